@@ -1,0 +1,17 @@
+# Apache Arrow C++: its CMake package if one is installed, else the pinned pyarrow wheel.
+# Defines the target `millrace_arrow` (libarrow and libparquet) and MILLRACE_ARROW_LIBDIR (wheel only).
+set(MILLRACE_PYARROW_VERSION 26.0.1)
+find_package(Arrow 26 QUIET)
+find_package(Parquet QUIET)
+add_library(millrace_arrow INTERFACE)
+if(Arrow_FOUND AND Parquet_FOUND)
+  target_link_libraries(millrace_arrow INTERFACE Parquet::parquet_shared Arrow::arrow_shared)
+else()
+  set(_wheel "${MILLRACE_DEPS}/pyarrow-${MILLRACE_PYARROW_VERSION}/pyarrow")
+  if(NOT EXISTS "${_wheel}/libarrow.so")
+    message(FATAL_ERROR "Apache Arrow is missing: run ./dev setup (looked in ${_wheel})")
+  endif()
+  set(MILLRACE_ARROW_LIBDIR "${_wheel}")
+  target_include_directories(millrace_arrow SYSTEM INTERFACE "${_wheel}/include")
+  target_link_libraries(millrace_arrow INTERFACE "${_wheel}/libparquet.so" "${_wheel}/libarrow.so")
+endif()

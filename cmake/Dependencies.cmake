@@ -1,0 +1,35 @@
+# Third-party libraries. Versions and their traps: docs/dependencies.md.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(CURL REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(JSC REQUIRED IMPORTED_TARGET javascriptcoregtk-4.1)
+find_library(XXHASH_LIBRARY xxhash REQUIRED)
+find_package(ZLIB REQUIRED)
+if(MILLRACE_TESTS)
+  find_package(GTest REQUIRED)
+  find_package(benchmark REQUIRED)
+endif()
+
+# Where `./dev setup` unpacks what Debian does not carry.
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(_cache "$ENV{XDG_CACHE_HOME}/millrace")
+else()
+  set(_cache "$ENV{HOME}/.cache/millrace")
+endif()
+set(MILLRACE_DEPS "${_cache}/deps" CACHE PATH "Folder of the unpacked dependencies")
+
+include(Arrow)
+include(Simdjson)
+
+# The system's OpenSSL must come before libparquet, which leaks symbols of a copy of its own.
+add_library(millrace_tls INTERFACE)
+target_link_libraries(millrace_tls INTERFACE
+  -Wl,--no-as-needed OpenSSL::SSL OpenSSL::Crypto CURL::libcurl -Wl,--as-needed)

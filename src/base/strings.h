@@ -1,0 +1,42 @@
+// Joining text. Debian's Abseil is built with a string_view of its own, which does not convert from
+// std::string_view; these take both, and the rest of the code speaks std::string_view.
+#ifndef MILLRACE_BASE_STRINGS_H_
+#define MILLRACE_BASE_STRINGS_H_
+
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace millrace {
+
+inline std::string_view ToStd(absl::string_view text) { return {text.data(), text.size()}; }
+inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+
+namespace strings_internal {
+template <typename T>
+decltype(auto) Part(const T& part) {
+  if constexpr (std::is_same_v<T, std::string_view>) {
+    return ToAbsl(part);
+  } else {
+    return (part);
+  }
+}
+}  // namespace strings_internal
+
+// absl::StrCat and absl::StrAppend for any mix of text and numbers.
+template <typename... Parts>
+std::string StrCat(const Parts&... parts) {
+  return absl::StrCat(strings_internal::Part(parts)...);
+}
+
+template <typename... Parts>
+void StrAppend(std::string* out, const Parts&... parts) {
+  absl::StrAppend(out, strings_internal::Part(parts)...);
+}
+
+}  // namespace millrace
+
+#endif  // MILLRACE_BASE_STRINGS_H_

@@ -1,0 +1,52 @@
+// Who we are to Mixpanel, and where Mixpanel is.
+#ifndef MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_
+#define MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace millrace::mixpanel {
+
+// Secrets: never logged, never part of a URL, a ledger key or an error.
+struct Credentials {
+  std::string token;  // project token; /engage, /groups, and /import without an account
+  std::string service_account_user;  // empty: none
+  std::string service_account_secret;
+  std::string api_secret;  // the old project secret (retired 2027-03-03)
+
+  bool empty() const;
+  // The Authorization header for /import, export and query: service account, else secret, else
+  // token.
+  std::string Authorization() const;
+};
+
+// Looks a variable up; nullopt if unset.
+using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+
+// From, in this order, each filling what is missing: `file` (JSON {"token", "service_account":
+// {"user","secret"} or "user:secret", "api_secret"}; refused if other users can read it), then
+// MIXPANEL_TOKEN, MIXPANEL_SERVICE_ACCOUNT ("user:secret"), MIXPANEL_API_SECRET.
+absl::StatusOr<Credentials> LoadCredentials(const std::string& file,
+                                            const Environment& environment);
+
+enum class Region { kUs, kEu, kIn };
+absl::StatusOr<Region> ParseRegion(std::string_view name);
+
+// Base URLs without a trailing slash.
+struct Endpoints {
+  std::string ingestion;  // /import /track /engage /groups
+  std::string data;       // /api/2.0/export
+  std::string query;      // /api/query/engage
+
+  static Endpoints ForRegion(Region region);
+  // All three are `url` (sandbox, proxy).
+  static absl::StatusOr<Endpoints> ForUrl(std::string_view url);
+};
+
+}  // namespace millrace::mixpanel
+
+#endif  // MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_

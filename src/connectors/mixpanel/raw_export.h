@@ -1,0 +1,34 @@
+// Mixpanel's raw export: every event of some days, as NDJSON. Duplicates are not removed by
+// Mixpanel.
+#ifndef MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_
+#define MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/civil_time.h"
+#include "connectors/mixpanel/credentials.h"
+#include "net/http_client.h"
+
+namespace millrace::mixpanel {
+
+struct RawExportRequest {
+  absl::CivilDay from;  // both inclusive, UTC projects
+  absl::CivilDay to;
+  std::vector<std::string> events;  // names; empty: all
+};
+
+// Calls `on_line` with each line (without '\n'; may be split over read boundaries, not here).
+// Unavailable: no answer, 429, 5xx, "terminated early" in the body, or a last line that is cut; the
+// whole slice must then be read again. Unauthenticated/PermissionDenied for 401/402/403.
+absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Credentials& credentials,
+                       const std::string& project_id, const RawExportRequest& request,
+                       const std::function<absl::Status(std::string_view)>& on_line,
+                       std::stop_token stop);
+
+}  // namespace millrace::mixpanel
+
+#endif  // MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_

@@ -1,0 +1,44 @@
+// A row as its reader shows it: a shape (the names of the cells, shared by many rows) and the
+// cells.
+#ifndef MILLRACE_FORMATS_ROW_H_
+#define MILLRACE_FORMATS_ROW_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "formats/value.h"
+
+namespace millrace {
+
+// The ordered names of a row's cells. Equal ids mean equal names, so whoever compiles a plan for a
+// shape keeps it under the id. Ids are unique in the process and never used again.
+struct RowShape {
+  uint64_t id = 0;
+  std::vector<std::string> names;
+
+  // A shape with a fresh id. Thread-safe.
+  static RowShape Make(std::vector<std::string> names);
+};
+
+struct Row {
+  uint64_t number = 0;  // 0-based, in the object
+  const RowShape* shape = nullptr;
+  absl::Span<const Value> values;  // one per name of the shape
+};
+
+// Receives the rows of a chunk, in order. Views in `row` end with the call.
+class RowVisitor {
+ public:
+  virtual ~RowVisitor() = default;
+  virtual void OnRow(const Row& row) = 0;
+  // A row that cannot be read: `why` says what is wrong with it (without file and row, which the
+  // caller adds), `raw` is its text, possibly cut to a few kB and not always UTF-8.
+  virtual void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_ROW_H_

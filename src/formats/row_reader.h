@@ -1,0 +1,102 @@
+// Bytes to rows. Reading is split in two so that workers share the load: Read() takes the next
+// chunk from the object, in order and cheaply (inflate and cut, or decode columns); ForEachRow()
+// decodes a chunk on any thread.
+#ifndef MILLRACE_FORMATS_ROW_READER_H_
+#define MILLRACE_FORMATS_ROW_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "formats/row.h"
+#include "io/object_store.h"
+
+namespace millrace {
+
+enum class FileType { kAuto, kNdjson, kCsv, kTsv, kParquet };
+
+// A place between two rows: `row` rows lie before it, and `byte` bytes of the decompressed stream
+// (0 for formats that find rows otherwise).
+struct RowPosition {
+  uint64_t row = 0;
+  uint64_t byte = 0;
+};
+
+// The memory one worker decodes with: parsers and buffers that are used again for each chunk. One
+// thread at a time; chunks of any format may be given the same scratch.
+class DecodeScratch {
+ public:
+  DecodeScratch();
+  ~DecodeScratch();
+  struct Parts;
+  Parts& parts() { return *parts_; }
+
+ private:
+  std::unique_ptr<Parts> parts_;
+};
+
+// Some consecutive rows of one object. Owns its bytes and outlives its reader.
+class RowChunk {
+ public:
+  virtual ~RowChunk() = default;
+  virtual uint64_t first_row() const = 0;
+  virtual uint64_t row_count() const = 0;  // rows, good or bad, that ForEachRow will show
+  virtual RowPosition after() const = 0;   // where reading goes on behind the chunk
+  virtual size_t memory() const = 0;       // bytes held, about
+  virtual void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) = 0;
+};
+
+struct ChunkLimits {
+  size_t rows = 2000;
+  size_t bytes = 1 << 20;  // of decoded text; one longer row still makes a chunk of its own
+};
+
+// One open object. One thread at a time.
+class RowReader {
+ public:
+  virtual ~RowReader() = default;
+
+  // The next chunk; null at the end of the object. After an error the reader is finished: rows
+  // given before it are good. DataLoss for a truncated or damaged object, saying where.
+  virtual absl::StatusOr<std::unique_ptr<RowChunk>> Read(const ChunkLimits& limits) = 0;
+
+  // Progress: bytes of the object consumed so far, of object size.
+  virtual uint64_t raw_bytes() const = 0;
+
+  // Rows in the object if its metadata tells (Parquet), else 0.
+  virtual uint64_t known_rows() const { return 0; }
+
+  // The columns by name, if the format has them up front (Parquet, CSV), else empty.
+  virtual std::vector<std::string> columns() const { return {}; }
+};
+
+// Bounds on outside input (design: sizes and depths are bounded before memory is).
+inline constexpr size_t kMostRowBytes = 16 << 20;  // longer lines are bad rows, and skipped unread
+inline constexpr int kMostJsonDepth = 64;
+
+struct ReadOptions {
+  FileType type = FileType::kAuto;
+  RowPosition from;  // skip what lies before it; must come from after() of the same object version
+  // Only these columns are needed; empty means all. Readers may use it to skip work.
+  std::vector<std::string> columns;
+  // CSV: cells that mean null besides the empty one, when not quoted.
+  std::vector<std::string> null_texts = {"NA", "NULL", "null", "\\N"};
+};
+
+// Opens `object` by its content (kAuto: Parquet by "PAR1"; gzip and zstd are looked into; then JSON
+// by its first byte, else CSV or TSV by its header line). The reader keeps `object` alive.
+// InvalidArgument if the content is of no known type or not the one asked for.
+absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(std::shared_ptr<ObjectReader> object,
+                                                    const ReadOptions& options);
+
+// "NDJSON", "csv", ... as in sources.json `file_type`, any case; also JSON, JSONL. InvalidArgument
+// lists the known ones.
+absl::StatusOr<FileType> ParseFileType(std::string_view name);
+std::string_view FileTypeName(FileType type);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_ROW_READER_H_

@@ -1,0 +1,69 @@
+// Where objects are listed and read: the local disk now, gs://, s3:// and az:// behind the same
+// face.
+#ifndef MILLRACE_IO_OBJECT_STORE_H_
+#define MILLRACE_IO_OBJECT_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "io/input_stream.h"
+
+namespace millrace {
+
+// One object as it was listed. uri + version name its bytes: a changed object has a new version.
+struct ObjectInfo {
+  std::string uri;      // local files: the absolute path
+  uint64_t size = 0;    // bytes
+  std::string version;  // generation, ETag, or "<size>-<mtime ns>" for local files
+};
+
+// Random access to the bytes of one listed version. Thread-safe.
+class ObjectReader {
+ public:
+  virtual ~ObjectReader() = default;
+  virtual const ObjectInfo& info() const = 0;
+  // Reads up to `to.size()` bytes at `offset`; fewer only at the end of the object.
+  virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) = 0;
+  // FailedPrecondition, naming the object, if it is no longer the version that was listed.
+  virtual absl::Status CheckUnchanged() = 0;
+};
+
+// Thread-safe.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  // Called once per object; a status that is not ok ends the listing and is returned.
+  using Visitor = std::function<absl::Status(const ObjectInfo&)>;
+
+  // Lists what `pattern` names, in byte order of the uri: one object, a folder (everything below
+  // it), or a glob (`*` and `?` within a path segment, `**` across segments, `[abc]`). Hidden files
+  // (a segment that begins with '.' or '_') are left out unless named. Directories are walked as
+  // the visitor is called; no list is held. NotFound if nothing matches.
+  virtual absl::Status List(std::string_view pattern, const Visitor& visitor) = 0;
+
+  // Opens the listed version. NotFound if it is gone, FailedPrecondition if it changed.
+  virtual absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) = 0;
+};
+
+std::unique_ptr<ObjectStore> NewLocalObjectStore();
+
+// The store for `uri`: a path or file:// is local. Unimplemented, with a message that says so, for
+// gs://, s3://, az://, abfs:// until their connectors exist; InvalidArgument for other schemes.
+absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStoreFor(std::string_view uri);
+
+// Reads `reader` front to back in blocks of `block` bytes. `reader` must outlive the stream.
+std::unique_ptr<InputStream> NewObjectStream(ObjectReader& reader, size_t block = 256 * 1024);
+
+// True if `path` matches the glob `pattern` (see List).
+bool GlobMatches(std::string_view pattern, std::string_view path);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IO_OBJECT_STORE_H_

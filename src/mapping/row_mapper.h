@@ -1,0 +1,54 @@
+// Row -> event (or profile update): the compiled form of one sources.json entry.
+#ifndef MILLRACE_MAPPING_ROW_MAPPER_H_
+#define MILLRACE_MAPPING_ROW_MAPPER_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/batch.h"
+#include "formats/row.h"
+#include "mapping/sources_config.h"
+
+namespace millrace {
+
+// Why a row was refused; codes are those of pipeline/dead_letter.h.
+struct MapError {
+  std::string code;
+  std::string field;
+  std::string message;
+  std::string mapped;  // what the row became before it was refused (JSON), if it came that far
+};
+
+enum class MapOutcome { kMapped, kFiltered, kRejected };
+
+// Keeps compiled plans per row shape and reuses its buffers. One thread at a time: one per worker.
+class RowMapper {
+ public:
+  virtual ~RowMapper() = default;
+
+  // The object the next rows are of: for ids by position, and for messages.
+  virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
+
+  // Appends what `row` becomes to `out`, each line with `row.number` as its source row:
+  //   events   {"event":"Name","properties":{"time":<ms>,"distinct_id":"..","$insert_id":"..",...}}
+  //   users    {"$distinct_id":"..","$set":{...}}     groups
+  //   {"$group_key":..,"$group_id":..,"$set":{..}}
+  // (the sink adds the token of profile updates). kMapped: one line or more were added. kRejected:
+  // none was, and `why` is filled. kFiltered: the transform returned nothing.
+  virtual MapOutcome Map(const Row& row, Batch& out, MapError& why) = 0;
+
+  // `now` bounds event times: up to one hour ahead is taken. InvalidArgument if the config's
+  // transform does not load (with file, line and message).
+  static absl::StatusOr<std::unique_ptr<RowMapper>> Make(std::shared_ptr<const SourceConfig> config,
+                                                         absl::Time now);
+};
+
+// Appends `row` as one JSON object: what dead letters keep as the payload before mapping.
+void AppendRowAsJson(const Row& row, ByteBuffer& out);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_ROW_MAPPER_H_

@@ -1,0 +1,88 @@
+// sources.json: which objects are mapped how. The schema is schemas/sources.schema.json, the page
+// docs/sources-json.md.
+#ifndef MILLRACE_MAPPING_SOURCES_CONFIG_H_
+#define MILLRACE_MAPPING_SOURCES_CONFIG_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "formats/row_reader.h"
+
+namespace millrace {
+
+enum class RecordType { kEvent, kUser, kGroup };
+
+enum class FieldType {
+  kNone,  // as it is in the source
+  kString,
+  kInteger,
+  kFloat,
+  kBoolean,
+  kUnixTimestampAuto,  // design: "Time"; sent as integer milliseconds
+  kStringOrUuid,       // text, or a deterministic id where there is none
+};
+
+struct FieldMapping {
+  std::string source_field;  // a column; "a.b" reaches into a nested one if no column has that name
+  std::string mixpanel_field;  // a property
+  FieldType type = FieldType::kNone;
+  bool required = false;         // is_required_in_source: a null rejects the record
+  bool include_if_none = false;  // send null instead of leaving the property out
+};
+
+enum class InsertIdRule { kContent, kPosition, kColumns };
+
+struct SourceConfig {
+  std::string config_id;
+  std::string source_prefix;  // source_gcs_prefix: any URI prefix
+  FileType file_type = FileType::kAuto;
+  RecordType record_type = RecordType::kEvent;
+  std::string event_name;              // mixpanel_event_name
+  std::string event_name_from_field;   // mixpanel_event_name_from_field
+  std::vector<FieldMapping> mappings;  // without the "*" one
+  bool pass_through = false;           // a mapping "*" -> "*" is there
+  InsertIdRule insert_id = InsertIdRule::kContent;
+  std::vector<std::string> insert_id_columns;
+  std::string group_key;           // record_type group
+  std::string operation = "$set";  // record_type user and group: $set, $set_once, $unset, ...
+  absl::TimeZone time_zone = absl::UTCTimeZone();  // of times without one
+  std::vector<std::string> null_texts;             // CSV; empty: the reader's default
+  std::string transform;  // path of a JavaScript file, resolved against the config's folder
+  // True for the built-in config of files that are in Mixpanel's event format already.
+  bool mixpanel_format = false;
+  // A hash of everything above and of the transform's text: part of the ledger key, so a changed
+  // config does its objects again.
+  std::string fingerprint;
+};
+
+class SourcesConfig {
+ public:
+  // Parses the text of a sources.json; `path` names it in errors and is what transforms are
+  // resolved against. InvalidArgument names the entry (by config_id, else number), the field, what
+  // is wrong and what to write instead, for all problems at once. Unknown keys are errors that
+  // suggest the nearest known one.
+  static absl::StatusOr<SourcesConfig> Parse(std::string_view json, const std::string& path);
+  // Reads the file and parses it.
+  static absl::StatusOr<SourcesConfig> Load(const std::string& path);
+  // The config used without --config: Mixpanel's event format, any prefix.
+  static SourcesConfig MixpanelFormat();
+
+  // The entry with the longest source_prefix that `uri` starts with (equal lengths: the first);
+  // null if none fits. A local path fits a prefix given as an absolute path, as file://, or
+  // relative to the config's folder or the working directory.
+  std::shared_ptr<const SourceConfig> Match(std::string_view uri) const;
+
+  const std::vector<std::shared_ptr<const SourceConfig>>& entries() const { return entries_; }
+
+ private:
+  std::vector<std::shared_ptr<const SourceConfig>> entries_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_SOURCES_CONFIG_H_

@@ -1,0 +1,26 @@
+// The shared time rule (design, "Time"): any source value to milliseconds since the epoch.
+#ifndef MILLRACE_MAPPING_TIME_VALUE_H_
+#define MILLRACE_MAPPING_TIME_VALUE_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "formats/value.h"
+
+namespace millrace {
+
+// Integers, floats and numeric text by magnitude: seconds below 1e11, milliseconds below 1e14,
+// microseconds below 1e17, else nanoseconds; finer than a millisecond is cut off towards the past.
+// Timestamps by their unit; without zone they are of `zone`. Text: ISO 8601 / RFC 3339 with or
+// without zone, "YYYY-MM-DD[ HH:MM:SS[.f]]". InvalidArgument, quoting the value, for everything
+// else
+// ("04/05/2024": day and month are not guessed). Mixpanel's range is not checked here.
+absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone);
+
+// Mixpanel's range: from 1971-01-01 to one hour after `now`. InvalidArgument says which end.
+absl::Status CheckEventTime(int64_t unix_millis, absl::Time now);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_TIME_VALUE_H_

@@ -1,0 +1,66 @@
+// HTTP requests out. An answer of any status is a successful exchange; the caller decides what a
+// 404 means. Retry is not done here (pipeline/retry_policy.h).
+#ifndef MILLRACE_NET_HTTP_CLIENT_H_
+#define MILLRACE_NET_HTTP_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace millrace {
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;                                           // must hold no secret
+  std::vector<std::pair<std::string, std::string>> headers;  // secrets belong here
+  std::string_view body;                                     // must outlive the call
+  absl::Duration connect_timeout = absl::Seconds(15);
+  absl::Duration timeout = absl::Seconds(90);        // of the whole exchange; zero: none
+  absl::Duration stall_timeout = absl::Seconds(60);  // without a byte moving
+  size_t most_response_bytes = 16 << 20;             // ResourceExhausted past it
+  // If set, gets the body of a 2xx answer piece by piece instead of HttpResponse::body; returning a
+  // status that is not ok ends the exchange with it.
+  std::function<absl::Status(std::string_view)> on_body;
+  bool accept_gzip = false;  // ask for gzip and decode it
+};
+
+struct HttpResponse {
+  int status = 0;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+
+  // The first header of that (lower-case) name, or "".
+  std::string_view header(std::string_view name) const;
+  // Retry-After in seconds or as an HTTP date relative to `now`; zero if absent or unreadable.
+  absl::Duration RetryAfter(absl::Time now) const;
+};
+
+// One thread at a time; keeps its connection between requests.
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  // Blocking. Unavailable: no (whole) answer; whether the request was carried out is not known.
+  // Cancelled: `stop` was requested. InvalidArgument: a bad URL. Unauthenticated: the peer's
+  // certificate is not trusted. Messages name host and port, never headers or query.
+  virtual absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) = 0;
+};
+
+std::unique_ptr<HttpClient> NewCurlHttpClient();
+
+// Percent-encoding of everything but unreserved characters (RFC 3986).
+std::string UrlEncode(std::string_view text);
+
+// "Basic base64(user:password)".
+std::string BasicAuthorization(std::string_view user, std::string_view password);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_NET_HTTP_CLIENT_H_

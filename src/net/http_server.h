@@ -1,0 +1,77 @@
+// HTTP/1.1 in: one io_context per thread, keep-alive, bounded sizes and times. Binds to what it is
+// told; the command line's default is loopback.
+#ifndef MILLRACE_NET_HTTP_SERVER_H_
+#define MILLRACE_NET_HTTP_SERVER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace millrace {
+
+// Views end with the handler's call.
+struct ServerRequest {
+  std::string_view method;  // upper case
+  std::string_view path;    // as sent, without the query
+  std::string_view query;   // without '?'
+  std::string_view body;
+  std::string_view peer_address;                                  // "127.0.0.1"
+  std::function<std::string_view(std::string_view name)> header;  // "" if absent; any case
+};
+
+struct ServerReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  // Faults, for test servers: wait before answering (other connections go on); or close the
+  // connection instead of answering, after `cut_after` bytes of the answer.
+  absl::Duration delay = absl::ZeroDuration();
+  bool cut = false;
+  size_t cut_after = 0;
+};
+
+// Called on I/O threads, so it must not block for long; thread-safe.
+using HttpHandler = std::function<ServerReply(const ServerRequest&)>;
+
+struct HttpServerOptions {
+  std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one
+  int threads = 2;
+  size_t most_body_bytes = 64 << 20;  // 413 past it
+  size_t most_header_bytes = 64 << 10;
+  int most_connections = 1024;  // further ones wait in the accept queue
+  absl::Duration idle_timeout = absl::Seconds(75);
+  absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request
+};
+
+class HttpServer {
+ public:
+  virtual ~HttpServer() = default;  // Stop()s
+  // "http://127.0.0.1:41234".
+  virtual std::string url() const = 0;
+  // Stops accepting, lets requests in work be answered for up to `grace`, closes the rest.
+  // Idempotent.
+  virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;
+
+  // Listening on return. InvalidArgument: bad address. Unavailable: it is in use.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
+                                                           HttpHandler handler);
+};
+
+// Percent-decoding; with `plus_is_space` as in forms. Bad escapes are kept as they stand.
+std::string UrlDecode(std::string_view text, bool plus_is_space);
+
+// The pairs of "a=1&b=2", decoded, in order.
+std::vector<std::pair<std::string, std::string>> ParseForm(std::string_view form);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_NET_HTTP_SERVER_H_

@@ -1,0 +1,47 @@
+// Rejected records: kept whole, with the reason and the place they came from, to be read, fixed and
+// replayed.
+#ifndef MILLRACE_PIPELINE_DEAD_LETTER_H_
+#define MILLRACE_PIPELINE_DEAD_LETTER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// Why one source row was not accepted. Codes are stable words for scripts: "unreadable_row",
+// "missing_event_name", "missing_required_field", "invalid_time", "invalid_value",
+// "event_too_large", "transform_exception", "rejected_by_destination", ...
+struct Rejection {
+  uint64_t source_row = 0;  // 0-based, in its object
+  std::string code;
+  std::string field;           // the property or column, if one is to blame
+  std::string message;         // for people: what is wrong and what to do
+  std::string payload_before;  // the source row, as JSON if it could be read, else its text
+  std::string payload_after;   // the mapped event, if it came that far (JSON), else empty
+};
+
+// Thread-safe. Opened per destination.
+class DeadLetter {
+ public:
+  virtual ~DeadLetter() = default;
+
+  // Keeps `rejections` of one object. Durable only after Sync().
+  virtual absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) = 0;
+
+  // All that was added for `object` is durable on return. Run() calls it before the ledger moves
+  // past a rejected row.
+  virtual absl::Status Sync(const LedgerKey& object) = 0;
+
+  // Forgets what was kept for `object` at rows >= `row`: called when a claimed object goes on from
+  // there, so that a row that is done again is kept once.
+  virtual absl::Status Rewind(const LedgerKey& object, uint64_t row) = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_DEAD_LETTER_H_

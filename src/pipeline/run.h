@@ -1,0 +1,85 @@
+// Run(): the guarantee. Read, transform, write with the one retry policy, keep what was refused,
+// advance the ledger, confirm to the source.
+#ifndef MILLRACE_PIPELINE_RUN_H_
+#define MILLRACE_PIPELINE_RUN_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "pipeline/dead_letter.h"
+#include "pipeline/ledger.h"
+#include "pipeline/retry_policy.h"
+#include "pipeline/sink.h"
+#include "pipeline/source.h"
+#include "pipeline/transform.h"
+
+namespace millrace {
+
+struct RunOptions {
+  // Writes in flight. The run starts with `initial_writes` and goes up to `most_writes` while
+  // writes wait on a far destination, and halves when it is throttled.
+  int initial_writes = 4;
+  int most_writes = 20;
+  // Bytes held by all chunks and batches in flight; one larger chunk still passes, alone.
+  size_t most_bytes = 64 << 20;
+  // A batch smaller than this (in rows and bytes) is joined with the next chunk's before it is
+  // sent.
+  size_t join_rows = 1000;
+  size_t join_bytes = 512 << 10;
+  RetryPolicy retry;
+  absl::Duration ledger_interval =
+      absl::Milliseconds(200);  // least time between two stores of a row
+  absl::Duration lease = absl::Minutes(5);
+};
+
+// Live counters, readable from any thread while Run() works.
+struct RunProgress {
+  std::atomic<uint64_t> rows_read{0};
+  std::atomic<uint64_t> rows_accepted{0};
+  std::atomic<uint64_t> rows_rejected{0};
+  std::atomic<uint64_t> rows_filtered{0};
+  std::atomic<uint64_t> events_accepted{0};
+  std::atomic<uint64_t> writes{0};
+  std::atomic<uint64_t> retries{0};
+  std::atomic<int> writes_in_flight{0};
+  std::atomic<uint64_t> objects_done{0};
+};
+
+struct RunReport {
+  // Ok: the source came to its end and everything is accounted for (rejections and failed objects
+  // may exist).
+  // Cancelled: a stop was asked for. Otherwise what stopped the run. Never ok with pending rows.
+  absl::Status status;
+  Counts counts;         // of this run; pending() = read and not yet accounted for in the ledger
+  uint64_t objects = 0;  // objects of which chunks were read
+  uint64_t objects_done = 0;
+  uint64_t objects_failed = 0;  // ended by Chunk::error
+  uint64_t writes = 0;
+  uint64_t retries = 0;
+  std::string first_error;  // the first rejection or failure, with object and row; empty: none
+};
+
+struct RunParts {
+  Source& source;
+  TransformFactory make_transform;
+  SinkFactory make_sink;
+  Ledger& ledger;
+  DeadLetter& dead_letter;
+  Clock& clock = Clock::Real();
+};
+
+// Works until the source ends, `stop` is requested (then what is in flight is finished, recorded
+// and the rest released) or something fails for good. An event is accepted at least once or lies in
+// the dead letter before the ledger moves past its row. Blocking; owns its threads.
+RunReport Run(RunParts parts, const RunOptions& options, std::stop_token stop,
+              RunProgress* progress = nullptr);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_RUN_H_

@@ -1,0 +1,53 @@
+// Where rows come from: a sequence of objects, each a sequence of chunks.
+#ifndef MILLRACE_PIPELINE_SOURCE_H_
+#define MILLRACE_PIPELINE_SOURCE_H_
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+
+#include "absl/status/statusor.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// What a chunk carries. Only the Source that made it and the Transform that goes with it look
+// inside; a stream of ready batches and one of Parquet columns look the same to Run().
+class Payload {
+ public:
+  virtual ~Payload() = default;
+  virtual size_t memory() const = 0;  // bytes held, about
+};
+
+struct Chunk {
+  // The object the rows are of: a claimed ledger entry. Equal for all chunks of one object.
+  std::shared_ptr<const LedgerEntry> object;
+  uint64_t first_row = 0;
+  uint64_t rows = 0;
+  Position after;     // where the object goes on behind this chunk
+  bool last = false;  // nothing of the object comes after this chunk
+  // Set on a `last` chunk: the object cannot be read beyond `after` (damaged, gone, changed). The
+  // ledger keeps it open with this as last_error, and the run goes on with the next object.
+  absl::Status error;
+  std::unique_ptr<Payload> payload;  // null if rows == 0
+};
+
+// One caller at a time. Contract: pipeline/testing/source_contract.h.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // The next chunk, in order within its object; null at the end of everything. An object's chunks
+  // cover its rows from entry.position without gap or overlap, end with exactly one `last` chunk
+  // (which may hold no rows), and are not mixed with those of another object.
+  // An error ends the source; chunks given before it stay good.
+  virtual absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) = 0;
+
+  // The ledger has recorded everything of `object`: the source may acknowledge and let it go.
+  // Called once per object that was finished, from any thread.
+  virtual void Confirm(const LedgerEntry& object) { (void)object; }
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_SOURCE_H_

@@ -1,0 +1,38 @@
+// A faithful local stand-in for Mixpanel's HTTP API, with a live page at "/".
+#ifndef MILLRACE_SANDBOX_SANDBOX_H_
+#define MILLRACE_SANDBOX_SANDBOX_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+
+namespace millrace::sandbox {
+
+struct SandboxOptions {
+  std::string listen = "127.0.0.1:0";
+  std::string store = "memory";     // "memory", or a folder that will hold sandbox.db (SQLite)
+  bool discard = false;             // inflate and count, nothing else (benchmarks)
+  std::string token;                // if set: what /import and export must authenticate with
+  std::string service_account;      // "user:secret"; if set, accepted too
+  std::vector<std::string> faults;  // specs NAME[=VALUE][:PROBABILITY]
+  uint64_t seed = 1;                // of the faults' randomness
+  int threads = 2;
+};
+
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;  // stops
+  virtual std::string url() const = 0;
+  virtual void Stop() = 0;
+
+  // InvalidArgument for an unknown fault (lists the known ones) or a bad address.
+  static absl::StatusOr<std::unique_ptr<Sandbox>> Start(const SandboxOptions& options,
+                                                        Clock& clock = Clock::Real());
+};
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_SANDBOX_H_
