@@ -23,6 +23,7 @@ function(millrace_library folder)
   if(MILLRACE_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE millrace_tls ${target} ${ARG_PRIVATE} GTest::gmock_main)
+    target_compile_definitions(${name}_test PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${folder}:"
                          PROPERTIES TIMEOUT 120 LABELS unit)
