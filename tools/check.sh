@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Formatting, include layers and a short clang-tidy. Fails on the first kind of finding.
+#   tools/check.sh [--fast]   --fast: without clang-tidy
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/setup.sh
+mapfile -t sources < <(git ls-files 'src/**.h' 'src/**.cc' 'tests/**.cc' 'bench/**.cc' 'fuzz/**.cc')
+echo "check: clang-format of ${#sources[@]} files"
+clang-format-14 --dry-run --Werror "${sources[@]}"
+echo "check: include layers"
+python3 tools/check_layers.py
+echo "check: shell and Python syntax"
+git ls-files '*.sh' dev .ci/run | xargs -n1 bash -n
+git ls-files '*.py' | xargs -r python3 -m py_compile
+[ "${1:-}" = --fast ] && exit 0
+echo "check: clang-tidy"
+[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+python3 tools/tidy.py build/release
+echo "check: clean"

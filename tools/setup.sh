@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what is missing and says what; a second run changes nothing. Never asks.
+#   tools/setup.sh [--tests]    --tests: also what only tests use (Chromium)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  g++ cmake ninja-build mold ccache git pkg-config python3 python3-pip unzip
+  libabsl-dev nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libisal-dev libzstd-dev
+  zlib1g-dev libsqlite3-dev libxxhash-dev libcli11-dev libjavascriptcoregtk-4.1-dev
+  libbenchmark-dev libgtest-dev libgmock-dev clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev
+)
+[ "${1:-}" = --tests ] && packages+=(chromium)
+
+# A cmake, git or Python that is not Debian's serves as well.
+have() {
+  case $1 in
+    cmake | git | python3 | chromium) command -v "$1" >/dev/null ;;
+    ninja-build) command -v ninja >/dev/null ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    *) dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
+  esac
+}
+missing=()
+for package in "${packages[@]}"; do
+  have "$package" || missing+=("$package")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "setup: installing with apt-get: ${missing[*]}" >&2
+  run=()
+  [ "$(id -u)" -eq 0 ] || run=(sudo)
+  "${run[@]}" apt-get update -qq
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+deps=${XDG_CACHE_HOME:-$HOME/.cache}/millrace/deps
+mkdir -p "$deps"
+
+# Unpacks into a folder beside the target and renames, so that an interrupted run leaves nothing half.
+fetch() {
+  local name=$1 target=$deps/$1 work
+  shift
+  [ -d "$target" ] && return
+  echo "setup: installing $name into $deps" >&2
+  work=$(mktemp -d "$deps/.$name.XXXXXX")
+  # shellcheck disable=SC2064
+  trap "rm -rf '$work'" EXIT
+  python3 -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d "$work" "$@"
+  case $(ls "$work") in
+    *.whl)
+      python3 -m zipfile -e "$work"/*.whl "$work/tree"
+      for library in arrow parquet arrow_s3; do
+        ln -s "$(cd "$work/tree/pyarrow" && ls "lib$library".so.* | head -1)" \
+          "$work/tree/pyarrow/lib$library.so"
+      done
+      ;;
+    *.tar.gz)
+      mkdir "$work/tree"
+      tar -xzf "$work"/*.tar.gz -C "$work/tree" --strip-components=1
+      ;;
+  esac
+  mv "$work/tree" "$target"
+  rm -rf "$work"
+  trap - EXIT
+}
+
+if ! cmake --find-package -DNAME=Arrow -DCOMPILER_ID=GNU -DLANGUAGE=CXX -DMODE=EXIST >/dev/null 2>&1; then
+  fetch pyarrow-26.0.1 -r tools/requirements.txt --only-binary=:all: --implementation cp \
+    --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)"
+fi
+fetch pysimdjson-7.0.2 -r tools/requirements-source.txt --no-binary pysimdjson
