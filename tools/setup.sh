@@ -66,7 +66,8 @@ fetch() {
   trap - EXIT
 }
 
-if ! cmake --find-package -DNAME=Arrow -DCOMPILER_ID=GNU -DLANGUAGE=CXX -DMODE=EXIST >/dev/null 2>&1; then
+if ! compgen -G '/usr/lib/*/cmake/Arrow/ArrowConfig.cmake' >/dev/null &&
+  ! compgen -G '/usr/local/lib*/cmake/Arrow/ArrowConfig.cmake' >/dev/null; then
   fetch pyarrow-26.0.1 -r tools/requirements.txt --only-binary=:all: --implementation cp \
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)"
 fi
