@@ -1,0 +1,76 @@
+// A verb of the command line: its options are declared once, in a table from which parsing, --help,
+// environment names and docs/cli.md come.
+#ifndef MILLRACE_CLI_COMMAND_H_
+#define MILLRACE_CLI_COMMAND_H_
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace millrace::cli {
+
+// Exit status of every verb (design section 5).
+enum ExitCode {
+  kAllAccepted = 0,
+  kRejectedRecords = 1,  // finished, but records (or whole objects) were rejected
+  kWrongUsage = 2,       // usage or config
+  kStopped = 3,          // stopped before the end; safe to run again
+};
+
+// Where a parsed value goes; what it holds before parsing is the default.
+using FlagTarget = std::variant<bool*, std::string*, int64_t*, double*, absl::Duration*,
+                                std::vector<std::string>*>;
+
+struct Flag {
+  std::string name;    // "--kebab-case"
+  FlagTarget target;
+  std::string value;   // what --help calls the value: "FILE"; empty for bool
+  std::string doc;     // one sentence, begins in lower case, no full stop
+  std::string env;     // read (in any case) if the flag is not given; empty: none
+  std::vector<std::string> aliases;  // other spellings ("--source_configs_gcs_uri")
+  bool secret = false;  // never shown; its text is wiped from the process list
+};
+
+// What a verb gets from outside the process.
+struct Context {
+  std::ostream& out;  // results
+  std::ostream& err;  // messages for people; logs go to stderr as well
+  std::stop_token stop;  // requested by SIGINT or SIGTERM
+  std::function<std::optional<std::string>(std::string_view name)> environment;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  bool color = false;
+};
+
+struct Command {
+  std::string name;     // "import", "dlq show"
+  std::string summary;  // one line
+  std::string about;    // some lines of --help
+  std::vector<std::string> examples;  // whole command lines
+  // Arguments without a name; null: none are taken.
+  std::vector<std::string>* arguments = nullptr;
+  std::string arguments_name;  // "INPUT..."
+  bool arguments_required = true;
+  std::vector<Flag> flags;
+  std::function<int(Context&)> run;  // after parsing; returns an ExitCode
+};
+
+// Parses `args` (without the program's name) and runs the verb it names. Prints help and usage errors
+// (exit code 2) itself. Wipes secret values from `argv_memory` (argv of the process; null: none).
+int Dispatch(const std::vector<Command>& commands, const std::vector<std::string>& args,
+             Context& context, char** argv_memory = nullptr);
+
+// The reference page of all commands, as Markdown: docs/cli.md.
+std::string CommandsAsMarkdown(const std::vector<Command>& commands);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_COMMAND_H_

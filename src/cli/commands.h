@@ -1,0 +1,27 @@
+// Every verb. A new one is a file <verb>_command.cc, a line here and a line in AllCommands().
+#ifndef MILLRACE_CLI_COMMANDS_H_
+#define MILLRACE_CLI_COMMANDS_H_
+
+#include <vector>
+
+#include "cli/command.h"
+
+namespace millrace::cli {
+
+Command ImportCommand();
+Command PlanCommand();
+Command StatusCommand();
+Command ReconcileCommand();
+Command InitCommand();
+Command DlqListCommand();
+Command DlqShowCommand();
+Command DlqReplayCommand();
+Command SandboxCommand();
+Command GenerateCommand();
+
+// In the order of --help.
+std::vector<Command> AllCommands();
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_COMMANDS_H_

@@ -1,0 +1,67 @@
+// Flags that several verbs share, each group declared once.
+#ifndef MILLRACE_CLI_SHARED_FLAGS_H_
+#define MILLRACE_CLI_SHARED_FLAGS_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/command.h"
+#include "connectors/mixpanel/credentials.h"
+#include "import/import.h"
+#include "mapping/sources_config.h"
+#include "pipeline/dead_letter.h"
+#include "pipeline/ledger.h"
+
+namespace millrace::cli {
+
+// --state, --ledger, --dead-letters.
+struct StateFlags {
+  std::string state;         // default $XDG_STATE_HOME/millrace, else ~/.local/state/millrace
+  std::string ledger;        // URI; default <state>/ledger.db
+  std::string dead_letters;  // default <state>/dead_letters
+
+  void AddTo(std::vector<Flag>& flags);
+  // The state folder, made if it is missing.
+  absl::StatusOr<std::string> StateFolder(const Context& context) const;
+  absl::StatusOr<std::unique_ptr<Ledger>> OpenLedger(const Context& context) const;
+  absl::StatusOr<std::string> DeadLetterFolder(const Context& context) const;
+};
+
+// --project-id, --region, --mixpanel-url, --credentials-file and the old importers' names.
+struct MixpanelFlags {
+  std::string project_id;
+  std::string region = "us";
+  std::string url;
+  std::string credentials_file;
+  std::string token;       // by --mixpanel_project_token, an old name; better by environment
+  std::string api_secret;  // by --mixpanel_api_secret
+
+  void AddTo(std::vector<Flag>& flags);
+  absl::StatusOr<mixpanel::Endpoints> Endpoints() const;
+  absl::StatusOr<mixpanel::Credentials> Credentials(const Context& context) const;
+};
+
+// --config and the inputs.
+struct SourceFlags {
+  std::vector<std::string> inputs;
+  std::string config;
+
+  void AddTo(std::vector<Flag>& flags);
+  // The config, or the built-in one for Mixpanel's event format if --config is not given.
+  absl::StatusOr<SourcesConfig> Sources() const;
+};
+
+// Everything of an ImportRequest that comes from the flags above.
+absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
+                                                const MixpanelFlags& mixpanel,
+                                                const Context& context);
+
+// Prints "millrace VERB: message" and returns the exit code that fits the status: 2 for
+// InvalidArgument, NotFound, Unauthenticated, PermissionDenied, Unimplemented and the like, else 3.
+int Fail(Context& context, std::string_view verb, const absl::Status& status);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_SHARED_FLAGS_H_

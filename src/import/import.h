@@ -1,0 +1,75 @@
+// The import program: files into Mixpanel, every record accounted for.
+#ifndef MILLRACE_IMPORT_IMPORT_H_
+#define MILLRACE_IMPORT_IMPORT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connectors/mixpanel/credentials.h"
+#include "import/object_source.h"
+#include "mapping/sources_config.h"
+#include "pipeline/run.h"
+
+namespace millrace {
+
+struct ImportRequest {
+  std::vector<std::string> inputs;  // paths, folders, globs
+  SourcesConfig sources;
+  std::string config_path;  // left out of folders that are imported; empty: none
+
+  mixpanel::Endpoints endpoints;
+  mixpanel::Credentials credentials;
+  std::string project_id;
+  double events_per_second = 30'000;        // 0: no limit
+  double bytes_per_second = 2e9 / 60;       // uncompressed; 0: no limit
+  size_t most_events_per_request = 2000;
+  size_t most_bytes_per_request = 9'600'000;
+  bool gzip = true;
+
+  bool force = false;
+  // Reads, maps and counts, sends nothing and records nothing.
+  bool dry_run = false;
+  RunOptions run;
+};
+
+// What `--json` prints; see design section 10. The accounting is of this run.
+struct ImportReport {
+  absl::Status status;  // as RunReport::status
+  Counts counts;
+  uint64_t objects = 0;          // read by this run
+  uint64_t objects_skipped = 0;  // done before
+  uint64_t objects_held = 0;     // another worker has them
+  uint64_t objects_failed = 0;   // could not be read to their end
+  uint64_t objects_unmatched = 0;  // no entry of the config fits them
+  uint64_t requests = 0;
+  uint64_t retries = 0;
+  uint64_t bytes_read = 0;
+  uint64_t bytes_sent = 0;
+  double elapsed_s = 0;
+  std::string first_error;
+
+  bool success() const {
+    return status.ok() && counts.rejected == 0 && counts.pending() == 0 && objects_failed == 0;
+  }
+};
+
+// Live numbers of an import, readable from any thread.
+struct ImportProgress {
+  RunProgress run;
+  SourceProgress source;
+  std::atomic<uint64_t> objects_listed{0};
+  std::atomic<uint64_t> bytes_listed{0};
+  std::atomic<uint64_t> objects_unmatched{0};
+};
+
+// The destination part of ledger keys: host, project and kind of record, no secret.
+std::string DestinationName(const ImportRequest& request, RecordType type);
+
+// Blocking; owns its threads. `stop` ends it early and safely.
+ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+                    std::stop_token stop, ImportProgress& progress);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_IMPORT_H_

@@ -1,0 +1,33 @@
+// The Transform of an import: rows to events by the config of their object.
+#ifndef MILLRACE_IMPORT_MAP_TRANSFORM_H_
+#define MILLRACE_IMPORT_MAP_TRANSFORM_H_
+
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "formats/row_reader.h"
+#include "mapping/row_mapper.h"
+#include "pipeline/transform.h"
+
+namespace millrace {
+
+// Takes chunks of an ObjectSource (RowsPayload).
+class MapTransform : public Transform {
+ public:
+  // `now` bounds event times.
+  explicit MapTransform(absl::Time now) : now_(now) {}
+
+  void Apply(Chunk& chunk, Transformed& out) override;
+
+ private:
+  RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config);
+
+  const absl::Time now_;
+  DecodeScratch scratch_;
+  absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_MAP_TRANSFORM_H_

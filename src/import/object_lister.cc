@@ -1,0 +1,88 @@
+#include "import/object_lister.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/memory/memory.h"
+#include "base/hash.h"
+#include "base/status.h"
+
+namespace millrace {
+
+absl::StatusOr<std::unique_ptr<ObjectLister>> ObjectLister::Start(
+    const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted) {
+  std::vector<Input> opened;
+  for (const std::string& input : inputs) {
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, ObjectStoreFor(input));
+    opened.push_back({input, std::move(store)});
+  }
+  return absl::WrapUnique(new ObjectLister(std::move(opened), std::move(wanted)));
+}
+
+ObjectLister::ObjectLister(std::vector<Input> inputs, std::function<bool(const ObjectInfo&)> wanted)
+    : inputs_(std::move(inputs)),
+      wanted_(std::move(wanted)),
+      thread_([this](std::stop_token stop) { List(std::move(stop)); }) {
+  pthread_setname_np(thread_.native_handle(), "list");
+}
+
+ObjectLister::~ObjectLister() {
+  thread_.request_stop();
+  absl::MutexLock lock(&mutex_);
+  stopped_ = true;
+}
+
+void ObjectLister::List(std::stop_token stop) {
+  // 16 bytes an object, and only where inputs can overlap.
+  absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen;
+  absl::Status status;
+  for (const Input& input : inputs_) {
+    status = input.store->List(input.pattern, [&](const ObjectInfo& info) -> absl::Status {
+      if (stop.stop_requested()) return absl::CancelledError("listing was stopped");
+      if (!wanted_(info)) return absl::OkStatus();
+      if (inputs_.size() > 1) {
+        const Hash128 hash = HashBytes(info.uri);
+        if (!seen.emplace(hash.high, hash.low).second) return absl::OkStatus();
+      }
+      ++objects_;
+      bytes_ += info.size;
+      return Push({input.store, info}, stop) ? absl::OkStatus()
+                                             : absl::CancelledError("listing was stopped");
+    });
+    if (!status.ok()) break;
+  }
+  done_ = true;
+  absl::MutexLock lock(&mutex_);
+  ended_ = true;
+  end_status_ = std::move(status);
+}
+
+bool ObjectLister::HasRoomOrStops() const { return ahead_.size() < kAhead || stopped_; }
+
+bool ObjectLister::Push(ListedObject object, std::stop_token stop) {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(this, &ObjectLister::HasRoomOrStops));
+  if (stopped_ || stop.stop_requested()) return false;
+  ahead_.push_back(std::move(object));
+  return true;
+}
+
+absl::StatusOr<std::optional<ListedObject>> ObjectLister::Next() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](ObjectLister* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
+        return !self->ahead_.empty() || self->ended_;
+      },
+      this));
+  if (!ahead_.empty()) {
+    ListedObject object = std::move(ahead_.front());
+    ahead_.pop_front();
+    return std::optional<ListedObject>(std::move(object));
+  }
+  RETURN_IF_ERROR(end_status_);
+  return std::optional<ListedObject>();
+}
+
+}  // namespace millrace

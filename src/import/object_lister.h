@@ -1,0 +1,74 @@
+// The objects that the inputs name, listed by a thread of its own a little ahead of their use.
+#ifndef MILLRACE_IMPORT_OBJECT_LISTER_H_
+#define MILLRACE_IMPORT_OBJECT_LISTER_H_
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "io/object_store.h"
+
+namespace millrace {
+
+struct ListedObject {
+  std::shared_ptr<ObjectStore> store;
+  ObjectInfo info;
+};
+
+// One consumer. Holds at most kAhead objects, however many there are.
+class ObjectLister {
+ public:
+  static constexpr size_t kAhead = 1024;
+
+  // Objects for which `wanted` is false are left out; it is called on the lister's thread.
+  // InvalidArgument or Unimplemented if an input has no store.
+  static absl::StatusOr<std::unique_ptr<ObjectLister>> Start(
+      const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted);
+  ~ObjectLister();
+
+  // The next object, each once though several inputs name it; nullopt at the end. A listing that
+  // fails (an input that names nothing: NotFound) ends with its error, after the objects before it.
+  absl::StatusOr<std::optional<ListedObject>> Next();
+
+  // Wanted objects found so far, and their bytes; whole once done() is true.
+  uint64_t objects() const { return objects_; }
+  uint64_t bytes() const { return bytes_; }
+  bool done() const { return done_; }
+
+ private:
+  struct Input {
+    std::string pattern;
+    std::shared_ptr<ObjectStore> store;
+  };
+
+  ObjectLister(std::vector<Input> inputs, std::function<bool(const ObjectInfo&)> wanted);
+  void List(std::stop_token stop);
+  bool Push(ListedObject object, std::stop_token stop);
+  bool HasRoomOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::vector<Input> inputs_;
+  const std::function<bool(const ObjectInfo&)> wanted_;
+  std::atomic<uint64_t> objects_{0};
+  std::atomic<uint64_t> bytes_{0};
+  std::atomic<bool> done_{false};
+
+  absl::Mutex mutex_;
+  std::deque<ListedObject> ahead_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
+
+  std::jthread thread_;  // last: ends before the rest goes
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_OBJECT_LISTER_H_

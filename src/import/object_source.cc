@@ -1,0 +1,166 @@
+#include "import/object_source.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "import/owner.h"
+
+namespace millrace {
+
+struct ObjectSource::Open {
+  std::shared_ptr<const SourceConfig> config;
+  std::shared_ptr<const LedgerEntry> entry;
+  std::shared_ptr<ObjectReader> object;  // null if it could not be opened
+  std::unique_ptr<RowReader> rows;       // null if it could not be read
+  absl::Status error;                    // why
+  RowPosition after;
+  uint64_t raw_bytes = 0;
+};
+
+ObjectSource::ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources,
+                           ObjectLister& lister, Ledger& ledger, SourceProgress& progress)
+    : options_(std::move(options)),
+      sources_(sources),
+      lister_(lister),
+      ledger_(ledger),
+      progress_(progress) {}
+
+ObjectSource::~ObjectSource() = default;
+
+absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) {
+  if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
+  if (open_ == nullptr) {
+    RETURN_IF_ERROR(ClaimNext());
+    if (open_ == nullptr) return nullptr;
+  }
+  if (open_->rows == nullptr) return Last(open_->error);
+
+  const uint64_t done = open_->after.row - open_->entry->position.row;
+  if (options_.most_rows_per_object != 0 && done >= options_.most_rows_per_object) {
+    return Last(absl::OkStatus());
+  }
+  absl::StatusOr<std::unique_ptr<RowChunk>> rows = open_->rows->Read(options_.limits);
+  ReportPlace(open_->rows->raw_bytes());
+  if (!rows.ok()) return Last(rows.status());
+  if (*rows == nullptr) return Last(open_->object->CheckUnchanged());
+
+  auto chunk = std::make_unique<Chunk>();
+  chunk->object = open_->entry;
+  chunk->first_row = (*rows)->first_row();
+  chunk->rows = (*rows)->row_count();
+  open_->after = (*rows)->after();
+  chunk->after = {open_->after.row, open_->after.byte};
+  auto payload = std::make_unique<RowsPayload>();
+  payload->config = open_->config;
+  payload->rows = *std::move(rows);
+  chunk->payload = std::move(payload);
+  return chunk;
+}
+
+absl::Status ObjectSource::ClaimNext() {
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister_.Next());
+    if (!object) return absl::OkStatus();
+    std::shared_ptr<const SourceConfig> config = sources_.Match(object->info.uri);
+    const LedgerKey key = KeyOf(object->info, *config, options_.destination);
+    if (options_.force) RETURN_IF_ERROR(ledger_.Forget(key));
+    const auto claim = [&] {
+      return ledger_.ClaimObject(key, options_.owner, object->info.size, options_.lease);
+    };
+    ASSIGN_OR_RETURN(Ledger::Claim claimed, claim());
+    if (claimed.outcome == Ledger::Claim::Outcome::kHeld && OwnerIsGone(claimed.entry.owner)) {
+      // Its process was killed; nobody has to wait for the lease. Aborted: someone was faster.
+      if (const absl::Status freed = ledger_.Release(claimed.entry);
+          !freed.ok() && !absl::IsAborted(freed)) {
+        return freed;
+      }
+      ASSIGN_OR_RETURN(claimed, claim());
+    }
+    if (claimed.outcome == Ledger::Claim::Outcome::kClaimed) {
+      open_ = std::make_unique<Open>();
+      open_->config = std::move(config);
+      open_->entry = std::make_shared<const LedgerEntry>(std::move(claimed.entry));
+      OpenClaimed(*object);
+      return absl::OkStatus();
+    }
+    const bool done = claimed.outcome == Ledger::Claim::Outcome::kDone;
+    ++(done ? progress_.objects_skipped : progress_.objects_held);
+    progress_.bytes_done += object->info.size;
+  }
+}
+
+void ObjectSource::OpenClaimed(const ListedObject& listed) {
+  Open& open = *open_;
+  {
+    absl::MutexLock lock(&progress_.mutex);
+    progress_.now = {listed.info.uri, 0, listed.info.size};
+  }
+  open.after = {open.entry->position.row, open.entry->position.byte};
+  absl::StatusOr<std::unique_ptr<ObjectReader>> object = listed.store->Open(listed.info);
+  if (!object.ok()) {
+    open.error = object.status();
+    return;
+  }
+  open.object = *std::move(object);
+  ReadOptions read = ReadOptionsFor(*open.config);
+  read.from = open.after;
+  absl::StatusOr<std::unique_ptr<RowReader>> rows = OpenRows(open.object, read);
+  if (!rows.ok()) {
+    open.error = rows.status();
+    return;
+  }
+  open.rows = *std::move(rows);
+}
+
+std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {
+  auto chunk = std::make_unique<Chunk>();
+  chunk->object = open_->entry;
+  chunk->first_row = open_->after.row;
+  chunk->after = {open_->after.row, open_->after.byte};
+  chunk->last = true;
+  chunk->error = std::move(error);
+  // An object that ends early (sampled, damaged) counts whole for the progress of the run.
+  if (open_->entry->object_bytes > open_->raw_bytes) {
+    progress_.bytes_done += open_->entry->object_bytes - open_->raw_bytes;
+  }
+  open_.reset();
+  return chunk;
+}
+
+void ObjectSource::ReportPlace(uint64_t raw_bytes) {
+  if (raw_bytes <= open_->raw_bytes) return;
+  progress_.bytes_read += raw_bytes - open_->raw_bytes;
+  progress_.bytes_done += raw_bytes - open_->raw_bytes;
+  open_->raw_bytes = raw_bytes;
+  absl::MutexLock lock(&progress_.mutex);
+  progress_.now.bytes = raw_bytes;
+}
+
+LedgerKey KeyOf(const ObjectInfo& object, const SourceConfig& config,
+                const std::string& destination) {
+  return {object.uri, object.version, StrCat(config.config_id, ":", config.fingerprint),
+          destination};
+}
+
+ReadOptions ReadOptionsFor(const SourceConfig& config) {
+  ReadOptions options;
+  options.type = config.file_type;
+  if (!config.null_texts.empty()) options.null_texts = config.null_texts;
+  if (config.pass_through || config.mixpanel_format) return options;
+  const auto need = [&](const std::string& column) {
+    if (column.empty()) return;
+    options.columns.push_back(column);
+    // "a.b" may be the column of that name, or field b of column a.
+    if (const size_t dot = column.find('.'); dot != std::string::npos) {
+      options.columns.push_back(column.substr(0, dot));
+    }
+  };
+  need(config.event_name_from_field);
+  for (const FieldMapping& mapping : config.mappings) need(mapping.source_field);
+  for (const std::string& column : config.insert_id_columns) need(column);
+  return options;
+}
+
+}  // namespace millrace

@@ -1,0 +1,93 @@
+// The Source of an import: listed objects, claimed in the ledger, opened, read as chunks of rows.
+#ifndef MILLRACE_IMPORT_OBJECT_SOURCE_H_
+#define MILLRACE_IMPORT_OBJECT_SOURCE_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "formats/row_reader.h"
+#include "import/object_lister.h"
+#include "mapping/sources_config.h"
+#include "pipeline/ledger.h"
+#include "pipeline/source.h"
+
+namespace millrace {
+
+// What a chunk of this source carries: rows still to be decoded, and how they are mapped.
+struct RowsPayload : Payload {
+  std::shared_ptr<const SourceConfig> config;
+  std::unique_ptr<RowChunk> rows;
+  size_t memory() const override { return rows->memory(); }
+};
+
+// Live numbers, readable from any thread.
+struct SourceProgress {
+  std::atomic<uint64_t> objects_skipped{0};  // done before
+  std::atomic<uint64_t> objects_held{0};     // another worker has them
+  std::atomic<uint64_t> bytes_done{0};       // of objects read, skipped or held
+  std::atomic<uint64_t> bytes_read{0};       // read from objects by this run
+
+  // The object being read, and how far.
+  struct Current {
+    std::string uri;
+    uint64_t bytes = 0;
+    uint64_t size = 0;
+  };
+  Current current() const {
+    absl::MutexLock lock(&mutex);
+    return now;
+  }
+  mutable absl::Mutex mutex;
+  Current now ABSL_GUARDED_BY(mutex);
+};
+
+struct ObjectSourceOptions {
+  std::string destination;  // of the ledger key
+  std::string owner;
+  bool force = false;  // do again what the ledger says is done
+  absl::Duration lease = absl::Minutes(5);
+  ChunkLimits limits;
+  uint64_t most_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
+};
+
+// `lister` gives objects that `sources` matches; all must outlive the source.
+class ObjectSource : public Source {
+ public:
+  ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources, ObjectLister& lister,
+               Ledger& ledger, SourceProgress& progress);
+
+  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
+
+ private:
+  struct Open;
+
+  absl::Status ClaimNext();
+  void OpenClaimed(const ListedObject& object);
+  std::unique_ptr<Chunk> Last(absl::Status error);
+  void ReportPlace(uint64_t raw_bytes);
+
+  const ObjectSourceOptions options_;
+  const SourcesConfig& sources_;
+  ObjectLister& lister_;
+  Ledger& ledger_;
+  SourceProgress& progress_;
+  std::unique_ptr<Open> open_;  // null between objects and at the end
+
+ public:
+  ~ObjectSource() override;
+};
+
+// The ledger key of `object` under `config`.
+LedgerKey KeyOf(const ObjectInfo& object, const SourceConfig& config,
+                const std::string& destination);
+
+// How to read objects of `config`: file type, null texts, and the columns it needs (empty: all).
+ReadOptions ReadOptionsFor(const SourceConfig& config);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_OBJECT_SOURCE_H_

@@ -1,0 +1,19 @@
+// Who holds a ledger row: a process, named so that others on its machine can tell that it is gone.
+#ifndef MILLRACE_IMPORT_OWNER_H_
+#define MILLRACE_IMPORT_OWNER_H_
+
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+// "<host>/<boot>/<pid namespace>/<pid>/<start time>" of this process.
+std::string ThisOwner();
+
+// True only if `owner` named a process of this machine, boot and pid namespace that no longer runs.
+// Owners elsewhere are never known to be gone; their leases run out.
+bool OwnerIsGone(std::string_view owner);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_OWNER_H_
