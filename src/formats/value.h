@@ -15,7 +15,7 @@ struct Value {
     kBool,       // integer: 0 or 1
     kInt,        // integer
     kUint,       // integer, reinterpreted as uint64_t: only values above INT64_MAX
-    kDouble,     // real
+    kDouble,     // real; finite
     kFloat,      // real, written with the shortest digits of a float
     kTimestamp,  // integer: `unit` ticks since 1970-01-01T00:00:00 (UTC if `zoned`, else of the
                  // zone the config names)
@@ -71,7 +71,8 @@ struct Value {
 };
 
 // Appends `value` as JSON. Timestamps become ISO 8601 text ("2024-04-24T01:13:01.500Z"; without Z
-// if not zoned), bytes become base64 text.
+// if not zoned) with 0, 3, 6 or 9 digits of a second, as few as lose nothing; bytes become base64
+// text.
 void AppendJsonValue(ByteBuffer& out, const Value& value);
 
 // Appends the plain text of `value` to `out`: unescaped text, digits, true/false, JSON, base64.

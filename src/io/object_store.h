@@ -43,9 +43,12 @@ class ObjectStore {
   using Visitor = std::function<absl::Status(const ObjectInfo&)>;
 
   // Lists what `pattern` names, in byte order of the uri: one object, a folder (everything below
-  // it), or a glob (`*` and `?` within a path segment, `**` across segments, `[abc]`). Hidden files
-  // (a segment that begins with '.' or '_') are left out unless named. Directories are walked as
-  // the visitor is called; no list is held. NotFound if nothing matches.
+  // it), or a glob (`*` and `?` within a path segment, `**` across segments, `[abc]`). A name that
+  // exists is that object, even where it looks like a glob. Hidden files (a segment that begins
+  // with '.' or '_') are left out unless named. Directories are walked as the visitor is called;
+  // at most the names of the open ones are held. NotFound if nothing matches.
+  // Local uris: symbolic links in the folder that the pattern names before its first wildcard are
+  // resolved, so that one file has one uri; links below it are followed and keep their names.
   virtual absl::Status List(std::string_view pattern, const Visitor& visitor) = 0;
 
   // Opens the listed version. NotFound if it is gone, FailedPrecondition if it changed.
@@ -58,8 +61,10 @@ std::unique_ptr<ObjectStore> NewLocalObjectStore();
 // gs://, s3://, az://, abfs:// until their connectors exist; InvalidArgument for other schemes.
 absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStoreFor(std::string_view uri);
 
-// Reads `reader` front to back in blocks of `block` bytes. `reader` must outlive the stream.
-std::unique_ptr<InputStream> NewObjectStream(ObjectReader& reader, size_t block = 256 * 1024);
+// Reads `reader` from `offset` to the size that was listed, asking it for at least `block` bytes at
+// a time. FailedPrecondition if the object ends earlier. `reader` must outlive the stream.
+std::unique_ptr<InputStream> NewObjectStream(ObjectReader& reader, size_t block = 256 * 1024,
+                                             uint64_t offset = 0);
 
 // True if `path` matches the glob `pattern` (see List).
 bool GlobMatches(std::string_view pattern, std::string_view path);

@@ -1,0 +1,249 @@
+// The local disk as an object store.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/file_descriptor.h"
+#include "io/glob.h"
+#include "io/object_store.h"
+
+namespace millrace {
+namespace {
+
+ObjectInfo InfoFor(std::string path, const struct stat& stat) {
+  const int64_t mtime_ns =
+      static_cast<int64_t>(stat.st_mtim.tv_sec) * 1'000'000'000 + stat.st_mtim.tv_nsec;
+  const uint64_t size = static_cast<uint64_t>(stat.st_size);
+  return {std::move(path), size, StrCat(size, "-", mtime_ns)};
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// The path of a file:// URI (RFC 8089), percent-decoded; any other text is a path already.
+absl::StatusOr<std::string> PathOf(std::string_view uri) {
+  static constexpr std::string_view kScheme = "file://";
+  if (uri.substr(0, kScheme.size()) != kScheme) return std::string(uri);
+  std::string_view rest = uri.substr(kScheme.size());
+  static constexpr std::string_view kLocalhost = "localhost/";
+  if (rest.substr(0, kLocalhost.size()) == kLocalhost) rest.remove_prefix(kLocalhost.size() - 1);
+  if (rest.empty() || rest[0] != '/') {
+    return absl::InvalidArgumentError(
+        StrCat(uri, " names a host; write file:///absolute/path for a local file"));
+  }
+  std::string path;
+  for (size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] == '%' && i + 2 < rest.size() && HexDigit(rest[i + 1]) >= 0 &&
+        HexDigit(rest[i + 2]) >= 0) {
+      path += static_cast<char>(HexDigit(rest[i + 1]) * 16 + HexDigit(rest[i + 2]));
+      i += 2;
+    } else {
+      path += rest[i];
+    }
+  }
+  return path;
+}
+
+absl::StatusOr<std::string> RealPath(const std::string& path) {
+  char* resolved = ::realpath(path.empty() ? "." : path.c_str(), nullptr);
+  if (resolved == nullptr) return ErrnoStatus(errno, StrCat("finding ", path));
+  std::string result(resolved);
+  std::free(resolved);
+  return result;
+}
+
+std::string Join(const std::string& folder, std::string_view name) {
+  return folder.ends_with('/') ? StrCat(folder, name) : StrCat(folder, "/", name);
+}
+
+// Lists what lies below a folder and matches a glob.
+class Walk {
+ public:
+  Walk(const Glob& glob, const ObjectStore::Visitor& visitor) : glob_(glob), visitor_(visitor) {}
+
+  absl::Status Folder(const std::string& path, const Glob::State& state) {
+    struct stat self;
+    if (::stat(path.c_str(), &self) != 0) return ErrnoStatus(errno, StrCat("listing ", path));
+    const std::pair<dev_t, ino_t> identity(self.st_dev, self.st_ino);
+    // A link back to a folder above would be walked without end.
+    if (std::find(above_.begin(), above_.end(), identity) != above_.end()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<Entry> entries, Matching(path, state));
+    above_.push_back(identity);
+    for (const Entry& entry : entries) {
+      if (entry.folder) {
+        RETURN_IF_ERROR(Folder(entry.object.uri, entry.state));
+      } else {
+        found_ = true;
+        RETURN_IF_ERROR(visitor_(entry.object));
+      }
+    }
+    above_.pop_back();
+    return absl::OkStatus();
+  }
+
+  bool found() const { return found_; }
+
+ private:
+  struct Entry {
+    ObjectInfo object;
+    Glob::State state;
+    bool folder = false;
+  };
+
+  // The entries of one folder that match or may hold matches, so sorted that the whole walk comes
+  // in byte order: a folder counts as its name with '/'.
+  absl::StatusOr<std::vector<Entry>> Matching(const std::string& path, const Glob::State& state) {
+    DIR* open = ::opendir(path.c_str());
+    if (open == nullptr) return ErrnoStatus(errno, StrCat("listing ", path));
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(open, ::closedir);
+    std::vector<Entry> entries;
+    for (;;) {
+      errno = 0;
+      const dirent* item = ::readdir(dir.get());
+      if (item == nullptr) {
+        if (errno != 0) return ErrnoStatus(errno, StrCat("listing ", path));
+        break;
+      }
+      const std::string_view name = item->d_name;
+      if (name == "." || name == "..") continue;
+      Glob::State behind = glob_.Advance(state, name);
+      if (behind.empty()) continue;
+      std::string entry_path = Join(path, name);
+      struct stat stat;
+      if (::stat(entry_path.c_str(), &stat) != 0) {
+        // Gone since, a link to nothing, or a link to itself: there are no bytes to read.
+        if (errno == ENOENT || errno == ELOOP) continue;
+        return ErrnoStatus(errno, StrCat("listing ", entry_path));
+      }
+      if (S_ISDIR(stat.st_mode)) {
+        entries.push_back({{std::move(entry_path), 0, ""}, std::move(behind), true});
+      } else if (S_ISREG(stat.st_mode) && glob_.Accepts(behind)) {
+        entries.push_back({InfoFor(std::move(entry_path), stat), {}, false});
+      }
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return SortKey(a) < SortKey(b); });
+    return entries;
+  }
+
+  static std::string SortKey(const Entry& entry) {
+    return entry.folder ? StrCat(entry.object.uri, "/") : entry.object.uri;
+  }
+
+  const Glob& glob_;
+  const ObjectStore::Visitor& visitor_;
+  std::vector<std::pair<dev_t, ino_t>> above_;
+  bool found_ = false;
+};
+
+class LocalReader : public ObjectReader {
+ public:
+  LocalReader(ObjectInfo info, FileDescriptor file)
+      : info_(std::move(info)), file_(std::move(file)) {}
+
+  const ObjectInfo& info() const override { return info_; }
+
+  absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) override {
+    size_t done = 0;
+    while (done < to.size()) {
+      const ssize_t n = ::pread(file_.get(), to.data() + done, to.size() - done,
+                                static_cast<off_t>(offset + done));
+      if (n == 0) break;
+      if (n > 0) {
+        done += static_cast<size_t>(n);
+      } else if (errno != EINTR) {
+        return ErrnoStatus(errno, StrCat("reading ", info_.uri));
+      }
+    }
+    return done;
+  }
+
+  absl::Status CheckUnchanged() override {
+    struct stat stat;
+    if (::stat(info_.uri.c_str(), &stat) != 0) {
+      if (errno != ENOENT) return ErrnoStatus(errno, StrCat("checking ", info_.uri));
+      return absl::FailedPreconditionError(StrCat(info_.uri, " was removed since it was listed"));
+    }
+    if (InfoFor(info_.uri, stat).version != info_.version) {
+      return absl::FailedPreconditionError(StrCat(info_.uri, " was changed since it was listed"));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const ObjectInfo info_;
+  const FileDescriptor file_;
+};
+
+class LocalObjectStore : public ObjectStore {
+ public:
+  absl::Status List(std::string_view pattern, const Visitor& visitor) override {
+    ASSIGN_OR_RETURN(const std::string path, PathOf(pattern));
+    if (path.empty()) return absl::InvalidArgumentError("the input is empty; name a file or glob");
+    struct stat stat;
+    if (::stat(path.c_str(), &stat) == 0) return ListNamed(path, stat, visitor);
+    if (!HasWildcard(path)) return ErrnoStatus(errno, StrCat("finding ", path));
+    return ListGlob(path, visitor);
+  }
+
+  absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
+    FileDescriptor file(::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.valid()) return ErrnoStatus(errno, StrCat("opening ", object.uri));
+    std::unique_ptr<ObjectReader> reader = std::make_unique<LocalReader>(object, std::move(file));
+    RETURN_IF_ERROR(reader->CheckUnchanged());
+    return reader;
+  }
+
+ private:
+  // `path` exists: one file, or a folder with everything below it.
+  absl::Status ListNamed(const std::string& path, const struct stat& stat, const Visitor& visitor) {
+    if (S_ISDIR(stat.st_mode)) {
+      ASSIGN_OR_RETURN(const std::string folder, RealPath(path));
+      return WalkBelow(folder, "**", path, visitor);
+    }
+    if (!S_ISREG(stat.st_mode)) {
+      return absl::InvalidArgumentError(StrCat(path, " is neither a file nor a folder"));
+    }
+    const size_t name = path.rfind('/') + 1;  // 0 if there is no slash
+    ASSIGN_OR_RETURN(const std::string folder, RealPath(path.substr(0, name)));
+    return visitor(InfoFor(Join(folder, path.substr(name)), stat));
+  }
+
+  absl::Status ListGlob(const std::string& path, const Visitor& visitor) {
+    // Everything up to the last slash before the first wildcard is a plain folder.
+    const size_t rest = path.rfind('/', path.find_first_of("*?[")) + 1;
+    absl::StatusOr<std::string> folder = RealPath(path.substr(0, rest));
+    if (!folder.ok()) return folder.status();
+    return WalkBelow(*folder, path.substr(rest), path, visitor);
+  }
+
+  absl::Status WalkBelow(const std::string& folder, std::string_view glob_text,
+                         const std::string& asked, const Visitor& visitor) {
+    const Glob glob(glob_text);
+    Walk walk(glob, visitor);
+    RETURN_IF_ERROR(walk.Folder(folder, glob.Start()));
+    if (!walk.found()) return absl::NotFoundError(StrCat("no file matches ", asked));
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ObjectStore> NewLocalObjectStore() { return std::make_unique<LocalObjectStore>(); }
+
+}  // namespace millrace

@@ -1,0 +1,79 @@
+#include "io/object_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/byte_buffer.h"
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+class ObjectStream : public InputStream {
+ public:
+  ObjectStream(ObjectReader& reader, size_t block, uint64_t offset)
+      : reader_(reader), block_size_(block), next_(offset) {}
+
+  absl::StatusOr<size_t> Read(absl::Span<char> to) override {
+    if (used_ == block_.size()) {
+      if (to.size() >= block_size_) return ReadThrough(to);
+      block_.clear();
+      used_ = 0;
+      absl::StatusOr<size_t> filled = ReadThrough({block_.Reserve(block_size_), block_size_});
+      if (!filled.ok() || *filled == 0) return filled;
+      block_.Commit(*filled);
+    }
+    const size_t size = std::min(to.size(), block_.size() - used_);
+    std::memcpy(to.data(), block_.data() + used_, size);
+    used_ += size;
+    return size;
+  }
+
+  uint64_t raw_bytes() const override { return next_ - (block_.size() - used_); }
+
+ private:
+  // Never reads past the size that was listed: what was appended since is another version.
+  absl::StatusOr<size_t> ReadThrough(absl::Span<char> to) {
+    const uint64_t object_size = reader_.info().size;
+    const uint64_t left = object_size > next_ ? object_size - next_ : 0;
+    to = to.subspan(0, static_cast<size_t>(std::min<uint64_t>(to.size(), left)));
+    if (to.empty()) return 0;
+    absl::StatusOr<size_t> size = reader_.ReadAt(next_, to);
+    if (!size.ok()) return size;
+    if (*size == 0) {
+      return absl::FailedPreconditionError(
+          StrCat(reader_.info().uri, " was cut to ", next_, " bytes while it was read"));
+    }
+    next_ += *size;
+    return size;
+  }
+
+  ObjectReader& reader_;
+  const size_t block_size_;
+  uint64_t next_;
+  ByteBuffer block_;
+  size_t used_ = 0;  // bytes of block_ that were handed out
+};
+
+}  // namespace
+
+std::unique_ptr<InputStream> NewObjectStream(ObjectReader& reader, size_t block, uint64_t offset) {
+  return std::make_unique<ObjectStream>(reader, block, offset);
+}
+
+absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStoreFor(std::string_view uri) {
+  const size_t end = uri.find("://");
+  if (end == std::string_view::npos || uri.substr(0, end) == "file") return NewLocalObjectStore();
+  const std::string_view scheme = uri.substr(0, end);
+  static constexpr std::array<std::string_view, 6> kPlanned = {"gs",    "s3",   "az",
+                                                               "azure", "abfs", "abfss"};
+  if (std::find(kPlanned.begin(), kPlanned.end(), scheme) != kPlanned.end()) {
+    return absl::UnimplementedError(
+        StrCat(scheme, ":// is not built yet; copy the objects to a local folder (", uri, ")"));
+  }
+  return absl::InvalidArgumentError(StrCat("unknown scheme ", scheme, ":// in ", uri,
+                                           "; use a path, file://, gs://, s3:// or az://"));
+}
+
+}  // namespace millrace
