@@ -14,7 +14,7 @@ class GzipEncoder {
  public:
   GzipEncoder();
   ~GzipEncoder();
-  // Replaces the content of `out` by one gzip member that holds `plain`.
+  // Replaces the content of `out` by one gzip member that holds `plain`, which is below 2 GiB.
   void Encode(std::string_view plain, ByteBuffer* out);
 
  private:

@@ -1,0 +1,83 @@
+// gzip members (RFC 1952) by ISA-L.
+#include <isa-l/igzip_lib.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "io/decoder.h"
+
+namespace millrace {
+namespace {
+
+// ISA-L counts in 32 bits.
+constexpr size_t kMostPerCall = size_t{1} << 30;
+
+absl::Status Damaged(int error) {
+  switch (error) {
+    case ISAL_INCORRECT_CHECKSUM:
+      return absl::DataLossError("gzip: checksum or length does not fit the data");
+    case ISAL_INVALID_WRAPPER:
+    case ISAL_UNSUPPORTED_METHOD:
+      return absl::DataLossError("gzip: damaged header");
+    default:
+      return absl::DataLossError("gzip: damaged data");
+  }
+}
+
+class GzipDecoder : public Decoder {
+ public:
+  absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) override {
+    Progress progress;
+    if (place_ != Place::kMember) {
+      if (in.empty()) return progress;
+      if (place_ == Place::kBetween && in[0] == '\0') place_ = Place::kPadding;
+      if (place_ == Place::kPadding) return SkipPadding(in);
+      if (place_ == Place::kBetween && in[0] != '\x1f') {
+        return absl::DataLossError("gzip: garbage after the end of the compressed data");
+      }
+      BeginMember();
+    }
+    state_->next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(in.data()));
+    state_->avail_in = static_cast<uint32_t>(std::min(in.size(), kMostPerCall));
+    state_->next_out = reinterpret_cast<uint8_t*>(out.data());
+    state_->avail_out = static_cast<uint32_t>(std::min(out.size(), kMostPerCall));
+    const int result = isal_inflate(state_.get());
+    if (result < 0) return Damaged(result);
+    progress.consumed =
+        static_cast<size_t>(reinterpret_cast<const char*>(state_->next_in) - in.data());
+    progress.produced = static_cast<size_t>(reinterpret_cast<char*>(state_->next_out) - out.data());
+    if (state_->block_state == ISAL_BLOCK_FINISH) place_ = Place::kBetween;
+    return progress;
+  }
+
+  bool at_boundary() const override {
+    return place_ == Place::kBetween || place_ == Place::kPadding;
+  }
+
+ private:
+  enum class Place { kStart, kMember, kBetween, kPadding };
+
+  void BeginMember() {
+    isal_inflate_init(state_.get());
+    state_->crc_flag = ISAL_GZIP;
+    place_ = Place::kMember;
+  }
+
+  // Zeros up to the end are left by tapes and by block-wise writers; gzip passes over them too.
+  static absl::StatusOr<Progress> SkipPadding(absl::Span<const char> in) {
+    if (std::all_of(in.begin(), in.end(), [](char c) { return c == '\0'; })) {
+      return Progress{in.size(), 0};
+    }
+    return absl::DataLossError("gzip: garbage after the end of the compressed data");
+  }
+
+  // Large, and set up by isal_inflate_init: not worth clearing.
+  const std::unique_ptr<inflate_state> state_ = std::make_unique_for_overwrite<inflate_state>();
+  Place place_ = Place::kStart;
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> NewGzipDecoder() { return std::make_unique<GzipDecoder>(); }
+
+}  // namespace millrace
