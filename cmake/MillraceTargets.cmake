@@ -1,6 +1,8 @@
 # millrace_library(<folder> [DEPS <folder>...] [PRIVATE <target>...])
 # One static library per folder of src/, from its *.cc; *_test.cc become one test program.
 # The library of folder connectors/mixpanel is called millrace_connectors_mixpanel.
+# testing/*.cc of a folder become millrace_<name>_testing, which the tests of that folder and of
+# those that depend on it are linked with.
 include(GoogleTest)
 function(millrace_library folder)
   cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE" ${ARGN})
@@ -20,9 +22,20 @@ function(millrace_library folder)
     target_link_libraries(${target} PUBLIC millrace_${dep})
   endforeach()
   target_link_libraries(${target} PRIVATE ${ARG_PRIVATE})
+  file(GLOB testing CONFIGURE_DEPENDS "${dir}/testing/*.cc")
+  if(MILLRACE_TESTS AND testing)
+    add_library(${target}_testing STATIC EXCLUDE_FROM_ALL ${testing})
+    target_link_libraries(${target}_testing PUBLIC ${target} PRIVATE ${ARG_PRIVATE} GTest::gmock)
+  endif()
   if(MILLRACE_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE millrace_tls ${target} ${ARG_PRIVATE} GTest::gmock_main)
+    foreach(dep IN LISTS ARG_DEPS ITEMS "${folder}")
+      string(REPLACE "/" "_" dep "${dep}")
+      if(TARGET millrace_${dep}_testing)
+        target_link_libraries(${name}_test PRIVATE millrace_${dep}_testing)
+      endif()
+    endforeach()
     target_compile_definitions(${name}_test PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${folder}:"

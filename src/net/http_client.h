@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "net/url.h"
 
 namespace millrace {
 
@@ -24,10 +25,11 @@ struct HttpRequest {
   std::string_view body;                                     // must outlive the call
   absl::Duration connect_timeout = absl::Seconds(15);
   absl::Duration timeout = absl::Seconds(90);        // of the whole exchange; zero: none
-  absl::Duration stall_timeout = absl::Seconds(60);  // without a byte moving
-  size_t most_response_bytes = 16 << 20;             // ResourceExhausted past it
+  absl::Duration stall_timeout = absl::Seconds(60);  // without a byte moving; zero: none
+  // Of HttpResponse::body, decoded; ResourceExhausted past it. What on_body takes is not counted.
+  size_t most_response_bytes = 16 << 20;
   // If set, gets the body of a 2xx answer piece by piece instead of HttpResponse::body; returning a
-  // status that is not ok ends the exchange with it.
+  // status that is not ok ends the exchange with it. The time it takes does not count as a stall.
   std::function<absl::Status(std::string_view)> on_body;
   bool accept_gzip = false;  // ask for gzip and decode it
 };
@@ -48,15 +50,19 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   // Blocking. Unavailable: no (whole) answer; whether the request was carried out is not known.
-  // Cancelled: `stop` was requested. InvalidArgument: a bad URL. Unauthenticated: the peer's
-  // certificate is not trusted. Messages name host and port, never headers or query.
+  // Cancelled: `stop` was requested before an answer was there. InvalidArgument: a bad URL or
+  // header. Unauthenticated: the peer's certificate is not trusted. Messages name host and port,
+  // never headers or query. Redirects are answers like others and are not followed.
   virtual absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) = 0;
 };
 
-std::unique_ptr<HttpClient> NewCurlHttpClient();
+struct CurlOptions {
+  std::string ca_file;  // certificates to trust (PEM) instead of the system's
+};
 
-// Percent-encoding of everything but unreserved characters (RFC 3986).
-std::string UrlEncode(std::string_view text);
+// Over libcurl: HTTP/1.1, certificates checked, proxies by the usual environment variables (not for
+// loopback hosts).
+std::unique_ptr<HttpClient> NewCurlHttpClient(CurlOptions options = {});
 
 // "Basic base64(user:password)".
 std::string BasicAuthorization(std::string_view user, std::string_view password);

@@ -1,0 +1,337 @@
+// HttpClient over libcurl: a multi handle with one transfer at a time, so that a stop can wake the
+// wait for the network.
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <new>
+
+#include "absl/strings/ascii.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "net/http_client.h"
+
+namespace millrace {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr size_t kMostHeaderBytes = 256 << 10;
+constexpr long kReceiveBytes = 128 << 10;
+constexpr int kLongestWaitMs = 60'000;  // a stop or a byte ends a wait earlier
+
+void InitializeCurlOnce() {
+  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (initialized != CURLE_OK) throw std::bad_alloc();
+}
+
+long Milliseconds(absl::Duration duration) {
+  if (duration <= absl::ZeroDuration()) return 0;
+  return std::max<long>(1, absl::ToInt64Milliseconds(std::min(duration, absl::Hours(24 * 20))));
+}
+
+bool HasLineBreak(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
+
+struct SlistDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, SlistDeleter>;
+
+void Append(HeaderList& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) throw std::bad_alloc();
+  (void)list.release();
+  list.reset(longer);
+}
+
+// The request's headers as libcurl wants them: "Name:" alone takes out a header of its own.
+absl::StatusOr<HeaderList> MakeHeaders(const HttpRequest& request) {
+  HeaderList list;
+  Append(list, "Expect:");  // waits for "100 Continue" cost a round trip or a second
+  bool has_content_type = false;
+  for (const auto& [name, value] : request.headers) {
+    if (HasLineBreak(name) || HasLineBreak(value)) {
+      return absl::InvalidArgumentError("a request header has a line break in it");
+    }
+    has_content_type |= absl::AsciiStrToLower(name) == "content-type";
+    Append(list, value.empty() ? StrCat(name, ";") : StrCat(name, ": ", value));
+  }
+  if (!has_content_type) Append(list, "Content-Type:");
+  return list;
+}
+
+// What one exchange receives; libcurl's callbacks fill it.
+struct Exchange {
+  Exchange(const HttpRequest& request, CURL* easy) : request(request), easy(easy) {}
+
+  size_t OnHeader(std::string_view line) noexcept;
+  size_t OnBody(std::string_view piece) noexcept;
+  bool streams() const {
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return request.on_body != nullptr && status / 100 == 2;
+  }
+
+  const HttpRequest& request;
+  CURL* const easy;
+  HttpResponse response;
+  absl::Status error;         // why a callback ended the exchange
+  absl::Status caller_error;  // of on_body
+  size_t header_bytes = 0;
+};
+
+// Returning another number than the bytes given makes libcurl end the transfer.
+constexpr size_t kEndExchange = static_cast<size_t>(-1);
+
+size_t Exchange::OnHeader(std::string_view line) noexcept {
+  header_bytes += line.size();
+  if (header_bytes > kMostHeaderBytes) {
+    error = absl::ResourceExhaustedError(
+        StrCat("the answer's headers are longer than ", kMostHeaderBytes, " bytes"));
+    return kEndExchange;
+  }
+  if (line.substr(0, 5) == "HTTP/") {  // an interim answer's headers do not count
+    response.headers.clear();
+    return line.size();
+  }
+  if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
+    const absl::string_view value = ToAbsl(line.substr(colon + 1));
+    response.headers.emplace_back(absl::AsciiStrToLower(ToAbsl(line.substr(0, colon))),
+                                  absl::StripAsciiWhitespace(value));
+  }
+  return line.size();
+}
+
+size_t Exchange::OnBody(std::string_view piece) noexcept {
+  if (streams()) {
+    caller_error = request.on_body(piece);
+    return caller_error.ok() ? piece.size() : kEndExchange;
+  }
+  if (response.body.size() + piece.size() > request.most_response_bytes) {
+    error = absl::ResourceExhaustedError(
+        StrCat("the answer is longer than ", request.most_response_bytes, " bytes"));
+    return kEndExchange;
+  }
+  response.body.append(piece);
+  return piece.size();
+}
+
+size_t HeaderCallback(char* data, size_t, size_t size, void* exchange) {
+  return static_cast<Exchange*>(exchange)->OnHeader({data, size});
+}
+
+size_t BodyCallback(char* data, size_t, size_t size, void* exchange) {
+  return static_cast<Exchange*>(exchange)->OnBody({data, size});
+}
+
+absl::Status ConnectError(CURL* easy) {
+  long error = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+  if (error == ECONNREFUSED) {
+    return absl::UnavailableError("connection refused: is something listening there?");
+  }
+  return error == 0 ? absl::UnavailableError("no connection: is the network up?")
+                    : absl::UnavailableError(ErrnoStatus(error, "no connection").message());
+}
+
+// `detail` is libcurl's own text; it may name the host, never a header or the query.
+absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return absl::UnavailableError("no such host: check its name and the network");
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return absl::UnavailableError("no such proxy host: check https_proxy and http_proxy");
+    case CURLE_COULDNT_CONNECT:
+      return ConnectError(easy);
+    case CURLE_OPERATION_TIMEDOUT:
+      return absl::UnavailableError(detail);  // says what took how long
+    case CURLE_GOT_NOTHING:
+      return absl::UnavailableError("the connection was closed without an answer");
+    case CURLE_PARTIAL_FILE:
+      return absl::UnavailableError("the connection was closed in the middle of the answer");
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+      return absl::UnavailableError("the connection was lost");
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return absl::UnauthenticatedError(
+          StrCat("the server's certificate is not trusted: ", std::string_view(detail)));
+    case CURLE_SSL_CACERT_BADFILE:
+      return absl::InvalidArgumentError("the file of trusted certificates cannot be read");
+    case CURLE_SSL_CONNECT_ERROR:
+      return absl::UnavailableError(
+          StrCat("no TLS connection: does the port speak https? ", std::string_view(detail)));
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+      return absl::InvalidArgumentError("not an http or https URL");
+    default:
+      return absl::UnavailableError(curl_easy_strerror(code));
+  }
+}
+
+class CurlHttpClient final : public HttpClient {
+ public:
+  explicit CurlHttpClient(CurlOptions options)
+      : options_(std::move(options)), multi_(curl_multi_init()), easy_(curl_easy_init()) {
+    if (multi_ == nullptr || easy_ == nullptr) throw std::bad_alloc();
+  }
+
+  absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) override;
+
+ private:
+  struct MultiDeleter {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  struct EasyDeleter {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+
+  template <typename Value>
+  void Set(CURLoption option, Value value) {
+    if (curl_easy_setopt(easy_.get(), option, value) == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+  }
+  void SetTransport(const HttpRequest& request, const Url& url);
+  void SetMethodAndBody(const HttpRequest& request);
+  // Runs the exchange that easy_ is set up for; ok if the whole answer is there.
+  absl::Status Perform(const HttpRequest& request, std::stop_token stop);
+  absl::Status Drive(const HttpRequest& request, std::stop_token stop);
+  int64_t BytesMoved() const;
+
+  const CurlOptions options_;
+  const std::unique_ptr<CURLM, MultiDeleter> multi_;
+  const std::unique_ptr<CURL, EasyDeleter> easy_;
+  char detail_[CURL_ERROR_SIZE] = {};
+};
+
+void CurlHttpClient::SetTransport(const HttpRequest& request, const Url& url) {
+  Set(CURLOPT_URL, request.url.c_str());
+  Set(CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  Set(CURLOPT_NOSIGNAL, 1L);
+  Set(CURLOPT_QUICK_EXIT, 1L);  // a hung name look-up does not hold up a stop
+  Set(CURLOPT_TCP_NODELAY, 1L);
+  Set(CURLOPT_TCP_KEEPALIVE, 1L);
+  Set(CURLOPT_BUFFERSIZE, kReceiveBytes);
+  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!options_.ca_file.empty()) Set(CURLOPT_CAINFO, options_.ca_file.c_str());
+  Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (url.IsLoopback()) Set(CURLOPT_NOPROXY, "*");
+  if (request.accept_gzip) Set(CURLOPT_ACCEPT_ENCODING, "gzip");
+  Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(request.connect_timeout));
+  Set(CURLOPT_TIMEOUT_MS, Milliseconds(request.timeout));
+  Set(CURLOPT_ERRORBUFFER, detail_);
+}
+
+void CurlHttpClient::SetMethodAndBody(const HttpRequest& request) {
+  if (request.method == "HEAD") {
+    Set(CURLOPT_NOBODY, 1L);
+  } else if (request.method == "GET" && request.body.empty()) {
+    Set(CURLOPT_HTTPGET, 1L);
+  } else {
+    Set(CURLOPT_POST, 1L);
+    Set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());
+    Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    Set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+}
+
+int64_t CurlHttpClient::BytesMoved() const {
+  curl_off_t sent = 0;
+  curl_off_t received = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_DOWNLOAD_T, &received);
+  return sent + received;
+}
+
+absl::Status CurlHttpClient::Drive(const HttpRequest& request, std::stop_token stop) {
+  const bool limits_stall = request.stall_timeout > absl::ZeroDuration();
+  const auto most_stall = std::chrono::milliseconds(Milliseconds(request.stall_timeout));
+  int64_t moved = -1;
+  SteadyClock::time_point last_move;
+  for (;;) {
+    int running = 0;
+    if (const CURLMcode code = curl_multi_perform(multi_.get(), &running); code != CURLM_OK) {
+      return absl::InternalError(curl_multi_strerror(code));
+    }
+    int left = 0;
+    if (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left); message != nullptr) {
+      const CURLcode code = message->data.result;
+      return code == CURLE_OK ? absl::OkStatus() : TransferError(code, easy_.get(), detail_);
+    }
+    if (stop.stop_requested()) return absl::CancelledError("stopped");
+    int wait_ms = kLongestWaitMs;
+    if (limits_stall) {
+      const SteadyClock::time_point now = SteadyClock::now();
+      if (const int64_t bytes = BytesMoved(); bytes != moved) {
+        moved = bytes;
+        last_move = now;
+      }
+      const auto left_ms =
+          std::chrono::ceil<std::chrono::milliseconds>(last_move + most_stall - now);
+      if (left_ms.count() <= 0) {
+        return absl::UnavailableError(
+            StrCat("no byte moved for ", absl::FormatDuration(request.stall_timeout)));
+      }
+      wait_ms = static_cast<int>(std::min<int64_t>(wait_ms, left_ms.count()));
+    }
+    curl_multi_poll(multi_.get(), nullptr, 0, wait_ms, nullptr);
+  }
+}
+
+absl::Status CurlHttpClient::Perform(const HttpRequest& request, std::stop_token stop) {
+  if (const CURLMcode code = curl_multi_add_handle(multi_.get(), easy_.get()); code != CURLM_OK) {
+    return absl::InternalError(curl_multi_strerror(code));
+  }
+  absl::Status status;
+  {
+    const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
+    status = Drive(request, stop);
+  }
+  curl_multi_remove_handle(multi_.get(),
+                           easy_.get());  // closes the connection of an unfinished one
+  return status;
+}
+
+absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
+                                                  std::stop_token stop) {
+  ASSIGN_OR_RETURN(const Url url, ParseUrl(request.url));
+  const std::string where = url.HostPort();
+  if (url.has_user) {
+    return absl::InvalidArgumentError(
+        StrCat(where, ": credentials do not belong into a URL: it is logged"));
+  }
+  if (stop.stop_requested()) return absl::CancelledError(StrCat(where, ": stopped"));
+  absl::StatusOr<HeaderList> headers = MakeHeaders(request);
+  if (!headers.ok()) return Annotate(headers.status(), where);
+
+  curl_easy_reset(easy_.get());  // keeps the connections
+  detail_[0] = '\0';
+  SetTransport(request, url);
+  SetMethodAndBody(request);
+  Set(CURLOPT_HTTPHEADER, headers->get());
+  Exchange exchange(request, easy_.get());
+  Set(CURLOPT_HEADERFUNCTION, &HeaderCallback);
+  Set(CURLOPT_HEADERDATA, &exchange);
+  Set(CURLOPT_WRITEFUNCTION, &BodyCallback);
+  Set(CURLOPT_WRITEDATA, &exchange);
+
+  absl::Status status = Perform(request, stop);
+  if (!exchange.caller_error.ok()) return exchange.caller_error;
+  if (!exchange.error.ok()) status = exchange.error;
+  if (!status.ok()) return Annotate(status, where);
+  long code = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
+  exchange.response.status = static_cast<int>(code);
+  return std::move(exchange.response);
+}
+
+}  // namespace
+
+std::unique_ptr<HttpClient> NewCurlHttpClient(CurlOptions options) {
+  InitializeCurlOnce();
+  return std::make_unique<CurlHttpClient>(std::move(options));
+}
+
+}  // namespace millrace
