@@ -19,11 +19,11 @@ namespace millrace {
 
 // Views end with the handler's call.
 struct ServerRequest {
-  std::string_view method;  // upper case
-  std::string_view path;    // as sent, without the query
-  std::string_view query;   // without '?'
-  std::string_view body;
-  std::string_view peer_address;                                  // "127.0.0.1"
+  std::string_view method;        // upper case
+  std::string_view path;          // as sent, without the query
+  std::string_view query;         // without '?'
+  std::string_view body;          // ByteBuffer::kPadding readable bytes follow it
+  std::string_view peer_address;  // "127.0.0.1"
   std::function<std::string_view(std::string_view name)> header;  // "" if absent; any case
 };
 
@@ -32,14 +32,19 @@ struct ServerReply {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  // If set, the body comes from here and `body` is not used: called on the I/O thread whenever the
+  // piece before has been sent, it appends the next one. Appending nothing ends the body; an error
+  // closes the connection in its middle, as the status line is long gone.
+  std::function<absl::Status(std::string* piece)> next_piece;
   // Faults, for test servers: wait before answering (other connections go on); or close the
-  // connection instead of answering, after `cut_after` bytes of the answer.
+  // connection after `cut_after` bytes of the answer, counted from its status line.
   absl::Duration delay = absl::ZeroDuration();
   bool cut = false;
   size_t cut_after = 0;
 };
 
-// Called on I/O threads, so it must not block for long; thread-safe.
+// Called on I/O threads, so it must not block for long; thread-safe. HEAD requests are shown to it
+// as they are, and the body it gives is not sent.
 using HttpHandler = std::function<ServerReply(const ServerRequest&)>;
 
 struct HttpServerOptions {
@@ -47,9 +52,10 @@ struct HttpServerOptions {
   int threads = 2;
   size_t most_body_bytes = 64 << 20;  // 413 past it
   size_t most_header_bytes = 64 << 10;
-  int most_connections = 1024;  // further ones wait in the accept queue
-  absl::Duration idle_timeout = absl::Seconds(75);
-  absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request
+  int most_connections = 1024;                         // further ones wait in the accept queue
+  absl::Duration idle_timeout = absl::Seconds(75);     // between requests
+  absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also the
+                                                       // longest wait for a peer that does not read
 };
 
 class HttpServer {

@@ -1,0 +1,195 @@
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <optional>
+#include <vector>
+
+#include "base/strings.h"
+#include "net/http_request_parser.h"
+
+namespace millrace {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using beast::error_code;
+
+struct Slice {
+  uint32_t begin = 0;
+  uint32_t size = 0;
+};
+
+// What a request's head says; all text lies in one string.
+struct Head {
+  struct Field {
+    Slice name;
+    Slice value;
+  };
+
+  std::string_view View(Slice slice) const {
+    return std::string_view(text).substr(slice.begin, slice.size);
+  }
+  Slice Keep(beast::string_view piece) {
+    const Slice slice{static_cast<uint32_t>(text.size()), static_cast<uint32_t>(piece.size())};
+    text.append(piece.data(), piece.size());
+    return slice;
+  }
+
+  std::string text;
+  std::vector<Field> fields;
+  Slice method;
+  Slice target;
+  int http_minor = 1;
+  bool done = false;
+};
+
+bool SameText(std::string_view a, std::string_view b) {
+  return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+class Parser final : public http::basic_parser<true> {
+ public:
+  Parser(Head& head, size_t most_header_bytes, size_t most_body_bytes)
+      : head_(head), most_header_bytes_(most_header_bytes) {
+    header_limit(static_cast<uint32_t>(most_header_bytes));
+    body_limit(most_body_bytes);
+  }
+
+  ByteBuffer* body = nullptr;
+
+ private:
+  void on_request_impl(http::verb, beast::string_view method, beast::string_view target,
+                       int version, error_code&) override {
+    head_.method = head_.Keep(method);
+    for (char& c : head_.text) {
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+    head_.target = head_.Keep(target);
+    head_.http_minor = version % 10;
+  }
+  void on_field_impl(http::field, beast::string_view name, beast::string_view value,
+                     error_code& ec) override {
+    if (head_.done) return;  // trailers say nothing that is used
+    if (head_.text.size() + name.size() + value.size() > most_header_bytes_) {
+      ec = http::error::header_limit;
+      return;
+    }
+    const Slice kept_name = head_.Keep(name);
+    head_.fields.push_back({kept_name, head_.Keep(value)});
+  }
+  void on_header_impl(error_code&) override { head_.done = true; }
+  size_t on_chunk_body_impl(uint64_t, beast::string_view piece, error_code&) override {
+    body->Append({piece.data(), piece.size()});
+    return piece.size();
+  }
+  void on_response_impl(int, beast::string_view, int, error_code&) override {}
+  void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
+  size_t on_body_impl(beast::string_view piece, error_code&) override { return piece.size(); }
+  void on_chunk_header_impl(uint64_t, beast::string_view, error_code&) override {}
+  void on_finish_impl(error_code&) override {}
+
+  Head& head_;
+  const size_t most_header_bytes_;
+};
+
+}  // namespace
+
+class HttpRequestParser::Impl {
+ public:
+  Impl(size_t most_header_bytes, size_t most_body_bytes)
+      : most_header_bytes(most_header_bytes), most_body_bytes(most_body_bytes) {}
+
+  Result Put(std::string_view in, size_t* used) {
+    error_code ec;
+    const size_t n = parser->put({in.data() + *used, in.size() - *used}, ec);
+    *used += n;
+    if (!ec) return Result::kDone;
+    if (ec == http::error::need_more) return Result::kNeedsMore;
+    if (ec == http::error::body_limit) {
+      return Refuse(413, StrCat("request exceeds max limit of ", most_body_bytes, " bytes"));
+    }
+    if (ec == http::error::header_limit) return Refuse(431, "request headers are too large");
+    if (ec == http::error::bad_version) return Refuse(505, "only HTTP/1.0 and 1.1 are spoken");
+    return Refuse(400, StrCat("malformed request: ", ec.message()));
+  }
+  Result Refuse(int status, std::string why) {
+    refusal_status = status;
+    refusal = std::move(why);
+    return Result::kRefused;
+  }
+
+  const size_t most_header_bytes;
+  const size_t most_body_bytes;
+  Head head;
+  std::optional<Parser> parser;
+  int refusal_status = 0;
+  std::string refusal;
+};
+
+HttpRequestParser::HttpRequestParser(size_t most_header_bytes, size_t most_body_bytes)
+    : impl_(std::make_unique<Impl>(most_header_bytes, most_body_bytes)) {}
+HttpRequestParser::~HttpRequestParser() = default;
+
+void HttpRequestParser::Reset() {
+  impl_->parser.reset();
+  impl_->head.text.clear();
+  impl_->head.fields.clear();
+  impl_->head.method = {};
+  impl_->head.target = {};
+  impl_->head.http_minor = 1;
+  impl_->head.done = false;
+}
+
+HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size_t* used) {
+  *used = 0;
+  if (!impl_->parser) {
+    impl_->parser.emplace(impl_->head, impl_->most_header_bytes, impl_->most_body_bytes);
+  }
+  while (!impl_->parser->is_header_done()) {
+    if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
+  }
+  const std::string_view encoding = Header("transfer-encoding");
+  if (!encoding.empty() && !SameText(encoding, "chunked")) {
+    return impl_->Refuse(501, "transfer encodings other than chunked are not spoken");
+  }
+  return Result::kDone;
+}
+
+HttpRequestParser::Result HttpRequestParser::ParseChunks(std::string_view in, size_t* used,
+                                                         ByteBuffer* body) {
+  *used = 0;
+  impl_->parser->body = body;
+  while (!impl_->parser->is_done()) {
+    if (*used == in.size()) return Result::kNeedsMore;
+    if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
+  }
+  return Result::kDone;
+}
+
+int HttpRequestParser::refusal_status() const { return impl_->refusal_status; }
+const std::string& HttpRequestParser::refusal() const { return impl_->refusal; }
+bool HttpRequestParser::started() const { return impl_->parser.has_value(); }
+bool HttpRequestParser::head_done() const { return impl_->head.done; }
+std::string_view HttpRequestParser::method() const { return impl_->head.View(impl_->head.method); }
+std::string_view HttpRequestParser::target() const { return impl_->head.View(impl_->head.target); }
+int HttpRequestParser::http_minor() const { return impl_->head.http_minor; }
+bool HttpRequestParser::keep_alive() const { return impl_->parser->keep_alive(); }
+bool HttpRequestParser::chunked() const { return impl_->parser->chunked(); }
+
+std::string_view HttpRequestParser::Header(std::string_view name) const {
+  for (const Head::Field& field : impl_->head.fields) {
+    if (SameText(impl_->head.View(field.name), name)) return impl_->head.View(field.value);
+  }
+  return {};
+}
+
+uint64_t HttpRequestParser::content_length() const {
+  const auto length = impl_->parser->content_length();
+  return length ? *length : 0;
+}
+
+bool HttpRequestParser::expects_continue() const {
+  return http_minor() > 0 && SameText(Header("expect"), "100-continue");
+}
+
+}  // namespace millrace

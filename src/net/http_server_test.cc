@@ -1,0 +1,410 @@
+#include "net/http_server.h"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "base/strings.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "net/testing/raw_connection.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::StartsWith;
+
+// Answers with what it saw: "METHOD path?query body".
+ServerReply Echo(const ServerRequest& request) {
+  ServerReply reply;
+  reply.content_type = "text/plain";
+  reply.body = StrCat(request.method, " ", request.path, "?", request.query, " ", request.body);
+  return reply;
+}
+
+std::unique_ptr<HttpServer> MustStart(HttpHandler handler, HttpServerOptions options = {}) {
+  auto server = HttpServer::Start(options, std::move(handler));
+  EXPECT_TRUE(server.ok()) << server.status();
+  return *std::move(server);
+}
+
+TEST(HttpServer, AnswersOverOneConnectionAgainAndAgain) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  EXPECT_EQ(connection.Exchange("GET", "/a?b=c").body, "GET /a?b=c ");
+  EXPECT_EQ(connection.Exchange("POST", "/x", "", "body").body, "POST /x? body");
+  const RawReply reply = connection.Exchange("DELETE", "/");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.Header("Content-Type"), "text/plain");
+  EXPECT_THAT(reply.Header("Date"), HasSubstr(" GMT"));
+}
+
+TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  std::string requests;
+  constexpr int kRequests = 500;  // more than one turn
+  for (int i = 0; i < kRequests; ++i) {
+    const std::string body(static_cast<size_t>(i), 'x');
+    requests += StrCat("POST /", i, " HTTP/1.1\r\nHost: h\r\nContent-Length: ", body.size(),
+                       "\r\n\r\n", body);
+  }
+  std::thread sender([&] { connection.Send(requests); });
+  for (int i = 0; i < kRequests; ++i) {
+    const std::string body = connection.Receive().body;
+    ASSERT_EQ(body, StrCat("POST /", i, "? ", std::string(static_cast<size_t>(i), 'x')));
+  }
+  sender.join();
+}
+
+TEST(HttpServer, TakesARequestThatArrivesByteByByte) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  for (char c : std::string("\r\npost /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")) {
+    ASSERT_TRUE(connection.Send({&c, 1}));
+  }
+  EXPECT_EQ(connection.Receive().body, "POST /p?q abc");
+}
+
+TEST(HttpServer, TakesLargeBodiesAndSendsThemBack) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  std::string body(5'000'000, ' ');
+  for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 26);
+  for (int round = 0; round < 2; ++round) {
+    RawReply reply;
+    std::thread receiver([&] { reply = connection.Exchange("PUT", "/big", "", body); });
+    receiver.join();
+    EXPECT_TRUE(reply.body == "PUT /big? " + body) << reply.body.size();
+  }
+}
+
+TEST(HttpServer, PutsChunkedBodiesTogether) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  connection.Send(
+      "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3;ext=1\r\nabc\r\n");
+  connection.Send("2\r\nde\r\n0\r\nTrailer: x\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(connection.Receive().body, "POST /c? abcde");
+  EXPECT_EQ(connection.Receive().body, "GET /next? ");
+}
+
+TEST(HttpServer, SaysContinueWhenAskedTo) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  connection.Send(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(connection.Receive().status, 100);
+  connection.Send("ok");
+  EXPECT_EQ(connection.Receive().body, "POST /? ok");
+}
+
+TEST(HttpServer, FindsHeadersInAnyCase) {
+  auto server = MustStart([](const ServerRequest& request) {
+    ServerReply reply;
+    reply.body =
+        StrCat(request.header("x-THING"), "|", request.header("absent"), "|", request.peer_address);
+    reply.headers = {{"X-Reply", "yes"}};
+    return reply;
+  });
+  RawConnection connection(server->url());
+  const RawReply reply = connection.Exchange("GET", "/", "X-Thing: some value \r\n");
+  EXPECT_EQ(reply.body, "some value||127.0.0.1");
+  EXPECT_EQ(reply.Header("x-reply"), "yes");
+}
+
+TEST(HttpServer, SendsNoBodyForHead) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  const RawReply reply = connection.Exchange("HEAD", "/h");
+  EXPECT_EQ(reply.Header("Content-Length"), "9");
+  EXPECT_EQ(connection.Exchange("GET", "/after").body, "GET /after? ");
+}
+
+TEST(HttpServer, UnderstandsAbsoluteTargets) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  EXPECT_EQ(connection.Exchange("GET", "http://example.com/p?q").body, "GET /p?q ");
+}
+
+TEST(HttpServer, ClosesWhenThePeerAsksForIt) {
+  auto server = MustStart(Echo);
+  RawConnection closing(server->url());
+  const RawReply reply = closing.Exchange("GET", "/", "Connection: close\r\n");
+  EXPECT_EQ(reply.Header("Connection"), "close");
+  EXPECT_TRUE(closing.Closed());
+
+  RawConnection old(server->url());
+  old.Send("GET /old HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(old.Receive().body, "GET /old? ");
+  EXPECT_TRUE(old.Closed());
+}
+
+struct Refusal {
+  std::string request;
+  int status;
+};
+
+class RefusedRequests : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedRequests, AreAnsweredAndTheConnectionEnds) {
+  HttpServerOptions options;
+  options.most_body_bytes = 1000;
+  options.most_header_bytes = 2000;
+  auto server = MustStart(
+      [](const ServerRequest&) -> ServerReply {
+        ADD_FAILURE() << "the handler saw it";
+        return {};
+      },
+      options);
+  RawConnection connection(server->url());
+  connection.Send(GetParam().request);
+  const RawReply reply = connection.Receive();
+  EXPECT_EQ(reply.status, GetParam().status);
+  EXPECT_TRUE(reply.whole);
+  EXPECT_THAT(reply.body, StartsWith("{\"code\":"));
+  EXPECT_TRUE(connection.Closed());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusedRequests,
+    ::testing::Values(
+        Refusal{"\x01 no http\r\n\r\n", 400}, Refusal{"GET / HTTP/3.0\r\n\r\n", 505},
+        Refusal{"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n" + std::string(1001, 'x'), 413},
+        Refusal{"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413},
+        Refusal{
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + std::string(2000, 'x'),
+            413},
+        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400},
+        Refusal{"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400},
+        Refusal{"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.1\r\nX: " + std::string(3000, 'x') + "\r\n\r\n", 431}));
+
+TEST(HttpServer, BoundsHeadersThatArriveInPieces) {
+  HttpServerOptions options;
+  options.most_header_bytes = 4000;
+  auto server = MustStart(Echo, options);
+  RawConnection connection(server->url());
+  connection.Send("GET / HTTP/1.1\r\n");
+  for (int i = 0; i < 1000 && connection.Send("X-Header: some forty bytes of header text\r\n");
+       ++i) {
+  }
+  EXPECT_EQ(connection.Receive().status, 431);
+}
+
+TEST(HttpServer, AnswersRequestsThatCameBeforeABadOne) {
+  auto server = MustStart(Echo);
+  RawConnection connection(server->url());
+  connection.Send("GET /good HTTP/1.1\r\n\r\n\x01\x02 bad\r\n\r\n");
+  EXPECT_EQ(connection.Receive().body, "GET /good? ");
+  EXPECT_EQ(connection.Receive().status, 400);
+}
+
+TEST(HttpServer, StreamsPieces) {
+  auto server = MustStart([](const ServerRequest&) {
+    ServerReply reply;
+    reply.next_piece = [i = 0](std::string* piece) mutable {
+      if (++i <= 20) piece->assign(100'000, static_cast<char>('a' + i));
+      return absl::OkStatus();
+    };
+    return reply;
+  });
+  std::string expected;
+  for (int i = 1; i <= 20; ++i) expected.append(100'000, static_cast<char>('a' + i));
+  RawConnection connection(server->url());
+  for (int round = 0; round < 2; ++round) {
+    const RawReply reply = connection.Exchange("GET", "/");
+    EXPECT_EQ(reply.Header("Transfer-Encoding"), "chunked");
+    EXPECT_TRUE(reply.whole);
+    EXPECT_TRUE(reply.body == expected);
+  }
+  RawConnection old(server->url());
+  old.Send("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(old.Receive().body == expected);
+}
+
+TEST(HttpServer, CutsAStreamThatFails) {
+  auto server = MustStart([](const ServerRequest&) {
+    ServerReply reply;
+    reply.next_piece = [i = 0](std::string* piece) mutable {
+      *piece = "some";
+      return ++i < 3 ? absl::OkStatus() : absl::DataLossError("broken");
+    };
+    return reply;
+  });
+  RawConnection connection(server->url());
+  const RawReply reply = connection.Exchange("GET", "/");
+  EXPECT_EQ(reply.body, "somesome");
+  EXPECT_FALSE(reply.whole);
+}
+
+TEST(HttpServer, CutsAnswersWhereTold) {
+  std::atomic<size_t> cut_after = 0;
+  auto server = MustStart([&](const ServerRequest&) {
+    ServerReply reply;
+    reply.body = std::string(50'000, 'x');
+    reply.cut = true;
+    reply.cut_after = cut_after;
+    return reply;
+  });
+  {
+    RawConnection connection(server->url());
+    const RawReply reply = connection.Exchange("GET", "/");
+    EXPECT_EQ(reply.status, 0);
+    EXPECT_THAT(reply.head, IsEmpty());
+  }
+  cut_after = 12;
+  {
+    RawConnection connection(server->url());
+    EXPECT_EQ(connection.Exchange("GET", "/").head, "HTTP/1.1 200");
+  }
+  cut_after = 20'000;
+  {
+    RawConnection connection(server->url());
+    const RawReply reply = connection.Exchange("GET", "/");
+    EXPECT_FALSE(reply.whole);
+    EXPECT_GT(reply.body.size(), 19'000u);
+    EXPECT_LT(reply.body.size(), 20'000u);
+  }
+}
+
+TEST(HttpServer, DelaysOneConnectionWithoutTheOthers) {
+  HttpServerOptions options;
+  options.threads = 1;
+  auto server = MustStart(
+      [](const ServerRequest& request) {
+        ServerReply reply = Echo(request);
+        if (request.path == "/slow") reply.delay = absl::Milliseconds(200);
+        return reply;
+      },
+      options);
+  RawConnection slow(server->url());
+  const absl::Time begin = absl::Now();
+  slow.Send("GET /slow HTTP/1.1\r\n\r\nGET /behind HTTP/1.1\r\n\r\n");
+  RawConnection other(server->url());
+  EXPECT_EQ(other.Exchange("GET", "/quick").body, "GET /quick? ");
+  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(200));
+  EXPECT_EQ(slow.Receive().body, "GET /slow? ");
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(200));
+  EXPECT_EQ(slow.Receive().body, "GET /behind? ");
+}
+
+TEST(HttpServer, EndsIdleConnectionsAndUnfinishedRequests) {
+  HttpServerOptions options;
+  options.idle_timeout = absl::Milliseconds(30);
+  options.request_timeout = absl::Milliseconds(60);
+  auto server = MustStart(Echo, options);
+  RawConnection idle(server->url());
+  RawConnection head(server->url());
+  RawConnection body(server->url());
+  head.Send("GET / HTT");
+  body.Send("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(idle.Closed());
+  EXPECT_EQ(head.Receive().status, 408);
+  EXPECT_EQ(body.Receive().status, 408);
+  EXPECT_TRUE(body.Closed());
+}
+
+TEST(HttpServer, LetsFurtherConnectionsWait) {
+  HttpServerOptions options;
+  options.most_connections = 2;
+  auto server = MustStart(Echo, options);
+  auto first = std::make_unique<RawConnection>(server->url());
+  auto second = std::make_unique<RawConnection>(server->url());
+  EXPECT_EQ(first->Exchange("GET", "/1").status, 200);
+  EXPECT_EQ(second->Exchange("GET", "/2").status, 200);
+  RawConnection third(server->url());
+  third.Send("GET /3 HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(first->Exchange("GET", "/4").status, 200);
+  first.reset();
+  EXPECT_EQ(third.Receive().body, "GET /3? ");
+}
+
+TEST(HttpServer, ServesManyConnections) {
+  auto server = MustStart(Echo);
+  std::vector<std::unique_ptr<RawConnection>> connections;
+  for (int i = 0; i < 300; ++i) {
+    connections.push_back(std::make_unique<RawConnection>(server->url()));
+    ASSERT_TRUE(connections.back()->connected());
+  }
+  for (auto& connection : connections) ASSERT_EQ(connection->Exchange("GET", "/").status, 200);
+}
+
+TEST(HttpServer, StopLetsRequestsInWorkFinish) {
+  absl::Notification entered;
+  auto server = MustStart([&](const ServerRequest&) {
+    ServerReply reply;
+    reply.body = "finished";
+    reply.delay = absl::Milliseconds(50);
+    entered.Notify();
+    return reply;
+  });
+  RawConnection busy(server->url());
+  RawConnection idle(server->url());
+  busy.Send("GET / HTTP/1.1\r\n\r\n");
+  entered.WaitForNotification();
+  server->Stop();
+  const RawReply reply = busy.Receive();
+  EXPECT_EQ(reply.body, "finished");
+  EXPECT_EQ(reply.Header("Connection"), "close");
+  EXPECT_TRUE(idle.Closed());
+  server->Stop();
+}
+
+TEST(HttpServer, StopDoesNotWaitLongerThanTold) {
+  absl::Notification entered;
+  auto server = MustStart([&](const ServerRequest&) {
+    ServerReply reply;
+    reply.delay = absl::Hours(1);
+    entered.Notify();
+    return reply;
+  });
+  RawConnection busy(server->url());
+  busy.Send("GET / HTTP/1.1\r\n\r\n");
+  entered.WaitForNotification();
+  server->Stop(absl::Milliseconds(10));
+  EXPECT_TRUE(busy.Closed());
+}
+
+TEST(HttpServer, RefusesBadAndTakenAddresses) {
+  HttpServerOptions options;
+  for (std::string listen : {"", "8080", "127.0.0.1", "127.0.0.1:", ":80", "127.0.0.1:http",
+                             "127.0.0.1:99999", "300.0.0.1:0"}) {
+    options.listen = listen;
+    EXPECT_EQ(HttpServer::Start(options, Echo).status().code(), absl::StatusCode::kInvalidArgument)
+        << listen;
+  }
+  auto server = MustStart(Echo);
+  options.listen = server->url().substr(7);
+  EXPECT_EQ(HttpServer::Start(options, Echo).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(UrlDecode, DecodesAndKeepsBadEscapes) {
+  EXPECT_EQ(UrlDecode("a%20b%2B+c", false), "a b++c");
+  EXPECT_EQ(UrlDecode("a%20b%2B+c", true), "a b+ c");
+  EXPECT_EQ(UrlDecode("%C3%a9", false), "\xC3\xA9");
+  EXPECT_EQ(UrlDecode("100%", false), "100%");
+  EXPECT_EQ(UrlDecode("%zz%4", false), "%zz%4");
+  EXPECT_EQ(UrlDecode("%00", false), std::string(1, '\0'));
+}
+
+TEST(ParseForm, GivesPairsInOrder) {
+  EXPECT_THAT(ParseForm("a=1&b=x%26y&a=2"),
+              ElementsAre(Pair("a", "1"), Pair("b", "x&y"), Pair("a", "2")));
+  EXPECT_THAT(ParseForm("data=ab==&flag&=v&&"),
+              ElementsAre(Pair("data", "ab=="), Pair("flag", ""), Pair("", "v")));
+  EXPECT_THAT(ParseForm(""), IsEmpty());
+}
+
+}  // namespace
+}  // namespace millrace
