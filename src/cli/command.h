@@ -30,19 +30,19 @@ using FlagTarget = std::variant<bool*, std::string*, int64_t*, double*, absl::Du
                                 std::vector<std::string>*>;
 
 struct Flag {
-  std::string name;    // "--kebab-case"
+  std::string name;  // "--kebab-case"
   FlagTarget target;
-  std::string value;   // what --help calls the value: "FILE"; empty for bool
-  std::string doc;     // one sentence, begins in lower case, no full stop
-  std::string env;     // read (in any case) if the flag is not given; empty: none
+  std::string value;                 // what --help calls the value: "FILE"; empty for bool
+  std::string doc;                   // one sentence, begins in lower case, no full stop
+  std::string env;                   // read (in any case) if the flag is not given; empty: none
   std::vector<std::string> aliases;  // other spellings ("--source_configs_gcs_uri")
-  bool secret = false;  // never shown; its text is wiped from the process list
+  bool secret = false;               // never shown; its text is wiped from the process list
 };
 
 // What a verb gets from outside the process.
 struct Context {
-  std::ostream& out;  // results
-  std::ostream& err;  // messages for people; logs go to stderr as well
+  std::ostream& out;     // results
+  std::ostream& err;     // messages for people; logs go to stderr as well
   std::stop_token stop;  // requested by SIGINT or SIGTERM
   std::function<std::optional<std::string>(std::string_view name)> environment;
   bool out_is_terminal = false;
@@ -51,9 +51,9 @@ struct Context {
 };
 
 struct Command {
-  std::string name;     // "import", "dlq show"
-  std::string summary;  // one line
-  std::string about;    // some lines of --help
+  std::string name;                   // "import", "dlq show"
+  std::string summary;                // one line
+  std::string about;                  // some lines of --help
   std::vector<std::string> examples;  // whole command lines
   // Arguments without a name; null: none are taken.
   std::vector<std::string>* arguments = nullptr;
@@ -63,8 +63,9 @@ struct Command {
   std::function<int(Context&)> run;  // after parsing; returns an ExitCode
 };
 
-// Parses `args` (without the program's name) and runs the verb it names. Prints help and usage errors
-// (exit code 2) itself. Wipes secret values from `argv_memory` (argv of the process; null: none).
+// Parses `args` (without the program's name) and runs the verb it names. Prints help and usage
+// errors (exit code 2) itself. Wipes secret values from `argv_memory` (argv of the process; null:
+// none).
 int Dispatch(const std::vector<Command>& commands, const std::vector<std::string>& args,
              Context& context, char** argv_memory = nullptr);
 

@@ -1,1 +1,70 @@
-int main() { return 0; }
+#include <malloc.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/signals.h"
+
+extern char** environ;
+
+namespace millrace::cli {
+namespace {
+
+// The variable `name`, in this or any other case of letters (the old importers took both).
+std::optional<std::string> ReadEnvironment(std::string_view name) {
+  if (const char* exact = getenv(std::string(name).c_str())) return exact;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    if (variable.size() > name.size() && variable[name.size()] == '=' &&
+        strncasecmp(*entry, name.data(), name.size()) == 0) {
+      return std::string(variable.substr(name.size() + 1));
+    }
+  }
+  return std::nullopt;
+}
+
+int Main(int argc, char** argv) {
+  // Buffers of batches are used again rather than given back and touched anew.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  // Few arenas: memory freed by one thread serves the others.
+  mallopt(M_ARENA_MAX, 2);
+
+  Signals signals;
+  const bool err_is_terminal = isatty(STDERR_FILENO) != 0;
+  Context context{.out = std::cout,
+                  .err = std::cerr,
+                  .stop = signals.stop(),
+                  .environment = ReadEnvironment,
+                  .out_is_terminal = isatty(STDOUT_FILENO) != 0,
+                  .err_is_terminal = err_is_terminal,
+                  .color = err_is_terminal && !ReadEnvironment("NO_COLOR").has_value()};
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  const int code = Dispatch(AllCommands(), args, context, argv);
+  std::cout.flush();
+  if (!std::cout) {
+    std::cerr << "millrace: writing the result to standard output failed\n";
+    return kStopped;
+  }
+  return code;
+}
+
+}  // namespace
+}  // namespace millrace::cli
+
+int main(int argc, char** argv) {
+  try {
+    return millrace::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "millrace: " << error.what() << "\n";
+    return millrace::cli::kStopped;
+  }
+}

@@ -1,0 +1,8 @@
+// The CRAN logs keep the day and the time of day in two columns; Mixpanel wants one time, in UTC.
+export default function (event) {
+  const properties = event.properties;
+  properties.time = `${properties.date}T${properties.clock}Z`;
+  delete properties.date;
+  delete properties.clock;
+  return event;
+}

@@ -1,0 +1,11 @@
+#include "cli/commands.h"
+
+namespace millrace::cli {
+
+std::vector<Command> AllCommands() {
+  return {ImportCommand(),  PlanCommand(),    StatusCommand(),  ReconcileCommand(),
+          InitCommand(),    DlqListCommand(), DlqShowCommand(), DlqReplayCommand(),
+          SandboxCommand(), GenerateCommand()};
+}
+
+}  // namespace millrace::cli

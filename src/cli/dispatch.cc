@@ -1,0 +1,216 @@
+// The only file that knows CLI11.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <ostream>
+#include <sstream>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "base/strings.h"
+#include "cli/command.h"
+
+namespace millrace::cli {
+namespace {
+
+std::string NamesOf(const Flag& flag) {
+  std::string names = flag.name;
+  for (const std::string& alias : flag.aliases) StrAppend(&names, ",", alias);
+  return names;
+}
+
+std::string DocOf(const Flag& flag) {
+  return flag.env.empty() ? flag.doc : StrCat(flag.doc, " [env: ", flag.env, "]");
+}
+
+// Parses `text` into the flag's target; false if it does not fit.
+bool Assign(const FlagTarget& target, const std::string& text) {
+  struct Visitor {
+    const std::string& text;
+    bool operator()(bool* out) const { return absl::SimpleAtob(text, out); }
+    bool operator()(std::string* out) const {
+      *out = text;
+      return true;
+    }
+    bool operator()(int64_t* out) const { return absl::SimpleAtoi(text, out); }
+    bool operator()(double* out) const { return absl::SimpleAtod(text, out); }
+    bool operator()(absl::Duration* out) const { return absl::ParseDuration(text, out); }
+    bool operator()(std::vector<std::string>* out) const {
+      *out = absl::StrSplit(text, ',', absl::SkipEmpty());
+      return true;
+    }
+  };
+  return std::visit(Visitor{text}, target);
+}
+
+std::string DefaultOf(const Flag& flag) {
+  struct Visitor {
+    std::string operator()(const bool*) const { return ""; }
+    std::string operator()(const std::string* text) const { return *text; }
+    std::string operator()(const int64_t* number) const { return std::to_string(*number); }
+    std::string operator()(const double* number) const { return StrCat(*number); }
+    std::string operator()(const absl::Duration* duration) const {
+      return absl::FormatDuration(*duration);
+    }
+    std::string operator()(const std::vector<std::string>*) const { return ""; }
+  };
+  return flag.secret ? "" : std::visit(Visitor{}, flag.target);
+}
+
+CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
+  if (bool* const* yes = std::get_if<bool*>(&flag.target)) {
+    return app.add_flag(NamesOf(flag), **yes, DocOf(flag));
+  }
+  if (auto* const* list = std::get_if<std::vector<std::string>*>(&flag.target)) {
+    return app.add_option(NamesOf(flag), **list, DocOf(flag))->type_name(flag.value)->expected(1);
+  }
+  CLI::Option* option = app.add_option_function<std::string>(
+      NamesOf(flag),
+      [flag](const std::string& text) {
+        if (!Assign(flag.target, text)) {
+          throw CLI::ValidationError(flag.name, StrCat("'", text, "' is not a valid ", flag.value));
+        }
+      },
+      DocOf(flag));
+  option->type_name(flag.value);
+  option->default_str(DefaultOf(flag));
+  return option;
+}
+
+std::string Footer(const Command& command) {
+  if (command.examples.empty()) return "";
+  std::string footer = "\nExamples:";
+  for (const std::string& example : command.examples) StrAppend(&footer, "\n  ", example);
+  return footer;
+}
+
+// Flags that were not given take their value from the environment.
+void ReadEnvironment(const Command& command, CLI::App& app, const Context& context) {
+  for (const Flag& flag : command.flags) {
+    if (flag.env.empty() || app.get_option(flag.name)->count() > 0) continue;
+    const std::optional<std::string> text = context.environment(flag.env);
+    if (text && !Assign(flag.target, *text)) {
+      throw CLI::ValidationError(flag.env,
+                                 flag.secret ? "its value is not valid"
+                                             : StrCat("'", *text, "' is not a valid ", flag.value));
+    }
+  }
+}
+
+void WipeSecrets(const std::vector<Command>& commands, char** argv) {
+  if (argv == nullptr) return;
+  const auto wipe = [](char* text) { std::memset(text, 'x', std::strlen(text)); };
+  for (const Command& command : commands) {
+    for (const Flag& flag : command.flags) {
+      if (!flag.secret) continue;
+      std::vector<std::string> names = flag.aliases;
+      names.push_back(flag.name);
+      for (char** arg = argv; *arg != nullptr; ++arg) {
+        for (const std::string& name : names) {
+          if (name == *arg && arg[1] != nullptr) wipe(arg[1]);
+          if (std::string_view(*arg).starts_with(name + "=")) wipe(*arg + name.size() + 1);
+        }
+      }
+    }
+  }
+}
+
+// Builds the tree of verbs: "dlq show" is the verb show of the verb dlq.
+class Parser {
+ public:
+  Parser(const std::vector<Command>& commands, Context& context) : context_(context) {
+    root_.require_subcommand(1);
+    root_.set_help_all_flag("--help-all", "print the help of every verb");
+    root_.set_version_flag("--version", "millrace " MILLRACE_VERSION);
+    for (const Command& command : commands) Add(command);
+    for (const auto& [path, app] : groups_) {
+      if (app->get_subcommands({}).empty()) continue;
+      app->require_subcommand(1);
+      app->description(StrCat("see millrace", path, " --help"));
+    }
+  }
+
+  int Run(std::vector<std::string> args) {
+    try {
+      std::reverse(args.begin(), args.end());  // CLI11 takes them last first
+      root_.parse(args);
+      for (const auto& [app, command] : verbs_) {
+        if (!app->parsed()) continue;
+        ReadEnvironment(*command, *app, context_);
+        return command->run(context_);
+      }
+      return kWrongUsage;
+    } catch (const CLI::ParseError& error) {
+      std::ostringstream out, err;
+      const bool asked_for_help = root_.exit(error, out, err) == 0;
+      context_.out << out.str();
+      context_.err << err.str();
+      return asked_for_help ? kAllAccepted : kWrongUsage;
+    }
+  }
+
+ private:
+  void Add(const Command& command) {
+    CLI::App* app = &root_;
+    std::string path;
+    for (const auto& word : absl::StrSplit(command.name, ' ')) {
+      StrAppend(&path, " ", word);
+      CLI::App*& next = groups_[path];
+      if (next == nullptr) next = app->add_subcommand(std::string(word));
+      app = next;
+    }
+    app->description(StrCat(command.summary, "\n\n", command.about));
+    app->footer(Footer(command));
+    if (command.arguments != nullptr) {
+      app->add_option(command.arguments_name, *command.arguments)
+          ->required(command.arguments_required)
+          ->type_name("");
+    }
+    for (const Flag& flag : command.flags) AddFlag(*app, flag);
+    verbs_.emplace_back(app, &command);
+  }
+
+  Context& context_;
+  CLI::App root_{"Millrace moves product-analytics events and proves that none was lost.",
+                 "millrace"};
+  std::map<std::string, CLI::App*> groups_;  // by the words that lead there
+  std::vector<std::pair<CLI::App*, const Command*>> verbs_;
+};
+
+}  // namespace
+
+int Dispatch(const std::vector<Command>& commands, const std::vector<std::string>& args,
+             Context& context, char** argv_memory) {
+  WipeSecrets(commands, argv_memory);
+  return Parser(commands, context).Run(args);
+}
+
+std::string CommandsAsMarkdown(const std::vector<Command>& commands) {
+  std::string page =
+      "# Command line\n\nMade from the flag tables in `src/cli`; a test keeps it current. Exit "
+      "status "
+      "of every verb: 0 all\naccepted; 1 finished with rejected records; 2 wrong usage or config; "
+      "3 "
+      "stopped, safe to run again.\n";
+  for (const Command& command : commands) {
+    StrAppend(&page, "\n## millrace ", command.name, "\n\n", command.summary, ".\n\n",
+              command.about, "\n");
+    if (!command.examples.empty()) page += "\n```sh\n";
+    for (const std::string& example : command.examples) StrAppend(&page, example, "\n");
+    if (!command.examples.empty()) page += "```\n";
+    page += "\n| flag | default | meaning |\n|---|---|---|\n";
+    for (const Flag& flag : command.flags) {
+      const std::string fallback = DefaultOf(flag);
+      StrAppend(&page, "| `", flag.name, flag.value.empty() ? "" : " " + flag.value, "` | ",
+                fallback.empty() ? "" : StrCat("`", fallback, "`"), " | ", flag.doc);
+      if (!flag.env.empty()) StrAppend(&page, "; environment `", flag.env, "`");
+      if (!flag.aliases.empty()) page += "; also";
+      for (const std::string& alias : flag.aliases) StrAppend(&page, " `", alias, "`");
+      page += " |\n";
+    }
+  }
+  return page;
+}
+
+}  // namespace millrace::cli

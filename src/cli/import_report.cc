@@ -1,0 +1,114 @@
+#include "cli/import_report.h"
+
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/text.h"
+
+namespace millrace::cli {
+namespace {
+
+double EventsPerSecond(const ImportReport& report) {
+  return report.elapsed_s > 0 ? static_cast<double>(report.counts.events) / report.elapsed_s : 0;
+}
+
+std::string Line(std::string_view name, uint64_t number, std::string_view note = "") {
+  const std::string digits = WithCommas(number);
+  std::string line(name);
+  line.resize(10, ' ');
+  if (digits.size() < 15) line.append(15 - digits.size(), ' ');
+  line += digits;
+  if (!note.empty()) StrAppend(&line, "   ", note);
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string ImportReportAsJson(const ImportReport& report) {
+  const Counts& counts = report.counts;
+  nlohmann::ordered_json json = {
+      {"success", report.success()},
+      {"objects", report.objects},
+      {"objects_skipped", report.objects_skipped},
+      {"objects_failed", report.objects_failed},
+      {"objects_held", report.objects_held},
+      {"objects_unmatched", report.objects_unmatched},
+      {"read", counts.read},
+      {"accepted", counts.accepted},
+      {"rejected", counts.rejected},
+      {"filtered", counts.filtered},
+      {"pending", counts.pending()},
+      {"events", counts.events},
+      {"requests", report.requests},
+      {"retries", report.retries},
+      {"bytes_read", report.bytes_read},
+      {"bytes_sent", report.bytes_sent},
+      {"elapsed_s", report.elapsed_s},
+      {"events_per_second", EventsPerSecond(report)},
+      {"peak_memory_bytes", PeakMemory()},
+  };
+  json["first_error"] = report.first_error.empty() ? nlohmann::ordered_json(nullptr)
+                                                   : nlohmann::ordered_json(report.first_error);
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string ImportReportAsTable(const ImportReport& report) {
+  const Counts& counts = report.counts;
+  std::string objects = StrCat(report.objects_skipped, " done before");
+  if (report.objects_failed > 0) StrAppend(&objects, ", ", report.objects_failed, " unreadable");
+  if (report.objects_held > 0) StrAppend(&objects, ", ", report.objects_held, " held by others");
+  if (report.objects_unmatched > 0) {
+    StrAppend(&objects, ", ", report.objects_unmatched, " that no config entry fits");
+  }
+  std::string table = Line("objects", report.objects, objects);
+  table += Line("read", counts.read);
+  table += Line("accepted", counts.accepted,
+                counts.events == counts.accepted ? "" : WithCommas(counts.events) + " events");
+  table += Line("rejected", counts.rejected, counts.rejected > 0 ? "see: millrace dlq list" : "");
+  table += Line("filtered", counts.filtered);
+  table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to go on" : "");
+  table += Line("requests", report.requests, StrCat(report.retries, " retries"));
+  StrAppend(&table, "bytes     ", Bytes(report.bytes_read), " read, ", Bytes(report.bytes_sent),
+            " sent\n");
+  StrAppend(&table, "time      ", Span(absl::Seconds(report.elapsed_s)), ", ",
+            WithCommas(static_cast<uint64_t>(EventsPerSecond(report))), " events/s, peak memory ",
+            Bytes(PeakMemory()), "\n");
+  if (!report.first_error.empty()) {
+    StrAppend(&table, "first error: ", Printable(report.first_error), "\n");
+  }
+  return table;
+}
+
+void PrintImportReport(const ImportReport& report, bool json, Context& context) {
+  context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
+              << std::flush;
+  Log(report.success() ? Severity::kInfo : Severity::kError, "Import complete",
+      {{"success", report.success()},
+       {"read", report.counts.read},
+       {"accepted", report.counts.accepted},
+       {"rejected", report.counts.rejected},
+       {"filtered", report.counts.filtered},
+       {"pending", report.counts.pending()},
+       {"first_error", Printable(report.first_error)}});
+}
+
+int ExitCodeOf(const ImportReport& report) {
+  if (report.status.ok()) return report.success() ? kAllAccepted : kRejectedRecords;
+  const bool nothing_begun = report.objects == 0 && report.requests == 0;
+  const bool to_mend = absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
+                       absl::IsUnimplemented(report.status) ||
+                       absl::IsPermissionDenied(report.status);
+  return nothing_begun && to_mend ? kWrongUsage : kStopped;
+}
+
+uint64_t PeakMemory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,28 @@
+// What an import prints at its end: the accounting as a table or as one JSON object.
+#ifndef MILLRACE_CLI_IMPORT_REPORT_H_
+#define MILLRACE_CLI_IMPORT_REPORT_H_
+
+#include <string>
+
+#include "cli/command.h"
+#include "import/import.h"
+
+namespace millrace::cli {
+
+// The JSON object of design section 10 on one line.
+std::string ImportReportAsJson(const ImportReport& report);
+std::string ImportReportAsTable(const ImportReport& report);
+
+// Prints the report to `context.out` and logs the one "Import complete" line.
+void PrintImportReport(const ImportReport& report, bool json, Context& context);
+
+// 0 all accepted, 1 rejected records or unreadable objects, 2 nothing could be begun for a reason
+// that the user must mend, 3 stopped.
+int ExitCodeOf(const ImportReport& report);
+
+// The most memory this process has held, bytes.
+uint64_t PeakMemory();
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_IMPORT_REPORT_H_

@@ -1,0 +1,69 @@
+// millrace sandbox: a local stand-in for Mixpanel.
+#include <memory>
+#include <ostream>
+
+#include "base/clock.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/shared_flags.h"
+#include "sandbox/sandbox.h"
+
+namespace millrace::cli {
+namespace {
+
+struct Options {
+  sandbox::SandboxOptions sandbox;
+  int64_t seed = 1;
+  bool json = false;
+};
+
+int RunSandbox(const Options& options, Context& context) {
+  sandbox::SandboxOptions start = options.sandbox;
+  start.seed = static_cast<uint64_t>(options.seed);
+  absl::StatusOr<std::unique_ptr<sandbox::Sandbox>> running = sandbox::Sandbox::Start(start);
+  if (!running.ok()) return Fail(context, "sandbox", running.status());
+  if (options.json) {
+    context.out << "{\"url\": \"" << (*running)->url() << "\"}" << std::endl;
+  } else {
+    context.out << "Mixpanel sandbox at " << (*running)->url()
+                << "  (live page: open it in a browser)\n"
+                << "millrace import INPUT --mixpanel-url " << (*running)->url() << std::endl;
+  }
+  while (Clock::Real().SleepFor(absl::Hours(1), context.stop)) {
+  }
+  (*running)->Stop();
+  return kAllAccepted;
+}
+
+}  // namespace
+
+Command SandboxCommand() {
+  auto options = std::make_shared<Options>();
+  sandbox::SandboxOptions& sandbox = options->sandbox;
+  return {
+      .name = "sandbox",
+      .summary = "run a local stand-in for Mixpanel, with a live page",
+      .about =
+          "Serves /import, /track, /engage, /groups, raw export and the engage query with "
+          "Mixpanel's own\nrules, limits and answers, until it is stopped. Faults: partial_400, "
+          "strings_400, 401, 413_2mb,\n413_10mb, 429, 503_retry_after, slow=500ms, cut, "
+          "reply_lost; each may have a probability.",
+      .examples = {"millrace sandbox", "millrace sandbox --listen 127.0.0.1:8090 --store ./events",
+                   "millrace sandbox --fault 429:0.05 --fault slow=200ms:0.1 --json"},
+      .flags =
+          {{"--listen", &sandbox.listen, "HOST:PORT", "where to listen; port 0 picks a free one"},
+           {"--store", &sandbox.store, "memory|DIR", "keep events in memory, or in SQLite in DIR"},
+           {"--discard", &sandbox.discard, "", "inflate and count, keep nothing (benchmarks)"},
+           {"--token", &sandbox.token, "TOKEN", "the project token that requests must carry",
+            "MILLRACE_SANDBOX_TOKEN"},
+           {"--service-account", &sandbox.service_account, "USER:SECRET",
+            "a service account that is accepted too", "MILLRACE_SANDBOX_SERVICE_ACCOUNT"},
+           {"--fault", &sandbox.faults, "NAME[=VALUE][:PROBABILITY]",
+            "a fault to inject; repeatable"},
+           {"--seed", &options->seed, "N", "seed of the faults' randomness"},
+           {"--json", &options->json, "", "print {\"url\": ...} once connections are accepted"}},
+      .run = [options](Context& context) { return RunSandbox(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

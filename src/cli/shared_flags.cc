@@ -1,0 +1,195 @@
+#include "cli/shared_flags.h"
+
+#include <filesystem>
+#include <ostream>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/sqlite/sqlite_ledger.h"
+
+namespace millrace::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The local path of `uri`; Unimplemented for places that only later connectors reach.
+absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view uri,
+                                      std::string_view scheme) {
+  if (uri.starts_with(scheme)) return std::string(uri.substr(scheme.size()));
+  if (uri.find("://") != std::string_view::npos) {
+    return absl::UnimplementedError(
+        StrCat(flag, " ", uri, ": not built yet; only local paths are"));
+  }
+  return std::string(uri);
+}
+
+absl::Status MakePrivateFolder(const std::string& folder) {
+  std::error_code error;
+  const bool made = fs::create_directories(folder, error);
+  if (error) return ErrnoStatus(error.value(), StrCat("making the folder ", folder));
+  if (made) fs::permissions(folder, fs::perms::owner_all, error);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void StateFlags::AddTo(std::vector<Flag>& flags) {
+  flags.push_back({.name = "--state",
+                   .target = &state,
+                   .value = "DIR",
+                   .doc = "folder of the ledger and the dead letters (default "
+                          "$XDG_STATE_HOME/millrace, else ~/.local/state/millrace)",
+                   .env = "MILLRACE_STATE"});
+  flags.push_back({.name = "--ledger",
+                   .target = &ledger,
+                   .value = "URI",
+                   .doc = "the ledger, if not in the state folder: sqlite:PATH or PATH",
+                   .env = "MILLRACE_LEDGER"});
+  flags.push_back({.name = "--dead-letters",
+                   .target = &dead_letters,
+                   .value = "DIR",
+                   .doc = "folder of rejected records, if not in the state folder",
+                   .env = "MILLRACE_DEAD_LETTERS"});
+}
+
+absl::StatusOr<std::string> StateFlags::StateFolder(const Context& context) const {
+  std::string folder = state;
+  if (folder.empty()) {
+    if (const auto xdg = context.environment("XDG_STATE_HOME"); xdg && !xdg->empty()) {
+      folder = *xdg + "/millrace";
+    } else if (const auto home = context.environment("HOME"); home && !home->empty()) {
+      folder = *home + "/.local/state/millrace";
+    } else {
+      return absl::InvalidArgumentError("no place for the ledger: give --state DIR or set HOME");
+    }
+  }
+  RETURN_IF_ERROR(MakePrivateFolder(folder));
+  return folder;
+}
+
+absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& context) const {
+  std::string path;
+  if (ledger.empty()) {
+    ASSIGN_OR_RETURN(path, StateFolder(context));
+    path += "/ledger.db";
+  } else {
+    ASSIGN_OR_RETURN(path, LocalPath("--ledger", ledger, "sqlite:"));
+  }
+  return OpenSqliteLedger(path, Clock::Real());
+}
+
+absl::StatusOr<std::string> StateFlags::DeadLetterFolder(const Context& context) const {
+  if (!dead_letters.empty()) return LocalPath("--dead-letters", dead_letters, "file://");
+  ASSIGN_OR_RETURN(const std::string folder, StateFolder(context));
+  return folder + "/dead_letters";
+}
+
+void MixpanelFlags::AddTo(std::vector<Flag>& flags) {
+  flags.push_back({.name = "--project-id",
+                   .target = &project_id,
+                   .value = "ID",
+                   .doc = "Mixpanel project, with a service account",
+                   .env = "MIXPANEL_PROJECT_ID"});
+  flags.push_back({.name = "--region",
+                   .target = &region,
+                   .value = "us|eu|in",
+                   .doc = "where the project's data lives",
+                   .env = "MIXPANEL_REGION"});
+  flags.push_back({.name = "--mixpanel-url",
+                   .target = &url,
+                   .value = "URL",
+                   .doc = "replaces every Mixpanel host: a sandbox or a proxy",
+                   .env = "MIXPANEL_URL"});
+  flags.push_back({.name = "--credentials-file",
+                   .target = &credentials_file,
+                   .value = "FILE",
+                   .doc = "JSON with token and/or service_account; else MIXPANEL_TOKEN and "
+                          "MIXPANEL_SERVICE_ACCOUNT (user:secret) of the environment are used",
+                   .env = "MIXPANEL_CREDENTIALS_FILE"});
+  flags.push_back({.name = "--mixpanel_project_token",
+                   .target = &token,
+                   .value = "TOKEN",
+                   .doc =
+                       "project token, as the old importer took it; better by environment: other "
+                       "users can see command lines",
+                   .aliases = {"--token"},
+                   .secret = true});
+  flags.push_back({.name = "--mixpanel_api_secret",
+                   .target = &api_secret,
+                   .value = "SECRET",
+                   .doc = "project secret, as the old importer took it; better by environment "
+                          "(MIXPANEL_API_SECRET)",
+                   .secret = true});
+}
+
+absl::StatusOr<mixpanel::Endpoints> MixpanelFlags::Endpoints() const {
+  if (!url.empty()) return mixpanel::Endpoints::ForUrl(url);
+  ASSIGN_OR_RETURN(const mixpanel::Region parsed, mixpanel::ParseRegion(region));
+  return mixpanel::Endpoints::ForRegion(parsed);
+}
+
+absl::StatusOr<mixpanel::Credentials> MixpanelFlags::Credentials(const Context& context) const {
+  ASSIGN_OR_RETURN(mixpanel::Credentials credentials,
+                   mixpanel::LoadCredentials(credentials_file, context.environment));
+  if (!token.empty()) credentials.token = token;
+  if (!api_secret.empty()) credentials.api_secret = api_secret;
+  return credentials;
+}
+
+void SourceFlags::AddTo(std::vector<Flag>& flags) {
+  flags.push_back({.name = "--config",
+                   .target = &config,
+                   .value = "FILE",
+                   .doc =
+                       "sources.json: which objects are mapped how; without it the files must be "
+                       "in Mixpanel's event format",
+                   .env = "MILLRACE_CONFIG",
+                   .aliases = {"--source_configs_gcs_uri"}});
+  flags.push_back({.name = "--input",
+                   .target = &inputs,
+                   .value = "INPUT",
+                   .doc = "one more input, as the old importer took it",
+                   .aliases = {"--input_gcs_pattern"}});
+}
+
+absl::StatusOr<SourcesConfig> SourceFlags::Sources() const {
+  if (config.empty()) return SourcesConfig::MixpanelFormat();
+  ASSIGN_OR_RETURN(const std::string path, LocalPath("--config", config, "file://"));
+  return SourcesConfig::Load(path);
+}
+
+absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
+                                                const MixpanelFlags& mixpanel,
+                                                const Context& context) {
+  ImportRequest request;
+  request.inputs = sources.inputs;
+  if (request.inputs.empty()) {
+    return absl::InvalidArgumentError(
+        "no input: name files, folders or globs, for example 'events/**/*.parquet'");
+  }
+  ASSIGN_OR_RETURN(request.sources, sources.Sources());
+  request.config_path = sources.config;
+  ASSIGN_OR_RETURN(request.endpoints, mixpanel.Endpoints());
+  ASSIGN_OR_RETURN(request.credentials, mixpanel.Credentials(context));
+  request.project_id = mixpanel.project_id;
+  return request;
+}
+
+int Fail(Context& context, std::string_view verb, const absl::Status& status) {
+  context.err << "millrace " << verb << ": " << ToStd(status.message()) << "\n";
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+      return kWrongUsage;
+    default:
+      return kStopped;
+  }
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,125 @@
+// millrace status: what the ledger says of earlier runs.
+#include <iomanip>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/shared_flags.h"
+#include "cli/text.h"
+
+namespace millrace::cli {
+namespace {
+
+struct Options {
+  StateFlags state;
+  std::string object;
+  bool open_only = false;
+  bool json = false;
+};
+
+std::string_view StateOf(const LedgerEntry& entry) {
+  if (entry.state == LedgerState::kDone) return "done";
+  if (!entry.owner.empty() && entry.lease_until > absl::Now()) return "running";
+  return entry.last_error.empty() ? "open" : "failed";
+}
+
+nlohmann::ordered_json AsJson(const LedgerEntry& entry) {
+  return {{"object", entry.key.object},
+          {"version", entry.key.version},
+          {"config", entry.key.config},
+          {"destination", entry.key.destination},
+          {"state", StateOf(entry)},
+          {"row", entry.position.row},
+          {"read", entry.counts.read},
+          {"accepted", entry.counts.accepted},
+          {"rejected", entry.counts.rejected},
+          {"filtered", entry.counts.filtered},
+          {"pending", entry.counts.pending()},
+          {"events", entry.counts.events},
+          {"bytes", entry.object_bytes},
+          {"updated", absl::FormatTime(absl::RFC3339_sec, entry.updated, absl::UTCTimeZone())},
+          {"last_error", entry.last_error}};
+}
+
+void PrintRow(std::ostream& out, const LedgerEntry& entry) {
+  out << std::left << std::setw(8) << StateOf(entry) << std::right << std::setw(14)
+      << WithCommas(entry.counts.accepted) << std::setw(12) << WithCommas(entry.counts.rejected)
+      << std::setw(12) << WithCommas(entry.counts.filtered) << "  " << Printable(entry.key.object)
+      << "\n";
+  if (!entry.last_error.empty()) out << "         " << Printable(entry.last_error) << "\n";
+}
+
+int RunStatus(const Options& options, Context& context) {
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
+  if (!ledger.ok()) return Fail(context, "status", ledger.status());
+  Counts totals;
+  uint64_t objects = 0, done = 0, failed = 0;
+  std::ostream& out = context.out;
+  // One JSON object, written as the rows come: the ledger may have millions.
+  if (options.json) {
+    out << "{\"objects\": [";
+  } else {
+    out << "state         accepted    rejected    filtered  object\n";
+  }
+  const absl::Status status = (*ledger)->ForEach([&](const LedgerEntry& entry) {
+    if (entry.key.object.find(options.object) == std::string::npos) return absl::OkStatus();
+    if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
+    if (options.json) {
+      out << (objects == 0 ? "\n" : ",\n")
+          << AsJson(entry).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    } else {
+      PrintRow(out, entry);
+    }
+    ++objects;
+    done += entry.state == LedgerState::kDone;
+    failed += StateOf(entry) == "failed";
+    totals += entry.counts;
+    return context.stop.stop_requested() ? absl::CancelledError("stopped") : absl::OkStatus();
+  });
+  if (!status.ok()) return Fail(context, "status", status);
+  if (options.json) {
+    out << "],\n\"totals\": "
+        << nlohmann::ordered_json{{"objects", objects},
+                                  {"done", done},
+                                  {"failed", failed},
+                                  {"read", totals.read},
+                                  {"accepted", totals.accepted},
+                                  {"rejected", totals.rejected},
+                                  {"filtered", totals.filtered},
+                                  {"pending", totals.pending()},
+                                  {"events", totals.events}}
+               .dump()
+        << "}\n";
+  } else {
+    out << objects << " objects, " << done << " done, " << failed << " failed; read "
+        << WithCommas(totals.read) << " = accepted " << WithCommas(totals.accepted)
+        << " + rejected " << WithCommas(totals.rejected) << " + filtered "
+        << WithCommas(totals.filtered) << " + pending " << WithCommas(totals.pending()) << "\n";
+  }
+  return totals.rejected > 0 || failed > 0 ? kRejectedRecords : kAllAccepted;
+}
+
+}  // namespace
+
+Command StatusCommand() {
+  auto options = std::make_shared<Options>();
+  std::vector<Flag> flags;
+  options->state.AddTo(flags);
+  flags.push_back({"--object", &options->object, "TEXT", "only objects whose name contains TEXT"});
+  flags.push_back({"--open", &options->open_only, "", "only objects that are not done"});
+  flags.push_back({"--json", &options->json, "", "print the result as one JSON object"});
+  return {
+      .name = "status",
+      .summary = "show what is done, what failed and what is left, object by object",
+      .about = "Reads the ledger only. Exit status 1 if records were rejected or objects failed.",
+      .examples = {"millrace status", "millrace status --open", "millrace status --json"},
+      .flags = std::move(flags),
+      .run = [options](Context& context) { return RunStatus(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

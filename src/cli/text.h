@@ -1,0 +1,27 @@
+// Numbers and names as people read them.
+#ifndef MILLRACE_CLI_TEXT_H_
+#define MILLRACE_CLI_TEXT_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+
+namespace millrace::cli {
+
+// "1,234,567".
+std::string WithCommas(uint64_t number);
+// "999 B", "71.0 MB", "1.2 GB" (powers of 1000).
+std::string Bytes(uint64_t bytes);
+// "0.7 s", "3:05", "2:03:05".
+std::string Span(absl::Duration duration);
+// The last segment of a URI.
+std::string_view BaseName(std::string_view uri);
+// Control characters and escape sequences made visible as '?', so that no file name or server reply
+// can write to the terminal.
+std::string Printable(std::string_view text);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_TEXT_H_

@@ -1,0 +1,38 @@
+#include "cli/text.h"
+
+namespace millrace::cli {
+namespace {
+
+TEST(Text, NumbersHaveCommas) {
+  EXPECT_EQ(WithCommas(0), "0");
+  EXPECT_EQ(WithCommas(999), "999");
+  EXPECT_EQ(WithCommas(1000), "1,000");
+  EXPECT_EQ(WithCommas(1234567), "1,234,567");
+}
+
+TEST(Text, BytesHaveUnits) {
+  EXPECT_EQ(Bytes(999), "999 B");
+  EXPECT_EQ(Bytes(1000), "1.0 kB");
+  EXPECT_EQ(Bytes(999'960), "1.0 MB");
+  EXPECT_EQ(Bytes(71'000'000), "71.0 MB");
+}
+
+TEST(Text, SpansAreShort) {
+  EXPECT_EQ(Span(absl::Milliseconds(714)), "0.71 s");
+  EXPECT_EQ(Span(absl::Seconds(185)), "3:05");
+  EXPECT_EQ(Span(absl::Seconds(7385)), "2:03:05");
+}
+
+TEST(Text, NothingPrintedCanMoveTheCursor) {
+  EXPECT_EQ(Printable("a\x1b[2Jb\n\x7f"), "a?[2Jb??");
+  EXPECT_EQ(Printable("\xC2\x9B"), "??");
+  EXPECT_EQ(Printable("größe"), "größe");
+}
+
+TEST(Text, BaseNameIsBehindTheLastSlash) {
+  EXPECT_EQ(BaseName("gs://b/a/x.parquet"), "x.parquet");
+  EXPECT_EQ(BaseName("x"), "x");
+}
+
+}  // namespace
+}  // namespace millrace::cli
