@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""1,000,000 events into `sandbox --discard` over loopback: events/s, CPU and memory, from each format.
+
+Compares in one run, alternating: the import as it is; the same with zlib level 6 in place of ISA-L
+(--compression small); with a JavaScript transform; and a straightforward Python version of Mixpanel's docs
+recipe (bench/docs_recipe.py) over a tenth of the rows. Prints a table of medians and ratios.
+
+    ./dev bench import            (MILLRACE_BENCH_ROWS and MILLRACE_BENCH_RUNS change the size)
+"""
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = os.environ.get("MILLRACE_BIN", str(ROOT / "build/release/millrace"))
+ROWS = int(os.environ.get("MILLRACE_BENCH_ROWS", "1000000"))
+RUNS = int(os.environ.get("MILLRACE_BENCH_RUNS", "5"))
+TRANSFORM = """export default function (event) {
+  event.properties.source = "bench";
+  return event.properties.quantity === 0 ? null : event;
+}
+"""
+
+
+def generate(folder, rows):
+    subprocess.run([PROGRAM, "generate", "events", "--rows", str(rows), "--seed", "7", "--output", str(folder),
+                    "--format", "parquet", "--format", "ndjson"], check=True, stdout=subprocess.DEVNULL)
+
+
+class Sandbox:
+    def __enter__(self):
+        self.process = subprocess.Popen([PROGRAM, "sandbox", "--discard", "--json"], stdout=subprocess.PIPE, text=True)
+        self.url = json.loads(self.process.stdout.readline())["url"]
+        return self
+
+    def __exit__(self, *error):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(command, events, sandbox):
+    """One run as a whole process, start-up included: events/s, its CPU s, the sandbox's CPU s, peak MB."""
+    state = tempfile.mkdtemp(prefix="millrace-bench-")
+    environment = os.environ | {"MILLRACE_STATE": state, "MIXPANEL_TOKEN": "bench"}
+    served = sandbox.cpu_seconds()
+    begin = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - begin
+    process.stdout.close()
+    shutil.rmtree(state)
+    if status != 0:
+        sys.exit(f"{command} ended with status {status}: {out[-500:]}")
+    return {"wall": wall, "rate": events / wall, "cpu": usage.ru_utime + usage.ru_stime,
+            "sink": sandbox.cpu_seconds() - served, "peak": usage.ru_maxrss / 1000}
+
+
+def main():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-bench-data-"))
+    try:
+        generate(folder / "all", ROWS)
+        generate(folder / "tenth", ROWS // 10)
+        (folder / "transform.js").write_text(TRANSFORM)
+        config = json.loads((folder / "all/sources.json").read_text())
+        for entry in config:
+            entry["source_gcs_prefix"] = str(folder / "all" / entry["source_gcs_prefix"])
+            entry["transform"] = str(folder / "transform.js")
+        (folder / "transform.json").write_text(json.dumps(config))
+
+        with Sandbox() as sandbox:
+            def importing(where, *more, config=folder / "all/sources.json"):
+                return [PROGRAM, "import", str(folder / "all" / where), "--config", str(config), "--mixpanel-url",
+                        sandbox.url, "--events-per-second", "0", "--gigabytes-per-minute", "0", "--quiet", "--json",
+                        *more]
+
+            recipe = [sys.executable, str(ROOT / "bench/docs_recipe.py"),
+                      str(folder / "tenth/ndjson/events-00000.ndjson.gz"), sandbox.url]
+            variants = {
+                "Parquet": (importing("parquet"), ROWS),
+                "NDJSON.gz": (importing("ndjson"), ROWS),
+                "Parquet, zlib-6": (importing("parquet", "--compression", "small"), ROWS),
+                "NDJSON.gz, zlib-6": (importing("ndjson", "--compression", "small"), ROWS),
+                "NDJSON.gz, JavaScript": (importing("ndjson", config=folder / "transform.json"), ROWS),
+                "docs recipe in Python": (recipe, ROWS // 10),
+            }
+            runs = {name: [] for name in variants}
+            for turn in range(RUNS + 1):  # the first warms the page cache
+                for name, (command, events) in variants.items():
+                    figures = measure(command, events, sandbox)
+                    if turn > 0:
+                        runs[name].append(figures)
+
+        median = {name: {key: statistics.median(run[key] for run in figures) for key in figures[0]}
+                  for name, figures in runs.items()}
+        print(f"{ROWS:,} events, {RUNS} runs each in turn, medians of whole processes, {os.cpu_count()} cores\n")
+        print("| variant | wall s | events/s | client CPU s | sandbox CPU s | peak MB | rate against NDJSON.gz |")
+        print("|---|---|---|---|---|---|---|")
+        for name, m in median.items():
+            print(f"| {name} | {m['wall']:.2f} | {m['rate']:,.0f} | {m['cpu']:.2f} | {m['sink']:.2f} | {m['peak']:.0f} "
+                  f"| {m['rate'] / median['NDJSON.gz']['rate']:.3f} |")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
