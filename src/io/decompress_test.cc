@@ -279,6 +279,18 @@ TEST(GzipEncoderTest, ZlibReadsWhatItWritesAndTheRatioStays) {
   EXPECT_LT(first, ZlibGzip(plain, 1).size() * 1.2);
 }
 
+TEST(GzipEncoderTest, SmallIsSmallerAndReadsTheSame) {
+  const std::string text = SomeText(1 << 20);
+  ByteBuffer fast, small, back;
+  GzipEncoder(GzipEffort::kFast).Encode(text, &fast);
+  GzipEncoder encoder(GzipEffort::kSmall);
+  encoder.Encode("something before", &small);
+  encoder.Encode(text, &small);
+  EXPECT_LT(small.size(), fast.size());
+  ASSERT_TRUE(GunzipTo(small.view(), text.size(), &back).ok());
+  EXPECT_EQ(back.view(), text);
+}
+
 TEST(GzipEncoderTest, EncodesBytesWithoutPattern) {
   std::mt19937 random(3);
   for (const size_t size : {0, 1, 100, 65535, 65536, 1'000'000}) {

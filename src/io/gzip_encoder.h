@@ -1,4 +1,4 @@
-// gzip at speed (ISA-L level 1: about 700 MB/s per core at zlib-1's ratio), for request bodies.
+// gzip for request bodies and files.
 #ifndef MILLRACE_IO_GZIP_ENCODER_H_
 #define MILLRACE_IO_GZIP_ENCODER_H_
 
@@ -9,17 +9,29 @@
 
 namespace millrace {
 
+enum class GzipEffort {
+  kFast,   // ISA-L level 1: about ten times as fast as kSmall, at zlib-1's ratio
+  kSmall,  // zlib level 6: for where the network is dearer than the processor
+};
+
 // Keeps its state between bodies; one thread at a time.
 class GzipEncoder {
  public:
-  GzipEncoder();
+  explicit GzipEncoder(GzipEffort effort = GzipEffort::kFast);
   ~GzipEncoder();
   // Replaces the content of `out` by one gzip member that holds `plain`, which is below 2 GiB.
-  void Encode(std::string_view plain, ByteBuffer* out);
+  void Encode(std::string_view plain, ByteBuffer* out) { coder_->Encode(plain, out); }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  class Coder {
+   public:
+    virtual ~Coder() = default;
+    virtual void Encode(std::string_view plain, ByteBuffer* out) = 0;
+  };
+  class FastCoder;
+  class SmallCoder;
+
+  std::unique_ptr<Coder> coder_;
 };
 
 }  // namespace millrace
