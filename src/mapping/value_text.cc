@@ -1,0 +1,58 @@
+#include "mapping/value_text.h"
+
+#include <cmath>
+
+#include "base/json_writer.h"
+
+namespace millrace {
+namespace {
+
+constexpr double kExactDoubles = 9007199254740992.0;  // 2^53
+constexpr size_t kMostQuoted = 80;
+
+bool IsWhole(double d) { return std::abs(d) < kExactDoubles && d == std::trunc(d); }
+
+}  // namespace
+
+std::string_view PlainText(const Value& value, ByteBuffer& scratch) {
+  switch (value.kind) {
+    case Value::Kind::kText:
+    case Value::Kind::kNumber:
+    case Value::Kind::kJson:
+      return value.text;
+    case Value::Kind::kJsonText:
+      if (value.text.find('\\') == std::string_view::npos) return value.text;
+      break;
+    default:
+      break;
+  }
+  scratch.clear();
+  const bool real = value.kind == Value::Kind::kDouble || value.kind == Value::Kind::kFloat;
+  if (real && IsWhole(value.real)) {
+    AppendJsonInt(scratch, static_cast<int64_t>(value.real));
+  } else {
+    AppendPlainText(scratch, value);
+  }
+  return scratch.view();
+}
+
+std::string_view TrimBlanks(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+std::string QuoteValue(const Value& value) {
+  ByteBuffer json;
+  AppendJsonValue(json, value);
+  return Shorten(json.view(), kMostQuoted);
+}
+
+std::string Shorten(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  return std::string(text.substr(0, most)) + "...";
+}
+
+}  // namespace millrace

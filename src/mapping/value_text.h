@@ -1,0 +1,29 @@
+// Values as plain text: for ids, for typed conversions, and in messages.
+#ifndef MILLRACE_MAPPING_VALUE_TEXT_H_
+#define MILLRACE_MAPPING_VALUE_TEXT_H_
+
+#include <string>
+#include <string_view>
+
+#include "base/byte_buffer.h"
+#include "formats/value.h"
+
+namespace millrace {
+
+// The plain text of `value`, as AppendPlainText writes it, except that whole floating-point numbers
+// below 2^53 have no exponent (ids that came through a double). A view of the value itself where
+// possible, else of `scratch`, whose content is replaced.
+std::string_view PlainText(const Value& value, ByteBuffer& scratch);
+
+// Without the blanks (space, tab, line ends) around it.
+std::string_view TrimBlanks(std::string_view text);
+
+// `value` as JSON for a message, cut to about 80 bytes.
+std::string QuoteValue(const Value& value);
+
+// `text` cut to at most `most` bytes of whole UTF-8 characters, with "..." where it was cut.
+std::string Shorten(std::string_view text, size_t most);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_VALUE_TEXT_H_
