@@ -19,21 +19,25 @@ struct Credentials {
   std::string api_secret;  // the old project secret (retired 2027-03-03)
 
   bool empty() const;
+  bool has_service_account() const { return !service_account_user.empty(); }
   // The Authorization header for /import, export and query: service account, else secret, else
   // token.
   std::string Authorization() const;
+  // What Authorization() uses, for messages: "the service account x for project 1"; no secret.
+  std::string Describe(std::string_view project_id) const;
 };
 
 // Looks a variable up; nullopt if unset.
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 // From, in this order, each filling what is missing: `file` (JSON {"token", "service_account":
-// {"user","secret"} or "user:secret", "api_secret"}; refused if other users can read it), then
-// MIXPANEL_TOKEN, MIXPANEL_SERVICE_ACCOUNT ("user:secret"), MIXPANEL_API_SECRET.
+// {"user","secret"} or "user:secret", "api_secret"}; refused if other users can read it; empty: no
+// file), then MIXPANEL_TOKEN, MIXPANEL_SERVICE_ACCOUNT ("user:secret"), MIXPANEL_API_SECRET.
 absl::StatusOr<Credentials> LoadCredentials(const std::string& file,
                                             const Environment& environment);
 
 enum class Region { kUs, kEu, kIn };
+// "us", "eu", "in", any case.
 absl::StatusOr<Region> ParseRegion(std::string_view name);
 
 // Base URLs without a trailing slash.
@@ -43,7 +47,8 @@ struct Endpoints {
   std::string query;      // /api/query/engage
 
   static Endpoints ForRegion(Region region);
-  // All three are `url` (sandbox, proxy).
+  // All three are `url` (sandbox, proxy): https, or http to this machine itself, as requests carry
+  // credentials. A path before the API's own is kept.
   static absl::StatusOr<Endpoints> ForUrl(std::string_view url);
 };
 

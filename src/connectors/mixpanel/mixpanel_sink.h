@@ -7,15 +7,13 @@
 #include <memory>
 #include <string>
 
-#include "absl/synchronization/mutex.h"
 #include "base/clock.h"
 #include "connectors/mixpanel/credentials.h"
+#include "connectors/mixpanel/pacer.h"
 #include "net/http_client.h"
 #include "pipeline/sink.h"
 
 namespace millrace::mixpanel {
-
-class Pacer;
 
 // What all sinks of a run share. Outlives them. Thread-safe.
 struct ImportTarget {
@@ -25,40 +23,32 @@ struct ImportTarget {
   enum class Kind { kEvents, kUsers, kGroups } kind = Kind::kEvents;
   size_t most_events = 2000;      // per request
   size_t most_bytes = 9'600'000;  // uncompressed, per request; checked before appending
-  // After a 413 all sinks go on with this many bytes at most (starts at most_bytes, then 2 MB, then
-  // halves).
+  // After a 413 all sinks go on with this many bytes at most: what the answer names, else 2 MB,
+  // then half of what was refused (never below 64 KiB; less is split by rows).
   std::atomic<size_t> bytes_limit{9'600'000};
   bool gzip = true;        // not used for profiles: /engage does not take it
   Pacer* pacer = nullptr;  // null: no pacing
-  // Counters for the summary.
+  // Counters for the summary; they count tries.
   std::atomic<uint64_t> requests{0};
   std::atomic<uint64_t> bytes_sent{0};   // on the wire, bodies only
   std::atomic<uint64_t> bytes_plain{0};  // uncompressed
 };
 
-// Keeps a project under its quota: token buckets of events and uncompressed bytes. Thread-safe.
-class Pacer {
- public:
-  // 0: unlimited. Mixpanel: 30,000 events/s and 2 GB/min.
-  Pacer(double events_per_second, double bytes_per_second, Clock& clock);
-  // Waits until `events` and `bytes` may be sent; false if `stop` was requested first.
-  bool Acquire(uint64_t events, uint64_t bytes, std::stop_token stop);
-
- private:
-  Clock& clock_;
-  const double events_per_second_;
-  const double bytes_per_second_;
-  absl::Mutex mutex_;
-  double events_due_ ABSL_GUARDED_BY(mutex_) = 0;  // when the bucket is even again, clock seconds
-  double bytes_due_ ABSL_GUARDED_BY(mutex_) = 0;
-};
-
-// Outcomes (docs: mixpanel_api section 3.4 and 3.5): 200 -> Durable; 400 with failed_records
-// (either shape, either id key) -> Durable with those refused; 400 that names no record -> all rows
-// refused; 401/403 -> Stop; 413 -> split and resend, a single event refused; 429 ->
-// Retry(throttled); 408, 5xx, no answer -> Retry; other 4xx -> Stop. A 200 whose
-// num_records_imported is not what was sent, or whose body is not Mixpanel's, is a lie told by a
-// proxy: Retry.
+// Outcomes (docs/connectors/mixpanel.md has them with their sources):
+//   200 with the right count    Durable
+//   400 with failed_records     Durable with those refused, if they and the count add up
+//   400 that names no record    the request is halved until the bad events are found and refused
+//                               (at most 256 more requests a batch, then what is left is refused)
+//   401, 403, 3xx, other 4xx    Stop
+//   413                         split and resent; a single event refused (event_too_large)
+//   429                         Retry(throttled); 408, 5xx, no answer: Retry
+//   200 that is not Mixpanel's, or with a count that is not what was sent: Retry
+// When some requests of a batch are durable and a later one is not, the next Write() of that batch
+// (the same content from the same source rows) sends only the rest.
+//
+// Profile updates have no $insert_id. One whose answer was lost is sent again all the same: $set,
+// $set_once, $union, $unset, $remove and $delete may be repeated, but $add and $append then count
+// twice.
 std::unique_ptr<Sink> NewMixpanelSink(ImportTarget& target, std::unique_ptr<HttpClient> http,
                                       Clock& clock = Clock::Real());
 

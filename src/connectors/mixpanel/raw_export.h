@@ -19,11 +19,14 @@ struct RawExportRequest {
   absl::CivilDay from;  // both inclusive, UTC projects
   absl::CivilDay to;
   std::vector<std::string> events;  // names; empty: all
+  bool time_in_ms = false;          // the property "time" in milliseconds, not seconds
 };
 
-// Calls `on_line` with each line (without '\n'; may be split over read boundaries, not here).
+// Calls `on_line` with each line (without '\n'; may be split over read boundaries, not here). Lines
+// are taken to be JSON but for the last, which is checked: the reader parses them anyway.
 // Unavailable: no answer, 429, 5xx, "terminated early" in the body, or a last line that is cut; the
-// whole slice must then be read again. Unauthenticated/PermissionDenied for 401/402/403.
+// whole slice must then be read again. Unauthenticated/PermissionDenied for 401/402/403,
+// InvalidArgument for 400 (dates in the future). A status of `on_line` ends the export with it.
 absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Credentials& credentials,
                        const std::string& project_id, const RawExportRequest& request,
                        const std::function<absl::Status(std::string_view)>& on_line,

@@ -1,0 +1,249 @@
+#include "connectors/mixpanel/mixpanel_sink.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/mixpanel/batch_progress.h"
+#include "connectors/mixpanel/import_reply.h"
+#include "connectors/mixpanel/profile_body.h"
+#include "connectors/mixpanel/request_split.h"
+#include "io/gzip_encoder.h"
+
+namespace millrace::mixpanel {
+namespace {
+
+using Kind = ImportTarget::Kind;
+
+std::string_view Path(Kind kind) {
+  switch (kind) {
+    case Kind::kEvents:
+      return "/import";
+    case Kind::kUsers:
+      return "/engage";
+    case Kind::kGroups:
+      return "/groups";
+  }
+  return "";
+}
+
+// Mixpanel would take the place of this machine for the users' (`ip=0` prevents it); an `ip`
+// property of an event or `$ip` of a profile still counts.
+std::string RequestUrl(const ImportTarget& target) {
+  std::string url = StrCat(target.endpoints.ingestion, Path(target.kind), "?strict=1&ip=0");
+  if (target.kind != Kind::kEvents) {
+    url += "&verbose=1";
+  } else if (target.credentials.has_service_account()) {
+    StrAppend(&url, "&project_id=", UrlEncode(target.project_id));
+  }
+  return url;
+}
+
+HttpRequest RequestTemplate(const ImportTarget& target) {
+  HttpRequest request;
+  request.method = "POST";
+  request.url = RequestUrl(target);
+  request.headers = {{"User-Agent", "millrace/" MILLRACE_VERSION}, {"Accept", "application/json"}};
+  if (target.kind != Kind::kEvents) {
+    request.headers.emplace_back("Content-Type", "application/json");
+    return request;
+  }
+  request.headers.emplace_back("Content-Type", "application/x-ndjson");
+  if (target.gzip) request.headers.emplace_back("Content-Encoding", "gzip");
+  if (!target.credentials.empty()) {
+    request.headers.emplace_back("Authorization", target.credentials.Authorization());
+  }
+  return request;
+}
+
+// What can be known to be wrong before anything is sent.
+absl::Status CheckTarget(const ImportTarget& target) {
+  if (target.kind != Kind::kEvents && target.credentials.token.empty()) {
+    return absl::UnauthenticatedError(
+        "profiles are sent with the project token: set MIXPANEL_TOKEN, or \"token\" in the "
+        "credentials file");
+  }
+  if (target.kind == Kind::kEvents && target.credentials.has_service_account() &&
+      target.project_id.empty()) {
+    return absl::InvalidArgumentError("a service account needs the project's id: --project-id");
+  }
+  return absl::OkStatus();
+}
+
+// 401 and 403 in terms of what the user can look at.
+absl::Status AccessRefused(const ImportTarget& target, const absl::Status& why) {
+  const std::string used = target.kind == Kind::kEvents
+                               ? target.credentials.Describe(target.project_id)
+                               : "the project token";
+  return absl::Status(
+      why.code(),
+      StrCat("Mixpanel refused the credentials (", why.message(), "). Used: ", used,
+             ". Check that they belong to the project and that the region is the project's; a "
+             "service account needs the role Owner or Admin."));
+}
+
+class MixpanelSink final : public Sink {
+ public:
+  MixpanelSink(ImportTarget& target, std::unique_ptr<HttpClient> http, Clock& clock)
+      : target_(target),
+        http_(std::move(http)),
+        clock_(clock),
+        unusable_(CheckTarget(target)),
+        request_(RequestTemplate(target)),
+        profile_body_(target.credentials.token) {}
+
+  WriteResult Write(const Batch& batch, std::stop_token stop) override;
+
+ private:
+  bool is_profiles() const { return target_.kind != Kind::kEvents; }
+  RequestLimits Limits() const;
+  // The next rows of the batch that are to be sent; empty if nothing is left to do.
+  RowRange NextRequest(const Batch& batch);
+  void WriteBody(const Batch& batch, RowRange rows);
+  Verdict Send(const Batch& batch, RowRange rows, std::stop_token stop);
+  // Nullopt if Write() goes on.
+  std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, Verdict verdict);
+  void SplitTooLarge(const Batch& batch, RowRange rows, const Verdict& verdict);
+
+  ImportTarget& target_;
+  const std::unique_ptr<HttpClient> http_;
+  Clock& clock_;
+  const absl::Status unusable_;
+  HttpRequest request_;
+  const ProfileBody profile_body_;
+  GzipEncoder gzip_;
+  ByteBuffer encoded_;      // the body, unless it is a view of the batch
+  size_t plain_bytes_ = 0;  // of the body in request_
+  BatchProgress progress_;
+};
+
+RequestLimits MixpanelSink::Limits() const {
+  return {.rows = target_.most_events,
+          .bytes = std::min(target_.most_bytes, target_.bytes_limit.load()),
+          .added_row_bytes = is_profiles() ? profile_body_.added_row_bytes() : 0};
+}
+
+RowRange MixpanelSink::NextRequest(const Batch& batch) {
+  while (!progress_.finished()) {
+    RowRange rows = FirstRequest(batch, progress_.next(), Limits());
+    if (!is_profiles()) return rows;
+    size_t good = rows.begin;
+    while (good < rows.end && !profile_body_.IsForAnotherProject(batch.row(good))) ++good;
+    rows.end = good;
+    if (rows.size() > 0) return rows;
+    progress_.Refuse({good, good + 1}, "rejected_by_destination",
+                     "its $token is of another project: take it out, or import it there");
+  }
+  return {};
+}
+
+void MixpanelSink::WriteBody(const Batch& batch, RowRange rows) {
+  if (is_profiles()) {
+    profile_body_.WriteTo(&encoded_, batch, rows);
+    request_.body = encoded_.view();
+    plain_bytes_ = request_.body.size();
+    return;
+  }
+  request_.body = Bytes(batch, rows);
+  plain_bytes_ = request_.body.size();
+  if (target_.gzip) {
+    gzip_.Encode(request_.body, &encoded_);
+    request_.body = encoded_.view();
+  }
+}
+
+Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop) {
+  Verdict verdict;
+  WriteBody(batch, rows);
+  if (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop)) {
+    verdict.why = absl::CancelledError("stopped before sending");
+    return verdict;
+  }
+  target_.requests.fetch_add(1, std::memory_order_relaxed);
+  target_.bytes_sent.fetch_add(request_.body.size(), std::memory_order_relaxed);
+  target_.bytes_plain.fetch_add(plain_bytes_, std::memory_order_relaxed);
+  const absl::StatusOr<HttpResponse> response = http_->Send(request_, stop);
+  if (!response.ok()) {
+    const bool hopeless =
+        absl::IsInvalidArgument(response.status()) || absl::IsUnauthenticated(response.status());
+    verdict.kind = hopeless ? Verdict::Kind::kStop : Verdict::Kind::kRetry;
+    verdict.why = response.status();
+    return verdict;
+  }
+  verdict = is_profiles() ? JudgeProfileReply(response->status, response->body, rows.size())
+                          : JudgeImportReply(response->status, response->body, rows.size());
+  verdict.retry_after = response->RetryAfter(clock_.Now());
+  if (verdict.kind == Verdict::Kind::kStop &&
+      (response->status == 401 || response->status == 403)) {
+    verdict.why = AccessRefused(target_, verdict.why);
+  } else {
+    verdict.why = Annotate(verdict.why, StrCat("Mixpanel ", Path(target_.kind)));
+  }
+  return verdict;
+}
+
+void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const Verdict& verdict) {
+  if (rows.size() == 1) {
+    progress_.Refuse(rows, "event_too_large",
+                     StrCat(plain_bytes_, " bytes: ", verdict.why.message()));
+    return;
+  }
+  const size_t limit = LimitAfterTooLarge(plain_bytes_, verdict.named_limit);
+  size_t current = target_.bytes_limit.load();
+  while (limit < current && !target_.bytes_limit.compare_exchange_weak(current, limit)) {
+  }
+  if (FirstRequest(batch, rows, Limits()) == rows) progress_.Split(rows);
+}
+
+std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows, Verdict verdict) {
+  switch (verdict.kind) {
+    case Verdict::Kind::kDurable:
+      progress_.Settle(rows, std::move(verdict.refused));
+      return std::nullopt;
+    case Verdict::Kind::kTooLarge:
+      SplitTooLarge(batch, rows, verdict);
+      return std::nullopt;
+    case Verdict::Kind::kRefused:
+      if (rows.size() > 1 && progress_.SpendSearch()) {
+        progress_.Split(rows);
+      } else {
+        progress_.Refuse(rows, "rejected_by_destination", ToStd(verdict.why.message()));
+      }
+      return std::nullopt;
+    case Verdict::Kind::kUnclear:
+      if (rows.size() > 1 && progress_.SpendSearch()) {
+        progress_.Split(rows);
+        return std::nullopt;
+      }
+      break;
+    case Verdict::Kind::kStop:
+      return WriteResult::Stop(std::move(verdict.why));
+    case Verdict::Kind::kRetry:
+      break;
+  }
+  return WriteResult::Retry(std::move(verdict.why), verdict.retry_after, verdict.throttled);
+}
+
+WriteResult MixpanelSink::Write(const Batch& batch, std::stop_token stop) {
+  if (!unusable_.ok()) return WriteResult::Stop(unusable_);
+  progress_.Begin(batch);
+  for (;;) {
+    const RowRange rows = NextRequest(batch);
+    if (rows.size() == 0) return WriteResult::Durable(progress_.Finish());
+    if (auto outcome = Apply(batch, rows, Send(batch, rows, stop)); outcome.has_value()) {
+      progress_.PutAside(batch);
+      return *std::move(outcome);
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Sink> NewMixpanelSink(ImportTarget& target, std::unique_ptr<HttpClient> http,
+                                      Clock& clock) {
+  return std::make_unique<MixpanelSink>(target, std::move(http), clock);
+}
+
+}  // namespace millrace::mixpanel
