@@ -4,12 +4,14 @@
 #include <optional>
 #include <ostream>
 
+#include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/import_report.h"
 #include "cli/progress_display.h"
 #include "cli/shared_flags.h"
 #include "connectors/disk/disk_dead_letter.h"
+#include "io/gzip_encoder.h"
 
 namespace millrace::cli {
 namespace {
@@ -22,7 +24,7 @@ struct Options {
   bool force = false;
   bool dry_run = false;
   bool quiet = false;
-  bool no_gzip = false;
+  std::string compression = "fast";
   int64_t connections = 20;
   double events_per_second = 30'000;
   double gigabytes_per_minute = 2;
@@ -54,7 +56,8 @@ std::vector<Flag> FlagsOf(Options& options) {
        "stay below this rate of uncompressed JSON; 0 for no limit"},
       {"--batch-events", &options.batch_events, "N", "events per request at most (2000)"},
       {"--batch-bytes", &options.batch_bytes, "N", "uncompressed bytes per request at most"},
-      {"--no-gzip", &options.no_gzip, "", "send requests uncompressed"},
+      {"--compression", &options.compression, "fast|small|none",
+       "of request bodies: fast, or small where the network is dearer than the processor"},
       {"--memory", &options.memory_mb, "MB", "memory for rows in flight"},
       {"--retry-initial", &options.retry_initial, "TIME",
        "wait before the first retry; doubles up to --retry-max, with jitter"},
@@ -98,8 +101,17 @@ absl::Status Check(const Options& options) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<GzipEffort>> ParseCompression(std::string_view name) {
+  if (name == "fast") return GzipEffort::kFast;
+  if (name == "small") return GzipEffort::kSmall;
+  if (name == "none") return std::nullopt;
+  return absl::InvalidArgumentError(
+      StrCat("--compression must be fast, small or none, not '", name, "'"));
+}
+
 absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context& context) {
-  if (absl::Status status = Check(options); !status.ok()) return status;
+  RETURN_IF_ERROR(Check(options));
+  ASSIGN_OR_RETURN(const std::optional<GzipEffort> gzip, ParseCompression(options.compression));
   absl::StatusOr<ImportRequest> request =
       MakeImportRequest(options.source, options.mixpanel, context);
   if (!request.ok()) return request;
@@ -110,7 +122,7 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
   }
   request->force = options.force;
   request->dry_run = options.dry_run;
-  request->gzip = !options.no_gzip;
+  request->gzip = gzip;
   request->events_per_second = options.events_per_second;
   request->bytes_per_second = options.gigabytes_per_minute * 1e9 / 60;
   request->most_events_per_request = static_cast<size_t>(options.batch_events);

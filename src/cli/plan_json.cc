@@ -1,0 +1,158 @@
+#include "cli/plan_json.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/strings.h"
+#include "cli/plan_words.h"
+#include "import/plan_problems.h"
+
+namespace millrace::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// JSON text as what it means; other text as a string.
+Json Parsed(const std::string& text) {
+  if (text.empty()) return nullptr;
+  Json parsed = Json::parse(text, nullptr, false);
+  return parsed.is_discarded() ? Json(text) : parsed;
+}
+
+Json Whole(double amount) { return static_cast<uint64_t>(std::llround(amount)); }
+
+Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+void AddAmounts(Json& json, const Amounts& amounts, bool exact) {
+  json["rows"] = Whole(amounts.rows);
+  json["rows_exact"] = exact;
+  json["events"] = Whole(amounts.events);
+  json["rejected"] = Whole(amounts.rejected);
+  json["requests"] = static_cast<uint64_t>(std::ceil(amounts.requests));
+  json["bytes_uncompressed"] = Whole(amounts.bytes);
+  json["bytes_gzip"] = Whole(amounts.gzip_bytes);
+}
+
+Json PreviewJson(const RecordPreview& preview) {
+  return {{"object", preview.object},
+          {"row", preview.row},
+          {"before", Parsed(preview.before)},
+          {"after", Parsed(preview.after)}};
+}
+
+Json ObjectJson(const ObjectPlan& object) {
+  Json json = {{"object", object.uri},
+               {"bytes", object.bytes},
+               {"state", StateName(object.state)},
+               {"rows_done", object.rows_done},
+               {"sampled", object.sampled}};
+  if (!object.sampled) return json;
+  json["format"] = TextOrNull(object.format);
+  json["sampled_rows"] = object.sampled_rows;
+  AddAmounts(json, object.to_do, object.exact);
+  json["error"] = TextOrNull(object.error);
+  return json;
+}
+
+Json RejectionJson(const RejectionTally& tally) {
+  return {{"code", tally.code},
+          {"field", TextOrNull(tally.field)},
+          {"records", tally.records},
+          {"message", tally.message},
+          {"advice", TextOrNull(RejectionAdvice(tally.code))},
+          {"first", PreviewJson(tally.first)}};
+}
+
+Json SampleJson(const EntryPlan& entry) {
+  const RecordStats& records = entry.records;
+  Json json = {{"objects", entry.objects_sampled},
+               {"rows", entry.sampled_rows},
+               {"mapped", entry.mapped},
+               {"rejected", entry.rejected},
+               {"filtered", entry.filtered},
+               {"records", records.records},
+               {"identical", records.identical},
+               {"identical_complete", records.identical_complete}};
+  if (entry.record_type == RecordType::kEvent) {
+    const auto time = [](const std::optional<absl::Time>& at) {
+      return at ? Json(TimeText(*at)) : Json(nullptr);
+    };
+    json["first_time"] = time(records.first);
+    json["last_time"] = time(records.last);
+    json["in_future"] = records.in_future;
+    json["without_user"] = records.without_user;
+    json["event_names"] = records.names.size();
+    json["event_names_complete"] = records.names_complete;
+    Json& top = json["top_event_names"] = Json::array();
+    for (size_t i = 0; i < std::min<size_t>(records.names.size(), 20); ++i) {
+      top.push_back({{"name", records.names[i].name}, {"records", records.names[i].records}});
+    }
+  }
+  json["columns"] = entry.columns;
+  json["unused_columns"] = entry.unused_columns;
+  Json& rejections = json["rejections"] = Json::array();
+  for (const RejectionTally& tally : entry.rejections) rejections.push_back(RejectionJson(tally));
+  Json& previews = json["previews"] = Json::array();
+  for (const RecordPreview& preview : entry.previews) previews.push_back(PreviewJson(preview));
+  return json;
+}
+
+Json EntryJson(const EntryPlan& entry) {
+  Json json = {{"config_id", entry.config_id},
+               {"record_type", RecordTypeName(entry.record_type)},
+               {"formats", entry.formats},
+               {"objects", entry.objects},
+               {"objects_done", entry.objects_done},
+               {"objects_partly_done", entry.objects_partly_done},
+               {"objects_to_do", entry.objects_to_do()},
+               {"objects_failed", entry.objects_failed},
+               {"bytes", entry.bytes},
+               {"bytes_to_do", entry.bytes_to_do}};
+  AddAmounts(json, entry.to_do, entry.exact);
+  json["hours"] = entry.seconds_at_quota / 3600;
+  json["peak_memory_bytes"] = entry.peak_memory_bytes;
+  json["sample"] = SampleJson(entry);
+  Json& listed = json["object_list"] = Json::array();
+  for (const ObjectPlan& object : entry.listed) listed.push_back(ObjectJson(object));
+  return json;
+}
+
+Json ProblemJson(const PlanProblem& problem) {
+  return {{"severity", SeverityName(problem.severity)},
+          {"code", problem.code},
+          {"config_id", TextOrNull(problem.config_id)},
+          {"field", TextOrNull(problem.field)},
+          {"message", problem.message},
+          {"advice", TextOrNull(problem.advice)}};
+}
+
+}  // namespace
+
+std::string PlanAsJson(const ImportPlan& plan) {
+  Json json = {{"success", plan.success()}, {"stopped", plan.stopped}};
+  const auto sum = [&](uint64_t EntryPlan::*member) {
+    uint64_t total = 0;
+    for (const EntryPlan& entry : plan.entries) total += entry.*member;
+    return total;
+  };
+  json["objects"] = sum(&EntryPlan::objects);
+  json["objects_done"] = sum(&EntryPlan::objects_done);
+  json["objects_partly_done"] = sum(&EntryPlan::objects_partly_done);
+  json["objects_to_do"] = sum(&EntryPlan::objects) - sum(&EntryPlan::objects_done);
+  json["objects_failed"] = sum(&EntryPlan::objects_failed);
+  json["objects_unmatched"] = plan.objects_unmatched;
+  json["bytes"] = sum(&EntryPlan::bytes);
+  json["bytes_to_do"] = sum(&EntryPlan::bytes_to_do);
+  AddAmounts(json, plan.to_do, plan.exact);
+  json["hours"] = plan.seconds_at_quota / 3600;
+  json["peak_memory_bytes"] = plan.peak_memory_bytes;
+  Json& entries = json["entries"] = Json::array();
+  for (const EntryPlan& entry : plan.entries) entries.push_back(EntryJson(entry));
+  json["unmatched"] = plan.unmatched;
+  Json& problems = json["problems"] = Json::array();
+  for (const PlanProblem& problem : plan.problems) problems.push_back(ProblemJson(problem));
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace millrace::cli
