@@ -19,11 +19,19 @@ namespace millrace {
 struct Rejection {
   uint64_t source_row = 0;  // 0-based, in its object
   std::string code;
-  std::string field;           // the property or column, if one is to blame
-  std::string message;         // for people: what is wrong and what to do
-  std::string payload_before;  // the source row, as JSON if it could be read, else its text
-  std::string payload_after;   // the mapped event, if it came that far (JSON), else empty
+  std::string field;    // the property or column, if one is to blame
+  std::string message;  // for people: what is wrong and what to do
+  // The source row, as JSON if it could be read, else its text. Empty if the destination refused
+  // the row: then payload_after is whole, and the source row is where `source_row` says.
+  std::string payload_before;
+  // The mapped event, if it came that far (JSON), else empty. If a row became several events and
+  // the destination refused some, all of these, a line each.
+  std::string payload_after;
 };
+
+// "gs://bucket/file: row 12": how messages and dead letters name a row. People count rows from 1,
+// so that the row of an NDJSON file is its line.
+std::string RowName(const LedgerKey& object, uint64_t source_row);
 
 // Thread-safe. Opened per destination.
 class DeadLetter {
@@ -37,8 +45,8 @@ class DeadLetter {
   // past a rejected row.
   virtual absl::Status Sync(const LedgerKey& object) = 0;
 
-  // Forgets what was kept for `object` at rows >= `row`: called when a claimed object goes on from
-  // there, so that a row that is done again is kept once.
+  // Forgets what was kept for `object` at rows >= `row`: Run() calls it before it works on a
+  // claimed object from there, so that a row that is done again is kept once.
   virtual absl::Status Rewind(const LedgerKey& object, uint64_t row) = 0;
 };
 

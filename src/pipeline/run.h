@@ -60,11 +60,14 @@ struct RunReport {
   uint64_t objects = 0;  // objects of which chunks were read
   uint64_t objects_done = 0;
   uint64_t objects_failed = 0;  // ended by Chunk::error
-  uint64_t writes = 0;
-  uint64_t retries = 0;
+  // Taken over by another owner, who accounts for what this run had not recorded by then.
+  uint64_t objects_lost = 0;
+  uint64_t writes = 0;      // calls of Sink::Write()
+  uint64_t retries = 0;     // of those, of a batch that was written before
   std::string first_error;  // the first rejection or failure, with object and row; empty: none
 };
 
+// The factories are called one at a time.
 struct RunParts {
   Source& source;
   TransformFactory make_transform;

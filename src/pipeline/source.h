@@ -39,9 +39,15 @@ class Source {
 
   // The next chunk, in order within its object; null at the end of everything. An object's chunks
   // cover its rows from entry.position without gap or overlap, end with exactly one `last` chunk
-  // (which may hold no rows), and are not mixed with those of another object.
-  // An error ends the source; chunks given before it stay good.
+  // (which may hold no rows), and are not mixed with those of another object. From its first chunk
+  // on an object's claim is the caller's to store and release; until then it is the source's.
+  // An error ends the source; chunks given before it stay good. Once `stop` is requested the
+  // answer, whatever it is, comes soon, and the source may leave its object unfinished.
   virtual absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) = 0;
+
+  // Whether Next() would answer without waiting for input to arrive. Where it would not, a batch
+  // that is still small is sent as it is. Called as Next() is.
+  virtual bool Ready() { return true; }
 
   // The ledger has recorded everything of `object`: the source may acknowledge and let it go.
   // Called once per object that was finished, from any thread.

@@ -30,7 +30,8 @@ struct Transformed {
 class Transform {
  public:
   virtual ~Transform() = default;
-  // Appends what `chunk` becomes to `out`. Cannot fail: what is wrong with a row is a rejection.
+  // Appends what `chunk` becomes to `out`, events in the order of their source rows. Cannot fail:
+  // what is wrong with a row is a rejection. Not called for chunks without rows.
   virtual void Apply(Chunk& chunk, Transformed& out) = 0;
 };
 

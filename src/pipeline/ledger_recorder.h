@@ -1,0 +1,68 @@
+// Brings what workers have settled into the ledger: in order, not too often, behind the dead
+// letters, and keeps the leases alive.
+#ifndef MILLRACE_PIPELINE_LEDGER_RECORDER_H_
+#define MILLRACE_PIPELINE_LEDGER_RECORDER_H_
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "pipeline/object_progress.h"
+#include "pipeline/retrier.h"
+#include "pipeline/run_context.h"
+
+namespace millrace {
+
+// Thread-safe. What fails for good halts the run.
+class LedgerRecorder {
+ public:
+  // Its thread starts at once. `context` outlives it.
+  explicit LedgerRecorder(RunContext& context);
+  ~LedgerRecorder();
+
+  // Takes over a claimed object. Dead letters of rows that will be done again are forgotten; an
+  // error is theirs.
+  absl::Status Open(const std::shared_ptr<ObjectProgress>& object, uint64_t first_row);
+
+  // All rows of the chunk are at the destination, in the dead letters or filtered out. Stores the
+  // object if that is due, and confirms it to the source once it is done.
+  void Settle(const ChunkTicket& ticket, const Counts& counts);
+
+  struct Totals {
+    Counts counts;  // pending: begun and not stored
+    uint64_t objects = 0;
+    uint64_t objects_done = 0;
+    uint64_t objects_failed = 0;
+    uint64_t objects_lost = 0;
+  };
+  // After the last Settle(): stores and releases the objects that are not finished, with why.
+  // message() as their last_error (none if a stop was asked for).
+  Totals Close(const absl::Status& why);
+
+ private:
+  using ObjectPtr = std::shared_ptr<ObjectProgress>;
+
+  // Whether the step was stored; if not, the object is lost, or the run is halted.
+  bool Store(const ObjectPtr& object, ObjectProgress::Step& step);
+  absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step);
+  void Finish(LedgerEntry& entry);
+  void Release(LedgerEntry& entry);
+  void Remove(const ObjectPtr& object, uint64_t Totals::*counter);
+  void RenewLeases();
+
+  RunContext& context_;
+  Retrier retrier_;
+  absl::Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<ObjectPtr> open_ ABSL_GUARDED_BY(mutex_);
+  Totals totals_ ABSL_GUARDED_BY(mutex_);
+  std::thread lease_thread_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_LEDGER_RECORDER_H_

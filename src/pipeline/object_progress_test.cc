@@ -1,0 +1,151 @@
+#include "pipeline/object_progress.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace {
+namespace {
+
+constexpr absl::Duration kInterval = absl::Seconds(1);
+
+class ObjectProgressTest : public testing::Test {
+ protected:
+  static LedgerEntry Claimed() {
+    LedgerEntry entry;
+    entry.key.object = "gs://b/k";
+    entry.owner = "one";
+    entry.revision = 3;
+    entry.position = {.row = 10, .byte = 100};
+    entry.counts = {.read = 10, .accepted = 10, .events = 10};
+    entry.last_error = "of the last run";
+    return entry;
+  }
+
+  uint64_t Begin(uint64_t rows, bool last = false, absl::Status error = absl::OkStatus()) {
+    Chunk chunk;
+    chunk.first_row = progress_.next_row();
+    chunk.rows = rows;
+    chunk.after = {.row = chunk.first_row + rows, .byte = 10 * (chunk.first_row + rows)};
+    chunk.last = last;
+    chunk.error = error;
+    return progress_.Begin(chunk);
+  }
+  void End(uint64_t number, uint64_t rows) {
+    progress_.End(number, {.read = rows, .accepted = rows, .events = 2 * rows});
+  }
+  std::optional<ObjectProgress::Step> StoreAt(absl::Duration now) {
+    std::optional<ObjectProgress::Step> step = progress_.StartStore(now, kInterval);
+    if (step.has_value()) {
+      ++step->entry.revision;
+      progress_.EndStore(*step, absl::OkStatus(), now);
+    }
+    return step;
+  }
+
+  ObjectProgress progress_{Claimed(), absl::ZeroDuration()};
+};
+
+TEST_F(ObjectProgressTest, AdvancesBehindTheLowestUnfinishedChunk) {
+  const uint64_t a = Begin(5), b = Begin(6), c = Begin(7);
+  End(c, 7);
+  End(b, 6);
+  EXPECT_FALSE(StoreAt(kInterval).has_value());
+  End(a, 5);
+  const auto step = StoreAt(kInterval);
+  ASSERT_TRUE(step.has_value());
+  EXPECT_EQ(step->entry.position, (Position{.row = 28, .byte = 280}));
+  EXPECT_EQ(step->entry.counts.read, 28u);
+  EXPECT_EQ(step->entry.counts.events, 46u);
+  EXPECT_EQ(step->added.read, 18u);
+  EXPECT_EQ(step->entry.state, LedgerState::kOpen);
+  EXPECT_EQ(step->entry.last_error, "") << "that error is history once the object advances";
+  EXPECT_FALSE(step->finished);
+}
+
+TEST_F(ObjectProgressTest, StoresNotMoreOftenThanTheInterval) {
+  End(Begin(1), 1);
+  EXPECT_FALSE(StoreAt(kInterval / 2).has_value());
+  EXPECT_TRUE(StoreAt(kInterval).has_value());
+  EXPECT_FALSE(StoreAt(3 * kInterval).has_value()) << "nothing has changed";
+  End(Begin(1), 1);
+  EXPECT_FALSE(StoreAt(kInterval * 3 / 2).has_value());
+  const auto step = StoreAt(3 * kInterval);
+  ASSERT_TRUE(step.has_value());
+  EXPECT_EQ(step->entry.revision, 5u);
+}
+
+TEST_F(ObjectProgressTest, TheEndIsStoredAtOnce) {
+  End(Begin(1), 1);
+  End(Begin(0, /*last=*/true), 0);
+  const auto step = StoreAt(absl::ZeroDuration());
+  ASSERT_TRUE(step.has_value());
+  EXPECT_TRUE(step->finished);
+  EXPECT_EQ(step->entry.state, LedgerState::kDone);
+  EXPECT_FALSE(progress_.StartRenewal().has_value());
+  EXPECT_FALSE(progress_.StartRenewal().has_value()) << "what is done needs no lease";
+}
+
+TEST_F(ObjectProgressTest, AnObjectThatCannotBeReadFurtherStaysOpen) {
+  End(Begin(2, /*last=*/true, absl::DataLossError("cut at byte 7")), 2);
+  const auto step = StoreAt(absl::ZeroDuration());
+  ASSERT_TRUE(step.has_value());
+  EXPECT_TRUE(step->finished);
+  EXPECT_EQ(step->entry.state, LedgerState::kOpen);
+  EXPECT_EQ(step->entry.position.row, 12u);
+  EXPECT_EQ(step->entry.last_error, "cut at byte 7");
+}
+
+TEST_F(ObjectProgressTest, OneThreadStoresAtATimeAndMissesNothing) {
+  End(Begin(1), 1);
+  auto step = progress_.StartStore(kInterval, kInterval);
+  ASSERT_TRUE(step.has_value());
+  End(Begin(1, /*last=*/true), 1);
+  EXPECT_FALSE(progress_.StartStore(kInterval, kInterval).has_value());
+  ++step->entry.revision;
+  progress_.EndStore(*step, absl::OkStatus(), kInterval);
+  const auto next = StoreAt(kInterval);
+  ASSERT_TRUE(next.has_value());
+  EXPECT_EQ(next->added.read, 1u);
+  EXPECT_TRUE(next->finished);
+}
+
+TEST_F(ObjectProgressTest, WhatWasNotStoredIsStoredLater) {
+  End(Begin(4), 4);
+  const auto step = progress_.StartStore(kInterval, kInterval);
+  ASSERT_TRUE(step.has_value());
+  progress_.EndStore(*step, absl::CancelledError("a stop was asked for"), kInterval);
+  EXPECT_EQ(progress_.run_counts().accepted, 0u);
+  EXPECT_EQ(progress_.run_counts().pending(), 4u);
+  const auto again = StoreAt(kInterval);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->added.read, 4u);
+  EXPECT_EQ(progress_.run_counts().accepted, 4u);
+  EXPECT_EQ(progress_.run_counts().pending(), 0u);
+}
+
+TEST_F(ObjectProgressTest, ALostObjectIsNotStoredAndItsRestNotCounted) {
+  End(Begin(1), 1);
+  ASSERT_TRUE(StoreAt(kInterval).has_value());
+  End(Begin(4), 4);
+  const auto step = progress_.StartStore(2 * kInterval, kInterval);
+  ASSERT_TRUE(step.has_value());
+  progress_.EndStore(*step, absl::AbortedError("taken over"), 2 * kInterval);
+  EXPECT_TRUE(progress_.lost());
+  EXPECT_FALSE(progress_.StartStore(9 * kInterval, kInterval).has_value());
+  EXPECT_FALSE(progress_.StartRenewal().has_value());
+  EXPECT_EQ(progress_.run_counts().read, 1u);
+  EXPECT_EQ(progress_.run_counts().pending(), 0u);
+}
+
+TEST_F(ObjectProgressTest, TheLeaseIsRenewedUnlessAStoreDidIt) {
+  Begin(1);
+  EXPECT_FALSE(progress_.StartRenewal().has_value()) << "the claim is fresh";
+  auto step = progress_.StartRenewal();
+  ASSERT_TRUE(step.has_value());
+  EXPECT_EQ(step->entry.position, Claimed().position);
+  progress_.EndStore(*step, absl::OkStatus(), absl::ZeroDuration());
+  EXPECT_FALSE(progress_.StartRenewal().has_value());
+  EXPECT_TRUE(progress_.StartRenewal().has_value());
+}
+
+}  // namespace
+}  // namespace millrace

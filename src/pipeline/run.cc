@@ -1,0 +1,188 @@
+#include "pipeline/run.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "pipeline/chunk_reader.h"
+#include "pipeline/ledger_recorder.h"
+#include "pipeline/load.h"
+#include "pipeline/retrier.h"
+#include "pipeline/run_context.h"
+#include "pipeline/write_gate.h"
+
+namespace millrace {
+namespace {
+
+// One run. Each worker goes round: enter the gate; take chunks and transform them; write; keep what
+// was refused; settle. The recorder moves the ledger behind the lowest chunk that is not settled.
+class Delivery {
+ public:
+  Delivery(const RunParts& parts, const RunOptions& options, RunProgress* progress)
+      : context_(parts, options, progress),
+        gate_(options.initial_writes, options.most_writes, options.most_bytes),
+        retrier_(options.retry, parts.clock),
+        recorder_(context_),
+        reader_(context_, recorder_) {}
+
+  RunReport Run(std::stop_token stop);
+
+ private:
+  void Work(Transform& transform, Sink& sink);
+  bool Fill(Load& load, Transform& transform, WriteGate::Pass& pass);
+  bool IsSmall(const Load& load) const;
+  absl::Status Deliver(Load& load, Sink& sink);
+  absl::StatusOr<std::vector<RefusedRow>> Write(const Batch& batch, Sink& sink);
+  absl::Status KeepRejected(const Load& load, const Load::Part& part);
+  RunReport Report();
+
+  RunContext context_;
+  WriteGate gate_;
+  Retrier retrier_;
+  LedgerRecorder recorder_;
+  ChunkReader reader_;
+};
+
+RunReport Delivery::Run(std::stop_token stop) {
+  std::stop_callback close_gate(context_.halt.token(), [this] { gate_.Close(); });
+  std::stop_callback halt(
+      stop, [this] { context_.halt.Because(absl::CancelledError("a stop was asked for")); });
+  std::vector<std::jthread> workers;
+  while (gate_.AwaitRoomFor(static_cast<int>(workers.size()))) {
+    workers.emplace_back([this, name = StrCat("mr-write-", workers.size()),
+                          transform = context_.parts.make_transform(),
+                          sink = context_.parts.make_sink()] {
+      pthread_setname_np(pthread_self(), name.c_str());
+      Work(*transform, *sink);
+    });
+  }
+  workers.clear();  // joins
+  return Report();
+}
+
+void Delivery::Work(Transform& transform, Sink& sink) {
+  Load load;
+  while (std::optional<WriteGate::Pass> pass = gate_.Enter()) {
+    if (Fill(load, transform, *pass)) {
+      const absl::Status status = Deliver(load, sink);
+      if (!status.ok()) context_.halt.Because(status);
+    }
+    load.clear();
+  }
+}
+
+// Takes one chunk, and more while the batch is small and there are some. False: nothing to deliver.
+bool Delivery::Fill(Load& load, Transform& transform, WriteGate::Pass& pass) {
+  std::optional<ChunkReader::Taken> taken = reader_.Take();
+  if (!taken.has_value()) {
+    gate_.Close();
+    return false;
+  }
+  while (taken.has_value()) {
+    const absl::Status status = load.Add(*std::move(taken), transform);
+    if (!status.ok()) {
+      context_.halt.Because(status);
+      return false;
+    }
+    pass.Holds(load.memory(), load.peak_memory());
+    taken.reset();
+    if (IsSmall(load) && pass.TakeRoom()) taken = reader_.TakeIfReady();
+  }
+  pass.Holds(load.memory(), load.peak_memory());
+  return true;
+}
+
+bool Delivery::IsSmall(const Load& load) const {
+  return load.records() < context_.options.join_rows &&
+         load.memory() < context_.options.join_bytes &&
+         load.parts().size() < context_.options.join_rows;
+}
+
+absl::Status Delivery::Deliver(Load& load, Sink& sink) {
+  if (!load.batch().empty()) {
+    ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused, Write(load.batch(), sink));
+    RETURN_IF_ERROR(load.Refuse(refused));
+  }
+  for (const Load::Part& part : load.parts()) {
+    if (part.ticket.object->lost()) continue;
+    RETURN_IF_ERROR(KeepRejected(load, part));
+    recorder_.Settle(part.ticket, part.counts);
+  }
+  return absl::OkStatus();
+}
+
+// Returns once everything is durable but the listed rows, or with why the run must end.
+absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Batch& batch, Sink& sink) {
+  RunProgress& progress = context_.progress;
+  const std::stop_token stop = context_.halt.token();
+  for (int attempt = 1;; ++attempt) {
+    const absl::Duration begun = context_.parts.clock.Elapsed();
+    ++progress.writes;
+    ++progress.writes_in_flight;
+    const WriteResult result = sink.Write(batch, stop);
+    --progress.writes_in_flight;
+    if (result.durable() || result.throttled()) {
+      gate_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
+    }
+    if (result.durable()) {
+      retrier_.Succeeded();
+      return result.refused();
+    }
+    if (!result.retryable()) return result.status();
+    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, result.status(), result.retry_after(), stop));
+    ++progress.retries;
+  }
+}
+
+absl::Status Delivery::KeepRejected(const Load& load, const Load::Part& part) {
+  const LedgerKey& key = part.ticket.object->key();
+  for (const absl::Span<const Rejection> rejections :
+       {load.rejections(part), absl::MakeConstSpan(part.refused)}) {
+    if (rejections.empty()) continue;
+    const Rejection& first = rejections.front();
+    context_.NoteError(StrCat(RowName(key, first.source_row), ": ", first.message));
+    RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Add(key, rejections),
+                             StrCat("keeping rejected rows of ", key.object)));
+  }
+  return absl::OkStatus();
+}
+
+RunReport Delivery::Report() {
+  RunReport report;
+  report.status = context_.halt.reason();
+  if (report.status.ok()) report.status = reader_.end_status();
+  const LedgerRecorder::Totals totals = recorder_.Close(report.status);
+  if (report.status.ok()) report.status = context_.halt.reason();
+  // A stop that came when everything was done has stopped nothing.
+  if (absl::IsCancelled(report.status) && reader_.at_end() && totals.counts.pending() == 0) {
+    report.status = absl::OkStatus();
+  }
+  report.counts = totals.counts;
+  report.objects = totals.objects;
+  report.objects_done = totals.objects_done;
+  report.objects_failed = totals.objects_failed;
+  report.objects_lost = totals.objects_lost;
+  report.writes = context_.progress.writes;
+  report.retries = context_.progress.retries;
+  if (!report.status.ok() && !absl::IsCancelled(report.status)) {
+    context_.NoteError(std::string(ToStd(report.status.message())));
+  }
+  report.first_error = context_.first_error();
+  return report;
+}
+
+}  // namespace
+
+RunReport Run(RunParts parts, const RunOptions& options, std::stop_token stop,
+              RunProgress* progress) {
+  return Delivery(parts, options, progress).Run(std::move(stop));
+}
+
+}  // namespace millrace

@@ -1,0 +1,30 @@
+#include "pipeline/sink.h"
+
+#include <utility>
+
+namespace millrace {
+
+WriteResult WriteResult::Durable(std::vector<RefusedRow> refused) {
+  WriteResult result;
+  result.status_ = absl::OkStatus();
+  result.retryable_ = false;
+  result.refused_ = std::move(refused);
+  return result;
+}
+
+WriteResult WriteResult::Retry(absl::Status why, absl::Duration retry_after, bool throttled) {
+  WriteResult result;
+  if (!why.ok()) result.status_ = std::move(why);
+  result.retry_after_ = retry_after;
+  result.throttled_ = throttled;
+  return result;
+}
+
+WriteResult WriteResult::Stop(absl::Status why) {
+  WriteResult result;
+  if (!why.ok()) result.status_ = std::move(why);
+  result.retryable_ = false;
+  return result;
+}
+
+}  // namespace millrace

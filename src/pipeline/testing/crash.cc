@@ -1,0 +1,136 @@
+#include "pipeline/testing/crash.h"
+
+#include <utility>
+
+namespace millrace {
+namespace {
+
+absl::Status Dead() { return absl::InternalError("the process is dead"); }
+
+// Does `effect` if the process lives; its reply comes only if it lives on.
+template <typename Effect>
+auto Mortal(CrashPoint& crash, Effect effect) -> decltype(effect()) {
+  if (!crash.Step()) return Dead();
+  auto reply = effect();
+  if (!crash.Step()) return Dead();
+  return reply;
+}
+
+class MortalLedger : public Ledger {
+ public:
+  MortalLedger(Ledger& ledger, CrashPoint& crash) : ledger_(ledger), crash_(crash) {}
+
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
+                                    uint64_t object_bytes, absl::Duration lease) override {
+    return Mortal(crash_, [&] { return ledger_.ClaimObject(key, owner, object_bytes, lease); });
+  }
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+    return Mortal(crash_, [&] { return ledger_.Store(entry, lease); });
+  }
+  absl::Status Release(LedgerEntry& entry) override {
+    return Mortal(crash_, [&] { return ledger_.Release(entry); });
+  }
+  absl::Status Forget(const LedgerKey& key) override {
+    return Mortal(crash_, [&] { return ledger_.Forget(key); });
+  }
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
+    return ledger_.ForEach(visit);
+  }
+
+ private:
+  Ledger& ledger_;
+  CrashPoint& crash_;
+};
+
+class MortalDeadLetter : public DeadLetter {
+ public:
+  MortalDeadLetter(DeadLetter& dead_letter, CrashPoint& crash)
+      : dead_letter_(dead_letter), crash_(crash) {}
+
+  absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
+    return Mortal(crash_, [&] { return dead_letter_.Add(object, rejections); });
+  }
+  absl::Status Sync(const LedgerKey& object) override {
+    return Mortal(crash_, [&] { return dead_letter_.Sync(object); });
+  }
+  absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
+    return Mortal(crash_, [&] { return dead_letter_.Rewind(object, row); });
+  }
+
+ private:
+  DeadLetter& dead_letter_;
+  CrashPoint& crash_;
+};
+
+class MortalSource : public Source {
+ public:
+  MortalSource(Source& source, CrashPoint& crash) : source_(source), crash_(crash) {}
+
+  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
+    return Mortal(crash_, [&] { return source_.Next(stop); });
+  }
+  bool Ready() override { return source_.Ready(); }
+  void Confirm(const LedgerEntry& object) override {
+    if (crash_.Step()) source_.Confirm(object);
+    crash_.Step();
+  }
+
+ private:
+  Source& source_;
+  CrashPoint& crash_;
+};
+
+class MortalTransform : public Transform {
+ public:
+  MortalTransform(std::unique_ptr<Transform> transform, CrashPoint& crash)
+      : transform_(std::move(transform)), crash_(crash) {}
+
+  void Apply(Chunk& chunk, Transformed& out) override {
+    if (crash_.Step()) transform_->Apply(chunk, out);
+  }
+
+ private:
+  const std::unique_ptr<Transform> transform_;
+  CrashPoint& crash_;
+};
+
+class MortalSink : public Sink {
+ public:
+  MortalSink(std::unique_ptr<Sink> sink, CrashPoint& crash)
+      : sink_(std::move(sink)), crash_(crash) {}
+
+  WriteResult Write(const Batch& batch, std::stop_token stop) override {
+    if (!crash_.Step()) return WriteResult::Stop(Dead());
+    WriteResult result = sink_->Write(batch, stop);
+    return crash_.Step() ? result : WriteResult::Stop(Dead());
+  }
+
+ private:
+  const std::unique_ptr<Sink> sink_;
+  CrashPoint& crash_;
+};
+
+}  // namespace
+
+std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash) {
+  return std::make_unique<MortalLedger>(ledger, crash);
+}
+
+RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_token stop,
+                        CrashPoint& crash) {
+  MortalSource source(parts.source, crash);
+  MortalDeadLetter dead_letter(parts.dead_letter, crash);
+  const auto make_transform = [&] {
+    return std::make_unique<MortalTransform>(parts.make_transform(), crash);
+  };
+  const auto make_sink = [&] { return std::make_unique<MortalSink>(parts.make_sink(), crash); };
+  return Run({.source = source,
+              .make_transform = make_transform,
+              .make_sink = make_sink,
+              .ledger = parts.ledger,
+              .dead_letter = dead_letter,
+              .clock = parts.clock},
+             options, std::move(stop));
+}
+
+}  // namespace millrace

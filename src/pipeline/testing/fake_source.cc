@@ -1,0 +1,86 @@
+#include "pipeline/testing/fake_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace {
+
+std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char letter) {
+  return StrCat("{\"id\":\"", object.object, "@", object.version, "/", row, ".", index,
+                "\",\"is\":\"", std::string_view(&letter, 1), "\"}");
+}
+
+Counts FakeCounts(const FakeObject& object, uint64_t end) {
+  Counts counts{.read = end};
+  for (uint64_t row = 0; row < end; ++row) {
+    const std::string& letters = object.rows[row];
+    counts.filtered += letters == "f";
+    counts.rejected += letters == "r" || letters.find('x') != std::string::npos;
+    counts.events += std::count(letters.begin(), letters.end(), 'a');
+  }
+  counts.accepted = counts.read - counts.rejected - counts.filtered;
+  return counts;
+}
+
+absl::StatusOr<std::unique_ptr<Chunk>> FakeSource::Next(std::stop_token stop) {
+  while (entry_ == nullptr) {
+    if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+    if (next_object_ == objects_.size()) return nullptr;
+    const FakeObject& object = objects_[next_object_++];
+    ASSIGN_OR_RETURN(Ledger::Claim claim,
+                     ledger_.ClaimObject(object.key, owner_, object.rows.size(), lease_));
+    if (claim.outcome != Ledger::Claim::Outcome::kClaimed) continue;
+    entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
+    row_ = entry_->position.row;
+  }
+  const FakeObject& object = objects_[next_object_ - 1];
+  auto chunk = std::make_unique<Chunk>();
+  chunk->object = entry_;
+  chunk->first_row = row_;
+  chunk->rows = std::min<uint64_t>(chunk_rows_, object.rows.size() - row_);
+  if (chunk->rows > 0) {
+    auto payload = std::make_unique<FakePayload>();
+    payload->rows.assign(object.rows.begin() + row_, object.rows.begin() + row_ + chunk->rows);
+    chunk->payload = std::move(payload);
+  }
+  row_ += chunk->rows;
+  chunk->after = {.row = row_, .byte = 10 * row_};
+  // The end shows only when nothing more is read, as with a stream: a last chunk without rows.
+  if (chunk->rows < chunk_rows_) {
+    chunk->last = true;
+    chunk->error = object.error;
+    entry_.reset();
+  }
+  return chunk;
+}
+
+void FakeSource::Confirm(const LedgerEntry& object) {
+  absl::MutexLock lock(&mutex_);
+  confirmed_.push_back(object.key);
+}
+
+void FakeTransform::Apply(Chunk& chunk, Transformed& out) {
+  const auto& payload = static_cast<const FakePayload&>(*chunk.payload);
+  for (uint64_t i = 0; i < chunk.rows; ++i) {
+    const uint64_t row = chunk.first_row + i;
+    const std::string& letters = payload.rows[i];
+    if (letters == "f") {
+      ++out.filtered;
+    } else if (letters == "r") {
+      out.rejections.push_back({.source_row = row,
+                                .code = "invalid_value",
+                                .message = "the row says so",
+                                .payload_before = letters});
+    } else {
+      for (size_t index = 0; index < letters.size(); ++index) {
+        out.batch.bytes.Append(FakeEvent(chunk.object->key, row, index, letters[index]));
+        out.batch.EndRow(row);
+      }
+    }
+  }
+}
+
+}  // namespace millrace

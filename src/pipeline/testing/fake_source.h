@@ -1,0 +1,77 @@
+// Objects whose rows say what shall become of them, and the Transform that makes it so.
+#ifndef MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
+#define MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "pipeline/ledger.h"
+#include "pipeline/source.h"
+#include "pipeline/transform.h"
+
+namespace millrace {
+
+// A row is "f" (filtered out), "r" (rejected by the transform), or one letter for each event it
+// becomes: 'a' (the destination accepts it) or 'x' (it refuses it). "axa" is a row of three events,
+// of which the second is refused.
+struct FakeObject {
+  LedgerKey key;
+  std::vector<std::string> rows;
+  absl::Status error;  // not ok: the object cannot be read beyond its rows
+};
+
+// The line of event `index` of a row.
+std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char letter);
+
+// The counts of rows [0, end) once all is delivered.
+Counts FakeCounts(const FakeObject& object, uint64_t end);
+
+struct FakePayload : Payload {
+  std::vector<std::string> rows;
+  size_t memory() const override { return 64 * rows.size(); }
+};
+
+// Claims the objects one after another in the ledger; those that are done or held are skipped. All
+// arguments outlive it.
+class FakeSource : public Source {
+ public:
+  FakeSource(const std::vector<FakeObject>& objects, Ledger& ledger, std::string owner,
+             size_t chunk_rows, absl::Duration lease = absl::Minutes(5))
+      : objects_(objects),
+        ledger_(ledger),
+        owner_(std::move(owner)),
+        chunk_rows_(chunk_rows),
+        lease_(lease) {}
+
+  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
+  void Confirm(const LedgerEntry& object) override;
+
+  std::vector<LedgerKey> confirmed() const {
+    absl::MutexLock lock(&mutex_);
+    return confirmed_;
+  }
+
+ private:
+  const std::vector<FakeObject>& objects_;
+  Ledger& ledger_;
+  const std::string owner_;
+  const size_t chunk_rows_;
+  const absl::Duration lease_;
+  size_t next_object_ = 0;
+  std::shared_ptr<const LedgerEntry> entry_;  // of the object being read
+  uint64_t row_ = 0;
+  mutable absl::Mutex mutex_;
+  std::vector<LedgerKey> confirmed_ ABSL_GUARDED_BY(mutex_);
+};
+
+class FakeTransform : public Transform {
+ public:
+  void Apply(Chunk& chunk, Transformed& out) override;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_

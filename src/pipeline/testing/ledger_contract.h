@@ -1,0 +1,290 @@
+// The contract of every Ledger (pipeline/ledger.h), as a test suite. Include it in one file of a
+// test program and instantiate it:
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(LedgerMaker{&NewFixture}));
+#ifndef MILLRACE_PIPELINE_TESTING_LEDGER_CONTRACT_H_
+#define MILLRACE_PIPELINE_TESTING_LEDGER_CONTRACT_H_
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/strings.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// One empty ledger, opened twice, as by two processes.
+class LedgerFixture {
+ public:
+  virtual ~LedgerFixture() = default;
+  virtual Ledger& ledger() = 0;
+  virtual Ledger& other() = 0;
+  virtual FakeClock& clock() = 0;
+  // Both processes end and start again.
+  virtual void Reopen() = 0;
+};
+
+using LedgerMaker = std::unique_ptr<LedgerFixture> (*)();
+
+class LedgerContract : public testing::TestWithParam<LedgerMaker> {
+ protected:
+  using Outcome = Ledger::Claim::Outcome;
+  static constexpr absl::Duration kLease = absl::Minutes(5);
+
+  Ledger& ledger() { return fixture_->ledger(); }
+  Ledger& other() { return fixture_->other(); }
+  FakeClock& clock() { return fixture_->clock(); }
+  void Reopen() { fixture_->Reopen(); }
+
+  static LedgerKey Key(const std::string& object = "gs://bucket/a b/ü?.json") {
+    return {.object = object,
+            .version = "1700000000000001",
+            .config = "orders-0123",
+            .destination = "mixpanel:api.mixpanel.com:42:events"};
+  }
+
+  LedgerEntry MustClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner = "one") {
+    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease);
+    EXPECT_TRUE(claim.ok()) << claim.status();
+    if (!claim.ok()) return {};
+    EXPECT_EQ(claim->outcome, Outcome::kClaimed);
+    return claim->entry;
+  }
+
+  Outcome TryClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner) {
+    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease);
+    EXPECT_TRUE(claim.ok()) << claim.status();
+    return claim.ok() ? claim->outcome : Outcome::kHeld;
+  }
+
+  static std::vector<LedgerEntry> All(Ledger& ledger) {
+    std::vector<LedgerEntry> entries;
+    const absl::Status status = ledger.ForEach([&](const LedgerEntry& entry) {
+      entries.push_back(entry);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return entries;
+  }
+
+  static void ExpectSame(const LedgerEntry& a, const LedgerEntry& b) {
+    EXPECT_EQ(a.key, b.key);
+    EXPECT_EQ(a.state, b.state);
+    EXPECT_EQ(a.position, b.position);
+    EXPECT_EQ(a.counts, b.counts);
+    EXPECT_EQ(a.owner, b.owner);
+    EXPECT_EQ(a.lease_until, b.lease_until);
+    EXPECT_EQ(a.started, b.started);
+    EXPECT_EQ(a.updated, b.updated);
+    EXPECT_EQ(a.last_error, b.last_error);
+    EXPECT_EQ(a.object_bytes, b.object_bytes);
+    EXPECT_EQ(a.revision, b.revision);
+  }
+
+ private:
+  const std::unique_ptr<LedgerFixture> fixture_ = GetParam()();
+};
+
+TEST_P(LedgerContract, AFirstClaimCreatesAnOpenRow) {
+  const LedgerEntry entry = MustClaim(ledger(), Key());
+  EXPECT_EQ(entry.key, Key());
+  EXPECT_EQ(entry.state, LedgerState::kOpen);
+  EXPECT_EQ(entry.position, Position{});
+  EXPECT_EQ(entry.counts, Counts{});
+  EXPECT_EQ(entry.owner, "one");
+  EXPECT_EQ(entry.lease_until, clock().Now() + kLease);
+  EXPECT_EQ(entry.started, clock().Now());
+  EXPECT_EQ(entry.updated, clock().Now());
+  EXPECT_EQ(entry.last_error, "");
+  EXPECT_EQ(entry.object_bytes, 1000u);
+  ASSERT_EQ(All(other()).size(), 1u);
+  ExpectSame(All(other())[0], entry);
+}
+
+TEST_P(LedgerContract, AHeldRowIsNotGivenToOthers) {
+  const LedgerEntry held = MustClaim(ledger(), Key());
+  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "two", 1000, kLease);
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Outcome::kHeld);
+  ExpectSame(claim->entry, held);
+}
+
+TEST_P(LedgerContract, AnOwnerMayClaimItsRowAgain) {
+  LedgerEntry first = MustClaim(ledger(), Key());
+  LedgerEntry second = MustClaim(ledger(), Key());
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(first, kLease)));
+  EXPECT_TRUE(ledger().Store(second, kLease).ok());
+}
+
+TEST_P(LedgerContract, ARowWhoseLeaseRanOutIsTakenOver) {
+  LedgerEntry old = MustClaim(ledger(), Key());
+  old.position = {.row = 7, .byte = 70};
+  old.counts = {.read = 7, .accepted = 6, .rejected = 1, .events = 6};
+  ASSERT_TRUE(ledger().Store(old, kLease).ok());
+  clock().Advance(kLease - absl::Seconds(1));
+  EXPECT_EQ(TryClaim(other(), Key(), "two"), Outcome::kHeld);
+  clock().Advance(absl::Seconds(1));
+  LedgerEntry taken = MustClaim(other(), Key(), "two");
+  EXPECT_EQ(taken.position, old.position);
+  EXPECT_EQ(taken.counts, old.counts);
+  EXPECT_EQ(taken.owner, "two");
+
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(old, kLease)));
+  EXPECT_TRUE(absl::IsAborted(ledger().Release(old)));
+  EXPECT_TRUE(other().Store(taken, kLease).ok());
+}
+
+TEST_P(LedgerContract, AStoreKeepsEverythingAndRenewsTheLease) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  const absl::Time started = clock().Now();
+  clock().Advance(absl::Minutes(4));
+  entry.position = {.row = 1ull << 40, .byte = 1ull << 50};
+  entry.counts = {.read = 10, .accepted = 5, .rejected = 3, .filtered = 1, .events = 12};
+  entry.last_error = "reading gs://b/k: \"cut\" \n at byte 7 \xc3\xbc";
+  const uint64_t revision = entry.revision;
+  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  EXPECT_GT(entry.revision, revision);
+  EXPECT_EQ(entry.started, started);
+  EXPECT_EQ(entry.updated, clock().Now());
+  EXPECT_EQ(entry.lease_until, clock().Now() + kLease);
+  Reopen();
+  ASSERT_EQ(All(ledger()).size(), 1u);
+  ExpectSame(All(ledger())[0], entry);
+  EXPECT_TRUE(ledger().Store(entry, kLease).ok()) << "the revision is the stored one";
+}
+
+TEST_P(LedgerContract, ADoneRowIsDoneForEver) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  entry.state = LedgerState::kDone;
+  entry.counts.read = entry.counts.accepted = 3;
+  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  EXPECT_EQ(entry.owner, "");
+  clock().Advance(10 * kLease);
+  Reopen();
+  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "one", 1000, kLease);
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Outcome::kDone);
+  ExpectSame(claim->entry, entry);
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease)));
+  EXPECT_TRUE(absl::IsAborted(ledger().Release(entry)));
+}
+
+TEST_P(LedgerContract, AReleasedRowIsFreeAtOnce) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  entry.position.row = entry.counts.read = entry.counts.accepted = 4;
+  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  LedgerEntry stale = entry;
+  ASSERT_TRUE(ledger().Release(entry).ok());
+  EXPECT_EQ(entry.owner, "");
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(stale, kLease)));
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease))) << "nobody's row is not to be stored";
+  EXPECT_EQ(MustClaim(other(), Key(), "two").position.row, 4u);
+}
+
+TEST_P(LedgerContract, AForgottenRowStartsAnew) {
+  EXPECT_TRUE(ledger().Forget(Key()).ok()) << "there was none";
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  entry.position.row = entry.counts.read = entry.counts.filtered = 4;
+  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  ASSERT_TRUE(other().Forget(Key()).ok());
+  EXPECT_TRUE(All(ledger()).empty());
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease)));
+  const LedgerEntry anew = MustClaim(ledger(), Key(), "two");
+  EXPECT_EQ(anew.position, Position{});
+  EXPECT_EQ(anew.counts, Counts{});
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease))) << "of the forgotten row";
+}
+
+TEST_P(LedgerContract, EachPartOfTheKeyCounts) {
+  std::vector<LedgerKey> keys(5, Key());
+  keys[1].object += "2";
+  keys[2].version += "2";
+  keys[3].config += "2";
+  keys[4].destination += "2";
+  for (size_t i = 0; i < keys.size(); ++i) {
+    MustClaim(ledger(), keys[i], StrCat("owner ", i));
+  }
+  EXPECT_EQ(All(ledger()).size(), keys.size());
+}
+
+TEST_P(LedgerContract, TheWalkIsOrderedAndMayChangeTheLedger) {
+  for (int i = 0; i < 300; ++i) MustClaim(ledger(), Key(StrCat("s3://b/", (i * 7) % 300 + 1000)));
+  LedgerKey newer = Key("s3://b/1000");
+  newer.version += "0";
+  MustClaim(ledger(), newer);
+  std::vector<LedgerKey> walked;
+  const absl::Status status = ledger().ForEach([&](const LedgerEntry& entry) {
+    walked.push_back(entry.key);
+    return ledger().Forget(entry.key);
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_EQ(walked.size(), 301u);
+  for (size_t i = 1; i < walked.size(); ++i) {
+    EXPECT_LT(std::tie(walked[i - 1].object, walked[i - 1].version),
+              std::tie(walked[i].object, walked[i].version));
+  }
+  EXPECT_TRUE(All(other()).empty());
+}
+
+TEST_P(LedgerContract, AnErrorEndsTheWalk) {
+  MustClaim(ledger(), Key("a"));
+  MustClaim(ledger(), Key("b"));
+  int visits = 0;
+  const absl::Status status = ledger().ForEach([&](const LedgerEntry&) {
+    ++visits;
+    return absl::CancelledError("enough");
+  });
+  EXPECT_TRUE(absl::IsCancelled(status));
+  EXPECT_EQ(visits, 1);
+}
+
+TEST_P(LedgerContract, OfManyClaimersOneWins) {
+  constexpr int kObjects = 50;
+  std::atomic<int> wins{0};
+  std::vector<std::thread> claimers;
+  for (int c = 0; c < 4; ++c) {
+    claimers.emplace_back([this, c, &wins] {
+      Ledger& mine = c % 2 == 0 ? ledger() : other();
+      for (int i = 0; i < kObjects; ++i) {
+        wins += TryClaim(mine, Key(StrCat("o", i)), StrCat("claimer ", c)) == Outcome::kClaimed;
+      }
+    });
+  }
+  for (std::thread& claimer : claimers) claimer.join();
+  EXPECT_EQ(wins, kObjects);
+}
+
+// Each worker claims, adds one and releases: no addition may be lost.
+TEST_P(LedgerContract, ChangesOfManyOwnersFollowEachOther) {
+  constexpr int kWorkers = 4;
+  constexpr int kAdditions = 25;
+  std::vector<std::thread> workers;
+  for (int w = 0; w < kWorkers; ++w) {
+    workers.emplace_back([this, w] {
+      Ledger& mine = w % 2 == 0 ? ledger() : other();
+      for (int added = 0; added < kAdditions;) {
+        absl::StatusOr<Ledger::Claim> claim =
+            mine.ClaimObject(Key(), StrCat("worker ", w), 1, kLease);
+        ASSERT_TRUE(claim.ok()) << claim.status();
+        if (claim->outcome != Outcome::kClaimed) continue;
+        ++claim->entry.counts.read;
+        ++claim->entry.counts.accepted;
+        ASSERT_TRUE(mine.Store(claim->entry, kLease).ok());
+        ASSERT_TRUE(mine.Release(claim->entry).ok());
+        ++added;
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  ASSERT_EQ(All(ledger()).size(), 1u);
+  EXPECT_EQ(All(ledger())[0].counts.read, uint64_t{kWorkers * kAdditions});
+}
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_TESTING_LEDGER_CONTRACT_H_

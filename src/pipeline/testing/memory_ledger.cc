@@ -1,0 +1,104 @@
+#include "pipeline/testing/memory_ledger.h"
+
+#include <utility>
+
+#include "base/status.h"
+
+namespace millrace {
+
+absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const LedgerKey& key,
+                                                        const std::string& owner,
+                                                        uint64_t object_bytes,
+                                                        absl::Duration lease) {
+  absl::MutexLock lock(&mutex_);
+  const absl::Time now = clock_.Now();
+  const auto [row, created] = rows_.try_emplace(key);
+  LedgerEntry& entry = row->second;
+  if (created) {
+    entry.key = key;
+    entry.started = now;
+  }
+  Claim claim;
+  if (entry.state == LedgerState::kDone) {
+    claim.outcome = Claim::Outcome::kDone;
+  } else if (!entry.owner.empty() && entry.owner != owner && entry.lease_until > now) {
+    claim.outcome = Claim::Outcome::kHeld;
+  } else {
+    claim.outcome = Claim::Outcome::kClaimed;
+    entry.owner = owner;
+    entry.object_bytes = object_bytes;
+    entry.lease_until = now + lease;
+    entry.updated = now;
+    ++entry.revision;
+  }
+  claim.entry = entry;
+  return claim;
+}
+
+LedgerEntry* MemoryLedger::Held(const LedgerEntry& entry) {
+  const auto row = rows_.find(entry.key);
+  if (row == rows_.end() || row->second.revision != entry.revision ||
+      row->second.owner != entry.owner || entry.owner.empty()) {
+    return nullptr;
+  }
+  return &row->second;
+}
+
+absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease) {
+  absl::MutexLock lock(&mutex_);
+  LedgerEntry* row = Held(entry);
+  if (row == nullptr) return absl::AbortedError("another owner took the object over");
+  const absl::Time now = clock_.Now();
+  row->state = entry.state;
+  row->position = entry.position;
+  row->counts = entry.counts;
+  row->last_error = entry.last_error;
+  row->updated = now;
+  ++row->revision;
+  const bool done = entry.state == LedgerState::kDone;
+  if (done) row->owner.clear();
+  row->lease_until = done ? now : now + lease;
+  entry = *row;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryLedger::Release(LedgerEntry& entry) {
+  absl::MutexLock lock(&mutex_);
+  LedgerEntry* row = Held(entry);
+  if (row == nullptr) return absl::AbortedError("another owner took the object over");
+  row->owner.clear();
+  row->lease_until = row->updated = clock_.Now();
+  ++row->revision;
+  entry = *row;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryLedger::Forget(const LedgerKey& key) {
+  absl::MutexLock lock(&mutex_);
+  rows_.erase(key);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryLedger::ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) {
+  for (const auto& [key, entry] : Snapshot()) RETURN_IF_ERROR(visit(entry));
+  return absl::OkStatus();
+}
+
+std::optional<LedgerEntry> MemoryLedger::Find(const LedgerKey& key) const {
+  absl::MutexLock lock(&mutex_);
+  const auto row = rows_.find(key);
+  if (row == rows_.end()) return std::nullopt;
+  return row->second;
+}
+
+MemoryLedger::Rows MemoryLedger::Snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return rows_;
+}
+
+void MemoryLedger::Restore(Rows rows) {
+  absl::MutexLock lock(&mutex_);
+  rows_ = std::move(rows);
+}
+
+}  // namespace millrace

@@ -1,0 +1,46 @@
+// A Ledger in memory.
+#ifndef MILLRACE_PIPELINE_TESTING_MEMORY_LEDGER_H_
+#define MILLRACE_PIPELINE_TESTING_MEMORY_LEDGER_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/clock.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+class MemoryLedger : public Ledger {
+ public:
+  explicit MemoryLedger(Clock& clock) : clock_(clock) {}
+
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
+                                    uint64_t object_bytes, absl::Duration lease) override;
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override;
+  absl::Status Release(LedgerEntry& entry) override;
+  absl::Status Forget(const LedgerKey& key) override;
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override;
+
+  std::optional<LedgerEntry> Find(const LedgerKey& key) const;
+
+  // All rows at once: what a crash of the machine may bring back later.
+  using Rows = std::map<LedgerKey, LedgerEntry>;
+  Rows Snapshot() const;
+  void Restore(Rows rows);
+
+ private:
+  // The row that `entry` may change; null if it was taken over.
+  LedgerEntry* Held(const LedgerEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Clock& clock_;
+  mutable absl::Mutex mutex_;
+  Rows rows_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_TESTING_MEMORY_LEDGER_H_

@@ -1,0 +1,172 @@
+// The contract of every Sink (pipeline/sink.h), as a test suite. Include it in one file of a test
+// program and instantiate it, as with ledger_contract.h.
+#ifndef MILLRACE_PIPELINE_TESTING_SINK_CONTRACT_H_
+#define MILLRACE_PIPELINE_TESTING_SINK_CONTRACT_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/strings.h"
+#include "pipeline/sink.h"
+
+namespace millrace {
+
+// A destination and sinks into it.
+class SinkFixture {
+ public:
+  virtual ~SinkFixture() = default;
+  virtual std::unique_ptr<Sink> NewSink() = 0;
+  // A row that the destination accepts, another for each `n`; and one that it refuses.
+  virtual std::string GoodRow(int n) = 0;
+  virtual std::string BadRow(int n) = 0;
+  // How often GoodRow(n) is there; one that was sent twice may count once.
+  virtual int Arrived(int n) = 0;
+  // The next write of any sink fails: with or without its effect, and in a way that sending again
+  // cures. False if this fixture cannot do that.
+  virtual bool FailNextWrite(bool with_effect) = 0;
+};
+
+using SinkMaker = std::unique_ptr<SinkFixture> (*)();
+
+class SinkContract : public testing::TestWithParam<SinkMaker> {
+ protected:
+  SinkFixture& fixture() { return *fixture_; }
+
+  // `rows`: n >= 0 is GoodRow(n), n < 0 BadRow(-n).
+  Batch MakeBatch(const std::vector<int>& rows) {
+    Batch batch;
+    for (const int n : rows) {
+      batch.bytes.Append(n >= 0 ? fixture().GoodRow(n) : fixture().BadRow(-n));
+      batch.EndRow(batch.rows());
+    }
+    return batch;
+  }
+
+  static std::vector<size_t> RefusedRows(const WriteResult& result) {
+    std::vector<size_t> rows;
+    for (const RefusedRow& row : result.refused()) rows.push_back(row.row);
+    return rows;
+  }
+
+  // Writes until it is durable, as Run() does.
+  static WriteResult WriteToTheEnd(Sink& sink, const Batch& batch) {
+    for (int attempt = 0; attempt < 10; ++attempt) {
+      WriteResult result = sink.Write(batch, std::stop_token());
+      if (result.durable() || !result.retryable()) return result;
+    }
+    return WriteResult();
+  }
+
+ private:
+  const std::unique_ptr<SinkFixture> fixture_ = GetParam()();
+};
+
+TEST_P(SinkContract, DurableMeansThatAllArrived) {
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), std::stop_token());
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_TRUE(result.refused().empty());
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+}
+
+TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  const WriteResult result = sink->Write(MakeBatch({-1, 0, -2, -3, 1, 2, -4}), std::stop_token());
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 2, 3, 6}));
+  for (const RefusedRow& row : result.refused()) {
+    EXPECT_NE(row.code, "");
+    EXPECT_NE(row.message, "");
+  }
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+}
+
+TEST_P(SinkContract, ABatchOfWhichAllIsRefusedIsDurable) {
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  const WriteResult result = sink->Write(MakeBatch({-1, -2}), std::stop_token());
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 1}));
+}
+
+TEST_P(SinkContract, AFailedWriteIsNotDurableAndSendingAgainCuresIt) {
+  for (const bool with_effect : {false, true}) {
+    if (!fixture().FailNextWrite(with_effect)) continue;
+    const std::unique_ptr<Sink> sink = fixture().NewSink();
+    const int n = with_effect ? 10 : 20;
+    const Batch batch = MakeBatch({n, -1, n + 1});
+    const WriteResult failed = sink->Write(batch, std::stop_token());
+    ASSERT_FALSE(failed.durable());
+    EXPECT_TRUE(failed.retryable()) << failed.status();
+    const WriteResult again = WriteToTheEnd(*sink, batch);
+    ASSERT_TRUE(again.durable()) << again.status();
+    EXPECT_EQ(RefusedRows(again), (std::vector<size_t>{1}));
+    EXPECT_GE(fixture().Arrived(n), 1);
+    EXPECT_GE(fixture().Arrived(n + 1), 1);
+  }
+}
+
+// What a failed write left behind in the sink must not leak into the next batch.
+TEST_P(SinkContract, AfterAFailedWriteAnotherBatchMayFollow) {
+  if (!fixture().FailNextWrite(/*with_effect=*/false)) GTEST_SKIP() << "writes cannot fail here";
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  ASSERT_FALSE(sink->Write(MakeBatch({0, 1, 2}), std::stop_token()).durable());
+  const WriteResult result = WriteToTheEnd(*sink, MakeBatch({3}));
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_TRUE(result.refused().empty());
+  EXPECT_EQ(fixture().Arrived(3), 1);
+}
+
+TEST_P(SinkContract, AStopLeavesTheTruth) {
+  std::stop_source stop;
+  stop.request_stop();
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  const WriteResult result = sink->Write(MakeBatch({0}), stop.get_token());
+  if (result.durable()) {
+    EXPECT_EQ(fixture().Arrived(0), 1);
+  } else {
+    EXPECT_TRUE(result.retryable()) << result.status();
+  }
+}
+
+TEST_P(SinkContract, ALargeBatchArrivesWhole) {
+  constexpr int kRows = 5000;
+  std::vector<int> rows;
+  for (int n = 0; n < kRows; ++n) rows.push_back(n);
+  rows[1234] = -1;
+  rows[kRows - 1] = -2;
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  const WriteResult result = sink->Write(MakeBatch(rows), std::stop_token());
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{1234, kRows - 1}));
+  for (const int n : {0, 1, 1233, 1235, 2000, kRows - 2}) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+}
+
+TEST_P(SinkContract, SinksOfManyThreadsDoNotDisturbEachOther) {
+  constexpr int kThreads = 4;
+  constexpr int kBatches = 10;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t] {
+      const std::unique_ptr<Sink> sink = fixture().NewSink();
+      for (int b = 0; b < kBatches; ++b) {
+        const int n = 2 * (t * kBatches + b);
+        const WriteResult result = sink->Write(MakeBatch({n, -1, n + 1}), std::stop_token());
+        EXPECT_TRUE(result.durable()) << result.status();
+        EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{1}));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int n = 0; n < 2 * kThreads * kBatches; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+}
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_TESTING_SINK_CONTRACT_H_

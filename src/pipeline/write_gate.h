@@ -1,0 +1,94 @@
+// How many workers may work at once, and how many bytes they may hold.
+#ifndef MILLRACE_PIPELINE_WRITE_GATE_H_
+#define MILLRACE_PIPELINE_WRITE_GATE_H_
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace millrace {
+
+// Adapts to the destination. After each round of writes (as many as may be in flight) it lets one
+// more worker in if the quickest of them took longer than kFar, so that waiting and not work is
+// what fills the time, or if throttling had pushed it below where it started. A throttled write
+// halves it, once for all writes that were under way.
+// Thread-safe.
+class WriteGate {
+ public:
+  static constexpr absl::Duration kFar = absl::Milliseconds(15);
+
+  // 1 <= initial_writes <= most_writes.
+  WriteGate(int initial_writes, int most_writes, size_t most_bytes);
+
+  // The right to work; gives itself back. Not thread-safe.
+  class Pass {
+   public:
+    explicit Pass(WriteGate& gate, size_t bytes) : gate_(&gate), bytes_(bytes) {}
+    Pass(Pass&& other) noexcept
+        : gate_(std::exchange(other.gate_, nullptr)), bytes_(other.bytes_) {}
+    Pass& operator=(Pass&&) = delete;
+    ~Pass() {
+      if (gate_ != nullptr) gate_->Leave(bytes_);
+    }
+
+    // Its owner holds `bytes` now, and held `peak` to come there.
+    void Holds(size_t bytes, size_t peak);
+    // Room for one more chunk beside what it holds; false if there is none just now.
+    bool TakeRoom();
+
+   private:
+    WriteGate* gate_;
+    size_t bytes_;
+  };
+
+  // Waits until one more may work and there is room for what a worker was last seen to need.
+  // Nullopt for ever once the gate is closed.
+  std::optional<Pass> Enter();
+
+  // Waits until more than `workers` may work at once; false once that will never be.
+  bool AwaitRoomFor(int workers);
+
+  // A write took from `begun` to `ended` (of one monotonic clock).
+  void Wrote(absl::Duration begun, absl::Duration ended, bool throttled);
+
+  // Nobody enters any more.
+  void Close();
+
+  // How many may work at once.
+  int allowed() const {
+    absl::MutexLock lock(&mutex_);
+    return allowed_;
+  }
+
+ private:
+  void Leave(size_t bytes);
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return bytes_ == 0 || bytes_ + expected_ <= most_bytes_;
+  }
+  bool MayEnter() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return closed_ || (in_flight_ < allowed_ && HasRoom());
+  }
+  void EndRound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const int initial_writes_;
+  const int most_writes_;
+  const size_t most_bytes_;
+
+  mutable absl::Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  int allowed_ ABSL_GUARDED_BY(mutex_);
+  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // held or set aside
+  size_t expected_ ABSL_GUARDED_BY(mutex_);   // what is set aside for the next chunk
+  int writes_in_round_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration quickest_in_round_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
+  absl::Duration halved_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_WRITE_GATE_H_
