@@ -1,0 +1,33 @@
+// A folder for the temporary files of one process.
+#ifndef MILLRACE_IMPORT_TEMP_FOLDER_H_
+#define MILLRACE_IMPORT_TEMP_FOLDER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace millrace {
+
+class TempFolder {
+ public:
+  // Makes "<parent>/<name>.XXXXXX", for this user only. Folders of that name that processes of this
+  // machine left when they were killed are removed first.
+  static absl::StatusOr<std::unique_ptr<TempFolder>> Make(const std::string& parent,
+                                                          const std::string& name);
+  // Removes the folder and all in it.
+  ~TempFolder();
+
+  const std::string& path() const { return path_; }
+  // Makes a folder in it and returns its path.
+  absl::StatusOr<std::string> MakeFolder(const std::string& name) const;
+
+ private:
+  explicit TempFolder(std::string path) : path_(std::move(path)) {}
+
+  const std::string path_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_TEMP_FOLDER_H_
