@@ -1,0 +1,170 @@
+#include "connectors/sqlite/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::StatusCode CodeOf(int result) {
+  switch (result & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::StatusCode::kUnavailable;
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+      return absl::StatusCode::kPermissionDenied;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+absl::Status ErrorOf(sqlite3* database, int result, const std::string& path) {
+  const char* message = database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(result);
+  return absl::Status(CodeOf(result), StrCat("ledger ", path, ": ", message));
+}
+
+absl::Status MakeFolders(const fs::path& folder) {
+  if (folder.empty()) return absl::OkStatus();
+  struct stat stat;
+  if (::stat(folder.c_str(), &stat) == 0) return absl::OkStatus();
+  RETURN_IF_ERROR(MakeFolders(folder.parent_path()));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoStatus(errno, StrCat("making the folder ", folder.string()));
+  }
+  return absl::OkStatus();
+}
+
+// SQLite would make it readable for all. A file that is there is not touched: closing it would drop
+// the locks that other connections of this process hold on it.
+absl::Status CreateFile(const std::string& path) {
+  RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path()));
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    ::close(fd);
+  } else if (errno != EEXIST) {
+    return ErrnoStatus(errno, StrCat("creating ledger ", path));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Database::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
+
+Statement& Statement::Bind(std::string_view text) {
+  sqlite3_bind_text64(statement_.get(), ++bound_, text.data() != nullptr ? text.data() : "",
+                      text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::Bind(uint64_t number) {
+  sqlite3_bind_int64(statement_.get(), ++bound_, static_cast<int64_t>(number));
+  return *this;
+}
+
+Statement& Statement::Bind(absl::Time time) {
+  sqlite3_bind_int64(statement_.get(), ++bound_, absl::ToUnixMicros(time));
+  return *this;
+}
+
+absl::StatusOr<bool> Statement::Step() {
+  column_ = 0;
+  const int result = sqlite3_step(statement_.get());
+  if (result == SQLITE_ROW) return true;
+  if (result == SQLITE_DONE) return false;
+  return ErrorOf(sqlite3_db_handle(statement_.get()), result, path_);
+}
+
+absl::Status Statement::Run() { return Step().status(); }
+
+void Statement::Reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+  bound_ = 0;
+}
+
+std::string Statement::NextText() {
+  const int column = column_++;
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  if (text == nullptr) return "";
+  return {text, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+uint64_t Statement::NextNumber() {
+  return static_cast<uint64_t>(sqlite3_column_int64(statement_.get(), column_++));
+}
+
+absl::Time Statement::NextTime() {
+  return absl::FromUnixMicros(sqlite3_column_int64(statement_.get(), column_++));
+}
+
+absl::StatusOr<Database> Database::Open(const std::string& path, absl::Duration busy) {
+  if (path != ":memory:") RETURN_IF_ERROR(CreateFile(path));
+  Database opened;
+  opened.path_ = path;
+  sqlite3* database = nullptr;
+  const int result = sqlite3_open_v2(path.c_str(), &database,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  opened.database_.reset(database);
+  if (result != SQLITE_OK) return ErrorOf(database, result, path);
+  sqlite3_extended_result_codes(database, 1);
+  sqlite3_busy_timeout(database, static_cast<int>(absl::ToInt64Milliseconds(busy)));
+  // SQLite opens what it may not write as read-only.
+  if (sqlite3_db_readonly(database, "main") == 1) {
+    return absl::PermissionDeniedError(StrCat("ledger ", path, " may not be written"));
+  }
+  RETURN_IF_ERROR(opened.UseWriteAheadLog(busy));
+  // With a write-ahead log this loses nothing when the process dies.
+  RETURN_IF_ERROR(opened.Execute("PRAGMA synchronous=NORMAL"));
+  return opened;
+}
+
+// Changing the mode does not wait for other processes by itself.
+absl::Status Database::UseWriteAheadLog(absl::Duration busy) {
+  constexpr absl::Duration kPause = absl::Milliseconds(5);
+  for (absl::Duration waited;; waited += kPause) {
+    const absl::Status status = Execute("PRAGMA journal_mode=WAL");
+    if (!absl::IsUnavailable(status) || waited >= busy) return status;
+    sqlite3_sleep(static_cast<int>(absl::ToInt64Milliseconds(kPause)));
+  }
+}
+
+absl::Status Database::Execute(const std::string& sql) {
+  const int result = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  return result == SQLITE_OK ? absl::OkStatus() : ErrorOf(database_.get(), result, path_);
+}
+
+absl::StatusOr<Statement> Database::Prepare(const std::string& sql) {
+  Statement prepared;
+  prepared.path_ = path_;
+  sqlite3_stmt* statement = nullptr;
+  const int result = sqlite3_prepare_v3(database_.get(), sql.c_str(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  prepared.statement_.reset(statement);
+  if (result != SQLITE_OK) return ErrorOf(database_.get(), result, path_);
+  return prepared;
+}
+
+int Database::changes() const { return sqlite3_changes(database_.get()); }
+
+}  // namespace millrace::sqlite

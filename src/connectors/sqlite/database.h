@@ -1,0 +1,91 @@
+// A SQLite connection and its prepared statements, with errors as absl::Status.
+#ifndef MILLRACE_CONNECTORS_SQLITE_DATABASE_H_
+#define MILLRACE_CONNECTORS_SQLITE_DATABASE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace millrace::sqlite {
+
+// One execution after another of one statement. Text that is bound must live until Reset().
+class Statement {
+ public:
+  Statement() = default;
+
+  Statement& Bind(std::string_view text);
+  Statement& Bind(uint64_t number);
+  Statement& Bind(absl::Time time);  // to the microsecond
+
+  // Steps to the next row: true; or false at the end, when changes are committed.
+  absl::StatusOr<bool> Step();
+  // For statements without rows.
+  absl::Status Run();
+  // Ready for other values. Called at the end of each use.
+  void Reset();
+
+  // Columns of the current row, from left to right.
+  std::string NextText();
+  uint64_t NextNumber();
+  absl::Time NextTime();
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  std::string path_;
+  int bound_ = 0;
+  int column_ = 0;
+};
+
+// Resets a statement at the end of a scope.
+class Use {
+ public:
+  explicit Use(Statement& statement) : statement_(statement) {}
+  ~Use() { statement_.Reset(); }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  Statement& statement_;
+};
+
+// One thread at a time.
+class Database {
+ public:
+  Database() = default;
+
+  // Opens `path` (":memory:": a private one), creating it (mode 0600) and its folders (0700), with
+  // a write-ahead log. Waits up to `busy` for other processes. Errors name the path: DataLoss if it
+  // is no database or damaged, PermissionDenied if it cannot be written.
+  static absl::StatusOr<Database> Open(const std::string& path, absl::Duration busy);
+
+  const std::string& path() const { return path_; }
+  absl::Status Execute(const std::string& sql);
+  absl::StatusOr<Statement> Prepare(const std::string& sql);
+  // Rows that the last statement changed.
+  int changes() const;
+
+ private:
+  struct Close {
+    void operator()(sqlite3* database) const;
+  };
+  absl::Status UseWriteAheadLog(absl::Duration busy);
+
+  std::unique_ptr<sqlite3, Close> database_;
+  std::string path_;
+};
+
+}  // namespace millrace::sqlite
+
+#endif  // MILLRACE_CONNECTORS_SQLITE_DATABASE_H_

@@ -1,0 +1,299 @@
+#include "connectors/sqlite/sqlite_ledger.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/sqlite/database.h"
+
+namespace millrace {
+namespace {
+
+using sqlite::Database;
+using sqlite::Statement;
+using sqlite::Use;
+
+constexpr uint64_t kSchemaVersion = 1;
+constexpr absl::Duration kBusy = absl::Seconds(10);
+constexpr size_t kPage = 256;
+
+constexpr char kSchema[] = R"(
+CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
+INSERT INTO schema_version VALUES (1);
+CREATE TABLE objects (
+  object TEXT NOT NULL,
+  version TEXT NOT NULL,
+  config TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'done')),
+  position_row INTEGER NOT NULL DEFAULT 0,
+  position_byte INTEGER NOT NULL DEFAULT 0,
+  rows_read INTEGER NOT NULL DEFAULT 0,
+  rows_accepted INTEGER NOT NULL DEFAULT 0,
+  rows_rejected INTEGER NOT NULL DEFAULT 0,
+  rows_filtered INTEGER NOT NULL DEFAULT 0,
+  events_accepted INTEGER NOT NULL DEFAULT 0,
+  owner TEXT NOT NULL,
+  lease_until_us INTEGER NOT NULL,
+  started_us INTEGER NOT NULL,
+  updated_us INTEGER NOT NULL,
+  last_error TEXT NOT NULL DEFAULT '',
+  object_bytes INTEGER NOT NULL,
+  revision INTEGER NOT NULL DEFAULT 1,
+  PRIMARY KEY (object, version, config, destination)
+) STRICT, WITHOUT ROWID;
+)";
+
+#define MR_COLUMNS                                                                        \
+  "object, version, config, destination, state, position_row, position_byte, rows_read, " \
+  "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, lease_until_us, " \
+  "started_us, updated_us, last_error, object_bytes, revision"
+#define MR_KEY "object = ? AND version = ? AND config = ? AND destination = ?"
+
+constexpr char kClaim[] =
+    "INSERT INTO objects (object, version, config, destination, state, owner, lease_until_us, "
+    "started_us, updated_us, object_bytes) VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?7, ?8) "
+    "ON CONFLICT DO UPDATE SET owner = ?5, lease_until_us = ?6, updated_us = ?7, "
+    "object_bytes = ?8, revision = revision + 1 "
+    "WHERE state = 'open' AND (owner = '' OR owner = ?5 OR lease_until_us <= ?7) "
+    "RETURNING " MR_COLUMNS;
+constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM objects WHERE " MR_KEY;
+constexpr char kStore[] =
+    "UPDATE objects SET state = ?, position_row = ?, position_byte = ?, rows_read = ?, "
+    "rows_accepted = ?, rows_rejected = ?, rows_filtered = ?, events_accepted = ?, "
+    "last_error = ?, owner = ?, lease_until_us = ?, updated_us = ?, revision = revision + 1 "
+    "WHERE " MR_KEY " AND revision = ? AND owner = ? AND owner <> ''";
+constexpr char kRelease[] =
+    "UPDATE objects SET owner = '', lease_until_us = ?1, updated_us = ?1, revision = revision + 1 "
+    "WHERE object = ?2 AND version = ?3 AND config = ?4 AND destination = ?5 AND revision = ?6 "
+    "AND owner = ?7 AND owner <> ''";
+constexpr char kForget[] = "DELETE FROM objects WHERE " MR_KEY;
+constexpr char kFirstPage[] =
+    "SELECT " MR_COLUMNS " FROM objects ORDER BY object, version, config, destination LIMIT ?";
+constexpr char kNextPage[] =
+    "SELECT " MR_COLUMNS
+    " FROM objects WHERE (object, version, config, destination) > (?, ?, ?, ?) "
+    "ORDER BY object, version, config, destination LIMIT ?";
+
+#undef MR_COLUMNS
+#undef MR_KEY
+
+void BindKey(Statement& statement, const LedgerKey& key) {
+  statement.Bind(key.object).Bind(key.version).Bind(key.config).Bind(key.destination);
+}
+
+LedgerEntry ReadEntry(Statement& row) {
+  LedgerEntry entry;
+  entry.key.object = row.NextText();
+  entry.key.version = row.NextText();
+  entry.key.config = row.NextText();
+  entry.key.destination = row.NextText();
+  entry.state = row.NextText() == "done" ? LedgerState::kDone : LedgerState::kOpen;
+  entry.position.row = row.NextNumber();
+  entry.position.byte = row.NextNumber();
+  entry.counts.read = row.NextNumber();
+  entry.counts.accepted = row.NextNumber();
+  entry.counts.rejected = row.NextNumber();
+  entry.counts.filtered = row.NextNumber();
+  entry.counts.events = row.NextNumber();
+  entry.owner = row.NextText();
+  entry.lease_until = row.NextTime();
+  entry.started = row.NextTime();
+  entry.updated = row.NextTime();
+  entry.last_error = row.NextText();
+  entry.object_bytes = row.NextNumber();
+  entry.revision = row.NextNumber();
+  return entry;
+}
+
+// Reads the one row that `statement` gives, and steps behind it, which commits.
+absl::StatusOr<bool> ReadOne(Statement& statement, LedgerEntry& entry) {
+  ASSIGN_OR_RETURN(const bool found, statement.Step());
+  if (!found) return false;
+  entry = ReadEntry(statement);
+  RETURN_IF_ERROR(statement.Run());
+  return true;
+}
+
+absl::StatusOr<uint64_t> ReadSchemaVersion(Database& database) {
+  ASSIGN_OR_RETURN(Statement tables,
+                   database.Prepare("SELECT name FROM sqlite_schema WHERE type = 'table'"));
+  bool has_tables = false;
+  bool has_version = false;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, tables.Step());
+    if (!more) break;
+    has_tables = true;
+    if (tables.NextText() == "schema_version") has_version = true;
+  }
+  if (!has_tables) return 0;
+  if (!has_version) {
+    return absl::DataLossError(
+        StrCat(database.path(), " is a database of something else, not a ledger"));
+  }
+  ASSIGN_OR_RETURN(Statement version, database.Prepare("SELECT version FROM schema_version"));
+  ASSIGN_OR_RETURN(const bool found, version.Step());
+  return found ? version.NextNumber() : 0;
+}
+
+absl::Status PrepareSchema(Database& database) {
+  ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database));
+  if (version == 0) return database.Execute(kSchema);
+  if (version == kSchemaVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(StrCat(
+      "ledger ", database.path(), " was written by a newer Millrace (its format is ", version,
+      ", this one knows ", kSchemaVersion, "): use that, or another --state or --ledger"));
+}
+
+class SqliteLedger : public Ledger {
+ public:
+  SqliteLedger(Database database, Clock& clock) : clock_(clock), database_(std::move(database)) {}
+
+  absl::Status Prepare() {
+    absl::MutexLock lock(&mutex_);
+    // Of several processes that open a new file one makes the tables.
+    RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
+    RETURN_IF_ERROR(PrepareSchema(database_));
+    RETURN_IF_ERROR(database_.Execute("COMMIT"));
+    ASSIGN_OR_RETURN(claim_, database_.Prepare(kClaim));
+    ASSIGN_OR_RETURN(find_, database_.Prepare(kFind));
+    ASSIGN_OR_RETURN(store_, database_.Prepare(kStore));
+    ASSIGN_OR_RETURN(release_, database_.Prepare(kRelease));
+    ASSIGN_OR_RETURN(forget_, database_.Prepare(kForget));
+    ASSIGN_OR_RETURN(first_page_, database_.Prepare(kFirstPage));
+    ASSIGN_OR_RETURN(next_page_, database_.Prepare(kNextPage));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
+                                    uint64_t object_bytes, absl::Duration lease) override {
+    absl::MutexLock lock(&mutex_);
+    for (;;) {
+      Claim claim;
+      ASSIGN_OR_RETURN(const bool claimed, TryClaim(key, owner, object_bytes, lease, claim.entry));
+      if (claimed) {
+        claim.outcome = Claim::Outcome::kClaimed;
+        return claim;
+      }
+      const Use use(find_);
+      BindKey(find_, key);
+      ASSIGN_OR_RETURN(const bool found, ReadOne(find_, claim.entry));
+      if (!found) continue;  // forgotten by another process meanwhile
+      claim.outcome =
+          claim.entry.state == LedgerState::kDone ? Claim::Outcome::kDone : Claim::Outcome::kHeld;
+      return claim;
+    }
+  }
+
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+    absl::MutexLock lock(&mutex_);
+    const bool done = entry.state == LedgerState::kDone;
+    const absl::Time now = Now();
+    const std::string owner = done ? "" : entry.owner;
+    const absl::Time lease_until = done ? now : now + lease;
+    const Use use(store_);
+    store_.Bind(done ? "done" : "open").Bind(entry.position.row).Bind(entry.position.byte);
+    store_.Bind(entry.counts.read).Bind(entry.counts.accepted).Bind(entry.counts.rejected);
+    store_.Bind(entry.counts.filtered).Bind(entry.counts.events).Bind(entry.last_error);
+    store_.Bind(owner).Bind(lease_until).Bind(now);
+    BindKey(store_, entry.key);
+    store_.Bind(entry.revision).Bind(entry.owner);
+    RETURN_IF_ERROR(ChangeOne(store_, entry.key));
+    entry.owner = owner;
+    entry.lease_until = lease_until;
+    entry.updated = now;
+    ++entry.revision;
+    return absl::OkStatus();
+  }
+
+  absl::Status Release(LedgerEntry& entry) override {
+    absl::MutexLock lock(&mutex_);
+    const absl::Time now = Now();
+    const Use use(release_);
+    release_.Bind(now);
+    BindKey(release_, entry.key);
+    release_.Bind(entry.revision).Bind(entry.owner);
+    RETURN_IF_ERROR(ChangeOne(release_, entry.key));
+    entry.owner.clear();
+    entry.lease_until = entry.updated = now;
+    ++entry.revision;
+    return absl::OkStatus();
+  }
+
+  absl::Status Forget(const LedgerKey& key) override {
+    absl::MutexLock lock(&mutex_);
+    const Use use(forget_);
+    BindKey(forget_, key);
+    return forget_.Run();
+  }
+
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
+    ASSIGN_OR_RETURN(std::vector<LedgerEntry> page, ReadPage(nullptr));
+    while (!page.empty()) {
+      for (const LedgerEntry& entry : page) RETURN_IF_ERROR(visit(entry));
+      ASSIGN_OR_RETURN(page, ReadPage(&page.back().key));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // As it will be read back.
+  absl::Time Now() { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
+
+  absl::StatusOr<bool> TryClaim(const LedgerKey& key, const std::string& owner,
+                                uint64_t object_bytes, absl::Duration lease, LedgerEntry& entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const absl::Time now = Now();
+    const Use use(claim_);
+    BindKey(claim_, key);
+    claim_.Bind(owner).Bind(now + lease).Bind(now).Bind(object_bytes);
+    return ReadOne(claim_, entry);
+  }
+
+  absl::Status ChangeOne(Statement& change, const LedgerKey& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    RETURN_IF_ERROR(change.Run());
+    if (database_.changes() == 1) return absl::OkStatus();
+    return absl::AbortedError(StrCat(key.object, " was taken over by another owner"));
+  }
+
+  // The rows that follow `after`; the first ones if it is null.
+  absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after) {
+    absl::MutexLock lock(&mutex_);
+    Statement& rows = after == nullptr ? first_page_ : next_page_;
+    const Use use(rows);
+    if (after != nullptr) BindKey(rows, *after);
+    rows.Bind(uint64_t{kPage});
+    std::vector<LedgerEntry> page;
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool more, rows.Step());
+      if (!more) return page;
+      page.push_back(ReadEntry(rows));
+    }
+  }
+
+  Clock& clock_;
+  absl::Mutex mutex_;
+  Database database_ ABSL_GUARDED_BY(mutex_);  // before its statements, which end first
+  Statement claim_ ABSL_GUARDED_BY(mutex_);
+  Statement find_ ABSL_GUARDED_BY(mutex_);
+  Statement store_ ABSL_GUARDED_BY(mutex_);
+  Statement release_ ABSL_GUARDED_BY(mutex_);
+  Statement forget_ ABSL_GUARDED_BY(mutex_);
+  Statement first_page_ ABSL_GUARDED_BY(mutex_);
+  Statement next_page_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Ledger>> OpenSqliteLedger(const std::string& path, Clock& clock) {
+  ASSIGN_OR_RETURN(Database database, Database::Open(path, kBusy));
+  auto ledger = std::make_unique<SqliteLedger>(std::move(database), clock);
+  RETURN_IF_ERROR(ledger->Prepare());
+  return ledger;
+}
+
+}  // namespace millrace

@@ -1,0 +1,23 @@
+// The embedded Ledger: one SQLite file, which several processes of one machine may share.
+// Format: docs/formats/ledger.md.
+#ifndef MILLRACE_CONNECTORS_SQLITE_SQLITE_LEDGER_H_
+#define MILLRACE_CONNECTORS_SQLITE_SQLITE_LEDGER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// Opens `path`, creating it (mode 0600) and its folders (0700) where they are missing; ":memory:"
+// is a ledger that ends with its object. `clock` judges leases and outlives the ledger. Errors name
+// the path: DataLoss for what is no ledger or is damaged, PermissionDenied for what may not be
+// written, FailedPrecondition for one of a newer Millrace, ResourceExhausted for a full disk.
+absl::StatusOr<std::unique_ptr<Ledger>> OpenSqliteLedger(const std::string& path, Clock& clock);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_CONNECTORS_SQLITE_SQLITE_LEDGER_H_

@@ -1,0 +1,230 @@
+#include "connectors/sqlite/sqlite_ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+#include "connectors/sqlite/database.h"
+#include "pipeline/testing/ledger_contract.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class TempFolder {
+ public:
+  TempFolder() : path_(testing::TempDir() + "ledger_XXXXXX") { ::mkdtemp(path_.data()); }
+  ~TempFolder() { fs::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+std::unique_ptr<Ledger> MustOpen(const std::string& path, Clock& clock) {
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock);
+  EXPECT_TRUE(ledger.ok()) << ledger.status();
+  return ledger.ok() ? *std::move(ledger) : nullptr;
+}
+
+class SqliteLedgerFixture : public LedgerFixture {
+ public:
+  SqliteLedgerFixture() { Open(); }
+  Ledger& ledger() override { return *ledger_; }
+  Ledger& other() override { return *other_; }
+  FakeClock& clock() override { return clock_; }
+  void Reopen() override {
+    ledger_.reset();
+    other_.reset();
+    Open();
+  }
+
+ private:
+  void Open() {
+    ledger_ = MustOpen(folder_ / "ledger.db", clock_);
+    other_ = MustOpen(folder_ / "ledger.db", clock_);
+  }
+
+  TempFolder folder_;
+  FakeClock clock_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Ledger> other_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract,
+                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
+                           return std::make_unique<SqliteLedgerFixture>();
+                         }));
+
+class SqliteLedgerTest : public testing::Test {
+ protected:
+  absl::Status OpenStatus(const std::string& path) {
+    return OpenSqliteLedger(path, clock_).status();
+  }
+  static mode_t ModeOf(const std::string& path) {
+    struct stat stat = {};
+    EXPECT_EQ(::stat(path.c_str(), &stat), 0) << path;
+    return stat.st_mode & 0777;
+  }
+
+  TempFolder folder_;
+  FakeClock clock_;
+};
+
+TEST_F(SqliteLedgerTest, IsForItsOwnerOnly) {
+  const std::unique_ptr<Ledger> ledger = MustOpen(folder_ / "a/b/ledger.db", clock_);
+  ASSERT_TRUE(ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1)).ok());
+  EXPECT_EQ(ModeOf(folder_ / "a"), 0700u);
+  EXPECT_EQ(ModeOf(folder_ / "a/b"), 0700u);
+  EXPECT_EQ(ModeOf(folder_ / "a/b/ledger.db"), 0600u);
+  EXPECT_EQ(ModeOf(folder_ / "a/b/ledger.db-wal"), 0600u);
+}
+
+TEST_F(SqliteLedgerTest, InMemoryEndsWithItsObject) {
+  for (int i = 0; i < 2; ++i) {
+    const std::unique_ptr<Ledger> ledger = MustOpen(":memory:", clock_);
+    const auto claim = ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1));
+    ASSERT_TRUE(claim.ok());
+    EXPECT_EQ(claim->entry.revision, 1u);
+  }
+}
+
+TEST_F(SqliteLedgerTest, AProcessThatDiesLosesNothing) {
+  const std::string path = folder_ / "ledger.db";
+  constexpr int kObjects = 20;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
+    for (int i = 0; i < kObjects; ++i) {
+      auto claim = (*ledger)->ClaimObject({.object = StrCat("o", i)}, "child", 1, absl::Minutes(1));
+      claim->entry.position.row = 7;
+      if (!(*ledger)->Store(claim->entry, absl::Minutes(1)).ok()) ::_exit(1);
+    }
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  int found = 0;
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  ASSERT_TRUE(ledger
+                  ->ForEach([&](const LedgerEntry& entry) {
+                    EXPECT_EQ(entry.position.row, 7u);
+                    ++found;
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_EQ(found, kObjects);
+}
+
+TEST_F(SqliteLedgerTest, ManyProcessesMayOpenANewFileAtOnce) {
+  const std::string path = folder_ / "ledger.db";
+  std::vector<pid_t> children;
+  for (int c = 0; c < 8; ++c) {
+    children.push_back(::fork());
+    if (children.back() == 0) {
+      absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
+      if (!ledger.ok()) ::_exit(1);
+      for (int i = 0; i < 20; ++i) {
+        if (!(*ledger)
+                 ->ClaimObject({.object = StrCat("o", i)}, StrCat(c), 1, absl::Hours(1))
+                 .ok()) {
+          ::_exit(2);
+        }
+      }
+      ::_exit(0);
+    }
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << WEXITSTATUS(status);
+  }
+}
+
+TEST_F(SqliteLedgerTest, WhatIsNoDatabaseIsNamed) {
+  const std::string path = folder_ / "ledger.db";
+  std::ofstream(path) << std::string(5000, 'x');
+  const absl::Status status = OpenStatus(path);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr(path));
+}
+
+TEST_F(SqliteLedgerTest, ADatabaseOfSomethingElseIsLeftAlone) {
+  const std::string path = folder_ / "places.db";
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database->Execute("CREATE TABLE places (x)").ok());
+  }
+  const absl::Status status = OpenStatus(path);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("something else"));
+}
+
+TEST_F(SqliteLedgerTest, ANewerFormatIsRefused) {
+  const std::string path = folder_ / "ledger.db";
+  MustOpen(path, clock_);
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database->Execute("UPDATE schema_version SET version = 99").ok());
+  }
+  const absl::Status status = OpenStatus(path);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("newer Millrace"));
+}
+
+TEST_F(SqliteLedgerTest, ADamagedPageIsAnErrorThatNamesTheFile) {
+  const std::string path = folder_ / "ledger.db";
+  {
+    const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_TRUE(
+          ledger->ClaimObject({.object = StrCat("object ", i)}, "one", 1, absl::Hours(1)).ok());
+    }
+  }
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(3 * 4096);
+    file << std::string(4096, '\xff');
+    file.seekp(4 * 4096);
+    file << std::string(4096, '\xff');
+  }
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
+  absl::Status status = ledger.status();
+  if (ledger.ok()) status = (*ledger)->ForEach([](const LedgerEntry&) { return absl::OkStatus(); });
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr(path));
+}
+
+TEST_F(SqliteLedgerTest, AFolderThatCannotBeIsNamed) {
+  std::ofstream(folder_ / "file") << "x";
+  const absl::Status status = OpenStatus(folder_ / "file/ledger.db");
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr(folder_ / "file"));
+  EXPECT_FALSE(OpenStatus(folder_ / "").ok()) << "a folder is no ledger";
+}
+
+TEST_F(SqliteLedgerTest, WhatMayNotBeWrittenIsNamed) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everything";
+  const std::string path = folder_ / "ledger.db";
+  MustOpen(path, clock_);
+  ASSERT_EQ(::chmod(path.c_str(), 0400), 0);
+  const absl::Status status = OpenStatus(path);
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr(path));
+}
+
+}  // namespace
+}  // namespace millrace
