@@ -79,7 +79,7 @@ absl::Status AccessRefused(const ImportTarget& target, const absl::Status& why) 
                                : "the project token";
   return absl::Status(
       why.code(),
-      StrCat("Mixpanel refused the credentials (", why.message(), "). Used: ", used,
+      StrCat("the credentials were refused (", why.message(), "). Used: ", used,
              ". Check that they belong to the project and that the region is the project's; a "
              "service account needs the role Owner or Admin."));
 }
@@ -92,12 +92,14 @@ class MixpanelSink final : public Sink {
         clock_(clock),
         unusable_(CheckTarget(target)),
         request_(RequestTemplate(target)),
-        profile_body_(target.credentials.token) {}
+        profile_body_(target.credentials.token),
+        gzip_(target.gzip.value_or(GzipEffort::kFast)) {}
 
   WriteResult Write(const Batch& batch, std::stop_token stop) override;
 
  private:
   bool is_profiles() const { return target_.kind != Kind::kEvents; }
+  std::string Where() const { return StrCat("Mixpanel ", Path(target_.kind)); }
   RequestLimits Limits() const;
   // The next rows of the batch that are to be sent; empty if nothing is left to do.
   RowRange NextRequest(const Batch& batch);
@@ -157,14 +159,16 @@ void MixpanelSink::WriteBody(const Batch& batch, RowRange rows) {
 Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop) {
   Verdict verdict;
   WriteBody(batch, rows);
-  if (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop)) {
+  if (stop.stop_requested() ||
+      (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop))) {
     verdict.why = absl::CancelledError("stopped before sending");
     return verdict;
   }
   target_.requests.fetch_add(1, std::memory_order_relaxed);
   target_.bytes_sent.fetch_add(request_.body.size(), std::memory_order_relaxed);
   target_.bytes_plain.fetch_add(plain_bytes_, std::memory_order_relaxed);
-  const absl::StatusOr<HttpResponse> response = http_->Send(request_, stop);
+  // A request that is on its way is finished: its rows would only have to be sent again.
+  const absl::StatusOr<HttpResponse> response = http_->Send(request_, std::stop_token());
   if (!response.ok()) {
     const bool hopeless =
         absl::IsInvalidArgument(response.status()) || absl::IsUnauthenticated(response.status());
@@ -175,11 +179,8 @@ Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token st
   verdict = is_profiles() ? JudgeProfileReply(response->status, response->body, rows.size())
                           : JudgeImportReply(response->status, response->body, rows.size());
   verdict.retry_after = response->RetryAfter(clock_.Now());
-  if (verdict.kind == Verdict::Kind::kStop &&
-      (response->status == 401 || response->status == 403)) {
+  if (response->status == 401 || response->status == 403) {
     verdict.why = AccessRefused(target_, verdict.why);
-  } else {
-    verdict.why = Annotate(verdict.why, StrCat("Mixpanel ", Path(target_.kind)));
   }
   return verdict;
 }
@@ -219,11 +220,11 @@ std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows
       }
       break;
     case Verdict::Kind::kStop:
-      return WriteResult::Stop(std::move(verdict.why));
+      return WriteResult::Stop(Annotate(verdict.why, Where()));
     case Verdict::Kind::kRetry:
       break;
   }
-  return WriteResult::Retry(std::move(verdict.why), verdict.retry_after, verdict.throttled);
+  return WriteResult::Retry(Annotate(verdict.why, Where()), verdict.retry_after, verdict.throttled);
 }
 
 WriteResult MixpanelSink::Write(const Batch& batch, std::stop_token stop) {

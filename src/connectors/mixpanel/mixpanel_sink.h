@@ -5,11 +5,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "connectors/mixpanel/credentials.h"
 #include "connectors/mixpanel/pacer.h"
+#include "io/gzip_encoder.h"
 #include "net/http_client.h"
 #include "pipeline/sink.h"
 
@@ -26,7 +28,8 @@ struct ImportTarget {
   // After a 413 all sinks go on with this many bytes at most: what the answer names, else 2 MB,
   // then half of what was refused (never below 64 KiB; less is split by rows).
   std::atomic<size_t> bytes_limit{9'600'000};
-  bool gzip = true;        // not used for profiles: /engage does not take it
+  // Of bodies; nullopt: none. Not used for profiles: /engage does not take it.
+  std::optional<GzipEffort> gzip = GzipEffort::kFast;
   Pacer* pacer = nullptr;  // null: no pacing
   // Counters for the summary; they count tries.
   std::atomic<uint64_t> requests{0};

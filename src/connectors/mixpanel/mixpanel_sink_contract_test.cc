@@ -1,0 +1,63 @@
+// The contract of every Sink, kept by the one into Mixpanel: events and profiles, both ways of
+// telling of bad records, without a network and over a real socket.
+#include <gtest/gtest.h>
+
+#include "base/strings.h"
+#include "connectors/mixpanel/mixpanel_sink.h"
+#include "connectors/mixpanel/testing/fake_mixpanel.h"
+#include "pipeline/testing/sink_contract.h"
+
+namespace millrace {
+namespace {
+
+using mixpanel::FakeMixpanel;
+using mixpanel::ImportTarget;
+
+template <ImportTarget::Kind kKind, FakeMixpanel::Style kStyle, bool kOverSocket>
+class MixpanelFixture final : public SinkFixture {
+ public:
+  MixpanelFixture() {
+    if (kOverSocket) server_.emplace(mixpanel_.NewScript());
+    target_.endpoints =
+        *mixpanel::Endpoints::ForUrl(kOverSocket ? server_->url() : "https://mixpanel.example");
+    target_.credentials.token = "token";
+    target_.kind = kKind;
+    mixpanel_.set_style(kStyle);
+  }
+
+  std::unique_ptr<Sink> NewSink() override {
+    return mixpanel::NewMixpanelSink(target_,
+                                     kOverSocket ? NewCurlHttpClient() : mixpanel_.NewClient());
+  }
+  std::string GoodRow(int n) override { return StrCat("{\"n\":", n, "}"); }
+  std::string BadRow(int n) override { return StrCat("{\"bad\":", n, "}"); }
+  int Arrived(int n) override { return mixpanel_.stored(GoodRow(n)) > 0 ? 1 : 0; }
+  bool FailNextWrite(bool with_effect) override {
+    mixpanel_.AnswerNext(absl::UnavailableError("the answer was lost"), with_effect);
+    return true;
+  }
+
+ private:
+  FakeMixpanel mixpanel_;
+  std::optional<ScriptedServer> server_;
+  ImportTarget target_;
+};
+
+template <ImportTarget::Kind kKind, FakeMixpanel::Style kStyle, bool kOverSocket>
+std::unique_ptr<SinkFixture> Make() {
+  return std::make_unique<MixpanelFixture<kKind, kStyle, kOverSocket>>();
+}
+
+using Kind = ImportTarget::Kind;
+using Style = FakeMixpanel::Style;
+INSTANTIATE_TEST_SUITE_P(Events, SinkContract,
+                         testing::Values(Make<Kind::kEvents, Style::kIndexed, false>,
+                                         Make<Kind::kEvents, Style::kUnnamed, false>,
+                                         Make<Kind::kEvents, Style::kDollarId, true>));
+INSTANTIATE_TEST_SUITE_P(Profiles, SinkContract,
+                         testing::Values(Make<Kind::kUsers, Style::kIndexed, false>,
+                                         Make<Kind::kGroups, Style::kUnnamed, false>,
+                                         Make<Kind::kUsers, Style::kUnnamed, true>));
+
+}  // namespace
+}  // namespace millrace

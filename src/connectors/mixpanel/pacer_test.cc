@@ -1,0 +1,92 @@
+#include "connectors/mixpanel/pacer.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+namespace millrace::mixpanel {
+namespace {
+
+TEST(Pacer, LetsEverythingPassWithoutLimits) {
+  FakeClock clock;
+  const absl::Time start = clock.Now();
+  Pacer pacer(0, 0, clock);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(pacer.Acquire(1'000'000, 1'000'000'000, {}));
+  EXPECT_EQ(clock.Now(), start);
+}
+
+TEST(Pacer, KeepsEventsUnderTheirRate) {
+  FakeClock clock;
+  const absl::Time start = clock.Now();
+  Pacer pacer(30'000, 0, clock);
+  for (int i = 0; i < 600; ++i) ASSERT_TRUE(pacer.Acquire(2000, 1, {}));
+  const double seconds = absl::ToDoubleSeconds(clock.Now() - start);
+  EXPECT_NEAR(seconds, 600 * 2000 / 30'000.0 - 1, 0.1);  // all but the first second's worth
+}
+
+TEST(Pacer, KeepsBytesUnderTheirRate) {
+  FakeClock clock;
+  const absl::Time start = clock.Now();
+  Pacer pacer(1e9, 1000, clock);
+  for (int i = 0; i < 21; ++i) ASSERT_TRUE(pacer.Acquire(1, 500, {}));
+  EXPECT_NEAR(absl::ToDoubleSeconds(clock.Now() - start), 9, 0.01);
+}
+
+TEST(Pacer, SavesNoMoreThanOneSecondsWorth) {
+  FakeClock clock;
+  Pacer pacer(1000, 0, clock);
+  clock.Advance(absl::Hours(1));
+  const absl::Time start = clock.Now();
+  ASSERT_TRUE(pacer.Acquire(1000, 0, {}));
+  ASSERT_TRUE(pacer.Acquire(1000, 0, {}));
+  EXPECT_EQ(clock.Now(), start);
+  ASSERT_TRUE(pacer.Acquire(1000, 0, {}));
+  EXPECT_NEAR(absl::ToDoubleSeconds(clock.Now() - start), 1, 0.001);
+}
+
+TEST(Pacer, ARequestLargerThanTheBucketPassesAndTheNextWaits) {
+  FakeClock clock;
+  const absl::Time start = clock.Now();
+  Pacer pacer(1000, 0, clock);
+  ASSERT_TRUE(pacer.Acquire(10'000, 0, {}));
+  EXPECT_EQ(clock.Now(), start);
+  ASSERT_TRUE(pacer.Acquire(1, 0, {}));
+  EXPECT_NEAR(absl::ToDoubleSeconds(clock.Now() - start), 9, 0.001);
+}
+
+TEST(Pacer, EndsItsWaitAtAStop) {
+  std::stop_source stop;
+  stop.request_stop();
+  FakeClock clock;
+  Pacer pacer(1, 0, clock);
+  EXPECT_FALSE(pacer.Acquire(100, 0, stop.get_token()));
+  EXPECT_FALSE(pacer.Acquire(100, 0, stop.get_token()));
+}
+
+TEST(Pacer, AStopWakesARealWait) {
+  std::stop_source stop;
+  Pacer pacer(0.001, 0);
+  ASSERT_TRUE(pacer.Acquire(1'000'000, 0, {}));
+  std::jthread stopper([&] { stop.request_stop(); });
+  EXPECT_FALSE(pacer.Acquire(1, 0, stop.get_token()));
+}
+
+TEST(Pacer, SharesItsRateBetweenThreads) {
+  FakeClock clock;
+  const absl::Time start = clock.Now();
+  Pacer pacer(1000, 0, clock);
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 50; ++i) pacer.Acquire(100, 0, {});
+      });
+    }
+  }
+  // The fake clock moves by every waiter's wait, so only a lower bound holds.
+  EXPECT_GE(absl::ToDoubleSeconds(clock.Now() - start), 4 * 50 * 100 / 1000.0 - 1.2);
+}
+
+}  // namespace
+}  // namespace millrace::mixpanel
