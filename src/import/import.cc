@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/mixpanel/mixpanel_sink.h"
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "import/map_transform.h"
+#include "import/mixpanel_target.h"
 #include "import/owner.h"
 
 namespace millrace {
@@ -31,18 +31,6 @@ std::string_view NameOf(RecordType type) {
       return "groups";
   }
   return "events";
-}
-
-ImportTarget::Kind KindOf(RecordType type) {
-  switch (type) {
-    case RecordType::kEvent:
-      return ImportTarget::Kind::kEvents;
-    case RecordType::kUser:
-      return ImportTarget::Kind::kUsers;
-    case RecordType::kGroup:
-      return ImportTarget::Kind::kGroups;
-  }
-  return ImportTarget::Kind::kEvents;
 }
 
 bool HasRecords(const SourcesConfig& sources, RecordType type) {
@@ -155,31 +143,21 @@ class Importer {
         std::unique_ptr<ObjectLister> lister,
         ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_)));
     ImportTarget target;
-    target.endpoints = request_.endpoints;
-    target.credentials = request_.credentials;
-    target.project_id = request_.project_id;
-    target.kind = KindOf(type);
-    target.most_events = request_.most_events_per_request;
-    target.most_bytes = request_.most_bytes_per_request;
-    target.bytes_limit = request_.most_bytes_per_request;
-    target.gzip = request_.gzip;
-    target.pacer = &pacer_;
+    SetTarget(request_, type, pacer_, target);
 
     ObjectSourceOptions options{.destination = DestinationName(request_, type),
                                 .owner = ThisOwner(),
                                 .force = request_.force,
                                 .lease = request_.run.lease};
     ObjectSource source(std::move(options), request_.sources, *lister, ledger_, progress_.source);
-    const RunReport run =
-        Run({.source = source,
-             .make_transform = [this] { return std::make_unique<MapTransform>(now_); },
-             .make_sink = [&]() -> std::unique_ptr<Sink> {
-               if (request_.dry_run) return std::make_unique<NullSink>();
-               return mixpanel::NewMixpanelSink(target, NewCurlHttpClient());
-             },
-             .ledger = ledger_,
-             .dead_letter = dead_letter_},
-            request_.run, stop_, &progress_.run);
+    const RunReport run = Run(
+        {.source = source,
+         .make_transform = [this] { return std::make_unique<MapTransform>(now_); },
+         .make_sink = request_.dry_run ? SinkFactory([] { return std::make_unique<NullSink>(); })
+                                       : MixpanelSinks(target),
+         .ledger = ledger_,
+         .dead_letter = dead_letter_},
+        request_.run, stop_, &progress_.run);
 
     report_.counts += run.counts;
     report_.objects += run.objects;

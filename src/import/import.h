@@ -3,11 +3,13 @@
 #define MILLRACE_IMPORT_IMPORT_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "connectors/mixpanel/credentials.h"
 #include "import/object_source.h"
+#include "io/gzip_encoder.h"
 #include "mapping/sources_config.h"
 #include "pipeline/run.h"
 
@@ -21,11 +23,11 @@ struct ImportRequest {
   mixpanel::Endpoints endpoints;
   mixpanel::Credentials credentials;
   std::string project_id;
-  double events_per_second = 30'000;        // 0: no limit
-  double bytes_per_second = 2e9 / 60;       // uncompressed; 0: no limit
+  double events_per_second = 30'000;   // 0: no limit
+  double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
   size_t most_events_per_request = 2000;
   size_t most_bytes_per_request = 9'600'000;
-  bool gzip = true;
+  std::optional<GzipEffort> gzip = GzipEffort::kFast;  // of request bodies; nullopt: none
 
   bool force = false;
   // Reads, maps and counts, sends nothing and records nothing.
@@ -37,10 +39,10 @@ struct ImportRequest {
 struct ImportReport {
   absl::Status status;  // as RunReport::status
   Counts counts;
-  uint64_t objects = 0;          // read by this run
-  uint64_t objects_skipped = 0;  // done before
-  uint64_t objects_held = 0;     // another worker has them
-  uint64_t objects_failed = 0;   // could not be read to their end
+  uint64_t objects = 0;            // read by this run
+  uint64_t objects_skipped = 0;    // done before
+  uint64_t objects_held = 0;       // another worker has them
+  uint64_t objects_failed = 0;     // could not be read to their end
   uint64_t objects_unmatched = 0;  // no entry of the config fits them
   uint64_t requests = 0;
   uint64_t retries = 0;
