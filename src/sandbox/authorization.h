@@ -1,0 +1,23 @@
+// Who may import and export.
+#ifndef MILLRACE_SANDBOX_AUTHORIZATION_H_
+#define MILLRACE_SANDBOX_AUTHORIZATION_H_
+
+#include <string>
+#include <string_view>
+
+namespace millrace::sandbox {
+
+struct Access {
+  std::string token;            // empty: any credentials are good
+  std::string service_account;  // "user:secret"; empty: none
+};
+
+// Whether an Authorization header (Basic, base64 or, as Mixpanel tolerates, plain) is good. With a
+// token or a service account set it must be "token:" or, together with a project_id, the service
+// account; without, any that is not empty. `api_key`, the legacy parameter, stands for "api_key:".
+bool IsAuthorized(const Access& access, std::string_view authorization, std::string_view project_id,
+                  std::string_view api_key);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_AUTHORIZATION_H_

@@ -1,0 +1,54 @@
+#include "sandbox/browser_guard.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "base/strings.h"
+
+namespace millrace::sandbox {
+namespace {
+
+bool IsIpv4(std::string_view host) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '.';
+  });
+}
+
+bool IsIpv6(std::string_view host) { return host.find(':') != std::string_view::npos; }
+
+bool NamesThisMachine(std::string_view host, std::string_view listen_host) {
+  if (host.empty()) return false;
+  return IsIpv4(host) || IsIpv6(host) || host.find('.') == std::string_view::npos ||
+         absl::EndsWith(ToAbsl(host), ".localhost") || host == listen_host;
+}
+
+}  // namespace
+
+std::string HostOf(std::string_view host_and_port) {
+  if (host_and_port.starts_with('[')) {
+    host_and_port.remove_prefix(1);
+    return absl::AsciiStrToLower(ToAbsl(host_and_port.substr(0, host_and_port.find(']'))));
+  }
+  return absl::AsciiStrToLower(ToAbsl(host_and_port.substr(0, host_and_port.rfind(':'))));
+}
+
+absl::Status CheckSameSite(const ServerRequest& request, std::string_view listen_host) {
+  const std::string_view host = request.header("host");
+  if (!NamesThisMachine(HostOf(host), listen_host)) {
+    return absl::PermissionDeniedError(
+        "the Host header names no address of this machine; use its IP address or localhost");
+  }
+  const std::string_view origin = request.header("origin");
+  if (!origin.empty() &&
+      !absl::EqualsIgnoreCase(ToAbsl(origin), ToAbsl(std::string_view(StrCat("http://", host))))) {
+    return absl::PermissionDeniedError("requests from pages of another origin are refused");
+  }
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty() && site != "same-origin" && site != "none") {
+    return absl::PermissionDeniedError("requests from pages of another site are refused");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::sandbox

@@ -1,0 +1,164 @@
+#include "sandbox/control_handlers.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/numbers.h"
+#include "base/strings.h"
+#include "net/http_reply.h"
+#include "sandbox/body_decoder.h"
+#include "sandbox/browser_guard.h"
+#include "sandbox/text.h"
+
+namespace millrace::sandbox {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr uint64_t kMostListed = 500;
+constexpr size_t kMostShownBytes = 32 << 10;  // of an event's text
+
+ServerReply JsonReply(const Json& json) {
+  ServerReply reply;
+  reply.body = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  reply.headers.emplace_back("Cache-Control", "no-store");
+  reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  return reply;
+}
+
+Json Hits(const Faults& faults) {
+  Json hits = Json::object();
+  for (const auto& [name, count] : faults.hits()) hits[name] = count;
+  return hits;
+}
+
+ServerReply ShowStats(Context& context) {
+  Stats& stats = context.stats;
+  const EventTotals totals = context.events->totals();
+  Json json = {{"requests", stats.requests.load()}, {"received", stats.received.load()},
+               {"stored", totals.stored},           {"unique", totals.unique},
+               {"rejected", stats.rejected.load()}, {"bytes", stats.bytes.load()}};
+  Json by_event = Json::object();
+  for (const auto& [name, count] : totals.by_event) by_event[name] = count;
+  json["by_event"] = std::move(by_event);
+  json["faults"] = Hits(context.faults);
+  json["active_faults"] = context.faults.active();
+  json["bytes_plain"] = stats.bytes_plain.load();
+  json["profiles"] = context.profiles->Count(ProfileKind::kUser);
+  json["groups"] = context.profiles->Count(ProfileKind::kGroup);
+  json["profile_updates"] = stats.profile_updates.load();
+  json["profile_updates_rejected"] = stats.profile_updates_rejected.load();
+  json["store"] = context.discard ? "discard" : context.store_name;
+  return JsonReply(json);
+}
+
+uint64_t NumberOr(std::string_view text, uint64_t otherwise) {
+  uint64_t number;
+  return absl::SimpleAtoi(ToAbsl(text), &number) ? number : otherwise;
+}
+
+ServerReply ListEvents(Context& context, const Params& params) {
+  const uint64_t last = context.events->last_id();
+  const uint64_t limit = std::clamp<uint64_t>(NumberOr(params.Get("limit"), 100), 1, kMostListed);
+  uint64_t after = std::min(NumberOr(params.Get("after"), 0), last);
+  after = std::max(after, last > limit ? last - limit : 0);
+  Json events = Json::array();
+  while (after < last) {
+    const absl::StatusOr<uint64_t> at =
+        context.events->Read(after, {}, [&](const StoredEvent& event) {
+          events.push_back({{"id", event.id},
+                            {"received_ms", event.received_ms},
+                            {"time_ms", event.time_ms},
+                            {"path", event.endpoint == Endpoint::kImport ? "/import" : "/track"},
+                            {"event", event.name},
+                            {"json", CutUtf8(event.json, kMostShownBytes)}});
+          return event.id < last;
+        });
+    if (!at.ok()) return ErrorReply(500, ToStd(at.status().message()));
+    if (*at == after) break;
+    after = *at;
+  }
+  return JsonReply({{"cursor", last}, {"events", std::move(events)}});
+}
+
+ServerReply ListRejected(Context& context, const Params& params) {
+  Json records = Json::array();
+  const uint64_t after = NumberOr(params.Get("after"), 0);
+  const uint64_t last = context.stats.rejected_records.last_id();
+  for (const RejectedRecord& record : context.stats.rejected_records.After(after, kMostListed)) {
+    records.push_back({{"id", record.id},
+                       {"received_ms", record.received_ms},
+                       {"path", record.path},
+                       {"field", record.field},
+                       {"message", record.message},
+                       {"record", record.record}});
+  }
+  const uint64_t cursor = records.empty() ? last : records.back()["id"].get<uint64_t>();
+  return JsonReply({{"cursor", cursor}, {"rejected", std::move(records)}});
+}
+
+ServerReply ShowFaults(Context& context) {
+  static constexpr std::array<std::array<std::string_view, 3>, kFaultKinds> kKnown = {{
+      {"partial_400", "partial_400=0.05", "refuses this share of the good records"},
+      {"strings_400", "strings_400=0.001", "refuses whole batches that hold a marked record"},
+      {"401", "401", "invalid credentials"},
+      {"413_2mb", "413_2mb", "bodies above 2 MB are too large"},
+      {"413_10mb", "413_10mb", "bodies above 10 MB are too large"},
+      {"429", "429:0.3", "rate limit exceeded"},
+      {"503_retry_after", "503_retry_after=1:0.3", "unavailable, with Retry-After"},
+      {"slow", "slow=500ms", "answers wait"},
+      {"cut", "cut:0.1", "the connection closes in the middle of the answer"},
+      {"reply_lost", "reply_lost:0.1", "processed, but never answered"},
+  }};
+  Json known = Json::array();
+  for (const auto& [name, example, about] : kKnown) {
+    known.push_back({{"name", name}, {"example", example}, {"about", about}});
+  }
+  return JsonReply({{"active", context.faults.active()},
+                    {"hits", Hits(context.faults)},
+                    {"known", std::move(known)}});
+}
+
+ServerReply SetFaults(Context& context, std::string_view body) {
+  const auto specs = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const bool fits = specs.is_array() && std::all_of(specs.begin(), specs.end(),
+                                                    [](const auto& s) { return s.is_string(); });
+  if (!fits) return ErrorReply(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
+  const absl::Status set = context.faults.Set(specs.get<std::vector<std::string>>());
+  if (!set.ok()) return ErrorReply(400, ToStd(set.message()));
+  return ShowFaults(context);
+}
+
+ServerReply Reset(Context& context) {
+  absl::Status cleared = context.events->Clear();
+  if (cleared.ok()) cleared = context.profiles->Clear();
+  if (!cleared.ok()) return ErrorReply(500, ToStd(cleared.message()));
+  context.stats.Reset();
+  context.faults.ResetHits();
+  return JsonReply({{"status", "OK"}});
+}
+
+}  // namespace
+
+ServerReply HandleControl(Context& context, std::string_view path, const ServerRequest& request) {
+  const absl::Status same_site = CheckSameSite(request, context.listen_host);
+  if (!same_site.ok()) return ErrorReply(403, ToStd(same_site.message()));
+  Params params;
+  params.AddForm(request.query);
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  if (path == "/sandbox/stats" && is_get) return ShowStats(context);
+  if (path == "/sandbox/events" && is_get) return ListEvents(context, params);
+  if (path == "/sandbox/rejected" && is_get) return ListRejected(context, params);
+  if (path == "/sandbox/faults") {
+    if (is_get) return ShowFaults(context);
+    if (request.method == "PUT") return SetFaults(context, request.body);
+    if (request.method == "DELETE") return SetFaults(context, "[]");
+    return ErrorReply(405, "use GET, PUT or DELETE");
+  }
+  if (path == "/sandbox/reset") {
+    return request.method == "POST" ? Reset(context) : ErrorReply(405, "use POST");
+  }
+  return ErrorReply(404, "no such endpoint");
+}
+
+}  // namespace millrace::sandbox

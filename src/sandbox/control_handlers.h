@@ -1,0 +1,25 @@
+// The sandbox's own endpoints, for tests and for its page:
+//   GET    /sandbox/stats                    counters (JSON keys: design of the command line)
+//   GET    /sandbox/events?after=N&limit=M   stored events behind a cursor, the latest M of them
+//   GET    /sandbox/rejected?after=N         refused records behind a cursor
+//   GET    /sandbox/faults                   {"active": [specs], "hits": {...}, "known": [...]}
+//   PUT    /sandbox/faults                   a JSON list of specs replaces the active ones
+//   DELETE /sandbox/faults                   no faults
+//   POST   /sandbox/reset                    empties stores and counters; faults stay
+// All refuse requests that a page of another site could have caused (browser_guard.h).
+#ifndef MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
+#define MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
+
+#include <string_view>
+
+#include "net/http_server.h"
+#include "sandbox/context.h"
+
+namespace millrace::sandbox {
+
+// `path` begins with "/sandbox" and has no slash at its end.
+ServerReply HandleControl(Context& context, std::string_view path, const ServerRequest& request);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_CONTROL_HANDLERS_H_

@@ -1,0 +1,276 @@
+#include "sandbox/event_check.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "absl/strings/ascii.h"
+#include "base/strings.h"
+#include "sandbox/event_text.h"
+#include "sandbox/limits.h"
+#include "sandbox/text.h"
+
+namespace millrace::sandbox {
+namespace {
+
+// A number this large counts milliseconds: 1e11 s would be the year 5138, 1e11 ms is 1973.
+constexpr double kMillisecondsFrom = 1e11;
+
+bool IsInsertIdCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+// Events that speak of identities instead of carrying one.
+bool IsIdentityEvent(std::string_view name) {
+  return name == "$identify" || name == "$create_alias" || name == "$merge";
+}
+
+// False if the number has no place on a calendar.
+bool ToMilliseconds(std::string_view number, int64_t* ms) {
+  int64_t integer;
+  const char* end = number.data() + number.size();
+  if (const auto [stop, error] = std::from_chars(number.data(), end, integer);
+      error == std::errc() && stop == end && std::abs(integer) < 1'000'000'000'000'000) {
+    *ms = static_cast<double>(std::abs(integer)) >= kMillisecondsFrom ? integer : integer * 1000;
+    return true;
+  }
+  double value;
+  if (std::from_chars(number.data(), end, value).ec != std::errc()) return false;
+  if (std::abs(value) < kMillisecondsFrom) value *= 1000;
+  if (!(std::abs(value) < 1e15)) return false;
+  *ms = std::llround(value);
+  return true;
+}
+
+// 36 letters, as Mixpanel makes them for events without $insert_id.
+std::string MadeUpInsertId(uint64_t number) {
+  std::string id;
+  for (int part = 0; part < 3; ++part) {
+    Hash128 hash = HashBytes(StrCat("made-up/", number, "/", part));
+    for (int i = 0; i < 12; ++i) {
+      const uint64_t letter = hash.low % 52;
+      hash.low /= 52;
+      id += static_cast<char>(letter < 26 ? 'a' + letter : 'A' + (letter - 26));
+    }
+  }
+  return id;
+}
+
+Hash128 FourKeys(std::string_view name, std::string_view distinct_id, int64_t time_ms,
+                 std::string_view insert_id) {
+  return HashBytes(StrCat(name.size(), ":", name, distinct_id.size(), ":", distinct_id, time_ms,
+                          ":", insert_id));
+}
+
+class Rules {
+ public:
+  Rules(const EventText& text, Endpoint endpoint, int64_t now_ms)
+      : text_(text), import_(endpoint == Endpoint::kImport), now_ms_(now_ms) {}
+
+  // Stops at the first rule that is broken.
+  bool Pass(Problem* problem, int64_t* time_ms) {
+    return CheckEvent(problem) && CheckProperties(problem) && CheckTime(problem, time_ms) &&
+           CheckDistinctId(problem) && CheckInsertId(problem);
+  }
+
+ private:
+  static bool Fail(Problem* problem, std::string_view field, std::string message) {
+    problem->field = field;
+    problem->message = std::move(message);
+    return false;
+  }
+
+  bool CheckEvent(Problem* problem) const {
+    const Field& event = text_.event;
+    const bool blank =
+        event.kind == Field::Kind::kAbsent || event.text == "null" || Trimmed(event.text).empty();
+    if (blank) return Fail(problem, "event", "'event' must not be missing or blank");
+    if (event.kind != Field::Kind::kString) {
+      return Fail(problem, "event", "'event' is invalid: must be a string");
+    }
+    return true;
+  }
+
+  bool CheckProperties(Problem* problem) const {
+    if (!text_.has_properties) {
+      return Fail(problem, "properties", "'properties' must be an object");
+    }
+    if (text_.property_count >= kPropertiesBound) {
+      return Fail(problem, "properties",
+                  StrCat("'properties' is invalid: must have fewer than ", kPropertiesBound,
+                         " properties, has ", text_.property_count));
+    }
+    const bool no_token = text_.token.kind != Field::Kind::kString || text_.token.text.empty();
+    if (!import_ && no_token) return Fail(problem, "properties.token", "token, missing or empty");
+    return true;
+  }
+
+  bool CheckTime(Problem* problem, int64_t* time_ms) const {
+    constexpr std::string_view kField = "properties.time";
+    if (text_.time.kind == Field::Kind::kAbsent && !import_) {
+      *time_ms = now_ms_;
+      return true;
+    }
+    if (text_.time.kind == Field::Kind::kAbsent) {
+      return Fail(problem, kField, "'properties.time' must not be missing");
+    }
+    if (text_.time.kind != Field::Kind::kNumber || !ToMilliseconds(text_.time.text, time_ms)) {
+      return Fail(problem, kField,
+                  "'properties.time' is invalid: must be specified as seconds since epoch");
+    }
+    if (*time_ms < kEarliestTimeMs) {
+      return Fail(problem, kField, "'properties.time' is invalid: must not be before 1971-01-01");
+    }
+    if (*time_ms > now_ms_ + kMostAheadMs) {
+      return Fail(problem, kField,
+                  "'properties.time' is invalid: must not be more than 1 hour in the future");
+    }
+    if (!import_ && *time_ms < now_ms_ - kTrackWindowMs) {
+      problem->silent = true;
+      return Fail(problem, kField,
+                  "'properties.time' is older than 5 days: /track drops such events silently");
+    }
+    return true;
+  }
+
+  bool CheckDistinctId(Problem* problem) const {
+    const Field& id = text_.distinct_id;
+    if (id.kind == Field::Kind::kAbsent) {
+      if (!import_ || text_.has_identity || IsIdentityEvent(text_.event.text)) return true;
+      return Fail(problem, "distinct_id", "'distinct_id' must not be missing");
+    }
+    if (IsBannedId(id.text)) {
+      return Fail(problem, "distinct_id",
+                  StrCat("'distinct_id' is invalid: '", id.text, "' is not allowed"));
+    }
+    if (id.text == "[...]" || id.text == "{...}") {
+      return Fail(problem, "distinct_id", "'distinct_id' is invalid: must be a string");
+    }
+    return true;
+  }
+
+  bool CheckInsertId(Problem* problem) const {
+    constexpr std::string_view kField = "$insert_id";
+    const Field& id = text_.insert_id;
+    if (id.kind == Field::Kind::kAbsent && !import_) return true;
+    if (id.text.empty()) {
+      return Fail(problem, kField, "'$insert_id' must not be missing or blank");
+    }
+    if (IsBannedId(id.text)) {
+      return Fail(problem, kField,
+                  StrCat("'$insert_id' is invalid: '", id.text, "' is not allowed"));
+    }
+    if (id.text.size() > kMostInsertIdBytes) {
+      return Fail(problem, kField,
+                  StrCat("'$insert_id' is invalid: must not be longer than ", kMostInsertIdBytes,
+                         " bytes"));
+    }
+    if (!std::all_of(id.text.begin(), id.text.end(), IsInsertIdCharacter)) {
+      return Fail(problem, kField,
+                  "'$insert_id' is invalid: must only contain alphanumeric or hyphen '-' "
+                  "characters");
+    }
+    return true;
+  }
+
+  const EventText& text_;
+  const bool import_;
+  const int64_t now_ms_;
+};
+
+// Adds the time and the id that /track makes up to the text of `event`.
+void AddMadeUp(const EventText& text, uint64_t number, NewEvent* event, std::string* insert_id) {
+  const size_t end = event->splices.properties_end;
+  std::string added;
+  const auto comma = [&] { return text.property_count > 0 || !added.empty() ? "," : ""; };
+  if (text.insert_id.kind == Field::Kind::kAbsent) {
+    *insert_id = MadeUpInsertId(number);
+    StrAppend(&added, comma(), "\"$insert_id\":\"", *insert_id, "\"");
+  }
+  if (text.time.kind == Field::Kind::kAbsent) {
+    StrAppend(&added, comma(), "\"time\":");
+    event->splices.time_begin = static_cast<uint32_t>(end + added.size());
+    StrAppend(&added, event->time_ms);
+    event->splices.time_end = static_cast<uint32_t>(end + added.size());
+  }
+  event->json.insert(end, added);
+  event->splices.properties_end = static_cast<uint32_t>(end + added.size());
+}
+
+}  // namespace
+
+bool IsBannedId(std::string_view id) {
+  static constexpr std::array<std::string_view, 17> kBanned = {
+      "00000000-0000-0000-0000-000000000000",
+      "anon",
+      "anonymous",
+      "nil",
+      "none",
+      "null",
+      "n/a",
+      "na",
+      "undefined",
+      "unknown",
+      "<nil>",
+      "0",
+      "-1",
+      "true",
+      "false",
+      "[]",
+      "{}"};
+  if (id.size() > kBanned[0].size()) return false;
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(id));
+  return std::find(kBanned.begin(), kBanned.end(), lower) != kBanned.end();
+}
+
+struct EventChecker::State {
+  EventTextReader reader;
+  EventText text;
+  std::string detail;
+};
+
+EventChecker::EventChecker() : state_(std::make_unique<State>()) {}
+EventChecker::~EventChecker() = default;
+
+bool EventChecker::Check(std::string_view record, Endpoint endpoint, int64_t now_ms,
+                         uint64_t made_up, NewEvent* event, Problem* problem) {
+  *problem = {};
+  if (record.size() >= kEventBytesBound) {
+    problem->message = StrCat("the event is too large: must be smaller than ", kEventBytesBound,
+                              " bytes, has ", record.size());
+    return false;
+  }
+  EventText& text = state_->text;
+  std::string& detail = state_->detail;
+  switch (state_->reader.Read(record, &text, &detail)) {
+    case EventTextReader::Result::kOk:
+      break;
+    case EventTextReader::Result::kNotUtf8:
+      problem->field = detail;
+      problem->message = StrCat(detail, " is invalid: string should be valid utf8");
+      return false;
+    case EventTextReader::Result::kNotAnObject:
+      problem->message = "the record is not a JSON object";
+      return false;
+    case EventTextReader::Result::kNotJson:
+      problem->message = StrCat("the record is not valid JSON: ", detail);
+      return false;
+  }
+  problem->insert_id = text.insert_id.text;
+  if (!Rules(text, endpoint, now_ms).Pass(problem, &event->time_ms)) return false;
+
+  event->name = text.event.text;
+  event->json.assign(record);
+  // Line ends can only be space between tokens.
+  std::replace(event->json.begin(), event->json.end(), '\n', ' ');
+  std::replace(event->json.begin(), event->json.end(), '\r', ' ');
+  event->splices = text.splices;
+  event->endpoint = endpoint;
+  std::string insert_id = text.insert_id.text;
+  if (endpoint == Endpoint::kTrack) AddMadeUp(text, made_up, event, &insert_id);
+  event->key = FourKeys(event->name, text.distinct_id.text, event->time_ms, insert_id);
+  return true;
+}
+
+}  // namespace millrace::sandbox

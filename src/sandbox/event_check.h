@@ -1,0 +1,79 @@
+// Mixpanel's rules for one event (mixpanel.com: import API, strict mode), and what the store needs
+// to know of a good one.
+//
+// Refused: not a JSON object, `event` missing or blank, `properties` no object, `properties.time`
+// missing, no number, before 1971 or more than an hour ahead, `distinct_id` missing (unless
+// $user_id or $device_id is there) or one of the banned values, `$insert_id` missing, longer than
+// 36 bytes, with other characters than [A-Za-z0-9-] or banned, 255 properties or more, 1 MB or
+// more, text that is not UTF-8. /track makes up a missing time and $insert_id, takes a missing
+// distinct_id, needs `properties.token`, and drops events older than five days.
+//
+// Not refused: nesting deeper than 3, arrays and nested objects of 255 and more, strings above 255
+// characters, list and object properties above 8 KB. Mixpanel documents them as limits or
+// truncates, but no rejection of them has been seen. A time up to an hour ahead is kept as it is,
+// where Mixpanel may put "now".
+#ifndef MILLRACE_SANDBOX_EVENT_CHECK_H_
+#define MILLRACE_SANDBOX_EVENT_CHECK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+
+namespace millrace::sandbox {
+
+enum class Endpoint { kImport, kTrack };
+
+// Where an export changes the text of an event: `time` is replaced, properties are added before the
+// closing brace of `properties`.
+struct Splices {
+  uint32_t time_begin = 0;
+  uint32_t time_end = 0;
+  uint32_t properties_end = 0;
+  bool has_processing_time = false;  // the properties came with one already
+  bool has_import = false;
+};
+
+struct NewEvent {
+  std::string name;
+  std::string json;  // as received, on one line; with what /track made up
+  int64_t time_ms = 0;
+  Hash128 key;  // of event, distinct_id, time_ms and $insert_id
+  Splices splices;
+  Endpoint endpoint = Endpoint::kImport;
+};
+
+// As /import reports it.
+struct Problem {
+  std::string field;  // "event", "properties.time", "$insert_id", ...; "" for the whole record
+  std::string message;
+  std::string insert_id;
+  bool silent = false;  // the server drops it and reports success
+};
+
+// Keeps its parser between events; one thread at a time.
+class EventChecker {
+ public:
+  EventChecker();
+  ~EventChecker();
+
+  // Checks `record`, which ByteBuffer::kPadding readable bytes follow. True: *event is filled in.
+  // False: *problem is. `now_ms` is the server's time, `made_up` a number of its own for each
+  // record that makes the $insert_id of /track.
+  bool Check(std::string_view record, Endpoint endpoint, int64_t now_ms, uint64_t made_up,
+             NewEvent* event, Problem* problem);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// True for values that Mixpanel refuses as distinct_id and $insert_id, such as "anonymous"; letter
+// case does not count.
+bool IsBannedId(std::string_view id);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_EVENT_CHECK_H_

@@ -1,0 +1,43 @@
+// What all ingestion endpoints have in common: counting, faults, and reading the body.
+#ifndef MILLRACE_SANDBOX_INGEST_H_
+#define MILLRACE_SANDBOX_INGEST_H_
+
+#include <functional>
+#include <string_view>
+#include <variant>
+
+#include "net/http_server.h"
+#include "sandbox/body_decoder.h"
+#include "sandbox/context.h"
+
+namespace millrace::sandbox {
+
+// Counts the request, draws its faults, and calls `process` unless they forbid it. The answer is
+// delayed, cut or lost as drawn.
+using Process = std::function<ServerReply(const RequestFaults&)>;
+ServerReply WithFaults(Context& context, const ServerRequest& request, const Process& process);
+
+// The decoded body with its records in scratch.records, or the error: ResourceExhausted (whose
+// message is Mixpanel's) above a limit of bytes or records, else InvalidArgument. Counts bytes.
+absl::StatusOr<DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
+                                        const RequestFaults& faults, Scratch* scratch);
+
+// The good ones and what is wrong with the others.
+struct CheckedEvents {
+  std::vector<NewEvent> good;
+  std::vector<size_t> good_indexes;  // in the request
+  struct Failure {
+    size_t index;
+    Problem problem;
+  };
+  std::vector<Failure> failures;
+};
+CheckedEvents CheckEvents(Context& context, Endpoint endpoint, Scratch* scratch);
+
+// Stores the good ones, notes the failures among the rejected, counts both.
+absl::Status TakeEvents(Context& context, std::string_view path, const CheckedEvents& checked,
+                        const Scratch& scratch);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_INGEST_H_

@@ -1,0 +1,20 @@
+// The page at "/": what arrives, live.
+#ifndef MILLRACE_SANDBOX_LIVE_PAGE_H_
+#define MILLRACE_SANDBOX_LIVE_PAGE_H_
+
+#include <string_view>
+
+#include "net/http_server.h"
+
+namespace millrace::sandbox {
+
+// live_page.html, which the build embeds. "{{nonce}}" stands for the nonce of its script and style.
+std::string_view LivePageHtml();
+
+// With a Content-Security-Policy that lets nothing in but that script, that style and requests to
+// the sandbox itself.
+ServerReply LivePage();
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_LIVE_PAGE_H_

@@ -1,0 +1,54 @@
+// Profile and group updates, as /engage and /groups take them.
+#ifndef MILLRACE_SANDBOX_PROFILE_UPDATE_H_
+#define MILLRACE_SANDBOX_PROFILE_UPDATE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace millrace::sandbox {
+
+enum class ProfileKind { kUser = 0, kGroup = 1 };
+
+struct ProfileKey {
+  ProfileKind kind = ProfileKind::kUser;
+  std::string group_key;  // "company"; empty for users
+  std::string id;         // $distinct_id or $group_id, numbers as text
+
+  friend auto operator<=>(const ProfileKey&, const ProfileKey&) = default;
+};
+
+// One update that was found good.
+class ProfileUpdate {
+ public:
+  // InvalidArgument in Mixpanel's words ("$distinct_id, missing or empty"): no JSON object, no
+  // $token, no id, no operation, an operation whose value has the wrong type.
+  static absl::StatusOr<ProfileUpdate> Parse(std::string_view record, ProfileKind kind);
+
+  ProfileUpdate(ProfileUpdate&&) noexcept;
+  ProfileUpdate& operator=(ProfileUpdate&&) noexcept;
+  ~ProfileUpdate();
+
+  const ProfileKey& key() const { return key_; }
+  // The operations in the order $set, $set_once, $add, $append, $union, $remove, $unset, applied to
+  // the properties of the profile (a JSON object; nullopt: there is no profile); $delete wins over
+  // all. Nullopt: there is no profile afterwards. All but $delete make a profile.
+  std::optional<std::string> Apply(const std::optional<std::string>& properties) const;
+
+ private:
+  struct Operations;
+  explicit ProfileUpdate(std::unique_ptr<Operations> operations);
+
+  ProfileKey key_;
+  std::unique_ptr<Operations> operations_;
+};
+
+// `properties` with the named ones only (a JSON array of names; InvalidArgument if it is none).
+absl::StatusOr<std::string> SelectProperties(std::string_view properties, std::string_view names);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_PROFILE_UPDATE_H_

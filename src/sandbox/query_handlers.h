@@ -1,0 +1,20 @@
+// Reading back: the raw export of events and the engage query of profiles.
+#ifndef MILLRACE_SANDBOX_QUERY_HANDLERS_H_
+#define MILLRACE_SANDBOX_QUERY_HANDLERS_H_
+
+#include "net/http_server.h"
+#include "sandbox/context.h"
+
+namespace millrace::sandbox {
+
+// GET /api/2.0/export. Days are UTC days, as for projects made since 2023. Duplicates are not
+// removed. `where` is refused: nothing here evaluates it. The answer refers to context.events.
+ServerReply HandleExport(Context& context, const ServerRequest& request);
+
+// POST /api/query/engage. Parameters from query and form alike; data_group_id is the group key
+// here. `where` and other filters by expression are refused.
+ServerReply HandleEngageQuery(Context& context, const ServerRequest& request);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_QUERY_HANDLERS_H_

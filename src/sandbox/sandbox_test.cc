@@ -1,0 +1,585 @@
+// The whole sandbox over real sockets.
+#include "sandbox/sandbox.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/escaping.h"
+
+#include "base/strings.h"
+#include "io/decompress.h"
+#include "io/gzip_encoder.h"
+#include "net/testing/raw_connection.h"
+#include "net/url.h"
+
+namespace millrace::sandbox {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+using Json = nlohmann::json;
+
+constexpr int64_t kNow = 1'700'000'000;  // 2023-11-14
+constexpr std::string_view kStrict = "/import?strict=1";
+constexpr std::string_view kAuth = "Authorization: Basic dG9rZW46\r\n";  // token:
+constexpr std::string_view kExport = "/api/2.0/export?from_date=2023-11-01&to_date=2023-11-14";
+
+std::string Event(std::string_view name, std::string_view id, int64_t time = kNow - 100) {
+  return StrCat(R"({"event":")", name, R"(","properties":{"time":)", time,
+                R"(,"distinct_id":"u1","$insert_id":")", id, R"("}})");
+}
+
+std::string TrackEvent(std::string_view name) {
+  return StrCat(R"({"event":")", name, R"(","properties":{"token":"t","distinct_id":"u"}})");
+}
+
+std::string Gzip(std::string_view plain) {
+  ByteBuffer out;
+  GzipEncoder().Encode(plain, &out);
+  return std::string(out.view());
+}
+
+std::string Base64(std::string_view text) {
+  std::string encoded = absl::Base64Escape(ToAbsl(text));
+  return encoded;
+}
+
+class SandboxTest : public ::testing::TestWithParam<bool> {
+ protected:
+  SandboxTest() {
+    if (!GetParam()) return;
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              StrCat("sandbox_test_", getpid(), "_", ++folders_);
+    options_.store = folder_;
+  }
+  ~SandboxTest() override {
+    Stop();
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  void Start() {
+    auto sandbox = Sandbox::Start(options_, clock_);
+    ASSERT_TRUE(sandbox.ok()) << sandbox.status();
+    sandbox_ = *std::move(sandbox);
+    connection_ = std::make_unique<RawConnection>(sandbox_->url());
+  }
+  void Start(std::vector<std::string> faults) {
+    options_.faults = std::move(faults);
+    Start();
+  }
+  void Stop() {
+    connection_.reset();
+    sandbox_.reset();
+  }
+
+  RawReply Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
+                    std::string_view body = "") {
+    RawReply reply = connection_->Exchange(method, target, headers, body);
+    if (!reply.whole) connection_ = std::make_unique<RawConnection>(sandbox_->url());
+    return reply;
+  }
+  RawReply Import(std::string_view body) { return Exchange("POST", kStrict, kAuth, body); }
+  RawReply Post(std::string_view target, std::string_view body, std::string_view headers = "") {
+    return Exchange("POST", target, headers, body);
+  }
+  std::string Export(std::string_view more = "") {
+    return Exchange("GET", StrCat(kExport, more), kAuth).body;
+  }
+  Json Stats() { return Json::parse(Exchange("GET", "/sandbox/stats").body); }
+
+  SandboxOptions options_;
+  FakeClock clock_{absl::FromUnixSeconds(kNow)};
+  std::unique_ptr<Sandbox> sandbox_;
+  std::unique_ptr<RawConnection> connection_;
+  std::filesystem::path folder_;
+  static inline int folders_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, SandboxTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Sqlite" : "Memory"; });
+
+TEST_P(SandboxTest, ImportsAndExportsWhatItGot) {
+  Start();
+  const RawReply reply = Import(StrCat(Event("a", "id-1"), "\n", Event("b", "id-2"), "\n"));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, R"({"code":200,"num_records_imported":2,"status":"OK"})");
+  EXPECT_EQ(Export(),
+            "{\"event\":\"a\",\"properties\":{\"time\":1699999900,\"distinct_id\":\"u1\","
+            "\"$insert_id\":\"id-1\",\"mp_processing_time_ms\":1700000000000,\"$import\":true}}\n"
+            "{\"event\":\"b\",\"properties\":{\"time\":1699999900,\"distinct_id\":\"u1\","
+            "\"$insert_id\":\"id-2\",\"mp_processing_time_ms\":1700000000000,\"$import\":true}}\n");
+}
+
+TEST_P(SandboxTest, KeepsDuplicatesAndCountsThemOnce) {
+  Start();
+  Import(StrCat("[", Event("a", "id-1"), ",", Event("a", "id-1"), "]"));
+  Import(Event("a", "id-1", (kNow - 100) * 1000));  // the same time in milliseconds
+  Import(Event("a", "id-1", kNow - 99));
+  const Json stats = Stats();
+  EXPECT_EQ(stats["received"], 4);
+  EXPECT_EQ(stats["stored"], 4);
+  EXPECT_EQ(stats["unique"], 2);
+  EXPECT_EQ(stats["rejected"], 0);
+  EXPECT_EQ(stats["requests"], 3);
+  EXPECT_EQ(stats["by_event"]["a"], 4);
+  const std::string lines = Export();
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 4);
+}
+
+TEST_P(SandboxTest, TakesTheGoodEventsOfABatch) {
+  Start();
+  const RawReply reply = Import(
+      StrCat("[", Event("ok", "1-a"), ",", Event(" ", "2-a"), ",", Event("ok", "no:good"), ",7]"));
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(Json::parse(reply.body),
+            Json::parse(R"({"code":400,"error":"some data points in the request failed validation",
+        "failed_records":[
+          {"index":1,"insert_id":"2-a","field":"event","message":"'event' must not be missing or blank"},
+          {"index":2,"insert_id":"no:good","field":"$insert_id","message":
+           "'$insert_id' is invalid: must only contain alphanumeric or hyphen '-' characters"},
+          {"index":3,"insert_id":"","field":"","message":"the record is not a JSON object"}],
+        "num_records_imported":1,"status":"Bad Request"})"));
+  const Json stats = Stats();
+  EXPECT_EQ(stats["received"], 4);
+  EXPECT_EQ(stats["stored"], 1);
+  EXPECT_EQ(stats["rejected"], 3);
+  const Json rejected = Json::parse(Exchange("GET", "/sandbox/rejected").body);
+  EXPECT_THAT(rejected["rejected"], SizeIs(3));
+  EXPECT_EQ(rejected["rejected"][2]["record"], "7");
+  EXPECT_EQ(rejected["cursor"], 3);
+}
+
+TEST_P(SandboxTest, AnswersLooseImportsShortly) {
+  Start();
+  EXPECT_EQ(Post("/import?strict=0", Event("a", "1"), kAuth).body, "1");
+  EXPECT_EQ(Post("/import", Event("", "1"), kAuth).body, "0");
+  EXPECT_EQ(Post("/import/?verbose=1", Event("a", "1"), kAuth).body,
+            R"({"error":null,"status":1})");
+  EXPECT_EQ(Post("/import", StrCat("data=", UrlEncode(Event("a", "2")), "&verbose=1"), kAuth).body,
+            R"({"error":null,"status":1})");
+  EXPECT_EQ(Stats()["stored"], 3);
+}
+
+TEST_P(SandboxTest, WantsCredentials) {
+  Start();
+  const RawReply none = Post(kStrict, Event("a", "1"));
+  EXPECT_EQ(none.status, 401);
+  EXPECT_EQ(none.body, R"({"code":401,"error":"Invalid credentials","status":"Unauthorized"})");
+  EXPECT_EQ(Exchange("GET", kExport).status, 401);
+  EXPECT_EQ(Post("/api/query/engage", "").status, 401);
+  EXPECT_EQ(Post(kStrict, Event("a", "1"), "Authorization: Basic YW55dGhpbmc6\r\n").status, 200);
+}
+
+TEST_P(SandboxTest, WantsTheTokenItWasGiven) {
+  options_.token = "token";
+  options_.service_account = "user:secret";
+  Start();
+  const std::string account = StrCat("Authorization: Basic ", Base64("user:secret"), "\r\n");
+  const std::string wrong = StrCat("Authorization: Basic ", Base64("wrong:"), "\r\n");
+  EXPECT_EQ(Import(Event("a", "1")).status, 200);
+  EXPECT_EQ(Post(kStrict, Event("a", "1"), wrong).status, 401);
+  EXPECT_EQ(Post(kStrict, Event("a", "1"), account).status, 401);
+  EXPECT_EQ(Post("/import?strict=1&project_id=1", Event("a", "1"), account).status, 200);
+  EXPECT_EQ(Exchange("GET", StrCat(kExport, "&project_id=1"), account).status, 200);
+  EXPECT_EQ(Exchange("GET", kExport, wrong).status, 401);
+  EXPECT_EQ(Post("/track", TrackEvent("a")).body, "1");  // never looks at the token's value
+}
+
+TEST_P(SandboxTest, EnforcesTheLimits) {
+  Start();
+  std::string body;
+  for (int i = 0; i < 2000; ++i) body += Event("a", StrCat("id-", i)) + "\n";
+  EXPECT_EQ(Import(body).status, 200);
+  EXPECT_EQ(Import(body + Event("a", "one-more")).status, 413);
+  const std::string huge = std::string((10 << 20) + 1, ' ');
+  const RawReply reply = Import(huge);
+  EXPECT_EQ(reply.status, 413);
+  EXPECT_EQ(reply.body, R"({"code":413,"error":"request exceeds max limit of 10485760 bytes",)"
+                        R"("status":"Request Entity Too Large"})");
+  EXPECT_EQ(Post(kStrict, Gzip(huge), StrCat(kAuth, "Content-Encoding: gzip\r\n")).status, 413);
+  EXPECT_EQ(Stats()["stored"], 2000);
+}
+
+TEST_P(SandboxTest, ReadsGzipOnly) {
+  Start();
+  const std::string event = Event("a", "1");
+  EXPECT_EQ(Post(kStrict, Gzip(event), StrCat(kAuth, "Content-Encoding: gzip\r\n")).status, 200);
+  EXPECT_EQ(Post(kStrict, event, StrCat(kAuth, "Content-Encoding: br\r\n")).status, 400);
+  EXPECT_EQ(Post(kStrict, "broken", StrCat(kAuth, "Content-Encoding: gzip\r\n")).status, 400);
+  EXPECT_EQ(Import("[" + event).status, 400);
+  EXPECT_EQ(Stats()["stored"], 1);
+}
+
+TEST_P(SandboxTest, TakesTrackInEveryForm) {
+  Start();
+  const std::string event = TrackEvent("e+/?");
+  const std::string base64 = Base64(event);
+  constexpr std::string_view kForm = "Content-Type: application/x-www-form-urlencoded\r\n";
+  EXPECT_EQ(Post("/track/", StrCat("data=", UrlEncode(base64)), kForm).body, "1");
+  EXPECT_EQ(Post("/track", StrCat("data=", base64), kForm).body, "1");
+  EXPECT_EQ(Post("/track", StrCat("data=", UrlEncode(event)), kForm).body, "1");
+  EXPECT_EQ(Post("/track", StrCat("[", event, ",", event, "]")).body, "1");
+  EXPECT_EQ(Post("/track", Gzip(event), "Content-Encoding: gzip\r\n").body, "1");
+  EXPECT_EQ(
+      Post("/track", Gzip(StrCat("data=", UrlEncode(base64))), "Content-Encoding: gzip\r\n").body,
+      "1");
+  EXPECT_EQ(Exchange("GET", StrCat("/track?data=", UrlEncode(base64))).body, "1");
+  EXPECT_EQ(Post("/track/", StrCat("data=", UrlEncode(base64)),
+                 "Content-Type: text/plain;charset=UTF-8\r\n")
+                .body,
+            "1");
+  const Json stats = Stats();
+  EXPECT_EQ(stats["by_event"]["e+/?"], 9);
+  EXPECT_EQ(stats["unique"], 9);  // ids were made up
+}
+
+TEST_P(SandboxTest, AnswersTrackAsAsked) {
+  Start();
+  EXPECT_EQ(Post("/track", "data=" + UrlEncode(TrackEvent("a")) + "&verbose=1").body,
+            R"({"error":null,"status":1})");
+  EXPECT_EQ(Post("/track?verbose=1", R"({"event":"a","properties":{}})").body,
+            R"({"error":"token, missing or empty","status":0})");
+  EXPECT_EQ(Post("/track", "").body, "0");
+  EXPECT_EQ(Post("/track?verbose=1", "").body, R"({"error":"data, missing or empty","status":0})");
+  EXPECT_EQ(Post("/track?verbose=1", "data=!").status, 200);
+  const RawReply pixel = Post("/track?img=1", TrackEvent("a"));
+  EXPECT_EQ(pixel.Header("Content-Type"), "image/gif");
+  EXPECT_THAT(pixel.body, AllOf(StartsWith("GIF89a"), SizeIs(43)));
+  EXPECT_EQ(Post("/track?callback=f.g", TrackEvent("a")).body, "f.g(1)");
+  EXPECT_EQ(Post("/track?callback=alert(1)//", TrackEvent("a")).status, 400);
+  // Too old: dropped without a word.
+  EXPECT_EQ(Post("/track", R"({"event":"a","properties":{"token":"t","time":1600000000}})").body,
+            "1");
+  EXPECT_EQ(Stats()["stored"], 4);
+  EXPECT_EQ(Stats()["rejected"], 2);
+}
+
+TEST_P(SandboxTest, LetsOtherOriginsTrackButNotControl) {
+  Start();
+  const RawReply track = Post("/track", TrackEvent("a"), "Origin: http://shop.example\r\n");
+  EXPECT_EQ(track.Header("Access-Control-Allow-Origin"), "http://shop.example");
+  EXPECT_EQ(track.Header("Access-Control-Allow-Credentials"), "true");
+  EXPECT_EQ(Exchange("OPTIONS", "/track", "Origin: http://shop.example\r\n").status, 204);
+
+  const std::string own = sandbox_->url();
+  for (std::string_view headers :
+       {"Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-site\r\n"}) {
+    EXPECT_EQ(Exchange("POST", "/sandbox/reset", headers).status, 403) << headers;
+    EXPECT_EQ(Exchange("PUT", "/sandbox/faults", headers, "[\"401\"]").status, 403) << headers;
+    EXPECT_EQ(Exchange("DELETE", "/sandbox/faults", headers).status, 403) << headers;
+  }
+  connection_->Send("GET /sandbox/events HTTP/1.1\r\nHost: rebound.example:80\r\n\r\n");
+  EXPECT_EQ(connection_->Receive().status, 403);
+  EXPECT_EQ(Stats()["stored"], 1);
+  EXPECT_EQ(Exchange("POST", "/sandbox/reset",
+                     "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n")
+                .status,
+            200);
+  EXPECT_EQ(Stats()["stored"], 0);
+}
+
+TEST_P(SandboxTest, FiltersExports) {
+  Start();
+  Import(StrCat(Event("a", "1", kNow - 86400 * 3), "\n", Event("b", "2", kNow - 86400 * 2), "\n",
+                Event("a", "3", (kNow - 86400) * 1000 + 7)));
+  const auto count = [&](std::string_view target) {
+    const std::string body = Exchange("GET", target, kAuth).body;
+    return std::count(body.begin(), body.end(), '\n');
+  };
+  EXPECT_EQ(count("/api/2.0/export?from_date=2023-11-11&to_date=2023-11-11"), 1);
+  EXPECT_EQ(count("/api/2.0/export?from_date=2023-11-11&to_date=2023-11-12"), 2);
+  EXPECT_EQ(count(StrCat(kExport, "&event=", UrlEncode("[\"a\"]"))), 2);
+  EXPECT_EQ(count(StrCat(kExport, "&limit=1")), 1);
+  EXPECT_THAT(Export("&time_in_ms=true"), HasSubstr("\"time\":1699913600007,"));
+  EXPECT_THAT(Export(), HasSubstr("\"time\":1699913600,"));
+
+  for (std::string_view bad :
+       {"/api/2.0/export", "/api/2.0/export?from_date=2023-11-11", "from_date=x&to_date=y",
+        "/api/2.0/export?from_date=2023-11-12&to_date=2023-11-11"}) {
+    EXPECT_THAT(Exchange("GET", bad, kAuth).status, ::testing::AnyOf(400, 404)) << bad;
+  }
+  const RawReply later =
+      Exchange("GET", "/api/2.0/export?from_date=2023-11-11&to_date=2023-11-15", kAuth);
+  EXPECT_EQ(later.status, 400);
+  EXPECT_EQ(later.body, "to_date cannot be later than today");
+  EXPECT_EQ(Exchange("GET", StrCat(kExport, "&where=x"), kAuth).status, 400);
+}
+
+TEST_P(SandboxTest, StreamsLargeExportsPlainAndCompressed) {
+  Start();
+  constexpr int kEvents = 10'000;
+  for (int batch = 0; batch < 5; ++batch) {
+    std::string body;
+    for (int i = 0; i < kEvents / 5; ++i) {
+      body += Event("large", StrCat("id-", batch, "-", i)) + "\n";
+    }
+    ASSERT_EQ(Import(body).status, 200);
+  }
+  const RawReply plain = Exchange("GET", kExport, kAuth);
+  EXPECT_TRUE(plain.whole);
+  EXPECT_EQ(std::count(plain.body.begin(), plain.body.end(), '\n'), kEvents);
+  EXPECT_EQ(plain.Header("Content-Encoding"), "");
+  const RawReply zipped =
+      Exchange("GET", kExport, StrCat(kAuth, "Accept-Encoding: deflate, gzip\r\n"));
+  EXPECT_EQ(zipped.Header("Content-Encoding"), "gzip");
+  EXPECT_LT(zipped.body.size(), plain.body.size() / 4);
+  ByteBuffer inflated;
+  ASSERT_TRUE(GunzipTo(zipped.body, 1 << 30, &inflated).ok());
+  EXPECT_TRUE(inflated.view() == plain.body);
+  const RawReply small =
+      Exchange("GET", StrCat(kExport, "&limit=1"), StrCat(kAuth, "Accept-Encoding: gzip\r\n"));
+  EXPECT_EQ(small.Header("Content-Encoding"), "");
+}
+
+TEST_P(SandboxTest, AppliesProfileUpdatesAndShowsThem) {
+  Start();
+  const std::string updates = R"([
+    {"$token":"t","$distinct_id":"ann","$set":{"name":"Ann","age":1}},
+    {"$token":"t","$distinct_id":7,"$add":{"n":2}},
+    {"$token":"t","$distinct_id":"ann","$add":{"age":4}}])";
+  EXPECT_EQ(Post("/engage/", updates).body, "1");
+  EXPECT_EQ(Post("/engage", "data=" + Base64(updates)).body, "1");
+  EXPECT_EQ(Post("/engage?verbose=1", R"([{"$token":"t","$set":{}}])").body,
+            R"({"error":"$distinct_id, missing or empty","status":0})");
+  EXPECT_EQ(Post("/engage?verbose=1&strict=1",
+                 R"([{"$token":"t","$set":{}},{"$token":"t","$distinct_id":"b","$set":{"x":1}}])")
+                .body,
+            R"({"code":400,"error":"some data points in the request failed validation",)"
+            R"("failed_records":[{"index":0,"message":"$distinct_id, missing or empty"}],)"
+            R"("num_good_events":1,"status":0})");
+  EXPECT_EQ(
+      Post("/groups",
+           R"({"$token":"t","$group_key":"company","$group_id":"acme","$set":{"plan":"pro"}})")
+          .body,
+      "1");
+
+  Json page = Json::parse(Post("/api/query/engage?project_id=1", "", kAuth).body);
+  EXPECT_EQ(page["total"], 3);
+  EXPECT_EQ(page["page"], 0);
+  EXPECT_EQ(page["page_size"], 1000);
+  EXPECT_EQ(page["status"], "ok");
+  EXPECT_EQ(page["results"][0], Json::parse(R"({"$distinct_id":"7","$properties":{"n":4}})"));
+  EXPECT_EQ(page["results"][1],
+            Json::parse(R"({"$distinct_id":"ann","$properties":{"name":"Ann","age":5}})"));
+  page = Json::parse(
+      Post("/api/2.0/engage", "distinct_id=ann&output_properties=[\"age\"]", kAuth).body);
+  EXPECT_EQ(page["results"], Json::parse(R"([{"$distinct_id":"ann","$properties":{"age":5}}])"));
+  page = Json::parse(Post("/api/query/engage", "distinct_ids=[\"7\",\"b\"]", kAuth).body);
+  EXPECT_EQ(page["total"], 2);
+  page = Json::parse(Post("/api/query/engage", "data_group_id=company", kAuth).body);
+  EXPECT_EQ(page["results"],
+            Json::parse(R"([{"$distinct_id":"acme","$properties":{"plan":"pro"}}])"));
+  EXPECT_EQ(Post("/api/query/engage", "where=x", kAuth).status, 400);
+  EXPECT_EQ(Stats()["profiles"], 3);
+  EXPECT_EQ(Stats()["groups"], 1);
+}
+
+TEST_P(SandboxTest, PagesProfiles) {
+  Start();
+  for (int batch = 0; batch < 2; ++batch) {
+    std::string updates;
+    for (int i = 0; i < 1250; ++i) {
+      updates += StrCat(R"({"$token":"t","$distinct_id":"u)", batch, "-", i, R"(","$set":{"i":)", i,
+                        "}}\n");
+    }
+    ASSERT_EQ(Post("/engage", updates).body, "1");
+  }
+  const Json first = Json::parse(Post("/api/query/engage", "", kAuth).body);
+  EXPECT_THAT(first["results"], SizeIs(1000));
+  EXPECT_EQ(first["total"], 2500);
+  EXPECT_EQ(Post("/api/query/engage?page=1", "", kAuth).status, 400);
+  const std::string session = StrCat("session_id=", first["session_id"].get<std::string>());
+  EXPECT_THAT(Json::parse(Post("/api/query/engage", "page=1&" + session, kAuth).body)["results"],
+              SizeIs(1000));
+  const Json last = Json::parse(Post("/api/query/engage?page=2&" + session, "", kAuth).body);
+  EXPECT_THAT(last["results"], SizeIs(500));
+  EXPECT_EQ(StrCat("session_id=", last["session_id"].get<std::string>()), session);
+}
+
+TEST_P(SandboxTest, ResetEmptiesEverything) {
+  Start();
+  Import(StrCat(Event("a", "1"), "\n", Event("", "2")));
+  Post("/engage", R"({"$token":"t","$distinct_id":"a","$set":{"x":1}})");
+  EXPECT_EQ(Exchange("POST", "/sandbox/reset").status, 200);
+  EXPECT_EQ(Exchange("GET", "/sandbox/reset").status, 405);
+  const Json stats = Stats();
+  for (const char* key :
+       {"requests", "received", "stored", "unique", "rejected", "bytes", "profiles"}) {
+    EXPECT_EQ(stats[key], 0) << key;
+  }
+  EXPECT_THAT(stats["by_event"], IsEmpty());
+  EXPECT_THAT(Export(), IsEmpty());
+  Import(Event("a", "1"));
+  EXPECT_EQ(Stats()["unique"], 1);
+}
+
+TEST_P(SandboxTest, ListsEventsBehindACursor) {
+  Start();
+  Import(StrCat(Event("a", "1"), "\n", Event("b", "2"), "\n", Event("c", "3")));
+  Json page = Json::parse(Exchange("GET", "/sandbox/events?limit=2").body);
+  EXPECT_EQ(page["cursor"], 3);
+  ASSERT_THAT(page["events"], SizeIs(2));
+  EXPECT_EQ(page["events"][0]["event"], "b");
+  EXPECT_EQ(page["events"][1]["json"], Event("c", "3"));
+  EXPECT_EQ(page["events"][1]["path"], "/import");
+  page = Json::parse(Exchange("GET", "/sandbox/events?after=3").body);
+  EXPECT_THAT(page["events"], IsEmpty());
+  EXPECT_EQ(page["cursor"], 3);
+  Import(Event("d", "4"));
+  page = Json::parse(Exchange("GET", "/sandbox/events?after=3").body);
+  ASSERT_THAT(page["events"], SizeIs(1));
+  EXPECT_EQ(page["events"][0]["event"], "d");
+}
+
+TEST_P(SandboxTest, WelcomesBrowsersWithAPageAndOthersWithJson) {
+  Start();
+  EXPECT_THAT(Exchange("GET", "/").body, StartsWith("{\"error\":\""));
+  const RawReply page = Exchange("GET", "/", "Accept: text/html,*/*\r\n");
+  EXPECT_THAT(page.Header("Content-Type"), StartsWith("text/html"));
+  EXPECT_THAT(page.body, HasSubstr("<!doctype html>"));
+  EXPECT_THAT(page.body, Not(HasSubstr("{{nonce}}")));
+  EXPECT_THAT(page.Header("Content-Security-Policy"), HasSubstr("default-src 'none'"));
+  EXPECT_EQ(Exchange("GET", "/elsewhere").status, 404);
+  EXPECT_EQ(Exchange("PUT", "/import").status, 405);
+}
+
+TEST_P(SandboxTest, RefusesRequestsAsFaultsSay) {
+  Start({"401"});
+  EXPECT_EQ(Import(Event("a", "1")).status, 401);
+  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", R"(["429"])").status, 200);
+  EXPECT_EQ(Import(Event("a", "1")).status, 429);
+  Exchange("PUT", "/sandbox/faults", "", R"(["503_retry_after=7"])");
+  const RawReply busy = Import(Event("a", "1"));
+  EXPECT_EQ(busy.status, 503);
+  EXPECT_EQ(busy.Header("Retry-After"), "7");
+  Exchange("PUT", "/sandbox/faults", "", R"(["413_2mb"])");
+  const std::string large = Event("a", "1") + std::string(3 << 20, ' ');
+  EXPECT_EQ(Import(large).status, 413);
+  EXPECT_EQ(Import(Event("a", "1")).status, 200);
+  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", R"(["nonsense"])").status, 400);
+  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", "{}").status, 400);
+  EXPECT_EQ(Exchange("DELETE", "/sandbox/faults").status, 200);
+  EXPECT_EQ(Import(large).status, 200);
+  const Json stats = Stats();
+  EXPECT_EQ(stats["faults"], Json::parse(R"({"401":1,"429":1,"503_retry_after":1,"413_2mb":1})"));
+  EXPECT_THAT(stats["active_faults"], IsEmpty());
+  EXPECT_EQ(stats["stored"], 2);
+  EXPECT_EQ(stats["requests"], 6);
+}
+
+TEST_P(SandboxTest, LosesAndCutsAnswers) {
+  Start({"reply_lost"});
+  EXPECT_EQ(Import(Event("a", "1")).status, 0);
+  EXPECT_EQ(Stats()["stored"], 1);
+  Exchange("PUT", "/sandbox/faults", "", R"(["cut"])");
+  constexpr int kTries = 30;
+  for (int i = 0; i < kTries; ++i) EXPECT_FALSE(Import(Event("b", StrCat(i))).whole);
+  const Json stats = Stats();
+  EXPECT_EQ(stats["faults"]["cut"], kTries);
+  EXPECT_GT(stats["by_event"]["b"], 5);  // a coin decides
+  EXPECT_LT(stats["by_event"]["b"], 25);
+}
+
+TEST_P(SandboxTest, AnswersSlowly) {
+  Start({"slow=80ms"});
+  const absl::Time begin = absl::Now();
+  EXPECT_EQ(Import(Event("a", "1")).status, 200);
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(80));
+}
+
+TEST_P(SandboxTest, RefusesTheSameRecordsEveryTime) {
+  Start({"partial_400=0.2"});
+  std::string batch;
+  for (int i = 0; i < 500; ++i) batch += Event("a", StrCat("id-", i)) + "\n";
+  const Json first = Json::parse(Import(batch).body);
+  EXPECT_EQ(first["code"], 400);
+  const size_t refused = first["failed_records"].size();
+  EXPECT_GT(refused, 60u);
+  EXPECT_LT(refused, 140u);
+  EXPECT_EQ(first["num_records_imported"], 500 - refused);
+  EXPECT_EQ(Json::parse(Import(batch).body), first);
+  const size_t index = first["failed_records"][0]["index"];
+  const Json again = Json::parse(Import(Event("a", StrCat("id-", index))).body);
+  EXPECT_EQ(again["num_records_imported"], 0);
+  EXPECT_EQ(Stats()["unique"], 500 - refused);
+}
+
+TEST_P(SandboxTest, RefusesWholeBatchesWithStrings) {
+  Start({"strings_400=0.01"});
+  std::vector<std::string> events;
+  for (int i = 0; i < 500; ++i) events.push_back(Event("a", StrCat("id-", i)));
+  std::string batch;
+  for (const std::string& event : events) batch += event + "\n";
+  const RawReply reply = Import(batch);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(Json::parse(reply.body),
+            Json::parse(R"({"code":400,"error":"some data points in the request failed validation",
+              "failed_records":["identity events are not allowed when project is using simplified identity management"],
+              "num_records_imported":0,"status":"Bad Request"})"));
+  EXPECT_EQ(Stats()["stored"], 0);
+  int refused = 0;
+  for (const std::string& event : events) refused += Import(event).status == 400;
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 20);
+  EXPECT_EQ(Stats()["unique"], 500 - refused);
+}
+
+TEST_P(SandboxTest, RefusesUnknownFaultsAndBadAddresses) {
+  options_.faults = {"401", "explode"};
+  const auto unknown = Sandbox::Start(options_, clock_);
+  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(unknown.status().message(), AllOf(HasSubstr("explode"), HasSubstr("reply_lost")));
+  options_.faults = {};
+  options_.listen = "nowhere";
+  EXPECT_EQ(Sandbox::Start(options_, clock_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(SandboxTest, SurvivesARestartOnDisk) {
+  if (!GetParam()) GTEST_SKIP() << "memory does not";
+  Start();
+  Import(StrCat(Event("a", "1"), "\n", Event("b", "2")));
+  Post("/engage", R"({"$token":"t","$distinct_id":"a","$set":{"x":1}})");
+  const std::string before = Export();
+  Stop();
+  Start();
+  EXPECT_EQ(Export(), before);
+  Import(Event("a", "1"));
+  const Json stats = Stats();
+  EXPECT_EQ(stats["received"], 3);
+  EXPECT_EQ(stats["stored"], 3);
+  EXPECT_EQ(stats["unique"], 2);
+  EXPECT_EQ(stats["profiles"], 1);
+  EXPECT_EQ(Sandbox::Start(options_, clock_).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_P(SandboxTest, DiscardsAndCounts) {
+  options_.discard = true;
+  Start();
+  const std::string two = StrCat(Event("a", "1"), "\n", Event("a", "2"));
+  EXPECT_EQ(Import(two).body, R"({"code":200,"num_records_imported":2,"status":"OK"})");
+  EXPECT_EQ(Import(two + "\n").body, R"({"code":200,"num_records_imported":2,"status":"OK"})");
+  const std::string zipped = StrCat(kAuth, "Content-Encoding: gzip\r\n");
+  EXPECT_EQ(Post(kStrict, Gzip(two), zipped).body,
+            R"({"code":200,"num_records_imported":2,"status":"OK"})");
+  EXPECT_EQ(Post(kStrict, Gzip("[{},{},{}]"), zipped).body,
+            R"({"code":200,"num_records_imported":3,"status":"OK"})");
+  EXPECT_EQ(Post("/track", "data=" + Base64("[{},{}]")).body, "1");
+  EXPECT_EQ(Post(kStrict, Gzip(two).substr(0, 40), zipped).status, 400);
+  EXPECT_EQ(Post(kStrict, Gzip("{" + std::string(11 << 20, '\n')), zipped).status, 413);
+  const Json stats = Stats();
+  EXPECT_EQ(stats["received"], 11);
+  EXPECT_EQ(stats["stored"], 0);
+  EXPECT_EQ(stats["requests"], 7);
+}
+
+}  // namespace
+}  // namespace millrace::sandbox

@@ -1,0 +1,105 @@
+#include "sandbox/sdk_handlers.h"
+
+#include "base/json_writer.h"
+#include "base/strings.h"
+#include "net/http_reply.h"
+#include "sandbox/ingest.h"
+#include "sandbox/sdk_reply.h"
+
+namespace millrace::sandbox {
+namespace {
+
+constexpr std::string_view kNoData = "data, missing or empty";
+
+// The answer to a body that could not be read.
+ServerReply Unreadable(const ServerRequest& request, const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return ErrorReply(413, ToStd(status.message()));
+  Params query;
+  query.AddForm(request.query);
+  return SdkReply(query, false, ToStd(status.message()));
+}
+
+ServerReply Track(Context& context, const ServerRequest& request, const RequestFaults& faults) {
+  ScratchPool::Lease scratch(context.scratch);
+  const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
+  if (!body.ok()) return Unreadable(request, body.status());
+  if (scratch.get()->records.empty()) return SdkReply(body->params, false, kNoData);
+  const CheckedEvents checked = CheckEvents(context, Endpoint::kTrack, scratch.get());
+  if (const absl::Status taken = TakeEvents(context, "/track", checked, *scratch.get());
+      !taken.ok()) {
+    return SdkReply(body->params, false, "a temporary failure occurred");
+  }
+  // Events that are too old are dropped without a word.
+  bool any = !checked.good.empty();
+  for (const CheckedEvents::Failure& failure : checked.failures)
+    any = any || failure.problem.silent;
+  return SdkReply(body->params, any,
+                  any ? std::string_view() : checked.failures[0].problem.message);
+}
+
+ServerReply StrictProfilesReply(const std::vector<std::pair<size_t, std::string>>& failures,
+                                size_t good) {
+  ServerReply reply;
+  reply.body = failures.empty()
+                   ? "{\"code\":200,\"error\":null,\"failed_records\":["
+                   : "{\"code\":400,\"error\":\"some data points in the request failed "
+                     "validation\",\"failed_records\":[";
+  bool first = true;
+  for (const auto& [index, message] : failures) {
+    StrAppend(&reply.body, first ? "" : ",", "{\"index\":", index, ",\"message\":");
+    AppendJsonString(reply.body, message);
+    reply.body += '}';
+    first = false;
+  }
+  StrAppend(&reply.body, "],\"num_good_events\":", good, ",\"status\":", failures.empty() ? 1 : 0,
+            "}");
+  return reply;
+}
+
+ServerReply Profiles(Context& context, const ServerRequest& request, const RequestFaults& faults,
+                     ProfileKind kind) {
+  ScratchPool::Lease scratch(context.scratch);
+  const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
+  if (!body.ok()) return Unreadable(request, body.status());
+  const std::vector<std::string_view>& records = scratch.get()->records;
+  if (records.empty()) return SdkReply(body->params, false, kNoData);
+  const int64_t now_ms = context.NowMs();
+  std::vector<ProfileUpdate> updates;
+  std::vector<std::pair<size_t, std::string>> failures;
+  for (size_t i = 0; i < records.size(); ++i) {
+    absl::StatusOr<ProfileUpdate> update = ProfileUpdate::Parse(records[i], kind);
+    if (update.ok()) {
+      updates.push_back(*std::move(update));
+      continue;
+    }
+    failures.emplace_back(i, update.status().message());
+    context.stats.rejected_records.Add({0, now_ms,
+                                        kind == ProfileKind::kUser ? "/engage" : "/groups", "",
+                                        failures.back().second, std::string(records[i])});
+  }
+  if (!context.profiles->Apply(updates).ok()) {
+    return SdkReply(body->params, false, "a temporary failure occurred");
+  }
+  context.stats.profile_updates += updates.size();
+  context.stats.profile_updates_rejected += failures.size();
+  if (body->params.Flag("strict") && body->params.Flag("verbose")) {
+    return StrictProfilesReply(failures, updates.size());
+  }
+  return SdkReply(body->params, failures.empty(),
+                  failures.empty() ? std::string_view() : failures[0].second);
+}
+
+}  // namespace
+
+ServerReply HandleTrack(Context& context, const ServerRequest& request) {
+  return WithFaults(context, request,
+                    [&](const RequestFaults& faults) { return Track(context, request, faults); });
+}
+
+ServerReply HandleProfiles(Context& context, const ServerRequest& request, ProfileKind kind) {
+  return WithFaults(context, request, [&](const RequestFaults& faults) {
+    return Profiles(context, request, faults, kind);
+  });
+}
+
+}  // namespace millrace::sandbox
