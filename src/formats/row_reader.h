@@ -63,6 +63,9 @@ class RowReader {
   // given before it are good. DataLoss for a truncated or damaged object, saying where.
   virtual absl::StatusOr<std::unique_ptr<RowChunk>> Read(const ChunkLimits& limits) = 0;
 
+  // What the object is being read as; never kAuto.
+  virtual FileType type() const = 0;
+
   // Progress: bytes of the object consumed so far, of object size.
   virtual uint64_t raw_bytes() const = 0;
 
@@ -87,8 +90,13 @@ struct ReadOptions {
 };
 
 // Opens `object` by its content (kAuto: Parquet by "PAR1"; gzip and zstd are looked into; then JSON
-// by its first byte, else CSV or TSV by its header line). The reader keeps `object` alive.
-// InvalidArgument if the content is of no known type or not the one asked for.
+// by its first byte, else CSV or TSV by its header line: comma, tab, semicolon or bar). The reader
+// keeps `object` alive. InvalidArgument if the content is of no known type or not the one asked
+// for.
+//
+// kNdjson: lines of JSON objects, one array of objects, or objects over several lines each. Rows
+// are numbered without blank lines, and for CSV without the header. Text objects hold no rows if
+// they are empty. Readers of text go on at `from` without decoding what lies before it.
 absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(std::shared_ptr<ObjectReader> object,
                                                     const ReadOptions& options);
 

@@ -29,6 +29,11 @@ class PrefixedStream : public InputStream {
     used_ += size;
     return size;
   }
+  absl::Status Skip(uint64_t size) override {
+    const size_t of_head = static_cast<size_t>(std::min<uint64_t>(size, head_.size() - used_));
+    used_ += of_head;
+    return rest_->Skip(size - of_head);
+  }
   uint64_t raw_bytes() const override { return rest_->raw_bytes(); }
 
  private:

@@ -3,7 +3,26 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/byte_buffer.h"
+#include "base/status.h"
+#include "base/strings.h"
+
 namespace millrace {
+
+absl::Status InputStream::Skip(uint64_t size) {
+  constexpr size_t kBlock = 256 * 1024;
+  ByteBuffer block;
+  for (uint64_t left = size; left > 0;) {
+    const size_t wanted = static_cast<size_t>(std::min<uint64_t>(left, kBlock));
+    ASSIGN_OR_RETURN(const size_t read, Read({block.Reserve(wanted), wanted}));
+    if (read == 0) {
+      return absl::OutOfRangeError(StrCat("the data ends ", left, " bytes before byte ", size));
+    }
+    left -= read;
+  }
+  return absl::OkStatus();
+}
+
 namespace {
 
 class MemoryStream : public InputStream {

@@ -22,6 +22,10 @@ class InputStream {
   // Blocking. Errors: Unavailable (try again), DataLoss (damaged bytes), others as of the store.
   virtual absl::StatusOr<size_t> Read(absl::Span<char> to) = 0;
 
+  // Passes over `size` bytes; OutOfRange if the stream ends before. Reads them unless the stream
+  // knows a cheaper way.
+  virtual absl::Status Skip(uint64_t size);
+
   // Bytes taken from the underlying object so far (compressed bytes for a decompressing stream);
   // for progress.
   virtual uint64_t raw_bytes() const = 0;

@@ -30,6 +30,22 @@ class ObjectStream : public InputStream {
     return size;
   }
 
+  absl::Status Skip(uint64_t size) override {
+    const uint64_t buffered = block_.size() - used_;
+    if (size <= buffered) {
+      used_ += static_cast<size_t>(size);
+      return absl::OkStatus();
+    }
+    size -= buffered;
+    const uint64_t object_size = reader_.info().size;
+    if (next_ > object_size || size > object_size - next_) {
+      return absl::OutOfRangeError(StrCat(reader_.info().uri, " ends at byte ", object_size));
+    }
+    used_ = block_.size();
+    next_ += size;
+    return absl::OkStatus();
+  }
+
   uint64_t raw_bytes() const override { return next_ - (block_.size() - used_); }
 
  private:

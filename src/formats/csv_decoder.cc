@@ -1,0 +1,110 @@
+#include "formats/csv_decoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "formats/byte_scan.h"
+#include "formats/utf8.h"
+
+namespace millrace {
+
+NullTexts::NullTexts(std::vector<std::string> texts) : texts_(std::move(texts)) {
+  for (const std::string& text : texts_) {
+    if (!text.empty()) begins_[static_cast<unsigned char>(text[0])] = true;
+  }
+}
+
+bool NullTexts::Contains(std::string_view cell) const {
+  if (cell.empty()) return true;
+  if (!begins_[static_cast<unsigned char>(cell[0])]) return false;
+  return std::find(texts_.begin(), texts_.end(), cell) != texts_.end();
+}
+
+void CsvDecoder::Decode(const TextRows& rows, const CsvSchema& schema, RowVisitor& visitor) {
+  const bool utf8 = IsUtf8(rows.text.view(rows.rows.front().begin, rows.rows.back().end));
+  for (size_t i = 0; i < rows.rows.size(); ++i) {
+    const uint64_t number = rows.first_row + i;
+    const std::string_view record = rows.row(i);
+    absl::Status status;
+    if (std::binary_search(rows.overlong.begin(), rows.overlong.end(), i)) {
+      status = OverlongRow();
+    } else if (!utf8 && !IsUtf8(record)) {
+      status = NotUtf8(record);
+    } else {
+      status = DecodeRow(record, schema);
+    }
+    if (status.ok()) {
+      visitor.OnRow({number, &schema.shape, cells_});
+    } else {
+      visitor.OnBadRow(number, status, Excerpt(record));
+    }
+  }
+}
+
+absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& schema) {
+  RETURN_IF_ERROR(Split(record, schema.delimiter, schema.null_texts));
+  const size_t expected = schema.shape.names.size();
+  if (cells_.size() == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("expected ", expected,
+                                           expected == 1 ? " cell" : " cells",
+                                           " as in the header, found ", cells_.size()));
+}
+
+absl::Status CsvDecoder::Split(std::string_view record, char delimiter,
+                               const NullTexts& null_texts) {
+  cells_.clear();
+  unquoted_.clear();
+  const char* at = record.data();
+  const char* const end = at + record.size();
+  for (;;) {
+    Value& cell = cells_.emplace_back();
+    const char* cell_end;
+    if (at != end && *at == '"') {
+      // The cell's text is never longer than the record: views of what was unquoted stay good.
+      if (unquoted_.empty()) unquoted_.Reserve(record.size());
+      cell_end = TakeQuoted(at, end, &cell);
+      if (cell_end == nullptr) {
+        return absl::InvalidArgumentError(
+            StrCat("the quote that begins cell ", cells_.size(), " is never closed"));
+      }
+      if (cell_end != end && *cell_end != delimiter) {
+        return absl::InvalidArgumentError(
+            StrCat("text behind the closing quote of cell ", cells_.size(),
+                   "; a quote inside of a quoted cell must be doubled"));
+      }
+    } else {
+      cell_end = FindEither(at, end, delimiter, delimiter);
+      const std::string_view text(at, static_cast<size_t>(cell_end - at));
+      if (!null_texts.Contains(text)) cell = Value::Text(Value::Kind::kText, text);
+    }
+    if (cell_end == end) return absl::OkStatus();
+    at = cell_end + 1;
+  }
+}
+
+// The end of the quoted cell at `begin`, behind its closing quote; null if there is none.
+const char* CsvDecoder::TakeQuoted(const char* begin, const char* end, Value* cell) {
+  const char* from = begin + 1;
+  const size_t unquoted_begin = unquoted_.size();
+  for (;;) {
+    const char* quote = FindEither(from, end, '"', '"');
+    if (quote == end) return nullptr;
+    const bool doubled = quote + 1 != end && quote[1] == '"';
+    const std::string_view part(from, static_cast<size_t>(quote + (doubled ? 1 : 0) - from));
+    if (!doubled && unquoted_.size() == unquoted_begin) {
+      *cell = Value::Text(Value::Kind::kText, part);
+      return quote + 1;
+    }
+    unquoted_.Append(part);
+    if (!doubled) {
+      *cell = Value::Text(Value::Kind::kText, unquoted_.view(unquoted_begin, unquoted_.size()));
+      return quote + 1;
+    }
+    from = quote + 2;
+  }
+}
+
+}  // namespace millrace

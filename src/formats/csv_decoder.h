@@ -1,0 +1,55 @@
+// Cut CSV records to cells (RFC 4180).
+#ifndef MILLRACE_FORMATS_CSV_DECODER_H_
+#define MILLRACE_FORMATS_CSV_DECODER_H_
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/byte_buffer.h"
+#include "formats/decode_scratch.h"
+#include "formats/text_rows.h"
+
+namespace millrace {
+
+// The texts that mean null in a cell without quotes; the empty one always does.
+class NullTexts {
+ public:
+  explicit NullTexts(std::vector<std::string> texts);
+  bool Contains(std::string_view cell) const;
+
+ private:
+  std::vector<std::string> texts_;
+  std::array<bool, 256> begins_ = {};  // by first byte
+};
+
+// What the rows of one file have in common.
+struct CsvSchema {
+  char delimiter = ',';
+  RowShape shape;
+  NullTexts null_texts;
+};
+
+// Cells become kText, or null; their types are the mapping's to find. Bad rows: more or fewer cells
+// than the header, a quote that is not closed, text behind a closing quote, what is not UTF-8.
+class CsvDecoder : public FormatScratch {
+ public:
+  void Decode(const TextRows& rows, const CsvSchema& schema, RowVisitor& visitor);
+
+  // Splits one record; the cells are valid until the next call. `record` lies in a ByteBuffer.
+  absl::Status Split(std::string_view record, char delimiter, const NullTexts& null_texts);
+  const std::vector<Value>& cells() const { return cells_; }
+
+ private:
+  absl::Status DecodeRow(std::string_view record, const CsvSchema& schema);
+  const char* TakeQuoted(const char* begin, const char* end, Value* cell);
+
+  std::vector<Value> cells_;
+  ByteBuffer unquoted_;  // cells with doubled quotes
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_CSV_DECODER_H_

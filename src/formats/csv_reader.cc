@@ -1,0 +1,115 @@
+#include "formats/csv_reader.h"
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "formats/csv_decoder.h"
+#include "formats/utf8.h"
+
+namespace millrace {
+namespace {
+
+class CsvChunk : public TextChunk {
+ public:
+  CsvChunk(std::unique_ptr<TextRows> rows, std::shared_ptr<TextRowsPool> pool,
+           std::shared_ptr<const CsvSchema> schema)
+      : TextChunk(std::move(rows), std::move(pool)), schema_(std::move(schema)) {}
+
+  void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) override {
+    ScratchIn<CsvDecoder>(scratch.parts().csv).Decode(rows(), *schema_, visitor);
+  }
+
+ private:
+  const std::shared_ptr<const CsvSchema> schema_;
+};
+
+class CsvReader : public RowReader {
+ public:
+  CsvReader(std::unique_ptr<TextReader> text, std::shared_ptr<const CsvSchema> schema)
+      : text_(std::move(text)), schema_(std::move(schema)) {}
+
+  absl::StatusOr<std::unique_ptr<RowChunk>> Read(const ChunkLimits& limits) override {
+    ASSIGN_OR_RETURN(std::unique_ptr<TextRows> rows, text_->Read(limits));
+    if (rows == nullptr) return nullptr;
+    return std::make_unique<CsvChunk>(std::move(rows), text_->pool(), schema_);
+  }
+  FileType type() const override {
+    return schema_->delimiter == '\t' ? FileType::kTsv : FileType::kCsv;
+  }
+  uint64_t raw_bytes() const override { return text_->raw_bytes(); }
+  std::vector<std::string> columns() const override { return schema_->shape.names; }
+
+ private:
+  const std::unique_ptr<TextReader> text_;
+  const std::shared_ptr<const CsvSchema> schema_;
+};
+
+std::vector<std::string> ColumnNames(const std::vector<Value>& header) {
+  std::vector<std::string> names;
+  absl::flat_hash_set<std::string> taken;
+  for (const Value& cell : header) taken.emplace(ToAbsl(cell.text));
+  absl::flat_hash_set<std::string> used;
+  for (size_t i = 0; i < header.size(); ++i) {
+    std::string name(header[i].text);
+    if (name.empty()) name = StrCat("column_", i + 1);
+    const std::string base = name;
+    for (int copy = 2; used.contains(name) || (name != header[i].text && taken.contains(name));
+         ++copy) {
+      name = StrCat(base, "_", copy);
+    }
+    used.insert(name);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// Reads the first record of `text`; no names if there is none.
+absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delimiter) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<TextRows> first, text.Read({1, kMostRowBytes}));
+  std::vector<std::string> names;
+  if (first == nullptr) return names;
+  const std::string_view record = first->row(0);
+  if (!first->overlong.empty()) return Annotate(OverlongRow(), "reading the header");
+  if (!IsUtf8(record)) return Annotate(NotUtf8(record), "reading the header");
+  CsvDecoder decoder;
+  RETURN_IF_ERROR(Annotate(decoder.Split(record, delimiter, NullTexts({})), "reading the header"));
+  return ColumnNames(decoder.cells());
+}
+
+}  // namespace
+
+char GuessDelimiter(std::string_view line) {
+  constexpr std::string_view kDelimiters = ",\t;|";
+  std::array<size_t, 4> counts = {};
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') quoted = !quoted;
+    const size_t kind = kDelimiters.find(c);
+    if (!quoted && kind != std::string_view::npos) ++counts[kind];
+  }
+  size_t best = 0;
+  for (size_t i = 1; i < counts.size(); ++i) {
+    if (counts[i] > counts[best]) best = i;
+  }
+  return counts[best] == 0 ? '\0' : kDelimiters[best];
+}
+
+absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextReader> text,
+                                                        char delimiter,
+                                                        const ReadOptions& options) {
+  text->set_cutter(NewCsvCutter(delimiter));
+  ASSIGN_OR_RETURN(std::vector<std::string> names, ReadHeader(*text, delimiter));
+  // The header is no row: counting begins behind it.
+  const RowPosition behind_header{0, text->position().byte};
+  RETURN_IF_ERROR(text->SkipTo(options.from.byte == 0 ? behind_header : options.from));
+  auto schema = std::make_shared<const CsvSchema>(
+      CsvSchema{delimiter, RowShape::Make(std::move(names)), NullTexts(options.null_texts)});
+  return std::make_unique<CsvReader>(std::move(text), std::move(schema));
+}
+
+}  // namespace millrace

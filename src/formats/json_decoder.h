@@ -1,0 +1,55 @@
+// Cut JSON rows to cells.
+#ifndef MILLRACE_FORMATS_JSON_DECODER_H_
+#define MILLRACE_FORMATS_JSON_DECODER_H_
+
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/byte_buffer.h"
+#include "formats/decode_scratch.h"
+#include "formats/json_index.h"
+#include "formats/json_scanner.h"
+#include "formats/shape_cache.h"
+#include "formats/text_rows.h"
+
+namespace millrace {
+
+// Rows are JSON objects. Strings become kJsonText, integers of 64 bits kInt and kUint, other
+// numbers kNumber with their digits, objects and lists kJson; NaN, Infinity and -Infinity are
+// nulls. A key that a row repeats counts with its last value; repeated keys further inside stay as
+// they stand. Bad rows: what is not valid JSON or UTF-8, is no object, is nested deeper than
+// kMostJsonDepth (the row itself counts as one) or has more than 10,000 keys.
+class JsonDecoder : public FormatScratch {
+ public:
+  // `lines`: each row is a line, without line ends in it.
+  void Decode(TextRows& rows, bool lines, RowVisitor& visitor);
+
+ private:
+  void DecodeRow(const TextRows& rows, size_t i, size_t base, RowVisitor& visitor);
+  void DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor);
+  bool TakeRow(size_t begin, size_t end);
+  bool TakeField();
+  void NoteKey(std::string_view key);
+  void Rewrite(Value& value);
+  Row MakeRow(uint64_t number);
+
+  JsonIndex index_;
+  JsonScanner scanner_;
+  ShapeCache shapes_;
+  bool multiline_ = false;  // rows may hold line ends
+
+  // Of the current row:
+  size_t row_size_ = 0;
+  std::vector<Value> values_;  // in the order of the keys
+  size_t fields_ = 0;          // how many of them there are
+  ByteBuffer rewritten_;       // cells that cannot be shown as they stand
+  // As long as each key was that of the last row, `keys_` is not kept.
+  const KeySequence* predicted_ = nullptr;
+  bool as_predicted_ = false;
+  std::vector<std::string_view> keys_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_JSON_DECODER_H_

@@ -1,0 +1,21 @@
+// JSON text to rows: NDJSON, arrays of objects, and objects one after another.
+#ifndef MILLRACE_FORMATS_JSON_READER_H_
+#define MILLRACE_FORMATS_JSON_READER_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "formats/row_reader.h"
+#include "formats/text_reader.h"
+
+namespace millrace {
+
+// Reads from `text`, which stands at the begin of the object, and goes on behind `from`. Lines are
+// rows (blank ones are none), unless the text begins with '[' or its first object goes over several
+// lines: then each element is one, and whatever lies between elements is DataLoss.
+absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextReader> text,
+                                                         RowPosition from);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_JSON_READER_H_

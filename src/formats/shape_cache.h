@@ -1,0 +1,41 @@
+// The shapes of JSON rows: rows of one file mostly have the same keys in the same order.
+#ifndef MILLRACE_FORMATS_SHAPE_CACHE_H_
+#define MILLRACE_FORMATS_SHAPE_CACHE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "formats/row.h"
+
+namespace millrace {
+
+// A sequence of keys as they stand in the text, and the shape it gives.
+struct KeySequence {
+  std::vector<std::string> raw_keys;  // inside of the quotes, escapes as they stand
+  RowShape shape;                     // the keys unescaped, each once
+  // For sequences that repeat a key: the cell of each key (the last value counts). Else empty.
+  std::vector<uint32_t> cells;
+};
+
+// One thread at a time. Bounded: when it is full it starts again from empty.
+class ShapeCache {
+ public:
+  ShapeCache();
+  ~ShapeCache();
+
+  // Valid until the next call; `raw_keys` may view what the last one gave.
+  const KeySequence& Find(const std::vector<std::string_view>& raw_keys);
+
+ private:
+  absl::flat_hash_map<std::string, std::unique_ptr<KeySequence>> sequences_;
+  std::string joined_;  // the map's key of the sequence looked up
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_SHAPE_CACHE_H_

@@ -1,0 +1,122 @@
+#include "formats/text_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/decompress.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr size_t kLeastFill = 16 * 1024;
+constexpr size_t kMostFill = 1024 * 1024;
+constexpr size_t kKeptOfOverlong = 4096;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TextReader>> TextReader::Open(std::shared_ptr<ObjectReader> object) {
+  ASSIGN_OR_RETURN(std::unique_ptr<InputStream> stream,
+                   NewDecompressingStream(NewObjectStream(*object)));
+  std::unique_ptr<TextReader> reader(new TextReader(std::move(object), std::move(stream)));
+  ASSIGN_OR_RETURN(const std::string_view head, reader->Peek(kByteOrderMark.size()));
+  if (head.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+    RETURN_IF_ERROR(reader->SkipTo({0, kByteOrderMark.size()}));
+  }
+  return reader;
+}
+
+absl::StatusOr<std::string_view> TextReader::Peek(size_t size) {
+  while (carry_.size() < size && !at_end_) RETURN_IF_ERROR(Fill(carry_, size - carry_.size()));
+  return carry_.view();
+}
+
+absl::Status TextReader::SkipTo(RowPosition position) {
+  if (position.byte < position_.byte) {
+    return absl::InvalidArgumentError(
+        StrCat("cannot go on at byte ", position.byte, ", which lies before the first row"));
+  }
+  const uint64_t distance = position.byte - position_.byte;
+  const size_t held = static_cast<size_t>(std::min<uint64_t>(distance, carry_.size()));
+  ByteBuffer rest;
+  rest.Append(carry_.view(held, carry_.size()));
+  carry_ = std::move(rest);
+  position_ = position;
+  return Annotate(stream_->Skip(distance - held), StrCat("going on at byte ", position.byte));
+}
+
+absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& limits) {
+  RETURN_IF_ERROR(error_);
+  std::unique_ptr<TextRows> rows = pool_->Take();
+  rows->text.Append(carry_.view());
+  carry_.clear();
+  size_t at = 0;
+  error_ = Cut(limits, *rows, &at);
+  carry_.Append(rows->text.view(at, rows->text.size()));
+  if (rows->rows.empty()) {
+    RETURN_IF_ERROR(error_);
+    return nullptr;
+  }
+  rows->first_row = position_.row;
+  // Right behind the row: what comes before the next one is passed over again after going on.
+  const uint64_t text_begin = position_.byte + dropped_;
+  rows->after = {position_.row + rows->rows.size(), text_begin + rows->rows.back().end};
+  position_ = {rows->after.row, text_begin + at};
+  dropped_ = 0;
+  const double mean = static_cast<double>(at) / static_cast<double>(rows->rows.size());
+  row_bytes_ += (mean - row_bytes_) / 2;
+  return rows;
+}
+
+// Fills `rows` up to a limit, the end or an error. *at: behind the last row.
+absl::Status TextReader::Cut(const ChunkLimits& limits, TextRows& rows, size_t* at) {
+  for (;;) {
+    const size_t before = rows.rows.size();
+    const absl::Status cut = cutter_->Cut(rows.text.view(), at_end_, limits.rows, at, &rows.rows);
+    MarkOverlong(rows, before);
+    if (!cut.ok()) {
+      const uint64_t place = position_.byte + dropped_ + *at;
+      return absl::Status(cut.code(), StrCat(cut.message(), " at byte ", place, " of the text"));
+    }
+    if (rows.rows.size() >= limits.rows || at_end_) return absl::OkStatus();
+    const bool overlong = rows.text.size() - *at > kMostRowBytes;
+    const bool full = overlong || rows.text.size() >= limits.bytes;
+    if (full && !rows.rows.empty()) return absl::OkStatus();
+    if (overlong) ShortenRow(rows.text, *at);
+    RETURN_IF_ERROR(Fill(rows.text, WantedBytes(limits, rows)));
+  }
+}
+
+// Marks those of the rows from `first` on that are too long.
+void TextReader::MarkOverlong(TextRows& rows, size_t first) const {
+  if (dropped_ == 0 && rows.text.size() <= kMostRowBytes) return;
+  for (size_t i = first; i < rows.rows.size(); ++i) {
+    const bool shortened = i == 0 && dropped_ != 0;
+    if (shortened || rows.row(i).size() > kMostRowBytes) rows.overlong.push_back(i);
+  }
+}
+
+// Lets go of most of the unfinished row at `at`, the first of its chunk.
+void TextReader::ShortenRow(ByteBuffer& text, size_t at) {
+  dropped_ += text.size() - at - kKeptOfOverlong;
+  text.Truncate(at + kKeptOfOverlong);
+  cutter_->Shorten(kKeptOfOverlong);
+}
+
+size_t TextReader::WantedBytes(const ChunkLimits& limits, const TextRows& rows) const {
+  const double rows_left = static_cast<double>(limits.rows - rows.rows.size());
+  const double wanted = std::min(rows_left * row_bytes_ * 1.02 + 1024.0, double{kMostFill});
+  const size_t room = limits.bytes > rows.text.size() ? limits.bytes - rows.text.size() : kMostFill;
+  return std::max(std::min(static_cast<size_t>(wanted), room), kLeastFill);
+}
+
+absl::Status TextReader::Fill(ByteBuffer& text, size_t size) {
+  ASSIGN_OR_RETURN(const size_t read, stream_->Read({text.Reserve(size), size}));
+  text.Commit(read);
+  at_end_ = read == 0;
+  return absl::OkStatus();
+}
+
+}  // namespace millrace
