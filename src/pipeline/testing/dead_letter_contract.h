@@ -195,7 +195,7 @@ TEST_P(DeadLetterContract, NothingIsHarmless) {
 
 TEST_P(DeadLetterContract, ManyThreadsAddToManyObjects) {
   constexpr uint64_t kThreads = 4;
-  constexpr uint64_t kObjects = 100;
+  constexpr uint64_t kObjects = 20;
   std::vector<std::thread> threads;
   for (uint64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([this, t] {
