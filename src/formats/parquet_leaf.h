@@ -1,0 +1,70 @@
+// One leaf column of a row group: pages to values in memory of our own.
+#ifndef MILLRACE_FORMATS_PARQUET_LEAF_H_
+#define MILLRACE_FORMATS_PARQUET_LEAF_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/byte_buffer.h"
+#include "formats/parquet_schema.h"
+
+namespace parquet {
+class RowGroupReader;
+}
+
+namespace millrace {
+
+// The values of a dictionary-encoded leaf, shared by the chunks of a row group.
+struct TextDictionary {
+  ByteBuffer text;
+  std::vector<std::string_view> entries;
+  bool is_utf8 = false;
+};
+
+// The values of a leaf in some consecutive rows. There is one entry per row; in repeated leaves one
+// or more. Entries at the leaf's most_definition have a value; values lie without gaps.
+struct LeafColumn {
+  size_t rows = 0;                   // complete ones; entries behind them belong to none
+  std::vector<int16_t> definitions;  // per entry; empty if most_definition is 0
+  std::vector<int16_t> repetitions;  // per entry; empty if most_repetition is 0
+  ByteBuffer values;                 // ParquetLeaf::width each; or int32_t of the dictionary
+  std::vector<uint32_t> ends;        // kText without a dictionary: the end of each in `text`
+  ByteBuffer text;                   // is followed by ByteBuffer::kPadding readable bytes
+  std::shared_ptr<const TextDictionary> dictionary;
+
+  size_t bytes() const;
+  std::string_view text_at(size_t value) const {
+    if (dictionary != nullptr) {
+      return dictionary
+          ->entries[static_cast<size_t>(reinterpret_cast<const int32_t*>(values.data())[value])];
+    }
+    return text.view(value == 0 ? 0 : ends[value - 1], ends[value]);
+  }
+};
+
+// Cuts `column` off behind its first `rows` rows and returns the rest.
+LeafColumn CutTail(const ParquetLeaf& leaf, LeafColumn& column, size_t rows);
+
+// Reads a leaf of one row group, front to back. One thread at a time.
+class LeafReader {
+ public:
+  virtual ~LeafReader() = default;
+
+  // Appends the next rows to `out` until it has `rows` of them, or one at least and about `bytes`
+  // bytes. Errors are those of OpenParquet; DataLoss also where the column ends. What was appended
+  // before an error is good.
+  virtual absl::Status Take(size_t rows, size_t bytes, LeafColumn& out) = 0;
+  virtual absl::Status Skip(uint64_t rows) = 0;
+};
+
+// `leaf` must outlive the reader; `group` need not.
+absl::StatusOr<std::unique_ptr<LeafReader>> OpenLeaf(parquet::RowGroupReader& group,
+                                                     const ParquetLeaf& leaf);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_PARQUET_LEAF_H_

@@ -1,0 +1,346 @@
+#include "formats/parquet_schema.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "formats/row_reader.h"
+#include "parquet/schema.h"
+#include "parquet/types.h"
+
+namespace millrace {
+namespace {
+
+using parquet::LogicalType;
+using parquet::schema::GroupNode;
+using parquet::schema::Node;
+using parquet::schema::PrimitiveNode;
+
+constexpr int kMostScale = 1000;
+
+LeafStorage StorageOf(parquet::Type::type type) {
+  switch (type) {
+    case parquet::Type::BOOLEAN:
+      return LeafStorage::kBool;
+    case parquet::Type::INT32:
+      return LeafStorage::kInt32;
+    case parquet::Type::INT64:
+      return LeafStorage::kInt64;
+    case parquet::Type::INT96:
+      return LeafStorage::kInt96;
+    case parquet::Type::FLOAT:
+      return LeafStorage::kFloat;
+    case parquet::Type::DOUBLE:
+      return LeafStorage::kDouble;
+    case parquet::Type::FIXED_LEN_BYTE_ARRAY:
+      return LeafStorage::kFixed;
+    default:
+      return LeafStorage::kText;
+  }
+}
+
+size_t WidthOf(LeafStorage storage, int fixed_length) {
+  switch (storage) {
+    case LeafStorage::kBool:
+      return sizeof(bool);
+    case LeafStorage::kInt32:
+    case LeafStorage::kFloat:
+      return 4;
+    case LeafStorage::kInt64:
+    case LeafStorage::kDouble:
+      return 8;
+    case LeafStorage::kInt96:
+      return 12;
+    case LeafStorage::kFixed:
+      return static_cast<size_t>(std::max(fixed_length, 0));
+    case LeafStorage::kText:
+      return 0;
+  }
+  return 0;
+}
+
+LeafRule RuleOfStorage(LeafStorage storage) {
+  switch (storage) {
+    case LeafStorage::kBool:
+      return LeafRule::kBool;
+    case LeafStorage::kInt32:
+    case LeafStorage::kInt64:
+      return LeafRule::kInt;
+    case LeafStorage::kInt96:
+      return LeafRule::kInt96;
+    case LeafStorage::kFloat:
+      return LeafRule::kFloat;
+    case LeafStorage::kDouble:
+      return LeafRule::kDouble;
+    case LeafStorage::kText:
+    case LeafStorage::kFixed:
+      return LeafRule::kBytes;
+  }
+  return LeafRule::kBytes;
+}
+
+Value::Unit UnitOf(LogicalType::TimeUnit::unit unit) {
+  switch (unit) {
+    case LogicalType::TimeUnit::MICROS:
+      return Value::Unit::kMicro;
+    case LogicalType::TimeUnit::NANOS:
+      return Value::Unit::kNano;
+    default:
+      return Value::Unit::kMilli;
+  }
+}
+
+// Sets the leaf's rule from its logical type, where that fits how it is stored.
+void SetRule(const LogicalType& type, ParquetLeaf& leaf) {
+  const LeafStorage storage = leaf.storage;
+  const bool integer = storage == LeafStorage::kInt32 || storage == LeafStorage::kInt64;
+  const bool text = storage == LeafStorage::kText;
+  const bool fixed = storage == LeafStorage::kFixed;
+  leaf.rule = RuleOfStorage(storage);
+  switch (type.type()) {
+    case LogicalType::Type::STRING:
+    case LogicalType::Type::ENUM:
+      if (text) leaf.rule = LeafRule::kText;
+      break;
+    case LogicalType::Type::JSON:
+      if (text) leaf.rule = LeafRule::kJson;
+      break;
+    case LogicalType::Type::UUID:
+      if (fixed && leaf.width == 16) leaf.rule = LeafRule::kUuid;
+      break;
+    case LogicalType::Type::DECIMAL:
+      if (!integer && !text && !fixed) break;
+      leaf.rule = LeafRule::kDecimal;
+      leaf.scale = static_cast<const parquet::DecimalLogicalType&>(type).scale();
+      break;
+    case LogicalType::Type::DATE:
+      if (storage == LeafStorage::kInt32) leaf.rule = LeafRule::kDate;
+      break;
+    case LogicalType::Type::TIME:
+      if (!integer) break;
+      leaf.rule = LeafRule::kTime;
+      leaf.unit = UnitOf(static_cast<const parquet::TimeLogicalType&>(type).time_unit());
+      break;
+    case LogicalType::Type::TIMESTAMP: {
+      if (storage != LeafStorage::kInt64) break;
+      const auto& timestamp = static_cast<const parquet::TimestampLogicalType&>(type);
+      leaf.rule = LeafRule::kTimestamp;
+      leaf.unit = UnitOf(timestamp.time_unit());
+      leaf.zoned = timestamp.is_adjusted_to_utc() && !timestamp.is_from_converted_type();
+      break;
+    }
+    case LogicalType::Type::INT:
+      if (integer && !static_cast<const parquet::IntLogicalType&>(type).is_signed()) {
+        leaf.rule = LeafRule::kUnsigned;
+      }
+      break;
+    case LogicalType::Type::FLOAT16:
+      if (fixed && leaf.width == 2) leaf.rule = LeafRule::kHalf;
+      break;
+    case LogicalType::Type::INTERVAL:
+      if (fixed && leaf.width == 12) leaf.rule = LeafRule::kInterval;
+      break;
+    case LogicalType::Type::NIL:
+      leaf.rule = LeafRule::kNull;
+      break;
+    default:
+      break;
+  }
+}
+
+// Whether `repeated` is the element of the list itself, as older writers have it, and not a group
+// around it: LogicalTypes.md, "Lists", "Backward-compatibility rules". Beyond these, a lone member
+// called "element" is the element whatever the group around it is called, as parquet-avro writes.
+bool IsListElement(const GroupNode& list, const Node& repeated) {
+  if (repeated.is_primitive()) return true;
+  const auto& group = static_cast<const GroupNode&>(repeated);
+  if (group.field_count() != 1 || group.field(0)->is_repeated()) return true;
+  if (group.field(0)->name() == "element") return false;
+  return group.name() == "array" || group.name() == list.name() + "_tuple";
+}
+
+int CountLeaves(const Node& node) {
+  if (node.is_primitive()) return 1;
+  const auto& group = static_cast<const GroupNode&>(node);
+  int leaves = 0;
+  for (int i = 0; i < group.field_count(); ++i) leaves += CountLeaves(*group.field(i));
+  return leaves;
+}
+
+// Where a node stands: the levels that its ancestors give it, and how deep its JSON is nested.
+struct Place {
+  int16_t definition = 0;
+  int16_t repetition = 0;
+  int depth = 0;
+
+  Place Optional() const { return {Up(definition), repetition, depth}; }
+  Place Repeated() const { return {Up(definition), Up(repetition), depth}; }
+  Place Deeper() const { return {definition, repetition, depth + 1}; }
+
+ private:
+  static int16_t Up(int16_t level) { return static_cast<int16_t>(level + 1); }
+};
+
+class SchemaCompiler {
+ public:
+  explicit SchemaCompiler(const std::vector<std::string>& wanted) : wanted_(wanted) {}
+
+  absl::StatusOr<std::shared_ptr<const ParquetSchema>> Compile(const GroupNode& root) {
+    std::vector<std::string> names;
+    ASSIGN_OR_RETURN(schema_.columns,
+                     Members(root, "", wanted_.empty() ? Wanted::kAll : Wanted::kPart, {}));
+    for (const ParquetNode& column : schema_.columns) names.push_back(column.name);
+    schema_.shape = RowShape::Make(std::move(names));
+    return std::make_shared<const ParquetSchema>(std::move(schema_));
+  }
+
+ private:
+  enum class Wanted { kNone, kPart, kAll };
+
+  Wanted WantedAt(const std::string& path) const {
+    Wanted result = Wanted::kNone;
+    for (const std::string& name : wanted_) {
+      if (name == path) return Wanted::kAll;
+      if (name.size() > path.size() && name.starts_with(path) && name[path.size()] == '.') {
+        result = Wanted::kPart;
+      }
+    }
+    return result;
+  }
+
+  // The fields of `group` that are wanted and have leaves.
+  absl::StatusOr<std::vector<ParquetNode>> Members(const GroupNode& group, const std::string& path,
+                                                   Wanted wanted, Place place) {
+    std::vector<ParquetNode> members;
+    for (int i = 0; i < group.field_count(); ++i) {
+      const Node& field = *group.field(i);
+      const std::string field_path = path.empty() ? field.name() : StrCat(path, ".", field.name());
+      const Wanted field_wanted = wanted == Wanted::kAll ? wanted : WantedAt(field_path);
+      const int leaves = CountLeaves(field);
+      if (field_wanted == Wanted::kNone || leaves == 0) {
+        next_column_ += leaves;
+        continue;
+      }
+      ASSIGN_OR_RETURN(ParquetNode member, Field(field, field_path, field_wanted, place));
+      if (member.leaf_count > 0) members.push_back(std::move(member));
+    }
+    return members;
+  }
+
+  // A field with its repetition: null, one or many.
+  absl::StatusOr<ParquetNode> Field(const Node& field, const std::string& path, Wanted wanted,
+                                    Place place) {
+    if (!field.is_repeated()) {
+      return Content(field, path, wanted, field.is_optional() ? place.Optional() : place);
+    }
+    ParquetNode list = Begin(ParquetNode::Kind::kList, field, place);
+    ASSIGN_OR_RETURN(ParquetNode element,
+                     Content(field, path, Wanted::kAll, place.Repeated().Deeper()));
+    list.repetition = place.Repeated().repetition;
+    list.children.push_back(std::move(element));
+    return Finish(std::move(list), path, place);
+  }
+
+  // What is in a field that is there.
+  absl::StatusOr<ParquetNode> Content(const Node& field, const std::string& path, Wanted wanted,
+                                      Place place) {
+    if (field.is_primitive()) return Leaf(static_cast<const PrimitiveNode&>(field), path, place);
+    const auto& group = static_cast<const GroupNode&>(field);
+    const bool wraps_repeated = group.field_count() == 1 && group.field(0)->is_repeated();
+    if (wraps_repeated && group.logical_type()->is_list()) return List(group, path, place);
+    if (wraps_repeated && group.logical_type()->is_map() && group.field(0)->is_group() &&
+        static_cast<const GroupNode&>(*group.field(0)).field_count() == 2) {
+      return Map(group, path, place);
+    }
+    ParquetNode node = Begin(ParquetNode::Kind::kStruct, field, place);
+    ASSIGN_OR_RETURN(node.children, Members(group, path, wanted, place.Deeper()));
+    return Finish(std::move(node), path, place);
+  }
+
+  absl::StatusOr<ParquetNode> List(const GroupNode& group, const std::string& path, Place place) {
+    const Node& repeated = *group.field(0);
+    const Place inside = place.Repeated().Deeper();
+    const std::string repeated_path = StrCat(path, ".", repeated.name());
+    ParquetNode list = Begin(ParquetNode::Kind::kList, group, place);
+    list.repetition = inside.repetition;
+    if (IsListElement(group, repeated)) {
+      ASSIGN_OR_RETURN(ParquetNode element, Content(repeated, repeated_path, Wanted::kAll, inside));
+      list.children.push_back(std::move(element));
+    } else {
+      const Node& field = *static_cast<const GroupNode&>(repeated).field(0);
+      ASSIGN_OR_RETURN(ParquetNode element, Field(field, StrCat(repeated_path, ".", field.name()),
+                                                  Wanted::kAll, inside));
+      list.children.push_back(std::move(element));
+    }
+    return Finish(std::move(list), path, place);
+  }
+
+  absl::StatusOr<ParquetNode> Map(const GroupNode& group, const std::string& path, Place place) {
+    const auto& entry = static_cast<const GroupNode&>(*group.field(0));
+    const Place inside = place.Repeated().Deeper();
+    ParquetNode map = Begin(ParquetNode::Kind::kMap, group, place);
+    map.repetition = inside.repetition;
+    for (int i = 0; i < entry.field_count(); ++i) {
+      const Node& field = *entry.field(i);
+      ASSIGN_OR_RETURN(
+          ParquetNode part,
+          Field(field, StrCat(path, ".", entry.name(), ".", field.name()), Wanted::kAll, inside));
+      map.children.push_back(std::move(part));
+    }
+    return Finish(std::move(map), path, place);
+  }
+
+  absl::StatusOr<ParquetNode> Leaf(const PrimitiveNode& field, const std::string& path,
+                                   Place place) {
+    ParquetNode node = Begin(ParquetNode::Kind::kLeaf, field, place);
+    ParquetLeaf leaf;
+    leaf.column = next_column_++;
+    leaf.path = path;
+    leaf.storage = StorageOf(field.physical_type());
+    leaf.width = WidthOf(leaf.storage, field.type_length());
+    leaf.most_definition = place.definition;
+    leaf.most_repetition = place.repetition;
+    SetRule(*field.logical_type(), leaf);
+    if (leaf.scale < 0 || leaf.scale > kMostScale) {
+      return absl::InvalidArgumentError(StrCat("column ", path, " is a decimal of scale ",
+                                               leaf.scale, "; up to ", kMostScale, " are read"));
+    }
+    schema_.leaves.push_back(std::move(leaf));
+    return Finish(std::move(node), path, place);
+  }
+
+  ParquetNode Begin(ParquetNode::Kind kind, const Node& field, Place place) {
+    ParquetNode node;
+    node.kind = kind;
+    node.name = field.name();
+    AppendJsonString(node.key, node.name);
+    node.key += ':';
+    node.definition = place.definition;
+    node.first_leaf = schema_.leaves.size();
+    return node;
+  }
+
+  absl::StatusOr<ParquetNode> Finish(ParquetNode node, const std::string& path, Place place) {
+    if (node.kind != ParquetNode::Kind::kLeaf && place.depth >= kMostJsonDepth) {
+      return absl::InvalidArgumentError(
+          StrCat("column ", path, " nests deeper than ", kMostJsonDepth, " levels"));
+    }
+    node.leaf_count = schema_.leaves.size() - node.first_leaf;
+    return node;
+  }
+
+  const std::vector<std::string>& wanted_;
+  ParquetSchema schema_;
+  int next_column_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const ParquetSchema>> CompileParquetSchema(
+    const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted) {
+  return SchemaCompiler(wanted).Compile(*schema.group_node());
+}
+
+}  // namespace millrace

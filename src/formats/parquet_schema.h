@@ -1,0 +1,88 @@
+// The columns of a Parquet file as they are read: which leaves, by which rule, and how leaves make
+// up the value of a column.
+#ifndef MILLRACE_FORMATS_PARQUET_SCHEMA_H_
+#define MILLRACE_FORMATS_PARQUET_SCHEMA_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "formats/row.h"
+
+namespace parquet {
+class SchemaDescriptor;
+}
+
+namespace millrace {
+
+// How a leaf's values lie in memory.
+enum class LeafStorage : uint8_t { kBool, kInt32, kInt64, kInt96, kFloat, kDouble, kText, kFixed };
+
+// How they are shown: the table of parquet_reader.h.
+enum class LeafRule : uint8_t {
+  kNull,
+  kBool,
+  kInt,
+  kUnsigned,
+  kHalf,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kText,
+  kJson,
+  kUuid,
+  kBytes,
+  kDate,
+  kTime,
+  kTimestamp,
+  kInt96,
+  kInterval,
+};
+
+struct ParquetLeaf {
+  int column = 0;    // in the file
+  std::string path;  // "a.list.element"
+  LeafStorage storage = LeafStorage::kBool;
+  LeafRule rule = LeafRule::kBool;
+  size_t width = 0;                         // bytes per value; 0 for kText
+  int scale = 0;                            // kDecimal
+  Value::Unit unit = Value::Unit::kSecond;  // kTime, kTimestamp
+  bool zoned = false;                       // kTimestamp
+  int16_t most_definition = 0;              // entries below it are nulls, here or further up
+  int16_t most_repetition = 0;
+};
+
+// A value that is made of others, or of a leaf. Entries of the leaves below a node with a
+// definition level under `definition` say that it is null.
+struct ParquetNode {
+  enum class Kind : uint8_t { kLeaf, kStruct, kList, kMap };
+
+  Kind kind = Kind::kLeaf;
+  std::string name;
+  std::string key;  // `"name":`
+  int16_t definition = 0;
+  int16_t repetition = 0;  // kList, kMap: of entries that go on with the same list
+  size_t first_leaf = 0;   // the leaves below are ParquetSchema::leaves, from here
+  size_t leaf_count = 0;
+  std::vector<ParquetNode> children;  // kList: the element; kMap: key and value
+
+  // kList, kMap: entries at this definition level or above stand for an element.
+  int16_t element_definition() const { return static_cast<int16_t>(definition + 1); }
+};
+
+struct ParquetSchema {
+  RowShape shape;
+  std::vector<ParquetNode> columns;  // one per name of the shape
+  std::vector<ParquetLeaf> leaves;   // in the order of the file
+};
+
+// The part of `schema` that `wanted` names (all if empty; see OpenParquet). InvalidArgument for
+// types outside the bounds: more than kMostJsonDepth levels, decimals of more than 1,000 decimals.
+absl::StatusOr<std::shared_ptr<const ParquetSchema>> CompileParquetSchema(
+    const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_PARQUET_SCHEMA_H_
