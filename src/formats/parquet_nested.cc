@@ -8,12 +8,8 @@
 namespace millrace {
 namespace {
 
-constexpr int16_t kNoEntry = -1;  // below every definition level
-
-// The definition level of the entry at the cursor.
-int16_t DefinitionAt(const LeafCursor& cursor) {
-  if (cursor.entry >= cursor.row_end) return kNoEntry;
-  return cursor.leaf->most_definition == 0 ? 0 : cursor.column->definitions[cursor.entry];
+absl::Status LeavesDiffer() {
+  return absl::DataLossError("its leaf columns do not fit each other");
 }
 
 void Advance(LeafCursor& cursor) {
@@ -41,11 +37,19 @@ Value NestedCells::Next(const ParquetNode& column) {
   const bool is_null = !Append(column);
   for (LeafCursor& cursor : CursorsOf(column)) {
     if (cursor.entry == cursor.row_end) continue;
-    context_.SetProblem(absl::DataLossError("its leaf columns do not fit each other"));
+    context_.SetProblem(LeavesDiffer());
     while (cursor.entry < cursor.row_end) Advance(cursor);
   }
   if (is_null) return Value::Null();
   return Value::Text(Value::Kind::kJson, context_.arena().Store(out_.view()));
+}
+
+int16_t NestedCells::DefinitionAt(const LeafCursor& cursor) {
+  if (cursor.entry >= cursor.row_end) {
+    context_.SetProblem(LeavesDiffer());
+    return -1;  // null at every level
+  }
+  return cursor.leaf->most_definition == 0 ? 0 : cursor.column->definitions[cursor.entry];
 }
 
 bool NestedCells::Append(const ParquetNode& node) {

@@ -37,6 +37,8 @@ class NestedCells {
   absl::Span<LeafCursor> CursorsOf(const ParquetNode& node) {
     return cursors_.subspan(node.first_leaf, node.leaf_count);
   }
+  // The definition level of the entry at `cursor`.
+  int16_t DefinitionAt(const LeafCursor& cursor);
   // One entry on in each leaf of `node`.
   void SkipEntry(const ParquetNode& node);
 

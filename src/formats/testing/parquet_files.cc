@@ -1,0 +1,57 @@
+#include "formats/testing/parquet_files.h"
+
+#include "arrow/array.h"
+#include "arrow/io/memory.h"
+#include "arrow/json/from_string.h"
+#include "arrow/table.h"
+#include "parquet/arrow/writer.h"
+#include "parquet/exception.h"
+#include "parquet/file_writer.h"
+#include "parquet/schema.h"
+
+namespace millrace {
+
+std::shared_ptr<arrow::Array> ArrayOf(const std::shared_ptr<arrow::DataType>& type,
+                                      std::string_view json) {
+  return arrow::json::ArrayFromJSONString(type, json).ValueOrDie();
+}
+
+std::string MakeParquet(const std::vector<NamedArray>& columns, const ParquetFormat& format) {
+  arrow::FieldVector fields;
+  arrow::ArrayVector arrays;
+  for (const auto& [name, array] : columns) {
+    fields.push_back(arrow::field(name, array->type()));
+    arrays.push_back(array);
+  }
+  const auto table = arrow::Table::Make(arrow::schema(fields), arrays);
+
+  parquet::WriterProperties::Builder properties;
+  properties.version(parquet::ParquetVersion::PARQUET_2_6);
+  properties.data_pagesize(format.page_bytes)->write_batch_size(64);
+  properties.enable_store_decimal_as_integer();
+  if (!format.dictionary) properties.disable_dictionary();
+  if (format.checksums) properties.enable_page_checksum();
+  if (format.compressed) properties.compression(parquet::Compression::ZSTD);
+  parquet::ArrowWriterProperties::Builder arrow_properties;
+  arrow_properties.store_schema();
+  if (format.int96) arrow_properties.enable_deprecated_int96_timestamps();
+
+  const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
+  PARQUET_THROW_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
+                                                  format.group_rows, properties.build(),
+                                                  arrow_properties.build()));
+  return sink->Finish().ValueOrDie()->ToString();
+}
+
+std::string MakeLowLevelParquet(const std::vector<std::shared_ptr<parquet::schema::Node>>& fields,
+                                const std::function<void(parquet::RowGroupWriter&)>& write) {
+  const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
+  const auto schema = std::static_pointer_cast<parquet::schema::GroupNode>(
+      parquet::schema::GroupNode::Make("schema", parquet::Repetition::REQUIRED, fields));
+  const auto writer = parquet::ParquetFileWriter::Open(sink, schema);
+  write(*writer->AppendRowGroup());
+  writer->Close();
+  return sink->Finish().ValueOrDie()->ToString();
+}
+
+}  // namespace millrace
