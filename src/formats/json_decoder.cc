@@ -109,23 +109,30 @@ bool JsonDecoder::TakeRow(size_t begin, size_t end) {
 }
 
 bool JsonDecoder::TakeField() {
+  if (fields_ == values_.size()) {
+    if (fields_ == kMostKeys) return scanner_.Fail("more than 10,000 keys", scanner_.position());
+    values_.resize(std::clamp<size_t>(fields_ * 2, 64, kMostKeys));
+  }
+  const bool predicted = as_predicted_ && fields_ < predicted_->raw_keys.size() &&
+                         scanner_.TakeKey(predicted_->raw_keys[fields_]);
+  if (!predicted && !TakeOtherKey()) return false;
+  Value& value = values_[fields_++];
+  bool rewrite = false;
+  if (!scanner_.TakeValue(1, &value, &rewrite)) return false;
+  if (rewrite || (multiline_ && value.kind == Value::Kind::kJson)) Rewrite(value);
+  return true;
+}
+
+// Takes a key that is not the predicted one, or written otherwise.
+bool JsonDecoder::TakeOtherKey() {
   std::string_view key;
   if (scanner_.token() != '"')
     return scanner_.Fail("expected a key in quotes", scanner_.position());
   if (!scanner_.TakeString(&key)) return false;
   if (!scanner_.Take(':')) return scanner_.Fail("expected ':' after a key", scanner_.position());
-  if (fields_ == values_.size()) {
-    if (fields_ == kMostKeys) return scanner_.Fail("more than 10,000 keys", scanner_.position());
-    values_.resize(std::clamp<size_t>(fields_ * 2, 64, kMostKeys));
-  }
-  Value& value = values_[fields_];
-  bool rewrite = false;
-  if (!scanner_.TakeValue(1, &value, &rewrite)) return false;
-  if (rewrite || (multiline_ && value.kind == Value::Kind::kJson)) Rewrite(value);
-  const bool expected = as_predicted_ && fields_ < predicted_->raw_keys.size() &&
-                        predicted_->raw_keys[fields_] == key;
-  if (!expected) NoteKey(key);
-  ++fields_;
+  const bool predicted = as_predicted_ && fields_ < predicted_->raw_keys.size() &&
+                         predicted_->raw_keys[fields_] == key;
+  if (!predicted) NoteKey(key);
   return true;
 }
 

@@ -30,6 +30,7 @@ class JsonDecoder : public FormatScratch {
   void DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor);
   bool TakeRow(size_t begin, size_t end);
   bool TakeField();
+  bool TakeOtherKey();
   void NoteKey(std::string_view key);
   void Rewrite(Value& value);
   Row MakeRow(uint64_t number);

@@ -10,6 +10,10 @@
 
 #include "formats/value.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace millrace {
 
 // Offsets are those of the index. Strings and scalars that the walk has taken lie before next().
@@ -46,6 +50,19 @@ class JsonScanner {
     return true;
   }
 
+  // Takes `key` in quotes and the ':' behind it, if that is what comes next, without any space.
+  // `key` is one that TakeString gave before, followed by at least 16 readable bytes.
+  bool TakeKey(std::string_view key) {
+    const char* const quote = text_ + *next_;
+    const size_t colon = *next_ + key.size() + 2;
+    if (next_[1] != colon || text_[colon] != ':' || *quote != '"' || text_[colon - 1] != '"') {
+      return false;
+    }
+    if (!SameBytes(quote + 1, key.data(), key.size())) return false;
+    next_ += 2;
+    return true;
+  }
+
   // Takes a string; `inside` is what lies between its quotes.
   bool TakeString(std::string_view* inside) {
     const size_t begin = *next_;
@@ -77,6 +94,11 @@ class JsonScanner {
       default:
         if (IsDigit(c)) return TakeDigits(*next_, value);
         if (c == '-' && IsDigit(text_[*next_ + 1])) return TakeDigits(*next_ + 1, value);
+        if (c == 'n' && next_[1] == *next_ + 4 && std::memcmp(text_ + *next_, "null", 4) == 0) {
+          ++next_;
+          value->kind = Value::Kind::kNull;
+          return true;
+        }
         return TakeWord(value);
     }
   }
@@ -94,6 +116,19 @@ class JsonScanner {
   static bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
   static bool IsDigit(char c) { return static_cast<unsigned char>(c - '0') <= 9; }
 
+  // memcmp for short runs; 16 bytes of each are readable.
+  static bool SameBytes(const char* a, const char* b, size_t size) {
+#if defined(__SSE2__)
+    if (size <= 16) {
+      const __m128i left = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a));
+      const __m128i right = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b));
+      const unsigned same = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(left, right)));
+      return (~same & ((1u << size) - 1)) == 0;
+    }
+#endif
+    return std::memcmp(a, b, size) == 0;
+  }
+
   const char* FindSlash(const char* from) const {
     const void* found = std::memchr(from, '\\', static_cast<size_t>(end_ - from));
     return found != nullptr ? static_cast<const char*>(found) : end_;
@@ -106,21 +141,32 @@ class JsonScanner {
     return slash_ < begin + size;
   }
 
-  // Takes the number of which the first digit is at `digit`, and a sign possibly before it.
+  // Takes the number of which the first digit is at `digit`, and a sign possibly before it. What is
+  // common is done here: integers of up to 19 digits and plain decimals, without space behind.
   bool TakeDigits(size_t digit, Value* value) {
     const size_t begin = *next_;
+    const size_t end = next_[1];
     size_t at = digit;
     uint64_t magnitude = 0;
-    while (IsDigit(text_[at]))
+    while (IsDigit(text_[at])) {
       magnitude = magnitude * 10 + static_cast<uint64_t>(text_[at++] - '0');
-    const size_t digits = at - digit;
-    const bool short_integer = digits <= 18 && at == next_[1] && digits != 0 &&
-                               (text_[digit] != '0' || (digits == 1 && digit == begin));
-    if (!short_integer) return TakeLongNumber(value);
+    }
+    if (text_[digit] == '0' && at - digit > 1) return TakeLongNumber(value);
+    if (at != end) {
+      if (text_[at] != '.' || !IsDigit(text_[at + 1])) return TakeLongNumber(value);
+      for (at += 2; IsDigit(text_[at]);) ++at;
+      if (at != end) return TakeLongNumber(value);
+      value->kind = Value::Kind::kNumber;
+      value->text = {text_ + begin, end - begin};
+    } else {
+      const bool exact =
+          at - digit <= 19 && magnitude <= INT64_MAX && (magnitude != 0 || digit == begin);
+      if (!exact) return TakeLongNumber(value);
+      value->kind = Value::Kind::kInt;
+      value->integer = static_cast<int64_t>(magnitude);
+      if (digit != begin) value->integer = -value->integer;
+    }
     ++next_;
-    value->kind = Value::Kind::kInt;
-    value->integer =
-        digit == begin ? static_cast<int64_t>(magnitude) : -static_cast<int64_t>(magnitude);
     return true;
   }
 

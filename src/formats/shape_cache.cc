@@ -21,13 +21,18 @@ std::unique_ptr<KeySequence> MakeSequence(const std::vector<std::string_view>& r
   auto sequence = std::make_unique<KeySequence>();
   std::vector<std::string> names;
   absl::flat_hash_map<std::string, uint32_t> cell_of_name;
+  size_t raw_size = 0;
+  for (const std::string_view raw : raw_keys) raw_size += raw.size();
+  sequence->raw_bytes.Reserve(raw_size);
   for (const std::string_view raw : raw_keys) {
     std::string name = Unescaped(raw);
     const uint32_t cell = static_cast<uint32_t>(names.size());
     const auto [it, is_new] = cell_of_name.try_emplace(name, cell);
     if (is_new) names.push_back(std::move(name));
     sequence->cells.push_back(it->second);
-    sequence->raw_keys.emplace_back(raw);
+    const size_t begin = sequence->raw_bytes.size();
+    sequence->raw_bytes.Append(raw);
+    sequence->raw_keys.push_back(sequence->raw_bytes.view(begin, begin + raw.size()));
   }
   if (names.size() == raw_keys.size()) sequence->cells.clear();
   sequence->shape = RowShape::Make(std::move(names));

@@ -10,14 +10,16 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/byte_buffer.h"
 #include "formats/row.h"
 
 namespace millrace {
 
 // A sequence of keys as they stand in the text, and the shape it gives.
 struct KeySequence {
-  std::vector<std::string> raw_keys;  // inside of the quotes, escapes as they stand
-  RowShape shape;                     // the keys unescaped, each once
+  std::vector<std::string_view> raw_keys;  // inside of the quotes, escapes as they stand
+  ByteBuffer raw_bytes;                    // that they view, with the buffer's padding behind
+  RowShape shape;                          // the keys unescaped, each once
   // For sequences that repeat a key: the cell of each key (the last value counts). Else empty.
   std::vector<uint32_t> cells;
 };

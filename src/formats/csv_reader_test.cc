@@ -1,0 +1,156 @@
+#include "formats/csv_reader.h"
+
+#include <random>
+#include <string>
+
+#include "formats/testing/rows.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace millrace {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+std::vector<std::string> Rows(std::string text, ReadOptions options = {.type = FileType::kCsv}) {
+  ReadResult result = ReadRows(std::move(text), options);
+  EXPECT_TRUE(result.status.ok()) << result.status;
+  return result.rows;
+}
+
+TEST(CsvTest, CellsAreTextUnderTheNamesOfTheHeader) {
+  EXPECT_THAT(Rows("a,b,c\n1,x y,2.50\n-1,é,\"q\"\n"),
+              ElementsAre(R"(a="1" b="x y" c="2.50")", R"(a="-1" b="é" c="q")"));
+  EXPECT_THAT(Rows("a,b\r\n1,2\r\n\r\n3,4"), ElementsAre(R"(a="1" b="2")", R"(a="3" b="4")"));
+  EXPECT_THAT(Rows("\n\na,b\n\n1,2\n\n\n"), ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("\xef\xbb\xbf\"a\",b\n1,2\n"), ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("a\n1\n2\n"), ElementsAre(R"(a="1")", R"(a="2")"));
+  EXPECT_THAT(Rows("a,b\n"), IsEmpty());
+  EXPECT_THAT(Rows(""), IsEmpty());
+}
+
+TEST(CsvTest, QuotedCellsMayHoldAnything) {
+  EXPECT_THAT(
+      Rows("a,b\n\"x,y\",\"say \"\"hi\"\"\"\n\"1\n2\r\n3\",\"\"\"\"\n\"\",\"\"\"\"\"\"\n"),
+      ElementsAre(R"(a="x,y" b="say \"hi\"")", R"(a="1\n2\r\n3" b="\"")", R"(a="" b="\"\"")"));
+  EXPECT_THAT(Rows("a,b\n\"x\"\"\",\"y\"\"z\"\n\"1\",2\n"),
+              ElementsAre(R"(a="x\"" b="y\"z")", R"(a="1" b="2")"));
+}
+
+TEST(CsvTest, QuotesInsideOfPlainCellsAreText) {
+  EXPECT_THAT(Rows("a,b\n5\" pipe,x\n6\",\"y\"\n"),
+              ElementsAre(R"(a="5\" pipe" b="x")", R"(a="6\"" b="y")"));
+}
+
+TEST(CsvTest, NullTextsCountOnlyWithoutQuotes) {
+  EXPECT_THAT(Rows("a,b,c,d,e\n,NA,NULL,null,\\N\n\"\",\"NA\",\"NULL\",\"null\",NAN\n"),
+              ElementsAre("a=null b=null c=null d=null e=null",
+                          R"(a="" b="NA" c="NULL" d="null" e="NAN")"));
+  EXPECT_THAT(Rows("a,b,c\nNA,-,\n", {.type = FileType::kCsv, .null_texts = {"-"}}),
+              ElementsAre(R"(a="NA" b=null c=null)"));
+}
+
+TEST(CsvTest, BadRowsSayWhatIsWrong) {
+  EXPECT_THAT(Rows("a,b,c\n1,2\n1,2,3,4\n1,2,3\n"),
+              ElementsAre("! expected 3 cells as in the header, found 2",
+                          "! expected 3 cells as in the header, found 4", R"(a="1" b="2" c="3")"));
+  EXPECT_THAT(Rows("a,b\n\"x\"y,1\n\"x\" ,1\n1,2\n"),
+              ElementsAre(HasSubstr("text behind the closing quote of cell 1"),
+                          HasSubstr("text behind the closing quote of cell 1"), R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("a,b\n1,caf\xe9\n3,4\n"),
+              ElementsAre(AllOf(HasSubstr("not UTF-8: byte 0xE9 at byte 5 of the row"),
+                                HasSubstr("Latin-1")),
+                          R"(a="3" b="4")"));
+}
+
+TEST(CsvTest, AQuoteThatIsNeverClosedCostsOneLine) {
+  EXPECT_THAT(Rows("a,b\n1,2\n3,\"x\n4,5\n6,7\n"),
+              ElementsAre(R"(a="1" b="2")", "! the quote that begins cell 2 is never closed",
+                          R"(a="4" b="5")", R"(a="6" b="7")"));
+  EXPECT_THAT(Rows("a,b\n1,2\n3,\"x"),
+              ElementsAre(R"(a="1" b="2")", "! the quote that begins cell 2 is never closed"));
+}
+
+TEST(CsvTest, OverlongRowsAreSkippedUnread) {
+  const std::string large(kMostRowBytes, 'x');
+  const std::string lines = "1," + std::string(100'000, 'y') + "\n";
+  std::string rows;
+  while (rows.size() < kMostRowBytes) rows += lines;
+  const std::string text =
+      "a,b\n1," + large + "\n3,4\n5,\"" + large + large + "\"\n7,8\n9,\"x\n" + rows;
+  for (const size_t bytes : {size_t{1} << 20, size_t{100} << 20}) {
+    const ReadResult result = ReadRows(text, {}, {.rows = 1'000'000, .bytes = bytes});
+    ASSERT_TRUE(result.status.ok()) << result.status;
+    ASSERT_THAT(result.rows, SizeIs(5 + rows.size() / lines.size()));
+    EXPECT_THAT(result.rows[0], HasSubstr("longer than 16 MiB"));
+    EXPECT_EQ(result.rows[1], R"(a="3" b="4")");
+    EXPECT_THAT(result.rows[2], HasSubstr("longer than 16 MiB"));
+    EXPECT_EQ(result.rows[3], R"(a="7" b="8")");
+    EXPECT_THAT(result.rows[4], HasSubstr("never closed"));
+    EXPECT_THAT(result.rows[5], StartsWith(R"(a="1" b="yyy)"));
+    EXPECT_EQ(result.rows.back(), result.rows[5]);
+  }
+}
+
+TEST(CsvTest, HeaderNamesAreMadeUniqueAndNotEmpty) {
+  EXPECT_THAT(Rows("a,,a,\"\",a,a_2\n1,2,3,4,5,6\n"),
+              ElementsAre(R"(a="1" column_2="2" a_3="3" column_4="4" a_4="5" a_2="6")"));
+}
+
+TEST(CsvTest, ABrokenHeaderIsAnError) {
+  EXPECT_THAT(std::string(ReadRows("\"a,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
+              HasSubstr("reading the header: the quote that begins cell 1 is never closed"));
+  EXPECT_THAT(std::string(ReadRows("caf\xe9,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
+              HasSubstr("reading the header: not UTF-8"));
+}
+
+TEST(CsvTest, DelimitersAreGuessedFromTheHeader) {
+  EXPECT_THAT(Rows("a;b\n1,5;2\n"), ElementsAre(R"(a="1,5" b="2")"));
+  EXPECT_THAT(Rows("a|b\n1|2\n"), ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("a\tb\n1\t2\n", {}), ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("a\tb,c\n1\t2\n", {.type = FileType::kTsv}), ElementsAre(R"(a="1" b,c="2")"));
+  EXPECT_EQ(GuessDelimiter("\"a;b;c\",d"), ',');
+  EXPECT_EQ(GuessDelimiter("a"), '\0');
+}
+
+TEST(CsvTest, ColumnsAreKnownUpFront) {
+  auto reader = OpenRows(std::make_shared<MemoryObject>("a\tb\n1\t2\n"), {});
+  ASSERT_TRUE(reader.ok());
+  EXPECT_THAT((*reader)->columns(), ElementsAre("a", "b"));
+  EXPECT_EQ((*reader)->type(), FileType::kTsv);
+}
+
+TEST(CsvPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoOn) {
+  static const char* const kPieces[] = {"x",  "12",    ",",    "\n", "\"",    "\"\"", "\r\n",
+                                        "NA", "\"q\"", "\xff", "é",  "\",\"", "\n\n", "\"a\nb\""};
+  std::mt19937 random(5);
+  for (int round = 0; round < 200; ++round) {
+    std::string text = "a,b\n";
+    for (size_t pieces = random() % 400; pieces > 0; --pieces) {
+      text += kPieces[random() % std::size(kPieces)];
+    }
+    const ReadOptions options{.type = FileType::kCsv};
+    const ReadResult whole = ReadRows(text, options, {.rows = 1 << 20, .bytes = 1 << 24});
+    ASSERT_TRUE(whole.status.ok()) << whole.status;
+    const ChunkLimits limits{.rows = 1 + random() % 10, .bytes = 1 + random() % 100};
+    const ReadResult parts = ReadRows(text, options, limits);
+    ASSERT_TRUE(parts.status.ok()) << parts.status;
+    ASSERT_EQ(parts.rows, whole.rows);
+    ASSERT_EQ(parts.bad_raw, whole.bad_raw);
+    for (const RowPosition& position : parts.positions) {
+      const ReadResult rest = ReadRows(text, {.type = FileType::kCsv, .from = position}, limits);
+      ASSERT_TRUE(rest.status.ok()) << rest.status;
+      ASSERT_EQ(rest.rows,
+                std::vector<std::string>(whole.rows.begin() + static_cast<long>(position.row),
+                                         whole.rows.end()));
+      ASSERT_TRUE(rest.rows.empty() || rest.first_number == position.row);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,117 @@
+#include "io/durable_file.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class DurableFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "millrace-durable-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+
+  static mode_t Mode(const std::string& path) {
+    struct stat stat;
+    EXPECT_EQ(::stat(path.c_str(), &stat), 0);
+    return stat.st_mode & 0777;
+  }
+
+  std::string folder_;
+};
+
+// Lets files grow to `bytes` only, as a full disk would.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*const handler_)(int);
+  rlimit before_;
+};
+
+TEST_F(DurableFileTest, AppendsAcrossOpens) {
+  const std::string path = Path("a/b/log");
+  for (const char* part : {"one ", "two"}) {
+    auto file = OpenAppendFile(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Append(part).ok());
+    ASSERT_TRUE((*file)->Append("").ok());
+    ASSERT_TRUE((*file)->Sync().ok());
+  }
+  EXPECT_EQ(*ReadWholeFile(path), "one two");
+  EXPECT_EQ(Mode(path), 0600);
+  EXPECT_EQ(Mode(Path("a/b")), 0700);
+}
+
+TEST_F(DurableFileTest, ReplacesAFileWhole) {
+  const std::string path = Path("c/state.json");
+  ASSERT_TRUE(ReplaceFile(path, "old content").ok());
+  ASSERT_TRUE(ReplaceFile(path, "new").ok());
+  EXPECT_EQ(*ReadWholeFile(path), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(Path("c")), fs::directory_iterator()), 1);
+}
+
+TEST_F(DurableFileTest, AFullDiskNamesThePathAndLeavesTheOldFile) {
+  const std::string path = Path("state.json");
+  ASSERT_TRUE(ReplaceFile(path, "old").ok());
+  auto log = OpenAppendFile(Path("log"));
+  ASSERT_TRUE(log.ok());
+  {
+    const FileSizeLimit limit(1000);
+    const absl::Status replaced = ReplaceFile(path, std::string(5000, 'x'));
+    EXPECT_EQ(replaced.code(), absl::StatusCode::kResourceExhausted) << replaced;
+    EXPECT_THAT(std::string(replaced.message()), HasSubstr(path));
+    const absl::Status appended = (*log)->Append(std::string(5000, 'x'));
+    EXPECT_EQ(appended.code(), absl::StatusCode::kResourceExhausted) << appended;
+    EXPECT_THAT(std::string(appended.message()), HasSubstr(Path("log")));
+  }
+  EXPECT_EQ(*ReadWholeFile(path), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2);
+}
+
+TEST_F(DurableFileTest, ErrorsNameThePath) {
+  ASSERT_TRUE(ReplaceFile(Path("file"), "x").ok());
+  const absl::Status opened = OpenAppendFile(Path("file/below")).status();
+  EXPECT_FALSE(opened.ok());
+  EXPECT_THAT(std::string(opened.message()), HasSubstr(Path("file")));
+  EXPECT_EQ(OpenAppendFile(folder_).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadWholeFile(Path("missing")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DurableFileTest, ReadsNoMoreThanAllowed) {
+  ASSERT_TRUE(ReplaceFile(Path("file"), std::string(100'000, 'x')).ok());
+  EXPECT_EQ(ReadWholeFile(Path("file"), 100'000)->size(), 100'000);
+  EXPECT_EQ(ReadWholeFile(Path("file"), 99'999).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  ASSERT_TRUE(ReplaceFile(Path("empty"), "").ok());
+  EXPECT_EQ(*ReadWholeFile(Path("empty"), 0), "");
+}
+
+}  // namespace
+}  // namespace millrace
