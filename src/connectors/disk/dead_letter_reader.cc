@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/disk/replay_notes.h"
 #include "connectors/disk/row_lines.h"
 
 namespace millrace {
@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kSuffix[] = ".ndjson";
-constexpr size_t kMostNoteBytes = 4 << 10;
 
 absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& folder,
                                                    const DeadLetterFilter& filter) {
@@ -41,28 +40,55 @@ absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& folder,
   return paths;
 }
 
-// Rows, counted from 1, of which the notes say that they were replayed.
-absl::StatusOr<absl::flat_hash_set<uint64_t>> ReadReplayed(const std::string& path) {
-  absl::flat_hash_set<uint64_t> rows;
-  const absl::Status status =
-      ForEachLine(path, kMostNoteBytes, [&](std::string_view line, uint64_t) {
-        const absl::StatusOr<uint64_t> row = RowOfLine(line);
-        if (row.ok()) rows.insert(*row);
-        return absl::OkStatus();
-      });
-  if (!status.ok() && !absl::IsNotFound(status)) return status;
-  return rows;
+absl::StatusOr<DeadLetterRecord> ParseLine(std::string_view line) {
+  if (line.size() > kMostRecordBytes) return absl::DataLossError("the line is too long");
+  return ParseDeadLetter(line);
 }
+
+// What replays did with the rows of one file.
+class Replays {
+ public:
+  static absl::StatusOr<Replays> Read(const std::string& path) {
+    Replays replays;
+    RETURN_IF_ERROR(ForEachReplayNote(path, [&](const ReplayNote& note) {
+      if (note.rejected_again) {
+        replays.records_left_[note.row] = 0;
+      } else {
+        replays.done_.insert(note.row);
+      }
+      return absl::OkStatus();
+    }));
+    if (!replays.records_left_.empty()) RETURN_IF_ERROR(replays.CountRecords(path));
+    return replays;
+  }
+
+  bool Done(uint64_t row) const { return done_.contains(row); }
+
+  // Called once for each record: whether a newer one of its row follows.
+  bool IsOutOfDate(uint64_t row) {
+    const auto left = records_left_.find(row);
+    return left != records_left_.end() && left->second > 0 && --left->second > 0;
+  }
+
+ private:
+  absl::Status CountRecords(const std::string& path) {
+    return ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+      const absl::StatusOr<DeadLetterRecord> record = ParseLine(line);
+      if (!record.ok()) return absl::OkStatus();
+      const auto left = records_left_.find(record->rejection.source_row);
+      if (left != records_left_.end()) ++left->second;
+      return absl::OkStatus();
+    });
+  }
+
+  absl::flat_hash_set<uint64_t> done_;
+  absl::flat_hash_map<uint64_t, uint64_t> records_left_;  // of rows that were rejected again
+};
 
 bool Fits(const DeadLetterRecord& record, const DeadLetterFilter& filter) {
   return (filter.code.empty() || record.rejection.code == filter.code) &&
          record.object.object.starts_with(filter.object) && record.time >= filter.since &&
          (filter.id.empty() || record.id() == filter.id);
-}
-
-absl::StatusOr<DeadLetterRecord> ParseLine(std::string_view line) {
-  if (line.size() > kMostRecordBytes) return absl::DataLossError("the line is too long");
-  return ParseDeadLetter(line);
 }
 
 }  // namespace
@@ -73,8 +99,7 @@ absl::StatusOr<DeadLetterScan> ScanDeadLetters(
   DeadLetterScan scan;
   ASSIGN_OR_RETURN(const std::vector<std::string> paths, ListFiles(folder, filter));
   for (const std::string& path : paths) {
-    ASSIGN_OR_RETURN(const absl::flat_hash_set<uint64_t> replayed_rows,
-                     ReadReplayed(ReplayedPath(path)));
+    ASSIGN_OR_RETURN(Replays replays, Replays::Read(path));
     RETURN_IF_ERROR(ForEachLine(
         path, kMostRecordBytes, [&](std::string_view line, uint64_t number) -> absl::Status {
           const absl::StatusOr<DeadLetterRecord> record = ParseLine(line);
@@ -84,8 +109,9 @@ absl::StatusOr<DeadLetterScan> ScanDeadLetters(
             }
             return absl::OkStatus();
           }
-          if (!Fits(*record, filter)) return absl::OkStatus();
-          const bool replayed = replayed_rows.contains(record->rejection.source_row + 1);
+          const uint64_t row = record->rejection.source_row;
+          if (replays.IsOutOfDate(row) || !Fits(*record, filter)) return absl::OkStatus();
+          const bool replayed = replays.Done(row);
           if (replayed && !filter.with_replayed) {
             ++scan.replayed;
             return absl::OkStatus();
@@ -105,26 +131,6 @@ absl::StatusOr<std::map<std::string, uint64_t>> CountDeadLetters(const std::stri
                     return absl::OkStatus();
                   }).status());
   return counts;
-}
-
-absl::Status MarkReplayed(const std::string& folder, absl::Span<const DeadLetterRecord> records,
-                          absl::Time now) {
-  const std::string time = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone());
-  std::map<std::string, ByteBuffer> notes;
-  for (const DeadLetterRecord& record : records) {
-    ByteBuffer& note = notes[ReplayedPath(DeadLetterPath(folder, record.object))];
-    note.Append("{\"row\":");
-    AppendJsonUint(note, record.rejection.source_row + 1);
-    note.Append(",\"time\":\"");
-    note.Append(time);
-    note.Append("\"}\n");
-  }
-  for (const auto& [path, note] : notes) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> file, OpenLines(path));
-    RETURN_IF_ERROR(file->Append(note.view()));
-    RETURN_IF_ERROR(file->Sync());
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace millrace

@@ -10,7 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "absl/types/span.h"
 #include "connectors/disk/dead_letter_record.h"
 
 namespace millrace {
@@ -32,9 +31,10 @@ struct DeadLetterScan {
 };
 
 // Calls `visit` with the records of `folder` that fit: by file name, and within a file as they were
-// kept. `replayed`: the record was. Bounded memory but for 16 bytes or so for each replayed row of
-// one file. A status of `visit` that is not ok ends the scan and is returned. A folder that is not
-// there holds no records.
+// kept; of a row that a replay saw rejected again, the newest only. `replayed`: the record was (see
+// replay_notes.h). Bounded memory but for 32 bytes or so for each replayed row of one file. A
+// status of `visit` that is not ok ends the scan and is returned. A folder that is not there holds
+// no records.
 absl::StatusOr<DeadLetterScan> ScanDeadLetters(
     const std::string& folder, const DeadLetterFilter& filter,
     const std::function<absl::Status(const DeadLetterRecord&, bool replayed)>& visit);
@@ -42,13 +42,6 @@ absl::StatusOr<DeadLetterScan> ScanDeadLetters(
 // How many records fit, by code.
 absl::StatusOr<std::map<std::string, uint64_t>> CountDeadLetters(const std::string& folder,
                                                                  const DeadLetterFilter& filter);
-
-// Notes durably that these were delivered: a replay calls it after the destination has confirmed
-// them, so one that is killed before sends some again (the destination knows them by their
-// $insert_id), and one that is repeated sends nothing new. When an object is read again from before
-// a row, that row's note goes with its record.
-absl::Status MarkReplayed(const std::string& folder, absl::Span<const DeadLetterRecord> records,
-                          absl::Time now);
 
 }  // namespace millrace
 

@@ -15,6 +15,7 @@
 
 #include "base/strings.h"
 #include "connectors/disk/dead_letter_reader.h"
+#include "connectors/disk/replay_notes.h"
 #include "connectors/disk/row_lines.h"
 #include "pipeline/testing/dead_letter_contract.h"
 
@@ -122,6 +123,9 @@ class DiskDeadLetterTest : public testing::Test {
                   return absl::OkStatus();
                 }).ok());
     return records;
+  }
+  void Note(const ReplayNote& note) {
+    ASSERT_TRUE(NoteReplayed(folder_, {note}, clock_.Now()).ok());
   }
 
   FakeClock clock_;
@@ -279,10 +283,11 @@ TEST_F(DiskDeadLetterTest, DamagedLinesAreCountedAndHideNoOthers) {
 TEST_F(DiskDeadLetterTest, WhatWasReplayedIsNotShownAgain) {
   Keep(Key("a"), {At(0), At(1), At(2)});
   Keep(Key("b"), {At(0)});
-  std::vector<DeadLetterRecord> replayed = Records({});
-  replayed.erase(replayed.begin());
-  ASSERT_TRUE(MarkReplayed(folder_, replayed, clock_.Now()).ok());
-  ASSERT_TRUE(MarkReplayed(folder_, replayed, clock_.Now()).ok()) << "twice is as once";
+  for (int twice = 0; twice < 2; ++twice) {
+    Note({.object = Key("a"), .row = 1});
+    Note({.object = Key("a"), .row = 2});
+    Note({.object = Key("b"), .row = 0});
+  }
   DeadLetterScan scan;
   EXPECT_THAT(Scan({}, &scan), ElementsAre("a/1"));
   EXPECT_EQ(scan.replayed, 3u);
@@ -294,13 +299,44 @@ TEST_F(DiskDeadLetterTest, ATornNoteOfAReplayIsNoNote) {
   Keep(Key("a"), {At(0), At(1)});
   AppendToFile(ReplayedPath(PathOf(Key("a"))), "{\"row\":1,");
   EXPECT_THAT(Scan({}), ElementsAre("a/1", "a/2"));
-  ASSERT_TRUE(MarkReplayed(folder_, {Records({})[1]}, clock_.Now()).ok());
+  Note({.object = Key("a"), .row = 1});
   EXPECT_THAT(Scan({}), ElementsAre("a/1"));
+}
+
+TEST_F(DiskDeadLetterTest, NotesOfReplaysCanBeReadBack) {
+  Keep(Key("a"), {At(0), At(1)});
+  Note({.object = Key("a"), .row = 1, .rejected_again = true});
+  AppendToFile(ReplayedPath(PathOf(Key("a"))), "{}\n[]\n{\"row\":0}\nno\n");
+  Note({.object = Key("a"), .row = 1, .events = {R"(["e","u",1,"i"])", R"(["f","",2,"j"])"}});
+  std::vector<ReplayNote> notes;
+  ASSERT_TRUE(ForEachReplayNote(PathOf(Key("a")), [&](const ReplayNote& note) {
+                notes.push_back(note);
+                return absl::OkStatus();
+              }).ok());
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_TRUE(notes[0].rejected_again);
+  EXPECT_THAT(notes[0].events, IsEmpty());
+  EXPECT_FALSE(notes[1].rejected_again);
+  EXPECT_EQ(notes[1].row, 1u);
+  EXPECT_THAT(notes[1].events, ElementsAre(R"(["e","u",1,"i"])", R"(["f","",2,"j"])"));
+}
+
+TEST_F(DiskDeadLetterTest, OfARowThatIsRejectedAgainTheNewestRecordIsShown) {
+  Keep(Key("a"), {At(0), At(1)});
+  Keep(Key("a"), {At(1)});
+  EXPECT_THAT(Scan({}), ElementsAre("a/1", "a/2", "a/2")) << "without a note nothing is hidden";
+  Note({.object = Key("a"), .row = 1, .rejected_again = true});
+  EXPECT_THAT(Scan({}), ElementsAre("a/1", "a/2"));
+  Keep(Key("a"), {At(1)});
+  EXPECT_THAT(Scan({}), ElementsAre("a/1", "a/2"));
+  Note({.object = Key("a"), .row = 1});
+  EXPECT_THAT(Scan({.with_replayed = true}), ElementsAre("a/1", "a/2 replayed"));
 }
 
 TEST_F(DiskDeadLetterTest, ARowThatIsRejectedAnewAfterAReplayIsShownAgain) {
   Keep(Key("a"), {At(0), At(1)});
-  ASSERT_TRUE(MarkReplayed(folder_, Records({}), clock_.Now()).ok());
+  Note({.object = Key("a"), .row = 0});
+  Note({.object = Key("a"), .row = 1});
   EXPECT_THAT(Scan({}), IsEmpty());
   ASSERT_TRUE(dead_letter_->Rewind(Key("a"), 1).ok());
   Keep(Key("a"), {At(1)});
