@@ -63,7 +63,9 @@ CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
     return app.add_flag(NamesOf(flag), **yes, DocOf(flag));
   }
   if (auto* const* list = std::get_if<std::vector<std::string>*>(&flag.target)) {
-    return app.add_option(NamesOf(flag), **list, DocOf(flag))->type_name(flag.value)->expected(1);
+    return app.add_option(NamesOf(flag), **list, DocOf(flag))
+        ->type_name(flag.value)
+        ->allow_extra_args(false);
   }
   CLI::Option* option = app.add_option_function<std::string>(
       NamesOf(flag),
