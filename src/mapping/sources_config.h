@@ -53,7 +53,8 @@ struct SourceConfig {
   absl::TimeZone time_zone = absl::UTCTimeZone();  // of times without one
   std::vector<std::string> null_texts;             // CSV; empty: the reader's default
   std::string transform;  // path of a JavaScript file, resolved against the config's folder
-  // True for the built-in config of files that are in Mixpanel's event format already.
+  // True for an entry without field_mappings, and for the config used without --config: the rows
+  // are in Mixpanel's own format already ({"event", "properties"}, {"$distinct_id", "$set"}, ...).
   bool mixpanel_format = false;
   // A hash of everything above and of the transform's text: part of the ledger key, so a changed
   // config does its objects again.
@@ -80,7 +81,15 @@ class SourcesConfig {
   const std::vector<std::shared_ptr<const SourceConfig>>& entries() const { return entries_; }
 
  private:
+  // URIs that begin with `beginning` are of `entry`.
+  struct Rule {
+    std::string beginning;
+    std::shared_ptr<const SourceConfig> entry;
+  };
+  void Add(SourceConfig entry, std::vector<std::string> beginnings);
+
   std::vector<std::shared_ptr<const SourceConfig>> entries_;
+  std::vector<Rule> rules_;
 };
 
 }  // namespace millrace

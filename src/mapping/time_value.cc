@@ -17,13 +17,13 @@
 namespace millrace {
 namespace {
 
-constexpr int64_t kSecondsBelow = 100'000'000'000;           // 1e11
-constexpr int64_t kMillisBelow = 100'000'000'000'000;        // 1e14
-constexpr int64_t kMicrosBelow = 100'000'000'000'000'000;    // 1e17
-constexpr int64_t kEarliestMillis = 31'536'000'000;          // 1971-01-01T00:00:00Z
+constexpr int64_t kSecondsBelow = 100'000'000'000;         // 1e11
+constexpr int64_t kMillisBelow = 100'000'000'000'000;      // 1e14
+constexpr int64_t kMicrosBelow = 100'000'000'000'000'000;  // 1e17
+constexpr int64_t kEarliestMillis = 31'536'000'000;        // 1971-01-01T00:00:00Z
 constexpr int64_t kSecondsPerDay = 86'400;
 constexpr int64_t kFarthestCivil = 1'000'000'000'000;  // seconds; zones mean nothing beyond
-constexpr double kDoublesBelow = 1e19;  // beyond any 64-bit count of nanoseconds
+constexpr double kDoublesBelow = 1e19;                 // beyond any 64-bit count of nanoseconds
 
 int64_t FloorDivide(int64_t value, int64_t by) {
   const int64_t quotient = value / by;

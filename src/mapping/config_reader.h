@@ -1,0 +1,67 @@
+// Reading a JSON config so that everything that is wrong with it is told at once.
+#ifndef MILLRACE_MAPPING_CONFIG_READER_H_
+#define MILLRACE_MAPPING_CONFIG_READER_H_
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace millrace {
+
+// What is wrong, in the order it was found.
+class ConfigProblems {
+ public:
+  void Add(std::string_view where, std::string_view what);
+  bool empty() const { return problems_.empty(); }
+  // InvalidArgument with one problem a line, or ok if there are none. `path` names the file.
+  absl::Status ToStatus(std::string_view path) const;
+
+ private:
+  std::vector<std::string> problems_;
+};
+
+// Parses `text`, in which // and /* */ comments are allowed. InvalidArgument, with line and column
+// where possible, if it is no JSON, above 4 MB, nested too deep, or names a key twice in an object.
+absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text);
+
+// The members of one JSON object. A member of the wrong type is a problem, and counts as absent.
+class ConfigObject {
+ public:
+  // `object` and `problems` must outlive the reader. If `object` is none, that is a problem, and it
+  // counts as empty.
+  ConfigObject(const nlohmann::json& object, std::string where, ConfigProblems& problems);
+
+  bool Has(std::string_view key);
+  std::optional<std::string> Text(std::string_view key);
+  bool Flag(std::string_view key);  // false if absent
+  const nlohmann::json* Array(std::string_view key);
+  std::vector<std::string> Texts(std::string_view key);  // an array of texts that are not empty
+
+  // The index of the text at `key` among `words`; nullopt if absent. Others are problems.
+  std::optional<size_t> Word(std::string_view key, const std::vector<std::string_view>& words);
+
+  // Adds the problem `what` with the member `key`.
+  void Problem(std::string_view key, std::string_view what);
+  // Members that were never asked for are problems: call it last.
+  void RejectUnknownKeys();
+
+  const std::string& where() const { return where_; }
+  ConfigProblems& problems() { return problems_; }
+
+ private:
+  const nlohmann::json* Find(std::string_view key);
+
+  const nlohmann::json& object_;
+  const std::string where_;
+  ConfigProblems& problems_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_CONFIG_READER_H_

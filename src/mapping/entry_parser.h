@@ -1,0 +1,20 @@
+// One entry of a sources.json.
+#ifndef MILLRACE_MAPPING_ENTRY_PARSER_H_
+#define MILLRACE_MAPPING_ENTRY_PARSER_H_
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include "mapping/config_reader.h"
+#include "mapping/sources_config.h"
+
+namespace millrace {
+
+// Reads entry `number` (1-based) and tells `problems` what is wrong with it. Reads the transform's
+// file, which is found from `folder`, for the fingerprint.
+SourceConfig ParseEntry(const nlohmann::json& json, size_t number,
+                        const std::filesystem::path& folder, ConfigProblems& problems);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_ENTRY_PARSER_H_

@@ -1,0 +1,322 @@
+#include "mapping/event_writer.h"
+
+#include <charconv>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "mapping/time_value.h"
+#include "mapping/value_text.h"
+
+namespace millrace {
+namespace {
+
+// Mixpanel: below 255 properties and below 1 MB an event.
+constexpr size_t kMostProperties = 254;
+constexpr size_t kMostEventBytes = (1 << 20) - 1;
+
+constexpr int64_t kLargestExactInteger = (int64_t{1} << 53) - 1;
+constexpr size_t kExactDigits = 15;  // integers of so many digits are below 2^53
+constexpr size_t kHexDigits = 32;
+constexpr std::string_view kInsertIdFragment = ",\"$insert_id\":";
+
+std::string NameAsJson(std::string_view name) {
+  std::string json;
+  if (!name.empty()) AppendJsonString(json, name);
+  return json;
+}
+
+std::string_view BytesOf(const Hash128& hash) {
+  return {reinterpret_cast<const char*>(&hash), sizeof(hash)};
+}
+
+// "column x" or, where the property is called otherwise, "column x (for y)".
+std::string ColumnName(const FieldStep& step) {
+  if (step.source_field == step.property) return StrCat("\"", step.property, "\"");
+  return StrCat("\"", step.source_field, "\" (for \"", step.property, "\")");
+}
+
+}  // namespace
+
+EventWriter::EventWriter(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage)
+    : config_(std::move(config)),
+      now_(now),
+      stage_(stage),
+      static_name_(NameAsJson(config_->event_name)),
+      typer_(config_->time_zone) {}
+
+void EventWriter::BeginObject(std::string_view uri, std::string_view version) {
+  const std::string text = StrCat(uri.size(), ":", uri, version);
+  object_hash_ = HashBytes(text);
+}
+
+std::optional<Hash128> EventWriter::HashIdColumns(const EventPlan& plan, const Row& row) {
+  UnorderedHash hash;
+  bool any = false;
+  for (const FieldStep& step : plan.insert_id_columns) {
+    const Value value = cells_.Read(step.cell, row);
+    if (value.is_null()) continue;
+    scratch_.clear();
+    scratch_.Append(std::string_view(step.fragment).substr(1));
+    AppendJsonValue(scratch_, value);
+    hash.Add(scratch_.view());
+    any = true;
+  }
+  return any ? std::optional(hash.sum()) : std::nullopt;
+}
+
+bool EventWriter::Write(const EventPlan& plan, const Value& name, const Row& row,
+                        const RecordOrigin& origin, ByteBuffer& out, MapError& why) {
+  out_ = &out;
+  why_ = &why;
+  hash_ = {};
+  properties_ = 0;
+  holes_.clear();
+  const size_t begin = out.size();
+  out.Append("{\"event\":");
+  if (!WriteName(name)) return false;
+  out.Append(",\"properties\":");
+  const size_t open = out.size();  // the first property's comma becomes the brace
+  ChooseInsertId(plan, row, origin);
+  hashing_ = plan.generates_ids || (insert_id_.empty() && !draft());
+  if (!WriteTime(plan, row) || !WriteUserIds(plan, row)) return false;
+  if (!WriteInsertId(plan, origin)) return false;
+  for (const FieldStep& step : plan.properties) {
+    if (!WriteProperty(step, row)) return false;
+  }
+  if (properties_ == 0) out.Append('{');
+  out.data()[open] = '{';
+  out.Append("}}");
+  FillHoles(origin);
+  return draft() || CheckLimits(begin);
+}
+
+bool EventWriter::WriteName(const Value& name) {
+  const size_t begin = out_->size();
+  if (!name.is_null() && !PlainText(name, scratch_).empty()) {
+    AppendAsJsonText(*out_, name, scratch_);
+  } else if (!static_name_.empty()) {
+    out_->Append(static_name_);
+  } else if (draft()) {
+    out_->Append("null");
+  } else {
+    const std::string& column = config_->event_name_from_field;
+    return Refuse("missing_event_name", column.empty() ? "event" : column,
+                  "the row has no event name");
+  }
+  hash_.Add(out_->view(begin, out_->size()));
+  name_hash_ = hash_;
+  return true;
+}
+
+bool EventWriter::WriteTime(const EventPlan& plan, const Row& row) {
+  const Value value = plan.time ? cells_.Read(plan.time->cell, row) : Value::Null();
+  if (value.is_null()) {
+    if (plan.time && plan.time->required) return WriteNull(*plan.time);
+    if (draft()) return true;
+    return Refuse("invalid_time", plan.time ? plan.time->source_field : "time",
+                  "the event has no time");
+  }
+  const absl::StatusOr<int64_t> millis = ToUnixMillis(value, config_->time_zone);
+  absl::Status status = millis.status();
+  if (status.ok() && !draft()) status = CheckEventTime(*millis, now_);
+  if (!status.ok()) {
+    return Refuse("invalid_time", plan.time->source_field, ToStd(status.message()));
+  }
+  const size_t begin = out_->size();
+  out_->Append(",\"time\":");
+  AppendJsonInt(*out_, *millis);
+  EndProperty(begin);
+  return true;
+}
+
+bool EventWriter::WriteUserIds(const EventPlan& plan, const Row& row) {
+  bool has_user = false;
+  for (const FieldStep& step : plan.user_ids) {
+    if (!WriteUserId(step, row, has_user)) return false;
+  }
+  if (!has_user && !draft()) {
+    const size_t begin = out_->size();
+    out_->Append(",\"distinct_id\":\"\"");
+    EndProperty(begin);
+  }
+  return true;
+}
+
+bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_user) {
+  const Value value = cells_.Read(step.cell, row);
+  const std::string_view text = value.is_null() ? "" : PlainText(value, scratch_);
+  if (text.empty()) {
+    if (step.required) return WriteNull(step);
+    if (step.type == FieldType::kStringOrUuid) {
+      has_user = true;
+      WriteHole(&step, step.fragment);
+    }
+    return true;
+  }
+  if (!draft() && IsBannedId(text)) {
+    return Refuse("invalid_id", step.source_field,
+                  StrCat(QuoteValue(value), " in ", ColumnName(step),
+                         " stands for \"no user\", and Mixpanel refuses it; leave the id out"));
+  }
+  has_user = true;
+  const size_t begin = out_->size();
+  out_->Append(step.fragment);
+  AppendAsJsonText(*out_, value, scratch_);
+  EndProperty(begin);
+  return true;
+}
+
+// Sets insert_id_ to the id that the source gives, if it is one.
+void EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
+                                 const RecordOrigin& origin) {
+  insert_id_.clear();
+  if (origin.part == 0) first_insert_id_.clear();
+  if (!plan.insert_id) return;
+  const Value value = cells_.Read(plan.insert_id->cell, row);
+  if (value.is_null()) return;
+  const std::string_view text = PlainText(value, scratch_);
+  if (text.empty() || IsBannedId(text)) return;
+  if (IsValidInsertId(text)) {
+    insert_id_.assign(text);
+  } else {
+    insert_id_ = ToHex(HashBytes(text));
+  }
+  // Records of one row that carry its one id would count as one.
+  if (origin.part == 0) {
+    first_insert_id_ = insert_id_;
+  } else if (insert_id_ == first_insert_id_) {
+    insert_id_ = ToHex(HashBytes(StrCat(insert_id_, ":", origin.part)));
+  }
+}
+
+bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origin) {
+  if (!insert_id_.empty()) {
+    ++properties_;
+    out_->Append(kInsertIdFragment);
+    out_->Append('"');
+    out_->Append(insert_id_);
+    out_->Append('"');
+    return true;
+  }
+  if (plan.insert_id && plan.insert_id->required) return WriteNull(*plan.insert_id);
+  if (draft()) return true;
+  if (config_->insert_id == InsertIdRule::kColumns && !origin.id_columns) {
+    return Refuse("missing_required_field", config_->insert_id_columns.front(),
+                  "all columns of \"insert_id\" are null, so the row would have no id of its own");
+  }
+  WriteHole(nullptr, kInsertIdFragment);
+  return true;
+}
+
+bool EventWriter::WriteProperty(const FieldStep& step, const Row& row) {
+  const Value value = cells_.Read(step.cell, row);
+  if (value.is_null()) return WriteNull(step);
+  const size_t begin = out_->size();
+  out_->Append(step.fragment);
+  switch (typer_.Append(*out_, value, step.type)) {
+    case TypedResult::kWritten:
+      if (draft()) QuoteRoundedInteger(begin + step.fragment.size());
+      EndProperty(begin);
+      return true;
+    case TypedResult::kNull:
+      out_->Truncate(begin);
+      return WriteNull(step);
+    case TypedResult::kInvalid:
+      break;
+  }
+  return Refuse("invalid_value", step.source_field,
+                StrCat(ColumnName(step), ": ", typer_.problem()));
+}
+
+// A property whose cell is null.
+bool EventWriter::WriteNull(const FieldStep& step) {
+  if (step.required) {
+    return Refuse("missing_required_field", step.source_field,
+                  StrCat(ColumnName(step), " is required and null"));
+  }
+  if (step.type == FieldType::kStringOrUuid) {
+    WriteHole(&step, step.fragment);
+  } else if (step.include_if_none) {
+    const size_t begin = out_->size();
+    out_->Append(step.fragment);
+    out_->Append("null");
+    EndProperty(begin);
+  }
+  return true;
+}
+
+void EventWriter::WriteHole(const FieldStep* step, std::string_view fragment) {
+  ++properties_;
+  out_->Append(fragment);
+  out_->Append('"');
+  holes_.push_back({out_->size(), step});
+  out_->Reserve(kHexDigits);
+  out_->Commit(kHexDigits);
+  out_->Append('"');
+}
+
+void EventWriter::EndProperty(size_t begin) {
+  ++properties_;
+  if (hashing_) hash_.Add(out_->view(begin + 1, out_->size()));
+}
+
+// JavaScript rounds integers beyond 2^53: it is given them as text.
+void EventWriter::QuoteRoundedInteger(size_t begin) {
+  const std::string_view written = out_->view(begin, out_->size());
+  if (written.size() <= kExactDigits) return;
+  if (written.find_first_not_of("-0123456789") != std::string_view::npos) return;
+  int64_t value;
+  const auto [stop, error] =
+      std::from_chars(written.data(), written.data() + written.size(), value);
+  const bool exact =
+      error == std::errc() && value <= kLargestExactInteger && value >= -kLargestExactInteger;
+  if (exact) return;
+  const std::string digits(written);
+  out_->Truncate(begin);
+  AppendJsonString(*out_, digits);
+}
+
+// The hash that a generated $insert_id shows.
+UnorderedHash EventWriter::IdentityHash(const RecordOrigin& origin) const {
+  UnorderedHash hash = hash_;
+  const bool by_columns = config_->insert_id == InsertIdRule::kColumns && origin.id_columns;
+  if (by_columns) {
+    hash = name_hash_;
+    hash.Add(BytesOf(*origin.id_columns));
+  } else if (config_->insert_id == InsertIdRule::kPosition) {
+    hash.Add(BytesOf(object_hash_));
+    hash.Add(StrCat(origin.row));
+  }
+  const bool by_content = config_->insert_id == InsertIdRule::kContent;
+  if (origin.part != 0 && !by_content) hash.Add(StrCat("part ", origin.part));
+  return hash;
+}
+
+void EventWriter::FillHoles(const RecordOrigin& origin) {
+  if (holes_.empty()) return;
+  const UnorderedHash identity = IdentityHash(origin);
+  for (const Hole& hole : holes_) {
+    UnorderedHash hash = identity;
+    if (hole.step != nullptr) hash.Add(hole.step->property);
+    WriteHex(hash.sum(), out_->data() + hole.offset);
+  }
+}
+
+bool EventWriter::CheckLimits(size_t begin) {
+  const size_t bytes = out_->size() - begin;
+  if (properties_ <= kMostProperties && bytes <= kMostEventBytes) return true;
+  if (properties_ > kMostProperties) {
+    Refuse("too_many_properties", "",
+           StrCat("the event has ", properties_, " properties; Mixpanel takes ", kMostProperties,
+                  ": map fewer columns"));
+  } else {
+    Refuse("event_too_large", "",
+           StrCat("the event has ", bytes, " bytes; Mixpanel takes below 1 MB: map fewer columns"));
+  }
+  why_->mapped = std::string(out_->view(begin, out_->size()));
+  return false;
+}
+
+}  // namespace millrace

@@ -1,0 +1,202 @@
+// The cases in testdata/*.txt. A file is a list of cases:
+//
+//   === name
+//   --- config         one entry of a sources.json (config_id and source_prefix are added)
+//   --- transform      optional: the text of its transform
+//   --- input          rows: NDJSON, or CSV with its header
+//   --- output         a line for each record: the number of its row, a blank, the JSON;
+//                      for a rejected row: "2 ! code field: message" ("-" for no field);
+//                      for filtered rows: their number at the end, "~ 3"
+//
+// Blank lines are left out; what stands before the first case is a comment.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+#include "formats/row_reader.h"
+#include "io/durable_file.h"
+#include "io/object_store.h"
+#include "mapping/row_mapper.h"
+
+namespace millrace {
+namespace {
+
+// Cases are written for this time.
+const absl::Time kNow = absl::FromUnixSeconds(1'767'225'600);  // 2026-01-01T00:00:00Z
+
+struct Case {
+  std::string name;
+  std::map<std::string, std::string> sections;
+};
+
+std::vector<Case> ReadCases(const std::filesystem::path& path) {
+  std::vector<Case> cases;
+  std::ifstream file(path);
+  std::string* section = nullptr;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("=== ")) {
+      cases.push_back({line.substr(4), {}});
+      section = nullptr;
+    } else if (line.starts_with("--- ")) {
+      section = &cases.back().sections[line.substr(4)];
+    } else if (section != nullptr && !line.empty()) {
+      *section += line + "\n";
+    }
+  }
+  return cases;
+}
+
+class MemoryObject : public ObjectReader {
+ public:
+  explicit MemoryObject(std::string bytes) : bytes_(std::move(bytes)) {
+    info_ = {"gs://bucket/object", bytes_.size(), "7"};
+  }
+  const ObjectInfo& info() const override { return info_; }
+  absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) override {
+    const size_t size =
+        std::min<size_t>(to.size(), bytes_.size() - std::min(offset, bytes_.size()));
+    std::memcpy(to.data(), bytes_.data() + offset, size);
+    return size;
+  }
+  absl::Status CheckUnchanged() override { return absl::OkStatus(); }
+
+ private:
+  const std::string bytes_;
+  ObjectInfo info_;
+};
+
+// Maps rows one by one or held, and writes down what became of each.
+class Recorder : public RowVisitor {
+ public:
+  Recorder(RowMapper& mapper, bool hold) : mapper_(mapper), hold_(hold) {}
+
+  void OnRow(const Row& row) override {
+    if (hold_) return mapper_.Hold(row, batch_);
+    MapError why;
+    switch (mapper_.Map(row, batch_, why)) {
+      case MapOutcome::kMapped:
+        return;
+      case MapOutcome::kFiltered:
+        ++filtered_;
+        return;
+      case MapOutcome::kRejected:
+        NoteRejected(row.number, why);
+        return;
+    }
+  }
+  void OnBadRow(uint64_t number, const absl::Status& why, std::string_view /*raw*/) override {
+    lines_.emplace_back(number, StrCat("! unreadable_row -: ", ToStd(why.message())));
+  }
+
+  std::string Result() {
+    HeldRows held;
+    if (hold_) mapper_.Flush(batch_, held);
+    for (const HeldRows::Rejected& rejected : held.rejected) {
+      EXPECT_FALSE(rejected.payload.empty());
+      NoteRejected(rejected.row, rejected.why);
+    }
+    for (size_t i = 0; i < batch_.rows(); ++i) {
+      lines_.emplace_back(batch_.source_rows[i], std::string(batch_.row(i)));
+    }
+    EXPECT_TRUE(std::is_sorted(batch_.source_rows.begin(), batch_.source_rows.end()));
+    std::stable_sort(lines_.begin(), lines_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::string text;
+    for (const auto& [row, line] : lines_) StrAppend(&text, row, " ", line, "\n");
+    if (filtered_ + held.filtered > 0) StrAppend(&text, "~ ", filtered_ + held.filtered, "\n");
+    return text;
+  }
+
+ private:
+  void NoteRejected(uint64_t row, const MapError& why) {
+    const std::string first_line = why.message.substr(0, why.message.find('\n'));
+    lines_.emplace_back(
+        row, StrCat("! ", why.code, " ", why.field.empty() ? "-" : why.field, ": ", first_line));
+  }
+
+  RowMapper& mapper_;
+  const bool hold_;
+  Batch batch_;
+  uint64_t filtered_ = 0;
+  std::vector<std::pair<uint64_t, std::string>> lines_;
+};
+
+class GoldenTest : public testing::TestWithParam<std::string> {
+ protected:
+  // `config` with the keys that every case has.
+  std::string Entry(const std::string& config, bool transform) {
+    const size_t brace = config.find('{');
+    std::string entry = config.substr(0, brace + 1);
+    entry += R"("config_id": "golden", "source_prefix": "")";
+    if (transform) entry += R"(, "transform": "transform.js")";
+    std::string rest = config.substr(brace + 1);
+    if (rest.find_first_not_of(" \n}") != std::string::npos) entry += ",";
+    return "[" + entry + rest + "]";
+  }
+
+  std::string Map(const Case& one, bool hold) {
+    const std::filesystem::path folder =
+        std::filesystem::path(testing::TempDir()) / "millrace_golden";
+    std::filesystem::create_directories(folder);
+    const auto script = one.sections.find("transform");
+    const bool transform = script != one.sections.end();
+    if (transform) std::ofstream(folder / "transform.js") << script->second;
+    absl::StatusOr<SourcesConfig> config = SourcesConfig::Parse(
+        Entry(one.sections.at("config"), transform), (folder / "sources.json").string());
+    if (!config.ok()) return std::string(ToStd(config.status().message()));
+    const std::shared_ptr<const SourceConfig> entry = config->entries()[0];
+    absl::StatusOr<std::unique_ptr<RowMapper>> mapper = RowMapper::Make(entry, kNow);
+    if (!mapper.ok()) return std::string(ToStd(mapper.status().message()));
+    (*mapper)->BeginObject("gs://bucket/object", "7");
+    Recorder recorder(**mapper, hold);
+    ReadOptions options{.type = entry->file_type};
+    if (!entry->null_texts.empty()) options.null_texts = entry->null_texts;
+    auto reader = OpenRows(std::make_shared<MemoryObject>(one.sections.at("input")), options);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    DecodeScratch scratch;
+    while (reader.ok()) {
+      auto chunk = (*reader)->Read({});
+      EXPECT_TRUE(chunk.ok()) << chunk.status();
+      if (!chunk.ok() || *chunk == nullptr) break;
+      (*chunk)->ForEachRow(scratch, recorder);
+    }
+    return recorder.Result();
+  }
+};
+
+TEST_P(GoldenTest, Agrees) {
+  const std::vector<Case> cases = ReadCases(GetParam());
+  EXPECT_FALSE(cases.empty());
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.name);
+    const std::string& expected = one.sections.at("output");
+    EXPECT_EQ(Map(one, /*hold=*/false), expected);
+    EXPECT_EQ(Map(one, /*hold=*/true), expected) << "held";
+  }
+}
+
+std::vector<std::string> Files() {
+  std::vector<std::string> files;
+  const auto folder = std::filesystem::path(MILLRACE_SOURCE_DIR) / "src/mapping/testdata";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    files.push_back(entry.path().string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, GoldenTest, testing::ValuesIn(Files()), [](const auto& info) {
+  return std::filesystem::path(info.param).stem().string();
+});
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,20 @@
+// Rules for the ids of Mixpanel.
+#ifndef MILLRACE_MAPPING_IDS_H_
+#define MILLRACE_MAPPING_IDS_H_
+
+#include <string_view>
+
+namespace millrace {
+
+inline constexpr size_t kMostInsertIdBytes = 36;
+
+// Mixpanel takes no user by these values, which stand for "none" somewhere ("null", "undefined",
+// "0", ...); in any case.
+bool IsBannedId(std::string_view id);
+
+// 1 to 36 of [A-Za-z0-9-].
+bool IsValidInsertId(std::string_view id);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_IDS_H_

@@ -1,0 +1,34 @@
+// JSON objects inside of rows, shown as rows.
+#ifndef MILLRACE_MAPPING_JSON_OBJECT_H_
+#define MILLRACE_MAPPING_JSON_OBJECT_H_
+
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "base/batch.h"
+#include "formats/row.h"
+
+namespace millrace {
+
+// Keeps its memory and the shapes it has met. One thread at a time.
+class JsonObjectParser {
+ public:
+  JsonObjectParser();
+  ~JsonObjectParser();
+
+  // Parses `json`, one object, into `row` (whose number stays); its views are valid until the next
+  // call. InvalidArgument if it is no valid object.
+  absl::Status Parse(std::string_view json, Row& row);
+
+  // Shows each line of `objects` to `visitor`; row numbers are those of the lines, from 0.
+  void ParseLines(const Batch& objects, RowVisitor& visitor);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_JSON_OBJECT_H_

@@ -1,0 +1,147 @@
+#include "mapping/mixpanel_profile_mapper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "base/strings.h"
+#include "mapping/profile_id.h"
+#include "mapping/value_text.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kOperations[] = {"$set",   "$set_once", "$add",   "$append",
+                                            "$union", "$remove",   "$unset", "$delete"};
+
+bool IsOperation(std::string_view key) {
+  return std::find(std::begin(kOperations), std::end(kOperations), key) != std::end(kOperations);
+}
+
+// $delete takes any value, and writers give it null.
+bool IsAbsent(std::string_view operation, const Value& value) {
+  return value.is_null() && operation != "$delete";
+}
+
+bool FitsOperation(std::string_view operation, const Value& value) {
+  if (operation == "$delete") return true;
+  const char bracket = operation == "$unset" ? '[' : '{';
+  return value.kind == Value::Kind::kJson && value.text.starts_with(bracket);
+}
+
+}  // namespace
+
+MixpanelProfileMapper::MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config,
+                                             MapStage stage)
+    : config_(std::move(config)), stage_(stage), typer_(config_->time_zone) {}
+
+MixpanelProfileMapper::Plan MixpanelProfileMapper::Compile(const RowShape& shape) const {
+  const bool group = config_->record_type == RecordType::kGroup;
+  const std::string_view id = group ? "$group_id" : "$distinct_id";
+  Plan plan{.id = FindCell(shape, id), .group_key = FindCell(shape, "$group_key")};
+  for (const std::string& name : shape.names) {
+    if (!name.starts_with('$') || name == id || name == "$group_key" || name == "$token") continue;
+    FieldStep step{.cell = FindCell(shape, name),
+                   .source_field = name,
+                   .property = name,
+                   .fragment = KeyFragment(name)};
+    if (name == "$time") step.type = FieldType::kUnixTimestampAuto;
+    (IsOperation(name) ? plan.operations : plan.beside).push_back(std::move(step));
+  }
+  return plan;
+}
+
+bool MixpanelProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch& out,
+                                MapError& why) {
+  const Plan& plan =
+      plans_.Get(*row.shape, [this](const RowShape& shape) { return Compile(shape); });
+  why_ = &why;
+  if (!WriteHead(plan, row)) return false;
+  const size_t rows_before = out.rows();
+  const bool written =
+      stage_ == MapStage::kDraft ? WriteTogether(plan, row, out) : WriteOneByOne(plan, row, out);
+  if (!written) KeepRows(out, rows_before);
+  return written;
+}
+
+bool MixpanelProfileMapper::WriteHead(const Plan& plan, const Row& row) {
+  head_.clear();
+  head_.Append('{');
+  const bool group = config_->record_type == RecordType::kGroup;
+  if (group && !WriteGroupKey(plan, row)) return false;
+  head_.Append(group ? "\"$group_id\":" : "\"$distinct_id\":");
+  const Value id = cells_.Read(plan.id, row);
+  if (!AppendProfileId(head_, id, config_->record_type, stage_,
+                       group ? "$group_id" : "$distinct_id", *why_)) {
+    return false;
+  }
+  for (const FieldStep& step : plan.beside) {
+    const Value value = cells_.Read(step.cell, row);
+    if (value.is_null()) continue;
+    head_.Append(step.fragment);
+    if (typer_.Append(head_, value, step.type) == TypedResult::kInvalid) {
+      return Refuse(*why_, "invalid_value", step.property,
+                    StrCat("\"", step.property, "\": ", typer_.problem()));
+    }
+  }
+  return true;
+}
+
+bool MixpanelProfileMapper::WriteGroupKey(const Plan& plan, const Row& row) {
+  head_.Append("\"$group_key\":");
+  const Value key = cells_.Read(plan.group_key, row);
+  if (!key.is_null() && !PlainText(key, scratch_).empty()) {
+    AppendAsJsonText(head_, key, scratch_);
+  } else if (!config_->group_key.empty()) {
+    AppendJsonString(head_, config_->group_key);
+  } else {
+    return Refuse(*why_, "missing_required_field", "$group_key",
+                  "the update has no $group_key, and the config names no group_key");
+  }
+  head_.Append(',');
+  return true;
+}
+
+bool MixpanelProfileMapper::WriteOneByOne(const Plan& plan, const Row& row, Batch& out) {
+  const size_t rows_before = out.rows();
+  for (const FieldStep& step : plan.operations) {
+    const Value value = cells_.Read(step.cell, row);
+    if (IsAbsent(step.property, value)) continue;
+    const size_t begin = out.bytes.size();
+    out.bytes.Append(head_.view());
+    if (!WriteOperation(step, value, out.bytes)) return false;
+    out.bytes.Append('}');
+    if (!CheckUpdateSize(out.bytes, begin, *why_)) return false;
+    out.EndRow(row.number);
+  }
+  if (out.rows() > rows_before) return true;
+  return Refuse(*why_, "missing_required_field", "$set",
+                "the update has no operation ($set, $set_once, $add, $append, $union, $remove, "
+                "$unset or $delete)");
+}
+
+bool MixpanelProfileMapper::WriteTogether(const Plan& plan, const Row& row, Batch& out) {
+  out.bytes.Append(head_.view());
+  for (const FieldStep& step : plan.operations) {
+    const Value value = cells_.Read(step.cell, row);
+    if (IsAbsent(step.property, value)) continue;
+    if (!WriteOperation(step, value, out.bytes)) return false;
+  }
+  out.bytes.Append('}');
+  out.EndRow(row.number);
+  return true;
+}
+
+bool MixpanelProfileMapper::WriteOperation(const FieldStep& step, const Value& value,
+                                           ByteBuffer& out) {
+  if (!FitsOperation(step.property, value)) {
+    return Refuse(*why_, "invalid_value", step.property,
+                  StrCat("\"", step.property, "\": ", QuoteValue(value), " is ",
+                         step.property == "$unset" ? "no list of names" : "no object"));
+  }
+  out.Append(step.fragment);
+  AppendJsonValue(out, value);
+  return true;
+}
+
+}  // namespace millrace

@@ -1,0 +1,21 @@
+// "Did you mean ...?"
+#ifndef MILLRACE_MAPPING_NEAREST_NAME_H_
+#define MILLRACE_MAPPING_NEAREST_NAME_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/types/span.h"
+
+namespace millrace {
+
+// The name that `typed` was probably meant to be: the one with the least edits (a letter added,
+// removed or replaced, whatever its case), if these are few for its length. Empty if none is near.
+std::string_view NearestName(std::string_view typed, absl::Span<const std::string_view> names);
+
+// "; did you mean \"x\"?" or, where none is near, "; write one of a, b, c".
+std::string Suggestion(std::string_view typed, absl::Span<const std::string_view> names);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_NEAREST_NAME_H_

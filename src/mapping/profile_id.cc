@@ -1,0 +1,41 @@
+#include "mapping/profile_id.h"
+
+#include "base/strings.h"
+#include "mapping/ids.h"
+#include "mapping/typed_value.h"
+#include "mapping/value_text.h"
+
+namespace millrace {
+
+bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage stage,
+                     std::string_view column, MapError& why) {
+  ByteBuffer scratch;
+  const std::string_view text = id.is_null() ? "" : PlainText(id, scratch);
+  if (stage == MapStage::kDraft) {
+    text.empty() ? out.Append("null") : AppendAsJsonText(out, id, scratch);
+    return true;
+  }
+  if (text.empty()) {
+    return Refuse(why, "missing_required_field", column,
+                  type == RecordType::kGroup ? "the update has no $group_id"
+                                             : "the update has no $distinct_id");
+  }
+  if (type == RecordType::kUser && IsBannedId(text)) {
+    return Refuse(why, "invalid_id", column,
+                  StrCat(QuoteValue(id), " in \"", column,
+                         "\" stands for \"no user\", and Mixpanel refuses it"));
+  }
+  AppendAsJsonText(out, id, scratch);
+  return true;
+}
+
+bool CheckUpdateSize(const ByteBuffer& out, size_t begin, MapError& why) {
+  const size_t bytes = out.size() - begin;
+  if (bytes <= kMostUpdateBytes) return true;
+  Refuse(why, "event_too_large", "",
+         StrCat("the update has ", bytes, " bytes; Mixpanel takes below 1 MB: map fewer columns"));
+  why.mapped = std::string(out.view(begin, out.size()));
+  return false;
+}
+
+}  // namespace millrace

@@ -1,0 +1,74 @@
+#include "mapping/row_mapper.h"
+
+#include <iterator>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "base/status.h"
+#include "io/durable_file.h"
+#include "mapping/record_mapper.h"
+#include "mapping/script.h"
+#include "mapping/transform_mapper.h"
+
+namespace millrace {
+namespace {
+
+class DirectMapper : public RowMapper {
+ public:
+  explicit DirectMapper(std::unique_ptr<RecordMapper> mapper) : mapper_(std::move(mapper)) {}
+
+  void BeginObject(std::string_view uri, std::string_view version) override {
+    mapper_->BeginObject(uri, version);
+  }
+
+  MapOutcome Map(const Row& row, Batch& out, MapError& why) override {
+    RecordOrigin origin{.row = row.number};
+    if (mapper_->Map(row, origin, out, why)) return MapOutcome::kMapped;
+    out.DropUnfinishedRow();
+    return MapOutcome::kRejected;
+  }
+
+  void Hold(const Row& row, Batch& out) override {
+    if (Map(row, out, why_) == MapOutcome::kMapped) return;
+    ByteBuffer payload;
+    AppendRowAsJson(row, payload);
+    rejected_.push_back({row.number, std::move(why_), std::string(payload.view())});
+  }
+
+  void Flush(Batch& /*out*/, HeldRows& held) override {
+    std::move(rejected_.begin(), rejected_.end(), std::back_inserter(held.rejected));
+    rejected_.clear();
+  }
+
+ private:
+  const std::unique_ptr<RecordMapper> mapper_;
+  MapError why_;
+  std::vector<HeldRows::Rejected> rejected_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RowMapper>> RowMapper::Make(
+    std::shared_ptr<const SourceConfig> config, absl::Time now) {
+  if (config->transform.empty()) {
+    return std::make_unique<DirectMapper>(NewRecordMapper(config, now, MapStage::kDirect));
+  }
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(config->transform));
+  ASSIGN_OR_RETURN(std::unique_ptr<Script> script, Script::Load(config->transform, text));
+  return std::make_unique<TransformMapper>(NewRecordMapper(config, now, MapStage::kDraft),
+                                           std::move(script),
+                                           NewRecordMapper(config, now, MapStage::kFinal));
+}
+
+void AppendRowAsJson(const Row& row, ByteBuffer& out) {
+  out.Append('{');
+  for (size_t i = 0; i < row.values.size(); ++i) {
+    if (i != 0) out.Append(',');
+    AppendJsonString(out, row.shape->names[i]);
+    out.Append(':');
+    AppendJsonValue(out, row.values[i]);
+  }
+  out.Append('}');
+}
+
+}  // namespace millrace

@@ -1,0 +1,78 @@
+// One JavaScriptCore heap with a user's function loaded.
+#ifndef MILLRACE_MAPPING_SCRIPT_ENGINE_H_
+#define MILLRACE_MAPPING_SCRIPT_ENGINE_H_
+
+#include <JavaScriptCore/JavaScript.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/byte_buffer.h"
+#include "mapping/script.h"
+
+namespace millrace {
+
+// One thread at a time; stays where it was made.
+class ScriptEngine {
+ public:
+  // `expression` is what ModuleExpression() made of the file `path`.
+  static absl::StatusOr<std::unique_ptr<ScriptEngine>> Make(const std::string& path,
+                                                            std::string_view expression,
+                                                            const ScriptLimits& limits);
+  ~ScriptEngine();
+  ScriptEngine(const ScriptEngine&) = delete;
+  ScriptEngine& operator=(const ScriptEngine&) = delete;
+
+  enum class Stop { kNone, kError, kTime, kMemory };
+
+  // Calls the function with each element of the JSON array `records` from `first` on. Appends what
+  // became of them to `lines`, in the form of kScriptHarness. kTime and kMemory: the element
+  // current() was stopped, and `lines` ends before it. kError: `records` cannot be parsed.
+  Stop Run(std::string_view records, size_t first, ByteBuffer& lines);
+
+  size_t current() const { return static_cast<size_t>(progress_); }
+
+  // Whether the heap, without garbage, is larger than the limits allow.
+  bool IsMemoryExceeded();
+
+ private:
+  explicit ScriptEngine(const ScriptLimits& limits);
+  absl::Status Load(const std::string& path, std::string_view expression);
+  absl::StatusOr<JSValueRef> Evaluate(std::string_view code, const std::string& url);
+  absl::Status ExceptionStatus(JSValueRef exception, const std::string& url);
+  JSObjectRef MakeProgress();
+  void AppendString(JSValueRef value, ByteBuffer& out);
+  double Property(JSObjectRef object, const char* name);
+  size_t HeapBytes();
+  // True if the process has grown by much since the heap was looked into.
+  bool HasGrown();
+  bool OnSlice();
+
+  static bool SliceCallback(JSContextRef context, void* engine);
+  static JSValueRef LogCallback(JSContextRef context, JSObjectRef function, JSObjectRef self,
+                                size_t count, const JSValueRef* arguments, JSValueRef* exception);
+
+  const ScriptLimits limits_;
+  JSContextGroupRef group_ = nullptr;
+  JSGlobalContextRef context_ = nullptr;
+  JSObjectRef run_ = nullptr;
+  JSObjectRef taken_ = nullptr;
+  std::vector<char16_t> utf16_;
+
+  int32_t progress_ = 0;  // written by the script: the index of the element it is at
+  uint64_t runs_ = 0;
+  // The element that the last time slice was of, and when it was first seen (CPU seconds).
+  uint64_t seen_run_ = 0;
+  int32_t seen_progress_ = 0;
+  double seen_since_ = 0;
+  Stop stop_ = Stop::kNone;
+  size_t resident_at_check_ = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_SCRIPT_ENGINE_H_

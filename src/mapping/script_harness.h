@@ -1,0 +1,138 @@
+// The JavaScript between the engine and the user's function.
+#ifndef MILLRACE_MAPPING_SCRIPT_HARNESS_H_
+#define MILLRACE_MAPPING_SCRIPT_HARNESS_H_
+
+#include <string_view>
+
+namespace millrace {
+
+// Takes away what a transform has no use for, and what waits or allocates without a limit: then a
+// time limit can be kept by looking on.
+inline constexpr std::string_view kScriptPrelude = R"((function () {
+  'use strict';
+  for (const name of ['Promise', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'ArrayBuffer',
+      'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array',
+      'Int32Array', 'Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array',
+      'BigInt64Array', 'BigUint64Array', 'FinalizationRegistry', 'WeakRef', '$vm']) {
+    delete globalThis[name];
+  }
+  delete Array.fromAsync;
+  const most = 1 << 24;
+  const limit = (prototype, name, length) => {
+    const original = prototype[name];
+    const apply = Reflect.apply;
+    Object.defineProperty(prototype, name, { value: function () {
+      if (!(length(this, arguments[0]) <= most)) throw new RangeError(name + ': the result is too large');
+      return apply(original, this, arguments);
+    }, writable: true, configurable: true });
+  };
+  limit(String.prototype, 'repeat', (text, count) => String(text).length * (+count || 0));
+  limit(String.prototype, 'padStart', (text, length) => +length || 0);
+  limit(String.prototype, 'padEnd', (text, length) => +length || 0);
+  limit(Array.prototype, 'fill', (array) => +array.length || 0);
+  limit(Array.prototype, 'join', (array) => +array.length || 0);
+}))";
+
+// A function of (module expression, its url, log, progress) that returns [run, taken]:
+//   run(text, first)  calls the user's function with each element of the JSON array `text`, from
+//                     `first` on; returns what became of them as lines, in order:
+//                       =<JSON>   a record that the function returned
+//                       !<JSON>   it threw: {"message", "line", "column", "stack"}; no "=" lines
+//                       .         the end of the element
+//   taken()           the lines so far, when run() was stopped from outside
+// progress[0] is set to the element's index before each call.
+inline constexpr std::string_view kScriptHarness = R"((function (load, url, log, progress) {
+  'use strict';
+  const parse = JSON.parse;
+  const stringify = JSON.stringify;
+  const isArray = Array.isArray;
+  const text = String;
+  const TypeErrorOf = TypeError;
+
+  const show = (value) => {
+    if (typeof value === 'string') return value;
+    try {
+      const json = stringify(value);
+      return typeof json === 'string' ? json : text(value);
+    } catch (e) {
+      return text(value);
+    }
+  };
+  const console = {};
+  for (const level of ['log', 'debug', 'info', 'warn', 'error']) {
+    console[level] = (...parts) => {
+      let line = '';
+      for (let i = 0; i < parts.length; i++) line += (i === 0 ? '' : ' ') + show(parts[i]);
+      log(line);
+    };
+  }
+  globalThis.console = console;
+
+  const module = { exports: {} };
+  const [given, declared] = load(module, module.exports);
+  let transform = declared;
+  if (typeof given === 'function') transform = given;
+  else if (given && typeof given.default === 'function') transform = given.default;
+  else if (given && typeof given.transform === 'function') transform = given.transform;
+  if (typeof transform !== 'function') {
+    throw new TypeErrorOf('no function is exported: write `export default function (event) { ... }`');
+  }
+
+  const nothing = (value) => value === undefined || value === null || value === false;
+  const line = (value) => {
+    if (typeof value !== 'object' || isArray(value)) {
+      throw new TypeErrorOf('the transform returned ' + (isArray(value) ? 'a list in a list' :
+          'a ' + typeof value) + '; return an object, a list of objects, or nothing');
+    }
+    const json = stringify(value);
+    if (typeof json !== 'string' || json[0] !== '{') {
+      throw new TypeErrorOf('the transform returned something that is no JSON object');
+    }
+    return '=' + json + '\n';
+  };
+  const call = (record) => {
+    const result = transform(record);
+    if (nothing(result)) return '';
+    if (!isArray(result)) return line(result);
+    let lines = '';
+    for (let i = 0; i < result.length; i++) {
+      if (!nothing(result[i])) lines += line(result[i]);
+    }
+    return lines;
+  };
+  const cut = (value, most) => {
+    const shown = text(value);
+    return shown.length > most ? shown.slice(0, most) + '...' : shown;
+  };
+  const describe = (e) => {
+    try {
+      const own = typeof e === 'object' && e !== null && e.sourceURL === url;
+      return stringify({ message: cut(e, 1000), line: own ? +e.line || 0 : 0,
+        column: own ? +e.column || 0 : 0, stack: own ? cut(e.stack, 2000) : '' });
+    } catch (unshowable) {
+      return '{"message":"an exception that cannot be shown","line":0,"column":0,"stack":""}';
+    }
+  };
+
+  let out = '';
+  const run = (json, first) => {
+    out = '';
+    const records = parse(json);
+    for (let i = first; i < records.length; i++) {
+      progress[0] = i;
+      let lines;
+      try {
+        lines = call(records[i]);
+      } catch (e) {
+        lines = '!' + describe(e) + '\n';
+      }
+      out += lines + '.\n';
+    }
+    return out;
+  };
+  return [run, () => out];
+}))";
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_SCRIPT_HARNESS_H_

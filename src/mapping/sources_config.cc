@@ -1,0 +1,124 @@
+#include "mapping/sources_config.h"
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/durable_file.h"
+#include "mapping/config_reader.h"
+#include "mapping/entry_parser.h"
+#include "mapping/fingerprint.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostConfigBytes = 4 << 20;
+constexpr std::string_view kFileScheme = "file://";
+
+bool HasScheme(std::string_view uri) { return uri.find("://") != std::string_view::npos; }
+
+std::string_view WithoutFileScheme(std::string_view uri) {
+  return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
+}
+
+// What URIs that fit `prefix` begin with.
+std::vector<std::string> Beginnings(const std::string& given, const fs::path& folder) {
+  const std::string prefix(WithoutFileScheme(given));
+  if (prefix.empty() || HasScheme(prefix)) return {prefix};
+  const fs::path path(prefix);
+  if (path.is_absolute()) return {path.lexically_normal().string()};
+  std::error_code ignored;
+  std::vector<std::string> beginnings;
+  for (const fs::path& base : {folder, fs::current_path(ignored)}) {
+    beginnings.push_back((base / path).lexically_normal().string());
+  }
+  return beginnings;
+}
+
+std::string ComparableUri(std::string_view uri) {
+  const std::string text(WithoutFileScheme(uri));
+  if (HasScheme(text)) return text;
+  std::error_code error;
+  const fs::path absolute = fs::absolute(text, error);
+  return error ? text : absolute.lexically_normal().string();
+}
+
+void CheckUniqueIds(const std::vector<SourceConfig>& entries, ConfigProblems& problems) {
+  std::map<std::string, size_t> first;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const std::string& id = entries[i].config_id;
+    if (id.empty()) continue;
+    const auto [found, is_new] = first.emplace(id, i + 1);
+    if (is_new) continue;
+    problems.Add(StrCat("entry #", i + 1), StrCat("config_id: \"", id, "\" is that of entry #",
+                                                  found->second, " too; ids must differ"));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const std::string& path) {
+  const absl::StatusOr<nlohmann::json> parsed = ParseConfigText(json);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(StrCat(path, ": ", ToStd(parsed.status().message())));
+  }
+  ConfigProblems problems;
+  if (!parsed->is_array()) {
+    problems.Add("", "must be a list of entries: [ { \"config_id\": ... }, ... ]");
+    return problems.ToStatus(path);
+  }
+  if (parsed->empty()) problems.Add("", "holds no entry");
+
+  std::error_code ignored;
+  const fs::path folder = fs::absolute(path, ignored).parent_path();
+  std::vector<SourceConfig> entries;
+  for (size_t i = 0; i < parsed->size(); ++i) {
+    entries.push_back(ParseEntry((*parsed)[i], i + 1, folder, problems));
+  }
+  CheckUniqueIds(entries, problems);
+  RETURN_IF_ERROR(problems.ToStatus(path));
+
+  SourcesConfig config;
+  for (SourceConfig& entry : entries) {
+    config.Add(std::move(entry), Beginnings(entry.source_prefix, folder));
+  }
+  return config;
+}
+
+absl::StatusOr<SourcesConfig> SourcesConfig::Load(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMostConfigBytes));
+  return Parse(text, path);
+}
+
+SourcesConfig SourcesConfig::MixpanelFormat() {
+  SourceConfig entry;
+  entry.config_id = "mixpanel_format";
+  entry.mixpanel_format = true;
+  entry.fingerprint = Fingerprint(entry, "");
+  SourcesConfig config;
+  config.Add(std::move(entry), {""});
+  return config;
+}
+
+void SourcesConfig::Add(SourceConfig entry, std::vector<std::string> beginnings) {
+  const auto shared = std::make_shared<const SourceConfig>(std::move(entry));
+  entries_.push_back(shared);
+  for (std::string& beginning : beginnings) rules_.push_back({std::move(beginning), shared});
+}
+
+std::shared_ptr<const SourceConfig> SourcesConfig::Match(std::string_view uri) const {
+  const std::string comparable = ComparableUri(uri);
+  const Rule* longest = nullptr;
+  for (const Rule& rule : rules_) {
+    const bool longer = longest == nullptr || rule.beginning.size() > longest->beginning.size();
+    if (longer && std::string_view(comparable).starts_with(rule.beginning)) longest = &rule;
+  }
+  return longest == nullptr ? nullptr : longest->entry;
+}
+
+}  // namespace millrace

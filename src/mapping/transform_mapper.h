@@ -1,0 +1,63 @@
+// Rows through the user's transform.
+#ifndef MILLRACE_MAPPING_TRANSFORM_MAPPER_H_
+#define MILLRACE_MAPPING_TRANSFORM_MAPPER_H_
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "mapping/json_object.h"
+#include "mapping/record_mapper.h"
+#include "mapping/row_mapper.h"
+#include "mapping/script.h"
+
+namespace millrace {
+
+// Hold() drafts the row's record; Flush() runs the script over all drafts and writes what it
+// returns as records in Mixpanel's format are written.
+class TransformMapper : public RowMapper, private RowVisitor {
+ public:
+  TransformMapper(std::unique_ptr<RecordMapper> drafter, std::unique_ptr<Script> script,
+                  std::unique_ptr<RecordMapper> finisher);
+
+  void BeginObject(std::string_view uri, std::string_view version) override;
+  MapOutcome Map(const Row& row, Batch& out, MapError& why) override;
+  void Hold(const Row& row, Batch& out) override;
+  void Flush(Batch& out, HeldRows& held) override;
+
+ private:
+  // The drafts are numbered in the order of their rows.
+  void BeginDraft(size_t draft);
+  void Reject(size_t draft, MapError why);
+  std::string_view Payload(size_t draft) const;
+
+  // A record that the script returned; its number is that of the line.
+  void OnRow(const Row& row) override;
+  void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override;
+
+  const std::unique_ptr<RecordMapper> drafter_;
+  const std::unique_ptr<Script> script_;
+  const std::unique_ptr<RecordMapper> finisher_;
+
+  // Of the rows that are held:
+  std::vector<HeldRows::Rejected> refused_;  // before the script saw them
+  Batch drafts_;
+  std::vector<RecordOrigin> origins_;
+  ByteBuffer payloads_;  // the rows as they were
+  std::vector<size_t> payload_ends_;
+
+  // Of the flush:
+  JsonObjectParser parser_;
+  Batch results_;
+  std::vector<ScriptFailure> failures_;
+  Batch* out_ = nullptr;
+  HeldRows* held_ = nullptr;
+  size_t draft_ = 0;             // the draft whose records are written
+  size_t out_rows_ = 0;          // of `out_`, before it
+  bool draft_rejected_ = false;  // one of its records was refused
+  std::vector<bool> accounted_;  // drafts that were rejected or gave a record
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_TRANSFORM_MAPPER_H_

@@ -1,0 +1,60 @@
+// The type rules of sources.json: a cell to the JSON that is sent.
+#ifndef MILLRACE_MAPPING_TYPED_VALUE_H_
+#define MILLRACE_MAPPING_TYPED_VALUE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "base/byte_buffer.h"
+#include "formats/value.h"
+#include "mapping/sources_config.h"
+
+namespace millrace {
+
+enum class TypedResult {
+  kWritten,
+  kNull,     // the cell is null, or a blank text where a number, truth value or time is wanted
+  kInvalid,  // the cell is not of the type
+};
+
+// Writes cells as one type or another:
+//   kNone, kString, kStringOrUuid  see docs/sources-json.md
+//   kInteger            whole numbers within 64 bits, also as text; truth values as 0 and 1
+//   kFloat              numbers, also as text; digits are kept as they stand
+//   kBoolean            true 1 t y yes, false 0 f n no, in any case
+//   kUnixTimestampAuto  milliseconds, by ToUnixMillis
+// One thread at a time.
+class ValueTyper {
+ public:
+  // `zone` is that of times without one.
+  explicit ValueTyper(absl::TimeZone zone) : zone_(zone) {}
+
+  // Appends `value` as `type` to `out`; nothing is appended unless the result is kWritten.
+  TypedResult Append(ByteBuffer& out, const Value& value, FieldType type);
+
+  // After kInvalid: what is wrong, with the value quoted.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  TypedResult AppendText(ByteBuffer& out, const Value& value);
+  TypedResult AppendInteger(ByteBuffer& out, const Value& value);
+  TypedResult AppendFloat(ByteBuffer& out, const Value& value);
+  TypedResult AppendBoolean(ByteBuffer& out, const Value& value);
+  TypedResult AppendTime(ByteBuffer& out, const Value& value);
+  TypedResult Invalid(const Value& value, std::string_view what);
+
+  const absl::TimeZone zone_;
+  ByteBuffer scratch_;
+  std::string problem_;
+};
+
+// Appends the text of `value` (see PlainText) as a JSON string.
+void AppendAsJsonText(ByteBuffer& out, const Value& value, ByteBuffer& scratch);
+
+// True if `text` is a number as JSON writes it.
+bool IsJsonNumber(std::string_view text);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_TYPED_VALUE_H_

@@ -1,0 +1,22 @@
+// UTF-8 to UTF-16 and back: what JavaScript strings are made of. JavaScriptCore's own conversions
+// take as long as the rest of a transform together.
+#ifndef MILLRACE_MAPPING_UTF16_H_
+#define MILLRACE_MAPPING_UTF16_H_
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "base/byte_buffer.h"
+
+namespace millrace {
+
+// Replaces the content of `out`. What is not valid in `utf8` becomes U+FFFD, a byte each.
+void ToUtf16(std::string_view utf8, std::vector<char16_t>& out);
+
+// Appends `utf16` to `out`. Lone surrogates become U+FFFD.
+void AppendUtf8(const char16_t* utf16, size_t size, ByteBuffer& out);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_UTF16_H_
