@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "base/status.h"
@@ -19,15 +20,20 @@ constexpr int64_t kJulianDayOf1970 = 2440588;
 constexpr int64_t kMostInt96Days = 100'000'000;  // in microseconds these fit 64 bits
 
 template <typename T>
-T Load(const ByteBuffer& values, size_t index) {
+T Load(const char* values, size_t index) {
   T value;
-  std::memcpy(&value, values.data() + index * sizeof(T), sizeof(T));
+  std::memcpy(&value, values + index * sizeof(T), sizeof(T));
   return value;
 }
 
+template <typename T>
+T Load(const LeafCursor& cursor, size_t index) {
+  return Load<T>(cursor.column->values.data(), index);
+}
+
 int64_t LoadInteger(const LeafCursor& cursor, size_t index) {
-  return cursor.leaf->storage == LeafStorage::kInt32 ? Load<int32_t>(cursor.column->values, index)
-                                                     : Load<int64_t>(cursor.column->values, index);
+  return cursor.leaf->storage == LeafStorage::kInt32 ? Load<int32_t>(cursor, index)
+                                                     : Load<int64_t>(cursor, index);
 }
 
 std::string_view LoadBytes(const LeafCursor& cursor, size_t index) {
@@ -94,9 +100,8 @@ Value Int96Cell(const LeafCursor& cursor, size_t index, CellContext& context) {
 }
 
 Value UnsignedCell(const LeafCursor& cursor, size_t index) {
-  return cursor.leaf->storage == LeafStorage::kInt32
-             ? Value::Int(Load<uint32_t>(cursor.column->values, index))
-             : Value::Uint(Load<uint64_t>(cursor.column->values, index));
+  return cursor.leaf->storage == LeafStorage::kInt32 ? Value::Int(Load<uint32_t>(cursor, index))
+                                                     : Value::Uint(Load<uint64_t>(cursor, index));
 }
 
 Value RareCell(const LeafCursor& cursor, size_t index, CellContext& context) {
@@ -105,7 +110,7 @@ Value RareCell(const LeafCursor& cursor, size_t index, CellContext& context) {
     case LeafRule::kUnsigned:
       return UnsignedCell(cursor, index);
     case LeafRule::kHalf:
-      return Value::Float(HalfToFloat(Load<uint16_t>(cursor.column->values, index)));
+      return Value::Float(HalfToFloat(Load<uint16_t>(cursor, index)));
     case LeafRule::kDecimal:
       return DecimalCell(cursor, index, context);
     case LeafRule::kJson:
@@ -121,7 +126,7 @@ Value RareCell(const LeafCursor& cursor, size_t index, CellContext& context) {
       });
     case LeafRule::kDate:
       return MadeText(context, kText, "", [&](ByteBuffer& out) {
-        AppendDate(out, Load<int32_t>(cursor.column->values, index));
+        AppendDate(out, Load<int32_t>(cursor, index));
         return true;
       });
     case LeafRule::kTime:
@@ -139,42 +144,51 @@ Value RareCell(const LeafCursor& cursor, size_t index, CellContext& context) {
   }
 }
 
-// Calls use(decode) with the decoder of the cursor's leaf, size_t -> Value; the frequent rules each
-// have one of their own so that a loop over it is tight.
+using MayFail = std::true_type;
+using CannotFail = std::false_type;
+
+// Calls use(decode, may_fail) with the decoder of the cursor's leaf, size_t -> Value. The frequent
+// rules have decoders of their own, without calls and with nothing to reload, for tight loops.
 template <typename Use>
 auto WithDecoder(const LeafCursor& cursor, CellContext& context, Use use) {
-  const ByteBuffer& values = cursor.column->values;
-  switch (cursor.leaf->rule) {
+  const ParquetLeaf& leaf = *cursor.leaf;
+  const char* const values = cursor.column->values.data();
+  switch (leaf.rule) {
     case LeafRule::kBool:
-      return use([&](size_t i) { return Value::Bool(values.data()[i] != 0); });
+      return use([=](size_t i) { return Value::Bool(values[i] != 0); }, CannotFail());
     case LeafRule::kInt:
-      if (cursor.leaf->storage == LeafStorage::kInt32) {
-        return use([&](size_t i) { return Value::Int(Load<int32_t>(values, i)); });
+      if (leaf.storage == LeafStorage::kInt32) {
+        return use([=](size_t i) { return Value::Int(Load<int32_t>(values, i)); }, CannotFail());
       }
-      return use([&](size_t i) { return Value::Int(Load<int64_t>(values, i)); });
+      return use([=](size_t i) { return Value::Int(Load<int64_t>(values, i)); }, CannotFail());
     case LeafRule::kFloat:
-      return use([&](size_t i) { return Value::Float(Load<float>(values, i)); });
+      return use([=](size_t i) { return Value::Float(Load<float>(values, i)); }, CannotFail());
     case LeafRule::kDouble:
-      return use([&](size_t i) { return Value::Double(Load<double>(values, i)); });
+      return use([=](size_t i) { return Value::Double(Load<double>(values, i)); }, CannotFail());
     case LeafRule::kTimestamp:
-      return use([&](size_t i) {
-        return Value::Timestamp(Load<int64_t>(values, i), cursor.leaf->unit, cursor.leaf->zoned);
-      });
+      return use([=, unit = leaf.unit, zoned = leaf.zoned](
+                     size_t i) { return Value::Timestamp(Load<int64_t>(values, i), unit, zoned); },
+                 CannotFail());
     case LeafRule::kText:
-      return use([&](size_t i) { return TextCell(cursor, i, context); });
+      if (!cursor.is_utf8) {
+        return use([&](size_t i) { return TextCell(cursor, i, context); }, MayFail());
+      }
+      if (const TextDictionary* dictionary = cursor.column->dictionary.get()) {
+        return use(
+            [=, entries = dictionary->entries.data()](size_t i) {
+              return Value::Text(Value::Kind::kText, entries[Load<uint32_t>(values, i)]);
+            },
+            CannotFail());
+      }
+      return use(
+          [text = cursor.column->text.data(), ends = cursor.column->ends.data()](size_t i) {
+            const size_t begin = i == 0 ? 0 : ends[i - 1] + kTextGap;
+            return Value::Text(Value::Kind::kText, {text + begin, ends[i] - begin});
+          },
+          CannotFail());
     default:
-      return use([&](size_t i) { return RareCell(cursor, i, context); });
+      return use([&](size_t i) { return RareCell(cursor, i, context); }, MayFail());
   }
-}
-
-// True if all of the column's text is UTF-8, value by value.
-bool AllUtf8(const LeafColumn& column) {
-  if (column.dictionary != nullptr) return column.dictionary->is_utf8;
-  if (!IsUtf8(column.text.view())) return false;
-  // No value may begin in the middle of a character of the whole.
-  return std::none_of(column.ends.begin(), column.ends.end(), [&](uint32_t end) {
-    return end < column.text.size() && (column.text.data()[end] & 0xC0) == 0x80;
-  });
 }
 
 }  // namespace
@@ -236,28 +250,36 @@ bool CellContext::AppendCompactJson(std::string_view json, ByteBuffer& out) {
 LeafCursor::LeafCursor(const ParquetLeaf& leaf, const LeafColumn& column)
     : leaf(&leaf), column(&column) {
   const bool is_text = leaf.rule == LeafRule::kText || leaf.rule == LeafRule::kJson;
-  is_utf8 = !is_text || AllUtf8(column);
+  // ASCII between the texts makes all of them UTF-8 if the whole is.
+  is_utf8 = !is_text || (column.dictionary != nullptr ? column.dictionary->is_utf8
+                                                      : IsUtf8(column.text.view()));
 }
 
 Value CellAt(const LeafCursor& cursor, size_t value, CellContext& context) {
-  return WithDecoder(cursor, context, [&](auto decode) { return decode(value); });
+  return WithDecoder(cursor, context, [&](auto decode, auto) { return decode(value); });
 }
 
 void FillCells(LeafCursor& cursor, size_t rows, Value* to, size_t stride, CellContext& context,
                CellProblems& problems) {
-  WithDecoder(cursor, context, [&](auto decode) {
-    size_t value = cursor.value;
-    for (size_t row = 0; row < rows; ++row, to += stride, ++cursor.entry) {
-      if (!cursor.HasValue()) {
-        *to = Value::Null();
+  const int16_t most_definition = cursor.leaf->most_definition;
+  const int16_t* const definitions =
+      most_definition == 0 ? nullptr : cursor.column->definitions.data() + cursor.entry;
+  size_t value = cursor.value;
+  WithDecoder(cursor, context, [&](auto decode, auto may_fail) {
+    for (size_t row = 0; row < rows; ++row) {
+      Value& cell = to[row * stride];
+      if (definitions != nullptr && definitions[row] != most_definition) {
+        cell = Value::Null();
         continue;
       }
-      *to = decode(value++);
-      if (context.has_problem()) [[unlikely]]
-        problems.OnProblem(row, context.TakeProblem());
+      cell = decode(value++);
+      if constexpr (may_fail) {
+        if (context.has_problem()) problems.OnProblem(row, context.TakeProblem());
+      }
     }
-    cursor.value = value;
   });
+  cursor.value = value;
+  cursor.entry += rows;
 }
 
 }  // namespace millrace

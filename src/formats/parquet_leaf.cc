@@ -38,8 +38,10 @@ struct Run {
   std::vector<int16_t> repetitions = std::vector<int16_t>(kRun);
   std::unique_ptr<T[]> values = std::make_unique_for_overwrite<T[]>(kRun);
   size_t entries = 0;
-  size_t entry = 0;  // the next one
-  size_t value = 0;  // the next one
+  size_t entry = 0;              // the next one
+  size_t value = 0;              // the next one
+  size_t text_bytes = 0;         // ByteArray: of all values
+  bool text_is_in_line = false;  // ByteArray: with nothing between but kTextGap bytes
 
   size_t left() const { return entries - entry; }
 };
@@ -48,6 +50,7 @@ template <typename DType>
 class TypedLeafReader : public LeafReader {
  public:
   using T = typename DType::c_type;
+  static constexpr bool kIsText = std::is_same_v<DType, parquet::ByteArrayType>;
 
   TypedLeafReader(std::shared_ptr<parquet::ColumnReader> reader, const ParquetLeaf& leaf)
       : holder_(std::move(reader)),
@@ -77,6 +80,11 @@ class TypedLeafReader : public LeafReader {
 
  private:
   absl::Status TakeFlat(size_t rows, size_t bytes, LeafColumn& out) {
+    // Growing step by step would copy the column about twice.
+    if (out.rows == 0) {
+      out.text.Reserve(std::min(usual_text_, bytes));
+      out.values.Reserve(std::min(rows * leaf_.width, bytes));
+    }
     while (out.rows < rows && (out.rows == 0 || out.bytes() < bytes)) {
       if (run_.left() == 0) {
         RETURN_IF_ERROR(Refill());
@@ -85,12 +93,14 @@ class TypedLeafReader : public LeafReader {
       const size_t room = out.bytes() < bytes ? bytes - out.bytes() : 0;
       AppendEntries(Fitting(std::min(rows - out.rows, run_.left()), room), out);
     }
+    usual_text_ = out.text.size();
     return absl::OkStatus();
   }
 
   // How many of the next `entries` have values of `bytes` bytes together; one at least.
   size_t Fitting(size_t entries, size_t bytes) const {
-    if constexpr (std::is_same_v<DType, parquet::ByteArrayType>) {
+    if constexpr (kIsText) {
+      if (run_.text_bytes <= bytes) return entries;
       size_t used = 0;
       size_t value = run_.value;
       for (size_t i = 0; i < entries; ++i) {
@@ -154,17 +164,43 @@ class TypedLeafReader : public LeafReader {
   }
 
   void AppendValues(const T* values, size_t count, LeafColumn& out) const {
-    if constexpr (std::is_same_v<DType, parquet::ByteArrayType>) {
-      for (size_t i = 0; i < count; ++i) {
-        out.text.Append({reinterpret_cast<const char*>(values[i].ptr), values[i].len});
-        out.ends.push_back(static_cast<uint32_t>(out.text.size()));
-      }
+    if constexpr (kIsText) {
+      AppendTexts(values, count, out);
     } else if constexpr (std::is_same_v<DType, parquet::FLBAType>) {
       for (size_t i = 0; i < count; ++i) {
         out.values.Append({reinterpret_cast<const char*>(values[i].ptr), leaf_.width});
       }
     } else {
       AppendRaw(out.values, values, count);
+    }
+  }
+
+  void AppendTexts(const parquet::ByteArray* values, size_t count, LeafColumn& out) const {
+    if (count == 0) return;
+    const size_t first = out.ends.size();
+    out.ends.resize(first + count);
+    uint32_t* const ends = out.ends.data() + first;
+    size_t begin = out.text.size();
+    if (run_.text_is_in_line) {
+      const parquet::ByteArray& last = values[count - 1];
+      const auto size = static_cast<size_t>(last.ptr + last.len - values[0].ptr);
+      char* const text = out.text.Reserve(size + kTextGap) - begin;
+      std::memcpy(text + begin, values[0].ptr, size);
+      for (size_t i = 0; i < count; ++i) {
+        ends[i] = static_cast<uint32_t>(begin + values[i].len);
+        std::memset(text + ends[i], 0, kTextGap);
+        begin = ends[i] + kTextGap;
+      }
+      out.text.Commit(size + kTextGap);
+      return;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const size_t size = values[i].len;
+      char* const text = out.text.Reserve(size + kTextGap);
+      if (size > 0) std::memcpy(text, values[i].ptr, size);
+      std::memset(text + size, 0, kTextGap);
+      ends[i] = static_cast<uint32_t>(out.text.size() + size);
+      out.text.Commit(size + kTextGap);
     }
   }
 
@@ -183,12 +219,25 @@ class TypedLeafReader : public LeafReader {
         if (CountValues() != static_cast<size_t>(values)) {
           return absl::DataLossError("a page holds fewer values than its levels say");
         }
+        if constexpr (kIsText) MeasureTexts(static_cast<size_t>(values));
       }
       return absl::OkStatus();
     } catch (...) {
       run_.entries = 0;
       return CaughtParquetError();
     }
+  }
+
+  void MeasureTexts(size_t count) {
+    size_t bytes = 0;
+    bool in_line = count > 0 && run_.values[0].ptr != nullptr;
+    for (size_t i = 0; i < count; ++i) {
+      const parquet::ByteArray& text = run_.values[i];
+      bytes += text.len;
+      in_line &= i + 1 == count || text.ptr + text.len + kTextGap == run_.values[i + 1].ptr;
+    }
+    run_.text_bytes = bytes;
+    run_.text_is_in_line = in_line;
   }
 
   size_t CountValues() const {
@@ -202,7 +251,8 @@ class TypedLeafReader : public LeafReader {
   parquet::TypedColumnReader<DType>& reader_;
   const ParquetLeaf& leaf_;
   Run<DType> run_;
-  bool in_row_ = false;  // repeated leaves: a row is begun in the column taken to
+  size_t usual_text_ = 0;  // flat leaves: bytes of text taken last time
+  bool in_row_ = false;    // repeated leaves: a row is begun in the column taken to
   size_t row_begin_bytes_ = 0;
 };
 
@@ -368,8 +418,10 @@ LeafColumn CutTail(const ParquetLeaf& leaf, LeafColumn& column, size_t rows) {
   tail.values.Append(column.values.view(value * width, column.values.size()));
   column.values.Truncate(value * width);
   if (leaf.storage == LeafStorage::kText && column.dictionary == nullptr) {
-    const uint32_t begin = value == 0 ? 0 : column.ends[value - 1];
-    for (size_t i = value; i < column.ends.size(); ++i) tail.ends.push_back(column.ends[i] - begin);
+    const size_t begin = value == 0 ? 0 : column.ends[value - 1] + kTextGap;
+    for (size_t i = value; i < column.ends.size(); ++i) {
+      tail.ends.push_back(static_cast<uint32_t>(column.ends[i] - begin));
+    }
     tail.text.Append(column.text.view(begin, column.text.size()));
     column.ends.resize(value);
     column.text.Truncate(begin);

@@ -25,6 +25,9 @@ struct TextDictionary {
   bool is_utf8 = false;
 };
 
+// As many bytes as the length in front of each text of a page, so that texts are copied together.
+inline constexpr size_t kTextGap = sizeof(uint32_t);
+
 // The values of a leaf in some consecutive rows. There is one entry per row; in repeated leaves one
 // or more. Entries at the leaf's most_definition have a value; values lie without gaps.
 struct LeafColumn {
@@ -33,7 +36,7 @@ struct LeafColumn {
   std::vector<int16_t> repetitions;  // per entry; empty if most_repetition is 0
   ByteBuffer values;                 // ParquetLeaf::width each; or int32_t of the dictionary
   std::vector<uint32_t> ends;        // kText without a dictionary: the end of each in `text`
-  ByteBuffer text;                   // is followed by ByteBuffer::kPadding readable bytes
+  ByteBuffer text;                   // the values, with kTextGap ASCII bytes behind each
   std::shared_ptr<const TextDictionary> dictionary;
 
   size_t bytes() const;
@@ -42,7 +45,7 @@ struct LeafColumn {
       return dictionary
           ->entries[static_cast<size_t>(reinterpret_cast<const int32_t*>(values.data())[value])];
     }
-    return text.view(value == 0 ? 0 : ends[value - 1], ends[value]);
+    return text.view(value == 0 ? 0 : ends[value - 1] + kTextGap, ends[value]);
   }
 };
 
