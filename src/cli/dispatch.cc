@@ -134,6 +134,10 @@ class Parser {
   }
 
   int Run(std::vector<std::string> args) {
+    if (!args.empty() && !args[0].starts_with("-") && !groups_.contains(" " + args[0])) {
+      context_.err << "millrace: there is no verb '" << args[0] << "'; see millrace --help\n";
+      return kWrongUsage;
+    }
     try {
       std::reverse(args.begin(), args.end());  // CLI11 takes them last first
       root_.parse(args);

@@ -155,6 +155,7 @@ int RunImport(const Options& options, Context& context) {
   }
   const ImportReport report = Import(*request, **ledger, **dead_letter, context.stop, progress);
   display.reset();
+  if (ExitCodeOf(report) == kWrongUsage) return Fail(context, "import", report.status);
   PrintImportReport(report, options.json, context);
   return ExitCodeOf(report);
 }

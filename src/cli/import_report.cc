@@ -51,6 +51,9 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"events_per_second", EventsPerSecond(report)},
       {"peak_memory_bytes", PeakMemory()},
   };
+  json["stopped_by"] = report.status.ok()
+                           ? nlohmann::ordered_json(nullptr)
+                           : nlohmann::ordered_json(std::string(ToStd(report.status.message())));
   json["first_error"] = report.first_error.empty() ? nlohmann::ordered_json(nullptr)
                                                    : nlohmann::ordered_json(report.first_error);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -77,6 +80,9 @@ std::string ImportReportAsTable(const ImportReport& report) {
   StrAppend(&table, "time      ", Span(absl::Seconds(report.elapsed_s)), ", ",
             WithCommas(static_cast<uint64_t>(EventsPerSecond(report))), " events/s, peak memory ",
             Bytes(PeakMemory()), "\n");
+  if (!report.status.ok()) {
+    StrAppend(&table, "stopped by: ", Printable(ToStd(report.status.message())), "\n");
+  }
   if (!report.first_error.empty()) {
     StrAppend(&table, "first error: ", Printable(report.first_error), "\n");
   }

@@ -1,4 +1,6 @@
 """Every fault of the sandbox, in turn and together: the run ends with right accounting and exit status."""
+import json
+
 from harness import MillraceTest, main
 from oracle import expected_events, judge
 
@@ -22,7 +24,7 @@ class FaultTest(MillraceTest):
         return judge(self, expected_events(self.folder_of_events), self.box.export(), refused)
 
     def refused_ids(self):
-        return [record["payload_after"]["properties"]["$insert_id"] for record in self.dead_letters()]
+        return [json.loads(record["payload_after"])["properties"]["$insert_id"] for record in self.dead_letters()]
 
     def assert_all_accepted(self, report):
         self.assertEqual((report["accepted"], report["rejected"], report["pending"]), (ROWS, 0, 0))
@@ -48,12 +50,17 @@ class FaultTest(MillraceTest):
         self.assertEqual(self.box.stats()["unique"], report["accepted"])
         self.judge(refused)
 
-    def test_strings_400_rejects_whole_batches(self):
-        report = self.import_with("strings_400:0.2", expect=1)
-        self.assertGreater(report["rejected"], 0)
-        self.assertEqual(report["accepted"] + report["rejected"], ROWS)
-        self.assertEqual(self.box.stats()["unique"], report["accepted"])
-        self.judge(self.refused_ids())
+    def test_strings_400_refuses_every_record_when_it_lasts(self):
+        report = self.import_with("strings_400", expect=1)
+        self.assertEqual((report["accepted"], report["rejected"]), (0, ROWS))
+        self.assertEqual(self.box.stats()["stored"], 0)
+        self.assertEqual(len(self.refused_ids()), ROWS)
+
+    def test_strings_400_costs_requests_when_it_passes(self):
+        # A refusal that names no record is halved until the bad ones are found; here there are none.
+        report = self.import_with("strings_400:0.2", expect=0)
+        self.assertGreater(report["requests"], ROWS / 500)
+        self.assert_all_accepted(report)
 
     def test_401_stops_the_run_which_goes_on_later(self):
         report = self.import_with("401", expect=3)
@@ -80,7 +87,8 @@ class FaultTest(MillraceTest):
         for fault in ("429", "503_retry_after=0", "cut", "reply_lost"):
             with self.subTest(fault):
                 self.box.reset()
-                report = self.import_with(fault, expect=3, more=("--force", "--retry-for", "200ms"))
+                self.state = self.folder / f"state-{fault}"
+                report = self.import_with(fault, expect=3, more=("--retry-for", "200ms"))
                 self.assertEqual(report["accepted"], 0)
                 self.assert_run_again_completes(report)
 

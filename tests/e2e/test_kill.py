@@ -15,15 +15,15 @@ class KillTest(MillraceTest):
     def test_killed_fifty_times(self):
         seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
         randomness = random.Random(seed)
-        sandbox = self.sandbox("--fault", "slow=10ms", "--fault", "reply_lost:0.02", "--seed", str(seed))
+        sandbox = self.sandbox("--fault", "slow=80ms", "--fault", "reply_lost:0.02", "--seed", str(seed))
         folder = self.generate(ROWS, "--format", "ndjson", "--files", "3")
         arguments = ["import", folder, "--config", folder / "sources.json", "--mixpanel-url", sandbox.url,
-                     "--connections", "2", "--batch-events", "500", "--json", *FAST_RETRY]
+                     "--connections", "1", "--batch-events", "500", "--json", *FAST_RETRY]
         killed = 0
         while killed < KILLS:
             process = self.start(*arguments)
             try:
-                process.communicate(timeout=randomness.uniform(0.02, 0.5))
+                process.communicate(timeout=randomness.uniform(0.02, 0.4))
                 break  # it came to its end
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)

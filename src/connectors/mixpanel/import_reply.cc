@@ -172,10 +172,9 @@ Verdict JudgeStatus(int http_status, std::string_view body) {
 Verdict JudgeBadRequest(std::string_view body, size_t rows) {
   Statement statement = Read(body, rows);
   const std::string answered = Answered(400, body);
+  // Its body was cut off, or something between here and Mixpanel answered.
   if (!statement.is_mixpanels) {
-    return Other(Verdict::Kind::kStop,
-                 absl::FailedPreconditionError(
-                     StrCat(answered, " (not an answer of Mixpanel's: check the Mixpanel URL)")));
+    return Retry(StrCat(answered, " (not an answer of Mixpanel's: check the Mixpanel URL)"));
   }
   if (!statement.failed.empty() && (statement.AddsUp(rows) || statement.RefusesOnly(rows))) {
     return Durable(std::move(statement.failed));

@@ -133,10 +133,10 @@ TEST(JudgeImportReply, OtherSuccessesAreNotMixpanels) {
   }
 }
 
-TEST(JudgeImportReply, ABadRequestThatIsNotMixpanelsStopsTheRun) {
+TEST(JudgeImportReply, ABadRequestThatIsNotMixpanelsIsSentAgain) {
   const Verdict verdict = JudgeImportReply(
       400, "<html><center>The plain HTTP request was sent to HTTPS port</center></html>", 10);
-  EXPECT_EQ(verdict.kind, Kind::kStop);
+  EXPECT_EQ(verdict.kind, Kind::kRetry);
   EXPECT_THAT(Why(verdict), HasSubstr("not an answer of Mixpanel's"));
 }
 

@@ -159,8 +159,7 @@ void MixpanelSink::WriteBody(const Batch& batch, RowRange rows) {
 Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop) {
   Verdict verdict;
   WriteBody(batch, rows);
-  if (stop.stop_requested() ||
-      (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop))) {
+  if (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop)) {
     verdict.why = absl::CancelledError("stopped before sending");
     return verdict;
   }

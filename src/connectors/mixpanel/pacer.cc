@@ -28,7 +28,7 @@ bool Pacer::Acquire(uint64_t events, uint64_t bytes, std::stop_token stop) {
                     Take(static_cast<double>(bytes), bytes_per_second_, now, bytes_due_)) -
            now;
   }
-  if (wait <= 0) return !stop.stop_requested();
+  if (wait <= 0) return true;
   return clock_.SleepFor(absl::Seconds(wait), stop);
 }
 
