@@ -1,0 +1,129 @@
+#include "cli/commands.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "base/strings.h"
+
+namespace millrace::cli {
+namespace {
+
+// What one command line prints and returns.
+struct Ran {
+  int code = 0;
+  std::string out, err;
+};
+
+Ran RunLine(const std::vector<std::string>& args) {
+  std::ostringstream out, err;
+  Context context{.out = out, .err = err, .environment = [](std::string_view) {
+                    return std::optional<std::string>();
+                  }};
+  const int code = Dispatch(AllCommands(), args, context);
+  return {code, out.str(), err.str()};
+}
+
+TEST(Commands, TheReferencePageIsCurrent) {
+  const std::string path = MILLRACE_SOURCE_DIR "/docs/cli.md";
+  const std::string page = CommandsAsMarkdown(AllCommands());
+  if (std::getenv("MILLRACE_UPDATE_DOCS") != nullptr) std::ofstream(path) << page;
+  std::ifstream file(path);
+  const std::string written((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(written, page) << "run this test with MILLRACE_UPDATE_DOCS=1 to write " << path;
+}
+
+TEST(Commands, EveryVerbHasHelpWithAnExample) {
+  for (const Command& command : AllCommands()) {
+    std::vector<std::string> args;
+    std::istringstream words(command.name);
+    for (std::string word; words >> word;) args.push_back(word);
+    args.push_back("--help");
+    const Ran ran = RunLine(args);
+    EXPECT_EQ(ran.code, kAllAccepted) << command.name;
+    EXPECT_NE(ran.out.find("Examples:\n  "), std::string::npos) << command.name;
+    for (const Flag& flag : command.flags) {
+      EXPECT_NE(ran.out.find(flag.name), std::string::npos) << command.name << " " << flag.name;
+    }
+  }
+}
+
+TEST(Commands, FlagsAreKebabCaseAndUniqueWithinAVerb) {
+  for (const Command& command : AllCommands()) {
+    std::set<std::string> seen;
+    for (const Flag& flag : command.flags) {
+      std::vector<std::string> names = flag.aliases;
+      names.push_back(flag.name);
+      for (const std::string& name : names) {
+        EXPECT_TRUE(seen.insert(name).second) << command.name << " has " << name << " twice";
+        EXPECT_TRUE(name.starts_with("--")) << name;
+      }
+      EXPECT_FALSE(flag.doc.empty()) << command.name << " " << flag.name;
+    }
+  }
+}
+
+TEST(Commands, UnknownVerbsAndFlagsAreUsageErrorsWithNothingOnStdout) {
+  for (const std::vector<std::string>& args : {std::vector<std::string>{},
+                                               {"frobnicate"},
+                                               {"import", "--frob"},
+                                               {"dlq"},
+                                               {"dlq", "frob"}}) {
+    const Ran ran = RunLine(args);
+    EXPECT_EQ(ran.code, kWrongUsage);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_NE(ran.err, "");
+  }
+}
+
+TEST(Dispatch, TakesValuesFromFlagsThenFromTheEnvironment) {
+  std::string given = "default", from_environment = "default";
+  int64_t number = 7;
+  Command command{
+      .name = "verb",
+      .summary = "s",
+      .flags =
+          {{.name = "--given", .target = &given, .value = "V", .doc = "d", .env = "GIVEN"},
+           {.name = "--env", .target = &from_environment, .value = "V", .doc = "d", .env = "E"},
+           {.name = "--number", .target = &number, .value = "N", .doc = "d"}},
+      .run = [](Context&) { return 0; }};
+  std::ostringstream out, err;
+  Context context{.out = out, .err = err, .environment = [](std::string_view name) {
+                    return std::optional<std::string>(StrCat("env-", name));
+                  }};
+  EXPECT_EQ(Dispatch({command}, {"verb", "--given", "flag"}, context), 0);
+  EXPECT_EQ(given, "flag");
+  EXPECT_EQ(from_environment, "env-E");
+  EXPECT_EQ(number, 7);
+  EXPECT_EQ(Dispatch({command}, {"verb", "--number", "seven"}, context), kWrongUsage);
+  EXPECT_NE(err.str().find("'seven' is not a valid N"), std::string::npos) << err.str();
+}
+
+TEST(Dispatch, WipesSecretsFromTheArgumentsOfTheProcess) {
+  std::string secret;
+  Command command{.name = "verb",
+                  .summary = "s",
+                  .flags = {{.name = "--secret",
+                             .target = &secret,
+                             .value = "S",
+                             .doc = "d",
+                             .aliases = {"--old_secret"},
+                             .secret = true}},
+                  .run = [](Context&) { return 0; }};
+  std::ostringstream out, err;
+  Context context{.out = out, .err = err, .environment = [](std::string_view) {
+                    return std::optional<std::string>();
+                  }};
+  for (std::string given : {"--secret=hush", "--old_secret=hush"}) {
+    std::string program = "millrace", verb = "verb";
+    char* argv[] = {program.data(), verb.data(), given.data(), nullptr};
+    EXPECT_EQ(Dispatch({command}, {verb, given}, context, argv), 0);
+    EXPECT_EQ(secret, "hush");
+    EXPECT_EQ(given.find("hush"), std::string::npos) << given;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::cli
