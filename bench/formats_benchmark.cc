@@ -12,6 +12,7 @@
 #include "formats/row_reader.h"
 #include "generate/event_generator.h"
 #include "io/decompress.h"
+#include "io/gzip_encoder.h"
 #include "io/object_store.h"
 
 namespace millrace {
@@ -75,6 +76,19 @@ void Inflate(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<int64_t>(bytes));
 }
 BENCHMARK(Inflate)->Unit(benchmark::kMillisecond);
+
+void Deflate(benchmark::State& state) {
+  const std::shared_ptr<ObjectReader> object = Samples().Open(FileType::kNdjson);
+  auto stream = NewDecompressingStream(NewObjectStream(*object));
+  std::string plain(2 << 20, '\0');  // about a request body
+  plain.resize(*(*stream)->Read(absl::MakeSpan(plain)));
+  GzipEncoder encoder;
+  ByteBuffer packed;
+  for (auto _ : state) encoder.Encode(plain, &packed);
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * plain.size()));
+  state.counters["ratio"] = static_cast<double>(plain.size()) / static_cast<double>(packed.size());
+}
+BENCHMARK(Deflate)->Unit(benchmark::kMillisecond);
 
 // Read() alone: chunks are given back at once.
 void Read(benchmark::State& state, FileType type) {

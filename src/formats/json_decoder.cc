@@ -46,9 +46,11 @@ void JsonDecoder::Decode(TextRows& rows, bool lines, RowVisitor& visitor) {
     for (size_t i = 0; i < rows.rows.size(); ++i) DecodeAlone(rows, i, visitor);
     return;
   }
-  rows.text.data()[end] = '\n';
-  scanner_.Begin(rows.text.data() + begin, end - begin, index_.positions());
-  for (size_t i = 0; i < rows.rows.size(); ++i) DecodeRow(rows, i, begin, visitor);
+  char* const text = rows.text.data() + begin;
+  text[end - begin] = '\n';
+  scanner_.Begin(text, end - begin);
+  JsonScanner::Place place = index_.positions();
+  for (size_t i = 0; i < rows.rows.size(); ++i) place = DecodeRow(rows, i, begin, place, visitor);
 }
 
 void JsonDecoder::DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor) {
@@ -65,75 +67,88 @@ void JsonDecoder::DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor) {
     case JsonIndex::Result::kBrokenString:
       return visitor.OnBadRow(number, BrokenString(row), Excerpt(row));
   }
-  const RowSpan span = rows.rows[i];
-  char* const end = rows.text.data() + span.end;
-  const char behind = std::exchange(*end, '\n');  // may be the begin of the next row
-  scanner_.Begin(rows.text.data() + span.begin, row.size(), index_.positions());
-  DecodeRow(rows, i, span.begin, visitor);
-  *end = behind;
+  const size_t begin = rows.rows[i].begin;
+  char* const text = rows.text.data() + begin;
+  const char behind = std::exchange(text[row.size()], '\n');  // may be the begin of the next row
+  scanner_.Begin(text, row.size());
+  DecodeRow(rows, i, begin, index_.positions(), visitor);
+  text[row.size()] = behind;
 }
 
-// Row `i`, of a text that begins at `base` and that the scanner walks.
-void JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t base, RowVisitor& visitor) {
+// Decodes row `i` of an indexed text that begins at `base`; `place` is behind the row before.
+// Returns the place behind the row.
+JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t base,
+                                          JsonScanner::Place place, RowVisitor& visitor) {
   const RowSpan span = rows.rows[i];
-  const uint32_t* const place = scanner_.place();
-  if (TakeRow(span.begin - base, span.end - base)) {
-    return visitor.OnRow(MakeRow(rows.first_row + i));
+  const size_t end = span.end - base;
+  while (*place < span.begin - base) ++place;
+  row_size_ = span.end - span.begin;
+  if (const JsonScanner::Place behind = TakeRow(place, end); behind != nullptr) {
+    visitor.OnRow(MakeRow(rows.first_row + i));
+    return behind;
   }
   const size_t at = scanner_.fault_position() + base;
-  const absl::Status why = at >= span.end ? InvalidJson("the row is cut off", span.end - span.begin)
+  const absl::Status why = at >= span.end ? InvalidJson("the row is cut off", row_size_)
                                           : InvalidJson(scanner_.fault(), at - span.begin);
   visitor.OnBadRow(rows.first_row + i, why, Excerpt(rows.row(i)));
-  scanner_.MoveTo(place, span.end - base);
+  while (*place < end) ++place;
+  return place;
 }
 
-bool JsonDecoder::TakeRow(size_t begin, size_t end) {
-  scanner_.MoveTo(scanner_.place(), begin);
+// Takes the object at `at`, which has to end at offset `end`.
+JsonScanner::Place JsonDecoder::TakeRow(JsonScanner::Place at, size_t end) {
   fields_ = 0;
   rewritten_.clear();
-  row_size_ = end - begin;
   as_predicted_ = predicted_ != nullptr;
-  if (!scanner_.Take('{')) return scanner_.Fail("expected an object", scanner_.position());
-  size_t closed = scanner_.position();
-  if (!scanner_.Take('}')) {
-    do {
-      if (!TakeField()) return false;
-      closed = scanner_.position();
-    } while (scanner_.Take(','));
-    if (!scanner_.Take('}')) return scanner_.Fail("expected ',' or '}' in an object", closed);
+  if (scanner_.TokenAt(at) != '{') return scanner_.Fail("expected an object", *at);
+  ++at;
+  if (scanner_.TokenAt(at) != '}') {
+    for (;; ++at) {
+      at = TakeField(at);
+      if (at == nullptr) return nullptr;
+      if (scanner_.TokenAt(at) != ',') break;
+    }
+    if (scanner_.TokenAt(at) != '}') return scanner_.Fail("expected ',' or '}' in an object", *at);
   }
   // The walk does not know of rows: this one may have gone on in the next.
-  if (closed >= end) return scanner_.Fail("", end);
-  const size_t behind = scanner_.position();
-  return behind >= end || scanner_.Fail("text behind the end of the object", behind);
+  if (*at >= end) return scanner_.Fail("", end);
+  ++at;
+  return *at >= end ? at : scanner_.Fail("text behind the end of the object", *at);
 }
 
-bool JsonDecoder::TakeField() {
+JsonScanner::Place JsonDecoder::TakeField(JsonScanner::Place at) {
   if (fields_ == values_.size()) {
-    if (fields_ == kMostKeys) return scanner_.Fail("more than 10,000 keys", scanner_.position());
+    if (fields_ == kMostKeys) return scanner_.Fail("more than 10,000 keys", *at);
     values_.resize(std::clamp<size_t>(fields_ * 2, 64, kMostKeys));
   }
-  const bool predicted = as_predicted_ && fields_ < predicted_->raw_keys.size() &&
-                         scanner_.TakeKey(predicted_->raw_keys[fields_]);
-  if (!predicted && !TakeOtherKey()) return false;
+  JsonScanner::Place behind_key = nullptr;
+  if (as_predicted_ && fields_ < predicted_->raw_keys.size()) {
+    behind_key = scanner_.TakeKey(at, predicted_->raw_keys[fields_]);
+  }
+  if (behind_key == nullptr) {
+    behind_key = TakeOtherKey(at);
+    if (behind_key == nullptr) return nullptr;
+  }
   Value& value = values_[fields_++];
   bool rewrite = false;
-  if (!scanner_.TakeValue(1, &value, &rewrite)) return false;
-  if (rewrite || (multiline_ && value.kind == Value::Kind::kJson)) Rewrite(value);
-  return true;
+  const JsonScanner::Place behind = scanner_.TakeValue(behind_key, 1, &value, &rewrite);
+  if (behind != nullptr && (rewrite || (multiline_ && value.kind == Value::Kind::kJson))) {
+    Rewrite(value);
+  }
+  return behind;
 }
 
 // Takes a key that is not the predicted one, or written otherwise.
-bool JsonDecoder::TakeOtherKey() {
+JsonScanner::Place JsonDecoder::TakeOtherKey(JsonScanner::Place at) {
   std::string_view key;
-  if (scanner_.token() != '"')
-    return scanner_.Fail("expected a key in quotes", scanner_.position());
-  if (!scanner_.TakeString(&key)) return false;
-  if (!scanner_.Take(':')) return scanner_.Fail("expected ':' after a key", scanner_.position());
+  if (scanner_.TokenAt(at) != '"') return scanner_.Fail("expected a key in quotes", *at);
+  const JsonScanner::Place colon = scanner_.TakeString(at, &key);
+  if (colon == nullptr) return nullptr;
+  if (scanner_.TokenAt(colon) != ':') return scanner_.Fail("expected ':' after a key", *colon);
   const bool predicted = as_predicted_ && fields_ < predicted_->raw_keys.size() &&
                          predicted_->raw_keys[fields_] == key;
   if (!predicted) NoteKey(key);
-  return true;
+  return colon + 1;
 }
 
 // A key that is not as predicted: from here on the row's keys are kept.

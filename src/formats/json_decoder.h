@@ -26,11 +26,12 @@ class JsonDecoder : public FormatScratch {
   void Decode(TextRows& rows, bool lines, RowVisitor& visitor);
 
  private:
-  void DecodeRow(const TextRows& rows, size_t i, size_t base, RowVisitor& visitor);
   void DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor);
-  bool TakeRow(size_t begin, size_t end);
-  bool TakeField();
-  bool TakeOtherKey();
+  JsonScanner::Place DecodeRow(const TextRows& rows, size_t i, size_t base,
+                               JsonScanner::Place place, RowVisitor& visitor);
+  JsonScanner::Place TakeRow(JsonScanner::Place at, size_t end);
+  JsonScanner::Place TakeField(JsonScanner::Place at);
+  JsonScanner::Place TakeOtherKey(JsonScanner::Place at);
   void NoteKey(std::string_view key);
   void Rewrite(Value& value);
   Row MakeRow(uint64_t number);

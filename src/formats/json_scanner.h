@@ -16,100 +16,82 @@
 
 namespace millrace {
 
-// Offsets are those of the index. Strings and scalars that the walk has taken lie before next().
+// A place is a pointer into the index: the next token to take. What takes tokens returns the place
+// behind them, or null if they are not what was asked for (see fault()). Places are passed by value
+// so that they stay in registers.
 //
 // The byte behind the indexed text must be '\n'. No token begins with it, so the walk stops at the
 // end of the index by itself; a caller that walks one row of a longer text checks at the end that
 // it has not left the row.
 class JsonScanner {
  public:
+  using Place = const uint32_t*;
+
   // `text` may be written to: escaped lone surrogates become U+FFFD.
-  void Begin(char* text, size_t size, const uint32_t* positions) {
+  void Begin(char* text, size_t size) {
     text_ = text;
     end_ = text + size;
-    next_ = positions;
-    slash_ = text;
-    if (size != 0) slash_ = FindSlash(text);
+    slash_ = FindSlash(text);
   }
 
-  // The next token, without taking it.
-  size_t position() const { return *next_; }
-  char token() const { return text_[*next_]; }
-  // The place in the index, to come back to.
-  const uint32_t* place() const { return next_; }
-  // Goes on at the first token that is neither before `place` nor before `offset`.
-  void MoveTo(const uint32_t* place, size_t offset) {
-    next_ = place;
-    while (*next_ < offset) ++next_;
-  }
-
-  // Takes the token if it is `c`.
-  bool Take(char c) {
-    if (token() != c) return false;
-    ++next_;
-    return true;
-  }
+  char TokenAt(Place at) const { return text_[*at]; }
 
   // Takes `key` in quotes and the ':' behind it, if that is what comes next, without any space.
   // `key` is one that TakeString gave before, followed by at least 16 readable bytes.
-  bool TakeKey(std::string_view key) {
-    const char* const quote = text_ + *next_;
-    const size_t colon = *next_ + key.size() + 2;
-    if (next_[1] != colon || text_[colon] != ':' || *quote != '"' || text_[colon - 1] != '"') {
-      return false;
-    }
-    if (!SameBytes(quote + 1, key.data(), key.size())) return false;
-    next_ += 2;
-    return true;
+  Place TakeKey(Place at, std::string_view key) const {
+    const char* const quote = text_ + at[0];
+    const size_t colon = at[0] + key.size() + 2;
+    const bool taken = at[1] == colon && text_[colon] == ':' && quote[0] == '"' &&
+                       text_[colon - 1] == '"' && SameBytes(quote + 1, key.data(), key.size());
+    return taken ? at + 2 : nullptr;
   }
 
   // Takes a string; `inside` is what lies between its quotes.
-  bool TakeString(std::string_view* inside) {
-    const size_t begin = *next_;
+  Place TakeString(Place at, std::string_view* inside) {
+    const size_t begin = at[0];
     if (text_[begin] != '"') return Fail("expected a string", begin);
     // Nothing but space may lie between the closing quote and the next token.
-    size_t end = *++next_ - 1;
+    size_t end = at[1] - 1;
     while (IsSpace(text_[end])) --end;
     if (text_[end] != '"' || end == begin) return Fail("a string is not closed", begin);
     *inside = {text_ + begin + 1, end - begin - 1};
-    if (HasSlash(inside->data(), inside->size())) return TakeEscapes(*inside);
-    return true;
+    if (HasSlash(inside->data(), inside->size()) && !CheckEscapes(*inside)) return nullptr;
+    return at + 1;
   }
 
   // Takes any value: containers whole, `depth` levels below the top. `rewrite` is set if the text
   // of a container cannot be copied as it stands (see AppendCompactJson).
-  bool TakeValue(int depth, Value* value, bool* rewrite) {
-    switch (const char c = token(); c) {
+  Place TakeValue(Place at, int depth, Value* value, bool* rewrite) {
+    const char* const begin = text_ + at[0];
+    switch (const char c = *begin; c) {
       case '"':
         value->kind = Value::Kind::kJsonText;
-        return TakeString(&value->text);
+        return TakeString(at, &value->text);
       case '{':
       case '[': {
-        const size_t begin = *next_;
-        if (!SkipContainer(depth, rewrite)) return false;
-        value->kind = Value::Kind::kJson;
-        value->text = {text_ + begin, container_end_ - begin};
-        return true;
+        size_t end = 0;
+        const Place behind = SkipContainer(at, depth, &end, rewrite);
+        *value = Value::Text(Value::Kind::kJson, {begin, end - at[0]});
+        return behind;
       }
+      case 'n':
+        if (std::memcmp(begin, "null", 4) != 0 || at[1] - at[0] != 4) return TakeWord(at, value);
+        value->kind = Value::Kind::kNull;
+        return at + 1;
       default:
-        if (IsDigit(c)) return TakeDigits(*next_, value);
-        if (c == '-' && IsDigit(text_[*next_ + 1])) return TakeDigits(*next_ + 1, value);
-        if (c == 'n' && next_[1] == *next_ + 4 && std::memcmp(text_ + *next_, "null", 4) == 0) {
-          ++next_;
-          value->kind = Value::Kind::kNull;
-          return true;
-        }
-        return TakeWord(value);
+        if (IsDigit(c)) return TakeDigits(at, 0, value);
+        if (c == '-' && IsDigit(begin[1])) return TakeDigits(at, 1, value);
+        return TakeWord(at, value);
     }
   }
 
-  // Why the last Take... returned false, in words, and where.
+  // Why the last Take... returned null, in words, and where in the text.
   const char* fault() const { return fault_; }
   size_t fault_position() const { return fault_position_; }
-  bool Fail(const char* what, size_t position) {
+  Place Fail(const char* what, size_t position) {
     fault_ = what;
     fault_position_ = position;
-    return false;
+    return nullptr;
   }
 
  private:
@@ -141,47 +123,44 @@ class JsonScanner {
     return slash_ < begin + size;
   }
 
-  // Takes the number of which the first digit is at `digit`, and a sign possibly before it. What is
-  // common is done here: integers of up to 19 digits and plain decimals, without space behind.
-  bool TakeDigits(size_t digit, Value* value) {
-    const size_t begin = *next_;
-    const size_t end = next_[1];
-    size_t at = digit;
+  // Takes a number that has `sign` bytes before its first digit. What is common is done here:
+  // integers of up to 19 digits and plain decimals, without space behind.
+  Place TakeDigits(Place at, size_t sign, Value* value) {
+    const char* const begin = text_ + at[0];
+    const char* const end = text_ + at[1];
+    const char* const first = begin + sign;
+    const char* digit = first;
     uint64_t magnitude = 0;
-    while (IsDigit(text_[at])) {
-      magnitude = magnitude * 10 + static_cast<uint64_t>(text_[at++] - '0');
-    }
-    if (text_[digit] == '0' && at - digit > 1) return TakeLongNumber(value);
-    if (at != end) {
-      if (text_[at] != '.' || !IsDigit(text_[at + 1])) return TakeLongNumber(value);
-      for (at += 2; IsDigit(text_[at]);) ++at;
-      if (at != end) return TakeLongNumber(value);
-      value->kind = Value::Kind::kNumber;
-      value->text = {text_ + begin, end - begin};
-    } else {
+    for (; IsDigit(*digit); ++digit)
+      magnitude = magnitude * 10 + static_cast<uint64_t>(*digit - '0');
+    if (*first == '0' && digit - first > 1) return TakeLongNumber(at, value);
+    if (digit == end) {
       const bool exact =
-          at - digit <= 19 && magnitude <= INT64_MAX && (magnitude != 0 || digit == begin);
-      if (!exact) return TakeLongNumber(value);
+          digit - first <= 19 && magnitude <= INT64_MAX && (magnitude != 0 || sign == 0);
+      if (!exact) return TakeLongNumber(at, value);
       value->kind = Value::Kind::kInt;
-      value->integer = static_cast<int64_t>(magnitude);
-      if (digit != begin) value->integer = -value->integer;
+      value->integer =
+          sign == 0 ? static_cast<int64_t>(magnitude) : -static_cast<int64_t>(magnitude);
+      return at + 1;
     }
-    ++next_;
-    return true;
+    if (*digit != '.' || !IsDigit(digit[1])) return TakeLongNumber(at, value);
+    for (digit += 2; IsDigit(*digit);) ++digit;
+    if (digit != end) return TakeLongNumber(at, value);
+    value->kind = Value::Kind::kNumber;
+    value->text = {begin, static_cast<size_t>(end - begin)};
+    return at + 1;
   }
 
-  bool TakeLongNumber(Value* value);
-  bool TakeWord(Value* value);
-  bool TakeEscapes(std::string_view inside);
-  bool SkipContainer(int depth, bool* rewrite);
-  bool SkipScalar(bool* rewrite);
-  bool EndScalar(size_t end);
+  Place TakeLongNumber(Place at, Value* value);
+  Place TakeWord(Place at, Value* value);
+  Place EndScalar(Place at, size_t end);
+  Place SkipContainer(Place at, int depth, size_t* end, bool* rewrite);
+  Place SkipScalar(Place at, bool* rewrite);
+  bool CheckEscapes(std::string_view inside);
 
   char* text_ = nullptr;
   const char* end_ = nullptr;
-  const uint32_t* next_ = nullptr;
   const char* slash_ = nullptr;  // the first backslash not passed yet, or end_
-  size_t container_end_ = 0;     // of the container skipped last
   const char* fault_ = "";
   size_t fault_position_ = 0;
 };

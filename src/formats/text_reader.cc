@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr size_t kLeastFill = 16 * 1024;
-constexpr size_t kMostFill = 1024 * 1024;
+constexpr size_t kMostFill = 256 * 1024;  // what was inflated is looked at again while it is cached
 constexpr size_t kKeptOfOverlong = 4096;
 
 }  // namespace
