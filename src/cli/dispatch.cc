@@ -192,6 +192,18 @@ int Dispatch(const std::vector<Command>& commands, const std::vector<std::string
   return Parser(commands, context).Run(args);
 }
 
+namespace {
+
+// A bar would end the cell.
+std::string InTable(std::string text) {
+  for (size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2) {
+    text.insert(bar, "\\");
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string CommandsAsMarkdown(const std::vector<Command>& commands) {
   std::string page =
       "# Command line\n\nMade from the flag tables in `src/cli`; a test keeps it current. Exit "
@@ -208,8 +220,8 @@ std::string CommandsAsMarkdown(const std::vector<Command>& commands) {
     page += "\n| flag | default | meaning |\n|---|---|---|\n";
     for (const Flag& flag : command.flags) {
       const std::string fallback = DefaultOf(flag);
-      StrAppend(&page, "| `", flag.name, flag.value.empty() ? "" : " " + flag.value, "` | ",
-                fallback.empty() ? "" : StrCat("`", fallback, "`"), " | ", flag.doc);
+      StrAppend(&page, "| `", flag.name, flag.value.empty() ? "" : " " + InTable(flag.value),
+                "` | ", fallback.empty() ? "" : StrCat("`", fallback, "`"), " | ", flag.doc);
       if (!flag.env.empty()) StrAppend(&page, "; environment `", flag.env, "`");
       if (!flag.aliases.empty()) page += "; also";
       for (const std::string& alias : flag.aliases) StrAppend(&page, " `", alias, "`");
