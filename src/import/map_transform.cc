@@ -10,30 +10,12 @@
 namespace millrace {
 namespace {
 
-// Maps the rows of one chunk as they are decoded.
-class MapVisitor : public RowVisitor {
+// Gives the rows of one chunk to the mapper as they are decoded.
+class HoldVisitor : public RowVisitor {
  public:
-  MapVisitor(RowMapper& mapper, Transformed& out) : mapper_(mapper), out_(out) {}
+  HoldVisitor(RowMapper& mapper, Transformed& out) : mapper_(mapper), out_(out) {}
 
-  void OnRow(const Row& row) override {
-    switch (mapper_.Map(row, out_.batch, why_)) {
-      case MapOutcome::kMapped:
-        return;
-      case MapOutcome::kFiltered:
-        ++out_.filtered;
-        return;
-      case MapOutcome::kRejected:
-        ByteBuffer before;
-        AppendRowAsJson(row, before);
-        out_.rejections.push_back({.source_row = row.number,
-                                   .code = why_.code,
-                                   .field = why_.field,
-                                   .message = why_.message,
-                                   .payload_before = std::string(before.view()),
-                                   .payload_after = why_.mapped});
-        return;
-    }
-  }
+  void OnRow(const Row& row) override { mapper_.Hold(row, out_.batch); }
 
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override {
     out_.rejections.push_back({.source_row = number,
@@ -47,8 +29,19 @@ class MapVisitor : public RowVisitor {
  private:
   RowMapper& mapper_;
   Transformed& out_;
-  MapError why_;
 };
+
+void AddHeld(HeldRows held, Transformed& out) {
+  out.filtered += held.filtered;
+  for (HeldRows::Rejected& row : held.rejected) {
+    out.rejections.push_back({.source_row = row.row,
+                              .code = std::move(row.why.code),
+                              .field = std::move(row.why.field),
+                              .message = std::move(row.why.message),
+                              .payload_before = std::move(row.payload),
+                              .payload_after = std::move(row.why.mapped)});
+  }
+}
 
 }  // namespace
 
@@ -67,8 +60,11 @@ void MapTransform::Apply(Chunk& chunk, Transformed& out) {
   auto& payload = static_cast<RowsPayload&>(*chunk.payload);
   RowMapper& mapper = MapperFor(payload.config);
   mapper.BeginObject(chunk.object->key.object, chunk.object->key.version);
-  MapVisitor visitor(mapper, out);
+  HoldVisitor visitor(mapper, out);
   payload.rows->ForEachRow(scratch_, visitor);
+  HeldRows held;
+  mapper.Flush(out.batch, held);
+  AddHeld(std::move(held), out);
 }
 
 }  // namespace millrace
