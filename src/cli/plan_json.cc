@@ -66,14 +66,11 @@ Json RejectionJson(const RejectionTally& tally) {
 
 Json SampleJson(const EntryPlan& entry) {
   const RecordStats& records = entry.records;
-  Json json = {{"objects", entry.objects_sampled},
-               {"rows", entry.sampled_rows},
-               {"mapped", entry.mapped},
-               {"rejected", entry.rejected},
-               {"filtered", entry.filtered},
-               {"records", records.records},
-               {"identical", records.identical},
-               {"identical_complete", records.identical_complete}};
+  Json json = {
+      {"objects", entry.objects_sampled}, {"rows", entry.sampled_rows},
+      {"mapped", entry.mapped},           {"rejected", entry.rejected},
+      {"filtered", entry.filtered},       {"records", records.records},
+      {"identical", records.identical},   {"identical_complete", records.identical_complete}};
   if (entry.record_type == RecordType::kEvent) {
     const auto time = [](const std::optional<absl::Time>& at) {
       return at ? Json(TimeText(*at)) : Json(nullptr);

@@ -136,15 +136,16 @@ class Report {
   void AddHead() {
     uint64_t objects = plan_.objects_unmatched;
     for (const EntryPlan& entry : plan_.entries) objects += entry.objects;
-    StrAppend(&text_, Bold(StrCat("Plan for ", WithCommas(objects),
-                                  objects == 1 ? " object" : " objects", " into ",
-                                  options_.destination)),
+    StrAppend(&text_,
+              Bold(StrCat("Plan for ", WithCommas(objects), objects == 1 ? " object" : " objects",
+                          " into ", options_.destination)),
               "\nMapped by ",
               options_.config.empty() ? "Mixpanel's event format, no config" : options_.config,
               "; nothing is sent and nothing is recorded.\n");
     if (!options_.ledger_known) {
-      text_ += "No project is named (MIXPANEL_TOKEN or --project-id), so what the ledger has as done is "
-               "not known.\n";
+      text_ +=
+          "No project is named (MIXPANEL_TOKEN or --project-id), so what the ledger has as done is "
+          "not known.\n";
     }
     if (plan_.stopped) text_ += "Stopped before the end: this is the plan of what was seen.\n";
   }
@@ -210,7 +211,8 @@ class Report {
                entry.objects_sampled == 1 ? " object: " : " objects: ", WithCommas(entry.mapped),
                " mapped, ", WithCommas(entry.rejected), " rejected, ", WithCommas(entry.filtered),
                " filtered");
-    if (records.identical > 0) StrAppend(&sample, ", ", WithCommas(records.identical), " identical");
+    if (records.identical > 0)
+      StrAppend(&sample, ", ", WithCommas(records.identical), " identical");
     Line("sample", sample);
     if (entry.record_type == RecordType::kEvent && records.records > 0) {
       std::string names = StrCat(records.names_complete ? "" : "more than ",
@@ -259,12 +261,13 @@ class Report {
   void AddRejections(const EntryPlan& entry) {
     for (size_t i = 0; i < std::min(kMostRejections, entry.rejections.size()); ++i) {
       const RejectionTally& tally = entry.rejections[i];
-      StrAppend(&text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row,
-                ", would be ",
-                Colored(StrCat("rejected (", tally.code,
-                               tally.field.empty() ? "" : StrCat(", ", Printable(tally.field)), ")"),
-                        PlanProblem::Severity::kError),
-                ", as ", WithCommas(tally.records - 1), " more\n");
+      StrAppend(
+          &text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row,
+          ", would be ",
+          Colored(StrCat("rejected (", tally.code,
+                         tally.field.empty() ? "" : StrCat(", ", Printable(tally.field)), ")"),
+                  PlanProblem::Severity::kError),
+          ", as ", WithCommas(tally.records - 1), " more\n");
       text_ += Wrapped(Printable(tally.message), "    ", "    ");
       text_ += PrettyRecord(tally.first.before, "    ");
     }

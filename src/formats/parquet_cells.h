@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/byte_buffer.h"
-#include "formats/parquet_leaf.h"
+#include "formats/parquet_leaf_column.h"
 #include "formats/parquet_schema.h"
 #include "formats/value.h"
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "formats/parquet_leaf.h"
+#include "formats/parquet_leaf_column.h"
 #include "formats/parquet_schema.h"
 #include "formats/row_reader.h"
 

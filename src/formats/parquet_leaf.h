@@ -4,12 +4,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/byte_buffer.h"
+#include "formats/parquet_leaf_column.h"
 #include "formats/parquet_schema.h"
 
 namespace parquet {
@@ -17,40 +15,6 @@ class RowGroupReader;
 }
 
 namespace millrace {
-
-// The values of a dictionary-encoded leaf, shared by the chunks of a row group.
-struct TextDictionary {
-  ByteBuffer text;
-  std::vector<std::string_view> entries;
-  bool is_utf8 = false;
-};
-
-// As many bytes as the length in front of each text of a page, so that texts are copied together.
-inline constexpr size_t kTextGap = sizeof(uint32_t);
-
-// The values of a leaf in some consecutive rows. There is one entry per row; in repeated leaves one
-// or more. Entries at the leaf's most_definition have a value; values lie without gaps.
-struct LeafColumn {
-  size_t rows = 0;                   // complete ones; entries behind them belong to none
-  std::vector<int16_t> definitions;  // per entry; empty if most_definition is 0
-  std::vector<int16_t> repetitions;  // per entry; empty if most_repetition is 0
-  ByteBuffer values;                 // ParquetLeaf::width each; or int32_t of the dictionary
-  std::vector<uint32_t> ends;        // kText without a dictionary: the end of each in `text`
-  ByteBuffer text;                   // the values, with kTextGap ASCII bytes behind each
-  std::shared_ptr<const TextDictionary> dictionary;
-
-  size_t bytes() const;
-  std::string_view text_at(size_t value) const {
-    if (dictionary != nullptr) {
-      return dictionary
-          ->entries[static_cast<size_t>(reinterpret_cast<const int32_t*>(values.data())[value])];
-    }
-    return text.view(value == 0 ? 0 : ends[value - 1] + kTextGap, ends[value]);
-  }
-};
-
-// Cuts `column` off behind its first `rows` rows and returns the rest.
-LeafColumn CutTail(const ParquetLeaf& leaf, LeafColumn& column, size_t rows);
 
 // Reads a leaf of one row group, front to back. One thread at a time.
 class LeafReader {

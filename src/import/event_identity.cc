@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/byte_buffer.h"
@@ -130,6 +131,30 @@ struct IdentityReader::Parts {
 IdentityReader::IdentityReader() : parts_(std::make_unique<Parts>()) {}
 IdentityReader::~IdentityReader() = default;
 
+void EventIdentity::Set(std::string name, std::string_view distinct_id, int64_t millis,
+                        std::string_view insert_id) {
+  event = std::move(name);
+  unix_millis = millis;
+  key.clear();
+  key += '[';
+  AppendJsonString(key, event);
+  key += ',';
+  AppendJsonString(key, distinct_id);
+  StrAppend(&key, ",", millis, ",");
+  AppendJsonString(key, insert_id);
+  key += ']';
+}
+
+absl::Status EventIdentity::SetFromKey(std::string_view text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_array() || json.size() != 4 || !json[0].is_string() || !json[1].is_string() ||
+      !json[2].is_number_integer() || !json[3].is_string()) {
+    return absl::InvalidArgumentError(StrCat("this is no identity of an event: ", text));
+  }
+  Set(json[0], json[1].get<std::string>(), json[2], json[3].get<std::string>());
+  return absl::OkStatus();
+}
+
 int64_t EventIdentity::day() const {
   const int64_t day = unix_millis / kMillisPerDay;
   return unix_millis % kMillisPerDay < 0 ? day - 1 : day;
@@ -156,16 +181,7 @@ absl::Status IdentityReader::Read(std::string_view json, EventIdentity& identity
         StrCat("this event has no name or no time: ", json.substr(0, 200)));
   }
   Restore(fields);
-  identity.unix_millis = fields.unix_millis;
-  identity.key.clear();
-  identity.key += '[';
-  AppendJsonString(identity.key, fields.event);
-  identity.key += ',';
-  AppendJsonString(identity.key, fields.distinct_id);
-  StrAppend(&identity.key, ",", identity.unix_millis, ",");
-  AppendJsonString(identity.key, fields.insert_id);
-  identity.key += ']';
-  identity.event = std::move(fields.event);
+  identity.Set(std::move(fields.event), fields.distinct_id, fields.unix_millis, fields.insert_id);
   return absl::OkStatus();
 }
 

@@ -18,6 +18,10 @@ struct EventIdentity {
   // The four keys as compact JSON: ["event","distinct_id",milliseconds,"$insert_id"].
   std::string key;
 
+  void Set(std::string name, std::string_view distinct_id, int64_t millis,
+           std::string_view insert_id);
+  // From a text that has the meaning of `key`. InvalidArgument if it has not.
+  absl::Status SetFromKey(std::string_view text);
   Hash128 fingerprint() const { return HashBytes(key); }
   // Days since 1970-01-01, UTC.
   int64_t day() const;

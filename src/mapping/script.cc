@@ -12,7 +12,7 @@ namespace millrace {
 namespace {
 
 // Records of one call into the engine: enough to share its cost, few enough for the caches.
-constexpr size_t kMostSliceRecords = 32;
+constexpr size_t kMostSliceRecords = 250;
 constexpr size_t kMostSliceBytes = 256 << 10;
 
 class EngineScript : public Script {
@@ -99,14 +99,13 @@ class EngineScript : public Script {
   }
 
   // The message, with the place in the user's file, and the stack.
-  std::string ExceptionText(std::string_view json) const {
+  static std::string ExceptionText(std::string_view json) {
     const nlohmann::json thrown = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
     if (!thrown.is_object()) return "the transform threw an exception";
     std::string text = thrown.value("message", "");
-    const int64_t line = thrown.value("line", int64_t{0});
-    if (line > 0)
-      StrAppend(&text, " at ", path_, ":", line, ":", thrown.value("column", int64_t{0}));
+    const std::string place = thrown.value("place", "");
     const std::string stack = thrown.value("stack", "");
+    if (!place.empty()) StrAppend(&text, " at ", place);
     if (stack.find('\n') != std::string::npos) StrAppend(&text, "\n", stack);
     return text;
   }

@@ -4,6 +4,7 @@
 
 #include <JavaScriptCore/JavaScript.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -69,6 +70,7 @@ class ScriptEngine {
   uint64_t seen_run_ = 0;
   int32_t seen_progress_ = 0;
   double seen_since_ = 0;
+  std::chrono::steady_clock::time_point last_look_;
   Stop stop_ = Stop::kNone;
   size_t resident_at_check_ = 0;
 };

@@ -37,7 +37,7 @@ inline constexpr std::string_view kScriptPrelude = R"((function () {
 //   run(text, first)  calls the user's function with each element of the JSON array `text`, from
 //                     `first` on; returns what became of them as lines, in order:
 //                       =<JSON>   a record that the function returned
-//                       !<JSON>   it threw: {"message", "line", "column", "stack"}; no "=" lines
+//                       !<JSON>   it threw: {"message", "place", "stack"}; no "=" lines
 //                       .         the end of the element
 //   taken()           the lines so far, when run() was stopped from outside
 // progress[0] is set to the element's index before each call.
@@ -104,13 +104,20 @@ inline constexpr std::string_view kScriptHarness = R"((function (load, url, log,
     const shown = text(value);
     return shown.length > most ? shown.slice(0, most) + '...' : shown;
   };
+  // The user's place in a stack: "name@url:line:column", the innermost call first.
+  const placeIn = (stack) => {
+    const at = stack.indexOf(url + ':');
+    if (at < 0) return '';
+    const end = stack.indexOf('\n', at);
+    return end < 0 ? stack.slice(at) : stack.slice(at, end);
+  };
   const describe = (e) => {
     try {
-      const own = typeof e === 'object' && e !== null && e.sourceURL === url;
-      return stringify({ message: cut(e, 1000), line: own ? +e.line || 0 : 0,
-        column: own ? +e.column || 0 : 0, stack: own ? cut(e.stack, 2000) : '' });
+      const stack = typeof e === 'object' && e !== null ? text(e.stack) : '';
+      const place = placeIn(stack);
+      return stringify({ message: cut(e, 1000), place, stack: place === '' ? '' : cut(stack, 2000) });
     } catch (unshowable) {
-      return '{"message":"an exception that cannot be shown","line":0,"column":0,"stack":""}';
+      return '{"message":"an exception that cannot be shown"}';
     }
   };
 

@@ -57,6 +57,11 @@ std::string ExportAs(std::string_view text, size_t& at) {
   return StrCat("module.exports = ", word, "; function ", word);
 }
 
+// Whether the word "async" before `next` makes a function async: it may also be a property's name.
+bool BeginsFunction(std::string_view text, size_t next) {
+  return next < text.size() && (IsWordChar(text[next]) || text[next] == '(' || text[next] == '*');
+}
+
 // The text with "export default" rewritten.
 absl::StatusOr<std::string> Rewrite(std::string_view text) {
   std::string rewritten;
@@ -75,7 +80,7 @@ absl::StatusOr<std::string> Rewrite(std::string_view text) {
     const std::string_view word = text.substr(at, end - at);
     const bool member = at > 0 && text[at - 1] == '.';
     const size_t next = SkipSpace(text, end);
-    if (word == "async" && !member) {
+    if (word == "async" && !member && BeginsFunction(text, next)) {
       const auto line =
           1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n');
       return absl::InvalidArgumentError(

@@ -39,8 +39,8 @@ class LedgerRecorder {
     uint64_t objects_failed = 0;
     uint64_t objects_lost = 0;
   };
-  // After the last Settle(): stores and releases the objects that are not finished, with why.
-  // message() as their last_error (none if a stop was asked for).
+  // After the last Settle(): stores and releases the objects that are not finished. The message of
+  // `why` becomes their last_error; that of a stop that was asked for does not.
   Totals Close(const absl::Status& why);
 
  private:

@@ -27,6 +27,8 @@ class Delivery {
  public:
   Delivery(const RunParts& parts, const RunOptions& options, RunProgress* progress)
       : context_(parts, options, progress),
+        writes_before_(context_.progress.writes),
+        retries_before_(context_.progress.retries),
         gate_(options.initial_writes, options.most_writes, options.most_bytes),
         retrier_(options.retry, parts.clock),
         recorder_(context_),
@@ -44,6 +46,8 @@ class Delivery {
   RunReport Report();
 
   RunContext context_;
+  const uint64_t writes_before_;
+  const uint64_t retries_before_;
   WriteGate gate_;
   Retrier retrier_;
   LedgerRecorder recorder_;
@@ -169,8 +173,8 @@ RunReport Delivery::Report() {
   report.objects_done = totals.objects_done;
   report.objects_failed = totals.objects_failed;
   report.objects_lost = totals.objects_lost;
-  report.writes = context_.progress.writes;
-  report.retries = context_.progress.retries;
+  report.writes = context_.progress.writes - writes_before_;
+  report.retries = context_.progress.retries - retries_before_;
   if (!report.status.ok() && !absl::IsCancelled(report.status)) {
     context_.NoteError(std::string(ToStd(report.status.message())));
   }

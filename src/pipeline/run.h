@@ -38,7 +38,7 @@ struct RunOptions {
   absl::Duration lease = absl::Minutes(5);
 };
 
-// Live counters, readable from any thread while Run() works.
+// Live counters, readable from any thread; runs that are given the same ones add to them.
 struct RunProgress {
   std::atomic<uint64_t> rows_read{0};
   std::atomic<uint64_t> rows_accepted{0};

@@ -90,6 +90,21 @@ TEST_F(RunTest, DeliversEverythingAndItsNumbersAddUp) {
   EXPECT_EQ(progress.objects_done, 2u);
 }
 
+TEST_F(RunTest, CountersOfSeveralRunsAddUpAndReportsAreOfOne) {
+  AddRows("one", 3);
+  world_.destination.set_script(
+      [](uint64_t n) { return n == 0 ? FakeWrite::kRetry : FakeWrite::kDurable; });
+  RunProgress progress;
+  world_.Run("me", {}, &progress);
+  AddRows("two", 3);
+  const RunReport second = world_.Run("me", {}, &progress);
+  EXPECT_EQ(second.writes, 1u);
+  EXPECT_EQ(second.retries, 0u);
+  EXPECT_EQ(progress.writes, 3u);
+  EXPECT_EQ(progress.retries, 1u);
+  EXPECT_EQ(progress.rows_accepted, 6u);
+}
+
 TEST_F(RunTest, AnEmptySourceIsDoneAtOnce) {
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(report.status.ok());

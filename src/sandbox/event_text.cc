@@ -86,6 +86,7 @@ struct EventTextReader::Impl {
   ondemand::parser parser;
   ondemand::document document;
   const char* begin = nullptr;
+  bool is_object = false;
   size_t wrong_byte = kNowhere;  // of a record that is not UTF-8
   std::string wrong_name;
 };
@@ -196,6 +197,7 @@ error_code EventTextReader::Impl::ReadProperties(ondemand::object properties, Ev
 error_code EventTextReader::Impl::ReadDocument(std::string_view record, size_t wrong,
                                                EventText* text) {
   begin = record.data();
+  is_object = false;
   wrong_byte = wrong;
   wrong_name.clear();
   const simdjson::padded_string_view padded(record.data(), record.size(),
@@ -203,7 +205,8 @@ error_code EventTextReader::Impl::ReadDocument(std::string_view record, size_t w
   if (auto error = parser.iterate(padded).get(document)) return error;
   ondemand::json_type type;
   if (auto error = document.type().get(type)) return error;
-  if (type != ondemand::json_type::object) return simdjson::INCORRECT_TYPE;
+  is_object = type == ondemand::json_type::object;
+  if (!is_object) return simdjson::INCORRECT_TYPE;
   ondemand::object object;
   if (auto error = document.get_object().get(object)) return error;
   for (auto member : object) {
@@ -260,7 +263,7 @@ EventTextReader::Result EventTextReader::Read(std::string_view record, EventText
     *detail = impl_->wrong_name;
     return Result::kNotUtf8;
   }
-  if (error == simdjson::INCORRECT_TYPE) return Result::kNotAnObject;
+  if (error == simdjson::INCORRECT_TYPE && !impl_->is_object) return Result::kNotAnObject;
   *detail = simdjson::error_message(error);
   return Result::kNotJson;
 }

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
-
 #include "base/strings.h"
 #include "io/decompress.h"
 #include "io/gzip_encoder.h"

@@ -45,7 +45,8 @@ struct ImportTarget {
 //   401, 403, 3xx, other 4xx    Stop
 //   413                         split and resent; a single event refused (event_too_large)
 //   429                         Retry(throttled); 408, 5xx, no answer: Retry
-//   200 that is not Mixpanel's, or with a count that is not what was sent: Retry
+//   200 or 400 that is not Mixpanel's, or a 200 with a count that is not what was sent: Retry
+// A stop ends the wait for the pacer and nothing else: what was begun is finished.
 // When some requests of a batch are durable and a later one is not, the next Write() of that batch
 // (the same content from the same source rows) sends only the rest.
 //

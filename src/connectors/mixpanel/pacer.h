@@ -17,9 +17,8 @@ class Pacer {
  public:
   // 0: unlimited. Mixpanel: 30,000 events/s and 2 GB/min.
   Pacer(double events_per_second, double bytes_per_second, Clock& clock = Clock::Real());
-  // Waits until `events` and `bytes` may be sent; false if that takes a
-  // wait and `stop` is requested. A request
-  // larger than a bucket passes, and those after it wait the longer.
+  // Waits until `events` and `bytes` may be sent; false if that takes a wait and `stop` is
+  // requested. A request larger than a bucket passes, and those after it wait the longer.
   bool Acquire(uint64_t events, uint64_t bytes, std::stop_token stop);
 
  private:

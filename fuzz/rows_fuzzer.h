@@ -1,0 +1,44 @@
+// What the fuzz targets of row readers share: any bytes are read without a crash, the chunk size
+// does not change the rows, and reading goes on behind any chunk as if it had not stopped.
+#ifndef MILLRACE_FUZZ_ROWS_FUZZER_H_
+#define MILLRACE_FUZZ_ROWS_FUZZER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "formats/testing/rows.h"
+
+namespace millrace {
+
+inline void Require(bool condition) {
+  if (!condition) std::abort();
+}
+
+inline void CheckRows(const std::string& bytes, FileType type, const ChunkLimits& limits) {
+  const ReadResult whole = ReadRows(bytes, {.type = type}, {.rows = 1 << 20, .bytes = 1 << 24});
+  const ReadResult parts = ReadRows(bytes, {.type = type}, limits);
+  Require(whole.status.code() != absl::StatusCode::kInternal);
+  Require(whole.status.code() == parts.status.code());
+  if (!whole.status.ok()) {
+    // How much is had of damaged compressed data before the damage shows depends on the steps.
+    const size_t common = std::min(whole.rows.size(), parts.rows.size());
+    Require(std::equal(whole.rows.begin(), whole.rows.begin() + static_cast<std::ptrdiff_t>(common),
+                       parts.rows.begin()));
+    return;
+  }
+  Require(whole.rows == parts.rows);
+  if (parts.positions.empty()) return;
+  const RowPosition from = parts.positions[parts.positions.size() / 2];
+  const ReadResult rest = ReadRows(bytes, {.type = type, .from = from}, limits);
+  Require(rest.status.ok());
+  Require(rest.rows ==
+          std::vector<std::string>(whole.rows.begin() + static_cast<std::ptrdiff_t>(from.row),
+                                   whole.rows.end()));
+}
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FUZZ_ROWS_FUZZER_H_

@@ -1,0 +1,187 @@
+// millrace dlq replay: sends rejected records again.
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "absl/time/clock.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/dlq_flags.h"
+#include "cli/shared_flags.h"
+#include "cli/text.h"
+#include "connectors/disk/disk_dead_letter.h"
+#include "import/mixpanel_target.h"
+#include "import/replay.h"
+
+namespace millrace::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::vector<std::string> ids;
+  SourceFlags source;
+  MixpanelFlags mixpanel;
+  StateFlags state;
+  DlqFlags filter;
+  bool dry_run = false;
+  bool json = false;
+  absl::Duration retry_for = absl::Minutes(5);
+};
+
+// What the sinks of all kinds of record share, and count.
+class Targets {
+ public:
+  explicit Targets(const ImportRequest& request)
+      : request_(request),
+        pacer_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
+
+  SinkFactory SinksFor(RecordType type) {
+    mixpanel::ImportTarget& target = targets_[type];
+    SetTarget(request_, type, pacer_, target);
+    return MixpanelSinks(target);
+  }
+
+  uint64_t requests() const {
+    uint64_t sum = 0;
+    for (const auto& [type, target] : targets_) sum += target.requests;
+    return sum;
+  }
+  uint64_t bytes_sent() const {
+    uint64_t sum = 0;
+    for (const auto& [type, target] : targets_) sum += target.bytes_sent;
+    return sum;
+  }
+
+ private:
+  const ImportRequest& request_;
+  mixpanel::Pacer pacer_;
+  std::map<RecordType, mixpanel::ImportTarget> targets_;
+};
+
+absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context& context) {
+  ReplayRequest request;
+  absl::StatusOr<DeadLetterFilter> filter = options.filter.Filter(absl::Now());
+  if (!filter.ok()) return filter.status();
+  request.filter = *std::move(filter);
+  if (options.ids.size() > 1) {
+    return absl::InvalidArgumentError("one ID at most; use --code, --object or --since for more");
+  }
+  if (!options.ids.empty()) request.filter.id = options.ids.front();
+  absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
+  if (!folder.ok()) return folder.status();
+  request.folder = *std::move(folder);
+  absl::StatusOr<SourcesConfig> sources = options.source.Sources();
+  if (!sources.ok()) return sources.status();
+  request.import.sources = *std::move(sources);
+  absl::StatusOr<mixpanel::Endpoints> endpoints = options.mixpanel.Endpoints();
+  if (!endpoints.ok()) return endpoints.status();
+  request.import.endpoints = *std::move(endpoints);
+  absl::StatusOr<mixpanel::Credentials> credentials = options.mixpanel.Credentials(context);
+  if (!credentials.ok()) return credentials.status();
+  request.import.credentials = *std::move(credentials);
+  request.import.project_id = options.mixpanel.project_id;
+  request.import.run.retry.give_up_after = options.retry_for;
+  request.dry_run = options.dry_run;
+  if (request.import.credentials.empty() && !options.dry_run) {
+    return absl::InvalidArgumentError(
+        "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
+        "--project-id, or give --credentials-file FILE");
+  }
+  return request;
+}
+
+void PrintJson(const ReplayReport& report, const Targets& targets, std::ostream& out) {
+  const Counts& counts = report.counts;
+  Json json = {{"success", report.success()},
+               {"read", counts.read},
+               {"accepted", counts.accepted},
+               {"rejected", counts.rejected},
+               {"filtered", counts.filtered},
+               {"pending", counts.pending()},
+               {"events", counts.events},
+               {"replayed_before", report.replayed_before},
+               {"not_ours", report.not_ours},
+               {"damaged", report.damaged},
+               {"requests", targets.requests()},
+               {"retries", report.retries},
+               {"bytes_sent", targets.bytes_sent()},
+               {"elapsed_s", report.elapsed_s}};
+  json["first_error"] = report.first_error.empty() ? Json(nullptr) : Json(report.first_error);
+  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
+  const Counts& counts = report.counts;
+  out << (dry_run ? "dry run: nothing was sent\n" : "") << "read      " << WithCommas(counts.read)
+      << "   " << WithCommas(report.replayed_before) << " were replayed before, "
+      << WithCommas(report.not_ours) << " are of another project or config\naccepted  "
+      << WithCommas(counts.accepted) << "\nrejected  " << WithCommas(counts.rejected)
+      << (counts.rejected > 0 ? "   again; see: millrace dlq show" : "") << "\nfiltered  "
+      << WithCommas(counts.filtered) << "\npending   " << WithCommas(counts.pending())
+      << (counts.pending() > 0 ? "   run again to go on" : "") << "\n";
+  if (!report.first_error.empty()) out << "first error: " << Printable(report.first_error) << "\n";
+}
+
+int RunReplay(const Options& options, Context& context) {
+  const absl::StatusOr<ReplayRequest> request = MakeRequest(options, context);
+  if (!request.ok()) return Fail(context, "dlq replay", request.status());
+  const absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter =
+      OpenDiskDeadLetter(request->folder);
+  if (!dead_letter.ok()) return Fail(context, "dlq replay", dead_letter.status());
+  Targets targets(request->import);
+  const ReplayReport report =
+      Replay(*request,
+             {.dead_letter = **dead_letter,
+              .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
+             context.stop);
+  if (options.json) {
+    PrintJson(report, targets, context.out);
+  } else {
+    PrintTable(report, options.dry_run, context.out);
+  }
+  if (!report.status.ok()) return Fail(context, "dlq replay", report.status);
+  return report.success() ? kAllAccepted : kRejectedRecords;
+}
+
+}  // namespace
+
+Command DlqReplayCommand() {
+  auto options = std::make_shared<Options>();
+  std::vector<Flag> flags;
+  options->filter.AddTo(flags);
+  flags.push_back({.name = "--config",
+                   .target = &options->source.config,
+                   .value = "FILE",
+                   .doc = "sources.json to map the records with, mended or not; without it they "
+                          "must be in Mixpanel's event format",
+                   .env = "MILLRACE_CONFIG"});
+  options->mixpanel.AddTo(flags);
+  options->state.AddTo(flags);
+  const std::vector<Flag> own = {
+      {"--dry-run", &options->dry_run, "", "map and count; send nothing and note nothing"},
+      {"--retry-for", &options->retry_for, "TIME", "stop when nothing has succeeded for so long"},
+      {"--json", &options->json, "", "print the result as one JSON object"},
+  };
+  flags.insert(flags.end(), own.begin(), own.end());
+  return {
+      .name = "dlq replay",
+      .summary = "send rejected records again, mapped by the config of today",
+      .about =
+          "Maps each record's source row anew and sends it with the ids that its import would have "
+          "given it,\nso that a repeat does no harm. What is accepted is noted and not sent again; "
+          "what is rejected again\nstays, with its new reason. ID is that of `dlq show`; none "
+          "takes all that the filters let through.",
+      .examples = {"millrace dlq replay --config sources.json --dry-run",
+                   "millrace dlq replay --code invalid_time --config sources.json",
+                   "millrace dlq replay 0123456789abcdef-12 --config sources.json --json"},
+      .arguments = &options->ids,
+      .arguments_name = "ID",
+      .arguments_required = false,
+      .flags = std::move(flags),
+      .run = [options](Context& context) { return RunReplay(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,129 @@
+// millrace init: a first sources.json for a file.
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/shared_flags.h"
+#include "cli/text.h"
+#include "import/init.h"
+#include "io/durable_file.h"
+
+namespace millrace::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::vector<std::string> inputs;
+  std::string output;
+  bool force = false;
+  bool json = false;
+  int64_t sample_rows = 50'000;
+};
+
+std::string AsJson(const InitResult& result) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+  };
+  Json json = {
+      {"file", result.uri},
+      {"file_type", FileTypeName(result.type)},
+      {"rows", result.rows},
+      {"whole_file", result.whole},
+      {"mixpanel_format", result.config.mixpanel_format},
+      {"config", result.config.json.empty() ? Json(nullptr) : Json::parse(result.config.json)},
+      {"rejected", result.rejected},
+      {"first_rejection", text_or_null(result.first_rejection)}};
+  Json& explanations = json["explanations"] = Json::array();
+  for (const Explanation& explanation : result.config.explanations) {
+    explanations.push_back({{"about", explanation.about},
+                            {"choice", text_or_null(explanation.choice)},
+                            {"why", explanation.why}});
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void Explain(const InitResult& result, const Options& options, std::ostream& err) {
+  err << Printable(result.uri) << ": " << FileTypeName(result.type) << ", looked at "
+      << (result.whole ? "all " : "the first ") << WithCommas(result.rows) << " rows\n\n";
+  for (const Explanation& explanation : result.config.explanations) {
+    err << "  " << explanation.about << ": "
+        << (explanation.choice.empty() ? "(none)" : Printable(explanation.choice)) << "\n      "
+        << Printable(explanation.why) << "\n";
+  }
+  err << "\n";
+  if (result.rejected == 0) {
+    err << "Checked: every row that was looked at can be imported with it.\n";
+  } else {
+    err << "Checked: " << WithCommas(result.rejected) << " of " << WithCommas(result.rows)
+        << " rows would be rejected, the first for " << Printable(result.first_rejection) << "\n";
+  }
+  const std::string config = options.output.empty() ? "sources.json" : options.output;
+  err << "Next: millrace plan " << Printable(result.uri)
+      << (result.config.mixpanel_format ? "" : " --config " + config) << "\n";
+}
+
+absl::Status WriteConfig(const Options& options, const InitResult& result) {
+  if (!options.force && std::filesystem::exists(options.output)) {
+    return absl::AlreadyExistsError(
+        StrCat(options.output, " exists; give --force to replace it, or another --output"));
+  }
+  return ReplaceFile(options.output, result.config.json);
+}
+
+int RunInit(const Options& options, Context& context) {
+  if (options.inputs.size() != 1 || options.sample_rows < 1) {
+    return Fail(
+        context, "init",
+        absl::InvalidArgumentError(options.sample_rows < 1 ? "--sample-rows must be at least 1"
+                                                           : "name one file: millrace init FILE"));
+  }
+  const absl::StatusOr<InitResult> result = InitConfig(
+      {.input = options.inputs.front(), .sample_rows = static_cast<uint64_t>(options.sample_rows)},
+      context.stop);
+  if (!result.ok()) return Fail(context, "init", result.status());
+  if (!options.output.empty() && !result->config.mixpanel_format) {
+    if (const absl::Status status = WriteConfig(options, *result); !status.ok()) {
+      return Fail(context, "init", status);
+    }
+  }
+  if (options.json) {
+    context.out << AsJson(*result) << "\n" << std::flush;
+  } else {
+    Explain(*result, options, context.err);
+    if (options.output.empty()) context.out << result->config.json << std::flush;
+  }
+  return result->rejected == 0 ? kAllAccepted : kRejectedRecords;
+}
+
+}  // namespace
+
+Command InitCommand() {
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "init",
+      .summary = "look at a file and write a first sources.json for it",
+      .about =
+          "Guesses the event name, time, ids and file type from names and values of columns, "
+          "explains each\nguess on stderr, and prints the config on stdout. The rows it looked at "
+          "are then mapped with it.\nExit status: 0 all of them can be imported, 1 some would be "
+          "rejected, 2 wrong usage or file.",
+      .examples = {"millrace init events/2024-01-01.parquet > sources.json",
+                   "millrace init visits.csv.gz --output sources.json",
+                   "millrace init export.ndjson --json | jq .explanations"},
+      .arguments = &options->inputs,
+      .arguments_name = "FILE",
+      .flags = {{"--output", &options->output, "FILE",
+                 "write the config there instead of on stdout"},
+                {"--force", &options->force, "", "replace --output if it exists"},
+                {"--sample-rows", &options->sample_rows, "N", "rows to look at"},
+                {"--json", &options->json, "",
+                 "print one JSON object with the config and the explanations"}},
+      .run = [options](Context& context) { return RunInit(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,156 @@
+// millrace reconcile: proves that source and destination are the same.
+#include <memory>
+#include <ostream>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/reconcile_report.h"
+#include "cli/shared_flags.h"
+#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/mixpanel/raw_export.h"
+#include "import/mixpanel_target.h"
+#include "import/query_pacer.h"
+#include "import/reconcile.h"
+
+namespace millrace::cli {
+namespace {
+
+constexpr int64_t kMixpanelQueriesPerHour = 60;
+
+struct Options {
+  SourceFlags source;
+  MixpanelFlags mixpanel;
+  StateFlags state;
+  bool json = false;
+  bool repair = false;
+  bool ignore_unexpected = false;
+  int64_t list = 20;
+  int64_t memory_rows = 2'000'000;
+  int64_t queries_per_hour = -1;
+  absl::Duration wait = absl::ZeroDuration();
+  absl::Duration wait_after_repair = absl::Minutes(5);
+  absl::Duration retry_for = absl::Minutes(5);
+};
+
+std::vector<Flag> FlagsOf(Options& options) {
+  std::vector<Flag> flags;
+  options.source.AddTo(flags);
+  options.mixpanel.AddTo(flags);
+  options.state.AddTo(flags);
+  const std::vector<Flag> own = {
+      {"--json", &options.json, "", "print the result as one JSON object"},
+      {"--repair", &options.repair, "",
+       "send missing rows again, with the ids they had, and look once more"},
+      {"--ignore-unexpected", &options.ignore_unexpected, "",
+       "events that come from no row of ours are normal, as where SDKs send some too"},
+      {"--list", &options.list, "N", "missing rows, unexpected events and objects to list at most"},
+      {"--wait", &options.wait, "TIME",
+       "while rows are missing, look again for so long: Mixpanel shows events after some minutes"},
+      {"--wait-after-repair", &options.wait_after_repair, "TIME", "the same, after a repair"},
+      {"--queries-per-hour", &options.queries_per_hour, "N",
+       "exports an hour at most; by default Mixpanel's limit of 60, and no limit (0) with "
+       "--mixpanel-url"},
+      {"--memory-rows", &options.memory_rows, "N",
+       "rows that are compared at a time; 32 bytes each"},
+      {"--retry-for", &options.retry_for, "TIME", "stop when nothing has succeeded for so long"},
+  };
+  flags.insert(flags.end(), own.begin(), own.end());
+  return flags;
+}
+
+absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Context& context) {
+  if (options.list < 0 || options.memory_rows < 1000 || options.queries_per_hour < -1) {
+    return absl::InvalidArgumentError(
+        "--list and --queries-per-hour must not be negative, and --memory-rows at least 1000");
+  }
+  absl::StatusOr<ImportRequest> import =
+      MakeImportRequest(options.source, options.mixpanel, context);
+  if (!import.ok()) return import.status();
+  if (import->credentials.empty()) {
+    return absl::InvalidArgumentError(
+        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
+        "export takes no project token), or give --credentials-file FILE");
+  }
+  absl::StatusOr<std::string> folder = options.state.StateFolder(context);
+  if (!folder.ok()) return folder.status();
+  ReconcileRequest request;
+  request.import = *std::move(import);
+  request.import.run.retry.give_up_after = options.retry_for;
+  request.temp_parent = *std::move(folder);
+  request.most_listed = static_cast<size_t>(options.list);
+  request.repair = options.repair;
+  request.wait = options.wait;
+  request.wait_after_repair = options.wait_after_repair;
+  request.most_rows_in_memory = static_cast<size_t>(options.memory_rows);
+  return request;
+}
+
+int RunReconcile(const Options& options, Context& context) {
+  const absl::StatusOr<ReconcileRequest> request = MakeRequest(options, context);
+  if (!request.ok()) return Fail(context, "reconcile", request.status());
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
+  if (!ledger.ok()) return Fail(context, "reconcile", ledger.status());
+  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
+  if (!folder.ok()) return Fail(context, "reconcile", folder.status());
+  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
+  if (!dead_letter.ok()) return Fail(context, "reconcile", dead_letter.status());
+
+  const ImportRequest& import = request->import;
+  mixpanel::Pacer pacer(import.events_per_second, import.bytes_per_second, Clock::Real());
+  mixpanel::ImportTarget target;
+  SetTarget(import, RecordType::kEvent, pacer, target);
+  const int64_t queries = options.queries_per_hour >= 0  ? options.queries_per_hour
+                          : options.mixpanel.url.empty() ? kMixpanelQueriesPerHour
+                                                         : 0;
+  QueryPacer query_pacer(static_cast<size_t>(queries), Clock::Real());
+  const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
+  const auto raw_export = [&](const mixpanel::RawExportRequest& days,
+                              const std::function<absl::Status(std::string_view)>& on_line) {
+    const absl::Status turn = query_pacer.WaitForTurn(context.stop);
+    return turn.ok() ? mixpanel::ExportRaw(*http, import.endpoints, import.credentials,
+                                           import.project_id, days, on_line, context.stop)
+                     : turn;
+  };
+  const ReconcileReport report = Reconcile(
+      *request,
+      {.ledger = **ledger,
+       .dead_letter = **dead_letter,
+       .read_dead = [&](const LedgerKey& object) { return ReadDeadRows(*folder, object); },
+       .raw_export = raw_export,
+       .make_sink = MixpanelSinks(target)},
+      context.stop);
+  if (!report.status.ok() && report.requests == 0 && !absl::IsCancelled(report.status)) {
+    return Fail(context, "reconcile", report.status);
+  }
+  context.out << (options.json ? ReconcileReportAsJson(report, options.ignore_unexpected,
+                                                       request->most_listed)
+                               : ReconcileReportAsTable(report, options.ignore_unexpected,
+                                                        request->most_listed));
+  if (options.json) context.out << "\n";
+  if (!report.status.ok()) return Fail(context, "reconcile", report.status);
+  return report.clean(options.ignore_unexpected) ? kAllAccepted : kRejectedRecords;
+}
+
+}  // namespace
+
+Command ReconcileCommand() {
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "reconcile",
+      .summary = "prove that source and destination are the same",
+      .about =
+          "Reads what the ledger calls delivered once more, and compares it with Mixpanel's raw "
+          "export of\nthe same days and events. Exit status 0 only if nothing is missing or "
+          "unexpected and every object\nthat INPUT names could be compared.",
+      .examples = {"millrace reconcile data/ --config sources.json --project-id 123",
+                   "millrace reconcile data/ --config sources.json --repair --wait 15m",
+                   "millrace reconcile export.ndjson.gz --ignore-unexpected --json"},
+      .arguments = &options->source.inputs,
+      .arguments_name = "INPUT",
+      .arguments_required = false,
+      .flags = FlagsOf(*options),
+      .run = [options](Context& context) { return RunReconcile(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,145 @@
+#include "cli/reconcile_report.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "cli/import_report.h"
+#include "cli/text.h"
+
+namespace millrace::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr ObjectProblem kProblems[] = {ObjectProblem::kOpen, ObjectProblem::kNotImported,
+                                       ObjectProblem::kChanged, ObjectProblem::kGone,
+                                       ObjectProblem::kUnreadable};
+
+std::string Line(std::string_view name, uint64_t number, std::string_view note = "") {
+  const std::string digits = WithCommas(number);
+  std::string line(name);
+  line.resize(12, ' ');
+  if (digits.size() < 15) line.append(15 - digits.size(), ' ');
+  line += digits;
+  if (!note.empty()) StrAppend(&line, "   ", note);
+  return line + "\n";
+}
+
+Json MissingRows(const ReconcileReport& report) {
+  Json rows = Json::array();
+  for (const MissingRow& missing : report.missing_rows) {
+    rows.push_back({{"object", missing.object}, {"row", missing.row + 1}});
+  }
+  return rows;
+}
+
+Json UnexpectedEvents(const ReconcileReport& report) {
+  Json events = Json::array();
+  for (const std::string& key : report.unexpected_events) {
+    const Json parsed = Json::parse(key, nullptr, /*allow_exceptions=*/false);
+    if (!parsed.is_array() || parsed.size() != 4) {
+      events.push_back({{"unreadable", key}});
+      continue;
+    }
+    events.push_back({{"event", parsed[0]},
+                      {"distinct_id", parsed[1]},
+                      {"time", parsed[2]},
+                      {"$insert_id", parsed[3]}});
+  }
+  return events;
+}
+
+Json Findings(const ReconcileReport& report, size_t most_listed) {
+  Json findings = Json::array();
+  for (size_t i = 0; i < std::min(report.findings.size(), most_listed); ++i) {
+    const ObjectFinding& finding = report.findings[i];
+    findings.push_back({{"object", finding.object},
+                        {"problem", NameOf(finding.problem)},
+                        {"message", finding.message}});
+  }
+  return findings;
+}
+
+}  // namespace
+
+std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_unexpected,
+                                  size_t most_listed) {
+  Json json = {{"success", report.clean(ignore_unexpected)},
+               {"expected", report.counts.expected},
+               {"found", report.counts.found},
+               {"missing", report.counts.missing()},
+               {"unexpected", report.counts.unexpected},
+               {"duplicates", report.counts.duplicates},
+               {"repaired", report.repaired},
+               {"repair_rejected", report.repair_rejected},
+               {"rows", report.rows},
+               {"rows_rejected", report.rows_rejected},
+               {"rows_replayed", report.rows_replayed},
+               {"rows_filtered", report.rows_filtered},
+               {"objects", report.objects}};
+  for (const ObjectProblem problem : kProblems) {
+    json[StrCat("objects_", NameOf(problem))] = report.CountOf(problem);
+  }
+  json["objects_not_checked"] = report.objects_not_checked;
+  json["days"] = report.days;
+  json["requests"] = report.requests;
+  json["elapsed_s"] = report.elapsed_s;
+  json["peak_memory_bytes"] = PeakMemory();
+  json["missing_rows"] = MissingRows(report);
+  json["unexpected_events"] = UnexpectedEvents(report);
+  json["findings"] = Findings(report, most_listed);
+  json["first_error"] = report.status.ok() ? Json(nullptr) : Json(ToStd(report.status.message()));
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_unexpected,
+                                   size_t most_listed) {
+  const MatchCounts& counts = report.counts;
+  std::string table = Line("objects", report.objects,
+                           StrCat(WithCommas(report.rows), " rows, ", report.days, " days"));
+  for (const ObjectProblem problem : kProblems) {
+    if (const uint64_t count = report.CountOf(problem)) {
+      StrAppend(&table, Line(StrCat("  ", NameOf(problem)), count));
+    }
+  }
+  if (report.objects_not_checked > 0) {
+    table +=
+        Line("  unchecked", report.objects_not_checked, "profiles: no export shows their rows");
+  }
+  table += Line("rejected", report.rows_rejected,
+                report.rows_rejected > 0
+                    ? StrCat("rows; of these replayed: ", WithCommas(report.rows_replayed),
+                             "; see millrace dlq list")
+                    : "");
+  table += Line("expected", counts.expected);
+  table += Line("found", counts.found);
+  table += Line("missing", counts.missing());
+  table += Line("unexpected", counts.unexpected,
+                counts.unexpected > 0 && ignore_unexpected ? "ignored" : "");
+  table += Line("duplicates", counts.duplicates,
+                counts.duplicates > 0 ? "harmless: Mixpanel counts each event once" : "");
+  if (report.repaired > 0) table += Line("repaired", report.repaired);
+  if (report.repair_rejected > 0) {
+    table += Line("refused", report.repair_rejected, "in the repair: see millrace dlq list");
+  }
+  for (const MissingRow& missing : report.missing_rows) {
+    StrAppend(&table, "missing: ", Printable(missing.object), ": row ", missing.row + 1, "\n");
+  }
+  for (const std::string& key : report.unexpected_events) {
+    StrAppend(&table, "unexpected: ", Printable(key), "\n");
+  }
+  for (size_t i = 0; i < std::min(report.findings.size(), most_listed); ++i) {
+    const ObjectFinding& finding = report.findings[i];
+    StrAppend(&table, NameOf(finding.problem), ": ", Printable(finding.object), ": ",
+              Printable(finding.message), "\n");
+  }
+  const bool clean = report.clean(ignore_unexpected);
+  StrAppend(&table,
+            clean ? "source and destination are the same"
+                  : "source and destination are NOT proved to be the same",
+            " (", Span(absl::Seconds(report.elapsed_s)), ")\n");
+  return table;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,20 @@
+// What a reconciliation prints at its end.
+#ifndef MILLRACE_CLI_RECONCILE_REPORT_H_
+#define MILLRACE_CLI_RECONCILE_REPORT_H_
+
+#include <string>
+
+#include "cli/command.h"
+#include "import/reconcile.h"
+
+namespace millrace::cli {
+
+// One JSON object on one line: the keys of design section 10 and more.
+std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_unexpected,
+                                  size_t most_listed);
+std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_unexpected,
+                                   size_t most_listed);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_RECONCILE_REPORT_H_

@@ -1,0 +1,204 @@
+#include "import/confirmed_objects.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "import/object_source.h"
+#include "io/object_store.h"
+#include "net/http_server.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct OfHash {
+  size_t operator()(const Hash128& hash) const { return hash.low; }
+};
+
+// Of an object under one config and destination; `version` empty: whatever its version.
+Hash128 HashOf(const LedgerKey& key, std::string_view version) {
+  return HashBytes(StrCat(key.object, "\n", key.config, "\n", key.destination, "\n", version));
+}
+
+class Finder {
+ public:
+  Finder(const ImportRequest& request, Ledger& ledger, std::stop_token stop)
+      : request_(request), ledger_(ledger), stop_(std::move(stop)) {
+    std::error_code none;
+    if (!request.config_path.empty()) config_ = fs::canonical(request.config_path, none).string();
+  }
+
+  absl::StatusOr<ConfirmedObjects> Find() {
+    RETURN_IF_ERROR(ReadLedger());
+    for (const std::string& input : request_.inputs) {
+      const absl::Status status = List(input);
+      if (absl::IsNotFound(status)) {
+        empty_inputs_.push_back({input, status});
+      } else {
+        RETURN_IF_ERROR(status);
+      }
+    }
+    RETURN_IF_ERROR(FindGone());
+    if (!empty_inputs_.empty()) return empty_inputs_.front().second;
+    return std::move(found_);
+  }
+
+ private:
+  absl::Status Stopped() const {
+    return stop_.stop_requested() ? absl::CancelledError("reconciling was stopped")
+                                  : absl::OkStatus();
+  }
+
+  void Report(ObjectProblem problem, const std::string& object, std::string message) {
+    found_.findings.push_back({problem, object, std::move(message)});
+  }
+
+  absl::Status ReadLedger() {
+    return ledger_.ForEach([&](const LedgerEntry& entry) {
+      versions_[HashOf(entry.key, entry.key.version)] =
+          entry.state == LedgerState::kDone ? ConfirmedObject::kAllRows : entry.position.row;
+      recorded_.insert(HashOf(entry.key, ""));
+      return Stopped();
+    });
+  }
+
+  absl::Status List(const std::string& input) {
+    const auto wanted = [&](const ObjectInfo& object) {
+      return object.uri != config_ && request_.sources.Match(object.uri) != nullptr;
+    };
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister, ObjectLister::Start({input}, wanted));
+    while (true) {
+      ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next());
+      if (!object) return absl::OkStatus();
+      Classify(*std::move(object));
+      RETURN_IF_ERROR(Stopped());
+    }
+  }
+
+  void Classify(ListedObject object) {
+    std::shared_ptr<const SourceConfig> config = request_.sources.Match(object.info.uri);
+    LedgerKey key = KeyOf(object.info, *config, DestinationName(request_, config->record_type));
+    const Hash128 any_version = HashOf(key, "");
+    if (!seen_.insert(any_version).second) return;
+    if (config->record_type != RecordType::kEvent) {
+      ++found_.not_checked;
+      return;
+    }
+    const auto version = versions_.find(HashOf(key, key.version));
+    if (version == versions_.end()) {
+      if (recorded_.contains(any_version)) {
+        Report(ObjectProblem::kChanged, key.object,
+               "it has changed since it was imported; import it again");
+      } else {
+        Report(ObjectProblem::kNotImported, key.object,
+               "the ledger does not have it for this config and destination");
+      }
+      return;
+    }
+    const uint64_t rows = version->second;
+    if (rows != ConfirmedObject::kAllRows) {
+      Report(ObjectProblem::kOpen, key.object,
+             StrCat("its import has come to row ", rows, " only; import it again to go on"));
+    }
+    found_.objects.push_back({std::move(object), std::move(config), std::move(key), rows});
+  }
+
+  absl::Status FindGone() {
+    const std::string destination = DestinationName(request_, RecordType::kEvent);
+    return ledger_.ForEach([&](const LedgerEntry& entry) {
+      if (entry.key.destination == destination && IsConfigured(entry.key) && IsNamed(entry.key) &&
+          seen_.insert(HashOf(entry.key, "")).second) {
+        Report(ObjectProblem::kGone, entry.key.object,
+               "it was imported and is no longer there to compare with");
+        std::erase_if(empty_inputs_,
+                      [&](const auto& empty) { return InputNames(empty.first, entry.key.object); });
+      }
+      return Stopped();
+    });
+  }
+
+  bool IsConfigured(const LedgerKey& key) const {
+    const std::shared_ptr<const SourceConfig> config = request_.sources.Match(key.object);
+    return config != nullptr && KeyOf({key.object, 0, ""}, *config, "").config == key.config;
+  }
+
+  bool IsNamed(const LedgerKey& key) const {
+    return std::any_of(request_.inputs.begin(), request_.inputs.end(),
+                       [&](const std::string& input) { return InputNames(input, key.object); });
+  }
+
+  const ImportRequest& request_;
+  Ledger& ledger_;
+  const std::stop_token stop_;
+  std::string config_;
+  absl::flat_hash_map<Hash128, uint64_t, OfHash> versions_;  // to confirmed rows
+  absl::flat_hash_set<Hash128, OfHash> recorded_;            // whatever their version
+  absl::flat_hash_set<Hash128, OfHash> seen_;
+  std::vector<std::pair<std::string, absl::Status>> empty_inputs_;  // that name nothing (any more)
+  ConfirmedObjects found_;
+};
+
+// Without what the file system resolves: links and ".." of folders that exist.
+std::string Canonical(const fs::path& path) {
+  std::error_code error;
+  std::string canonical =
+      fs::weakly_canonical(fs::absolute(path.empty() ? "." : path, error), error).string();
+  if (canonical.size() > 1 && canonical.ends_with('/')) canonical.pop_back();
+  return canonical;
+}
+
+}  // namespace
+
+std::string_view NameOf(ObjectProblem problem) {
+  switch (problem) {
+    case ObjectProblem::kOpen:
+      return "open";
+    case ObjectProblem::kNotImported:
+      return "not_imported";
+    case ObjectProblem::kChanged:
+      return "changed";
+    case ObjectProblem::kGone:
+      return "gone";
+    case ObjectProblem::kUnreadable:
+      return "unreadable";
+  }
+  return "unreadable";
+}
+
+absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
+                                                      std::stop_token stop) {
+  return Finder(request, ledger, std::move(stop)).Find();
+}
+
+bool InputNames(const std::string& input, const std::string& uri) {
+  std::string path = input;
+  if (path.starts_with("file://")) {
+    path = UrlDecode(path.substr(path.find('/', sizeof("file://") - 1)), /*plus_is_space=*/false);
+  } else if (path.find("://") != std::string::npos) {
+    return uri == path || GlobMatches(path, uri) ||
+           uri.starts_with(path.ends_with('/') ? path : path + '/');
+  }
+  const size_t wildcard = path.find_first_of("*?[");
+  if (wildcard != std::string::npos) {
+    const size_t rest = path.rfind('/', wildcard) + 1;  // 0 if there is no slash
+    const std::string folder = Canonical(path.substr(0, rest));
+    if (GlobMatches(StrCat(folder == "/" ? "" : folder, "/", path.substr(rest)), uri)) return true;
+  }
+  const fs::path named(path);
+  if (named.has_filename() &&
+      uri == (fs::path(Canonical(named.parent_path())) / named.filename()).string()) {
+    return true;
+  }
+  const std::string folder = Canonical(named);
+  return uri.starts_with(folder == "/" ? folder : folder + '/');
+}
+
+}  // namespace millrace

@@ -1,0 +1,35 @@
+#include "import/dead_rows.h"
+
+#include "base/status.h"
+#include "connectors/disk/dead_letter_record.h"
+#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/disk/replay_notes.h"
+#include "connectors/disk/row_lines.h"
+
+namespace millrace {
+
+absl::StatusOr<DeadRows> ReadDeadRows(const std::string& folder, const LedgerKey& object) {
+  const std::string path = DeadLetterPath(folder, object);
+  DeadRows rows;
+  const absl::Status status =
+      ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+        const absl::StatusOr<uint64_t> row = RowOfLine(line);
+        if (row.ok() && *row > 0) rows.rejected.Add(*row - 1);
+        return absl::OkStatus();
+      });
+  if (absl::IsNotFound(status)) return rows;
+  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(ForEachReplayNote(path, [&](const ReplayNote& note) {
+    DeadRows::Replayed replayed{.row = note.row, .events = {}};
+    for (const std::string& event : note.events) {
+      if (EventIdentity identity; identity.SetFromKey(event).ok()) {
+        replayed.events.push_back(std::move(identity));
+      }
+    }
+    if (!note.rejected_again) rows.replayed.push_back(std::move(replayed));
+    return absl::OkStatus();
+  }));
+  return rows;
+}
+
+}  // namespace millrace

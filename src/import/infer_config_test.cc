@@ -1,0 +1,204 @@
+#include "import/infer_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Json = nlohmann::json;
+
+constexpr uint64_t kRows = 1'000;
+constexpr int64_t kMillis = 1'442'019'723'000;
+
+ColumnProfile Texts(std::string name, uint64_t distinct) {
+  ColumnProfile column{.name = std::move(name), .texts = kRows, .distinct = distinct};
+  column.examples = {"one", "two"};
+  return column;
+}
+
+ColumnProfile Times(ColumnProfile column) {
+  column.times = column.values();
+  column.first_millis = kMillis;
+  column.last_millis = kMillis + 1000;
+  return column;
+}
+
+ColumnProfile Timestamps(std::string name) {
+  return Times({.name = std::move(name), .timestamps = kRows, .distinct = kRows});
+}
+
+ColumnProfile Dates(std::string name) {
+  ColumnProfile column = Times(Texts(std::move(name), 30));
+  column.dates = column.without_zone = kRows;
+  return column;
+}
+
+ColumnProfile Integers(std::string name, int64_t first_as_millis) {
+  ColumnProfile column = Times({.name = std::move(name), .integers = kRows, .distinct = kRows});
+  column.numbers = kRows;
+  column.first_millis = first_as_millis;
+  return column;
+}
+
+ColumnProfile Ids(std::string name) {
+  ColumnProfile column = Texts(std::move(name), kRows);
+  column.valid_ids = kRows;
+  return column;
+}
+
+FileProfile File(std::vector<ColumnProfile> columns) {
+  return {.uri = "/data/clicks/clicks_2024-01-01.csv.gz",
+          .type = FileType::kCsv,
+          .rows = kRows,
+          .columns = std::move(columns)};
+}
+
+Json EntryOf(const InferredConfig& config) { return Json::parse(config.json).at(0); }
+
+// The source of the mapping to `target`, or "".
+std::string SourceOf(const Json& entry, const std::string& target) {
+  for (const Json& mapping : entry.at("field_mappings")) {
+    if (mapping.at("mixpanel_field") == target) return mapping.at("source_field");
+  }
+  return "";
+}
+
+std::string WhyOf(const InferredConfig& config, const std::string& about) {
+  for (const Explanation& explanation : config.explanations) {
+    if (explanation.about == about) return explanation.why;
+  }
+  return "";
+}
+
+TEST(InferConfigTest, TakesTheNamesOfTheField) {
+  const Json entry = EntryOf(
+      InferConfig(File({Texts("event_name", 5), Timestamps("business_ts"), Texts("user_id", 300),
+                        Texts("did", 400), Ids("insert_id"), Texts("page", 700)})));
+  EXPECT_EQ(entry.at("config_id"), "clicks");
+  EXPECT_EQ(entry.at("file_type"), "CSV");
+  EXPECT_EQ(entry.at("source_gcs_prefix"), "/data/clicks/");
+  EXPECT_EQ(entry.at("mixpanel_event_name_from_field"), "event_name");
+  EXPECT_FALSE(entry.contains("mixpanel_event_name"));
+  EXPECT_EQ(SourceOf(entry, "time"), "business_ts");
+  EXPECT_EQ(SourceOf(entry, "$user_id"), "user_id");
+  EXPECT_EQ(SourceOf(entry, "$device_id"), "did");
+  EXPECT_EQ(SourceOf(entry, "$insert_id"), "insert_id");
+  EXPECT_EQ(SourceOf(entry, "*"), "*");
+}
+
+TEST(InferConfigTest, NamesEventsAfterTheFileWhereNoColumnDoes) {
+  const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("name", 900)}));
+  EXPECT_EQ(EntryOf(config).at("mixpanel_event_name"), "clicks");
+  EXPECT_THAT(WhyOf(config, "event name"), HasSubstr("too many"));
+}
+
+TEST(InferConfigTest, AnEventNameThatIsSometimesEmptyIsNotTaken) {
+  ColumnProfile event = Texts("event", 5);
+  event.texts -= 1;
+  event.nulls = 1;
+  const InferredConfig config = InferConfig(File({event, Timestamps("ts")}));
+  EXPECT_EQ(EntryOf(config).at("mixpanel_event_name"), "clicks");
+  EXPECT_THAT(WhyOf(config, "event name"), HasSubstr("is empty in 1 of 1000 rows"));
+}
+
+TEST(InferConfigTest, PrefersTimestampsToTextsAndTextsToDates) {
+  EXPECT_EQ(SourceOf(EntryOf(InferConfig(File({Times(Texts("created_at", kRows)), Dates("date"),
+                                               Timestamps("started_at")}))),
+                     "time"),
+            "started_at");
+  EXPECT_EQ(SourceOf(EntryOf(InferConfig(File({Dates("date"), Times(Texts("created_at", kRows))}))),
+                     "time"),
+            "created_at");
+  EXPECT_EQ(SourceOf(EntryOf(InferConfig(File({Dates("FlightDate")}))), "time"), "FlightDate");
+}
+
+TEST(InferConfigTest, NumbersAreTimesOnlyByNameAndRange) {
+  const auto time_of = [](ColumnProfile column) {
+    return SourceOf(EntryOf(InferConfig(File({std::move(column)}))), "time");
+  };
+  EXPECT_EQ(time_of(Integers("event_time", kMillis)), "event_time");
+  EXPECT_EQ(time_of(Integers("size_bytes", kMillis)), "");
+  EXPECT_EQ(time_of(Integers("elapsed_time", 100'000'000'000)), "");  // 1973
+}
+
+TEST(InferConfigTest, SaysWhyThereIsNoTime) {
+  const InferredConfig config = InferConfig(File({Texts("DepTime", 500)}));
+  EXPECT_THAT(WhyOf(config, "time"), HasSubstr("\"DepTime\" is named like one"));
+  EXPECT_THAT(WhyOf(config, "time"), HasSubstr("every row is rejected"));
+}
+
+TEST(InferConfigTest, ExplainsADateBesideATimeOfDayAndKeepsBoth) {
+  ColumnProfile clock = Texts("time", 900);
+  clock.clock_texts = kRows;
+  const InferredConfig config = InferConfig(File({Dates("date"), clock}));
+  const Json entry = EntryOf(config);
+  EXPECT_EQ(SourceOf(entry, "time"), "date");
+  EXPECT_EQ(SourceOf(entry, "time_of_day"), "time");
+  EXPECT_THAT(WhyOf(config, "time of day"), HasSubstr("\"transform\""));
+}
+
+TEST(InferConfigTest, TellsOfNaiveTimesAndOtherCandidates) {
+  ColumnProfile start = Times(Texts("start_time", kRows));
+  start.without_zone = kRows;
+  const InferredConfig config = InferConfig(File({start, Times(Texts("end_time", kRows))}));
+  EXPECT_EQ(SourceOf(EntryOf(config), "time"), "start_time");
+  EXPECT_THAT(WhyOf(config, "time"), HasSubstr("taken as UTC"));
+  EXPECT_THAT(WhyOf(config, "time"), HasSubstr("also possible: end_time"));
+}
+
+TEST(InferConfigTest, IdsThatRepeatAreNoInsertIds) {
+  const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("id", 500)}));
+  EXPECT_EQ(SourceOf(EntryOf(config), "$insert_id"), "");
+  EXPECT_THAT(WhyOf(config, "$insert_id"), HasSubstr("500 different values in 1000 rows"));
+}
+
+TEST(InferConfigTest, IdsThatMixpanelDoesNotTakeAreHashed) {
+  const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("event_id", kRows)}));
+  EXPECT_EQ(SourceOf(EntryOf(config), "$insert_id"), "event_id");
+  EXPECT_THAT(WhyOf(config, "$insert_id"), HasSubstr("hashed"));
+}
+
+TEST(InferConfigTest, AdvisesPositionWhereRowsAreIdentical) {
+  FileProfile profile = File({Timestamps("ts")});
+  profile.identical_rows = 3;
+  EXPECT_THAT(WhyOf(InferConfig(profile), "$insert_id"), HasSubstr("\"insert_id\": \"position\""));
+}
+
+TEST(InferConfigTest, NamesCandidatesWhereNobodyIsNamed) {
+  const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("ip_id", 200)}));
+  EXPECT_THAT(WhyOf(config, "$user_id"), HasSubstr("ip_id (200 different values)"));
+}
+
+TEST(InferConfigTest, IdsThatMixpanelRefusesAreNotTaken) {
+  ColumnProfile user = Texts("user_id", 300);
+  user.banned_ids = 4;
+  const InferredConfig config = InferConfig(File({Timestamps("ts"), user}));
+  EXPECT_EQ(SourceOf(EntryOf(config), "$user_id"), "");
+  EXPECT_THAT(WhyOf(config, "$user_id"), HasSubstr("4 rows hold a value that Mixpanel refuses"));
+}
+
+TEST(InferConfigTest, AColumnNamedLikeATargetKeepsItsValues) {
+  ColumnProfile time = Texts("time", 10);  // no times
+  const Json entry = EntryOf(InferConfig(File({Timestamps("created_at"), time})));
+  EXPECT_EQ(SourceOf(entry, "time"), "created_at");
+  EXPECT_EQ(SourceOf(entry, "source_time"), "time");
+}
+
+TEST(InferConfigTest, MixpanelsFormatNeedsNoConfig) {
+  FileProfile profile = File({Texts("event", 5)});
+  profile.mixpanel_rows = kRows;
+  const InferredConfig config = InferConfig(profile);
+  EXPECT_TRUE(config.mixpanel_format);
+  EXPECT_THAT(config.json, IsEmpty());
+  EXPECT_THAT(WhyOf(config, "format"), HasSubstr("no config is needed"));
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,55 @@
+#include "import/ledger_view.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace {
+
+LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
+  return {.place = HashBytes(StrCat(key.object, "\n", key.destination)).low,
+          .version = HashBytes(key.version).low,
+          .config = HashBytes(key.config).low,
+          .position = {},
+          .state = LedgerState::kOpen,
+          .held = false};
+}
+
+absl::StatusOr<LedgerView> LedgerView::Load(Ledger& ledger,
+                                            const absl::flat_hash_set<std::string>& destinations,
+                                            absl::Time now) {
+  LedgerView view;
+  RETURN_IF_ERROR(ledger.ForEach([&](const LedgerEntry& entry) {
+    if (!destinations.contains(entry.key.destination)) return absl::OkStatus();
+    Row& row = view.rows_.emplace_back(RowOf(entry.key));
+    row.position = entry.position;
+    row.state = entry.state;
+    row.held = !entry.owner.empty() && entry.lease_until > now;
+    return absl::OkStatus();
+  }));
+  std::sort(view.rows_.begin(), view.rows_.end(),
+            [](const Row& a, const Row& b) { return a.place < b.place; });
+  return view;
+}
+
+LedgerStanding LedgerView::Find(const LedgerKey& key) const {
+  const Row wanted = RowOf(key);
+  LedgerStanding standing;
+  auto row = std::lower_bound(rows_.begin(), rows_.end(), wanted.place,
+                              [](const Row& a, uint64_t place) { return a.place < place; });
+  for (; row != rows_.end() && row->place == wanted.place; ++row) {
+    if (row->version == wanted.version && row->config == wanted.config) {
+      return {.state = row->state == LedgerState::kDone ? LedgerStanding::State::kDone
+                                                        : LedgerStanding::State::kPartlyDone,
+              .position = row->position,
+              .held = row->held};
+    }
+    if (row->version == wanted.version) standing.config_changed = true;
+    if (row->config == wanted.config) standing.object_changed = true;
+  }
+  return standing;
+}
+
+}  // namespace millrace

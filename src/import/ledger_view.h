@@ -1,0 +1,52 @@
+// What the ledger has of listed objects, asked without claiming any.
+#ifndef MILLRACE_IMPORT_LEDGER_VIEW_H_
+#define MILLRACE_IMPORT_LEDGER_VIEW_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+struct LedgerStanding {
+  enum class State { kNew, kPartlyDone, kDone };
+  State state = State::kNew;
+  Position position;  // kPartlyDone: where an import goes on
+  bool held = false;  // kPartlyDone: another worker's lease runs
+  // kNew: the ledger has the object under another version, or under another state of the config.
+  bool object_changed = false;
+  bool config_changed = false;
+};
+
+// A copy of the ledger's rows of some destinations: about 60 bytes a row.
+class LedgerView {
+ public:
+  LedgerView() = default;  // of an empty ledger
+
+  static absl::StatusOr<LedgerView> Load(Ledger& ledger,
+                                         const absl::flat_hash_set<std::string>& destinations,
+                                         absl::Time now);
+
+  LedgerStanding Find(const LedgerKey& key) const;
+
+ private:
+  struct Row {
+    uint64_t place;  // hash of object and destination
+    uint64_t version;
+    uint64_t config;
+    Position position;
+    LedgerState state;
+    bool held;
+  };
+  static Row RowOf(const LedgerKey& key);
+
+  std::vector<Row> rows_;  // by place
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_LEDGER_VIEW_H_

@@ -1,0 +1,37 @@
+#include "import/mixpanel_target.h"
+
+namespace millrace {
+namespace {
+
+mixpanel::ImportTarget::Kind KindOf(RecordType type) {
+  switch (type) {
+    case RecordType::kEvent:
+      return mixpanel::ImportTarget::Kind::kEvents;
+    case RecordType::kUser:
+      return mixpanel::ImportTarget::Kind::kUsers;
+    case RecordType::kGroup:
+      return mixpanel::ImportTarget::Kind::kGroups;
+  }
+  return mixpanel::ImportTarget::Kind::kEvents;
+}
+
+}  // namespace
+
+void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& pacer,
+               mixpanel::ImportTarget& target) {
+  target.endpoints = request.endpoints;
+  target.credentials = request.credentials;
+  target.project_id = request.project_id;
+  target.kind = KindOf(type);
+  target.most_events = request.most_events_per_request;
+  target.most_bytes = request.most_bytes_per_request;
+  target.bytes_limit = request.most_bytes_per_request;
+  target.gzip = request.gzip;
+  target.pacer = &pacer;
+}
+
+SinkFactory MixpanelSinks(mixpanel::ImportTarget& target) {
+  return [&target] { return mixpanel::NewMixpanelSink(target, NewCurlHttpClient()); };
+}
+
+}  // namespace millrace

@@ -1,0 +1,20 @@
+// The Mixpanel project that an import, a repair or a replay writes to.
+#ifndef MILLRACE_IMPORT_MIXPANEL_TARGET_H_
+#define MILLRACE_IMPORT_MIXPANEL_TARGET_H_
+
+#include "connectors/mixpanel/mixpanel_sink.h"
+#include "import/import.h"
+
+namespace millrace {
+
+// Fills `target`, whose counters stay, as `request` says for records of `type`. `pacer` outlives
+// it.
+void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& pacer,
+               mixpanel::ImportTarget& target);
+
+// Makes sinks that write to `target`, which outlives them.
+SinkFactory MixpanelSinks(mixpanel::ImportTarget& target);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_MIXPANEL_TARGET_H_

@@ -1,0 +1,275 @@
+#include "import/replay.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/disk/replay_notes.h"
+#include "import/event_identity.h"
+#include "import/remap.h"
+#include "pipeline/retrier.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kMostRecords = 1000;
+constexpr size_t kMostBytes = 4 << 20;
+
+// One record on its way.
+struct Replaying {
+  DeadLetterRecord record;
+  std::shared_ptr<const SourceConfig> config;
+  MapOutcome outcome = MapOutcome::kMapped;
+  Rejection again = {};                  // if it is rejected
+  std::vector<std::string> events = {};  // identities (EventIdentity::key) that were sent
+};
+
+// The records of one destination, in batches.
+class Lane {
+ public:
+  Lane(const ReplayRequest& request, const ReplayParts& parts, RecordType type,
+       ReplayReport& report, std::stop_token stop)
+      : request_(request),
+        parts_(parts),
+        type_(type),
+        report_(report),
+        stop_(std::move(stop)),
+        remapper_(parts.clock.Now()),
+        retrier_(request.import.run.retry, parts.clock) {
+    if (!request.dry_run) sink_ = parts.sinks_for(type)();
+  }
+
+  RecordType type() const { return type_; }
+
+  absl::Status Add(const DeadLetterRecord& record, std::shared_ptr<const SourceConfig> config) {
+    ++report_.counts.read;
+    bytes_ += record.rejection.payload_before.size() + record.rejection.payload_after.size();
+    records_.push_back({.record = record, .config = std::move(config)});
+    return records_.size() < kMostRecords && bytes_ < kMostBytes ? absl::OkStatus() : Flush();
+  }
+
+  absl::Status Flush() {
+    if (records_.empty()) return absl::OkStatus();
+    batch_.clear();
+    RETURN_IF_ERROR(Map());
+    if (!request_.dry_run) {
+      RETURN_IF_ERROR(Send());
+      RETURN_IF_ERROR(Note());
+    }
+    Count();
+    records_.clear();
+    bytes_ = 0;
+    return absl::OkStatus();
+  }
+
+ private:
+  static void Reject(Replaying& one, std::string code, std::string field, std::string message,
+                     std::string mapped) {
+    one.outcome = MapOutcome::kRejected;
+    one.again = {.source_row = one.record.rejection.source_row,
+                 .code = std::move(code),
+                 .field = std::move(field),
+                 .message = std::move(message),
+                 .payload_before = one.record.rejection.payload_before,
+                 .payload_after = std::move(mapped)};
+  }
+
+  // Fills batch_ with the events of records_, whose indexes are their source rows.
+  absl::Status Map() {
+    std::vector<KeptRow> rows;
+    std::vector<size_t> index;  // of the record of each
+    for (size_t i = 0; i < records_.size(); ++i) {
+      const DeadLetterRecord& record = records_[i].record;
+      if (record.rejection.payload_before.empty() || record.payload_before_bytes > 0) continue;
+      rows.push_back({record.rejection.payload_before, record.object.object, record.object.version,
+                      record.rejection.source_row, records_[i].config});
+      index.push_back(i);
+    }
+    ASSIGN_OR_RETURN(std::vector<Remapped> remapped, remapper_.Map(rows, batch_));
+    for (uint64_t& row : batch_.source_rows) row = index[row];
+    for (size_t i = 0; i < remapped.size(); ++i) {
+      Replaying& one = records_[index[i]];
+      MapError& why = remapped[i].why;
+      one.outcome = remapped[i].outcome;
+      if (one.outcome == MapOutcome::kRejected) {
+        Reject(one, std::move(why.code), std::move(why.field), std::move(why.message),
+               std::move(why.mapped));
+      }
+    }
+    for (size_t i = 0; i < records_.size(); ++i) {
+      if (!std::binary_search(index.begin(), index.end(), i)) TakeMapped(i);
+    }
+    return absl::OkStatus();
+  }
+
+  // What was mapped when the destination refused it, as it is.
+  void TakeMapped(size_t i) {
+    Replaying& one = records_[i];
+    const DeadLetterRecord& record = one.record;
+    if (record.rejection.payload_after.empty() || record.payload_before_bytes > 0 ||
+        record.payload_after_bytes > 0) {
+      Reject(one, record.rejection.code, record.rejection.field,
+             "the record was too large to be kept whole; mend the source and import it again", "");
+      return;
+    }
+    for (const absl::string_view line :
+         absl::StrSplit(record.rejection.payload_after, '\n', absl::SkipEmpty())) {
+      batch_.bytes.Append(ToStd(line));
+      batch_.EndRow(i);
+    }
+  }
+
+  absl::Status Send() {
+    if (batch_.empty()) return absl::OkStatus();
+    for (int attempt = 1;; ++attempt) {
+      const WriteResult result = sink_->Write(batch_, stop_);
+      if (result.durable()) {
+        retrier_.Succeeded();
+        TakeRefused(result.refused());
+        return absl::OkStatus();
+      }
+      if (!result.retryable()) return result.status();
+      RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, result.status(), result.retry_after(), stop_));
+      ++report_.retries;
+    }
+  }
+
+  void TakeRefused(const std::vector<RefusedRow>& refused) {
+    for (const RefusedRow& row : refused) {
+      Replaying& one = records_[batch_.source_rows[row.row]];
+      if (one.outcome == MapOutcome::kMapped) Reject(one, row.code, row.field, row.message, "");
+      StrAppend(&one.again.payload_after, one.again.payload_after.empty() ? "" : "\n",
+                batch_.row(row.row));
+    }
+  }
+
+  // Writes down what became of records_, new reasons first: until the older record of a row is
+  // noted as out of date both are shown, and replayed once.
+  absl::Status Note() {
+    RETURN_IF_ERROR(ReadIdentities());
+    std::vector<ReplayNote> notes;
+    std::map<LedgerKey, std::vector<Rejection>> rejections;
+    for (const Replaying& one : records_) {
+      const bool rejected = one.outcome == MapOutcome::kRejected;
+      if (rejected && !HasNewReason(one)) continue;
+      if (rejected) rejections[one.record.object].push_back(one.again);
+      notes.push_back({.object = one.record.object,
+                       .row = one.record.rejection.source_row,
+                       .rejected_again = rejected,
+                       .events = one.events});
+    }
+    for (const auto& [object, again] : rejections) {
+      RETURN_IF_ERROR(parts_.dead_letter.Add(object, again));
+      RETURN_IF_ERROR(parts_.dead_letter.Sync(object));
+    }
+    return NoteReplayed(request_.folder, notes, parts_.clock.Now());
+  }
+
+  absl::Status ReadIdentities() {
+    if (type_ != RecordType::kEvent) return absl::OkStatus();
+    for (size_t i = 0; i < batch_.rows(); ++i) {
+      Replaying& one = records_[batch_.source_rows[i]];
+      if (one.outcome != MapOutcome::kMapped) continue;
+      RETURN_IF_ERROR(reader_.Read(batch_.row(i), identity_));
+      one.events.push_back(identity_.key);
+    }
+    return absl::OkStatus();
+  }
+
+  static bool HasNewReason(const Replaying& one) {
+    const Rejection& old = one.record.rejection;
+    return one.again.code != old.code || one.again.field != old.field ||
+           one.again.message != old.message;
+  }
+
+  void Count() {
+    for (const Replaying& one : records_) {
+      switch (one.outcome) {
+        case MapOutcome::kMapped:
+          ++report_.counts.accepted;
+          break;
+        case MapOutcome::kFiltered:
+          ++report_.counts.filtered;
+          break;
+        case MapOutcome::kRejected:
+          ++report_.counts.rejected;
+          if (report_.first_error.empty()) {
+            report_.first_error =
+                StrCat(RowName(one.record.object, one.again.source_row), ": ", one.again.message);
+          }
+      }
+    }
+    for (size_t i = 0; i < batch_.rows(); ++i) {
+      report_.counts.events += records_[batch_.source_rows[i]].outcome == MapOutcome::kMapped;
+    }
+  }
+
+  const ReplayRequest& request_;
+  const ReplayParts& parts_;
+  const RecordType type_;
+  ReplayReport& report_;
+  const std::stop_token stop_;
+  Remapper remapper_;
+  Retrier retrier_;
+  std::unique_ptr<Sink> sink_;  // null in a dry run
+  IdentityReader reader_;
+  EventIdentity identity_;
+  std::vector<Replaying> records_;
+  size_t bytes_ = 0;
+  Batch batch_;
+};
+
+absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
+                       std::stop_token stop) {
+  std::map<std::string, std::unique_ptr<Lane>> lanes;  // by destination
+  for (const auto& entry : request.import.sources.entries()) {
+    std::unique_ptr<Lane>& lane = lanes[DestinationName(request.import, entry->record_type)];
+    if (lane == nullptr) {
+      lane = std::make_unique<Lane>(request, parts, entry->record_type, report, stop);
+    }
+  }
+  // What is rejected again is added to the file that is being read.
+  absl::flat_hash_set<std::string> taken;
+  const auto take = [&](const DeadLetterRecord& record, bool replayed) {
+    if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+    if (!taken.insert(record.id()).second) return absl::OkStatus();
+    const auto lane = lanes.find(record.object.destination);
+    std::shared_ptr<const SourceConfig> config = request.import.sources.Match(record.object.object);
+    if (lane == lanes.end() || config == nullptr || config->record_type != lane->second->type()) {
+      ++report.not_ours;
+      return absl::OkStatus();
+    }
+    if (replayed) {
+      ++report.replayed_before;
+      return absl::OkStatus();
+    }
+    return lane->second->Add(record, std::move(config));
+  };
+  DeadLetterFilter filter = request.filter;
+  filter.with_replayed = true;
+  ASSIGN_OR_RETURN(const DeadLetterScan scan, ScanDeadLetters(request.folder, filter, take));
+  report.damaged = scan.damaged;
+  for (const auto& [destination, lane] : lanes) RETURN_IF_ERROR(lane->Flush());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ReplayReport Replay(const ReplayRequest& request, const ReplayParts& parts, std::stop_token stop) {
+  const absl::Duration begin = parts.clock.Elapsed();
+  ReplayReport report;
+  report.status = ReplayAll(request, parts, report, std::move(stop));
+  if (!report.status.ok() && report.first_error.empty()) {
+    report.first_error = ToStd(report.status.message());
+  }
+  report.elapsed_s = absl::ToDoubleSeconds(parts.clock.Elapsed() - begin);
+  return report;
+}
+
+}  // namespace millrace

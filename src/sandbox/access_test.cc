@@ -1,0 +1,90 @@
+// Who may do what: authorization.h and browser_guard.h.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "absl/strings/escaping.h"
+#include "base/strings.h"
+#include "sandbox/authorization.h"
+#include "sandbox/browser_guard.h"
+
+namespace millrace::sandbox {
+namespace {
+
+std::string Basic(std::string_view user_and_secret) {
+  return StrCat("Basic ", absl::Base64Escape(ToAbsl(user_and_secret)));
+}
+
+TEST(IsAuthorized, TakesAnyCredentialsWhereNoneAreSet) {
+  const Access access;
+  EXPECT_TRUE(IsAuthorized(access, Basic("token:"), "", ""));
+  EXPECT_TRUE(IsAuthorized(access, Basic("user:secret"), "", ""));
+  EXPECT_TRUE(IsAuthorized(access, "basic user:secret", "", ""));
+  EXPECT_TRUE(IsAuthorized(access, "Bearer abc", "", ""));
+  EXPECT_TRUE(IsAuthorized(access, "", "", "key"));
+  for (std::string_view none : {"", "Basic", "Basic ", "Basic !!", "nonsense"}) {
+    EXPECT_FALSE(IsAuthorized(access, none, "1", "")) << none;
+  }
+  EXPECT_FALSE(IsAuthorized(access, Basic(":"), "", ""));
+}
+
+TEST(IsAuthorized, WantsTheTokenOrTheAccountOfTheProject) {
+  const Access access{"token", "user:secret"};
+  EXPECT_TRUE(IsAuthorized(access, Basic("token:"), "", ""));
+  EXPECT_TRUE(IsAuthorized(access, "Basic token:", "", ""));
+  EXPECT_TRUE(IsAuthorized(access, "", "", "token"));
+  EXPECT_TRUE(IsAuthorized(access, Basic("user:secret"), "7", ""));
+  EXPECT_FALSE(IsAuthorized(access, Basic("user:secret"), "", ""));
+  EXPECT_FALSE(IsAuthorized(access, Basic("user:other"), "7", ""));
+  EXPECT_FALSE(IsAuthorized(access, Basic("token:x"), "", ""));
+  EXPECT_FALSE(IsAuthorized(access, Basic("toke:"), "", ""));
+  EXPECT_FALSE(IsAuthorized(access, "Bearer token", "", ""));
+  EXPECT_FALSE(IsAuthorized(access, "", "", ""));
+}
+
+absl::Status Guard(std::map<std::string, std::string, std::less<>> headers,
+                   std::string_view listen_host = "127.0.0.1") {
+  ServerRequest request;
+  request.header = [&](std::string_view name) {
+    const auto found = headers.find(name);
+    return found == headers.end() ? std::string_view() : std::string_view(found->second);
+  };
+  return CheckSameSite(request, listen_host);
+}
+
+TEST(CheckSameSite, TakesRequestsToThisMachine) {
+  for (const char* host : {"127.0.0.1:80", "localhost", "LOCALHOST:8080", "[::1]:80", "[::1]",
+                           "192.168.1.5:80", "sandbox:80", "a.localhost:80"}) {
+    EXPECT_TRUE(Guard({{"host", host}}).ok()) << host;
+  }
+  EXPECT_TRUE(Guard({{"host", "box.lan:80"}}, "box.lan").ok());
+  EXPECT_TRUE(Guard({{"host", "localhost:80"}, {"origin", "http://localhost:80"}}).ok());
+  EXPECT_TRUE(Guard({{"host", "localhost:80"}, {"sec-fetch-site", "same-origin"}}).ok());
+  EXPECT_TRUE(Guard({{"host", "localhost:80"}, {"sec-fetch-site", "none"}}).ok());
+}
+
+TEST(CheckSameSite, RefusesOthers) {
+  for (const char* host : {"", ":80", "evil.example", "evil.example:80", "127.0.0.1.evil.example",
+                           "localhost.evil.example:80"}) {
+    EXPECT_TRUE(absl::IsPermissionDenied(Guard({{"host", host}}))) << host;
+  }
+  EXPECT_FALSE(Guard({}).ok());
+  for (const char* origin : {"null", "http://evil.example", "http://localhost", "file://",
+                             "https://localhost:80", "http://localhost:81"}) {
+    EXPECT_FALSE(Guard({{"host", "localhost:80"}, {"origin", origin}}).ok()) << origin;
+  }
+  for (const char* site : {"cross-site", "same-site"}) {
+    EXPECT_FALSE(Guard({{"host", "localhost:80"}, {"sec-fetch-site", site}}).ok()) << site;
+  }
+}
+
+TEST(HostOf, TakesThePortOff) {
+  EXPECT_EQ(HostOf("Example.COM:80"), "example.com");
+  EXPECT_EQ(HostOf("example.com"), "example.com");
+  EXPECT_EQ(HostOf("[::1]:80"), "::1");
+  EXPECT_EQ(HostOf("[::1]"), "::1");
+  EXPECT_EQ(HostOf(""), "");
+}
+
+}  // namespace
+}  // namespace millrace::sandbox
