@@ -264,11 +264,14 @@ class DictionaryLeafReader : public LeafReader {
         reader_(static_cast<parquet::ByteArrayReader&>(*holder_)),
         leaf_(leaf) {}
 
-  absl::Status Take(size_t rows, size_t, LeafColumn& out) override {
+  absl::Status Take(size_t rows, size_t bytes, LeafColumn& out) override {
     try {
-      while (out.rows < rows) {
+      while (out.rows < rows && (out.rows == 0 || out.rows * longest_ < bytes)) {
         if (!reader_.HasNext()) return EndsEarly();
-        RETURN_IF_ERROR(TakeRun(std::min(rows - out.rows, kRun), out));
+        // The first row brings the dictionary, and so the length that each row may have.
+        const size_t run =
+            dictionary_ == nullptr ? 1 : std::clamp<size_t>(bytes / longest_, 1, kRun);
+        RETURN_IF_ERROR(TakeRun(std::min(rows - out.rows, run), out));
       }
       return absl::OkStatus();
     } catch (...) {
@@ -282,7 +285,7 @@ class DictionaryLeafReader : public LeafReader {
       dropped.rows = 0;
       dropped.values.clear();
       dropped.definitions.clear();
-      RETURN_IF_ERROR(Take(std::min<uint64_t>(rows, kSkipRows), 0, dropped));
+      RETURN_IF_ERROR(Take(std::min<uint64_t>(rows, kSkipRows), SIZE_MAX, dropped));
       rows -= dropped.rows;
     }
     return absl::OkStatus();
@@ -306,7 +309,7 @@ class DictionaryLeafReader : public LeafReader {
     if (count != expected) {
       return absl::DataLossError("a page holds fewer values than its levels say");
     }
-    const auto known = dictionary_ == nullptr ? 0 : static_cast<uint32_t>(size_);
+    const size_t known = dictionary_ == nullptr ? 0 : dictionary_->entries.size();
     if (std::any_of(indices, indices + count,
                     [known](int32_t index) { return static_cast<uint32_t>(index) >= known; })) {
       return absl::DataLossError("a value points behind the end of its dictionary");
@@ -332,8 +335,8 @@ class DictionaryLeafReader : public LeafReader {
       copy->text.Append({reinterpret_cast<const char*>(entries[i].ptr), entries[i].len});
       copy->entries.push_back(copy->text.view(begin, copy->text.size()));
       copy->is_utf8 = copy->is_utf8 && IsUtf8(copy->entries.back());
+      longest_ = std::max<size_t>(longest_, entries[i].len);
     }
-    size_ = static_cast<size_t>(size);
     dictionary_ = std::move(copy);
   }
 
@@ -341,7 +344,7 @@ class DictionaryLeafReader : public LeafReader {
   parquet::ByteArrayReader& reader_;
   const ParquetLeaf& leaf_;
   std::shared_ptr<const TextDictionary> dictionary_;
-  size_t size_ = 0;
+  size_t longest_ = 1;  // bytes of its longest entry
 };
 
 bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {

@@ -147,6 +147,48 @@ TEST(ParquetReaderTest, DecodesOnlyWantedColumns) {
   EXPECT_THAT(ReadRows(nested, {.columns = {"v.b", "v"}}).rows[1], R"(v={"b":5} v.b=8)");
 }
 
+TEST(ParquetReaderTest, EveryCodecAndPageVersionGivesTheSameRows) {
+  const auto rows = ReadRows(MixedFile()).rows;
+  for (const char* codec : {"snappy", "gzip", "brotli", "lz4_raw", "zstd"}) {
+    for (const bool pages_v2 : {false, true}) {
+      const ReadResult result = ReadRows(MixedFile({.checksums = true,
+                                                    .compressed = true,
+                                                    .codec = codec,
+                                                    .pages_v2 = pages_v2,
+                                                    .page_bytes = 1000,
+                                                    .group_rows = 700}));
+      EXPECT_TRUE(result.status.ok()) << codec << ": " << result.status;
+      EXPECT_TRUE(result.rows == rows) << codec;
+    }
+  }
+}
+
+TEST(ParquetReaderTest, EveryEncodingGivesTheSameValues) {
+  const struct {
+    const char* encoding;
+    std::shared_ptr<arrow::DataType> type;
+    const char* json;
+  } cases[] = {
+      {"DELTA_BINARY_PACKED", arrow::int64(), "[5, null, -7, 9000000000]"},
+      {"BYTE_STREAM_SPLIT", arrow::float64(), "[1.5, null, -2.25, 0]"},
+      {"BYTE_STREAM_SPLIT", arrow::int32(), "[1, null, -2, 0]"},
+      {"DELTA_LENGTH_BYTE_ARRAY", arrow::utf8(), R"(["a", null, "", "long text"])"},
+      {"DELTA_BYTE_ARRAY", arrow::utf8(), R"(["prefix 1", null, "prefix 2", ""])"},
+      {"DELTA_BYTE_ARRAY", arrow::list(arrow::utf8()), R"([["pre"], null, ["pref", "x"], []])"},
+      {"RLE", arrow::boolean(), "[true, null, false, true]"},
+  };
+  for (const auto& test : cases) {
+    const auto array = ArrayOf(test.type, test.json);
+    const ReadResult plain = ReadRows(MakeParquet({{"v", array}}));
+    const ReadResult encoded =
+        ReadRows(MakeParquet({{"v", array}}, {.dictionary = false, .encoding = test.encoding}), {},
+                 {.rows = 3});
+    EXPECT_TRUE(encoded.status.ok()) << encoded.status;
+    EXPECT_THAT(encoded.rows, SizeIs(4));
+    EXPECT_EQ(encoded.rows, plain.rows) << test.encoding;
+  }
+}
+
 TEST(ParquetReaderTest, AnEmptyFileHasColumnsButNoRows) {
   const std::string file = MakeParquet({{"v", ArrayOf(arrow::int32(), "[]")}});
   EXPECT_THAT(ReadRows(file).rows, IsEmpty());

@@ -4,12 +4,26 @@
 #include "arrow/io/memory.h"
 #include "arrow/json/from_string.h"
 #include "arrow/table.h"
+#include "arrow/util/compression.h"
 #include "parquet/arrow/writer.h"
 #include "parquet/exception.h"
 #include "parquet/file_writer.h"
 #include "parquet/schema.h"
 
 namespace millrace {
+namespace {
+
+parquet::Encoding::type EncodingOf(std::string_view name) {
+  for (const auto encoding :
+       {parquet::Encoding::PLAIN, parquet::Encoding::RLE, parquet::Encoding::DELTA_BINARY_PACKED,
+        parquet::Encoding::DELTA_LENGTH_BYTE_ARRAY, parquet::Encoding::DELTA_BYTE_ARRAY,
+        parquet::Encoding::BYTE_STREAM_SPLIT}) {
+    if (parquet::EncodingToString(encoding) == name) return encoding;
+  }
+  return parquet::Encoding::UNKNOWN;
+}
+
+}  // namespace
 
 std::shared_ptr<arrow::Array> ArrayOf(const std::shared_ptr<arrow::DataType>& type,
                                       std::string_view json) {
@@ -31,7 +45,11 @@ std::string MakeParquet(const std::vector<NamedArray>& columns, const ParquetFor
   properties.enable_store_decimal_as_integer();
   if (!format.dictionary) properties.disable_dictionary();
   if (format.checksums) properties.enable_page_checksum();
-  if (format.compressed) properties.compression(parquet::Compression::ZSTD);
+  if (format.compressed) {
+    properties.compression(arrow::util::Codec::GetCompressionType(format.codec).ValueOrDie());
+  }
+  if (!format.encoding.empty()) properties.encoding(EncodingOf(format.encoding));
+  if (format.pages_v2) properties.data_page_version(parquet::ParquetDataPageVersion::V2);
   parquet::ArrowWriterProperties::Builder arrow_properties;
   arrow_properties.store_schema();
   if (format.int96) arrow_properties.enable_deprecated_int96_timestamps();

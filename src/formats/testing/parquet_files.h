@@ -31,7 +31,10 @@ struct ParquetFormat {
   bool dictionary = true;
   bool int96 = false;  // timestamps
   bool checksums = false;
-  bool compressed = false;
+  bool compressed = false;  // by `codec`
+  std::string codec = "zstd";
+  std::string encoding;  // of columns without a dictionary: "DELTA_BYTE_ARRAY", ...
+  bool pages_v2 = false;
   int64_t page_bytes = 1 << 20;
   int64_t group_rows = 1 << 20;
 };
