@@ -27,6 +27,7 @@ struct Replaying {
   std::shared_ptr<const SourceConfig> config;
   MapOutcome outcome = MapOutcome::kMapped;
   Rejection again = {};                  // if it is rejected
+  bool hopeless = false;                 // rejected for what was kept of it, not for the config
   std::vector<std::string> events = {};  // identities (EventIdentity::key) that were sent
 };
 
@@ -98,6 +99,7 @@ class Lane {
       MapError& why = remapped[i].why;
       one.outcome = remapped[i].outcome;
       if (one.outcome == MapOutcome::kRejected) {
+        one.hopeless = why.code == "unreadable_row";
         Reject(one, std::move(why.code), std::move(why.field), std::move(why.message),
                std::move(why.mapped));
       }
@@ -114,6 +116,7 @@ class Lane {
     const DeadLetterRecord& record = one.record;
     if (record.rejection.payload_after.empty() || record.payload_before_bytes > 0 ||
         record.payload_after_bytes > 0) {
+      one.hopeless = true;
       Reject(one, record.rejection.code, record.rejection.field,
              "the record was too large to be kept whole; mend the source and import it again", "");
       return;
@@ -183,6 +186,7 @@ class Lane {
   }
 
   static bool HasNewReason(const Replaying& one) {
+    if (one.hopeless) return false;
     const Rejection& old = one.record.rejection;
     return one.again.code != old.code || one.again.field != old.field ||
            one.again.message != old.message;
