@@ -15,7 +15,7 @@ SRC = ROOT / "src"
 OWNERS = {
     "arrow/": {"io", "formats", "generate"},
     "parquet/": {"formats", "generate"},
-    "simdjson": {"formats", "mapping", "sandbox"},
+    "simdjson": {"formats", "mapping", "sandbox", "import"},
     "boost/": {"net"},
     "curl/": {"net"},
     "CLI/": {"cli"},

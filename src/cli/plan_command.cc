@@ -1,12 +1,16 @@
 // millrace plan: what an import would do.
 #include <memory>
+#include <optional>
 #include <ostream>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/plan_json.h"
 #include "cli/plan_report.h"
 #include "cli/shared_flags.h"
+#include "cli/text.h"
 #include "import/plan.h"
 
 namespace millrace::cli {
@@ -111,13 +115,34 @@ void Print(const ImportPlan& plan, const PlanRequest& request, const Options& op
               << std::flush;
 }
 
+// One line on a terminal that says how far the reading is, until it is destroyed.
+class ProgressLine {
+ public:
+  ProgressLine(const PlanProgress& progress, std::ostream& err)
+      : thread_([&progress, &err](std::stop_token stop) {
+          bool drawn = false;
+          while (Clock::Real().SleepFor(absl::Milliseconds(500), stop)) {
+            err << "\r\x1b[Kread " << WithCommas(progress.rows) << " rows of "
+                << WithCommas(progress.objects + 1) << " objects" << std::flush;
+            drawn = true;
+          }
+          if (drawn) err << "\r\x1b[K" << std::flush;
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
 int RunPlan(const Options& options, Context& context) {
   const absl::StatusOr<PlanRequest> request = MakeRequest(options, context);
   if (!request.ok()) return Fail(context, "plan", request.status());
   const absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
   if (!ledger.ok()) return Fail(context, "plan", ledger.status());
   PlanProgress progress;
+  std::optional<ProgressLine> line;
+  if (context.err_is_terminal) line.emplace(progress, context.err);
   const absl::StatusOr<ImportPlan> plan = PlanImport(*request, **ledger, context.stop, progress);
+  line.reset();
   if (!plan.ok()) return Fail(context, "plan", plan.status());
   Print(*plan, *request, options, context);
   if (plan->stopped) return kStopped;

@@ -93,11 +93,16 @@ std::string PrettyRecord(const std::string& record, const std::string& indent) {
 }
 
 std::string Share(uint64_t part, uint64_t whole) {
-  if (whole == 0) return "0 %";
+  if (whole == 0) return "0%";
   char text[32];
-  std::snprintf(text, sizeof(text), "%.1f %%",
+  std::snprintf(text, sizeof(text), "%.1f%%",
                 100.0 * static_cast<double>(part) / static_cast<double>(whole));
   return text;
+}
+
+// True if every row that is to do was read.
+bool WasCounted(const EntryPlan& entry) {
+  return entry.exact && static_cast<double>(entry.sampled_rows) == entry.to_do.rows;
 }
 
 class Report {
@@ -163,7 +168,7 @@ class Report {
     StrAppend(&objects, ", ", WithCommas(entry.objects_done), " done before");
     Line("objects", objects);
     if (entry.objects_to_do() == 0) return;
-    AddAmounts(entry.to_do, entry.exact);
+    AddAmounts(entry.to_do, entry.exact, WasCounted(entry));
     AddTime(entry.to_do, entry.seconds_at_quota);
     Line("memory", StrCat("about ", Bytes(entry.peak_memory_bytes), " at the peak"));
     AddSample(entry);
@@ -172,28 +177,25 @@ class Report {
     AddRejections(entry);
   }
 
-  void AddAmounts(const Amounts& amounts, bool exact) {
+  // `counted`: everything was read, so that nothing is reckoned but the requests.
+  void AddAmounts(const Amounts& amounts, bool exact, bool counted) {
     const auto whole = [](double amount) {
       return WithCommas(static_cast<uint64_t>(std::llround(amount)));
     };
+    const std::string_view about = counted ? "" : "about ";
     Line("rows", StrCat(exact ? "" : "about ", whole(amounts.rows),
                         exact ? "" : "  (reckoned from the sample, by bytes)"));
-    Line("events", StrCat("about ", whole(amounts.events), "  in about ",
+    Line("events", StrCat(about, whole(amounts.events), "  in about ",
                           whole(std::ceil(amounts.requests)), " requests"));
-    if (amounts.rejected > 0) Line("rejected", StrCat("about ", whole(amounts.rejected)));
-    std::string bytes = StrCat("about ", Bytes(static_cast<uint64_t>(amounts.bytes)), " of JSON, ",
-                               Bytes(static_cast<uint64_t>(amounts.gzip_bytes)), " after gzip");
-    if (amounts.events >= 1) {
-      StrAppend(&bytes, "; ", whole(amounts.bytes / amounts.events), " bytes a record");
-    }
-    Line("to send", bytes);
+    if (amounts.rejected > 0) Line("rejected", StrCat(about, whole(amounts.rejected)));
+    if (amounts.events < 1) return;
+    Line("to send", StrCat(about, Bytes(static_cast<uint64_t>(amounts.bytes)), " of JSON, ",
+                           Bytes(static_cast<uint64_t>(amounts.gzip_bytes)), " after gzip; ",
+                           whole(amounts.bytes / amounts.events), " bytes each"));
   }
 
   void AddTime(const Amounts& amounts, double seconds) {
-    if (seconds == 0) {
-      Line("time", "no quota is set (--events-per-second, --gigabytes-per-minute)");
-      return;
-    }
+    if (seconds == 0) return;  // nothing to send, or no quota
     const bool by_events = options_.events_per_second > 0 &&
                            amounts.events / options_.events_per_second >= seconds * 0.999;
     Line("time",
@@ -275,7 +277,8 @@ class Report {
 
   void AddTotal() {
     StrAppend(&text_, "\n", Bold("All entries"), "\n");
-    AddAmounts(plan_.to_do, plan_.exact);
+    AddAmounts(plan_.to_do, plan_.exact,
+               std::all_of(plan_.entries.begin(), plan_.entries.end(), WasCounted));
     Line("time", StrCat("at least ", Span(absl::Seconds(plan_.seconds_at_quota)), " at the quota"));
     Line("memory", StrCat("about ", Bytes(plan_.peak_memory_bytes), " at the peak"));
   }

@@ -45,22 +45,24 @@ void CsvDecoder::Decode(const TextRows& rows, const CsvSchema& schema, RowVisito
 }
 
 absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& schema) {
-  RETURN_IF_ERROR(Split(record, schema.delimiter, schema.null_texts));
   const size_t expected = schema.shape.names.size();
-  if (cells_.size() == expected) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const size_t found,
+                   Split(record, schema.delimiter, schema.null_texts, expected));
+  if (found == expected) return absl::OkStatus();
   return absl::InvalidArgumentError(StrCat("expected ", expected,
                                            expected == 1 ? " cell" : " cells",
-                                           " as in the header, found ", cells_.size()));
+                                           " as in the header, found ", found));
 }
 
-absl::Status CsvDecoder::Split(std::string_view record, char delimiter,
-                               const NullTexts& null_texts) {
+absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, char delimiter,
+                                         const NullTexts& null_texts, size_t most_kept) {
   cells_.clear();
   unquoted_.clear();
   const char* at = record.data();
   const char* const end = at + record.size();
-  for (;;) {
-    Value& cell = cells_.emplace_back();
+  Value not_kept;
+  for (size_t count = 1;; ++count) {
+    Value& cell = count <= most_kept ? cells_.emplace_back() : not_kept;
     const char* cell_end;
     if (at != end && *at == '"') {
       // The cell's text is never longer than the record: views of what was unquoted stay good.
@@ -68,11 +70,11 @@ absl::Status CsvDecoder::Split(std::string_view record, char delimiter,
       cell_end = TakeQuoted(at, end, &cell);
       if (cell_end == nullptr) {
         return absl::InvalidArgumentError(
-            StrCat("the quote that begins cell ", cells_.size(), " is never closed"));
+            StrCat("the quote that begins cell ", count, " is never closed"));
       }
       if (cell_end != end && *cell_end != delimiter) {
         return absl::InvalidArgumentError(
-            StrCat("text behind the closing quote of cell ", cells_.size(),
+            StrCat("text behind the closing quote of cell ", count,
                    "; a quote inside of a quoted cell must be doubled"));
       }
     } else {
@@ -80,7 +82,7 @@ absl::Status CsvDecoder::Split(std::string_view record, char delimiter,
       const std::string_view text(at, static_cast<size_t>(cell_end - at));
       if (!null_texts.Contains(text)) cell = Value::Text(Value::Kind::kText, text);
     }
-    if (cell_end == end) return absl::OkStatus();
+    if (cell_end == end) return count;
     at = cell_end + 1;
   }
 }

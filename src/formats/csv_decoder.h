@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/byte_buffer.h"
 #include "formats/decode_scratch.h"
 #include "formats/text_rows.h"
@@ -38,8 +38,10 @@ class CsvDecoder : public FormatScratch {
  public:
   void Decode(const TextRows& rows, const CsvSchema& schema, RowVisitor& visitor);
 
-  // Splits one record; the cells are valid until the next call. `record` lies in a ByteBuffer.
-  absl::Status Split(std::string_view record, char delimiter, const NullTexts& null_texts);
+  // Splits one record, which lies in a ByteBuffer, and returns how many cells it has. cells() are
+  // the first `most_kept` of them, valid until the next call.
+  absl::StatusOr<size_t> Split(std::string_view record, char delimiter, const NullTexts& null_texts,
+                               size_t most_kept);
   const std::vector<Value>& cells() const { return cells_; }
 
  private:

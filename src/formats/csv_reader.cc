@@ -14,6 +14,8 @@
 namespace millrace {
 namespace {
 
+constexpr size_t kMostColumns = 10'000;
+
 class CsvChunk : public TextChunk {
  public:
   CsvChunk(std::unique_ptr<TextRows> rows, std::shared_ptr<TextRowsPool> pool,
@@ -77,7 +79,13 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delim
   if (!first->overlong.empty()) return Annotate(OverlongRow(), "reading the header");
   if (!IsUtf8(record)) return Annotate(NotUtf8(record), "reading the header");
   CsvDecoder decoder;
-  RETURN_IF_ERROR(Annotate(decoder.Split(record, delimiter, NullTexts({})), "reading the header"));
+  const absl::StatusOr<size_t> columns =
+      decoder.Split(record, delimiter, NullTexts({}), kMostColumns);
+  if (!columns.ok()) return Annotate(columns.status(), "reading the header");
+  if (*columns > kMostColumns) {
+    return absl::InvalidArgumentError(
+        StrCat("the header names ", *columns, " columns; at most ", kMostColumns, " are read"));
+  }
   return ColumnNames(decoder.cells());
 }
 

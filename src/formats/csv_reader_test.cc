@@ -108,6 +108,14 @@ TEST(CsvTest, ABrokenHeaderIsAnError) {
               HasSubstr("reading the header: not UTF-8"));
 }
 
+TEST(CsvTest, ColumnsAndCellsAreBounded) {
+  const ReadResult wide = ReadRows(std::string(10'000, ',') + "\n", {.type = FileType::kCsv});
+  EXPECT_EQ(wide.status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(wide.status.message()), HasSubstr("10001 columns"));
+  EXPECT_THAT(Rows("a,b\n" + std::string(1'000'000, ',') + "\n1,2\n"),
+              ElementsAre(HasSubstr("found 1000001"), R"(a="1" b="2")"));
+}
+
 TEST(CsvTest, DelimitersAreGuessedFromTheHeader) {
   EXPECT_THAT(Rows("a;b\n1,5;2\n"), ElementsAre(R"(a="1,5" b="2")"));
   EXPECT_THAT(Rows("a|b\n1|2\n"), ElementsAre(R"(a="1" b="2")"));

@@ -104,7 +104,7 @@ JsonScanner::Place JsonScanner::SkipScalar(Place at, bool* rewrite) {
 // A loop instead of recursion: the kinds of the open containers are bits (1: object). *end is the
 // offset behind the container.
 JsonScanner::Place JsonScanner::SkipContainer(Place at, int depth, size_t* end, bool* rewrite) {
-  static_assert(kMostJsonDepth <= 64);
+  static_assert(kMostJsonDepth == 64, "as many as there are bits, and as the message says");
   uint64_t kinds = 0;
   const int outer = depth;
   bool expects_value = true;  // else: a comma or the end of a container

@@ -4,6 +4,8 @@
 
 #include "absl/status/status.h"
 #include "base/json_writer.h"
+#include "base/status.h"
+#include "base/strings.h"
 
 namespace millrace {
 namespace {
@@ -76,7 +78,11 @@ bool NestedCells::AppendLeaf(LeafCursor& cursor) {
     Advance(cursor);
     return false;
   }
+  const bool had_problem = context_.has_problem();
   const Value value = CellAt(cursor, cursor.value, context_);
+  if (context_.has_problem() && !had_problem) {
+    context_.SetProblem(Annotate(context_.TakeProblem(), StrCat("leaf ", cursor.leaf->path)));
+  }
   Advance(cursor);
   if (value.is_null()) return false;
   AppendJsonValue(out_, value);

@@ -26,6 +26,7 @@ constexpr int64_t kPageMemoryPerLeaf = 4 << 20;
 constexpr int64_t kReadBuffers = 4 << 20;  // of all leaves together
 constexpr int64_t kLeastReadBuffer = 16 << 10;
 constexpr int64_t kMostReadBuffer = 256 << 10;
+constexpr size_t kMostChunkBytes = 1 << 30;  // whatever the limits say
 
 struct RowGroup {
   uint64_t first_row = 0;
@@ -203,15 +204,15 @@ class ParquetReader : public RowReader {
   // failure_ set, if a leaf fails there. What leaves have read beyond goes to rest_.
   size_t TakeRows(const ChunkLimits& limits, std::vector<LeafColumn>& columns) {
     const uint64_t left = groups_[group_].rows - row_;
-    const uint64_t fitting = limits.bytes / std::max<uint64_t>(row_bytes_, 1);
+    const size_t most = std::min(limits.bytes, kMostChunkBytes);
+    const uint64_t fitting = most / std::max<uint64_t>(row_bytes_, 1);
     size_t rows =
         std::min({left, std::max<uint64_t>(limits.rows, 1), std::max<uint64_t>(fitting, 1)});
     size_t bytes = 0;
     for (size_t i = 0; i < leaves_.size() && rows > 0; ++i) {
       LeafColumn& column = columns[i];
       // The average row says how many rows are asked for; these bounds hold when they grow.
-      const size_t room =
-          std::max(2 * limits.bytes - std::min(2 * limits.bytes, bytes), limits.bytes / 16 + 1);
+      const size_t room = std::max(2 * most - std::min(2 * most, bytes), most / 16 + 1);
       const absl::Status taken = leaves_[i]->Take(rows, column.bytes() + room, column);
       rows = std::min(rows, column.rows);
       bytes += column.bytes();

@@ -111,6 +111,13 @@ TEST(ParquetReaderTest, ChunksOfAnySizeGiveTheSameRows) {
   }
 }
 
+TEST(ParquetReaderTest, LimitsMayBeAsLargeAsTheyGo) {
+  const std::string file = MixedFile();
+  const ReadResult result = ReadRows(file, {}, {.rows = SIZE_MAX, .bytes = SIZE_MAX});
+  EXPECT_TRUE(result.rows == ReadRows(file).rows);
+  EXPECT_THAT(result.positions, SizeIs(5));  // one chunk per row group
+}
+
 TEST(ParquetReaderTest, ResumesAtEveryRow) {
   const std::string file = MixedFile({.page_bytes = 400, .group_rows = 130});
   const auto rows = ReadRows(file).rows;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/row_reader.h"
+#include "formats/utf8.h"
 #include "parquet/schema.h"
 #include "parquet/types.h"
 
@@ -222,6 +223,9 @@ class SchemaCompiler {
       if (field_wanted == Wanted::kNone || leaves == 0) {
         next_column_ += leaves;
         continue;
+      }
+      if (!IsUtf8(field.name())) {
+        return absl::DataLossError(StrCat("the name of a member of '", path, "' is not UTF-8"));
       }
       ASSIGN_OR_RETURN(ParquetNode member, Field(field, field_path, field_wanted, place));
       if (member.leaf_count > 0) members.push_back(std::move(member));

@@ -322,8 +322,14 @@ TEST(ParquetTypesTest, NestedTextThatIsNotUtf8MakesABadRow) {
   }
   const ReadResult result = ReadRows(MakeParquet({{"v", list.Finish().ValueOrDie()}}));
   EXPECT_THAT(result.rows,
-              ElementsAre(R"(v=["ok"])", "! column v: not UTF-8 at byte 0 of the text"));
+              ElementsAre(R"(v=["ok"])",
+                          "! column v: leaf v.list.element: not UTF-8 at byte 0 of the text"));
   EXPECT_THAT(result.bad_raw, ElementsAre("{\"v\":[\"\uFFFDx\"]}"));
+}
+
+TEST(ParquetTypesTest, NamesThatAreNotUtf8AreRefused) {
+  const ReadResult result = ReadRows(MakeParquet({{"caf\xE9", ArrayOf(arrow::int32(), "[1]")}}));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(ParquetTypesTest, NestingIsBounded) {

@@ -9,6 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kMostSequences = 512;
+constexpr size_t kMostBytes = 1 << 20;  // of keys
 
 std::string Unescaped(std::string_view raw) {
   if (raw.find('\\') == std::string_view::npos) return std::string(raw);
@@ -54,7 +55,11 @@ const KeySequence& ShapeCache::Find(const std::vector<std::string_view>& raw_key
   if (found != sequences_.end()) return *found->second;
   // Made before the cache is cleared: the keys may be views of it.
   std::unique_ptr<KeySequence> made = MakeSequence(raw_keys);
-  if (sequences_.size() >= kMostSequences) sequences_.clear();
+  if (sequences_.size() >= kMostSequences || bytes_ >= kMostBytes) {
+    sequences_.clear();
+    bytes_ = 0;
+  }
+  bytes_ += joined_.size();
   return *(sequences_[joined_] = std::move(made));
 }
 

@@ -35,6 +35,7 @@ class ShapeCache {
 
  private:
   absl::flat_hash_map<std::string, std::unique_ptr<KeySequence>> sequences_;
+  size_t bytes_ = 0;    // of the map's keys
   std::string joined_;  // the map's key of the sequence looked up
 };
 

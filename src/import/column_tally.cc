@@ -23,11 +23,6 @@ ColumnTally::ColumnTally(const SourceConfig& config)
   const auto use = [&](std::string column, std::string used_for) {
     if (!column.empty()) uses_.push_back({std::move(column), std::move(used_for)});
   };
-  if (config.mixpanel_format) {
-    use("event", "the event name");
-    use("properties", "the properties");
-    return;
-  }
   use(config.event_name_from_field, "the event name");
   for (const FieldMapping& mapping : config.mappings) {
     use(mapping.source_field, StrCat("\"", mapping.mixpanel_field, "\""));

@@ -67,16 +67,5 @@ TEST(ColumnTallyTest, UnusedColumnsAreThoseThatNothingNamesOrPassesThrough) {
   EXPECT_THAT(all.unused(), IsEmpty());
 }
 
-TEST(ColumnTallyTest, FilesInMixpanelsFormatNeedEventAndProperties) {
-  SourceConfig config;
-  config.mixpanel_format = true;
-  ColumnTally tally(config);
-  tally.BeginObject("file:///a");
-  tally.See({"event", "props"});
-  tally.EndObject();
-  ASSERT_EQ(tally.missing().size(), 1u);
-  EXPECT_EQ(tally.missing()[0].column, "properties");
-}
-
 }  // namespace
 }  // namespace millrace

@@ -5,11 +5,11 @@
 #include <optional>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "import/ledger_view.h"
 #include "import/object_source.h"
 #include "io/object_store.h"
 #include "net/http_server.h"
@@ -19,25 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct OfHash {
-  size_t operator()(const Hash128& hash) const { return hash.low; }
-};
-
-// Of an object under one config and destination; `version` empty: whatever its version.
-Hash128 HashOf(const LedgerKey& key, std::string_view version) {
-  return HashBytes(StrCat(key.object, "\n", key.config, "\n", key.destination, "\n", version));
-}
-
 class Finder {
  public:
-  Finder(const ImportRequest& request, Ledger& ledger, std::stop_token stop)
-      : request_(request), ledger_(ledger), stop_(std::move(stop)) {
+  Finder(const ImportRequest& request, Ledger& ledger, absl::Time now, std::stop_token stop)
+      : request_(request),
+        ledger_(ledger),
+        now_(now),
+        stop_(std::move(stop)),
+        destination_(DestinationName(request, RecordType::kEvent)) {
     std::error_code none;
     if (!request.config_path.empty()) config_ = fs::canonical(request.config_path, none).string();
   }
 
   absl::StatusOr<ConfirmedObjects> Find() {
-    RETURN_IF_ERROR(ReadLedger());
+    ASSIGN_OR_RETURN(view_, LedgerView::Load(ledger_, {destination_}, now_));
     for (const std::string& input : request_.inputs) {
       const absl::Status status = List(input);
       if (absl::IsNotFound(status)) {
@@ -61,15 +56,6 @@ class Finder {
     found_.findings.push_back({problem, object, std::move(message)});
   }
 
-  absl::Status ReadLedger() {
-    return ledger_.ForEach([&](const LedgerEntry& entry) {
-      versions_[HashOf(entry.key, entry.key.version)] =
-          entry.state == LedgerState::kDone ? ConfirmedObject::kAllRows : entry.position.row;
-      recorded_.insert(HashOf(entry.key, ""));
-      return Stopped();
-    });
-  }
-
   absl::Status List(const std::string& input) {
     const auto wanted = [&](const ObjectInfo& object) {
       return object.uri != config_ && request_.sources.Match(object.uri) != nullptr;
@@ -84,38 +70,46 @@ class Finder {
   }
 
   void Classify(ListedObject object) {
+    if (!seen_.insert(HashBytes(object.info.uri)).second) return;
     std::shared_ptr<const SourceConfig> config = request_.sources.Match(object.info.uri);
-    LedgerKey key = KeyOf(object.info, *config, DestinationName(request_, config->record_type));
-    const Hash128 any_version = HashOf(key, "");
-    if (!seen_.insert(any_version).second) return;
     if (config->record_type != RecordType::kEvent) {
       ++found_.not_checked;
       return;
     }
-    const auto version = versions_.find(HashOf(key, key.version));
-    if (version == versions_.end()) {
-      if (recorded_.contains(any_version)) {
-        Report(ObjectProblem::kChanged, key.object,
-               "it has changed since it was imported; import it again");
-      } else {
-        Report(ObjectProblem::kNotImported, key.object,
-               "the ledger does not have it for this config and destination");
-      }
-      return;
-    }
-    const uint64_t rows = version->second;
-    if (rows != ConfirmedObject::kAllRows) {
-      Report(ObjectProblem::kOpen, key.object,
-             StrCat("its import has come to row ", rows, " only; import it again to go on"));
+    LedgerKey key = KeyOf(object.info, *config, destination_);
+    const LedgerStanding standing = view_.Find(key);
+    uint64_t rows = ConfirmedObject::kAllRows;
+    switch (standing.state) {
+      case LedgerStanding::State::kNew:
+        return ReportNew(key.object, standing);
+      case LedgerStanding::State::kPartlyDone:
+        rows = standing.position.row;
+        Report(ObjectProblem::kOpen, key.object,
+               StrCat("its import has come to row ", rows, " only; import it again to go on"));
+        break;
+      case LedgerStanding::State::kDone:
+        break;
     }
     found_.objects.push_back({std::move(object), std::move(config), std::move(key), rows});
   }
 
+  void ReportNew(const std::string& object, const LedgerStanding& standing) {
+    if (standing.object_changed) {
+      Report(ObjectProblem::kChanged, object,
+             "it has changed since it was imported; import it again");
+    } else if (standing.config_changed) {
+      Report(ObjectProblem::kNotImported, object,
+             "it was imported by another config; give that one, or import it again");
+    } else {
+      Report(ObjectProblem::kNotImported, object,
+             "the ledger does not have it for this destination; import it first");
+    }
+  }
+
   absl::Status FindGone() {
-    const std::string destination = DestinationName(request_, RecordType::kEvent);
     return ledger_.ForEach([&](const LedgerEntry& entry) {
-      if (entry.key.destination == destination && IsConfigured(entry.key) && IsNamed(entry.key) &&
-          seen_.insert(HashOf(entry.key, "")).second) {
+      if (entry.key.destination == destination_ && IsConfigured(entry.key) && IsNamed(entry.key) &&
+          seen_.insert(HashBytes(entry.key.object)).second) {
         Report(ObjectProblem::kGone, entry.key.object,
                "it was imported and is no longer there to compare with");
         std::erase_if(empty_inputs_,
@@ -135,13 +129,18 @@ class Finder {
                        [&](const std::string& input) { return InputNames(input, key.object); });
   }
 
+  struct Low {
+    size_t operator()(const Hash128& hash) const { return hash.low; }
+  };
+
   const ImportRequest& request_;
   Ledger& ledger_;
+  const absl::Time now_;
   const std::stop_token stop_;
+  const std::string destination_;
   std::string config_;
-  absl::flat_hash_map<Hash128, uint64_t, OfHash> versions_;  // to confirmed rows
-  absl::flat_hash_set<Hash128, OfHash> recorded_;            // whatever their version
-  absl::flat_hash_set<Hash128, OfHash> seen_;
+  LedgerView view_;
+  absl::flat_hash_set<Hash128, Low> seen_;                          // hashes of the objects' uris
   std::vector<std::pair<std::string, absl::Status>> empty_inputs_;  // that name nothing (any more)
   ConfirmedObjects found_;
 };
@@ -174,8 +173,8 @@ std::string_view NameOf(ObjectProblem problem) {
 }
 
 absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
-                                                      std::stop_token stop) {
-  return Finder(request, ledger, std::move(stop)).Find();
+                                                      absl::Time now, std::stop_token stop) {
+  return Finder(request, ledger, now, std::move(stop)).Find();
 }
 
 bool InputNames(const std::string& input, const std::string& uri) {

@@ -6,12 +6,15 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
 #include "base/hash.h"
+#include "base/strings.h"
 #include "import/name_hints.h"
 #include "import/record_inspector.h"
 #include "mapping/ids.h"
 #include "mapping/row_mapper.h"
 #include "mapping/time_value.h"
+#include "mapping/typed_value.h"
 #include "mapping/value_text.h"
 
 namespace millrace {
@@ -25,8 +28,8 @@ constexpr ColumnRole kRoles[] = {ColumnRole::kEventName,  ColumnRole::kTime,
                                  ColumnRole::kDeviceId,   ColumnRole::kInsertId};
 
 bool IsHinted(std::string_view name) {
-  return std::any_of(std::begin(kRoles), std::end(kRoles),
-                     [&](ColumnRole role) { return NameScore(role, name) > 0; });
+  return IsLabel(name) || std::any_of(std::begin(kRoles), std::end(kRoles),
+                                      [&](ColumnRole role) { return NameScore(role, name) > 0; });
 }
 
 // Nested columns that may hold the id of somebody or something.
@@ -88,8 +91,8 @@ class FileProfiler::Column {
     const std::string_view text = PlainText(value, scratch);
     if (text.empty()) return;
     CountKind(value);
+    CountText(value, text);
     AddTime(value, text, now);
-    if (IsClock(text)) ++profile_.clock_texts;
     if (IsBannedId(text)) {
       ++profile_.banned_ids;
     } else if (IsValidInsertId(text)) {
@@ -139,6 +142,15 @@ class FileProfiler::Column {
         ++profile_.others;
         return;
     }
+  }
+
+  void CountText(const Value& value, std::string_view text) {
+    if (value.kind != Value::Kind::kText && value.kind != Value::Kind::kJsonText) return;
+    if (IsClock(text)) ++profile_.clock_texts;
+    if (IsJsonNumber(text)) ++profile_.number_texts;
+    const bool is_truth = absl::EqualsIgnoreCase(ToAbsl(text), "true") ||
+                          absl::EqualsIgnoreCase(ToAbsl(text), "false");
+    if (is_truth) ++profile_.truth_texts;
   }
 
   void AddTime(const Value& value, std::string_view text, absl::Time now) {

@@ -30,9 +30,11 @@ struct ColumnProfile {
   uint64_t without_zone = 0;  // of these: neither Unix time nor with a zone
   int64_t first_millis = 0;   // of these
   int64_t last_millis = 0;
-  uint64_t clock_texts = 0;  // "23:59[:59]"
-  uint64_t banned_ids = 0;   // that stand for "no user" with Mixpanel
-  uint64_t valid_ids = 0;    // that Mixpanel takes as $insert_id
+  uint64_t clock_texts = 0;   // "23:59[:59]"
+  uint64_t number_texts = 0;  // texts that JSON would take as numbers
+  uint64_t truth_texts = 0;   // "true" or "false", in any case
+  uint64_t banned_ids = 0;    // that stand for "no user" with Mixpanel
+  uint64_t valid_ids = 0;     // that Mixpanel takes as $insert_id
   uint64_t distinct = 0;
   bool distinct_complete = true;      // false: there are more
   std::vector<std::string> examples;  // the first few different ones

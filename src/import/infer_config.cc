@@ -96,6 +96,7 @@ class Guesser {
     ExplainMissingUser();
     GuessInsertId();
     KeepShadowedColumns();
+    GuessTypes();
     Map("*", "*", "");
     Explain("the rest", "*", "every other column becomes a property of its own name");
     entry_["field_mappings"] = std::move(mappings_);
@@ -134,8 +135,9 @@ class Guesser {
     const std::string prefix = PrefixFor(profile_.uri, profile_.siblings);
     entry_["source_gcs_prefix"] = prefix;
     Explain("source_gcs_prefix", prefix,
-            prefix.ends_with('/')
-                ? "the file's folder: the entry is for everything in it"
+            prefix.ends_with('/') ? "the file's folder: the entry is for everything in it"
+            : prefix == profile_.uri
+                ? "the folder holds other files that begin alike: the entry is for this one only"
                 : "the folder holds other files too: the entry is for those that begin like this");
   }
 
@@ -255,9 +257,8 @@ class Guesser {
     std::string candidates;
     size_t shown = 0;
     for (const ColumnProfile& column : profile_.columns) {
-      const std::string words = WordsOf(column.name);
-      const bool is_id = words.ends_with("id") || words.ends_with("num") || words == "user";
-      if (!is_id || !column.is_name_like() || column.distinct < 2 || shown == 8) continue;
+      if (!IsLabel(column.name) || !column.is_name_like() || column.distinct < 2 || shown == 8)
+        continue;
       StrAppend(&candidates, candidates.empty() ? "" : ", ", column.name, " (", Distinct(column),
                 ")");
       if (column.banned_ids > 0) {
@@ -310,6 +311,31 @@ class Guesser {
           StrCat(is_clock ? "" : "source_", column.name, is_clock ? "_of_day" : "");
       Explain(target, column.name, "renamed, as the property of its own name comes from elsewhere");
       Map(column.name, target, "");
+    }
+  }
+
+  // Text formats have no types: without one, numbers would be sent as text.
+  void GuessTypes() {
+    if (profile_.type != FileType::kCsv && profile_.type != FileType::kTsv) return;
+    const auto map_all = [&](std::string_view type, uint64_t ColumnProfile::*of_type) {
+      std::string names;
+      for (const ColumnProfile& column : profile_.columns) {
+        const bool fits = column.values() > 0 && column.*of_type == column.values();
+        if (!fits || sources_.contains(column.name) || IsLabel(column.name)) continue;
+        Map(column.name, column.name, type);
+        StrAppend(&names, names.empty() ? "" : ", ", column.name);
+      }
+      return names;
+    };
+    if (const std::string numbers = map_all("float", &ColumnProfile::number_texts);
+        !numbers.empty()) {
+      Explain("numbers", numbers,
+              "they hold nothing but numbers, which would be sent as text otherwise; a row with "
+              "another value will be rejected");
+    }
+    if (const std::string truths = map_all("boolean", &ColumnProfile::truth_texts);
+        !truths.empty()) {
+      Explain("booleans", truths, "they hold nothing but true and false");
     }
   }
 

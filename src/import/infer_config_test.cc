@@ -191,6 +191,31 @@ TEST(InferConfigTest, AColumnNamedLikeATargetKeepsItsValues) {
   EXPECT_EQ(SourceOf(entry, "source_time"), "time");
 }
 
+TEST(InferConfigTest, NumbersAndTruthValuesOfCsvGetTypes) {
+  ColumnProfile size = Texts("size", 900);
+  size.number_texts = kRows;
+  ColumnProfile id = Texts("ip_id", 900);
+  id.number_texts = kRows;
+  ColumnProfile mixed = Texts("mixed", 900);
+  mixed.number_texts = kRows - 1;
+  ColumnProfile truth = Texts("is_new", 2);
+  truth.truth_texts = kRows;
+  FileProfile profile = File({Timestamps("ts"), size, id, mixed, truth});
+  profile.type = FileType::kCsv;
+  const auto type_of = [&](const std::string& column) -> std::string {
+    for (const Json& mapping : EntryOf(InferConfig(profile)).at("field_mappings")) {
+      if (mapping.at("source_field") == column) return mapping.value("type", "");
+    }
+    return "not mapped";
+  };
+  EXPECT_EQ(type_of("size"), "float");
+  EXPECT_EQ(type_of("is_new"), "boolean");
+  EXPECT_EQ(type_of("ip_id"), "not mapped");
+  EXPECT_EQ(type_of("mixed"), "not mapped");
+  profile.type = FileType::kNdjson;
+  EXPECT_EQ(type_of("size"), "not mapped");
+}
+
 TEST(InferConfigTest, MixpanelsFormatNeedsNoConfig) {
   FileProfile profile = File({Texts("event", 5)});
   profile.mixpanel_rows = kRows;

@@ -98,7 +98,7 @@ class MissingRowsTransform : public Transform {
   void Apply(Chunk& chunk, Transformed& out) override {
     const RowSet& wanted = *static_cast<WantedRows&>(*chunk.payload).wanted;
     out.filtered += chunk.rows;
-    if (!HasAny(wanted, chunk.first_row, chunk.first_row + chunk.rows)) return;
+    if (!wanted.ContainsAny(chunk.first_row, chunk.first_row + chunk.rows)) return;
     mapped_.clear();
     map_.Apply(chunk, mapped_);
     const Batch& batch = mapped_.batch;
@@ -112,13 +112,6 @@ class MissingRowsTransform : public Transform {
   }
 
  private:
-  static bool HasAny(const RowSet& set, uint64_t begin, uint64_t end) {
-    for (uint64_t row = begin; row < end; ++row) {
-      if (set.Contains(row)) return true;
-    }
-    return false;
-  }
-
   MapTransform map_;
   Transformed mapped_;
 };

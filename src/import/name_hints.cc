@@ -144,6 +144,15 @@ int NameScore(ColumnRole role, std::string_view column) {
   return best;
 }
 
+bool IsLabel(std::string_view column) {
+  static constexpr std::string_view kLabels[] = {
+      "id", "uid", "uuid", "num", "number", "no", "code", "zip", "phone", "version", "key", "hash"};
+  const std::string words = WordsOf(column);
+  const std::string_view last =
+      std::string_view(words).substr(words.find_last_of("_.") + 1);  // npos + 1 is 0
+  return std::find(std::begin(kLabels), std::end(kLabels), last) != std::end(kLabels);
+}
+
 std::string WordsOf(std::string_view column) {
   std::string words;
   for (size_t i = 0; i < column.size(); ++i) {

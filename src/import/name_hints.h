@@ -13,6 +13,10 @@ enum class ColumnRole { kEventName, kTime, kDistinctId, kUserId, kDeviceId, kIns
 // nothing speaks for it. Case and punctuation do not count ("userId", "User ID", "user_id").
 int NameScore(ColumnRole role, std::string_view column);
 
+// True for names of columns whose numbers tell things apart and are not to be counted with: ids,
+// codes, versions ("ip_id", "zip_code", "FlightNum").
+bool IsLabel(std::string_view column);
+
 // `column` as words: "FlightDate" -> "flight_date", "$insert_id" -> "insert_id", "actor.ID" ->
 // "actor.id".
 std::string WordsOf(std::string_view column);

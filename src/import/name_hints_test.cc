@@ -37,6 +37,15 @@ TEST(NameScoreTest, KnowsEndingsOfWholeWords) {
   EXPECT_EQ(NameScore(ColumnRole::kUserId, "paid"), 0);
 }
 
+TEST(IsLabelTest, KnowsNamesOfIdsAndCodes) {
+  for (const char* name : {"ip_id", "FlightNum", "zip", "user.ID", "r_version"}) {
+    EXPECT_TRUE(IsLabel(name)) << name;
+  }
+  for (const char* name : {"size", "paid", "numbers", "gps_points", ""}) {
+    EXPECT_FALSE(IsLabel(name)) << name;
+  }
+}
+
 TEST(NameScoreTest, AnEventTypeGoesBeforeAType) {
   EXPECT_GT(NameScore(ColumnRole::kEventName, "event_name"),
             NameScore(ColumnRole::kEventName, "event_type"));

@@ -83,8 +83,16 @@ class EntryProblems {
           StrCat(Percent(tally.records, entry_.sampled_rows), " of the sample (",
                  Count(tally.records, "record", "records"), ") would be rejected: ", tally.code,
                  tally.field.empty() ? "" : StrCat(" in ", tally.field), ": ", tally.message),
-          RejectionAdvice(tally.code));
+          AdviceOn(tally));
     }
+  }
+
+  std::string AdviceOn(const RejectionTally& tally) const {
+    const bool of_wrong_format = config_.mixpanel_format && tally.code == "missing_required_field";
+    return of_wrong_format
+               ? "if the file is not meant to be in Mixpanel's format, make a config for it with "
+                 "\"millrace init FILE\""
+               : RejectionAdvice(tally.code);
   }
 
   void FindLedger() {

@@ -47,8 +47,8 @@ class Reconciler {
     ASSIGN_OR_RETURN(folder_, TempFolder::Make(request_.temp_parent, "reconcile"));
     ASSIGN_OR_RETURN(ours_, MakeSpill("ours"));
     ASSIGN_OR_RETURN(missing_, MakeSpill("missing"));
-    ASSIGN_OR_RETURN(ConfirmedObjects found,
-                     FindConfirmedObjects(request_.import, parts_.ledger, stop_));
+    ASSIGN_OR_RETURN(ConfirmedObjects found, FindConfirmedObjects(request_.import, parts_.ledger,
+                                                                  parts_.clock.Now(), stop_));
     objects_ = std::move(found.objects);
     report_.findings = std::move(found.findings);
     report_.objects_not_checked = found.not_checked;

@@ -1,6 +1,5 @@
 #include "import/replay.h"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -12,7 +11,9 @@
 #include "base/strings.h"
 #include "connectors/disk/replay_notes.h"
 #include "import/event_identity.h"
+#include "import/object_source.h"
 #include "import/remap.h"
+#include "import/source_rows.h"
 #include "pipeline/retrier.h"
 
 namespace millrace {
@@ -26,6 +27,7 @@ struct Replaying {
   DeadLetterRecord record;
   std::shared_ptr<const SourceConfig> config;
   MapOutcome outcome = MapOutcome::kMapped;
+  std::string row = {};                  // the source row as JSON; empty: it is not to be had
   Rejection again = {};                  // if it is rejected
   bool hopeless = false;                 // rejected for what was kept of it, not for the config
   std::vector<std::string> events = {};  // identities (EventIdentity::key) that were sent
@@ -77,23 +79,30 @@ class Lane {
                  .code = std::move(code),
                  .field = std::move(field),
                  .message = std::move(message),
-                 .payload_before = one.record.rejection.payload_before,
+                 .payload_before = one.row,
                  .payload_after = std::move(mapped)};
   }
 
   // Fills batch_ with the events of records_, whose indexes are their source rows.
   absl::Status Map() {
+    RETURN_IF_ERROR(FindRows());
     std::vector<KeptRow> rows;
     std::vector<size_t> index;  // of the record of each
     for (size_t i = 0; i < records_.size(); ++i) {
       const DeadLetterRecord& record = records_[i].record;
-      if (record.rejection.payload_before.empty() || record.payload_before_bytes > 0) continue;
-      rows.push_back({record.rejection.payload_before, record.object.object, record.object.version,
+      if (records_[i].row.empty()) {
+        TakeMapped(i);
+        continue;
+      }
+      rows.push_back({records_[i].row, record.object.object, record.object.version,
                       record.rejection.source_row, records_[i].config});
       index.push_back(i);
     }
+    const size_t taken = batch_.rows();
     ASSIGN_OR_RETURN(std::vector<Remapped> remapped, remapper_.Map(rows, batch_));
-    for (uint64_t& row : batch_.source_rows) row = index[row];
+    for (size_t i = taken; i < batch_.rows(); ++i) {
+      batch_.source_rows[i] = index[batch_.source_rows[i]];
+    }
     for (size_t i = 0; i < remapped.size(); ++i) {
       Replaying& one = records_[index[i]];
       MapError& why = remapped[i].why;
@@ -104,21 +113,53 @@ class Lane {
                std::move(why.mapped));
       }
     }
-    for (size_t i = 0; i < records_.size(); ++i) {
-      if (!std::binary_search(index.begin(), index.end(), i)) TakeMapped(i);
+    return absl::OkStatus();
+  }
+
+  // The rows as they were kept. Where only the event was, the row is read again from its object,
+  // if the config is another now: else mapping would only give the same event.
+  absl::Status FindRows() {
+    std::map<LedgerKey, std::vector<Replaying*>> to_read;
+    for (Replaying& one : records_) {
+      const DeadLetterRecord& record = one.record;
+      if (!record.rejection.payload_before.empty() && record.payload_before_bytes == 0) {
+        one.row = record.rejection.payload_before;
+      } else if (!HasWholeEvent(record) || ConfigChanged(one)) {
+        to_read[record.object].push_back(&one);
+      }
+    }
+    for (const auto& [object, records] : to_read) {
+      RowSet wanted;
+      for (const Replaying* one : records) wanted.Add(one->record.rejection.source_row);
+      auto rows = ReadRowsAsJson(object, *records.front()->config, wanted);
+      if (absl::IsUnavailable(rows.status())) return rows.status();
+      if (!rows.ok()) continue;  // gone or changed: what was kept of it has to do
+      for (Replaying* one : records) {
+        one->row = std::move((*rows)[one->record.rejection.source_row]);
+      }
     }
     return absl::OkStatus();
+  }
+
+  static bool HasWholeEvent(const DeadLetterRecord& record) {
+    return record.rejection.payload_before.empty() && !record.rejection.payload_after.empty() &&
+           record.payload_after_bytes == 0;
+  }
+
+  static bool ConfigChanged(const Replaying& one) {
+    const LedgerKey& object = one.record.object;
+    return KeyOf({object.object, 0, object.version}, *one.config, "").config != object.config;
   }
 
   // What was mapped when the destination refused it, as it is.
   void TakeMapped(size_t i) {
     Replaying& one = records_[i];
     const DeadLetterRecord& record = one.record;
-    if (record.rejection.payload_after.empty() || record.payload_before_bytes > 0 ||
-        record.payload_after_bytes > 0) {
+    if (!HasWholeEvent(record)) {
       one.hopeless = true;
       Reject(one, record.rejection.code, record.rejection.field,
-             "the record was too large to be kept whole; mend the source and import it again", "");
+             "the record was too large to be kept whole, and its source is gone or has changed",
+             "");
       return;
     }
     for (const absl::string_view line :

@@ -176,6 +176,23 @@ TEST_F(ReplayTest, WhatOnlyTheDestinationRefusedIsSentAsItWas) {
   EXPECT_THAT(project_.events().back(), AllOf(HasSubstr("plum"), HasSubstr("$insert_id")));
 }
 
+TEST_F(ReplayTest, WhatTheDestinationRefusedIsMappedByAMendedConfigIfItsSourceIsThere) {
+  project_.Refuse("plum");
+  Import();
+  std::string renamed = kLenient;
+  renamed.replace(renamed.find(R"("mixpanel_field":"item")"), 23, R"("mixpanel_field":"fruit")");
+  Configure(renamed);
+  project_.Refuse("\"item\"");
+  request_.filter.code = "rejected_by_destination";
+  const std::string file = folder_ + "/in/a.csv";
+  fs::rename(file, file + ".away");
+  EXPECT_EQ(Replay().counts.rejected, 1u) << "sent as it was";
+  fs::rename(file + ".away", file);
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.accepted, 1u) << report.first_error;
+  EXPECT_THAT(project_.events().back(), HasSubstr(R"("fruit":"plum")"));
+}
+
 TEST_F(ReplayTest, WhatIsRejectedAgainStaysWithItsNewReason) {
   Import();
   Configure(kLenient);

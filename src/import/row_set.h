@@ -16,6 +16,13 @@ class RowSet {
     end_ = std::max(end_, row + 1);
   }
   bool Contains(uint64_t row) const { return row < rows_.size() && rows_[row]; }
+  // One of rows [begin, end).
+  bool ContainsAny(uint64_t begin, uint64_t end) const {
+    for (uint64_t row = begin; row < std::min(end, end_); ++row) {
+      if (rows_[row]) return true;
+    }
+    return false;
+  }
   // Behind the last row; 0: there is none.
   uint64_t end() const { return end_; }
 

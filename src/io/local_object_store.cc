@@ -105,8 +105,8 @@ class Walk {
     bool folder = false;
   };
 
-  // The entries of one folder that match or may hold matches, so sorted that the whole walk comes
-  // in byte order: a folder counts as its name with '/'.
+  // The entries of one folder that match or may hold matches. Folders have a '/' behind their
+  // names, so that sorting brings the whole walk into byte order.
   absl::StatusOr<std::vector<Entry>> Matching(const std::string& path, const Glob::State& state) {
     DIR* open = ::opendir(path.c_str());
     if (open == nullptr) return ErrnoStatus(errno, StrCat("listing ", path));
@@ -131,18 +131,14 @@ class Walk {
         return ErrnoStatus(errno, StrCat("listing ", entry_path));
       }
       if (S_ISDIR(stat.st_mode)) {
-        entries.push_back({{std::move(entry_path), 0, ""}, std::move(behind), true});
+        entries.push_back({{StrCat(entry_path, "/"), 0, ""}, std::move(behind), true});
       } else if (S_ISREG(stat.st_mode) && glob_.Accepts(behind)) {
         entries.push_back({InfoFor(std::move(entry_path), stat), {}, false});
       }
     }
     std::sort(entries.begin(), entries.end(),
-              [](const Entry& a, const Entry& b) { return SortKey(a) < SortKey(b); });
+              [](const Entry& a, const Entry& b) { return a.object.uri < b.object.uri; });
     return entries;
-  }
-
-  static std::string SortKey(const Entry& entry) {
-    return entry.folder ? StrCat(entry.object.uri, "/") : entry.object.uri;
   }
 
   const Glob& glob_;

@@ -12,7 +12,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -23,8 +22,7 @@
 
 #include "base/strings.h"
 #include "formats/row_reader.h"
-#include "io/durable_file.h"
-#include "io/object_store.h"
+#include "formats/testing/rows.h"
 #include "mapping/row_mapper.h"
 
 namespace millrace {
@@ -54,25 +52,6 @@ std::vector<Case> ReadCases(const std::filesystem::path& path) {
   }
   return cases;
 }
-
-class MemoryObject : public ObjectReader {
- public:
-  explicit MemoryObject(std::string bytes) : bytes_(std::move(bytes)) {
-    info_ = {"gs://bucket/object", bytes_.size(), "7"};
-  }
-  const ObjectInfo& info() const override { return info_; }
-  absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) override {
-    const size_t size =
-        std::min<size_t>(to.size(), bytes_.size() - std::min(offset, bytes_.size()));
-    std::memcpy(to.data(), bytes_.data() + offset, size);
-    return size;
-  }
-  absl::Status CheckUnchanged() override { return absl::OkStatus(); }
-
- private:
-  const std::string bytes_;
-  ObjectInfo info_;
-};
 
 // Maps rows one by one or held, and writes down what became of each.
 class Recorder : public RowVisitor {
@@ -165,7 +144,7 @@ class GoldenTest : public testing::TestWithParam<std::string> {
     if (!config.ok()) return std::string(ToStd(config.status().message()));
     const std::shared_ptr<const SourceConfig> entry = config->entries()[0];
     absl::StatusOr<std::unique_ptr<RowMapper>> mapper = RowMapper::Make(entry, kNow);
-    if (!mapper.ok()) return std::string(ToStd(mapper.status().message()));
+    if (!mapper.ok()) return StrCat(ToStd(mapper.status().message()), "\n");
     (*mapper)->BeginObject("gs://bucket/object", "7");
     Recorder recorder(**mapper, hold);
     ReadOptions options{.type = entry->file_type};

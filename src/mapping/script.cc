@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "mapping/script_engine.h"
+#include "mapping/script_engine_internal.h"
 #include "mapping/script_source.h"
 
 namespace millrace {

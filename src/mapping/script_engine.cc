@@ -1,6 +1,5 @@
-#include "mapping/script_engine.h"
-
 #include <fcntl.h>
+#include <jsc/jsc.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "mapping/script_engine_internal.h"
 #include "mapping/script_harness.h"
 #include "mapping/utf16.h"
 #include "mapping/value_text.h"
@@ -60,6 +60,17 @@ class JsString {
   JSStringRef string_;
 };
 
+// Options hold for the process, and must be set before its first script is loaded.
+void SetEngineOptions() {
+  static const bool set = [] {
+    // Scripts look by themselves whether they are to stop. The other way, signals and breakpoints,
+    // is cheaper by little, and now and then leaves a script running for ever.
+    const bool polling = jsc_options_set_boolean("usePollingTraps", TRUE) != FALSE;
+    return polling && jsc_options_set_boolean("useWasmFaultSignalHandler", FALSE) != FALSE;
+  }();
+  if (!set) Log(Severity::kWarning, "JavaScriptCore does not know its options");
+}
+
 double ThreadCpuSeconds() {
   timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -86,6 +97,7 @@ size_t ResidentBytes() {
 absl::StatusOr<std::unique_ptr<ScriptEngine>> ScriptEngine::Make(const std::string& path,
                                                                  std::string_view expression,
                                                                  const ScriptLimits& limits) {
+  SetEngineOptions();
   std::unique_ptr<ScriptEngine> engine(new ScriptEngine(limits));
   if (const absl::Status status = engine->Load(path, expression); !status.ok()) return status;
   return engine;

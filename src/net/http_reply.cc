@@ -64,6 +64,8 @@ std::string_view ReasonPhrase(int status) {
   return "Unknown";
 }
 
+bool StatusHasBody(int status) { return status != 204 && status != 304; }
+
 std::string HttpDate(absl::Time time) {
   return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", time, absl::UTCTimeZone());
 }
@@ -75,8 +77,7 @@ void AppendReplyHead(const ServerReply& reply, const ReplyFraming& framing, Byte
   out->Append(ReasonPhrase(reply.status));
   out->Append("\r\n");
   AppendHeader("Date", framing.date, out);
-  const bool bodiless = reply.status == 204 || reply.status == 304;
-  if (!bodiless) {
+  if (StatusHasBody(reply.status)) {
     if (!reply.content_type.empty()) AppendHeader("Content-Type", reply.content_type, out);
     if (!reply.next_piece) {
       out->Append("Content-Length: ");

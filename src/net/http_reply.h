@@ -13,6 +13,9 @@ namespace millrace {
 // "OK" for 200; "Unknown" for a code without a name.
 std::string_view ReasonPhrase(int status);
 
+// False for answers that end with their head whatever their headers say (204, 304).
+bool StatusHasBody(int status);
+
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
 std::string HttpDate(absl::Time time);
 

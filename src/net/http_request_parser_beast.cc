@@ -161,7 +161,11 @@ HttpRequestParser::Result HttpRequestParser::ParseChunks(std::string_view in, si
   impl_->parser->body = body;
   while (!impl_->parser->is_done()) {
     if (*used == in.size()) return Result::kNeedsMore;
-    if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
+    const Result result = impl_->Put(in, used);
+    if (result == Result::kNeedsMore && in.size() - *used > impl_->most_header_bytes) {
+      return impl_->Refuse(400, "malformed request: a chunk's head or a trailer is too long");
+    }
+    if (result != Result::kDone) return result;
   }
   return Result::kDone;
 }

@@ -43,8 +43,8 @@ struct ServerReply {
   size_t cut_after = 0;
 };
 
-// Called on I/O threads, so it must not block for long; thread-safe. HEAD requests are shown to it
-// as they are, and the body it gives is not sent.
+// Called on I/O threads, so it must not block for long; thread-safe; must not throw. HEAD requests
+// are shown to it as they are, and the body it gives is not sent.
 using HttpHandler = std::function<ServerReply(const ServerRequest&)>;
 
 struct HttpServerOptions {
@@ -64,7 +64,7 @@ class HttpServer {
   // "http://127.0.0.1:41234".
   virtual std::string url() const = 0;
   // Stops accepting, lets requests in work be answered for up to `grace`, closes the rest.
-  // Idempotent.
+  // Idempotent; not from a handler.
   virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;
 
   // Listening on return. InvalidArgument: bad address. Unavailable: it is in use.

@@ -307,7 +307,7 @@ void Session::QueueReply(ServerReply reply) {
   chunked_reply_ = reply.next_piece != nullptr && minor > 0;
   if (reply.next_piece && minor == 0) keep_alive_ = false;
   AppendReplyHead(reply, {worker_.date, minor, keep_alive_}, &out_);
-  if (parser_.method() != "HEAD") {
+  if (parser_.method() != "HEAD" && StatusHasBody(reply.status)) {
     if (reply.next_piece) {
       next_piece_ = std::move(reply.next_piece);
     } else if (reply.body.size() <= kCopiedBodyBytes || reply.cut) {
@@ -585,7 +585,7 @@ void BeastHttpServer::AcceptAll() {
     ++shared_.connections;
     asio::post(worker.io, [&worker, socket = std::move(socket)]() mutable {
       auto session = std::make_shared<Session>(worker, std::move(socket));
-      session->Run();
+      if (!worker.shared.stopping) session->Run();
     });
   }
 }

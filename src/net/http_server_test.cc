@@ -128,6 +128,17 @@ TEST(HttpServer, SendsNoBodyForHead) {
   EXPECT_EQ(connection.Exchange("GET", "/after").body, "GET /after? ");
 }
 
+TEST(HttpServer, SendsNoBodyWithStatusesThatHaveNone) {
+  auto server = MustStart([](const ServerRequest& request) {
+    ServerReply reply = Echo(request);
+    reply.status = 204;
+    return reply;
+  });
+  RawConnection connection(server->url());
+  EXPECT_EQ(connection.Exchange("GET", "/").Header("Content-Length"), "");
+  EXPECT_EQ(connection.Exchange("GET", "/").status, 204);
+}
+
 TEST(HttpServer, UnderstandsAbsoluteTargets) {
   auto server = MustStart(Echo);
   RawConnection connection(server->url());
@@ -183,6 +194,8 @@ INSTANTIATE_TEST_SUITE_P(
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + std::string(2000, 'x'),
             413},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(3000, 'x'),
+                400},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         Refusal{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400},

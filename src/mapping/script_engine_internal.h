@@ -1,6 +1,6 @@
 // One JavaScriptCore heap with a user's function loaded.
-#ifndef MILLRACE_MAPPING_SCRIPT_ENGINE_H_
-#define MILLRACE_MAPPING_SCRIPT_ENGINE_H_
+#ifndef MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
+#define MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
 
 #include <JavaScriptCore/JavaScript.h>
 
@@ -77,4 +77,4 @@ class ScriptEngine {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_ENGINE_H_
+#endif  // MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_

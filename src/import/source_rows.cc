@@ -1,0 +1,68 @@
+#include "import/source_rows.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "formats/row_reader.h"
+#include "import/object_source.h"
+#include "io/object_store.h"
+#include "mapping/row_mapper.h"
+
+namespace millrace {
+namespace {
+
+using RowsByNumber = absl::flat_hash_map<uint64_t, std::string>;
+
+class KeepWanted : public RowVisitor {
+ public:
+  KeepWanted(const RowSet& wanted, RowsByNumber& kept) : wanted_(wanted), kept_(kept) {}
+
+  void OnRow(const Row& row) override {
+    if (!wanted_.Contains(row.number)) return;
+    json_.clear();
+    AppendRowAsJson(row, json_);
+    kept_[row.number] = json_.view();
+  }
+  void OnBadRow(uint64_t, const absl::Status&, std::string_view) override {}
+
+ private:
+  const RowSet& wanted_;
+  RowsByNumber& kept_;
+  ByteBuffer json_;
+};
+
+absl::StatusOr<std::unique_ptr<ObjectReader>> OpenVersion(const LedgerKey& object) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, ObjectStoreFor(object.object));
+  ObjectInfo listed;
+  RETURN_IF_ERROR(store->List(object.object, [&](const ObjectInfo& info) {
+    if (info.uri == object.object) listed = info;
+    return absl::OkStatus();
+  }));
+  if (listed.version != object.version) {
+    return absl::FailedPreconditionError(StrCat(object.object, " has changed"));
+  }
+  return store->Open(listed);
+}
+
+}  // namespace
+
+absl::StatusOr<RowsByNumber> ReadRowsAsJson(const LedgerKey& object, const SourceConfig& config,
+                                            const RowSet& rows) {
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> opened, OpenVersion(object));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader,
+                   OpenRows(std::move(opened), ReadOptionsFor(config)));
+  RowsByNumber kept;
+  KeepWanted visitor(rows, kept);
+  DecodeScratch scratch;
+  for (uint64_t row = 0; row < rows.end();) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<RowChunk> chunk, reader->Read(ChunkLimits()));
+    if (chunk == nullptr) break;
+    row = chunk->after().row;
+    if (rows.ContainsAny(chunk->first_row(), row)) chunk->ForEachRow(scratch, visitor);
+  }
+  return kept;
+}
+
+}  // namespace millrace
