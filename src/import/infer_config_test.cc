@@ -203,7 +203,8 @@ TEST(InferConfigTest, NumbersAndTruthValuesOfCsvGetTypes) {
   FileProfile profile = File({Timestamps("ts"), size, id, mixed, truth});
   profile.type = FileType::kCsv;
   const auto type_of = [&](const std::string& column) -> std::string {
-    for (const Json& mapping : EntryOf(InferConfig(profile)).at("field_mappings")) {
+    const Json entry = EntryOf(InferConfig(profile));
+    for (const Json& mapping : entry.at("field_mappings")) {
       if (mapping.at("source_field") == column) return mapping.value("type", "");
     }
     return "not mapped";
