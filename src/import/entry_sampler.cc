@@ -1,6 +1,7 @@
 #include "import/entry_sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -8,9 +9,9 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "import/column_tally.h"
-#include "import/content_type.h"
 #include "import/object_source.h"
 #include "import/plan_estimate.h"
+#include "io/decompress.h"
 #include "mapping/row_mapper.h"
 
 namespace millrace {
@@ -18,6 +19,12 @@ namespace {
 
 constexpr size_t kMostTallies = 200;
 constexpr size_t kMostPreviewBytes = 64 << 10;
+
+absl::StatusOr<bool> IsCompressed(ObjectReader& object) {
+  std::array<char, 4> head;
+  ASSIGN_OR_RETURN(const size_t size, object.ReadAt(0, absl::MakeSpan(head)));
+  return DetectCompression({head.data(), size}) != Compression::kNone;
+}
 
 }  // namespace
 
@@ -201,12 +208,12 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, RowPosition from
   read.from = from;
   read.columns.clear();  // the columns that are not mapped are part of the plan
   ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, read));
-  ASSIGN_OR_RETURN(const ContentType content, ContentTypeOf(*bytes, *rows));
-  plan.format = std::string(FileTypeName(content.type));
+  plan.format = std::string(FileTypeName(rows->type()));
+  ASSIGN_OR_RETURN(const bool compressed, IsCompressed(*bytes));
 
   SampledExtent extent{
       .object_bytes = object.info.size, .known_rows = rows->known_rows(), .rows_before = from.row};
-  RowDensity density(content.compression != Compression::kNone);
+  RowDensity density(compressed);
   tally_->BeginObject(object.info, rows->columns());
   absl::Status status;
   while (!stop.stop_requested()) {

@@ -214,10 +214,10 @@ class Guesser {
       StrAppend(&why, "; ", Quoted(near->name), " is named like one, but has values such as ",
                 Examples(*near));
     }
-    StrAppend(
-        &why,
+    why +=
         "; name the column in field_mappings, or make \"time\" in a transform: without it every "
-        "row is rejected");
+        "row "
+        "is rejected";
     Explain("time", "", why);
   }
 
@@ -251,14 +251,13 @@ class Guesser {
   void ExplainMissingUser() {
     if (has_user_) return;
     std::string why =
-        "no column can be told to be the id of a user or device (user_id, uid, distinct_id, "
-        "device_id, "
+        "no column is clearly the id of a user or device (user_id, uid, distinct_id, device_id, "
         "...): events will belong to nobody and count in totals only";
     std::string candidates;
     size_t shown = 0;
     for (const ColumnProfile& column : profile_.columns) {
-      if (!IsLabel(column.name) || !column.is_name_like() || column.distinct < 2 || shown == 8)
-        continue;
+      const bool may_name = IsLabel(column.name) && column.is_name_like() && column.distinct > 1;
+      if (!may_name || shown == 8) continue;
       StrAppend(&candidates, candidates.empty() ? "" : ", ", column.name, " (", Distinct(column),
                 ")");
       if (column.banned_ids > 0) {

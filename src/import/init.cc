@@ -6,7 +6,6 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "import/content_type.h"
 #include "import/entry_sampler.h"
 #include "import/plan.h"
 #include "mapping/sources_config.h"
@@ -50,7 +49,6 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
                                           std::stop_token stop, absl::Time now) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
   ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, {}));
-  ASSIGN_OR_RETURN(const ContentType content, ContentTypeOf(*bytes, *rows));
   FileProfiler profiler(now);
   DecodeScratch scratch;
   uint64_t read = 0;
@@ -65,7 +63,7 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   }
   FileProfile profile = profiler.TakeProfile();
   profile.uri = object.info.uri;
-  profile.type = content.type;
+  profile.type = rows->type();
   profile.siblings = Siblings(object);
   profile.whole = whole;
   if (profile.rows == 0) {
