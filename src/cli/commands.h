@@ -17,7 +17,8 @@ Command DlqListCommand();
 Command DlqShowCommand();
 Command DlqReplayCommand();
 Command SandboxCommand();
-Command GenerateCommand();
+Command GenerateEventsCommand();
+Command GenerateTripsCommand();
 
 // In the order of --help.
 std::vector<Command> AllCommands();

@@ -10,6 +10,7 @@
 #include "cli/shared_flags.h"
 #include "cli/text.h"
 #include "generate/event_generator.h"
+#include "generate/trip_generator.h"
 
 namespace millrace::cli {
 namespace {
@@ -22,10 +23,15 @@ struct Options {
   std::vector<std::string> formats;
   std::string end;
   bool json = false;
+  // Trips only.
+  int64_t users = 0;
+  int64_t partitions = 65'536;
+  std::string ids = "uuid";
 };
 
-absl::StatusOr<GenerateEventsOptions> MakeRequest(const Options& options) {
-  GenerateEventsOptions request;
+// What events and trips have in common.
+template <typename Request>
+absl::Status FillRequest(const Options& options, Request& request) {
   if (options.rows < 1 || options.files < 1 || options.files > options.rows) {
     return absl::InvalidArgumentError("--rows and --files must be positive, and files <= rows");
   }
@@ -34,6 +40,7 @@ absl::StatusOr<GenerateEventsOptions> MakeRequest(const Options& options) {
   request.seed = static_cast<uint64_t>(options.seed);
   request.files = static_cast<int>(options.files);
   request.output = options.output;
+  if (!options.formats.empty()) request.formats.clear();
   for (const std::string& list : options.formats) {
     for (const auto& name : absl::StrSplit(list, ',', absl::SkipEmpty())) {
       ASSIGN_OR_RETURN(const FileType type, ParseFileType(ToStd(name)));
@@ -45,38 +52,81 @@ absl::StatusOr<GenerateEventsOptions> MakeRequest(const Options& options) {
     return absl::InvalidArgumentError(
         StrCat("--end must be a day such as 2026-11-01, not '", options.end, "'"));
   }
-  return request;
+  return absl::OkStatus();
 }
 
-int RunGenerate(const Options& options, Context& context) {
-  const absl::StatusOr<GenerateEventsOptions> request = MakeRequest(options);
-  if (!request.ok()) return Fail(context, "generate events", request.status());
-  const auto progress = [&](uint64_t done, uint64_t total) {
+GenerateProgress ProgressOf(Context& context) {
+  return [&context](uint64_t done, uint64_t total) {
     if (context.err_is_terminal) {
       context.err << "\r" << WithCommas(done) << " of " << WithCommas(total) << " rows"
                   << (done == total ? "\n" : "") << std::flush;
     }
   };
-  const absl::StatusOr<GenerateReport> report = GenerateEvents(*request, context.stop, progress);
-  if (!report.ok()) return Fail(context, "generate events", report.status());
-  if (options.json) {
-    context.out << nlohmann::ordered_json{{"rows", report->rows},
-                                          {"bytes", report->bytes},
-                                          {"files", report->files},
-                                          {"sources_json", report->sources_json}}
-                       .dump()
-                << "\n";
+}
+
+int PrintReport(const GenerateReport& report, bool as_json, Context& context) {
+  if (as_json) {
+    nlohmann::ordered_json json = {
+        {"rows", report.rows}, {"bytes", report.bytes}, {"files", report.files}};
+    if (!report.sources_json.empty()) json["sources_json"] = report.sources_json;
+    context.out << json.dump() << "\n";
     return kAllAccepted;
   }
-  for (const std::string& file : report->files) context.out << file << "\n";
-  context.out << report->sources_json << "\n"
-              << WithCommas(report->rows) << " rows per format, " << Bytes(report->bytes) << "\n";
+  for (const std::string& file : report.files) context.out << file << "\n";
+  if (!report.sources_json.empty()) context.out << report.sources_json << "\n";
+  context.out << WithCommas(report.rows) << " rows per format, " << Bytes(report.bytes) << "\n";
   return kAllAccepted;
+}
+
+absl::StatusOr<GenerateReport> RunEvents(const Options& options, Context& context) {
+  GenerateEventsOptions request;
+  RETURN_IF_ERROR(FillRequest(options, request));
+  return GenerateEvents(request, context.stop, ProgressOf(context));
+}
+
+absl::StatusOr<GenerateReport> RunTrips(const Options& options, Context& context) {
+  GenerateTripsOptions request;
+  RETURN_IF_ERROR(FillRequest(options, request));
+  if (options.users < 0) return absl::InvalidArgumentError("--users must not be negative");
+  if (options.partitions < 1 || options.partitions > 65'536) {
+    return absl::InvalidArgumentError("--partitions must be 1, 16, 256, 4096 or 65536");
+  }
+  if (options.ids != "uuid" && options.ids != "number") {
+    return absl::InvalidArgumentError(
+        StrCat("--ids must be uuid or number, not '", options.ids, "'"));
+  }
+  request.users = static_cast<uint64_t>(options.users);
+  request.partitions = static_cast<int>(options.partitions);
+  request.ids = options.ids == "uuid" ? TripUserIds::kUuid : TripUserIds::kNumber;
+  return GenerateTrips(request, context.stop, ProgressOf(context));
+}
+
+// The flags of both verbs; `formats` says what --format does if it is not given.
+std::vector<Flag> SharedFlags(Options& options, std::string_view formats, std::string_view end) {
+  return {{"--rows", &options.rows, "N", "rows, the same in each format"},
+          {"--seed", &options.seed, "S", "which rows"},
+          {"--output", &options.output, "DIR", "folder to write to"},
+          {"--format", &options.formats, "FORMAT",
+           StrCat("parquet, ndjson or csv; repeatable, ", formats, " by default")},
+          {"--files", &options.files, "K", "files per format"},
+          {"--end", &options.end, "DAY", std::string(end)},
+          {"--json", &options.json, "", "print the result as one JSON object"}};
+}
+
+using Generate = absl::StatusOr<GenerateReport>(const Options& options, Context& context);
+
+std::function<int(Context&)> RunOf(std::shared_ptr<Options> options, std::string_view verb,
+                                   Generate* generate) {
+  return [=](Context& context) {
+    const absl::StatusOr<GenerateReport> report = generate(*options, context);
+    if (!report.ok()) return Fail(context, verb, report.status());
+    return PrintReport(*report, options->json, context);
+  };
 }
 
 }  // namespace
 
-Command GenerateCommand() {
+Command GenerateEventsCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "generate events",
@@ -87,16 +137,35 @@ Command GenerateCommand() {
       .examples = {"millrace generate events --rows 100000 --seed 7 --output sample",
                    "millrace generate events --rows 1000000 --seed 7 --output sample --format "
                    "parquet --files 4"},
-      .flags = {{"--rows", &options->rows, "N", "rows, the same in each format"},
-                {"--seed", &options->seed, "S", "which rows"},
-                {"--output", &options->output, "DIR", "folder to write to"},
-                {"--format", &options->formats, "FORMAT",
-                 "parquet, ndjson or csv; repeatable, all three by default"},
-                {"--files", &options->files, "K", "files per format"},
-                {"--end", &options->end, "DAY",
-                 "the events lie in the 30 days before this one (default 2026-11-01)"},
-                {"--json", &options->json, "", "print the result as one JSON object"}},
-      .run = [options](Context& context) { return RunGenerate(*options, context); },
+      .flags = SharedFlags(*options, "all three",
+                           "the events lie in the 30 days before this one (default 2026-11-01)"),
+      .run = RunOf(options, "generate events", RunEvents),
+  };
+}
+
+Command GenerateTripsCommand() {
+  auto options = std::make_shared<Options>();
+  std::vector<Flag> flags = SharedFlags(
+      *options, "parquet", "the trips start in the 13 weeks before this one (default 2026-11-01)");
+  flags.insert(flags.end() - 1,
+               {{"--users", &options->users, "N",
+                 "users, a few of them with very many trips (default: one per 25 trips)"},
+                {"--ids", &options->ids, "STYLE",
+                 "uuid or number (user-1000037: all in one output partition)"},
+                {"--partitions", &options->partitions, "N",
+                 "output partitions that the first four digits of the UUIDs spread over: 1, 16, "
+                 "256, 4096 or 65536"}});
+  return {
+      .name = "generate trips",
+      .summary = "write seeded, realistic sample trips for staypoints",
+      .about =
+          "Trips of skewed users, nearly in the order of their start; the same seed gives the same "
+          "rows in every format. With several formats each has a folder of its own.",
+      .examples = {"millrace generate trips --rows 1000000 --seed 7 --output trips",
+                   "millrace generate trips --rows 10000000 --users 400000 --partitions 4096 "
+                   "--output trips --files 4"},
+      .flags = std::move(flags),
+      .run = RunOf(options, "generate trips", RunTrips),
   };
 }
 

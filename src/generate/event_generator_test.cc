@@ -9,8 +9,8 @@
 
 #include "base/strings.h"
 #include "generate/event_model.h"
+#include "generate/testing/read_rows.h"
 #include "io/durable_file.h"
-#include "io/object_store.h"
 
 namespace millrace {
 namespace {
@@ -46,50 +46,6 @@ class GenerateEventsTest : public ::testing::Test {
     return content.ok() ? *content : "";
   }
 };
-
-// The rows of a file as text, one per row: cells as name=value, nulls left out.
-std::vector<std::string> ReadRows(const std::string& path) {
-  class Collector : public RowVisitor {
-   public:
-    void OnRow(const Row& row) override {
-      std::string line;
-      for (size_t i = 0; i < row.values.size(); ++i) {
-        if (row.values[i].is_null()) continue;
-        ByteBuffer text;
-        AppendPlainText(text, row.values[i]);
-        StrAppend(&line, row.shape->names[i], "=", text.view(), "|");
-      }
-      rows.push_back(line);
-    }
-    void OnBadRow(uint64_t number, const absl::Status& why, std::string_view) override {
-      ADD_FAILURE() << "row " << number << ": " << why;
-    }
-    std::vector<std::string> rows;
-  };
-
-  auto store = NewLocalObjectStore();
-  ObjectInfo info;
-  EXPECT_TRUE(store
-                  ->List(path,
-                         [&](const ObjectInfo& object) {
-                           info = object;
-                           return absl::OkStatus();
-                         })
-                  .ok());
-  auto object = store->Open(info);
-  EXPECT_TRUE(object.ok()) << object.status();
-  auto reader = OpenRows(std::shared_ptr<ObjectReader>(*std::move(object)), {});
-  EXPECT_TRUE(reader.ok()) << reader.status();
-  Collector collector;
-  DecodeScratch scratch;
-  while (reader.ok()) {
-    auto chunk = (*reader)->Read({});
-    EXPECT_TRUE(chunk.ok()) << chunk.status();
-    if (!chunk.ok() || *chunk == nullptr) break;
-    (*chunk)->ForEachRow(scratch, collector);
-  }
-  return collector.rows;
-}
 
 TEST_F(GenerateEventsTest, WritesEachFormatToAFolderOfItsOwnWithOneMapping) {
   const std::string output = Folder("out");

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <iterator>
-#include <span>
+
+#include "generate/random.h"
 
 namespace millrace {
 namespace {
@@ -98,63 +98,10 @@ constexpr auto kPlaceSums = Cumulative(kPlaces);
 constexpr auto kSystemSums = Cumulative(kSystems);
 constexpr auto kVersionSums = Cumulative(kVersions);
 
-// SplitMix64 (Steele, Lea, Flood 2014).
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  uint64_t Next() {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  // Uniform in [0, n), n below 2^32.
-  uint64_t Below(uint64_t n) { return ((Next() >> 32) * n) >> 32; }
-  bool Percent(uint64_t percent) { return Below(100) < percent; }
-  // In [0, 2^high), small numbers often, as in Zipf's law: uniform below 2^low, log-uniform above.
-  uint64_t Skewed(int low, int high) {
-    const int bits = low + static_cast<int>(Below(static_cast<uint64_t>(high - low) + 1));
-    return Below(uint64_t{1} << bits);
-  }
-
- private:
-  uint64_t state_;
-};
-
-uint64_t Mix(uint64_t a, uint64_t b) { return Random(a ^ Random(b).Next()).Next(); }
-
 template <typename T, size_t n>
 const T& Pick(const Weighted<T> (&table)[n], const std::array<uint32_t, n>& sums, Random& random) {
   const uint64_t draw = random.Below(sums.back());
   return table[std::upper_bound(sums.begin(), sums.end(), draw) - sums.begin()].value;
-}
-
-void AppendNumber(std::string& out, uint64_t number) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, std::end(digits), number).ptr);
-}
-
-constexpr auto kHexPairs = [] {
-  std::array<std::array<char, 2>, 256> pairs{};
-  for (int byte = 0; byte < 256; ++byte) {
-    pairs[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-  }
-  return pairs;
-}();
-
-// A random (version 4) UUID, RFC 9562.
-void MakeUuid(Random& random, std::string& out) {
-  uint64_t words[2] = {random.Next(), random.Next()};
-  words[0] = (words[0] & ~uint64_t{0xf000}) | 0x4000;
-  words[1] = (words[1] & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);
-  out.resize(36);
-  char* to = out.data();
-  for (int byte = 0; byte < 16; ++byte) {
-    if (byte == 4 || byte == 6 || byte == 8 || byte == 10) *to++ = '-';
-    const auto bits = static_cast<uint8_t>(words[byte / 8] >> (56 - 8 * (byte % 8)));
-    *to++ = kHexPairs[bits][0];
-    *to++ = kHexPairs[bits][1];
-  }
 }
 
 void MakeComment(Random& random, std::string& out) {

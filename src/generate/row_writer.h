@@ -1,0 +1,34 @@
+// One output file of generated rows.
+#ifndef MILLRACE_GENERATE_ROW_WRITER_H_
+#define MILLRACE_GENERATE_ROW_WRITER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "generate/row_maker.h"
+
+namespace millrace {
+
+// One thread at a time. Destroying an unfinished writer leaves a file without meaning.
+class RowWriter {
+ public:
+  virtual ~RowWriter() = default;
+  // `row` has a cell per column.
+  virtual absl::Status Write(absl::Span<const Value> row) = 0;
+  // Writes what is left and closes the file.
+  virtual absl::Status Finish() = 0;
+};
+
+// Each creates or empties the file `path`. `columns` outlives the writer.
+using OpenRowWriter = absl::StatusOr<std::unique_ptr<RowWriter>>(
+    const std::string& path, absl::Span<const GeneratedColumn> columns);
+OpenRowWriter NewParquetRowWriter;
+OpenRowWriter NewNdjsonGzRowWriter;
+OpenRowWriter NewCsvRowWriter;
+
+}  // namespace millrace
+
+#endif  // MILLRACE_GENERATE_ROW_WRITER_H_

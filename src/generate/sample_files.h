@@ -1,0 +1,60 @@
+// The files of one run of generated rows: which formats, how many, what they are called.
+#ifndef MILLRACE_GENERATE_SAMPLE_FILES_H_
+#define MILLRACE_GENERATE_SAMPLE_FILES_H_
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "formats/row_reader.h"
+#include "generate/row_maker.h"
+
+namespace millrace {
+
+struct SampleFiles {
+  std::string_view stem;          // "events": events-00000.parquet, ...
+  uint64_t rows = 0;              // 0 to rows-1 of the maker
+  std::string output;             // a folder; made if missing
+  std::vector<FileType> formats;  // of kParquet, kNdjson, kCsv; empty means all three
+  int files = 1;                  // per format; the rows are split evenly, in order
+};
+
+struct SampleFormat {
+  FileType type;
+  std::string_view folder;
+  std::string_view extension;
+  std::string_view file_type;  // in sources.json
+};
+
+struct GenerateReport {
+  uint64_t rows = 0;               // per format
+  uint64_t bytes = 0;              // of all files
+  std::vector<std::string> files;  // paths, in the order they were written
+  std::string sources_json;        // events: path of the matching mapping
+};
+
+// Called about every 10,000 rows with the rows written so far and in all, over all formats.
+using GenerateProgress = std::function<void(uint64_t done, uint64_t total)>;
+
+// InvalidArgument for options that make no sense.
+absl::Status CheckSampleFiles(const SampleFiles& files);
+
+// The formats that are written, in order.
+std::vector<const SampleFormat*> SampleFormats(const SampleFiles& files);
+
+// Writes the files: with one format into `output`, with several each into a folder of its own
+// there (parquet/, ndjson/, csv/). Files of the same names are replaced, each once it is complete.
+// `files` has been checked. Cancelled if `stop` was requested; others as of the file system. After
+// an error the unfinished file is removed.
+absl::StatusOr<GenerateReport> WriteSampleFiles(const SampleFiles& files, RowMaker& maker,
+                                                std::stop_token stop,
+                                                const GenerateProgress& progress);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_GENERATE_SAMPLE_FILES_H_
