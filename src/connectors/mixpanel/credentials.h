@@ -2,12 +2,11 @@
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_
 
-#include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/environment.h"
 
 namespace millrace::mixpanel {
 
@@ -26,9 +25,6 @@ struct Credentials {
   // What Authorization() uses, for messages: "the service account x for project 1"; no secret.
   std::string Describe(std::string_view project_id) const;
 };
-
-// Looks a variable up; nullopt if unset.
-using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 // From, in this order, each filling what is missing: `file` (JSON {"token", "service_account":
 // {"user","secret"} or "user:secret", "api_secret"}; refused if other users can read it; empty: no

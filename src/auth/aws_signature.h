@@ -1,0 +1,39 @@
+// AWS Signature Version 4: the headers that say who sends a request.
+#ifndef MILLRACE_AUTH_AWS_SIGNATURE_H_
+#define MILLRACE_AUTH_AWS_SIGNATURE_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace millrace {
+
+struct AwsKeys {
+  std::string access_key_id;
+  std::string secret_access_key;  // secret
+  std::string session_token;      // secret; empty: none
+};
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct AwsRequest {
+  std::string method = "GET";
+  std::string url;             // its path and query are encoded already, once
+  HttpHeaders headers;         // signed as well; S3 wants x-amz-content-sha256 among them
+  std::string payload_sha256;  // hex, or "UNSIGNED-PAYLOAD"
+  std::string region;
+  std::string service;       // "s3", "sts"
+  bool encode_path = false;  // once more, as every service but S3 wants it
+};
+
+// request.headers with X-Amz-Date, X-Amz-Security-Token (if there is a session token), Host and
+// Authorization. InvalidArgument for a bad URL.
+absl::StatusOr<HttpHeaders> SignAwsRequest(const AwsRequest& request, const AwsKeys& keys,
+                                           absl::Time now);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_AUTH_AWS_SIGNATURE_H_

@@ -1,0 +1,28 @@
+// Keys of tests, made when they run.
+#ifndef MILLRACE_AUTH_TESTING_TEST_KEY_H_
+#define MILLRACE_AUTH_TESTING_TEST_KEY_H_
+
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+class TestRsaKey {
+ public:
+  TestRsaKey();  // a new one of 2048 bits
+
+  const std::string& private_pem() const { return private_pem_; }
+  // Whether `token` is a JSON Web Token that this key has signed.
+  bool HasSigned(std::string_view token) const;
+
+ private:
+  std::string private_pem_;
+  std::string public_pem_;
+};
+
+// The claims of a JSON Web Token, as JSON text; "" if it is none.
+std::string JwtClaims(std::string_view token);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_AUTH_TESTING_TEST_KEY_H_

@@ -1,0 +1,123 @@
+#include "auth/token_request.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/ascii.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "net/url.h"
+
+namespace millrace {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMostReplyBytes = 256 << 10;
+constexpr size_t kMostExplanation = 300;
+
+// As a header value may hold it.
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c));
+  });
+}
+
+std::string TextAt(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// What the endpoint gives as its reason: OAuth's error and error_description, or Google's
+// error.message. Empty if there is none, or if it holds a secret of the request.
+std::string Explanation(std::string_view body, const std::vector<std::string>& secrets) {
+  const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  std::string text = TextAt(reply, "error");
+  if (reply.is_object() && reply.contains("error") && reply["error"].is_object()) {
+    text = TextAt(reply["error"], "message");
+  }
+  if (const std::string more = TextAt(reply, "error_description"); !more.empty()) {
+    StrAppend(&text, text.empty() ? "" : ": ", more);
+  }
+  for (const std::string& secret : secrets) {
+    if (!secret.empty() && text.find(secret) != std::string::npos) return "";
+  }
+  for (char& c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return text.substr(0, kMostExplanation);
+}
+
+absl::StatusCode CodeOf(int http_status) {
+  if (http_status == 408 || http_status == 429 || http_status >= 500) {
+    return absl::StatusCode::kUnavailable;
+  }
+  return http_status == 403 ? absl::StatusCode::kPermissionDenied
+                            : absl::StatusCode::kUnauthenticated;
+}
+
+}  // namespace
+
+std::string FormBody(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string body;
+  for (const auto& [name, value] : fields) {
+    StrAppend(&body, body.empty() ? "" : "&", name, "=", UrlEncode(value));
+  }
+  return body;
+}
+
+absl::Status CheckMayCarrySecrets(std::string_view url) {
+  ASSIGN_OR_RETURN(const Url parsed, ParseUrl(url));
+  if (parsed.has_user) return absl::InvalidArgumentError("a token URL must hold no user name");
+  if (parsed.scheme == "https" || parsed.IsLoopback()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("http://", parsed.HostPort(), " would get secrets in the clear: it must be https"));
+}
+
+absl::StatusOr<TokenRequest> NewFormRequest(
+    const std::string& url, const std::vector<std::pair<std::string, std::string>>& fields) {
+  RETURN_IF_ERROR(CheckMayCarrySecrets(url));
+  TokenRequest request;
+  request.http.method = "POST";
+  request.http.url = url;
+  request.http.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = FormBody(fields);
+  return request;
+}
+
+absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
+                                std::stop_token stop) {
+  HttpRequest send = request.http;
+  send.body = request.body;
+  send.timeout = absl::Seconds(30);
+  send.most_response_bytes = kMostReplyBytes;
+  ASSIGN_OR_RETURN(HttpResponse reply, http.Send(send, std::move(stop)));
+  if (reply.status / 100 == 2) return std::move(reply.body);
+  ASSIGN_OR_RETURN(const Url url, ParseUrl(send.url));
+  const std::string why = Explanation(reply.body, request.secrets);
+  return absl::Status(CodeOf(reply.status), StrCat(url.HostPort(), " answered ", reply.status,
+                                                   why.empty() ? "" : ": ", why));
+}
+
+absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time now) {
+  const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  AccessToken token{.value = TextAt(reply, "access_token"), .expires = now + absl::Hours(1)};
+  if (!IsToken(token.value)) return absl::UnavailableError("the answer holds no access token");
+  if (const auto life = reply.find("expires_in"); life != reply.end() && life->is_number()) {
+    token.expires = now + absl::Seconds(std::clamp(life->get<double>(), 0.0, 1e7));
+  }
+  return token;
+}
+
+absl::StatusOr<AccessToken> ParseImpersonationReply(std::string_view body) {
+  const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  AccessToken token{.value = TextAt(reply, "accessToken")};
+  std::string error;
+  if (!IsToken(token.value) ||
+      !absl::ParseTime(absl::RFC3339_full, TextAt(reply, "expireTime"), &token.expires, &error)) {
+    return absl::UnavailableError("the answer holds no accessToken with its expireTime");
+  }
+  return token;
+}
+
+}  // namespace millrace

@@ -1,0 +1,50 @@
+// Asking a token endpoint, and what its answers mean.
+#ifndef MILLRACE_AUTH_TOKEN_REQUEST_H_
+#define MILLRACE_AUTH_TOKEN_REQUEST_H_
+
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "auth/token_source.h"
+#include "net/http_client.h"
+
+namespace millrace {
+
+struct TokenRequest {
+  HttpRequest http;  // method, url and headers; its body is `body`
+  std::string body;
+  // An explanation in the answer is left out of errors where it repeats one of these.
+  std::vector<std::string> secrets;
+};
+
+// "a=1&b=2", encoded.
+std::string FormBody(const std::vector<std::pair<std::string, std::string>>& fields);
+
+// A POST of a form that holds secrets. InvalidArgument if `url` would send them in the clear: it
+// must be https, or http to this machine.
+absl::StatusOr<TokenRequest> NewFormRequest(
+    const std::string& url, const std::vector<std::pair<std::string, std::string>>& fields);
+
+// InvalidArgument unless `url` is https, or http to this machine.
+absl::Status CheckMayCarrySecrets(std::string_view url);
+
+// The body of a 2xx answer. Unavailable: 408, 429, 5xx or no answer; PermissionDenied: 403;
+// Unauthenticated: the rest, with what the endpoint says about it.
+absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
+                                std::stop_token stop);
+
+// {"access_token", "expires_in"}: the form of RFC 6749 section 5.1. Without expires_in an hour is
+// assumed. Unavailable if it is something else.
+absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time now);
+
+// {"accessToken", "expireTime"}: the form of Google's IAM Credentials API.
+absl::StatusOr<AccessToken> ParseImpersonationReply(std::string_view body);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_AUTH_TOKEN_REQUEST_H_
