@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "connectors/disk/dead_letter_record.h"
 #include "connectors/disk/row_lines.h"
+#include "pipeline/dead_letter_record.h"
 
 namespace millrace {
 namespace {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/strings.h"
+#include "pipeline/split_dead_letter.h"
 #include "pipeline/testing/dead_letter_contract.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
@@ -37,6 +38,26 @@ class MemoryDeadLetterFixture : public DeadLetterFixture {
 
  private:
   MemoryDeadLetter dead_letter_;
+};
+
+// Both kinds in one, as the contract sees it.
+class SplitDeadLetterFixture : public DeadLetterFixture {
+ public:
+  DeadLetter& dead_letter() override { return split_; }
+  void Crash() override {
+    unmapped_.Crash();
+    refused_.Crash();
+  }
+  std::vector<Rejection> Kept(const LedgerKey& object) override {
+    std::vector<Rejection> kept = unmapped_.Durable(object);
+    for (const Rejection& rejection : refused_.Durable(object)) kept.push_back(rejection);
+    return kept;
+  }
+
+ private:
+  MemoryDeadLetter unmapped_;
+  MemoryDeadLetter refused_;
+  SplitDeadLetter split_{unmapped_, refused_};
 };
 
 class FakeSinkFixture : public SinkFixture {
@@ -94,6 +115,8 @@ INSTANTIATE_TEST_SUITE_P(Memory, LedgerContract,
                          testing::Values(&Make<MemoryLedgerFixture, LedgerFixture>));
 INSTANTIATE_TEST_SUITE_P(Memory, DeadLetterContract,
                          testing::Values(&Make<MemoryDeadLetterFixture, DeadLetterFixture>));
+INSTANTIATE_TEST_SUITE_P(Split, DeadLetterContract,
+                         testing::Values(&Make<SplitDeadLetterFixture, DeadLetterFixture>));
 INSTANTIATE_TEST_SUITE_P(Fake, SinkContract, testing::Values(&Make<FakeSinkFixture, SinkFixture>));
 INSTANTIATE_TEST_SUITE_P(Fake, SourceContract,
                          testing::Values(&Make<FakeSourceFixture, SourceFixture>));

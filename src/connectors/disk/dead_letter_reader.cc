@@ -85,13 +85,13 @@ class Replays {
   absl::flat_hash_map<uint64_t, uint64_t> records_left_;  // of rows that were rejected again
 };
 
-bool Fits(const DeadLetterRecord& record, const DeadLetterFilter& filter) {
-  return (filter.code.empty() || record.rejection.code == filter.code) &&
-         record.object.object.starts_with(filter.object) && record.time >= filter.since &&
-         (filter.id.empty() || record.id() == filter.id);
-}
-
 }  // namespace
+
+bool DeadLetterFilter::Fits(const DeadLetterRecord& record) const {
+  return (code.empty() || record.rejection.code == code) &&
+         record.object.object.starts_with(object) && record.time >= since &&
+         (id.empty() || record.id() == id);
+}
 
 absl::StatusOr<DeadLetterScan> ScanDeadLetters(
     const std::string& folder, const DeadLetterFilter& filter,
@@ -110,7 +110,7 @@ absl::StatusOr<DeadLetterScan> ScanDeadLetters(
             return absl::OkStatus();
           }
           const uint64_t row = record->rejection.source_row;
-          if (replays.IsOutOfDate(row) || !Fits(*record, filter)) return absl::OkStatus();
+          if (replays.IsOutOfDate(row) || !filter.Fits(*record)) return absl::OkStatus();
           const bool replayed = replays.Done(row);
           if (replayed && !filter.with_replayed) {
             ++scan.replayed;

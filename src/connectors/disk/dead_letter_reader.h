@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "connectors/disk/dead_letter_record.h"
+#include "pipeline/dead_letter_record.h"
 
 namespace millrace {
 
@@ -21,6 +21,8 @@ struct DeadLetterFilter {
   std::string object;  // what its URI begins with
   absl::Time since = absl::InfinitePast();
   bool with_replayed = false;  // those that were replayed as well
+
+  bool Fits(const DeadLetterRecord& record) const;  // but for with_replayed
 };
 
 struct DeadLetterScan {

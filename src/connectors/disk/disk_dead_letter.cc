@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/disk/dead_letter_record.h"
+#include "pipeline/dead_letter_record.h"
 #include "connectors/disk/row_lines.h"
 
 namespace millrace {

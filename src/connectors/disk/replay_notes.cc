@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/disk/dead_letter_record.h"
+#include "pipeline/dead_letter_record.h"
 #include "connectors/disk/disk_dead_letter.h"
 #include "connectors/disk/row_lines.h"
 

@@ -16,7 +16,7 @@
 #include "base/byte_buffer.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/disk/dead_letter_record.h"
+#include "pipeline/dead_letter_record.h"
 #include "io/file_descriptor.h"
 
 namespace millrace {

@@ -2,7 +2,7 @@
 // field   = id time source version row config destination code field reason, and for the two
 //           payloads: payload_before, payload_after, each with *_bytes if it was cut.
 // An empty text is left out. One that is not UTF-8 stands under its name + "_base64".
-#include "connectors/disk/dead_letter_record.h"
+#include "pipeline/dead_letter_record.h"
 
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -13,6 +13,7 @@
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 
 namespace millrace {
 namespace {
@@ -21,31 +22,9 @@ using Json = nlohmann::json;
 
 constexpr char kTimeFormat[] = "%Y-%m-%dT%H:%M:%E6SZ";
 
-// RFC 3629. A payload is mostly ASCII, and short: no vector code for it.
-bool IsUtf8(std::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[at++]);
-    if (lead < 0x80) continue;
-    if (lead < 0xC2 || lead > 0xF4) return false;
-    const size_t more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-    if (text.size() - at < more) return false;
-    // The second byte rules out overlong forms, surrogates and what is beyond U+10FFFF.
-    const auto second = static_cast<unsigned char>(text[at]);
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-        (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
-      return false;
-    }
-    for (const size_t end = at + more; at < end; ++at) {
-      if ((text[at] & 0xC0) != 0x80) return false;
-    }
-  }
-  return true;
-}
-
 void AppendText(ByteBuffer& out, std::string_view name, std::string_view text) {
   if (text.empty()) return;
-  const bool utf8 = IsUtf8(text);
+  const bool utf8 = IsWellFormedUtf8(text);
   out.Append(",\"");
   out.Append(name);
   out.Append(utf8 ? "\":" : "_base64\":");
@@ -56,17 +35,9 @@ void AppendText(ByteBuffer& out, std::string_view name, std::string_view text) {
   }
 }
 
-// The longest begin of `text` of at most `most` bytes that does not end inside a character.
-std::string_view Cut(std::string_view text, size_t most) {
-  if (text.size() <= most) return text;
-  size_t end = most;
-  while (end > 0 && end + 3 > most && (text[end] & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
-void AppendPayload(ByteBuffer& out, std::string_view name, std::string_view payload) {
-  AppendText(out, name, Cut(payload, kMostPayloadBytes));
-  if (payload.size() <= kMostPayloadBytes) return;
+void AppendPayload(ByteBuffer& out, std::string_view name, std::string_view payload, size_t most) {
+  AppendText(out, name, CutUtf8(payload, most));
+  if (payload.size() <= most) return;
   out.Append(",\"");
   out.Append(name);
   out.Append("_bytes\":");
@@ -115,7 +86,7 @@ std::string DeadLetterRecord::id() const {
 }
 
 void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection& rejection,
-                      absl::Time time) {
+                      absl::Time time, size_t most_payload_bytes) {
   out.Append("{\"id\":\"");
   out.Append(DeadLetterFileId(object));
   out.Append("-");
@@ -129,10 +100,10 @@ void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection&
   AppendText(out, "config", object.config);
   AppendText(out, "destination", object.destination);
   AppendText(out, "code", rejection.code);
-  AppendText(out, "field", Cut(rejection.field, kMostMessageBytes));
-  AppendText(out, "reason", Cut(rejection.message, kMostMessageBytes));
-  AppendPayload(out, "payload_before", rejection.payload_before);
-  AppendPayload(out, "payload_after", rejection.payload_after);
+  AppendText(out, "field", CutUtf8(rejection.field, kMostMessageBytes));
+  AppendText(out, "reason", CutUtf8(rejection.message, kMostMessageBytes));
+  AppendPayload(out, "payload_before", rejection.payload_before, most_payload_bytes);
+  AppendPayload(out, "payload_after", rejection.payload_after, most_payload_bytes);
   out.Append("}\n");
 }
 

@@ -1,6 +1,7 @@
-// One line of a dead letter file. Format: docs/formats/dead-letters.md.
-#ifndef MILLRACE_CONNECTORS_DISK_DEAD_LETTER_RECORD_H_
-#define MILLRACE_CONNECTORS_DISK_DEAD_LETTER_RECORD_H_
+// A rejected record as one line of JSON, on disk and in topics. Format:
+// docs/formats/dead-letters.md.
+#ifndef MILLRACE_PIPELINE_DEAD_LETTER_RECORD_H_
+#define MILLRACE_PIPELINE_DEAD_LETTER_RECORD_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -35,13 +36,13 @@ struct DeadLetterRecord {
 // 16 hex digits of a hash of all parts of the key.
 std::string DeadLetterFileId(const LedgerKey& object);
 
-// Appends the line of `rejection`, with its '\n'.
+// Appends the line of `rejection`, with its '\n'. Each payload is cut at `most_payload_bytes`.
 void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection& rejection,
-                      absl::Time time);
+                      absl::Time time, size_t most_payload_bytes = kMostPayloadBytes);
 
 // Reads a line (without '\n') back. DataLoss if it is not one.
 absl::StatusOr<DeadLetterRecord> ParseDeadLetter(std::string_view line);
 
 }  // namespace millrace
 
-#endif  // MILLRACE_CONNECTORS_DISK_DEAD_LETTER_RECORD_H_
+#endif  // MILLRACE_PIPELINE_DEAD_LETTER_RECORD_H_
