@@ -27,6 +27,7 @@ set(MILLRACE_DEPS "${_cache}/deps" CACHE PATH "Folder of the unpacked dependenci
 
 include(Arrow)
 include(Simdjson)
+include(Grpc)
 
 # The system's OpenSSL must come before libparquet, which leaks symbols of a copy of its own.
 add_library(millrace_tls INTERFACE)

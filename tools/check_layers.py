@@ -18,6 +18,8 @@ OWNERS = {
     "simdjson": {"formats", "mapping", "sandbox", "import"},
     "boost/": {"net"},
     "curl/": {"net"},
+    "grpc": {"connectors/pubsub"},
+    "google/protobuf/": {"connectors/pubsub"},
     "CLI/": {"cli"},
     "JavaScriptCore/": {"mapping"},
     "sqlite3": {"connectors/sqlite", "sandbox"},

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <gmock/gmock.h>
+#include <grpc/grpc.h>
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -44,6 +45,13 @@ TEST(TlsLibrary, SharedLibrariesUseTheSystemsOpenSsl) {
                              "OPENSSL_init_ssl", "TLS_client_method"}) {
     EXPECT_THAT(LibraryOfSymbol(symbol), HasSubstr("libssl.so")) << symbol;
   }
+}
+
+TEST(TlsLibrary, GrpcIsTheSystems) {
+  EXPECT_THAT(LibraryOf(reinterpret_cast<const void*>(&grpc_init)), HasSubstr("libgrpc.so"));
+  EXPECT_THAT(LibraryOfSymbol("grpc_ssl_credentials_create"), HasSubstr("libgrpc.so"));
+  // What libgrpc itself calls is looked up in the same order as here.
+  EXPECT_THAT(LibraryOfSymbol("SSL_CTX_set_alpn_select_cb"), HasSubstr("libssl.so"));
 }
 
 TEST(TlsLibrary, LibcurlUsesTheSystemsOpenSsl) {

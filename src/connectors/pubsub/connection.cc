@@ -1,0 +1,133 @@
+#include "connectors/pubsub/connection.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/pubsub/connection_internal.h"
+
+namespace millrace::pubsub {
+namespace {
+
+// A pull may carry several messages of 10 MB.
+constexpr int kMostReceivedBytes = 64 << 20;
+
+// Empty, which gRPC takes for the system's, if no file is named or it cannot be read: then no
+// server is trusted that should not be.
+std::string ReadCertificates(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ConnectionOptions& options) {
+  if (options.plaintext) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions tls;
+  if (!options.ca_file.empty()) tls.pem_root_certs = ReadCertificates(options.ca_file);
+  return grpc::SslCredentials(tls);
+}
+
+std::shared_ptr<grpc::Channel> Open(const ConnectionOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMostReceivedBytes);
+  arguments.SetUserAgentPrefix("millrace");
+  // A peer that went away without a word is noticed within a minute or so.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // The waits between tries are ours; the channel must be ready to try when we are.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
+  // Two connections to one address are two: one that breaks takes no other with it.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(options.address, CredentialsOf(options), arguments);
+}
+
+absl::StatusCode CodeOf(grpc::StatusCode code) {
+  // gRPC and Abseil number the same list.
+  return static_cast<absl::StatusCode>(static_cast<int>(code));
+}
+
+std::string_view AdviceFor(grpc::StatusCode code, bool topic) {
+  switch (code) {
+    case grpc::StatusCode::NOT_FOUND:
+      return topic ? "; create it (gcloud pubsub topics create), or correct its name"
+                   : "; create it (gcloud pubsub subscriptions create), or correct its name";
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return topic ? "; grant the role roles/pubsub.publisher on it"
+                   : "; grant the role roles/pubsub.subscriber on it";
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return "; check the Google credentials (GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth "
+             "application-default login)";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+ConnectionOptions ConnectionOptionsFrom(
+    const std::function<std::optional<std::string>(std::string_view)>& environment) {
+  ConnectionOptions options;
+  if (const auto host = environment("PUBSUB_EMULATOR_HOST"); host && !host->empty()) {
+    options.address = *host;
+    options.plaintext = true;
+  } else if (const auto endpoint = environment("CLOUD_PUBSUB_ENDPOINT");
+             endpoint && !endpoint->empty()) {
+    options.address = *endpoint;
+  }
+  return options;
+}
+
+Connection::Connection(ConnectionOptions options)
+    : rpc_(std::make_unique<Rpc>(std::move(options))) {}
+Connection::~Connection() = default;
+
+Connection::Rpc::Rpc(ConnectionOptions connection_options)
+    : options(std::move(connection_options)) {
+  const std::shared_ptr<grpc::Channel> channel = Open(options);
+  publisher = google::pubsub::v1::Publisher::NewStub(channel);
+  subscriber = google::pubsub::v1::Subscriber::NewStub(channel);
+}
+
+absl::Status Connection::Rpc::Prepare(grpc::ClientContext& context, std::string_view resource,
+                                      std::stop_token stop) const {
+  const bool topic = resource.find("/topics/") != std::string_view::npos;
+  context.AddMetadata("x-goog-request-params",
+                      StrCat(topic ? "topic=" : "subscription=", resource));
+  if (options.plaintext || !options.credentials) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Headers headers, options.credentials(std::move(stop)));
+  for (const auto& [name, value] : headers) context.AddMetadata(name, value);
+  return absl::OkStatus();
+}
+
+absl::Status StatusOf(const grpc::Status& status, std::string_view resource) {
+  if (status.ok()) return absl::OkStatus();
+  const bool topic = resource.find("/topics/") != std::string_view::npos;
+  const std::string message = StrCat(resource, ": ", status.error_message().substr(0, 1000),
+                                     AdviceFor(status.error_code(), topic));
+  return absl::Status(CodeOf(status.error_code()), message);
+}
+
+bool IsTransient(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kCancelled:  // by the far end: our own stops are looked at first
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace millrace::pubsub

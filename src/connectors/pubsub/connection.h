@@ -1,0 +1,52 @@
+// A connection to Pub/Sub, or to an emulator of it, that subscriptions and publishers share.
+#ifndef MILLRACE_CONNECTORS_PUBSUB_CONNECTION_H_
+#define MILLRACE_CONNECTORS_PUBSUB_CONNECTION_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace millrace::pubsub {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;  // names in lower case
+
+struct ConnectionOptions {
+  std::string address = "pubsub.googleapis.com:443";
+  // Without TLS and without credentials: emulators on this machine.
+  bool plaintext = false;
+  std::string ca_file;  // certificates to trust (PEM) instead of the system's
+  // The headers that say who calls ("authorization"), asked for before each call; blocking, from
+  // any thread. Unset: there are none. Not used where `plaintext`.
+  std::function<absl::StatusOr<Headers>(std::stop_token stop)> credentials;
+};
+
+// PUBSUB_EMULATOR_HOST (host:port) is taken without TLS and credentials. Else Pub/Sub itself, or
+// another host by CLOUD_PUBSUB_ENDPOINT (a region's: "europe-west1-pubsub.googleapis.com:443").
+ConnectionOptions ConnectionOptionsFrom(
+    const std::function<std::optional<std::string>(std::string_view)>& environment);
+
+// Thread-safe. It connects when it is first used, and again when the connection breaks.
+class Connection {
+ public:
+  explicit Connection(ConnectionOptions options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  struct Rpc;  // connection_internal.h: what needs the headers of gRPC
+  Rpc& rpc() const { return *rpc_; }
+
+ private:
+  const std::unique_ptr<Rpc> rpc_;
+};
+
+}  // namespace millrace::pubsub
+
+#endif  // MILLRACE_CONNECTORS_PUBSUB_CONNECTION_H_

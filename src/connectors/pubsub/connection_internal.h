@@ -1,0 +1,50 @@
+// The gRPC side of a Connection.
+#ifndef MILLRACE_CONNECTORS_PUBSUB_CONNECTION_INTERNAL_H_
+#define MILLRACE_CONNECTORS_PUBSUB_CONNECTION_INTERNAL_H_
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <stop_token>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "connectors/pubsub/connection.h"
+#include "connectors/pubsub/pubsub.grpc.pb.h"
+
+namespace millrace::pubsub {
+
+struct Connection::Rpc {
+  explicit Rpc(ConnectionOptions connection_options);
+
+  // Puts credentials into the context of a call on `resource`, which is also where a proxy is told
+  // to route it. An error is that of the credentials.
+  absl::Status Prepare(grpc::ClientContext& context, std::string_view resource,
+                       std::stop_token stop) const;
+
+  const ConnectionOptions options;
+  std::unique_ptr<google::pubsub::v1::Publisher::Stub> publisher;
+  std::unique_ptr<google::pubsub::v1::Subscriber::Stub> subscriber;
+};
+
+// What a failed call means to the user, with what to do where that is known: which role is
+// missing, what to create. `resource` is the full name of the topic or subscription.
+absl::Status StatusOf(const grpc::Status& status, std::string_view resource);
+
+// Whether the same call may go well later.
+bool IsTransient(const absl::Status& status);
+
+// Ends `context`'s call when `stop` is requested.
+class CancelOnStop {
+ public:
+  CancelOnStop(grpc::ClientContext& context, std::stop_token stop)
+      : callback_(std::move(stop), [&context] { context.TryCancel(); }) {}
+
+ private:
+  std::stop_callback<std::function<void()>> callback_;
+};
+
+}  // namespace millrace::pubsub
+
+#endif  // MILLRACE_CONNECTORS_PUBSUB_CONNECTION_INTERNAL_H_

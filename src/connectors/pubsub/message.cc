@@ -1,0 +1,43 @@
+#include "connectors/pubsub/message.h"
+
+#include "base/strings.h"
+#include "base/utf8.h"
+
+namespace millrace::pubsub {
+
+size_t WireBytes(const Message& message) {
+  size_t bytes = message.data.size() + 32;
+  for (const auto& [key, value] : message.attributes) bytes += key.size() + value.size() + 16;
+  return bytes;
+}
+
+absl::Status CheckMessage(const Message& message) {
+  if (message.data.empty() && message.attributes.empty()) {
+    return absl::InvalidArgumentError("a Pub/Sub message must have data or an attribute");
+  }
+  if (message.attributes.size() > kMostAttributes) {
+    return absl::InvalidArgumentError(StrCat("a Pub/Sub message of ", message.attributes.size(),
+                                             " attributes; at most ", kMostAttributes, " go in"));
+  }
+  for (const auto& [key, value] : message.attributes) {
+    if (key.empty() || key.size() > kMostAttributeKeyBytes ||
+        value.size() > kMostAttributeValueBytes) {
+      return absl::InvalidArgumentError(
+          StrCat("the Pub/Sub attribute '", key.substr(0, 40), "' of ", key.size(), " + ",
+                 value.size(), " bytes; at most ", kMostAttributeKeyBytes, " + ",
+                 kMostAttributeValueBytes, " go in, and a name must be there"));
+    }
+  }
+  for (const auto& [key, value] : message.attributes) {
+    if (!IsWellFormedUtf8(key) || !IsWellFormedUtf8(value)) {
+      return absl::InvalidArgumentError("a Pub/Sub attribute that is not UTF-8");
+    }
+  }
+  if (const size_t bytes = WireBytes(message); bytes > kMostRequestBytes) {
+    return absl::InvalidArgumentError(
+        StrCat("a Pub/Sub message of ", bytes, " bytes; at most ", kMostRequestBytes, " go in"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::pubsub
