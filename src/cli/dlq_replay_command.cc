@@ -69,9 +69,6 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
     return absl::InvalidArgumentError("one ID at most; use --code, --object or --since for more");
   }
   if (!options.ids.empty()) request.filter.id = options.ids.front();
-  absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return folder.status();
-  request.folder = *std::move(folder);
   absl::StatusOr<SourcesConfig> sources = options.source.Sources();
   if (!sources.ok()) return sources.status();
   request.import.sources = *std::move(sources);
@@ -127,15 +124,16 @@ void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
 int RunReplay(const Options& options, Context& context) {
   const absl::StatusOr<ReplayRequest> request = MakeRequest(options, context);
   if (!request.ok()) return Fail(context, "dlq replay", request.status());
-  const absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter =
-      OpenDiskDeadLetter(request->folder);
+  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
+  if (!folder.ok()) return Fail(context, "dlq replay", folder.status());
+  const absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
   if (!dead_letter.ok()) return Fail(context, "dlq replay", dead_letter.status());
+  const std::unique_ptr<ReplayQueue> queue = NewDiskReplayQueue(*folder, **dead_letter);
   Targets targets(request->import);
-  const ReplayReport report =
-      Replay(*request,
-             {.dead_letter = **dead_letter,
-              .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
-             context.stop);
+  const ReplayReport report = Replay(
+      *request,
+      {.queue = *queue, .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
+      context.stop);
   if (options.json) {
     PrintJson(report, targets, context.out);
   } else {

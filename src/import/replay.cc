@@ -9,7 +9,6 @@
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/disk/replay_notes.h"
 #include "import/event_identity.h"
 #include "import/object_source.h"
 #include "import/remap.h"
@@ -193,8 +192,7 @@ class Lane {
     }
   }
 
-  // Writes down what became of records_, new reasons first: until the older record of a row is
-  // noted as out of date both are shown, and replayed once.
+  // Writes down what became of records_.
   absl::Status Note() {
     RETURN_IF_ERROR(ReadIdentities());
     std::vector<ReplayNote> notes;
@@ -208,11 +206,7 @@ class Lane {
                        .rejected_again = rejected,
                        .events = one.events});
     }
-    for (const auto& [object, again] : rejections) {
-      RETURN_IF_ERROR(parts_.dead_letter.Add(object, again));
-      RETURN_IF_ERROR(parts_.dead_letter.Sync(object));
-    }
-    return NoteReplayed(request_.folder, notes, parts_.clock.Now());
+    return parts_.queue.Settle(notes, rejections);
   }
 
   absl::Status ReadIdentities() {
@@ -282,7 +276,6 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
   // What is rejected again is added to the file that is being read.
   absl::flat_hash_set<std::string> taken;
   const auto take = [&](const DeadLetterRecord& record, bool replayed) {
-    if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
     if (!taken.insert(record.id()).second) return absl::OkStatus();
     const auto lane = lanes.find(record.object.destination);
     std::shared_ptr<const SourceConfig> config = request.import.sources.Match(record.object.object);
@@ -298,7 +291,7 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
   };
   DeadLetterFilter filter = request.filter;
   filter.with_replayed = true;
-  ASSIGN_OR_RETURN(const DeadLetterScan scan, ScanDeadLetters(request.folder, filter, take));
+  ASSIGN_OR_RETURN(const DeadLetterScan scan, parts.queue.Scan(filter, take, stop));
   report.damaged = scan.damaged;
   for (const auto& [destination, lane] : lanes) RETURN_IF_ERROR(lane->Flush());
   return absl::OkStatus();

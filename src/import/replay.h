@@ -12,21 +12,20 @@
 #include "base/clock.h"
 #include "connectors/disk/dead_letter_reader.h"
 #include "import/import.h"
-#include "pipeline/dead_letter.h"
+#include "import/replay_queue.h"
 #include "pipeline/sink.h"
 
 namespace millrace {
 
 struct ReplayRequest {
   ImportRequest import;  // config and destination; inputs are not used
-  std::string folder;    // of the dead letters
   DeadLetterFilter filter;
   bool dry_run = false;  // maps and counts; sends nothing and notes nothing
 };
 
-// Everything outside the process but the folder.
+// Everything outside the process.
 struct ReplayParts {
-  DeadLetter& dead_letter;                           // of that folder; keeps new reasons
+  ReplayQueue& queue;
   std::function<SinkFactory(RecordType)> sinks_for;  // not called in a dry run
   Clock& clock = Clock::Real();
 };
@@ -36,7 +35,7 @@ struct ReplayReport {
   Counts counts;                 // of records; what is not settled at an early end is pending
   uint64_t replayed_before = 0;  // fit the filter and needed nothing
   uint64_t not_ours = 0;         // fit the filter, and are of another host, project or config
-  uint64_t damaged = 0;          // lines that are no dead letters
+  uint64_t damaged = 0;          // lines or messages that are no dead letters
   uint64_t retries = 0;
   double elapsed_s = 0;
   std::string first_error;  // the first record rejected again, or what ended the replay
@@ -48,7 +47,7 @@ struct ReplayReport {
 
 // Blocking. A record has the ids that its import would have given it, so a replay that was killed
 // and one that is repeated do no harm. What is accepted or filtered is noted as replayed after the
-// destination has confirmed it; what is rejected again stays, with its new reason.
+// destination has confirmed it; what is rejected again stays: on disk with its new reason.
 ReplayReport Replay(const ReplayRequest& request, const ReplayParts& parts, std::stop_token stop);
 
 }  // namespace millrace

@@ -38,13 +38,14 @@ class ReplayTest : public testing::Test {
                                             "u2,soon,pear\n"
                                             "u3,1699999201,plum\n"
                                             ",1699999202,fig\n";
-    request_.folder = folder_ + "/dead_letters";
+    dead_letters_ = folder_ + "/dead_letters";
     request_.import.endpoints.ingestion = "http://localhost";
     request_.import.project_id = "1";
     Configure(kStrict);
-    auto dead_letter = OpenDiskDeadLetter(request_.folder, clock_);
+    auto dead_letter = OpenDiskDeadLetter(dead_letters_, clock_);
     ASSERT_TRUE(dead_letter.ok()) << dead_letter.status();
     dead_letter_ = *std::move(dead_letter);
+    queue_ = NewDiskReplayQueue(dead_letters_, *dead_letter_, clock_);
     clock_.Advance(absl::Hours(24));
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -92,7 +93,7 @@ class ReplayTest : public testing::Test {
 
   ReplayReport Replay() {
     return millrace::Replay(request_,
-                            {.dead_letter = *dead_letter_,
+                            {.queue = *queue_,
                              .sinks_for = [this](RecordType) { return project_.Sinks(); },
                              .clock = clock_},
                             {});
@@ -101,7 +102,7 @@ class ReplayTest : public testing::Test {
   // "row code" of what waits.
   std::vector<std::string> Waiting() {
     std::vector<std::string> waiting;
-    const auto scan = ScanDeadLetters(request_.folder, {}, [&](const auto& record, bool) {
+    const auto scan = ScanDeadLetters(dead_letters_, {}, [&](const auto& record, bool) {
       waiting.push_back(StrCat(record.rejection.source_row + 1, " ", record.rejection.code));
       return absl::OkStatus();
     });
@@ -113,7 +114,9 @@ class ReplayTest : public testing::Test {
   FakeClock clock_;
   FakeProject project_;
   MemoryLedger ledger_{clock_};
+  std::string dead_letters_;
   std::unique_ptr<DeadLetter> dead_letter_;
+  std::unique_ptr<ReplayQueue> queue_;
   ReplayRequest request_;
 };
 
@@ -154,7 +157,7 @@ TEST_F(ReplayTest, RowsKeepTheIdsThatTheirImportWouldHaveGivenThem) {
     Replay();
     const std::vector<std::string> replayed = project_.events();
     ASSERT_THAT(replayed, SizeIs(3));
-    fs::remove_all(request_.folder);
+    fs::remove_all(dead_letters_);
     project_.Remove("Buy");
     Import();
     EXPECT_THAT(project_.events(), testing::UnorderedElementsAreArray(replayed));
@@ -232,7 +235,7 @@ TEST_F(ReplayTest, NotesSayWhatWasSentForReconcile) {
   Configure(kLenient);
   Replay();
   const LedgerKey object = ledger_.Snapshot().begin()->first;
-  const absl::StatusOr<DeadRows> dead = ReadDeadRows(request_.folder, object);
+  const absl::StatusOr<DeadRows> dead = ReadDeadRows(dead_letters_, object);
   ASSERT_TRUE(dead.ok()) << dead.status();
   EXPECT_TRUE(dead->rejected.Contains(1));
   EXPECT_FALSE(dead->rejected.Contains(2));
@@ -252,7 +255,7 @@ TEST_F(ReplayTest, AStopLeavesTheRestWaiting) {
   stop.request_stop();
   const ReplayReport report =
       millrace::Replay(request_,
-                       {.dead_letter = *dead_letter_,
+                       {.queue = *queue_,
                         .sinks_for = [this](RecordType) { return project_.Sinks(); },
                         .clock = clock_},
                        stop.get_token());
@@ -270,7 +273,7 @@ TEST_F(ReplayTest, ASinkThatFailsForGoodEndsTheReplayWithTheRestPending) {
   Import();
   Configure(kLenient);
   const ReplayReport report = millrace::Replay(request_,
-                                               {.dead_letter = *dead_letter_,
+                                               {.queue = *queue_,
                                                 .sinks_for = [](RecordType) -> SinkFactory {
                                                   return [] { return std::make_unique<Failing>(); };
                                                 },
