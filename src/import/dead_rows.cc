@@ -1,10 +1,10 @@
 #include "import/dead_rows.h"
 
 #include "base/status.h"
-#include "pipeline/dead_letter_record.h"
 #include "connectors/disk/disk_dead_letter.h"
 #include "connectors/disk/replay_notes.h"
 #include "connectors/disk/row_lines.h"
+#include "pipeline/dead_letter_record.h"
 
 namespace millrace {
 

@@ -11,8 +11,8 @@
 #include "absl/synchronization/mutex.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "pipeline/dead_letter_record.h"
 #include "connectors/disk/row_lines.h"
+#include "pipeline/dead_letter_record.h"
 
 namespace millrace {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "pipeline/dead_letter_record.h"
 #include "connectors/disk/disk_dead_letter.h"
 #include "connectors/disk/row_lines.h"
+#include "pipeline/dead_letter_record.h"
 
 namespace millrace {
 namespace {

@@ -16,8 +16,8 @@
 #include "base/byte_buffer.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "pipeline/dead_letter_record.h"
 #include "io/file_descriptor.h"
+#include "pipeline/dead_letter_record.h"
 
 namespace millrace {
 namespace {
