@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <random>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/file_descriptor.h"
@@ -46,16 +49,19 @@ absl::Status SyncFolder(const std::string& folder) {
   return absl::OkStatus();
 }
 
-// Makes `folder` and those above it that are missing, each durable in its parent.
-absl::Status MakeFolders(const std::string& folder) {
+// Makes `folder` and those above it that are missing, each durable in its parent, and adds them to
+// `made`, the outermost first.
+absl::Status MakeFolders(const std::string& folder, mode_t mode, std::vector<std::string>& made) {
   struct stat stat;
   if (::stat(folder.c_str(), &stat) == 0) {
     if (S_ISDIR(stat.st_mode)) return absl::OkStatus();
     return absl::InvalidArgumentError(StrCat(folder, " is not a folder"));
   }
   if (errno != ENOENT) return ErrnoStatus(errno, StrCat("opening ", folder));
-  RETURN_IF_ERROR(MakeFolders(FolderOf(folder)));
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+  RETURN_IF_ERROR(MakeFolders(FolderOf(folder), mode, made));
+  if (::mkdir(folder.c_str(), mode) == 0) {
+    made.push_back(folder);
+  } else if (errno != EEXIST) {
     return ErrnoStatus(errno, StrCat("making the folder ", folder));
   }
   return SyncFolder(FolderOf(folder));
@@ -85,38 +91,81 @@ class PosixAppendFile : public AppendFile {
   absl::Status sync_failure_;
 };
 
-absl::Status WriteAndSync(FileDescriptor file, std::string_view content, const std::string& path) {
-  RETURN_IF_ERROR(WriteAll(file.get(), content, path));
-  if (::fsync(file.get()) != 0) return WriteError(errno, path);
-  return absl::OkStatus();
-}
+class PosixNewFile : public NewFile {
+ public:
+  explicit PosixNewFile(std::string path) : path_(std::move(path)) {}
+
+  ~PosixNewFile() override {
+    if (committed_) return;
+    if (file_.valid()) ::unlink(beside_.c_str());
+    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());
+  }
+
+  absl::Status Open(FileAudience audience) {
+    const bool shared = audience == FileAudience::kEveryone;
+    const std::string folder = FolderOf(path_);
+    RETURN_IF_ERROR(MakeFolders(folder, shared ? 0777 : 0700, made_));
+    std::random_device random;
+    do {
+      // Hidden, so that no listing takes it for an object.
+      beside_ = absl::StrFormat("%s/.millrace-%08x%08x.tmp", folder, random(), random());
+      file_ = FileDescriptor(
+          ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, shared ? 0666 : 0600));
+    } while (!file_.valid() && errno == EEXIST);
+    if (!file_.valid()) return ErrnoStatus(errno, StrCat("creating ", path_));
+    return absl::OkStatus();
+  }
+
+  absl::Status Append(std::string_view bytes) override {
+    return WriteAll(file_.get(), bytes, path_);
+  }
+
+  absl::Status Commit() override {
+    if (::fsync(file_.get()) != 0) return WriteError(errno, path_);
+    if (::rename(beside_.c_str(), path_.c_str()) != 0) {
+      return ErrnoStatus(errno, StrCat("replacing ", path_));
+    }
+    committed_ = true;
+    return SyncFolder(FolderOf(path_));
+  }
+
+ private:
+  const std::string path_;
+  std::string beside_;
+  FileDescriptor file_;
+  std::vector<std::string> made_;  // folders
+  bool committed_ = false;
+};
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AppendFile>> OpenAppendFile(const std::string& path) {
   const std::string folder = FolderOf(path);
-  RETURN_IF_ERROR(MakeFolders(folder));
+  std::vector<std::string> made;
+  RETURN_IF_ERROR(MakeFolders(folder, 0700, made));
   FileDescriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   if (!file.valid()) return ErrnoStatus(errno, StrCat("opening ", path));
   RETURN_IF_ERROR(SyncFolder(folder));
   return std::make_unique<PosixAppendFile>(path, std::move(file));
 }
 
+absl::StatusOr<std::unique_ptr<NewFile>> CreateNewFile(const std::string& path,
+                                                       FileAudience audience) {
+  auto file = std::make_unique<PosixNewFile>(path);
+  RETURN_IF_ERROR(file->Open(audience));
+  return file;
+}
+
 absl::Status ReplaceFile(const std::string& path, std::string_view content) {
-  const std::string folder = FolderOf(path);
-  RETURN_IF_ERROR(MakeFolders(folder));
-  std::string beside = StrCat(path, ".XXXXXX");
-  FileDescriptor file(::mkostemp(beside.data(), O_CLOEXEC));
-  if (!file.valid()) return ErrnoStatus(errno, StrCat("opening ", beside));
-  absl::Status status = WriteAndSync(std::move(file), content, path);
-  if (status.ok() && ::rename(beside.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, StrCat("replacing ", path));
-  }
-  if (!status.ok()) {
-    ::unlink(beside.c_str());
-    return status;
-  }
-  return SyncFolder(folder);
+  ASSIGN_OR_RETURN(const std::unique_ptr<NewFile> file, CreateNewFile(path, FileAudience::kOwner));
+  RETURN_IF_ERROR(file->Append(content));
+  return file->Commit();
+}
+
+absl::Status RemoveFile(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return SyncFolder(FolderOf(path));
+  if (errno == ENOENT) return absl::OkStatus();
+  return ErrnoStatus(errno, StrCat("removing ", path));
 }
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t most) {

@@ -24,8 +24,27 @@ class AppendFile {
 // directory entry durable. ResourceExhausted names the path when the disk is full.
 absl::StatusOr<std::unique_ptr<AppendFile>> OpenAppendFile(const std::string& path);
 
-// Replaces `path` by `content`: write beside it, sync, rename, sync the folder. All or nothing.
+// A file that appears whole or not at all. One thread at a time.
+class NewFile {
+ public:
+  virtual ~NewFile() = default;  // removes what was not committed, and folders made for it
+  virtual absl::Status Append(std::string_view bytes) = 0;
+  // Ok once the file is in place of any that had its name, on stable storage. Called once, last.
+  virtual absl::Status Commit() = 0;
+};
+
+// Who may read what is made; the process's umask applies.
+enum class FileAudience { kOwner, kEveryone };
+
+// Begins the file `path` under a hidden name beside it, making folders that are missing.
+absl::StatusOr<std::unique_ptr<NewFile>> CreateNewFile(const std::string& path,
+                                                       FileAudience audience);
+
+// Replaces `path` by `content`, for the owner alone. All or nothing.
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
+
+// Ok once there is no file `path`; durable.
+absl::Status RemoveFile(const std::string& path);
 
 // The whole file; ResourceExhausted if it is larger than `most` bytes.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t most = 64 << 20);

@@ -55,6 +55,37 @@ class FileSizeLimit {
   rlimit before_;
 };
 
+TEST_F(DurableFileTest, NewFilesAppearWholeOrNotAtAll) {
+  const std::string path = Path("made/for/it/file");
+  {
+    auto file = CreateNewFile(path, FileAudience::kEveryone);
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Append("half").ok());
+    EXPECT_FALSE(fs::exists(path));
+  }
+  EXPECT_TRUE(fs::is_empty(folder_));
+  auto file = CreateNewFile(path, FileAudience::kEveryone);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_TRUE((*file)->Append("who").ok());
+  ASSERT_TRUE((*file)->Append("le").ok());
+  ASSERT_TRUE((*file)->Commit().ok());
+  file->reset();
+  EXPECT_EQ(*ReadWholeFile(path), "whole");
+  EXPECT_EQ(Mode(path) & 0600, 0600);
+  EXPECT_EQ(std::distance(fs::directory_iterator(Path("made/for/it")), {}), 1);
+}
+
+TEST_F(DurableFileTest, ANewFileThatFindsTheDiskFullLeavesNothing) {
+  const FileSizeLimit limit(1000);
+  auto file = CreateNewFile(Path("file"), FileAudience::kOwner);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const absl::Status status = (*file)->Append(std::string(2000, 'x'));
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(Path("file")));
+  file->reset();
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
 TEST_F(DurableFileTest, AppendsAcrossOpens) {
   const std::string path = Path("a/b/log");
   for (const char* part : {"one ", "two"}) {

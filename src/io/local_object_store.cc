@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "io/durable_file.h"
 #include "io/file_descriptor.h"
 #include "io/glob.h"
 #include "io/object_store.h"
@@ -186,6 +187,16 @@ class LocalReader : public ObjectReader {
   const FileDescriptor file_;
 };
 
+class LocalWriter : public ObjectWriter {
+ public:
+  explicit LocalWriter(std::unique_ptr<NewFile> file) : file_(std::move(file)) {}
+  absl::Status Append(std::string_view bytes) override { return file_->Append(bytes); }
+  absl::Status Finish() override { return file_->Commit(); }
+
+ private:
+  const std::unique_ptr<NewFile> file_;
+};
+
 class LocalObjectStore : public ObjectStore {
  public:
   absl::Status List(std::string_view pattern, const Visitor& visitor) override {
@@ -205,7 +216,29 @@ class LocalObjectStore : public ObjectStore {
     return reader;
   }
 
+  absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(std::string_view uri) override {
+    ASSIGN_OR_RETURN(const std::string path, FilePathOf(uri));
+    ASSIGN_OR_RETURN(std::unique_ptr<NewFile> file, CreateNewFile(path, FileAudience::kEveryone));
+    return std::make_unique<LocalWriter>(std::move(file));
+  }
+
+  absl::Status Remove(std::string_view uri) override {
+    ASSIGN_OR_RETURN(const std::string path, FilePathOf(uri));
+    return RemoveFile(path);
+  }
+
  private:
+  // The path of `uri`; InvalidArgument if it is a folder.
+  static absl::StatusOr<std::string> FilePathOf(std::string_view uri) {
+    ASSIGN_OR_RETURN(std::string path, PathOf(uri));
+    struct stat stat;
+    if (path.empty() || path.ends_with('/') ||
+        (::stat(path.c_str(), &stat) == 0 && S_ISDIR(stat.st_mode))) {
+      return absl::InvalidArgumentError(StrCat("'", path, "' is a folder; name a file"));
+    }
+    return path;
+  }
+
   // `path` exists: one file, or a folder with everything below it.
   absl::Status ListNamed(const std::string& path, const struct stat& stat, const Visitor& visitor) {
     if (S_ISDIR(stat.st_mode)) {

@@ -14,6 +14,9 @@
 #include "absl/types/span.h"
 #include "io/input_stream.h"
 
+// Errors name the object. Besides those named below: Unauthenticated and PermissionDenied say what
+// to do; Unavailable: the store did not answer, though it was asked for as long as its retries
+// last; Cancelled: a stop was asked for.
 namespace millrace {
 
 // One object as it was listed. uri + version name its bytes: a changed object has a new version.
@@ -28,13 +31,26 @@ class ObjectReader {
  public:
   virtual ~ObjectReader() = default;
   virtual const ObjectInfo& info() const = 0;
-  // Reads up to `to.size()` bytes at `offset`; fewer only at the end of the object.
+  // Reads up to `to.size()` bytes at `offset`; fewer only at the end of the object. Blocking.
+  // NotFound or FailedPrecondition if the listed version is gone, where the store can tell.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) = 0;
-  // FailedPrecondition, naming the object, if it is no longer the version that was listed.
+  // FailedPrecondition, naming the object, if what was read may not be the version that was listed.
+  // Always ok where every read asks for that version.
   virtual absl::Status CheckUnchanged() = 0;
 };
 
-// Thread-safe.
+// Writes one object. One thread at a time. Destroyed without Finish() it leaves nothing behind.
+class ObjectWriter {
+ public:
+  virtual ~ObjectWriter() = default;
+  // Blocking. After an error the writer is good for nothing more.
+  virtual absl::Status Append(std::string_view bytes) = 0;
+  // Ok once the object is there, whole and durable, in place of one that had its name: others see
+  // the old object or the new one, never a part. Called once, last.
+  virtual absl::Status Finish() = 0;
+};
+
+// Thread-safe. Contract: io/testing/object_store_contract.h.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -53,6 +69,13 @@ class ObjectStore {
 
   // Opens the listed version. NotFound if it is gone, FailedPrecondition if it changed.
   virtual absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) = 0;
+
+  // Begins an object of that name (no glob; local folders are made as needed). InvalidArgument if
+  // none can have it, ResourceExhausted if there is no room, PermissionDenied.
+  virtual absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(std::string_view uri) = 0;
+
+  // Ok once no object has that name; durable.
+  virtual absl::Status Remove(std::string_view uri) = 0;
 };
 
 std::unique_ptr<ObjectStore> NewLocalObjectStore();

@@ -1,0 +1,295 @@
+// The contract of every ObjectStore (io/object_store.h), as a test suite. Include it in one file of
+// a test program and instantiate it:
+//
+//   INSTANTIATE_TEST_SUITE_P(Local, ObjectStoreContract, testing::Values(&MakeLocalFixture));
+#ifndef MILLRACE_IO_TESTING_OBJECT_STORE_CONTRACT_H_
+#define MILLRACE_IO_TESTING_OBJECT_STORE_CONTRACT_H_
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/object_store.h"
+
+namespace millrace {
+
+class ObjectStoreFixture {
+ public:
+  virtual ~ObjectStoreFixture() = default;
+  virtual ObjectStore& store() = 0;
+  // The beginning of uris of a place that is empty and ours alone; ends with '/'.
+  virtual std::string root() = 0;
+  // Whether reads of a version that was replaced fail; else CheckUnchanged() says so.
+  virtual bool pins_reads() { return true; }
+};
+
+// Returns null, with `why` set, if what it needs is not installed.
+using ObjectStoreMaker = std::unique_ptr<ObjectStoreFixture> (*)(std::string& why);
+
+class ObjectStoreContract : public testing::TestWithParam<ObjectStoreMaker> {
+ protected:
+  void SetUp() override {
+    std::string why;
+    fixture_ = GetParam()(why);
+    if (fixture_ == nullptr) GTEST_SKIP() << why;
+  }
+
+  ObjectStore& store() { return fixture_->store(); }
+  ObjectStoreFixture& fixture() { return *fixture_; }
+  std::string Uri(const std::string& name) { return fixture_->root() + name; }
+
+  void Put(const std::string& name, std::string_view content = "x") {
+    auto writer = store().Create(Uri(name));
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    absl::Status status = (*writer)->Append(content);
+    ASSERT_TRUE(status.ok()) << status;
+    status = (*writer)->Finish();
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
+  // Names below the root, in the order listed.
+  std::vector<std::string> List(const std::string& pattern, absl::Status* status = nullptr) {
+    std::vector<std::string> names;
+    const std::string root = fixture_->root();
+    const absl::Status listed = store().List(root + pattern, [&](const ObjectInfo& info) {
+      EXPECT_EQ(info.uri.substr(0, root.size()), root);
+      EXPECT_FALSE(info.version.empty());
+      names.push_back(info.uri.substr(root.size()));
+      return absl::OkStatus();
+    });
+    if (status != nullptr) {
+      *status = listed;
+    } else {
+      EXPECT_TRUE(listed.ok() || absl::IsNotFound(listed)) << listed;
+    }
+    return names;
+  }
+
+  ObjectInfo Info(const std::string& name) {
+    ObjectInfo found;
+    const absl::Status listed = store().List(Uri(name), [&](const ObjectInfo& info) {
+      found = info;
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(listed.ok()) << listed;
+    return found;
+  }
+
+  static absl::StatusOr<std::string> ReadAll(ObjectReader& reader) {
+    std::string text;
+    const std::unique_ptr<InputStream> stream = NewObjectStream(reader, 64 << 10);
+    std::string block(100'000, '\0');
+    for (;;) {
+      ASSIGN_OR_RETURN(const size_t size, stream->Read(absl::MakeSpan(block)));
+      if (size == 0) return text;
+      text.append(block, 0, size);
+    }
+  }
+
+  std::string Content(const std::string& name) {
+    auto reader = store().Open(Info(name));
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    if (!reader.ok()) return "";
+    const absl::StatusOr<std::string> text = ReadAll(**reader);
+    EXPECT_TRUE(text.ok()) << text.status();
+    const absl::Status unchanged = (*reader)->CheckUnchanged();
+    EXPECT_TRUE(unchanged.ok()) << unchanged;
+    return text.value_or("");
+  }
+
+  static bool IsGone(const absl::Status& status) {
+    return absl::IsNotFound(status) || absl::IsFailedPrecondition(status);
+  }
+
+  // `size` bytes that differ everywhere from those of another seed.
+  static std::string Bytes(size_t size, uint64_t seed) {
+    std::string bytes(size, '\0');
+    for (size_t i = 0; i < size; ++i) {
+      bytes[i] = static_cast<char>('a' + (i / 7 + i * i % 13 + seed) % 26);
+    }
+    return bytes;
+  }
+
+ private:
+  std::unique_ptr<ObjectStoreFixture> fixture_;
+};
+
+TEST_P(ObjectStoreContract, ListsObjectsFoldersAndGlobsInByteOrder) {
+  for (const char* name : {"b/2.csv", "b/1.csv", "b-c.csv", "b.csv", "b/x/3.csv", "a/1.ndjson"}) {
+    Put(name);
+  }
+  using testing::ElementsAre;
+  EXPECT_THAT(List("b.csv"), ElementsAre("b.csv"));
+  // '-' and '.' come before '/'.
+  EXPECT_THAT(List(""),
+              ElementsAre("a/1.ndjson", "b-c.csv", "b.csv", "b/1.csv", "b/2.csv", "b/x/3.csv"));
+  EXPECT_THAT(List("b/"), ElementsAre("b/1.csv", "b/2.csv", "b/x/3.csv"));
+  EXPECT_THAT(List("b"), ElementsAre("b/1.csv", "b/2.csv", "b/x/3.csv"));
+  EXPECT_THAT(List("*.csv"), ElementsAre("b-c.csv", "b.csv"));
+  EXPECT_THAT(List("b/*.csv"), ElementsAre("b/1.csv", "b/2.csv"));
+  EXPECT_THAT(List("**/*.csv"), ElementsAre("b-c.csv", "b.csv", "b/1.csv", "b/2.csv", "b/x/3.csv"));
+  EXPECT_THAT(List("**.ndjson"), ElementsAre("a/1.ndjson"));
+  EXPECT_THAT(List("*/**/[13].*"), ElementsAre("a/1.ndjson", "b/1.csv", "b/x/3.csv"));
+}
+
+TEST_P(ObjectStoreContract, LeavesHiddenObjectsOutUnlessNamed) {
+  for (const char* name :
+       {"a.csv", ".a.csv", "_SUCCESS", "_tmp/b.csv", ".git/c.csv", "d/.e/f.csv", "e/g.csv"}) {
+    Put(name);
+  }
+  using testing::ElementsAre;
+  EXPECT_THAT(List(""), ElementsAre("a.csv", "e/g.csv"));
+  EXPECT_THAT(List("**/*"), ElementsAre("a.csv", "e/g.csv"));
+  EXPECT_THAT(List("_*/*"), ElementsAre("_tmp/b.csv"));
+  EXPECT_THAT(List(".a.csv"), ElementsAre(".a.csv"));
+  EXPECT_THAT(List("_tmp"), ElementsAre("_tmp/b.csv"));
+}
+
+TEST_P(ObjectStoreContract, NamesMayHoldAnyCharacter) {
+  Put("data[1].csv", "wild");
+  Put("data1.csv", "plain");
+  const std::string odd = "a b%2F+c&d=e#f~g'h(i)é日.csv";
+  Put(odd, "odd");
+  EXPECT_THAT(List("data[1].csv"), testing::ElementsAre("data[1].csv"));
+  EXPECT_THAT(List("data[12].csv"), testing::ElementsAre("data1.csv"));
+  EXPECT_EQ(Content("data[1].csv"), "wild");
+  EXPECT_THAT(List("a*"), testing::ElementsAre(odd));
+  EXPECT_EQ(Content(odd), "odd");
+}
+
+TEST_P(ObjectStoreContract, SaysWhenNothingMatches) {
+  Put("ab.csv");
+  for (const char* pattern : {"*.parquet", "a.csv", "a", "missing/*.csv", "missing/"}) {
+    absl::Status status;
+    EXPECT_TRUE(List(pattern, &status).empty());
+    EXPECT_TRUE(absl::IsNotFound(status)) << status;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(fixture().root()));
+  }
+}
+
+TEST_P(ObjectStoreContract, TheVisitorMayEndTheListing) {
+  Put("a.csv");
+  Put("b.csv");
+  int visits = 0;
+  const absl::Status status = store().List(fixture().root(), [&](const ObjectInfo&) {
+    ++visits;
+    return absl::CancelledError("enough");
+  });
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_EQ(visits, 1);
+}
+
+TEST_P(ObjectStoreContract, ReadsAtAnyOffset) {
+  Put("a", "0123456789");
+  const ObjectInfo info = Info("a");
+  EXPECT_EQ(info.size, 10);
+  auto reader = store().Open(info);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  std::string buffer(4, '\0');
+  EXPECT_EQ(*(*reader)->ReadAt(3, absl::MakeSpan(buffer)), 4);
+  EXPECT_EQ(buffer, "3456");
+  EXPECT_EQ(*(*reader)->ReadAt(8, absl::MakeSpan(buffer)), 2);
+  EXPECT_EQ(buffer.substr(0, 2), "89");
+  EXPECT_EQ(*(*reader)->ReadAt(10, absl::MakeSpan(buffer)), 0);
+  EXPECT_EQ(*(*reader)->ReadAt(1000, absl::MakeSpan(buffer)), 0);
+  EXPECT_EQ((*reader)->info().uri, info.uri);
+}
+
+TEST_P(ObjectStoreContract, WritesAndReadsObjectsOfEverySize) {
+  for (const size_t size : {0, 1, 1000, 3 << 20, 21'000'001}) {
+    const std::string bytes = Bytes(size, size);
+    auto writer = store().Create(Uri("deep/er/object"));
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    for (size_t at = 0; at < size; at += 700'001) {
+      const absl::Status status = (*writer)->Append(std::string_view(bytes).substr(at, 700'001));
+      ASSERT_TRUE(status.ok()) << status;
+    }
+    const absl::Status status = (*writer)->Finish();
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(Info("deep/er/object").size, size);
+    EXPECT_TRUE(Content("deep/er/object") == bytes) << size;
+  }
+}
+
+TEST_P(ObjectStoreContract, WhatIsNotFinishedIsNotThere) {
+  Put("kept", "old");
+  for (const size_t size : {0, 100, 21'000'000}) {
+    auto gone = store().Create(Uri("new/folder/gone"));
+    ASSERT_TRUE(gone.ok()) << gone.status();
+    EXPECT_TRUE((*gone)->Append(Bytes(size, 1)).ok());
+    auto kept = store().Create(Uri("kept"));
+    ASSERT_TRUE(kept.ok()) << kept.status();
+    EXPECT_TRUE((*kept)->Append(Bytes(size, 2)).ok());
+    EXPECT_THAT(List(""), testing::ElementsAre("kept"));
+  }
+  EXPECT_THAT(List(""), testing::ElementsAre("kept"));
+  EXPECT_EQ(Content("kept"), "old");
+}
+
+TEST_P(ObjectStoreContract, AReplacedObjectIsAnotherVersion) {
+  Put("a", "one");
+  const ObjectInfo before = Info("a");
+  Put("a", "two!");
+  const ObjectInfo after = Info("a");
+  EXPECT_EQ(before.uri, after.uri);
+  EXPECT_NE(before.version, after.version);
+  EXPECT_EQ(Content("a"), "two!");
+  const absl::Status opened = store().Open(before).status();
+  EXPECT_TRUE(IsGone(opened)) << opened;
+  EXPECT_THAT(std::string(opened.message()), testing::HasSubstr(before.uri));
+}
+
+TEST_P(ObjectStoreContract, RemovedObjectsAreGone) {
+  Put("a/b");
+  Put("a/c");
+  const ObjectInfo before = Info("a/b");
+  ASSERT_TRUE(store().Remove(Uri("a/b")).ok());
+  EXPECT_THAT(List(""), testing::ElementsAre("a/c"));
+  const absl::Status opened = store().Open(before).status();
+  EXPECT_TRUE(IsGone(opened)) << opened;
+  EXPECT_TRUE(store().Remove(Uri("a/b")).ok());  // nothing has that name
+}
+
+// No mixture of two versions is ever taken for one.
+TEST_P(ObjectStoreContract, AChangeWhileReadingIsNoticed) {
+  const std::string old = Bytes(40'000'000, 1);
+  for (const bool removed : {false, true}) {
+    Put("a", old);
+    auto reader = store().Open(Info("a"));
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    std::string head(1000, '\0');
+    ASSERT_EQ(*(*reader)->ReadAt(0, absl::MakeSpan(head)), 1000);
+    EXPECT_TRUE(head == old.substr(0, 1000));
+    if (removed) {
+      ASSERT_TRUE(store().Remove(Uri("a")).ok());
+    } else {
+      Put("a", Bytes(old.size(), 2));
+    }
+    const absl::StatusOr<std::string> text = ReadAll(**reader);
+    if (fixture().pins_reads()) {
+      ASSERT_FALSE(text.ok());
+    } else if (text.ok()) {
+      EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->CheckUnchanged()));
+      continue;
+    }
+    EXPECT_TRUE(IsGone(text.status())) << text.status();
+    EXPECT_THAT(std::string(text.status().message()), testing::HasSubstr(Uri("a")));
+  }
+}
+
+TEST_P(ObjectStoreContract, FoldersAreNoObjects) {
+  Put("f/a");
+  EXPECT_TRUE(absl::IsInvalidArgument(store().Create(Uri("f/")).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(store().Remove(Uri("f/"))));
+  EXPECT_THAT(List(""), testing::ElementsAre("f/a"));
+}
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IO_TESTING_OBJECT_STORE_CONTRACT_H_
