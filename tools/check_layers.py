@@ -22,6 +22,7 @@ OWNERS = {
     "google/protobuf/": {"connectors/pubsub"},
     "CLI/": {"cli"},
     "JavaScriptCore/": {"mapping"},
+    "libpq": {"connectors/postgres"},
     "sqlite3": {"connectors/sqlite", "sandbox"},
     "isa-l": {"io"},
     "zstd": {"io"},

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Installs what is missing and says what; a second run changes nothing. Never asks.
-#   tools/setup.sh [--tests]    --tests: also what only tests use (Chromium)
+#   tools/setup.sh [--tests]    --tests: also what only tests use (Chromium, PostgreSQL)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
   g++ cmake ninja-build mold ccache git pkg-config python3 python3-pip unzip
   libabsl-dev nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libisal-dev libzstd-dev
-  zlib1g-dev libsqlite3-dev libxxhash-dev libcli11-dev libjavascriptcoregtk-4.1-dev
+  zlib1g-dev libsqlite3-dev libpq-dev libxxhash-dev libcli11-dev libjavascriptcoregtk-4.1-dev
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libbenchmark-dev libgtest-dev libgmock-dev clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev
 )
-[ "${1:-}" = --tests ] && packages+=(chromium)
+[ "${1:-}" = --tests ] && packages+=(chromium postgresql)
 
 # A cmake, git or Python that is not Debian's serves as well.
 have() {

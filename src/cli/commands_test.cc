@@ -125,5 +125,28 @@ TEST(Dispatch, WipesSecretsFromTheArgumentsOfTheProcess) {
   }
 }
 
+TEST(Commands, PasswordsOfUrisAreWipedFromTheProcessList) {
+  std::vector<std::string> texts = {"millrace",
+                                    "status",
+                                    "--ledger",
+                                    "mysql://user:hush@host:5432/d?password=hush&x=1",
+                                    "--ledger=postgres://host:1/d",
+                                    "http://host/a@b:c"};
+  const std::vector<std::string> before = texts;
+  std::vector<char*> argv;
+  for (std::string& text : texts) argv.push_back(text.data());
+  argv.push_back(nullptr);
+  std::ostringstream out, err;
+  Context context{.out = out, .err = err, .environment = [](std::string_view) {
+                    return std::optional<std::string>();
+                  }};
+  const int code = Dispatch(AllCommands(), {before[1], before[2], before[3]}, context, argv.data());
+  EXPECT_EQ(code, kWrongUsage);
+  EXPECT_EQ(texts[3], "mysql://user:xxxx@host:5432/d?password=xxxx&x=1");
+  EXPECT_EQ(texts[4], before[4]);
+  EXPECT_EQ(texts[5], before[5]);
+  EXPECT_EQ(err.str().find("hush"), std::string::npos) << err.str();
+}
+
 }  // namespace
 }  // namespace millrace::cli

@@ -100,8 +100,27 @@ void ReadEnvironment(const Command& command, CLI::App& app, const Context& conte
   }
 }
 
+// The password of a URI, "scheme://user:password@host", or of its parameter "password=", wherever
+// it stands among the arguments.
+void WipePassword(char* argument) {
+  char* const authority = std::strstr(argument, "://");
+  if (authority == nullptr) return;
+  char* const end = authority + 3 + std::strcspn(authority + 3, "/?#");
+  // The last '@': one in the password may not be encoded.
+  char* at = end;
+  while (at > authority && *at != '@') --at;
+  char* const colon = std::find(authority + 3, end, ':');
+  if (at > colon) std::memset(colon + 1, 'x', static_cast<size_t>(at - colon - 1));
+  constexpr std::string_view kParameter = "password=";
+  for (char* value = end; (value = std::strstr(value, kParameter.data())) != nullptr;) {
+    value += kParameter.size();
+    std::memset(value, 'x', std::strcspn(value, "&#"));
+  }
+}
+
 void WipeSecrets(const std::vector<Command>& commands, char** argv) {
   if (argv == nullptr) return;
+  for (char** argument = argv; *argument != nullptr; ++argument) WipePassword(*argument);
   const auto wipe = [](char* text) { std::memset(text, 'x', std::strlen(text)); };
   for (const Command& command : commands) {
     for (const Flag& flag : command.flags) {

@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/firestore/firestore_ledger.h"
+#include "connectors/postgres/postgres_ledger.h"
 #include "connectors/sqlite/sqlite_ledger.h"
 
 namespace millrace::cli {
@@ -44,7 +46,9 @@ void StateFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({.name = "--ledger",
                    .target = &ledger,
                    .value = "URI",
-                   .doc = "the ledger, if not in the state folder: sqlite:PATH or PATH",
+                   .doc = "the ledger, if not in the state folder: sqlite:PATH or PATH; shared by "
+                          "many workers: postgres://USER@HOST/DATABASE or "
+                          "firestore://PROJECT/COLLECTION",
                    .env = "MILLRACE_LEDGER"});
   flags.push_back({.name = "--dead-letters",
                    .target = &dead_letters,
@@ -69,13 +73,24 @@ absl::StatusOr<std::string> StateFlags::StateFolder(const Context& context) cons
 }
 
 absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& context) const {
-  std::string path;
   if (ledger.empty()) {
-    ASSIGN_OR_RETURN(path, StateFolder(context));
-    path += "/ledger.db";
-  } else {
-    ASSIGN_OR_RETURN(path, LocalPath("--ledger", ledger, "sqlite:"));
+    ASSIGN_OR_RETURN(const std::string folder, StateFolder(context));
+    return OpenSqliteLedger(folder + "/ledger.db", Clock::Real());
   }
+  if (ledger.starts_with("postgres://") || ledger.starts_with("postgresql://")) {
+    return OpenPostgresLedger(ledger);
+  }
+  if (ledger.starts_with("firestore://")) {
+    return OpenFirestoreLedger(ledger, {.environment = context.environment});
+  }
+  const size_t scheme = ledger.find("://");  // what follows may hold a password
+  if (scheme != std::string::npos) {
+    return absl::InvalidArgumentError(
+        StrCat("--ledger ", ledger.substr(0, scheme),
+               "://...: there are sqlite:PATH, postgres://USER@HOST/DATABASE and "
+               "firestore://PROJECT/COLLECTION"));
+  }
+  ASSIGN_OR_RETURN(const std::string path, LocalPath("--ledger", ledger, "sqlite:"));
   return OpenSqliteLedger(path, Clock::Real());
 }
 

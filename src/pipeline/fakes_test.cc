@@ -20,7 +20,8 @@ class MemoryLedgerFixture : public LedgerFixture {
  public:
   Ledger& ledger() override { return ledger_; }
   Ledger& other() override { return ledger_; }
-  FakeClock& clock() override { return clock_; }
+  absl::Time Now() override { return clock_.Now(); }
+  void Advance(absl::Duration duration) override { clock_.Advance(duration); }
   void Reopen() override {}
 
  private:

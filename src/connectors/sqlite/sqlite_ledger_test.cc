@@ -44,7 +44,9 @@ class SqliteLedgerFixture : public LedgerFixture {
   SqliteLedgerFixture() { Open(); }
   Ledger& ledger() override { return *ledger_; }
   Ledger& other() override { return *other_; }
-  FakeClock& clock() override { return clock_; }
+  absl::Time Now() override { return clock_.Now(); }
+  void Advance(absl::Duration duration) override { clock_.Advance(duration); }
+  std::unique_ptr<Ledger> OpenAnother() override { return MustOpen(folder_ / "ledger.db", clock_); }
   void Reopen() override {
     ledger_.reset();
     other_.reset();

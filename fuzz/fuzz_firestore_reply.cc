@@ -1,0 +1,24 @@
+// Answers of Firestore, of every kind that the ledger reads; and what is read of one is written
+// again.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "connectors/firestore/ledger_document.h"
+
+using namespace millrace::firestore;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  if (const auto found = ParseGetReply(body); found.ok() && found->document) {
+    const std::string again = WriteBody("n", *found->document, Expect::kUnchanged);
+    if (again.empty()) std::abort();
+  }
+  if (const auto page = ParseQueryReply(body); page.ok() && !page->empty()) {
+    if (QueryBody("c", &page->back(), 1).empty()) std::abort();
+  }
+  (void)ParseCommitReply(body);
+  if (ErrorOf(400, body).ok()) std::abort();
+  return 0;
+}

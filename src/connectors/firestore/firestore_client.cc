@@ -1,0 +1,76 @@
+#include "connectors/firestore/firestore_client.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace::firestore {
+namespace {
+
+constexpr size_t kMostReplyBytes = 64 << 20;
+
+absl::Status WithHint(absl::Status status, const Location& location) {
+  if (absl::IsPermissionDenied(status)) {
+    return absl::PermissionDeniedError(
+        StrCat(ToStd(status.message()), " (", location.credentials.description,
+               " needs the role roles/datastore.user in the project ", location.project, ")"));
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string Location::root() const {
+  return StrCat("projects/", project, "/databases/", database, "/documents");
+}
+
+std::string Location::DocumentName(const LedgerKey& key) const {
+  return StrCat(root(), "/", collection, "/", DocumentId(key));
+}
+
+absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std::string& body) {
+  HttpRequest request{.method = "POST",
+                      .url = StrCat(location_.base_url, "/v1/", location_.root(), ":", method),
+                      .headers = {{"Content-Type", "application/json"}},
+                      .body = body,
+                      .timeout = absl::Seconds(60),
+                      .most_response_bytes = kMostReplyBytes};
+  RETURN_IF_ERROR(location_.credentials.Authorize(request, {}));
+  return http_->Send(request, {});
+}
+
+absl::StatusOr<std::string> FirestoreClient::Call(const char* method, const std::string& body) {
+  ASSIGN_OR_RETURN(HttpResponse reply, Post(method, body));
+  if (reply.status == 401) {  // the token may have been withdrawn before its time
+    ASSIGN_OR_RETURN(const AccessToken refused, location_.credentials.tokens->Token({}));
+    location_.credentials.tokens->Forget(refused);
+    ASSIGN_OR_RETURN(reply, Post(method, body));
+  }
+  if (reply.status == 200) return std::move(reply.body);
+  return WithHint(ErrorOf(reply.status, reply.body), location_);
+}
+
+absl::StatusOr<Found> FirestoreClient::Get(const std::string& name) {
+  ASSIGN_OR_RETURN(const std::string reply, Call("batchGet", GetBody(name)));
+  return ParseGetReply(reply);
+}
+
+absl::StatusOr<absl::Time> FirestoreClient::Write(const std::string& name,
+                                                  const LedgerDocument& document, Expect expect) {
+  ASSIGN_OR_RETURN(const std::string reply, Call("commit", WriteBody(name, document, expect)));
+  return ParseCommitReply(reply);
+}
+
+absl::Status FirestoreClient::Delete(const std::string& name) {
+  return Call("commit", DeleteBody(name)).status();
+}
+
+absl::StatusOr<std::vector<LedgerDocument>> FirestoreClient::Page(const LedgerDocument* after,
+                                                                  size_t limit) {
+  ASSIGN_OR_RETURN(const std::string reply,
+                   Call("runQuery", QueryBody(location_.collection, after, limit)));
+  return ParseQueryReply(reply);
+}
+
+}  // namespace millrace::firestore

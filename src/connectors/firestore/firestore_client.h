@@ -1,0 +1,52 @@
+// Calls of Firestore's REST API, for one thread at a time.
+#ifndef MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_CLIENT_H_
+#define MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "auth/google_credentials.h"
+#include "connectors/firestore/ledger_document.h"
+#include "net/http_client.h"
+
+namespace millrace::firestore {
+
+// Which documents, where, and who asks.
+struct Location {
+  std::string base_url;  // "https://firestore.googleapis.com"
+  std::string project;
+  std::string database = "(default)";
+  std::string collection = "dataflow_processed_files";
+  GoogleCredentials credentials;
+
+  std::string root() const;  // "projects/P/databases/D/documents"
+  std::string DocumentName(const LedgerKey& key) const;
+};
+
+// Errors: as ErrorOf(), with the hint which role is missing. `location` outlives the client.
+class FirestoreClient {
+ public:
+  FirestoreClient(const Location& location, std::unique_ptr<HttpClient> http)
+      : location_(location), http_(std::move(http)) {}
+
+  absl::StatusOr<Found> Get(const std::string& name);
+  // AlreadyExists, FailedPrecondition or NotFound: what was expected is not so. Aborted: others
+  // write there at once; try again.
+  absl::StatusOr<absl::Time> Write(const std::string& name, const LedgerDocument& document,
+                                   Expect expect);
+  absl::Status Delete(const std::string& name);
+  absl::StatusOr<std::vector<LedgerDocument>> Page(const LedgerDocument* after, size_t limit);
+
+ private:
+  absl::StatusOr<std::string> Call(const char* method, const std::string& body);
+  absl::StatusOr<HttpResponse> Post(const char* method, const std::string& body);
+
+  const Location& location_;
+  const std::unique_ptr<HttpClient> http_;
+};
+
+}  // namespace millrace::firestore
+
+#endif  // MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_CLIENT_H_

@@ -1,0 +1,289 @@
+#include "connectors/firestore/firestore_ledger.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "base/pool.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/firestore/firestore_client.h"
+#include "pipeline/shared_ledger.h"
+
+namespace millrace {
+namespace {
+
+using firestore::Expect;
+using firestore::FirestoreClient;
+using firestore::Found;
+using firestore::LedgerDocument;
+using firestore::Location;
+
+constexpr size_t kMostConnections = 8;
+constexpr size_t kPage = 300;
+constexpr int kMostTries = 10;  // against others that change the same document
+
+bool IsSurprise(const absl::Status& status) {
+  return absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status) ||
+         absl::IsNotFound(status);
+}
+
+class FirestoreLedger : public Ledger {
+ public:
+  FirestoreLedger(Location location, const FirestoreOptions& options)
+      : location_(std::move(location)),
+        clock_(options.clock),
+        clients_(kMostConnections, [this, new_http = options.new_http] {
+          return std::make_unique<FirestoreClient>(location_, new_http());
+        }) {}
+
+  absl::Status Check() { return clients_.Borrow()->Page(nullptr, 1).status(); }
+
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
+                                    uint64_t object_bytes, absl::Duration lease) override;
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override;
+  absl::Status Release(LedgerEntry& entry) override;
+  absl::Status Forget(const LedgerKey& key) override;
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override;
+
+ private:
+  // One look and one change; nullopt if the document changed in between.
+  absl::StatusOr<std::optional<Claim>> TryClaim(FirestoreClient& client, const LedgerEntry& wanted,
+                                                absl::Duration lease);
+  absl::StatusOr<std::optional<Claim>> Take(FirestoreClient& client, LedgerDocument document,
+                                            Expect expect);
+  absl::Status Change(LedgerDocument document, LedgerEntry& entry);
+  void BackOff(int attempt);
+
+  const Location location_;
+  Clock& clock_;
+  // Whether the last claim met a document: a look comes first then, else the creation.
+  std::atomic<bool> look_first_{false};
+  Pool<FirestoreClient> clients_;
+};
+
+// Who wins among many is settled within some tens of milliseconds.
+void FirestoreLedger::BackOff(int attempt) {
+  absl::BitGen random;
+  const double most = 0.01 * (1 << std::min(attempt, 6));
+  clock_.SleepFor(absl::Seconds(absl::Uniform(random, most / 2, most)), {});
+}
+
+absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const LedgerKey& key,
+                                                           const std::string& owner,
+                                                           uint64_t object_bytes,
+                                                           absl::Duration lease) {
+  RETURN_IF_ERROR(CheckIsUtf8(key, "Firestore"));
+  const auto client = clients_.Borrow();
+  LedgerEntry wanted{.key = key, .owner = owner, .object_bytes = object_bytes, .revision = 1};
+  absl::Status last;
+  for (int attempt = 0; attempt < kMostTries; ++attempt) {
+    // Claiming twice is the same as once, so a lost answer does no harm.
+    absl::StatusOr<std::optional<Claim>> claim = TryClaim(*client, wanted, lease);
+    if (claim.ok() && claim->has_value()) return **std::move(claim);
+    last = claim.status();
+    if (!last.ok() && !absl::IsAborted(last) && !(absl::IsUnavailable(last) && attempt == 0)) {
+      return last;
+    }
+    if (attempt > 0 || absl::IsAborted(last)) BackOff(attempt);
+  }
+  return absl::UnavailableError(StrCat("too many claim ", key.object, " at once"));
+}
+
+absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(FirestoreClient& client,
+                                                                       const LedgerEntry& wanted,
+                                                                       absl::Duration lease) {
+  const std::string name = location_.DocumentName(wanted.key);
+  if (!look_first_) {
+    ASSIGN_OR_RETURN(std::optional<Claim> claim,
+                     Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent));
+    if (claim) return claim;
+    look_first_ = true;
+  }
+  ASSIGN_OR_RETURN(Found found, client.Get(name));
+  if (!found.document) {
+    look_first_ = false;
+    return Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent);
+  }
+  LedgerDocument& document = *found.document;
+  LedgerEntry& entry = document.entry;
+  if (entry.key != wanted.key) {
+    return absl::DataLossError(
+        StrCat(name, " is of ", entry.key.object, " and should be of ", wanted.key.object));
+  }
+  if (entry.state == LedgerState::kDone) {
+    return Claim{.outcome = Claim::Outcome::kDone, .entry = std::move(entry)};
+  }
+  if (!entry.owner.empty() && entry.owner != wanted.owner && entry.lease_until > found.read_time) {
+    return Claim{.outcome = Claim::Outcome::kHeld, .entry = std::move(entry)};
+  }
+  entry.owner = wanted.owner;
+  entry.object_bytes = wanted.object_bytes;
+  ++entry.revision;
+  document.lease = lease;
+  document.last_write.clear();
+  return Take(client, std::move(document), Expect::kUnchanged);
+}
+
+absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClient& client,
+                                                                   LedgerDocument document,
+                                                                   Expect expect) {
+  LedgerEntry& entry = document.entry;
+  const absl::StatusOr<absl::Time> written =
+      client.Write(location_.DocumentName(entry.key), document, expect);
+  if (IsSurprise(written.status())) return std::nullopt;
+  RETURN_IF_ERROR(written.status());
+  entry.updated = *written;
+  if (expect == Expect::kAbsent) entry.started = *written;
+  entry.lease_until = entry.updated + document.lease;
+  return Claim{.outcome = Claim::Outcome::kClaimed, .entry = std::move(entry)};
+}
+
+// A compare-and-set on the time of the document's last change. Where that is another one, an
+// earlier try of which no answer came may have done it already.
+absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry) {
+  const std::string name = location_.DocumentName(entry.key);
+  const auto client = clients_.Borrow();
+  absl::StatusOr<absl::Time> written;
+  for (int attempt = 0; attempt < kMostTries; ++attempt) {
+    written = client->Write(name, document, Expect::kUnchanged);
+    if (absl::IsAborted(written.status())) {
+      BackOff(attempt);
+    } else if (!absl::IsUnavailable(written.status()) || attempt > 0) {
+      break;
+    }
+  }
+  if (absl::IsAborted(written.status())) {
+    return absl::UnavailableError(written.status().message());
+  }
+  if (IsSurprise(written.status())) {
+    ASSIGN_OR_RETURN(const Found found, client->Get(name));
+    if (!found.document || found.document->last_write != document.last_write) {
+      return TakenOver(entry.key);
+    }
+    written = found.document->entry.updated;
+  }
+  RETURN_IF_ERROR(written.status());
+  entry.owner = document.entry.owner;
+  entry.revision = document.entry.revision;
+  entry.updated = *written;
+  entry.lease_until = entry.updated + document.lease;
+  return absl::OkStatus();
+}
+
+absl::Status FirestoreLedger::Store(LedgerEntry& entry, absl::Duration lease) {
+  if (entry.owner.empty()) return TakenOver(entry.key);
+  LedgerDocument document{.entry = entry, .lease = lease, .last_write = ChangeId("store", entry)};
+  ++document.entry.revision;
+  if (entry.state == LedgerState::kDone) {
+    document.entry.owner.clear();
+    document.lease = absl::ZeroDuration();
+  }
+  return Change(std::move(document), entry);
+}
+
+absl::Status FirestoreLedger::Release(LedgerEntry& entry) {
+  if (entry.owner.empty()) return TakenOver(entry.key);
+  LedgerDocument document{.entry = entry, .last_write = ChangeId("release", entry)};
+  ++document.entry.revision;
+  document.entry.owner.clear();
+  return Change(std::move(document), entry);
+}
+
+absl::Status FirestoreLedger::Forget(const LedgerKey& key) {
+  RETURN_IF_ERROR(CheckIsUtf8(key, "Firestore"));
+  const auto client = clients_.Borrow();
+  absl::Status status;
+  for (int attempt = 0; attempt < kMostTries; ++attempt) {
+    status = client->Delete(location_.DocumentName(key));
+    if (!absl::IsAborted(status)) break;
+    BackOff(attempt);
+  }
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+// Firestore orders by object (an index that it makes by itself); those of one object are put in
+// order here, which spares users a composite index.
+absl::Status FirestoreLedger::ForEach(
+    const std::function<absl::Status(const LedgerEntry&)>& visit) {
+  std::vector<LedgerDocument> same;  // documents of one object
+  const auto visit_all = [&]() -> absl::Status {
+    std::sort(same.begin(), same.end(), [](const LedgerDocument& a, const LedgerDocument& b) {
+      return a.entry.key < b.entry.key;
+    });
+    for (const LedgerDocument& document : same) RETURN_IF_ERROR(visit(document.entry));
+    same.clear();
+    return absl::OkStatus();
+  };
+  std::optional<LedgerDocument> last;
+  for (;;) {
+    ASSIGN_OR_RETURN(std::vector<LedgerDocument> page,
+                     clients_.Borrow()->Page(last ? &*last : nullptr, kPage));
+    if (!page.empty()) last = page.back();
+    for (LedgerDocument& document : page) {
+      if (!same.empty() && same.back().entry.key.object != document.entry.key.object) {
+        RETURN_IF_ERROR(visit_all());
+      }
+      same.push_back(std::move(document));
+    }
+    if (page.size() < kPage) return visit_all();
+  }
+}
+
+// A project, collection or database id: nothing that would change the meaning of a path.
+bool IsName(std::string_view text) {
+  return !text.empty() && text.size() <= 1500 && text != "." && text != ".." &&
+         text.find_first_of("/?#%\\ \"<>") == std::string_view::npos;
+}
+
+absl::StatusOr<Location> ParseUri(std::string_view uri) {
+  const absl::Status bad =
+      absl::InvalidArgumentError(StrCat("the ledger ", uri,
+                                        " should be firestore://PROJECT/COLLECTION, or "
+                                        "firestore://PROJECT/COLLECTION?database=ID"));
+  constexpr std::string_view kScheme = "firestore://";
+  if (!uri.starts_with(kScheme)) return bad;
+  std::string_view rest = uri.substr(kScheme.size());
+  Location location;
+  if (const size_t query = rest.find('?'); query != std::string_view::npos) {
+    constexpr std::string_view kDatabase = "database=";
+    const std::string_view parameters = rest.substr(query + 1);
+    if (!parameters.starts_with(kDatabase)) return bad;
+    location.database = std::string(parameters.substr(kDatabase.size()));
+    rest = rest.substr(0, query);
+  }
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  const size_t slash = rest.find('/');
+  location.project = std::string(rest.substr(0, slash));
+  if (slash != std::string_view::npos) location.collection = std::string(rest.substr(slash + 1));
+  if (!IsName(location.project) || !IsName(location.collection) || !IsName(location.database)) {
+    return bad;
+  }
+  return location;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Ledger>> OpenFirestoreLedger(std::string_view uri,
+                                                            const FirestoreOptions& options) {
+  ASSIGN_OR_RETURN(Location location, ParseUri(uri));
+  if (auto emulator = EmulatorUrl(options.environment, "FIRESTORE_EMULATOR_HOST")) {
+    location.base_url = *std::move(emulator);
+    location.credentials = NoGoogleCredentials();
+  } else {
+    ASSIGN_OR_RETURN(location.credentials,
+                     FindGoogleCredentials({.environment = options.environment,
+                                            .new_http = options.new_http,
+                                            .clock = options.clock}));
+    location.base_url = StrCat("https://firestore.", location.credentials.universe_domain);
+  }
+  auto ledger = std::make_unique<FirestoreLedger>(std::move(location), options);
+  RETURN_IF_ERROR(Annotate(ledger->Check(), StrCat("opening the ledger ", uri)));
+  return ledger;
+}
+
+}  // namespace millrace

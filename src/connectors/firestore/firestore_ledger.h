@@ -1,0 +1,40 @@
+// A Ledger in Firestore, which any number of workers on any number of machines share.
+// Format: docs/formats/ledger.md.
+#ifndef MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_LEDGER_H_
+#define MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_LEDGER_H_
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "auth/google_credentials.h"
+#include "base/clock.h"
+#include "base/environment.h"
+#include "net/http_client.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// A document has about one change a second in it; rows should not be stored more often.
+inline constexpr absl::Duration kFirestoreStoreInterval = absl::Seconds(1);
+
+struct FirestoreOptions {
+  Environment environment;  // for FIRESTORE_EMULATOR_HOST and Google's credentials
+  std::function<std::unique_ptr<HttpClient>()> new_http = [] { return NewCurlHttpClient(); };
+  Clock& clock = Clock::Real();  // of waits and tokens only; leases are judged by the server's
+};
+
+// The ledger at `uri`, "firestore://PROJECT/COLLECTION?database=ID"; the collection is
+// dataflow_processed_files and the database (default) if they are not named. Leases are judged by
+// the server's clock. Whether a change of which no answer came was made is found out by reading it
+// back. Asks for one document to see whether the ledger can be used.
+//
+// InvalidArgument: the URI cannot be read. NotFound: no such project or database. Unauthenticated,
+// PermissionDenied: with what is missing. Unavailable: try again.
+absl::StatusOr<std::unique_ptr<Ledger>> OpenFirestoreLedger(std::string_view uri,
+                                                            const FirestoreOptions& options);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_LEDGER_H_

@@ -1,0 +1,222 @@
+#include "connectors/firestore/firestore_ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/strings.h"
+#include "connectors/firestore/testing/fake_firestore.h"
+#include "net/testing/fake_http_client.h"
+#include "pipeline/testing/ledger_contract.h"
+
+namespace millrace {
+namespace {
+
+using firestore::FakeFirestore;
+using firestore::Fault;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr char kUri[] = "firestore://my-project/files";
+
+FirestoreOptions OptionsFor(const std::string& emulator) {
+  return {.environment = [emulator](std::string_view name) -> std::optional<std::string> {
+    if (name == "FIRESTORE_EMULATOR_HOST") return emulator;
+    return std::nullopt;
+  }};
+}
+
+std::unique_ptr<Ledger> MustOpen(const FakeFirestore& server) {
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger =
+      OpenFirestoreLedger(kUri, OptionsFor(server.url()));
+  EXPECT_TRUE(ledger.ok()) << ledger.status();
+  return ledger.ok() ? *std::move(ledger) : nullptr;
+}
+
+class FirestoreLedgerFixture : public LedgerFixture {
+ public:
+  FirestoreLedgerFixture() { Reopen(); }
+  Ledger& ledger() override { return *ledger_; }
+  Ledger& other() override { return *other_; }
+  absl::Time Now() override { return server_.Now(); }
+  void Advance(absl::Duration duration) override { clock_.Advance(duration); }
+  void Reopen() override {
+    ledger_ = MustOpen(server_);
+    other_ = MustOpen(server_);
+  }
+  std::unique_ptr<Ledger> OpenAnother() override { return MustOpen(server_); }
+
+ private:
+  FakeClock clock_;
+  FakeFirestore server_{{.clock = clock_}};
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Ledger> other_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Firestore, LedgerContract,
+                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
+                           return std::make_unique<FirestoreLedgerFixture>();
+                         }));
+
+class FirestoreLedgerTest : public testing::Test {
+ protected:
+  static constexpr absl::Duration kLease = absl::Minutes(5);
+  static LedgerKey Key(const std::string& object = "gs://b/k") {
+    return {.object = object, .version = "1", .config = "c", .destination = "d"};
+  }
+  LedgerEntry MustClaim(const std::string& object = "gs://b/k") {
+    absl::StatusOr<Ledger::Claim> claim = ledger_->ClaimObject(Key(object), "one", 1, kLease);
+    EXPECT_TRUE(claim.ok()) << claim.status();
+    return claim.ok() ? claim->entry : LedgerEntry();
+  }
+  LedgerEntry Stored() {
+    LedgerEntry stored;
+    EXPECT_TRUE(ledger_
+                    ->ForEach([&](const LedgerEntry& entry) {
+                      stored = entry;
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return stored;
+  }
+
+  FakeFirestore server_{{}};
+  std::unique_ptr<Ledger> ledger_ = MustOpen(server_);
+};
+
+TEST_F(FirestoreLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
+  LedgerEntry entry = MustClaim();
+  server_.FailNext(Fault::kReplyLost);
+  entry.position.row = entry.counts.read = entry.counts.accepted = 7;
+  ASSERT_TRUE(ledger_->Store(entry, kLease).ok());
+  EXPECT_EQ(entry.revision, 2u);
+  EXPECT_EQ(Stored().revision, 2u);
+  EXPECT_EQ(Stored().updated, entry.updated);
+
+  server_.FailNext(Fault::kReplyLost);
+  ASSERT_TRUE(ledger_->Release(entry).ok());
+  EXPECT_EQ(Stored().revision, 3u);
+
+  server_.FailNext(Fault::kReplyLost);
+  entry = MustClaim();
+  EXPECT_EQ(entry.owner, "one");
+  entry.state = LedgerState::kDone;
+  server_.FailNext(Fault::kReplyLost);
+  ASSERT_TRUE(ledger_->Store(entry, kLease).ok());
+  EXPECT_EQ(Stored().state, LedgerState::kDone);
+  EXPECT_TRUE(absl::IsAborted(ledger_->Store(entry, kLease)));
+}
+
+TEST_F(FirestoreLedgerTest, TheAnswerOfACreationMayBeLost) {
+  server_.FailNext(Fault::kReplyLost);
+  const LedgerEntry entry = MustClaim();
+  EXPECT_EQ(entry.owner, "one");
+  EXPECT_EQ(Stored().revision, entry.revision);
+}
+
+TEST_F(FirestoreLedgerTest, ContentionIsTriedAgain) {
+  for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
+  LedgerEntry entry = MustClaim();
+  for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
+  EXPECT_TRUE(ledger_->Store(entry, kLease).ok());
+  for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
+  EXPECT_TRUE(ledger_->Forget(entry.key).ok());
+}
+
+TEST_F(FirestoreLedgerTest, AServerInTroubleIsUnavailable) {
+  LedgerEntry entry = MustClaim();
+  for (int i = 0; i < 2; ++i) server_.FailNext(Fault::kUnavailable);
+  EXPECT_TRUE(absl::IsUnavailable(ledger_->Store(entry, kLease)));
+  EXPECT_TRUE(ledger_->Store(entry, kLease).ok()) << "tried again, as the run does";
+}
+
+TEST_F(FirestoreLedgerTest, RefusalsNameTheRole) {
+  server_.FailNext(Fault::kDenied);
+  const absl::Status status = ledger_->ClaimObject(Key(), "one", 1, kLease).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(ToStd(status.message())),
+              AllOf(HasSubstr("roles/datastore.user"), HasSubstr("my-project")));
+}
+
+TEST_F(FirestoreLedgerTest, AWrongTokenIsUnauthenticated) {
+  FakeFirestore strict({.token = "another"});
+  const absl::Status status = OpenFirestoreLedger(kUri, OptionsFor(strict.url())).status();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+}
+
+TEST_F(FirestoreLedgerTest, DocumentsOfOtherProgramsAreLeftOut) {
+  MustClaim("gs://b/1");
+  const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
+  const std::string body =
+      "{\"writes\": [{\"update\": {\"name\": "
+      "\"projects/my-project/databases/(default)/documents/files/old\", "
+      "\"fields\": {\"path\": {\"stringValue\": \"gs://b/0\"}}}}]}";
+  const auto reply = http->Send(
+      {.method = "POST",
+       .url = server_.url() + "/v1/projects/my-project/databases/(default)/documents:commit",
+       .headers = {{"Authorization", "Bearer owner"}},
+       .body = body},
+      {});
+  ASSERT_TRUE(reply.ok() && reply->status == 200);
+  EXPECT_EQ(Stored().key.object, "gs://b/1");
+}
+
+TEST_F(FirestoreLedgerTest, PagesOfOneObjectAreOneOrder) {
+  for (int v = 0; v < 700; ++v) {
+    LedgerKey key = Key("same");
+    key.version = StrCat(1000 + (v * 3) % 700);
+    ASSERT_TRUE(ledger_->ClaimObject(key, "one", 1, kLease).ok());
+  }
+  int next = 1000;
+  ASSERT_TRUE(ledger_
+                  ->ForEach([&](const LedgerEntry& entry) {
+                    EXPECT_EQ(entry.key.version, StrCat(next++));
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_EQ(next, 1700);
+}
+
+TEST_F(FirestoreLedgerTest, AClaimCostsOneRequestMostly) {
+  MustClaim("first");
+  const uint64_t before = server_.requests();
+  for (int i = 0; i < 20; ++i) MustClaim(StrCat("o", i));
+  EXPECT_EQ(server_.requests() - before, 20u);
+}
+
+TEST(FirestoreUri, WhatCannotBeReadIsNamed) {
+  for (const char* uri :
+       {"firestore://", "firestore:///c", "firestore://p/c/d", "firestore://p/c?x=1",
+        "firestore://p/c?database=", "firestore://p/../x", "firestores://p/c"}) {
+    const absl::Status status = OpenFirestoreLedger(uri, OptionsFor("127.0.0.1:1")).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << uri << ": " << status;
+    EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("firestore://PROJECT/COLLECTION"));
+  }
+}
+
+TEST(FirestoreUri, CollectionAndDatabaseHaveDefaults) {
+  FakeFirestore server({});
+  for (const auto& [uri, path] : std::map<std::string, std::string>{
+           {"firestore://p", "projects/p/databases/(default)/documents"},
+           {"firestore://p/c?database=d", "projects/p/databases/d/documents"}}) {
+    std::string url, body;
+    FirestoreOptions options = OptionsFor(server.url());
+    options.new_http = [&] {
+      return std::make_unique<FakeHttpClient>([&](const HttpRequest& request) {
+        url = request.url;
+        body = std::string(request.body);
+        return absl::StatusOr<HttpResponse>(HttpResponse{.status = 200, .body = "[]"});
+      });
+    };
+    ASSERT_TRUE(OpenFirestoreLedger(uri, options).ok());
+    EXPECT_EQ(url, StrCat(server.url(), "/v1/", path, ":runQuery"));
+    EXPECT_THAT(body, HasSubstr(uri == "firestore://p" ? "\"dataflow_processed_files\"" : "\"c\""));
+  }
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,57 @@
+// The ledger's documents in Firestore, and the REST API's requests and answers about them (v1,
+// https://firestore.googleapis.com). Format: docs/formats/ledger.md.
+#ifndef MILLRACE_CONNECTORS_FIRESTORE_LEDGER_DOCUMENT_H_
+#define MILLRACE_CONNECTORS_FIRESTORE_LEDGER_DOCUMENT_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "pipeline/ledger.h"
+
+namespace millrace::firestore {
+
+// entry.updated is the document's updateTime, by which a change is compared and set;
+// entry.started its createTime; entry.lease_until = entry.updated + lease.
+struct LedgerDocument {
+  LedgerEntry entry;
+  absl::Duration lease;    // stored in milliseconds
+  std::string last_write;  // names the change that made this revision
+  std::string name;        // "projects/.../documents/collection/id"; set where it was read
+};
+
+// The id of the document of `key`: 32 hex digits, so that neighbours in a listing do not lie side
+// by side, which Firestore serves badly.
+std::string DocumentId(const LedgerKey& key);
+
+enum class Expect { kAbsent, kUnchanged };
+
+// Bodies of :commit that write `document` at `name`, if there is none yet, or if its updateTime is
+// still entry.updated; that delete `name` whatever it is; of :batchGet; and of :runQuery for
+// `limit` documents by object and name, behind `after` (null: from the first).
+std::string WriteBody(const std::string& name, const LedgerDocument& document, Expect expect);
+std::string DeleteBody(const std::string& name);
+std::string GetBody(const std::string& name);
+std::string QueryBody(const std::string& collection, const LedgerDocument* after, size_t limit);
+
+// Answers. DataLoss if they are not what the API gives; nothing of them is trusted.
+struct Found {
+  std::optional<LedgerDocument> document;
+  absl::Time read_time;  // of the server's clock
+};
+absl::StatusOr<Found> ParseGetReply(std::string_view body);
+// The updateTime of the one write.
+absl::StatusOr<absl::Time> ParseCommitReply(std::string_view body);
+absl::StatusOr<std::vector<LedgerDocument>> ParseQueryReply(std::string_view body);
+
+// What an error answer says: the code after its "status", or after the HTTP status where it has
+// none; Unavailable for all that passes. Its message is shown.
+absl::Status ErrorOf(int http_status, std::string_view body);
+
+}  // namespace millrace::firestore
+
+#endif  // MILLRACE_CONNECTORS_FIRESTORE_LEDGER_DOCUMENT_H_

@@ -1,0 +1,235 @@
+#include "connectors/postgres/connection.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_replace.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace::postgres {
+namespace {
+
+constexpr absl::Duration kConnectPatience = absl::Seconds(30);
+constexpr absl::Duration kPatience = absl::Seconds(60);  // with the reply to a statement
+
+// What a URI may override.
+constexpr std::pair<const char*, const char*> kDefaults[] = {
+    {"keepalives_idle", "30"},   {"keepalives_interval", "10"},
+    {"keepalives_count", "3"},   {"tcp_user_timeout", "45000"},
+    {"client_encoding", "UTF8"}, {"fallback_application_name", "millrace"}};
+
+// By SQLSTATE (PostgreSQL manual, appendix A).
+absl::StatusCode CodeOf(std::string_view state) {
+  if (state.starts_with("08") || state.starts_with("53") || state.starts_with("57P0") ||
+      state.starts_with("40") || state == "55P03" || state == "57014") {
+    return absl::StatusCode::kUnavailable;
+  }
+  if (state.starts_with("28")) return absl::StatusCode::kUnauthenticated;
+  if (state == "42501") return absl::StatusCode::kPermissionDenied;
+  if (state == "3D000") return absl::StatusCode::kNotFound;
+  if (state.starts_with("42") || state.starts_with("3F") || state.starts_with("25")) {
+    return absl::StatusCode::kFailedPrecondition;
+  }
+  if (state.starts_with("22") || state.starts_with("54")) return absl::StatusCode::kInvalidArgument;
+  if (state.starts_with("58") || state.starts_with("XX")) return absl::StatusCode::kDataLoss;
+  return absl::StatusCode::kInternal;
+}
+
+// The SQLSTATE in a verbose message, "FATAL:  28P01: ..."; "" if there is none.
+std::string_view StateIn(std::string_view message) {
+  for (size_t at = message.find(":  "); at != std::string_view::npos;
+       at = message.find(":  ", at + 1)) {
+    const std::string_view state = message.substr(at + 3, 5);
+    const bool is_state = state.size() == 5 && message.substr(at + 8, 1) == ":" &&
+                          std::all_of(state.begin(), state.end(), [](char c) {
+                            return absl::ascii_isdigit(c) || absl::ascii_isupper(c);
+                          });
+    if (is_state) return state;
+  }
+  return "";
+}
+
+// The first line, which says what is wrong; libpq's further ones say where in the server's source.
+std::string FirstLine(std::string_view message) {
+  return std::string(absl::StripAsciiWhitespace(ToAbsl(message.substr(0, message.find('\n')))));
+}
+
+}  // namespace
+
+absl::StatusOr<Address> Address::Parse(std::string_view uri) {
+  using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+  char* error = nullptr;
+  const Options options(PQconninfoParse(std::string(uri).c_str(), &error), &PQconninfoFree);
+  if (error != nullptr) PQfreemem(error);  // it may quote a password
+  if (options == nullptr) {
+    return absl::InvalidArgumentError(
+        "the PostgreSQL URI cannot be read: it should be "
+        "postgres://user@host:5432/database?sslmode=verify-full, with special characters of names "
+        "and passwords as %XX");
+  }
+  Address address;
+  std::string host = "local", port = "5432", database;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword(option->keyword);
+    if (keyword == "password") address.password_ = option->val;
+    if (keyword == "host") host = option->val;
+    if (keyword == "port") port = option->val;
+    if (keyword == "dbname") database = option->val;
+    address.parameters_.emplace_back(option->keyword, option->val);
+  }
+  for (const auto& [keyword, value] : kDefaults) {
+    const bool given = std::any_of(address.parameters_.begin(), address.parameters_.end(),
+                                   [k = keyword](const auto& pair) { return pair.first == k; });
+    if (!given) address.parameters_.emplace_back(keyword, value);
+  }
+  address.name_ = StrCat("postgres://", host, ":", port, "/", database);
+  return address;
+}
+
+void Rows::Clear::operator()(pg_result* result) const { PQclear(result); }
+void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
+
+size_t Rows::size() const { return static_cast<size_t>(PQntuples(result_.get())); }
+
+std::string_view Rows::Text(size_t row, int column) const {
+  const int r = static_cast<int>(row);
+  return {PQgetvalue(result_.get(), r, column),
+          static_cast<size_t>(PQgetlength(result_.get(), r, column))};
+}
+
+uint64_t Rows::Number(size_t row, int column) const {
+  uint64_t number = 0;
+  return absl::SimpleAtoi(ToAbsl(Text(row, column)), &number) ? number : 0;
+}
+
+uint64_t Rows::changed() const {
+  uint64_t number = 0;
+  return absl::SimpleAtoi(PQcmdTuples(result_.get()), &number) ? number : 0;
+}
+
+std::string Connection::Redacted(std::string message) const {
+  if (!address_.password_.empty()) {
+    message = absl::StrReplaceAll(message, {{address_.password_, "***"}});
+  }
+  return StrCat(address_.name(), ": ", message);
+}
+
+absl::Status Connection::Connect() {
+  if (connection_ != nullptr) return absl::OkStatus();
+  std::vector<const char*> keywords, values;
+  for (const auto& [keyword, value] : address_.parameters_) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  // Not PQconnectdbParams(): the verbosity must be set first, for it is what shows the SQLSTATE.
+  connection_.reset(PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/0));
+  if (connection_ == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
+  PGconn* connection = connection_.get();
+  PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+  PQsetNoticeProcessor(
+      connection, [](void*, const char*) {}, nullptr);
+  const absl::Duration end = Clock::Real().Elapsed() + kConnectPatience;
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
+         state != PGRES_POLLING_FAILED) {
+    pollfd ready{.fd = PQsocket(connection),
+                 .events = static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT),
+                 .revents = 0};
+    if (poll(&ready, 1, 1000) < 0 && errno != EINTR) break;
+    if (Clock::Real().Elapsed() > end) return Lost("connecting took too long");
+    if (ready.revents != 0) state = PQconnectPoll(connection);
+  }
+  if (PQstatus(connection) == CONNECTION_OK) {
+    PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+    return absl::OkStatus();
+  }
+  const std::string message = PQerrorMessage(connection);
+  const std::string_view sql_state = StateIn(message);
+  const absl::StatusCode code =
+      sql_state.empty() ? absl::StatusCode::kUnavailable : CodeOf(sql_state);
+  connection_.reset();
+  return absl::Status(code, Redacted(StrCat("connecting: ", FirstLine(message))));
+}
+
+absl::Status Connection::Lost(std::string_view why) {
+  connection_.reset();
+  return absl::UnavailableError(Redacted(FirstLine(why)));
+}
+
+absl::Status Connection::WaitForReply() {
+  PGconn* connection = connection_.get();
+  const absl::Duration end = Clock::Real().Elapsed() + kPatience;
+  for (;;) {
+    const int unsent = PQflush(connection);
+    if (unsent < 0) return Lost(PQerrorMessage(connection));
+    if (unsent == 0 && PQisBusy(connection) == 0) return absl::OkStatus();
+    const absl::Duration left = end - Clock::Real().Elapsed();
+    if (left <= absl::ZeroDuration()) return Lost("the server does not answer");
+    pollfd ready{.fd = PQsocket(connection),
+                 .events = static_cast<short>(unsent == 0 ? POLLIN : POLLIN | POLLOUT),
+                 .revents = 0};
+    if (poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1) < 0 &&
+        errno != EINTR) {
+      return Lost(std::strerror(errno));
+    }
+    if ((ready.revents & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) {
+      return Lost(PQerrorMessage(connection));
+    }
+  }
+}
+
+// The result of the one statement that was sent, or the last of several.
+absl::StatusOr<Rows> Connection::Receive() {
+  Rows last(nullptr);
+  absl::Status status;
+  for (;;) {
+    RETURN_IF_ERROR(WaitForReply());
+    Rows rows(PQgetResult(connection_.get()));
+    if (rows.result_ == nullptr) break;
+    const ExecStatusType result = PQresultStatus(rows.result_.get());
+    if (result != PGRES_COMMAND_OK && result != PGRES_TUPLES_OK && status.ok()) {
+      const char* state = PQresultErrorField(rows.result_.get(), PG_DIAG_SQLSTATE);
+      const char* message = PQresultErrorField(rows.result_.get(), PG_DIAG_MESSAGE_PRIMARY);
+      status = absl::Status(
+          state == nullptr ? absl::StatusCode::kUnavailable : CodeOf(state),
+          Redacted(message != nullptr ? message
+                                      : FirstLine(PQresultErrorMessage(rows.result_.get()))));
+    }
+    last = std::move(rows);
+  }
+  if (PQstatus(connection_.get()) == CONNECTION_BAD) connection_.reset();
+  RETURN_IF_ERROR(status);
+  if (last.result_ == nullptr) return absl::InternalError(Redacted("an empty answer"));
+  return last;
+}
+
+absl::StatusOr<Rows> Connection::Execute(const char* sql,
+                                         absl::Span<const std::string> parameters) {
+  RETURN_IF_ERROR(Connect());
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  if (PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, /*resultFormat=*/0) == 0) {
+    return Lost(PQerrorMessage(connection_.get()));
+  }
+  return Receive();
+}
+
+absl::Status Connection::ExecuteAll(const char* sql) {
+  RETURN_IF_ERROR(Connect());
+  if (PQsendQuery(connection_.get(), sql) == 0) return Lost(PQerrorMessage(connection_.get()));
+  return Receive().status();
+}
+
+}  // namespace millrace::postgres

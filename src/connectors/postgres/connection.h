@@ -1,0 +1,89 @@
+// A connection to PostgreSQL by libpq, with errors as absl::Status.
+#ifndef MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_
+#define MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+struct pg_conn;
+struct pg_result;
+
+namespace millrace::postgres {
+
+// Where a database is and who asks: a parsed URI (postgres:// or postgresql://, with every
+// parameter that libpq knows: sslmode, sslrootcert, options, target_session_attrs ...). What it
+// leaves out comes from libpq's environment (PGPASSWORD, PGSSLMODE ...) and ~/.pgpass.
+class Address {
+ public:
+  // InvalidArgument, without quoting `uri`.
+  static absl::StatusOr<Address> Parse(std::string_view uri);
+
+  // "postgres://host:port/database", for messages.
+  const std::string& name() const { return name_; }
+
+ private:
+  friend class Connection;
+  std::string name_;
+  std::string password_;  // kept out of messages
+  std::vector<std::pair<std::string, std::string>> parameters_;
+};
+
+// Rows that a statement gave. Views end with it.
+class Rows {
+ public:
+  size_t size() const;
+  std::string_view Text(size_t row, int column) const;
+  uint64_t Number(size_t row, int column) const;  // 0 if it is none
+  bool True(size_t row, int column) const { return Text(row, column) == "t"; }
+  uint64_t changed() const;  // rows that the statement inserted, updated or deleted
+
+ private:
+  friend class Connection;
+  struct Clear {
+    void operator()(pg_result* result) const;
+  };
+  explicit Rows(pg_result* result) : result_(result) {}
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+// One thread at a time. Connects when it is first used, and again after the connection was lost.
+class Connection {
+ public:
+  explicit Connection(Address address) : address_(std::move(address)) {}
+
+  // One statement with $1, $2, ... in it, in a transaction of its own. Unavailable: the connection
+  // was lost (whether the statement was carried out is not known), or the server cannot serve now;
+  // try again. PermissionDenied, Unauthenticated, NotFound (no such database), FailedPrecondition
+  // (no such table, a read-only server), InvalidArgument (a value it does not take): for good.
+  absl::StatusOr<Rows> Execute(const char* sql, absl::Span<const std::string> parameters = {});
+  // Several statements in one transaction.
+  absl::Status ExecuteAll(const char* sql);
+
+  const std::string& name() const { return address_.name(); }
+
+ private:
+  struct Finish {
+    void operator()(pg_conn* connection) const;
+  };
+  absl::Status Connect();
+  absl::StatusOr<Rows> Receive();
+  absl::Status WaitForReply();
+  absl::Status Lost(std::string_view why);
+  std::string Redacted(std::string message) const;
+
+  const Address address_;
+  std::unique_ptr<pg_conn, Finish> connection_;  // null: not connected
+};
+
+}  // namespace millrace::postgres
+
+#endif  // MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_

@@ -1,0 +1,276 @@
+#include "connectors/postgres/postgres_ledger.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/pool.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "base/utf8_text.h"
+#include "connectors/postgres/connection.h"
+#include "pipeline/shared_ledger.h"
+
+namespace millrace {
+namespace {
+
+using postgres::Address;
+using postgres::Connection;
+using postgres::Rows;
+
+constexpr uint64_t kSchemaVersion = 1;
+constexpr size_t kMostConnections = 3;
+constexpr size_t kPage = 1000;
+
+// One transaction. The lock makes one worker of many the one that makes the tables; its number is
+// "millrace" in ASCII.
+constexpr char kSchema[] = R"(
+SELECT pg_advisory_xact_lock(7883949219085214565);
+CREATE TABLE IF NOT EXISTS millrace_objects (
+  object text COLLATE "C" NOT NULL,
+  version text COLLATE "C" NOT NULL,
+  config text COLLATE "C" NOT NULL,
+  destination text COLLATE "C" NOT NULL,
+  state text NOT NULL CHECK (state IN ('open', 'done')),
+  position_row bigint NOT NULL DEFAULT 0,
+  position_byte bigint NOT NULL DEFAULT 0,
+  rows_read bigint NOT NULL DEFAULT 0,
+  rows_accepted bigint NOT NULL DEFAULT 0,
+  rows_rejected bigint NOT NULL DEFAULT 0,
+  rows_filtered bigint NOT NULL DEFAULT 0,
+  events_accepted bigint NOT NULL DEFAULT 0,
+  owner text NOT NULL,
+  lease_until timestamptz NOT NULL,
+  started timestamptz NOT NULL,
+  updated timestamptz NOT NULL,
+  last_error text NOT NULL DEFAULT '',
+  object_bytes bigint NOT NULL,
+  revision bigint NOT NULL DEFAULT 1,
+  last_write text NOT NULL DEFAULT '',
+  PRIMARY KEY (object, version, config, destination)
+);
+CREATE TABLE IF NOT EXISTS millrace_schema_version (version integer NOT NULL);
+INSERT INTO millrace_schema_version
+  SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
+)";
+constexpr char kHasSchema[] = "SELECT to_regclass('millrace_schema_version') IS NOT NULL";
+constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
+
+#define MR_MICROS(time) "(extract(epoch FROM " time ") * 1000000)::bigint"
+#define MR_COLUMNS \
+  "object, version, config, destination, state, position_row, position_byte, rows_read, " \
+  "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, "                 \
+  MR_MICROS("lease_until") ", " MR_MICROS("started") ", " MR_MICROS("updated")            \
+  ", last_error, object_bytes, revision, last_write"
+#define MR_KEY "object = $1 AND version = $2 AND config = $3 AND destination = $4"
+#define MR_LEASE "now() + $5::bigint * interval '1 microsecond'"
+
+// The row as it is after the claim, and whether it was claimed; nothing if it came into being
+// meanwhile. A row that is done is only looked at, so that a second run writes nothing.
+constexpr char kClaim[] =
+    "WITH claimed AS (INSERT INTO millrace_objects AS old (object, version, config, destination, "
+    "state, owner, lease_until, started, updated, object_bytes) "
+    "SELECT $1, $2, $3, $4, 'open', $6, " MR_LEASE
+    ", now(), now(), $7::bigint "
+    "WHERE NOT EXISTS (SELECT 1 FROM millrace_objects WHERE " MR_KEY
+    " AND state = 'done') "
+    "ON CONFLICT (object, version, config, destination) DO UPDATE SET owner = excluded.owner, "
+    "lease_until = excluded.lease_until, updated = excluded.updated, "
+    "object_bytes = excluded.object_bytes, revision = old.revision + 1, last_write = '' "
+    "WHERE old.state = 'open' AND (old.owner = '' OR old.owner = excluded.owner "
+    "OR old.lease_until <= now()) RETURNING *) "
+    "SELECT " MR_COLUMNS
+    ", true FROM claimed UNION ALL "
+    "SELECT " MR_COLUMNS ", false FROM millrace_objects WHERE " MR_KEY
+    " AND NOT EXISTS (SELECT 1 FROM claimed)";
+constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM millrace_objects WHERE " MR_KEY;
+constexpr char kStore[] =
+    "UPDATE millrace_objects SET state = $8, position_row = $9::bigint, "
+    "position_byte = $10::bigint, rows_read = $11::bigint, rows_accepted = $12::bigint, "
+    "rows_rejected = $13::bigint, rows_filtered = $14::bigint, events_accepted = $15::bigint, "
+    "last_error = $16, owner = CASE WHEN $8 = 'done' THEN '' ELSE owner END, "
+    "lease_until = CASE WHEN $8 = 'done' THEN now() ELSE " MR_LEASE
+    " END, updated = now(), revision = revision + 1, last_write = $17 "
+    "WHERE " MR_KEY " AND owner = $6 AND revision = $7::bigint RETURNING " MR_COLUMNS;
+constexpr char kRelease[] =
+    "UPDATE millrace_objects SET owner = '', lease_until = now(), updated = now(), "
+    "revision = revision + 1, last_write = $7 "
+    "WHERE " MR_KEY " AND owner = $5 AND revision = $6::bigint RETURNING " MR_COLUMNS;
+constexpr char kForget[] = "DELETE FROM millrace_objects WHERE " MR_KEY;
+constexpr char kFirstPage[] =
+    "SELECT " MR_COLUMNS
+    " FROM millrace_objects ORDER BY object, version, config, destination LIMIT $1::bigint";
+constexpr char kNextPage[] =
+    "SELECT " MR_COLUMNS
+    " FROM millrace_objects WHERE (object, version, config, destination) > ($1, $2, $3, $4) "
+    "ORDER BY object, version, config, destination LIMIT $5::bigint";
+
+#undef MR_LEASE
+#undef MR_KEY
+#undef MR_COLUMNS
+#undef MR_MICROS
+
+constexpr int kLastWrite = 19;  // columns of MR_COLUMNS
+constexpr int kClaimed = 20;
+
+using Parameters = std::vector<std::string>;
+
+Parameters KeyParameters(const LedgerKey& key) {
+  return {key.object, key.version, key.config, key.destination};
+}
+
+LedgerEntry ReadEntry(const Rows& rows, size_t row) {
+  int column = 0;
+  const auto text = [&] { return std::string(rows.Text(row, column++)); };
+  const auto number = [&] { return rows.Number(row, column++); };
+  const auto time = [&] { return absl::FromUnixMicros(static_cast<int64_t>(number())); };
+  LedgerEntry entry;
+  entry.key = {text(), text(), text(), text()};
+  entry.state = text() == "done" ? LedgerState::kDone : LedgerState::kOpen;
+  entry.position = {number(), number()};
+  entry.counts = {number(), number(), number(), number(), number()};
+  entry.owner = text();
+  entry.lease_until = time();
+  entry.started = time();
+  entry.updated = time();
+  entry.last_error = text();
+  entry.object_bytes = number();
+  entry.revision = number();
+  return entry;
+}
+
+class PostgresLedger : public Ledger {
+ public:
+  explicit PostgresLedger(const Address& address)
+      : connections_(kMostConnections,
+                     [address] { return std::make_unique<Connection>(address); }) {}
+
+  absl::Status Prepare() {
+    ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}));
+    if (!has.True(0, 0)) {
+      const auto connection = connections_.Borrow();
+      const absl::Status made = connection->ExecuteAll(kSchema);
+      if (!made.ok()) {
+        return Annotate(made,
+                        "making the ledger's tables (a role that may do so can make them: see "
+                        "docs/connectors/postgres.md)");
+      }
+    }
+    ASSIGN_OR_RETURN(const Rows version, Execute(kVersion, {}));
+    if (version.Number(0, 0) == kSchemaVersion) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        StrCat("the ledger ", connections_.Borrow()->name(),
+               " was written by a newer Millrace (its format is ", version.Number(0, 0),
+               ", this one knows ", kSchemaVersion, "): use that, or another schema or database"));
+  }
+
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
+                                    uint64_t object_bytes, absl::Duration lease) override {
+    RETURN_IF_ERROR(CheckIsUtf8(key, "PostgreSQL"));
+    Parameters parameters = KeyParameters(key);
+    parameters.push_back(StrCat(absl::ToInt64Microseconds(lease)));
+    parameters.push_back(owner);
+    parameters.push_back(StrCat(object_bytes));
+    for (;;) {
+      // Claiming twice is the same as once, so a lost answer does no harm.
+      ASSIGN_OR_RETURN(const Rows rows, Execute(kClaim, parameters));
+      if (rows.size() == 0) continue;
+      Claim claim{.entry = ReadEntry(rows, 0)};
+      if (rows.True(0, kClaimed)) {
+        claim.outcome = Claim::Outcome::kClaimed;
+      } else if (claim.entry.state == LedgerState::kDone) {
+        claim.outcome = Claim::Outcome::kDone;
+      }
+      return claim;
+    }
+  }
+
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+    const std::string id = ChangeId("store", entry);
+    Parameters parameters = KeyParameters(entry.key);
+    const Counts& counts = entry.counts;
+    const Parameters rest = {StrCat(absl::ToInt64Microseconds(lease)),
+                             entry.owner,
+                             StrCat(entry.revision),
+                             entry.state == LedgerState::kDone ? "done" : "open",
+                             StrCat(entry.position.row),
+                             StrCat(entry.position.byte),
+                             StrCat(counts.read),
+                             StrCat(counts.accepted),
+                             StrCat(counts.rejected),
+                             StrCat(counts.filtered),
+                             StrCat(counts.events),
+                             ToValidUtf8(entry.last_error),
+                             id};
+    parameters.insert(parameters.end(), rest.begin(), rest.end());
+    return Change(kStore, parameters, id, entry);
+  }
+
+  absl::Status Release(LedgerEntry& entry) override {
+    const std::string id = ChangeId("release", entry);
+    Parameters parameters = KeyParameters(entry.key);
+    const Parameters rest = {entry.owner, StrCat(entry.revision), id};
+    parameters.insert(parameters.end(), rest.begin(), rest.end());
+    return Change(kRelease, parameters, id, entry);
+  }
+
+  absl::Status Forget(const LedgerKey& key) override {
+    RETURN_IF_ERROR(CheckIsUtf8(key, "PostgreSQL"));
+    return Execute(kForget, KeyParameters(key)).status();
+  }
+
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
+    std::optional<LedgerKey> after;
+    for (;;) {
+      Parameters parameters = after ? KeyParameters(*after) : Parameters();
+      parameters.push_back(StrCat(kPage));
+      ASSIGN_OR_RETURN(const Rows page, Execute(after ? kNextPage : kFirstPage, parameters));
+      for (size_t row = 0; row < page.size(); ++row) {
+        const LedgerEntry entry = ReadEntry(page, row);
+        RETURN_IF_ERROR(visit(entry));
+        after = entry.key;
+      }
+      if (page.size() < kPage) return absl::OkStatus();
+    }
+  }
+
+ private:
+  // A connection may have been lost since it was used last: that shows only now, and is no reason
+  // to bother the caller.
+  absl::StatusOr<Rows> Execute(const char* sql, const Parameters& parameters) {
+    const auto connection = connections_.Borrow();
+    absl::StatusOr<Rows> rows = connection->Execute(sql, parameters);
+    if (absl::IsUnavailable(rows.status())) rows = connection->Execute(sql, parameters);
+    return rows;
+  }
+
+  // A compare-and-set that `id` names. Where it changes nothing, an earlier try of which no answer
+  // came may have done it already.
+  absl::Status Change(const char* sql, const Parameters& parameters, const std::string& id,
+                      LedgerEntry& entry) {
+    if (entry.owner.empty()) return TakenOver(entry.key);
+    ASSIGN_OR_RETURN(Rows rows, Execute(sql, parameters));
+    if (rows.size() == 0) {
+      ASSIGN_OR_RETURN(rows, Execute(kFind, KeyParameters(entry.key)));
+      if (rows.size() == 0 || rows.Text(0, kLastWrite) != id) return TakenOver(entry.key);
+    }
+    const std::string last_error = std::move(entry.last_error);
+    entry = ReadEntry(rows, 0);
+    entry.last_error = last_error;
+    return absl::OkStatus();
+  }
+
+  Pool<Connection> connections_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri) {
+  ASSIGN_OR_RETURN(const Address address, Address::Parse(uri));
+  auto ledger = std::make_unique<PostgresLedger>(address);
+  RETURN_IF_ERROR(ledger->Prepare());
+  return ledger;
+}
+
+}  // namespace millrace

@@ -1,0 +1,26 @@
+// A Ledger in PostgreSQL, which any number of workers on any number of machines share.
+// Format: docs/formats/ledger.md.
+#ifndef MILLRACE_CONNECTORS_POSTGRES_POSTGRES_LEDGER_H_
+#define MILLRACE_CONNECTORS_POSTGRES_POSTGRES_LEDGER_H_
+
+#include <memory>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// Opens the ledger at `uri` ("postgres://user@host/database"), making its tables if they are
+// missing, in the schema that search_path names. Leases are judged by the server's clock, so the
+// workers' clocks do not matter. A lost connection is opened again; whether a change of which no
+// answer came was made is found out by reading it back. Holds up to three connections.
+//
+// InvalidArgument: the URI cannot be read. Unavailable: the server cannot be reached now.
+// Unauthenticated, PermissionDenied, NotFound: as they say. FailedPrecondition: the ledger is one
+// of a newer Millrace, or the server is read-only. Errors name the server, and never a password.
+absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_CONNECTORS_POSTGRES_POSTGRES_LEDGER_H_

@@ -1,0 +1,100 @@
+#include "cutting_proxy.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+sockaddr_un AddressOf(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  return address;
+}
+
+// False if `from` has ended.
+bool Pass(int from, int to) {
+  char bytes[16384];
+  const ssize_t n = recv(from, bytes, sizeof bytes, 0);
+  for (ssize_t sent = 0; sent < n;) {
+    const ssize_t m = send(to, bytes + sent, static_cast<size_t>(n - sent), MSG_NOSIGNAL);
+    if (m <= 0) return false;
+    sent += m;
+  }
+  return n > 0;
+}
+
+}  // namespace
+
+CuttingProxy::CuttingProxy(const std::string& folder, std::string server)
+    : server_(std::move(server)), listener_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+  const sockaddr_un address = AddressOf(folder + "/.s.PGSQL.5432");
+  bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  listen(listener_, 16);
+  acceptor_ = std::thread([this] { Accept(); });
+}
+
+CuttingProxy::~CuttingProxy() {
+  shutdown(listener_, SHUT_RDWR);
+  acceptor_.join();
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const int fd : sockets_) shutdown(fd, SHUT_RDWR);
+  }
+  for (std::thread& relay : relays_) relay.join();
+  for (const int fd : sockets_) close(fd);
+  close(listener_);
+}
+
+void CuttingProxy::LoseNextAnswer() {
+  absl::MutexLock lock(&mutex_);
+  lose_ = true;
+}
+
+int CuttingProxy::connections() const {
+  absl::MutexLock lock(&mutex_);
+  return connections_;
+}
+
+bool CuttingProxy::TakeLoss() {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(lose_, false);
+}
+
+void CuttingProxy::Accept() {
+  for (;;) {
+    const int client = accept(listener_, nullptr, nullptr);
+    if (client < 0) return;
+    relays_.emplace_back([this, client] { Relay(client); });
+  }
+}
+
+void CuttingProxy::Relay(int client) {
+  const int server = socket(AF_UNIX, SOCK_STREAM, 0);
+  {
+    absl::MutexLock lock(&mutex_);
+    ++connections_;
+    sockets_.push_back(client);
+    sockets_.push_back(server);
+  }
+  const sockaddr_un address = AddressOf(server_);
+  if (connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    for (;;) {
+      pollfd ends[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+      if (poll(ends, 2, -1) < 0) break;
+      if (ends[0].revents != 0 && !Pass(client, server)) break;
+      if (ends[1].revents == 0) continue;
+      if (TakeLoss() || !Pass(server, client)) break;
+    }
+  }
+  shutdown(client, SHUT_RDWR);
+  shutdown(server, SHUT_RDWR);
+}
+
+}  // namespace millrace
