@@ -1,0 +1,111 @@
+"""Several processes, one ledger on a server: each object is imported once, and what a killed worker leaves is
+taken over."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+import postgres_server
+from harness import FAST_RETRY, MillraceTest, main
+from oracle import expected_events, judge
+
+OBJECTS = 2000
+ROWS = 10_000
+WORKERS = 4
+KILLS = 2
+
+
+class SharedLedger(MillraceTest):
+    """Of each kind of ledger; `ledger` is its URI, `variables` what reaches it."""
+    variables = {}
+
+    def command(self, folder, sandbox, *more):
+        return ["import", folder, "--config", folder / "sources.json", "--ledger", self.ledger, "--mixpanel-url",
+                sandbox.url, "--connections", "2", "--batch-events", "20", "--quiet", *FAST_RETRY, *more]
+
+    def status(self):
+        return self.run_json("status", "--ledger", self.ledger, env=self.variables)
+
+    def worker_at_work(self, workers, sandbox, received):
+        """One that holds objects, once the sandbox has received so many events."""
+        while True:
+            self.assertTrue(any(worker.poll() is None for worker in workers), "all ended too early")
+            if sandbox.stats()["received"] >= received:
+                pids = {int(owner.split("/")[-2]) for owner in self.owners()}
+                for worker in workers:
+                    if worker.pid in pids and worker.poll() is None:
+                        return worker
+            time.sleep(0.02)
+
+    def check_backfill(self):
+        seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
+        randomness = random.Random(seed)
+        sandbox = self.sandbox("--fault", "slow=40ms", "--seed", str(seed))
+        folder = self.generate(ROWS, "--format", "ndjson", "--files", str(OBJECTS))
+        workers = [self.start(*self.command(folder, sandbox, "--json"), env=self.variables) for _ in range(WORKERS)]
+        for kill in range(KILLS):
+            # In the middle of the work: by how far it has come, not by the clock.
+            victim = self.worker_at_work(workers, sandbox, ROWS * (kill + randomness.uniform(0.2, 0.8)) / (KILLS + 1))
+            victim.send_signal(signal.SIGKILL)
+            victim.communicate()
+            workers.remove(victim)
+            workers.append(self.start(*self.command(folder, sandbox, "--json"), env=self.variables))
+        reports = []
+        for worker in workers:
+            out, err = worker.communicate(timeout=120)
+            self.assertEqual(worker.returncode, 0, err[-3000:])
+            reports.append(json.loads(out))
+        status = self.status()
+        self.assertEqual(len(status["objects"]), OBJECTS)
+        self.assertEqual(len({entry["object"] for entry in status["objects"]}), OBJECTS)
+        for entry in status["objects"]:
+            self.assertEqual((entry["state"], entry["read"], entry["accepted"]), ("done", 5, 5), entry)
+        again = judge(self, expected_events(folder), sandbox.export())
+        shares = sorted(report["objects"] for report in reports)
+        self.assertGreater(shares[-2], 0, "one worker did it all")
+        print(f"{KILLS} of {WORKERS} workers killed, seed {seed}: {OBJECTS} objects once each, none of {ROWS} events "
+              f"lost, {again} sent again; objects of the workers that ended: {shares}")
+        report = self.import_json(sandbox, folder, "--config", folder / "sources.json", "--ledger", self.ledger,
+                                  env=self.variables)
+        self.assertEqual((report["read"], report["objects_skipped"]), (0, OBJECTS))
+
+
+@unittest.skipIf(postgres_server.programs() is None, "PostgreSQL is not installed")
+class PostgresTest(SharedLedger):
+    def setUp(self):
+        super().setUp()
+        self.server = postgres_server.PostgresServer()
+        self.addCleanup(self.server.stop)
+        self.ledger = self.server.uri
+
+    def owners(self):
+        return [row[0] for row in self.server.query("SELECT DISTINCT owner FROM millrace_objects WHERE owner <> ''")]
+
+    def test_backfill_by_four_workers_of_which_two_are_killed(self):
+        self.check_backfill()
+
+    def test_a_password_shows_nowhere(self):
+        uri = self.server.uri.replace("tester@", "tester:hush-hush@")
+        sandbox = self.sandbox("--fault", "slow=1s")
+        folder = self.generate(2000, "--format", "ndjson", "--files", "1")
+        process = self.start("import", folder, "--config", folder / "sources.json", "--ledger", uri,
+                             "--mixpanel-url", sandbox.url, "--batch-events", "100", *FAST_RETRY)
+        while sandbox.stats()["received"] == 0 and process.poll() is None:
+            time.sleep(0.02)
+        arguments = subprocess.run(["ps", "-o", "args=", "-p", str(process.pid)], capture_output=True, text=True).stdout
+        self.assertIn("tester", arguments)
+        self.assertNotIn("hush-hush", arguments)
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+        self.assertNotIn("hush-hush", out + err)
+        for bad in (uri.replace("postgres:", "mysql:"), uri + "&nonsense=1", uri.replace("@/postgres", "@/nowhere")):
+            code, out, err = self.run_program("status", "--ledger", bad)
+            self.assertEqual(code, 2, err)
+            self.assertNotIn("hush-hush", out + err)
+
+
+if __name__ == "__main__":
+    main()
