@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/strings.h"
-#include "import/temp_folder.h"
+#include "io/temp_folder.h"
 
 namespace millrace {
 namespace {

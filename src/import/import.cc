@@ -12,7 +12,7 @@
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "import/map_transform.h"
 #include "import/mixpanel_target.h"
-#include "import/owner.h"
+#include "io/owner.h"
 
 namespace millrace {
 namespace {

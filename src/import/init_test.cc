@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/strings.h"
 #include "import/plan.h"
-#include "import/temp_folder.h"
+#include "io/temp_folder.h"
 #include "mapping/sources_config.h"
 #include "pipeline/testing/memory_ledger.h"
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "import/owner.h"
+#include "io/owner.h"
 
 namespace millrace {
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/strings.h"
-#include "import/temp_folder.h"
+#include "io/temp_folder.h"
 #include "pipeline/testing/memory_ledger.h"
 
 namespace millrace {

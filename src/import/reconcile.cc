@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "import/missing_rows.h"
-#include "import/temp_folder.h"
+#include "io/temp_folder.h"
 
 namespace millrace {
 namespace {

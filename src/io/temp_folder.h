@@ -1,6 +1,6 @@
 // A folder for the temporary files of one process.
-#ifndef MILLRACE_IMPORT_TEMP_FOLDER_H_
-#define MILLRACE_IMPORT_TEMP_FOLDER_H_
+#ifndef MILLRACE_IO_TEMP_FOLDER_H_
+#define MILLRACE_IO_TEMP_FOLDER_H_
 
 #include <memory>
 #include <string>
@@ -30,4 +30,4 @@ class TempFolder {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_IMPORT_TEMP_FOLDER_H_
+#endif  // MILLRACE_IO_TEMP_FOLDER_H_

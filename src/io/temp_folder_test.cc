@@ -1,4 +1,4 @@
-#include "import/temp_folder.h"
+#include "io/temp_folder.h"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "base/strings.h"
-#include "import/owner.h"
+#include "io/owner.h"
 
 namespace millrace {
 namespace {

@@ -1,4 +1,4 @@
-#include "import/temp_folder.h"
+#include "io/temp_folder.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "import/owner.h"
+#include "io/owner.h"
 #include "io/durable_file.h"
 
 namespace millrace {

@@ -1,4 +1,4 @@
-#include "import/owner.h"
+#include "io/owner.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
-// Who holds a ledger row: a process, named so that others on its machine can tell that it is gone.
-#ifndef MILLRACE_IMPORT_OWNER_H_
-#define MILLRACE_IMPORT_OWNER_H_
+// Who holds a ledger row or a temporary folder: a process, named so that others on its machine can tell that it is gone.
+#ifndef MILLRACE_IO_OWNER_H_
+#define MILLRACE_IO_OWNER_H_
 
 #include <string>
 #include <string_view>
@@ -16,4 +16,4 @@ bool OwnerIsGone(std::string_view owner);
 
 }  // namespace millrace
 
-#endif  // MILLRACE_IMPORT_OWNER_H_
+#endif  // MILLRACE_IO_OWNER_H_

@@ -1,0 +1,60 @@
+// Bytes that do not fit memory, in a file that nobody else can see and that ends with the process.
+#ifndef MILLRACE_IO_SCRATCH_FILE_H_
+#define MILLRACE_IO_SCRATCH_FILE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "io/file_descriptor.h"
+
+namespace millrace {
+
+// Thread-safe. The file is made, without a name, when the first bytes are put away, so it leaves
+// nothing behind whatever ends the process.
+class ScratchFile {
+ public:
+  struct Extent {
+    uint64_t offset = 0;
+    uint64_t size = 0;
+  };
+
+  // In `folder`, which must exist by the first Append().
+  explicit ScratchFile(std::string folder) : folder_(std::move(folder)) {}
+
+  // Puts `parts` away, one behind the other. ResourceExhausted, with what to do, if the disk is
+  // full; the file may be used further.
+  absl::StatusOr<Extent> Append(absl::Span<const std::string_view> parts);
+  absl::StatusOr<Extent> Append(std::string_view bytes) {
+    return Append(absl::MakeSpan(&bytes, 1));
+  }
+
+  // Fills `to` with the bytes of `extent` from `offset` on.
+  absl::Status Read(const Extent& extent, uint64_t offset, absl::Span<char> to) const;
+
+  // Gives the space of `extent` back to the disk, where the file system can. It is not read again.
+  void Release(const Extent& extent);
+
+  // All that was ever appended.
+  uint64_t bytes_written() const { return end_; }
+
+ private:
+  absl::Status Open();
+
+  const std::string folder_;
+  absl::Mutex mutex_;
+  FileDescriptor file_;  // set once, before any Extent exists
+  std::atomic<bool> is_open_ = false;
+  std::atomic<uint64_t> end_ = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IO_SCRATCH_FILE_H_
