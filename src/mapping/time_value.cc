@@ -1,8 +1,4 @@
-// The grammar of time texts:
-//   time     = number | date [ ("T" | "t" | " ") clock [ [" "] zone ] ]
-//   date     = YYYY "-" MM "-" DD | YYYYMMDD    (the second form only before "T")
-//   clock    = HH ":" MM [ ":" SS [ ("." | ",") digits ] ] | HHMM [ SS [ ("." | ",") digits ] ]
-//   zone     = "Z" | "z" | "UTC" | ("+" | "-") HH [ [":"] MM ]
+// Time texts are numbers, or dates as in formats/time_text.cc.
 #include "mapping/time_value.h"
 
 #include <charconv>
@@ -12,6 +8,7 @@
 
 #include "absl/time/civil_time.h"
 #include "base/strings.h"
+#include "formats/time_text.h"
 #include "mapping/value_text.h"
 
 namespace millrace {
@@ -21,9 +18,8 @@ constexpr int64_t kSecondsBelow = 100'000'000'000;         // 1e11
 constexpr int64_t kMillisBelow = 100'000'000'000'000;      // 1e14
 constexpr int64_t kMicrosBelow = 100'000'000'000'000'000;  // 1e17
 constexpr int64_t kEarliestMillis = 31'536'000'000;        // 1971-01-01T00:00:00Z
-constexpr int64_t kSecondsPerDay = 86'400;
-constexpr int64_t kFarthestCivil = 1'000'000'000'000;  // seconds; zones mean nothing beyond
-constexpr double kDoublesBelow = 1e19;                 // beyond any 64-bit count of nanoseconds
+constexpr int64_t kFarthestCivil = 1'000'000'000'000;      // seconds; zones mean nothing beyond
+constexpr double kDoublesBelow = 1e19;                     // beyond any 64-bit count of nanoseconds
 
 int64_t FloorDivide(int64_t value, int64_t by) {
   const int64_t quotient = value / by;
@@ -73,118 +69,12 @@ int64_t FromLocalMillis(int64_t local, absl::TimeZone zone) {
   return absl::ToUnixSeconds(absl::FromCivil(civil, zone)) * 1000 + (local - seconds * 1000);
 }
 
-// Takes parts off the front of a text.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : rest_(text) {}
-
-  bool done() const { return rest_.empty(); }
-
-  // Exactly `digits` decimal digits.
-  bool Number(size_t digits, int& value) {
-    if (rest_.size() < digits) return false;
-    value = 0;
-    for (size_t i = 0; i < digits; ++i) {
-      if (rest_[i] < '0' || rest_[i] > '9') return false;
-      value = value * 10 + (rest_[i] - '0');
-    }
-    rest_.remove_prefix(digits);
-    return true;
-  }
-
-  // One of the characters of `set`, or 0.
-  char AnyOf(std::string_view set) {
-    if (rest_.empty() || set.find(rest_[0]) == std::string_view::npos) return 0;
-    const char c = rest_[0];
-    rest_.remove_prefix(1);
-    return c;
-  }
-
-  bool Word(std::string_view word) {
-    if (rest_.substr(0, word.size()) != word) return false;
-    rest_.remove_prefix(word.size());
-    return true;
-  }
-
-  // All digits that follow, at least one; `millis` is made of the first three.
-  bool Fraction(int& millis) {
-    size_t digits = 0;
-    millis = 0;
-    for (; digits < rest_.size() && rest_[digits] >= '0' && rest_[digits] <= '9'; ++digits) {
-      if (digits < 3) millis = millis * 10 + (rest_[digits] - '0');
-    }
-    for (size_t i = digits; i < 3; ++i) millis *= 10;
-    rest_.remove_prefix(digits);
-    return digits > 0;
-  }
-
- private:
-  std::string_view rest_;
-};
-
-bool ScanDate(Scanner& scanner, bool& extended, int64_t& days) {
-  int year;
-  int month;
-  int day;
-  if (!scanner.Number(4, year)) return false;
-  extended = scanner.AnyOf("-") != 0;
-  if (!scanner.Number(2, month)) return false;
-  if (extended && scanner.AnyOf("-") == 0) return false;
-  if (!scanner.Number(2, day)) return false;
-  const absl::CivilDay date(year, month, day);  // moves 02-30 to 03-01
-  days = date - absl::CivilDay();
-  return date.month() == month && date.day() == day;
-}
-
-bool ScanClock(Scanner& scanner, bool extended, int64_t& millis) {
-  int hour;
-  int minute;
-  int second = 0;
-  int fraction = 0;
-  if (!scanner.Number(2, hour) || hour > 23) return false;
-  if (extended && scanner.AnyOf(":") == 0) return false;
-  if (!scanner.Number(2, minute) || minute > 59) return false;
-  if (!extended || scanner.AnyOf(":") != 0) {
-    const bool seconds = scanner.Number(2, second);
-    if (!seconds && extended) return false;
-    if (second > 60) return false;  // 60: a leap second
-    if (seconds && scanner.AnyOf(".,") != 0 && !scanner.Fraction(fraction)) return false;
-  }
-  millis = ((hour * 60 + minute) * 60 + second) * int64_t{1000} + fraction;
-  return true;
-}
-
-bool ScanZone(Scanner& scanner, int64_t& offset_seconds) {
-  offset_seconds = 0;
-  scanner.AnyOf(" ");
-  if (scanner.AnyOf("Zz") != 0 || scanner.Word("UTC")) return true;
-  const char sign = scanner.AnyOf("+-");
-  int hours;
-  int minutes = 0;
-  if (sign == 0 || !scanner.Number(2, hours) || hours > 23) return false;
-  if (!scanner.done()) {
-    scanner.AnyOf(":");
-    if (!scanner.Number(2, minutes) || minutes > 59) return false;
-  }
-  offset_seconds = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
-  return true;
-}
-
 std::optional<int64_t> MillisOfDate(std::string_view text, absl::TimeZone zone) {
-  Scanner scanner(text);
-  bool extended;
-  int64_t days;
-  if (!ScanDate(scanner, extended, days)) return std::nullopt;
-  int64_t local = days * kSecondsPerDay * 1000;
-  if (scanner.done()) return extended ? std::optional(FromLocalMillis(local, zone)) : std::nullopt;
-  int64_t clock;
-  if (scanner.AnyOf(extended ? "Tt " : "Tt") == 0) return std::nullopt;
-  if (!ScanClock(scanner, extended, clock)) return std::nullopt;
-  local += clock;
-  if (scanner.done()) return FromLocalMillis(local, zone);
-  int64_t offset_seconds;
-  if (!ScanZone(scanner, offset_seconds) || !scanner.done()) return std::nullopt;
-  return local - offset_seconds * 1000;
+  const std::optional<TimeText> time = ParseTimeText(text);
+  if (!time) return std::nullopt;
+  const int64_t local = time->local_seconds * 1000 + time->nanos / 1'000'000;
+  return time->offset_seconds ? local - *time->offset_seconds * int64_t{1000}
+                              : FromLocalMillis(local, zone);
 }
 
 std::optional<int64_t> MillisOfText(std::string_view text, absl::TimeZone zone) {

@@ -1,0 +1,239 @@
+#include "formats/parquet_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+#include "base/status.h"
+#include "formats/thrift_writer.h"
+
+namespace millrace {
+namespace {
+
+constexpr int kZstdLevel = 1;
+constexpr size_t kPendingBytes = 1 << 20;
+constexpr std::string_view kMagic = "PAR1";
+constexpr std::string_view kCreatedBy = "millrace version 0.1.0";
+
+// Numbers of parquet.thrift.
+constexpr int32_t kDataPage = 0;
+constexpr int32_t kPlain = 0;
+constexpr int32_t kRle = 3;
+constexpr int32_t kZstd = 6;
+constexpr int32_t kInt64 = 2;
+constexpr int32_t kDouble = 5;
+constexpr int32_t kByteArray = 6;
+constexpr int32_t kConvertedUtf8 = 0;
+constexpr int32_t kConvertedList = 3;
+
+using Type = ParquetField::Type;
+
+bool IsGroup(Type type) { return type == Type::kGroup || type == Type::kList; }
+
+int32_t PhysicalType(Type type) {
+  if (type == Type::kDouble) return kDouble;
+  return type == Type::kString ? kByteArray : kInt64;
+}
+
+void AppendLogicalType(ThriftWriter& thrift, Type type) {
+  if (type == Type::kString) thrift.I32(6, kConvertedUtf8);
+  if (type == Type::kList) thrift.I32(6, kConvertedList);
+  if (type != Type::kString && type != Type::kList && type != Type::kTimestampMicros) return;
+  thrift.BeginStruct(10);  // LogicalType, a union
+  switch (type) {
+    case Type::kString:
+      thrift.EmptyStruct(1);
+      break;
+    case Type::kList:
+      thrift.EmptyStruct(3);
+      break;
+    default:
+      thrift.BeginStruct(8);  // TIMESTAMP
+      thrift.Bool(1, false);  // isAdjustedToUTC: no zone
+      thrift.BeginStruct(2);  // unit
+      thrift.EmptyStruct(2);  // MICROS
+      thrift.End();
+      thrift.End();
+  }
+  thrift.End();
+}
+
+void AppendLittleEndian(ByteBuffer& out, uint32_t value) {
+  out.Append({reinterpret_cast<const char*>(&value), sizeof(value)});
+}
+
+}  // namespace
+
+ParquetWriter::ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch,
+                             size_t most_chunk_memory)
+    : schema_(std::move(schema)),
+      scratch_(scratch),
+      most_chunk_memory_(most_chunk_memory),
+      zstd_(kZstdLevel) {
+  std::vector<std::string> path;
+  size_t next = 0;
+  const std::function<void()> visit = [&] {
+    const ParquetField& field = schema_[next++];
+    path.push_back(field.name);
+    if (IsGroup(field.type)) {
+      for (int i = 0; i < field.children; ++i) visit();
+    } else {
+      leaves_.push_back({field.type, path});
+    }
+    path.pop_back();
+  };
+  while (next < schema_.size()) visit();
+  chunks_.resize(leaves_.size());
+}
+
+void ParquetWriter::Begin(ObjectWriter& to) {
+  to_ = &to;
+  groups_.clear();
+  pending_.clear();
+  pending_.Append(kMagic);
+  position_ = static_cast<int64_t>(kMagic.size());
+}
+
+absl::Status ParquetWriter::AddPage(size_t leaf, uint32_t values, std::string_view body) {
+  compressed_.clear();
+  RETURN_IF_ERROR(zstd_.Append(body, compressed_));
+  Chunk& chunk = chunks_[leaf];
+  const size_t before = chunk.pages.size();
+  ThriftWriter header(chunk.pages);
+  header.I32(1, kDataPage);
+  header.I32(2, static_cast<int32_t>(body.size()));
+  header.I32(3, static_cast<int32_t>(compressed_.size()));
+  header.BeginStruct(5);
+  header.I32(1, static_cast<int32_t>(values));
+  header.I32(2, kPlain);
+  header.I32(3, kRle);
+  header.I32(4, kRle);
+  header.End();
+  header.End();
+  const size_t header_bytes = chunk.pages.size() - before;
+  chunk.pages.Append(compressed_.view());
+  chunk.values += values;
+  chunk.bytes += static_cast<int64_t>(header_bytes + compressed_.size());
+  chunk.uncompressed_bytes += static_cast<int64_t>(header_bytes + body.size());
+  if (chunk.pages.size() <= most_chunk_memory_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ScratchFile::Extent extent, scratch_.Append(chunk.pages.view()));
+  chunk.put_away.push_back(extent);
+  chunk.pages.clear();
+  return absl::OkStatus();
+}
+
+absl::Status ParquetWriter::EndRowGroup(uint64_t rows) {
+  GroupEntry group{rows, {}};
+  group.chunks.reserve(chunks_.size());
+  for (Chunk& chunk : chunks_) {
+    group.chunks.push_back({position_, chunk.values, chunk.bytes, chunk.uncompressed_bytes});
+    RETURN_IF_ERROR(WriteChunk(chunk));
+    chunk.pages.clear();
+    chunk.values = chunk.bytes = chunk.uncompressed_bytes = 0;
+  }
+  groups_.push_back(std::move(group));
+  return absl::OkStatus();
+}
+
+absl::Status ParquetWriter::WriteChunk(Chunk& chunk) {
+  for (const ScratchFile::Extent& extent : std::exchange(chunk.put_away, {})) {
+    compressed_.clear();
+    const size_t size = std::min<size_t>(extent.size, kPendingBytes);
+    for (uint64_t at = 0; at < extent.size; at += size) {
+      const size_t part = std::min<size_t>(size, extent.size - at);
+      char* const to = compressed_.Reserve(part);
+      RETURN_IF_ERROR(scratch_.Read(extent, at, absl::MakeSpan(to, part)));
+      RETURN_IF_ERROR(Write({to, part}));
+    }
+    scratch_.Release(extent);
+  }
+  return Write(chunk.pages.view());
+}
+
+absl::Status ParquetWriter::Write(std::string_view bytes) {
+  position_ += static_cast<int64_t>(bytes.size());
+  pending_.Append(bytes);
+  if (pending_.size() < kPendingBytes) return absl::OkStatus();
+  RETURN_IF_ERROR(to_->Append(pending_.view()));
+  pending_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status ParquetWriter::Finish() {
+  const size_t before = pending_.size();
+  AppendFooter(pending_);
+  AppendLittleEndian(pending_, static_cast<uint32_t>(pending_.size() - before));
+  pending_.Append(kMagic);
+  RETURN_IF_ERROR(to_->Append(pending_.view()));
+  return std::exchange(to_, nullptr)->Finish();
+}
+
+void ParquetWriter::AppendFooter(ByteBuffer& out) const {
+  uint64_t rows = 0;
+  for (const GroupEntry& group : groups_) rows += group.rows;
+  ThriftWriter thrift(out);
+  thrift.I32(1, 2);  // version of the format
+  AppendSchema(thrift);
+  thrift.I64(3, static_cast<int64_t>(rows));
+  thrift.BeginList(4, ThriftWriter::Type::kStruct, groups_.size());
+  for (const GroupEntry& group : groups_) AppendRowGroup(thrift, group);
+  thrift.Binary(6, kCreatedBy);
+  thrift.End();
+}
+
+void ParquetWriter::AppendSchema(ThriftWriter& thrift) const {
+  int top_level = 0;
+  for (size_t i = 0; i < schema_.size(); ++top_level) {
+    for (int left = 1; left > 0; ++i) left += schema_[i].children - 1;
+  }
+  thrift.BeginList(2, ThriftWriter::Type::kStruct, schema_.size() + 1);
+  thrift.BeginElement();
+  thrift.Binary(4, "schema");
+  thrift.I32(5, top_level);
+  thrift.End();
+  for (const ParquetField& field : schema_) {
+    thrift.BeginElement();
+    if (!IsGroup(field.type)) thrift.I32(1, PhysicalType(field.type));
+    thrift.I32(3, static_cast<int32_t>(field.repetition));
+    thrift.Binary(4, field.name);
+    if (IsGroup(field.type)) thrift.I32(5, field.children);
+    AppendLogicalType(thrift, field.type);
+    thrift.End();
+  }
+}
+
+void ParquetWriter::AppendRowGroup(ThriftWriter& thrift, const GroupEntry& group) const {
+  int64_t bytes = 0;
+  int64_t uncompressed_bytes = 0;
+  thrift.BeginElement();
+  thrift.BeginList(1, ThriftWriter::Type::kStruct, group.chunks.size());
+  for (size_t i = 0; i < group.chunks.size(); ++i) {
+    const ChunkEntry& chunk = group.chunks[i];
+    bytes += chunk.bytes;
+    uncompressed_bytes += chunk.uncompressed_bytes;
+    thrift.BeginElement();
+    thrift.I64(2, chunk.offset);
+    thrift.BeginStruct(3);
+    thrift.I32(1, PhysicalType(leaves_[i].type));
+    thrift.BeginList(2, ThriftWriter::Type::kI32, 2);
+    thrift.I32Element(kPlain);
+    thrift.I32Element(kRle);
+    thrift.BeginList(3, ThriftWriter::Type::kBinary, leaves_[i].path.size());
+    for (const std::string& name : leaves_[i].path) thrift.BinaryElement(name);
+    thrift.I32(4, kZstd);
+    thrift.I64(5, chunk.values);
+    thrift.I64(6, chunk.uncompressed_bytes);
+    thrift.I64(7, chunk.bytes);
+    thrift.I64(9, chunk.offset);
+    thrift.End();
+    thrift.End();
+  }
+  thrift.I64(2, uncompressed_bytes);
+  thrift.I64(3, static_cast<int64_t>(group.rows));
+  thrift.I64(5, group.chunks.empty() ? 0 : group.chunks.front().offset);
+  thrift.I64(6, bytes);
+  thrift.End();
+}
+
+}  // namespace millrace

@@ -1,0 +1,97 @@
+// Parquet files from pages that the caller has made up: headers, compression, row groups, footer.
+// Made for very many small files, of which libparquet writes one in eight times the time
+// (docs/adr); for a file of any size it holds one row group, compressed, or less.
+//
+//   file      = "PAR1" *row_group footer footer_size "PAR1"
+//   row_group = *column_chunk                 one per leaf, in the order of the schema
+//   column_chunk = *( page_header page )      data pages of version 1, zstd
+//
+// https://parquet.apache.org/docs/file-format/, and parquet.thrift for the field ids in the .cc.
+#ifndef MILLRACE_FORMATS_PARQUET_WRITER_H_
+#define MILLRACE_FORMATS_PARQUET_WRITER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/byte_buffer.h"
+#include "io/object_store.h"
+#include "io/scratch_file.h"
+#include "io/zstd_encoder.h"
+
+namespace millrace {
+
+// A node of the schema; those of a group follow it, depth first.
+struct ParquetField {
+  enum class Repetition : uint8_t { kRequired = 0, kOptional = 1, kRepeated = 2 };  // as in Thrift
+  enum class Type : uint8_t { kGroup, kList, kInt64, kTimestampMicros, kDouble, kString };
+
+  std::string name;
+  Repetition repetition = Repetition::kRequired;
+  Type type = Type::kGroup;
+  int children = 0;  // of groups and lists
+};
+
+class ParquetWriter {
+ public:
+  // Column chunks of a row group that are larger than `most_chunk_memory` wait in `scratch`, which
+  // must outlive the writer.
+  ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch, size_t most_chunk_memory);
+
+  // Begins a file. `to` must live until Finish(), which finishes it.
+  void Begin(ObjectWriter& to);
+
+  // Adds a page to leaf `leaf`: `values` entries, nulls among them. `body` is repetition levels,
+  // definition levels (each with its length, where the leaf has them) and PLAIN values.
+  absl::Status AddPage(size_t leaf, uint32_t values, std::string_view body);
+
+  absl::Status EndRowGroup(uint64_t rows);
+
+  // Writes the footer. The writer may begin another file.
+  absl::Status Finish();
+
+ private:
+  struct Leaf {
+    ParquetField::Type type;
+    std::vector<std::string> path;
+  };
+  struct Chunk {
+    std::vector<ScratchFile::Extent> put_away;  // its first pages
+    ByteBuffer pages;
+    int64_t values = 0;
+    int64_t bytes = 0;
+    int64_t uncompressed_bytes = 0;
+  };
+  struct ChunkEntry {
+    int64_t offset, values, bytes, uncompressed_bytes;
+  };
+  struct GroupEntry {
+    uint64_t rows;
+    std::vector<ChunkEntry> chunks;
+  };
+
+  absl::Status WriteChunk(Chunk& chunk);
+  absl::Status Write(std::string_view bytes);
+  void AppendSchema(class ThriftWriter& thrift) const;
+  void AppendFooter(ByteBuffer& out) const;
+  void AppendRowGroup(class ThriftWriter& thrift, const GroupEntry& group) const;
+
+  const std::vector<ParquetField> schema_;
+  std::vector<Leaf> leaves_;
+  ScratchFile& scratch_;
+  const size_t most_chunk_memory_;
+  ZstdEncoder zstd_;
+  ByteBuffer compressed_;
+  ObjectWriter* to_ = nullptr;
+  ByteBuffer pending_;    // of the file: small ones are written at once
+  int64_t position_ = 0;  // of the next byte of the file
+  std::vector<Chunk> chunks_;
+  std::vector<GroupEntry> groups_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_PARQUET_WRITER_H_
