@@ -1,55 +1,20 @@
 #include "cli/progress_display.h"
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <cmath>
-#include <ostream>
 
-#include "base/clock.h"
 #include "base/strings.h"
 #include "cli/text.h"
 
 namespace millrace::cli {
-namespace {
-
-constexpr absl::Duration kRedraw = absl::Milliseconds(200);
-constexpr absl::Duration kPlainLine = absl::Seconds(10);
-constexpr std::string_view kClearLine = "\r\x1b[K";
-constexpr std::string_view kUp = "\x1b[A";
-
-double Share(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : std::min(1.0, static_cast<double>(part) / static_cast<double>(whole));
-}
-
-}  // namespace
-
 ProgressDisplay::ProgressDisplay(const ImportProgress& progress, std::ostream& err, bool terminal,
                                  bool color)
     : progress_(progress),
-      err_(err),
       terminal_(terminal),
       color_(color),
-      thread_([this](std::stop_token stop) { Draw(std::move(stop)); }) {
-  pthread_setname_np(thread_.native_handle(), "progress");
-}
+      lines_([this](absl::Duration elapsed) { return Lines(elapsed); }, err, terminal) {}
 
-ProgressDisplay::~ProgressDisplay() = default;
-
-void ProgressDisplay::Draw(std::stop_token stop) {
-  const absl::Duration begin = Clock::Real().Elapsed();
-  bool drawn = false;
-  while (Clock::Real().SleepFor(terminal_ ? kRedraw : kPlainLine, stop)) {
-    const std::string total = TotalLine(Clock::Real().Elapsed() - begin);
-    if (!terminal_) {
-      err_ << total << std::endl;
-      continue;
-    }
-    if (drawn) err_ << kClearLine << kUp;
-    err_ << kClearLine << total << "\n" << kClearLine << ObjectLine() << std::flush;
-    drawn = true;
-  }
-  if (drawn) err_ << kClearLine << kUp << kClearLine << std::flush;
+std::vector<std::string> ProgressDisplay::Lines(absl::Duration elapsed) const {
+  return {TotalLine(elapsed), ObjectLine()};
 }
 
 std::string ProgressDisplay::TotalLine(absl::Duration elapsed) const {
@@ -76,13 +41,6 @@ std::string ProgressDisplay::ObjectLine() const {
   std::string line = StrCat(Bar(share, 24), " ", static_cast<int>(share * 100), "% of ",
                             Bytes(now.size), "  ", Printable(BaseName(now.uri)));
   return color_ ? StrCat("\x1b[2m", line, "\x1b[0m") : line;
-}
-
-std::string Bar(double share, int width) {
-  const int full = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));
-  std::string bar;
-  for (int i = 0; i < width; ++i) bar += i < full ? "█" : "░";
-  return bar;
 }
 
 }  // namespace millrace::cli

@@ -4,35 +4,30 @@
 #define MILLRACE_CLI_PROGRESS_DISPLAY_H_
 
 #include <iosfwd>
-#include <stop_token>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "absl/time/time.h"
+#include "cli/live_lines.h"
 #include "import/import.h"
 
 namespace millrace::cli {
 
-// Draws from a thread of its own until it is destroyed.
+// Draws until it is destroyed.
 class ProgressDisplay {
  public:
   ProgressDisplay(const ImportProgress& progress, std::ostream& err, bool terminal, bool color);
-  ~ProgressDisplay();
 
  private:
-  void Draw(std::stop_token stop);
+  std::vector<std::string> Lines(absl::Duration elapsed) const;
   std::string TotalLine(absl::Duration elapsed) const;
   std::string ObjectLine() const;
 
   const ImportProgress& progress_;
-  std::ostream& err_;
   const bool terminal_;
   const bool color_;
-  std::jthread thread_;  // last
+  LiveLines lines_;  // last
 };
-
-// "━━━━━╸     " of `width` cells, `share` in [0, 1].
-std::string Bar(double share, int width);
 
 }  // namespace millrace::cli
 
