@@ -3,9 +3,9 @@
 namespace millrace::cli {
 
 std::vector<Command> AllCommands() {
-  return {ImportCommand(),  PlanCommand(),           StatusCommand(),       ReconcileCommand(),
-          InitCommand(),    DlqListCommand(),        DlqShowCommand(),      DlqReplayCommand(),
-          SandboxCommand(), GenerateEventsCommand(), GenerateTripsCommand()};
+  return {ImportCommand(),     PlanCommand(),    StatusCommand(),         ReconcileCommand(),
+          InitCommand(),       DlqListCommand(), DlqShowCommand(),        DlqReplayCommand(),
+          StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(), GenerateTripsCommand()};
 }
 
 }  // namespace millrace::cli

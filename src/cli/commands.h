@@ -19,6 +19,7 @@ Command DlqReplayCommand();
 Command SandboxCommand();
 Command GenerateEventsCommand();
 Command GenerateTripsCommand();
+Command StaypointsCommand();
 
 // In the order of --help.
 std::vector<Command> AllCommands();

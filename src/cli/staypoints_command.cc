@@ -1,0 +1,279 @@
+// millrace staypoints: trips to staypoints per user.
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <thread>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/import_report.h"
+#include "cli/shared_flags.h"
+#include "cli/staypoints_progress.h"
+#include "cli/text.h"
+#include "connectors/disk/disk_dead_letter.h"
+#include "staypoints/file_trips.h"
+#include "staypoints/memory_plan.h"
+#include "staypoints/staypoints.h"
+
+namespace millrace::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> inputs;
+  StateFlags state;
+  std::string output;
+  std::string format = "json";
+  std::vector<std::string> columns;
+  std::string memory;
+  std::string temp_folder;
+  int64_t threads = 0;
+  absl::Duration min_stay = absl::ZeroDuration();
+  absl::Duration max_gap = absl::InfiniteDuration();
+  bool drop_overlaps = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+std::vector<Flag> FlagsOf(Options& options) {
+  std::vector<Flag> flags = {
+      {"--input", &options.inputs, "INPUT",
+       "one more input: a file, a folder (all below it) or a glob"},
+      {"--output", &options.output, "DIR",
+       "folder for the result; replaced as a whole when the run is done"},
+      {"--output-format",
+       &options.format,
+       "json|csv|hive",
+       "one file of JSON lines, one CSV file, or Parquet files p1=../p2=../data.parquet",
+       "",
+       {"--output_format"}},
+      {"--column", &options.columns, "COLUMN=NAME",
+       "what a column is called in the files, e.g. user_id=bike; repeatable"},
+      {"--min-stay", &options.min_stay, "TIME",
+       "leave out staypoints that are shorter, e.g. 5m (default: none)"},
+      {"--max-gap", &options.max_gap, "TIME",
+       "leave out staypoints that are longer, e.g. 72h (default: none)"},
+      {"--drop-overlaps", &options.drop_overlaps, "",
+       "leave out staypoints whose exit lies before their enter (trips that overlap)"},
+      {"--memory", &options.memory, "SIZE",
+       "memory for the whole run, e.g. 256MB, 2GB or unlimited; what does not fit goes to disk "
+       "(default: a quarter of this machine's)"},
+      {"--temp-dir", &options.temp_folder, "DIR",
+       "folder for what does not fit memory (default: beside the output)"},
+      {"--threads", &options.threads, "N", "threads (default: one per processor)"},
+      {"--json", &options.json, "", "print the result as one JSON object"},
+      {"--quiet", &options.quiet, "", "no progress"},
+  };
+  options.state.AddTo(flags);
+  return flags;
+}
+
+absl::StatusOr<StaypointFormat> ParseFormat(std::string_view name) {
+  if (name == "json") return StaypointFormat::kJson;
+  if (name == "csv") return StaypointFormat::kCsv;
+  if (name == "hive") return StaypointFormat::kHive;
+  return absl::InvalidArgumentError(
+      StrCat("--output-format must be json, csv or hive, not '", name, "'"));
+}
+
+absl::StatusOr<TripColumnRefs> ParseColumns(const std::vector<std::string>& columns) {
+  TripColumnRefs refs = DefaultTripColumns();
+  const TripColumnRefs known = DefaultTripColumns();
+  for (const std::string& text : columns) {
+    const size_t equals = text.find('=');
+    const auto column = std::find_if(known.begin(), known.end(), [&](const ColumnRef& ref) {
+      return ref.name == text.substr(0, equals);
+    });
+    if (equals == std::string::npos || equals + 1 == text.size() || column == known.end()) {
+      return absl::InvalidArgumentError(
+          StrCat("--column ", text,
+                 ": write COLUMN=NAME with one of user_id, trip_start_time, trip_end_time, "
+                 "start_lat, start_lng, end_lat, end_lng, e.g. --column user_id=bike"));
+    }
+    refs[static_cast<size_t>(column - known.begin())].name = text.substr(equals + 1);
+  }
+  return refs;
+}
+
+// "256MB", "1.5GiB", "512" (megabytes), "unlimited".
+absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
+  if (text.empty()) return DefaultMemory();
+  if (text == "unlimited") return UINT64_MAX;
+  struct Unit {
+    std::string_view name;
+    double bytes;
+  };
+  constexpr Unit kUnits[] = {{"", 1e6},    {"B", 1},         {"KB", 1e3},      {"K", 1e3},
+                             {"MB", 1e6},  {"M", 1e6},       {"GB", 1e9},      {"G", 1e9},
+                             {"TB", 1e12}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(stop, static_cast<size_t>(end - stop));
+  for (const Unit& known : kUnits) {
+    if (error != std::errc() || unit != known.name) continue;
+    const double bytes = number * known.bytes;
+    if (!(bytes >= 16e6) || bytes > 1e18) {
+      return absl::InvalidArgumentError(StrCat("--memory ", text, " is too little; give 64MB"));
+    }
+    return static_cast<uint64_t>(bytes);
+  }
+  return absl::InvalidArgumentError(
+      StrCat("--memory must be a size such as 256MB or 2GB, or unlimited, not '", text, "'"));
+}
+
+struct Prepared {
+  std::unique_ptr<TripSource> source;
+  StaypointFormat format;
+  StayRules rules;
+  uint64_t memory;
+  size_t workers;
+};
+
+absl::StatusOr<Prepared> Prepare(const Options& options) {
+  if (options.inputs.empty()) {
+    return absl::InvalidArgumentError("no input: give --input 'trips/**/*.parquet'");
+  }
+  if (options.output.empty()) return absl::InvalidArgumentError("no output: give --output DIR");
+  if (options.threads < 0 || options.threads > 256) {
+    return absl::InvalidArgumentError("--threads must be from 1 to 256");
+  }
+  Prepared prepared;
+  ASSIGN_OR_RETURN(prepared.format, ParseFormat(options.format));
+  ASSIGN_OR_RETURN(TripColumnRefs columns, ParseColumns(options.columns));
+  ASSIGN_OR_RETURN(prepared.memory, ParseSize(options.memory));
+  if (options.min_stay < absl::ZeroDuration() || options.max_gap < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("--min-stay and --max-gap must not be negative");
+  }
+  if (options.min_stay > absl::ZeroDuration()) {
+    prepared.rules.min_stay = absl::ToInt64Microseconds(options.min_stay);
+  }
+  if (options.max_gap < absl::InfiniteDuration()) {
+    prepared.rules.max_gap = absl::ToInt64Microseconds(options.max_gap);
+  }
+  prepared.rules.drop_overlaps = options.drop_overlaps;
+  prepared.source = NewFileTrips(options.inputs, std::move(columns));
+  prepared.workers = options.threads > 0 ? static_cast<size_t>(options.threads)
+                                         : std::max(std::thread::hardware_concurrency(), 1u);
+  return prepared;
+}
+
+void PrintJson(const StaypointsReport& report, std::ostream& out) {
+  out << nlohmann::ordered_json{{"success", report.status.ok()},
+                                {"trips", report.trips},
+                                {"rejected", report.rejected},
+                                {"users", report.stays.users},
+                                {"staypoints", report.stays.staypoints},
+                                {"files", report.files},
+                                {"deleted", report.deleted},
+                                {"without_start", report.without_start},
+                                {"overlaps", report.stays.overlaps},
+                                {"left_out", report.stays.left_out},
+                                {"bytes_spilled", report.bytes_spilled},
+                                {"elapsed_s", absl::ToDoubleSeconds(report.elapsed)},
+                                {"peak_memory_bytes", PeakMemory()},
+                                {"first_error", report.first_error}}
+             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+      << "\n";
+}
+
+void PrintText(const StaypointsReport& report, const Options& options, std::ostream& out) {
+  const auto line = [&](std::string_view name, uint64_t number, std::string_view note = "") {
+    std::string text(name);
+    text.resize(16, ' ');
+    const std::string shown = WithCommas(number);
+    out << text << std::string(shown.size() < 15 ? 15 - shown.size() : 0, ' ') << shown << note
+        << "\n";
+  };
+  line("trips", report.trips);
+  line("rejected", report.rejected, report.rejected > 0 ? "   see millrace dlq list" : "");
+  if (report.deleted > 0) line("deleted", report.deleted, "   by the table; not among the trips");
+  if (report.without_start > 0) line("without start", report.without_start);
+  line("users", report.stays.users);
+  line("staypoints", report.stays.staypoints);
+  line("overlaps", report.stays.overlaps, "   exit before enter");
+  if (report.stays.left_out > 0) line("left out", report.stays.left_out);
+  line("files", report.files, StrCat("   in ", options.output));
+  const double seconds = std::max(1e-3, absl::ToDoubleSeconds(report.elapsed));
+  if (!report.first_error.empty()) {
+    out << "first rejected  " << Printable(report.first_error) << "\n";
+  }
+  out << WithCommas(static_cast<uint64_t>(static_cast<double>(report.trips) / seconds))
+      << " trips/s, " << Span(report.elapsed) << ", " << Bytes(PeakMemory()) << " of memory, "
+      << Bytes(report.bytes_spilled) << " spilled\n";
+}
+
+int PrintFailure(StaypointsReport report, const Options& options, Context& context) {
+  if (absl::IsCancelled(report.status)) {
+    report.status = absl::CancelledError("stopped; nothing was written, run it again");
+  }
+  const int code = Fail(context, "staypoints", report.status);
+  if (code != kWrongUsage && options.json) {
+    report.first_error = ToStd(report.status.message());
+    PrintJson(report, context.out);
+  }
+  return code;
+}
+
+int RunStaypoints(const Options& options, Context& context) {
+  absl::StatusOr<Prepared> prepared = Prepare(options);
+  if (!prepared.ok()) return Fail(context, "staypoints", prepared.status());
+  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
+  if (!folder.ok()) return Fail(context, "staypoints", folder.status());
+  const absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
+  if (!dead_letter.ok()) return Fail(context, "staypoints", dead_letter.status());
+
+  StaypointsProgress progress;
+  std::optional<StaypointsDisplay> display;
+  if (!options.quiet) {
+    display.emplace(progress, context.err, context.err_is_terminal);
+  }
+  const StaypointsReport report = FindStaypoints({.source = *prepared->source,
+                                                  .dead_letter = **dead_letter,
+                                                  .output = options.output,
+                                                  .format = prepared->format,
+                                                  .rules = prepared->rules,
+                                                  .memory = prepared->memory,
+                                                  .workers = prepared->workers,
+                                                  .temp_folder = options.temp_folder},
+                                                 progress, context.stop);
+  display.reset();
+  if (!report.status.ok()) return PrintFailure(report, options, context);
+  if (options.json) {
+    PrintJson(report, context.out);
+  } else {
+    PrintText(report, options, context.out);
+  }
+  return report.rejected > 0 ? kRejectedRecords : kAllAccepted;
+}
+
+}  // namespace
+
+Command StaypointsCommand() {
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "staypoints",
+      .summary = "turn trips into staypoints per user, in bounded memory",
+      .about =
+          "Reads Parquet or CSV files with user_id, trip_start_time, trip_end_time, start_lat, "
+          "start_lng,\nend_lat and end_lng. A staypoint lies between two trips of a user that "
+          "follow each other: it begins\nwhere and when the first ends, and ends when the second "
+          "starts. The output appears when the run\nis done, in place of an earlier one; what is "
+          "stopped leaves nothing.",
+      .examples = {"millrace staypoints --input 'trips/**/*.parquet' --output staypoints",
+                   "millrace staypoints --input trips.csv.gz --output out --output-format csv "
+                   "--column user_id=bike --column trip_start_time=start_time",
+                   "millrace staypoints --input trips/ --output lake --output-format hive --memory "
+                   "512MB --min-stay 5m --max-gap 72h"},
+      .arguments = &options->inputs,
+      .arguments_name = "INPUT",
+      .arguments_required = false,
+      .flags = FlagsOf(*options),
+      .run = [options](Context& context) { return RunStaypoints(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,19 @@
+// Trips in files that are named by paths, folders and globs.
+#ifndef MILLRACE_STAYPOINTS_FILE_TRIPS_H_
+#define MILLRACE_STAYPOINTS_FILE_TRIPS_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "staypoints/trip_source.h"
+
+namespace millrace {
+
+// All objects that `inputs` name (see ObjectStore::List()), each once. An input that names none is
+// NotFound. Files whose content is of no known type are refused when they are read.
+std::unique_ptr<TripSource> NewFileTrips(std::vector<std::string> inputs, TripColumnRefs columns);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STAYPOINTS_FILE_TRIPS_H_

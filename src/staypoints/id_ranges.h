@@ -1,0 +1,37 @@
+// Cuts all user ids into ranges in byte order, of about as many trips each, by a sample of trips.
+// A range is what one worker does at a time; its ids lie behind those of the range before it.
+#ifndef MILLRACE_STAYPOINTS_ID_RANGES_H_
+#define MILLRACE_STAYPOINTS_ID_RANGES_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+// Immutable, so thread-safe.
+class IdRanges {
+ public:
+  // At most `most` ranges, fewer if the sample has too few different ids. Borders lie between
+  // output partitions (see user_prefix.h), but inside one that a single range cannot hold.
+  IdRanges(std::vector<std::string> sampled_ids, size_t most);
+
+  size_t count() const { return borders_.size() + 1; }
+  size_t Find(std::string_view id) const;
+
+  // True if ids of one output partition may lie on both sides of the begin of `range`.
+  bool BeginsInsidePartition(size_t range) const {
+    return range > 0 && range < count() && inside_[range - 1];
+  }
+
+ private:
+  std::vector<std::string> borders_;  // border i is the first id that range i + 1 may hold
+  std::vector<bool> inside_;
+  std::string common_;           // what all borders begin with
+  std::vector<uint64_t> heads_;  // of each border, the 8 bytes behind common_, as a number
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STAYPOINTS_ID_RANGES_H_

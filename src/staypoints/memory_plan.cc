@@ -1,0 +1,56 @@
+#include "staypoints/memory_plan.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <fstream>
+#include <string>
+
+#include "staypoints/trip_record.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint64_t kProgram = 44 << 20;  // code, libraries, stacks, small change
+constexpr uint64_t kDecoder = 9 << 20;   // of each worker: pages, batches
+constexpr uint64_t kLeastRest = 16 << 20;
+constexpr uint64_t kMostMemory = uint64_t{1} << 44;  // what "unlimited" comes to
+constexpr uint64_t kRangeBytes = 2 << 20;            // a range that the caches still hold
+constexpr size_t kMostRanges = 1024;
+constexpr size_t kLeastChunk = 4 << 10;
+constexpr size_t kMostChunk = 64 << 10;
+
+}  // namespace
+
+MemoryPlan PlanMemory(uint64_t memory, size_t workers, uint64_t trips) {
+  const uint64_t fixed = kProgram + workers * kDecoder;
+  memory = std::min(memory, kMostMemory);
+  const uint64_t rest = memory < fixed + kLeastRest ? kLeastRest : memory - fixed;
+  const uint64_t bytes = std::max<uint64_t>(trips, 1) * sizeof(TripRecord);
+  MemoryPlan plan;
+  plan.store = rest * 6 / 10;
+  plan.sorter = rest * 3 / 10 / workers;
+  plan.writers = rest / 10;
+  // Two chunks for each range and worker must fit, and should be few of all.
+  const size_t fitting = plan.store / (4 * workers * kLeastChunk);
+  plan.ranges = std::clamp<size_t>(bytes / kRangeBytes, 4 * workers,
+                                   std::min<size_t>(kMostRanges, std::max<size_t>(fitting, 1)));
+  const uint64_t share = std::min<uint64_t>(plan.store, bytes) / (4 * workers * plan.ranges);
+  plan.chunk_bytes = std::clamp<size_t>(std::bit_floor(share), kLeastChunk, kMostChunk);
+  // Guesses of the number of trips may be far too low: memory that is not touched costs nothing.
+  return plan;
+}
+
+uint64_t DefaultMemory() {
+  uint64_t memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                    static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  for (const char* const path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    uint64_t limit = 0;
+    if (std::ifstream(path) >> limit && limit > 0) memory = std::min(memory, limit);
+  }
+  return memory / 4;
+}
+
+}  // namespace millrace

@@ -1,0 +1,53 @@
+// Reads the trips of one file, on several threads.
+#ifndef MILLRACE_STAYPOINTS_TRIP_READER_H_
+#define MILLRACE_STAYPOINTS_TRIP_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pipeline/dead_letter.h"
+#include "staypoints/trip_record.h"
+#include "staypoints/trip_source.h"
+
+namespace millrace {
+
+// Gets the trips that a thread reads.
+class TripVisitor {
+ public:
+  virtual ~TripVisitor() = default;
+  // A possible trip; a start that is null is kNullTime. Views end with the call. A status that is
+  // not ok ends the reading and is returned.
+  virtual absl::Status OnTrip(const Trip& trip) = 0;
+  virtual absl::Status OnRejected(Rejection rejection) = 0;
+  // From time to time: so many more rows were read, of which so many were deleted ones.
+  virtual void OnRows(uint64_t rows, uint64_t deleted) = 0;
+};
+
+class TripReader {
+ public:
+  // Opens `file` by its content. Errors name it: InvalidArgument for a missing column or one of the
+  // wrong type, DataLoss for a damaged file.
+  static absl::StatusOr<std::unique_ptr<TripReader>> Open(const TripFile& file);
+
+  virtual ~TripReader() = default;
+
+  // Reads the next part of the file (a row group, or some lines) and returns true; false if other
+  // calls have taken or are reading all that there is. Thread-safe. Errors name the file.
+  virtual absl::StatusOr<bool> ReadPart(TripVisitor& visitor, std::stop_token stop) = 0;
+
+  // About `most` user ids from all over the file, in a reader of which nothing was read yet; text
+  // is only read from its begin, and then the reader is of no more use.
+  virtual absl::StatusOr<std::vector<std::string>> SampleIds(size_t most) = 0;
+
+  // Rows in the file; a guess for text.
+  virtual uint64_t about_rows() const = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STAYPOINTS_TRIP_READER_H_

@@ -1,0 +1,78 @@
+// Where trips come from: files, how to find the seven columns in each, and which of their rows do
+// not count. Whoever knows tables (globs, Iceberg metadata) says this; the engine reads the rows.
+#ifndef MILLRACE_STAYPOINTS_TRIP_SOURCE_H_
+#define MILLRACE_STAYPOINTS_TRIP_SOURCE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "formats/value.h"
+#include "io/object_store.h"
+
+namespace millrace {
+
+// The columns of a trip, in the order of all arrays below.
+enum TripColumn : size_t {
+  kUserId,
+  kStartTime,
+  kEndTime,
+  kStartLat,
+  kStartLng,
+  kEndLat,
+  kEndLng,
+  kTripColumns,  // how many there are
+};
+
+// How a column of a file is found: by its Parquet field id if that is set, else by its name.
+struct ColumnRef {
+  std::string name;  // also what messages call it
+  std::optional<int32_t> field_id = {};
+  bool may_be_missing = false;  // then all its values are null; else the file is refused
+};
+
+using TripColumnRefs = std::array<ColumnRef, kTripColumns>;
+
+// The columns by the names that the documentation uses: "user_id", "trip_start_time", ...
+TripColumnRefs DefaultTripColumns();
+
+// Leaves rows out by their content, as equality deletes of a table format do. Thread-safe.
+class RowFilter {
+ public:
+  virtual ~RowFilter() = default;
+  // The columns that Drops() looks at; any columns of the file, not only those of a trip.
+  virtual const std::vector<ColumnRef>& columns() const = 0;
+  // True if the row with these values, one for each of columns(), is not there. Views in `values`
+  // end with the call.
+  virtual bool Drops(absl::Span<const Value> values) const = 0;
+};
+
+// One file of trips. Parquet or, where neither field ids nor row filters are used, CSV and NDJSON;
+// told by the content.
+struct TripFile {
+  ObjectStore* store = nullptr;  // outlives the run
+  ObjectInfo object;
+  std::shared_ptr<const TripColumnRefs> columns;
+  // Rows that do not count: positions in the file, ascending from 0. Null: none.
+  std::shared_ptr<const std::vector<uint64_t>> deleted_rows;
+  std::vector<std::shared_ptr<const RowFilter>>
+      filters;  // rows that any of them drops do not count
+};
+
+// The files of a run. The engine goes through them twice: it first looks at some, to know how ids
+// are distributed. Not thread-safe.
+class TripSource {
+ public:
+  virtual ~TripSource() = default;
+  // All files, or why they cannot be known. Called once.
+  virtual absl::StatusOr<std::vector<TripFile>> List() = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STAYPOINTS_TRIP_SOURCE_H_
