@@ -1,4 +1,5 @@
-// Who holds a ledger row or a temporary folder: a process, named so that others on its machine can tell that it is gone.
+// Who holds a ledger row or a temporary folder: a process, named so that others on its machine can
+// tell that it is gone.
 #ifndef MILLRACE_IO_OWNER_H_
 #define MILLRACE_IO_OWNER_H_
 

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "io/owner.h"
 #include "io/durable_file.h"
+#include "io/owner.h"
 
 namespace millrace {
 namespace {
