@@ -13,7 +13,7 @@ SRC = ROOT / "src"
 
 # Prefix of a third-party header -> the folders whose .cc files may include it.
 OWNERS = {
-    "arrow/": {"io", "formats", "generate"},
+    "arrow/": {"io", "formats", "generate", "iceberg"},
     "parquet/": {"formats", "generate"},
     "simdjson": {"formats", "mapping", "sandbox", "import"},
     "boost/": {"net"},

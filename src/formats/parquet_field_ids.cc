@@ -1,0 +1,31 @@
+#include "formats/parquet_field_ids.h"
+
+#include "arrow/io/interfaces.h"
+#include "arrow/memory_pool.h"
+#include "base/status.h"
+#include "formats/parquet_file.h"
+#include "formats/parquet_reader.h"
+#include "parquet/file_reader.h"
+#include "parquet/schema.h"
+
+namespace millrace {
+
+absl::StatusOr<std::map<int32_t, std::string>> ReadParquetFieldIds(
+    std::shared_ptr<ObjectReader> object) {
+  // Checks what a stranger's footer has to be checked for.
+  RETURN_IF_ERROR(OpenParquet(object, {}).status());
+  std::map<int32_t, std::string> ids;
+  try {
+    const auto file = parquet::ParquetFileReader::Open(
+        NewArrowFile(std::move(object), arrow::default_memory_pool()));
+    const parquet::schema::GroupNode& root = *file->metadata()->schema()->group_node();
+    for (int i = 0; i < root.field_count(); ++i) {
+      if (root.field(i)->field_id() >= 0) ids[root.field(i)->field_id()] = root.field(i)->name();
+    }
+  } catch (...) {
+    return Annotate(CaughtParquetError(), "reading the Parquet footer");
+  }
+  return ids;
+}
+
+}  // namespace millrace

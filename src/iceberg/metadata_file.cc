@@ -1,0 +1,133 @@
+#include "iceberg/metadata_file.h"
+
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kMetadataFolder = "/metadata";
+
+bool IsMetadataName(std::string_view name) {
+  return name.ends_with(".metadata.json") || name.ends_with(".metadata.json.gz");
+}
+
+std::string_view FolderOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == path.npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string_view NameOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == path.npos ? path : path.substr(slash + 1);
+}
+
+// v<N>.metadata.json of a table that counts its versions; NotFound if there is none.
+absl::StatusOr<StoredObject> FindVersion(const StoreFor& store_for, const std::string& folder,
+                                         uint64_t version) {
+  absl::StatusOr<StoredObject> found = absl::NotFoundError("");
+  for (const std::string_view end : {".metadata.json", ".gz.metadata.json", ".metadata.json.gz"}) {
+    found = FindObject(store_for, StrCat(folder, "/v", version, end));
+    if (found.ok() || !absl::IsNotFound(found.status())) return found;
+  }
+  return found;
+}
+
+absl::StatusOr<std::string> ReadHint(const StoredObject& hint) {
+  constexpr size_t kMostHintBytes = 1024;
+  std::string text(kMostHintBytes, '\0');
+  RETURN_IF_ERROR(ReadObject(hint, [&](InputStream& stream) -> absl::Status {
+    ASSIGN_OR_RETURN(const size_t size, stream.Read(absl::MakeSpan(text.data(), text.size())));
+    text.resize(size);
+    return absl::OkStatus();
+  }));
+  return std::string(absl::StripAsciiWhitespace(text));
+}
+
+// A hint may be older than the table: whoever commits writes the new version first.
+absl::StatusOr<StoredObject> FollowHint(const StoreFor& store_for, const std::string& folder,
+                                        const StoredObject& hint) {
+  ASSIGN_OR_RETURN(const std::string text, ReadHint(hint));
+  uint64_t version = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, version);
+  if (parsed.ec != std::errc() || parsed.ptr != end) {
+    // Some writers put the name there.
+    if (text.empty() || text.find('/') != text.npos) {
+      return absl::InvalidArgumentError(
+          StrCat(hint.info.uri, " holds no version; name the metadata file itself"));
+    }
+    return FindObject(store_for,
+                      StrCat(folder, "/", text, IsMetadataName(text) ? "" : ".metadata.json"));
+  }
+  ASSIGN_OR_RETURN(StoredObject current, FindVersion(store_for, folder, version));
+  for (;;) {
+    absl::StatusOr<StoredObject> next = FindVersion(store_for, folder, ++version);
+    if (absl::IsNotFound(next.status())) return current;
+    if (!next.ok()) return next.status();
+    current = *std::move(next);
+  }
+}
+
+absl::StatusOr<StoredObject> FindHighest(const StoreFor& store_for, const std::string& folder) {
+  ASSIGN_OR_RETURN(ObjectStore * store, store_for(folder));
+  ObjectInfo best, rival;
+  std::optional<uint64_t> highest;
+  RETURN_IF_ERROR(store->List(folder, [&](const ObjectInfo& info) {
+    const std::optional<uint64_t> version = MetadataVersion(NameOf(info.uri));
+    if (!version || NameOf(FolderOf(info.uri)) != NameOf(folder)) return absl::OkStatus();
+    if (!highest || *version >= *highest) {
+      rival = highest == version ? best : ObjectInfo();
+      best = info;
+      highest = version;
+    }
+    return absl::OkStatus();
+  }));
+  if (!highest) {
+    return absl::NotFoundError(StrCat("there is no *.metadata.json in ", folder));
+  }
+  if (!rival.uri.empty()) {
+    return absl::InvalidArgumentError(StrCat("two metadata files have the version ", *highest, ", ",
+                                             NameOf(rival.uri), " and ", NameOf(best.uri),
+                                             ": name the one that the catalog has"));
+  }
+  return StoredObject{store, std::move(best)};
+}
+
+}  // namespace
+
+std::optional<uint64_t> MetadataVersion(std::string_view name) {
+  if (!IsMetadataName(name)) return std::nullopt;
+  const bool is_counted = name.starts_with("v");
+  if (is_counted) name.remove_prefix(1);
+  uint64_t version = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), version);
+  const auto digits = static_cast<size_t>(parsed.ptr - name.data());
+  if (parsed.ec != std::errc() || digits == 0) return std::nullopt;
+  return name[digits] == (is_counted ? '.' : '-') ? std::optional(version) : std::nullopt;
+}
+
+absl::StatusOr<MetadataFile> FindMetadataFile(const StoreFor& store_for, std::string_view path) {
+  std::string place = NormalLocation(path);
+  MetadataFile found;
+  if (IsMetadataName(place)) {
+    ASSIGN_OR_RETURN(found.object, FindObject(store_for, place));
+    // Of the name that the store has for it, so that a relative path finds its folder as well.
+    found.table_folder = std::string(FolderOf(FolderOf(found.object.info.uri)));
+    return found;
+  }
+  if (!place.ends_with(kMetadataFolder)) place += kMetadataFolder;
+  const absl::StatusOr<StoredObject> hint = FindObject(store_for, place + "/version-hint.text");
+  if (!hint.ok() && !absl::IsNotFound(hint.status())) return hint.status();
+  ASSIGN_OR_RETURN(found.object,
+                   hint.ok() ? FollowHint(store_for, place, *hint) : FindHighest(store_for, place));
+  found.table_folder = std::string(FolderOf(FolderOf(found.object.info.uri)));
+  return found;
+}
+
+}  // namespace millrace

@@ -1,0 +1,66 @@
+#include "iceberg/table.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "iceberg/file_planner.h"
+#include "iceberg/metadata_file.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kMostMetadataBytes = 64 << 20;
+
+absl::StatusOr<std::string> ReadText(const StoredObject& object) {
+  std::string text;
+  RETURN_IF_ERROR(ReadObject(object, [&](InputStream& stream) -> absl::Status {
+    for (;;) {
+      constexpr size_t kBlock = 64 * 1024;
+      const size_t old = text.size();
+      text.resize(old + kBlock);
+      ASSIGN_OR_RETURN(const size_t got, stream.Read(absl::MakeSpan(text.data() + old, kBlock)));
+      text.resize(old + got);
+      if (got == 0) return absl::OkStatus();
+      if (text.size() > kMostMetadataBytes) {
+        return absl::ResourceExhaustedError("the metadata is larger than 64 MiB");
+      }
+    }
+  }));
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<IcebergTable> IcebergTable::Open(StoreFor store_for, const std::string& path,
+                                                const SnapshotChoice& choice) {
+  const std::string context = StrCat("opening the Iceberg table ", path);
+  const auto open = [&]() -> absl::StatusOr<IcebergTable> {
+    ASSIGN_OR_RETURN(const MetadataFile file, FindMetadataFile(store_for, path));
+    IcebergTable table;
+    table.metadata_uri_ = file.object.info.uri;
+    ASSIGN_OR_RETURN(const std::string text, ReadText(file.object));
+    ASSIGN_OR_RETURN(table.metadata_, ParseIcebergMetadata(text));
+    ASSIGN_OR_RETURN(table.snapshot_, ChooseSnapshot(table.metadata_, choice));
+    ASSIGN_OR_RETURN(table.schema_, SchemaOf(table.metadata_, table.snapshot_, choice));
+    table.files_ = std::make_unique<TableFiles>(std::move(store_for), file.table_folder,
+                                                table.metadata_.location);
+    return table;
+  };
+  absl::StatusOr<IcebergTable> table = open();
+  if (!table.ok()) return Annotate(table.status(), context);
+  return table;
+}
+
+absl::StatusOr<IcebergPlan> IcebergTable::PlanFiles(const IcebergPlanOptions& options) {
+  if (snapshot_ == nullptr) return IcebergPlan();
+  FilePlanner planner(metadata_, *snapshot_, *files_, options);
+  absl::StatusOr<IcebergPlan> plan = planner.Plan();
+  if (!plan.ok()) {
+    return Annotate(plan.status(),
+                    StrCat("reading snapshot ", snapshot_->id, " of ", metadata_uri_));
+  }
+  return plan;
+}
+
+}  // namespace millrace

@@ -1,0 +1,80 @@
+// Reading an Iceberg table by its metadata: which files a snapshot has, and which rows of them
+// count.
+#ifndef MILLRACE_ICEBERG_TABLE_H_
+#define MILLRACE_ICEBERG_TABLE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "iceberg/row_deletes.h"
+#include "iceberg/table_files.h"
+#include "iceberg/table_metadata.h"
+#include "iceberg/time_range.h"
+
+namespace millrace {
+
+// One data file of a snapshot (Parquet) and what does not count of it.
+struct IcebergFile {
+  StoredObject object;
+  uint64_t rows = 0;  // as the table says
+  int64_t sequence_number = 0;
+  bool has_field_ids = true;  // else its columns are found by the names of the name mapping
+  std::shared_ptr<const std::vector<uint64_t>> deleted_rows;  // ascending; null: none
+  // Rows that any of them drops, given sequence_number, do not count.
+  std::vector<std::shared_ptr<const EqualityDeletes>> equality_deletes;
+};
+
+struct IcebergPlan {
+  std::vector<IcebergFile> files;  // in the order of the manifests
+  uint64_t skipped_manifests = 0;  // that cannot hold rows of the range of time
+  uint64_t skipped_files = 0;
+};
+
+struct IcebergPlanOptions {
+  // Files without rows of the range may be left out; rows outside it remain in those that are not.
+  std::optional<TimeRange> range;
+  int32_t range_column = 0;  // its id
+};
+
+// One snapshot of a table. Thread-compatible.
+class IcebergTable {
+ public:
+  // Opens a table by its folder or by a metadata file (*.metadata.json, also gzip). In a folder the
+  // current metadata is what metadata/version-hint.text names (and newer versions that follow it
+  // without a gap), else the *.metadata.json of the highest version; InvalidArgument if two have
+  // it. Other statuses as of ParseIcebergMetadata, ChooseSnapshot and the store; each names the
+  // table.
+  static absl::StatusOr<IcebergTable> Open(StoreFor store_for, const std::string& path,
+                                           const SnapshotChoice& choice);
+
+  const IcebergMetadata& metadata() const { return metadata_; }
+  const std::string& metadata_uri() const { return metadata_uri_; }
+  // Null if the table is empty.
+  const IcebergSnapshot* snapshot() const { return snapshot_; }
+  const IcebergSchema& schema() const { return *schema_; }
+
+  // Finds every data file of the snapshot, reads its delete files. NotFound for a file that the
+  // table lists and that is gone; DataLoss where one is not of the size that the table says, or
+  // damaged; Unimplemented for data that is no Parquet, and deletion vectors; ResourceExhausted
+  // above 5,000,000 files.
+  absl::StatusOr<IcebergPlan> PlanFiles(const IcebergPlanOptions& options);
+
+ private:
+  IcebergTable() = default;
+
+  // Behind pointers, so that the table can be moved.
+  std::unique_ptr<TableFiles> files_;
+  std::string metadata_uri_;
+  IcebergMetadata metadata_;
+  const IcebergSnapshot* snapshot_ = nullptr;
+  const IcebergSchema* schema_ = nullptr;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_ICEBERG_TABLE_H_

@@ -1,0 +1,85 @@
+// An Iceberg table's metadata file (Iceberg specification, "Table Metadata"), as far as reading
+// needs it.
+#ifndef MILLRACE_ICEBERG_TABLE_METADATA_H_
+#define MILLRACE_ICEBERG_TABLE_METADATA_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace millrace {
+
+struct IcebergColumn {
+  int32_t id = 0;
+  std::string name;
+  std::string type;  // "timestamp", "double", ...; "struct", "list" or "map" for nested ones
+  bool required = false;
+};
+
+struct IcebergSchema {
+  int32_t id = 0;
+  std::vector<IcebergColumn> columns;  // of the top level
+  const IcebergColumn* Find(std::string_view name) const;
+};
+
+struct IcebergPartitionField {
+  int32_t source_id = 0;  // the column
+  std::string name;
+  std::string transform;  // "hour", "identity", "bucket[16]", ...
+};
+
+struct IcebergSnapshot {
+  int64_t id = 0;
+  absl::Time time;
+  std::string manifest_list;           // or, in old tables of version 1:
+  std::vector<std::string> manifests;  // the manifests themselves
+  std::optional<int32_t> schema_id;
+};
+
+struct IcebergMetadata {
+  int format_version = 0;  // 1 or 2
+  std::string location;    // of the table, as its writer knew it
+  absl::Time last_updated;
+  std::vector<IcebergSchema> schemas;
+  int32_t current_schema_id = 0;
+  std::map<int32_t, std::vector<IcebergPartitionField>> partition_specs;
+  std::vector<IcebergSnapshot> snapshots;
+  std::optional<int64_t> current_snapshot_id;  // nullopt: the table is empty
+  struct LogEntry {
+    absl::Time time;
+    int64_t snapshot_id = 0;
+  };
+  std::vector<LogEntry> snapshot_log;  // which snapshot was current from when on
+  // Column id -> names that it has in files without field ids ("schema.name-mapping.default").
+  std::map<int32_t, std::vector<std::string>> name_mapping;
+  bool has_name_mapping = false;
+};
+
+// Reads the JSON text. InvalidArgument, naming the field, for what is no table metadata;
+// Unimplemented for format versions above 2.
+absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view json);
+
+struct SnapshotChoice {
+  std::optional<int64_t> snapshot_id;  // at most one of the two
+  std::optional<absl::Time> as_of;     // the one that was current then
+};
+
+// The chosen snapshot, by default the current one; null if the table has none. NotFound, listing
+// what there is, for a snapshot that does not exist or a time before the first one.
+absl::StatusOr<const IcebergSnapshot*> ChooseSnapshot(const IcebergMetadata& metadata,
+                                                      const SnapshotChoice& choice);
+
+// The columns as they were called at `snapshot` if it was chosen by id or time, else as now.
+absl::StatusOr<const IcebergSchema*> SchemaOf(const IcebergMetadata& metadata,
+                                              const IcebergSnapshot* snapshot,
+                                              const SnapshotChoice& choice);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_ICEBERG_TABLE_METADATA_H_

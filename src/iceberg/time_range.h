@@ -1,0 +1,35 @@
+// Pruning by time: which partitions and files can hold rows of a range of time.
+#ifndef MILLRACE_ICEBERG_TIME_RANGE_H_
+#define MILLRACE_ICEBERG_TIME_RANGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "absl/types/span.h"
+#include "iceberg/manifest.h"
+#include "iceberg/table_metadata.h"
+
+namespace millrace {
+
+// Microseconds since 1970; rows of [from, to) are wanted.
+struct TimeRange {
+  std::optional<int64_t> from;
+  std::optional<int64_t> to;
+  bool is_open() const { return !from && !to; }
+};
+
+// True if a partition with this value of `transform` (hour, day, month, year or identity) of the
+// time may hold wanted rows; true for other transforms. Null values hold none: their time is null.
+bool MayHold(const TimeRange& range, std::string_view transform, const PartitionValue& value);
+
+// Whether a manifest, by its partition summaries, or a file, by its partition and its bounds of the
+// column, may hold wanted rows. `column` is the time's id.
+bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPartitionField> spec,
+             const ManifestInfo& manifest);
+bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPartitionField> spec,
+             const ManifestEntry& entry);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_ICEBERG_TIME_RANGE_H_
