@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "absl/strings/escaping.h"
@@ -68,20 +69,8 @@ unsigned EscapeMask(__m128i bytes) {
 }
 #endif
 
-// Copies `from` to `to` with escapes; `to` has room for kLongestEscape bytes each and 16 more.
-char* CopyEscaped(char* to, const char* from, size_t size) {
-  const char* const end = from + size;
-#if defined(__SSE2__)
-  while (end - from >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
-    const unsigned mask = EscapeMask(bytes);
-    const int clean = mask == 0 ? 16 : __builtin_ctz(mask);
-    from += clean;
-    to += clean;
-    if (mask != 0) to = WriteEscape(to, static_cast<unsigned char>(*from++));
-  }
-#endif
+// Copies `from` to `to` with escapes, byte by byte.
+char* CopyEscapedBytes(char* to, const char* from, const char* end) {
   while (from != end) {
     const unsigned char c = static_cast<unsigned char>(*from++);
     if (kNeedsEscape[c]) {
@@ -91,6 +80,65 @@ char* CopyEscaped(char* to, const char* from, size_t size) {
     }
   }
   return to;
+}
+
+#if defined(__SSE2__)
+template <typename Word>
+Word LoadWord(const char* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Copies a text of one to two words, which overlap, if nothing in it needs an escape; else null.
+template <typename Word>
+char* CopyPlainWords(char* to, const char* from, size_t size) {
+  const Word first = LoadWord<Word>(from);
+  const Word last = LoadWord<Word>(from + size - sizeof(Word));
+  const __m128i both = _mm_set_epi64x(static_cast<int64_t>(last), static_cast<int64_t>(first));
+  // The bytes of 32-bit words do not fill the halves: their zeros are no part of the text.
+  constexpr unsigned kText = sizeof(Word) == 8 ? 0xffff : 0x0f0f;
+  if ((EscapeMask(both) & kText) != 0) return nullptr;
+  std::memcpy(to, &first, sizeof first);
+  std::memcpy(to + size - sizeof last, &last, sizeof last);
+  return to + size;
+}
+
+// Copies a text of less than 16 bytes.
+char* CopyEscapedShort(char* to, const char* from, size_t size) {
+  char* plain = nullptr;
+  if (size >= 8) {
+    plain = CopyPlainWords<uint64_t>(to, from, size);
+  } else if (size >= 4) {
+    plain = CopyPlainWords<uint32_t>(to, from, size);
+  }
+  return plain != nullptr ? plain : CopyEscapedBytes(to, from, from + size);
+}
+#endif
+
+// Copies `from` to `to` with escapes; `to` has room for kLongestEscape bytes each and 16 more.
+char* CopyEscaped(char* to, const char* from, size_t size) {
+  const char* const end = from + size;
+#if defined(__SSE2__)
+  if (size < 16) return CopyEscapedShort(to, from, size);
+  while (end - from >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+    const unsigned mask = EscapeMask(bytes);
+    const int clean = mask == 0 ? 16 : __builtin_ctz(mask);
+    from += clean;
+    to += clean;
+    if (mask != 0) to = WriteEscape(to, static_cast<unsigned char>(*from++));
+  }
+  // Where the last 16 bytes need no escape, those of them that were copied stand as they are.
+  const __m128i last = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16));
+  if (EscapeMask(last) == 0) {
+    to += end - from;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to - 16), last);
+    return to;
+  }
+#endif
+  return CopyEscapedBytes(to, from, end);
 }
 
 template <typename Number>

@@ -31,9 +31,12 @@ TEST(JsonWriter, EscapesQuotesBackslashesAndControlBytes) {
 // Every position of an escape around the width of the wide loads.
 TEST(JsonWriter, EscapesAtEveryPlaceOfEveryLength) {
   for (size_t length = 0; length < 50; ++length) {
+    std::string plain;
+    for (size_t i = 0; i < length; ++i) plain += static_cast<char>('A' + i % 26);
+    EXPECT_EQ(Quoted(plain), "\"" + plain + "\"");
     for (size_t place = 0; place < length; ++place) {
-      std::string text(length, 'x');
-      std::string escaped = text;
+      std::string text = plain;
+      std::string escaped = plain;
       text[place] = '"';
       escaped.replace(place, 1, "\\\"");
       EXPECT_EQ(Quoted(text), "\"" + escaped + "\"");

@@ -1,8 +1,8 @@
 #include "sandbox/discard.h"
 
-#include <algorithm>
 #include <memory>
 
+#include "base/count_byte.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/decoder.h"
@@ -21,7 +21,7 @@ class LineCounter {
  public:
   void Add(std::string_view text) {
     if (text.empty()) return;
-    lines_ += static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
+    lines_ += CountByte(text, '\n');
     bytes_ += text.size();
     ends_open_ = text.back() != '\n';
   }
