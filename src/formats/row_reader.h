@@ -46,7 +46,7 @@ class RowChunk {
   virtual uint64_t row_count() const = 0;  // rows, good or bad, that ForEachRow will show
   virtual RowPosition after() const = 0;   // where reading goes on behind the chunk
   virtual size_t memory() const = 0;       // bytes held, about
-  virtual void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) = 0;
+  virtual void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) = 0;  // may be repeated
 };
 
 struct ChunkLimits {

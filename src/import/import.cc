@@ -95,9 +95,10 @@ class Wanted {
 
 // Every transform is loaded once up front, so that a script that does not compile stops the run
 // before anything is read.
-absl::Status CheckTransforms(const SourcesConfig& sources, absl::Time now) {
+absl::Status CheckTransforms(const SourcesConfig& sources, absl::Time now, ScriptPool& scripts) {
   for (const auto& entry : sources.entries()) {
-    if (!entry->transform.empty()) RETURN_IF_ERROR(RowMapper::Make(entry, now).status());
+    if (entry->transform.empty()) continue;
+    RETURN_IF_ERROR(RowMapper::Make(entry, now, &scripts).status());
   }
   return absl::OkStatus();
 }
@@ -115,7 +116,7 @@ class Importer {
         pacer_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
 
   absl::Status RunAll() {
-    RETURN_IF_ERROR(CheckTransforms(request_.sources, now_));
+    RETURN_IF_ERROR(CheckTransforms(request_.sources, now_, scripts_));
     bool first = true;
     for (const RecordType type : kRecordTypes) {
       if (!HasRecords(request_.sources, type)) continue;
@@ -152,7 +153,7 @@ class Importer {
     ObjectSource source(std::move(options), request_.sources, *lister, ledger_, progress_.source);
     const RunReport run = Run(
         {.source = source,
-         .make_transform = [this] { return std::make_unique<MapTransform>(now_); },
+         .make_transform = [this] { return std::make_unique<MapTransform>(now_, &scripts_); },
          .make_sink = request_.dry_run ? SinkFactory([] { return std::make_unique<NullSink>(); })
                                        : MixpanelSinks(target),
          .ledger = ledger_,
@@ -177,6 +178,7 @@ class Importer {
   const absl::Time now_ = absl::Now();
   const absl::Duration begin_ = Clock::Real().Elapsed();
   mixpanel::Pacer pacer_;
+  ScriptPool scripts_;
   ImportReport report_;
 };
 

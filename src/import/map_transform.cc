@@ -31,24 +31,42 @@ class HoldVisitor : public RowVisitor {
   Transformed& out_;
 };
 
-void AddHeld(HeldRows held, Transformed& out) {
-  out.filtered += held.filtered;
-  for (HeldRows::Rejected& row : held.rejected) {
-    out.rejections.push_back({.source_row = row.row,
-                              .code = std::move(row.why.code),
-                              .field = std::move(row.why.field),
-                              .message = std::move(row.why.message),
-                              .payload_before = std::move(row.payload),
-                              .payload_after = std::move(row.why.mapped)});
+// Adds the rejected rows of a chunk when they are shown once more: what they were is worth keeping
+// for rejected rows only.
+class RejectedVisitor : public RowVisitor {
+ public:
+  // `rejected`: in the order of the rows.
+  RejectedVisitor(std::vector<HeldRows::Rejected> rejected, Transformed& out)
+      : rejected_(std::move(rejected)), out_(out) {}
+
+  void OnRow(const Row& row) override {
+    if (next_ == rejected_.size() || rejected_[next_].row != row.number) return;
+    MapError& why = rejected_[next_++].why;
+    payload_.clear();
+    AppendRowAsJson(row, payload_);
+    out_.rejections.push_back({.source_row = row.number,
+                               .code = std::move(why.code),
+                               .field = std::move(why.field),
+                               .message = std::move(why.message),
+                               .payload_before = std::string(payload_.view()),
+                               .payload_after = std::move(why.mapped)});
   }
-}
+
+  void OnBadRow(uint64_t, const absl::Status&, std::string_view) override {}
+
+ private:
+  std::vector<HeldRows::Rejected> rejected_;
+  size_t next_ = 0;
+  Transformed& out_;
+  ByteBuffer payload_;
+};
 
 }  // namespace
 
 RowMapper& MapTransform::MapperFor(const std::shared_ptr<const SourceConfig>& config) {
   std::unique_ptr<RowMapper>& mapper = mappers_[config.get()];
   if (mapper == nullptr) {
-    absl::StatusOr<std::unique_ptr<RowMapper>> made = RowMapper::Make(config, now_);
+    absl::StatusOr<std::unique_ptr<RowMapper>> made = RowMapper::Make(config, now_, scripts_);
     // The import has loaded every transform before it began: only memory can fail here.
     if (!made.ok()) throw std::runtime_error(made.status().ToString());
     mapper = *std::move(made);
@@ -64,7 +82,10 @@ void MapTransform::Apply(Chunk& chunk, Transformed& out) {
   payload.rows->ForEachRow(scratch_, visitor);
   HeldRows held;
   mapper.Flush(out.batch, held);
-  AddHeld(std::move(held), out);
+  out.filtered += held.filtered;
+  if (held.rejected.empty()) return;
+  RejectedVisitor rejected(std::move(held.rejected), out);
+  payload.rows->ForEachRow(scratch_, rejected);
 }
 
 }  // namespace millrace

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "formats/row_reader.h"
 #include "mapping/row_mapper.h"
+#include "mapping/script_pool.h"
 #include "pipeline/transform.h"
 
 namespace millrace {
@@ -15,8 +16,10 @@ namespace millrace {
 // Takes chunks of an ObjectSource (RowsPayload).
 class MapTransform : public Transform {
  public:
-  // `now` bounds event times.
-  explicit MapTransform(absl::Time now) : now_(now) {}
+  // `now` bounds event times. `scripts`, if given, runs the configs' transforms for all workers,
+  // and outlives this.
+  explicit MapTransform(absl::Time now, ScriptPool* scripts = nullptr)
+      : now_(now), scripts_(scripts) {}
 
   void Apply(Chunk& chunk, Transformed& out) override;
 
@@ -24,6 +27,7 @@ class MapTransform : public Transform {
   RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config);
 
   const absl::Time now_;
+  ScriptPool* const scripts_;
   DecodeScratch scratch_;
   absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;
 };

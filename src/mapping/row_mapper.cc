@@ -8,6 +8,7 @@
 #include "io/durable_file.h"
 #include "mapping/record_mapper.h"
 #include "mapping/script.h"
+#include "mapping/script_pool.h"
 #include "mapping/transform_mapper.h"
 
 namespace millrace {
@@ -30,9 +31,7 @@ class DirectMapper : public RowMapper {
 
   void Hold(const Row& row, Batch& out) override {
     if (Map(row, out, why_) == MapOutcome::kMapped) return;
-    ByteBuffer payload;
-    AppendRowAsJson(row, payload);
-    rejected_.push_back({row.number, std::move(why_), std::string(payload.view())});
+    rejected_.push_back({row.number, std::move(why_)});
   }
 
   void Flush(Batch& /*out*/, HeldRows& held) override {
@@ -49,12 +48,14 @@ class DirectMapper : public RowMapper {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowMapper>> RowMapper::Make(
-    std::shared_ptr<const SourceConfig> config, absl::Time now) {
+    std::shared_ptr<const SourceConfig> config, absl::Time now, ScriptPool* scripts) {
   if (config->transform.empty()) {
     return std::make_unique<DirectMapper>(NewRecordMapper(config, now, MapStage::kDirect));
   }
   ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(config->transform));
-  ASSIGN_OR_RETURN(std::unique_ptr<Script> script, Script::Load(config->transform, text));
+  ASSIGN_OR_RETURN(std::unique_ptr<Script> script, scripts != nullptr
+                                                       ? scripts->Get(config->transform, text)
+                                                       : Script::Load(config->transform, text));
   return std::make_unique<TransformMapper>(NewRecordMapper(config, now, MapStage::kDraft),
                                            std::move(script),
                                            NewRecordMapper(config, now, MapStage::kFinal));

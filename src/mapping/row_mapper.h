@@ -16,6 +16,8 @@
 
 namespace millrace {
 
+class ScriptPool;
+
 // Why a row was refused; codes are those of pipeline/dead_letter.h.
 struct MapError {
   std::string code;
@@ -31,7 +33,6 @@ struct HeldRows {
   struct Rejected {
     uint64_t row = 0;
     MapError why;
-    std::string payload;  // the source row, as AppendRowAsJson writes it
   };
   std::vector<Rejected> rejected;  // in the order of the rows
   uint64_t filtered = 0;
@@ -61,9 +62,11 @@ class RowMapper {
   virtual void Flush(Batch& out, HeldRows& held) = 0;
 
   // `now` bounds event times: up to one hour ahead is taken. InvalidArgument if the config's
-  // transform does not load (with file, line and message).
+  // transform does not load (with file, line and message). The transform runs in one of `scripts`,
+  // which many mappers may share; without, in an engine of the mapper's own.
   static absl::StatusOr<std::unique_ptr<RowMapper>> Make(std::shared_ptr<const SourceConfig> config,
-                                                         absl::Time now);
+                                                         absl::Time now,
+                                                         ScriptPool* scripts = nullptr);
 };
 
 // Appends `row` as one JSON object: what dead letters keep as the payload before mapping.

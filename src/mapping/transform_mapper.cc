@@ -36,17 +36,12 @@ MapOutcome TransformMapper::Map(const Row& row, Batch& out, MapError& why) {
 void TransformMapper::Hold(const Row& row, Batch& /*out*/) {
   RecordOrigin origin{.row = row.number};
   MapError why;
-  const size_t payload_begin = payloads_.size();
-  AppendRowAsJson(row, payloads_);
   if (!drafter_->Map(row, origin, drafts_, why)) {
     drafts_.DropUnfinishedRow();
-    const std::string_view payload = payloads_.view(payload_begin, payloads_.size());
-    refused_.push_back({row.number, std::move(why), std::string(payload)});
-    payloads_.Truncate(payload_begin);
+    refused_.push_back({row.number, std::move(why)});
     return;
   }
   origins_.push_back(origin);
-  payload_ends_.push_back(payloads_.size());
 }
 
 void TransformMapper::Flush(Batch& out, HeldRows& held) {
@@ -69,8 +64,6 @@ void TransformMapper::Flush(Batch& out, HeldRows& held) {
   refused_.clear();
   drafts_.clear();
   origins_.clear();
-  payloads_.clear();
-  payload_ends_.clear();
   results_.clear();
   failures_.clear();
 }
@@ -114,12 +107,7 @@ void TransformMapper::OnBadRow(uint64_t number, const absl::Status& why, std::st
 void TransformMapper::Reject(size_t draft, MapError why) {
   accounted_[draft] = true;
   if (why.mapped.empty()) why.mapped = std::string(drafts_.row(draft));
-  held_->rejected.push_back(
-      {.row = origins_[draft].row, .why = std::move(why), .payload = std::string(Payload(draft))});
-}
-
-std::string_view TransformMapper::Payload(size_t draft) const {
-  return payloads_.view(draft == 0 ? 0 : payload_ends_[draft - 1], payload_ends_[draft]);
+  held_->rejected.push_back({.row = origins_[draft].row, .why = std::move(why)});
 }
 
 }  // namespace millrace

@@ -29,7 +29,6 @@ class TransformMapper : public RowMapper, private RowVisitor {
   // The drafts are numbered in the order of their rows.
   void BeginDraft(size_t draft);
   void Reject(size_t draft, MapError why);
-  std::string_view Payload(size_t draft) const;
 
   // A record that the script returned; its number is that of the line.
   void OnRow(const Row& row) override;
@@ -43,8 +42,6 @@ class TransformMapper : public RowMapper, private RowVisitor {
   std::vector<HeldRows::Rejected> refused_;  // before the script saw them
   Batch drafts_;
   std::vector<RecordOrigin> origins_;
-  ByteBuffer payloads_;  // the rows as they were
-  std::vector<size_t> payload_ends_;
 
   // Of the flush:
   JsonObjectParser parser_;

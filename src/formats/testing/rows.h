@@ -94,6 +94,13 @@ inline ReadResult ReadRows(std::string bytes, const ReadOptions& options = {},
       result.status = absl::InternalError("the chunks' row numbers do not fit");
       break;
     }
+    RowsAsText again;
+    (*chunk)->ForEachRow(scratch, again);
+    if (!std::equal(again.rows.begin(), again.rows.end(),
+                    rows.rows.begin() + static_cast<ptrdiff_t>(before), rows.rows.end())) {
+      result.status = absl::InternalError("a chunk's rows change when they are shown again");
+      break;
+    }
     result.positions.push_back((*chunk)->after());
   }
   result.rows = std::move(rows.rows);

@@ -1,0 +1,91 @@
+#include "mapping/script_pool.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+// The copies of one script.
+class ScriptPool::Copies {
+ public:
+  Copies(std::string path, std::string_view text, size_t most, const ScriptLimits& limits,
+         std::unique_ptr<Script> first)
+      : path_(std::move(path)), text_(text), limits_(limits), most_(most) {
+    free_.push_back(std::move(first));
+  }
+
+  std::unique_ptr<Script> Take() {
+    for (;;) {
+      {
+        absl::MutexLock lock(&mutex_);
+        mutex_.Await(absl::Condition(this, &Copies::MayTake));
+        if (!free_.empty()) {
+          // The last one given back: its heap is in the caches.
+          std::unique_ptr<Script> script = std::move(free_.back());
+          free_.pop_back();
+          return script;
+        }
+        ++loaded_;
+      }
+      absl::StatusOr<std::unique_ptr<Script>> script = Script::Load(path_, text_, limits_);
+      if (script.ok()) return *std::move(script);
+      // It has loaded before, so there is no memory for another: those that there are must do.
+      absl::MutexLock lock(&mutex_);
+      most_ = --loaded_;
+    }
+  }
+
+  void Return(std::unique_ptr<Script> script) {
+    absl::MutexLock lock(&mutex_);
+    free_.push_back(std::move(script));
+  }
+
+ private:
+  bool MayTake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !free_.empty() || loaded_ < most_;
+  }
+
+  const std::string path_;
+  const std::string text_;
+  const ScriptLimits limits_;
+  absl::Mutex mutex_;
+  size_t most_ ABSL_GUARDED_BY(mutex_);
+  size_t loaded_ ABSL_GUARDED_BY(mutex_) = 1;  // free or in use
+  std::vector<std::unique_ptr<Script>> free_ ABSL_GUARDED_BY(mutex_);
+};
+
+class ScriptPool::Pooled : public Script {
+ public:
+  explicit Pooled(std::shared_ptr<Copies> copies) : copies_(std::move(copies)) {}
+
+  void Run(const Batch& records, Batch& results, std::vector<ScriptFailure>& failures) override {
+    std::unique_ptr<Script> script = copies_->Take();
+    script->Run(records, results, failures);
+    copies_->Return(std::move(script));
+  }
+
+ private:
+  const std::shared_ptr<Copies> copies_;
+};
+
+size_t ScriptPool::Processors() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+ScriptPool::ScriptPool(size_t most, const ScriptLimits& limits) : most_(most), limits_(limits) {}
+
+ScriptPool::~ScriptPool() = default;
+
+absl::StatusOr<std::unique_ptr<Script>> ScriptPool::Get(const std::string& path,
+                                                        std::string_view text) {
+  absl::MutexLock lock(&mutex_);
+  std::shared_ptr<Copies>& copies = scripts_[path];
+  if (copies == nullptr) {
+    absl::StatusOr<std::unique_ptr<Script>> first = Script::Load(path, text, limits_);
+    if (!first.ok()) return first.status();
+    copies = std::make_shared<Copies>(path, text, most_, limits_, *std::move(first));
+  }
+  return std::make_unique<Pooled>(copies);
+}
+
+}  // namespace millrace
