@@ -24,7 +24,7 @@ struct Options {
   bool force = false;
   bool dry_run = false;
   bool quiet = false;
-  std::string compression = "fast";
+  std::string compression = "auto";
   int64_t connections = 20;
   double events_per_second = 30'000;
   double gigabytes_per_minute = 2;
@@ -56,8 +56,10 @@ std::vector<Flag> FlagsOf(Options& options) {
        "stay below this rate of uncompressed JSON; 0 for no limit"},
       {"--batch-events", &options.batch_events, "N", "events per request at most (2000)"},
       {"--batch-bytes", &options.batch_bytes, "N", "uncompressed bytes per request at most"},
-      {"--compression", &options.compression, "fast|small|none",
-       "of request bodies: fast, or small where the network is dearer than the processor"},
+      {"--compression", &options.compression, "auto|fast|small|none",
+       "of request bodies: fast, or small where the network is dearer than the processor; auto is "
+       "fast, but none while a run without rate limits finds that its destination takes plain "
+       "bodies sooner"},
       {"--memory", &options.memory_mb, "MB", "memory for rows in flight"},
       {"--retry-initial", &options.retry_initial, "TIME",
        "wait before the first retry; doubles up to --retry-max, with jitter"},
@@ -102,11 +104,11 @@ absl::Status Check(const Options& options) {
 }
 
 absl::StatusOr<std::optional<GzipEffort>> ParseCompression(std::string_view name) {
-  if (name == "fast") return GzipEffort::kFast;
+  if (name == "auto" || name == "fast") return GzipEffort::kFast;
   if (name == "small") return GzipEffort::kSmall;
   if (name == "none") return std::nullopt;
   return absl::InvalidArgumentError(
-      StrCat("--compression must be fast, small or none, not '", name, "'"));
+      StrCat("--compression must be auto, fast, small or none, not '", name, "'"));
 }
 
 absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context& context) {
@@ -123,6 +125,7 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
   request->force = options.force;
   request->dry_run = options.dry_run;
   request->gzip = gzip;
+  request->adapt_compression = options.compression == "auto";
   request->events_per_second = options.events_per_second;
   request->bytes_per_second = options.gigabytes_per_minute * 1e9 / 60;
   request->most_events_per_request = static_cast<size_t>(options.batch_events);

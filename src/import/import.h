@@ -28,6 +28,9 @@ struct ImportRequest {
   size_t most_events_per_request = 2000;
   size_t most_bytes_per_request = 9'600'000;
   std::optional<GzipEffort> gzip = GzipEffort::kFast;  // of request bodies; nullopt: none
+  // Bodies go plain where the destination is so near that compressing them takes longer. Not for
+  // runs with a rate limit: they wait anyhow.
+  bool adapt_compression = false;
 
   bool force = false;
   // Reads, maps and counts, sends nothing and records nothing.

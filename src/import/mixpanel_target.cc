@@ -27,6 +27,8 @@ void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& p
   target.most_bytes = request.most_bytes_per_request;
   target.bytes_limit = request.most_bytes_per_request;
   target.gzip = request.gzip;
+  target.adapts_compression =
+      request.adapt_compression && request.events_per_second == 0 && request.bytes_per_second == 0;
   target.pacer = &pacer;
 }
 

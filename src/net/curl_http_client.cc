@@ -19,6 +19,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kMostHeaderBytes = 256 << 10;
 constexpr long kReceiveBytes = 128 << 10;
+constexpr long kSendBytes = 128 << 10;  // libcurl copies what it sends through a buffer
 constexpr int kLongestWaitMs = 60'000;  // a stop or a byte ends a wait earlier
 
 void InitializeCurlOnce() {
@@ -214,6 +215,7 @@ void CurlHttpClient::SetTransport(const HttpRequest& request, const Url& url) {
   Set(CURLOPT_TCP_NODELAY, 1L);
   Set(CURLOPT_TCP_KEEPALIVE, 1L);
   Set(CURLOPT_BUFFERSIZE, kReceiveBytes);
+  Set(CURLOPT_UPLOAD_BUFFERSIZE, kSendBytes);
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!options_.ca_file.empty()) Set(CURLOPT_CAINFO, options_.ca_file.c_str());
   Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

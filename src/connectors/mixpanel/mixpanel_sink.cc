@@ -41,7 +41,7 @@ std::string RequestUrl(const ImportTarget& target) {
   return url;
 }
 
-HttpRequest RequestTemplate(const ImportTarget& target) {
+HttpRequest RequestTemplate(const ImportTarget& target, bool gzip) {
   HttpRequest request;
   request.method = "POST";
   request.url = RequestUrl(target);
@@ -51,7 +51,7 @@ HttpRequest RequestTemplate(const ImportTarget& target) {
     return request;
   }
   request.headers.emplace_back("Content-Type", "application/x-ndjson");
-  if (target.gzip) request.headers.emplace_back("Content-Encoding", "gzip");
+  if (gzip) request.headers.emplace_back("Content-Encoding", "gzip");
   if (!target.credentials.empty()) {
     request.headers.emplace_back("Authorization", target.credentials.Authorization());
   }
@@ -91,7 +91,8 @@ class MixpanelSink final : public Sink {
         http_(std::move(http)),
         clock_(clock),
         unusable_(CheckTarget(target)),
-        request_(RequestTemplate(target)),
+        plain_request_(RequestTemplate(target, /*gzip=*/false)),
+        gzip_request_(RequestTemplate(target, /*gzip=*/true)),
         profile_body_(target.credentials.token),
         gzip_(target.gzip.value_or(GzipEffort::kFast)) {}
 
@@ -103,7 +104,8 @@ class MixpanelSink final : public Sink {
   RequestLimits Limits() const;
   // The next rows of the batch that are to be sent; empty if nothing is left to do.
   RowRange NextRequest(const Batch& batch);
-  void WriteBody(const Batch& batch, RowRange rows);
+  // The request that carries `rows`; valid until the next call.
+  HttpRequest& MakeRequest(const Batch& batch, RowRange rows, bool gzip);
   Verdict Send(const Batch& batch, RowRange rows, std::stop_token stop);
   // Nullopt if Write() goes on.
   std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, Verdict verdict);
@@ -113,11 +115,12 @@ class MixpanelSink final : public Sink {
   const std::unique_ptr<HttpClient> http_;
   Clock& clock_;
   const absl::Status unusable_;
-  HttpRequest request_;
+  HttpRequest plain_request_;
+  HttpRequest gzip_request_;
   const ProfileBody profile_body_;
   GzipEncoder gzip_;
   ByteBuffer encoded_;      // the body, unless it is a view of the batch
-  size_t plain_bytes_ = 0;  // of the body in request_
+  size_t plain_bytes_ = 0;  // of the last request's body
   BatchProgress progress_;
 };
 
@@ -141,39 +144,49 @@ RowRange MixpanelSink::NextRequest(const Batch& batch) {
   return {};
 }
 
-void MixpanelSink::WriteBody(const Batch& batch, RowRange rows) {
+HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool gzip) {
+  HttpRequest& request = gzip ? gzip_request_ : plain_request_;
   if (is_profiles()) {
     profile_body_.WriteTo(&encoded_, batch, rows);
-    request_.body = encoded_.view();
-    plain_bytes_ = request_.body.size();
-    return;
+    request.body = encoded_.view();
+    plain_bytes_ = request.body.size();
+    return request;
   }
-  request_.body = Bytes(batch, rows);
-  plain_bytes_ = request_.body.size();
-  if (target_.gzip) {
-    gzip_.Encode(request_.body, &encoded_);
-    request_.body = encoded_.view();
+  request.body = Bytes(batch, rows);
+  plain_bytes_ = request.body.size();
+  if (gzip) {
+    gzip_.Encode(request.body, &encoded_);
+    request.body = encoded_.view();
   }
+  return request;
 }
 
 Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop) {
   Verdict verdict;
-  WriteBody(batch, rows);
+  const bool adapts = target_.adapts_compression && target_.gzip && !is_profiles();
+  const bool gzip = adapts ? target_.compression.Compress() : target_.gzip && !is_profiles();
+  const absl::Duration begun = clock_.Elapsed();
+  const HttpRequest& request = MakeRequest(batch, rows, gzip);
+  const absl::Duration made = clock_.Elapsed();
   if (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop)) {
     verdict.why = absl::CancelledError("stopped before sending");
     return verdict;
   }
   target_.requests.fetch_add(1, std::memory_order_relaxed);
-  target_.bytes_sent.fetch_add(request_.body.size(), std::memory_order_relaxed);
+  target_.bytes_sent.fetch_add(request.body.size(), std::memory_order_relaxed);
   target_.bytes_plain.fetch_add(plain_bytes_, std::memory_order_relaxed);
   // A request that is on its way is finished: its rows would only have to be sent again.
-  const absl::StatusOr<HttpResponse> response = http_->Send(request_, std::stop_token());
+  const absl::Duration sent = clock_.Elapsed();
+  const absl::StatusOr<HttpResponse> response = http_->Send(request, std::stop_token());
   if (!response.ok()) {
     const bool hopeless =
         absl::IsInvalidArgument(response.status()) || absl::IsUnauthenticated(response.status());
     verdict.kind = hopeless ? Verdict::Kind::kStop : Verdict::Kind::kRetry;
     verdict.why = response.status();
     return verdict;
+  }
+  if (adapts && response->status == 200) {
+    target_.compression.Took(gzip, plain_bytes_, made - begun + clock_.Elapsed() - sent);
   }
   verdict = is_profiles() ? JudgeProfileReply(response->status, response->body, rows.size())
                           : JudgeImportReply(response->status, response->body, rows.size());

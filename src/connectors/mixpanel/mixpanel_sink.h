@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "connectors/mixpanel/compression_choice.h"
 #include "connectors/mixpanel/credentials.h"
 #include "connectors/mixpanel/pacer.h"
 #include "io/gzip_encoder.h"
@@ -30,6 +31,9 @@ struct ImportTarget {
   std::atomic<size_t> bytes_limit{9'600'000};
   // Of bodies; nullopt: none. Not used for profiles: /engage does not take it.
   std::optional<GzipEffort> gzip = GzipEffort::kFast;
+  // With `gzip`: bodies go plain while `compression` finds that quicker.
+  bool adapts_compression = false;
+  CompressionChoice compression;
   Pacer* pacer = nullptr;  // null: no pacing
   // Counters for the summary; they count tries.
   std::atomic<uint64_t> requests{0};

@@ -1,0 +1,51 @@
+// Whether compressing request bodies pays. It does wherever the network is the narrow place; a
+// destination on the same machine or rack may take plain bytes faster than they can be compressed.
+#ifndef MILLRACE_CONNECTORS_MIXPANEL_COMPRESSION_CHOICE_H_
+#define MILLRACE_CONNECTORS_MIXPANEL_COMPRESSION_CHOICE_H_
+
+#include <array>
+#include <cstddef>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace millrace::mixpanel {
+
+// Compresses until requests are seen to be answered within kNear. Then it lets some go plain, and
+// keeps to plain ones if they take so much less time in all (compressing, sending, waiting for the
+// answer) that it is worth the longer bodies. The other way is tried again every now and then.
+// Shared by all sinks of a run. Thread-safe. docs/adr/0013 has the reasons.
+class CompressionChoice {
+ public:
+  static constexpr absl::Duration kNear = absl::Milliseconds(15);
+  static constexpr double kWorthwhile = 1.25;      // times as fast, to send plain bodies
+  static constexpr int kTrial = 4;                 // requests that try the other way
+  static constexpr int kRound = 64;                // requests from one trial to the next
+  static constexpr size_t kLeastBytes = 64 << 10;  // smaller bodies tell nothing
+
+  // How the next request is to go.
+  bool Compress();
+
+  // A request of `bytes` uncompressed bytes took `elapsed` from before it was compressed to its
+  // answer, without waits for the pacer.
+  void Took(bool compressed, size_t bytes, absl::Duration elapsed);
+
+ private:
+  struct Cost {
+    double seconds_per_byte = 0;  // a running mean
+    int requests = 0;             // that it is of
+  };
+
+  absl::Mutex mutex_;
+  std::array<Cost, 2> costs_ ABSL_GUARDED_BY(mutex_);  // plain, compressed
+  bool compress_ ABSL_GUARDED_BY(mutex_) = true;       // what has shown to be better
+  bool near_ ABSL_GUARDED_BY(mutex_) = false;
+  int requests_in_round_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration quickest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
+  int answers_ ABSL_GUARDED_BY(mutex_) = 0;  // that `quickest_` is of
+};
+
+}  // namespace millrace::mixpanel
+
+#endif  // MILLRACE_CONNECTORS_MIXPANEL_COMPRESSION_CHOICE_H_
