@@ -34,6 +34,7 @@ struct Options {
   absl::Duration retry_initial = absl::Seconds(2);
   absl::Duration retry_most = absl::Seconds(60);
   absl::Duration retry_for = absl::Minutes(5);
+  absl::Duration stop_grace = absl::Seconds(10);
   std::string transform_topic;
   std::string api_topic;
 };
@@ -66,6 +67,8 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--retry-max", &options.retry_most, "TIME", "longest wait between two tries"},
       {"--retry-for", &options.retry_for, "TIME",
        "stop the run when nothing has succeeded for so long"},
+      {"--stop-grace", &options.stop_grace, "TIME",
+       "after Ctrl-C, how long requests under way may go on before they are given up"},
       {"--dlq_topic_transform_errors", &options.transform_topic, "TOPIC",
        "Pub/Sub topic of records that could not be mapped, as the old importer took it"},
       {"--dlq_topic_api_errors", &options.api_topic, "TOPIC",
@@ -126,6 +129,7 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
   request->dry_run = options.dry_run;
   request->gzip = gzip;
   request->adapt_compression = options.compression == "auto";
+  request->stop_grace = options.stop_grace;
   request->events_per_second = options.events_per_second;
   request->bytes_per_second = options.gigabytes_per_minute * 1e9 / 60;
   request->most_events_per_request = static_cast<size_t>(options.batch_events);

@@ -40,7 +40,8 @@ Signals::Signals() {
     while (sigwait(&waited, &number) == 0 && !end.stop_requested()) {
       if (number == kEnd) continue;
       if (stop_.stop_requested()) _exit(kStopped);
-      Say("\nstopping: what is in flight is finished and recorded; once more to leave at once\n");
+      Say("\nstopping: what is in flight has some seconds to finish and be recorded; once more to "
+          "leave at once\n");
       stop_.request_stop();
     }
   });

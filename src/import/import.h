@@ -31,6 +31,7 @@ struct ImportRequest {
   // Bodies go plain where the destination is so near that compressing them takes longer. Not for
   // runs with a rate limit: they wait anyhow.
   bool adapt_compression = false;
+  absl::Duration stop_grace = absl::Seconds(10);  // for requests under way at a stop
 
   bool force = false;
   // Reads, maps and counts, sends nothing and records nothing.

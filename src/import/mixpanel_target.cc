@@ -30,6 +30,7 @@ void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& p
   target.adapts_compression =
       request.adapt_compression && request.events_per_second == 0 && request.bytes_per_second == 0;
   target.pacer = &pacer;
+  target.stop_grace = request.stop_grace;
 }
 
 SinkFactory MixpanelSinks(mixpanel::ImportTarget& target) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <new>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "base/status.h"
@@ -172,6 +173,56 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
   }
 }
 
+// How long an exchange may wait for the network: a silent peer and a stop end it.
+class Patience {
+ public:
+  Patience(const HttpRequest& request, std::stop_token stop)
+      : most_stall_(request.stall_timeout),
+        stop_grace_(request.stop_grace),
+        stop_(std::move(stop)) {}
+
+  // The longest wait from now on, in milliseconds; an error: none any more.
+  absl::StatusOr<int> Wait(int64_t bytes_moved);
+
+ private:
+  static int CeilMs(absl::Duration duration) {
+    return static_cast<int>(absl::ToInt64Milliseconds(duration + absl::Milliseconds(1)));
+  }
+
+  const absl::Duration most_stall_;
+  const absl::Duration stop_grace_;
+  const std::stop_token stop_;
+  int64_t bytes_moved_ = -1;
+  SteadyClock::time_point last_move_;
+  bool stopping_ = false;
+  SteadyClock::time_point stopped_at_;
+};
+
+absl::StatusOr<int> Patience::Wait(int64_t bytes_moved) {
+  const SteadyClock::time_point now = SteadyClock::now();
+  absl::Duration wait = absl::Milliseconds(kLongestWaitMs);
+  if (stop_.stop_requested()) {
+    if (!stopping_) stopped_at_ = now;
+    stopping_ = true;
+    const absl::Duration left = stop_grace_ - absl::FromChrono(now - stopped_at_);
+    if (left <= absl::ZeroDuration()) return absl::CancelledError("stopped");
+    wait = std::min(wait, left);
+  }
+  if (most_stall_ > absl::ZeroDuration()) {
+    if (bytes_moved != bytes_moved_) {
+      bytes_moved_ = bytes_moved;
+      last_move_ = now;
+    }
+    const absl::Duration left = most_stall_ - absl::FromChrono(now - last_move_);
+    if (left <= absl::ZeroDuration()) {
+      return absl::UnavailableError(
+          StrCat("no byte moved for ", absl::FormatDuration(most_stall_)));
+    }
+    wait = std::min(wait, left);
+  }
+  return CeilMs(wait);
+}
+
 class CurlHttpClient final : public HttpClient {
  public:
   explicit CurlHttpClient(CurlOptions options)
@@ -248,10 +299,7 @@ int64_t CurlHttpClient::BytesMoved() const {
 }
 
 absl::Status CurlHttpClient::Drive(const HttpRequest& request, std::stop_token stop) {
-  const bool limits_stall = request.stall_timeout > absl::ZeroDuration();
-  const auto most_stall = std::chrono::milliseconds(Milliseconds(request.stall_timeout));
-  int64_t moved = -1;
-  SteadyClock::time_point last_move;
+  Patience patience(request, std::move(stop));
   for (;;) {
     int running = 0;
     if (const CURLMcode code = curl_multi_perform(multi_.get(), &running); code != CURLM_OK) {
@@ -262,22 +310,7 @@ absl::Status CurlHttpClient::Drive(const HttpRequest& request, std::stop_token s
       const CURLcode code = message->data.result;
       return code == CURLE_OK ? absl::OkStatus() : TransferError(code, easy_.get(), detail_);
     }
-    if (stop.stop_requested()) return absl::CancelledError("stopped");
-    int wait_ms = kLongestWaitMs;
-    if (limits_stall) {
-      const SteadyClock::time_point now = SteadyClock::now();
-      if (const int64_t bytes = BytesMoved(); bytes != moved) {
-        moved = bytes;
-        last_move = now;
-      }
-      const auto left_ms =
-          std::chrono::ceil<std::chrono::milliseconds>(last_move + most_stall - now);
-      if (left_ms.count() <= 0) {
-        return absl::UnavailableError(
-            StrCat("no byte moved for ", absl::FormatDuration(request.stall_timeout)));
-      }
-      wait_ms = static_cast<int>(std::min<int64_t>(wait_ms, left_ms.count()));
-    }
+    ASSIGN_OR_RETURN(const int wait_ms, patience.Wait(BytesMoved()));
     curl_multi_poll(multi_.get(), nullptr, 0, wait_ms, nullptr);
   }
 }
@@ -304,7 +337,9 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
     return absl::InvalidArgumentError(
         StrCat(where, ": credentials do not belong into a URL: it is logged"));
   }
-  if (stop.stop_requested()) return absl::CancelledError(StrCat(where, ": stopped"));
+  if (stop.stop_requested() && request.stop_grace <= absl::ZeroDuration()) {
+    return absl::CancelledError(StrCat(where, ": stopped"));
+  }
   absl::StatusOr<HeaderList> headers = MakeHeaders(request);
   if (!headers.ok()) return Annotate(headers.status(), where);
 

@@ -262,6 +262,38 @@ TEST_F(CurlHttpClientTest, AStopEndsAWaitAtOnce) {
   EXPECT_EQ(response.status().code(), absl::StatusCode::kCancelled);
 }
 
+TEST_F(CurlHttpClientTest, AGraceLetsTheAnswerArriveAfterAStop) {
+  std::stop_source stop;
+  ScriptedServer server([&](const ScriptedRequest&) {
+    stop.request_stop();
+    return ScriptedReply::Answer(200, "in time");
+  });
+  HttpRequest request;
+  request.url = server.url();
+  request.stop_grace = absl::Seconds(60);
+  auto response = client_->Send(request, stop.get_token());
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->body, "in time");
+  // The same for one that is sent after the stop.
+  response = client_->Send(request, stop.get_token());
+  ASSERT_TRUE(response.ok()) << response.status();
+}
+
+TEST_F(CurlHttpClientTest, AGraceEnds) {
+  ScriptedReply silent;
+  silent.hang = true;
+  std::stop_source stop;
+  ScriptedServer server([&](const ScriptedRequest&) {
+    stop.request_stop();
+    return silent;
+  });
+  HttpRequest request;
+  request.url = server.url();
+  request.stop_grace = absl::Milliseconds(20);
+  const auto response = client_->Send(request, stop.get_token());
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kCancelled) << response.status();
+}
+
 TEST_F(CurlHttpClientTest, IsGoodForMoreAfterAStop) {
   std::stop_source stop;
   stop.request_stop();

@@ -26,6 +26,8 @@ struct HttpRequest {
   absl::Duration connect_timeout = absl::Seconds(15);
   absl::Duration timeout = absl::Seconds(90);        // of the whole exchange; zero: none
   absl::Duration stall_timeout = absl::Seconds(60);  // without a byte moving; zero: none
+  // How long the exchange may still go on when a stop is requested while it is under way.
+  absl::Duration stop_grace = absl::ZeroDuration();
   // Of HttpResponse::body, decoded; ResourceExhausted past it. What on_body takes is not counted.
   size_t most_response_bytes = 16 << 20;
   // If set, gets the body of a 2xx answer piece by piece instead of HttpResponse::body; returning a
@@ -50,7 +52,8 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   // Blocking. Unavailable: no (whole) answer; whether the request was carried out is not known.
-  // Cancelled: `stop` was requested before an answer was there. InvalidArgument: a bad URL or
+  // Cancelled: `stop` was requested and no answer came within the request's `stop_grace`; it is not
+  // known either, but nothing is sent without a grace after a stop. InvalidArgument: a bad URL or
   // header. Unauthenticated: the peer's certificate is not trusted. Messages name host and port,
   // never headers or query. Redirects are answers like others and are not followed.
   virtual absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) = 0;

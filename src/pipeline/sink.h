@@ -59,7 +59,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // Sends the batch; blocking. `stop` ends waits (pacing), and makes the outcome Retry(Cancelled).
+  // Sends the batch; blocking. `stop` ends waits (pacing), and makes the outcome Retry(Cancelled);
+  // what is on its way may be finished, but within a bounded time.
   // A sink whose destination takes less than a batch at a time sends it in parts; when some parts
   // are durable and others not known, the outcome is Retry, and the next Write of the same batch
   // may send only the rest.

@@ -100,6 +100,41 @@ class ImportTest(MillraceTest):
         self.assertEqual(report["accepted"] + rest["accepted"], 50_000)
         self.assertEqual(judge(self, expected_events(folder), sandbox.export()), 0)
 
+    def start_import_that_hangs(self, *args):
+        """(sandbox, process) of an import whose first requests are under way and get no answer."""
+        sandbox = self.sandbox("--fault", "slow=60s")
+        rows = self.write_ndjson("in/rows.ndjson", [event(n) for n in range(5_000)])
+        process = self.start("import", rows, "--mixpanel-url", sandbox.url, "--json", *args)
+        self.addCleanup(process.kill)
+        while sandbox.stats()["requests"] == 0:
+            time.sleep(0.01)
+        return sandbox, process
+
+    def test_a_stop_gives_up_what_is_not_answered(self):
+        sandbox, process = self.start_import_that_hangs("--stop-grace", "100ms")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)  # less than the fault and the request's timeout
+        self.assertEqual(process.returncode, 3, err)
+        report = json.loads(out)
+        self.assert_adds_up(report)
+        self.assertGreater(report["pending"], 0)
+        self.assertEqual(report["accepted"], 0)
+        sandbox.set_faults()
+        rest = self.import_json(sandbox, self.folder / "in")
+        self.assertEqual(rest["accepted"], 5_000)
+        self.assertEqual(sandbox.stats()["unique"], 5_000)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        sandbox, process = self.start_import_that_hangs("--stop-grace", "10m")
+        process.send_signal(signal.SIGINT)
+        while "once more to leave at once" not in (line := process.stderr.readline()):
+            self.assertNotEqual(line, "")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        self.assertEqual((process.returncode, out), (3, ""), err)
+        sandbox.set_faults()
+        self.assertEqual(self.import_json(sandbox, self.folder / "in")["accepted"], 5_000)
+
     def test_damaged_files_are_named_and_the_others_go_on(self):
         sandbox = self.sandbox()
         whole = gzip.compress("".join(json.dumps(event(n)) + "\n" for n in range(5_000)).encode())

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/stop_deadline.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/batch_progress.h"
 #include "connectors/mixpanel/import_reply.h"
@@ -106,7 +107,8 @@ class MixpanelSink final : public Sink {
   RowRange NextRequest(const Batch& batch);
   // The request that carries `rows`; valid until the next call.
   HttpRequest& MakeRequest(const Batch& batch, RowRange rows, bool gzip);
-  Verdict Send(const Batch& batch, RowRange rows, std::stop_token stop);
+  Verdict Send(const Batch& batch, RowRange rows, std::stop_token stop,
+               const StopDeadline& deadline);
   // Nullopt if Write() goes on.
   std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, Verdict verdict);
   void SplitTooLarge(const Batch& batch, RowRange rows, const Verdict& verdict);
@@ -161,12 +163,19 @@ HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool g
   return request;
 }
 
-Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop) {
+Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop,
+                           const StopDeadline& deadline) {
   Verdict verdict;
+  const absl::Duration grace = deadline.left();
+  if (grace <= absl::ZeroDuration() && stop.stop_requested()) {
+    verdict.why = absl::CancelledError("stopped before all of a batch was sent");
+    return verdict;
+  }
   const bool adapts = target_.adapts_compression && target_.gzip && !is_profiles();
   const bool gzip = adapts ? target_.compression.Compress() : target_.gzip && !is_profiles();
   const absl::Duration begun = clock_.Elapsed();
-  const HttpRequest& request = MakeRequest(batch, rows, gzip);
+  HttpRequest& request = MakeRequest(batch, rows, gzip);
+  request.stop_grace = grace;
   const absl::Duration made = clock_.Elapsed();
   if (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop)) {
     verdict.why = absl::CancelledError("stopped before sending");
@@ -175,9 +184,8 @@ Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token st
   target_.requests.fetch_add(1, std::memory_order_relaxed);
   target_.bytes_sent.fetch_add(request.body.size(), std::memory_order_relaxed);
   target_.bytes_plain.fetch_add(plain_bytes_, std::memory_order_relaxed);
-  // A request that is on its way is finished: its rows would only have to be sent again.
   const absl::Duration sent = clock_.Elapsed();
-  const absl::StatusOr<HttpResponse> response = http_->Send(request, std::stop_token());
+  const absl::StatusOr<HttpResponse> response = http_->Send(request, stop);
   if (!response.ok()) {
     const bool hopeless =
         absl::IsInvalidArgument(response.status()) || absl::IsUnauthenticated(response.status());
@@ -242,10 +250,11 @@ std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows
 WriteResult MixpanelSink::Write(const Batch& batch, std::stop_token stop) {
   if (!unusable_.ok()) return WriteResult::Stop(unusable_);
   progress_.Begin(batch);
+  const StopDeadline deadline(stop, target_.stop_grace, clock_);
   for (;;) {
     const RowRange rows = NextRequest(batch);
     if (rows.size() == 0) return WriteResult::Durable(progress_.Finish());
-    if (auto outcome = Apply(batch, rows, Send(batch, rows, stop)); outcome.has_value()) {
+    if (auto outcome = Apply(batch, rows, Send(batch, rows, stop, deadline)); outcome.has_value()) {
       progress_.PutAside(batch);
       return *std::move(outcome);
     }

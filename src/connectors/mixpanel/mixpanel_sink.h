@@ -35,6 +35,8 @@ struct ImportTarget {
   bool adapts_compression = false;
   CompressionChoice compression;
   Pacer* pacer = nullptr;  // null: no pacing
+  // How long requests may go on after a stop; then their events are "not known".
+  absl::Duration stop_grace = absl::Seconds(10);
   // Counters for the summary; they count tries.
   std::atomic<uint64_t> requests{0};
   std::atomic<uint64_t> bytes_sent{0};   // on the wire, bodies only
@@ -50,7 +52,8 @@ struct ImportTarget {
 //   413                         split and resent; a single event refused (event_too_large)
 //   429                         Retry(throttled); 408, 5xx, no answer: Retry
 //   200 or 400 that is not Mixpanel's, or a 200 with a count that is not what was sent: Retry
-// A stop ends the wait for the pacer and nothing else: what was begun is finished.
+// A stop ends the wait for the pacer at once, and a batch that is not through after `stop_grace`:
+// what was begun is finished if the destination answers, as its rows would be sent again.
 // When some requests of a batch are durable and a later one is not, the next Write() of that batch
 // (the same content from the same source rows) sends only the rest.
 //

@@ -319,7 +319,7 @@ TEST_F(MixpanelSinkTest, SendsOnlyTheRestOfABatchAfterAFailure) {
   EXPECT_EQ(mixpanel_.stored(Good(2)), 1);
 }
 
-TEST_F(MixpanelSinkTest, AStopEndsTheWaitForTheQuotaAndNothingElse) {
+TEST_F(MixpanelSinkTest, AStopEndsTheWaitForTheQuotaAtOnce) {
   std::stop_source stop;
   stop.request_stop();
   // What was begun is finished, request by request.
@@ -331,6 +331,65 @@ TEST_F(MixpanelSinkTest, AStopEndsTheWaitForTheQuotaAndNothingElse) {
   EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(result.retryable());
   EXPECT_EQ(mixpanel_.stored(Good(0)), 1);
+}
+
+// Asks for a stop as soon as something is sent, and takes `time` for each answer.
+class SlowAfterStop final : public HttpClient {
+ public:
+  SlowAfterStop(std::unique_ptr<HttpClient> client, FakeClock& clock, std::stop_source& stop,
+                absl::Duration time)
+      : client_(std::move(client)), clock_(clock), stop_(stop), time_(time) {}
+
+  absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token) override {
+    graces.push_back(request.stop_grace);
+    stop_.request_stop();
+    clock_.Advance(std::min(time_, request.stop_grace));
+    if (time_ > request.stop_grace) return absl::CancelledError("stopped");
+    return client_->Send(request, {});
+  }
+
+  std::vector<absl::Duration> graces;
+
+ private:
+  const std::unique_ptr<HttpClient> client_;
+  FakeClock& clock_;
+  std::stop_source& stop_;
+  const absl::Duration time_;
+};
+
+TEST_F(MixpanelSinkTest, AfterAStopAllRequestsOfABatchShareOneGrace) {
+  target_.most_events = 1;
+  target_.stop_grace = absl::Seconds(10);
+  std::stop_source stop;
+  auto http =
+      std::make_unique<SlowAfterStop>(mixpanel_.NewClient(), clock_, stop, absl::Seconds(4));
+  SlowAfterStop& client = *http;
+  sink_ = NewMixpanelSink(target_, std::move(http), clock_);
+  const WriteResult result = Write(GoodBatch(5), stop.get_token());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled) << result.status();
+  EXPECT_TRUE(result.retryable());
+  EXPECT_THAT(client.graces, ElementsAre(absl::Seconds(10), absl::Seconds(6), absl::Seconds(2)));
+  EXPECT_EQ(mixpanel_.stored(), 2u);
+}
+
+TEST_F(MixpanelSinkTest, ABatchThatIsThroughWithinTheGraceIsDurable) {
+  target_.most_events = 1;
+  std::stop_source stop;
+  sink_ = NewMixpanelSink(
+      target_,
+      std::make_unique<SlowAfterStop>(mixpanel_.NewClient(), clock_, stop, absl::Seconds(3)),
+      clock_);
+  EXPECT_TRUE(Write(GoodBatch(3), stop.get_token()).durable());
+  EXPECT_EQ(mixpanel_.stored(), 3u);
+}
+
+TEST_F(MixpanelSinkTest, NothingIsSentWithoutAGrace) {
+  target_.stop_grace = absl::ZeroDuration();
+  std::stop_source stop;
+  stop.request_stop();
+  const WriteResult result = Write(GoodBatch(1), stop.get_token());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled) << result.status();
+  EXPECT_THAT(mixpanel_.received(), IsEmpty());
 }
 
 // --- Stop.

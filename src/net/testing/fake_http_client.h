@@ -18,7 +18,9 @@ class FakeHttpClient final : public HttpClient {
   explicit FakeHttpClient(Handler handler) : handler_(std::move(handler)) {}
 
   absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) override {
-    if (stop.stop_requested()) return absl::CancelledError("fake: stopped");
+    if (stop.stop_requested() && request.stop_grace <= absl::ZeroDuration()) {
+      return absl::CancelledError("fake: stopped");
+    }
     absl::StatusOr<HttpResponse> response = handler_(request);
     if (!response.ok()) return response;
     if (request.on_body != nullptr && response->status / 100 == 2) {
