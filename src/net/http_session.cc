@@ -1,0 +1,350 @@
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <utility>
+
+#include "net/http_session_internal.h"
+
+namespace millrace::http_internal {
+namespace {
+
+constexpr size_t kReadBytes = 8 << 10;         // least room for a read of heads
+constexpr size_t kBodyReadBytes = 256 << 10;   // first room for a body; memory follows arrival
+constexpr size_t kReplyBatchBytes = 64 << 10;  // answers to pipelined requests go out together
+constexpr size_t kCopiedBodyBytes = 16 << 10;  // larger answers are sent from where they are
+constexpr size_t kPooledBodies = 16;           // body buffers a worker keeps
+constexpr size_t kMostPooledBytes = 16 << 20;  // larger ones are freed
+constexpr int kRequestsPerTurn = 64;           // then the worker's other connections have theirs
+constexpr auto kLingerTime = std::chrono::seconds(2);
+
+bool IsLineEnd(char c) { return c == '\r' || c == '\n'; }
+
+}  // namespace
+
+ByteBuffer Worker::TakeBodyBuffer() {
+  if (bodies.empty()) return {};
+  ByteBuffer buffer = std::move(bodies.back());
+  bodies.pop_back();
+  return buffer;
+}
+
+void Worker::GiveBack(ByteBuffer buffer) {
+  if (bodies.size() >= kPooledBodies || buffer.capacity() > kMostPooledBytes) return;
+  buffer.clear();
+  bodies.push_back(std::move(buffer));
+}
+
+// Wakes up several times per shortest timeout.
+void Worker::Tick() {
+  const absl::Duration shortest =
+      std::min(shared.options.idle_timeout, shared.options.request_timeout);
+  tick.expires_after(
+      ToChrono(std::clamp(shortest / 8, absl::Milliseconds(2), absl::Milliseconds(500))));
+  tick.async_wait([this](const error_code& ec) {
+    if (ec) return;
+    date = HttpDate(absl::Now());
+    const SteadyClock::time_point now = SteadyClock::now();
+    std::vector<std::shared_ptr<Session>> alive;
+    alive.reserve(sessions.size());
+    for (Session* session : sessions) alive.push_back(session->shared_from_this());
+    for (const auto& session : alive) session->CheckDeadline(now);
+    Tick();
+  });
+}
+
+Session::Session(Worker& worker, Socket socket)
+    : worker_(worker),
+      shared_(worker.shared),
+      socket_(std::move(socket)),
+      parser_(shared_.options.most_header_bytes, shared_.options.most_body_bytes) {
+  worker_.sessions.insert(this);
+  error_code ec;
+  const Tcp::endpoint peer = socket_.remote_endpoint(ec);
+  if (!ec) peer_ = peer.address().to_string();
+  socket_.set_option(Tcp::no_delay(true), ec);
+  socket_.non_blocking(true, ec);
+  SetDeadline(shared_.options.idle_timeout);
+}
+
+Session::~Session() {
+  worker_.sessions.erase(this);
+  error_code ec;
+  socket_.close(ec);
+  {
+    absl::MutexLock lock(&shared_.mutex);
+    --shared_.connections;
+  }
+  shared_.on_room();
+}
+
+void Session::Run() {
+  for (int served = 0; open_;) {
+    const bool send_now = unsent() && (!keep_alive_ || next_piece_ || !large_.empty() ||
+                                       out_.size() >= kReplyBatchBytes);
+    if (send_now) {
+      if (!SendSome()) return;
+    } else if (next_piece_) {
+      PullPiece();
+    } else if (!keep_alive_) {
+      return Linger();
+    } else if (served >= kRequestsPerTurn) {
+      return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Run(); });
+    } else {
+      switch (ParseRequest()) {
+        case Parsed::kDone:
+          ++served;
+          Serve();
+          if (waiting_) return;
+          break;
+        case Parsed::kNeedsMore:
+          if (!unsent()) return parser_.head_done() && !parser_.chunked() ? ReadBody() : Read();
+          if (!SendSome()) return;
+          break;
+        case Parsed::kRefused:
+          break;
+      }
+    }
+  }
+}
+
+Session::Parsed Session::ParseRequest() {
+  if (!parser_.started()) {
+    while (in_begin_ < in_.size() && IsLineEnd(in_.data()[in_begin_])) ++in_begin_;
+    if (in_begin_ == in_.size()) return Parsed::kNeedsMore;
+    SetDeadline(shared_.options.request_timeout);
+  }
+  if (!parser_.head_done()) {
+    size_t used;
+    const Parsed head = parser_.ParseHead(unused(), &used);
+    in_begin_ += used;
+    if (head == Parsed::kRefused) Refuse();
+    if (head != Parsed::kDone) return head;
+    const bool arrived = !parser_.chunked() && unused().size() >= parser_.content_length();
+    if (!arrived) {
+      body_ = worker_.TakeBodyBuffer();
+      if (parser_.expects_continue()) out_.Append("HTTP/1.1 100 Continue\r\n\r\n");
+    }
+  }
+  return ParseBody();
+}
+
+Session::Parsed Session::ParseBody() {
+  size_t used;
+  if (parser_.chunked()) {
+    const Parsed body = parser_.ParseChunks(unused(), &used, &body_);
+    in_begin_ += used;
+    if (body == Parsed::kRefused) Refuse();
+    whole_body_ = body_.view();
+    return body;
+  }
+  const uint64_t size = parser_.content_length();
+  if (body_.empty() && unused().size() >= size) {
+    whole_body_ = unused().substr(0, size);
+    in_begin_ += size;
+    return Parsed::kDone;
+  }
+  used = std::min<size_t>(unused().size(), size - body_.size());
+  body_.Append(unused().substr(0, used));
+  in_begin_ += used;
+  if (body_.size() < size) return Parsed::kNeedsMore;
+  whole_body_ = body_.view();
+  return Parsed::kDone;
+}
+
+void Session::Refuse() {
+  keep_alive_ = false;
+  refused_ = true;
+  QueueReply(ErrorReply(parser_.refusal_status(), parser_.refusal()));
+}
+
+ServerReply Session::CallHandler() {
+  std::string_view target = parser_.target();
+  if (!target.starts_with('/')) {  // absolute form, as proxies send it
+    const size_t scheme = target.find("://");
+    const size_t path = scheme == std::string_view::npos ? scheme : target.find('/', scheme + 3);
+    if (path != std::string_view::npos) target.remove_prefix(path);
+  }
+  ServerRequest request;
+  request.method = parser_.method();
+  const size_t question = target.find('?');
+  request.path = target.substr(0, question);
+  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+  request.body = whole_body_;
+  request.peer_address = peer_;
+  request.header = [this](std::string_view name) { return parser_.Header(name); };
+  return shared_.handler(request);
+}
+
+void Session::Serve() {
+  ServerReply reply = CallHandler();
+  keep_alive_ = parser_.keep_alive();
+  if (reply.delay <= absl::ZeroDuration()) {
+    QueueReply(std::move(reply));
+    EndRequest();
+    return;
+  }
+  waiting_ = true;
+  deadline_ = SteadyClock::time_point::max();
+  delay_.emplace(socket_.get_executor(), ToChrono(reply.delay));
+  delay_->async_wait(
+      [self = shared_from_this(), reply = std::move(reply)](const error_code&) mutable {
+        self->waiting_ = false;
+        if (!self->open_) return;
+        self->SetDeadline(self->shared_.options.request_timeout);
+        self->QueueReply(std::move(reply));
+        self->EndRequest();
+        self->Run();
+      });
+}
+
+void Session::QueueReply(ServerReply reply) {
+  if (reply.cut) abrupt_ = true;
+  if (reply.cut || shared_.stopping) keep_alive_ = false;
+  const int minor = parser_.http_minor();
+  const size_t begin = out_.size();
+  chunked_reply_ = reply.next_piece != nullptr && minor > 0;
+  if (reply.next_piece && minor == 0) keep_alive_ = false;
+  AppendReplyHead(reply, {worker_.date, minor, keep_alive_}, &out_);
+  if (parser_.method() != "HEAD" && StatusHasBody(reply.status)) {
+    if (reply.next_piece) {
+      next_piece_ = std::move(reply.next_piece);
+    } else if (reply.body.size() <= kCopiedBodyBytes || reply.cut) {
+      out_.Append(reply.body);
+    } else {
+      large_ = std::move(reply.body);
+    }
+  }
+  if (reply.cut) {
+    next_piece_ = nullptr;
+    out_.Truncate(std::min(out_.size(), begin + reply.cut_after));
+  }
+}
+
+void Session::EndRequest() {
+  if (body_.capacity() > 0) worker_.GiveBack(std::exchange(body_, {}));
+  parser_.Reset();
+  whole_body_ = {};
+  if (in_begin_ == in_.size()) {
+    in_.clear();
+    in_begin_ = 0;
+  }
+}
+
+// Sends what is queued; true if all of it is out, else Run() is called when it is.
+bool Session::SendSome() {
+  while (unsent()) {
+    const size_t head = std::min(sent_, out_.size());
+    const std::array<asio::const_buffer, 2> buffers = {
+        asio::const_buffer(out_.data() + head, out_.size() - head),
+        asio::const_buffer(large_.data() + (sent_ - head), large_.size() - (sent_ - head))};
+    error_code ec;
+    const size_t n = socket_.write_some(buffers, ec);
+    if (ec == asio::error::would_block) {
+      SetDeadline(shared_.options.request_timeout);
+      socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& failed) {
+        if (failed) return self->Close();
+        if (self->SendSome()) self->Run();
+      });
+      return false;
+    }
+    if (ec) {
+      Close();
+      return false;
+    }
+    sent_ += n;
+  }
+  out_.clear();
+  large_ = {};
+  sent_ = 0;
+  return true;
+}
+
+void Session::PullPiece() {
+  std::string piece;
+  if (const absl::Status status = next_piece_(&piece); !status.ok()) {
+    Close();
+    return;
+  }
+  SetDeadline(shared_.options.request_timeout);
+  if (piece.empty()) next_piece_ = nullptr;
+  if (chunked_reply_) {
+    AppendChunk(piece, &out_);
+  } else {
+    large_ = std::move(piece);
+  }
+}
+
+void Session::Read() {
+  if (in_begin_ > 0) {
+    std::memmove(in_.data(), in_.data() + in_begin_, in_.size() - in_begin_);
+    in_.Truncate(in_.size() - in_begin_);
+    in_begin_ = 0;
+  }
+  if (!parser_.started()) SetDeadline(shared_.options.idle_timeout);
+  char* to = in_.Reserve(kReadBytes);
+  socket_.async_read_some(asio::buffer(to, in_.capacity() - in_.size()),
+                          [self = shared_from_this()](const error_code& ec, size_t n) {
+                            if (ec) return self->Close();
+                            self->in_.Commit(n);
+                            self->Run();
+                          });
+}
+
+void Session::ReadBody() {
+  const size_t missing = parser_.content_length() - body_.size();
+  const size_t room = std::min(missing, std::max(kBodyReadBytes, body_.size()));
+  char* to = body_.Reserve(room);
+  socket_.async_read_some(asio::buffer(to, std::min(missing, body_.capacity() - body_.size())),
+                          [self = shared_from_this()](const error_code& ec, size_t n) {
+                            if (ec) return self->Close();
+                            self->body_.Commit(n);
+                            self->Run();
+                          });
+}
+
+// Closes so that the peer can still read what was sent: a socket closed over unread bytes would
+// reset the connection.
+void Session::Linger() {
+  if (abrupt_ || (shared_.stopping && !refused_)) return Close();
+  if (!lingering_) {
+    lingering_ = true;
+    deadline_ = SteadyClock::now() + kLingerTime;
+    error_code ec;
+    socket_.shutdown(Socket::shutdown_send, ec);
+    if (ec) return Close();
+  }
+  in_.clear();
+  in_begin_ = 0;
+  in_.Reserve(kReadBytes);
+  socket_.async_read_some(asio::buffer(in_.data(), in_.capacity()),
+                          [self = shared_from_this()](const error_code& ec, size_t) {
+                            if (ec) return self->Close();
+                            self->Linger();
+                          });
+}
+
+void Session::Close() {
+  open_ = false;
+  error_code ec;
+  socket_.close(ec);
+}
+
+void Session::CheckDeadline(SteadyClock::time_point now) {
+  if (!open_ || now < deadline_) return;
+  if (parser_.started() && !unsent() && !lingering_) {
+    QueueReply(ErrorReply(408, "the request did not arrive in time"));
+    error_code ec;
+    socket_.write_some(asio::const_buffer(out_.data(), out_.size()), ec);
+  }
+  Close();
+}
+
+void Session::Drain() {
+  if (idle() || (lingering_ && !refused_)) {
+    Close();
+  } else if (!parser_.started()) {
+    keep_alive_ = false;
+  }
+}
+
+}  // namespace millrace::http_internal

@@ -1,0 +1,139 @@
+// One connection of the HTTP server, and the worker that owns it. For http_server_asio.cc only.
+#ifndef MILLRACE_NET_HTTP_SESSION_INTERNAL_H_
+#define MILLRACE_NET_HTTP_SESSION_INTERNAL_H_
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "base/byte_buffer.h"
+#include "net/http_reply.h"
+#include "net/http_request_parser.h"
+#include "net/http_server.h"
+
+namespace millrace::http_internal {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using SteadyClock = std::chrono::steady_clock;
+using Executor = asio::io_context::executor_type;
+using Tcp = asio::ip::tcp;
+using Socket = asio::basic_stream_socket<Tcp, Executor>;
+using Timer = asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, Executor>;
+
+inline SteadyClock::duration ToChrono(absl::Duration duration) {
+  return absl::ToChronoNanoseconds(std::min(duration, absl::Hours(24 * 365)));
+}
+
+class Session;
+
+// What the workers share.
+struct Shared {
+  HttpServerOptions options;
+  HttpHandler handler;
+  std::atomic<int> connections{0};
+  std::atomic<bool> stopping{false};
+  std::function<void()> on_room;  // called when a connection ends
+  absl::Mutex mutex;              // held while `connections` falls, so that Stop() sees it
+};
+
+struct Worker {
+  explicit Worker(Shared& shared) : shared(shared), io(1), tick(io) {}
+
+  // Looks at the deadlines of the sessions, again and again.
+  void Tick();
+
+  // Body buffers are used again.
+  ByteBuffer TakeBodyBuffer();
+  void GiveBack(ByteBuffer buffer);
+
+  Shared& shared;
+  std::vector<ByteBuffer> bodies;
+  std::unordered_set<Session*> sessions;
+  std::string date = HttpDate(absl::Now());
+  asio::io_context io;  // destroyed first: its pending operations own the sessions
+  Timer tick;
+  std::thread thread;
+};
+
+// Reads requests, calls the handler and sends its answers, on its worker's thread alone. Pending
+// operations hold it.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Worker& worker, Socket socket);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Goes on until bytes must arrive or leave first.
+  void Run();
+  void CheckDeadline(SteadyClock::time_point now);
+  // Ends an idle connection at once and a busy one after its answer.
+  void Drain();
+  void Close();
+
+ private:
+  using Parsed = HttpRequestParser::Result;
+
+  void SetDeadline(absl::Duration timeout) { deadline_ = SteadyClock::now() + ToChrono(timeout); }
+  std::string_view unused() const { return in_.view(in_begin_, in_.size()); }
+  bool unsent() const { return sent_ < out_.size() + large_.size(); }
+  bool idle() const {
+    return !parser_.started() && in_begin_ == in_.size() && !unsent() && !waiting_;
+  }
+
+  Parsed ParseRequest();
+  Parsed ParseBody();
+  void Refuse();
+  void Serve();
+  ServerReply CallHandler();
+  void QueueReply(ServerReply reply);
+  void EndRequest();
+  bool SendSome();
+  void PullPiece();
+  void Read();
+  void ReadBody();
+  void Linger();
+
+  Worker& worker_;
+  Shared& shared_;
+  Socket socket_;
+  std::optional<Timer> delay_;
+  std::string peer_;
+  SteadyClock::time_point deadline_;
+
+  ByteBuffer in_;  // bytes [in_begin_, size) were received and not used yet
+  size_t in_begin_ = 0;
+  HttpRequestParser parser_;  // of the request under way
+  ByteBuffer body_;           // a body that did not arrive together with its head, or is chunked
+  std::string_view whole_body_;
+
+  ByteBuffer out_;  // answers to send, then `large_`
+  std::string large_;
+  size_t sent_ = 0;  // of both
+  std::function<absl::Status(std::string*)> next_piece_;
+  bool chunked_reply_ = false;
+  bool keep_alive_ = true;  // false: the connection ends after what is queued
+  bool refused_ = false;    // ... and the peer may still be sending
+  bool abrupt_ = false;     // ... without waiting for the peer to read it
+  bool waiting_ = false;    // for delay_
+  bool lingering_ = false;
+  bool open_ = true;
+};
+
+}  // namespace millrace::http_internal
+
+#endif  // MILLRACE_NET_HTTP_SESSION_INTERNAL_H_
