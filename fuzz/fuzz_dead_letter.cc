@@ -1,19 +1,15 @@
 // The reader of dead letter files: any line is parsed or refused, what is parsed is written back to
 // the same record, and any bytes survive as a payload.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "connectors/disk/row_lines.h"
 #include "pipeline/dead_letter_record.h"
+#include "require.h"
 
 namespace millrace {
 namespace {
-
-void Check(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool Same(const DeadLetterRecord& a, const DeadLetterRecord& b) {
   const Rejection& x = a.rejection;
@@ -26,11 +22,11 @@ bool Same(const DeadLetterRecord& a, const DeadLetterRecord& b) {
 DeadLetterRecord WriteAndRead(const LedgerKey& object, const Rejection& rejection) {
   ByteBuffer line;
   AppendDeadLetter(line, object, rejection, absl::UnixEpoch());
-  Check(line.view().find('\n') == line.size() - 1);
+  Require(line.view().find('\n') == line.size() - 1);
   const absl::StatusOr<DeadLetterRecord> read = ParseDeadLetter(line.view(0, line.size() - 1));
-  Check(read.ok());
+  Require(read.ok());
   const absl::StatusOr<uint64_t> row = RowOfLine(line.view(0, line.size() - 1));
-  Check(row.ok() && *row == rejection.source_row + 1);
+  Require(row.ok() && *row == rejection.source_row + 1);
   return *read;
 }
 
@@ -41,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const absl::StatusOr<DeadLetterRecord> parsed = ParseDeadLetter(bytes);
-  if (parsed.ok()) Check(Same(*parsed, WriteAndRead(parsed->object, parsed->rejection)));
+  if (parsed.ok()) Require(Same(*parsed, WriteAndRead(parsed->object, parsed->rejection)));
 
   const size_t half = size / 2;
   DeadLetterRecord record;
@@ -50,6 +46,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   record.rejection.source_row = size;
   record.rejection.payload_before = bytes;
   record.rejection.payload_after = bytes.substr(half);
-  Check(Same(record, WriteAndRead(record.object, record.rejection)));
+  Require(Same(record, WriteAndRead(record.object, record.rejection)));
   return 0;
 }

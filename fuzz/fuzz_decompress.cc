@@ -1,20 +1,16 @@
 // Decompression: any bytes are read without a crash, and the sizes of the pieces do not change what
 // comes out. What GzipEncoder makes of the input is read back as it was.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "io/decompress.h"
 #include "io/gzip_encoder.h"
+#include "require.h"
 
 namespace millrace {
 namespace {
 
 constexpr size_t kMost = 8 << 20;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 absl::Status Decompress(std::string_view bytes, size_t step, std::string* text) {
   auto stream = NewDecompressingStream(NewMemoryStream(bytes));

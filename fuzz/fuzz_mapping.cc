@@ -2,7 +2,6 @@
 // and the same whether rows are mapped one by one or held. The first byte chooses the config.
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -11,6 +10,7 @@
 #include "formats/testing/rows.h"
 #include "mapping/ids.h"
 #include "mapping/row_mapper.h"
+#include "require.h"
 
 namespace millrace {
 namespace {
@@ -44,10 +44,6 @@ constexpr std::string_view kConfigs = R"([
     {"source_field": "u", "mixpanel_field": "$distinct_id"},
     {"source_field": "*", "mixpanel_field": "*"}]}
 ])";
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 class Judge : public RowVisitor {
  public:

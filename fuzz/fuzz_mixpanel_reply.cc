@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "connectors/mixpanel/export_lines.h"
 #include "connectors/mixpanel/import_reply.h"
+#include "require.h"
 
 namespace millrace::mixpanel {
 namespace {
-
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void Check(const Verdict& verdict, size_t rows) {
   const bool durable = verdict.kind == Verdict::Kind::kDurable;

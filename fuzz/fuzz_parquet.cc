@@ -7,13 +7,10 @@
 
 #include "formats/parquet_reader.h"
 #include "formats/testing/rows.h"
+#include "require.h"
 
 namespace millrace {
 namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 // The first rows from row `from` on; a tiny file can promise billions of them.
 std::vector<std::string> FirstRows(const std::string& bytes, uint64_t from) {

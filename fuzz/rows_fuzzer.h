@@ -10,12 +10,9 @@
 #include <vector>
 
 #include "formats/testing/rows.h"
+#include "require.h"
 
 namespace millrace {
-
-inline void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 inline void CheckRows(const std::string& bytes, FileType type, const ChunkLimits& limits) {
   const ReadResult whole = ReadRows(bytes, {.type = type}, {.rows = 1 << 20, .bytes = 1 << 24});

@@ -1,0 +1,64 @@
+// The inside of JSON strings, against nlohmann-json as the judge.
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/json_writer.h"
+#include "formats/json_text.h"
+#include "require.h"
+
+namespace millrace {
+namespace {
+
+std::string Unescaped(std::string_view inside) {
+  ByteBuffer out;
+  AppendUnescaped(out, inside);
+  return std::string(out.view());
+}
+
+void CheckInside(std::string inside) {
+  const std::string quoted = '"' + inside + '"';
+  const auto judged = nlohmann::json::parse(quoted, nullptr, /*allow_exceptions=*/false);
+  if (judged.is_string()) {
+    Require(FindBadEscape(inside) == std::string_view::npos);
+    Require(Unescaped(inside) == judged.get_ref<const std::string&>());
+  }
+  if (FindBadEscape(inside) != std::string_view::npos) {
+    Require(!judged.is_string());
+    return;
+  }
+  // The judge refuses surrogates without a partner; we replace them, and then it agrees.
+  const std::string text = Unescaped(inside);
+  ReplaceLoneSurrogates(inside.data(), inside.size());
+  Require(Unescaped(inside) == text);
+}
+
+void CheckWritten(std::string_view text) {
+  ByteBuffer out;
+  AppendJsonString(out, text);
+  const std::string_view written = out.view();
+  Require(written.size() >= 2 && written.front() == '"' && written.back() == '"');
+  Require(Unescaped(written.substr(1, written.size() - 2)) == text);
+}
+
+}  // namespace
+}  // namespace millrace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  millrace::CheckWritten(text);
+  // Quotes and control characters never come into the inside of a string.
+  for (const char c : text) {
+    if (c == '\n' || static_cast<unsigned char>(c) < 0x20) return 0;
+  }
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      return 0;
+    }
+  }
+  millrace::CheckInside(text);
+  return 0;
+}
