@@ -71,11 +71,9 @@ struct Exchange {
 
   size_t OnHeader(std::string_view line) noexcept;
   size_t OnBody(std::string_view piece) noexcept;
-  bool streams() const {
-    long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    return request.on_body != nullptr && status / 100 == 2;
-  }
+  // Sets response.status and, the first time, shows a 2xx answer to on_head.
+  absl::Status ShowHead();
+  bool succeeds() const { return response.status / 100 == 2; }
 
   const HttpRequest& request;
   CURL* const easy;
@@ -83,6 +81,7 @@ struct Exchange {
   absl::Status error;         // why a callback ended the exchange
   absl::Status caller_error;  // of on_body
   size_t header_bytes = 0;
+  bool head_shown = false;
 };
 
 // Returning another number than the bytes given makes libcurl end the transfer.
@@ -107,8 +106,17 @@ size_t Exchange::OnHeader(std::string_view line) noexcept {
   return line.size();
 }
 
+absl::Status Exchange::ShowHead() {
+  if (std::exchange(head_shown, true)) return absl::OkStatus();
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  return succeeds() && request.on_head != nullptr ? request.on_head(response) : absl::OkStatus();
+}
+
 size_t Exchange::OnBody(std::string_view piece) noexcept {
-  if (streams()) {
+  if (caller_error = ShowHead(); !caller_error.ok()) return kEndExchange;
+  if (succeeds() && request.on_body != nullptr) {
     caller_error = request.on_body(piece);
     return caller_error.ok() ? piece.size() : kEndExchange;
   }
@@ -358,9 +366,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
   if (!exchange.caller_error.ok()) return exchange.caller_error;
   if (!exchange.error.ok()) status = exchange.error;
   if (!status.ok()) return Annotate(status, where);
-  long code = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
-  exchange.response.status = static_cast<int>(code);
+  RETURN_IF_ERROR(exchange.ShowHead());  // of an answer without a body
   return std::move(exchange.response);
 }
 

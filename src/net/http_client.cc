@@ -28,6 +28,11 @@ absl::Duration HttpResponse::RetryAfter(absl::Time now) const {
   return std::max(absl::FromTimeT(date) - now, absl::ZeroDuration());
 }
 
+std::optional<absl::Time> HttpResponse::Date() const {
+  const time_t date = curl_getdate(std::string(header("date")).c_str(), nullptr);
+  return date < 0 ? std::nullopt : std::optional<absl::Time>(absl::FromTimeT(date));
+}
+
 std::string BasicAuthorization(std::string_view user, std::string_view password) {
   return StrCat("Basic ", absl::Base64Escape(StrCat(user, ":", password)));
 }

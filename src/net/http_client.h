@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -17,6 +18,19 @@
 #include "net/url.h"
 
 namespace millrace {
+
+struct HttpResponse {
+  int status = 0;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+
+  // The first header of that (lower-case) name, or "".
+  std::string_view header(std::string_view name) const;
+  // Retry-After in seconds or as an HTTP date relative to `now`; zero if absent or unreadable.
+  absl::Duration RetryAfter(absl::Time now) const;
+  // The server's clock when it answered; nullopt if absent or unreadable.
+  std::optional<absl::Time> Date() const;
+};
 
 struct HttpRequest {
   std::string method = "GET";
@@ -33,18 +47,10 @@ struct HttpRequest {
   // If set, gets the body of a 2xx answer piece by piece instead of HttpResponse::body; returning a
   // status that is not ok ends the exchange with it. The time it takes does not count as a stall.
   std::function<absl::Status(std::string_view)> on_body;
+  // If set, is shown a 2xx answer's status and headers before its body; returning a status that is
+  // not ok ends the exchange with it.
+  std::function<absl::Status(const HttpResponse&)> on_head;
   bool accept_gzip = false;  // ask for gzip and decode it
-};
-
-struct HttpResponse {
-  int status = 0;
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-
-  // The first header of that (lower-case) name, or "".
-  std::string_view header(std::string_view name) const;
-  // Retry-After in seconds or as an HTTP date relative to `now`; zero if absent or unreadable.
-  absl::Duration RetryAfter(absl::Time now) const;
 };
 
 // One thread at a time; keeps its connection between requests.

@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// Keeps HttpClient's promises on Cancelled, most_response_bytes and on_body (which gets the body in
-// two pieces), so that code cannot tell it from the real one.
+// Keeps HttpClient's promises on Cancelled, most_response_bytes, on_head and on_body (which gets
+// the body in two pieces), so that code cannot tell it from the real one.
 class FakeHttpClient final : public HttpClient {
  public:
   using Handler = std::function<absl::StatusOr<HttpResponse>(const HttpRequest&)>;
@@ -23,6 +23,9 @@ class FakeHttpClient final : public HttpClient {
     }
     absl::StatusOr<HttpResponse> response = handler_(request);
     if (!response.ok()) return response;
+    if (request.on_head != nullptr && response->status / 100 == 2) {
+      if (absl::Status status = request.on_head(*response); !status.ok()) return status;
+    }
     if (request.on_body != nullptr && response->status / 100 == 2) {
       const std::string body = std::exchange(response->body, "");
       const std::string_view whole(body);
