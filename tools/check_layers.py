@@ -18,6 +18,7 @@ OWNERS = {
     "simdjson": {"formats", "mapping", "sandbox", "import"},
     "boost/": {"net"},
     "curl/": {"net"},
+    "pugixml": {"stores"},
     "grpc": {"connectors/pubsub"},
     "google/protobuf/": {"connectors/pubsub"},
     "CLI/": {"cli"},

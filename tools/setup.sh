@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   g++ cmake ninja-build mold ccache git pkg-config python3 python3-pip unzip
-  libabsl-dev nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libisal-dev libzstd-dev
+  libabsl-dev nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libisal-dev libpugixml-dev libzstd-dev
   zlib1g-dev libsqlite3-dev libpq-dev libxxhash-dev libcli11-dev libjavascriptcoregtk-4.1-dev
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libbenchmark-dev libgtest-dev libgmock-dev clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev
@@ -80,4 +80,5 @@ if [ "${1:-}" = --tests ]; then
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)" || true
   [ -d "$deps/duckdb-2.0.0" ] ||
     echo "setup: DuckDB cannot be installed; tests that compare with it are skipped" >&2
+  tools/test_servers.sh
 fi

@@ -69,7 +69,8 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
     return absl::InvalidArgumentError("one ID at most; use --code, --object or --since for more");
   }
   if (!options.ids.empty()) request.filter.id = options.ids.front();
-  absl::StatusOr<SourcesConfig> sources = options.source.Sources();
+  request.import.stores = {.environment = context.environment, .stop = context.stop};
+  absl::StatusOr<SourcesConfig> sources = options.source.Sources(request.import.stores);
   if (!sources.ok()) return sources.status();
   request.import.sources = *std::move(sources);
   absl::StatusOr<mixpanel::Endpoints> endpoints = options.mixpanel.Endpoints();

@@ -142,6 +142,12 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
                         .least_jitter = options.retry_initial / 2,
                         .most_jitter = options.retry_initial * 2.5,
                         .give_up_after = options.retry_for};
+  // Stores are asked again sooner, and no later than that.
+  RetryPolicy& stores = request->stores.retry;
+  stores.initial = std::min(stores.initial, options.retry_initial);
+  stores.most = std::min(stores.most, options.retry_most);
+  stores.most_jitter = std::min(stores.most_jitter, options.retry_initial);
+  stores.give_up_after = options.retry_for;
   return request;
 }
 
@@ -176,11 +182,13 @@ Command ImportCommand() {
       .summary = "import files into Mixpanel, every record accounted for",
       .about =
           "INPUT is a file, a folder (all below it) or a glob ('*', '?', '[ab]', and '**' across "
-          "folders).\nParquet, NDJSON, JSON arrays, CSV and TSV are told by their content, "
+          "folders),\non disk or in gs://, s3:// or az://.\nParquet, NDJSON, JSON arrays, CSV and "
+          "TSV are told by their content, "
           "gzip and zstd too.\nA second run sends only what the first did not finish; rejected "
           "records are kept for `millrace dlq`.",
       .examples = {"millrace import 'events/**/*.parquet' --config sources.json",
                    "MIXPANEL_TOKEN=... millrace import export.ndjson.gz",
+                   "millrace import 'gs://my-bucket/events/**' --config sources.json",
                    "MIXPANEL_SERVICE_ACCOUNT=user:secret millrace import data/ --project-id 123 "
                    "--region eu --config sources.json",
                    "millrace import data/ --config sources.json --dry-run --json"},

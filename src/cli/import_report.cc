@@ -107,7 +107,8 @@ int ExitCodeOf(const ImportReport& report) {
   const bool nothing_begun = report.objects == 0 && report.requests == 0;
   const bool to_mend = absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
                        absl::IsUnimplemented(report.status) ||
-                       absl::IsPermissionDenied(report.status);
+                       absl::IsPermissionDenied(report.status) ||
+                       absl::IsUnauthenticated(report.status);
   return nothing_begun && to_mend ? kWrongUsage : kStopped;
 }
 

@@ -81,9 +81,11 @@ int RunInit(const Options& options, Context& context) {
         absl::InvalidArgumentError(options.sample_rows < 1 ? "--sample-rows must be at least 1"
                                                            : "name one file: millrace init FILE"));
   }
-  const absl::StatusOr<InitResult> result = InitConfig(
-      {.input = options.inputs.front(), .sample_rows = static_cast<uint64_t>(options.sample_rows)},
-      context.stop);
+  const absl::StatusOr<InitResult> result =
+      InitConfig({.input = options.inputs.front(),
+                  .sample_rows = static_cast<uint64_t>(options.sample_rows),
+                  .stores = {.environment = context.environment, .stop = context.stop}},
+                 context.stop);
   if (!result.ok()) return Fail(context, "init", result.status());
   if (!options.output.empty() && !result->config.mixpanel_format) {
     if (const absl::Status status = WriteConfig(options, *result); !status.ok()) {

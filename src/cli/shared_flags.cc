@@ -1,6 +1,7 @@
 #include "cli/shared_flags.h"
 
 #include <filesystem>
+#include <optional>
 #include <ostream>
 #include <utility>
 
@@ -24,6 +25,25 @@ absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view ur
         StrCat(flag, " ", uri, ": not built yet; only local paths are"));
   }
   return std::string(uri);
+}
+
+// The whole object that `uri` names.
+absl::StatusOr<std::string> ReadSmallObject(const std::string& uri, const StoreOptions& stores) {
+  constexpr uint64_t kMostBytes = 16 << 20;
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(uri, stores));
+  std::optional<ObjectInfo> found;
+  RETURN_IF_ERROR(store->List(uri, [&](const ObjectInfo& object) {
+    if (object.uri == uri) found = object;
+    return found ? absl::OkStatus() : absl::InvalidArgumentError(StrCat(uri, " is a folder"));
+  }));
+  if (found->size > kMostBytes) {
+    return absl::InvalidArgumentError(StrCat(uri, " is larger than ", kMostBytes, " bytes"));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, store->Open(*found));
+  std::string text(found->size, '\0');
+  ASSIGN_OR_RETURN(const size_t size, reader->ReadAt(0, absl::MakeSpan(text)));
+  text.resize(size);
+  return text;
 }
 
 absl::Status MakePrivateFolder(const std::string& folder) {
@@ -168,8 +188,12 @@ void SourceFlags::AddTo(std::vector<Flag>& flags) {
                    .aliases = {"--input_gcs_pattern"}});
 }
 
-absl::StatusOr<SourcesConfig> SourceFlags::Sources() const {
+absl::StatusOr<SourcesConfig> SourceFlags::Sources(const StoreOptions& stores) const {
   if (config.empty()) return SourcesConfig::MixpanelFormat();
+  if (const std::string_view scheme = SchemeOf(config); !scheme.empty() && scheme != "file") {
+    ASSIGN_OR_RETURN(const std::string text, ReadSmallObject(config, stores));
+    return SourcesConfig::Parse(text, config);
+  }
   ASSIGN_OR_RETURN(const std::string path, LocalPath("--config", config, "file://"));
   return SourcesConfig::Load(path);
 }
@@ -183,7 +207,8 @@ absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
     return absl::InvalidArgumentError(
         "no input: name files, folders or globs, for example 'events/**/*.parquet'");
   }
-  ASSIGN_OR_RETURN(request.sources, sources.Sources());
+  request.stores = {.environment = context.environment, .stop = context.stop};
+  ASSIGN_OR_RETURN(request.sources, sources.Sources(request.stores));
   request.config_path = sources.config;
   ASSIGN_OR_RETURN(request.endpoints, mixpanel.Endpoints());
   ASSIGN_OR_RETURN(request.credentials, mixpanel.Credentials(context));

@@ -50,7 +50,7 @@ struct SourceFlags {
 
   void AddTo(std::vector<Flag>& flags);
   // The config, or the built-in one for Mixpanel's event format if --config is not given.
-  absl::StatusOr<SourcesConfig> Sources() const;
+  absl::StatusOr<SourcesConfig> Sources(const StoreOptions& stores) const;
 };
 
 // Everything of an ImportRequest that comes from the flags above.

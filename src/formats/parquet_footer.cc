@@ -62,6 +62,22 @@ absl::StatusOr<std::vector<ParquetRowGroup>> ListRowGroups(const parquet::FileMe
   return groups;
 }
 
+// Where the bytes of `leaves` lie.
+std::vector<ByteRange> RangesOf(const parquet::RowGroupMetaData& group,
+                                const std::vector<const ParquetLeaf*>& leaves) {
+  std::vector<ByteRange> ranges;
+  for (const ParquetLeaf* leaf : leaves) {
+    const auto chunk = group.ColumnChunk(leaf->column);
+    const int64_t begin = chunk->has_dictionary_page() && chunk->dictionary_page_offset() > 0
+                              ? std::min(chunk->dictionary_page_offset(), chunk->data_page_offset())
+                              : chunk->data_page_offset();
+    const int64_t size = chunk->total_compressed_size();
+    if (begin < 0 || size <= 0) continue;  // a damaged file; reading will say so
+    ranges.push_back({static_cast<uint64_t>(begin), static_cast<uint64_t>(size)});
+  }
+  return ranges;
+}
+
 }  // namespace
 
 absl::StatusOr<ParquetFooter> ReadParquetFooter(const std::shared_ptr<ObjectReader>& object) {
@@ -88,8 +104,9 @@ absl::StatusOr<std::unique_ptr<ParquetPages>> ParquetPages::Open(
     properties.enable_buffered_stream();
     properties.set_buffer_size(std::clamp(kReadBuffers / count, kLeastReadBuffer, kMostReadBuffer));
     properties.set_page_checksum_verification(true);
-    pages->file_ = parquet::ParquetFileReader::Open(NewArrowFile(std::move(object), &*pages->pool_),
+    pages->file_ = parquet::ParquetFileReader::Open(NewArrowFile(object, &*pages->pool_),
                                                     properties, footer.metadata);
+    pages->object_ = std::move(object);
     return pages;
   } catch (...) {
     return CaughtParquetError();
@@ -101,6 +118,7 @@ absl::StatusOr<std::vector<std::unique_ptr<LeafReader>>> ParquetPages::OpenGroup
   const ParquetRowGroup& info = footer.groups[group];
   try {
     const auto open = file_->RowGroup(static_cast<int>(group));
+    object_->WillRead(RangesOf(*open->metadata(), leaves));
     std::vector<std::unique_ptr<LeafReader>> readers;
     for (const ParquetLeaf* leaf : leaves) {
       const auto chunk = open->metadata()->ColumnChunk(leaf->column);

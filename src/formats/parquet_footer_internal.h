@@ -39,7 +39,7 @@ class ParquetPages {
                                                             const ParquetFooter& footer,
                                                             size_t leaves);
 
-  // Readers of `leaves` in row group `group`. Messages name group, row and column.
+  // Readers of `leaves` in row group `group`, whose bytes the object is told of. Messages name group, row and column.
   absl::StatusOr<std::vector<std::unique_ptr<LeafReader>>> OpenGroup(
       const ParquetFooter& footer, size_t group, const std::vector<const ParquetLeaf*>& leaves);
 
@@ -48,6 +48,7 @@ class ParquetPages {
   arrow::ProxyMemoryPool counting_pool_{arrow::system_memory_pool()};
   std::optional<arrow::CappedMemoryPool> pool_;
   std::unique_ptr<parquet::ParquetFileReader> file_;
+  std::shared_ptr<ObjectReader> object_;
 };
 
 // `status` of reading `leaf` in row group `group` at `row` of the file, with that place.

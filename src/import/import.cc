@@ -140,9 +140,9 @@ class Importer {
 
  private:
   absl::Status RunRecords(RecordType type, bool first) {
-    ASSIGN_OR_RETURN(
-        std::unique_ptr<ObjectLister> lister,
-        ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_)));
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
+                     ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_),
+                                         request_.stores));
     ImportTarget target;
     SetTarget(request_, type, pacer_, target);
 

@@ -12,6 +12,7 @@
 #include "io/gzip_encoder.h"
 #include "mapping/sources_config.h"
 #include "pipeline/run.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
@@ -32,6 +33,8 @@ struct ImportRequest {
   // runs with a rate limit: they wait anyhow.
   bool adapt_compression = false;
   absl::Duration stop_grace = absl::Seconds(10);  // for requests under way at a stop
+
+  StoreOptions stores;  // how inputs are reached
 
   bool force = false;
   // Reads, maps and counts, sends nothing and records nothing.

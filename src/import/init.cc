@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kMostSiblings = 1'000;
 
-absl::StatusOr<ListedObject> FirstObject(const std::string& input) {
-  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, ObjectStoreFor(input));
+absl::StatusOr<ListedObject> FirstObject(const std::string& input, const StoreOptions& stores) {
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenStore(input, stores));
   std::optional<ObjectInfo> first;
   const absl::Status listed = store->List(input, [&](const ObjectInfo& info) {
     first = info;
@@ -102,7 +102,7 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::st
 
 absl::StatusOr<InitResult> InitConfig(const InitRequest& request, std::stop_token stop) {
   const absl::Time now = absl::Now();
-  ASSIGN_OR_RETURN(const ListedObject object, FirstObject(request.input));
+  ASSIGN_OR_RETURN(const ListedObject object, FirstObject(request.input, request.stores));
   absl::StatusOr<FileProfile> profile = ProfileObject(object, request.sample_rows, stop, now);
   if (!profile.ok()) return Annotate(profile.status(), StrCat("reading ", object.info.uri));
   InitResult result{.uri = object.info.uri,

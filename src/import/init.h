@@ -8,12 +8,14 @@
 
 #include "absl/status/statusor.h"
 #include "import/infer_config.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
 struct InitRequest {
   std::string input;  // a file; of a folder or glob, the first one is looked at
   uint64_t sample_rows = 50'000;
+  StoreOptions stores;  // how the input is reached
 };
 
 struct InitResult {

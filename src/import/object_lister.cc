@@ -12,35 +12,38 @@
 namespace millrace {
 
 absl::StatusOr<std::unique_ptr<ObjectLister>> ObjectLister::Start(
-    const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted) {
-  std::vector<Input> opened;
+    const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted,
+    const StoreOptions& stores) {
+  auto lister = absl::WrapUnique(new ObjectLister(std::move(wanted)));
+  StoreOptions options = stores;
+  options.stop = lister->stop_.get_token();
   for (const std::string& input : inputs) {
-    ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, ObjectStoreFor(input));
-    opened.push_back({input, std::move(store)});
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, OpenStore(input, options));
+    lister->inputs_.push_back({input, std::move(store)});
   }
-  return absl::WrapUnique(new ObjectLister(std::move(opened), std::move(wanted)));
+  ObjectLister* self = lister.get();
+  self->on_outer_stop_.emplace(stores.stop, [self] { self->stop_.request_stop(); });
+  self->thread_ = std::jthread([self] { self->List(); });
+  pthread_setname_np(self->thread_.native_handle(), "list");
+  return lister;
 }
 
-ObjectLister::ObjectLister(std::vector<Input> inputs, std::function<bool(const ObjectInfo&)> wanted)
-    : inputs_(std::move(inputs)),
-      wanted_(std::move(wanted)),
-      thread_([this](std::stop_token stop) { List(std::move(stop)); }) {
-  pthread_setname_np(thread_.native_handle(), "list");
-}
+ObjectLister::ObjectLister(std::function<bool(const ObjectInfo&)> wanted)
+    : wanted_(std::move(wanted)) {}
 
 ObjectLister::~ObjectLister() {
-  thread_.request_stop();
+  stop_.request_stop();
   absl::MutexLock lock(&mutex_);
   stopped_ = true;
 }
 
-void ObjectLister::List(std::stop_token stop) {
+void ObjectLister::List() {
   // 16 bytes an object, and only where inputs can overlap.
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen;
   absl::Status status;
   for (const Input& input : inputs_) {
     status = input.store->List(input.pattern, [&](const ObjectInfo& info) -> absl::Status {
-      if (stop.stop_requested()) return absl::CancelledError("listing was stopped");
+      if (stop_.stop_requested()) return absl::CancelledError("listing was stopped");
       if (!wanted_(info)) return absl::OkStatus();
       if (inputs_.size() > 1) {
         const Hash128 hash = HashBytes(info.uri);
@@ -48,8 +51,8 @@ void ObjectLister::List(std::stop_token stop) {
       }
       ++objects_;
       bytes_ += info.size;
-      return Push({input.store, info}, stop) ? absl::OkStatus()
-                                             : absl::CancelledError("listing was stopped");
+      return Push({input.store, info}) ? absl::OkStatus()
+                                       : absl::CancelledError("listing was stopped");
     });
     if (!status.ok()) break;
   }
@@ -61,10 +64,10 @@ void ObjectLister::List(std::stop_token stop) {
 
 bool ObjectLister::HasRoomOrStops() const { return ahead_.size() < kAhead || stopped_; }
 
-bool ObjectLister::Push(ListedObject object, std::stop_token stop) {
+bool ObjectLister::Push(ListedObject object) {
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(this, &ObjectLister::HasRoomOrStops));
-  if (stopped_ || stop.stop_requested()) return false;
+  if (stopped_ || stop_.stop_requested()) return false;
   ahead_.push_back(std::move(object));
   return true;
 }

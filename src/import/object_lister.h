@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "io/object_store.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
@@ -28,10 +29,12 @@ class ObjectLister {
  public:
   static constexpr size_t kAhead = 1024;
 
-  // Objects for which `wanted` is false are left out; it is called on the lister's thread.
-  // InvalidArgument or Unimplemented if an input has no store.
+  // Objects for which `wanted` is false are left out; it is called on the lister's thread. The
+  // stores of the objects stop with the lister. InvalidArgument if an input has no store; errors of
+  // OpenStore().
   static absl::StatusOr<std::unique_ptr<ObjectLister>> Start(
-      const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted);
+      const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted,
+      const StoreOptions& stores = {});
   ~ObjectLister();
 
   // The next object, each once though several inputs name it; nullopt at the end. A listing that
@@ -49,12 +52,13 @@ class ObjectLister {
     std::shared_ptr<ObjectStore> store;
   };
 
-  ObjectLister(std::vector<Input> inputs, std::function<bool(const ObjectInfo&)> wanted);
-  void List(std::stop_token stop);
-  bool Push(ListedObject object, std::stop_token stop);
+  explicit ObjectLister(std::function<bool(const ObjectInfo&)> wanted);
+  void List();
+  bool Push(ListedObject object);
   bool HasRoomOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const std::vector<Input> inputs_;
+  std::stop_source stop_;      // of the stores and of thread_
+  std::vector<Input> inputs_;  // not changed once thread_ runs
   const std::function<bool(const ObjectInfo&)> wanted_;
   std::atomic<uint64_t> objects_{0};
   std::atomic<uint64_t> bytes_{0};
@@ -66,7 +70,9 @@ class ObjectLister {
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 
-  std::jthread thread_;  // last: ends before the rest goes
+  // Last: they end before the rest goes.
+  std::optional<std::stop_callback<std::function<void()>>> on_outer_stop_;
+  std::jthread thread_;
 };
 
 }  // namespace millrace

@@ -17,6 +17,7 @@ struct ObjectSource::Open {
   absl::Status error;                    // why
   RowPosition after;
   uint64_t raw_bytes = 0;
+  bool shown = false;  // a chunk was given: the claim is the run's
 };
 
 ObjectSource::ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources,
@@ -35,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) 
     RETURN_IF_ERROR(ClaimNext());
     if (open_ == nullptr) return nullptr;
   }
-  if (open_->rows == nullptr) return Last(open_->error);
+  if (open_->rows == nullptr) return EndWith(open_->error, stop);
 
   const uint64_t done = open_->after.row - open_->entry->position.row;
   if (options_.most_rows_per_object != 0 && done >= options_.most_rows_per_object) {
@@ -43,9 +44,10 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) 
   }
   absl::StatusOr<std::unique_ptr<RowChunk>> rows = open_->rows->Read(options_.limits);
   ReportPlace(open_->rows->raw_bytes());
-  if (!rows.ok()) return Last(rows.status());
+  if (!rows.ok()) return EndWith(rows.status(), stop);
   if (*rows == nullptr) return Last(open_->object->CheckUnchanged());
 
+  open_->shown = true;
   auto chunk = std::make_unique<Chunk>();
   chunk->object = open_->entry;
   chunk->first_row = (*rows)->first_row();
@@ -112,6 +114,24 @@ void ObjectSource::OpenClaimed(const ListedObject& listed) {
     return;
   }
   open.rows = *std::move(rows);
+}
+
+// The end of the object by an error of its own; or of the source, if the store does not answer (it
+// would not for the next object either), does not know us, or a stop was asked for.
+absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::EndWith(absl::Status error,
+                                                             const std::stop_token& stop) {
+  const bool stopped = stop.stop_requested() || absl::IsCancelled(error);
+  if (!stopped && !absl::IsUnavailable(error) && !absl::IsUnauthenticated(error)) {
+    return Last(std::move(error));
+  }
+  if (!open_->shown) {
+    if (const absl::Status freed = ledger_.Release(*open_->entry);
+        !freed.ok() && !absl::IsAborted(freed)) {
+      Log(Severity::kWarning, "object not released, its lease must run out",
+          {{"object", open_->entry->key.object}, {"error", ToStd(freed.message())}});
+    }
+  }
+  return stopped ? absl::CancelledError("the run was stopped") : error;
 }
 
 std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {

@@ -67,6 +67,7 @@ class ObjectSource : public Source {
 
   absl::Status ClaimNext();
   void OpenClaimed(const ListedObject& object);
+  absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
   std::unique_ptr<Chunk> Last(absl::Status error);
   void ReportPlace(uint64_t raw_bytes);
 

@@ -240,9 +240,10 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
           ? ""
           : std::filesystem::canonical(request.import.config_path, none).string();
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
-                   ObjectLister::Start(request.import.inputs, [&](const ObjectInfo& object) {
-                     return object.uri != config_file;
-                   }));
+                   ObjectLister::Start(
+                       request.import.inputs,
+                       [&](const ObjectInfo& object) { return object.uri != config_file; },
+                       request.import.stores));
   ImportPlan plan;
   while (!stop.stop_requested()) {
     ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next());

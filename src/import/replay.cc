@@ -130,7 +130,7 @@ class Lane {
     for (const auto& [object, records] : to_read) {
       RowSet wanted;
       for (const Replaying* one : records) wanted.Add(one->record.rejection.source_row);
-      auto rows = ReadRowsAsJson(object, *records.front()->config, wanted);
+      auto rows = ReadRowsAsJson(object, *records.front()->config, wanted, request_.import.stores);
       if (absl::IsUnavailable(rows.status())) return rows.status();
       if (!rows.ok()) continue;  // gone or changed: what was kept of it has to do
       for (Replaying* one : records) {

@@ -33,8 +33,9 @@ class KeepWanted : public RowVisitor {
   ByteBuffer json_;
 };
 
-absl::StatusOr<std::unique_ptr<ObjectReader>> OpenVersion(const LedgerKey& object) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, ObjectStoreFor(object.object));
+absl::StatusOr<std::unique_ptr<ObjectReader>> OpenVersion(const LedgerKey& object,
+                                                          const StoreOptions& stores) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(object.object, stores));
   ObjectInfo listed;
   RETURN_IF_ERROR(store->List(object.object, [&](const ObjectInfo& info) {
     if (info.uri == object.object) listed = info;
@@ -49,8 +50,8 @@ absl::StatusOr<std::unique_ptr<ObjectReader>> OpenVersion(const LedgerKey& objec
 }  // namespace
 
 absl::StatusOr<RowsByNumber> ReadRowsAsJson(const LedgerKey& object, const SourceConfig& config,
-                                            const RowSet& rows) {
-  ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> opened, OpenVersion(object));
+                                            const RowSet& rows, const StoreOptions& stores) {
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> opened, OpenVersion(object, stores));
   ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader,
                    OpenRows(std::move(opened), ReadOptionsFor(config)));
   RowsByNumber kept;

@@ -10,6 +10,7 @@
 #include "import/row_set.h"
 #include "mapping/sources_config.h"
 #include "pipeline/ledger.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
@@ -17,7 +18,8 @@ namespace millrace {
 // number; with the columns that `config` needs. Reads the object up to the last of them. NotFound
 // if it is gone, FailedPrecondition if its version is another now; others as of reading.
 absl::StatusOr<absl::flat_hash_map<uint64_t, std::string>> ReadRowsAsJson(
-    const LedgerKey& object, const SourceConfig& config, const RowSet& rows);
+    const LedgerKey& object, const SourceConfig& config, const RowSet& rows,
+    const StoreOptions& stores);
 
 }  // namespace millrace
 

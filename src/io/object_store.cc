@@ -1,7 +1,6 @@
 #include "io/object_store.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "base/byte_buffer.h"
@@ -76,20 +75,6 @@ class ObjectStream : public InputStream {
 
 std::unique_ptr<InputStream> NewObjectStream(ObjectReader& reader, size_t block, uint64_t offset) {
   return std::make_unique<ObjectStream>(reader, block, offset);
-}
-
-absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStoreFor(std::string_view uri) {
-  const size_t end = uri.find("://");
-  if (end == std::string_view::npos || uri.substr(0, end) == "file") return NewLocalObjectStore();
-  const std::string_view scheme = uri.substr(0, end);
-  static constexpr std::array<std::string_view, 6> kPlanned = {"gs",    "s3",   "az",
-                                                               "azure", "abfs", "abfss"};
-  if (std::find(kPlanned.begin(), kPlanned.end(), scheme) != kPlanned.end()) {
-    return absl::UnimplementedError(
-        StrCat(scheme, ":// is not built yet; copy the objects to a local folder (", uri, ")"));
-  }
-  return absl::InvalidArgumentError(StrCat("unknown scheme ", scheme, ":// in ", uri,
-                                           "; use a path, file://, gs://, s3:// or az://"));
 }
 
 }  // namespace millrace

@@ -1,5 +1,5 @@
-// Where objects are listed and read: the local disk now, gs://, s3:// and az:// behind the same
-// face.
+// Where objects are listed, read and written. The local disk is here; gs://, s3:// and az:// are in
+// stores/, which also picks the store of a uri.
 #ifndef MILLRACE_IO_OBJECT_STORE_H_
 #define MILLRACE_IO_OBJECT_STORE_H_
 
@@ -26,6 +26,11 @@ struct ObjectInfo {
   std::string version;  // generation, ETag, or "<size>-<mtime ns>" for local files
 };
 
+struct ByteRange {
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
 // Random access to the bytes of one listed version. Thread-safe.
 class ObjectReader {
  public:
@@ -37,6 +42,9 @@ class ObjectReader {
   // FailedPrecondition, naming the object, if what was read may not be the version that was listed.
   // Always ok where every read asks for that version.
   virtual absl::Status CheckUnchanged() = 0;
+  // A hint, in place of those before: these ranges will be read soon, each front to back, all side
+  // by side. What is far away can be fetched ahead in few requests.
+  virtual void WillRead(absl::Span<const ByteRange> ranges) { (void)ranges; }
 };
 
 // Writes one object. One thread at a time. Destroyed without Finish() it leaves nothing behind.
@@ -79,10 +87,6 @@ class ObjectStore {
 };
 
 std::unique_ptr<ObjectStore> NewLocalObjectStore();
-
-// The store for `uri`: a path or file:// is local. Unimplemented, with a message that says so, for
-// gs://, s3://, az://, abfs:// until their connectors exist; InvalidArgument for other schemes.
-absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStoreFor(std::string_view uri);
 
 // Reads `reader` from `offset` to the size that was listed, asking it for at least `block` bytes at
 // a time. FailedPrecondition if the object ends earlier. `reader` must outlive the stream.

@@ -242,18 +242,6 @@ TEST_F(LocalObjectStoreTest, AStreamOfAnObjectThatWasCutSaysSo) {
             absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(ObjectStoreForTest, KnowsTheSchemes) {
-  EXPECT_TRUE(ObjectStoreFor("a/b").ok());
-  EXPECT_TRUE(ObjectStoreFor("/a/b").ok());
-  EXPECT_TRUE(ObjectStoreFor("file:///a/b").ok());
-  for (const char* uri : {"gs://b/k", "s3://b/k", "az://c/k", "abfs://c@a/k", "abfss://c@a/k"}) {
-    const absl::Status status = ObjectStoreFor(uri).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << uri;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("not built yet"));
-  }
-  EXPECT_EQ(ObjectStoreFor("http://h/k").status().code(), absl::StatusCode::kInvalidArgument);
-}
-
 TEST(GlobMatchesTest, MatchesByTheRules) {
   const auto matches = [](const char* pattern, const char* path) {
     return GlobMatches(pattern, path);

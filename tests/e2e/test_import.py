@@ -186,7 +186,7 @@ class ImportTest(MillraceTest):
                 (("import", good, "--config", self.folder / "none.json"), "none.json"),
                 (("import", good, "--config", config), "field_mappings"),
                 (("import", self.folder / "none.ndjson"), "none.ndjson"),
-                (("import", "gs://bucket/x.parquet"), "not built yet"),
+                (("import", "ftp://host/x.parquet"), "unknown scheme ftp://"),
                 (("import", good, "--ledger", "postgres://x"), "not built yet"),
                 (("import", good, "--mixpanel-url", "ftp://x"), "http://"),
                 (("frobnicate",), "frobnicate")):

@@ -1,0 +1,22 @@
+// An ObjectStore over one vendor's calls: patterns, pages, read-ahead and uploads are the same for
+// all of them.
+#ifndef MILLRACE_STORES_CLOUD_STORE_H_
+#define MILLRACE_STORES_CLOUD_STORE_H_
+
+#include <memory>
+#include <stop_token>
+
+#include "io/object_store.h"
+#include "stores/cloud_service.h"
+
+namespace millrace {
+
+// `stop` ends every wait with Cancelled. Readers and writers keep the service alive.
+// Besides what the local store lists: a bucket cannot be a pattern; keys that end with '/', which
+// some tools make for folders, are no objects.
+std::unique_ptr<ObjectStore> NewCloudStore(std::shared_ptr<CloudService> service,
+                                           std::stop_token stop);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STORES_CLOUD_STORE_H_

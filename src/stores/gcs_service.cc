@@ -1,0 +1,265 @@
+#include "stores/gcs_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "net/url.h"
+#include "stores/gcs_answers.h"
+#include "stores/requester.h"
+
+namespace millrace {
+namespace {
+
+// The token of an authorized request, or "".
+std::string BearerOf(const HttpRequest& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  for (const auto& [name, value] : request.headers) {
+    if (name == "Authorization") return value.substr(kBearer.size());
+  }
+  return "";
+}
+
+constexpr int kResumeIncomplete = 308;  // the answer to every part but the last
+
+class GcsService : public CloudService, private CloudDialect {
+ public:
+  explicit GcsService(GcsOptions options)
+      : options_(std::move(options)),
+        clients_(options_.service.clients),
+        retrier_(options_.service.retry, *options_.service.clock),
+        requester_(*this, clients_, retrier_, *options_.service.clock) {}
+
+  absl::StatusOr<CloudUri> Parse(std::string_view uri) const override {
+    UriParts parts;
+    RETURN_IF_ERROR(SplitCloudUri(uri, "gs://BUCKET/OBJECT", parts));
+    return CloudUri{StrCat("gs://", parts.bucket, "/"), std::string(parts.bucket),
+                    std::string(parts.key)};
+  }
+
+  absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
+                                std::stop_token stop) override {
+    std::string url = StrCat(BucketUrl(bucket), "?prettyPrint=false&maxResults=", query.most,
+                             "&fields=items(name,generation,size),nextPageToken");
+    if (!query.prefix.empty()) StrAppend(&url, "&prefix=", UrlEncode(query.prefix));
+    if (!query.start.empty()) StrAppend(&url, "&startOffset=", UrlEncode(query.start));
+    if (!query.token.empty()) StrAppend(&url, "&pageToken=", UrlEncode(query.token));
+    ASSIGN_OR_RETURN(const HttpResponse response, Send({.url = url}, std::move(stop)));
+    return ParseGcsListing(response.body);
+  }
+
+  absl::Status Check(const std::string& bucket, const ListedKey& object,
+                     std::stop_token stop) override {
+    const std::string url =
+        StrCat(ObjectUrl(bucket, object.key), "?fields=generation&generation=", object.version);
+    return Send({.url = url}, std::move(stop)).status();
+  }
+
+  absl::Status Read(const std::string& bucket, const ListedKey& object, uint64_t offset,
+                    absl::Span<char> to, std::stop_token stop) override {
+    const std::string url =
+        StrCat(ObjectUrl(bucket, object.key), "?alt=media&generation=", object.version);
+    const PinnedRead read{.write =
+                              [&url](uint64_t from, uint64_t size) {
+                                // Without Accept-Encoding objects stored as gzip are inflated by
+                                // the server, and then ranges are ignored.
+                                return HttpRequest{.url = url,
+                                                   .headers = {{"Range", RangeHeader(from, size)},
+                                                               {"Accept-Encoding", "gzip"}}};
+                              },
+                          .version_header = "x-goog-generation",
+                          .version = object.version};
+    return ReadPinned(requester_, read, offset, to, std::move(stop));
+  }
+
+  absl::Status Put(const std::string& bucket, const std::string& key, std::string_view bytes,
+                   std::stop_token stop) override {
+    const HttpRequest request{
+        .method = "POST",
+        .url =
+            StrCat(UploadUrl(bucket), "?uploadType=media&fields=generation&name=", UrlEncode(key)),
+        .headers = {{"Content-Type", "application/octet-stream"}},
+        .body = bytes,
+        .timeout = absl::ZeroDuration()};
+    return Send(request, std::move(stop)).status();
+  }
+
+  absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
+                                                      const std::string& key,
+                                                      std::stop_token stop) override;
+
+  absl::Status Remove(const std::string& bucket, const std::string& key,
+                      std::stop_token stop) override {
+    const Requester::Call call{
+        .write =
+            [url = ObjectUrl(bucket, key)] { return HttpRequest{.method = "DELETE", .url = url}; },
+        .accepts = [](int status) { return status == 404; }};
+    return requester_.Send(call, std::move(stop)).status();
+  }
+
+ private:
+  class ResumableUpload;
+
+  std::string BucketUrl(const std::string& bucket) const {
+    return StrCat(options_.endpoint, "/storage/v1/b/", UrlEncode(bucket), "/o");
+  }
+  std::string ObjectUrl(const std::string& bucket, const std::string& key) const {
+    return StrCat(BucketUrl(bucket), "/", UrlEncode(key));
+  }
+  std::string UploadUrl(const std::string& bucket) const {
+    return StrCat(options_.endpoint, "/upload/storage/v1/b/", UrlEncode(bucket), "/o");
+  }
+
+  absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) {
+    return requester_.Send({.write = [&request] { return request; }}, std::move(stop));
+  }
+
+  // CloudDialect:
+  absl::Status Authorize(HttpRequest& request, std::stop_token stop) override {
+    return options_.credentials.Authorize(request, std::move(stop));
+  }
+
+  Refusal Understand(const HttpRequest& request, const HttpResponse& response) override;
+
+  const GcsOptions options_;
+  ClientPool clients_;
+  Retrier retrier_;
+  Requester requester_;
+  absl::Mutex mutex_;
+  std::string refused_ ABSL_GUARDED_BY(mutex_);  // a token that got a 401
+};
+
+Refusal GcsService::Understand(const HttpRequest& request, const HttpResponse& response) {
+  const CloudError error = ParseGcsError(response);
+  if (IsTransient(error.http_status) || error.code == "rateLimitExceeded" ||
+      error.code == "userRateLimitExceeded") {
+    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
+  }
+  switch (error.http_status) {
+    case 401: {
+      const absl::Status status = CloudStatus(
+          absl::StatusCode::kUnauthenticated,
+          StrCat("Google does not take these credentials (", options_.credentials.description,
+                 "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
+                 "application-default login`"),
+          error);
+      const std::string token = BearerOf(request);
+      if (token.empty()) return {status};
+      // It may have been revoked; if there is no other, a new try will not help.
+      options_.credentials.tokens->Forget({.value = token});
+      absl::MutexLock lock(&mutex_);
+      const bool again = std::exchange(refused_, token) != token;
+      return {status, again ? Refusal::Cure::kNow : Refusal::Cure::kNone};
+    }
+    case 403:
+      return {CloudStatus(absl::StatusCode::kPermissionDenied,
+                          "access denied: reading takes storage.objects.list and "
+                          "storage.objects.get (role Storage Object Viewer) on the bucket, writing "
+                          "Storage Object User",
+                          error)};
+    case 404:
+      return {CloudStatus(absl::StatusCode::kNotFound,
+                          "no such bucket or object: check the name, and the project of the "
+                          "credentials",
+                          error)};
+    case 412:
+      return {CloudStatus(absl::StatusCode::kFailedPrecondition,
+                          "it was replaced since it was listed", error)};
+    default:
+      return {CloudStatus(CodeOfHttp(error.http_status), "", error)};
+  }
+}
+
+// Parts go one behind another to a session's address.
+class GcsService::ResumableUpload : public Upload {
+ public:
+  ResumableUpload(GcsService& service, std::string session, std::stop_token stop)
+      : service_(service), session_(std::move(session)), stop_(std::move(stop)) {}
+
+  absl::Status AddPart(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      ASSIGN_OR_RETURN(const HttpResponse response,
+                       SendPart(bytes, StrCat(sent_, "-", sent_ + bytes.size() - 1, "/*")));
+      if (response.status != kResumeIncomplete) {
+        return absl::AbortedError("the upload was finished by someone else");
+      }
+      const uint64_t kept = Kept(response);
+      if (kept <= sent_ || kept > sent_ + bytes.size()) {
+        return absl::UnavailableError("the upload session lost what was sent");
+      }
+      bytes.remove_prefix(static_cast<size_t>(kept - sent_));
+      sent_ = kept;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Complete(std::string_view bytes) override {
+    const uint64_t total = sent_ + bytes.size();
+    ASSIGN_OR_RETURN(const HttpResponse response,
+                     SendPart(bytes, StrCat(sent_, "-", total - 1, "/", total)));
+    if (response.status == kResumeIncomplete) {
+      return absl::UnavailableError("the upload session did not take its last part");
+    }
+    return absl::OkStatus();
+  }
+
+  void Abandon() override {
+    service_.requester_.SendOnce({.method = "DELETE", .url = session_}, stop_);
+  }
+
+ private:
+  // A part that is sent again is taken once: what the session has, it passes over.
+  absl::StatusOr<HttpResponse> SendPart(std::string_view bytes, const std::string& range) {
+    const Requester::Call call{.write =
+                                   [&] {
+                                     return HttpRequest{
+                                         .method = "PUT",
+                                         .url = session_,
+                                         .headers = {{"Content-Range", StrCat("bytes ", range)}},
+                                         .body = bytes,
+                                         .timeout = absl::ZeroDuration()};
+                                   },
+                               .accepts = [](int status) { return status == kResumeIncomplete; }};
+    return service_.requester_.Send(call, stop_);
+  }
+
+  // Bytes that the session has, by "Range: bytes=0-8388607".
+  static uint64_t Kept(const HttpResponse& response) {
+    const std::string_view range = response.header("range");
+    uint64_t last = 0;
+    if (!absl::SimpleAtoi(ToAbsl(range.substr(std::min(range.find('-') + 1, range.size()))),
+                          &last)) {
+      return 0;
+    }
+    return last + 1;
+  }
+
+  GcsService& service_;
+  const std::string session_;
+  const std::stop_token stop_;
+  uint64_t sent_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<Upload>> GcsService::StartUpload(const std::string& bucket,
+                                                                const std::string& key,
+                                                                std::stop_token stop) {
+  const HttpRequest request{
+      .method = "POST",
+      .url = StrCat(UploadUrl(bucket), "?uploadType=resumable&name=", UrlEncode(key)),
+      .headers = {{"Content-Type", "application/json"}},
+      .body = "{}"};
+  ASSIGN_OR_RETURN(const HttpResponse response, Send(request, stop));
+  std::string session(response.header("location"));
+  if (session.empty()) return absl::InternalError("the server began no upload session");
+  return std::make_unique<ResumableUpload>(*this, std::move(session), std::move(stop));
+}
+
+}  // namespace
+
+std::shared_ptr<CloudService> NewGcsService(GcsOptions options) {
+  return std::make_shared<GcsService>(std::move(options));
+}
+
+}  // namespace millrace

@@ -1,0 +1,205 @@
+#include "stores/gcs_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "io/object_store.h"
+#include "stores/cloud_store.h"
+#include "stores/testing/fake_cloud.h"
+
+namespace millrace {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class GcsServiceTest : public testing::Test {
+ protected:
+  std::unique_ptr<ObjectStore> Store(std::stop_token stop = {}) {
+    return NewCloudStore(NewGcsService({.endpoint = "http://gcs.test",
+                                        .credentials = NoGoogleCredentials("secret-token"),
+                                        .service = cloud_.options()}),
+                         std::move(stop));
+  }
+
+  std::vector<std::string> List(const std::string& pattern, absl::Status* status) {
+    std::vector<std::string> uris;
+    *status = Store()->List(pattern, [&](const ObjectInfo& info) {
+      uris.push_back(info.uri);
+      return absl::OkStatus();
+    });
+    return uris;
+  }
+
+  absl::Status ListStatus() {
+    absl::Status status;
+    EXPECT_TRUE(List("gs://b/data/", &status).empty());
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("secret-token")));
+    return status;
+  }
+
+  static std::string Error(int code, const std::string& reason, const std::string& message) {
+    return R"({"error": {"code": )" + std::to_string(code) + R"(, "message": ")" + message +
+           R"(", "errors": [{"reason": ")" + reason + R"("}]}})";
+  }
+
+  FakeCloud cloud_;
+  const ObjectInfo object_{"gs://b/a", 10, "7"};
+};
+
+TEST_F(GcsServiceTest, ListsPageByPageWithThePrefixOfThePattern) {
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    if (request.url.find("maxResults=1&") != std::string::npos)
+      return {.status = 200, .body = "{}"};
+    if (request.url.find("pageToken=t%2F1") != std::string::npos) {
+      return {.status = 200,
+              .body = R"({"items": [{"name": "e/2*c", "size": "0", "generation": "2"}]})"};
+    }
+    return {.status = 200,
+            .body = R"({"items": [{"name": "e/1b", "size": "5", "generation": "1"},)"
+                    R"({"name": "e/2b", "size": "9", "generation": "18446744073709551615"}],)"
+                    R"("nextPageToken": "t/1"})"};
+  };
+  absl::Status status;
+  EXPECT_THAT(List("gs://b/e/2*", &status), testing::ElementsAre("gs://b/e/2b", "gs://b/e/2*c"));
+  EXPECT_TRUE(status.ok()) << status;
+  ASSERT_EQ(cloud_.requests().size(), 3);
+  for (const HttpRequest& request : cloud_.requests()) {
+    EXPECT_THAT(request.url, HasSubstr("http://gcs.test/storage/v1/b/b/o?"));
+    EXPECT_THAT(request.url, HasSubstr("prefix=e%2F2"));
+    EXPECT_EQ(FakeCloud::HeaderOf(request, "Authorization"), "Bearer secret-token");
+  }
+}
+
+TEST_F(GcsServiceTest, PassesOverFoldersInWhichNothingIsNamed) {
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    if (request.url.find("maxResults=1&") != std::string::npos)
+      return {.status = 200, .body = "{}"};
+    if (request.url.find("startOffset=_tmp0") != std::string::npos) {
+      return {.status = 200,
+              .body = R"({"items": [{"name": "a", "size": "1", "generation": "1"}]})"};
+    }
+    return {.status = 200,
+            .body = R"({"items": [{"name": "_tmp/1", "size": "5", "generation": "1"}],)"
+                    R"("nextPageToken": "more"})"};
+  };
+  absl::Status status;
+  EXPECT_THAT(List("gs://b/", &status), testing::ElementsAre("gs://b/a"));
+  EXPECT_EQ(cloud_.requests().size(), 2);
+}
+
+TEST_F(GcsServiceTest, ReadsTheListedGenerationAsItIsStored) {
+  cloud_.answer = [](const HttpRequest& request) { return FakeCloud::Part(request, "0123456789"); };
+  const auto store = Store();
+  auto reader = store->Open(object_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  std::string buffer(4, '\0');
+  EXPECT_EQ(*(*reader)->ReadAt(8, absl::MakeSpan(buffer)), 2);
+  EXPECT_EQ(buffer.substr(0, 2), "89");
+  ASSERT_EQ(cloud_.requests().size(), 1);
+  EXPECT_EQ(cloud_.requests()[0].url, "http://gcs.test/storage/v1/b/b/o/a?alt=media&generation=7");
+  EXPECT_EQ(FakeCloud::HeaderOf(cloud_.requests()[0], "Accept-Encoding"), "gzip");
+}
+
+TEST_F(GcsServiceTest, GoesOnBehindTheLastByteOfABrokenAnswer) {
+  int tries = 0;
+  cloud_.answer = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    if (++tries > 3) return FakeCloud::Part(request, "0123456789");
+    if (tries == 2) return HttpResponse{.status = 503, .headers = {{"retry-after", "7"}}};
+    // The connection ends after two bytes.
+    const HttpResponse whole = FakeCloud::Part(request, "0123456789");
+    EXPECT_TRUE(request.on_head(whole).ok());
+    EXPECT_TRUE(request.on_body(std::string_view(whole.body).substr(0, 2)).ok());
+    return absl::UnavailableError("the connection was closed in the middle of the answer");
+  };
+  const absl::Time begun = cloud_.clock.Now();
+  const auto store = Store();
+  auto reader = store->Open(object_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  std::string buffer(10, '\0');
+  EXPECT_EQ(*(*reader)->ReadAt(0, absl::MakeSpan(buffer)), 10);
+  EXPECT_EQ(buffer, "0123456789");
+  std::vector<std::string> ranges;
+  for (const HttpRequest& request : cloud_.requests()) {
+    ranges.push_back(FakeCloud::HeaderOf(request, "Range"));
+  }
+  EXPECT_THAT(ranges, testing::ElementsAre("bytes=0-9", "bytes=2-9", "bytes=2-9", "bytes=4-9"));
+  EXPECT_GE(cloud_.clock.Now() - begun, absl::Seconds(7));
+}
+
+TEST_F(GcsServiceTest, ANewGenerationInTheMiddleIsNoticed) {
+  cloud_.answer = [](const HttpRequest& request) {
+    HttpResponse response = FakeCloud::Part(request, "0123456789");
+    response.headers.emplace_back("x-goog-generation", "8");
+    return response;
+  };
+  const absl::Status status = Store()->Open(object_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("gs://b/a: it was replaced"));
+}
+
+TEST_F(GcsServiceTest, AGenerationThatIsGoneIsNamed) {
+  cloud_.answer = [](const HttpRequest&) {
+    return HttpResponse{.status = 404, .body = "No such object: b/a"};
+  };
+  const absl::Status status = Store()->Open(object_).status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_EQ(status.message(), "reading gs://b/a: it was removed or replaced since it was listed");
+}
+
+TEST_F(GcsServiceTest, AStormThatLastsEndsWithUnavailable) {
+  cloud_.answer = [](const HttpRequest&) { return HttpResponse{.status = 503}; };
+  const absl::Status status = ListStatus();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("giving up after"));
+  EXPECT_GT(cloud_.requests().size(), 5);
+}
+
+TEST_F(GcsServiceTest, AStopEndsWaits) {
+  std::stop_source stop;
+  cloud_.answer = [&](const HttpRequest&) {
+    stop.request_stop();
+    return HttpResponse{.status = 503};
+  };
+  const absl::Status status =
+      Store(stop.get_token())->List("gs://b/", [](const ObjectInfo&) { return absl::OkStatus(); });
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_EQ(cloud_.requests().size(), 1);
+}
+
+TEST_F(GcsServiceTest, RefusalsSayWhatToDo) {
+  cloud_.answer = [](const HttpRequest&) {
+    return HttpResponse{.status = 404,
+                        .body = Error(404, "notFound", "The specified bucket does not exist.")};
+  };
+  absl::Status status = ListStatus();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("check the name"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("The specified bucket does not exist."));
+
+  cloud_.answer = [](const HttpRequest&) {
+    return HttpResponse{.status = 403, .body = Error(403, "forbidden", "x@y has no access")};
+  };
+  status = ListStatus();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Storage Object Viewer"));
+
+  cloud_.answer = [](const HttpRequest&) { return HttpResponse{.status = 401}; };
+  status = ListStatus();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("GOOGLE_APPLICATION_CREDENTIALS"));
+}
+
+TEST_F(GcsServiceTest, BucketsMustBeNamed) {
+  absl::Status status;
+  List("gs://*/a", &status);
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  List("gs:///a", &status);
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+}
+
+}  // namespace
+}  // namespace millrace

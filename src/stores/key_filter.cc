@@ -1,0 +1,58 @@
+#include "stores/key_filter.h"
+
+#include <algorithm>
+
+namespace millrace {
+namespace {
+
+size_t FirstWildcard(std::string_view pattern) {
+  return std::min(pattern.find_first_of("*?["), pattern.size());
+}
+
+std::string_view FolderOf(std::string_view pattern) {
+  return pattern.substr(0, pattern.substr(0, FirstWildcard(pattern)).rfind('/') + 1);
+}
+
+std::string_view GlobOf(std::string_view pattern) {
+  const std::string_view rest = pattern.substr(FolderOf(pattern).size());
+  return rest.empty() ? "**" : rest;
+}
+
+}  // namespace
+
+KeyFilter::KeyFilter(std::string_view pattern)
+    : folder_(FolderOf(pattern)),
+      prefix_(pattern.substr(0, FirstWildcard(pattern))),
+      glob_(GlobOf(pattern)),
+      current_(folder_),
+      state_(glob_.Start()) {}
+
+bool KeyFilter::Accepts(std::string_view key) {
+  if (!key.starts_with(prefix_)) return false;
+  const std::string_view folder = key.substr(0, key.rfind('/') + 1);
+  if (folder != current_) {
+    current_ = folder;
+    state_ = glob_.Start();
+    dead_.clear();
+    for (size_t at = folder_.size(); at < folder.size();) {
+      const size_t slash = folder.find('/', at);
+      state_ = glob_.Advance(state_, folder.substr(at, slash - at));
+      at = slash + 1;
+      if (state_.empty()) {
+        dead_ = folder.substr(0, at);
+        break;
+      }
+    }
+  }
+  if (state_.empty() || key.size() == folder.size()) return false;
+  return glob_.Accepts(glob_.Advance(state_, key.substr(folder.size())));
+}
+
+std::string KeyFilter::NextPossible() const {
+  if (dead_.empty()) return "";
+  std::string next = dead_;
+  ++next.back();  // '/' becomes '0', the byte behind it
+  return next;
+}
+
+}  // namespace millrace

@@ -1,0 +1,40 @@
+// Which keys of a listing in byte order a pattern names, and which it may skip.
+#ifndef MILLRACE_STORES_KEY_FILTER_H_
+#define MILLRACE_STORES_KEY_FILTER_H_
+
+#include <string>
+#include <string_view>
+
+#include "io/glob.h"
+
+namespace millrace {
+
+// One thread at a time. For a pattern as of ObjectStore::List(), behind the bucket: a glob, or a
+// folder ("" or with '/' at its end) and everything below it.
+class KeyFilter {
+ public:
+  explicit KeyFilter(std::string_view pattern);
+
+  // All keys that are named begin with this.
+  const std::string& prefix() const { return prefix_; }
+
+  // Keys are given in byte order. Names of folders (with '/' at their end) are never named.
+  bool Accepts(std::string_view key);
+
+  // A key above the one last given, before which no key is named; "" if the next one may be.
+  std::string NextPossible() const;
+
+ private:
+  std::string folder_;  // the pattern up to the last '/' before its first wildcard
+  std::string prefix_;
+  Glob glob_;  // of what is behind folder_
+
+  // The state behind the folder of the key last given, which its keys share.
+  std::string current_;
+  Glob::State state_;
+  std::string dead_;  // the shortest folder of current_ below which nothing is named; "": none
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STORES_KEY_FILTER_H_

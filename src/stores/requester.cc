@@ -1,0 +1,136 @@
+#include "stores/requester.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+constexpr int kMostCures = 4;
+
+// The first byte of "bytes 100-199/200"; nullopt if there is none.
+std::optional<uint64_t> ContentRangeStart(std::string_view header) {
+  constexpr std::string_view kUnit = "bytes ";
+  uint64_t start = 0;
+  if (!header.starts_with(kUnit)) return std::nullopt;
+  header.remove_prefix(kUnit.size());
+  if (!absl::SimpleAtoi(ToAbsl(header.substr(0, header.find('-'))), &start)) return std::nullopt;
+  return start;
+}
+
+absl::Status CheckHead(const HttpResponse& head, const PinnedRead& read, uint64_t offset) {
+  const std::string_view version = BareEtag(head.header(read.version_header));
+  if (!version.empty() && version != read.version) {
+    return absl::FailedPreconditionError("it was replaced since it was listed");
+  }
+  if (head.status != 206 && offset != 0) {
+    return absl::InternalError(
+        StrCat("the server answered HTTP ", head.status, " to a request for part of the object"));
+  }
+  if (head.status == 206 && ContentRangeStart(head.header("content-range")) != offset) {
+    return absl::InternalError("the server sent another part of the object than was asked for");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsTransient(int http_status) {
+  return http_status == 408 || http_status == 429 ||
+         (http_status >= 500 && http_status != 501 && http_status != 505);
+}
+
+absl::StatusOr<HttpResponse> Requester::Exchange(HttpRequest& request, std::stop_token stop) {
+  RETURN_IF_ERROR(dialect_.Authorize(request, stop));
+  return clients_.Take()->Send(request, stop);
+}
+
+absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token stop) {
+  int cures = 0;
+  for (int attempt = 1;;) {
+    HttpRequest request = call.write();
+    absl::StatusOr<HttpResponse> response = Exchange(request, stop);
+    absl::Status why = response.status();
+    absl::Duration retry_after = absl::ZeroDuration();
+    if (response.ok()) {
+      if (response->status / 100 == 2 ||
+          (call.accepts != nullptr && call.accepts(response->status))) {
+        retrier_.Succeeded();
+        return response;
+      }
+      Refusal refusal = dialect_.Understand(request, *response);
+      why = std::move(refusal.status);
+      if (refusal.cure == Refusal::Cure::kNow && cures++ < kMostCures) continue;
+      if (refusal.cure != Refusal::Cure::kWait) return why;
+      retry_after = response->RetryAfter(clock_.Now());
+    } else if (!absl::IsUnavailable(why)) {
+      return why;
+    }
+    if (call.moved != nullptr && call.moved()) {
+      retrier_.Succeeded();
+      attempt = 1;
+    }
+    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt++, why, retry_after, stop));
+  }
+}
+
+void Requester::SendOnce(HttpRequest request, std::stop_token stop) {
+  request.timeout = absl::Seconds(10);
+  Exchange(request, std::move(stop)).status().IgnoreError();
+}
+
+absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t offset,
+                        absl::Span<char> to, std::stop_token stop) {
+  size_t done = 0;
+  size_t done_before = 0;
+  Requester::Call call;
+  call.write = [&] {
+    if (done == to.size()) --done;  // all of it came, and then the end was broken
+    const uint64_t from = offset + done;
+    HttpRequest request = read.write(from, to.size() - done);
+    request.timeout = absl::ZeroDuration();
+    request.stall_timeout = absl::Seconds(30);
+    request.on_head = [&read, from](const HttpResponse& head) {
+      return CheckHead(head, read, from);
+    };
+    request.on_body = [&](std::string_view piece) {
+      // A server that knows no ranges sends the whole object.
+      const size_t size = std::min(piece.size(), to.size() - done);
+      std::memcpy(to.data() + done, piece.data(), size);
+      done += size;
+      if (size < piece.size()) return absl::OutOfRangeError("more than was asked for");
+      return absl::OkStatus();
+    };
+    return request;
+  };
+  call.moved = [&] { return std::exchange(done_before, done) != done; };
+  while (done < to.size()) {
+    const absl::Status status = requester.Send(call, stop).status();
+    if (absl::IsOutOfRange(status) && done == to.size()) break;
+    RETURN_IF_ERROR(status);
+    if (!call.moved()) {
+      return absl::FailedPreconditionError(
+          StrCat("it ends at byte ", offset + done, ", before the size that was listed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string RangeHeader(uint64_t offset, uint64_t size) {
+  return StrCat("bytes=", offset, "-", offset + size - 1);
+}
+
+std::string_view BareEtag(std::string_view etag) {
+  if (etag.starts_with("W/")) etag.remove_prefix(2);
+  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
+    etag = etag.substr(1, etag.size() - 2);
+  }
+  return etag;
+}
+
+}  // namespace millrace

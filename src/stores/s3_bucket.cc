@@ -1,0 +1,163 @@
+#include "stores/s3_bucket.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "auth/aws_signature.h"
+#include "auth/crypto.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+// Amazon takes requests that are up to 15 minutes old.
+constexpr absl::Duration kMostSkew = absl::Minutes(5);
+
+constexpr std::string_view kSecretCodes[] = {"InvalidAccessKeyId", "SignatureDoesNotMatch",
+                                             "InvalidToken", "InvalidSecurity"};
+
+bool IsOneOf(std::string_view code, absl::Span<const std::string_view> codes) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+std::string_view HeaderOf(const HttpRequest& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+}  // namespace
+
+S3Bucket::S3Bucket(std::string name, const S3Options& options)
+    : name_(std::move(name)), options_(options), region_(options.region) {}
+
+std::string S3Bucket::region() const {
+  absl::MutexLock lock(&mutex_);
+  return region_;
+}
+
+std::string S3Bucket::Url(const std::string& key) const {
+  const std::string path = EncodeKey(key);
+  if (!options_.endpoint.empty()) return StrCat(options_.endpoint, "/", name_, "/", path);
+  const std::string in = region();
+  const std::string_view domain = in.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  // The certificate of a bucket's own host covers no name with dots.
+  if (name_.find('.') != std::string::npos) {
+    return StrCat("https://s3.", in, ".", domain, "/", name_, "/", path);
+  }
+  return StrCat("https://", name_, ".s3.", in, ".", domain, "/", path);
+}
+
+absl::Status S3Bucket::Authorize(HttpRequest& request, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const AwsKeys keys, options_.keys->Keys(std::move(stop)));
+  AwsRequest to_sign{.method = request.method,
+                     .url = request.url,
+                     .headers = request.headers,
+                     .payload_sha256 = Sha256Hex(request.body),
+                     .region = region(),
+                     .service = "s3"};
+  to_sign.headers.emplace_back("x-amz-content-sha256", to_sign.payload_sha256);
+  absl::Time now = options_.service.clock->Now();
+  {
+    absl::MutexLock lock(&mutex_);
+    now += clock_offset_;
+  }
+  ASSIGN_OR_RETURN(request.headers, SignAwsRequest(to_sign, keys, now));
+  return absl::OkStatus();
+}
+
+Refusal S3Bucket::Understand(const HttpRequest& request, const HttpResponse& response) {
+  const S3Error error = ParseS3Error(response);
+  if (IsTransient(error.http_status) || error.code == "RequestTimeout" ||
+      error.code == "SlowDown" || error.code == "OperationAborted" ||
+      error.code == "ConditionalRequestConflict") {
+    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
+  }
+  const bool moved = error.http_status == 301 || error.http_status == 307 ||
+                     error.code == "AuthorizationHeaderMalformed" ||
+                     error.code == "PermanentRedirect" || error.code == "TemporaryRedirect";
+  if ((moved || error.http_status == 400 || error.http_status == 403) && LearnRegion(error)) {
+    return {CloudStatus(absl::StatusCode::kInternal, "", error), Refusal::Cure::kNow};
+  }
+  if (moved) {
+    return {
+        CloudStatus(absl::StatusCode::kInvalidArgument,
+                    StrCat("the bucket is not in region ", region(),
+                           "; set AWS_REGION to its region, or AWS_ENDPOINT_URL_S3 to its server"),
+                    error)};
+  }
+  switch (error.http_status) {
+    case 401:
+    case 403:
+      return Denied(request, response, error);
+    case 404:
+      return {CloudStatus(absl::StatusCode::kNotFound,
+                          error.code == "NoSuchBucket"
+                              ? StrCat("there is no bucket ", name_, ": check its name")
+                              : "no such object",
+                          error)};
+    case 412:
+      return {CloudStatus(absl::StatusCode::kFailedPrecondition,
+                          "it was replaced since it was listed", error)};
+    default:
+      if (error.code == "ExpiredToken") return Denied(request, response, error);
+      return {CloudStatus(CodeOfHttp(error.http_status), "", error)};
+  }
+}
+
+Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& response,
+                         const S3Error& error) {
+  // Answers to HEAD have no body to say why: the Date alone tells of a wrong clock.
+  if ((error.code == "RequestTimeTooSkewed" || error.code.empty()) && LearnTime(response)) {
+    return {CloudStatus(absl::StatusCode::kUnauthenticated, "", error), Refusal::Cure::kNow};
+  }
+  if (error.code == "RequestTimeTooSkewed") {
+    return {CloudStatus(absl::StatusCode::kUnauthenticated,
+                        "this machine's clock is wrong: set it (timedatectl set-ntp true)", error)};
+  }
+  if (error.code == "ExpiredToken") {
+    const absl::Status status = CloudStatus(
+        absl::StatusCode::kUnauthenticated,
+        StrCat("the AWS session has run out: log in again (", options_.keys->description(), ")"),
+        error);
+    options_.keys->Forget(HeaderOf(request, "X-Amz-Security-Token"));
+    return {status, Refusal::Cure::kNow};
+  }
+  if (IsOneOf(error.code, kSecretCodes)) {
+    return {CloudStatus(
+        absl::StatusCode::kUnauthenticated,
+        StrCat("S3 does not take these AWS keys: check them (", options_.keys->description(), ")"),
+        error)};
+  }
+  return {CloudStatus(absl::StatusCode::kPermissionDenied,
+                      "access denied: reading takes s3:ListBucket on the bucket and s3:GetObject "
+                      "on its objects, writing s3:PutObject",
+                      error)};
+}
+
+// True if the answer names another region than was asked in.
+bool S3Bucket::LearnRegion(const S3Error& error) {
+  absl::MutexLock lock(&mutex_);
+  if (error.region.empty() || error.region == region_) return false;
+  region_ = error.region;
+  return true;
+}
+
+// True if the answer's date shows that the clocks are further apart than was known.
+bool S3Bucket::LearnTime(const HttpResponse& response) {
+  const std::optional<absl::Time> date = response.Date();
+  if (!date.has_value()) return false;
+  const absl::Duration offset = *date - options_.service.clock->Now();
+  absl::MutexLock lock(&mutex_);
+  if (absl::AbsDuration(offset - clock_offset_) < kMostSkew) return false;
+  clock_offset_ = offset;
+  Log(Severity::kWarning, "this machine's clock is wrong; requests carry the server's time",
+      {{"bucket", name_},
+       {"off_by", absl::FormatDuration(absl::Trunc(-offset, absl::Seconds(1)))}});
+  return true;
+}
+
+}  // namespace millrace

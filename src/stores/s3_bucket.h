@@ -1,0 +1,44 @@
+// One bucket of S3: where it is, how requests to it are signed, and what its refusals mean.
+#ifndef MILLRACE_STORES_S3_BUCKET_H_
+#define MILLRACE_STORES_S3_BUCKET_H_
+
+#include <stop_token>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "auth/aws_credentials.h"
+#include "stores/requester.h"
+#include "stores/s3_answers.h"
+#include "stores/s3_service.h"
+
+namespace millrace {
+
+// Learns from refusals: the bucket's region, how far the clocks are apart, that keys have run out.
+class S3Bucket : public CloudDialect {
+ public:
+  // `options` outlives it.
+  S3Bucket(std::string name, const S3Options& options);
+
+  // The address of the object, or of the bucket if `key` is "", where the bucket is known to be.
+  std::string Url(const std::string& key) const;
+
+  absl::Status Authorize(HttpRequest& request, std::stop_token stop) override;
+  Refusal Understand(const HttpRequest& request, const HttpResponse& response) override;
+
+ private:
+  std::string region() const;
+  bool LearnRegion(const S3Error& error);
+  bool LearnTime(const HttpResponse& response);
+  Refusal Denied(const HttpRequest& request, const HttpResponse& response, const S3Error& error);
+
+  const std::string name_;
+  const S3Options& options_;
+  mutable absl::Mutex mutex_;
+  std::string region_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration clock_offset_ ABSL_GUARDED_BY(mutex_);  // the server's time less ours
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STORES_S3_BUCKET_H_

@@ -1,0 +1,227 @@
+#include "stores/s3_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "net/url.h"
+#include "stores/requester.h"
+#include "stores/s3_answers.h"
+#include "stores/s3_bucket.h"
+
+namespace millrace {
+namespace {
+
+// '/', then U+10FFFF: behind every key of a folder.
+std::string JustBefore(std::string start) {
+  --start.back();
+  return start + "\xf4\x8f\xbf\xbf";
+}
+
+class S3Service : public CloudService {
+ public:
+  explicit S3Service(S3Options options)
+      : options_(std::move(options)),
+        clients_(options_.service.clients),
+        retrier_(options_.service.retry, *options_.service.clock) {}
+
+  absl::StatusOr<CloudUri> Parse(std::string_view uri) const override {
+    UriParts parts;
+    RETURN_IF_ERROR(SplitCloudUri(uri, "s3://BUCKET/OBJECT", parts));
+    return CloudUri{StrCat("s3://", parts.bucket, "/"), std::string(parts.bucket),
+                    std::string(parts.key)};
+  }
+
+  absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
+                                std::stop_token stop) override {
+    std::string tail = StrCat("?list-type=2&max-keys=", query.most);
+    if (!query.prefix.empty()) StrAppend(&tail, "&prefix=", UrlEncode(query.prefix));
+    if (!query.token.empty()) {
+      StrAppend(&tail, "&continuation-token=", UrlEncode(query.token));
+    } else if (!query.start.empty()) {
+      StrAppend(&tail, "&start-after=", UrlEncode(JustBefore(query.start)));
+    }
+    ASSIGN_OR_RETURN(
+        const HttpResponse response,
+        Send(
+            bucket, "", [&](HttpRequest& request) { request.url += tail; }, std::move(stop)));
+    return ParseS3Listing(response.body);
+  }
+
+  absl::Status Check(const std::string& bucket, const ListedKey& object,
+                     std::stop_token stop) override {
+    const auto write = [&](HttpRequest& request) {
+      request.method = "HEAD";
+      request.headers = {{"If-Match", Quoted(object.version)}};
+    };
+    return Send(bucket, object.key, write, std::move(stop)).status();
+  }
+
+  absl::Status Read(const std::string& bucket, const ListedKey& object, uint64_t offset,
+                    absl::Span<char> to, std::stop_token stop) override {
+    Bucket& in = Get(bucket);
+    const PinnedRead read{.write =
+                              [&](uint64_t from, uint64_t size) {
+                                return HttpRequest{
+                                    .url = in.dialect.Url(object.key),
+                                    .headers = {{"Range", RangeHeader(from, size)},
+                                                {"If-Match", Quoted(object.version)}}};
+                              },
+                          .version_header = "etag",
+                          .version = object.version};
+    return ReadPinned(in.requester, read, offset, to, std::move(stop));
+  }
+
+  absl::Status Put(const std::string& bucket, const std::string& key, std::string_view bytes,
+                   std::stop_token stop) override {
+    const auto write = [bytes](HttpRequest& request) {
+      request.method = "PUT";
+      request.body = bytes;
+      request.timeout = absl::ZeroDuration();
+    };
+    return Send(bucket, key, write, std::move(stop)).status();
+  }
+
+  absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
+                                                      const std::string& key,
+                                                      std::stop_token stop) override;
+
+  absl::Status Remove(const std::string& bucket, const std::string& key,
+                      std::stop_token stop) override {
+    const auto write = [](HttpRequest& request) { request.method = "DELETE"; };
+    const absl::Status status = Send(bucket, key, write, std::move(stop)).status();
+    // Amazon says 204 for what is not there, others may say 404.
+    return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  }
+
+ private:
+  class MultipartUpload;
+  struct Bucket {
+    Bucket(const std::string& name, S3Service& service)
+        : dialect(name, service.options_),
+          requester(dialect, service.clients_, service.retrier_, *service.options_.service.clock) {}
+    S3Bucket dialect;
+    Requester requester;
+  };
+
+  static std::string Quoted(const std::string& etag) { return StrCat("\"", etag, "\""); }
+
+  Bucket& Get(const std::string& name) {
+    absl::MutexLock lock(&mutex_);
+    std::unique_ptr<Bucket>& bucket = buckets_[name];
+    if (bucket == nullptr) bucket = std::make_unique<Bucket>(name, *this);
+    return *bucket;
+  }
+
+  // `write` completes a request to the object, whose address may change between tries.
+  absl::StatusOr<HttpResponse> Send(const std::string& bucket, const std::string& key,
+                                    const std::function<void(HttpRequest&)>& write,
+                                    std::stop_token stop) {
+    Bucket& in = Get(bucket);
+    const auto make = [&] {
+      HttpRequest request{.url = in.dialect.Url(key)};
+      write(request);
+      return request;
+    };
+    return in.requester.Send({.write = make}, std::move(stop));
+  }
+
+  const S3Options options_;
+  ClientPool clients_;
+  Retrier retrier_;
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Bucket>> buckets_ ABSL_GUARDED_BY(mutex_);
+};
+
+class S3Service::MultipartUpload : public Upload {
+ public:
+  MultipartUpload(S3Service& service, std::string bucket, std::string key, std::string id,
+                  std::stop_token stop)
+      : service_(service),
+        bucket_(std::move(bucket)),
+        key_(std::move(key)),
+        id_(UrlEncode(id)),
+        stop_(std::move(stop)) {}
+
+  absl::Status AddPart(std::string_view bytes) override {
+    const std::string tail = StrCat("?partNumber=", etags_.size() + 1, "&uploadId=", id_);
+    const auto write = [&](HttpRequest& request) {
+      request.method = "PUT";
+      request.url += tail;
+      request.body = bytes;
+      request.timeout = absl::ZeroDuration();
+    };
+    ASSIGN_OR_RETURN(const HttpResponse response, service_.Send(bucket_, key_, write, stop_));
+    etags_.emplace_back(BareEtag(response.header("etag")));
+    if (etags_.back().empty()) return absl::InternalError("the server gave a part no ETag");
+    size_ += bytes.size();
+    return absl::OkStatus();
+  }
+
+  absl::Status Complete(std::string_view bytes) override {
+    RETURN_IF_ERROR(AddPart(bytes));
+    const std::string body = S3PartList(etags_);
+    const auto write = [&](HttpRequest& request) {
+      request.method = "POST";
+      request.url += StrCat("?uploadId=", id_);
+      request.headers = {{"Content-Type", "application/xml"}};
+      request.body = body;
+      request.timeout = absl::Minutes(10);  // the server puts the parts together meanwhile
+    };
+    const absl::StatusOr<HttpResponse> response = service_.Send(bucket_, key_, write, stop_);
+    if (absl::IsNotFound(response.status())) return CheckCompleted(response.status());
+    RETURN_IF_ERROR(response.status());
+    if (!IsS3ErrorBody(response->body)) return absl::OkStatus();
+    HttpResponse refusal = *response;
+    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not put together",
+                       ParseS3Error(refusal));
+  }
+
+  void Abandon() override {
+    Bucket& in = service_.Get(bucket_);
+    in.requester.SendOnce(
+        {.method = "DELETE", .url = StrCat(in.dialect.Url(key_), "?uploadId=", id_)}, stop_);
+  }
+
+ private:
+  // An upload that is not known any more may have been completed by a try whose answer was lost.
+  absl::Status CheckCompleted(const absl::Status& why) {
+    ASSIGN_OR_RETURN(const ListPage page,
+                     service_.List(bucket_, {.prefix = key_, .most = 1}, stop_));
+    const bool there = !page.keys.empty() && page.keys.front().key == key_ &&
+                       page.keys.front().size == size_ &&
+                       page.keys.front().version.ends_with(StrCat("-", etags_.size()));
+    return there ? absl::OkStatus() : why;
+  }
+
+  S3Service& service_;
+  const std::string bucket_;
+  const std::string key_;
+  const std::string id_;
+  const std::stop_token stop_;
+  std::vector<std::string> etags_;
+  uint64_t size_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<Upload>> S3Service::StartUpload(const std::string& bucket,
+                                                               const std::string& key,
+                                                               std::stop_token stop) {
+  const auto write = [](HttpRequest& request) {
+    request.method = "POST";
+    request.url += "?uploads=";
+  };
+  ASSIGN_OR_RETURN(const HttpResponse response, Send(bucket, key, write, stop));
+  std::string id = ParseS3UploadId(response.body);
+  if (id.empty()) return absl::InternalError("the server began no multipart upload");
+  return std::make_unique<MultipartUpload>(*this, bucket, key, std::move(id), std::move(stop));
+}
+
+}  // namespace
+
+std::shared_ptr<CloudService> NewS3Service(S3Options options) {
+  return std::make_shared<S3Service>(std::move(options));
+}
+
+}  // namespace millrace

@@ -1,0 +1,192 @@
+#include "stores/s3_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "stores/cloud_store.h"
+#include "stores/s3_answers.h"
+#include "stores/testing/fake_cloud.h"
+
+namespace millrace {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kEmpty[] = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+
+HttpResponse Refusal(int status, const std::string& code, const std::string& more = "") {
+  return {.status = status,
+          .body = "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>said</Message>" +
+                  more + "</Error>"};
+}
+
+class S3ServiceTest : public testing::Test {
+ protected:
+  std::unique_ptr<ObjectStore> Store(const std::string& endpoint = "") {
+    auto keys = std::make_shared<AwsKeySource>(
+        NewFixedTokenSource(JoinAwsKeys({"AKID", "very-secret", "session"})), "the test's keys");
+    return NewCloudStore(
+        NewS3Service({.endpoint = endpoint, .keys = std::move(keys), .service = cloud_.options()}),
+        {});
+  }
+
+  absl::Status List(const std::string& pattern = "s3://b/data/") {
+    const absl::Status status =
+        Store()->List(pattern, [](const ObjectInfo&) { return absl::OkStatus(); });
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("very-secret")));
+    return status;
+  }
+
+  FakeCloud cloud_;
+};
+
+TEST_F(S3ServiceTest, SignsRequestsToTheBucketsHost) {
+  cloud_.answer = [](const HttpRequest&) { return HttpResponse{.status = 200, .body = kEmpty}; };
+  EXPECT_TRUE(absl::IsNotFound(List()));
+  ASSERT_EQ(cloud_.requests().size(), 1);
+  const HttpRequest request = cloud_.requests()[0];
+  EXPECT_EQ(request.url,
+            "https://b.s3.us-east-1.amazonaws.com/?list-type=2&max-keys=1000&prefix=data%2F");
+  EXPECT_THAT(FakeCloud::HeaderOf(request, "Authorization"),
+              HasSubstr("Credential=AKID/20231114/us-east-1/s3/aws4_request"));
+  EXPECT_EQ(FakeCloud::HeaderOf(request, "x-amz-content-sha256").size(), 64);
+  EXPECT_EQ(FakeCloud::HeaderOf(request, "X-Amz-Security-Token"), "session");
+}
+
+TEST_F(S3ServiceTest, BucketsWithDotsAndOtherServersHaveThemInThePath) {
+  cloud_.answer = [](const HttpRequest&) { return HttpResponse{.status = 200, .body = kEmpty}; };
+  EXPECT_TRUE(absl::IsNotFound(List("s3://a.b/data/")));
+  EXPECT_THAT(cloud_.requests().back().url, HasSubstr("https://s3.us-east-1.amazonaws.com/a.b/?"));
+  EXPECT_TRUE(Store("http://127.0.0.1:9")->Remove("s3://b/k e/y").ok());
+  EXPECT_EQ(cloud_.requests().back().url, "http://127.0.0.1:9/b/k%20e/y");
+}
+
+TEST_F(S3ServiceTest, FollowsABucketToItsRegion) {
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    if (request.url.find("eu-west-3") != std::string::npos) return {.status = 200, .body = kEmpty};
+    HttpResponse moved = Refusal(301, "PermanentRedirect");
+    moved.headers = {{"x-amz-bucket-region", "eu-west-3"}};
+    return moved;
+  };
+  EXPECT_TRUE(absl::IsNotFound(List()));
+  EXPECT_THAT(FakeCloud::HeaderOf(cloud_.requests().back(), "Authorization"),
+              HasSubstr("/eu-west-3/s3/"));
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(301, "PermanentRedirect"); };
+  const absl::Status lost = List();
+  EXPECT_TRUE(absl::IsInvalidArgument(lost)) << lost;
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("AWS_REGION"));
+
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    if (request.url.find("ap-south-1") != std::string::npos) return {.status = 200, .body = kEmpty};
+    return Refusal(400, "AuthorizationHeaderMalformed", "<Region>ap-south-1</Region>");
+  };
+  EXPECT_TRUE(absl::IsNotFound(List()));
+}
+
+TEST_F(S3ServiceTest, SignsWithTheServersClockIfOursIsWrong) {
+  const absl::Time server = cloud_.clock.Now() + absl::Hours(2);
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    const std::string date = FakeCloud::HeaderOf(request, "X-Amz-Date");
+    if (date == absl::FormatTime("%Y%m%dT%H%M%SZ", server, absl::UTCTimeZone())) {
+      return {.status = 200, .body = kEmpty};
+    }
+    HttpResponse refusal = Refusal(403, "RequestTimeTooSkewed");
+    refusal.headers = {
+        {"date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", server, absl::UTCTimeZone())}};
+    return refusal;
+  };
+  EXPECT_TRUE(absl::IsNotFound(List()));
+  EXPECT_EQ(cloud_.requests().size(), 2);
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(403, "RequestTimeTooSkewed"); };
+  const absl::Status status = List();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("clock is wrong"));
+}
+
+TEST_F(S3ServiceTest, RefusalsSayWhatToDo) {
+  cloud_.answer = [](const HttpRequest&) { return Refusal(403, "SignatureDoesNotMatch"); };
+  absl::Status status = List();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the test's keys"));
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(403, "AccessDenied"); };
+  status = List();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("s3:ListBucket"));
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(404, "NoSuchBucket"); };
+  status = List();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no bucket b"));
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(400, "ExpiredToken"); };
+  status = List();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("log in again"));
+  EXPECT_LT(cloud_.requests().size(), 20);
+}
+
+TEST_F(S3ServiceTest, AChangedObjectIsNamed) {
+  cloud_.answer = [](const HttpRequest& request) {
+    EXPECT_EQ(FakeCloud::HeaderOf(request, "If-Match"), "\"e1\"");
+    return Refusal(412, "PreconditionFailed");
+  };
+  const absl::Status status = Store()->Open({"s3://b/k", 5, "e1"}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("s3://b/k"));
+}
+
+TEST_F(S3ServiceTest, AnUploadThatIsNotPutTogetherIsAnErrorAndIsAborted) {
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    if (request.url.ends_with("?uploads=")) {
+      return {.status = 200,
+              .body =
+                  "<InitiateMultipartUploadResult><UploadId>u/1</UploadId>"
+                  "</InitiateMultipartUploadResult>"};
+    }
+    if (request.method == "PUT") return {.status = 200, .headers = {{"etag", "\"p\""}}};
+    if (request.method == "POST") {
+      HttpResponse refusal = Refusal(200, "InternalError");
+      return refusal;
+    }
+    return {.status = 204};
+  };
+  const auto store = Store();
+  {
+    auto writer = store->Create("s3://b/k");
+    ASSERT_TRUE(writer.ok());
+    EXPECT_TRUE((*writer)->Append(std::string(9 << 20, 'x')).ok());
+    const absl::Status status = (*writer)->Finish();
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("s3://b/k"));
+  }
+  EXPECT_EQ(cloud_.requests().back().method, "DELETE");
+  EXPECT_THAT(cloud_.requests().back().url, HasSubstr("?uploadId=u%2F1"));
+}
+
+TEST(S3AnswersTest, ReadsKeysAsTheyAre) {
+  const auto page = ParseS3Listing(
+      "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+      "<Contents><Key> a&amp;b&#13;c </Key><Size>12</Size><ETag>&quot;e-1&quot;</ETag></Contents>"
+      "</ListBucketResult>");
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->keys.size(), 1);
+  EXPECT_EQ(page->keys[0].key, " a&b\rc ");
+  EXPECT_EQ(page->keys[0].version, "e-1");
+  EXPECT_EQ(page->next_token, "t");
+  for (const char* broken :
+       {"", "<a/>", "<ListBucketResult>", "{}",
+        "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>"}) {
+    EXPECT_TRUE(absl::IsUnavailable(ParseS3Listing(broken).status())) << broken;
+  }
+}
+
+}  // namespace
+}  // namespace millrace

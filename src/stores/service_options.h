@@ -1,0 +1,26 @@
+// What the services of all clouds take from outside.
+#ifndef MILLRACE_STORES_SERVICE_OPTIONS_H_
+#define MILLRACE_STORES_SERVICE_OPTIONS_H_
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "pipeline/retry_policy.h"
+#include "stores/client_pool.h"
+
+namespace millrace {
+
+// Clouds ask for sooner first tries than Mixpanel does.
+inline const RetryPolicy kStoreRetry{.initial = absl::Milliseconds(500),
+                                     .most = absl::Seconds(32),
+                                     .least_jitter = absl::ZeroDuration(),
+                                     .most_jitter = absl::Seconds(1)};
+
+struct ServiceOptions {
+  HttpClientFactory clients = [] { return NewCurlHttpClient(); };
+  RetryPolicy retry = kStoreRetry;
+  Clock* clock = &Clock::Real();
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STORES_SERVICE_OPTIONS_H_

@@ -1,0 +1,248 @@
+"""Servers of the clouds' APIs for tests: those that tools/test_servers.sh installs, and a scripted one.
+
+Each listens on a free loopback port and is stopped by its own process id.
+"""
+import base64
+import datetime
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+SERVERS = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "millrace/servers"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def send(method, url, body=b"", headers=None):
+    call = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    with urllib.request.urlopen(call, timeout=60) as answer:
+        return answer.read()
+
+
+class CloudServer:
+    """A running server; subclasses say how it is started and spoken to."""
+    program = None
+    environment = {}
+
+    def __init__(self):
+        self.path = SERVERS / self.program
+        if not self.path.exists():
+            raise unittest.SkipTest(f"{self.program} is not installed; ./dev test installs it")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-server-"))
+        for name in ("data", "meta"):
+            (self.folder / name).mkdir()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = open(self.folder / "server.log", "wb")
+        self.process = subprocess.Popen([str(self.path), *self.arguments()], stdout=self.log, stderr=self.log,
+                                        env=os.environ | self.environment)
+        self.wait_until_up()
+        self.make_bucket()
+
+    def wait_until_up(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        self.stop()
+        raise RuntimeError(f"{self.program} did not start")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FakeGcs(CloudServer):
+    program = "fake-gcs-server-1.56.1/fake-gcs-server"
+    root = "gs://test-bucket/"
+
+    def arguments(self):
+        return ["-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(self.port),
+                "-external-url", self.url]
+
+    def make_bucket(self):
+        send("POST", f"{self.url}/storage/v1/b?project=test", b'{"name": "test-bucket"}',
+             {"Content-Type": "application/json"})
+
+    def variables(self):
+        return {"STORAGE_EMULATOR_HOST": self.url}
+
+    def put(self, key, content):
+        send("POST", f"{self.url}/upload/storage/v1/b/test-bucket/o?uploadType=media&name="
+             + urllib.parse.quote(key, safe=""), content, {"Content-Type": "application/octet-stream"})
+
+    def get(self, key):
+        return send("GET", f"{self.url}/storage/v1/b/test-bucket/o/" + urllib.parse.quote(key, safe="")
+                    + "?alt=media")
+
+
+class VersityGateway(CloudServer):
+    program = "versitygw-1.8.0/versitygw"
+    root = "s3://test-bucket/"
+    environment = {"ROOT_ACCESS_KEY": "test-key", "ROOT_SECRET_KEY": "test-secret"}
+
+    def arguments(self):
+        return ["--port", f"127.0.0.1:{self.port}", "--quiet", "posix", "--sidecar", str(self.folder / "meta"),
+                str(self.folder / "data")]
+
+    def make_bucket(self):
+        self.signed("PUT", "/test-bucket", b"")
+
+    def variables(self):
+        return {"AWS_ENDPOINT_URL_S3": self.url, "AWS_ACCESS_KEY_ID": "test-key",
+                "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_REGION": "us-east-1"}
+
+    def put(self, key, content):
+        self.signed("PUT", "/test-bucket/" + urllib.parse.quote(key), content)
+
+    def get(self, key):
+        return self.signed("GET", "/test-bucket/" + urllib.parse.quote(key), b"")
+
+    def signed(self, method, path, body):
+        """AWS Signature Version 4, the few lines of it that these requests need."""
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {"host": f"127.0.0.1:{self.port}", "x-amz-content-sha256": digest, "x-amz-date": now}
+        names = ";".join(headers)
+        canonical = "\n".join([method, path, "", *(f"{k}:{v}" for k, v in headers.items()), "", names, digest])
+        scope = f"{now[:8]}/us-east-1/s3/aws4_request"
+        text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+        key = b"AWS4test-secret"
+        for part in scope.split("/"):
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential=test-key/{scope}, SignedHeaders={names}, "
+                                    f"Signature={signature}")
+        return send(method, self.url + path, body if method == "PUT" else None, headers)
+
+
+class Azurite(CloudServer):
+    program = "azurite-3.35.0/node_modules/.bin/azurite-blob"
+    root = "az://test-container/"
+    # The emulator's account is public.
+    key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+    def arguments(self):
+        return ["--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--inMemoryPersistence",
+                "--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location",
+                str(self.folder / "data")]
+
+    def make_bucket(self):
+        self.signed("PUT", "/test-container", b"", "\nrestype:container", "?restype=container", {})
+
+    def variables(self):
+        return {"AZURE_STORAGE_CONNECTION_STRING":
+                f"AccountName=devstoreaccount1;AccountKey={self.key};BlobEndpoint={self.url}/devstoreaccount1"}
+
+    def put(self, key, content):
+        self.signed("PUT", "/test-container/" + urllib.parse.quote(key), content, "", "",
+                    {"x-ms-blob-type": "BlockBlob"})
+
+    def get(self, key):
+        return self.signed("GET", "/test-container/" + urllib.parse.quote(key), b"", "", "", {})
+
+    def signed(self, method, path, body, resource_query, query, own):
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        own = dict(sorted((own | {"x-ms-date": now, "x-ms-version": "2021-12-02"}).items()))
+        kind = "application/octet-stream" if body else ""
+        text = "\n".join([method, "", "", str(len(body)) if body else "", "", kind, "", "", "", "", "", "",
+                          *(f"{k}:{v}" for k, v in own.items()),
+                          f"/devstoreaccount1/devstoreaccount1{path}{resource_query}"])
+        signature = base64.b64encode(hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest())
+        headers = own | {"Authorization": f"SharedKey devstoreaccount1:{signature.decode()}"}
+        if kind:
+            headers["Content-Type"] = kind
+        if method == "PUT" and not body:
+            headers["Content-Length"] = "0"
+        return send(method, f"{self.url}/devstoreaccount1{path}{query}", body if method == "PUT" else None, headers)
+
+
+class ScriptedCloud:
+    """A loopback server whose answers a function gives: answer(request) -> (status, headers, body).
+
+    A body that is an iterator is sent piece by piece, with the Content-Length that the headers give; where it
+    ends early the connection is cut.
+    """
+
+    def __init__(self, answer):
+        outer = self
+        self.requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                outer.requests.append((self.command, self.path))
+                status, headers, body = answer(self)
+                self.send_response(status)
+                whole = isinstance(body, bytes)
+                if whole:
+                    headers = headers | {"Content-Length": str(len(body))}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command == "HEAD":
+                    return
+                for piece in [body] if whole else body:
+                    self.wfile.write(piece)
+                self.close_connection = not whole
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+            def log_message(self, *args):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass  # the program went away
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def gcs_listing(objects, next_token=None):
+    """A page of objects.list; `objects` are (name, size, generation)."""
+    page = {"items": [{"name": n, "size": str(s), "generation": str(g)} for n, s, g in objects]}
+    if next_token:
+        page["nextPageToken"] = next_token
+    return 200, {"Content-Type": "application/json"}, json.dumps(page).encode()
+
+
+def gcs_error(status, reason, message):
+    body = {"error": {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}}
+    return status, {"Content-Type": "application/json"}, json.dumps(body).encode()
