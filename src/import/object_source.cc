@@ -125,10 +125,10 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::EndWith(absl::Status error,
     return Last(std::move(error));
   }
   if (!open_->shown) {
-    if (const absl::Status freed = ledger_.Release(*open_->entry);
-        !freed.ok() && !absl::IsAborted(freed)) {
+    LedgerEntry entry = *open_->entry;
+    if (const absl::Status freed = ledger_.Release(entry); !freed.ok() && !absl::IsAborted(freed)) {
       Log(Severity::kWarning, "object not released, its lease must run out",
-          {{"object", open_->entry->key.object}, {"error", ToStd(freed.message())}});
+          {{"object", entry.key.object}, {"error", ToStd(freed.message())}});
     }
   }
   return stopped ? absl::CancelledError("the run was stopped") : error;

@@ -71,8 +71,8 @@ class GzipDecoder : public Decoder {
     return absl::DataLossError("gzip: garbage after the end of the compressed data");
   }
 
-  // Large, and set up by isal_inflate_init: not worth clearing.
-  const std::unique_ptr<inflate_state> state_ = std::make_unique_for_overwrite<inflate_state>();
+  // Cleared, as isal_inflate_init leaves the counts of partial headers as they are.
+  const std::unique_ptr<inflate_state> state_ = std::make_unique<inflate_state>();
   Place place_ = Place::kStart;
 };
 

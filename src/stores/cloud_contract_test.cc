@@ -88,8 +88,7 @@ std::unique_ptr<ObjectStoreFixture> MakeAzureFixture(std::string& why) {
   auto server = TestServer::Start(
       {.program = "azurite-3.35.0/node_modules/.bin/azurite-blob",
        .arguments = {"--blobHost", "127.0.0.1", "--blobPort", "{port}", "--inMemoryPersistence",
-                     "--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location",
-                     "{folder}/data"}},
+                     "--skipApiVersionCheck", "--disableTelemetry", "--silent"}},
       why);
   if (server == nullptr) return nullptr;
   // The account of the emulator, which is public.

@@ -51,11 +51,12 @@ void ReadAhead::WillRead(absl::Span<const ByteRange> ranges) {
   planned_ = true;
   ranges_ = std::move(plan);
 
-  const uint64_t least_memory = 2 * ranges_.size() * options_.least_block;
+  // A range has a block in use, one on its way, and one that it shares with its neighbour.
+  const uint64_t least_memory = 3 * ranges_.size() * options_.least_block;
   const uint64_t memory = std::max(options_.memory, least_memory);
   uint64_t block_size = options_.most_block;
   if (CountBlocks(block_size) >= memory / block_size) {  // so much is not held at once:
-    block_size = std::clamp(memory / (2 * ranges_.size()), options_.least_block, block_size);
+    block_size = std::clamp(memory / (3 * ranges_.size()), options_.least_block, block_size);
   }
   if (block_size != block_size_) {
     block_size_ = block_size;

@@ -30,7 +30,7 @@ def free_port():
 
 
 def send(method, url, body=b"", headers=None):
-    call = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    call = urllib.request.Request(url, data=None if method == "GET" else body, method=method, headers=headers or {})
     with urllib.request.urlopen(call, timeout=60) as answer:
         return answer.read()
 
@@ -97,9 +97,9 @@ class FakeGcs(CloudServer):
         send("POST", f"{self.url}/upload/storage/v1/b/test-bucket/o?uploadType=media&name="
              + urllib.parse.quote(key, safe=""), content, {"Content-Type": "application/octet-stream"})
 
-    def get(self, key):
-        return send("GET", f"{self.url}/storage/v1/b/test-bucket/o/" + urllib.parse.quote(key, safe="")
-                    + "?alt=media")
+    def read_request(self, key):
+        """(path, headers) of a request for the object; a Range may be added."""
+        return f"/storage/v1/b/test-bucket/o/{urllib.parse.quote(key, safe='')}?alt=media", {}
 
 
 class VersityGateway(CloudServer):
@@ -121,10 +121,15 @@ class VersityGateway(CloudServer):
     def put(self, key, content):
         self.signed("PUT", "/test-bucket/" + urllib.parse.quote(key), content)
 
-    def get(self, key):
-        return self.signed("GET", "/test-bucket/" + urllib.parse.quote(key), b"")
+    def read_request(self, key):
+        """(path, headers) of a request for the object; a Range may be added."""
+        path = "/test-bucket/" + urllib.parse.quote(key)
+        return path, self.sign("GET", path, b"")
 
     def signed(self, method, path, body):
+        return send(method, self.url + path, body, self.sign(method, path, body))
+
+    def sign(self, method, path, body):
         """AWS Signature Version 4, the few lines of it that these requests need."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         digest = hashlib.sha256(body).hexdigest()
@@ -139,7 +144,7 @@ class VersityGateway(CloudServer):
         signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
         headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential=test-key/{scope}, SignedHeaders={names}, "
                                     f"Signature={signature}")
-        return send(method, self.url + path, body if method == "PUT" else None, headers)
+        return headers
 
 
 class Azurite(CloudServer):
@@ -150,8 +155,7 @@ class Azurite(CloudServer):
 
     def arguments(self):
         return ["--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--inMemoryPersistence",
-                "--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location",
-                str(self.folder / "data")]
+                "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
 
     def make_bucket(self):
         self.signed("PUT", "/test-container", b"", "\nrestype:container", "?restype=container", {})
@@ -164,13 +168,10 @@ class Azurite(CloudServer):
         self.signed("PUT", "/test-container/" + urllib.parse.quote(key), content, "", "",
                     {"x-ms-blob-type": "BlockBlob"})
 
-    def get(self, key):
-        return self.signed("GET", "/test-container/" + urllib.parse.quote(key), b"", "", "", {})
-
     def signed(self, method, path, body, resource_query, query, own):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
         own = dict(sorted((own | {"x-ms-date": now, "x-ms-version": "2021-12-02"}).items()))
-        kind = "application/octet-stream" if body else ""
+        kind = "" if method == "GET" else "application/octet-stream"
         text = "\n".join([method, "", "", str(len(body)) if body else "", "", kind, "", "", "", "", "", "",
                           *(f"{k}:{v}" for k, v in own.items()),
                           f"/devstoreaccount1/devstoreaccount1{path}{resource_query}"])
@@ -178,9 +179,7 @@ class Azurite(CloudServer):
         headers = own | {"Authorization": f"SharedKey devstoreaccount1:{signature.decode()}"}
         if kind:
             headers["Content-Type"] = kind
-        if method == "PUT" and not body:
-            headers["Content-Length"] = "0"
-        return send(method, f"{self.url}/devstoreaccount1{path}{query}", body if method == "PUT" else None, headers)
+        return send(method, f"{self.url}/devstoreaccount1{path}{query}", body, headers)
 
 
 class ScriptedCloud:
