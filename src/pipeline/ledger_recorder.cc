@@ -51,6 +51,7 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step) 
   if (absl::IsAborted(status)) {
     Log(Severity::kWarning, "object taken over by another owner, left to it",
         {{"object", object->key().object}});
+    context_.parts.source.GiveUp(step.entry);
     Remove(object, &Totals::objects_lost);
     return false;
   }
@@ -90,6 +91,7 @@ void LedgerRecorder::Finish(LedgerEntry& entry) {
   }
   context_.NoteError(StrCat(entry.key.object, ": ", entry.last_error));
   Release(entry);
+  context_.parts.source.GiveUp(entry);
 }
 
 void LedgerRecorder::Release(LedgerEntry& entry) {
@@ -118,7 +120,10 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
   const std::string last_error(absl::IsCancelled(why) ? "" : ToStd(why.message()));
   for (const ObjectPtr& object : open) {
     ObjectProgress::Step step = object->StartLastStore(last_error);
-    if (Store(object, step) && !step.finished) Release(step.entry);
+    const bool stored = Store(object, step);
+    if (object->lost() || (stored && step.finished)) continue;
+    if (stored) Release(step.entry);
+    context_.parts.source.GiveUp(step.entry);
   }
   absl::MutexLock lock(&mutex_);
   for (const ObjectPtr& object : open_) totals_.counts += object->run_counts();

@@ -586,6 +586,44 @@ TEST_F(RunTest, ObjectsAreConfirmedOnceTheirRowIsStored) {
   FakeSource source(world_.objects, world_.ledger, "me", 4);
   RunWith(world_, source);
   EXPECT_THAT(source.confirmed(), ElementsAre(world_.objects[0].key, world_.objects[2].key));
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[1].key));
+}
+
+TEST_F(RunTest, ObjectsThatAStopCutsShortAreGivenUp) {
+  AddRows("one", 100);
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  RunWith(world_, source, {}, stop.get_token());
+  EXPECT_THAT(source.confirmed(), IsEmpty());
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
+}
+
+TEST_F(RunTest, ObjectsThatAnotherOwnerTookOverAreGivenUpOnce) {
+  AddRows("lost", 40);
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 2) {
+      world_.clock.Advance(2 * world_.options.lease);
+      EXPECT_TRUE(
+          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease).ok());
+    }
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  RunWith(world_, source);
+  EXPECT_THAT(source.confirmed(), IsEmpty());
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
+}
+
+TEST_F(RunTest, ObjectsThatCannotBeRecordedAreGivenUp) {
+  AddRows("one", 100);
+  FailingLedger ledger(world_.ledger, [](int) { return absl::ResourceExhaustedError("full"); });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
 }
 
 }  // namespace

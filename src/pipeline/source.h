@@ -50,8 +50,12 @@ class Source {
   virtual bool Ready() { return true; }
 
   // The ledger has recorded everything of `object`: the source may acknowledge and let it go.
-  // Called once per object that was finished, from any thread.
   virtual void Confirm(const LedgerEntry& object) { (void)object; }
+
+  // The run lets go of `object` unfinished: it cannot be read on (last_error says why), another
+  // owner has taken it over, or the run ends. Each object that chunks were given of comes to
+  // Confirm() or to GiveUp(), once, from any thread.
+  virtual void GiveUp(const LedgerEntry& object) { (void)object; }
 };
 
 }  // namespace millrace

@@ -62,6 +62,11 @@ void FakeSource::Confirm(const LedgerEntry& object) {
   confirmed_.push_back(object.key);
 }
 
+void FakeSource::GiveUp(const LedgerEntry& object) {
+  absl::MutexLock lock(&mutex_);
+  given_up_.push_back(object.key);
+}
+
 void FakeTransform::Apply(Chunk& chunk, Transformed& out) {
   const auto& payload = static_cast<const FakePayload&>(*chunk.payload);
   for (uint64_t i = 0; i < chunk.rows; ++i) {

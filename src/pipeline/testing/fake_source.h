@@ -48,10 +48,15 @@ class FakeSource : public Source {
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
   void Confirm(const LedgerEntry& object) override;
+  void GiveUp(const LedgerEntry& object) override;
 
   std::vector<LedgerKey> confirmed() const {
     absl::MutexLock lock(&mutex_);
     return confirmed_;
+  }
+  std::vector<LedgerKey> given_up() const {
+    absl::MutexLock lock(&mutex_);
+    return given_up_;
   }
 
  private:
@@ -65,6 +70,7 @@ class FakeSource : public Source {
   uint64_t row_ = 0;
   mutable absl::Mutex mutex_;
   std::vector<LedgerKey> confirmed_ ABSL_GUARDED_BY(mutex_);
+  std::vector<LedgerKey> given_up_ ABSL_GUARDED_BY(mutex_);
 };
 
 class FakeTransform : public Transform {
