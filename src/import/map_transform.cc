@@ -63,10 +63,11 @@ class RejectedVisitor : public RowVisitor {
 
 }  // namespace
 
-RowMapper& MapTransform::MapperFor(const std::shared_ptr<const SourceConfig>& config) {
+RowMapper& MapTransform::MapperFor(const std::shared_ptr<const SourceConfig>& config,
+                                   absl::Time now) {
   std::unique_ptr<RowMapper>& mapper = mappers_[config.get()];
   if (mapper == nullptr) {
-    absl::StatusOr<std::unique_ptr<RowMapper>> made = RowMapper::Make(config, now_, scripts_);
+    absl::StatusOr<std::unique_ptr<RowMapper>> made = RowMapper::Make(config, now, scripts_);
     // The import has loaded every transform before it began: only memory can fail here.
     if (!made.ok()) throw std::runtime_error(made.status().ToString());
     mapper = *std::move(made);
@@ -76,7 +77,9 @@ RowMapper& MapTransform::MapperFor(const std::shared_ptr<const SourceConfig>& co
 
 void MapTransform::Apply(Chunk& chunk, Transformed& out) {
   auto& payload = static_cast<RowsPayload&>(*chunk.payload);
-  RowMapper& mapper = MapperFor(payload.config);
+  const absl::Time now = clock_ != nullptr ? clock_->Now() : now_;
+  RowMapper& mapper = MapperFor(payload.config, now);
+  mapper.SetNow(now);
   mapper.BeginObject(chunk.object->key.object, chunk.object->key.version);
   HoldVisitor visitor(mapper, out);
   payload.rows->ForEachRow(scratch_, visitor);

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "formats/row_reader.h"
 #include "mapping/row_mapper.h"
 #include "mapping/script_pool.h"
@@ -16,16 +17,19 @@ namespace millrace {
 // Takes chunks of an ObjectSource (RowsPayload).
 class MapTransform : public Transform {
  public:
-  // `now` bounds event times. `scripts`, if given, runs the configs' transforms for all workers,
-  // and outlives this.
+  // Event times are bounded by `now`, or by what `clock` shows when they are mapped. `scripts`, if
+  // given, runs the configs' transforms for all workers, and outlives this.
   explicit MapTransform(absl::Time now, ScriptPool* scripts = nullptr)
       : now_(now), scripts_(scripts) {}
+  explicit MapTransform(Clock& clock, ScriptPool* scripts = nullptr)
+      : clock_(&clock), scripts_(scripts) {}
 
   void Apply(Chunk& chunk, Transformed& out) override;
 
  private:
-  RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config);
+  RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config, absl::Time now);
 
+  Clock* const clock_ = nullptr;
   const absl::Time now_;
   ScriptPool* const scripts_;
   DecodeScratch scratch_;

@@ -16,6 +16,7 @@ class EventMapper : public RecordMapper {
  public:
   EventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);
   void BeginObject(std::string_view uri, std::string_view version) override;
+  void SetNow(absl::Time now) override { writer_.SetNow(now); }
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
 
  private:
@@ -30,6 +31,7 @@ class MixpanelEventMapper : public RecordMapper {
  public:
   MixpanelEventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);
   void BeginObject(std::string_view uri, std::string_view version) override;
+  void SetNow(absl::Time now) override { writer_.SetNow(now); }
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
 
  private:

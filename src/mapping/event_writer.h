@@ -24,6 +24,7 @@ class EventWriter {
   EventWriter(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);
 
   void BeginObject(std::string_view uri, std::string_view version);
+  void SetNow(absl::Time now) { now_ = now; }
 
   // Hashes the columns of InsertIdRule::kColumns; nullopt if all are null.
   std::optional<Hash128> HashIdColumns(const EventPlan& plan, const Row& row);
@@ -61,7 +62,7 @@ class EventWriter {
   }
 
   const std::shared_ptr<const SourceConfig> config_;
-  const absl::Time now_;
+  absl::Time now_;
   const MapStage stage_;
   const std::string static_name_;  // the config's name as JSON; empty: none
   Hash128 object_hash_;            // of the object's uri and version

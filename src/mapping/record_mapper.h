@@ -39,6 +39,8 @@ class RecordMapper {
  public:
   virtual ~RecordMapper() = default;
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
+  // As RowMapper has it; records without a time do not care.
+  virtual void SetNow(absl::Time /*now*/) {}
   // Appends what `row` becomes to `out`, a line or more. False if it is refused: then `why` is
   // filled, and the last row of `out` may be unfinished.
   virtual bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) = 0;

@@ -22,6 +22,8 @@ class DirectMapper : public RowMapper {
     mapper_->BeginObject(uri, version);
   }
 
+  void SetNow(absl::Time now) override { mapper_->SetNow(now); }
+
   MapOutcome Map(const Row& row, Batch& out, MapError& why) override {
     RecordOrigin origin{.row = row.number};
     if (mapper_->Map(row, origin, out, why)) return MapOutcome::kMapped;

@@ -46,6 +46,9 @@ class RowMapper {
   // The object the next rows are of: for ids by position, and for messages.
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
 
+  // From here on `now` bounds event times: for mappers that live longer than an hour.
+  virtual void SetNow(absl::Time now) = 0;
+
   // Appends what `row` becomes to `out`, each line with `row.number` as its source row:
   //   events  {"event":"Name","properties":{"time":<ms>,"distinct_id":"..","$insert_id":"..",...}}
   //   users   {"$distinct_id":"..","$set":{...}}

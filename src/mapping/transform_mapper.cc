@@ -24,6 +24,11 @@ void TransformMapper::BeginObject(std::string_view uri, std::string_view version
   finisher_->BeginObject(uri, version);
 }
 
+void TransformMapper::SetNow(absl::Time now) {
+  drafter_->SetNow(now);
+  finisher_->SetNow(now);
+}
+
 MapOutcome TransformMapper::Map(const Row& row, Batch& out, MapError& why) {
   HeldRows held;
   Hold(row, out);

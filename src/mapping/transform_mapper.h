@@ -21,6 +21,7 @@ class TransformMapper : public RowMapper, private RowVisitor {
                   std::unique_ptr<RecordMapper> finisher);
 
   void BeginObject(std::string_view uri, std::string_view version) override;
+  void SetNow(absl::Time now) override;
   MapOutcome Map(const Row& row, Batch& out, MapError& why) override;
   void Hold(const Row& row, Batch& out) override;
   void Flush(Batch& out, HeldRows& held) override;
