@@ -62,7 +62,7 @@ class Finder {
     };
     ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister, ObjectLister::Start({input}, wanted, request_.stores));
     while (true) {
-      ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next());
+      ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
       if (!object) return absl::OkStatus();
       Classify(*std::move(object));
       RETURN_IF_ERROR(Stopped());

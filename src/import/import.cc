@@ -1,25 +1,18 @@
 #include "import/import.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
-#include "import/map_transform.h"
-#include "import/mixpanel_target.h"
-#include "io/owner.h"
+#include "import/object_lister.h"
+#include "import/record_run.h"
 
 namespace millrace {
 namespace {
-
-using mixpanel::ImportTarget;
-
-constexpr RecordType kRecordTypes[] = {RecordType::kEvent, RecordType::kUser, RecordType::kGroup};
 
 std::string_view NameOf(RecordType type) {
   switch (type) {
@@ -32,17 +25,6 @@ std::string_view NameOf(RecordType type) {
   }
   return "events";
 }
-
-bool HasRecords(const SourcesConfig& sources, RecordType type) {
-  return std::any_of(sources.entries().begin(), sources.entries().end(),
-                     [&](const auto& entry) { return entry->record_type == type; });
-}
-
-// Takes everything and sends nothing: the sink of a dry run.
-class NullSink : public Sink {
- public:
-  WriteResult Write(const Batch&, std::stop_token) override { return WriteResult::Durable(); }
-};
 
 // Keeps nothing: the dead letter of a dry run.
 class NullDeadLetter : public DeadLetter {
@@ -93,16 +75,6 @@ class Wanted {
   std::string config_;
 };
 
-// Every transform is loaded once up front, so that a script that does not compile stops the run
-// before anything is read.
-absl::Status CheckTransforms(const SourcesConfig& sources, absl::Time now, ScriptPool& scripts) {
-  for (const auto& entry : sources.entries()) {
-    if (entry->transform.empty()) continue;
-    RETURN_IF_ERROR(RowMapper::Make(entry, now, &scripts).status());
-  }
-  return absl::OkStatus();
-}
-
 // One import: a run for each kind of record that the config has.
 class Importer {
  public:
@@ -116,22 +88,17 @@ class Importer {
         pacer_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
 
   absl::Status RunAll() {
-    RETURN_IF_ERROR(CheckTransforms(request_.sources, now_, scripts_));
+    RETURN_IF_ERROR(CheckTransforms(request_.sources, scripts_));
     bool first = true;
-    for (const RecordType type : kRecordTypes) {
-      if (!HasRecords(request_.sources, type)) continue;
-      RETURN_IF_ERROR(RunRecords(type, std::exchange(first, false)));
+    for (const RecordType type : RecordTypesOf(request_.sources)) {
+      RETURN_IF_ERROR(RunType(type, std::exchange(first, false)));
     }
     return absl::OkStatus();
   }
 
   ImportReport TakeReport(absl::Status status) {
     report_.status = std::move(status);
-    report_.objects_skipped = progress_.source.objects_skipped;
-    report_.objects_held = progress_.source.objects_held;
-    report_.objects_unmatched = progress_.objects_unmatched;
-    report_.bytes_read = progress_.source.bytes_read;
-    report_.elapsed_s = absl::ToDoubleSeconds(Clock::Real().Elapsed() - begin_);
+    report_.AddProgress(progress_, Clock::Real().Elapsed() - begin_);
     if (report_.first_error.empty() && !report_.status.ok()) {
       report_.first_error = ToStd(report_.status.message());
     }
@@ -139,35 +106,20 @@ class Importer {
   }
 
  private:
-  absl::Status RunRecords(RecordType type, bool first) {
+  absl::Status RunType(RecordType type, bool first) {
     ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
                      ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_),
                                          request_.stores));
-    ImportTarget target;
-    SetTarget(request_, type, pacer_, target);
-
-    ObjectSourceOptions options{.destination = DestinationName(request_, type),
-                                .owner = ThisOwner(),
-                                .force = request_.force,
-                                .lease = request_.run.lease};
-    ObjectSource source(std::move(options), request_.sources, *lister, ledger_, progress_.source);
-    const RunReport run = Run(
-        {.source = source,
-         .make_transform = [this] { return std::make_unique<MapTransform>(now_, &scripts_); },
-         .make_sink = request_.dry_run ? SinkFactory([] { return std::make_unique<NullSink>(); })
-                                       : MixpanelSinks(target),
-         .ledger = ledger_,
-         .dead_letter = dead_letter_},
-        request_.run, stop_, &progress_.run);
-
-    report_.counts += run.counts;
-    report_.objects += run.objects;
-    report_.objects_failed += run.objects_failed;
-    report_.retries += run.retries;
-    report_.requests += target.requests;
-    report_.bytes_sent += target.bytes_sent;
-    if (report_.first_error.empty()) report_.first_error = run.first_error;
-    return run.status;
+    report_.Add(RunRecords({.request = request_,
+                            .type = type,
+                            .feed = *lister,
+                            .scripts = scripts_,
+                            .pacer = pacer_,
+                            .ledger = ledger_,
+                            .dead_letter = dead_letter_,
+                            .progress = progress_},
+                           stop_));
+    return report_.status;
   }
 
   const ImportRequest& request_;
@@ -175,7 +127,6 @@ class Importer {
   DeadLetter& dead_letter_;
   const std::stop_token stop_;
   ImportProgress& progress_;
-  const absl::Time now_ = absl::Now();
   const absl::Duration begin_ = Clock::Real().Elapsed();
   mixpanel::Pacer pacer_;
   ScriptPool scripts_;
@@ -191,6 +142,25 @@ std::string DestinationName(const ImportRequest& request, RecordType type) {
           ? StrCat("token-", ToHex(HashBytes(request.credentials.token)).substr(0, 12))
           : request.project_id;
   return StrCat("mixpanel:", request.endpoints.ingestion, ":", project, ":", NameOf(type));
+}
+
+void ImportReport::Add(const ImportReport& part) {
+  if (status.ok()) status = part.status;
+  counts += part.counts;
+  objects += part.objects;
+  objects_failed += part.objects_failed;
+  requests += part.requests;
+  retries += part.retries;
+  bytes_sent += part.bytes_sent;
+  if (first_error.empty()) first_error = part.first_error;
+}
+
+void ImportReport::AddProgress(const ImportProgress& progress, absl::Duration elapsed) {
+  objects_skipped = progress.source.objects_skipped;
+  objects_held = progress.source.objects_held;
+  objects_unmatched = progress.objects_unmatched;
+  bytes_read = progress.source.bytes_read;
+  elapsed_s = absl::ToDoubleSeconds(elapsed);
 }
 
 ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,

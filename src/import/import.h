@@ -42,6 +42,8 @@ struct ImportRequest {
   RunOptions run;
 };
 
+struct ImportProgress;
+
 // What `--json` prints; see design section 10. The accounting is of this run.
 struct ImportReport {
   absl::Status status;  // as RunReport::status
@@ -61,6 +63,11 @@ struct ImportReport {
   bool success() const {
     return status.ok() && counts.rejected == 0 && counts.pending() == 0 && objects_failed == 0;
   }
+
+  // Adds what RunRecords() reports; the first status that is not ok and the first error stay.
+  void Add(const ImportReport& part);
+  // Takes what is counted for all runs together.
+  void AddProgress(const ImportProgress& progress, absl::Duration elapsed);
 };
 
 // Live numbers of an import, readable from any thread.

@@ -72,13 +72,16 @@ bool ObjectLister::Push(ListedObject object) {
   return true;
 }
 
-absl::StatusOr<std::optional<ListedObject>> ObjectLister::Next() {
+bool ObjectLister::HasObjectOrEnds() const { return !ahead_.empty() || ended_ || stopped_; }
+
+absl::StatusOr<std::optional<ListedObject>> ObjectLister::Next(std::stop_token stop) {
+  const std::stop_callback wake(stop, [this] {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+  });
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(
-      +[](ObjectLister* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
-        return !self->ahead_.empty() || self->ended_;
-      },
-      this));
+  mutex_.Await(absl::Condition(this, &ObjectLister::HasObjectOrEnds));
+  if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
   if (!ahead_.empty()) {
     ListedObject object = std::move(ahead_.front());
     ahead_.pop_front();

@@ -14,18 +14,14 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "import/object_feed.h"
 #include "io/object_store.h"
 #include "stores/open_store.h"
 
 namespace millrace {
 
-struct ListedObject {
-  std::shared_ptr<ObjectStore> store;
-  ObjectInfo info;
-};
-
-// One consumer. Holds at most kAhead objects, however many there are.
-class ObjectLister {
+// Holds at most kAhead objects, however many there are.
+class ObjectLister : public ObjectFeed {
  public:
   static constexpr size_t kAhead = 1024;
 
@@ -35,11 +31,11 @@ class ObjectLister {
   static absl::StatusOr<std::unique_ptr<ObjectLister>> Start(
       const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted,
       const StoreOptions& stores = {});
-  ~ObjectLister();
+  ~ObjectLister() override;
 
   // The next object, each once though several inputs name it; nullopt at the end. A listing that
   // fails (an input that names nothing: NotFound) ends with its error, after the objects before it.
-  absl::StatusOr<std::optional<ListedObject>> Next();
+  absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
 
   // Wanted objects found so far, and their bytes; whole once done() is true.
   uint64_t objects() const { return objects_; }
@@ -56,6 +52,7 @@ class ObjectLister {
   void List();
   bool Push(ListedObject object);
   bool HasRoomOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasObjectOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::stop_source stop_;      // of the stores and of thread_
   std::vector<Input> inputs_;  // not changed once thread_ runs
@@ -66,7 +63,7 @@ class ObjectLister {
 
   absl::Mutex mutex_;
   std::deque<ListedObject> ahead_ ABSL_GUARDED_BY(mutex_);
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;  // nobody takes objects any more
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 

@@ -21,20 +21,29 @@ struct ObjectSource::Open {
 };
 
 ObjectSource::ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources,
-                           ObjectLister& lister, Ledger& ledger, SourceProgress& progress)
+                           ObjectFeed& feed, Ledger& ledger, SourceProgress& progress)
     : options_(std::move(options)),
       sources_(sources),
-      lister_(lister),
+      feed_(feed),
       ledger_(ledger),
       progress_(progress) {}
 
-ObjectSource::~ObjectSource() = default;
+ObjectSource::~ObjectSource() {
+  if (open_ == nullptr || open_->shown) return;
+  LedgerEntry entry = *open_->entry;
+  if (const absl::Status freed = ledger_.Release(entry); !freed.ok() && !absl::IsAborted(freed)) {
+    Log(Severity::kWarning, "object not released, its lease must run out",
+        {{"object", entry.key.object}, {"error", ToStd(freed.message())}});
+  }
+  feed_.Settle({entry.key.object, entry.object_bytes, entry.key.version}, {});
+}
 
 absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) {
+  RETURN_IF_ERROR(std::exchange(failure_, absl::OkStatus()));
   if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
-  if (open_ == nullptr) {
-    RETURN_IF_ERROR(ClaimNext());
-    if (open_ == nullptr) return nullptr;
+  while (open_ == nullptr) {
+    if (ended_) return nullptr;
+    RETURN_IF_ERROR(ClaimNext(stop));
   }
   if (open_->rows == nullptr) return EndWith(open_->error, stop);
 
@@ -61,36 +70,74 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) 
   return chunk;
 }
 
-absl::Status ObjectSource::ClaimNext() {
-  while (true) {
-    ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister_.Next());
-    if (!object) return absl::OkStatus();
-    std::shared_ptr<const SourceConfig> config = sources_.Match(object->info.uri);
-    const LedgerKey key = KeyOf(object->info, *config, options_.destination);
-    if (options_.force) RETURN_IF_ERROR(ledger_.Forget(key));
-    const auto claim = [&] {
-      return ledger_.ClaimObject(key, options_.owner, object->info.size, options_.lease);
-    };
-    ASSIGN_OR_RETURN(Ledger::Claim claimed, claim());
-    if (claimed.outcome == Ledger::Claim::Outcome::kHeld && OwnerIsGone(claimed.entry.owner)) {
-      // Its process was killed; nobody has to wait for the lease. Aborted: someone was faster.
-      if (const absl::Status freed = ledger_.Release(claimed.entry);
-          !freed.ok() && !absl::IsAborted(freed)) {
-        return freed;
-      }
-      ASSIGN_OR_RETURN(claimed, claim());
-    }
-    if (claimed.outcome == Ledger::Claim::Outcome::kClaimed) {
-      open_ = std::make_unique<Open>();
-      open_->config = std::move(config);
-      open_->entry = std::make_shared<const LedgerEntry>(std::move(claimed.entry));
-      OpenClaimed(*object);
-      return absl::OkStatus();
-    }
-    const bool done = claimed.outcome == Ledger::Claim::Outcome::kDone;
-    ++(done ? progress_.objects_skipped : progress_.objects_held);
-    progress_.bytes_done += object->info.size;
+bool ObjectSource::Ready() {
+  // An object that is done already gives no chunk, so readiness shows only when one is claimed.
+  while (open_ == nullptr && !ended_ && failure_.ok()) {
+    if (!feed_.Ready()) return false;
+    failure_ = ClaimNext(std::stop_token());
   }
+  return true;
+}
+
+absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::optional<ListedObject> object, feed_.Next(std::move(stop)));
+  if (!object) {
+    ended_ = true;
+    return absl::OkStatus();
+  }
+  std::shared_ptr<const SourceConfig> config = sources_.Match(object->info.uri);
+  ASSIGN_OR_RETURN(Ledger::Claim claim,
+                   Claim(KeyOf(object->info, *config, options_.destination), object->info.size));
+  if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {
+    open_ = std::make_unique<Open>();
+    open_->config = std::move(config);
+    open_->entry = std::make_shared<const LedgerEntry>(std::move(claim.entry));
+    OpenClaimed(*object);
+    return absl::OkStatus();
+  }
+  const bool done = claim.outcome == Ledger::Claim::Outcome::kDone;
+  ++(done ? progress_.objects_skipped : progress_.objects_held);
+  progress_.bytes_done += object->info.size;
+  feed_.Settle(object->info,
+               {.kind = done ? ObjectOutcome::Kind::kDoneBefore : ObjectOutcome::Kind::kHeld,
+                .status = absl::OkStatus(),
+                .counts = claim.entry.counts});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const LedgerKey& key, uint64_t object_bytes) {
+  if (options_.force) RETURN_IF_ERROR(ledger_.Forget(key));
+  const auto claim = [&] {
+    return ledger_.ClaimObject(key, options_.owner, object_bytes, options_.lease);
+  };
+  ASSIGN_OR_RETURN(Ledger::Claim claimed, claim());
+  if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !OwnerIsGone(claimed.entry.owner)) {
+    return claimed;
+  }
+  // Its process was killed; nobody has to wait for the lease. Aborted: someone was faster.
+  const absl::Status freed = ledger_.Release(claimed.entry);
+  if (!freed.ok() && !absl::IsAborted(freed)) return freed;
+  return claim();
+}
+
+void ObjectSource::Confirm(const LedgerEntry& object) {
+  feed_.Settle({object.key.object, object.object_bytes, object.key.version},
+               {.kind = ObjectOutcome::Kind::kImported,
+                .status = absl::OkStatus(),
+                .counts = object.counts});
+}
+
+void ObjectSource::GiveUp(const LedgerEntry& object) {
+  ObjectOutcome outcome{.counts = object.counts};
+  {
+    absl::MutexLock lock(&mutex_);
+    if (const auto error = errors_.find(object.key.object); error != errors_.end()) {
+      outcome.kind = ObjectOutcome::Kind::kFailed;
+      outcome.status = std::move(error->second);
+      errors_.erase(error);
+    }
+  }
+  feed_.Settle({object.key.object, object.object_bytes, object.key.version}, outcome);
 }
 
 void ObjectSource::OpenClaimed(const ListedObject& listed) {
@@ -120,18 +167,12 @@ void ObjectSource::OpenClaimed(const ListedObject& listed) {
 // would not for the next object either), does not know us, or a stop was asked for.
 absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::EndWith(absl::Status error,
                                                              const std::stop_token& stop) {
-  const bool stopped = stop.stop_requested() || absl::IsCancelled(error);
-  if (!stopped && !absl::IsUnavailable(error) && !absl::IsUnauthenticated(error)) {
-    return Last(std::move(error));
+  if (stop.stop_requested() || absl::IsCancelled(error)) {
+    return absl::CancelledError("the run was stopped");
   }
-  if (!open_->shown) {
-    LedgerEntry entry = *open_->entry;
-    if (const absl::Status freed = ledger_.Release(entry); !freed.ok() && !absl::IsAborted(freed)) {
-      Log(Severity::kWarning, "object not released, its lease must run out",
-          {{"object", entry.key.object}, {"error", ToStd(freed.message())}});
-    }
-  }
-  return stopped ? absl::CancelledError("the run was stopped") : error;
+  const bool of_the_store = absl::IsUnavailable(error) || absl::IsUnauthenticated(error);
+  if (of_the_store && !options_.outlives_stores) return error;
+  return Last(std::move(error));
 }
 
 std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {
@@ -140,6 +181,10 @@ std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {
   chunk->first_row = open_->after.row;
   chunk->after = {open_->after.row, open_->after.byte};
   chunk->last = true;
+  if (!error.ok()) {
+    absl::MutexLock lock(&mutex_);
+    errors_[open_->entry->key.object] = error;
+  }
   chunk->error = std::move(error);
   // An object that ends early (sampled, damaged) counts whole for the progress of the run.
   if (open_->entry->object_bytes > open_->raw_bytes) {

@@ -1,4 +1,5 @@
-// The Source of an import: listed objects, claimed in the ledger, opened, read as chunks of rows.
+// The Source of an import: objects of a feed, claimed in the ledger, opened, read as chunks of
+// rows.
 #ifndef MILLRACE_IMPORT_OBJECT_SOURCE_H_
 #define MILLRACE_IMPORT_OBJECT_SOURCE_H_
 
@@ -8,9 +9,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "formats/row_reader.h"
-#include "import/object_lister.h"
+#include "import/object_feed.h"
 #include "mapping/sources_config.h"
 #include "pipeline/ledger.h"
 #include "pipeline/source.h"
@@ -52,20 +54,30 @@ struct ObjectSourceOptions {
   absl::Duration lease = absl::Minutes(5);
   ChunkLimits limits;
   uint64_t most_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
+  // A store that does not answer or does not know us fails its object alone, and not the source.
+  bool outlives_stores = false;
 };
 
-// `lister` gives objects that `sources` matches; all must outlive the source.
+// `feed` gives objects that `sources` matches and hears what became of each; all must outlive the
+// source.
 class ObjectSource : public Source {
  public:
-  ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources, ObjectLister& lister,
+  ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources, ObjectFeed& feed,
                Ledger& ledger, SourceProgress& progress);
+  // Releases what it has claimed and given no chunk of.
+  ~ObjectSource() override;
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
+  bool Ready() override;
+  void Confirm(const LedgerEntry& object) override;
+  void GiveUp(const LedgerEntry& object) override;
 
  private:
   struct Open;
 
-  absl::Status ClaimNext();
+  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none.
+  absl::Status ClaimNext(std::stop_token stop);
+  absl::StatusOr<Ledger::Claim> Claim(const LedgerKey& key, uint64_t object_bytes);
   void OpenClaimed(const ListedObject& object);
   absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
   std::unique_ptr<Chunk> Last(absl::Status error);
@@ -73,13 +85,16 @@ class ObjectSource : public Source {
 
   const ObjectSourceOptions options_;
   const SourcesConfig& sources_;
-  ObjectLister& lister_;
+  ObjectFeed& feed_;
   Ledger& ledger_;
   SourceProgress& progress_;
   std::unique_ptr<Open> open_;  // null between objects and at the end
+  bool ended_ = false;
+  absl::Status failure_;  // met by Ready(), for Next() to return
 
- public:
-  ~ObjectSource() override;
+  absl::Mutex mutex_;
+  // Of the objects that end early and are not let go yet, by uri.
+  absl::flat_hash_map<std::string, absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The ledger key of `object` under `config`.

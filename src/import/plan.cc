@@ -246,7 +246,7 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
                        request.import.stores));
   ImportPlan plan;
   while (!stop.stop_requested()) {
-    ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next());
+    ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
     if (!object) break;
     if (const auto config = sources.Match(object->info.uri)) {
       planner_of[config.get()]->Add(*std::move(object), view, stop, progress);

@@ -1,0 +1,56 @@
+// Objects to be imported, one after another: from a listing, or as something tells of them.
+#ifndef MILLRACE_IMPORT_OBJECT_FEED_H_
+#define MILLRACE_IMPORT_OBJECT_FEED_H_
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "io/object_store.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+struct ListedObject {
+  std::shared_ptr<ObjectStore> store;
+  ObjectInfo info;
+};
+
+// What became of an object that a feed gave.
+struct ObjectOutcome {
+  enum class Kind {
+    kImported,    // by this run, recorded in the ledger
+    kDoneBefore,  // the ledger had it as done
+    kHeld,        // another worker has it
+    kFailed,      // it cannot be read to its end: `status`
+    kReleased,    // let go unfinished: the run ends, or another worker took it over
+  };
+  Kind kind = Kind::kReleased;
+  absl::Status status;  // not ok only for kFailed
+  Counts counts;        // of the object, by its ledger entry
+};
+
+// One caller at a time, but for Settle().
+class ObjectFeed {
+ public:
+  virtual ~ObjectFeed() = default;
+
+  // The next object, waiting for one if need be; nullopt at the end. Cancelled soon after `stop` is
+  // requested.
+  virtual absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) = 0;
+
+  // Whether Next() would answer without waiting for something to happen outside.
+  virtual bool Ready() { return true; }
+
+  // Called once for each object that Next() gave, when it is known; from any thread.
+  virtual void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {
+    (void)object;
+    (void)outcome;
+  }
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_OBJECT_FEED_H_

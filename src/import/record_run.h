@@ -1,0 +1,40 @@
+// One Run() over objects of one kind of record: an import does one after another, a watch all at
+// once.
+#ifndef MILLRACE_IMPORT_RECORD_RUN_H_
+#define MILLRACE_IMPORT_RECORD_RUN_H_
+
+#include <stop_token>
+#include <vector>
+
+#include "connectors/mixpanel/pacer.h"
+#include "import/import.h"
+#include "import/object_feed.h"
+#include "mapping/script_pool.h"
+
+namespace millrace {
+
+// The kinds of record that `sources` has entries for, in the order they are imported in.
+std::vector<RecordType> RecordTypesOf(const SourcesConfig& sources);
+
+// Loads every transform once, so that a script that does not compile stops a run before anything
+// is read.
+absl::Status CheckTransforms(const SourcesConfig& sources, ScriptPool& scripts);
+
+struct RecordRun {
+  const ImportRequest& request;
+  RecordType type;
+  ObjectFeed& feed;  // of objects whose entry is of `type`
+  ScriptPool& scripts;
+  mixpanel::Pacer& pacer;
+  Ledger& ledger;
+  DeadLetter& dead_letter;
+  ImportProgress& progress;
+};
+
+// Blocking; returns when the feed ends, `stop` is requested or something fails for good. What the
+// progress counts for all runs (objects skipped, bytes read, time) is not in the report.
+ImportReport RunRecords(const RecordRun& run, std::stop_token stop);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_RECORD_RUN_H_
