@@ -27,6 +27,17 @@ struct ServerRequest {
   std::function<std::string_view(std::string_view name)> header;  // "" if absent; any case
 };
 
+struct ServerReply;
+
+// The answer to one request, given later. Thread-safe.
+class PendingReply {
+ public:
+  // Without a Send() before, the answer is the one that the handler returned.
+  virtual ~PendingReply() = default;
+  // The first one counts; none does once the answer was given otherwise, or the server is gone.
+  virtual void Send(ServerReply reply) = 0;
+};
+
 struct ServerReply {
   int status = 200;
   std::string content_type = "application/json";
@@ -36,6 +47,10 @@ struct ServerReply {
   // piece before has been sent, it appends the next one. Appending nothing ends the body; an error
   // closes the connection in its middle, as the status line is long gone.
   std::function<absl::Status(std::string* piece)> next_piece;
+  // If set, the answer comes later: called once, on the I/O thread, behind the handler. What this
+  // reply says itself is the answer only if none was sent within `later_timeout`.
+  std::function<void(std::shared_ptr<PendingReply>)> later;
+  absl::Duration later_timeout = absl::InfiniteDuration();
   // Faults, for test servers: wait before answering (other connections go on); or close the
   // connection after `cut_after` bytes of the answer, counted from its status line.
   absl::Duration delay = absl::ZeroDuration();

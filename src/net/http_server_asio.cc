@@ -180,6 +180,10 @@ void BeastHttpServer::Stop(absl::Duration grace) {
     absl::MutexLock lock(&shared_.mutex);
     shared_.mutex.AwaitWithTimeout(absl::Condition(&none_left), grace);
   }
+  {
+    absl::MutexLock lock(&shared_.late_replies->mutex);
+    shared_.late_replies->open = false;
+  }
   for (const auto& worker : workers_) worker->io.stop();
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();

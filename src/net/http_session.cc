@@ -78,6 +78,14 @@ Session::~Session() {
 }
 
 void Session::Run() {
+  if (waiting_) {
+    deadline_ = SteadyClock::time_point::max();
+    return;
+  }
+  if (late_) {
+    QueueReply(*std::exchange(late_, std::nullopt));
+    EndRequest();
+  }
   for (int served = 0; open_;) {
     const bool send_now = unsent() && (!keep_alive_ || next_piece_ || !large_.empty() ||
                                        out_.size() >= kReplyBatchBytes);
@@ -94,8 +102,9 @@ void Session::Run() {
         case Parsed::kDone:
           ++served;
           Serve();
-          if (waiting_) return;
-          break;
+          if (!waiting_) break;
+          SendSome();  // answers to requests before it
+          return;
         case Parsed::kNeedsMore:
           if (!unsent()) return parser_.head_done() && !parser_.chunked() ? ReadBody() : Read();
           if (!SendSome()) return;
@@ -175,26 +184,75 @@ ServerReply Session::CallHandler() {
   return shared_.handler(request);
 }
 
+// Reaches the session by its worker only: sessions live and end on its thread.
+class Session::Pending final : public PendingReply {
+ public:
+  Pending(Session& session, uint64_t number)
+      : late_(session.shared_.late_replies),
+        io_(session.worker_.io),
+        session_(session.weak_from_this()),
+        number_(number) {}
+  ~Pending() override { Post(std::nullopt); }
+
+  void Send(ServerReply reply) override { Post(std::move(reply)); }
+
+ private:
+  void Post(std::optional<ServerReply> reply) {
+    if (sent_.exchange(true)) return;
+    absl::MutexLock lock(&late_->mutex);
+    if (!late_->open) return;
+    asio::post(io_, [session = session_, number = number_, reply = std::move(reply)]() mutable {
+      if (const auto self = session.lock()) self->AnswerNumber(number, std::move(reply));
+    });
+  }
+
+  const std::shared_ptr<LateReplies> late_;
+  asio::io_context& io_;
+  const std::weak_ptr<Session> session_;
+  const uint64_t number_;
+  std::atomic<bool> sent_{false};
+};
+
 void Session::Serve() {
   ServerReply reply = CallHandler();
   keep_alive_ = parser_.keep_alive();
-  if (reply.delay <= absl::ZeroDuration()) {
+  ++served_;
+  if (reply.later != nullptr) {
+    const auto later = std::exchange(reply.later, nullptr);
+    AnswerAfter(reply.later_timeout, std::move(reply));
+    later(std::make_shared<Pending>(*this, served_));
+  } else if (reply.delay > absl::ZeroDuration()) {
+    const absl::Duration delay = reply.delay;
+    AnswerAfter(delay, std::move(reply));
+  } else {
     QueueReply(std::move(reply));
     EndRequest();
-    return;
   }
+}
+
+void Session::AnswerAfter(absl::Duration wait, ServerReply reply) {
   waiting_ = true;
   deadline_ = SteadyClock::time_point::max();
-  delay_.emplace(socket_.get_executor(), ToChrono(reply.delay));
-  delay_->async_wait(
-      [self = shared_from_this(), reply = std::move(reply)](const error_code&) mutable {
-        self->waiting_ = false;
-        if (!self->open_) return;
-        self->SetDeadline(self->shared_.options.request_timeout);
-        self->QueueReply(std::move(reply));
-        self->EndRequest();
-        self->Run();
-      });
+  fallback_ = std::move(reply);
+  delay_.emplace(socket_.get_executor(), ToChrono(wait));
+  delay_->async_wait([self = shared_from_this(), number = served_](const error_code& cancelled) {
+    if (!cancelled) self->AnswerNumber(number, std::nullopt);
+  });
+}
+
+// The answer to request `number`, if it still waits for one; nullopt: the fallback.
+void Session::AnswerNumber(uint64_t number, std::optional<ServerReply> reply) {
+  if (!waiting_ || number != served_) return;
+  delay_->cancel();
+  Answer(reply ? *std::move(reply) : std::move(fallback_));
+}
+
+void Session::Answer(ServerReply reply) {
+  waiting_ = false;
+  if (!open_) return;
+  SetDeadline(shared_.options.request_timeout);
+  late_ = std::move(reply);
+  if (!unsent()) Run();  // else it is called when the rest is out
 }
 
 void Session::QueueReply(ServerReply reply) {

@@ -40,6 +40,12 @@ inline SteadyClock::duration ToChrono(absl::Duration duration) {
 
 class Session;
 
+// Where replies that come later reach their sessions, for as long as there are any.
+struct LateReplies {
+  absl::Mutex mutex;
+  bool open = true;  // the io_contexts run
+};
+
 // What the workers share.
 struct Shared {
   HttpServerOptions options;
@@ -48,6 +54,7 @@ struct Shared {
   std::atomic<bool> stopping{false};
   std::function<void()> on_room;  // called when a connection ends
   absl::Mutex mutex;              // held while `connections` falls, so that Stop() sees it
+  std::shared_ptr<LateReplies> late_replies = std::make_shared<LateReplies>();
 };
 
 struct Worker {
@@ -86,19 +93,23 @@ class Session : public std::enable_shared_from_this<Session> {
   void Close();
 
  private:
+  class Pending;
   using Parsed = HttpRequestParser::Result;
 
   void SetDeadline(absl::Duration timeout) { deadline_ = SteadyClock::now() + ToChrono(timeout); }
   std::string_view unused() const { return in_.view(in_begin_, in_.size()); }
   bool unsent() const { return sent_ < out_.size() + large_.size(); }
   bool idle() const {
-    return !parser_.started() && in_begin_ == in_.size() && !unsent() && !waiting_;
+    return !parser_.started() && in_begin_ == in_.size() && !unsent() && !waiting_ && !late_;
   }
 
   Parsed ParseRequest();
   Parsed ParseBody();
   void Refuse();
   void Serve();
+  void AnswerAfter(absl::Duration wait, ServerReply reply);
+  void Answer(ServerReply reply);
+  void AnswerNumber(uint64_t number, std::optional<ServerReply> reply);
   ServerReply CallHandler();
   void QueueReply(ServerReply reply);
   void EndRequest();
@@ -111,7 +122,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Worker& worker_;
   Shared& shared_;
   Socket socket_;
-  std::optional<Timer> delay_;
+  std::optional<Timer> delay_;       // runs while waiting_, and holds the session
+  ServerReply fallback_;             // the answer when it ends
+  std::optional<ServerReply> late_;  // the answer that was waited for, until it is queued
+  uint64_t served_ = 0;              // requests; the number of the one that waits
   std::string peer_;
   SteadyClock::time_point deadline_;
 
@@ -129,7 +143,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool keep_alive_ = true;  // false: the connection ends after what is queued
   bool refused_ = false;    // ... and the peer may still be sending
   bool abrupt_ = false;     // ... without waiting for the peer to read it
-  bool waiting_ = false;    // for delay_
+  bool waiting_ = false;    // for delay_ or a PendingReply
   bool lingering_ = false;
   bool open_ = true;
 };
