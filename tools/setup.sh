@@ -11,7 +11,7 @@ packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libbenchmark-dev libgtest-dev libgmock-dev clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev
 )
-[ "${1:-}" = --tests ] && packages+=(chromium postgresql)
+[ "${1:-}" = --tests ] && packages+=(chromium postgresql python3-prometheus-client)
 
 # A cmake, git or Python that is not Debian's serves as well.
 have() {

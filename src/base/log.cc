@@ -37,6 +37,10 @@ void SetLogFormat(LogFormat format) { g_format = format; }
 void SetLogLevel(Severity least) { g_least = least; }
 
 void Log(Severity severity, std::string_view message, std::initializer_list<LogField> fields) {
+  Log(severity, message, absl::MakeConstSpan(fields.begin(), fields.size()));
+}
+
+void Log(Severity severity, std::string_view message, absl::Span<const LogField> fields) {
   if (severity < g_least.load()) return;
   std::string line;
   if (g_format.load() == LogFormat::kText) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/types/span.h"
+
 namespace millrace {
 
 enum class Severity { kDebug, kInfo, kWarning, kError };
@@ -35,6 +37,7 @@ void SetLogFormat(LogFormat format);
 void SetLogLevel(Severity least);
 
 void Log(Severity severity, std::string_view message, std::initializer_list<LogField> fields = {});
+void Log(Severity severity, std::string_view message, absl::Span<const LogField> fields);
 
 }  // namespace millrace
 

@@ -3,9 +3,12 @@
 namespace millrace::cli {
 
 std::vector<Command> AllCommands() {
-  return {ImportCommand(),     PlanCommand(),    StatusCommand(),         ReconcileCommand(),
-          InitCommand(),       DlqListCommand(), DlqShowCommand(),        DlqReplayCommand(),
-          StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(), GenerateTripsCommand()};
+  return {
+      ImportCommand(),    WatchCommand(),      PlanCommand(),    StatusCommand(),
+      ReconcileCommand(), InitCommand(),       DlqListCommand(), DlqShowCommand(),
+      DlqReplayCommand(), StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(),
+      GenerateTripsCommand(),
+  };
 }
 
 }  // namespace millrace::cli

@@ -9,6 +9,7 @@
 namespace millrace::cli {
 
 Command ImportCommand();
+Command WatchCommand();
 Command PlanCommand();
 Command StatusCommand();
 Command ReconcileCommand();

@@ -89,10 +89,11 @@ std::string ImportReportAsTable(const ImportReport& report) {
   return table;
 }
 
-void PrintImportReport(const ImportReport& report, bool json, Context& context) {
+void PrintImportReport(const ImportReport& report, bool json, Context& context,
+                       std::string_view message) {
   context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
               << std::flush;
-  Log(report.success() ? Severity::kInfo : Severity::kError, "Import complete",
+  Log(report.success() ? Severity::kInfo : Severity::kError, message,
       {{"success", report.success()},
        {"read", report.counts.read},
        {"accepted", report.counts.accepted},

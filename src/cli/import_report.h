@@ -3,6 +3,7 @@
 #define MILLRACE_CLI_IMPORT_REPORT_H_
 
 #include <string>
+#include <string_view>
 
 #include "cli/command.h"
 #include "import/import.h"
@@ -13,8 +14,10 @@ namespace millrace::cli {
 std::string ImportReportAsJson(const ImportReport& report);
 std::string ImportReportAsTable(const ImportReport& report);
 
-// Prints the report to `context.out` and logs the one "Import complete" line.
-void PrintImportReport(const ImportReport& report, bool json, Context& context);
+// Prints the report to `context.out` and logs it in one line, "Import complete" or what `message`
+// says.
+void PrintImportReport(const ImportReport& report, bool json, Context& context,
+                       std::string_view message = "Import complete");
 
 // 0 all accepted, 1 rejected records or unreadable objects, 2 nothing could be begun for a reason
 // that the user must mend, 3 stopped.

@@ -200,10 +200,10 @@ absl::StatusOr<SourcesConfig> SourceFlags::Sources(const StoreOptions& stores) c
 
 absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
                                                 const MixpanelFlags& mixpanel,
-                                                const Context& context) {
+                                                const Context& context, InputsAre inputs) {
   ImportRequest request;
   request.inputs = sources.inputs;
-  if (request.inputs.empty()) {
+  if (request.inputs.empty() && inputs == InputsAre::kRequired) {
     return absl::InvalidArgumentError(
         "no input: name files, folders or globs, for example 'events/**/*.parquet'");
   }

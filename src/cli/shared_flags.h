@@ -53,10 +53,13 @@ struct SourceFlags {
   absl::StatusOr<SourcesConfig> Sources(const StoreOptions& stores) const;
 };
 
+enum class InputsAre { kRequired, kOptional };
+
 // Everything of an ImportRequest that comes from the flags above.
 absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
                                                 const MixpanelFlags& mixpanel,
-                                                const Context& context);
+                                                const Context& context,
+                                                InputsAre inputs = InputsAre::kRequired);
 
 // Prints "millrace VERB: message" and returns the exit code that fits the status: 2 for
 // InvalidArgument, NotFound, Unauthenticated, PermissionDenied, Unimplemented and the like, else 3.

@@ -1,0 +1,183 @@
+// millrace watch: new objects into Mixpanel as they come to be.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <ostream>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/delivery_flags.h"
+#include "cli/import_report.h"
+#include "cli/shared_flags.h"
+#include "connectors/disk/disk_dead_letter.h"
+#include "net/metrics_server.h"
+#include "watch/watch.h"
+#include "watch/watch_metrics.h"
+
+namespace millrace::cli {
+namespace {
+
+struct Options {
+  SourceFlags source;
+  MixpanelFlags mixpanel;
+  StateFlags state;
+  DeliveryFlags delivery;
+  bool json = false;
+  std::string http;
+  absl::Duration request_timeout = absl::Seconds(540);
+  absl::Duration also_list = absl::InfiniteDuration();
+  absl::Duration settle_time = absl::Seconds(2);
+  absl::Duration exit_when_idle = absl::InfiniteDuration();
+  std::string metrics;
+};
+
+std::vector<Flag> FlagsOf(Options& options) {
+  std::vector<Flag> flags;
+  options.source.AddTo(flags);
+  options.mixpanel.AddTo(flags);
+  options.state.AddTo(flags);
+  const std::vector<Flag> own = {
+      {"--json", &options.json, "", "print the result as one JSON object at the end"},
+      {"--http", &options.http, "[HOST:]PORT|HOST",
+       "take events by HTTP there; HOST is 127.0.0.1 if not given, PORT that of the environment's "
+       "PORT, else 8080"},
+      {"--request-timeout", &options.request_timeout, "TIME",
+       "answer a request with 503 if its objects are not imported by then"},
+      {"--also-list", &options.also_list, "TIME",
+       "list the inputs that often, and find what nothing told of"},
+      {"--settle-time", &options.settle_time, "TIME",
+       "a local file that is found by listing is read once it was not written to for so long"},
+      {"--exit-when-idle", &options.exit_when_idle, "TIME",
+       "end, as an import does, when there was nothing to do for so long"},
+      {"--metrics", &options.metrics, "HOST:PORT",
+       "serve /metrics for Prometheus and /healthz there; --http serves them too"},
+  };
+  flags.insert(flags.end(), own.begin(), own.end());
+  options.delivery.AddTo(flags);
+  return flags;
+}
+
+bool IsNumber(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// HOST:PORT of "PORT", "HOST" or "HOST:PORT".
+std::string ListenAddress(const std::string& http, const Context& context) {
+  if (http.empty()) return "";
+  if (IsNumber(http)) return StrCat("127.0.0.1:", http);
+  const size_t colon = http.rfind(':');
+  if (colon != std::string::npos && IsNumber(http.substr(colon + 1))) return http;
+  return StrCat(http, ":", context.environment("PORT").value_or("8080"));
+}
+
+bool IsLoopback(std::string_view listen) {
+  return listen.starts_with("127.") || listen.starts_with("localhost:") ||
+         listen.starts_with("[::1]:");
+}
+
+absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Context& context) {
+  watch::WatchRequest request;
+  ASSIGN_OR_RETURN(request.import, MakeImportRequest(options.source, options.mixpanel, context,
+                                                     InputsAre::kOptional));
+  if (request.import.credentials.empty()) {
+    return absl::InvalidArgumentError(
+        "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
+        "--project-id, or give --credentials-file FILE");
+  }
+  RETURN_IF_ERROR(options.delivery.ApplyTo(request.import));
+  for (const auto& [flag, time] : {std::pair("--request-timeout", options.request_timeout),
+                                   std::pair("--also-list", options.also_list),
+                                   std::pair("--exit-when-idle", options.exit_when_idle)}) {
+    if (time <= absl::ZeroDuration()) {
+      return absl::InvalidArgumentError(StrCat(flag, " must be above 0, such as 30s"));
+    }
+  }
+  request.also_list = options.also_list;
+  if (request.also_list != absl::InfiniteDuration() && request.import.inputs.empty()) {
+    return absl::InvalidArgumentError(
+        "--also-list needs an INPUT to list, such as gs://bucket/events");
+  }
+  request.queue.settle_time = options.settle_time;
+  request.exit_when_idle = options.exit_when_idle;
+  request.http.listen = ListenAddress(options.http, context);
+  request.http.request_timeout = options.request_timeout;
+  request.http.token = context.environment("MILLRACE_WATCH_TOKEN").value_or("");
+  request.http.google_project = context.environment("GOOGLE_CLOUD_PROJECT").value_or("");
+  return request;
+}
+
+// Null: nothing is to be served.
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeMetrics(const std::string& listen,
+                                                         const watch::WatchProgress& progress) {
+  if (listen.empty()) return nullptr;
+  ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> server, StartMetricsServer(listen, [&progress] {
+                     return watch::WatchMetrics(progress);
+                   }));
+  Log(Severity::kInfo, "serving metrics", {{"url", server->url() + "/metrics"}});
+  return server;
+}
+
+void SayWatching(const watch::WatchRequest& request, const std::string& url) {
+  if (url.empty()) return Log(Severity::kInfo, "watching");
+  Log(Severity::kInfo, "watching", {{"url", url}});
+  if (!request.http.token.empty() || IsLoopback(request.http.listen)) return;
+  Log(Severity::kWarning,
+      "whoever reaches this address can have objects imported: let the platform check its callers, "
+      "or set MILLRACE_WATCH_TOKEN");
+}
+
+int RunWatch(const Options& options, Context& context) {
+  absl::StatusOr<watch::WatchRequest> request = MakeRequest(options, context);
+  if (!request.ok()) return Fail(context, "watch", request.status());
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
+  if (!ledger.ok()) return Fail(context, "watch", ledger.status());
+  absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
+  if (!folder.ok()) return Fail(context, "watch", folder.status());
+  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
+  if (!dead_letter.ok()) return Fail(context, "watch", dead_letter.status());
+
+  watch::WatchProgress progress;
+  absl::StatusOr<std::unique_ptr<HttpServer>> metrics = ServeMetrics(options.metrics, progress);
+  if (!metrics.ok()) return Fail(context, "watch", metrics.status());
+  const ImportReport report =
+      watch::Watch(*request, **ledger, **dead_letter, context.stop, progress,
+                   [&](const std::string& url) { SayWatching(*request, url); });
+  if (ExitCodeOf(report) == kWrongUsage) return Fail(context, "watch", report.status);
+  PrintImportReport(report, options.json, context, "Watch complete");
+  return ExitCodeOf(report);
+}
+
+}  // namespace
+
+Command WatchCommand() {
+  auto options = std::make_shared<Options>();
+  // A watch outlasts what its destination does.
+  options->delivery.retry_for = absl::InfiniteDuration();
+  return {
+      .name = "watch",
+      .summary = "import new objects as they come to be",
+      .about =
+          "Local folders among INPUT are watched, and what is in them is imported first. With "
+          "--http, requests\nof Eventarc, Pub/Sub push, EventBridge, SNS and Event Grid tell of "
+          "objects and are answered with 200\nonce these are imported; INPUT then says which of "
+          "them are taken (all that the config fits if there\nis none). The ledger is that of "
+          "`millrace import`: an object that is done is not sent again.\nRequests must carry the "
+          "token of MILLRACE_WATCH_TOKEN if that is set. SIGINT and SIGTERM end a watch\nwith exit "
+          "status 3.",
+      .examples =
+          {"millrace watch /data/incoming --config sources.json",
+           "millrace watch /data/incoming --config sources.json --exit-when-idle 30s --json",
+           "MILLRACE_WATCH_TOKEN=... millrace watch --http 0.0.0.0 --config sources.json",
+           "millrace watch '/data/**/*.parquet' --config sources.json --also-list 10m "
+           "--metrics 127.0.0.1:9464"},
+      .arguments = &options->source.inputs,
+      .arguments_name = "INPUT",
+      .arguments_required = false,
+      .flags = FlagsOf(*options),
+      .run = [options](Context& context) { return RunWatch(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,14 @@
+// The numbers of an import as metrics.
+#ifndef MILLRACE_IMPORT_IMPORT_METRICS_H_
+#define MILLRACE_IMPORT_IMPORT_METRICS_H_
+
+#include "base/metrics_text.h"
+#include "import/import.h"
+
+namespace millrace {
+
+void AddImportMetrics(const ImportProgress& progress, MetricsText& page);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_IMPORT_METRICS_H_

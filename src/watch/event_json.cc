@@ -1,0 +1,70 @@
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "base/strings.h"
+#include "watch/event_json_internal.h"
+
+namespace millrace::watch {
+namespace {
+
+constexpr int kMostDepth = 32;
+constexpr size_t kMostBucketBytes = 222;  // Google's longest, with dots
+constexpr size_t kMostNameBytes = 1024;   // of Google's and Amazon's objects; Azure's too
+
+bool IsBucketName(const std::string& bucket) {
+  return !bucket.empty() && bucket.size() <= kMostBucketBytes &&
+         std::all_of(bucket.begin(), bucket.end(), [](unsigned char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || c == '$';
+         });
+}
+
+bool IsObjectName(const std::string& name) {
+  return !name.empty() && name.size() <= kMostNameBytes &&
+         std::none_of(name.begin(), name.end(),
+                      [](unsigned char c) { return absl::ascii_iscntrl(c); });
+}
+
+}  // namespace
+
+absl::StatusOr<Json> ParseEventJson(std::string_view text) {
+  const auto limit_depth = [](int depth, Json::parse_event_t, Json&) { return depth < kMostDepth; };
+  Json json = Json::parse(text, limit_depth, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return absl::InvalidArgumentError("the body is not valid JSON");
+  return json;
+}
+
+const Json& Member(const Json& object, const char* key) {
+  static const Json none;
+  if (!object.is_object()) return none;
+  const auto found = object.find(key);
+  return found == object.end() ? none : *found;
+}
+
+std::string Text(const Json& object, const char* key) {
+  const Json& value = Member(object, key);
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number_integer() ? value.dump() : "";
+}
+
+bool Has(const Json& object, const char* key) { return object.is_object() && object.contains(key); }
+
+absl::Time EventTime(const std::string& rfc3339) {
+  absl::Time time;
+  return absl::ParseTime(absl::RFC3339_full, rfc3339, &time, nullptr) ? time : absl::InfinitePast();
+}
+
+absl::Status AddObject(std::string_view scheme, const std::string& bucket, const std::string& name,
+                       std::string version, absl::Time written, StorageEvents& events) {
+  if (!IsBucketName(bucket) || !IsObjectName(name)) {
+    return absl::InvalidArgumentError(
+        "the event names no object: bucket or name are missing or "
+        "cannot be those of one");
+  }
+  if (events.objects.size() >= kMostEvents) {
+    return absl::InvalidArgumentError(StrCat("more than ", kMostEvents, " objects in one request"));
+  }
+  events.objects.push_back({StrCat(scheme, "://", bucket, "/", name), std::move(version), written});
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::watch

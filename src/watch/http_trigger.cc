@@ -1,0 +1,218 @@
+#include "watch/http_trigger.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/escaping.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "net/metrics_server.h"
+#include "watch/object_log.h"
+#include "watch/storage_event.h"
+
+namespace millrace::watch {
+namespace {
+
+constexpr std::string_view kRetryAfterSeconds = "10";
+
+ServerReply JsonReply(int status, std::string_view key, std::string_view text) {
+  ServerReply reply{.status = status};
+  reply.body = StrCat("{\"", key, "\":");
+  AppendJsonString(reply.body, text);
+  reply.body += "}\n";
+  if (status == 503) reply.headers = {{"Retry-After", std::string(kRetryAfterSeconds)}};
+  return reply;
+}
+
+// Takes the same time whatever the first difference is.
+bool SameText(std::string_view a, std::string_view b) {
+  unsigned char difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < b.size(); ++i) {
+    difference |= static_cast<unsigned char>(b[i] ^ (i < a.size() ? a[i] : ~b[i]));
+  }
+  return difference == 0;
+}
+
+// The token of "Bearer <token>", or the password of "Basic <base64 of name:password>", which is all
+// that the URL of a subscription can carry.
+std::string TokenOf(std::string_view authorization) {
+  static constexpr std::string_view kBearer = "Bearer ";
+  static constexpr std::string_view kBasic = "Basic ";
+  if (authorization.starts_with(kBearer)) return std::string(authorization.substr(kBearer.size()));
+  std::string pair;
+  if (!authorization.starts_with(kBasic) ||
+      !absl::Base64Unescape(ToAbsl(authorization.substr(kBasic.size())), &pair)) {
+    return "";
+  }
+  const size_t colon = pair.find(':');
+  return colon == std::string::npos ? "" : pair.substr(colon + 1);
+}
+
+int StatusOf(NoticeOutcome outcome) {
+  switch (outcome) {
+    case NoticeOutcome::kImported:
+    case NoticeOutcome::kDoneBefore:
+    case NoticeOutcome::kGone:
+    case NoticeOutcome::kIgnored:
+      return 200;
+    case NoticeOutcome::kFailed:
+      return 422;
+    case NoticeOutcome::kHeld:
+    case NoticeOutcome::kBusy:
+    case NoticeOutcome::kStopped:
+      return 503;
+  }
+  return 503;
+}
+
+void AppendResult(const NoticeResult& result, std::string& out) {
+  out += "{\"object\":";
+  AppendJsonString(out, result.object.uri);
+  StrAppend(&out, ",\"outcome\":\"", NameOf(result.outcome), "\"");
+  if (result.outcome == NoticeOutcome::kImported) {
+    StrAppend(&out, ",\"accepted\":", result.counts.accepted,
+              ",\"rejected\":", result.counts.rejected, ",\"filtered\":", result.counts.filtered);
+  }
+  if (!result.status.ok()) {
+    out += ",\"error\":";
+    AppendJsonString(out, ToStd(result.status.message()));
+  }
+  out += '}';
+}
+
+// Whether the failure may pass by itself.
+bool IsPassing(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+         absl::IsResourceExhausted(status) || absl::IsFailedPrecondition(status);
+}
+
+}  // namespace
+
+// The answer to one request, put together as its objects get their results.
+class HttpTrigger::Answer {
+ public:
+  Answer(size_t objects, std::shared_ptr<PendingReply> reply)
+      : missing_(objects), reply_(std::move(reply)) {}
+
+  void Add(const NoticeResult& result) {
+    absl::MutexLock lock(&mutex_);
+    const bool passing = result.outcome == NoticeOutcome::kFailed && IsPassing(result.status);
+    status_ = std::max(status_, passing ? 503 : StatusOf(result.outcome));
+    body_ += body_.empty() ? "{\"objects\":[" : ",";
+    AppendResult(result, body_);
+    if (--missing_ > 0) return;
+    ServerReply reply{.status = status_, .body = body_ + "]}\n"};
+    if (status_ == 503) reply.headers = {{"Retry-After", std::string(kRetryAfterSeconds)}};
+    reply_->Send(std::move(reply));
+  }
+
+ private:
+  absl::Mutex mutex_;
+  size_t missing_ ABSL_GUARDED_BY(mutex_);
+  int status_ ABSL_GUARDED_BY(mutex_) = 200;
+  std::string body_ ABSL_GUARDED_BY(mutex_);
+  const std::shared_ptr<PendingReply> reply_;
+};
+
+absl::StatusOr<std::unique_ptr<HttpTrigger>> HttpTrigger::Start(
+    const HttpTriggerOptions& options, Intake& intake, WatchProgress& progress,
+    std::function<std::string()> metrics) {
+  auto trigger = absl::WrapUnique(new HttpTrigger(options, intake, progress, std::move(metrics)));
+  HttpServerOptions server;
+  server.listen = options.listen;
+  server.most_body_bytes = options.most_body_bytes;
+  server.most_connections = options.most_connections;
+  ASSIGN_OR_RETURN(trigger->server_,
+                   HttpServer::Start(server, [self = trigger.get()](const ServerRequest& request) {
+                     return self->Handle(request);
+                   }));
+  return trigger;
+}
+
+HttpTrigger::HttpTrigger(const HttpTriggerOptions& options, Intake& intake, WatchProgress& progress,
+                         std::function<std::string()> metrics)
+    : options_(options), intake_(intake), progress_(progress), metrics_(std::move(metrics)) {}
+
+HttpTrigger::~HttpTrigger() {
+  if (server_ != nullptr) server_->Stop();
+}
+
+bool HttpTrigger::MayEnter(const ServerRequest& request) const {
+  return options_.token.empty() ||
+         SameText(TokenOf(request.header("authorization")), options_.token);
+}
+
+ServerReply HttpTrigger::Handle(const ServerRequest& request) {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (get && request.path != "/metrics") return HandleGet(request);
+  if (!MayEnter(request)) {
+    ServerReply reply =
+        JsonReply(401, "error",
+                  "the token of MILLRACE_WATCH_TOKEN is missing or wrong (Authorization header)");
+    reply.headers = {{"WWW-Authenticate", "Bearer"}};
+    return reply;
+  }
+  if (get) return MetricsReply(metrics_());
+  if (request.method == "POST") return HandlePost(request);
+  if (request.method == "OPTIONS") {
+    ServerReply reply{.status = 200};
+    const std::string origin(request.header("webhook-request-origin"));
+    if (!origin.empty()) reply.headers.emplace_back("WebHook-Allowed-Origin", origin);
+    reply.headers.emplace_back("WebHook-Allowed-Rate", "*");
+    reply.headers.emplace_back("Allow", "POST, GET, OPTIONS");
+    return reply;
+  }
+  return JsonReply(405, "error", "POST an event here");
+}
+
+ServerReply HttpTrigger::HandleGet(const ServerRequest& request) {
+  if (request.path == "/healthz") return JsonReply(200, "status", "ok");
+  if (request.path == "/readyz") {
+    return stopped_ ? JsonReply(503, "status", "stopping") : JsonReply(200, "status", "ready");
+  }
+  return JsonReply(404, "error", "there is /healthz, /readyz and /metrics; events are POSTed");
+}
+
+ServerReply HttpTrigger::HandlePost(const ServerRequest& request) {
+  if (stopped_) return JsonReply(503, "error", "the watch is stopping; send it again");
+  absl::StatusOr<StorageEvents> parsed = ParseStorageEvents(request.header, request.body);
+  if (!parsed.ok()) return JsonReply(400, "error", ToStd(parsed.status().message()));
+  if (!parsed->confirmation_url.empty()) {
+    Log(Severity::kWarning, "SNS asks whether its messages are wanted: open the URL to say yes",
+        {{"url", parsed->confirmation_url}});
+  }
+  if (!parsed->validation_code.empty()) {
+    return JsonReply(200, "validationResponse", parsed->validation_code);
+  }
+  if (parsed->objects.empty()) return ServerReply{.body = "{\"objects\":[]}\n"};
+
+  Trace trace = TraceOf(request.header("traceparent"), request.header("x-cloud-trace-context"));
+  if (!trace.trace_id.empty() && !options_.google_project.empty()) {
+    trace.trace_id = StrCat("projects/", options_.google_project, "/traces/", trace.trace_id);
+  }
+  ServerReply reply =
+      JsonReply(503, "error", "not imported within --request-timeout; send it again");
+  reply.later_timeout = options_.request_timeout;
+  const absl::Duration begun = Clock::Real().Elapsed();
+  reply.later = [this, trace, begun, events = std::move(parsed->objects)](
+                    std::shared_ptr<PendingReply> pending) mutable {
+    const auto answer = std::make_shared<Answer>(events.size(), std::move(pending));
+    for (StorageEvent& event : events) {
+      Notice notice{
+          .uri = std::move(event.uri), .trigger = "http", .written = event.written, .trace = trace};
+      notice.on_result = [this, answer, begun](const NoticeResult& result) {
+        progress_.request_duration.Observe(absl::ToDoubleSeconds(Clock::Real().Elapsed() - begun));
+        answer->Add(result);
+      };
+      intake_.Offer(std::move(notice));
+    }
+  };
+  return reply;
+}
+
+}  // namespace millrace::watch

@@ -1,0 +1,44 @@
+// Which objects the inputs of a watch name, without listing them.
+#ifndef MILLRACE_WATCH_INPUT_FILTER_H_
+#define MILLRACE_WATCH_INPUT_FILTER_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "io/glob.h"
+
+namespace millrace::watch {
+
+// An input taken apart: the folder that its first wildcard lies in, and what follows.
+struct InputRoot {
+  std::string folder;   // ends with '/'; local: absolute, symbolic links resolved
+  std::string pattern;  // a glob below it; "**" for a whole folder
+  bool local = false;
+  bool one_object = false;  // the input is the name of one file
+};
+
+// Of a path, file:// or any other URI. NotFound if a local folder does not exist.
+absl::StatusOr<InputRoot> RootOf(std::string_view input);
+
+class InputFilter {
+ public:
+  // Without inputs everything is named.
+  explicit InputFilter(const std::vector<InputRoot>& roots);
+
+  // Whether a listing of the inputs would show `uri`: hidden names are left out as there.
+  bool Names(std::string_view uri) const;
+
+ private:
+  struct Rule {
+    std::string folder;
+    Glob glob;
+    std::string object;  // an object that is named without a wildcard; empty: none
+  };
+  std::vector<Rule> rules_;
+};
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_INPUT_FILTER_H_

@@ -1,0 +1,50 @@
+// Where notices come in: what is not for this watch is answered at once, the rest goes to the queue
+// of its kind of record.
+#ifndef MILLRACE_WATCH_INTAKE_H_
+#define MILLRACE_WATCH_INTAKE_H_
+
+#include <map>
+#include <stop_token>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/synchronization/mutex.h"
+#include "mapping/sources_config.h"
+#include "watch/input_filter.h"
+#include "watch/object_queue.h"
+#include "watch/watch_progress.h"
+
+namespace millrace::watch {
+
+// Thread-safe.
+class Intake {
+ public:
+  // All outlive it. `config_path` is left out of folders that are watched; empty: none.
+  Intake(const SourcesConfig& sources, const std::string& config_path, InputFilter filter,
+         std::map<RecordType, ObjectQueue*> queues, WatchProgress& progress);
+
+  // Never blocks for long. on_result is called, now or later, whatever happens: with kBusy if there
+  // is no room.
+  void Offer(Notice notice);
+  // Waits for room. False once `stop` is requested; then on_result is not called.
+  bool OfferWaiting(Notice notice, std::stop_token stop);
+
+ private:
+  // Null: the notice was answered.
+  ObjectQueue* QueueFor(const Notice& notice);
+  void Answer(const Notice& notice, NoticeOutcome outcome);
+  void WarnUnmatched(const std::string& uri);
+
+  const SourcesConfig& sources_;
+  std::string config_;
+  const InputFilter filter_;
+  const std::map<RecordType, ObjectQueue*> queues_;
+  WatchProgress& progress_;
+  absl::Mutex mutex_;
+  absl::flat_hash_set<std::string> warned_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_INTAKE_H_

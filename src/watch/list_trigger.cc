@@ -1,0 +1,87 @@
+#include "watch/list_trigger.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "import/object_lister.h"
+
+namespace millrace::watch {
+namespace {
+
+constexpr absl::Duration kAfterFailure = absl::Seconds(30);
+
+}  // namespace
+
+ListTrigger::ListTrigger(std::vector<std::string> inputs, absl::Duration every, Intake& intake)
+    : inputs_(std::move(inputs)),
+      every_(every),
+      intake_(intake),
+      thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {
+  pthread_setname_np(thread_.native_handle(), "watch-list");
+}
+
+void ListTrigger::ListNow() {
+  absl::MutexLock lock(&mutex_);
+  asked_ = true;
+}
+
+bool ListTrigger::idle() const {
+  absl::MutexLock lock(&mutex_);
+  return !asked_ && !listing_;
+}
+
+void ListTrigger::Stop() {
+  thread_.request_stop();
+  absl::MutexLock lock(&mutex_);
+  stopped_ = true;
+}
+
+void ListTrigger::Run(std::stop_token stop) {
+  absl::Duration wait = absl::InfiniteDuration();
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto due = [this]()
+                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return asked_ || stopped_; };
+      mutex_.AwaitWithTimeout(absl::Condition(&due), wait);
+      if (stopped_) return;
+      asked_ = false;
+      listing_ = true;
+    }
+    const absl::Status status = ListInputs(stop);
+    wait = every_;
+    if (!status.ok() && !stop.stop_requested()) {
+      wait = std::min(every_, kAfterFailure);
+      Log(Severity::kWarning, "listing the inputs failed",
+          {{"error", ToStd(status.message())}, {"again_in_s", absl::ToDoubleSeconds(wait)}});
+    }
+    absl::MutexLock lock(&mutex_);
+    listing_ = false;
+  }
+}
+
+absl::Status ListTrigger::ListInputs(std::stop_token stop) {
+  // One after another, so that an input that names nothing yet does not hide the others.
+  for (const std::string& input : inputs_) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
+                     ObjectLister::Start({input}, [](const ObjectInfo&) { return true; }));
+    while (true) {
+      absl::StatusOr<std::optional<ListedObject>> object = lister->Next(stop);
+      if (absl::IsNotFound(object.status())) break;
+      if (!object.ok()) return Annotate(object.status(), StrCat("listing ", input));
+      if (!object->has_value()) break;
+      Notice notice{.uri = (*object)->info.uri, .trigger = "list"};
+      notice.maybe_unfinished = notice.uri.find("://") == std::string::npos;
+      notice.listed = std::move((*object)->info);
+      if (!intake_.OfferWaiting(std::move(notice), stop)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::watch

@@ -1,0 +1,106 @@
+#include "watch/object_log.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "base/strings.h"
+
+namespace millrace::watch {
+namespace {
+
+bool IsHex(std::string_view text, size_t digits) {
+  return text.size() == digits && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return absl::ascii_isxdigit(c);
+         });
+}
+
+// 00-<trace id>-<parent id>-<flags>
+Trace FromTraceparent(std::string_view text) {
+  if (text.size() < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
+  const std::string_view trace_id = text.substr(3, 32);
+  const std::string_view span_id = text.substr(36, 16);
+  if (!IsHex(text.substr(0, 2), 2) || !IsHex(trace_id, 32) || !IsHex(span_id, 16) ||
+      !IsHex(text.substr(53, 2), 2)) {
+    return {};
+  }
+  const bool last_is_digit = absl::ascii_isdigit(static_cast<unsigned char>(text[54]));
+  return {std::string(trace_id), std::string(span_id), (text[54] & 1) == (last_is_digit ? 1 : 0)};
+}
+
+// <trace id>/<span id, decimal>;o=<sampled>
+Trace FromCloudTraceContext(std::string_view text) {
+  const std::string_view trace_id = text.substr(0, text.find('/'));
+  if (!IsHex(trace_id, 32)) return {};
+  return {std::string(trace_id), "", text.ends_with(";o=1")};
+}
+
+Severity SeverityOf(NoticeOutcome outcome) {
+  switch (outcome) {
+    case NoticeOutcome::kImported:
+      return Severity::kInfo;
+    case NoticeOutcome::kFailed:
+      return Severity::kError;
+    case NoticeOutcome::kGone:
+    case NoticeOutcome::kHeld:
+      return Severity::kWarning;
+    default:
+      return Severity::kDebug;
+  }
+}
+
+std::string_view MessageOf(NoticeOutcome outcome) {
+  switch (outcome) {
+    case NoticeOutcome::kImported:
+      return "object imported";
+    case NoticeOutcome::kDoneBefore:
+      return "object was done before";
+    case NoticeOutcome::kGone:
+      return "object is not there any more";
+    case NoticeOutcome::kHeld:
+      return "object is held by another worker";
+    case NoticeOutcome::kFailed:
+      return "object failed";
+    default:
+      return "object left alone";
+  }
+}
+
+}  // namespace
+
+void AddTrace(const Trace& trace, std::vector<LogField>& fields) {
+  if (trace.trace_id.empty()) return;
+  fields.emplace_back("logging.googleapis.com/trace", trace.trace_id);
+  if (!trace.span_id.empty()) fields.emplace_back("logging.googleapis.com/spanId", trace.span_id);
+  fields.emplace_back("logging.googleapis.com/trace_sampled", trace.sampled);
+}
+
+void LogObject(const Notice& notice, const NoticeResult& result, absl::Time now,
+               absl::Time next_try) {
+  std::vector<LogField> fields = {{"object", notice.uri}, {"trigger", notice.trigger}};
+  if (!result.object.version.empty()) fields.emplace_back("version", result.object.version);
+  if (result.outcome == NoticeOutcome::kImported) {
+    fields.emplace_back("read", result.counts.read);
+    fields.emplace_back("accepted", result.counts.accepted);
+    fields.emplace_back("rejected", result.counts.rejected);
+    fields.emplace_back("filtered", result.counts.filtered);
+    fields.emplace_back("events", result.counts.events);
+    if (notice.written != absl::InfinitePast()) {
+      fields.emplace_back("latency_s", absl::ToDoubleSeconds(now - notice.written));
+    }
+  }
+  if (!result.status.ok()) fields.emplace_back("error", ToStd(result.status.message()));
+  if (next_try != absl::InfiniteFuture()) {
+    fields.emplace_back("retry_in_s", std::max(0.0, absl::ToDoubleSeconds(next_try - now)));
+  } else if (result.outcome == NoticeOutcome::kFailed) {
+    fields.emplace_back("note", "left until it is told of again");
+  }
+  AddTrace(notice.trace, fields);
+  Log(SeverityOf(result.outcome), MessageOf(result.outcome), fields);
+}
+
+Trace TraceOf(std::string_view traceparent, std::string_view cloud_trace_context) {
+  Trace trace = FromTraceparent(traceparent);
+  return trace.trace_id.empty() ? FromCloudTraceContext(cloud_trace_context) : trace;
+}
+
+}  // namespace millrace::watch

@@ -1,0 +1,28 @@
+// One log line for each object that a watch has done with, or could not do.
+#ifndef MILLRACE_WATCH_OBJECT_LOG_H_
+#define MILLRACE_WATCH_OBJECT_LOG_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "base/log.h"
+#include "watch/notice.h"
+
+namespace millrace::watch {
+
+// `next_try` InfiniteFuture: there is none by the watch itself.
+void LogObject(const Notice& notice, const NoticeResult& result, absl::Time now,
+               absl::Time next_try);
+
+// The fields by which Google Cloud finds the request of a log line; none if `trace` is empty.
+void AddTrace(const Trace& trace, std::vector<LogField>& fields);
+
+// The trace that a request carries: by `traceparent` (W3C), else by X-Cloud-Trace-Context; empty if
+// neither is well formed.
+Trace TraceOf(std::string_view traceparent, std::string_view cloud_trace_context);
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_OBJECT_LOG_H_

@@ -1,0 +1,116 @@
+// The objects that notices told of, of one kind of record, as the feed of a run that does not end.
+#ifndef MILLRACE_WATCH_OBJECT_QUEUE_H_
+#define MILLRACE_WATCH_OBJECT_QUEUE_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "import/object_feed.h"
+#include "watch/notice.h"
+#include "watch/store_cache.h"
+#include "watch/watch_progress.h"
+
+namespace millrace::watch {
+
+struct QueueOptions {
+  size_t most_objects = 10'000;  // waiting; notices of further ones are turned away
+  size_t most_notices_per_object = 1000;
+  // A local file found by listing waits until it was not written to for so long.
+  absl::Duration settle_time = absl::Seconds(2);
+  // Between tries of an object that nobody else will tell of again; doubles up to `retry_most`.
+  absl::Duration retry_initial = absl::Seconds(1);
+  absl::Duration retry_most = absl::Minutes(5);
+  int most_tries = 12;                           // then it is left until a notice tells of it
+  absl::Duration held_wait = absl::Seconds(30);  // until a look at what another worker has
+};
+
+// One object is in work once, whatever its version: notices of it that come meanwhile have their
+// turn behind that, when it is looked up anew. So a notice that is delivered five times costs four
+// looks at the ledger, and of an object that is overwritten the newest version is read.
+// Thread-safe; Next() and Ready() as ObjectFeed says.
+class ObjectQueue : public ObjectFeed {
+ public:
+  // All outlive the queue.
+  ObjectQueue(const QueueOptions& options, StoreCache& stores, Clock& clock,
+              WatchProgress& progress);
+
+  // False if there is no room; then the notice is as it was.
+  bool Add(Notice& notice);
+  // Waits for room; false once `stop` is requested.
+  bool AddWaiting(Notice& notice, std::stop_token stop);
+
+  // Nothing waits and nothing is in work.
+  bool idle() const;
+  // Next() ends when nothing waits any more; notices to come have the result kStopped.
+  void End();
+  // After the run: what still waits has the result kStopped, as has what comes later.
+  void Close();
+
+  absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
+  bool Ready() override;
+  void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) override;
+
+ private:
+  struct Item {
+    Notice notice;  // the first one, without its on_result
+    std::vector<std::function<void(const NoticeResult&)>> on_result;
+    bool ours_to_retry = false;  // a notice without on_result is among them
+    int tries = 0;               // that failed
+    absl::Time due = absl::InfinitePast();
+  };
+  struct InWork {
+    Item item;
+    std::string version;
+    std::optional<Item> next;  // what was told of since
+  };
+  using Items = absl::flat_hash_map<std::string, Item>;
+
+  bool Accepts(const Notice& notice) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AddLocked(Notice& notice) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool Merge(Item& into, Notice& notice, size_t most);
+  void Enqueue(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Item> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasDueOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void Prepare(Item item);
+  bool PutBackUnfinished(const ObjectInfo& info);
+  void Finish(const std::string& uri, const NoticeResult& result);
+  enum class Again { kNo, kAtOnce, kLater };
+  Again WhetherAgain(const NoticeResult& result, Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PutBack(Item item, std::optional<Item> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteFailing(const std::string& uri, const NoticeResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Duration WaitAfter(int tries) const;
+
+  const QueueOptions options_;
+  StoreCache& stores_;
+  Clock& clock_;
+  WatchProgress& progress_;
+  std::optional<ListedObject> prepared_;  // of the one who calls Next() and Ready()
+
+  mutable absl::Mutex mutex_;
+  Items waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::string> ready_ ABSL_GUARDED_BY(mutex_);  // of waiting_, in order
+  std::set<std::pair<absl::Time, std::string>> later_ ABSL_GUARDED_BY(mutex_);  // of waiting_
+  absl::flat_hash_map<std::string, InWork> in_work_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::string> failing_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;  // Next() is to return
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_OBJECT_QUEUE_H_

@@ -1,0 +1,264 @@
+#include "watch/object_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "watch/testing/fake_store.h"
+
+namespace millrace::watch {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr char kUri[] = "gs://b/a.ndjson";
+
+class ObjectQueueTest : public testing::Test {
+ protected:
+  ObjectQueueTest() { bucket_.Put(kUri, "one"); }
+
+  // A notice of a sender who wants to know; its results go to told_.
+  Notice Told(const std::string& uri = kUri) {
+    Notice notice{.uri = uri, .trigger = "http"};
+    notice.on_result = [this](const NoticeResult& result) { told_.push_back(result.outcome); };
+    return notice;
+  }
+  // One of nobody.
+  static Notice Seen(const std::string& uri = kUri) { return {.uri = uri, .trigger = "folder"}; }
+
+  bool Add(Notice notice) { return queue_.Add(notice); }
+  // The object whose turn it is, of those that are ready; "" if none is.
+  ObjectInfo Take() {
+    if (!queue_.Ready()) return {};
+    const auto object = queue_.Next(std::stop_token());
+    EXPECT_TRUE(object.ok() && object->has_value());
+    return (*object)->info;
+  }
+  void Settle(const ObjectInfo& info, ObjectOutcome::Kind kind, absl::Status status = {}) {
+    queue_.Settle(info, {.kind = kind, .status = std::move(status), .counts = {}});
+  }
+
+  FakeBucket bucket_;
+  FakeClock clock_;
+  WatchProgress progress_;
+  QueueOptions options_;
+  StoreCache stores_{bucket_.Opener()};
+  ObjectQueue queue_{options_, stores_, clock_, progress_};
+  std::vector<NoticeOutcome> told_;
+};
+
+TEST_F(ObjectQueueTest, TellsWhatBecameOfAnObject) {
+  ASSERT_TRUE(Add(Told()));
+  const ObjectInfo info = Take();
+  EXPECT_EQ(info.uri, kUri);
+  EXPECT_EQ(info.version, "1");
+  EXPECT_THAT(told_, IsEmpty());
+  Settle(info, ObjectOutcome::Kind::kImported);
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kImported));
+  EXPECT_TRUE(queue_.idle());
+  EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 1u);
+}
+
+TEST_F(ObjectQueueTest, NoticesOfOneObjectShareItsTurn) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add(Told()));
+  const ObjectInfo info = Take();
+  EXPECT_EQ(Take().uri, "");
+  Settle(info, ObjectOutcome::Kind::kImported);
+  EXPECT_EQ(told_.size(), 3u);
+}
+
+TEST_F(ObjectQueueTest, AnObjectInWorkHasItsNextTurnBehindThat) {
+  ASSERT_TRUE(Add(Told()));
+  const ObjectInfo first = Take();
+  bucket_.Put(kUri, "two");
+  ASSERT_TRUE(Add(Told()));
+  ASSERT_TRUE(Add(Told()));
+  EXPECT_FALSE(queue_.Ready()) << "it is in work";
+  Settle(first, ObjectOutcome::Kind::kImported);
+  EXPECT_EQ(told_.size(), 1u);
+  const ObjectInfo second = Take();
+  EXPECT_EQ(second.version, "2");
+  Settle(second, ObjectOutcome::Kind::kDoneBefore);
+  EXPECT_EQ(told_.size(), 3u);
+  EXPECT_TRUE(queue_.idle());
+}
+
+TEST_F(ObjectQueueTest, AListingThatSawWhatIsInWorkAsksForNothing) {
+  ASSERT_TRUE(Add(Told()));
+  const ObjectInfo info = Take();
+  Notice listed = Seen();
+  listed.listed = info;
+  ASSERT_TRUE(Add(std::move(listed)));
+  Settle(info, ObjectOutcome::Kind::kImported);
+  EXPECT_TRUE(queue_.idle());
+}
+
+TEST_F(ObjectQueueTest, AnObjectThatIsNotThereIsGone) {
+  ASSERT_TRUE(Add(Told("gs://b/none")));
+  EXPECT_FALSE(queue_.Ready());
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kGone));
+  EXPECT_TRUE(queue_.idle());
+}
+
+TEST_F(ObjectQueueTest, AFailureIsTheSendersToRepeat) {
+  ASSERT_TRUE(Add(Told()));
+  Settle(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
+  EXPECT_TRUE(queue_.idle());
+  EXPECT_EQ(progress_.objects_failing, 1u);
+  ASSERT_TRUE(Add(Told()));
+  Settle(Take(), ObjectOutcome::Kind::kImported);
+  EXPECT_EQ(progress_.objects_failing, 0u);
+}
+
+TEST_F(ObjectQueueTest, WhatNobodyTellsOfAgainIsTriedAgainMoreAndMoreRarely) {
+  ASSERT_TRUE(Add(Seen()));
+  absl::Duration wait = options_.retry_initial;
+  int tries = 0;
+  while (true) {
+    const ObjectInfo info = Take();
+    ASSERT_EQ(info.uri, kUri);
+    ++tries;
+    Settle(info, ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
+    if (queue_.idle()) break;
+    clock_.Advance(wait - absl::Milliseconds(1));
+    EXPECT_FALSE(queue_.Ready()) << tries;
+    clock_.Advance(absl::Milliseconds(1));
+    wait = std::min(2 * wait, options_.retry_most);
+  }
+  EXPECT_EQ(tries, options_.most_tries);
+  ASSERT_TRUE(Add(Seen()));
+  EXPECT_EQ(Take().uri, kUri) << "a new notice counts";
+}
+
+TEST_F(ObjectQueueTest, ANoticeEndsTheWaitOfARetry) {
+  ASSERT_TRUE(Add(Seen()));
+  Settle(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
+  EXPECT_FALSE(queue_.Ready());
+  ASSERT_TRUE(Add(Seen()));
+  EXPECT_TRUE(queue_.Ready());
+}
+
+TEST_F(ObjectQueueTest, WhatAnotherWorkerHasIsLookedAtLater) {
+  ASSERT_TRUE(Add(Seen()));
+  ASSERT_TRUE(Add(Told()));
+  Settle(Take(), ObjectOutcome::Kind::kHeld);
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kHeld)) << "its sender tells again";
+  EXPECT_FALSE(queue_.Ready());
+  clock_.Advance(options_.held_wait);
+  EXPECT_EQ(Take().uri, kUri);
+}
+
+TEST_F(ObjectQueueTest, AnObjectThatChangesWhileItIsReadIsReadAnew) {
+  ASSERT_TRUE(Add(Told()));
+  const ObjectInfo first = Take();
+  bucket_.Put(kUri, "two");
+  Settle(first, ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
+  EXPECT_THAT(told_, IsEmpty()) << "it is not known yet";
+  const ObjectInfo second = Take();
+  EXPECT_EQ(second.version, "2");
+  Settle(second, ObjectOutcome::Kind::kImported);
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kImported));
+}
+
+TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFailsInTheEnd) {
+  ASSERT_TRUE(Add(Told()));
+  for (int i = 0; i < 10 && queue_.Ready(); ++i) {
+    Settle(Take(), ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
+  }
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
+}
+
+TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
+  bucket_.Fail(kUri, absl::UnavailableError("503"));
+  ASSERT_TRUE(Add(Told()));
+  ASSERT_TRUE(Add(Seen()));
+  EXPECT_FALSE(queue_.Ready());
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
+  bucket_.Fail(kUri, absl::OkStatus());
+  clock_.Advance(options_.retry_initial);
+  EXPECT_EQ(Take().uri, kUri);
+}
+
+TEST_F(ObjectQueueTest, TooManyObjectsAreTurnedAway) {
+  options_.most_objects = 2;
+  ObjectQueue small(options_, stores_, clock_, progress_);
+  Notice one = Told("gs://b/1"), two = Told("gs://b/2"), three = Told("gs://b/3");
+  EXPECT_TRUE(small.Add(one));
+  EXPECT_TRUE(small.Add(two));
+  EXPECT_FALSE(small.Add(three));
+  EXPECT_NE(three.on_result, nullptr) << "it is as it was";
+  Notice again = Told("gs://b/2");
+  EXPECT_TRUE(small.Add(again)) << "its object waits already";
+}
+
+TEST_F(ObjectQueueTest, RoomIsWaitedForUntilAStop) {
+  options_.most_objects = 1;
+  ObjectQueue small(options_, stores_, clock_, progress_);
+  Notice one = Seen();
+  ASSERT_TRUE(small.Add(one));
+  std::stop_source stop;
+  std::thread waiting([&] {
+    Notice second = Seen("gs://b/2");
+    EXPECT_TRUE(small.AddWaiting(second, stop.get_token()));
+    Notice third = Seen("gs://b/3");
+    EXPECT_FALSE(small.AddWaiting(third, stop.get_token()));
+  });
+  EXPECT_TRUE(small.Ready());  // takes the first
+  while (progress_.objects_waiting == 0) std::this_thread::yield();
+  stop.request_stop();
+  waiting.join();
+}
+
+TEST_F(ObjectQueueTest, ALocalFileThatIsStillWrittenToIsLeftAlone) {
+  const std::string path = "/data/a.ndjson";
+  const auto version_at = [](absl::Time time) {
+    return "3-" + std::to_string(absl::ToUnixNanos(time));
+  };
+  Notice found{.uri = path, .trigger = "list", .maybe_unfinished = true};
+  found.listed = ObjectInfo{path, 3, version_at(clock_.Now() - absl::Milliseconds(500))};
+  ASSERT_TRUE(Add(found));
+  EXPECT_FALSE(queue_.Ready());
+  clock_.Advance(absl::Milliseconds(1499));
+  EXPECT_FALSE(queue_.Ready());
+  // Its writer closes it: nothing is left to wait for.
+  Notice closed{.uri = path, .trigger = "folder"};
+  closed.listed = ObjectInfo{path, 3, version_at(clock_.Now())};
+  ASSERT_TRUE(Add(closed));
+  EXPECT_EQ(Take().uri, path);
+}
+
+TEST_F(ObjectQueueTest, AStopEndsTheWaitForObjects) {
+  std::stop_source stop;
+  std::thread stopper([&] { stop.request_stop(); });
+  EXPECT_TRUE(absl::IsCancelled(queue_.Next(stop.get_token()).status()));
+  stopper.join();
+}
+
+TEST_F(ObjectQueueTest, AnEndIsTheEndOnceNothingWaits) {
+  ASSERT_TRUE(Add(Told()));
+  queue_.End();
+  EXPECT_EQ(Take().uri, kUri);
+  const auto end = queue_.Next(std::stop_token());
+  ASSERT_TRUE(end.ok());
+  EXPECT_FALSE(end->has_value());
+}
+
+TEST_F(ObjectQueueTest, EveryNoticeHasItsResultInTheEnd) {
+  ASSERT_TRUE(Add(Told("gs://b/waits")));
+  ASSERT_TRUE(Add(Told()));
+  bucket_.Put("gs://b/waits", "x");
+  const ObjectInfo in_work = Take();
+  ASSERT_TRUE(Add(Told(in_work.uri)));
+  queue_.Close();
+  ASSERT_TRUE(Add(Told("gs://b/late")));
+  EXPECT_THAT(told_, testing::SizeIs(4));
+  EXPECT_THAT(told_, testing::Each(NoticeOutcome::kStopped));
+  EXPECT_EQ(progress_.objects_waiting, 0u);
+  EXPECT_EQ(progress_.objects_in_work, 0u);
+}
+
+}  // namespace
+}  // namespace millrace::watch

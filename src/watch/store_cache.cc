@@ -1,0 +1,48 @@
+#include "watch/store_cache.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace::watch {
+namespace {
+
+constexpr size_t kMostStores = 64;  // buckets that notices come of; more open theirs anew
+
+std::string PlaceOf(std::string_view uri) {
+  const size_t scheme = uri.find("://");
+  if (scheme == std::string_view::npos) return "";
+  return std::string(uri.substr(0, uri.find('/', scheme + 3)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<ObjectStore>> StoreCache::StoreOf(std::string_view uri) {
+  const std::string place = PlaceOf(uri);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (const auto found = stores_.find(place); found != stores_.end()) return found->second;
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, open_(uri));
+  absl::MutexLock lock(&mutex_);
+  if (stores_.size() >= kMostStores) stores_.clear();
+  return stores_.try_emplace(place, std::move(store)).first->second;
+}
+
+absl::StatusOr<ListedObject> StoreCache::Find(const std::string& uri) {
+  ListedObject object;
+  ASSIGN_OR_RETURN(object.store, StoreOf(uri));
+  // A name that exists is that object, so a listing begins with it or has others only.
+  const absl::Status listed = object.store->List(uri, [&](const ObjectInfo& info) {
+    if (info.uri == uri) object.info = info;
+    return absl::CancelledError("one is enough");
+  });
+  if (!object.info.uri.empty()) return object;
+  if (listed.ok() || absl::IsCancelled(listed) || absl::IsNotFound(listed)) {
+    return absl::NotFoundError(StrCat("there is no object ", uri));
+  }
+  return listed;
+}
+
+}  // namespace millrace::watch

@@ -1,0 +1,93 @@
+#include "watch/testing/fake_store.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace::watch {
+
+class FakeBucket::Reader : public ObjectReader {
+ public:
+  Reader(FakeBucket& bucket, ObjectInfo info, std::string bytes)
+      : bucket_(bucket), info_(std::move(info)), bytes_(std::move(bytes)) {}
+
+  const ObjectInfo& info() const override { return info_; }
+  absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) override {
+    if (offset >= bytes_.size()) return 0;
+    const size_t size = std::min<size_t>(to.size(), bytes_.size() - offset);
+    std::memcpy(to.data(), bytes_.data() + offset, size);
+    return size;
+  }
+  absl::Status CheckUnchanged() override {
+    absl::MutexLock lock(&bucket_.mutex_);
+    const auto found = bucket_.objects_.find(info_.uri);
+    if (found != bucket_.objects_.end() &&
+        std::to_string(found->second.generation) == info_.version) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(StrCat(info_.uri, " was changed"));
+  }
+
+ private:
+  FakeBucket& bucket_;
+  const ObjectInfo info_;
+  const std::string bytes_;
+};
+
+class FakeBucket::Store : public ObjectStore {
+ public:
+  explicit Store(FakeBucket& bucket) : bucket_(bucket) {}
+
+  absl::Status List(std::string_view pattern, const Visitor& visitor) override {
+    ObjectInfo info;
+    {
+      absl::MutexLock lock(&bucket_.mutex_);
+      const auto found = bucket_.objects_.find(std::string(pattern));
+      if (found == bucket_.objects_.end()) return absl::NotFoundError(StrCat("no ", pattern));
+      RETURN_IF_ERROR(found->second.failure);
+      info = {found->first, found->second.bytes.size(), std::to_string(found->second.generation)};
+    }
+    return visitor(info);
+  }
+  absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
+    std::string bytes;
+    {
+      absl::MutexLock lock(&bucket_.mutex_);
+      const auto found = bucket_.objects_.find(object.uri);
+      if (found == bucket_.objects_.end()) return absl::NotFoundError(StrCat("no ", object.uri));
+      bytes = found->second.bytes;
+    }
+    auto reader = std::make_unique<Reader>(bucket_, object, std::move(bytes));
+    RETURN_IF_ERROR(reader->CheckUnchanged());
+    return reader;
+  }
+
+ private:
+  FakeBucket& bucket_;
+};
+
+void FakeBucket::Put(const std::string& uri, std::string bytes) {
+  absl::MutexLock lock(&mutex_);
+  objects_[uri] = {std::move(bytes), ++generation_, absl::OkStatus()};
+}
+
+void FakeBucket::Remove(const std::string& uri) {
+  absl::MutexLock lock(&mutex_);
+  objects_.erase(uri);
+}
+
+void FakeBucket::Fail(const std::string& uri, absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  objects_[uri].failure = std::move(status);
+}
+
+StoreOpener FakeBucket::Opener() {
+  return [this](std::string_view) -> absl::StatusOr<std::unique_ptr<ObjectStore>> {
+    return std::make_unique<Store>(*this);
+  };
+}
+
+}  // namespace millrace::watch

@@ -1,0 +1,45 @@
+// A bucket in memory.
+#ifndef MILLRACE_WATCH_TESTING_FAKE_STORE_H_
+#define MILLRACE_WATCH_TESTING_FAKE_STORE_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "io/object_store.h"
+#include "watch/store_cache.h"
+
+namespace millrace::watch {
+
+// Thread-safe. Stores that it opens share its objects.
+class FakeBucket {
+ public:
+  // Puts a new version of the object there.
+  void Put(const std::string& uri, std::string bytes);
+  void Remove(const std::string& uri);
+  // What Find() and Open() of this object answer from here on; ok: the truth.
+  void Fail(const std::string& uri, absl::Status status);
+
+  StoreOpener Opener();
+
+ private:
+  class Store;
+  class Reader;
+  struct Object {
+    std::string bytes;
+    uint64_t generation = 0;
+    absl::Status failure;
+  };
+
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Object> objects_ ABSL_GUARDED_BY(mutex_);
+  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_TESTING_FAKE_STORE_H_

@@ -1,0 +1,215 @@
+#include "watch/watch.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "import/record_run.h"
+#include "watch/folder_trigger.h"
+#include "watch/list_trigger.h"
+#include "watch/watch_metrics.h"
+
+namespace millrace::watch {
+namespace {
+
+class Watcher {
+ public:
+  Watcher(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+          WatchProgress& progress)
+      : request_(request),
+        ledger_(ledger),
+        dead_letter_(dead_letter),
+        progress_(progress),
+        stores_(request.open_store),
+        pacer_(request.import.events_per_second, request.import.bytes_per_second, Clock::Real()) {}
+  ~Watcher() { End(); }
+
+  absl::Status Start();
+  // The runs, until they end.
+  void Run(std::stop_token stop);
+  // Answers what is open; nothing is offered after it.
+  void End();
+
+  std::string url() const { return http_ == nullptr ? "" : http_->url(); }
+  ImportReport TakeReport(absl::Status status);
+
+ private:
+  absl::Status StartTriggers(const std::vector<InputRoot>& roots);
+  void EndWhenIdle(std::stop_token stop);
+  bool Idle() const;
+
+  const WatchRequest& request_;
+  Ledger& ledger_;
+  DeadLetter& dead_letter_;
+  WatchProgress& progress_;
+  const absl::Duration begin_ = Clock::Real().Elapsed();
+  StoreCache stores_;
+  ScriptPool scripts_;
+  mixpanel::Pacer pacer_;
+  std::map<RecordType, std::unique_ptr<ObjectQueue>> queues_;
+  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<ListTrigger> list_;
+  std::unique_ptr<FolderTrigger> folder_;
+  std::unique_ptr<HttpTrigger> http_;
+  std::vector<std::unique_ptr<Trigger>> others_;
+  ImportReport report_;
+};
+
+absl::Status Watcher::Start() {
+  const ImportRequest& import = request_.import;
+  RETURN_IF_ERROR(CheckTransforms(import.sources, scripts_));
+  std::vector<InputRoot> roots;
+  for (const std::string& input : import.inputs) {
+    ASSIGN_OR_RETURN(roots.emplace_back(), RootOf(input));
+    RETURN_IF_ERROR(stores_.StoreOf(roots.back().folder).status());
+  }
+  std::map<RecordType, ObjectQueue*> queues;
+  for (const RecordType type : RecordTypesOf(import.sources)) {
+    queues_[type] =
+        std::make_unique<ObjectQueue>(request_.queue, stores_, Clock::Real(), progress_);
+    queues[type] = queues_[type].get();
+  }
+  intake_ = std::make_unique<Intake>(import.sources, import.config_path, InputFilter(roots),
+                                     std::move(queues), progress_);
+  return StartTriggers(roots);
+}
+
+absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
+  std::vector<InputRoot> local;
+  std::copy_if(roots.begin(), roots.end(), std::back_inserter(local),
+               [](const InputRoot& root) { return root.local; });
+  const bool lists = request_.also_list != absl::InfiniteDuration() && !roots.empty();
+  if (local.empty() && !lists && request_.http.listen.empty() && request_.triggers.empty()) {
+    return absl::InvalidArgumentError(
+        "nothing tells of new objects: name a local folder, or give --subscription, --http "
+        "HOST:PORT, or --also-list TIME to list the inputs");
+  }
+  // The folders are watched before they are listed, so that no file comes between the two.
+  std::vector<std::string> listed;
+  for (size_t i = 0; i < roots.size(); ++i) {
+    if (lists || roots[i].local) listed.push_back(request_.import.inputs[i]);
+  }
+  list_ = std::make_unique<ListTrigger>(std::move(listed), request_.also_list, *intake_);
+  if (!local.empty()) {
+    ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *intake_, [this] { list_->ListNow(); }));
+  }
+  for (const TriggerMaker& make : request_.triggers) {
+    ASSIGN_OR_RETURN(others_.emplace_back(), make(*intake_));
+  }
+  if (!request_.http.listen.empty()) {
+    ASSIGN_OR_RETURN(http_, HttpTrigger::Start(request_.http, *intake_, progress_,
+                                               [this] { return WatchMetrics(progress_); }));
+  }
+  list_->ListNow();
+  return absl::OkStatus();
+}
+
+void Watcher::Run(std::stop_token stop) {
+  std::stop_source end;  // when any run ends, for all
+  const std::stop_callback stop_all(stop, [&] { end.request_stop(); });
+  // New requests are turned away as soon as a stop is asked for.
+  const std::stop_callback turn_away(end.get_token(), [&] {
+    if (http_ != nullptr) http_->Stop();
+  });
+  ImportRequest each = request_.import;
+  each.run.most_bytes /= queues_.size();
+  std::list<ImportReport> reports;
+  std::vector<std::jthread> runs;
+  for (const auto& [type, queue] : queues_) {
+    ImportReport& report = reports.emplace_back();
+    runs.emplace_back([&, type = type, feed = queue.get()] {
+      pthread_setname_np(pthread_self(), "watch-run");
+      report = RunRecords({.request = each,
+                           .type = type,
+                           .feed = *feed,
+                           .scripts = scripts_,
+                           .pacer = pacer_,
+                           .ledger = ledger_,
+                           .dead_letter = dead_letter_,
+                           .progress = progress_.import},
+                          end.get_token());
+      if (!report.status.ok()) end.request_stop();
+    });
+  }
+  std::jthread idle([this, &end] { EndWhenIdle(end.get_token()); });
+  runs.clear();  // joins
+  end.request_stop();
+  idle.join();
+  for (const ImportReport& report : reports) {
+    // One that failed stopped the others, which then say that they were stopped.
+    if (!report.status.ok() && !absl::IsCancelled(report.status)) report_.status = report.status;
+  }
+  for (const ImportReport& report : reports) report_.Add(report);
+}
+
+bool Watcher::Idle() const {
+  return list_->idle() && std::all_of(queues_.begin(), queues_.end(),
+                                      [](const auto& queue) { return queue.second->idle(); });
+}
+
+void Watcher::EndWhenIdle(std::stop_token stop) {
+  if (request_.exit_when_idle == absl::InfiniteDuration()) return;
+  Clock& clock = Clock::Real();
+  const absl::Duration look =
+      std::clamp(request_.exit_when_idle / 10, absl::Milliseconds(20), absl::Seconds(1));
+  uint64_t notices = progress_.notices;
+  absl::Duration idle_since = clock.Elapsed();
+  while (clock.SleepFor(look, stop)) {
+    const uint64_t now = progress_.notices;
+    if (!Idle() || now != std::exchange(notices, now)) idle_since = clock.Elapsed();
+    if (clock.Elapsed() - idle_since < request_.exit_when_idle) continue;
+    for (const auto& [type, queue] : queues_) queue->End();
+    return;
+  }
+}
+
+void Watcher::End() {
+  if (folder_ != nullptr) folder_->Stop();
+  if (list_ != nullptr) list_->Stop();
+  if (http_ != nullptr) http_->Stop();
+  for (const auto& trigger : others_) {
+    if (trigger != nullptr) trigger->Stop();
+  }
+  // Everything that was offered has its result from here on.
+  for (const auto& [type, queue] : queues_) queue->Close();
+  http_.reset();
+  others_.clear();
+  folder_.reset();
+  list_.reset();
+}
+
+ImportReport Watcher::TakeReport(absl::Status status) {
+  if (!status.ok()) report_.status = std::move(status);
+  report_.AddProgress(progress_.import, Clock::Real().Elapsed() - begin_);
+  // Tries that failed are no failures once a later one went well.
+  report_.objects_failed = progress_.objects_failing;
+  if (report_.first_error.empty() && !report_.status.ok()) {
+    report_.first_error = ToStd(report_.status.message());
+  }
+  return std::move(report_);
+}
+
+}  // namespace
+
+ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+                   std::stop_token stop, WatchProgress& progress,
+                   const std::function<void(const std::string& url)>& on_ready) {
+  Watcher watcher(request, ledger, dead_letter, progress);
+  const absl::Status started = watcher.Start();
+  if (started.ok()) {
+    on_ready(watcher.url());
+    watcher.Run(std::move(stop));
+  }
+  watcher.End();
+  return watcher.TakeReport(started);
+}
+
+}  // namespace millrace::watch

@@ -1,0 +1,35 @@
+// Live numbers of a watch, readable from any thread.
+#ifndef MILLRACE_WATCH_WATCH_PROGRESS_H_
+#define MILLRACE_WATCH_WATCH_PROGRESS_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/histogram.h"
+#include "import/import.h"
+#include "watch/notice.h"
+
+namespace millrace::watch {
+
+struct WatchProgress {
+  static constexpr size_t kOutcomes = static_cast<size_t>(NoticeOutcome::kStopped) + 1;
+
+  ImportProgress import;
+  std::atomic<uint64_t> notices{0};
+  std::array<std::atomic<uint64_t>, kOutcomes> outcomes{};  // of objects, by NoticeOutcome
+  std::atomic<uint64_t> retries{0};          // of objects, that the watch itself decided on
+  std::atomic<uint64_t> objects_waiting{0};  // for their turn, or to be tried again
+  std::atomic<uint64_t> objects_in_work{0};
+  std::atomic<uint64_t> objects_failing{0};  // that failed when they were last tried
+  // From an object's being written to the ledger's having it as done; seconds.
+  Histogram object_latency{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200};
+  Histogram request_duration{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600};
+
+  void Count(NoticeOutcome outcome) { ++outcomes[static_cast<size_t>(outcome)]; }
+  uint64_t count(NoticeOutcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
+};
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_WATCH_PROGRESS_H_

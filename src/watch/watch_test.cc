@@ -1,0 +1,315 @@
+#include "watch/watch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "base/strings.h"
+#include "net/testing/raw_connection.h"
+#include "pipeline/testing/memory_dead_letter.h"
+#include "pipeline/testing/memory_ledger.h"
+#include "watch/testing/fake_store.h"
+
+namespace millrace::watch {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Takes events as Mixpanel does, once it is open.
+class FakeMixpanel {
+ public:
+  FakeMixpanel() {
+    auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
+      return open_ ? Take(request) : ServerReply{.status = 503, .body = "{}"};
+    });
+    EXPECT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  void set_open(bool open) { open_ = open; }
+  uint64_t events() const { return events_; }
+  uint64_t requests() const { return requests_; }
+  std::string url() const { return server_->url(); }
+
+ private:
+  ServerReply Take(const ServerRequest& request) {
+    ++requests_;
+    const auto rows =
+        static_cast<uint64_t>(std::count(request.body.begin(), request.body.end(), '\n') +
+                              (request.body.ends_with('\n') ? 0 : 1));
+    events_ += rows;
+    return {.body = StrCat(R"({"code":200,"status":"OK","num_records_imported":)", rows, "}")};
+  }
+
+  std::atomic<bool> open_{true};
+  std::atomic<uint64_t> events_{0};
+  std::atomic<uint64_t> requests_{0};
+  std::unique_ptr<HttpServer> server_;
+};
+
+std::string Event(int number) {
+  return StrCat(R"({"event":"e","properties":{"time":)", 1'700'000'000 + number,
+                R"(,"distinct_id":"u","$insert_id":"id-)", number, "\"}}\n");
+}
+
+std::string Object(std::string_view name) {
+  return StrCat(R"({"kind":"storage#object","bucket":"b","name":")", name,
+                R"(","timeCreated":"2024-04-24T03:13:01.995Z"})");
+}
+
+class WatchTest : public testing::Test {
+ protected:
+  WatchTest() {
+    request_.import.sources = SourcesConfig::MixpanelFormat();
+    request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_.url());
+    request_.import.credentials.token = "token";
+    request_.import.gzip = std::nullopt;
+    request_.import.events_per_second = request_.import.bytes_per_second = 0;
+    request_.import.run.retry = {.initial = absl::Milliseconds(1),
+                                 .most = absl::Milliseconds(2),
+                                 .least_jitter = absl::ZeroDuration(),
+                                 .most_jitter = absl::Milliseconds(1),
+                                 .give_up_after = absl::InfiniteDuration()};
+    request_.http.listen = "127.0.0.1:0";
+    request_.open_store = bucket_.Opener();
+    bucket_.Put("gs://b/a.ndjson", Event(1) + Event(2));
+  }
+  ~WatchTest() override {
+    if (thread_.joinable()) StopAndReport();
+  }
+
+  void Start() {
+    absl::Notification ready;
+    thread_ = std::thread([&] {
+      report_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,
+                      [&](const std::string& url) {
+                        url_ = url;
+                        ready.Notify();
+                      });
+      if (!ready.HasBeenNotified()) ready.Notify();
+    });
+    ready.WaitForNotification();
+    ASSERT_NE(url_, "") << report_.status;
+  }
+  ImportReport StopAndReport() {
+    stop_.request_stop();
+    thread_.join();
+    return report_;
+  }
+  RawReply Post(std::string_view body, std::string_view headers = "") {
+    return RawConnection(url_).Exchange("POST", "/", headers, body);
+  }
+  RawReply Get(std::string_view path, std::string_view headers = "") {
+    return RawConnection(url_).Exchange("GET", path, headers);
+  }
+
+  FakeMixpanel mixpanel_;
+  FakeBucket bucket_;
+  FakeClock clock_;
+  MemoryLedger ledger_{clock_};
+  MemoryDeadLetter dead_letter_;
+  WatchProgress progress_;
+  WatchRequest request_;
+  std::stop_source stop_;
+  std::string url_;
+  ImportReport report_;
+  std::thread thread_;
+};
+
+TEST_F(WatchTest, AnswersOnceTheObjectIsImported) {
+  Start();
+  const RawReply reply = Post(Object("a.ndjson"));
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.body,
+            "{\"objects\":[{\"object\":\"gs://b/a.ndjson\",\"outcome\":\"imported\","
+            "\"accepted\":2,\"rejected\":0,\"filtered\":0}]}\n");
+  EXPECT_EQ(mixpanel_.events(), 2u);
+  const ImportReport report = StopAndReport();
+  EXPECT_TRUE(absl::IsCancelled(report.status)) << report.status;
+  EXPECT_EQ(report.counts.accepted, 2u);
+  EXPECT_EQ(report.counts.pending(), 0u);
+}
+
+TEST_F(WatchTest, TheSameEventFiveTimesSendsNothingMore) {
+  Start();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  EXPECT_EQ(mixpanel_.events(), 2u);
+  EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 1u);
+  EXPECT_EQ(progress_.count(NoticeOutcome::kDoneBefore), 4u);
+}
+
+TEST_F(WatchTest, TheSameEventFiveTimesAtOnceSendsNothingMore) {
+  mixpanel_.set_open(false);
+  Start();
+  std::vector<std::thread> senders;
+  for (int i = 0; i < 5; ++i) {
+    senders.emplace_back([this] { EXPECT_EQ(Post(Object("a.ndjson")).status, 200); });
+  }
+  while (progress_.notices < 5) std::this_thread::yield();
+  mixpanel_.set_open(true);
+  for (std::thread& sender : senders) sender.join();
+  EXPECT_EQ(mixpanel_.events(), 2u);
+}
+
+TEST_F(WatchTest, AnOverwrittenObjectIsImportedAgain) {
+  Start();
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  bucket_.Put("gs://b/a.ndjson", Event(3));
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  EXPECT_EQ(mixpanel_.events(), 3u);
+}
+
+TEST_F(WatchTest, WhatIsNotToBeImportedIsAcknowledged) {
+  request_.import.inputs = {"gs://b"};
+  Start();
+  EXPECT_THAT(Post(Object("none.ndjson")).body, HasSubstr("\"outcome\":\"gone\""));
+  EXPECT_THAT(Post(Object("_SUCCESS")).body, HasSubstr("\"outcome\":\"ignored\""));
+  const std::string other = R"({"bucket":"other","name":"a.ndjson"})";
+  EXPECT_THAT(Post(other).body, HasSubstr("\"outcome\":\"ignored\""));
+  const RawReply deleted =
+      Post(R"({"specversion":"1.0","type":"google.cloud.storage.object.v1.deleted","data":{}})");
+  EXPECT_EQ(deleted.status, 200);
+  EXPECT_EQ(mixpanel_.requests(), 0u);
+}
+
+TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndStaysWithItsSender) {
+  bucket_.Put("gs://b/bad.ndjson.gz", std::string("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", 10));
+  Start();
+  const RawReply bad = Post(Object("bad.ndjson.gz"));
+  EXPECT_EQ(bad.status, 422) << bad.body;
+  EXPECT_THAT(bad.body, HasSubstr("\"outcome\":\"failed\""));
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  bucket_.Put("gs://b/bad.ndjson.gz", Event(5));
+  EXPECT_EQ(Post(Object("bad.ndjson.gz")).status, 200);
+  const ImportReport report = StopAndReport();
+  EXPECT_EQ(report.objects_failed, 0u) << "it was mended";
+}
+
+TEST_F(WatchTest, AStoreThatIsAwayAsksForAnotherTry) {
+  bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
+  Start();
+  const RawReply reply = Post(Object("a.ndjson"));
+  EXPECT_EQ(reply.status, 503) << reply.body;
+  EXPECT_EQ(reply.Header("Retry-After"), "10");
+}
+
+TEST_F(WatchTest, TheRequestTimeoutAnswersAndTheWorkGoesOn) {
+  mixpanel_.set_open(false);
+  request_.http.request_timeout = absl::Milliseconds(30);
+  Start();
+  const RawReply reply = Post(Object("a.ndjson"));
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.Header("Retry-After"), "10");
+  EXPECT_THAT(reply.body, HasSubstr("--request-timeout"));
+  mixpanel_.set_open(true);
+  while (progress_.count(NoticeOutcome::kImported) == 0) std::this_thread::yield();
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  EXPECT_EQ(mixpanel_.events(), 2u);
+}
+
+TEST_F(WatchTest, WhatIsNoEventIsRefused) {
+  Start();
+  EXPECT_EQ(Post("{}").status, 400);
+  EXPECT_EQ(Post("").status, 400);
+  EXPECT_EQ(Post(std::string((1 << 20) + 1, ' ')).status, 413);
+  EXPECT_EQ(Get("/").status, 404);
+  EXPECT_EQ(RawConnection(url_).Exchange("DELETE", "/").status, 405);
+}
+
+TEST_F(WatchTest, RequestsMustCarryTheToken) {
+  request_.http.token = "sesame";
+  Start();
+  const std::string event = Object("a.ndjson");
+  for (const std::string headers :
+       {"", "Authorization: Bearer sesam\r\n", "Authorization: Bearer sesame1\r\n",
+        "Authorization: Bearer \r\n", "Authorization: sesame\r\n",
+        "Authorization: Basic eDpvcGVu\r\n"}) {
+    const RawReply reply = Post(event, headers);
+    EXPECT_EQ(reply.status, 401) << headers;
+    EXPECT_THAT(reply.body, testing::Not(HasSubstr("sesame")));
+  }
+  EXPECT_EQ(Get("/metrics").status, 401);
+  EXPECT_EQ(Get("/healthz").status, 200);
+  EXPECT_EQ(progress_.notices, 0u);
+  EXPECT_EQ(Post(event, "Authorization: Bearer sesame\r\n").status, 200);
+  EXPECT_EQ(Post(event, "Authorization: Basic eDpzZXNhbWU=\r\n").status, 200);  // x:sesame
+  EXPECT_EQ(Get("/metrics", "Authorization: Bearer sesame\r\n").status, 200);
+}
+
+TEST_F(WatchTest, HandshakesAreAnswered) {
+  Start();
+  const RawReply grid = Post(R"([{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",)"
+                             R"("data":{"validationCode":"512d38b6"}}])");
+  EXPECT_EQ(grid.status, 200);
+  EXPECT_EQ(grid.body, "{\"validationResponse\":\"512d38b6\"}\n");
+  const RawReply hook = RawConnection(url_).Exchange(
+      "OPTIONS", "/", "WebHook-Request-Origin: eventemitter.example.com\r\n");
+  EXPECT_EQ(hook.status, 200);
+  EXPECT_EQ(hook.Header("WebHook-Allowed-Origin"), "eventemitter.example.com");
+}
+
+TEST_F(WatchTest, ShowsHealthAndMetrics) {
+  Start();
+  Post(Object("a.ndjson"));
+  EXPECT_EQ(Get("/healthz").status, 200);
+  EXPECT_EQ(Get("/readyz").status, 200);
+  const RawReply metrics = Get("/metrics");
+  EXPECT_EQ(metrics.Header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_events_accepted_total 2\n"));
+  EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_watch_objects_total{outcome=\"imported\"} 1\n"));
+  for (const Metric& metric : AllMetrics()) {
+    EXPECT_THAT(metrics.body, HasSubstr(StrCat("# TYPE ", metric.name, " ")));
+  }
+}
+
+TEST_F(WatchTest, AStopAnswersWhatIsOpenAndReleasesIt) {
+  mixpanel_.set_open(false);
+  Start();
+  RawReply reply;
+  std::thread sender([&] { reply = Post(Object("a.ndjson")); });
+  while (progress_.import.run.writes == 0) std::this_thread::yield();
+  const ImportReport report = StopAndReport();
+  sender.join();
+  EXPECT_EQ(reply.status, 503) << reply.body;
+  EXPECT_THAT(reply.body, HasSubstr("\"outcome\":\"stopped\""));
+  EXPECT_EQ(report.counts.pending(), 2u);
+  for (const auto& [key, row] : ledger_.Snapshot()) EXPECT_EQ(row.owner, "");
+}
+
+TEST_F(WatchTest, WrongCredentialsEndIt) {
+  request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_.url());
+  mixpanel_.set_open(true);
+  auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
+    return ServerReply{.status = 401, .body = R"({"code":401,"error":"Unauthorized","status":0})"};
+  });
+  ASSERT_TRUE(refusing.ok());
+  request_.import.endpoints = *mixpanel::Endpoints::ForUrl((*refusing)->url());
+  Start();
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 503);
+  thread_.join();
+  EXPECT_FALSE(report_.status.ok());
+  EXPECT_FALSE(absl::IsCancelled(report_.status)) << report_.status;
+}
+
+TEST_F(WatchTest, EndsWhenIdleIfThatIsAskedFor) {
+  request_.exit_when_idle = absl::Milliseconds(200);
+  Start();
+  Post(Object("a.ndjson"));
+  thread_.join();
+  EXPECT_TRUE(report_.status.ok()) << report_.status;
+  EXPECT_TRUE(report_.success());
+  EXPECT_EQ(report_.counts.accepted, 2u);
+}
+
+TEST_F(WatchTest, NothingToWatchIsAnError) {
+  request_.http.listen.clear();
+  const ImportReport report = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,
+                                    [](const std::string&) { FAIL() << "it is not ready"; });
+  EXPECT_TRUE(absl::IsInvalidArgument(report.status)) << report.status;
+}
+
+}  // namespace
+}  // namespace millrace::watch

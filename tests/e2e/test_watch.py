@@ -1,0 +1,416 @@
+"""`millrace watch`: files that come are imported at once, whatever is done to the files and to the watch."""
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from harness import FAST_RETRY, MillraceTest, duplicates_of, main
+
+PYTHONS = [sys.executable, "/usr/bin/python3"]
+PARSE_METRICS = """
+import json, sys
+from prometheus_client.parser import text_string_to_metric_families
+print(json.dumps({f.name: [f.type, [[s.name, s.labels, s.value] for s in f.samples]]
+                  for f in text_string_to_metric_families(sys.stdin.read())}))
+"""
+
+
+def event(number, **properties):
+    return {"event": "e", "properties": {"time": 1_700_000_000 + number, "distinct_id": f"u{number}",
+                                         "$insert_id": f"id-{number}", **properties}}
+
+
+def lines(numbers):
+    return "".join(json.dumps(event(number)) + "\n" for number in numbers)
+
+
+class Watch:
+    """A running `millrace watch`, whose log lines are read as they come."""
+
+    def __init__(self, test, *args, **options):
+        self.test = test
+        self.process = test.start("watch", *args, "--json", *FAST_RETRY, "--events-per-second", "0",
+                                  "--gigabytes-per-minute", "0", **options)
+        self.logs = []
+        self.changed = threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        test.addCleanup(self.kill)
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.logs.append(json.loads(line) if line.startswith("{") else {"message": line.strip()})
+                self.changed.notify_all()
+        with self.changed:
+            self.logs.append({"message": "(end of the log)"})
+            self.changed.notify_all()
+
+    def wait_for(self, message, count=1, timeout=60, **fields):
+        """The first `count` log lines of this message whose fields are as given."""
+        def found():
+            return [log for log in self.logs if log["message"] == message
+                    and all(log.get(key) == value for key, value in fields.items())]
+        with self.changed:
+            done = self.changed.wait_for(
+                lambda: len(found()) >= count or self.logs[-1:] == [{"message": "(end of the log)"}], timeout)
+            if not done or len(found()) < count:
+                self.test.fail(f"{message!r} came {len(found())} times of {count}: {self.logs[-20:]}")
+            return found()[:count]
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def finish(self, stop=signal.SIGTERM, expect=3):
+        """Ends it; the report that it prints."""
+        if stop is not None:
+            self.process.send_signal(stop)
+        code = self.process.wait(120)
+        self.reader.join()
+        out = self.process.stdout.read()
+        self.test.assertEqual(code, expect, f"{out}\n{self.logs[-20:]}")
+        report = json.loads(out)
+        self.test.assert_adds_up(report)
+        return report
+
+
+class WatchBase(MillraceTest):
+    def setUp(self):
+        super().setUp()
+        self.inbox = self.folder / "in"
+        self.inbox.mkdir()
+
+    def put(self, name, text):
+        """A file that appears whole."""
+        path = self.inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden = path.parent / f".{path.name}.part"
+        hidden.write_text(text)
+        hidden.rename(path)
+        return path
+
+    def wait_until_something_arrived(self, sandbox):
+        deadline = time.monotonic() + 60
+        while sandbox.stats()["received"] == 0:
+            self.assertLess(time.monotonic(), deadline, "nothing arrives")
+
+    def watch(self, sandbox, *args, **options):
+        watch = Watch(self, *(args or (self.inbox,)), "--mixpanel-url", sandbox.url, **options)
+        watch.wait_for("watching")
+        return watch
+
+
+class FolderTest(WatchBase):
+    def test_files_are_imported_as_they_come(self):
+        sandbox = self.sandbox()
+        self.put("before.ndjson", lines([0]))
+        os.utime(self.inbox / "before.ndjson", (1_700_000_000, 1_700_000_000))
+        watch = self.watch(sandbox)
+        watch.wait_for("object imported", object=str(self.inbox / "before.ndjson"))
+        for number in range(1, 41):
+            if number % 2:
+                self.put(f"day={number % 5}/{number}.ndjson", lines([number]))
+            else:
+                (self.inbox / f"{number}.ndjson").write_text(lines([number]))
+            watch.wait_for("object imported", count=number + 1)
+        self.assertEqual(sandbox.stats()["unique"], 41)
+        latencies = sorted(log["latency_s"] for log in watch.logs if "latency_s" in log)
+        p50 = latencies[len(latencies) // 2]
+        print(f"latency of {len(latencies)} files one by one: p50 {p50 * 1000:.0f} ms, "
+              f"last {latencies[-1] * 1000:.0f} ms")
+        self.assertLess(p50, 1)
+        report = watch.finish()
+        self.assertEqual((report["accepted"], report["pending"], report["objects_failed"]), (41, 0, 0))
+
+        # An import over the same ledger has nothing left to do, and so has another watch.
+        again = self.import_json(sandbox, self.inbox)
+        self.assertEqual((again["objects_skipped"], again["requests"]), (41, 0))
+        idle = self.watch(sandbox, self.inbox, "--exit-when-idle", "300ms").finish(stop=None, expect=0)
+        self.assertEqual((idle["objects_skipped"], idle["requests"]), (41, 0))
+
+    def test_killed_and_restarted_while_files_come(self):
+        seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
+        randomness = random.Random(seed)
+        sandbox = self.sandbox("--fault", "slow=20ms", "--fault", "reply_lost:0.05", "--seed", str(seed))
+        files, rows, kills = 408, 25, 12
+        turns = threading.Semaphore(0)  # so that files come all through the kills
+
+        def write():
+            for number in range(files):
+                turns.acquire()
+                text = lines(range(number * rows, (number + 1) * rows))
+                if number % 3 == 0:
+                    self.put(f"a/{number % 7}/{number}.ndjson", text)
+                else:
+                    path = self.inbox / f"b{number % 4}" / f"{number}.ndjson"
+                    path.parent.mkdir(exist_ok=True)
+                    path.write_text(text)
+                if number % 50 == 49:
+                    (self.inbox / "a").rename(self.inbox / f"moved-{number}")
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        arguments = (self.inbox, "--settle-time", "50ms", "--connections", "2")
+        for _ in range(kills):
+            watch = Watch(self, *arguments, "--mixpanel-url", sandbox.url)
+            turns.release(files // kills)
+            try:
+                watch.process.wait(randomness.uniform(0.05, 0.5))
+            except subprocess.TimeoutExpired:
+                pass
+            watch.kill()
+        writer.join()
+        sandbox.set_faults()
+        report = self.watch(sandbox, *arguments, "--exit-when-idle", "1s").finish(stop=None, expect=0)
+        self.assertEqual(report["objects_failed"], 0)
+        exported = sandbox.export()
+        arrived = {e["properties"]["$insert_id"] for e in exported}
+        self.assertEqual(arrived, {f"id-{n}" for n in range(files * rows)})
+        self.assertEqual(len({tuple(map(str, (e["event"], e["properties"]["time"],
+                                              e["properties"]["$insert_id"]))) for e in exported}), files * rows)
+        again = len(exported) - len(arrived)
+        print(f"{kills} kills, seed {seed}: {again} of {files * rows} events arrived more than once, none was lost")
+
+    def test_a_file_that_is_being_written_is_not_read(self):
+        sandbox = self.sandbox()
+        half = (self.inbox / "half.ndjson").open("w")
+        half.write(lines([1]) + '{"event": "cut')
+        half.flush()
+        watch = self.watch(sandbox, self.inbox, "--settle-time", "1h")
+        self.put("whole.ndjson", lines([2]))
+        watch.wait_for("object imported", object=str(self.inbox / "whole.ndjson"))
+        self.assertEqual(sandbox.stats()["unique"], 1)
+        half.seek(0)
+        half.truncate()
+        half.write(lines([1, 3]))
+        half.close()
+        watch.wait_for("object imported", object=str(self.inbox / "half.ndjson"))
+        self.assertEqual(sandbox.stats()["unique"], 3)
+        self.assertEqual(watch.finish()["rejected"], 0)
+
+    def test_hidden_files_and_what_no_pattern_names_are_left_alone(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox, str(self.inbox / "**/*.ndjson"))
+        for name in ("a/.hidden.ndjson", "a/_temporary/x.ndjson", "a/_SUCCESS", "a/notes.txt"):
+            path = self.inbox / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(lines([7]))
+        self.put("a/b/c/x.ndjson", lines([1]))
+        watch.wait_for("object imported", object=str(self.inbox / "a/b/c/x.ndjson"))
+        report = watch.finish()
+        self.assertEqual((report["objects"], report["accepted"]), (1, 1))
+
+    def test_moved_folders_and_links_are_seen(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox, self.inbox, "--settle-time", "1ms")
+        outside = self.folder / "outside"
+        (outside / "deep").mkdir(parents=True)
+        (outside / "deep/1.ndjson").write_text(lines([1]))
+        outside.rename(self.inbox / "moved")
+        watch.wait_for("object imported", object=str(self.inbox / "moved/deep/1.ndjson"))
+        (self.inbox / "moved/deep/2.ndjson").write_text(lines([2]))
+        watch.wait_for("object imported", object=str(self.inbox / "moved/deep/2.ndjson"))
+        other = self.write("other.ndjson", lines([3]))
+        os.link(other, self.inbox / "hard.ndjson")
+        watch.wait_for("object imported", object=str(self.inbox / "hard.ndjson"))
+        (self.inbox / "soft.ndjson").symlink_to(other)
+        watch.wait_for("object imported", object=str(self.inbox / "soft.ndjson"))
+        (self.inbox / "moved").rename(self.folder / "away")
+        (self.folder / "away/deep/4.ndjson").write_text(lines([4]))
+        self.put("last.ndjson", lines([5]))
+        watch.wait_for("object imported", object=str(self.inbox / "last.ndjson"))
+        self.assertEqual(watch.finish()["objects"], 5)
+        self.assertEqual(sandbox.stats()["unique"], 4, "what is outside is not imported; two links are one event")
+
+    def test_also_list_finds_what_the_kernel_did_not_tell(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox, self.inbox, "--also-list", "200ms", "--settle-time", "50ms")
+        # A file made without a name, given one, and kept open: neither closed nor moved.
+        nameless = os.open(self.inbox, os.O_TMPFILE | os.O_RDWR, 0o644)
+        self.addCleanup(os.close, nameless)
+        os.write(nameless, lines([1, 2]).encode())
+        os.link(f"/proc/self/fd/{nameless}", self.inbox / "named.ndjson", follow_symlinks=True)
+        found = watch.wait_for("object imported", object=str(self.inbox / "named.ndjson"))
+        self.assertEqual(found[0]["trigger"], "list")
+        self.assertEqual(sandbox.stats()["unique"], 2)
+        self.assertEqual(watch.finish()["objects"], 1)
+
+    def test_a_file_that_is_replaced_while_it_is_read(self):
+        sandbox = self.sandbox("--fault", "slow=50ms")
+        self.put("big.ndjson", lines(range(20_000)))
+        watch = self.watch(sandbox, self.inbox, "--settle-time", "1ms", "--connections", "1",
+                           "--batch-events", "500", "--memory", "1")
+        self.wait_until_something_arrived(sandbox)
+        self.put("big.ndjson", lines(range(20_000, 20_300)))
+        sandbox.set_faults()
+        watch.wait_for("object imported", object=str(self.inbox / "big.ndjson"), read=300)
+        ids = {e["properties"]["$insert_id"] for e in sandbox.export()}
+        self.assertLessEqual({f"id-{n}" for n in range(20_000, 20_300)}, ids)
+        report = watch.finish()
+        self.assertEqual((report["objects_failed"], report["pending"]), (0, 0))
+
+    def test_a_damaged_file_fails_alone_and_is_taken_when_it_is_mended(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox)
+        bad = self.inbox / "bad.ndjson.gz"
+        bad.write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03cut")
+        failed = watch.wait_for("object failed", object=str(bad))[0]
+        self.assertEqual(failed["severity"], "ERROR")
+        self.assertIn("bad.ndjson.gz", failed["error"])
+        self.assertGreater(failed["retry_in_s"], 0)
+        self.put("good.ndjson", lines([1]))
+        watch.wait_for("object imported", object=str(self.inbox / "good.ndjson"))
+        self.put("bad.ndjson.gz", lines([2]))
+        watch.wait_for("object imported", object=str(bad))
+        self.assertEqual(watch.finish()["objects_failed"], 0)
+
+    def test_exit_statuses(self):
+        sandbox = self.sandbox()
+        idle = ("--exit-when-idle", "300ms", "--settle-time", "1ms")
+        self.put("a.ndjson", lines([1]) + '{"event": "", "properties": {}}\n')
+        report = self.watch(sandbox, self.inbox, *idle).finish(stop=None, expect=1)
+        self.assertEqual((report["accepted"], report["rejected"]), (1, 1))
+        self.assertEqual(len(self.dead_letters()), 1)
+        for arguments, words in (((self.folder / "none",), "watching"), ((), "nothing tells of new objects"),
+                                 (("--also-list", "1s"), "--also-list needs an INPUT"),
+                                 ((self.inbox, "--http", "127.0.0.1:99999"), "port"),
+                                 ((self.inbox, "--exit-when-idle", "0s"), "above 0")):
+            code, out, err = self.run_program("watch", *arguments, "--mixpanel-url", sandbox.url)
+            self.assertEqual((code, out), (2, ""), err)
+            self.assertIn(words, err)
+        code, _, err = self.run_program("watch", self.inbox, env={"MIXPANEL_TOKEN": ""})
+        self.assertEqual(code, 2)
+        self.assertIn("no credentials", err)
+
+    def test_a_stop_in_the_middle_loses_nothing(self):
+        sandbox = self.sandbox("--fault", "slow=30ms")
+        self.put("big.ndjson", lines(range(30_000)))
+        arguments = (self.inbox, "--settle-time", "1ms", "--connections", "1", "--batch-events", "500")
+        watch = self.watch(sandbox, *arguments)
+        self.wait_until_something_arrived(sandbox)
+        first = watch.finish(stop=signal.SIGINT)
+        self.assertGreater(first["accepted"], 0)
+        sandbox.set_faults()
+        second = self.watch(sandbox, *arguments, "--exit-when-idle", "300ms").finish(stop=None, expect=0)
+        self.assertEqual(first["accepted"] + second["accepted"], 30_000)
+        self.assertEqual(sandbox.stats()["unique"], 30_000)
+        self.assertEqual(duplicates_of(sandbox.export()), {})
+
+    def test_two_watches_share_a_folder_and_a_ledger(self):
+        sandbox = self.sandbox()
+        watches = [self.watch(sandbox) for _ in range(2)]
+        for number in range(60):
+            self.put(f"{number}.ndjson", lines([number]))
+        imported = 0
+        deadline = time.monotonic() + 60
+        while imported < 60 and time.monotonic() < deadline:
+            imported = sandbox.stats()["unique"]
+        self.assertEqual(imported, 60)
+        reports = [watch.finish() for watch in watches]
+        self.assertEqual(sum(report["accepted"] for report in reports), 60)
+        self.assertEqual(sandbox.stats()["received"], 60, "each was sent once")
+
+    def test_users_and_events_at_once(self):
+        sandbox = self.sandbox()
+        config = self.write_config(
+            {"config_id": "events", "source_gcs_prefix": f"{self.inbox}/events/",
+             "mixpanel_event_name": "e", "field_mappings": [
+                 {"source_field": "t", "mixpanel_field": "time", "type": "unix_timestamp_auto"},
+                 {"source_field": "u", "mixpanel_field": "$user_id", "type": "string"}]},
+            {"config_id": "users", "source_gcs_prefix": f"{self.inbox}/users/", "record_type": "user",
+             "field_mappings": [{"source_field": "u", "mixpanel_field": "$distinct_id", "type": "string"},
+                                {"source_field": "*", "mixpanel_field": "*"}]})
+        watch = self.watch(sandbox, self.inbox, "--config", config)
+        self.put("events/a.ndjson", '{"t": 1700000000, "u": "ann"}\n')
+        self.put("users/a.ndjson", '{"u": "ann", "plan": "gold"}\n')
+        self.put("other/a.ndjson", '{"u": "ann"}\n')
+        watch.wait_for("object imported", count=2)
+        watch.wait_for("no entry of the config fits this object; it is left out")
+        self.assertEqual(sandbox.stats()["unique"], 1)
+        self.assertEqual([p["$properties"]["plan"] for p in sandbox.profiles()], ["gold"])
+        report = watch.finish()
+        self.assertEqual((report["accepted"], report["objects_unmatched"]), (2, 1))
+
+
+class HttpTest(WatchBase):
+    """What the HTTP side does whatever the store; events are in the tests of watch/."""
+
+    def call(self, url, body=None, **headers):
+        request = urllib.request.Request(url, data=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def test_health_tokens_and_malformed_events(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox, "--http", "127.0.0.1:0", env={"MILLRACE_WATCH_TOKEN": "sesame"})
+        url = watch.wait_for("watching")[0]["url"]
+        self.assertEqual(self.call(url + "/healthz")[0], 200)
+        self.assertEqual(self.call(url + "/readyz")[0], 200)
+        self.assertEqual(self.call(url, b"{}")[0], 401)
+        code, answer = self.call(url, b"{}", Authorization="Bearer sesame")
+        self.assertEqual(code, 400)
+        self.assertIn("no storage event", answer)
+        self.assertNotIn("sesame", json.dumps(watch.logs))
+        with open(f"/proc/{watch.process.pid}/cmdline", encoding="utf-8") as line:
+            self.assertNotIn("sesame", line.read())
+        watch.finish()
+
+    def test_the_port_of_the_environment_is_taken(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox, "--http", "0.0.0.0", env={"PORT": "0"})
+        self.assertRegex(watch.wait_for("watching")[0]["url"], r"^http://127\.0\.0\.1:\d+$")
+        warnings = [log for log in watch.logs if log.get("severity") == "WARNING"]
+        self.assertTrue(any("MILLRACE_WATCH_TOKEN" in log["message"] for log in warnings), watch.logs)
+        watch.finish()
+
+    def parse_metrics(self, text):
+        for python in PYTHONS:
+            parsed = subprocess.run([python, "-c", PARSE_METRICS], input=text, capture_output=True, text=True,
+                                    check=False)
+            if parsed.returncode == 0:
+                return json.loads(parsed.stdout)
+            if "No module named" not in parsed.stderr:
+                self.fail(f"Prometheus' parser refuses the page: {parsed.stderr}\n{text}")
+        raise unittest.SkipTest("python3-prometheus-client is not installed")
+
+    def test_metrics_are_what_prometheus_reads(self):
+        sandbox = self.sandbox()
+        watch = self.watch(sandbox, self.inbox, "--metrics", "127.0.0.1:0")
+        url = watch.wait_for("serving metrics")[0]["url"]
+        self.put("a.ndjson", lines([1, 2]) + '{"event": "", "properties": {}}\n')
+        watch.wait_for("object imported")
+        code, page = self.call(url)
+        self.assertEqual(code, 200)
+        families = self.parse_metrics(page)
+        samples = {(name, tuple(sorted(labels.items()))): value
+                   for _, family in families.values() for name, labels, value in family}
+        self.assertEqual(samples["millrace_rows_read_total", ()], 3)
+        self.assertEqual(samples["millrace_rows_total", (("outcome", "accepted"),)], 2)
+        self.assertEqual(samples["millrace_rows_total", (("outcome", "rejected"),)], 1)
+        self.assertEqual(samples["millrace_watch_objects_total", (("outcome", "imported"),)], 1)
+        self.assertEqual(samples["millrace_watch_object_latency_seconds_count", ()], 1)
+        self.assertEqual(samples["millrace_watch_object_latency_seconds_bucket", (("le", "+Inf"),)], 1)
+        self.assertGreater(samples["process_resident_memory_bytes", ()], 1e6)
+        self.assertEqual(families["millrace_watch_object_latency_seconds"][0], "histogram")
+        self.assertEqual(self.call(url.replace("/metrics", "/healthz"))[0], 200)
+        watch.finish()
+
+
+if __name__ == "__main__":
+    main()
