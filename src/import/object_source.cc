@@ -26,9 +26,11 @@ ObjectSource::ObjectSource(ObjectSourceOptions options, const SourcesConfig& sou
       sources_(sources),
       feed_(feed),
       ledger_(ledger),
-      progress_(progress) {}
+      progress_(progress),
+      retrier_(options_.retry, Clock::Real()) {}
 
 ObjectSource::~ObjectSource() {
+  if (taken_) feed_.Settle(taken_->info, {});
   if (open_ == nullptr || open_->shown) return;
   LedgerEntry entry = *open_->entry;
   if (const absl::Status freed = ledger_.Release(entry); !freed.ok() && !absl::IsAborted(freed)) {
@@ -73,32 +75,54 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) 
 bool ObjectSource::Ready() {
   // An object that is done already gives no chunk, so readiness shows only when one is claimed.
   while (open_ == nullptr && !ended_ && failure_.ok()) {
-    if (!feed_.Ready()) return false;
-    failure_ = ClaimNext(std::stop_token());
+    if (!taken_) {
+      if (!feed_.Ready()) return false;
+      absl::StatusOr<std::optional<ListedObject>> object = feed_.Next(std::stop_token());
+      failure_ = object.status();
+      if (object.ok()) taken_ = *std::move(object);
+      ended_ = object.ok() && !taken_;
+    }
+    if (!taken_) return true;
+    const absl::Status status = TryClaim();
+    // Next() waits for the ledger.
+    if (absl::IsUnavailable(status)) return true;
+    failure_ = status;
   }
   return true;
 }
 
 absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
-  ASSIGN_OR_RETURN(const std::optional<ListedObject> object, feed_.Next(std::move(stop)));
-  if (!object) {
-    ended_ = true;
-    return absl::OkStatus();
+  if (!taken_) {
+    ASSIGN_OR_RETURN(taken_, feed_.Next(stop));
+    ended_ = !taken_;
+    if (ended_) return absl::OkStatus();
   }
-  std::shared_ptr<const SourceConfig> config = sources_.Match(object->info.uri);
+  for (int attempt = 1;; ++attempt) {
+    const absl::Status status = TryClaim();
+    if (status.ok()) retrier_.Succeeded();
+    if (!absl::IsUnavailable(status)) return status;
+    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, Annotate(status, "claiming an object"),
+                                         absl::ZeroDuration(), stop));
+  }
+}
+
+// Claims taken_.
+absl::Status ObjectSource::TryClaim() {
+  std::shared_ptr<const SourceConfig> config = sources_.Match(taken_->info.uri);
   ASSIGN_OR_RETURN(Ledger::Claim claim,
-                   Claim(KeyOf(object->info, *config, options_.destination), object->info.size));
+                   Claim(KeyOf(taken_->info, *config, options_.destination), taken_->info.size));
+  const ListedObject object = *std::exchange(taken_, std::nullopt);
   if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {
     open_ = std::make_unique<Open>();
     open_->config = std::move(config);
     open_->entry = std::make_shared<const LedgerEntry>(std::move(claim.entry));
-    OpenClaimed(*object);
+    OpenClaimed(object);
     return absl::OkStatus();
   }
   const bool done = claim.outcome == Ledger::Claim::Outcome::kDone;
   ++(done ? progress_.objects_skipped : progress_.objects_held);
-  progress_.bytes_done += object->info.size;
-  feed_.Settle(object->info,
+  progress_.bytes_done += object.info.size;
+  feed_.Settle(object.info,
                {.kind = done ? ObjectOutcome::Kind::kDoneBefore : ObjectOutcome::Kind::kHeld,
                 .status = absl::OkStatus(),
                 .counts = claim.entry.counts});

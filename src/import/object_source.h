@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "import/object_feed.h"
 #include "mapping/sources_config.h"
 #include "pipeline/ledger.h"
+#include "pipeline/retrier.h"
 #include "pipeline/source.h"
 
 namespace millrace {
@@ -52,6 +54,7 @@ struct ObjectSourceOptions {
   std::string owner;
   bool force = false;  // do again what the ledger says is done
   absl::Duration lease = absl::Minutes(5);
+  RetryPolicy retry;  // of claims
   ChunkLimits limits;
   uint64_t most_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
   // A store that does not answer or does not know us fails its object alone, and not the source.
@@ -75,8 +78,10 @@ class ObjectSource : public Source {
  private:
   struct Open;
 
-  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none.
+  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none. While
+  // the ledger is unavailable it is tried again as the policy says.
   absl::Status ClaimNext(std::stop_token stop);
+  absl::Status TryClaim();
   absl::StatusOr<Ledger::Claim> Claim(const LedgerKey& key, uint64_t object_bytes);
   void OpenClaimed(const ListedObject& object);
   absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
@@ -88,7 +93,9 @@ class ObjectSource : public Source {
   ObjectFeed& feed_;
   Ledger& ledger_;
   SourceProgress& progress_;
-  std::unique_ptr<Open> open_;  // null between objects and at the end
+  Retrier retrier_;
+  std::optional<ListedObject> taken_;  // from the feed, and not claimed yet
+  std::unique_ptr<Open> open_;         // null between objects and at the end
   bool ended_ = false;
   absl::Status failure_;  // met by Ready(), for Next() to return
 

@@ -47,7 +47,8 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   ObjectSourceOptions options{.destination = DestinationName(request, run.type),
                               .owner = ThisOwner(),
                               .force = request.force,
-                              .lease = request.run.lease};
+                              .lease = request.run.lease,
+                              .retry = request.run.retry};
   ObjectSource source(std::move(options), request.sources, run.feed, run.ledger,
                       run.progress.source);
   RunReport result =

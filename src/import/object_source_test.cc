@@ -1,0 +1,208 @@
+#include "import/object_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/strings.h"
+#include "import/object_lister.h"
+#include "pipeline/testing/memory_ledger.h"
+#include "pipeline/testing/source_contract.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+// Two files in a folder of their own.
+class ObjectSourceFixture : public SourceFixture {
+ public:
+  ObjectSourceFixture() {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    Write("a.ndjson", 5);
+    Write("b.ndjson", 12);
+  }
+  ~ObjectSourceFixture() override { fs::remove_all(folder_); }
+
+  MemoryLedger& ledger() override { return ledger_; }
+  FakeClock& clock() override { return clock_; }
+  std::unique_ptr<Source> Open(const std::string& owner) override {
+    auto lister = ObjectLister::Start({folder_}, [](const ObjectInfo&) { return true; });
+    EXPECT_TRUE(lister.ok()) << lister.status();
+    listers_.push_back(*std::move(lister));
+    ObjectSourceOptions options{.destination = "d", .owner = owner};
+    options.limits.rows = 4;
+    return std::make_unique<ObjectSource>(std::move(options), sources_, *listers_.back(), ledger_,
+                                          progress_);
+  }
+  std::map<std::string, uint64_t> Rows() override { return rows_; }
+
+ private:
+  void Write(const std::string& name, uint64_t rows) {
+    const std::string path = folder_ + "/" + name;
+    std::ofstream file(path);
+    for (uint64_t row = 0; row < rows; ++row) file << "{\"event\":\"" << row << "\"}\n";
+    rows_[path] = rows;
+  }
+
+  const std::string folder_ =
+      fs::canonical(testing::TempDir()).string() + "/object_source_contract";
+  std::map<std::string, uint64_t> rows_;
+  FakeClock clock_;
+  MemoryLedger ledger_{clock_};
+  SourcesConfig sources_ = SourcesConfig::MixpanelFormat();
+  SourceProgress progress_;
+  std::vector<std::unique_ptr<ObjectLister>> listers_;
+};
+
+INSTANTIATE_TEST_SUITE_P(ObjectSource, SourceContract,
+                         testing::Values(+[]() -> std::unique_ptr<SourceFixture> {
+                           return std::make_unique<ObjectSourceFixture>();
+                         }));
+
+// Gives what it was told to, and remembers what became of it.
+class FakeFeed : public ObjectFeed {
+ public:
+  absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token) override {
+    if (objects.empty()) return std::optional<ListedObject>();
+    ListedObject object = std::move(objects.front());
+    objects.pop_front();
+    return std::optional<ListedObject>(std::move(object));
+  }
+  bool Ready() override { return !objects.empty(); }
+  void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) override {
+    settled.emplace_back(object.uri, outcome.kind);
+  }
+
+  std::deque<ListedObject> objects;
+  std::vector<std::pair<std::string, ObjectOutcome::Kind>> settled;
+};
+
+class ObjectSourceFeed : public testing::Test {
+ protected:
+  using Kind = ObjectOutcome::Kind;
+
+  ObjectSourceFeed() {
+    std::ofstream(path_) << "{\"event\":\"e\"}\n";
+    EXPECT_TRUE(store_
+                    ->List(path_,
+                           [&](const ObjectInfo& info) {
+                             info_ = info;
+                             return absl::OkStatus();
+                           })
+                    .ok());
+  }
+
+  void Offer() { feed_.objects.push_back({store_, info_}); }
+  std::unique_ptr<ObjectSource> Open(Ledger& ledger) {
+    ObjectSourceOptions options{.destination = "d", .owner = "me"};
+    options.retry = {.initial = absl::Milliseconds(1),
+                     .most = absl::Milliseconds(1),
+                     .least_jitter = absl::ZeroDuration(),
+                     .most_jitter = absl::ZeroDuration(),
+                     .give_up_after = absl::Seconds(30)};
+    return std::make_unique<ObjectSource>(std::move(options), sources_, feed_, ledger, progress_);
+  }
+
+  const std::string path_ = fs::canonical(testing::TempDir()).string() + "/object_source.ndjson";
+  const std::shared_ptr<ObjectStore> store_ = NewLocalObjectStore();
+  ObjectInfo info_;
+  FakeFeed feed_;
+  FakeClock clock_;
+  MemoryLedger ledger_{clock_};
+  SourcesConfig sources_ = SourcesConfig::MixpanelFormat();
+  SourceProgress progress_;
+};
+
+TEST_F(ObjectSourceFeed, IsReadyOnlyWithAnObjectToRead) {
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  EXPECT_FALSE(source->Ready());
+  Offer();
+  EXPECT_TRUE(source->Ready());
+  LedgerEntry entry;
+  for (bool last = false; !last;) {
+    const auto chunk = source->Next(std::stop_token());
+    ASSERT_TRUE(chunk.ok() && *chunk != nullptr);
+    last = (*chunk)->last;
+    entry = *(*chunk)->object;
+  }
+  entry.state = LedgerState::kDone;
+  ASSERT_TRUE(ledger_.Store(entry, absl::Minutes(1)).ok());
+  source->Confirm(entry);
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kImported)));
+  Offer();
+  EXPECT_FALSE(source->Ready()) << "what is done gives nothing to read";
+  EXPECT_EQ(feed_.settled.back().second, Kind::kDoneBefore);
+}
+
+TEST_F(ObjectSourceFeed, SaysWhyAnObjectFailed) {
+  info_.version = "1-1";  // it has changed since
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  const auto chunk = source->Next(std::stop_token());
+  ASSERT_TRUE(chunk.ok() && (*chunk)->last);
+  EXPECT_TRUE(absl::IsFailedPrecondition((*chunk)->error));
+  source->GiveUp(*(*chunk)->object);
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kFailed)));
+}
+
+TEST_F(ObjectSourceFeed, WhatWasClaimedAndNotBegunIsReleased) {
+  Offer();
+  std::unique_ptr<ObjectSource> source = Open(ledger_);
+  EXPECT_TRUE(source->Ready());
+  source.reset();
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kReleased)));
+  for (const auto& [key, row] : ledger_.Snapshot()) EXPECT_EQ(row.owner, "");
+}
+
+// Away for the first claims.
+class AwayLedger : public Ledger {
+ public:
+  AwayLedger(Ledger& ledger, int times) : ledger_(ledger), times_(times) {}
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner, uint64_t bytes,
+                                    absl::Duration lease) override {
+    if (times_-- > 0) return absl::UnavailableError("the server restarts");
+    return ledger_.ClaimObject(key, owner, bytes, lease);
+  }
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+    return ledger_.Store(entry, lease);
+  }
+  absl::Status Release(LedgerEntry& entry) override { return ledger_.Release(entry); }
+  absl::Status Forget(const LedgerKey& key) override { return ledger_.Forget(key); }
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
+    return ledger_.ForEach(visit);
+  }
+
+ private:
+  Ledger& ledger_;
+  int times_;
+};
+
+TEST_F(ObjectSourceFeed, ALedgerThatIsAwayIsTriedAgain) {
+  AwayLedger ledger(ledger_, 5);
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger);
+  EXPECT_TRUE(source->Ready());
+  const auto chunk = source->Next(std::stop_token());
+  ASSERT_TRUE(chunk.ok()) << chunk.status();
+  EXPECT_EQ((*chunk)->rows, 1u);
+}
+
+TEST_F(ObjectSourceFeed, AStopEndsTheWaitForTheLedger) {
+  AwayLedger ledger(ledger_, 1 << 30);
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger);
+  std::stop_source stop;
+  std::thread stopper([&] { stop.request_stop(); });
+  EXPECT_TRUE(absl::IsCancelled(source->Next(stop.get_token()).status()));
+  stopper.join();
+}
+
+}  // namespace
+}  // namespace millrace
