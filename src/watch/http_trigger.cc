@@ -1,5 +1,6 @@
 #include "watch/http_trigger.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 

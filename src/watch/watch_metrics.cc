@@ -5,22 +5,22 @@
 namespace millrace::watch {
 namespace {
 
-double Value(const std::atomic<uint64_t>& number) { return static_cast<double>(number.load()); }
+double Number(const std::atomic<uint64_t>& number) { return static_cast<double>(number.load()); }
 
 }  // namespace
 
 std::string WatchMetrics(const WatchProgress& progress) {
   MetricsText page;
   AddImportMetrics(progress.import, page);
-  page.Add(metrics::kNotices, Value(progress.notices));
+  page.Add(metrics::kNotices, Number(progress.notices));
   for (size_t i = 0; i < WatchProgress::kOutcomes; ++i) {
-    page.Add(metrics::kOutcomes, Value(progress.outcomes[i]),
+    page.Add(metrics::kOutcomes, Number(progress.outcomes[i]),
              {{"outcome", NameOf(static_cast<NoticeOutcome>(i))}});
   }
-  page.Add(metrics::kObjectRetries, Value(progress.retries));
-  page.Add(metrics::kWaiting, Value(progress.objects_waiting));
-  page.Add(metrics::kInWork, Value(progress.objects_in_work));
-  page.Add(metrics::kFailing, Value(progress.objects_failing));
+  page.Add(metrics::kObjectRetries, Number(progress.retries));
+  page.Add(metrics::kWaiting, Number(progress.objects_waiting));
+  page.Add(metrics::kInWork, Number(progress.objects_in_work));
+  page.Add(metrics::kFailing, Number(progress.objects_failing));
   page.Add(metrics::kObjectLatency, progress.object_latency);
   page.Add(metrics::kRequestDuration, progress.request_duration);
   AddProcessMetrics(page);

