@@ -37,11 +37,11 @@ Trace FromCloudTraceContext(std::string_view text) {
 Severity SeverityOf(NoticeOutcome outcome) {
   switch (outcome) {
     case NoticeOutcome::kImported:
+    case NoticeOutcome::kHeld:
       return Severity::kInfo;
     case NoticeOutcome::kFailed:
       return Severity::kError;
     case NoticeOutcome::kGone:
-    case NoticeOutcome::kHeld:
       return Severity::kWarning;
     default:
       return Severity::kDebug;

@@ -45,6 +45,7 @@ class Watcher {
   absl::Status StartTriggers(const std::vector<InputRoot>& roots);
   void EndWhenIdle(std::stop_token stop);
   bool Idle() const;
+  void Fail(const absl::Status& why);
 
   const WatchRequest& request_;
   Ledger& ledger_;
@@ -60,6 +61,9 @@ class Watcher {
   std::unique_ptr<FolderTrigger> folder_;
   std::unique_ptr<HttpTrigger> http_;
   std::vector<std::unique_ptr<Trigger>> others_;
+  std::stop_source end_;  // of the runs: one has ended, or a trigger, or a stop was asked for
+  absl::Mutex mutex_;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // of a trigger
   ImportReport report_;
 };
 
@@ -102,7 +106,8 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
     ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *intake_, [this] { list_->ListNow(); }));
   }
   for (const TriggerMaker& make : request_.triggers) {
-    ASSIGN_OR_RETURN(others_.emplace_back(), make(*intake_));
+    ASSIGN_OR_RETURN(others_.emplace_back(),
+                     make(*intake_, [this](const absl::Status& why) { Fail(why); }));
   }
   if (!request_.http.listen.empty()) {
     ASSIGN_OR_RETURN(http_, HttpTrigger::Start(request_.http, *intake_, progress_,
@@ -113,10 +118,9 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
 }
 
 void Watcher::Run(std::stop_token stop) {
-  std::stop_source end;  // when any run ends, for all
-  const std::stop_callback stop_all(stop, [&] { end.request_stop(); });
+  const std::stop_callback stop_all(stop, [this] { end_.request_stop(); });
   // New requests are turned away as soon as a stop is asked for.
-  const std::stop_callback turn_away(end.get_token(), [&] {
+  const std::stop_callback turn_away(end_.get_token(), [this] {
     if (http_ != nullptr) http_->Stop();
   });
   ImportRequest each = request_.import;
@@ -135,19 +139,31 @@ void Watcher::Run(std::stop_token stop) {
                            .ledger = ledger_,
                            .dead_letter = dead_letter_,
                            .progress = progress_.import},
-                          end.get_token());
-      if (!report.status.ok()) end.request_stop();
+                          end_.get_token());
+      if (!report.status.ok()) end_.request_stop();
     });
   }
-  std::jthread idle([this, &end] { EndWhenIdle(end.get_token()); });
+  std::jthread idle([this] { EndWhenIdle(end_.get_token()); });
   runs.clear();  // joins
-  end.request_stop();
+  end_.request_stop();
   idle.join();
+  {
+    absl::MutexLock lock(&mutex_);
+    report_.status = failure_;
+  }
   for (const ImportReport& report : reports) {
     // One that failed stopped the others, which then say that they were stopped.
-    if (!report.status.ok() && !absl::IsCancelled(report.status)) report_.status = report.status;
+    if (report_.status.ok() && !absl::IsCancelled(report.status)) report_.status = report.status;
   }
   for (const ImportReport& report : reports) report_.Add(report);
+}
+
+void Watcher::Fail(const absl::Status& why) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (failure_.ok()) failure_ = why;
+  }
+  end_.request_stop();
 }
 
 bool Watcher::Idle() const {

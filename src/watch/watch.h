@@ -16,8 +16,10 @@
 
 namespace millrace::watch {
 
-// Makes a trigger that offers to the intake, which outlives it.
-using TriggerMaker = std::function<absl::StatusOr<std::unique_ptr<Trigger>>(Intake& intake)>;
+// Makes a trigger that offers to the intake, which outlives it. What the trigger says to
+// `on_failure`, from any thread, ends the watch.
+using TriggerMaker = std::function<absl::StatusOr<std::unique_ptr<Trigger>>(
+    Intake& intake, std::function<void(const absl::Status& why)> on_failure)>;
 
 struct WatchRequest {
   // Of `inputs`, local ones are watched as folders; with the others they say which objects are
