@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/synchronization/notification.h"
+#include "base/metrics_text.h"
 #include "base/strings.h"
 #include "net/testing/raw_connection.h"
 #include "pipeline/testing/memory_dead_letter.h"
