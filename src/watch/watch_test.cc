@@ -83,16 +83,16 @@ class WatchTest : public testing::Test {
   }
 
   void Start() {
-    absl::Notification ready;
-    thread_ = std::thread([&] {
+    const auto ready = std::make_shared<absl::Notification>();
+    thread_ = std::thread([this, ready] {
       report_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,
                       [&](const std::string& url) {
                         url_ = url;
-                        ready.Notify();
+                        ready->Notify();
                       });
-      if (!ready.HasBeenNotified()) ready.Notify();
+      if (!ready->HasBeenNotified()) ready->Notify();
     });
-    ready.WaitForNotification();
+    ready->WaitForNotification();
     ASSERT_NE(url_, "") << report_.status;
   }
   ImportReport StopAndReport() {
