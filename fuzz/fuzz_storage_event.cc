@@ -1,5 +1,5 @@
-// What a request says of written objects: any bytes are taken or refused. The first byte chooses the
-// type of a binary CloudEvent.
+// What a request says of written objects: any bytes are taken or refused. The first byte chooses
+// the type of a binary CloudEvent.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -9,9 +9,13 @@
 
 namespace {
 
-constexpr std::string_view kTypes[] = {"", "", "", "google.cloud.storage.object.v1.finalized",
+constexpr std::string_view kTypes[] = {"",
+                                       "",
+                                       "",
+                                       "google.cloud.storage.object.v1.finalized",
                                        "google.cloud.pubsub.topic.v1.messagePublished",
-                                       "Microsoft.Storage.BlobCreated", "other"};
+                                       "Microsoft.Storage.BlobCreated",
+                                       "other"};
 
 }  // namespace
 

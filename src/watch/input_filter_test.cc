@@ -45,7 +45,9 @@ TEST(InputFilter, ABucketFolderNamesWhatIsBelow) {
 }
 
 TEST(InputFilter, GlobsMatchAsInListings) {
-  const InputFilter filter = FilterOf({"gs://b/events/**/*.parquet", "gs://b/day=?" "?/x.csv"});
+  const InputFilter filter = FilterOf({"gs://b/events/**/*.parquet",
+                                       "gs://b/day=?"
+                                       "?/x.csv"});
   EXPECT_TRUE(filter.Names("gs://b/events/a.parquet"));
   EXPECT_TRUE(filter.Names("gs://b/events/x/y/a.parquet"));
   EXPECT_FALSE(filter.Names("gs://b/events/a.csv"));
