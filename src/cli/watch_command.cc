@@ -87,6 +87,9 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
         "--project-id, or give --credentials-file FILE");
   }
   RETURN_IF_ERROR(options.delivery.ApplyTo(request.import));
+  // One store that is away must not keep the objects of others waiting: its object is tried again.
+  absl::Duration& give_up = request.import.stores.retry.give_up_after;
+  give_up = std::min(give_up, absl::Seconds(30));
   for (const auto& [flag, time] : {std::pair("--request-timeout", options.request_timeout),
                                    std::pair("--also-list", options.also_list),
                                    std::pair("--exit-when-idle", options.exit_when_idle)}) {

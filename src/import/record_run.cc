@@ -48,7 +48,8 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
                               .owner = ThisOwner(),
                               .force = request.force,
                               .lease = request.run.lease,
-                              .retry = request.run.retry};
+                              .retry = request.run.retry,
+                              .outlives_stores = run.outlives_stores};
   ObjectSource source(std::move(options), request.sources, run.feed, run.ledger,
                       run.progress.source);
   RunReport result =

@@ -29,6 +29,7 @@ struct RecordRun {
   Ledger& ledger;
   DeadLetter& dead_letter;
   ImportProgress& progress;
+  bool outlives_stores = false;  // as ObjectSourceOptions has it
 };
 
 // Blocking; returns when the feed ends, `stop` is requested or something fails for good. What the

@@ -17,8 +17,10 @@ constexpr absl::Duration kAfterFailure = absl::Seconds(30);
 
 }  // namespace
 
-ListTrigger::ListTrigger(std::vector<std::string> inputs, absl::Duration every, Intake& intake)
+ListTrigger::ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores,
+                         absl::Duration every, Intake& intake)
     : inputs_(std::move(inputs)),
+      stores_(stores),
       every_(every),
       intake_(intake),
       thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {
@@ -69,7 +71,8 @@ absl::Status ListTrigger::ListInputs(std::stop_token stop) {
   // One after another, so that an input that names nothing yet does not hide the others.
   for (const std::string& input : inputs_) {
     ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
-                     ObjectLister::Start({input}, [](const ObjectInfo&) { return true; }));
+                     ObjectLister::Start(
+                         {input}, [](const ObjectInfo&) { return true; }, stores_));
     while (true) {
       absl::StatusOr<std::optional<ListedObject>> object = lister->Next(stop);
       if (absl::IsNotFound(object.status())) break;

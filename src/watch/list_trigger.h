@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "stores/open_store.h"
 #include "watch/intake.h"
 #include "watch/trigger.h"
 
@@ -20,7 +21,8 @@ class ListTrigger : public Trigger {
  public:
   // The first listing begins when it is asked for. `every` InfiniteDuration: so do all others.
   // Inputs that name nothing yet are no error; a listing that fails is logged, and done again.
-  ListTrigger(std::vector<std::string> inputs, absl::Duration every, Intake& intake);
+  ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores, absl::Duration every,
+              Intake& intake);
   ~ListTrigger() override { Stop(); }
 
   void ListNow();
@@ -33,6 +35,7 @@ class ListTrigger : public Trigger {
   absl::Status ListInputs(std::stop_token stop);
 
   const std::vector<std::string> inputs_;
+  const StoreOptions stores_;
   const absl::Duration every_;
   Intake& intake_;
   mutable absl::Mutex mutex_;

@@ -20,6 +20,12 @@
 namespace millrace::watch {
 namespace {
 
+StoreOpener OpenerOf(const WatchRequest& request) {
+  if (request.open_store) return request.open_store;
+  return
+      [&options = request.import.stores](std::string_view uri) { return OpenStore(uri, options); };
+}
+
 class Watcher {
  public:
   Watcher(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
@@ -28,7 +34,7 @@ class Watcher {
         ledger_(ledger),
         dead_letter_(dead_letter),
         progress_(progress),
-        stores_(request.open_store),
+        stores_(OpenerOf(request)),
         pacer_(request.import.events_per_second, request.import.bytes_per_second, Clock::Real()) {}
   ~Watcher() { End(); }
 
@@ -101,7 +107,8 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
   for (size_t i = 0; i < roots.size(); ++i) {
     if (lists || roots[i].local) listed.push_back(request_.import.inputs[i]);
   }
-  list_ = std::make_unique<ListTrigger>(std::move(listed), request_.also_list, *intake_);
+  list_ = std::make_unique<ListTrigger>(std::move(listed), request_.import.stores,
+                                        request_.also_list, *intake_);
   if (!local.empty()) {
     ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *intake_, [this] { list_->ListNow(); }));
   }
@@ -138,7 +145,8 @@ void Watcher::Run(std::stop_token stop) {
                            .pacer = pacer_,
                            .ledger = ledger_,
                            .dead_letter = dead_letter_,
-                           .progress = progress_.import},
+                           .progress = progress_.import,
+                           .outlives_stores = true},
                           end_.get_token());
       if (!report.status.ok()) end_.request_stop();
     });

@@ -30,7 +30,7 @@ struct WatchRequest {
   absl::Duration also_list = absl::InfiniteDuration();
   HttpTriggerOptions http;             // no `listen`: none
   std::vector<TriggerMaker> triggers;  // further ones
-  StoreOpener open_store = ObjectStoreFor;
+  StoreOpener open_store;              // null: OpenStore() with import.stores
   QueueOptions queue;
   // Ends as an import does once nothing has been to do for so long.
   absl::Duration exit_when_idle = absl::InfiniteDuration();

@@ -64,6 +64,13 @@ class FakeBucket::Store : public ObjectStore {
     RETURN_IF_ERROR(reader->CheckUnchanged());
     return reader;
   }
+  absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(std::string_view) override {
+    return absl::UnimplementedError("objects are put there by FakeBucket::Put()");
+  }
+  absl::Status Remove(std::string_view uri) override {
+    bucket_.Remove(std::string(uri));
+    return absl::OkStatus();
+  }
 
  private:
   FakeBucket& bucket_;
