@@ -60,7 +60,8 @@ class Finder {
     const auto wanted = [&](const ObjectInfo& object) {
       return object.uri != config_ && request_.sources.Match(object.uri) != nullptr;
     };
-    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister, ObjectLister::Start({input}, wanted, request_.stores));
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
+                     ObjectLister::Start({input}, wanted, request_.stores));
     while (true) {
       ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
       if (!object) return absl::OkStatus();
