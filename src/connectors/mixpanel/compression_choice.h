@@ -15,7 +15,7 @@ namespace millrace::mixpanel {
 // Compresses until requests are seen to be answered within kNear. Then it lets some go plain, and
 // keeps to plain ones if they take so much less time in all (compressing, sending, waiting for the
 // answer) that it is worth the longer bodies. The other way is tried again every now and then.
-// Shared by all sinks of a run. Thread-safe. docs/adr/0013 has the reasons.
+// Shared by all sinks of a run. Thread-safe. docs/adr/0015 has the reasons.
 class CompressionChoice {
  public:
   static constexpr absl::Duration kNear = absl::Milliseconds(15);
