@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -30,6 +31,8 @@ namespace wire = google::pubsub::v1;
 constexpr absl::Duration kCallTimeout = absl::Seconds(20);
 // An idle stream is told from a dead one by what goes over it.
 constexpr absl::Duration kHeartbeat = absl::Seconds(30);
+// How long the server may take to end a stream that is closed.
+constexpr absl::Duration kEndStream = absl::Seconds(1);
 // The least lease that Pub/Sub advises with exactly-once delivery.
 constexpr absl::Duration kExactlyOnceLease = absl::Seconds(60);
 
@@ -109,9 +112,14 @@ class GrpcSubscription : public Subscription {
   bool Ready() override { return held_->Ready(); }
   SubscriptionCounts counts() const override { return held_->counts(); }
 
+  // The server is asked to end the stream, so that what it has sent on the way is read and given
+  // back at once; it is cancelled if that takes long.
   void Close(absl::Duration grace) override {
     reader_.request_stop();
     leaser_.request_stop();
+    EndStream();
+    read_.WaitForNotificationWithTimeout(std::min(grace, kEndStream));
+    cancel_.request_stop();
     if (reader_.joinable()) reader_.join();
     if (leaser_.joinable()) leaser_.join();
     held_->Close(grace);
@@ -120,8 +128,13 @@ class GrpcSubscription : public Subscription {
  private:
   using Stream = grpc::ClientReaderWriter<wire::StreamingPullRequest, wire::StreamingPullResponse>;
 
-  // Streams, one after another, until a stop or an error for good.
   void Read(std::stop_token stop) {
+    ReadStreams(std::move(stop));
+    read_.Notify();
+  }
+
+  // Streams, one after another, until a stop or an error for good.
+  void ReadStreams(std::stop_token stop) {
     Retrier retrier(options_.retry, clock_);
     for (int attempt = 1; !stop.stop_requested(); ++attempt) {
       const absl::Duration begin = clock_.Elapsed();
@@ -152,13 +165,14 @@ class GrpcSubscription : public Subscription {
   absl::Status ReadStream(std::stop_token stop, bool& received) {
     grpc::ClientContext context;
     RETURN_IF_ERROR(rpc_.Prepare(context, options_.name, stop));
-    const CancelOnStop cancel(context, stop);
+    const CancelOnStop cancel(context, cancel_.get_token());
     const std::unique_ptr<Stream> stream = rpc_.subscriber->StreamingPull(&context);
     held_->CountStream();
     if (stream->Write(FirstRequest())) {
       SetStream(stream.get());
+      if (stop.stop_requested()) EndStream();
       wire::StreamingPullResponse response;
-      while (held_->WaitForRoom(stop) && stream->Read(&response)) {
+      while ((held_->WaitForRoom(stop) || stop.stop_requested()) && stream->Read(&response)) {
         received = true;
         Take(response);
       }
@@ -219,11 +233,17 @@ class GrpcSubscription : public Subscription {
   void SetStream(Stream* stream) {
     absl::MutexLock lock(&stream_mutex_);
     stream_ = stream;
+    ended_ = false;
   }
 
   void Beat() {
     absl::MutexLock lock(&stream_mutex_);
-    if (stream_ != nullptr) stream_->Write(wire::StreamingPullRequest());
+    if (stream_ != nullptr && !ended_) stream_->Write(wire::StreamingPullRequest());
+  }
+
+  void EndStream() {
+    absl::MutexLock lock(&stream_mutex_);
+    if (stream_ != nullptr && !std::exchange(ended_, true)) stream_->WritesDone();
   }
 
   Connection::Rpc& rpc_;
@@ -233,6 +253,9 @@ class GrpcSubscription : public Subscription {
   const std::shared_ptr<HeldMessages> held_;
   absl::Mutex stream_mutex_;
   Stream* stream_ ABSL_GUARDED_BY(stream_mutex_) = nullptr;
+  bool ended_ ABSL_GUARDED_BY(stream_mutex_) = false;  // nothing more is written to stream_
+  std::stop_source cancel_;
+  absl::Notification read_;  // the reader has come to its end
   std::jthread reader_;
   std::jthread leaser_;
 };

@@ -69,8 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Fake, SubscriptionContract, testing::Values(&OnFake));
 INSTANTIATE_TEST_SUITE_P(Pstest, SubscriptionContract, testing::Values(&OnServer<Pstest, false>));
 INSTANTIATE_TEST_SUITE_P(PstestExactlyOnce, SubscriptionContract,
                          testing::Values(&OnServer<Pstest, true>));
-INSTANTIATE_TEST_SUITE_P(Emulator, SubscriptionContract,
-                         testing::Values(&OnServer<Emulator, false>));
+// It takes seconds to start, and each test is a process of its own: in its harder mode only.
 INSTANTIATE_TEST_SUITE_P(EmulatorExactlyOnce, SubscriptionContract,
                          testing::Values(&OnServer<Emulator, true>));
 

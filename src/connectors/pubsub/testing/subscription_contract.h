@@ -98,7 +98,7 @@ TEST_P(SubscriptionContract, AMessageArrivesWhole) {
 
 TEST_P(SubscriptionContract, MoreThanARequestHoldsArrivesToo) {
   std::vector<Message> messages;
-  for (int i = 0; i < 2'500; ++i) messages.push_back(Text(StrCat("n", i)));
+  for (int i = 0; i < 1'100; ++i) messages.push_back(Text(StrCat("n", i)));
   for (int i = 0; i < 3; ++i) messages.push_back(Text(std::string(1'000'000, 'a' + i)));
   MustPublish(messages);
   const auto subscription = Open();
@@ -196,7 +196,7 @@ TEST_P(SubscriptionContract, ReadySaysThatSomethingWaits) {
 }
 
 TEST_P(SubscriptionContract, ManyThreadsSettle) {
-  constexpr int kMessages = 400;
+  constexpr int kMessages = 200;
   std::vector<Message> messages;
   for (int i = 0; i < kMessages; ++i) messages.push_back(Text(StrCat(i)));
   MustPublish(messages);
