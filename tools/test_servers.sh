@@ -23,6 +23,9 @@ install_once() {
 go_server() { # PACKAGE FOLDER
   CGO_ENABLED=0 GOBIN=$2 go install "$1"
 }
+own_server() { # FOLDER-OF-MODULE FOLDER
+  CGO_ENABLED=0 go build -C "$1" -trimpath -ldflags=-s -o "$2/" .
+}
 npm_server() { # PACKAGE FOLDER
   npm install --silent --no-audit --no-fund --prefix "$2" "$1"
 }
@@ -30,8 +33,9 @@ npm_server() { # PACKAGE FOLDER
 if command -v go >/dev/null; then
   install_once fake-gcs-server-1.56.1 go_server github.com/fsouza/fake-gcs-server@v1.56.1
   install_once versitygw-1.8.0 go_server github.com/versity/versitygw/cmd/versitygw@v1.8.0
+  install_once pstest-2.8.0 own_server "$PWD/tests/servers/pstest"
 else
-  echo "setup: no Go compiler: tests against fake-gcs-server and versitygw are skipped" >&2
+  echo "setup: no Go compiler: tests against fake-gcs-server, versitygw and pstest are skipped" >&2
 fi
 if command -v npm >/dev/null; then
   install_once azurite-3.35.0 npm_server azurite@3.35.0

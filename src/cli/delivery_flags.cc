@@ -41,10 +41,6 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
       {"--retry-for", &retry_for, "TIME", "stop the run when nothing has succeeded for so long"},
       {"--stop-grace", &stop_grace, "TIME",
        "after Ctrl-C, how long requests under way may go on before they are given up"},
-      {"--dlq_topic_transform_errors", &transform_topic, "TOPIC",
-       "Pub/Sub topic of records that could not be mapped, as the old importer took it"},
-      {"--dlq_topic_api_errors", &api_topic, "TOPIC",
-       "Pub/Sub topic of records that Mixpanel refused, as the old importer took it"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
 }
@@ -67,11 +63,6 @@ absl::Status DeliveryFlags::Check() const {
     return absl::InvalidArgumentError(
         "Mixpanel takes 2000 events and 10 MB per request, and 100 connections at most: lower "
         "--batch-events, --batch-bytes or --connections");
-  }
-  if (!transform_topic.empty() || !api_topic.empty()) {
-    return absl::UnimplementedError(
-        "dead letters in Pub/Sub are not built yet; leave --dlq_topic_... out and rejected records "
-        "are kept on disk (--dead-letters DIR)");
   }
   return absl::OkStatus();
 }

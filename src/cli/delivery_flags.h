@@ -25,8 +25,6 @@ struct DeliveryFlags {
   absl::Duration retry_most = absl::Seconds(60);
   absl::Duration retry_for = absl::Minutes(5);
   absl::Duration stop_grace = absl::Seconds(10);
-  std::string transform_topic;
-  std::string api_topic;
 
   void AddTo(std::vector<Flag>& flags);
   // Sets what the flags say. InvalidArgument names the flag that is out of its range.

@@ -5,12 +5,16 @@
 #include <ostream>
 
 #include "absl/time/clock.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/dlq_flags.h"
+#include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
 #include "connectors/disk/disk_dead_letter.h"
+#include "connectors/pubsub/resource_name.h"
+#include "connectors/pubsub/subscription.h"
 #include "import/mixpanel_target.h"
 #include "import/replay.h"
 
@@ -28,6 +32,12 @@ struct Options {
   bool dry_run = false;
   bool json = false;
   absl::Duration retry_for = absl::Minutes(5);
+  absl::Duration wait = absl::Seconds(10);
+
+  // The subscription that is replayed; "": dead letters on disk are.
+  std::string subscription() const {
+    return ids.size() == 1 && ids.front().find("://") != std::string::npos ? ids.front() : "";
+  }
 };
 
 // What the sinks of all kinds of record share, and count.
@@ -68,7 +78,9 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
   if (options.ids.size() > 1) {
     return absl::InvalidArgumentError("one ID at most; use --code, --object or --since for more");
   }
-  if (!options.ids.empty()) request.filter.id = options.ids.front();
+  if (!options.ids.empty() && options.subscription().empty()) {
+    request.filter.id = options.ids.front();
+  }
   request.import.stores = {.environment = context.environment, .stop = context.stop};
   absl::StatusOr<SourcesConfig> sources = options.source.Sources(request.import.stores);
   if (!sources.ok()) return sources.status();
@@ -122,18 +134,47 @@ void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
   if (!report.first_error.empty()) out << "first error: " << Printable(report.first_error) << "\n";
 }
 
+// The queue of a replay, with what it stands on.
+struct OpenQueue {
+  std::unique_ptr<DeadLetter> dead_letter;
+  std::unique_ptr<pubsub::Connection> connection;
+  std::unique_ptr<pubsub::Subscription> subscription;
+  std::unique_ptr<ReplayQueue> queue;  // last
+};
+
+absl::StatusOr<OpenQueue> OpenFolder(const Options& options, const Context& context) {
+  OpenQueue open;
+  ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
+  ASSIGN_OR_RETURN(open.dead_letter, OpenDiskDeadLetter(folder));
+  open.queue = NewDiskReplayQueue(folder, *open.dead_letter);
+  return open;
+}
+
+absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& context) {
+  OpenQueue open;
+  ASSIGN_OR_RETURN(std::string name,
+                   pubsub::SubscriptionName(options.subscription(), GoogleProject(context)));
+  ASSIGN_OR_RETURN(open.connection, ConnectToPubsub(context));
+  pubsub::SubscriptionOptions subscription{.name = std::move(name),
+                                           .most_messages = kMostReplayMessages,
+                                           .most_bytes = kMostReplayBytes};
+  subscription.retry.give_up_after = options.retry_for;
+  open.subscription = pubsub::OpenSubscription(*open.connection, std::move(subscription));
+  open.queue =
+      NewTopicReplayQueue(*open.subscription, {.dry_run = options.dry_run, .idle = options.wait});
+  return open;
+}
+
 int RunReplay(const Options& options, Context& context) {
   const absl::StatusOr<ReplayRequest> request = MakeRequest(options, context);
   if (!request.ok()) return Fail(context, "dlq replay", request.status());
-  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "dlq replay", folder.status());
-  const absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
-  if (!dead_letter.ok()) return Fail(context, "dlq replay", dead_letter.status());
-  const std::unique_ptr<ReplayQueue> queue = NewDiskReplayQueue(*folder, **dead_letter);
+  absl::StatusOr<OpenQueue> open =
+      options.subscription().empty() ? OpenFolder(options, context) : OpenTopic(options, context);
+  if (!open.ok()) return Fail(context, "dlq replay", open.status());
   Targets targets(request->import);
   const ReplayReport report = Replay(
       *request,
-      {.queue = *queue, .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
+      {.queue = *open->queue, .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
       context.stop);
   if (options.json) {
     PrintJson(report, targets, context.out);
@@ -161,6 +202,8 @@ Command DlqReplayCommand() {
   const std::vector<Flag> own = {
       {"--dry-run", &options->dry_run, "", "map and count; send nothing and note nothing"},
       {"--retry-for", &options->retry_for, "TIME", "stop when nothing has succeeded for so long"},
+      {"--wait", &options->wait, "TIME",
+       "of a subscription: it is over when no further record came for so long"},
       {"--json", &options->json, "", "print the result as one JSON object"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -171,10 +214,13 @@ Command DlqReplayCommand() {
           "Maps each record's source row anew and sends it with the ids that its import would have "
           "given it,\nso that a repeat does no harm. What is accepted is noted and not sent again; "
           "what is rejected again\nstays, with its new reason. ID is that of `dlq show`; none "
-          "takes all that the filters let through.",
+          "takes all that the filters let through. pubsub://PROJECT/SUBSCRIPTION replays the "
+          "records of a dead\nletter topic instead: what is accepted is acknowledged, all else "
+          "stays there.",
       .examples = {"millrace dlq replay --config sources.json --dry-run",
                    "millrace dlq replay --code invalid_time --config sources.json",
-                   "millrace dlq replay 0123456789abcdef-12 --config sources.json --json"},
+                   "millrace dlq replay 0123456789abcdef-12 --config sources.json --json",
+                   "millrace dlq replay pubsub://my-project/rejected --config sources.json"},
       .arguments = &options->ids,
       .arguments_name = "ID",
       .arguments_required = false,

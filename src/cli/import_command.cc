@@ -7,11 +7,11 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
 #include "cli/import_report.h"
 #include "cli/progress_display.h"
 #include "cli/shared_flags.h"
-#include "connectors/disk/disk_dead_letter.h"
 #include "import/import_metrics.h"
 #include "net/metrics_server.h"
 
@@ -23,6 +23,7 @@ struct Options {
   MixpanelFlags mixpanel;
   StateFlags state;
   DeliveryFlags delivery;
+  DeadLetterFlags dead_letter;
   bool json = false;
   bool force = false;
   bool dry_run = false;
@@ -45,6 +46,7 @@ std::vector<Flag> FlagsOf(Options& options) {
   };
   flags.insert(flags.end(), own.begin(), own.end());
   options.delivery.AddTo(flags);
+  options.dead_letter.AddTo(flags);
   return flags;
 }
 
@@ -83,9 +85,8 @@ int RunImport(const Options& options, Context& context) {
   if (!request.ok()) return Fail(context, "import", request.status());
   absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
   if (!ledger.ok()) return Fail(context, "import", ledger.status());
-  absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "import", folder.status());
-  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
+  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter =
+      options.dead_letter.Open(options.state, context);
   if (!dead_letter.ok()) return Fail(context, "import", dead_letter.status());
 
   ImportProgress progress;

@@ -72,8 +72,9 @@ void StateFlags::AddTo(std::vector<Flag>& flags) {
                    .env = "MILLRACE_LEDGER"});
   flags.push_back({.name = "--dead-letters",
                    .target = &dead_letters,
-                   .value = "DIR",
-                   .doc = "folder of rejected records, if not in the state folder",
+                   .value = "URI",
+                   .doc = "where rejected records go, if not into the state folder: a folder, or "
+                          "pubsub://PROJECT/TOPIC",
                    .env = "MILLRACE_DEAD_LETTERS"});
 }
 
@@ -115,6 +116,12 @@ absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& co
 }
 
 absl::StatusOr<std::string> StateFlags::DeadLetterFolder(const Context& context) const {
+  if (dead_letters.starts_with("pubsub://")) {
+    return absl::InvalidArgumentError(
+        StrCat("--dead-letters ", dead_letters,
+               ": records in a topic cannot be looked up; read them through a subscription of it: "
+               "millrace dlq replay pubsub://PROJECT/SUBSCRIPTION"));
+  }
   if (!dead_letters.empty()) return LocalPath("--dead-letters", dead_letters, "file://");
   ASSIGN_OR_RETURN(const std::string folder, StateFolder(context));
   return folder + "/dead_letters";

@@ -20,12 +20,13 @@ namespace millrace::cli {
 struct StateFlags {
   std::string state;         // default $XDG_STATE_HOME/millrace, else ~/.local/state/millrace
   std::string ledger;        // URI; default <state>/ledger.db
-  std::string dead_letters;  // default <state>/dead_letters
+  std::string dead_letters;  // folder, or pubsub://PROJECT/TOPIC; default <state>/dead_letters
 
   void AddTo(std::vector<Flag>& flags);
   // The state folder, made if it is missing.
   absl::StatusOr<std::string> StateFolder(const Context& context) const;
   absl::StatusOr<std::unique_ptr<Ledger>> OpenLedger(const Context& context) const;
+  // InvalidArgument if they are not in a folder.
   absl::StatusOr<std::string> DeadLetterFolder(const Context& context) const;
 };
 

@@ -8,11 +8,15 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
 #include "cli/import_report.h"
+#include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
-#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/pubsub/resource_name.h"
+#include "connectors/pubsub/subscription.h"
 #include "net/metrics_server.h"
+#include "watch/pubsub_trigger.h"
 #include "watch/watch.h"
 #include "watch/watch_metrics.h"
 
@@ -24,8 +28,10 @@ struct Options {
   MixpanelFlags mixpanel;
   StateFlags state;
   DeliveryFlags delivery;
+  DeadLetterFlags dead_letter;
   bool json = false;
   std::string http;
+  std::string subscription;
   absl::Duration request_timeout = absl::Seconds(540);
   absl::Duration also_list = absl::InfiniteDuration();
   absl::Duration settle_time = absl::Seconds(2);
@@ -43,6 +49,13 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--http", &options.http, "[HOST:]PORT|HOST",
        "take events by HTTP there; HOST is 127.0.0.1 if not given, PORT that of the environment's "
        "PORT, else 8080"},
+      {"--subscription",
+       &options.subscription,
+       "NAME",
+       "take notifications of Cloud Storage from this Pub/Sub subscription: "
+       "projects/P/subscriptions/S or pubsub://P/S",
+       "",
+       {"--input_subscription"}},
       {"--request-timeout", &options.request_timeout, "TIME",
        "answer a request with 503 if its objects are not imported by then"},
       {"--also-list", &options.also_list, "TIME",
@@ -56,6 +69,7 @@ std::vector<Flag> FlagsOf(Options& options) {
   };
   flags.insert(flags.end(), own.begin(), own.end());
   options.delivery.AddTo(flags);
+  options.dead_letter.AddTo(flags);
   return flags;
 }
 
@@ -111,6 +125,24 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
   return request;
 }
 
+// The subscription as a trigger; `connection` is what it stands on.
+absl::Status AddSubscription(const Options& options, const Context& context,
+                             std::unique_ptr<pubsub::Connection>& connection,
+                             watch::WatchRequest& request) {
+  if (options.subscription.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::string name,
+                   pubsub::SubscriptionName(options.subscription, GoogleProject(context)));
+  ASSIGN_OR_RETURN(connection, ConnectToPubsub(context));
+  request.triggers.push_back(
+      [name, &connection](watch::Intake& intake,
+                          std::function<void(const absl::Status&)> on_failure)
+          -> absl::StatusOr<std::unique_ptr<watch::Trigger>> {
+        return std::make_unique<watch::PubsubTrigger>(
+            pubsub::OpenSubscription(*connection, {.name = name}), intake, std::move(on_failure));
+      });
+  return absl::OkStatus();
+}
+
 // Null: nothing is to be served.
 absl::StatusOr<std::unique_ptr<HttpServer>> ServeMetrics(const std::string& listen,
                                                          const watch::WatchProgress& progress) {
@@ -134,11 +166,13 @@ void SayWatching(const watch::WatchRequest& request, const std::string& url) {
 int RunWatch(const Options& options, Context& context) {
   absl::StatusOr<watch::WatchRequest> request = MakeRequest(options, context);
   if (!request.ok()) return Fail(context, "watch", request.status());
+  std::unique_ptr<pubsub::Connection> connection;
+  const absl::Status subscribed = AddSubscription(options, context, connection, *request);
+  if (!subscribed.ok()) return Fail(context, "watch", subscribed);
   absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
   if (!ledger.ok()) return Fail(context, "watch", ledger.status());
-  absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "watch", folder.status());
-  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
+  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter =
+      options.dead_letter.Open(options.state, context);
   if (!dead_letter.ok()) return Fail(context, "watch", dead_letter.status());
 
   watch::WatchProgress progress;
@@ -165,13 +199,17 @@ Command WatchCommand() {
           "Local folders among INPUT are watched, and what is in them is imported first. With "
           "--http, requests\nof Eventarc, Pub/Sub push, EventBridge, SNS and Event Grid tell of "
           "objects and are answered with 200\nonce these are imported; INPUT then says which of "
-          "them are taken (all that the config fits if there\nis none). The ledger is that of "
+          "them are taken (all that the config fits if there\nis none). --subscription takes "
+          "notifications of Cloud Storage from Pub/Sub, each acknowledged\nwhen its object is "
+          "imported. The ledger is that of "
           "`millrace import`: an object that is done is not sent again.\nRequests must carry the "
           "token of MILLRACE_WATCH_TOKEN if that is set. SIGINT and SIGTERM end a watch\nwith exit "
           "status 3.",
       .examples =
           {"millrace watch /data/incoming --config sources.json",
            "millrace watch /data/incoming --config sources.json --exit-when-idle 30s --json",
+           "millrace watch --subscription projects/my-project/subscriptions/uploads --config "
+           "sources.json",
            "MILLRACE_WATCH_TOKEN=... millrace watch --http 0.0.0.0 --config sources.json",
            "millrace watch '/data/**/*.parquet' --config sources.json --also-list 10m "
            "--metrics 127.0.0.1:9464"},

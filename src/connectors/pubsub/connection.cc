@@ -72,8 +72,7 @@ std::string_view AdviceFor(grpc::StatusCode code, bool topic) {
 
 }  // namespace
 
-ConnectionOptions ConnectionOptionsFrom(
-    const std::function<std::optional<std::string>(std::string_view)>& environment) {
+ConnectionOptions ConnectionOptionsFrom(const Environment& environment) {
   ConnectionOptions options;
   if (const auto host = environment("PUBSUB_EMULATOR_HOST"); host && !host->empty()) {
     options.address = *host;

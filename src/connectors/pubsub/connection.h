@@ -4,14 +4,13 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/environment.h"
 
 namespace millrace::pubsub {
 
@@ -29,8 +28,7 @@ struct ConnectionOptions {
 
 // PUBSUB_EMULATOR_HOST (host:port) is taken without TLS and credentials. Else Pub/Sub itself, or
 // another host by CLOUD_PUBSUB_ENDPOINT (a region's: "europe-west1-pubsub.googleapis.com:443").
-ConnectionOptions ConnectionOptionsFrom(
-    const std::function<std::optional<std::string>(std::string_view)>& environment);
+ConnectionOptions ConnectionOptionsFrom(const Environment& environment);
 
 // Thread-safe. It connects when it is first used, and again when the connection breaks.
 class Connection {

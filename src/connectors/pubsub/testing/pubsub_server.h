@@ -14,7 +14,7 @@ namespace millrace::pubsub {
 
 class PubsubServer {
  public:
-  // pstest, as tools/test_servers.sh installs it. Null if it is not there: skip the test.
+  // pstest, as tools/test_servers.sh builds it. Null if it is not there: skip the test.
   static std::unique_ptr<PubsubServer> StartPstest();
   // Google's emulator, of an installed Google Cloud CLI with Java. Null if either is missing.
   static std::unique_ptr<PubsubServer> StartEmulator();

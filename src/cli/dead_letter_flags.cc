@@ -1,0 +1,103 @@
+#include "cli/dead_letter_flags.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "cli/pubsub_flags.h"
+#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/pubsub/pubsub_dead_letter.h"
+#include "connectors/pubsub/resource_name.h"
+#include "pipeline/split_dead_letter.h"
+
+namespace millrace::cli {
+namespace {
+
+// The dead letters of a run, with what they stand on.
+class OwnedDeadLetter : public DeadLetter {
+ public:
+  explicit OwnedDeadLetter(std::stop_token stop) : stop_(std::move(stop)) {}
+
+  absl::Status AddFolder(const std::string& folder) {
+    ASSIGN_OR_RETURN(disk_, OpenDiskDeadLetter(folder));
+    return absl::OkStatus();
+  }
+
+  // The dead letter of `topic`; two names of one topic share it.
+  absl::StatusOr<DeadLetter*> Topic(const std::string& topic, const Context& context) {
+    ASSIGN_OR_RETURN(std::string name, pubsub::TopicName(topic, GoogleProject(context)));
+    if (connection_ == nullptr) {
+      ASSIGN_OR_RETURN(connection_, ConnectToPubsub(context));
+    }
+    OneTopic& one = topics_[name];
+    if (one.publisher == nullptr) {
+      one.publisher = pubsub::NewPublisher(*connection_, {.topic = std::move(name)});
+      one.dead_letter = pubsub::NewPubsubDeadLetter(*one.publisher, stop_);
+    }
+    return one.dead_letter.get();
+  }
+
+  void Use(DeadLetter* unmapped, DeadLetter* refused) {
+    split_.emplace(unmapped == nullptr ? *disk_ : *unmapped,
+                   refused == nullptr ? *disk_ : *refused);
+  }
+
+  absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
+    return split_->Add(object, rejections);
+  }
+  absl::Status Sync(const LedgerKey& object) override { return split_->Sync(object); }
+  absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
+    return split_->Rewind(object, row);
+  }
+
+ private:
+  struct OneTopic {
+    std::unique_ptr<pubsub::Publisher> publisher;
+    std::unique_ptr<DeadLetter> dead_letter;
+  };
+
+  const std::stop_token stop_;
+  std::unique_ptr<DeadLetter> disk_;
+  std::unique_ptr<pubsub::Connection> connection_;
+  std::map<std::string, OneTopic> topics_;
+  std::optional<SplitDeadLetter> split_;
+};
+
+}  // namespace
+
+void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
+  const std::vector<Flag> own = {
+      {"--dlq_topic_transform_errors", &transform_topic, "TOPIC",
+       "Pub/Sub topic of records that could not be mapped: projects/P/topics/T or pubsub://P/T; "
+       "without it they go where --dead-letters says"},
+      {"--dlq_topic_api_errors", &api_topic, "TOPIC",
+       "Pub/Sub topic of records that Mixpanel refused; likewise"},
+  };
+  flags.insert(flags.end(), own.begin(), own.end());
+}
+
+absl::StatusOr<std::unique_ptr<DeadLetter>> DeadLetterFlags::Open(const StateFlags& state,
+                                                                  const Context& context) const {
+  auto dead_letter = std::make_unique<OwnedDeadLetter>(context.stop);
+  const std::string base = state.dead_letters.starts_with("pubsub://") ? state.dead_letters : "";
+  const std::string& unmapped = transform_topic.empty() ? base : transform_topic;
+  const std::string& refused = api_topic.empty() ? base : api_topic;
+  DeadLetter* unmapped_topic = nullptr;
+  DeadLetter* refused_topic = nullptr;
+  if (!unmapped.empty()) {
+    ASSIGN_OR_RETURN(unmapped_topic, dead_letter->Topic(unmapped, context));
+  }
+  if (!refused.empty()) {
+    ASSIGN_OR_RETURN(refused_topic, dead_letter->Topic(refused, context));
+  }
+  if (unmapped_topic == nullptr || refused_topic == nullptr) {
+    ASSIGN_OR_RETURN(const std::string folder, state.DeadLetterFolder(context));
+    RETURN_IF_ERROR(dead_letter->AddFolder(folder));
+  }
+  dead_letter->Use(unmapped_topic, refused_topic);
+  return dead_letter;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,31 @@
+// Where rejected records go: a folder, topics of Pub/Sub, or one kind here and one there.
+#ifndef MILLRACE_CLI_DEAD_LETTER_FLAGS_H_
+#define MILLRACE_CLI_DEAD_LETTER_FLAGS_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/command.h"
+#include "cli/shared_flags.h"
+#include "pipeline/dead_letter.h"
+
+namespace millrace::cli {
+
+// --dlq_topic_transform_errors, --dlq_topic_api_errors.
+struct DeadLetterFlags {
+  std::string transform_topic;
+  std::string api_topic;
+
+  void AddTo(std::vector<Flag>& flags);
+  // A kind without a topic of its own goes where --dead-letters says, by default into a folder of
+  // the state folder. InvalidArgument for what names no topic; errors of Google credentials.
+  // Topics are not looked at before the first record is published.
+  absl::StatusOr<std::unique_ptr<DeadLetter>> Open(const StateFlags& state,
+                                                   const Context& context) const;
+};
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_DEAD_LETTER_FLAGS_H_

@@ -1,0 +1,42 @@
+// Notifications of Cloud Storage from a Pub/Sub subscription.
+#ifndef MILLRACE_WATCH_PUBSUB_TRIGGER_H_
+#define MILLRACE_WATCH_PUBSUB_TRIGGER_H_
+
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "connectors/pubsub/subscription.h"
+#include "watch/intake.h"
+#include "watch/trigger.h"
+
+namespace millrace::watch {
+
+// A message is acked when its object is in the ledger as done, or wants nothing done; put off where
+// the object cannot be read or another worker has it; and given back at once where there is no room
+// or the watch ends. A message that is no notification is acked, with a warning: it will be none
+// the next time either.
+class PubsubTrigger : public Trigger {
+ public:
+  // `on_failure` is called once, from the trigger's thread, if the subscription cannot be read for
+  // good. `intake` outlives it.
+  PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, Intake& intake,
+                std::function<void(const absl::Status&)> on_failure);
+  ~PubsubTrigger() override;
+
+  void Stop() override;
+
+ private:
+  void Run(std::stop_token stop);
+  void Offer(std::unique_ptr<pubsub::Delivery> delivery, std::stop_token stop);
+
+  const std::unique_ptr<pubsub::Subscription> subscription_;
+  Intake& intake_;
+  const std::function<void(const absl::Status&)> on_failure_;
+  std::jthread thread_;  // last
+};
+
+}  // namespace millrace::watch
+
+#endif  // MILLRACE_WATCH_PUBSUB_TRIGGER_H_
