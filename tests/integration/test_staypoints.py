@@ -97,7 +97,7 @@ class SemanticsTest(StaypointsTest):
                          [(2, "missing_required_field", "user_id"), (3, "invalid_time", "trip_start_time"),
                           (4, "invalid_time", "trip_end_time"), (5, "invalid_value", "start_lat"),
                           (6, "invalid_value", "end_lng"), (7, "unreadable_row", ""), (8, "invalid_value", "user_id")])
-        self.assertIn("yesterday", letters[1]["reason"])
+        self.assertIn("yesterday", letters[1]["message"])
 
     def test_a_null_start_ends_the_chain_and_exit_before_enter_is_kept(self):
         trips = self.write_trips("abcd,2025-01-01 10:00:00,2025-01-01 12:00:00,1,2,3,4",
@@ -338,13 +338,14 @@ class BadInputTest(StaypointsTest):
 
 class StopTest(StaypointsTest):
     def begin(self, folder):
-        """A run that is in its work: its hidden folder is there."""
+        """A run that is in its work: its hidden folder is there, and says whose it is."""
         process = self.start("staypoints", folder, "--output", self.folder / "out", "--output-format", "hive",
                              "--memory", "64MB", "--quiet")
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         deadline = time.monotonic() + 60
-        while not list(self.folder.glob(".out.millrace.*")):
+        before = set(self.folder.glob(".out.millrace.*/tree"))
+        while not set(self.folder.glob(".out.millrace.*/tree")) - before:
             if process.poll() is not None or time.monotonic() > deadline:
                 self.fail(f"the run ended early: {process.communicate()}")
         return process
