@@ -1,6 +1,7 @@
 // millrace staypoints: trips to staypoints per user.
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,9 +15,12 @@
 #include "cli/shared_flags.h"
 #include "cli/staypoints_progress.h"
 #include "cli/text.h"
+#include "cli/trip_inputs.h"
 #include "connectors/disk/disk_dead_letter.h"
-#include "staypoints/file_trips.h"
+#include "io/durable_file.h"
 #include "staypoints/memory_plan.h"
+#include "staypoints/report_page.h"
+#include "staypoints/stay_tally.h"
 #include "staypoints/staypoints.h"
 
 namespace millrace::cli {
@@ -24,12 +28,14 @@ namespace {
 
 struct Options {
   std::vector<std::string> inputs;
+  IcebergFlags iceberg;
   StateFlags state;
   std::string output;
   std::string format = "json";
   std::vector<std::string> columns;
   std::string memory;
   std::string temp_folder;
+  std::string report;
   int64_t threads = 0;
   absl::Duration min_stay = absl::ZeroDuration();
   absl::Duration max_gap = absl::InfiniteDuration();
@@ -41,7 +47,9 @@ struct Options {
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags = {
       {"--input", &options.inputs, "INPUT",
-       "one more input: a file, a folder (all below it) or a glob"},
+       "one more input: a file, a folder (all below it) or a glob; or iceberg:TABLE, a table's "
+       "folder or "
+       "metadata file"},
       {"--output", &options.output, "DIR",
        "folder for the result; replaced as a whole when the run is done"},
       {"--output-format",
@@ -64,9 +72,12 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--temp-dir", &options.temp_folder, "DIR",
        "folder for what does not fit memory (default: beside the output)"},
       {"--threads", &options.threads, "N", "threads (default: one per processor)"},
+      {"--report", &options.report, "FILE",
+       "draw where, how long and when people stay, as one HTML file"},
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--quiet", &options.quiet, "", "no progress"},
   };
+  options.iceberg.AddTo(flags);
   options.state.AddTo(flags);
   return flags;
 }
@@ -125,6 +136,31 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
       StrCat("--memory must be a size such as 256MB or 2GB, or unlimited, not '", text, "'"));
 }
 
+// What can be known of it before the run that it is drawn from.
+absl::Status CheckReport(const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error) && !std::filesystem::is_directory(path, error)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      StrCat("--report ", path, ": ", folder.string(), " is no folder, or the file is one"));
+}
+
+absl::Status WriteReport(const StayTallyObserver& tally, const StaypointsReport& run,
+                         const Options& options) {
+  std::string inputs;
+  for (const std::string& input : options.inputs) {
+    StrAppend(&inputs, inputs.empty() ? "" : ", ", input);
+  }
+  return ReplaceFile(options.report, MakeReportPage(tally.Total(), run,
+                                                    {.input = std::move(inputs),
+                                                     .output = options.output,
+                                                     .version = MILLRACE_VERSION,
+                                                     .made = absl::Now()}));
+}
+
 struct Prepared {
   std::unique_ptr<TripSource> source;
   StaypointFormat format;
@@ -155,7 +191,9 @@ absl::StatusOr<Prepared> Prepare(const Options& options) {
     prepared.rules.max_gap = absl::ToInt64Microseconds(options.max_gap);
   }
   prepared.rules.drop_overlaps = options.drop_overlaps;
-  prepared.source = NewFileTrips(options.inputs, std::move(columns));
+  ASSIGN_OR_RETURN(prepared.source,
+                   OpenTripInputs(options.inputs, options.iceberg, std::move(columns)));
+  RETURN_IF_ERROR(CheckReport(options.report));
   prepared.workers = options.threads > 0 ? static_cast<size_t>(options.threads)
                                          : std::max(std::thread::hardware_concurrency(), 1u);
   return prepared;
@@ -231,17 +269,24 @@ int RunStaypoints(const Options& options, Context& context) {
   if (!options.quiet) {
     display.emplace(progress, context.err, context.err_is_terminal);
   }
-  const StaypointsReport report = FindStaypoints({.source = *prepared->source,
-                                                  .dead_letter = **dead_letter,
-                                                  .output = options.output,
-                                                  .format = prepared->format,
-                                                  .rules = prepared->rules,
-                                                  .memory = prepared->memory,
-                                                  .workers = prepared->workers,
-                                                  .temp_folder = options.temp_folder},
-                                                 progress, context.stop);
+  StayTallyObserver tally;
+  const StaypointsReport report =
+      FindStaypoints({.source = *prepared->source,
+                      .dead_letter = **dead_letter,
+                      .output = options.output,
+                      .format = prepared->format,
+                      .rules = prepared->rules,
+                      .memory = prepared->memory,
+                      .workers = prepared->workers,
+                      .temp_folder = options.temp_folder,
+                      .observer = options.report.empty() ? nullptr : &tally},
+                     progress, context.stop);
   display.reset();
   if (!report.status.ok()) return PrintFailure(report, options, context);
+  if (!options.report.empty()) {
+    const absl::Status written = WriteReport(tally, report, options);
+    if (!written.ok()) return Fail(context, "staypoints", written);
+  }
   if (options.json) {
     PrintJson(report, context.out);
   } else {
@@ -267,7 +312,9 @@ Command StaypointsCommand() {
                    "millrace staypoints --input trips.csv.gz --output out --output-format csv "
                    "--column user_id=bike --column trip_start_time=start_time",
                    "millrace staypoints --input trips/ --output lake --output-format hive --memory "
-                   "512MB --min-stay 5m --max-gap 72h"},
+                   "512MB --min-stay 5m --max-gap 72h",
+                   "millrace staypoints --input iceberg:warehouse/trips --from 2026-10-01 --to "
+                   "2026-11-01 --output out --report report.html"},
       .arguments = &options->inputs,
       .arguments_name = "INPUT",
       .arguments_required = false,

@@ -1,0 +1,34 @@
+// Where the trips of a staypoints run come from, by its flags.
+#ifndef MILLRACE_CLI_TRIP_INPUTS_H_
+#define MILLRACE_CLI_TRIP_INPUTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/command.h"
+#include "staypoints/trip_source.h"
+
+namespace millrace::cli {
+
+// Flags that are for Iceberg tables only.
+struct IcebergFlags {
+  std::string snapshot_id;
+  std::string as_of;
+  std::string from;
+  std::string to;
+
+  void AddTo(std::vector<Flag>& flags);
+};
+
+// A source for `inputs`: paths, folders and globs, or one iceberg:TABLE. InvalidArgument if they
+// are mixed, or for flags that make no sense.
+absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
+                                                           const IcebergFlags& flags,
+                                                           TripColumnRefs columns);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_TRIP_INPUTS_H_

@@ -1,0 +1,32 @@
+// The report of a run as one self-contained HTML file.
+#ifndef MILLRACE_STAYPOINTS_REPORT_PAGE_H_
+#define MILLRACE_STAYPOINTS_REPORT_PAGE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "staypoints/stay_tally.h"
+#include "staypoints/staypoints.h"
+
+namespace millrace {
+
+// The page without data, which it takes where it says {{data}}. From report_page.html.
+std::string_view ReportPageHtml();
+
+struct ReportSubject {
+  std::string input;  // what was read, for people
+  std::string output;
+  std::string version;  // of the program
+  absl::Time made;
+};
+
+// The page of a run that succeeded. It loads nothing and shows text as text, whatever it is; at
+// most 65,536 cells of the map, so that it stays below 3 MB.
+std::string MakeReportPage(const StayTally& tally, const StaypointsReport& run,
+                           const ReportSubject& subject);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STAYPOINTS_REPORT_PAGE_H_
