@@ -169,7 +169,7 @@ struct Prepared {
   size_t workers;
 };
 
-absl::StatusOr<Prepared> Prepare(const Options& options) {
+absl::StatusOr<Prepared> Prepare(const Options& options, const Context& context) {
   if (options.inputs.empty()) {
     return absl::InvalidArgumentError("no input: give --input 'trips/**/*.parquet'");
   }
@@ -192,7 +192,8 @@ absl::StatusOr<Prepared> Prepare(const Options& options) {
   }
   prepared.rules.drop_overlaps = options.drop_overlaps;
   ASSIGN_OR_RETURN(prepared.source,
-                   OpenTripInputs(options.inputs, options.iceberg, std::move(columns)));
+                   OpenTripInputs(options.inputs, options.iceberg, std::move(columns),
+                                  {.environment = context.environment, .stop = context.stop}));
   RETURN_IF_ERROR(CheckReport(options.report));
   prepared.workers = options.threads > 0 ? static_cast<size_t>(options.threads)
                                          : std::max(std::thread::hardware_concurrency(), 1u);
@@ -257,7 +258,7 @@ int PrintFailure(StaypointsReport report, const Options& options, Context& conte
 }
 
 int RunStaypoints(const Options& options, Context& context) {
-  absl::StatusOr<Prepared> prepared = Prepare(options);
+  absl::StatusOr<Prepared> prepared = Prepare(options, context);
   if (!prepared.ok()) return Fail(context, "staypoints", prepared.status());
   const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
   if (!folder.ok()) return Fail(context, "staypoints", folder.status());

@@ -59,7 +59,8 @@ void IcebergFlags::AddTo(std::vector<Flag>& flags) {
 
 absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
                                                            const IcebergFlags& flags,
-                                                           TripColumnRefs columns) {
+                                                           TripColumnRefs columns,
+                                                           StoreOptions stores) {
   const auto is_table = [](std::string_view input) { return input.starts_with(kIceberg); };
   const auto tables = std::count_if(inputs.begin(), inputs.end(), is_table);
   if (tables == 0) {
@@ -69,7 +70,7 @@ absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std
             "--snapshot-id, --as-of, --from and --to are for --input iceberg:TABLE");
       }
     }
-    return NewFileTrips(inputs, std::move(columns));
+    return NewFileTrips(inputs, std::move(columns), std::move(stores));
   }
   if (inputs.size() > 1) {
     return absl::InvalidArgumentError("an Iceberg table has to be the only input");
@@ -77,6 +78,7 @@ absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std
   IcebergTripsOptions options;
   options.table = inputs[0].substr(kIceberg.size());
   options.names = std::move(columns);
+  options.stores = std::move(stores);
   ASSIGN_OR_RETURN(options.snapshot, ParseChoice(flags));
   ASSIGN_OR_RETURN(options.starts.from, ParseTime("--from", flags.from));
   ASSIGN_OR_RETURN(options.starts.to, ParseTime("--to", flags.to));

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "cli/command.h"
 #include "staypoints/trip_source.h"
+#include "stores/open_store.h"
 
 namespace millrace::cli {
 
@@ -27,7 +28,8 @@ struct IcebergFlags {
 // are mixed, or for flags that make no sense.
 absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
                                                            const IcebergFlags& flags,
-                                                           TripColumnRefs columns);
+                                                           TripColumnRefs columns,
+                                                           StoreOptions stores);
 
 }  // namespace millrace::cli
 

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "staypoints/trip_source.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
 // All objects that `inputs` name (see ObjectStore::List()), each once. An input that names none is
 // NotFound. Files whose content is of no known type are refused when they are read.
-std::unique_ptr<TripSource> NewFileTrips(std::vector<std::string> inputs, TripColumnRefs columns);
+std::unique_ptr<TripSource> NewFileTrips(std::vector<std::string> inputs, TripColumnRefs columns,
+                                         StoreOptions stores);
 
 }  // namespace millrace
 

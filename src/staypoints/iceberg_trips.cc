@@ -151,7 +151,7 @@ class IcebergTrips : public TripSource {
     const std::string place(scheme == uri.npos ? "" : uri.substr(0, uri.find('/', scheme + 3)));
     std::unique_ptr<ObjectStore>& store = stores_[place];
     if (store == nullptr) {
-      ASSIGN_OR_RETURN(store, ObjectStoreFor(uri));
+      ASSIGN_OR_RETURN(store, OpenStore(uri, options_.stores));
     }
     return store.get();
   }
