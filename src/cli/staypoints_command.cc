@@ -51,7 +51,8 @@ std::vector<Flag> FlagsOf(Options& options) {
        "folder or "
        "metadata file"},
       {"--output", &options.output, "DIR",
-       "folder for the result; replaced as a whole when the run is done"},
+       "folder for the result, or gs://, s3://, az:// prefix; replaced as a whole when the run is "
+       "done"},
       {"--output-format",
        &options.format,
        "json|csv|hive",
@@ -280,6 +281,8 @@ int RunStaypoints(const Options& options, Context& context) {
                       .memory = prepared->memory,
                       .workers = prepared->workers,
                       .temp_folder = options.temp_folder,
+                      // Without the stop, which would also end the removal of what was written.
+                      .stores = {.environment = context.environment},
                       .observer = options.report.empty() ? nullptr : &tally},
                      progress, context.stop);
   display.reset();

@@ -169,16 +169,4 @@ absl::StatusOr<std::unique_ptr<OutputTree>> OpenLocalOutputTree(const std::strin
                                            temp_folder);
 }
 
-absl::StatusOr<std::unique_ptr<OutputTree>> OpenOutputTree(const std::string& output,
-                                                           const std::string& temp_folder) {
-  constexpr std::string_view kFile = "file://";
-  if (output.starts_with(kFile))
-    return OpenLocalOutputTree(output.substr(kFile.size()), temp_folder);
-  if (output.find("://") != std::string::npos) {
-    return absl::UnimplementedError(
-        StrCat("writing to ", output, " is not built yet; give a local folder"));
-  }
-  return OpenLocalOutputTree(output, temp_folder);
-}
-
 }  // namespace millrace

@@ -25,7 +25,7 @@ class LocalOutputTreeTest : public testing::Test {
 
   // Writes one file with `content` and publishes it.
   absl::Status WriteTree(const std::string& content) {
-    auto tree = OpenOutputTree(output_, "");
+    auto tree = OpenLocalOutputTree(output_, "");
     if (!tree.ok()) return tree.status();
     auto file = (*tree)->Create("p1=ab/p2=cd/data");
     if (!file.ok()) return file.status();
@@ -62,7 +62,7 @@ TEST_F(LocalOutputTreeTest, AppearsWholeAndReplacesAnEarlierOne) {
 
 TEST_F(LocalOutputTreeTest, NothingIsSeenBeforeItIsPublished) {
   {
-    auto tree = OpenOutputTree(output_, "");
+    auto tree = OpenLocalOutputTree(output_, "");
     ASSERT_TRUE(tree.ok()) << tree.status();
     auto file = (*tree)->Create("data");
     ASSERT_TRUE(file.ok()) << file.status();
@@ -74,7 +74,7 @@ TEST_F(LocalOutputTreeTest, NothingIsSeenBeforeItIsPublished) {
 
 TEST_F(LocalOutputTreeTest, LeavesAnEarlierOneAloneUnlessPublished) {
   ASSERT_TRUE(WriteTree("one").ok());
-  { ASSERT_TRUE(OpenOutputTree(output_, "").ok()); }
+  { ASSERT_TRUE(OpenLocalOutputTree(output_, "").ok()); }
   EXPECT_EQ(Content("p1=ab/p2=cd/data"), "one");
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "io/object_store.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
@@ -33,8 +34,20 @@ class OutputTree {
 // FailedPrecondition if `output` is there, not empty and without a marker: nothing that this
 // program did not write is ever replaced. What killed runs left there is removed.
 // `temp_folder`: where temporary files go; empty: beside the output.
+absl::StatusOr<std::unique_ptr<OutputTree>> OpenLocalOutputTree(const std::string& output,
+                                                                const std::string& temp_folder);
+
+// Objects below the prefix `output` of `store`, which are whole while the marker is there: it goes
+// before the first one is replaced and comes back last. FailedPrecondition as above; what killed
+// runs left there is replaced. Temporary files go to `temp_folder`, by default the system's.
+absl::StatusOr<std::unique_ptr<OutputTree>> OpenBucketOutputTree(std::unique_ptr<ObjectStore> store,
+                                                                 std::string output,
+                                                                 const std::string& temp_folder);
+
+// The one of these that `output` needs: a path or file://, or gs://, s3://, az:// by `stores`.
 absl::StatusOr<std::unique_ptr<OutputTree>> OpenOutputTree(const std::string& output,
-                                                           const std::string& temp_folder);
+                                                           const std::string& temp_folder,
+                                                           const StoreOptions& stores);
 
 }  // namespace millrace
 

@@ -49,7 +49,8 @@ class Run {
 
   absl::Status Go() {
     ASSIGN_OR_RETURN(const std::vector<TripFile> files, request_.source.List());
-    ASSIGN_OR_RETURN(const auto tree, OpenOutputTree(request_.output, request_.temp_folder));
+    ASSIGN_OR_RETURN(const auto tree,
+                     OpenOutputTree(request_.output, request_.temp_folder, request_.stores));
     ScratchFile scratch(tree->scratch_folder());
     const absl::Status status = Transform(files, *tree, scratch);
     report_.bytes_spilled = scratch.bytes_written();

@@ -16,18 +16,20 @@
 #include "staypoints/staypoint_builder.h"
 #include "staypoints/staypoint_writer.h"
 #include "staypoints/trip_source.h"
+#include "stores/open_store.h"
 
 namespace millrace {
 
 struct StaypointsRequest {
   TripSource& source;
   DeadLetter& dead_letter;
-  std::string output;  // folder
+  std::string output;  // folder, or prefix of a bucket
   StaypointFormat format = StaypointFormat::kJson;
   StayRules rules = {};
   uint64_t memory = 0;  // bytes, for the whole process
   size_t workers = 1;
   std::string temp_folder = {};           // for what does not fit memory; empty: beside the output
+  StoreOptions stores = {};               // how an output in a bucket is reached
   StaypointObserver* observer = nullptr;  // may be null
 };
 
