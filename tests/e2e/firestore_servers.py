@@ -31,7 +31,7 @@ class FirestoreFake:
     def call(self, project, method, body):
         root = f"projects/{project}/databases/(default)/documents"
         request = urllib.request.Request(f"{self.url}/v1/{root}:{method}", json.dumps(body).encode(),
-                                         {"Authorization": "Bearer owner"})
+                                         {"Authorization": "Bearer owner", "Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 

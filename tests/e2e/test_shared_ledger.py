@@ -9,6 +9,7 @@ import time
 import unittest
 
 import postgres_server
+from firestore_servers import FirestoreFake
 from harness import FAST_RETRY, MillraceTest, main
 from oracle import expected_events, judge
 
@@ -105,6 +106,28 @@ class PostgresTest(SharedLedger):
             code, out, err = self.run_program("status", "--ledger", bad)
             self.assertEqual(code, 2, err)
             self.assertNotIn("hush-hush", out + err)
+
+
+class FirestoreTest(SharedLedger):
+    ledger = "firestore://my-project/files"
+
+    def serve(self, *faults):
+        self.server = FirestoreFake(*faults)
+        self.addCleanup(self.server.stop)
+        self.variables = {"FIRESTORE_EMULATOR_HOST": self.server.host}
+
+    def test_backfill_by_four_workers_of_which_two_are_killed(self):
+        self.serve("aborted:0.02", "unavailable:0.01", "reply_lost:0.02")
+        self.check_backfill()
+
+    def documents(self):
+        query = {"from": [{"collectionId": "files"}], "orderBy": [{"field": {"fieldPath": "object"}}]}
+        results = self.server.call("my-project", "runQuery", {"structuredQuery": query})
+        return [result["document"] for result in results if "document" in result]
+
+    def owners(self):
+        owners = {document["fields"]["owner"]["stringValue"] for document in self.documents()}
+        return owners - {""}
 
 
 if __name__ == "__main__":

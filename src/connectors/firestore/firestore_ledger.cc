@@ -86,7 +86,7 @@ absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const LedgerKey& key,
     absl::StatusOr<std::optional<Claim>> claim = TryClaim(*client, wanted, lease);
     if (claim.ok() && claim->has_value()) return **std::move(claim);
     last = claim.status();
-    if (!last.ok() && !absl::IsAborted(last) && !(absl::IsUnavailable(last) && attempt == 0)) {
+    if (!last.ok() && !absl::IsAborted(last) && !(absl::IsUnavailable(last) && attempt < 3)) {
       return last;
     }
     if (attempt > 0 || absl::IsAborted(last)) BackOff(attempt);
