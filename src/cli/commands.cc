@@ -4,9 +4,9 @@ namespace millrace::cli {
 
 std::vector<Command> AllCommands() {
   return {
-      ImportCommand(),    WatchCommand(),      PlanCommand(),    StatusCommand(),
-      ReconcileCommand(), InitCommand(),       DlqListCommand(), DlqShowCommand(),
-      DlqReplayCommand(), StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(),
+      ImportCommand(),        WatchCommand(),      PlanCommand(),    StatusCommand(),
+      ReconcileCommand(),     InitCommand(),       DlqListCommand(), DlqShowCommand(),
+      DlqReplayCommand(),     StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(),
       GenerateTripsCommand(),
   };
 }

@@ -39,7 +39,8 @@ class ParquetPages {
                                                             const ParquetFooter& footer,
                                                             size_t leaves);
 
-  // Readers of `leaves` in row group `group`, whose bytes the object is told of. Messages name group, row and column.
+  // Readers of `leaves` in row group `group`, whose bytes the object is told of. Messages name
+  // group, row and column.
   absl::StatusOr<std::vector<std::unique_ptr<LeafReader>>> OpenGroup(
       const ParquetFooter& footer, size_t group, const std::vector<const ParquetLeaf*>& leaves);
 
