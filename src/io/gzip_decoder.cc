@@ -28,7 +28,7 @@ class GzipDecoder : public Decoder {
  public:
   absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) override {
     Progress progress;
-    if (place_ != Place::kMember) {
+    if (place_ != Place::kHeader && place_ != Place::kMember) {
       if (in.empty()) return progress;
       if (place_ == Place::kBetween && in[0] == '\0') place_ = Place::kPadding;
       if (place_ == Place::kPadding) return SkipPadding(in);
@@ -41,7 +41,12 @@ class GzipDecoder : public Decoder {
     state_->avail_in = static_cast<uint32_t>(std::min(in.size(), kMostPerCall));
     state_->next_out = reinterpret_cast<uint8_t*>(out.data());
     state_->avail_out = static_cast<uint32_t>(std::min(out.size(), kMostPerCall));
-    const int result = isal_inflate(state_.get());
+    int result = ISAL_DECOMP_OK;
+    if (place_ == Place::kHeader) {
+      result = isal_read_gzip_header(state_.get(), &header_);
+      if (result == ISAL_DECOMP_OK) place_ = Place::kMember;
+    }
+    if (place_ == Place::kMember) result = isal_inflate(state_.get());
     if (result < 0) return Damaged(result);
     progress.consumed =
         static_cast<size_t>(reinterpret_cast<const char*>(state_->next_in) - in.data());
@@ -55,12 +60,13 @@ class GzipDecoder : public Decoder {
   }
 
  private:
-  enum class Place { kStart, kMember, kBetween, kPadding };
+  enum class Place { kStart, kHeader, kMember, kBetween, kPadding };
 
   void BeginMember() {
     isal_inflate_init(state_.get());
-    state_->crc_flag = ISAL_GZIP;
-    place_ = Place::kMember;
+    state_->crc_flag = ISAL_GZIP_NO_HDR_VER;
+    isal_gzip_header_init(&header_);
+    place_ = Place::kHeader;
   }
 
   // Zeros up to the end are left by tapes and by block-wise writers; gzip passes over them too.
@@ -73,6 +79,8 @@ class GzipDecoder : public Decoder {
 
   // Cleared, as isal_inflate_init leaves the counts of partial headers as they are.
   const std::unique_ptr<inflate_state> state_ = std::make_unique<inflate_state>();
+  // Kept by us, as isal_inflate() forgets the lengths of a header that comes in pieces.
+  isal_gzip_header header_ = {};
   Place place_ = Place::kStart;
 };
 
