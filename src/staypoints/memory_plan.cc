@@ -34,8 +34,8 @@ MemoryPlan PlanMemory(uint64_t memory, size_t workers, uint64_t trips) {
   plan.writers = rest / 10;
   // Two chunks for each range and worker must fit, and should be few of all.
   const size_t fitting = plan.store / (4 * workers * kLeastChunk);
-  plan.ranges = std::clamp<size_t>(bytes / kRangeBytes, 4 * workers,
-                                   std::min<size_t>(kMostRanges, std::max<size_t>(fitting, 1)));
+  const size_t most = std::min(kMostRanges, std::max<size_t>(fitting, 1));
+  plan.ranges = std::clamp<size_t>(bytes / kRangeBytes, std::min(4 * workers, most), most);
   const uint64_t share = std::min<uint64_t>(plan.store, bytes) / (4 * workers * plan.ranges);
   plan.chunk_bytes = std::clamp<size_t>(std::bit_floor(share), kLeastChunk, kMostChunk);
   // Guesses of the number of trips may be far too low: memory that is not touched costs nothing.

@@ -78,16 +78,21 @@ class Scatterer : public TripVisitor {
   }
 
   void SetFile(const TripFile& file) { file_ = &file; }
-  absl::Status KeepRejections() {
-    if (rejections_.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(rejected_.Add(*file_, rejections_));
-    rejections_.clear();
+  // Of the current file no more is read by this thread.
+  absl::Status EndFile() {
+    RETURN_IF_ERROR(KeepRejections());
     return rejected_.Sync(*file_);
   }
   void Finish() { writer_.Finish(); }
   const ScatterCounts& counts() const { return counts_; }
 
  private:
+  absl::Status KeepRejections() {
+    RETURN_IF_ERROR(rejected_.Add(*file_, rejections_));
+    rejections_.clear();
+    return absl::OkStatus();
+  }
+
   const IdRanges& ranges_;
   TripStore::Writer writer_;
   RejectedTrips& rejected_;
@@ -148,7 +153,7 @@ absl::StatusOr<ScatterCounts> ScatterTrips(const std::vector<TripFile>& files,
             ASSIGN_OR_RETURN(const bool more, open->reader->ReadPart(scatterer, stopped));
             if (!more) break;
           }
-          RETURN_IF_ERROR(scatterer.KeepRejections());
+          RETURN_IF_ERROR(scatterer.EndFile());
         }
         scatterer.Finish();
         absl::MutexLock lock(&mutex);
