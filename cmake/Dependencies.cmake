@@ -31,7 +31,8 @@ include(Arrow)
 include(Simdjson)
 include(Grpc)
 
-# The system's OpenSSL must come before libparquet, which leaks symbols of a copy of its own.
+# The system's OpenSSL must come before libparquet, which leaks symbols of a copy of its own. Link options
+# stand before all libraries, whatever order those are brought into.
 add_library(millrace_tls INTERFACE)
-target_link_libraries(millrace_tls INTERFACE
-  -Wl,--no-as-needed OpenSSL::SSL OpenSSL::Crypto CURL::libcurl -Wl,--as-needed)
+target_link_libraries(millrace_tls INTERFACE OpenSSL::SSL OpenSSL::Crypto CURL::libcurl)
+target_link_options(millrace_tls INTERFACE "SHELL:-Wl,--no-as-needed -lssl -lcrypto -lcurl -Wl,--as-needed")

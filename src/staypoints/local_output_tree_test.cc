@@ -102,10 +102,5 @@ TEST_F(LocalOutputTreeTest, AFileInTheWayIsNamed) {
   EXPECT_NE(status.message().find(output_), std::string::npos) << status;
 }
 
-TEST_F(LocalOutputTreeTest, BucketsAreNotBuiltYet) {
-  output_ = "gs://bucket/out";
-  EXPECT_TRUE(absl::IsUnimplemented(WriteTree("one")));
-}
-
 }  // namespace
 }  // namespace millrace
