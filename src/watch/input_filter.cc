@@ -75,7 +75,7 @@ InputFilter::InputFilter(const std::vector<InputRoot>& roots) {
     } else if (!root.local && root.pattern == "**") {
       object = root.folder.substr(0, root.folder.size() - 1);
     }
-    rules_.push_back({root.folder, Glob(root.pattern), std::move(object)});
+    rules_.push_back({root.folder, Glob(root.pattern), std::move(object), root.one_object});
   }
 }
 
@@ -89,6 +89,7 @@ bool InputFilter::Names(std::string_view uri) const {
   }
   return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
     if (!rule.object.empty() && uri == rule.object) return true;
+    if (rule.only_that) return false;
     return uri.starts_with(rule.folder) && Accepts(rule.glob, uri.substr(rule.folder.size()));
   });
 }

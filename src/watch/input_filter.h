@@ -34,7 +34,8 @@ class InputFilter {
   struct Rule {
     std::string folder;
     Glob glob;
-    std::string object;  // an object that is named without a wildcard; empty: none
+    std::string object;      // one that is named as it is; empty: none
+    bool only_that = false;  // the pattern is that name, and no glob
   };
   std::vector<Rule> rules_;
 };
