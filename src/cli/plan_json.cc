@@ -36,7 +36,7 @@ void AddAmounts(Json& json, const Amounts& amounts, bool exact) {
 
 Json PreviewJson(const RecordPreview& preview) {
   return {{"object", preview.object},
-          {"row", preview.row},
+          {"row", preview.row + 1},
           {"before", Parsed(preview.before)},
           {"after", Parsed(preview.after)}};
 }

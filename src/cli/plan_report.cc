@@ -255,7 +255,7 @@ class Report {
 
   void AddPreviews(const EntryPlan& entry) {
     for (const RecordPreview& preview : entry.previews) {
-      StrAppend(&text_, "\n  ", Printable(BaseName(preview.object)), ", row ", preview.row,
+      StrAppend(&text_, "\n  ", Printable(BaseName(preview.object)), ", row ", preview.row + 1,
                 ", becomes\n", PrettyRecord(preview.after, "    "));
     }
   }
@@ -264,7 +264,7 @@ class Report {
     for (size_t i = 0; i < std::min(kMostRejections, entry.rejections.size()); ++i) {
       const RejectionTally& tally = entry.rejections[i];
       StrAppend(
-          &text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row,
+          &text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row + 1,
           ", would be ",
           Colored(StrCat("rejected (", tally.code,
                          tally.field.empty() ? "" : StrCat(", ", Printable(tally.field)), ")"),
