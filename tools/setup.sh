@@ -80,5 +80,21 @@ if [ "${1:-}" = --tests ]; then
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)" || true
   [ -d "$deps/duckdb-2.0.0" ] ||
     echo "setup: DuckDB cannot be installed; tests that compare with it are skipped" >&2
+
+  # Many packages in one folder, which only tests look into (tests/integration/packages.py).
+  target=$deps/pyiceberg-0.12.0
+  if ! cmp -s tools/requirements-iceberg.txt "$target/requirements.txt"; then
+    echo "setup: installing pyiceberg-0.12.0 into $deps" >&2
+    work=$(mktemp -d "$deps/.pyiceberg.XXXXXX")
+    if python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
+      --only-binary=:all: --target "$work" -r tools/requirements-iceberg.txt; then
+      cp tools/requirements-iceberg.txt "$work/requirements.txt"
+      rm -rf "$target"
+      mv "$work" "$target"
+    else
+      echo "setup: pyiceberg cannot be installed; tests of tables that it writes are skipped" >&2
+      rm -rf "$work"
+    fi
+  fi
   tools/test_servers.sh
 fi

@@ -1,0 +1,274 @@
+"""Staypoints of real Iceberg tables, written by pyiceberg, against what pyiceberg and DuckDB make of the same tables.
+
+Skipped and counted where pyiceberg, pyarrow or DuckDB is not installed (tools/setup.sh --tests).
+"""
+import datetime
+import gzip
+import json
+import pathlib
+import random
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+import packages
+from harness import MillraceTest, main
+
+if packages.available():
+    from duck import duckdb
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestEntry
+    from pyiceberg.manifest import ManifestEntryStatus, ManifestWriterV2, write_manifest_list
+    from pyiceberg.partitioning import PartitionField, PartitionSpec
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.snapshots import Operation, Snapshot, Summary
+    from pyiceberg.table.update import AddSnapshotUpdate, SetSnapshotRefUpdate
+    from pyiceberg.transforms import HourTransform
+    from pyiceberg.typedef import Record
+    from pyiceberg.types import DoubleType, NestedField, StringType, TimestampType
+
+    class DeleteManifestWriter(ManifestWriterV2):
+        """pyiceberg has no writer of delete manifests yet: the same, but for what it says it holds."""
+
+        def content(self):
+            return ManifestContent.DELETES
+
+        @property
+        def _meta(self):
+            return super()._meta | {"content": "deletes"}
+
+COLUMNS = ["user_id", "trip_start_time", "trip_end_time", "start_lat", "start_lng", "end_lat", "end_lng"]
+BEGIN = datetime.datetime(2026, 3, 1, 4)
+
+
+def make_trips(count, seed, users=40, hours=8):
+    dice, rows = random.Random(seed), []
+    for _ in range(count):
+        start = BEGIN + datetime.timedelta(milliseconds=dice.randrange(hours * 3_600_000))
+        rows.append({"user_id": f"u{dice.randrange(users):03}", "trip_start_time": start,
+                     "trip_end_time": start + datetime.timedelta(milliseconds=dice.randrange(900_000)),
+                     **{name: round(dice.uniform(-80, 80), 5) for name in COLUMNS[3:]}})
+    return rows
+
+
+@unittest.skipUnless(packages.available(), "pyiceberg, pyarrow or DuckDB is not installed")
+class IcebergTest(MillraceTest):
+    def setUp(self):
+        super().setUp()
+        self.warehouse = self.folder / "warehouse"
+        self.warehouse.mkdir()
+        self.catalog = SqlCatalog("test", uri=f"sqlite:///{self.folder}/catalog.db", warehouse=f"file://{self.warehouse}")
+        self.catalog.create_namespace("db")
+        self.runs = 0
+
+    def create(self, name="trips", version=2, partitioned=True, properties=None):
+        types = [StringType(), TimestampType(), TimestampType()] + [DoubleType()] * 4
+        schema = Schema(*[NestedField(i + 1, column, type, required=False) for i, (column, type) in enumerate(zip(COLUMNS, types))])
+        spec = PartitionSpec(PartitionField(2, 1000, HourTransform(), "trip_start_time_hour")) if partitioned else PartitionSpec()
+        return self.catalog.create_table(f"db.{name}", schema, partition_spec=spec,
+                                         properties={"format-version": str(version), **(properties or {})})
+
+    def append(self, table, rows):
+        types = [pa.string(), pa.timestamp("us"), pa.timestamp("us")] + [pa.float64()] * 4
+        names = [field.name for field in table.schema().fields][:7]
+        data = pa.table({new: pa.array([row[old] for row in rows], type)
+                         for new, old, type in zip(names, COLUMNS, types)})
+        table.append(data)
+
+    def location(self, table):
+        return pathlib.Path(table.location().removeprefix("file://"))
+
+    def staypoints(self, table, *args, expect=0):
+        self.runs += 1
+        output = self.folder / f"out{self.runs}"
+        path = table if isinstance(table, (str, pathlib.Path)) else self.location(table)
+        report = self.run_json("staypoints", "--input", f"iceberg:{path}", "--output", output, *args, expect=expect)
+        found = {}
+        for file in sorted(output.rglob("*.json*")):
+            text = gzip.decompress(file.read_bytes()) if file.name.endswith(".gz") else file.read_bytes()
+            for line in text.decode().splitlines():
+                row = json.loads(line)
+                if "user_id" in row:
+                    found[row["user_id"]] = [(s["enter_time"], s["exit_time"], s["lat"], s["lng"]) for s in row["staypoints"]]
+        return report, found
+
+    def expected(self, data):
+        """The staypoints of a pyarrow table, by DuckDB."""
+        connection = duckdb.connect()
+        connection.register("trips", data.rename_columns(COLUMNS))
+        rows = connection.execute("""
+            SELECT user_id, strftime(trip_end_time, '%Y-%m-%d %H:%M:%S.%g'), strftime(exit_time, '%Y-%m-%d %H:%M:%S.%g'), end_lat, end_lng
+            FROM (SELECT *, lead(trip_start_time) OVER w AS exit_time, row_number() OVER w AS place FROM trips
+                  WINDOW w AS (PARTITION BY user_id ORDER BY trip_start_time, trip_end_time, start_lat, start_lng, end_lat, end_lng))
+            WHERE exit_time IS NOT NULL ORDER BY user_id, place""").fetchall()
+        users = {}
+        for user, *stay in rows:
+            users.setdefault(user, []).append(tuple(stay))
+        return users
+
+    def assert_same(self, table, found, scan=None):
+        data = (scan or table.scan()).to_arrow()
+        expected = self.expected(data)
+        self.assertEqual(found, expected)
+        self.assertTrue(found)
+        return data.num_rows
+
+    def test_hourly_partitions_two_snapshots_and_a_delete(self):
+        table = self.create()
+        self.append(table, make_trips(600, 1))
+        first = table.current_snapshot()
+        self.append(table, make_trips(500, 2))
+        table.delete("user_id == 'u007'")
+        report, found = self.staypoints(table)
+        self.assertEqual(report["trips"], self.assert_same(table, found))
+        self.assertNotIn("u007", found)
+        self.assertEqual(report["rejected"], 0)
+        # The first snapshot, by its id and by a time at which it was current.
+        for choice in (["--snapshot-id", first.snapshot_id],
+                       ["--as-of", datetime.datetime.fromtimestamp(first.timestamp_ms / 1000, datetime.timezone.utc)
+                        .isoformat(timespec="milliseconds")]):
+            report, found = self.staypoints(table, *choice)
+            self.assertEqual(report["trips"], 600)
+            self.assert_same(table, found, table.scan(snapshot_id=first.snapshot_id))
+
+    def test_version_1(self):
+        table = self.create(version=1)
+        self.append(table, make_trips(300, 3))
+        self.append(table, make_trips(300, 4))
+        report, found = self.staypoints(table)
+        self.assertEqual(report["trips"], self.assert_same(table, found))
+
+    def test_a_range_of_time_prunes_and_is_exact(self):
+        table = self.create()
+        self.append(table, make_trips(800, 5))
+        begin, end = BEGIN + datetime.timedelta(hours=2, minutes=30), BEGIN + datetime.timedelta(hours=4, minutes=15)
+        # Files of other hours are not even opened: break them.
+        for file in self.location(table).glob("data/trip_start_time_hour=2026-03-01-1*/*.parquet"):
+            file.write_bytes(b"x" * file.stat().st_size)
+        report, found = self.staypoints(table, "--from", begin.isoformat(), "--to", end.isoformat())
+        scan = table.scan(row_filter=f"trip_start_time >= '{begin.isoformat()}' and trip_start_time < '{end.isoformat()}'")
+        self.assertEqual(report["trips"], self.assert_same(table, found, scan))
+
+    def test_renamed_columns(self):
+        table = self.create()
+        self.append(table, make_trips(300, 6))
+        with table.update_schema() as update:
+            update.rename_column("user_id", "rider")
+            update.rename_column("end_lat", "to_lat")
+        self.append(table, make_trips(300, 7))
+        report, found = self.staypoints(table, "--column", "user_id=rider", "--column", "end_lat=to_lat")
+        self.assertEqual(report["trips"], self.assert_same(table, found))
+        code, _, err = self.run_program("staypoints", "--input", f"iceberg:{self.location(table)}", "--output", self.folder / "x")
+        self.assertEqual(code, 2)
+        self.assertIn("no column 'user_id'; it has: rider, trip_start_time", err)
+
+    def test_a_moved_table(self):
+        table = self.create()
+        self.append(table, make_trips(300, 8))
+        expected = self.expected(table.scan().to_arrow())
+        moved = self.folder / "elsewhere"
+        shutil.move(self.location(table), moved)
+        self.assertEqual(self.staypoints(moved)[1], expected)
+        newest = sorted((moved / "metadata").glob("*.metadata.json"))[-1]
+        self.assertEqual(self.staypoints(newest)[1], expected)
+        # As a catalog of folders writes it: a hint, and compressed metadata.
+        (moved / "metadata/v3.gz.metadata.json").write_bytes(gzip.compress(newest.read_bytes()))
+        for file in (moved / "metadata").glob("0*.metadata.json"):
+            file.unlink()
+        (moved / "metadata/version-hint.text").write_text("3")
+        self.assertEqual(self.staypoints(moved)[1], expected)
+
+    def commit_deletes(self, table, content, data, name, partition, schema_ids, equality_ids=None):
+        """Adds a delete file to the table as an engine that merges on read does."""
+        file = self.location(table) / "data" / name
+        fields = [field.with_metadata({"PARQUET:field_id": str(id)}) for field, id in zip(data.schema, schema_ids)]
+        pq.write_table(data.cast(pa.schema(fields)), file)
+        current = table.current_snapshot()
+        snapshot_id = table.metadata.new_snapshot_id()
+        sequence = table.metadata.last_sequence_number + 1
+        base = f"{table.location()}/metadata/{snapshot_id}"
+        delete_file = DataFile.from_args(
+            content=content, file_path=f"file://{file}", file_format=FileFormat.PARQUET, partition=partition,
+            record_count=data.num_rows, file_size_in_bytes=file.stat().st_size, equality_ids=equality_ids,
+            column_sizes={}, value_counts={}, null_value_counts={}, nan_value_counts={}, lower_bounds={}, upper_bounds={},
+            key_metadata=None, split_offsets=None, sort_order_id=None, spec_id=table.spec().spec_id)
+        with DeleteManifestWriter(table.spec(), table.schema(), table.io.new_output(base + "-d0.avro"), snapshot_id, "deflate") as writer:
+            writer.add_entry(ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=snapshot_id,
+                                                     sequence_number=None, file_sequence_number=None, data_file=delete_file))
+        manifest = writer.to_manifest_file()
+        with write_manifest_list(2, table.io.new_output(base + "-list.avro"), snapshot_id, current.snapshot_id, sequence, "deflate") as writer:
+            writer.add_manifests([*current.manifests(table.io), manifest])
+        snapshot = Snapshot(snapshot_id=snapshot_id, parent_snapshot_id=current.snapshot_id, sequence_number=sequence,
+                            timestamp_ms=max(current.timestamp_ms + 1, table.metadata.last_updated_ms + 1),
+                            manifest_list=base + "-list.avro", summary=Summary(Operation.DELETE), schema_id=table.schema().schema_id)
+        self.catalog.commit_table(table, (), (AddSnapshotUpdate(snapshot=snapshot),
+                                              SetSnapshotRefUpdate(ref_name="main", type="branch", snapshot_id=snapshot_id)))
+        return self.catalog.load_table(table.name())
+
+    def test_position_deletes(self):
+        table = self.create(partitioned=False)
+        self.append(table, make_trips(200, 9))
+        self.append(table, make_trips(200, 10))
+        file = next(iter(table.scan().plan_files())).file
+        deletes = pa.table({"file_path": [file.file_path] * 3, "pos": pa.array([0, 17, 199], pa.int64())})
+        table = self.commit_deletes(table, DataFileContent.POSITION_DELETES, deletes, "pos.parquet", Record(), [2147483546, 2147483545])
+        report, found = self.staypoints(table)
+        self.assertEqual((report["trips"], report["deleted"]), (397, 3))
+        self.assertEqual(self.assert_same(table, found), 397)  # pyiceberg applies them as well
+
+    def test_equality_deletes_hold_for_older_rows_only(self):
+        table = self.create(partitioned=False)
+        old = make_trips(300, 11)
+        self.append(table, old)
+        deletes = pa.table({"user_id": ["u003", "u004", None]})
+        table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "eq.parquet", Record(), [1], equality_ids=[1])
+        new = make_trips(50, 12, users=5)
+        self.append(table, new)
+        report, found = self.staypoints(table)
+        kept = [row for row in old if row["user_id"] not in ("u003", "u004")] + new
+        self.assertEqual(report["trips"], len(kept))
+        self.assertEqual(report["deleted"], 350 - len(kept))
+        self.assertEqual(found, self.expected(pa.Table.from_pylist(kept).select(COLUMNS)))
+
+    def fails(self, path, *words, code=2, args=()):
+        status, out, err = self.run_program("staypoints", "--input", f"iceberg:{path}", "--output", self.folder / "bad", *args)
+        self.assertEqual(status, code, err)
+        for word in words:
+            self.assertIn(word, err)
+        self.assertFalse((self.folder / "bad").exists())
+
+    def test_bad_tables(self):
+        table = self.create()
+        self.append(table, make_trips(200, 13))
+        where = self.location(table)
+        self.fails(where, "no snapshot 42", str(table.current_snapshot().snapshot_id), args=["--snapshot-id", 42])
+        self.fails(where, "no snapshot was current", args=["--as-of", "2001-01-01T00:00:00Z"])
+        self.fails(self.folder / "nowhere", "nowhere")
+        manifest = next(where.glob("metadata/*-m0.avro"))
+        whole = manifest.read_bytes()
+        manifest.write_bytes(whole[:len(whole) // 2])
+        self.fails(where, manifest.name, "Avro", code=3)
+        manifest.unlink()
+        self.fails(where, manifest.name)
+        manifest.write_bytes(whole)
+        data = next(where.glob("data/**/*.parquet"))
+        whole = data.read_bytes()
+        data.write_bytes(whole[:-1])
+        self.fails(where, data.name, "bytes, but the table says", code=3)
+        data.unlink()
+        self.fails(where, data.name, "the table lists a file that is gone")
+        newest = sorted((where / "metadata").glob("*.metadata.json"))[-1]
+        metadata = json.loads(newest.read_text())
+        newest.write_text(json.dumps(metadata | {"format-version": 3}))
+        self.fails(where, "format version 3")
+        newest.write_text("[" * 100_000)
+        self.fails(where, "no Iceberg table metadata")
+
+
+if __name__ == "__main__":
+    main()
