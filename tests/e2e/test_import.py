@@ -187,7 +187,7 @@ class ImportTest(MillraceTest):
                 (("import", good, "--config", config), "field_mappings"),
                 (("import", self.folder / "none.ndjson"), "none.ndjson"),
                 (("import", "ftp://host/x.parquet"), "unknown scheme ftp://"),
-                (("import", good, "--ledger", "postgres://x"), "not built yet"),
+                (("import", good, "--ledger", "mysql://x"), "mysql://"),
                 (("import", good, "--mixpanel-url", "ftp://x"), "http://"),
                 (("frobnicate",), "frobnicate")):
             with self.subTest(arguments=arguments):
