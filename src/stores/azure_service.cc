@@ -187,8 +187,10 @@ Refusal AzureService::Understand(const HttpRequest& request, const HttpResponse&
 
 Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& response,
                              const CloudError& error) {
-  const bool of_identity = error.code == "AuthenticationFailed" ||
-                           error.code == "InvalidAuthenticationInfo" || error.http_status == 401;
+  // Azurite has the code of a denied operation for a wrong key too; its message tells.
+  const bool of_identity = error.http_status == 401 || error.code == "AuthenticationFailed" ||
+                           error.code == "InvalidAuthenticationInfo" ||
+                           error.message.starts_with("Server failed to authenticate");
   // The refusal of a wrong clock is that of a wrong key: the Date alone tells them apart.
   if (of_identity && LearnTime(response)) {
     return {CloudStatus(absl::StatusCode::kUnauthenticated, "", error), Refusal::Cure::kNow};

@@ -83,6 +83,17 @@ TEST_F(AzureServiceTest, SignsWithTheServersClockIfOursIsWrong) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("check the test's credentials"));
 }
 
+TEST_F(AzureServiceTest, AWrongKeyIsToldFromADeniedOperationByTheMessageToo) {
+  cloud_.answer = [](const HttpRequest&) -> HttpResponse {
+    return {.status = 403,
+            .body =
+                "<Error><Code>AuthorizationFailure</Code><Message>Server failed to authenticate "
+                "the request.</Message></Error>"};
+  };
+  const absl::Status status = List({.account = "mine", .key = "k"});
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+}
+
 TEST_F(AzureServiceTest, AMissingContainerIsNamed) {
   cloud_.answer = [](const HttpRequest&) {
     return HttpResponse{.status = 404, .headers = {{"x-ms-error-code", "ContainerNotFound"}}};

@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -245,3 +246,48 @@ def gcs_listing(objects, next_token=None):
 def gcs_error(status, reason, message):
     body = {"error": {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}}
     return status, {"Content-Type": "application/json"}, json.dumps(body).encode()
+
+
+class ScriptedGcs:
+    """Objects in memory behind the part of the JSON API that reading needs; `fault` may answer instead."""
+
+    def __init__(self, objects, fault=None, page=1000):
+        self.objects = dict(objects)  # name -> content
+        self.generations = {name: 1 for name in objects}
+        self.fault = fault
+        self.page = page
+        self.cloud = ScriptedCloud(self.answer)
+        self.port = self.cloud.server.server_address[1]
+        self.variables = {"STORAGE_EMULATOR_HOST": self.cloud.url}
+
+    def answer(self, request):
+        if self.fault is not None:
+            given = self.fault(self, request)
+            if given is not None:
+                return given
+        url = urllib.parse.urlsplit(request.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path == "/storage/v1/b/bucket/o":
+            return self.list(query)
+        name = urllib.parse.unquote(url.path[len("/storage/v1/b/bucket/o/"):])
+        if name not in self.objects or query.get("generation") != str(self.generations[name]):
+            return gcs_error(404, "notFound", f"No such object: bucket/{name}")
+        return self.part(request, name)
+
+    def list(self, query):
+        names = [n for n in sorted(self.objects) if n.startswith(query.get("prefix", ""))
+                 and n >= query.get("startOffset", "") and n > query.get("pageToken", "")]
+        page = names[:min(self.page, int(query["maxResults"]))]
+        rows = [(n, len(self.objects[n]), self.generations[n]) for n in page]
+        return gcs_listing(rows, page[-1] if len(page) < len(names) else None)
+
+    def part(self, request, name):
+        first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers["Range"]).groups())
+        content = self.objects[name]
+        return 206, {"Content-Range": f"bytes {first}-{last}/{len(content)}",
+                     "x-goog-generation": str(self.generations[name])}, content[first:last + 1]
+
+    def read_request(self, name):
+        """(path, headers) of a request for the object; a Range may be added."""
+        return (f"/storage/v1/b/bucket/o/{urllib.parse.quote(name, safe='')}?alt=media"
+                f"&generation={self.generations[name]}"), {}

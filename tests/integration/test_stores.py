@@ -4,7 +4,6 @@ What the unit tests show of each store is not repeated here: this is the whole p
 messages and its exit status.
 """
 import json
-import re
 import signal
 import threading
 import unittest
@@ -14,45 +13,6 @@ import cloud_servers
 import harness
 
 TOKEN = {"GCE_METADATA_HOST": "127.0.0.1:9"}  # nobody there: no look-up of names outside
-
-
-class ScriptedGcs:
-    """Objects in memory behind the part of the JSON API that reading needs; `fault` may answer instead."""
-
-    def __init__(self, objects, fault=None, page=1000):
-        self.objects = dict(objects)  # name -> content
-        self.generations = {name: 1 for name in objects}
-        self.fault = fault
-        self.page = page
-        self.cloud = cloud_servers.ScriptedCloud(self.answer)
-        self.variables = {"STORAGE_EMULATOR_HOST": self.cloud.url}
-
-    def answer(self, request):
-        if self.fault is not None:
-            given = self.fault(self, request)
-            if given is not None:
-                return given
-        url = urllib.parse.urlsplit(request.path)
-        query = dict(urllib.parse.parse_qsl(url.query))
-        if url.path == "/storage/v1/b/bucket/o":
-            return self.list(query)
-        name = urllib.parse.unquote(url.path[len("/storage/v1/b/bucket/o/"):])
-        if name not in self.objects or query.get("generation") != str(self.generations[name]):
-            return cloud_servers.gcs_error(404, "notFound", f"No such object: bucket/{name}")
-        return self.part(request, name)
-
-    def list(self, query):
-        names = [n for n in sorted(self.objects) if n.startswith(query.get("prefix", ""))
-                 and n >= query.get("startOffset", "") and n > query.get("pageToken", "")]
-        page = names[:min(self.page, int(query["maxResults"]))]
-        rows = [(n, len(self.objects[n]), self.generations[n]) for n in page]
-        return cloud_servers.gcs_listing(rows, page[-1] if len(page) < len(names) else None)
-
-    def part(self, request, name):
-        first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers["Range"]).groups())
-        content = self.objects[name]
-        return 206, {"Content-Range": f"bytes {first}-{last}/{len(content)}",
-                     "x-goog-generation": str(self.generations[name])}, content[first:last + 1]
 
 
 class StoresTest(harness.MillraceTest):
@@ -68,7 +28,7 @@ class StoresTest(harness.MillraceTest):
         return self.write_config(*entries, name="cloud.json")
 
     def scripted(self, objects, **options):
-        gcs = ScriptedGcs(objects, **options)
+        gcs = cloud_servers.ScriptedGcs(objects, **options)
         self.addCleanup(gcs.cloud.stop)
         return gcs
 

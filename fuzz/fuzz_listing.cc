@@ -1,0 +1,46 @@
+// Listings and errors of the clouds' APIs, as anything on the way may have bent them: what is
+// listed has a name and a version, and nothing else comes of a broken text than an error.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "stores/azure_answers.h"
+#include "stores/gcs_answers.h"
+#include "stores/s3_answers.h"
+
+namespace {
+
+void Check(const absl::StatusOr<millrace::ListPage>& page) {
+  if (!page.ok()) {
+    if (!absl::IsUnavailable(page.status())) std::abort();
+    return;
+  }
+  for (const millrace::ListedKey& key : page->keys) {
+    if (key.key.empty() || key.version.empty()) std::abort();
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
+  const millrace::HttpResponse response{.status = 403, .body = std::string(text)};
+  switch (data[0] % 3) {
+    case 0:
+      Check(millrace::ParseGcsListing(text));
+      (void)millrace::ParseGcsError(response);
+      break;
+    case 1:
+      Check(millrace::ParseS3Listing(text));
+      (void)millrace::ParseS3Error(response);
+      (void)millrace::ParseS3UploadId(text);
+      (void)millrace::IsS3ErrorBody(text);
+      break;
+    default:
+      Check(millrace::ParseAzureListing(text));
+      (void)millrace::ParseAzureError(response);
+  }
+  return 0;
+}

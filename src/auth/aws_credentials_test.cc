@@ -1,0 +1,183 @@
+#include "auth/aws_credentials.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "auth/aws_profile.h"
+#include "net/testing/fake_http_client.h"
+
+namespace millrace {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class AwsCredentialsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "millrace-aws-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    variables_["HOME"] = folder_;
+    std::filesystem::create_directory(folder_ + "/.aws");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/" + name) << text;
+    return folder_ + "/" + name;
+  }
+
+  absl::StatusOr<AwsCredentials> Find() {
+    return FindAwsCredentials(
+        {.environment = [this](std::string_view name) -> std::optional<std::string> {
+           const auto found = variables_.find(std::string(name));
+           if (found == variables_.end()) return std::nullopt;
+           return found->second;
+         },
+         .new_http =
+             [this] {
+               return std::make_unique<FakeHttpClient>([this](const HttpRequest& request) {
+                 requests_.push_back(request.method + " " + request.url);
+                 bodies_.emplace_back(request.body);
+                 headers_ = request.headers;
+                 return answer_(request);
+               });
+             },
+         .clock = clock_});
+  }
+
+  // "id/secret/session", or the error's text.
+  std::string Keys() {
+    const auto found = Find();
+    if (!found.ok()) return std::string(found.status().message());
+    const auto keys = found->keys->Keys({});
+    if (!keys.ok()) return std::string(keys.status().message());
+    return keys->access_key_id + "/" + keys->secret_access_key + "/" + keys->session_token;
+  }
+
+  std::string Header(const std::string& name) const {
+    for (const auto& [key, value] : headers_) {
+      if (key == name) return value;
+    }
+    return "";
+  }
+
+  static HttpResponse Sts() {
+    return {.status = 200,
+            .body =
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>RK</AccessKeyId>"
+                "<SecretAccessKey>RS</SecretAccessKey><SessionToken>RT==</SessionToken>"
+                "<Expiration>2023-11-14T23:00:00Z</Expiration></Credentials></AssumeRoleResult>"
+                "</AssumeRoleResponse>"};
+  }
+
+  std::string folder_;
+  std::map<std::string, std::string> variables_;
+  FakeHttpClient::Handler answer_ = [](const HttpRequest&) { return HttpResponse{.status = 404}; };
+  std::vector<std::string> requests_;
+  std::vector<std::string> bodies_;
+  HttpHeaders headers_;
+  FakeClock clock_;
+};
+
+TEST_F(AwsCredentialsTest, TheEnvironmentComesFirst) {
+  Write(".aws/credentials", "[default]\naws_access_key_id=F\naws_secret_access_key=G\n");
+  variables_["AWS_ACCESS_KEY_ID"] = "A";
+  variables_["AWS_SECRET_ACCESS_KEY"] = "B";
+  EXPECT_EQ(Keys(), "A/B/");
+  variables_["AWS_SESSION_TOKEN"] = "C";
+  EXPECT_EQ(Keys(), "A/B/C");
+  variables_["AWS_PROFILE"] = "default";  // a profile that is named wins
+  EXPECT_EQ(Keys(), "F/G/");
+}
+
+TEST_F(AwsCredentialsTest, ProfilesOfBothFilesAreOne) {
+  Write(".aws/credentials", "[work]\naws_access_key_id = W # mine\naws_secret_access_key = X\n");
+  Write(".aws/config",
+        "[profile work]\nregion = eu-west-1\ns3 =\n  region = nested\nendpoint_url=http://h:1/\n");
+  variables_["AWS_PROFILE"] = "work";
+  EXPECT_EQ(Keys(), "W/X/");
+  EXPECT_EQ(Find()->region, "eu-west-1");
+  EXPECT_EQ(Find()->s3_endpoint, "http://h:1/");
+  variables_["AWS_REGION"] = "us-west-2";
+  variables_["AWS_ENDPOINT_URL_S3"] = "http://s3:2";
+  EXPECT_EQ(Find()->region, "us-west-2");
+  EXPECT_EQ(Find()->s3_endpoint, "http://s3:2");
+  variables_["AWS_PROFILE"] = "nobody";
+  EXPECT_THAT(Keys(), HasSubstr("there is no AWS profile nobody"));
+}
+
+TEST_F(AwsCredentialsTest, AssumesTheRoleOfAProfile) {
+  Write(".aws/config",
+        "[profile base]\naws_access_key_id=A\naws_secret_access_key=very-secret\n"
+        "[profile role]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=base\nexternal_id=e&x\n"
+        "region=eu-west-1\n");
+  variables_["AWS_PROFILE"] = "role";
+  answer_ = [](const HttpRequest&) { return Sts(); };
+  EXPECT_EQ(Keys(), "RK/RS/RT==");
+  EXPECT_THAT(requests_, testing::ElementsAre("POST https://sts.eu-west-1.amazonaws.com/"));
+  EXPECT_THAT(bodies_[0], HasSubstr("Action=AssumeRole&"));
+  EXPECT_THAT(bodies_[0], HasSubstr("ExternalId=e%26x"));
+  EXPECT_THAT(Header("Authorization"), HasSubstr("Credential=A/20231114/eu-west-1/sts/"));
+
+  answer_ = [](const HttpRequest&) { return HttpResponse{.status = 403}; };
+  EXPECT_THAT(Keys(), HasSubstr("assuming the role arn:aws:iam::1:role/r"));
+  EXPECT_THAT(Keys(), Not(HasSubstr("very-secret")));
+}
+
+TEST_F(AwsCredentialsTest, ProfilesThatLeadInACircleAreAnError) {
+  Write(".aws/config",
+        "[profile a]\nrole_arn=r\nsource_profile=b\n[profile b]\nrole_arn=r\nsource_profile=a\n");
+  variables_["AWS_PROFILE"] = "a";
+  EXPECT_THAT(Keys(), HasSubstr("circle"));
+}
+
+TEST_F(AwsCredentialsTest, WebIdentityAsksWithTheTokenOfTheFile) {
+  variables_["AWS_ROLE_ARN"] = "arn:aws:iam::1:role/pod";
+  variables_["AWS_WEB_IDENTITY_TOKEN_FILE"] = Write("token", "jwt.of.pod\n");
+  answer_ = [](const HttpRequest&) { return Sts(); };
+  EXPECT_EQ(Keys(), "RK/RS/RT==");
+  EXPECT_THAT(bodies_[0], HasSubstr("Action=AssumeRoleWithWebIdentity&"));
+  EXPECT_THAT(bodies_[0], HasSubstr("WebIdentityToken=jwt.of.pod"));
+  EXPECT_EQ(Header("Authorization"), "");
+}
+
+TEST_F(AwsCredentialsTest, ContainersAndMachinesAreAsked) {
+  const std::string keys =
+      R"({"AccessKeyId":"K","SecretAccessKey":"S","Token":"T","Expiration":"2023-11-15T00:00:00Z"})";
+  variables_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://evil.example/keys";
+  EXPECT_THAT(Keys(), HasSubstr("in the clear"));
+  variables_["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/v2/keys";
+  answer_ = [&](const HttpRequest&) { return HttpResponse{.status = 200, .body = keys}; };
+  EXPECT_EQ(Keys(), "K/S/T");
+  EXPECT_EQ(requests_.back(), "GET http://169.254.170.2/v2/keys");
+
+  variables_.erase("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+  variables_.erase("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+  requests_.clear();
+  answer_ = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.method == "PUT") return {.status = 200, .body = "session"};
+    EXPECT_EQ(request.headers.front().second, "session");
+    if (request.url.ends_with("/")) return {.status = 200, .body = "role-name"};
+    return {.status = 200, .body = keys};
+  };
+  EXPECT_EQ(Keys(), "K/S/T");
+  EXPECT_THAT(
+      requests_,
+      testing::ElementsAre(
+          "PUT http://169.254.169.254/latest/api/token",
+          "GET http://169.254.169.254/latest/meta-data/iam/security-credentials/",
+          "GET http://169.254.169.254/latest/meta-data/iam/security-credentials/role-name"));
+  answer_ = [](const HttpRequest&) { return HttpResponse{.status = 404}; };
+  EXPECT_THAT(Keys(), HasSubstr("no AWS keys: set AWS_ACCESS_KEY_ID"));
+}
+
+}  // namespace
+}  // namespace millrace
