@@ -41,6 +41,8 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
       {"--retry-for", &retry_for, "TIME", "stop the run when nothing has succeeded for so long"},
       {"--stop-grace", &stop_grace, "TIME",
        "after Ctrl-C, how long requests under way may go on before they are given up"},
+      {"--lease", &lease, "TIME",
+       "objects of a worker that is not heard of for so long are taken over by others"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
 }
@@ -55,6 +57,7 @@ absl::Status DeliveryFlags::Check() const {
         at_least("--batch-events", static_cast<double>(batch_events), 1),
         at_least("--batch-bytes", static_cast<double>(batch_bytes), 1000),
         at_least("--memory", static_cast<double>(memory_mb), 1),
+        at_least("--lease in seconds", absl::ToDoubleSeconds(lease), 2),
         at_least("--events-per-second", events_per_second, 0),
         at_least("--gigabytes-per-minute", gigabytes_per_minute, 0)}) {
     if (!status.ok()) return status;
@@ -79,6 +82,7 @@ absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
   request.run.most_writes = static_cast<int>(connections);
   request.run.initial_writes = std::min(request.run.initial_writes, request.run.most_writes);
   request.run.most_bytes = static_cast<size_t>(memory_mb) << 20;
+  request.run.lease = lease;
   request.run.retry = {.initial = retry_initial,
                        .most = retry_most,
                        .least_jitter = retry_initial / 2,

@@ -25,6 +25,7 @@ struct DeliveryFlags {
   absl::Duration retry_most = absl::Seconds(60);
   absl::Duration retry_for = absl::Minutes(5);
   absl::Duration stop_grace = absl::Seconds(10);
+  absl::Duration lease = absl::Minutes(5);
 
   void AddTo(std::vector<Flag>& flags);
   // Sets what the flags say. InvalidArgument names the flag that is out of its range.

@@ -28,6 +28,7 @@ struct Options {
   bool force = false;
   bool dry_run = false;
   bool quiet = false;
+  bool no_wait = false;
   std::string metrics;
 };
 
@@ -41,6 +42,10 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--dry-run", &options.dry_run, "", "read, map and count; send nothing and record nothing"},
       {"--force", &options.force, "", "import again what the ledger says is done"},
       {"--quiet", &options.quiet, "", "no progress"},
+      {"--no-wait", &options.no_wait, "",
+       "end with status 3 when only objects that other workers hold are left, instead of waiting "
+       "for "
+       "them"},
       {"--metrics", &options.metrics, "HOST:PORT",
        "serve /metrics for Prometheus and /healthz there while it runs"},
   };
@@ -61,6 +66,8 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
   }
   request->force = options.force;
   request->dry_run = options.dry_run;
+  request->wait_for_others = !options.no_wait;
+  request->run.ledger_interval = options.state.StoreInterval(request->run.ledger_interval);
   RETURN_IF_ERROR(options.delivery.ApplyTo(*request));
   return request;
 }

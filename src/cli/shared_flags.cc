@@ -115,6 +115,10 @@ absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& co
   return OpenSqliteLedger(path, Clock::Real());
 }
 
+absl::Duration StateFlags::StoreInterval(absl::Duration usual) const {
+  return ledger.starts_with("firestore://") ? kFirestoreStoreInterval : usual;
+}
+
 absl::StatusOr<std::string> StateFlags::DeadLetterFolder(const Context& context) const {
   if (dead_letters.starts_with("pubsub://")) {
     return absl::InvalidArgumentError(

@@ -10,6 +10,7 @@
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "import/object_lister.h"
 #include "import/record_run.h"
+#include "import/waiting_feed.h"
 
 namespace millrace {
 namespace {
@@ -99,6 +100,12 @@ class Importer {
   ImportReport TakeReport(absl::Status status) {
     report_.status = std::move(status);
     report_.AddProgress(progress_, Clock::Real().Elapsed() - begin_);
+    if (request_.wait_for_others) report_.objects_held = still_held_;  // not how often it asked
+    if (report_.status.ok() && report_.objects_held > 0) {
+      report_.status = absl::UnavailableError(StrCat(
+          report_.objects_held,
+          " objects are held by other workers; run again, without --no-wait, to see them done"));
+    }
     if (report_.first_error.empty() && !report_.status.ok()) {
       report_.first_error = ToStd(report_.status.message());
     }
@@ -110,15 +117,19 @@ class Importer {
     ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
                      ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_),
                                          request_.stores));
+    WaitingFeed waiting(*lister, progress_.source, Clock::Real());
+    ObjectFeed* const feed =
+        request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
     report_.Add(RunRecords({.request = request_,
                             .type = type,
-                            .feed = *lister,
+                            .feed = *feed,
                             .scripts = scripts_,
                             .pacer = pacer_,
                             .ledger = ledger_,
                             .dead_letter = dead_letter_,
                             .progress = progress_},
                            stop_));
+    still_held_ += waiting.held();
     return report_.status;
   }
 
@@ -131,6 +142,7 @@ class Importer {
   mixpanel::Pacer pacer_;
   ScriptPool scripts_;
   ImportReport report_;
+  uint64_t still_held_ = 0;
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ struct ImportRequest {
   StoreOptions stores;  // how inputs are reached
 
   bool force = false;
+  // Until objects that other workers hold are done or free; else the import ends without them.
+  bool wait_for_others = true;
   // Reads, maps and counts, sends nothing and records nothing.
   bool dry_run = false;
   RunOptions run;

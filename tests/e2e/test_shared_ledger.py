@@ -73,6 +73,25 @@ class SharedLedger(MillraceTest):
                                   env=self.variables)
         self.assertEqual((report["read"], report["objects_skipped"]), (0, OBJECTS))
 
+    def check_a_worker_elsewhere_is_waited_for(self, hold):
+        """`hold(entry, seconds)` gives the entry to a worker on another machine, which then is silent."""
+        sandbox = self.sandbox()
+        folder = self.generate(10, "--format", "ndjson", "--files", "2")
+        # A first import makes the rows; one of them is given to another worker as if it were new.
+        self.run_json(*self.command(folder, sandbox), env=self.variables)
+        sandbox.reset()
+        held = self.status()["objects"][0]
+        hold(held, 4)
+        report = self.run_json(*self.command(folder, sandbox, "--no-wait"), expect=3, env=self.variables)
+        self.assertEqual((report["objects_held"], report["objects_skipped"], report["success"]), (1, 1, False))
+        self.assertIn("other workers", report["stopped_by"])
+        process = self.start(*self.command(folder, sandbox, "--json"), env=self.variables)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("waiting for objects that other workers hold", err)
+        self.assertEqual(json.loads(out)["accepted"], 5)
+        self.assertEqual(sandbox.stats()["unique"], 5)
+
 
 @unittest.skipIf(postgres_server.programs() is None, "PostgreSQL is not installed")
 class PostgresTest(SharedLedger):
@@ -87,6 +106,14 @@ class PostgresTest(SharedLedger):
 
     def test_backfill_by_four_workers_of_which_two_are_killed(self):
         self.check_backfill()
+
+    def test_a_worker_elsewhere_is_waited_for(self):
+        def hold(entry, seconds):
+            self.server.query(
+                "UPDATE millrace_objects SET state = 'open', position_row = 0, position_byte = 0, rows_read = 0, "
+                "rows_accepted = 0, events_accepted = 0, owner = 'elsewhere/1/2/3', "
+                f"lease_until = now() + interval '{seconds} seconds' WHERE object = '{entry['object']}'")
+        self.check_a_worker_elsewhere_is_waited_for(hold)
 
     def test_a_password_shows_nowhere(self):
         uri = self.server.uri.replace("tester@", "tester:hush-hush@")
@@ -120,6 +147,21 @@ class FirestoreTest(SharedLedger):
         self.serve("aborted:0.02", "unavailable:0.01", "reply_lost:0.02")
         self.check_backfill()
 
+    def test_a_worker_elsewhere_is_waited_for(self):
+        self.serve()
+
+        def hold(entry, seconds):
+            fields = {name: {"stringValue": entry[name]} for name in ("object", "version", "config", "destination")}
+            fields |= {name: {"integerValue": "0"} for name in (
+                "position_row", "position_byte", "rows_read", "rows_accepted", "rows_rejected", "rows_filtered",
+                "events_accepted", "object_bytes")}
+            fields |= {"state": {"stringValue": "open"}, "owner": {"stringValue": "elsewhere/1/2/3"},
+                       "lease_ms": {"integerValue": str(seconds * 1000)}, "last_error": {"stringValue": ""},
+                       "revision": {"integerValue": "9"}, "last_write": {"stringValue": ""}}
+            self.server.call("my-project", "commit",
+                             {"writes": [{"update": {"name": self.name_of(entry), "fields": fields}}]})
+        self.check_a_worker_elsewhere_is_waited_for(hold)
+
     def documents(self):
         query = {"from": [{"collectionId": "files"}], "orderBy": [{"field": {"fieldPath": "object"}}]}
         results = self.server.call("my-project", "runQuery", {"structuredQuery": query})
@@ -128,6 +170,10 @@ class FirestoreTest(SharedLedger):
     def owners(self):
         owners = {document["fields"]["owner"]["stringValue"] for document in self.documents()}
         return owners - {""}
+
+    def name_of(self, entry):
+        return next(document["name"] for document in self.documents()
+                    if document["fields"]["object"]["stringValue"] == entry["object"])
 
 
 if __name__ == "__main__":
