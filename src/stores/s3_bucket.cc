@@ -15,8 +15,9 @@ namespace {
 // Amazon takes requests that are up to 15 minutes old.
 constexpr absl::Duration kMostSkew = absl::Minutes(5);
 
-constexpr std::string_view kSecretCodes[] = {"InvalidAccessKeyId", "SignatureDoesNotMatch",
-                                             "InvalidToken", "InvalidSecurity"};
+constexpr std::string_view kSecretCodes[] = {"InvalidAccessKeyId", "XAdminUserNotFound",
+                                             "SignatureDoesNotMatch", "InvalidToken",
+                                             "InvalidSecurity"};
 
 bool IsOneOf(std::string_view code, absl::Span<const std::string_view> codes) {
   return std::find(codes.begin(), codes.end(), code) != codes.end();
@@ -89,6 +90,8 @@ Refusal S3Bucket::Understand(const HttpRequest& request, const HttpResponse& res
                            "; set AWS_REGION to its region, or AWS_ENDPOINT_URL_S3 to its server"),
                     error)};
   }
+  // Servers do not agree on the status of a key that they do not know.
+  if (IsOneOf(error.code, kSecretCodes)) return Denied(request, response, error);
   switch (error.http_status) {
     case 401:
     case 403:
