@@ -53,7 +53,7 @@ def config_for(folder, root):
     entries = json.loads((folder / "sources.json").read_text())
     for entry in entries:
         entry["source_gcs_prefix"] = root + entry["source_gcs_prefix"].strip("/").rsplit("/", 1)[-1] + "/"
-    path = folder / f"{urllib.parse.urlsplit(root).netloc}.json"
+    path = folder / f"{urllib.parse.urlsplit(root).scheme}-{urllib.parse.urlsplit(root).netloc}.json"
     path.write_text(json.dumps(entries))
     return path
 

@@ -115,6 +115,9 @@ TEST_F(S3ServiceTest, RefusalsSayWhatToDo) {
   EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("the test's keys"));
 
+  cloud_.answer = [](const HttpRequest&) { return Refusal(404, "XAdminUserNotFound"); };
+  EXPECT_TRUE(absl::IsUnauthenticated(List()));
+
   cloud_.answer = [](const HttpRequest&) { return Refusal(403, "AccessDenied"); };
   status = List();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
