@@ -190,7 +190,7 @@ void ReadAhead::FetchAhead() {
 bool ReadAhead::MakeRoom(bool urgent) {
   if (blocks_.size() < most_blocks_) return true;
   // What was read to its end first, then what was used longest ago, then what was not used yet.
-  const auto rank = [this](const Block& block) {
+  const auto rank = [this](const Block& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return std::make_pair(IsDone(block) ? 0 : block.used != 0 ? 1 : 2, block.used);
   };
   auto victim = blocks_.end();

@@ -98,7 +98,7 @@ bool ObjectQueue::AddLocked(Notice& notice) {
     if (same && !notice.on_result) return true;  // a listing that saw what is in work
     if (work->second.next) return Merge(*work->second.next, notice, most);
     if (!Accepts(notice)) return false;
-    return Merge(work->second.next.emplace(), notice, most);
+    return Merge(work->second.next.emplace(Item()), notice, most);
   }
   if (const auto waiting = waiting_.find(notice.uri); waiting != waiting_.end()) {
     const bool urgent = !notice.maybe_unfinished;

@@ -77,7 +77,8 @@ class FakeSubscription : public Subscription {
   }
 
  private:
-  std::unique_ptr<Delivery> Deliver(FakePubsub::Stored& stored) {
+  std::unique_ptr<Delivery> Deliver(FakePubsub::Stored& stored)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(pubsub_.mutex_) {
     ++counts_.received;
     stored.lease = pubsub_.next_lease_++;
     leases_.emplace(stored.lease, true);
