@@ -85,7 +85,8 @@ absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const 
 
   SourcesConfig config;
   for (SourceConfig& entry : entries) {
-    config.Add(std::move(entry), Beginnings(entry.source_prefix, folder));
+    std::vector<std::string> beginnings = Beginnings(entry.source_prefix, folder);
+    config.Add(std::move(entry), std::move(beginnings));
   }
   return config;
 }
