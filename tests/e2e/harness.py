@@ -22,6 +22,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("MILLRACE_BIN", str(ROOT / "build/release/millrace"))
 DATA = pathlib.Path(os.environ.get("MILLRACE_TEST_DATA", ROOT.parent / "shared/data"))
+SANITIZED = bool(os.environ.get("MILLRACE_SANITIZE"))  # such a program takes several times the memory
 SKIPPED = 77  # exit status of a test file in which everything was skipped
 
 # Waits of a retry that a test can afford.

@@ -242,7 +242,8 @@ class StoresTest(harness.MillraceTest):
         sandbox = self.sandbox()
         report = self.import_json(sandbox, "gs://bucket/data/**.ndjson", env=gcs.variables)
         self.assertEqual((report["objects"], report["accepted"]), (1, 10))
-        self.assertLess(report["peak_memory_bytes"], 100 << 20)
+        if not harness.SANITIZED:
+            self.assertLess(report["peak_memory_bytes"], 100 << 20)
         self.assertGreater(len(gcs.cloud.requests), total // per_page)
 
 

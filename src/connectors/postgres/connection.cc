@@ -163,8 +163,9 @@ absl::Status Connection::Connect() {
 }
 
 absl::Status Connection::Lost(std::string_view why) {
-  connection_.reset();
-  return absl::UnavailableError(Redacted(FirstLine(why)));
+  absl::Status lost = absl::UnavailableError(Redacted(FirstLine(why)));
+  connection_.reset();  // `why` may be its own
+  return lost;
 }
 
 absl::Status Connection::WaitForReply() {
