@@ -17,6 +17,10 @@ set(millrace_common_headers
 function(millrace_precompiled name)
   add_library(${name} STATIC "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
   target_precompile_headers(${name} PRIVATE ${millrace_common_headers} ${ARGN})
+  if(CCACHE)
+    set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER
+      "${CMAKE_SOURCE_DIR}/cmake/hash_precompiled.sh;${CMAKE_CXX_COMPILER_LAUNCHER}")
+  endif()
 endfunction()
 millrace_precompiled(millrace_precompiled)
 if(MILLRACE_TESTS)
