@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "base/hash.h"
 #include "base/strings.h"
 
 namespace millrace {
@@ -39,6 +40,16 @@ std::string Place() {
   return StrCat(host, "/", boot, "/", space);
 }
 
+std::string HashOf(std::string_view place) { return ToHex(HashBytes(place)).substr(16); }
+
+// True if `owner` is `prefix`, pid, `separator`, start time of a process that no longer runs.
+bool IsGone(std::string_view owner, std::string_view prefix, char separator) {
+  if (!owner.starts_with(prefix)) return false;
+  const std::vector<std::string> process =
+      absl::StrSplit(ToAbsl(owner.substr(prefix.size())), separator);
+  return process.size() == 2 && StartTime(process[0]) != process[1];
+}
+
 }  // namespace
 
 std::string ThisOwner() {
@@ -46,11 +57,13 @@ std::string ThisOwner() {
   return StrCat(Place(), "/", pid, "/", StartTime(pid));
 }
 
-bool OwnerIsGone(std::string_view owner) {
-  const std::string place = Place() + "/";
-  if (!owner.starts_with(place)) return false;
-  const std::vector<std::string> process = absl::StrSplit(ToAbsl(owner.substr(place.size())), '/');
-  return process.size() == 2 && StartTime(process[0]) != process[1];
+bool OwnerIsGone(std::string_view owner) { return IsGone(owner, Place() + "/", '/'); }
+
+std::string ThisOwnerWord() {
+  const std::string pid = std::to_string(getpid());
+  return StrCat(HashOf(Place()), ".", pid, ".", StartTime(pid));
 }
+
+bool OwnerWordIsGone(std::string_view word) { return IsGone(word, HashOf(Place()) + ".", '.'); }
 
 }  // namespace millrace

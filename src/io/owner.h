@@ -15,6 +15,11 @@ std::string ThisOwner();
 // Owners elsewhere are never known to be gone; their leases run out.
 bool OwnerIsGone(std::string_view owner);
 
+// The same in one short word, which may be part of a file's name:
+// "<hash of the first three>.<pid>.<start time>".
+std::string ThisOwnerWord();
+bool OwnerWordIsGone(std::string_view word);  // false for what is no such word
+
 }  // namespace millrace
 
 #endif  // MILLRACE_IO_OWNER_H_

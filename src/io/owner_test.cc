@@ -15,6 +15,16 @@ TEST(Owner, OwnersElsewhereAreNeverKnownToBeGone) {
   EXPECT_FALSE(OwnerIsGone(""));
 }
 
+TEST(Owner, AWordSaysTheSame) {
+  const std::string word = ThisOwnerWord();
+  EXPECT_EQ(word.find_first_of("/ "), std::string::npos);
+  EXPECT_FALSE(OwnerWordIsGone(word));
+  EXPECT_TRUE(OwnerWordIsGone(word + "1"));
+  EXPECT_FALSE(OwnerWordIsGone("0123456789abcdef.123.456"));  // elsewhere
+  EXPECT_FALSE(OwnerWordIsGone(word + ".1"));
+  EXPECT_FALSE(OwnerWordIsGone(""));
+}
+
 TEST(Owner, AnEndedProcessIsGoneEvenBeforeItsParentLooks) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "io/durable_file.h"
 #include "io/owner.h"
 
 namespace millrace {
@@ -16,15 +15,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kOwnerFile[] = "/owner";
+constexpr std::string_view kRandomPart = ".XXXXXX";
 
 void RemoveAbandoned(const std::string& parent, const std::string& name) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(parent, error)) {
-    if (!entry.path().filename().string().starts_with(name + ".")) continue;
-    const absl::StatusOr<std::string> owner = ReadWholeFile(entry.path().string() + kOwnerFile);
+    const std::string file_name = entry.path().filename().string();
+    std::string_view owner = file_name;
+    if (!owner.starts_with(name + ".")) continue;
+    owner.remove_prefix(name.size() + 1);
+    if (owner.size() < kRandomPart.size()) continue;
+    owner.remove_suffix(kRandomPart.size());
     std::error_code none;
-    if (owner.ok() && OwnerIsGone(*owner)) fs::remove_all(entry.path(), none);
+    if (OwnerWordIsGone(owner)) fs::remove_all(entry.path(), none);
   }
 }
 
@@ -33,13 +36,11 @@ void RemoveAbandoned(const std::string& parent, const std::string& name) {
 absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& parent,
                                                              const std::string& name) {
   RemoveAbandoned(parent, name);
-  std::string path = StrCat(parent, "/", name, ".XXXXXX");
+  std::string path = StrCat(parent, "/", name, ".", ThisOwnerWord(), kRandomPart);
   if (mkdtemp(path.data()) == nullptr) {
     return ErrnoStatus(errno, StrCat("making a temporary folder in ", parent));
   }
-  auto folder = absl::WrapUnique(new TempFolder(std::move(path)));
-  RETURN_IF_ERROR(ReplaceFile(folder->path() + kOwnerFile, ThisOwner()));
-  return folder;
+  return absl::WrapUnique(new TempFolder(std::move(path)));
 }
 
 TempFolder::~TempFolder() {

@@ -11,8 +11,9 @@ namespace millrace {
 
 class TempFolder {
  public:
-  // Makes "<parent>/<name>.XXXXXX", for this user only. Folders of that name that processes of this
-  // machine left when they were killed are removed first.
+  // Makes "<parent>/<name>.<owner>.XXXXXX", for this user only; the owner in the name is there from
+  // the first instant. Folders of that name that processes of this machine left when they were
+  // killed, whenever that was, are removed first.
   static absl::StatusOr<std::unique_ptr<TempFolder>> Make(const std::string& parent,
                                                           const std::string& name);
   // Removes the folder and all in it.

@@ -1,7 +1,10 @@
 #include "io/temp_folder.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -21,9 +24,11 @@ class TempFolderTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(parent_); }
 
-  void Leave(const std::string& name, const std::string& owner) {
-    fs::create_directories(parent_ + "/" + name);
-    std::ofstream(parent_ + "/" + name + "/owner") << owner;
+  // A folder with something in it, as `owner` would have left it.
+  std::string Leave(const std::string& name, const std::string& owner) {
+    std::string path = StrCat(parent_, "/", name, ".", owner, ".aaaaaa");
+    fs::create_directories(path + "/a");
+    return path;
   }
 
   std::string parent_;
@@ -43,17 +48,30 @@ TEST_F(TempFolderTest, IsRemovedWithAllThatIsInIt) {
 }
 
 TEST_F(TempFolderTest, FoldersOfProcessesThatAreGoneAreRemovedFirst) {
-  const std::string recycled = ThisOwner() + "1";  // this pid with another start time
-  Leave("work.aaa", recycled);
-  Leave("work.bbb", ThisOwner());
-  Leave("work.ccc", "elsewhere/boot/space/1/2");
-  Leave("other.ddd", recycled);
+  const std::string recycled = ThisOwnerWord() + "1";  // this pid with another start time
+  const std::string gone = Leave("work", recycled);
+  const std::string kept[] = {Leave("work", ThisOwnerWord()), Leave("work", "0123abcd.1.2"),
+                              Leave("other", recycled), Leave("work.other", recycled)};
   const auto folder = TempFolder::Make(parent_, "work");
   ASSERT_TRUE(folder.ok()) << folder.status();
-  EXPECT_FALSE(fs::exists(parent_ + "/work.aaa"));
-  EXPECT_TRUE(fs::exists(parent_ + "/work.bbb"));
-  EXPECT_TRUE(fs::exists(parent_ + "/work.ccc"));
-  EXPECT_TRUE(fs::exists(parent_ + "/other.ddd"));
+  EXPECT_FALSE(fs::exists(gone));
+  for (const std::string& path : kept) EXPECT_TRUE(fs::exists(path)) << path;
+}
+
+TEST_F(TempFolderTest, AFolderHasItsOwnerFromTheFirstInstant) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit no_byte = {0, 0};
+    setrlimit(RLIMIT_FSIZE, &no_byte);  // the first write to a file kills
+    const auto folder = TempFolder::Make(parent_, "work");
+    raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_FALSE(fs::is_empty(parent_));
+  { const auto folder = TempFolder::Make(parent_, "work"); }
+  EXPECT_TRUE(fs::is_empty(parent_));
 }
 
 TEST_F(TempFolderTest, AParentThatIsMissingIsAnError) {

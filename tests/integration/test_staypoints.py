@@ -338,14 +338,14 @@ class BadInputTest(StaypointsTest):
 
 class StopTest(StaypointsTest):
     def begin(self, folder):
-        """A run that is in its work: its hidden folder is there, and says whose it is."""
-        before = set(self.folder.glob(".out.millrace.*/tree"))
+        """A run whose hidden folder has just appeared."""
+        before = set(self.folder.glob(".out.millrace.*"))
         process = self.start("staypoints", folder, "--output", self.folder / "out", "--output-format", "hive",
                              "--memory", "64MB", "--quiet")
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         deadline = time.monotonic() + 60
-        while not set(self.folder.glob(".out.millrace.*/tree")) - before:
+        while not set(self.folder.glob(".out.millrace.*")) - before:
             if process.poll() is not None or time.monotonic() > deadline:
                 self.fail(f"the run ended early: {process.communicate()}")
         return process
