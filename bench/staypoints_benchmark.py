@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Trips to Hive Parquet: time, CPU and peak memory of `millrace staypoints`, against DuckDB in the same run.
 
-Compares, alternating and into fresh folders: plenty of memory; --memory 256MB; DuckDB's best correct query; then
-65,536 output partitions with --memory 512MB, which DuckDB does not finish. Prints medians and ratios.
+Compares, alternating: plenty of memory; --memory 256MB; DuckDB's best correct query; then 65,536 output partitions with
+--memory 512MB, which DuckDB does not finish. Prints medians and ratios. Every run writes into a fresh folder, and nothing
+is removed before all is measured: ext4 makes files slowly right after many were removed, whoever removed them.
 
     ./dev bench staypoints      (MILLRACE_BENCH_ROWS, 10,000,000, and MILLRACE_BENCH_RUNS, 3, change the size)
-    MILLRACE_BENCH_FLAT=1 ./dev bench staypoints      the cost of a row from 1 million to 100 million rows instead
+    MILLRACE_BENCH_FLAT=1 ./dev bench staypoints      the cost of a trip from 1 million to 100 million trips instead
+    MILLRACE_BENCH_FLAT=1 MILLRACE_BENCH_SIZES=1000000,2000000 ./dev bench staypoints      of other sizes, ascending
 """
 import json
 import os
@@ -21,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = os.environ.get("MILLRACE_BIN", str(ROOT / "build/release/millrace"))
 ROWS = int(os.environ.get("MILLRACE_BENCH_ROWS", "10000000"))
 RUNS = int(os.environ.get("MILLRACE_BENCH_RUNS", "3"))
+SIZES = [int(size) for size in os.environ.get("MILLRACE_BENCH_SIZES", "1000000,10000000,100000000").split(",")]
 WORK = pathlib.Path(os.environ.get("MILLRACE_BENCH_DIR", tempfile.gettempdir()))
 
 DUCKDB = """
@@ -43,6 +46,7 @@ def generate(folder, rows, partitions):
 
 def measure(command, state):
     """One run as a whole process: wall s, CPU s, peak MB, and what it printed."""
+    os.sync()  # what was written before is not paid for here
     begin = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                env=os.environ | {"MILLRACE_STATE": str(state)})
@@ -84,15 +88,21 @@ def compare(folder):
 
 
 def flat(folder):
-    print("| trips | memory | wall s | CPU us/trip | peak MB | spilled GB |\n|---|---|---|---|---|---|")
-    for rows in (1_000_000, 10_000_000, 100_000_000):
+    """Sizes are compared by their medians."""
+    print("| trips | memory | wall s, all runs | us/trip | CPU us/trip | peak MB | spilled GB |\n|---|---|---|---|---|---|---|")
+    costs = {}
+    for rows in SIZES:
         generate(folder / str(rows), rows, 4096)
-        run = measure(staypoints(folder / str(rows), folder / f"out-{rows}", "1GB"), folder / "state")
-        spilled = json.loads(run["out"])["bytes_spilled"] / 1e9
-        print(f"| {rows:,} | 1 GB | {run['wall']:.2f} | {run['cpu'] / rows * 1e6:.3f} | {run['peak']:.0f} | {spilled:.1f} |",
+        runs = [measure(staypoints(folder / str(rows), folder / f"out-{rows}-{run}", "1GB"), folder / "state")
+                for run in range(RUNS)]
+        wall, cpu, peak = (statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak"))
+        spilled = json.loads(runs[0]["out"])["bytes_spilled"] / 1e9
+        costs[rows] = wall / rows
+        every = ", ".join(f"{run['wall']:.2f}" for run in runs)
+        print(f"| {rows:,} | 1 GB | {every} | {costs[rows] * 1e6:.2f} | {cpu / rows * 1e6:.2f} | {peak:.0f} | {spilled:.1f} |",
               flush=True)
-        shutil.rmtree(folder / str(rows))
-        shutil.rmtree(folder / f"out-{rows}")
+    dearest = max(costs, key=costs.get)
+    print(f"\ndearest: {dearest:,} trips, {costs[dearest] / costs[SIZES[0]]:.2f} of the cost of a trip at {SIZES[0]:,}")
 
 
 def main():
