@@ -106,6 +106,14 @@ class FileColumns : public ParquetColumns {
     return names;
   }
 
+  bool has_field_ids() const override {
+    const auto& root = *footer_.metadata->schema()->group_node();
+    for (int i = 0; i < root.field_count(); ++i) {
+      if (root.field(i)->field_id() >= 0) return true;
+    }
+    return false;
+  }
+
   absl::StatusOr<std::unique_ptr<ParquetGroup>> OpenGroup(size_t group) const override {
     ASSIGN_OR_RETURN(auto pages, ParquetPages::Open(object_, footer_, found_.size()));
     ASSIGN_OR_RETURN(auto readers, pages->OpenGroup(footer_, group, found_));

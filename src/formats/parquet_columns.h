@@ -52,6 +52,8 @@ class ParquetColumns {
   virtual const ParquetLeaf* leaf(size_t column) const = 0;
   // The names of all columns at the top of the schema.
   virtual std::vector<std::string> names() const = 0;
+  // True if one of those has a field id.
+  virtual bool has_field_ids() const = 0;
   virtual absl::StatusOr<std::unique_ptr<ParquetGroup>> OpenGroup(size_t group) const = 0;
 };
 

@@ -10,17 +10,18 @@
 
 namespace millrace {
 
-absl::StatusOr<std::map<int32_t, std::string>> ReadParquetFieldIds(
-    std::shared_ptr<ObjectReader> object) {
+absl::StatusOr<ParquetFieldIds> ReadParquetFieldIds(std::shared_ptr<ObjectReader> object) {
   // Checks what a stranger's footer has to be checked for.
   RETURN_IF_ERROR(OpenParquet(object, {}).status());
-  std::map<int32_t, std::string> ids;
+  ParquetFieldIds ids;
   try {
     const auto file = parquet::ParquetFileReader::Open(
         NewArrowFile(std::move(object), arrow::default_memory_pool()));
     const parquet::schema::GroupNode& root = *file->metadata()->schema()->group_node();
     for (int i = 0; i < root.field_count(); ++i) {
-      if (root.field(i)->field_id() >= 0) ids[root.field(i)->field_id()] = root.field(i)->name();
+      const parquet::schema::Node& field = *root.field(i);
+      ids.names.push_back(field.name());
+      if (field.field_id() >= 0) ids.names_by_id[field.field_id()] = field.name();
     }
   } catch (...) {
     return Annotate(CaughtParquetError(), "reading the Parquet footer");

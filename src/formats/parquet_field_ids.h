@@ -6,16 +6,21 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "io/object_store.h"
 
 namespace millrace {
 
-// Field id -> name, of the columns at the top that have one; empty if none has. Reads the footer
-// only. Statuses as of OpenParquet.
-absl::StatusOr<std::map<int32_t, std::string>> ReadParquetFieldIds(
-    std::shared_ptr<ObjectReader> object);
+// The columns at the top of a file's schema.
+struct ParquetFieldIds {
+  std::map<int32_t, std::string> names_by_id;  // of those that have an id; empty if none has
+  std::vector<std::string> names;              // of all
+};
+
+// Reads the footer only. Statuses as of OpenParquet.
+absl::StatusOr<ParquetFieldIds> ReadParquetFieldIds(std::shared_ptr<ObjectReader> object);
 
 }  // namespace millrace
 

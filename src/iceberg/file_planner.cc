@@ -26,6 +26,19 @@ absl::Status CheckFormat(const ManifestEntry& entry) {
       StrCat(entry.path, " is an ", format.substr(0, 40), " file; only Parquet is read"));
 }
 
+// Column id -> the first of its names in `mapping` that is one of `names`.
+std::shared_ptr<const std::map<int32_t, std::string>> FindMapped(
+    const std::map<int32_t, std::vector<std::string>>& mapping,
+    const std::vector<std::string>& names) {
+  auto found = std::make_shared<std::map<int32_t, std::string>>();
+  for (const auto& [id, candidates] : mapping) {
+    const auto first =
+        std::find_first_of(candidates.begin(), candidates.end(), names.begin(), names.end());
+    if (first != candidates.end()) (*found)[id] = *first;
+  }
+  return found;
+}
+
 }  // namespace
 
 FilePlanner::FilePlanner(const IcebergMetadata& metadata, const IcebergSnapshot& snapshot,
@@ -128,18 +141,18 @@ absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   for (const auto& [scope, deletes] : equality_deletes_) {
     if (scope.first.empty() || scope.first == partition) file.equality_deletes.push_back(deletes);
   }
-  RETURN_IF_ERROR(CheckFieldIds(file));
+  RETURN_IF_ERROR(MapNames(file));
   return file;
 }
 
 // Only where the table knows of files without them is it worth a look.
-absl::Status FilePlanner::CheckFieldIds(IcebergFile& file) const {
+absl::Status FilePlanner::MapNames(IcebergFile& file) const {
   if (!metadata_.has_name_mapping) return absl::OkStatus();
   const auto check = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> reader,
                      file.object.store->Open(file.object.info));
-    ASSIGN_OR_RETURN(const auto ids, ReadParquetFieldIds(std::move(reader)));
-    file.has_field_ids = !ids.empty();
+    ASSIGN_OR_RETURN(const ParquetFieldIds ids, ReadParquetFieldIds(std::move(reader)));
+    if (ids.names_by_id.empty()) file.mapped_names = FindMapped(metadata_.name_mapping, ids.names);
     return absl::OkStatus();
   };
   return Annotate(check(), StrCat("reading ", file.object.info.uri));
@@ -152,7 +165,11 @@ absl::Span<const IcebergPartitionField> FilePlanner::SpecOf(int32_t id) const {
 }
 
 std::string FilePlanner::PartitionOf(const ManifestEntry& entry) const {
-  if (entry.partition.empty()) return "";
+  const auto spec = SpecOf(entry.spec_id);
+  const auto is_void = [](const IcebergPartitionField& field) { return field.transform == "void"; };
+  // Version 1 keeps fields that were removed, as void ones.
+  const bool is_unpartitioned = !spec.empty() && std::all_of(spec.begin(), spec.end(), is_void);
+  if (entry.partition.empty() || is_unpartitioned) return "";
   std::string key = StrCat(entry.spec_id);
   for (const PartitionValue& value : entry.partition) {
     StrAppend(&key, value.is_null ? "|n" : "|", value.is_null ? 0 : value.text.size(), ":",

@@ -32,9 +32,10 @@ class FilePlanner {
   absl::Status ReadDeleteFiles();
   absl::Status ReadDeleteFile(const ManifestEntry& entry);
   absl::StatusOr<IcebergFile> PlanFile(const ManifestEntry& entry);
-  absl::Status CheckFieldIds(IcebergFile& file) const;
+  absl::Status MapNames(IcebergFile& file) const;
   absl::Span<const IcebergPartitionField> SpecOf(int32_t id) const;
-  // Equal for files of the same partition of the same spec; empty if the spec has no fields.
+  // Equal for files of the same partition of the same spec; empty if the spec has no fields, or
+  // none that is not void.
   std::string PartitionOf(const ManifestEntry& entry) const;
   absl::StatusOr<StoredObject> FindFile(const ManifestEntry& entry);
 

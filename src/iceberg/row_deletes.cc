@@ -123,11 +123,11 @@ std::shared_ptr<const std::vector<uint64_t>> PositionDeletes::Of(std::string_vie
 
 absl::Status EqualityDeletes::Add(const StoredObject& file, int64_t sequence, size_t& left) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> object, file.store->Open(file.info));
-  ASSIGN_OR_RETURN(const auto names, ReadParquetFieldIds(object));
+  ASSIGN_OR_RETURN(const ParquetFieldIds ids, ReadParquetFieldIds(object));
   std::vector<std::string> columns;
   for (const int32_t id : column_ids_) {
-    const auto found = names.find(id);
-    if (found == names.end()) {
+    const auto found = ids.names_by_id.find(id);
+    if (found == ids.names_by_id.end()) {
       return absl::DataLossError(
           StrCat("it has no column with the field id ", id, ", which its rows are to be equal in"));
     }

@@ -4,6 +4,7 @@
 #define MILLRACE_ICEBERG_TABLE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +24,9 @@ struct IcebergFile {
   StoredObject object;
   uint64_t rows = 0;  // as the table says
   int64_t sequence_number = 0;
-  bool has_field_ids = true;  // else its columns are found by the names of the name mapping
+  // If set, the file has no field ids; what the name mapping makes of its columns: column id ->
+  // name in the file. Columns that are not in it are null. If not set, ids are those of the fields.
+  std::shared_ptr<const std::map<int32_t, std::string>> mapped_names;
   std::shared_ptr<const std::vector<uint64_t>> deleted_rows;  // ascending; null: none
   // Rows that any of them drops, given sequence_number, do not count.
   std::vector<std::shared_ptr<const EqualityDeletes>> equality_deletes;

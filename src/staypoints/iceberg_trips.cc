@@ -68,7 +68,6 @@ class IcebergTrips : public TripSource {
     ASSIGN_OR_RETURN(IcebergTable table,
                      IcebergTable::Open([this](std::string_view uri) { return StoreOf(uri); },
                                         options_.table, options_.snapshot));
-    metadata_ = table.metadata();
     IcebergPlanOptions plan_options;
     TripColumnRefs columns;
     for (size_t i = 0; i < kTripColumns; ++i) {
@@ -108,15 +107,14 @@ class IcebergTrips : public TripSource {
                                              " is of the type ", column.type));
   }
 
-  // How a column is found in `file`: by id, or in files that have none by the first name that the
-  // name mapping has for it.
+  // How a column is found in `file`: by id, or in files that have none by the name that the name
+  // mapping gives it there. One that it does not know is asked for by the id, which finds nothing.
   ColumnRef InFile(const IcebergFile& file, ColumnRef column) const {
-    if (file.has_field_ids) return column;
-    const auto mapped = metadata_.name_mapping.find(*column.field_id);
+    if (file.mapped_names == nullptr) return column;
+    const auto mapped = file.mapped_names->find(*column.field_id);
+    if (mapped == file.mapped_names->end()) return column;
     column.field_id.reset();
-    if (mapped != metadata_.name_mapping.end() && !mapped->second.empty()) {
-      column.name = mapped->second.front();
-    }
+    column.name = mapped->second;
     return column;
   }
 
@@ -126,7 +124,7 @@ class IcebergTrips : public TripSource {
     made.object = std::move(file.object.info);
     made.deleted_rows = std::move(file.deleted_rows);
     made.columns = by_id;
-    if (!file.has_field_ids) {
+    if (file.mapped_names != nullptr) {
       TripColumnRefs by_name = *by_id;
       for (ColumnRef& column : by_name) column = InFile(file, std::move(column));
       made.columns = std::make_shared<const TripColumnRefs>(std::move(by_name));
@@ -157,7 +155,6 @@ class IcebergTrips : public TripSource {
   }
 
   const IcebergTripsOptions options_;
-  IcebergMetadata metadata_;
   std::map<std::string, std::unique_ptr<ObjectStore>> stores_;  // by scheme and bucket
 };
 

@@ -247,6 +247,18 @@ absl::Status MissingColumn(size_t index, const ColumnRef& column, const ParquetC
                                            absl::StrJoin(columns.names(), ", "), HowToName(index)));
 }
 
+// A file without ids, all of whose columns would be null: nobody meant that.
+absl::Status CheckFieldIds(const TripColumnRefs& refs, const ParquetColumns& columns) {
+  for (size_t i = 0; i < kTripColumns; ++i) {
+    if (!refs[i].field_id || columns.leaf(i) != nullptr) return absl::OkStatus();
+  }
+  if (columns.has_field_ids()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("its columns (", absl::StrJoin(columns.names(), ", "),
+             ") have no field ids, by which those of the table are found; give the table a name "
+             "mapping (the property schema.name-mapping.default)"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TripReader>> OpenParquetTrips(const TripFile& file,
@@ -258,6 +270,7 @@ absl::StatusOr<std::unique_ptr<TripReader>> OpenParquetTrips(const TripFile& fil
   std::vector<ParquetColumnRef> refs;
   for (const ColumnRef& column : wanted) refs.push_back({column.name, column.field_id});
   ASSIGN_OR_RETURN(auto columns, ParquetColumns::Open(object, refs));
+  RETURN_IF_ERROR(CheckFieldIds(*file.columns, *columns));
   for (size_t i = 0; i < wanted.size(); ++i) {
     const ParquetLeaf* const leaf = columns->leaf(i);
     if (leaf == nullptr && !wanted[i].may_be_missing) {

@@ -183,6 +183,56 @@ class IcebergTest(MillraceTest):
         (moved / "metadata/version-hint.text").write_text("3")
         self.assertEqual(self.staypoints(moved)[1], expected)
 
+    def add_file(self, table, name, rows, renamed=None):
+        """Adds a Parquet file that no Iceberg writer wrote: its columns have names and no field ids."""
+        columns = {(renamed or {}).get(column, column): [row[column] for row in rows] for column in COLUMNS}
+        file = self.folder / name
+        pq.write_table(pa.table(columns), file)
+        table.add_files([f"file://{file}"])
+
+    def test_files_without_field_ids_are_read_by_the_name_mapping(self):
+        table = self.create(partitioned=False)
+        self.append(table, make_trips(200, 20))
+        old, new = make_trips(200, 21), make_trips(200, 22)
+        self.add_file(table, "old.parquet", old)
+        with table.update_schema() as update:
+            update.rename_column("user_id", "rider")
+        # The mapping now has both names: this file's column has the second.
+        self.add_file(table, "new.parquet", new, {"user_id": "rider"})
+        report, found = self.staypoints(table, "--column", "user_id=rider")
+        self.assertEqual((report["trips"], report["rejected"]), (600, 0))
+        self.assertEqual(self.assert_same(table, found), 600)
+        begin = BEGIN + datetime.timedelta(hours=2)
+        report, found = self.staypoints(table, "--column", "user_id=rider", "--from", begin.isoformat())
+        scan = table.scan(row_filter=f"trip_start_time >= '{begin.isoformat()}'")
+        self.assertEqual(report["trips"], self.assert_same(table, found, scan))
+        # Equality deletes find their columns by the mapping too.
+        deletes = pa.table({"rider": [old[0]["user_id"]]})
+        table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "eq.parquet", Record(), [1], equality_ids=[1])
+        report, found = self.staypoints(table, "--column", "user_id=rider")
+        self.assertNotIn(old[0]["user_id"], found)
+        self.assertGreater(report["deleted"], 0)
+
+    def test_the_name_mapping_alone_says_what_a_column_is(self):
+        rows = make_trips(200, 23)
+        names = {**{i + 1: [column] for i, column in enumerate(COLUMNS)}, 6: ["end_lng"], 7: ["end_lat", "nowhere"]}
+        mapping = [{"field-id": id, "names": list} for id, list in names.items()]
+        table = self.create(partitioned=False, properties={"schema.name-mapping.default": json.dumps(mapping)})
+        self.add_file(table, "data.parquet", rows)
+        report, found = self.staypoints(table)
+        swapped = [row | {"end_lat": row["end_lng"], "end_lng": row["end_lat"]} for row in rows]
+        self.assertEqual(found, self.expected(pa.Table.from_pylist(swapped).select(COLUMNS)))
+        # A column that the mapping does not have is null in these files, whatever they call their own.
+        with table.transaction() as transaction:
+            transaction.set_properties({"schema.name-mapping.default": json.dumps(mapping[1:])})
+        report = self.run_json("staypoints", "--input", f"iceberg:{self.location(table)}", "--output", self.folder / "null", expect=1)
+        self.assertEqual((report["trips"], report["rejected"]), (200, 200))
+        self.assertIn("user_id is null", report["first_error"])
+        # Without a mapping nobody knows what the columns are.
+        with table.transaction() as transaction:
+            transaction.remove_properties("schema.name-mapping.default")
+        self.fails(self.location(table), "data.parquet", "field ids", "schema.name-mapping.default")
+
     def commit_deletes(self, table, content, data, name, partition, schema_ids, equality_ids=None):
         """Adds a delete file to the table as an engine that merges on read does."""
         file = self.location(table) / "data" / name
@@ -234,6 +284,49 @@ class IcebergTest(MillraceTest):
         self.assertEqual(report["trips"], len(kept))
         self.assertEqual(report["deleted"], 350 - len(kept))
         self.assertEqual(found, self.expected(pa.Table.from_pylist(kept).select(COLUMNS)))
+
+    def assert_deleted(self, table, rows, is_deleted, *args):
+        kept = [row for row in rows if not is_deleted(row)]
+        report, found = self.staypoints(table, *args)
+        self.assertEqual((report["trips"], report["deleted"]), (len(kept), len(rows) - len(kept)))
+        self.assertLess(len(kept), len(rows))
+        self.assertEqual(found, self.expected(pa.Table.from_pylist(kept).select(COLUMNS)))
+
+    def test_equality_deletes_of_a_partition_hold_in_it_only(self):
+        table = self.create()
+        rows = make_trips(600, 24, users=6, hours=3)
+        self.append(table, rows)
+        hour = int(BEGIN.replace(tzinfo=datetime.timezone.utc).timestamp()) // 3600
+        deletes = pa.table({"user_id": ["u003", "u004"]})
+        table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "eq.parquet", Record(hour + 1), [1], equality_ids=[1])
+        in_it = lambda row: row["trip_start_time"].hour == BEGIN.hour + 1
+        self.assert_deleted(table, rows, lambda row: in_it(row) and row["user_id"] in ("u003", "u004"))
+        begin = BEGIN + datetime.timedelta(hours=1, minutes=30)
+        report, _ = self.staypoints(table, "--from", begin.isoformat())
+        left = [row for row in rows if row["trip_start_time"] >= begin and not (in_it(row) and row["user_id"] in ("u003", "u004"))]
+        self.assertEqual(report["trips"], len(left))
+        # A table that is no longer partitioned: deletes of the new spec hold everywhere.
+        with table.update_spec() as update:
+            update.remove_field("trip_start_time_hour")
+        table = self.catalog.load_table(table.name())
+        deletes = pa.table({"user_id": ["u005"]})
+        table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "all.parquet", Record(), [1], equality_ids=[1])
+        self.assert_deleted(table, rows, lambda row: row["user_id"] == "u005" or in_it(row) and row["user_id"] in ("u003", "u004"))
+
+    def test_equality_deletes_of_a_spec_of_voids_hold_everywhere(self):
+        """Version 1 keeps a partition field that is removed, as a void one: all partitions are null then."""
+        table = self.create(version=1)
+        rows = make_trips(300, 25, users=6, hours=3)
+        self.append(table, rows)
+        with table.update_spec() as update:
+            update.remove_field("trip_start_time_hour")
+        with table.transaction() as transaction:
+            transaction.upgrade_table_version(2)
+        table = self.catalog.load_table(table.name())
+        self.assertEqual([str(field.transform) for field in table.spec().fields], ["void"])
+        deletes = pa.table({"user_id": ["u003"]})
+        table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "eq.parquet", Record(None), [1], equality_ids=[1])
+        self.assert_deleted(table, rows, lambda row: row["user_id"] == "u003")
 
     def fails(self, path, *words, code=2, args=()):
         status, out, err = self.run_program("staypoints", "--input", f"iceberg:{path}", "--output", self.folder / "bad", *args)
