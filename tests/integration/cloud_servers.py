@@ -6,6 +6,7 @@ import base64
 import datetime
 import hashlib
 import hmac
+import html
 import http.server
 import json
 import os
@@ -98,6 +99,14 @@ class FakeGcs(CloudServer):
         send("POST", f"{self.url}/upload/storage/v1/b/test-bucket/o?uploadType=media&name="
              + urllib.parse.quote(key, safe=""), content, {"Content-Type": "application/octet-stream"})
 
+    def objects(self, prefix=""):
+        """Key -> content of all objects below the prefix."""
+        query = urllib.parse.urlencode({"prefix": prefix, "maxResults": 10_000})
+        page = json.loads(send("GET", f"{self.url}/storage/v1/b/test-bucket/o?{query}"))
+        assert "nextPageToken" not in page
+        return {item["name"]: send("GET", self.url + self.read_request(item["name"])[0])
+                for item in page.get("items", [])}
+
     def read_request(self, key):
         """(path, headers) of a request for the object; a Range may be added."""
         return f"/storage/v1/b/test-bucket/o/{urllib.parse.quote(key, safe='')}?alt=media", {}
@@ -121,6 +130,12 @@ class VersityGateway(CloudServer):
 
     def put(self, key, content):
         self.signed("PUT", "/test-bucket/" + urllib.parse.quote(key), content)
+
+    def objects(self, prefix=""):
+        """Key -> content of all objects below the prefix: they are files of the gateway's folder."""
+        bucket = self.folder / "data/test-bucket"
+        keys = {str(path.relative_to(bucket)): path for path in bucket.rglob("*") if path.is_file()}
+        return {key: path.read_bytes() for key, path in sorted(keys.items()) if key.startswith(prefix)}
 
     def read_request(self, key):
         """(path, headers) of a request for the object; a Range may be added."""
@@ -168,6 +183,14 @@ class Azurite(CloudServer):
     def put(self, key, content):
         self.signed("PUT", "/test-container/" + urllib.parse.quote(key), content, "", "",
                     {"x-ms-blob-type": "BlockBlob"})
+
+    def objects(self, prefix=""):
+        """Key -> content of all objects below the prefix."""
+        page = self.signed("GET", "/test-container", b"", f"\ncomp:list\nprefix:{prefix}\nrestype:container",
+                           f"?restype=container&comp=list&prefix={urllib.parse.quote(prefix, safe='')}", {}).decode()
+        assert "<NextMarker/>" in page or "<NextMarker></NextMarker>" in page
+        return {key: self.signed("GET", "/test-container/" + urllib.parse.quote(key), b"", "", "", {})
+                for key in map(html.unescape, re.findall("<Name>(.*?)</Name>", page))}
 
     def signed(self, method, path, body, resource_query, query, own):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
