@@ -20,7 +20,9 @@ absl::Status RejectedTrips::Add(const TripFile& file, const std::vector<Rejectio
   RETURN_IF_ERROR(dead_letter_.Add(key, rejections));
   absl::MutexLock lock(&mutex_);
   count_ += rejections.size();
-  if (first_.empty()) {
+  std::pair place(file.object.uri, rejections[0].source_row);
+  if (first_.empty() || place < first_place_) {
+    first_place_ = std::move(place);
     first_ = StrCat(RowName(key, rejections[0].source_row), ": ", rejections[0].message);
   }
   return absl::OkStatus();

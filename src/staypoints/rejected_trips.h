@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -22,12 +23,14 @@ class RejectedTrips {
 
   // What an earlier run kept of `file` is forgotten: it is read anew.
   absl::Status Begin(const TripFile& file);
+  // `rejections`: in the order of their rows.
   absl::Status Add(const TripFile& file, const std::vector<Rejection>& rejections);
   // All that was kept of `file` is durable on return.
   absl::Status Sync(const TripFile& file);
 
   uint64_t count() const;
-  // The first that was seen: "trips/a.parquet: row 12: user_id is null; ..."; empty if none was.
+  // That of the first file, by name, and its first row, whichever thread saw it when:
+  // "trips/a.parquet: row 12: user_id is null; ..."; empty if there is none.
   std::string first() const;
 
  private:
@@ -37,6 +40,7 @@ class RejectedTrips {
   const std::string output_;
   mutable absl::Mutex mutex_;
   uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::pair<std::string, uint64_t> first_place_ ABSL_GUARDED_BY(mutex_);  // uri and row
   std::string first_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -43,7 +43,7 @@ struct StaypointsReport {
   uint64_t files = 0;
   uint64_t bytes_spilled = 0;
   absl::Duration elapsed;
-  std::string first_error;  // of the rejected rows
+  std::string first_error;  // of the rejected rows, by file and row
 };
 
 // What a run is doing, for people who watch.
