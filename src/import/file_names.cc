@@ -82,17 +82,30 @@ std::string NameFromUri(std::string_view uri) {
   return telling.empty() ? "event" : telling;
 }
 
+std::string_view DatasetFolder(std::string_view uri) {
+  std::string_view folder = SplitUri(uri).first;
+  while (folder.size() > 1) {
+    const auto [above, name] = SplitUri(folder.substr(0, folder.size() - 1));
+    if (above.empty() || name.find('=') == std::string_view::npos) break;
+    folder = above;
+  }
+  return folder;
+}
+
 std::string PrefixFor(std::string_view uri, const std::vector<std::string>& siblings) {
-  const std::string_view folder = SplitUri(uri).first;
   const Look look = LookOf(uri);
-  const auto alike = [&](const std::string& other) { return LookOf(other) == look; };
-  if (std::all_of(siblings.begin(), siblings.end(), alike)) return std::string(folder);
+  const auto alike_below = [&](std::string_view beginning) {
+    return std::all_of(siblings.begin(), siblings.end(), [&](const std::string& other) {
+      return !other.starts_with(beginning) || LookOf(other) == look;
+    });
+  };
+  const std::string_view folder = SplitUri(uri).first;
+  for (const std::string_view whole : {DatasetFolder(uri), folder}) {
+    if (alike_below(whole)) return std::string(whole);
+  }
   const std::string beginning = StrCat(folder, look.beginning);
-  const bool enough = !look.beginning.empty() &&
-                      std::all_of(siblings.begin(), siblings.end(), [&](const std::string& other) {
-                        return !other.starts_with(beginning) || alike(other);
-                      });
-  return enough ? beginning : std::string(uri);
+  if (!look.beginning.empty() && alike_below(beginning)) return beginning;
+  return std::string(uri);
 }
 
 }  // namespace millrace

@@ -13,8 +13,12 @@ namespace millrace {
 // "event".
 std::string NameFromUri(std::string_view uri);
 
-// The prefix that fits `uri` and the objects beside it that look alike: the folder; or the folder
-// and the beginning of the name, if the folder holds other things too.
+// The folder of the data set that `uri` is of: above its Hive partitions ("day=2024-01-01/").
+std::string_view DatasetFolder(std::string_view uri);
+
+// The prefix that fits `uri` and the `siblings`, other objects of its data set, that look alike:
+// the data set's folder; or the object's own folder, or that and the beginning of the name, if they
+// hold other things too.
 std::string PrefixFor(std::string_view uri, const std::vector<std::string>& siblings);
 
 }  // namespace millrace

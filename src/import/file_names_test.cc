@@ -21,6 +21,14 @@ TEST(PrefixForTest, TheFolderIfItsFilesLookAlike) {
   EXPECT_EQ(PrefixFor("/d/part-0.parquet", {"/d/part-1.parquet", "/d/x/part-2.parquet"}), "/d/");
 }
 
+TEST(PrefixForTest, TheFolderOfThePartitions) {
+  EXPECT_EQ(PrefixFor("gs://b/e/y=2024/d=01/part-0.csv", {"gs://b/e/y=2023/d=02/part-7.csv"}),
+            "gs://b/e/");
+  EXPECT_EQ(PrefixFor("d=01/part-0.csv", {"d=01/part-1.csv"}), "d=01/");
+  EXPECT_EQ(PrefixFor("/e/d=01/part-0.csv", {"/e/d=02/README.md"}), "/e/d=01/");
+  EXPECT_EQ(PrefixFor("/e/d=01/part-0.csv", {"/e/d=01/README.md"}), "/e/d=01/part-");
+}
+
 TEST(PrefixForTest, TheBeginningOfTheNameIfThereAreOtherFiles) {
   EXPECT_EQ(PrefixFor("/d/edits_2015.csv", {"/d/edits_2016.csv", "/d/README.md"}), "/d/edits_");
 }

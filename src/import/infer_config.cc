@@ -135,7 +135,9 @@ class Guesser {
     const std::string prefix = PrefixFor(profile_.uri, profile_.siblings);
     entry_["source_gcs_prefix"] = prefix;
     Explain("source_gcs_prefix", prefix,
-            prefix.ends_with('/') ? "the file's folder: the entry is for everything in it"
+            prefix.size() <= profile_.uri.rfind('/')
+                ? "the folder of the partitions: the entry is for everything in them"
+            : prefix.ends_with('/') ? "the file's folder: the entry is for everything in it"
             : prefix == profile_.uri
                 ? "the folder holds other files that begin alike: the entry is for this one only"
                 : "the folder holds other files too: the entry is for those that begin like this");

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "import/entry_sampler.h"
+#include "import/file_names.h"
 #include "import/plan.h"
 #include "mapping/sources_config.h"
 
@@ -29,13 +30,12 @@ absl::StatusOr<ListedObject> FirstObject(const std::string& input, const StoreOp
   return ListedObject{std::move(store), *std::move(first)};
 }
 
-// Other objects of the folder. What cannot be listed is not there.
+// Other objects of the data set. What cannot be listed is not there.
 std::vector<std::string> Siblings(const ListedObject& object) {
   std::vector<std::string> siblings;
   const std::string& uri = object.info.uri;
-  const std::string folder = uri.substr(0, uri.rfind('/') + 1);
   object.store
-      ->List(folder,
+      ->List(std::string(DatasetFolder(uri)),
              [&](const ObjectInfo& info) {
                if (info.uri != uri) siblings.push_back(info.uri);
                return siblings.size() < kMostSiblings ? absl::OkStatus()

@@ -1,0 +1,89 @@
+"""The commands of the documentation, run as they are written: by a shell, in a folder with files as they name them."""
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+import harness
+
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def block_with(page, text):
+    """The commands of the one block of `page` that holds `text`."""
+    found = [block for block in BLOCK.findall((harness.ROOT / page).read_text()) if text in block]
+    if len(found) != 1:
+        raise AssertionError(f"{page} has {len(found)} blocks with {text!r}, not 1")
+    return found[0]
+
+
+class DocsTest(harness.MillraceTest):
+    def setUp(self):
+        super().setUp()
+        self.server = self.sandbox()
+
+    def shell(self, commands, **variables):
+        """Runs them in the test's folder; the first that fails ends it. The sandbox is Mixpanel."""
+        folder = pathlib.Path(harness.PROGRAM).resolve().parent
+        environment = self.environment() | {"MIXPANEL_URL": self.server.url, "TZ": "UTC",
+                                            "PATH": f"{folder}:{os.environ['PATH']}"} | variables
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=self.folder, env=environment,
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, f"{commands}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        return done.stdout
+
+    def sample(self, *names, rows=500):
+        """Generated Parquet files under these names."""
+        made = self.generate(rows * len(names), "--files", len(names), "--format", "parquet")
+        for file, name in zip(sorted(made.rglob("*.parquet")), names, strict=True):
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            file.rename(self.folder / name)
+
+    def test_readme(self):
+        self.sample("events/day=01/part-0.parquet", "events/day=02/part-0.parquet")
+        shown = self.shell(block_with("README.md", "millrace import") +
+                           "millrace reconcile 'events/**/*.parquet' --config sources.json\n")
+        self.assertRegex(shown, r"accepted +1,000\n")
+        self.assertRegex(shown, r"found +1,000\n")
+
+    def test_init(self):
+        self.sample("events/2024-01-01.parquet")
+        shown = self.shell(block_with("docs/verbs/init.md", "millrace import"))
+        self.assertRegex(shown, r"accepted +500\n")
+
+    def test_generate(self):
+        commands = block_with("docs/verbs/generate.md", "generate events").replace("--mixpanel-url URL", "")
+        shown = self.shell(commands.replace("100000", "1000"))  # rows of each of three formats
+        self.assertRegex(shown, r"accepted +3,000\n")
+
+    def test_dlq(self):
+        self.write_ndjson("events/a.ndjson", [{"t": 1713928381, "when": "never", "id": "a"},
+                                              {"t": 1713928382, "when": "2024-04-24T03:13:02Z", "id": "b"}])
+        entry = {"config_id": "a", "source_gcs_prefix": "events/", "file_type": "NDJSON", "mixpanel_event_name": "seen",
+                 "field_mappings": [{"source_field": "when", "mixpanel_field": "time", "type": "unix_timestamp_auto"},
+                                    {"source_field": "id", "mixpanel_field": "$user_id"}]}
+        self.write_config(entry)
+        self.assertEqual(self.run_program("import", "events", "--config", "sources.json", "--mixpanel-url",
+                                          self.server.url, cwd=self.folder)[0], 1)
+        editor = self.write("editor", "#!/bin/sh\nsed -i 's/\"when\"/\"t\"/' \"$1\"\n")
+        editor.chmod(0o755)
+        shown = self.shell(block_with("docs/verbs/dlq.md", "$EDITOR"), EDITOR=str(editor))
+        self.assertIn("invalid_time", shown)
+        self.assertEqual(sorted(event["properties"]["time"] for event in self.server.export()),
+                         [1713928381000, 1713928382000])
+
+    def test_status(self):
+        self.sample("events/a.parquet")
+        self.shell("millrace init events/a.parquet > sources.json && millrace import events --config sources.json")
+        self.assertIn("a.parquet", self.shell(block_with("docs/verbs/status.md", "millrace status")))
+
+    def test_staypoints(self):
+        self.shell(block_with("docs/verbs/generate.md", "generate trips").replace("1000000", "5000"))
+        commands = block_with("docs/verbs/staypoints.md", "--output staypoints ")
+        self.shell(re.sub(r" \[.*?\]", "", commands))
+        self.assertTrue((self.folder / "staypoints").is_dir())
+
+
+if __name__ == "__main__":
+    harness.main()
