@@ -80,7 +80,7 @@ function(millrace_library folder)
       endif()
     endforeach()
     millrace_test_sources(${name}_test ${tests})
-    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${folder}:"
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES TEST_PREFIX "${folder}:"
                          PROPERTIES TIMEOUT 120 LABELS unit)
   endif()
 endfunction()

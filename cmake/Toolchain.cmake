@@ -36,10 +36,13 @@ if(MILLRACE_SANITIZE)
   endif()
 endif()
 if(MILLRACE_SANITIZE STREQUAL "thread")
-  # Must stand before Abseil on every link line; see the top of the file.
+  # Must stand before Abseil on every link line, see the top of the file: as a link option, since libraries
+  # are put into an order of their own. As a library too, so that it is built first and found.
   add_library(millrace_tsan_abseil SHARED "${CMAKE_CURRENT_LIST_DIR}/tsan_abseil.cc")
   set_target_properties(millrace_tsan_abseil PROPERTIES CXX_VISIBILITY_PRESET default)
   link_libraries(millrace_tsan_abseil)
+  set(first "-Wl,--no-as-needed ${CMAKE_BINARY_DIR}/libmillrace_tsan_abseil.so -Wl,--as-needed")
+  add_link_options("$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:SHELL:${first}>")
 endif()
 if(MILLRACE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
