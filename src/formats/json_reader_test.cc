@@ -69,6 +69,19 @@ TEST(NdjsonTest, NanAndInfinityAreNull) {
             R"(a=[null,1,{"x":null,"NaN":"-Infinity"}] b=[null])");
 }
 
+TEST(NdjsonTest, NumbersThatNoDoubleHoldsAreNull) {
+  EXPECT_EQ(OneRow(R"({"a":1e308,"b":1e309,"c":-1e309,"d":123e45678901234565780,"e":1e-400})"),
+            "a=1e308 b=null c=null d=null e=1e-400");
+  const std::string digits(400, '9');
+  EXPECT_EQ(OneRow("{\"a\":" + digits + ",\"b\":" + digits + ".5,\"c\":[1,-" + digits +
+                   ",2e999,\"2e999\",2e9]}"),
+            R"(a=null b=null c=[1,null,null,"2e999",2e9])");
+}
+
+TEST(NdjsonTest, AKeyMayBeEmpty) {
+  EXPECT_THAT(Rows("{\"\":1}\n{\"\":2}\n{\"\":\"x\"}\n"), ElementsAre("=1", "=2", R"(="x")"));
+}
+
 TEST(NdjsonTest, TheLastOfRepeatedKeysCounts) {
   EXPECT_EQ(OneRow(R"({"a":1,"b":2,"a":3,"c":4,"b":5})"), "a=3 b=5 c=4");
   EXPECT_EQ(OneRow(R"({"a":1,"\u0061":2})"), "a=2");

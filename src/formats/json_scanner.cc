@@ -1,7 +1,11 @@
 #include "formats/json_scanner.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/charconv.h"
 #include "formats/json_text.h"
 #include "formats/row_reader.h"
 
@@ -19,6 +23,17 @@ const Word kWords[] = {
 };
 constexpr std::string_view kNotFinite[] = {"NaN", "Infinity", "-Infinity"};
 
+// Whether a number, of JSON's grammar, is larger than any double: other readers take it for
+// infinity.
+bool Overflows(std::string_view number) {
+  constexpr size_t kSafeDigits = 300;
+  const bool has_exponent = number.find_first_of("eE") != std::string_view::npos;
+  if (!has_exponent && number.size() <= kSafeDigits) return false;
+  double value = 0;
+  const auto result = absl::from_chars(number.data(), number.data() + number.size(), value);
+  return result.ec == std::errc::result_out_of_range && std::fabs(value) > 1;
+}
+
 }  // namespace
 
 // Takes the rest of a scalar that ends at `end`: only space may come before the next token.
@@ -29,7 +44,8 @@ JsonScanner::Place JsonScanner::EndScalar(Place at, size_t end) {
   return at + 1;
 }
 
-// Checks the whole grammar of numbers. Integers of 64 bits become such; others keep their digits.
+// Checks the whole grammar of numbers. Integers of 64 bits become such; others keep their digits,
+// but are null beyond what a double holds.
 JsonScanner::Place JsonScanner::TakeLongNumber(Place at, Value* value) {
   const size_t begin = at[0];
   size_t end = begin;
@@ -63,6 +79,7 @@ JsonScanner::Place JsonScanner::TakeLongNumber(Place at, Value* value) {
       *value = Value::Uint(large);
     }
   }
+  if (value->kind == Value::Kind::kNumber && Overflows(digits)) *value = Value::Null();
   return EndScalar(at, end);
 }
 
@@ -163,6 +180,11 @@ void AppendCompactJson(ByteBuffer& out, std::string_view json) {
         if (json.substr(0, word.size()) != word) continue;
         taken = word.size();
         shown = "null";
+      }
+      if (taken == 1 && (json[0] == '-' || absl::ascii_isdigit(json[0]))) {
+        taken = std::min(json.find_first_not_of("+-.0123456789eE"), json.size());
+        shown = json.substr(0, taken);
+        if (Overflows(shown)) shown = "null";
       }
     }
     out.Append(shown);

@@ -143,7 +143,7 @@ class JsonScanner {
           sign == 0 ? static_cast<int64_t>(magnitude) : -static_cast<int64_t>(magnitude);
       return at + 1;
     }
-    if (*digit != '.' || !IsDigit(digit[1])) return TakeLongNumber(at, value);
+    if (*digit != '.' || !IsDigit(digit[1]) || digit - first > 19) return TakeLongNumber(at, value);
     for (digit += 2; IsDigit(*digit);) ++digit;
     if (digit != end) return TakeLongNumber(at, value);
     value->kind = Value::Kind::kNumber;
@@ -166,7 +166,8 @@ class JsonScanner {
 };
 
 // Appends valid JSON without the line ends between its tokens, and with null for the NaN and
-// Infinity that some writers (Python's) leave in it. At most a third longer than `json`.
+// Infinity that some writers (Python's) leave in it, and for numbers that no double holds. At most
+// a third longer than `json`.
 void AppendCompactJson(ByteBuffer& out, std::string_view json);
 
 }  // namespace millrace

@@ -24,7 +24,7 @@ std::unique_ptr<KeySequence> MakeSequence(const std::vector<std::string_view>& r
   absl::flat_hash_map<std::string, uint32_t> cell_of_name;
   size_t raw_size = 0;
   for (const std::string_view raw : raw_keys) raw_size += raw.size();
-  sequence->raw_bytes.Reserve(raw_size);
+  sequence->raw_bytes.Reserve(raw_size + 1);  // with padding, even where all keys are empty
   for (const std::string_view raw : raw_keys) {
     std::string name = Unescaped(raw);
     const uint32_t cell = static_cast<uint32_t>(names.size());
