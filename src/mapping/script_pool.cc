@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "mapping/script_thread.h"
+
 namespace millrace {
 
 // The copies of one script.
@@ -29,7 +31,7 @@ class ScriptPool::Copies {
         }
         ++loaded_;
       }
-      absl::StatusOr<std::unique_ptr<Script>> script = Script::Load(path_, text_, limits_);
+      absl::StatusOr<std::unique_ptr<Script>> script = LoadInThread(path_, text_, limits_);
       if (script.ok()) return *std::move(script);
       // It has loaded before, so there is no memory for another: those that there are must do.
       absl::MutexLock lock(&mutex_);
@@ -81,7 +83,7 @@ absl::StatusOr<std::unique_ptr<Script>> ScriptPool::Get(const std::string& path,
   absl::MutexLock lock(&mutex_);
   std::shared_ptr<Copies>& copies = scripts_[path];
   if (copies == nullptr) {
-    absl::StatusOr<std::unique_ptr<Script>> first = Script::Load(path, text, limits_);
+    absl::StatusOr<std::unique_ptr<Script>> first = LoadInThread(path, text, limits_);
     if (!first.ok()) return first.status();
     copies = std::make_shared<Copies>(path, text, most_, limits_, *std::move(first));
   }

@@ -1,5 +1,5 @@
 // Scripts for many workers: a heap with compiled code costs tens of megabytes, so there are as many
-// as can run at once, whatever the number of workers.
+// as can run at once, whatever the number of workers, each in a thread of its own.
 #ifndef MILLRACE_MAPPING_SCRIPT_POOL_H_
 #define MILLRACE_MAPPING_SCRIPT_POOL_H_
 

@@ -1,0 +1,22 @@
+// A script in a thread of its own.
+#ifndef MILLRACE_MAPPING_SCRIPT_THREAD_H_
+#define MILLRACE_MAPPING_SCRIPT_THREAD_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "mapping/script.h"
+
+namespace millrace {
+
+// As Script::Load(), but all of the script's code runs in one thread that ends with it, whichever
+// thread calls Run(). JavaScriptCore stops every thread that has ever run code of a heap while it
+// looks for garbage there; were several of ours to take turns, each would be stopped for all heaps.
+absl::StatusOr<std::unique_ptr<Script>> LoadInThread(std::string path, std::string_view text,
+                                                     const ScriptLimits& limits);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_MAPPING_SCRIPT_THREAD_H_
