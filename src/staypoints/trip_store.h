@@ -35,9 +35,9 @@ class TripStore {
     size_t memory = 64 << 20;       // of all chunks; two for each range and writer are needed
   };
 
-  // ResourceExhausted if the memory cannot be had. `scratch` must outlive the store.
-  static absl::StatusOr<std::unique_ptr<TripStore>> Make(const Limits& limits,
-                                                         ScratchFile& scratch);
+  // Takes less memory where there are not so many addresses; ResourceExhausted if not even the two
+  // chunks for each can be had. `scratch` must outlive the store.
+  static absl::StatusOr<std::unique_ptr<TripStore>> Make(Limits limits, ScratchFile& scratch);
   ~TripStore();
 
   // Adds trips; each thread has its own.

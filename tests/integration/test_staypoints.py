@@ -310,6 +310,13 @@ class BadInputTest(StaypointsTest):
         self.refuse(folder, "--memory", "64MB", expect=3, words=["temporary file", "free some space"], left=["sample"],
                     preexec_fn=limit, restore_signals=False)
 
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer needs terabytes of addresses")
+    def test_unlimited_memory_where_addresses_are_limited(self):
+        folder = self.generate_trips(20_000)
+        most = 3 << 30
+        self.find(folder, "--memory", "unlimited",
+                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
+
     def test_unwritable_outputs(self):
         trips = self.write_trips("a,2025-01-01 10:00:00,2025-01-01 10:30:00,1,2,3,4")
         code, _, err = self.run_program("staypoints", trips, "--output", trips / "out")
