@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
 namespace millrace::cli {
@@ -60,8 +62,14 @@ struct Command {
   std::string arguments_name;  // "INPUT..."
   bool arguments_required = true;
   std::vector<Flag> flags;
-  std::function<int(Context&)> run;  // after parsing; returns an ExitCode
+  // Called after parsing. Returns an ExitCode, or an error that is printed as "millrace NAME:
+  // message" and ends the program with the code of ExitCodeOf().
+  std::function<absl::StatusOr<int>(Context&)> run;
 };
+
+// The exit code that fits an error: kWrongUsage for what the user must mend (InvalidArgument,
+// NotFound, Unauthenticated, PermissionDenied, Unimplemented and the like), else kStopped.
+ExitCode ExitCodeOf(const absl::Status& error);
 
 // Parses `args` (without the program's name) and runs the verb it names. Prints help and usage
 // errors (exit code 2) itself. Wipes secret values from `argv_memory` (argv of the process; null:

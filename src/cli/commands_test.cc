@@ -101,6 +101,27 @@ TEST(Dispatch, TakesValuesFromFlagsThenFromTheEnvironment) {
   EXPECT_NE(err.str().find("'seven' is not a valid N"), std::string::npos) << err.str();
 }
 
+TEST(Dispatch, AnErrorIsPrintedWithTheVerbAndEndsWithTheCodeThatFitsIt) {
+  struct Case {
+    absl::Status error;
+    int code;
+  };
+  for (const Case& ended : {Case{absl::InvalidArgumentError("mend it"), kWrongUsage},
+                            Case{absl::UnauthenticatedError("mend it"), kWrongUsage},
+                            Case{absl::UnavailableError("mend it"), kStopped},
+                            Case{absl::CancelledError("mend it"), kStopped}}) {
+    const Command command{
+        .name = "two words", .summary = "s", .run = [&](Context&) { return ended.error; }};
+    std::ostringstream out, err;
+    Context context{.out = out, .err = err, .environment = [](std::string_view) {
+                      return std::optional<std::string>();
+                    }};
+    EXPECT_EQ(Dispatch({command}, {"two", "words"}, context), ended.code) << ended.error;
+    EXPECT_EQ(err.str(), "millrace two words: mend it\n");
+    EXPECT_EQ(out.str(), "");
+  }
+}
+
 TEST(Dispatch, WipesSecretsFromTheArgumentsOfTheProcess) {
   std::string secret;
   Command command{.name = "verb",

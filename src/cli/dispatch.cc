@@ -163,7 +163,11 @@ class Parser {
       for (const auto& [app, command] : verbs_) {
         if (!app->parsed()) continue;
         ReadEnvironment(*command, *app, context_);
-        return command->run(context_);
+        const absl::StatusOr<int> code = command->run(context_);
+        if (code.ok()) return *code;
+        context_.err << "millrace " << command->name << ": " << ToStd(code.status().message())
+                     << "\n";
+        return ExitCodeOf(code.status());
       }
       return kWrongUsage;
     } catch (const CLI::ParseError& error) {
@@ -204,6 +208,21 @@ class Parser {
 };
 
 }  // namespace
+
+ExitCode ExitCodeOf(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+      return kWrongUsage;
+    default:
+      return kStopped;
+  }
+}
 
 int Dispatch(const std::vector<Command>& commands, const std::vector<std::string>& args,
              Context& context, char** argv_memory) {

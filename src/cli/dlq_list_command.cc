@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/status.h"
 #include "cli/commands.h"
 #include "cli/dlq_flags.h"
 #include "cli/shared_flags.h"
@@ -76,23 +77,21 @@ void PrintTable(const Groups& groups, const Group& total, std::ostream& out) {
       << WithCommas(total.replayed) << "  in all; see: millrace dlq show, millrace dlq replay\n";
 }
 
-int RunList(const Options& options, Context& context) {
-  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "dlq list", folder.status());
-  absl::StatusOr<DeadLetterFilter> filter = options.filter.Filter(absl::Now());
-  if (!filter.ok()) return Fail(context, "dlq list", filter.status());
-  filter->with_replayed = true;
+absl::StatusOr<int> RunList(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
+  ASSIGN_OR_RETURN(DeadLetterFilter filter, options.filter.Filter(absl::Now()));
+  filter.with_replayed = true;
   Groups groups;
   Group total;
   const absl::StatusOr<DeadLetterScan> scan =
-      ScanDeadLetters(*folder, *filter, [&](const DeadLetterRecord& record, bool replayed) {
+      ScanDeadLetters(folder, filter, [&](const DeadLetterRecord& record, bool replayed) {
         Group& group = groups[{record.rejection.code, record.object}];
         for (Group* one : {&group, &total}) ++(replayed ? one->replayed : one->waiting);
         group.first = std::min(group.first, record.time);
         group.last = std::max(group.last, record.time);
         return context.stop.stop_requested() ? absl::CancelledError("stopped") : absl::OkStatus();
       });
-  if (!scan.ok()) return Fail(context, "dlq list", scan.status());
+  if (!scan.ok()) return scan.status();
   if (options.json) {
     PrintJson(groups, total, *scan, context.out);
   } else {

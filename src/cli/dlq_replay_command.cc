@@ -25,9 +25,7 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::vector<std::string> ids;
-  SourceFlags source;
-  MixpanelFlags mixpanel;
-  StateFlags state;
+  ImportFlags import;  // but for inputs
   DlqFlags filter;
   bool dry_run = false;
   bool json = false;
@@ -72,33 +70,17 @@ class Targets {
 
 absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context& context) {
   ReplayRequest request;
-  absl::StatusOr<DeadLetterFilter> filter = options.filter.Filter(absl::Now());
-  if (!filter.ok()) return filter.status();
-  request.filter = *std::move(filter);
+  ASSIGN_OR_RETURN(request.filter, options.filter.Filter(absl::Now()));
   if (options.ids.size() > 1) {
     return absl::InvalidArgumentError("one ID at most; use --code, --object or --since for more");
   }
   if (!options.ids.empty() && options.subscription().empty()) {
     request.filter.id = options.ids.front();
   }
-  request.import.stores = {.environment = context.environment, .stop = context.stop};
-  absl::StatusOr<SourcesConfig> sources = options.source.Sources(request.import.stores);
-  if (!sources.ok()) return sources.status();
-  request.import.sources = *std::move(sources);
-  absl::StatusOr<mixpanel::Endpoints> endpoints = options.mixpanel.Endpoints();
-  if (!endpoints.ok()) return endpoints.status();
-  request.import.endpoints = *std::move(endpoints);
-  absl::StatusOr<mixpanel::Credentials> credentials = options.mixpanel.Credentials(context);
-  if (!credentials.ok()) return credentials.status();
-  request.import.credentials = *std::move(credentials);
-  request.import.project_id = options.mixpanel.project_id;
+  ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
   request.import.run.retry.give_up_after = options.retry_for;
   request.dry_run = options.dry_run;
-  if (request.import.credentials.empty() && !options.dry_run) {
-    return absl::InvalidArgumentError(
-        "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
-        "--project-id, or give --credentials-file FILE");
-  }
+  if (!options.dry_run) RETURN_IF_ERROR(RequireCredentials(request.import));
   return request;
 }
 
@@ -144,7 +126,7 @@ struct OpenQueue {
 
 absl::StatusOr<OpenQueue> OpenFolder(const Options& options, const Context& context) {
   OpenQueue open;
-  ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
+  ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
   ASSIGN_OR_RETURN(open.dead_letter, OpenDiskDeadLetter(folder));
   open.queue = NewDiskReplayQueue(folder, *open.dead_letter);
   return open;
@@ -165,23 +147,21 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
   return open;
 }
 
-int RunReplay(const Options& options, Context& context) {
-  const absl::StatusOr<ReplayRequest> request = MakeRequest(options, context);
-  if (!request.ok()) return Fail(context, "dlq replay", request.status());
-  absl::StatusOr<OpenQueue> open =
-      options.subscription().empty() ? OpenFolder(options, context) : OpenTopic(options, context);
-  if (!open.ok()) return Fail(context, "dlq replay", open.status());
-  Targets targets(request->import);
+absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const ReplayRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(OpenQueue open, options.subscription().empty() ? OpenFolder(options, context)
+                                                                  : OpenTopic(options, context));
+  Targets targets(request.import);
   const ReplayReport report = Replay(
-      *request,
-      {.queue = *open->queue, .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
+      request,
+      {.queue = *open.queue, .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
       context.stop);
   if (options.json) {
     PrintJson(report, targets, context.out);
   } else {
     PrintTable(report, options.dry_run, context.out);
   }
-  if (!report.status.ok()) return Fail(context, "dlq replay", report.status);
+  if (!report.status.ok()) return report.status;
   return report.success() ? kAllAccepted : kRejectedRecords;
 }
 
@@ -192,16 +172,16 @@ Command DlqReplayCommand() {
   std::vector<Flag> flags;
   options->filter.AddTo(flags);
   flags.push_back({.name = "--config",
-                   .target = &options->source.config,
+                   .target = &options->import.source.config,
                    .value = "FILE",
                    .doc = "sources.json to map the records with, mended or not; without it they "
                           "must be in Mixpanel's event format",
                    .env = "MILLRACE_CONFIG"});
-  options->mixpanel.AddTo(flags);
-  options->state.AddTo(flags);
+  options->import.mixpanel.AddTo(flags);
+  options->import.state.AddTo(flags);
   const std::vector<Flag> own = {
       {"--dry-run", &options->dry_run, "", "map and count; send nothing and note nothing"},
-      {"--retry-for", &options->retry_for, "TIME", "stop when nothing has succeeded for so long"},
+      RetryForFlag(&options->retry_for),
       {"--wait", &options->wait, "TIME",
        "of a subscription: it is over when no further record came for so long"},
       {"--json", &options->json, "", "print the result as one JSON object"},

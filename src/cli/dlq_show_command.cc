@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "absl/time/clock.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/dlq_flags.h"
@@ -99,20 +100,17 @@ class Printer {
   bool more_ = false;
 };
 
-int RunShow(const Options& options, Context& context) {
-  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "dlq show", folder.status());
-  absl::StatusOr<DeadLetterFilter> filter = options.filter.Filter(absl::Now());
-  if (!filter.ok()) return Fail(context, "dlq show", filter.status());
-  filter->with_replayed = options.with_replayed || !options.ids.empty();
+absl::StatusOr<int> RunShow(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
+  ASSIGN_OR_RETURN(DeadLetterFilter filter, options.filter.Filter(absl::Now()));
+  filter.with_replayed = options.with_replayed || !options.ids.empty();
   std::vector<std::string> ids = options.ids;
   if (ids.empty()) ids.push_back("");
   Printer printer(options, context);
   absl::Status status;
   for (const std::string& id : ids) {
-    filter->id = id;
-    const absl::StatusOr<DeadLetterScan> scan =
-        ScanDeadLetters(*folder, *filter, std::ref(printer));
+    filter.id = id;
+    const absl::StatusOr<DeadLetterScan> scan = ScanDeadLetters(folder, filter, std::ref(printer));
     if (printer.more()) break;
     if (!scan.ok()) {
       status = scan.status();
@@ -121,7 +119,8 @@ int RunShow(const Options& options, Context& context) {
     WarnOfDamage(*scan, context);
   }
   printer.End();
-  return status.ok() ? kAllAccepted : Fail(context, "dlq show", status);
+  RETURN_IF_ERROR(status);
+  return kAllAccepted;
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/shared_flags.h"
 #include "cli/text.h"
 #include "generate/event_generator.h"
 #include "generate/trip_generator.h"
@@ -115,12 +114,11 @@ std::vector<Flag> SharedFlags(Options& options, std::string_view formats, std::s
 
 using Generate = absl::StatusOr<GenerateReport>(const Options& options, Context& context);
 
-std::function<int(Context&)> RunOf(std::shared_ptr<Options> options, std::string_view verb,
-                                   Generate* generate) {
-  return [=](Context& context) {
-    const absl::StatusOr<GenerateReport> report = generate(*options, context);
-    if (!report.ok()) return Fail(context, verb, report.status());
-    return PrintReport(*report, options->json, context);
+std::function<absl::StatusOr<int>(Context&)> RunOf(std::shared_ptr<Options> options,
+                                                   Generate* generate) {
+  return [=](Context& context) -> absl::StatusOr<int> {
+    ASSIGN_OR_RETURN(const GenerateReport report, generate(*options, context));
+    return PrintReport(report, options->json, context);
   };
 }
 
@@ -139,7 +137,7 @@ Command GenerateEventsCommand() {
                    "parquet --files 4"},
       .flags = SharedFlags(*options, "all three",
                            "the events lie in the 30 days before this one (default 2026-11-01)"),
-      .run = RunOf(options, "generate events", RunEvents),
+      .run = RunOf(options, RunEvents),
   };
 }
 
@@ -165,7 +163,7 @@ Command GenerateTripsCommand() {
                    "millrace generate trips --rows 10000000 --users 400000 --partitions 4096 "
                    "--output trips --files 4"},
       .flags = std::move(flags),
-      .run = RunOf(options, "generate trips", RunTrips),
+      .run = RunOf(options, RunTrips),
   };
 }
 

@@ -89,8 +89,20 @@ std::string ImportReportAsTable(const ImportReport& report) {
   return table;
 }
 
-void PrintImportReport(const ImportReport& report, bool json, Context& context,
-                       std::string_view message) {
+int ExitCodeOf(const ImportReport& report) {
+  if (report.status.ok()) return report.success() ? kAllAccepted : kRejectedRecords;
+  const bool nothing_begun = report.objects == 0 && report.requests == 0;
+  const bool to_mend = absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
+                       absl::IsUnimplemented(report.status) ||
+                       absl::IsPermissionDenied(report.status) ||
+                       absl::IsUnauthenticated(report.status);
+  return nothing_begun && to_mend ? kWrongUsage : kStopped;
+}
+
+absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
+                                 std::string_view message) {
+  const int code = ExitCodeOf(report);
+  if (code == kWrongUsage) return report.status;
   context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
               << std::flush;
   Log(report.success() ? Severity::kInfo : Severity::kError, message,
@@ -101,16 +113,7 @@ void PrintImportReport(const ImportReport& report, bool json, Context& context,
        {"filtered", report.counts.filtered},
        {"pending", report.counts.pending()},
        {"first_error", Printable(report.first_error)}});
-}
-
-int ExitCodeOf(const ImportReport& report) {
-  if (report.status.ok()) return report.success() ? kAllAccepted : kRejectedRecords;
-  const bool nothing_begun = report.objects == 0 && report.requests == 0;
-  const bool to_mend = absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
-                       absl::IsUnimplemented(report.status) ||
-                       absl::IsPermissionDenied(report.status) ||
-                       absl::IsUnauthenticated(report.status);
-  return nothing_begun && to_mend ? kWrongUsage : kStopped;
+  return code;
 }
 
 uint64_t PeakMemory() {

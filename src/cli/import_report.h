@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "cli/command.h"
 #include "import/import.h"
 
@@ -14,14 +15,14 @@ namespace millrace::cli {
 std::string ImportReportAsJson(const ImportReport& report);
 std::string ImportReportAsTable(const ImportReport& report);
 
-// Prints the report to `context.out` and logs it in one line, "Import complete" or what `message`
-// says.
-void PrintImportReport(const ImportReport& report, bool json, Context& context,
-                       std::string_view message = "Import complete");
-
 // 0 all accepted, 1 rejected records or unreadable objects, 2 nothing could be begun for a reason
 // that the user must mend, 3 stopped.
 int ExitCodeOf(const ImportReport& report);
+
+// The end of an import or a watch: prints the report, logs it in one line that says `message`, and
+// returns its exit code. Of a report with code 2 nothing is printed: its error is returned.
+absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
+                                 std::string_view message);
 
 // The most memory this process has held, bytes.
 uint64_t PeakMemory();

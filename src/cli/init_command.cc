@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/shared_flags.h"
@@ -74,31 +75,25 @@ absl::Status WriteConfig(const Options& options, const InitResult& result) {
   return ReplaceFile(options.output, result.config.json);
 }
 
-int RunInit(const Options& options, Context& context) {
-  if (options.inputs.size() != 1 || options.sample_rows < 1) {
-    return Fail(
-        context, "init",
-        absl::InvalidArgumentError(options.sample_rows < 1 ? "--sample-rows must be at least 1"
-                                                           : "name one file: millrace init FILE"));
+absl::StatusOr<int> RunInit(const Options& options, Context& context) {
+  RETURN_IF_ERROR(AtLeast("--sample-rows", static_cast<double>(options.sample_rows), 1));
+  if (options.inputs.size() != 1) {
+    return absl::InvalidArgumentError("name one file: millrace init FILE");
   }
-  const absl::StatusOr<InitResult> result =
-      InitConfig({.input = options.inputs.front(),
-                  .sample_rows = static_cast<uint64_t>(options.sample_rows),
-                  .stores = {.environment = context.environment, .stop = context.stop}},
-                 context.stop);
-  if (!result.ok()) return Fail(context, "init", result.status());
-  if (!options.output.empty() && !result->config.mixpanel_format) {
-    if (const absl::Status status = WriteConfig(options, *result); !status.ok()) {
-      return Fail(context, "init", status);
-    }
+  const InitRequest request{.input = options.inputs.front(),
+                            .sample_rows = static_cast<uint64_t>(options.sample_rows),
+                            .stores = {.environment = context.environment, .stop = context.stop}};
+  ASSIGN_OR_RETURN(const InitResult result, InitConfig(request, context.stop));
+  if (!options.output.empty() && !result.config.mixpanel_format) {
+    RETURN_IF_ERROR(WriteConfig(options, result));
   }
   if (options.json) {
-    context.out << AsJson(*result) << "\n" << std::flush;
+    context.out << AsJson(result) << "\n" << std::flush;
   } else {
-    Explain(*result, options, context.err);
-    if (options.output.empty()) context.out << result->config.json << std::flush;
+    Explain(result, options, context.err);
+    if (options.output.empty()) context.out << result.config.json << std::flush;
   }
-  return result->rejected == 0 ? kAllAccepted : kRejectedRecords;
+  return result.rejected == 0 ? kAllAccepted : kRejectedRecords;
 }
 
 }  // namespace

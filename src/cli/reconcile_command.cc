@@ -2,7 +2,7 @@
 #include <memory>
 #include <ostream>
 
-#include "base/strings.h"
+#include "base/status.h"
 #include "cli/commands.h"
 #include "cli/reconcile_report.h"
 #include "cli/shared_flags.h"
@@ -18,9 +18,7 @@ namespace {
 constexpr int64_t kMixpanelQueriesPerHour = 60;
 
 struct Options {
-  SourceFlags source;
-  MixpanelFlags mixpanel;
-  StateFlags state;
+  ImportFlags import;
   bool json = false;
   bool repair = false;
   bool ignore_unexpected = false;
@@ -34,9 +32,7 @@ struct Options {
 
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags;
-  options.source.AddTo(flags);
-  options.mixpanel.AddTo(flags);
-  options.state.AddTo(flags);
+  options.import.AddTo(flags);
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--repair", &options.repair, "",
@@ -52,7 +48,7 @@ std::vector<Flag> FlagsOf(Options& options) {
        "--mixpanel-url"},
       {"--memory-rows", &options.memory_rows, "N",
        "rows that are compared at a time; 32 bytes each"},
-      {"--retry-for", &options.retry_for, "TIME", "stop when nothing has succeeded for so long"},
+      RetryForFlag(&options.retry_for),
   };
   flags.insert(flags.end(), own.begin(), own.end());
   return flags;
@@ -63,20 +59,15 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
     return absl::InvalidArgumentError(
         "--list and --queries-per-hour must not be negative, and --memory-rows at least 1000");
   }
-  absl::StatusOr<ImportRequest> import =
-      MakeImportRequest(options.source, options.mixpanel, context);
-  if (!import.ok()) return import.status();
-  if (import->credentials.empty()) {
+  ReconcileRequest request;
+  ASSIGN_OR_RETURN(request.import, options.import.Request(context));
+  if (request.import.credentials.empty()) {
     return absl::InvalidArgumentError(
         "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
         "export takes no project token), or give --credentials-file FILE");
   }
-  absl::StatusOr<std::string> folder = options.state.StateFolder(context);
-  if (!folder.ok()) return folder.status();
-  ReconcileRequest request;
-  request.import = *std::move(import);
+  ASSIGN_OR_RETURN(request.temp_parent, options.import.state.StateFolder(context));
   request.import.run.retry.give_up_after = options.retry_for;
-  request.temp_parent = *std::move(folder);
   request.most_listed = static_cast<size_t>(options.list);
   request.repair = options.repair;
   request.wait = options.wait;
@@ -85,23 +76,19 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
   return request;
 }
 
-int RunReconcile(const Options& options, Context& context) {
-  const absl::StatusOr<ReconcileRequest> request = MakeRequest(options, context);
-  if (!request.ok()) return Fail(context, "reconcile", request.status());
-  absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
-  if (!ledger.ok()) return Fail(context, "reconcile", ledger.status());
-  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "reconcile", folder.status());
-  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
-  if (!dead_letter.ok()) return Fail(context, "reconcile", dead_letter.status());
+absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const ReconcileRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
+  ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
+  ASSIGN_OR_RETURN(std::unique_ptr<DeadLetter> dead_letter, OpenDiskDeadLetter(folder));
 
-  const ImportRequest& import = request->import;
+  const ImportRequest& import = request.import;
   mixpanel::Pacer pacer(import.events_per_second, import.bytes_per_second, Clock::Real());
   mixpanel::ImportTarget target;
   SetTarget(import, RecordType::kEvent, pacer, target);
-  const int64_t queries = options.queries_per_hour >= 0  ? options.queries_per_hour
-                          : options.mixpanel.url.empty() ? kMixpanelQueriesPerHour
-                                                         : 0;
+  const int64_t queries = options.queries_per_hour >= 0         ? options.queries_per_hour
+                          : options.import.mixpanel.url.empty() ? kMixpanelQueriesPerHour
+                                                                : 0;
   QueryPacer query_pacer(static_cast<size_t>(queries), Clock::Real());
   const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
   const auto raw_export = [&](const mixpanel::RawExportRequest& days,
@@ -111,23 +98,23 @@ int RunReconcile(const Options& options, Context& context) {
                                            import.project_id, days, on_line, context.stop)
                      : turn;
   };
-  const ReconcileReport report = Reconcile(
-      *request,
-      {.ledger = **ledger,
-       .dead_letter = **dead_letter,
-       .read_dead = [&](const LedgerKey& object) { return ReadDeadRows(*folder, object); },
-       .raw_export = raw_export,
-       .make_sink = MixpanelSinks(target)},
-      context.stop);
+  const ReconcileReport report =
+      Reconcile(request,
+                {.ledger = *ledger,
+                 .dead_letter = *dead_letter,
+                 .read_dead = [&](const LedgerKey& object) { return ReadDeadRows(folder, object); },
+                 .raw_export = raw_export,
+                 .make_sink = MixpanelSinks(target)},
+                context.stop);
   if (!report.status.ok() && report.requests == 0 && !absl::IsCancelled(report.status)) {
-    return Fail(context, "reconcile", report.status);
+    return report.status;
   }
   context.out << (options.json ? ReconcileReportAsJson(report, options.ignore_unexpected,
-                                                       request->most_listed)
+                                                       request.most_listed)
                                : ReconcileReportAsTable(report, options.ignore_unexpected,
-                                                        request->most_listed));
+                                                        request.most_listed));
   if (options.json) context.out << "\n";
-  if (!report.status.ok()) return Fail(context, "reconcile", report.status);
+  if (!report.status.ok()) return report.status;
   return report.clean(options.ignore_unexpected) ? kAllAccepted : kRejectedRecords;
 }
 
@@ -145,7 +132,7 @@ Command ReconcileCommand() {
       .examples = {"millrace reconcile data/ --config sources.json --project-id 123",
                    "millrace reconcile data/ --config sources.json --repair --wait 15m",
                    "millrace reconcile export.ndjson.gz --ignore-unexpected --json"},
-      .arguments = &options->source.inputs,
+      .arguments = &options->import.source.inputs,
       .arguments_name = "INPUT",
       .arguments_required = false,
       .flags = FlagsOf(*options),

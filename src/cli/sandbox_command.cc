@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "base/clock.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/shared_flags.h"
@@ -17,21 +18,20 @@ struct Options {
   bool json = false;
 };
 
-int RunSandbox(const Options& options, Context& context) {
+absl::StatusOr<int> RunSandbox(const Options& options, Context& context) {
   sandbox::SandboxOptions start = options.sandbox;
   start.seed = static_cast<uint64_t>(options.seed);
-  absl::StatusOr<std::unique_ptr<sandbox::Sandbox>> running = sandbox::Sandbox::Start(start);
-  if (!running.ok()) return Fail(context, "sandbox", running.status());
+  ASSIGN_OR_RETURN(std::unique_ptr<sandbox::Sandbox> running, sandbox::Sandbox::Start(start));
   if (options.json) {
-    context.out << "{\"url\": \"" << (*running)->url() << "\"}" << std::endl;
+    context.out << "{\"url\": \"" << running->url() << "\"}" << std::endl;
   } else {
-    context.out << "Mixpanel sandbox at " << (*running)->url()
+    context.out << "Mixpanel sandbox at " << running->url()
                 << "  (live page: open it in a browser)\n"
-                << "millrace import INPUT --mixpanel-url " << (*running)->url() << std::endl;
+                << "millrace import INPUT --mixpanel-url " << running->url() << std::endl;
   }
   while (Clock::Real().SleepFor(absl::Hours(1), context.stop)) {
   }
-  (*running)->Stop();
+  running->Stop();
   return kAllAccepted;
 }
 

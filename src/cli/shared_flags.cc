@@ -209,38 +209,42 @@ absl::StatusOr<SourcesConfig> SourceFlags::Sources(const StoreOptions& stores) c
   return SourcesConfig::Load(path);
 }
 
-absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
-                                                const MixpanelFlags& mixpanel,
-                                                const Context& context, InputsAre inputs) {
+void ImportFlags::AddTo(std::vector<Flag>& flags) {
+  source.AddTo(flags);
+  mixpanel.AddTo(flags);
+  state.AddTo(flags);
+}
+
+absl::StatusOr<ImportRequest> ImportFlags::Request(const Context& context, InputsAre inputs) const {
   ImportRequest request;
-  request.inputs = sources.inputs;
+  request.inputs = source.inputs;
   if (request.inputs.empty() && inputs == InputsAre::kRequired) {
     return absl::InvalidArgumentError(
         "no input: name files, folders or globs, for example 'events/**/*.parquet'");
   }
   request.stores = {.environment = context.environment, .stop = context.stop};
-  ASSIGN_OR_RETURN(request.sources, sources.Sources(request.stores));
-  request.config_path = sources.config;
+  ASSIGN_OR_RETURN(request.sources, source.Sources(request.stores));
+  request.config_path = source.config;
   ASSIGN_OR_RETURN(request.endpoints, mixpanel.Endpoints());
   ASSIGN_OR_RETURN(request.credentials, mixpanel.Credentials(context));
   request.project_id = mixpanel.project_id;
   return request;
 }
 
-int Fail(Context& context, std::string_view verb, const absl::Status& status) {
-  context.err << "millrace " << verb << ": " << ToStd(status.message()) << "\n";
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kFailedPrecondition:
-      return kWrongUsage;
-    default:
-      return kStopped;
-  }
+absl::Status RequireCredentials(const ImportRequest& request) {
+  if (!request.credentials.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
+      "--project-id, or give --credentials-file FILE");
+}
+
+Flag RetryForFlag(absl::Duration* target) {
+  return {"--retry-for", target, "TIME", "stop the run when nothing has succeeded for so long"};
+}
+
+absl::Status AtLeast(std::string_view flag, double value, double least) {
+  if (value >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat(flag, " must be at least ", least));
 }
 
 }  // namespace millrace::cli

@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "cli/command.h"
 #include "connectors/mixpanel/credentials.h"
 #include "import/import.h"
@@ -58,15 +60,26 @@ struct SourceFlags {
 
 enum class InputsAre { kRequired, kOptional };
 
-// Everything of an ImportRequest that comes from the flags above.
-absl::StatusOr<ImportRequest> MakeImportRequest(const SourceFlags& sources,
-                                                const MixpanelFlags& mixpanel,
-                                                const Context& context,
-                                                InputsAre inputs = InputsAre::kRequired);
+// What an import is about: the flags of import, watch, plan and reconcile.
+struct ImportFlags {
+  SourceFlags source;
+  MixpanelFlags mixpanel;
+  StateFlags state;
 
-// Prints "millrace VERB: message" and returns the exit code that fits the status: 2 for
-// InvalidArgument, NotFound, Unauthenticated, PermissionDenied, Unimplemented and the like, else 3.
-int Fail(Context& context, std::string_view verb, const absl::Status& status);
+  void AddTo(std::vector<Flag>& flags);
+  // Everything of an ImportRequest that the flags say. Its credentials may be empty.
+  absl::StatusOr<ImportRequest> Request(const Context& context,
+                                        InputsAre inputs = InputsAre::kRequired) const;
+};
+
+// InvalidArgument, saying how to give them, unless there are credentials to import with.
+absl::Status RequireCredentials(const ImportRequest& request);
+
+// --retry-for; what `target` holds is the default.
+Flag RetryForFlag(absl::Duration* target);
+
+// InvalidArgument, naming `flag`, if its value is below `least`.
+absl::Status AtLeast(std::string_view flag, double value, double least);
 
 }  // namespace millrace::cli
 

@@ -53,9 +53,8 @@ void PrintRow(std::ostream& out, const LedgerEntry& entry) {
   if (!entry.last_error.empty()) out << "         " << Printable(entry.last_error) << "\n";
 }
 
-int RunStatus(const Options& options, Context& context) {
-  absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
-  if (!ledger.ok()) return Fail(context, "status", ledger.status());
+absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.state.OpenLedger(context));
   Counts totals;
   uint64_t objects = 0, done = 0, failed = 0;
   std::ostream& out = context.out;
@@ -65,7 +64,7 @@ int RunStatus(const Options& options, Context& context) {
   } else {
     out << "state         accepted    rejected    filtered  object\n";
   }
-  const absl::Status status = (*ledger)->ForEach([&](const LedgerEntry& entry) {
+  const absl::Status status = ledger->ForEach([&](const LedgerEntry& entry) {
     if (entry.key.object.find(options.object) == std::string::npos) return absl::OkStatus();
     if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
     if (options.json) {
@@ -80,7 +79,7 @@ int RunStatus(const Options& options, Context& context) {
     totals += entry.counts;
     return context.stop.stop_requested() ? absl::CancelledError("stopped") : absl::OkStatus();
   });
-  if (!status.ok()) return Fail(context, "status", status);
+  RETURN_IF_ERROR(status);
   if (options.json) {
     out << "],\n\"totals\": "
         << nlohmann::ordered_json{{"objects", objects},

@@ -246,25 +246,22 @@ void PrintText(const StaypointsReport& report, const Options& options, std::ostr
       << Bytes(report.bytes_spilled) << " spilled\n";
 }
 
-int PrintFailure(StaypointsReport report, const Options& options, Context& context) {
+// Prints what --json asks for, and returns the error.
+absl::Status Failed(StaypointsReport report, const Options& options, Context& context) {
   if (absl::IsCancelled(report.status)) {
     report.status = absl::CancelledError("stopped; nothing was written, run it again");
   }
-  const int code = Fail(context, "staypoints", report.status);
-  if (code != kWrongUsage && options.json) {
+  if (ExitCodeOf(report.status) != kWrongUsage && options.json) {
     report.first_error = ToStd(report.status.message());
     PrintJson(report, context.out);
   }
-  return code;
+  return report.status;
 }
 
-int RunStaypoints(const Options& options, Context& context) {
-  absl::StatusOr<Prepared> prepared = Prepare(options, context);
-  if (!prepared.ok()) return Fail(context, "staypoints", prepared.status());
-  const absl::StatusOr<std::string> folder = options.state.DeadLetterFolder(context);
-  if (!folder.ok()) return Fail(context, "staypoints", folder.status());
-  const absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter = OpenDiskDeadLetter(*folder);
-  if (!dead_letter.ok()) return Fail(context, "staypoints", dead_letter.status());
+absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare(options, context));
+  ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetter> dead_letter, OpenDiskDeadLetter(folder));
 
   StaypointsProgress progress;
   std::optional<StaypointsDisplay> display;
@@ -273,23 +270,22 @@ int RunStaypoints(const Options& options, Context& context) {
   }
   StayTallyObserver tally;
   const StaypointsReport report =
-      FindStaypoints({.source = *prepared->source,
-                      .dead_letter = **dead_letter,
+      FindStaypoints({.source = *prepared.source,
+                      .dead_letter = *dead_letter,
                       .output = options.output,
-                      .format = prepared->format,
-                      .rules = prepared->rules,
-                      .memory = prepared->memory,
-                      .workers = prepared->workers,
+                      .format = prepared.format,
+                      .rules = prepared.rules,
+                      .memory = prepared.memory,
+                      .workers = prepared.workers,
                       .temp_folder = options.temp_folder,
                       // Without the stop, which would also end the removal of what was written.
                       .stores = {.environment = context.environment},
                       .observer = options.report.empty() ? nullptr : &tally},
                      progress, context.stop);
   display.reset();
-  if (!report.status.ok()) return PrintFailure(report, options, context);
+  if (!report.status.ok()) return Failed(report, options, context);
   if (!options.report.empty()) {
-    const absl::Status written = WriteReport(tally, report, options);
-    if (!written.ok()) return Fail(context, "staypoints", written);
+    RETURN_IF_ERROR(WriteReport(tally, report, options));
   }
   if (options.json) {
     PrintJson(report, context.out);

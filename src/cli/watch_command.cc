@@ -11,11 +11,11 @@
 #include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
 #include "cli/import_report.h"
+#include "cli/metrics_flag.h"
 #include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
-#include "net/metrics_server.h"
 #include "watch/pubsub_trigger.h"
 #include "watch/watch.h"
 #include "watch/watch_metrics.h"
@@ -24,11 +24,10 @@ namespace millrace::cli {
 namespace {
 
 struct Options {
-  SourceFlags source;
-  MixpanelFlags mixpanel;
-  StateFlags state;
+  ImportFlags import;
   DeliveryFlags delivery;
   DeadLetterFlags dead_letter;
+  MetricsFlag metrics;
   bool json = false;
   std::string http;
   std::string subscription;
@@ -36,19 +35,16 @@ struct Options {
   absl::Duration also_list = absl::InfiniteDuration();
   absl::Duration settle_time = absl::Seconds(2);
   absl::Duration exit_when_idle = absl::InfiniteDuration();
-  std::string metrics;
 };
 
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags;
-  options.source.AddTo(flags);
-  options.mixpanel.AddTo(flags);
-  options.state.AddTo(flags);
+  options.import.AddTo(flags);
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object at the end"},
       {"--http", &options.http, "[HOST:]PORT|HOST",
-       "take events by HTTP there; HOST is 127.0.0.1 if not given, PORT that of the environment's "
-       "PORT, else 8080"},
+       "take events by HTTP there, and serve what --metrics does; HOST is 127.0.0.1 if not given, "
+       "PORT that of the environment's PORT, else 8080"},
       {"--subscription",
        &options.subscription,
        "NAME",
@@ -64,10 +60,9 @@ std::vector<Flag> FlagsOf(Options& options) {
        "a local file that is found by listing is read once it was not written to for so long"},
       {"--exit-when-idle", &options.exit_when_idle, "TIME",
        "end, as an import does, when there was nothing to do for so long"},
-      {"--metrics", &options.metrics, "HOST:PORT",
-       "serve /metrics for Prometheus and /healthz there; --http serves them too"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
+  options.metrics.AddTo(flags);
   options.delivery.AddTo(flags);
   options.dead_letter.AddTo(flags);
   return flags;
@@ -93,13 +88,8 @@ bool IsLoopback(std::string_view listen) {
 
 absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Context& context) {
   watch::WatchRequest request;
-  ASSIGN_OR_RETURN(request.import, MakeImportRequest(options.source, options.mixpanel, context,
-                                                     InputsAre::kOptional));
-  if (request.import.credentials.empty()) {
-    return absl::InvalidArgumentError(
-        "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
-        "--project-id, or give --credentials-file FILE");
-  }
+  ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
+  RETURN_IF_ERROR(RequireCredentials(request.import));
   RETURN_IF_ERROR(options.delivery.ApplyTo(request.import));
   // One store that is away must not keep the objects of others waiting: its object is tried again.
   absl::Duration& give_up = request.import.stores.retry.give_up_after;
@@ -143,17 +133,6 @@ absl::Status AddSubscription(const Options& options, const Context& context,
   return absl::OkStatus();
 }
 
-// Null: nothing is to be served.
-absl::StatusOr<std::unique_ptr<HttpServer>> ServeMetrics(const std::string& listen,
-                                                         const watch::WatchProgress& progress) {
-  if (listen.empty()) return nullptr;
-  ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> server, StartMetricsServer(listen, [&progress] {
-                     return watch::WatchMetrics(progress);
-                   }));
-  Log(Severity::kInfo, "serving metrics", {{"url", server->url() + "/metrics"}});
-  return server;
-}
-
 void SayWatching(const watch::WatchRequest& request, const std::string& url) {
   if (url.empty()) return Log(Severity::kInfo, "watching");
   Log(Severity::kInfo, "watching", {{"url", url}});
@@ -163,27 +142,20 @@ void SayWatching(const watch::WatchRequest& request, const std::string& url) {
       "or set MILLRACE_WATCH_TOKEN");
 }
 
-int RunWatch(const Options& options, Context& context) {
-  absl::StatusOr<watch::WatchRequest> request = MakeRequest(options, context);
-  if (!request.ok()) return Fail(context, "watch", request.status());
+absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(watch::WatchRequest request, MakeRequest(options, context));
   std::unique_ptr<pubsub::Connection> connection;
-  const absl::Status subscribed = AddSubscription(options, context, connection, *request);
-  if (!subscribed.ok()) return Fail(context, "watch", subscribed);
-  absl::StatusOr<std::unique_ptr<Ledger>> ledger = options.state.OpenLedger(context);
-  if (!ledger.ok()) return Fail(context, "watch", ledger.status());
-  absl::StatusOr<std::unique_ptr<DeadLetter>> dead_letter =
-      options.dead_letter.Open(options.state, context);
-  if (!dead_letter.ok()) return Fail(context, "watch", dead_letter.status());
-
+  RETURN_IF_ERROR(AddSubscription(options, context, connection, request));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetter> dead_letter,
+                   options.dead_letter.Open(options.import.state, context));
   watch::WatchProgress progress;
-  absl::StatusOr<std::unique_ptr<HttpServer>> metrics = ServeMetrics(options.metrics, progress);
-  if (!metrics.ok()) return Fail(context, "watch", metrics.status());
+  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,
+                   options.metrics.Serve([&progress] { return watch::WatchMetrics(progress); }));
   const ImportReport report =
-      watch::Watch(*request, **ledger, **dead_letter, context.stop, progress,
-                   [&](const std::string& url) { SayWatching(*request, url); });
-  if (ExitCodeOf(report) == kWrongUsage) return Fail(context, "watch", report.status);
-  PrintImportReport(report, options.json, context, "Watch complete");
-  return ExitCodeOf(report);
+      watch::Watch(request, *ledger, *dead_letter, context.stop, progress,
+                   [&](const std::string& url) { SayWatching(request, url); });
+  return FinishImport(report, options.json, context, "Watch complete");
 }
 
 }  // namespace
@@ -213,7 +185,7 @@ Command WatchCommand() {
            "MILLRACE_WATCH_TOKEN=... millrace watch --http 0.0.0.0 --config sources.json",
            "millrace watch '/data/**/*.parquet' --config sources.json --also-list 10m "
            "--metrics 127.0.0.1:9464"},
-      .arguments = &options->source.inputs,
+      .arguments = &options->import.source.inputs,
       .arguments_name = "INPUT",
       .arguments_required = false,
       .flags = FlagsOf(*options),

@@ -1,0 +1,34 @@
+// How fast and in what pieces records go: import and watch keep to it, plan reckons with it.
+#ifndef MILLRACE_CLI_PACE_FLAGS_H_
+#define MILLRACE_CLI_PACE_FLAGS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cli/command.h"
+#include "import/import.h"
+
+namespace millrace::cli {
+
+// --connections, --events-per-second, --gigabytes-per-minute, --batch-events, --batch-bytes,
+// --memory.
+struct PaceFlags {
+  int64_t connections = 20;
+  double events_per_second = 30'000;
+  double gigabytes_per_minute = 2;
+  int64_t batch_events = 2000;
+  int64_t batch_bytes = 9'600'000;
+  int64_t memory_mb = 64;
+
+  void AddTo(std::vector<Flag>& flags);
+  // Sets what the flags say. InvalidArgument names the flag that is out of its range.
+  absl::Status ApplyTo(ImportRequest& request) const;
+
+ private:
+  absl::Status Check() const;
+};
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_PACE_FLAGS_H_
