@@ -8,19 +8,11 @@
 #include "base/strings.h"
 #include "net/url.h"
 #include "stores/gcs_answers.h"
+#include "stores/refused_token.h"
 #include "stores/requester.h"
 
 namespace millrace {
 namespace {
-
-// The token of an authorized request, or "".
-std::string BearerOf(const HttpRequest& request) {
-  constexpr std::string_view kBearer = "Bearer ";
-  for (const auto& [name, value] : request.headers) {
-    if (name == "Authorization") return value.substr(kBearer.size());
-  }
-  return "";
-}
 
 constexpr int kResumeIncomplete = 308;  // the answer to every part but the last
 
@@ -46,7 +38,8 @@ class GcsService : public CloudService, private CloudDialect {
     if (!query.prefix.empty()) StrAppend(&url, "&prefix=", UrlEncode(query.prefix));
     if (!query.start.empty()) StrAppend(&url, "&startOffset=", UrlEncode(query.start));
     if (!query.token.empty()) StrAppend(&url, "&pageToken=", UrlEncode(query.token));
-    ASSIGN_OR_RETURN(const HttpResponse response, Send({.url = url}, std::move(stop)));
+    ASSIGN_OR_RETURN(const HttpResponse response,
+                     requester_.Send(HttpRequest{.url = url}, std::move(stop)));
     return ParseGcsListing(response.body);
   }
 
@@ -54,7 +47,7 @@ class GcsService : public CloudService, private CloudDialect {
                      std::stop_token stop) override {
     const std::string url =
         StrCat(ObjectUrl(bucket, object.key), "?fields=generation&generation=", object.version);
-    return Send({.url = url}, std::move(stop)).status();
+    return requester_.Send(HttpRequest{.url = url}, std::move(stop)).status();
   }
 
   absl::Status Read(const std::string& bucket, const ListedKey& object, uint64_t offset,
@@ -83,7 +76,7 @@ class GcsService : public CloudService, private CloudDialect {
         .headers = {{"Content-Type", "application/octet-stream"}},
         .body = bytes,
         .timeout = absl::ZeroDuration()};
-    return Send(request, std::move(stop)).status();
+    return requester_.Send(request, std::move(stop)).status();
   }
 
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
@@ -112,10 +105,6 @@ class GcsService : public CloudService, private CloudDialect {
     return StrCat(options_.endpoint, "/upload/storage/v1/b/", UrlEncode(bucket), "/o");
   }
 
-  absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop) {
-    return requester_.Send({.write = [&request] { return request; }}, std::move(stop));
-  }
-
   // CloudDialect:
   absl::Status Authorize(HttpRequest& request, std::stop_token stop) override {
     return options_.credentials.Authorize(request, std::move(stop));
@@ -127,14 +116,12 @@ class GcsService : public CloudService, private CloudDialect {
   ClientPool clients_;
   Retrier retrier_;
   Requester requester_;
-  absl::Mutex mutex_;
-  std::string refused_ ABSL_GUARDED_BY(mutex_);  // a token that got a 401
+  RefusedToken refused_token_;
 };
 
 Refusal GcsService::Understand(const HttpRequest& request, const HttpResponse& response) {
   const CloudError error = ParseGcsError(response);
-  if (IsTransient(error.http_status) || error.code == "rateLimitExceeded" ||
-      error.code == "userRateLimitExceeded") {
+  if (error.code == "rateLimitExceeded" || error.code == "userRateLimitExceeded") {
     return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
   }
   switch (error.http_status) {
@@ -145,13 +132,7 @@ Refusal GcsService::Understand(const HttpRequest& request, const HttpResponse& r
                  "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
                  "application-default login`"),
           error);
-      const std::string token = BearerOf(request);
-      if (token.empty()) return {status};
-      // It may have been revoked; if there is no other, a new try will not help.
-      options_.credentials.tokens->Forget({.value = token});
-      absl::MutexLock lock(&mutex_);
-      const bool again = std::exchange(refused_, token) != token;
-      return {status, again ? Refusal::Cure::kNow : Refusal::Cure::kNone};
+      return {status, refused_token_.Renew(request, *options_.credentials.tokens)};
     }
     case 403:
       return {CloudStatus(absl::StatusCode::kPermissionDenied,
@@ -164,11 +145,8 @@ Refusal GcsService::Understand(const HttpRequest& request, const HttpResponse& r
                           "no such bucket or object: check the name, and the project of the "
                           "credentials",
                           error)};
-    case 412:
-      return {CloudStatus(absl::StatusCode::kFailedPrecondition,
-                          "it was replaced since it was listed", error)};
     default:
-      return {CloudStatus(CodeOfHttp(error.http_status), "", error)};
+      return CommonRefusal(error);
   }
 }
 
@@ -250,7 +228,7 @@ absl::StatusOr<std::unique_ptr<Upload>> GcsService::StartUpload(const std::strin
       .url = StrCat(UploadUrl(bucket), "?uploadType=resumable&name=", UrlEncode(key)),
       .headers = {{"Content-Type", "application/json"}},
       .body = "{}"};
-  ASSIGN_OR_RETURN(const HttpResponse response, Send(request, stop));
+  ASSIGN_OR_RETURN(const HttpResponse response, requester_.Send(request, stop));
   std::string session(response.header("location"));
   if (session.empty()) return absl::InternalError("the server began no upload session");
   return std::make_unique<ResumableUpload>(*this, std::move(session), std::move(stop));

@@ -45,6 +45,17 @@ bool IsTransient(int http_status) {
          (http_status >= 500 && http_status != 501 && http_status != 505);
 }
 
+Refusal CommonRefusal(const CloudError& error) {
+  if (IsTransient(error.http_status)) {
+    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
+  }
+  if (error.http_status == 412) {
+    return {CloudStatus(absl::StatusCode::kFailedPrecondition,
+                        "it was replaced since it was listed", error)};
+  }
+  return {CloudStatus(CodeOfHttp(error.http_status), "", error)};
+}
+
 absl::StatusOr<HttpResponse> Requester::Exchange(HttpRequest& request, std::stop_token stop) {
   RETURN_IF_ERROR(dialect_.Authorize(request, stop));
   return clients_.Take()->Send(request, stop);
@@ -79,9 +90,24 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
   }
 }
 
+absl::StatusOr<HttpResponse> Requester::Send(const HttpRequest& request, std::stop_token stop) {
+  return Send(Call{.write = [&request] { return request; }}, std::move(stop));
+}
+
 void Requester::SendOnce(HttpRequest request, std::stop_token stop) {
   request.timeout = absl::Seconds(10);
   Exchange(request, std::move(stop)).status().IgnoreError();
+}
+
+PinnedRead ReadOfEtag(std::function<std::string()> url, const std::string& etag) {
+  return {.write =
+              [url = std::move(url), if_match = QuotedEtag(etag)](uint64_t offset, uint64_t size) {
+                return HttpRequest{
+                    .url = url(),
+                    .headers = {{"Range", RangeHeader(offset, size)}, {"If-Match", if_match}}};
+              },
+          .version_header = "etag",
+          .version = etag};
 }
 
 absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t offset,
@@ -124,6 +150,8 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
 std::string RangeHeader(uint64_t offset, uint64_t size) {
   return StrCat("bytes=", offset, "-", offset + size - 1);
 }
+
+std::string QuotedEtag(std::string_view etag) { return StrCat("\"", etag, "\""); }
 
 std::string_view BareEtag(std::string_view etag) {
   if (etag.starts_with("W/")) etag.remove_prefix(2);

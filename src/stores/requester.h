@@ -6,6 +6,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,6 +15,7 @@
 #include "net/http_client.h"
 #include "pipeline/retrier.h"
 #include "stores/client_pool.h"
+#include "stores/cloud_error.h"
 
 namespace millrace {
 
@@ -40,6 +42,9 @@ class CloudDialect {
 // Whether an answer of that status (408, 429, 5xx but 501 and 505) may be another one later.
 bool IsTransient(int http_status);
 
+// What an error means whoever the vendor is: of a dialect the last word.
+Refusal CommonRefusal(const CloudError& error);
+
 // Thread-safe.
 class Requester {
  public:
@@ -59,6 +64,8 @@ class Requester {
   // Blocking, for as long as the retries last. Errors: of the dialect; Unavailable: no answer;
   // Cancelled: `stop` was requested; of the request's on_head and on_body.
   absl::StatusOr<HttpResponse> Send(const Call& call, std::stop_token stop);
+  // Of a request that is the same at each try.
+  absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop);
 
   // One try, for what is not worth more; the answer is not looked at.
   void SendOnce(HttpRequest request, std::stop_token stop);
@@ -81,6 +88,9 @@ struct PinnedRead {
   std::string version;
 };
 
+// Of an object whose versions are ETags. `url` gives its address for the next try.
+PinnedRead ReadOfEtag(std::function<std::string()> url, const std::string& etag);
+
 // Fills `to` with the bytes at `offset`; after a broken answer it goes on behind the last byte
 // received. FailedPrecondition if an answer is of another version. Internal if the server ignores
 // ranges.
@@ -89,6 +99,9 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
 
 // "bytes=0-99".
 std::string RangeHeader(uint64_t offset, uint64_t size);
+
+// As If-Match wants it.
+std::string QuotedEtag(std::string_view etag);
 
 // `etag` without quotes and without the mark of weak ones.
 std::string_view BareEtag(std::string_view etag);

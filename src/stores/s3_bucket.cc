@@ -5,15 +5,11 @@
 
 #include "auth/aws_signature.h"
 #include "auth/crypto.h"
-#include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
 
 namespace millrace {
 namespace {
-
-// Amazon takes requests that are up to 15 minutes old.
-constexpr absl::Duration kMostSkew = absl::Minutes(5);
 
 constexpr std::string_view kSecretCodes[] = {"InvalidAccessKeyId", "XAdminUserNotFound",
                                              "SignatureDoesNotMatch", "InvalidToken",
@@ -33,7 +29,10 @@ std::string_view HeaderOf(const HttpRequest& request, std::string_view name) {
 }  // namespace
 
 S3Bucket::S3Bucket(std::string name, const S3Options& options)
-    : name_(std::move(name)), options_(options), region_(options.region) {}
+    : name_(std::move(name)),
+      options_(options),
+      server_clock_(*options.service.clock, "s3://" + name_),
+      region_(options.region) {}
 
 std::string S3Bucket::region() const {
   absl::MutexLock lock(&mutex_);
@@ -61,12 +60,7 @@ absl::Status S3Bucket::Authorize(HttpRequest& request, std::stop_token stop) {
                      .region = region(),
                      .service = "s3"};
   to_sign.headers.emplace_back("x-amz-content-sha256", to_sign.payload_sha256);
-  absl::Time now = options_.service.clock->Now();
-  {
-    absl::MutexLock lock(&mutex_);
-    now += clock_offset_;
-  }
-  ASSIGN_OR_RETURN(request.headers, SignAwsRequest(to_sign, keys, now));
+  ASSIGN_OR_RETURN(request.headers, SignAwsRequest(to_sign, keys, server_clock_.Now()));
   return absl::OkStatus();
 }
 
@@ -102,24 +96,26 @@ Refusal S3Bucket::Understand(const HttpRequest& request, const HttpResponse& res
                               ? StrCat("there is no bucket ", name_, ": check its name")
                               : "no such object",
                           error)};
-    case 412:
-      return {CloudStatus(absl::StatusCode::kFailedPrecondition,
-                          "it was replaced since it was listed", error)};
     default:
       if (error.code == "ExpiredToken") return Denied(request, response, error);
-      return {CloudStatus(CodeOfHttp(error.http_status), "", error)};
+      return CommonRefusal(error);
   }
 }
 
 Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& response,
                          const S3Error& error) {
   // Answers to HEAD have no body to say why: the Date alone tells of a wrong clock.
-  if ((error.code == "RequestTimeTooSkewed" || error.code.empty()) && LearnTime(response)) {
-    return {CloudStatus(absl::StatusCode::kUnauthenticated, "", error), Refusal::Cure::kNow};
+  if ((error.code == "RequestTimeTooSkewed" || error.code.empty()) &&
+      server_clock_.Learn(response)) {
+    return {CloudStatus(absl::StatusCode::kUnauthenticated,
+                        ClockHint(response, options_.service.clock->Now()), error),
+            Refusal::Cure::kNow};
   }
   if (error.code == "RequestTimeTooSkewed") {
-    return {CloudStatus(absl::StatusCode::kUnauthenticated,
-                        "this machine's clock is wrong: set it (timedatectl set-ntp true)", error)};
+    const std::string hint = ClockHint(response, options_.service.clock->Now());
+    return {CloudStatus(
+        absl::StatusCode::kUnauthenticated,
+        hint.empty() ? "this machine's clock is wrong; correct it (e.g. with NTP)" : hint, error)};
   }
   if (error.code == "ExpiredToken") {
     const absl::Status status = CloudStatus(
@@ -146,20 +142,6 @@ bool S3Bucket::LearnRegion(const S3Error& error) {
   absl::MutexLock lock(&mutex_);
   if (error.region.empty() || error.region == region_) return false;
   region_ = error.region;
-  return true;
-}
-
-// True if the answer's date shows that the clocks are further apart than was known.
-bool S3Bucket::LearnTime(const HttpResponse& response) {
-  const std::optional<absl::Time> date = response.Date();
-  if (!date.has_value()) return false;
-  const absl::Duration offset = *date - options_.service.clock->Now();
-  absl::MutexLock lock(&mutex_);
-  if (absl::AbsDuration(offset - clock_offset_) < kMostSkew) return false;
-  clock_offset_ = offset;
-  Log(Severity::kWarning, "this machine's clock is wrong; requests carry the server's time",
-      {{"bucket", name_},
-       {"off_by", absl::FormatDuration(absl::Trunc(-offset, absl::Seconds(1)))}});
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "auth/aws_credentials.h"
+#include "net/server_clock.h"
 #include "stores/requester.h"
 #include "stores/s3_answers.h"
 #include "stores/s3_service.h"
@@ -29,14 +30,13 @@ class S3Bucket : public CloudDialect {
  private:
   std::string region() const;
   bool LearnRegion(const S3Error& error);
-  bool LearnTime(const HttpResponse& response);
   Refusal Denied(const HttpRequest& request, const HttpResponse& response, const S3Error& error);
 
   const std::string name_;
   const S3Options& options_;
+  ServerClock server_clock_;
   mutable absl::Mutex mutex_;
   std::string region_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration clock_offset_ ABSL_GUARDED_BY(mutex_);  // the server's time less ours
 };
 
 }  // namespace millrace

@@ -54,7 +54,7 @@ class S3Service : public CloudService {
                      std::stop_token stop) override {
     const auto write = [&](HttpRequest& request) {
       request.method = "HEAD";
-      request.headers = {{"If-Match", Quoted(object.version)}};
+      request.headers = {{"If-Match", QuotedEtag(object.version)}};
     };
     return Send(bucket, object.key, write, std::move(stop)).status();
   }
@@ -62,16 +62,8 @@ class S3Service : public CloudService {
   absl::Status Read(const std::string& bucket, const ListedKey& object, uint64_t offset,
                     absl::Span<char> to, std::stop_token stop) override {
     Bucket& in = Get(bucket);
-    const PinnedRead read{.write =
-                              [&](uint64_t from, uint64_t size) {
-                                return HttpRequest{
-                                    .url = in.dialect.Url(object.key),
-                                    .headers = {{"Range", RangeHeader(from, size)},
-                                                {"If-Match", Quoted(object.version)}}};
-                              },
-                          .version_header = "etag",
-                          .version = object.version};
-    return ReadPinned(in.requester, read, offset, to, std::move(stop));
+    const auto url = [&] { return in.dialect.Url(object.key); };
+    return ReadPinned(in.requester, ReadOfEtag(url, object.version), offset, to, std::move(stop));
   }
 
   absl::Status Put(const std::string& bucket, const std::string& key, std::string_view bytes,
@@ -105,8 +97,6 @@ class S3Service : public CloudService {
     S3Bucket dialect;
     Requester requester;
   };
-
-  static std::string Quoted(const std::string& etag) { return StrCat("\"", etag, "\""); }
 
   Bucket& Get(const std::string& name) {
     absl::MutexLock lock(&mutex_);
