@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and says what; a second run changes nothing. Never asks.
-#   tools/setup.sh [--tests]    --tests: also what only tests use (Chromium, PostgreSQL)
+#   tools/setup.sh [--tests]    --tests: also what only tests use (Chromium, faketime, OpenSSL, PostgreSQL)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libbenchmark-dev libgtest-dev libgmock-dev clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev
 )
-[ "${1:-}" = --tests ] && packages+=(chromium postgresql python3-prometheus-client)
+[ "${1:-}" = --tests ] && packages+=(chromium faketime openssl postgresql python3-prometheus-client)
 
 # A cmake, git or Python that is not Debian's serves as well.
 have() {

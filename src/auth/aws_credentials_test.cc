@@ -132,6 +132,19 @@ TEST_F(AwsCredentialsTest, AssumesTheRoleOfAProfile) {
   EXPECT_THAT(Keys(), Not(HasSubstr("very-secret")));
 }
 
+TEST_F(AwsCredentialsTest, ARoleThatAWrongClockAskedForNamesHowFarItIsOff) {
+  Write(".aws/config",
+        "[default]\nrole_arn=r\nsource_profile=base\n"
+        "[profile base]\naws_access_key_id=A\naws_secret_access_key=B\n");
+  answer_ = [this](const HttpRequest&) {
+    return HttpResponse{.status = 403,
+                        .headers = {{"date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT",
+                                                              clock_.Now() + absl::Minutes(20),
+                                                              absl::UTCTimeZone())}}};
+  };
+  EXPECT_THAT(Keys(), HasSubstr("; this machine's clock is off by 20 minutes; correct it"));
+}
+
 TEST_F(AwsCredentialsTest, ProfilesThatLeadInACircleAreAnError) {
   Write(".aws/config",
         "[profile a]\nrole_arn=r\nsource_profile=b\n[profile b]\nrole_arn=r\nsource_profile=a\n");

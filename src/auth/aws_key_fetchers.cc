@@ -106,6 +106,7 @@ class StsKeys : public TokenFetcher {
                                      std::stop_token stop) const {
     ASSIGN_OR_RETURN(TokenRequest request, NewFormRequest(url_, fields));
     if (keys != nullptr) {
+      request.signed_at = clock_.Now();
       ASSIGN_OR_RETURN(request.http.headers,
                        SignAwsRequest({.method = "POST",
                                        .url = url_,
@@ -114,7 +115,7 @@ class StsKeys : public TokenFetcher {
                                        .region = role_.region.empty() ? "us-east-1" : role_.region,
                                        .service = "sts",
                                        .encode_path = true},
-                                      *keys, clock_.Now()));
+                                      *keys, *request.signed_at));
     }
     absl::StatusOr<std::string> answer = Ask(http, request, std::move(stop));
     if (!answer.ok()) return Annotate(answer.status(), StrCat("assuming the role ", role_.arn));

@@ -173,6 +173,31 @@ TEST_F(GoogleCredentialsTest, ARefusalSaysWhyAndHoldsNoSecret) {
   EXPECT_THAT(TokenOf(file), AllOf(HasSubstr("400"), Not(HasSubstr("user-refresh"))));
 }
 
+TEST_F(GoogleCredentialsTest, ARefusalOfWhatAWrongClockSignedNamesHowFarItIsOff) {
+  absl::Duration skew = -absl::Minutes(20);
+  Serve([&](const ScriptedRequest&) {
+    return ScriptedReply::Answer(
+        400,
+        Json{{"error", "invalid_grant"},
+             {"error_description",
+              "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
+              "timeframe. Check your iat and exp values in the JWT claim."}}
+            .dump(),
+        {{"Date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", clock_.Now() + skew,
+                                   absl::UTCTimeZone())}});
+  });
+  Json file = ServiceAccount();
+  file["token_uri"] = server_->url() + "/token";
+  EXPECT_THAT(TokenOf(file), AllOf(HasSubstr("short-lived token"),
+                                   HasSubstr("; this machine's clock is off by 20 minutes; correct "
+                                             "it (e.g. with NTP)")));
+  EXPECT_EQ(code_, absl::StatusCode::kUnauthenticated);
+  // A refresh token has nothing to do with the clock.
+  EXPECT_THAT(TokenOf(User()), Not(HasSubstr("clock")));
+  skew = absl::Seconds(30);
+  EXPECT_THAT(TokenOf(file), Not(HasSubstr("clock")));
+}
+
 TEST_F(GoogleCredentialsTest, TroubleOfTheEndpointPasses) {
   int requests = 0;
   Serve([&](const ScriptedRequest&) {

@@ -37,6 +37,7 @@ class ServiceAccountFetcher : public TokenFetcher {
                                     {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
                                      {"assertion", signed_text}}));
     request.secrets = {signed_text};
+    request.signed_at = now;
     ASSIGN_OR_RETURN(const std::string reply, Ask(http, request, std::move(stop)));
     return ParseTokenReply(reply, now);
   }

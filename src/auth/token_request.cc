@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/server_clock.h"
 #include "net/url.h"
 
 namespace millrace {
@@ -94,9 +95,15 @@ absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
   ASSIGN_OR_RETURN(HttpResponse reply, http.Send(send, std::move(stop)));
   if (reply.status / 100 == 2) return std::move(reply.body);
   ASSIGN_OR_RETURN(const Url url, ParseUrl(send.url));
-  const std::string why = Explanation(reply.body, request.secrets);
-  return absl::Status(CodeOf(reply.status), StrCat(url.HostPort(), " answered ", reply.status,
-                                                   why.empty() ? "" : ": ", why));
+  std::string error = StrCat(url.HostPort(), " answered ", reply.status);
+  if (const std::string why = Explanation(reply.body, request.secrets); !why.empty()) {
+    StrAppend(&error, ": ", why);
+  }
+  if (request.signed_at.has_value()) {
+    const std::string hint = ClockHint(reply, *request.signed_at);
+    if (!hint.empty()) StrAppend(&error, "; ", hint);
+  }
+  return absl::Status(CodeOf(reply.status), error);
 }
 
 absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time now) {

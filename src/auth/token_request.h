@@ -2,6 +2,7 @@
 #ifndef MILLRACE_AUTH_TOKEN_REQUEST_H_
 #define MILLRACE_AUTH_TOKEN_REQUEST_H_
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ struct TokenRequest {
   std::string body;
   // An explanation in the answer is left out of errors where it repeats one of these.
   std::vector<std::string> secrets;
+  // The time that the request is signed with; a refusal by a server whose clock differs says so.
+  std::optional<absl::Time> signed_at;
 };
 
 // "a=1&b=2", encoded.
@@ -34,7 +37,8 @@ absl::StatusOr<TokenRequest> NewFormRequest(
 absl::Status CheckMayCarrySecrets(std::string_view url);
 
 // The body of a 2xx answer. Unavailable: 408, 429, 5xx or no answer; PermissionDenied: 403;
-// Unauthenticated: the rest, with what the endpoint says about it.
+// Unauthenticated: the rest, with what the endpoint says about it, and with how far this machine's
+// clock is off if that may be why.
 absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
                                 std::stop_token stop);
 

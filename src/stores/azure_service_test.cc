@@ -65,8 +65,7 @@ TEST_F(AzureServiceTest, ASignatureIsInNoMessage) {
 
 TEST_F(AzureServiceTest, SignsWithTheServersClockIfOursIsWrong) {
   const absl::Time server = cloud_.clock.Now() - absl::Hours(3);
-  const std::string date =
-      absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", server, absl::UTCTimeZone());
+  const std::string date = FakeCloud::Date(server).second;
   cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
     if (FakeCloud::HeaderOf(request, "x-ms-date") == date) return Empty();
     return {.status = 403,

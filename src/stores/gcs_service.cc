@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/server_clock.h"
 #include "net/url.h"
 #include "stores/gcs_answers.h"
 #include "stores/refused_token.h"
@@ -126,9 +127,12 @@ Refusal GcsService::Understand(const HttpRequest& request, const HttpResponse& r
   }
   switch (error.http_status) {
     case 401: {
+      // Tokens that are signed here are refused for a wrong clock as a wrong key's are.
+      const std::string hint = ClockHint(response, options_.service.clock->Now());
       const absl::Status status = CloudStatus(
           absl::StatusCode::kUnauthenticated,
-          StrCat("Google does not take these credentials (", options_.credentials.description,
+          StrCat(hint, hint.empty() ? "" : "; ", "Google does not take these credentials (",
+                 options_.credentials.description,
                  "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
                  "application-default login`"),
           error);

@@ -193,6 +193,20 @@ TEST_F(GcsServiceTest, RefusalsSayWhatToDo) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("GOOGLE_APPLICATION_CREDENTIALS"));
 }
 
+TEST_F(GcsServiceTest, ARefusedTokenOfAMachineWithAWrongClockNamesHowFarItIsOff) {
+  absl::Duration skew = absl::Minutes(20);
+  cloud_.answer = [&](const HttpRequest&) {
+    return HttpResponse{.status = 401, .headers = {FakeCloud::Date(cloud_.clock.Now() - skew)}};
+  };
+  const absl::Status status = ListStatus();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr("this machine's clock is off by 20 minutes; correct it (e.g. with NTP); Google"));
+  skew = absl::Seconds(20);
+  EXPECT_THAT(std::string(ListStatus().message()), Not(HasSubstr("clock")));
+}
+
 TEST_F(GcsServiceTest, BucketsMustBeNamed) {
   absl::Status status;
   List("gs://*/a", &status);

@@ -96,17 +96,32 @@ TEST_F(S3ServiceTest, SignsWithTheServersClockIfOursIsWrong) {
       return {.status = 200, .body = kEmpty};
     }
     HttpResponse refusal = Refusal(403, "RequestTimeTooSkewed");
-    refusal.headers = {
-        {"date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", server, absl::UTCTimeZone())}};
+    refusal.headers = {FakeCloud::Date(server)};
     return refusal;
   };
   EXPECT_TRUE(absl::IsNotFound(List()));
   EXPECT_EQ(cloud_.requests().size(), 2);
+}
+
+TEST_F(S3ServiceTest, ARefusalForTheTimeNamesHowFarOurClockIsOff) {
+  // A server that keeps to its word whatever the request says.
+  cloud_.answer = [&](const HttpRequest&) {
+    HttpResponse refusal = Refusal(403, "RequestTimeTooSkewed");
+    refusal.headers = {FakeCloud::Date(cloud_.clock.Now() + absl::Minutes(20))};
+    return refusal;
+  };
+  absl::Status status = List();
+  EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr("this machine's clock is off by 20 minutes; correct it (e.g. with NTP) (HTTP 403 "
+                "RequestTimeTooSkewed"));
+  EXPECT_EQ(cloud_.requests().size(), 2);
 
   cloud_.answer = [](const HttpRequest&) { return Refusal(403, "RequestTimeTooSkewed"); };
-  const absl::Status status = List();
+  status = List();
   EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("clock is wrong"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("this machine's clock is wrong; correct"));
 }
 
 TEST_F(S3ServiceTest, RefusalsSayWhatToDo) {

@@ -210,10 +210,10 @@ class ScriptedCloud:
     """A loopback server whose answers a function gives: answer(request) -> (status, headers, body).
 
     A body that is an iterator is sent piece by piece, with the Content-Length that the headers give; where it
-    ends early the connection is cut.
+    ends early the connection is cut. `date` stands in all answers instead of the time.
     """
 
-    def __init__(self, answer):
+    def __init__(self, answer, date=None):
         outer = self
         self.requests = []
 
@@ -237,6 +237,9 @@ class ScriptedCloud:
                 self.close_connection = not whole
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+            def date_time_string(self, timestamp=None):
+                return date or super().date_time_string(timestamp)
 
             def log_message(self, *args):
                 pass

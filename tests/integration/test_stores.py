@@ -3,8 +3,13 @@
 What the unit tests show of each store is not repeated here: this is the whole program, with its accounting, its
 messages and its exit status.
 """
+import datetime
+import email.utils
+import glob
 import json
+import os
 import signal
+import subprocess
 import threading
 import unittest
 import urllib.parse
@@ -99,6 +104,51 @@ class StoresTest(harness.MillraceTest):
                                         env=server.variables())
         self.assertEqual(code, 2, err)
         self.assertIn("no such container", err)
+
+    # Wrong clocks.
+
+    def clock_off_by(self, minutes):
+        """Variables for a program whose clock is so far off."""
+        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not libraries:
+            self.skipTest("faketime is not installed; ./dev test installs it")
+        if "TSAN_OPTIONS" in os.environ or "ASAN_OPTIONS" in os.environ:
+            self.skipTest("faketime and sanitizers replace the same functions")
+        return {"LD_PRELOAD": libraries[0], "FAKETIME": f"{minutes:+}m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def test_s3_follows_the_servers_clock(self):
+        server = cloud_servers.VersityGateway()
+        self.addCleanup(server.stop)
+        server.put("data/a.ndjson", self.events(100))
+        sandbox = self.sandbox()
+        code, out, err = self.run_program("import", server.root + "data", "--mixpanel-url", sandbox.url, "--json",
+                                          env=server.variables() | self.clock_off_by(-20))
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["accepted"], 100)
+        self.assertIn("this machine's clock is off by 20 minutes; correct it (e.g. with NTP)", err)
+
+    def test_google_refuses_what_a_wrong_clock_signed(self):
+        def answer(request):
+            request.rfile.read(int(request.headers["Content-Length"]))
+            return 400, {}, json.dumps({
+                "error": "invalid_grant", "error_description":
+                "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check "
+                "your iat and exp values in the JWT claim."}).encode()
+
+        ahead = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=20)
+        google = cloud_servers.ScriptedCloud(answer, date=email.utils.format_datetime(ahead, usegmt=True))
+        self.addCleanup(google.stop)
+        key = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-quiet"], capture_output=True, text=True,
+                             check=True).stdout
+        account = self.write("key.json", json.dumps({
+            "type": "service_account", "client_email": "a@b", "private_key": key, "token_uri": google.url}))
+        sandbox = self.sandbox()
+        code, _, err = self.run_program("import", "gs://bucket/data", "--mixpanel-url", sandbox.url,
+                                        env={"GOOGLE_APPLICATION_CREDENTIALS": str(account)})
+        self.assertEqual(code, 2, err)
+        self.assertIn("Token must be a short-lived token", err)
+        self.assertIn("this machine's clock is off by 20 minutes; correct it (e.g. with NTP)", err)
+        self.assertEqual(len(google.requests), 1)
 
     # Faults.
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "net/testing/fake_http_client.h"
 #include "stores/service_options.h"
@@ -47,6 +48,11 @@ class FakeCloud {
       if (key == name) return value;
     }
     return "";
+  }
+
+  // An answer's header "date".
+  static std::pair<std::string, std::string> Date(absl::Time time) {
+    return {"date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", time, absl::UTCTimeZone())};
   }
 
   // The part of `content` that the request's Range asks for, as a 206.
