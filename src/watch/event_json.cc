@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
@@ -53,6 +54,14 @@ absl::Time EventTime(const std::string& rfc3339) {
   return absl::ParseTime(absl::RFC3339_full, rfc3339, &time, nullptr) ? time : absl::InfinitePast();
 }
 
+absl::Status AddEvent(StorageEvent event, StorageEvents& events) {
+  if (events.objects.size() >= kMostEvents) {
+    return absl::InvalidArgumentError(StrCat("more than ", kMostEvents, " objects in one request"));
+  }
+  events.objects.push_back(std::move(event));
+  return absl::OkStatus();
+}
+
 absl::Status AddObject(std::string_view scheme, const std::string& bucket, const std::string& name,
                        std::string version, absl::Time written, StorageEvents& events) {
   if (!IsBucketName(bucket) || !IsObjectName(name)) {
@@ -60,11 +69,7 @@ absl::Status AddObject(std::string_view scheme, const std::string& bucket, const
         "the event names no object: bucket or name are missing or "
         "cannot be those of one");
   }
-  if (events.objects.size() >= kMostEvents) {
-    return absl::InvalidArgumentError(StrCat("more than ", kMostEvents, " objects in one request"));
-  }
-  events.objects.push_back({StrCat(scheme, "://", bucket, "/", name), std::move(version), written});
-  return absl::OkStatus();
+  return AddEvent({StrCat(scheme, "://", bucket, "/", name), std::move(version), written}, events);
 }
 
 }  // namespace millrace::watch

@@ -25,6 +25,8 @@ bool Has(const Json& object, const char* key);
 
 absl::Time EventTime(const std::string& rfc3339);
 
+// InvalidArgument if there are too many.
+absl::Status AddEvent(StorageEvent event, StorageEvents& events);
 // Adds the object to `events`. InvalidArgument if bucket or name cannot be those of one.
 absl::Status AddObject(std::string_view scheme, const std::string& bucket, const std::string& name,
                        std::string version, absl::Time written, StorageEvents& events);

@@ -1,7 +1,11 @@
 // Facts: cloud.google.com/storage/docs/pubsub-notifications and the JSON API's object resource.
+#include <optional>
+#include <utility>
+
 #include "absl/strings/escaping.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/pubsub/gcs_notification.h"
 #include "watch/event_json_internal.h"
 
 namespace millrace::watch {
@@ -15,15 +19,21 @@ absl::Status AddGcsResource(const Json& resource, StorageEvents& events) {
 }
 
 absl::Status AddPubsubMessage(const Json& message, StorageEvents& events) {
-  const Json& attributes = Member(message, "attributes");
-  const std::string type = Text(attributes, "eventType");
-  if (type == "OBJECT_FINALIZE") {
-    return AddObject("gs", Text(attributes, "bucketId"), Text(attributes, "objectId"),
-                     Text(attributes, "objectGeneration"), EventTime(Text(attributes, "eventTime")),
-                     events);
+  const Json& members = Member(message, "attributes");
+  pubsub::Attributes attributes;
+  if (members.is_object()) {
+    for (const auto& [name, value] : members.items())
+      attributes[name] = Text(members, name.c_str());
   }
-  std::string data;
-  if (!absl::Base64Unescape(Text(message, "data"), &data)) {
+  if (pubsub::IsGcsNotification(attributes)) {
+    ASSIGN_OR_RETURN(std::optional<pubsub::GcsObjectNotice> notice,
+                     pubsub::ParseGcsNotification(attributes, ""));
+    if (notice.has_value()) {
+      return AddEvent({std::move(notice->uri), std::move(notice->generation), notice->written},
+                      events);
+    }
+  }
+  if (std::string data; !absl::Base64Unescape(Text(message, "data"), &data)) {
     return absl::InvalidArgumentError("the data of the Pub/Sub message is not base64");
   }
   // Another kind of notification, or a message that is none.

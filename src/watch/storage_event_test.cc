@@ -306,6 +306,10 @@ TEST(StorageEvent, WhatIsNoEventIsRefusedWithItsReason) {
               HasSubstr("names no object"));
   EXPECT_THAT(error(R"({"Records": 7})"), HasSubstr("not an array"));
   EXPECT_THAT(error(R"({"message": {"data": "no base64!"}})"), HasSubstr("base64"));
+  EXPECT_THAT(
+      error(R"({"message": {"attributes": {"eventType": "OBJECT_FINALIZE", "bucketId": "b1b",
+                        "objectId": "k", "objectGeneration": "latest"}}})"),
+      HasSubstr("objectGeneration is 'latest'"));
   EXPECT_THAT(error(R"([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
                          "data": {}}])"),
               HasSubstr("validationCode"));

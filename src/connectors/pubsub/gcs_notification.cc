@@ -61,10 +61,14 @@ std::optional<uint64_t> SizeIn(std::string_view data) {
 
 }  // namespace
 
+bool IsGcsNotification(const Attributes& attributes) {
+  return Value(attributes, "eventType").starts_with("OBJECT_");
+}
+
 absl::StatusOr<std::optional<GcsObjectNotice>> ParseGcsNotification(const Attributes& attributes,
                                                                     std::string_view data) {
   const std::string_view type = Value(attributes, "eventType");
-  if (!type.starts_with("OBJECT_")) return Wrong("eventType", type);
+  if (!IsGcsNotification(attributes)) return Wrong("eventType", type);
   if (type != "OBJECT_FINALIZE") return std::nullopt;
   const std::string_view bucket = Value(attributes, "bucketId");
   const std::string_view object = Value(attributes, "objectId");

@@ -1,5 +1,5 @@
 // What Cloud Storage says into a topic when an object changes; a Pub/Sub push request carries the
-// same attributes and data.
+// same attributes and data (watch/gcs_event.cc brings them here).
 // Format: cloud.google.com/storage/docs/pubsub-notifications.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_GCS_NOTIFICATION_H_
 #define MILLRACE_CONNECTORS_PUBSUB_GCS_NOTIFICATION_H_
@@ -23,6 +23,9 @@ struct GcsObjectNotice {
   std::string overwrote_generation;           // empty: the object is new
   absl::Time written = absl::InfinitePast();  // if the notification says it
 };
+
+// Whether a message is one of these at all, by its eventType ("OBJECT_...").
+bool IsGcsNotification(const Attributes& attributes);
 
 // Nullopt: the notification is not of a finished object (deleted, archived, other metadata), and
 // wants nothing done. InvalidArgument: it is no notification of Cloud Storage; that will not change
