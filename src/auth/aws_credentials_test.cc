@@ -2,15 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <string>
 
-#include "auth/aws_profile.h"
-#include "net/testing/fake_http_client.h"
+#include "auth/testing/credentials_fixture.h"
 
 namespace millrace {
 namespace {
@@ -18,39 +13,11 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class AwsCredentialsTest : public testing::Test {
+class AwsCredentialsTest : public CredentialsTest {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "millrace-aws-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    variables_["HOME"] = folder_;
-    std::filesystem::create_directory(folder_ + "/.aws");
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ + "/" + name) << text;
-    return folder_ + "/" + name;
-  }
-
   absl::StatusOr<AwsCredentials> Find() {
     return FindAwsCredentials(
-        {.environment = [this](std::string_view name) -> std::optional<std::string> {
-           const auto found = variables_.find(std::string(name));
-           if (found == variables_.end()) return std::nullopt;
-           return found->second;
-         },
-         .new_http =
-             [this] {
-               return std::make_unique<FakeHttpClient>([this](const HttpRequest& request) {
-                 requests_.push_back(request.method + " " + request.url);
-                 bodies_.emplace_back(request.body);
-                 headers_ = request.headers;
-                 return answer_(request);
-               });
-             },
-         .clock = clock_});
+        {.environment = environment(), .new_http = new_http(), .clock = clock_});
   }
 
   // "id/secret/session", or the error's text.
@@ -62,13 +29,6 @@ class AwsCredentialsTest : public testing::Test {
     return keys->access_key_id + "/" + keys->secret_access_key + "/" + keys->session_token;
   }
 
-  std::string Header(const std::string& name) const {
-    for (const auto& [key, value] : headers_) {
-      if (key == name) return value;
-    }
-    return "";
-  }
-
   static HttpResponse Sts() {
     return {.status = 200,
             .body =
@@ -77,14 +37,6 @@ class AwsCredentialsTest : public testing::Test {
                 "<Expiration>2023-11-14T23:00:00Z</Expiration></Credentials></AssumeRoleResult>"
                 "</AssumeRoleResponse>"};
   }
-
-  std::string folder_;
-  std::map<std::string, std::string> variables_;
-  FakeHttpClient::Handler answer_ = [](const HttpRequest&) { return HttpResponse{.status = 404}; };
-  std::vector<std::string> requests_;
-  std::vector<std::string> bodies_;
-  HttpHeaders headers_;
-  FakeClock clock_;
 };
 
 TEST_F(AwsCredentialsTest, TheEnvironmentComesFirst) {
@@ -122,10 +74,11 @@ TEST_F(AwsCredentialsTest, AssumesTheRoleOfAProfile) {
   variables_["AWS_PROFILE"] = "role";
   answer_ = [](const HttpRequest&) { return Sts(); };
   EXPECT_EQ(Keys(), "RK/RS/RT==");
-  EXPECT_THAT(requests_, testing::ElementsAre("POST https://sts.eu-west-1.amazonaws.com/"));
-  EXPECT_THAT(bodies_[0], HasSubstr("Action=AssumeRole&"));
-  EXPECT_THAT(bodies_[0], HasSubstr("ExternalId=e%26x"));
-  EXPECT_THAT(Header("Authorization"), HasSubstr("Credential=A/20231114/eu-west-1/sts/"));
+  EXPECT_THAT(Lines(), testing::ElementsAre("POST https://sts.eu-west-1.amazonaws.com/"));
+  EXPECT_THAT(asked_[0].body, HasSubstr("Action=AssumeRole&"));
+  EXPECT_THAT(asked_[0].body, HasSubstr("ExternalId=e%26x"));
+  EXPECT_THAT(asked_.back().header("Authorization"),
+              HasSubstr("Credential=A/20231114/eu-west-1/sts/"));
 
   answer_ = [](const HttpRequest&) { return HttpResponse{.status = 403}; };
   EXPECT_THAT(Keys(), HasSubstr("assuming the role arn:aws:iam::1:role/r"));
@@ -157,9 +110,9 @@ TEST_F(AwsCredentialsTest, WebIdentityAsksWithTheTokenOfTheFile) {
   variables_["AWS_WEB_IDENTITY_TOKEN_FILE"] = Write("token", "jwt.of.pod\n");
   answer_ = [](const HttpRequest&) { return Sts(); };
   EXPECT_EQ(Keys(), "RK/RS/RT==");
-  EXPECT_THAT(bodies_[0], HasSubstr("Action=AssumeRoleWithWebIdentity&"));
-  EXPECT_THAT(bodies_[0], HasSubstr("WebIdentityToken=jwt.of.pod"));
-  EXPECT_EQ(Header("Authorization"), "");
+  EXPECT_THAT(asked_[0].body, HasSubstr("Action=AssumeRoleWithWebIdentity&"));
+  EXPECT_THAT(asked_[0].body, HasSubstr("WebIdentityToken=jwt.of.pod"));
+  EXPECT_EQ(asked_.back().header("Authorization"), "");
 }
 
 TEST_F(AwsCredentialsTest, ContainersAndMachinesAreAsked) {
@@ -170,11 +123,11 @@ TEST_F(AwsCredentialsTest, ContainersAndMachinesAreAsked) {
   variables_["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/v2/keys";
   answer_ = [&](const HttpRequest&) { return HttpResponse{.status = 200, .body = keys}; };
   EXPECT_EQ(Keys(), "K/S/T");
-  EXPECT_EQ(requests_.back(), "GET http://169.254.170.2/v2/keys");
+  EXPECT_EQ(asked_.back().line(), "GET http://169.254.170.2/v2/keys");
 
   variables_.erase("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
   variables_.erase("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-  requests_.clear();
+  asked_.clear();
   answer_ = [&](const HttpRequest& request) -> HttpResponse {
     if (request.method == "PUT") return {.status = 200, .body = "session"};
     EXPECT_EQ(request.headers.front().second, "session");
@@ -183,7 +136,7 @@ TEST_F(AwsCredentialsTest, ContainersAndMachinesAreAsked) {
   };
   EXPECT_EQ(Keys(), "K/S/T");
   EXPECT_THAT(
-      requests_,
+      Lines(),
       testing::ElementsAre(
           "PUT http://169.254.169.254/latest/api/token",
           "GET http://169.254.169.254/latest/meta-data/iam/security-credentials/",

@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 
-#include "net/testing/fake_http_client.h"
+#include "auth/testing/credentials_fixture.h"
 
 namespace millrace {
 namespace {
@@ -14,31 +13,16 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class AzureCredentialsTest : public testing::Test {
+class AzureCredentialsTest : public CredentialsTest {
  protected:
   absl::StatusOr<AzureCredentials> Find() {
     return FindAzureCredentials(
-        {.environment = [this](std::string_view name) -> std::optional<std::string> {
-           const auto found = variables_.find(std::string(name));
-           if (found == variables_.end()) return std::nullopt;
-           return found->second;
-         },
-         .new_http =
-             [this] {
-               return std::make_unique<FakeHttpClient>([this](const HttpRequest& request) {
-                 url_ = request.url;
-                 body_ = request.body;
-                 return answer_;
-               });
-             },
-         .clock = clock_});
+        {.environment = environment(), .new_http = new_http(), .clock = clock_});
   }
 
-  std::map<std::string, std::string> variables_;
-  HttpResponse answer_{.status = 200, .body = R"({"access_token": "t", "expires_in": "3599"})"};
-  std::string url_;
-  std::string body_;
-  FakeClock clock_;
+  void Answer(int status, const std::string& body = "") {
+    answer_ = [=](const HttpRequest&) { return HttpResponse{.status = status, .body = body}; };
+  }
 };
 
 TEST_F(AzureCredentialsTest, ReadsConnectionStrings) {
@@ -85,20 +69,22 @@ TEST_F(AzureCredentialsTest, AsksEntraForTokens) {
   variables_["AZURE_TENANT_ID"] = "tenant";
   variables_["AZURE_CLIENT_ID"] = "app";
   variables_["AZURE_CLIENT_SECRET"] = "very-secret";
+  Answer(200, R"({"access_token": "t", "expires_in": "3599"})");
   EXPECT_EQ(Find()->tokens->Token({})->value, "t");
-  EXPECT_EQ(url_, "https://login.microsoftonline.com/tenant/oauth2/v2.0/token");
-  EXPECT_THAT(body_, HasSubstr("client_secret=very-secret"));
-  answer_ = {.status = 401, .body = R"({"error": "invalid_client", "error_description": "no"})"};
+  EXPECT_EQ(asked_.back().url, "https://login.microsoftonline.com/tenant/oauth2/v2.0/token");
+  EXPECT_THAT(asked_.back().body, HasSubstr("client_secret=very-secret"));
+  Answer(401, R"({"error": "invalid_client", "error_description": "no"})");
   const absl::Status refused = Find()->tokens->Token({}).status();
   EXPECT_TRUE(absl::IsUnauthenticated(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr("application app"));
   EXPECT_THAT(std::string(refused.message()), Not(HasSubstr("very-secret")));
 
   variables_.erase("AZURE_CLIENT_SECRET");
-  answer_ = {.status = 200, .body = R"({"access_token": "m"})"};
+  Answer(200, R"({"access_token": "m"})");
   EXPECT_EQ(Find()->tokens->Token({})->value, "m");
-  EXPECT_THAT(url_, testing::StartsWith("http://169.254.169.254/metadata/identity/oauth2/token"));
-  answer_ = {.status = 404};
+  EXPECT_THAT(asked_.back().url,
+              testing::StartsWith("http://169.254.169.254/metadata/identity/oauth2/token"));
+  Answer(404);
   EXPECT_THAT(std::string(Find()->tokens->Token({}).status().message()),
               HasSubstr("no Azure credentials: set AZURE_STORAGE_CONNECTION_STRING"));
 }

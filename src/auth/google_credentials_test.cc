@@ -3,14 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
+#include "auth/testing/credentials_fixture.h"
 #include "auth/testing/test_key.h"
 #include "base/strings.h"
 #include "net/http_server.h"
@@ -41,32 +40,14 @@ ScriptedReply TokenReply(const std::string& token = "the-token") {
   return ScriptedReply::Answer(200, Json{{"access_token", token}, {"expires_in", 3600}}.dump());
 }
 
-class GoogleCredentialsTest : public testing::Test {
+class GoogleCredentialsTest : public CredentialsTest {
  protected:
   GoogleCredentialsTest() {
-    folder_ = testing::TempDir() + "google_XXXXXX";
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     variables_["HOME"] = folder_ + "/home";
-    // Nothing in a test may ask the machine it runs on.
-    variables_["GCE_METADATA_HOST"] = "127.0.0.1:1";
-  }
-  ~GoogleCredentialsTest() override { fs::remove_all(folder_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    const fs::path path = fs::path(folder_) / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << text;
-    return path.string();
+    variables_["GCE_METADATA_HOST"] = "127.0.0.1:1";  // nobody is there
   }
 
-  GoogleAuthOptions Options() {
-    return {.environment = [this](std::string_view name) -> std::optional<std::string> {
-              const auto found = variables_.find(std::string(name));
-              if (found == variables_.end()) return std::nullopt;
-              return found->second;
-            },
-            .clock = clock_};
-  }
+  GoogleAuthOptions Options() { return {.environment = environment(), .clock = clock_}; }
 
   void Serve(ScriptedServer::Script script) { server_.emplace(std::move(script)); }
 
@@ -97,9 +78,6 @@ class GoogleCredentialsTest : public testing::Test {
             {"quota_project_id", "billed"},   {"token_uri", server_->url() + "/token"}};
   }
 
-  std::string folder_;
-  std::map<std::string, std::string> variables_;
-  FakeClock clock_;
   std::optional<ScriptedServer> server_;
   absl::StatusCode code_ = absl::StatusCode::kOk;
   std::vector<std::pair<std::string, std::string>> headers_;
