@@ -1,0 +1,212 @@
+// What a run records, and when it may not go on because it cannot.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "base/strings.h"
+#include "pipeline/testing/run_fixture.h"
+
+namespace millrace {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using RunLedgerTest = RunTest;
+
+TEST_F(RunLedgerTest, AnObjectThatAnotherOwnerTookOverIsLeftToIt) {
+  AddRows("lost", 40);
+  AddRows("kept", 8);
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 2) {
+      world_.clock.Advance(2 * world_.options.lease);
+      const auto claim =
+          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease);
+      EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
+    }
+    return FakeWrite::kDurable;
+  });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.objects, 2u);
+  EXPECT_EQ(report.objects_lost, 1u);
+  EXPECT_EQ(report.objects_done, 1u);
+  EXPECT_EQ(Entry(0).owner, "thief");
+  EXPECT_EQ(report.counts.read, Entry(0).position.row + 8) << "what the thief does is its own";
+  EXPECT_EQ(report.counts.pending(), 0u);
+  EXPECT_EQ(world_.CheckPromise(), "");
+}
+
+// A ledger whose Store() gives the scripted error instead of an effect.
+class FailingLedger : public Ledger {
+ public:
+  using Script = std::function<absl::Status(int n)>;
+  FailingLedger(Ledger& ledger, Script script) : ledger_(ledger), script_(std::move(script)) {}
+
+  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner, uint64_t bytes,
+                                    absl::Duration lease) override {
+    return ledger_.ClaimObject(key, owner, bytes, lease);
+  }
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+    const absl::Status status = script_(stores_++);
+    return status.ok() ? ledger_.Store(entry, lease) : status;
+  }
+  absl::Status Release(LedgerEntry& entry) override { return ledger_.Release(entry); }
+  absl::Status Forget(const LedgerKey& key) override { return ledger_.Forget(key); }
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
+    return ledger_.ForEach(visit);
+  }
+  int stores() const { return stores_; }
+
+ private:
+  Ledger& ledger_;
+  const Script script_;
+  std::atomic<int> stores_{0};
+};
+
+TEST_F(RunLedgerTest, ABusyLedgerIsTriedAgain) {
+  AddRows("one", 20);
+  FailingLedger ledger(world_.ledger, [](int n) {
+    return n % 2 == 0 ? absl::UnavailableError("busy") : absl::OkStatus();
+  });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+TEST_F(RunLedgerTest, ALedgerThatFailsStopsTheRun) {
+  AddRows("one", 1000);
+  FailingLedger ledger(world_.ledger, [](int n) {
+    return n < 2 ? absl::OkStatus() : absl::ResourceExhaustedError("ledger.db: disk is full");
+  });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_TRUE(absl::IsResourceExhausted(report.status)) << report.status;
+  EXPECT_EQ(report.first_error, "recording one: ledger.db: disk is full");
+  EXPECT_LE(report.writes, 4u);
+  EXPECT_EQ(report.counts.accepted, Entry(0).position.row);
+  EXPECT_EQ(report.counts.accepted + report.counts.pending(), report.counts.read);
+  EXPECT_EQ(world_.CheckPromise(), "");
+}
+
+TEST_F(RunLedgerTest, TheLedgerIsNotStoredForEachChunk) {
+  AddRows("one", 400);
+  world_.options.ledger_interval = absl::Hours(1);
+  FailingLedger ledger(world_.ledger, [](int) { return absl::OkStatus(); });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_EQ(ledger.stores(), 1) << "at its end";
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+TEST_F(RunLedgerTest, LeasesAreRenewedWhileAWriteHangs) {
+  AddRows("one", 3);
+  world_.options.lease = absl::Milliseconds(20);  // real time beats, whatever the clock says
+  absl::Notification renewed;
+  FailingLedger ledger(world_.ledger, [&](int n) {
+    if (n == 2) renewed.Notify();
+    return absl::OkStatus();
+  });
+  world_.destination.set_script([&](uint64_t) {
+    renewed.WaitForNotification();
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_GE(ledger.stores(), 4);
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+// Dead letters that cannot be kept, or not be made durable.
+class FailingDeadLetter : public DeadLetter {
+ public:
+  explicit FailingDeadLetter(bool add_fails) : add_fails_(add_fails) {}
+  absl::Status Add(const LedgerKey&, absl::Span<const Rejection>) override {
+    return add_fails_ ? absl::ResourceExhaustedError("disk is full") : absl::OkStatus();
+  }
+  absl::Status Sync(const LedgerKey&) override {
+    return absl::ResourceExhaustedError("disk is full");
+  }
+  absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
+
+ private:
+  const bool add_fails_;
+};
+
+TEST_F(RunLedgerTest, WhatCannotBeKeptIsNotPassed) {
+  for (const bool add_fails : {true, false}) {
+    FakeWorld world;
+    world.objects = {MakeFakeObject("one", "a a a a a r a a a a a a")};
+    FailingDeadLetter dead_letter(add_fails);
+    FakeSource source(world.objects, world.ledger, "me", 2);
+    world.options.join_rows = 1;
+    const RunReport report = RunWith(world, source, {.dead_letter = &dead_letter});
+    EXPECT_TRUE(absl::IsResourceExhausted(report.status)) << report.status;
+    EXPECT_THAT(std::string(ToStd(report.status.message())),
+                HasSubstr("keeping rejected rows of one: disk is full"));
+    EXPECT_EQ(world.ledger.Find(world.objects[0].key)->position.row, 4u);
+    EXPECT_EQ(report.counts.rejected, 0u);
+    EXPECT_GT(report.counts.pending(), 0u);
+  }
+}
+
+// Sources that break their contract in one way each, by changing the chunks of a good one.
+
+TEST_F(RunLedgerTest, ObjectsAreConfirmedOnceTheirRowIsStored) {
+  AddRows("one", 3);
+  AddRows("bad", 3);
+  world_.objects[1].error = absl::DataLossError("cut");
+  AddRows("two", 3);
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  RunWith(world_, source);
+  EXPECT_THAT(source.confirmed(), ElementsAre(world_.objects[0].key, world_.objects[2].key));
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[1].key));
+}
+
+TEST_F(RunLedgerTest, ObjectsThatAStopCutsShortAreGivenUp) {
+  AddRows("one", 100);
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  RunWith(world_, source, {}, stop.get_token());
+  EXPECT_THAT(source.confirmed(), IsEmpty());
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
+}
+
+TEST_F(RunLedgerTest, ObjectsThatAnotherOwnerTookOverAreGivenUpOnce) {
+  AddRows("lost", 40);
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 2) {
+      world_.clock.Advance(2 * world_.options.lease);
+      EXPECT_TRUE(
+          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease).ok());
+    }
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  RunWith(world_, source);
+  EXPECT_THAT(source.confirmed(), IsEmpty());
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
+}
+
+TEST_F(RunLedgerTest, ObjectsThatCannotBeRecordedAreGivenUp) {
+  AddRows("one", 100);
+  FailingLedger ledger(world_.ledger, [](int) { return absl::ResourceExhaustedError("full"); });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
+}
+
+}  // namespace
+}  // namespace millrace

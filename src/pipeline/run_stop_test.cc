@@ -1,0 +1,130 @@
+// Writes that fail, and what ends a run before its input does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "base/strings.h"
+#include "pipeline/testing/run_fixture.h"
+
+namespace millrace {
+namespace {
+
+using testing::HasSubstr;
+
+using RunStopTest = RunTest;
+
+TEST_F(RunStopTest, WritesAreTriedAgainUntilTheyAreDurable) {
+  AddRows("one", 20);
+  world_.destination.set_script(
+      [](uint64_t n) { return n % 3 == 2 ? FakeWrite::kDurable : FakeWrite::kReplyLost; });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.retries * 3, report.writes * 2);
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+TEST_F(RunStopTest, GivesUpWhenNothingGoesThrough) {
+  AddRows("one", 20);
+  AddRows("two", 20);
+  world_.options.initial_writes = world_.options.most_writes = 3;
+  world_.destination.set_script(Always(FakeWrite::kRetry));
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(absl::IsUnavailable(report.status)) << report.status;
+  EXPECT_THAT(report.first_error, HasSubstr("no answer"));
+  EXPECT_EQ(report.counts.accepted, 0u);
+  EXPECT_EQ(report.counts.pending(), report.counts.read);
+  EXPECT_EQ(Entry(0).owner, "");
+  EXPECT_THAT(Entry(0).last_error, HasSubstr("no answer"));
+  EXPECT_EQ(world_.CheckPromise(), "");
+}
+
+TEST_F(RunStopTest, AStopOfTheSinkStopsTheRun) {
+  AddRows("one", 1000);
+  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.destination.set_script(
+      [](uint64_t n) { return n < 10 ? FakeWrite::kDurable : FakeWrite::kStop; });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(absl::IsUnauthenticated(report.status)) << report.status;
+  EXPECT_EQ(report.first_error, "wrong credentials");
+  EXPECT_LE(report.writes, 14u) << "nothing new is read";
+  EXPECT_EQ(Entry(0).owner, "");
+  EXPECT_EQ(Entry(0).last_error, "wrong credentials");
+  EXPECT_EQ(world_.CheckPromise(), "");
+}
+
+TEST_F(RunStopTest, ASinkThatReportsNothingHasDeliveredNothing) {
+  AddRows("one", 3);
+  class Forgetful : public Sink {
+   public:
+    WriteResult Write(const Batch&, std::stop_token) override { return WriteResult(); }
+  };
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  const RunReport report =
+      RunWith(world_, source, {.make_sink = [] { return std::make_unique<Forgetful>(); }});
+  EXPECT_THAT(std::string(ToStd(report.status.message())),
+              HasSubstr("the sink reported no outcome"));
+  EXPECT_EQ(Entry(0).position.row, 0u);
+}
+
+TEST_F(RunStopTest, AStopBeforeItsStartDoesNothing) {
+  AddRows("one", 3);
+  std::stop_source stop;
+  stop.request_stop();
+  const RunReport report = world_.Run("me", stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(report.status));
+  EXPECT_EQ(report.counts, Counts());
+  EXPECT_EQ(report.first_error, "");
+}
+
+TEST_F(RunStopTest, AStopFinishesWhatIsInFlightAndReleasesTheRest) {
+  AddRows("one", 100);
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 5) stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  const RunReport report = world_.Run("me", stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(report.status)) << report.status;
+  EXPECT_EQ(report.writes, 6u);
+  EXPECT_EQ(report.counts.accepted, world_.destination.Arrived().size());
+  EXPECT_EQ(Entry(0).position.row, report.counts.accepted);
+  EXPECT_EQ(Entry(0).owner, "");
+  EXPECT_EQ(Entry(0).last_error, "");
+  EXPECT_EQ(world_.CheckPromise(), "");
+}
+
+TEST_F(RunStopTest, AStopAfterTheLastRowStopsNothing) {
+  AddRows("one", 3);
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  world_.options.join_rows = 100;  // so the source is read to its end before the write
+  const RunReport report = world_.Run("me", stop.get_token());
+  EXPECT_EQ(report.counts.accepted, 3u);
+  EXPECT_EQ(report.objects_done, 1u);
+  EXPECT_TRUE(report.status.ok()) << report.status;
+}
+
+TEST_F(RunStopTest, AStopEndsTheWaitOfARetry) {
+  AddRows("one", 3);
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kReplyLost;
+  });
+  FakeSource source(world_.objects, world_.ledger, "me", 4);
+  const absl::Duration begun = Clock::Real().Elapsed();
+  const RunReport report = RunWith(world_, source, {.clock = &Clock::Real()}, stop.get_token());
+  EXPECT_LT(Clock::Real().Elapsed() - begun, absl::Seconds(2)) << "the shortest wait is 3 s";
+  EXPECT_TRUE(absl::IsCancelled(report.status));
+  EXPECT_EQ(report.counts.pending(), 3u) << "what is not known to be delivered is not";
+}
+
+// A source that waits for input after its first object, as a queue does.
+
+}  // namespace
+}  // namespace millrace
