@@ -9,8 +9,8 @@
 
 #include "base/strings.h"
 #include "formats/parquet_reader.h"
+#include "formats/testing/read_file.h"
 #include "formats/testing/rows.h"
-#include "io/object_store.h"
 
 namespace millrace {
 namespace {
@@ -24,20 +24,7 @@ std::string DataFolder() {
   return StrCat(MILLRACE_SOURCE_DIR, "/../shared/data");
 }
 
-std::shared_ptr<ObjectReader> OpenObject(const std::string& path) {
-  auto store = NewLocalObjectStore();
-  ObjectInfo info;
-  EXPECT_TRUE(store
-                  ->List(path,
-                         [&](const ObjectInfo& object) {
-                           info = object;
-                           return absl::OkStatus();
-                         })
-                  .ok());
-  auto object = store->Open(info);
-  EXPECT_TRUE(object.ok()) << object.status();
-  return object.ok() ? *std::move(object) : nullptr;
-}
+std::string PathOf(std::string_view file) { return StrCat(DataFolder(), "/", file); }
 
 class ParquetRealFilesTest : public ::testing::Test {
  protected:
@@ -51,20 +38,11 @@ class ParquetRealFilesTest : public ::testing::Test {
   static std::vector<std::string> Rows(std::string_view file, const ReadOptions& options = {},
                                        const ChunkLimits& limits = {}) {
     RowsAsText text;
-    auto reader = OpenRows(OpenObject(StrCat(DataFolder(), "/", file)), options);
-    EXPECT_TRUE(reader.ok()) << reader.status();
-    DecodeScratch scratch;
-    while (reader.ok()) {
-      auto chunk = (*reader)->Read(limits);
-      EXPECT_TRUE(chunk.ok()) << chunk.status();
-      if (!chunk.ok() || *chunk == nullptr) break;
-      (*chunk)->ForEachRow(scratch, text);
-    }
+    const std::unique_ptr<RowReader> reader = ReadFile(PathOf(file), text, options, limits);
     EXPECT_THAT(text.bad_raw, SizeIs(0));
-    if (reader.ok() && (*reader)->type() == FileType::kParquet) {
-      EXPECT_EQ((*reader)->known_rows(), text.rows.size() + options.from.row);
-      EXPECT_EQ((*reader)->raw_bytes(),
-                std::filesystem::file_size(StrCat(DataFolder(), "/", file)));
+    if (reader != nullptr && reader->type() == FileType::kParquet) {
+      EXPECT_EQ(reader->known_rows(), text.rows.size() + options.from.row);
+      EXPECT_EQ(reader->raw_bytes(), std::filesystem::file_size(PathOf(file)));
     }
     return std::move(text.rows);
   }
@@ -159,7 +137,7 @@ TEST_F(ParquetRealFilesTest, AirlineFilesOfTwoWritersHoldTheSameRows) {
   EXPECT_TRUE(Rows("events/airline_ontime_2014-01.zstd.parquet") == snappy);
   EXPECT_THAT(snappy[0], HasSubstr(" RandomAirports=["));
   const auto reader =
-      OpenRows(OpenObject(StrCat(DataFolder(), "/events/airline_ontime_2014-01.zstd.parquet")), {});
+      OpenRows(OpenLocalFile(PathOf("events/airline_ontime_2014-01.zstd.parquet")), {});
   ASSERT_TRUE(reader.ok());
   EXPECT_THAT((*reader)->columns(), SizeIs(79));
   const auto days =

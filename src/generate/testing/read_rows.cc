@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
-#include "formats/row_reader.h"
-#include "io/object_store.h"
+#include "formats/testing/read_file.h"
 
 namespace millrace {
 
@@ -27,27 +26,8 @@ std::vector<std::string> ReadRows(const std::string& path) {
     std::vector<std::string> rows;
   };
 
-  auto store = NewLocalObjectStore();
-  ObjectInfo info;
-  EXPECT_TRUE(store
-                  ->List(path,
-                         [&](const ObjectInfo& object) {
-                           info = object;
-                           return absl::OkStatus();
-                         })
-                  .ok());
-  auto object = store->Open(info);
-  EXPECT_TRUE(object.ok()) << object.status();
-  auto reader = OpenRows(std::shared_ptr<ObjectReader>(*std::move(object)), {});
-  EXPECT_TRUE(reader.ok()) << reader.status();
   Collector collector;
-  DecodeScratch scratch;
-  while (reader.ok()) {
-    auto chunk = (*reader)->Read({});
-    EXPECT_TRUE(chunk.ok()) << chunk.status();
-    if (!chunk.ok() || *chunk == nullptr) break;
-    (*chunk)->ForEachRow(scratch, collector);
-  }
+  ReadFile(path, collector);
   return collector.rows;
 }
 
