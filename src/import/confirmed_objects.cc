@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "import/ledger_view.h"
 #include "import/object_source.h"
+#include "import/unmatched.h"
 #include "io/object_store.h"
 #include "net/http_server.h"
 
@@ -18,6 +19,8 @@ namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kMostUnmatched = 3;  // that are named
 
 class Finder {
  public:
@@ -43,6 +46,9 @@ class Finder {
     }
     RETURN_IF_ERROR(FindGone());
     if (!empty_inputs_.empty()) return empty_inputs_.front().second;
+    if (seen_.empty() && unmatched_ > 0) {
+      return NoObjectFits(request_.sources, unmatched_, first_unmatched_);
+    }
     return std::move(found_);
   }
 
@@ -58,7 +64,10 @@ class Finder {
 
   absl::Status List(const std::string& input) {
     const auto wanted = [&](const ObjectInfo& object) {
-      return object.uri != config_ && request_.sources.Match(object.uri) != nullptr;
+      if (object.uri == config_) return false;
+      if (request_.sources.Match(object.uri) != nullptr) return true;
+      if (unmatched_++ < kMostUnmatched) first_unmatched_.push_back(object.uri);
+      return false;
     };
     ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
                      ObjectLister::Start({input}, wanted, request_.stores));
@@ -143,6 +152,9 @@ class Finder {
   LedgerView view_;
   absl::flat_hash_set<Hash128, Low> seen_;                          // hashes of the objects' uris
   std::vector<std::pair<std::string, absl::Status>> empty_inputs_;  // that name nothing (any more)
+  // Listed, and no entry fits them; of the lister's thread while there is one.
+  uint64_t unmatched_ = 0;
+  std::vector<std::string> first_unmatched_;
   ConfirmedObjects found_;
 };
 

@@ -10,6 +10,7 @@
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "import/object_lister.h"
 #include "import/record_run.h"
+#include "import/unmatched.h"
 #include "import/waiting_feed.h"
 
 namespace millrace {
@@ -27,6 +28,8 @@ std::string_view NameOf(RecordType type) {
   return "events";
 }
 
+constexpr uint64_t kMostUnmatched = 3;  // that are named
+
 // Keeps nothing: the dead letter of a dry run.
 class NullDeadLetter : public DeadLetter {
  public:
@@ -41,11 +44,12 @@ class NullDeadLetter : public DeadLetter {
 class Wanted {
  public:
   Wanted(const ImportRequest& request, RecordType type, bool count_unmatched,
-         ImportProgress& progress)
+         ImportProgress& progress, std::vector<std::string>& unmatched)
       : sources_(request.sources),
         type_(type),
         count_unmatched_(count_unmatched),
-        progress_(progress) {
+        progress_(progress),
+        unmatched_(unmatched) {
     std::error_code none;
     if (!request.config_path.empty()) {
       config_ = std::filesystem::canonical(request.config_path, none).string();
@@ -57,7 +61,7 @@ class Wanted {
     const std::shared_ptr<const SourceConfig> entry = sources_.Match(object.uri);
     if (entry == nullptr) {
       if (!count_unmatched_) return false;
-      ++progress_.objects_unmatched;
+      if (progress_.objects_unmatched++ < kMostUnmatched) unmatched_.push_back(object.uri);
       Log(Severity::kWarning, "no entry of the config fits this object; it is left out",
           {{"object", object.uri}});
       return false;
@@ -73,6 +77,7 @@ class Wanted {
   const RecordType type_;
   const bool count_unmatched_;
   ImportProgress& progress_;
+  std::vector<std::string>& unmatched_;
   std::string config_;
 };
 
@@ -94,6 +99,9 @@ class Importer {
     for (const RecordType type : RecordTypesOf(request_.sources)) {
       RETURN_IF_ERROR(RunType(type, std::exchange(first, false)));
     }
+    if (progress_.objects_listed == 0 && progress_.objects_unmatched > 0) {
+      return NoObjectFits(request_.sources, progress_.objects_unmatched, unmatched_);
+    }
     return absl::OkStatus();
   }
 
@@ -114,9 +122,10 @@ class Importer {
 
  private:
   absl::Status RunType(RecordType type, bool first) {
-    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
-                     ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_),
-                                         request_.stores));
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<ObjectLister> lister,
+        ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_, unmatched_),
+                            request_.stores));
     WaitingFeed waiting(*lister, progress_.source, Clock::Real());
     ObjectFeed* const feed =
         request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
@@ -143,6 +152,7 @@ class Importer {
   ScriptPool scripts_;
   ImportReport report_;
   uint64_t still_held_ = 0;
+  std::vector<std::string> unmatched_;  // the first ones; of the lister's thread while there is one
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "import/object_source.h"
 #include "import/plan_estimate.h"
 #include "import/plan_problems.h"
+#include "import/unmatched.h"
 
 namespace millrace {
 namespace {
@@ -245,14 +246,19 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
                        [&](const ObjectInfo& object) { return object.uri != config_file; },
                        request.import.stores));
   ImportPlan plan;
+  uint64_t listed = 0;
   while (!stop.stop_requested()) {
     ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
     if (!object) break;
+    ++listed;
     if (const auto config = sources.Match(object->info.uri)) {
       planner_of[config.get()]->Add(*std::move(object), view, stop, progress);
     } else if (plan.objects_unmatched++ < kMostUnmatched) {
       plan.unmatched.push_back(object->info.uri);
     }
+  }
+  if (plan.objects_unmatched > 0 && plan.objects_unmatched == listed) {
+    return NoObjectFits(sources, listed, plan.unmatched);
   }
   for (const auto& planner : planners) plan.entries.push_back(planner->Finish(stop, progress));
   plan.stopped = stop.stop_requested();

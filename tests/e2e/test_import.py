@@ -195,6 +195,35 @@ class ImportTest(MillraceTest):
                 self.assertEqual((code, out), (2, ""), err)
                 self.assertIn(said, err)
 
+    def test_a_config_that_fits_no_object_is_wrong(self):
+        self.write_ndjson("in/a.ndjson", [event(1)])
+        self.write_ndjson("in/b.ndjson", [event(2)])
+        entry = {"config_id": "x", "source_gcs_prefix": "gs://bucket/events/"}
+        nothing = self.write_config(entry, name="nothing.json")
+        sandbox = self.sandbox()
+        where = ("--mixpanel-url", sandbox.url, "--project-id", "1")
+        account = {"MIXPANEL_SERVICE_ACCOUNT": "a:b"}
+        for verb in ("import", "plan", "reconcile"):
+            with self.subTest(verb=verb):
+                code, out, err = self.run_program(verb, self.folder / "in", "--config", nothing, "--json", *where,
+                                                  env=account)
+                self.assertEqual((code, out), (2, ""), err)
+                for said in ("no entry of the config fits any of the 2 objects", "gs://bucket/events/",
+                             "/in/a.ndjson", "/in/b.ndjson"):
+                    self.assertIn(said, err)
+        # One that fits some is not.
+        some = self.write_config(entry, entry | {"config_id": "y", "source_gcs_prefix": f"{self.folder}/in/b"},
+                                 name="some.json")
+        report = self.import_json(sandbox, self.folder / "in", "--config", some)
+        self.assertEqual((report["accepted"], report["objects_unmatched"]), (1, 1))
+        # Nor one whose objects are done.
+        again = self.import_json(sandbox, self.folder / "in", "--config", some)
+        self.assertEqual((again["objects_skipped"], again["objects_unmatched"]), (1, 1))
+        # An input that has no objects says that instead.
+        code, out, err = self.run_program("import", self.folder / "none", "--config", nothing, *where)
+        self.assertEqual((code, out), (2, ""), err)
+        self.assertNotIn("no entry", err)
+
     def test_credentials_are_needed_and_never_shown(self):
         path = self.write_ndjson("a.ndjson", [event(1)])
         code, out, err = self.run_program("import", path, env={"MIXPANEL_TOKEN": ""})
