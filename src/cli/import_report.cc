@@ -70,11 +70,11 @@ std::string ImportReportAsTable(const ImportReport& report) {
   std::string table = Line("objects", report.objects, objects);
   table += Line("read", counts.read);
   table += Line("accepted", counts.accepted,
-                counts.events == counts.accepted ? "" : WithCommas(counts.events) + " events");
+                counts.events == counts.accepted ? "" : Counted(counts.events, "event"));
   table += Line("rejected", counts.rejected, counts.rejected > 0 ? "see: millrace dlq list" : "");
   table += Line("filtered", counts.filtered);
   table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to go on" : "");
-  table += Line("requests", report.requests, StrCat(report.retries, " retries"));
+  table += Line("requests", report.requests, Counted(report.retries, "retry", "retries"));
   StrAppend(&table, "bytes     ", Bytes(report.bytes_read), " read, ", Bytes(report.bytes_sent),
             " sent\n");
   StrAppend(&table, "time      ", Span(absl::Seconds(report.elapsed_s)), ", ",

@@ -142,8 +142,7 @@ class Report {
     uint64_t objects = plan_.objects_unmatched;
     for (const EntryPlan& entry : plan_.entries) objects += entry.objects;
     StrAppend(&text_,
-              Bold(StrCat("Plan for ", WithCommas(objects), objects == 1 ? " object" : " objects",
-                          " into ", options_.destination)),
+              Bold(StrCat("Plan for ", Counted(objects, "object"), " into ", options_.destination)),
               "\nMapped by ",
               options_.config.empty() ? "Mixpanel's event format, no config" : options_.config,
               "; nothing is sent and nothing is recorded.\n");
@@ -186,7 +185,7 @@ class Report {
     Line("rows", StrCat(exact ? "" : "about ", whole(amounts.rows),
                         exact ? "" : "  (reckoned from the sample, by bytes)"));
     Line("events", StrCat(about, whole(amounts.events), "  in about ",
-                          whole(std::ceil(amounts.requests)), " requests"));
+                          Counted(static_cast<uint64_t>(std::ceil(amounts.requests)), "request")));
     if (amounts.rejected > 0) Line("rejected", StrCat(about, whole(amounts.rejected)));
     if (amounts.events < 1) return;
     Line("to send", StrCat(about, Bytes(static_cast<uint64_t>(amounts.bytes)), " of JSON, ",
@@ -209,10 +208,9 @@ class Report {
   void AddSample(const EntryPlan& entry) {
     const RecordStats& records = entry.records;
     std::string sample =
-        StrCat(WithCommas(entry.sampled_rows), " rows of ", WithCommas(entry.objects_sampled),
-               entry.objects_sampled == 1 ? " object: " : " objects: ", WithCommas(entry.mapped),
-               " mapped, ", WithCommas(entry.rejected), " rejected, ", WithCommas(entry.filtered),
-               " filtered");
+        StrCat(Counted(entry.sampled_rows, "row"), " of ", Counted(entry.objects_sampled, "object"),
+               ": ", WithCommas(entry.mapped), " mapped, ", WithCommas(entry.rejected),
+               " rejected, ", WithCommas(entry.filtered), " filtered");
     if (records.identical > 0)
       StrAppend(&sample, ", ", WithCommas(records.identical), " identical");
     Line("sample", sample);
@@ -249,7 +247,7 @@ class Report {
                 Printable(object.uri), object.error.empty() ? "" : "  (unreadable)", "\n");
     }
     if (entry.objects > kMostObjectLines) {
-      StrAppend(&text_, "  … ", WithCommas(entry.objects - kMostObjectLines), " more objects\n");
+      StrAppend(&text_, "  … ", Counted(entry.objects - kMostObjectLines, "more object"), "\n");
     }
   }
 

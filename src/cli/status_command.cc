@@ -94,7 +94,7 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
                .dump()
         << "}\n";
   } else {
-    out << objects << " objects, " << done << " done, " << failed << " failed; read "
+    out << Counted(objects, "object") << ", " << done << " done, " << failed << " failed; read "
         << WithCommas(totals.read) << " = accepted " << WithCommas(totals.accepted)
         << " + rejected " << WithCommas(totals.rejected) << " + filtered "
         << WithCommas(totals.filtered) << " + pending " << WithCommas(totals.pending()) << "\n";

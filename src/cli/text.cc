@@ -7,12 +7,6 @@
 
 namespace millrace::cli {
 
-std::string WithCommas(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
-  return digits;
-}
-
 std::string Bytes(uint64_t bytes) {
   constexpr std::array<const char*, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
   if (bytes < 1000) return StrCat(bytes, " B");

@@ -7,11 +7,10 @@
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "base/counted.h"  // WithCommas() and Counted(), for who includes this
 
 namespace millrace::cli {
 
-// "1,234,567".
-std::string WithCommas(uint64_t number);
 // "999 B", "71.0 MB", "1.2 GB" (powers of 1000).
 std::string Bytes(uint64_t bytes);
 // "0.7 s", "3:05", "2:03:05".

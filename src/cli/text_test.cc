@@ -3,13 +3,6 @@
 namespace millrace::cli {
 namespace {
 
-TEST(Text, NumbersHaveCommas) {
-  EXPECT_EQ(WithCommas(0), "0");
-  EXPECT_EQ(WithCommas(999), "999");
-  EXPECT_EQ(WithCommas(1000), "1,000");
-  EXPECT_EQ(WithCommas(1234567), "1,234,567");
-}
-
 TEST(Text, BytesHaveUnits) {
   EXPECT_EQ(Bytes(999), "999 B");
   EXPECT_EQ(Bytes(1000), "1.0 kB");

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/byte_scan.h"
@@ -49,9 +50,8 @@ absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& sch
   ASSIGN_OR_RETURN(const size_t found,
                    Split(record, schema.delimiter, schema.null_texts, expected));
   if (found == expected) return absl::OkStatus();
-  return absl::InvalidArgumentError(StrCat("expected ", expected,
-                                           expected == 1 ? " cell" : " cells",
-                                           " as in the header, found ", found));
+  return absl::InvalidArgumentError(
+      StrCat("expected ", Counted(expected, "cell"), " as in the header, found ", found));
 }
 
 absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, char delimiter,

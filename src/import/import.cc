@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -110,9 +111,9 @@ class Importer {
     report_.AddProgress(progress_, Clock::Real().Elapsed() - begin_);
     if (request_.wait_for_others) report_.objects_held = still_held_;  // not how often it asked
     if (report_.status.ok() && report_.objects_held > 0) {
-      report_.status = absl::UnavailableError(StrCat(
-          report_.objects_held,
-          " objects are held by other workers; run again, without --no-wait, to see them done"));
+      report_.status = absl::UnavailableError(
+          StrCat(Counted(report_.objects_held, "object is", "objects are"),
+                 " held by other workers; run again, without --no-wait, to see them done"));
     }
     if (report_.first_error.empty() && !report_.status.ok()) {
       report_.first_error = ToStd(report_.status.message());

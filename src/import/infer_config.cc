@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/strings.h"
 #include "import/file_names.h"
 #include "import/name_hints.h"
@@ -159,7 +160,7 @@ class Guesser {
       why += "no column is named like an event name (event, event_name, type, action, ...)";
     } else if (near->nulls > 0) {
       StrAppend(&why, "column ", Quoted(near->name), " is empty in ", near->nulls, " of ",
-                profile_.rows, " rows");
+                Counted(profile_.rows, "row"));
     } else {
       StrAppend(&why, "column ", Quoted(near->name), " has ", Distinct(*near),
                 ", too many for names of events");
@@ -186,7 +187,8 @@ class Guesser {
     }
     StrAppend(&why, " (", Day(column->first_millis), " to ", Day(column->last_millis), ")");
     if (column->nulls > 0) {
-      StrAppend(&why, "; ", column->nulls, " rows have none and will be rejected");
+      StrAppend(&why, "; ", Counted(column->nulls, "row has", "rows have"),
+                " none and will be rejected");
     }
     if (column->without_zone > 0 && column->dates != column->values()) {
       why += "; it names no zone and is taken as UTC: add \"time_zone\" to the entry if it is not";
@@ -244,7 +246,7 @@ class Guesser {
     Map(column->name, property, "string");
     std::string why = StrCat("by its name; it has ", Distinct(*column));
     if (column->nulls > 0) {
-      StrAppend(&why, " and is empty in ", column->nulls, " of ", profile_.rows, " rows");
+      StrAppend(&why, " and is empty in ", column->nulls, " of ", Counted(profile_.rows, "row"));
     }
     Explain(std::string(property), column->name, why);
     has_user_ = true;
@@ -263,8 +265,8 @@ class Guesser {
       StrAppend(&candidates, candidates.empty() ? "" : ", ", column.name, " (", Distinct(column),
                 ")");
       if (column.banned_ids > 0) {
-        StrAppend(&candidates, ", of which ", column.banned_ids,
-                  " rows hold a value that Mixpanel refuses, such as 0 or \"null\"");
+        StrAppend(&candidates, ", of which ", Counted(column.banned_ids, "row holds", "rows hold"),
+                  " a value that Mixpanel refuses, such as 0 or \"null\"");
       }
       ++shown;
     }
@@ -290,13 +292,12 @@ class Guesser {
         [](const ColumnProfile& column) { return NameScore(ColumnRole::kInsertId, column.name); });
     if (near != nullptr && near->is_name_like()) {
       StrAppend(&why, "; column ", Quoted(near->name), " has ", Distinct(*near), " in ",
-                profile_.rows, " rows, so it does not name single events");
+                Counted(profile_.rows, "row"), ", so it does not name single events");
     }
     if (profile_.identical_rows > 0) {
-      StrAppend(
-          &why, "; ", profile_.identical_rows,
-          " rows are the same as one before and will count as one event with it: if each is an "
-          "event of its own, add \"insert_id\": \"position\" to the entry");
+      StrAppend(&why, "; ", Counted(profile_.identical_rows, "row is", "rows are"),
+                " the same as one before and will count as one event with it: if each is an "
+                "event of its own, add \"insert_id\": \"position\" to the entry");
     }
     Explain("$insert_id", "", why);
   }

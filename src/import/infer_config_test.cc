@@ -105,7 +105,7 @@ TEST(InferConfigTest, AnEventNameThatIsSometimesEmptyIsNotTaken) {
   event.nulls = 1;
   const InferredConfig config = InferConfig(File({event, Timestamps("ts")}));
   EXPECT_EQ(EntryOf(config).at("mixpanel_event_name"), "clicks");
-  EXPECT_THAT(WhyOf(config, "event name"), HasSubstr("is empty in 1 of 1000 rows"));
+  EXPECT_THAT(WhyOf(config, "event name"), HasSubstr("is empty in 1 of 1,000 rows"));
 }
 
 TEST(InferConfigTest, PrefersTimestampsToTextsAndTextsToDates) {
@@ -156,7 +156,7 @@ TEST(InferConfigTest, TellsOfNaiveTimesAndOtherCandidates) {
 TEST(InferConfigTest, IdsThatRepeatAreNoInsertIds) {
   const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("id", 500)}));
   EXPECT_EQ(SourceOf(EntryOf(config), "$insert_id"), "");
-  EXPECT_THAT(WhyOf(config, "$insert_id"), HasSubstr("500 different values in 1000 rows"));
+  EXPECT_THAT(WhyOf(config, "$insert_id"), HasSubstr("500 different values in 1,000 rows"));
 }
 
 TEST(InferConfigTest, IdsThatMixpanelDoesNotTakeAreHashed) {

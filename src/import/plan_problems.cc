@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/strings.h"
 
 namespace millrace {
@@ -15,10 +16,6 @@ constexpr size_t kManyEventNames = 500;
 // A few records say nothing about the whole.
 constexpr uint64_t kLeastForShare = 10;
 constexpr double kMuchWithoutUser = 0.05;
-
-std::string Count(uint64_t number, std::string_view one, std::string_view many) {
-  return StrCat(number, " ", number == 1 ? one : many);
-}
 
 std::string Percent(uint64_t part, uint64_t whole) {
   const double percent = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
@@ -81,7 +78,7 @@ class EntryProblems {
     for (const RejectionTally& tally : entry_.rejections) {
       Add(Severity::kError, "rejected_records", tally.field,
           StrCat(Percent(tally.records, entry_.sampled_rows), " of the sample (",
-                 Count(tally.records, "record", "records"), ") would be rejected: ", tally.code,
+                 Counted(tally.records, "record"), ") would be rejected: ", tally.code,
                  tally.field.empty() ? "" : StrCat(" in ", tally.field), ": ", tally.message),
           AdviceOn(tally));
     }
@@ -98,20 +95,20 @@ class EntryProblems {
   void FindLedger() {
     if (entry_.objects_config_changed > 0) {
       Add(Severity::kWarning, "config_changed", "",
-          StrCat(Count(entry_.objects_config_changed, "object was", "objects were"),
+          StrCat(Counted(entry_.objects_config_changed, "object was", "objects were"),
                  " imported with another version of this entry and would be imported again"),
           "fine if the records should be sent anew; events whose name, time, distinct_id or "
           "$insert_id come out differently will stand beside the old ones in Mixpanel");
     }
     if (entry_.objects_changed > 0) {
       Add(Severity::kNote, "object_changed", "",
-          StrCat(Count(entry_.objects_changed, "object has", "objects have"),
+          StrCat(Counted(entry_.objects_changed, "object has", "objects have"),
                  " changed since it was imported and would be imported again"),
           "records that did not change keep their $insert_id and do not count twice");
     }
     if (entry_.objects_held > 0) {
       Add(Severity::kNote, "held", "",
-          StrCat(Count(entry_.objects_held, "object is", "objects are"),
+          StrCat(Counted(entry_.objects_held, "object is", "objects are"),
                  " being imported by another process now"),
           "");
     }
@@ -131,7 +128,7 @@ class EntryProblems {
     }
     if (!entry_.unused_columns.empty()) {
       Add(Severity::kNote, "unused_columns", "",
-          StrCat(Count(entry_.unused_columns.size(), "column is", "columns are"),
+          StrCat(Counted(entry_.unused_columns.size(), "column is", "columns are"),
                  " not mapped and would be left out: ", Joined(entry_.unused_columns, 20)),
           "add {\"source_field\": \"*\", \"mixpanel_field\": \"*\"} to field_mappings to send the "
           "rest as it is");
@@ -142,7 +139,7 @@ class EntryProblems {
     const RecordStats& records = entry_.records;
     if (records.identical > 0) {
       Add(Severity::kWarning, "identical_records", "$insert_id",
-          StrCat(Count(records.identical, "record has", "records have"),
+          StrCat(Counted(records.identical, "record has", "records have"),
                  " the event name and $insert_id of one before: Mixpanel counts them as one event"),
           IdenticalAdvice());
     }
@@ -194,7 +191,7 @@ class EntryProblems {
     }
     if (records.in_future > 0) {
       Add(Severity::kNote, "future_times", "time",
-          StrCat(Count(records.in_future, "event lies", "events lie"),
+          StrCat(Counted(records.in_future, "event lies", "events lie"),
                  " up to an hour ahead of now"),
           "Mixpanel takes them and may set them to now; if all are ahead, set time_zone in the "
           "entry");
@@ -224,8 +221,7 @@ class EntryProblems {
     Add(Severity::kWarning, text.code, excess.property,
         StrCat("property \"", excess.property, "\" goes past ",
                BoundOf(excess.limit, entry_.record_type), " ", text.unit, " in ",
-               Count(excess.records, "record", "records"), " of the sample (", excess.worst,
-               " at most)"),
+               Counted(excess.records, "record"), " of the sample (", excess.worst, " at most)"),
         text.then);
   }
 
@@ -243,7 +239,7 @@ std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfi
         {.severity = Severity::kWarning,
          .code = "no_entry_fits",
          .message =
-             StrCat(Count(plan.objects_unmatched, "object fits", "objects fit"),
+             StrCat(Counted(plan.objects_unmatched, "object fits", "objects fit"),
                     " no entry of the config and would be left out: ", Joined(plan.unmatched, 3)),
          .advice = "add an entry whose source_gcs_prefix they begin with, or narrow the inputs"});
   }

@@ -27,10 +27,11 @@ TEST(NoObjectFits, NamesPrefixesAndObjects) {
 }
 
 TEST(NoObjectFits, NamesTheFirstOfMany) {
-  EXPECT_EQ(NoObjectFits(Config(9), 1000, {"/1", "/2", "/3"}).message(),
-            "no entry of the config fits any of the 1000 objects of the input: its entries are for "
-            "'gs://b/0/', 'gs://b/1/', 'gs://b/2/' and 6 more, and the input has '/1', '/2', '/3' "
-            "and 997 more; mend source_gcs_prefix or the input");
+  EXPECT_EQ(
+      NoObjectFits(Config(9), 1000, {"/1", "/2", "/3"}).message(),
+      "no entry of the config fits any of the 1,000 objects of the input: its entries are for "
+      "'gs://b/0/', 'gs://b/1/', 'gs://b/2/' and 6 more, and the input has '/1', '/2', '/3' "
+      "and 997 more; mend source_gcs_prefix or the input");
 }
 
 }  // namespace

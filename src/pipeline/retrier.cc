@@ -1,6 +1,7 @@
 #include "pipeline/retrier.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/counted.h"
 #include "base/status.h"
 #include "base/strings.h"
 
@@ -20,7 +21,8 @@ absl::Status Retrier::WaitToRetry(int attempt, const absl::Status& why, absl::Du
     if (!failing_since_.has_value()) failing_since_ = now;
     wait = policy_.WaitAfter(attempt, retry_after, random_);
     if (now + wait > *failing_since_ + policy_.give_up_after) {
-      return Annotate(why, StrCat("giving up after ", attempt, attempt == 1 ? " try" : " tries"));
+      return Annotate(
+          why, StrCat("giving up after ", Counted(static_cast<uint64_t>(attempt), "try", "tries")));
     }
   }
   if (!clock_.SleepFor(wait, stop)) return absl::CancelledError("a stop was asked for");
