@@ -1,11 +1,10 @@
 #include "cli/import_report.h"
 
-#include <sys/resource.h>
-
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "base/log.h"
+#include "base/peak_memory.h"
 #include "base/strings.h"
 #include "cli/text.h"
 
@@ -114,12 +113,6 @@ absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context&
        {"pending", report.counts.pending()},
        {"first_error", Printable(report.first_error)}});
   return code;
-}
-
-uint64_t PeakMemory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 }  // namespace millrace::cli

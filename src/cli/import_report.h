@@ -24,9 +24,6 @@ int ExitCodeOf(const ImportReport& report);
 absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
                                  std::string_view message);
 
-// The most memory this process has held, bytes.
-uint64_t PeakMemory();
-
 }  // namespace millrace::cli
 
 #endif  // MILLRACE_CLI_IMPORT_REPORT_H_

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/peak_memory.h"
 #include "base/strings.h"
-#include "cli/import_report.h"
 #include "cli/text.h"
 
 namespace millrace::cli {

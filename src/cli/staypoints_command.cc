@@ -8,10 +8,10 @@
 #include <ostream>
 #include <thread>
 
+#include "base/peak_memory.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/import_report.h"
 #include "cli/shared_flags.h"
 #include "cli/staypoints_progress.h"
 #include "cli/text.h"

@@ -60,6 +60,12 @@ class ImportTest(MillraceTest):
         self.assertEqual(sandbox.stats()["received"], 0)
         self.assertEqual(self.import_json(sandbox, path, expect=1)["read"], 2)
 
+    def test_peak_memory_is_not_that_of_a_large_parent(self):
+        path = self.write_ndjson("a.ndjson", [event(1)])
+        large = b"x" * (500 << 20)
+        report = self.import_json(self.sandbox(), path)
+        self.assertLess(report["peak_memory_bytes"], len(large) // 2)
+
     def test_many_small_files_share_requests(self):
         sandbox = self.sandbox()
         for number in range(300):
