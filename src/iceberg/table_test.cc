@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -42,7 +43,8 @@ class IcebergTableTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::path(::testing::TempDir()) /
-              StrCat("iceberg_", ::testing::UnitTest::GetInstance()->current_test_info()->name());
+              StrCat("iceberg_", ::testing::UnitTest::GetInstance()->current_test_info()->name(),
+                     ".", getpid());
     fs::remove_all(folder_);
     fs::create_directories(folder_ / "metadata");
     fs::create_directories(folder_ / "data");

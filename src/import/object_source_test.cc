@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <deque>
 #include <filesystem>
@@ -52,7 +53,7 @@ class ObjectSourceFixture : public SourceFixture {
   }
 
   const std::string folder_ =
-      fs::canonical(testing::TempDir()).string() + "/object_source_contract";
+      StrCat(fs::canonical(testing::TempDir()).string(), "/object_source_contract.", getpid());
   std::map<std::string, uint64_t> rows_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
@@ -99,6 +100,8 @@ class ObjectSourceFeed : public testing::Test {
                     .ok());
   }
 
+  ~ObjectSourceFeed() override { fs::remove(path_); }
+
   void Offer() { feed_.objects.push_back({store_, info_}); }
   std::unique_ptr<ObjectSource> Open(Ledger& ledger) {
     ObjectSourceOptions options{.destination = "d", .owner = "me"};
@@ -110,7 +113,8 @@ class ObjectSourceFeed : public testing::Test {
     return std::make_unique<ObjectSource>(std::move(options), sources_, feed_, ledger, progress_);
   }
 
-  const std::string path_ = fs::canonical(testing::TempDir()).string() + "/object_source.ndjson";
+  const std::string path_ =
+      StrCat(fs::canonical(testing::TempDir()).string(), "/object_source.", getpid(), ".ndjson");
   const std::shared_ptr<ObjectStore> store_ = NewLocalObjectStore();
   ObjectInfo info_;
   FakeFeed feed_;

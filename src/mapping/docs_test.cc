@@ -1,5 +1,6 @@
 // docs/sources-json.md and the JSON Schema say what the parser does.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -36,7 +37,8 @@ std::vector<std::string> Blocks(const std::string& page, const std::string& lang
 
 TEST(SourcesJsonPage, HasExamplesThatLoad) {
   const std::string page = Read("docs/sources-json.md");
-  const auto folder = std::filesystem::path(testing::TempDir()) / "millrace_docs";
+  const auto folder =
+      std::filesystem::path(testing::TempDir()) / StrCat("millrace_docs.", getpid());
   std::filesystem::create_directories(folder);
   for (const std::string& script : Blocks(page, "js")) {  // begins with "// its name"
     std::ofstream(folder / script.substr(3, script.find('\n') - 3)) << script;
@@ -50,6 +52,7 @@ TEST(SourcesJsonPage, HasExamplesThatLoad) {
       EXPECT_TRUE(RowMapper::Make(entry, absl::UnixEpoch()).ok()) << entry->config_id;
     }
   }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(SourcesJsonPage, ExplainsEachKeyOfTheSchema) {

@@ -10,6 +10,7 @@
 //
 // Blank lines are left out; what stands before the first case is a comment.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -124,8 +125,9 @@ class GoldenTest : public testing::TestWithParam<std::string> {
   // What becomes of the case's input; the folder of its files is left out of messages.
   std::string Map(const Case& one, bool hold) {
     const std::filesystem::path folder =
-        std::filesystem::path(testing::TempDir()) / "millrace_golden";
+        std::filesystem::path(testing::TempDir()) / StrCat("millrace_golden.", getpid());
     std::string result = MapIn(folder, one, hold);
+    std::filesystem::remove_all(folder);
     const std::string prefix = (folder / "").string();
     for (size_t at; (at = result.find(prefix)) != std::string::npos;) {
       result.erase(at, prefix.size());

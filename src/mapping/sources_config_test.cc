@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -228,7 +229,7 @@ TEST(SourcesConfig, RefusesEqualIds) {
 
 TEST(SourcesConfig, ReadsTheTransformFromTheConfigsFolder) {
   const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) / "millrace_sources_config";
+      std::filesystem::path(testing::TempDir()) / StrCat("millrace_sources_config.", getpid());
   std::filesystem::create_directories(folder);
   const std::string path = (folder / "sources.json").string();
   const auto parse = [&] { return SourcesConfig::Parse(With(R"("transform": "t.js",)"), path); };
@@ -243,6 +244,7 @@ TEST(SourcesConfig, ReadsTheTransformFromTheConfigsFolder) {
   EXPECT_EQ(first->entries()[0]->transform, (folder / "t.js").string());
   std::ofstream(folder / "t.js") << "two";
   EXPECT_NE(parse()->entries()[0]->fingerprint, first->entries()[0]->fingerprint);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(SourcesConfig, FingerprintsMeaningNotLayout) {
@@ -305,11 +307,12 @@ TEST_F(MatchTest, FitsEverythingWithoutAPrefix) {
 }
 
 TEST(SourcesConfig, LoadsAFile) {
-  const std::string path = testing::TempDir() + "/millrace_load_sources.json";
+  const std::string path = StrCat(testing::TempDir(), "/millrace_load_sources.", getpid(), ".json");
   std::ofstream(path) << With("");
   ASSERT_TRUE(SourcesConfig::Load(path).ok());
   EXPECT_EQ(SourcesConfig::Load("/nowhere/sources.json").status().code(),
             absl::StatusCode::kNotFound);
+  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "watch/input_filter.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -58,7 +59,8 @@ TEST(InputFilter, GlobsMatchAsInListings) {
 
 class LocalInputs : public testing::Test {
  protected:
-  LocalInputs() : folder_(fs::canonical(testing::TempDir()).string() + "/watch_inputs") {
+  LocalInputs()
+      : folder_(StrCat(fs::canonical(testing::TempDir()).string(), "/watch_inputs.", getpid())) {
     fs::remove_all(folder_);
     fs::create_directories(folder_ + "/in/day=01");
     std::ofstream(folder_ + "/in/one[1].csv") << "x";

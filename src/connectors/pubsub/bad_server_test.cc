@@ -1,7 +1,9 @@
 // What users meet when Pub/Sub is not well, or not theirs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -322,7 +324,7 @@ TEST_F(BadServer, CredentialsGoOverTlsOnly) {
           .ok());
   EXPECT_EQ(authorization, "");
 
-  const std::string path = testing::TempDir() + "/pubsub_test_ca.pem";
+  const std::string path = StrCat(testing::TempDir(), "/pubsub_test_ca.", getpid(), ".pem");
   std::ofstream(path) << certificate.certificate;
   options.ca_file = path;
   Connection trusting(options);
@@ -330,6 +332,7 @@ TEST_F(BadServer, CredentialsGoOverTlsOnly) {
       NewPublisher(trusting, {.topic = kTopic, .retry = kFast})->Publish({{.data = "a"}}, {});
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(authorization, "Bearer secret");
+  std::filesystem::remove(path);
 }
 
 TEST(ConnectionOptions, TheEnvironmentNamesTheHost) {
