@@ -3,7 +3,6 @@
 #define MILLRACE_GENERATE_EVENT_ROWS_H_
 
 #include <array>
-#include <utility>
 
 #include "generate/event_model.h"
 #include "generate/row_maker.h"
@@ -12,7 +11,7 @@ namespace millrace {
 
 class EventRows : public RowMaker {
  public:
-  explicit EventRows(EventModel model) : model_(std::move(model)) {}
+  explicit EventRows(const EventModel& model) : model_(model) {}
   absl::Span<const GeneratedColumn> columns() const override;
   absl::Span<const Value> Make(uint64_t row) override;
 

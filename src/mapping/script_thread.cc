@@ -26,20 +26,22 @@ class OneThread {
   void Run(absl::FunctionRef<void()> work) {
     absl::MutexLock lock(&mutex_);
     work_ = &work;
-    mutex_.Await(absl::Condition(
-        +[](OneThread* self) { return self->work_ == nullptr; }, this));
+    mutex_.Await(absl::Condition(this, &OneThread::IsIdle));
   }
 
  private:
+  bool IsIdle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return work_ == nullptr; }
+  bool IsWanted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return work_ != nullptr || ended_; }
+
   void Work() {
     pthread_setname_np(pthread_self(), "script");
     absl::MutexLock lock(&mutex_);
     for (;;) {
-      mutex_.Await(absl::Condition(
-          +[](OneThread* self) { return self->work_ != nullptr || self->ended_; }, this));
+      mutex_.Await(absl::Condition(this, &OneThread::IsWanted));
       if (ended_) return;
+      const absl::FunctionRef<void()> work = *work_;
       mutex_.Unlock();
-      (*work_)();
+      work();
       mutex_.Lock();
       work_ = nullptr;
     }

@@ -219,7 +219,8 @@ void Session::Serve() {
   ++served_;
   if (reply.later != nullptr) {
     const auto later = std::exchange(reply.later, nullptr);
-    AnswerAfter(reply.later_timeout, std::move(reply));
+    const absl::Duration timeout = reply.later_timeout;
+    AnswerAfter(timeout, std::move(reply));
     later(std::make_shared<Pending>(*this, served_));
   } else if (reply.delay > absl::ZeroDuration()) {
     const absl::Duration delay = reply.delay;

@@ -90,13 +90,12 @@ bool Delivery::Fill(Load& load, Transform& transform, WriteGate::Pass& pass) {
     return false;
   }
   while (taken.has_value()) {
-    const absl::Status status = load.Add(*std::move(taken), transform);
+    const absl::Status status = load.Add(*std::exchange(taken, std::nullopt), transform);
     if (!status.ok()) {
       context_.halt.Because(status);
       return false;
     }
     pass.Holds(load.memory(), load.peak_memory());
-    taken.reset();
     if (IsSmall(load) && pass.TakeRoom()) taken = reader_.TakeIfReady();
   }
   pass.Holds(load.memory(), load.peak_memory());
