@@ -79,8 +79,10 @@ bool ObjectSource::Ready() {
       if (!feed_.Ready()) return false;
       absl::StatusOr<std::optional<ListedObject>> object = feed_.Next(std::stop_token());
       failure_ = object.status();
-      if (object.ok()) taken_ = *std::move(object);
-      ended_ = object.ok() && !taken_;
+      if (object.ok()) {
+        taken_ = *std::move(object);
+        ended_ = !taken_;
+      }
     }
     if (!taken_) return true;
     const absl::Status status = TryClaim();

@@ -42,9 +42,7 @@ struct LedgerKey {
   std::string version;      // generation, ETag or size-mtime
   std::string config;       // config_id and a hash of what it says
   std::string destination;  // "mixpanel:<host>:<project>:<record type>"; never a secret
-  // clang-tidy 14 takes what the compiler compares with for a null pointer.
-  friend auto operator<=>(const LedgerKey&,
-                          const LedgerKey&) = default;  // NOLINT(modernize-use-nullptr)
+  friend auto operator<=>(const LedgerKey&, const LedgerKey&) = default;
 };
 
 enum class LedgerState { kOpen, kDone };

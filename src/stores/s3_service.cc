@@ -164,9 +164,8 @@ class S3Service::MultipartUpload : public Upload {
     if (absl::IsNotFound(response.status())) return CheckCompleted(response.status());
     RETURN_IF_ERROR(response.status());
     if (!IsS3ErrorBody(response->body)) return absl::OkStatus();
-    HttpResponse refusal = *response;
     return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not put together",
-                       ParseS3Error(refusal));
+                       ParseS3Error(*response));
   }
 
   void Abandon() override {
