@@ -52,12 +52,12 @@ class TreeFile : public ObjectWriter {
 class LocalOutputTree : public OutputTree {
  public:
   LocalOutputTree(std::string output, std::unique_ptr<TempFolder> folder, std::string tree,
-                  FileDescriptor root, std::string scratch)
+                  FileDescriptor root, const std::string& scratch)
       : output_(std::move(output)),
         folder_(std::move(folder)),
         tree_(std::move(tree)),
         root_(std::move(root)),
-        scratch_(scratch.empty() ? folder_->path() : std::move(scratch)) {}
+        scratch_(scratch.empty() ? folder_->path() : scratch) {}
 
   absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(const std::string& path) override {
     constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
