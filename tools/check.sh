@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Formatting, include layers and a short clang-tidy. Fails on the first kind of finding.
-#   tools/check.sh [--fast | --no-analyzer]
-# --fast: without clang-tidy. --no-analyzer: without the checks that walk through every path of a function, which are
-# two thirds of clang-tidy's time; CI runs it so.
+#   tools/check.sh [--fast | --analyzer]
+# --fast: without clang-tidy. --analyzer: with the checks that walk through every path of a function too, which take
+# twice as long as all others; they are not part of CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over the project's sources, in parallel, and remembers clean files by content.
 
-    tools/tidy.py BUILD_FOLDER [--no-analyzer]
+    tools/tidy.py BUILD_FOLDER [--analyzer]
 
 A file is skipped when it, the project headers that it includes, its compile command and .clang-tidy are as they were
 when it was clean, in this checkout or another of this user. Sources are parsed without the precompiled headers, so a
@@ -18,6 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.M)
+ANALYZER = "clang-analyzer-core.*,clang-analyzer-cplusplus.*,-clang-analyzer-cplusplus.NewDeleteLeaks"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "millrace/tidy"
 
 
@@ -59,7 +60,7 @@ class Inputs:
 
 def main():
     build = ROOT / sys.argv[1]
-    checks = "-clang-analyzer-*" if "--no-analyzer" in sys.argv else ""
+    checks = ANALYZER if "--analyzer" in sys.argv else ""
     CACHE.mkdir(parents=True, exist_ok=True)
     inputs, commands, work = Inputs(build), [], []
     for entry in json.loads((build / "compile_commands.json").read_text()):
@@ -69,7 +70,7 @@ def main():
         entry["command"] = without_precompiled(entry["command"])
         commands.append(entry)
         stamp = CACHE / inputs.digest(source, entry["command"], checks)
-        if not stamp.exists() and not (CACHE / inputs.digest(source, entry["command"], "")).exists():
+        if not stamp.exists():
             work.append((source, stamp))
     database = build / "tidy"
     database.mkdir(exist_ok=True)
