@@ -2,7 +2,7 @@
 # Formatting, include layers and a short clang-tidy. Fails on the first kind of finding.
 #   tools/check.sh [--fast | --analyzer]
 # --fast: without clang-tidy. --analyzer: with the checks that walk through every path of a function too, which take
-# twice as long as all others; they are not part of CI.
+# long; they are not part of CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh

@@ -55,7 +55,6 @@ class OneThread {
 
 class ScriptThread : public Script {
  public:
-  ScriptThread() = default;
   ~ScriptThread() override {
     thread_.Run([this] { script_.reset(); });
   }
