@@ -29,11 +29,11 @@ class NullSource : public Source {
   NullSource(Ledger& ledger, uint64_t objects)
       : ledger_(ledger), objects_(objects), rows_(kEvents / objects) {}
 
-  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token) override {
+  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
     if (entry_ == nullptr) {
       if (next_object_ == objects_) return nullptr;
       auto claim = ledger_.ClaimObject({.object = "null://" + std::to_string(next_object_++)}, "me",
-                                       rows_ * kRowBytes, absl::Minutes(5));
+                                       rows_ * kRowBytes, absl::Minutes(5), stop);
       if (!claim.ok()) return claim.status();
       entry_ = std::make_shared<const LedgerEntry>(std::move(claim->entry));
       row_ = 0;

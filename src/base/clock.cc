@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -20,7 +21,10 @@ class RealClock : public Clock {
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, absl::ToChronoNanoseconds(duration), [] { return false; });
+    // Of all that is longer the end would be beyond the clock's range.
+    constexpr absl::Duration kForever = absl::Hours(24 * 365 * 100);
+    wake.wait_for(lock, stop, absl::ToChronoNanoseconds(std::min(duration, kForever)),
+                  [] { return false; });
     return !stop.stop_requested();
   }
 };

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -36,23 +38,32 @@ class Pool {
   };
 
   // The one that was used last, as it is the likeliest to be alive; waits while all are lent.
-  Loan Borrow() {
+  // Nullopt if `stop` is requested before one is free.
+  std::optional<Loan> Borrow(const std::stop_token& stop) {
+    Wait wait{*this, stop};
+    // The mutex looks at conditions when it is released.
+    const std::stop_callback wake(stop, [this] { absl::MutexLock lock(&mutex_); });
     absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(
-        +[](Pool* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
-          return !self->idle_.empty() || self->made_ < self->most_;
-        },
-        this));
+    mutex_.Await(absl::Condition(&wait, &Wait::IsOver));
+    if (stop.stop_requested()) return std::nullopt;
     if (idle_.empty()) {
       ++made_;
-      return Loan(*this, make_());
+      return std::optional<Loan>(std::in_place, *this, make_());
     }
     std::unique_ptr<T> thing = std::move(idle_.back());
     idle_.pop_back();
-    return Loan(*this, std::move(thing));
+    return std::optional<Loan>(std::in_place, *this, std::move(thing));
   }
 
  private:
+  struct Wait {
+    Pool& pool;
+    const std::stop_token& stop;
+    bool IsOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mutex_) {
+      return stop.stop_requested() || !pool.idle_.empty() || pool.made_ < pool.most_;
+    }
+  };
+
   void GiveBack(std::unique_ptr<T> thing) {
     absl::MutexLock lock(&mutex_);
     idle_.push_back(std::move(thing));

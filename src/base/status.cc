@@ -18,6 +18,8 @@ absl::Status Annotate(const absl::Status& status, std::string_view context) {
   return annotated;
 }
 
+absl::Status StopRequested() { return absl::CancelledError("a stop was requested"); }
+
 absl::Status ErrnoStatus(int error, std::string_view context) {
   absl::StatusCode code = absl::StatusCode::kUnknown;
   switch (error) {

@@ -19,6 +19,9 @@ namespace millrace {
 // ("reading gs://b/k"). An ok status stays ok; payloads are kept.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
+// Cancelled, in the words that all use.
+absl::Status StopRequested();
+
 // A status for errno `error` ("opening x: No such file or directory") with the fitting code.
 absl::Status ErrnoStatus(int error, std::string_view context);
 

@@ -53,7 +53,6 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
   request.force = options.force;
   request.dry_run = options.dry_run;
   request.wait_for_others = !options.no_wait;
-  request.run.ledger_interval = options.import.state.StoreInterval(request.run.ledger_interval);
   RETURN_IF_ERROR(options.delivery.ApplyTo(request));
   return request;
 }

@@ -99,10 +99,10 @@ absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& co
     return OpenSqliteLedger(folder + "/ledger.db", Clock::Real());
   }
   if (ledger.starts_with("postgres://") || ledger.starts_with("postgresql://")) {
-    return OpenPostgresLedger(ledger);
+    return OpenPostgresLedger(ledger, context.stop);
   }
   if (ledger.starts_with("firestore://")) {
-    return OpenFirestoreLedger(ledger, {.environment = context.environment});
+    return OpenFirestoreLedger(ledger, {.environment = context.environment}, context.stop);
   }
   const size_t scheme = ledger.find("://");  // what follows may hold a password
   if (scheme != std::string::npos) {
@@ -113,10 +113,6 @@ absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& co
   }
   ASSIGN_OR_RETURN(const std::string path, LocalPath("--ledger", ledger, "sqlite:"));
   return OpenSqliteLedger(path, Clock::Real());
-}
-
-absl::Duration StateFlags::StoreInterval(absl::Duration usual) const {
-  return ledger.starts_with("firestore://") ? kFirestoreStoreInterval : usual;
 }
 
 absl::StatusOr<std::string> StateFlags::DeadLetterFolder(const Context& context) const {

@@ -28,8 +28,6 @@ struct StateFlags {
   // The state folder, made if it is missing.
   absl::StatusOr<std::string> StateFolder(const Context& context) const;
   absl::StatusOr<std::unique_ptr<Ledger>> OpenLedger(const Context& context) const;
-  // How often a row of that ledger may be stored, `usual` if it does not mind.
-  absl::Duration StoreInterval(absl::Duration usual) const;
   // InvalidArgument if they are not in a folder.
   absl::StatusOr<std::string> DeadLetterFolder(const Context& context) const;
 };

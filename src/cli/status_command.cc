@@ -64,21 +64,23 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
   } else {
     out << "state         accepted    rejected    filtered  object\n";
   }
-  const absl::Status status = ledger->ForEach([&](const LedgerEntry& entry) {
-    if (entry.key.object.find(options.object) == std::string::npos) return absl::OkStatus();
-    if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
-    if (options.json) {
-      out << (objects == 0 ? "\n" : ",\n")
-          << AsJson(entry).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    } else {
-      PrintRow(out, entry);
-    }
-    ++objects;
-    done += entry.state == LedgerState::kDone;
-    failed += StateOf(entry) == "failed";
-    totals += entry.counts;
-    return context.stop.stop_requested() ? absl::CancelledError("stopped") : absl::OkStatus();
-  });
+  const absl::Status status = ledger->ForEach(
+      [&](const LedgerEntry& entry) {
+        if (entry.key.object.find(options.object) == std::string::npos) return absl::OkStatus();
+        if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
+        if (options.json) {
+          out << (objects == 0 ? "\n" : ",\n")
+              << AsJson(entry).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        } else {
+          PrintRow(out, entry);
+        }
+        ++objects;
+        done += entry.state == LedgerState::kDone;
+        failed += StateOf(entry) == "failed";
+        totals += entry.counts;
+        return absl::OkStatus();
+      },
+      context.stop);
   RETURN_IF_ERROR(status);
   if (options.json) {
     out << "],\n\"totals\": "

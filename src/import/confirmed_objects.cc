@@ -35,7 +35,7 @@ class Finder {
   }
 
   absl::StatusOr<ConfirmedObjects> Find() {
-    ASSIGN_OR_RETURN(view_, LedgerView::Load(ledger_, {destination_}, now_));
+    ASSIGN_OR_RETURN(view_, LedgerView::Load(ledger_, {destination_}, now_, stop_));
     for (const std::string& input : request_.inputs) {
       const absl::Status status = List(input);
       if (absl::IsNotFound(status)) {
@@ -117,16 +117,19 @@ class Finder {
   }
 
   absl::Status FindGone() {
-    return ledger_.ForEach([&](const LedgerEntry& entry) {
-      if (entry.key.destination == destination_ && IsConfigured(entry.key) && IsNamed(entry.key) &&
-          seen_.insert(HashBytes(entry.key.object)).second) {
-        Report(ObjectProblem::kGone, entry.key.object,
-               "it was imported and is no longer there to compare with");
-        std::erase_if(empty_inputs_,
-                      [&](const auto& empty) { return InputNames(empty.first, entry.key.object); });
-      }
-      return Stopped();
-    });
+    return ledger_.ForEach(
+        [&](const LedgerEntry& entry) {
+          if (entry.key.destination == destination_ && IsConfigured(entry.key) &&
+              IsNamed(entry.key) && seen_.insert(HashBytes(entry.key.object)).second) {
+            Report(ObjectProblem::kGone, entry.key.object,
+                   "it was imported and is no longer there to compare with");
+            std::erase_if(empty_inputs_, [&](const auto& empty) {
+              return InputNames(empty.first, entry.key.object);
+            });
+          }
+          return Stopped();
+        },
+        stop_);
   }
 
   bool IsConfigured(const LedgerKey& key) const {

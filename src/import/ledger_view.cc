@@ -19,16 +19,18 @@ LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
 
 absl::StatusOr<LedgerView> LedgerView::Load(Ledger& ledger,
                                             const absl::flat_hash_set<std::string>& destinations,
-                                            absl::Time now) {
+                                            absl::Time now, std::stop_token stop) {
   LedgerView view;
-  RETURN_IF_ERROR(ledger.ForEach([&](const LedgerEntry& entry) {
-    if (!destinations.contains(entry.key.destination)) return absl::OkStatus();
-    Row& row = view.rows_.emplace_back(RowOf(entry.key));
-    row.position = entry.position;
-    row.state = entry.state;
-    row.held = !entry.owner.empty() && entry.lease_until > now;
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(ledger.ForEach(
+      [&](const LedgerEntry& entry) {
+        if (!destinations.contains(entry.key.destination)) return absl::OkStatus();
+        Row& row = view.rows_.emplace_back(RowOf(entry.key));
+        row.position = entry.position;
+        row.state = entry.state;
+        row.held = !entry.owner.empty() && entry.lease_until > now;
+        return absl::OkStatus();
+      },
+      std::move(stop)));
   std::sort(view.rows_.begin(), view.rows_.end(),
             [](const Row& a, const Row& b) { return a.place < b.place; });
   return view;

@@ -3,6 +3,7 @@
 #define MILLRACE_IMPORT_LEDGER_VIEW_H_
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ class LedgerView {
 
   static absl::StatusOr<LedgerView> Load(Ledger& ledger,
                                          const absl::flat_hash_set<std::string>& destinations,
-                                         absl::Time now);
+                                         absl::Time now, std::stop_token stop);
 
   LedgerStanding Find(const LedgerKey& key) const;
 

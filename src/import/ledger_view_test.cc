@@ -15,14 +15,14 @@ const LedgerKey kKey{"/d/a", "1", "c:1", "mixpanel:x"};
 class LedgerViewTest : public ::testing::Test {
  protected:
   void Store(const LedgerKey& key, LedgerState state, uint64_t row) {
-    auto claim = ledger_.ClaimObject(key, "me", 100, absl::Minutes(5));
+    auto claim = ledger_.ClaimObject(key, "me", 100, absl::Minutes(5), {});
     ASSERT_TRUE(claim.ok());
     claim->entry.state = state;
     claim->entry.position = {row, row * 10};
-    ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(5)).ok());
+    ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(5), {}).ok());
   }
   LedgerStanding Find(const LedgerKey& key) {
-    auto view = LedgerView::Load(ledger_, {"mixpanel:x"}, clock_.Now());
+    auto view = LedgerView::Load(ledger_, {"mixpanel:x"}, clock_.Now(), {});
     EXPECT_TRUE(view.ok());
     return view->Find(key);
   }

@@ -32,7 +32,7 @@ class MissingRowsSource : public Source {
     if (stop.stop_requested()) return absl::CancelledError("repairing was stopped");
     if (entry_ == nullptr) {
       if (next_ == missing_.counts().end()) return nullptr;
-      RETURN_IF_ERROR(Open((next_++)->first));
+      RETURN_IF_ERROR(Open((next_++)->first, stop));
     }
     if (after_.row >= wanted_->end()) return Last();
     ASSIGN_OR_RETURN(std::unique_ptr<RowChunk> rows, reader_->Read(ChunkLimits()));
@@ -52,7 +52,7 @@ class MissingRowsSource : public Source {
   }
 
  private:
-  absl::Status Open(int64_t number) {
+  absl::Status Open(int64_t number, const std::stop_token& stop) {
     const ConfirmedObject& confirmed = objects_[static_cast<size_t>(number)];
     auto wanted = std::make_shared<RowSet>();
     RETURN_IF_ERROR(missing_.ForEach(number, [&](const Fingerprint& f) { wanted->Add(f.row); }));
@@ -62,7 +62,8 @@ class MissingRowsSource : public Source {
     ASSIGN_OR_RETURN(reader_, OpenRows(std::move(object), ReadOptionsFor(*confirmed.config)));
     config_ = confirmed.config;
     after_ = {};
-    ASSIGN_OR_RETURN(Ledger::Claim claim, ledger_.ClaimObject(confirmed.key, "repair", 0, lease_));
+    ASSIGN_OR_RETURN(Ledger::Claim claim,
+                     ledger_.ClaimObject(confirmed.key, "repair", 0, lease_, stop));
     entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     return absl::OkStatus();
   }

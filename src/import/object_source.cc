@@ -2,12 +2,19 @@
 
 #include <utility>
 
+#include "base/delayed_stop.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/owner.h"
 
 namespace millrace {
+namespace {
+
+// The end of a source does not wait longer for its ledger.
+constexpr absl::Duration kReleaseGrace = absl::Seconds(10);
+
+}  // namespace
 
 struct ObjectSource::Open {
   std::shared_ptr<const SourceConfig> config;
@@ -33,7 +40,9 @@ ObjectSource::~ObjectSource() {
   if (taken_) feed_.Settle(taken_->info, {});
   if (open_ == nullptr || open_->shown) return;
   LedgerEntry entry = *open_->entry;
-  if (const absl::Status freed = ledger_.Release(entry); !freed.ok() && !absl::IsAborted(freed)) {
+  const DelayedStop grace(kReleaseGrace);
+  if (const absl::Status freed = ledger_.Release(entry, grace.token());
+      !freed.ok() && !absl::IsAborted(freed)) {
     Log(Severity::kWarning, "object not released, its lease must run out",
         {{"object", entry.key.object}, {"error", ToStd(freed.message())}});
   }
@@ -85,7 +94,7 @@ bool ObjectSource::Ready() {
       }
     }
     if (!taken_) return true;
-    const absl::Status status = TryClaim();
+    const absl::Status status = TryClaim(std::stop_token());
     // Next() waits for the ledger.
     if (absl::IsUnavailable(status)) return true;
     failure_ = status;
@@ -100,7 +109,7 @@ absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
     if (ended_) return absl::OkStatus();
   }
   for (int attempt = 1;; ++attempt) {
-    const absl::Status status = TryClaim();
+    const absl::Status status = TryClaim(stop);
     if (status.ok()) retrier_.Succeeded();
     if (!absl::IsUnavailable(status)) return status;
     RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, Annotate(status, "claiming an object"),
@@ -109,10 +118,10 @@ absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
 }
 
 // Claims taken_.
-absl::Status ObjectSource::TryClaim() {
+absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   std::shared_ptr<const SourceConfig> config = sources_.Match(taken_->info.uri);
-  ASSIGN_OR_RETURN(Ledger::Claim claim,
-                   Claim(KeyOf(taken_->info, *config, options_.destination), taken_->info.size));
+  ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(KeyOf(taken_->info, *config, options_.destination),
+                                              taken_->info.size, stop));
   const ListedObject object = *std::exchange(taken_, std::nullopt);
   if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {
     open_ = std::make_unique<Open>();
@@ -131,17 +140,18 @@ absl::Status ObjectSource::TryClaim() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const LedgerKey& key, uint64_t object_bytes) {
-  if (options_.force) RETURN_IF_ERROR(ledger_.Forget(key));
+absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const LedgerKey& key, uint64_t object_bytes,
+                                                  const std::stop_token& stop) {
+  if (options_.force) RETURN_IF_ERROR(ledger_.Forget(key, stop));
   const auto claim = [&] {
-    return ledger_.ClaimObject(key, options_.owner, object_bytes, options_.lease);
+    return ledger_.ClaimObject(key, options_.owner, object_bytes, options_.lease, stop);
   };
   ASSIGN_OR_RETURN(Ledger::Claim claimed, claim());
   if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !OwnerIsGone(claimed.entry.owner)) {
     return claimed;
   }
   // Its process was killed; nobody has to wait for the lease. Aborted: someone was faster.
-  const absl::Status freed = ledger_.Release(claimed.entry);
+  const absl::Status freed = ledger_.Release(claimed.entry, stop);
   if (!freed.ok() && !absl::IsAborted(freed)) return freed;
   return claim();
 }

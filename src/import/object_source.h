@@ -81,8 +81,9 @@ class ObjectSource : public Source {
   // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none. While
   // the ledger is unavailable it is tried again as the policy says.
   absl::Status ClaimNext(std::stop_token stop);
-  absl::Status TryClaim();
-  absl::StatusOr<Ledger::Claim> Claim(const LedgerKey& key, uint64_t object_bytes);
+  absl::Status TryClaim(const std::stop_token& stop);
+  absl::StatusOr<Ledger::Claim> Claim(const LedgerKey& key, uint64_t object_bytes,
+                                      const std::stop_token& stop);
   void OpenClaimed(const ListedObject& object);
   absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
   std::unique_ptr<Chunk> Last(absl::Status error);

@@ -137,7 +137,7 @@ TEST_F(ObjectSourceFeed, IsReadyOnlyWithAnObjectToRead) {
     entry = *(*chunk)->object;
   }
   entry.state = LedgerState::kDone;
-  ASSERT_TRUE(ledger_.Store(entry, absl::Minutes(1)).ok());
+  ASSERT_TRUE(ledger_.Store(entry, absl::Minutes(1), {}).ok());
   source->Confirm(entry);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kImported)));
   Offer();
@@ -170,17 +170,22 @@ class AwayLedger : public Ledger {
  public:
   AwayLedger(Ledger& ledger, int times) : ledger_(ledger), times_(times) {}
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner, uint64_t bytes,
-                                    absl::Duration lease) override {
+                                    absl::Duration lease, std::stop_token stop) override {
     if (times_-- > 0) return absl::UnavailableError("the server restarts");
-    return ledger_.ClaimObject(key, owner, bytes, lease);
+    return ledger_.ClaimObject(key, owner, bytes, lease, stop);
   }
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
-    return ledger_.Store(entry, lease);
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
+    return ledger_.Store(entry, lease, stop);
   }
-  absl::Status Release(LedgerEntry& entry) override { return ledger_.Release(entry); }
-  absl::Status Forget(const LedgerKey& key) override { return ledger_.Forget(key); }
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
-    return ledger_.ForEach(visit);
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
+    return ledger_.Release(entry, stop);
+  }
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+    return ledger_.Forget(key, stop);
+  }
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override {
+    return ledger_.ForEach(visit, stop);
   }
 
  private:

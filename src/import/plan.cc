@@ -173,12 +173,13 @@ class EntryPlanner {
   bool all_exact_ = true;
 };
 
-absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, Ledger& ledger, absl::Time now) {
+absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, Ledger& ledger, absl::Time now,
+                                      std::stop_token stop) {
   absl::flat_hash_set<std::string> destinations;
   for (const auto& entry : request.import.sources.entries()) {
     destinations.insert(DestinationName(request.import, entry->record_type));
   }
-  return LedgerView::Load(ledger, destinations, now);
+  return LedgerView::Load(ledger, destinations, now, std::move(stop));
 }
 
 void AddUp(ImportPlan& plan) {
@@ -217,7 +218,9 @@ bool ImportPlan::success() const {
 absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger,
                                       std::stop_token stop, PlanProgress& progress) {
   const absl::Time now = absl::Now();
-  ASSIGN_OR_RETURN(const LedgerView view, LoadLedger(request, ledger, now));
+  const absl::StatusOr<LedgerView> view = LoadLedger(request, ledger, now, stop);
+  if (absl::IsCancelled(view.status())) return ImportPlan{.stopped = true};
+  RETURN_IF_ERROR(view.status());
   const SampleOptions options{.most_rows = request.sample_rows,
                               .previews = request.previews,
                               .most_events_per_request = request.import.most_events_per_request,
@@ -252,7 +255,7 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
     if (!object) break;
     ++listed;
     if (const auto config = sources.Match(object->info.uri)) {
-      planner_of[config.get()]->Add(*std::move(object), view, stop, progress);
+      planner_of[config.get()]->Add(*std::move(object), *view, stop, progress);
     } else if (plan.objects_unmatched++ < kMostUnmatched) {
       plan.unmatched.push_back(object->info.uri);
     }

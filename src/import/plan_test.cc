@@ -177,12 +177,12 @@ TEST_F(PlanTest, LeavesOutWhatTheLedgerHasAndGoesOnWhereItStopped) {
                   ->List(folder_,
                          [&](const ObjectInfo& object) {
                            auto claim = ledger_.ClaimObject(KeyOf(object, config, destination),
-                                                            "me", 1, absl::Minutes(5));
+                                                            "me", 1, absl::Minutes(5), {});
                            const bool first = object.uri.ends_with("a.ndjson");
                            claim->entry.state = first ? LedgerState::kDone : LedgerState::kOpen;
                            claim->entry.position =
                                first ? Position{100, 0} : Position{60, Rows(60, 100).size()};
-                           return ledger_.Store(claim->entry, absl::Minutes(5));
+                           return ledger_.Store(claim->entry, absl::Minutes(5), {});
                          })
                   .ok());
   ImportPlan plan = Plan();

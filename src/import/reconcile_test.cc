@@ -233,11 +233,11 @@ TEST_F(ReconcileTest, AnUnfinishedObjectIsComparedAsFarAsItIsConfirmed) {
   WriteFile("a.ndjson", 0, 10);
   Import();
   LedgerEntry entry = ledger_.Snapshot().begin()->second;
-  ASSERT_TRUE(ledger_.Forget(entry.key).ok());
-  auto claim = ledger_.ClaimObject(entry.key, "test", 0, absl::Minutes(1));
+  ASSERT_TRUE(ledger_.Forget(entry.key, {}).ok());
+  auto claim = ledger_.ClaimObject(entry.key, "test", 0, absl::Minutes(1), {});
   ASSERT_TRUE(claim.ok());
   claim->entry.position.row = 6;
-  ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(1)).ok());
+  ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(1), {}).ok());
   for (const char* id : {"id-6-", "id-7-", "id-8-", "id-9-"}) project_.Remove(id);
   const ReconcileReport report = Reconcile();
   EXPECT_EQ(report.counts.expected, 6u);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
@@ -64,7 +65,9 @@ struct LedgerEntry {
 // Compare-and-set rows with leases, so that many workers share one backfill. Thread-safe. Every
 // change is durable against a crash of the process when the call returns; after a crash of the
 // machine the ledger may be at an earlier state it had, which is safe (work is done again).
-// Unavailable: try again; other errors are for good.
+// Unavailable: try again. Cancelled: `stop` was requested. A call ends soon after that, and whether
+// its change is made is not known; with a stop that was requested before the call it is not made.
+// Other errors are for good.
 class Ledger {
  public:
   virtual ~Ledger() = default;
@@ -79,21 +82,26 @@ class Ledger {
   // unheld, its lease has run out, or `owner` holds it already. kDone: nothing is left to do.
   // kHeld: another owner has it.
   virtual absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                            uint64_t object_bytes, absl::Duration lease) = 0;
+                                            uint64_t object_bytes, absl::Duration lease,
+                                            std::stop_token stop) = 0;
 
   // Stores position, counts, state and last_error of `entry` if the row still has entry.revision
   // and entry.owner, and renews the lease; updates entry.revision. state kDone ends the lease.
   // Aborted: someone else took the row over; this owner must stop working on it.
-  virtual absl::Status Store(LedgerEntry& entry, absl::Duration lease) = 0;
+  virtual absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) = 0;
 
   // Gives an open row back so that others can claim it at once. Aborted as above.
-  virtual absl::Status Release(LedgerEntry& entry) = 0;
+  virtual absl::Status Release(LedgerEntry& entry, std::stop_token stop) = 0;
 
   // Removes the row, whoever holds it; ok if there was none. For --force.
-  virtual absl::Status Forget(const LedgerKey& key) = 0;
+  virtual absl::Status Forget(const LedgerKey& key, std::stop_token stop) = 0;
 
   // All rows, by object then version. A status that is not ok ends the walk and is returned.
-  virtual absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) = 0;
+  virtual absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                               std::stop_token stop) = 0;
+
+  // The least time between two stores of one row that the ledger bears.
+  virtual absl::Duration StoreInterval() const { return absl::ZeroDuration(); }
 };
 
 }  // namespace millrace

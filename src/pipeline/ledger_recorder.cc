@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace millrace {
 LedgerRecorder::LedgerRecorder(RunContext& context)
     : context_(context),
       retrier_(context.options.retry, context.parts.clock),
+      interval_(std::max(context.options.ledger_interval, context.parts.ledger.StoreInterval())),
+      late_(context.halt.token(), context.options.stop_grace),
       lease_thread_([this] { RenewLeases(); }) {}
 
 LedgerRecorder::~LedgerRecorder() {
@@ -40,13 +43,14 @@ void LedgerRecorder::Settle(const ChunkTicket& ticket, const Counts& counts) {
   object.End(ticket.number, counts);
   // Whoever stores goes on with what others settle meanwhile.
   Clock& clock = context_.parts.clock;
-  while (auto step = object.StartStore(clock.Elapsed(), context_.options.ledger_interval)) {
-    if (!Store(ticket.object, *step)) return;
+  while (auto step = object.StartStore(clock.Elapsed(), interval_)) {
+    if (!Store(ticket.object, *step, late_.token())) return;
   }
 }
 
-bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step) {
-  const absl::Status status = StoreBehindDeadLetters(step);
+bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
+                           const std::stop_token& stop) {
+  const absl::Status status = StoreBehindDeadLetters(step, stop);
   object->EndStore(step, status, context_.parts.clock.Elapsed());
   if (absl::IsAborted(status)) {
     Log(Severity::kWarning, "object taken over by another owner, left to it",
@@ -61,41 +65,42 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step) 
   }
   if (step.finished) {
     const bool done = step.entry.state == LedgerState::kDone;
-    Finish(step.entry);
+    Finish(step.entry, stop);
     Remove(object, done ? &Totals::objects_done : &Totals::objects_failed);
   }
   return true;
 }
 
-absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step) {
+absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
+                                                    const std::stop_token& stop) {
   const std::string& uri = step.entry.key.object;
   if (step.added.rejected > 0) {
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Sync(step.entry.key),
                              StrCat("keeping rejected rows of ", uri)));
   }
   for (int attempt = 1;; ++attempt) {
-    const absl::Status status = Annotate(
-        context_.parts.ledger.Store(step.entry, context_.options.lease), StrCat("recording ", uri));
+    const absl::Status status =
+        Annotate(context_.parts.ledger.Store(step.entry, context_.options.lease, stop),
+                 StrCat("recording ", uri));
     if (status.ok()) retrier_.Succeeded();
     if (!absl::IsUnavailable(status)) return status;
-    RETURN_IF_ERROR(
-        retrier_.WaitToRetry(attempt, status, absl::ZeroDuration(), context_.halt.token()));
+    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, status, absl::ZeroDuration(), stop));
   }
 }
 
-void LedgerRecorder::Finish(LedgerEntry& entry) {
+void LedgerRecorder::Finish(LedgerEntry& entry, const std::stop_token& stop) {
   if (entry.state == LedgerState::kDone) {
     ++context_.progress.objects_done;
     context_.parts.source.Confirm(entry);
     return;
   }
   context_.NoteError(StrCat(entry.key.object, ": ", entry.last_error));
-  Release(entry);
+  Release(entry, stop);
   context_.parts.source.GiveUp(entry);
 }
 
-void LedgerRecorder::Release(LedgerEntry& entry) {
-  const absl::Status status = context_.parts.ledger.Release(entry);
+void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
+  const absl::Status status = context_.parts.ledger.Release(entry, stop);
   if (status.ok() || absl::IsAborted(status)) return;
   Log(Severity::kWarning, "object not released, its lease must run out",
       {{"object", entry.key.object}, {"error", ToStd(status.message())}});
@@ -117,12 +122,13 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     open.assign(open_.begin(), open_.end());
   }
   lease_thread_.join();
+  const DelayedStop late(context_.halt.token(), context_.options.stop_grace);
   const std::string last_error(absl::IsCancelled(why) ? "" : ToStd(why.message()));
   for (const ObjectPtr& object : open) {
     ObjectProgress::Step step = object->StartLastStore(last_error);
-    const bool stored = Store(object, step);
+    const bool stored = Store(object, step, late.token());
     if (object->lost() || (stored && step.finished)) continue;
-    if (stored) Release(step.entry);
+    if (stored) Release(step.entry, late.token());
     context_.parts.source.GiveUp(step.entry);
   }
   absl::MutexLock lock(&mutex_);
@@ -142,7 +148,7 @@ void LedgerRecorder::RenewLeases() {
       open.assign(open_.begin(), open_.end());
     }
     for (const ObjectPtr& object : open) {
-      if (auto step = object->StartRenewal()) Store(object, *step);
+      if (auto step = object->StartRenewal()) Store(object, *step, late_.token());
     }
   }
 }

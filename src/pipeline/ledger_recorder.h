@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "base/delayed_stop.h"
 #include "pipeline/object_progress.h"
 #include "pipeline/retrier.h"
 #include "pipeline/run_context.h"
@@ -40,22 +42,25 @@ class LedgerRecorder {
     uint64_t objects_lost = 0;
   };
   // After the last Settle(): stores and releases the objects that are not finished. The message of
-  // `why` becomes their last_error; that of a stop that was asked for does not.
+  // `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
+  // takes stop_grace at most.
   Totals Close(const absl::Status& why);
 
  private:
   using ObjectPtr = std::shared_ptr<ObjectProgress>;
 
   // Whether the step was stored; if not, the object is lost, or the run is halted.
-  bool Store(const ObjectPtr& object, ObjectProgress::Step& step);
-  absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step);
-  void Finish(LedgerEntry& entry);
-  void Release(LedgerEntry& entry);
+  bool Store(const ObjectPtr& object, ObjectProgress::Step& step, const std::stop_token& stop);
+  absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step, const std::stop_token& stop);
+  void Finish(LedgerEntry& entry, const std::stop_token& stop);
+  void Release(LedgerEntry& entry, const std::stop_token& stop);
   void Remove(const ObjectPtr& object, uint64_t Totals::*counter);
   void RenewLeases();
 
   RunContext& context_;
   Retrier retrier_;
+  const absl::Duration interval_;
+  const DelayedStop late_;  // what was confirmed is recorded after a stop, too
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_set<ObjectPtr> open_ ABSL_GUARDED_BY(mutex_);

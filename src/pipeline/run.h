@@ -33,9 +33,11 @@ struct RunOptions {
   size_t join_rows = 1000;
   size_t join_bytes = 512 << 10;
   RetryPolicy retry;
-  absl::Duration ledger_interval =
-      absl::Milliseconds(200);  // least time between two stores of a row
+  // The least time between two stores of a row, if the ledger does not want a longer one.
+  absl::Duration ledger_interval = absl::Milliseconds(200);
   absl::Duration lease = absl::Minutes(5);
+  // How long the ledger may take, after a stop, to record what the destination has confirmed.
+  absl::Duration stop_grace = absl::Seconds(10);
 };
 
 // Live counters, readable from any thread; runs that are given the same ones add to them.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/synchronization/notification.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "pipeline/testing/run_fixture.h"
 
@@ -27,7 +28,7 @@ TEST_F(RunLedgerTest, AnObjectThatAnotherOwnerTookOverIsLeftToIt) {
     if (n == 2) {
       world_.clock.Advance(2 * world_.options.lease);
       const auto claim =
-          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease);
+          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease, {});
       EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
     }
     return FakeWrite::kDurable;
@@ -50,17 +51,22 @@ class FailingLedger : public Ledger {
   FailingLedger(Ledger& ledger, Script script) : ledger_(ledger), script_(std::move(script)) {}
 
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner, uint64_t bytes,
-                                    absl::Duration lease) override {
-    return ledger_.ClaimObject(key, owner, bytes, lease);
+                                    absl::Duration lease, std::stop_token stop) override {
+    return ledger_.ClaimObject(key, owner, bytes, lease, stop);
   }
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
     const absl::Status status = script_(stores_++);
-    return status.ok() ? ledger_.Store(entry, lease) : status;
+    return status.ok() ? ledger_.Store(entry, lease, stop) : status;
   }
-  absl::Status Release(LedgerEntry& entry) override { return ledger_.Release(entry); }
-  absl::Status Forget(const LedgerKey& key) override { return ledger_.Forget(key); }
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
-    return ledger_.ForEach(visit);
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
+    return ledger_.Release(entry, stop);
+  }
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+    return ledger_.Forget(key, stop);
+  }
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override {
+    return ledger_.ForEach(visit, stop);
   }
   int stores() const { return stores_; }
 
@@ -123,6 +129,52 @@ TEST_F(RunLedgerTest, LeasesAreRenewedWhileAWriteHangs) {
   EXPECT_TRUE(report.status.ok()) << report.status;
   EXPECT_GE(ledger.stores(), 4);
   EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+// A ledger whose stores come to no end by themselves, as of a server that does not answer.
+class SilentLedger : public MemoryLedger {
+ public:
+  using MemoryLedger::MemoryLedger;
+  absl::Status Store(LedgerEntry&, absl::Duration, std::stop_token stop) override {
+    Clock::Real().SleepFor(absl::InfiniteDuration(), stop);
+    return StopRequested();
+  }
+};
+
+TEST_F(RunLedgerTest, AStopDoesNotWaitForALedgerThatDoesNotAnswer) {
+  AddRows("one", 100);
+  world_.options.stop_grace = absl::Milliseconds(20);
+  SilentLedger ledger(world_.clock);
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger}, stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(report.status)) << report.status;
+  EXPECT_EQ(report.counts.accepted, 0u);
+  EXPECT_GT(report.counts.pending(), 0u);
+  EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
+}
+
+TEST_F(RunLedgerTest, AfterAStopABusyLedgerIsTriedAgainToRecordWhatWasConfirmed) {
+  AddRows("one", 100);
+  std::stop_source stop;
+  FailingLedger ledger(world_.ledger, [&](int n) {
+    return stop.stop_requested() && n < 2 ? absl::UnavailableError("busy") : absl::OkStatus();
+  });
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger}, stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(report.status)) << report.status;
+  EXPECT_GT(report.counts.accepted, 0u);
+  EXPECT_EQ(report.counts.pending(), 0u);
+  EXPECT_EQ(Entry(0).position.row, report.counts.accepted);
+  EXPECT_EQ(Entry(0).owner, "") << "released";
 }
 
 // Dead letters that cannot be kept, or not be made durable.
@@ -190,7 +242,8 @@ TEST_F(RunLedgerTest, ObjectsThatAnotherOwnerTookOverAreGivenUpOnce) {
     if (n == 2) {
       world_.clock.Advance(2 * world_.options.lease);
       EXPECT_TRUE(
-          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease).ok());
+          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease, {})
+              .ok());
     }
     return FakeWrite::kDurable;
   });

@@ -58,11 +58,11 @@ class Schema {
     return StrCat(server, "&options=-csearch_path%3D", name_, ",pg_catalog");
   }
   void Run(const std::string& sql) {
-    const absl::Status status = admin_.ExecuteAll(sql.c_str());
+    const absl::Status status = admin_.ExecuteAll(sql.c_str(), {});
     EXPECT_TRUE(status.ok()) << status;
   }
   uint64_t Number(const std::string& sql) {
-    const auto rows = admin_.Execute(sql.c_str());
+    const auto rows = admin_.Execute(sql.c_str(), {}, {});
     EXPECT_TRUE(rows.ok()) << rows.status();
     return rows.ok() && rows->size() > 0 ? rows->Number(0, 0) : 0;
   }
@@ -74,10 +74,35 @@ class Schema {
 };
 
 std::unique_ptr<Ledger> MustOpen(const std::string& uri) {
-  absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenPostgresLedger(uri);
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenPostgresLedger(uri, {});
   EXPECT_TRUE(ledger.ok()) << ledger.status();
   return ledger.ok() ? *std::move(ledger) : nullptr;
 }
+
+class LockedTable : public HeldUp {
+ public:
+  explicit LockedTable(const std::string& schema) : locker_(MustParse(ServerUri())) {
+    Run(StrCat("BEGIN; LOCK TABLE ", schema, ".millrace_objects IN ACCESS EXCLUSIVE MODE"));
+  }
+  ~LockedTable() override { Run("ROLLBACK"); }
+  void AwaitCall() override {
+    for (bool waits = false; !waits;) {
+      const auto rows = locker_.Execute(
+          "SELECT 1 FROM pg_locks WHERE relation = ANY (SELECT relation FROM pg_locks WHERE pid = "
+          "pg_backend_pid() AND mode = 'AccessExclusiveLock') AND NOT granted",
+          {}, {});
+      ASSERT_TRUE(rows.ok()) << rows.status();
+      waits = rows->size() > 0;
+    }
+  }
+
+ private:
+  void Run(const std::string& sql) {
+    const absl::Status status = locker_.ExecuteAll(sql.c_str(), {});
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  Connection locker_;
+};
 
 class PostgresLedgerFixture : public LedgerFixture {
  public:
@@ -98,6 +123,9 @@ class PostgresLedgerFixture : public LedgerFixture {
     other_ = MustOpen(schema_.Uri());
   }
   std::unique_ptr<Ledger> OpenAnother() override { return MustOpen(schema_.Uri()); }
+  std::unique_ptr<HeldUp> HoldUp() override {
+    return std::make_unique<LockedTable>(schema_.name());
+  }
 
  private:
   Schema schema_;
@@ -143,13 +171,13 @@ TEST_F(PostgresLedgerTest, ManyWorkersMakeTheTablesAtOnce) {
 
 TEST_F(PostgresLedgerTest, ALostConnectionIsOpenedAgain) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
-  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease);
+  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   EndConnections();
   claim->entry.position.row = 3;
-  EXPECT_TRUE(ledger->Store(claim->entry, kLease).ok());
+  EXPECT_TRUE(ledger->Store(claim->entry, kLease, {}).ok());
   EndConnections();
-  EXPECT_TRUE(ledger->Release(claim->entry).ok());
+  EXPECT_TRUE(ledger->Release(claim->entry, {}).ok());
 }
 
 TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
@@ -159,45 +187,60 @@ TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
     CuttingProxy proxy(folder, SocketFolder() + "/.s.PGSQL.5432");
     const std::unique_ptr<Ledger> ledger =
         MustOpen(schema_.Uri(StrCat("postgres://tester@/postgres?host=", folder)));
-    absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease);
+    absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
     LedgerEntry entry = claim->entry;
     const int before = proxy.connections();
 
     proxy.LoseNextAnswer();
     entry.position.row = entry.counts.read = entry.counts.accepted = 7;
-    ASSERT_TRUE(ledger->Store(entry, kLease).ok());
+    ASSERT_TRUE(ledger->Store(entry, kLease, {}).ok());
     EXPECT_EQ(entry.revision, 2u);
     EXPECT_EQ(Revision(), 2u) << "once";
     EXPECT_GT(proxy.connections(), before) << "the answer was lost";
 
     proxy.LoseNextAnswer();
-    ASSERT_TRUE(ledger->Release(entry).ok());
+    ASSERT_TRUE(ledger->Release(entry, {}).ok());
     EXPECT_EQ(Revision(), 3u);
 
     proxy.LoseNextAnswer();
-    claim = ledger->ClaimObject(Key(), "one", 1, kLease);
+    claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
     EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
     entry = claim->entry;
     entry.state = LedgerState::kDone;
     proxy.LoseNextAnswer();
-    ASSERT_TRUE(ledger->Store(entry, kLease).ok());
+    ASSERT_TRUE(ledger->Store(entry, kLease, {}).ok());
     EXPECT_EQ(entry.owner, "");
-    EXPECT_TRUE(absl::IsAborted(ledger->Store(entry, kLease))) << "that is another change";
+    EXPECT_TRUE(absl::IsAborted(ledger->Store(entry, kLease, {}))) << "that is another change";
   }
   std::filesystem::remove_all(folder);
 }
 
+// As after a failover: the server that was the primary is read-only, until another takes its place.
+TEST_F(PostgresLedgerTest, AReadOnlyServerIsTriedAgainOverANewConnection) {
+  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  schema_.Run("SET default_transaction_read_only = off");  // here, whatever the role has
+  schema_.Run("ALTER ROLE tester SET default_transaction_read_only = on");
+  EndConnections();
+  const absl::Status status = ledger->Store(claim->entry, kLease, {});
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_TRUE(absl::IsUnavailable(ledger->Release(claim->entry, {})));
+  schema_.Run("ALTER ROLE tester RESET default_transaction_read_only");
+  EXPECT_TRUE(ledger->Store(claim->entry, kLease, {}).ok()) << "only new connections may write";
+}
+
 TEST_F(PostgresLedgerTest, SameContentFromAnOldRevisionIsNotTakenForALostAnswer) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
-  LedgerEntry first = ledger->ClaimObject(Key(), "one", 1, kLease)->entry;
-  ASSERT_TRUE(ledger->ClaimObject(Key(), "one", 1, kLease).ok());
-  EXPECT_TRUE(absl::IsAborted(ledger->Store(first, kLease)));
+  LedgerEntry first = ledger->ClaimObject(Key(), "one", 1, kLease, {})->entry;
+  ASSERT_TRUE(ledger->ClaimObject(Key(), "one", 1, kLease, {}).ok());
+  EXPECT_TRUE(absl::IsAborted(ledger->Store(first, kLease, {})));
 }
 
 TEST_F(PostgresLedgerTest, AServerThatIsNotThereIsUnavailable) {
-  const absl::Status status = OpenPostgresLedger("postgres://x:secret@127.0.0.1:1/db").status();
+  const absl::Status status = OpenPostgresLedger("postgres://x:secret@127.0.0.1:1/db", {}).status();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())),
               AllOf(HasSubstr("127.0.0.1:1"), Not(HasSubstr("secret"))));
@@ -206,12 +249,12 @@ TEST_F(PostgresLedgerTest, AServerThatIsNotThereIsUnavailable) {
 TEST_F(PostgresLedgerTest, WhatIsWrongForGoodIsNamed) {
   const std::string folder = SocketFolder();
   const absl::Status database =
-      OpenPostgresLedger(StrCat("postgres://tester@/nowhere?host=", folder)).status();
+      OpenPostgresLedger(StrCat("postgres://tester@/nowhere?host=", folder), {}).status();
   EXPECT_TRUE(absl::IsNotFound(database)) << database;
   const absl::Status role =
-      OpenPostgresLedger(StrCat("postgres://stranger@/postgres?host=", folder)).status();
+      OpenPostgresLedger(StrCat("postgres://stranger@/postgres?host=", folder), {}).status();
   EXPECT_TRUE(absl::IsUnauthenticated(role)) << role;
-  const absl::Status uri = OpenPostgresLedger("postgres://u:sec%ret@h/d?nonsense=1").status();
+  const absl::Status uri = OpenPostgresLedger("postgres://u:sec%ret@h/d?nonsense=1", {}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(uri)) << uri;
   EXPECT_THAT(std::string(ToStd(uri.message())), Not(HasSubstr("ret@")));
 }
@@ -221,7 +264,8 @@ TEST_F(PostgresLedgerTest, ARoleWithoutRightsIsToldWhatToDo) {
                      schema_.name(), " TO weak_", schema_.name()));
   const absl::Status status =
       OpenPostgresLedger(schema_.Uri(StrCat("postgres://weak_", schema_.name(),
-                                            "@/postgres?host=", SocketFolder())))
+                                            "@/postgres?host=", SocketFolder())),
+                         {})
           .status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("making the ledger's tables"));
@@ -232,7 +276,7 @@ TEST_F(PostgresLedgerTest, ARoleWithoutRightsIsToldWhatToDo) {
 TEST_F(PostgresLedgerTest, ANewerFormatIsRefused) {
   MustOpen(schema_.Uri());
   schema_.Run(StrCat("UPDATE ", schema_.name(), ".millrace_schema_version SET version = 99"));
-  const absl::Status status = OpenPostgresLedger(schema_.Uri()).status();
+  const absl::Status status = OpenPostgresLedger(schema_.Uri(), {}).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("newer Millrace"));
 }
@@ -240,10 +284,10 @@ TEST_F(PostgresLedgerTest, ANewerFormatIsRefused) {
 TEST_F(PostgresLedgerTest, TextThatIsNotUtf8) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
   EXPECT_TRUE(absl::IsInvalidArgument(
-      ledger->ClaimObject(Key("/data/caf\xE9"), "one", 1, kLease).status()));
-  LedgerEntry entry = ledger->ClaimObject(Key(), "one", 1, kLease)->entry;
+      ledger->ClaimObject(Key("/data/caf\xE9"), "one", 1, kLease, {}).status()));
+  LedgerEntry entry = ledger->ClaimObject(Key(), "one", 1, kLease, {})->entry;
   entry.last_error = std::string("row 1: \xE9 \0", 10);
-  EXPECT_TRUE(ledger->Store(entry, kLease).ok()) << "a message must not stop a run";
+  EXPECT_TRUE(ledger->Store(entry, kLease, {}).ok()) << "a message must not stop a run";
 }
 
 }  // namespace

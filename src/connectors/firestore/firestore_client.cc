@@ -29,47 +29,52 @@ std::string Location::DocumentName(const LedgerKey& key) const {
   return StrCat(root(), "/", collection, "/", DocumentId(key));
 }
 
-absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std::string& body) {
+absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std::string& body,
+                                                   const std::stop_token& stop) {
   HttpRequest request{.method = "POST",
                       .url = StrCat(location_.base_url, "/v1/", location_.root(), ":", method),
                       .headers = {{"Content-Type", "application/json"}},
                       .body = body,
                       .timeout = absl::Seconds(60),
                       .most_response_bytes = kMostReplyBytes};
-  RETURN_IF_ERROR(location_.credentials.Authorize(request, {}));
-  return http_->Send(request, {});
+  RETURN_IF_ERROR(location_.credentials.Authorize(request, stop));
+  return http_->Send(request, stop);
 }
 
-absl::StatusOr<std::string> FirestoreClient::Call(const char* method, const std::string& body) {
-  ASSIGN_OR_RETURN(HttpResponse reply, Post(method, body));
+absl::StatusOr<std::string> FirestoreClient::Call(const char* method, const std::string& body,
+                                                  const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(HttpResponse reply, Post(method, body, stop));
   if (reply.status == 401) {  // the token may have been withdrawn before its time
-    ASSIGN_OR_RETURN(const AccessToken refused, location_.credentials.tokens->Token({}));
+    ASSIGN_OR_RETURN(const AccessToken refused, location_.credentials.tokens->Token(stop));
     location_.credentials.tokens->Forget(refused);
-    ASSIGN_OR_RETURN(reply, Post(method, body));
+    ASSIGN_OR_RETURN(reply, Post(method, body, stop));
   }
   if (reply.status == 200) return std::move(reply.body);
   return WithHint(ErrorOf(reply.status, reply.body), location_);
 }
 
-absl::StatusOr<Found> FirestoreClient::Get(const std::string& name) {
-  ASSIGN_OR_RETURN(const std::string reply, Call("batchGet", GetBody(name)));
+absl::StatusOr<Found> FirestoreClient::Get(const std::string& name, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::string reply, Call("batchGet", GetBody(name), stop));
   return ParseGetReply(reply);
 }
 
 absl::StatusOr<absl::Time> FirestoreClient::Write(const std::string& name,
-                                                  const LedgerDocument& document, Expect expect) {
-  ASSIGN_OR_RETURN(const std::string reply, Call("commit", WriteBody(name, document, expect)));
+                                                  const LedgerDocument& document, Expect expect,
+                                                  const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::string reply,
+                   Call("commit", WriteBody(name, document, expect), stop));
   return ParseCommitReply(reply);
 }
 
-absl::Status FirestoreClient::Delete(const std::string& name) {
-  return Call("commit", DeleteBody(name)).status();
+absl::Status FirestoreClient::Delete(const std::string& name, const std::stop_token& stop) {
+  return Call("commit", DeleteBody(name), stop).status();
 }
 
 absl::StatusOr<std::vector<LedgerDocument>> FirestoreClient::Page(const LedgerDocument* after,
-                                                                  size_t limit) {
+                                                                  size_t limit,
+                                                                  const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply,
-                   Call("runQuery", QueryBody(location_.collection, after, limit)));
+                   Call("runQuery", QueryBody(location_.collection, after, limit), stop));
   return ParseQueryReply(reply);
 }
 

@@ -3,6 +3,7 @@
 #define MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_CLIENT_H_
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -31,17 +32,20 @@ class FirestoreClient {
   FirestoreClient(const Location& location, std::unique_ptr<HttpClient> http)
       : location_(location), http_(std::move(http)) {}
 
-  absl::StatusOr<Found> Get(const std::string& name);
+  absl::StatusOr<Found> Get(const std::string& name, const std::stop_token& stop);
   // AlreadyExists, FailedPrecondition or NotFound: what was expected is not so. Aborted: others
-  // write there at once; try again.
+  // write there at once; try again. Cancelled: `stop` was requested.
   absl::StatusOr<absl::Time> Write(const std::string& name, const LedgerDocument& document,
-                                   Expect expect);
-  absl::Status Delete(const std::string& name);
-  absl::StatusOr<std::vector<LedgerDocument>> Page(const LedgerDocument* after, size_t limit);
+                                   Expect expect, const std::stop_token& stop);
+  absl::Status Delete(const std::string& name, const std::stop_token& stop);
+  absl::StatusOr<std::vector<LedgerDocument>> Page(const LedgerDocument* after, size_t limit,
+                                                   const std::stop_token& stop);
 
  private:
-  absl::StatusOr<std::string> Call(const char* method, const std::string& body);
-  absl::StatusOr<HttpResponse> Post(const char* method, const std::string& body);
+  absl::StatusOr<std::string> Call(const char* method, const std::string& body,
+                                   const std::stop_token& stop);
+  absl::StatusOr<HttpResponse> Post(const char* method, const std::string& body,
+                                    const std::stop_token& stop);
 
   const Location& location_;
   const std::unique_ptr<HttpClient> http_;

@@ -25,6 +25,8 @@ using firestore::Location;
 
 constexpr size_t kMostConnections = 8;
 constexpr size_t kPage = 300;
+// A document bears about one change a second.
+constexpr absl::Duration kStoreInterval = absl::Seconds(1);
 constexpr int kMostTries = 10;  // against others that change the same document
 
 bool IsSurprise(const absl::Status& status) {
@@ -41,23 +43,37 @@ class FirestoreLedger : public Ledger {
           return std::make_unique<FirestoreClient>(location_, new_http());
         }) {}
 
-  absl::Status Check() { return clients_.Borrow()->Page(nullptr, 1).status(); }
+  absl::Status Check(const std::stop_token& stop) {
+    const auto client = clients_.Borrow(stop);
+    return client ? (*client)->Page(nullptr, 1, stop).status() : StopRequested();
+  }
 
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease) override;
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override;
-  absl::Status Release(LedgerEntry& entry) override;
-  absl::Status Forget(const LedgerKey& key) override;
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override;
+                                    uint64_t object_bytes, absl::Duration lease,
+                                    std::stop_token stop) override;
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override;
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override;
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override;
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override;
+
+  absl::Duration StoreInterval() const override { return kStoreInterval; }
 
  private:
+  absl::StatusOr<std::vector<LedgerDocument>> ReadPage(const LedgerDocument* after,
+                                                       const std::stop_token& stop) {
+    const auto client = clients_.Borrow(stop);
+    if (!client) return StopRequested();
+    return (*client)->Page(after, kPage, stop);
+  }
   // One look and one change; nullopt if the document changed in between.
   absl::StatusOr<std::optional<Claim>> TryClaim(FirestoreClient& client, const LedgerEntry& wanted,
-                                                absl::Duration lease);
+                                                absl::Duration lease, const std::stop_token& stop);
   absl::StatusOr<std::optional<Claim>> Take(FirestoreClient& client, LedgerDocument document,
-                                            Expect expect);
-  absl::Status Change(LedgerDocument document, LedgerEntry& entry);
-  void BackOff(int attempt);
+                                            Expect expect, const std::stop_token& stop);
+  absl::Status Change(LedgerDocument document, LedgerEntry& entry, const std::stop_token& stop);
+  // Cancelled once `stop` is requested.
+  absl::Status BackOff(int attempt, const std::stop_token& stop);
 
   const Location location_;
   Clock& clock_;
@@ -67,47 +83,50 @@ class FirestoreLedger : public Ledger {
 };
 
 // Who wins among many is settled within some tens of milliseconds.
-void FirestoreLedger::BackOff(int attempt) {
+absl::Status FirestoreLedger::BackOff(int attempt, const std::stop_token& stop) {
   absl::BitGen random;
   const double most = 0.01 * (1 << std::min(attempt, 6));
-  clock_.SleepFor(absl::Seconds(absl::Uniform(random, most / 2, most)), {});
+  const absl::Duration pause = absl::Seconds(absl::Uniform(random, most / 2, most));
+  return clock_.SleepFor(pause, stop) ? absl::OkStatus() : StopRequested();
 }
 
 absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const LedgerKey& key,
                                                            const std::string& owner,
                                                            uint64_t object_bytes,
-                                                           absl::Duration lease) {
+                                                           absl::Duration lease,
+                                                           std::stop_token stop) {
   RETURN_IF_ERROR(CheckIsUtf8(key, "Firestore"));
-  const auto client = clients_.Borrow();
+  const auto client = clients_.Borrow(stop);
+  if (!client) return StopRequested();
   LedgerEntry wanted{.key = key, .owner = owner, .object_bytes = object_bytes, .revision = 1};
   absl::Status last;
   for (int attempt = 0; attempt < kMostTries; ++attempt) {
     // Claiming twice is the same as once, so a lost answer does no harm.
-    absl::StatusOr<std::optional<Claim>> claim = TryClaim(*client, wanted, lease);
+    absl::StatusOr<std::optional<Claim>> claim = TryClaim(**client, wanted, lease, stop);
     if (claim.ok() && claim->has_value()) return **std::move(claim);
     last = claim.status();
     if (!last.ok() && !absl::IsAborted(last) && !(absl::IsUnavailable(last) && attempt < 3)) {
       return last;
     }
-    if (attempt > 0 || absl::IsAborted(last)) BackOff(attempt);
+    if (attempt > 0 || absl::IsAborted(last)) RETURN_IF_ERROR(BackOff(attempt, stop));
   }
   return absl::UnavailableError(StrCat("too many claim ", key.object, " at once"));
 }
 
-absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(FirestoreClient& client,
-                                                                       const LedgerEntry& wanted,
-                                                                       absl::Duration lease) {
+absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(
+    FirestoreClient& client, const LedgerEntry& wanted, absl::Duration lease,
+    const std::stop_token& stop) {
   const std::string name = location_.DocumentName(wanted.key);
   if (!look_first_) {
     ASSIGN_OR_RETURN(std::optional<Claim> claim,
-                     Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent));
+                     Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent, stop));
     if (claim) return claim;
     look_first_ = true;
   }
-  ASSIGN_OR_RETURN(Found found, client.Get(name));
+  ASSIGN_OR_RETURN(Found found, client.Get(name, stop));
   if (!found.document) {
     look_first_ = false;
-    return Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent);
+    return Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent, stop);
   }
   LedgerDocument& document = *found.document;
   LedgerEntry& entry = document.entry;
@@ -126,15 +145,16 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(Firestore
   ++entry.revision;
   document.lease = lease;
   document.last_write.clear();
-  return Take(client, std::move(document), Expect::kUnchanged);
+  return Take(client, std::move(document), Expect::kUnchanged, stop);
 }
 
 absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClient& client,
                                                                    LedgerDocument document,
-                                                                   Expect expect) {
+                                                                   Expect expect,
+                                                                   const std::stop_token& stop) {
   LedgerEntry& entry = document.entry;
   const absl::StatusOr<absl::Time> written =
-      client.Write(location_.DocumentName(entry.key), document, expect);
+      client.Write(location_.DocumentName(entry.key), document, expect, stop);
   if (IsSurprise(written.status())) return std::nullopt;
   RETURN_IF_ERROR(written.status());
   entry.updated = *written;
@@ -145,14 +165,16 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClie
 
 // A compare-and-set on the time of the document's last change. Where that is another one, an
 // earlier try of which no answer came may have done it already.
-absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry) {
+absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry,
+                                     const std::stop_token& stop) {
   const std::string name = location_.DocumentName(entry.key);
-  const auto client = clients_.Borrow();
+  const auto client = clients_.Borrow(stop);
+  if (!client) return StopRequested();
   absl::StatusOr<absl::Time> written;
   for (int attempt = 0; attempt < kMostTries; ++attempt) {
-    written = client->Write(name, document, Expect::kUnchanged);
+    written = (*client)->Write(name, document, Expect::kUnchanged, stop);
     if (absl::IsAborted(written.status())) {
-      BackOff(attempt);
+      RETURN_IF_ERROR(BackOff(attempt, stop));
     } else if (!absl::IsUnavailable(written.status()) || attempt > 0) {
       break;
     }
@@ -161,7 +183,7 @@ absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry
     return absl::UnavailableError(written.status().message());
   }
   if (IsSurprise(written.status())) {
-    ASSIGN_OR_RETURN(const Found found, client->Get(name));
+    ASSIGN_OR_RETURN(const Found found, (*client)->Get(name, stop));
     if (!found.document || found.document->last_write != document.last_write) {
       return TakenOver(entry.key);
     }
@@ -175,7 +197,8 @@ absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry
   return absl::OkStatus();
 }
 
-absl::Status FirestoreLedger::Store(LedgerEntry& entry, absl::Duration lease) {
+absl::Status FirestoreLedger::Store(LedgerEntry& entry, absl::Duration lease,
+                                    std::stop_token stop) {
   if (entry.owner.empty()) return TakenOver(entry.key);
   LedgerDocument document{.entry = entry, .lease = lease, .last_write = ChangeId("store", entry)};
   ++document.entry.revision;
@@ -183,33 +206,34 @@ absl::Status FirestoreLedger::Store(LedgerEntry& entry, absl::Duration lease) {
     document.entry.owner.clear();
     document.lease = absl::ZeroDuration();
   }
-  return Change(std::move(document), entry);
+  return Change(std::move(document), entry, stop);
 }
 
-absl::Status FirestoreLedger::Release(LedgerEntry& entry) {
+absl::Status FirestoreLedger::Release(LedgerEntry& entry, std::stop_token stop) {
   if (entry.owner.empty()) return TakenOver(entry.key);
   LedgerDocument document{.entry = entry, .last_write = ChangeId("release", entry)};
   ++document.entry.revision;
   document.entry.owner.clear();
-  return Change(std::move(document), entry);
+  return Change(std::move(document), entry, stop);
 }
 
-absl::Status FirestoreLedger::Forget(const LedgerKey& key) {
+absl::Status FirestoreLedger::Forget(const LedgerKey& key, std::stop_token stop) {
   RETURN_IF_ERROR(CheckIsUtf8(key, "Firestore"));
-  const auto client = clients_.Borrow();
+  const auto client = clients_.Borrow(stop);
+  if (!client) return StopRequested();
   absl::Status status;
   for (int attempt = 0; attempt < kMostTries; ++attempt) {
-    status = client->Delete(location_.DocumentName(key));
+    status = (*client)->Delete(location_.DocumentName(key), stop);
     if (!absl::IsAborted(status)) break;
-    BackOff(attempt);
+    RETURN_IF_ERROR(BackOff(attempt, stop));
   }
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
 // Firestore orders by object (an index that it makes by itself); those of one object are put in
 // order here, which spares users a composite index.
-absl::Status FirestoreLedger::ForEach(
-    const std::function<absl::Status(const LedgerEntry&)>& visit) {
+absl::Status FirestoreLedger::ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                                      std::stop_token stop) {
   std::vector<LedgerDocument> same;  // documents of one object
   const auto visit_all = [&]() -> absl::Status {
     std::sort(same.begin(), same.end(), [](const LedgerDocument& a, const LedgerDocument& b) {
@@ -221,8 +245,7 @@ absl::Status FirestoreLedger::ForEach(
   };
   std::optional<LedgerDocument> last;
   for (;;) {
-    ASSIGN_OR_RETURN(std::vector<LedgerDocument> page,
-                     clients_.Borrow()->Page(last ? &*last : nullptr, kPage));
+    ASSIGN_OR_RETURN(std::vector<LedgerDocument> page, ReadPage(last ? &*last : nullptr, stop));
     if (!page.empty()) last = page.back();
     for (LedgerDocument& document : page) {
       if (!same.empty() && same.back().entry.key.object != document.entry.key.object) {
@@ -269,7 +292,8 @@ absl::StatusOr<Location> ParseUri(std::string_view uri) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Ledger>> OpenFirestoreLedger(std::string_view uri,
-                                                            const FirestoreOptions& options) {
+                                                            const FirestoreOptions& options,
+                                                            std::stop_token stop) {
   ASSIGN_OR_RETURN(Location location, ParseUri(uri));
   if (auto emulator = EmulatorUrl(options.environment, "FIRESTORE_EMULATOR_HOST")) {
     location.base_url = *std::move(emulator);
@@ -282,7 +306,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> OpenFirestoreLedger(std::string_view uri
     location.base_url = StrCat("https://firestore.", location.credentials.universe_domain);
   }
   auto ledger = std::make_unique<FirestoreLedger>(std::move(location), options);
-  RETURN_IF_ERROR(Annotate(ledger->Check(), StrCat("opening the ledger ", uri)));
+  RETURN_IF_ERROR(Annotate(ledger->Check(stop), StrCat("opening the ledger ", uri)));
   return ledger;
 }
 

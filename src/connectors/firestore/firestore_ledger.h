@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -15,9 +16,6 @@
 #include "pipeline/ledger.h"
 
 namespace millrace {
-
-// A document has about one change a second in it; rows should not be stored more often.
-inline constexpr absl::Duration kFirestoreStoreInterval = absl::Seconds(1);
 
 struct FirestoreOptions {
   Environment environment;  // for FIRESTORE_EMULATOR_HOST and Google's credentials
@@ -31,9 +29,10 @@ struct FirestoreOptions {
 // back. Asks for one document to see whether the ledger can be used.
 //
 // InvalidArgument: the URI cannot be read. NotFound: no such project or database. Unauthenticated,
-// PermissionDenied: with what is missing. Unavailable: try again.
+// PermissionDenied: with what is missing. Unavailable: try again. Cancelled: `stop` was requested.
 absl::StatusOr<std::unique_ptr<Ledger>> OpenFirestoreLedger(std::string_view uri,
-                                                            const FirestoreOptions& options);
+                                                            const FirestoreOptions& options,
+                                                            std::stop_token stop);
 
 }  // namespace millrace
 

@@ -32,10 +32,23 @@ FirestoreOptions OptionsFor(const std::string& emulator) {
 
 std::unique_ptr<Ledger> MustOpen(const FakeFirestore& server) {
   absl::StatusOr<std::unique_ptr<Ledger>> ledger =
-      OpenFirestoreLedger(kUri, OptionsFor(server.url()));
+      OpenFirestoreLedger(kUri, OptionsFor(server.url()), {});
   EXPECT_TRUE(ledger.ok()) << ledger.status();
   return ledger.ok() ? *std::move(ledger) : nullptr;
 }
+
+class SilentServer : public HeldUp {
+ public:
+  explicit SilentServer(FakeFirestore& server) : server_(server), requests_(server.requests()) {
+    server_.HoldReplies(true);
+  }
+  ~SilentServer() override { server_.HoldReplies(false); }
+  void AwaitCall() override { server_.AwaitRequestAfter(requests_); }
+
+ private:
+  FakeFirestore& server_;
+  const uint64_t requests_;
+};
 
 class FirestoreLedgerFixture : public LedgerFixture {
  public:
@@ -49,6 +62,7 @@ class FirestoreLedgerFixture : public LedgerFixture {
     other_ = MustOpen(server_);
   }
   std::unique_ptr<Ledger> OpenAnother() override { return MustOpen(server_); }
+  std::unique_ptr<HeldUp> HoldUp() override { return std::make_unique<SilentServer>(server_); }
 
  private:
   FakeClock clock_;
@@ -69,17 +83,19 @@ class FirestoreLedgerTest : public testing::Test {
     return {.object = object, .version = "1", .config = "c", .destination = "d"};
   }
   LedgerEntry MustClaim(const std::string& object = "gs://b/k") {
-    absl::StatusOr<Ledger::Claim> claim = ledger_->ClaimObject(Key(object), "one", 1, kLease);
+    absl::StatusOr<Ledger::Claim> claim = ledger_->ClaimObject(Key(object), "one", 1, kLease, {});
     EXPECT_TRUE(claim.ok()) << claim.status();
     return claim.ok() ? claim->entry : LedgerEntry();
   }
   LedgerEntry Stored() {
     LedgerEntry stored;
     EXPECT_TRUE(ledger_
-                    ->ForEach([&](const LedgerEntry& entry) {
-                      stored = entry;
-                      return absl::OkStatus();
-                    })
+                    ->ForEach(
+                        [&](const LedgerEntry& entry) {
+                          stored = entry;
+                          return absl::OkStatus();
+                        },
+                        {})
                     .ok());
     return stored;
   }
@@ -92,13 +108,13 @@ TEST_F(FirestoreLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
   LedgerEntry entry = MustClaim();
   server_.FailNext(Fault::kReplyLost);
   entry.position.row = entry.counts.read = entry.counts.accepted = 7;
-  ASSERT_TRUE(ledger_->Store(entry, kLease).ok());
+  ASSERT_TRUE(ledger_->Store(entry, kLease, {}).ok());
   EXPECT_EQ(entry.revision, 2u);
   EXPECT_EQ(Stored().revision, 2u);
   EXPECT_EQ(Stored().updated, entry.updated);
 
   server_.FailNext(Fault::kReplyLost);
-  ASSERT_TRUE(ledger_->Release(entry).ok());
+  ASSERT_TRUE(ledger_->Release(entry, {}).ok());
   EXPECT_EQ(Stored().revision, 3u);
 
   server_.FailNext(Fault::kReplyLost);
@@ -106,9 +122,9 @@ TEST_F(FirestoreLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
   EXPECT_EQ(entry.owner, "one");
   entry.state = LedgerState::kDone;
   server_.FailNext(Fault::kReplyLost);
-  ASSERT_TRUE(ledger_->Store(entry, kLease).ok());
+  ASSERT_TRUE(ledger_->Store(entry, kLease, {}).ok());
   EXPECT_EQ(Stored().state, LedgerState::kDone);
-  EXPECT_TRUE(absl::IsAborted(ledger_->Store(entry, kLease)));
+  EXPECT_TRUE(absl::IsAborted(ledger_->Store(entry, kLease, {})));
 }
 
 TEST_F(FirestoreLedgerTest, TheAnswerOfACreationMayBeLost) {
@@ -122,21 +138,21 @@ TEST_F(FirestoreLedgerTest, ContentionIsTriedAgain) {
   for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
   LedgerEntry entry = MustClaim();
   for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
-  EXPECT_TRUE(ledger_->Store(entry, kLease).ok());
+  EXPECT_TRUE(ledger_->Store(entry, kLease, {}).ok());
   for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
-  EXPECT_TRUE(ledger_->Forget(entry.key).ok());
+  EXPECT_TRUE(ledger_->Forget(entry.key, {}).ok());
 }
 
 TEST_F(FirestoreLedgerTest, AServerInTroubleIsUnavailable) {
   LedgerEntry entry = MustClaim();
   for (int i = 0; i < 2; ++i) server_.FailNext(Fault::kUnavailable);
-  EXPECT_TRUE(absl::IsUnavailable(ledger_->Store(entry, kLease)));
-  EXPECT_TRUE(ledger_->Store(entry, kLease).ok()) << "tried again, as the run does";
+  EXPECT_TRUE(absl::IsUnavailable(ledger_->Store(entry, kLease, {})));
+  EXPECT_TRUE(ledger_->Store(entry, kLease, {}).ok()) << "tried again, as the run does";
 }
 
 TEST_F(FirestoreLedgerTest, RefusalsNameTheRole) {
   server_.FailNext(Fault::kDenied);
-  const absl::Status status = ledger_->ClaimObject(Key(), "one", 1, kLease).status();
+  const absl::Status status = ledger_->ClaimObject(Key(), "one", 1, kLease, {}).status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())),
               AllOf(HasSubstr("roles/datastore.user"), HasSubstr("my-project")));
@@ -144,7 +160,7 @@ TEST_F(FirestoreLedgerTest, RefusalsNameTheRole) {
 
 TEST_F(FirestoreLedgerTest, AWrongTokenIsUnauthenticated) {
   FakeFirestore strict({.token = "another"});
-  const absl::Status status = OpenFirestoreLedger(kUri, OptionsFor(strict.url())).status();
+  const absl::Status status = OpenFirestoreLedger(kUri, OptionsFor(strict.url()), {}).status();
   EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
 }
 
@@ -169,14 +185,16 @@ TEST_F(FirestoreLedgerTest, PagesOfOneObjectAreOneOrder) {
   for (int v = 0; v < 700; ++v) {
     LedgerKey key = Key("same");
     key.version = StrCat(1000 + (v * 3) % 700);
-    ASSERT_TRUE(ledger_->ClaimObject(key, "one", 1, kLease).ok());
+    ASSERT_TRUE(ledger_->ClaimObject(key, "one", 1, kLease, {}).ok());
   }
   int next = 1000;
   ASSERT_TRUE(ledger_
-                  ->ForEach([&](const LedgerEntry& entry) {
-                    EXPECT_EQ(entry.key.version, StrCat(next++));
-                    return absl::OkStatus();
-                  })
+                  ->ForEach(
+                      [&](const LedgerEntry& entry) {
+                        EXPECT_EQ(entry.key.version, StrCat(next++));
+                        return absl::OkStatus();
+                      },
+                      {})
                   .ok());
   EXPECT_EQ(next, 1700);
 }
@@ -192,7 +210,7 @@ TEST(FirestoreUri, WhatCannotBeReadIsNamed) {
   for (const char* uri :
        {"firestore://", "firestore:///c", "firestore://p/c/d", "firestore://p/c?x=1",
         "firestore://p/c?database=", "firestore://p/../x", "firestores://p/c"}) {
-    const absl::Status status = OpenFirestoreLedger(uri, OptionsFor("127.0.0.1:1")).status();
+    const absl::Status status = OpenFirestoreLedger(uri, OptionsFor("127.0.0.1:1"), {}).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << uri << ": " << status;
     EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("firestore://PROJECT/COLLECTION"));
   }
@@ -212,7 +230,7 @@ TEST(FirestoreUri, CollectionAndDatabaseHaveDefaults) {
         return absl::StatusOr<HttpResponse>(HttpResponse{.status = 200, .body = "[]"});
       });
     };
-    ASSERT_TRUE(OpenFirestoreLedger(uri, options).ok());
+    ASSERT_TRUE(OpenFirestoreLedger(uri, options, {}).ok());
     EXPECT_EQ(url, StrCat(server.url(), "/v1/", path, ":runQuery"));
     EXPECT_THAT(body, HasSubstr(uri == "firestore://p" ? "\"dataflow_processed_files\"" : "\"c\""));
   }

@@ -27,11 +27,21 @@ constexpr std::pair<const char*, const char*> kDefaults[] = {
     {"client_encoding", "UTF8"}, {"fallback_application_name", "millrace"}};
 
 // By SQLSTATE (PostgreSQL manual, appendix A).
+
+// The server does not serve this connection now; another connection may find one that does. 25006:
+// a server that is read-only, as the old primary is after a failover.
+bool WantsAnotherConnection(std::string_view state) {
+  return state.starts_with("08") || state.starts_with("53") || state.starts_with("57P0") ||
+         state == "25006" || state == "25P03" || state == "25P04";
+}
+
+// A conflict with others, or a time limit.
+bool IsPassing(std::string_view state) {
+  return state.starts_with("40") || state == "55P03" || state == "55006" || state == "57014";
+}
+
 absl::StatusCode CodeOf(std::string_view state) {
-  if (state.starts_with("08") || state.starts_with("53") || state.starts_with("57P0") ||
-      state.starts_with("40") || state == "55P03" || state == "57014") {
-    return absl::StatusCode::kUnavailable;
-  }
+  if (WantsAnotherConnection(state) || IsPassing(state)) return absl::StatusCode::kUnavailable;
   if (state.starts_with("28")) return absl::StatusCode::kUnauthenticated;
   if (state == "42501") return absl::StatusCode::kPermissionDenied;
   if (state == "3D000") return absl::StatusCode::kNotFound;
@@ -55,6 +65,16 @@ std::string_view StateIn(std::string_view message) {
     if (is_state) return state;
   }
   return "";
+}
+
+// Waits until `fd` is ready, but not so long that a stop would be seen late. False: it failed.
+bool Poll(int fd, int events, short& ready, absl::Duration most) {
+  constexpr absl::Duration kUntilNextLook = absl::Milliseconds(100);
+  pollfd one{.fd = fd, .events = static_cast<short>(events), .revents = 0};
+  const absl::Duration wait = std::min(most, kUntilNextLook);
+  const int result = poll(&one, 1, static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1);
+  ready = one.revents;
+  return result >= 0 || errno == EINTR;
 }
 
 // The first line, which says what is wrong; libpq's further ones say where in the server's source.
@@ -123,7 +143,8 @@ std::string Connection::Redacted(std::string message) const {
   return StrCat(address_.name(), ": ", message);
 }
 
-absl::Status Connection::Connect() {
+absl::Status Connection::Connect(const std::stop_token& stop) {
+  if (stop.stop_requested()) return StopRequested();
   if (connection_ != nullptr) return absl::OkStatus();
   std::vector<const char*> keywords, values;
   for (const auto& [keyword, value] : address_.parameters_) {
@@ -143,12 +164,12 @@ absl::Status Connection::Connect() {
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
          state != PGRES_POLLING_FAILED) {
-    pollfd ready{.fd = PQsocket(connection),
-                 .events = static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT),
-                 .revents = 0};
-    if (poll(&ready, 1, 1000) < 0 && errno != EINTR) break;
+    short ready = 0;
+    const int events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!Poll(PQsocket(connection), events, ready, kConnectPatience)) break;
+    if (stop.stop_requested()) return StopWaiting();
     if (Clock::Real().Elapsed() > end) return Lost("connecting took too long");
-    if (ready.revents != 0) state = PQconnectPoll(connection);
+    if (ready != 0) state = PQconnectPoll(connection);
   }
   if (PQstatus(connection) == CONNECTION_OK) {
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
@@ -168,7 +189,13 @@ absl::Status Connection::Lost(std::string_view why) {
   return lost;
 }
 
-absl::Status Connection::WaitForReply() {
+// The reply, if one comes, is of no use to the next statement.
+absl::Status Connection::StopWaiting() {
+  connection_.reset();
+  return StopRequested();
+}
+
+absl::Status Connection::WaitForReply(const std::stop_token& stop) {
   PGconn* connection = connection_.get();
   const absl::Duration end = Clock::Real().Elapsed() + kPatience;
   for (;;) {
@@ -177,31 +204,30 @@ absl::Status Connection::WaitForReply() {
     if (unsent == 0 && PQisBusy(connection) == 0) return absl::OkStatus();
     const absl::Duration left = end - Clock::Real().Elapsed();
     if (left <= absl::ZeroDuration()) return Lost("the server does not answer");
-    pollfd ready{.fd = PQsocket(connection),
-                 .events = static_cast<short>(unsent == 0 ? POLLIN : POLLIN | POLLOUT),
-                 .revents = 0};
-    if (poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1) < 0 &&
-        errno != EINTR) {
-      return Lost(std::strerror(errno));
-    }
-    if ((ready.revents & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) {
+    short ready = 0;
+    const int events = unsent == 0 ? POLLIN : POLLIN | POLLOUT;
+    if (!Poll(PQsocket(connection), events, ready, left)) return Lost(std::strerror(errno));
+    if (stop.stop_requested() && ready == 0) return StopWaiting();
+    if ((ready & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) {
       return Lost(PQerrorMessage(connection));
     }
   }
 }
 
 // The result of the one statement that was sent, or the last of several.
-absl::StatusOr<Rows> Connection::Receive() {
+absl::StatusOr<Rows> Connection::Receive(const std::stop_token& stop) {
   Rows last(nullptr);
   absl::Status status;
+  bool reconnect = false;
   for (;;) {
-    RETURN_IF_ERROR(WaitForReply());
+    RETURN_IF_ERROR(WaitForReply(stop));
     Rows rows(PQgetResult(connection_.get()));
     if (rows.result_ == nullptr) break;
     const ExecStatusType result = PQresultStatus(rows.result_.get());
     if (result != PGRES_COMMAND_OK && result != PGRES_TUPLES_OK && status.ok()) {
       const char* state = PQresultErrorField(rows.result_.get(), PG_DIAG_SQLSTATE);
       const char* message = PQresultErrorField(rows.result_.get(), PG_DIAG_MESSAGE_PRIMARY);
+      reconnect = state != nullptr && WantsAnotherConnection(state);
       status = absl::Status(
           state == nullptr ? absl::StatusCode::kUnavailable : CodeOf(state),
           Redacted(message != nullptr ? message
@@ -209,28 +235,28 @@ absl::StatusOr<Rows> Connection::Receive() {
     }
     last = std::move(rows);
   }
-  if (PQstatus(connection_.get()) == CONNECTION_BAD) connection_.reset();
+  if (reconnect || PQstatus(connection_.get()) == CONNECTION_BAD) connection_.reset();
   RETURN_IF_ERROR(status);
   if (last.result_ == nullptr) return absl::InternalError(Redacted("an empty answer"));
   return last;
 }
 
-absl::StatusOr<Rows> Connection::Execute(const char* sql,
-                                         absl::Span<const std::string> parameters) {
-  RETURN_IF_ERROR(Connect());
+absl::StatusOr<Rows> Connection::Execute(const char* sql, absl::Span<const std::string> parameters,
+                                         std::stop_token stop) {
+  RETURN_IF_ERROR(Connect(stop));
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   if (PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
                         values.data(), nullptr, nullptr, /*resultFormat=*/0) == 0) {
     return Lost(PQerrorMessage(connection_.get()));
   }
-  return Receive();
+  return Receive(stop);
 }
 
-absl::Status Connection::ExecuteAll(const char* sql) {
-  RETURN_IF_ERROR(Connect());
+absl::Status Connection::ExecuteAll(const char* sql, std::stop_token stop) {
+  RETURN_IF_ERROR(Connect(stop));
   if (PQsendQuery(connection_.get(), sql) == 0) return Lost(PQerrorMessage(connection_.get()));
-  return Receive().status();
+  return Receive(stop).status();
 }
 
 }  // namespace millrace::postgres

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,12 +62,16 @@ class Connection {
   explicit Connection(Address address) : address_(std::move(address)) {}
 
   // One statement with $1, $2, ... in it, in a transaction of its own. Unavailable: the connection
-  // was lost (whether the statement was carried out is not known), or the server cannot serve now;
-  // try again. PermissionDenied, Unauthenticated, NotFound (no such database), FailedPrecondition
-  // (no such table, a read-only server), InvalidArgument (a value it does not take): for good.
-  absl::StatusOr<Rows> Execute(const char* sql, absl::Span<const std::string> parameters = {});
+  // was lost (whether the statement was carried out is not known), or the server cannot serve now
+  // (it restarts, has too many clients, or is read-only, as one that was the primary is after a
+  // failover); try again, which connects again where that may help. Cancelled: `stop` was
+  // requested; whether the statement was carried out is not known. PermissionDenied,
+  // Unauthenticated, NotFound (no such database), FailedPrecondition (no such table),
+  // InvalidArgument (a value it does not take): for good.
+  absl::StatusOr<Rows> Execute(const char* sql, absl::Span<const std::string> parameters,
+                               std::stop_token stop);
   // Several statements in one transaction.
-  absl::Status ExecuteAll(const char* sql);
+  absl::Status ExecuteAll(const char* sql, std::stop_token stop);
 
   const std::string& name() const { return address_.name(); }
 
@@ -74,9 +79,10 @@ class Connection {
   struct Finish {
     void operator()(pg_conn* connection) const;
   };
-  absl::Status Connect();
-  absl::StatusOr<Rows> Receive();
-  absl::Status WaitForReply();
+  absl::Status Connect(const std::stop_token& stop);
+  absl::StatusOr<Rows> Receive(const std::stop_token& stop);
+  absl::Status WaitForReply(const std::stop_token& stop);
+  absl::Status StopWaiting();
   absl::Status Lost(std::string_view why);
   std::string Redacted(std::string message) const;
 

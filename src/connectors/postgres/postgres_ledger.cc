@@ -143,30 +143,33 @@ LedgerEntry ReadEntry(const Rows& rows, size_t row) {
 class PostgresLedger : public Ledger {
  public:
   explicit PostgresLedger(const Address& address)
-      : connections_(kMostConnections,
-                     [address] { return std::make_unique<Connection>(address); }) {}
+      : name_(address.name()), connections_(kMostConnections, [address] {
+          return std::make_unique<Connection>(address);
+        }) {}
 
-  absl::Status Prepare() {
-    ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}));
+  absl::Status Prepare(const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}, stop));
     if (!has.True(0, 0)) {
-      const auto connection = connections_.Borrow();
-      const absl::Status made = connection->ExecuteAll(kSchema);
+      const auto connection = connections_.Borrow(stop);
+      if (!connection) return StopRequested();
+      const absl::Status made = (*connection)->ExecuteAll(kSchema, stop);
       if (!made.ok()) {
         return Annotate(made,
                         "making the ledger's tables (a role that may do so can make them: see "
                         "docs/connectors/postgres.md)");
       }
     }
-    ASSIGN_OR_RETURN(const Rows version, Execute(kVersion, {}));
+    ASSIGN_OR_RETURN(const Rows version, Execute(kVersion, {}, stop));
     if (version.Number(0, 0) == kSchemaVersion) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        StrCat("the ledger ", connections_.Borrow()->name(),
-               " was written by a newer Millrace (its format is ", version.Number(0, 0),
-               ", this one knows ", kSchemaVersion, "): use that, or another schema or database"));
+        StrCat("the ledger ", name_, " was written by a newer Millrace (its format is ",
+               version.Number(0, 0), ", this one knows ", kSchemaVersion,
+               "): use that, or another schema or database"));
   }
 
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease) override {
+                                    uint64_t object_bytes, absl::Duration lease,
+                                    std::stop_token stop) override {
     RETURN_IF_ERROR(CheckIsUtf8(key, "PostgreSQL"));
     Parameters parameters = KeyParameters(key);
     parameters.push_back(StrCat(absl::ToInt64Microseconds(lease)));
@@ -174,7 +177,7 @@ class PostgresLedger : public Ledger {
     parameters.push_back(StrCat(object_bytes));
     for (;;) {
       // Claiming twice is the same as once, so a lost answer does no harm.
-      ASSIGN_OR_RETURN(const Rows rows, Execute(kClaim, parameters));
+      ASSIGN_OR_RETURN(const Rows rows, Execute(kClaim, parameters, stop));
       if (rows.size() == 0) continue;
       Claim claim{.entry = ReadEntry(rows, 0)};
       if (rows.True(0, kClaimed)) {
@@ -186,7 +189,7 @@ class PostgresLedger : public Ledger {
     }
   }
 
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
     const std::string id = ChangeId("store", entry);
     Parameters parameters = KeyParameters(entry.key);
     const Counts& counts = entry.counts;
@@ -204,28 +207,29 @@ class PostgresLedger : public Ledger {
                              ToValidUtf8(entry.last_error),
                              id};
     parameters.insert(parameters.end(), rest.begin(), rest.end());
-    return Change(kStore, parameters, id, entry);
+    return Change(kStore, parameters, id, entry, stop);
   }
 
-  absl::Status Release(LedgerEntry& entry) override {
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
     const std::string id = ChangeId("release", entry);
     Parameters parameters = KeyParameters(entry.key);
     const Parameters rest = {entry.owner, StrCat(entry.revision), id};
     parameters.insert(parameters.end(), rest.begin(), rest.end());
-    return Change(kRelease, parameters, id, entry);
+    return Change(kRelease, parameters, id, entry, stop);
   }
 
-  absl::Status Forget(const LedgerKey& key) override {
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
     RETURN_IF_ERROR(CheckIsUtf8(key, "PostgreSQL"));
-    return Execute(kForget, KeyParameters(key)).status();
+    return Execute(kForget, KeyParameters(key), stop).status();
   }
 
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override {
     std::optional<LedgerKey> after;
     for (;;) {
       Parameters parameters = after ? KeyParameters(*after) : Parameters();
       parameters.push_back(StrCat(kPage));
-      ASSIGN_OR_RETURN(const Rows page, Execute(after ? kNextPage : kFirstPage, parameters));
+      ASSIGN_OR_RETURN(const Rows page, Execute(after ? kNextPage : kFirstPage, parameters, stop));
       for (size_t row = 0; row < page.size(); ++row) {
         const LedgerEntry entry = ReadEntry(page, row);
         RETURN_IF_ERROR(visit(entry));
@@ -238,21 +242,23 @@ class PostgresLedger : public Ledger {
  private:
   // A connection may have been lost since it was used last: that shows only now, and is no reason
   // to bother the caller.
-  absl::StatusOr<Rows> Execute(const char* sql, const Parameters& parameters) {
-    const auto connection = connections_.Borrow();
-    absl::StatusOr<Rows> rows = connection->Execute(sql, parameters);
-    if (absl::IsUnavailable(rows.status())) rows = connection->Execute(sql, parameters);
+  absl::StatusOr<Rows> Execute(const char* sql, const Parameters& parameters,
+                               const std::stop_token& stop) {
+    const auto connection = connections_.Borrow(stop);
+    if (!connection) return StopRequested();
+    absl::StatusOr<Rows> rows = (*connection)->Execute(sql, parameters, stop);
+    if (absl::IsUnavailable(rows.status())) rows = (*connection)->Execute(sql, parameters, stop);
     return rows;
   }
 
   // A compare-and-set that `id` names. Where it changes nothing, an earlier try of which no answer
   // came may have done it already.
   absl::Status Change(const char* sql, const Parameters& parameters, const std::string& id,
-                      LedgerEntry& entry) {
+                      LedgerEntry& entry, const std::stop_token& stop) {
     if (entry.owner.empty()) return TakenOver(entry.key);
-    ASSIGN_OR_RETURN(Rows rows, Execute(sql, parameters));
+    ASSIGN_OR_RETURN(Rows rows, Execute(sql, parameters, stop));
     if (rows.size() == 0) {
-      ASSIGN_OR_RETURN(rows, Execute(kFind, KeyParameters(entry.key)));
+      ASSIGN_OR_RETURN(rows, Execute(kFind, KeyParameters(entry.key), stop));
       if (rows.size() == 0 || rows.Text(0, kLastWrite) != id) return TakenOver(entry.key);
     }
     const std::string last_error = std::move(entry.last_error);
@@ -261,15 +267,17 @@ class PostgresLedger : public Ledger {
     return absl::OkStatus();
   }
 
+  const std::string name_;
   Pool<Connection> connections_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri) {
+absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri,
+                                                           std::stop_token stop) {
   ASSIGN_OR_RETURN(const Address address, Address::Parse(uri));
   auto ledger = std::make_unique<PostgresLedger>(address);
-  RETURN_IF_ERROR(ledger->Prepare());
+  RETURN_IF_ERROR(ledger->Prepare(stop));
   return ledger;
 }
 

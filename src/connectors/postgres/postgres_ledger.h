@@ -4,6 +4,7 @@
 #define MILLRACE_CONNECTORS_POSTGRES_POSTGRES_LEDGER_H_
 
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -16,10 +17,12 @@ namespace millrace {
 // workers' clocks do not matter. A lost connection is opened again; whether a change of which no
 // answer came was made is found out by reading it back. Holds up to three connections.
 //
-// InvalidArgument: the URI cannot be read. Unavailable: the server cannot be reached now.
-// Unauthenticated, PermissionDenied, NotFound: as they say. FailedPrecondition: the ledger is one
-// of a newer Millrace, or the server is read-only. Errors name the server, and never a password.
-absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri);
+// InvalidArgument: the URI cannot be read. Unavailable: the server cannot be reached now, or is
+// read-only. Cancelled: `stop` was requested. Unauthenticated, PermissionDenied, NotFound: as they
+// say. FailedPrecondition: the ledger is one of a newer Millrace. Errors name the server, and never
+// a password.
+absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri,
+                                                           std::stop_token stop);
 
 }  // namespace millrace
 

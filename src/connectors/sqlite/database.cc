@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/strings.h"
 
@@ -37,9 +38,21 @@ absl::StatusCode CodeOf(int result) {
   }
 }
 
-absl::Status ErrorOf(sqlite3* database, int result, const std::string& path) {
+absl::Status ErrorOf(sqlite3* database, int result, const std::string& path,
+                     const Patience& patience) {
+  if (CodeOf(result) == absl::StatusCode::kUnavailable && patience.stop.stop_requested()) {
+    return StopRequested();
+  }
   const char* message = database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(result);
   return absl::Status(CodeOf(result), StrCat("ledger ", path, ": ", message));
+}
+
+// SQLite calls it after each try of `tries` to lock the database; 0: give up.
+int WaitForOthers(void* patience, int tries) {
+  constexpr absl::Duration kPause = absl::Milliseconds(5);
+  const auto& [most, stop] = *static_cast<const Patience*>(patience);
+  if (tries * kPause >= most) return 0;
+  return Clock::Real().SleepFor(tries == 0 ? absl::Milliseconds(1) : kPause, stop) ? 1 : 0;
 }
 
 absl::Status MakeFolders(const fs::path& folder) {
@@ -92,7 +105,7 @@ absl::StatusOr<bool> Statement::Step() {
   const int result = sqlite3_step(statement_.get());
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
-  return ErrorOf(sqlite3_db_handle(statement_.get()), result, path_);
+  return ErrorOf(sqlite3_db_handle(statement_.get()), result, path_, *patience_);
 }
 
 absl::Status Statement::Run() { return Step().status(); }
@@ -121,47 +134,48 @@ absl::Time Statement::NextTime() {
 absl::StatusOr<Database> Database::Open(const std::string& path, absl::Duration busy) {
   if (path != ":memory:") RETURN_IF_ERROR(CreateFile(path));
   Database opened;
+  opened.patience_ = std::make_unique<Patience>(Patience{.most = busy, .stop = {}});
   opened.path_ = path;
   sqlite3* database = nullptr;
   const int result = sqlite3_open_v2(path.c_str(), &database,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   opened.database_.reset(database);
-  if (result != SQLITE_OK) return ErrorOf(database, result, path);
+  if (result != SQLITE_OK) return ErrorOf(database, result, path, *opened.patience_);
   sqlite3_extended_result_codes(database, 1);
-  sqlite3_busy_timeout(database, static_cast<int>(absl::ToInt64Milliseconds(busy)));
+  sqlite3_busy_handler(database, &WaitForOthers, opened.patience_.get());
   // SQLite opens what it may not write as read-only.
   if (sqlite3_db_readonly(database, "main") == 1) {
     return absl::PermissionDeniedError(StrCat("ledger ", path, " may not be written"));
   }
-  RETURN_IF_ERROR(opened.UseWriteAheadLog(busy));
+  RETURN_IF_ERROR(opened.UseWriteAheadLog());
   // With a write-ahead log this loses nothing when the process dies.
   RETURN_IF_ERROR(opened.Execute("PRAGMA synchronous=NORMAL"));
   return opened;
 }
 
 // Changing the mode does not wait for other processes by itself.
-absl::Status Database::UseWriteAheadLog(absl::Duration busy) {
-  constexpr absl::Duration kPause = absl::Milliseconds(5);
-  for (absl::Duration waited;; waited += kPause) {
+absl::Status Database::UseWriteAheadLog() {
+  for (int tries = 0;; ++tries) {
     const absl::Status status = Execute("PRAGMA journal_mode=WAL");
-    if (!absl::IsUnavailable(status) || waited >= busy) return status;
-    sqlite3_sleep(static_cast<int>(absl::ToInt64Milliseconds(kPause)));
+    if (!absl::IsUnavailable(status) || WaitForOthers(patience_.get(), tries) == 0) return status;
   }
 }
 
 absl::Status Database::Execute(const std::string& sql) {
   const int result = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-  return result == SQLITE_OK ? absl::OkStatus() : ErrorOf(database_.get(), result, path_);
+  return result == SQLITE_OK ? absl::OkStatus()
+                             : ErrorOf(database_.get(), result, path_, *patience_);
 }
 
 absl::StatusOr<Statement> Database::Prepare(const std::string& sql) {
   Statement prepared;
+  prepared.patience_ = patience_.get();
   prepared.path_ = path_;
   sqlite3_stmt* statement = nullptr;
   const int result = sqlite3_prepare_v3(database_.get(), sql.c_str(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   prepared.statement_.reset(statement);
-  if (result != SQLITE_OK) return ErrorOf(database_.get(), result, path_);
+  if (result != SQLITE_OK) return ErrorOf(database_.get(), result, path_, *patience_);
   return prepared;
 }
 

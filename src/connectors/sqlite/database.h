@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,6 +18,12 @@ struct sqlite3_stmt;
 
 namespace millrace::sqlite {
 
+// With other processes that use the database.
+struct Patience {
+  absl::Duration most;
+  std::stop_token stop;  // ends it early
+};
+
 // One execution after another of one statement. Text that is bound must live until Reset().
 class Statement {
  public:
@@ -25,7 +33,8 @@ class Statement {
   Statement& Bind(uint64_t number);
   Statement& Bind(absl::Time time);  // to the microsecond
 
-  // Steps to the next row: true; or false at the end, when changes are committed.
+  // Steps to the next row: true; or false at the end, when changes are committed. Unavailable:
+  // other processes used the database for too long. Cancelled: until its stop was requested.
   absl::StatusOr<bool> Step();
   // For statements without rows.
   absl::Status Run();
@@ -43,6 +52,7 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const;
   };
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  const Patience* patience_ = nullptr;  // of its database
   std::string path_;
   int bound_ = 0;
   int column_ = 0;
@@ -70,6 +80,9 @@ class Database {
   // is no database or damaged, PermissionDenied if it cannot be written.
   static absl::StatusOr<Database> Open(const std::string& path, absl::Duration busy);
 
+  // From here on, waits for other processes end soon after `stop` is requested.
+  void StopWaitsAt(std::stop_token stop) { patience_->stop = std::move(stop); }
+
   const std::string& path() const { return path_; }
   absl::Status Execute(const std::string& sql);
   absl::StatusOr<Statement> Prepare(const std::string& sql);
@@ -80,8 +93,9 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const;
   };
-  absl::Status UseWriteAheadLog(absl::Duration busy);
+  absl::Status UseWriteAheadLog();
 
+  std::unique_ptr<Patience> patience_;  // before what uses it
   std::unique_ptr<sqlite3, Close> database_;
   std::string path_;
 };

@@ -169,8 +169,11 @@ class SqliteLedger : public Ledger {
   }
 
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease) override {
+                                    uint64_t object_bytes, absl::Duration lease,
+                                    std::stop_token stop) override {
+    if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
+    database_.StopWaitsAt(std::move(stop));
     for (;;) {
       Claim claim;
       ASSIGN_OR_RETURN(const bool claimed, TryClaim(key, owner, object_bytes, lease, claim.entry));
@@ -188,8 +191,10 @@ class SqliteLedger : public Ledger {
     }
   }
 
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
+    if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
+    database_.StopWaitsAt(std::move(stop));
     const bool done = entry.state == LedgerState::kDone;
     const absl::Time now = Now();
     const std::string owner = done ? "" : entry.owner;
@@ -209,8 +214,10 @@ class SqliteLedger : public Ledger {
     return absl::OkStatus();
   }
 
-  absl::Status Release(LedgerEntry& entry) override {
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
+    if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
+    database_.StopWaitsAt(std::move(stop));
     const absl::Time now = Now();
     const Use use(release_);
     release_.Bind(now);
@@ -223,18 +230,21 @@ class SqliteLedger : public Ledger {
     return absl::OkStatus();
   }
 
-  absl::Status Forget(const LedgerKey& key) override {
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+    if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
+    database_.StopWaitsAt(std::move(stop));
     const Use use(forget_);
     BindKey(forget_, key);
     return forget_.Run();
   }
 
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
-    ASSIGN_OR_RETURN(std::vector<LedgerEntry> page, ReadPage(nullptr));
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override {
+    ASSIGN_OR_RETURN(std::vector<LedgerEntry> page, ReadPage(nullptr, stop));
     while (!page.empty()) {
       for (const LedgerEntry& entry : page) RETURN_IF_ERROR(visit(entry));
-      ASSIGN_OR_RETURN(page, ReadPage(&page.back().key));
+      ASSIGN_OR_RETURN(page, ReadPage(&page.back().key, stop));
     }
     return absl::OkStatus();
   }
@@ -261,8 +271,11 @@ class SqliteLedger : public Ledger {
   }
 
   // The rows that follow `after`; the first ones if it is null.
-  absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after) {
+  absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after,
+                                                    const std::stop_token& stop) {
+    if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
+    database_.StopWaitsAt(stop);
     Statement& rows = after == nullptr ? first_page_ : next_page_;
     const Use use(rows);
     if (after != nullptr) BindKey(rows, *after);

@@ -39,6 +39,45 @@ std::unique_ptr<Ledger> MustOpen(const std::string& path, Clock& clock) {
   return ledger.ok() ? *std::move(ledger) : nullptr;
 }
 
+// Tells when it was read, which each change does before it waits for other processes.
+class WatchedClock : public FakeClock {
+ public:
+  absl::Time Now() override {
+    absl::MutexLock lock(&mutex_);
+    ++reads_;
+    return FakeClock::Now();
+  }
+  int reads() const {
+    absl::MutexLock lock(&mutex_);
+    return reads_;
+  }
+  void AwaitReadAfter(int reads) const {
+    const auto more = [&] { return reads_ > reads; };
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&more));
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  int reads_ = 0;
+};
+
+class LockedFile : public HeldUp {
+ public:
+  LockedFile(const std::string& path, const WatchedClock& clock)
+      : clock_(clock), reads_(clock.reads()) {
+    absl::StatusOr<sqlite::Database> database = sqlite::Database::Open(path, absl::Seconds(1));
+    EXPECT_TRUE(database.ok() && database->Execute("BEGIN IMMEDIATE").ok());
+    if (database.ok()) database_ = *std::move(database);
+  }
+  void AwaitCall() override { clock_.AwaitReadAfter(reads_); }
+
+ private:
+  const WatchedClock& clock_;
+  const int reads_;
+  sqlite::Database database_;
+};
+
 class SqliteLedgerFixture : public LedgerFixture {
  public:
   SqliteLedgerFixture() { Open(); }
@@ -52,6 +91,9 @@ class SqliteLedgerFixture : public LedgerFixture {
     other_.reset();
     Open();
   }
+  std::unique_ptr<HeldUp> HoldUp() override {
+    return std::make_unique<LockedFile>(folder_ / "ledger.db", clock_);
+  }
 
  private:
   void Open() {
@@ -60,7 +102,7 @@ class SqliteLedgerFixture : public LedgerFixture {
   }
 
   TempFolder folder_;
-  FakeClock clock_;
+  WatchedClock clock_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Ledger> other_;
 };
@@ -87,7 +129,7 @@ class SqliteLedgerTest : public testing::Test {
 
 TEST_F(SqliteLedgerTest, IsForItsOwnerOnly) {
   const std::unique_ptr<Ledger> ledger = MustOpen(folder_ / "a/b/ledger.db", clock_);
-  ASSERT_TRUE(ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1)).ok());
+  ASSERT_TRUE(ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1), {}).ok());
   EXPECT_EQ(ModeOf(folder_ / "a"), 0700u);
   EXPECT_EQ(ModeOf(folder_ / "a/b"), 0700u);
   EXPECT_EQ(ModeOf(folder_ / "a/b/ledger.db"), 0600u);
@@ -97,7 +139,7 @@ TEST_F(SqliteLedgerTest, IsForItsOwnerOnly) {
 TEST_F(SqliteLedgerTest, InMemoryEndsWithItsObject) {
   for (int i = 0; i < 2; ++i) {
     const std::unique_ptr<Ledger> ledger = MustOpen(":memory:", clock_);
-    const auto claim = ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1));
+    const auto claim = ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1), {});
     ASSERT_TRUE(claim.ok());
     EXPECT_EQ(claim->entry.revision, 1u);
   }
@@ -110,9 +152,10 @@ TEST_F(SqliteLedgerTest, AProcessThatDiesLosesNothing) {
   if (child == 0) {
     absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
     for (int i = 0; i < kObjects; ++i) {
-      auto claim = (*ledger)->ClaimObject({.object = StrCat("o", i)}, "child", 1, absl::Minutes(1));
+      auto claim =
+          (*ledger)->ClaimObject({.object = StrCat("o", i)}, "child", 1, absl::Minutes(1), {});
       claim->entry.position.row = 7;
-      if (!(*ledger)->Store(claim->entry, absl::Minutes(1)).ok()) ::_exit(1);
+      if (!(*ledger)->Store(claim->entry, absl::Minutes(1), {}).ok()) ::_exit(1);
     }
     ::kill(::getpid(), SIGKILL);
   }
@@ -122,11 +165,13 @@ TEST_F(SqliteLedgerTest, AProcessThatDiesLosesNothing) {
   int found = 0;
   const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
   ASSERT_TRUE(ledger
-                  ->ForEach([&](const LedgerEntry& entry) {
-                    EXPECT_EQ(entry.position.row, 7u);
-                    ++found;
-                    return absl::OkStatus();
-                  })
+                  ->ForEach(
+                      [&](const LedgerEntry& entry) {
+                        EXPECT_EQ(entry.position.row, 7u);
+                        ++found;
+                        return absl::OkStatus();
+                      },
+                      {})
                   .ok());
   EXPECT_EQ(found, kObjects);
 }
@@ -141,7 +186,7 @@ TEST_F(SqliteLedgerTest, ManyProcessesMayOpenANewFileAtOnce) {
       if (!ledger.ok()) ::_exit(1);
       for (int i = 0; i < 20; ++i) {
         if (!(*ledger)
-                 ->ClaimObject({.object = StrCat("o", i)}, StrCat(c), 1, absl::Hours(1))
+                 ->ClaimObject({.object = StrCat("o", i)}, StrCat(c), 1, absl::Hours(1), {})
                  .ok()) {
           ::_exit(2);
         }
@@ -193,7 +238,7 @@ TEST_F(SqliteLedgerTest, ADamagedPageIsAnErrorThatNamesTheFile) {
     const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
     for (int i = 0; i < 300; ++i) {
       ASSERT_TRUE(
-          ledger->ClaimObject({.object = StrCat("object ", i)}, "one", 1, absl::Hours(1)).ok());
+          ledger->ClaimObject({.object = StrCat("object ", i)}, "one", 1, absl::Hours(1), {}).ok());
     }
   }
   {
@@ -205,7 +250,8 @@ TEST_F(SqliteLedgerTest, ADamagedPageIsAnErrorThatNamesTheFile) {
   }
   absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
   absl::Status status = ledger.status();
-  if (ledger.ok()) status = (*ledger)->ForEach([](const LedgerEntry&) { return absl::OkStatus(); });
+  if (ledger.ok())
+    status = (*ledger)->ForEach([](const LedgerEntry&) { return absl::OkStatus(); }, {});
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr(path));
 }

@@ -21,20 +21,23 @@ class MortalLedger : public Ledger {
   MortalLedger(Ledger& ledger, CrashPoint& crash) : ledger_(ledger), crash_(crash) {}
 
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease) override {
-    return Mortal(crash_, [&] { return ledger_.ClaimObject(key, owner, object_bytes, lease); });
+                                    uint64_t object_bytes, absl::Duration lease,
+                                    std::stop_token stop) override {
+    return Mortal(crash_,
+                  [&] { return ledger_.ClaimObject(key, owner, object_bytes, lease, stop); });
   }
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override {
-    return Mortal(crash_, [&] { return ledger_.Store(entry, lease); });
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return ledger_.Store(entry, lease, stop); });
   }
-  absl::Status Release(LedgerEntry& entry) override {
-    return Mortal(crash_, [&] { return ledger_.Release(entry); });
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return ledger_.Release(entry, stop); });
   }
-  absl::Status Forget(const LedgerKey& key) override {
-    return Mortal(crash_, [&] { return ledger_.Forget(key); });
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return ledger_.Forget(key, stop); });
   }
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override {
-    return ledger_.ForEach(visit);
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override {
+    return ledger_.ForEach(visit, stop);
   }
 
  private:

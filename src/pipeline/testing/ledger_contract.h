@@ -7,16 +7,28 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/strings.h"
 #include "pipeline/ledger.h"
 
 namespace millrace {
+
+// While it lives, changes of the ledger do not come to their end: a server does not answer, or
+// another process has locked the ledger.
+class HeldUp {
+ public:
+  virtual ~HeldUp() = default;
+  // Returns once a claim, store or release has begun and waits.
+  virtual void AwaitCall() = 0;
+};
 
 // One empty ledger, opened twice, as by two processes.
 class LedgerFixture {
@@ -31,6 +43,8 @@ class LedgerFixture {
   virtual void Reopen() = 0;
   // The same ledger, by one more process; null if there is no such thing. Thread-safe.
   virtual std::unique_ptr<Ledger> OpenAnother() { return nullptr; }
+  // Null if nothing can hold up the ledger.
+  virtual std::unique_ptr<HeldUp> HoldUp() { return nullptr; }
 };
 
 using LedgerMaker = std::unique_ptr<LedgerFixture> (*)();
@@ -46,6 +60,7 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
   void Advance(absl::Duration duration) { fixture_->Advance(duration); }
   void Reopen() { fixture_->Reopen(); }
   std::unique_ptr<Ledger> OpenAnother() { return fixture_->OpenAnother(); }
+  std::unique_ptr<HeldUp> HoldUp() { return fixture_->HoldUp(); }
 
   static LedgerKey Key(const std::string& object = "gs://bucket/a b/ü?.json") {
     return {.object = object,
@@ -55,7 +70,7 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
   }
 
   LedgerEntry MustClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner = "one") {
-    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease);
+    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease, {});
     EXPECT_TRUE(claim.ok()) << claim.status();
     if (!claim.ok()) return {};
     EXPECT_EQ(claim->outcome, Outcome::kClaimed);
@@ -63,17 +78,19 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
   }
 
   Outcome TryClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner) {
-    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease);
+    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease, {});
     EXPECT_TRUE(claim.ok()) << claim.status();
     return claim.ok() ? claim->outcome : Outcome::kHeld;
   }
 
   static std::vector<LedgerEntry> All(Ledger& ledger) {
     std::vector<LedgerEntry> entries;
-    const absl::Status status = ledger.ForEach([&](const LedgerEntry& entry) {
-      entries.push_back(entry);
-      return absl::OkStatus();
-    });
+    const absl::Status status = ledger.ForEach(
+        [&](const LedgerEntry& entry) {
+          entries.push_back(entry);
+          return absl::OkStatus();
+        },
+        {});
     EXPECT_TRUE(status.ok()) << status;
     return entries;
   }
@@ -114,7 +131,7 @@ TEST_P(LedgerContract, AFirstClaimCreatesAnOpenRow) {
 
 TEST_P(LedgerContract, AHeldRowIsNotGivenToOthers) {
   const LedgerEntry held = MustClaim(ledger(), Key());
-  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "two", 1000, kLease);
+  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "two", 1000, kLease, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   EXPECT_EQ(claim->outcome, Outcome::kHeld);
   ExpectSame(claim->entry, held);
@@ -123,15 +140,15 @@ TEST_P(LedgerContract, AHeldRowIsNotGivenToOthers) {
 TEST_P(LedgerContract, AnOwnerMayClaimItsRowAgain) {
   LedgerEntry first = MustClaim(ledger(), Key());
   LedgerEntry second = MustClaim(ledger(), Key());
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(first, kLease)));
-  EXPECT_TRUE(ledger().Store(second, kLease).ok());
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(first, kLease, {})));
+  EXPECT_TRUE(ledger().Store(second, kLease, {}).ok());
 }
 
 TEST_P(LedgerContract, ARowWhoseLeaseRanOutIsTakenOver) {
   LedgerEntry old = MustClaim(ledger(), Key());
   old.position = {.row = 7, .byte = 70};
   old.counts = {.read = 7, .accepted = 6, .rejected = 1, .events = 6};
-  ASSERT_TRUE(ledger().Store(old, kLease).ok());
+  ASSERT_TRUE(ledger().Store(old, kLease, {}).ok());
   Advance(kLease - absl::Seconds(1));
   EXPECT_EQ(TryClaim(other(), Key(), "two"), Outcome::kHeld);
   Advance(absl::Seconds(1));
@@ -140,9 +157,9 @@ TEST_P(LedgerContract, ARowWhoseLeaseRanOutIsTakenOver) {
   EXPECT_EQ(taken.counts, old.counts);
   EXPECT_EQ(taken.owner, "two");
 
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(old, kLease)));
-  EXPECT_TRUE(absl::IsAborted(ledger().Release(old)));
-  EXPECT_TRUE(other().Store(taken, kLease).ok());
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(old, kLease, {})));
+  EXPECT_TRUE(absl::IsAborted(ledger().Release(old, {})));
+  EXPECT_TRUE(other().Store(taken, kLease, {}).ok());
 }
 
 TEST_P(LedgerContract, AStoreKeepsEverythingAndRenewsTheLease) {
@@ -153,7 +170,7 @@ TEST_P(LedgerContract, AStoreKeepsEverythingAndRenewsTheLease) {
   entry.counts = {.read = 10, .accepted = 5, .rejected = 3, .filtered = 1, .events = 12};
   entry.last_error = "reading gs://b/k: \"cut\" \n at byte 7 \xc3\xbc";
   const uint64_t revision = entry.revision;
-  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
   EXPECT_GT(entry.revision, revision);
   EXPECT_EQ(entry.started, started);
   EXPECT_EQ(entry.updated, Now());
@@ -161,49 +178,50 @@ TEST_P(LedgerContract, AStoreKeepsEverythingAndRenewsTheLease) {
   Reopen();
   ASSERT_EQ(All(ledger()).size(), 1u);
   ExpectSame(All(ledger())[0], entry);
-  EXPECT_TRUE(ledger().Store(entry, kLease).ok()) << "the revision is the stored one";
+  EXPECT_TRUE(ledger().Store(entry, kLease, {}).ok()) << "the revision is the stored one";
 }
 
 TEST_P(LedgerContract, ADoneRowIsDoneForEver) {
   LedgerEntry entry = MustClaim(ledger(), Key());
   entry.state = LedgerState::kDone;
   entry.counts.read = entry.counts.accepted = 3;
-  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
   EXPECT_EQ(entry.owner, "");
   Advance(10 * kLease);
   Reopen();
-  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "one", 1000, kLease);
+  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "one", 1000, kLease, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   EXPECT_EQ(claim->outcome, Outcome::kDone);
   ExpectSame(claim->entry, entry);
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease)));
-  EXPECT_TRUE(absl::IsAborted(ledger().Release(entry)));
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {})));
+  EXPECT_TRUE(absl::IsAborted(ledger().Release(entry, {})));
 }
 
 TEST_P(LedgerContract, AReleasedRowIsFreeAtOnce) {
   LedgerEntry entry = MustClaim(ledger(), Key());
   entry.position.row = entry.counts.read = entry.counts.accepted = 4;
-  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
   LedgerEntry stale = entry;
-  ASSERT_TRUE(ledger().Release(entry).ok());
+  ASSERT_TRUE(ledger().Release(entry, {}).ok());
   EXPECT_EQ(entry.owner, "");
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(stale, kLease)));
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease))) << "nobody's row is not to be stored";
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(stale, kLease, {})));
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {})))
+      << "nobody's row is not to be stored";
   EXPECT_EQ(MustClaim(other(), Key(), "two").position.row, 4u);
 }
 
 TEST_P(LedgerContract, AForgottenRowStartsAnew) {
-  EXPECT_TRUE(ledger().Forget(Key()).ok()) << "there was none";
+  EXPECT_TRUE(ledger().Forget(Key(), {}).ok()) << "there was none";
   LedgerEntry entry = MustClaim(ledger(), Key());
   entry.position.row = entry.counts.read = entry.counts.filtered = 4;
-  ASSERT_TRUE(ledger().Store(entry, kLease).ok());
-  ASSERT_TRUE(other().Forget(Key()).ok());
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
+  ASSERT_TRUE(other().Forget(Key(), {}).ok());
   EXPECT_TRUE(All(ledger()).empty());
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease)));
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {})));
   const LedgerEntry anew = MustClaim(ledger(), Key(), "two");
   EXPECT_EQ(anew.position, Position{});
   EXPECT_EQ(anew.counts, Counts{});
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease))) << "of the forgotten row";
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {}))) << "of the forgotten row";
 }
 
 TEST_P(LedgerContract, EachPartOfTheKeyCounts) {
@@ -224,10 +242,12 @@ TEST_P(LedgerContract, TheWalkIsOrderedAndMayChangeTheLedger) {
   newer.version += "0";
   MustClaim(ledger(), newer);
   std::vector<LedgerKey> walked;
-  const absl::Status status = ledger().ForEach([&](const LedgerEntry& entry) {
-    walked.push_back(entry.key);
-    return ledger().Forget(entry.key);
-  });
+  const absl::Status status = ledger().ForEach(
+      [&](const LedgerEntry& entry) {
+        walked.push_back(entry.key);
+        return ledger().Forget(entry.key, {});
+      },
+      {});
   ASSERT_TRUE(status.ok()) << status;
   ASSERT_EQ(walked.size(), 301u);
   for (size_t i = 1; i < walked.size(); ++i) {
@@ -241,10 +261,12 @@ TEST_P(LedgerContract, AnErrorEndsTheWalk) {
   MustClaim(ledger(), Key("a"));
   MustClaim(ledger(), Key("b"));
   int visits = 0;
-  const absl::Status status = ledger().ForEach([&](const LedgerEntry&) {
-    ++visits;
-    return absl::CancelledError("enough");
-  });
+  const absl::Status status = ledger().ForEach(
+      [&](const LedgerEntry&) {
+        ++visits;
+        return absl::CancelledError("enough");
+      },
+      {});
   EXPECT_TRUE(absl::IsCancelled(status));
   EXPECT_EQ(visits, 1);
 }
@@ -275,13 +297,13 @@ TEST_P(LedgerContract, ChangesOfManyOwnersFollowEachOther) {
       Ledger& mine = w % 2 == 0 ? ledger() : other();
       for (int added = 0; added < kAdditions;) {
         absl::StatusOr<Ledger::Claim> claim =
-            mine.ClaimObject(Key(), StrCat("worker ", w), 1, kLease);
+            mine.ClaimObject(Key(), StrCat("worker ", w), 1, kLease, {});
         ASSERT_TRUE(claim.ok()) << claim.status();
         if (claim->outcome != Outcome::kClaimed) continue;
         ++claim->entry.counts.read;
         ++claim->entry.counts.accepted;
-        ASSERT_TRUE(mine.Store(claim->entry, kLease).ok());
-        ASSERT_TRUE(mine.Release(claim->entry).ok());
+        ASSERT_TRUE(mine.Store(claim->entry, kLease, {}).ok());
+        ASSERT_TRUE(mine.Release(claim->entry, {}).ok());
         ++added;
       }
     });
@@ -304,13 +326,13 @@ TEST_P(LedgerContract, ManyWorkersShareManyObjects) {
       for (int i = 0; i < kObjects; ++i) {
         const int n = (i + w * kObjects / kWorkers) % kObjects;
         absl::StatusOr<Ledger::Claim> claim =
-            mine.ClaimObject(Key(StrCat("o", n)), StrCat("worker ", w), 1, kLease);
+            mine.ClaimObject(Key(StrCat("o", n)), StrCat("worker ", w), 1, kLease, {});
         ASSERT_TRUE(claim.ok()) << claim.status();
         if (claim->outcome != Outcome::kClaimed) continue;
         claim->entry.position.row = claim->entry.counts.read = claim->entry.counts.accepted = 5;
-        ASSERT_TRUE(mine.Store(claim->entry, kLease).ok());
+        ASSERT_TRUE(mine.Store(claim->entry, kLease, {}).ok());
         claim->entry.state = LedgerState::kDone;
-        ASSERT_TRUE(mine.Store(claim->entry, kLease).ok());
+        ASSERT_TRUE(mine.Store(claim->entry, kLease, {}).ok());
         ++done_by[n];
       }
     });
@@ -327,7 +349,7 @@ TEST_P(LedgerContract, OfManyHeirsOneTakesADeadWorkersObject) {
   constexpr int kHeirs = 8;
   LedgerEntry dead = MustClaim(ledger(), Key(), "dead");
   dead.position.row = dead.counts.read = dead.counts.accepted = 9;
-  ASSERT_TRUE(ledger().Store(dead, kLease).ok());
+  ASSERT_TRUE(ledger().Store(dead, kLease, {}).ok());
   Advance(kLease);
   std::atomic<int> wins{0};
   std::vector<std::thread> heirs;
@@ -340,7 +362,7 @@ TEST_P(LedgerContract, OfManyHeirsOneTakesADeadWorkersObject) {
   for (std::thread& heir : heirs) heir.join();
   EXPECT_EQ(wins, 1);
   EXPECT_EQ(All(ledger())[0].position.row, 9u);
-  EXPECT_TRUE(absl::IsAborted(ledger().Store(dead, kLease))) << "it was not dead after all";
+  EXPECT_TRUE(absl::IsAborted(ledger().Store(dead, kLease, {}))) << "it was not dead after all";
 }
 
 // A slow sink: nothing changes for long, but the lease is renewed by stores that change nothing.
@@ -348,10 +370,59 @@ TEST_P(LedgerContract, RenewedLeasesAreKept) {
   LedgerEntry entry = MustClaim(ledger(), Key());
   for (int beat = 0; beat < 8; ++beat) {
     Advance(kLease / 2);
-    ASSERT_TRUE(ledger().Store(entry, kLease).ok());
+    ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
     EXPECT_EQ(TryClaim(other(), Key(), "two"), Outcome::kHeld);
   }
   EXPECT_EQ(entry.lease_until, Now() + kLease);
+}
+
+TEST_P(LedgerContract, AfterAStopNothingIsChanged) {
+  const LedgerEntry entry = MustClaim(ledger(), Key());
+  LedgerEntry mine = entry;
+  std::stop_source source;
+  source.request_stop();
+  const std::stop_token stop = source.get_token();
+  EXPECT_TRUE(absl::IsCancelled(
+      ledger().ClaimObject(Key("s3://b/another"), "one", 1000, kLease, stop).status()));
+  mine.position.row = mine.counts.read = mine.counts.accepted = 7;
+  EXPECT_TRUE(absl::IsCancelled(ledger().Store(mine, kLease, stop)));
+  EXPECT_TRUE(absl::IsCancelled(ledger().Release(mine, stop)));
+  EXPECT_TRUE(absl::IsCancelled(ledger().Forget(Key(), stop)));
+  EXPECT_TRUE(absl::IsCancelled(ledger().ForEach(
+      [](const LedgerEntry&) {
+        ADD_FAILURE() << "a row is shown";
+        return absl::OkStatus();
+      },
+      stop)));
+  ASSERT_EQ(All(ledger()).size(), 1u);
+  ExpectSame(All(ledger())[0], entry);
+}
+
+TEST_P(LedgerContract, AStopEndsCallsThatAreHeldUp) {
+  constexpr absl::Duration kSoon = absl::Seconds(5);  // shorter than any time limit
+  const LedgerEntry entry = MustClaim(ledger(), Key());
+  LedgerEntry stored = entry, released = entry;
+  const std::vector<std::function<absl::Status(std::stop_token)>> calls = {
+      [&](std::stop_token stop) {
+        return ledger().ClaimObject(Key("s3://b/another"), "one", 1000, kLease, stop).status();
+      },
+      [&](std::stop_token stop) { return ledger().Store(stored, kLease, stop); },
+      [&](std::stop_token stop) { return ledger().Release(released, stop); }};
+  for (size_t i = 0; i < calls.size(); ++i) {
+    SCOPED_TRACE(i);
+    const std::unique_ptr<HeldUp> held_up = HoldUp();
+    if (held_up == nullptr) return;
+    std::stop_source stop;
+    absl::Status status;
+    std::thread caller([&] { status = calls[i](stop.get_token()); });
+    held_up->AwaitCall();
+    const absl::Duration begin = Clock::Real().Elapsed();
+    stop.request_stop();
+    caller.join();
+    EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    EXPECT_LT(Clock::Real().Elapsed() - begin, kSoon);
+  }
+  EXPECT_EQ(TryClaim(ledger(), Key("s3://b/third"), "one"), Outcome::kClaimed) << "works again";
 }
 
 TEST_P(LedgerContract, ManyMayOpenItAtOnce) {

@@ -8,8 +8,9 @@ namespace millrace {
 
 absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const LedgerKey& key,
                                                         const std::string& owner,
-                                                        uint64_t object_bytes,
-                                                        absl::Duration lease) {
+                                                        uint64_t object_bytes, absl::Duration lease,
+                                                        std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
   absl::MutexLock lock(&mutex_);
   const absl::Time now = clock_.Now();
   const auto [row, created] = rows_.try_emplace(key);
@@ -44,7 +45,8 @@ LedgerEntry* MemoryLedger::Held(const LedgerEntry& entry) {
   return &row->second;
 }
 
-absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease) {
+absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
   if (row == nullptr) return absl::AbortedError("another owner took the object over");
@@ -62,7 +64,8 @@ absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease) {
   return absl::OkStatus();
 }
 
-absl::Status MemoryLedger::Release(LedgerEntry& entry) {
+absl::Status MemoryLedger::Release(LedgerEntry& entry, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
   if (row == nullptr) return absl::AbortedError("another owner took the object over");
@@ -73,14 +76,19 @@ absl::Status MemoryLedger::Release(LedgerEntry& entry) {
   return absl::OkStatus();
 }
 
-absl::Status MemoryLedger::Forget(const LedgerKey& key) {
+absl::Status MemoryLedger::Forget(const LedgerKey& key, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
   absl::MutexLock lock(&mutex_);
   rows_.erase(key);
   return absl::OkStatus();
 }
 
-absl::Status MemoryLedger::ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) {
-  for (const auto& [key, entry] : Snapshot()) RETURN_IF_ERROR(visit(entry));
+absl::Status MemoryLedger::ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                                   std::stop_token stop) {
+  for (const auto& [key, entry] : Snapshot()) {
+    if (stop.stop_requested()) return StopRequested();
+    RETURN_IF_ERROR(visit(entry));
+  }
   return absl::OkStatus();
 }
 

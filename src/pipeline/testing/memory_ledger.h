@@ -19,11 +19,13 @@ class MemoryLedger : public Ledger {
   explicit MemoryLedger(Clock& clock) : clock_(clock) {}
 
   absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease) override;
-  absl::Status Store(LedgerEntry& entry, absl::Duration lease) override;
-  absl::Status Release(LedgerEntry& entry) override;
-  absl::Status Forget(const LedgerKey& key) override;
-  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit) override;
+                                    uint64_t object_bytes, absl::Duration lease,
+                                    std::stop_token stop) override;
+  absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override;
+  absl::Status Release(LedgerEntry& entry, std::stop_token stop) override;
+  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override;
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override;
 
   std::optional<LedgerEntry> Find(const LedgerKey& key) const;
 

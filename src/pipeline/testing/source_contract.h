@@ -55,7 +55,7 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
     entry.position = chunk.after;
     entry.counts.read = entry.counts.accepted = chunk.after.row;
     if (chunk.last) entry.state = LedgerState::kDone;
-    EXPECT_TRUE(ledger().Store(entry, absl::Minutes(5)).ok());
+    EXPECT_TRUE(ledger().Store(entry, absl::Minutes(5), {}).ok());
     return entry;
   }
 
@@ -119,7 +119,7 @@ TEST_P(SourceContract, ReadingGoesOnWhereTheLedgerStands) {
   const std::unique_ptr<Chunk> chunk = ReadIntoAnObject(*before);
   ASSERT_NE(chunk, nullptr);
   LedgerEntry entry = Settle(*chunk);
-  ASSERT_TRUE(ledger().Release(entry).ok());
+  ASSERT_TRUE(ledger().Release(entry, {}).ok());
   fixture().clock().Advance(absl::Hours(1));  // other claims of the first source run out
 
   const std::unique_ptr<Source> after = fixture().Open("two");

@@ -81,6 +81,17 @@ uint64_t FakeFirestore::requests() const {
   return requests_;
 }
 
+void FakeFirestore::HoldReplies(bool hold) {
+  absl::MutexLock lock(&mutex_);
+  hold_replies_ = hold;
+}
+
+void FakeFirestore::AwaitRequestAfter(uint64_t requests) const {
+  const auto more = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return requests_ > requests; };
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&more));
+}
+
 absl::Time FakeFirestore::Now() {
   absl::MutexLock lock(&mutex_);
   return documents_.Now();
@@ -122,7 +133,7 @@ ServerReply FakeFirestore::Handle(const ServerRequest& request) {
     return ErrorReply(absl::PermissionDeniedError("Missing or insufficient permissions."));
   }
   ServerReply reply = Dispatch(request, method);
-  reply.delay = options_.latency;
+  reply.delay = hold_replies_ ? absl::Hours(1) : options_.latency;
   if (fault == Fault::kReplyLost) reply.cut = true;
   return reply;
 }

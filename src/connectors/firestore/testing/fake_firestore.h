@@ -45,6 +45,9 @@ class FakeFirestore {
   // The next requests that would write meet these faults, one each, in order.
   void FailNext(Fault fault);
   uint64_t requests() const;
+  // While `hold`, requests are carried out and not answered.
+  void HoldReplies(bool hold);
+  void AwaitRequestAfter(uint64_t requests) const;
 
   // The server's clock: that of the options, plus a microsecond for each commit, as no two commits
   // have the same time.
@@ -62,6 +65,7 @@ class FakeFirestore {
   std::deque<Fault> next_ ABSL_GUARDED_BY(mutex_);
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
   uint64_t requests_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool hold_replies_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<HttpServer> server_;  // last: ends first
 };
 
