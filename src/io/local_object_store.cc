@@ -17,6 +17,7 @@
 #include "io/durable_file.h"
 #include "io/file_descriptor.h"
 #include "io/glob.h"
+#include "io/local_path.h"
 #include "io/object_store.h"
 
 namespace millrace {
@@ -27,37 +28,6 @@ ObjectInfo InfoFor(std::string path, const struct stat& stat) {
       static_cast<int64_t>(stat.st_mtim.tv_sec) * 1'000'000'000 + stat.st_mtim.tv_nsec;
   const uint64_t size = static_cast<uint64_t>(stat.st_size);
   return {std::move(path), size, StrCat(size, "-", mtime_ns)};
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// The path of a file:// URI (RFC 8089), percent-decoded; any other text is a path already.
-absl::StatusOr<std::string> PathOf(std::string_view uri) {
-  static constexpr std::string_view kScheme = "file://";
-  if (uri.substr(0, kScheme.size()) != kScheme) return std::string(uri);
-  std::string_view rest = uri.substr(kScheme.size());
-  static constexpr std::string_view kLocalhost = "localhost/";
-  if (rest.substr(0, kLocalhost.size()) == kLocalhost) rest.remove_prefix(kLocalhost.size() - 1);
-  if (rest.empty() || rest[0] != '/') {
-    return absl::InvalidArgumentError(
-        StrCat(uri, " names a host; write file:///absolute/path for a local file"));
-  }
-  std::string path;
-  for (size_t i = 0; i < rest.size(); ++i) {
-    if (rest[i] == '%' && i + 2 < rest.size() && HexDigit(rest[i + 1]) >= 0 &&
-        HexDigit(rest[i + 2]) >= 0) {
-      path += static_cast<char>(HexDigit(rest[i + 1]) * 16 + HexDigit(rest[i + 2]));
-      i += 2;
-    } else {
-      path += rest[i];
-    }
-  }
-  return path;
 }
 
 absl::StatusOr<std::string> RealPath(const std::string& path) {
@@ -200,7 +170,7 @@ class LocalWriter : public ObjectWriter {
 class LocalObjectStore : public ObjectStore {
  public:
   absl::Status List(std::string_view pattern, const Visitor& visitor) override {
-    ASSIGN_OR_RETURN(const std::string path, PathOf(pattern));
+    ASSIGN_OR_RETURN(const std::string path, LocalPathOf(pattern));
     if (path.empty()) return absl::InvalidArgumentError("the input is empty; name a file or glob");
     struct stat stat;
     if (::stat(path.c_str(), &stat) == 0) return ListNamed(path, stat, visitor);
@@ -230,7 +200,7 @@ class LocalObjectStore : public ObjectStore {
  private:
   // The path of `uri`; InvalidArgument if it is a folder.
   static absl::StatusOr<std::string> FilePathOf(std::string_view uri) {
-    ASSIGN_OR_RETURN(std::string path, PathOf(uri));
+    ASSIGN_OR_RETURN(std::string path, LocalPathOf(uri));
     struct stat stat;
     if (path.empty() || path.ends_with('/') ||
         (::stat(path.c_str(), &stat) == 0 && S_ISDIR(stat.st_mode))) {

@@ -17,8 +17,7 @@
 
 namespace millrace {
 
-// Thread-safe. The file is made, without a name, when the first bytes are put away, so it leaves
-// nothing behind whatever ends the process.
+// Thread-safe. The file has no name, so it leaves nothing behind whatever ends the process.
 class ScratchFile {
  public:
   struct Extent {
@@ -26,8 +25,12 @@ class ScratchFile {
     uint64_t size = 0;
   };
 
-  // In `folder`, which must exist by the first Append().
+  // In `folder`, which must exist by the first Append() or Open().
   explicit ScratchFile(std::string folder) : folder_(std::move(folder)) {}
+
+  // Makes the file, which the first Append() does otherwise: an error names a folder that is
+  // missing or not writable.
+  absl::Status Open();
 
   // Puts `parts` away, one behind the other. ResourceExhausted, with what to do, if the disk is
   // full; the file may be used further.
@@ -46,8 +49,6 @@ class ScratchFile {
   uint64_t bytes_written() const { return end_; }
 
  private:
-  absl::Status Open();
-
   const std::string folder_;
   absl::Mutex mutex_;
   FileDescriptor file_;  // set once, before any Extent exists
