@@ -23,17 +23,21 @@ uint64_t HeadOf(std::string_view text) {
   return __builtin_bswap64(head);
 }
 
-// How many of the sorted `numbers` are less than `number`, without branches that depend on them.
-size_t CountLess(const std::vector<uint64_t>& numbers, uint64_t number) {
-  const uint64_t* base = numbers.data();
-  size_t left = numbers.size();
-  while (left > 0) {
-    const size_t half = (left + 1) / 2;
+// How many of `count` sorted numbers from `begin` on are less than `number`, without branches that
+// depend on them.
+size_t CountLess(const uint64_t* begin, size_t count, uint64_t number) {
+  const uint64_t* base = begin;
+  while (count > 0) {
+    const size_t half = (count + 1) / 2;
     base = base[half - 1] < number ? base + half : base;
-    left -= half;
+    count -= half;
   }
-  return static_cast<size_t>(base - numbers.data());
+  return static_cast<size_t>(base - begin);
 }
+
+// The first two bytes of a head leave few others to compare.
+constexpr size_t kTops = 1 << 16;
+size_t TopOf(uint64_t head) { return static_cast<size_t>(head >> 48); }
 
 std::string_view PartitionOf(std::string_view id) {
   const UserPrefix prefix = PrefixOf(id);
@@ -69,6 +73,11 @@ IdRanges::IdRanges(std::vector<std::string> sampled_ids, size_t most) {
   for (const std::string& border : borders_) {
     heads_.push_back(HeadOf(std::string_view(border).substr(common_.size())));
   }
+  below_.resize(kTops + 1);
+  for (size_t top = 0, below = 0; top <= kTops; ++top) {
+    while (below < heads_.size() && TopOf(heads_[below]) < top) ++below;
+    below_[top] = static_cast<uint32_t>(below);
+  }
 }
 
 size_t IdRanges::Find(std::string_view id) const {
@@ -77,7 +86,9 @@ size_t IdRanges::Find(std::string_view id) const {
     return order < 0 ? 0 : borders_.size();
   }
   const uint64_t head = HeadOf(id.substr(common_.size()));
-  const size_t begin = CountLess(heads_, head);
+  const size_t below = below_[TopOf(head)];
+  const size_t begin =
+      below + CountLess(heads_.data() + below, below_[TopOf(head) + 1] - below, head);
   if (begin == heads_.size() || heads_[begin] != head) return begin;
   // Only the whole texts tell these apart.
   const auto first = borders_.begin() + static_cast<ptrdiff_t>(begin);

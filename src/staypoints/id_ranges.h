@@ -30,6 +30,7 @@ class IdRanges {
   std::vector<bool> inside_;
   std::string common_;           // what all borders begin with
   std::vector<uint64_t> heads_;  // of each border, the 8 bytes behind common_, as a number
+  std::vector<uint32_t> below_;  // by the first two bytes of a head: how many of heads_ have less
 };
 
 }  // namespace millrace

@@ -1,6 +1,5 @@
 #include "staypoints/trip_record.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 
@@ -16,35 +15,74 @@ namespace {
 constexpr size_t kLengthAt = 12;  // in the key of a kLong: 12 bytes of the hash before it
 constexpr std::string_view kLowerDigits = "0123456789abcdef";
 constexpr std::string_view kUpperDigits = "0123456789ABCDEF";
-constexpr uint8_t kNoDigit = 0x80;
-
-constexpr std::array<uint8_t, 256> DigitTable(std::string_view digits) {
-  std::array<uint8_t, 256> table{};
-  for (uint8_t& value : table) value = kNoDigit;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    table[static_cast<unsigned char>(digits[i])] = static_cast<uint8_t>(i);
-  }
-  return table;
-}
-constexpr std::array<uint8_t, 256> kLowerTable = DigitTable(kLowerDigits);
-constexpr std::array<uint8_t, 256> kUpperTable = DigitTable(kUpperDigits);
 
 // Where the pairs of digits of a UUID begin.
 constexpr size_t kUuidPairs[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
-// Packs 16 pairs of hex digits; false if one is none. `at(i)` is where pair i begins.
-template <typename At>
-bool PackDigits(const char* text, At at, const std::array<uint8_t, 256>& table,
-                unsigned char (&key)[16]) {
-  unsigned bad = 0;
+// The 32 hex digits of an id, in four parts of 8.
+struct HexDigits {
+  uint64_t parts[4];
+
+  static uint64_t Load(const char* text) {
+    uint64_t eight;
+    std::memcpy(&eight, text, sizeof(eight));
+    return eight;
+  }
+  static uint64_t Load(const char* text, const char* more) {
+    uint32_t four[2];
+    std::memcpy(&four[0], text, sizeof(four[0]));
+    std::memcpy(&four[1], more, sizeof(four[1]));
+    return std::bit_cast<uint64_t>(four);
+  }
+  static HexDigits OfUuid(const char* text) {
+    return {{Load(text), Load(text + 9, text + 14), Load(text + 19, text + 24), Load(text + 28)}};
+  }
+  static HexDigits OfText(const char* text) {
+    return {{Load(text), Load(text + 8), Load(text + 16), Load(text + 24)}};
+  }
+};
+
+#if defined(__SSE2__)
+// The values of 16 digits; clears bits of `good` for what is none.
+__m128i ValuesOf(uint64_t low, uint64_t high, char letter_a, __m128i& good) {
+  const __m128i text = _mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low));
+  const auto within = [&](char first, int count) {
+    return _mm_and_si128(_mm_cmpgt_epi8(text, _mm_set1_epi8(static_cast<char>(first - 1))),
+                         _mm_cmpgt_epi8(_mm_set1_epi8(static_cast<char>(first + count)), text));
+  };
+  const __m128i is_letter = within(letter_a, 6);
+  good = _mm_and_si128(good, _mm_or_si128(within('0', 10), is_letter));
+  return _mm_add_epi8(_mm_and_si128(text, _mm_set1_epi8(15)),
+                      _mm_and_si128(is_letter, _mm_set1_epi8(9)));
+}
+
+// Two digits make a byte, the first the upper half. False if one is no digit.
+bool PackDigits(const HexDigits& digits, std::string_view alphabet, unsigned char (&key)[16]) {
+  __m128i good = _mm_set1_epi8(-1);
+  const auto half = [&](uint64_t low, uint64_t high) {
+    const __m128i values = ValuesOf(low, high, alphabet[10], good);
+    return _mm_or_si128(_mm_slli_epi16(_mm_and_si128(values, _mm_set1_epi16(15)), 4),
+                        _mm_srli_epi16(values, 8));
+  };
+  const __m128i first = half(digits.parts[0], digits.parts[1]);
+  const __m128i second = half(digits.parts[2], digits.parts[3]);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(key), _mm_packus_epi16(first, second));
+  return _mm_movemask_epi8(good) == 0xffff;
+}
+#else
+bool PackDigits(const HexDigits& digits, std::string_view alphabet, unsigned char (&key)[16]) {
+  char text[32];
+  std::memcpy(text, digits.parts, sizeof(text));
+  bool good = true;
   for (size_t i = 0; i < 16; ++i) {
-    const unsigned high = table[static_cast<unsigned char>(text[at(i)])];
-    const unsigned low = table[static_cast<unsigned char>(text[at(i) + 1])];
-    bad |= high | low;
+    const size_t high = alphabet.find(text[2 * i]);
+    const size_t low = alphabet.find(text[2 * i + 1]);
+    good = good && high != alphabet.npos && low != alphabet.npos;
     key[i] = static_cast<unsigned char>(high << 4 | (low & 15));
   }
-  return (bad & kNoDigit) == 0;
+  return good;
 }
+#endif
 
 void UnpackDigits(const unsigned char (&key)[16], std::string_view digits, bool dashes, char* to) {
   for (size_t i = 0; i < 16; ++i) {
@@ -56,18 +94,17 @@ void UnpackDigits(const unsigned char (&key)[16], std::string_view digits, bool 
 }
 
 IdKind PackId(std::string_view id, unsigned char (&key)[16]) {
-  const auto uuid_pair = [](size_t i) { return kUuidPairs[i]; };
   if (id.size() == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-') {
-    if (PackDigits(id.data(), uuid_pair, kLowerTable, key)) return IdKind::kUuid;
-    if (PackDigits(id.data(), uuid_pair, kUpperTable, key)) return IdKind::kUpperUuid;
+    const HexDigits digits = HexDigits::OfUuid(id.data());
+    if (PackDigits(digits, kLowerDigits, key)) return IdKind::kUuid;
+    if (PackDigits(digits, kUpperDigits, key)) return IdKind::kUpperUuid;
   }
   if (id.size() <= 16 && std::memchr(id.data(), 0, id.size()) == nullptr) {
     std::memset(key, 0, 16);
     std::memcpy(key, id.data(), id.size());
     return IdKind::kShort;
   }
-  if (id.size() == 32 && PackDigits(
-                             id.data(), [](size_t i) { return 2 * i; }, kLowerTable, key)) {
+  if (id.size() == 32 && PackDigits(HexDigits::OfText(id.data()), kLowerDigits, key)) {
     return IdKind::kHex;
   }
   const Hash128 hash = HashBytes(id);

@@ -58,6 +58,20 @@ const std::vector<std::string>& Ids() {
   return ids;
 }
 
+TEST(TripRecordTest, EveryByteAtEveryPlaceOfAUuidComesBack) {
+  for (const std::string uuid :
+       {"3f2a7c1e-9b4d-4c60-8a5f-0123456789ab", "3F2A7C1E-9B4D-4C60-8A5F-0123456789AB",
+        "3f2a7c1e9b4d4c608a5f0123456789ab"}) {
+    for (size_t at = 0; at < uuid.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string id = uuid;
+        id[at] = static_cast<char>(byte);
+        EXPECT_EQ(Packed(id).id(), id);
+      }
+    }
+  }
+}
+
 TEST(TripRecordTest, EveryIdComesBackByteForByte) {
   for (const std::string& id : Ids()) {
     const Packed packed(id);
