@@ -1,12 +1,9 @@
 #include "staypoints/memory_plan.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <fstream>
-#include <string>
 
+#include "base/memory_limit.h"
 #include "staypoints/trip_record.h"
 
 namespace millrace {
@@ -16,6 +13,7 @@ constexpr uint64_t kProgram = 44 << 20;  // code, libraries, stacks, small chang
 constexpr uint64_t kDecoder = 9 << 20;   // of each worker: pages, batches
 constexpr uint64_t kLeastRest = 16 << 20;
 constexpr uint64_t kMostMemory = uint64_t{1} << 44;  // what "unlimited" comes to
+constexpr uint64_t kQuickestMemory = 512'000'000;    // docs/benchmarks.md
 constexpr uint64_t kRangeBytes = 2 << 20;            // a range that the caches still hold
 constexpr size_t kMostRanges = 1024;
 constexpr size_t kLeastChunk = 4 << 10;
@@ -42,15 +40,6 @@ MemoryPlan PlanMemory(uint64_t memory, size_t workers, uint64_t trips) {
   return plan;
 }
 
-uint64_t DefaultMemory() {
-  uint64_t memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                    static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  for (const char* const path :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    uint64_t limit = 0;
-    if (std::ifstream(path) >> limit && limit > 0) memory = std::min(memory, limit);
-  }
-  return memory / 4;
-}
+uint64_t DefaultMemory() { return std::min(AvailableMemory() / 4, kQuickestMemory); }
 
 }  // namespace millrace

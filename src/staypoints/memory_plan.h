@@ -20,7 +20,8 @@ struct MemoryPlan {
 // about 64 MB.
 MemoryPlan PlanMemory(uint64_t memory, size_t workers, uint64_t trips);
 
-// A quarter of this machine's memory, or of what its control group allows.
+// A quarter of this machine's memory, or of what its control groups allow, but at most what is
+// quickest: beyond 512 MB, memory that is touched for the first time costs more than a spill.
 uint64_t DefaultMemory();
 
 }  // namespace millrace

@@ -29,7 +29,10 @@ TEST(MemoryPlanTest, TheSharesStayWithinTheWhole) {
   EXPECT_GT(plan.store, 400'000'000u);
 }
 
-TEST(MemoryPlanTest, ThereIsADefault) { EXPECT_GT(DefaultMemory(), 16u << 20); }
+TEST(MemoryPlanTest, TheDefaultIsWhatIsQuickest) {
+  EXPECT_GT(DefaultMemory(), 16u << 20);
+  EXPECT_LE(DefaultMemory(), 512'000'000u);
+}
 
 }  // namespace
 }  // namespace millrace
