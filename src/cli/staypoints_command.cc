@@ -1,7 +1,6 @@
 // millrace staypoints: trips to staypoints per user.
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,12 +11,12 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/report_file.h"
 #include "cli/shared_flags.h"
 #include "cli/staypoints_progress.h"
 #include "cli/text.h"
 #include "cli/trip_inputs.h"
 #include "connectors/disk/disk_dead_letter.h"
-#include "io/durable_file.h"
 #include "staypoints/memory_plan.h"
 #include "staypoints/report_page.h"
 #include "staypoints/stay_tally.h"
@@ -51,8 +50,9 @@ std::vector<Flag> FlagsOf(Options& options) {
        "folder or "
        "metadata file"},
       {"--output", &options.output, "DIR",
-       "folder for the result, or gs://, s3://, az:// prefix; replaced as a whole when the run is "
-       "done"},
+       "folder for the result, or gs://, s3://, az:// prefix, apart from all inputs; an earlier "
+       "result "
+       "there is replaced when the run is done"},
       {"--output-format",
        &options.format,
        "json|csv|hive",
@@ -69,12 +69,12 @@ std::vector<Flag> FlagsOf(Options& options) {
        "leave out staypoints whose exit lies before their enter (trips that overlap)"},
       {"--memory", &options.memory, "SIZE",
        "memory for the whole run, e.g. 256MB, 2GB or unlimited; what does not fit goes to disk "
-       "(default: a quarter of this machine's)"},
+       "(default: a quarter of this machine's, at most 512MB)"},
       {"--temp-dir", &options.temp_folder, "DIR",
        "folder for what does not fit memory (default: beside the output)"},
       {"--threads", &options.threads, "N", "threads (default: one per processor)"},
       {"--report", &options.report, "FILE",
-       "draw where, how long and when people stay, as one HTML file"},
+       "draw where, how long and when people stay, as one HTML file outside of the output"},
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--quiet", &options.quiet, "", "no progress"},
   };
@@ -137,33 +137,24 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
       StrCat("--memory must be a size such as 256MB or 2GB, or unlimited, not '", text, "'"));
 }
 
-// What can be known of it before the run that it is drawn from.
-absl::Status CheckReport(const std::string& path) {
-  if (path.empty()) return absl::OkStatus();
-  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-  std::error_code error;
-  if (std::filesystem::is_directory(folder, error) && !std::filesystem::is_directory(path, error)) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      StrCat("--report ", path, ": ", folder.string(), " is no folder, or the file is one"));
-}
-
-absl::Status WriteReport(const StayTallyObserver& tally, const StaypointsReport& run,
-                         const Options& options) {
+// Returns what went wrong, for the summary: the output is in its place by now.
+std::string WriteReport(const ReportFile& file, const StayTallyObserver& tally,
+                        const StaypointsReport& run, const Options& options) {
   std::string inputs;
   for (const std::string& input : options.inputs) {
     StrAppend(&inputs, inputs.empty() ? "" : ", ", input);
   }
-  return ReplaceFile(options.report, MakeReportPage(tally.Total(), run,
-                                                    {.input = std::move(inputs),
-                                                     .output = options.output,
-                                                     .version = MILLRACE_VERSION,
-                                                     .made = absl::Now()}));
+  const absl::Status status = file.Write(MakeReportPage(tally.Total(), run,
+                                                        {.input = std::move(inputs),
+                                                         .output = options.output,
+                                                         .version = MILLRACE_VERSION,
+                                                         .made = absl::Now()}));
+  return std::string(ToStd(status.message()));
 }
 
 struct Prepared {
   std::unique_ptr<TripSource> source;
+  std::optional<ReportFile> report;
   StaypointFormat format;
   StayRules rules;
   uint64_t memory;
@@ -195,29 +186,34 @@ absl::StatusOr<Prepared> Prepare(const Options& options, const Context& context)
   ASSIGN_OR_RETURN(prepared.source,
                    OpenTripInputs(options.inputs, options.iceberg, std::move(columns),
                                   {.environment = context.environment, .stop = context.stop}));
-  RETURN_IF_ERROR(CheckReport(options.report));
+  if (!options.report.empty()) {
+    absl::StatusOr<ReportFile> report = ReportFile::Find(options.report);
+    if (!report.ok()) return Annotate(report.status(), "--report");
+    prepared.report = *std::move(report);
+  }
   prepared.workers = options.threads > 0 ? static_cast<size_t>(options.threads)
                                          : std::max(std::thread::hardware_concurrency(), 1u);
   return prepared;
 }
 
-void PrintJson(const StaypointsReport& report, std::ostream& out) {
-  out << nlohmann::ordered_json{{"success", report.status.ok()},
-                                {"trips", report.trips},
-                                {"rejected", report.rejected},
-                                {"users", report.stays.users},
-                                {"staypoints", report.stays.staypoints},
-                                {"files", report.files},
-                                {"deleted", report.deleted},
-                                {"without_start", report.without_start},
-                                {"overlaps", report.stays.overlaps},
-                                {"left_out", report.stays.left_out},
-                                {"bytes_spilled", report.bytes_spilled},
-                                {"elapsed_s", absl::ToDoubleSeconds(report.elapsed)},
-                                {"peak_memory_bytes", PeakMemory()},
-                                {"first_error", report.first_error}}
-             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-      << "\n";
+// `report_error`: why --report could not be written; empty: it was, or none was to be.
+void PrintJson(const StaypointsReport& report, const std::string& report_error, std::ostream& out) {
+  nlohmann::ordered_json json = {{"success", report.status.ok()},
+                                 {"trips", report.trips},
+                                 {"rejected", report.rejected},
+                                 {"users", report.stays.users},
+                                 {"staypoints", report.stays.staypoints},
+                                 {"files", report.files},
+                                 {"deleted", report.deleted},
+                                 {"without_start", report.without_start},
+                                 {"overlaps", report.stays.overlaps},
+                                 {"left_out", report.stays.left_out},
+                                 {"bytes_spilled", report.bytes_spilled},
+                                 {"elapsed_s", absl::ToDoubleSeconds(report.elapsed)},
+                                 {"peak_memory_bytes", PeakMemory()},
+                                 {"first_error", report.first_error}};
+  if (!report_error.empty()) json["report_error"] = report_error;
+  out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
 }
 
 void PrintText(const StaypointsReport& report, const Options& options, std::ostream& out) {
@@ -253,7 +249,7 @@ absl::Status Failed(StaypointsReport report, const Options& options, Context& co
   }
   if (ExitCodeOf(report.status) != kWrongUsage && options.json) {
     report.first_error = ToStd(report.status.message());
-    PrintJson(report, context.out);
+    PrintJson(report, "", context.out);
   }
   return report.status;
 }
@@ -273,6 +269,7 @@ absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
       FindStaypoints({.source = *prepared.source,
                       .dead_letter = *dead_letter,
                       .output = options.output,
+                      .report = options.report,
                       .format = prepared.format,
                       .rules = prepared.rules,
                       .memory = prepared.memory,
@@ -284,15 +281,18 @@ absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
                      progress, context.stop);
   display.reset();
   if (!report.status.ok()) return Failed(report, options, context);
-  if (!options.report.empty()) {
-    RETURN_IF_ERROR(WriteReport(tally, report, options));
-  }
+  std::string report_error;
+  if (prepared.report) report_error = WriteReport(*prepared.report, tally, report, options);
   if (options.json) {
-    PrintJson(report, context.out);
+    PrintJson(report, report_error, context.out);
   } else {
     PrintText(report, options, context.out);
   }
-  return report.rejected > 0 ? kRejectedRecords : kAllAccepted;
+  if (!report_error.empty()) {
+    context.err << "millrace staypoints: the output is complete, but not the report: "
+                << Printable(report_error) << "\n";
+  }
+  return report.rejected > 0 || !report_error.empty() ? kRejectedRecords : kAllAccepted;
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 // Output in a bucket, where nothing is renamed. Objects are written under their final names while
-// the marker is gone: who reads waits for it. "_UNFINISHED" stands for the marker meanwhile, so
-// that what a killed run left is known to be this program's, and replaced by the next one.
+// the marker is gone: readers wait for it. "_UNFINISHED" stands for the marker meanwhile, so that
+// what a killed run left is known to be this program's, and replaced by the next one. Objects whose
+// names this command never writes are not removed.
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -12,12 +16,11 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/temp_folder.h"
+#include "staypoints/output_marker.h"
 #include "staypoints/output_tree.h"
 
 namespace millrace {
 namespace {
-
-constexpr std::string_view kUnfinishedName = "_UNFINISHED";
 
 class BucketOutputTree : public OutputTree {
  public:
@@ -36,15 +39,19 @@ class BucketOutputTree : public OutputTree {
   }
 
   absl::Status CheckReplaceable() {
-    for (const std::string_view marker : {kMarkerName, kUnfinishedName}) {
-      ASSIGN_OR_RETURN(const bool is_there, Exists(marker));
-      if (is_there) return absl::OkStatus();
+    bool is_ours = false;
+    for (const std::string_view name : {kMarkerName, kUnfinishedName}) {
+      ASSIGN_OR_RETURN(const std::optional<MarkerContent> marker, ReadMarker(name));
+      if (!marker) continue;
+      is_ours = true;
+      replaced_staypoints_ = std::max(replaced_staypoints_, marker->staypoints);
     }
-    ASSIGN_OR_RETURN(const std::vector<std::string> others, Others());
-    if (others.empty()) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        StrCat(output_, " holds objects that are not an earlier output of this command (it has no ",
-               kMarkerName, "); empty it or choose another prefix"));
+    ASSIGN_OR_RETURN(const Listing others, ListOthers({}));
+    if (!is_ours && (has_foreign_marker_ || !others.ours.empty() || !others.foreign.empty())) {
+      return NoMarkerError(output_);
+    }
+    if (!others.foreign.empty()) return ForeignFileError(output_, others.foreign.front());
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(const std::string& path) override {
@@ -62,22 +69,29 @@ class BucketOutputTree : public OutputTree {
       absl::MutexLock lock(&mutex_);
       RETURN_IF_ERROR(Begin());
     }
-    ASSIGN_OR_RETURN(const std::vector<std::string> old, Others());
-    RETURN_IF_ERROR(RemoveAll(old));
+    ASSIGN_OR_RETURN(const Listing others, ListOthers(written()));
+    RETURN_IF_ERROR(RemoveAll(others.ours));
+    for (const std::string& path : others.foreign) {
+      Log(Severity::kWarning, "the output has an object of another program, which is kept",
+          {{"object", UriOf(path)}});
+    }
     RETURN_IF_ERROR(Put(kMarkerName, marker));
     published_ = true;
     return store_->Remove(UriOf(kUnfinishedName));
   }
 
   const std::string& scratch_folder() const override { return scratch_->path(); }
+  uint64_t replaced_staypoints() const override { return replaced_staypoints_; }
 
  private:
   std::string UriOf(std::string_view path) const { return StrCat(output_, "/", path); }
 
-  // Says that the output is being replaced, before the first object is.
+  // Says that the output is being replaced, before the first object is. Much may have come there
+  // since the tree was opened: all was read and sorted meanwhile.
   absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (begun_) return absl::OkStatus();
-    RETURN_IF_ERROR(Put(kUnfinishedName, "{}\n"));
+    RETURN_IF_ERROR(CheckReplaceable());
+    RETURN_IF_ERROR(Put(kUnfinishedName, kUnfinishedMarker));
     begun_ = true;
     return store_->Remove(UriOf(kMarkerName));
   }
@@ -88,23 +102,41 @@ class BucketOutputTree : public OutputTree {
     return writer->Finish();
   }
 
-  absl::StatusOr<bool> Exists(std::string_view path) {
-    bool found = false;
-    const std::string uri = UriOf(path);
+  absl::StatusOr<std::optional<MarkerContent>> ReadMarker(std::string_view name) {
+    std::optional<ObjectInfo> found;
+    const std::string uri = UriOf(name);
     const absl::Status status = store_->List(uri, [&](const ObjectInfo& object) {
-      found = found || object.uri == uri;
+      if (object.uri == uri) found = object;
       return absl::OkStatus();
     });
     if (!status.ok() && !absl::IsNotFound(status)) return status;
-    return found;
+    if (!found) return std::nullopt;
+    std::string json(std::min<uint64_t>(found->size, kMaxMarkerBytes), '\0');
+    ASSIGN_OR_RETURN(const auto reader, store_->Open(*found));
+    ASSIGN_OR_RETURN(const size_t size, reader->ReadAt(0, absl::MakeSpan(json)));
+    json.resize(size);
+    std::optional<MarkerContent> content = ParseMarker(json);
+    if (!content) has_foreign_marker_ = true;
+    return content;
   }
 
-  // The objects below the output that this run did not write; markers are not among them.
-  absl::StatusOr<std::vector<std::string>> Others() {
-    const absl::flat_hash_set<std::string> mine = written();
-    std::vector<std::string> others;
-    const absl::Status status = store_->List(StrCat(output_, "/"), [&](const ObjectInfo& object) {
-      if (!mine.contains(object.uri)) others.push_back(object.uri);
+  struct Listing {
+    std::vector<std::string> ours;     // uris
+    std::vector<std::string> foreign;  // names behind the output's
+  };
+
+  // The objects below the output that this run did not write; markers and other hidden ones are
+  // not among them.
+  absl::StatusOr<Listing> ListOthers(const absl::flat_hash_set<std::string>& mine) {
+    Listing others;
+    const std::string prefix = StrCat(output_, "/");
+    const absl::Status status = store_->List(prefix, [&](const ObjectInfo& object) {
+      const std::string_view path = std::string_view(object.uri).substr(prefix.size());
+      if (!IsOutputFile(path)) {
+        others.foreign.emplace_back(path);
+      } else if (!mine.contains(object.uri)) {
+        others.ours.push_back(object.uri);
+      }
       return absl::OkStatus();
     });
     if (!status.ok() && !absl::IsNotFound(status)) return status;
@@ -127,6 +159,8 @@ class BucketOutputTree : public OutputTree {
   const std::unique_ptr<TempFolder> scratch_;
   bool begun_ = false;
   bool published_ = false;
+  bool has_foreign_marker_ = false;
+  uint64_t replaced_staypoints_ = 0;
   mutable absl::Mutex mutex_;
   absl::flat_hash_set<std::string> written_ ABSL_GUARDED_BY(mutex_);
 };

@@ -31,6 +31,8 @@ class FileTrips : public TripSource {
     return files;
   }
 
+  std::vector<std::string> patterns() const override { return inputs_; }
+
  private:
   const std::vector<std::string> inputs_;
   const std::shared_ptr<const TripColumnRefs> columns_;

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "base/strings.h"
@@ -79,6 +80,8 @@ class IcebergTrips : public TripSource {
         plan_options.range_column = column->id;
       }
     }
+    patterns_ = {FolderOf(table.metadata_uri()), NormalLocation(table.metadata().location)};
+    std::erase(patterns_, "");
     ASSIGN_OR_RETURN(IcebergPlan plan, table.PlanFiles(plan_options));
     std::vector<TripFile> files;
     files.reserve(plan.files.size());
@@ -87,7 +90,17 @@ class IcebergTrips : public TripSource {
     return files;
   }
 
+  std::vector<std::string> patterns() const override { return patterns_; }
+
  private:
+  // Of the table whose metadata file that is: FOLDER/metadata/00001.metadata.json.
+  static std::string FolderOf(std::string_view metadata_uri) {
+    std::string_view folder = metadata_uri.substr(0, metadata_uri.rfind('/'));
+    constexpr std::string_view kUsual = "/metadata";
+    if (folder.ends_with(kUsual)) folder.remove_suffix(kUsual.size());
+    return std::string(folder);
+  }
+
   absl::StatusOr<const IcebergColumn*> FindColumn(const IcebergTable& table,
                                                   const std::string& name) const {
     const IcebergColumn* column = table.schema().Find(name);
@@ -155,6 +168,7 @@ class IcebergTrips : public TripSource {
   }
 
   const IcebergTripsOptions options_;
+  std::vector<std::string> patterns_;
   std::map<std::string, std::unique_ptr<ObjectStore>> stores_;  // by scheme and bucket
 };
 

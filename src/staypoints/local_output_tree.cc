@@ -3,14 +3,21 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/file_descriptor.h"
+#include "io/local_path.h"
 #include "io/temp_folder.h"
+#include "staypoints/folder_access.h"
+#include "staypoints/in_place_exchange.h"
+#include "staypoints/output_folder.h"
+#include "staypoints/output_marker.h"
 #include "staypoints/output_tree.h"
 
 namespace millrace {
@@ -47,25 +54,52 @@ class TreeFile : public ObjectWriter {
   FileDescriptor file_;
 };
 
-// Everything lies in one temporary folder, which is removed at the end, whatever it holds then:
-// "tree" is what is being built, and later what was there before.
+// The temporary folder of a run, which is removed at the end, whatever it holds then. "tree" in it
+// is what is being built, and later what was there before.
+struct Staging {
+  std::unique_ptr<TempFolder> folder;
+  std::string tree;
+  FileDescriptor root;  // of the tree
+  mode_t plain_mode = 0;
+
+  static absl::StatusOr<Staging> Make(const std::string& parent, const std::string& name) {
+    Staging staging;
+    ASSIGN_OR_RETURN(staging.folder, TempFolder::Make(parent, name));
+    staging.tree = StrCat(staging.folder->path(), "/tree");
+    if (::mkdir(staging.tree.c_str(), 0777) != 0) {
+      return ErrnoStatus(errno, StrCat("making ", staging.tree));
+    }
+    staging.root = FileDescriptor(
+        ::open(staging.tree.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!staging.root.valid()) return ErrnoStatus(errno, StrCat("opening ", staging.tree));
+    struct stat stat;
+    if (::fstat(staging.root.get(), &stat) != 0) {
+      return ErrnoStatus(errno, StrCat("looking at ", staging.tree));
+    }
+    staging.plain_mode = stat.st_mode & 0777;
+    return staging;
+  }
+};
+
 class LocalOutputTree : public OutputTree {
  public:
-  LocalOutputTree(std::string output, std::unique_ptr<TempFolder> folder, std::string tree,
-                  FileDescriptor root, const std::string& scratch)
+  LocalOutputTree(std::string output, OutputFolder before, Staging staging, bool in_place,
+                  const std::string& scratch)
       : output_(std::move(output)),
-        folder_(std::move(folder)),
-        tree_(std::move(tree)),
-        root_(std::move(root)),
-        scratch_(scratch.empty() ? folder_->path() : scratch) {}
+        before_(std::move(before)),
+        staging_(std::move(staging)),
+        in_place_(in_place),
+        access_(before_.exists ? EntryAccess(before_.access, staging_.plain_mode) : EntryAccess()),
+        scratch_(scratch.empty() ? staging_.folder->path() : scratch) {}
 
   absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(const std::string& path) override {
     constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     if (const size_t slash = path.rfind('/'); slash != std::string::npos) {
       RETURN_IF_ERROR(MakeFolder(path.substr(0, slash)));
     }
-    FileDescriptor file(::openat(root_.get(), path.c_str(), kFlags, 0666));
+    FileDescriptor file(::openat(staging_.root.get(), path.c_str(), kFlags, access_.file_mode()));
     if (!file.valid()) return ErrnoStatus(errno, StrCat("making ", path, " of ", output_));
+    RETURN_IF_ERROR(access_.CompleteFile(file.get(), path));
     return std::make_unique<TreeFile>(StrCat(output_, "/", path), std::move(file));
   }
 
@@ -73,25 +107,21 @@ class LocalOutputTree : public OutputTree {
     ASSIGN_OR_RETURN(const auto file, Create(std::string(kMarkerName)));
     RETURN_IF_ERROR(file->Append(marker));
     RETURN_IF_ERROR(file->Finish());
-    if (::renameat2(AT_FDCWD, tree_.c_str(), AT_FDCWD, output_.c_str(), RENAME_NOREPLACE) == 0) {
-      return absl::OkStatus();
-    }
-    if (errno == EEXIST) return Exchange();
-    if (errno != EINVAL) return Failure(errno);
-    // The file system knows no such renames. A plain one replaces nothing but an empty folder.
-    if (::rename(tree_.c_str(), output_.c_str()) == 0) return absl::OkStatus();
-    return errno == ENOTEMPTY || errno == EEXIST ? ReplaceInTwoSteps() : Failure(errno);
+    return Annotate(in_place_ ? FillInPlace() : PutInPlace(),
+                    StrCat("putting the finished output at ", output_));
   }
 
   const std::string& scratch_folder() const override { return scratch_; }
+  uint64_t replaced_staypoints() const override { return before_.staypoints; }
 
  private:
   // Mostly the folders above are there: making sure of them first would cost more than the rest.
   absl::Status MakeFolder(const std::string& folder) {
-    if (::mkdirat(root_.get(), folder.c_str(), 0777) == 0 || errno == EEXIST) {
-      return absl::OkStatus();
+    if (::mkdirat(staging_.root.get(), folder.c_str(), access_.folder_mode()) == 0) {
+      return access_.CompleteFolder(staging_.root.get(), folder);
     }
     const int error = errno;
+    if (error == EEXIST) return absl::OkStatus();
     const size_t slash = folder.rfind('/');
     if (error != ENOENT || slash == std::string::npos) {
       return ErrnoStatus(error, StrCat("making the folder ", folder, " of ", output_));
@@ -100,73 +130,90 @@ class LocalOutputTree : public OutputTree {
     return MakeFolder(folder);
   }
 
-  absl::Status Exchange() {
-    if (::renameat2(AT_FDCWD, tree_.c_str(), AT_FDCWD, output_.c_str(), RENAME_EXCHANGE) == 0) {
-      return absl::OkStatus();
-    }
-    return errno == EINVAL ? ReplaceInTwoSteps() : Failure(errno);
+  int Rename(unsigned flags) const {
+    return ::renameat2(AT_FDCWD, staging_.tree.c_str(), AT_FDCWD, output_.c_str(), flags) == 0
+               ? 0
+               : errno;
   }
 
-  absl::Status ReplaceInTwoSteps() {
-    const std::string old = StrCat(folder_->path(), "/old");
-    if (::rename(output_.c_str(), old.c_str()) != 0) return Failure(errno);
-    if (::rename(tree_.c_str(), output_.c_str()) == 0) return absl::OkStatus();
-    const int error = errno;
-    (void)::rename(old.c_str(), output_.c_str());
-    return Failure(error);
+  absl::Status PutInPlace() {
+    int error = Rename(RENAME_NOREPLACE);
+    if (error == EEXIST) return ExchangeWhole();
+    // Some file systems know no such renames. A plain one replaces nothing but an empty folder.
+    if (error == EINVAL) error = Rename(0);
+    if (error == ENOTEMPTY || error == EEXIST) return FillInPlace();
+    return error == 0 ? absl::OkStatus() : ErrnoStatus(error, StrCat("moving ", staging_.tree));
   }
 
-  absl::Status Failure(int error) const {
-    return ErrnoStatus(error, StrCat("putting the finished output at ", output_));
+  absl::Status ExchangeWhole() {
+    ASSIGN_OR_RETURN(const OutputFolder now, InspectOutputFolder(output_));
+    ASSIGN_OR_RETURN(const FolderAccess mine, ReadFolderAccess(staging_.root.get(), output_));
+    // One that came meanwhile, or that cannot be exchanged: a layer of an overlay, a folder of
+    // others in a sticky one, an old file system.
+    if (now.access != mine || Rename(RENAME_EXCHANGE) != 0) return FillInPlace();
+    // What was displaced may have been changed at the last moment.
+    const absl::Status displaced = InspectOutputFolder(staging_.tree).status();
+    if (displaced.ok() || Rename(RENAME_EXCHANGE) != 0) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        StrCat("it was changed by another program; ", displaced.message()));
+  }
+
+  absl::Status FillInPlace() {
+    ASSIGN_OR_RETURN(const std::string old, staging_.folder->MakeFolder("old"));
+    return ExchangeInPlace(output_, staging_.tree, old);
   }
 
   const std::string output_;
-  const std::unique_ptr<TempFolder> folder_;
-  const std::string tree_;
-  const FileDescriptor root_;  // of tree_
+  const OutputFolder before_;
+  const Staging staging_;
+  const bool in_place_;
+  const EntryAccess access_;
   const std::string scratch_;
 };
 
-// Ok if a run may put its output at `output`.
-absl::Status CheckReplaceable(const std::string& output) {
-  struct stat stat;
-  if (::stat(output.c_str(), &stat) != 0) {
-    return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(errno, StrCat("looking at ", output));
+// A staging folder beside `output`, for an exchange. Nullopt if an existing output cannot be
+// exchanged without a loss: its parent is not writable, or its owner or group cannot be given.
+absl::StatusOr<std::optional<Staging>> StageBeside(const std::string& output,
+                                                   const OutputFolder& before) {
+  const size_t slash = output.rfind('/');
+  const std::string parent = slash == 0 ? "/" : output.substr(0, slash);
+  absl::StatusOr<Staging> staging =
+      Staging::Make(parent, StrCat(".", output.substr(slash + 1), ".millrace"));
+  if (!staging.ok()) {
+    if (before.exists && absl::IsPermissionDenied(staging.status())) return std::nullopt;
+    return staging.status();
   }
-  if (!S_ISDIR(stat.st_mode)) {
-    return absl::InvalidArgumentError(StrCat(output, " is a file; --output names a folder"));
-  }
-  std::error_code error;
-  const bool is_empty = fs::is_empty(output, error);
-  if (error) return ErrnoStatus(error.value(), StrCat("looking into ", output));
-  if (is_empty || fs::exists(StrCat(output, "/", kMarkerName), error)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      StrCat(output, " holds files that are not an earlier output of this command (it has no ",
-             kMarkerName, "); empty it or choose another folder"));
+  if (before.exists && !SetFolderAccess(staging->root.get(), before.access)) return std::nullopt;
+  return *std::move(staging);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<OutputTree>> OpenLocalOutputTree(const std::string& output,
                                                                 const std::string& temp_folder) {
-  std::error_code error;
-  fs::path path = fs::absolute(output, error).lexically_normal();
-  if (path.filename().empty()) path = path.parent_path();
-  // A link to a folder stays a link.
-  if (const fs::path real = fs::canonical(path, error); !error) path = real;
-  RETURN_IF_ERROR(CheckReplaceable(path.string()));
-  const std::string parent = path.parent_path().string();
-  if (fs::create_directories(parent, error); error) {
-    return ErrnoStatus(error.value(), StrCat("making the folder ", parent));
+  ASSIGN_OR_RETURN(const std::string named, LocalPathOf(output));
+  ASSIGN_OR_RETURN(std::string path, ResolvePath(named));
+  ASSIGN_OR_RETURN(OutputFolder before, InspectOutputFolder(path));
+  bool in_place = false;
+  if (before.exists) {
+    ASSIGN_OR_RETURN(in_place, MustStayInPlace(path));
+  } else {
+    const fs::path parent = fs::path(path).parent_path();
+    std::error_code error;
+    if (fs::create_directories(parent, error); error) {
+      return ErrnoStatus(error.value(), StrCat("making the folder ", parent.string()));
+    }
   }
-  ASSIGN_OR_RETURN(auto folder,
-                   TempFolder::Make(parent, StrCat(".", path.filename().string(), ".millrace")));
-  const std::string tree = StrCat(folder->path(), "/tree");
-  if (::mkdir(tree.c_str(), 0777) != 0) return ErrnoStatus(errno, StrCat("making ", tree));
-  FileDescriptor root(::open(tree.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root.valid()) return ErrnoStatus(errno, StrCat("opening ", tree));
-  return std::make_unique<LocalOutputTree>(path.string(), std::move(folder), tree, std::move(root),
-                                           temp_folder);
+  std::optional<Staging> staging;
+  if (!in_place) {
+    ASSIGN_OR_RETURN(staging, StageBeside(path, before));
+  }
+  if (!staging) {
+    in_place = true;
+    ASSIGN_OR_RETURN(staging, Staging::Make(path, kStagingInside));
+  }
+  return std::make_unique<LocalOutputTree>(std::move(path), std::move(before), *std::move(staging),
+                                           in_place, temp_folder);
 }
 
 }  // namespace millrace

@@ -9,11 +9,8 @@ namespace millrace {
 absl::StatusOr<std::unique_ptr<OutputTree>> OpenOutputTree(const std::string& output,
                                                            const std::string& temp_folder,
                                                            const StoreOptions& stores) {
-  constexpr std::string_view kFile = "file://";
-  if (output.starts_with(kFile)) {
-    return OpenLocalOutputTree(output.substr(kFile.size()), temp_folder);
-  }
-  if (SchemeOf(output).empty()) return OpenLocalOutputTree(output, temp_folder);
+  const std::string_view scheme = SchemeOf(output);
+  if (scheme.empty() || scheme == "file") return OpenLocalOutputTree(output, temp_folder);
   ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, OpenStore(output, stores));
   return OpenBucketOutputTree(std::move(store), output, temp_folder);
 }

@@ -35,6 +35,7 @@ class Collector : public TripVisitor {
     this->rows += rows;
     this->deleted += deleted;
   }
+  void OnColumnsByRow(const ColumnSet&) override {}
 
   std::vector<std::string> trips;
   std::vector<std::string> rejected;

@@ -14,6 +14,8 @@
 #include "io/scratch_file.h"
 #include "staypoints/id_ranges.h"
 #include "staypoints/memory_plan.h"
+#include "staypoints/output_marker.h"
+#include "staypoints/output_overlap.h"
 #include "staypoints/output_tree.h"
 #include "staypoints/rejected_trips.h"
 #include "staypoints/trip_scatter.h"
@@ -49,20 +51,37 @@ class Run {
 
   absl::Status Go() {
     ASSIGN_OR_RETURN(const std::vector<TripFile> files, request_.source.List());
+    const std::vector<std::string> inputs = request_.source.patterns();
+    RETURN_IF_ERROR(CheckPlacesAreApart(
+        {.inputs = inputs, .files = files, .output = request_.output, .report = request_.report}));
     ASSIGN_OR_RETURN(const auto tree,
                      OpenOutputTree(request_.output, request_.temp_folder, request_.stores));
     ScratchFile scratch(tree->scratch_folder());
+    RETURN_IF_ERROR(scratch.Open());  // rather now than when memory is full
     const absl::Status status = Transform(files, *tree, scratch);
     report_.bytes_spilled = scratch.bytes_written();
     report_.rejected = rejected_.count();
     report_.first_error = rejected_.first();
     RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(CheckThatThereAreTrips(tree->replaced_staypoints()));
     RETURN_IF_ERROR(tree->Publish(Marker()));
     progress_.phase = StaypointsProgress::Phase::kDone;
     return absl::OkStatus();
   }
 
  private:
+  // No trips at all are more often a wrong input than a reason to remove what was found before.
+  absl::Status CheckThatThereAreTrips(uint64_t replaced_staypoints) const {
+    const uint64_t unusable = report_.rejected + report_.without_start;
+    if (replaced_staypoints == 0 || report_.trips > unusable) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        StrCat("the input has no trip (", report_.trips, " rows, ", report_.rejected, " rejected, ",
+               report_.without_start, " without a start), and ", request_.output, " has ",
+               replaced_staypoints,
+               " staypoints of an earlier run, which were kept; check --input and --column, or "
+               "remove the output first"));
+  }
+
   absl::Status Transform(const std::vector<TripFile>& files, OutputTree& tree,
                          ScratchFile& scratch) {
     ASSIGN_OR_RETURN(TripSample sample, SampleTrips(files, request_.workers, stop_));
@@ -128,7 +147,7 @@ class Run {
   // What stands in the marker: enough to tell what the folder holds.
   std::string Marker() const {
     ByteBuffer json;
-    json.Append("{\"made_by\":\"millrace staypoints\",\"format\":\"");
+    json.Append(StrCat("{\"made_by\":\"", kMadeBy, "\",\"format\":\""));
     json.Append(FormatName(request_.format));
     json.Append('"');
     for (const auto& [name, value] :

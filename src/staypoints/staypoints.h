@@ -23,7 +23,8 @@ namespace millrace {
 struct StaypointsRequest {
   TripSource& source;
   DeadLetter& dead_letter;
-  std::string output;  // folder, or prefix of a bucket
+  std::string output;       // folder, or prefix of a bucket
+  std::string report = {};  // file that the caller will write then; empty: none
   StaypointFormat format = StaypointFormat::kJson;
   StayRules rules = {};
   uint64_t memory = 0;  // bytes, for the whole process
@@ -61,7 +62,9 @@ struct StaypointsProgress {
 };
 
 // Blocking, on `workers` threads. Status codes: Cancelled after a stop was requested;
-// ResourceExhausted for a full disk; those of the files. Whatever it is, nothing half is left.
+// ResourceExhausted for a full disk; InvalidArgument if the output or the report overlaps with an
+// input; FailedPrecondition if the place of the output holds something else, or if there is no trip
+// while an earlier output has staypoints; those of the files. On failure no partial output remains.
 StaypointsReport FindStaypoints(const StaypointsRequest& request, StaypointsProgress& progress,
                                 std::stop_token stop);
 

@@ -58,15 +58,20 @@ class RowTrips : public RowVisitor {
   }
 
   const absl::Status& status() const { return status_; }
+  // Of the rows that could be read.
+  bool has_rows() const { return has_rows_; }
+  ColumnSet columns() const { return columns_; }
 
  private:
   void FindColumns(const RowShape& shape) {
     shape_ = shape.id;
+    has_rows_ = true;
     for (size_t i = 0; i < kTripColumns; ++i) {
       const auto found = std::find(shape.names.begin(), shape.names.end(), names_[i].name);
       cells_[i] = found == shape.names.end()
                       ? std::nullopt
                       : std::optional(static_cast<size_t>(found - shape.names.begin()));
+      if (cells_[i]) columns_.set(i);
     }
   }
 
@@ -74,6 +79,8 @@ class RowTrips : public RowVisitor {
   TripVisitor& visitor_;
   uint64_t shape_ = 0;
   std::array<std::optional<size_t>, kTripColumns> cells_;  // of the current shape
+  bool has_rows_ = false;
+  ColumnSet columns_;
   ByteBuffer id_;
   absl::Status status_;
 };
@@ -88,6 +95,7 @@ class IdCollector : public TripVisitor {
   }
   absl::Status OnRejected(Rejection) override { return absl::OkStatus(); }
   void OnRows(uint64_t, uint64_t) override {}
+  void OnColumnsByRow(const ColumnSet&) override {}
 
   std::vector<std::string> ids;
 
@@ -99,29 +107,23 @@ class TextTripReader : public TripReader {
  public:
   TextTripReader(const TripFile& file, std::shared_ptr<ObjectReader> object,
                  std::unique_ptr<RowReader> rows)
-      : file_(file), object_(std::move(object)), rows_(std::move(rows)) {}
+      : file_(file),
+        object_(std::move(object)),
+        rows_(std::move(rows)),
+        has_header_(!rows_->columns().empty()) {}
 
   absl::StatusOr<bool> ReadPart(TripVisitor& visitor, std::stop_token stop) override {
     if (stop.stop_requested()) return absl::CancelledError("stopped");
-    std::unique_ptr<RowChunk> chunk;
-    {
-      absl::MutexLock lock(&mutex_);
-      if (at_end_) return false;
-      absl::StatusOr<std::unique_ptr<RowChunk>> read = rows_->Read(kChunk);
-      if (!read.ok()) return Annotate(read.status(), StrCat("reading ", file_.object.uri));
-      chunk = *std::move(read);
-      if (chunk == nullptr) {
-        at_end_ = true;
-        RETURN_IF_ERROR(object_->CheckUnchanged());
-        return false;
-      }
-    }
+    ASSIGN_OR_RETURN(const std::unique_ptr<RowChunk> chunk, NextChunk());
+    if (chunk == nullptr) return false;
     DecodeScratch scratch;
     RowTrips trips(*file_.columns, visitor);
     chunk->ForEachRow(scratch, trips);
     RETURN_IF_ERROR(trips.status());
     visitor.OnRows(chunk->row_count(), 0);
-    return true;
+    if (has_header_ || !trips.has_rows()) return EndChunk(false, {});
+    visitor.OnColumnsByRow(trips.columns());
+    return EndChunk(true, trips.columns());
   }
 
   absl::StatusOr<std::vector<std::string>> SampleIds(size_t most) override {
@@ -136,11 +138,52 @@ class TextTripReader : public TripReader {
   uint64_t about_rows() const override { return file_.object.size / kUsualRowBytes + 1; }
 
  private:
+  // Null at the end.
+  absl::StatusOr<std::unique_ptr<RowChunk>> NextChunk() {
+    absl::MutexLock lock(&mutex_);
+    if (at_end_) return nullptr;
+    absl::StatusOr<std::unique_ptr<RowChunk>> chunk = rows_->Read(kChunk);
+    if (!chunk.ok()) return Annotate(chunk.status(), StrCat("reading ", file_.object.uri));
+    if (*chunk != nullptr) {
+      ++open_chunks_;
+      return chunk;
+    }
+    at_end_ = true;
+    RETURN_IF_ERROR(object_->CheckUnchanged());
+    RETURN_IF_ERROR(CheckColumns());
+    return nullptr;
+  }
+
+  absl::StatusOr<bool> EndChunk(bool has_rows, const ColumnSet& columns) {
+    absl::MutexLock lock(&mutex_);
+    --open_chunks_;
+    has_rows_ = has_rows_ || has_rows;
+    columns_ |= columns;
+    RETURN_IF_ERROR(CheckColumns());
+    return true;
+  }
+
+  // Files without a header show only at their end that they are not trips at all.
+  absl::Status CheckColumns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!at_end_ || open_chunks_ > 0 || !has_rows_) return absl::OkStatus();
+    for (const TripColumn column : {kUserId, kStartTime}) {
+      if (columns_.test(column)) continue;
+      return absl::InvalidArgumentError(StrCat("reading ", file_.object.uri, ": no row has a ",
+                                               (*file_.columns)[column].name, HowToName(column)));
+    }
+    return absl::OkStatus();
+  }
+
   const TripFile file_;
   const std::shared_ptr<ObjectReader> object_;
   absl::Mutex mutex_;
   const std::unique_ptr<RowReader> rows_ ABSL_PT_GUARDED_BY(mutex_);
+  const bool has_header_;
   bool at_end_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t open_chunks_ ABSL_GUARDED_BY(mutex_) = 0;  // being mapped
+  // Of files without a header: what the rows have shown.
+  bool has_rows_ ABSL_GUARDED_BY(mutex_) = false;
+  ColumnSet columns_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Text with a header must have all columns.

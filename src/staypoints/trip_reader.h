@@ -26,6 +26,8 @@ class TripVisitor {
   virtual absl::Status OnRejected(Rejection rejection) = 0;
   // From time to time: so many more rows were read, of which so many were deleted ones.
   virtual void OnRows(uint64_t rows, uint64_t deleted) = 0;
+  // The columns that some rows of a file without a header have, any row each.
+  virtual void OnColumnsByRow(const ColumnSet& columns) = 0;
 };
 
 class TripReader {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/strings.h"
+#include "staypoints/trip_values.h"
 #include "staypoints/worker_group.h"
 
 namespace millrace {
@@ -77,6 +79,11 @@ class Scatterer : public TripVisitor {
     progress_.rows += rows;
   }
 
+  void OnColumnsByRow(const ColumnSet& columns) override {
+    counts_.has_columns_by_row = true;
+    counts_.columns_by_row |= columns;
+  }
+
   void SetFile(const TripFile& file) { file_ = &file; }
   // Of the current file no more is read by this thread.
   absl::Status EndFile() {
@@ -101,6 +108,18 @@ class Scatterer : public TripVisitor {
   const TripFile* file_ = nullptr;
   std::vector<Rejection> rejections_;
 };
+
+// Single files without a header may lack a column that is null in all of their rows, but not all
+// such files together.
+absl::Status CheckColumnsByRow(const std::vector<TripFile>& files, const ScatterCounts& counts) {
+  if (!counts.has_columns_by_row) return absl::OkStatus();
+  for (size_t column = 0; column < kTripColumns; ++column) {
+    if (counts.columns_by_row.test(column)) continue;
+    return absl::InvalidArgumentError(StrCat("no row of the JSON files has a ",
+                                             (*files[0].columns)[column].name, HowToName(column)));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -160,8 +179,11 @@ absl::StatusOr<ScatterCounts> ScatterTrips(const std::vector<TripFile>& files,
         counts.rows += scatterer.counts().rows;
         counts.deleted += scatterer.counts().deleted;
         counts.without_start += scatterer.counts().without_start;
+        counts.has_columns_by_row |= scatterer.counts().has_columns_by_row;
+        counts.columns_by_row |= scatterer.counts().columns_by_row;
         return absl::OkStatus();
       }));
+  RETURN_IF_ERROR(CheckColumnsByRow(files, counts));
   return counts;
 }
 

@@ -33,9 +33,12 @@ struct ScatterCounts {
   uint64_t rows = 0;
   uint64_t deleted = 0;
   uint64_t without_start = 0;
+  bool has_columns_by_row = false;  // some of the files have no header
+  ColumnSet columns_by_row;         // what their rows have
 };
 
-// Reads `files`, and puts their trips into `store`, on `workers` threads.
+// Reads `files`, and puts their trips into `store`, on `workers` threads. InvalidArgument, besides
+// what single files may cause, if no row of the files without a header has one of the columns.
 absl::StatusOr<ScatterCounts> ScatterTrips(const std::vector<TripFile>& files,
                                            const IdRanges& ranges, size_t workers,
                                            RejectedTrips& rejected, TripStore& store,

@@ -4,6 +4,7 @@
 #define MILLRACE_STAYPOINTS_TRIP_SOURCE_H_
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,6 +29,8 @@ enum TripColumn : size_t {
   kEndLng,
   kTripColumns,  // how many there are
 };
+
+using ColumnSet = std::bitset<kTripColumns>;
 
 // How a column of a file is found: by its Parquet field id if that is set, else by its name.
 struct ColumnRef {
@@ -71,6 +74,8 @@ class TripSource {
   virtual ~TripSource() = default;
   // All files, or why they cannot be known. Called once.
   virtual absl::StatusOr<std::vector<TripFile>> List() = 0;
+  // Patterns as of ObjectStore::List() that name what List() has looked at, now or at a later run.
+  virtual std::vector<std::string> patterns() const = 0;
 };
 
 }  // namespace millrace

@@ -199,6 +199,13 @@ class DuckDbTest(StaypointsTest):
                  "start_lng=start_longitude", "end_lat=end_latitude", "end_lng=end_longitude"]
         self.assert_outputs_are_right(source, *[word for name in names for word in ("--column", name)])
 
+    def test_the_query_of_the_benchmark_is_correct(self):
+        path = self.folder / "trips.parquet"
+        self.db.execute(f"COPY ({GENERATED.format(users=5000, rows=120_000)}) TO '{path}' (ROW_GROUP_SIZE 20000)")
+        trips = f"SELECT * FROM read_parquet('{path}') WHERE {duck.POSSIBLE}"
+        self.want(trips)
+        self.assert_same("want", duck.QUICKEST_STAYPOINTS.format(trips=trips))
+
     def test_generated_trips_with_everything_that_is_hard(self):
         path = self.folder / "trips.parquet"
         self.db.execute(f"COPY ({GENERATED.format(users=5000, rows=120_000)}) TO '{path}' (ROW_GROUP_SIZE 20000)")

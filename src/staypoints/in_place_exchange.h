@@ -1,0 +1,23 @@
+// Replaces the content of a folder that cannot be renamed itself.
+#ifndef MILLRACE_STAYPOINTS_IN_PLACE_EXCHANGE_H_
+#define MILLRACE_STAYPOINTS_IN_PLACE_EXCHANGE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace millrace {
+
+// Moves what an earlier run wrote from the folder `output` to the empty folder `old`, and all of
+// `tree`, a complete output, into `output`. All three are on one file system. A reader can trust
+// the marker: it goes first and comes back last, and "_UNFINISHED" is there between. Runs that do
+// this to the same folder wait for each other.
+//
+// FailedPrecondition, and nothing was moved, if `output` holds anything else by now. After other
+// errors what was moved is moved back, or the folder is left without a marker.
+absl::Status ExchangeInPlace(const std::string& output, const std::string& tree,
+                             const std::string& old);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STAYPOINTS_IN_PLACE_EXCHANGE_H_
