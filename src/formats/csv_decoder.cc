@@ -80,7 +80,8 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, char delimiter
     } else {
       cell_end = FindEither(at, end, delimiter, delimiter);
       const std::string_view text(at, static_cast<size_t>(cell_end - at));
-      if (!null_texts.Contains(text)) cell = Value::Text(Value::Kind::kText, text);
+      cell =
+          null_texts.Contains(text) ? Value::NullWord(text) : Value::Text(Value::Kind::kText, text);
     }
     if (cell_end == end) return count;
     at = cell_end + 1;

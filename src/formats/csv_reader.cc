@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/column_names.h"
 #include "formats/csv_decoder.h"
 #include "formats/utf8.h"
 
@@ -32,8 +32,9 @@ class CsvChunk : public TextChunk {
 
 class CsvReader : public RowReader {
  public:
-  CsvReader(std::unique_ptr<TextReader> text, std::shared_ptr<const CsvSchema> schema)
-      : text_(std::move(text)), schema_(std::move(schema)) {}
+  CsvReader(std::unique_ptr<TextReader> text, std::shared_ptr<const CsvSchema> schema,
+            std::vector<RenamedColumn> renamed)
+      : text_(std::move(text)), schema_(std::move(schema)), renamed_(std::move(renamed)) {}
 
   absl::StatusOr<std::unique_ptr<RowChunk>> Read(const ChunkLimits& limits) override {
     ASSIGN_OR_RETURN(std::unique_ptr<TextRows> rows, text_->Read(limits));
@@ -45,30 +46,13 @@ class CsvReader : public RowReader {
   }
   uint64_t raw_bytes() const override { return text_->raw_bytes(); }
   std::vector<std::string> columns() const override { return schema_->shape.names; }
+  std::vector<RenamedColumn> renamed_columns() const override { return renamed_; }
 
  private:
   const std::unique_ptr<TextReader> text_;
   const std::shared_ptr<const CsvSchema> schema_;
+  const std::vector<RenamedColumn> renamed_;
 };
-
-std::vector<std::string> ColumnNames(const std::vector<Value>& header) {
-  std::vector<std::string> names;
-  absl::flat_hash_set<std::string> taken;
-  for (const Value& cell : header) taken.emplace(ToAbsl(cell.text));
-  absl::flat_hash_set<std::string> used;
-  for (size_t i = 0; i < header.size(); ++i) {
-    std::string name(header[i].text);
-    if (name.empty()) name = StrCat("column_", i + 1);
-    const std::string base = name;
-    for (int copy = 2; used.contains(name) || (name != header[i].text && taken.contains(name));
-         ++copy) {
-      name = StrCat(base, "_", copy);
-    }
-    used.insert(name);
-    names.push_back(std::move(name));
-  }
-  return names;
-}
 
 // Reads the first record of `text`; no names if there is none.
 absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delimiter) {
@@ -86,7 +70,8 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delim
     return absl::InvalidArgumentError(
         StrCat("the header names ", *columns, " columns; at most ", kMostColumns, " are read"));
   }
-  return ColumnNames(decoder.cells());
+  for (const Value& cell : decoder.cells()) names.emplace_back(cell.text);
+  return names;
 }
 
 }  // namespace
@@ -115,9 +100,11 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
   // The header is no row: counting begins behind it.
   const RowPosition behind_header{0, text->position().byte};
   RETURN_IF_ERROR(text->SkipTo(options.from.byte == 0 ? behind_header : options.from));
+  std::vector<RenamedColumn> renamed;
+  names = UniqueColumnNames(std::move(names), renamed);
   auto schema = std::make_shared<const CsvSchema>(
       CsvSchema{delimiter, RowShape::Make(std::move(names)), NullTexts(options.null_texts)});
-  return std::make_unique<CsvReader>(std::move(text), std::move(schema));
+  return std::make_unique<CsvReader>(std::move(text), std::move(schema), std::move(renamed));
 }
 
 }  // namespace millrace

@@ -46,6 +46,29 @@ TEST(CsvTest, QuotesInsideOfPlainCellsAreText) {
               ElementsAre(R"(a="5\" pipe" b="x")", R"(a="6\"" b="y")"));
 }
 
+// The words that made cells null, "-" for other cells.
+class NullWordsAsText : public RowVisitor {
+ public:
+  void OnRow(const Row& row) override {
+    for (const Value& value : row.values) {
+      StrAppend(&words, value.is_null() ? StrCat("<", value.text, ">") : std::string("-"));
+    }
+  }
+  void OnBadRow(uint64_t, const absl::Status&, std::string_view) override {}
+  std::string words;
+};
+
+TEST(CsvTest, ANullCellKnowsTheWordThatMadeItNull) {
+  const auto reader = OpenRows(std::make_shared<MemoryObject>("a,b,c,d\nNA,,x,\"NA\"\n"), {});
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  const auto chunk = (*reader)->Read({});
+  ASSERT_TRUE(chunk.ok() && *chunk != nullptr);
+  DecodeScratch scratch;
+  NullWordsAsText visitor;
+  (*chunk)->ForEachRow(scratch, visitor);
+  EXPECT_EQ(visitor.words, "<NA><>--");
+}
+
 TEST(CsvTest, NullTextsCountOnlyWithoutQuotes) {
   EXPECT_THAT(Rows("a,b,c,d,e\n,NA,NULL,null,\\N\n\"\",\"NA\",\"NULL\",\"null\",NAN\n"),
               ElementsAre("a=null b=null c=null d=null e=null",

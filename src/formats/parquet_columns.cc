@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/column_names.h"
 #include "formats/parquet_file.h"
 #include "formats/parquet_footer_internal.h"
 #include "parquet/schema.h"
@@ -81,6 +82,10 @@ class FileColumns : public ParquetColumns {
       groups_.push_back({group.first_row, group.rows});
     }
     const auto& root = *footer_.metadata->schema()->group_node();
+    std::vector<std::string> given;
+    for (int i = 0; i < root.field_count(); ++i) given.push_back(root.field(i)->name());
+    std::vector<RenamedColumn> renamed;
+    names_ = UniqueColumnNames(std::move(given), renamed);
     std::vector<std::string> names;
     for (const ParquetColumnRef& column : columns) names.push_back(NameOf(column, root));
     if (std::all_of(names.begin(), names.end(), [](const auto& name) { return name.empty(); })) {
@@ -88,6 +93,7 @@ class FileColumns : public ParquetColumns {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(schema_, CompileParquetSchema(*footer_.metadata->schema(), names));
+    for (const ParquetColumnRef& column : columns) RETURN_IF_ERROR(CheckStandsOnce(column));
     for (const std::string& name : names) {
       ASSIGN_OR_RETURN(const ParquetLeaf* leaf, LeafOf(name));
       wanted_.push_back(leaf);
@@ -99,12 +105,7 @@ class FileColumns : public ParquetColumns {
   const std::vector<Group>& groups() const override { return groups_; }
   const ParquetLeaf* leaf(size_t column) const override { return wanted_[column]; }
 
-  std::vector<std::string> names() const override {
-    const auto& root = *footer_.metadata->schema()->group_node();
-    std::vector<std::string> names;
-    for (int i = 0; i < root.field_count(); ++i) names.push_back(root.field(i)->name());
-    return names;
-  }
+  std::vector<std::string> names() const override { return names_; }
 
   bool has_field_ids() const override {
     const auto& root = *footer_.metadata->schema()->group_node();
@@ -123,13 +124,22 @@ class FileColumns : public ParquetColumns {
 
  private:
   // The name of the column; empty if the file has none with its field id.
-  static std::string NameOf(const ParquetColumnRef& column,
-                            const parquet::schema::GroupNode& root) {
+  std::string NameOf(const ParquetColumnRef& column, const parquet::schema::GroupNode& root) const {
     if (!column.field_id) return column.name;
     for (int i = 0; i < root.field_count(); ++i) {
-      if (root.field(i)->field_id() == *column.field_id) return root.field(i)->name();
+      if (root.field(i)->field_id() == *column.field_id) return names_[static_cast<size_t>(i)];
     }
     return "";
+  }
+
+  // InvalidArgument if the file has more than one column of that name.
+  absl::Status CheckStandsOnce(const ParquetColumnRef& column) const {
+    if (column.field_id) return absl::OkStatus();
+    for (const RenamedColumn& other : schema_->renamed) {
+      if (column.name != other.name && !column.name.starts_with(other.name + ".")) continue;
+      return AmbiguousColumn(other.name);
+    }
+    return absl::OkStatus();
   }
 
   absl::StatusOr<const ParquetLeaf*> LeafOf(const std::string& name) const {
@@ -147,6 +157,7 @@ class FileColumns : public ParquetColumns {
   const std::shared_ptr<ObjectReader> object_;
   ParquetFooter footer_;
   std::vector<Group> groups_;
+  std::vector<std::string> names_;  // of all columns, each once
   std::shared_ptr<const ParquetSchema> schema_;
   std::vector<const ParquetLeaf*> wanted_;  // of each column asked for, or null
   std::vector<const ParquetLeaf*> found_;   // without the nulls

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "formats/parquet_file.h"
 #include "formats/parquet_footer_internal.h"
+#include "formats/parquet_page_check_internal.h"
 #include "parquet/properties.h"
 
 namespace millrace {
@@ -100,7 +101,7 @@ absl::StatusOr<std::unique_ptr<ParquetPages>> ParquetPages::Open(
   pages->pool_.emplace(&pages->counting_pool_,
                        std::max(kLeastPageMemory, kPageMemoryPerLeaf * count));
   try {
-    parquet::ReaderProperties properties(&*pages->pool_);
+    parquet::ReaderProperties& properties = pages->properties_.emplace(&*pages->pool_);
     properties.enable_buffered_stream();
     properties.set_buffer_size(std::clamp(kReadBuffers / count, kLeastReadBuffer, kMostReadBuffer));
     properties.set_page_checksum_verification(true);
@@ -117,7 +118,7 @@ absl::StatusOr<std::vector<std::unique_ptr<LeafReader>>> ParquetPages::OpenGroup
     const ParquetFooter& footer, size_t group, const std::vector<const ParquetLeaf*>& leaves) {
   const ParquetRowGroup& info = footer.groups[group];
   try {
-    const auto open = file_->RowGroup(static_cast<int>(group));
+    const auto open = WithPageCheck(file_->RowGroup(static_cast<int>(group)), *properties_);
     object_->WillRead(RangesOf(*open->metadata(), leaves));
     std::vector<std::unique_ptr<LeafReader>> readers;
     for (const ParquetLeaf* leaf : leaves) {

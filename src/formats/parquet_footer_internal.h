@@ -13,6 +13,7 @@
 #include "io/object_store.h"
 #include "parquet/file_reader.h"
 #include "parquet/metadata.h"
+#include "parquet/properties.h"
 
 namespace millrace {
 
@@ -48,6 +49,7 @@ class ParquetPages {
   // Of the system, as the allocators that Arrow brings keep twice the memory for the same speed.
   arrow::ProxyMemoryPool counting_pool_{arrow::system_memory_pool()};
   std::optional<arrow::CappedMemoryPool> pool_;
+  std::optional<parquet::ReaderProperties> properties_;
   std::unique_ptr<parquet::ParquetFileReader> file_;
   std::shared_ptr<ObjectReader> object_;
 };

@@ -58,7 +58,8 @@ class ParquetReader : public RowReader {
   uint64_t known_rows() const override {
     return groups().empty() ? 0 : groups().back().first_row + groups().back().rows;
   }
-  std::vector<std::string> columns() const override { return schema_->shape.names; }
+  std::vector<std::string> columns() const override { return schema_->names; }
+  std::vector<RenamedColumn> renamed_columns() const override { return schema_->renamed; }
 
  private:
   absl::Status ReadFooter(const ReadOptions& options) {

@@ -15,8 +15,8 @@
 //   and bytes without a type
 //   DATE                          kText "2024-04-24"
 //   TIME                          kText "03:13:01[.500[000[000]]]", as stored, with or without UTC
-//   TIMESTAMP                     kTimestamp of its unit, zoned if adjusted to UTC; the older
-//                                 TIMESTAMP_MILLIS and TIMESTAMP_MICROS do not say, so not zoned
+//   TIMESTAMP                     kTimestamp of its unit, zoned if adjusted to UTC, as the older
+//                                 TIMESTAMP_MILLIS and TIMESTAMP_MICROS always are
 //   INT96                         kTimestamp in microseconds, not zoned: Spark and Trino write UTC,
 //                                 Impala local times, and the file does not say which
 //   INTERVAL                      kText, an ISO 8601 duration "P1M2DT3.004S"
@@ -25,6 +25,9 @@
 //   LIST, repeated fields         kJson: an array; null elements stay
 //   MAP                           kJson: an object if the keys are STRING or ENUM (null values
 //                                 stay), else an array of [key, value]
+//
+// Columns of one name, and members of one name in a group, are read as UniqueColumnNames() calls
+// them.
 //
 // Inside groups, lists and maps, values stand as AppendJsonValue() writes them. Arrow's durations
 // are plain integers in Parquet and stay so. VARIANT is shown as the group of bytes that it is.
@@ -49,7 +52,8 @@ namespace millrace {
 //
 // Open and Read fail with DataLoss, naming row group and row, where the file is truncated or
 // damaged (checksums of pages are checked if it has them); rows before that row are given first.
-// Unimplemented: encrypted files, unknown codecs and encodings. InvalidArgument: not Parquet.
+// Unimplemented: encrypted files, unknown codecs and encodings, BIT_PACKED levels. InvalidArgument:
+// not Parquet.
 absl::StatusOr<std::unique_ptr<RowReader>> OpenParquet(std::shared_ptr<ObjectReader> object,
                                                        const ReadOptions& options);
 

@@ -129,7 +129,7 @@ void SetRule(const LogicalType& type, ParquetLeaf& leaf) {
       const auto& timestamp = static_cast<const parquet::TimestampLogicalType&>(type);
       leaf.rule = LeafRule::kTimestamp;
       leaf.unit = UnitOf(timestamp.time_unit());
-      leaf.zoned = timestamp.is_adjusted_to_utc() && !timestamp.is_from_converted_type();
+      leaf.zoned = timestamp.is_adjusted_to_utc();
       break;
     }
     case LogicalType::Type::INT:
@@ -215,9 +215,11 @@ class SchemaCompiler {
   absl::StatusOr<std::vector<ParquetNode>> Members(const GroupNode& group, const std::string& path,
                                                    Wanted wanted, Place place) {
     std::vector<ParquetNode> members;
+    const std::vector<std::string> names = NamesOf(group, path);
     for (int i = 0; i < group.field_count(); ++i) {
       const Node& field = *group.field(i);
-      const std::string field_path = path.empty() ? field.name() : StrCat(path, ".", field.name());
+      const std::string& name = names[static_cast<size_t>(i)];
+      const std::string field_path = path.empty() ? name : StrCat(path, ".", name);
       const Wanted field_wanted = wanted == Wanted::kAll ? wanted : WantedAt(field_path);
       const int leaves = CountLeaves(field);
       if (field_wanted == Wanted::kNone || leaves == 0) {
@@ -228,9 +230,33 @@ class SchemaCompiler {
         return absl::DataLossError(StrCat("the name of a member of '", path, "' is not UTF-8"));
       }
       ASSIGN_OR_RETURN(ParquetNode member, Field(field, field_path, field_wanted, place));
-      if (member.leaf_count > 0) members.push_back(std::move(member));
+      if (member.leaf_count == 0) continue;
+      if (name != field.name()) SetName(member, name);
+      members.push_back(std::move(member));
     }
     return members;
+  }
+
+  // The names of the fields of `group`, each once.
+  std::vector<std::string> NamesOf(const GroupNode& group, const std::string& path) {
+    std::vector<std::string> names;
+    for (int i = 0; i < group.field_count(); ++i) names.push_back(group.field(i)->name());
+    std::vector<RenamedColumn> renamed;
+    names = UniqueColumnNames(std::move(names), renamed);
+    for (RenamedColumn& column : renamed) {
+      if (!path.empty())
+        column = {StrCat(path, ".", column.name), StrCat(path, ".", column.read_as)};
+      schema_.renamed.push_back(std::move(column));
+    }
+    if (path.empty()) schema_.names = names;
+    return names;
+  }
+
+  static void SetName(ParquetNode& node, const std::string& name) {
+    node.name = name;
+    node.key.clear();
+    AppendJsonString(node.key, name);
+    node.key += ':';
   }
 
   // A field with its repetition: null, one or many.
@@ -318,9 +344,7 @@ class SchemaCompiler {
   ParquetNode Begin(ParquetNode::Kind kind, const Node& field, Place place) {
     ParquetNode node;
     node.kind = kind;
-    node.name = field.name();
-    AppendJsonString(node.key, node.name);
-    node.key += ':';
+    SetName(node, field.name());
     node.definition = place.definition;
     node.first_leaf = schema_.leaves.size();
     return node;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "formats/column_names.h"
 #include "formats/row.h"
 
 namespace parquet {
@@ -76,6 +77,9 @@ struct ParquetSchema {
   RowShape shape;
   std::vector<ParquetNode> columns;  // one per name of the shape
   std::vector<ParquetLeaf> leaves;   // in the order of the file
+  std::vector<std::string> names;    // of all columns of the file, each once
+  // Of columns and of members of groups (by their path), also of those that are not wanted.
+  std::vector<RenamedColumn> renamed;
 };
 
 // The part of `schema` that `wanted` names (all if empty; see OpenParquet). InvalidArgument for

@@ -19,6 +19,7 @@
 namespace millrace {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -182,6 +183,69 @@ TEST(ParquetTypesTest, TimestampsKeepUnitAndZone) {
               ElementsAre(R"(v="1969-12-31T23:59:59.999999999Z")"));
   EXPECT_THAT(Column(arrow::timestamp(arrow::TimeUnit::SECOND), "[0]"),
               ElementsAre(R"(v="1970-01-01T00:00:00")"));
+}
+
+// A file with the int64 column "v" of `converted` type, and the value 1713928381500.
+std::string LegacyTimestamp(parquet::ConvertedType::type converted) {
+  const auto node = parquet::schema::PrimitiveNode::Make("v", parquet::Repetition::REQUIRED,
+                                                         parquet::Type::INT64, converted);
+  return MakeLowLevelParquet({node}, [](parquet::RowGroupWriter& group) {
+    const int64_t value = 1713928381500;
+    static_cast<parquet::Int64Writer*>(group.NextColumn())->WriteBatch(1, nullptr, nullptr, &value);
+  });
+}
+
+TEST(ParquetTypesTest, LegacyTimestampsAreUtc) {
+  EXPECT_THAT(ReadRows(LegacyTimestamp(parquet::ConvertedType::TIMESTAMP_MILLIS)).rows,
+              ElementsAre(R"(v="2024-04-24T03:13:01.500Z")"));
+  EXPECT_THAT(ReadRows(LegacyTimestamp(parquet::ConvertedType::TIMESTAMP_MICROS)).rows,
+              ElementsAre(R"(v="1970-01-20T20:05:28.381500Z")"));
+}
+
+// A file with the optional int32 column "v" of 1, null, 3, null, 5, whose page header says that its
+// levels have the encoding `definitions` of parquet.thrift.
+std::string WithDefinitionEncoding(char definitions) {
+  const auto node = parquet::schema::Int32("v", parquet::Repetition::OPTIONAL);
+  std::string file = MakeLowLevelParquet({node}, [](parquet::RowGroupWriter& group) {
+    const int16_t levels[] = {1, 0, 1, 0, 1};
+    const int32_t values[] = {1, 3, 5};
+    static_cast<parquet::Int32Writer*>(group.NextColumn())->WriteBatch(5, levels, nullptr, values);
+  });
+  // DataPageHeader, in Thrift's compact form: values, their encoding, those of both levels (RLE).
+  const size_t header = file.find(std::string("\x15\x0a\x15"));
+  EXPECT_NE(header, std::string::npos);
+  EXPECT_EQ(file.substr(header + 4, 4), "\x15\x06\x15\x06");
+  file[header + 5] = static_cast<char>(2 * definitions);
+  return file;
+}
+
+TEST(ParquetTypesTest, BitPackedLevelsAreRefused) {
+  EXPECT_THAT(ReadRows(WithDefinitionEncoding(3)).rows,
+              ElementsAre("v=1", "v=null", "v=3", "v=null", "v=5"));
+  const ReadResult packed = ReadRows(WithDefinitionEncoding(4));
+  EXPECT_TRUE(absl::IsUnimplemented(packed.status)) << packed.status;
+  EXPECT_THAT(std::string(packed.status.message()),
+              AllOf(HasSubstr("row group 0, row 0: column v"), HasSubstr("BIT_PACKED levels")));
+  EXPECT_THAT(packed.rows, SizeIs(0));
+}
+
+TEST(ParquetTypesTest, ColumnsOfOneNameAreNumbered) {
+  const std::string file =
+      MakeParquet({{"amount", ArrayOf(arrow::int64(), "[1]")},
+                   {"amount", ArrayOf(arrow::utf8(), R"(["b"])")},
+                   {"amount_2", ArrayOf(arrow::int64(), "[3]")},
+                   {"s", ArrayOf(arrow::struct_({arrow::field("a", arrow::int64()),
+                                                 arrow::field("a", arrow::int64())}),
+                                 R"([[4, 5]])")}});
+  EXPECT_THAT(ReadRows(file).rows,
+              ElementsAre(R"(amount=1 amount_3="b" amount_2=3 s={"a":4,"a_2":5})"));
+  EXPECT_THAT(ReadRows(file, {.columns = {"amount"}}).rows, ElementsAre("amount=1"));
+  EXPECT_THAT(ReadRows(file, {.columns = {"amount_3", "s.a_2"}}).rows,
+              ElementsAre(R"(amount_3="b" s={"a_2":5})"));
+  const auto reader = OpenRows(std::make_shared<MemoryObject>(file), {.columns = {"amount_2"}});
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_THAT((*reader)->columns(), ElementsAre("amount", "amount_3", "amount_2", "s"));
+  EXPECT_THAT((*reader)->renamed_columns(), ElementsAre(RenamedColumn{"amount", "amount_3"}));
 }
 
 TEST(ParquetTypesTest, Int96IsATimestampWithoutZone) {

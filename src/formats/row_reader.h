@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/warnings.h"
+#include "formats/column_names.h"
 #include "formats/row.h"
 #include "io/object_store.h"
 
@@ -72,8 +74,12 @@ class RowReader {
   // Rows in the object if its metadata tells (Parquet), else 0.
   virtual uint64_t known_rows() const { return 0; }
 
-  // The columns by name, if the format has them up front (Parquet, CSV), else empty.
+  // The names of all top-level columns, also of those that are not read, if the format has them up
+  // front (Parquet, CSV), else empty.
   virtual std::vector<std::string> columns() const { return {}; }
+
+  // The columns whose name stands more than once in the object.
+  virtual std::vector<RenamedColumn> renamed_columns() const { return {}; }
 };
 
 // Bounds on outside input (design: sizes and depths are bounded before memory is).
@@ -87,6 +93,8 @@ struct ReadOptions {
   std::vector<std::string> columns;
   // CSV: cells that mean null besides the empty one, when not quoted.
   std::vector<std::string> null_texts = {"NA", "NULL", "null", "\\N"};
+  // Hears of what is read although it looks wrong; null: nobody does. Outlives reader and chunks.
+  Warnings* warnings = nullptr;
 };
 
 // Opens `object` by its content (kAuto: Parquet by "PAR1"; gzip and zstd are looked into; then JSON

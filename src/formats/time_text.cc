@@ -111,6 +111,45 @@ bool ScanZone(Scanner& scanner, int32_t& offset_seconds) {
 
 }  // namespace
 
+std::string_view NameOf(CompactTime format) {
+  constexpr std::string_view kLongest = "YYYYMMDDHHMMSS";
+  switch (format) {
+    case CompactTime::kNone:
+      return "";
+    case CompactTime::kDate:
+      return kLongest.substr(0, 8);
+    case CompactTime::kMinute:
+      return kLongest.substr(0, 12);
+    case CompactTime::kSecond:
+      return kLongest;
+  }
+  return "";
+}
+
+CompactTime CompactTimeOf(size_t digits) {
+  for (const CompactTime format :
+       {CompactTime::kDate, CompactTime::kMinute, CompactTime::kSecond}) {
+    if (NameOf(format).size() == digits) return format;
+  }
+  return CompactTime::kNone;
+}
+
+std::optional<TimeText> ParseCompactTime(std::string_view text, CompactTime format) {
+  if (format == CompactTime::kNone || text.size() != NameOf(format).size()) return std::nullopt;
+  Scanner scanner(text);
+  TimeText time;
+  bool extended;
+  int64_t days;
+  int64_t seconds_of_day = 0;
+  if (!ScanDate(scanner, extended, days) || extended) return std::nullopt;
+  if (format != CompactTime::kDate &&
+      (!ScanClock(scanner, /*extended=*/false, seconds_of_day, time.nanos) || !scanner.done())) {
+    return std::nullopt;
+  }
+  time.local_seconds = days * kSecondsPerDay + seconds_of_day;
+  return time;
+}
+
 std::optional<TimeText> ParseTimeText(std::string_view text) {
   Scanner scanner(text);
   TimeText time;

@@ -19,6 +19,16 @@ struct TimeText {
 // the .cc file. Nothing for all other text: day and month are never guessed.
 std::optional<TimeText> ParseTimeText(std::string_view text);
 
+// Times that are digits alone, which only a config can tell from numbers.
+enum class CompactTime : uint8_t { kNone, kDate, kMinute, kSecond };
+// "YYYYMMDD", "YYYYMMDDHHMM", "YYYYMMDDHHMMSS"; "" for kNone.
+std::string_view NameOf(CompactTime format);
+// The one that has so many digits.
+CompactTime CompactTimeOf(size_t digits);
+
+// The time that `text`, nothing but the digits of `format`, says; nothing if there is no such time.
+std::optional<TimeText> ParseCompactTime(std::string_view text, CompactTime format);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_FORMATS_TIME_TEXT_H_

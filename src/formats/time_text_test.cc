@@ -28,5 +28,26 @@ TEST(TimeTextTest, TakesNothingElse) {
   }
 }
 
+TEST(CompactTime, HasThreeForms) {
+  const auto parsed = [](std::string_view text) -> int64_t {
+    const std::optional<TimeText> time = ParseCompactTime(text, CompactTimeOf(text.size()));
+    return time ? time->local_seconds : -1;
+  };
+  EXPECT_EQ(parsed("20240424"), 1713916800);
+  EXPECT_EQ(parsed("202404240313"), 1713928380);
+  EXPECT_EQ(parsed("20240424031301"), 1713928381);
+  EXPECT_EQ(parsed("20240229"), 1709164800);
+  for (const char* text :
+       {"20230229", "20241301", "20240400", "202404242413", "202404240360", "20240424031361",
+        "2024042403", "2024-04-24", "", "2024042a", "-2024042", "1713928381000"}) {
+    EXPECT_EQ(parsed(text), -1) << text;
+  }
+  EXPECT_FALSE(ParseCompactTime("20240424", CompactTime::kMinute));
+  EXPECT_FALSE(ParseCompactTime("20240424", CompactTime::kNone));
+  EXPECT_EQ(NameOf(CompactTime::kMinute), "YYYYMMDDHHMM");
+  EXPECT_EQ(NameOf(CompactTimeOf(14)), "YYYYMMDDHHMMSS");
+  EXPECT_EQ(CompactTimeOf(13), CompactTime::kNone);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -11,7 +11,7 @@ namespace millrace {
 
 struct Value {
   enum class Kind : uint8_t {
-    kNull,       // also NaN and infinities, and an absent cell
+    kNull,       // also NaN and infinities, and an absent cell; text: see NullWord()
     kBool,       // integer: 0 or 1
     kInt,        // integer
     kUint,       // integer, reinterpreted as uint64_t: only values above INT64_MAX
@@ -39,6 +39,8 @@ struct Value {
   bool is_null() const { return kind == Kind::kNull; }
 
   static Value Null() { return {}; }
+  // Null because the cell holds `word`; empty: nothing.
+  static Value NullWord(std::string_view word) { return Text(Kind::kNull, word); }
   static Value Bool(bool b) { return Integer(Kind::kBool, b); }
   static Value Int(int64_t i) { return Integer(Kind::kInt, i); }
   static Value Uint(uint64_t u) {

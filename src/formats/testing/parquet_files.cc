@@ -61,6 +61,12 @@ std::string MakeParquet(const std::vector<NamedArray>& columns, const ParquetFor
   return sink->Finish().ValueOrDie()->ToString();
 }
 
+std::string MakeOneRowParquet(const std::vector<std::string>& columns) {
+  std::vector<NamedArray> arrays;
+  for (const std::string& name : columns) arrays.push_back({name, ArrayOf(arrow::int64(), "[1]")});
+  return MakeParquet(arrays);
+}
+
 std::string MakeLowLevelParquet(const std::vector<std::shared_ptr<parquet::schema::Node>>& fields,
                                 const std::function<void(parquet::RowGroupWriter&)>& write) {
   const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();

@@ -44,6 +44,9 @@ using NamedArray = std::pair<std::string, std::shared_ptr<arrow::Array>>;
 // A file of these columns, all optional.
 std::string MakeParquet(const std::vector<NamedArray>& columns, const ParquetFormat& format = {});
 
+// A file of these integer columns, and one row of ones.
+std::string MakeOneRowParquet(const std::vector<std::string>& columns);
+
 // A file with one row group that `write` fills.
 std::string MakeLowLevelParquet(const std::vector<std::shared_ptr<parquet::schema::Node>>& fields,
                                 const std::function<void(parquet::RowGroupWriter&)>& write);
