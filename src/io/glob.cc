@@ -7,10 +7,6 @@
 namespace millrace {
 namespace {
 
-bool IsHidden(std::string_view segment) {
-  return !segment.empty() && (segment[0] == '.' || segment[0] == '_');
-}
-
 // Matches `c` against the class at the head of `pattern` ("[a-c]", "[!x]") and cuts it off. A '['
 // without its ']' stands for itself.
 bool MatchClass(std::string_view& pattern, char c) {
@@ -37,8 +33,8 @@ bool MatchClass(std::string_view& pattern, char c) {
 
 // One segment against one segment's pattern. Linear in the text per '*': after a mismatch only the
 // last '*' is tried again.
-bool MatchSegment(std::string_view pattern, std::string_view text) {
-  if (IsHidden(text) && (pattern.empty() || pattern[0] != text[0])) return false;
+bool MatchSegment(std::string_view pattern, std::string_view text, bool hidden) {
+  if (hidden && (pattern.empty() || pattern[0] != text[0])) return false;
   std::string_view pattern_after_star;
   std::string_view text_after_star;
   bool star = false;
@@ -71,13 +67,14 @@ bool MatchSegment(std::string_view pattern, std::string_view text) {
   }
 }
 
-// Calls `visit` with each '/'-separated part of `path`.
+// Calls `visit` with each '/'-separated part of `path`; what stands before a '/' is a folder.
 template <typename Visit>
 void ForEachSegment(std::string_view path, Visit visit) {
   for (;;) {
     const size_t slash = path.find('/');
-    visit(path.substr(0, slash));
-    if (slash == std::string_view::npos) return;
+    const bool last = slash == std::string_view::npos;
+    visit(path.substr(0, slash), last ? SegmentKind::kFile : SegmentKind::kFolder);
+    if (last) return;
     path.remove_prefix(slash + 1);
   }
 }
@@ -88,8 +85,16 @@ bool HasWildcard(std::string_view text) {
   return text.find_first_of("*?[") != std::string_view::npos;
 }
 
+bool IsHiddenName(std::string_view segment, SegmentKind kind) {
+  if (segment.starts_with('.')) return true;
+  if (!segment.starts_with('_')) return false;
+  const size_t equals = segment.find('=');
+  const bool partition = equals != std::string_view::npos && equals > 1;
+  return kind == SegmentKind::kFile || !partition;
+}
+
 Glob::Glob(std::string_view pattern) {
-  ForEachSegment(pattern, [this](std::string_view segment) {
+  ForEachSegment(pattern, [this](std::string_view segment, SegmentKind) {
     if (segment.size() > 2 && segment.substr(0, 2) == "**") {
       segments_.emplace_back("**");
       segment.remove_prefix(1);
@@ -112,13 +117,26 @@ Glob::State Glob::Start() const {
   return state;
 }
 
-Glob::State Glob::Advance(const State& state, std::string_view segment) const {
+Glob::State Glob::Advance(const State& state, std::string_view segment, SegmentKind kind) const {
+  return Advance(state, segment, IsHiddenName(segment, kind));
+}
+
+bool Glob::IsLeftOutAsHidden(const State& state, std::string_view segment, SegmentKind kind) const {
+  if (!IsHiddenName(segment, kind)) return false;
+  const auto matches = [&](const State& next) {
+    return kind == SegmentKind::kFolder ? !next.empty() : Accepts(next);
+  };
+  return !matches(Advance(state, segment, /*hidden=*/true)) &&
+         matches(Advance(state, segment, /*hidden=*/false));
+}
+
+Glob::State Glob::Advance(const State& state, std::string_view segment, bool hidden) const {
   State next;
   for (const size_t place : state) {
     if (place == segments_.size()) continue;
     if (segments_[place] == "**") {
-      if (!IsHidden(segment)) AddWithSkips(place, next);
-    } else if (MatchSegment(segments_[place], segment)) {
+      if (!hidden) AddWithSkips(place, next);
+    } else if (MatchSegment(segments_[place], segment, hidden)) {
       AddWithSkips(place + 1, next);
     }
   }
@@ -132,7 +150,9 @@ bool Glob::Accepts(const State& state) const {
 bool GlobMatches(std::string_view pattern, std::string_view path) {
   const Glob glob(pattern);
   Glob::State state = glob.Start();
-  ForEachSegment(path, [&](std::string_view segment) { state = glob.Advance(state, segment); });
+  ForEachSegment(path, [&](std::string_view segment, SegmentKind kind) {
+    state = glob.Advance(state, segment, kind);
+  });
   return glob.Accepts(state);
 }
 

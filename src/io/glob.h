@@ -13,9 +13,16 @@ namespace millrace {
 // True if `text` has a character that is special in globs.
 bool HasWildcard(std::string_view text);
 
+// What a segment of a path names.
+enum class SegmentKind { kFolder, kFile };
+
+// True for names that begin with '.' or '_', as markers, logs and temporary files of many writers
+// do; but not for the folders "_name=value" of Hive partitions, which hold data.
+bool IsHiddenName(std::string_view segment, SegmentKind kind);
+
 // A compiled pattern. `*`, `?` and `[a-c]` match within a segment, a segment `**` any number of
-// segments, and `**x` means `**` followed by `*x`. A wildcard does not match a hidden segment (one
-// that begins with '.' or '_') unless the pattern's segment begins with the same character.
+// segments, and `**x` means `**` followed by `*x`. A wildcard does not match a hidden segment
+// unless the pattern's segment begins with the same character.
 class Glob {
  public:
   // The places in the pattern that a path may have come to; empty: it cannot match any more.
@@ -25,11 +32,14 @@ class Glob {
 
   State Start() const;
   // The state behind one more segment of the path.
-  State Advance(const State& state, std::string_view segment) const;
+  State Advance(const State& state, std::string_view segment, SegmentKind kind) const;
+  // True if the pattern could match a path with this segment, were the segment not hidden.
+  bool IsLeftOutAsHidden(const State& state, std::string_view segment, SegmentKind kind) const;
   // True if a path that ends here matches.
   bool Accepts(const State& state) const;
 
  private:
+  State Advance(const State& state, std::string_view segment, bool hidden) const;
   void AddWithSkips(size_t place, State& state) const;
 
   std::vector<std::string> segments_;

@@ -45,7 +45,9 @@ std::string Join(const std::string& folder, std::string_view name) {
 // Lists what lies below a folder and matches a glob.
 class Walk {
  public:
-  Walk(const Glob& glob, const ObjectStore::Visitor& visitor) : glob_(glob), visitor_(visitor) {}
+  Walk(const Glob& glob, const ObjectStore::Visitor& visitor,
+       const ObjectStore::HiddenVisitor& hidden)
+      : glob_(glob), visitor_(visitor), hidden_(hidden) {}
 
   absl::Status Folder(const std::string& path, const Glob::State& state) {
     struct stat self;
@@ -92,8 +94,9 @@ class Walk {
       }
       const std::string_view name = item->d_name;
       if (name == "." || name == "..") continue;
-      Glob::State behind = glob_.Advance(state, name);
-      if (behind.empty()) continue;
+      Glob::State behind = glob_.Advance(state, name, SegmentKind::kFolder);
+      const bool may_be_hidden = hidden_ && IsHiddenName(name, SegmentKind::kFile);
+      if (behind.empty() && !may_be_hidden) continue;
       std::string entry_path = Join(path, name);
       struct stat stat;
       if (::stat(entry_path.c_str(), &stat) != 0) {
@@ -101,10 +104,17 @@ class Walk {
         if (errno == ENOENT || errno == ELOOP) continue;
         return ErrnoStatus(errno, StrCat("listing ", entry_path));
       }
-      if (S_ISDIR(stat.st_mode)) {
-        entries.push_back({{StrCat(entry_path, "/"), 0, ""}, std::move(behind), true});
-      } else if (S_ISREG(stat.st_mode) && glob_.Accepts(behind)) {
+      const bool folder = S_ISDIR(stat.st_mode);
+      if (!folder && !S_ISREG(stat.st_mode)) continue;
+      if (folder) entry_path += '/';
+      const SegmentKind kind = folder ? SegmentKind::kFolder : SegmentKind::kFile;
+      if (!folder) behind = glob_.Advance(state, name, kind);
+      if (folder && !behind.empty()) {
+        entries.push_back({{std::move(entry_path), 0, ""}, std::move(behind), true});
+      } else if (!folder && glob_.Accepts(behind)) {
         entries.push_back({InfoFor(std::move(entry_path), stat), {}, false});
+      } else if (may_be_hidden && glob_.IsLeftOutAsHidden(state, name, kind)) {
+        RETURN_IF_ERROR(hidden_(entry_path));
       }
     }
     std::sort(entries.begin(), entries.end(),
@@ -114,6 +124,7 @@ class Walk {
 
   const Glob& glob_;
   const ObjectStore::Visitor& visitor_;
+  const ObjectStore::HiddenVisitor& hidden_;
   std::vector<std::pair<dev_t, ino_t>> above_;
   bool found_ = false;
 };
@@ -169,13 +180,14 @@ class LocalWriter : public ObjectWriter {
 
 class LocalObjectStore : public ObjectStore {
  public:
-  absl::Status List(std::string_view pattern, const Visitor& visitor) override {
+  absl::Status List(std::string_view pattern, const Visitor& visitor,
+                    const HiddenVisitor& hidden) override {
     ASSIGN_OR_RETURN(const std::string path, LocalPathOf(pattern));
     if (path.empty()) return absl::InvalidArgumentError("the input is empty; name a file or glob");
     struct stat stat;
-    if (::stat(path.c_str(), &stat) == 0) return ListNamed(path, stat, visitor);
+    if (::stat(path.c_str(), &stat) == 0) return ListNamed(path, stat, visitor, hidden);
     if (!HasWildcard(path)) return ErrnoStatus(errno, StrCat("finding ", path));
-    return ListGlob(path, visitor);
+    return ListGlob(path, visitor, hidden);
   }
 
   absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
@@ -210,10 +222,11 @@ class LocalObjectStore : public ObjectStore {
   }
 
   // `path` exists: one file, or a folder with everything below it.
-  absl::Status ListNamed(const std::string& path, const struct stat& stat, const Visitor& visitor) {
+  absl::Status ListNamed(const std::string& path, const struct stat& stat, const Visitor& visitor,
+                         const HiddenVisitor& hidden) {
     if (S_ISDIR(stat.st_mode)) {
       ASSIGN_OR_RETURN(const std::string folder, RealPath(path));
-      return WalkBelow(folder, "**", path, visitor);
+      return WalkBelow(folder, "**", path, visitor, hidden);
     }
     if (!S_ISREG(stat.st_mode)) {
       return absl::InvalidArgumentError(StrCat(path, " is neither a file nor a folder"));
@@ -223,18 +236,20 @@ class LocalObjectStore : public ObjectStore {
     return visitor(InfoFor(Join(folder, path.substr(name)), stat));
   }
 
-  absl::Status ListGlob(const std::string& path, const Visitor& visitor) {
+  absl::Status ListGlob(const std::string& path, const Visitor& visitor,
+                        const HiddenVisitor& hidden) {
     // Everything up to the last slash before the first wildcard is a plain folder.
     const size_t rest = path.rfind('/', path.find_first_of("*?[")) + 1;
     absl::StatusOr<std::string> folder = RealPath(path.substr(0, rest));
     if (!folder.ok()) return folder.status();
-    return WalkBelow(*folder, path.substr(rest), path, visitor);
+    return WalkBelow(*folder, path.substr(rest), path, visitor, hidden);
   }
 
   absl::Status WalkBelow(const std::string& folder, std::string_view glob_text,
-                         const std::string& asked, const Visitor& visitor) {
+                         const std::string& asked, const Visitor& visitor,
+                         const HiddenVisitor& hidden) {
     const Glob glob(glob_text);
-    Walk walk(glob, visitor);
+    Walk walk(glob, visitor, hidden);
     RETURN_IF_ERROR(walk.Folder(folder, glob.Start()));
     if (!walk.found()) return absl::NotFoundError(StrCat("no file matches ", asked));
     return absl::OkStatus();

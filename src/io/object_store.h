@@ -65,15 +65,22 @@ class ObjectStore {
 
   // Called once per object; a status that is not ok ends the listing and is returned.
   using Visitor = std::function<absl::Status(const ObjectInfo&)>;
+  // Called once for each name that is left out as hidden: the uri of an object, or of a folder with
+  // '/' at its end, for all that is below it. A status that is not ok ends the listing too.
+  using HiddenVisitor = std::function<absl::Status(std::string_view uri)>;
 
   // Lists what `pattern` names, in byte order of the uri: one object, a folder (everything below
   // it), or a glob (`*` and `?` within a path segment, `**` across segments, `[abc]`). A name that
-  // exists is that object, even where it looks like a glob. Hidden files (a segment that begins
-  // with '.' or '_') are left out unless named. Directories are walked as the visitor is called;
-  // at most the names of the open ones are held. NotFound if nothing matches.
-  // Local uris: symbolic links in the folder that the pattern names before its first wildcard are
+  // exists is that object, even where it looks like a glob. Hidden names (io/glob.h) are left out
+  // unless named, and given to `hidden` if that is not empty. Directories are walked as the visitor
+  // is called; at most the names of the open ones are held. NotFound if nothing matches. Local
+  // uris: symbolic links in the folder that the pattern names before its first wildcard are
   // resolved, so that one file has one uri; links below it are followed and keep their names.
-  virtual absl::Status List(std::string_view pattern, const Visitor& visitor) = 0;
+  virtual absl::Status List(std::string_view pattern, const Visitor& visitor,
+                            const HiddenVisitor& hidden) = 0;
+  absl::Status List(std::string_view pattern, const Visitor& visitor) {
+    return List(pattern, visitor, HiddenVisitor());
+  }
 
   // Opens the listed version. NotFound if it is gone, FailedPrecondition if it changed.
   virtual absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) = 0;

@@ -18,8 +18,8 @@ namespace {
 class Listing {
  public:
   Listing(CloudService& service, const CloudUri& uri, const ObjectStore::Visitor& visitor,
-          std::stop_token stop)
-      : service_(service), uri_(uri), visitor_(visitor), stop_(std::move(stop)) {}
+          const ObjectStore::HiddenVisitor& hidden, std::stop_token stop)
+      : service_(service), uri_(uri), visitor_(visitor), hidden_(hidden), stop_(std::move(stop)) {}
 
   // The object that has the pattern as its name, if there is one.
   absl::Status Exact() {
@@ -35,7 +35,12 @@ class Listing {
     for (;;) {
       ASSIGN_OR_RETURN(const ListPage page, service_.List(uri_.bucket, query, stop_));
       for (const ListedKey& key : page.keys) {
-        if (key.key >= query.start && filter.Accepts(key.key)) RETURN_IF_ERROR(Visit(key));
+        if (key.key < query.start) continue;
+        if (filter.Accepts(key.key)) {
+          RETURN_IF_ERROR(Visit(key));
+        } else if (hidden_ && !filter.hidden().empty()) {
+          RETURN_IF_ERROR(hidden_(StrCat(uri_.root, filter.hidden())));
+        }
       }
       if (page.next_token.empty()) return absl::OkStatus();
       query.token = page.next_token;
@@ -59,6 +64,7 @@ class Listing {
   CloudService& service_;
   const CloudUri& uri_;
   const ObjectStore::Visitor& visitor_;
+  const ObjectStore::HiddenVisitor& hidden_;
   const std::stop_token stop_;
   bool found_ = false;
 };
@@ -68,7 +74,8 @@ class CloudStore : public ObjectStore {
   CloudStore(std::shared_ptr<CloudService> service, std::stop_token stop)
       : service_(std::move(service)), stop_(std::move(stop)) {}
 
-  absl::Status List(std::string_view pattern, const Visitor& visitor) override {
+  absl::Status List(std::string_view pattern, const Visitor& visitor,
+                    const HiddenVisitor& hidden) override {
     ASSIGN_OR_RETURN(const CloudUri uri, service_->Parse(pattern));
     if (HasWildcard(uri.root)) {
       return absl::InvalidArgumentError(
@@ -76,7 +83,9 @@ class CloudStore : public ObjectStore {
     }
     absl::Status visited;  // errors of the visitor come back as they are
     const Visitor guarded = [&](const ObjectInfo& object) { return visited = visitor(object); };
-    Listing listing(*service_, uri, guarded, stop_);
+    HiddenVisitor guarded_hidden;
+    if (hidden) guarded_hidden = [&](std::string_view name) { return visited = hidden(name); };
+    Listing listing(*service_, uri, guarded, guarded_hidden, stop_);
     const absl::Status listed = ListUri(uri, listing);
     if (!visited.ok()) return visited;
     RETURN_IF_ERROR(Annotate(listed, StrCat("listing ", pattern)));

@@ -28,24 +28,35 @@ KeyFilter::KeyFilter(std::string_view pattern)
       state_(glob_.Start()) {}
 
 bool KeyFilter::Accepts(std::string_view key) {
+  hidden_.clear();
   if (!key.starts_with(prefix_)) return false;
   const std::string_view folder = key.substr(0, key.rfind('/') + 1);
   if (folder != current_) {
     current_ = folder;
     state_ = glob_.Start();
-    dead_.clear();
     for (size_t at = folder_.size(); at < folder.size();) {
       const size_t slash = folder.find('/', at);
-      state_ = glob_.Advance(state_, folder.substr(at, slash - at));
+      const std::string_view segment = folder.substr(at, slash - at);
+      Glob::State next = glob_.Advance(state_, segment, SegmentKind::kFolder);
       at = slash + 1;
-      if (state_.empty()) {
+      if (next.empty()) {
+        const bool known = dead_ == folder.substr(0, at);
+        if (!known && glob_.IsLeftOutAsHidden(state_, segment, SegmentKind::kFolder)) {
+          hidden_ = folder.substr(0, at);
+        }
         dead_ = folder.substr(0, at);
-        break;
+        state_.clear();
+        return false;
       }
+      state_ = std::move(next);
     }
+    dead_.clear();
   }
   if (state_.empty() || key.size() == folder.size()) return false;
-  return glob_.Accepts(glob_.Advance(state_, key.substr(folder.size())));
+  const std::string_view name = key.substr(folder.size());
+  if (glob_.Accepts(glob_.Advance(state_, name, SegmentKind::kFile))) return true;
+  if (glob_.IsLeftOutAsHidden(state_, name, SegmentKind::kFile)) hidden_ = key;
+  return false;
 }
 
 std::string KeyFilter::NextPossible() const {

@@ -21,6 +21,10 @@ class KeyFilter {
   // Keys are given in byte order. Names of folders (with '/' at their end) are never named.
   bool Accepts(std::string_view key);
 
+  // After Accepts() returned false: the name, up to that of the key, that is left out as hidden; ""
+  // if it is another reason, or the folder was given before.
+  std::string_view hidden() const { return hidden_; }
+
   // A key above the one last given, before which no key is named; "" if the next one may be.
   std::string NextPossible() const;
 
@@ -32,6 +36,7 @@ class KeyFilter {
   // The state behind the folder of the key last given, which its keys share.
   std::string current_;
   Glob::State state_;
+  std::string hidden_;
   std::string dead_;  // the shortest folder of current_ below which nothing is named; "": none
 };
 

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/object_store.h"
+#include "io/table_folder.h"
 
 namespace millrace {
 
@@ -149,6 +150,67 @@ TEST_P(ObjectStoreContract, LeavesHiddenObjectsOutUnlessNamed) {
   EXPECT_THAT(List("_*/*"), ElementsAre("_tmp/b.csv"));
   EXPECT_THAT(List(".a.csv"), ElementsAre(".a.csv"));
   EXPECT_THAT(List("_tmp"), ElementsAre("_tmp/b.csv"));
+}
+
+TEST_P(ObjectStoreContract, ReadsPartitionsWhoseNamesBeginWithAnUnderscore) {
+  for (const char* name : {"t/_day=2024-01-01/a.csv", "t/_day=2024-01-01/_h=1/b.csv",
+                           "t/.x=1/c.csv", "t/_=1/d.csv", "t/_file=1.csv", "t/day=2/e.csv"}) {
+    Put(name);
+  }
+  using testing::ElementsAre;
+  const auto read =
+      ElementsAre("t/_day=2024-01-01/_h=1/b.csv", "t/_day=2024-01-01/a.csv", "t/day=2/e.csv");
+  EXPECT_THAT(List("t"), read);
+  EXPECT_THAT(List("t/**/*.csv"), read);
+  EXPECT_THAT(List("t/*/*.csv"), ElementsAre("t/_day=2024-01-01/a.csv", "t/day=2/e.csv"));
+}
+
+TEST_P(ObjectStoreContract, TellsOfHiddenNamesOnce) {
+  for (const char* name : {"a.csv", "_SUCCESS", "_tmp/b.csv", "_tmp/c/d.csv", "d/.e/f.csv",
+                           "d/.e/g.csv", "d/h.csv", "d/_i.csv", "d/_i.txt"}) {
+    Put(name);
+  }
+  const std::string root = fixture().root();
+  const auto hidden = [&](const std::string& pattern) {
+    std::vector<std::string> names;
+    const absl::Status listed = store().List(
+        root + pattern, [](const ObjectInfo&) { return absl::OkStatus(); },
+        [&](std::string_view uri) {
+          EXPECT_EQ(uri.substr(0, root.size()), root);
+          names.emplace_back(uri.substr(root.size()));
+          return absl::OkStatus();
+        });
+    EXPECT_TRUE(listed.ok()) << listed;
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(hidden(""), ElementsAre("_SUCCESS", "_tmp/", "d/.e/", "d/_i.csv", "d/_i.txt"));
+  EXPECT_THAT(hidden("d/*.csv"), ElementsAre("d/_i.csv"));
+  EXPECT_THAT(hidden("**/*.csv"), ElementsAre("_tmp/", "d/.e/", "d/_i.csv"));
+  EXPECT_THAT(hidden("_tmp/b.csv"), ElementsAre());
+  const absl::Status stopped = store().List(
+      root, [](const ObjectInfo&) { return absl::OkStatus(); },
+      [](std::string_view) { return absl::InvalidArgumentError("enough"); });
+  EXPECT_EQ(stopped, absl::InvalidArgumentError("enough"));
+}
+
+TEST_P(ObjectStoreContract, TablesAreRefused) {
+  Put("d/part-0.csv");
+  Put("d/_delta_log/00000000000000000000.json");
+  Put("i/data/a.parquet");
+  Put("i/metadata/v1.metadata.json");
+  Put("f/a.csv");
+  for (const char* input : {"d", "d/", "d/*.csv"}) {
+    const absl::Status refused = RefuseTableFolder(store(), Uri(input));
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << input;
+    EXPECT_THAT(std::string(refused.message()),
+                testing::HasSubstr(Uri("d") + " is a Delta table: its files hold deleted rows"));
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(RefuseTableFolder(store(), Uri("i"))));
+  EXPECT_TRUE(RefuseTableFolder(store(), Uri("f")).ok());
+  EXPECT_TRUE(RefuseTableFolder(store(), Uri("f/a.csv")).ok());
+  EXPECT_TRUE(RefuseTableFolder(store(), Uri("d/part-0.csv")).ok());
 }
 
 TEST_P(ObjectStoreContract, NamesMayHoldAnyCharacter) {
