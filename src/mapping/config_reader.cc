@@ -143,7 +143,7 @@ const Json* ConfigObject::Array(std::string_view key) {
   return nullptr;
 }
 
-std::vector<std::string> ConfigObject::Texts(std::string_view key) {
+std::vector<std::string> ConfigObject::Texts(std::string_view key, bool may_be_empty) {
   std::vector<std::string> texts;
   const Json* array = Array(key);
   if (array == nullptr) return texts;
@@ -154,7 +154,8 @@ std::vector<std::string> ConfigObject::Texts(std::string_view key) {
       Problem(key, "holds something other than texts in quotes that are not empty");
     }
   }
-  if (array->empty()) Problem(key, "is an empty list; name something in it or leave the key out");
+  if (array->empty() && !may_be_empty)
+    Problem(key, "is an empty list; name something in it or leave the key out");
   return texts;
 }
 

@@ -40,7 +40,9 @@ class ConfigObject {
   std::optional<std::string> Text(std::string_view key);
   bool Flag(std::string_view key);  // false if absent
   const nlohmann::json* Array(std::string_view key);
-  std::vector<std::string> Texts(std::string_view key);  // an array of texts that are not empty
+  // An array of texts that are not empty; that there is none at all is a problem too, unless
+  // `may_be_empty`.
+  std::vector<std::string> Texts(std::string_view key, bool may_be_empty = false);
 
   // The index of the text at `key` among `words`; nullopt if absent. Others are problems.
   std::optional<size_t> Word(std::string_view key, const std::vector<std::string_view>& words);

@@ -115,7 +115,9 @@ void ReadTextRules(ConfigObject& reader, SourceConfig& config) {
                             "\" is not known; write a name such as \"Europe/Berlin\""));
     }
   }
-  if (reader.Has("null_values")) config.null_texts = reader.Texts("null_values");
+  if (reader.Has("null_values")) {
+    config.null_texts = reader.Texts("null_values", /*may_be_empty=*/true);
+  }
 }
 
 // Returns the text of the transform.

@@ -6,6 +6,7 @@
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "mapping/time_value.h"
 #include "mapping/value_text.h"
 
@@ -29,6 +30,15 @@ std::string NameAsJson(std::string_view name) {
 
 std::string_view BytesOf(const Hash128& hash) {
   return {reinterpret_cast<const char*>(&hash), sizeof(hash)};
+}
+
+// A cell as ids by columns hash it: numbers count by their value, however they are spelt.
+void AppendIdColumn(ByteBuffer& out, const Value& value) {
+  const bool number = value.kind == Value::Kind::kNumber || value.kind == Value::Kind::kDouble ||
+                      value.kind == Value::Kind::kFloat;
+  if (!number) return AppendJsonValue(out, value);
+  ByteBuffer text;
+  out.Append(IdText(value, text));
 }
 
 // "column x" or, where the property is called otherwise, "column x (for y)".
@@ -59,7 +69,7 @@ std::optional<Hash128> EventWriter::HashIdColumns(const EventPlan& plan, const R
     if (value.is_null()) continue;
     scratch_.clear();
     scratch_.Append(std::string_view(step.fragment).substr(1));
-    AppendJsonValue(scratch_, value);
+    AppendIdColumn(scratch_, value);
     hash.Add(scratch_.view());
     any = true;
   }
@@ -76,6 +86,7 @@ bool EventWriter::Write(const EventPlan& plan, const Value& name, const Row& row
   const size_t begin = out.size();
   out.Append("{\"event\":");
   if (!WriteName(name)) return false;
+  if (identity_event_ != IdentityEvent::kNone && !CheckIdentityEvent(plan, row)) return false;
   out.Append(",\"properties\":");
   const size_t open = out.size();  // the first property's comma becomes the brace
   ChooseInsertId(plan, row, origin);
@@ -94,8 +105,8 @@ bool EventWriter::Write(const EventPlan& plan, const Value& name, const Row& row
 
 bool EventWriter::WriteName(const Value& name) {
   const size_t begin = out_->size();
-  if (!name.is_null() && !PlainText(name, scratch_).empty()) {
-    AppendAsJsonText(*out_, name, scratch_);
+  if (const std::string_view text = IdText(name, scratch_); !text.empty()) {
+    AppendIdAsJson(*out_, name, text);
   } else if (!static_name_.empty()) {
     out_->Append(static_name_);
   } else if (draft()) {
@@ -107,6 +118,47 @@ bool EventWriter::WriteName(const Value& name) {
   }
   hash_.Add(out_->view(begin, out_->size()));
   name_hash_ = hash_;
+  identity_event_ = IdentityEventOf(out_->view(begin + 1, out_->size() - 1));  // in quotes, or null
+  return true;
+}
+
+// Refuses an identity event without what Mixpanel documents for it.
+bool EventWriter::CheckIdentityEvent(const EventPlan& plan, const Row& row) {
+  if (draft()) return true;
+  const auto value_of = [&](std::string_view property) {
+    for (const auto* steps : {&plan.user_ids, &plan.properties}) {
+      for (const FieldStep& step : *steps) {
+        if (step.property == property) return cells_.Read(step.cell, row);
+      }
+    }
+    return Value::Null();
+  };
+  const auto has = [&](std::string_view property) {
+    return !IdText(value_of(property), scratch_).empty();
+  };
+  switch (identity_event_) {
+    case IdentityEvent::kNone:
+      return true;
+    case IdentityEvent::kMerge:
+      if (const Value ids = value_of(kMergedIds);
+          ids.kind == Value::Kind::kJson && IsPairOfIds(ids.text)) {
+        return true;
+      }
+      return Refuse("missing_required_field", kMergedIds,
+                    "a $merge needs \"$distinct_ids\", a list of the two ids to merge");
+    case IdentityEvent::kIdentify:
+      // As documented, or as Mixpanel's JavaScript SDK sends it.
+      if ((has("$identified_id") && has("$anon_id")) ||
+          (has("distinct_id") && has("$anon_distinct_id"))) {
+        return true;
+      }
+      return Refuse("missing_required_field", "$identified_id",
+                    "an $identify needs \"$identified_id\" and \"$anon_id\"");
+    case IdentityEvent::kCreateAlias:
+      if (has("distinct_id") && has("alias")) return true;
+      return Refuse("missing_required_field", "alias",
+                    "a $create_alias needs \"distinct_id\" and \"alias\"");
+  }
   return true;
 }
 
@@ -114,11 +166,12 @@ bool EventWriter::WriteTime(const EventPlan& plan, const Row& row) {
   const Value value = plan.time ? cells_.Read(plan.time->cell, row) : Value::Null();
   if (value.is_null()) {
     if (plan.time && plan.time->required) return WriteNull(*plan.time);
-    if (draft()) return true;
+    if (draft() || identity_event_ != IdentityEvent::kNone) return true;
     return Refuse("invalid_time", plan.time ? plan.time->source_field : "time",
                   "the event has no time");
   }
-  const absl::StatusOr<int64_t> millis = ToUnixMillis(value, config_->time_zone);
+  const absl::StatusOr<int64_t> millis =
+      ToUnixMillis(value, config_->time_zone, plan.time->time_format);
   absl::Status status = millis.status();
   if (status.ok() && !draft()) status = CheckEventTime(*millis, now_);
   if (!status.ok()) {
@@ -128,6 +181,11 @@ bool EventWriter::WriteTime(const EventPlan& plan, const Row& row) {
   out_->Append(",\"time\":");
   AppendJsonInt(*out_, *millis);
   EndProperty(begin);
+  if (IsSentInSeconds(*millis)) {
+    out_->Truncate(begin);
+    out_->Append(",\"time\":");
+    AppendSentTime(*out_, *millis);
+  }
   return true;
 }
 
@@ -136,7 +194,7 @@ bool EventWriter::WriteUserIds(const EventPlan& plan, const Row& row) {
   for (const FieldStep& step : plan.user_ids) {
     if (!WriteUserId(step, row, has_user)) return false;
   }
-  if (!has_user && !draft()) {
+  if (!has_user && !draft() && identity_event_ == IdentityEvent::kNone) {
     const size_t begin = out_->size();
     out_->Append(",\"distinct_id\":\"\"");
     EndProperty(begin);
@@ -146,7 +204,7 @@ bool EventWriter::WriteUserIds(const EventPlan& plan, const Row& row) {
 
 bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_user) {
   const Value value = cells_.Read(step.cell, row);
-  const std::string_view text = value.is_null() ? "" : PlainText(value, scratch_);
+  const std::string_view text = IdText(value, scratch_);
   if (text.empty()) {
     if (step.required) return WriteNull(step);
     if (step.type == FieldType::kStringOrUuid) {
@@ -163,7 +221,7 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
   has_user = true;
   const size_t begin = out_->size();
   out_->Append(step.fragment);
-  AppendAsJsonText(*out_, value, scratch_);
+  AppendIdAsJson(*out_, value, text);
   EndProperty(begin);
   return true;
 }
@@ -175,8 +233,7 @@ void EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
   if (origin.part == 0) first_insert_id_.clear();
   if (!plan.insert_id) return;
   const Value value = cells_.Read(plan.insert_id->cell, row);
-  if (value.is_null()) return;
-  const std::string_view text = PlainText(value, scratch_);
+  const std::string_view text = IdText(value, scratch_);
   if (text.empty() || IsBannedId(text)) return;
   if (IsValidInsertId(text)) {
     insert_id_.assign(text);
@@ -201,7 +258,7 @@ bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origi
     return true;
   }
   if (plan.insert_id && plan.insert_id->required) return WriteNull(*plan.insert_id);
-  if (draft()) return true;
+  if (draft() || identity_event_ != IdentityEvent::kNone) return true;
   if (config_->insert_id == InsertIdRule::kColumns && !origin.id_columns) {
     return Refuse("missing_required_field", config_->insert_id_columns.front(),
                   "all columns of \"insert_id\" are null, so the row would have no id of its own");
@@ -211,11 +268,12 @@ bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origi
 }
 
 bool EventWriter::WriteProperty(const FieldStep& step, const Row& row) {
+  if (identity_event_ != IdentityEvent::kNone && step.property == "token") return true;
   const Value value = cells_.Read(step.cell, row);
   if (value.is_null()) return WriteNull(step);
   const size_t begin = out_->size();
   out_->Append(step.fragment);
-  switch (typer_.Append(*out_, value, step.type)) {
+  switch (typer_.Append(*out_, value, step.type, step.time_format)) {
     case TypedResult::kWritten:
       if (draft()) QuoteRoundedInteger(begin + step.fragment.size());
       EndProperty(begin);

@@ -1,4 +1,5 @@
 // Writes events: the time, ids and limits that Mixpanel wants of each (docs/sources-json.md).
+// Identity events need no time and no ids of their own.
 #ifndef MILLRACE_MAPPING_EVENT_WRITER_H_
 #define MILLRACE_MAPPING_EVENT_WRITER_H_
 
@@ -12,6 +13,7 @@
 #include "base/byte_buffer.h"
 #include "base/hash.h"
 #include "mapping/event_plan.h"
+#include "mapping/identity_event.h"
 #include "mapping/ids.h"
 #include "mapping/record_mapper.h"
 #include "mapping/typed_value.h"
@@ -42,6 +44,7 @@ class EventWriter {
   };
 
   bool WriteName(const Value& name);
+  bool CheckIdentityEvent(const EventPlan& plan, const Row& row);
   bool WriteTime(const EventPlan& plan, const Row& row);
   bool WriteUserIds(const EventPlan& plan, const Row& row);
   bool WriteUserId(const FieldStep& step, const Row& row, bool& has_user);
@@ -77,6 +80,7 @@ class EventWriter {
   bool hashing_ = false;
   UnorderedHash hash_;  // of the name and of each property but the generated ids, as they are sent
   UnorderedHash name_hash_;
+  IdentityEvent identity_event_ = IdentityEvent::kNone;
   size_t properties_ = 0;
   std::vector<Hole> holes_;
   std::string insert_id_;        // the source's, made conforming; empty: none

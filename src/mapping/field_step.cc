@@ -23,6 +23,7 @@ std::vector<FieldStep> CompileFields(const SourceConfig& config, const RowShape&
                      .property = mapping.mixpanel_field,
                      .fragment = KeyFragment(mapping.mixpanel_field),
                      .type = mapping.type,
+                     .time_format = mapping.time_format,
                      .required = mapping.required,
                      .include_if_none = mapping.include_if_none});
     taken.insert(mapping.source_field);

@@ -19,6 +19,7 @@ struct FieldStep {
   std::string property;
   std::string fragment;  // ,"property":
   FieldType type = FieldType::kNone;
+  CompactTime time_format = CompactTime::kNone;
   bool required = false;
   bool include_if_none = false;
 };

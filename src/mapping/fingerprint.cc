@@ -30,6 +30,11 @@ std::string Fingerprint(const SourceConfig& config, std::string_view script) {
   canonical.Add(config.event_name_from_field);
   canonical.Add(static_cast<int>(config.mappings.size()));
   for (const FieldMapping& mapping : config.mappings) {
+    // Keys that came later count only if they are set: keys of older ledgers stay.
+    if (mapping.time_format != CompactTime::kNone) {
+      canonical.Add("time_format");
+      canonical.Add(NameOf(mapping.time_format));
+    }
     canonical.Add(mapping.source_field);
     canonical.Add(mapping.mixpanel_field);
     canonical.Add(static_cast<int>(mapping.type));
@@ -43,8 +48,11 @@ std::string Fingerprint(const SourceConfig& config, std::string_view script) {
   canonical.Add(config.group_key);
   canonical.Add(config.operation);
   canonical.Add(config.time_zone.name());
-  canonical.Add(static_cast<int>(config.null_texts.size()));
-  for (const std::string& text : config.null_texts) canonical.Add(text);
+  // The default counts as none, which an empty list is not: keys of older ledgers stay.
+  const std::vector<std::string> null_texts =
+      config.null_texts.value_or(std::vector<std::string>());
+  canonical.Add(config.null_texts && null_texts.empty() ? -1 : static_cast<int>(null_texts.size()));
+  for (const std::string& text : null_texts) canonical.Add(text);
   canonical.Add(config.mixpanel_format ? 1 : 0);
   canonical.Add(script);
   return ToHex(HashBytes(canonical.text()));

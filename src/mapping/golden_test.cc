@@ -149,7 +149,7 @@ class GoldenTest : public testing::TestWithParam<std::string> {
     (*mapper)->BeginObject("gs://bucket/object", "7");
     Recorder recorder(**mapper, hold);
     ReadOptions options{.type = entry->file_type};
-    if (!entry->null_texts.empty()) options.null_texts = entry->null_texts;
+    if (entry->null_texts) options.null_texts = *entry->null_texts;
     auto reader = OpenRows(std::make_shared<MemoryObject>(one.sections.at("input")), options);
     EXPECT_TRUE(reader.ok()) << reader.status();
     DecodeScratch scratch;

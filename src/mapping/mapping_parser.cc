@@ -13,10 +13,26 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kEverything = "*";
+constexpr CompactTime kTimeFormats[] = {CompactTime::kDate, CompactTime::kMinute,
+                                        CompactTime::kSecond};
 
 // In the order of FieldType, from kString on.
 const std::vector<std::string_view> kTypes = {
-    "string", "integer", "float", "boolean", "unix_timestamp_auto", "string_or_uuid"};
+    "string", "integer", "float", "boolean", "unix_timestamp_auto", "string_or_uuid", "json"};
+
+void ReadTimeFormat(ConfigObject& reader, FieldMapping& mapping) {
+  std::vector<std::string_view> names;
+  for (const CompactTime format : kTimeFormats) names.push_back(NameOf(format));
+  const std::optional<size_t> format = reader.Word("time_format", names);
+  if (!format) return;
+  mapping.time_format = kTimeFormats[*format];
+  const bool is_time = mapping.type == FieldType::kUnixTimestampAuto ||
+                       mapping.mixpanel_field == "time" || mapping.mixpanel_field == "$time";
+  if (!is_time) {
+    reader.Problem("time_format",
+                   "is for times; give the mapping the type \"unix_timestamp_auto\"");
+  }
+}
 
 std::optional<FieldMapping> ParseMapping(const Json& json, const std::string& where,
                                          ConfigProblems& problems) {
@@ -33,6 +49,7 @@ std::optional<FieldMapping> ParseMapping(const Json& json, const std::string& wh
   if (const std::optional<size_t> type = reader.Word("type", kTypes)) {
     mapping.type = static_cast<FieldType>(*type + 1);
   }
+  ReadTimeFormat(reader, mapping);
   mapping.required = reader.Flag("is_required_in_source");
   mapping.include_if_none = reader.Flag("include_if_none");
   reader.RejectUnknownKeys();
@@ -44,7 +61,8 @@ void CheckEverything(const FieldMapping& mapping, const std::string& where,
                      ConfigProblems& problems) {
   if (mapping.source_field != mapping.mixpanel_field) {
     problems.Add(where, "\"*\" maps to \"*\" only: it passes each column under its own name");
-  } else if (mapping.type != FieldType::kNone || mapping.required || mapping.include_if_none) {
+  } else if (mapping.type != FieldType::kNone || mapping.required || mapping.include_if_none ||
+             mapping.time_format != CompactTime::kNone) {
     problems.Add(where, "\"*\" takes no type and no flags; map that column on its own");
   }
 }

@@ -14,6 +14,13 @@ namespace {
 constexpr std::string_view kOperations[] = {"$set",   "$set_once", "$add",   "$append",
                                             "$union", "$remove",   "$unset", "$delete"};
 
+// What a profile's properties are called in Mixpanel's export.
+constexpr std::string_view kExported = "$properties";
+
+bool HasColumn(const RowShape& shape, std::string_view name) {
+  return std::find(shape.names.begin(), shape.names.end(), name) != shape.names.end();
+}
+
 bool IsOperation(std::string_view key) {
   return std::find(std::begin(kOperations), std::end(kOperations), key) != std::end(kOperations);
 }
@@ -37,16 +44,20 @@ MixpanelProfileMapper::MixpanelProfileMapper(std::shared_ptr<const SourceConfig>
 
 MixpanelProfileMapper::Plan MixpanelProfileMapper::Compile(const RowShape& shape) const {
   const bool group = config_->record_type == RecordType::kGroup;
-  const std::string_view id = group ? "$group_id" : "$distinct_id";
+  const bool exported = HasColumn(shape, kExported);
+  const bool id_of_export = group && exported && !HasColumn(shape, "$group_id");
+  const std::string_view id = group && !id_of_export ? "$group_id" : "$distinct_id";
   Plan plan{.id = FindCell(shape, id), .group_key = FindCell(shape, "$group_key")};
+  plan.two_sets = exported && HasColumn(shape, "$set");
   for (const std::string& name : shape.names) {
     if (!name.starts_with('$') || name == id || name == "$group_key" || name == "$token") continue;
+    const std::string_view property = name == kExported ? "$set" : std::string_view(name);
     FieldStep step{.cell = FindCell(shape, name),
                    .source_field = name,
-                   .property = name,
-                   .fragment = KeyFragment(name)};
+                   .property = std::string(property),
+                   .fragment = KeyFragment(property)};
     if (name == "$time") step.type = FieldType::kUnixTimestampAuto;
-    (IsOperation(name) ? plan.operations : plan.beside).push_back(std::move(step));
+    (IsOperation(property) ? plan.operations : plan.beside).push_back(std::move(step));
   }
   return plan;
 }
@@ -56,12 +67,25 @@ bool MixpanelProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch&
   const Plan& plan =
       plans_.Get(*row.shape, [this](const RowShape& shape) { return Compile(shape); });
   why_ = &why;
+  if (plan.two_sets && !CheckOneSet(plan, row)) return false;
   if (!WriteHead(plan, row)) return false;
   const size_t rows_before = out.rows();
   const bool written =
       stage_ == MapStage::kDraft ? WriteTogether(plan, row, out) : WriteOneByOne(plan, row, out);
   if (!written) KeepRows(out, rows_before);
   return written;
+}
+
+// "$properties" means "$set": a row that has both does not say which counts.
+bool MixpanelProfileMapper::CheckOneSet(const Plan& plan, const Row& row) {
+  const auto sets =
+      std::count_if(plan.operations.begin(), plan.operations.end(), [&](const FieldStep& step) {
+        return step.property == "$set" && !cells_.Read(step.cell, row).is_null();
+      });
+  if (sets < 2) return true;
+  return Refuse(*why_, "invalid_value", kExported,
+                "the update has both \"$set\" and \"$properties\", which mean the same; remove one "
+                "of them");
 }
 
 bool MixpanelProfileMapper::WriteHead(const Plan& plan, const Row& row) {
@@ -79,7 +103,10 @@ bool MixpanelProfileMapper::WriteHead(const Plan& plan, const Row& row) {
     const Value value = cells_.Read(step.cell, row);
     if (value.is_null()) continue;
     head_.Append(step.fragment);
-    if (typer_.Append(head_, value, step.type) == TypedResult::kInvalid) {
+    const TypedResult result = step.type == FieldType::kUnixTimestampAuto
+                                   ? typer_.AppendProfileTime(head_, value)
+                                   : typer_.Append(head_, value, step.type);
+    if (result == TypedResult::kInvalid) {
       return Refuse(*why_, "invalid_value", step.property,
                     StrCat("\"", step.property, "\": ", typer_.problem()));
     }
@@ -135,8 +162,8 @@ bool MixpanelProfileMapper::WriteTogether(const Plan& plan, const Row& row, Batc
 bool MixpanelProfileMapper::WriteOperation(const FieldStep& step, const Value& value,
                                            ByteBuffer& out) {
   if (!FitsOperation(step.property, value)) {
-    return Refuse(*why_, "invalid_value", step.property,
-                  StrCat("\"", step.property, "\": ", QuoteValue(value), " is ",
+    return Refuse(*why_, "invalid_value", step.source_field,
+                  StrCat("\"", step.source_field, "\": ", QuoteValue(value), " is ",
                          step.property == "$unset" ? "no list of names" : "no object"));
   }
   out.Append(step.fragment);

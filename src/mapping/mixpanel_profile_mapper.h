@@ -15,8 +15,9 @@ namespace millrace {
 
 // Rows {"$distinct_id": ..., "$set": {...}} or {"$group_key": ..., "$group_id": ..., "$set": {...}}
 // (the config's group key stands in where a row has none): one update for each operation that is
-// not null (all in one object for a transform). Other keys that begin with "$" go into each update,
-// but "$token" (the sink adds it); keys that do not are left out.
+// not null (all in one object for a transform). "$properties", as Mixpanel exports profiles, is
+// "$set"; an exported group has its id in "$distinct_id". Other keys that begin with "$" go into
+// each update, but "$token" (the sink adds it); keys that do not are left out.
 class MixpanelProfileMapper : public RecordMapper {
  public:
   MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config, MapStage stage);
@@ -29,9 +30,11 @@ class MixpanelProfileMapper : public RecordMapper {
     CellPath group_key;
     std::vector<FieldStep> beside;
     std::vector<FieldStep> operations;
+    bool two_sets = false;  // rows may have "$set" and "$properties"
   };
 
   Plan Compile(const RowShape& shape) const;
+  bool CheckOneSet(const Plan& plan, const Row& row);
   bool WriteHead(const Plan& plan, const Row& row);
   bool WriteGroupKey(const Plan& plan, const Row& row);
   bool WriteOneByOne(const Plan& plan, const Row& row, Batch& out);

@@ -1,8 +1,8 @@
 #include "mapping/profile_id.h"
 
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "mapping/ids.h"
-#include "mapping/typed_value.h"
 #include "mapping/value_text.h"
 
 namespace millrace {
@@ -10,9 +10,9 @@ namespace millrace {
 bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage stage,
                      std::string_view column, MapError& why) {
   ByteBuffer scratch;
-  const std::string_view text = id.is_null() ? "" : PlainText(id, scratch);
+  const std::string_view text = IdText(id, scratch);
   if (stage == MapStage::kDraft) {
-    text.empty() ? out.Append("null") : AppendAsJsonText(out, id, scratch);
+    text.empty() ? out.Append("null") : AppendIdAsJson(out, id, text);
     return true;
   }
   if (text.empty()) {
@@ -25,7 +25,7 @@ bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage
                   StrCat(QuoteValue(id), " in \"", column,
                          "\" stands for \"no user\", and Mixpanel refuses it"));
   }
-  AppendAsJsonText(out, id, scratch);
+  AppendIdAsJson(out, id, text);
   return true;
 }
 

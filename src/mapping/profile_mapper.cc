@@ -73,7 +73,8 @@ bool ProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch& out, Ma
     return false;
   }
   for (const FieldStep& step : plan.beside) {
-    if (!WriteField(step, Operand::kValues, row)) return false;
+    const Operand operand = step.property == "$time" ? Operand::kTime : Operand::kValues;
+    if (!WriteField(step, operand, row)) return false;
   }
   if (!WriteOperation(plan, row)) return false;
   out_->Append('}');
@@ -109,7 +110,8 @@ bool ProfileMapper::WriteField(const FieldStep& step, Operand operand, const Row
   } else {
     out_->Append(step.fragment);
     const size_t value_begin = out_->size();
-    result = typer_.Append(*out_, value, step.type);
+    result = operand == Operand::kTime ? typer_.AppendProfileTime(*out_, value, step.time_format)
+                                       : typer_.Append(*out_, value, step.type, step.time_format);
     if (result == TypedResult::kWritten && !FitOperand(step, operand, value_begin)) return false;
   }
   switch (result) {

@@ -27,7 +27,7 @@ class ProfileMapper : public RecordMapper {
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
 
  private:
-  enum class Operand { kValues, kNumbers, kLists, kNames, kNothing };
+  enum class Operand { kValues, kTime, kNumbers, kLists, kNames, kNothing };
   struct Plan {
     FieldStep id;
     std::vector<FieldStep> beside;  // $ip, $time

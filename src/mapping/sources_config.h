@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "formats/row_reader.h"
+#include "formats/time_text.h"
 
 namespace millrace {
 
@@ -25,14 +26,16 @@ enum class FieldType {
   kBoolean,
   kUnixTimestampAuto,  // design: "Time"; sent as integer milliseconds
   kStringOrUuid,       // text, or a deterministic id where there is none
+  kJson,               // JSON text inside of a cell, as its value
 };
 
 struct FieldMapping {
   std::string source_field;  // a column; "a.b" reaches into a nested one if no column has that name
   std::string mixpanel_field;  // a property
   FieldType type = FieldType::kNone;
-  bool required = false;         // is_required_in_source: a null rejects the record
-  bool include_if_none = false;  // send null instead of leaving the property out
+  CompactTime time_format = CompactTime::kNone;  // kNone: the rule for all times
+  bool required = false;                         // is_required_in_source: a null rejects the record
+  bool include_if_none = false;                  // send null instead of leaving the property out
 };
 
 enum class InsertIdRule { kContent, kPosition, kColumns };
@@ -50,8 +53,8 @@ struct SourceConfig {
   std::vector<std::string> insert_id_columns;
   std::string group_key;           // record_type group
   std::string operation = "$set";  // record_type user and group: $set, $set_once, $unset, ...
-  absl::TimeZone time_zone = absl::UTCTimeZone();  // of times without one
-  std::vector<std::string> null_texts;             // CSV; empty: the reader's default
+  absl::TimeZone time_zone = absl::UTCTimeZone();      // of times without one
+  std::optional<std::vector<std::string>> null_texts;  // CSV; nullopt: the reader's default
   std::string transform;  // path of a JavaScript file, resolved against the config's folder
   // True for an entry without field_mappings, and for the config used without --config: the rows
   // are in Mixpanel's own format already ({"event", "properties"}, {"$distinct_id", "$set"}, ...).

@@ -16,6 +16,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Optional;
 using ::testing::StartsWith;
 
 constexpr char kPath[] = "/configs/sources.json";
@@ -108,7 +109,7 @@ TEST(SourcesConfig, ReadsTheOtherKeys) {
   EXPECT_EQ(entry.insert_id, InsertIdRule::kColumns);
   EXPECT_THAT(entry.insert_id_columns, ElementsAre("order", "line"));
   EXPECT_EQ(entry.time_zone.name(), "Europe/Berlin");
-  EXPECT_THAT(entry.null_texts, ElementsAre("NA", "-"));
+  EXPECT_THAT(entry.null_texts, Optional(ElementsAre("NA", "-")));
   EXPECT_EQ(Entry(With(R"("insert_id": "position",)")).insert_id, InsertIdRule::kPosition);
 }
 
@@ -151,7 +152,7 @@ TEST(SourcesConfig, TellsAllProblemsAtOnce) {
   entry "a": source_gcs_prefix: is missing; write what the URIs begin with, such as "gs://bucket/path/"
   entry "a": file_type: )" +
                 std::string(ToStd(ParseFileType("PARKET").status().message())) + R"(
-  entry "a": field_mappings #1: type: "timestamp" is not known; write one of string, integer, float, boolean, unix_timestamp_auto, string_or_uuid
+  entry "a": field_mappings #1: type: "timestamp" is not known; write one of string, integer, float, boolean, unix_timestamp_auto, string_or_uuid, json
   entry "a": field_mappings #2: is_required_in_source: is a text; write true or false (without quotes)
   entry "a": unknown key "source_gcs_prefx"; did you mean "source_gcs_prefix"?
   entry #2: config_id: is missing; write a unique name
@@ -257,10 +258,47 @@ TEST(SourcesConfig, FingerprintsMeaningNotLayout) {
   EXPECT_NE(Entry(With(R"("time_zone": "Europe/Berlin",)")).fingerprint, fingerprint);
 }
 
-// Ledgers hold fingerprints: this one must stay what it is.
+// Ledgers hold fingerprints: these must stay what they are.
 TEST(SourcesConfig, FingerprintsStayTheSame) {
   EXPECT_EQ(SourcesConfig::MixpanelFormat().entries()[0]->fingerprint,
             "3d2a65e0382a5386a82ec81e228323ec");
+  EXPECT_EQ(Entry(R"([{"config_id": "a", "source_prefix": "", "mixpanel_event_name": "e",
+      "null_values": ["-"], "time_zone": "Europe/Berlin", "field_mappings": [
+      {"source_field": "t", "mixpanel_field": "time", "type": "unix_timestamp_auto"},
+      {"source_field": "u", "mixpanel_field": "$user_id", "type": "string_or_uuid",
+       "is_required_in_source": true}, {"source_field": "*", "mixpanel_field": "*"}]}])")
+                .fingerprint,
+            "0e28207524129a106102b30cfde6d2e3");
+}
+
+TEST(SourcesConfig, NoNullTextsAreNotTheDefaultOnes) {
+  const SourceConfig none = Entry(With(R"("null_values": [],)"));
+  EXPECT_THAT(none.null_texts, Optional(ElementsAre()));
+  EXPECT_EQ(Entry(With("")).null_texts, std::nullopt);
+  EXPECT_NE(none.fingerprint, Entry(With("")).fingerprint);
+}
+
+TEST(SourcesConfig, ReadsTimeFormats) {
+  const SourceConfig entry = Entry(WithMappings(
+      R"({"source_field": "d", "mixpanel_field": "day", "type": "unix_timestamp_auto",
+          "time_format": "YYYYMMDD"})"));
+  EXPECT_EQ(entry.mappings[1].time_format, CompactTime::kDate);
+  EXPECT_EQ(entry.mappings[0].time_format, CompactTime::kNone);
+  EXPECT_NE(
+      entry.fingerprint,
+      Entry(WithMappings(
+                R"({"source_field": "d", "mixpanel_field": "day", "type": "unix_timestamp_auto"})"))
+          .fingerprint);
+  EXPECT_THAT(Problems(WithMappings(
+                  R"({"source_field": "d", "mixpanel_field": "day", "time_format": "YYYYMMDD"})")),
+              HasSubstr("field_mappings #2: time_format: is for times"));
+  EXPECT_THAT(
+      Problems(WithMappings(
+          R"({"source_field": "d", "mixpanel_field": "$time", "time_format": "YYYYMMDDHH"})")),
+      HasSubstr("\"YYYYMMDDHH\" is not known; did you mean \"YYYYMMDDHHMM\"?"));
+  EXPECT_THAT(Problems(WithMappings(
+                  R"({"source_field": "d", "mixpanel_field": "d", "timeformat": "YYYYMMDD"})")),
+              HasSubstr("unknown key \"timeformat\"; did you mean \"time_format\"?"));
 }
 
 class MatchTest : public testing::Test {

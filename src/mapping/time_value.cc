@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "absl/time/civil_time.h"
+#include "base/json_writer.h"
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "formats/time_text.h"
 #include "mapping/value_text.h"
 
@@ -125,12 +127,24 @@ std::optional<int64_t> Millis(const Value& value, absl::TimeZone zone) {
 
 }  // namespace
 
-absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone) {
+absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone, CompactTime format) {
+  if (format != CompactTime::kNone && value.kind != Value::Kind::kTimestamp) {
+    ByteBuffer scratch;
+    const std::optional<TimeText> time =
+        ParseCompactTime(TrimBlanks(IdText(value, scratch)), format);
+    if (time) return FromLocalMillis(time->local_seconds * 1000, zone);
+    return absl::InvalidArgumentError(
+        StrCat(QuoteValue(value), " is not a time of the form ", NameOf(format)));
+  }
   if (const std::optional<int64_t> millis = Millis(value, zone)) return *millis;
   return absl::InvalidArgumentError(
       StrCat(QuoteValue(value),
              " is not a time: write a Unix time (seconds to nanoseconds) or ISO 8601, such as "
              "2024-04-24T03:13:01+02:00"));
+}
+
+void AppendSentTime(ByteBuffer& out, int64_t unix_millis) {
+  AppendJsonInt(out, IsSentInSeconds(unix_millis) ? FloorDivide(unix_millis, 1000) : unix_millis);
 }
 
 absl::Status CheckEventTime(int64_t unix_millis, absl::Time now) {

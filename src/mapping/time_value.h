@@ -6,6 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/byte_buffer.h"
+#include "formats/time_text.h"
 #include "formats/value.h"
 
 namespace millrace {
@@ -16,7 +18,20 @@ namespace millrace {
 // without zone, "YYYY-MM-DD[ HH:MM:SS[.f]]". InvalidArgument, quoting the value, for everything
 // else
 // ("04/05/2024": day and month are not guessed). Mixpanel's range is not checked here.
-absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone);
+// With a `format`, numbers and text are taken for digits of that form and nothing else.
+absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone,
+                                     CompactTime format = CompactTime::kNone);
+
+// Mixpanel takes numbers below 1e11 for seconds, so that times before 1973-03-03T09:46:40Z cannot
+// be sent in milliseconds.
+inline bool IsSentInSeconds(int64_t unix_millis) {
+  constexpr int64_t kMillisFrom = 100'000'000'000;
+  return unix_millis < kMillisFrom && unix_millis > -kMillisFrom;
+}
+
+// Appends the number by which Mixpanel, and ToUnixMillis(), understand `unix_millis`: milliseconds,
+// or whole seconds, cut off towards the past, if IsSentInSeconds().
+void AppendSentTime(ByteBuffer& out, int64_t unix_millis);
 
 // Mixpanel's range: from 1971-01-01 to one hour after `now`. InvalidArgument says which end.
 absl::Status CheckEventTime(int64_t unix_millis, absl::Time now);

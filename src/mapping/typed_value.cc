@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "mapping/time_value.h"
 #include "mapping/value_text.h"
 
@@ -74,7 +75,8 @@ void AppendAsJsonText(ByteBuffer& out, const Value& value, ByteBuffer& scratch) 
   AppendJsonString(out, PlainText(value, scratch));
 }
 
-TypedResult ValueTyper::Append(ByteBuffer& out, const Value& value, FieldType type) {
+TypedResult ValueTyper::Append(ByteBuffer& out, const Value& value, FieldType type,
+                               CompactTime time_format) {
   if (value.is_null()) return TypedResult::kNull;
   switch (type) {
     case FieldType::kNone:
@@ -83,10 +85,12 @@ TypedResult ValueTyper::Append(ByteBuffer& out, const Value& value, FieldType ty
     case FieldType::kString:
       AppendAsJsonText(out, value, scratch_);
       return TypedResult::kWritten;
-    case FieldType::kStringOrUuid:
-      if (PlainText(value, scratch_).empty()) return TypedResult::kNull;
-      AppendAsJsonText(out, value, scratch_);
+    case FieldType::kStringOrUuid: {
+      const std::string_view id = IdText(value, scratch_);
+      if (id.empty()) return TypedResult::kNull;
+      AppendIdAsJson(out, value, id);
       return TypedResult::kWritten;
+    }
     case FieldType::kInteger:
       return AppendInteger(out, value);
     case FieldType::kFloat:
@@ -94,7 +98,9 @@ TypedResult ValueTyper::Append(ByteBuffer& out, const Value& value, FieldType ty
     case FieldType::kBoolean:
       return AppendBoolean(out, value);
     case FieldType::kUnixTimestampAuto:
-      return AppendTime(out, value);
+      return AppendTime(out, value, time_format);
+    case FieldType::kJson:
+      return AppendJson(out, value);
   }
   return TypedResult::kNull;
 }
@@ -182,15 +188,50 @@ TypedResult ValueTyper::AppendBoolean(ByteBuffer& out, const Value& value) {
   return TypedResult::kWritten;
 }
 
-TypedResult ValueTyper::AppendTime(ByteBuffer& out, const Value& value) {
+TypedResult ValueTyper::ReadTime(const Value& value, CompactTime format, int64_t& unix_millis) {
+  if (value.is_null()) return TypedResult::kNull;
   const bool text = value.kind == Value::Kind::kText || value.kind == Value::Kind::kJsonText;
   if (text && TrimBlanks(value.text).empty()) return TypedResult::kNull;
-  const absl::StatusOr<int64_t> millis = ToUnixMillis(value, zone_);
+  const absl::StatusOr<int64_t> millis = ToUnixMillis(value, zone_, format);
   if (!millis.ok()) {
     problem_ = std::string(ToStd(millis.status().message()));
     return TypedResult::kInvalid;
   }
-  AppendJsonInt(out, *millis);
+  unix_millis = *millis;
+  return TypedResult::kWritten;
+}
+
+TypedResult ValueTyper::AppendTime(ByteBuffer& out, const Value& value, CompactTime format) {
+  int64_t millis = 0;
+  const TypedResult result = ReadTime(value, format, millis);
+  if (result == TypedResult::kWritten) AppendJsonInt(out, millis);
+  return result;
+}
+
+TypedResult ValueTyper::AppendProfileTime(ByteBuffer& out, const Value& value,
+                                          CompactTime time_format) {
+  int64_t millis = 0;
+  const TypedResult result = ReadTime(value, time_format, millis);
+  if (result == TypedResult::kWritten) AppendSentTime(out, millis);
+  return result;
+}
+
+TypedResult ValueTyper::AppendJson(ByteBuffer& out, const Value& value) {
+  const bool text = value.kind == Value::Kind::kText || value.kind == Value::Kind::kJsonText ||
+                    value.kind == Value::Kind::kBytes;
+  if (!text) {
+    AppendJsonValue(out, value);
+    return TypedResult::kWritten;
+  }
+  // The bytes of columns without a type are text here.
+  const std::string_view json =
+      TrimBlanks(value.kind == Value::Kind::kBytes ? value.text : PlainText(value, scratch_));
+  if (json.empty()) return TypedResult::kNull;
+  if (json_ == nullptr) json_ = std::make_unique<JsonValueParser>();
+  Value parsed;
+  if (!json_->Parse(json, &parsed)) return Invalid(value, "is not JSON");
+  if (parsed.is_null()) return TypedResult::kNull;
+  AppendJsonValue(out, parsed);
   return TypedResult::kWritten;
 }
 

@@ -2,11 +2,13 @@
 #ifndef MILLRACE_MAPPING_TYPED_VALUE_H_
 #define MILLRACE_MAPPING_TYPED_VALUE_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/time/time.h"
 #include "base/byte_buffer.h"
+#include "formats/json_value.h"
 #include "formats/value.h"
 #include "mapping/sources_config.h"
 
@@ -24,6 +26,7 @@ enum class TypedResult {
 //   kFloat              numbers, also as text; digits are kept as they stand
 //   kBoolean            true 1 t y yes, false 0 f n no, in any case
 //   kUnixTimestampAuto  milliseconds, by ToUnixMillis
+//   kJson               text that is JSON: its value; values of other kinds as they are
 // One thread at a time.
 class ValueTyper {
  public:
@@ -31,7 +34,13 @@ class ValueTyper {
   explicit ValueTyper(absl::TimeZone zone) : zone_(zone) {}
 
   // Appends `value` as `type` to `out`; nothing is appended unless the result is kWritten.
-  TypedResult Append(ByteBuffer& out, const Value& value, FieldType type);
+  // `time_format` is for times.
+  TypedResult Append(ByteBuffer& out, const Value& value, FieldType type,
+                     CompactTime time_format = CompactTime::kNone);
+
+  // The same for a profile's $time, which Mixpanel reads: as AppendSentTime() writes it.
+  TypedResult AppendProfileTime(ByteBuffer& out, const Value& value,
+                                CompactTime time_format = CompactTime::kNone);
 
   // After kInvalid: what is wrong, with the value quoted.
   const std::string& problem() const { return problem_; }
@@ -41,11 +50,14 @@ class ValueTyper {
   TypedResult AppendInteger(ByteBuffer& out, const Value& value);
   TypedResult AppendFloat(ByteBuffer& out, const Value& value);
   TypedResult AppendBoolean(ByteBuffer& out, const Value& value);
-  TypedResult AppendTime(ByteBuffer& out, const Value& value);
+  TypedResult AppendTime(ByteBuffer& out, const Value& value, CompactTime format);
+  TypedResult AppendJson(ByteBuffer& out, const Value& value);
+  TypedResult ReadTime(const Value& value, CompactTime format, int64_t& unix_millis);
   TypedResult Invalid(const Value& value, std::string_view what);
 
   const absl::TimeZone zone_;
   ByteBuffer scratch_;
+  std::unique_ptr<JsonValueParser> json_;  // made when it is needed
   std::string problem_;
 };
 
