@@ -71,7 +71,7 @@ class Rules {
   // Stops at the first rule that is broken.
   bool Pass(Problem* problem, int64_t* time_ms) {
     return CheckEvent(problem) && CheckProperties(problem) && CheckTime(problem, time_ms) &&
-           CheckDistinctId(problem) && CheckInsertId(problem);
+           CheckDistinctId(problem) && CheckInsertId(problem) && CheckMerge(problem);
   }
 
  private:
@@ -108,7 +108,7 @@ class Rules {
 
   bool CheckTime(Problem* problem, int64_t* time_ms) const {
     constexpr std::string_view kField = "properties.time";
-    if (text_.time.kind == Field::Kind::kAbsent && !import_) {
+    if (text_.time.kind == Field::Kind::kAbsent && (!import_ || is_identity())) {
       *time_ms = now_ms_;
       return true;
     }
@@ -137,7 +137,7 @@ class Rules {
   bool CheckDistinctId(Problem* problem) const {
     const Field& id = text_.distinct_id;
     if (id.kind == Field::Kind::kAbsent) {
-      if (!import_ || text_.has_identity || IsIdentityEvent(text_.event.text)) return true;
+      if (!import_ || text_.has_identity || is_identity()) return true;
       return Fail(problem, "distinct_id", "'distinct_id' must not be missing");
     }
     if (IsBannedId(id.text)) {
@@ -153,7 +153,7 @@ class Rules {
   bool CheckInsertId(Problem* problem) const {
     constexpr std::string_view kField = "$insert_id";
     const Field& id = text_.insert_id;
-    if (id.kind == Field::Kind::kAbsent && !import_) return true;
+    if (id.kind == Field::Kind::kAbsent && (!import_ || is_identity())) return true;
     if (id.text.empty()) {
       return Fail(problem, kField, "'$insert_id' must not be missing or blank");
     }
@@ -174,12 +174,20 @@ class Rules {
     return true;
   }
 
+  bool CheckMerge(Problem* problem) const {
+    if (text_.event.text != "$merge" || text_.has_merged_ids) return true;
+    return Fail(problem, "properties.$distinct_ids",
+                "'properties.$distinct_ids' is invalid: must be a list of two ids");
+  }
+
+  bool is_identity() const { return IsIdentityEvent(text_.event.text); }
+
   const EventText& text_;
   const bool import_;
   const int64_t now_ms_;
 };
 
-// Adds the time and the id that /track makes up to the text of `event`.
+// Adds the time and the id that the server makes up to the text of `event`.
 void AddMadeUp(const EventText& text, uint64_t number, NewEvent* event, std::string* insert_id) {
   const size_t end = event->splices.properties_end;
   std::string added;
@@ -268,7 +276,9 @@ bool EventChecker::Check(std::string_view record, Endpoint endpoint, int64_t now
   event->splices = text.splices;
   event->endpoint = endpoint;
   std::string insert_id = text.insert_id.text;
-  if (endpoint == Endpoint::kTrack) AddMadeUp(text, made_up, event, &insert_id);
+  if (endpoint == Endpoint::kTrack || IsIdentityEvent(event->name)) {
+    AddMadeUp(text, made_up, event, &insert_id);
+  }
   event->key = FourKeys(event->name, text.distinct_id.text, event->time_ms, insert_id);
   return true;
 }

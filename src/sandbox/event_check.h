@@ -5,8 +5,10 @@
 // missing, no number, before 1971 or more than an hour ahead, `distinct_id` missing (unless
 // $user_id or $device_id is there) or one of the banned values, `$insert_id` missing, longer than
 // 36 bytes, with other characters than [A-Za-z0-9-] or banned, 255 properties or more, 1 MB or
-// more, text that is not UTF-8. /track makes up a missing time and $insert_id, takes a missing
-// distinct_id, needs `properties.token`, and drops events older than five days.
+// more, text that is not UTF-8. $identify, $create_alias and $merge need none of time, distinct_id
+// and $insert_id; $merge needs `$distinct_ids`, a list of two. /track makes up a missing time and
+// $insert_id, takes a missing distinct_id, needs `properties.token`, and drops events older than
+// five days.
 //
 // Not refused: nesting deeper than 3, arrays and nested objects of 255 and more, strings above 255
 // characters, list and object properties above 8 KB. Mixpanel documents them as limits or

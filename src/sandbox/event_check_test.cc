@@ -162,6 +162,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{WithIds("[]", "\"i\""), "distinct_id", "not allowed"},
         Refusal{WithIds("[1]", "\"i\""), "distinct_id", "must be a string"},
         Refusal{With(R"("time":1600000000,"distinct_id":"u")"), "$insert_id", "missing"},
+        Refusal{With(R"("$distinct_ids":["a"])", "\"$merge\""), "properties.$distinct_ids",
+                "must be a list of two ids"},
+        Refusal{With(R"("$distinct_ids":"a")", "\"$merge\""), "properties.$distinct_ids",
+                "must be a list of two ids"},
+        Refusal{With(R"("time":1)", "\"$identify\""), kTime, "before 1971"},
         Refusal{WithIds("\"u\"", "\"\""), "$insert_id", "missing or blank"},
         Refusal{WithIds("\"u\"", "\"undefined\""), "$insert_id", "not allowed"},
         Refusal{WithIds("\"u\"", "\"00000000-0000-0000-0000-000000000000\""), "$insert_id",
@@ -191,7 +196,9 @@ TEST(EventChecker, TakesWhatIsNotRefusedByMixpanel) {
   EXPECT_TRUE(Check(WithIds("\"u\"", StrCat("\"", std::string(36, 'a'), "\""))).good);
   EXPECT_TRUE(Check(With(R"("time":1600000000,"$insert_id":"i","$user_id":"x")")).good);
   EXPECT_TRUE(Check(With(R"("time":1600000000,"$insert_id":"i","$device_id":"x")")).good);
-  EXPECT_TRUE(Check(With(R"("time":1600000000,"$insert_id":"i")", "\"$merge\"")).good);
+  EXPECT_TRUE(Check(With(R"("$distinct_ids":["a","b"])", "\"$merge\"")).good);
+  EXPECT_TRUE(Check(With(R"("$identified_id":"u","$anon_id":"a")", "\"$identify\"")).good);
+  EXPECT_TRUE(Check(With(R"("distinct_id":"u","alias":"a")", "\"$create_alias\"")).good);
   std::string deep = "1";
   for (int i = 0; i < 70; ++i) deep = StrCat("{\"a\":[", deep, "]}");
   EXPECT_TRUE(Check(WithTime(StrCat("1600000000,\"deep\":", deep))).good);

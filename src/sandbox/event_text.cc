@@ -73,6 +73,7 @@ size_t CharacterLength(std::string_view text, size_t i) {
 struct EventTextReader::Impl {
   error_code ReadDocument(std::string_view record, size_t wrong_byte, EventText* text);
   error_code ReadProperties(ondemand::object properties, EventText* text);
+  error_code ReadMergedIds(ondemand::value value, EventText* text);
   // Reads any value; fills in `field` if it is not null.
   error_code ReadValue(ondemand::value value, Field* field);
   error_code ReadNested(ondemand::value value, bool is_array, Field* field);
@@ -157,6 +158,23 @@ error_code EventTextReader::Impl::ReadValue(ondemand::value value, Field* field)
   }
 }
 
+error_code EventTextReader::Impl::ReadMergedIds(ondemand::value value, EventText* text) {
+  ondemand::json_type type;
+  if (auto error = value.type().get(type)) return error;
+  if (type != ondemand::json_type::array) return ReadValue(value, nullptr);
+  ondemand::array array;
+  if (auto error = value.get_array().get(array)) return error;
+  size_t ids = 0;
+  for (auto element : array) {
+    ondemand::value child;
+    if (auto error = element.get(child)) return error;
+    if (auto error = ReadValue(child, nullptr)) return error;
+    ++ids;
+  }
+  text->has_merged_ids = ids == 2;
+  return simdjson::SUCCESS;
+}
+
 error_code EventTextReader::Impl::ReadProperties(ondemand::object properties, EventText* text) {
   for (auto member : properties) {
     std::string_view key;
@@ -185,7 +203,11 @@ error_code EventTextReader::Impl::ReadProperties(ondemand::object properties, Ev
     } else if (key == "$import") {
       text->splices.has_import = true;
     }
-    if (auto error = ReadValue(value, field)) return error;
+    if (key == "$distinct_ids") {
+      if (auto error = ReadMergedIds(value, text)) return error;
+    } else if (auto error = ReadValue(value, field)) {
+      return error;
+    }
     if (!identity.text.empty() && identity.text != "null") text->has_identity = true;
     if (wrong_byte != kNowhere) {
       NoteWrong(StrCat("properties.", key), Offset(document.current_location().value_unsafe()));

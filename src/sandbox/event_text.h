@@ -27,7 +27,8 @@ struct EventText {
   Field insert_id;
   Field token;
   bool has_properties = false;
-  bool has_identity = false;  // a $user_id or $device_id
+  bool has_identity = false;    // a $user_id or $device_id
+  bool has_merged_ids = false;  // $distinct_ids is a list of two
   size_t property_count = 0;
   Splices splices;
 };
