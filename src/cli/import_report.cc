@@ -7,6 +7,7 @@
 #include "base/peak_memory.h"
 #include "base/strings.h"
 #include "cli/text.h"
+#include "cli/warnings_report.h"
 
 namespace millrace::cli {
 namespace {
@@ -36,6 +37,7 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"objects_failed", report.objects_failed},
       {"objects_held", report.objects_held},
       {"objects_unmatched", report.objects_unmatched},
+      {"objects_hidden", report.objects_hidden},
       {"read", counts.read},
       {"accepted", counts.accepted},
       {"rejected", counts.rejected},
@@ -55,6 +57,7 @@ std::string ImportReportAsJson(const ImportReport& report) {
                            : nlohmann::ordered_json(std::string(ToStd(report.status.message())));
   json["first_error"] = report.first_error.empty() ? nlohmann::ordered_json(nullptr)
                                                    : nlohmann::ordered_json(report.first_error);
+  json["warnings"] = WarningsAsJson(report.warnings);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -65,6 +68,9 @@ std::string ImportReportAsTable(const ImportReport& report) {
   if (report.objects_held > 0) StrAppend(&objects, ", ", report.objects_held, " held by others");
   if (report.objects_unmatched > 0) {
     StrAppend(&objects, ", ", report.objects_unmatched, " that no config entry fits");
+  }
+  if (report.objects_hidden > 0) {
+    StrAppend(&objects, ", ", Counted(report.objects_hidden, "hidden name"), " skipped");
   }
   std::string table = Line("objects", report.objects, objects);
   table += Line("read", counts.read);
@@ -85,6 +91,7 @@ std::string ImportReportAsTable(const ImportReport& report) {
   if (!report.first_error.empty()) {
     StrAppend(&table, "first error: ", Printable(report.first_error), "\n");
   }
+  table += WarningsAsLines(report.warnings);
   return table;
 }
 

@@ -22,6 +22,7 @@ struct Options {
   std::string output;
   bool force = false;
   bool json = false;
+  bool as_files = false;
   int64_t sample_rows = 50'000;
 };
 
@@ -82,7 +83,8 @@ absl::StatusOr<int> RunInit(const Options& options, Context& context) {
   }
   const InitRequest request{.input = options.inputs.front(),
                             .sample_rows = static_cast<uint64_t>(options.sample_rows),
-                            .stores = {.environment = context.environment, .stop = context.stop}};
+                            .stores = {.environment = context.environment, .stop = context.stop},
+                            .as_files = options.as_files};
   ASSIGN_OR_RETURN(const InitResult result, InitConfig(request, context.stop));
   if (!options.output.empty() && !result.config.mixpanel_format) {
     RETURN_IF_ERROR(WriteConfig(options, result));
@@ -118,7 +120,8 @@ Command InitCommand() {
                 {"--force", &options->force, "", "replace --output if it exists"},
                 {"--sample-rows", &options->sample_rows, "N", "rows to look at"},
                 {"--json", &options->json, "",
-                 "print one JSON object with the config and the explanations"}},
+                 "print one JSON object with the config and the explanations"},
+                AsFilesFlag(&options->as_files)},
       .run = [options](Context& context) { return RunInit(*options, context); },
   };
 }

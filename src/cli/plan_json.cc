@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "cli/plan_words.h"
+#include "cli/warnings_report.h"
 #include "import/plan_problems.h"
 
 namespace millrace::cli {
@@ -71,6 +72,10 @@ Json SampleJson(const EntryPlan& entry) {
       {"mapped", entry.mapped},           {"rejected", entry.rejected},
       {"filtered", entry.filtered},       {"records", records.records},
       {"identical", records.identical},   {"identical_complete", records.identical_complete}};
+  Json& null_words = json["null_words"] = Json::array();
+  for (const NullWordCount& count : entry.null_words) {
+    null_words.push_back({{"column", count.column}, {"word", count.word}, {"cells", count.cells}});
+  }
   if (entry.record_type == RecordType::kEvent) {
     const auto time = [](const std::optional<absl::Time>& at) {
       return at ? Json(TimeText(*at)) : Json(nullptr);
@@ -139,6 +144,7 @@ std::string PlanAsJson(const ImportPlan& plan) {
   json["objects_to_do"] = sum(&EntryPlan::objects) - sum(&EntryPlan::objects_done);
   json["objects_failed"] = sum(&EntryPlan::objects_failed);
   json["objects_unmatched"] = plan.objects_unmatched;
+  json["objects_hidden"] = plan.objects_hidden;
   json["bytes"] = sum(&EntryPlan::bytes);
   json["bytes_to_do"] = sum(&EntryPlan::bytes_to_do);
   AddAmounts(json, plan.to_do, plan.exact);
@@ -149,6 +155,7 @@ std::string PlanAsJson(const ImportPlan& plan) {
   json["unmatched"] = plan.unmatched;
   Json& problems = json["problems"] = Json::array();
   for (const PlanProblem& problem : plan.problems) problems.push_back(ProblemJson(problem));
+  json["warnings"] = WarningsAsJson(plan.warnings);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

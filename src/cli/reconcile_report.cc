@@ -6,6 +6,7 @@
 #include "base/peak_memory.h"
 #include "base/strings.h"
 #include "cli/text.h"
+#include "cli/warnings_report.h"
 
 namespace millrace::cli {
 namespace {
@@ -89,6 +90,7 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
   json["missing_rows"] = MissingRows(report);
   json["unexpected_events"] = UnexpectedEvents(report);
   json["findings"] = Findings(report, most_listed);
+  json["warnings"] = WarningsAsJson(report.warnings);
   json["first_error"] = report.status.ok() ? Json(nullptr) : Json(ToStd(report.status.message()));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -134,6 +136,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
     StrAppend(&table, NameOf(finding.problem), ": ", Printable(finding.object), ": ",
               Printable(finding.message), "\n");
   }
+  table += WarningsAsLines(report.warnings);
   const bool clean = report.clean(ignore_unexpected);
   StrAppend(&table,
             clean ? "source and destination are the same"

@@ -193,6 +193,11 @@ void SourceFlags::AddTo(std::vector<Flag>& flags) {
                    .value = "INPUT",
                    .doc = "one more input, as the old importer took it",
                    .aliases = {"--input_gcs_pattern"}});
+  flags.push_back({.name = "--strict",
+                   .target = &strict,
+                   .doc = "warnings are errors: a file that causes one, such as a mapped column "
+                          "that it does not have, is refused before any of its rows"});
+  flags.push_back(AsFilesFlag(&as_files));
 }
 
 absl::StatusOr<SourcesConfig> SourceFlags::Sources(const StoreOptions& stores) const {
@@ -221,6 +226,8 @@ absl::StatusOr<ImportRequest> ImportFlags::Request(const Context& context, Input
   request.stores = {.environment = context.environment, .stop = context.stop};
   ASSIGN_OR_RETURN(request.sources, source.Sources(request.stores));
   request.config_path = source.config;
+  request.strict = source.strict;
+  request.as_files = source.as_files;
   ASSIGN_OR_RETURN(request.endpoints, mixpanel.Endpoints());
   ASSIGN_OR_RETURN(request.credentials, mixpanel.Credentials(context));
   request.project_id = mixpanel.project_id;
@@ -232,6 +239,12 @@ absl::Status RequireCredentials(const ImportRequest& request) {
   return absl::InvalidArgumentError(
       "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
       "--project-id, or give --credentials-file FILE");
+}
+
+Flag AsFilesFlag(bool* target) {
+  return {"--as-files", target, "",
+          "read all files in the folder of a Delta, Iceberg or Hudi table, although they also hold "
+          "rows that the table has deleted"};
 }
 
 Flag RetryForFlag(absl::Duration* target) {

@@ -46,10 +46,12 @@ struct MixpanelFlags {
   absl::StatusOr<mixpanel::Credentials> Credentials(const Context& context) const;
 };
 
-// --config and the inputs.
+// --config, --strict, --as-files and the inputs.
 struct SourceFlags {
   std::vector<std::string> inputs;
   std::string config;
+  bool strict = false;
+  bool as_files = false;
 
   void AddTo(std::vector<Flag>& flags);
   // The config, or the built-in one for Mixpanel's event format if --config is not given.
@@ -72,6 +74,9 @@ struct ImportFlags {
 
 // InvalidArgument, saying how to give them, unless there are credentials to import with.
 absl::Status RequireCredentials(const ImportRequest& request);
+
+// --as-files: whether folders of table formats are read as files.
+Flag AsFilesFlag(bool* target);
 
 // --retry-for; what `target` holds is the default.
 Flag RetryForFlag(absl::Duration* target);

@@ -41,6 +41,7 @@ struct Options {
   bool drop_overlaps = false;
   bool json = false;
   bool quiet = false;
+  bool as_files = false;
 };
 
 std::vector<Flag> FlagsOf(Options& options) {
@@ -77,6 +78,7 @@ std::vector<Flag> FlagsOf(Options& options) {
        "draw where, how long and when people stay, as one HTML file outside of the output"},
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--quiet", &options.quiet, "", "no progress"},
+      AsFilesFlag(&options.as_files),
   };
   options.iceberg.AddTo(flags);
   options.state.AddTo(flags);
@@ -183,9 +185,10 @@ absl::StatusOr<Prepared> Prepare(const Options& options, const Context& context)
     prepared.rules.max_gap = absl::ToInt64Microseconds(options.max_gap);
   }
   prepared.rules.drop_overlaps = options.drop_overlaps;
-  ASSIGN_OR_RETURN(prepared.source,
-                   OpenTripInputs(options.inputs, options.iceberg, std::move(columns),
-                                  {.environment = context.environment, .stop = context.stop}));
+  ASSIGN_OR_RETURN(
+      prepared.source,
+      OpenTripInputs(options.inputs, options.iceberg, std::move(columns),
+                     {.environment = context.environment, .stop = context.stop}, options.as_files));
   if (!options.report.empty()) {
     absl::StatusOr<ReportFile> report = ReportFile::Find(options.report);
     if (!report.ok()) return Annotate(report.status(), "--report");
@@ -204,6 +207,7 @@ void PrintJson(const StaypointsReport& report, const std::string& report_error, 
                                  {"users", report.stays.users},
                                  {"staypoints", report.stays.staypoints},
                                  {"files", report.files},
+                                 {"files_hidden", report.files_hidden},
                                  {"deleted", report.deleted},
                                  {"without_start", report.without_start},
                                  {"overlaps", report.stays.overlaps},
@@ -233,6 +237,9 @@ void PrintText(const StaypointsReport& report, const Options& options, std::ostr
   line("overlaps", report.stays.overlaps, "   exit before enter");
   if (report.stays.left_out > 0) line("left out", report.stays.left_out);
   line("files", report.files, StrCat("   in ", options.output));
+  if (report.files_hidden > 0) {
+    line("hidden names", report.files_hidden, "   skipped: they begin with \".\" or \"_\"");
+  }
   const double seconds = std::max(1e-3, absl::ToDoubleSeconds(report.elapsed));
   if (!report.first_error.empty()) {
     out << "first rejected  " << Printable(report.first_error) << "\n";

@@ -60,7 +60,7 @@ void IcebergFlags::AddTo(std::vector<Flag>& flags) {
 absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
                                                            const IcebergFlags& flags,
                                                            TripColumnRefs columns,
-                                                           StoreOptions stores) {
+                                                           StoreOptions stores, bool as_files) {
   const auto is_table = [](std::string_view input) { return input.starts_with(kIceberg); };
   const auto tables = std::count_if(inputs.begin(), inputs.end(), is_table);
   if (tables == 0) {
@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std
             "--snapshot-id, --as-of, --from and --to are for --input iceberg:TABLE");
       }
     }
-    return NewFileTrips(inputs, std::move(columns), std::move(stores));
+    return NewFileTrips(inputs, std::move(columns), std::move(stores), as_files);
   }
   if (inputs.size() > 1) {
     return absl::InvalidArgumentError("an Iceberg table has to be the only input");

@@ -25,11 +25,11 @@ struct IcebergFlags {
 };
 
 // A source for `inputs`: paths, folders and globs, or one iceberg:TABLE. InvalidArgument if they
-// are mixed, or for flags that make no sense.
+// are mixed, or for flags that make no sense. `as_files` is for NewFileTrips().
 absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
                                                            const IcebergFlags& flags,
                                                            TripColumnRefs columns,
-                                                           StoreOptions stores);
+                                                           StoreOptions stores, bool as_files);
 
 }  // namespace millrace::cli
 

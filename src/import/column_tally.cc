@@ -4,30 +4,12 @@
 #include <iterator>
 #include <utility>
 
-#include "base/strings.h"
 #include "mapping/nearest_name.h"
 
 namespace millrace {
-namespace {
-
-// True if `column` is what `wanted` names: itself, or the nested column it reaches into.
-bool Reaches(std::string_view wanted, std::string_view column) {
-  return wanted == column || (wanted.size() > column.size() && wanted.starts_with(column) &&
-                              wanted[column.size()] == '.');
-}
-
-}  // namespace
-
 ColumnTally::ColumnTally(const SourceConfig& config)
     : passes_all_(config.pass_through || config.mixpanel_format) {
-  const auto use = [&](std::string column, std::string used_for) {
-    if (!column.empty()) uses_.push_back({std::move(column), std::move(used_for)});
-  };
-  use(config.event_name_from_field, "the event name");
-  for (const FieldMapping& mapping : config.mappings) {
-    use(mapping.source_field, StrCat("\"", mapping.mixpanel_field, "\""));
-  }
-  for (const std::string& column : config.insert_id_columns) use(column, "\"$insert_id\"");
+  for (ColumnUse& use : ColumnUsesOf(config)) uses_.push_back({.column = std::move(use)});
 }
 
 void ColumnTally::BeginObject(std::string_view uri) {
@@ -40,7 +22,7 @@ void ColumnTally::BeginObject(std::string_view uri) {
 void ColumnTally::See(const std::vector<std::string>& columns) {
   object_has_columns_ = object_has_columns_ || !columns.empty();
   for (const std::string& column : columns) {
-    for (Use& use : uses_) use.seen = use.seen || Reaches(use.column, column);
+    for (Use& use : uses_) use.seen = use.seen || ReachesColumn(use.column.column, column);
     if (columns_.size() < kMostColumns && known_.insert(column).second) columns_.push_back(column);
   }
 }
@@ -64,8 +46,8 @@ std::vector<MissingColumn> ColumnTally::missing() const {
   const std::vector<std::string_view> names(columns_.begin(), columns_.end());
   for (const Use& use : uses_) {
     if (use.objects_without == 0) continue;
-    missing.push_back({use.column, use.used_for, use.objects_without, use.first_without,
-                       std::string(NearestName(use.column, names))});
+    missing.push_back({use.column.column, use.column.used_for, use.objects_without,
+                       use.first_without, std::string(NearestName(use.column.column, names))});
   }
   return missing;
 }
@@ -75,8 +57,9 @@ std::vector<std::string> ColumnTally::unused() const {
   if (passes_all_) return unused;
   std::copy_if(columns_.begin(), columns_.end(), std::back_inserter(unused),
                [&](const std::string& column) {
-                 return std::none_of(uses_.begin(), uses_.end(),
-                                     [&](const Use& use) { return Reaches(use.column, column); });
+                 return std::none_of(uses_.begin(), uses_.end(), [&](const Use& use) {
+                   return ReachesColumn(use.column.column, column);
+                 });
                });
   return unused;
 }

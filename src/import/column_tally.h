@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "formats/row.h"
+#include "import/mapped_rows.h"
 #include "mapping/sources_config.h"
 
 namespace millrace {
@@ -44,8 +45,7 @@ class ColumnTally {
 
  private:
   struct Use {
-    std::string column;
-    std::string used_for;
+    ColumnUse column;
     bool seen = false;  // in the object
     uint64_t objects_without = 0;
     std::string first_without;

@@ -69,8 +69,9 @@ class Finder {
       if (unmatched_++ < kMostUnmatched) first_unmatched_.push_back(object.uri);
       return false;
     };
-    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
-                     ObjectLister::Start({input}, wanted, request_.stores));
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<ObjectLister> lister,
+        ObjectLister::Start({input}, wanted, request_.stores, {.as_files = request_.as_files}));
     while (true) {
       ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
       if (!object) return absl::OkStatus();

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "io/temp_folder.h"
+#include "net/testing/fake_http_client.h"
 
 namespace millrace {
 namespace {
@@ -206,6 +207,43 @@ TEST_F(DestinationCheckTest, ManyNamesAreNotPutIntoTheUrl) {
   }
   Check(*MakeCheck(), {kDay, kDay, 500});
   EXPECT_THAT(export_.requests[0].events, IsEmpty());
+}
+
+// The length of the request line of the export of request_.
+size_t RequestLineBytes(const mixpanel::RawExportRequest& request) {
+  std::string url;
+  FakeHttpClient http([&](const HttpRequest& sent) {
+    url = sent.url;
+    return HttpResponse{.status = 200};
+  });
+  const std::string host = "https://data-eu.mixpanel.com";
+  mixpanel::Credentials credentials;
+  credentials.service_account_user = "user";
+  credentials.service_account_secret = "secret";
+  const absl::Status status =
+      mixpanel::ExportRaw(http, {.data = host}, credentials, "12345678", request,
+                          [](std::string_view) { return absl::OkStatus(); }, {});
+  EXPECT_TRUE(status.ok()) << status;
+  return StrCat("GET ", url.substr(host.size()), " HTTP/1.1\r\n").size();
+}
+
+// Short names take most of their bytes by what is around them, others by their escapes.
+TEST_F(DestinationCheckTest, TheRequestLineIsBelowEightThousandBytes) {
+  for (const char* pattern : {"", "é", "\"", "/?&", "a long name of an event "}) {
+    names_.clear();
+    size_t longest = 0;
+    for (int i = 0; i < 900; ++i) {
+      names_.insert(StrCat(pattern, i));
+      export_.requests.clear();
+      Check(*MakeCheck(), {kDay, kDay, 0});
+      const mixpanel::RawExportRequest& request = export_.requests.at(0);
+      if (request.events.empty()) break;
+      ASSERT_EQ(request.events.size(), names_.size() + 1);
+      longest = std::max(longest, RequestLineBytes(request));
+    }
+    EXPECT_LT(longest, 8'000) << pattern;
+    EXPECT_GT(longest, 6'500) << pattern;
+  }
 }
 
 TEST_F(DestinationCheckTest, DaysToComeAreNotAskedFor) {

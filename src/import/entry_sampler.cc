@@ -9,7 +9,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "import/column_tally.h"
-#include "import/object_source.h"
+#include "import/mapped_rows.h"
+#include "import/null_words.h"
 #include "import/plan_estimate.h"
 #include "io/decompress.h"
 #include "mapping/row_mapper.h"
@@ -67,6 +68,7 @@ class EntrySampler::Tally : public RowVisitor {
 
   void OnRow(const Row& row) override {
     columns_.See(*row.shape);
+    null_words_.See(row);
     ++of_object_.rows;
     ++rows_;
     const size_t before = batch_.rows();
@@ -106,6 +108,7 @@ class EntrySampler::Tally : public RowVisitor {
     plan.columns = columns_.columns();
     plan.missing_columns = columns_.missing();
     plan.unused_columns = columns_.unused();
+    plan.null_words = null_words_.counts();
     for (const auto& [key, tally] : rejections_) plan.rejections.push_back(tally);
     std::sort(plan.rejections.begin(), plan.rejections.end(),
               [](const RejectionTally& a, const RejectionTally& b) {
@@ -160,6 +163,7 @@ class EntrySampler::Tally : public RowVisitor {
   const std::unique_ptr<RowMapper> mapper_;
   RecordInspector inspector_;
   ColumnTally columns_;
+  NullWords null_words_;
   Batch batch_;
   MapError why_;
   GzipEncoder gzip_encoder_;
@@ -207,7 +211,8 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, RowPosition from
   ReadOptions read = ReadOptionsFor(*config_);
   read.from = from;
   read.columns.clear();  // the columns that are not mapped are part of the plan
-  ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, read));
+  read.warnings = options_.warnings;
+  ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenMappedRows(bytes, *config_, read));
   plan.format = std::string(FileTypeName(rows->type()));
   ASSIGN_OR_RETURN(const bool compressed, IsCompressed(*bytes));
 

@@ -24,6 +24,7 @@ struct SampleOptions {
   size_t most_bytes_per_request = 9'600'000;
   GzipEffort gzip = GzipEffort::kFast;
   absl::Time now;
+  Warnings* warnings = nullptr;  // may be null
 };
 
 // One thread at a time; bounded memory.

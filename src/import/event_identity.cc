@@ -18,7 +18,9 @@ namespace od = simdjson::ondemand;
 static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
 constexpr int64_t kMillisPerDay = 86'400'000;
-constexpr double kLeastMillis = 1e11;  // smaller times are seconds (design, "Time")
+// 1971-01-01, before which no event lies: smaller times are seconds. Not 1e11, as in what is sent:
+// the export shows early times in milliseconds, too.
+constexpr double kLeastMillis = 31'536'000'000;
 
 struct Fields {
   std::string event, original_event;

@@ -1,5 +1,9 @@
 #include "import/event_identity.h"
 
+#include <gtest/gtest.h>
+
+#include "base/strings.h"
+
 namespace millrace {
 namespace {
 
@@ -27,6 +31,14 @@ TEST(EventIdentity, SecondsBecomeMilliseconds) {
             R"(["e","u",1713928381000,""])");
   EXPECT_EQ(KeyOf(R"({"event":"e","properties":{"time":1713928381.5,"distinct_id":"u"}})"),
             R"(["e","u",1713928381500,""])");
+}
+
+// They are sent in seconds, and shown in milliseconds.
+TEST(EventIdentity, EarlyTimesAreReadInBothUnits) {
+  for (const char* time : {"76204800", "76204800000"}) {
+    EXPECT_EQ(KeyOf(StrCat(R"({"event":"e","properties":{"time":)", time, "}}")),
+              R"(["e","",76204800000,""])");
+  }
 }
 
 TEST(EventIdentity, NumericIdsAreText) {

@@ -6,17 +6,22 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "import/mapped_rows.h"
 #include "import/object_source.h"
+#include "mapping/identity_event.h"
 
 namespace millrace {
 namespace {
 
 constexpr ChunkLimits kChunk;
 
-absl::StatusOr<std::unique_ptr<RowReader>> Open(const ConfirmedObject& confirmed) {
+absl::StatusOr<std::unique_ptr<RowReader>> Open(const ConfirmedObject& confirmed,
+                                                Warnings& warnings) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> object,
                    confirmed.object.store->Open(confirmed.object.info));
-  return OpenRows(std::move(object), ReadOptionsFor(*confirmed.config));
+  ReadOptions options = ReadOptionsFor(*confirmed.config);
+  options.warnings = &warnings;
+  return OpenMappedRows(std::move(object), *confirmed.config, options);
 }
 
 }  // namespace
@@ -25,7 +30,7 @@ absl::Status ExpectedEvents::Read(const ConfirmedObject& object, uint32_t number
                                   std::stop_token stop) {
   ASSIGN_OR_RETURN(const DeadRows dead, read_dead_(object.key));
   RETURN_IF_ERROR(TakeReplayed(dead.replayed, number));
-  ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader, Open(object));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader, Open(object, warnings_));
   LedgerEntry entry;
   entry.key = object.key;
   Chunk chunk;
@@ -57,6 +62,7 @@ absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number)
     const bool optional = rejected.Contains(row);
     const bool first_of_row = i == 0 || batch.source_rows[i - 1] != row;
     rows_rejected_ += optional && first_of_row;
+    if (IsIdentityRecord(batch.row(i))) continue;  // not shown by an export row by row
     RETURN_IF_ERROR(Annotate(reader_.Read(batch.row(i), identity_), StrCat("row ", row + 1)));
     RETURN_IF_ERROR(Add(identity_, row, number, optional));
   }

@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/warnings.h"
 #include "import/confirmed_objects.h"
 #include "import/dead_rows.h"
 #include "import/event_identity.h"
@@ -26,9 +27,14 @@ class ExpectedEvents {
   using ReadDead = std::function<absl::StatusOr<DeadRows>(const LedgerKey& object)>;
 
   // Fingerprints go to `spill` under their day, names to `names`.
+  // What looks wrong in the objects goes to `warnings`.
   ExpectedEvents(absl::Time now, ReadDead read_dead, FingerprintSpill& spill,
-                 absl::flat_hash_set<std::string>& names)
-      : transform_(now), read_dead_(std::move(read_dead)), spill_(spill), names_(names) {}
+                 absl::flat_hash_set<std::string>& names, Warnings& warnings)
+      : transform_(now),
+        read_dead_(std::move(read_dead)),
+        spill_(spill),
+        names_(names),
+        warnings_(warnings) {}
 
   // `number` stands for the object in fingerprints. Events of rejected rows are optional: the
   // destination may have taken some of a row's events before it refused another. What a replay
@@ -51,6 +57,7 @@ class ExpectedEvents {
   const ReadDead read_dead_;
   FingerprintSpill& spill_;
   absl::flat_hash_set<std::string>& names_;
+  Warnings& warnings_;
   IdentityReader reader_;
   EventIdentity identity_;
   Transformed mapped_;

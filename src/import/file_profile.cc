@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "import/name_hints.h"
 #include "import/record_inspector.h"
 #include "mapping/ids.h"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr size_t kMostShapes = 1'000;
 constexpr size_t kLongestExample = 40;
+constexpr absl::Duration kMostZone = absl::Hours(14);  // that clocks are ahead of UTC
 
 constexpr ColumnRole kRoles[] = {ColumnRole::kEventName,  ColumnRole::kTime,
                                  ColumnRole::kDistinctId, ColumnRole::kUserId,
@@ -93,6 +95,7 @@ class FileProfiler::Column {
     CountKind(value);
     CountText(value, text);
     AddTime(value, text, now);
+    AddCompactTime(value, now);
     if (IsBannedId(text)) {
       ++profile_.banned_ids;
     } else if (IsValidInsertId(text)) {
@@ -167,6 +170,22 @@ class FileProfiler::Column {
       if (text.find(':') == std::string_view::npos) ++profile_.dates;
       if (!NamesZone(text)) ++profile_.without_zone;
     }
+  }
+
+  void AddCompactTime(const Value& value, absl::Time now) {
+    ByteBuffer scratch;
+    const std::string_view digits = TrimBlanks(IdText(value, scratch));
+    const CompactTime form = CompactTimeOf(digits.size());
+    const std::optional<TimeText> time = ParseCompactTime(digits, form);
+    if (!time || !CheckEventTime(time->local_seconds * 1000, now + kMostZone).ok()) return;
+    const bool first = profile_.compact_times == 0;
+    if (first) profile_.compact_form = form;
+    if (form != profile_.compact_form) return;
+    ++profile_.compact_times;
+    const int64_t millis = time->local_seconds * 1000;
+    profile_.first_compact_millis =
+        first ? millis : std::min(profile_.first_compact_millis, millis);
+    profile_.last_compact_millis = first ? millis : std::max(profile_.last_compact_millis, millis);
   }
 
   ColumnProfile profile_;

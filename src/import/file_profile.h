@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "formats/row.h"
 #include "formats/row_reader.h"
+#include "formats/time_text.h"
 
 namespace millrace {
 
@@ -30,6 +31,11 @@ struct ColumnProfile {
   uint64_t without_zone = 0;  // of these: neither Unix time nor with a zone
   int64_t first_millis = 0;   // of these
   int64_t last_millis = 0;
+  // Digits alone that are a date, with or without a clock, as "202404240313"; of one form.
+  uint64_t compact_times = 0;
+  CompactTime compact_form = CompactTime::kNone;
+  int64_t first_compact_millis = 0;
+  int64_t last_compact_millis = 0;
   uint64_t clock_texts = 0;   // "23:59[:59]"
   uint64_t number_texts = 0;  // texts that JSON would take as numbers
   uint64_t truth_texts = 0;   // "true" or "false", in any case
@@ -42,6 +48,7 @@ struct ColumnProfile {
   uint64_t values() const { return texts + integers + reals + timestamps + others; }
   // Text and integers only: what can name something.
   bool is_name_like() const { return values() > 0 && texts + integers == values(); }
+  bool is_compact_time() const { return compact_times > 0 && compact_times == values(); }
   bool all_different() const { return distinct_complete && distinct == values(); }
 };
 

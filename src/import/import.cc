@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
+#include "import/hidden_names.h"
 #include "import/object_lister.h"
 #include "import/record_run.h"
 #include "import/unmatched.h"
@@ -126,7 +127,7 @@ class Importer {
     ASSIGN_OR_RETURN(
         std::unique_ptr<ObjectLister> lister,
         ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_, unmatched_),
-                            request_.stores));
+                            request_.stores, RulesOfListing(first)));
     WaitingFeed waiting(*lister, progress_.source, Clock::Real());
     ObjectFeed* const feed =
         request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
@@ -141,6 +142,17 @@ class Importer {
                            stop_));
     still_held_ += waiting.held();
     return report_.status;
+  }
+
+  // The inputs are listed once for each kind of record; what is left out is told of once.
+  ListingRules RulesOfListing(bool first) {
+    ListingRules rules{.as_files = request_.as_files};
+    if (first) {
+      rules.on_hidden = [this](std::string_view uri) {
+        NoteHiddenName(uri, progress_.objects_hidden, progress_.warnings);
+      };
+    }
+    return rules;
   }
 
   const ImportRequest& request_;
@@ -182,12 +194,16 @@ void ImportReport::AddProgress(const ImportProgress& progress, absl::Duration el
   objects_skipped = progress.source.objects_skipped;
   objects_held = progress.source.objects_held;
   objects_unmatched = progress.objects_unmatched;
+  objects_hidden = progress.objects_hidden;
   bytes_read = progress.source.bytes_read;
   elapsed_s = absl::ToDoubleSeconds(elapsed);
+  warnings = progress.warnings.all();
+  warnings_are_errors = progress.warnings.are_errors();
 }
 
 ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,
                     std::stop_token stop, ImportProgress& progress) {
+  if (request.strict) progress.warnings.MakeErrors();
   if (!request.dry_run) {
     Importer importer(request, ledger, dead_letter, std::move(stop), progress);
     absl::Status status = importer.RunAll();

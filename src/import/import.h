@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/warnings.h"
 #include "connectors/mixpanel/credentials.h"
 #include "import/object_source.h"
 #include "io/gzip_encoder.h"
@@ -36,7 +37,9 @@ struct ImportRequest {
 
   StoreOptions stores;  // how inputs are reached
 
+  bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables as any others
   bool force = false;
+  bool strict = false;  // warnings are errors: an object that causes one is not imported
   // Until objects that other workers hold are done or free; else the import ends without them.
   bool wait_for_others = true;
   // Reads, maps and counts, sends nothing and records nothing.
@@ -55,15 +58,19 @@ struct ImportReport {
   uint64_t objects_held = 0;       // another worker has them
   uint64_t objects_failed = 0;     // could not be read to their end
   uint64_t objects_unmatched = 0;  // no entry of the config fits them
+  uint64_t objects_hidden = 0;     // skipped: their names begin with '.' or '_'
   uint64_t requests = 0;
   uint64_t retries = 0;
   uint64_t bytes_read = 0;
   uint64_t bytes_sent = 0;
   double elapsed_s = 0;
   std::string first_error;
+  std::vector<WarningCount> warnings;
+  bool warnings_are_errors = false;
 
   bool success() const {
-    return status.ok() && counts.rejected == 0 && counts.pending() == 0 && objects_failed == 0;
+    return status.ok() && counts.rejected == 0 && counts.pending() == 0 && objects_failed == 0 &&
+           !(warnings_are_errors && !warnings.empty());
   }
 
   // Adds what RunRecords() reports; the first status that is not ok and the first error stay.
@@ -79,6 +86,8 @@ struct ImportProgress {
   std::atomic<uint64_t> objects_listed{0};
   std::atomic<uint64_t> bytes_listed{0};
   std::atomic<uint64_t> objects_unmatched{0};
+  std::atomic<uint64_t> objects_hidden{0};
+  Warnings warnings;
 };
 
 // The destination part of ledger keys: host, project and kind of record, no secret.

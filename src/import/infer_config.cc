@@ -51,10 +51,15 @@ int EventNameScore(const ColumnProfile& column) {
 }
 
 int TimeScore(const ColumnProfile& column) {
-  if (column.nested || column.values() == 0 || column.times != column.values()) return 0;
+  const bool compact = column.is_compact_time();
+  if (column.nested || column.values() == 0) return 0;
+  if (!compact && column.times != column.values()) return 0;
   const int name = NameScore(ColumnRole::kTime, column.name);
   int score = 0;
-  if (column.timestamps == column.values()) {
+  if (compact) {
+    // Digits that are all dates are no Unix times, whatever these would be.
+    score = column.compact_form == CompactTime::kDate ? std::max(name, 4) : std::max(name, 10) + 20;
+  } else if (column.timestamps == column.values()) {
     score = std::max(name, 20) + 40;
   } else if (column.numbers > 0) {
     score = name > 0 && column.first_millis >= kEarliestNumber ? name + 10 : 0;
@@ -174,9 +179,14 @@ class Guesser {
       ExplainMissingTime();
       return;
     }
+    const bool compact = column->is_compact_time();
     Map(column->name, "time", "unix_timestamp_auto");
     std::string why;
-    if (column->timestamps > 0) {
+    if (compact) {
+      const std::string form(NameOf(column->compact_form));
+      mappings_.back()["time_format"] = form;
+      why = StrCat("its digits are dates, written as ", form);
+    } else if (column->timestamps > 0) {
       why = "its type is a timestamp";
     } else if (column->numbers > 0) {
       why = "its name speaks of time and its numbers are Unix times";
@@ -185,12 +195,13 @@ class Guesser {
     } else {
       why = "its texts are ISO 8601 times";
     }
-    StrAppend(&why, " (", Day(column->first_millis), " to ", Day(column->last_millis), ")");
+    StrAppend(&why, " (", Day(compact ? column->first_compact_millis : column->first_millis),
+              " to ", Day(compact ? column->last_compact_millis : column->last_millis), ")");
     if (column->nulls > 0) {
       StrAppend(&why, "; ", Counted(column->nulls, "row has", "rows have"),
                 " none and will be rejected");
     }
-    if (column->without_zone > 0 && column->dates != column->values()) {
+    if (compact || (column->without_zone > 0 && column->dates != column->values())) {
       why += "; it names no zone and is taken as UTC: add \"time_zone\" to the entry if it is not";
     }
     const std::string others = OtherTimes(*column);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -126,6 +127,36 @@ TEST(InferConfigTest, NumbersAreTimesOnlyByNameAndRange) {
   EXPECT_EQ(time_of(Integers("event_time", kMillis)), "event_time");
   EXPECT_EQ(time_of(Integers("size_bytes", kMillis)), "");
   EXPECT_EQ(time_of(Integers("elapsed_time", 100'000'000'000)), "");  // 1973
+}
+
+ColumnProfile CompactTimes(std::string name, CompactTime form) {
+  ColumnProfile column = Integers(std::move(name), 200'000'000'000);
+  column.compact_times = kRows;
+  column.compact_form = form;
+  column.first_compact_millis = column.last_compact_millis = 1'713'928'380'000;
+  return column;
+}
+
+TEST(InferConfigTest, DigitsThatAreDatesAreTimesOfThatForm) {
+  const InferredConfig config =
+      InferConfig(File({CompactTimes("when", CompactTime::kMinute), Ids("user_id")}));
+  const Json entry = EntryOf(config);
+  const Json& time = entry.at("field_mappings").at(0);
+  EXPECT_EQ(time.at("mixpanel_field"), "time");
+  EXPECT_EQ(time.at("time_format"), "YYYYMMDDHHMM");
+  const auto why = std::find_if(config.explanations.begin(), config.explanations.end(),
+                                [](const Explanation& one) { return one.about == "time"; });
+  ASSERT_NE(why, config.explanations.end());
+  EXPECT_THAT(why->why, HasSubstr("written as YYYYMMDDHHMM (2024-04-24 to"));
+  // A real timestamp is the better time, and a date without a clock the last choice.
+  const auto chosen = [](std::vector<ColumnProfile> columns) {
+    return SourceOf(EntryOf(InferConfig(File(std::move(columns)))), "time");
+  };
+  EXPECT_EQ(chosen({CompactTimes("a", CompactTime::kMinute), Timestamps("b")}), "b");
+  EXPECT_EQ(
+      chosen({CompactTimes("a", CompactTime::kDate), CompactTimes("b", CompactTime::kSecond)}),
+      "b");
+  EXPECT_EQ(chosen({CompactTimes("a", CompactTime::kDate)}), "a");
 }
 
 TEST(InferConfigTest, SaysWhyThereIsNoTime) {

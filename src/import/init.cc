@@ -9,6 +9,7 @@
 #include "import/entry_sampler.h"
 #include "import/file_names.h"
 #include "import/plan.h"
+#include "io/table_folder.h"
 #include "mapping/sources_config.h"
 
 namespace millrace {
@@ -16,8 +17,10 @@ namespace {
 
 constexpr size_t kMostSiblings = 1'000;
 
-absl::StatusOr<ListedObject> FirstObject(const std::string& input, const StoreOptions& stores) {
-  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenStore(input, stores));
+absl::StatusOr<ListedObject> FirstObject(const InitRequest& request) {
+  const std::string& input = request.input;
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenStore(input, request.stores));
+  if (!request.as_files) RETURN_IF_ERROR(RefuseTableFolder(*store, input));
   std::optional<ObjectInfo> first;
   const absl::Status listed = store->List(input, [&](const ObjectInfo& info) {
     first = info;
@@ -102,7 +105,7 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::st
 
 absl::StatusOr<InitResult> InitConfig(const InitRequest& request, std::stop_token stop) {
   const absl::Time now = absl::Now();
-  ASSIGN_OR_RETURN(const ListedObject object, FirstObject(request.input, request.stores));
+  ASSIGN_OR_RETURN(const ListedObject object, FirstObject(request));
   absl::StatusOr<FileProfile> profile = ProfileObject(object, request.sample_rows, stop, now);
   if (!profile.ok()) return Annotate(profile.status(), StrCat("reading ", object.info.uri));
   InitResult result{.uri = object.info.uri,

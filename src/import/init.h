@@ -15,7 +15,8 @@ namespace millrace {
 struct InitRequest {
   std::string input;  // a file; of a folder or glob, the first one is looked at
   uint64_t sample_rows = 50'000;
-  StoreOptions stores;  // how the input is reached
+  StoreOptions stores;    // how the input is reached
+  bool as_files = false;  // look into the files of Delta, Iceberg and Hudi tables
 };
 
 struct InitResult {

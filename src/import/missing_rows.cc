@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "import/map_transform.h"
+#include "import/mapped_rows.h"
 #include "import/object_source.h"
 #include "import/row_set.h"
 
@@ -59,7 +60,8 @@ class MissingRowsSource : public Source {
     wanted_ = std::move(wanted);
     ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> object,
                      confirmed.object.store->Open(confirmed.object.info));
-    ASSIGN_OR_RETURN(reader_, OpenRows(std::move(object), ReadOptionsFor(*confirmed.config)));
+    ASSIGN_OR_RETURN(reader_, OpenMappedRows(std::move(object), *confirmed.config,
+                                             ReadOptionsFor(*confirmed.config)));
     config_ = confirmed.config;
     after_ = {};
     ASSIGN_OR_RETURN(Ledger::Claim claim,

@@ -8,13 +8,14 @@
 #include "absl/memory/memory.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "io/table_folder.h"
 
 namespace millrace {
 
 absl::StatusOr<std::unique_ptr<ObjectLister>> ObjectLister::Start(
     const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted,
-    const StoreOptions& stores) {
-  auto lister = absl::WrapUnique(new ObjectLister(std::move(wanted)));
+    const StoreOptions& stores, ListingRules rules) {
+  auto lister = absl::WrapUnique(new ObjectLister(std::move(wanted), std::move(rules)));
   StoreOptions options = stores;
   options.stop = lister->stop_.get_token();
   for (const std::string& input : inputs) {
@@ -28,8 +29,8 @@ absl::StatusOr<std::unique_ptr<ObjectLister>> ObjectLister::Start(
   return lister;
 }
 
-ObjectLister::ObjectLister(std::function<bool(const ObjectInfo&)> wanted)
-    : wanted_(std::move(wanted)) {}
+ObjectLister::ObjectLister(std::function<bool(const ObjectInfo&)> wanted, ListingRules rules)
+    : wanted_(std::move(wanted)), rules_(std::move(rules)) {}
 
 ObjectLister::~ObjectLister() {
   stop_.request_stop();
@@ -42,8 +43,9 @@ void ObjectLister::List() {
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen;
   absl::Status status;
   for (const Input& input : inputs_) {
-    status = input.store->List(input.pattern, [&](const ObjectInfo& info) -> absl::Status {
+    const auto visit = [&](const ObjectInfo& info) -> absl::Status {
       if (stop_.stop_requested()) return absl::CancelledError("listing was stopped");
+      if (!rules_.as_files) RETURN_IF_ERROR(RefuseTableLog(info.uri));
       if (!wanted_(info)) return absl::OkStatus();
       if (inputs_.size() > 1) {
         const Hash128 hash = HashBytes(info.uri);
@@ -53,13 +55,24 @@ void ObjectLister::List() {
       bytes_ += info.size;
       return Push({input.store, info}) ? absl::OkStatus()
                                        : absl::CancelledError("listing was stopped");
-    });
+    };
+    if (!rules_.as_files) status = RefuseTableFolder(*input.store, input.pattern);
+    if (status.ok()) {
+      status = input.store->List(input.pattern, visit,
+                                 [this](std::string_view uri) { return OnHidden(uri); });
+    }
     if (!status.ok()) break;
   }
   done_ = true;
   absl::MutexLock lock(&mutex_);
   ended_ = true;
   end_status_ = std::move(status);
+}
+
+absl::Status ObjectLister::OnHidden(std::string_view uri) const {
+  if (!rules_.as_files) RETURN_IF_ERROR(RefuseTableLog(uri));
+  if (rules_.on_hidden) rules_.on_hidden(uri);
+  return absl::OkStatus();
 }
 
 bool ObjectLister::HasRoomOrStops() const { return ahead_.size() < kAhead || stopped_; }

@@ -20,6 +20,12 @@
 
 namespace millrace {
 
+struct ListingRules {
+  bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables as any others
+  // Called on the lister's thread with each name that is left out as hidden; may be empty.
+  std::function<void(std::string_view uri)> on_hidden;
+};
+
 // Holds at most kAhead objects, however many there are.
 class ObjectLister : public ObjectFeed {
  public:
@@ -27,10 +33,10 @@ class ObjectLister : public ObjectFeed {
 
   // Objects for which `wanted` is false are left out; it is called on the lister's thread. The
   // stores of the objects stop with the lister. InvalidArgument if an input has no store; errors of
-  // OpenStore().
+  // OpenStore(). The listing ends with InvalidArgument at a table, unless `rules` take them.
   static absl::StatusOr<std::unique_ptr<ObjectLister>> Start(
       const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted,
-      const StoreOptions& stores = {});
+      const StoreOptions& stores = {}, ListingRules rules = {});
   ~ObjectLister() override;
 
   // The next object, each once though several inputs name it; nullopt at the end. A listing that
@@ -48,8 +54,9 @@ class ObjectLister : public ObjectFeed {
     std::shared_ptr<ObjectStore> store;
   };
 
-  explicit ObjectLister(std::function<bool(const ObjectInfo&)> wanted);
+  ObjectLister(std::function<bool(const ObjectInfo&)> wanted, ListingRules rules);
   void List();
+  absl::Status OnHidden(std::string_view uri) const;
   bool Push(ListedObject object);
   bool HasRoomOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasObjectOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -57,6 +64,7 @@ class ObjectLister : public ObjectFeed {
   std::stop_source stop_;      // of the stores and of thread_
   std::vector<Input> inputs_;  // not changed once thread_ runs
   const std::function<bool(const ObjectInfo&)> wanted_;
+  const ListingRules rules_;
   std::atomic<uint64_t> objects_{0};
   std::atomic<uint64_t> bytes_{0};
   std::atomic<bool> done_{false};

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "import/mapped_rows.h"
 #include "io/owner.h"
 
 namespace millrace {
@@ -191,7 +192,8 @@ void ObjectSource::OpenClaimed(const ListedObject& listed) {
   open.object = *std::move(object);
   ReadOptions read = ReadOptionsFor(*open.config);
   read.from = open.after;
-  absl::StatusOr<std::unique_ptr<RowReader>> rows = OpenRows(open.object, read);
+  read.warnings = options_.warnings;
+  absl::StatusOr<std::unique_ptr<RowReader>> rows = OpenMappedRows(open.object, *open.config, read);
   if (!rows.ok()) {
     open.error = rows.status();
     return;
@@ -243,25 +245,6 @@ LedgerKey KeyOf(const ObjectInfo& object, const SourceConfig& config,
                 const std::string& destination) {
   return {object.uri, object.version, StrCat(config.config_id, ":", config.fingerprint),
           destination};
-}
-
-ReadOptions ReadOptionsFor(const SourceConfig& config) {
-  ReadOptions options;
-  options.type = config.file_type;
-  if (!config.null_texts.empty()) options.null_texts = config.null_texts;
-  if (config.pass_through || config.mixpanel_format) return options;
-  const auto need = [&](const std::string& column) {
-    if (column.empty()) return;
-    options.columns.push_back(column);
-    // "a.b" may be the column of that name, or field b of column a.
-    if (const size_t dot = column.find('.'); dot != std::string::npos) {
-      options.columns.push_back(column.substr(0, dot));
-    }
-  };
-  need(config.event_name_from_field);
-  for (const FieldMapping& mapping : config.mappings) need(mapping.source_field);
-  for (const std::string& column : config.insert_id_columns) need(column);
-  return options;
 }
 
 }  // namespace millrace

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "base/warnings.h"
 #include "formats/row_reader.h"
 #include "import/object_feed.h"
 #include "mapping/sources_config.h"
@@ -59,6 +60,7 @@ struct ObjectSourceOptions {
   uint64_t most_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
   // A store that does not answer or does not know us fails its object alone, and not the source.
   bool outlives_stores = false;
+  Warnings* warnings = nullptr;  // hears of what looks wrong in objects that are read; may be null
 };
 
 // `feed` gives objects that `sources` matches and hears what became of each; all must outlive the
@@ -108,9 +110,6 @@ class ObjectSource : public Source {
 // The ledger key of `object` under `config`.
 LedgerKey KeyOf(const ObjectInfo& object, const SourceConfig& config,
                 const std::string& destination);
-
-// How to read objects of `config`: file type, null texts, and the columns it needs (empty: all).
-ReadOptions ReadOptionsFor(const SourceConfig& config);
 
 }  // namespace millrace
 

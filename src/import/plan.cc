@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "import/entry_sampler.h"
+#include "import/hidden_names.h"
 #include "import/ledger_view.h"
 #include "import/object_lister.h"
 #include "import/object_source.h"
@@ -221,12 +222,15 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
   const absl::StatusOr<LedgerView> view = LoadLedger(request, ledger, now, stop);
   if (absl::IsCancelled(view.status())) return ImportPlan{.stopped = true};
   RETURN_IF_ERROR(view.status());
+  Warnings warnings;
+  if (request.import.strict) warnings.MakeErrors();
   const SampleOptions options{.most_rows = request.sample_rows,
                               .previews = request.previews,
                               .most_events_per_request = request.import.most_events_per_request,
                               .most_bytes_per_request = request.import.most_bytes_per_request,
                               .gzip = request.import.gzip.value_or(GzipEffort::kFast),
-                              .now = now};
+                              .now = now,
+                              .warnings = &warnings};
   SeenRecords seen;
   const SourcesConfig& sources = request.import.sources;
   std::vector<std::unique_ptr<EntryPlanner>> planners;
@@ -243,11 +247,15 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
       request.import.config_path.empty()
           ? ""
           : std::filesystem::canonical(request.import.config_path, none).string();
+  std::atomic<uint64_t> hidden = 0;
+  ListingRules rules{.as_files = request.import.as_files, .on_hidden = [&](std::string_view uri) {
+                       NoteHiddenName(uri, hidden, warnings);
+                     }};
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
                    ObjectLister::Start(
                        request.import.inputs,
                        [&](const ObjectInfo& object) { return object.uri != config_file; },
-                       request.import.stores));
+                       request.import.stores, std::move(rules)));
   ImportPlan plan;
   uint64_t listed = 0;
   while (!stop.stop_requested()) {
@@ -266,6 +274,8 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger
   for (const auto& planner : planners) plan.entries.push_back(planner->Finish(stop, progress));
   plan.stopped = stop.stop_requested();
   AddUp(plan);
+  plan.objects_hidden = hidden;
+  plan.warnings = warnings.all();
   plan.problems = FindProblems(plan, sources);
   return plan;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/warnings.h"
 #include "import/column_tally.h"
 #include "import/import.h"
 #include "import/record_inspector.h"
@@ -49,6 +50,13 @@ struct ObjectPlan {
   bool exact = false;  // to_do.rows is a count, not an estimate
   Amounts to_do;
   std::string error;  // why it cannot be read to the end of the sample; empty: it can
+};
+
+// A word in cells of a column that counts as null (null_values).
+struct NullWordCount {
+  std::string column;
+  std::string word;
+  uint64_t cells = 0;
 };
 
 // A record as it came and as it would be sent.
@@ -108,7 +116,8 @@ struct EntryPlan {
   std::vector<std::string> columns;  // top-level, as far as they were seen
   std::vector<MissingColumn> missing_columns;
   std::vector<std::string> unused_columns;
-  uint64_t largest_chunk_bytes = 0;  // memory of rows and of the records made of them
+  std::vector<NullWordCount> null_words;  // most cells first
+  uint64_t largest_chunk_bytes = 0;       // memory of rows and of the records made of them
 
   // At most kMostListed, in order of listing; `objects` counts all.
   static constexpr size_t kMostListed = 1'000;
@@ -121,7 +130,9 @@ struct ImportPlan {
   std::vector<EntryPlan> entries;  // of the config, in its order
   uint64_t objects_unmatched = 0;
   std::vector<std::string> unmatched;  // the first few
+  uint64_t objects_hidden = 0;         // skipped: their names begin with '.' or '_'
   std::vector<PlanProblem> problems;   // worst first
+  std::vector<WarningCount> warnings;  // as the import would give them; `problems` tells them too
   Amounts to_do;
   bool exact = false;
   double seconds_at_quota = 0;

@@ -50,6 +50,7 @@ class EntryProblems {
     FindRejected();
     FindLedger();
     FindColumns();
+    FindNullWords();
     FindIdentical();
     if (entry_.record_type == RecordType::kEvent) FindInEvents();
     for (const Excess& excess : entry_.records.excesses) AddExcess(excess);
@@ -132,6 +133,19 @@ class EntryProblems {
                  " not mapped and would be left out: ", Joined(entry_.unused_columns, 20)),
           "add {\"source_field\": \"*\", \"mixpanel_field\": \"*\"} to field_mappings to send the "
           "rest as it is");
+    }
+  }
+
+  void FindNullWords() {
+    for (const NullWordCount& count : entry_.null_words) {
+      Add(Severity::kNote, "null_words", count.column,
+          StrCat(Counted(count.cells, "cell"), " of column \"", count.column, "\" ",
+                 count.cells == 1 ? "holds" : "hold", " \"", count.word,
+                 "\", which counts as null"),
+          StrCat(
+              "if \"", count.word,
+              "\" is a value there, set \"null_values\" in the entry to the words that mean null, "
+              "or to [] for none"));
     }
   }
 
@@ -230,6 +244,19 @@ class EntryProblems {
   std::vector<PlanProblem>& problems_;
 };
 
+// Those that no entry tells by itself.
+void AddWarnings(const std::vector<WarningCount>& warnings, std::vector<PlanProblem>& problems) {
+  for (const auto& [first, count] : warnings) {
+    if (first.code == "missing_column") continue;
+    const std::string where = first.object.empty() ? "" : StrCat(first.object, ": ");
+    problems.push_back({.severity = Severity::kWarning,
+                        .code = first.code,
+                        .config_id = first.config_id,
+                        .field = first.field,
+                        .message = StrCat(where, first.message)});
+  }
+}
+
 }  // namespace
 
 std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfig& sources) {
@@ -243,6 +270,7 @@ std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfi
                     " no entry of the config and would be left out: ", Joined(plan.unmatched, 3)),
          .advice = "add an entry whose source_gcs_prefix they begin with, or narrow the inputs"});
   }
+  AddWarnings(plan.warnings, problems);
   for (size_t i = 0; i < plan.entries.size(); ++i) {
     EntryProblems(plan.entries[i], *sources.entries()[i], problems).FindAll();
   }

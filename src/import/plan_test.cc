@@ -92,6 +92,36 @@ TEST_F(PlanTest, CountsASmallFileExactly) {
   EXPECT_THAT(plan.problems, IsEmpty());
 }
 
+TEST_F(PlanTest, CountsTheCellsThatANullWordTookAway) {
+  Write("a.csv", "ts,user,country\n1600000000,u1,NA\n1600000001,u2,DE\n1600000002,NULL,NA\n");
+  const ImportPlan plan = Plan();
+  const std::vector<NullWordCount>& words = plan.entries.front().null_words;
+  ASSERT_EQ(words.size(), 2u);
+  EXPECT_EQ(words[0].column, "country");
+  EXPECT_EQ(words[0].word, "NA");
+  EXPECT_EQ(words[0].cells, 2u);
+  EXPECT_EQ(words[1].column, "user");
+  EXPECT_EQ(words[1].word, "NULL");
+  EXPECT_THAT(plan.problems,
+              Contains(Field(&PlanProblem::message,
+                             HasSubstr("2 cells of column \"country\" hold \"NA\""))));
+
+  UseConfig(R"("mixpanel_event_name": "click", "null_values": [])");
+  EXPECT_THAT(Plan().entries.front().null_words, IsEmpty());
+}
+
+TEST_F(PlanTest, TellsOfDuplicateColumnsAndHiddenNames) {
+  Write("a.csv", "ts,user,a,a\n1600000000,u1,1,2\n");
+  Write("_b.csv", "x");
+  const ImportPlan plan = Plan();
+  EXPECT_TRUE(plan.success());
+  EXPECT_EQ(plan.objects_hidden, 1u);
+  EXPECT_THAT(plan.problems, Contains(Field(&PlanProblem::code, "duplicate_column")));
+  EXPECT_THAT(plan.problems, Contains(Field(&PlanProblem::code, "hidden_names")));
+  request_.import.strict = true;
+  EXPECT_FALSE(Plan().success());
+}
+
 TEST_F(PlanTest, ReckonsALargeFileFromASample) {
   Write("a.ndjson", Rows(200'000));
   request_.sample_rows = 20'000;

@@ -65,7 +65,8 @@ class Reconciler {
   }
 
   absl::Status ReadObjects() {
-    ExpectedEvents events(parts_.clock.Now(), parts_.read_dead, *ours_, names_);
+    if (request_.import.strict) warnings_.MakeErrors();
+    ExpectedEvents events(parts_.clock.Now(), parts_.read_dead, *ours_, names_, warnings_);
     for (size_t i = 0; i < objects_.size(); ++i) {
       const ConfirmedObject& object = objects_[i];
       const absl::Status status = events.Read(object, static_cast<uint32_t>(i), stop_);
@@ -82,6 +83,7 @@ class Reconciler {
     report_.rows_rejected = events.rows_rejected();
     report_.rows_replayed = events.rows_replayed();
     report_.rows_filtered = events.rows_filtered();
+    report_.warnings = warnings_.all();
     Log(Severity::kInfo, "source is read",
         {{"objects", report_.objects}, {"rows", report_.rows}, {"days", ours_->counts().size()}});
     return absl::OkStatus();
@@ -177,6 +179,7 @@ class Reconciler {
   absl::flat_hash_set<std::string> names_;
   std::unique_ptr<DestinationCheck> check_;
   std::vector<std::pair<DaySpan, std::optional<MatchCounts>>> spans_;  // with their last counts
+  Warnings warnings_;
   ReconcileReport report_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/warnings.h"
 #include "import/confirmed_objects.h"
 #include "import/destination_check.h"
 #include "import/expected_events.h"
@@ -59,6 +60,7 @@ struct ReconcileReport {
   std::vector<ObjectFinding> findings;         // objects that are not, or not wholly, compared
   std::vector<MissingRow> missing_rows;        // the first
   std::vector<std::string> unexpected_events;  // the first, as EventIdentity::key
+  std::vector<WarningCount> warnings;          // of reading the objects
   double elapsed_s = 0;
 
   uint64_t CountOf(ObjectProblem problem) const;

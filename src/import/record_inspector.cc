@@ -8,6 +8,7 @@
 #include "base/byte_buffer.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "mapping/identity_event.h"
 
 namespace millrace {
 namespace {
@@ -133,7 +134,8 @@ bool RecordInspector::InspectEvent(Parser& parser) {
       InspectEventProperty(parser, name);
     }
   }
-  if (!parser.event.has_user) ++stats_.without_user;
+  const bool identity = IdentityEventOf(parser.event.name) != IdentityEvent::kNone;
+  if (!parser.event.has_user && !identity) ++stats_.without_user;
   // Without an $insert_id every event is one of its own.
   if (!parser.event.insert_id.empty()) {
     const uint64_t hash =

@@ -49,7 +49,8 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
                               .force = request.force,
                               .lease = request.run.lease,
                               .retry = request.run.retry,
-                              .outlives_stores = run.outlives_stores};
+                              .outlives_stores = run.outlives_stores,
+                              .warnings = &run.progress.warnings};
   ObjectSource source(std::move(options), request.sources, run.feed, run.ledger,
                       run.progress.source);
   RunReport result =

@@ -13,6 +13,7 @@
 #include "import/object_source.h"
 #include "import/remap.h"
 #include "import/source_rows.h"
+#include "mapping/identity_event.h"
 #include "pipeline/retrier.h"
 
 namespace millrace {
@@ -213,7 +214,7 @@ class Lane {
     if (type_ != RecordType::kEvent) return absl::OkStatus();
     for (size_t i = 0; i < batch_.rows(); ++i) {
       Replaying& one = records_[batch_.source_rows[i]];
-      if (one.outcome != MapOutcome::kMapped) continue;
+      if (one.outcome != MapOutcome::kMapped || IsIdentityRecord(batch_.row(i))) continue;
       RETURN_IF_ERROR(reader_.Read(batch_.row(i), identity_));
       one.events.push_back(identity_.key);
     }

@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/row_reader.h"
-#include "import/object_source.h"
+#include "import/mapped_rows.h"
 #include "io/object_store.h"
 #include "mapping/row_mapper.h"
 
@@ -53,7 +53,7 @@ absl::StatusOr<RowsByNumber> ReadRowsAsJson(const LedgerKey& object, const Sourc
                                             const RowSet& rows, const StoreOptions& stores) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> opened, OpenVersion(object, stores));
   ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader,
-                   OpenRows(std::move(opened), ReadOptionsFor(config)));
+                   OpenMappedRows(std::move(opened), config, ReadOptionsFor(config)));
   RowsByNumber kept;
   KeepWanted visitor(rows, kept);
   DecodeScratch scratch;

@@ -4,16 +4,19 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "base/status.h"
+#include "io/table_folder.h"
 
 namespace millrace {
 namespace {
 
 class FileTrips : public TripSource {
  public:
-  FileTrips(std::vector<std::string> inputs, TripColumnRefs columns, StoreOptions options)
+  FileTrips(std::vector<std::string> inputs, TripColumnRefs columns, StoreOptions options,
+            bool as_files)
       : inputs_(std::move(inputs)),
         columns_(std::make_shared<const TripColumnRefs>(std::move(columns))),
-        options_(std::move(options)) {}
+        options_(std::move(options)),
+        as_files_(as_files) {}
 
   absl::StatusOr<std::vector<TripFile>> List() override {
     std::vector<TripFile> files;
@@ -21,10 +24,17 @@ class FileTrips : public TripSource {
     for (const std::string& input : inputs_) {
       ASSIGN_OR_RETURN(auto store, OpenStore(input, options_));
       stores_.push_back(std::move(store));
-      RETURN_IF_ERROR(stores_.back()->List(input, [&](const ObjectInfo& object) {
+      if (!as_files_) RETURN_IF_ERROR(RefuseTableFolder(*stores_.back(), input));
+      const auto visit = [&](const ObjectInfo& object) -> absl::Status {
+        if (!as_files_) RETURN_IF_ERROR(RefuseTableLog(object.uri));
         if (seen.insert(object.uri).second) {
           files.push_back({stores_.back().get(), object, columns_, nullptr, {}});
         }
+        return absl::OkStatus();
+      };
+      RETURN_IF_ERROR(stores_.back()->List(input, visit, [&](std::string_view uri) -> absl::Status {
+        if (!as_files_) RETURN_IF_ERROR(RefuseTableLog(uri));
+        ++hidden_;
         return absl::OkStatus();
       }));
     }
@@ -32,19 +42,23 @@ class FileTrips : public TripSource {
   }
 
   std::vector<std::string> patterns() const override { return inputs_; }
+  uint64_t hidden() const override { return hidden_; }
 
  private:
   const std::vector<std::string> inputs_;
   const std::shared_ptr<const TripColumnRefs> columns_;
   const StoreOptions options_;
+  const bool as_files_;
+  uint64_t hidden_ = 0;
   std::vector<std::unique_ptr<ObjectStore>> stores_;
 };
 
 }  // namespace
 
 std::unique_ptr<TripSource> NewFileTrips(std::vector<std::string> inputs, TripColumnRefs columns,
-                                         StoreOptions stores) {
-  return std::make_unique<FileTrips>(std::move(inputs), std::move(columns), std::move(stores));
+                                         StoreOptions stores, bool as_files) {
+  return std::make_unique<FileTrips>(std::move(inputs), std::move(columns), std::move(stores),
+                                     as_files);
 }
 
 }  // namespace millrace

@@ -12,9 +12,10 @@
 namespace millrace {
 
 // All objects that `inputs` name (see ObjectStore::List()), each once. An input that names none is
-// NotFound. Files whose content is of no known type are refused when they are read.
+// NotFound; one that is a table of Delta, Iceberg or Hudi is InvalidArgument, unless `as_files`.
+// Files whose content is of no known type are refused when they are read.
 std::unique_ptr<TripSource> NewFileTrips(std::vector<std::string> inputs, TripColumnRefs columns,
-                                         StoreOptions stores);
+                                         StoreOptions stores, bool as_files = false);
 
 }  // namespace millrace
 

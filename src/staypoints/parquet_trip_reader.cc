@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "formats/parquet_columns.h"
 #include "formats/utf8.h"
 #include "staypoints/trip_values.h"
@@ -39,19 +40,19 @@ class IdCursor {
     FillCells(cursor, rows, cells_.data(), 1, context, problems);
   }
 
-  // The next row's id; false if it is null.
+  // The next row's id; false if it is null or blank.
   bool Next(std::string_view& id, bool& is_utf8) {
     const size_t row = row_++;
     id = {};
     is_utf8 = true;
     if (leaf_ == nullptr) return false;
-    if (!cells_.empty()) return IdText(cells_[row], scratch_, id);
+    if (!cells_.empty()) return ReadId(cells_[row], scratch_, id);
     if (leaf_->most_definition > 0 && column_.definitions[row] != leaf_->most_definition) {
       return false;
     }
     id = column_.text_at(value_++);
     is_utf8 = is_utf8_ || IsUtf8(id);
-    return true;
+    return !IsBlank(id);
   }
 
  private:

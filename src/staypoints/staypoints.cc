@@ -51,6 +51,7 @@ class Run {
 
   absl::Status Go() {
     ASSIGN_OR_RETURN(const std::vector<TripFile> files, request_.source.List());
+    report_.files_hidden = request_.source.hidden();
     const std::vector<std::string> inputs = request_.source.patterns();
     RETURN_IF_ERROR(CheckPlacesAreApart(
         {.inputs = inputs, .files = files, .output = request_.output, .report = request_.report}));

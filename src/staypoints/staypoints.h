@@ -42,6 +42,7 @@ struct StaypointsReport {
   uint64_t without_start = 0;  // trips with a null start, which end no stay and begin none
   StayCounts stays;
   uint64_t files = 0;
+  uint64_t files_hidden = 0;  // skipped: their names begin with '.' or '_'
   uint64_t bytes_spilled = 0;
   absl::Duration elapsed;
   std::string first_error;  // of the rejected rows, by file and row

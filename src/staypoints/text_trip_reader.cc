@@ -32,7 +32,7 @@ class RowTrips : public RowVisitor {
       if (cells_[i]) values[i] = row.values[*cells_[i]];
     }
     Trip trip;
-    const bool has_id = IdText(values[kUserId], id_, trip.user_id);
+    const bool has_id = ReadId(values[kUserId], id_, trip.user_id);
     trip.start = TimeOf(values[kStartTime]);
     trip.end = TimeOf(values[kEndTime]);
     trip.start_lat = CoordinateOf(values[kStartLat]);
@@ -198,6 +198,17 @@ absl::Status CheckHeader(const TripColumnRefs& columns, const std::vector<std::s
   return absl::OkStatus();
 }
 
+// A column of a trip must be one column of the file.
+absl::Status CheckStandOnce(const TripColumnRefs& columns,
+                            const std::vector<RenamedColumn>& renamed) {
+  for (const RenamedColumn& other : renamed) {
+    for (const ColumnRef& column : columns) {
+      if (column.name == other.name) return AmbiguousColumn(other.name);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TripReader>> OpenTextTrips(const TripFile& file,
@@ -208,6 +219,7 @@ absl::StatusOr<std::unique_ptr<TripReader>> OpenTextTrips(const TripFile& file,
   ReadOptions options;
   for (const ColumnRef& column : *file.columns) options.columns.push_back(column.name);
   ASSIGN_OR_RETURN(auto rows, OpenRows(object, options));
+  RETURN_IF_ERROR(CheckStandOnce(*file.columns, rows->renamed_columns()));
   RETURN_IF_ERROR(CheckHeader(*file.columns, rows->columns()));
   return std::make_unique<TextTripReader>(file, std::move(object), std::move(rows));
 }

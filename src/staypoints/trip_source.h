@@ -76,6 +76,8 @@ class TripSource {
   virtual absl::StatusOr<std::vector<TripFile>> List() = 0;
   // Patterns as of ObjectStore::List() that name what List() has looked at, now or at a later run.
   virtual std::vector<std::string> patterns() const = 0;
+  // After List(): names that were skipped because they begin with '.' or '_'.
+  virtual uint64_t hidden() const { return 0; }
 };
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 
 #include "base/json_writer.h"
 #include "base/strings.h"
+#include "formats/id_text.h"
 #include "formats/time_text.h"
 
 namespace millrace {
@@ -115,7 +116,8 @@ bool Suits(TripColumn column, const ParquetLeaf& leaf) {
     case kUserId:
       return leaf.rule == LeafRule::kText || leaf.rule == LeafRule::kUuid ||
              leaf.rule == LeafRule::kInt || leaf.rule == LeafRule::kUnsigned ||
-             IsUnmarkedText(leaf);
+             leaf.rule == LeafRule::kDouble || leaf.rule == LeafRule::kFloat ||
+             leaf.rule == LeafRule::kDecimal || IsUnmarkedText(leaf);
     case kStartTime:
     case kEndTime:
       return leaf.rule == LeafRule::kTimestamp || leaf.rule == LeafRule::kInt96 ||
@@ -188,7 +190,7 @@ Rejection IdRejection(const Trip& trip, bool has_id, bool is_utf8, const std::st
   if (!has_id) {
     return {.code = "missing_required_field",
             .field = field,
-            .message = StrCat(field, " is null; a trip belongs to a user")};
+            .message = StrCat(field, " is null or blank; a trip belongs to a user")};
   }
   return {.code = "invalid_value",
           .field = field,
@@ -236,20 +238,20 @@ double CoordinateOf(const Value& value) {
   }
 }
 
-bool IdText(const Value& value, ByteBuffer& scratch, std::string_view& id) {
+bool ReadId(const Value& value, ByteBuffer& scratch, std::string_view& id) {
   switch (value.kind) {
-    case Value::Kind::kText:
     case Value::Kind::kBytes:
       id = value.text;
-      return true;
+      return !IsBlank(id);
+    case Value::Kind::kText:
     case Value::Kind::kJsonText:
     case Value::Kind::kInt:
     case Value::Kind::kUint:
     case Value::Kind::kNumber:
-      scratch.clear();
-      AppendPlainText(scratch, value);
-      id = scratch.view();
-      return true;
+    case Value::Kind::kDouble:
+    case Value::Kind::kFloat:
+      id = IdText(value, scratch);
+      return !id.empty();
     default:
       return false;
   }
@@ -257,7 +259,7 @@ bool IdText(const Value& value, ByteBuffer& scratch, std::string_view& id) {
 
 absl::Status CheckTripLeaf(TripColumn column, const std::string& name, const ParquetLeaf& leaf) {
   if (Suits(column, leaf)) return absl::OkStatus();
-  const std::string_view wanted = column == kUserId ? "text"
+  const std::string_view wanted = column == kUserId ? "text or numbers"
                                   : column == kStartTime || column == kEndTime
                                       ? "timestamps (or ISO 8601 text)"
                                       : "numbers";

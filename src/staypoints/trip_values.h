@@ -35,8 +35,8 @@ int64_t TimeOf(const Value& value);
 // kNullCoordinate, kBadCoordinate, or the number, which may be out of range.
 double CoordinateOf(const Value& value);
 // The id as text, a view of the value or of `scratch`, whose content is replaced. False if the
-// value cannot be one.
-bool IdText(const Value& value, ByteBuffer& scratch, std::string_view& id);
+// value cannot be one, is null or blank.
+bool ReadId(const Value& value, ByteBuffer& scratch, std::string_view& id);
 
 // InvalidArgument, naming the column, if a Parquet column cannot be `column` of a trip.
 absl::Status CheckTripLeaf(TripColumn column, const std::string& name, const ParquetLeaf& leaf);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "io/glob.h"
 
 namespace millrace::watch {
 namespace {
@@ -24,9 +25,6 @@ namespace {
 constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |
                              IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
 constexpr size_t kBufferBytes = 64 << 10;
-
-// Such names are left out, as by listing.
-bool IsHidden(std::string_view name) { return name.starts_with('.') || name.starts_with('_'); }
 
 bool IsFolder(const std::string& path) {
   struct stat stat;
@@ -106,7 +104,8 @@ void FolderTrigger::OnEvent(int wd, uint32_t mask, std::string_view name, std::s
     }
     return;
   }
-  if (name.empty() || IsHidden(name)) return;
+  const SegmentKind kind = (mask & IN_ISDIR) != 0 ? SegmentKind::kFolder : SegmentKind::kFile;
+  if (name.empty() || IsHiddenName(name, kind)) return;
   const std::string path = StrCat(folder.path, name);
   if (mask & IN_ISDIR) {
     if (mask & IN_MOVED_FROM) return Forget(path + "/");
@@ -149,9 +148,11 @@ absl::Status FolderTrigger::AddBelow(const Folder& folder, bool offer, std::stop
   }
   while (const dirent* entry = ::readdir(open.get())) {
     const std::string_view name = entry->d_name;
-    if (IsHidden(name)) continue;
+    if (name == "." || name == "..") continue;
     const std::string path = StrCat(folder.path, name);
-    if (IsFolder(path)) {
+    const bool is_folder = IsFolder(path);
+    if (IsHiddenName(name, is_folder ? SegmentKind::kFolder : SegmentKind::kFile)) continue;
+    if (is_folder) {
       if (folder.recursive) RETURN_IF_ERROR(AddTree({path + "/", true}, offer, stop));
     } else if (offer) {
       Offer(path, /*complete=*/false, stop);

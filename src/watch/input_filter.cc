@@ -10,15 +10,21 @@
 namespace millrace::watch {
 namespace {
 
-bool Accepts(const Glob& glob, std::string_view path) {
+enum class Match { kNone, kNamed, kHidden };
+
+Match MatchOf(const Glob& glob, std::string_view path) {
   Glob::State state = glob.Start();
-  while (!state.empty()) {
+  for (;;) {
     const size_t slash = path.find('/');
-    state = glob.Advance(state, path.substr(0, slash));
-    if (slash == std::string_view::npos) return glob.Accepts(state);
+    const bool last = slash == std::string_view::npos;
+    const std::string_view segment = path.substr(0, slash);
+    const SegmentKind kind = last ? SegmentKind::kFile : SegmentKind::kFolder;
+    if (glob.IsLeftOutAsHidden(state, segment, kind)) return Match::kHidden;
+    state = glob.Advance(state, segment, kind);
+    if (state.empty()) return Match::kNone;
+    if (last) return glob.Accepts(state) ? Match::kNamed : Match::kNone;
     path.remove_prefix(slash + 1);
   }
-  return false;
 }
 
 absl::StatusOr<std::string> RealFolder(const std::string& folder) {
@@ -79,18 +85,25 @@ InputFilter::InputFilter(const std::vector<InputRoot>& roots) {
   }
 }
 
-bool InputFilter::Names(std::string_view uri) const {
+bool InputFilter::Names(std::string_view uri) const { return Matches(uri, /*hidden=*/false); }
+
+bool InputFilter::Hides(std::string_view uri) const { return Matches(uri, /*hidden=*/true); }
+
+bool InputFilter::Matches(std::string_view uri, bool hidden) const {
   if (uri.ends_with('/')) return false;  // a folder's placeholder
+  const Match wanted = hidden ? Match::kHidden : Match::kNamed;
   if (rules_.empty()) {
     const size_t scheme = uri.find("://");
     const size_t bucket_end = scheme == std::string_view::npos ? 0 : uri.find('/', scheme + 3);
     static const Glob everything("**");
-    return bucket_end != std::string_view::npos && Accepts(everything, uri.substr(bucket_end + 1));
+    return bucket_end != std::string_view::npos &&
+           MatchOf(everything, uri.substr(bucket_end + 1)) == wanted;
   }
   return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
-    if (!rule.object.empty() && uri == rule.object) return true;
+    if (!rule.object.empty() && uri == rule.object) return !hidden;
     if (rule.only_that) return false;
-    return uri.starts_with(rule.folder) && Accepts(rule.glob, uri.substr(rule.folder.size()));
+    return uri.starts_with(rule.folder) &&
+           MatchOf(rule.glob, uri.substr(rule.folder.size())) == wanted;
   });
 }
 

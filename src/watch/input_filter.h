@@ -29,8 +29,12 @@ class InputFilter {
 
   // Whether a listing of the inputs would show `uri`: hidden names are left out as there.
   bool Names(std::string_view uri) const;
+  // Whether it would, were no name hidden.
+  bool Hides(std::string_view uri) const;
 
  private:
+  bool Matches(std::string_view uri, bool hidden) const;
+
   struct Rule {
     std::string folder;
     Glob glob;

@@ -23,6 +23,16 @@ InputFilter FilterOf(std::initializer_list<std::string> inputs) {
   return InputFilter(roots);
 }
 
+TEST(InputFilter, TellsHiddenNamesFromThoseOfOtherInputs) {
+  const InputFilter filter({*RootOf("gs://b/events/*.csv"), *RootOf("gs://b/lake")});
+  EXPECT_TRUE(filter.Names("gs://b/lake/_day=1/a.csv"));
+  EXPECT_FALSE(filter.Hides("gs://b/lake/_day=1/a.csv"));
+  EXPECT_TRUE(filter.Hides("gs://b/events/_a.csv"));
+  EXPECT_FALSE(filter.Hides("gs://b/events/_a.json"));
+  EXPECT_TRUE(filter.Hides("gs://b/lake/_tmp/a.csv"));
+  EXPECT_FALSE(filter.Hides("gs://b/other/_a.csv"));
+}
+
 TEST(InputFilter, WithoutInputsNamesAllButHiddenOnes) {
   const InputFilter filter = FilterOf({});
   EXPECT_TRUE(filter.Names("gs://b/a"));

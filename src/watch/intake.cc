@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "import/hidden_names.h"
 
 namespace millrace::watch {
 namespace {
 
-constexpr size_t kMostWarnings = 1000;  // of objects that no entry fits
+constexpr size_t kMostWarnings = 1000;  // of objects that no entry fits, and of hidden names
 
 }  // namespace
 
@@ -36,6 +37,7 @@ bool Intake::OfferWaiting(Notice notice, std::stop_token stop) {
 
 ObjectQueue* Intake::QueueFor(const Notice& notice) {
   if (!filter_.Names(notice.uri) || notice.uri == config_) {
+    if (filter_.Hides(notice.uri)) NoteHidden(notice.uri);
     Answer(notice, NoticeOutcome::kIgnored);
     return nullptr;
   }
@@ -54,14 +56,21 @@ void Intake::Answer(const Notice& notice, NoticeOutcome outcome) {
 }
 
 void Intake::WarnUnmatched(const std::string& uri) {
-  {
-    absl::MutexLock lock(&mutex_);
-    // Listings show the same ones again and again.
-    if (warned_.size() >= kMostWarnings || !warned_.insert(uri).second) return;
-  }
+  if (!SeesFirst(uri)) return;
   ++progress_.import.objects_unmatched;
   Log(Severity::kWarning, "no entry of the config fits this object; it is left out",
       {{"object", uri}});
+}
+
+void Intake::NoteHidden(std::string_view uri) {
+  if (!SeesFirst(std::string(uri))) return;
+  NoteHiddenName(uri, progress_.import.objects_hidden, progress_.import.warnings);
+}
+
+// Listings show the same ones again and again.
+bool Intake::SeesFirst(const std::string& uri) {
+  absl::MutexLock lock(&mutex_);
+  return warned_.size() < kMostWarnings && warned_.insert(uri).second;
 }
 
 }  // namespace millrace::watch

@@ -27,6 +27,8 @@ class Intake {
   // Never blocks for long. on_result is called, now or later, whatever happens: with kBusy if there
   // is no room.
   void Offer(Notice notice);
+  // A listing has left this name out as hidden.
+  void NoteHidden(std::string_view uri);
   // Waits for room. False once `stop` is requested; then on_result is not called.
   bool OfferWaiting(Notice notice, std::stop_token stop);
 
@@ -35,6 +37,8 @@ class Intake {
   ObjectQueue* QueueFor(const Notice& notice);
   void Answer(const Notice& notice, NoticeOutcome outcome);
   void WarnUnmatched(const std::string& uri);
+  // False if it was seen before, or too many were.
+  bool SeesFirst(const std::string& uri);
 
   const SourcesConfig& sources_;
   std::string config_;

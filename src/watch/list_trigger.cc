@@ -18,10 +18,11 @@ constexpr absl::Duration kAfterFailure = absl::Seconds(30);
 }  // namespace
 
 ListTrigger::ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores,
-                         absl::Duration every, Intake& intake)
+                         absl::Duration every, bool as_files, Intake& intake)
     : inputs_(std::move(inputs)),
       stores_(stores),
       every_(every),
+      as_files_(as_files),
       intake_(intake),
       thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {
   pthread_setname_np(thread_.native_handle(), "watch-list");
@@ -70,9 +71,12 @@ void ListTrigger::Run(std::stop_token stop) {
 absl::Status ListTrigger::ListInputs(std::stop_token stop) {
   // One after another, so that an input that names nothing yet does not hide the others.
   for (const std::string& input : inputs_) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
-                     ObjectLister::Start(
-                         {input}, [](const ObjectInfo&) { return true; }, stores_));
+    ASSIGN_OR_RETURN(
+        const std::unique_ptr<ObjectLister> lister,
+        ObjectLister::Start({input}, [](const ObjectInfo&) { return true; }, stores_,
+                            {.as_files = as_files_, .on_hidden = [this](std::string_view uri) {
+                               intake_.NoteHidden(uri);
+                             }}));
     while (true) {
       absl::StatusOr<std::optional<ListedObject>> object = lister->Next(stop);
       if (absl::IsNotFound(object.status())) break;

@@ -21,8 +21,9 @@ class ListTrigger : public Trigger {
  public:
   // The first listing begins when it is asked for. `every` InfiniteDuration: so do all others.
   // Inputs that name nothing yet are no error; a listing that fails is logged, and done again.
+  // `as_files` as ListingRules has it.
   ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores, absl::Duration every,
-              Intake& intake);
+              bool as_files, Intake& intake);
   ~ListTrigger() override { Stop(); }
 
   void ListNow();
@@ -37,6 +38,7 @@ class ListTrigger : public Trigger {
   const std::vector<std::string> inputs_;
   const StoreOptions stores_;
   const absl::Duration every_;
+  const bool as_files_;
   Intake& intake_;
   mutable absl::Mutex mutex_;
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;

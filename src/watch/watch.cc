@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "import/record_run.h"
+#include "io/table_folder.h"
 #include "watch/folder_trigger.h"
 #include "watch/list_trigger.h"
 #include "watch/watch_metrics.h"
@@ -79,7 +80,11 @@ absl::Status Watcher::Start() {
   std::vector<InputRoot> roots;
   for (const std::string& input : import.inputs) {
     ASSIGN_OR_RETURN(roots.emplace_back(), RootOf(input));
-    RETURN_IF_ERROR(stores_.StoreOf(roots.back().folder).status());
+    ASSIGN_OR_RETURN(const auto store, stores_.StoreOf(roots.back().folder));
+    if (import.as_files) continue;
+    // A store that is away now may be back when it is needed.
+    const absl::Status table = RefuseTableFolder(*store, input);
+    if (absl::IsInvalidArgument(table)) return table;
   }
   std::map<RecordType, ObjectQueue*> queues;
   for (const RecordType type : RecordTypesOf(import.sources)) {
@@ -108,7 +113,7 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
     if (lists || roots[i].local) listed.push_back(request_.import.inputs[i]);
   }
   list_ = std::make_unique<ListTrigger>(std::move(listed), request_.import.stores,
-                                        request_.also_list, *intake_);
+                                        request_.also_list, request_.import.as_files, *intake_);
   if (!local.empty()) {
     ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *intake_, [this] { list_->ListNow(); }));
   }
@@ -226,6 +231,7 @@ ImportReport Watcher::TakeReport(absl::Status status) {
 ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
                    std::stop_token stop, WatchProgress& progress,
                    const std::function<void(const std::string& url)>& on_ready) {
+  if (request.import.strict) progress.import.warnings.MakeErrors();
   Watcher watcher(request, ledger, dead_letter, progress);
   const absl::Status started = watcher.Start();
   if (started.ok()) {

@@ -41,7 +41,9 @@ class FakeBucket::Store : public ObjectStore {
  public:
   explicit Store(FakeBucket& bucket) : bucket_(bucket) {}
 
-  absl::Status List(std::string_view pattern, const Visitor& visitor) override {
+  using ObjectStore::List;
+  absl::Status List(std::string_view pattern, const Visitor& visitor,
+                    const HiddenVisitor& /*hidden*/) override {
     ObjectInfo info;
     {
       absl::MutexLock lock(&bucket_.mutex_);

@@ -1,0 +1,33 @@
+// The cells that a word such as "NA" made null, column by column.
+#ifndef MILLRACE_IMPORT_NULL_WORDS_H_
+#define MILLRACE_IMPORT_NULL_WORDS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "formats/row.h"
+#include "import/plan.h"
+
+namespace millrace {
+
+// One thread at a time; memory is bounded by kMaxCounts.
+class NullWords {
+ public:
+  static constexpr size_t kMaxCounts = 1'000;
+
+  void See(const Row& row);
+
+  // Most cells first; equal ones by column and word.
+  std::vector<NullWordCount> counts() const;
+
+ private:
+  absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, uint64_t>> cells_;  // by column
+  size_t counts_ = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_IMPORT_NULL_WORDS_H_
