@@ -15,7 +15,11 @@ bool WalkMatches(const Glob& glob, std::string_view path) {
   Glob::State state = glob.Start();
   for (;;) {
     const size_t slash = path.find('/');
-    state = glob.Advance(state, path.substr(0, slash));
+    const bool last = slash == std::string_view::npos;
+    const SegmentKind kind = last ? SegmentKind::kFile : SegmentKind::kFolder;
+    Require(!last || !glob.IsLeftOutAsHidden(state, path.substr(0, slash), kind) ||
+            !glob.Accepts(glob.Advance(state, path.substr(0, slash), kind)));
+    state = glob.Advance(state, path.substr(0, slash), kind);
     if (slash == std::string_view::npos) return glob.Accepts(state);
     if (state.empty()) return false;
     path.remove_prefix(slash + 1);

@@ -1,4 +1,5 @@
-// The inside of JSON strings, against nlohmann-json as the judge.
+// The inside of JSON strings, and whole values, against nlohmann-json as the judge.
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -6,6 +7,8 @@
 
 #include "base/json_writer.h"
 #include "formats/json_text.h"
+#include "formats/json_value.h"
+#include "formats/row_reader.h"
 #include "require.h"
 
 namespace millrace {
@@ -42,12 +45,36 @@ void CheckWritten(std::string_view text) {
   Require(Unescaped(written.substr(1, written.size() - 2)) == text);
 }
 
+// What is taken as a value is one on a line of its own, and the same when it is read again; what
+// the judge takes is taken (but for depth and numbers that no double holds).
+void CheckValue(std::string_view text) {
+  static JsonValueParser parser;
+  Value value;
+  const auto judged = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!parser.Parse(text, &value)) {
+    Require(judged.is_discarded() ||
+            std::count(text.begin(), text.end(), '[') + std::count(text.begin(), text.end(), '{') >
+                kMostJsonDepth);
+    return;
+  }
+  ByteBuffer shown;
+  AppendJsonValue(shown, value);
+  const std::string line(shown.view());
+  Require(line.find('\n') == std::string::npos);
+  Value again;
+  Require(parser.Parse(line, &again));
+  shown.clear();
+  AppendJsonValue(shown, again);
+  Require(shown.view() == line);
+}
+
 }  // namespace
 }  // namespace millrace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   millrace::CheckWritten(text);
+  millrace::CheckValue(text);
   // Quotes and control characters never come into the inside of a string.
   for (const char c : text) {
     if (c == '\n' || static_cast<unsigned char>(c) < 0x20) return 0;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "formats/testing/rows.h"
+#include "mapping/identity_event.h"
 #include "mapping/ids.h"
 #include "mapping/row_mapper.h"
 #include "require.h"
@@ -26,6 +27,9 @@ constexpr std::string_view kConfigs = R"([
     {"source_field": "c", "mixpanel_field": "c", "type": "boolean"},
     {"source_field": "d", "mixpanel_field": "d", "type": "string"},
     {"source_field": "e", "mixpanel_field": "e", "type": "unix_timestamp_auto"},
+    {"source_field": "f", "mixpanel_field": "f", "type": "json"},
+    {"source_field": "g", "mixpanel_field": "g", "type": "unix_timestamp_auto",
+     "time_format": "YYYYMMDDHHMM"},
     {"source_field": "o.p.q", "mixpanel_field": "nested"},
     {"source_field": "u", "mixpanel_field": "$user_id", "type": "string_or_uuid"},
     {"source_field": "i", "mixpanel_field": "$insert_id", "type": "string_or_uuid"}]},
@@ -85,6 +89,13 @@ class Judge : public RowVisitor {
     }
     Require(record.at("event").is_string());
     const nlohmann::json& properties = record.at("properties");
+    const std::string& name = record.at("event").get_ref<const std::string&>();
+    const bool identity = IdentityEventOf(name) != IdentityEvent::kNone;
+    Require(identity == IsIdentityRecord(line));
+    if (identity) {
+      Require(!properties.contains("token"));
+      return;
+    }
     Require(properties.size() < 255 && properties.at("time").is_number_integer());
     Require(IsValidInsertId(properties.at("$insert_id").get_ref<const std::string&>()));
     bool user = false;

@@ -32,6 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const Value::Kind kind : {Value::Kind::kText, Value::Kind::kJsonText}) {
       const absl::StatusOr<int64_t> millis = ToUnixMillis(Value::Text(kind, text), zone);
       if (millis.ok()) CheckShown(*millis);
+      for (const CompactTime format :
+           {CompactTime::kDate, CompactTime::kMinute, CompactTime::kSecond}) {
+        const absl::StatusOr<int64_t> compact = ToUnixMillis(Value::Text(kind, text), zone, format);
+        if (compact.ok()) CheckShown(*compact);
+      }
     }
   }
   return 0;
