@@ -73,7 +73,27 @@ class StoresTest(harness.MillraceTest):
                                         "--mixpanel-url", sandbox.url, **where)
         self.assertEqual(code, 2, err)
         self.assertIn("no object matches", err)
+        self.check_hidden_names_and_tables(server, sandbox)
         return server, sandbox
+
+    def check_hidden_names_and_tables(self, server, sandbox):
+        where = {"env": server.variables()}
+        for i, name in enumerate(("p/_day=1/a.ndjson", "p/_day=2/_h=1/b.ndjson", "p/_old/c.ndjson", "p/_SUCCESS",
+                                  "p/.d.ndjson", "t/part-0.ndjson", "t/day=1/part-1.ndjson", "t/_delta_log/0.json")):
+            server.put(name, self.events(10, start=10_000 + 10 * i))
+        report = self.import_json(sandbox, server.root + "p", **where)
+        self.assertEqual((report["objects"], report["accepted"], report["objects_hidden"]), (2, 20, 3))
+        self.assertEqual([(w["code"], w["count"]) for w in report["warnings"]], [("hidden_names", 2)])
+        received = sandbox.stats()["received"]
+        for path in ("t", "t/", "t/day=1", "t/**"):
+            for verb in ("import", "plan", "watch"):
+                code, _, err = self.run_program(verb, server.root + path, "--mixpanel-url", sandbox.url,
+                                                *(["--also-list", "1h"] if verb == "watch" else []), **where)
+                self.assertEqual(code, 2, err)
+                self.assertIn("is a Delta table: its files hold deleted rows", err)
+        self.assertEqual(sandbox.stats()["received"], received)
+        report = self.import_json(sandbox, server.root + "t", "--as-files", **where)
+        self.assertEqual((report["objects"], report["accepted"]), (2, 20))
 
     def test_gcs(self):
         self.import_from(cloud_servers.FakeGcs)
