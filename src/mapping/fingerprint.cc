@@ -30,11 +30,6 @@ std::string Fingerprint(const SourceConfig& config, std::string_view script) {
   canonical.Add(config.event_name_from_field);
   canonical.Add(static_cast<int>(config.mappings.size()));
   for (const FieldMapping& mapping : config.mappings) {
-    // Keys that came later count only if they are set: keys of older ledgers stay.
-    if (mapping.time_format != CompactTime::kNone) {
-      canonical.Add("time_format");
-      canonical.Add(NameOf(mapping.time_format));
-    }
     canonical.Add(mapping.source_field);
     canonical.Add(mapping.mixpanel_field);
     canonical.Add(static_cast<int>(mapping.type));
@@ -48,13 +43,20 @@ std::string Fingerprint(const SourceConfig& config, std::string_view script) {
   canonical.Add(config.group_key);
   canonical.Add(config.operation);
   canonical.Add(config.time_zone.name());
-  // The default counts as none, which an empty list is not: keys of older ledgers stay.
   const std::vector<std::string> null_texts =
       config.null_texts.value_or(std::vector<std::string>());
-  canonical.Add(config.null_texts && null_texts.empty() ? -1 : static_cast<int>(null_texts.size()));
+  canonical.Add(static_cast<int>(null_texts.size()));
   for (const std::string& text : null_texts) canonical.Add(text);
   canonical.Add(config.mixpanel_format ? 1 : 0);
   canonical.Add(script);
+  // Later keys count only if they are set, so that the entries of older ledgers keep theirs.
+  if (config.null_texts && config.null_texts->empty()) canonical.Add("null_values");
+  for (size_t i = 0; i < config.mappings.size(); ++i) {
+    if (config.mappings[i].time_format == CompactTime::kNone) continue;
+    canonical.Add("time_format");
+    canonical.Add(static_cast<int>(i));
+    canonical.Add(NameOf(config.mappings[i].time_format));
+  }
   return ToHex(HashBytes(canonical.text()));
 }
 

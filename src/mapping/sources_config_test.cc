@@ -295,7 +295,7 @@ TEST(SourcesConfig, ReadsTimeFormats) {
   EXPECT_THAT(
       Problems(WithMappings(
           R"({"source_field": "d", "mixpanel_field": "$time", "time_format": "YYYYMMDDHH"})")),
-      HasSubstr("\"YYYYMMDDHH\" is not known; did you mean \"YYYYMMDDHHMM\"?"));
+      HasSubstr("\"YYYYMMDDHH\" is not known; did you mean \"YYYYMMDD\"?"));
   EXPECT_THAT(Problems(WithMappings(
                   R"({"source_field": "d", "mixpanel_field": "d", "timeformat": "YYYYMMDD"})")),
               HasSubstr("unknown key \"timeformat\"; did you mean \"time_format\"?"));

@@ -189,7 +189,8 @@ class Times(FaultTest):
         self.assertEqual([event["time"] for event in self.properties(sandbox)],
                          [76204800000, 76204800000, 99999999000, 100000000000])
         found = self.run_json("reconcile", file, "--mixpanel-url", sandbox.url)
-        self.assertEqual((found["expected"], found["missing"], found["unexpected"]), (4, 0, 0))
+        # Two of the four rows are the same event.
+        self.assertEqual((found["expected"], found["missing"], found["unexpected"]), (3, 0, 0))
 
     def test_early_times_of_other_formats_and_transforms(self):
         self.write("t.js", "export default (event) => event;")
