@@ -140,7 +140,7 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
                                               .to = std::min(CivilDayOf(span.last), today),
                                               .events = NamesToAskFor(names_),
                                               .time_in_ms = true};
-  for (int attempt = 1;; ++attempt) {
+  for (RetryLoop tries(retrier_);;) {
     RETURN_IF_ERROR(begin());
     ++requests_;
     const absl::Status status = raw_export_(request, [&](std::string_view line) {
@@ -148,7 +148,7 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
       return OnLine(line, visit);
     });
     if (status.ok()) {
-      retrier_.Succeeded();
+      tries.Succeeded();
       return status;
     }
     if (!absl::IsUnavailable(status)) return status;
@@ -156,7 +156,7 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
         {{"from", absl::FormatCivilTime(request.from)},
          {"to", absl::FormatCivilTime(request.to)},
          {"error", ToStd(status.message())}});
-    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, status, absl::ZeroDuration(), stop));
+    RETURN_IF_ERROR(tries.WaitToRetry(status, absl::ZeroDuration(), stop));
   }
 }
 

@@ -109,12 +109,12 @@ absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
     ended_ = !taken_;
     if (ended_) return absl::OkStatus();
   }
-  for (int attempt = 1;; ++attempt) {
+  for (RetryLoop tries(retrier_);;) {
     const absl::Status status = TryClaim(stop);
-    if (status.ok()) retrier_.Succeeded();
+    if (status.ok()) tries.Succeeded();
     if (!absl::IsUnavailable(status)) return status;
-    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, Annotate(status, "claiming an object"),
-                                         absl::ZeroDuration(), stop));
+    RETURN_IF_ERROR(
+        tries.WaitToRetry(Annotate(status, "claiming an object"), absl::ZeroDuration(), stop));
   }
 }
 

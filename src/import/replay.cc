@@ -171,15 +171,15 @@ class Lane {
 
   absl::Status Send() {
     if (batch_.empty()) return absl::OkStatus();
-    for (int attempt = 1;; ++attempt) {
+    for (RetryLoop tries(retrier_);;) {
       const WriteResult result = sink_->Write(batch_, stop_);
       if (result.durable()) {
-        retrier_.Succeeded();
+        tries.Succeeded();
         TakeRefused(result.refused());
         return absl::OkStatus();
       }
       if (!result.retryable()) return result.status();
-      RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, result.status(), result.retry_after(), stop_));
+      RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop_));
       ++report_.retries;
     }
   }

@@ -78,13 +78,13 @@ absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Sync(step.entry.key),
                              StrCat("keeping rejected rows of ", uri)));
   }
-  for (int attempt = 1;; ++attempt) {
+  for (RetryLoop tries(retrier_);;) {
     const absl::Status status =
         Annotate(context_.parts.ledger.Store(step.entry, context_.options.lease, stop),
                  StrCat("recording ", uri));
-    if (status.ok()) retrier_.Succeeded();
+    if (status.ok()) tries.Succeeded();
     if (!absl::IsUnavailable(status)) return status;
-    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, status, absl::ZeroDuration(), stop));
+    RETURN_IF_ERROR(tries.WaitToRetry(status, absl::ZeroDuration(), stop));
   }
 }
 

@@ -31,9 +31,8 @@ TEST(RetryPolicy, WaitsAtLeastAsLongAsTheDestinationAsks) {
 
 class RetrierTest : public testing::Test {
  protected:
-  absl::Status Fail(int attempt, absl::Duration retry_after = absl::ZeroDuration()) {
-    return retrier_.WaitToRetry(attempt, absl::UnavailableError("no answer"), retry_after,
-                                stop_.get_token());
+  absl::Status Fail(RetryLoop& tries, absl::Duration retry_after = absl::ZeroDuration()) {
+    return tries.WaitToRetry(absl::UnavailableError("no answer"), retry_after, stop_.get_token());
   }
 
   const RetryPolicy policy_ = {.initial = absl::Seconds(10),
@@ -44,37 +43,55 @@ class RetrierTest : public testing::Test {
   FakeClock clock_;
   std::stop_source stop_;
   Retrier retrier_{policy_, clock_};
+  RetryLoop tries_{retrier_};
 };
 
 TEST_F(RetrierTest, GivesUpWhenTheNextTryWouldComeTooLate) {
   const absl::Duration begun = clock_.Elapsed();
-  for (int attempt = 1; attempt <= 3; ++attempt) EXPECT_TRUE(Fail(attempt).ok());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
   EXPECT_EQ(clock_.Elapsed() - begun, absl::Seconds(30));
-  const absl::Status status = Fail(4);
+  const absl::Status status = Fail(tries_);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_EQ(status.message(), "giving up after 4 tries: no answer");
 }
 
 TEST_F(RetrierTest, AnySuccessSetsTheTimeBack) {
-  for (int attempt = 1; attempt <= 3; ++attempt) EXPECT_TRUE(Fail(attempt).ok());
-  retrier_.Succeeded();
-  for (int attempt = 4; attempt <= 6; ++attempt) EXPECT_TRUE(Fail(attempt).ok());
-  EXPECT_FALSE(Fail(7).ok());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  RetryLoop(retrier_).Succeeded();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  EXPECT_FALSE(Fail(tries_).ok());
+}
+
+TEST_F(RetrierTest, WaitsAreShortAgainAfterASuccess) {
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  tries_.Succeeded();
+  EXPECT_EQ(tries_.failures(), 0);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  EXPECT_EQ(Fail(tries_).message(), "giving up after 4 tries: no answer");
+}
+
+// As when a request fails, is refused at its next try, and hours later another one fails.
+TEST_F(RetrierTest, AnOldFailureThatNoSuccessFollowedDoesNotCount) {
+  EXPECT_TRUE(Fail(tries_).ok());
+  clock_.Advance(absl::Hours(5));
+  RetryLoop later(retrier_);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(later).ok());
+  EXPECT_FALSE(Fail(later).ok());
 }
 
 TEST_F(RetrierTest, IdleTimeIsNoFailure) {
-  retrier_.Succeeded();
+  RetryLoop(retrier_).Succeeded();
   clock_.Advance(absl::Hours(5));
-  EXPECT_TRUE(Fail(1).ok());
+  EXPECT_TRUE(Fail(tries_).ok());
 }
 
 TEST_F(RetrierTest, AWaitLongerThanThePatienceIsNotBegun) {
-  EXPECT_TRUE(absl::IsUnavailable(Fail(1, absl::Hours(1))));
+  EXPECT_TRUE(absl::IsUnavailable(Fail(tries_, absl::Hours(1))));
 }
 
 TEST_F(RetrierTest, AStopEndsTheWait) {
   stop_.request_stop();
-  EXPECT_TRUE(absl::IsCancelled(Fail(1)));
+  EXPECT_TRUE(absl::IsCancelled(Fail(tries_)));
 }
 
 }  // namespace

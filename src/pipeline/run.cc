@@ -125,7 +125,7 @@ absl::Status Delivery::Deliver(Load& load, Sink& sink) {
 absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Batch& batch, Sink& sink) {
   RunProgress& progress = context_.progress;
   const std::stop_token stop = context_.halt.token();
-  for (int attempt = 1;; ++attempt) {
+  for (RetryLoop tries(retrier_);;) {
     const absl::Duration begun = context_.parts.clock.Elapsed();
     ++progress.writes;
     ++progress.writes_in_flight;
@@ -135,11 +135,11 @@ absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Batch& batch, Sink
       gate_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
     }
     if (result.durable()) {
-      retrier_.Succeeded();
+      tries.Succeeded();
       return result.refused();
     }
     if (!result.retryable()) return result.status();
-    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, result.status(), result.retry_after(), stop));
+    RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop));
     ++progress.retries;
   }
 }

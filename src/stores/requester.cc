@@ -63,7 +63,7 @@ absl::StatusOr<HttpResponse> Requester::Exchange(HttpRequest& request, std::stop
 
 absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token stop) {
   int cures = 0;
-  for (int attempt = 1;;) {
+  for (RetryLoop tries(retrier_);;) {
     HttpRequest request = call.write();
     absl::StatusOr<HttpResponse> response = Exchange(request, stop);
     absl::Status why = response.status();
@@ -71,7 +71,7 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
     if (response.ok()) {
       if (response->status / 100 == 2 ||
           (call.accepts != nullptr && call.accepts(response->status))) {
-        retrier_.Succeeded();
+        tries.Succeeded();
         return response;
       }
       Refusal refusal = dialect_.Understand(request, *response);
@@ -82,11 +82,8 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
     } else if (!absl::IsUnavailable(why)) {
       return why;
     }
-    if (call.moved != nullptr && call.moved()) {
-      retrier_.Succeeded();
-      attempt = 1;
-    }
-    RETURN_IF_ERROR(retrier_.WaitToRetry(attempt++, why, retry_after, stop));
+    if (call.moved != nullptr && call.moved()) tries.Succeeded();
+    RETURN_IF_ERROR(tries.WaitToRetry(why, retry_after, stop));
   }
 }
 

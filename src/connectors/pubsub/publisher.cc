@@ -41,15 +41,15 @@ class GrpcPublisher : public Publisher {
 
  private:
   absl::Status Send(const wire::PublishRequest& request, std::stop_token stop) {
-    for (int attempt = 1;; ++attempt) {
+    for (RetryLoop tries(retrier_);;) {
       const absl::Status status = Try(request);
       if (status.ok()) {
-        retrier_.Succeeded();
+        tries.Succeeded();
         return status;
       }
       const absl::Status annotated = Annotate(status, "publishing to Pub/Sub");
       if (!IsTransient(status)) return annotated;
-      RETURN_IF_ERROR(retrier_.WaitToRetry(attempt, annotated, absl::ZeroDuration(), stop));
+      RETURN_IF_ERROR(tries.WaitToRetry(annotated, absl::ZeroDuration(), stop));
     }
   }
 

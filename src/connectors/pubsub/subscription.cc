@@ -136,28 +136,24 @@ class GrpcSubscription : public Subscription {
   // Streams, one after another, until a stop or an error for good.
   void ReadStreams(std::stop_token stop) {
     Retrier retrier(options_.retry, clock_);
-    for (int attempt = 1; !stop.stop_requested(); ++attempt) {
+    for (RetryLoop tries(retrier); !stop.stop_requested();) {
       const absl::Duration begin = clock_.Elapsed();
       bool received = false;
       absl::Status status = ReadStream(stop, received);
       if (stop.stop_requested()) return;
       const bool worked = received || clock_.Elapsed() - begin > kHeartbeat;
-      if (worked) {
-        attempt = 0;
-        retrier.Succeeded();
-      }
+      if (worked) tries.Succeeded();
       if (status.ok()) status = absl::UnavailableError("the server ended the stream");
       // The token of a stream that has worked may have run out.
       const bool again = IsTransient(status) || (worked && absl::IsUnauthenticated(status));
       const absl::Status why = Annotate(status, "pulling from Pub/Sub");
       if (!again) return held_->Fail(why);
       // Streams that end in good time are routine; others are told of once they are not.
-      if (attempt == 3) {
+      if (tries.failures() == 2) {
         Log(Severity::kWarning, "Pub/Sub cannot be reached; trying again",
             {{"subscription", options_.name}, {"error", ToStd(why.message())}});
       }
-      const absl::Status waited =
-          retrier.WaitToRetry(std::max(attempt, 1), why, absl::ZeroDuration(), stop);
+      const absl::Status waited = tries.WaitToRetry(why, absl::ZeroDuration(), stop);
       if (!waited.ok()) return held_->Fail(waited);
     }
   }
