@@ -25,17 +25,7 @@ std::string_view SchemeOf(std::string_view location) {
 absl::StatusOr<StoredObject> FindObject(const StoreFor& store_for, const std::string& uri) {
   StoredObject object;
   ASSIGN_OR_RETURN(object.store, store_for(uri));
-  int found = 0;
-  const absl::Status listed = object.store->List(uri, [&](const ObjectInfo& info) {
-    object.info = info;
-    return ++found > 1 ? absl::InvalidArgumentError("it is no single file") : absl::OkStatus();
-  });
-  RETURN_IF_ERROR(Annotate(listed, StrCat("looking for ", uri)));
-  const size_t slash = uri.rfind('/');
-  const std::string_view name = std::string_view(uri).substr(slash == uri.npos ? 0 : slash + 1);
-  if (found != 1 || name.empty() || !std::string_view(object.info.uri).ends_with(name)) {
-    return absl::InvalidArgumentError(StrCat("looking for ", uri, ": it is no single file"));
-  }
+  ASSIGN_OR_RETURN(object.info, object.store->Find(uri));
   return object;
 }
 

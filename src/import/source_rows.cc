@@ -36,15 +36,11 @@ class KeepWanted : public RowVisitor {
 absl::StatusOr<std::unique_ptr<ObjectReader>> OpenVersion(const LedgerKey& object,
                                                           const StoreOptions& stores) {
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(object.object, stores));
-  ObjectInfo listed;
-  RETURN_IF_ERROR(store->List(object.object, [&](const ObjectInfo& info) {
-    if (info.uri == object.object) listed = info;
-    return absl::OkStatus();
-  }));
-  if (listed.version != object.version) {
+  ASSIGN_OR_RETURN(const ObjectInfo found, store->Find(object.object));
+  if (found.version != object.version) {
     return absl::FailedPreconditionError(StrCat(object.object, " has changed"));
   }
-  return store->Open(listed);
+  return store->Open(found);
 }
 
 }  // namespace

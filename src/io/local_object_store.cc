@@ -190,6 +190,14 @@ class LocalObjectStore : public ObjectStore {
     return ListGlob(path, visitor, hidden);
   }
 
+  absl::StatusOr<ObjectInfo> Find(std::string_view uri) override {
+    ASSIGN_OR_RETURN(const std::string path, LocalPathOf(uri));
+    struct stat stat;
+    if (::stat(path.c_str(), &stat) != 0) return ErrnoStatus(errno, StrCat("finding ", path));
+    if (!S_ISREG(stat.st_mode)) return absl::NotFoundError(StrCat(path, " is not a file"));
+    return FileInfo(path, stat);
+  }
+
   absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
     FileDescriptor file(::open(object.uri.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.valid()) return ErrnoStatus(errno, StrCat("opening ", object.uri));
@@ -231,9 +239,14 @@ class LocalObjectStore : public ObjectStore {
     if (!S_ISREG(stat.st_mode)) {
       return absl::InvalidArgumentError(StrCat(path, " is neither a file nor a folder"));
     }
+    ASSIGN_OR_RETURN(const ObjectInfo info, FileInfo(path, stat));
+    return visitor(info);
+  }
+
+  static absl::StatusOr<ObjectInfo> FileInfo(const std::string& path, const struct stat& stat) {
     const size_t name = path.rfind('/') + 1;  // 0 if there is no slash
     ASSIGN_OR_RETURN(const std::string folder, RealPath(path.substr(0, name)));
-    return visitor(InfoFor(Join(folder, path.substr(name)), stat));
+    return InfoFor(Join(folder, path.substr(name)), stat);
   }
 
   absl::Status ListGlob(const std::string& path, const Visitor& visitor,

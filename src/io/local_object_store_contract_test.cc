@@ -21,6 +21,7 @@ class LocalFixture : public ObjectStoreFixture {
   ObjectStore& store() override { return *store_; }
   std::string root() override { return folder_ + "/"; }
   bool pins_reads() override { return false; }
+  bool names_are_paths() override { return true; }
 
  private:
   std::string folder_;

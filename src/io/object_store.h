@@ -71,16 +71,22 @@ class ObjectStore {
 
   // Lists what `pattern` names, in byte order of the uri: one object, a folder (everything below
   // it), or a glob (`*` and `?` within a path segment, `**` across segments, `[abc]`). A name that
-  // exists is that object, even where it looks like a glob. Hidden names (io/glob.h) are left out
-  // unless named, and given to `hidden` if that is not empty. Directories are walked as the visitor
-  // is called; at most the names of the open ones are held. NotFound if nothing matches. Local
-  // uris: symbolic links in the folder that the pattern names before its first wildcard are
-  // resolved, so that one file has one uri; links below it are followed and keep their names.
+  // exists is that object or folder, even where it looks like a glob; in a glob `[[]` is a bracket.
+  // An empty object that has the name of a folder stands for the folder. Hidden names (io/glob.h)
+  // are left out unless named, and given to `hidden` if that is not empty. Directories are walked
+  // as the visitor is called; at most the names of the open ones are held. NotFound if nothing
+  // matches. Local uris: symbolic links in the folder that the pattern names before its first
+  // wildcard are resolved, so that one file has one uri; links below it are followed and keep their
+  // names.
   virtual absl::Status List(std::string_view pattern, const Visitor& visitor,
                             const HiddenVisitor& hidden) = 0;
   absl::Status List(std::string_view pattern, const Visitor& visitor) {
     return List(pattern, visitor, HiddenVisitor());
   }
+
+  // The one object of exactly that name, looked up without a listing. NotFound if there is none: a
+  // folder is none, and wildcards are characters like others.
+  virtual absl::StatusOr<ObjectInfo> Find(std::string_view uri) = 0;
 
   // Opens the listed version. NotFound if it is gone, FailedPrecondition if it changed.
   virtual absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) = 0;

@@ -267,6 +267,7 @@ class CurlHttpClient final : public HttpClient {
 
 void CurlHttpClient::SetTransport(const HttpRequest& request, const Url& url) {
   Set(CURLOPT_URL, request.url.c_str());
+  Set(CURLOPT_PATH_AS_IS, 1L);  // "/a/../b" is the name of an object, and signed as it is
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   Set(CURLOPT_NOSIGNAL, 1L);

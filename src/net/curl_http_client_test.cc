@@ -73,6 +73,15 @@ TEST_F(CurlHttpClientTest, AddsNoContentTypeOfItsOwn) {
   EXPECT_THAT(server.requests()[0].head, Not(HasSubstr("Content-Type")));
 }
 
+// They are names of objects, and signed as they are.
+TEST_F(CurlHttpClientTest, LeavesDotsInPathsAlone) {
+  ScriptedServer server(Always(ScriptedReply::Answer(200, "")));
+  for (const char* path : {"/b/a/../c/./d", "/b/..", "/b//.", "/b/%2e%2E/x"}) {
+    ASSERT_TRUE(Get(StrCat(server.url(), path)).ok());
+    EXPECT_EQ(server.requests().back().line(), StrCat("GET ", path, " HTTP/1.1"));
+  }
+}
+
 TEST_F(CurlHttpClientTest, KeepsItsConnection) {
   ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")));
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(Get(server.url()).ok());

@@ -44,8 +44,8 @@ absl::StatusOr<Url> ParseUrl(std::string_view text) {
   const CurlUrl parsed(curl_url(), &curl_url_cleanup);
   const std::string terminated(text);
   if (terminated.size() != std::char_traits<char>::length(terminated.c_str()) ||
-      curl_url_set(parsed.get(), CURLUPART_URL, terminated.c_str(), CURLU_NON_SUPPORT_SCHEME) !=
-          CURLUE_OK) {
+      curl_url_set(parsed.get(), CURLUPART_URL, terminated.c_str(),
+                   CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS) != CURLUE_OK) {
     return absl::InvalidArgumentError("not a URL such as https://host/path");
   }
   Url url;

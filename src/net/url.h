@@ -13,7 +13,7 @@ struct Url {
   std::string scheme;  // "http" or "https"
   std::string host;    // lower case; an IPv6 address keeps its brackets
   int port = 0;        // the scheme's own if none is written
-  std::string path;    // as written, at least "/"
+  std::string path;    // as written, "." and ".." too; at least "/"
   std::string query;   // without '?'
   bool has_user = false;
   bool has_fragment = false;

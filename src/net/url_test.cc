@@ -19,6 +19,7 @@ TEST(ParseUrl, TakesAUrlApart) {
 }
 
 TEST(ParseUrl, FillsInPortAndPath) {
+  EXPECT_EQ(ParseUrl("http://host/a/../b/./..")->path, "/a/../b/./..");
   EXPECT_EQ(ParseUrl("http://host")->port, 80);
   EXPECT_EQ(ParseUrl("http://host")->path, "/");
   EXPECT_EQ(ParseUrl("http://host:8080/")->port, 8080);

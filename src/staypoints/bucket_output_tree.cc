@@ -103,14 +103,9 @@ class BucketOutputTree : public OutputTree {
   }
 
   absl::StatusOr<std::optional<MarkerContent>> ReadMarker(std::string_view name) {
-    std::optional<ObjectInfo> found;
-    const std::string uri = UriOf(name);
-    const absl::Status status = store_->List(uri, [&](const ObjectInfo& object) {
-      if (object.uri == uri) found = object;
-      return absl::OkStatus();
-    });
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
-    if (!found) return std::nullopt;
+    const absl::StatusOr<ObjectInfo> found = store_->Find(UriOf(name));
+    if (absl::IsNotFound(found.status())) return std::nullopt;
+    RETURN_IF_ERROR(found.status());
     std::string json(std::min<uint64_t>(found->size, kMaxMarkerBytes), '\0');
     ASSIGN_OR_RETURN(const auto reader, store_->Open(*found));
     ASSIGN_OR_RETURN(const size_t size, reader->ReadAt(0, absl::MakeSpan(json)));

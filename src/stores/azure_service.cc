@@ -52,6 +52,19 @@ class AzureService : public CloudService, private CloudDialect {
   }
   bool starts_anywhere() const override { return false; }
 
+  absl::StatusOr<ListedKey> Stat(const std::string& bucket, const std::string& key,
+                                 std::stop_token stop) override {
+    ASSIGN_OR_RETURN(const HttpResponse head,
+                     requester_.Send(HttpRequest{.method = "HEAD", .url = BlobUrl(bucket, key)},
+                                     std::move(stop)));
+    // Of a hierarchical namespace, and as Hadoop makes them in a flat one.
+    if (head.header("x-ms-resource-type") == "directory" ||
+        head.header("x-ms-meta-hdi_isfolder") == "true") {
+      return absl::NotFoundError("it is a folder");
+    }
+    return DescribedByHead(key, head);
+  }
+
   absl::Status Check(const std::string& bucket, const ListedKey& object,
                      std::stop_token stop) override {
     return requester_

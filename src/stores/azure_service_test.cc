@@ -93,6 +93,29 @@ TEST_F(AzureServiceTest, AWrongKeyIsToldFromADeniedOperationByTheMessageToo) {
   EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
 }
 
+TEST_F(AzureServiceTest, FindsOneBlobByItsProperties) {
+  HttpResponse head{.status = 200, .headers = {{"etag", "\"0x1\""}, {"content-length", "7"}}};
+  cloud_.answer = [&](const HttpRequest& request) {
+    EXPECT_EQ(request.method, "HEAD");
+    EXPECT_EQ(request.url, "https://mine.blob.core.windows.net/data/x/a");
+    return head;
+  };
+  const auto store = NewCloudStore(NewAzureService({.credentials = {.account = "mine", .key = "k"},
+                                                    .service = cloud_.options()}),
+                                   {});
+  const absl::StatusOr<ObjectInfo> found = store->Find("az://data/x/a");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->uri, "az://data/x/a");
+  EXPECT_EQ(found->size, 7);
+  EXPECT_EQ(found->version, "0x1");
+  for (const auto& folder : std::vector<std::pair<std::string, std::string>>{
+           {"x-ms-resource-type", "directory"}, {"x-ms-meta-hdi_isfolder", "true"}}) {
+    head.headers.push_back(folder);
+    EXPECT_TRUE(absl::IsNotFound(store->Find("az://data/x/a").status())) << folder.first;
+    head.headers.pop_back();
+  }
+}
+
 TEST_F(AzureServiceTest, AMissingContainerIsNamed) {
   cloud_.answer = [](const HttpRequest&) {
     return HttpResponse{.status = 404, .headers = {{"x-ms-error-code", "ContainerNotFound"}}};

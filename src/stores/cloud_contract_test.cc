@@ -10,7 +10,9 @@
 #include "auth/azure_credentials.h"
 #include "io/testing/object_store_contract.h"
 #include "net/http_client.h"
+#include "stores/cloud_store.h"
 #include "stores/open_store.h"
+#include "stores/testing/memory_service.h"
 #include "stores/testing/test_server.h"
 
 namespace millrace {
@@ -35,6 +37,7 @@ class CloudFixture : public ObjectStoreFixture {
 
   ObjectStore& store() override { return *store_; }
   std::string root() override { return root_; }
+  bool names_are_paths() override { return root_.starts_with("s3:"); }  // of versitygw's folder
 
  private:
   const std::unique_ptr<TestServer> server_;
@@ -114,6 +117,27 @@ std::unique_ptr<ObjectStoreFixture> MakeAzureFixture(std::string& why) {
   return std::make_unique<CloudFixture>(std::move(server), "az://test-container/root/", variables);
 }
 
+class MemoryFixture : public ObjectStoreFixture {
+ public:
+  explicit MemoryFixture(MemoryService::Behaviour behaviour)
+      : store_(NewCloudStore(std::make_shared<MemoryService>(behaviour), {})) {}
+  ObjectStore& store() override { return *store_; }
+  std::string root() override { return "mem://bucket/root/"; }
+
+ private:
+  const std::unique_ptr<ObjectStore> store_;
+};
+
+template <MemoryService::Behaviour behaviour>
+std::unique_ptr<ObjectStoreFixture> MakeMemoryFixture(std::string&) {
+  return std::make_unique<MemoryFixture>(behaviour);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Memory, ObjectStoreContract,
+    testing::Values(&MakeMemoryFixture<MemoryService::Behaviour{}>,
+                    &MakeMemoryFixture<MemoryService::Behaviour{.starts_anywhere = false}>,
+                    &MakeMemoryFixture<MemoryService::Behaviour{.denies_stat = true}>));
 INSTANTIATE_TEST_SUITE_P(Gcs, ObjectStoreContract, testing::Values(&MakeGcsFixture));
 INSTANTIATE_TEST_SUITE_P(S3, ObjectStoreContract, testing::Values(&MakeS3Fixture));
 INSTANTIATE_TEST_SUITE_P(Azure, ObjectStoreContract, testing::Values(&MakeAzureFixture));

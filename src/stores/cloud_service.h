@@ -39,7 +39,7 @@ struct ListQuery {
 };
 
 struct ListPage {
-  std::vector<ListedKey> keys;  // in byte order
+  std::vector<ListedKey> keys;  // in byte order; a page may be empty and not the last
   std::string next_token;       // empty: the last page
 };
 
@@ -66,6 +66,11 @@ class CloudService {
   virtual absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
                                         std::stop_token stop) = 0;
   virtual bool starts_anywhere() const { return true; }
+
+  // The object of that key, by a request for its metadata. NotFound: there is none, or it is only
+  // the marker of a folder. Other refusals may lack the reason, and may hide that there is none.
+  virtual absl::StatusOr<ListedKey> Stat(const std::string& bucket, const std::string& key,
+                                         std::stop_token stop) = 0;
 
   // NotFound or FailedPrecondition if that version is gone.
   virtual absl::Status Check(const std::string& bucket, const ListedKey& object,

@@ -1,6 +1,6 @@
 #include "stores/cloud_store.h"
 
-#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +14,12 @@
 namespace millrace {
 namespace {
 
+// As Hadoop's older file systems leave beside a folder. (Names with '/' at their end are never
+// accepted.)
+bool IsFolderMarker(const ListedKey& key) {
+  return key.size == 0 && key.key.ends_with("_$folder$");
+}
+
 // Visits the objects of one bucket that a pattern names, a page in memory at a time.
 class Listing {
  public:
@@ -21,21 +27,12 @@ class Listing {
           const ObjectStore::HiddenVisitor& hidden, std::stop_token stop)
       : service_(service), uri_(uri), visitor_(visitor), hidden_(hidden), stop_(std::move(stop)) {}
 
-  // The object that has the pattern as its name, if there is one.
-  absl::Status Exact() {
-    ASSIGN_OR_RETURN(const ListPage page,
-                     service_.List(uri_.bucket, {.prefix = uri_.key, .most = 1}, stop_));
-    if (page.keys.empty() || page.keys.front().key != uri_.key) return absl::OkStatus();
-    return Visit(page.keys.front());
-  }
-
-  absl::Status All(std::string_view pattern) {
-    KeyFilter filter(pattern);
+  absl::Status All(KeyFilter filter) {
     ListQuery query{.prefix = filter.prefix()};
     for (;;) {
       ASSIGN_OR_RETURN(const ListPage page, service_.List(uri_.bucket, query, stop_));
       for (const ListedKey& key : page.keys) {
-        if (key.key < query.start) continue;
+        if (key.key < query.start || IsFolderMarker(key)) continue;
         if (filter.Accepts(key.key)) {
           RETURN_IF_ERROR(Visit(key));
         } else if (hidden_ && !filter.hidden().empty()) {
@@ -44,23 +41,24 @@ class Listing {
       }
       if (page.next_token.empty()) return absl::OkStatus();
       query.token = page.next_token;
-      // Folders below which nothing is named are not listed page by page.
+      // Folders below which nothing is named are not listed page by page. A page that brought
+      // nothing new is followed by its token, or the listing would begin there for ever.
       std::string next = filter.NextPossible();
-      if (!next.empty() && service_.starts_anywhere()) {
+      if (next > query.start && service_.starts_anywhere()) {
         query.start = std::move(next);
         query.token.clear();
       }
     }
   }
 
-  bool found() const { return found_; }
-
- private:
   absl::Status Visit(const ListedKey& key) {
     found_ = true;
     return visitor_({uri_.root + key.key, key.size, key.version});
   }
 
+  bool found() const { return found_; }
+
+ private:
   CloudService& service_;
   const CloudUri& uri_;
   const ObjectStore::Visitor& visitor_;
@@ -93,6 +91,16 @@ class CloudStore : public ObjectStore {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<ObjectInfo> Find(std::string_view uri) override {
+    ASSIGN_OR_RETURN(const CloudUri parsed, service_->Parse(uri));
+    if (parsed.key.empty() || parsed.key.ends_with('/')) {
+      return absl::NotFoundError(StrCat("'", uri, "' names no object"));
+    }
+    const absl::StatusOr<ListedKey> key = FindKey(parsed);
+    if (!key.ok()) return Annotate(key.status(), StrCat("looking for ", uri));
+    return ObjectInfo{std::string(uri), key->size, key->version};
+  }
+
   absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
     ASSIGN_OR_RETURN(CloudUri uri, ParseObject(object.uri));
     return OpenCloudReader(service_, std::move(uri), object, stop_);
@@ -109,11 +117,41 @@ class CloudStore : public ObjectStore {
   }
 
  private:
-  static absl::Status ListUri(const CloudUri& uri, Listing& listing) {
-    if (uri.key.empty() || uri.key.ends_with('/')) return listing.All(uri.key);
-    RETURN_IF_ERROR(listing.Exact());
+  // A name that exists comes first: the object, the folder; then the glob.
+  absl::Status ListUri(const CloudUri& uri, Listing& listing) const {
+    const bool names_folder = uri.key.empty() || uri.key.ends_with('/');
+    std::optional<ListedKey> empty;
+    if (!names_folder) {
+      absl::StatusOr<ListedKey> object = FindKey(uri);
+      if (object.ok() && object->size > 0) return listing.Visit(*object);
+      if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
+      if (object.ok()) empty = *std::move(object);
+    }
+    RETURN_IF_ERROR(listing.All(KeyFilter::Below(names_folder ? uri.key : uri.key + "/")));
     if (listing.found()) return absl::OkStatus();
-    return listing.All(HasWildcard(uri.key) ? uri.key : uri.key + "/");
+    if (empty) return listing.Visit(*empty);
+    return HasWildcard(uri.key) ? listing.All(KeyFilter(uri.key)) : absl::OkStatus();
+  }
+
+  // NotFound if there is none.
+  absl::StatusOr<ListedKey> FindKey(const CloudUri& uri) const {
+    absl::StatusOr<ListedKey> found = service_->Stat(uri.bucket, uri.key, stop_);
+    if (found.ok() || absl::IsNotFound(found.status()) || absl::IsUnavailable(found.status()) ||
+        absl::IsCancelled(found.status())) {
+      return found;
+    }
+    // Refusals of HEAD have no text, and who may not list is denied what is not there, too: a
+    // listing says which it is.
+    ListQuery query{.prefix = uri.key, .most = 1};
+    do {
+      ASSIGN_OR_RETURN(ListPage page, service_->List(uri.bucket, query, stop_));
+      if (!page.keys.empty()) {
+        if (page.keys.front().key == uri.key) return std::move(page.keys.front());
+        break;
+      }
+      query.token = page.next_token;
+    } while (!query.token.empty());
+    return absl::NotFoundError("no such object");
   }
 
   absl::StatusOr<CloudUri> ParseObject(std::string_view uri) const {

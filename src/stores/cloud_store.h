@@ -12,8 +12,8 @@
 namespace millrace {
 
 // `stop` ends every wait with Cancelled. Readers and writers keep the service alive.
-// Besides what the local store lists: a bucket cannot be a pattern; keys that end with '/', which
-// some tools make for folders, are no objects.
+// Besides what the local store lists: a bucket cannot be a pattern; keys that end with '/', and
+// empty ones that end with "_$folder$", which some tools make for folders, are no objects.
 std::unique_ptr<ObjectStore> NewCloudStore(std::shared_ptr<CloudService> service,
                                            std::stop_token stop);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "base/status.h"
 #include "base/strings.h"
 
 namespace millrace {
@@ -20,7 +21,24 @@ std::string Text(const Json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+absl::StatusOr<ListedKey> ReadObject(const Json& item) {
+  ListedKey key;
+  if (item.is_object()) {
+    key.key = Text(item, "name");
+    key.version = Text(item, "generation");
+  }
+  if (key.key.empty() || key.version.empty() ||
+      !absl::SimpleAtoi(Text(item, "size"), &key.size)) {  // 64-bit numbers are texts here
+    return absl::UnavailableError("what describes an object is not what GCS answers");
+  }
+  return key;
+}
+
 }  // namespace
+
+absl::StatusOr<ListedKey> ParseGcsObject(std::string_view json) {
+  return ReadObject(Json::parse(json, nullptr, /*allow_exceptions=*/false));
+}
 
 absl::StatusOr<ListPage> ParseGcsListing(std::string_view json) {
   const Json answer = Json::parse(json, nullptr, /*allow_exceptions=*/false);
@@ -33,12 +51,7 @@ absl::StatusOr<ListPage> ParseGcsListing(std::string_view json) {
   if (!items->is_array()) return broken();
   page.keys.reserve(items->size());
   for (const Json& item : *items) {
-    if (!item.is_object()) return broken();
-    ListedKey key{.key = Text(item, "name"), .version = Text(item, "generation")};
-    if (key.key.empty() || key.version.empty() ||
-        !absl::SimpleAtoi(Text(item, "size"), &key.size)) {  // 64-bit numbers are texts here
-      return broken();
-    }
+    ASSIGN_OR_RETURN(ListedKey key, ReadObject(item));
     page.keys.push_back(std::move(key));
   }
   return page;

@@ -15,6 +15,9 @@ namespace millrace {
 // time.
 absl::StatusOr<ListPage> ParseGcsListing(std::string_view json);
 
+// An object resource. Unavailable as above.
+absl::StatusOr<ListedKey> ParseGcsObject(std::string_view json);
+
 // The error in an answer that is no success; the body may be JSON or plain text.
 CloudError ParseGcsError(const HttpResponse& response);
 

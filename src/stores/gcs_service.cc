@@ -44,6 +44,17 @@ class GcsService : public CloudService, private CloudDialect {
     return ParseGcsListing(response.body);
   }
 
+  absl::StatusOr<ListedKey> Stat(const std::string& bucket, const std::string& key,
+                                 std::stop_token stop) override {
+    const std::string url =
+        StrCat(ObjectUrl(bucket, key), "?prettyPrint=false&fields=name,generation,size");
+    ASSIGN_OR_RETURN(const HttpResponse response,
+                     requester_.Send(HttpRequest{.url = url}, std::move(stop)));
+    ASSIGN_OR_RETURN(ListedKey object, ParseGcsObject(response.body));
+    if (object.key != key) return absl::UnavailableError("the server answered for another object");
+    return object;
+  }
+
   absl::Status Check(const std::string& bucket, const ListedKey& object,
                      std::stop_token stop) override {
     const std::string url =

@@ -51,10 +51,22 @@ class GcsServiceTest : public testing::Test {
 };
 
 TEST_F(GcsServiceTest, ListsPageByPageWithThePrefixOfThePattern) {
-  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
-    if (request.url.find("maxResults=1&") != std::string::npos)
-      return {.status = 200, .body = "{}"};
+  std::vector<std::string> prefixes;
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    EXPECT_EQ(FakeCloud::HeaderOf(request, "Authorization"), "Bearer secret-token");
+    if (request.url ==
+        "http://gcs.test/storage/v1/b/b/o/e%2F2%2A?prettyPrint=false&fields="
+        "name,generation,size") {
+      return {.status = 404, .body = Error(404, "notFound", "No such object: b/e/2*")};
+    }
+    EXPECT_THAT(request.url, testing::StartsWith("http://gcs.test/storage/v1/b/b/o?"));
+    const size_t at = request.url.find("prefix=") + 7;
+    prefixes.push_back(request.url.substr(at, request.url.find('&', at) - at));
+    if (prefixes.back() == "e%2F2%2A%2F") return {.status = 200, .body = "{}"};
     if (request.url.find("pageToken=t%2F1") != std::string::npos) {
+      return {.status = 200, .body = R"({"nextPageToken": "t/2"})"};
+    }
+    if (request.url.find("pageToken=t%2F2") != std::string::npos) {
       return {.status = 200,
               .body = R"({"items": [{"name": "e/2*c", "size": "0", "generation": "2"}]})"};
     }
@@ -66,18 +78,31 @@ TEST_F(GcsServiceTest, ListsPageByPageWithThePrefixOfThePattern) {
   absl::Status status;
   EXPECT_THAT(List("gs://b/e/2*", &status), testing::ElementsAre("gs://b/e/2b", "gs://b/e/2*c"));
   EXPECT_TRUE(status.ok()) << status;
-  ASSERT_EQ(cloud_.requests().size(), 3);
-  for (const HttpRequest& request : cloud_.requests()) {
-    EXPECT_THAT(request.url, HasSubstr("http://gcs.test/storage/v1/b/b/o?"));
-    EXPECT_THAT(request.url, HasSubstr("prefix=e%2F2"));
-    EXPECT_EQ(FakeCloud::HeaderOf(request, "Authorization"), "Bearer secret-token");
-  }
+  EXPECT_THAT(prefixes, testing::ElementsAre("e%2F2%2A%2F", "e%2F2", "e%2F2", "e%2F2"));
+}
+
+TEST_F(GcsServiceTest, FindsOneObjectByItsMetadata) {
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    EXPECT_EQ(request.url,
+              "http://gcs.test/storage/v1/b/b/o/d%2Fa?prettyPrint=false&fields="
+              "name,generation,size");
+    return {.status = 200, .body = R"({"name": "d/a", "size": "12", "generation": "7"})"};
+  };
+  const absl::StatusOr<ObjectInfo> found = Store()->Find("gs://b/d/a");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->uri, "gs://b/d/a");
+  EXPECT_EQ(found->size, 12);
+  EXPECT_EQ(found->version, "7");
+  cloud_.answer = [](const HttpRequest&) {
+    return HttpResponse{.status = 404, .body = "No such object"};
+  };
+  EXPECT_TRUE(absl::IsNotFound(Store()->Find("gs://b/d/a").status()));
+  cloud_.answer = [](const HttpRequest&) { return HttpResponse{.status = 200, .body = "{}"}; };
+  EXPECT_TRUE(absl::IsUnavailable(Store()->Find("gs://b/d/a").status()));
 }
 
 TEST_F(GcsServiceTest, PassesOverFoldersInWhichNothingIsNamed) {
   cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
-    if (request.url.find("maxResults=1&") != std::string::npos)
-      return {.status = 200, .body = "{}"};
     if (request.url.find("startOffset=_tmp0") != std::string::npos) {
       return {.status = 200,
               .body = R"({"items": [{"name": "a", "size": "1", "generation": "1"}]})"};
@@ -156,6 +181,23 @@ TEST_F(GcsServiceTest, AStormThatLastsEndsWithUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("giving up after"));
   EXPECT_GT(cloud_.requests().size(), 5);
+}
+
+// A refusal ends a request that failed before; the next failure, hours later, is the first one.
+TEST_F(GcsServiceTest, AnOldFailureDoesNotEndTheRetriesOfANewOne) {
+  const auto store = Store();
+  int tries = 0;
+  cloud_.answer = [&](const HttpRequest&) {
+    return HttpResponse{.status = ++tries == 1 ? 503 : 403};
+  };
+  EXPECT_TRUE(absl::IsPermissionDenied(store->Open(object_).status()));
+  cloud_.clock.Advance(absl::Hours(3));
+  tries = 0;
+  cloud_.answer = [&](const HttpRequest& request) {
+    return ++tries < 4 ? HttpResponse{.status = 503} : FakeCloud::Part(request, "0123456789");
+  };
+  const auto reader = store->Open(object_);
+  EXPECT_TRUE(reader.ok()) << reader.status();
 }
 
 TEST_F(GcsServiceTest, AStopEndsWaits) {

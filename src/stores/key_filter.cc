@@ -13,19 +13,16 @@ std::string_view FolderOf(std::string_view pattern) {
   return pattern.substr(0, pattern.substr(0, FirstWildcard(pattern)).rfind('/') + 1);
 }
 
-std::string_view GlobOf(std::string_view pattern) {
-  const std::string_view rest = pattern.substr(FolderOf(pattern).size());
-  return rest.empty() ? "**" : rest;
-}
-
 }  // namespace
 
-KeyFilter::KeyFilter(std::string_view pattern)
-    : folder_(FolderOf(pattern)),
-      prefix_(pattern.substr(0, FirstWildcard(pattern))),
-      glob_(GlobOf(pattern)),
-      current_(folder_),
-      state_(glob_.Start()) {}
+KeyFilter::KeyFilter(std::string_view glob)
+    : KeyFilter(FolderOf(glob), glob.substr(0, FirstWildcard(glob)),
+                glob.substr(FolderOf(glob).size())) {}
+
+KeyFilter KeyFilter::Below(std::string_view folder) { return KeyFilter(folder, folder, "**"); }
+
+KeyFilter::KeyFilter(std::string_view folder, std::string_view prefix, std::string_view glob)
+    : folder_(folder), prefix_(prefix), glob_(glob), current_(folder_), state_(glob_.Start()) {}
 
 bool KeyFilter::Accepts(std::string_view key) {
   hidden_.clear();

@@ -9,11 +9,14 @@
 
 namespace millrace {
 
-// One thread at a time. For a pattern as of ObjectStore::List(), behind the bucket: a glob, or a
-// folder ("" or with '/' at its end) and everything below it.
+// One thread at a time. For a pattern as of ObjectStore::List(), behind the bucket.
 class KeyFilter {
  public:
-  explicit KeyFilter(std::string_view pattern);
+  // What the glob matches.
+  explicit KeyFilter(std::string_view glob);
+  // Everything below `folder` ("" or with '/' at its end), in which wildcards are characters like
+  // others.
+  static KeyFilter Below(std::string_view folder);
 
   // All keys that are named begin with this.
   const std::string& prefix() const { return prefix_; }
@@ -29,6 +32,8 @@ class KeyFilter {
   std::string NextPossible() const;
 
  private:
+  KeyFilter(std::string_view folder, std::string_view prefix, std::string_view glob);
+
   std::string folder_;  // the pattern up to the last '/' before its first wildcard
   std::string prefix_;
   Glob glob_;  // of what is behind folder_

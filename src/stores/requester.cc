@@ -144,6 +144,15 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
   return absl::OkStatus();
 }
 
+absl::StatusOr<ListedKey> DescribedByHead(const std::string& key, const HttpResponse& head) {
+  ListedKey object{.key = key, .version = std::string(BareEtag(head.header("etag")))};
+  if (object.version.empty() ||
+      !absl::SimpleAtoi(ToAbsl(head.header("content-length")), &object.size)) {
+    return absl::UnavailableError("the answer does not give the object's size and ETag");
+  }
+  return object;
+}
+
 std::string RangeHeader(uint64_t offset, uint64_t size) {
   return StrCat("bytes=", offset, "-", offset + size - 1);
 }

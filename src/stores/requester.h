@@ -16,6 +16,7 @@
 #include "pipeline/retrier.h"
 #include "stores/client_pool.h"
 #include "stores/cloud_error.h"
+#include "stores/cloud_service.h"
 
 namespace millrace {
 
@@ -96,6 +97,10 @@ PinnedRead ReadOfEtag(std::function<std::string()> url, const std::string& etag)
 // ranges.
 absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t offset,
                         absl::Span<char> to, std::stop_token stop);
+
+// The object that the headers of an answer to HEAD describe, its version the ETag. Unavailable if
+// they lack the size or the ETag.
+absl::StatusOr<ListedKey> DescribedByHead(const std::string& key, const HttpResponse& head);
 
 // "bytes=0-99".
 std::string RangeHeader(uint64_t offset, uint64_t size);

@@ -50,6 +50,17 @@ class S3Service : public CloudService {
     return ParseS3Listing(response.body);
   }
 
+  absl::StatusOr<ListedKey> Stat(const std::string& bucket, const std::string& key,
+                                 std::stop_token stop) override {
+    const auto write = [](HttpRequest& request) { request.method = "HEAD"; };
+    ASSIGN_OR_RETURN(const HttpResponse head, Send(bucket, key, write, std::move(stop)));
+    ASSIGN_OR_RETURN(ListedKey object, DescribedByHead(key, head));
+    if (object.size == 0 && head.header("content-type").starts_with("application/x-directory")) {
+      return absl::NotFoundError("it is the marker of a folder");
+    }
+    return object;
+  }
+
   absl::Status Check(const std::string& bucket, const ListedKey& object,
                      std::stop_token stop) override {
     const auto write = [&](HttpRequest& request) {
@@ -177,12 +188,11 @@ class S3Service::MultipartUpload : public Upload {
  private:
   // An upload that is not known any more may have been completed by a try whose answer was lost.
   absl::Status CheckCompleted(const absl::Status& why) {
-    ASSIGN_OR_RETURN(const ListPage page,
-                     service_.List(bucket_, {.prefix = key_, .most = 1}, stop_));
-    const bool there = !page.keys.empty() && page.keys.front().key == key_ &&
-                       page.keys.front().size == size_ &&
-                       page.keys.front().version.ends_with(StrCat("-", etags_.size()));
-    return there ? absl::OkStatus() : why;
+    const absl::StatusOr<ListedKey> found = service_.Stat(bucket_, key_, stop_);
+    if (absl::IsNotFound(found.status())) return why;
+    RETURN_IF_ERROR(found.status());
+    const bool same = found->size == size_ && found->version.ends_with(StrCat("-", etags_.size()));
+    return same ? absl::OkStatus() : why;
   }
 
   S3Service& service_;

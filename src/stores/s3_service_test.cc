@@ -150,6 +150,58 @@ TEST_F(S3ServiceTest, RefusalsSayWhatToDo) {
   EXPECT_LT(cloud_.requests().size(), 20);
 }
 
+TEST_F(S3ServiceTest, FindsOneObjectByItsHead) {
+  cloud_.answer = [](const HttpRequest& request) -> HttpResponse {
+    EXPECT_EQ(request.method, "HEAD");
+    EXPECT_EQ(request.url, "https://b.s3.us-east-1.amazonaws.com/d/a%20b");
+    return {.status = 200, .headers = {{"etag", "\"e1\""}, {"content-length", "12"}}};
+  };
+  const absl::StatusOr<ObjectInfo> found = Store()->Find("s3://b/d/a b");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->uri, "s3://b/d/a b");
+  EXPECT_EQ(found->size, 12);
+  EXPECT_EQ(found->version, "e1");
+
+  cloud_.answer = [](const HttpRequest&) { return HttpResponse{.status = 404}; };
+  EXPECT_TRUE(absl::IsNotFound(Store()->Find("s3://b/d/a b").status()));
+  cloud_.answer = [](const HttpRequest&) -> HttpResponse {
+    return {.status = 200,
+            .headers = {{"etag", "e"},
+                        {"content-length", "0"},
+                        {"content-type", "application/x-directory; charset=UTF-8"}}};
+  };
+  EXPECT_TRUE(absl::IsNotFound(Store()->Find("s3://b/d").status()));
+}
+
+// Who may not list the whole bucket is denied what is not there; and a HEAD's answer has no words.
+TEST_F(S3ServiceTest, AListingSaysWhyAHeadWasRefused) {
+  std::string listing = kEmpty;
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.method == "HEAD") return {.status = 403};
+    EXPECT_THAT(request.url, HasSubstr("&prefix=d%2Fa"));
+    if (request.url.find("continuation-token=t") != std::string::npos) {
+      return {.status = 200,
+              .body =
+                  "<ListBucketResult><Contents><Key>d/a</Key><Size>3</Size><ETag>e</ETag>"
+                  "</Contents></ListBucketResult>"};
+    }
+    return {.status = 200, .body = listing};
+  };
+  EXPECT_TRUE(absl::IsNotFound(Store()->Find("s3://b/d/a").status()));
+  listing =
+      "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t"
+      "</NextContinuationToken></ListBucketResult>";
+  const absl::StatusOr<ObjectInfo> found = Store()->Find("s3://b/d/a");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->version, "e");
+  cloud_.answer = [](const HttpRequest& request) {
+    return request.method == "HEAD" ? HttpResponse{.status = 403} : Refusal(403, "AccessDenied");
+  };
+  const absl::Status denied = Store()->Find("s3://b/d/a").status();
+  EXPECT_TRUE(absl::IsPermissionDenied(denied)) << denied;
+  EXPECT_THAT(std::string(denied.message()), HasSubstr("s3:ListBucket"));
+}
+
 TEST_F(S3ServiceTest, AChangedObjectIsNamed) {
   cloud_.answer = [](const HttpRequest& request) {
     EXPECT_EQ(FakeCloud::HeaderOf(request, "If-Match"), "\"e1\"");

@@ -33,16 +33,9 @@ absl::StatusOr<std::shared_ptr<ObjectStore>> StoreCache::StoreOf(std::string_vie
 absl::StatusOr<ListedObject> StoreCache::Find(const std::string& uri) {
   ListedObject object;
   ASSIGN_OR_RETURN(object.store, StoreOf(uri));
-  // A name that exists is that object, so a listing begins with it or has others only.
-  const absl::Status listed = object.store->List(uri, [&](const ObjectInfo& info) {
-    if (info.uri == uri) object.info = info;
-    return absl::CancelledError("one is enough");
-  });
-  if (!object.info.uri.empty()) return object;
-  if (listed.ok() || absl::IsCancelled(listed) || absl::IsNotFound(listed)) {
-    return absl::NotFoundError(StrCat("there is no object ", uri));
-  }
-  return listed;
+  ASSIGN_OR_RETURN(object.info, object.store->Find(uri));
+  if (object.info.uri != uri) return absl::NotFoundError(StrCat("there is no object ", uri));
+  return object;
 }
 
 }  // namespace millrace::watch

@@ -28,6 +28,8 @@ class ObjectStoreFixture {
   virtual std::string root() = 0;
   // Whether reads of a version that was replaced fail; else CheckUnchanged() says so.
   virtual bool pins_reads() { return true; }
+  // Whether names are paths of a file system: "a//b" is "a/b", "a" and "a/b" do not both exist.
+  virtual bool names_are_paths() { return false; }
 };
 
 // Returns null, with `why` set, if what it needs is not installed.
@@ -223,6 +225,69 @@ TEST_P(ObjectStoreContract, NamesMayHoldAnyCharacter) {
   EXPECT_EQ(Content("data[1].csv"), "wild");
   EXPECT_THAT(List("a*"), testing::ElementsAre(odd));
   EXPECT_EQ(Content(odd), "odd");
+}
+
+TEST_P(ObjectStoreContract, FoldersMayHoldWildcardsInTheirNames) {
+  Put("d[1]/x", "bracket");
+  Put("d[1]/y[2]/z");
+  Put("d1/x", "plain");
+  using testing::ElementsAre;
+  EXPECT_THAT(List("d[1]"), ElementsAre("d[1]/x", "d[1]/y[2]/z"));
+  EXPECT_THAT(List("d[1]/"), ElementsAre("d[1]/x", "d[1]/y[2]/z"));
+  EXPECT_THAT(List("d[1]/y[2]"), ElementsAre("d[1]/y[2]/z"));
+  EXPECT_EQ(Content("d[1]/x"), "bracket");
+  // What does not exist is a glob.
+  EXPECT_THAT(List("d[1]/*"), ElementsAre("d1/x"));
+  EXPECT_THAT(List("d[[]1]/*"), ElementsAre("d[1]/x"));
+  EXPECT_THAT(List("d[12]/x"), ElementsAre("d1/x"));
+}
+
+TEST_P(ObjectStoreContract, FindsOneObjectByItsName) {
+  for (const char* name : {"a", "a[1]", "a*", "f/x y+z%2F#?.csv", "f.csv"}) {
+    Put(name, name);
+    const ObjectInfo listed = Info(name);
+    const absl::StatusOr<ObjectInfo> found = store().Find(Uri(name));
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->uri, Uri(name));
+    EXPECT_EQ(found->size, std::string_view(name).size());
+    EXPECT_EQ(found->version, listed.version);
+  }
+  for (const char* name : {"f", "f/", "?", "a/b", "missing", "a[12]", ""}) {
+    const absl::StatusOr<ObjectInfo> found = store().Find(Uri(name));
+    EXPECT_TRUE(absl::IsNotFound(found.status())) << name << ": " << found.status();
+  }
+}
+
+TEST_P(ObjectStoreContract, NamesNeedNotBePaths) {
+  if (fixture().names_are_paths()) GTEST_SKIP() << "they are here";
+  const std::vector<std::string> names = {"/lead", "a//b", "a/./c", "a/../c", "x/..", "end/."};
+  for (const std::string& name : names) {
+    Put(name, name);
+    const absl::StatusOr<ObjectInfo> found = store().Find(Uri(name));
+    ASSERT_TRUE(found.ok()) << name << ": " << found.status();
+    EXPECT_EQ(Content(name), name);
+  }
+  EXPECT_THAT(List("a/"), testing::ElementsAre("a//b"));  // the others are hidden
+  for (const std::string& name : names) {
+    EXPECT_TRUE(store().Remove(Uri(name)).ok());
+    EXPECT_TRUE(absl::IsNotFound(store().Find(Uri(name)).status())) << name;
+  }
+}
+
+// Some tools make an empty object where they mean a folder.
+TEST_P(ObjectStoreContract, AnEmptyObjectOfAFoldersNameStandsForTheFolder) {
+  if (fixture().names_are_paths()) GTEST_SKIP() << "a folder's name is free of objects here";
+  using testing::ElementsAre;
+  Put("mk", "");
+  EXPECT_THAT(List("mk"), ElementsAre("mk"));
+  Put("mk/a");
+  EXPECT_THAT(List("mk"), ElementsAre("mk/a"));
+  EXPECT_THAT(List("mk/"), ElementsAre("mk/a"));
+  EXPECT_EQ(store().Find(Uri("mk"))->size, 0);
+  Put("mk", "not empty");
+  EXPECT_THAT(List("mk"), ElementsAre("mk"));
+  Put("old_$folder$", "");
+  EXPECT_THAT(List(""), ElementsAre("mk", "mk/a"));
 }
 
 TEST_P(ObjectStoreContract, SaysWhenNothingMatches) {

@@ -44,15 +44,16 @@ class FakeBucket::Store : public ObjectStore {
   using ObjectStore::List;
   absl::Status List(std::string_view pattern, const Visitor& visitor,
                     const HiddenVisitor& /*hidden*/) override {
-    ObjectInfo info;
-    {
-      absl::MutexLock lock(&bucket_.mutex_);
-      const auto found = bucket_.objects_.find(std::string(pattern));
-      if (found == bucket_.objects_.end()) return absl::NotFoundError(StrCat("no ", pattern));
-      RETURN_IF_ERROR(found->second.failure);
-      info = {found->first, found->second.bytes.size(), std::to_string(found->second.generation)};
-    }
+    ASSIGN_OR_RETURN(const ObjectInfo info, Find(pattern));
     return visitor(info);
+  }
+  absl::StatusOr<ObjectInfo> Find(std::string_view uri) override {
+    absl::MutexLock lock(&bucket_.mutex_);
+    const auto found = bucket_.objects_.find(std::string(uri));
+    if (found == bucket_.objects_.end()) return absl::NotFoundError(StrCat("no ", uri));
+    RETURN_IF_ERROR(found->second.failure);
+    return ObjectInfo{found->first, found->second.bytes.size(),
+                      std::to_string(found->second.generation)};
   }
   absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
     std::string bytes;
