@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "auth/aws_key_fetchers.h"
 #include "auth/aws_profile.h"
@@ -147,7 +148,7 @@ absl::StatusOr<Found> FindKeys(const AwsAuthOptions& options, const AwsProfiles&
   fetcher = NewContainerKeys(options);
   if (fetcher.ok()) return Found{*std::move(fetcher), "the role of this container"};
   if (!absl::IsNotFound(fetcher.status())) return fetcher.status();
-  if (Variable(environment, "AWS_EC2_METADATA_DISABLED") == "true") {
+  if (absl::EqualsIgnoreCase(Variable(environment, "AWS_EC2_METADATA_DISABLED"), "true")) {
     return absl::UnauthenticatedError(
         "no AWS keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE");
   }

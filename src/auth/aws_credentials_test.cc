@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "auth/testing/credentials_fixture.h"
@@ -96,6 +97,100 @@ TEST_F(AwsCredentialsTest, ARoleThatAWrongClockAskedForNamesHowFarItIsOff) {
                                                               absl::UTCTimeZone())}}};
   };
   EXPECT_THAT(Keys(), HasSubstr("; this machine's clock is off by 20 minutes; correct it"));
+}
+
+TEST_F(AwsCredentialsTest, ARoleThatIsRefusedSaysWhy) {
+  Write(".aws/config",
+        "[default]\nrole_arn=r\nsource_profile=base\n"
+        "[profile base]\naws_access_key_id=A\naws_secret_access_key=B\n");
+  answer_ = [](const HttpRequest&) {
+    return HttpResponse{.status = 403,
+                        .body =
+                            "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
+                            "<Message>User &quot;u&quot; may not &amp;c.</Message></Error>"
+                            "</ErrorResponse>"};
+  };
+  EXPECT_THAT(Keys(), HasSubstr("answered 403: AccessDenied: User \"u\" may not &c."));
+
+  variables_["AWS_ROLE_ARN"] = "r";
+  variables_["AWS_WEB_IDENTITY_TOKEN_FILE"] = Write("token", "jwt.of.pod\n");
+  answer_ = [](const HttpRequest&) {
+    return HttpResponse{.status = 400, .body = "<Error><Message>bad jwt.of.pod</Message></Error>"};
+  };
+  EXPECT_THAT(Keys(), testing::AllOf(HasSubstr("answered 400"), Not(HasSubstr("jwt.of.pod"))));
+}
+
+TEST_F(AwsCredentialsTest, RolesAreAskedForInTheRegionsPartition) {
+  answer_ = [](const HttpRequest&) { return Sts(); };
+  Write(".aws/config",
+        "[default]\nrole_arn=r\nsource_profile=base\n"
+        "[profile base]\naws_access_key_id=A\naws_secret_access_key=B\n");
+  variables_["AWS_REGION"] = "cn-north-1";
+  EXPECT_EQ(Keys(), "RK/RS/RT==");
+  variables_["AWS_REGION"] = "us-gov-west-1";
+  EXPECT_EQ(Keys(), "RK/RS/RT==");
+  EXPECT_THAT(Lines(), testing::ElementsAre("POST https://sts.cn-north-1.amazonaws.com.cn/",
+                                            "POST https://sts.us-gov-west-1.amazonaws.com/"));
+}
+
+TEST_F(AwsCredentialsTest, NamesOfProfilesMayBeQuoted) {
+  Write(".aws/config",
+        "[profile \"a b\"]\naws_access_key_id=A\naws_secret_access_key=B\n"
+        "[profile 'c']\naws_access_key_id=C\naws_secret_access_key=D\n"
+        "[profiled]\naws_access_key_id=E\naws_secret_access_key=F\n");
+  variables_["AWS_PROFILE"] = "a b";
+  EXPECT_EQ(Keys(), "A/B/");
+  variables_["AWS_PROFILE"] = "c";
+  EXPECT_EQ(Keys(), "C/D/");
+  variables_["AWS_PROFILE"] = "d";
+  EXPECT_THAT(Keys(), HasSubstr("there is no AWS profile d"));
+}
+
+TEST_F(AwsCredentialsTest, AProcessIsFoundOnPath) {
+  Write(".aws/config", "[default]\ncredential_process = sh -c 'cat \"$HOME_OF_TEST/keys\"'\n");
+  Write("keys", R"({"Version":1,"AccessKeyId":"P","SecretAccessKey":"S"})");
+  ::setenv("HOME_OF_TEST", folder_.c_str(), 1);
+  EXPECT_EQ(Keys(), "P/S/");
+  Write(".aws/config", "[default]\ncredential_process = millrace-no-such-program\n");
+  EXPECT_THAT(Keys(), HasSubstr("starting millrace-no-such-program"));
+}
+
+TEST_F(AwsCredentialsTest, TheMachineIsNotAskedWhereThatIsDisabled) {
+  for (const char* yes : {"true", "TRUE", "True"}) {
+    variables_["AWS_EC2_METADATA_DISABLED"] = yes;
+    EXPECT_THAT(Keys(), HasSubstr("no AWS keys"));
+  }
+  EXPECT_TRUE(asked_.empty());
+  variables_["AWS_EC2_METADATA_DISABLED"] = "false";
+  EXPECT_THAT(Keys(), HasSubstr("no AWS keys"));
+  EXPECT_FALSE(asked_.empty());
+}
+
+TEST_F(AwsCredentialsTest, ABusyMachineIsAskedAgain) {
+  const std::string keys = R"({"AccessKeyId":"K","SecretAccessKey":"S","Token":"T"})";
+  int tries = 0;
+  answer_ = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    ++tries;
+    if (tries == 1) return absl::UnavailableError("no answer");
+    if (tries % 2 == 0) return HttpResponse{.status = tries % 4 == 0 ? 503 : 429};
+    if (request.method == "PUT") return HttpResponse{.status = 200, .body = "session"};
+    return HttpResponse{.status = 200, .body = request.url.ends_with("/") ? "role" : keys};
+  };
+  EXPECT_EQ(Keys(), "K/S/T");
+}
+
+// Whether to wait longer is for the retry policy to say, once it is known that there is a service.
+TEST_F(AwsCredentialsTest, AMachineThatStaysBusyIsUnavailable) {
+  answer_ = [](const HttpRequest&) { return HttpResponse{.status = 503}; };
+  const absl::Status busy = Find()->keys->Keys({}).status();
+  EXPECT_TRUE(absl::IsUnavailable(busy)) << busy;
+  EXPECT_EQ(asked_.size(), 3);
+  answer_ = [](const HttpRequest&) -> absl::StatusOr<HttpResponse> {
+    return absl::UnavailableError("nobody is there");
+  };
+  const absl::Status absent = Find()->keys->Keys({}).status();
+  EXPECT_TRUE(absl::IsUnauthenticated(absent)) << absent;
+  EXPECT_THAT(std::string(absent.message()), HasSubstr("(nobody is there)"));
 }
 
 TEST_F(AwsCredentialsTest, ProfilesThatLeadInACircleAreAnError) {

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "auth/aws_signature.h"
 #include "auth/child_output.h"
 #include "auth/crypto.h"
+#include "auth/metadata_service.h"
 #include "auth/token_request.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -50,16 +52,6 @@ absl::StatusOr<AccessToken> ParseKeysJson(std::string_view text) {
                member("Expiration"));
 }
 
-// The text of the first element of that name; the values asked for hold no entities.
-std::string ElementText(std::string_view xml, std::string_view name) {
-  const std::string open = StrCat("<", name, ">");
-  const size_t begin = xml.find(open);
-  if (begin == std::string_view::npos) return "";
-  const size_t end = xml.find("</", begin);
-  const size_t from = begin + open.size();
-  return std::string(xml.substr(from, end == std::string_view::npos ? 0 : end - from));
-}
-
 class FixedKeys : public TokenFetcher {
  public:
   explicit FixedKeys(const AwsKeys& keys) : keys_(keys) {}
@@ -80,8 +72,9 @@ class StsKeys : public TokenFetcher {
     if (url_.empty()) url_ = Variable(options.environment, "AWS_ENDPOINT_URL");
     while (url_.ends_with('/')) url_.pop_back();
     if (url_.empty()) {
-      url_ = role_.region.empty() ? "https://sts.amazonaws.com"
-                                  : StrCat("https://sts.", role_.region, ".amazonaws.com");
+      url_ = role_.region.empty()
+                 ? "https://sts.amazonaws.com"
+                 : StrCat("https://sts.", role_.region, ".", AwsDomain(role_.region));
     }
     url_ += "/";
   }
@@ -105,6 +98,9 @@ class StsKeys : public TokenFetcher {
   absl::StatusOr<AccessToken> AskSts(HttpClient& http, const Fields& fields, const AwsKeys* keys,
                                      std::stop_token stop) const {
     ASSIGN_OR_RETURN(TokenRequest request, NewFormRequest(url_, fields));
+    for (const auto& [name, value] : fields) {
+      if (name == "WebIdentityToken") request.secrets.push_back(value);
+    }
     if (keys != nullptr) {
       request.signed_at = clock_.Now();
       ASSIGN_OR_RETURN(request.http.headers,
@@ -197,19 +193,11 @@ class ContainerKeys : public TokenFetcher {
 
 class InstanceKeys : public TokenFetcher {
  public:
-  explicit InstanceKeys(std::string endpoint) : endpoint_(std::move(endpoint)) {}
+  InstanceKeys(std::string endpoint, Clock& clock)
+      : endpoint_(std::move(endpoint)),
+        service_({.absent = kNoKeys, .connect_timeout = absl::Seconds(2)}, clock) {}
 
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
-    absl::StatusOr<AccessToken> token = AskMachine(http, std::move(stop));
-    if (token.ok() || absl::IsCancelled(token.status())) return token;
-    return absl::UnauthenticatedError(
-        StrCat("no AWS keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or "
-               "give the machine a role (",
-               ToStd(token.status().message()), ")"));
-  }
-
- private:
-  absl::StatusOr<AccessToken> AskMachine(HttpClient& http, std::stop_token stop) const {
     ASSIGN_OR_RETURN(const std::string session,
                      Get(http, "PUT", "/latest/api/token",
                          {{"X-aws-ec2-metadata-token-ttl-seconds", "300"}}, stop));
@@ -221,17 +209,23 @@ class InstanceKeys : public TokenFetcher {
     return ParseKeysJson(keys);
   }
 
+ private:
+  static constexpr char kNoKeys[] =
+      "no AWS keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the "
+      "machine a role";
+
   absl::StatusOr<std::string> Get(HttpClient& http, std::string method, const std::string& path,
-                                  HttpHeaders headers, const std::stop_token& stop) const {
-    return Ask(http,
-               {.http = {.method = std::move(method),
-                         .url = endpoint_ + path,
-                         .headers = std::move(headers),
-                         .connect_timeout = absl::Seconds(2)}},
-               stop);
+                                  HttpHeaders headers, const std::stop_token& stop) {
+    const HttpRequest request{
+        .method = std::move(method), .url = endpoint_ + path, .headers = std::move(headers)};
+    ASSIGN_OR_RETURN(HttpResponse reply, service_.Send(http, request, stop));
+    absl::StatusOr<std::string> answer = ReadAnswer({.http = request}, std::move(reply));
+    if (answer.ok()) return answer;
+    return absl::UnauthenticatedError(StrCat(kNoKeys, " (", ToStd(answer.status().message()), ")"));
   }
 
   const std::string endpoint_;
+  MetadataService service_;
 };
 
 class ProcessKeys : public TokenFetcher {
@@ -303,7 +297,7 @@ std::unique_ptr<TokenFetcher> NewInstanceKeys(const AwsAuthOptions& options) {
   std::string endpoint = Variable(options.environment, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (endpoint.empty()) endpoint = "http://169.254.169.254";
   while (endpoint.ends_with('/')) endpoint.pop_back();
-  return std::make_unique<InstanceKeys>(std::move(endpoint));
+  return std::make_unique<InstanceKeys>(std::move(endpoint), options.clock);
 }
 
 std::unique_ptr<TokenFetcher> NewProcessKeys(const std::string& command) {

@@ -34,7 +34,8 @@ absl::StatusOr<std::unique_ptr<TokenFetcher>> NewContainerKeys(const AwsAuthOpti
 // The role of the machine.
 std::unique_ptr<TokenFetcher> NewInstanceKeys(const AwsAuthOptions& options);
 
-// What a program prints (credential_process); `command` is split at blanks, with quotes.
+// What a program prints (credential_process); `command` is split at blanks, with quotes; a program
+// without a path is looked for on PATH.
 std::unique_ptr<TokenFetcher> NewProcessKeys(const std::string& command);
 
 }  // namespace millrace

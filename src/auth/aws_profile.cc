@@ -14,13 +14,18 @@ std::string_view Strip(std::string_view text) {
   return ToStd(absl::StripAsciiWhitespace(ToAbsl(text)));
 }
 
-// "profile x" -> "x"; "" for sections that are no profiles.
+// "profile x" or "profile \"x y\"" -> "x" or "x y"; "" for sections that are no profiles.
 std::string ProfileName(std::string_view section, bool is_config) {
   section = Strip(section);
   if (!is_config || section == "default") return std::string(section);
   constexpr std::string_view kProfile = "profile";
   if (!section.starts_with(kProfile)) return "";
-  return std::string(Strip(section.substr(kProfile.size())));
+  section.remove_prefix(kProfile.size());
+  std::string_view name = Strip(section);
+  const bool quoted =
+      name.size() >= 2 && (name[0] == '"' || name[0] == '\'') && name.front() == name.back();
+  if (quoted) return std::string(name.substr(1, name.size() - 2));
+  return name.size() < section.size() ? std::string(name) : "";
 }
 
 std::string PathOf(const Environment& environment, std::string_view variable,

@@ -88,4 +88,14 @@ absl::StatusOr<HttpHeaders> SignAwsRequest(const AwsRequest& request, const AwsK
   return headers;
 }
 
+std::string_view AwsDomain(std::string_view region) {
+  constexpr std::pair<std::string_view, std::string_view> kDomains[] = {
+      {"cn-", "amazonaws.com.cn"},    {"us-iso-", "c2s.ic.gov"},      {"us-isob-", "sc2s.sgov.gov"},
+      {"us-isof-", "csp.hci.ic.gov"}, {"eu-isoe-", "cloud.adc-e.uk"}, {"eusc-", "amazonaws.eu"}};
+  for (const auto& [prefix, domain] : kDomains) {
+    if (region.starts_with(prefix)) return domain;
+  }
+  return "amazonaws.com";
+}
+
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #define MILLRACE_AUTH_AWS_SIGNATURE_H_
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct AwsRequest {
 // Authorization. InvalidArgument for a bad URL.
 absl::StatusOr<HttpHeaders> SignAwsRequest(const AwsRequest& request, const AwsKeys& keys,
                                            absl::Time now);
+
+// Where the services of a region are: "amazonaws.com", and other domains outside of the common
+// partition.
+std::string_view AwsDomain(std::string_view region);
 
 }  // namespace millrace
 

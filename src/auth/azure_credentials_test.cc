@@ -6,6 +6,7 @@
 #include <string>
 
 #include "auth/testing/credentials_fixture.h"
+#include "base/strings.h"
 
 namespace millrace {
 namespace {
@@ -87,6 +88,35 @@ TEST_F(AzureCredentialsTest, AsksEntraForTokens) {
   Answer(404);
   EXPECT_THAT(std::string(Find()->tokens->Token({}).status().message()),
               HasSubstr("no Azure credentials: set AZURE_STORAGE_CONNECTION_STRING"));
+}
+
+TEST_F(AzureCredentialsTest, ABusyMachineIsAskedAgain) {
+  int tries = 0;
+  answer_ = [&](const HttpRequest&) -> absl::StatusOr<HttpResponse> {
+    if (++tries == 1) return absl::UnavailableError("no answer");
+    if (tries == 2) return HttpResponse{.status = 429};
+    return HttpResponse{.status = 200, .body = R"({"access_token": "m"})"};
+  };
+  EXPECT_EQ(Find()->tokens->Token({})->value, "m");
+  for (const int status : {410, 429, 500}) {
+    Answer(status);
+    const absl::Status busy = Find()->tokens->Token({}).status();
+    EXPECT_TRUE(absl::IsUnavailable(busy)) << busy;
+  }
+  answer_ = [](const HttpRequest&) -> absl::StatusOr<HttpResponse> {
+    return absl::UnavailableError("nobody is there");
+  };
+  EXPECT_TRUE(absl::IsUnauthenticated(Find()->tokens->Token({}).status()));
+}
+
+TEST_F(AzureCredentialsTest, ATokensLifeMayBeTextOrATime) {
+  for (const char* life : {R"("expires_in": "600")", R"("expires_in": 600)",
+                           R"("expires_on": "1700000600")", R"("expires_on": 1700000600)"}) {
+    Answer(200, StrCat(R"({"access_token": "m", )", life, "}"));
+    const auto token = Find()->tokens->Token({});
+    ASSERT_TRUE(token.ok()) << token.status();
+    EXPECT_EQ(token->expires, clock_.Now() + absl::Seconds(600)) << life;
+  }
 }
 
 }  // namespace

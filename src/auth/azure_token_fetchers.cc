@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "auth/metadata_service.h"
 #include "auth/token_request.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -63,28 +64,30 @@ class ApplicationFetcher : public TokenFetcher {
   Clock& clock_;
 };
 
+constexpr char kNowhere[] =
+    "no Azure credentials: set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with "
+    "AZURE_STORAGE_KEY, or give the machine an identity";
+
 class ManagedIdentityFetcher : public TokenFetcher {
  public:
   ManagedIdentityFetcher(HttpRequest request, Clock& clock)
-      : request_(std::move(request)), clock_(clock) {}
+      : request_(std::move(request)), clock_(clock), service_({.absent = kNowhere}, clock) {}
 
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
     const absl::Time now = clock_.Now();
-    const absl::StatusOr<std::string> answer = Ask(http, {.http = request_}, std::move(stop));
-    if (absl::IsCancelled(answer.status())) return answer.status();
+    ASSIGN_OR_RETURN(HttpResponse reply, service_.Send(http, request_, std::move(stop)));
+    const absl::StatusOr<std::string> answer = ReadAnswer({.http = request_}, std::move(reply));
     if (!answer.ok()) {
       return absl::UnauthenticatedError(
-          StrCat("no Azure credentials: set AZURE_STORAGE_CONNECTION_STRING, or "
-                 "AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY, or give the machine an identity (",
-                 ToStd(answer.status().message()), ")"));
+          StrCat(kNowhere, " (", ToStd(answer.status().message()), ")"));
     }
-    ASSIGN_OR_RETURN(AccessToken token, ParseTokenReply(*answer, now));
-    return token;
+    return ParseTokenReply(*answer, now);
   }
 
  private:
   const HttpRequest request_;
   Clock& clock_;
+  MetadataService service_;
 };
 
 }  // namespace
@@ -102,7 +105,7 @@ std::unique_ptr<TokenFetcher> NewFederatedFetcher(AzureApplication application,
 
 std::unique_ptr<TokenFetcher> NewManagedIdentityFetcher(const AzureAuthOptions& options,
                                                         std::string client_id) {
-  HttpRequest request{.connect_timeout = absl::Seconds(3)};
+  HttpRequest request;
   const std::string endpoint = options.environment("IDENTITY_ENDPOINT").value_or("");
   const std::string header = options.environment("IDENTITY_HEADER").value_or("");
   if (!endpoint.empty() && !header.empty()) {

@@ -66,8 +66,8 @@ class Child {
     std::vector<std::string> arguments = command.arguments;
     std::vector<std::string> environment = ChildEnvironment(command);
     pid_t pid = 0;
-    const int error = posix_spawn(&pid, arguments[0].c_str(), &actions, &attributes,
-                                  Pointers(arguments).data(), Pointers(environment).data());
+    const int error = posix_spawnp(&pid, arguments[0].c_str(), &actions, &attributes,
+                                   Pointers(arguments).data(), Pointers(environment).data());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     close(ends[1]);

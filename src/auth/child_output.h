@@ -13,7 +13,7 @@
 namespace millrace {
 
 struct ChildCommand {
-  std::vector<std::string> arguments;  // the first is the program's path
+  std::vector<std::string> arguments;  // the first: a path, or a name on PATH
   // Added to this process's environment.
   std::vector<std::pair<std::string, std::string>> variables;
   absl::Duration timeout = absl::Seconds(30);

@@ -1,7 +1,5 @@
 #include "auth/google_credentials.h"
 
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -132,9 +130,10 @@ absl::StatusOr<GoogleCredentials> FindGoogleCredentials(const GoogleAuthOptions&
       !path.empty()) {
     return LoadFile(path, StrCat("GOOGLE_APPLICATION_CREDENTIALS=", path), options);
   }
-  if (const std::string path = WellKnownFile(environment);
-      !path.empty() && access(path.c_str(), F_OK) == 0) {
-    return LoadFile(path, path, options);
+  if (const std::string path = WellKnownFile(environment); !path.empty()) {
+    absl::StatusOr<GoogleCredentials> credentials = LoadFile(path, path, options);
+    // Only a file that does not exist is passed over.
+    if (!absl::IsNotFound(credentials.status())) return credentials;
   }
   GoogleCredentials credentials;
   if (const std::string universe = Variable(environment, "GOOGLE_CLOUD_UNIVERSE_DOMAIN");

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -292,6 +294,24 @@ TEST_F(GoogleCredentialsTest, NoCredentialsAtAllSayWhatToDo) {
   variables_["GCE_METADATA_HOST"] = server_->url().substr(7);
   TokenOf(FindGoogleCredentials(Options()));
   EXPECT_EQ(code_, absl::StatusCode::kUnauthenticated);
+}
+
+TEST_F(GoogleCredentialsTest, AMetadataServerThatIsNotReadyIsAskedAgain) {
+  std::atomic<int> tries = 0;
+  Serve([&](const ScriptedRequest&) {
+    if (++tries == 1) return ScriptedReply{.close = true};
+    if (tries == 2) return ScriptedReply::Answer(503, "", {{"Metadata-Flavor", "Google"}});
+    return ScriptedReply::Answer(200, R"({"access_token": "machine", "expires_in": 3600})",
+                                 {{"Metadata-Flavor", "Google"}});
+  });
+  variables_["GCE_METADATA_HOST"] = server_->url().substr(7);
+  EXPECT_EQ(TokenOf(FindGoogleCredentials(Options())), "Bearer machine");
+}
+
+TEST_F(GoogleCredentialsTest, AWellKnownFileThatCannotBeReadIsNotPassedOver) {
+  variables_["CLOUDSDK_CONFIG"] = folder_ + "/loop";
+  ASSERT_EQ(::symlink("loop", (folder_ + "/loop").c_str()), 0);  // as no permission is for root
+  EXPECT_THAT(TokenOf(FindGoogleCredentials(Options())), HasSubstr(folder_ + "/loop/"));
 }
 
 TEST_F(GoogleCredentialsTest, EmulatorsNeedNone) {

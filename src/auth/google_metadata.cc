@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "auth/google_fetchers.h"
+#include "auth/metadata_service.h"
 #include "auth/token_request.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -9,47 +10,35 @@
 namespace millrace {
 namespace {
 
-constexpr absl::Duration kConnect = absl::Seconds(3);  // the server is on the machine's own network
 constexpr char kNowhere[] =
     "there are no Google credentials: set GOOGLE_APPLICATION_CREDENTIALS to a key file, or run "
     "`gcloud auth application-default login`, or run on Google Cloud";
 
 class MetadataFetcher : public TokenFetcher {
  public:
-  MetadataFetcher(std::string url, Clock& clock) : url_(std::move(url)), clock_(clock) {}
+  // The mark tells it from captive proxies, which may answer at that address.
+  MetadataFetcher(std::string url, Clock& clock)
+      : url_(std::move(url)),
+        clock_(clock),
+        service_({.absent = kNowhere, .mark = {"metadata-flavor", "Google"}}, clock) {}
 
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
     const absl::Time now = clock_.Now();
-    HttpRequest request{.url = url_,
-                        .headers = {{"Metadata-Flavor", "Google"}},
-                        .connect_timeout = kConnect,
-                        .timeout = absl::Seconds(30)};
-    absl::StatusOr<HttpResponse> reply = http.Send(request, stop);
-    if (absl::IsCancelled(reply.status())) return reply.status();
-    // Something else may answer at that address, above all behind captive proxies.
-    const bool is_google = reply.ok() && reply->header("metadata-flavor") == "Google";
-    if (!is_google && !seen_) {
-      return absl::UnauthenticatedError(
-          StrCat(kNowhere, reply.ok() ? "" : StrCat(" (", ToStd(reply.status().message()), ")")));
-    }
-    if (!reply.ok()) return reply.status();
-    if (!is_google) return absl::UnavailableError("the answer is not of a metadata server");
-    seen_ = true;
-    if (reply->status == 404) {
+    const HttpRequest request{.url = url_, .headers = {{"Metadata-Flavor", "Google"}}};
+    ASSIGN_OR_RETURN(HttpResponse reply, service_.Send(http, request, std::move(stop)));
+    if (reply.status == 404) {
       return absl::UnauthenticatedError(
           "this machine has no service account: give it one, or set "
           "GOOGLE_APPLICATION_CREDENTIALS");
     }
-    if (reply->status != 200) {
-      return absl::UnavailableError(StrCat("the metadata server answered ", reply->status));
-    }
-    return ParseTokenReply(reply->body, now);
+    ASSIGN_OR_RETURN(const std::string body, ReadAnswer({.http = request}, std::move(reply)));
+    return ParseTokenReply(body, now);
   }
 
  private:
   const std::string url_;
   Clock& clock_;
-  bool seen_ = false;  // the server has answered: from then on a failure is a passing one
+  MetadataService service_;
 };
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "auth/token_request.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/server_clock.h"
@@ -14,7 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostReplyBytes = 256 << 10;
 constexpr size_t kMostExplanation = 300;
 
 // As a header value may hold it.
@@ -29,8 +31,23 @@ std::string TextAt(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// What the endpoint gives as its reason: OAuth's error and error_description, or Google's
-// error.message. Empty if there is none, or if it holds a secret of the request.
+// A number, or a text that is one.
+std::optional<double> NumberAt(const Json& object, const char* key) {
+  double number = 0;
+  const auto found = object.find(key);
+  if (found == object.end()) return std::nullopt;
+  if (found->is_number()) {
+    number = found->get<double>();
+  } else if (!found->is_string() ||
+             !absl::SimpleAtod(found->get_ref<const std::string&>(), &number)) {
+    return std::nullopt;
+  }
+  return std::isfinite(number) ? std::optional(number) : std::nullopt;
+}
+
+// What the endpoint gives as its reason: OAuth's error and error_description, Google's
+// error.message, or the code and message of AWS's XML. Empty if there is none, or if it holds a
+// secret of the request.
 std::string Explanation(std::string_view body, const std::vector<std::string>& secrets) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   std::string text = TextAt(reply, "error");
@@ -39,6 +56,12 @@ std::string Explanation(std::string_view body, const std::vector<std::string>& s
   }
   if (const std::string more = TextAt(reply, "error_description"); !more.empty()) {
     StrAppend(&text, text.empty() ? "" : ": ", more);
+  }
+  if (reply.is_discarded()) {
+    text = ElementText(body, "Code");
+    if (const std::string more = ElementText(body, "Message"); !more.empty()) {
+      StrAppend(&text, text.empty() ? "" : ": ", more);
+    }
   }
   for (const std::string& secret : secrets) {
     if (!secret.empty() && text.find(secret) != std::string::npos) return "";
@@ -50,7 +73,7 @@ std::string Explanation(std::string_view body, const std::vector<std::string>& s
 }
 
 absl::StatusCode CodeOf(int http_status) {
-  if (http_status == 408 || http_status == 429 || http_status >= 500) {
+  if (http_status == 408 || http_status == 410 || http_status == 429 || http_status >= 500) {
     return absl::StatusCode::kUnavailable;
   }
   return http_status == 403 ? absl::StatusCode::kPermissionDenied
@@ -93,8 +116,12 @@ absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
   send.timeout = absl::Seconds(30);
   send.most_response_bytes = kMostReplyBytes;
   ASSIGN_OR_RETURN(HttpResponse reply, http.Send(send, std::move(stop)));
+  return ReadAnswer(request, std::move(reply));
+}
+
+absl::StatusOr<std::string> ReadAnswer(const TokenRequest& request, HttpResponse reply) {
   if (reply.status / 100 == 2) return std::move(reply.body);
-  ASSIGN_OR_RETURN(const Url url, ParseUrl(send.url));
+  ASSIGN_OR_RETURN(const Url url, ParseUrl(request.http.url));
   std::string error = StrCat(url.HostPort(), " answered ", reply.status);
   if (const std::string why = Explanation(reply.body, request.secrets); !why.empty()) {
     StrAppend(&error, ": ", why);
@@ -106,12 +133,30 @@ absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
   return absl::Status(CodeOf(reply.status), error);
 }
 
+std::string ElementText(std::string_view xml, std::string_view name) {
+  const std::string open = StrCat("<", name, ">");
+  const size_t begin = xml.find(open);
+  if (begin == std::string_view::npos) return "";
+  const size_t from = begin + open.size();
+  const size_t end = xml.find("</", from);
+  if (end == std::string_view::npos) return "";
+  return absl::StrReplaceAll(ToAbsl(xml.substr(from, end - from)), {{"&lt;", "<"},
+                                                                    {"&gt;", ">"},
+                                                                    {"&quot;", "\""},
+                                                                    {"&apos;", "'"},
+                                                                    {"&#39;", "'"},
+                                                                    {"&amp;", "&"}});
+}
+
 absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time now) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   AccessToken token{.value = TextAt(reply, "access_token"), .expires = now + absl::Hours(1)};
   if (!IsToken(token.value)) return absl::UnavailableError("the answer holds no access token");
-  if (const auto life = reply.find("expires_in"); life != reply.end() && life->is_number()) {
-    token.expires = now + absl::Seconds(std::clamp(life->get<double>(), 0.0, 1e7));
+  if (const auto life = NumberAt(reply, "expires_in")) {
+    token.expires = now + absl::Seconds(std::clamp(*life, 0.0, 1e7));
+  } else if (const auto end = NumberAt(reply, "expires_on")) {
+    token.expires =
+        std::clamp(absl::FromUnixSeconds(0) + absl::Seconds(*end), now, now + absl::Seconds(1e7));
   }
   return token;
 }

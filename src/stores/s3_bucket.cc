@@ -43,7 +43,7 @@ std::string S3Bucket::Url(const std::string& key) const {
   const std::string path = EncodeKey(key);
   if (!options_.endpoint.empty()) return StrCat(options_.endpoint, "/", name_, "/", path);
   const std::string in = region();
-  const std::string_view domain = in.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  const std::string_view domain = AwsDomain(in);
   // The certificate of a bucket's own host covers no name with dots.
   if (name_.find('.') != std::string::npos) {
     return StrCat("https://s3.", in, ".", domain, "/", name_, "/", path);
