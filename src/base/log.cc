@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/json_writer.h"
+#include "base/redact.h"
 #include "base/strings.h"
 
 namespace millrace {
@@ -44,26 +45,27 @@ void Log(Severity severity, std::string_view message, absl::Span<const LogField>
   if (severity < g_least.load()) return;
   std::string line;
   if (g_format.load() == LogFormat::kText) {
-    StrAppend(&line, Name(severity), " ", message);
+    StrAppend(&line, Name(severity), " ", RedactSecrets(message));
     for (const LogField& field : fields) {
       StrAppend(&line, " ", field.key, "=");
-      if (field.is_text && field.value.find_first_of(" \"\n\t") != std::string::npos) {
-        AppendJsonString(line, field.value);
+      const std::string value = RedactSecrets(field.value);
+      if (field.is_text && value.find_first_of(" \"\n\t") != std::string::npos) {
+        AppendJsonString(line, value);
       } else {
-        line += field.value;
+        line += value;
       }
     }
   } else {
     StrAppend(&line, "{\"severity\":\"", Name(severity), "\",\"time\":\"",
               absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()),
               "\",\"message\":");
-    AppendJsonString(line, message);
+    AppendJsonString(line, RedactSecrets(message));
     for (const LogField& field : fields) {
       line += ',';
       AppendJsonString(line, field.key);
       line += ':';
       if (field.is_text) {
-        AppendJsonString(line, field.value);
+        AppendJsonString(line, RedactSecrets(field.value));
       } else {
         line += field.value;
       }

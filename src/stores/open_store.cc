@@ -5,6 +5,7 @@
 #include "auth/aws_credentials.h"
 #include "auth/azure_credentials.h"
 #include "auth/google_credentials.h"
+#include "base/redact.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/url.h"
@@ -72,7 +73,7 @@ absl::StatusOr<std::unique_ptr<ObjectStore>> OpenStore(std::string_view uri,
   const std::string_view scheme = SchemeOf(uri);
   if (scheme.empty() || scheme == "file") return NewLocalObjectStore();
   ServiceOr service =
-      absl::InvalidArgumentError(StrCat("unknown scheme ", scheme, ":// in ", uri,
+      absl::InvalidArgumentError(StrCat("unknown scheme ", scheme, ":// in ", RedactSecrets(uri),
                                         "; use a path, file://, gs://, s3://, az:// or abfss://"));
   if (scheme == "gs") service = OpenGcs(options);
   if (scheme == "s3") service = OpenS3(options);

@@ -82,19 +82,51 @@ std::string FirstLine(std::string_view message) {
   return std::string(absl::StripAsciiWhitespace(ToAbsl(message.substr(0, message.find('\n')))));
 }
 
+// A bare '@' or '/' in a password makes libpq take the rest of it for the host, the port or the
+// database, which messages name.
+bool IsAmbiguous(std::string_view uri) {
+  const size_t scheme = uri.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view head = uri.substr(scheme + 3, uri.find('?') - scheme - 3);
+  const size_t at = head.find('@');
+  return at != std::string_view::npos &&
+         (head.find('@', at + 1) != std::string_view::npos || head.find('/') < at);
+}
+
+bool IsPort(std::string_view text) {
+  return text.find_first_not_of("0123456789,") == std::string_view::npos;
+}
+
+absl::Status Unreadable() {
+  return absl::InvalidArgumentError(
+      "the PostgreSQL address cannot be read: it should be "
+      "postgres://user@host:5432/database?sslmode=verify-full, with special characters of names "
+      "and passwords as %XX (/ is %2F, @ is %40), or host=... dbname=... user=...");
+}
+
 }  // namespace
+
+bool IsAddress(std::string_view text) {
+  if (text.starts_with("postgres://") || text.starts_with("postgresql://")) return true;
+  const std::string_view word = text.substr(0, text.find_first_of("= \t"));
+  const std::string_view rest = text.substr(word.size());
+  const size_t equals = rest.find_first_not_of(" \t");
+  if (equals == std::string_view::npos || rest[equals] != '=') return false;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> known(PQconndefaults(),
+                                                                           &PQconninfoFree);
+  if (known == nullptr) return false;
+  for (const PQconninfoOption* option = known.get(); option->keyword != nullptr; ++option) {
+    if (word == option->keyword) return true;
+  }
+  return false;
+}
 
 absl::StatusOr<Address> Address::Parse(std::string_view uri) {
   using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
   char* error = nullptr;
   const Options options(PQconninfoParse(std::string(uri).c_str(), &error), &PQconninfoFree);
   if (error != nullptr) PQfreemem(error);  // it may quote a password
-  if (options == nullptr) {
-    return absl::InvalidArgumentError(
-        "the PostgreSQL URI cannot be read: it should be "
-        "postgres://user@host:5432/database?sslmode=verify-full, with special characters of names "
-        "and passwords as %XX");
-  }
+  if (options == nullptr || IsAmbiguous(uri)) return Unreadable();
   Address address;
   std::string host = "local", port = "5432", database;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
@@ -106,6 +138,7 @@ absl::StatusOr<Address> Address::Parse(std::string_view uri) {
     if (keyword == "dbname") database = option->val;
     address.parameters_.emplace_back(option->keyword, option->val);
   }
+  if (!IsPort(port) || database.find("://") != std::string::npos) return Unreadable();
   for (const auto& [keyword, value] : kDefaults) {
     const bool given = std::any_of(address.parameters_.begin(), address.parameters_.end(),
                                    [k = keyword](const auto& pair) { return pair.first == k; });

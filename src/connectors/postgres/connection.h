@@ -20,12 +20,18 @@ struct pg_result;
 
 namespace millrace::postgres {
 
-// Where a database is and who asks: a parsed URI (postgres:// or postgresql://, with every
-// parameter that libpq knows: sslmode, sslrootcert, options, target_session_attrs ...). What it
+// True for what Address::Parse() is meant for: it begins with postgres:// or postgresql://, or with
+// a keyword of a connection string and '='.
+bool IsAddress(std::string_view text);
+
+// Where a database is and who asks: a parsed URI (postgres:// or postgresql://) or connection
+// string ("host=h dbname=d"), with every parameter that libpq knows: sslmode, sslrootcert, options,
+// target_session_attrs ... What it
 // leaves out comes from libpq's environment (PGPASSWORD, PGSSLMODE ...) and ~/.pgpass.
 class Address {
  public:
-  // InvalidArgument, without quoting `uri`.
+  // InvalidArgument, without quoting `uri`: also where a character that is not written as %XX makes
+  // a part of the password look like something else.
   static absl::StatusOr<Address> Parse(std::string_view uri);
 
   // "postgres://host:port/database", for messages.

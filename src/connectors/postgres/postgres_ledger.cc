@@ -273,6 +273,8 @@ class PostgresLedger : public Ledger {
 
 }  // namespace
 
+bool IsPostgresAddress(std::string_view text) { return postgres::IsAddress(text); }
+
 absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri,
                                                            std::stop_token stop) {
   ASSIGN_OR_RETURN(const Address address, Address::Parse(uri));

@@ -12,7 +12,10 @@
 
 namespace millrace {
 
-// Opens the ledger at `uri` ("postgres://user@host/database"), making its tables if they are
+// True if `text` names a PostgreSQL database: "postgres://..." or libpq's "host=... dbname=...".
+bool IsPostgresAddress(std::string_view text);
+
+// Opens the ledger at `uri`, for which IsPostgresAddress() is true, making its tables if they are
 // missing, in the schema that search_path names. Leases are judged by the server's clock, so the
 // workers' clocks do not matter. A lost connection is opened again; whether a change of which no
 // answer came was made is found out by reading it back. Holds up to three connections.
