@@ -41,6 +41,7 @@ absl::Status ErrnoStatus(int error, std::string_view context) {
     case ELOOP:
       code = absl::StatusCode::kInvalidArgument;
       break;
+    case EFBIG:
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
@@ -59,7 +60,9 @@ absl::Status ErrnoStatus(int error, std::string_view context) {
     default:
       break;
   }
-  return absl::Status(code, StrCat(context, ": ", std::generic_category().message(error)));
+  return absl::Status(
+      code, StrCat(context, ": ", std::generic_category().message(error),
+                   error == EFBIG ? " (see `ulimit -f`, and the limits of the file system)" : ""));
 }
 
 }  // namespace millrace

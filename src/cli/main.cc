@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <malloc.h>
 #include <strings.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,6 +32,22 @@ std::optional<std::string> ReadEnvironment(std::string_view name) {
   }
   return std::nullopt;
 }
+
+// A process may be started with standard descriptors closed. What is opened next would get the
+// number of one of them, and what is written to standard error. What takes their place can be
+// neither read (0) nor written (1, 2), so that a result that nobody gets is still an error.
+void FillStandardDescriptors(int, char**, char**) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (syscall(SYS_fcntl, fd, F_GETFD) >= 0) continue;
+    const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (syscall(SYS_openat, AT_FDCWD, "/dev/null", mode) != fd) _exit(kStopped);
+  }
+}
+
+// Called before the initializers of shared libraries, some of which open descriptors, and so also
+// before those of sanitizers: hence the bare system calls.
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const kFirstOfAll)(int, char**, char**) = &FillStandardDescriptors;
 
 int Main(int argc, char** argv) {
   // Buffers of batches are used again rather than given back and touched anew.

@@ -32,6 +32,7 @@ void Say(const char* text) {
 
 Signals::Signals() {
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a write past `ulimit -f` fails with EFBIG
   const sigset_t waited = Waited();
   pthread_sigmask(SIG_BLOCK, &waited, nullptr);
   thread_ = std::jthread([this](std::stop_token end) {
