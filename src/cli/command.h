@@ -27,9 +27,33 @@ enum ExitCode {
   kStopped = 3,          // stopped before the end; safe to run again
 };
 
+// Where a number goes, and what it may be. A default outside of the range stands for "not given".
+template <typename Number>
+struct Ranged {
+  Number* target;
+  Number min;
+  Number max;  // inclusive
+};
+
+inline Ranged<int64_t> Between(int64_t* target, int64_t min, int64_t max) {
+  return {target, min, max};
+}
+inline Ranged<double> Between(double* target, double min, double max) { return {target, min, max}; }
+inline Ranged<absl::Duration> Between(absl::Duration* target, absl::Duration min,
+                                      absl::Duration max) {
+  return {target, min, max};
+}
+// "inf" is taken too: no end.
+inline Ranged<absl::Duration> AtLeast(absl::Duration* target, absl::Duration min) {
+  return {target, min, absl::InfiniteDuration()};
+}
+
 // Where a parsed value goes; what it holds before parsing is the default.
-using FlagTarget = std::variant<bool*, std::string*, int64_t*, double*, absl::Duration*,
-                                std::vector<std::string>*>;
+using FlagTarget = std::variant<bool*, std::string*, Ranged<int64_t>, Ranged<double>,
+                                Ranged<absl::Duration>, std::vector<std::string>*>;
+
+// What the flag's number may be, "1 to 100" or "at least 2s"; empty: it takes no number.
+std::string RangeOf(const FlagTarget& target);
 
 struct Flag {
   std::string name;  // "--kebab-case"

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "absl/strings/str_split.h"
 #include "base/strings.h"
 
 namespace millrace::cli {
@@ -87,7 +88,7 @@ TEST(Dispatch, TakesValuesFromFlagsThenFromTheEnvironment) {
       .flags =
           {{.name = "--given", .target = &given, .value = "V", .doc = "d", .env = "GIVEN"},
            {.name = "--env", .target = &from_environment, .value = "V", .doc = "d", .env = "E"},
-           {.name = "--number", .target = &number, .value = "N", .doc = "d"}},
+           {.name = "--number", .target = Between(&number, 1, 9), .value = "N", .doc = "d"}},
       .run = [](Context&) { return 0; }};
   std::ostringstream out, err;
   Context context{.out = out, .err = err, .environment = [](std::string_view name) {
@@ -99,6 +100,97 @@ TEST(Dispatch, TakesValuesFromFlagsThenFromTheEnvironment) {
   EXPECT_EQ(number, 7);
   EXPECT_EQ(Dispatch({command}, {"verb", "--number", "seven"}, context), kWrongUsage);
   EXPECT_NE(err.str().find("'seven' is not a valid N"), std::string::npos) << err.str();
+}
+
+// Values just outside of each flag's range, as its type has them.
+std::vector<std::string> OutOfRange(const FlagTarget& target) {
+  struct Visitor {
+    std::vector<std::string> operator()(const bool*) const { return {}; }
+    std::vector<std::string> operator()(const std::string*) const { return {}; }
+    std::vector<std::string> operator()(const std::vector<std::string>*) const { return {}; }
+    std::vector<std::string> operator()(const Ranged<int64_t>& range) const {
+      std::vector<std::string> values = {StrCat(range.min - 1)};
+      if (range.max < INT64_MAX) values.push_back(StrCat(range.max + 1));
+      return values;
+    }
+    std::vector<std::string> operator()(const Ranged<double>& range) const {
+      return {StrCat(range.min - 0.5), StrCat(range.max * 2), "nan", "inf", "-inf"};
+    }
+    std::vector<std::string> operator()(const Ranged<absl::Duration>& range) const {
+      std::vector<std::string> values = {absl::FormatDuration(range.min - absl::Nanoseconds(1)),
+                                         "-1h", "-inf"};
+      if (range.max < absl::InfiniteDuration()) {
+        values.push_back(absl::FormatDuration(range.max + absl::Seconds(1)));
+        values.push_back("inf");
+      }
+      return values;
+    }
+  };
+  return std::visit(Visitor{}, target);
+}
+
+TEST(Commands, NumbersOutsideOfTheirRangeAreUsageErrorsThatStateIt) {
+  int flags = 0;
+  for (const Command& command : AllCommands()) {
+    for (const Flag& flag : command.flags) {
+      const std::string range = RangeOf(flag.target);
+      const std::vector<std::string> values = OutOfRange(flag.target);
+      EXPECT_EQ(range.empty(), values.empty());
+      flags += range.empty() ? 0 : 1;
+      for (const std::string& value : values) {
+        std::vector<std::string> args = absl::StrSplit(command.name, ' ');
+        args.push_back(flag.name + "=" + value);
+        if (command.arguments != nullptr) args.push_back("argument");
+        const Ran ran = RunLine(args);
+        EXPECT_EQ(ran.code, kWrongUsage) << command.name << " " << flag.name << " " << value;
+        EXPECT_NE(ran.err.find(StrCat(flag.name, ": ", value, " is out of range: give ", range)),
+                  std::string::npos)
+            << command.name << " " << flag.name << " " << value << ": " << ran.err;
+      }
+    }
+  }
+  EXPECT_GT(flags, 40);
+}
+
+TEST(Dispatch, RangesHoldForTheEnvironmentToo) {
+  absl::Duration wait = absl::InfiniteDuration();
+  double rate = 1;
+  const Command command{
+      .name = "verb",
+      .summary = "s",
+      .flags = {{.name = "--wait",
+                 .target = AtLeast(&wait, absl::Seconds(1)),
+                 .value = "TIME",
+                 .doc = "d",
+                 .env = "WAIT"},
+                {.name = "--rate", .target = Between(&rate, 0, 2), .value = "N", .doc = "d"}},
+      .run = [](Context&) { return 0; }};
+  std::ostringstream out, err;
+  std::string text = "999ms";
+  Context context{.out = out, .err = err, .environment = [&](std::string_view) {
+                    return std::optional<std::string>(text);
+                  }};
+  EXPECT_EQ(Dispatch({command}, {"verb"}, context), kWrongUsage);
+  EXPECT_NE(err.str().find("WAIT: 999ms is out of range: give at least 1s"), std::string::npos)
+      << err.str();
+  text = "1s";
+  EXPECT_EQ(Dispatch({command}, {"verb", "--rate", "2"}, context), 0);
+  EXPECT_EQ(wait, absl::Seconds(1));
+  EXPECT_EQ(rate, 2);
+}
+
+TEST(Commands, PasswordsInAddressesAreInNoMessage) {
+  for (const char* ledger :
+       {"postgres://user:hush/hush@127.0.0.1:1/d", "postgres://user:hush@hush@127.0.0.1:1/d",
+        "postgres://user:hush?hush@127.0.0.1:1/d", "postgres://user:12/hush@127.0.0.1:1/d",
+        "postgres://user:hush@127.0.0.1:1/d", "host=127.0.0.1 port=1 user=u password=hush",
+        "password='hush", "mysql://user:hush@h/d", "sqlite://user:hush@h/d"}) {
+    for (const char* flag : {"--ledger", "--dead-letters", "--no-such-flag", "--config"}) {
+      const Ran ran = RunLine({"status", StrCat(flag, "=", ledger)});
+      EXPECT_NE(ran.code, kAllAccepted) << flag << " " << ledger;
+      EXPECT_EQ((ran.out + ran.err).find("hush"), std::string::npos) << ran.err << ran.out;
+    }
+  }
 }
 
 TEST(Dispatch, AnErrorIsPrintedWithTheVerbAndEndsWithTheCodeThatFitsIt) {
@@ -152,7 +244,9 @@ TEST(Commands, PasswordsOfUrisAreWipedFromTheProcessList) {
                                     "--ledger",
                                     "mysql://user:hush@host:5432/d?password=hush&x=1",
                                     "--ledger=postgres://host:1/d",
-                                    "http://host/a@b:c"};
+                                    "http://host/a@b:c",
+                                    "--ledger=host=h password='hush' user=u",
+                                    "postgres://user:hu/sh@host/d"};
   const std::vector<std::string> before = texts;
   std::vector<char*> argv;
   for (std::string& text : texts) argv.push_back(text.data());
@@ -166,6 +260,8 @@ TEST(Commands, PasswordsOfUrisAreWipedFromTheProcessList) {
   EXPECT_EQ(texts[3], "mysql://user:xxxx@host:5432/d?password=xxxx&x=1");
   EXPECT_EQ(texts[4], before[4]);
   EXPECT_EQ(texts[5], before[5]);
+  EXPECT_EQ(texts[6], "--ledger=host=h password='xxxx' user=u");
+  EXPECT_EQ(texts[7], "postgres://user:xxxxx@host/d");
   EXPECT_EQ(err.str().find("hush"), std::string::npos) << err.str();
 }
 

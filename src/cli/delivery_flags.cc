@@ -28,21 +28,21 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
        "of request bodies: fast, or small where the network is dearer than the processor; auto is "
        "fast, but none while a run without rate limits finds that its destination takes plain "
        "bodies sooner"},
-      {"--retry-initial", &retry_initial, "TIME",
+      {"--retry-initial", Between(&retry_initial, absl::Milliseconds(1), absl::Hours(1)), "TIME",
        "wait before the first retry; doubles up to --retry-max, with jitter"},
-      {"--retry-max", &retry_most, "TIME", "longest wait between two tries"},
+      {"--retry-max", Between(&retry_most, absl::Milliseconds(10), absl::Hours(1)), "TIME",
+       "longest wait between two tries"},
       RetryForFlag(&retry_for),
-      {"--stop-grace", &stop_grace, "TIME",
+      {"--stop-grace", Between(&stop_grace, absl::ZeroDuration(), absl::Hours(1)), "TIME",
        "after Ctrl-C, how long requests under way may go on before they are given up"},
-      {"--lease", &lease, "TIME",
+      {"--lease", Between(&lease, absl::Seconds(2), absl::Hours(24)), "TIME",
        "objects of a worker that is not heard of for so long are taken over by others"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
 }
 
 absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
-  RETURN_IF_ERROR(pace.ApplyTo(request));
-  RETURN_IF_ERROR(AtLeast("--lease in seconds", absl::ToDoubleSeconds(lease), 2));
+  pace.ApplyTo(request);
   ASSIGN_OR_RETURN(request.gzip, ParseCompression(compression));
   request.adapt_compression = compression == "auto";
   request.stop_grace = stop_grace;

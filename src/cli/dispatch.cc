@@ -7,7 +7,9 @@
 #include <sstream>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "base/redact.h"
 #include "base/strings.h"
 #include "cli/command.h"
 
@@ -20,42 +22,67 @@ std::string NamesOf(const Flag& flag) {
   return names;
 }
 
+std::string Written(int64_t number) { return std::to_string(number); }
+std::string Written(double number) { return absl::StrFormat("%.15g", number); }
+std::string Written(absl::Duration duration) { return absl::FormatDuration(duration); }
+
 std::string DocOf(const Flag& flag) {
-  return flag.env.empty() ? flag.doc : StrCat(flag.doc, " [env: ", flag.env, "]");
+  const std::string range = RangeOf(flag.target);
+  return StrCat(flag.doc, range.empty() ? "" : StrCat("; ", range),
+                flag.env.empty() ? "" : StrCat(" [env: ", flag.env, "]"));
 }
 
-// Parses `text` into the flag's target; false if it does not fit.
-bool Assign(const FlagTarget& target, const std::string& text) {
-  struct Visitor {
-    const std::string& text;
-    bool operator()(bool* out) const { return absl::SimpleAtob(text, out); }
-    bool operator()(std::string* out) const {
-      *out = text;
-      return true;
+bool Parse(const std::string& text, int64_t* out) { return absl::SimpleAtoi(text, out); }
+bool Parse(const std::string& text, double* out) { return absl::SimpleAtod(text, out); }
+bool Parse(const std::string& text, absl::Duration* out) { return absl::ParseDuration(text, out); }
+
+// Parses `text` into the flag's target, and says what is wrong with it; "" if nothing is.
+struct Assigner {
+  const Flag& flag;
+  const std::string& text;
+
+  std::string Invalid() const {
+    return flag.secret ? "its value is not valid"
+                       : StrCat("'", text, "' is not a valid ", flag.value);
+  }
+  std::string operator()(bool* out) const { return absl::SimpleAtob(text, out) ? "" : Invalid(); }
+  std::string operator()(std::string* out) const {
+    *out = text;
+    return "";
+  }
+  std::string operator()(std::vector<std::string>* out) const {
+    *out = absl::StrSplit(text, ',', absl::SkipEmpty());
+    return "";
+  }
+  template <typename Number>
+  std::string operator()(const Ranged<Number>& range) const {
+    Number number;
+    if (!Parse(text, &number)) return Invalid();
+    if (!(number >= range.min && number <= range.max)) {
+      return StrCat(text, " is out of range: give ", RangeOf(range));
     }
-    bool operator()(int64_t* out) const { return absl::SimpleAtoi(text, out); }
-    bool operator()(double* out) const { return absl::SimpleAtod(text, out); }
-    bool operator()(absl::Duration* out) const { return absl::ParseDuration(text, out); }
-    bool operator()(std::vector<std::string>* out) const {
-      *out = absl::StrSplit(text, ',', absl::SkipEmpty());
-      return true;
-    }
-  };
-  return std::visit(Visitor{text}, target);
+    *range.target = number;
+    return "";
+  }
+};
+
+std::string Assign(const Flag& flag, const std::string& text) {
+  return std::visit(Assigner{flag, text}, flag.target);
 }
+
+struct DefaultWriter {
+  std::string operator()(const bool*) const { return ""; }
+  std::string operator()(const std::string* text) const { return *text; }
+  std::string operator()(const std::vector<std::string>*) const { return ""; }
+  template <typename Number>
+  std::string operator()(const Ranged<Number>& range) const {
+    const Number number = *range.target;
+    return number >= range.min && number <= range.max ? Written(number) : "";
+  }
+};
 
 std::string DefaultOf(const Flag& flag) {
-  struct Visitor {
-    std::string operator()(const bool*) const { return ""; }
-    std::string operator()(const std::string* text) const { return *text; }
-    std::string operator()(const int64_t* number) const { return std::to_string(*number); }
-    std::string operator()(const double* number) const { return StrCat(*number); }
-    std::string operator()(const absl::Duration* duration) const {
-      return absl::FormatDuration(*duration);
-    }
-    std::string operator()(const std::vector<std::string>*) const { return ""; }
-  };
-  return flag.secret ? "" : std::visit(Visitor{}, flag.target);
+  return flag.secret ? "" : std::visit(DefaultWriter{}, flag.target);
 }
 
 CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
@@ -70,8 +97,8 @@ CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
   CLI::Option* option = app.add_option_function<std::string>(
       NamesOf(flag),
       [flag](const std::string& text) {
-        if (!Assign(flag.target, text)) {
-          throw CLI::ValidationError(flag.name, StrCat("'", text, "' is not a valid ", flag.value));
+        if (std::string wrong = Assign(flag, text); !wrong.empty()) {
+          throw CLI::ValidationError(flag.name, wrong);
         }
       },
       DocOf(flag));
@@ -92,35 +119,21 @@ void ReadEnvironment(const Command& command, CLI::App& app, const Context& conte
   for (const Flag& flag : command.flags) {
     if (flag.env.empty() || app.get_option(flag.name)->count() > 0) continue;
     const std::optional<std::string> text = context.environment(flag.env);
-    if (text && !Assign(flag.target, *text)) {
-      throw CLI::ValidationError(flag.env,
-                                 flag.secret ? "its value is not valid"
-                                             : StrCat("'", *text, "' is not a valid ", flag.value));
+    if (!text) continue;
+    if (std::string wrong = Assign(flag, *text); !wrong.empty()) {
+      throw CLI::ValidationError(flag.env, wrong);
     }
   }
 }
 
-// The password of a URI, "scheme://user:password@host", or of its parameter "password=", wherever
-// it stands among the arguments.
-void WipePassword(char* argument) {
-  char* const authority = std::strstr(argument, "://");
-  if (authority == nullptr) return;
-  char* const end = authority + 3 + std::strcspn(authority + 3, "/?#");
-  // The last '@': one in the password may not be encoded.
-  char* at = end;
-  while (at > authority && *at != '@') --at;
-  char* const colon = std::find(authority + 3, end, ':');
-  if (at > colon) std::memset(colon + 1, 'x', static_cast<size_t>(at - colon - 1));
-  constexpr std::string_view kParameter = "password=";
-  for (char* value = end; (value = std::strstr(value, kParameter.data())) != nullptr;) {
-    value += kParameter.size();
-    std::memset(value, 'x', std::strcspn(value, "&#"));
-  }
+// Secrets within a URI or a connection string, wherever it stands among the arguments.
+void WipeWithin(char* argument) {
+  for (const auto& [begin, size] : FindSecrets(argument)) std::memset(argument + begin, 'x', size);
 }
 
 void WipeSecrets(const std::vector<Command>& commands, char** argv) {
   if (argv == nullptr) return;
-  for (char** argument = argv; *argument != nullptr; ++argument) WipePassword(*argument);
+  for (char** argument = argv; *argument != nullptr; ++argument) WipeWithin(*argument);
   const auto wipe = [](char* text) { std::memset(text, 'x', std::strlen(text)); };
   for (const Command& command : commands) {
     for (const Flag& flag : command.flags) {
@@ -165,8 +178,8 @@ class Parser {
         ReadEnvironment(*command, *app, context_);
         const absl::StatusOr<int> code = command->run(context_);
         if (code.ok()) return *code;
-        context_.err << "millrace " << command->name << ": " << ToStd(code.status().message())
-                     << "\n";
+        context_.err << "millrace " << command->name << ": "
+                     << RedactSecrets(ToStd(code.status().message())) << "\n";
         return ExitCodeOf(code.status());
       }
       return kWrongUsage;
@@ -174,7 +187,7 @@ class Parser {
       std::ostringstream out, err;
       const bool asked_for_help = root_.exit(error, out, err) == 0;
       context_.out << out.str();
-      context_.err << err.str();
+      context_.err << RedactSecrets(err.str());
       return asked_for_help ? kAllAccepted : kWrongUsage;
     }
   }
@@ -208,6 +221,26 @@ class Parser {
 };
 
 }  // namespace
+
+std::string RangeOf(const FlagTarget& target) {
+  struct Visitor {
+    std::string operator()(const bool*) const { return ""; }
+    std::string operator()(const std::string*) const { return ""; }
+    std::string operator()(const std::vector<std::string>*) const { return ""; }
+    std::string operator()(const Ranged<absl::Duration>& range) const {
+      if (range.max == absl::InfiniteDuration()) return StrCat("at least ", Written(range.min));
+      return StrCat(Written(range.min), " to ", Written(range.max));
+    }
+    std::string operator()(const Ranged<int64_t>& range) const {
+      if (range.max == INT64_MAX) return StrCat("at least ", range.min);
+      return StrCat(range.min, " to ", range.max);
+    }
+    std::string operator()(const Ranged<double>& range) const {
+      return StrCat(Written(range.min), " to ", Written(range.max));
+    }
+  };
+  return std::visit(Visitor{}, target);
+}
 
 ExitCode ExitCodeOf(const absl::Status& error) {
   switch (error.code()) {
@@ -260,6 +293,9 @@ std::string CommandsAsMarkdown(const std::vector<Command>& commands) {
       const std::string fallback = DefaultOf(flag);
       StrAppend(&page, "| `", flag.name, flag.value.empty() ? "" : " " + InTable(flag.value),
                 "` | ", fallback.empty() ? "" : StrCat("`", fallback, "`"), " | ", flag.doc);
+      if (const std::string range = RangeOf(flag.target); !range.empty()) {
+        StrAppend(&page, "; ", range);
+      }
       if (!flag.env.empty()) StrAppend(&page, "; environment `", flag.env, "`");
       if (!flag.aliases.empty()) page += "; also";
       for (const std::string& alias : flag.aliases) StrAppend(&page, " `", alias, "`");

@@ -26,7 +26,7 @@ absl::StatusOr<DeadLetterFilter> DlqFlags::Filter(absl::Time now) const {
   }
   absl::Duration ago;
   if (since.empty()) return filter;
-  if (absl::ParseDuration(since, &ago)) {
+  if (absl::ParseDuration(since, &ago) && ago >= absl::ZeroDuration()) {
     filter.since = now - ago;
   } else if (!absl::ParseTime(absl::RFC3339_full, since, &filter.since, nullptr) &&
              !absl::ParseTime("%Y-%m-%d", since, &filter.since, nullptr)) {

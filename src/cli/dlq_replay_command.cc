@@ -182,7 +182,7 @@ Command DlqReplayCommand() {
   const std::vector<Flag> own = {
       {"--dry-run", &options->dry_run, "", "map and count; send nothing and note nothing"},
       RetryForFlag(&options->retry_for),
-      {"--wait", &options->wait, "TIME",
+      {"--wait", AtLeast(&options->wait, absl::Milliseconds(1)), "TIME",
        "of a subscription: it is over when no further record came for so long"},
       {"--json", &options->json, "", "print the result as one JSON object"},
   };

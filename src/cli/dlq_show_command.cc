@@ -131,7 +131,8 @@ Command DlqShowCommand() {
   options->filter.AddTo(flags);
   options->state.AddTo(flags);
   const std::vector<Flag> own = {
-      {"--limit", &options->limit, "N", "records to show at most; 0 for all"},
+      {"--limit", Between(&options->limit, 0, INT64_MAX), "N",
+       "records to show at most; 0 for all"},
       {"--replayed", &options->with_replayed, "", "show also those that were replayed since"},
       {"--json", &options->json, "", "print the result as one JSON object"},
   };

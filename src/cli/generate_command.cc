@@ -31,8 +31,8 @@ struct Options {
 // What events and trips have in common.
 template <typename Request>
 absl::Status FillRequest(const Options& options, Request& request) {
-  if (options.rows < 1 || options.files < 1 || options.files > options.rows) {
-    return absl::InvalidArgumentError("--rows and --files must be positive, and files <= rows");
+  if (options.files > options.rows) {
+    return absl::InvalidArgumentError("--files must not be more than --rows");
   }
   if (options.output.empty()) return absl::InvalidArgumentError("give --output DIR");
   request.rows = static_cast<uint64_t>(options.rows);
@@ -86,10 +86,6 @@ absl::StatusOr<GenerateReport> RunEvents(const Options& options, Context& contex
 absl::StatusOr<GenerateReport> RunTrips(const Options& options, Context& context) {
   GenerateTripsOptions request;
   RETURN_IF_ERROR(FillRequest(options, request));
-  if (options.users < 0) return absl::InvalidArgumentError("--users must not be negative");
-  if (options.partitions < 1 || options.partitions > 65'536) {
-    return absl::InvalidArgumentError("--partitions must be 1, 16, 256, 4096 or 65536");
-  }
   if (options.ids != "uuid" && options.ids != "number") {
     return absl::InvalidArgumentError(
         StrCat("--ids must be uuid or number, not '", options.ids, "'"));
@@ -102,12 +98,13 @@ absl::StatusOr<GenerateReport> RunTrips(const Options& options, Context& context
 
 // The flags of both verbs; `formats` says what --format does if it is not given.
 std::vector<Flag> SharedFlags(Options& options, std::string_view formats, std::string_view end) {
-  return {{"--rows", &options.rows, "N", "rows, the same in each format"},
-          {"--seed", &options.seed, "S", "which rows"},
+  return {{"--rows", Between(&options.rows, 1, 1'000'000'000'000), "N",
+           "rows, the same in each format"},
+          {"--seed", Between(&options.seed, 0, INT64_MAX), "S", "which rows"},
           {"--output", &options.output, "DIR", "folder to write to"},
           {"--format", &options.formats, "FORMAT",
            StrCat("parquet, ndjson or csv; repeatable, ", formats, " by default")},
-          {"--files", &options.files, "K", "files per format"},
+          {"--files", Between(&options.files, 1, 1'000'000), "K", "files per format"},
           {"--end", &options.end, "DAY", std::string(end)},
           {"--json", &options.json, "", "print the result as one JSON object"}};
 }
@@ -146,11 +143,11 @@ Command GenerateTripsCommand() {
   std::vector<Flag> flags = SharedFlags(
       *options, "parquet", "the trips start in the 13 weeks before this one (default 2026-11-01)");
   flags.insert(flags.end() - 1,
-               {{"--users", &options->users, "N",
+               {{"--users", Between(&options->users, 1, 1'000'000'000'000), "N",
                  "users, a few of them with very many trips (default: one per 25 trips)"},
                 {"--ids", &options->ids, "STYLE",
                  "uuid or number (user-1000037: all in one output partition)"},
-                {"--partitions", &options->partitions, "N",
+                {"--partitions", Between(&options->partitions, 1, 65'536), "N",
                  "output partitions that the first four digits of the UUIDs spread over: 1, 16, "
                  "256, 4096 or 65536"}});
   return {

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/peak_memory.h"
+#include "base/redact.h"
 #include "base/strings.h"
 #include "cli/text.h"
 #include "cli/warnings_report.h"
@@ -54,7 +55,7 @@ std::string ImportReportAsJson(const ImportReport& report) {
   };
   json["stopped_by"] = report.status.ok()
                            ? nlohmann::ordered_json(nullptr)
-                           : nlohmann::ordered_json(std::string(ToStd(report.status.message())));
+                           : nlohmann::ordered_json(RedactSecrets(ToStd(report.status.message())));
   json["first_error"] = report.first_error.empty() ? nlohmann::ordered_json(nullptr)
                                                    : nlohmann::ordered_json(report.first_error);
   json["warnings"] = WarningsAsJson(report.warnings);
@@ -86,7 +87,8 @@ std::string ImportReportAsTable(const ImportReport& report) {
             WithCommas(static_cast<uint64_t>(EventsPerSecond(report))), " events/s, peak memory ",
             Bytes(PeakMemory()), "\n");
   if (!report.status.ok()) {
-    StrAppend(&table, "stopped by: ", Printable(ToStd(report.status.message())), "\n");
+    StrAppend(&table, "stopped by: ", Printable(RedactSecrets(ToStd(report.status.message()))),
+              "\n");
   }
   if (!report.first_error.empty()) {
     StrAppend(&table, "first error: ", Printable(report.first_error), "\n");

@@ -77,7 +77,6 @@ absl::Status WriteConfig(const Options& options, const InitResult& result) {
 }
 
 absl::StatusOr<int> RunInit(const Options& options, Context& context) {
-  RETURN_IF_ERROR(AtLeast("--sample-rows", static_cast<double>(options.sample_rows), 1));
   if (options.inputs.size() != 1) {
     return absl::InvalidArgumentError("name one file: millrace init FILE");
   }
@@ -118,7 +117,8 @@ Command InitCommand() {
       .flags = {{"--output", &options->output, "FILE",
                  "write the config there instead of on stdout"},
                 {"--force", &options->force, "", "replace --output if it exists"},
-                {"--sample-rows", &options->sample_rows, "N", "rows to look at"},
+                {"--sample-rows", Between(&options->sample_rows, 1, INT64_MAX), "N",
+                 "rows to look at"},
                 {"--json", &options->json, "",
                  "print one JSON object with the config and the explanations"},
                 AsFilesFlag(&options->as_files)},

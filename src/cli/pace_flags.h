@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "cli/command.h"
 #include "import/import.h"
 
@@ -22,11 +21,8 @@ struct PaceFlags {
   int64_t memory_mb = 64;
 
   void AddTo(std::vector<Flag>& flags);
-  // Sets what the flags say. InvalidArgument names the flag that is out of its range.
-  absl::Status ApplyTo(ImportRequest& request) const;
-
- private:
-  absl::Status Check() const;
+  // Sets what the flags say.
+  void ApplyTo(ImportRequest& request) const;
 };
 
 }  // namespace millrace::cli

@@ -34,11 +34,13 @@ std::vector<Flag> FlagsOf(Options& options) {
   options.import.AddTo(flags);
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the plan as one JSON object"},
-      {"--sample-rows", &options.sample_rows, "N", "rows to read of each object"},
-      {"--sample-objects", &options.sample_objects, "N",
+      {"--sample-rows", Between(&options.sample_rows, 1, INT64_MAX), "N",
+       "rows to read of each object"},
+      {"--sample-objects", Between(&options.sample_objects, 1, INT64_MAX), "N",
        "objects to read of each config entry, spread over all; the others are reckoned by bytes"},
       {"--full", &options.full, "", "read all rows of all objects instead of a sample"},
-      {"--previews", &options.previews, "N", "records to show of each config entry"},
+      {"--previews", Between(&options.previews, 0, 1000), "N",
+       "records to show of each config entry"},
       {"--force", &options.force, "", "plan as if the ledger were empty, as import --force does"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -47,12 +49,9 @@ std::vector<Flag> FlagsOf(Options& options) {
 }
 
 absl::StatusOr<PlanRequest> MakeRequest(const Options& options, const Context& context) {
-  RETURN_IF_ERROR(AtLeast("--sample-rows", static_cast<double>(options.sample_rows), 1));
-  RETURN_IF_ERROR(AtLeast("--sample-objects", static_cast<double>(options.sample_objects), 1));
-  RETURN_IF_ERROR(AtLeast("--previews", static_cast<double>(options.previews), 0));
   PlanRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
-  RETURN_IF_ERROR(options.pace.ApplyTo(request.import));
+  options.pace.ApplyTo(request.import);
   request.import.force = options.force;
   request.sample_rows = options.full ? 0 : static_cast<uint64_t>(options.sample_rows);
   request.sample_objects = options.full ? 0 : static_cast<uint64_t>(options.sample_objects);

@@ -39,14 +39,16 @@ std::vector<Flag> FlagsOf(Options& options) {
        "send missing rows again, with the ids they had, and look once more"},
       {"--ignore-unexpected", &options.ignore_unexpected, "",
        "events that come from no row of ours are normal, as where SDKs send some too"},
-      {"--list", &options.list, "N", "missing rows, unexpected events and objects to list at most"},
-      {"--wait", &options.wait, "TIME",
+      {"--list", Between(&options.list, 0, 1'000'000), "N",
+       "missing rows, unexpected events and objects to list at most"},
+      {"--wait", AtLeast(&options.wait, absl::ZeroDuration()), "TIME",
        "while rows are missing, look again for so long: Mixpanel shows events after some minutes"},
-      {"--wait-after-repair", &options.wait_after_repair, "TIME", "the same, after a repair"},
-      {"--queries-per-hour", &options.queries_per_hour, "N",
+      {"--wait-after-repair", AtLeast(&options.wait_after_repair, absl::ZeroDuration()), "TIME",
+       "the same, after a repair"},
+      {"--queries-per-hour", Between(&options.queries_per_hour, 0, 1'000'000), "N",
        "exports an hour at most; by default Mixpanel's limit of 60, and no limit (0) with "
        "--mixpanel-url"},
-      {"--memory-rows", &options.memory_rows, "N",
+      {"--memory-rows", Between(&options.memory_rows, 1000, 1'000'000'000), "N",
        "rows that are compared at a time; 32 bytes each"},
       RetryForFlag(&options.retry_for),
   };
@@ -55,10 +57,6 @@ std::vector<Flag> FlagsOf(Options& options) {
 }
 
 absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Context& context) {
-  if (options.list < 0 || options.memory_rows < 1000 || options.queries_per_hour < -1) {
-    return absl::InvalidArgumentError(
-        "--list and --queries-per-hour must not be negative, and --memory-rows at least 1000");
-  }
   ReconcileRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
   if (request.import.credentials.empty()) {

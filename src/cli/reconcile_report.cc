@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/peak_memory.h"
+#include "base/redact.h"
 #include "base/strings.h"
 #include "cli/text.h"
 #include "cli/warnings_report.h"
@@ -91,7 +92,8 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
   json["unexpected_events"] = UnexpectedEvents(report);
   json["findings"] = Findings(report, most_listed);
   json["warnings"] = WarningsAsJson(report.warnings);
-  json["first_error"] = report.status.ok() ? Json(nullptr) : Json(ToStd(report.status.message()));
+  json["first_error"] =
+      report.status.ok() ? Json(nullptr) : Json(RedactSecrets(ToStd(report.status.message())));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -60,7 +60,7 @@ Command SandboxCommand() {
             "a service account that is accepted too", "MILLRACE_SANDBOX_SERVICE_ACCOUNT"},
            {"--fault", &sandbox.faults, "NAME[=VALUE][:PROBABILITY]",
             "a fault to inject; repeatable"},
-           {"--seed", &options->seed, "N", "seed of the faults' randomness"},
+           {"--seed", Between(&options->seed, 0, INT64_MAX), "N", "seed of the faults' randomness"},
            {"--json", &options->json, "", "print {\"url\": ...} once connections are accepted"}},
       .run = [options](Context& context) { return RunSandbox(*options, context); },
   };

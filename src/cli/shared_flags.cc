@@ -1,10 +1,10 @@
 #include "cli/shared_flags.h"
 
 #include <filesystem>
-#include <optional>
 #include <ostream>
 #include <utility>
 
+#include "base/redact.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/firestore/firestore_ledger.h"
@@ -22,7 +22,7 @@ absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view ur
   if (uri.starts_with(scheme)) return std::string(uri.substr(scheme.size()));
   if (uri.find("://") != std::string_view::npos) {
     return absl::UnimplementedError(
-        StrCat(flag, " ", uri, ": not built yet; only local paths are"));
+        StrCat(flag, " ", RedactSecrets(uri), ": not built yet; only local paths are"));
   }
   return std::string(uri);
 }
@@ -31,16 +31,12 @@ absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view ur
 absl::StatusOr<std::string> ReadSmallObject(const std::string& uri, const StoreOptions& stores) {
   constexpr uint64_t kMostBytes = 16 << 20;
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(uri, stores));
-  std::optional<ObjectInfo> found;
-  RETURN_IF_ERROR(store->List(uri, [&](const ObjectInfo& object) {
-    if (object.uri == uri) found = object;
-    return found ? absl::OkStatus() : absl::InvalidArgumentError(StrCat(uri, " is a folder"));
-  }));
-  if (found->size > kMostBytes) {
+  ASSIGN_OR_RETURN(const ObjectInfo found, store->Find(uri));
+  if (found.size > kMostBytes) {
     return absl::InvalidArgumentError(StrCat(uri, " is larger than ", kMostBytes, " bytes"));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, store->Open(*found));
-  std::string text(found->size, '\0');
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, store->Open(found));
+  std::string text(found.size, '\0');
   ASSIGN_OR_RETURN(const size_t size, reader->ReadAt(0, absl::MakeSpan(text)));
   text.resize(size);
   return text;
@@ -67,7 +63,7 @@ void StateFlags::AddTo(std::vector<Flag>& flags) {
                    .target = &ledger,
                    .value = "URI",
                    .doc = "the ledger, if not in the state folder: sqlite:PATH or PATH; shared by "
-                          "many workers: postgres://USER@HOST/DATABASE or "
+                          "many workers: postgres://USER@HOST/DATABASE (or libpq's host=...) or "
                           "firestore://PROJECT/COLLECTION",
                    .env = "MILLRACE_LEDGER"});
   flags.push_back({.name = "--dead-letters",
@@ -98,9 +94,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& co
     ASSIGN_OR_RETURN(const std::string folder, StateFolder(context));
     return OpenSqliteLedger(folder + "/ledger.db", Clock::Real());
   }
-  if (ledger.starts_with("postgres://") || ledger.starts_with("postgresql://")) {
-    return OpenPostgresLedger(ledger, context.stop);
-  }
+  if (IsPostgresAddress(ledger)) return OpenPostgresLedger(ledger, context.stop);
   if (ledger.starts_with("firestore://")) {
     return OpenFirestoreLedger(ledger, {.environment = context.environment}, context.stop);
   }
@@ -248,12 +242,8 @@ Flag AsFilesFlag(bool* target) {
 }
 
 Flag RetryForFlag(absl::Duration* target) {
-  return {"--retry-for", target, "TIME", "stop the run when nothing has succeeded for so long"};
-}
-
-absl::Status AtLeast(std::string_view flag, double value, double least) {
-  if (value >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(StrCat(flag, " must be at least ", least));
+  return {"--retry-for", AtLeast(target, absl::ZeroDuration()), "TIME",
+          "stop the run when nothing has succeeded for so long"};
 }
 
 }  // namespace millrace::cli

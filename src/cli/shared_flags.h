@@ -81,9 +81,6 @@ Flag AsFilesFlag(bool* target);
 // --retry-for; what `target` holds is the default.
 Flag RetryForFlag(absl::Duration* target);
 
-// InvalidArgument, naming `flag`, if its value is below `least`.
-absl::Status AtLeast(std::string_view flag, double value, double least);
-
 }  // namespace millrace::cli
 
 #endif  // MILLRACE_CLI_SHARED_FLAGS_H_

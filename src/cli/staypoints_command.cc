@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/peak_memory.h"
+#include "base/redact.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -62,18 +63,18 @@ std::vector<Flag> FlagsOf(Options& options) {
        {"--output_format"}},
       {"--column", &options.columns, "COLUMN=NAME",
        "what a column is called in the files, e.g. user_id=bike; repeatable"},
-      {"--min-stay", &options.min_stay, "TIME",
+      {"--min-stay", AtLeast(&options.min_stay, absl::ZeroDuration()), "TIME",
        "leave out staypoints that are shorter, e.g. 5m (default: none)"},
-      {"--max-gap", &options.max_gap, "TIME",
+      {"--max-gap", AtLeast(&options.max_gap, absl::ZeroDuration()), "TIME",
        "leave out staypoints that are longer, e.g. 72h (default: none)"},
       {"--drop-overlaps", &options.drop_overlaps, "",
        "leave out staypoints whose exit lies before their enter (trips that overlap)"},
       {"--memory", &options.memory, "SIZE",
        "memory for the whole run, e.g. 256MB, 2GB or unlimited; what does not fit goes to disk "
-       "(default: a quarter of this machine's, at most 512MB)"},
+       "(default: a quarter of this machine's, at most 512MB); at least 16MB"},
       {"--temp-dir", &options.temp_folder, "DIR",
        "folder for what does not fit memory (default: beside the output)"},
-      {"--threads", &options.threads, "N", "threads (default: one per processor)"},
+      {"--threads", Between(&options.threads, 1, 256), "N", "threads (default: one per processor)"},
       {"--report", &options.report, "FILE",
        "draw where, how long and when people stay, as one HTML file outside of the output"},
       {"--json", &options.json, "", "print the result as one JSON object"},
@@ -131,7 +132,8 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
     if (error != std::errc() || unit != known.name) continue;
     const double bytes = number * known.bytes;
     if (!(bytes >= 16e6) || bytes > 1e18) {
-      return absl::InvalidArgumentError(StrCat("--memory ", text, " is too little; give 64MB"));
+      return absl::InvalidArgumentError(
+          StrCat("--memory ", text, " is out of range: give 16MB to 1000000TB, or unlimited"));
     }
     return static_cast<uint64_t>(bytes);
   }
@@ -168,16 +170,10 @@ absl::StatusOr<Prepared> Prepare(const Options& options, const Context& context)
     return absl::InvalidArgumentError("no input: give --input 'trips/**/*.parquet'");
   }
   if (options.output.empty()) return absl::InvalidArgumentError("no output: give --output DIR");
-  if (options.threads < 0 || options.threads > 256) {
-    return absl::InvalidArgumentError("--threads must be from 1 to 256");
-  }
   Prepared prepared;
   ASSIGN_OR_RETURN(prepared.format, ParseFormat(options.format));
   ASSIGN_OR_RETURN(TripColumnRefs columns, ParseColumns(options.columns));
   ASSIGN_OR_RETURN(prepared.memory, ParseSize(options.memory));
-  if (options.min_stay < absl::ZeroDuration() || options.max_gap < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("--min-stay and --max-gap must not be negative");
-  }
   if (options.min_stay > absl::ZeroDuration()) {
     prepared.rules.min_stay = absl::ToInt64Microseconds(options.min_stay);
   }
@@ -255,7 +251,7 @@ absl::Status Failed(StaypointsReport report, const Options& options, Context& co
     report.status = absl::CancelledError("stopped; nothing was written, run it again");
   }
   if (ExitCodeOf(report.status) != kWrongUsage && options.json) {
-    report.first_error = ToStd(report.status.message());
+    report.first_error = RedactSecrets(ToStd(report.status.message()));
     PrintJson(report, "", context.out);
   }
   return report.status;

@@ -52,13 +52,14 @@ std::vector<Flag> FlagsOf(Options& options) {
        "projects/P/subscriptions/S or pubsub://P/S",
        "",
        {"--input_subscription"}},
-      {"--request-timeout", &options.request_timeout, "TIME",
+      {"--request-timeout", AtLeast(&options.request_timeout, absl::Milliseconds(1)), "TIME",
        "answer a request with 503 if its objects are not imported by then"},
-      {"--also-list", &options.also_list, "TIME",
+      {"--also-list", AtLeast(&options.also_list, absl::Milliseconds(100)), "TIME",
        "list the inputs that often, and find what nothing told of"},
-      {"--settle-time", &options.settle_time, "TIME",
+      {"--settle-time", Between(&options.settle_time, absl::ZeroDuration(), absl::Hours(24)),
+       "TIME",
        "a local file that is found by listing is read once it was not written to for so long"},
-      {"--exit-when-idle", &options.exit_when_idle, "TIME",
+      {"--exit-when-idle", AtLeast(&options.exit_when_idle, absl::Milliseconds(1)), "TIME",
        "end, as an import does, when there was nothing to do for so long"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -94,13 +95,6 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
   // One store that is away must not keep the objects of others waiting: its object is tried again.
   absl::Duration& give_up = request.import.stores.retry.give_up_after;
   give_up = std::min(give_up, absl::Seconds(30));
-  for (const auto& [flag, time] : {std::pair("--request-timeout", options.request_timeout),
-                                   std::pair("--also-list", options.also_list),
-                                   std::pair("--exit-when-idle", options.exit_when_idle)}) {
-    if (time <= absl::ZeroDuration()) {
-      return absl::InvalidArgumentError(StrCat(flag, " must be above 0, such as 30s"));
-    }
-  }
   request.also_list = options.also_list;
   if (request.also_list != absl::InfiniteDuration() && request.import.inputs.empty()) {
     return absl::InvalidArgumentError(

@@ -288,7 +288,7 @@ class FolderTest(WatchBase):
         for arguments, words in (((self.folder / "none",), "watching"), ((), "nothing tells of new objects"),
                                  (("--also-list", "1s"), "--also-list needs an INPUT"),
                                  ((self.inbox, "--http", "127.0.0.1:99999"), "port"),
-                                 ((self.inbox, "--exit-when-idle", "0s"), "above 0")):
+                                 ((self.inbox, "--exit-when-idle", "0s"), "at least 1ms")):
             code, out, err = self.run_program("watch", *arguments, "--mixpanel-url", sandbox.url)
             self.assertEqual((code, out), (2, ""), err)
             self.assertIn(words, err)
