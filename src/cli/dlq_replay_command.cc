@@ -118,7 +118,6 @@ void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
 
 // The queue of a replay, with what it stands on.
 struct OpenQueue {
-  std::unique_ptr<DeadLetter> dead_letter;
   std::unique_ptr<pubsub::Connection> connection;
   std::unique_ptr<pubsub::Subscription> subscription;
   std::unique_ptr<ReplayQueue> queue;  // last
@@ -127,8 +126,8 @@ struct OpenQueue {
 absl::StatusOr<OpenQueue> OpenFolder(const Options& options, const Context& context) {
   OpenQueue open;
   ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
-  ASSIGN_OR_RETURN(open.dead_letter, OpenDiskDeadLetter(folder));
-  open.queue = NewDiskReplayQueue(folder, *open.dead_letter);
+  RETURN_IF_ERROR(OpenDiskDeadLetter(folder).status());  // it is one, if it is there
+  open.queue = NewDiskReplayQueue(folder);
   return open;
 }
 

@@ -40,8 +40,8 @@ class ReplayQueue {
                               const std::map<LedgerKey, std::vector<Rejection>>& again) = 0;
 };
 
-// The dead letters of `folder`, which `dead_letter` writes; all outlive it.
-std::unique_ptr<ReplayQueue> NewDiskReplayQueue(const std::string& folder, DeadLetter& dead_letter,
+// The dead letters of `folder`, which imports may be writing meanwhile.
+std::unique_ptr<ReplayQueue> NewDiskReplayQueue(const std::string& folder,
                                                 Clock& clock = Clock::Real());
 
 struct TopicReplayOptions {

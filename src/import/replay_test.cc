@@ -45,7 +45,7 @@ class ReplayTest : public testing::Test {
     auto dead_letter = OpenDiskDeadLetter(dead_letters_, clock_);
     ASSERT_TRUE(dead_letter.ok()) << dead_letter.status();
     dead_letter_ = *std::move(dead_letter);
-    queue_ = NewDiskReplayQueue(dead_letters_, *dead_letter_, clock_);
+    queue_ = NewDiskReplayQueue(dead_letters_, clock_);
     clock_.Advance(absl::Hours(24));
   }
   void TearDown() override { fs::remove_all(folder_); }

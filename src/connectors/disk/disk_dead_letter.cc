@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/disk/folder_lock.h"
 #include "connectors/disk/row_lines.h"
 #include "pipeline/dead_letter_record.h"
 
@@ -31,15 +32,27 @@ std::string ReadableName(std::string_view uri) {
   return name.empty() || name[0] == '.' ? StrCat("_", name) : name;
 }
 
+// Which file a path names now; {0, 0} if none.
+std::pair<dev_t, ino_t> IdentityOf(const std::string& path) {
+  struct stat stat;
+  if (::stat(path.c_str(), &stat) != 0) return {};
+  return {stat.st_dev, stat.st_ino};
+}
+
 // One file that records are being added to.
 class RecordFile {
  public:
-  explicit RecordFile(std::string path) : path_(std::move(path)) {}
+  RecordFile(std::string folder, std::string path)
+      : folder_(std::move(folder)), path_(std::move(path)) {}
 
   absl::Status Append(std::string_view lines) {
     absl::MutexLock lock(&mutex_);
+    ASSIGN_OR_RETURN(const FolderLock folder_lock, FolderLock::Take(folder_));
+    // Another process may have put a new file in its place, with all that it held.
+    if (file_ != nullptr && IdentityOf(path_) != identity_) file_.reset();
     if (file_ == nullptr) {
       ASSIGN_OR_RETURN(file_, OpenLines(path_));
+      identity_ = IdentityOf(path_);
     }
     synced_ = false;
     const absl::Status status = file_->Append(lines);
@@ -62,6 +75,7 @@ class RecordFile {
   absl::Status Rewind(uint64_t row) {
     RETURN_IF_ERROR(Sync());
     absl::MutexLock lock(&mutex_);
+    ASSIGN_OR_RETURN(const FolderLock folder_lock, FolderLock::Take(folder_));
     file_.reset();
     // First what says that records were replayed: the rows may be rejected anew.
     RETURN_IF_ERROR(DropRows(ReplayedPath(path_), row + 1));
@@ -69,9 +83,11 @@ class RecordFile {
   }
 
  private:
+  const std::string folder_;
   const std::string path_;
   absl::Mutex mutex_;
   std::unique_ptr<AppendFile> file_ ABSL_GUARDED_BY(mutex_);
+  std::pair<dev_t, ino_t> identity_ ABSL_GUARDED_BY(mutex_);  // of file_
   bool synced_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
@@ -115,7 +131,7 @@ class DiskDeadLetter : public DeadLetter {
     absl::MutexLock lock(&mutex_);
     if (const auto found = files_.find(path); found != files_.end()) return found->second;
     if (files_.size() >= kMostOpenFiles) RETURN_IF_ERROR(CloseIdleFiles());
-    auto file = std::make_shared<RecordFile>(path);
+    auto file = std::make_shared<RecordFile>(folder_, path);
     files_.emplace(std::move(path), file);
     return file;
   }

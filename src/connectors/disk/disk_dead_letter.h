@@ -13,7 +13,8 @@
 namespace millrace {
 
 // `folder` (0700) and its files (0600) are made when the first record is kept. The result is
-// thread-safe; one process at a time may keep records of one ledger key.
+// thread-safe; one process at a time may keep records of one ledger key, while others replay them
+// (replay_notes.h).
 absl::StatusOr<std::unique_ptr<DeadLetter>> OpenDiskDeadLetter(const std::string& folder,
                                                                Clock& clock = Clock::Real());
 

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <numeric>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -125,7 +129,7 @@ class DiskDeadLetterTest : public testing::Test {
     return records;
   }
   void Note(const ReplayNote& note) {
-    ASSERT_TRUE(NoteReplayed(folder_, {note}, clock_.Now()).ok());
+    ASSERT_TRUE(NoteReplayed(folder_, {note}, {}, clock_.Now()).ok());
   }
 
   FakeClock clock_;
@@ -169,7 +173,7 @@ TEST_F(DiskDeadLetterTest, AnyUriMakesAFileName) {
   for (const std::string& uri : uris) Keep(Key(uri), {At(0)});
   size_t files = 0;
   for (const auto& entry : fs::directory_iterator(folder_)) {
-    ++files;
+    files += entry.path().extension() == ".ndjson";
     EXPECT_LT(entry.path().filename().string().size(), 100u);
   }
   EXPECT_EQ(files, std::size(uris));
@@ -341,6 +345,69 @@ TEST_F(DiskDeadLetterTest, ARowThatIsRejectedAnewAfterAReplayIsShownAgain) {
   ASSERT_TRUE(dead_letter_->Rewind(Key("a"), 1).ok());
   Keep(Key("a"), {At(1)});
   EXPECT_THAT(Scan({}), ElementsAre("a/2"));
+}
+
+// An import may read an object again while a replay of its records is under way.
+TEST_F(DiskDeadLetterTest, WhatIsNotedOfARowThatWasJudgedAnewIsLeftOut) {
+  Keep(Key("a"), {At(0), At(1), At(2)});
+  ASSERT_TRUE(dead_letter_->Rewind(Key("a"), 1).ok());
+  Keep(Key("a"), {At(2)});  // row 1 is accepted now
+  ASSERT_TRUE(NoteReplayed(folder_,
+                           {{.object = Key("a"), .row = 0},
+                            {.object = Key("a"), .row = 1, .rejected_again = true},
+                            {.object = Key("a"), .row = 2, .rejected_again = true}},
+                           {{Key("a"), {At(1, "new"), At(2, "new")}}}, clock_.Now())
+                  .ok());
+  EXPECT_THAT(Scan({.with_replayed = true}), ElementsAre("a/1 replayed", "a/3"));
+  EXPECT_EQ(Records({}).front().rejection.code, "new");
+  ASSERT_TRUE(NoteReplayed(folder_, {{.object = Key("none"), .row = 0}}, {}, clock_.Now()).ok());
+}
+
+// Each of the two writes to both files while the other replaces them.
+TEST_F(DiskDeadLetterTest, AReplayAndAnImportOfTwoProcessesLoseNothingOfEachOther) {
+  constexpr uint64_t kRows = 150;
+  const LedgerKey key = Key("a");
+  std::vector<Rejection> rows;
+  for (uint64_t row = 0; row < kRows; ++row) rows.push_back(At(row));
+  Keep(key, rows);
+  const pid_t import = ::fork();
+  if (import == 0) {  // reads on from row 1000 again and again, and rejects more
+    const std::unique_ptr<DeadLetter> mine = MustOpen(folder_, Clock::Real());
+    for (uint64_t i = 0; i < kRows; ++i) {
+      const std::vector<Rejection> more = {At(500 + i), At(1000)};
+      if (!mine->Add(key, more).ok() || !mine->Sync(key).ok() || !mine->Rewind(key, 1000).ok() ||
+          !mine->Add(key, {At(1000)}).ok()) {
+        ::_exit(1);
+      }
+    }
+    ::_exit(mine->Sync(key).ok() ? 0 : 1);
+  }
+  for (uint64_t row = 0; row < kRows; ++row) {
+    const std::vector<ReplayNote> notes = {{.object = key, .row = row, .rejected_again = true},
+                                           {.object = key, .row = 1000}};
+    ASSERT_TRUE(NoteReplayed(folder_, notes, {{key, {At(row, "new")}}}, clock_.Now()).ok());
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(import, &status, 0), import);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  std::vector<uint64_t> noted;
+  ASSERT_TRUE(ForEachReplayNote(PathOf(key), [&](const ReplayNote& note) {
+                if (note.row < kRows) noted.push_back(note.row);
+                return absl::OkStatus();
+              }).ok());
+  std::vector<uint64_t> all(kRows);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(noted, all) << "notes of the replay";
+  std::map<uint64_t, int> records;
+  std::map<uint64_t, std::string> codes;
+  for (const DeadLetterRecord& record : Records({.with_replayed = true})) {
+    ++records[record.rejection.source_row];
+    codes[record.rejection.source_row] = record.rejection.code;
+  }
+  for (uint64_t row = 0; row < kRows; ++row) {
+    EXPECT_EQ(codes[row], "new") << "records of the replay, row " << row;
+    EXPECT_EQ(records[500 + row], 1) << "records of the import, row " << 500 + row;
+  }
 }
 
 TEST_F(DiskDeadLetterTest, AnErrorOfTheVisitorEndsTheScan) {

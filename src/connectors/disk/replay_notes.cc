@@ -5,9 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/container/flat_hash_set.h"
+#include "base/byte_buffer.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/disk/disk_dead_letter.h"
+#include "connectors/disk/folder_lock.h"
 #include "connectors/disk/row_lines.h"
 #include "pipeline/dead_letter_record.h"
 
@@ -43,19 +46,51 @@ std::optional<ReplayNote> Parse(std::string_view line) {
   return note;
 }
 
+absl::Status AppendDurably(const std::string& path, std::string_view lines) {
+  if (lines.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> file, OpenLines(path));
+  RETURN_IF_ERROR(file->Append(lines));
+  return file->Sync();
+}
+
+// The rows, counted from 0, that records are kept of in `path`.
+absl::StatusOr<absl::flat_hash_set<uint64_t>> RowsOf(const std::string& path) {
+  absl::flat_hash_set<uint64_t> rows;
+  const absl::Status status =
+      ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+        if (const auto row = RowOfLine(line); row.ok() && *row > 0) rows.insert(*row - 1);
+        return absl::OkStatus();
+      });
+  if (!absl::IsNotFound(status)) RETURN_IF_ERROR(status);
+  return rows;
+}
+
 }  // namespace
 
 absl::Status NoteReplayed(const std::string& folder, absl::Span<const ReplayNote> notes,
-                          absl::Time now) {
+                          const RejectedAgain& again, absl::Time now) {
   const std::string time = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone());
-  std::map<std::string, std::string> lines;
-  for (const ReplayNote& note : notes) {
-    lines[ReplayedPath(DeadLetterPath(folder, note.object))] += AsLine(note, time);
-  }
-  for (const auto& [path, text] : lines) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> file, OpenLines(path));
-    RETURN_IF_ERROR(file->Append(text));
-    RETURN_IF_ERROR(file->Sync());
+  std::map<LedgerKey, std::vector<const ReplayNote*>> notes_of;
+  for (const ReplayNote& note : notes) notes_of[note.object].push_back(&note);
+  for (const auto& [object, rejections] : again) notes_of[object];
+  for (const auto& [object, of_object] : notes_of) {
+    const std::string path = DeadLetterPath(folder, object);
+    ASSIGN_OR_RETURN(const FolderLock folder_lock, FolderLock::Take(folder));
+    ASSIGN_OR_RETURN(const auto rows, RowsOf(path));
+    ByteBuffer records;
+    if (const auto found = again.find(object); found != again.end()) {
+      for (const Rejection& one : found->second) {
+        if (rows.contains(one.source_row)) AppendDeadLetter(records, object, one, now);
+      }
+    }
+    // New reasons first: until the older record of a row is noted as out of date both are shown,
+    // and replayed once.
+    RETURN_IF_ERROR(AppendDurably(path, records.view()));
+    std::string lines;
+    for (const ReplayNote* note : of_object) {
+      if (rows.contains(note->row)) lines += AsLine(*note, time);
+    }
+    RETURN_IF_ERROR(AppendDurably(ReplayedPath(path), lines));
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "pipeline/dead_letter.h"
 #include "pipeline/ledger.h"
 
 namespace millrace {
@@ -25,12 +27,16 @@ struct ReplayNote {
   std::vector<std::string> events;  // what was delivered: JSON, the caller's own
 };
 
-// Keeps `notes`, durably on return. A replay calls it after the destination has confirmed, so one
-// that is killed before sends some again (the destination knows them by their $insert_id), and one
-// that is repeated sends nothing new. When an object is read again from before a row, that row's
-// notes go with its records.
+// The new reasons of rows that a replay saw rejected again.
+using RejectedAgain = std::map<LedgerKey, std::vector<Rejection>>;
+
+// Keeps the records `again`, then `notes`, durably on return. A replay calls it after the
+// destination has confirmed, so one that is killed before sends some again (the destination knows
+// them by their $insert_id), and one that is repeated sends nothing new. When an object is read
+// again from before a row, that row's notes go with its records; what comes later of a row that has
+// no record any more is left out, as the row was judged anew.
 absl::Status NoteReplayed(const std::string& folder, absl::Span<const ReplayNote> notes,
-                          absl::Time now);
+                          const RejectedAgain& again, absl::Time now);
 
 // Shows the notes of the dead letter file `path`, oldest first; none if there are none. `object` is
 // left empty. Lines that are no notes are left out: their rows are replayed again.

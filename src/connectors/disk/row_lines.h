@@ -1,5 +1,6 @@
 // Files of JSON lines that each have a "row", counted from 1. A last line without '\n' was torn by
-// a crash before it was synced: it does not count, and is cut before anything is appended.
+// a crash before it was synced: it does not count, and is cut before anything is appended. Who
+// changes a file holds the FolderLock of its folder.
 #ifndef MILLRACE_CONNECTORS_DISK_ROW_LINES_H_
 #define MILLRACE_CONNECTORS_DISK_ROW_LINES_H_
 
