@@ -66,7 +66,8 @@ void Print(const ImportPlan& plan, const PlanRequest& request, const Options& op
     return;
   }
   const ImportRequest& import = request.import;
-  const bool known = !import.project_id.empty() || !import.credentials.token.empty();
+  const bool known = !import.project_id.empty() ||
+                     (!import.credentials.empty() && !import.credentials.has_service_account());
   context.out << PlanAsReport(plan, {.destination = import.endpoints.ingestion,
                                      .config = import.config_path,
                                      .events_per_second = import.events_per_second,

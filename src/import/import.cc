@@ -30,6 +30,19 @@ std::string_view NameOf(RecordType type) {
   return "events";
 }
 
+// Without a project id the credential that Mixpanel judges the request by names the project; only a
+// hash of it is kept. Updates of profiles carry the token; of events, see
+// Credentials::Authorization().
+std::string ProjectName(const mixpanel::Credentials& credentials, RecordType type) {
+  const auto hash = [](const std::string& text) { return ToHex(HashBytes(text)).substr(0, 12); };
+  if (type != RecordType::kEvent) return StrCat("token-", hash(credentials.token));
+  if (credentials.has_service_account()) {
+    return StrCat("account-", hash(credentials.service_account_user));
+  }
+  if (!credentials.api_secret.empty()) return StrCat("secret-", hash(credentials.api_secret));
+  return StrCat("token-", hash(credentials.token));
+}
+
 constexpr uint64_t kMostUnmatched = 3;  // that are named
 
 // Keeps nothing: the dead letter of a dry run.
@@ -171,11 +184,8 @@ class Importer {
 }  // namespace
 
 std::string DestinationName(const ImportRequest& request, RecordType type) {
-  // Without a project id the token names the project; only a hash of it is kept.
   const std::string project =
-      request.project_id.empty()
-          ? StrCat("token-", ToHex(HashBytes(request.credentials.token)).substr(0, 12))
-          : request.project_id;
+      request.project_id.empty() ? ProjectName(request.credentials, type) : request.project_id;
   return StrCat("mixpanel:", request.endpoints.ingestion, ":", project, ":", NameOf(type));
 }
 
