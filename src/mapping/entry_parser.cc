@@ -187,6 +187,7 @@ SourceConfig ParseEntry(const Json& json, size_t number, const std::filesystem::
   }
   reader.RejectUnknownKeys();
   config.fingerprint = Fingerprint(config, script);
+  config.fingerprint_parts = FingerprintParts(config, script);
   return config;
 }
 

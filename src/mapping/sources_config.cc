@@ -26,16 +26,43 @@ std::string_view WithoutFileScheme(std::string_view uri) {
   return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
 }
 
+// `path` (absolute) with the links and ".." of what exists of its folders resolved, as listings
+// name objects; empty if they cannot be. The last name, which may be the begin of one, stays as it
+// is.
+std::string WithRealFolders(const fs::path& path) {
+  std::error_code error;
+  const fs::path folder = fs::weakly_canonical(path.parent_path(), error);
+  return error ? "" : (folder / path.filename()).string();
+}
+
+// What the names of local objects begin with that fit the prefix `path` (absolute): as it is
+// written, and as listings name what it leads to.
+std::vector<std::string> LocalBeginnings(const fs::path& path) {
+  std::vector<std::string> beginnings = {path.lexically_normal().string()};
+  const auto add = [&](std::string beginning) {
+    if (beginning.empty() || beginning == beginnings.front()) return;
+    beginnings.push_back(std::move(beginning));
+  };
+  add(WithRealFolders(path));
+  // A whole name may be a link to a folder itself.
+  std::error_code error;
+  if (path.has_filename() && fs::is_symlink(path, error) && fs::is_directory(path, error)) {
+    const fs::path folder = fs::canonical(path, error);
+    if (!error) add((folder / "").string());
+  }
+  return beginnings;
+}
+
 // What URIs that fit `prefix` begin with.
 std::vector<std::string> Beginnings(const std::string& given, const fs::path& folder) {
   const std::string prefix(WithoutFileScheme(given));
   if (prefix.empty() || HasScheme(prefix)) return {prefix};
   const fs::path path(prefix);
-  if (path.is_absolute()) return {path.lexically_normal().string()};
+  if (path.is_absolute()) return LocalBeginnings(path);
   std::error_code ignored;
   std::vector<std::string> beginnings;
   for (const fs::path& base : {folder, fs::current_path(ignored)}) {
-    beginnings.push_back((base / path).lexically_normal().string());
+    for (std::string& one : LocalBeginnings(base / path)) beginnings.push_back(std::move(one));
   }
   return beginnings;
 }
@@ -101,6 +128,7 @@ SourcesConfig SourcesConfig::MixpanelFormat() {
   entry.config_id = "mixpanel_format";
   entry.mixpanel_format = true;
   entry.fingerprint = Fingerprint(entry, "");
+  entry.fingerprint_parts = FingerprintParts(entry, "");
   SourcesConfig config;
   config.Add(std::move(entry), {""});
   return config;
@@ -114,10 +142,19 @@ void SourcesConfig::Add(SourceConfig entry, std::vector<std::string> beginnings)
 
 std::shared_ptr<const SourceConfig> SourcesConfig::Match(std::string_view uri) const {
   const std::string comparable = ComparableUri(uri);
+  std::shared_ptr<const SourceConfig> entry = LongestMatch(comparable);
+  if (entry != nullptr || HasScheme(comparable)) return entry;
+  // A listing goes through links below the folder that it begins with, and names what it finds by
+  // them.
+  const std::string real = WithRealFolders(comparable);
+  return real.empty() || real == comparable ? nullptr : LongestMatch(real);
+}
+
+std::shared_ptr<const SourceConfig> SourcesConfig::LongestMatch(std::string_view uri) const {
   const Rule* longest = nullptr;
   for (const Rule& rule : rules_) {
     const bool longer = longest == nullptr || rule.beginning.size() > longest->beginning.size();
-    if (longer && std::string_view(comparable).starts_with(rule.beginning)) longest = &rule;
+    if (longer && uri.starts_with(rule.beginning)) longest = &rule;
   }
   return longest == nullptr ? nullptr : longest->entry;
 }

@@ -59,9 +59,10 @@ struct SourceConfig {
   // True for an entry without field_mappings, and for the config used without --config: the rows
   // are in Mixpanel's own format already ({"event", "properties"}, {"$distinct_id", "$set"}, ...).
   bool mixpanel_format = false;
-  // A hash of everything above and of the transform's text: part of the ledger key, so a changed
-  // config does its objects again.
+  // A hash of everything above and of the transform's text: part of the ledger key, by which
+  // objects that were sent under a config that has changed since are known.
   std::string fingerprint;
+  std::string fingerprint_parts;  // the same part by part; see FingerprintParts()
 };
 
 class SourcesConfig {
@@ -78,7 +79,8 @@ class SourcesConfig {
 
   // The entry with the longest source_prefix that `uri` starts with (equal lengths: the first);
   // null if none fits. A local path fits a prefix given as an absolute path, as file://, or
-  // relative to the config's folder or the working directory.
+  // relative to the config's folder or the working directory; links on the way to either do not
+  // matter, as they were when the config was read.
   std::shared_ptr<const SourceConfig> Match(std::string_view uri) const;
 
   const std::vector<std::shared_ptr<const SourceConfig>>& entries() const { return entries_; }
@@ -89,6 +91,7 @@ class SourcesConfig {
     std::string beginning;
     std::shared_ptr<const SourceConfig> entry;
   };
+  std::shared_ptr<const SourceConfig> LongestMatch(std::string_view uri) const;
   void Add(SourceConfig entry, std::vector<std::string> beginnings);
 
   std::vector<std::shared_ptr<const SourceConfig>> entries_;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/strings.h"
+#include "mapping/fingerprint.h"
 
 namespace millrace {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Optional;
 using ::testing::StartsWith;
 
@@ -258,6 +260,21 @@ TEST(SourcesConfig, FingerprintsMeaningNotLayout) {
   EXPECT_NE(Entry(With(R"("time_zone": "Europe/Berlin",)")).fingerprint, fingerprint);
 }
 
+TEST(SourcesConfig, ChangedPartsAreNamedAsTheyAreWritten) {
+  const std::string parts = Entry(With("")).fingerprint_parts;
+  EXPECT_FALSE(parts.empty());
+  EXPECT_EQ(Entry(StrCat("\n", With("\n\n"))).fingerprint_parts, parts);
+  const auto changed = [&](const std::string& with) {
+    return ChangedParts(parts, Entry(With(with)).fingerprint_parts);
+  };
+  EXPECT_THAT(changed(""), IsEmpty());
+  EXPECT_THAT(changed(R"("mixpanel_event_name": "other",)"), ElementsAre("mixpanel_event_name"));
+  EXPECT_THAT(changed(R"("insert_id": "position", "time_zone": "Europe/Berlin",)"),
+              ElementsAre("insert_id", "time_zone"));
+  EXPECT_THAT(ChangedParts("time_zone:12345678 a:1", "a:2"), ElementsAre("a", "time_zone"));
+  EXPECT_THAT(ChangedParts("", parts), IsEmpty()) << "it is not known";
+}
+
 // Ledgers hold fingerprints: these must stay what they are.
 TEST(SourcesConfig, FingerprintsStayTheSame) {
   EXPECT_EQ(SourcesConfig::MixpanelFormat().entries()[0]->fingerprint,
@@ -334,6 +351,68 @@ TEST_F(MatchTest, FitsLocalPaths) {
   EXPECT_EQ(Match(config, here + "/in/c/x.csv"), "relative") << "relative to the working directory";
   EXPECT_EQ(Match(config, "in/c/x.csv"), "relative");
   EXPECT_EQ(Match(config, "/elsewhere/in/c/x.csv"), "");
+}
+
+// Listings name objects by the folders that links lead to.
+class LinkedMatchTest : public MatchTest {
+ protected:
+  LinkedMatchTest() {
+    std::filesystem::create_directories(folder_ + "/real/in/deep");
+    std::filesystem::create_directories(folder_ + "/elsewhere");
+    std::filesystem::create_directory_symlink(folder_ + "/real", folder_ + "/link");
+    std::filesystem::create_directory_symlink(folder_ + "/elsewhere", folder_ + "/real/in/out");
+  }
+  ~LinkedMatchTest() override { std::filesystem::remove_all(folder_); }
+
+  // Whether the prefix `prefix`, below the folder, fits the object.
+  bool Fits(const std::string& prefix, const std::string& object) {
+    const std::string config =
+        StrCat(R"([{"config_id": "a", "source_prefix": ")", folder_, prefix, R"("}])");
+    return Match(Parsed(config), folder_ + object) == "a";
+  }
+
+  const std::string folder_ =
+      StrCat(std::filesystem::canonical(testing::TempDir()).string(), "/links.", getpid());
+};
+
+TEST_F(LinkedMatchTest, APrefixMayLeadThroughALink) {
+  EXPECT_TRUE(Fits("/link/in/", "/real/in/x.csv"));
+  EXPECT_TRUE(Fits("/link/in", "/real/in/x.csv"));
+  EXPECT_TRUE(Fits("/link/in//", "/real/in/x.csv"));
+  EXPECT_TRUE(Fits("/link/in/ev", "/real/in/events.csv")) << "the begin of a name";
+  EXPECT_TRUE(Fits("/link/in/new/", "/real/in/new/x.csv")) << "what is not there yet";
+  EXPECT_TRUE(Fits("/link/in/x.csv", "/real/in/x.csv"));
+  EXPECT_TRUE(Fits("/link", "/real/in/x.csv")) << "the link itself";
+  EXPECT_TRUE(Fits("/link/", "/real/in/x.csv"));
+  EXPECT_TRUE(Fits("/link/in/deep/../", "/real/in/x.csv"));
+  EXPECT_TRUE(Fits("/link/in/out/../", "/x.csv")) << "'..' is of where the link leads";
+  EXPECT_FALSE(Fits("/link/other/", "/real/in/x.csv"));
+  EXPECT_FALSE(Fits("/link", "/real2/x.csv")) << "no other folder's name begins with a link's";
+}
+
+TEST_F(LinkedMatchTest, AnObjectMayBeNamedThroughALink) {
+  EXPECT_TRUE(Fits("/real/in/", "/link/in/x.csv"));
+  EXPECT_TRUE(Fits("/elsewhere/", "/real/in/out/x.csv"));
+  EXPECT_TRUE(Fits("/elsewhere/", "/link/in/out/x.csv"));
+  EXPECT_TRUE(Fits("/real/in/out/", "/real/in/out/x.csv")) << "both by the same link, as ever";
+  EXPECT_TRUE(Fits("/link/in/", "/real/in/out/x.csv"));
+}
+
+TEST_F(LinkedMatchTest, ARelativePrefixMayLeadThroughALink) {
+  const absl::StatusOr<SourcesConfig> config = SourcesConfig::Parse(
+      R"([{"config_id": "a", "source_prefix": "in/"}])", folder_ + "/link/sources.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(Match(*config, folder_ + "/real/in/x.csv"), "a");
+  EXPECT_EQ(Match(*config, folder_ + "/link/in/x.csv"), "a");
+  EXPECT_EQ(Match(*config, folder_ + "/real/x.csv"), "");
+}
+
+TEST_F(LinkedMatchTest, TheLongestPrefixWinsWhateverItLeadsThrough) {
+  const SourcesConfig config = Parsed(
+      StrCat(R"([{"config_id": "short", "source_prefix": ")", folder_,
+             R"(/real/"}, {"config_id": "long", "source_prefix": ")", folder_, R"(/link/in/"}])"));
+  EXPECT_EQ(Match(config, folder_ + "/real/in/x.csv"), "long");
+  EXPECT_EQ(Match(config, folder_ + "/real/x.csv"), "short");
 }
 
 TEST_F(MatchTest, FitsEverythingWithoutAPrefix) {
