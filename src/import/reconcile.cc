@@ -1,6 +1,7 @@
 #include "import/reconcile.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -98,8 +99,13 @@ class Reconciler {
                                                .retry = request_.import.run.retry};
     check_ = std::make_unique<DestinationCheck>(options, std::move(folders), *ours_, names_,
                                                 parts_.raw_export, parts_.clock);
-    for (const DaySpan& span : PlanSpans(ours_->counts(), request_.most_rows_in_memory)) {
-      spans_.push_back({span, std::nullopt});
+    // Days to come are spans of their own.
+    const std::map<int64_t, uint64_t>& days = ours_->counts();
+    const auto to_come = days.upper_bound(Today());
+    for (const auto& part : {std::map(days.begin(), to_come), std::map(to_come, days.end())}) {
+      for (const DaySpan& span : PlanSpans(part, request_.most_rows_in_memory)) {
+        spans_.push_back({span, std::nullopt});
+      }
     }
     report_.days = ours_->counts().size();
     return absl::OkStatus();
@@ -113,9 +119,14 @@ class Reconciler {
     while (true) {
       RETURN_IF_ERROR(Compare());
       const absl::Duration left = end - parts_.clock.Elapsed();
-      if (report_.counts.missing() == 0 || left <= absl::ZeroDuration()) return absl::OkStatus();
+      const bool may_be_checked_in_time =
+          report_.not_checkable_yet > 0 && report_.checkable_from <= parts_.clock.Now() + left;
+      if (report_.counts.missing() == 0 && !may_be_checked_in_time) return absl::OkStatus();
+      if (left <= absl::ZeroDuration()) return absl::OkStatus();
       Log(Severity::kInfo, "rows are missing; the destination may not show them yet",
-          {{"missing", report_.counts.missing()}, {"seconds_left", absl::ToInt64Seconds(left)}});
+          {{"missing", report_.counts.missing()},
+           {"not_checkable_yet", report_.not_checkable_yet},
+           {"seconds_left", absl::ToInt64Seconds(left)}});
       if (!parts_.clock.SleepFor(std::min(pause, left), stop_)) {
         return absl::CancelledError("reconciling was stopped");
       }
@@ -126,7 +137,13 @@ class Reconciler {
   absl::Status Compare() {
     RETURN_IF_ERROR(missing_->Clear());
     report_.counts = {};
+    report_.not_checkable_yet = 0;
+    report_.checkable_from = absl::InfinitePast();
     for (auto& [span, counts] : spans_) {
+      if (span.first > Today()) {
+        RETURN_IF_ERROR(CountNotCheckable(span));
+        continue;
+      }
       if (!counts || counts->missing() > 0) {
         absl::StatusOr<MatchCounts> checked = check_->Check(span, *missing_, stop_);
         report_.requests = check_->requests();
@@ -136,6 +153,23 @@ class Reconciler {
       report_.counts += *counts;
     }
     report_.unexpected_events = check_->unexpected();
+    return absl::OkStatus();
+  }
+
+  // The export's days are those of UTC, and it refuses days to come.
+  int64_t Today() const {
+    return absl::ToCivilDay(parts_.clock.Now(), absl::UTCTimeZone()) - absl::CivilDay(1970, 1, 1);
+  }
+
+  absl::Status CountNotCheckable(const DaySpan& span) {
+    for (int64_t day = span.first; day <= span.last; ++day) {
+      RETURN_IF_ERROR(ours_->ForEach(
+          day, [&](const Fingerprint& one) { report_.not_checkable_yet += !one.optional; }));
+    }
+    if (report_.checkable_from == absl::InfinitePast()) {
+      report_.checkable_from =
+          absl::FromCivil(absl::CivilDay(1970, 1, 1) + span.first, absl::UTCTimeZone());
+    }
     return absl::OkStatus();
   }
 
