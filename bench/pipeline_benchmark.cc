@@ -32,8 +32,11 @@ class NullSource : public Source {
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
     if (entry_ == nullptr) {
       if (next_object_ == objects_) return nullptr;
-      auto claim = ledger_.ClaimObject({.object = "null://" + std::to_string(next_object_++)}, "me",
-                                       rows_ * kRowBytes, absl::Minutes(5), stop);
+      auto claim = ledger_.ClaimObject({{.object = "null://" + std::to_string(next_object_++)},
+                                        "me",
+                                        rows_ * kRowBytes,
+                                        absl::Minutes(5)},
+                                       stop);
       if (!claim.ok()) return claim.status();
       entry_ = std::make_shared<const LedgerEntry>(std::move(claim->entry));
       row_ = 0;

@@ -11,14 +11,27 @@
 namespace millrace {
 namespace {
 
-constexpr Metric kAll[] = {
-    metrics::kRowsRead,         metrics::kRows,           metrics::kEvents,
-    metrics::kObjectsDone,      metrics::kObjectsSkipped, metrics::kObjectsHeld,
-    metrics::kObjectsUnmatched, metrics::kBytesRead,      metrics::kWrites,
-    metrics::kRetries,          metrics::kInFlight,       metrics::kMemory,
-    metrics::kNotices,          metrics::kOutcomes,       metrics::kObjectRetries,
-    metrics::kWaiting,          metrics::kInWork,         metrics::kFailing,
-    metrics::kObjectLatency,    metrics::kRequestDuration};
+constexpr Metric kAll[] = {metrics::kRowsRead,
+                           metrics::kRows,
+                           metrics::kEvents,
+                           metrics::kObjectsDone,
+                           metrics::kObjectsSkipped,
+                           metrics::kObjectsHeld,
+                           metrics::kObjectsConfigChanged,
+                           metrics::kObjectsUnmatched,
+                           metrics::kBytesRead,
+                           metrics::kWrites,
+                           metrics::kRetries,
+                           metrics::kInFlight,
+                           metrics::kMemory,
+                           metrics::kNotices,
+                           metrics::kOutcomes,
+                           metrics::kObjectRetries,
+                           metrics::kWaiting,
+                           metrics::kInWork,
+                           metrics::kFailing,
+                           metrics::kObjectLatency,
+                           metrics::kRequestDuration};
 
 std::string_view NameOf(MetricType type) {
   switch (type) {

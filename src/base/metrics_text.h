@@ -36,6 +36,9 @@ inline constexpr Metric kObjectsSkipped{"millrace_objects_skipped_total", Metric
                                         "Objects that were done before"};
 inline constexpr Metric kObjectsHeld{"millrace_objects_held_total", MetricType::kCounter,
                                      "Objects that another worker had when they were looked at"};
+inline constexpr Metric kObjectsConfigChanged{
+    "millrace_objects_config_changed_total", MetricType::kCounter,
+    "Objects left alone because the config has changed since they were sent"};
 inline constexpr Metric kObjectsUnmatched{"millrace_objects_unmatched_total", MetricType::kCounter,
                                           "Objects that no entry of the config fits"};
 inline constexpr Metric kBytesRead{"millrace_object_bytes_read_total", MetricType::kCounter,

@@ -34,7 +34,8 @@ std::vector<Flag> FlagsOf(Options& options) {
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--dry-run", &options.dry_run, "", "read, map and count; send nothing and record nothing"},
-      {"--force", &options.force, "", "import again what the ledger says is done"},
+      {"--force", &options.force, "",
+       "import again what the ledger says is done, also what was sent before its config changed"},
       {"--quiet", &options.quiet, "", "no progress"},
       {"--no-wait", &options.no_wait, "",
        "end with status 3 when only objects that other workers hold are left, instead of waiting "

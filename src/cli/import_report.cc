@@ -39,6 +39,7 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"objects_held", report.objects_held},
       {"objects_unmatched", report.objects_unmatched},
       {"objects_hidden", report.objects_hidden},
+      {"objects_config_changed", report.objects_config_changed},
       {"read", counts.read},
       {"accepted", counts.accepted},
       {"rejected", counts.rejected},
@@ -53,6 +54,7 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"events_per_second", EventsPerSecond(report)},
       {"peak_memory_bytes", PeakMemory()},
   };
+  json["config_changes"] = report.config_changes;
   json["stopped_by"] = report.status.ok()
                            ? nlohmann::ordered_json(nullptr)
                            : nlohmann::ordered_json(RedactSecrets(ToStd(report.status.message())));
@@ -73,6 +75,9 @@ std::string ImportReportAsTable(const ImportReport& report) {
   if (report.objects_hidden > 0) {
     StrAppend(&objects, ", ", Counted(report.objects_hidden, "hidden name"), " skipped");
   }
+  if (report.objects_config_changed > 0) {
+    StrAppend(&objects, ", ", report.objects_config_changed, " left alone: the config changed");
+  }
   std::string table = Line("objects", report.objects, objects);
   table += Line("read", counts.read);
   table += Line("accepted", counts.accepted,
@@ -90,7 +95,12 @@ std::string ImportReportAsTable(const ImportReport& report) {
     StrAppend(&table, "stopped by: ", Printable(RedactSecrets(ToStd(report.status.message()))),
               "\n");
   }
-  if (!report.first_error.empty()) {
+  for (const std::string& change : report.config_changes) {
+    StrAppend(&table, "config changed: ", Printable(change), "\n");
+  }
+  const bool told =
+      !report.config_changes.empty() && report.first_error == report.config_changes.front();
+  if (!report.first_error.empty() && !told) {
     StrAppend(&table, "first error: ", Printable(report.first_error), "\n");
   }
   table += WarningsAsLines(report.warnings);
@@ -98,7 +108,10 @@ std::string ImportReportAsTable(const ImportReport& report) {
 }
 
 int ExitCodeOf(const ImportReport& report) {
-  if (report.status.ok()) return report.success() ? kAllAccepted : kRejectedRecords;
+  if (report.status.ok()) {
+    if (report.objects_config_changed > 0) return kWrongUsage;
+    return report.success() ? kAllAccepted : kRejectedRecords;
+  }
   const bool nothing_begun = report.objects == 0 && report.requests == 0;
   const bool to_mend = absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
                        absl::IsUnimplemented(report.status) ||
@@ -110,7 +123,7 @@ int ExitCodeOf(const ImportReport& report) {
 absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
                                  std::string_view message) {
   const int code = ExitCodeOf(report);
-  if (code == kWrongUsage) return report.status;
+  if (code == kWrongUsage && !report.status.ok()) return report.status;
   context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
               << std::flush;
   Log(report.success() ? Severity::kInfo : Severity::kError, message,

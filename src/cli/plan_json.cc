@@ -107,6 +107,7 @@ Json EntryJson(const EntryPlan& entry) {
                {"objects", entry.objects},
                {"objects_done", entry.objects_done},
                {"objects_partly_done", entry.objects_partly_done},
+               {"objects_config_changed", entry.objects_config_changed},
                {"objects_to_do", entry.objects_to_do()},
                {"objects_failed", entry.objects_failed},
                {"bytes", entry.bytes},
@@ -141,7 +142,9 @@ std::string PlanAsJson(const ImportPlan& plan) {
   json["objects"] = sum(&EntryPlan::objects);
   json["objects_done"] = sum(&EntryPlan::objects_done);
   json["objects_partly_done"] = sum(&EntryPlan::objects_partly_done);
-  json["objects_to_do"] = sum(&EntryPlan::objects) - sum(&EntryPlan::objects_done);
+  json["objects_config_changed"] = sum(&EntryPlan::objects_config_changed);
+  json["objects_to_do"] = sum(&EntryPlan::objects) - sum(&EntryPlan::objects_done) -
+                          sum(&EntryPlan::objects_config_changed);
   json["objects_failed"] = sum(&EntryPlan::objects_failed);
   json["objects_unmatched"] = plan.objects_unmatched;
   json["objects_hidden"] = plan.objects_hidden;

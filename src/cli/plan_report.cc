@@ -165,6 +165,10 @@ class Report {
       StrAppend(&objects, " (", WithCommas(entry.objects_partly_done), " of them partly done)");
     }
     StrAppend(&objects, ", ", WithCommas(entry.objects_done), " done before");
+    if (entry.objects_config_changed > 0) {
+      StrAppend(&objects, ", ", WithCommas(entry.objects_config_changed),
+                " left alone: the config changed");
+    }
     Line("objects", objects);
     if (entry.objects_to_do() == 0) return;
     AddAmounts(entry.to_do, entry.exact, WasCounted(entry));
@@ -232,7 +236,7 @@ class Report {
 
   void AddObjects(const EntryPlan& entry) {
     if (entry.listed.size() < 2) return;
-    StrAppend(&text_, "\n  state              rows        size  object\n");
+    StrAppend(&text_, "\n  state                 rows        size  object\n");
     for (size_t i = 0; i < std::min(kMostObjectLines, entry.listed.size()); ++i) {
       const ObjectPlan& object = entry.listed[i];
       std::string rows;
@@ -242,7 +246,7 @@ class Report {
       } else if (object.state == ObjectPlan::State::kDone) {
         rows = WithCommas(object.rows_done);
       }
-      StrAppend(&text_, "  ", Padded(std::string(StateName(object.state)), 11),
+      StrAppend(&text_, "  ", Padded(std::string(StateName(object.state)), 14),
                 RightAligned(rows, 12), RightAligned(Bytes(object.bytes), 12), "  ",
                 Printable(object.uri), object.error.empty() ? "" : "  (unreadable)", "\n");
     }

@@ -18,6 +18,8 @@ inline std::string_view StateName(ObjectPlan::State state) {
       return "partly done";
     case ObjectPlan::State::kDone:
       return "done";
+    case ObjectPlan::State::kConfigChanged:
+      return "config changed";
   }
   return "to do";
 }

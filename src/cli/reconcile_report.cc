@@ -14,18 +14,28 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr ObjectProblem kProblems[] = {ObjectProblem::kOpen, ObjectProblem::kNotImported,
-                                       ObjectProblem::kChanged, ObjectProblem::kGone,
+constexpr ObjectProblem kProblems[] = {ObjectProblem::kOpen,          ObjectProblem::kNotImported,
+                                       ObjectProblem::kConfigChanged, ObjectProblem::kOtherMapping,
+                                       ObjectProblem::kChanged,       ObjectProblem::kGone,
                                        ObjectProblem::kUnreadable};
 
 std::string Line(std::string_view name, uint64_t number, std::string_view note = "") {
   const std::string digits = WithCommas(number);
   std::string line(name);
-  line.resize(12, ' ');
-  if (digits.size() < 15) line.append(15 - digits.size(), ' ');
+  line.resize(std::max<size_t>(line.size(), 12), ' ');
+  const size_t width = 27 - std::min<size_t>(line.size(), 27);
+  if (digits.size() < width) line.append(width - digits.size(), ' ');
   line += digits;
   if (!note.empty()) StrAppend(&line, "   ", note);
   return line + "\n";
+}
+
+std::string_view UnexpectedNote(const ReconcileReport& report, bool ignore_unexpected) {
+  if (report.counts.unexpected == 0) return "";
+  if (ignore_unexpected) return "ignored";
+  return report.CountOf(ObjectProblem::kOtherMapping) > 0
+             ? "may come from the objects of other_mapping"
+             : "";
 }
 
 Json MissingRows(const ReconcileReport& report) {
@@ -67,19 +77,25 @@ Json Findings(const ReconcileReport& report, size_t most_listed) {
 
 std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_unexpected,
                                   size_t most_listed) {
-  Json json = {{"success", report.clean(ignore_unexpected)},
-               {"expected", report.counts.expected},
-               {"found", report.counts.found},
-               {"missing", report.counts.missing()},
-               {"unexpected", report.counts.unexpected},
-               {"duplicates", report.counts.duplicates},
-               {"repaired", report.repaired},
-               {"repair_rejected", report.repair_rejected},
-               {"rows", report.rows},
-               {"rows_rejected", report.rows_rejected},
-               {"rows_replayed", report.rows_replayed},
-               {"rows_filtered", report.rows_filtered},
-               {"objects", report.objects}};
+  Json json = {
+      {"success", report.clean(ignore_unexpected)},
+      {"expected", report.counts.expected},
+      {"found", report.counts.found},
+      {"missing", report.counts.missing()},
+      {"unexpected", report.counts.unexpected},
+      {"duplicates", report.counts.duplicates},
+      {"not_checkable_yet", report.not_checkable_yet},
+      {"checkable_from", report.not_checkable_yet == 0
+                             ? Json(nullptr)
+                             : Json(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", report.checkable_from,
+                                                     absl::UTCTimeZone()))},
+      {"repaired", report.repaired},
+      {"repair_rejected", report.repair_rejected},
+      {"rows", report.rows},
+      {"rows_rejected", report.rows_rejected},
+      {"rows_replayed", report.rows_replayed},
+      {"rows_filtered", report.rows_filtered},
+      {"objects", report.objects}};
   for (const ObjectProblem problem : kProblems) {
     json[StrCat("objects_", NameOf(problem))] = report.CountOf(problem);
   }
@@ -119,8 +135,14 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   table += Line("expected", counts.expected);
   table += Line("found", counts.found);
   table += Line("missing", counts.missing());
-  table += Line("unexpected", counts.unexpected,
-                counts.unexpected > 0 && ignore_unexpected ? "ignored" : "");
+  if (report.not_checkable_yet > 0) {
+    table += Line(
+        "not yet", report.not_checkable_yet,
+        StrCat("the export has their day from ",
+               absl::FormatTime("%Y-%m-%d %H:%M UTC", report.checkable_from, absl::UTCTimeZone()),
+               " on: run again then"));
+  }
+  table += Line("unexpected", counts.unexpected, UnexpectedNote(report, ignore_unexpected));
   table += Line("duplicates", counts.duplicates,
                 counts.duplicates > 0 ? "harmless: Mixpanel counts each event once" : "");
   if (report.repaired > 0) table += Line("repaired", report.repaired);

@@ -2,6 +2,7 @@
 #include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include "absl/time/clock.h"
@@ -10,12 +11,15 @@
 #include "cli/commands.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
+#include "import/config_change.h"
+#include "import/object_source.h"
 
 namespace millrace::cli {
 namespace {
 
 struct Options {
   StateFlags state;
+  std::string config;
   std::string object;
   bool open_only = false;
   bool json = false;
@@ -27,7 +31,20 @@ std::string_view StateOf(const LedgerEntry& entry) {
   return entry.last_error.empty() ? "open" : "failed";
 }
 
-nlohmann::ordered_json AsJson(const LedgerEntry& entry) {
+// The change of the config since the object was sent; nullopt if there is none, or if no config was
+// given to compare with.
+std::optional<ConfigChange> ChangeOf(const LedgerEntry& entry,
+                                     const std::optional<SourcesConfig>& sources) {
+  if (!sources || !MayHaveSent(entry)) return std::nullopt;
+  const std::shared_ptr<const SourceConfig> config = sources->Match(entry.key.object);
+  if (config == nullptr ||
+      KeyOf({entry.key.object, 0, entry.key.version}, *config, "").config == entry.key.config) {
+    return std::nullopt;
+  }
+  return ConfigChangeOf(entry, *config);
+}
+
+nlohmann::ordered_json AsJson(const LedgerEntry& entry, const std::optional<ConfigChange>& change) {
   return {{"object", entry.key.object},
           {"version", entry.key.version},
           {"config", entry.key.config},
@@ -41,22 +58,33 @@ nlohmann::ordered_json AsJson(const LedgerEntry& entry) {
           {"pending", entry.counts.pending()},
           {"events", entry.counts.events},
           {"bytes", entry.object_bytes},
+          {"mapping_version", entry.mapping_version},
+          {"config_change",
+           change ? nlohmann::ordered_json(Describe(*change)) : nlohmann::ordered_json(nullptr)},
           {"updated", absl::FormatTime(absl::RFC3339_sec, entry.updated, absl::UTCTimeZone())},
           {"last_error", entry.last_error}};
 }
 
-void PrintRow(std::ostream& out, const LedgerEntry& entry) {
+void PrintRow(std::ostream& out, const LedgerEntry& entry,
+              const std::optional<ConfigChange>& change) {
   out << std::left << std::setw(8) << StateOf(entry) << std::right << std::setw(14)
       << WithCommas(entry.counts.accepted) << std::setw(12) << WithCommas(entry.counts.rejected)
       << std::setw(12) << WithCommas(entry.counts.filtered) << "  " << Printable(entry.key.object)
       << "\n";
   if (!entry.last_error.empty()) out << "         " << Printable(entry.last_error) << "\n";
+  if (change) out << "         " << Printable(Describe(*change)) << "\n";
 }
 
 absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.state.OpenLedger(context));
+  std::optional<SourcesConfig> sources;
+  if (!options.config.empty()) {
+    SourceFlags source{.inputs = {}, .config = options.config};
+    ASSIGN_OR_RETURN(sources,
+                     source.Sources({.environment = context.environment, .stop = context.stop}));
+  }
   Counts totals;
-  uint64_t objects = 0, done = 0, failed = 0;
+  uint64_t objects = 0, done = 0, failed = 0, config_changed = 0;
   std::ostream& out = context.out;
   // One JSON object, written as the rows come: the ledger may have millions.
   if (options.json) {
@@ -68,11 +96,14 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
       [&](const LedgerEntry& entry) {
         if (entry.key.object.find(options.object) == std::string::npos) return absl::OkStatus();
         if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
+        const std::optional<ConfigChange> change = ChangeOf(entry, sources);
+        config_changed += change.has_value();
         if (options.json) {
           out << (objects == 0 ? "\n" : ",\n")
-              << AsJson(entry).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+              << AsJson(entry, change)
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
         } else {
-          PrintRow(out, entry);
+          PrintRow(out, entry, change);
         }
         ++objects;
         done += entry.state == LedgerState::kDone;
@@ -87,6 +118,7 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
         << nlohmann::ordered_json{{"objects", objects},
                                   {"done", done},
                                   {"failed", failed},
+                                  {"config_changed", config_changed},
                                   {"read", totals.read},
                                   {"accepted", totals.accepted},
                                   {"rejected", totals.rejected},
@@ -96,8 +128,10 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
                .dump()
         << "}\n";
   } else {
-    out << Counted(objects, "object") << ", " << done << " done, " << failed << " failed; read "
-        << WithCommas(totals.read) << " = accepted " << WithCommas(totals.accepted)
+    out << Counted(objects, "object") << ", " << done << " done, " << failed << " failed"
+        << (config_changed > 0 ? StrCat(", ", config_changed, " under a config that changed since")
+                               : "")
+        << "; read " << WithCommas(totals.read) << " = accepted " << WithCommas(totals.accepted)
         << " + rejected " << WithCommas(totals.rejected) << " + filtered "
         << WithCommas(totals.filtered) << " + pending " << WithCommas(totals.pending()) << "\n";
   }
@@ -110,6 +144,9 @@ Command StatusCommand() {
   auto options = std::make_shared<Options>();
   std::vector<Flag> flags;
   options->state.AddTo(flags);
+  flags.push_back({"--config", &options->config, "FILE",
+                   "also show which objects were sent before their entry of this config changed, "
+                   "so that import and watch leave them alone"});
   flags.push_back({"--object", &options->object, "TEXT", "only objects whose name contains TEXT"});
   flags.push_back({"--open", &options->open_only, "", "only objects that are not done"});
   flags.push_back({"--json", &options->json, "", "print the result as one JSON object"});

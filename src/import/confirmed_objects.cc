@@ -9,10 +9,12 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "import/config_change.h"
 #include "import/ledger_view.h"
 #include "import/object_source.h"
 #include "import/unmatched.h"
 #include "io/object_store.h"
+#include "mapping/mapping_version.h"
 #include "net/http_server.h"
 
 namespace millrace {
@@ -89,6 +91,9 @@ class Finder {
     }
     LedgerKey key = KeyOf(object.info, *config, destination_);
     const LedgerStanding standing = view_.Find(key);
+    const bool other_mapping = standing.state != LedgerStanding::State::kNew &&
+                               standing.mapping_version != kMappingVersion;
+    if (other_mapping) ReportOtherMapping(key.object, standing.mapping_version);
     uint64_t rows = ConfirmedObject::kAllRows;
     switch (standing.state) {
       case LedgerStanding::State::kNew:
@@ -101,7 +106,17 @@ class Finder {
       case LedgerStanding::State::kDone:
         break;
     }
-    found_.objects.push_back({std::move(object), std::move(config), std::move(key), rows});
+    found_.objects.push_back(
+        {std::move(object), std::move(config), std::move(key), rows, other_mapping});
+  }
+
+  void ReportOtherMapping(const std::string& object, uint64_t version) {
+    Report(ObjectProblem::kOtherMapping, object,
+           StrCat("it was imported with version ", version,
+                  " of the mapping rules, and this Millrace has version ", kMappingVersion,
+                  ": rows may have other ids now, so those that are not found are not called "
+                  "missing, and --repair does not send them. Reconcile it with the Millrace that "
+                  "imported it"));
   }
 
   void ReportNew(const std::string& object, const LedgerStanding& standing) {
@@ -109,8 +124,10 @@ class Finder {
       Report(ObjectProblem::kChanged, object,
              "it has changed since it was imported; import it again");
     } else if (standing.config_changed) {
-      Report(ObjectProblem::kNotImported, object,
-             "it was imported by another config; give that one, or import it again");
+      Report(ObjectProblem::kConfigChanged, object,
+             StrCat("it was imported under its config entry before that changed, or under another "
+                    "entry; give the config that it was imported with. ",
+                    kForceAdvice));
     } else {
       Report(ObjectProblem::kNotImported, object,
              "the ledger does not have it for this destination; import it first");
@@ -179,6 +196,10 @@ std::string_view NameOf(ObjectProblem problem) {
       return "open";
     case ObjectProblem::kNotImported:
       return "not_imported";
+    case ObjectProblem::kConfigChanged:
+      return "config_changed";
+    case ObjectProblem::kOtherMapping:
+      return "other_mapping";
     case ObjectProblem::kChanged:
       return "changed";
     case ObjectProblem::kGone:

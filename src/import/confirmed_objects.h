@@ -22,16 +22,21 @@ struct ConfirmedObject {
   std::shared_ptr<const SourceConfig> config;
   LedgerKey key;
   uint64_t rows = 0;  // kAllRows: the object is done
+  // Sent by another version of the mapping rules: rows may have other ids now, so that one that is
+  // not found is not known to be missing.
+  bool other_mapping = false;
   static constexpr uint64_t kAllRows = UINT64_MAX;
 };
 
 // Why an object is not, or not wholly, confirmed.
 enum class ObjectProblem {
-  kOpen,         // confirmed in part: the import has not come to its end
-  kNotImported,  // not in the ledger for this config and destination
-  kChanged,      // in the ledger with another version
-  kGone,         // in the ledger, and no longer where the inputs name it
-  kUnreadable,   // cannot be read (again)
+  kOpen,           // confirmed in part: the import has not come to its end
+  kNotImported,    // not in the ledger for this destination
+  kConfigChanged,  // in the ledger for this destination with another config only
+  kOtherMapping,   // imported by another version of the mapping rules
+  kChanged,        // in the ledger with another version
+  kGone,           // in the ledger, and no longer where the inputs name it
+  kUnreadable,     // cannot be read (again)
 };
 std::string_view NameOf(ObjectProblem problem);
 

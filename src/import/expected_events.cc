@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> Open(const ConfirmedObject& confirmed
 absl::Status ExpectedEvents::Read(const ConfirmedObject& object, uint32_t number,
                                   std::stop_token stop) {
   ASSIGN_OR_RETURN(const DeadRows dead, read_dead_(object.key));
-  RETURN_IF_ERROR(TakeReplayed(dead.replayed, number));
+  RETURN_IF_ERROR(TakeReplayed(dead.replayed, number, object.other_mapping));
   ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader, Open(object, warnings_));
   LedgerEntry entry;
   entry.key = object.key;
@@ -48,33 +48,34 @@ absl::Status ExpectedEvents::Read(const ConfirmedObject& object, uint32_t number
     chunk.payload = std::move(payload);
     mapped_.clear();
     transform_.Apply(chunk, mapped_);
-    RETURN_IF_ERROR(TakeMapped(dead.rejected, number));
+    RETURN_IF_ERROR(TakeMapped(dead.rejected, number, object.other_mapping));
   }
   return absl::OkStatus();
 }
 
-absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number) {
+absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number,
+                                        bool all_optional) {
   const Batch& batch = mapped_.batch;
   rows_filtered_ += mapped_.filtered;
   rows_rejected_ += mapped_.rejections.size();
   for (size_t i = 0; i < batch.rows(); ++i) {
     const uint64_t row = batch.source_rows[i];
-    const bool optional = rejected.Contains(row);
+    const bool was_rejected = rejected.Contains(row);
     const bool first_of_row = i == 0 || batch.source_rows[i - 1] != row;
-    rows_rejected_ += optional && first_of_row;
+    rows_rejected_ += was_rejected && first_of_row;
     if (IsIdentityRecord(batch.row(i))) continue;  // not shown by an export row by row
     RETURN_IF_ERROR(Annotate(reader_.Read(batch.row(i), identity_), StrCat("row ", row + 1)));
-    RETURN_IF_ERROR(Add(identity_, row, number, optional));
+    RETURN_IF_ERROR(Add(identity_, row, number, all_optional || was_rejected));
   }
   return absl::OkStatus();
 }
 
 absl::Status ExpectedEvents::TakeReplayed(const std::vector<DeadRows::Replayed>& replayed,
-                                          uint32_t number) {
+                                          uint32_t number, bool all_optional) {
   for (const DeadRows::Replayed& one : replayed) {
     ++rows_replayed_;
     for (const EventIdentity& event : one.events) {
-      RETURN_IF_ERROR(Add(event, one.row, number, /*optional=*/false));
+      RETURN_IF_ERROR(Add(event, one.row, number, all_optional));
     }
   }
   return absl::OkStatus();

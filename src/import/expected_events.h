@@ -37,7 +37,8 @@ class ExpectedEvents {
         warnings_(warnings) {}
 
   // `number` stands for the object in fingerprints. Events of rejected rows are optional: the
-  // destination may have taken some of a row's events before it refused another. What a replay
+  // destination may have taken some of a row's events before it refused another; so are all of an
+  // object of other_mapping. What a replay
   // delivered is expected as it was sent. FailedPrecondition
   // or NotFound if the object is no longer what was listed, DataLoss if it cannot be read; what
   // was read before stays.
@@ -49,8 +50,9 @@ class ExpectedEvents {
   uint64_t rows_filtered() const { return rows_filtered_; }
 
  private:
-  absl::Status TakeMapped(const RowSet& rejected, uint32_t number);
-  absl::Status TakeReplayed(const std::vector<DeadRows::Replayed>& replayed, uint32_t number);
+  absl::Status TakeMapped(const RowSet& rejected, uint32_t number, bool all_optional);
+  absl::Status TakeReplayed(const std::vector<DeadRows::Replayed>& replayed, uint32_t number,
+                            bool all_optional);
   absl::Status Add(const EventIdentity& event, uint64_t row, uint32_t number, bool optional);
 
   MapTransform transform_;

@@ -205,6 +205,11 @@ void ImportReport::AddProgress(const ImportProgress& progress, absl::Duration el
   objects_held = progress.source.objects_held;
   objects_unmatched = progress.objects_unmatched;
   objects_hidden = progress.objects_hidden;
+  objects_config_changed = progress.source.objects_config_changed;
+  for (const ConfigChange& change : progress.source.config_changes()) {
+    config_changes.push_back(Describe(change));
+  }
+  if (first_error.empty() && !config_changes.empty()) first_error = config_changes.front();
   bytes_read = progress.source.bytes_read;
   elapsed_s = absl::ToDoubleSeconds(elapsed);
   warnings = progress.warnings.all();

@@ -59,6 +59,9 @@ struct ImportReport {
   uint64_t objects_failed = 0;     // could not be read to their end
   uint64_t objects_unmatched = 0;  // no entry of the config fits them
   uint64_t objects_hidden = 0;     // skipped: their names begin with '.' or '_'
+  // Sent before under a config that has changed since, and left alone; why, by change.
+  uint64_t objects_config_changed = 0;
+  std::vector<std::string> config_changes;
   uint64_t requests = 0;
   uint64_t retries = 0;
   uint64_t bytes_read = 0;
@@ -70,7 +73,7 @@ struct ImportReport {
 
   bool success() const {
     return status.ok() && counts.rejected == 0 && counts.pending() == 0 && objects_failed == 0 &&
-           !(warnings_are_errors && !warnings.empty());
+           objects_config_changed == 0 && !(warnings_are_errors && !warnings.empty());
   }
 
   // Adds what RunRecords() reports; the first status that is not ok and the first error stay.

@@ -18,6 +18,7 @@ void AddImportMetrics(const ImportProgress& progress, MetricsText& page) {
   page.Add(metrics::kObjectsDone, Number(run.objects_done));
   page.Add(metrics::kObjectsSkipped, Number(source.objects_skipped));
   page.Add(metrics::kObjectsHeld, Number(source.objects_held));
+  page.Add(metrics::kObjectsConfigChanged, Number(source.objects_config_changed));
   page.Add(metrics::kObjectsUnmatched, Number(progress.objects_unmatched));
   page.Add(metrics::kBytesRead, Number(source.bytes_read));
   page.Add(metrics::kWrites, Number(run.writes));

@@ -13,8 +13,18 @@ LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
           .version = HashBytes(key.version).low,
           .config = HashBytes(key.config).low,
           .position = {},
+          .mapping_version = 0,
           .state = LedgerState::kOpen,
-          .held = false};
+          .held = false,
+          .may_have_sent = false};
+}
+
+LedgerStanding LedgerView::StandingOf(const Row& row) {
+  return {.state = row.state == LedgerState::kDone ? LedgerStanding::State::kDone
+                                                   : LedgerStanding::State::kPartlyDone,
+          .position = row.position,
+          .held = row.held,
+          .mapping_version = row.mapping_version};
 }
 
 absl::StatusOr<LedgerView> LedgerView::Load(Ledger& ledger,
@@ -28,6 +38,8 @@ absl::StatusOr<LedgerView> LedgerView::Load(Ledger& ledger,
         row.position = entry.position;
         row.state = entry.state;
         row.held = !entry.owner.empty() && entry.lease_until > now;
+        row.mapping_version = static_cast<uint32_t>(entry.mapping_version);
+        row.may_have_sent = MayHaveSent(entry);
         return absl::OkStatus();
       },
       std::move(stop)));
@@ -36,22 +48,27 @@ absl::StatusOr<LedgerView> LedgerView::Load(Ledger& ledger,
   return view;
 }
 
+// As Ledger::ClaimObject() judges.
 LedgerStanding LedgerView::Find(const LedgerKey& key) const {
   const Row wanted = RowOf(key);
   LedgerStanding standing;
+  const Row* own = nullptr;
   auto row = std::lower_bound(rows_.begin(), rows_.end(), wanted.place,
                               [](const Row& a, uint64_t place) { return a.place < place; });
   for (; row != rows_.end() && row->place == wanted.place; ++row) {
     if (row->version == wanted.version && row->config == wanted.config) {
-      return {.state = row->state == LedgerState::kDone ? LedgerStanding::State::kDone
-                                                        : LedgerStanding::State::kPartlyDone,
-              .position = row->position,
-              .held = row->held};
+      own = &*row;
+    } else if (row->version == wanted.version && row->may_have_sent) {
+      const bool only_held =
+          row->state == LedgerState::kOpen && row->position.row == 0 && row->held;
+      (only_held ? standing.held : standing.config_changed) = true;
+    } else if (row->config == wanted.config) {
+      standing.object_changed = true;
     }
-    if (row->version == wanted.version) standing.config_changed = true;
-    if (row->config == wanted.config) standing.object_changed = true;
   }
-  return standing;
+  if (own == nullptr) return standing;
+  const bool counts = own->state == LedgerState::kDone || own->position.row > 0;
+  return counts || !standing.config_changed ? StandingOf(*own) : standing;
 }
 
 }  // namespace millrace

@@ -17,8 +17,12 @@ struct LedgerStanding {
   enum class State { kNew, kPartlyDone, kDone };
   State state = State::kNew;
   Position position;  // kPartlyDone: where an import goes on
-  bool held = false;  // kPartlyDone: another worker's lease runs
-  // kNew: the ledger has the object under another version, or under another state of the config.
+  // kPartlyDone: another worker's lease runs. kNew: so it does, under another config, and nothing
+  // was recorded by it yet.
+  bool held = false;
+  uint64_t mapping_version = 0;  // not kNew
+  // kNew: the ledger has the object under another version, or it may have been sent under another
+  // config, so that an import would leave it alone.
   bool object_changed = false;
   bool config_changed = false;
 };
@@ -40,9 +44,12 @@ class LedgerView {
     uint64_t version;
     uint64_t config;
     Position position;
+    uint32_t mapping_version;
     LedgerState state;
     bool held;
+    bool may_have_sent;
   };
+  static LedgerStanding StandingOf(const Row& row);
   static Row RowOf(const LedgerKey& key);
 
   std::vector<Row> rows_;  // by place

@@ -15,7 +15,7 @@ const LedgerKey kKey{"/d/a", "1", "c:1", "mixpanel:x"};
 class LedgerViewTest : public ::testing::Test {
  protected:
   void Store(const LedgerKey& key, LedgerState state, uint64_t row) {
-    auto claim = ledger_.ClaimObject(key, "me", 100, absl::Minutes(5), {});
+    auto claim = ledger_.ClaimObject({key, "me", 100, absl::Minutes(5)}, {});
     ASSERT_TRUE(claim.ok());
     claim->entry.state = state;
     claim->entry.position = {row, row * 10};
@@ -63,6 +63,15 @@ TEST_F(LedgerViewTest, TellsAChangedObjectFromAChangedConfig) {
   EXPECT_EQ(new_config.state, State::kNew);
   EXPECT_FALSE(new_config.object_changed);
   EXPECT_TRUE(new_config.config_changed);
+}
+
+TEST_F(LedgerViewTest, AConfigThatHasSentNothingDoesNotCount) {
+  Store(kKey, LedgerState::kOpen, 0);
+  const LedgerKey other = {"/d/a", "1", "c:2", "mixpanel:x"};
+  EXPECT_TRUE(Find(other).held) << "it may send something yet";
+  EXPECT_FALSE(Find(other).config_changed);
+  clock_.Advance(absl::Minutes(6));
+  EXPECT_TRUE(Find(other).config_changed) << "a worker died, and what it sent is not known";
 }
 
 TEST_F(LedgerViewTest, OtherDestinationsDoNotCount) {

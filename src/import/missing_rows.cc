@@ -65,7 +65,7 @@ class MissingRowsSource : public Source {
     config_ = confirmed.config;
     after_ = {};
     ASSIGN_OR_RETURN(Ledger::Claim claim,
-                     ledger_.ClaimObject(confirmed.key, "repair", 0, lease_, stop));
+                     ledger_.ClaimObject({confirmed.key, "repair", 0, lease_}, stop));
     entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     return absl::OkStatus();
   }

@@ -23,12 +23,14 @@ struct ObjectOutcome {
   enum class Kind {
     kImported,    // by this run, recorded in the ledger
     kDoneBefore,  // the ledger had it as done
-    kHeld,        // another worker has it
-    kFailed,      // it cannot be read to its end: `status`
-    kReleased,    // let go unfinished: the run ends, or another worker took it over
+    // It was sent, at least in part, under a config that has changed since, and is left alone.
+    kConfigChanged,
+    kHeld,      // another worker has it
+    kFailed,    // it cannot be read to its end: `status`
+    kReleased,  // let go unfinished: the run ends, or another worker took it over
   };
   Kind kind = Kind::kReleased;
-  absl::Status status;  // not ok only for kFailed
+  absl::Status status;  // not ok only for kFailed and kConfigChanged
   Counts counts;        // of the object, by its ledger entry
 };
 

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "import/mapped_rows.h"
 #include "io/owner.h"
+#include "mapping/mapping_version.h"
 
 namespace millrace {
 namespace {
@@ -121,14 +122,17 @@ absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
 // Claims taken_.
 absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   std::shared_ptr<const SourceConfig> config = sources_.Match(taken_->info.uri);
-  ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(KeyOf(taken_->info, *config, options_.destination),
-                                              taken_->info.size, stop));
+  ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(taken_->info, *config, stop));
   const ListedObject object = *std::exchange(taken_, std::nullopt);
   if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {
     open_ = std::make_unique<Open>();
     open_->config = std::move(config);
     open_->entry = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     OpenClaimed(object);
+    return absl::OkStatus();
+  }
+  if (claim.outcome == Ledger::Claim::Outcome::kConfigChanged) {
+    LeaveToItsConfig(object, claim.entry, *config);
     return absl::OkStatus();
   }
   const bool done = claim.outcome == Ledger::Claim::Outcome::kDone;
@@ -141,20 +145,49 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const LedgerKey& key, uint64_t object_bytes,
+absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ObjectInfo& object,
+                                                  const SourceConfig& config,
                                                   const std::stop_token& stop) {
-  if (options_.force) RETURN_IF_ERROR(ledger_.Forget(key, stop));
-  const auto claim = [&] {
-    return ledger_.ClaimObject(key, options_.owner, object_bytes, options_.lease, stop);
-  };
-  ASSIGN_OR_RETURN(Ledger::Claim claimed, claim());
+  const ClaimRequest request{.key = KeyOf(object, config, options_.destination),
+                             .owner = options_.owner,
+                             .object_bytes = object.size,
+                             .lease = options_.lease,
+                             .mapping_version = kMappingVersion,
+                             .config_parts = config.fingerprint_parts};
+  if (options_.force) {
+    ASSIGN_OR_RETURN(const std::vector<LedgerKey> forgotten, ledger_.Forget(request.key, stop));
+    for (const LedgerKey& key : forgotten) {
+      if (key != request.key && options_.on_forgotten) RETURN_IF_ERROR(options_.on_forgotten(key));
+    }
+  }
+  ASSIGN_OR_RETURN(Ledger::Claim claimed, ledger_.ClaimObject(request, stop));
   if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !OwnerIsGone(claimed.entry.owner)) {
     return claimed;
   }
-  // Its process was killed; nobody has to wait for the lease. Aborted: someone was faster.
+  // Its process was killed; nobody has to wait for the lease. What it had sent under another config
+  // before it recorded anything is not known.
+  if (claimed.entry.key != request.key) {
+    claimed.outcome = Ledger::Claim::Outcome::kConfigChanged;
+    return claimed;
+  }
+  // Aborted: someone was faster.
   const absl::Status freed = ledger_.Release(claimed.entry, stop);
   if (!freed.ok() && !absl::IsAborted(freed)) return freed;
-  return claim();
+  return ledger_.ClaimObject(request, stop);
+}
+
+void ObjectSource::LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,
+                                    const SourceConfig& config) {
+  ConfigChange change = ConfigChangeOf(sent, config);
+  const absl::Status why = absl::FailedPreconditionError(Describe(change));
+  ++progress_.objects_config_changed;
+  progress_.bytes_done += object.info.size;
+  {
+    absl::MutexLock lock(&progress_.mutex);
+    progress_.changes.Add(std::move(change));
+  }
+  feed_.Settle(object.info,
+               {.kind = ObjectOutcome::Kind::kConfigChanged, .status = why, .counts = sent.counts});
 }
 
 void ObjectSource::Confirm(const LedgerEntry& object) {

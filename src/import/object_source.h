@@ -4,6 +4,7 @@
 #define MILLRACE_IMPORT_OBJECT_SOURCE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/warnings.h"
 #include "formats/row_reader.h"
+#include "import/config_change.h"
 #include "import/object_feed.h"
 #include "mapping/sources_config.h"
 #include "pipeline/ledger.h"
@@ -33,8 +35,9 @@ struct RowsPayload : Payload {
 struct SourceProgress {
   std::atomic<uint64_t> objects_skipped{0};  // done before
   std::atomic<uint64_t> objects_held{0};     // another worker has them
-  std::atomic<uint64_t> bytes_done{0};       // of objects read, skipped or held
-  std::atomic<uint64_t> bytes_read{0};       // read from objects by this run
+  std::atomic<uint64_t> objects_config_changed{0};
+  std::atomic<uint64_t> bytes_done{0};  // of objects read, skipped or held
+  std::atomic<uint64_t> bytes_read{0};  // read from objects by this run
 
   // The object being read, and how far.
   struct Current {
@@ -46,14 +49,21 @@ struct SourceProgress {
     absl::MutexLock lock(&mutex);
     return now;
   }
+  std::vector<ConfigChange> config_changes() const {
+    absl::MutexLock lock(&mutex);
+    return changes.listed();
+  }
   mutable absl::Mutex mutex;
   Current now ABSL_GUARDED_BY(mutex);
+  ConfigChanges changes ABSL_GUARDED_BY(mutex);
 };
 
 struct ObjectSourceOptions {
   std::string destination;  // of the ledger key
   std::string owner;
-  bool force = false;  // do again what the ledger says is done
+  bool force = false;  // do again what the ledger says is done, under whatever config
+  // Told of the rows of other configs that `force` removed from the ledger.
+  std::function<absl::Status(const LedgerKey&)> on_forgotten;
   absl::Duration lease = absl::Minutes(5);
   RetryPolicy retry;  // of claims
   ChunkLimits limits;
@@ -84,8 +94,10 @@ class ObjectSource : public Source {
   // the ledger is unavailable it is tried again as the policy says.
   absl::Status ClaimNext(std::stop_token stop);
   absl::Status TryClaim(const std::stop_token& stop);
-  absl::StatusOr<Ledger::Claim> Claim(const LedgerKey& key, uint64_t object_bytes,
+  absl::StatusOr<Ledger::Claim> Claim(const ObjectInfo& object, const SourceConfig& config,
                                       const std::stop_token& stop);
+  void LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,
+                        const SourceConfig& config);
   void OpenClaimed(const ListedObject& object);
   absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
   std::unique_ptr<Chunk> Last(absl::Status error);

@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "import/object_lister.h"
+#include "mapping/mapping_version.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/source_contract.h"
 
@@ -18,7 +19,9 @@ namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Two files in a folder of their own.
 class ObjectSourceFixture : public SourceFixture {
@@ -103,8 +106,12 @@ class ObjectSourceFeed : public testing::Test {
   ~ObjectSourceFeed() override { fs::remove(path_); }
 
   void Offer() { feed_.objects.push_back({store_, info_}); }
-  std::unique_ptr<ObjectSource> Open(Ledger& ledger) {
-    ObjectSourceOptions options{.destination = "d", .owner = "me"};
+  std::unique_ptr<ObjectSource> Open(Ledger& ledger, bool force = false) {
+    ObjectSourceOptions options{.destination = "d", .owner = "me", .force = force};
+    options.on_forgotten = [this](const LedgerKey& key) {
+      forgotten_.push_back(key.config);
+      return absl::OkStatus();
+    };
     options.retry = {.initial = absl::Milliseconds(1),
                      .most = absl::Milliseconds(1),
                      .least_jitter = absl::ZeroDuration(),
@@ -121,8 +128,43 @@ class ObjectSourceFeed : public testing::Test {
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
   SourcesConfig sources_ = SourcesConfig::MixpanelFormat();
+  // The object as another config left it.
+  void SendUnder(const std::string& config, uint64_t row) {
+    auto claim = ledger_.ClaimObject(
+        {{info_.uri, info_.version, config, "d"}, "other", 1, absl::Minutes(5)}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    claim->entry.position.row = row;
+    claim->entry.state = LedgerState::kDone;
+    ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(5), {}).ok());
+  }
+
   SourceProgress progress_;
+  std::vector<std::string> forgotten_;
 };
+
+TEST_F(ObjectSourceFeed, WhatWasSentUnderAnotherConfigIsLeftAlone) {
+  SendUnder("mixpanel_format:0123", 1);
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  EXPECT_FALSE(source->Ready());
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kConfigChanged)));
+  EXPECT_EQ(progress_.objects_config_changed, 1u);
+  EXPECT_EQ(progress_.objects_skipped, 0u);
+  ASSERT_EQ(progress_.config_changes().size(), 1u);
+  EXPECT_THAT(Describe(progress_.config_changes()[0]),
+              AllOf(HasSubstr(info_.uri), HasSubstr("\"mixpanel_format\", which has changed since"),
+                    HasSubstr("--force")));
+}
+
+TEST_F(ObjectSourceFeed, ForceForgetsWhatEveryConfigSent) {
+  SendUnder("mixpanel_format:0123", 1);
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger_, /*force=*/true);
+  EXPECT_TRUE(source->Ready());
+  EXPECT_THAT(forgotten_, ElementsAre("mixpanel_format:0123"));
+  EXPECT_EQ(ledger_.Snapshot().size(), 1u);
+  EXPECT_EQ(ledger_.Snapshot().begin()->second.mapping_version, kMappingVersion);
+}
 
 TEST_F(ObjectSourceFeed, IsReadyOnlyWithAnObjectToRead) {
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
@@ -169,10 +211,9 @@ TEST_F(ObjectSourceFeed, WhatWasClaimedAndNotBegunIsReleased) {
 class AwayLedger : public Ledger {
  public:
   AwayLedger(Ledger& ledger, int times) : ledger_(ledger), times_(times) {}
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner, uint64_t bytes,
-                                    absl::Duration lease, std::stop_token stop) override {
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
     if (times_-- > 0) return absl::UnavailableError("the server restarts");
-    return ledger_.ClaimObject(key, owner, bytes, lease, stop);
+    return ledger_.ClaimObject(request, stop);
   }
   absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
     return ledger_.Store(entry, lease, stop);
@@ -180,7 +221,8 @@ class AwayLedger : public Ledger {
   absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
     return ledger_.Release(entry, stop);
   }
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override {
     return ledger_.Forget(key, stop);
   }
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,

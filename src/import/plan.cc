@@ -47,7 +47,8 @@ class EntryPlanner {
   void Add(ListedObject object, const LedgerView& ledger, std::stop_token stop,
            PlanProgress& progress) {
     Candidate candidate = Look(std::move(object), ledger);
-    if (candidate.plan.state == ObjectPlan::State::kDone) {
+    if (candidate.plan.state == ObjectPlan::State::kDone ||
+        candidate.plan.state == ObjectPlan::State::kConfigChanged) {
       List(std::move(candidate));
     } else if (request_.sample_objects == 0) {
       Sample(candidate, stop, progress);
@@ -102,8 +103,13 @@ class EntryPlanner {
         plan_.objects_held += standing.held;
         break;
       case LedgerStanding::State::kNew:
-        plan_.objects_config_changed += standing.config_changed;
-        plan_.objects_changed += standing.object_changed && !standing.config_changed;
+        if (standing.config_changed) {
+          candidate.plan.state = ObjectPlan::State::kConfigChanged;
+          ++plan_.objects_config_changed;
+          return candidate;
+        }
+        plan_.objects_held += standing.held;
+        plan_.objects_changed += standing.object_changed;
         break;
     }
     plan_.bytes_to_do += candidate.plan.bytes;

@@ -39,7 +39,7 @@ struct Amounts {
 };
 
 struct ObjectPlan {
-  enum class State { kNew, kPartlyDone, kDone };
+  enum class State { kNew, kPartlyDone, kDone, kConfigChanged };
   std::string uri;
   uint64_t bytes = 0;
   State state = State::kNew;
@@ -93,7 +93,7 @@ struct EntryPlan {
   uint64_t objects_done = 0;
   uint64_t objects_partly_done = 0;
   uint64_t objects_held = 0;            // partly done, and another worker has them now
-  uint64_t objects_config_changed = 0;  // new only because the config has changed
+  uint64_t objects_config_changed = 0;  // an import leaves them alone
   uint64_t objects_changed = 0;         // new only because they have changed
   uint64_t objects_sampled = 0;
   uint64_t objects_failed = 0;  // of the sampled ones
@@ -123,7 +123,7 @@ struct EntryPlan {
   static constexpr size_t kMostListed = 1'000;
   std::vector<ObjectPlan> listed;
 
-  uint64_t objects_to_do() const { return objects - objects_done; }
+  uint64_t objects_to_do() const { return objects - objects_done - objects_config_changed; }
 };
 
 struct ImportPlan {

@@ -5,6 +5,7 @@
 
 #include "base/counted.h"
 #include "base/strings.h"
+#include "import/config_change.h"
 
 namespace millrace {
 namespace {
@@ -97,9 +98,9 @@ class EntryProblems {
     if (entry_.objects_config_changed > 0) {
       Add(Severity::kWarning, "config_changed", "",
           StrCat(Counted(entry_.objects_config_changed, "object was", "objects were"),
-                 " imported with another version of this entry and would be imported again"),
-          "fine if the records should be sent anew; events whose name, time, distinct_id or "
-          "$insert_id come out differently will stand beside the old ones in Mixpanel");
+                 " imported under this entry before it changed, or under another entry: an import "
+                 "sends nothing more of them and ends with status 2"),
+          kForceAdvice);
     }
     if (entry_.objects_changed > 0) {
       Add(Severity::kNote, "object_changed", "",

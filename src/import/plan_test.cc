@@ -206,8 +206,8 @@ TEST_F(PlanTest, LeavesOutWhatTheLedgerHasAndGoesOnWhereItStopped) {
   ASSERT_TRUE(store
                   ->List(folder_,
                          [&](const ObjectInfo& object) {
-                           auto claim = ledger_.ClaimObject(KeyOf(object, config, destination),
-                                                            "me", 1, absl::Minutes(5), {});
+                           auto claim = ledger_.ClaimObject(
+                               {KeyOf(object, config, destination), "me", 1, absl::Minutes(5)}, {});
                            const bool first = object.uri.ends_with("a.ndjson");
                            claim->entry.state = first ? LedgerState::kDone : LedgerState::kOpen;
                            claim->entry.position =

@@ -11,6 +11,7 @@
 #include "import/object_lister.h"
 #include "import/object_source.h"
 #include "import/testing/fake_project.h"
+#include "mapping/mapping_version.h"
 #include "pipeline/run.h"
 #include "pipeline/testing/memory_dead_letter.h"
 #include "pipeline/testing/memory_ledger.h"
@@ -51,6 +52,13 @@ class ReconcileTest : public testing::Test {
   void WriteFile(const std::string& name, int first, int last) {
     std::ofstream file(Path(name));
     for (int id = first; id < last; ++id) file << Event(id) << "\n";
+  }
+
+  // As if the objects had been imported by a Millrace with other mapping rules.
+  void SetMappingVersion(uint64_t version) {
+    MemoryLedger::Rows rows = ledger_.Snapshot();
+    for (auto& [key, entry] : rows) entry.mapping_version = version;
+    ledger_.Restore(std::move(rows));
   }
 
   void Import() {
@@ -200,6 +208,74 @@ TEST_F(ReconcileTest, RepairSendsMissingRowsAgainWithTheirIds) {
   EXPECT_THAT(project_.events(), SizeIs(5100));
 }
 
+// Rows of another mapping version may have other ids now: sending "missing" ones would double them.
+TEST_F(ReconcileTest, ObjectsOfAnotherMappingVersionAreNeitherMissingNorRepaired) {
+  WriteFile("old.ndjson", 0, 10);
+  Import();
+  SetMappingVersion(kMappingVersion + 1);
+  WriteFile("new.ndjson", 10, 20);
+  Import();
+  project_.Remove("id-7-");
+  project_.Remove("id-17-");
+  request_.repair = true;
+  const ReconcileReport report = Reconcile();
+  ASSERT_TRUE(report.status.ok()) << report.status;
+  EXPECT_FALSE(report.clean(true));
+  EXPECT_THAT(Problems(report), ElementsAre("other_mapping old.ndjson"));
+  EXPECT_THAT(report.findings[0].message, HasSubstr("--repair does not send them"));
+  EXPECT_EQ(report.counts.expected, 10u);
+  EXPECT_EQ(report.counts.missing(), 0u);
+  EXPECT_EQ(report.repaired, 1u);
+  EXPECT_EQ(report.counts.unexpected, 0u) << "those with the ids of today are known";
+  EXPECT_THAT(project_.events(), SizeIs(19));
+}
+
+// Events may be an hour ahead, and the export refuses days that have not begun.
+TEST_F(ReconcileTest, EventsOfTomorrowAreNotCheckableYet) {
+  const int ten_pm = 24 * 365;  // as SetUp() sets the clock
+  WriteFile("a.ndjson", ten_pm, ten_pm + 3);
+  const absl::Time midnight = absl::FromUnixMillis(kMorning) + absl::Hours(ten_pm + 2);
+  clock_.Advance(midnight - absl::Minutes(30) - clock_.Now());
+  Import();
+  EXPECT_EQ(project_.Remove(StrCat("id-", ten_pm, "-")), 1u);
+  const ReconcileReport report = Reconcile();
+  ASSERT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.counts.expected, 2u);
+  EXPECT_EQ(report.counts.missing(), 1u) << "of today";
+  EXPECT_EQ(report.not_checkable_yet, 1u);
+  EXPECT_EQ(report.checkable_from, midnight);
+  EXPECT_FALSE(report.clean(true));
+}
+
+TEST_F(ReconcileTest, AWaitThatLastsUntilTheirDayBeginsChecksThem) {
+  const int ten_pm = 24 * 365;
+  WriteFile("a.ndjson", ten_pm, ten_pm + 3);
+  const absl::Time midnight = absl::FromUnixMillis(kMorning) + absl::Hours(ten_pm + 2);
+  clock_.Advance(midnight - absl::Minutes(30) - clock_.Now());
+  Import();
+  request_.wait = absl::Minutes(29);
+  const absl::Time begin = clock_.Now();
+  EXPECT_FALSE(Reconcile().clean(true));
+  EXPECT_EQ(clock_.Now(), begin) << "waiting would not help";
+  request_.wait = absl::Minutes(31);
+  const ReconcileReport report = Reconcile();
+  EXPECT_TRUE(report.clean(true));
+  EXPECT_EQ(report.counts.found, 3u);
+  EXPECT_EQ(report.not_checkable_yet, 0u);
+}
+
+TEST_F(ReconcileTest, AnObjectOfAnotherConfigIsNamed) {
+  WriteFile("a.ndjson", 0, 10);
+  Import();
+  MemoryLedger::Rows rows;
+  for (auto [key, entry] : ledger_.Snapshot()) {
+    entry.key.config = "mixpanel_format:0123";
+    rows[entry.key] = entry;
+  }
+  ledger_.Restore(std::move(rows));
+  EXPECT_THAT(Problems(Reconcile()), ElementsAre("config_changed a.ndjson"));
+}
+
 TEST_F(ReconcileTest, WhatIsRefusedInARepairIsKeptAsADeadLetter) {
   WriteFile("a.ndjson", 0, 10);
   project_.Refuse("id-2-");
@@ -234,7 +310,7 @@ TEST_F(ReconcileTest, AnUnfinishedObjectIsComparedAsFarAsItIsConfirmed) {
   Import();
   LedgerEntry entry = ledger_.Snapshot().begin()->second;
   ASSERT_TRUE(ledger_.Forget(entry.key, {}).ok());
-  auto claim = ledger_.ClaimObject(entry.key, "test", 0, absl::Minutes(1), {});
+  auto claim = ledger_.ClaimObject({entry.key, "test", 0, absl::Minutes(1)}, {});
   ASSERT_TRUE(claim.ok());
   claim->entry.position.row = 6;
   ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(1), {}).ok());

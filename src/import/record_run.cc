@@ -47,6 +47,11 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   ObjectSourceOptions options{.destination = DestinationName(request, run.type),
                               .owner = ThisOwner(),
                               .force = request.force,
+                              .on_forgotten =
+                                  [&run](const LedgerKey& key) {
+                                    // Their rows are judged again, under another key.
+                                    return run.dead_letter.Rewind(key, 0);
+                                  },
                               .lease = request.run.lease,
                               .retry = request.run.retry,
                               .outlives_stores = run.outlives_stores,

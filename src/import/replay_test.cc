@@ -73,13 +73,14 @@ class ReplayTest : public testing::Test {
     request_.import.sources = *std::move(sources);
   }
 
-  void Import() {
+  void Import(bool force = false) {
     auto lister = ObjectLister::Start({folder_ + "/in"}, [](const auto&) { return true; });
     ASSERT_TRUE(lister.ok()) << lister.status();
     SourceProgress progress;
-    ObjectSource source(
-        {.destination = DestinationName(request_.import, RecordType::kEvent), .owner = "test"},
-        request_.import.sources, **lister, ledger_, progress);
+    ObjectSource source({.destination = DestinationName(request_.import, RecordType::kEvent),
+                         .owner = "test",
+                         .force = force},
+                        request_.import.sources, **lister, ledger_, progress);
     const RunReport run = millrace::Run(
         {.source = source,
          .make_transform = [this] { return std::make_unique<MapTransform>(clock_.Now()); },
@@ -159,7 +160,7 @@ TEST_F(ReplayTest, RowsKeepTheIdsThatTheirImportWouldHaveGivenThem) {
     ASSERT_THAT(replayed, SizeIs(3));
     fs::remove_all(dead_letters_);
     project_.Remove("Buy");
-    Import();
+    Import(/*force=*/true);
     EXPECT_THAT(project_.events(), testing::UnorderedElementsAreArray(replayed));
     project_.Remove("Buy");
   }

@@ -11,4 +11,14 @@ Counts& Counts::operator+=(const Counts& other) {
   return *this;
 }
 
+bool MayHaveSent(const LedgerEntry& entry) {
+  return entry.state == LedgerState::kDone || entry.position.row > 0 || !entry.owner.empty();
+}
+
+Ledger::Claim::Outcome Ledger::OutcomeForRival(const LedgerEntry& rival, absl::Time now) {
+  const bool only_held =
+      rival.state == LedgerState::kOpen && rival.position.row == 0 && rival.lease_until > now;
+  return only_held ? Claim::Outcome::kHeld : Claim::Outcome::kConfigChanged;
+}
+
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -60,6 +61,24 @@ struct LedgerEntry {
   std::string last_error;  // of the last run that stopped on this object; empty: none
   uint64_t object_bytes = 0;
   uint64_t revision = 0;  // goes up with each write; what compare-and-set compares
+  // By which rules the rows became events (mapping/mapping_version.h): those of the run that began
+  // the object. Rows of ledgers that did not keep it are of version 1.
+  uint64_t mapping_version = 1;
+  std::string config_parts;  // hashes of the parts of the config (mapping/fingerprint.h); or empty
+};
+
+// True if rows of the object may be at the destination: it is done, it has a position, or someone
+// works or died on it who may not have recorded yet what was sent.
+bool MayHaveSent(const LedgerEntry& entry);
+
+// Who wants to work on what.
+struct ClaimRequest {
+  LedgerKey key;
+  std::string owner;
+  uint64_t object_bytes = 0;
+  absl::Duration lease = absl::ZeroDuration();
+  uint64_t mapping_version = 1;   // as in LedgerEntry
+  std::string config_parts = {};  // as in LedgerEntry
 };
 
 // Compare-and-set rows with leases, so that many workers share one backfill. Thread-safe. Every
@@ -73,17 +92,19 @@ class Ledger {
   virtual ~Ledger() = default;
 
   struct Claim {
-    enum class Outcome { kClaimed, kDone, kHeld };
+    enum class Outcome { kClaimed, kDone, kHeld, kConfigChanged };
     Outcome outcome = Outcome::kHeld;
     LedgerEntry entry;  // as stored after the call
   };
 
-  // Takes the row for `owner` until now + lease: creates it, or takes it over where it is open and
-  // unheld, its lease has run out, or `owner` holds it already. kDone: nothing is left to do.
+  // Takes the row for the owner until now + lease: creates it, or takes it over where it is open
+  // and unheld, its lease has run out, or the owner holds it already. kDone: nothing is left to do.
   // kHeld: another owner has it.
-  virtual absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                            uint64_t object_bytes, absl::Duration lease,
-                                            std::stop_token stop) = 0;
+  // No two owners ever send one object, version and destination under two configs, as the same row
+  // gets other ids then. While the row of `key` has no position, a row of another config decides:
+  // kConfigChanged if MayHaveSent() is true of it, with that row as `entry`; but kHeld, with that
+  // row, if all there is of it is a lease that runs. Nothing was changed then.
+  virtual absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) = 0;
 
   // Stores position, counts, state and last_error of `entry` if the row still has entry.revision
   // and entry.owner, and renews the lease; updates entry.revision. state kDone ends the lease.
@@ -93,8 +114,14 @@ class Ledger {
   // Gives an open row back so that others can claim it at once. Aborted as above.
   virtual absl::Status Release(LedgerEntry& entry, std::stop_token stop) = 0;
 
-  // Removes the row, whoever holds it; ok if there was none. For --force.
-  virtual absl::Status Forget(const LedgerKey& key, std::stop_token stop) = 0;
+  // Removes the rows of key's object, version and destination under every config, whoever holds
+  // them, and returns their keys; none if there were none. For --force.
+  virtual absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                        std::stop_token stop) = 0;
+
+  // What a claim comes to because of `rival`, a row of another config of which MayHaveSent() is
+  // true.
+  static Claim::Outcome OutcomeForRival(const LedgerEntry& rival, absl::Time now);
 
   // All rows, by object then version. A status that is not ok ends the walk and is returned.
   virtual absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,

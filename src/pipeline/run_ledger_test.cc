@@ -28,7 +28,7 @@ TEST_F(RunLedgerTest, AnObjectThatAnotherOwnerTookOverIsLeftToIt) {
     if (n == 2) {
       world_.clock.Advance(2 * world_.options.lease);
       const auto claim =
-          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease, {});
+          world_.ledger.ClaimObject({world_.objects[0].key, "thief", 1, world_.options.lease}, {});
       EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
     }
     return FakeWrite::kDurable;
@@ -50,9 +50,8 @@ class FailingLedger : public Ledger {
   using Script = std::function<absl::Status(int n)>;
   FailingLedger(Ledger& ledger, Script script) : ledger_(ledger), script_(std::move(script)) {}
 
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner, uint64_t bytes,
-                                    absl::Duration lease, std::stop_token stop) override {
-    return ledger_.ClaimObject(key, owner, bytes, lease, stop);
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
+    return ledger_.ClaimObject(request, stop);
   }
   absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
     const absl::Status status = script_(stores_++);
@@ -61,7 +60,8 @@ class FailingLedger : public Ledger {
   absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
     return ledger_.Release(entry, stop);
   }
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override {
     return ledger_.Forget(key, stop);
   }
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
@@ -242,7 +242,7 @@ TEST_F(RunLedgerTest, ObjectsThatAnotherOwnerTookOverAreGivenUpOnce) {
     if (n == 2) {
       world_.clock.Advance(2 * world_.options.lease);
       EXPECT_TRUE(
-          world_.ledger.ClaimObject(world_.objects[0].key, "thief", 1, world_.options.lease, {})
+          world_.ledger.ClaimObject({world_.objects[0].key, "thief", 1, world_.options.lease}, {})
               .ok());
     }
     return FakeWrite::kDurable;

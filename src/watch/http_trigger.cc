@@ -58,6 +58,7 @@ int StatusOf(NoticeOutcome outcome) {
   switch (outcome) {
     case NoticeOutcome::kImported:
     case NoticeOutcome::kDoneBefore:
+    case NoticeOutcome::kConfigChanged:
     case NoticeOutcome::kGone:
     case NoticeOutcome::kIgnored:
       return 200;

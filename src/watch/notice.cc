@@ -8,6 +8,8 @@ std::string_view NameOf(NoticeOutcome outcome) {
       return "imported";
     case NoticeOutcome::kDoneBefore:
       return "done_before";
+    case NoticeOutcome::kConfigChanged:
+      return "config_changed";
     case NoticeOutcome::kGone:
       return "gone";
     case NoticeOutcome::kIgnored:

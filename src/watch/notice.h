@@ -24,12 +24,15 @@ struct Trace {
 enum class NoticeOutcome {
   kImported,    // the ledger has the object as done, by this watch
   kDoneBefore,  // it had it so before
-  kGone,        // there is no such object any more
-  kIgnored,     // not what this watch imports: no config entry or input fits, a hidden name
-  kHeld,        // another worker has it now
-  kFailed,      // it cannot be read: `status`
-  kBusy,        // too many objects wait
-  kStopped,     // the watch ends, or the object went to another worker
+  // It was sent, at least in part, under a config that has changed since, and is left alone:
+  // `status` says what changed.
+  kConfigChanged,
+  kGone,     // there is no such object any more
+  kIgnored,  // not what this watch imports: no config entry or input fits, a hidden name
+  kHeld,     // another worker has it now
+  kFailed,   // it cannot be read: `status`
+  kBusy,     // too many objects wait
+  kStopped,  // the watch ends, or the object went to another worker
 };
 
 struct NoticeResult {

@@ -41,6 +41,7 @@ Severity SeverityOf(NoticeOutcome outcome) {
       return Severity::kInfo;
     case NoticeOutcome::kFailed:
       return Severity::kError;
+    case NoticeOutcome::kConfigChanged:
     case NoticeOutcome::kGone:
       return Severity::kWarning;
     default:
@@ -54,6 +55,8 @@ std::string_view MessageOf(NoticeOutcome outcome) {
       return "object imported";
     case NoticeOutcome::kDoneBefore:
       return "object was done before";
+    case NoticeOutcome::kConfigChanged:
+      return "object was imported under another config and is left alone";
     case NoticeOutcome::kGone:
       return "object is not there any more";
     case NoticeOutcome::kHeld:

@@ -42,6 +42,9 @@ NoticeResult ResultOf(const ObjectInfo& object, const ObjectOutcome& outcome) {
     case ObjectOutcome::Kind::kDoneBefore:
       result.outcome = NoticeOutcome::kDoneBefore;
       break;
+    case ObjectOutcome::Kind::kConfigChanged:
+      result.outcome = NoticeOutcome::kConfigChanged;
+      break;
     case ObjectOutcome::Kind::kHeld:
       result.outcome = NoticeOutcome::kHeld;
       break;

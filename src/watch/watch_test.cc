@@ -18,6 +18,7 @@
 namespace millrace::watch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // Takes events as Mixpanel does, once it is open.
@@ -140,6 +141,33 @@ TEST_F(WatchTest, TheSameEventFiveTimesSendsNothingMore) {
   EXPECT_EQ(mixpanel_.events(), 2u);
   EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 1u);
   EXPECT_EQ(progress_.count(NoticeOutcome::kDoneBefore), 4u);
+}
+
+TEST_F(WatchTest, WhatWasSentUnderAnotherConfigIsCountedAndNoReasonToEnd) {
+  bucket_.Put("gs://b/b.ndjson", Event(3) + Event(4));
+  Start();
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  StopAndReport();
+  MemoryLedger::Rows rows;
+  for (auto [key, entry] : ledger_.Snapshot()) {
+    entry.key.config = "mixpanel_format:0123";
+    rows[entry.key] = entry;
+  }
+  ledger_.Restore(std::move(rows));
+  stop_ = std::stop_source();
+  Start();
+  const RawReply reply = Post(Object("a.ndjson"));
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_THAT(reply.body, AllOf(HasSubstr("\"outcome\":\"config_changed\""),
+                                HasSubstr("which has changed since")));
+  EXPECT_EQ(Post(Object("b.ndjson")).status, 200);
+  EXPECT_EQ(progress_.count(NoticeOutcome::kConfigChanged), 1u);
+  EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 2u);
+  EXPECT_THAT(Get("/metrics").body,
+              AllOf(HasSubstr("millrace_watch_objects_total{outcome=\"config_changed\"} 1"),
+                    HasSubstr("millrace_objects_config_changed_total 1")));
+  EXPECT_EQ(mixpanel_.events(), 4u);
+  EXPECT_EQ(StopAndReport().objects_config_changed, 1u);
 }
 
 TEST_F(WatchTest, TheSameEventFiveTimesAtOnceSendsNothingMore) {

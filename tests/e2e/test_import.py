@@ -43,6 +43,82 @@ class ImportTest(MillraceTest):
                 self.import_json(sandbox, folder / file_type, "--config", folder / "sources.json")
                 self.assertEqual(judge(self, expected_events(folder), sandbox.export()), 0)
 
+    def test_two_projects_by_their_secrets_share_no_rows_of_the_ledger(self):
+        sandbox = self.sandbox()
+        path = self.write_ndjson("a.ndjson", [event(1), event(2)])
+        def by(secret, token=""):
+            report = self.import_json(sandbox, path, env={"MIXPANEL_TOKEN": token, "MIXPANEL_API_SECRET": secret})
+            return report["accepted"], report["objects_skipped"]
+        self.assertEqual(by("secret-of-a"), (2, 0))
+        self.assertEqual(by("secret-of-b"), (2, 0), "another project")
+        self.assertEqual(by("secret-of-a"), (0, 1))
+        self.assertEqual(by("secret-of-b", token="some-token"), (0, 1), "the secret is what is used")
+        self.assertEqual(by("", token="some-token"), (2, 0))
+        for file in self.state.glob("ledger.db*"):
+            for secret in (b"secret-of-a", b"secret-of-b", b"some-token"):
+                self.assertNotIn(secret, file.read_bytes())
+
+    def test_a_config_prefix_may_lead_through_a_link(self):
+        sandbox = self.sandbox()
+        self.write_ndjson("disk/in/a.ndjson", [event(1)])
+        (self.folder / "data").symlink_to(self.folder / "disk")
+        for prefix, inputs in (("data/in/", "data/in"), ("disk/in/", "data"), ("data/", "disk/in/a.ndjson")):
+            with self.subTest(prefix):
+                config = self.write_config({"config_id": prefix, "source_prefix": str(self.folder / prefix) + "/"})
+                report = self.run_json("plan", self.folder / inputs, "--config", config, "--mixpanel-url", sandbox.url)
+                self.assertEqual((report["objects"], report["objects_unmatched"]), (1, 0))
+        report = self.import_json(sandbox, self.folder / "data", "--config", config)
+        self.assertEqual((report["accepted"], report["objects_unmatched"]), (1, 0))
+
+    def test_a_changed_config_sends_nothing_again_unless_it_is_forced(self):
+        sandbox = self.sandbox()
+        def entry(*mappings, **more):
+            return {"config_id": "orders", "source_prefix": str(self.folder / "in"), "field_mappings": [
+                {"source_field": source, "mixpanel_field": field} for source, field in mappings]} | more
+        def row(number):
+            return {"at": 1_700_000_000 + number, "user": f"u{number}", "plan": "p"}
+        mappings = [("at", "time"), ("user", "distinct_id")]
+        config = self.write_config(entry(*mappings))
+        folder = self.write_ndjson("in/a.ndjson", [row(n) for n in range(1_000)] + [{"user": "no time"}]).parent
+        self.import_json(sandbox, folder, "--config", config, expect=1)
+        before = sandbox.stats()["unique"]
+        self.assertEqual(len(self.dead_letters()), 1)
+
+        # What is sent is the same: comments, keys in another order, an entry more.
+        same = json.dumps([entry(*mappings, config_id="others", source_prefix="gs://b/"),
+                           dict(reversed(entry(*mappings).items()))])
+        self.write("sources.json", "// a comment\n" + same)
+        report = self.import_json(sandbox, folder, "--config", config)
+        self.assertEqual((report["objects_skipped"], report["objects_config_changed"]), (1, 0))
+
+        # A mapping more would change every id.
+        self.write_config(entry(*mappings, ("plan", "plan")))
+        self.write_ndjson("in/b.ndjson", [row(n) for n in range(5_000, 5_010)])
+        report = self.import_json(sandbox, folder, "--config", config, expect=2)
+        self.assertEqual((report["objects_config_changed"], report["objects"], report["accepted"]), (1, 1, 10))
+        self.assertFalse(report["success"])
+        self.assertIn('"orders", which has changed since (field_mappings)', report["first_error"])
+        self.assertEqual(report["config_changes"], [report["first_error"]])
+        self.assertEqual(sandbox.stats()["unique"], before + 10)
+        code, out, err = self.run_program("import", folder, "--config", config, "--mixpanel-url", sandbox.url)
+        self.assertEqual(code, 2, err)
+        self.assertIn("1 left alone: the config changed", out)
+        self.assertIn("--force imports them again", out)
+
+        plan = self.run_json("plan", folder, "--config", config, "--mixpanel-url", sandbox.url)
+        self.assertEqual((plan["objects_config_changed"], plan["objects_to_do"], plan["rows"]), (1, 0, 0))
+        self.assertIn("config_changed", [problem["code"] for problem in plan["problems"]])
+        status = self.run_json("status", "--config", config, expect=1)
+        self.assertEqual(status["totals"]["config_changed"], 1)
+        self.assertIn("which has changed since (field_mappings)", status["objects"][0]["config_change"])
+
+        report = self.import_json(sandbox, folder / "a.ndjson", "--config", config, "--force", expect=1)
+        self.assertEqual((report["accepted"], report["rejected"]), (1_000, 1))
+        self.assertEqual(sandbox.stats()["unique"], 2 * before + 10)
+        status = self.run_json("status", "--config", config, expect=1)
+        self.assertEqual((status["totals"]["objects"], status["totals"]["config_changed"]), (2, 0))
+        self.assertEqual(len(self.dead_letters()), 1, "those of the config before went with its row")
+
     def test_a_changed_file_is_a_new_object(self):
         sandbox = self.sandbox()
         path = self.write_ndjson("a.ndjson", [event(1)])

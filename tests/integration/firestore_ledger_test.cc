@@ -47,33 +47,34 @@ class FirestoreEmulatorTest : public testing::Test {
 };
 
 TEST_F(FirestoreEmulatorTest, TheLifeOfARow) {
-  absl::StatusOr<Ledger::Claim> claim = ledger_->ClaimObject(Key(), "one", 10, kLease, {});
+  absl::StatusOr<Ledger::Claim> claim = ledger_->ClaimObject({Key(), "one", 10, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   ASSERT_EQ(claim->outcome, Outcome::kClaimed);
   LedgerEntry entry = claim->entry, stale = claim->entry;
-  EXPECT_EQ(ledger_->ClaimObject(Key(), "two", 10, kLease, {})->outcome, Outcome::kHeld);
+  EXPECT_EQ(ledger_->ClaimObject({Key(), "two", 10, kLease}, {})->outcome, Outcome::kHeld);
   entry.position = {7, 70};
   entry.counts = {.read = 7, .accepted = 7, .events = 7};
   ASSERT_TRUE(ledger_->Store(entry, kLease, {}).ok());
   EXPECT_TRUE(absl::IsAborted(ledger_->Store(stale, kLease, {})));
   ASSERT_TRUE(ledger_->Release(entry, {}).ok());
-  claim = ledger_->ClaimObject(Key(), "two", 10, kLease, {});
+  claim = ledger_->ClaimObject({Key(), "two", 10, kLease}, {});
   ASSERT_EQ(claim->outcome, Outcome::kClaimed);
   EXPECT_EQ(claim->entry.counts, entry.counts);
   claim->entry.state = LedgerState::kDone;
   ASSERT_TRUE(ledger_->Store(claim->entry, kLease, {}).ok());
-  EXPECT_EQ(ledger_->ClaimObject(Key(), "three", 10, kLease, {})->outcome, Outcome::kDone);
+  EXPECT_EQ(ledger_->ClaimObject({Key(), "three", 10, kLease}, {})->outcome, Outcome::kDone);
   ASSERT_TRUE(ledger_->Forget(Key(), {}).ok());
   ASSERT_TRUE(ledger_->Forget(Key(), {}).ok()) << "there is none";
   EXPECT_TRUE(absl::IsAborted(ledger_->Store(claim->entry, kLease, {})));
 }
 
 TEST_F(FirestoreEmulatorTest, ALeaseRunsOutByTheServersClock) {
-  absl::StatusOr<Ledger::Claim> dead = ledger_->ClaimObject(Key(), "dead", 1, absl::Seconds(1), {});
+  absl::StatusOr<Ledger::Claim> dead =
+      ledger_->ClaimObject({Key(), "dead", 1, absl::Seconds(1)}, {});
   ASSERT_TRUE(dead.ok());
   EXPECT_LT(absl::AbsDuration(dead->entry.updated - absl::Now()), absl::Minutes(1));
   for (;;) {
-    const absl::StatusOr<Ledger::Claim> heir = ledger_->ClaimObject(Key(), "heir", 1, kLease, {});
+    const absl::StatusOr<Ledger::Claim> heir = ledger_->ClaimObject({Key(), "heir", 1, kLease}, {});
     ASSERT_TRUE(heir.ok()) << heir.status();
     if (heir->outcome == Outcome::kClaimed) break;
     ASSERT_LT(absl::Now(), dead->entry.lease_until + absl::Seconds(30));
@@ -90,7 +91,7 @@ TEST_F(FirestoreEmulatorTest, ManyWorkersShareManyObjects) {
     workers.emplace_back([&, w] {
       for (int i = 0; i < kObjects; ++i) {
         absl::StatusOr<Ledger::Claim> claim =
-            ledger_->ClaimObject(Key(StrCat("o", i)), StrCat("worker ", w), 1, kLease, {});
+            ledger_->ClaimObject({Key(StrCat("o", i)), StrCat("worker ", w), 1, kLease}, {});
         ASSERT_TRUE(claim.ok()) << claim.status();
         if (claim->outcome != Outcome::kClaimed) continue;
         claim->entry.state = LedgerState::kDone;
@@ -106,7 +107,7 @@ TEST_F(FirestoreEmulatorTest, ManyWorkersShareManyObjects) {
 TEST_F(FirestoreEmulatorTest, TheWalkTurnsPages) {
   for (int i = 0; i < 310; ++i) {
     ASSERT_TRUE(
-        ledger_->ClaimObject(Key(StrCat("o", 1000 + (i * 7) % 310)), "one", 1, kLease, {}).ok());
+        ledger_->ClaimObject({Key(StrCat("o", 1000 + (i * 7) % 310)), "one", 1, kLease}, {}).ok());
   }
   int next = 1000;
   ASSERT_TRUE(ledger_

@@ -169,9 +169,30 @@ TEST_F(PostgresLedgerTest, ManyWorkersMakeTheTablesAtOnce) {
       1u);
 }
 
+// As Millrace made it before it kept the mapping version.
+TEST_F(PostgresLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
+  ASSERT_TRUE(MustOpen(schema_.Uri())->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
+  schema_.Run(StrCat("ALTER TABLE ", schema_.name(),
+                     ".millrace_objects DROP COLUMN mapping_version, DROP COLUMN config_parts; ",
+                     "UPDATE ", schema_.name(), ".millrace_schema_version SET version = 1"));
+  std::vector<std::thread> workers;
+  std::atomic<int> opened{0};
+  for (int i = 0; i < 4; ++i) {
+    workers.emplace_back([&] { opened += MustOpen(schema_.Uri()) != nullptr; });
+  }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(opened, 4);
+  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  const auto claim = ledger->ClaimObject(
+      {.key = Key(), .owner = "one", .lease = kLease, .mapping_version = 2}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
+  EXPECT_EQ(claim->entry.mapping_version, 2u) << "it has no rows yet";
+}
+
 TEST_F(PostgresLedgerTest, ALostConnectionIsOpenedAgain) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
-  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
+  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   EndConnections();
   claim->entry.position.row = 3;
@@ -187,7 +208,7 @@ TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
     CuttingProxy proxy(folder, SocketFolder() + "/.s.PGSQL.5432");
     const std::unique_ptr<Ledger> ledger =
         MustOpen(schema_.Uri(StrCat("postgres://tester@/postgres?host=", folder)));
-    absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
+    absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
     LedgerEntry entry = claim->entry;
     const int before = proxy.connections();
@@ -204,7 +225,7 @@ TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
     EXPECT_EQ(Revision(), 3u);
 
     proxy.LoseNextAnswer();
-    claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
+    claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
     EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
     entry = claim->entry;
@@ -220,7 +241,7 @@ TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
 // As after a failover: the server that was the primary is read-only, until another takes its place.
 TEST_F(PostgresLedgerTest, AReadOnlyServerIsTriedAgainOverANewConnection) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
-  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject(Key(), "one", 1, kLease, {});
+  absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   schema_.Run("SET default_transaction_read_only = off");  // here, whatever the role has
   schema_.Run("ALTER ROLE tester SET default_transaction_read_only = on");
@@ -234,8 +255,8 @@ TEST_F(PostgresLedgerTest, AReadOnlyServerIsTriedAgainOverANewConnection) {
 
 TEST_F(PostgresLedgerTest, SameContentFromAnOldRevisionIsNotTakenForALostAnswer) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
-  LedgerEntry first = ledger->ClaimObject(Key(), "one", 1, kLease, {})->entry;
-  ASSERT_TRUE(ledger->ClaimObject(Key(), "one", 1, kLease, {}).ok());
+  LedgerEntry first = ledger->ClaimObject({Key(), "one", 1, kLease}, {})->entry;
+  ASSERT_TRUE(ledger->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
   EXPECT_TRUE(absl::IsAborted(ledger->Store(first, kLease, {})));
 }
 
@@ -284,8 +305,8 @@ TEST_F(PostgresLedgerTest, ANewerFormatIsRefused) {
 TEST_F(PostgresLedgerTest, TextThatIsNotUtf8) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
   EXPECT_TRUE(absl::IsInvalidArgument(
-      ledger->ClaimObject(Key("/data/caf\xE9"), "one", 1, kLease, {}).status()));
-  LedgerEntry entry = ledger->ClaimObject(Key(), "one", 1, kLease, {})->entry;
+      ledger->ClaimObject({Key("/data/caf\xE9"), "one", 1, kLease}, {}).status()));
+  LedgerEntry entry = ledger->ClaimObject({Key(), "one", 1, kLease}, {})->entry;
   entry.last_error = std::string("row 1: \xE9 \0", 10);
   EXPECT_TRUE(ledger->Store(entry, kLease, {}).ok()) << "a message must not stop a run";
 }

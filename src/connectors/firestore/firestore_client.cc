@@ -66,8 +66,9 @@ absl::StatusOr<absl::Time> FirestoreClient::Write(const std::string& name,
   return ParseCommitReply(reply);
 }
 
-absl::Status FirestoreClient::Delete(const std::string& name, const std::stop_token& stop) {
-  return Call("commit", DeleteBody(name), stop).status();
+absl::Status FirestoreClient::Delete(const std::string& name, const std::stop_token& stop,
+                                     std::optional<absl::Time> updated) {
+  return Call("commit", DeleteBody(name, updated), stop).status();
 }
 
 absl::StatusOr<std::vector<LedgerDocument>> FirestoreClient::Page(const LedgerDocument* after,
@@ -75,6 +76,14 @@ absl::StatusOr<std::vector<LedgerDocument>> FirestoreClient::Page(const LedgerDo
                                                                   const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply,
                    Call("runQuery", QueryBody(location_.collection, after, limit), stop));
+  ASSIGN_OR_RETURN(QueryResult found, ParseQueryReply(reply));
+  return std::move(found.documents);
+}
+
+absl::StatusOr<QueryResult> FirestoreClient::OfObject(const LedgerKey& key,
+                                                      const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::string reply,
+                   Call("runQuery", ObjectQueryBody(location_.collection, key), stop));
   return ParseQueryReply(reply);
 }
 

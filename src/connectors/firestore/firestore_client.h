@@ -3,6 +3,7 @@
 #define MILLRACE_CONNECTORS_FIRESTORE_FIRESTORE_CLIENT_H_
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -37,9 +38,13 @@ class FirestoreClient {
   // write there at once; try again. Cancelled: `stop` was requested.
   absl::StatusOr<absl::Time> Write(const std::string& name, const LedgerDocument& document,
                                    Expect expect, const std::stop_token& stop);
-  absl::Status Delete(const std::string& name, const std::stop_token& stop);
+  // Deletes `name`, whatever it is, or only if its updateTime is still `updated`. Errors as above.
+  absl::Status Delete(const std::string& name, const std::stop_token& stop,
+                      std::optional<absl::Time> updated = {});
   absl::StatusOr<std::vector<LedgerDocument>> Page(const LedgerDocument* after, size_t limit,
                                                    const std::stop_token& stop);
+  // All documents of key's object and version.
+  absl::StatusOr<QueryResult> OfObject(const LedgerKey& key, const std::stop_token& stop);
 
  private:
   absl::StatusOr<std::string> Call(const char* method, const std::string& body,

@@ -48,12 +48,11 @@ class FirestoreLedger : public Ledger {
     return client ? (*client)->Page(nullptr, 1, stop).status() : StopRequested();
   }
 
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease,
-                                    std::stop_token stop) override;
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override;
   absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override;
   absl::Status Release(LedgerEntry& entry, std::stop_token stop) override;
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override;
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override;
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
                        std::stop_token stop) override;
 
@@ -66,11 +65,21 @@ class FirestoreLedger : public Ledger {
     if (!client) return StopRequested();
     return (*client)->Page(after, kPage, stop);
   }
-  // One look and one change; nullopt if the document changed in between.
+  // What there is of an object, version and destination.
+  struct Look {
+    std::optional<LedgerDocument> own;
+    std::optional<Claim> rival;  // of a row of another config: what a claim comes to because of it
+    absl::Time read_time;
+  };
+  absl::StatusOr<Look> LookAt(FirestoreClient& client, const LedgerKey& key,
+                              const std::stop_token& stop);
+  // Nullopt if the document changed in between.
   absl::StatusOr<std::optional<Claim>> TryClaim(FirestoreClient& client, const LedgerEntry& wanted,
                                                 absl::Duration lease, const std::stop_token& stop);
   absl::StatusOr<std::optional<Claim>> Take(FirestoreClient& client, LedgerDocument document,
                                             Expect expect, const std::stop_token& stop);
+  absl::StatusOr<Claim> GiveWayToRivals(FirestoreClient& client, Claim claim,
+                                        const std::stop_token& stop);
   absl::Status Change(LedgerDocument document, LedgerEntry& entry, const std::stop_token& stop);
   // Cancelled once `stop` is requested.
   absl::Status BackOff(int attempt, const std::stop_token& stop);
@@ -90,19 +99,21 @@ absl::Status FirestoreLedger::BackOff(int attempt, const std::stop_token& stop) 
   return clock_.SleepFor(pause, stop) ? absl::OkStatus() : StopRequested();
 }
 
-absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const LedgerKey& key,
-                                                           const std::string& owner,
-                                                           uint64_t object_bytes,
-                                                           absl::Duration lease,
+absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const ClaimRequest& request,
                                                            std::stop_token stop) {
-  RETURN_IF_ERROR(CheckIsUtf8(key, "Firestore"));
+  RETURN_IF_ERROR(CheckIsUtf8(request.key, "Firestore"));
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
-  LedgerEntry wanted{.key = key, .owner = owner, .object_bytes = object_bytes, .revision = 1};
+  LedgerEntry wanted{.key = request.key,
+                     .owner = request.owner,
+                     .object_bytes = request.object_bytes,
+                     .revision = 1,
+                     .mapping_version = request.mapping_version,
+                     .config_parts = request.config_parts};
   absl::Status last;
   for (int attempt = 0; attempt < kMostTries; ++attempt) {
     // Claiming twice is the same as once, so a lost answer does no harm.
-    absl::StatusOr<std::optional<Claim>> claim = TryClaim(**client, wanted, lease, stop);
+    absl::StatusOr<std::optional<Claim>> claim = TryClaim(**client, wanted, request.lease, stop);
     if (claim.ok() && claim->has_value()) return **std::move(claim);
     last = claim.status();
     if (!last.ok() && !absl::IsAborted(last) && !(absl::IsUnavailable(last) && attempt < 3)) {
@@ -110,42 +121,77 @@ absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const LedgerKey& key,
     }
     if (attempt > 0 || absl::IsAborted(last)) RETURN_IF_ERROR(BackOff(attempt, stop));
   }
-  return absl::UnavailableError(StrCat("too many claim ", key.object, " at once"));
+  return absl::UnavailableError(StrCat("too many claim ", request.key.object, " at once"));
+}
+
+absl::StatusOr<FirestoreLedger::Look> FirestoreLedger::LookAt(FirestoreClient& client,
+                                                              const LedgerKey& key,
+                                                              const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(firestore::QueryResult found, client.OfObject(key, stop));
+  Look look{.read_time = found.read_time};
+  for (LedgerDocument& document : found.documents) {
+    LedgerEntry& entry = document.entry;
+    if (entry.key == key) {
+      look.own = std::move(document);
+    } else if (entry.key.destination == key.destination && MayHaveSent(entry)) {
+      const Claim::Outcome outcome = OutcomeForRival(entry, found.read_time);
+      look.rival = Claim{.outcome = outcome, .entry = std::move(entry)};
+    }
+  }
+  return look;
 }
 
 absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(
     FirestoreClient& client, const LedgerEntry& wanted, absl::Duration lease,
     const std::stop_token& stop) {
-  const std::string name = location_.DocumentName(wanted.key);
-  if (!look_first_) {
+  const auto create = [&]() -> absl::StatusOr<std::optional<Claim>> {
     ASSIGN_OR_RETURN(std::optional<Claim> claim,
                      Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent, stop));
+    if (!claim) return std::nullopt;
+    return GiveWayToRivals(client, *std::move(claim), stop);
+  };
+  if (!look_first_) {
+    ASSIGN_OR_RETURN(std::optional<Claim> claim, create());
+    look_first_ = !claim || claim->outcome != Claim::Outcome::kClaimed;
     if (claim) return claim;
-    look_first_ = true;
   }
-  ASSIGN_OR_RETURN(Found found, client.Get(name, stop));
-  if (!found.document) {
+  ASSIGN_OR_RETURN(Look look, LookAt(client, wanted.key, stop));
+  const bool has_position = look.own && look.own->entry.position.row > 0;
+  const bool done = look.own && look.own->entry.state == LedgerState::kDone;
+  if (done) return Claim{.outcome = Claim::Outcome::kDone, .entry = std::move(look.own->entry)};
+  if (look.rival && !has_position) return std::move(look.rival);
+  if (!look.own) {
     look_first_ = false;
-    return Take(client, {.entry = wanted, .lease = lease}, Expect::kAbsent, stop);
+    return create();
   }
-  LedgerDocument& document = *found.document;
-  LedgerEntry& entry = document.entry;
-  if (entry.key != wanted.key) {
-    return absl::DataLossError(
-        StrCat(name, " is of ", entry.key.object, " and should be of ", wanted.key.object));
-  }
-  if (entry.state == LedgerState::kDone) {
-    return Claim{.outcome = Claim::Outcome::kDone, .entry = std::move(entry)};
-  }
-  if (!entry.owner.empty() && entry.owner != wanted.owner && entry.lease_until > found.read_time) {
+  LedgerEntry& entry = look.own->entry;
+  if (!entry.owner.empty() && entry.owner != wanted.owner && entry.lease_until > look.read_time) {
     return Claim{.outcome = Claim::Outcome::kHeld, .entry = std::move(entry)};
   }
   entry.owner = wanted.owner;
   entry.object_bytes = wanted.object_bytes;
+  if (!has_position) entry.mapping_version = wanted.mapping_version;
+  entry.config_parts = wanted.config_parts;
   ++entry.revision;
-  document.lease = lease;
-  document.last_write.clear();
-  return Take(client, std::move(document), Expect::kUnchanged, stop);
+  look.own->lease = lease;
+  look.own->last_write.clear();
+  ASSIGN_OR_RETURN(std::optional<Claim> claim,
+                   Take(client, *std::move(look.own), Expect::kUnchanged, stop));
+  if (!claim || has_position) return claim;
+  return GiveWayToRivals(client, *std::move(claim), stop);
+}
+
+// Of two claims under two configs at once, neither may see the other's document before its own is
+// there. So who has claimed looks again: the later of the two sees the other and gives way, and it
+// may be both.
+absl::StatusOr<Ledger::Claim> FirestoreLedger::GiveWayToRivals(FirestoreClient& client, Claim claim,
+                                                               const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(Look look, LookAt(client, claim.entry.key, stop));
+  if (!look.rival) return claim;
+  const absl::Status removed =
+      client.Delete(location_.DocumentName(claim.entry.key), stop, claim.entry.updated);
+  if (!removed.ok() && !IsSurprise(removed)) return removed;
+  return *std::move(look.rival);
 }
 
 absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClient& client,
@@ -217,17 +263,25 @@ absl::Status FirestoreLedger::Release(LedgerEntry& entry, std::stop_token stop) 
   return Change(std::move(document), entry, stop);
 }
 
-absl::Status FirestoreLedger::Forget(const LedgerKey& key, std::stop_token stop) {
+absl::StatusOr<std::vector<LedgerKey>> FirestoreLedger::Forget(const LedgerKey& key,
+                                                               std::stop_token stop) {
   RETURN_IF_ERROR(CheckIsUtf8(key, "Firestore"));
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
-  absl::Status status;
-  for (int attempt = 0; attempt < kMostTries; ++attempt) {
-    status = (*client)->Delete(location_.DocumentName(key), stop);
-    if (!absl::IsAborted(status)) break;
-    RETURN_IF_ERROR(BackOff(attempt, stop));
+  ASSIGN_OR_RETURN(const firestore::QueryResult found, (*client)->OfObject(key, stop));
+  std::vector<LedgerKey> forgotten;
+  for (const LedgerDocument& document : found.documents) {
+    if (document.entry.key.destination != key.destination) continue;
+    absl::Status status;
+    for (int attempt = 0; attempt < kMostTries; ++attempt) {
+      status = (*client)->Delete(document.name, stop);
+      if (!absl::IsAborted(status)) break;
+      RETURN_IF_ERROR(BackOff(attempt, stop));
+    }
+    if (!absl::IsNotFound(status)) RETURN_IF_ERROR(status);
+    forgotten.push_back(document.entry.key);
   }
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  return forgotten;
 }
 
 // Firestore orders by object (an index that it makes by itself); those of one object are put in

@@ -45,6 +45,8 @@ Json FieldsOf(const LedgerDocument& document) {
           {"last_error", Text(entry.last_error)},
           {"object_bytes", Integer(entry.object_bytes)},
           {"revision", Integer(entry.revision)},
+          {"mapping_version", Integer(entry.mapping_version)},
+          {"config_parts", Text(entry.config_parts)},
           {"last_write", Text(document.last_write)}};
 }
 
@@ -98,6 +100,9 @@ class FieldReader {
     }
     return number;
   }
+  bool Has(const char* name) const {
+    return fields_ != nullptr && Member(*fields_, name) != nullptr;
+  }
   const absl::Status& status() const { return status_; }
 
  private:
@@ -135,6 +140,9 @@ absl::StatusOr<LedgerDocument> ParseDocument(const Json& json) {
   entry.object_bytes = fields.Number("object_bytes");
   entry.revision = fields.Number("revision");
   document.last_write = fields.Text("last_write");
+  // Documents of before Millrace kept them have none.
+  if (fields.Has("mapping_version")) entry.mapping_version = fields.Number("mapping_version");
+  if (fields.Has("config_parts")) entry.config_parts = fields.Text("config_parts");
   RETURN_IF_ERROR(Annotate(fields.status(), document.name));
   document.lease = absl::Milliseconds(std::min<uint64_t>(lease_ms, 1ull << 50));
   entry.lease_until = entry.updated + document.lease;
@@ -157,8 +165,10 @@ std::string WriteBody(const std::string& name, const LedgerDocument& document, E
   return Json{{"writes", Json::array({write})}}.dump();
 }
 
-std::string DeleteBody(const std::string& name) {
-  return Json{{"writes", Json::array({Json{{"delete", name}}})}}.dump();
+std::string DeleteBody(const std::string& name, std::optional<absl::Time> updated) {
+  Json write = {{"delete", name}};
+  if (updated) write["currentDocument"] = {{"updateTime", TimeText(*updated)}};
+  return Json{{"writes", Json::array({std::move(write)})}}.dump();
 }
 
 std::string GetBody(const std::string& name) {
@@ -178,6 +188,17 @@ std::string QueryBody(const std::string& collection, const LedgerDocument* after
                         {"before", false}};
   }
   return Json{{"structuredQuery", std::move(query)}}.dump();
+}
+
+std::string ObjectQueryBody(const std::string& collection, const LedgerKey& key) {
+  const auto equal = [](const char* field, const std::string& text) {
+    return Json{{"fieldFilter",
+                 {{"field", {{"fieldPath", field}}}, {"op", "EQUAL"}, {"value", Text(text)}}}};
+  };
+  const Json both = Json::array({equal("object", key.object), equal("version", key.version)});
+  const Json query = {{"from", Json::array({Json{{"collectionId", collection}}})},
+                      {"where", {{"compositeFilter", {{"op", "AND"}, {"filters", both}}}}}};
+  return Json{{"structuredQuery", query}}.dump();
 }
 
 absl::StatusOr<Found> ParseGetReply(std::string_view body) {
@@ -202,16 +223,19 @@ absl::StatusOr<absl::Time> ParseCommitReply(std::string_view body) {
   return TimeAt((*results)[0], "updateTime");
 }
 
-absl::StatusOr<std::vector<LedgerDocument>> ParseQueryReply(std::string_view body) {
+absl::StatusOr<QueryResult> ParseQueryReply(std::string_view body) {
   ASSIGN_OR_RETURN(const Json reply, Parse(body));
   if (!reply.is_array()) return Unexpected("no list of results");
-  std::vector<LedgerDocument> documents;
+  QueryResult found;
   for (const Json& result : reply) {
+    if (Member(result, "readTime") != nullptr) {
+      ASSIGN_OR_RETURN(found.read_time, TimeAt(result, "readTime"));
+    }
     const Json* document = Member(result, "document");
     if (document == nullptr) continue;  // the last one may hold only the time
-    ASSIGN_OR_RETURN(documents.emplace_back(), ParseDocument(*document));
+    ASSIGN_OR_RETURN(found.documents.emplace_back(), ParseDocument(*document));
   }
-  return documents;
+  return found;
 }
 
 absl::Status ErrorOf(int http_status, std::string_view body) {

@@ -31,12 +31,15 @@ std::string DocumentId(const LedgerKey& key);
 enum class Expect { kAbsent, kUnchanged };
 
 // Bodies of :commit that write `document` at `name`, if there is none yet, or if its updateTime is
-// still entry.updated; that delete `name` whatever it is; of :batchGet; and of :runQuery for
-// `limit` documents by object and name, behind `after` (null: from the first).
+// still entry.updated; that delete `name` whatever it is, or only if its updateTime is still
+// `updated`; of :batchGet; of :runQuery for `limit` documents by object and name, behind `after`
+// (null: from the first); and for all documents of an object and version, which the indexes that
+// Firestore makes by itself are enough for.
 std::string WriteBody(const std::string& name, const LedgerDocument& document, Expect expect);
-std::string DeleteBody(const std::string& name);
+std::string DeleteBody(const std::string& name, std::optional<absl::Time> updated = {});
 std::string GetBody(const std::string& name);
 std::string QueryBody(const std::string& collection, const LedgerDocument* after, size_t limit);
+std::string ObjectQueryBody(const std::string& collection, const LedgerKey& key);
 
 // Answers. DataLoss if they are not what the API gives; nothing of them is trusted.
 struct Found {
@@ -46,7 +49,11 @@ struct Found {
 absl::StatusOr<Found> ParseGetReply(std::string_view body);
 // The updateTime of the one write.
 absl::StatusOr<absl::Time> ParseCommitReply(std::string_view body);
-absl::StatusOr<std::vector<LedgerDocument>> ParseQueryReply(std::string_view body);
+struct QueryResult {
+  std::vector<LedgerDocument> documents;
+  absl::Time read_time;  // of the server's clock
+};
+absl::StatusOr<QueryResult> ParseQueryReply(std::string_view body);
 
 // What an error answer says: the code after its "status", or after the HTTP status where it has
 // none; Unavailable for all that passes. Its message is shown.

@@ -19,7 +19,7 @@ using postgres::Address;
 using postgres::Connection;
 using postgres::Rows;
 
-constexpr uint64_t kSchemaVersion = 1;
+constexpr uint64_t kSchemaVersion = 2;
 constexpr size_t kMostConnections = 3;
 constexpr size_t kPage = 1000;
 
@@ -48,11 +48,20 @@ CREATE TABLE IF NOT EXISTS millrace_objects (
   object_bytes bigint NOT NULL,
   revision bigint NOT NULL DEFAULT 1,
   last_write text NOT NULL DEFAULT '',
+  mapping_version bigint NOT NULL DEFAULT 1,
+  config_parts text NOT NULL DEFAULT '',
   PRIMARY KEY (object, version, config, destination)
 );
 CREATE TABLE IF NOT EXISTS millrace_schema_version (version integer NOT NULL);
 INSERT INTO millrace_schema_version
-  SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
+  SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
+)";
+constexpr char kUpgradeFrom1[] = R"(
+SELECT pg_advisory_xact_lock(7883949219085214565);
+ALTER TABLE millrace_objects
+  ADD COLUMN IF NOT EXISTS mapping_version bigint NOT NULL DEFAULT 1,
+  ADD COLUMN IF NOT EXISTS config_parts text NOT NULL DEFAULT '';
+UPDATE millrace_schema_version SET version = 2 WHERE version = 1;
 )";
 constexpr char kHasSchema[] = "SELECT to_regclass('millrace_schema_version') IS NOT NULL";
 constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
@@ -62,28 +71,43 @@ constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, "                 \
   MR_MICROS("lease_until") ", " MR_MICROS("started") ", " MR_MICROS("updated")            \
-  ", last_error, object_bytes, revision, last_write"
+  ", last_error, object_bytes, revision, mapping_version, config_parts, last_write"
 #define MR_KEY "object = $1 AND version = $2 AND config = $3 AND destination = $4"
+// Of the row of another config because of which this one may not be claimed: MayHaveSent().
+#define MR_RIVAL                                                            \
+  "object = $1 AND version = $2 AND config <> $3 AND destination = $4 AND " \
+  "(state = 'done' OR position_row > 0 OR owner <> '')"
 #define MR_LEASE "now() + $5::bigint * interval '1 microsecond'"
 
-// The row as it is after the claim, and whether it was claimed; nothing if it came into being
-// meanwhile. A row that is done is only looked at, so that a second run writes nothing.
+// The row as it is after the claim, and whether it was claimed; nothing if there is none, because
+// of a rival, or because it came into being meanwhile. A row that is done is only looked at, so
+// that a second run writes nothing.
 constexpr char kClaim[] =
-    "WITH claimed AS (INSERT INTO millrace_objects AS old (object, version, config, destination, "
-    "state, owner, lease_until, started, updated, object_bytes) "
+    "WITH own AS (SELECT state, position_row FROM millrace_objects WHERE " MR_KEY
+    "), claimed AS (INSERT INTO millrace_objects AS old (object, version, config, destination, "
+    "state, owner, lease_until, started, updated, object_bytes, mapping_version, config_parts) "
     "SELECT $1, $2, $3, $4, 'open', $6, " MR_LEASE
-    ", now(), now(), $7::bigint "
-    "WHERE NOT EXISTS (SELECT 1 FROM millrace_objects WHERE " MR_KEY
-    " AND state = 'done') "
+    ", now(), now(), $7::bigint, $8::bigint, $9 "
+    "WHERE NOT EXISTS (SELECT 1 FROM own WHERE state = 'done') "
+    "AND (EXISTS (SELECT 1 FROM own WHERE position_row > 0) "
+    "OR NOT EXISTS (SELECT 1 FROM millrace_objects WHERE " MR_RIVAL
+    ")) "
     "ON CONFLICT (object, version, config, destination) DO UPDATE SET owner = excluded.owner, "
     "lease_until = excluded.lease_until, updated = excluded.updated, "
-    "object_bytes = excluded.object_bytes, revision = old.revision + 1, last_write = '' "
+    "object_bytes = excluded.object_bytes, mapping_version = CASE WHEN old.position_row = 0 "
+    "THEN excluded.mapping_version ELSE old.mapping_version END, "
+    "config_parts = excluded.config_parts, revision = old.revision + 1, last_write = '' "
     "WHERE old.state = 'open' AND (old.owner = '' OR old.owner = excluded.owner "
     "OR old.lease_until <= now()) RETURNING *) "
     "SELECT " MR_COLUMNS
     ", true FROM claimed UNION ALL "
     "SELECT " MR_COLUMNS ", false FROM millrace_objects WHERE " MR_KEY
     " AND NOT EXISTS (SELECT 1 FROM claimed)";
+constexpr char kFindRival[] =
+    "SELECT " MR_COLUMNS ", " MR_MICROS("now()") " FROM millrace_objects WHERE " MR_RIVAL
+                                                 " LIMIT 1";
+constexpr char kUnclaim[] = "DELETE FROM millrace_objects WHERE " MR_KEY
+                            " AND owner = $5 AND revision = $6::bigint AND position_row = 0";
 constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM millrace_objects WHERE " MR_KEY;
 constexpr char kStore[] =
     "UPDATE millrace_objects SET state = $8, position_row = $9::bigint, "
@@ -97,7 +121,9 @@ constexpr char kRelease[] =
     "UPDATE millrace_objects SET owner = '', lease_until = now(), updated = now(), "
     "revision = revision + 1, last_write = $7 "
     "WHERE " MR_KEY " AND owner = $5 AND revision = $6::bigint RETURNING " MR_COLUMNS;
-constexpr char kForget[] = "DELETE FROM millrace_objects WHERE " MR_KEY;
+constexpr char kForget[] =
+    "DELETE FROM millrace_objects WHERE object = $1 AND version = $2 AND destination = $3 "
+    "RETURNING config";
 constexpr char kFirstPage[] =
     "SELECT " MR_COLUMNS
     " FROM millrace_objects ORDER BY object, version, config, destination LIMIT $1::bigint";
@@ -107,12 +133,14 @@ constexpr char kNextPage[] =
     "ORDER BY object, version, config, destination LIMIT $5::bigint";
 
 #undef MR_LEASE
+#undef MR_RIVAL
 #undef MR_KEY
 #undef MR_COLUMNS
 #undef MR_MICROS
 
-constexpr int kLastWrite = 19;  // columns of MR_COLUMNS
-constexpr int kClaimed = 20;
+constexpr int kLastWrite = 21;  // columns of MR_COLUMNS
+constexpr int kClaimed = 22;
+constexpr int kNow = 22;
 
 using Parameters = std::vector<std::string>;
 
@@ -137,6 +165,8 @@ LedgerEntry ReadEntry(const Rows& rows, size_t row) {
   entry.last_error = text();
   entry.object_bytes = number();
   entry.revision = number();
+  entry.mapping_version = number();
+  entry.config_parts = text();
   return entry;
 }
 
@@ -150,16 +180,17 @@ class PostgresLedger : public Ledger {
   absl::Status Prepare(const std::stop_token& stop) {
     ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}, stop));
     if (!has.True(0, 0)) {
-      const auto connection = connections_.Borrow(stop);
-      if (!connection) return StopRequested();
-      const absl::Status made = (*connection)->ExecuteAll(kSchema, stop);
-      if (!made.ok()) {
-        return Annotate(made,
-                        "making the ledger's tables (a role that may do so can make them: see "
-                        "docs/connectors/postgres.md)");
-      }
+      RETURN_IF_ERROR(Annotate(Define(kSchema, stop),
+                               "making the ledger's tables (a role that may do so can make them: "
+                               "see docs/connectors/postgres.md)"));
     }
-    ASSIGN_OR_RETURN(const Rows version, Execute(kVersion, {}, stop));
+    ASSIGN_OR_RETURN(Rows version, Execute(kVersion, {}, stop));
+    if (version.Number(0, 0) == 1) {
+      RETURN_IF_ERROR(Annotate(Define(kUpgradeFrom1, stop),
+                               "adding columns to the ledger's table (the role that owns it can "
+                               "add them: see docs/connectors/postgres.md)"));
+      ASSIGN_OR_RETURN(version, Execute(kVersion, {}, stop));
+    }
     if (version.Number(0, 0) == kSchemaVersion) return absl::OkStatus();
     return absl::FailedPreconditionError(
         StrCat("the ledger ", name_, " was written by a newer Millrace (its format is ",
@@ -167,25 +198,29 @@ class PostgresLedger : public Ledger {
                "): use that, or another schema or database"));
   }
 
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease,
-                                    std::stop_token stop) override {
-    RETURN_IF_ERROR(CheckIsUtf8(key, "PostgreSQL"));
-    Parameters parameters = KeyParameters(key);
-    parameters.push_back(StrCat(absl::ToInt64Microseconds(lease)));
-    parameters.push_back(owner);
-    parameters.push_back(StrCat(object_bytes));
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
+    RETURN_IF_ERROR(CheckIsUtf8(request.key, "PostgreSQL"));
+    Parameters parameters = KeyParameters(request.key);
+    const Parameters rest = {StrCat(absl::ToInt64Microseconds(request.lease)), request.owner,
+                             StrCat(request.object_bytes), StrCat(request.mapping_version),
+                             request.config_parts};
+    parameters.insert(parameters.end(), rest.begin(), rest.end());
     for (;;) {
       // Claiming twice is the same as once, so a lost answer does no harm.
       ASSIGN_OR_RETURN(const Rows rows, Execute(kClaim, parameters, stop));
-      if (rows.size() == 0) continue;
-      Claim claim{.entry = ReadEntry(rows, 0)};
-      if (rows.True(0, kClaimed)) {
-        claim.outcome = Claim::Outcome::kClaimed;
-      } else if (claim.entry.state == LedgerState::kDone) {
-        claim.outcome = Claim::Outcome::kDone;
+      Claim claim;
+      bool claimed = false;
+      if (rows.size() > 0) {
+        claim.entry = ReadEntry(rows, 0);
+        claimed = rows.True(0, kClaimed);
+        if (claimed) claim.outcome = Claim::Outcome::kClaimed;
+        if (claim.entry.state == LedgerState::kDone) claim.outcome = Claim::Outcome::kDone;
+        if (claim.outcome == Claim::Outcome::kDone || claim.entry.position.row > 0) return claim;
       }
-      return claim;
+      ASSIGN_OR_RETURN(const std::optional<Claim> rival, FindRival(request.key, stop));
+      if (rival && claimed) RETURN_IF_ERROR(Unclaim(claim.entry, stop));
+      if (rival) return *rival;
+      if (rows.size() > 0) return claim;
     }
   }
 
@@ -218,9 +253,17 @@ class PostgresLedger : public Ledger {
     return Change(kRelease, parameters, id, entry, stop);
   }
 
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override {
     RETURN_IF_ERROR(CheckIsUtf8(key, "PostgreSQL"));
-    return Execute(kForget, KeyParameters(key), stop).status();
+    ASSIGN_OR_RETURN(const Rows rows,
+                     Execute(kForget, {key.object, key.version, key.destination}, stop));
+    std::vector<LedgerKey> forgotten;
+    for (size_t row = 0; row < rows.size(); ++row) {
+      forgotten.push_back(
+          {key.object, key.version, std::string(rows.Text(row, 0)), key.destination});
+    }
+    return forgotten;
   }
 
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
@@ -240,6 +283,11 @@ class PostgresLedger : public Ledger {
   }
 
  private:
+  absl::Status Define(const char* statements, const std::stop_token& stop) {
+    const auto connection = connections_.Borrow(stop);
+    return connection ? (*connection)->ExecuteAll(statements, stop) : StopRequested();
+  }
+
   // A connection may have been lost since it was used last: that shows only now, and is no reason
   // to bother the caller.
   absl::StatusOr<Rows> Execute(const char* sql, const Parameters& parameters,
@@ -249,6 +297,26 @@ class PostgresLedger : public Ledger {
     absl::StatusOr<Rows> rows = (*connection)->Execute(sql, parameters, stop);
     if (absl::IsUnavailable(rows.status())) rows = (*connection)->Execute(sql, parameters, stop);
     return rows;
+  }
+
+  // Of two claims under two configs at once, neither may see the other's row before its own is
+  // there. So who has claimed looks again: the later of the two sees the other and gives way, and
+  // it may be both.
+  absl::StatusOr<std::optional<Claim>> FindRival(const LedgerKey& key,
+                                                 const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(const Rows rows, Execute(kFindRival, KeyParameters(key), stop));
+    if (rows.size() == 0) return std::nullopt;
+    Claim claim{.entry = ReadEntry(rows, 0)};
+    claim.outcome = OutcomeForRival(
+        claim.entry, absl::FromUnixMicros(static_cast<int64_t>(rows.Number(0, kNow))));
+    return claim;
+  }
+
+  absl::Status Unclaim(const LedgerEntry& entry, const std::stop_token& stop) {
+    Parameters parameters = KeyParameters(entry.key);
+    parameters.push_back(entry.owner);
+    parameters.push_back(StrCat(entry.revision));
+    return Execute(kUnclaim, parameters, stop).status();
   }
 
   // A compare-and-set that `id` names. Where it changes nothing, an earlier try of which no answer

@@ -16,13 +16,13 @@ using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Use;
 
-constexpr uint64_t kSchemaVersion = 1;
+constexpr uint64_t kSchemaVersion = 2;
 constexpr absl::Duration kBusy = absl::Seconds(10);
 constexpr size_t kPage = 256;
 
 constexpr char kSchema[] = R"(
 CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
-INSERT INTO schema_version VALUES (1);
+INSERT INTO schema_version VALUES (2);
 CREATE TABLE objects (
   object TEXT NOT NULL,
   version TEXT NOT NULL,
@@ -43,23 +43,40 @@ CREATE TABLE objects (
   last_error TEXT NOT NULL DEFAULT '',
   object_bytes INTEGER NOT NULL,
   revision INTEGER NOT NULL DEFAULT 1,
+  mapping_version INTEGER NOT NULL DEFAULT 1,
+  config_parts TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (object, version, config, destination)
 ) STRICT, WITHOUT ROWID;
+)";
+constexpr char kUpgradeFrom1[] = R"(
+ALTER TABLE objects ADD COLUMN mapping_version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE objects ADD COLUMN config_parts TEXT NOT NULL DEFAULT '';
+UPDATE schema_version SET version = 2;
 )";
 
 #define MR_COLUMNS                                                                        \
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, lease_until_us, " \
-  "started_us, updated_us, last_error, object_bytes, revision"
+  "started_us, updated_us, last_error, object_bytes, revision, mapping_version, config_parts"
+// Of the row of another config because of which this one may not be claimed: MayHaveSent().
+#define MR_RIVAL                                                            \
+  "object = ?1 AND version = ?2 AND config <> ?3 AND destination = ?4 AND " \
+  "(state = 'done' OR position_row > 0 OR owner <> '')"
 #define MR_KEY "object = ? AND version = ? AND config = ? AND destination = ?"
 
 constexpr char kClaim[] =
     "INSERT INTO objects (object, version, config, destination, state, owner, lease_until_us, "
-    "started_us, updated_us, object_bytes) VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?7, ?8) "
+    "started_us, updated_us, object_bytes, mapping_version, config_parts) "
+    "SELECT ?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?7, ?8, ?9, ?10 "
+    "WHERE NOT EXISTS (SELECT 1 FROM objects WHERE " MR_RIVAL
+    ") OR EXISTS (SELECT 1 FROM objects WHERE object = ?1 AND version = ?2 AND config = ?3 "
+    "AND destination = ?4 AND (state = 'done' OR position_row > 0)) "
     "ON CONFLICT DO UPDATE SET owner = ?5, lease_until_us = ?6, updated_us = ?7, "
-    "object_bytes = ?8, revision = revision + 1 "
+    "object_bytes = ?8, mapping_version = iif(position_row = 0, ?9, mapping_version), "
+    "config_parts = ?10, revision = revision + 1 "
     "WHERE state = 'open' AND (owner = '' OR owner = ?5 OR lease_until_us <= ?7) "
     "RETURNING " MR_COLUMNS;
+constexpr char kFindRival[] = "SELECT " MR_COLUMNS " FROM objects WHERE " MR_RIVAL " LIMIT 1";
 constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM objects WHERE " MR_KEY;
 constexpr char kStore[] =
     "UPDATE objects SET state = ?, position_row = ?, position_byte = ?, rows_read = ?, "
@@ -70,7 +87,8 @@ constexpr char kRelease[] =
     "UPDATE objects SET owner = '', lease_until_us = ?1, updated_us = ?1, revision = revision + 1 "
     "WHERE object = ?2 AND version = ?3 AND config = ?4 AND destination = ?5 AND revision = ?6 "
     "AND owner = ?7 AND owner <> ''";
-constexpr char kForget[] = "DELETE FROM objects WHERE " MR_KEY;
+constexpr char kForget[] =
+    "DELETE FROM objects WHERE object = ? AND version = ? AND destination = ? RETURNING config";
 constexpr char kFirstPage[] =
     "SELECT " MR_COLUMNS " FROM objects ORDER BY object, version, config, destination LIMIT ?";
 constexpr char kNextPage[] =
@@ -79,6 +97,7 @@ constexpr char kNextPage[] =
     "ORDER BY object, version, config, destination LIMIT ?";
 
 #undef MR_COLUMNS
+#undef MR_RIVAL
 #undef MR_KEY
 
 void BindKey(Statement& statement, const LedgerKey& key) {
@@ -106,6 +125,8 @@ LedgerEntry ReadEntry(Statement& row) {
   entry.last_error = row.NextText();
   entry.object_bytes = row.NextNumber();
   entry.revision = row.NextNumber();
+  entry.mapping_version = row.NextNumber();
+  entry.config_parts = row.NextText();
   return entry;
 }
 
@@ -142,6 +163,7 @@ absl::StatusOr<uint64_t> ReadSchemaVersion(Database& database) {
 absl::Status PrepareSchema(Database& database) {
   ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database));
   if (version == 0) return database.Execute(kSchema);
+  if (version == 1) return database.Execute(kUpgradeFrom1);
   if (version == kSchemaVersion) return absl::OkStatus();
   return absl::FailedPreconditionError(StrCat(
       "ledger ", database.path(), " was written by a newer Millrace (its format is ", version,
@@ -160,6 +182,7 @@ class SqliteLedger : public Ledger {
     RETURN_IF_ERROR(database_.Execute("COMMIT"));
     ASSIGN_OR_RETURN(claim_, database_.Prepare(kClaim));
     ASSIGN_OR_RETURN(find_, database_.Prepare(kFind));
+    ASSIGN_OR_RETURN(find_rival_, database_.Prepare(kFindRival));
     ASSIGN_OR_RETURN(store_, database_.Prepare(kStore));
     ASSIGN_OR_RETURN(release_, database_.Prepare(kRelease));
     ASSIGN_OR_RETURN(forget_, database_.Prepare(kForget));
@@ -168,26 +191,19 @@ class SqliteLedger : public Ledger {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease,
-                                    std::stop_token stop) override {
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
     if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
     database_.StopWaitsAt(std::move(stop));
     for (;;) {
       Claim claim;
-      ASSIGN_OR_RETURN(const bool claimed, TryClaim(key, owner, object_bytes, lease, claim.entry));
+      ASSIGN_OR_RETURN(const bool claimed, TryClaim(request, claim.entry));
       if (claimed) {
         claim.outcome = Claim::Outcome::kClaimed;
         return claim;
       }
-      const Use use(find_);
-      BindKey(find_, key);
-      ASSIGN_OR_RETURN(const bool found, ReadOne(find_, claim.entry));
-      if (!found) continue;  // forgotten by another process meanwhile
-      claim.outcome =
-          claim.entry.state == LedgerState::kDone ? Claim::Outcome::kDone : Claim::Outcome::kHeld;
-      return claim;
+      ASSIGN_OR_RETURN(const bool refused, ReadRefusal(request.key, claim));
+      if (refused) return claim;  // else another process has changed the rows meanwhile
     }
   }
 
@@ -230,13 +246,19 @@ class SqliteLedger : public Ledger {
     return absl::OkStatus();
   }
 
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override {
     if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
     database_.StopWaitsAt(std::move(stop));
     const Use use(forget_);
-    BindKey(forget_, key);
-    return forget_.Run();
+    forget_.Bind(key.object).Bind(key.version).Bind(key.destination);
+    std::vector<LedgerKey> forgotten;
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool more, forget_.Step());
+      if (!more) return forgotten;
+      forgotten.push_back({key.object, key.version, forget_.NextText(), key.destination});
+    }
   }
 
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
@@ -253,14 +275,40 @@ class SqliteLedger : public Ledger {
   // As it will be read back.
   absl::Time Now() { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
 
-  absl::StatusOr<bool> TryClaim(const LedgerKey& key, const std::string& owner,
-                                uint64_t object_bytes, absl::Duration lease, LedgerEntry& entry)
+  absl::StatusOr<bool> TryClaim(const ClaimRequest& request, LedgerEntry& entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const absl::Time now = Now();
     const Use use(claim_);
-    BindKey(claim_, key);
-    claim_.Bind(owner).Bind(now + lease).Bind(now).Bind(object_bytes);
+    BindKey(claim_, request.key);
+    claim_.Bind(request.owner).Bind(now + request.lease).Bind(now).Bind(request.object_bytes);
+    claim_.Bind(request.mapping_version).Bind(request.config_parts);
     return ReadOne(claim_, entry);
+  }
+
+  // Why `key` was not claimed; false if there is no reason any more.
+  absl::StatusOr<bool> ReadRefusal(const LedgerKey& key, Claim& claim)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const Use use(find_);
+    BindKey(find_, key);
+    ASSIGN_OR_RETURN(const bool found, ReadOne(find_, claim.entry));
+    const bool has_position = found && claim.entry.position.row > 0;
+    if (found && claim.entry.state == LedgerState::kDone) {
+      claim.outcome = Claim::Outcome::kDone;
+      return true;
+    }
+    if (!has_position) {
+      const Use use_rival(find_rival_);
+      BindKey(find_rival_, key);
+      LedgerEntry rival;
+      ASSIGN_OR_RETURN(const bool has_rival, ReadOne(find_rival_, rival));
+      if (has_rival) {
+        claim.outcome = OutcomeForRival(rival, Now());
+        claim.entry = std::move(rival);
+        return true;
+      }
+    }
+    claim.outcome = Claim::Outcome::kHeld;
+    return found;
   }
 
   absl::Status ChangeOne(Statement& change, const LedgerKey& key)
@@ -293,6 +341,7 @@ class SqliteLedger : public Ledger {
   Database database_ ABSL_GUARDED_BY(mutex_);  // before its statements, which end first
   Statement claim_ ABSL_GUARDED_BY(mutex_);
   Statement find_ ABSL_GUARDED_BY(mutex_);
+  Statement find_rival_ ABSL_GUARDED_BY(mutex_);
   Statement store_ ABSL_GUARDED_BY(mutex_);
   Statement release_ ABSL_GUARDED_BY(mutex_);
   Statement forget_ ABSL_GUARDED_BY(mutex_);

@@ -129,7 +129,7 @@ class SqliteLedgerTest : public testing::Test {
 
 TEST_F(SqliteLedgerTest, IsForItsOwnerOnly) {
   const std::unique_ptr<Ledger> ledger = MustOpen(folder_ / "a/b/ledger.db", clock_);
-  ASSERT_TRUE(ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1), {}).ok());
+  ASSERT_TRUE(ledger->ClaimObject({{.object = "o"}, "one", 1, absl::Minutes(1)}, {}).ok());
   EXPECT_EQ(ModeOf(folder_ / "a"), 0700u);
   EXPECT_EQ(ModeOf(folder_ / "a/b"), 0700u);
   EXPECT_EQ(ModeOf(folder_ / "a/b/ledger.db"), 0600u);
@@ -139,7 +139,7 @@ TEST_F(SqliteLedgerTest, IsForItsOwnerOnly) {
 TEST_F(SqliteLedgerTest, InMemoryEndsWithItsObject) {
   for (int i = 0; i < 2; ++i) {
     const std::unique_ptr<Ledger> ledger = MustOpen(":memory:", clock_);
-    const auto claim = ledger->ClaimObject({.object = "o"}, "one", 1, absl::Minutes(1), {});
+    const auto claim = ledger->ClaimObject({{.object = "o"}, "one", 1, absl::Minutes(1)}, {});
     ASSERT_TRUE(claim.ok());
     EXPECT_EQ(claim->entry.revision, 1u);
   }
@@ -153,7 +153,7 @@ TEST_F(SqliteLedgerTest, AProcessThatDiesLosesNothing) {
     absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
     for (int i = 0; i < kObjects; ++i) {
       auto claim =
-          (*ledger)->ClaimObject({.object = StrCat("o", i)}, "child", 1, absl::Minutes(1), {});
+          (*ledger)->ClaimObject({{.object = StrCat("o", i)}, "child", 1, absl::Minutes(1)}, {});
       claim->entry.position.row = 7;
       if (!(*ledger)->Store(claim->entry, absl::Minutes(1), {}).ok()) ::_exit(1);
     }
@@ -186,7 +186,7 @@ TEST_F(SqliteLedgerTest, ManyProcessesMayOpenANewFileAtOnce) {
       if (!ledger.ok()) ::_exit(1);
       for (int i = 0; i < 20; ++i) {
         if (!(*ledger)
-                 ->ClaimObject({.object = StrCat("o", i)}, StrCat(c), 1, absl::Hours(1), {})
+                 ->ClaimObject({{.object = StrCat("o", i)}, StrCat(c), 1, absl::Hours(1)}, {})
                  .ok()) {
           ::_exit(2);
         }
@@ -232,13 +232,60 @@ TEST_F(SqliteLedgerTest, ANewerFormatIsRefused) {
   EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("newer Millrace"));
 }
 
+// As Millrace made it before it kept the mapping version. Both configs have sent rows: it let them.
+constexpr char kFormat1[] = R"(
+CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
+INSERT INTO schema_version VALUES (1);
+CREATE TABLE objects (
+  object TEXT NOT NULL, version TEXT NOT NULL, config TEXT NOT NULL, destination TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'done')),
+  position_row INTEGER NOT NULL DEFAULT 0, position_byte INTEGER NOT NULL DEFAULT 0,
+  rows_read INTEGER NOT NULL DEFAULT 0, rows_accepted INTEGER NOT NULL DEFAULT 0,
+  rows_rejected INTEGER NOT NULL DEFAULT 0, rows_filtered INTEGER NOT NULL DEFAULT 0,
+  events_accepted INTEGER NOT NULL DEFAULT 0,
+  owner TEXT NOT NULL, lease_until_us INTEGER NOT NULL, started_us INTEGER NOT NULL,
+  updated_us INTEGER NOT NULL, last_error TEXT NOT NULL DEFAULT '', object_bytes INTEGER NOT NULL,
+  revision INTEGER NOT NULL DEFAULT 1,
+  PRIMARY KEY (object, version, config, destination)
+) STRICT, WITHOUT ROWID;
+INSERT INTO objects (object, version, config, destination, state, position_row, owner,
+                     lease_until_us, started_us, updated_us, object_bytes)
+  VALUES ('o', '1', 'old', 'd', 'done', 9, '', 5, 5, 5, 100),
+         ('o', '1', 'new', 'd', 'open', 4, '', 6, 6, 6, 100);
+)";
+
+TEST_F(SqliteLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
+  const std::string path = folder_ / "ledger.db";
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database->Execute(kFormat1).ok());
+  }
+  for (int i = 0; i < 2; ++i) ASSERT_NE(MustOpen(path, clock_), nullptr);
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  const auto claim = [&](const std::string& config) {
+    return ledger->ClaimObject({.key = {"o", "1", config, "d"},
+                                .owner = "me",
+                                .lease = absl::Minutes(1),
+                                .mapping_version = 2},
+                               {});
+  };
+  EXPECT_EQ(claim("old")->outcome, Ledger::Claim::Outcome::kDone);
+  EXPECT_EQ(claim("old")->entry.mapping_version, 1u);
+  const auto open = claim("new");
+  EXPECT_EQ(open->outcome, Ledger::Claim::Outcome::kClaimed) << "what has a position goes on";
+  EXPECT_EQ(open->entry.position.row, 4u);
+  EXPECT_EQ(open->entry.mapping_version, 1u);
+  EXPECT_EQ(claim("third")->outcome, Ledger::Claim::Outcome::kConfigChanged);
+}
+
 TEST_F(SqliteLedgerTest, ADamagedPageIsAnErrorThatNamesTheFile) {
   const std::string path = folder_ / "ledger.db";
   {
     const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
     for (int i = 0; i < 300; ++i) {
       ASSERT_TRUE(
-          ledger->ClaimObject({.object = StrCat("object ", i)}, "one", 1, absl::Hours(1), {}).ok());
+          ledger->ClaimObject({{.object = StrCat("object ", i)}, "one", 1, absl::Hours(1)}, {})
+              .ok());
     }
   }
   {

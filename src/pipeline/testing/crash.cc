@@ -1,6 +1,7 @@
 #include "pipeline/testing/crash.h"
 
 #include <utility>
+#include <vector>
 
 namespace millrace {
 namespace {
@@ -20,11 +21,8 @@ class MortalLedger : public Ledger {
  public:
   MortalLedger(Ledger& ledger, CrashPoint& crash) : ledger_(ledger), crash_(crash) {}
 
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease,
-                                    std::stop_token stop) override {
-    return Mortal(crash_,
-                  [&] { return ledger_.ClaimObject(key, owner, object_bytes, lease, stop); });
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return ledger_.ClaimObject(request, stop); });
   }
   absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override {
     return Mortal(crash_, [&] { return ledger_.Store(entry, lease, stop); });
@@ -32,7 +30,8 @@ class MortalLedger : public Ledger {
   absl::Status Release(LedgerEntry& entry, std::stop_token stop) override {
     return Mortal(crash_, [&] { return ledger_.Release(entry, stop); });
   }
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override {
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override {
     return Mortal(crash_, [&] { return ledger_.Forget(key, stop); });
   }
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,

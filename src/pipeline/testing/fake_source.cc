@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<Chunk>> FakeSource::Next(std::stop_token stop) {
     if (next_object_ == objects_.size()) return nullptr;
     const FakeObject& object = objects_[next_object_++];
     ASSIGN_OR_RETURN(Ledger::Claim claim,
-                     ledger_.ClaimObject(object.key, owner_, object.rows.size(), lease_, stop));
+                     ledger_.ClaimObject({object.key, owner_, object.rows.size(), lease_}, stop));
     if (claim.outcome != Ledger::Claim::Outcome::kClaimed) continue;
     entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     row_ = entry_->position.row;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -70,7 +71,7 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
   }
 
   LedgerEntry MustClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner = "one") {
-    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease, {});
+    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject({key, owner, 1000, kLease}, {});
     EXPECT_TRUE(claim.ok()) << claim.status();
     if (!claim.ok()) return {};
     EXPECT_EQ(claim->outcome, Outcome::kClaimed);
@@ -78,7 +79,7 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
   }
 
   Outcome TryClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner) {
-    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject(key, owner, 1000, kLease, {});
+    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject({key, owner, 1000, kLease}, {});
     EXPECT_TRUE(claim.ok()) << claim.status();
     return claim.ok() ? claim->outcome : Outcome::kHeld;
   }
@@ -107,6 +108,26 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
     EXPECT_EQ(a.last_error, b.last_error);
     EXPECT_EQ(a.object_bytes, b.object_bytes);
     EXPECT_EQ(a.revision, b.revision);
+    EXPECT_EQ(a.mapping_version, b.mapping_version);
+    EXPECT_EQ(a.config_parts, b.config_parts);
+  }
+
+  // The same object under another config.
+  static LedgerKey Changed() {
+    LedgerKey key = Key();
+    key.config = "orders-4567";
+    return key;
+  }
+
+  absl::StatusOr<Ledger::Claim> ClaimAs(Ledger& ledger, const LedgerKey& key,
+                                        const std::string& owner, uint64_t mapping_version) {
+    return ledger.ClaimObject({.key = key,
+                               .owner = owner,
+                               .object_bytes = 1,
+                               .lease = kLease,
+                               .mapping_version = mapping_version,
+                               .config_parts = StrCat("mappings:", mapping_version)},
+                              {});
   }
 
  private:
@@ -131,7 +152,7 @@ TEST_P(LedgerContract, AFirstClaimCreatesAnOpenRow) {
 
 TEST_P(LedgerContract, AHeldRowIsNotGivenToOthers) {
   const LedgerEntry held = MustClaim(ledger(), Key());
-  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "two", 1000, kLease, {});
+  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject({Key(), "two", 1000, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   EXPECT_EQ(claim->outcome, Outcome::kHeld);
   ExpectSame(claim->entry, held);
@@ -189,7 +210,7 @@ TEST_P(LedgerContract, ADoneRowIsDoneForEver) {
   EXPECT_EQ(entry.owner, "");
   Advance(10 * kLease);
   Reopen();
-  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject(Key(), "one", 1000, kLease, {});
+  const absl::StatusOr<Ledger::Claim> claim = other().ClaimObject({Key(), "one", 1000, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   EXPECT_EQ(claim->outcome, Outcome::kDone);
   ExpectSame(claim->entry, entry);
@@ -231,9 +252,122 @@ TEST_P(LedgerContract, EachPartOfTheKeyCounts) {
   keys[3].config += "2";
   keys[4].destination += "2";
   for (size_t i = 0; i < keys.size(); ++i) {
-    MustClaim(ledger(), keys[i], StrCat("owner ", i));
+    LedgerEntry entry = MustClaim(ledger(), keys[i], StrCat("owner ", i));
+    ASSERT_TRUE(ledger().Release(entry, {}).ok());
   }
   EXPECT_EQ(All(ledger()).size(), keys.size());
+}
+
+// The same rows under another config would get other ids.
+TEST_P(LedgerContract, WhatIsDoneUnderAnotherConfigIsLeftAlone) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  entry.state = LedgerState::kDone;
+  entry.position.row = entry.counts.read = entry.counts.accepted = 3;
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
+  const absl::StatusOr<Ledger::Claim> claim =
+      other().ClaimObject({Changed(), "two", 1, kLease}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Outcome::kConfigChanged);
+  ExpectSame(claim->entry, entry);
+  ASSERT_EQ(All(ledger()).size(), 1u) << "nothing was changed";
+  ExpectSame(All(ledger())[0], entry);
+  EXPECT_EQ(TryClaim(other(), Key(), "two"), Outcome::kDone) << "the config is as it was";
+}
+
+TEST_P(LedgerContract, OtherVersionsAndDestinationsDoNotCount) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  entry.position.row = entry.counts.read = entry.counts.accepted = 3;
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
+  LedgerKey key = Changed();
+  key.version += "2";
+  MustClaim(ledger(), key, "two");
+  key = Changed();
+  key.destination += "2";
+  MustClaim(ledger(), key, "two");
+}
+
+TEST_P(LedgerContract, WhatIsPartlyDoneUnderAnotherConfigIsLeftAlone) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  entry.position.row = entry.counts.read = entry.counts.accepted = 3;
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
+  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged) << "whoever holds it";
+  ASSERT_TRUE(ledger().Release(entry, {}).ok());
+  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
+  EXPECT_EQ(MustClaim(other(), Key(), "two").position.row, 3u) << "the config is as it was";
+}
+
+TEST_P(LedgerContract, WhatWasNotBegunMayBeDoneUnderAnotherConfig) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kHeld) << "it may come to nothing";
+  entry.last_error = "row 1 cannot be read";
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
+  ASSERT_TRUE(ledger().Release(entry, {}).ok());
+  MustClaim(other(), Changed(), "two");
+  EXPECT_EQ(TryClaim(ledger(), Key(), "one"), Outcome::kHeld);
+}
+
+// It may have sent rows and not come to record them.
+TEST_P(LedgerContract, WhatADeadWorkerHadUnderAnotherConfigIsLeftAlone) {
+  MustClaim(ledger(), Key(), "dead");
+  Advance(kLease);
+  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
+  MustClaim(other(), Key(), "two");
+}
+
+TEST_P(LedgerContract, OfClaimsUnderManyConfigsAtMostOneWins) {
+  constexpr int kObjects = 25;
+  std::vector<std::atomic<int>> wins(kObjects);
+  std::vector<std::thread> claimers;
+  for (int c = 0; c < 4; ++c) {
+    claimers.emplace_back([this, c, &wins] {
+      Ledger& mine = c % 2 == 0 ? ledger() : other();
+      for (int i = 0; i < kObjects; ++i) {
+        LedgerKey key = Key(StrCat("o", i));
+        key.config = StrCat("config ", c);
+        wins[i] += TryClaim(mine, key, StrCat("claimer ", c)) == Outcome::kClaimed;
+      }
+    });
+  }
+  for (std::thread& claimer : claimers) claimer.join();
+  for (int i = 0; i < kObjects; ++i) EXPECT_LE(wins[i], 1) << i;
+  for (const LedgerEntry& entry : All(ledger())) {
+    EXPECT_NE(entry.owner, "") << "who gave way left nothing: " << entry.key.config;
+  }
+}
+
+TEST_P(LedgerContract, ForgettingIsOfEveryConfig) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  ASSERT_TRUE(ledger().Release(entry, {}).ok());
+  MustClaim(ledger(), Changed());
+  MustClaim(ledger(), Key("s3://b/other"));
+  absl::StatusOr<std::vector<LedgerKey>> forgotten = other().Forget(Key(), {});
+  ASSERT_TRUE(forgotten.ok()) << forgotten.status();
+  std::sort(forgotten->begin(), forgotten->end());
+  EXPECT_EQ(*forgotten, (std::vector<LedgerKey>{Key(), Changed()}));
+  ASSERT_EQ(All(ledger()).size(), 1u);
+  EXPECT_EQ(All(ledger())[0].key.object, "s3://b/other");
+}
+
+TEST_P(LedgerContract, TheMappingVersionIsThatOfTheFirstRows) {
+  absl::StatusOr<Ledger::Claim> claim = ClaimAs(ledger(), Key(), "one", 3);
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->entry.mapping_version, 3u);
+  ASSERT_TRUE(ledger().Release(claim->entry, {}).ok());
+  claim = ClaimAs(other(), Key(), "one", 4);
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->entry.mapping_version, 4u) << "nothing was sent by the older one";
+  EXPECT_EQ(claim->entry.config_parts, "mappings:4");
+  claim->entry.position.row = claim->entry.counts.read = claim->entry.counts.accepted = 2;
+  ASSERT_TRUE(other().Store(claim->entry, kLease, {}).ok());
+  ASSERT_TRUE(other().Release(claim->entry, {}).ok());
+  claim = ClaimAs(ledger(), Key(), "one", 5);
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Outcome::kClaimed) << "its other rows were never sent";
+  EXPECT_EQ(claim->entry.mapping_version, 4u);
+  ASSERT_TRUE(ledger().Store(claim->entry, kLease, {}).ok());
+  Reopen();
+  ASSERT_EQ(All(ledger()).size(), 1u);
+  ExpectSame(All(ledger())[0], claim->entry);
 }
 
 TEST_P(LedgerContract, TheWalkIsOrderedAndMayChangeTheLedger) {
@@ -245,7 +379,7 @@ TEST_P(LedgerContract, TheWalkIsOrderedAndMayChangeTheLedger) {
   const absl::Status status = ledger().ForEach(
       [&](const LedgerEntry& entry) {
         walked.push_back(entry.key);
-        return ledger().Forget(entry.key, {});
+        return ledger().Forget(entry.key, {}).status();
       },
       {});
   ASSERT_TRUE(status.ok()) << status;
@@ -297,7 +431,7 @@ TEST_P(LedgerContract, ChangesOfManyOwnersFollowEachOther) {
       Ledger& mine = w % 2 == 0 ? ledger() : other();
       for (int added = 0; added < kAdditions;) {
         absl::StatusOr<Ledger::Claim> claim =
-            mine.ClaimObject(Key(), StrCat("worker ", w), 1, kLease, {});
+            mine.ClaimObject({Key(), StrCat("worker ", w), 1, kLease}, {});
         ASSERT_TRUE(claim.ok()) << claim.status();
         if (claim->outcome != Outcome::kClaimed) continue;
         ++claim->entry.counts.read;
@@ -326,7 +460,7 @@ TEST_P(LedgerContract, ManyWorkersShareManyObjects) {
       for (int i = 0; i < kObjects; ++i) {
         const int n = (i + w * kObjects / kWorkers) % kObjects;
         absl::StatusOr<Ledger::Claim> claim =
-            mine.ClaimObject(Key(StrCat("o", n)), StrCat("worker ", w), 1, kLease, {});
+            mine.ClaimObject({Key(StrCat("o", n)), StrCat("worker ", w), 1, kLease}, {});
         ASSERT_TRUE(claim.ok()) << claim.status();
         if (claim->outcome != Outcome::kClaimed) continue;
         claim->entry.position.row = claim->entry.counts.read = claim->entry.counts.accepted = 5;
@@ -383,11 +517,11 @@ TEST_P(LedgerContract, AfterAStopNothingIsChanged) {
   source.request_stop();
   const std::stop_token stop = source.get_token();
   EXPECT_TRUE(absl::IsCancelled(
-      ledger().ClaimObject(Key("s3://b/another"), "one", 1000, kLease, stop).status()));
+      ledger().ClaimObject({Key("s3://b/another"), "one", 1000, kLease}, stop).status()));
   mine.position.row = mine.counts.read = mine.counts.accepted = 7;
   EXPECT_TRUE(absl::IsCancelled(ledger().Store(mine, kLease, stop)));
   EXPECT_TRUE(absl::IsCancelled(ledger().Release(mine, stop)));
-  EXPECT_TRUE(absl::IsCancelled(ledger().Forget(Key(), stop)));
+  EXPECT_TRUE(absl::IsCancelled(ledger().Forget(Key(), stop).status()));
   EXPECT_TRUE(absl::IsCancelled(ledger().ForEach(
       [](const LedgerEntry&) {
         ADD_FAILURE() << "a row is shown";
@@ -404,7 +538,7 @@ TEST_P(LedgerContract, AStopEndsCallsThatAreHeldUp) {
   LedgerEntry stored = entry, released = entry;
   const std::vector<std::function<absl::Status(std::stop_token)>> calls = {
       [&](std::stop_token stop) {
-        return ledger().ClaimObject(Key("s3://b/another"), "one", 1000, kLease, stop).status();
+        return ledger().ClaimObject({Key("s3://b/another"), "one", 1000, kLease}, stop).status();
       },
       [&](std::stop_token stop) { return ledger().Store(stored, kLease, stop); },
       [&](std::stop_token stop) { return ledger().Release(released, stop); }};

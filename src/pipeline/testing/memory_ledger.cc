@@ -1,39 +1,57 @@
 #include "pipeline/testing/memory_ledger.h"
 
+#include <iterator>
 #include <utility>
 
 #include "base/status.h"
 
 namespace millrace {
 
-absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const LedgerKey& key,
-                                                        const std::string& owner,
-                                                        uint64_t object_bytes, absl::Duration lease,
+absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const ClaimRequest& request,
                                                         std::stop_token stop) {
   if (stop.stop_requested()) return StopRequested();
   absl::MutexLock lock(&mutex_);
   const absl::Time now = clock_.Now();
-  const auto [row, created] = rows_.try_emplace(key);
+  const auto found = rows_.find(request.key);
+  if (found == rows_.end() ||
+      (found->second.state == LedgerState::kOpen && found->second.position.row == 0)) {
+    if (const LedgerEntry* rival = Rival(request.key); rival != nullptr) {
+      return Claim{.outcome = OutcomeForRival(*rival, now), .entry = *rival};
+    }
+  }
+  const auto [row, created] = rows_.try_emplace(request.key);
   LedgerEntry& entry = row->second;
   if (created) {
-    entry.key = key;
+    entry.key = request.key;
     entry.started = now;
   }
   Claim claim;
   if (entry.state == LedgerState::kDone) {
     claim.outcome = Claim::Outcome::kDone;
-  } else if (!entry.owner.empty() && entry.owner != owner && entry.lease_until > now) {
+  } else if (!entry.owner.empty() && entry.owner != request.owner && entry.lease_until > now) {
     claim.outcome = Claim::Outcome::kHeld;
   } else {
     claim.outcome = Claim::Outcome::kClaimed;
-    entry.owner = owner;
-    entry.object_bytes = object_bytes;
-    entry.lease_until = now + lease;
+    entry.owner = request.owner;
+    entry.object_bytes = request.object_bytes;
+    entry.lease_until = now + request.lease;
     entry.updated = now;
+    entry.config_parts = request.config_parts;
+    if (entry.position.row == 0) entry.mapping_version = request.mapping_version;
     ++entry.revision;
   }
   claim.entry = entry;
   return claim;
+}
+
+const LedgerEntry* MemoryLedger::Rival(const LedgerKey& key) const {
+  for (const auto& [other, entry] : rows_) {
+    if (other.object == key.object && other.version == key.version &&
+        other.destination == key.destination && other.config != key.config && MayHaveSent(entry)) {
+      return &entry;
+    }
+  }
+  return nullptr;
 }
 
 LedgerEntry* MemoryLedger::Held(const LedgerEntry& entry) {
@@ -76,11 +94,19 @@ absl::Status MemoryLedger::Release(LedgerEntry& entry, std::stop_token stop) {
   return absl::OkStatus();
 }
 
-absl::Status MemoryLedger::Forget(const LedgerKey& key, std::stop_token stop) {
+absl::StatusOr<std::vector<LedgerKey>> MemoryLedger::Forget(const LedgerKey& key,
+                                                            std::stop_token stop) {
   if (stop.stop_requested()) return StopRequested();
   absl::MutexLock lock(&mutex_);
-  rows_.erase(key);
-  return absl::OkStatus();
+  std::vector<LedgerKey> forgotten;
+  for (auto row = rows_.begin(); row != rows_.end();) {
+    const LedgerKey& other = row->first;
+    const bool same = other.object == key.object && other.version == key.version &&
+                      other.destination == key.destination;
+    if (same) forgotten.push_back(other);
+    row = same ? rows_.erase(row) : std::next(row);
+  }
+  return forgotten;
 }
 
 absl::Status MemoryLedger::ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -18,12 +19,11 @@ class MemoryLedger : public Ledger {
  public:
   explicit MemoryLedger(Clock& clock) : clock_(clock) {}
 
-  absl::StatusOr<Claim> ClaimObject(const LedgerKey& key, const std::string& owner,
-                                    uint64_t object_bytes, absl::Duration lease,
-                                    std::stop_token stop) override;
+  absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override;
   absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override;
   absl::Status Release(LedgerEntry& entry, std::stop_token stop) override;
-  absl::Status Forget(const LedgerKey& key, std::stop_token stop) override;
+  absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
+                                                std::stop_token stop) override;
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
                        std::stop_token stop) override;
 
@@ -35,6 +35,8 @@ class MemoryLedger : public Ledger {
   void Restore(Rows rows);
 
  private:
+  // The row of another config because of which `key` may not be claimed; null if there is none.
+  const LedgerEntry* Rival(const LedgerKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The row that `entry` may change; null if it was taken over.
   LedgerEntry* Held(const LedgerEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

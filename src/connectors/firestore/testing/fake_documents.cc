@@ -321,16 +321,45 @@ struct Query {
   std::vector<std::string> start;  // sort texts
   bool before = true;
   size_t limit = SIZE_MAX;
+  std::map<std::string, Json> equal;  // fields to values
+
+  bool Fits(const Json& fields) const {
+    return std::all_of(equal.begin(), equal.end(), [&](const auto& one) {
+      return fields.contains(one.first) && fields[one.first] == one.second;
+    });
+  }
 };
+
+// "where": fields that equal values, joined by AND.
+absl::Status ParseWhere(const Json& where, Query& query) {
+  RETURN_IF_ERROR(OnlyMembers(where, {"compositeFilter"}));
+  const Json composite = where.value("compositeFilter", Json::object());
+  RETURN_IF_ERROR(OnlyMembers(composite, {"op", "filters"}));
+  if (composite.value("op", "") != "AND") {
+    return absl::UnimplementedError("the stand-in joins filters by AND only");
+  }
+  for (const Json& filter : composite.value("filters", Json::array())) {
+    RETURN_IF_ERROR(OnlyMembers(filter, {"fieldFilter"}));
+    const Json& field = filter["fieldFilter"];
+    RETURN_IF_ERROR(OnlyMembers(field, {"field", "op", "value"}));
+    if (field.value("op", "") != "EQUAL") {
+      return absl::UnimplementedError("the stand-in compares by EQUAL only");
+    }
+    RETURN_IF_ERROR(CheckValue(field["value"]));
+    query.equal[field["field"].value("fieldPath", "")] = field["value"];
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<Query> ParseQuery(const Json& request) {
   RETURN_IF_ERROR(OnlyMembers(request, {"structuredQuery"}));
   const Json json = request.value("structuredQuery", Json());
-  RETURN_IF_ERROR(OnlyMembers(json, {"from", "orderBy", "limit", "startAt"}));
+  RETURN_IF_ERROR(OnlyMembers(json, {"from", "where", "orderBy", "limit", "startAt"}));
   if (!json.contains("from") || json["from"].size() != 1)
     return Invalid("from one collection only");
   Query query{.collection = json["from"][0].value("collectionId", "")};
   query.limit = json.value("limit", SIZE_MAX);
+  if (json.contains("where")) RETURN_IF_ERROR(ParseWhere(json["where"], query));
   for (const Json& order : json.value("orderBy", Json::array())) {
     if (order.value("direction", "ASCENDING") != "ASCENDING") {
       return absl::UnimplementedError("the stand-in orders upwards only");
@@ -358,6 +387,7 @@ absl::StatusOr<Json> FakeDocuments::RunQuery(const std::string& root, const Json
   std::vector<std::pair<std::vector<std::string>, const Document*>> found;
   for (const auto& [name, document] : documents_) {
     if (!name.starts_with(prefix) || name.find('/', prefix.size()) != std::string::npos) continue;
+    if (!query.Fits(document->fields)) continue;
     std::vector<std::string> key;
     for (const std::string& field : query.order) {
       if (field == "__name__") {
