@@ -58,7 +58,7 @@ std::string_view Relation(std::string_view output, std::string_view folder,
   while (!rest.empty() && !state.empty()) {
     rest.remove_prefix(1);  // '/'
     const std::string_view name = rest.substr(0, rest.find('/'));
-    state = compiled.Advance(state, name);
+    state = compiled.Advance(state, name, SegmentKind::kFolder);
     rest.remove_prefix(name.size());
   }
   return state.empty() ? "" : kIsInside;
@@ -154,9 +154,9 @@ absl::Status CheckBucket(const RunPlaces& places) {
     if (!SameBucket(output, place)) continue;
     auto [folder, glob] = SplitPattern(place.path);
     while (folder.ends_with('/')) folder.pop_back();
-    // A key may look like a glob too.
-    const std::string_view relation =
-        output.path == place.path ? kContains : Relation(output.path, folder, glob);
+    // A name that exists is what it says, even where it looks like a glob.
+    std::string_view relation = Relation(output.path, place.path, "");
+    if (relation.empty()) relation = Relation(output.path, folder, glob);
     if (!relation.empty()) return Overlap(places.output, relation, input);
   }
   for (const TripFile& file : places.files) {

@@ -111,6 +111,7 @@ TEST_F(OutputOverlapTest, Buckets) {
   EXPECT_EQ(InBucket("gs://b/out", "gs://b"), "is inside of");
   EXPECT_EQ(InBucket("gs://b/trips/out", "gs://b/trips/**/*.csv"), "is inside of");
   EXPECT_EQ(InBucket("gs://b/trips/out", "gs://b/trips/*.csv"), "");
+  EXPECT_EQ(InBucket("gs://b/a[1]/out", "gs://b/a[1]"), "is inside of");
   EXPECT_EQ(InBucket("gs://b/trips-out", "gs://b/trips"), "");
   EXPECT_EQ(InBucket("gs://other/trips", "gs://b/trips"), "");
   EXPECT_EQ(InBucket("s3://b/trips", "gs://b/trips"), "");
