@@ -21,7 +21,8 @@ class Decoder {
   };
 
   // Decompresses some of `in` into `out`, which is not empty. No progress at all: more input is
-  // needed. DataLoss, without a place, if the data is damaged; the decoder is finished then.
+  // needed. DataLoss, without a place, if the data is damaged, once all that precedes the damage
+  // has been handed out; the decoder is finished then.
   virtual absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) = 0;
 
   // True where the input may end: between members or frames, with all output handed out.

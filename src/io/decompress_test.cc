@@ -198,6 +198,68 @@ TEST(DecompressTest, GivesWhatCameBeforeTheCut) {
   EXPECT_GT(text.size(), plain.size() / 3);
 }
 
+// Where block `number` of a zstd frame without dictionary begins (RFC 8878, 3.1.1).
+size_t ZstdBlock(std::string_view frame, int number) {
+  const auto descriptor = static_cast<unsigned char>(frame[4]);
+  const bool single_segment = (descriptor & 0x20) != 0;
+  const size_t content_sizes[] = {single_segment ? 1u : 0u, 2, 4, 8};
+  size_t at = 5 + (single_segment ? 0 : 1) + content_sizes[descriptor >> 6];
+  for (; number > 0; --number) {
+    const auto byte = [&](size_t i) { return static_cast<unsigned char>(frame[at + i]); };
+    at += 3 + ((byte(0) | byte(1) << 8 | byte(2) << 16) >> 3);
+  }
+  return at;
+}
+
+TEST(DecompressTest, GivesAllThatCameBeforeTheDamage) {
+  for (const size_t size : {10u, 20'000u, 65'536u, 300'000u, 2'000'000u}) {
+    const std::string plain = SomeText(size);
+    std::string bad_trailer = ZlibGzip(plain);
+    bad_trailer[bad_trailer.size() - 6] ^= 1;  // its checksum
+    const std::vector<std::string> damaged = {ZlibGzip(plain) + "\n",
+                                              IsalGzip(plain) + "trailer",
+                                              bad_trailer,
+                                              ZlibGzip(plain) + "\x1f\x8b",
+                                              ZlibGzip(plain).substr(0, ZlibGzip(plain).size() - 3),
+                                              Zstd(plain) + "\n",
+                                              Zstd(plain) + Zstd(plain).substr(0, 9)};
+    for (size_t i = 0; i < damaged.size(); ++i) {
+      for (const size_t step : {777u, 16'384u, 65'536u, 4'000'000u}) {
+        std::string text;
+        const absl::Status status = Decompress(damaged[i], &text, 1 << 20, step);
+        EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+        EXPECT_TRUE(text == plain) << i << ": " << text.size() << " of " << size << " by " << step;
+      }
+    }
+  }
+}
+
+TEST(DecompressTest, GivesTheBlocksBeforeADamagedOne) {
+  const std::string plain = SomeText(500'000);
+  std::string packed = Zstd(plain);
+  packed[ZstdBlock(packed, 2)] |= 6;  // a block of the reserved type
+  for (const size_t step : {777u, 65'536u, 1'000'000u}) {
+    std::string text;
+    EXPECT_EQ(Decompress(packed, &text, 1 << 20, step).code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(text.size(), 2 * 128 * 1024);
+    EXPECT_TRUE(plain.starts_with(text));
+  }
+}
+
+TEST(DecompressTest, GivesWhatIsaLHeldBackBeforeADamagedBlock) {
+  const std::string plain = SomeText(40'000);
+  std::string stored =
+      ZlibGzip(plain, 0);  // stored blocks, of which the last is followed by a bad one
+  stored.resize(stored.size() - 8);
+  stored[10] &= ~1;  // not the last block
+  for (const size_t step : {777u, 16'384u, 65'536u}) {
+    std::string text;
+    EXPECT_EQ(Decompress(stored + "\x07\xff\xff", &text, 1 << 20, step).code(),
+              absl::StatusCode::kDataLoss);
+    EXPECT_TRUE(text == plain) << text.size() << " by " << step;
+  }
+}
+
 TEST(DecompressTest, FlippedBitsNeverChangeTheText) {
   const std::string plain = SomeText(500);
   for (const std::string& packed : {ZlibGzip(plain), IsalGzip(plain)}) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "io/decoder.h"
 
@@ -27,6 +28,7 @@ absl::Status Damaged(int error) {
 class GzipDecoder : public Decoder {
  public:
   absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) override {
+    if (!damage_.ok()) return HandOutRest(out);
     Progress progress;
     if (place_ != Place::kHeader && place_ != Place::kMember) {
       if (in.empty()) return progress;
@@ -47,10 +49,14 @@ class GzipDecoder : public Decoder {
       if (result == ISAL_DECOMP_OK) place_ = Place::kMember;
     }
     if (place_ == Place::kMember) result = isal_inflate(state_.get());
-    if (result < 0) return Damaged(result);
+    if (result < 0) damage_ = Damaged(result);
     progress.consumed =
         static_cast<size_t>(reinterpret_cast<const char*>(state_->next_in) - in.data());
     progress.produced = static_cast<size_t>(reinterpret_cast<char*>(state_->next_out) - out.data());
+    if (!damage_.ok()) {
+      if (progress.produced != 0) return progress;
+      return HandOutRest(out);
+    }
     if (state_->block_state == ISAL_BLOCK_FINISH) place_ = Place::kBetween;
     return progress;
   }
@@ -69,6 +75,17 @@ class GzipDecoder : public Decoder {
     place_ = Place::kHeader;
   }
 
+  // What was inflated before the damage is good. ISA-L leaves in its own buffer what `out` had no
+  // room for.
+  absl::StatusOr<Progress> HandOutRest(absl::Span<char> out) {
+    const int32_t left = state_->tmp_out_valid - state_->tmp_out_processed;
+    if (left <= 0) return damage_;
+    const size_t size = std::min(out.size(), static_cast<size_t>(left));
+    std::memcpy(out.data(), state_->tmp_out_buffer + state_->tmp_out_processed, size);
+    state_->tmp_out_processed += static_cast<int32_t>(size);
+    return Progress{0, size};
+  }
+
   // Zeros up to the end are left by tapes and by block-wise writers; gzip passes over them too.
   static absl::StatusOr<Progress> SkipPadding(absl::Span<const char> in) {
     if (std::all_of(in.begin(), in.end(), [](char c) { return c == '\0'; })) {
@@ -82,6 +99,7 @@ class GzipDecoder : public Decoder {
   // Kept by us, as isal_inflate() forgets the lengths of a header that comes in pieces.
   isal_gzip_header header_ = {};
   Place place_ = Place::kStart;
+  absl::Status damage_;
 };
 
 }  // namespace

@@ -2,15 +2,19 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <algorithm>
 #include <new>
 
+#include "base/status.h"
 #include "base/strings.h"
 #include "io/decoder.h"
 
 namespace millrace {
 namespace {
 
-constexpr int kMostWindowLog = 27;  // 128 MiB: what the zstd program takes by default
+constexpr size_t kFirstBytes = 5;  // of a frame, from which libzstd knows how many it wants next
+constexpr size_t kBlockHeaderBytes = 3;  // libzstd asks for a block with the header of the next one
+constexpr int kMostWindowLog = 27;       // 128 MiB: what the zstd program takes by default
 
 class ZstdDecoder : public Decoder {
  public:
@@ -21,6 +25,22 @@ class ZstdDecoder : public Decoder {
 
   absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) override {
     if (at_boundary_ && in.empty()) return Progress{};
+    // libzstd forgets what a call has produced if it meets damage in it. So each call gets one
+    // block or header, and none before what did not fit into the last `out` has been handed out.
+    if (may_hold_more_ && !at_boundary_) {
+      ASSIGN_OR_RETURN(const Progress held, Step({}, out));
+      may_hold_more_ = held.produced == out.size();
+      if (held.produced != 0) return held;
+    }
+    ASSIGN_OR_RETURN(const Progress progress, Step(in.subspan(0, wanted_), out));
+    may_hold_more_ = progress.produced == out.size();
+    return progress;
+  }
+
+  bool at_boundary() const override { return at_boundary_; }
+
+ private:
+  absl::StatusOr<Progress> Step(absl::Span<const char> in, absl::Span<char> out) {
     ZSTD_inBuffer input{in.data(), in.size(), 0};
     ZSTD_outBuffer output{out.data(), out.size(), 0};
     const size_t left = ZSTD_decompressStream(context_.get(), &output, &input);
@@ -32,14 +52,14 @@ class ZstdDecoder : public Decoder {
       return absl::DataLossError(StrCat("zstd: ", ZSTD_getErrorName(left)));
     }
     at_boundary_ = left == 0;
+    wanted_ = left == 0 ? kFirstBytes : left > kBlockHeaderBytes ? left - kBlockHeaderBytes : left;
     return Progress{input.pos, output.pos};
   }
 
-  bool at_boundary() const override { return at_boundary_; }
-
- private:
   const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context_;
   bool at_boundary_ = false;
+  size_t wanted_ = kFirstBytes;  // that the next call is to be given
+  bool may_hold_more_ = false;   // as it filled all of `out`
 };
 
 }  // namespace
