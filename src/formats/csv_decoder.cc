@@ -29,10 +29,12 @@ void CsvDecoder::Decode(const TextRows& rows, const CsvSchema& schema, RowVisito
   for (size_t i = 0; i < rows.rows.size(); ++i) {
     const uint64_t number = rows.first_row + i;
     const std::string_view record = rows.row(i);
+    if (const OverlongSpan* overlong = rows.FindOverlong(i)) {
+      ShowOverlong(*overlong, rows, visitor);
+      continue;
+    }
     absl::Status status;
-    if (std::binary_search(rows.overlong.begin(), rows.overlong.end(), i)) {
-      status = OverlongRow();
-    } else if (!utf8 && !IsUtf8(record)) {
+    if (!utf8 && !IsUtf8(record)) {
       status = NotUtf8(record);
     } else {
       status = DecodeRow(record, schema);
@@ -40,21 +42,22 @@ void CsvDecoder::Decode(const TextRows& rows, const CsvSchema& schema, RowVisito
     if (status.ok()) {
       visitor.OnRow({number, &schema.shape, cells_});
     } else {
-      visitor.OnBadRow(number, status, Excerpt(record));
+      visitor.OnBadRow(number, status, record);
     }
   }
 }
 
 absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& schema) {
   const size_t expected = schema.shape.names.size();
-  ASSIGN_OR_RETURN(const size_t found,
-                   Split(record, schema.delimiter, schema.null_texts, expected));
+  ASSIGN_OR_RETURN(const size_t found, Split(record, schema.dialect, schema.null_texts, expected));
   if (found == expected) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      StrCat("expected ", Counted(expected, "cell"), " as in the header, found ", found));
+      StrCat("expected ", Counted(expected, "cell"),
+             schema.has_header ? " as in the header" : " as \"columns\" of the entry names",
+             ", found ", found));
 }
 
-absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, char delimiter,
+absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDialect& dialect,
                                          const NullTexts& null_texts, size_t most_kept) {
   cells_.clear();
   unquoted_.clear();
@@ -64,21 +67,23 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, char delimiter
   for (size_t count = 1;; ++count) {
     Value& cell = count <= most_kept ? cells_.emplace_back() : not_kept;
     const char* cell_end;
-    if (at != end && *at == '"') {
+    if (dialect.quotes() && at != end && *at == dialect.quote) {
       // The cell's text is never longer than the record: views of what was unquoted stay good.
       if (unquoted_.empty()) unquoted_.Reserve(record.size());
-      cell_end = TakeQuoted(at, end, &cell);
+      cell_end = TakeQuoted(at, end, dialect.quote, &cell);
       if (cell_end == nullptr) {
         return absl::InvalidArgumentError(
-            StrCat("the quote that begins cell ", count, " is never closed"));
+            StrCat("the quote that begins cell ", count,
+                   " is not closed in this line, or not properly in a later one; the lines after "
+                   "it are read for themselves"));
       }
-      if (cell_end != end && *cell_end != delimiter) {
+      if (cell_end != end && *cell_end != dialect.delimiter) {
         return absl::InvalidArgumentError(
-            StrCat("text behind the closing quote of cell ", count,
+            StrCat("text after the closing quote of cell ", count,
                    "; a quote inside of a quoted cell must be doubled"));
       }
     } else {
-      cell_end = FindEither(at, end, delimiter, delimiter);
+      cell_end = FindEither(at, end, dialect.delimiter, dialect.delimiter);
       const std::string_view text(at, static_cast<size_t>(cell_end - at));
       cell =
           null_texts.Contains(text) ? Value::NullWord(text) : Value::Text(Value::Kind::kText, text);
@@ -89,13 +94,14 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, char delimiter
 }
 
 // The end of the quoted cell at `begin`, behind its closing quote; null if there is none.
-const char* CsvDecoder::TakeQuoted(const char* begin, const char* end, Value* cell) {
+const char* CsvDecoder::TakeQuoted(const char* begin, const char* end, char quote_mark,
+                                   Value* cell) {
   const char* from = begin + 1;
   const size_t unquoted_begin = unquoted_.size();
   for (;;) {
-    const char* quote = FindEither(from, end, '"', '"');
+    const char* quote = FindEither(from, end, quote_mark, quote_mark);
     if (quote == end) return nullptr;
-    const bool doubled = quote + 1 != end && quote[1] == '"';
+    const bool doubled = quote + 1 != end && quote[1] == quote_mark;
     const std::string_view part(from, static_cast<size_t>(quote + (doubled ? 1 : 0) - from));
     if (!doubled && unquoted_.size() == unquoted_begin) {
       *cell = Value::Text(Value::Kind::kText, part);

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/byte_buffer.h"
+#include "formats/csv_dialect.h"
 #include "formats/decode_scratch.h"
 #include "formats/text_rows.h"
 
@@ -27,26 +28,27 @@ class NullTexts {
 
 // What the rows of one file have in common.
 struct CsvSchema {
-  char delimiter = ',';
+  CsvDialect dialect;
   RowShape shape;
   NullTexts null_texts;
+  bool has_header = true;  // that named the columns
 };
 
 // Cells become kText, or null; their types are the mapping's to find. Bad rows: more or fewer cells
-// than the header, a quote that is not closed, text behind a closing quote, what is not UTF-8.
+// than the header, a quote that is not closed, text after a closing quote, what is not UTF-8.
 class CsvDecoder : public FormatScratch {
  public:
   void Decode(const TextRows& rows, const CsvSchema& schema, RowVisitor& visitor);
 
   // Splits one record, which lies in a ByteBuffer, and returns how many cells it has. cells() are
   // the first `most_kept` of them, valid until the next call.
-  absl::StatusOr<size_t> Split(std::string_view record, char delimiter, const NullTexts& null_texts,
-                               size_t most_kept);
+  absl::StatusOr<size_t> Split(std::string_view record, const CsvDialect& dialect,
+                               const NullTexts& null_texts, size_t most_kept);
   const std::vector<Value>& cells() const { return cells_; }
 
  private:
   absl::Status DecodeRow(std::string_view record, const CsvSchema& schema);
-  const char* TakeQuoted(const char* begin, const char* end, Value* cell);
+  const char* TakeQuoted(const char* begin, const char* end, char quote_mark, Value* cell);
 
   std::vector<Value> cells_;
   ByteBuffer unquoted_;  // cells with doubled quotes

@@ -1,12 +1,13 @@
 #include "formats/csv_reader.h"
 
-#include <array>
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "formats/column_names.h"
 #include "formats/csv_decoder.h"
 #include "formats/utf8.h"
@@ -15,6 +16,12 @@ namespace millrace {
 namespace {
 
 constexpr size_t kMostColumns = 10'000;
+constexpr size_t kMostShownBytes = 200;
+
+std::string Shortened(std::string_view text) {
+  if (text.size() <= kMostShownBytes) return std::string(text);
+  return StrCat(CutUtf8(text, kMostShownBytes), "...");
+}
 
 class CsvChunk : public TextChunk {
  public:
@@ -32,30 +39,41 @@ class CsvChunk : public TextChunk {
 
 class CsvReader : public RowReader {
  public:
-  CsvReader(std::unique_ptr<TextReader> text, std::shared_ptr<const CsvSchema> schema,
-            std::vector<RenamedColumn> renamed)
-      : text_(std::move(text)), schema_(std::move(schema)), renamed_(std::move(renamed)) {}
+  // `if_empty`: what to say if there are no rows.
+  CsvReader(std::unique_ptr<TextReader> text, FileType type,
+            std::shared_ptr<const CsvSchema> schema, std::vector<RenamedColumn> renamed,
+            absl::Status if_empty)
+      : text_(std::move(text)),
+        type_(type),
+        schema_(std::move(schema)),
+        renamed_(std::move(renamed)),
+        if_empty_(std::move(if_empty)) {}
 
   absl::StatusOr<std::unique_ptr<RowChunk>> Read(const ChunkLimits& limits) override {
     ASSIGN_OR_RETURN(std::unique_ptr<TextRows> rows, text_->Read(limits));
-    if (rows == nullptr) return nullptr;
+    if (rows == nullptr) {
+      RETURN_IF_ERROR(if_empty_);
+      return nullptr;
+    }
+    if_empty_ = absl::OkStatus();
     return std::make_unique<CsvChunk>(std::move(rows), text_->pool(), schema_);
   }
-  FileType type() const override {
-    return schema_->delimiter == '\t' ? FileType::kTsv : FileType::kCsv;
-  }
+  FileType type() const override { return type_; }
   uint64_t raw_bytes() const override { return text_->raw_bytes(); }
   std::vector<std::string> columns() const override { return schema_->shape.names; }
   std::vector<RenamedColumn> renamed_columns() const override { return renamed_; }
 
  private:
   const std::unique_ptr<TextReader> text_;
+  const FileType type_;
   const std::shared_ptr<const CsvSchema> schema_;
   const std::vector<RenamedColumn> renamed_;
+  absl::Status if_empty_;
 };
 
 // Reads the first record of `text`; no names if there is none.
-absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delimiter) {
+absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvDialect& dialect) {
+  text.set_cutter(NewCsvCutter({.dialect = dialect}));
   ASSIGN_OR_RETURN(const std::unique_ptr<TextRows> first, text.Read({1, kMostRowBytes}));
   std::vector<std::string> names;
   if (first == nullptr) return names;
@@ -64,7 +82,7 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delim
   if (!IsUtf8(record)) return Annotate(NotUtf8(record), "reading the header");
   CsvDecoder decoder;
   const absl::StatusOr<size_t> columns =
-      decoder.Split(record, delimiter, NullTexts({}), kMostColumns);
+      decoder.Split(record, dialect, NullTexts({}), kMostColumns);
   if (!columns.ok()) return Annotate(columns.status(), "reading the header");
   if (*columns > kMostColumns) {
     return absl::InvalidArgumentError(
@@ -74,37 +92,68 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, char delim
   return names;
 }
 
-}  // namespace
-
-char GuessDelimiter(std::string_view line) {
-  constexpr std::string_view kDelimiters = ",\t;|";
-  std::array<size_t, 4> counts = {};
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"') quoted = !quoted;
-    const size_t kind = kDelimiters.find(c);
-    if (!quoted && kind != std::string_view::npos) ++counts[kind];
+// InvalidArgument if `names` are all that a file holds, and none of them is one that was expected.
+absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOptions& options) {
+  const std::vector<std::string>& expected = options.expected_columns;
+  const auto fits = [&](const std::string& name) {
+    return std::find(expected.begin(), expected.end(), name) != expected.end();
+  };
+  if (names.empty() || expected.empty() || std::any_of(names.begin(), names.end(), fits)) {
+    return absl::OkStatus();
   }
-  size_t best = 0;
-  for (size_t i = 1; i < counts.size(); ++i) {
-    if (counts[i] > counts[best]) best = i;
+  std::string first_line;
+  for (const std::string& name : names) {
+    if (first_line.size() > kMostShownBytes) break;
+    StrAppend(&first_line, first_line.empty() ? "" : ", ", name);
   }
-  return counts[best] == 0 ? '\0' : kDelimiters[best];
+  return absl::InvalidArgumentError(
+      StrCat("the file has no rows: its only line is not a header of the columns that are mapped "
+             "(such as \"",
+             expected.front(), "\"), but: ", Shortened(first_line),
+             "; if that is a row, name the columns with \"columns\" in the config entry"));
 }
 
+// What tells `warnings`, if there are any, of long cells in `uri`.
+std::function<absl::Status(uint64_t, size_t)> LongCellWarning(std::string uri, Warnings* warnings) {
+  if (warnings == nullptr) return nullptr;
+  return [uri = std::move(uri), warnings](uint64_t row, size_t lines) {
+    return warnings->Add(
+        {.code = "long_cell",
+         .object = uri,
+         .message = StrCat("row ", row + 1, " has a quoted cell of ", lines,
+                           " lines; if a quote is missing there, it has taken in other rows: "
+                           "\"quote\": \"\" in the config entry makes quotes ordinary text")});
+  };
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextReader> text,
-                                                        char delimiter,
+                                                        const TextFormat& format,
                                                         const ReadOptions& options) {
-  text->set_cutter(NewCsvCutter(delimiter));
-  ASSIGN_OR_RETURN(std::vector<std::string> names, ReadHeader(*text, delimiter));
-  // The header is no row: counting begins behind it.
-  const RowPosition behind_header{0, text->position().byte};
-  RETURN_IF_ERROR(text->SkipTo(options.from.byte == 0 ? behind_header : options.from));
+  if (format.prefix != 0) RETURN_IF_ERROR(text->SkipTo({0, text->position().byte + format.prefix}));
+  std::vector<std::string> names = options.column_names;
+  if (names.empty()) {
+    ASSIGN_OR_RETURN(names, ReadHeader(*text, format.dialect));
+  }
+  const absl::Status lone_header = options.column_names.empty() && options.from.row == 0
+                                       ? CheckLoneHeader(names, options)
+                                       : absl::OkStatus();
+  // The header is no row: counting begins after it.
+  const RowPosition first_row{0, text->position().byte};
+  const RowPosition from = options.from.byte == 0 ? first_row : options.from;
+  RETURN_IF_ERROR(text->SkipTo(from));
+  text->set_cutter(NewCsvCutter({.dialect = format.dialect,
+                                 .columns = names.size(),
+                                 .first_row = from.row,
+                                 .on_long_cell = LongCellWarning(text->uri(), options.warnings)}));
   std::vector<RenamedColumn> renamed;
   names = UniqueColumnNames(std::move(names), renamed);
   auto schema = std::make_shared<const CsvSchema>(
-      CsvSchema{delimiter, RowShape::Make(std::move(names)), NullTexts(options.null_texts)});
-  return std::make_unique<CsvReader>(std::move(text), std::move(schema), std::move(renamed));
+      CsvSchema{format.dialect, RowShape::Make(std::move(names)), NullTexts(options.null_texts),
+                options.column_names.empty()});
+  return std::make_unique<CsvReader>(std::move(text), format.type, std::move(schema),
+                                     std::move(renamed), lone_header);
 }
 
 }  // namespace millrace

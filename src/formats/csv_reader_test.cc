@@ -82,8 +82,8 @@ TEST(CsvTest, BadRowsSayWhatIsWrong) {
               ElementsAre("! expected 3 cells as in the header, found 2",
                           "! expected 3 cells as in the header, found 4", R"(a="1" b="2" c="3")"));
   EXPECT_THAT(Rows("a,b\n\"x\"y,1\n\"x\" ,1\n1,2\n"),
-              ElementsAre(HasSubstr("text behind the closing quote of cell 1"),
-                          HasSubstr("text behind the closing quote of cell 1"), R"(a="1" b="2")"));
+              ElementsAre(HasSubstr("text after the closing quote of cell 1"),
+                          HasSubstr("text after the closing quote of cell 1"), R"(a="1" b="2")"));
   EXPECT_THAT(Rows("a,b\n1,caf\xe9\n3,4\n"),
               ElementsAre(AllOf(HasSubstr("not UTF-8: byte 0xE9 at byte 5 of the row"),
                                 HasSubstr("Latin-1")),
@@ -92,10 +92,102 @@ TEST(CsvTest, BadRowsSayWhatIsWrong) {
 
 TEST(CsvTest, AQuoteThatIsNeverClosedCostsOneLine) {
   EXPECT_THAT(Rows("a,b\n1,2\n3,\"x\n4,5\n6,7\n"),
-              ElementsAre(R"(a="1" b="2")", "! the quote that begins cell 2 is never closed",
+              ElementsAre(R"(a="1" b="2")", HasSubstr("the quote that begins cell 2 is not closed"),
                           R"(a="4" b="5")", R"(a="6" b="7")"));
-  EXPECT_THAT(Rows("a,b\n1,2\n3,\"x"),
-              ElementsAre(R"(a="1" b="2")", "! the quote that begins cell 2 is never closed"));
+  EXPECT_THAT(
+      Rows("a,b\n1,2\n3,\"x"),
+      ElementsAre(R"(a="1" b="2")", HasSubstr("the quote that begins cell 2 is not closed")));
+}
+
+TEST(CsvTest, ALoneCarriageReturnEndsALine) {
+  EXPECT_THAT(Rows("a,b\r1,2\r3,4\r"), ElementsAre(R"(a="1" b="2")", R"(a="3" b="4")"));
+  EXPECT_THAT(Rows("a,b\r1,\"x\ry\"\r\r3,4"), ElementsAre(R"(a="1" b="x\ry")", R"(a="3" b="4")"));
+  EXPECT_THAT(Rows("a,b\r\n1,2\r3,4\n5,6\r\r\n"),
+              ElementsAre(R"(a="1" b="2")", R"(a="3" b="4")", R"(a="5" b="6")"));
+  EXPECT_THAT(Rows("a\tb\r1\t\"2\r3\t4", {}), ElementsAre(R"(a="1" b="\"2")", R"(a="3" b="4")"));
+  std::string large = "a,b\r";
+  for (int i = 0; i < 20'000; ++i) large += std::to_string(i) + ",x\r";
+  EXPECT_THAT(Rows(large), SizeIs(20'000));
+}
+
+TEST(CsvTest, AMalformedRecordCostsItsOwnLine) {
+  // The quote of the first row closes at that of the third, where text follows.
+  EXPECT_THAT(Rows("a,b\n1,\"x\n2,y\n3,\"z\"\n4,w\n"),
+              ElementsAre(HasSubstr("the quote that begins cell 2 is not closed"), R"(a="2" b="y")",
+                          R"(a="3" b="z")", R"(a="4" b="w")"));
+  // Closed well, but the record has more cells than there are columns.
+  EXPECT_THAT(
+      Rows("a,b\n1,\"x\n2,y\n3,\",z\n"),
+      ElementsAre(HasSubstr("is not closed"), R"(a="2" b="y")", HasSubstr("is not closed")));
+  EXPECT_THAT(Rows("a,b\n\"x\"y,1\n2,y\n"),
+              ElementsAre(HasSubstr("text after the closing quote of cell 1"), R"(a="2" b="y")"));
+  // Each is counted by itself.
+  std::string text = "a,b\n";
+  for (int i = 0; i < 300; ++i) text += std::to_string(i) + (i % 3 == 0 ? ",\"x\n" : ",y\n");
+  const std::vector<std::string> rows = Rows(text);
+  EXPECT_THAT(rows, SizeIs(300));
+  EXPECT_EQ(std::count_if(rows.begin(), rows.end(), [](const auto& r) { return r[0] == '!'; }),
+            100);
+}
+
+TEST(CsvTest, AWellFormedCellMayHaveManyLines) {
+  std::string cell;
+  for (int i = 0; i < 5000; ++i) cell += "line " + std::to_string(i) + "\n";
+  const std::vector<std::string> rows = Rows("a,b\n1,\"" + cell + "\"\n2,x\n");
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_THAT(rows[0], HasSubstr("line 4999"));
+}
+
+TEST(CsvTest, QuotingIsAChoice) {
+  EXPECT_THAT(Rows("a,b\n\"1,2\"\n3,\"x\n", {.type = FileType::kCsv, .quote = '\0'}),
+              ElementsAre(R"(a="\"1" b="2\"")", R"(a="3" b="\"x")"));
+  EXPECT_THAT(Rows("a,b\n'1,2',\"\n", {.type = FileType::kCsv, .quote = '\''}),
+              ElementsAre(R"(a="1,2" b="\"")"));
+  EXPECT_THAT(Rows("a\tb\n1\t\"x\n2\t\"y\"\n", {}),
+              ElementsAre(R"(a="1" b="\"x")", R"(a="2" b="\"y\"")"));
+  EXPECT_THAT(Rows("a\tb\n1\t\"x\ny\"\n", {.type = FileType::kTsv, .quote = '"'}),
+              ElementsAre(R"(a="1" b="x\ny")"));
+}
+
+TEST(CsvTest, ColumnsMayBeNamedFromOutside) {
+  const ReadOptions named{.type = FileType::kCsv, .column_names = {"a", "b"}};
+  EXPECT_THAT(Rows("1,2\n3,4\n5\n", named),
+              ElementsAre(R"(a="1" b="2")", R"(a="3" b="4")",
+                          R"(! expected 2 cells as "columns" of the entry names, found 1)"));
+  EXPECT_THAT(Rows("1,5;2,5\n", named), ElementsAre(R"(a="1,5" b="2,5")"));
+  EXPECT_THAT(Rows("1\n2\n", {.column_names = {"a"}}), ElementsAre(R"(a="1")", R"(a="2")"));
+  EXPECT_THAT(Rows("", named), IsEmpty());
+  const ReadResult whole = ReadRows("1,2\n3,4\n5,6\n", named, {.rows = 1});
+  ReadOptions rest = named;
+  rest.from = whole.positions[0];
+  EXPECT_THAT(Rows("1,2\n3,4\n5,6\n", rest), ElementsAre(R"(a="3" b="4")", R"(a="5" b="6")"));
+}
+
+TEST(CsvTest, ExcelsSepLineIsHonoured) {
+  EXPECT_THAT(Rows("sep=;\na;b\n1,5;2\n", {}), ElementsAre(R"(a="1,5" b="2")"));
+  EXPECT_THAT(Rows("\xef\xbb\xbfSEP=^\r\na^b\r\n1^2\r\n", {}), ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("\"sep=,\"\na,b\n1,2\n", {}), ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(Rows("sep=\t\na\tb\n1\t\"x\ty\"\n", {}), ElementsAre(R"(a="1" b="x\ty")"));
+  EXPECT_THAT(Rows("sep=;,b\n1,2\n"), ElementsAre(R"(sep=;="1" b="2")"));
+}
+
+TEST(CsvTest, TheFirstHeaderCellMayHaveSeveralLines) {
+  EXPECT_THAT(Rows("\"x\nnote\",b\n1,2\n", {}), ElementsAre("x\nnote=\"1\" b=\"2\""));
+  EXPECT_THAT(Rows("\"x\r\n;note\",b\r\n1,2\r\n", {}), ElementsAre("x\r\n;note=\"1\" b=\"2\""));
+}
+
+TEST(CsvTest, ALoneHeaderHasToFit) {
+  const ReadOptions options{.expected_columns = {"time", "user"}};
+  EXPECT_THAT(Rows("user,x\n", options), IsEmpty());
+  EXPECT_THAT(Rows("p,q\n1,2\n", options), SizeIs(1));
+  const ReadResult other = ReadRows("p,q\n", options);
+  EXPECT_EQ(other.status.code(), absl::StatusCode::kInvalidArgument) << other.status;
+  EXPECT_THAT(std::string(other.status.message()), HasSubstr("\"time\"), but: p, q;"));
+}
+
+TEST(CsvTest, ABadRowIsShownWhole) {
+  const std::string row = "1,2," + std::string(100'000, 'y');
+  EXPECT_THAT(ReadRows("a,b\n" + row + "\n").bad_raw, ElementsAre(row));
 }
 
 TEST(CsvTest, OverlongRowsAreSkippedUnread) {
@@ -113,7 +205,7 @@ TEST(CsvTest, OverlongRowsAreSkippedUnread) {
     EXPECT_EQ(result.rows[1], R"(a="3" b="4")");
     EXPECT_THAT(result.rows[2], HasSubstr("longer than 16 MiB"));
     EXPECT_EQ(result.rows[3], R"(a="7" b="8")");
-    EXPECT_THAT(result.rows[4], HasSubstr("never closed"));
+    EXPECT_THAT(result.rows[4], HasSubstr("is not closed"));
     EXPECT_THAT(result.rows[5], StartsWith(R"(a="1" b="yyy)"));
     EXPECT_EQ(result.rows.back(), result.rows[5]);
   }
@@ -126,7 +218,7 @@ TEST(CsvTest, HeaderNamesAreMadeUniqueAndNotEmpty) {
 
 TEST(CsvTest, ABrokenHeaderIsAnError) {
   EXPECT_THAT(std::string(ReadRows("\"a,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
-              HasSubstr("reading the header: the quote that begins cell 1 is never closed"));
+              HasSubstr("reading the header: the quote that begins cell 1 is not closed"));
   EXPECT_THAT(std::string(ReadRows("caf\xe9,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
               HasSubstr("reading the header: not UTF-8"));
 }
@@ -144,8 +236,11 @@ TEST(CsvTest, DelimitersAreGuessedFromTheHeader) {
   EXPECT_THAT(Rows("a|b\n1|2\n"), ElementsAre(R"(a="1" b="2")"));
   EXPECT_THAT(Rows("a\tb\n1\t2\n", {}), ElementsAre(R"(a="1" b="2")"));
   EXPECT_THAT(Rows("a\tb,c\n1\t2\n", {.type = FileType::kTsv}), ElementsAre(R"(a="1" b,c="2")"));
-  EXPECT_EQ(GuessDelimiter("\"a;b;c\",d"), ',');
-  EXPECT_EQ(GuessDelimiter("a"), '\0');
+  EXPECT_EQ(GuessDelimiter("\"a;b;c\",d", '"').delimiter, ',');
+  EXPECT_EQ(GuessDelimiter("'a,b,c';d", '\'').delimiter, ';');
+  EXPECT_EQ(GuessDelimiter("1,5;2,5\n", '"', 2).delimiter, ';');
+  EXPECT_EQ(GuessDelimiter("a", '"').delimiter, '\0');
+  EXPECT_TRUE(GuessDelimiter("a\tb,c", '"').tab_is_equal);
 }
 
 TEST(CsvTest, ColumnsAreKnownUpFront) {
@@ -156,15 +251,17 @@ TEST(CsvTest, ColumnsAreKnownUpFront) {
 }
 
 TEST(CsvPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoOn) {
-  static const char* const kPieces[] = {"x",  "12",    ",",    "\n", "\"",    "\"\"", "\r\n",
-                                        "NA", "\"q\"", "\xff", "é",  "\",\"", "\n\n", "\"a\nb\""};
+  static const char* const kPieces[] = {"x",    "12",       ",",     "\n",   "\"",    "\"\"",
+                                        "\r\n", "NA",       "\"q\"", "\xff", "é",     "\",\"",
+                                        "\n\n", "\"a\nb\"", "\r",    "\t",   ",\"x\n"};
   std::mt19937 random(5);
   for (int round = 0; round < 200; ++round) {
-    std::string text = "a,b\n";
+    const bool tsv = round % 4 == 0;
+    std::string text = tsv ? "a\tb\n" : "a,b\n";
     for (size_t pieces = random() % 400; pieces > 0; --pieces) {
       text += kPieces[random() % std::size(kPieces)];
     }
-    const ReadOptions options{.type = FileType::kCsv};
+    const ReadOptions options{.type = tsv ? FileType::kTsv : FileType::kCsv};
     const ReadResult whole = ReadRows(text, options, {.rows = 1 << 20, .bytes = 1 << 24});
     ASSERT_TRUE(whole.status.ok()) << whole.status;
     const ChunkLimits limits{.rows = 1 + random() % 10, .bytes = 1 + random() % 100};
@@ -173,7 +270,7 @@ TEST(CsvPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoOn
     ASSERT_EQ(parts.rows, whole.rows);
     ASSERT_EQ(parts.bad_raw, whole.bad_raw);
     for (const RowPosition& position : parts.positions) {
-      const ReadResult rest = ReadRows(text, {.type = FileType::kCsv, .from = position}, limits);
+      const ReadResult rest = ReadRows(text, {.type = options.type, .from = position}, limits);
       ASSERT_TRUE(rest.status.ok()) << rest.status;
       ASSERT_EQ(rest.rows,
                 std::vector<std::string>(whole.rows.begin() + static_cast<long>(position.row),

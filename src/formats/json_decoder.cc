@@ -56,16 +56,16 @@ void JsonDecoder::Decode(TextRows& rows, bool lines, RowVisitor& visitor) {
 void JsonDecoder::DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor) {
   const uint64_t number = rows.first_row + i;
   const std::string_view row = rows.row(i);
-  if (std::binary_search(rows.overlong.begin(), rows.overlong.end(), i)) {
-    return visitor.OnBadRow(number, OverlongRow(), Excerpt(row));
+  if (const OverlongSpan* overlong = rows.FindOverlong(i)) {
+    return ShowOverlong(*overlong, rows, visitor);
   }
   switch (index_.Index(row)) {
     case JsonIndex::Result::kOk:
       break;
     case JsonIndex::Result::kNotUtf8:
-      return visitor.OnBadRow(number, NotUtf8(row), Excerpt(row));
+      return visitor.OnBadRow(number, NotUtf8(row), row);
     case JsonIndex::Result::kBrokenString:
-      return visitor.OnBadRow(number, BrokenString(row), Excerpt(row));
+      return visitor.OnBadRow(number, BrokenString(row), row);
   }
   const size_t begin = rows.rows[i].begin;
   char* const text = rows.text.data() + begin;
@@ -90,7 +90,7 @@ JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t
   const size_t at = scanner_.fault_position() + base;
   const absl::Status why = at >= span.end ? InvalidJson("the row is cut off", row_size_)
                                           : InvalidJson(scanner_.fault(), at - span.begin);
-  visitor.OnBadRow(rows.first_row + i, why, Excerpt(rows.row(i)));
+  visitor.OnBadRow(rows.first_row + i, why, rows.row(i));
   while (*place < end) ++place;
   return place;
 }

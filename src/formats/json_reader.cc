@@ -78,14 +78,15 @@ bool IsMultiLineObject(std::string_view head) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextReader> text,
-                                                         RowPosition from) {
+                                                         const ReadOptions& options) {
   ASSIGN_OR_RETURN(const std::string_view head, text->Peek(kHeadBytes));
   const size_t first = FirstNonSpace(head, 0);
   const bool array = first != std::string_view::npos && head[first] == '[';
   const bool lines = !array && !IsMultiLineObject(head);
+  const RowPosition from = options.from;
   const bool resumed = from.byte > text->position().byte;
   if (lines) {
-    text->set_cutter(NewLineCutter());
+    text->set_cutter(NewJsonLineCutter(options.split_lines));
   } else {
     const JsonLayout layout = array ? JsonLayout::kArray : JsonLayout::kSequence;
     text->set_cutter(NewElementCutter(layout, resumed));

@@ -10,11 +10,12 @@
 
 namespace millrace {
 
-// Reads from `text`, which stands at the begin of the object, and goes on behind `from`. Lines are
-// rows (blank ones are none), unless the text begins with '[' or its first object goes over several
-// lines: then each element is one, and whatever lies between elements is DataLoss.
+// Reads from `text`, which stands at the begin of the object, and resumes at options.from. Lines
+// are rows, or the objects in them if there are several (blank lines are none), unless the text
+// begins with '[' or its first object goes over several lines: then each element is one, and
+// whatever lies between elements is DataLoss.
 absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextReader> text,
-                                                         RowPosition from);
+                                                         const ReadOptions& options);
 
 }  // namespace millrace
 

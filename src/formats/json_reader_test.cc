@@ -16,6 +16,8 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 
+constexpr size_t kMostPayload = 1 << 20;  // what is kept of overlong rows
+
 std::vector<std::string> Rows(std::string text) {
   ReadResult result = ReadRows(std::move(text), {.type = FileType::kNdjson});
   EXPECT_TRUE(result.status.ok()) << result.status;
@@ -112,7 +114,7 @@ TEST(NdjsonTest, BadRowsSayWhatIsWrongAndWhere) {
   expect(R"({)", "cut off");
   expect(R"({"a":"x)", "a string is not closed, it begins at byte 5");
   expect(R"({"a":1}})", "text behind the end of the object at byte 7");
-  expect(R"({"a":1}{"b":2})", "text behind the end of the object at byte 7");
+  expect(R"({"a":1}x{"b":2})", "text behind the end of the object at byte 7");
   expect(R"({"a" 1})", "expected ':' after a key at byte 5");
   expect(R"({"a":1 "b":2})", "expected ',' or '}' in an object at byte 7");
   expect(R"({"a":1,})", "expected a key in quotes at byte 7");
@@ -179,7 +181,8 @@ TEST(NdjsonTest, KeysAreBounded) {
 TEST(NdjsonTest, OverlongRowsAreSkippedUnread) {
   const std::string large = "{\"a\":\"" + std::string(kMostRowBytes, 'x') + "\"}";
   const std::string fits = "{\"a\":\"" + std::string(kMostRowBytes - 8, 'x') + "\"}";
-  const std::string text = "{\"a\":1}\n" + large + large + "\n{\"a\":2}\n" + large + "\n" + fits;
+  const std::string huge = "{\"a\":\"" + std::string(2 * kMostRowBytes, 'x') + "\"}";
+  const std::string text = "{\"a\":1}\n" + huge + "\n{\"a\":2}\n" + large + "\n" + fits;
   for (const size_t bytes : {size_t{1}, size_t{100} << 20}) {
     const ReadResult result = ReadRows(text, {}, {.rows = 2000, .bytes = bytes});
     ASSERT_TRUE(result.status.ok()) << result.status;
@@ -190,7 +193,7 @@ TEST(NdjsonTest, OverlongRowsAreSkippedUnread) {
     EXPECT_THAT(result.rows[3], HasSubstr("longer than 16 MiB"));
     EXPECT_THAT(result.rows[4], StartsWith("a=\"xxx"));
     EXPECT_EQ(result.positions.back().byte, text.size());
-    for (const std::string& raw : result.bad_raw) EXPECT_EQ(raw, large.substr(0, 4096));
+    for (const std::string& raw : result.bad_raw) EXPECT_EQ(raw, large.substr(0, kMostPayload));
   }
 }
 
@@ -246,6 +249,67 @@ TEST(JsonSequenceTest, ACutOffFirstLineIsNoSequence) {
   EXPECT_THAT(Rows("{\"a\":\n{\"a\":2}\n"), ElementsAre(StartsWith("! "), "a=2"));
 }
 
+TEST(ConcatenatedJsonTest, ObjectsOfALineAreRows) {
+  EXPECT_THAT(Rows("{\"a\":1}{\"a\":2}{\"a\":3}"), ElementsAre("a=1", "a=2", "a=3"));
+  EXPECT_THAT(Rows("{\"a\":1} {\"a\":2}\t \r{\"a\":3} \n{\"a\":4}{\"a\":5}\n"),
+              ElementsAre("a=1", "a=2", "a=3", "a=4", "a=5"));
+  // Brackets in text, nested objects and escapes are no ends.
+  EXPECT_THAT(
+      Rows(R"({"a":"}{","b":{"c":{}}}{"a":"\"}{\\"}{"a":{"x":{"y":1} }  }{"a":["}{",{"z":1}]})"),
+      ElementsAre(R"(a="}{" b={"c":{}})", R"(a="\"}{\\")", R"(a={"x":{"y":1} })",
+                  R"(a=["}{",{"z":1}])"));
+  // As Macs ended lines once.
+  EXPECT_THAT(Rows("{\"a\":1}\r{\"a\":2}\r"), ElementsAre("a=1", "a=2"));
+}
+
+TEST(ConcatenatedJsonTest, LinesMayBeKeptWhole) {
+  EXPECT_THAT(ReadRows("{\"a\":1}\n{\"a\":2}{\"a\":3}\n", {.split_lines = false}).rows,
+              ElementsAre("a=1", HasSubstr("text behind the end of the object")));
+}
+
+TEST(ConcatenatedJsonTest, ABrokenObjectCostsItsLineAtMost) {
+  EXPECT_THAT(Rows("{\"a\":1}{\"a\":}{\"a\":3}\n"),
+              ElementsAre("a=1", HasSubstr("expected a value at byte 5"), "a=3"));
+  EXPECT_THAT(Rows("{\"a\":1}}{\"a\":2}\n{\"a\":[1}{\"a\":2}\n{\"a\":\"x}{\"b\":2}\n{\"a\":3}\n"),
+              ElementsAre(HasSubstr("text behind the end of the object at byte 7"), "a=2",
+                          StartsWith("! "), StartsWith("! "), "a=3"));
+  EXPECT_THAT(Rows("{}\nx {\"a\":1}{\"a\":2}\n"),
+              ElementsAre("", HasSubstr("expected an object"), "a=2"));
+}
+
+TEST(ConcatenatedJsonTest, ObjectsMayBeFarApart) {
+  const std::string long_text(200'000, 'x');
+  for (const size_t gap : {1u, 5'000u, 65'535u, 65'536u, 65'537u, 300'000u}) {
+    const std::string space(gap, ' ');
+    const std::string text = "{\"a\":\"" + long_text + "\"}" + space + "{\"a\":2}" + space +
+                             "{\"a\":3}" + std::string(gap, '\n') + "{\"a\":4}{\"a\":5}";
+    for (const size_t bytes : {1u, 70'000u, 100'000'000u}) {
+      const ReadResult result = ReadRows(text, {}, {.rows = 2000, .bytes = bytes});
+      EXPECT_TRUE(result.status.ok()) << result.status;
+      EXPECT_THAT(result.rows, ElementsAre(StartsWith("a=\"xxx"), "a=2", "a=3", "a=4", "a=5"));
+    }
+  }
+}
+
+TEST(ConcatenatedJsonTest, AnOverlongObjectCostsNoOther) {
+  const std::string large = "{\"a\":\"" + std::string(kMostRowBytes, 'x') + "\"}";
+  for (const std::string gap : {"", " ", "  \t "}) {
+    const std::string text =
+        "{\"a\":1}" + gap + large + gap + "{\"a\":2}" + gap + large + "\n{\"a\":3}";
+    for (const size_t bytes : {size_t{1} << 20, size_t{100} << 20}) {
+      EXPECT_THAT(ReadRows(text, {}, {.rows = 2000, .bytes = bytes}).rows,
+                  ElementsAre("a=1", HasSubstr("longer than 16 MiB"), "a=2",
+                              HasSubstr("longer than 16 MiB"), "a=3"));
+    }
+  }
+}
+
+TEST(NdjsonTest, ABrokenRowIsShownWhole) {
+  const std::string row = "{\"a\":\"" + std::string(100'000, 'x');
+  const ReadResult result = ReadRows("{}\n" + row + "\n{}\n");
+  EXPECT_THAT(result.bad_raw, ElementsAre(row));
+}
+
 TEST(JsonSequenceTest, OverlongElementsAreSkippedUnread) {
   const std::string large = "{\"a\":\"" + std::string(kMostRowBytes, 'x') + "\"}";
   EXPECT_THAT(Rows("[{\"a\":1}," + large + ",\n{\"a\":2}]"),
@@ -281,7 +345,8 @@ TEST(JsonPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoO
     for (size_t i = 0; i < rows; ++i) {
       if (layout == 1 && i != 0) text += random() % 2 == 0 ? "," : " ,\n";
       text += RandomJsonRow(random, layout == 0);
-      if (layout != 1) text += random() % 9 == 0 ? "\r\n\n" : "\n";
+      static const char* const kEnds[] = {"\n", "\n", "\n", "\r\n\n", "", " ", "\t \r"};
+      if (layout != 1) text += kEnds[random() % std::size(kEnds)];
     }
     if (layout == 1) text += "]";
     if (layout == 2) text = "{\n}\n" + text;

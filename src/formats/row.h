@@ -35,8 +35,13 @@ class RowVisitor {
   virtual ~RowVisitor() = default;
   virtual void OnRow(const Row& row) = 0;
   // A row that cannot be read: `why` says what is wrong with it (without file and row, which the
-  // caller adds), `raw` is its text, possibly cut to a few kB and not always UTF-8.
+  // caller adds), `raw` is its text, which is not always UTF-8.
   virtual void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) = 0;
+  // The same for a row of `size` bytes that was too long to be kept: `raw` is its beginning.
+  virtual void OnOverlongRow(uint64_t number, const absl::Status& why, std::string_view raw,
+                             uint64_t /*size*/) {
+    OnBadRow(number, why, raw);
+  }
 };
 
 }  // namespace millrace

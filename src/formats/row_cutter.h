@@ -3,11 +3,14 @@
 #ifndef MILLRACE_FORMATS_ROW_CUTTER_H_
 #define MILLRACE_FORMATS_ROW_CUTTER_H_
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "formats/csv_dialect.h"
 #include "formats/text_rows.h"
 
 namespace millrace {
@@ -27,24 +30,37 @@ class RowCutter {
 
   // The unfinished row at *at was cut down to its first `kept` bytes; what is appended behind them
   // goes on where the dropped bytes ended.
-  void Shorten(size_t kept) { scanned_ = kept; }
+  virtual void Shorten(size_t kept) { scanned_ = kept; }
 
  protected:
   size_t scanned_ = 0;  // bytes from *at on that were looked at in vain
 };
 
-// Lines that are not blank, without "\n" or "\r\n".
-std::unique_ptr<RowCutter> NewLineCutter();
+// Lines of JSON that are not blank, without white space around them. An object that is followed by
+// another one in its line is a row by itself, if `split`.
+std::unique_ptr<RowCutter> NewJsonLineCutter(bool split);
 
 // The elements of JSON arrays, or JSON values one after another, over any number of lines.
 // `resumed`: the text begins behind an element.
 enum class JsonLayout { kArray, kSequence };
 std::unique_ptr<RowCutter> NewElementCutter(JsonLayout layout, bool resumed);
 
-// CSV records (RFC 4180) that are not blank; a quote counts only where a cell begins. A quote that
-// is never closed, or not within kMostRowBytes, costs the line that it began in and no more: that
-// line is a row by itself.
-std::unique_ptr<RowCutter> NewCsvCutter(char delimiter);
+struct CsvLayout {
+  CsvDialect dialect;
+  size_t columns = 0;      // that records should have; 0: any number
+  uint64_t first_row = 0;  // number of the first row that is cut
+  // Hears of well-formed cells of more than kMaxUsualCellLines lines. A status that is not ok ends
+  // the cutting before the row, and is returned.
+  std::function<absl::Status(uint64_t row, size_t lines)> on_long_cell;
+};
+inline constexpr size_t kMaxUsualCellLines = 100;
+
+// CSV records (RFC 4180) that are not blank; lines end with "\n", "\r\n" or "\r", and a quote
+// counts only where a cell begins. A malformed record costs the line that it begins in and no more:
+// that line is a row by itself. Malformed are records with text after a closing quote, with a quote
+// that is never closed, or not within kMostRowBytes, and those of several lines that have not as
+// many cells as there are columns.
+std::unique_ptr<RowCutter> NewCsvCutter(CsvLayout layout);
 
 }  // namespace millrace
 

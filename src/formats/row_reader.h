@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,20 +92,30 @@ struct ReadOptions {
   RowPosition from;  // skip what lies before it; must come from after() of the same object version
   // Only these columns are needed; empty means all. Readers may use it to skip work.
   std::vector<std::string> columns;
+  // NDJSON: false if each line is one row, so that several objects in it are an invalid one.
+  bool split_lines = true;
+  // CSV and TSV: the quote, or '\0' for none; unset: '"' for CSV, none for TSV.
+  std::optional<char> quote;
+  // CSV and TSV without a header: the names of the columns.
+  std::vector<std::string> column_names;
+  // CSV and TSV: a file of nothing but a header is refused unless it names one of these; empty: any
+  // header will do.
+  std::vector<std::string> expected_columns;
   // CSV: cells that mean null besides the empty one, when not quoted.
   std::vector<std::string> null_texts = {"NA", "NULL", "null", "\\N"};
   // Hears of what is read although it looks wrong; null: nobody does. Outlives reader and chunks.
   Warnings* warnings = nullptr;
 };
 
-// Opens `object` by its content (kAuto: Parquet by "PAR1"; gzip and zstd are looked into; then JSON
-// by its first byte, else CSV or TSV by its header line: comma, tab, semicolon or bar). The reader
-// keeps `object` alive. InvalidArgument if the content is of no known type or not the one asked
-// for.
+// Opens `object` as docs/formats/detection.md says: Parquet by its magic numbers, gzip and zstd by
+// theirs, and the text in them by its first bytes, its structure and, at a draw, the object's name.
+// The reader keeps `object` alive. InvalidArgument if the content is of no known type or not the
+// one asked for, saying what was seen and what would decide otherwise.
 //
-// kNdjson: lines of JSON objects, one array of objects, or objects over several lines each. Rows
-// are numbered without blank lines, and for CSV without the header. Text objects hold no rows if
-// they are empty. Readers of text go on at `from` without decoding what lies before it.
+// kNdjson: lines of one or several JSON objects, one array of objects, or objects over several
+// lines each. Rows are numbered without blank lines, and for CSV without the header. Text objects
+// hold no rows if they are empty. Readers of text go on at `from` without decoding what lies before
+// it.
 absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(std::shared_ptr<ObjectReader> object,
                                                     const ReadOptions& options);
 

@@ -49,21 +49,125 @@ TEST(OpenRowsTest, TellsTypesByContent) {
 
 TEST(OpenRowsTest, RefusesWhatItCannotRead) {
   EXPECT_THAT(Failure("hello\nworld\n", FileType::kAuto), HasSubstr("neither JSON nor CSV"));
-  EXPECT_THAT(Failure(std::string("a,b\0c", 5), FileType::kAuto), HasSubstr("binary data"));
+  EXPECT_THAT(Failure(std::string("a,b\0c", 5), FileType::kAuto),
+              AllOf(HasSubstr("binary data"), HasSubstr("\"file_type\""), HasSubstr(".csv")));
   EXPECT_THAT(Failure("PK\x03\x04....", FileType::kCsv), HasSubstr("a ZIP archive"));
   EXPECT_THAT(Failure("Obj\x01....", FileType::kAuto), HasSubstr("an Avro file"));
   EXPECT_THAT(Failure("\xff\xfe"
                       "a\0,\0",
                       FileType::kAuto),
               HasSubstr("UTF-16"));
-  EXPECT_THAT(Failure(Gzip("PAR1...."), FileType::kAuto), HasSubstr("decompress it first"));
+  EXPECT_THAT(Failure(Gzip(std::string("PAR1\x15\x04\0\0", 8)), FileType::kAuto),
+              HasSubstr("decompress it first"));
+}
+
+// An object of that name.
+class NamedObject : public MemoryObject {
+ public:
+  NamedObject(std::string bytes, std::string uri)
+      : MemoryObject(std::move(bytes)), info_{std::move(uri), MemoryObject::info().size, "1"} {}
+  const ObjectInfo& info() const override { return info_; }
+
+ private:
+  const ObjectInfo info_;
+};
+
+std::vector<std::string> RowsOf(std::string bytes, std::string name,
+                                FileType type = FileType::kAuto) {
+  auto reader =
+      OpenRows(std::make_shared<NamedObject>(std::move(bytes), std::move(name)), {.type = type});
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  if (!reader.ok()) return {};
+  RowsAsText rows;
+  DecodeScratch scratch;
+  while (const std::unique_ptr<RowChunk> chunk = *(*reader)->Read({})) {
+    chunk->ForEachRow(scratch, rows);
+  }
+  return rows.rows;
+}
+
+TEST(OpenRowsTest, MagicNumbersOfPrintableCharactersAreNotEnough) {
+  for (const std::string name : {"PARENT_ID", "PAR1", "PARE", "ORCHID", "BZhang", "ORC"}) {
+    const std::string text = name + ",b\n1,2\n";
+    for (const std::string& bytes : {text, Gzip(text)}) {
+      for (const FileType type : {FileType::kAuto, FileType::kCsv}) {
+        EXPECT_THAT(ReadRows(bytes, {.type = type}).rows, ElementsAre(name + R"(="1" b="2")"));
+      }
+    }
+  }
+  EXPECT_THAT(Failure(std::string("ORC\n\x0b\0\0", 7), FileType::kCsv), HasSubstr("an ORC file"));
+  EXPECT_THAT(Failure("BZh91AY&SY\x01\x02", FileType::kAuto), HasSubstr("bzip2"));
+  EXPECT_THAT(Failure(Gzip(Gzip("a,b\n")), FileType::kAuto), HasSubstr("gzip within"));
+}
+
+TEST(OpenRowsTest, ErrorPagesAreNamed) {
+  const std::string page =
+      "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access "
+      "Denied, sorry</Message></Error>";
+  EXPECT_THAT(Failure(page, FileType::kAuto), HasSubstr("AccessDenied: Access Denied, sorry"));
+  EXPECT_THAT(Failure(Gzip(page), FileType::kNdjson),
+              HasSubstr("AccessDenied: Access Denied, sorry"));
+  EXPECT_THAT(Failure("<!DOCTYPE html>\n<html>a,b</html>", FileType::kAuto),
+              HasSubstr("XML or HTML"));
+  EXPECT_THAT(Failure("\n<html lang=\"en\"><p>a,b", FileType::kAuto), HasSubstr("XML or HTML"));
+  EXPECT_THAT(ReadRows("<TICKER>,<DATE>\nX,1\n").rows, ElementsAre(R"(<TICKER>="X" <DATE>="1")"));
+}
+
+TEST(OpenRowsTest, AZeroByteIsOfItsRowAlone) {
+  std::string rows;
+  for (int i = 0; i < 3; ++i) rows += "{\"a\":" + std::to_string(i) + "}\n";
+  const std::string bad("{\"a\":\"x\0y\"}\n", 12);
+  for (const std::string& text : {rows + bad + rows, bad + rows + rows}) {
+    for (const std::string& bytes : {text, Gzip(text)}) {
+      const ReadResult result = ReadRows(bytes);
+      EXPECT_TRUE(result.status.ok()) << result.status;
+      EXPECT_THAT(result.rows, SizeIs(7));
+      EXPECT_THAT(result.bad_raw, SizeIs(1));
+    }
+  }
+  EXPECT_THAT(ReadRows(std::string("a,b\n1,\0\n2,3\n", 12)).rows, SizeIs(2));
+}
+
+TEST(OpenRowsTest, TheNameDecidesADraw) {
+  EXPECT_THAT(RowsOf("a\n1\n", "s3://b/x.csv"), ElementsAre(R"(a="1")"));
+  EXPECT_THAT(RowsOf("a\n1\n", "s3://b/x.CSV.GZ"), ElementsAre(R"(a="1")"));
+  EXPECT_THAT(RowsOf("hello\n{\"a\":1}\n", "x.jsonl"), SizeIs(2));
+  EXPECT_THAT(RowsOf("hello, you\n{\"a\":1}\n", "x.ndjson"), SizeIs(2));
+  EXPECT_THAT(RowsOf("a\tb,c\n1\t2,3\n", "x.tsv"), ElementsAre(R"(a="1" b,c="2,3")"));
+  EXPECT_THAT(RowsOf("a\tb,c\n1\t2,3\n", "x.txt"), ElementsAre(R"(a	b="1\t2" c="3")"));
+  EXPECT_THAT(RowsOf(std::string("a\0,b\n1,2\n", 9), "x.csv"), SizeIs(1));
+  // What the content shows is not overruled by a name, and file_type overrules both.
+  EXPECT_THAT(RowsOf("{\"a\":1}\n", "x.csv"), ElementsAre("a=1"));
+  EXPECT_THAT(RowsOf("a\tb,c\n1\t2,3\n", "x.tsv", FileType::kCsv),
+              ElementsAre(R"(a	b="1\t2" c="3")"));
+}
+
+TEST(OpenRowsTest, LeadingWhiteSpaceHidesNothing) {
+  const std::string blank(200'000, '\n');
+  EXPECT_THAT(ReadRows(blank + "a,b\n1,2\n").rows, ElementsAre(R"(a="1" b="2")"));
+  EXPECT_THAT(ReadRows(Gzip(blank + "{\"a\":1}")).rows, ElementsAre("a=1"));
+  EXPECT_THAT(ReadRows(blank).rows, SizeIs(0));
+}
+
+TEST(OpenRowsTest, GivesAllRowsBeforeTheDamageOfSmallAndLargeObjects) {
+  for (const int count : {3, 300, 5'000}) {
+    std::string plain;
+    for (int i = 0; i < count; ++i) plain += "{\"n\":" + std::to_string(i) + "}\n";
+    const ReadResult garbage = ReadRows(Gzip(plain) + "\n");
+    EXPECT_EQ(garbage.status.code(), absl::StatusCode::kDataLoss) << garbage.status;
+    EXPECT_THAT(garbage.rows, SizeIs(count));
+    const ReadResult cut = ReadRows(Gzip(plain).substr(0, Gzip(plain).size() - 4));
+    EXPECT_EQ(cut.status.code(), absl::StatusCode::kDataLoss) << cut.status;
+    EXPECT_THAT(cut.rows, SizeIs(count));
+  }
 }
 
 TEST(OpenRowsTest, SaysWhenTheContentIsNotWhatWasAskedFor) {
   EXPECT_THAT(Failure(Gzip("{\"a\":1}"), FileType::kParquet),
               AllOf(HasSubstr("given as PARQUET"), HasSubstr("gzip-compressed JSON")));
   EXPECT_THAT(Failure("", FileType::kParquet), HasSubstr("the content is empty"));
-  EXPECT_THAT(Failure("PAR1........", FileType::kNdjson), HasSubstr("the content is Parquet"));
+  EXPECT_THAT(Failure("PAR1\x15\x04......", FileType::kNdjson),
+              HasSubstr("the content is Parquet"));
   EXPECT_THAT(Failure("a,b\n1,2\n", FileType::kNdjson), HasSubstr("delimited text (CSV)"));
   EXPECT_THAT(Failure("{\"a\":1}\n", FileType::kCsv), HasSubstr("the content is JSON"));
   EXPECT_THAT(Failure("a,b\n1,2\n", FileType::kTsv), HasSubstr("delimited text (CSV)"));

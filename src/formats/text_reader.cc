@@ -13,7 +13,6 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr size_t kLeastFill = 16 * 1024;
 constexpr size_t kMostFill = 256 * 1024;  // what was inflated is looked at again while it is cached
-constexpr size_t kKeptOfOverlong = 4096;
 
 }  // namespace
 
@@ -29,7 +28,13 @@ absl::StatusOr<std::unique_ptr<TextReader>> TextReader::Open(std::shared_ptr<Obj
 }
 
 absl::StatusOr<std::string_view> TextReader::Peek(size_t size) {
-  while (carry_.size() < size && !at_end_) RETURN_IF_ERROR(Fill(carry_, size - carry_.size()));
+  while (carry_.size() < size && !at_end_) {
+    const absl::Status filled = Fill(carry_, size - carry_.size());
+    if (filled.ok()) continue;
+    // The rows before the damaged place are read first.
+    if (carry_.empty()) return filled;
+    break;
+  }
   return carry_.view();
 }
 
@@ -93,8 +98,8 @@ absl::Status TextReader::Cut(const ChunkLimits& limits, TextRows& rows, size_t* 
 void TextReader::MarkOverlong(TextRows& rows, size_t first) const {
   if (dropped_ == 0 && rows.text.size() <= kMostRowBytes) return;
   for (size_t i = first; i < rows.rows.size(); ++i) {
-    const bool shortened = i == 0 && dropped_ != 0;
-    if (shortened || rows.row(i).size() > kMostRowBytes) rows.overlong.push_back(i);
+    const uint64_t size = rows.row(i).size() + (i == 0 ? dropped_ : 0);
+    if (size > kMostRowBytes) rows.overlong.push_back({i, size});
   }
 }
 
@@ -113,9 +118,11 @@ size_t TextReader::WantedBytes(const ChunkLimits& limits, const TextRows& rows) 
 }
 
 absl::Status TextReader::Fill(ByteBuffer& text, size_t size) {
-  ASSIGN_OR_RETURN(const size_t read, stream_->Read({text.Reserve(size), size}));
-  text.Commit(read);
-  at_end_ = read == 0;
+  RETURN_IF_ERROR(stream_error_);
+  const absl::StatusOr<size_t> read = stream_->Read({text.Reserve(size), size});
+  if (!read.ok()) return stream_error_ = read.status();
+  text.Commit(*read);
+  at_end_ = *read == 0;
   return absl::OkStatus();
 }
 

@@ -19,7 +19,7 @@ class TextReader {
   // Opens `object`, decompressed if its content says so. A byte order mark is passed over.
   static absl::StatusOr<std::unique_ptr<TextReader>> Open(std::shared_ptr<ObjectReader> object);
 
-  // The next bytes, at least `size` unless the text ends before. Nothing is consumed.
+  // The next bytes, at least `size` unless the text ends or is damaged before. Nothing is consumed.
   absl::StatusOr<std::string_view> Peek(size_t size);
 
   // Goes on behind `position`, which must not lie before what was read already.
@@ -31,6 +31,7 @@ class TextReader {
   absl::StatusOr<std::unique_ptr<TextRows>> Read(const ChunkLimits& limits);
 
   RowPosition position() const { return position_; }
+  const std::string& uri() const { return object_->info().uri; }
   uint64_t raw_bytes() const { return stream_->raw_bytes(); }
   const std::shared_ptr<TextRowsPool>& pool() const { return pool_; }
 
@@ -48,9 +49,10 @@ class TextReader {
   const std::unique_ptr<InputStream> stream_;
   const std::shared_ptr<TextRowsPool> pool_ = std::make_shared<TextRowsPool>();
   std::unique_ptr<RowCutter> cutter_;
-  ByteBuffer carry_;        // bytes behind position_ that were read already
-  RowPosition position_;    // what lies before it was handed out or skipped
-  bool at_end_ = false;     // of the stream
+  ByteBuffer carry_;      // bytes behind position_ that were read already
+  RowPosition position_;  // what lies before it was handed out or skipped
+  bool at_end_ = false;   // of the stream
+  absl::Status stream_error_;
   uint64_t dropped_ = 0;    // bytes of an overlong row that are no longer held
   double row_bytes_ = 512;  // a running mean, to read about as much as a chunk needs
   absl::Status error_;

@@ -9,7 +9,6 @@ namespace {
 
 constexpr size_t kMostPooled = 64;
 constexpr size_t kMostPooledBytes = 4 << 20;  // rare giants go back to the system
-constexpr size_t kExcerptBytes = 4096;
 
 }  // namespace
 
@@ -28,11 +27,21 @@ void TextRowsPool::Return(std::unique_ptr<TextRows> rows) {
   if (free_.size() < kMostPooled) free_.push_back(std::move(rows));
 }
 
-std::string_view Excerpt(std::string_view row) { return row.substr(0, kExcerptBytes); }
+const OverlongSpan* TextRows::FindOverlong(size_t i) const {
+  for (const OverlongSpan& span : overlong) {
+    if (span.row == i) return &span;
+  }
+  return nullptr;
+}
+
+void ShowOverlong(const OverlongSpan& span, const TextRows& rows, RowVisitor& visitor) {
+  visitor.OnOverlongRow(rows.first_row + span.row, OverlongRow(),
+                        rows.row(span.row).substr(0, kKeptOfOverlong), span.size);
+}
 
 absl::Status OverlongRow() {
   return absl::InvalidArgumentError(
-      StrCat("the row is longer than ", kMostRowBytes >> 20, " MiB; only its begin was kept"));
+      StrCat("the row is longer than ", kMostRowBytes >> 20, " MiB; only its first MiB was kept"));
 }
 
 }  // namespace millrace

@@ -21,14 +21,22 @@ struct RowSpan {
   uint32_t end = 0;
 };
 
+// A row longer than kMostRowBytes, of which only the beginning is here.
+struct OverlongSpan {
+  size_t row = 0;     // an index of TextRows::rows
+  uint64_t size = 0;  // bytes, of the whole row
+};
+
 struct TextRows {
   ByteBuffer text;
   std::vector<RowSpan> rows;
-  std::vector<size_t> overlong;  // of rows, ascending: longer than kMostRowBytes, only begun here
+  std::vector<OverlongSpan> overlong;  // in the order of the rows
   uint64_t first_row = 0;
   RowPosition after;
 
   std::string_view row(size_t i) const { return text.view(rows[i].begin, rows[i].end); }
+  // Null if row `i` is not overlong.
+  const OverlongSpan* FindOverlong(size_t i) const;
   void clear() {
     text.clear();
     rows.clear();
@@ -70,10 +78,12 @@ class TextChunk : public RowChunk {
   const std::shared_ptr<TextRowsPool> pool_;
 };
 
-// What dead letters keep of a row: all of it, or its first few kB.
-std::string_view Excerpt(std::string_view row);
+// What is kept of rows longer than kMostRowBytes: their first MiB, which is what dead letters take.
+inline constexpr size_t kKeptOfOverlong = 1 << 20;
 
-// The reason given for rows longer than kMostRowBytes.
+// Shows a row as too long.
+void ShowOverlong(const OverlongSpan& span, const TextRows& rows, RowVisitor& visitor);
+// The reason given for them.
 absl::Status OverlongRow();
 
 }  // namespace millrace

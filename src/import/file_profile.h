@@ -55,6 +55,8 @@ struct ColumnProfile {
 struct FileProfile {
   std::string uri;
   FileType type = FileType::kAuto;
+  bool quoted = false;                 // TSV whose cells are in quotes, as they were read
+  bool has_header = true;              // false: its columns were named "column_1", ...
   std::vector<std::string> siblings;   // uris of other objects in its folder, some
   uint64_t rows = 0;                   // of the sample
   uint64_t bad_rows = 0;               // that could not be read; not part of `rows`

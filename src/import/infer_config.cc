@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "base/counted.h"
 #include "base/strings.h"
 #include "import/file_names.h"
@@ -94,6 +95,7 @@ class Guesser {
     entry_["config_id"] = name;
     GuessPrefix();
     entry_["file_type"] = FileTypeName(profile_.type);
+    DescribeText();
     GuessEventName(name);
     GuessTime();
     GuessId(ColumnRole::kDistinctId, "distinct_id");
@@ -113,6 +115,24 @@ class Guesser {
  private:
   void Explain(std::string about, std::string choice, std::string why) {
     explanations_.push_back({std::move(about), std::move(choice), std::move(why)});
+  }
+
+  // What the file does not tell by itself.
+  void DescribeText() {
+    if (profile_.quoted) {
+      entry_["quote"] = "\"";
+      Explain("quote", "\"",
+              "every name in the header is in quotes; in other TSV files they are text");
+    }
+    if (profile_.has_header) return;
+    std::vector<std::string> names;
+    for (const ColumnProfile& column : profile_.columns) {
+      if (!column.nested) names.push_back(column.name);
+    }
+    Explain(
+        "columns", absl::StrJoin(names, ", "),
+        "the first line has a time in it, so it is a row and no header; give the columns names");
+    entry_["columns"] = std::move(names);
   }
 
   void Map(std::string_view source, std::string_view target, std::string_view type) {

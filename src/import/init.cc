@@ -1,11 +1,13 @@
 #include "import/init.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/time_text.h"
 #include "import/entry_sampler.h"
 #include "import/file_names.h"
 #include "import/plan.h"
@@ -48,10 +50,48 @@ std::vector<std::string> Siblings(const ListedObject& object) {
   return siblings;
 }
 
+bool IsQuoted(std::string_view name) {
+  return name.size() >= 2 && name.front() == '"' && name.back() == '"';
+}
+
+// A moment to the second, which no column is called.
+bool IsMoment(std::string_view name) {
+  const bool digits = name.size() >= 10 && name.size() <= 19 &&
+                      name.find_first_not_of("0123456789") == std::string_view::npos;
+  if (digits) return name.front() != '0';
+  return name.find(':') != std::string_view::npos && ParseTimeText(name).has_value();
+}
+
+// How to read delimited text better than it tells by itself: with quotes, if every name in a TSV
+// header is in quotes, and without a header, if its first line has a moment in it.
+ReadOptions HowToRead(const RowReader& rows) {
+  ReadOptions options;
+  const std::vector<std::string> names = rows.columns();
+  if (names.empty() || (rows.type() != FileType::kCsv && rows.type() != FileType::kTsv)) {
+    return options;
+  }
+  const bool quoted =
+      rows.type() == FileType::kTsv && std::all_of(names.begin(), names.end(), IsQuoted);
+  if (quoted) options.quote = '"';
+  const auto is_moment = [&](std::string_view name) {
+    return IsMoment(quoted ? name.substr(1, name.size() - 2) : name);
+  };
+  if (std::any_of(names.begin(), names.end(), is_moment)) {
+    for (size_t i = 1; i <= names.size(); ++i) {
+      options.column_names.push_back(StrCat("column_", i));
+    }
+  }
+  return options;
+}
+
 absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t most_rows,
                                           std::stop_token stop, absl::Time now) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
   ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, {}));
+  const ReadOptions options = HowToRead(*rows);
+  if (options.quote || !options.column_names.empty()) {
+    ASSIGN_OR_RETURN(rows, OpenRows(bytes, options));
+  }
   FileProfiler profiler(now);
   DecodeScratch scratch;
   uint64_t read = 0;
@@ -67,6 +107,8 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   FileProfile profile = profiler.TakeProfile();
   profile.uri = object.info.uri;
   profile.type = rows->type();
+  profile.quoted = options.quote.has_value();
+  profile.has_header = options.column_names.empty();
   profile.siblings = Siblings(object);
   profile.whole = whole;
   if (profile.rows == 0) {

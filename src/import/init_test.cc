@@ -156,6 +156,31 @@ TEST_F(InitTest, LooksAtTheFirstFileOfAFolder) {
   EXPECT_TRUE(result->uri.ends_with("/a.csv")) << result->uri;
 }
 
+TEST_F(InitTest, SaysHowCellsAreQuotedInTsv) {
+  const auto result = InitConfig(
+      {.input = Write("q.tsv", "\"ts\"\t\"x\"\n\"2020-01-01T00:00:00Z\"\t\"a\nb\"\n")}, {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  const Json entry = Json::parse(result->config.json)[0];
+  EXPECT_EQ(entry.at("quote"), "\"");
+  EXPECT_EQ(SourceOf(entry, "time"), "ts");
+  EXPECT_EQ(result->rows, 1u);
+  EXPECT_EQ(result->rejected, 0u) << result->first_rejection;
+}
+
+TEST_F(InitTest, NamesTheColumnsOfAFileWithoutAHeader) {
+  for (const std::string line : {"2020-01-01 10:00:00,u1,3", "u1,1600000000,3"}) {
+    const auto result = InitConfig({.input = Write("bare.csv", line + "\n" + line + "x\n")}, {});
+    ASSERT_TRUE(result.ok()) << result.status();
+    const Json entry = Json::parse(result->config.json)[0];
+    EXPECT_EQ(entry.at("columns"), (Json{"column_1", "column_2", "column_3"}));
+    EXPECT_EQ(result->rows, 2u);
+  }
+  const auto years =
+      InitConfig({.input = Write("years.csv", "ts,2019,2020\n2020-01-01,1,2\n")}, {});
+  ASSERT_TRUE(years.ok()) << years.status();
+  EXPECT_FALSE(Json::parse(years->config.json)[0].contains("columns"));
+}
+
 TEST_F(InitTest, AFileWithoutRowsIsAnError) {
   EXPECT_EQ(InitConfig({.input = Write("empty.csv", "ts,x\n")}, {}).status().code(),
             absl::StatusCode::kInvalidArgument);

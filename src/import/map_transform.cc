@@ -18,11 +18,17 @@ class HoldVisitor : public RowVisitor {
   void OnRow(const Row& row) override { mapper_.Hold(row, out_.batch); }
 
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override {
+    OnOverlongRow(number, why, raw, raw.size());
+  }
+  void OnOverlongRow(uint64_t number, const absl::Status& why, std::string_view raw,
+                     uint64_t size) override {
+    const std::string_view kept = raw.substr(0, kMostPayloadBytes);
     out_.rejections.push_back({.source_row = number,
                                .code = "unreadable_row",
                                .field = "",
                                .message = std::string(ToStd(why.message())),
-                               .payload_before = std::string(raw),
+                               .payload_before = std::string(kept),
+                               .payload_before_bytes = size > kept.size() ? size : 0,
                                .payload_after = ""});
   }
 

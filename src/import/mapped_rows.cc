@@ -109,10 +109,39 @@ bool ReachesColumn(std::string_view wanted, std::string_view column) {
                               wanted[column.size()] == '.');
 }
 
+namespace {
+
+// Columns of which a header must name one to be that of a file of `config`.
+std::vector<std::string> ExpectedColumns(const SourceConfig& config) {
+  if (config.mixpanel_format) {
+    switch (config.record_type) {
+      case RecordType::kEvent:
+        return {"event", "properties"};
+      case RecordType::kUser:
+        return {"$distinct_id"};
+      case RecordType::kGroup:
+        return {"$group_key", "$group_id"};
+    }
+  }
+  std::vector<std::string> columns;
+  for (const ColumnUse& use : ColumnUsesOf(config)) {
+    columns.push_back(use.column);
+    if (const size_t dot = use.column.find('.'); dot != std::string::npos) {
+      columns.push_back(use.column.substr(0, dot));
+    }
+  }
+  return columns;
+}
+
+}  // namespace
+
 ReadOptions ReadOptionsFor(const SourceConfig& config) {
   ReadOptions options;
   options.type = config.file_type;
   if (config.null_texts) options.null_texts = *config.null_texts;
+  options.quote = config.quote;
+  options.column_names = config.columns;
+  options.expected_columns = ExpectedColumns(config);
   if (config.pass_through || config.mixpanel_format) return options;
   for (const ColumnUse& use : ColumnUsesOf(config)) {
     options.columns.push_back(use.column);

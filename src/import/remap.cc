@@ -91,9 +91,9 @@ absl::StatusOr<std::vector<Remapped>> Remapper::Map(absl::Span<const KeptRow> ro
     StrAppend(&text, rows[i].json, "\n");
   }
   if (lines.empty()) return results;
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<RowReader> reader,
-      OpenRows(std::make_shared<TextObject>(std::move(text)), {.type = FileType::kNdjson}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader,
+                   OpenRows(std::make_shared<TextObject>(std::move(text)),
+                            {.type = FileType::kNdjson, .split_lines = false}));
   RemapVisitor visitor(rows, lines, out, results);
   while (true) {
     ASSIGN_OR_RETURN(const std::unique_ptr<RowChunk> chunk, reader->Read(ChunkLimits()));

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "base/strings.h"
+#include "formats/csv_dialect.h"
 #include "io/durable_file.h"
 #include "mapping/fingerprint.h"
 #include "mapping/mapping_parser.h"
@@ -120,6 +122,38 @@ void ReadTextRules(ConfigObject& reader, SourceConfig& config) {
   }
 }
 
+// How the cells of CSV and TSV are read.
+void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
+  const bool delimited = config.file_type == FileType::kAuto ||
+                         config.file_type == FileType::kCsv || config.file_type == FileType::kTsv;
+  for (const std::string_view key : {"quote", "columns"}) {
+    if (!delimited && reader.Has(key)) {
+      reader.Problem(key, StrCat("is for CSV and TSV, and file_type is ",
+                                 FileTypeName(config.file_type), "; remove one of them"));
+    }
+  }
+  if (const std::optional<std::string> quote = reader.Text("quote")) {
+    const bool usable =
+        quote->empty() || (quote->size() == 1 && absl::ascii_ispunct((*quote)[0]) &&
+                           std::string_view(",;|").find(*quote) == std::string_view::npos);
+    if (usable) config.quote = quote->empty() ? kNoQuote : (*quote)[0];
+    if (!usable) {
+      reader.Problem("quote", StrCat("\"", Shorten(*quote, 60),
+                                     "\" is no quote; write one character such as \"'\", or \"\" "
+                                     "if quotes are ordinary text"));
+    }
+  }
+  if (!reader.Has("columns")) return;
+  config.columns = reader.Texts("columns");
+  for (size_t i = 0; i < config.columns.size(); ++i) {
+    const auto before = config.columns.begin() + static_cast<ptrdiff_t>(i);
+    if (std::find(config.columns.begin(), before, config.columns[i]) == before) continue;
+    reader.Problem("columns", StrCat("names \"", Shorten(config.columns[i], 60),
+                                     "\" twice; give each column a name of its own"));
+    break;
+  }
+}
+
 // Returns the text of the transform.
 std::string ReadTransform(ConfigObject& reader, const std::filesystem::path& folder,
                           SourceConfig& config) {
@@ -180,6 +214,7 @@ SourceConfig ParseEntry(const Json& json, size_t number, const std::filesystem::
   ReadProfileKeys(reader, config);
   ReadInsertId(reader, json, config);
   ReadTextRules(reader, config);
+  ReadCsvRules(reader, config);
   const std::string script = ReadTransform(reader, folder, config);
   if (const Json* mappings = reader.Array("field_mappings")) {
     ParseMappings(*mappings, reader, config);

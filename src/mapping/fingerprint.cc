@@ -64,6 +64,8 @@ void ForEachPart(const SourceConfig& config, std::string_view script, Visit visi
   part("time_zone", config.time_zone.name());
   part("null_values", config.null_texts ? 1 : 0,
        config.null_texts.value_or(std::vector<std::string>()));
+  part("quote", config.quote ? std::string(1, *config.quote) : std::string("default"));
+  part("columns", config.columns);
   part("transform", script);
 }
 
@@ -104,6 +106,15 @@ std::string Fingerprint(const SourceConfig& config, std::string_view script) {
     canonical.Add("time_format");
     canonical.Add(static_cast<int>(i));
     canonical.Add(NameOf(config.mappings[i].time_format));
+  }
+  if (config.quote) {
+    canonical.Add("quote");
+    canonical.Add(std::string_view(&*config.quote, 1));
+  }
+  if (!config.columns.empty()) {
+    canonical.Add("columns");
+    canonical.Add(static_cast<int>(config.columns.size()));
+    for (const std::string& column : config.columns) canonical.Add(column);
   }
   return ToHex(HashBytes(canonical.text()));
 }

@@ -53,8 +53,11 @@ struct SourceConfig {
   std::vector<std::string> insert_id_columns;
   std::string group_key;           // record_type group
   std::string operation = "$set";  // record_type user and group: $set, $set_once, $unset, ...
-  absl::TimeZone time_zone = absl::UTCTimeZone();      // of times without one
-  std::optional<std::vector<std::string>> null_texts;  // CSV; nullopt: the reader's default
+  absl::TimeZone time_zone = absl::UTCTimeZone();  // of times without one
+  // CSV and TSV; see ReadOptions. Unset: the reader's default.
+  std::optional<std::vector<std::string>> null_texts;
+  std::optional<char> quote;
+  std::vector<std::string> columns;  // names, where files have no header; empty: they have one
   std::string transform;  // path of a JavaScript file, resolved against the config's folder
   // True for an entry without field_mappings, and for the config used without --config: the rows
   // are in Mixpanel's own format already ({"event", "properties"}, {"$distinct_id", "$set"}, ...).

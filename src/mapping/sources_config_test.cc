@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 
 #include "base/strings.h"
@@ -13,6 +14,8 @@
 
 namespace millrace {
 namespace {
+
+using testing::Optional;
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -316,6 +319,42 @@ TEST(SourcesConfig, ReadsTimeFormats) {
   EXPECT_THAT(Problems(WithMappings(
                   R"({"source_field": "d", "mixpanel_field": "d", "timeformat": "YYYYMMDD"})")),
               HasSubstr("unknown key \"timeformat\"; did you mean \"time_format\"?"));
+}
+
+TEST(SourcesConfig, ReadsHowCellsAreSeparated) {
+  const SourceConfig entry =
+      Entry(With(R"("quote": "'", "columns": ["time", "u", "x y"], "null_values": [],)"));
+  EXPECT_THAT(entry.quote, Optional('\''));
+  EXPECT_THAT(entry.columns, ElementsAre("time", "u", "x y"));
+  EXPECT_THAT(entry.null_texts, Optional(testing::IsEmpty()));
+  EXPECT_THAT(Entry(With(R"("quote": "",)")).quote, Optional('\0'));
+  EXPECT_EQ(Entry(With("")).quote, std::nullopt);
+  EXPECT_EQ(Entry(With("")).null_texts, std::nullopt);
+}
+
+TEST(SourcesConfig, SaysWhatIsWrongWithCellRules) {
+  EXPECT_THAT(Problems(With(R"("quote": "''",)")),
+              HasSubstr("quote: \"''\" is no quote; write one"));
+  EXPECT_THAT(Problems(With(R"("quote": ",",)")), HasSubstr("is no quote"));
+  EXPECT_THAT(Problems(With(R"("quote": "a",)")), HasSubstr("is no quote"));
+  EXPECT_THAT(Problems(With(R"("columns": [],)")), HasSubstr("columns: is an empty list"));
+  EXPECT_THAT(Problems(With(R"("columns": ["a", "b", "a"],)")), HasSubstr("names \"a\" twice"));
+  EXPECT_THAT(Problems(With(R"("columns": ["a", ""],)")), HasSubstr("columns: holds something"));
+  EXPECT_THAT(Problems(With(R"("file_type": "NDJSON", "quote": "'",)")),
+              HasSubstr("quote: is for CSV and TSV, and file_type is NDJSON"));
+  EXPECT_THAT(Problems(With(R"("file_type": "PARQUET", "columns": ["a"],)")),
+              HasSubstr("columns: is for CSV and TSV"));
+  EXPECT_THAT(Problems(With(R"("colums": ["a"],)")), HasSubstr("columns"));
+  EXPECT_THAT(Problems(With(R"("qoute": "'",)")), HasSubstr("quote"));
+}
+
+TEST(SourcesConfig, CellRulesAreOfTheFingerprint) {
+  const std::string fingerprint = Entry(With("")).fingerprint;
+  const std::string none = Entry(With(R"("null_values": [],)")).fingerprint;
+  const std::string unquoted = Entry(With(R"("quote": "",)")).fingerprint;
+  const std::string quoted = Entry(With(R"("quote": "'",)")).fingerprint;
+  const std::string bare = Entry(With(R"("columns": ["a"],)")).fingerprint;
+  EXPECT_EQ((std::set<std::string>{fingerprint, none, unquoted, quoted, bare}.size()), 5U);
 }
 
 class MatchTest : public testing::Test {

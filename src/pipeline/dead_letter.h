@@ -3,6 +3,7 @@
 #ifndef MILLRACE_PIPELINE_DEAD_LETTER_H_
 #define MILLRACE_PIPELINE_DEAD_LETTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@
 #include "pipeline/ledger.h"
 
 namespace millrace {
+
+// A longer payload is cut, and cannot be replayed.
+inline constexpr size_t kMostPayloadBytes = 1 << 20;
 
 // Why one source row was not accepted. Codes are stable words for scripts: "unreadable_row",
 // "missing_event_name", "missing_required_field", "invalid_time", "invalid_value",
@@ -24,6 +28,8 @@ struct Rejection {
   // The source row, as JSON if it could be read, else its text. Empty if the destination refused
   // the row: then payload_after is whole, and the source row is where `source_row` says.
   std::string payload_before;
+  // The bytes of the source row if only its beginning is in payload_before, else 0.
+  uint64_t payload_before_bytes = 0;
   // The mapped event, if it came that far (JSON), else empty. If a row became several events and
   // the destination refused some, all of these, a line each.
   std::string payload_after;

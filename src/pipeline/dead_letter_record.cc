@@ -4,6 +4,7 @@
 // An empty text is left out. One that is not UTF-8 stands under its name + "_base64".
 #include "pipeline/dead_letter_record.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -35,13 +36,16 @@ void AppendText(ByteBuffer& out, std::string_view name, std::string_view text) {
   }
 }
 
-void AppendPayload(ByteBuffer& out, std::string_view name, std::string_view payload, size_t most) {
+// `size`: of the whole payload, if `payload` is cut already.
+void AppendPayload(ByteBuffer& out, std::string_view name, std::string_view payload, uint64_t size,
+                   size_t most) {
   AppendText(out, name, CutUtf8(payload, most));
-  if (payload.size() <= most) return;
+  size = std::max<uint64_t>(size, payload.size());
+  if (payload.size() <= most && size == payload.size()) return;
   out.Append(",\"");
   out.Append(name);
   out.Append("_bytes\":");
-  AppendJsonUint(out, payload.size());
+  AppendJsonUint(out, size);
 }
 
 absl::Status Wrong(std::string_view name) {
@@ -102,8 +106,9 @@ void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection&
   AppendText(out, "code", rejection.code);
   AppendText(out, "field", CutUtf8(rejection.field, kMostMessageBytes));
   AppendText(out, "reason", CutUtf8(rejection.message, kMostMessageBytes));
-  AppendPayload(out, "payload_before", rejection.payload_before, most_payload_bytes);
-  AppendPayload(out, "payload_after", rejection.payload_after, most_payload_bytes);
+  AppendPayload(out, "payload_before", rejection.payload_before, rejection.payload_before_bytes,
+                most_payload_bytes);
+  AppendPayload(out, "payload_after", rejection.payload_after, 0, most_payload_bytes);
   out.Append("}\n");
 }
 

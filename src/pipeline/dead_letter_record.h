@@ -15,8 +15,6 @@
 
 namespace millrace {
 
-// A longer payload is cut, and cannot be replayed.
-inline constexpr size_t kMostPayloadBytes = 1 << 20;
 inline constexpr size_t kMostMessageBytes = 64 << 10;
 // No line is longer; what is, is damaged.
 inline constexpr size_t kMostRecordBytes = 16 << 20;

@@ -50,11 +50,17 @@ class RowTrips : public RowVisitor {
   }
 
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override {
+    OnOverlongRow(number, why, raw, raw.size());
+  }
+  void OnOverlongRow(uint64_t number, const absl::Status& why, std::string_view raw,
+                     uint64_t size) override {
     if (!status_.ok()) return;
+    const std::string_view kept = raw.substr(0, kMostPayloadBytes);
     status_ = visitor_.OnRejected({.source_row = number,
                                    .code = "unreadable_row",
                                    .message = std::string(ToStd(why.message())),
-                                   .payload_before = std::string(raw)});
+                                   .payload_before = std::string(kept),
+                                   .payload_before_bytes = size > kept.size() ? size : 0});
   }
 
   const absl::Status& status() const { return status_; }

@@ -1,10 +1,10 @@
 #include "staypoints/trip_reader.h"
 
-#include <array>
 #include <utility>
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "formats/detect_format.h"
 #include "staypoints/parquet_trip_reader.h"
 #include "staypoints/text_trip_reader.h"
 
@@ -13,11 +13,8 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<TripReader>> OpenByContent(const TripFile& file) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> object, file.store->Open(file.object));
-  std::array<char, 4> head;
-  ASSIGN_OR_RETURN(const size_t size, object->ReadAt(0, absl::MakeSpan(head)));
-  if (std::string_view(head.data(), size) == "PAR1") {
-    return OpenParquetTrips(file, std::move(object));
-  }
+  ASSIGN_OR_RETURN(const bool parquet, IsParquet(*object));
+  if (parquet) return OpenParquetTrips(file, std::move(object));
   return OpenTextTrips(file, std::move(object));
 }
 

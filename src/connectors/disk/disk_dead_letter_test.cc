@@ -193,6 +193,17 @@ TEST_F(DiskDeadLetterTest, ALongPayloadIsCutBetweenCharactersAndSaysSo) {
   EXPECT_EQ(records[0].payload_after_bytes, kMostPayloadBytes + 5);
 }
 
+TEST_F(DiskDeadLetterTest, ARowThatWasTooLongToBeKeptSaysItsSize) {
+  Rejection rejection = At(0);
+  rejection.payload_before = "begin";
+  rejection.payload_before_bytes = 20 << 20;
+  Keep(Key("a"), {rejection});
+  const std::vector<DeadLetterRecord> records = Records({});
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].rejection.payload_before, "begin");
+  EXPECT_EQ(records[0].payload_before_bytes, 20u << 20);
+}
+
 TEST_F(DiskDeadLetterTest, TheLongestRecordFitsItsLimit) {
   Rejection rejection = At(0);
   rejection.field = rejection.message = std::string(1 << 20, '\x01');

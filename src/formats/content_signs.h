@@ -1,0 +1,29 @@
+// What the beginning of a text looks like.
+#ifndef MILLRACE_FORMATS_CONTENT_SIGNS_H_
+#define MILLRACE_FORMATS_CONTENT_SIGNS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+// True for bytes that text does not have: control characters other than white space.
+bool IsControl(char c);
+
+// What people try to import and is not read, by its first bytes: "an Avro file (convert it ...)".
+// Magic numbers of printable characters count only before bytes that are no text.
+std::optional<std::string> FindForeignFormat(std::string_view head);
+
+// True if `text`, which is not empty, begins a JSON object or a list that may hold some.
+bool BeginsJson(std::string_view text);
+// True if one of the lines of `text` after the first begins a JSON object.
+bool HasLineOfJson(std::string_view text);
+
+// If `text` begins an XML or HTML document: what it is, with the code and message of an error that
+// an object store sent in place of the data.
+std::optional<std::string> DescribeMarkup(std::string_view text);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_CONTENT_SIGNS_H_

@@ -1,0 +1,44 @@
+// What an object is read as. The one procedure for all verbs: docs/formats/detection.md.
+#ifndef MILLRACE_FORMATS_DETECT_FORMAT_H_
+#define MILLRACE_FORMATS_DETECT_FORMAT_H_
+
+#include <cstddef>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "formats/csv_dialect.h"
+#include "formats/row_reader.h"
+#include "io/decompress.h"
+#include "io/object_store.h"
+
+namespace millrace {
+
+// True for a Parquet file, encrypted or not: its magic number is at both ends, or is followed by
+// bytes that no text has (a file that is cut off).
+absl::StatusOr<bool> IsParquet(ObjectReader& object);
+
+struct TextFormat {
+  FileType type = FileType::kNdjson;  // or kCsv or kTsv
+  CsvDialect dialect;                 // for kCsv and kTsv
+  size_t prefix = 0;                  // bytes before the first record: a "sep=" line
+};
+
+// Text to be told the format of.
+struct TextSample {
+  std::string_view head;  // decompressed, without byte order mark; blank only if all of it is
+  std::string_view uri;   // of the object
+  Compression compression = Compression::kNone;
+};
+
+// Decides by the first bytes, then by structure, and at a draw by the name; options.type, if it is
+// given, above all but what the first bytes prove. InvalidArgument says what was seen and what
+// would decide otherwise.
+absl::StatusOr<TextFormat> DetectTextFormat(const TextSample& sample, const ReadOptions& options);
+
+// InvalidArgument for a Parquet file that was to be read as options.type.
+absl::Status NotAskedForParquet(FileType asked);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_DETECT_FORMAT_H_
