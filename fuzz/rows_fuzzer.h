@@ -14,9 +14,10 @@
 
 namespace millrace {
 
-inline void CheckRows(const std::string& bytes, FileType type, const ChunkLimits& limits) {
-  const ReadResult whole = ReadRows(bytes, {.type = type}, {.rows = 1 << 20, .bytes = 1 << 24});
-  const ReadResult parts = ReadRows(bytes, {.type = type}, limits);
+inline void CheckRows(const std::string& bytes, const ReadOptions& options,
+                      const ChunkLimits& limits) {
+  const ReadResult whole = ReadRows(bytes, options, {.rows = 1 << 20, .bytes = 1 << 24});
+  const ReadResult parts = ReadRows(bytes, options, limits);
   Require(whole.status.code() != absl::StatusCode::kInternal);
   Require(whole.status.code() == parts.status.code());
   if (!whole.status.ok()) {
@@ -27,9 +28,12 @@ inline void CheckRows(const std::string& bytes, FileType type, const ChunkLimits
     return;
   }
   Require(whole.rows == parts.rows);
+  Require(whole.bad_raw == parts.bad_raw);
   if (parts.positions.empty()) return;
   const RowPosition from = parts.positions[parts.positions.size() / 2];
-  const ReadResult rest = ReadRows(bytes, {.type = type, .from = from}, limits);
+  ReadOptions resumed = options;
+  resumed.from = from;
+  const ReadResult rest = ReadRows(bytes, resumed, limits);
   Require(rest.status.ok());
   Require(rest.rows ==
           std::vector<std::string>(whole.rows.begin() + static_cast<std::ptrdiff_t>(from.row),
