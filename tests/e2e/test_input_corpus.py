@@ -283,6 +283,31 @@ class SameWordsTest(CorpusTest):
                     self.assertNotEqual(code, 0, arguments)
                     self.assertIn(words, err, arguments)
 
+    def test_watch_reads_what_an_import_reads(self):
+        inbox = self.folder / "in"
+        config = self.config()
+        self.write("in/a.csv", b"time,user_id,x\r1713928381,u1,v1\r1713928382,u2,v2\r")
+        self.write("in/b.csv.zst", zstd(b'time,user_id,x\n1713928383,u,"y\n1713928384,u,"z"\n'))
+        self.write("in/c.ndjson", b"<Error><Code>NoSuchKey</Code></Error>")
+        watch = self.start("watch", inbox, "--config", config, "--mixpanel-url", self.box.url, "--json",
+                           "--settle-time", "0s")
+        self.addCleanup(watch.stderr.close)
+        self.addCleanup(watch.stdout.close)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
+        seen = {}
+        while len(seen) < 3:
+            line = watch.stderr.readline()
+            self.assertTrue(line, "the watch has ended")
+            log = json.loads(line)
+            if log["message"] in ("object imported", "object failed"):
+                seen.setdefault(pathlib.Path(log["object"]).name, log)
+        self.assertEqual([(seen[name]["read"], seen[name]["rejected"]) for name in ("a.csv", "b.csv.zst")],
+                         [(2, 0), (2, 1)])
+        code, out, err = self.run_program("plan", inbox / "c.ndjson", "--config", config, "--json")
+        self.assertEqual(code, 1, err)
+        self.assertIn(seen["c.ndjson"]["error"], json.loads(out)["entries"][0]["object_list"][0]["error"])
+
     def test_staypoints_reads_what_the_others_read(self):
         header = ["user_id", "trip_start_time", "trip_end_time", "start_lat", "start_lng", "end_lat", "end_lng"]
         rows = [[f"u{n % 3}", f"2024-01-{n + 1:02} 08:00:00", f"2024-01-{n + 1:02} 08:10:00", "42.0", "-72.5", "42.1",

@@ -6,6 +6,7 @@ messages and its exit status.
 import datetime
 import email.utils
 import glob
+import gzip
 import json
 import os
 import signal
@@ -169,6 +170,29 @@ class StoresTest(harness.MillraceTest):
         self.assertIn("Token must be a short-lived token", err)
         self.assertIn("this machine's clock is off by 20 minutes; correct it (e.g. with NTP)", err)
         self.assertEqual(len(google.requests), 1)
+
+    def test_what_people_have_is_read_as_from_disk(self):
+        """As tests/e2e/test_input_corpus.py finds it on disk, of objects below and above one block."""
+        config = self.write_config({"config_id": "c", "source_prefix": "", "mixpanel_event_name": "ev", "field_mappings": [
+            {"source_field": "time", "mixpanel_field": "time"}, {"source_field": "user_id", "mixpanel_field": "distinct_id"},
+            {"source_field": "*", "mixpanel_field": "*"}]})
+        for rows in (20, 50_000):
+            lines = [f"{1700000000 + n},u{n},v{n}" for n in range(rows)]
+            csv = "\n".join(["PARENT_ID,time,user_id,x"] + [f"7,{line}" for line in lines]) + "\n"
+            firehose = "".join(json.dumps({"time": 1700000000 + n, "user_id": f"f{n}"}) for n in range(rows))
+            objects = {"data/a.csv": csv.replace("\n", "\r").encode(),  # read: rows
+                       "data/b.csv": csv.replace(",v3\n", ',"v3\n').encode(),  # one is rejected
+                       "data/c.ndjson": firehose.encode(),
+                       "data/d.csv.gz": gzip.compress(csv.encode()) + b"\n",  # all are read, then it fails
+                       "data/e.ndjson": b"<Error><Code>NoSuchKey</Code></Error>"}  # fails
+            with self.subTest(rows):
+                gcs = self.scripted(objects)
+                sandbox = self.sandbox()
+                report = self.import_json(sandbox, "gs://bucket/data", "--config", config, expect=1, env=gcs.variables)
+                self.assertEqual((report["objects"], report["objects_failed"], report["read"], report["rejected"]),
+                                 (5, 2, 4 * rows, 1))
+                self.assertEqual(report["accepted"], 4 * rows - 1)
+                self.state = self.folder / "other"
 
     # Faults.
 
