@@ -138,6 +138,28 @@ TEST(CsvTest, AWellFormedCellMayHaveManyLines) {
   EXPECT_THAT(rows[0], HasSubstr("line 4999"));
 }
 
+TEST(CsvTest, ACellOfMoreThanAHundredLinesIsAWarning) {
+  const auto lines = [](int count) {
+    std::string cell = "first";
+    for (int i = 1; i < count; ++i) cell += "\nx";
+    return "\"" + cell + "\"";
+  };
+  const std::string text = "a,b\n1," + lines(100) + "\n2," + lines(101) + "\n3," + lines(300);
+  Warnings warnings;
+  EXPECT_THAT(Rows(text, {.type = FileType::kCsv, .warnings = &warnings}), SizeIs(3));
+  const std::vector<WarningCount> all = warnings.all();
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].first.code, "long_cell");
+  EXPECT_EQ(all[0].count, 2u);
+  EXPECT_THAT(all[0].first.message, HasSubstr("row 2 has a quoted cell of 101 lines"));
+
+  Warnings strict;
+  strict.MakeErrors();
+  const ReadResult result = ReadRows(text, {.type = FileType::kCsv, .warnings = &strict});
+  EXPECT_THAT(result.rows, SizeIs(1));
+  EXPECT_THAT(std::string(result.status.message()), HasSubstr("a quoted cell of 101 lines"));
+}
+
 TEST(CsvTest, QuotingIsAChoice) {
   EXPECT_THAT(Rows("a,b\n\"1,2\"\n3,\"x\n", {.type = FileType::kCsv, .quote = '\0'}),
               ElementsAre(R"(a="\"1" b="2\"")", R"(a="3" b="\"x")"));

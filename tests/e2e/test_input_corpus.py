@@ -207,6 +207,14 @@ class NeighboursTest(CorpusTest):
         for rows, events in self.each("stray.csv", make, self.config(), rejected=1):
             self.assertEqual(self.column(events, "x"), [f"v{n}" for n in range(rows) if n != 1])
 
+    def test_long_cells(self):
+        """A well-formed cell of many lines is read, and every verb warns of it."""
+        make = lambda rows: self.csv(rows).replace(",v3\n", ',"' + "line\n" * 150 + '"\n').encode()
+        for rows, events in self.each("long.csv", make, self.config()):
+            self.assertEqual(self.column(events, "x")[3], "line\n" * 150)
+        code, out, err = self.run_program("plan", self.folder / "small/long.csv", "--config", self.config(), "--json")
+        self.assertEqual([warning["code"] for warning in json.loads(out)["warnings"]], ["long_cell"], err)
+
     def test_concatenated_objects(self):
         objects = lambda rows: [json.dumps({"event": "e", "properties": {"time": TIME + n, "distinct_id": f"u{n}",
                                                                           "text": "}{" * (n % 5)}})
