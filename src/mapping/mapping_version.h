@@ -15,7 +15,7 @@ namespace millrace {
 // The ledger keeps the version that an object was begun with. Rows that were sent by another
 // version cannot be found again by mapping them: `reconcile` says so instead of calling them
 // missing, and does not repair them.
-inline constexpr uint64_t kMappingVersion = 1;
+inline constexpr uint64_t kMappingVersion = 2;
 
 }  // namespace millrace
 

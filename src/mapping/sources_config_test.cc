@@ -274,6 +274,7 @@ TEST(SourcesConfig, ChangedPartsAreNamedAsTheyAreWritten) {
   EXPECT_THAT(changed(R"("mixpanel_event_name": "other",)"), ElementsAre("mixpanel_event_name"));
   EXPECT_THAT(changed(R"("insert_id": "position", "time_zone": "Europe/Berlin",)"),
               ElementsAre("insert_id", "time_zone"));
+  EXPECT_THAT(changed(R"("quote": "", "columns": ["a"],)"), ElementsAre("columns", "quote"));
   EXPECT_THAT(ChangedParts("time_zone:12345678 a:1", "a:2"), ElementsAre("a", "time_zone"));
   EXPECT_THAT(ChangedParts("", parts), IsEmpty()) << "it is not known";
 }
