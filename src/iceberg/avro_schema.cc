@@ -1,11 +1,12 @@
 #include "iceberg/avro_schema.h"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json_parse.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "iceberg/bounded_json_internal.h"
 
 namespace millrace {
 namespace {
@@ -141,7 +142,7 @@ class AvroSchemaParser {
 };
 
 absl::StatusOr<AvroSchema> AvroSchema::Parse(std::string_view json) {
-  const std::optional<Json> parsed = ParseBoundedJson(json);
+  const std::optional<Json> parsed = ParseJson(json);
   if (!parsed) return Wrong("is no JSON, or nests deeper than 64 levels");
   return AvroSchemaParser().Parse(*parsed);
 }

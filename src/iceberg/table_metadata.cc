@@ -1,10 +1,11 @@
 #include "iceberg/table_metadata.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "base/json_parse.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "iceberg/bounded_json_internal.h"
 
 namespace millrace {
 namespace {
@@ -189,7 +190,7 @@ absl::Status ParseNameMapping(const Fields& fields, IcebergMetadata& metadata) {
   const Fields in(*properties, "the properties");
   if (in.Find("schema.name-mapping.default") == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string text, in.Text("schema.name-mapping.default"));
-  const std::optional<Json> mapping = ParseBoundedJson(text);
+  const std::optional<Json> mapping = ParseJson(text);
   if (!mapping || !mapping->is_array()) return Wrong("its name mapping is no list");
   metadata.has_name_mapping = true;
   for (const Json& item : *mapping) {
@@ -241,7 +242,7 @@ const IcebergColumn* IcebergSchema::Find(std::string_view name) const {
 }
 
 absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view text) {
-  const std::optional<Json> json = ParseBoundedJson(text);
+  const std::optional<Json> json = ParseJson(text);
   if (!json || !json->is_object()) return Wrong("it is not one JSON object of bounded depth");
   const Fields fields(*json, "it");
   IcebergMetadata metadata;

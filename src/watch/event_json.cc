@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "base/json_parse.h"
 #include "base/strings.h"
 #include "watch/event_json_internal.h"
 
@@ -28,10 +30,9 @@ bool IsObjectName(const std::string& name) {
 }  // namespace
 
 absl::StatusOr<Json> ParseEventJson(std::string_view text) {
-  const auto limit_depth = [](int depth, Json::parse_event_t, Json&) { return depth < kMostDepth; };
-  Json json = Json::parse(text, limit_depth, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return absl::InvalidArgumentError("the body is not valid JSON");
-  return json;
+  std::optional<Json> json = ParseJson(text, kMostDepth);
+  if (!json) return absl::InvalidArgumentError("the body is not valid JSON");
+  return *std::move(json);
 }
 
 const Json& Member(const Json& object, const char* key) {

@@ -1,8 +1,10 @@
 #include "connectors/mixpanel/engage_query.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
+#include "base/json_parse.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/query_answer.h"
@@ -66,14 +68,11 @@ std::string ProfileReader::Form() const {
 }
 
 absl::StatusOr<std::vector<Profile>> ProfileReader::TakePage(std::string_view body) {
-  bool is_too_deep = false;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-    is_too_deep |= depth > kMostDepth;
-    return depth <= kMostDepth;
-  };
-  const Json page = Json::parse(body, limit_depth, /*allow_exceptions=*/false);
-  if (is_too_deep || !page.is_object() || !page.contains("results") ||
-      !page["results"].is_array() || Number(page, "page", page_) != page_) {
+  const std::optional<Json> parsed = ParseOrderedJson(body, kMostDepth);
+  if (!parsed) return NotAPage(body);
+  const Json& page = *parsed;
+  if (!page.is_object() || !page.contains("results") || !page["results"].is_array() ||
+      Number(page, "page", page_) != page_) {
     return NotAPage(body);
   }
   std::vector<Profile> profiles;
