@@ -53,12 +53,18 @@ absl::StatusOr<GenerateReport> GenerateEvents(const GenerateEventsOptions& optio
       .output = options.output,
       .formats = options.formats,
       .files = options.files,
+      .replace = options.replace,
   };
+  const std::string sources_json =
+      (std::filesystem::path(options.output) / "sources.json").string();
   RETURN_IF_ERROR(CheckSampleFiles(files));
+  std::vector<std::string> paths = SamplePaths(files);
+  paths.push_back(sources_json);
+  RETURN_IF_ERROR(CheckReplaces(files, paths));
   EventRows rows(EventModel(options.seed, options.rows, absl::ToUnixMicros(options.end - kSpan),
                             absl::ToUnixMicros(options.end)));
   ASSIGN_OR_RETURN(GenerateReport report, WriteSampleFiles(files, rows, std::move(stop), progress));
-  report.sources_json = (std::filesystem::path(options.output) / "sources.json").string();
+  report.sources_json = sources_json;
   RETURN_IF_ERROR(ReplaceFile(report.sources_json, SourcesJson(files)));
   return report;
 }

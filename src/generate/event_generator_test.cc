@@ -67,6 +67,25 @@ TEST_F(GenerateEventsTest, WritesEachFormatToAFolderOfItsOwnWithOneMapping) {
   }
 }
 
+TEST_F(GenerateEventsTest, ReplacesNoFileThatExistsUnlessToldTo) {
+  const std::string output = Folder("out");
+  GenerateEventsOptions options{.rows = 10, .output = output, .formats = {FileType::kCsv}};
+  fs::create_directories(output);
+  for (const std::string name : {"sources.json", "events-00000.csv"}) {
+    const std::string path = output + "/" + name;
+    ASSERT_TRUE(ReplaceFile(path, "mine").ok());
+    const auto refused = GenerateEvents(options, {});
+    EXPECT_TRUE(absl::IsAlreadyExists(refused.status())) << refused.status();
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(path));
+    EXPECT_EQ(Content(path), "mine");
+    EXPECT_EQ(std::distance(fs::directory_iterator(output), {}), 1) << "nothing else was written";
+    fs::remove(path);
+  }
+  ASSERT_TRUE(ReplaceFile(output + "/sources.json", "mine").ok());
+  options.replace = true;
+  EXPECT_THAT(Content(Generate(options).sources_json), HasSubstr("field_mappings"));
+}
+
 TEST_F(GenerateEventsTest, OneFormatNeedsNoFolder) {
   const std::string output = Folder("out");
   const GenerateReport report =

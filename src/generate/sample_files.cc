@@ -48,12 +48,12 @@ class Generation {
         total_(sample.rows * formats_.size()) {}
 
   absl::StatusOr<GenerateReport> Run() {
-    const fs::path output = sample_.output;
+    const std::vector<std::string> paths = SamplePaths(sample_);
+    auto path = paths.begin();
     for (const SampleFormat* format : formats_) {
-      const fs::path folder = formats_.size() == 1 ? output : output / format->folder;
-      RETURN_IF_ERROR(MakeFolder(folder));
+      RETURN_IF_ERROR(MakeFolder(fs::path(*path).parent_path()));
       for (int file = 0; file < sample_.files; ++file) {
-        RETURN_IF_ERROR(WriteFile(*format, folder, static_cast<uint64_t>(file)));
+        RETURN_IF_ERROR(WriteFile(*format, *path++, static_cast<uint64_t>(file)));
       }
     }
     report_.rows = sample_.rows;
@@ -61,13 +61,9 @@ class Generation {
   }
 
  private:
-  absl::Status WriteFile(const SampleFormat& format, const fs::path& folder, uint64_t file) {
-    char number[16];
-    std::snprintf(number, sizeof number, "-%05d", static_cast<int>(file));
-    const std::string name = StrCat(sample_.stem, number, format.extension);
-    const fs::path path = folder / name;
+  absl::Status WriteFile(const SampleFormat& format, const fs::path& path, uint64_t file) {
     // A leading dot keeps the unfinished file out of listings.
-    const fs::path unfinished = folder / StrCat(".", name);
+    const fs::path unfinished = path.parent_path() / StrCat(".", path.filename().string());
     const auto files = static_cast<uint64_t>(sample_.files);
     absl::Status status = WriteRows(format, unfinished.string(), sample_.rows * file / files,
                                     sample_.rows * (file + 1) / files);
@@ -137,6 +133,32 @@ std::vector<const SampleFormat*> SampleFormats(const SampleFiles& files) {
     }
   }
   return formats;
+}
+
+std::vector<std::string> SamplePaths(const SampleFiles& files) {
+  std::vector<std::string> paths;
+  const std::vector<const SampleFormat*> formats = SampleFormats(files);
+  for (const SampleFormat* format : formats) {
+    const fs::path output = files.output;
+    const fs::path folder = formats.size() == 1 ? output : output / format->folder;
+    for (int file = 0; file < files.files; ++file) {
+      char number[16];
+      std::snprintf(number, sizeof number, "-%05d", file);
+      paths.push_back((folder / StrCat(files.stem, number, format->extension)).string());
+    }
+  }
+  return paths;
+}
+
+absl::Status CheckReplaces(const SampleFiles& files, const std::vector<std::string>& paths) {
+  if (files.replace) return absl::OkStatus();
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!fs::exists(fs::symlink_status(path, error))) continue;
+    return absl::AlreadyExistsError(
+        StrCat(path, " exists; give --force to replace it, or another --output"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<GenerateReport> WriteSampleFiles(const SampleFiles& files, RowMaker& maker,

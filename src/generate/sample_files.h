@@ -22,6 +22,7 @@ struct SampleFiles {
   std::string output;             // a folder; made if missing
   std::vector<FileType> formats;  // of kParquet, kNdjson, kCsv; empty means all three
   int files = 1;                  // per format; the rows are split evenly, in order
+  bool replace = false;           // files of the same names, instead of an error
 };
 
 struct SampleFormat {
@@ -47,10 +48,16 @@ absl::Status CheckSampleFiles(const SampleFiles& files);
 // The formats that are written, in order.
 std::vector<const SampleFormat*> SampleFormats(const SampleFiles& files);
 
-// Writes the files: with one format into `output`, with several each into a folder of its own
-// there (parquet/, ndjson/, csv/). Files of the same names are replaced, each once it is complete.
-// `files` has been checked. Cancelled if `stop` was requested; others as of the file system. After
-// an error the unfinished file is removed.
+// The path of every file, in the order they are written: with one format in `output`, with several
+// each in a folder of its own there (parquet/, ndjson/, csv/).
+std::vector<std::string> SamplePaths(const SampleFiles& files);
+
+// AlreadyExists if one of `paths` does, unless files.replace is set.
+absl::Status CheckReplaces(const SampleFiles& files, const std::vector<std::string>& paths);
+
+// Writes the files at SamplePaths(), each of which appears (or replaces one of the same name) once
+// it is complete. `files` has been checked. Cancelled if `stop` was requested; others as of the
+// file system. After an error the unfinished file is removed.
 absl::StatusOr<GenerateReport> WriteSampleFiles(const SampleFiles& files, RowMaker& maker,
                                                 std::stop_token stop,
                                                 const GenerateProgress& progress);

@@ -29,8 +29,10 @@ absl::StatusOr<GenerateReport> GenerateTrips(const GenerateTripsOptions& options
       .output = options.output,
       .formats = options.formats,
       .files = options.files,
+      .replace = options.replace,
   };
   RETURN_IF_ERROR(CheckSampleFiles(files));
+  RETURN_IF_ERROR(CheckReplaces(files, SamplePaths(files)));
   if (options.users > options.rows) {
     return absl::InvalidArgumentError("users must not be above rows: each makes a trip at least");
   }

@@ -21,15 +21,16 @@ struct GenerateTripsOptions {
   std::string output;  // a folder; made if missing
   std::vector<FileType> formats = {FileType::kParquet};
   int files = 1;
-  uint64_t users = 0;  // 0: a user per 25 trips
+  bool replace = false;  // files that are there, instead of an error
+  uint64_t users = 0;    // 0: a user per 25 trips
   TripUserIds ids = TripUserIds::kUuid;
   int partitions = 65'536;  // of UUIDs by their first four digits: 1, 16, 256, 4096 or 65536
   // The trips start in the 13 weeks before `end`. Fixed, so that a seed always gives the same rows.
   absl::Time end = absl::FromUnixSeconds(1'793'491'200);  // 2026-11-01T00:00:00Z
 };
 
-// Writes trips-00000.parquet, ...; folders and replacement as in WriteSampleFiles. The rows depend
-// on the options alone, not on format or files. Statuses as of GenerateEvents.
+// Writes trips-00000.parquet, ..., in the folders of SamplePaths(). The rows depend on the options
+// alone, not on format or files. Statuses as of GenerateEvents.
 absl::StatusOr<GenerateReport> GenerateTrips(const GenerateTripsOptions& options,
                                              std::stop_token stop,
                                              const GenerateProgress& progress = nullptr);
