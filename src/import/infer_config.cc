@@ -41,6 +41,9 @@ std::string Day(int64_t millis) {
   return absl::FormatTime("%Y-%m-%d", absl::FromUnixMillis(millis), absl::UTCTimeZone());
 }
 
+// Columns of these names can be passed on with the others, but no mapping can name them.
+bool CanBeNamed(const ColumnProfile& column) { return !column.name.empty() && column.name != "*"; }
+
 // How well a column fits a role by its name and its values; 0: not at all.
 
 int EventNameScore(const ColumnProfile& column) {
@@ -341,10 +344,22 @@ class Guesser {
       }
       const bool is_clock = column.clock_texts > 0 && column.clock_texts == column.values();
       const std::string target =
-          StrCat(is_clock ? "" : "source_", column.name, is_clock ? "_of_day" : "");
+          FreeTarget(StrCat(is_clock ? "" : "source_", column.name, is_clock ? "_of_day" : ""));
       Explain(target, column.name, "renamed, as the property of its own name comes from elsewhere");
       Map(column.name, target, "");
     }
+  }
+
+  // `name`, or the first of name_2, name_3, ... that is neither a target nor a column's name.
+  std::string FreeTarget(const std::string& name) const {
+    const auto taken = [&](const std::string& target) {
+      return targets_.contains(target) ||
+             std::any_of(profile_.columns.begin(), profile_.columns.end(),
+                         [&](const ColumnProfile& column) { return column.name == target; });
+    };
+    std::string free = name;
+    for (int i = 2; taken(free); ++i) free = StrCat(name, "_", i);
+    return free;
   }
 
   // Text formats have no types: without one, numbers would be sent as text.
@@ -355,6 +370,7 @@ class Guesser {
       for (const ColumnProfile& column : profile_.columns) {
         const bool fits = column.values() > 0 && column.*of_type == column.values();
         if (!fits || sources_.contains(column.name) || IsLabel(column.name)) continue;
+        if (!CanBeNamed(column)) continue;
         Map(column.name, column.name, type);
         StrAppend(&names, names.empty() ? "" : ", ", column.name);
       }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "mapping/sources_config.h"
 
 namespace millrace {
 namespace {
@@ -220,6 +221,23 @@ TEST(InferConfigTest, AColumnNamedLikeATargetKeepsItsValues) {
   const Json entry = EntryOf(InferConfig(File({Timestamps("created_at"), time})));
   EXPECT_EQ(SourceOf(entry, "time"), "created_at");
   EXPECT_EQ(SourceOf(entry, "source_time"), "time");
+}
+
+// Each of these columns once made a config that could not be loaded.
+TEST(InferConfigTest, TheConfigLoadsWhateverTheColumnsAreCalled) {
+  ColumnProfile clock = Texts("time", 500);
+  clock.clock_texts = kRows;
+  ColumnProfile star = Texts("*", 100), nameless = Texts("", 100), plain = Texts("n", 100);
+  star.number_texts = nameless.number_texts = plain.number_texts = kRows;
+  const FileProfile profile =
+      File({Timestamps("business_ts"), Texts("time", 500), Texts("source_time", 100),
+            Texts("source_time_2", 100), Texts("time_of_day", 100), star, nameless, plain});
+  const InferredConfig inferred = InferConfig(profile);
+  const auto loaded = SourcesConfig::Parse(inferred.json, "sources.json");
+  ASSERT_TRUE(loaded.ok()) << loaded.status() << inferred.json;
+  EXPECT_THAT(inferred.json, HasSubstr(R"("mixpanel_field": "source_time_3")"));
+  const FileProfile with_clock = File({Dates("day"), clock, Texts("time_of_day", 100)});
+  EXPECT_THAT(InferConfig(with_clock).json, HasSubstr(R"("mixpanel_field": "time_of_day_2")"));
 }
 
 TEST(InferConfigTest, NumbersAndTruthValuesOfCsvGetTypes) {
