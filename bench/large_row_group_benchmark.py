@@ -22,7 +22,7 @@ PROGRAM = os.environ.get("MILLRACE_BIN", str(ROOT / "build/release/millrace"))
 BYTES = int(os.environ.get("MILLRACE_BENCH_BYTES", str(2 << 30)))
 MOST_PEAK_MB = 256
 
-cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
 sys.path[:0] = [str(path) for path in (cache / "millrace/deps").glob("pyarrow-*")]
 
 

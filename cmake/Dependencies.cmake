@@ -20,11 +20,8 @@ if(MILLRACE_TESTS)
 endif()
 
 # Where `./dev setup` unpacks what Debian does not carry.
-if(DEFINED ENV{XDG_CACHE_HOME})
-  set(_cache "$ENV{XDG_CACHE_HOME}/millrace")
-else()
-  set(_cache "$ENV{HOME}/.cache/millrace")
-endif()
+execute_process(COMMAND "${CMAKE_SOURCE_DIR}/tools/cache_folder.sh" OUTPUT_VARIABLE _cache
+                OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 set(MILLRACE_DEPS "${_cache}/deps" CACHE PATH "Folder of the unpacked dependencies")
 
 include(Arrow)

@@ -5,7 +5,7 @@
 # long; they are not part of CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools/setup.sh
+tools/setup.sh --clang
 mapfile -t sources < <(git ls-files 'src/**.h' 'src/**.cc' 'tests/**.cc' 'bench/**.cc' 'fuzz/**.cc')
 echo "check: clang-format of ${#sources[@]} files"
 clang-format-14 --dry-run --Werror "${sources[@]}"

@@ -1,17 +1,33 @@
 #!/usr/bin/env bash
 # Installs what is missing and says what; a second run changes nothing. Never asks.
-#   tools/setup.sh [--tests]    --tests: also what only tests use (Chromium, faketime, OpenSSL, PostgreSQL)
+#   tools/setup.sh [--tests] [--clang]
+# --tests: also what only tests use (Chromium, faketime, OpenSSL, PostgreSQL, test servers).
+# --clang: also clang with its tools, for ./dev check, format, asan and fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+cache=$(tools/cache_folder.sh)
 
 packages=(
   g++ cmake ninja-build mold ccache git pkg-config python3 python3-pip unzip
   libabsl-dev nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libisal-dev libpugixml-dev libzstd-dev
   zlib1g-dev libsqlite3-dev libpq-dev libxxhash-dev libcli11-dev libjavascriptcoregtk-4.1-dev
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-  libbenchmark-dev libgtest-dev libgmock-dev clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev
+  libbenchmark-dev libgtest-dev libgmock-dev
 )
-[ "${1:-}" = --tests ] && packages+=(chromium faketime openssl postgresql python3-prometheus-client)
+tests=
+for argument in "$@"; do
+  case $argument in
+    --tests)
+      tests=yes
+      packages+=(chromium faketime openssl postgresql python3-prometheus-client)
+      ;;
+    --clang) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev) ;;
+    *)
+      echo "setup: no option '$argument'" >&2
+      exit 2
+      ;;
+  esac
+done
 
 # A cmake, git or Python that is not Debian's serves as well.
 have() {
@@ -28,15 +44,21 @@ for package in "${packages[@]}"; do
 done
 
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "setup: installing with apt-get: ${missing[*]}" >&2
   run=()
   [ "$(id -u)" -eq 0 ] || run=(sudo)
+  for command in "${run[@]}" apt-get; do
+    command -v "$command" >/dev/null && continue
+    echo "setup: $command is not installed; install these Debian packages yourself, as root, then run this again:" >&2
+    echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  done
+  echo "setup: installing with apt-get: ${missing[*]}" >&2
   "${run[@]}" apt-get update -qq
   "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-deps=${XDG_CACHE_HOME:-$HOME/.cache}/millrace/deps
+deps=$cache/deps
 mkdir -p "$deps"
 
 # Unpacks into a folder beside the target and renames, so that an interrupted run leaves nothing half.
@@ -68,14 +90,22 @@ fetch() {
   trap - EXIT
 }
 
-if ! compgen -G '/usr/lib/*/cmake/Arrow/ArrowConfig.cmake' >/dev/null &&
-  ! compgen -G '/usr/local/lib*/cmake/Arrow/ArrowConfig.cmake' >/dev/null; then
+# Whether cmake/Arrow.cmake will take an Arrow that is installed: of the pinned major version, with Parquet.
+arrow_is_installed() {
+  local version
+  for version in /usr/lib/*/cmake/Arrow/ArrowConfigVersion.cmake /usr/local/lib*/cmake/Arrow/ArrowConfigVersion.cmake; do
+    [ -f "${version%/Arrow/*}/Parquet/ParquetConfig.cmake" ] || continue
+    grep -qE 'PACKAGE_VERSION "26\.' "$version" && return
+  done
+  return 1
+}
+if ! arrow_is_installed; then
   fetch pyarrow-26.0.1 -r tools/requirements.txt --only-binary=:all: --implementation cp \
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)"
 fi
 fetch pysimdjson-7.0.2 -r tools/requirements-source.txt --no-binary pysimdjson
 # What tests compare with; a machine that it is not made for does without.
-if [ "${1:-}" = --tests ]; then
+if [ -n "$tests" ]; then
   fetch duckdb-2.0.0 -r tools/requirements-tests.txt --only-binary=:all: --implementation cp \
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)" || true
   [ -d "$deps/duckdb-2.0.0" ] ||

@@ -2,7 +2,8 @@
 # Installs the servers that integration tests run against, each at a pinned version, into the cache
 # folder; a second run does nothing. What cannot be installed is said, and its tests are skipped.
 set -uo pipefail
-servers=${XDG_CACHE_HOME:-$HOME/.cache}/millrace/servers
+cd "$(dirname "$0")/.."
+servers=$(tools/cache_folder.sh)/servers || exit 1
 mkdir -p "$servers"
 
 # Runs a command that fills the folder $1, unless it is there; an interrupted run leaves nothing half.

@@ -22,7 +22,7 @@ import unittest
 import urllib.parse
 import urllib.request
 
-SERVERS = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "millrace/servers"
+SERVERS = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "millrace/servers"
 
 
 def free_port():

@@ -85,7 +85,8 @@ int FreePort() {
 }
 
 std::string CacheFolder() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr) return cache;
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0)
+    return cache;
   const char* home = std::getenv("HOME");
   return StrCat(home == nullptr ? "" : home, "/.cache");
 }
