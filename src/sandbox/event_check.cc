@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "absl/strings/ascii.h"
+#include "base/json_writer.h"
 #include "base/strings.h"
 #include "sandbox/event_text.h"
 #include "sandbox/limits.h"
@@ -63,15 +64,26 @@ Hash128 FourKeys(std::string_view name, std::string_view distinct_id, int64_t ti
                           ":", insert_id));
 }
 
+// Whom an event without distinct_id is of: the user, else the device, else nobody ("").
+std::string IdentityOf(const EventText& text) {
+  const auto id = [](const Field& field) {
+    return field.text == "null" ? std::string() : field.text;
+  };
+  const std::string user = id(text.user_id), device = id(text.device_id);
+  if (!user.empty() || device.empty()) return user;
+  return StrCat("$device:", device);
+}
+
 class Rules {
  public:
-  Rules(const EventText& text, Endpoint endpoint, int64_t now_ms)
-      : text_(text), import_(endpoint == Endpoint::kImport), now_ms_(now_ms) {}
+  Rules(const EventText& text, Endpoint endpoint, bool strict, int64_t now_ms)
+      : text_(text), import_(endpoint == Endpoint::kImport), strict_(strict), now_ms_(now_ms) {}
 
   // Stops at the first rule that is broken.
   bool Pass(Problem* problem, int64_t* time_ms) {
-    return CheckEvent(problem) && CheckProperties(problem) && CheckTime(problem, time_ms) &&
-           CheckDistinctId(problem) && CheckInsertId(problem) && CheckMerge(problem);
+    return CheckIgnore(problem) && CheckEvent(problem) && CheckProperties(problem) &&
+           CheckTime(problem, time_ms) && CheckDistinctId(problem) && CheckInsertId(problem) &&
+           CheckMerge(problem);
   }
 
  private:
@@ -79,6 +91,12 @@ class Rules {
     problem->field = field;
     problem->message = std::move(message);
     return false;
+  }
+
+  bool CheckIgnore(Problem* problem) const {
+    if (!text_.ignored) return true;
+    problem->silent = true;
+    return Fail(problem, "$ignore", "events with $ignore are dropped silently");
   }
 
   bool CheckEvent(Problem* problem) const {
@@ -137,7 +155,7 @@ class Rules {
   bool CheckDistinctId(Problem* problem) const {
     const Field& id = text_.distinct_id;
     if (id.kind == Field::Kind::kAbsent) {
-      if (!import_ || text_.has_identity || is_identity()) return true;
+      if (!import_ || !IdentityOf(text_).empty() || is_identity()) return true;
       return Fail(problem, "distinct_id", "'distinct_id' must not be missing");
     }
     if (IsBannedId(id.text)) {
@@ -153,7 +171,8 @@ class Rules {
   bool CheckInsertId(Problem* problem) const {
     constexpr std::string_view kField = "$insert_id";
     const Field& id = text_.insert_id;
-    if (id.kind == Field::Kind::kAbsent && (!import_ || is_identity())) return true;
+    const bool may_lack = !import_ || !strict_ || is_identity();
+    if (id.kind == Field::Kind::kAbsent && may_lack) return true;
     if (id.text.empty()) {
       return Fail(problem, kField, "'$insert_id' must not be missing or blank");
     }
@@ -184,22 +203,58 @@ class Rules {
 
   const EventText& text_;
   const bool import_;
+  const bool strict_;
   const int64_t now_ms_;
 };
 
-// Adds the time and the id that the server makes up to the text of `event`.
-void AddMadeUp(const EventText& text, uint64_t number, NewEvent* event, std::string* insert_id) {
+// Replaces a part of event->json in front of properties_end; its places move along.
+void Replace(const TextSpan& part, std::string_view with, NewEvent* event) {
+  event->json.replace(part.begin, part.end - part.begin, with);
+  const auto move = [&](uint32_t& place) {
+    if (place >= part.end) place += static_cast<uint32_t>(with.size() - (part.end - part.begin));
+  };
+  move(event->splices.time_begin);
+  move(event->splices.time_end);
+  move(event->splices.properties_end);
+}
+
+// What the server changes in the text of `event`: the address is taken out, as it only serves to
+// find the place; an event without distinct_id is given the one that its identity makes; a missing
+// time and $insert_id are made up. `distinct_id` and `insert_id` are those of the result.
+void ApplyServerChanges(const EventText& text, uint64_t made_up_id, NewEvent* event,
+                        std::string* distinct_id, std::string* insert_id) {
+  *distinct_id = text.distinct_id.text.empty() ? IdentityOf(text) : text.distinct_id.text;
+  *insert_id = text.insert_id.text;
+  const bool has_ip = text.ip_member.end > 0;
+  const bool replaces_id = text.distinct_id.text.empty() && text.distinct_id_value.end > 0;
+  std::string quoted_id;
+  AppendJsonString(quoted_id, *distinct_id);
+  // From the back, so that the places in front stay.
+  const auto cut_ip = [&] {
+    if (has_ip) Replace(text.ip_member, "", event);
+  };
+  if (text.ip_member.begin > text.distinct_id_value.begin) cut_ip();
+  if (replaces_id && !distinct_id->empty()) Replace(text.distinct_id_value, quoted_id, event);
+  if (text.ip_member.begin < text.distinct_id_value.begin) cut_ip();
+
   const size_t end = event->splices.properties_end;
   std::string added;
-  const auto comma = [&] { return text.property_count > 0 || !added.empty() ? "," : ""; };
+  const auto add = [&](std::string_view name, std::string_view value) {
+    const bool is_first = text.property_count == (has_ip ? 1 : 0) && added.empty();
+    StrAppend(&added, is_first ? "\"" : ",\"", name, "\":");
+    const size_t begin = end + added.size();
+    added += value;
+    return begin;
+  };
+  if (text.distinct_id.kind == Field::Kind::kAbsent && !distinct_id->empty()) {
+    add("distinct_id", quoted_id);
+  }
   if (text.insert_id.kind == Field::Kind::kAbsent) {
-    *insert_id = MadeUpInsertId(number);
-    StrAppend(&added, comma(), "\"$insert_id\":\"", *insert_id, "\"");
+    *insert_id = MadeUpInsertId(made_up_id);
+    add("$insert_id", StrCat("\"", *insert_id, "\""));
   }
   if (text.time.kind == Field::Kind::kAbsent) {
-    StrAppend(&added, comma(), "\"time\":");
-    event->splices.time_begin = static_cast<uint32_t>(end + added.size());
-    StrAppend(&added, event->time_ms);
+    event->splices.time_begin = static_cast<uint32_t>(add("time", StrCat(event->time_ms)));
     event->splices.time_end = static_cast<uint32_t>(end + added.size());
   }
   event->json.insert(end, added);
@@ -242,7 +297,7 @@ EventChecker::EventChecker() : state_(std::make_unique<State>()) {}
 EventChecker::~EventChecker() = default;
 
 bool EventChecker::Check(std::string_view record, Endpoint endpoint, int64_t now_ms,
-                         uint64_t made_up, NewEvent* event, Problem* problem) {
+                         uint64_t made_up, NewEvent* event, Problem* problem, bool strict) {
   *problem = {};
   if (record.size() >= kEventBytesBound) {
     problem->message = StrCat("the event is too large: must be smaller than ", kEventBytesBound,
@@ -266,7 +321,7 @@ bool EventChecker::Check(std::string_view record, Endpoint endpoint, int64_t now
       return false;
   }
   problem->insert_id = text.insert_id.text;
-  if (!Rules(text, endpoint, now_ms).Pass(problem, &event->time_ms)) return false;
+  if (!Rules(text, endpoint, strict, now_ms).Pass(problem, &event->time_ms)) return false;
 
   event->name = text.event.text;
   event->json.assign(record);
@@ -275,11 +330,9 @@ bool EventChecker::Check(std::string_view record, Endpoint endpoint, int64_t now
   std::replace(event->json.begin(), event->json.end(), '\r', ' ');
   event->splices = text.splices;
   event->endpoint = endpoint;
-  std::string insert_id = text.insert_id.text;
-  if (endpoint == Endpoint::kTrack || IsIdentityEvent(event->name)) {
-    AddMadeUp(text, made_up, event, &insert_id);
-  }
-  event->key = FourKeys(event->name, text.distinct_id.text, event->time_ms, insert_id);
+  std::string distinct_id, insert_id;
+  ApplyServerChanges(text, made_up, event, &distinct_id, &insert_id);
+  event->key = FourKeys(event->name, distinct_id, event->time_ms, insert_id);
   return true;
 }
 

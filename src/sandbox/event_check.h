@@ -8,7 +8,10 @@
 // more, text that is not UTF-8. $identify, $create_alias and $merge need none of time, distinct_id
 // and $insert_id; $merge needs `$distinct_ids`, a list of two. /track makes up a missing time and
 // $insert_id, takes a missing distinct_id, needs `properties.token`, and drops events older than
-// five days.
+// five days. Events with `$ignore` are dropped as silently.
+//
+// Changed: `ip` is left out, as Mixpanel only looks up the place; an event without a distinct_id,
+// or with an empty one, is given its $user_id, else "$device:" and its $device_id.
 //
 // Not refused: nesting deeper than 3, arrays and nested objects of 255 and more, strings above 255
 // characters, list and object properties above 8 KB. Mixpanel documents them as limits or
@@ -34,13 +37,23 @@ struct Splices {
   uint32_t time_begin = 0;
   uint32_t time_end = 0;
   uint32_t properties_end = 0;
-  bool has_processing_time = false;  // the properties came with one already
+  // The properties came with these already.
+  bool has_processing_time = false;
   bool has_import = false;
+  bool has_api_endpoint = false;
+  bool has_api_timestamp = false;
+
+  void NoteServerProperty(std::string_view name) {
+    if (name == "mp_processing_time_ms") has_processing_time = true;
+    if (name == "$import") has_import = true;
+    if (name == "$mp_api_endpoint") has_api_endpoint = true;
+    if (name == "$mp_api_timestamp_ms") has_api_timestamp = true;
+  }
 };
 
 struct NewEvent {
   std::string name;
-  std::string json;  // as received, on one line; with what /track made up
+  std::string json;  // as received, on one line; with what the server changes
   int64_t time_ms = 0;
   Hash128 key;  // of event, distinct_id, time_ms and $insert_id
   Splices splices;
@@ -64,8 +77,9 @@ class EventChecker {
   // Checks `record`, which ByteBuffer::kPadding readable bytes follow. True: *event is filled in.
   // False: *problem is. `now_ms` is the server's time, `made_up` a number of its own for each
   // record that makes the $insert_id of /track.
+  // Without `strict`, /import makes up a missing $insert_id too.
   bool Check(std::string_view record, Endpoint endpoint, int64_t now_ms, uint64_t made_up,
-             NewEvent* event, Problem* problem);
+             NewEvent* event, Problem* problem, bool strict = true);
 
  private:
   struct State;

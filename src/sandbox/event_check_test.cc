@@ -234,6 +234,59 @@ TEST(EventChecker, TrackMakesUpWhatIsMissing) {
   EXPECT_TRUE(Check(checked.event.json, Endpoint::kTrack).good);
 }
 
+TEST(EventChecker, EventsWithoutDistinctIdAreOfTheirUserElseTheirDevice) {
+  struct Case {
+    std::string_view given, kept;
+  };
+  for (const auto& [given, kept] : {
+           Case{R"("$user_id":"x","$device_id":"d")",
+                R"("$user_id":"x","$device_id":"d","distinct_id":"x")"},
+           Case{R"("$device_id":"d")", R"("$device_id":"d","distinct_id":"$device:d")"},
+           Case{R"("$user_id":null,"$device_id":"d")",
+                R"("$user_id":null,"$device_id":"d","distinct_id":"$device:d")"},
+           Case{R"("$user_id":7)", R"("$user_id":7,"distinct_id":"7")"},
+           Case{R"("distinct_id":"" ,"$user_id":"a\"b")",
+                R"("distinct_id":"a\"b" ,"$user_id":"a\"b")"},
+           Case{R"("distinct_id":"","n":1)", R"("distinct_id":"","n":1)"},
+           Case{R"("distinct_id":"z","$user_id":"x")", R"("distinct_id":"z","$user_id":"x")"},
+       }) {
+    const auto with = [](std::string_view ids, std::string_view before = "") {
+      return With(StrCat(before, R"("time":1600000000,"$insert_id":"i",)", ids));
+    };
+    const Checked checked = Check(with(given));
+    ASSERT_TRUE(checked.good) << checked.problem.message;
+    EXPECT_EQ(checked.event.json, with(kept));
+    EXPECT_EQ(checked.event.key, Check(with(kept)).event.key);
+    EXPECT_EQ(checked.event.json.substr(checked.event.splices.properties_end), "}}");
+    const Checked after = Check(With(StrCat(given, R"(,"time":1600000000,"$insert_id":"i")")));
+    const Splices& splices = after.event.splices;
+    EXPECT_EQ(after.event.json.substr(splices.time_begin, splices.time_end - splices.time_begin),
+              "1600000000");
+  }
+}
+
+TEST(EventChecker, TheAddressIsNotKept) {
+  constexpr std::string_view kRest = R"("time":1600000000,"distinct_id":"u","$insert_id":"i")";
+  for (const std::string_view ip : {R"("1.2.3.4")", "0", "true", "null"}) {
+    const std::string member = StrCat("\"ip\" : ", ip);
+    for (const std::string& given :
+         {StrCat(member, " , ", kRest), StrCat(kRest, ",", member),
+          StrCat(R"("time":1600000000, )", member, R"(,"distinct_id":"u","$insert_id":"i")")}) {
+      const Checked checked = Check(With(given));
+      ASSERT_TRUE(checked.good) << checked.problem.message;
+      EXPECT_EQ(checked.event.json.find("ip\""), std::string::npos) << checked.event.json;
+      EXPECT_TRUE(Check(checked.event.json).good) << checked.event.json;
+      const Splices& splices = checked.event.splices;
+      EXPECT_EQ(
+          checked.event.json.substr(splices.time_begin, splices.time_end - splices.time_begin),
+          "1600000000");
+    }
+  }
+  const Checked only =
+      Check(R"({"event":"a","properties":{"token":"t","ip":"1.2.3.4"}})", Endpoint::kTrack);
+  EXPECT_TRUE(Check(only.event.json, Endpoint::kTrack).good) << only.event.json;
+}
+
 TEST(EventChecker, TrackWantsATokenAndFreshEvents) {
   const Checked none = Check(R"({"event":"a","properties":{}})", Endpoint::kTrack);
   EXPECT_FALSE(none.good);

@@ -4,6 +4,7 @@
 
 #include "base/byte_buffer.h"
 #include "base/strings.h"
+#include "sandbox/limits.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -37,6 +38,11 @@ bool IsJsonNumber(std::string_view text) {
     if (!digits()) return false;
   }
   return i == text.size();
+}
+
+bool SaysYes(const Field& field) {
+  return field.kind != Field::Kind::kAbsent && !field.text.empty() && field.text != "0" &&
+         field.text != "false" && field.text != "null";
 }
 
 std::string_view WithoutSpaceBehind(std::string_view text) {
@@ -74,9 +80,12 @@ struct EventTextReader::Impl {
   error_code ReadDocument(std::string_view record, size_t wrong_byte, EventText* text);
   error_code ReadProperties(ondemand::object properties, EventText* text);
   error_code ReadMergedIds(ondemand::value value, EventText* text);
-  // Reads any value; fills in `field` if it is not null.
-  error_code ReadValue(ondemand::value value, Field* field);
-  error_code ReadNested(ondemand::value value, bool is_array, Field* field);
+  // Reads any value, whose children are at `depth`; fills in `field` if it is not null.
+  error_code ReadValue(ondemand::value value, int depth, Field* field);
+  error_code ReadNested(ondemand::value value, bool is_array, int depth, Field* field);
+
+  // A member of an object, with the comma that goes with it.
+  TextSpan MemberSpan(size_t key_begin, size_t value_end) const;
 
   size_t Offset(const char* at) const { return static_cast<size_t>(at - begin); }
   // Notes `name` if the wrong byte lies before `end`, where no earlier name was noted.
@@ -86,13 +95,16 @@ struct EventTextReader::Impl {
 
   ondemand::parser parser;
   ondemand::document document;
+  std::string_view record;
   const char* begin = nullptr;
   bool is_object = false;
   size_t wrong_byte = kNowhere;  // of a record that is not UTF-8
   std::string wrong_name;
 };
 
-error_code EventTextReader::Impl::ReadNested(ondemand::value value, bool is_array, Field* field) {
+error_code EventTextReader::Impl::ReadNested(ondemand::value value, bool is_array, int depth,
+                                             Field* field) {
+  if (depth > kMaxEventDepth) return simdjson::DEPTH_ERROR;
   bool empty = true;
   if (is_array) {
     ondemand::array array;
@@ -100,7 +112,7 @@ error_code EventTextReader::Impl::ReadNested(ondemand::value value, bool is_arra
     for (auto element : array) {
       ondemand::value child;
       if (auto error = element.get(child)) return error;
-      if (auto error = ReadValue(child, nullptr)) return error;
+      if (auto error = ReadValue(child, depth + 1, nullptr)) return error;
       empty = false;
     }
   } else {
@@ -111,7 +123,7 @@ error_code EventTextReader::Impl::ReadNested(ondemand::value value, bool is_arra
       if (auto error = member.unescaped_key().get(key)) return error;
       ondemand::value child;
       if (auto error = member.value().get(child)) return error;
-      if (auto error = ReadValue(child, nullptr)) return error;
+      if (auto error = ReadValue(child, depth + 1, nullptr)) return error;
       empty = false;
     }
   }
@@ -121,13 +133,13 @@ error_code EventTextReader::Impl::ReadNested(ondemand::value value, bool is_arra
   return simdjson::SUCCESS;
 }
 
-error_code EventTextReader::Impl::ReadValue(ondemand::value value, Field* field) {
+error_code EventTextReader::Impl::ReadValue(ondemand::value value, int depth, Field* field) {
   ondemand::json_type type;
   if (auto error = value.type().get(type)) return error;
   switch (type) {
     case ondemand::json_type::array:
     case ondemand::json_type::object:
-      return ReadNested(value, type == ondemand::json_type::array, field);
+      return ReadNested(value, type == ondemand::json_type::array, depth, field);
     case ondemand::json_type::string: {
       std::string_view text;
       if (auto error = value.get_string().get(text)) return error;
@@ -158,17 +170,24 @@ error_code EventTextReader::Impl::ReadValue(ondemand::value value, Field* field)
   }
 }
 
+TextSpan EventTextReader::Impl::MemberSpan(size_t key_begin, size_t value_end) const {
+  const size_t next = record.find_first_not_of(" \t\r\n", value_end);
+  if (next != std::string_view::npos && record[next] == ',') return {key_begin, next + 1};
+  const size_t before = record.find_last_not_of(" \t\r\n", key_begin - 1);
+  return {record[before] == ',' ? before : key_begin, value_end};
+}
+
 error_code EventTextReader::Impl::ReadMergedIds(ondemand::value value, EventText* text) {
   ondemand::json_type type;
   if (auto error = value.type().get(type)) return error;
-  if (type != ondemand::json_type::array) return ReadValue(value, nullptr);
+  if (type != ondemand::json_type::array) return ReadValue(value, /*depth=*/3, nullptr);
   ondemand::array array;
   if (auto error = value.get_array().get(array)) return error;
   size_t ids = 0;
   for (auto element : array) {
     ondemand::value child;
     if (auto error = element.get(child)) return error;
-    if (auto error = ReadValue(child, nullptr)) return error;
+    if (auto error = ReadValue(child, /*depth=*/4, nullptr)) return error;
     ++ids;
   }
   text->has_merged_ids = ids == 2;
@@ -177,38 +196,33 @@ error_code EventTextReader::Impl::ReadMergedIds(ondemand::value value, EventText
 
 error_code EventTextReader::Impl::ReadProperties(ondemand::object properties, EventText* text) {
   for (auto member : properties) {
+    ondemand::raw_json_string raw_key;
+    if (auto error = member.key().get(raw_key)) return error;
+    const size_t key_begin = Offset(raw_key.raw()) - 1;
     std::string_view key;
     if (auto error = member.unescaped_key().get(key)) return error;
     ondemand::value value;
     if (auto error = member.value().get(value)) return error;
     ++text->property_count;
-    Field* field = nullptr;
-    Field identity;
-    if (key == "time") {
-      field = &text->time;
-      const std::string_view token = value.raw_json_token();
-      text->splices.time_begin = static_cast<uint32_t>(Offset(token.data()));
-      text->splices.time_end =
-          text->splices.time_begin + static_cast<uint32_t>(WithoutSpaceBehind(token).size());
-    } else if (key == "distinct_id") {
-      field = &text->distinct_id;
-    } else if (key == "$insert_id") {
-      field = &text->insert_id;
-    } else if (key == "token") {
-      field = &text->token;
-    } else if (key == "$user_id" || key == "$device_id") {
-      field = &identity;
-    } else if (key == "mp_processing_time_ms") {
-      text->splices.has_processing_time = true;
-    } else if (key == "$import") {
-      text->splices.has_import = true;
+    const std::string_view token = WithoutSpaceBehind(value.raw_json_token());
+    const TextSpan span{Offset(token.data()), Offset(token.data()) + token.size()};
+    Field* const field = text->FieldOf(key);
+    Field ignore;
+    if (field == &text->time) {
+      text->splices.time_begin = static_cast<uint32_t>(span.begin);
+      text->splices.time_end = static_cast<uint32_t>(span.end);
+    } else if (field == &text->distinct_id) {
+      text->distinct_id_value = span;
+    } else if (key == "ip" && token != "{" && token != "[") {
+      text->ip_member = MemberSpan(key_begin, span.end);
     }
+    text->splices.NoteServerProperty(key);
     if (key == "$distinct_ids") {
       if (auto error = ReadMergedIds(value, text)) return error;
-    } else if (auto error = ReadValue(value, field)) {
+    } else if (auto error = ReadValue(value, /*depth=*/3, key == "$ignore" ? &ignore : field)) {
       return error;
     }
-    if (!identity.text.empty() && identity.text != "null") text->has_identity = true;
+    if (key == "$ignore") text->ignored = SaysYes(ignore);
     if (wrong_byte != kNowhere) {
       NoteWrong(StrCat("properties.", key), Offset(document.current_location().value_unsafe()));
     }
@@ -218,6 +232,7 @@ error_code EventTextReader::Impl::ReadProperties(ondemand::object properties, Ev
 
 error_code EventTextReader::Impl::ReadDocument(std::string_view record, size_t wrong,
                                                EventText* text) {
+  this->record = record;
   begin = record.data();
   is_object = false;
   wrong_byte = wrong;
@@ -248,7 +263,8 @@ error_code EventTextReader::Impl::ReadDocument(std::string_view record, size_t w
       if (auto error = document.current_location().get(behind)) return error;
       const std::string_view before = record.substr(0, Offset(behind));
       text->splices.properties_end = static_cast<uint32_t>(before.rfind('}'));
-    } else if (auto error = ReadValue(value, key == "event" ? &text->event : nullptr)) {
+    } else if (auto error =
+                   ReadValue(value, /*depth=*/2, key == "event" ? &text->event : nullptr)) {
       return error;
     }
     if (wrong_byte != kNowhere) {
@@ -286,7 +302,9 @@ EventTextReader::Result EventTextReader::Read(std::string_view record, EventText
     return Result::kNotUtf8;
   }
   if (error == simdjson::INCORRECT_TYPE && !impl_->is_object) return Result::kNotAnObject;
-  *detail = simdjson::error_message(error);
+  *detail = error == simdjson::DEPTH_ERROR
+                ? StrCat("it is nested more than ", kMaxEventDepth, " levels deep")
+                : std::string(simdjson::error_message(error));
   return Result::kNotJson;
 }
 

@@ -20,17 +20,37 @@ struct Field {
   std::string text;
 };
 
+// Where something stands in the text; empty: nowhere.
+struct TextSpan {
+  size_t begin = 0;
+  size_t end = 0;
+};
+
 struct EventText {
   Field event;
   Field time;
   Field distinct_id;
+  Field user_id;    // $user_id
+  Field device_id;  // $device_id
   Field insert_id;
   Field token;
   bool has_properties = false;
-  bool has_identity = false;    // a $user_id or $device_id
   bool has_merged_ids = false;  // $distinct_ids is a list of two
+  bool ignored = false;         // $ignore is there and says yes
+  TextSpan distinct_id_value;   // the value's token
+  TextSpan ip_member;           // key and value of a scalar `ip`, with one comma
   size_t property_count = 0;
   Splices splices;
+
+  // Where the property `name` is kept; null if the rules do not look at it.
+  Field* FieldOf(std::string_view name) {
+    if (name == "time") return &time;
+    if (name == "distinct_id") return &distinct_id;
+    if (name == "$user_id") return &user_id;
+    if (name == "$device_id") return &device_id;
+    if (name == "$insert_id") return &insert_id;
+    return name == "token" ? &token : nullptr;
+  }
 };
 
 class EventTextReader {

@@ -20,6 +20,10 @@ void AppendExportLine(const StoredEvent& event, bool time_in_ms, std::string* ou
     StrAppend(out, ",\"mp_processing_time_ms\":", event.received_ms);
   }
   if (event.endpoint == Endpoint::kImport && !splices.has_import) out->append(",\"$import\":true");
+  if (!splices.has_api_endpoint) out->append(",\"$mp_api_endpoint\":\"api.mixpanel.com\"");
+  if (!splices.has_api_timestamp) {
+    StrAppend(out, ",\"$mp_api_timestamp_ms\":", event.received_ms);
+  }
   out->append(event.json.substr(splices.properties_end));
   out->push_back('\n');
 }

@@ -10,9 +10,9 @@
 
 namespace millrace::sandbox {
 
-// Appends the event as a line: as received, but `time` in seconds (or milliseconds), and
-// mp_processing_time_ms and, if it came through /import, $import:true added, unless the event had
-// them already.
+// Appends the event as a line: as it is kept, but `time` in seconds (or milliseconds), and
+// mp_processing_time_ms, $mp_api_endpoint, $mp_api_timestamp_ms and, if it came through /import,
+// $import:true added, unless the event had them already.
 void AppendExportLine(const StoredEvent& event, bool time_in_ms, std::string* out);
 
 // One thread at a time.

@@ -36,6 +36,7 @@ ServerReply BadRequest(std::string_view error, std::string_view failed_records, 
 std::string FailedRecords(const CheckedEvents& checked) {
   std::string list = "[";
   for (const auto& [index, problem] : checked.failures) {
+    if (problem.silent) continue;
     StrAppend(&list, list.size() > 1 ? "," : "", "{\"index\":", index, ",\"insert_id\":");
     AppendJsonString(list, problem.insert_id);
     list += ",\"field\":";
@@ -99,8 +100,8 @@ ServerReply Import(Context& context, const ServerRequest& request, const Request
   }
   if (!body.ok()) return BadRequest(ToStd(body.status().message()), "[]", 0);
 
-  CheckedEvents checked = CheckEvents(context, Endpoint::kImport, scratch.get());
   const bool strict = params.Flag("strict");
+  CheckedEvents checked = CheckEvents(context, Endpoint::kImport, strict, scratch.get());
   const bool all_refused = strict && RefusesAll(context.faults, &checked);
   if (strict && !all_refused) RefuseSome(context.faults, &checked);
   if (const absl::Status taken = TakeEvents(context, "/import", checked, *scratch.get());
@@ -108,15 +109,16 @@ ServerReply Import(Context& context, const ServerRequest& request, const Request
     return ErrorReply(500, ToStd(taken.message()));
   }
   if (!strict) {
-    const bool any = !checked.good.empty();
+    const bool any = !checked.good.empty() || checked.silent() > 0;
     return SdkReply(params, any,
                     any || checked.failures.empty()
                         ? std::string_view()
                         : std::string_view(checked.failures[0].problem.message));
   }
   if (all_refused) return BadRequest(kSomeFailed, StringFailures(), 0);
-  if (checked.failures.empty()) return Imported(checked.good.size());
-  return BadRequest(kSomeFailed, FailedRecords(checked), checked.good.size());
+  const size_t taken_records = checked.good.size() + checked.silent();
+  if (checked.failures.size() == checked.silent()) return Imported(taken_records);
+  return BadRequest(kSomeFailed, FailedRecords(checked), taken_records);
 }
 
 }  // namespace

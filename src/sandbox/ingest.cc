@@ -62,7 +62,7 @@ absl::StatusOr<DecodedBody> ReadRecords(Context& context, const ServerRequest& r
   return body;
 }
 
-CheckedEvents CheckEvents(Context& context, Endpoint endpoint, Scratch* scratch) {
+CheckedEvents CheckEvents(Context& context, Endpoint endpoint, bool strict, Scratch* scratch) {
   CheckedEvents checked;
   const int64_t now_ms = context.NowMs();
   const std::vector<std::string_view>& records = scratch->records;
@@ -72,7 +72,7 @@ CheckedEvents CheckEvents(Context& context, Endpoint endpoint, Scratch* scratch)
     NewEvent event;
     Problem problem;
     if (scratch->checker.Check(records[i], endpoint, now_ms, ++context.made_up_ids, &event,
-                               &problem)) {
+                               &problem, strict)) {
       checked.good.push_back(std::move(event));
       checked.good_indexes.push_back(i);
     } else {

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_SANDBOX_INGEST_H_
 #define MILLRACE_SANDBOX_INGEST_H_
 
+#include <algorithm>
 #include <functional>
 #include <string_view>
 #include <variant>
@@ -31,8 +32,15 @@ struct CheckedEvents {
     Problem problem;
   };
   std::vector<Failure> failures;
+
+  // Events that are dropped without a word: the sender is told that they were taken.
+  size_t silent() const {
+    return static_cast<size_t>(
+        std::count_if(failures.begin(), failures.end(),
+                      [](const Failure& failure) { return failure.problem.silent; }));
+  }
 };
-CheckedEvents CheckEvents(Context& context, Endpoint endpoint, Scratch* scratch);
+CheckedEvents CheckEvents(Context& context, Endpoint endpoint, bool strict, Scratch* scratch);
 
 // Stores the good ones, notes the failures among the rejected, counts both.
 absl::Status TakeEvents(Context& context, std::string_view path, const CheckedEvents& checked,

@@ -11,6 +11,7 @@ inline constexpr size_t kMostBodyBytes = 10 << 20;
 inline constexpr size_t kOldMostBodyBytes = 2 << 20;  // older documents, and the 413 sample text
 inline constexpr size_t kMostRecords = 2000;          // per request
 inline constexpr size_t kEventBytesBound = 1 << 20;   // an event, or an update, has fewer
+inline constexpr int kMaxEventDepth = 200;            // for our own stack; Mixpanel names no bound
 inline constexpr size_t kPropertiesBound = 255;       // an event has fewer
 inline constexpr size_t kMostInsertIdBytes = 36;
 inline constexpr int64_t kEarliestTimeMs = 31'536'000'000;  // 1971-01-01

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json_parse.h"
 #include "base/strings.h"
 #include "sandbox/limits.h"
 
@@ -12,16 +13,6 @@ namespace millrace::sandbox {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kMostDepth = 100;
-
-// Null if `text` is no JSON, or nested deeper than kMostDepth.
-std::optional<Json> ParseJson(std::string_view text) {
-  const auto depth_bound = [](int depth, Json::parse_event_t, Json&) { return depth < kMostDepth; };
-  Json json = Json::parse(text, depth_bound, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return std::nullopt;
-  return json;
-}
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -147,7 +138,7 @@ absl::StatusOr<ProfileUpdate> ProfileUpdate::Parse(std::string_view record, Prof
     return absl::InvalidArgumentError(
         StrCat("the update must be smaller than ", kEventBytesBound, " bytes"));
   }
-  std::optional<Json> json = ParseJson(record);
+  std::optional<Json> json = ParseOrderedJson(record);
   if (!json) return absl::InvalidArgumentError("the record is not valid JSON");
   if (!json->is_object()) return absl::InvalidArgumentError("the record is not a JSON object");
   if (IdText(*json, "$token").empty()) {
@@ -197,11 +188,11 @@ std::optional<std::string> ProfileUpdate::Apply(
 }
 
 absl::StatusOr<std::string> SelectProperties(std::string_view properties, std::string_view names) {
-  const std::optional<Json> wanted = ParseJson(names);
+  const std::optional<Json> wanted = ParseOrderedJson(names);
   if (!wanted || !IsListOfNames(*wanted)) {
     return absl::InvalidArgumentError("output_properties must be a JSON array of names");
   }
-  const std::optional<Json> all = ParseJson(properties);
+  const std::optional<Json> all = ParseOrderedJson(properties);
   Json selected = Json::object();
   for (const Json& name : *wanted) {
     const auto key = name.get<std::string>();

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/time/civil_time.h"
+#include "base/json_parse.h"
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -14,6 +15,7 @@
 #include "sandbox/body_decoder.h"
 #include "sandbox/export_stream.h"
 #include "sandbox/limits.h"
+#include "sandbox/text.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -21,12 +23,12 @@ namespace {
 constexpr char kSessionPrefix[] = "sandbox-";
 
 absl::StatusOr<std::vector<std::string>> ParseNames(std::string_view json, std::string_view name) {
-  const auto parsed = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!parsed.is_array() || !std::all_of(parsed.begin(), parsed.end(),
-                                         [](const auto& item) { return item.is_string(); })) {
+  const std::optional<nlohmann::json> parsed = ParseJson(json);
+  const auto is_text = [](const auto& item) { return item.is_string(); };
+  if (!parsed || !parsed->is_array() || !std::all_of(parsed->begin(), parsed->end(), is_text)) {
     return absl::InvalidArgumentError(StrCat(name, " must be a JSON array of strings"));
   }
-  return parsed.get<std::vector<std::string>>();
+  return parsed->get<std::vector<std::string>>();
 }
 
 absl::StatusOr<absl::CivilDay> ParseDay(const Params& params, std::string_view name) {
@@ -183,6 +185,26 @@ ServerReply QueryError(const absl::Status& status) {
   return reply;
 }
 
+// The parameters of a form, or of a JSON object, whose values other than strings count as their
+// JSON text.
+absl::Status AddBody(std::string_view body, Params& params) {
+  if (!Trimmed(body).starts_with('{')) {
+    params.AddForm(body);
+    return absl::OkStatus();
+  }
+  const std::optional<nlohmann::json> json = ParseJson(body);
+  if (!json || !json->is_object()) {
+    return absl::InvalidArgumentError("the body is neither a form nor a JSON object");
+  }
+  for (const auto& [name, value] : json->items()) {
+    if (value.is_null()) continue;
+    params.Add(name, value.is_string()
+                         ? value.get<std::string>()
+                         : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 ServerReply HandleExport(Context& context, const ServerRequest& request) {
@@ -216,7 +238,9 @@ ServerReply HandleExport(Context& context, const ServerRequest& request) {
 ServerReply HandleEngageQuery(Context& context, const ServerRequest& request) {
   Params params;
   params.AddForm(request.query);
-  params.AddForm(request.body);
+  if (const absl::Status status = AddBody(request.body, params); !status.ok()) {
+    return QueryError(status);
+  }
   if (!IsAuthorized(context.access, request.header("authorization"), params.Get("project_id"),
                     params.Get("api_key"))) {
     return ErrorReply(401, "Invalid credentials");

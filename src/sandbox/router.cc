@@ -2,13 +2,16 @@
 
 #include <string_view>
 
+#include "base/strings.h"
 #include "net/http_reply.h"
+#include "sandbox/browser_guard.h"
 #include "sandbox/control_handlers.h"
 #include "sandbox/discard.h"
 #include "sandbox/import_handler.h"
 #include "sandbox/live_page.h"
 #include "sandbox/query_handlers.h"
 #include "sandbox/sdk_handlers.h"
+#include "sandbox/sdk_stubs.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -61,26 +64,39 @@ ServerReply Ingest(Context& context, std::string_view path, const ServerRequest&
                         path == "/engage" ? ProfileKind::kUser : ProfileKind::kGroup);
 }
 
-}  // namespace
-
-ServerReply Route(Context& context, const ServerRequest& request) {
-  const std::string_view path = WithoutSlashes(request.path);
-  if (path == "/import") return Ingest(context, path, request);
-  if (IsSdkPath(path)) {
-    ServerReply reply = request.method == "OPTIONS" ? Preflight() : Ingest(context, path, request);
-    AllowOrigin(request, &reply);
-    return reply;
+// What browsers may call from pages of any site, as Mixpanel allows it too.
+ServerReply RouteSdk(Context& context, std::string_view path, const ServerRequest& request) {
+  ServerReply reply = Preflight();
+  if (request.method != "OPTIONS") {
+    reply = IsSdkPath(path) ? Ingest(context, path, request) : HandleStub(path);
   }
+  AllowOrigin(request, &reply);
+  return reply;
+}
+
+// What only programs, and the sandbox's own page, call.
+ServerReply RouteServerApi(Context& context, std::string_view path, const ServerRequest& request) {
+  const absl::Status same_site = CheckSameSite(request, context.listen_host);
+  if (!same_site.ok()) return ErrorReply(403, ToStd(same_site.message()));
+  if (path == "/import") return Ingest(context, path, request);
   if (path == "/api/2.0/export") {
     return request.method == "GET" ? HandleExport(context, request) : ErrorReply(405, "use GET");
   }
   if (path == "/api/query/engage" || path == "/api/2.0/engage") {
-    return request.method == "POST" ? HandleEngageQuery(context, request)
-                                    : ErrorReply(405, "use POST");
+    return request.method == "POST" || request.method == "GET" ? HandleEngageQuery(context, request)
+                                                               : ErrorReply(405, "use POST or GET");
   }
   if (path.starts_with("/sandbox")) return HandleControl(context, path, request);
-  if (path.empty()) return Welcome(request);
   return ErrorReply(404, "the sandbox has no such endpoint");
+}
+
+}  // namespace
+
+ServerReply Route(Context& context, const ServerRequest& request) {
+  const std::string_view path = WithoutSlashes(request.path);
+  if (IsSdkPath(path) || IsStubPath(path)) return RouteSdk(context, path, request);
+  if (path.empty()) return Welcome(request);
+  return RouteServerApi(context, path, request);
 }
 
 }  // namespace millrace::sandbox

@@ -19,6 +19,7 @@ namespace millrace::sandbox {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -112,9 +113,11 @@ TEST_P(SandboxTest, ImportsAndExportsWhatItGot) {
   EXPECT_EQ(reply.body, R"({"code":200,"num_records_imported":2,"status":"OK"})");
   EXPECT_EQ(Export(),
             "{\"event\":\"a\",\"properties\":{\"time\":1699999900,\"distinct_id\":\"u1\","
-            "\"$insert_id\":\"id-1\",\"mp_processing_time_ms\":1700000000000,\"$import\":true}}\n"
+            "\"$insert_id\":\"id-1\",\"mp_processing_time_ms\":1700000000000,\"$import\":true,"
+            "\"$mp_api_endpoint\":\"api.mixpanel.com\",\"$mp_api_timestamp_ms\":1700000000000}}\n"
             "{\"event\":\"b\",\"properties\":{\"time\":1699999900,\"distinct_id\":\"u1\","
-            "\"$insert_id\":\"id-2\",\"mp_processing_time_ms\":1700000000000,\"$import\":true}}\n");
+            "\"$insert_id\":\"id-2\",\"mp_processing_time_ms\":1700000000000,\"$import\":true,"
+            "\"$mp_api_endpoint\":\"api.mixpanel.com\",\"$mp_api_timestamp_ms\":1700000000000}}\n");
 }
 
 TEST_P(SandboxTest, KeepsDuplicatesAndCountsThemOnce) {
@@ -284,6 +287,136 @@ TEST_P(SandboxTest, LetsOtherOriginsTrackButNotControl) {
                 .status,
             200);
   EXPECT_EQ(Stats()["stored"], 0);
+}
+
+TEST_P(SandboxTest, ServesItsServerApisToNoPageOfAnotherSite) {
+  Start();
+  const std::string event = Event("a", "1");
+  for (std::string_view headers :
+       {"Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"}) {
+    EXPECT_EQ(Post("/import?strict=1&api_key=k", event, headers).status, 403) << headers;
+    EXPECT_EQ(Post("/api/query/engage?api_key=k", "", headers).status, 403) << headers;
+    EXPECT_EQ(Exchange("GET", StrCat(kExport, "&api_key=k"), headers).status, 403) << headers;
+  }
+  for (std::string_view target : {std::string_view("/api/2.0/engage"), kExport, kStrict}) {
+    connection_->Send(
+        StrCat("GET ", target, " HTTP/1.1\r\nHost: rebound.example:80\r\n", kAuth, "\r\n"));
+    EXPECT_EQ(connection_->Receive().status, 403) << target;
+  }
+  EXPECT_EQ(Stats()["stored"], 0);
+  EXPECT_EQ(Post("/import?strict=1&api_key=k", event).status, 200);
+}
+
+TEST_P(SandboxTest, AnswersFlagsSettingsAndReplayAsIfTheyWereNotUsed) {
+  Start();
+  constexpr std::string_view kOrigin = "Origin: http://shop.example\r\n";
+  for (const std::string_view target :
+       {"/flags/?context=%7B%7D&token=t", "/flags/definitions", "/settings/?sdk_config=1",
+        "/decide", "/record/?format=gzip", "/flags/f1/first-time-events"}) {
+    for (const std::string_view method : {"GET", "POST"}) {
+      const RawReply reply = Exchange(method, target, kOrigin, method == "POST" ? "\x1f\x8b" : "");
+      EXPECT_EQ(reply.status, 200) << target;
+      EXPECT_TRUE(Json::parse(reply.body).is_object()) << target;
+      EXPECT_EQ(reply.Header("Access-Control-Allow-Origin"), "http://shop.example") << target;
+    }
+    EXPECT_EQ(Exchange("OPTIONS", target, kOrigin).status, 204) << target;
+  }
+  EXPECT_EQ(Json::parse(Exchange("GET", "/flags").body), Json::parse(R"({"code":200,"flags":{}})"));
+  EXPECT_EQ(Json::parse(Exchange("GET", "/flags/definitions").body)["flags"], Json::array());
+}
+
+// Each of these once ended the process: a stack that grew with the depth.
+TEST_P(SandboxTest, RefusesRecordsThatAreNestedTooDeeply) {
+  Start();
+  const auto nested = [](int levels) {
+    return StrCat(std::string(levels, '['), std::string(levels, ']'));
+  };
+  const auto event = [&](std::string_view more) {
+    return StrCat(R"({"event":"deep","properties":{"token":"t","distinct_id":"u","time":)",
+                  kNow - 100, R"(,"$insert_id":"1","more":)", more, "}}");
+  };
+  EXPECT_THAT(Import(event(nested(40'000))).body, HasSubstr("nested more than 200 levels deep"));
+  EXPECT_THAT(Post("/track?verbose=1", event(nested(100'000))).body, HasSubstr("200 levels"));
+  EXPECT_THAT(Post("/track?verbose=1", nested(100'000)).body, HasSubstr("\"status\":0"));
+  std::string objects = "1";
+  for (int i = 0; i < 40'000; ++i) objects = StrCat(R"({"a":)", std::move(objects), "}");
+  EXPECT_THAT(Import(event(objects)).body, HasSubstr("200 levels"));
+  EXPECT_EQ(
+      Post("/engage", StrCat(R"({"$token":"t","$distinct_id":"u","$set":)", objects, "}")).body,
+      "0");
+  EXPECT_EQ(Post("/api/query/engage", objects, kAuth).status, 400);
+  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", nested(100'000)).status, 400);
+  EXPECT_EQ(Stats()["stored"], 0);
+  EXPECT_EQ(Import(event(nested(190))).status, 200);
+}
+
+TEST_P(SandboxTest, TakesEmojiAsTheBrowserSdkEncodesThem) {
+  Start();
+  // U+1F600 as two surrogates of three bytes each.
+  const std::string record =
+      StrCat(R"({"event":"smile","properties":{"token":"t","distinct_id":"u","text":"a)",
+             "\xED\xA0\xBD\xED\xB8\x80", R"(z"}})");
+  EXPECT_EQ(Post("/track/", StrCat("data=", UrlEncode(Base64(record)))).body, "1");
+  EXPECT_THAT(Export(), HasSubstr("\"text\":\"a\xF0\x9F\x98\x80z\""));
+}
+
+TEST_P(SandboxTest, TakesEngageQueriesInEveryForm) {
+  Start();
+  ASSERT_EQ(Post("/engage", R"([{"$token":"t","$distinct_id":"u1","$set":{"a":1}},
+                                {"$token":"t","$distinct_id":"u2","$set":{"a":2}}])")
+                .body,
+            "1");
+  const auto ids = [&](const RawReply& reply) {
+    std::vector<std::string> ids;
+    const Json body = Json::parse(reply.body);
+    for (const Json& profile : body["results"]) {
+      ids.push_back(profile["$distinct_id"]);
+    }
+    return ids;
+  };
+  const std::string both = R"({"distinct_ids":["u2"],"page":0,"session_id":null})";
+  EXPECT_THAT(ids(Post("/api/query/engage", both, kAuth)), ElementsAre("u2"));
+  EXPECT_THAT(ids(Post("/api/2.0/engage", "distinct_ids=%5B%22u1%22%5D", kAuth)),
+              ElementsAre("u1"));
+  EXPECT_THAT(ids(Exchange("GET", "/api/2.0/engage?distinct_id=u1", kAuth)), ElementsAre("u1"));
+  EXPECT_THAT(ids(Exchange("GET", "/api/2.0/engage", kAuth)), SizeIs(2));
+  EXPECT_EQ(Post("/api/query/engage", "{\"page\":", kAuth).status, 400);
+}
+
+TEST_P(SandboxTest, DropsIgnoredEventsAndSaysThatItTookThem) {
+  Start();
+  const auto ignored = [](std::string_view value) {
+    return StrCat(R"({"event":"i","properties":{"time":)", kNow - 100,
+                  R"(,"token":"t","distinct_id":"u","$insert_id":"1","$ignore":)", value, "}}");
+  };
+  EXPECT_EQ(Json::parse(Import(ignored("true")).body)["num_records_imported"], 1);
+  EXPECT_EQ(Post("/track", ignored("1")).body, "1");
+  EXPECT_EQ(Export(), "");
+  EXPECT_EQ(Import(ignored("false")).status, 200);
+  EXPECT_THAT(Export(), HasSubstr("\"event\":\"i\""));
+}
+
+TEST_P(SandboxTest, MakesUpAMissingInsertIdUnlessStrict) {
+  Start();
+  const std::string event =
+      StrCat(R"({"event":"a","properties":{"time":)", kNow - 100, R"(,"distinct_id":"u"}})");
+  EXPECT_EQ(Import(event).status, 400);
+  EXPECT_EQ(Post("/import?strict=0", event, kAuth).body, "1");
+  EXPECT_THAT(Export(), HasSubstr("\"$insert_id\":\""));
+}
+
+TEST_P(SandboxTest, KeepsItsFileForItsOwner) {
+  if (!GetParam()) GTEST_SKIP() << "memory has no file";
+  Start();
+  Import(Event("a", "1"));
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+    using std::filesystem::perms;
+    const perms others = file.status().permissions() & (perms::group_all | perms::others_all);
+    EXPECT_EQ(others, perms::none) << file.path();
+    ++files;
+  }
+  EXPECT_GT(files, 0);
 }
 
 TEST_P(SandboxTest, FiltersExports) {

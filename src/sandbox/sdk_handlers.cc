@@ -24,15 +24,13 @@ ServerReply Track(Context& context, const ServerRequest& request, const RequestF
   const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
   if (!body.ok()) return Unreadable(request, body.status());
   if (scratch.get()->records.empty()) return SdkReply(body->params, false, kNoData);
-  const CheckedEvents checked = CheckEvents(context, Endpoint::kTrack, scratch.get());
+  const CheckedEvents checked =
+      CheckEvents(context, Endpoint::kTrack, /*strict=*/true, scratch.get());
   if (const absl::Status taken = TakeEvents(context, "/track", checked, *scratch.get());
       !taken.ok()) {
     return SdkReply(body->params, false, "a temporary failure occurred");
   }
-  // Events that are too old are dropped without a word.
-  bool any = !checked.good.empty();
-  for (const CheckedEvents::Failure& failure : checked.failures)
-    any = any || failure.problem.silent;
+  const bool any = !checked.good.empty() || checked.silent() > 0;
   return SdkReply(body->params, any,
                   any ? std::string_view() : checked.failures[0].problem.message);
 }

@@ -1,7 +1,10 @@
 #include "sandbox/sqlite_database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -31,6 +34,14 @@ absl::Status ErrorOf(sqlite3* database) {
     default:
       return absl::InternalError(message);
   }
+}
+
+// SQLite would make it readable for all; its other files take the mode of this one.
+absl::Status CreateFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno != EEXIST) return ErrnoStatus(errno, StrCat("creating ", path));
+  if (fd >= 0) ::close(fd);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -94,10 +105,10 @@ absl::StatusOr<std::shared_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::
   std::filesystem::create_directories(folder, error);
   if (error) return ErrnoStatus(error.value(), StrCat("creating ", folder));
   const std::string path = StrCat(folder, "/sandbox.db");
+  RETURN_IF_ERROR(CreateFile(path));
   sqlite3* handle = nullptr;
   const int code =
-      sqlite3_open_v2(path.c_str(), &handle,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+      sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::shared_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
   if (code != SQLITE_OK) return Annotate(ErrorOf(handle), StrCat("opening ", path));
   RETURN_IF_ERROR(Annotate(database->Execute("PRAGMA locking_mode=EXCLUSIVE;"

@@ -21,6 +21,8 @@ constexpr char kSchema[] =
 
 constexpr int64_t kHasProcessingTime = 1;
 constexpr int64_t kHasImport = 2;
+constexpr int64_t kHasApiEndpoint = 4;
+constexpr int64_t kHasApiTimestamp = 8;
 
 std::string_view KeyBytes(const Hash128& key, char (&bytes)[16]) {
   std::memcpy(bytes, &key.high, 8);
@@ -110,7 +112,9 @@ class SqliteEventStore final : public EventStore {
   absl::Status AddOne(const NewEvent& event, int64_t received_ms) {
     const Splices& splices = event.splices;
     const int64_t flags = (splices.has_processing_time ? kHasProcessingTime : 0) |
-                          (splices.has_import ? kHasImport : 0);
+                          (splices.has_import ? kHasImport : 0) |
+                          (splices.has_api_endpoint ? kHasApiEndpoint : 0) |
+                          (splices.has_api_timestamp ? kHasApiTimestamp : 0);
     add_.Reset();
     add_.BindText(1, event.name);
     add_.BindInt(2, event.time_ms);
@@ -131,9 +135,14 @@ class SqliteEventStore final : public EventStore {
     event.time_ms = read_.Int(2);
     event.received_ms = read_.Int(3);
     event.endpoint = static_cast<Endpoint>(read_.Int(4));
-    event.splices = {static_cast<uint32_t>(read_.Int(5)), static_cast<uint32_t>(read_.Int(6)),
-                     static_cast<uint32_t>(read_.Int(7)), (read_.Int(8) & kHasProcessingTime) != 0,
-                     (read_.Int(8) & kHasImport) != 0};
+    const int64_t flags = read_.Int(8);
+    event.splices = {.time_begin = static_cast<uint32_t>(read_.Int(5)),
+                     .time_end = static_cast<uint32_t>(read_.Int(6)),
+                     .properties_end = static_cast<uint32_t>(read_.Int(7)),
+                     .has_processing_time = (flags & kHasProcessingTime) != 0,
+                     .has_import = (flags & kHasImport) != 0,
+                     .has_api_endpoint = (flags & kHasApiEndpoint) != 0,
+                     .has_api_timestamp = (flags & kHasApiTimestamp) != 0};
     event.json = read_.Text(9);
     return event;
   }

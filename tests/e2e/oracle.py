@@ -32,6 +32,8 @@ def expected_events(folder):
                 properties["$user_id"] = str(properties.pop("user_id"))
                 properties["$device_id"] = properties.pop("device_id")
                 properties["$insert_id"] = properties.pop("insert_id")
+                # Mixpanel makes it of the others.
+                properties["distinct_id"] = properties["$user_id"]
                 expected[properties["$insert_id"]] = (name, properties)
     return expected
 

@@ -1,0 +1,21 @@
+// Endpoints that SDKs call beside tracking, answered so that the SDKs go on as if the feature were
+// not used: feature flags, session replay, remote settings.
+#ifndef MILLRACE_SANDBOX_SDK_STUBS_H_
+#define MILLRACE_SANDBOX_SDK_STUBS_H_
+
+#include <string_view>
+
+#include "net/http_server.h"
+
+namespace millrace::sandbox {
+
+// `path` without a slash at its end.
+bool IsStubPath(std::string_view path);
+
+// The response of a project without flags, with session replay and no settings of its own. What is
+// sent to /record is not kept.
+ServerReply HandleStub(std::string_view path);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SANDBOX_SDK_STUBS_H_
