@@ -97,7 +97,8 @@ class ProgressLine {
 
 absl::StatusOr<int> RunPlan(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const PlanRequest request, MakeRequest(options, context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<LedgerReader> ledger,
+                   options.import.state.OpenLedgerToRead(context));
   PlanProgress progress;
   std::optional<ProgressLine> line;
   if (context.err_is_terminal) line.emplace(progress, context.err);
@@ -115,6 +116,7 @@ Command PlanCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "plan",
+      .group = "Import into Mixpanel",
       .summary = "tell what an import would do, and send nothing",
       .about =
           "Reads a sample of each object, maps it as an import would, and reports rows, events, "

@@ -74,19 +74,29 @@ void StateFlags::AddTo(std::vector<Flag>& flags) {
                    .env = "MILLRACE_DEAD_LETTERS"});
 }
 
+absl::StatusOr<std::string> StateFlags::StatePath(const Context& context) const {
+  if (!state.empty()) return state;
+  if (const auto xdg = context.environment("XDG_STATE_HOME")) return *xdg + "/millrace";
+  if (const auto home = context.environment("HOME")) return *home + "/.local/state/millrace";
+  return absl::InvalidArgumentError("no place for the ledger: give --state DIR or set HOME");
+}
+
 absl::StatusOr<std::string> StateFlags::StateFolder(const Context& context) const {
-  std::string folder = state;
-  if (folder.empty()) {
-    if (const auto xdg = context.environment("XDG_STATE_HOME"); xdg && !xdg->empty()) {
-      folder = *xdg + "/millrace";
-    } else if (const auto home = context.environment("HOME"); home && !home->empty()) {
-      folder = *home + "/.local/state/millrace";
-    } else {
-      return absl::InvalidArgumentError("no place for the ledger: give --state DIR or set HOME");
-    }
-  }
+  ASSIGN_OR_RETURN(std::string folder, StatePath(context));
   RETURN_IF_ERROR(MakePrivateFolder(folder));
   return folder;
+}
+
+// The path of the SQLite file that --ledger names.
+absl::StatusOr<std::string> StateFlags::LedgerFile() const {
+  const size_t scheme = ledger.find("://");  // what follows may hold a password
+  if (scheme != std::string::npos) {
+    return absl::InvalidArgumentError(
+        StrCat("--ledger ", ledger.substr(0, scheme),
+               "://...: there are sqlite:PATH, postgres://USER@HOST/DATABASE and "
+               "firestore://PROJECT/COLLECTION"));
+  }
+  return LocalPath("--ledger", ledger, "sqlite:");
 }
 
 absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& context) const {
@@ -98,15 +108,20 @@ absl::StatusOr<std::unique_ptr<Ledger>> StateFlags::OpenLedger(const Context& co
   if (ledger.starts_with("firestore://")) {
     return OpenFirestoreLedger(ledger, {.environment = context.environment}, context.stop);
   }
-  const size_t scheme = ledger.find("://");  // what follows may hold a password
-  if (scheme != std::string::npos) {
-    return absl::InvalidArgumentError(
-        StrCat("--ledger ", ledger.substr(0, scheme),
-               "://...: there are sqlite:PATH, postgres://USER@HOST/DATABASE and "
-               "firestore://PROJECT/COLLECTION"));
-  }
-  ASSIGN_OR_RETURN(const std::string path, LocalPath("--ledger", ledger, "sqlite:"));
+  ASSIGN_OR_RETURN(const std::string path, LedgerFile());
   return OpenSqliteLedger(path, Clock::Real());
+}
+
+absl::StatusOr<std::unique_ptr<LedgerReader>> StateFlags::OpenLedgerToRead(
+    const Context& context) const {
+  if (ledger.empty()) {
+    ASSIGN_OR_RETURN(const std::string folder, StatePath(context));
+    return OpenSqliteLedgerToRead(folder + "/ledger.db");
+  }
+  if (IsPostgresAddress(ledger)) return OpenPostgresLedgerToRead(ledger, context.stop);
+  if (ledger.starts_with("firestore://")) return OpenLedger(context);  // makes nothing
+  ASSIGN_OR_RETURN(const std::string path, LedgerFile());
+  return OpenSqliteLedgerToRead(path);
 }
 
 absl::StatusOr<std::string> StateFlags::DeadLetterFolder(const Context& context) const {

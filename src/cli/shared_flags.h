@@ -28,8 +28,14 @@ struct StateFlags {
   // The state folder, made if it is missing.
   absl::StatusOr<std::string> StateFolder(const Context& context) const;
   absl::StatusOr<std::unique_ptr<Ledger>> OpenLedger(const Context& context) const;
+  // For verbs that only look: makes and changes nothing; without a ledger there are no rows.
+  absl::StatusOr<std::unique_ptr<LedgerReader>> OpenLedgerToRead(const Context& context) const;
   // InvalidArgument if they are not in a folder.
   absl::StatusOr<std::string> DeadLetterFolder(const Context& context) const;
+
+ private:
+  absl::StatusOr<std::string> StatePath(const Context& context) const;
+  absl::StatusOr<std::string> LedgerFile() const;
 };
 
 // --project-id, --region, --mixpanel-url, --credentials-file and the old importers' names.

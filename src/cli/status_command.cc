@@ -76,7 +76,7 @@ void PrintRow(std::ostream& out, const LedgerEntry& entry,
 }
 
 absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.state.OpenLedger(context));
+  ASSIGN_OR_RETURN(std::unique_ptr<LedgerReader> ledger, options.state.OpenLedgerToRead(context));
   std::optional<SourcesConfig> sources;
   if (!options.config.empty()) {
     SourceFlags source{.inputs = {}, .config = options.config};
@@ -152,7 +152,8 @@ Command StatusCommand() {
   flags.push_back({"--json", &options->json, "", "print the result as one JSON object"});
   return {
       .name = "status",
-      .summary = "show what is done, what failed and what is left, object by object",
+      .group = "Check and repair",
+      .summary = "show what is done, what failed and what is left",
       .about = "Reads the ledger only. Exit status 1 if records were rejected or objects failed.",
       .examples = {"millrace status", "millrace status --open", "millrace status --json"},
       .flags = std::move(flags),

@@ -27,7 +27,7 @@ LedgerStanding LedgerView::StandingOf(const Row& row) {
           .mapping_version = row.mapping_version};
 }
 
-absl::StatusOr<LedgerView> LedgerView::Load(Ledger& ledger,
+absl::StatusOr<LedgerView> LedgerView::Load(LedgerReader& ledger,
                                             const absl::flat_hash_set<std::string>& destinations,
                                             absl::Time now, std::stop_token stop) {
   LedgerView view;

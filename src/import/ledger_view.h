@@ -32,7 +32,7 @@ class LedgerView {
  public:
   LedgerView() = default;  // of an empty ledger
 
-  static absl::StatusOr<LedgerView> Load(Ledger& ledger,
+  static absl::StatusOr<LedgerView> Load(LedgerReader& ledger,
                                          const absl::flat_hash_set<std::string>& destinations,
                                          absl::Time now, std::stop_token stop);
 

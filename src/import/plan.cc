@@ -180,8 +180,8 @@ class EntryPlanner {
   bool all_exact_ = true;
 };
 
-absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, Ledger& ledger, absl::Time now,
-                                      std::stop_token stop) {
+absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, LedgerReader& ledger,
+                                      absl::Time now, std::stop_token stop) {
   absl::flat_hash_set<std::string> destinations;
   for (const auto& entry : request.import.sources.entries()) {
     destinations.insert(DestinationName(request.import, entry->record_type));
@@ -222,7 +222,7 @@ bool ImportPlan::success() const {
   });
 }
 
-absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger,
+absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& ledger,
                                       std::stop_token stop, PlanProgress& progress) {
   const absl::Time now = absl::Now();
   const absl::StatusOr<LedgerView> view = LoadLedger(request, ledger, now, stop);

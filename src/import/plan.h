@@ -152,7 +152,7 @@ struct PlanProgress {
 // Blocking. Memory is bounded whatever the input, but for 60 bytes a ledger row. Errors are those
 // of listing, of the ledger and of loading transforms; an object that cannot be read is part of
 // the plan.
-absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, Ledger& ledger,
+absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& ledger,
                                       std::stop_token stop, PlanProgress& progress);
 
 }  // namespace millrace

@@ -81,16 +81,32 @@ struct ClaimRequest {
   std::string config_parts = {};  // as in LedgerEntry
 };
 
+// What a ledger says, for those who change nothing. Thread-safe; statuses as of Ledger.
+class LedgerReader {
+ public:
+  virtual ~LedgerReader() = default;
+
+  // All rows, by object then version. A status that is not ok ends the walk and is returned.
+  virtual absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                               std::stop_token stop) = 0;
+};
+
+class EmptyLedger : public LedgerReader {
+ public:
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>&,
+                       std::stop_token) override {
+    return absl::OkStatus();
+  }
+};
+
 // Compare-and-set rows with leases, so that many workers share one backfill. Thread-safe. Every
 // change is durable against a crash of the process when the call returns; after a crash of the
 // machine the ledger may be at an earlier state it had, which is safe (work is done again).
 // Unavailable: try again. Cancelled: `stop` was requested. A call ends soon after that, and whether
 // its change is made is not known; with a stop that was requested before the call it is not made.
 // Other errors are for good.
-class Ledger {
+class Ledger : public LedgerReader {
  public:
-  virtual ~Ledger() = default;
-
   struct Claim {
     enum class Outcome { kClaimed, kDone, kHeld, kConfigChanged };
     Outcome outcome = Outcome::kHeld;
@@ -122,10 +138,6 @@ class Ledger {
   // What a claim comes to because of `rival`, a row of another config of which MayHaveSent() is
   // true.
   static Claim::Outcome OutcomeForRival(const LedgerEntry& rival, absl::Time now);
-
-  // All rows, by object then version. A status that is not ok ends the walk and is returned.
-  virtual absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
-                               std::stop_token stop) = 0;
 
   // The least time between two stores of one row that the ledger bears.
   virtual absl::Duration StoreInterval() const { return absl::ZeroDuration(); }

@@ -177,6 +177,20 @@ class PostgresLedger : public Ledger {
           return std::make_unique<Connection>(address);
         }) {}
 
+  // Makes nothing. False: there is no ledger.
+  absl::StatusOr<bool> PrepareToRead(const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}, stop));
+    if (!has.True(0, 0)) return false;
+    ASSIGN_OR_RETURN(const Rows version, Execute(kVersion, {}, stop));
+    if (version.Number(0, 0) >= kSchemaVersion) {
+      RETURN_IF_ERROR(CheckIsKnown(version.Number(0, 0)));
+      return true;
+    }
+    return absl::FailedPreconditionError(
+        StrCat("the ledger ", name_, " was written by an older Millrace: the next import or watch ",
+               "adds the columns that it lacks"));
+  }
+
   absl::Status Prepare(const std::stop_token& stop) {
     ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}, stop));
     if (!has.True(0, 0)) {
@@ -191,11 +205,14 @@ class PostgresLedger : public Ledger {
                                "add them: see docs/connectors/postgres.md)"));
       ASSIGN_OR_RETURN(version, Execute(kVersion, {}, stop));
     }
-    if (version.Number(0, 0) == kSchemaVersion) return absl::OkStatus();
+    return CheckIsKnown(version.Number(0, 0));
+  }
+
+  absl::Status CheckIsKnown(uint64_t version) const {
+    if (version == kSchemaVersion) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        StrCat("the ledger ", name_, " was written by a newer Millrace (its format is ",
-               version.Number(0, 0), ", this one knows ", kSchemaVersion,
-               "): use that, or another schema or database"));
+        StrCat("the ledger ", name_, " was written by a newer Millrace (its format is ", version,
+               ", this one knows ", kSchemaVersion, "): use that, or another schema or database"));
   }
 
   absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
@@ -348,6 +365,15 @@ absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri,
   ASSIGN_OR_RETURN(const Address address, Address::Parse(uri));
   auto ledger = std::make_unique<PostgresLedger>(address);
   RETURN_IF_ERROR(ledger->Prepare(stop));
+  return ledger;
+}
+
+absl::StatusOr<std::unique_ptr<LedgerReader>> OpenPostgresLedgerToRead(std::string_view uri,
+                                                                       std::stop_token stop) {
+  ASSIGN_OR_RETURN(const Address address, Address::Parse(uri));
+  auto ledger = std::make_unique<PostgresLedger>(address);
+  ASSIGN_OR_RETURN(const bool is_there, ledger->PrepareToRead(stop));
+  if (!is_there) return std::make_unique<EmptyLedger>();
   return ledger;
 }
 

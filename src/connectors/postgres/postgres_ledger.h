@@ -27,6 +27,11 @@ bool IsPostgresAddress(std::string_view text);
 absl::StatusOr<std::unique_ptr<Ledger>> OpenPostgresLedger(std::string_view uri,
                                                            std::stop_token stop);
 
+// The rows of the ledger at `uri`; none if there is no ledger. Needs the right to read only. Errors
+// as above; FailedPrecondition too if an older Millrace made it and no newer one has used it yet.
+absl::StatusOr<std::unique_ptr<LedgerReader>> OpenPostgresLedgerToRead(std::string_view uri,
+                                                                       std::stop_token stop);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_CONNECTORS_POSTGRES_POSTGRES_LEDGER_H_

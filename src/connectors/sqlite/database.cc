@@ -131,20 +131,56 @@ absl::Time Statement::NextTime() {
   return absl::FromUnixMicros(sqlite3_column_int64(statement_.get(), column_++));
 }
 
-absl::StatusOr<Database> Database::Open(const std::string& path, absl::Duration busy) {
-  if (path != ":memory:") RETURN_IF_ERROR(CreateFile(path));
+absl::StatusOr<Database> Database::OpenWith(const std::string& uri, int flags,
+                                            const std::string& path, absl::Duration busy) {
   Database opened;
   opened.patience_ = std::make_unique<Patience>(Patience{.most = busy, .stop = {}});
   opened.path_ = path;
   sqlite3* database = nullptr;
-  const int result = sqlite3_open_v2(path.c_str(), &database,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int result = sqlite3_open_v2(uri.c_str(), &database, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   opened.database_.reset(database);
   if (result != SQLITE_OK) return ErrorOf(database, result, path, *opened.patience_);
   sqlite3_extended_result_codes(database, 1);
   sqlite3_busy_handler(database, &WaitForOthers, opened.patience_.get());
+  return opened;
+}
+
+absl::StatusOr<Database> Database::OpenToRead(const std::string& path, absl::Duration busy) {
+  constexpr char kTry[] = "SELECT count(*) FROM sqlite_schema";
+  ASSIGN_OR_RETURN(Database opened, OpenWith(path, SQLITE_OPEN_READONLY, path, busy));
+  const absl::Status tried = opened.Execute(kTry);
+  if (!absl::IsPermissionDenied(tried)) {
+    RETURN_IF_ERROR(tried);
+    return opened;
+  }
+  // The file that processes share about the write-ahead log cannot be made. Without such a log
+  // nobody writes now.
+  std::error_code none;
+  const std::string log = path + "-wal";
+  if (fs::exists(log, none) && fs::file_size(log, none) > 0) {
+    return absl::PermissionDeniedError(
+        StrCat("ledger ", path, ": another process writes to it or was killed while it did, and ",
+               path, "-shm cannot be written; use a user who may write there"));
+  }
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%') {
+      StrAppend(&uri, "%", c == '?' ? "3F" : c == '#' ? "23" : "25");
+    } else {
+      uri += c;
+    }
+  }
+  ASSIGN_OR_RETURN(
+      opened, OpenWith(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, path, busy));
+  RETURN_IF_ERROR(opened.Execute(kTry));
+  return opened;
+}
+
+absl::StatusOr<Database> Database::Open(const std::string& path, absl::Duration busy) {
+  if (path != ":memory:") RETURN_IF_ERROR(CreateFile(path));
+  ASSIGN_OR_RETURN(Database opened, OpenWith(path, SQLITE_OPEN_READWRITE, path, busy));
   // SQLite opens what it may not write as read-only.
-  if (sqlite3_db_readonly(database, "main") == 1) {
+  if (sqlite3_db_readonly(opened.database_.get(), "main") == 1) {
     return absl::PermissionDeniedError(StrCat("ledger ", path, " may not be written"));
   }
   RETURN_IF_ERROR(opened.UseWriteAheadLog());

@@ -80,6 +80,11 @@ class Database {
   // is no database or damaged, PermissionDenied if it cannot be written.
   static absl::StatusOr<Database> Open(const std::string& path, absl::Duration busy);
 
+  // Opens `path`, which must be there, without ever writing to it or beside it if that can be
+  // helped: SQLite wants a file beside one that others write to. Errors as above; PermissionDenied
+  // too if others may be writing and that file cannot be made.
+  static absl::StatusOr<Database> OpenToRead(const std::string& path, absl::Duration busy);
+
   // From here on, waits for other processes end soon after `stop` is requested.
   void StopWaitsAt(std::stop_token stop) { patience_->stop = std::move(stop); }
 
@@ -93,6 +98,8 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const;
   };
+  static absl::StatusOr<Database> OpenWith(const std::string& uri, int flags,
+                                           const std::string& path, absl::Duration busy);
   absl::Status UseWriteAheadLog();
 
   std::unique_ptr<Patience> patience_;  // before what uses it

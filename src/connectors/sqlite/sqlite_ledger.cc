@@ -1,5 +1,6 @@
 #include "connectors/sqlite/sqlite_ledger.h"
 
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -54,10 +55,13 @@ ALTER TABLE objects ADD COLUMN config_parts TEXT NOT NULL DEFAULT '';
 UPDATE schema_version SET version = 2;
 )";
 
-#define MR_COLUMNS                                                                        \
+// What versions of the schema have in common, and what a row of the first one lacks.
+#define MR_OLD_COLUMNS                                                                    \
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, lease_until_us, " \
-  "started_us, updated_us, last_error, object_bytes, revision, mapping_version, config_parts"
+  "started_us, updated_us, last_error, object_bytes, revision"
+#define MR_COLUMNS MR_OLD_COLUMNS ", mapping_version, config_parts"
+#define MR_COLUMNS_OF_1 MR_OLD_COLUMNS ", 1, ''"
 // Of the row of another config because of which this one may not be claimed: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = ?1 AND version = ?2 AND config <> ?3 AND destination = ?4 AND " \
@@ -89,14 +93,23 @@ constexpr char kRelease[] =
     "AND owner = ?7 AND owner <> ''";
 constexpr char kForget[] =
     "DELETE FROM objects WHERE object = ? AND version = ? AND destination = ? RETURNING config";
-constexpr char kFirstPage[] =
-    "SELECT " MR_COLUMNS " FROM objects ORDER BY object, version, config, destination LIMIT ?";
-constexpr char kNextPage[] =
-    "SELECT " MR_COLUMNS
-    " FROM objects WHERE (object, version, config, destination) > (?, ?, ?, ?) "
-    "ORDER BY object, version, config, destination LIMIT ?";
+#define MR_PAGE(columns, where)                           \
+  "SELECT " columns " FROM objects " where                \
+  " ORDER BY object, version, config, destination LIMIT " \
+  "?"
+#define MR_AFTER "WHERE (object, version, config, destination) > (?, ?, ?, ?)"
+struct PageSql {
+  const char* first;
+  const char* next;
+};
+constexpr PageSql kPages = {MR_PAGE(MR_COLUMNS, ""), MR_PAGE(MR_COLUMNS, MR_AFTER)};
+constexpr PageSql kPagesOf1 = {MR_PAGE(MR_COLUMNS_OF_1, ""), MR_PAGE(MR_COLUMNS_OF_1, MR_AFTER)};
 
+#undef MR_AFTER
+#undef MR_PAGE
+#undef MR_COLUMNS_OF_1
 #undef MR_COLUMNS
+#undef MR_OLD_COLUMNS
 #undef MR_RIVAL
 #undef MR_KEY
 
@@ -160,15 +173,92 @@ absl::StatusOr<uint64_t> ReadSchemaVersion(Database& database) {
   return found ? version.NextNumber() : 0;
 }
 
-absl::Status PrepareSchema(Database& database) {
-  ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database));
-  if (version == 0) return database.Execute(kSchema);
-  if (version == 1) return database.Execute(kUpgradeFrom1);
-  if (version == kSchemaVersion) return absl::OkStatus();
+absl::Status IsNewer(const Database& database, uint64_t version) {
   return absl::FailedPreconditionError(StrCat(
       "ledger ", database.path(), " was written by a newer Millrace (its format is ", version,
       ", this one knows ", kSchemaVersion, "): use that, or another --state or --ledger"));
 }
+
+absl::Status PrepareSchema(Database& database) {
+  ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database));
+  if (version == 0) return database.Execute(kSchema);
+  if (version == 1) return database.Execute(kUpgradeFrom1);
+  return version == kSchemaVersion ? absl::OkStatus() : IsNewer(database, version);
+}
+
+template <typename ReadPage>
+absl::Status VisitPages(const ReadPage& read_page,
+                        const std::function<absl::Status(const LedgerEntry&)>& visit) {
+  ASSIGN_OR_RETURN(std::vector<LedgerEntry> page, read_page(nullptr));
+  while (!page.empty()) {
+    for (const LedgerEntry& entry : page) RETURN_IF_ERROR(visit(entry));
+    ASSIGN_OR_RETURN(page, read_page(&page.back().key));
+  }
+  return absl::OkStatus();
+}
+
+// All rows of a ledger, page by page, so that nobody waits for whoever looks at them.
+class RowPages {
+ public:
+  absl::Status Prepare(Database& database, const PageSql& sql) {
+    ASSIGN_OR_RETURN(first_, database.Prepare(sql.first));
+    ASSIGN_OR_RETURN(next_, database.Prepare(sql.next));
+    return absl::OkStatus();
+  }
+
+  // The rows that follow `after`; the first ones if it is null.
+  absl::StatusOr<std::vector<LedgerEntry>> Read(const LedgerKey* after) {
+    Statement& rows = after == nullptr ? first_ : next_;
+    const Use use(rows);
+    if (after != nullptr) BindKey(rows, *after);
+    rows.Bind(uint64_t{kPage});
+    std::vector<LedgerEntry> page;
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool more, rows.Step());
+      if (!more) return page;
+      page.push_back(ReadEntry(rows));
+    }
+  }
+
+ private:
+  Statement first_;
+  Statement next_;
+};
+
+// A database and its pages, and who may use them.
+class SqliteLedgerReader : public LedgerReader {
+ public:
+  explicit SqliteLedgerReader(Database database) : database_(std::move(database)) {}
+
+  absl::Status Prepare() {
+    absl::MutexLock lock(&mutex_);
+    ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database_));
+    if (version > kSchemaVersion) return IsNewer(database_, version);
+    is_empty_ = version == 0;
+    return is_empty_ ? absl::OkStatus()
+                     : pages_.Prepare(database_, version == 1 ? kPagesOf1 : kPages);
+  }
+
+  absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
+                       std::stop_token stop) override {
+    return VisitPages([&](const LedgerKey* after) { return ReadPage(after, stop); }, visit);
+  }
+
+ private:
+  absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after,
+                                                    const std::stop_token& stop) {
+    if (stop.stop_requested()) return StopRequested();
+    absl::MutexLock lock(&mutex_);
+    if (is_empty_) return std::vector<LedgerEntry>();
+    database_.StopWaitsAt(stop);
+    return pages_.Read(after);
+  }
+
+  absl::Mutex mutex_;
+  bool is_empty_ ABSL_GUARDED_BY(mutex_) = false;
+  Database database_ ABSL_GUARDED_BY(mutex_);  // before its statements, which end first
+  RowPages pages_ ABSL_GUARDED_BY(mutex_);
+};
 
 class SqliteLedger : public Ledger {
  public:
@@ -186,9 +276,7 @@ class SqliteLedger : public Ledger {
     ASSIGN_OR_RETURN(store_, database_.Prepare(kStore));
     ASSIGN_OR_RETURN(release_, database_.Prepare(kRelease));
     ASSIGN_OR_RETURN(forget_, database_.Prepare(kForget));
-    ASSIGN_OR_RETURN(first_page_, database_.Prepare(kFirstPage));
-    ASSIGN_OR_RETURN(next_page_, database_.Prepare(kNextPage));
-    return absl::OkStatus();
+    return pages_.Prepare(database_, kPages);
   }
 
   absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
@@ -263,12 +351,7 @@ class SqliteLedger : public Ledger {
 
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
                        std::stop_token stop) override {
-    ASSIGN_OR_RETURN(std::vector<LedgerEntry> page, ReadPage(nullptr, stop));
-    while (!page.empty()) {
-      for (const LedgerEntry& entry : page) RETURN_IF_ERROR(visit(entry));
-      ASSIGN_OR_RETURN(page, ReadPage(&page.back().key, stop));
-    }
-    return absl::OkStatus();
+    return VisitPages([&](const LedgerKey* after) { return ReadPage(after, stop); }, visit);
   }
 
  private:
@@ -318,22 +401,12 @@ class SqliteLedger : public Ledger {
     return absl::AbortedError(StrCat(key.object, " was taken over by another owner"));
   }
 
-  // The rows that follow `after`; the first ones if it is null.
   absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after,
                                                     const std::stop_token& stop) {
     if (stop.stop_requested()) return StopRequested();
     absl::MutexLock lock(&mutex_);
     database_.StopWaitsAt(stop);
-    Statement& rows = after == nullptr ? first_page_ : next_page_;
-    const Use use(rows);
-    if (after != nullptr) BindKey(rows, *after);
-    rows.Bind(uint64_t{kPage});
-    std::vector<LedgerEntry> page;
-    for (;;) {
-      ASSIGN_OR_RETURN(const bool more, rows.Step());
-      if (!more) return page;
-      page.push_back(ReadEntry(rows));
-    }
+    return pages_.Read(after);
   }
 
   Clock& clock_;
@@ -345,8 +418,7 @@ class SqliteLedger : public Ledger {
   Statement store_ ABSL_GUARDED_BY(mutex_);
   Statement release_ ABSL_GUARDED_BY(mutex_);
   Statement forget_ ABSL_GUARDED_BY(mutex_);
-  Statement first_page_ ABSL_GUARDED_BY(mutex_);
-  Statement next_page_ ABSL_GUARDED_BY(mutex_);
+  RowPages pages_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace
@@ -356,6 +428,15 @@ absl::StatusOr<std::unique_ptr<Ledger>> OpenSqliteLedger(const std::string& path
   auto ledger = std::make_unique<SqliteLedger>(std::move(database), clock);
   RETURN_IF_ERROR(ledger->Prepare());
   return ledger;
+}
+
+absl::StatusOr<std::unique_ptr<LedgerReader>> OpenSqliteLedgerToRead(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return std::make_unique<EmptyLedger>();
+  ASSIGN_OR_RETURN(Database database, Database::OpenToRead(path, kBusy));
+  auto reader = std::make_unique<SqliteLedgerReader>(std::move(database));
+  RETURN_IF_ERROR(reader->Prepare());
+  return reader;
 }
 
 }  // namespace millrace

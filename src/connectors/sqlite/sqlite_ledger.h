@@ -18,6 +18,10 @@ namespace millrace {
 // written, FailedPrecondition for one of a newer Millrace, ResourceExhausted for a full disk.
 absl::StatusOr<std::unique_ptr<Ledger>> OpenSqliteLedger(const std::string& path, Clock& clock);
 
+// The rows of the ledger at `path`; none if there is no such file. Makes no ledger and changes
+// none: the file and its folder may be of someone else. Errors as above.
+absl::StatusOr<std::unique_ptr<LedgerReader>> OpenSqliteLedgerToRead(const std::string& path);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_CONNECTORS_SQLITE_SQLITE_LEDGER_H_

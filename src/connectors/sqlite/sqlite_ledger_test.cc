@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -276,6 +278,95 @@ TEST_F(SqliteLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
   EXPECT_EQ(open->entry.position.row, 4u);
   EXPECT_EQ(open->entry.mapping_version, 1u);
   EXPECT_EQ(claim("third")->outcome, Ledger::Claim::Outcome::kConfigChanged);
+}
+
+std::vector<std::string> ObjectsReadFrom(const std::string& path) {
+  const auto reader = OpenSqliteLedgerToRead(path);
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  std::vector<std::string> objects;
+  if (!reader.ok()) return objects;
+  const absl::Status status = (*reader)->ForEach(
+      [&](const LedgerEntry& entry) {
+        objects.push_back(entry.key.object);
+        return absl::OkStatus();
+      },
+      {});
+  EXPECT_TRUE(status.ok()) << status;
+  return objects;
+}
+
+std::vector<std::string> FilesOf(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& file : fs::directory_iterator(folder)) names.push_back(file.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST_F(SqliteLedgerTest, ReadingMakesNothing) {
+  EXPECT_THAT(ObjectsReadFrom(folder_ / "no/such/ledger.db"), testing::IsEmpty());
+  EXPECT_FALSE(fs::exists(folder_ / "no"));
+}
+
+TEST_F(SqliteLedgerTest, ReadingSeesWhatOthersWriteAndLeavesItToThem) {
+  const std::string path = folder_ / "ledger.db";
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  const auto reader = OpenSqliteLedgerToRead(path);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ASSERT_TRUE(
+      ledger
+          ->ClaimObject({.key = {"a", "1", "c", "d"}, .owner = "me", .lease = absl::Minutes(1)}, {})
+          .ok());
+  EXPECT_THAT(ObjectsReadFrom(path), testing::ElementsAre("a"));
+  int rows = 0;
+  EXPECT_TRUE((*reader)
+                  ->ForEach(
+                      [&](const LedgerEntry&) {
+                        ++rows;
+                        return absl::OkStatus();
+                      },
+                      {})
+                  .ok());
+  EXPECT_EQ(rows, 1);
+}
+
+TEST_F(SqliteLedgerTest, ReadsAnOlderFormatWithoutUpgradingIt) {
+  const std::string path = folder_ / "ledger.db";
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database->Execute(kFormat1).ok());
+  }
+  std::ifstream before(path);
+  const std::string bytes((std::istreambuf_iterator<char>(before)), {});
+  EXPECT_THAT(ObjectsReadFrom(path), testing::Not(testing::IsEmpty()));
+  std::ifstream after(path);
+  EXPECT_EQ(bytes, std::string((std::istreambuf_iterator<char>(after)), {}));
+}
+
+TEST_F(SqliteLedgerTest, ReadsWhereNothingCanBeWrittenBesideTheFile) {
+  const std::string path = folder_ / "sub/ledger?#%.db";
+  {
+    const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+    ASSERT_TRUE(ledger->ClaimObject({.key = {"a", "1", "c", "d"}, .owner = "me"}, {}).ok());
+  }
+  fs::create_directory(path + "-shm");  // in the way of SQLite's file, as a read-only folder is
+  const std::vector<std::string> files = FilesOf(folder_ / "sub");
+  EXPECT_THAT(ObjectsReadFrom(path), testing::ElementsAre("a"));
+  EXPECT_EQ(FilesOf(folder_ / "sub"), files);
+}
+
+TEST_F(SqliteLedgerTest, ReadingRefusesWhatIsNoLedgerOrNewer) {
+  const std::string path = folder_ / "ledger.db";
+  std::ofstream(path) << std::string(5000, 'x');
+  EXPECT_TRUE(absl::IsDataLoss(OpenSqliteLedgerToRead(path).status()));
+  fs::remove(path);
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database
+                                     ->Execute("CREATE TABLE schema_version (version);"
+                                               "INSERT INTO schema_version VALUES (99)")
+                                     .ok());
+  }
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenSqliteLedgerToRead(path).status()));
 }
 
 TEST_F(SqliteLedgerTest, ADamagedPageIsAnErrorThatNamesTheFile) {
