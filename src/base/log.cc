@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/json_writer.h"
+#include "base/printable.h"
 #include "base/redact.h"
 #include "base/strings.h"
 
@@ -55,6 +56,7 @@ void Log(Severity severity, std::string_view message, absl::Span<const LogField>
         line += value;
       }
     }
+    line = Printable(line);
   } else {
     StrAppend(&line, "{\"severity\":\"", Name(severity), "\",\"time\":\"",
               absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()),

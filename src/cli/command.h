@@ -78,6 +78,7 @@ struct Context {
 
 struct Command {
   std::string name;                   // "import", "dlq show"
+  std::string group;                  // heading of `millrace --help` that it stands under
   std::string summary;                // one line
   std::string about;                  // some lines of --help
   std::vector<std::string> examples;  // whole command lines

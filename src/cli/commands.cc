@@ -4,8 +4,8 @@ namespace millrace::cli {
 
 std::vector<Command> AllCommands() {
   return {
-      ImportCommand(),        WatchCommand(),      PlanCommand(),    StatusCommand(),
-      ReconcileCommand(),     InitCommand(),       DlqListCommand(), DlqShowCommand(),
+      InitCommand(),          PlanCommand(),       ImportCommand(),  WatchCommand(),
+      StatusCommand(),        ReconcileCommand(),  DlqListCommand(), DlqShowCommand(),
       DlqReplayCommand(),     StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(),
       GenerateTripsCommand(),
   };

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -49,6 +50,30 @@ TEST(Commands, EveryVerbHasHelpWithAnExample) {
       EXPECT_NE(ran.out.find(flag.name), std::string::npos) << command.name << " " << flag.name;
     }
   }
+}
+
+TEST(Commands, TheOverviewNamesEveryVerbOnALineOfItsOwn) {
+  const Ran help = RunLine({"--help"});
+  EXPECT_EQ(help.code, kAllAccepted);
+  EXPECT_EQ(help.err, "");
+  std::istringstream lines(help.out);
+  std::set<std::string> shown;
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_LE(line.size(), 80u) << line;
+    shown.insert(line);
+  }
+  EXPECT_LE(count, 40) << "one page";
+  for (const Command& command : AllCommands()) {
+    EXPECT_TRUE(shown.contains(command.group + ":")) << command.group;
+    const auto is_its_line = [&](const std::string& line) {
+      return line.starts_with("  " + command.name + "  ") && line.ends_with(command.summary);
+    };
+    EXPECT_EQ(std::count_if(shown.begin(), shown.end(), is_its_line), 1) << command.name;
+  }
+  EXPECT_EQ(RunLine({"-h"}).out, help.out);
+  EXPECT_EQ(RunLine({"help"}).out, help.out);
+  EXPECT_EQ(RunLine({"help", "dlq", "show"}).out, RunLine({"dlq", "show", "--help"}).out);
 }
 
 TEST(Commands, FlagsAreKebabCaseAndUniqueWithinAVerb) {

@@ -12,6 +12,8 @@
 #include "base/redact.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/overview.h"
+#include "cli/text.h"
 
 namespace millrace::cli {
 namespace {
@@ -155,7 +157,6 @@ class Parser {
  public:
   Parser(const std::vector<Command>& commands, Context& context) : context_(context) {
     root_.require_subcommand(1);
-    root_.set_help_all_flag("--help-all", "print the help of every verb");
     root_.set_version_flag("--version", "millrace " MILLRACE_VERSION);
     for (const Command& command : commands) Add(command);
     for (const auto& [path, app] : groups_) {
@@ -167,7 +168,8 @@ class Parser {
 
   int Run(std::vector<std::string> args) {
     if (!args.empty() && !args[0].starts_with("-") && !groups_.contains(" " + args[0])) {
-      context_.err << "millrace: there is no verb '" << args[0] << "'; see millrace --help\n";
+      context_.err << "millrace: there is no verb '" << Printable(args[0])
+                   << "'; see millrace --help\n";
       return kWrongUsage;
     }
     try {
@@ -179,7 +181,7 @@ class Parser {
         const absl::StatusOr<int> code = command->run(context_);
         if (code.ok()) return *code;
         context_.err << "millrace " << command->name << ": "
-                     << RedactSecrets(ToStd(code.status().message())) << "\n";
+                     << Printable(RedactSecrets(ToStd(code.status().message()))) << "\n";
         return ExitCodeOf(code.status());
       }
       return kWrongUsage;
@@ -187,7 +189,9 @@ class Parser {
       std::ostringstream out, err;
       const bool asked_for_help = root_.exit(error, out, err) == 0;
       context_.out << out.str();
-      context_.err << RedactSecrets(err.str());
+      for (const auto& line : absl::StrSplit(err.str(), '\n', absl::SkipEmpty())) {
+        context_.err << Printable(RedactSecrets(ToStd(line))) << "\n";
+      }
       return asked_for_help ? kAllAccepted : kWrongUsage;
     }
   }
@@ -260,7 +264,21 @@ ExitCode ExitCodeOf(const absl::Status& error) {
 int Dispatch(const std::vector<Command>& commands, const std::vector<std::string>& args,
              Context& context, char** argv_memory) {
   WipeSecrets(commands, argv_memory);
-  return Parser(commands, context).Run(args);
+  if (args.empty()) {
+    context.err << Overview(commands);
+    return kWrongUsage;
+  }
+  std::vector<std::string> words = args;
+  // "help import" is "import --help".
+  if (words.front() == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  if (words.front() == "--help" || words.front() == "-h") {
+    context.out << Overview(commands);
+    return kAllAccepted;
+  }
+  return Parser(commands, context).Run(std::move(words));
 }
 
 namespace {

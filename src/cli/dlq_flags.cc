@@ -36,6 +36,11 @@ absl::StatusOr<DeadLetterFilter> DlqFlags::Filter(absl::Time now) const {
   return filter;
 }
 
+absl::Status NoRecordHasId(std::string_view id) {
+  return absl::NotFoundError(StrCat("no rejected record has the ID ", id,
+                                    "; `millrace dlq show` prints the ID of each record"));
+}
+
 void WarnOfDamage(const DeadLetterScan& scan, Context& context) {
   if (scan.damaged == 0) return;
   context.err << "millrace dlq: " << scan.damaged

@@ -24,6 +24,9 @@ struct DlqFlags {
   absl::StatusOr<DeadLetterFilter> Filter(absl::Time now) const;
 };
 
+// NotFound: what a verb says that was given the ID of no record.
+absl::Status NoRecordHasId(std::string_view id);
+
 // A warning line if `scan` met lines that are no dead letters.
 void WarnOfDamage(const DeadLetterScan& scan, Context& context);
 

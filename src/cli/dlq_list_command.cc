@@ -111,6 +111,7 @@ Command DlqListCommand() {
   flags.push_back({"--json", &options->json, "", "print the result as one JSON object"});
   return {
       .name = "dlq list",
+      .group = "Check and repair",
       .summary = "count rejected records by reason and object",
       .about = "Counts what waits for a fix and what was replayed since.",
       .examples = {"millrace dlq list", "millrace dlq list --since 24h --json"},

@@ -161,6 +161,8 @@ absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
     PrintTable(report, options.dry_run, context.out);
   }
   if (!report.status.ok()) return report.status;
+  const uint64_t found = report.counts.read + report.replayed_before + report.not_ours;
+  if (!request.filter.id.empty() && found == 0) return NoRecordHasId(request.filter.id);
   return report.success() ? kAllAccepted : kRejectedRecords;
 }
 
@@ -188,6 +190,7 @@ Command DlqReplayCommand() {
   flags.insert(flags.end(), own.begin(), own.end());
   return {
       .name = "dlq replay",
+      .group = "Check and repair",
       .summary = "send rejected records again, mapped by the config of today",
       .about =
           "Maps each record's source row anew and sends it with the ids that its import would have "

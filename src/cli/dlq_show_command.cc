@@ -92,6 +92,7 @@ class Printer {
     }
   }
   bool more() const { return more_; }
+  int64_t printed() const { return printed_; }
 
  private:
   const Options& options_;
@@ -110,6 +111,7 @@ absl::StatusOr<int> RunShow(const Options& options, Context& context) {
   absl::Status status;
   for (const std::string& id : ids) {
     filter.id = id;
+    const int64_t before = printer.printed();
     const absl::StatusOr<DeadLetterScan> scan = ScanDeadLetters(folder, filter, std::ref(printer));
     if (printer.more()) break;
     if (!scan.ok()) {
@@ -117,6 +119,10 @@ absl::StatusOr<int> RunShow(const Options& options, Context& context) {
       break;
     }
     WarnOfDamage(*scan, context);
+    if (!id.empty() && printer.printed() == before) {
+      status = NoRecordHasId(id);
+      break;
+    }
   }
   printer.End();
   RETURN_IF_ERROR(status);
@@ -139,6 +145,7 @@ Command DlqShowCommand() {
   flags.insert(flags.end(), own.begin(), own.end());
   return {
       .name = "dlq show",
+      .group = "Check and repair",
       .summary = "show rejected records: file, row, reason and content",
       .about = "ID is what this command prints behind each record's file and row; none shows all.",
       .examples = {"millrace dlq show", "millrace dlq show --code invalid_time --limit 0 --json",

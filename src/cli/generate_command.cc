@@ -21,6 +21,7 @@ struct Options {
   std::string output;
   std::vector<std::string> formats;
   std::string end;
+  bool force = false;
   bool json = false;
   // Trips only.
   int64_t users = 0;
@@ -39,6 +40,7 @@ absl::Status FillRequest(const Options& options, Request& request) {
   request.seed = static_cast<uint64_t>(options.seed);
   request.files = static_cast<int>(options.files);
   request.output = options.output;
+  request.replace = options.force;
   if (!options.formats.empty()) request.formats.clear();
   for (const std::string& list : options.formats) {
     for (const auto& name : absl::StrSplit(list, ',', absl::SkipEmpty())) {
@@ -106,6 +108,7 @@ std::vector<Flag> SharedFlags(Options& options, std::string_view formats, std::s
            StrCat("parquet, ndjson or csv; repeatable, ", formats, " by default")},
           {"--files", Between(&options.files, 1, 1'000'000), "K", "files per format"},
           {"--end", &options.end, "DAY", std::string(end)},
+          {"--force", &options.force, "", "replace files of the same names that exist"},
           {"--json", &options.json, "", "print the result as one JSON object"}};
 }
 
@@ -125,7 +128,8 @@ Command GenerateEventsCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "generate events",
-      .summary = "write seeded, realistic sample events with a matching sources.json",
+      .group = "Try it out",
+      .summary = "write seeded sample events with a matching sources.json",
       .about =
           "The same seed gives the same rows in every format. With several formats each has a "
           "folder of its own.",
@@ -152,7 +156,8 @@ Command GenerateTripsCommand() {
                  "256, 4096 or 65536"}});
   return {
       .name = "generate trips",
-      .summary = "write seeded, realistic sample trips for staypoints",
+      .group = "Try it out",
+      .summary = "write seeded sample trips for staypoints",
       .about =
           "Trips of skewed users, nearly in the order of their start; the same seed gives the same "
           "rows in every format. With several formats each has a folder of its own.",

@@ -88,6 +88,7 @@ Command ImportCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "import",
+      .group = "Import into Mixpanel",
       .summary = "import files into Mixpanel, every record accounted for",
       .about =
           "INPUT is a file, a folder (all below it) or a glob ('*', '?', '[ab]', and '**' across "

@@ -126,6 +126,8 @@ absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context&
   if (code == kWrongUsage && !report.status.ok()) return report.status;
   context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
               << std::flush;
+  // The line is for whoever collects the log; a person at the terminal has just read it all.
+  if (context.err_is_terminal) return code;
   Log(report.success() ? Severity::kInfo : Severity::kError, message,
       {{"success", report.success()},
        {"read", report.counts.read},

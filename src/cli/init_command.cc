@@ -103,6 +103,7 @@ Command InitCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "init",
+      .group = "Import into Mixpanel",
       .summary = "look at a file and write a first sources.json for it",
       .about =
           "Guesses the event name, time, ids and file type from names and values of columns, "

@@ -20,17 +20,19 @@ extern char** environ;
 namespace millrace::cli {
 namespace {
 
-// The variable `name`, in this or any other case of letters (the old importers took both).
+// The variable `name`, in this or any other case of letters (the old importers took both). One that
+// is empty counts as not set, whatever it is for.
 std::optional<std::string> ReadEnvironment(std::string_view name) {
-  if (const char* exact = getenv(std::string(name).c_str())) return exact;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
+  std::string_view value;
+  if (const char* exact = getenv(std::string(name).c_str())) value = exact;
+  for (char** entry = environ; value.empty() && *entry != nullptr; ++entry) {
     const std::string_view variable(*entry);
     if (variable.size() > name.size() && variable[name.size()] == '=' &&
         strncasecmp(*entry, name.data(), name.size()) == 0) {
-      return std::string(variable.substr(name.size() + 1));
+      value = variable.substr(name.size() + 1);
     }
   }
-  return std::nullopt;
+  return value.empty() ? std::nullopt : std::optional(std::string(value));
 }
 
 // A process may be started with standard descriptors closed. What is opened next would get the

@@ -122,6 +122,7 @@ Command ReconcileCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "reconcile",
+      .group = "Check and repair",
       .summary = "prove that source and destination are the same",
       .about =
           "Reads what the ledger calls delivered once more, and compares it with Mixpanel's raw "

@@ -32,7 +32,7 @@ absl::StatusOr<int> RunSandbox(const Options& options, Context& context) {
   while (Clock::Real().SleepFor(absl::Hours(1), context.stop)) {
   }
   running->Stop();
-  return kAllAccepted;
+  return kStopped;
 }
 
 }  // namespace
@@ -42,6 +42,7 @@ Command SandboxCommand() {
   sandbox::SandboxOptions& sandbox = options->sandbox;
   return {
       .name = "sandbox",
+      .group = "Try it out",
       .summary = "run a local stand-in for Mixpanel, with a live page",
       .about =
           "Serves /import, /track, /engage, /groups, raw export and the engage query with "
@@ -54,10 +55,18 @@ Command SandboxCommand() {
           {{"--listen", &sandbox.listen, "HOST:PORT", "where to listen; port 0 picks a free one"},
            {"--store", &sandbox.store, "memory|DIR", "keep events in memory, or in SQLite in DIR"},
            {"--discard", &sandbox.discard, "", "inflate and count, keep nothing (benchmarks)"},
-           {"--token", &sandbox.token, "TOKEN", "the project token that requests must carry",
-            "MILLRACE_SANDBOX_TOKEN"},
-           {"--service-account", &sandbox.service_account, "USER:SECRET",
-            "a service account that is accepted too", "MILLRACE_SANDBOX_SERVICE_ACCOUNT"},
+           {.name = "--token",
+            .target = &sandbox.token,
+            .value = "TOKEN",
+            .doc = "the project token that requests must carry",
+            .env = "MILLRACE_SANDBOX_TOKEN",
+            .secret = true},
+           {.name = "--service-account",
+            .target = &sandbox.service_account,
+            .value = "USER:SECRET",
+            .doc = "a service account that is accepted too",
+            .env = "MILLRACE_SANDBOX_SERVICE_ACCOUNT",
+            .secret = true},
            {"--fault", &sandbox.faults, "NAME[=VALUE][:PROBABILITY]",
             "a fault to inject; repeatable"},
            {"--seed", Between(&options->seed, 0, INT64_MAX), "N", "seed of the faults' randomness"},

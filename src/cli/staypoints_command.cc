@@ -304,6 +304,7 @@ Command StaypointsCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "staypoints",
+      .group = "Transform files",
       .summary = "turn trips into staypoints per user, in bounded memory",
       .about =
           "Reads Parquet or CSV files with user_id, trip_start_time, trip_end_time, start_lat, "

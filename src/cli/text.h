@@ -7,7 +7,8 @@
 #include <string_view>
 
 #include "absl/time/time.h"
-#include "base/counted.h"  // WithCommas() and Counted(), for who includes this
+#include "base/counted.h"    // WithCommas() and Counted(), for who includes this
+#include "base/printable.h"  // Printable(), likewise
 
 namespace millrace::cli {
 
@@ -17,9 +18,6 @@ std::string Bytes(uint64_t bytes);
 std::string Span(absl::Duration duration);
 // The last segment of a URI.
 std::string_view BaseName(std::string_view uri);
-// Control characters and escape sequences made visible as '?', so that no file name or server reply
-// can write to the terminal.
-std::string Printable(std::string_view text);
 
 }  // namespace millrace::cli
 

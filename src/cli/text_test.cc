@@ -16,12 +16,6 @@ TEST(Text, SpansAreShort) {
   EXPECT_EQ(Span(absl::Seconds(7385)), "2:03:05");
 }
 
-TEST(Text, NothingPrintedCanMoveTheCursor) {
-  EXPECT_EQ(Printable("a\x1b[2Jb\n\x7f"), "a?[2Jb??");
-  EXPECT_EQ(Printable("\xC2\x9B"), "??");
-  EXPECT_EQ(Printable("größe"), "größe");
-}
-
 TEST(Text, BaseNameIsBehindTheLastSlash) {
   EXPECT_EQ(BaseName("gs://b/a/x.parquet"), "x.parquet");
   EXPECT_EQ(BaseName("x"), "x");

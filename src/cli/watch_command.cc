@@ -160,7 +160,8 @@ Command WatchCommand() {
   options->delivery.retry_for = absl::InfiniteDuration();
   return {
       .name = "watch",
-      .summary = "import new objects as they come to be",
+      .group = "Import into Mixpanel",
+      .summary = "import new objects as they arrive",
       .about =
           "Local folders among INPUT are watched, and what is in them is imported first. With "
           "--http, requests\nof Eventarc, Pub/Sub push, EventBridge, SNS and Event Grid tell of "
