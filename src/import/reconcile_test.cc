@@ -310,7 +310,7 @@ TEST_F(ReconcileTest, AnUnfinishedObjectIsComparedAsFarAsItIsConfirmed) {
   Import();
   LedgerEntry entry = ledger_.Snapshot().begin()->second;
   ASSERT_TRUE(ledger_.Forget(entry.key, {}).ok());
-  auto claim = ledger_.ClaimObject({entry.key, "test", 0, absl::Minutes(1)}, {});
+  auto claim = ledger_.ClaimObject({entry.key, "test", 0, absl::Minutes(1), kMappingVersion}, {});
   ASSERT_TRUE(claim.ok());
   claim->entry.position.row = 6;
   ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(1), {}).ok());
