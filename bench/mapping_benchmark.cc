@@ -20,6 +20,7 @@ namespace millrace {
 namespace {
 
 constexpr uint64_t kRows = 2000;  // as a chunk has
+constexpr size_t kBatchBytes = 4 << 20;
 constexpr int64_t kBeginMicros = 1'790'899'200'000'000;
 constexpr int64_t kEndMicros = 1'793'491'200'000'000;
 
@@ -83,7 +84,8 @@ void MapAll(RowMapper& mapper, const Rows& rows, Batch& batch) {
   batch.clear();
   for (uint64_t i = 0; i < kRows; ++i) mapper.Hold(rows[i], batch);
   HeldRows held;
-  mapper.Flush(batch, held);
+  while (!mapper.Flush(kBatchBytes, batch, held)) {
+  }
   if (batch.rows() != kRows) std::abort();
 }
 

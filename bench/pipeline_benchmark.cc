@@ -64,14 +64,19 @@ class NullSource : public Source {
 
 class NullTransform : public Transform {
  public:
-  void Apply(Chunk& chunk, Transformed& out) override {
+  void Begin(Chunk& chunk) override { chunk_ = &chunk; }
+  bool Next(size_t /*max_bytes*/, Transformed& out) override {
     Batch& batch = out.batch;
-    for (uint64_t row = 0; row < chunk.rows; ++row) {
+    for (uint64_t row = 0; row < chunk_->rows; ++row) {
       batch.bytes.Reserve(kRowBytes);
       batch.bytes.Commit(kRowBytes - 1);
-      batch.EndRow(chunk.first_row + row);
+      batch.EndRow(chunk_->first_row + row);
     }
+    return true;
   }
+
+ private:
+  const Chunk* chunk_ = nullptr;
 };
 
 class NullSink : public Sink {

@@ -72,7 +72,8 @@ class Judge : public RowVisitor {
 
   void Finish() {
     HeldRows held;
-    holder_->Flush(held_, held);
+    while (!holder_->Flush(64, held_, held)) {
+    }
     Require(held.rejected.size() == rejected_);
     Require(held_.bytes.view() == mapped_.bytes.view());
   }

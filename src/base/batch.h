@@ -14,7 +14,7 @@ namespace millrace {
 // One JSON object a line. Row i is bytes [start(i), row_ends[i]) and ends with '\n'.
 struct Batch {
   ByteBuffer bytes;
-  std::vector<uint32_t> row_ends;
+  std::vector<size_t> row_ends;
   // For each row, the number of the source row it came from (0-based, in its object). Rows that a
   // transform made from one source row share its number.
   std::vector<uint64_t> source_rows;
@@ -28,7 +28,7 @@ struct Batch {
   // Ends the row whose bytes were appended since the last one; adds the '\n'.
   void EndRow(uint64_t source_row) {
     bytes.Append('\n');
-    row_ends.push_back(static_cast<uint32_t>(bytes.size()));
+    row_ends.push_back(bytes.size());
     source_rows.push_back(source_row);
   }
   // Drops the bytes of a row that was begun and not ended.

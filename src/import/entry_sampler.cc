@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kMostTallies = 200;
 constexpr size_t kMostPreviewBytes = 64 << 10;
+constexpr size_t kMostBatchBytes = 4 << 20;  // as a batch of an import
 
 absl::StatusOr<bool> IsCompressed(ObjectReader& object) {
   std::array<char, 4> head;
@@ -51,19 +52,9 @@ class EntrySampler::Tally : public RowVisitor {
 
   // Adds what became of `chunk` to the amounts of the object.
   void AddChunk(RowChunk& chunk, DecodeScratch& scratch) {
-    batch_.clear();
+    chunk_memory_ = chunk.memory();
     chunk.ForEachRow(scratch, *this);
-    const size_t chunk_bytes = chunk.memory() + batch_.bytes.size();
-    largest_chunk_bytes_ = std::max<uint64_t>(largest_chunk_bytes_, chunk_bytes);
-    if (batch_.empty()) return;
-    gzip_encoder_.Encode(batch_.bytes.view(), &gzip_);
-    const auto parts = [](size_t amount, size_t most) { return (amount + most - 1) / most; };
-    of_object_.events += static_cast<double>(batch_.rows());
-    of_object_.requests +=
-        static_cast<double>(std::max(parts(batch_.rows(), options_.most_events_per_request),
-                                     parts(batch_.bytes.size(), options_.most_bytes_per_request)));
-    of_object_.bytes += static_cast<double>(batch_.bytes.size());
-    of_object_.gzip_bytes += static_cast<double>(gzip_.size());
+    TakeBatch();
   }
 
   void OnRow(const Row& row) override {
@@ -79,6 +70,7 @@ class EntrySampler::Tally : public RowVisitor {
           if (inspector_.Inspect(batch_.row(i))) ShowMapped(row, batch_.row(i), new_names_);
         }
         if (batch_.rows() > before) ShowMapped(row, batch_.row(before), first_ones_);
+        if (batch_.bytes.size() >= kMostBatchBytes) TakeBatch();
         return;
       case MapOutcome::kFiltered:
         ++filtered_;
@@ -118,6 +110,22 @@ class EntrySampler::Tally : public RowVisitor {
   }
 
  private:
+  // Adds what batch_ holds to the amounts.
+  void TakeBatch() {
+    const size_t chunk_bytes = chunk_memory_ + batch_.bytes.size();
+    largest_chunk_bytes_ = std::max<uint64_t>(largest_chunk_bytes_, chunk_bytes);
+    if (batch_.empty()) return;
+    gzip_encoder_.Encode(batch_.bytes.view(), &gzip_);
+    const auto parts = [](size_t amount, size_t most) { return (amount + most - 1) / most; };
+    of_object_.events += static_cast<double>(batch_.rows());
+    of_object_.requests +=
+        static_cast<double>(std::max(parts(batch_.rows(), options_.most_events_per_request),
+                                     parts(batch_.bytes.size(), options_.most_bytes_per_request)));
+    of_object_.bytes += static_cast<double>(batch_.bytes.size());
+    of_object_.gzip_bytes += static_cast<double>(gzip_.size());
+    batch_.clear();
+  }
+
   static std::string Json(const Row& row) {
     ByteBuffer json;
     AppendRowAsJson(row, json);
@@ -164,7 +172,8 @@ class EntrySampler::Tally : public RowVisitor {
   RecordInspector inspector_;
   ColumnTally columns_;
   NullWords null_words_;
-  Batch batch_;
+  Batch batch_;  // of the chunk, what is not in of_object_ yet
+  size_t chunk_memory_ = 0;
   MapError why_;
   GzipEncoder gzip_encoder_;
   ByteBuffer gzip_;

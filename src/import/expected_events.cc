@@ -14,6 +14,7 @@ namespace millrace {
 namespace {
 
 constexpr ChunkLimits kChunk;
+constexpr size_t kMappedBytes = 4 << 20;  // of a chunk, at a time
 
 absl::StatusOr<std::unique_ptr<RowReader>> Open(const ConfirmedObject& confirmed,
                                                 Warnings& warnings) {
@@ -46,9 +47,12 @@ absl::Status ExpectedEvents::Read(const ConfirmedObject& object, uint32_t number
     payload->config = object.config;
     payload->rows = std::move(rows);
     chunk.payload = std::move(payload);
-    mapped_.clear();
-    transform_.Apply(chunk, mapped_);
-    RETURN_IF_ERROR(TakeMapped(dead.rejected, number, object.other_mapping));
+    transform_.Begin(chunk);
+    for (bool through = false; !through;) {
+      mapped_.clear();
+      through = transform_.Next(kMappedBytes, mapped_);
+      RETURN_IF_ERROR(TakeMapped(dead.rejected, number, object.other_mapping));
+    }
   }
   return absl::OkStatus();
 }

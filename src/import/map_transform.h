@@ -14,7 +14,8 @@
 
 namespace millrace {
 
-// Takes chunks of an ObjectSource (RowsPayload).
+// Takes chunks of an ObjectSource (RowsPayload). A chunk that becomes much is decoded several
+// times, as rows are shown from its beginning each time.
 class MapTransform : public Transform {
  public:
   // Event times are bounded by `now`, or by what `clock` shows when they are mapped. `scripts`, if
@@ -24,9 +25,11 @@ class MapTransform : public Transform {
   explicit MapTransform(Clock& clock, ScriptPool* scripts = nullptr)
       : clock_(&clock), scripts_(scripts) {}
 
-  void Apply(Chunk& chunk, Transformed& out) override;
+  void Begin(Chunk& chunk) override;
+  bool Next(size_t max_bytes, Transformed& out) override;
 
  private:
+  void AddRejected(HeldRows held, Transformed& out);
   RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config, absl::Time now);
 
   Clock* const clock_ = nullptr;
@@ -34,6 +37,13 @@ class MapTransform : public Transform {
   ScriptPool* const scripts_;
   DecodeScratch scratch_;
   absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;
+
+  // Of the chunk:
+  RowChunk* rows_ = nullptr;
+  RowMapper* mapper_ = nullptr;
+  uint64_t next_row_ = 0;  // the first that the mapper was not given
+  uint64_t end_row_ = 0;
+  bool flushed_ = true;  // the mapper holds nothing
 };
 
 }  // namespace millrace

@@ -98,25 +98,42 @@ class MissingRowsTransform : public Transform {
  public:
   explicit MissingRowsTransform(absl::Time now) : map_(now) {}
 
-  void Apply(Chunk& chunk, Transformed& out) override {
-    const RowSet& wanted = *static_cast<WantedRows&>(*chunk.payload).wanted;
-    out.filtered += chunk.rows;
-    if (!wanted.ContainsAny(chunk.first_row, chunk.first_row + chunk.rows)) return;
-    mapped_.clear();
-    map_.Apply(chunk, mapped_);
-    const Batch& batch = mapped_.batch;
-    for (size_t i = 0; i < batch.rows(); ++i) {
-      const uint64_t row = batch.source_rows[i];
-      if (!wanted.Contains(row)) continue;
-      if (i == 0 || batch.source_rows[i - 1] != row) --out.filtered;
-      out.batch.bytes.Append(batch.row(i));
-      out.batch.EndRow(row);
+  void Begin(Chunk& chunk) override {
+    wanted_ = static_cast<WantedRows&>(*chunk.payload).wanted.get();
+    unwanted_rows_ = chunk.rows;
+    through_ = !wanted_->ContainsAny(chunk.first_row, chunk.first_row + chunk.rows);
+    if (!through_) map_.Begin(chunk);
+  }
+
+  bool Next(size_t max_bytes, Transformed& out) override {
+    const size_t before = out.batch.bytes.size();
+    while (!through_ && out.batch.bytes.size() - before < max_bytes) {
+      mapped_.clear();
+      through_ = map_.Next(max_bytes, mapped_);
+      TakeWanted(out.batch);
     }
+    if (through_) out.filtered += unwanted_rows_;
+    return through_;
   }
 
  private:
+  void TakeWanted(Batch& out) {
+    const Batch& batch = mapped_.batch;
+    for (size_t i = 0; i < batch.rows(); ++i) {
+      const uint64_t row = batch.source_rows[i];
+      if (!wanted_->Contains(row)) continue;
+      if (i == 0 || batch.source_rows[i - 1] != row) --unwanted_rows_;
+      out.bytes.Append(batch.row(i));
+      out.EndRow(row);
+    }
+  }
+
   MapTransform map_;
   Transformed mapped_;
+  // Of the chunk:
+  const RowSet* wanted_ = nullptr;
+  uint64_t unwanted_rows_ = 0;
+  bool through_ = true;
 };
 
 // What was kept of earlier runs stays.

@@ -299,6 +299,10 @@ std::string RejectionAdvice(std::string_view code) {
       {"event_too_large", "map the columns that are needed instead of \"*\""},
       {"too_many_properties", "map the columns that are needed instead of \"*\""},
       {"transform_exception", "mend the transform; the message names its line"},
+      {"transform_timeout", "make the transform do less for such a row"},
+      {"transform_memory", "make the transform do less for such a row"},
+      {"transform_output_too_large",
+       "return less for such a row, or split the row before the import"},
   };
   for (const auto& [known, advice] : kAdvice) {
     if (known == code) return std::string(advice);

@@ -1,5 +1,6 @@
 #include "import/replay.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -21,6 +22,9 @@ namespace {
 
 constexpr size_t kMostRecords = 1000;
 constexpr size_t kMostBytes = 4 << 20;
+// A transform may make thousands of events of a record, so the first batches of such records are
+// small, and the later ones as large as the earlier ones allow.
+constexpr size_t kFirstTransformed = 16;
 
 // One record on its way.
 struct Replaying {
@@ -53,14 +57,17 @@ class Lane {
   absl::Status Add(const DeadLetterRecord& record, std::shared_ptr<const SourceConfig> config) {
     ++report_.counts.read;
     bytes_ += record.rejection.payload_before.size() + record.rejection.payload_after.size();
+    transforms_ = transforms_ || !config->transform.empty();
     records_.push_back({.record = record, .config = std::move(config)});
-    return records_.size() < kMostRecords && bytes_ < kMostBytes ? absl::OkStatus() : Flush();
+    const size_t max_records = transforms_ ? max_transformed_ : kMostRecords;
+    return records_.size() < max_records && bytes_ < kMostBytes ? absl::OkStatus() : Flush();
   }
 
   absl::Status Flush() {
     if (records_.empty()) return absl::OkStatus();
     batch_.clear();
     RETURN_IF_ERROR(Map());
+    AdaptToOutput();
     if (!request_.dry_run) {
       RETURN_IF_ERROR(Send());
       RETURN_IF_ERROR(Note());
@@ -81,6 +88,15 @@ class Lane {
                  .message = std::move(message),
                  .payload_before = one.row,
                  .payload_after = std::move(mapped)};
+  }
+
+  void AdaptToOutput() {
+    if (batch_.bytes.size() > kMostBytes) {
+      max_transformed_ = std::max<size_t>(1, records_.size() / 2);
+    } else if (batch_.bytes.size() < kMostBytes / 4) {
+      max_transformed_ = std::min(kMostRecords, 2 * max_transformed_);
+    }
+    transforms_ = false;
   }
 
   // Fills batch_ with the events of records_, whose indexes are their source rows.
@@ -262,6 +278,8 @@ class Lane {
   EventIdentity identity_;
   std::vector<Replaying> records_;
   size_t bytes_ = 0;
+  bool transforms_ = false;  // the config of one of records_ has a transform
+  size_t max_transformed_ = kFirstTransformed;
   Batch batch_;
 };
 

@@ -60,7 +60,10 @@ class Recorder : public RowVisitor {
   Recorder(RowMapper& mapper, bool hold) : mapper_(mapper), hold_(hold) {}
 
   void OnRow(const Row& row) override {
-    if (hold_) return mapper_.Hold(row, batch_);
+    if (hold_) {
+      mapper_.Hold(row, batch_);
+      return;
+    }
     MapError why;
     switch (mapper_.Map(row, batch_, why)) {
       case MapOutcome::kMapped:
@@ -79,7 +82,9 @@ class Recorder : public RowVisitor {
 
   std::string Result() {
     HeldRows held;
-    if (hold_) mapper_.Flush(batch_, held);
+    // A byte at a time: each row by itself.
+    while (hold_ && !mapper_.Flush(1, batch_, held)) {
+    }
     for (const HeldRows::Rejected& rejected : held.rejected) {
       NoteRejected(rejected.row, rejected.why);
     }

@@ -49,7 +49,8 @@ void JsonObjectParser::ParseLines(const Batch& objects, RowVisitor& visitor) {
   if (objects.empty()) return;
   text.text.Append(objects.bytes.view());
   for (size_t i = 0; i < objects.rows(); ++i) {
-    text.rows.push_back({static_cast<uint32_t>(objects.start(i)), objects.row_ends[i] - 1});
+    text.rows.push_back(
+        {static_cast<uint32_t>(objects.start(i)), static_cast<uint32_t>(objects.row_ends[i] - 1)});
   }
   parts_->decoder.Decode(text, /*lines=*/true, visitor);
 }

@@ -21,7 +21,8 @@ class JsonObjectParser {
   // call. InvalidArgument if it is no valid object.
   absl::Status Parse(std::string_view json, Row& row);
 
-  // Shows each line of `objects` to `visitor`; row numbers are those of the lines, from 0.
+  // Shows each line of `objects`, less than 4 GiB, to `visitor`; row numbers are those of the
+  // lines, from 0.
   void ParseLines(const Batch& objects, RowVisitor& visitor);
 
  private:

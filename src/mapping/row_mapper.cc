@@ -1,6 +1,5 @@
 #include "mapping/row_mapper.h"
 
-#include <iterator>
 #include <utility>
 
 #include "base/json_writer.h"
@@ -20,6 +19,7 @@ class DirectMapper : public RowMapper {
 
   void BeginObject(std::string_view uri, std::string_view version) override {
     mapper_->BeginObject(uri, version);
+    rejected_.clear();
   }
 
   void SetNow(absl::Time now) override { mapper_->SetNow(now); }
@@ -31,14 +31,17 @@ class DirectMapper : public RowMapper {
     return MapOutcome::kRejected;
   }
 
-  void Hold(const Row& row, Batch& out) override {
-    if (Map(row, out, why_) == MapOutcome::kMapped) return;
+  size_t Hold(const Row& row, Batch& out) override {
+    if (Map(row, out, why_) == MapOutcome::kMapped) return 0;
+    const size_t bytes = why_.mapped.size();
     rejected_.push_back({row.number, std::move(why_)});
+    return bytes;
   }
 
-  void Flush(Batch& /*out*/, HeldRows& held) override {
-    std::move(rejected_.begin(), rejected_.end(), std::back_inserter(held.rejected));
+  bool Flush(size_t /*max_bytes*/, Batch& /*out*/, HeldRows& held) override {
+    for (HeldRows::Rejected& one : rejected_) held.Reject(one.row, std::move(one.why));
     rejected_.clear();
+    return true;
   }
 
  private:

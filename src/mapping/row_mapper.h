@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -35,7 +36,13 @@ struct HeldRows {
     MapError why;
   };
   std::vector<Rejected> rejected;  // in the order of the rows
+  size_t bytes = 0;                // of the payloads of `rejected`
   uint64_t filtered = 0;
+
+  void Reject(uint64_t row, MapError why) {
+    bytes += why.mapped.size();
+    rejected.push_back({row, std::move(why)});
+  }
 };
 
 // Keeps compiled plans per row shape and reuses its buffers. One thread at a time: one per worker.
@@ -43,7 +50,8 @@ class RowMapper {
  public:
   virtual ~RowMapper() = default;
 
-  // The object the next rows are of: for ids by position, and for messages.
+  // The object the next rows are of: for ids by position, and for messages. Rows that were held and
+  // not flushed are forgotten.
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
 
   // From here on `now` bounds event times: for mappers that live longer than an hour.
@@ -60,9 +68,11 @@ class RowMapper {
   // Hold() for each row of a chunk and Flush() after them do the same as Map() for each, at about
   // half the cost where the config has a transform, as that runs over many rows at once. Lines are
   // appended to `out` by either, in the order of the rows; what became of the others is added to
-  // `held`. Not to be mixed with Map() before Flush().
-  virtual void Hold(const Row& row, Batch& out) = 0;
-  virtual void Flush(Batch& out, HeldRows& held) = 0;
+  // `held`. Not to be mixed with Map() before Flush(). Hold() returns how many bytes of the row are
+  // kept until then. Flush() returns false when what it added takes `max_bytes`, at least one row:
+  // it must be called again until it returns true.
+  virtual size_t Hold(const Row& row, Batch& out) = 0;
+  virtual bool Flush(size_t max_bytes, Batch& out, HeldRows& held) = 0;
 
   // `now` bounds event times: up to one hour ahead is taken. InvalidArgument if the config's
   // transform does not load (with file, line and message). The transform runs in one of `scripts`,

@@ -1,10 +1,13 @@
 #include "mapping/script.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/log.h"
 #include "base/strings.h"
+#include "mapping/record_mapper.h"
 #include "mapping/script_engine_internal.h"
 #include "mapping/script_source.h"
 
@@ -14,6 +17,7 @@ namespace {
 // Records of one call into the engine: enough to share its cost, few enough for the caches.
 constexpr size_t kMostSliceRecords = 250;
 constexpr size_t kMostSliceBytes = 256 << 10;
+constexpr size_t kMostKeptBytes = 8 << 20;
 
 class EngineScript : public Script {
  public:
@@ -24,50 +28,67 @@ class EngineScript : public Script {
         limits_(limits),
         engine_(std::move(engine)) {}
 
-  void Run(const Batch& records, Batch& results, std::vector<ScriptFailure>& failures) override {
+  size_t Run(const Batch& records, size_t first, size_t max_bytes, Batch& results,
+             std::vector<ScriptFailure>& failures) override {
     results_ = &results;
     failures_ = &failures;
-    size_t begin = 0;
-    while (begin < records.rows()) {
-      size_t end = begin + 1;
-      while (end < records.rows() && end - begin < kMostSliceRecords &&
-             records.row_ends[end] - records.start(begin) <= kMostSliceBytes) {
+    const size_t before = results.bytes.size();
+    full_at_ = before + std::min(max_bytes, std::numeric_limits<size_t>::max() - before);
+    size_t next = first;
+    do {
+      size_t end = next + 1;
+      while (end < records.rows() && end - next < kMostSliceRecords &&
+             records.row_ends[end] - records.start(next) <= kMostSliceBytes) {
         ++end;
       }
-      RunSlice(records, begin, end);
-      begin = end;
-    }
+      next = RunSlice(records, next, end);
+    } while (next < records.rows() && !IsFull());
+    return next;
   }
 
  private:
-  void RunSlice(const Batch& records, size_t begin, size_t end) {
-    if (engine_ != nullptr && engine_->IsMemoryExceeded()) {
-      Fail(begin, "transform_memory",
-           StrCat("the script keeps more than ", limits_.memory >> 20,
-                  " MB from one event to the next; it was loaded anew"));
-      Reload();
-      ++begin;
-    }
+  bool IsFull() const { return results_->bytes.size() >= full_at_; }
+
+  // Runs records of [begin, end) until the results are full; returns the first one not done.
+  size_t RunSlice(const Batch& records, size_t begin, size_t end) {
+    if (engine_ != nullptr && engine_->IsMemoryExceeded()) Reload("it keeps too much memory");
     JoinRecords(records, begin, end);
-    const size_t count = end - begin;
-    size_t first = 0;
-    while (first < count) {
-      if (engine_ == nullptr) return FailAll(begin + first, end);
+    bool loaded = true;        // the engine has not seen the array yet
+    size_t tried_alone = end;  // the record that an engine just loaded began with
+    size_t next = begin;
+    while (next < end && !(IsFull() && next > begin)) {
+      if (engine_ == nullptr) return FailAll(next, end);
       lines_.clear();
-      const ScriptEngine::Stop stop = engine_->Run(array_.view(), first, lines_);
-      TakeLines(begin + first);
-      if (stop == ScriptEngine::Stop::kNone) return;
-      if (stop == ScriptEngine::Stop::kError) {
-        if (count > 1) return RunAlone(records, begin, end);
-        return Fail(begin, "transform_exception", "JavaScript cannot read the event as JSON");
+      const ScriptEngine::Stop stop = loaded ? engine_->Run(array_.view(), next - begin, lines_)
+                                             : engine_->Continue(next - begin, lines_);
+      loaded = false;
+      TakeLines(next);
+      if (stop == ScriptEngine::Stop::kNone) {
+        next = begin + engine_->next();
+        continue;
       }
-      first = std::min(engine_->current(), count - 1) + 1;
-      FailStopped(begin + first - 1, stop);
+      if (stop == ScriptEngine::Stop::kError) return RunAlone(records, next, end, end - begin);
+      next = begin + std::min(engine_->current(), end - begin - 1);
+      if (stop == ScriptEngine::Stop::kTime || tried_alone == next) FailStopped(next++, stop);
+      if (stop == ScriptEngine::Stop::kMemory) {
+        Reload("it took too much memory");
+        loaded = true;
+        tried_alone = next;
+      }
     }
+    return next;
   }
 
-  void RunAlone(const Batch& records, size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) RunSlice(records, i, i + 1);
+  // JavaScript cannot read the array of `joined` records that [begin, end) are the rest of.
+  size_t RunAlone(const Batch& records, size_t begin, size_t end, size_t joined) {
+    if (joined == 1) {
+      Fail(begin, "transform_exception", "JavaScript cannot read the event as JSON");
+      return end;
+    }
+    do {
+      RunSlice(records, begin, begin + 1);
+    } while (++begin < end && !IsFull());
+    return begin;
   }
 
   void JoinRecords(const Batch& records, size_t begin, size_t end) {
@@ -82,6 +103,7 @@ class EngineScript : public Script {
 
   // Sorts out what became of the records from `record` on.
   void TakeLines(size_t record) {
+    size_t rows_before = results_->rows();
     std::string_view rest = lines_.view();
     while (!rest.empty()) {
       const size_t line_end = std::min(rest.find('\n'), rest.size() - 1);
@@ -92,10 +114,19 @@ class EngineScript : public Script {
         results_->EndRow(record);
       } else if (line.starts_with('!')) {
         Fail(record, "transform_exception", ExceptionText(line.substr(1)));
+      } else if (line.starts_with('>')) {
+        FailTooLarge(record);
       } else {
+        // In UTF-8 a text may take three times its length in JavaScript.
+        if (results_->bytes.size() - results_->start(rows_before) > limits_.result_bytes) {
+          KeepRows(*results_, rows_before);
+          FailTooLarge(record);
+        }
+        rows_before = results_->rows();
         ++record;
       }
     }
+    if (lines_.capacity() > kMostKeptBytes) lines_ = ByteBuffer();
   }
 
   // The message, with the place in the user's file, and the stack.
@@ -118,10 +149,19 @@ class EngineScript : public Script {
     }
     Fail(record, "transform_memory",
          StrCat("the transform took more than ", limits_.memory >> 20, " MB of memory"));
-    Reload();
   }
 
-  void Reload() {
+  void FailTooLarge(size_t record) {
+    Fail(record, "transform_output_too_large",
+         StrCat("the transform returned more than ", limits_.results, " events or ",
+                limits_.result_bytes >> 20,
+                " MB for one row: split the row before the import, or "
+                "return less"));
+  }
+
+  void Reload(std::string_view why) {
+    Log(Severity::kWarning, "transform loaded anew, without what it kept in variables",
+        {{"transform", path_}, {"reason", why}});
     engine_.reset();  // before the next: never two heaps at once
     absl::StatusOr<std::unique_ptr<ScriptEngine>> engine =
         ScriptEngine::Make(path_, expression_, limits_);
@@ -132,10 +172,11 @@ class EngineScript : public Script {
     failures_->push_back({record, std::string(code), std::move(message)});
   }
 
-  void FailAll(size_t begin, size_t end) {
+  size_t FailAll(size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       Fail(i, "transform_exception", "the transform could not be loaded anew");
     }
+    return end;
   }
 
   const std::string path_;
@@ -145,6 +186,7 @@ class EngineScript : public Script {
   ByteBuffer array_;
   ByteBuffer lines_;
   Batch* results_ = nullptr;
+  size_t full_at_ = 0;  // bytes of *results_
   std::vector<ScriptFailure>* failures_ = nullptr;
 };
 

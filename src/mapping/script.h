@@ -17,28 +17,36 @@ namespace millrace {
 struct ScriptLimits {
   absl::Duration time_per_record = absl::Seconds(1);  // of CPU
   size_t memory = 256 << 20;                          // of the script's heap, in bytes
+  // Of what one call returns. As large as a row of the input may be, and five full requests.
+  size_t result_bytes = 16 << 20;  // of JSON
+  size_t results = 10'000;
 };
 
 // A record for which the function gave no result.
 struct ScriptFailure {
   size_t record = 0;    // its index
-  std::string code;     // "transform_exception", "transform_timeout" or "transform_memory"
+  std::string code;     // "transform_exception", "transform_timeout", "transform_memory" or
+                        // "transform_output_too_large"
   std::string message;  // with line and column of the user's file where that is known
 };
 
 // A script with a heap of its own. One thread at a time.
 //
-// Limits are looked at every few milliseconds of running: a single call of a built-in function is
-// not interrupted, and may overshoot them. A record at which memory ran out fails, and the script
-// is loaded anew, without what it had kept in global variables.
+// Time and memory are checked every few milliseconds of running: a single call of a built-in
+// function is not interrupted, and may overshoot the limits. When memory runs out, the script is
+// loaded anew, without what it had kept in global variables, and called again with the same record:
+// earlier ones may have filled the heap. Only a record that fills an empty heap fails.
 class Script {
  public:
   virtual ~Script() = default;
 
-  // Calls the function with each record of `records` (JSON objects). What it returns is appended to
-  // `results`, in order, each with the index of its record as source row; records that failed are
-  // appended to `failures` and have no result. Records with neither were filtered.
-  virtual void Run(const Batch& records, Batch& results, std::vector<ScriptFailure>& failures) = 0;
+  // Calls the function with the records of `records` (JSON objects) from index `first` on, until
+  // all of them are done or what it returned takes `max_bytes`; returns the index of the first one
+  // that is not done. At least one is. What the function returns is appended to `results`, in
+  // order, each with the index of its record as source row; records that failed are appended to
+  // `failures` and have no result. Records with neither were filtered.
+  virtual size_t Run(const Batch& records, size_t first, size_t max_bytes, Batch& results,
+                     std::vector<ScriptFailure>& failures) = 0;
 
   // `path` names the script in messages. InvalidArgument, with line and message, if `text` does not
   // load or exports no function.

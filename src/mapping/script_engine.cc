@@ -33,6 +33,10 @@ constexpr std::chrono::milliseconds kLeastLookInterval(5);
 constexpr size_t kGrowthBytes = 32 << 20;
 constexpr size_t kMostLogBytes = 2000;
 constexpr int32_t kLoading = -1;
+// What one call of the harness returns is copied several times, so it is kept to about as much.
+constexpr double kCallChars = 1 << 20;
+
+double ToDouble(size_t n) { return static_cast<double>(n); }
 
 // Owns a JSStringRef.
 class JsString {
@@ -116,7 +120,7 @@ ScriptEngine::~ScriptEngine() {
 }
 
 absl::Status ScriptEngine::Load(const std::string& path, std::string_view expression) {
-  progress_ = kLoading;
+  progress_[0] = kLoading;
   absl::StatusOr<JSValueRef> module = Evaluate(expression, path);
   if (!module.ok()) return module.status();
   JSValueProtect(context_, *module);
@@ -130,11 +134,15 @@ absl::Status ScriptEngine::Load(const std::string& path, std::string_view expres
                          nullptr, &exception);
   if (exception != nullptr) return ExceptionStatus(exception, path);
   const JsString url(path, utf16_);
-  const JSValueRef arguments[] = {*module, JSValueMakeString(context_, url.get()),
+  const JSValueRef arguments[] = {*module,
+                                  JSValueMakeString(context_, url.get()),
                                   JSObjectMakeFunctionWithCallback(context_, nullptr, &LogCallback),
-                                  MakeProgress()};
+                                  MakeProgress(),
+                                  JSValueMakeNumber(context_, kCallChars),
+                                  JSValueMakeNumber(context_, ToDouble(limits_.result_bytes)),
+                                  JSValueMakeNumber(context_, ToDouble(limits_.results))};
   const JSValueRef functions = JSObjectCallAsFunction(
-      context_, JSValueToObject(context_, *harness, nullptr), nullptr, 4, arguments, &exception);
+      context_, JSValueToObject(context_, *harness, nullptr), nullptr, 7, arguments, &exception);
   if (exception != nullptr) return ExceptionStatus(exception, path);
   const JSObjectRef list = JSValueToObject(context_, functions, nullptr);
   JSValueProtect(context_, list);
@@ -147,7 +155,7 @@ absl::Status ScriptEngine::Load(const std::string& path, std::string_view expres
 // The script writes its progress to memory of ours, which costs it nothing.
 JSObjectRef ScriptEngine::MakeProgress() {
   return JSObjectMakeTypedArrayWithBytesNoCopy(
-      context_, kJSTypedArrayTypeInt32Array, &progress_, sizeof(progress_), [](void*, void*) {},
+      context_, kJSTypedArrayTypeInt32Array, progress_, sizeof(progress_), [](void*, void*) {},
       nullptr, nullptr);
 }
 
@@ -188,11 +196,19 @@ absl::Status ScriptEngine::ExceptionStatus(JSValueRef exception, const std::stri
 }
 
 ScriptEngine::Stop ScriptEngine::Run(std::string_view records, size_t first, ByteBuffer& lines) {
+  const JsString text(records, utf16_);
+  return Call(JSValueMakeString(context_, text.get()), first, lines);
+}
+
+ScriptEngine::Stop ScriptEngine::Continue(size_t first, ByteBuffer& lines) {
+  return Call(JSValueMakeNull(context_), first, lines);
+}
+
+ScriptEngine::Stop ScriptEngine::Call(JSValueRef records, size_t first, ByteBuffer& lines) {
   ++runs_;
   stop_ = Stop::kNone;
-  const JsString text(records, utf16_);
-  const JSValueRef arguments[] = {JSValueMakeString(context_, text.get()),
-                                  JSValueMakeNumber(context_, static_cast<double>(first))};
+  progress_[0] = static_cast<int32_t>(first);
+  const JSValueRef arguments[] = {records, JSValueMakeNumber(context_, ToDouble(first))};
   JSValueRef exception = nullptr;
   const JSValueRef result =
       JSObjectCallAsFunction(context_, run_, nullptr, 2, arguments, &exception);
@@ -246,9 +262,9 @@ bool ScriptEngine::OnSlice() {
   if (wall - last_look_ < kLeastLookInterval) return false;
   last_look_ = wall;
   const double now = ThreadCpuSeconds();
-  if (seen_run_ != runs_ || seen_progress_ != progress_) {
+  if (seen_run_ != runs_ || seen_progress_ != progress_[0]) {
     seen_run_ = runs_;
-    seen_progress_ = progress_;
+    seen_progress_ = progress_[0];
     seen_since_ = now - kSliceSeconds;
   } else if (now - seen_since_ >= absl::ToDoubleSeconds(limits_.time_per_record)) {
     stop_ = Stop::kTime;

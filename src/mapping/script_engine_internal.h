@@ -30,12 +30,17 @@ class ScriptEngine {
 
   enum class Stop { kNone, kError, kTime, kMemory };
 
-  // Calls the function with each element of the JSON array `records` from `first` on. Appends what
-  // became of them to `lines`, in the form of kScriptHarness. kTime and kMemory: the element
-  // current() was stopped, and `lines` ends before it. kError: `records` cannot be parsed.
+  // Calls the function with the elements of the JSON array `records` from `first` on. Appends what
+  // became of them to `lines`, in the form of kScriptHarness. kNone: next() is the first element
+  // that is not done, as `lines` is large enough; call Continue() for the others. kTime and
+  // kMemory: the element current() was stopped, and `lines` ends before it. kError: `records`
+  // cannot be parsed.
   Stop Run(std::string_view records, size_t first, ByteBuffer& lines);
+  // The same with the array of the last Run().
+  Stop Continue(size_t first, ByteBuffer& lines);
 
-  size_t current() const { return static_cast<size_t>(progress_); }
+  size_t current() const { return static_cast<size_t>(progress_[0]); }
+  size_t next() const { return static_cast<size_t>(progress_[1]); }
 
   // Whether the heap, without garbage, is larger than the limits allow.
   bool IsMemoryExceeded();
@@ -46,6 +51,7 @@ class ScriptEngine {
   absl::StatusOr<JSValueRef> Evaluate(std::string_view code, const std::string& url);
   absl::Status ExceptionStatus(JSValueRef exception, const std::string& url);
   JSObjectRef MakeProgress();
+  Stop Call(JSValueRef records, size_t first, ByteBuffer& lines);
   void AppendString(JSValueRef value, ByteBuffer& out);
   double Property(JSObjectRef object, const char* name);
   size_t HeapBytes();
@@ -64,7 +70,8 @@ class ScriptEngine {
   JSObjectRef taken_ = nullptr;
   std::vector<char16_t> utf16_;
 
-  int32_t progress_ = 0;  // written by the script: the index of the element it is at
+  // Written by the script: the index of the element it is at, and of the next one when it is done.
+  int32_t progress_[2] = {0, 0};
   uint64_t runs_ = 0;
   // The element that the last time slice was of, and when it was first seen (CPU seconds).
   uint64_t seen_run_ = 0;

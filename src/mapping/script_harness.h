@@ -33,15 +33,22 @@ inline constexpr std::string_view kScriptPrelude = R"((function () {
   limit(Array.prototype, 'join', (array) => +array.length || 0);
 }))";
 
-// A function of (module expression, its url, log, progress) that returns [run, taken]:
-//   run(text, first)  calls the user's function with each element of the JSON array `text`, from
-//                     `first` on; returns what became of them as lines, in order:
+// A function of (module expression, its url, log, progress, maxCallChars, maxResultChars,
+// maxResults) that returns [run, taken]:
+//   run(text, first)  calls the user's function with the elements of the JSON array `text` (null:
+//                     of the last one), from `first` on, until all are done or the lines have
+//                     maxCallChars; returns what became of them as lines, in order:
 //                       =<JSON>   a record that the function returned
 //                       !<JSON>   it threw: {"message", "place", "stack"}; no "=" lines
+//                       >         it returned more than maxResults records or maxResultChars of
+//                                 JSON; no "=" lines
 //                       .         the end of the element
 //   taken()           the lines so far, when run() was stopped from outside
-// progress[0] is set to the element's index before each call.
-inline constexpr std::string_view kScriptHarness = R"((function (load, url, log, progress) {
+// progress[0] is set to the element's index before each call, progress[1] to the index after the
+// last element that is done when run() returns.
+inline constexpr std::string_view kScriptHarness =
+    R"((function (load, url, log, progress, maxCallChars,
+    maxResultChars, maxResults) {
   'use strict';
   const parse = JSON.parse;
   const stringify = JSON.stringify;
@@ -78,6 +85,7 @@ inline constexpr std::string_view kScriptHarness = R"((function (load, url, log,
     throw new TypeErrorOf('no function is exported: write `export default function (event) { ... }`');
   }
 
+  const tooLarge = {};
   const nothing = (value) => value === undefined || value === null || value === false;
   const line = (value) => {
     if (typeof value !== 'object' || isArray(value)) {
@@ -88,6 +96,7 @@ inline constexpr std::string_view kScriptHarness = R"((function (load, url, log,
     if (typeof json !== 'string' || json[0] !== '{') {
       throw new TypeErrorOf('the transform returned something that is no JSON object');
     }
+    if (json.length > maxResultChars) throw tooLarge;
     return '=' + json + '\n';
   };
   const call = (record) => {
@@ -95,8 +104,11 @@ inline constexpr std::string_view kScriptHarness = R"((function (load, url, log,
     if (nothing(result)) return '';
     if (!isArray(result)) return line(result);
     let lines = '';
+    let results = 0;
     for (let i = 0; i < result.length; i++) {
-      if (!nothing(result[i])) lines += line(result[i]);
+      if (nothing(result[i])) continue;
+      lines += line(result[i]);
+      if (++results > maxResults || lines.length > maxResultChars) throw tooLarge;
     }
     return lines;
   };
@@ -122,19 +134,22 @@ inline constexpr std::string_view kScriptHarness = R"((function (load, url, log,
   };
 
   let out = '';
+  let records = [];
   const run = (json, first) => {
     out = '';
-    const records = parse(json);
-    for (let i = first; i < records.length; i++) {
+    if (json !== null) records = parse(json);
+    let i = first;
+    for (; i < records.length && out.length < maxCallChars; i++) {
       progress[0] = i;
       let lines;
       try {
         lines = call(records[i]);
       } catch (e) {
-        lines = '!' + describe(e) + '\n';
+        lines = e === tooLarge ? '>\n' : '!' + describe(e) + '\n';
       }
       out += lines + '.\n';
     }
+    progress[1] = i;
     return out;
   };
   return [run, () => out];

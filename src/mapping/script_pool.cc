@@ -62,10 +62,12 @@ class ScriptPool::Pooled : public Script {
  public:
   explicit Pooled(std::shared_ptr<Copies> copies) : copies_(std::move(copies)) {}
 
-  void Run(const Batch& records, Batch& results, std::vector<ScriptFailure>& failures) override {
+  size_t Run(const Batch& records, size_t first, size_t max_bytes, Batch& results,
+             std::vector<ScriptFailure>& failures) override {
     std::unique_ptr<Script> script = copies_->Take();
-    script->Run(records, results, failures);
+    const size_t next = script->Run(records, first, max_bytes, results, failures);
     copies_->Return(std::move(script));
+    return next;
   }
 
  private:

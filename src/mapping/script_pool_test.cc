@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 
 #include "base/strings.h"
@@ -15,6 +16,8 @@ using ::testing::HasSubstr;
 // Each copy numbers what it is given, beginning with 1.
 constexpr std::string_view kCounting =
     "let calls = 0; export default (event) => ({ n: event.n, call: ++calls });";
+
+constexpr size_t kAll = std::numeric_limits<size_t>::max();
 
 Batch Records(int begin, int count) {
   Batch batch;
@@ -31,7 +34,7 @@ TEST(ScriptPool, RunsTheScript) {
   ASSERT_TRUE(script.ok()) << script.status();
   Batch results;
   std::vector<ScriptFailure> failures;
-  (*script)->Run(Records(7, 2), results, failures);
+  (*script)->Run(Records(7, 2), 0, kAll, results, failures);
   EXPECT_EQ(results.bytes.view(), "{\"n\":7,\"call\":1}\n{\"n\":8,\"call\":2}\n");
   EXPECT_TRUE(failures.empty());
 }
@@ -49,8 +52,8 @@ TEST(ScriptPool, SharesOneCopyAmongWorkersThatTakeTurns) {
   const auto second = pool.Get("/t.js", kCounting);
   Batch results;
   std::vector<ScriptFailure> failures;
-  (*first)->Run(Records(1, 1), results, failures);
-  (*second)->Run(Records(2, 1), results, failures);
+  (*first)->Run(Records(1, 1), 0, kAll, results, failures);
+  (*second)->Run(Records(2, 1), 0, kAll, results, failures);
   EXPECT_EQ(results.bytes.view(), "{\"n\":1,\"call\":1}\n{\"n\":2,\"call\":2}\n");
 }
 
@@ -60,8 +63,8 @@ TEST(ScriptPool, KeepsScriptsApart) {
   const auto second = pool.Get("/b.js", "export default () => ({ b: true });");
   Batch results;
   std::vector<ScriptFailure> failures;
-  (*first)->Run(Records(1, 1), results, failures);
-  (*second)->Run(Records(2, 1), results, failures);
+  (*first)->Run(Records(1, 1), 0, kAll, results, failures);
+  (*second)->Run(Records(2, 1), 0, kAll, results, failures);
   EXPECT_EQ(results.bytes.view(), "{\"n\":1,\"call\":1}\n{\"b\":true}\n");
 }
 
@@ -78,7 +81,7 @@ TEST(ScriptPool, ServesMoreWorkersThanItHasCopies) {
         const auto script = pool.Get("/t.js", kCounting);
         std::vector<ScriptFailure> failures;
         for (int run = 0; run < kRuns; ++run) {
-          (*script)->Run(Records((i * kRuns + run) * kRecords, kRecords), out, failures);
+          (*script)->Run(Records((i * kRuns + run) * kRecords, kRecords), 0, kAll, out, failures);
         }
         EXPECT_TRUE(failures.empty());
       });

@@ -69,8 +69,11 @@ class ScriptThread : public Script {
     return status;
   }
 
-  void Run(const Batch& records, Batch& results, std::vector<ScriptFailure>& failures) override {
-    thread_.Run([&] { script_->Run(records, results, failures); });
+  size_t Run(const Batch& records, size_t first, size_t max_bytes, Batch& results,
+             std::vector<ScriptFailure>& failures) override {
+    size_t next = first;
+    thread_.Run([&] { next = script_->Run(records, first, max_bytes, results, failures); });
+    return next;
   }
 
  private:

@@ -1,7 +1,6 @@
 #include "mapping/transform_mapper.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -11,6 +10,8 @@ namespace millrace {
 namespace {
 
 constexpr size_t kNoDraft = std::numeric_limits<size_t>::max();
+// Results are parsed together, about so many at a time.
+constexpr size_t kMostResultBytes = 4 << 20;
 
 }  // namespace
 
@@ -22,6 +23,7 @@ TransformMapper::TransformMapper(std::unique_ptr<RecordMapper> drafter,
 void TransformMapper::BeginObject(std::string_view uri, std::string_view version) {
   drafter_->BeginObject(uri, version);
   finisher_->BeginObject(uri, version);
+  ForgetDrafts();
 }
 
 void TransformMapper::SetNow(absl::Time now) {
@@ -32,45 +34,69 @@ void TransformMapper::SetNow(absl::Time now) {
 MapOutcome TransformMapper::Map(const Row& row, Batch& out, MapError& why) {
   HeldRows held;
   Hold(row, out);
-  Flush(out, held);
+  while (!Flush(std::numeric_limits<size_t>::max(), out, held)) {
+  }
   if (held.rejected.empty()) return held.filtered > 0 ? MapOutcome::kFiltered : MapOutcome::kMapped;
   why = std::move(held.rejected.front().why);
   return MapOutcome::kRejected;
 }
 
-void TransformMapper::Hold(const Row& row, Batch& /*out*/) {
+size_t TransformMapper::Hold(const Row& row, Batch& /*out*/) {
   RecordOrigin origin{.row = row.number};
+  const size_t before = drafts_.bytes.size();
   MapError why;
   if (!drafter_->Map(row, origin, drafts_, why)) {
     drafts_.DropUnfinishedRow();
+    const size_t bytes = why.mapped.size();
     refused_.push_back({row.number, std::move(why)});
-    return;
+    return bytes;
   }
   origins_.push_back(origin);
+  return drafts_.bytes.size() - before;
 }
 
-void TransformMapper::Flush(Batch& out, HeldRows& held) {
+bool TransformMapper::Flush(size_t max_bytes, Batch& out, HeldRows& held) {
   out_ = &out;
   held_ = &held;
-  draft_ = kNoDraft;
-  accounted_.assign(drafts_.rows(), false);
   const size_t rejected_before = held.rejected.size();
-  std::move(refused_.begin(), refused_.end(), std::back_inserter(held.rejected));
-  script_->Run(drafts_, results_, failures_);
+  const size_t bytes_before = out.bytes.size() + held.bytes;
+  for (HeldRows::Rejected& one : refused_) held.Reject(one.row, std::move(one.why));
+  refused_.clear();
+  size_t added = 0;
+  while (next_draft_ < drafts_.rows() && added < max_bytes) {
+    FlushSome(std::min(max_bytes - added, kMostResultBytes));
+    added = out.bytes.size() + held.bytes - bytes_before;
+  }
+  std::stable_sort(held.rejected.begin() + static_cast<ptrdiff_t>(rejected_before),
+                   held.rejected.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+  if (next_draft_ < drafts_.rows()) return false;
+  ForgetDrafts();
+  return true;
+}
+
+void TransformMapper::ForgetDrafts() {
+  refused_.clear();
+  drafts_.clear();
+  origins_.clear();
+  next_draft_ = 0;
+}
+
+void TransformMapper::FlushSome(size_t max_bytes) {
+  const size_t first = next_draft_;
+  accounted_.assign(drafts_.rows(), false);
+  draft_ = kNoDraft;
+  next_draft_ = script_->Run(drafts_, first, max_bytes, results_, failures_);
   parser_.ParseLines(results_, *this);
   for (ScriptFailure& failure : failures_) {
     Reject(failure.record,
            {.code = std::move(failure.code), .message = std::move(failure.message)});
   }
-  std::stable_sort(held.rejected.begin() + static_cast<ptrdiff_t>(rejected_before),
-                   held.rejected.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
-  held.filtered += static_cast<uint64_t>(std::count(accounted_.begin(), accounted_.end(), false));
-
-  refused_.clear();
-  drafts_.clear();
-  origins_.clear();
+  const auto begin = accounted_.begin();
+  held_->filtered += static_cast<uint64_t>(std::count(
+      begin + static_cast<ptrdiff_t>(first), begin + static_cast<ptrdiff_t>(next_draft_), false));
   results_.clear();
   failures_.clear();
+  if (results_.bytes.capacity() > 2 * kMostResultBytes) results_ = Batch();
 }
 
 void TransformMapper::BeginDraft(size_t draft) {
@@ -112,7 +138,7 @@ void TransformMapper::OnBadRow(uint64_t number, const absl::Status& why, std::st
 void TransformMapper::Reject(size_t draft, MapError why) {
   accounted_[draft] = true;
   if (why.mapped.empty()) why.mapped = std::string(drafts_.row(draft));
-  held_->rejected.push_back({.row = origins_[draft].row, .why = std::move(why)});
+  held_->Reject(origins_[draft].row, std::move(why));
 }
 
 }  // namespace millrace

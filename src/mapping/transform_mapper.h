@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// Hold() drafts the row's record; Flush() runs the script over all drafts and writes what it
-// returns as records in Mixpanel's format are written.
+// Hold() drafts the row's record; Flush() runs the script over the drafts, some at a time, and
+// writes what it returns as records in Mixpanel's format are written.
 class TransformMapper : public RowMapper, private RowVisitor {
  public:
   TransformMapper(std::unique_ptr<RecordMapper> drafter, std::unique_ptr<Script> script,
@@ -23,10 +23,13 @@ class TransformMapper : public RowMapper, private RowVisitor {
   void BeginObject(std::string_view uri, std::string_view version) override;
   void SetNow(absl::Time now) override;
   MapOutcome Map(const Row& row, Batch& out, MapError& why) override;
-  void Hold(const Row& row, Batch& out) override;
-  void Flush(Batch& out, HeldRows& held) override;
+  size_t Hold(const Row& row, Batch& out) override;
+  bool Flush(size_t max_bytes, Batch& out, HeldRows& held) override;
 
  private:
+  // Drafts from next_draft_ on, as many as the script returns about `max_bytes` for.
+  void FlushSome(size_t max_bytes);
+  void ForgetDrafts();
   // The drafts are numbered in the order of their rows.
   void BeginDraft(size_t draft);
   void Reject(size_t draft, MapError why);
@@ -43,6 +46,7 @@ class TransformMapper : public RowMapper, private RowVisitor {
   std::vector<HeldRows::Rejected> refused_;  // before the script saw them
   Batch drafts_;
   std::vector<RecordOrigin> origins_;
+  size_t next_draft_ = 0;  // the first that was not flushed
 
   // Of the flush:
   JsonObjectParser parser_;

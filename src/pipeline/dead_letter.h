@@ -19,7 +19,8 @@ inline constexpr size_t kMostPayloadBytes = 1 << 20;
 
 // Why one source row was not accepted. Codes are stable words for scripts: "unreadable_row",
 // "missing_event_name", "missing_required_field", "invalid_time", "invalid_value",
-// "event_too_large", "transform_exception", "rejected_by_destination", ...
+// "event_too_large", "transform_exception", "transform_output_too_large",
+// "rejected_by_destination", ...
 struct Rejection {
   uint64_t source_row = 0;  // 0-based, in its object
   std::string code;

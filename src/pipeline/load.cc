@@ -1,8 +1,11 @@
 #include "pipeline/load.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/status.h"
 #include "base/strings.h"
 
 namespace millrace {
@@ -15,52 +18,65 @@ size_t Memory(const Rejection& rejection) {
          rejection.payload_after.size();
 }
 
-// Source rows of which there are events in [first, first + events); nullopt if one is not of
-// [begin, end) or they are out of order.
+// Source rows of which there are events in [first, first + events), which must be of [begin, end)
+// and in order; nullopt if they are not. `begin` becomes the row after the last of them.
 std::optional<uint64_t> CountSourceRows(const Batch& batch, size_t first, size_t events,
-                                        uint64_t begin, uint64_t end) {
+                                        uint64_t& begin, uint64_t end) {
   uint64_t rows = 0;
   for (size_t i = first; i < first + events; ++i) {
     const uint64_t row = batch.source_rows[i];
+    if (i != first && row == batch.source_rows[i - 1]) continue;
     if (row < begin || row >= end) return std::nullopt;
-    if (i == first || row != batch.source_rows[i - 1]) {
-      if (i != first && row < batch.source_rows[i - 1]) return std::nullopt;
-      ++rows;
-    }
+    begin = row + 1;
+    ++rows;
   }
   return rows;
 }
 
 }  // namespace
 
-absl::Status Load::Add(ChunkReader::Taken taken, Transform& transform) {
-  Chunk& chunk = *taken.chunk;
-  Part part;
+void Load::Begin(ChunkReader::Taken taken, Transform& transform) {
+  chunk_ = std::move(taken.chunk);
+  chunk_bytes_ = chunk_->payload != nullptr ? chunk_->payload->memory() : 0;
+  next_row_ = chunk_->first_row;
+  Part& part = parts_.emplace_back();
   part.ticket = std::move(taken.ticket);
   part.first_event = content_.batch.rows();
   part.first_rejection = content_.rejections.size();
+  if (chunk_->rows > 0) transform.Begin(*chunk_);
+}
+
+absl::Status Load::Fill(size_t max_bytes, Transform& transform) {
+  Part& part = parts_.back();
   const uint64_t filtered_before = content_.filtered;
-  if (chunk.rows > 0) transform.Apply(chunk, content_);
+  const size_t room = max_bytes - std::min(max_bytes, content_bytes());
+  part.complete = chunk_->rows == 0 || transform.Next(std::max<size_t>(1, room), content_);
   part.events = content_.batch.rows() - part.first_event;
   part.rejections = content_.rejections.size() - part.first_rejection;
   for (const Rejection& rejection : rejections(part)) rejection_bytes_ += Memory(rejection);
-  peak_memory_ = memory() + (chunk.payload != nullptr ? chunk.payload->memory() : 0);
-
-  const uint64_t filtered = content_.filtered - filtered_before;
-  const std::optional<uint64_t> sent = CountSourceRows(
-      content_.batch, part.first_event, part.events, chunk.first_row, chunk.after.row);
-  if (!sent.has_value() || *sent + part.rejections + filtered != chunk.rows) {
-    return absl::InternalError(StrCat("the transform did not account for each of the rows ",
-                                      chunk.first_row, " to ", chunk.after.row, " of ",
-                                      part.ticket.object->key().object));
-  }
-  part.counts = {.read = chunk.rows,
-                 .accepted = *sent,
-                 .rejected = part.rejections,
-                 .filtered = filtered,
-                 .events = part.events};
-  parts_.push_back(std::move(part));
+  RETURN_IF_ERROR(Account(part, content_.filtered - filtered_before));
+  if (part.complete) chunk_.reset();
   return absl::OkStatus();
+}
+
+absl::Status Load::Account(Part& part, uint64_t filtered) {
+  const std::optional<uint64_t> sent =
+      CountSourceRows(content_.batch, part.first_event, part.events, next_row_, chunk_->after.row);
+  Counts& counts = part.counts;
+  counts.accepted += sent.value_or(0);
+  counts.rejected += part.rejections;
+  counts.filtered += filtered;
+  counts.events += part.events;
+  counts.read = chunk_->rows;
+  const uint64_t accounted = counts.accepted + counts.rejected + counts.filtered;
+  const bool progressed = part.events > 0 || part.rejections > 0 || filtered > 0;
+  if (sent.has_value() &&
+      (part.complete ? accounted == chunk_->rows : progressed && accounted <= chunk_->rows)) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(StrCat("the transform did not account for each of the rows ",
+                                    chunk_->first_row, " to ", chunk_->after.row, " of ",
+                                    part.ticket.object->key().object));
 }
 
 absl::Status Load::Refuse(const std::vector<RefusedRow>& refused) {
@@ -95,12 +111,25 @@ absl::Status Load::Refuse(const std::vector<RefusedRow>& refused) {
   return absl::OkStatus();
 }
 
+void Load::NextBatch() {
+  Part part = std::move(parts_.back());
+  part.first_event = part.events = part.first_rejection = part.rejections = 0;
+  part.refused.clear();
+  ClearContent();
+  parts_.push_back(std::move(part));
+}
+
 void Load::clear() {
+  ClearContent();
+  chunk_.reset();
+  chunk_bytes_ = 0;
+}
+
+void Load::ClearContent() {
   parts_.clear();
   content_.clear();
   if (content_.batch.bytes.capacity() > kMostKeptBytes) content_ = Transformed();
   rejection_bytes_ = 0;
-  peak_memory_ = 0;
 }
 
 }  // namespace millrace

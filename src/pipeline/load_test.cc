@@ -31,9 +31,14 @@ class LoadTest : public testing::Test {
     taken.ticket.object = std::make_shared<ObjectProgress>(entry, absl::ZeroDuration());
     return taken;
   }
-  void MustAdd(ChunkReader::Taken taken) {
-    const absl::Status status = load_.Add(std::move(taken), transform_);
+  void MustFill(size_t max_bytes) {
+    const absl::Status status = load_.Fill(max_bytes, transform_);
     EXPECT_TRUE(status.ok()) << status;
+  }
+  void MustAdd(ChunkReader::Taken taken) {
+    load_.Begin(std::move(taken), transform_);
+    MustFill(1 << 20);
+    EXPECT_FALSE(load_.is_open());
   }
 
   Load load_;
@@ -99,7 +104,11 @@ TEST_F(LoadTest, ATransformThatForgetsOrInventsARowIsFound) {
   class Wrong : public Transform {
    public:
     explicit Wrong(std::function<void(Transformed&)> apply) : apply_(std::move(apply)) {}
-    void Apply(Chunk&, Transformed& out) override { apply_(out); }
+    void Begin(Chunk&) override {}
+    bool Next(size_t, Transformed& out) override {
+      apply_(out);
+      return true;
+    }
 
    private:
     const std::function<void(Transformed&)> apply_;
@@ -127,8 +136,84 @@ TEST_F(LoadTest, ATransformThatForgetsOrInventsARowIsFound) {
   for (size_t i = 0; i < wrongs.size(); ++i) {
     Load load;
     Wrong wrong(wrongs[i]);
-    EXPECT_TRUE(absl::IsInternal(load.Add(Take("one", 5, {"a", "a"}), wrong))) << i;
+    load.Begin(Take("one", 5, {"a", "a"}), wrong);
+    EXPECT_TRUE(absl::IsInternal(load.Fill(1 << 20, wrong))) << i;
   }
+}
+
+TEST_F(LoadTest, AChunkThatBecomesMuchTakesSeveralBatches) {
+  MustAdd(Take("zero", 0, {"a"}));
+  load_.Begin(Take("one", 10, {"aaaa", "f", "r", "axa", "aa", "f"}), transform_);
+  std::vector<size_t> events;
+  for (MustFill(100); load_.is_open(); MustFill(100)) {
+    const Load::Part& part = load_.parts().back();
+    EXPECT_FALSE(part.complete);
+    EXPECT_GE(load_.batch().bytes.size() + 100 * part.rejections, 100u);
+    events.push_back(part.events);
+    load_.NextBatch();
+    ASSERT_EQ(load_.parts().size(), 1u);
+  }
+  const Load::Part& part = load_.parts().back();
+  events.push_back(part.events);
+  EXPECT_TRUE(part.complete);
+  EXPECT_GE(events.size(), 3u);
+  EXPECT_EQ(part.counts,
+            (Counts{.read = 6, .accepted = 3, .rejected = 1, .filtered = 2, .events = 9}));
+}
+
+TEST_F(LoadTest, RefusalsOfEarlierBatchesCount) {
+  load_.Begin(Take("one", 0, {"axa", "xa", "a"}), transform_);
+  for (int batch = 0; batch < 3; ++batch) {
+    MustFill(1);
+    std::vector<RefusedRow> refused;
+    for (size_t row = 0; row < load_.batch().rows(); ++row) {
+      if (load_.batch().row(row).ends_with("\"x\"}")) refused.push_back({.row = row});
+    }
+    ASSERT_TRUE(load_.Refuse(refused).ok());
+    EXPECT_EQ(load_.parts()[0].refused.size(), batch < 2 ? 1u : 0u);
+    if (batch < 2) load_.NextBatch();
+  }
+  EXPECT_FALSE(load_.is_open());
+  EXPECT_EQ(load_.parts()[0].counts,
+            (Counts{.read = 3, .accepted = 1, .rejected = 2, .events = 4}));
+}
+
+// A row of which the first batch was accepted and the second not would count twice.
+TEST_F(LoadTest, ARowThatIsDividedIsFound) {
+  class Dividing : public Transform {
+   public:
+    void Begin(Chunk&) override {}
+    bool Next(size_t, Transformed& out) override {
+      out.batch.EndRow(5);
+      return false;
+    }
+  };
+  Dividing dividing;
+  load_.Begin(Take("one", 5, {"a", "a"}), dividing);
+  EXPECT_TRUE(load_.Fill(1, dividing).ok());
+  load_.NextBatch();
+  EXPECT_TRUE(absl::IsInternal(load_.Fill(1, dividing)));
+}
+
+TEST_F(LoadTest, ATransformThatDoesNotComeOnIsFound) {
+  class Stuck : public Transform {
+   public:
+    void Begin(Chunk&) override {}
+    bool Next(size_t, Transformed&) override { return false; }
+  };
+  Stuck stuck;
+  load_.Begin(Take("one", 5, {"a", "a"}), stuck);
+  EXPECT_TRUE(absl::IsInternal(load_.Fill(1, stuck)));
+}
+
+TEST_F(LoadTest, AnOpenChunkCountsAsHeld) {
+  load_.Begin(Take("one", 0, {"aaa", "aaa"}), transform_);
+  MustFill(1);
+  EXPECT_EQ(load_.memory(), load_.batch().bytes.size() + 2 * 64);
+  load_.NextBatch();
+  EXPECT_EQ(load_.memory(), 2u * 64);
+  MustFill(1 << 20);
+  EXPECT_EQ(load_.memory(), load_.batch().bytes.size());
 }
 
 TEST_F(LoadTest, IsEmptyAgainAfterClear) {

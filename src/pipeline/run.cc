@@ -22,13 +22,15 @@ namespace millrace {
 namespace {
 
 // One run. Each worker goes round: enter the gate; take chunks and transform them; write; keep what
-// was refused; settle. The recorder moves the ledger behind the lowest chunk that is not settled.
+// was refused; settle. A chunk that becomes more than a batch holds is written batch by batch. The
+// recorder moves the ledger behind the lowest chunk that is not settled.
 class Delivery {
  public:
   Delivery(const RunParts& parts, const RunOptions& options, RunProgress* progress)
       : context_(parts, options, progress),
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
+        batch_bytes_(std::min(options.batch_bytes, options.most_bytes / 8)),
         gate_(options.initial_writes, options.most_writes, options.most_bytes),
         retrier_(options.retry, parts.clock),
         recorder_(context_),
@@ -38,7 +40,8 @@ class Delivery {
 
  private:
   void Work(Transform& transform, Sink& sink);
-  bool Fill(Load& load, Transform& transform, WriteGate::Pass& pass);
+  absl::Status Carry(Load& load, Transform& transform, Sink& sink, WriteGate::Pass& pass);
+  absl::Status Fill(Load& load, Transform& transform, WriteGate::Pass& pass);
   bool IsSmall(const Load& load) const;
   absl::Status Deliver(Load& load, Sink& sink);
   absl::StatusOr<std::vector<RefusedRow>> Write(const Batch& batch, Sink& sink);
@@ -48,6 +51,7 @@ class Delivery {
   RunContext context_;
   const uint64_t writes_before_;
   const uint64_t retries_before_;
+  const size_t batch_bytes_;
   WriteGate gate_;
   Retrier retrier_;
   LedgerRecorder recorder_;
@@ -74,32 +78,44 @@ RunReport Delivery::Run(std::stop_token stop) {
 void Delivery::Work(Transform& transform, Sink& sink) {
   Load load;
   while (std::optional<WriteGate::Pass> pass = gate_.Enter()) {
-    if (Fill(load, transform, *pass)) {
-      const absl::Status status = Deliver(load, sink);
-      if (!status.ok()) context_.halt.Because(status);
-    }
+    const absl::Status status = Carry(load, transform, sink, *pass);
+    if (!status.ok()) context_.halt.Because(status);
     load.clear();
   }
 }
 
-// Takes one chunk, and more while the batch is small and there are some. False: nothing to deliver.
-bool Delivery::Fill(Load& load, Transform& transform, WriteGate::Pass& pass) {
+// Takes one chunk, and delivers it and the small ones that are joined with it.
+absl::Status Delivery::Carry(Load& load, Transform& transform, Sink& sink, WriteGate::Pass& pass) {
   std::optional<ChunkReader::Taken> taken = reader_.Take();
   if (!taken.has_value()) {
     gate_.Close();
-    return false;
+    return absl::OkStatus();
   }
-  while (taken.has_value()) {
-    const absl::Status status = load.Add(*std::exchange(taken, std::nullopt), transform);
-    if (!status.ok()) {
-      context_.halt.Because(status);
-      return false;
-    }
+  load.Begin(*std::move(taken), transform);
+  for (;;) {
+    RETURN_IF_ERROR(Fill(load, transform, pass));
+    RETURN_IF_ERROR(Deliver(load, sink));
+    if (!load.is_open() || load.parts().back().ticket.object->lost()) return absl::OkStatus();
+    pass.AwaitTurn();
+    if (context_.halt.requested()) return absl::OkStatus();
+    load.NextBatch();
+  }
+}
+
+// Fills one batch: with what the open chunk becomes, and more chunks while it is small and there
+// are some.
+absl::Status Delivery::Fill(Load& load, Transform& transform, WriteGate::Pass& pass) {
+  for (;;) {
+    RETURN_IF_ERROR(load.Fill(batch_bytes_, transform));
     pass.Holds(load.memory(), load.peak_memory());
-    if (IsSmall(load) && pass.TakeRoom()) taken = reader_.TakeIfReady();
+    if (load.is_open() || !IsSmall(load) || !pass.TakeRoom()) return absl::OkStatus();
+    std::optional<ChunkReader::Taken> taken = reader_.TakeIfReady();
+    if (!taken.has_value()) {
+      pass.Holds(load.memory(), load.peak_memory());
+      return absl::OkStatus();
+    }
+    load.Begin(*std::move(taken), transform);
   }
-  pass.Holds(load.memory(), load.peak_memory());
-  return true;
 }
 
 bool Delivery::IsSmall(const Load& load) const {
@@ -116,7 +132,7 @@ absl::Status Delivery::Deliver(Load& load, Sink& sink) {
   for (const Load::Part& part : load.parts()) {
     if (part.ticket.object->lost()) continue;
     RETURN_IF_ERROR(KeepRejected(load, part));
-    recorder_.Settle(part.ticket, part.counts);
+    if (part.complete) recorder_.Settle(part.ticket, part.counts);
   }
   return absl::OkStatus();
 }

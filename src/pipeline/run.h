@@ -32,6 +32,9 @@ struct RunOptions {
   // sent.
   size_t join_rows = 1000;
   size_t join_bytes = 512 << 10;
+  // A batch is written when it takes so many bytes, even if its chunk becomes more; at most an
+  // eighth of `most_bytes`. One row is never divided.
+  size_t batch_bytes = 4 << 20;
   RetryPolicy retry;
   // The least time between two stores of a row, if the ledger does not want a longer one.
   absl::Duration ledger_interval = absl::Milliseconds(200);

@@ -140,9 +140,9 @@ TEST_F(RunSourceTest, ATransformThatForgetsARowStopsTheRun) {
   AddRows("one", 5);
   class Forgetful : public FakeTransform {
    public:
-    void Apply(Chunk& chunk, Transformed& out) override {
+    void Begin(Chunk& chunk) override {
       static_cast<FakePayload&>(*chunk.payload).rows[0] = "";
-      FakeTransform::Apply(chunk, out);
+      FakeTransform::Begin(chunk);
     }
   };
   FakeSource source(world_.objects, world_.ledger, "me", 4);
@@ -152,8 +152,6 @@ TEST_F(RunSourceTest, ATransformThatForgetsARowStopsTheRun) {
   EXPECT_EQ(Entry(0).position.row, 0u);
   EXPECT_EQ(report.counts.accepted, 0u);
 }
-
-// Counts the bytes that lie in batches which are being written.
 
 }  // namespace
 }  // namespace millrace

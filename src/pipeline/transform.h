@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PIPELINE_TRANSFORM_H_
 #define MILLRACE_PIPELINE_TRANSFORM_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -12,8 +13,8 @@
 
 namespace millrace {
 
-// What became of one chunk. Every source row is in exactly one of: `batch` (one or more events),
-// `rejections`, or `filtered`; a row that is rejected leaves no event in `batch`.
+// What became of rows of one chunk. Every source row is in exactly one of: `batch` (one or more
+// events), `rejections`, or `filtered`; a row that is rejected leaves no event in `batch`.
 struct Transformed {
   Batch batch;
   std::vector<Rejection> rejections;
@@ -26,13 +27,22 @@ struct Transformed {
   }
 };
 
-// One thread at a time: Run() makes one per worker.
+// A few rows may become more events than memory holds, so a chunk is transformed piece by piece.
+// One thread at a time: Run() makes one per worker. Neither call can fail: what is wrong with a row
+// is a rejection.
 class Transform {
  public:
   virtual ~Transform() = default;
-  // Appends what `chunk` becomes to `out`, events in the order of their source rows. Cannot fail:
-  // what is wrong with a row is a rejection. Not called for chunks without rows.
-  virtual void Apply(Chunk& chunk, Transformed& out) = 0;
+
+  // The next calls of Next() are for `chunk`, which has rows and outlives these calls. Whatever is
+  // left of an earlier chunk is dropped.
+  virtual void Begin(Chunk& chunk) = 0;
+
+  // Appends what the next rows of the chunk become to `out`, events in the order of their source
+  // rows, all events of a row in one call. Returns true once every row of the chunk is accounted
+  // for. Returns false when the appended events and rejections take `max_bytes` or more, at least
+  // one row's: call it again.
+  virtual bool Next(size_t max_bytes, Transformed& out) = 0;
 };
 
 using TransformFactory = std::function<std::unique_ptr<Transform>()>;

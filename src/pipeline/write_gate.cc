@@ -42,6 +42,14 @@ bool WriteGate::Pass::TakeRoom() {
   return true;
 }
 
+void WriteGate::Pass::AwaitTurn() {
+  absl::MutexLock lock(&gate_->mutex_);
+  if (gate_->in_flight_ <= gate_->allowed_) return;
+  --gate_->in_flight_;
+  gate_->mutex_.Await(absl::Condition(gate_, &WriteGate::MayGoOn));
+  ++gate_->in_flight_;
+}
+
 bool WriteGate::AwaitRoomFor(int workers) {
   if (workers >= most_writes_) return false;
   absl::MutexLock lock(&mutex_);

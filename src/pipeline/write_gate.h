@@ -39,6 +39,9 @@ class WriteGate {
     void Holds(size_t bytes, size_t peak);
     // Room for one more chunk beside what it holds; false if there is none just now.
     bool TakeRoom();
+    // Between two writes of one chunk: if fewer may work now than do, waits like the others, still
+    // holding its bytes. Returns at once when the gate is closed.
+    void AwaitTurn();
 
    private:
     WriteGate* gate_;
@@ -71,6 +74,9 @@ class WriteGate {
   }
   bool MayEnter() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return closed_ || (in_flight_ < allowed_ && HasRoom());
+  }
+  bool MayGoOn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return closed_ || in_flight_ < allowed_;
   }
   void EndRound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

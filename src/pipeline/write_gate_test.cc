@@ -119,6 +119,32 @@ TEST_F(WriteGateTest, RoomForAFurtherChunkIsTakenOnlyIfThereIsSome) {
   EXPECT_TRUE(first->TakeRoom());
 }
 
+TEST_F(WriteGateTest, BetweenWritesAWorkerGivesWayToThrottling) {
+  std::vector<Pass> passes;
+  for (int i = 0; i < 4; ++i) passes.push_back(gate_.Enter());
+  passes[0]->AwaitTurn();  // all four may work
+  gate_.Wrote(absl::ZeroDuration(), absl::Seconds(1), /*throttled=*/true);
+  ASSERT_EQ(gate_.allowed(), 2);
+  std::atomic<bool> left{false};
+  std::thread waiting([&] {
+    passes[0]->AwaitTurn();
+    EXPECT_TRUE(left) << "of three that work, two may";
+  });
+  passes.pop_back();
+  left = true;
+  passes.pop_back();
+  waiting.join();
+}
+
+TEST_F(WriteGateTest, ClosingEndsTheWaitBetweenWrites) {
+  std::vector<Pass> passes;
+  for (int i = 0; i < 4; ++i) passes.push_back(gate_.Enter());
+  gate_.Wrote(absl::ZeroDuration(), absl::Seconds(1), /*throttled=*/true);
+  std::thread waiting([&] { passes[0]->AwaitTurn(); });
+  gate_.Close();
+  waiting.join();
+}
+
 TEST_F(WriteGateTest, ClosingWakesAllThatWait) {
   std::vector<Pass> passes;
   for (int i = 0; i < 4; ++i) passes.push_back(gate_.Enter());

@@ -56,7 +56,10 @@ class MortalDeadLetter : public DeadLetter {
     return Mortal(crash_, [&] { return dead_letter_.Sync(object); });
   }
   absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
-    return Mortal(crash_, [&] { return dead_letter_.Rewind(object, row); });
+    // The lease was checked just before; no process sleeps for a whole one in between.
+    if (!crash_.Step(/*interruptible=*/false)) return Dead();
+    const absl::Status status = dead_letter_.Rewind(object, row);
+    return crash_.Step() ? status : Dead();
   }
 
  private:
@@ -87,8 +90,9 @@ class MortalTransform : public Transform {
   MortalTransform(std::unique_ptr<Transform> transform, CrashPoint& crash)
       : transform_(std::move(transform)), crash_(crash) {}
 
-  void Apply(Chunk& chunk, Transformed& out) override {
-    if (crash_.Step()) transform_->Apply(chunk, out);
+  void Begin(Chunk& chunk) override { transform_->Begin(chunk); }
+  bool Next(size_t max_bytes, Transformed& out) override {
+    return !crash_.Step() || transform_->Next(max_bytes, out);
   }
 
  private:

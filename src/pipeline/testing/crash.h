@@ -7,8 +7,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "pipeline/run.h"
 
@@ -19,14 +21,30 @@ class CrashPoint {
  public:
   // The process lives for `steps` steps.
   explicit CrashPoint(uint64_t steps) : steps_(steps) {}
+  // Calls `interruption` once, in the thread that takes step number `at` or the next one that may
+  // be interrupted: meanwhile other processes may do something. To be set before the first step.
+  void InterruptAt(uint64_t at, std::function<void()> interruption) {
+    interrupt_at_ = at;
+    interruption_ = std::move(interruption);
+  }
   // Takes a step; false if the process is dead.
-  bool Step() { return taken_.fetch_add(1) < steps_; }
+  bool Step(bool interruptible = true) {
+    const uint64_t number = taken_.fetch_add(1);
+    const bool alive = number < steps_;
+    if (alive && interruptible && number >= interrupt_at_ && !interrupted_.exchange(true)) {
+      interruption_();
+    }
+    return alive;
+  }
   bool dead() const { return taken_ > steps_; }
   uint64_t taken() const { return taken_; }
 
  private:
   const uint64_t steps_;
   std::atomic<uint64_t> taken_{0};
+  uint64_t interrupt_at_ = std::numeric_limits<uint64_t>::max();
+  std::function<void()> interruption_;
+  std::atomic<bool> interrupted_{false};
 };
 
 // A Ledger whose changes happen only while the process lives. Give it to the source as well.

@@ -40,6 +40,14 @@ absl::StatusOr<std::unique_ptr<Chunk>> FakeSource::Next(std::stop_token stop) {
   auto chunk = std::make_unique<Chunk>();
   chunk->object = entry_;
   chunk->first_row = row_;
+  const absl::Status fault = read_fault_ ? read_fault_(object, row_) : absl::OkStatus();
+  if (!fault.ok()) {
+    chunk->after = {.row = row_, .byte = 10 * row_};
+    chunk->last = true;
+    chunk->error = fault;
+    entry_.reset();
+    return chunk;
+  }
   chunk->rows = std::min<uint64_t>(chunk_rows_, object.rows.size() - row_);
   if (chunk->rows > 0) {
     auto payload = std::make_unique<FakePayload>();
@@ -67,23 +75,34 @@ void FakeSource::GiveUp(const LedgerEntry& object) {
   given_up_.push_back(object.key);
 }
 
-void FakeTransform::Apply(Chunk& chunk, Transformed& out) {
-  const auto& payload = static_cast<const FakePayload&>(*chunk.payload);
-  for (uint64_t i = 0; i < chunk.rows; ++i) {
-    const uint64_t row = chunk.first_row + i;
-    const std::string& letters = payload.rows[i];
-    if (letters == "f") {
-      ++out.filtered;
-    } else if (letters == "r") {
-      out.rejections.push_back({.source_row = row,
-                                .code = "invalid_value",
-                                .message = "the row says so",
-                                .payload_before = letters});
-    } else {
-      for (size_t index = 0; index < letters.size(); ++index) {
-        out.batch.bytes.Append(FakeEvent(chunk.object->key, row, index, letters[index]));
-        out.batch.EndRow(row);
-      }
+void FakeTransform::Begin(Chunk& chunk) {
+  chunk_ = &chunk;
+  next_ = 0;
+}
+
+bool FakeTransform::Next(size_t max_bytes, Transformed& out) {
+  const auto& payload = static_cast<const FakePayload&>(*chunk_->payload);
+  const size_t before = out.batch.bytes.size() + 100 * out.rejections.size();
+  while (next_ < chunk_->rows) {
+    if (out.batch.bytes.size() + 100 * out.rejections.size() - before >= max_bytes) return false;
+    Add(chunk_->first_row + next_, payload.rows[next_], out);
+    ++next_;
+  }
+  return true;
+}
+
+void FakeTransform::Add(uint64_t row, const std::string& letters, Transformed& out) const {
+  if (letters == "f") {
+    ++out.filtered;
+  } else if (letters == "r") {
+    out.rejections.push_back({.source_row = row,
+                              .code = "invalid_value",
+                              .message = "the row says so",
+                              .payload_before = letters});
+  } else {
+    for (size_t index = 0; index < letters.size(); ++index) {
+      out.batch.bytes.Append(FakeEvent(chunk_->object->key, row, index, letters[index]));
+      out.batch.EndRow(row);
     }
   }
 }

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 #define MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +47,10 @@ class FakeSource : public Source {
         chunk_rows_(chunk_rows),
         lease_(lease) {}
 
+  // Called before a chunk of the object is read from `row` on: an error ends the object there.
+  using ReadFault = std::function<absl::Status(const FakeObject& object, uint64_t row)>;
+  void set_read_fault(ReadFault fault) { read_fault_ = std::move(fault); }
+
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
   void Confirm(const LedgerEntry& object) override;
   void GiveUp(const LedgerEntry& object) override;
@@ -65,6 +70,7 @@ class FakeSource : public Source {
   const std::string owner_;
   const size_t chunk_rows_;
   const absl::Duration lease_;
+  ReadFault read_fault_;
   size_t next_object_ = 0;
   std::shared_ptr<const LedgerEntry> entry_;  // of the object being read
   uint64_t row_ = 0;
@@ -75,7 +81,14 @@ class FakeSource : public Source {
 
 class FakeTransform : public Transform {
  public:
-  void Apply(Chunk& chunk, Transformed& out) override;
+  void Begin(Chunk& chunk) override;
+  bool Next(size_t max_bytes, Transformed& out) override;
+
+ private:
+  void Add(uint64_t row, const std::string& letters, Transformed& out) const;
+
+  const Chunk* chunk_ = nullptr;
+  uint64_t next_ = 0;  // row of the chunk
 };
 
 }  // namespace millrace
