@@ -16,6 +16,7 @@
 #include "import/source_rows.h"
 #include "mapping/identity_event.h"
 #include "pipeline/retrier.h"
+#include "pipeline/whole_refusals.h"
 
 namespace millrace {
 namespace {
@@ -189,9 +190,11 @@ class Lane {
     if (batch_.empty()) return absl::OkStatus();
     for (RetryLoop tries(retrier_);;) {
       const WriteResult result = sink_->Write(batch_, stop_);
-      if (result.durable()) {
+      if (result.durable() || result.refused_whole()) {
         tries.Succeeded();
-        TakeRefused(result.refused());
+        ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,
+                         refusals_.Judge(result, batch_.rows()));
+        TakeRefused(refused);
         return absl::OkStatus();
       }
       if (!result.retryable()) return result.status();
@@ -273,6 +276,7 @@ class Lane {
   const std::stop_token stop_;
   Remapper remapper_;
   Retrier retrier_;
+  WholeRefusals refusals_;
   std::unique_ptr<Sink> sink_;  // null in a dry run
   IdentityReader reader_;
   EventIdentity identity_;

@@ -79,6 +79,11 @@ class FakeSinkFixture : public SinkFixture {
     });
     return true;
   }
+  void RefuseAll(const std::string& reason) override {
+    destination_.set_script([refuse = !reason.empty()](uint64_t) {
+      return refuse ? FakeWrite::kRefusedWhole : FakeWrite::kDurable;
+    });
+  }
 
  private:
   FakeDestination destination_;

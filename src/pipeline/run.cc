@@ -16,6 +16,7 @@
 #include "pipeline/load.h"
 #include "pipeline/retrier.h"
 #include "pipeline/run_context.h"
+#include "pipeline/whole_refusals.h"
 #include "pipeline/write_gate.h"
 
 namespace millrace {
@@ -54,6 +55,7 @@ class Delivery {
   const size_t batch_bytes_;
   WriteGate gate_;
   Retrier retrier_;
+  WholeRefusals refusals_;
   LedgerRecorder recorder_;
   ChunkReader reader_;
 };
@@ -150,9 +152,9 @@ absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Batch& batch, Sink
     if (result.durable() || result.throttled()) {
       gate_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
     }
-    if (result.durable()) {
+    if (result.durable() || result.refused_whole()) {
       tries.Succeeded();
-      return result.refused();
+      return refusals_.Judge(result, batch.rows());
     }
     if (!result.retryable()) return result.status();
     RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop));

@@ -54,6 +54,46 @@ TEST_F(RunStopTest, AStopOfTheSinkStopsTheRun) {
   EXPECT_EQ(world_.CheckPromise(), "");
 }
 
+TEST_F(RunStopTest, ADestinationThatRefusesEverythingStopsTheRun) {
+  AddRows("one", 1000);
+  AddRows("two", 10);
+  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.destination.set_script(Always(FakeWrite::kRefusedWhole));
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;
+  EXPECT_THAT(report.first_error, HasSubstr("project is archived"));
+  EXPECT_EQ(report.counts.rejected, 0u);
+  EXPECT_LE(report.writes, 4u);
+  EXPECT_EQ(world_.CheckPromise(), "");
+  world_.destination.set_script(Always(FakeWrite::kDurable));
+  EXPECT_TRUE(world_.Run("me").status.ok());
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+TEST_F(RunStopTest, ABatchRefusedWholeAmongGoodOnesIsRejected) {
+  AddRows("one", 60);
+  world_.options.join_rows = 1;
+  world_.destination.set_script(
+      [](uint64_t n) { return n == 5 ? FakeWrite::kRefusedWhole : FakeWrite::kDurable; });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.counts.rejected, 4u);
+  EXPECT_EQ(report.counts.accepted, 56u);
+  EXPECT_EQ(world_.dead_letter.Durable(world_.objects[0].key).size(), 4u);
+}
+
+TEST_F(RunStopTest, ADestinationThatRefusesEverythingFromSomePointOnStopsTheRun) {
+  AddRows("one", 1000);
+  world_.options.join_rows = 1;
+  world_.destination.set_script(
+      [](uint64_t n) { return n >= 5 ? FakeWrite::kRefusedWhole : FakeWrite::kDurable; });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;
+  EXPECT_EQ(report.counts.accepted, 20u);
+  EXPECT_EQ(report.counts.rejected, 40u);
+  EXPECT_GT(report.counts.pending(), 0u);
+}
+
 TEST_F(RunStopTest, ASinkThatReportsNothingHasDeliveredNothing) {
   AddRows("one", 3);
   class Forgetful : public Sink {

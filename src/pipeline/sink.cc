@@ -27,4 +27,10 @@ WriteResult WriteResult::Stop(absl::Status why) {
   return result;
 }
 
+WriteResult WriteResult::RefusedWhole(absl::Status why) {
+  WriteResult result = Stop(std::move(why));
+  result.refused_whole_ = true;
+  return result;
+}
+
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// Where rows go. A write has three outcomes only; forgetting to report one fails safe.
+// Where rows go. A write has four outcomes only; forgetting to report one fails safe.
 #ifndef MILLRACE_PIPELINE_SINK_H_
 #define MILLRACE_PIPELINE_SINK_H_
 
@@ -37,10 +37,14 @@ class [[nodiscard]] WriteResult {
                            bool throttled = false);
   // Nothing is known, and sending again will not help (wrong credentials): the run must stop.
   static WriteResult Stop(absl::Status why);
+  // No row is stored: in everything that was sent, the destination refused all rows in the same
+  // words and named none. Run() decides whether the rows are to blame (pipeline/whole_refusals.h).
+  static WriteResult RefusedWhole(absl::Status why);
 
   bool durable() const { return status_.ok(); }
   bool retryable() const { return retryable_; }
   bool throttled() const { return throttled_; }
+  bool refused_whole() const { return refused_whole_; }
   const absl::Status& status() const { return status_; }
   absl::Duration retry_after() const { return retry_after_; }
   const std::vector<RefusedRow>& refused() const { return refused_; }  // by row, ascending
@@ -49,6 +53,7 @@ class [[nodiscard]] WriteResult {
   absl::Status status_;
   bool retryable_ = true;
   bool throttled_ = false;
+  bool refused_whole_ = false;
   absl::Duration retry_after_ = absl::ZeroDuration();
   std::vector<RefusedRow> refused_;
 };

@@ -3,7 +3,9 @@
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_BATCH_PROGRESS_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_BATCH_PROGRESS_H_
 
+#include <deque>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,9 +16,26 @@
 
 namespace millrace::mixpanel {
 
-// One batch at a time, rows in ascending order.
+// One batch at a time.
+//
+// A range that the destination refused without naming a row is searched: it is halved until the
+// bad rows stand alone, with at most kMaxSearchRequests more requests a batch; then what is still
+// refused is given up range by range. If everything is refused in the same words, the whole batch
+// is (refused_whole()) once all rows were sent, or kMaxRefusals requests, among them single rows
+// from all over the batch.
 class BatchProgress {
  public:
+  // Enough to find about a dozen bad rows among 2,000.
+  static constexpr int kMaxSearchRequests = 256;
+  // Ranges, then single rows, that were refused before a batch counts as refused whole.
+  static constexpr int kMaxRefusedRanges = 15;  // a range, its halves, their halves, theirs
+  static constexpr int kMaxRefusedProbes = 16;
+  static constexpr int kMaxRefusals = kMaxRefusedRanges + kMaxRefusedProbes;
+
+  // `in_order`: rows are sent in ascending order even if ranges are searched, as updates of one
+  // profile must be. A batch that is refused whole then takes all of the search.
+  explicit BatchProgress(bool in_order) : in_order_(in_order) {}
+
   // Goes on with `batch` if it is the one that was put aside, told by its content and its source
   // rows, not by its address; else begins it.
   void Begin(const Batch& batch);
@@ -25,16 +44,22 @@ class BatchProgress {
 
   bool finished() const { return open_.empty(); }
   // The next rows to send: not empty unless finished().
-  RowRange next() const { return open_.back(); }
+  RowRange next() const { return open_.front(); }
+  // The destination has refused everything, in the same words: call Finish(), and believe words().
+  bool refused_whole() const;
+  const std::string& words() const { return words_; }
 
   // `rows`, from the front of next(), are durable but `refused` (rows counted from rows.begin).
   void Settle(RowRange rows, std::vector<RefusedRow> refused);
-  // `rows`, from the front of next(), will never be accepted.
+  // `rows`, from the front of next(), will never be accepted, for a reason of their own.
   void Refuse(RowRange rows, std::string_view code, std::string_view message);
-  // `rows`, from the front of next(), are to be sent in two halves.
+  // `rows`, from the front of next(), are to be sent in two halves, in order.
   void Split(RowRange rows);
-  // True as long as the search for bad rows in this batch may send one more request.
-  bool SpendSearch();
+  // The destination refused `rows`, from the front of next(), saying `words` and naming none.
+  void SearchRefused(RowRange rows, std::string_view words);
+  // What it said of `rows`, from the front of next(), contradicts itself: they are halved. False if
+  // they cannot be, or the search has come to its end: then nothing has changed.
+  bool SearchUnclear(RowRange rows);
 
   // The refused rows, ascending; forgets the batch.
   std::vector<RefusedRow> Finish();
@@ -48,11 +73,18 @@ class BatchProgress {
   };
   static Identity Identify(const Batch& batch);
   void TakeFromNext(RowRange rows);
+  // Halves `rows`, which were taken, if that may still be done.
+  bool Halve(RowRange rows);
+  void AddProbes();
 
-  std::vector<RowRange> open_;  // a stack: the lowest rows are last
+  const bool in_order_;
+  std::deque<RowRange> open_;
   std::vector<RefusedRow> refused_;
-  int searches_left_ = 0;
-  bool moved_ = false;  // something differs from a batch just begun
+  int search_requests_left_ = 0;
+  int refusals_ = 0;         // requests refused without naming a row
+  std::string words_;        // of these
+  bool told_apart_ = false;  // a row was accepted or named, or the words differ
+  bool moved_ = false;       // something differs from a batch just begun
   std::optional<Identity> aside_;
 };
 

@@ -95,6 +95,7 @@ class MixpanelSink final : public Sink {
         plain_request_(RequestTemplate(target, /*gzip=*/false)),
         gzip_request_(RequestTemplate(target, /*gzip=*/true)),
         profile_body_(target.credentials.token),
+        progress_(/*in_order=*/target.kind != Kind::kEvents),
         gzip_(target.gzip.value_or(GzipEffort::kFast)) {}
 
   WriteResult Write(const Batch& batch, std::stop_token stop) override;
@@ -120,10 +121,10 @@ class MixpanelSink final : public Sink {
   HttpRequest plain_request_;
   HttpRequest gzip_request_;
   const ProfileBody profile_body_;
+  BatchProgress progress_;
   GzipEncoder gzip_;
   ByteBuffer encoded_;      // the body, unless it is a view of the batch
   size_t plain_bytes_ = 0;  // of the last request's body
-  BatchProgress progress_;
 };
 
 RequestLimits MixpanelSink::Limits() const {
@@ -227,17 +228,10 @@ std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows
       SplitTooLarge(batch, rows, verdict);
       return std::nullopt;
     case Verdict::Kind::kRefused:
-      if (rows.size() > 1 && progress_.SpendSearch()) {
-        progress_.Split(rows);
-      } else {
-        progress_.Refuse(rows, "rejected_by_destination", ToStd(verdict.why.message()));
-      }
+      progress_.SearchRefused(rows, ToStd(verdict.why.message()));
       return std::nullopt;
     case Verdict::Kind::kUnclear:
-      if (rows.size() > 1 && progress_.SpendSearch()) {
-        progress_.Split(rows);
-        return std::nullopt;
-      }
+      if (progress_.SearchUnclear(rows)) return std::nullopt;
       break;
     case Verdict::Kind::kStop:
       return WriteResult::Stop(Annotate(verdict.why, Where()));
@@ -253,6 +247,11 @@ WriteResult MixpanelSink::Write(const Batch& batch, std::stop_token stop) {
   const StopDeadline deadline(stop, target_.stop_grace, clock_);
   for (;;) {
     const RowRange rows = NextRequest(batch);
+    if (progress_.refused_whole()) {
+      const absl::Status why = absl::FailedPreconditionError(ToAbsl(progress_.words()));
+      (void)progress_.Finish();
+      return WriteResult::RefusedWhole(Annotate(why, Where()));
+    }
     if (rows.size() == 0) return WriteResult::Durable(progress_.Finish());
     if (auto outcome = Apply(batch, rows, Send(batch, rows, stop, deadline)); outcome.has_value()) {
       progress_.PutAside(batch);

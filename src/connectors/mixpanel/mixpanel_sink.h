@@ -47,7 +47,8 @@ struct ImportTarget {
 //   200 with the right count    Durable
 //   400 with failed_records     Durable with those refused, if they and the count add up
 //   400 that names no record    the request is halved until the bad events are found and refused
-//                               (at most 256 more requests a batch, then what is left is refused)
+//                               (at most 256 more requests a batch, then what is left is refused);
+//                               RefusedWhole if all of the batch is refused in the same words
 //   401, 403, 3xx, other 4xx    Stop
 //   413                         split and resent; a single event refused (event_too_large)
 //   429                         Retry(throttled); 408, 5xx, no answer: Retry

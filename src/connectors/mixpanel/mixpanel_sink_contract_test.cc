@@ -36,6 +36,7 @@ class MixpanelFixture final : public SinkFixture {
     mixpanel_.AnswerNext(absl::UnavailableError("the answer was lost"), with_effect);
     return true;
   }
+  void RefuseAll(const std::string& reason) override { mixpanel_.RefuseAll(reason); }
 
  private:
   FakeMixpanel mixpanel_;

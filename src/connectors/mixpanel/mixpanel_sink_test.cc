@@ -179,15 +179,41 @@ TEST_F(MixpanelSinkTest, FindsTheBadRowsThatAnAnswerDoesNotName) {
   EXPECT_LE(mixpanel_.received().size(), 45u);
 }
 
-TEST_F(MixpanelSinkTest, GivesTheSearchUpWhenAllIsRefused) {
+TEST_F(MixpanelSinkTest, GivesTheSearchUpWhenMuchIsRefused) {
   mixpanel_.set_style(Style::kUnnamed);
   std::vector<std::string> rows;
-  for (int n = 0; n < 2000; ++n) rows.push_back(Bad(n));
+  for (int n = 0; n < 2000; ++n) rows.push_back(n % 10 == 0 ? Bad(n) : Good(n));
   const WriteResult result = Write(BatchOf(rows));
   ASSERT_TRUE(result.durable()) << result.status();
-  EXPECT_EQ(result.refused().size(), 2000u);
-  EXPECT_EQ(mixpanel_.stored(), 0u);
-  EXPECT_LE(mixpanel_.received().size(), 520u);
+  EXPECT_GE(result.refused().size(), 200u);
+  EXPECT_EQ(result.refused().size() + mixpanel_.stored(), 2000u);
+  EXPECT_LE(mixpanel_.received().size(), 257u);
+}
+
+TEST_F(MixpanelSinkTest, SaysSoonThatAProjectRefusesEverything) {
+  mixpanel_.RefuseAll("project is archived");
+  const WriteResult result = Write(GoodBatch(2000));
+  EXPECT_TRUE(result.refused_whole());
+  EXPECT_THAT(std::string(result.status().message()),
+              AllOf(HasSubstr("Mixpanel /import"), HasSubstr("project is archived")));
+  EXPECT_LE(mixpanel_.received().size(), 31u);
+}
+
+TEST_F(MixpanelSinkTest, ASingleBadEventThatIsNamedIsRefusedAlone) {
+  const WriteResult result = Write(BatchOf({Bad(0)}));
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_THAT(RefusedRows(result), ElementsAre(0));
+}
+
+TEST_F(MixpanelSinkTest, ProfilesThatAreAllRefusedAreSaidToBe) {
+  for (const Kind kind : {Kind::kUsers, Kind::kGroups}) {
+    target_.kind = kind;
+    sink_ = nullptr;
+    mixpanel_.RefuseAll("project is archived");
+    EXPECT_TRUE(Write(GoodBatch(100)).refused_whole());
+    mixpanel_.AnswerNext(Answer(400, R"({"error":"no such project","status":0})"));
+    EXPECT_TRUE(Write(GoodBatch(1)).refused_whole());
+  }
 }
 
 TEST_F(MixpanelSinkTest, FindsTheBadProfiles) {

@@ -1,4 +1,5 @@
-// Cutting a batch into requests that Mixpanel takes, before a byte is sent. Pure.
+// Cutting a batch into requests that Mixpanel takes, before a byte is sent. Pure. How often a range
+// that was refused may be cut further is BatchProgress's to decide.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_REQUEST_SPLIT_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_REQUEST_SPLIT_H_
 

@@ -39,6 +39,8 @@ WriteResult FakeDestination::Write(const Batch& batch) {
       return WriteResult::Retry(absl::UnavailableError("no answer"));
     case FakeWrite::kStop:
       return WriteResult::Stop(absl::UnauthenticatedError("wrong credentials"));
+    case FakeWrite::kRefusedWhole:
+      return WriteResult::RefusedWhole(absl::FailedPreconditionError("project is archived"));
   }
   return WriteResult();
 }

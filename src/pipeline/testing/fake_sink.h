@@ -20,6 +20,7 @@ enum class FakeWrite {
   kThrottled,  // the same, and the destination asks for less
   kReplyLost,  // everything happens, but the sink cannot know
   kStop,
+  kRefusedWhole,  // nothing happens: the destination refuses all rows and names none
 };
 
 // Thread-safe. Refuses the events of rows with 'x' (see fake_source.h). Outlives its sinks.

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
+#include <numeric>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -15,6 +15,7 @@
 
 #include "base/strings.h"
 #include "pipeline/sink.h"
+#include "pipeline/testing/run_fixture.h"
 
 namespace millrace {
 
@@ -31,6 +32,9 @@ class SinkFixture {
   // The next write of any sink fails: with or without its effect, and in a way that sending again
   // cures. False if this fixture cannot do that.
   virtual bool FailNextWrite(bool with_effect) = 0;
+  // From now on the destination refuses everything for `reason`, without naming a row; if it is
+  // empty, no longer.
+  virtual void RefuseAll(const std::string& reason) = 0;
 };
 
 using SinkMaker = std::unique_ptr<SinkFixture> (*)();
@@ -88,11 +92,81 @@ TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
   for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
 }
 
-TEST_P(SinkContract, ABatchOfWhichAllIsRefusedIsDurable) {
+// Where the destination names no row, it might refuse the good ones as well.
+TEST_P(SinkContract, OfABatchOfBadRowsEachIsNamedOrNone) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
   const WriteResult result = sink->Write(MakeBatch({-1, -2}), std::stop_token());
+  if (result.refused_whole()) return;
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 1}));
+}
+
+TEST_P(SinkContract, AWholeRequestRefusalIsOneOfTheWholeBatch) {
+  fixture().RefuseAll("project is archived");
+  const std::unique_ptr<Sink> sink = fixture().NewSink();
+  for (const int rows : {1, 3, 5000}) {
+    std::vector<int> numbers(static_cast<size_t>(rows));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    const WriteResult result = sink->Write(MakeBatch(numbers), std::stop_token());
+    EXPECT_TRUE(result.refused_whole()) << rows;
+    EXPECT_FALSE(result.durable());
+    EXPECT_FALSE(result.retryable());
+    EXPECT_NE(ToStd(result.status().message()).find("project is archived"), std::string::npos)
+        << result.status();
+  }
+  // Nothing of it is left in the sink.
+  fixture().RefuseAll("");
+  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), std::stop_token());
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_TRUE(result.refused().empty());
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+}
+
+TEST_P(SinkContract, AWholeRequestRefusalStopsTheRunAndLosesNothing) {
+  constexpr int kRows = 3000;
+  FakeWorld world;
+  std::string letters;
+  for (int n = 0; n < kRows; ++n) letters += "a ";
+  world.objects = {MakeFakeObject("object", letters)};
+  world.chunk_rows = 1000;
+  world.options.initial_writes = world.options.most_writes = 2;
+  // The rows of the world, as the destination wants them.
+  class GoodRows : public Transform {
+   public:
+    explicit GoodRows(SinkFixture& fixture) : fixture_(fixture) {}
+    void Begin(Chunk& chunk) override { chunk_ = &chunk; }
+    bool Next(size_t, Transformed& out) override {
+      for (uint64_t row = chunk_->first_row; row < chunk_->after.row; ++row) {
+        out.batch.bytes.Append(fixture_.GoodRow(static_cast<int>(row)));
+        out.batch.EndRow(row);
+      }
+      return true;
+    }
+
+   private:
+    SinkFixture& fixture_;
+    const Chunk* chunk_ = nullptr;
+  };
+  const auto run = [&] {
+    FakeSource source(world.objects, world.ledger, "me", world.chunk_rows);
+    return RunWith(world, source,
+                   {.make_transform = [&] { return std::make_unique<GoodRows>(fixture()); },
+                    .make_sink = [&] { return fixture().NewSink(); }});
+  };
+
+  fixture().RefuseAll("project is archived");
+  const RunReport refused = run();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused.status)) << refused.status;
+  EXPECT_NE(refused.first_error.find("project is archived"), std::string::npos);
+  EXPECT_EQ(refused.counts.rejected, 0u);
+  EXPECT_EQ(world.ledger.Find(world.objects[0].key)->position.row, 0u);
+  EXPECT_TRUE(world.dead_letter.Objects().empty());
+
+  fixture().RefuseAll("");
+  const RunReport report = run();
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.counts.accepted, uint64_t{kRows});
+  for (const int n : {0, 999, 1000, kRows - 1}) EXPECT_GE(fixture().Arrived(n), 1) << n;
 }
 
 TEST_P(SinkContract, AFailedWriteIsNotDurableAndSendingAgainCuresIt) {

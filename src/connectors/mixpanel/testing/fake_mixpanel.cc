@@ -49,6 +49,11 @@ void FakeMixpanel::set_most_bytes(size_t most_bytes, bool named_in_answer) {
   names_limit_ = named_in_answer;
 }
 
+void FakeMixpanel::RefuseAll(std::string reason) {
+  absl::MutexLock lock(&mutex_);
+  refuse_all_ = std::move(reason);
+}
+
 void FakeMixpanel::AnswerNext(absl::StatusOr<HttpResponse> answer, bool with_effect) {
   absl::MutexLock lock(&mutex_);
   faults_.push_back({std::move(answer), with_effect});
@@ -71,6 +76,11 @@ size_t FakeMixpanel::stored() const {
 }
 
 HttpResponse FakeMixpanel::Store(const std::vector<std::string>& records, bool is_import) {
+  if (!refuse_all_.empty()) {
+    if (!is_import) return Answer(200, Json({{"error", refuse_all_}, {"status", 0}}).dump());
+    return Answer(400,
+                  Json({{"code", 400}, {"error", refuse_all_}, {"status", "Bad Request"}}).dump());
+  }
   Json failed = Json::array();
   for (size_t i = 0; i < records.size(); ++i) {
     if (!IsBad(records[i])) continue;

@@ -39,6 +39,9 @@ class FakeMixpanel {
   void set_style(Style style);
   // Requests with more uncompressed bytes get 413.
   void set_most_bytes(size_t most_bytes, bool named_in_answer = true);
+  // From now on each request is refused as a whole, for `reason` ("project is archived"); empty: no
+  // longer.
+  void RefuseAll(std::string reason);
   // The next request gets this answer, or none if it is an error; `with_effect`: after its records
   // were stored. Several are used in order.
   void AnswerNext(absl::StatusOr<HttpResponse> answer, bool with_effect = false);
@@ -64,6 +67,7 @@ class FakeMixpanel {
   Style style_ ABSL_GUARDED_BY(mutex_) = Style::kIndexed;
   size_t most_bytes_ ABSL_GUARDED_BY(mutex_) = 10 << 20;
   bool names_limit_ ABSL_GUARDED_BY(mutex_) = true;
+  std::string refuse_all_ ABSL_GUARDED_BY(mutex_);
   std::deque<Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::vector<Received> received_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> stored_ ABSL_GUARDED_BY(mutex_);
