@@ -2,6 +2,8 @@
 // and the next run must find the truth in the ledger and finish the work.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -38,12 +40,22 @@ class Crash : public testing::Test {
   static void TearDownTestSuite() { SetLogLevel(Severity::kInfo); }
 };
 
-// A later process: the claims of dead ones have run out.
+// A later process: the claims of dead ones have run out, and all objects can be read. If there was
+// another config, what was begun under it is left to it.
 void Finish(FakeWorld& world) {
-  world.clock.Advance(2 * world.options.lease);
-  const RunReport report = world.Run("last");
-  EXPECT_TRUE(report.status.ok()) << report.status;
-  EXPECT_EQ(report.counts.pending(), 0u);
+  world.read_fault = nullptr;
+  const bool changed = !world.earlier_objects.empty();
+  for (const char* config : {"changed", "c"}) {
+    if (changed) {
+      world.ChangeConfig(config);
+    } else if (config == std::string_view("changed")) {
+      continue;
+    }
+    world.clock.Advance(2 * world.options.lease);
+    const RunReport report = world.Run("last");
+    EXPECT_TRUE(report.status.ok()) << report.status;
+    EXPECT_EQ(report.counts.pending(), 0u);
+  }
   EXPECT_EQ(world.CheckComplete(), "");
 }
 
@@ -102,6 +114,114 @@ TEST_F(Crash, AtEachStepWhileWritesFail) {
   });
 }
 
+// Chunks that take several writes each.
+void FanOut(FakeWorld& world) {
+  world.objects = {MakeFakeObject("wide", "aaaa r aaxaaa f aaaaaaaa aaaaa a aax r"),
+                   MakeFakeObject("one row", "aaaaaaaaaaaa"),
+                   MakeFakeObject("cut", "aaaa axa aaaa")};
+  world.objects.back().error = absl::DataLossError("cut at byte 30");
+  world.options.batch_bytes = 150;
+}
+
+TEST_F(Crash, AtEachStepWhileRowsFanOut) {
+  const uint64_t steps = KillAtEachStep(FanOut);
+  EXPECT_GT(steps, 60u);
+}
+
+TEST_F(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
+  KillAtEachStep([](FakeWorld& world) {
+    FanOut(world);
+    world.options.initial_writes = world.options.most_writes = 3;
+    world.options.join_rows = 2;
+    world.chunk_rows = 2;
+    world.destination.set_script(
+        [](uint64_t n) { return n % 5 == 3 ? FakeWrite::kReplyLost : FakeWrite::kDurable; });
+  });
+}
+
+// An object that cannot be read further fails alone; a later process resumes after what was read.
+TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
+  for (const uint64_t fails_at : {0, 4, 8}) {
+    for (uint64_t step = 0;; ++step) {
+      SCOPED_TRACE(StrCat("killed at step ", step, ", failing at row ", fails_at));
+      const std::unique_ptr<FakeWorld> world = NewWorld();
+      world->read_fault = [fails_at](const FakeObject& object, uint64_t row) {
+        const bool fails = object.key.object == "mixed" && row == fails_at;
+        return fails ? absl::UnavailableError("the store is away") : absl::OkStatus();
+      };
+      CrashPoint crash(step);
+      const RunReport report = world->RunUntilCrash("first", crash);
+      EXPECT_EQ(world->CheckPromise(), "");
+      if (!crash.dead()) {
+        EXPECT_TRUE(report.status.ok()) << report.status;
+        EXPECT_EQ(report.objects_failed, 2u);
+        EXPECT_EQ(world->ledger.Find(world->objects[0].key)->position.row, fails_at);
+      }
+      Finish(*world);
+      if (HasFailure()) return;
+      if (!crash.dead()) break;
+    }
+  }
+}
+
+// Another process takes everything over at each step of one that does not know, and gets as far as
+// `other_steps`.
+void TakeOverAtEachStep(uint64_t other_steps, const std::function<void(FakeWorld&)>& setup) {
+  for (uint64_t step = 0;; ++step) {
+    SCOPED_TRACE(StrCat("taken over at step ", step, " by one of ", other_steps, " steps"));
+    const std::unique_ptr<FakeWorld> world = NewWorld();
+    setup(*world);
+    world->leases_were_lost = true;
+    CrashPoint crash(1'000'000);
+    crash.InterruptAt(step, [&world = *world, other_steps] {
+      world.clock.Advance(2 * world.options.lease);
+      CrashPoint other(other_steps);
+      world.RunBesideOthersUntilCrash("other", other);
+      EXPECT_EQ(world.CheckPromise(), "");
+    });
+    const RunReport report = world->RunBesideOthersUntilCrash("first", crash);
+    EXPECT_TRUE(report.status.ok()) << report.status;
+    EXPECT_EQ(report.counts.pending(), 0u);
+    EXPECT_EQ(world->CheckPromise(), "");
+    Finish(*world);
+    if (testing::Test::HasFailure() || crash.taken() <= step) return;
+  }
+}
+
+TEST_F(Crash, AnotherOwnerTakesOverAtEachStep) {
+  for (const uint64_t other_steps : {4, 17, 40, 1'000'000}) {
+    TakeOverAtEachStep(other_steps, [](FakeWorld&) {});
+  }
+}
+
+TEST_F(Crash, AnotherOwnerTakesOverAtEachStepWhileRowsFanOut) {
+  for (const uint64_t other_steps : {25, 1'000'000}) TakeOverAtEachStep(other_steps, FanOut);
+}
+
+TEST_F(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
+  TakeOverAtEachStep(30, [](FakeWorld& world) {
+    world.options.initial_writes = world.options.most_writes = 3;
+    world.options.join_rows = 2;
+    world.chunk_rows = 2;
+  });
+}
+
+TEST_F(Crash, TheConfigIsAnotherForAWhileAfterEachStep) {
+  for (uint64_t step = 0;; ++step) {
+    SCOPED_TRACE(StrCat("killed at step ", step));
+    const std::unique_ptr<FakeWorld> world = NewWorld();
+    CrashPoint crash(step);
+    world->RunUntilCrash("first", crash);
+    world->clock.Advance(2 * world->options.lease);
+    world->ChangeConfig("changed");
+    CrashPoint second(step / 2);
+    world->RunUntilCrash("second", second);
+    EXPECT_EQ(world->CheckPromise(), "");
+    Finish(*world);
+    if (HasFailure() || !crash.dead()) return;
+  }
+}
+
 TEST_F(Crash, TwiceInARow) {
   for (uint64_t first = 0; first < 80; first += 3) {
     for (uint64_t second = 0; second < 60; second += 4) {
@@ -146,14 +266,16 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-std::unique_ptr<FakeWorld> RandomWorld(Dice& dice) {
+// `may_stop`: writes may end a run.
+std::unique_ptr<FakeWorld> RandomWorld(Dice& dice, bool may_stop = true) {
   auto world = std::make_unique<FakeWorld>();
   const uint64_t objects = 1 + dice.Below(6);
   for (uint64_t o = 0; o < objects; ++o) {
     std::string letters;
     for (uint64_t rows = dice.Below(40); rows > 0; --rows) {
-      constexpr const char* kRows[] = {"a", "a", "a", "a", "aa", "f", "r", "x", "axa", "xx"};
-      StrAppend(&letters, kRows[dice.Below(10)], " ");
+      constexpr const char* kRows[] = {"a", "a", "a",   "a",  "aa",        "f",
+                                       "r", "x", "axa", "xx", "aaaaaaaaa", "aaaxaaaaxa"};
+      StrAppend(&letters, kRows[dice.Below(12)], " ");
     }
     world->objects.push_back(MakeFakeObject(StrCat("object ", o), letters));
     if (dice.OneIn(8)) world->objects.back().error = absl::DataLossError("cut");
@@ -163,9 +285,19 @@ std::unique_ptr<FakeWorld> RandomWorld(Dice& dice) {
   world->options.most_writes = world->options.initial_writes + static_cast<int>(dice.Below(3));
   world->options.join_rows = 1 + dice.Below(20);
   world->options.most_bytes = dice.OneIn(3) ? 500 : 1 << 20;
+  world->options.batch_bytes = dice.OneIn(2) ? 50 + dice.Below(500) : 1 << 20;
+  if (dice.OneIn(2)) {
+    world->read_fault = [seed = dice.Below(1'000'000),
+                         calls = std::make_shared<std::atomic<uint64_t>>(0)](const FakeObject&,
+                                                                             uint64_t) {
+      return Dice(seed + calls->fetch_add(1)).OneIn(15)
+                 ? absl::UnavailableError("the store is away")
+                 : absl::OkStatus();
+    };
+  }
   world->options.ledger_interval = dice.OneIn(2) ? absl::ZeroDuration() : absl::Seconds(1);
-  world->destination.set_script([seed = dice.Below(1'000'000)](uint64_t n) {
-    switch (Dice(seed + n).Below(40)) {
+  world->destination.set_script([seed = dice.Below(1'000'000), may_stop](uint64_t n) {
+    switch (Dice(seed + n).Below(may_stop ? 40 : 39)) {
       case 0:
       case 1:
       case 2:
@@ -176,7 +308,7 @@ std::unique_ptr<FakeWorld> RandomWorld(Dice& dice) {
         return FakeWrite::kReplyLost;
       case 6:
         return FakeWrite::kThrottled;
-      case 7:
+      case 39:
         return FakeWrite::kStop;
       default:
         return FakeWrite::kDurable;
@@ -189,13 +321,25 @@ TEST_F(Crash, RandomSchedules) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
-    const std::unique_ptr<FakeWorld> world = RandomWorld(dice);
+    // A run that ends by itself before it has recorded anything gives its objects back to any
+    // config.
+    const bool configs_change = dice.OneIn(3);
+    const std::unique_ptr<FakeWorld> world = RandomWorld(dice, /*may_stop=*/!configs_change);
     for (uint64_t run = dice.Below(4); run > 0; --run) {
       CrashPoint crash(dice.Below(200));
+      if (dice.OneIn(4)) {
+        world->leases_were_lost = true;
+        crash.InterruptAt(dice.Below(100), [&world = *world, steps = dice.Below(150)] {
+          world.clock.Advance(2 * world.options.lease);
+          CrashPoint other(steps);
+          world.RunBesideOthersUntilCrash("other", other);
+        });
+      }
       const RunReport report = world->RunUntilCrash(StrCat("run ", run), crash);
       EXPECT_EQ(world->CheckPromise(), "");
       EXPECT_TRUE(!report.status.ok() || report.counts.pending() == 0);
       if (dice.OneIn(2)) world->clock.Advance(2 * world->options.lease);
+      if (configs_change) world->ChangeConfig(dice.OneIn(2) ? "c" : "changed");
     }
     world->destination.set_script([](uint64_t) { return FakeWrite::kDurable; });
     Finish(*world);

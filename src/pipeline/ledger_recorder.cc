@@ -29,6 +29,12 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
     open_.insert(object);
     ++totals_.objects;
   }
+  // Finding the first row may have taken long. If another owner took the object over meanwhile, the
+  // dead letters are its own.
+  const absl::Duration lease = context_.options.lease;
+  if (auto step = object->StartLateRenewal(context_.parts.clock.Now() + lease / 2)) {
+    if (!Store(object, *step, late_.token())) return context_.halt.reason();
+  }
   return context_.parts.dead_letter.Rewind(object->key(), first_row);
 }
 

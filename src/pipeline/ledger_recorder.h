@@ -26,8 +26,8 @@ class LedgerRecorder {
   explicit LedgerRecorder(RunContext& context);
   ~LedgerRecorder();
 
-  // Takes over a claimed object. Dead letters of rows that will be done again are forgotten; an
-  // error is theirs.
+  // Takes over a claimed object; it may turn out to be lost already. Dead letters of rows that will
+  // be done again are forgotten. An error is that of dead letters or ledger.
   absl::Status Open(const std::shared_ptr<ObjectProgress>& object, uint64_t first_row);
 
   // All rows of the chunk are at the destination, in the dead letters or filtered out. Stores the

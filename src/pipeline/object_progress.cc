@@ -76,6 +76,12 @@ std::optional<ObjectProgress::Step> ObjectProgress::StartRenewal() {
   return MakeStep();
 }
 
+std::optional<ObjectProgress::Step> ObjectProgress::StartLateRenewal(absl::Time time) {
+  absl::MutexLock lock(&mutex_);
+  if (storing_ || lost_ || settled_.lease_until >= time) return std::nullopt;
+  return MakeStep();
+}
+
 ObjectProgress::Step ObjectProgress::StartLastStore(const std::string& last_error) {
   absl::MutexLock lock(&mutex_);
   if (!finished_) settled_.last_error = last_error;

@@ -45,6 +45,8 @@ class ObjectProgress {
   // A step though nothing has changed, to renew the lease; nullopt if one was stored since the last
   // call.
   std::optional<Step> StartRenewal();
+  // The same if the lease ends before `time`.
+  std::optional<Step> StartLateRenewal(absl::Time time);
   // All that is settled, when nobody else works on the object any more.
   Step StartLastStore(const std::string& last_error);
   // `status` is what Ledger::Store() gave for step.entry. After Aborted the object is lost: what

@@ -9,8 +9,8 @@
 namespace millrace {
 
 std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char letter) {
-  return StrCat("{\"id\":\"", object.object, "@", object.version, "/", row, ".", index,
-                "\",\"is\":\"", std::string_view(&letter, 1), "\"}");
+  return StrCat("{\"id\":\"", object.object, "@", object.version, object.config, "/", row, ".",
+                index, "\",\"is\":\"", std::string_view(&letter, 1), "\"}");
 }
 
 Counts FakeCounts(const FakeObject& object, uint64_t end) {

@@ -24,7 +24,7 @@ struct FakeObject {
   absl::Status error;  // not ok: the object cannot be read beyond its rows
 };
 
-// The line of event `index` of a row.
+// The line of event `index` of a row: another one under another config.
 std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char letter);
 
 // The counts of rows [0, end) once all is delivered.

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PIPELINE_TESTING_FAKE_WORLD_H_
 #define MILLRACE_PIPELINE_TESTING_FAKE_WORLD_H_
 
+#include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -29,14 +30,23 @@ struct FakeWorld {
   // The same with nothing forgotten: another process still uses the dead letters.
   RunReport RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash);
 
+  // All objects have this config from now on (MakeFakeObject() gives them "c").
+  void ChangeConfig(const std::string& config);
+
   // The first thing found wrong, or "". At any moment: the ledger tells the truth about what lies
-  // behind its positions, and nothing was invented.
+  // behind its positions, nothing was invented, and no object was sent under two configs.
   std::string CheckPromise() const;
-  // At the end: all of that, and everything is settled, with each rejected row kept once.
+  // At the end: all of that, and everything is settled under the last config or an earlier one,
+  // with each rejected row kept once.
   std::string CheckComplete() const;
 
   std::vector<FakeObject> objects;
+  std::vector<FakeObject> earlier_objects;  // as they were under earlier configs
   size_t chunk_rows = 4;
+  FakeSource::ReadFault read_fault;
+  // A process may have worked on an object that another one had taken over, and have kept rejected
+  // rows of it meanwhile: these may be there twice.
+  bool leases_were_lost = false;
   RunOptions options = {.initial_writes = 1,
                         .most_writes = 1,
                         .join_rows = 6,
@@ -45,6 +55,14 @@ struct FakeWorld {
   MemoryLedger ledger{clock};
   MemoryDeadLetter dead_letter;
   FakeDestination destination;
+
+ private:
+  bool IsSettledUnderEarlierConfig(const FakeObject& object) const;
+  std::string CheckObject(const FakeObject& object,
+                          const std::map<std::string, int>& arrived) const;
+  std::string CheckRow(const FakeObject& object, uint64_t row,
+                       const std::map<std::string, int>& arrived,
+                       const std::map<uint64_t, int>& rejected) const;
 };
 
 }  // namespace millrace
