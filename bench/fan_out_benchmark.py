@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory of an import whose JavaScript transform turns each row into many events of 1 kB.
 
-`millrace import --memory 64` of 10,000 rows, 200 and 1,000 events a row, into `sandbox --discard` over loopback.
+`millrace import --memory 64` of 4,000 rows, 1, 200 and 1,000 events a row, into `sandbox --discard` over loopback.
 Prints events/s and the peak memory of the client as a table; memory must not depend on how many events a row
 becomes.
 
@@ -17,7 +17,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = os.environ.get("MILLRACE_BIN", str(ROOT / "build/release/millrace"))
-ROWS = int(os.environ.get("MILLRACE_BENCH_ROWS", "10000"))
+ROWS = int(os.environ.get("MILLRACE_BENCH_ROWS", "4000"))
 MEMORY = "64"
 TRANSFORM = """export default function (event) {
   const events = [];
@@ -44,7 +44,7 @@ def measure(folder, url, count):
     process = subprocess.Popen(
         [PROGRAM, "import", str(folder / "rows"), "--config", str(folder / "sources.json"), "--mixpanel-url", url,
          "--memory", MEMORY, "--events-per-second", "0", "--gigabytes-per-minute", "0", "--quiet", "--json"],
-        stdout=subprocess.PIPE, env=environment)
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     report = json.loads(process.stdout.read())
     _, status, usage = os.wait4(process.pid, 0)
     process.stdout.close()
