@@ -43,9 +43,10 @@ void ObjectLister::List() {
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen;
   absl::Status status;
   for (const Input& input : inputs_) {
+    TableGuard tables(*input.store, input.pattern, rules_.as_files);
     const auto visit = [&](const ObjectInfo& info) -> absl::Status {
       if (stop_.stop_requested()) return absl::CancelledError("listing was stopped");
-      if (!rules_.as_files) RETURN_IF_ERROR(RefuseTableLog(info.uri));
+      RETURN_IF_ERROR(tables.OnObject(info));
       if (!wanted_(info)) return absl::OkStatus();
       if (inputs_.size() > 1) {
         const Hash128 hash = HashBytes(info.uri);
@@ -56,23 +57,17 @@ void ObjectLister::List() {
       return Push({input.store, info}) ? absl::OkStatus()
                                        : absl::CancelledError("listing was stopped");
     };
-    if (!rules_.as_files) status = RefuseTableFolder(*input.store, input.pattern);
-    if (status.ok()) {
-      status = input.store->List(input.pattern, visit,
-                                 [this](std::string_view uri) { return OnHidden(uri); });
-    }
+    status = input.store->List(input.pattern, visit, [&](std::string_view uri) -> absl::Status {
+      RETURN_IF_ERROR(tables.OnHidden(uri));
+      if (rules_.on_hidden) rules_.on_hidden(uri);
+      return absl::OkStatus();
+    });
     if (!status.ok()) break;
   }
   done_ = true;
   absl::MutexLock lock(&mutex_);
   ended_ = true;
   end_status_ = std::move(status);
-}
-
-absl::Status ObjectLister::OnHidden(std::string_view uri) const {
-  if (!rules_.as_files) RETURN_IF_ERROR(RefuseTableLog(uri));
-  if (rules_.on_hidden) rules_.on_hidden(uri);
-  return absl::OkStatus();
 }
 
 bool ObjectLister::HasRoomOrStops() const { return ahead_.size() < kAhead || stopped_; }

@@ -56,7 +56,6 @@ class ObjectLister : public ObjectFeed {
 
   ObjectLister(std::function<bool(const ObjectInfo&)> wanted, ListingRules rules);
   void List();
-  absl::Status OnHidden(std::string_view uri) const;
   bool Push(ListedObject object);
   bool HasRoomOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasObjectOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

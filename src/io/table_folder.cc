@@ -73,6 +73,19 @@ absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input) {
   return absl::OkStatus();
 }
 
+absl::Status TableGuard::OnObject(const ObjectInfo& object) {
+  if (as_files_) return absl::OkStatus();
+  // Nothing is asked for inputs that name one object, of which there may be very many.
+  if (!std::exchange(looked_, true) && object.uri != input_) {
+    RETURN_IF_ERROR(RefuseTableFolder(store_, input_));
+  }
+  return RefuseTableLog(object.uri);
+}
+
+absl::Status TableGuard::OnHidden(std::string_view uri) const {
+  return as_files_ ? absl::OkStatus() : RefuseTableLog(uri);
+}
+
 absl::Status RefuseTableLog(std::string_view uri) {
   for (const TableFormat& format : kFormats) {
     const size_t at = uri.rfind(format.folder);

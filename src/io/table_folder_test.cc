@@ -78,6 +78,18 @@ TEST_F(TableFolderTest, TakesEverythingElse) {
   EXPECT_EQ(Refused("*"), "") << "tables below are found as they are listed";
 }
 
+TEST_F(TableFolderTest, AGuardAsksOnceAndNotForSingleObjects) {
+  Write("d/part-0.parquet");
+  Write("d/_delta_log/0.json");
+  const ObjectInfo file{.uri = Path("d/part-0.parquet")};
+  EXPECT_FALSE(TableGuard(*store_, Path("d"), /*as_files=*/false).OnObject(file).ok());
+  EXPECT_TRUE(TableGuard(*store_, Path("d"), /*as_files=*/true).OnObject(file).ok());
+  EXPECT_TRUE(TableGuard(*store_, file.uri, /*as_files=*/false).OnObject(file).ok());
+  TableGuard guard(*store_, Path(""), /*as_files=*/false);
+  EXPECT_TRUE(guard.OnObject(file).ok()) << "the table is found by its log, which comes first";
+  EXPECT_FALSE(guard.OnHidden(Path("d/_delta_log/")).ok());
+}
+
 TEST_F(TableFolderTest, KnowsTheLogOfATableByItsName) {
   EXPECT_THAT(std::string(RefuseTableLog("gs://b/t/_delta_log/").message()),
               HasSubstr("gs://b/t is a Delta table"));

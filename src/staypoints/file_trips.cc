@@ -24,16 +24,16 @@ class FileTrips : public TripSource {
     for (const std::string& input : inputs_) {
       ASSIGN_OR_RETURN(auto store, OpenStore(input, options_));
       stores_.push_back(std::move(store));
-      if (!as_files_) RETURN_IF_ERROR(RefuseTableFolder(*stores_.back(), input));
+      TableGuard tables(*stores_.back(), input, as_files_);
       const auto visit = [&](const ObjectInfo& object) -> absl::Status {
-        if (!as_files_) RETURN_IF_ERROR(RefuseTableLog(object.uri));
+        RETURN_IF_ERROR(tables.OnObject(object));
         if (seen.insert(object.uri).second) {
           files.push_back({stores_.back().get(), object, columns_, nullptr, {}});
         }
         return absl::OkStatus();
       };
       RETURN_IF_ERROR(stores_.back()->List(input, visit, [&](std::string_view uri) -> absl::Status {
-        if (!as_files_) RETURN_IF_ERROR(RefuseTableLog(uri));
+        RETURN_IF_ERROR(tables.OnHidden(uri));
         ++hidden_;
         return absl::OkStatus();
       }));

@@ -86,9 +86,9 @@ absl::StatusOr<std::unique_ptr<TripReader>> OpenFile(const TripFile& file,
                           std::make_shared<MemoryObject>(MakeParquet(columns, {.group_rows = 3})));
 }
 
-Collector ReadAll(const TripFile& file) {
+Collector ReadAll(const TripFile& file, const std::vector<NamedArray>& columns = Columns()) {
   Collector collector;
-  auto reader = OpenFile(file, Columns());
+  auto reader = OpenFile(file, columns);
   EXPECT_TRUE(reader.ok()) << reader.status();
   for (;;) {
     const absl::StatusOr<bool> more = (*reader)->ReadPart(collector, {});
@@ -133,6 +133,34 @@ TEST(ParquetTripReaderTest, AMissingColumnIsNamedWithThoseThereAre) {
   EXPECT_TRUE(absl::IsInvalidArgument(reader.status())) << reader.status();
   EXPECT_THAT(std::string(reader.status().message()),
               HasSubstr("there is no column end_lng; the columns are user_id, trip_start_time"));
+}
+
+TEST(ParquetTripReaderTest, NumbersAreIdsByTheirDigitsAndBlanksAreNone) {
+  std::vector<NamedArray> columns = Columns();
+  columns[kStartLat].second = ArrayOf(arrow::float64(), "[1, 2, 3, 4, 5, 6]");
+  columns[kUserId].second = ArrayOf(arrow::float64(), "[7, 8.5, null, NaN, 1e15, -2]");
+  const Collector doubles = ReadAll(File(), columns);
+  EXPECT_THAT(doubles.trips,
+              ElementsAre("7 1000", "8.5 2000", "1000000000000000 -5000", "-2 6000"));
+  EXPECT_THAT(doubles.rejected,
+              ElementsAre("2 missing_required_field user_id", "3 missing_required_field user_id"));
+  columns[kUserId].second =
+      ArrayOf(arrow::decimal128(9, 2), R"(["7.00", "8.50", null, "100.00", "0.00", "1.01"])");
+  EXPECT_THAT(ReadAll(File(), columns).trips,
+              ElementsAre("7 1000", "8.5 2000", "100 null", "0 -5000", "1.01 6000"));
+  columns[kUserId].second = ArrayOf(arrow::utf8(), R"(["7.0", " ", "", "\t", " x", "y"])");
+  EXPECT_THAT(ReadAll(File(), columns).trips, ElementsAre("7.0 1000", " x -5000", "y 6000"));
+}
+
+TEST(ParquetTripReaderTest, AColumnThatStandsTwiceIsAmbiguous) {
+  std::vector<NamedArray> columns = Columns();
+  columns.push_back({"user_id", ArrayOf(arrow::utf8(), R"(["a", "b", "c", "d", "e", "f"])")});
+  const auto reader = OpenFile(File(), columns);
+  EXPECT_TRUE(absl::IsInvalidArgument(reader.status())) << reader.status();
+  EXPECT_THAT(std::string(reader.status().message()),
+              HasSubstr("column \"user_id\" is ambiguous: the file has more than one"));
+  columns.back().first = "trip_id";  // nobody asks for it
+  EXPECT_TRUE(OpenFile(File(), columns).ok());
 }
 
 TEST(ParquetTripReaderTest, AWrongTypeIsNamed) {

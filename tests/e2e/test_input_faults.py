@@ -273,6 +273,33 @@ class Records(FaultTest):
                          [{"a": [1, 2.5], "b": "\u00e9"}, [1, 2], None])
 
 
+class Staypoints(FaultTest):
+    HEADER = ["user_id", "trip_start_time", "trip_end_time", "start_lat", "start_lng", "end_lat", "end_lng"]
+
+    def trips(self, *ids):
+        return [[user, f"2024-01-0{day}T08:00:00Z", f"2024-01-0{day}T09:00:00Z", 1, 2, 3, 4]
+                for user in ids for day in (1, 2)]
+
+    def run_staypoints(self, path, *args, expect=0):
+        return self.run_json("staypoints", "--input", path, "--output", self.folder / "out", *args, expect=expect)
+
+    def test_partitions_hidden_names_and_ids(self):
+        self.write("t/_day=1/a.csv", self.csv(self.HEADER, *self.trips("12345", " ")))
+        self.write("t/_day=2/b.ndjson", "".join(
+            json.dumps(dict(zip(self.HEADER, row))).replace('"id"', "12345.0") + "\n" for row in self.trips("id")))
+        self.write("t/_old/c.csv", "x")
+        self.write("t/_SUCCESS", "")
+        report = self.run_staypoints(self.folder / "t", expect=1)
+        self.assertEqual((report["trips"], report["rejected"], report["users"], report["files_hidden"]), (6, 2, 1, 2))
+
+    def test_a_column_that_stands_twice_is_ambiguous(self):
+        rows = [[*row, "x"] for row in self.trips("u")]
+        path = self.write("a.csv", self.csv([*self.HEADER, "user_id"], *rows))
+        code, _, err = self.run_program("staypoints", "--input", path, "--output", self.folder / "out")
+        self.assertEqual(code, 2, err)
+        self.assertIn('column "user_id" is ambiguous: the file has more than one of that name', err)
+
+
 class Readers(FaultTest):
     def test_bit_packed_levels_are_refused_by_name(self):
         file, config = FAULTS / "17_bit_packed_levels.parquet", FAULTS / "map.json"
