@@ -305,7 +305,7 @@ class BadInputTest(StaypointsTest):
     def test_no_such_input_and_unknown_content(self):
         self.refuse(self.folder / "nowhere.parquet", expect=2, words=["nowhere.parquet"])
         picture = self.write("picture.parquet", b"\x89PNG\r\n\x1a\n\0\0\0")
-        self.refuse(picture, expect=2, words=["picture.parquet", "no known type"], left=["picture.parquet"])
+        self.refuse(picture, expect=2, words=["picture.parquet", "no type that is read"], left=["picture.parquet"])
 
     def test_a_full_disk_in_the_middle_of_a_spill(self):
         folder = self.generate_trips(600_000)
