@@ -136,10 +136,10 @@ class CloudStore : public ObjectStore {
   // NotFound if there is none.
   absl::StatusOr<ListedKey> FindKey(const CloudUri& uri) const {
     absl::StatusOr<ListedKey> found = service_->Stat(uri.bucket, uri.key, stop_);
-    if (found.ok() || absl::IsNotFound(found.status()) || absl::IsUnavailable(found.status()) ||
-        absl::IsCancelled(found.status())) {
-      return found;
-    }
+    const absl::Status& status = found.status();
+    const bool is_clear = status.ok() || absl::IsNotFound(status) || absl::IsUnavailable(status) ||
+                          absl::IsCancelled(status) || absl::IsUnauthenticated(status);
+    if (is_clear) return found;
     // Refusals of HEAD have no text, and who may not list is denied what is not there, too: a
     // listing says which it is.
     ListQuery query{.prefix = uri.key, .most = 1};

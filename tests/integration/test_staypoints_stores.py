@@ -131,7 +131,7 @@ class OutputInBucketsTest(BucketTest):
             self.assertEqual(sorted(objects), sorted(files))
             self.assertEqual(objects, files)
         # A run that fails leaves nothing, and what this program did not write stays.
-        bad = self.write("bad.parquet", b"PAR1" + bytes(300))
+        bad = self.write("bad.parquet", b"PAR1\x15\x04" + bytes(300))  # a page header, and then nothing
         code, _, err = self.run_program("staypoints", bad, "--output", self.server.root + "new", **bucket)
         self.assertEqual(code, 3, err)
         self.assertEqual(self.server.objects("new/"), {})
