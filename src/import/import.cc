@@ -114,6 +114,7 @@ class Importer {
     for (const RecordType type : RecordTypesOf(request_.sources)) {
       RETURN_IF_ERROR(RunType(type, std::exchange(first, false)));
     }
+    RETURN_IF_ERROR(listing_failure_);
     if (progress_.objects_listed == 0 && progress_.objects_unmatched > 0) {
       return NoObjectFits(request_.sources, progress_.objects_unmatched, unmatched_);
     }
@@ -144,17 +145,24 @@ class Importer {
     WaitingFeed waiting(*lister, progress_.source, Clock::Real());
     ObjectFeed* const feed =
         request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
-    report_.Add(RunRecords({.request = request_,
-                            .type = type,
-                            .feed = *feed,
-                            .scripts = scripts_,
-                            .pacer = pacer_,
-                            .ledger = ledger_,
-                            .dead_letter = dead_letter_,
-                            .progress = progress_},
-                           stop_));
+    const ImportReport part = RunRecords({.request = request_,
+                                          .type = type,
+                                          .feed = *feed,
+                                          .scripts = scripts_,
+                                          .pacer = pacer_,
+                                          .ledger = ledger_,
+                                          .dead_letter = dead_letter_,
+                                          .progress = progress_},
+                                         stop_);
+    report_.Add(part);
     still_held_ += waiting.held();
-    return report_.status;
+    // Other kinds of record may lie in the inputs that could be listed.
+    const absl::Status listing = lister->failure();
+    if (!part.status.ok() && part.status == listing && !absl::IsCancelled(listing)) {
+      listing_failure_.Update(listing);
+      return absl::OkStatus();
+    }
+    return part.status;
   }
 
   // The inputs are listed once for each kind of record; what is left out is told of once.
@@ -177,6 +185,7 @@ class Importer {
   mixpanel::Pacer pacer_;
   ScriptPool scripts_;
   ImportReport report_;
+  absl::Status listing_failure_;  // the first one of an input
   uint64_t still_held_ = 0;
   std::vector<std::string> unmatched_;  // the first ones; of the lister's thread while there is one
 };

@@ -56,39 +56,42 @@ void ListTrigger::Run(std::stop_token stop) {
       asked_ = false;
       listing_ = true;
     }
-    const absl::Status status = ListInputs(stop);
-    wait = every_;
-    if (!status.ok() && !stop.stop_requested()) {
-      wait = std::min(every_, kAfterFailure);
-      Log(Severity::kWarning, "listing the inputs failed",
-          {{"error", ToStd(status.message())}, {"again_in_s", absl::ToDoubleSeconds(wait)}});
-    }
+    wait = ListInputs(stop) ? every_ : std::min(every_, kAfterFailure);
     absl::MutexLock lock(&mutex_);
     listing_ = false;
   }
 }
 
-absl::Status ListTrigger::ListInputs(std::stop_token stop) {
-  // One after another, so that an input that names nothing yet does not hide the others.
+bool ListTrigger::ListInputs(const std::stop_token& stop) {
+  bool all = true;
   for (const std::string& input : inputs_) {
-    ASSIGN_OR_RETURN(
-        const std::unique_ptr<ObjectLister> lister,
-        ObjectLister::Start({input}, [](const ObjectInfo&) { return true; }, stores_,
-                            {.as_files = as_files_, .on_hidden = [this](std::string_view uri) {
-                               intake_.NoteHidden(uri);
-                             }}));
-    while (true) {
-      absl::StatusOr<std::optional<ListedObject>> object = lister->Next(stop);
-      if (absl::IsNotFound(object.status())) break;
-      if (!object.ok()) return Annotate(object.status(), StrCat("listing ", input));
-      if (!object->has_value()) break;
-      Notice notice{.uri = (*object)->info.uri, .trigger = "list"};
-      notice.maybe_unfinished = notice.uri.find("://") == std::string::npos;
-      notice.listed = std::move((*object)->info);
-      if (!intake_.OfferWaiting(std::move(notice), stop)) return absl::OkStatus();
-    }
+    const absl::Status status = ListInput(input, stop);
+    if (stop.stop_requested()) return true;
+    if (status.ok() || absl::IsNotFound(status)) continue;
+    all = false;
+    Log(Severity::kWarning, "listing an input failed",
+        {{"input", input},
+         {"error", ToStd(status.message())},
+         {"again_in_s", absl::ToDoubleSeconds(std::min(every_, kAfterFailure))}});
   }
-  return absl::OkStatus();
+  return all;
+}
+
+absl::Status ListTrigger::ListInput(const std::string& input, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<ObjectLister> lister,
+      ObjectLister::Start({input}, [](const ObjectInfo&) { return true; }, stores_,
+                          {.as_files = as_files_, .on_hidden = [this](std::string_view uri) {
+                             intake_.NoteHidden(uri);
+                           }}));
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(stop));
+    if (!object) return absl::OkStatus();
+    Notice notice{.uri = object->info.uri, .trigger = "list"};
+    notice.maybe_unfinished = notice.uri.find("://") == std::string::npos;
+    notice.listed = std::move(object->info);
+    if (!intake_.OfferWaiting(std::move(notice), stop)) return absl::OkStatus();
+  }
 }
 
 }  // namespace millrace::watch

@@ -20,7 +20,8 @@ namespace millrace::watch {
 class ListTrigger : public Trigger {
  public:
   // The first listing begins when it is asked for. `every` InfiniteDuration: so do all others.
-  // Inputs that name nothing yet are no error; a listing that fails is logged, and done again.
+  // Inputs are listed one after another, each whatever became of those before it. One that names
+  // nothing yet is no error; if one cannot be listed that is logged, and all are listed again soon.
   // `as_files` as ListingRules has it.
   ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores, absl::Duration every,
               bool as_files, Intake& intake);
@@ -33,7 +34,9 @@ class ListTrigger : public Trigger {
 
  private:
   void Run(std::stop_token stop);
-  absl::Status ListInputs(std::stop_token stop);
+  // False if one of them could not be listed.
+  bool ListInputs(const std::stop_token& stop);
+  absl::Status ListInput(const std::string& input, const std::stop_token& stop);
 
   const std::vector<std::string> inputs_;
   const StoreOptions stores_;
