@@ -52,6 +52,8 @@ class MissingRowsSource : public Source {
     return chunk;
   }
 
+  bool Ready() override { return true; }  // everything it reads is known at the start
+
  private:
   absl::Status Open(int64_t number, const std::stop_token& stop) {
     const ConfirmedObject& confirmed = objects_[static_cast<size_t>(number)];

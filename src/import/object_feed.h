@@ -15,7 +15,9 @@ namespace millrace {
 
 struct ListedObject {
   std::shared_ptr<ObjectStore> store;
-  ObjectInfo info;
+  ObjectInfo info;  // without a uri: not an object, see ObjectFeed::Next()
+
+  bool is_object() const { return !info.uri.empty(); }
 };
 
 // What became of an object that a feed gave.
@@ -39,12 +41,15 @@ class ObjectFeed {
  public:
   virtual ~ObjectFeed() = default;
 
-  // The next object, waiting for one if need be; nullopt at the end. Cancelled soon after `stop` is
-  // requested.
+  // The next object; nullopt at the end. Cancelled soon after `stop` is requested. Blocking: for an
+  // object to arrive if Ready() is false, and in any case for the network. After Ready() was true
+  // it does not wait for further objects to arrive: if what was there came to nothing (an object
+  // that is gone), it returns a ListedObject that is not an object, and can be called again.
   virtual absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) = 0;
 
-  // Whether Next() would answer without waiting for something to happen outside.
-  virtual bool Ready() { return true; }
+  // Whether there is something for Next() to do without waiting for an object to arrive. Answers at
+  // once: it calls nothing outside of this process, and waits for nobody.
+  virtual bool Ready() = 0;
 
   // Called once for each object that Next() gave, when it is known; from any thread.
   virtual void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {

@@ -4,10 +4,11 @@
 
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/memory/memory.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/status.h"
+#include "base/strings.h"
 #include "io/table_folder.h"
 
 namespace millrace {
@@ -39,35 +40,48 @@ ObjectLister::~ObjectLister() {
 }
 
 void ObjectLister::List() {
-  // 16 bytes an object, and only where inputs can overlap.
-  absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen;
-  absl::Status status;
+  Seen seen;
+  absl::Status failure;
   for (const Input& input : inputs_) {
-    TableGuard tables(*input.store, input.pattern, rules_.as_files);
-    const auto visit = [&](const ObjectInfo& info) -> absl::Status {
-      if (stop_.stop_requested()) return absl::CancelledError("listing was stopped");
-      RETURN_IF_ERROR(tables.OnObject(info));
-      if (!wanted_(info)) return absl::OkStatus();
-      if (inputs_.size() > 1) {
-        const Hash128 hash = HashBytes(info.uri);
-        if (!seen.emplace(hash.high, hash.low).second) return absl::OkStatus();
-      }
-      ++objects_;
-      bytes_ += info.size;
-      return Push({input.store, info}) ? absl::OkStatus()
-                                       : absl::CancelledError("listing was stopped");
-    };
-    status = input.store->List(input.pattern, visit, [&](std::string_view uri) -> absl::Status {
-      RETURN_IF_ERROR(tables.OnHidden(uri));
-      if (rules_.on_hidden) rules_.on_hidden(uri);
-      return absl::OkStatus();
-    });
-    if (!status.ok()) break;
+    const absl::Status status = ListInput(input, seen);
+    if (stop_.stop_requested() || absl::IsCancelled(status)) {
+      failure.Update(status);
+      break;
+    }
+    if (status.ok()) continue;
+    // The end brings the first one only.
+    if (!failure.ok()) {
+      Log(Severity::kError, "listing an input failed",
+          {{"input", input.pattern}, {"error", ToStd(status.message())}});
+    }
+    failure.Update(status);
   }
   done_ = true;
   absl::MutexLock lock(&mutex_);
   ended_ = true;
-  end_status_ = std::move(status);
+  end_status_ = std::move(failure);
+}
+
+absl::Status ObjectLister::ListInput(const Input& input, Seen& seen) {
+  TableGuard tables(*input.store, input.pattern, rules_.as_files);
+  const auto visit = [&](const ObjectInfo& info) -> absl::Status {
+    if (stop_.stop_requested()) return absl::CancelledError("listing was stopped");
+    RETURN_IF_ERROR(tables.OnObject(info));
+    if (!wanted_(info)) return absl::OkStatus();
+    if (inputs_.size() > 1) {
+      const Hash128 hash = HashBytes(info.uri);
+      if (!seen.emplace(hash.high, hash.low).second) return absl::OkStatus();
+    }
+    ++objects_;
+    bytes_ += info.size;
+    return Push({input.store, info}) ? absl::OkStatus()
+                                     : absl::CancelledError("listing was stopped");
+  };
+  return input.store->List(input.pattern, visit, [&](std::string_view uri) -> absl::Status {
+    RETURN_IF_ERROR(tables.OnHidden(uri));
+    if (rules_.on_hidden) rules_.on_hidden(uri);
+    return absl::OkStatus();
+  });
 }
 
 bool ObjectLister::HasRoomOrStops() const { return ahead_.size() < kAhead || stopped_; }
@@ -81,6 +95,16 @@ bool ObjectLister::Push(ListedObject object) {
 }
 
 bool ObjectLister::HasObjectOrEnds() const { return !ahead_.empty() || ended_ || stopped_; }
+
+absl::Status ObjectLister::failure() const {
+  absl::MutexLock lock(&mutex_);
+  return end_status_;
+}
+
+bool ObjectLister::Ready() {
+  absl::MutexLock lock(&mutex_);
+  return HasObjectOrEnds();
+}
 
 absl::StatusOr<std::optional<ListedObject>> ObjectLister::Next(std::stop_token stop) {
   const std::stop_callback wake(stop, [this] {

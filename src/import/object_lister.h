@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "import/object_feed.h"
@@ -39,23 +41,30 @@ class ObjectLister : public ObjectFeed {
       const StoreOptions& stores = {}, ListingRules rules = {});
   ~ObjectLister() override;
 
-  // The next object, each once though several inputs name it; nullopt at the end. A listing that
-  // fails (an input that names nothing: NotFound) ends with its error, after the objects before it.
+  // The next object, each once though several inputs name it; nullopt at the end. If the listing of
+  // an input fails (one that names nothing: NotFound), the objects of the others come all the same,
+  // and then the first error in place of the end.
   absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
+  bool Ready() override;
 
   // Wanted objects found so far, and their bytes; whole once done() is true.
   uint64_t objects() const { return objects_; }
   uint64_t bytes() const { return bytes_; }
   bool done() const { return done_; }
+  // What Next() returns in place of the end; ok while the end is not known.
+  absl::Status failure() const;
 
  private:
   struct Input {
     std::string pattern;
     std::shared_ptr<ObjectStore> store;
   };
+  // Hashes of uris: 16 bytes an object, and only if there are several inputs, which can overlap.
+  using Seen = absl::flat_hash_set<std::pair<uint64_t, uint64_t>>;
 
   ObjectLister(std::function<bool(const ObjectInfo&)> wanted, ListingRules rules);
   void List();
+  absl::Status ListInput(const Input& input, Seen& seen);
   bool Push(ListedObject object);
   bool HasRoomOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasObjectOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -68,7 +77,7 @@ class ObjectLister : public ObjectFeed {
   std::atomic<uint64_t> bytes_{0};
   std::atomic<bool> done_{false};
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::deque<ListedObject> ahead_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;  // nobody takes objects any more
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

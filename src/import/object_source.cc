@@ -52,11 +52,11 @@ ObjectSource::~ObjectSource() {
 }
 
 absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) {
-  RETURN_IF_ERROR(std::exchange(failure_, absl::OkStatus()));
   if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
-  while (open_ == nullptr) {
+  if (open_ == nullptr) {
+    if (!ended_) RETURN_IF_ERROR(ClaimNext(stop));
     if (ended_) return nullptr;
-    RETURN_IF_ERROR(ClaimNext(stop));
+    if (open_ == nullptr) return std::make_unique<Chunk>();
   }
   if (open_->rows == nullptr) return EndWith(open_->error, stop);
 
@@ -83,32 +83,12 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) 
   return chunk;
 }
 
-bool ObjectSource::Ready() {
-  // An object that is done already gives no chunk, so readiness shows only when one is claimed.
-  while (open_ == nullptr && !ended_ && failure_.ok()) {
-    if (!taken_) {
-      if (!feed_.Ready()) return false;
-      absl::StatusOr<std::optional<ListedObject>> object = feed_.Next(std::stop_token());
-      failure_ = object.status();
-      if (object.ok()) {
-        taken_ = *std::move(object);
-        ended_ = !taken_;
-      }
-    }
-    if (!taken_) return true;
-    const absl::Status status = TryClaim(std::stop_token());
-    // Next() waits for the ledger.
-    if (absl::IsUnavailable(status)) return true;
-    failure_ = status;
-  }
-  return true;
-}
-
 absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
   if (!taken_) {
-    ASSIGN_OR_RETURN(taken_, feed_.Next(stop));
-    ended_ = !taken_;
-    if (ended_) return absl::OkStatus();
+    ASSIGN_OR_RETURN(std::optional<ListedObject> next, feed_.Next(stop));
+    ended_ = !next.has_value();
+    if (ended_ || !next->is_object()) return absl::OkStatus();
+    taken_ = std::move(next);
   }
   for (RetryLoop tries(retrier_);;) {
     const absl::Status status = TryClaim(stop);

@@ -83,15 +83,16 @@ class ObjectSource : public Source {
   ~ObjectSource() override;
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
-  bool Ready() override;
+  bool Ready() override { return open_ != nullptr || ended_ || taken_ || feed_.Ready(); }
   void Confirm(const LedgerEntry& object) override;
   void GiveUp(const LedgerEntry& object) override;
 
  private:
   struct Open;
 
-  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none. While
-  // the ledger is unavailable it is tried again as the policy says.
+  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none, neither
+  // if there is nothing to read of it. While the ledger is unavailable it is tried again as the
+  // policy says.
   absl::Status ClaimNext(std::stop_token stop);
   absl::Status TryClaim(const std::stop_token& stop);
   absl::StatusOr<Ledger::Claim> Claim(const ObjectInfo& object, const SourceConfig& config,
@@ -112,7 +113,6 @@ class ObjectSource : public Source {
   std::optional<ListedObject> taken_;  // from the feed, and not claimed yet
   std::unique_ptr<Open> open_;         // null between objects and at the end
   bool ended_ = false;
-  absl::Status failure_;  // met by Ready(), for Next() to return
 
   absl::Mutex mutex_;
   // Of the objects that end early and are not let go yet, by uri.

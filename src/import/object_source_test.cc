@@ -7,6 +7,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "base/strings.h"
@@ -22,6 +23,22 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+// Shows when it is asked for an object.
+class ObservedFeed : public ObjectFeed {
+ public:
+  ObservedFeed(std::unique_ptr<ObjectFeed> feed, const std::function<void()>& on_next)
+      : feed_(std::move(feed)), on_next_(on_next) {}
+  absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override {
+    on_next_();
+    return feed_->Next(stop);
+  }
+  bool Ready() override { return feed_->Ready(); }
+
+ private:
+  const std::unique_ptr<ObjectFeed> feed_;
+  const std::function<void()>& on_next_;
+};
 
 // Two files in a folder of their own.
 class ObjectSourceFixture : public SourceFixture {
@@ -39,11 +56,15 @@ class ObjectSourceFixture : public SourceFixture {
   std::unique_ptr<Source> Open(const std::string& owner) override {
     auto lister = ObjectLister::Start({folder_}, [](const ObjectInfo&) { return true; });
     EXPECT_TRUE(lister.ok()) << lister.status();
-    listers_.push_back(*std::move(lister));
+    feeds_.push_back(std::make_unique<ObservedFeed>(*std::move(lister), on_outside_call_));
     ObjectSourceOptions options{.destination = "d", .owner = owner};
     options.limits.rows = 4;
-    return std::make_unique<ObjectSource>(std::move(options), sources_, *listers_.back(), ledger_,
+    return std::make_unique<ObjectSource>(std::move(options), sources_, *feeds_.back(), ledger_,
                                           progress_);
+  }
+  void set_on_outside_call(std::function<void()> hook) override {
+    on_outside_call_ = hook;
+    ledger_.set_on_call(std::move(hook));
   }
   std::map<std::string, uint64_t> Rows() override { return rows_; }
 
@@ -62,7 +83,8 @@ class ObjectSourceFixture : public SourceFixture {
   MemoryLedger ledger_{clock_};
   SourcesConfig sources_ = SourcesConfig::MixpanelFormat();
   SourceProgress progress_;
-  std::vector<std::unique_ptr<ObjectLister>> listers_;
+  std::function<void()> on_outside_call_ = [] {};
+  std::vector<std::unique_ptr<ObjectFeed>> feeds_;
 };
 
 INSTANTIATE_TEST_SUITE_P(ObjectSource, SourceContract,
@@ -146,7 +168,9 @@ TEST_F(ObjectSourceFeed, WhatWasSentUnderAnotherConfigIsLeftAlone) {
   SendUnder("mixpanel_format:0123", 1);
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
-  EXPECT_FALSE(source->Ready());
+  const auto nothing = source->Next(std::stop_token());
+  ASSERT_TRUE(nothing.ok() && *nothing != nullptr);
+  EXPECT_EQ((*nothing)->object, nullptr);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kConfigChanged)));
   EXPECT_EQ(progress_.objects_config_changed, 1u);
   EXPECT_EQ(progress_.objects_skipped, 0u);
@@ -160,13 +184,13 @@ TEST_F(ObjectSourceFeed, ForceForgetsWhatEveryConfigSent) {
   SendUnder("mixpanel_format:0123", 1);
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger_, /*force=*/true);
-  EXPECT_TRUE(source->Ready());
+  ASSERT_TRUE(source->Next(std::stop_token()).ok());
   EXPECT_THAT(forgotten_, ElementsAre("mixpanel_format:0123"));
   EXPECT_EQ(ledger_.Snapshot().size(), 1u);
   EXPECT_EQ(ledger_.Snapshot().begin()->second.mapping_version, kMappingVersion);
 }
 
-TEST_F(ObjectSourceFeed, IsReadyOnlyWithAnObjectToRead) {
+TEST_F(ObjectSourceFeed, IsReadyWhenThereIsSomethingToDo) {
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
   EXPECT_FALSE(source->Ready());
   Offer();
@@ -183,8 +207,22 @@ TEST_F(ObjectSourceFeed, IsReadyOnlyWithAnObjectToRead) {
   source->Confirm(entry);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kImported)));
   Offer();
-  EXPECT_FALSE(source->Ready()) << "what is done gives nothing to read";
+  EXPECT_TRUE(source->Ready());
+  const auto nothing = source->Next(std::stop_token());
+  ASSERT_TRUE(nothing.ok() && *nothing != nullptr);
+  EXPECT_EQ((*nothing)->object, nullptr) << "what is done gives nothing to read";
   EXPECT_EQ(feed_.settled.back().second, Kind::kDoneBefore);
+  EXPECT_FALSE(source->Ready());
+}
+
+TEST_F(ObjectSourceFeed, AnObjectThatIsNoneIsNotWaitedBehind) {
+  feed_.objects.emplace_back();
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  EXPECT_TRUE(source->Ready());
+  const auto nothing = source->Next(std::stop_token());
+  ASSERT_TRUE(nothing.ok() && *nothing != nullptr);
+  EXPECT_EQ((*nothing)->object, nullptr);
+  EXPECT_FALSE(source->Ready());
 }
 
 TEST_F(ObjectSourceFeed, SaysWhyAnObjectFailed) {
@@ -199,9 +237,14 @@ TEST_F(ObjectSourceFeed, SaysWhyAnObjectFailed) {
 }
 
 TEST_F(ObjectSourceFeed, WhatWasClaimedAndNotBegunIsReleased) {
+  info_.version = "1-1";  // it has changed since, so there is nothing to read
   Offer();
   std::unique_ptr<ObjectSource> source = Open(ledger_);
-  EXPECT_TRUE(source->Ready());
+  std::stop_source stop;
+  ledger_.set_on_call([&] { stop.request_stop(); });  // within the claim
+  const auto chunk = source->Next(stop.get_token());
+  ledger_.set_on_call([] {});
+  ASSERT_TRUE(absl::IsCancelled(chunk.status())) << chunk.status();
   source.reset();
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kReleased)));
   for (const auto& [key, row] : ledger_.Snapshot()) EXPECT_EQ(row.owner, "");

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/status.h"
 
 namespace millrace {
 namespace {
@@ -12,12 +13,6 @@ constexpr absl::Duration kPauseForEach = absl::Milliseconds(20);
 constexpr absl::Duration kBetweenMessages = absl::Minutes(1);
 
 }  // namespace
-
-void WaitingFeed::Peek(std::stop_token stop) {
-  if (ended_ || !ahead_.ok() || ahead_->has_value() || aside_.size() >= kMostAside) return;
-  ahead_ = feed_.Next(std::move(stop));
-  ended_ = ahead_.ok() && !ahead_->has_value();
-}
 
 std::optional<ListedObject> WaitingFeed::TakeDue() {
   if (aside_.empty() || FirstDue() > clock_.Elapsed()) return std::nullopt;
@@ -28,13 +23,9 @@ std::optional<ListedObject> WaitingFeed::TakeDue() {
 }
 
 bool WaitingFeed::Ready() {
-  const bool may_have_more = !ended_ && aside_.size() < kMostAside;
-  if (may_have_more && ahead_.ok() && !ahead_->has_value()) {
-    if (!feed_.Ready()) return false;
-    Peek({});
-  }
-  if (!ahead_.ok() || ahead_->has_value()) return true;
-  return aside_.empty() || FirstDue() <= clock_.Elapsed();
+  if (!aside_.empty() && FirstDue() <= clock_.Elapsed()) return true;
+  if (MayTakeMore()) return feed_.Ready();
+  return aside_.empty();  // the end
 }
 
 absl::StatusOr<std::optional<ListedObject>> WaitingFeed::Next(std::stop_token stop) {
@@ -44,11 +35,12 @@ absl::StatusOr<std::optional<ListedObject>> WaitingFeed::Next(std::stop_token st
       given_ = due;
       return due;
     }
-    Peek(stop);
-    if (!ahead_.ok()) return ahead_.status();
-    if (ahead_->has_value()) {
-      given_ = *std::exchange(ahead_, std::nullopt);
-      return given_;
+    if (MayTakeMore()) {
+      ASSIGN_OR_RETURN(given_, feed_.Next(stop));
+      if (given_) return given_;
+      ended_ = true;
+      // Only objects that others hold are left: the caller sends what it has before it waits.
+      if (!aside_.empty()) return ListedObject();
     }
     if (aside_.empty()) return std::nullopt;
     SayThatItWaits();

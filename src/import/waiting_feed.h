@@ -44,9 +44,9 @@ class WaitingFeed : public ObjectFeed {
     absl::Duration due;  // clock_.Elapsed()
   };
 
-  // Has `ahead_` or knows that there is none. Returns without waiting for other workers.
-  void Peek(std::stop_token stop);
   std::optional<ListedObject> TakeDue();
+  // Objects of feed_ come before those put aside.
+  bool MayTakeMore() const { return !ended_ && aside_.size() < kMostAside; }
   absl::Duration FirstDue() const { return aside_.front().due; }
   void SayThatItWaits();
 
@@ -54,10 +54,9 @@ class WaitingFeed : public ObjectFeed {
   SourceProgress& progress_;
   Clock& clock_;
   // Used by one caller at a time; so is Settle() of objects that are held, within its calls.
-  absl::StatusOr<std::optional<ListedObject>> ahead_ = std::nullopt;  // the next of feed_
-  bool ended_ = false;                                                // feed_ has no more
-  std::optional<ListedObject> given_;                                 // last
-  std::deque<Aside> aside_;                                           // by due
+  bool ended_ = false;                 // feed_ has no more
+  std::optional<ListedObject> given_;  // last
+  std::deque<Aside> aside_;            // by due
   absl::BitGen random_;
   absl::Duration said_at_ = -absl::InfiniteDuration();
 };

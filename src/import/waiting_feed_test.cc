@@ -20,12 +20,14 @@ class ListFeed : public ObjectFeed {
     if (given_ == objects_) return end;
     return ListedObject{nullptr, {.uri = StrCat("o", given_++), .size = 10}};
   }
+  bool Ready() override { return ready; }
   void Settle(const ObjectInfo& object, const ObjectOutcome&) override {
     settled.push_back(object.uri);
   }
 
   absl::StatusOr<std::optional<ListedObject>> end = std::nullopt;
   std::vector<std::string> settled;
+  bool ready = true;
 
  private:
   const int objects_;
@@ -44,7 +46,8 @@ class WaitingFeedTest : public testing::Test {
   }
   ListedObject MustTake() {
     auto object = feed_.Next({});
-    EXPECT_TRUE(object.ok() && object->has_value());
+    if (object.ok() && object->has_value() && !(*object)->is_object()) object = feed_.Next({});
+    EXPECT_TRUE(object.ok() && object->has_value() && (*object)->is_object());
     return object.ok() && object->has_value() ? **object : ListedObject();
   }
   bool AtEnd() {
@@ -76,6 +79,10 @@ TEST_F(WaitingFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   EXPECT_EQ(feed_.held(), 1u);
   EXPECT_EQ(MustTake().info.uri, "o1");
   EXPECT_EQ(MustTake().info.uri, "o2");
+  EXPECT_TRUE(feed_.Ready()) << "whether there are more is not known";
+  const auto nothing = feed_.Next({});
+  ASSERT_TRUE(nothing.ok() && nothing->has_value());
+  EXPECT_FALSE((*nothing)->is_object()) << "others hold the rest, which is not waited for yet";
   EXPECT_FALSE(feed_.Ready()) << "what is in hand must go out";
   const absl::Time before = clock_.Now();
   const ListedObject again = MustTake();  // the clock moves by sleeping
@@ -97,6 +104,14 @@ TEST_F(WaitingFeedTest, WhatIsDueComesFirst) {
   EXPECT_EQ(MustTake().info.uri, "o1");
 }
 
+TEST_F(WaitingFeedTest, WhatIsDueNeedsNoListing) {
+  Hold(MustTake());
+  list_.ready = false;
+  EXPECT_FALSE(feed_.Ready());
+  clock_.Advance(2 * WaitingFeed::kPause);
+  EXPECT_TRUE(feed_.Ready());
+}
+
 TEST_F(WaitingFeedTest, ManyHeldObjectsAreAskedForSlowly) {
   ListFeed many(1000);
   WaitingFeed feed(many, progress_, clock_);
@@ -105,7 +120,7 @@ TEST_F(WaitingFeedTest, ManyHeldObjectsAreAskedForSlowly) {
     ASSERT_EQ((*object)->info.uri, StrCat("o", i));
     feed.Settle((*object)->info, {.kind = ObjectOutcome::Kind::kHeld});
   }
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(feed.Next({}).ok());
+  for (int i = 0; i <= 1000; ++i) ASSERT_TRUE(feed.Next({}).ok());
   EXPECT_EQ(feed.held(), 0u);
   EXPECT_GE(clock_.Elapsed() - (FakeClock().Elapsed()), absl::Seconds(15));
 }
@@ -114,6 +129,7 @@ TEST_F(WaitingFeedTest, AStopEndsTheWait) {
   Hold(MustTake());
   MustTake();
   MustTake();
+  EXPECT_FALSE((*feed_.Next({}))->is_object());
   std::stop_source stop;
   stop.request_stop();
   EXPECT_TRUE(absl::IsCancelled(feed_.Next(stop.get_token()).status()));

@@ -1,5 +1,7 @@
 #include "pipeline/chunk_reader.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 #include "base/status.h"
@@ -7,19 +9,87 @@
 
 namespace millrace {
 
-std::optional<ChunkReader::Taken> ChunkReader::TakeInTurn(bool may_wait) {
+std::optional<ChunkReader::Taken> ChunkReader::Take() {
   {
     absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(
-        this, may_wait ? &ChunkReader::TurnIsFree : &ChunkReader::TurnIsFreeOrIdle));
-    if (reading_ || ended_) return std::nullopt;
+    mutex_.Await(absl::Condition(this, &ChunkReader::TurnIsFree));
+    if (!ahead_.empty()) {
+      Taken taken = std::move(ahead_.front());
+      ahead_.pop_front();
+      return taken;
+    }
+    if (ended_) return std::nullopt;
     reading_ = true;
   }
+  std::optional<Taken> taken = ReadInTurn(/*may_wait=*/true);
+  absl::MutexLock lock(&mutex_);
+  reading_ = false;
+  return taken;
+}
+
+std::deque<ChunkReader::Taken> ChunkReader::TakeMore(const Room& room, absl::Duration wait) {
+  Clock& clock = context_.parts.clock;
+  const absl::Duration until = clock.Elapsed() + wait;
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(this, &ChunkReader::TurnIsFreeOrIdle), wait);
+  if (reading_) return {};
+  if (ahead_.empty()) {
+    if (ended_ || closed_ || !context_.parts.source.Ready()) return {};
+    reading_ = asked_ = true;
+    room_ = room;
+    if (!aside_.joinable()) aside_ = std::thread([this] { RunReadAside(); });
+    const auto answered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !asked_; };
+    mutex_.AwaitWithTimeout(absl::Condition(&answered), until - clock.Elapsed());
+    given_up_ = asked_;
+    reading_ = asked_;
+  }
+  return std::exchange(ahead_, {});
+}
+
+void ChunkReader::RunReadAside() {
+  pthread_setname_np(pthread_self(), "mr-read");
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &ChunkReader::IsAskedOrClosed));
+      if (!asked_) return;
+    }
+    ReadIntoRoom();
+    absl::MutexLock lock(&mutex_);
+    asked_ = false;
+    if (std::exchange(given_up_, false)) reading_ = false;
+  }
+}
+
+void ChunkReader::ReadIntoRoom() {
+  for (;;) {
+    std::optional<Taken> taken = ReadInTurn(/*may_wait=*/false);
+    if (!taken.has_value()) return;
+    const uint64_t rows = taken->chunk->rows;
+    const size_t bytes = taken->memory();
+    absl::MutexLock lock(&mutex_);
+    ahead_.push_back(*std::move(taken));
+    const bool is_full = room_.chunks <= 1 || room_.rows <= rows || room_.bytes <= bytes;
+    if (is_full || given_up_ || closed_) return;
+    --room_.chunks;
+    room_.rows -= rows;
+    room_.bytes -= bytes;
+  }
+}
+
+void ChunkReader::Close() {
+  {
+    absl::MutexLock lock(&mutex_);
+    closed_ = true;
+  }
+  if (aside_.joinable()) aside_.join();
+}
+
+std::optional<ChunkReader::Taken> ChunkReader::ReadInTurn(bool may_wait) {
   bool ended = false;
   absl::StatusOr<std::optional<Taken>> taken = Read(may_wait, ended);
 
   absl::MutexLock lock(&mutex_);
-  reading_ = false;
   waiting_ = false;
   ended_ = ended || !taken.ok();
   end_status_ = taken.status();
@@ -30,10 +100,11 @@ absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wai
   Source& source = context_.parts.source;
   for (;;) {
     if (context_.halt.requested()) return context_.halt.reason();
-    if (!source.Ready()) {
-      if (!may_wait) return std::nullopt;
+    const bool ready = source.Ready();
+    if (!ready && !may_wait) return std::nullopt;
+    {
       absl::MutexLock lock(&mutex_);
-      waiting_ = true;
+      waiting_ = !ready;
     }
     ASSIGN_OR_RETURN(std::unique_ptr<Chunk> chunk, source.Next(context_.halt.token()));
     if (chunk == nullptr) {
@@ -45,6 +116,7 @@ absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wai
       ended = true;
       return std::nullopt;
     }
+    if (chunk->object == nullptr) continue;
     ASSIGN_OR_RETURN(ChunkTicket ticket, Register(*chunk));
     if (ticket.object->lost()) continue;
     context_.progress.rows_read += chunk->rows;

@@ -96,6 +96,9 @@ class FakeSourceFixture : public SourceFixture {
   std::unique_ptr<Source> Open(const std::string& owner) override {
     return std::make_unique<FakeSource>(objects_, ledger_, owner, /*chunk_rows=*/4);
   }
+  void set_on_outside_call(std::function<void()> hook) override {
+    ledger_.set_on_call(std::move(hook));
+  }
   std::map<std::string, uint64_t> Rows() override {
     std::map<std::string, uint64_t> rows;
     for (const FakeObject& object : objects_) rows[object.key.object] = object.rows.size();

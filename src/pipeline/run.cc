@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -21,6 +22,31 @@
 
 namespace millrace {
 namespace {
+
+// Chunks that were taken and are not in a batch yet.
+class Rest {
+ public:
+  bool empty() const { return chunks_.empty(); }
+  size_t memory() const { return memory_; }
+
+  void Add(std::deque<ChunkReader::Taken> chunks) {
+    for (ChunkReader::Taken& chunk : chunks) Add(std::move(chunk));
+  }
+  void Add(ChunkReader::Taken chunk) {
+    memory_ += chunk.memory();
+    chunks_.push_back(std::move(chunk));
+  }
+  ChunkReader::Taken Pop() {
+    ChunkReader::Taken first = std::move(chunks_.front());
+    chunks_.pop_front();
+    memory_ -= first.memory();
+    return first;
+  }
+
+ private:
+  std::deque<ChunkReader::Taken> chunks_;
+  size_t memory_ = 0;
+};
 
 // One run. Each worker goes round: enter the gate; take chunks and transform them; write; keep what
 // was refused; settle. A chunk that becomes more than a batch holds is written batch by batch. The
@@ -41,9 +67,11 @@ class Delivery {
 
  private:
   void Work(Transform& transform, Sink& sink);
-  absl::Status Carry(Load& load, Transform& transform, Sink& sink, WriteGate::Pass& pass);
-  absl::Status Fill(Load& load, Transform& transform, WriteGate::Pass& pass);
+  absl::Status Carry(Load& load, Rest& rest, Transform& transform, Sink& sink,
+                     WriteGate::Pass& pass);
+  absl::Status Fill(Load& load, Rest& rest, Transform& transform, WriteGate::Pass& pass);
   bool IsSmall(const Load& load) const;
+  ChunkReader::Room RoomIn(const Load& load) const;
   absl::Status Deliver(Load& load, Sink& sink);
   absl::StatusOr<std::vector<RefusedRow>> Write(const Batch& batch, Sink& sink);
   absl::Status KeepRejected(const Load& load, const Load::Part& part);
@@ -74,28 +102,36 @@ RunReport Delivery::Run(std::stop_token stop) {
     });
   }
   workers.clear();  // joins
+  reader_.Close();
   return Report();
 }
 
 void Delivery::Work(Transform& transform, Sink& sink) {
   Load load;
+  Rest rest;
   while (std::optional<WriteGate::Pass> pass = gate_.Enter()) {
-    const absl::Status status = Carry(load, transform, sink, *pass);
-    if (!status.ok()) context_.halt.Because(status);
-    load.clear();
+    do {
+      const absl::Status status = Carry(load, rest, transform, sink, *pass);
+      if (!status.ok()) context_.halt.Because(status);
+      load.clear();
+    } while (!rest.empty() && !context_.halt.requested());
   }
 }
 
-// Takes one chunk, and delivers it and the small ones that are joined with it.
-absl::Status Delivery::Carry(Load& load, Transform& transform, Sink& sink, WriteGate::Pass& pass) {
-  std::optional<ChunkReader::Taken> taken = reader_.Take();
-  if (!taken.has_value()) {
-    gate_.Close();
-    return absl::OkStatus();
+// Takes one chunk, of `rest` first, and delivers it and the small ones that are joined with it.
+absl::Status Delivery::Carry(Load& load, Rest& rest, Transform& transform, Sink& sink,
+                             WriteGate::Pass& pass) {
+  if (rest.empty()) {
+    std::optional<ChunkReader::Taken> taken = reader_.Take();
+    if (!taken.has_value()) {
+      gate_.Close();
+      return absl::OkStatus();
+    }
+    rest.Add(*std::move(taken));
   }
-  load.Begin(*std::move(taken), transform);
+  load.Begin(rest.Pop(), transform);
   for (;;) {
-    RETURN_IF_ERROR(Fill(load, transform, pass));
+    RETURN_IF_ERROR(Fill(load, rest, transform, pass));
     RETURN_IF_ERROR(Deliver(load, sink));
     if (!load.is_open() || load.parts().back().ticket.object->lost()) return absl::OkStatus();
     pass.AwaitTurn();
@@ -105,18 +141,21 @@ absl::Status Delivery::Carry(Load& load, Transform& transform, Sink& sink, Write
 }
 
 // Fills one batch: with what the open chunk becomes, and more chunks while it is small and there
-// are some.
-absl::Status Delivery::Fill(Load& load, Transform& transform, WriteGate::Pass& pass) {
+// are some that can be had in time.
+absl::Status Delivery::Fill(Load& load, Rest& rest, Transform& transform, WriteGate::Pass& pass) {
+  Clock& clock = context_.parts.clock;
+  const absl::Duration send_at = clock.Elapsed() + context_.options.max_delay;
   for (;;) {
     RETURN_IF_ERROR(load.Fill(batch_bytes_, transform));
-    pass.Holds(load.memory(), load.peak_memory());
-    if (load.is_open() || !IsSmall(load) || !pass.TakeRoom()) return absl::OkStatus();
-    std::optional<ChunkReader::Taken> taken = reader_.TakeIfReady();
-    if (!taken.has_value()) {
-      pass.Holds(load.memory(), load.peak_memory());
-      return absl::OkStatus();
+    pass.Holds(load.memory() + rest.memory(), load.peak_memory() + rest.memory());
+    if (load.is_open() || !IsSmall(load)) return absl::OkStatus();
+    const absl::Duration left = send_at - clock.Elapsed();
+    if (rest.empty() && left > absl::ZeroDuration() && pass.TakeRoom()) {
+      rest.Add(reader_.TakeMore(RoomIn(load), left));
+      pass.Holds(load.memory() + rest.memory(), load.peak_memory() + rest.memory());
     }
-    load.Begin(*std::move(taken), transform);
+    if (rest.empty()) return absl::OkStatus();
+    load.Begin(rest.Pop(), transform);
   }
 }
 
@@ -124,6 +163,14 @@ bool Delivery::IsSmall(const Load& load) const {
   return load.records() < context_.options.join_rows &&
          load.memory() < context_.options.join_bytes &&
          load.parts().size() < context_.options.join_rows;
+}
+
+// Of a small one.
+ChunkReader::Room Delivery::RoomIn(const Load& load) const {
+  const RunOptions& options = context_.options;
+  return {.chunks = options.join_rows - load.parts().size(),
+          .rows = options.join_rows - load.records(),
+          .bytes = options.join_bytes - load.memory()};
 }
 
 absl::Status Delivery::Deliver(Load& load, Sink& sink) {

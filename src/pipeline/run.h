@@ -32,6 +32,8 @@ struct RunOptions {
   // sent.
   size_t join_rows = 1000;
   size_t join_bytes = 512 << 10;
+  // That is not waited for any longer than this, and not at all if the source has nothing.
+  absl::Duration max_delay = absl::Seconds(1);
   // A batch is written when it takes so many bytes, even if its chunk becomes more; at most an
   // eighth of `most_bytes`. One row is never divided.
   size_t batch_bytes = 4 << 20;

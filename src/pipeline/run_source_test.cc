@@ -97,6 +97,69 @@ TEST_F(RunSourceTest, ASmallBatchDoesNotWaitForInputToArrive) {
   }
 }
 
+// Has more to give, but a slow store or ledger makes each of its calls but the first one wait.
+class SlowSource : public WaitingSource {
+ public:
+  using WaitingSource::WaitingSource;
+  bool Ready() override { return true; }
+};
+
+TEST_F(RunSourceTest, ASmallBatchWaitsForASlowSourceNoLongerThanTheDelay) {
+  for (const int workers : {1, 4}) {
+    FakeWorld world;
+    world.objects = {MakeFakeObject("one", "a"), MakeFakeObject("two", "a")};
+    world.options.initial_writes = world.options.most_writes = workers;
+    world.options.max_delay = absl::Milliseconds(5);
+    absl::Notification input;
+    world.destination.set_script([&](uint64_t n) {
+      if (n == 0) input.Notify();
+      return FakeWrite::kDurable;
+    });
+    SlowSource source(world.objects, world.ledger, input);
+    const RunReport report = RunWith(world, source);
+    EXPECT_TRUE(report.status.ok());
+    EXPECT_EQ(world.CheckComplete(), "");
+  }
+}
+
+TEST_F(RunSourceTest, ABatchIsJoinedWithWhatCanBeReadInTime) {
+  world_.objects = {MakeFakeObject("one", "a"), MakeFakeObject("two", "a"),
+                    MakeFakeObject("three", "a")};
+  world_.options.max_delay = absl::InfiniteDuration();
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(report.status.ok());
+  EXPECT_EQ(report.writes, 1u);
+}
+
+TEST_F(RunSourceTest, AStopEndsAReadThatNobodyWaitsForAnyMore) {
+  AddRows("one", 8);
+  world_.options.max_delay = absl::Milliseconds(5);
+  class Hanging : public FakeSource {
+   public:
+    using FakeSource::FakeSource;
+    absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
+      if (calls_++ == 0) return FakeSource::Next(stop);
+      absl::Notification stopped;
+      const std::stop_callback wake(stop, [&] { stopped.Notify(); });
+      stopped.WaitForNotification();
+      return absl::CancelledError("stopped");
+    }
+
+   private:
+    int calls_ = 0;
+  };
+  std::stop_source stop;
+  world_.destination.set_script([&](uint64_t) {
+    stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  Hanging source(world_.objects, world_.ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {}, stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(report.status)) << report.status;
+  EXPECT_EQ(report.counts.accepted, 4u);
+  EXPECT_EQ(Entry(0).owner, "");
+}
+
 class BrokenSource : public FakeSource {
  public:
   using Break = std::function<void(int n, std::unique_ptr<Chunk>&)>;

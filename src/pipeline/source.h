@@ -20,7 +20,9 @@ class Payload {
 };
 
 struct Chunk {
-  // The object the rows are of: a claimed ledger entry. Equal for all chunks of one object.
+  // The object the rows are of: a claimed ledger entry. Equal for all chunks of one object. Null:
+  // this is not a chunk of anything. Next() dealt with something that has no rows to give (an
+  // object that was done before, that another worker has, that is gone), and can be called again.
   std::shared_ptr<const LedgerEntry> object;
   uint64_t first_row = 0;
   uint64_t rows = 0;
@@ -43,11 +45,15 @@ class Source {
   // on an object's claim is the caller's to store and release; until then it is the source's.
   // An error ends the source; chunks given before it stay good. Once `stop` is requested the
   // answer, whatever it is, comes soon, and the source may leave its object unfinished.
+  // Blocking: for input to arrive if Ready() is false, and in any case for networks, disks and the
+  // ledger. After Ready() was true it does not wait for further input: if what was there has no
+  // rows to give, it returns a chunk without an object.
   virtual absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) = 0;
 
-  // Whether Next() would answer without waiting for input to arrive. Where it would not, a batch
-  // that is still small is sent as it is. Called as Next() is.
-  virtual bool Ready() { return true; }
+  // Whether there is something for Next() to do (read, claim, return an error or the end) without
+  // waiting for input to arrive. If not, a batch that is still small is sent as it is. Answers at
+  // once: it calls nothing outside of this process, and waits for nobody. Called as Next() is.
+  virtual bool Ready() = 0;
 
   // The ledger has recorded everything of `object`: the source may acknowledge and let it go.
   virtual void Confirm(const LedgerEntry& object) { (void)object; }

@@ -205,47 +205,45 @@ void ObjectQueue::Close() {
   }
 }
 
-bool ObjectQueue::HasDueOrEnds() const {
-  return stopped_ || ended_ || !ready_.empty() ||
-         (!later_.empty() && later_.begin()->first <= clock_.Now());
+absl::Time ObjectQueue::FirstDue() const {
+  if (!ready_.empty()) return absl::InfinitePast();
+  return later_.empty() ? absl::InfiniteFuture() : later_.begin()->first;
+}
+
+// Until something is due, whoever makes it so meanwhile, and however soon.
+void ObjectQueue::AwaitDue(const bool& stopped) {
+  const absl::Time due = FirstDue();
+  const auto sooner = [this, due, &stopped]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopped || ended_ || FirstDue() < due;
+  };
+  mutex_.AwaitWithTimeout(absl::Condition(&sooner), due - clock_.Now());
 }
 
 absl::StatusOr<std::optional<ListedObject>> ObjectQueue::Next(std::stop_token stop) {
-  const std::stop_callback wake(stop, [this] {
+  bool stopped = false;  // guarded by mutex_
+  const std::stop_callback wake(stop, [this, &stopped] {
     absl::MutexLock lock(&mutex_);
-    stopped_ = true;
+    stopped = true;
   });
-  while (!prepared_) {
-    std::optional<Item> item;
-    {
-      absl::MutexLock lock(&mutex_);
-      const absl::Duration wait =
-          later_.empty() ? absl::InfiniteDuration() : later_.begin()->first - clock_.Now();
-      mutex_.AwaitWithTimeout(absl::Condition(this, &ObjectQueue::HasDueOrEnds), wait);
-      if (stop.stop_requested()) return absl::CancelledError("the watch was stopped");
-      item = TakeDue();
-      if (!item && ended_) return std::optional<ListedObject>();
-    }
-    if (item) Prepare(*std::move(item));
+  std::optional<Item> item;
+  while (!item) {
+    absl::MutexLock lock(&mutex_);
+    if (stopped) return absl::CancelledError("the watch was stopped");
+    item = TakeDue();
+    if (item) break;
+    if (ended_) return std::nullopt;
+    AwaitDue(stopped);
   }
-  return std::exchange(prepared_, std::nullopt);
+  return Prepare(*std::move(item));
 }
 
 bool ObjectQueue::Ready() {
-  while (!prepared_) {
-    std::optional<Item> item;
-    {
-      absl::MutexLock lock(&mutex_);
-      item = TakeDue();
-    }
-    if (!item) return false;
-    Prepare(*std::move(item));
-  }
-  return true;
+  absl::MutexLock lock(&mutex_);
+  return ended_ || FirstDue() <= clock_.Now();
 }
 
-// Looks the object up, and leaves it in prepared_ if it can be read now.
-void ObjectQueue::Prepare(Item item) {
+// Looks the object up. Not an object if it cannot be read now.
+ListedObject ObjectQueue::Prepare(Item item) {
   const std::string uri = item.notice.uri;
   std::optional<ObjectInfo> listed = std::exchange(item.notice.listed, std::nullopt);
   {
@@ -262,12 +260,13 @@ void ObjectQueue::Prepare(Item item) {
   }
   if (!found.ok()) {
     const bool gone = absl::IsNotFound(found.status());
-    return Finish(uri, {.outcome = gone ? NoticeOutcome::kGone : NoticeOutcome::kFailed,
-                        .status = gone ? absl::OkStatus() : found.status(),
-                        .object = {uri, 0, ""}});
+    Finish(uri, {.outcome = gone ? NoticeOutcome::kGone : NoticeOutcome::kFailed,
+                 .status = gone ? absl::OkStatus() : found.status(),
+                 .object = {uri, 0, ""}});
+    return {};
   }
-  if (PutBackUnfinished(found->info)) return;
-  prepared_ = *std::move(found);
+  if (PutBackUnfinished(found->info)) return {};
+  return *std::move(found);
 }
 
 bool ObjectQueue::PutBackUnfinished(const ObjectInfo& info) {

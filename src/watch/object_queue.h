@@ -83,9 +83,11 @@ class ObjectQueue : public ObjectFeed {
   static bool Merge(Item& into, Notice& notice, size_t most);
   void Enqueue(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Item> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool HasDueOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // InfinitePast: now; InfiniteFuture: nothing waits.
+  absl::Time FirstDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AwaitDue(const bool& stopped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  void Prepare(Item item);
+  ListedObject Prepare(Item item);
   bool PutBackUnfinished(const ObjectInfo& info);
   void Finish(const std::string& uri, const NoticeResult& result);
   enum class Again { kNo, kAtOnce, kLater };
@@ -99,7 +101,6 @@ class ObjectQueue : public ObjectFeed {
   StoreCache& stores_;
   Clock& clock_;
   WatchProgress& progress_;
-  std::optional<ListedObject> prepared_;  // of the one who calls Next() and Ready()
 
   mutable absl::Mutex mutex_;
   Items waiting_ ABSL_GUARDED_BY(mutex_);
@@ -107,7 +108,6 @@ class ObjectQueue : public ObjectFeed {
   std::set<std::pair<absl::Time, std::string>> later_ ABSL_GUARDED_BY(mutex_);  // of waiting_
   absl::flat_hash_map<std::string, InWork> in_work_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> failing_ ABSL_GUARDED_BY(mutex_);
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;  // Next() is to return
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

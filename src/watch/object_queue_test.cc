@@ -3,8 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
 #include <thread>
 
+#include "absl/synchronization/notification.h"
+#include "import/testing/object_feed_contract.h"
 #include "watch/testing/fake_store.h"
 
 namespace millrace::watch {
@@ -29,13 +34,16 @@ class ObjectQueueTest : public testing::Test {
   static Notice Seen(const std::string& uri = kUri) { return {.uri = uri, .trigger = "folder"}; }
 
   bool Add(Notice notice) { return queue_.Add(notice); }
-  // The object whose turn it is, of those that are ready; "" if none is.
-  ObjectInfo Take() {
-    if (!queue_.Ready()) return {};
-    const auto object = queue_.Next(std::stop_token());
-    EXPECT_TRUE(object.ok() && object->has_value());
-    return (*object)->info;
+  static ObjectInfo TakeFrom(ObjectQueue& queue) {
+    while (queue.Ready()) {
+      const auto object = queue.Next(std::stop_token());
+      EXPECT_TRUE(object.ok() && object->has_value());
+      if ((*object)->is_object()) return (*object)->info;
+    }
+    return {};
   }
+  // The object whose turn it is, of those that are ready; "" if none is.
+  ObjectInfo Take() { return TakeFrom(queue_); }
   void Settle(const ObjectInfo& info, ObjectOutcome::Kind kind, absl::Status status = {}) {
     queue_.Settle(info, {.kind = kind, .status = std::move(status), .counts = {}});
   }
@@ -97,7 +105,7 @@ TEST_F(ObjectQueueTest, AListingThatSawWhatIsInWorkAsksForNothing) {
 
 TEST_F(ObjectQueueTest, AnObjectThatIsNotThereIsGone) {
   ASSERT_TRUE(Add(Told("gs://b/none")));
-  EXPECT_FALSE(queue_.Ready());
+  EXPECT_EQ(Take().uri, "");
   EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kGone));
   EXPECT_TRUE(queue_.idle());
 }
@@ -175,7 +183,7 @@ TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
   bucket_.Fail(kUri, absl::UnavailableError("503"));
   ASSERT_TRUE(Add(Told()));
   ASSERT_TRUE(Add(Seen()));
-  EXPECT_FALSE(queue_.Ready());
+  EXPECT_EQ(Take().uri, "");
   EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
   bucket_.Fail(kUri, absl::OkStatus());
   clock_.Advance(options_.retry_initial);
@@ -206,7 +214,7 @@ TEST_F(ObjectQueueTest, RoomIsWaitedForUntilAStop) {
     Notice third = Seen("gs://b/3");
     EXPECT_FALSE(small.AddWaiting(third, stop.get_token()));
   });
-  EXPECT_TRUE(small.Ready());  // takes the first
+  EXPECT_EQ(TakeFrom(small).uri, kUri);
   while (progress_.objects_waiting == 0) std::this_thread::yield();
   stop.request_stop();
   waiting.join();
@@ -220,14 +228,96 @@ TEST_F(ObjectQueueTest, ALocalFileThatIsStillWrittenToIsLeftAlone) {
   Notice found{.uri = path, .trigger = "list", .maybe_unfinished = true};
   found.listed = ObjectInfo{path, 3, version_at(clock_.Now() - absl::Milliseconds(500))};
   ASSERT_TRUE(Add(found));
-  EXPECT_FALSE(queue_.Ready());
+  EXPECT_EQ(Take().uri, "");
   clock_.Advance(absl::Milliseconds(1499));
-  EXPECT_FALSE(queue_.Ready());
+  EXPECT_EQ(Take().uri, "");
   // Its writer closes it: nothing is left to wait for.
   Notice closed{.uri = path, .trigger = "folder"};
   closed.listed = ObjectInfo{path, 3, version_at(clock_.Now())};
   ASSERT_TRUE(Add(closed));
   EXPECT_EQ(Take().uri, path);
+}
+
+// The real clock, which counts how often it is asked: a reader asks right before it waits.
+class CountingClock : public Clock {
+ public:
+  absl::Time Now() override {
+    ++asked_;
+    return Clock::Real().Now();
+  }
+  absl::Duration Elapsed() override { return Clock::Real().Elapsed(); }
+  bool SleepFor(absl::Duration duration, std::stop_token stop) override {
+    return Clock::Real().SleepFor(duration, std::move(stop));
+  }
+  int asked() const { return asked_; }
+
+ private:
+  std::atomic<int> asked_{0};
+};
+
+// One thread waits in Next() while another one settles.
+class WaitingReaderTest : public ObjectQueueTest {
+ protected:
+  WaitingReaderTest() {
+    options_.retry_initial = absl::Milliseconds(20);
+    options_.held_wait = absl::Milliseconds(20);
+  }
+
+  // Returns once `reader` waits in Next().
+  void StartWaiting(ObjectQueue& queue) {
+    const int before = time_.asked();
+    reader_ = std::async(std::launch::async, [&queue] {
+      const auto object = queue.Next(std::stop_token());
+      return object.ok() && object->has_value() ? (*object)->info.uri : "none";
+    });
+    while (time_.asked() == before) std::this_thread::yield();
+    // The reader held the queue's lock when it asked, so this returns when it waits.
+    EXPECT_FALSE(queue.idle());
+  }
+  std::string WhatTheReaderGot() {
+    EXPECT_EQ(reader_.wait_for(std::chrono::seconds(30)), std::future_status::ready)
+        << "it was not woken";
+    return reader_.get();
+  }
+
+  CountingClock time_;
+  std::future<std::string> reader_;
+};
+
+TEST_F(WaitingReaderTest, ARetryIsTriedThoughNothingElseHappens) {
+  ObjectQueue queue(options_, stores_, time_, progress_);
+  Notice notice = Seen();
+  ASSERT_TRUE(queue.Add(notice));
+  const ObjectInfo info = TakeFrom(queue);
+  StartWaiting(queue);
+  queue.Settle(info, {.kind = ObjectOutcome::Kind::kFailed, .status = absl::DataLossError("cut")});
+  EXPECT_EQ(WhatTheReaderGot(), kUri);
+}
+
+TEST_F(WaitingReaderTest, ARetryThatIsDueSoonerIsNotLate) {
+  options_.retry_initial = options_.retry_most = absl::Hours(1);
+  bucket_.Put("gs://b/held", "x");
+  ObjectQueue queue(options_, stores_, time_, progress_);
+  Notice failing = Seen(), held = Seen("gs://b/held");
+  ASSERT_TRUE(queue.Add(failing) && queue.Add(held));
+  const ObjectInfo first = TakeFrom(queue), second = TakeFrom(queue);
+  queue.Settle(first, {.kind = ObjectOutcome::Kind::kFailed, .status = absl::DataLossError("cut")});
+  StartWaiting(queue);  // for an hour
+  queue.Settle(second, {.kind = ObjectOutcome::Kind::kHeld});
+  EXPECT_EQ(WhatTheReaderGot(), "gs://b/held");
+}
+
+TEST_F(WaitingReaderTest, ANoticeWakesTheReader) {
+  ObjectQueue queue(options_, stores_, time_, progress_);
+  options_.retry_initial = absl::Hours(1);
+  Notice first = Seen();
+  ASSERT_TRUE(queue.Add(first));
+  const ObjectInfo info = TakeFrom(queue);
+  StartWaiting(queue);
+  bucket_.Put("gs://b/new", "x");
+  Notice second = Seen("gs://b/new");
+  ASSERT_TRUE(queue.Add(second));
+  EXPECT_EQ(WhatTheReaderGot(), "gs://b/new");
 }
 
 TEST_F(ObjectQueueTest, AStopEndsTheWaitForObjects) {
@@ -259,6 +349,31 @@ TEST_F(ObjectQueueTest, EveryNoticeHasItsResultInTheEnd) {
   EXPECT_EQ(progress_.objects_waiting, 0u);
   EXPECT_EQ(progress_.objects_in_work, 0u);
 }
+
+class QueueFixture : public ObjectFeedFixture {
+ public:
+  QueueFixture() {
+    bucket_.Put(kUri, "one");
+    bucket_.set_on_find([this] { may_answer_.WaitForNotification(); });
+    Notice notice{.uri = kUri, .trigger = "folder"};
+    EXPECT_TRUE(queue_.Add(notice));
+  }
+  ObjectFeed& feed() override { return queue_; }
+  void LetServerAnswer() override { may_answer_.Notify(); }
+  void End() override { queue_.End(); }
+
+ private:
+  absl::Notification may_answer_;
+  FakeBucket bucket_;
+  WatchProgress progress_;
+  StoreCache stores_{bucket_.Opener()};
+  ObjectQueue queue_{{}, stores_, Clock::Real(), progress_};
+};
+
+INSTANTIATE_TEST_SUITE_P(ObjectQueue, ObjectFeedContract,
+                         testing::Values(+[]() -> std::unique_ptr<ObjectFeedFixture> {
+                           return std::make_unique<QueueFixture>();
+                         }));
 
 }  // namespace
 }  // namespace millrace::watch

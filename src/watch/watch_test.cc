@@ -225,6 +225,48 @@ TEST_F(WatchTest, AStoreThatIsAwayAsksForAnotherTry) {
   EXPECT_EQ(reply.Header("Retry-After"), "10");
 }
 
+// Offers to the intake whatever the test asks it to.
+class TestTrigger : public Trigger {
+ public:
+  void Stop() override {}
+};
+
+TEST_F(WatchTest, AnObjectThatFailedIsTriedAgainThoughNothingElseHappens) {
+  bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
+  request_.queue.retry_initial = request_.queue.retry_most = absl::Milliseconds(50);
+  Intake* intake = nullptr;
+  request_.triggers.push_back(
+      [&](Intake& offered,
+          std::function<void(const absl::Status&)>) -> absl::StatusOr<std::unique_ptr<Trigger>> {
+        intake = &offered;
+        return std::make_unique<TestTrigger>();
+      });
+  Start();
+  intake->Offer({.uri = "gs://b/a.ndjson", .trigger = "folder"});
+  while (progress_.retries == 0) std::this_thread::yield();
+  bucket_.Fail("gs://b/a.ndjson", absl::OkStatus());
+  while (progress_.count(NoticeOutcome::kImported) == 0) std::this_thread::yield();
+  EXPECT_EQ(mixpanel_.events(), 2u);
+}
+
+TEST_F(WatchTest, WhatIsInHandIsSentWhileAnotherObjectIsLookedUp) {
+  absl::Notification sent;
+  bucket_.Put("gs://b/slow.ndjson", Event(7));
+  std::atomic<int> finds{0};
+  bucket_.set_on_find([&] {
+    if (++finds == 2) sent.WaitForNotification();
+  });
+  request_.import.run.max_delay = absl::Milliseconds(10);
+  Start();
+  std::thread first([&] { EXPECT_EQ(Post(Object("a.ndjson")).status, 200); });
+  std::thread second([&] { EXPECT_EQ(Post(Object("slow.ndjson")).status, 200); });
+  while (mixpanel_.events() == 0) std::this_thread::yield();
+  sent.Notify();
+  first.join();
+  second.join();
+  EXPECT_EQ(mixpanel_.events(), 3u);
+}
+
 TEST_F(WatchTest, TheRequestTimeoutAnswersAndTheWorkGoesOn) {
   mixpanel_.set_open(false);
   request_.http.request_timeout = absl::Milliseconds(30);

@@ -26,13 +26,13 @@ Counts FakeCounts(const FakeObject& object, uint64_t end) {
 }
 
 absl::StatusOr<std::unique_ptr<Chunk>> FakeSource::Next(std::stop_token stop) {
-  while (entry_ == nullptr) {
+  if (entry_ == nullptr) {
     if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
     if (next_object_ == objects_.size()) return nullptr;
     const FakeObject& object = objects_[next_object_++];
     ASSIGN_OR_RETURN(Ledger::Claim claim,
                      ledger_.ClaimObject({object.key, owner_, object.rows.size(), lease_}, stop));
-    if (claim.outcome != Ledger::Claim::Outcome::kClaimed) continue;
+    if (claim.outcome != Ledger::Claim::Outcome::kClaimed) return std::make_unique<Chunk>();
     entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     row_ = entry_->position.row;
   }

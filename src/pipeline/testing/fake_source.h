@@ -52,6 +52,7 @@ class FakeSource : public Source {
   void set_read_fault(ReadFault fault) { read_fault_ = std::move(fault); }
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
+  bool Ready() override { return true; }
   void Confirm(const LedgerEntry& object) override;
   void GiveUp(const LedgerEntry& object) override;
 

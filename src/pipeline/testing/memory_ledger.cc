@@ -10,6 +10,7 @@ namespace millrace {
 absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const ClaimRequest& request,
                                                         std::stop_token stop) {
   if (stop.stop_requested()) return StopRequested();
+  on_call_();
   absl::MutexLock lock(&mutex_);
   const absl::Time now = clock_.Now();
   const auto found = rows_.find(request.key);
@@ -65,6 +66,7 @@ LedgerEntry* MemoryLedger::Held(const LedgerEntry& entry) {
 
 absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) {
   if (stop.stop_requested()) return StopRequested();
+  on_call_();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
   if (row == nullptr) return absl::AbortedError("another owner took the object over");
@@ -84,6 +86,7 @@ absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease, std::
 
 absl::Status MemoryLedger::Release(LedgerEntry& entry, std::stop_token stop) {
   if (stop.stop_requested()) return StopRequested();
+  on_call_();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
   if (row == nullptr) return absl::AbortedError("another owner took the object over");

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -18,6 +19,9 @@ namespace millrace {
 class MemoryLedger : public Ledger {
  public:
   explicit MemoryLedger(Clock& clock) : clock_(clock) {}
+
+  // Called at the begin of each claim, store and release. Not while they are under way.
+  void set_on_call(std::function<void()> on_call) { on_call_ = std::move(on_call); }
 
   absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override;
   absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) override;
@@ -41,6 +45,7 @@ class MemoryLedger : public Ledger {
   LedgerEntry* Held(const LedgerEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;
+  std::function<void()> on_call_ = [] {};
   mutable absl::Mutex mutex_;
   Rows rows_ ABSL_GUARDED_BY(mutex_);
 };

@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -27,6 +29,9 @@ class SourceFixture {
   virtual FakeClock& clock() = 0;
   // A new process reads all objects from the start of the list.
   virtual std::unique_ptr<Source> Open(const std::string& owner) = 0;
+  // `hook` is called, in the thread that calls, before each call of a source to what is outside of
+  // it and may make it wait: the ledger, and where its objects come from.
+  virtual void set_on_outside_call(std::function<void()> hook) = 0;
   // Rows of each object, by its uri.
   virtual std::map<std::string, uint64_t> Rows() = 0;
 };
@@ -45,7 +50,7 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
       absl::StatusOr<std::unique_ptr<Chunk>> chunk = source.Next(std::stop_token());
       EXPECT_TRUE(chunk.ok()) << chunk.status();
       if (!chunk.ok() || *chunk == nullptr) return chunks;
-      chunks.push_back(*std::move(chunk));
+      if ((*chunk)->object != nullptr) chunks.push_back(*std::move(chunk));
     }
   }
 
@@ -64,7 +69,8 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
     for (;;) {
       absl::StatusOr<std::unique_ptr<Chunk>> chunk = source.Next(std::stop_token());
       EXPECT_TRUE(chunk.ok()) << chunk.status();
-      if (!chunk.ok() || *chunk == nullptr || !(*chunk)->last) return *std::move(chunk);
+      if (!chunk.ok() || *chunk == nullptr) return nullptr;
+      if ((*chunk)->object != nullptr && !(*chunk)->last) return *std::move(chunk);
     }
   }
 
@@ -154,12 +160,41 @@ TEST_P(SourceContract, ObjectsOfOthersAreLeftToThem) {
   }
 }
 
+TEST_P(SourceContract, ReadyAnswersWithoutAskingAnyoneOutside) {
+  bool in_ready = false;
+  int calls = 0;
+  fixture().set_on_outside_call([&] {
+    EXPECT_FALSE(in_ready) << "a call that may block, within Ready()";
+    ++calls;
+  });
+  const auto is_ready = [&](Source& source) {
+    in_ready = true;
+    const bool ready = source.Ready();
+    in_ready = false;
+    return ready;
+  };
+  // The second one finds everything done.
+  for (const std::string owner : {"one", "two"}) {
+    const std::unique_ptr<Source> source = fixture().Open(owner);
+    absl::StatusOr<std::unique_ptr<Chunk>> chunk;
+    do {
+      is_ready(*source);
+      chunk = source->Next(std::stop_token());
+      ASSERT_TRUE(chunk.ok()) << chunk.status();
+      if (*chunk != nullptr && (*chunk)->last) Settle(**chunk);
+    } while (*chunk != nullptr);
+    EXPECT_TRUE(is_ready(*source)) << "nobody has to wait for the end";
+  }
+  EXPECT_GT(calls, 0);
+  fixture().set_on_outside_call([] {});
+}
+
 TEST_P(SourceContract, AStopIsAnsweredSoon) {
   const std::unique_ptr<Source> source = fixture().Open("one");
   std::stop_source stop;
   stop.request_stop();
   uint64_t most_chunks = 1;
-  for (const auto& [uri, rows] : fixture().Rows()) most_chunks += rows + 1;
+  for (const auto& [uri, rows] : fixture().Rows()) most_chunks += rows + 2;
   for (uint64_t n = 0; n < most_chunks; ++n) {
     const absl::StatusOr<std::unique_ptr<Chunk>> chunk = source->Next(stop.get_token());
     if (!chunk.ok() || *chunk == nullptr) return;

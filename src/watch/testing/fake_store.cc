@@ -48,6 +48,7 @@ class FakeBucket::Store : public ObjectStore {
     return visitor(info);
   }
   absl::StatusOr<ObjectInfo> Find(std::string_view uri) override {
+    bucket_.on_find_();
     absl::MutexLock lock(&bucket_.mutex_);
     const auto found = bucket_.objects_.find(std::string(uri));
     if (found == bucket_.objects_.end()) return absl::NotFoundError(StrCat("no ", uri));

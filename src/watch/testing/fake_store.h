@@ -2,10 +2,12 @@
 #ifndef MILLRACE_WATCH_TESTING_FAKE_STORE_H_
 #define MILLRACE_WATCH_TESTING_FAKE_STORE_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -24,6 +26,9 @@ class FakeBucket {
   // What Find() and Open() of this object answer from here on; ok: the truth.
   void Fail(const std::string& uri, absl::Status status);
 
+  // Called at the begin of each Find(). Not while there are stores.
+  void set_on_find(std::function<void()> on_find) { on_find_ = std::move(on_find); }
+
   StoreOpener Opener();
 
  private:
@@ -35,6 +40,7 @@ class FakeBucket {
     absl::Status failure;
   };
 
+  std::function<void()> on_find_ = [] {};
   mutable absl::Mutex mutex_;
   std::map<std::string, Object> objects_ ABSL_GUARDED_BY(mutex_);
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
