@@ -30,6 +30,8 @@ constexpr Metric kAll[] = {metrics::kRowsRead,
                            metrics::kWaiting,
                            metrics::kInWork,
                            metrics::kFailing,
+                           metrics::kConfigReloads,
+                           metrics::kConfigInvalid,
                            metrics::kObjectLatency,
                            metrics::kRequestDuration};
 

@@ -64,6 +64,11 @@ inline constexpr Metric kInWork{"millrace_watch_objects_in_work", MetricType::kG
                                 "Objects that are being imported"};
 inline constexpr Metric kFailing{"millrace_watch_objects_failing", MetricType::kGauge,
                                  "Objects that failed when they were last tried"};
+inline constexpr Metric kConfigReloads{"millrace_watch_config_reloads_total", MetricType::kCounter,
+                                       "Changed configs, by whether they could be used"};
+inline constexpr Metric kConfigInvalid{
+    "millrace_watch_config_invalid", MetricType::kGauge,
+    "1 while the config was changed to one that cannot be used, else 0"};
 inline constexpr Metric kObjectLatency{
     "millrace_watch_object_latency_seconds", MetricType::kHistogram,
     "From an object's being written to its being done in the ledger"};

@@ -71,6 +71,10 @@ struct Context {
   std::ostream& err;     // messages for people; logs go to stderr as well
   std::stop_token stop;  // requested by SIGINT or SIGTERM
   std::function<std::optional<std::string>(std::string_view name)> environment;
+  // From here on SIGHUP calls `handler`, from a thread of its own; null: it ends the program, as
+  // anywhere else. No call of the handler before is under way when it returns.
+  std::function<void(std::function<void()> handler)> set_hangup_handler =
+      [](std::function<void()>) {};
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool color = false;

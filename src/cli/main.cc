@@ -6,10 +6,12 @@
 
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.h"
@@ -64,6 +66,10 @@ int Main(int argc, char** argv) {
                   .err = std::cerr,
                   .stop = signals.stop(),
                   .environment = ReadEnvironment,
+                  .set_hangup_handler =
+                      [&signals](std::function<void()> handler) {
+                        signals.SetHangupHandler(std::move(handler));
+                      },
                   .out_is_terminal = isatty(STDOUT_FILENO) != 0,
                   .err_is_terminal = err_is_terminal,
                   .color = err_is_terminal && !ReadEnvironment("NO_COLOR").has_value()};

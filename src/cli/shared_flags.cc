@@ -10,6 +10,7 @@
 #include "connectors/firestore/firestore_ledger.h"
 #include "connectors/postgres/postgres_ledger.h"
 #include "connectors/sqlite/sqlite_ledger.h"
+#include "import/read_sources.h"
 
 namespace millrace::cli {
 namespace {
@@ -25,21 +26,6 @@ absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view ur
         StrCat(flag, " ", RedactSecrets(uri), ": not built yet; only local paths are"));
   }
   return std::string(uri);
-}
-
-// The whole object that `uri` names.
-absl::StatusOr<std::string> ReadSmallObject(const std::string& uri, const StoreOptions& stores) {
-  constexpr uint64_t kMostBytes = 16 << 20;
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(uri, stores));
-  ASSIGN_OR_RETURN(const ObjectInfo found, store->Find(uri));
-  if (found.size > kMostBytes) {
-    return absl::InvalidArgumentError(StrCat(uri, " is larger than ", kMostBytes, " bytes"));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, store->Open(found));
-  std::string text(found.size, '\0');
-  ASSIGN_OR_RETURN(const size_t size, reader->ReadAt(0, absl::MakeSpan(text)));
-  text.resize(size);
-  return text;
 }
 
 absl::Status MakePrivateFolder(const std::string& folder) {
@@ -211,12 +197,7 @@ void SourceFlags::AddTo(std::vector<Flag>& flags) {
 
 absl::StatusOr<SourcesConfig> SourceFlags::Sources(const StoreOptions& stores) const {
   if (config.empty()) return SourcesConfig::MixpanelFormat();
-  if (const std::string_view scheme = SchemeOf(config); !scheme.empty() && scheme != "file") {
-    ASSIGN_OR_RETURN(const std::string text, ReadSmallObject(config, stores));
-    return SourcesConfig::Parse(text, config);
-  }
-  ASSIGN_OR_RETURN(const std::string path, LocalPath("--config", config, "file://"));
-  return SourcesConfig::Load(path);
+  return ReadSources(config, stores);
 }
 
 void ImportFlags::AddTo(std::vector<Flag>& flags) {

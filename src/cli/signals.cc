@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "cli/command.h"
 
@@ -19,8 +20,14 @@ sigset_t Waited() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   sigaddset(&set, kEnd);
   return set;
+}
+
+bool IsIgnored(int number) {
+  struct sigaction action = {};
+  return sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 void Say(const char* text) {
@@ -30,7 +37,7 @@ void Say(const char* text) {
 
 }  // namespace
 
-Signals::Signals() {
+Signals::Signals() : ignores_hangup_(IsIgnored(SIGHUP)) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a write past `ulimit -f` fails with EFBIG
   const sigset_t waited = Waited();
@@ -40,6 +47,10 @@ Signals::Signals() {
     int number = 0;
     while (sigwait(&waited, &number) == 0 && !end.stop_requested()) {
       if (number == kEnd) continue;
+      if (number == SIGHUP) {
+        OnHangup();
+        continue;
+      }
       if (stop_.stop_requested()) _exit(kStopped);
       Say("\nstopping: what is in flight has some seconds to finish and be recorded; once more to "
           "leave at once\n");
@@ -52,6 +63,26 @@ Signals::Signals() {
 Signals::~Signals() {
   thread_.request_stop();
   pthread_kill(thread_.native_handle(), kEnd);
+}
+
+void Signals::SetHangupHandler(std::function<void()> handler) {
+  absl::MutexLock lock(&mutex_);
+  on_hangup_ = std::move(handler);
+}
+
+void Signals::OnHangup() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (on_hangup_) return on_hangup_();
+  }
+  if (ignores_hangup_) return;
+  // What would have happened without this class.
+  signal(SIGHUP, SIG_DFL);
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  raise(SIGHUP);
+  pthread_sigmask(SIG_UNBLOCK, &hangup, nullptr);
 }
 
 }  // namespace millrace::cli

@@ -16,6 +16,7 @@
 #include "cli/shared_flags.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
+#include "import/read_sources.h"
 #include "watch/pubsub_trigger.h"
 #include "watch/watch.h"
 #include "watch/watch_metrics.h"
@@ -33,6 +34,7 @@ struct Options {
   std::string subscription;
   absl::Duration request_timeout = absl::Seconds(540);
   absl::Duration also_list = absl::InfiniteDuration();
+  absl::Duration config_interval = absl::Seconds(30);
   absl::Duration settle_time = absl::Seconds(2);
   absl::Duration exit_when_idle = absl::InfiniteDuration();
 };
@@ -56,6 +58,9 @@ std::vector<Flag> FlagsOf(Options& options) {
        "answer a request with 503 if its objects are not imported by then"},
       {"--also-list", AtLeast(&options.also_list, absl::Milliseconds(100)), "TIME",
        "list the inputs that often, and find what nothing told of"},
+      {"--config-interval", AtLeast(&options.config_interval, absl::Milliseconds(10)), "TIME",
+       "read the config again at this interval, and on SIGHUP; a changed one applies to objects "
+       "that are claimed afterwards"},
       {"--settle-time", Between(&options.settle_time, absl::ZeroDuration(), absl::Hours(24)),
        "TIME",
        "a local file that is found by listing is read once it was not written to for so long"},
@@ -101,6 +106,13 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
         "--also-list needs an INPUT to list, such as gs://bucket/events");
   }
   request.queue.settle_time = options.settle_time;
+  if (const std::string& config = options.import.source.config; !config.empty()) {
+    request.read_config = [config, stores = request.import.stores] {
+      return ReadSources(config, stores);
+    };
+    request.config_interval = options.config_interval;
+    request.on_reload_request = context.set_hangup_handler;
+  }
   request.exit_when_idle = options.exit_when_idle;
   request.http.listen = ListenAddress(options.http, context);
   request.http.request_timeout = options.request_timeout;
@@ -171,7 +183,7 @@ Command WatchCommand() {
           "imported. The ledger is that of "
           "`millrace import`: an object that is done is not sent again.\nRequests must carry the "
           "token of MILLRACE_WATCH_TOKEN if that is set. SIGINT and SIGTERM end a watch\nwith exit "
-          "status 3.",
+          "status 3; SIGHUP makes it read its config again.",
       .examples =
           {"millrace watch /data/incoming --config sources.json",
            "millrace watch /data/incoming --config sources.json --exit-when-idle 30s --json",

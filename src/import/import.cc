@@ -102,6 +102,7 @@ class Importer {
   Importer(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,
            std::stop_token stop, ImportProgress& progress)
       : request_(request),
+        sources_(request.sources),
         ledger_(ledger),
         dead_letter_(dead_letter),
         stop_(std::move(stop)),
@@ -146,6 +147,7 @@ class Importer {
     ObjectFeed* const feed =
         request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
     const ImportReport part = RunRecords({.request = request_,
+                                          .sources = sources_,
                                           .type = type,
                                           .feed = *feed,
                                           .scripts = scripts_,
@@ -177,6 +179,7 @@ class Importer {
   }
 
   const ImportRequest& request_;
+  const CurrentSources sources_;
   Ledger& ledger_;
   DeadLetter& dead_letter_;
   const std::stop_token stop_;

@@ -27,9 +27,10 @@ struct ObjectOutcome {
     kDoneBefore,  // the ledger had it as done
     // It was sent, at least in part, under a config that has changed since, and is left alone.
     kConfigChanged,
-    kHeld,      // another worker has it
-    kFailed,    // it cannot be read to its end: `status`
-    kReleased,  // let go unfinished: the run ends, or another worker took it over
+    kHeld,       // another worker has it
+    kFailed,     // it cannot be read to its end: `status`
+    kUnmatched,  // no entry of the config that is in use now fits it, or one of another record type
+    kReleased,   // let go unfinished: the run ends, or another worker took it over
   };
   Kind kind = Kind::kReleased;
   absl::Status status;  // not ok only for kFailed and kConfigChanged

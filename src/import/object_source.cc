@@ -29,7 +29,7 @@ struct ObjectSource::Open {
   bool shown = false;  // a chunk was given: the claim is the run's
 };
 
-ObjectSource::ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources,
+ObjectSource::ObjectSource(ObjectSourceOptions options, const CurrentSources& sources,
                            ObjectFeed& feed, Ledger& ledger, SourceProgress& progress)
     : options_(std::move(options)),
       sources_(sources),
@@ -102,6 +102,12 @@ absl::Status ObjectSource::ClaimNext(std::stop_token stop) {
 // Claims taken_.
 absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   std::shared_ptr<const SourceConfig> config = sources_.Match(taken_->info.uri);
+  if (config == nullptr ||
+      config->record_type != options_.record_type.value_or(config->record_type)) {
+    feed_.Settle(std::exchange(taken_, std::nullopt)->info,
+                 {.kind = ObjectOutcome::Kind::kUnmatched, .status = {}, .counts = {}});
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(taken_->info, *config, stop));
   const ListedObject object = *std::exchange(taken_, std::nullopt);
   if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {

@@ -17,6 +17,7 @@
 #include "formats/row_reader.h"
 #include "import/config_change.h"
 #include "import/object_feed.h"
+#include "mapping/current_sources.h"
 #include "mapping/sources_config.h"
 #include "pipeline/ledger.h"
 #include "pipeline/retrier.h"
@@ -59,7 +60,8 @@ struct SourceProgress {
 };
 
 struct ObjectSourceOptions {
-  std::string destination;  // of the ledger key
+  std::optional<RecordType> record_type;  // of the objects that are taken; nullopt: any
+  std::string destination;                // of the ledger key
   std::string owner;
   bool force = false;  // do again what the ledger says is done, under whatever config
   // Told of the rows of other configs that `force` removed from the ledger.
@@ -73,11 +75,11 @@ struct ObjectSourceOptions {
   Warnings* warnings = nullptr;  // hears of what looks wrong in objects that are read; may be null
 };
 
-// `feed` gives objects that `sources` matches and hears what became of each; all must outlive the
-// source.
+// `feed` gives objects that `sources` matches (when it gives them: what no longer fits when its
+// turn comes is left out as kUnmatched) and hears what became of each; all must outlive the source.
 class ObjectSource : public Source {
  public:
-  ObjectSource(ObjectSourceOptions options, const SourcesConfig& sources, ObjectFeed& feed,
+  ObjectSource(ObjectSourceOptions options, const CurrentSources& sources, ObjectFeed& feed,
                Ledger& ledger, SourceProgress& progress);
   // Releases what it has claimed and given no chunk of.
   ~ObjectSource() override;
@@ -105,7 +107,7 @@ class ObjectSource : public Source {
   void ReportPlace(uint64_t raw_bytes);
 
   const ObjectSourceOptions options_;
-  const SourcesConfig& sources_;
+  const CurrentSources& sources_;
   ObjectFeed& feed_;
   Ledger& ledger_;
   SourceProgress& progress_;

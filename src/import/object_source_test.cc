@@ -81,7 +81,7 @@ class ObjectSourceFixture : public SourceFixture {
   std::map<std::string, uint64_t> rows_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
-  SourcesConfig sources_ = SourcesConfig::MixpanelFormat();
+  CurrentSources sources_{SourcesConfig::MixpanelFormat()};
   SourceProgress progress_;
   std::function<void()> on_outside_call_ = [] {};
   std::vector<std::unique_ptr<ObjectFeed>> feeds_;
@@ -149,7 +149,7 @@ class ObjectSourceFeed : public testing::Test {
   FakeFeed feed_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
-  SourcesConfig sources_ = SourcesConfig::MixpanelFormat();
+  CurrentSources sources_{SourcesConfig::MixpanelFormat()};
   // The object as another config left it.
   void SendUnder(const std::string& config, uint64_t row) {
     auto claim = ledger_.ClaimObject(
@@ -213,6 +213,43 @@ TEST_F(ObjectSourceFeed, IsReadyWhenThereIsSomethingToDo) {
   EXPECT_EQ((*nothing)->object, nullptr) << "what is done gives nothing to read";
   EXPECT_EQ(feed_.settled.back().second, Kind::kDoneBefore);
   EXPECT_FALSE(source->Ready());
+}
+
+TEST_F(ObjectSourceFeed, WhatAChangedConfigNoLongerFitsIsLeftOut) {
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  auto changed = SourcesConfig::Parse(
+      R"([{"config_id": "other", "source_gcs_prefix": "gs://other/"}])", "sources.json");
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  sources_.Replace(*std::move(changed));
+  const auto nothing = source->Next(std::stop_token());
+  ASSERT_TRUE(nothing.ok() && *nothing != nullptr);
+  EXPECT_EQ((*nothing)->object, nullptr);
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kUnmatched)));
+  EXPECT_TRUE(ledger_.Snapshot().empty());
+}
+
+TEST_F(ObjectSourceFeed, AChangedConfigIsThatOfObjectsClaimedAfterwards) {
+  const std::string other = path_ + ".other";
+  fs::copy_file(path_, other, fs::copy_options::overwrite_existing);
+  Offer();
+  const auto second = store_->Find(other);
+  ASSERT_TRUE(second.ok()) << second.status();
+  feed_.objects.push_back({store_, *second});
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  const auto before = source->Next(std::stop_token());
+  ASSERT_TRUE(before.ok() && *before != nullptr);
+  auto changed =
+      SourcesConfig::Parse(R"([{"config_id": "other", "source_gcs_prefix": "/"}])", "sources.json");
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  sources_.Replace(*std::move(changed));
+  const auto last = source->Next(std::stop_token());
+  ASSERT_TRUE(last.ok() && (*last)->last);
+  EXPECT_EQ((*last)->object, (*before)->object) << "what was begun ends under its config";
+  const auto after = source->Next(std::stop_token());
+  ASSERT_TRUE(after.ok() && (*after)->object != nullptr);
+  EXPECT_THAT((*after)->object->key.config, testing::StartsWith("other:"));
+  fs::remove(other);
 }
 
 TEST_F(ObjectSourceFeed, AnObjectThatIsNoneIsNotWaitedBehind) {

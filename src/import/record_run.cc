@@ -44,7 +44,8 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   const ImportRequest& request = run.request;
   mixpanel::ImportTarget target;
   SetTarget(request, run.type, run.pacer, target);
-  ObjectSourceOptions options{.destination = DestinationName(request, run.type),
+  ObjectSourceOptions options{.record_type = run.type,
+                              .destination = DestinationName(request, run.type),
                               .owner = ThisOwner(),
                               .force = request.force,
                               .on_forgotten =
@@ -56,8 +57,7 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
                               .retry = request.run.retry,
                               .outlives_stores = run.outlives_stores,
                               .warnings = &run.progress.warnings};
-  ObjectSource source(std::move(options), request.sources, run.feed, run.ledger,
-                      run.progress.source);
+  ObjectSource source(std::move(options), run.sources, run.feed, run.ledger, run.progress.source);
   RunReport result =
       Run({.source = source,
            .make_transform =

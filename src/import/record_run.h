@@ -9,6 +9,7 @@
 #include "connectors/mixpanel/pacer.h"
 #include "import/import.h"
 #include "import/object_feed.h"
+#include "mapping/current_sources.h"
 #include "mapping/script_pool.h"
 
 namespace millrace {
@@ -22,6 +23,7 @@ absl::Status CheckTransforms(const SourcesConfig& sources, ScriptPool& scripts);
 
 struct RecordRun {
   const ImportRequest& request;
+  const CurrentSources& sources;  // in use in place of the request's
   RecordType type;
   ObjectFeed& feed;  // of objects whose entry is of `type`
   ScriptPool& scripts;

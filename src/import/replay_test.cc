@@ -77,10 +77,11 @@ class ReplayTest : public testing::Test {
     auto lister = ObjectLister::Start({folder_ + "/in"}, [](const auto&) { return true; });
     ASSERT_TRUE(lister.ok()) << lister.status();
     SourceProgress progress;
+    const CurrentSources sources(request_.import.sources);
     ObjectSource source({.destination = DestinationName(request_.import, RecordType::kEvent),
                          .owner = "test",
                          .force = force},
-                        request_.import.sources, **lister, ledger_, progress);
+                        sources, **lister, ledger_, progress);
     const RunReport run = millrace::Run(
         {.source = source,
          .make_transform = [this] { return std::make_unique<MapTransform>(clock_.Now()); },

@@ -154,20 +154,18 @@ void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
   }
 }
 
-// Returns the text of the transform.
-std::string ReadTransform(ConfigObject& reader, const std::filesystem::path& folder,
-                          SourceConfig& config) {
+void ReadTransform(ConfigObject& reader, const std::filesystem::path& folder,
+                   SourceConfig& config) {
   const std::optional<std::string> name = reader.Text("transform");
-  if (!name) return "";
+  if (!name) return;
   if (name->empty()) {
     reader.Problem("transform", "is empty; write the path of a JavaScript file");
-    return "";
+    return;
   }
   config.transform = (folder / *name).lexically_normal().string();
   absl::StatusOr<std::string> script = ReadWholeFile(config.transform, kMostScriptBytes);
-  if (script.ok()) return *std::move(script);
-  reader.Problem("transform", ToStd(script.status().message()));
-  return "";
+  if (!script.ok()) return reader.Problem("transform", ToStd(script.status().message()));
+  config.transform_text = *std::move(script);
 }
 
 // What an entry's mappings must reach for its records to be valid at all.
@@ -215,14 +213,14 @@ SourceConfig ParseEntry(const Json& json, size_t number, const std::filesystem::
   ReadInsertId(reader, json, config);
   ReadTextRules(reader, config);
   ReadCsvRules(reader, config);
-  const std::string script = ReadTransform(reader, folder, config);
+  ReadTransform(reader, folder, config);
   if (const Json* mappings = reader.Array("field_mappings")) {
     ParseMappings(*mappings, reader, config);
     CheckTargets(reader, config);
   }
   reader.RejectUnknownKeys();
-  config.fingerprint = Fingerprint(config, script);
-  config.fingerprint_parts = FingerprintParts(config, script);
+  config.fingerprint = Fingerprint(config, config.transform_text);
+  config.fingerprint_parts = FingerprintParts(config, config.transform_text);
   return config;
 }
 

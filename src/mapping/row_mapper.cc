@@ -4,7 +4,6 @@
 
 #include "base/json_writer.h"
 #include "base/status.h"
-#include "io/durable_file.h"
 #include "mapping/record_mapper.h"
 #include "mapping/script.h"
 #include "mapping/script_pool.h"
@@ -57,10 +56,10 @@ absl::StatusOr<std::unique_ptr<RowMapper>> RowMapper::Make(
   if (config->transform.empty()) {
     return std::make_unique<DirectMapper>(NewRecordMapper(config, now, MapStage::kDirect));
   }
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(config->transform));
-  ASSIGN_OR_RETURN(std::unique_ptr<Script> script, scripts != nullptr
-                                                       ? scripts->Get(config->transform, text)
-                                                       : Script::Load(config->transform, text));
+  const std::string& path = config->transform;
+  const std::string& text = config->transform_text;
+  ASSIGN_OR_RETURN(std::unique_ptr<Script> script,
+                   scripts != nullptr ? scripts->Get(path, text) : Script::Load(path, text));
   return std::make_unique<TransformMapper>(NewRecordMapper(config, now, MapStage::kDraft),
                                            std::move(script),
                                            NewRecordMapper(config, now, MapStage::kFinal));

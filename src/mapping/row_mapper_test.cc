@@ -199,11 +199,15 @@ TEST(AppendRowAsJson, WritesAllCells) {
   EXPECT_EQ(out.view(), R"({"a\"b":1,"n":null,"t":"x\n"})");
 }
 
-TEST(RowMapper, SaysWhenTheTransformIsGone) {
+TEST(RowMapper, RunsTheTransformThatWasThereWhenTheConfigWasRead) {
   SourceConfig config;
   config.transform = "/nowhere/t.js";
-  EXPECT_EQ(RowMapper::Make(std::make_shared<SourceConfig>(config), kNow).status().code(),
-            absl::StatusCode::kNotFound);
+  config.transform_text = "export default (event) => event;";
+  EXPECT_TRUE(RowMapper::Make(std::make_shared<SourceConfig>(config), kNow).ok());
+  config.transform_text = "export default (event) => {";
+  const auto broken = RowMapper::Make(std::make_shared<SourceConfig>(config), kNow);
+  EXPECT_EQ(broken.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(ToStd(broken.status().message())), testing::HasSubstr("/nowhere/t.js"));
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ class ScriptPool::Copies {
     free_.push_back(std::move(first));
   }
 
+  const std::string& text() const { return text_; }
+
   std::unique_ptr<Script> Take() {
     for (;;) {
       {
@@ -84,7 +86,7 @@ absl::StatusOr<std::unique_ptr<Script>> ScriptPool::Get(const std::string& path,
                                                         std::string_view text) {
   absl::MutexLock lock(&mutex_);
   std::shared_ptr<Copies>& copies = scripts_[path];
-  if (copies == nullptr) {
+  if (copies == nullptr || copies->text() != text) {
     absl::StatusOr<std::unique_ptr<Script>> first = LoadInThread(path, text, limits_);
     if (!first.ok()) return first.status();
     copies = std::make_shared<Copies>(path, text, most_, limits_, *std::move(first));

@@ -25,7 +25,8 @@ class ScriptPool {
 
   // A script for one worker: each Run() takes one of the copies of `path`, waiting for one where
   // all are in use, and gives it back. Copies are loaded when they are first needed, the first of
-  // them by this call, which fails as Script::Load() does. Outlives the pool.
+  // them by this call, which fails as Script::Load() does. If `path` had another text before, its
+  // copies go once nobody has a script of them. Outlives the pool.
   absl::StatusOr<std::unique_ptr<Script>> Get(const std::string& path, std::string_view text);
 
  private:

@@ -68,6 +68,18 @@ TEST(ScriptPool, KeepsScriptsApart) {
   EXPECT_EQ(results.bytes.view(), "{\"n\":1,\"call\":1}\n{\"b\":true}\n");
 }
 
+TEST(ScriptPool, AChangedFileIsAnotherScript) {
+  ScriptPool pool(1);
+  const auto before = pool.Get("/t.js", kCounting);
+  EXPECT_FALSE(pool.Get("/t.js", "export default (event) => {").ok());
+  const auto after = pool.Get("/t.js", "export default () => ({ b: true });");
+  Batch results;
+  std::vector<ScriptFailure> failures;
+  (*after)->Run(Records(2, 1), results, failures);
+  (*before)->Run(Records(1, 1), results, failures);
+  EXPECT_EQ(results.bytes.view(), "{\"b\":true}\n{\"n\":1,\"call\":1}\n");
+}
+
 TEST(ScriptPool, ServesMoreWorkersThanItHasCopies) {
   constexpr int kWorkers = 6;
   constexpr int kRuns = 20;

@@ -1,5 +1,6 @@
 #include "mapping/sources_config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -157,6 +158,11 @@ std::shared_ptr<const SourceConfig> SourcesConfig::LongestMatch(std::string_view
     if (longer && uri.starts_with(rule.beginning)) longest = &rule;
   }
   return longest == nullptr ? nullptr : longest->entry;
+}
+
+bool SourcesConfig::SaysTheSameAs(const SourcesConfig& other) const {
+  return std::equal(entries_.begin(), entries_.end(), other.entries_.begin(), other.entries_.end(),
+                    [](const auto& a, const auto& b) { return a->fingerprint == b->fingerprint; });
 }
 
 }  // namespace millrace

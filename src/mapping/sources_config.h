@@ -58,7 +58,8 @@ struct SourceConfig {
   std::optional<std::vector<std::string>> null_texts;
   std::optional<char> quote;
   std::vector<std::string> columns;  // names, where files have no header; empty: they have one
-  std::string transform;  // path of a JavaScript file, resolved against the config's folder
+  std::string transform;       // path of a JavaScript file, resolved against the config's folder
+  std::string transform_text;  // what was in it when the config was read
   // True for an entry without field_mappings, and for the config used without --config: the rows
   // are in Mixpanel's own format already ({"event", "properties"}, {"$distinct_id", "$set"}, ...).
   bool mixpanel_format = false;
@@ -87,6 +88,9 @@ class SourcesConfig {
   std::shared_ptr<const SourceConfig> Match(std::string_view uri) const;
 
   const std::vector<std::shared_ptr<const SourceConfig>>& entries() const { return entries_; }
+
+  // Whether the entries say the same, in the same order, with the same transforms.
+  bool SaysTheSameAs(const SourcesConfig& other) const;
 
  private:
   // URIs that begin with `beginning` are of `entry`.

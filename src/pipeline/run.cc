@@ -23,6 +23,11 @@
 namespace millrace {
 namespace {
 
+size_t MemoryShare(const RunOptions& options) {
+  if (options.sharing_runs == nullptr) return options.most_bytes;
+  return options.most_bytes / static_cast<size_t>(options.sharing_runs->load());
+}
+
 // Chunks that were taken and are not in a batch yet.
 class Rest {
  public:
@@ -57,8 +62,9 @@ class Delivery {
       : context_(parts, options, progress),
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
-        batch_bytes_(std::min(options.batch_bytes, options.most_bytes / 8)),
-        gate_(options.initial_writes, options.most_writes, options.most_bytes),
+        batch_bytes_(std::min(options.batch_bytes, MemoryShare(options) / 8)),
+        gate_(options.initial_writes, options.most_writes, options.most_bytes,
+              options.sharing_runs),
         retrier_(options.retry, parts.clock),
         recorder_(context_),
         reader_(context_, recorder_) {}

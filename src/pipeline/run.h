@@ -28,6 +28,8 @@ struct RunOptions {
   int most_writes = 20;
   // Bytes held by all chunks and batches in flight; one larger chunk still passes, alone.
   size_t most_bytes = 64 << 20;
+  // How many runs share `most_bytes` in equal parts; it may grow while they run. Null: one.
+  const std::atomic<int>* sharing_runs = nullptr;
   // A batch smaller than this (in rows and bytes) is joined with the next chunk's before it is
   // sent.
   size_t join_rows = 1000;

@@ -4,12 +4,14 @@
 
 namespace millrace {
 
-WriteGate::WriteGate(int initial_writes, int most_writes, size_t most_bytes)
+WriteGate::WriteGate(int initial_writes, int most_writes, size_t most_bytes,
+                     const std::atomic<int>* gates)
     : initial_writes_(initial_writes),
       most_writes_(most_writes),
       most_bytes_(most_bytes),
+      gates_(gates),
       allowed_(initial_writes),
-      expected_(most_bytes / initial_writes) {}
+      expected_(MostBytes() / static_cast<size_t>(initial_writes)) {}
 
 std::optional<WriteGate::Pass> WriteGate::Enter() {
   absl::MutexLock lock(&mutex_);

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PIPELINE_WRITE_GATE_H_
 #define MILLRACE_PIPELINE_WRITE_GATE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -21,8 +22,10 @@ class WriteGate {
  public:
   static constexpr absl::Duration kFar = absl::Milliseconds(15);
 
-  // 1 <= initial_writes <= most_writes.
-  WriteGate(int initial_writes, int most_writes, size_t most_bytes);
+  // 1 <= initial_writes <= most_writes. `most_bytes` is shared by `*gates` gates in equal parts,
+  // which may become more; null: by this one alone.
+  WriteGate(int initial_writes, int most_writes, size_t most_bytes,
+            const std::atomic<int>* gates = nullptr);
 
   // The right to work; gives itself back. Not thread-safe.
   class Pass {
@@ -69,8 +72,11 @@ class WriteGate {
 
  private:
   void Leave(size_t bytes);
+  size_t MostBytes() const {
+    return gates_ == nullptr ? most_bytes_ : most_bytes_ / static_cast<size_t>(gates_->load());
+  }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return bytes_ == 0 || bytes_ + expected_ <= most_bytes_;
+    return bytes_ == 0 || bytes_ + expected_ <= MostBytes();
   }
   bool MayEnter() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return closed_ || (in_flight_ < allowed_ && HasRoom());
@@ -83,6 +89,7 @@ class WriteGate {
   const int initial_writes_;
   const int most_writes_;
   const size_t most_bytes_;
+  const std::atomic<int>* const gates_;
 
   mutable absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -145,6 +145,17 @@ TEST_F(WriteGateTest, ClosingEndsTheWaitBetweenWrites) {
   waiting.join();
 }
 
+TEST(WriteGateSharing, RoomIsDividedAmongGatesThatMayBecomeMore) {
+  std::atomic<int> gates{1};
+  WriteGate gate(1, 2, 1000, &gates);
+  Pass pass = gate.Enter();
+  pass->Holds(100, 300);
+  EXPECT_TRUE(pass->TakeRoom());
+  pass->Holds(100, 300);
+  gates = 4;
+  EXPECT_FALSE(pass->TakeRoom()) << "100 and what a chunk needs are more than 250";
+}
+
 TEST_F(WriteGateTest, ClosingWakesAllThatWait) {
   std::vector<Pass> passes;
   for (int i = 0; i < 4; ++i) passes.push_back(gate_.Enter());

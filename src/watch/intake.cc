@@ -13,7 +13,7 @@ constexpr size_t kMostWarnings = 1000;  // of objects that no entry fits, and of
 
 }  // namespace
 
-Intake::Intake(const SourcesConfig& sources, const std::string& config_path, InputFilter filter,
+Intake::Intake(const CurrentSources& sources, const std::string& config_path, InputFilter filter,
                std::map<RecordType, ObjectQueue*> queues, WatchProgress& progress)
     : sources_(sources),
       filter_(std::move(filter)),
@@ -33,6 +33,16 @@ bool Intake::OfferWaiting(Notice notice, std::stop_token stop) {
   ++progress_.notices;
   ObjectQueue* const queue = QueueFor(notice);
   return queue == nullptr || queue->AddWaiting(notice, std::move(stop));
+}
+
+void Intake::OfferAgain(Notice notice) {
+  ObjectQueue* const queue = QueueFor(notice);
+  if (queue != nullptr) queue->AddAlways(notice);
+}
+
+void Intake::ForgetWarnings() {
+  absl::MutexLock lock(&mutex_);
+  warned_.clear();
 }
 
 ObjectQueue* Intake::QueueFor(const Notice& notice) {

@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
-#include "mapping/sources_config.h"
+#include "mapping/current_sources.h"
 #include "watch/input_filter.h"
 #include "watch/object_queue.h"
 #include "watch/watch_progress.h"
@@ -20,8 +20,9 @@ namespace millrace::watch {
 // Thread-safe.
 class Intake {
  public:
-  // All outlive it. `config_path` is left out of folders that are watched; empty: none.
-  Intake(const SourcesConfig& sources, const std::string& config_path, InputFilter filter,
+  // All outlive it. `config_path` is left out of folders that are watched; empty: none. There is a
+  // queue for each kind of record that `sources` has, whatever replaces them.
+  Intake(const CurrentSources& sources, const std::string& config_path, InputFilter filter,
          std::map<RecordType, ObjectQueue*> queues, WatchProgress& progress);
 
   // Never blocks for long. on_result is called, now or later, whatever happens: with kBusy if there
@@ -31,6 +32,11 @@ class Intake {
   void NoteHidden(std::string_view uri);
   // Waits for room. False once `stop` is requested; then on_result is not called.
   bool OfferWaiting(Notice notice, std::stop_token stop);
+  // Takes a notice back from a queue, since the config has changed: as Offer(), with room or
+  // without.
+  void OfferAgain(Notice notice);
+  // The config has changed: objects that did not fit are worth another warning.
+  void ForgetWarnings();
 
  private:
   // Null: the notice was answered.
@@ -40,7 +46,7 @@ class Intake {
   // False if it was seen before, or too many were.
   bool SeesFirst(const std::string& uri);
 
-  const SourcesConfig& sources_;
+  const CurrentSources& sources_;
   std::string config_;
   const InputFilter filter_;
   const std::map<RecordType, ObjectQueue*> queues_;

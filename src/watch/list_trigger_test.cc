@@ -36,7 +36,7 @@ TEST(ListTriggerTest, AnInputThatCannotBeListedHidesNoneOfTheOthers) {
   StoreCache cache(bucket.Opener());
   WatchProgress progress;
   ObjectQueue queue({}, cache, Clock::Real(), progress);
-  const SourcesConfig sources = SourcesConfig::MixpanelFormat();
+  const CurrentSources sources(SourcesConfig::MixpanelFormat());
   Intake intake(sources, "", InputFilter({}), {{RecordType::kEvent, &queue}}, progress);
   ListTrigger trigger({"gs://b/x", folder}, stores, absl::InfiniteDuration(), false, intake);
   trigger.ListNow();

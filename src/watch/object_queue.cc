@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -13,7 +14,8 @@
 namespace millrace::watch {
 namespace {
 
-constexpr int kMostChanges = 3;           // of an object while it is read, until that is a failure
+constexpr int kMostChanges = 3;  // of an object while it is read, until that is a failure
+constexpr size_t kMostConfigWarnings = 1000;
 constexpr size_t kMostFailing = 100'000;  // that are counted
 
 // When a local file was last written to, by its version; InfinitePast for other objects.
@@ -51,6 +53,9 @@ NoticeResult ResultOf(const ObjectInfo& object, const ObjectOutcome& outcome) {
     case ObjectOutcome::Kind::kFailed:
       result.outcome = NoticeOutcome::kFailed;
       break;
+    case ObjectOutcome::Kind::kUnmatched:
+      result.outcome = NoticeOutcome::kIgnored;
+      break;
     case ObjectOutcome::Kind::kReleased:
       result.outcome = NoticeOutcome::kStopped;
       break;
@@ -64,10 +69,14 @@ ObjectQueue::ObjectQueue(const QueueOptions& options, StoreCache& stores, Clock&
                          WatchProgress& progress)
     : options_(options), stores_(stores), clock_(clock), progress_(progress) {}
 
-bool ObjectQueue::Add(Notice& notice) {
+bool ObjectQueue::Add(Notice& notice) { return AddOrAnswer(notice, Room::kNeeded); }
+
+void ObjectQueue::AddAlways(Notice& notice) { AddOrAnswer(notice, Room::kNotNeeded); }
+
+bool ObjectQueue::AddOrAnswer(Notice& notice, Room room) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!ended_) return AddLocked(notice);
+    if (!ended_) return AddLocked(notice, room);
   }
   if (notice.on_result) notice.on_result({.object = {notice.uri, 0, ""}});
   return true;
@@ -94,13 +103,15 @@ bool ObjectQueue::Accepts(const Notice& notice) const {
   return waiting_.size() < options_.most_objects || waiting_.contains(notice.uri);
 }
 
-bool ObjectQueue::AddLocked(Notice& notice) {
-  const size_t most = options_.most_notices_per_object;
+bool ObjectQueue::AddLocked(Notice& notice, Room room) {
+  const bool must_fit = room == Room::kNeeded;
+  const size_t most =
+      must_fit ? options_.most_notices_per_object : std::numeric_limits<size_t>::max();
   if (const auto work = in_work_.find(notice.uri); work != in_work_.end()) {
     const bool same = notice.listed && notice.listed->version == work->second.version;
     if (same && !notice.on_result) return true;  // a listing that saw what is in work
     if (work->second.next) return Merge(*work->second.next, notice, most);
-    if (!Accepts(notice)) return false;
+    if (must_fit && !Accepts(notice)) return false;
     return Merge(work->second.next.emplace(Item()), notice, most);
   }
   if (const auto waiting = waiting_.find(notice.uri); waiting != waiting_.end()) {
@@ -114,7 +125,7 @@ bool ObjectQueue::AddLocked(Notice& notice) {
     }
     return true;
   }
-  if (!Accepts(notice)) return false;
+  if (must_fit && !Accepts(notice)) return false;
   Item item;
   Merge(item, notice, most);
   Enqueue(std::move(item));
@@ -299,11 +310,38 @@ void ObjectQueue::PutBack(Item item, std::optional<Item> next) {
 }
 
 void ObjectQueue::Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {
+  if (outcome.kind == ObjectOutcome::Kind::kUnmatched && on_unmatched_) return GiveBack(object.uri);
   Finish(object.uri, ResultOf(object, outcome));
+}
+
+void ObjectQueue::AppendNotices(Item item, std::vector<Notice>& notices) {
+  if (item.ours_to_retry) notices.push_back(item.notice);
+  if (item.on_result.empty()) return;
+  notices.push_back(std::move(item.notice));
+  notices.back().on_result = [tell = std::move(item.on_result)](const NoticeResult& result) {
+    for (const auto& on_result : tell) on_result(result);
+  };
+}
+
+// The config has changed since the object was added: its notices are offered again.
+void ObjectQueue::GiveBack(const std::string& uri) {
+  std::vector<Notice> notices;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = in_work_.find(uri);
+    if (found == in_work_.end()) return;
+    InWork work = std::move(found->second);
+    in_work_.erase(found);
+    --progress_.objects_in_work;
+    AppendNotices(std::move(work.item), notices);
+    if (work.next) AppendNotices(*std::move(work.next), notices);
+  }
+  for (Notice& notice : notices) on_unmatched_(std::move(notice));
 }
 
 void ObjectQueue::Finish(const std::string& uri, const NoticeResult& result) {
   Notice notice;  // what is reported
+  bool is_told = false;
   absl::Time next_try = absl::InfiniteFuture();
   std::vector<std::function<void(const NoticeResult&)>> to_tell;
   {
@@ -314,6 +352,7 @@ void ObjectQueue::Finish(const std::string& uri, const NoticeResult& result) {
     in_work_.erase(found);
     --progress_.objects_in_work;
     notice = work.item.notice;
+    is_told = !MayWarn(uri, result);
     const Again again = WhetherAgain(result, work.item);
     if (again != Again::kNo) next_try = work.item.due;
     if (again != Again::kAtOnce) {
@@ -331,8 +370,14 @@ void ObjectQueue::Finish(const std::string& uri, const NoticeResult& result) {
   if (result.outcome == NoticeOutcome::kImported && notice.written != absl::InfinitePast()) {
     progress_.object_latency.Observe(absl::ToDoubleSeconds(now - notice.written));
   }
-  LogObject(notice, result, now, next_try);
+  if (!is_told) LogObject(notice, result, now, next_try);
   for (const auto& on_result : to_tell) on_result(result);
+}
+
+// Each listing shows what was left alone for its config again.
+bool ObjectQueue::MayWarn(const std::string& uri, const NoticeResult& result) {
+  if (result.outcome != NoticeOutcome::kConfigChanged) return true;
+  return config_warned_.size() < kMostConfigWarnings && config_warned_.insert(uri).second;
 }
 
 void ObjectQueue::NoteFailing(const std::string& uri, const NoticeResult& result) {

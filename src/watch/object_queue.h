@@ -47,8 +47,16 @@ class ObjectQueue : public ObjectFeed {
   ObjectQueue(const QueueOptions& options, StoreCache& stores, Clock& clock,
               WatchProgress& progress);
 
+  // What becomes of a notice of an object that a changed config gives to another kind of record, or
+  // does not fit any more. Before anything is added. Without it the notice is kIgnored.
+  void set_on_unmatched(std::function<void(Notice)> on_unmatched) {
+    on_unmatched_ = std::move(on_unmatched);
+  }
+
   // False if there is no room; then the notice is as it was.
   bool Add(Notice& notice);
+  // Whether there is room or not.
+  void AddAlways(Notice& notice);
   // Waits for room; false once `stop` is requested.
   bool AddWaiting(Notice& notice, std::stop_token stop);
 
@@ -78,8 +86,10 @@ class ObjectQueue : public ObjectFeed {
   };
   using Items = absl::flat_hash_map<std::string, Item>;
 
+  enum class Room { kNeeded, kNotNeeded };
+  bool AddOrAnswer(Notice& notice, Room room);
   bool Accepts(const Notice& notice) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool AddLocked(Notice& notice) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AddLocked(Notice& notice, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static bool Merge(Item& into, Notice& notice, size_t most);
   void Enqueue(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Item> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -90,9 +100,13 @@ class ObjectQueue : public ObjectFeed {
   ListedObject Prepare(Item item);
   bool PutBackUnfinished(const ObjectInfo& info);
   void Finish(const std::string& uri, const NoticeResult& result);
+  static void AppendNotices(Item item, std::vector<Notice>& notices);
+  void GiveBack(const std::string& uri);
   enum class Again { kNo, kAtOnce, kLater };
   Again WhetherAgain(const NoticeResult& result, Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutBack(Item item, std::optional<Item> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayWarn(const std::string& uri, const NoticeResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteFailing(const std::string& uri, const NoticeResult& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration WaitAfter(int tries) const;
@@ -101,12 +115,14 @@ class ObjectQueue : public ObjectFeed {
   StoreCache& stores_;
   Clock& clock_;
   WatchProgress& progress_;
+  std::function<void(Notice)> on_unmatched_;
 
   mutable absl::Mutex mutex_;
   Items waiting_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> ready_ ABSL_GUARDED_BY(mutex_);  // of waiting_, in order
   std::set<std::pair<absl::Time, std::string>> later_ ABSL_GUARDED_BY(mutex_);  // of waiting_
   absl::flat_hash_map<std::string, InWork> in_work_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::string> config_warned_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> failing_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };

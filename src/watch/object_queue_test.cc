@@ -179,6 +179,47 @@ TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFailsInTheEnd) {
   EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
 }
 
+TEST_F(ObjectQueueTest, WhatTheConfigNoLongerFitsIsOfferedAgain) {
+  std::vector<Notice> offered;
+  queue_.set_on_unmatched([&](Notice notice) { offered.push_back(std::move(notice)); });
+  ASSERT_TRUE(Add(Told()) && Add(Told()) && Add(Seen()));
+  const ObjectInfo info = Take();
+  ASSERT_TRUE(Add(Told()));
+  Settle(info, ObjectOutcome::Kind::kUnmatched);
+  EXPECT_TRUE(queue_.idle());
+  EXPECT_EQ(progress_.objects_in_work, 0u);
+  ASSERT_EQ(offered.size(), 3u) << "of the watch itself, of two senders, and of one who came later";
+  EXPECT_EQ(offered[0].on_result, nullptr);
+  for (const Notice& notice : offered) {
+    EXPECT_EQ(notice.uri, kUri);
+    if (notice.on_result) notice.on_result({.outcome = NoticeOutcome::kIgnored});
+  }
+  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kIgnored, NoticeOutcome::kIgnored,
+                                 NoticeOutcome::kIgnored));
+}
+
+TEST_F(ObjectQueueTest, WhatIsLeftAloneForItsConfigIsWarnedOfOnce) {
+  testing::internal::CaptureStderr();
+  for (int listing = 0; listing < 3; ++listing) {
+    ASSERT_TRUE(Add(Seen()));
+    Settle(Take(), ObjectOutcome::Kind::kConfigChanged, absl::FailedPreconditionError("changed"));
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  const size_t first = log.find("is left alone");
+  ASSERT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("is left alone", first + 1), std::string::npos) << log;
+  EXPECT_EQ(progress_.count(NoticeOutcome::kConfigChanged), 3u);
+}
+
+TEST_F(ObjectQueueTest, WhatIsTakenBackNeedsNoRoom) {
+  options_.most_objects = 1;
+  ObjectQueue small(options_, stores_, clock_, progress_);
+  Notice one = Told("gs://b/1"), two = Told("gs://b/2");
+  EXPECT_TRUE(small.Add(one));
+  small.AddAlways(two);
+  EXPECT_EQ(progress_.objects_waiting, 2u);
+}
+
 TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
   bucket_.Fail(kUri, absl::UnavailableError("503"));
   ASSERT_TRUE(Add(Told()));

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <list>
 #include <map>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "base/strings.h"
 #include "import/record_run.h"
 #include "io/table_folder.h"
+#include "watch/config_reloader.h"
 #include "watch/folder_trigger.h"
 #include "watch/list_trigger.h"
 #include "watch/watch_metrics.h"
@@ -35,6 +37,7 @@ class Watcher {
         ledger_(ledger),
         dead_letter_(dead_letter),
         progress_(progress),
+        sources_(request.import.sources),
         stores_(OpenerOf(request)),
         pacer_(request.import.events_per_second, request.import.bytes_per_second, Clock::Real()) {}
   ~Watcher() { End(); }
@@ -50,6 +53,11 @@ class Watcher {
 
  private:
   absl::Status StartTriggers(const std::vector<InputRoot>& roots);
+  void StartRuns(const SourcesConfig& sources);
+  void RunQueue(RecordType type, ImportReport& report);
+  void AwaitEndOfRuns();
+  void StartReloader();
+  absl::Status Apply(SourcesConfig next);
   void EndWhenIdle(std::stop_token stop);
   bool Idle() const;
   void Fail(const absl::Status& why);
@@ -59,18 +67,25 @@ class Watcher {
   DeadLetter& dead_letter_;
   WatchProgress& progress_;
   const absl::Duration begin_ = Clock::Real().Elapsed();
+  CurrentSources sources_;
   StoreCache stores_;
   ScriptPool scripts_;
   mixpanel::Pacer pacer_;
-  std::map<RecordType, std::unique_ptr<ObjectQueue>> queues_;
+  std::map<RecordType, std::unique_ptr<ObjectQueue>> queues_;  // of every kind of record
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<ListTrigger> list_;
   std::unique_ptr<FolderTrigger> folder_;
   std::unique_ptr<HttpTrigger> http_;
   std::vector<std::unique_ptr<Trigger>> others_;
   std::stop_source end_;  // of the runs: one has ended, or a trigger, or a stop was asked for
+  std::unique_ptr<ConfigReloader> reloader_;
+  ImportRequest each_;                // of each run
+  std::atomic<int> runs_sharing_{0};  // the memory
   absl::Mutex mutex_;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // of a trigger
+  bool run_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<RecordType, ImportReport> reports_ ABSL_GUARDED_BY(mutex_);  // of the runs that began
+  std::list<std::jthread> runs_ ABSL_GUARDED_BY(mutex_);
   ImportReport report_;
 };
 
@@ -87,14 +102,20 @@ absl::Status Watcher::Start() {
     if (absl::IsInvalidArgument(table)) return table;
   }
   std::map<RecordType, ObjectQueue*> queues;
-  for (const RecordType type : RecordTypesOf(import.sources)) {
+  for (const RecordType type : {RecordType::kEvent, RecordType::kUser, RecordType::kGroup}) {
     queues_[type] =
         std::make_unique<ObjectQueue>(request_.queue, stores_, Clock::Real(), progress_);
     queues[type] = queues_[type].get();
+    queues[type]->set_on_unmatched(
+        [this](Notice notice) { intake_->OfferAgain(std::move(notice)); });
   }
-  intake_ = std::make_unique<Intake>(import.sources, import.config_path, InputFilter(roots),
+  intake_ = std::make_unique<Intake>(sources_, import.config_path, InputFilter(roots),
                                      std::move(queues), progress_);
-  return StartTriggers(roots);
+  each_ = import;
+  each_.run.sharing_runs = &runs_sharing_;
+  RETURN_IF_ERROR(StartTriggers(roots));
+  StartReloader();
+  return absl::OkStatus();
 }
 
 absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
@@ -135,40 +156,87 @@ void Watcher::Run(std::stop_token stop) {
   const std::stop_callback turn_away(end_.get_token(), [this] {
     if (http_ != nullptr) http_->Stop();
   });
-  ImportRequest each = request_.import;
-  each.run.most_bytes /= queues_.size();
-  std::list<ImportReport> reports;
-  std::vector<std::jthread> runs;
-  for (const auto& [type, queue] : queues_) {
-    ImportReport& report = reports.emplace_back();
-    runs.emplace_back([&, type = type, feed = queue.get()] {
-      pthread_setname_np(pthread_self(), "watch-run");
-      report = RunRecords({.request = each,
-                           .type = type,
-                           .feed = *feed,
-                           .scripts = scripts_,
-                           .pacer = pacer_,
-                           .ledger = ledger_,
-                           .dead_letter = dead_letter_,
-                           .progress = progress_.import,
-                           .outlives_stores = true},
-                          end_.get_token());
-      if (!report.status.ok()) end_.request_stop();
-    });
-  }
+  StartRuns(*sources_.Get());
   std::jthread idle([this] { EndWhenIdle(end_.get_token()); });
-  runs.clear();  // joins
+  AwaitEndOfRuns();
   end_.request_stop();
   idle.join();
-  {
-    absl::MutexLock lock(&mutex_);
-    report_.status = failure_;
-  }
-  for (const ImportReport& report : reports) {
+  absl::MutexLock lock(&mutex_);
+  report_.status = failure_;
+  for (const auto& [type, report] : reports_) {
     // One that failed stopped the others, which then say that they were stopped.
     if (report_.status.ok() && !absl::IsCancelled(report.status)) report_.status = report.status;
   }
-  for (const ImportReport& report : reports) report_.Add(report);
+  for (const auto& [type, report] : reports_) report_.Add(report);
+}
+
+// Those that `sources` needs and that do not run yet.
+void Watcher::StartRuns(const SourcesConfig& sources) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<RecordType> missing = RecordTypesOf(sources);
+  std::erase_if(missing, [&](RecordType type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return reports_.contains(type);
+  });
+  runs_sharing_ += static_cast<int>(missing.size());
+  for (const RecordType type : missing) {
+    ImportReport& report = reports_[type];
+    runs_.emplace_back([this, type, &report] { RunQueue(type, report); });
+  }
+}
+
+void Watcher::RunQueue(RecordType type, ImportReport& report) {
+  pthread_setname_np(pthread_self(), "watch-run");
+  ImportReport result = RunRecords({.request = each_,
+                                    .sources = sources_,
+                                    .type = type,
+                                    .feed = *queues_.at(type),
+                                    .scripts = scripts_,
+                                    .pacer = pacer_,
+                                    .ledger = ledger_,
+                                    .dead_letter = dead_letter_,
+                                    .progress = progress_.import,
+                                    .outlives_stores = true},
+                                   end_.get_token());
+  if (!result.status.ok()) end_.request_stop();
+  absl::MutexLock lock(&mutex_);
+  report = std::move(result);
+  run_ended_ = true;
+}
+
+// They end together: by a stop, by a failure of one of them, or as all queues are at their end.
+void Watcher::AwaitEndOfRuns() {
+  {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&run_ended_));
+  }
+  if (request_.on_reload_request) request_.on_reload_request(nullptr);
+  reloader_.reset();  // no run begins after it
+  std::list<std::jthread> runs;
+  {
+    absl::MutexLock lock(&mutex_);
+    runs.swap(runs_);
+  }
+  runs.clear();  // joins
+}
+
+void Watcher::StartReloader() {
+  if (!request_.read_config) return;
+  reloader_ = std::make_unique<ConfigReloader>(
+      ConfigReloaderOptions{.name = request_.import.config_path,
+                            .read = request_.read_config,
+                            .interval = request_.config_interval},
+      sources_, [this](SourcesConfig next) { return Apply(std::move(next)); }, progress_);
+  if (!request_.on_reload_request) return;
+  request_.on_reload_request([this] { reloader_->CheckNow(); });
+}
+
+absl::Status Watcher::Apply(SourcesConfig next) {
+  RETURN_IF_ERROR(CheckTransforms(next, scripts_));
+  StartRuns(next);
+  sources_.Replace(std::move(next));
+  intake_->ForgetWarnings();
+  list_->ListNow();
+  return absl::OkStatus();
 }
 
 void Watcher::Fail(const absl::Status& why) {

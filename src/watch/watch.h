@@ -32,6 +32,13 @@ struct WatchRequest {
   std::vector<TriggerMaker> triggers;  // further ones
   StoreOpener open_store;              // null: OpenStore() with import.stores
   QueueOptions queue;
+  // Reads the config again; null: it does not change. A changed one is that of objects which are
+  // claimed afterwards, and the inputs are listed again for what it fits now.
+  std::function<absl::StatusOr<SourcesConfig>()> read_config;
+  absl::Duration config_interval = absl::Seconds(30);
+  // Is given what makes the watch look at its config at once (from any thread), and null before the
+  // watch ends; null: nothing asks for that.
+  std::function<void(std::function<void()> check_now)> on_reload_request;
   // Ends as an import does once nothing has been to do for so long.
   absl::Duration exit_when_idle = absl::InfiniteDuration();
 };

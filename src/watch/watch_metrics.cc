@@ -21,6 +21,10 @@ std::string WatchMetrics(const WatchProgress& progress) {
   page.Add(metrics::kWaiting, Number(progress.objects_waiting));
   page.Add(metrics::kInWork, Number(progress.objects_in_work));
   page.Add(metrics::kFailing, Number(progress.objects_failing));
+  page.Add(metrics::kConfigReloads, Number(progress.config_reloads), {{"outcome", "applied"}});
+  page.Add(metrics::kConfigReloads, Number(progress.config_reloads_failed),
+           {{"outcome", "failed"}});
+  page.Add(metrics::kConfigInvalid, progress.config_invalid ? 1 : 0);
   page.Add(metrics::kObjectLatency, progress.object_latency);
   page.Add(metrics::kRequestDuration, progress.request_duration);
   AddProcessMetrics(page);

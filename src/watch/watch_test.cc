@@ -375,6 +375,110 @@ TEST_F(WatchTest, EndsWhenIdleIfThatIsAskedFor) {
   EXPECT_EQ(report_.counts.accepted, 2u);
 }
 
+// A config that the test changes under the watch.
+class ChangingConfigTest : public WatchTest {
+ protected:
+  ChangingConfigTest() {
+    request_.import.sources = Entry("one", "gs://b/");
+    request_.read_config = [this]() -> absl::StatusOr<SourcesConfig> {
+      absl::MutexLock lock(&mutex_);
+      return next_;
+    };
+    request_.config_interval = absl::InfiniteDuration();
+    request_.on_reload_request = [this](std::function<void()> check_now) {
+      absl::MutexLock lock(&mutex_);
+      check_now_ = std::move(check_now);
+    };
+  }
+
+  ~ChangingConfigTest() override {
+    if (thread_.joinable()) StopAndReport();
+  }
+
+  static SourcesConfig Entry(std::string_view id, std::string_view prefix) {
+    return *SourcesConfig::Parse(
+        StrCat(R"([{"config_id": ")", id, R"(", "source_gcs_prefix": ")", prefix, "\"}]"),
+        "sources.json");
+  }
+  void Reload(SourcesConfig next) {
+    absl::MutexLock lock(&mutex_);
+    next_ = std::move(next);
+    check_now_();
+  }
+  void AwaitReloads(uint64_t reloads) {
+    while (progress_.config_reloads < reloads) std::this_thread::yield();
+  }
+  std::vector<std::string> ConfigsOf(const std::string& object) {
+    std::vector<std::string> ids;
+    for (const auto& [key, row] : ledger_.Snapshot()) {
+      if (key.object == object) ids.push_back(key.config.substr(0, key.config.find(':')));
+    }
+    return ids;
+  }
+
+  absl::Mutex mutex_;
+  SourcesConfig next_ ABSL_GUARDED_BY(mutex_) = Entry("one", "gs://b/");
+  std::function<void()> check_now_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(ChangingConfigTest, AChangedConfigIsThatOfObjectsClaimedAfterwards) {
+  bucket_.Put("gs://b/b.ndjson", Event(7));
+  Start();
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  Reload(Entry("two", "gs://b/"));
+  AwaitReloads(1);
+  EXPECT_EQ(Post(Object("b.ndjson")).status, 200);
+  EXPECT_THAT(ConfigsOf("gs://b/a.ndjson"), testing::ElementsAre("one"));
+  EXPECT_THAT(ConfigsOf("gs://b/b.ndjson"), testing::ElementsAre("two"));
+  StopAndReport();
+  absl::MutexLock lock(&mutex_);
+  EXPECT_EQ(check_now_, nullptr) << "nobody can ask a watch that has ended";
+}
+
+TEST_F(ChangingConfigTest, AnObjectThatWaitsIsTakenByWhatFitsWhenItsTurnComes) {
+  std::atomic<bool> found{false};
+  absl::Notification changed;
+  bucket_.set_on_find([&] {
+    found = true;
+    changed.WaitForNotification();
+  });
+  Start();
+  RawReply reply;
+  std::thread sender([&] { reply = Post(Object("a.ndjson")); });
+  while (!found) std::this_thread::yield();
+  Reload(Entry("two", "gs://other/"));
+  AwaitReloads(1);
+  changed.Notify();
+  sender.join();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.body, HasSubstr("\"outcome\":\"ignored\""));
+  EXPECT_EQ(mixpanel_.events(), 0u);
+  EXPECT_TRUE(ledger_.Snapshot().empty());
+}
+
+TEST_F(ChangingConfigTest, AnotherRecordTypeGetsARunOfItsOwn) {
+  std::atomic<bool> found{false};
+  absl::Notification changed;
+  bucket_.set_on_find([&] {
+    if (!found.exchange(true)) changed.WaitForNotification();
+  });
+  Start();
+  RawReply reply;
+  std::thread sender([&] { reply = Post(Object("a.ndjson")); });
+  while (!found) std::this_thread::yield();
+  // The rows are none of users: each is rejected by the run of that kind of record.
+  Reload(*SourcesConfig::Parse(
+      R"([{"config_id": "two", "source_gcs_prefix": "gs://b/", "record_type": "user"}])",
+      "sources.json"));
+  AwaitReloads(1);
+  changed.Notify();
+  sender.join();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.body, HasSubstr("\"outcome\":\"imported\",\"accepted\":0,\"rejected\":2"));
+  for (const auto& [key, row] : ledger_.Snapshot())
+    EXPECT_THAT(key.destination, HasSubstr("users"));
+}
+
 TEST_F(WatchTest, NothingToWatchIsAnError) {
   request_.http.listen.clear();
   const ImportReport report = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,

@@ -346,6 +346,123 @@ class FolderTest(WatchBase):
         self.assertEqual((report["accepted"], report["objects_unmatched"]), (2, 1))
 
 
+class ConfigTest(WatchBase):
+    """A config that is changed under a running watch."""
+
+    EVENTS = [{"source_field": "t", "mixpanel_field": "time", "type": "unix_timestamp_auto"},
+              {"source_field": "u", "mixpanel_field": "$user_id", "type": "string"}]
+
+    def events(self, *more):
+        return {"config_id": "events", "source_gcs_prefix": f"{self.inbox}/events/", "mixpanel_event_name": "e",
+                "field_mappings": [*self.EVENTS, *more]}
+
+    def users(self):
+        return {"config_id": "users", "source_gcs_prefix": f"{self.inbox}/users/", "record_type": "user",
+                "field_mappings": [{"source_field": "u", "mixpanel_field": "$distinct_id", "type": "string"},
+                                   {"source_field": "*", "mixpanel_field": "*"}]}
+
+    def replace_text(self, path, text):
+        """Whole at every moment, as a deployment would."""
+        hidden = path.with_name(f".{path.name}.part")
+        hidden.write_text(text)
+        hidden.rename(path)
+
+    def replace(self, config, *entries):
+        self.replace_text(config, json.dumps(entries))
+
+    def plans(self, sandbox):
+        return sorted(str(e["properties"].get("plan")) for e in sandbox.export())
+
+    def test_a_hangup_applies_it_to_what_comes_afterwards(self):
+        sandbox = self.sandbox()
+        config = self.write_config(self.events())
+        watch = self.watch(sandbox, self.inbox, "--config", config, "--config-interval", "1h")
+        row = '{"t": %d, "u": "ann", "plan": "gold"}\n'
+        self.put("events/a.ndjson", row % 1_700_000_001)
+        self.put("users/early.ndjson", row % 1_700_000_000)
+        watch.wait_for("object imported", object=str(self.inbox / "events/a.ndjson"))
+        watch.wait_for("no entry of the config fits this object; it is left out",
+                       object=str(self.inbox / "users/early.ndjson"))
+
+        # A property more, and a record type that was not there.
+        self.replace(config, self.events({"source_field": "plan", "mixpanel_field": "plan"}), self.users())
+        watch.process.send_signal(signal.SIGHUP)
+        watch.wait_for("config reloaded", entries=2)
+        watch.wait_for("object imported", object=str(self.inbox / "users/early.ndjson"))
+        self.put("events/b.ndjson", row % 1_700_000_002)
+        watch.wait_for("object imported", object=str(self.inbox / "events/b.ndjson"))
+        self.assertEqual(self.plans(sandbox), ["None", "gold"], "what is done stays done")
+        self.assertEqual([p["$properties"]["plan"] for p in sandbox.profiles()], ["gold"])
+
+        # The record type goes again.
+        self.replace(config, self.events())
+        watch.process.send_signal(signal.SIGHUP)
+        watch.wait_for("config reloaded", entries=1)
+        self.put("users/late.ndjson", row % 1_700_000_003)
+        watch.wait_for("no entry of the config fits this object; it is left out",
+                       object=str(self.inbox / "users/late.ndjson"))
+        self.put("events/c.ndjson", row % 1_700_000_004)
+        watch.wait_for("object imported", object=str(self.inbox / "events/c.ndjson"))
+        self.assertEqual(self.plans(sandbox), ["None", "None", "gold"])
+        report = watch.finish()
+        self.assertEqual((report["accepted"], report["objects_failed"]), (4, 0))
+
+    def test_one_that_is_not_valid_is_not_used(self):
+        sandbox = self.sandbox()
+        config = self.write_config(self.events())
+        watch = self.watch(sandbox, self.inbox, "--config", config, "--config-interval", "50ms",
+                           "--metrics", "127.0.0.1:0")
+        url = watch.wait_for("serving metrics")[0]["url"]
+
+        def metric(name):
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return [line for line in answer.read().decode().splitlines() if line.startswith(name)]
+
+        broken = dict(self.events(), transform="none.js")
+        self.replace(config, broken)
+        failed = watch.wait_for("config not reloaded; the one before stays in use")[0]
+        self.assertEqual(failed["severity"], "ERROR")
+        self.assertEqual(failed["config"], str(config))
+        self.assertIn("none.js", failed["error"])
+        self.assertEqual(metric("millrace_watch_config_invalid"), ["millrace_watch_config_invalid 1"])
+        self.put("events/a.ndjson", '{"t": 1700000001, "u": "ann"}\n')
+        watch.wait_for("object imported", object=str(self.inbox / "events/a.ndjson"))
+
+        self.replace_text(config.parent / "none.js", "export default (event) => {\n")
+        watch.wait_for("config not reloaded; the one before stays in use", count=2)
+        self.replace_text(
+            config.parent / "none.js",
+            "export default (event) => { event.properties.by = 'script'; return event; };\n")
+        watch.wait_for("config reloaded")
+        self.put("events/b.ndjson", '{"t": 1700000002, "u": "ann"}\n')
+        watch.wait_for("object imported", object=str(self.inbox / "events/b.ndjson"))
+
+        # The config's file is as it was; its transform is not.
+        self.replace_text(
+            config.parent / "none.js",
+            "export default (event) => { event.properties.by = 'another'; return event; };\n")
+        watch.wait_for("config reloaded", count=2)
+        self.put("events/c.ndjson", '{"t": 1700000003, "u": "ann"}\n')
+        watch.wait_for("object imported", object=str(self.inbox / "events/c.ndjson"))
+        self.assertEqual(sorted(str(e["properties"].get("by")) for e in sandbox.export()),
+                         ["None", "another", "script"])
+        self.assertEqual(metric("millrace_watch_config_reloads_total"),
+                         ['millrace_watch_config_reloads_total{outcome="applied"} 2',
+                          'millrace_watch_config_reloads_total{outcome="failed"} 2'])
+        self.assertEqual(metric("millrace_watch_config_invalid"), ["millrace_watch_config_invalid 0"])
+        watch.finish()
+
+    def test_a_hangup_ends_the_other_verbs(self):
+        sandbox = self.sandbox("--fault", "slow=50ms")
+        self.put("big.ndjson", lines(range(30_000)))
+        process = self.start("import", self.inbox, "--mixpanel-url", sandbox.url, "--connections", "1",
+                             "--batch-events", "500", *FAST_RETRY)
+        self.wait_until_something_arrived(sandbox)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGHUP)
+
+
 class HttpTest(WatchBase):
     """What the HTTP side does whatever the store; events are in the tests of watch/."""
 
