@@ -1,11 +1,15 @@
 #include "io/table_folder.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/glob.h"
+#include "io/local_path.h"
 
 namespace millrace {
 namespace {
@@ -39,13 +43,49 @@ std::string_view FolderOf(std::string_view input) {
   return input;
 }
 
-// The folder above `folder`, if that is a partition "name=value"; else "".
-std::string_view AbovePartition(std::string_view folder) {
+// The folder above `folder`; "" if that is the top of the disk or store.
+std::string_view Above(std::string_view folder) {
   const size_t slash = folder.rfind('/');
-  if (folder.find('=', slash == std::string_view::npos ? 0 : slash) == std::string_view::npos) {
-    return "";
+  if (slash == std::string_view::npos || slash == 0 || folder[slash - 1] == '/') return "";
+  return folder.substr(0, slash);
+}
+
+// The beginning of the name of `folder` that it shares with its siblings if that is a partition:
+// "day=" of "day=2024-01-01", nothing of "2024" or "01-02"; nullopt: it is none.
+std::optional<std::string_view> PartitionKey(std::string_view folder) {
+  const std::string_view name = folder.substr(folder.rfind('/') + 1);
+  if (const size_t equals = name.find('='); equals != std::string_view::npos) {
+    return name.substr(0, equals + 1);
   }
-  return slash == std::string_view::npos ? "." : folder.substr(0, slash);
+  const bool date = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || c == '-' || c == '_' || c == 'T' || c == ':';
+  });
+  return date ? std::optional<std::string_view>("") : std::nullopt;
+}
+
+// As the listing has it: a local folder absolute and without links.
+std::string Resolved(std::string_view folder) {
+  if (folder.find("://") != std::string_view::npos && !folder.starts_with("file:")) {
+    return std::string(folder);
+  }
+  const absl::StatusOr<std::string> path = LocalPathOf(folder);
+  std::error_code error;
+  const std::filesystem::path real =
+      std::filesystem::canonical(path.ok() ? *path : std::string(folder), error);
+  return error ? std::string(folder) : real.string();
+}
+
+// A glob that matches `name` alone.
+std::string AsGlob(std::string_view name) {
+  std::string glob;
+  for (const char c : name) {
+    if (c == '*' || c == '?' || c == '[') {
+      StrAppend(&glob, "[", std::string_view(&c, 1), "]");
+    } else {
+      glob += c;
+    }
+  }
+  return glob;
 }
 
 absl::StatusOr<bool> HasAny(ObjectStore& store, const std::string& pattern) {
@@ -60,26 +100,66 @@ absl::StatusOr<bool> HasAny(ObjectStore& store, const std::string& pattern) {
   return listed;
 }
 
-}  // namespace
-
-absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input) {
-  for (std::string_view folder = FolderOf(input); !folder.empty();
-       folder = AbovePartition(folder)) {
-    for (const TableFormat& format : kFormats) {
-      ASSIGN_OR_RETURN(const bool found, HasAny(store, StrCat(folder, format.folder, format.log)));
-      if (found) return Refusal(folder, format);
-    }
+absl::Status RefuseIfTable(ObjectStore& store, std::string_view folder) {
+  for (const TableFormat& format : kFormats) {
+    ASSIGN_OR_RETURN(const bool found,
+                     HasAny(store, StrCat(AsGlob(folder), format.folder, format.log)));
+    if (found) return Refusal(folder, format);
   }
   return absl::OkStatus();
 }
 
+}  // namespace
+
+absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input) {
+  if (const absl::StatusOr<ObjectInfo> object = store.Find(input);
+      object.ok() && object->size > 0) {
+    return absl::OkStatus();
+  }
+  return TableGuard(store, std::string(input), /*as_files=*/false).OnFolder(FolderOf(input));
+}
+
+TableGuard::TableGuard(ObjectStore& store, std::string input, bool as_files)
+    : store_(store), input_(std::move(input)), as_files_(as_files) {}
+
 absl::Status TableGuard::OnObject(const ObjectInfo& object) {
   if (as_files_) return absl::OkStatus();
+  RETURN_IF_ERROR(RefuseTableLog(object.uri));
   // Nothing is asked for inputs that name one object, of which there may be very many.
-  if (!std::exchange(looked_, true) && object.uri != input_) {
-    RETURN_IF_ERROR(RefuseTableFolder(store_, input_));
+  if (object.uri == input_) return absl::OkStatus();
+  const std::string_view folder = Above(object.uri);
+  if (folder.empty() || folder == last_) return absl::OkStatus();
+  if (last_.empty()) {
+    const absl::StatusOr<ObjectInfo> named = store_.Find(input_);
+    if (named.ok() && named->uri == object.uri) return absl::OkStatus();
   }
-  return RefuseTableLog(object.uri);
+  last_ = folder;
+  return OnFolder(folder);
+}
+
+absl::Status TableGuard::OnFolder(std::string_view folder) {
+  if (root_.empty()) root_ = Resolved(FolderOf(input_));
+  const std::string real = Resolved(folder);  // behind links that a glob followed
+  RETURN_IF_ERROR(Climb(folder));
+  return real == folder ? absl::OkStatus() : Climb(real);
+}
+
+absl::Status TableGuard::Climb(std::string_view folder) {
+  for (int above = 0; !folder.empty() && above < kMostAbove; folder = Above(folder)) {
+    const std::optional<std::string_view> partition = PartitionKey(folder);
+    const bool inside = folder == root_ || (folder.size() > root_.size() &&
+                                            folder.starts_with(root_) && !root_.empty());
+    if (!inside && !partition) ++above;
+    const std::string_view parent = Above(folder);
+    if (!asked_.insert(partition ? StrCat(parent, "/", *partition, "*") : std::string(folder))
+             .second) {
+      continue;  // what is above it may not have been reached from there
+    }
+    const absl::Status table = RefuseIfTable(store_, folder);
+    // What is above the input may be nobody's to list.
+    if (absl::IsInvalidArgument(table) || (inside && !table.ok())) return table;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TableGuard::OnHidden(std::string_view uri) const {

@@ -5,16 +5,17 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "io/object_store.h"
 
 namespace millrace {
 
 // InvalidArgument, saying which format it is and what to do, if the folder that `input` (a folder
-// or glob) begins with is that of a Delta Lake, Apache Iceberg or Apache Hudi table, or lies in one
-// as a partition. A folder that is not there or may not be listed is no table; other errors of
-// listing are returned. Blocking: a few listings of one object.
+// or glob) begins with is that of a Delta Lake, Apache Iceberg or Apache Hudi table, or lies in
+// one, at most TableGuard::kMostAbove folders and any partitions ("day=1", "2024") below it. A
+// folder that is not there or may not be listed is no table, nor is an input that names one object;
+// other errors of listing are returned. Blocking: a few listings of one object for each folder.
 absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input);
 
 // The same for a name that a listing shows or leaves out as hidden, by the name alone: the log of a
@@ -22,21 +23,31 @@ absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input);
 absl::Status RefuseTableLog(std::string_view uri);
 
 // Both checks for a listing of `input`, as it goes on: ask it of each object and hidden name that
-// is shown, before anything is done with it. One thread at a time.
+// is shown, before anything is done with it. The folders of the objects, those above them and those
+// that links lead to are each looked at once; of the partitions of a folder, one stands for all.
+// One thread at a time.
 class TableGuard {
  public:
+  static constexpr int kMostAbove = 4;  // folders above that of the input
+
   // `store` must outlive it. With `as_files` everything is taken.
-  TableGuard(ObjectStore& store, std::string input, bool as_files)
-      : store_(store), input_(std::move(input)), as_files_(as_files) {}
+  TableGuard(ObjectStore& store, std::string input, bool as_files);
 
   absl::Status OnObject(const ObjectInfo& object);
   absl::Status OnHidden(std::string_view uri) const;
 
  private:
+  friend absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input);
+
+  absl::Status OnFolder(std::string_view folder);
+  absl::Status Climb(std::string_view folder);
+
   ObjectStore& store_;
   const std::string input_;
   const bool as_files_;
-  bool looked_ = false;  // at the input's folder
+  std::string root_;  // the folder that is listed, as its objects name it
+  std::string last_;  // the folder of the object before
+  absl::flat_hash_set<std::string> asked_;
 };
 
 }  // namespace millrace

@@ -85,9 +85,40 @@ TEST_F(TableFolderTest, AGuardAsksOnceAndNotForSingleObjects) {
   EXPECT_FALSE(TableGuard(*store_, Path("d"), /*as_files=*/false).OnObject(file).ok());
   EXPECT_TRUE(TableGuard(*store_, Path("d"), /*as_files=*/true).OnObject(file).ok());
   EXPECT_TRUE(TableGuard(*store_, file.uri, /*as_files=*/false).OnObject(file).ok());
-  TableGuard guard(*store_, Path(""), /*as_files=*/false);
-  EXPECT_TRUE(guard.OnObject(file).ok()) << "the table is found by its log, which comes first";
-  EXPECT_FALSE(guard.OnHidden(Path("d/_delta_log/")).ok());
+  EXPECT_FALSE(
+      TableGuard(*store_, Path(""), /*as_files=*/false).OnHidden(Path("d/_delta_log/")).ok());
+}
+
+TEST_F(TableFolderTest, AGuardKnowsTheTablesThatAGlobReaches) {
+  Write("lake/ev1/a.csv");
+  Write("lake/ev1/_delta_log/0.json");
+  Write("hv/day=1/a.csv");
+  Write("hv/.hoodie/hoodie.properties");
+  Write("ice/data/x/a.csv");
+  Write("ice/metadata/v1.metadata.json");
+  Write("plain/2024/01/a.csv");
+  Write("plain/2024/02/a.csv");
+  Write("de*/a.csv");
+  Write("delta/_delta_log/0.json");
+  std::filesystem::create_directory(Path("links"));
+  std::filesystem::create_directory_symlink(Path("ice/data"), Path("links/a"));
+  const auto listed = [&](const std::string& input) {
+    TableGuard guard(*store_, input, /*as_files=*/false);
+    return store_->List(input, [&](const ObjectInfo& object) { return guard.OnObject(object); });
+  };
+  for (const char* input :
+       {"lake/*/*.csv", "la*/*/*.csv", "hv/day=*/*.csv", "h*/day=1/*.csv", "ice/data", "ice/data/x",
+        "ice/*/x/*", "links/*/**/*.csv", "**/*.csv", "lake", "links/a"}) {
+    const absl::Status status = listed(Path(input));
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << input << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("table: its files hold deleted rows"));
+  }
+  for (const char* input : {"plain", "pl*/*/*/*.csv", "de[*]/*.csv", "lake/ev1/a.csv"}) {
+    EXPECT_TRUE(listed(Path(input)).ok()) << input << ": " << listed(Path(input));
+  }
+  const std::string relative = std::filesystem::relative(Path("lake/ev1/a.csv"));
+  EXPECT_TRUE(listed(relative).ok()) << relative;
+  EXPECT_FALSE(listed(std::filesystem::relative(Path("ice/data"))).ok());
 }
 
 TEST_F(TableFolderTest, KnowsTheLogOfATableByItsName) {

@@ -210,6 +210,13 @@ TEST_P(ObjectStoreContract, TablesAreRefused) {
                 testing::HasSubstr(Uri("d") + " is a Delta table: its files hold deleted rows"));
   }
   EXPECT_TRUE(absl::IsInvalidArgument(RefuseTableFolder(store(), Uri("i"))));
+  EXPECT_TRUE(absl::IsInvalidArgument(RefuseTableFolder(store(), Uri("i/data"))));
+  for (const char* input : {"*/*.csv", "*/data/*.parquet", "**/*.parquet"}) {
+    TableGuard guard(store(), Uri(input), /*as_files=*/false);
+    EXPECT_TRUE(absl::IsInvalidArgument(store().List(Uri(input), [&](const ObjectInfo& object) {
+      return guard.OnObject(object);
+    }))) << input;
+  }
   EXPECT_TRUE(RefuseTableFolder(store(), Uri("f")).ok());
   EXPECT_TRUE(RefuseTableFolder(store(), Uri("f/a.csv")).ok());
   EXPECT_TRUE(RefuseTableFolder(store(), Uri("d/part-0.csv")).ok());
