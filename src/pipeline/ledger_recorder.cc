@@ -134,7 +134,8 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     ObjectProgress::Step step = object->StartLastStore(last_error);
     const bool stored = Store(object, step, late.token());
     if (object->lost() || (stored && step.finished)) continue;
-    if (stored) Release(step.entry, late.token());
+    // Its owner's name is all that tells other configs to leave such an object alone.
+    if (stored && !object->IsSentUnrecorded()) Release(step.entry, late.token());
     context_.parts.source.GiveUp(step.entry);
   }
   absl::MutexLock lock(&mutex_);

@@ -41,7 +41,8 @@ class LedgerRecorder {
     uint64_t objects_failed = 0;
     uint64_t objects_lost = 0;
   };
-  // After the last Settle(): stores and releases the objects that are not finished. The message of
+  // After the last Settle(): stores and releases the objects that are not finished, except those of
+  // which rows may have been sent and none was recorded: their leases run out. The message of
   // `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
   // takes stop_grace at most.
   Totals Close(const absl::Status& why);

@@ -79,6 +79,12 @@ absl::Status Load::Account(Part& part, uint64_t filtered) {
                                     part.ticket.object->key().object));
 }
 
+void Load::NoteSent() const {
+  for (const Part& part : parts_) {
+    if (part.events > 0) part.ticket.object->NoteSent();
+  }
+}
+
 absl::Status Load::Refuse(const std::vector<RefusedRow>& refused) {
   const Batch& batch = content_.batch;
   size_t next = 0;

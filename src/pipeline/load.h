@@ -42,6 +42,9 @@ class Load {
   // A chunk was begun that is not complete yet: the last part.
   bool is_open() const { return chunk_ != nullptr; }
 
+  // Rows of the batch may be at the destination now, whatever is known of them.
+  void NoteSent() const;
+
   // Takes the sink's refusals out of what counts as accepted. Internal if they are not rows of the
   // batch, ascending.
   absl::Status Refuse(const std::vector<RefusedRow>& refused);

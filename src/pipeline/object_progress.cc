@@ -110,6 +110,11 @@ bool ObjectProgress::lost() const {
   return lost_;
 }
 
+bool ObjectProgress::IsSentUnrecorded() const {
+  absl::MutexLock lock(&mutex_);
+  return sent_ && settled_.position.row == 0;
+}
+
 Counts ObjectProgress::run_counts() const {
   absl::MutexLock lock(&mutex_);
   Counts counts = stored_;

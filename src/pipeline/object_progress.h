@@ -3,6 +3,7 @@
 #ifndef MILLRACE_PIPELINE_OBJECT_PROGRESS_H_
 #define MILLRACE_PIPELINE_OBJECT_PROGRESS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -55,6 +56,11 @@ class ObjectProgress {
 
   bool lost() const;
 
+  // Rows of the object may be at the destination.
+  void NoteSent() { sent_ = true; }
+  // The ledger's entry does not show that rows may be at the destination: nothing was recorded.
+  bool IsSentUnrecorded() const;
+
   // Of this run: what the ledger has. read also counts the rows begun and not stored.
   Counts run_counts() const;
 
@@ -70,6 +76,7 @@ class ObjectProgress {
   Step MakeStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LedgerKey key_;
+  std::atomic<bool> sent_{false};
   mutable absl::Mutex mutex_;
   LedgerEntry settled_ ABSL_GUARDED_BY(mutex_);  // the stored entry and what is settled since
   Counts unstored_ ABSL_GUARDED_BY(mutex_);      // of settled_

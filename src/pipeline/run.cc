@@ -79,7 +79,7 @@ class Delivery {
   bool IsSmall(const Load& load) const;
   ChunkReader::Room RoomIn(const Load& load) const;
   absl::Status Deliver(Load& load, Sink& sink);
-  absl::StatusOr<std::vector<RefusedRow>> Write(const Batch& batch, Sink& sink);
+  absl::StatusOr<std::vector<RefusedRow>> Write(const Load& load, Sink& sink);
   absl::Status KeepRejected(const Load& load, const Load::Part& part);
   RunReport Report();
 
@@ -181,7 +181,7 @@ ChunkReader::Room Delivery::RoomIn(const Load& load) const {
 
 absl::Status Delivery::Deliver(Load& load, Sink& sink) {
   if (!load.batch().empty()) {
-    ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused, Write(load.batch(), sink));
+    ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused, Write(load, sink));
     RETURN_IF_ERROR(load.Refuse(refused));
   }
   for (const Load::Part& part : load.parts()) {
@@ -193,7 +193,8 @@ absl::Status Delivery::Deliver(Load& load, Sink& sink) {
 }
 
 // Returns once everything is durable but the listed rows, or with why the run must end.
-absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Batch& batch, Sink& sink) {
+absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Load& load, Sink& sink) {
+  const Batch& batch = load.batch();
   RunProgress& progress = context_.progress;
   const std::stop_token stop = context_.halt.token();
   for (RetryLoop tries(retrier_);;) {
@@ -202,6 +203,7 @@ absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Batch& batch, Sink
     ++progress.writes_in_flight;
     const WriteResult result = sink.Write(batch, stop);
     --progress.writes_in_flight;
+    if (!result.refused_whole()) load.NoteSent();
     if (result.durable() || result.throttled()) {
       gate_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
     }

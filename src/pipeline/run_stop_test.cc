@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/strings.h"
@@ -35,7 +36,7 @@ TEST_F(RunStopTest, GivesUpWhenNothingGoesThrough) {
   EXPECT_THAT(report.first_error, HasSubstr("no answer"));
   EXPECT_EQ(report.counts.accepted, 0u);
   EXPECT_EQ(report.counts.pending(), report.counts.read);
-  EXPECT_EQ(Entry(0).owner, "");
+  EXPECT_EQ(Entry(0).owner, "me") << "what was sent is not known";
   EXPECT_THAT(Entry(0).last_error, HasSubstr("no answer"));
   EXPECT_EQ(world_.CheckPromise(), "");
 }
@@ -68,6 +69,24 @@ TEST_F(RunStopTest, ADestinationThatRefusesEverythingStopsTheRun) {
   world_.destination.set_script(Always(FakeWrite::kDurable));
   EXPECT_TRUE(world_.Run("me").status.ok());
   EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+// Under another config the same rows would be other events.
+TEST_F(RunStopTest, AnObjectOfWhichSomethingMayHaveBeenSentIsLeftToItsConfig) {
+  for (const FakeWrite write :
+       {FakeWrite::kReplyLost, FakeWrite::kStop, FakeWrite::kRefusedWhole}) {
+    FakeWorld world;
+    world.objects = {MakeFakeObject("one", "a a a")};
+    world.destination.set_script(Always(write));
+    EXPECT_FALSE(world.Run("me").status.ok());
+    world.clock.Advance(2 * world.options.lease);
+    world.destination.set_script(Always(FakeWrite::kDurable));
+    world.ChangeConfig("changed");
+    EXPECT_TRUE(world.Run("other").status.ok());
+    const std::optional<LedgerEntry> entry = world.ledger.Find(world.objects[0].key);
+    EXPECT_EQ(entry.has_value(), write == FakeWrite::kRefusedWhole);
+    EXPECT_EQ(world.CheckPromise(), "");
+  }
 }
 
 TEST_F(RunStopTest, ABatchRefusedWholeAmongGoodOnesIsRejected) {
