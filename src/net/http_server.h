@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "net/tls_certificate.h"
 
 namespace millrace {
 
@@ -64,25 +66,27 @@ using HttpHandler = std::function<ServerReply(const ServerRequest&)>;
 
 struct HttpServerOptions {
   std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one
+  std::optional<TlsCertificate> tls;   // if set, HTTPS: TLS 1.2 or later
   int threads = 2;
   size_t most_body_bytes = 64 << 20;  // 413 past it
   size_t most_header_bytes = 64 << 10;
   int most_connections = 1024;                         // further ones wait in the accept queue
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
-  absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also the
-                                                       // longest wait for a peer that does not read
+  absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also of
+                                                       // a TLS handshake, and the longest wait for
+                                                       // a peer that does not read
 };
 
 class HttpServer {
  public:
   virtual ~HttpServer() = default;  // Stop()s
-  // "http://127.0.0.1:41234".
+  // "http://127.0.0.1:41234", or https.
   virtual std::string url() const = 0;
   // Stops accepting, lets requests in work be answered for up to `grace`, closes the rest.
   // Idempotent; not from a handler.
   virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;
 
-  // Listening on return. InvalidArgument: bad address. Unavailable: it is in use.
+  // Listening on return. InvalidArgument: bad address or certificate. Unavailable: it is in use.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
                                                            HttpHandler handler);
 };

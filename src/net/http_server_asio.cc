@@ -64,6 +64,9 @@ BeastHttpServer::BeastHttpServer(const HttpServerOptions& options, HttpHandler h
 absl::StatusOr<std::unique_ptr<HttpServer>> BeastHttpServer::Start(const HttpServerOptions& options,
                                                                    HttpHandler handler) {
   std::unique_ptr<BeastHttpServer> server(new BeastHttpServer(options, std::move(handler)));
+  if (options.tls) {
+    ASSIGN_OR_RETURN(server->shared_.tls, NewTlsContext(*options.tls));
+  }
   RETURN_IF_ERROR(Annotate(server->Listen(), StrCat("listening on ", options.listen)));
   server->RunWorkers();
   return server;
@@ -102,8 +105,8 @@ absl::Status BeastHttpServer::Listen() {
                                           : asio::ip::address(asio::ip::address_v6::loopback()));
   }
   const std::string address = local.address().to_string();
-  url_ = local.address().is_v6() ? StrCat("http://[", address, "]:", local.port())
-                                 : StrCat("http://", address, ":", local.port());
+  url_ = StrCat(shared_.tls != nullptr ? "https" : "http", "://",
+                local.address().is_v6() ? StrCat("[", address, "]") : address, ":", local.port());
   return absl::OkStatus();
 }
 

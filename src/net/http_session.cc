@@ -1,4 +1,3 @@
-#include <array>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <utility>
@@ -55,21 +54,22 @@ void Worker::Tick() {
 Session::Session(Worker& worker, Socket socket)
     : worker_(worker),
       shared_(worker.shared),
-      socket_(std::move(socket)),
+      transport_(std::move(socket), shared_.tls),
       parser_(shared_.options.most_header_bytes, shared_.options.most_body_bytes) {
   worker_.sessions.insert(this);
   error_code ec;
-  const Tcp::endpoint peer = socket_.remote_endpoint(ec);
+  Socket& own = transport_.socket();
+  const Tcp::endpoint peer = own.remote_endpoint(ec);
   if (!ec) peer_ = peer.address().to_string();
-  socket_.set_option(Tcp::no_delay(true), ec);
-  socket_.non_blocking(true, ec);
+  own.set_option(Tcp::no_delay(true), ec);
+  own.non_blocking(true, ec);
   SetDeadline(shared_.options.idle_timeout);
 }
 
 Session::~Session() {
   worker_.sessions.erase(this);
   error_code ec;
-  socket_.close(ec);
+  transport_.socket().close(ec);
   {
     absl::MutexLock lock(&shared_.mutex);
     --shared_.connections;
@@ -96,7 +96,8 @@ void Session::Run() {
     } else if (!keep_alive_) {
       return Linger();
     } else if (served >= kRequestsPerTurn) {
-      return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Run(); });
+      return asio::post(transport_.socket().get_executor(),
+                        [self = shared_from_this()] { self->Run(); });
     } else {
       switch (ParseRequest()) {
         case Parsed::kDone:
@@ -235,7 +236,7 @@ void Session::AnswerAfter(absl::Duration wait, ServerReply reply) {
   waiting_ = true;
   deadline_ = SteadyClock::time_point::max();
   fallback_ = std::move(reply);
-  delay_.emplace(socket_.get_executor(), ToChrono(wait));
+  delay_.emplace(transport_.socket().get_executor(), ToChrono(wait));
   delay_->async_wait([self = shared_from_this(), number = served_](const error_code& cancelled) {
     if (!cancelled) self->AnswerNumber(number, std::nullopt);
   });
@@ -293,14 +294,14 @@ void Session::EndRequest() {
 bool Session::SendSome() {
   while (unsent()) {
     const size_t head = std::min(sent_, out_.size());
-    const std::array<asio::const_buffer, 2> buffers = {
+    const Buffers buffers = {
         asio::const_buffer(out_.data() + head, out_.size() - head),
         asio::const_buffer(large_.data() + (sent_ - head), large_.size() - (sent_ - head))};
     error_code ec;
-    const size_t n = socket_.write_some(buffers, ec);
+    const size_t n = transport_.WriteSome(buffers, ec);
     if (ec == asio::error::would_block) {
       SetDeadline(shared_.options.request_timeout);
-      socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& failed) {
+      transport_.AsyncWaitToWrite([self = shared_from_this()](const error_code& failed) {
         if (failed) return self->Close();
         if (self->SendSome()) self->Run();
       });
@@ -339,26 +340,29 @@ void Session::Read() {
     in_.Truncate(in_.size() - in_begin_);
     in_begin_ = 0;
   }
-  if (!parser_.started()) SetDeadline(shared_.options.idle_timeout);
+  if (!parser_.started()) {
+    SetDeadline(transport_.ready() ? shared_.options.idle_timeout
+                                   : shared_.options.request_timeout);
+  }
   char* to = in_.Reserve(kReadBytes);
-  socket_.async_read_some(asio::buffer(to, in_.capacity() - in_.size()),
-                          [self = shared_from_this()](const error_code& ec, size_t n) {
-                            if (ec) return self->Close();
-                            self->in_.Commit(n);
-                            self->Run();
-                          });
+  transport_.AsyncReadSome(asio::buffer(to, in_.capacity() - in_.size()),
+                           [self = shared_from_this()](const error_code& ec, size_t n) {
+                             if (ec) return self->Close();
+                             self->in_.Commit(n);
+                             self->Run();
+                           });
 }
 
 void Session::ReadBody() {
   const size_t missing = parser_.content_length() - body_.size();
   const size_t room = std::min(missing, std::max(kBodyReadBytes, body_.size()));
   char* to = body_.Reserve(room);
-  socket_.async_read_some(asio::buffer(to, std::min(missing, body_.capacity() - body_.size())),
-                          [self = shared_from_this()](const error_code& ec, size_t n) {
-                            if (ec) return self->Close();
-                            self->body_.Commit(n);
-                            self->Run();
-                          });
+  transport_.AsyncReadSome(asio::buffer(to, std::min(missing, body_.capacity() - body_.size())),
+                           [self = shared_from_this()](const error_code& ec, size_t n) {
+                             if (ec) return self->Close();
+                             self->body_.Commit(n);
+                             self->Run();
+                           });
 }
 
 // Closes so that the peer can still read what was sent: a socket closed over unread bytes would
@@ -369,23 +373,23 @@ void Session::Linger() {
     lingering_ = true;
     deadline_ = SteadyClock::now() + kLingerTime;
     error_code ec;
-    socket_.shutdown(Socket::shutdown_send, ec);
+    transport_.ShutdownSend(ec);
     if (ec) return Close();
   }
   in_.clear();
   in_begin_ = 0;
   in_.Reserve(kReadBytes);
-  socket_.async_read_some(asio::buffer(in_.data(), in_.capacity()),
-                          [self = shared_from_this()](const error_code& ec, size_t) {
-                            if (ec) return self->Close();
-                            self->Linger();
-                          });
+  transport_.socket().async_read_some(asio::buffer(in_.data(), in_.capacity()),
+                                      [self = shared_from_this()](const error_code& ec, size_t) {
+                                        if (ec) return self->Close();
+                                        self->Linger();
+                                      });
 }
 
 void Session::Close() {
   open_ = false;
   error_code ec;
-  socket_.close(ec);
+  transport_.socket().close(ec);
 }
 
 void Session::CheckDeadline(SteadyClock::time_point now) {
@@ -393,7 +397,7 @@ void Session::CheckDeadline(SteadyClock::time_point now) {
   if (parser_.started() && !unsent() && !lingering_) {
     QueueReply(ErrorReply(408, "the request did not arrive in time"));
     error_code ec;
-    socket_.write_some(asio::const_buffer(out_.data(), out_.size()), ec);
+    transport_.WriteSome({asio::const_buffer(out_.data(), out_.size())}, ec);
   }
   Close();
 }

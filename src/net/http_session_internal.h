@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -23,15 +20,11 @@
 #include "net/http_reply.h"
 #include "net/http_request_parser.h"
 #include "net/http_server.h"
+#include "net/http_transport_internal.h"
 
 namespace millrace::http_internal {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
 using SteadyClock = std::chrono::steady_clock;
-using Executor = asio::io_context::executor_type;
-using Tcp = asio::ip::tcp;
-using Socket = asio::basic_stream_socket<Tcp, Executor>;
 using Timer = asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, Executor>;
 
 inline SteadyClock::duration ToChrono(absl::Duration duration) {
@@ -50,6 +43,7 @@ struct LateReplies {
 struct Shared {
   HttpServerOptions options;
   HttpHandler handler;
+  TlsContext tls;  // null: plain HTTP
   std::atomic<int> connections{0};
   std::atomic<bool> stopping{false};
   std::function<void()> on_room;  // called when a connection ends
@@ -121,7 +115,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Worker& worker_;
   Shared& shared_;
-  Socket socket_;
+  Transport transport_;
   std::optional<Timer> delay_;       // runs while waiting_, and holds the session
   ServerReply fallback_;             // the answer when it ends
   std::optional<ServerReply> late_;  // the answer that was waited for, until it is queued
