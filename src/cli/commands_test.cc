@@ -154,6 +154,11 @@ std::vector<std::string> OutOfRange(const FlagTarget& target) {
   return std::visit(Visitor{}, target);
 }
 
+TEST(Commands, TheSandboxKnowsOneKindOfTls) {
+  EXPECT_EQ(RunLine({"sandbox", "--tls", "yes"}).code, kWrongUsage);
+  EXPECT_EQ(RunLine({"sandbox", "--tls-ca", "ca.pem"}).code, kWrongUsage);
+}
+
 TEST(Commands, NumbersOutsideOfTheirRangeAreUsageErrorsThatStateIt) {
   int flags = 0;
   for (const Command& command : AllCommands()) {

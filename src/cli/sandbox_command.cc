@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -15,20 +16,38 @@ namespace {
 struct Options {
   sandbox::SandboxOptions sandbox;
   int64_t seed = 1;
+  std::string tls;
   bool json = false;
 };
+
+void Announce(const sandbox::Sandbox& running, bool as_json, std::ostream& out) {
+  const std::string ca = running.tls_ca();
+  if (as_json) {
+    std::string line = StrCat("{\"url\": \"", running.url(), "\"");
+    if (!ca.empty()) {
+      line += ", \"tls_ca\": ";
+      AppendJsonString(line, ca);
+    }
+    out << line << "}" << std::endl;
+    return;
+  }
+  out << "Mixpanel sandbox at " << running.url() << "  (live page: open it in a browser)\n";
+  if (!ca.empty()) out << "Clients must trust the CA certificate in " << ca << "\n";
+  out << "millrace import INPUT --mixpanel-url " << running.url() << std::endl;
+}
 
 absl::StatusOr<int> RunSandbox(const Options& options, Context& context) {
   sandbox::SandboxOptions start = options.sandbox;
   start.seed = static_cast<uint64_t>(options.seed);
-  ASSIGN_OR_RETURN(std::unique_ptr<sandbox::Sandbox> running, sandbox::Sandbox::Start(start));
-  if (options.json) {
-    context.out << "{\"url\": \"" << running->url() << "\"}" << std::endl;
-  } else {
-    context.out << "Mixpanel sandbox at " << running->url()
-                << "  (live page: open it in a browser)\n"
-                << "millrace import INPUT --mixpanel-url " << running->url() << std::endl;
+  if (!options.tls.empty() && options.tls != "self-signed") {
+    return absl::InvalidArgumentError("--tls: the only choice is self-signed");
   }
+  if (options.tls.empty() && !start.tls_ca.empty()) {
+    return absl::InvalidArgumentError("--tls-ca needs --tls self-signed");
+  }
+  start.tls_self_signed = !options.tls.empty();
+  ASSIGN_OR_RETURN(std::unique_ptr<sandbox::Sandbox> running, sandbox::Sandbox::Start(start));
+  Announce(*running, options.json, context.out);
   while (Clock::Real().SleepFor(absl::Hours(1), context.stop)) {
   }
   running->Stop();
@@ -69,8 +88,14 @@ Command SandboxCommand() {
             .secret = true},
            {"--fault", &sandbox.faults, "NAME[=VALUE][:PROBABILITY]",
             "a fault to inject; repeatable"},
+           {"--tls", &options->tls, "self-signed",
+            "serve HTTPS, with a certificate for localhost made at the start"},
+           {"--tls-ca", &sandbox.tls_ca, "FILE",
+            "where to write the CA certificate that clients must trust (default: a temporary "
+            "file)"},
            {"--seed", Between(&options->seed, 0, INT64_MAX), "N", "seed of the faults' randomness"},
-           {"--json", &options->json, "", "print {\"url\": ...} once connections are accepted"}},
+           {"--json", &options->json, "",
+            "print {\"url\": ..., \"tls_ca\": ...} once connections are accepted"}},
       .run = [options](Context& context) { return RunSandbox(*options, context); },
   };
 }

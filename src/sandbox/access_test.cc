@@ -43,18 +43,19 @@ TEST(IsAuthorized, WantsTheTokenOrTheAccountOfTheProject) {
 }
 
 absl::Status Guard(std::map<std::string, std::string, std::less<>> headers,
-                   std::string_view listen_host = "127.0.0.1") {
+                   std::string_view listen_host = "127.0.0.1", std::string_view scheme = "http") {
   ServerRequest request;
   request.header = [&](std::string_view name) {
     const auto found = headers.find(name);
     return found == headers.end() ? std::string_view() : std::string_view(found->second);
   };
-  return CheckSameSite(request, listen_host);
+  return CheckSameSite(request, scheme, listen_host);
 }
 
 TEST(CheckSameSite, TakesRequestsToThisMachine) {
   for (const char* host : {"127.0.0.1:80", "localhost", "LOCALHOST:8080", "[::1]:80", "[::1]",
-                           "192.168.1.5:80", "sandbox:80", "a.localhost:80"}) {
+                           "192.168.1.5:80", "sandbox:80", "a.localhost:80", "api.mixpanel.com",
+                           "data-eu.mixpanel.com:443", "mixpanel.com"}) {
     EXPECT_TRUE(Guard({{"host", host}}).ok()) << host;
   }
   EXPECT_TRUE(Guard({{"host", "box.lan:80"}}, "box.lan").ok());
@@ -63,9 +64,18 @@ TEST(CheckSameSite, TakesRequestsToThisMachine) {
   EXPECT_TRUE(Guard({{"host", "localhost:80"}, {"sec-fetch-site", "none"}}).ok());
 }
 
+TEST(CheckSameSite, ComparesTheScheme) {
+  const auto guard = [](const char* origin, const char* scheme) {
+    return Guard({{"host", "localhost:80"}, {"origin", origin}}, "127.0.0.1", scheme);
+  };
+  EXPECT_TRUE(guard("https://localhost:80", "https").ok());
+  EXPECT_FALSE(guard("http://localhost:80", "https").ok());
+}
+
 TEST(CheckSameSite, RefusesOthers) {
-  for (const char* host : {"", ":80", "evil.example", "evil.example:80", "127.0.0.1.evil.example",
-                           "localhost.evil.example:80"}) {
+  for (const char* host :
+       {"", ":80", "evil.example", "evil.example:80", "127.0.0.1.evil.example",
+        "localhost.evil.example:80", "evilmixpanel.com", "api.mixpanel.com.evil.example"}) {
     EXPECT_TRUE(absl::IsPermissionDenied(Guard({{"host", host}}))) << host;
   }
   EXPECT_FALSE(Guard({}).ok());

@@ -14,11 +14,11 @@ namespace millrace::sandbox {
 
 // PermissionDenied, saying why, unless
 // - Host names this machine: an IP address, localhost, a name without dots (a container's), or
-//   `listen_host`; public names could belong to anyone; and
-// - Origin, where given, is of the same host and port, and Sec-Fetch-Site, where given, says that
-// the
-//   request comes from the same origin or from the user.
-absl::Status CheckSameSite(const ServerRequest& request, std::string_view listen_host);
+//   `listen_host`; or it is one of Mixpanel's. Other public names could belong to anyone; and
+// - Origin, where given, is of the same scheme ("http" or "https"), host and port, and
+//   Sec-Fetch-Site, where given, says that the request comes from the same origin or from the user.
+absl::Status CheckSameSite(const ServerRequest& request, std::string_view scheme,
+                           std::string_view listen_host);
 
 // The host of "host:port" or "[v6]:port", lower case, brackets taken off.
 std::string HostOf(std::string_view host_and_port);

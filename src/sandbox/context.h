@@ -68,6 +68,7 @@ struct Context {
   std::string store_name;  // for the page: "memory" or the folder
   bool discard = false;
   std::string listen_host;
+  std::string scheme = "http";  // that the sandbox is called with
   std::unique_ptr<EventStore> events;
   std::unique_ptr<ProfileStore> profiles;
   Faults faults;

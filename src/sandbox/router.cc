@@ -76,7 +76,7 @@ ServerReply RouteSdk(Context& context, std::string_view path, const ServerReques
 
 // What only programs, and the sandbox's own page, call.
 ServerReply RouteServerApi(Context& context, std::string_view path, const ServerRequest& request) {
-  const absl::Status same_site = CheckSameSite(request, context.listen_host);
+  const absl::Status same_site = CheckSameSite(request, context.scheme, context.listen_host);
   if (!same_site.ok()) return ErrorReply(403, ToStd(same_site.message()));
   if (path == "/import") return Ingest(context, path, request);
   if (path == "/api/2.0/export") {

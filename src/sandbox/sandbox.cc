@@ -1,17 +1,31 @@
 #include "sandbox/sandbox.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/http_server.h"
+#include "net/tls_certificate.h"
 #include "sandbox/browser_guard.h"
 #include "sandbox/context.h"
 #include "sandbox/router.h"
 #include "sandbox/sqlite_database.h"
+#include "sandbox/tls_files.h"
 
 namespace millrace::sandbox {
 namespace {
+
+std::vector<std::string> HostsOfCertificate(const std::string& listen_host) {
+  std::vector<std::string> hosts = {"localhost", "127.0.0.1", "::1"};
+  const bool is_any = listen_host == "0.0.0.0" || listen_host == "::";
+  if (!is_any && std::find(hosts.begin(), hosts.end(), listen_host) == hosts.end()) {
+    hosts.push_back(listen_host);
+  }
+  return hosts;
+}
 
 class RunningSandbox final : public Sandbox {
  public:
@@ -21,10 +35,12 @@ class RunningSandbox final : public Sandbox {
                  .store_name = options.store,
                  .discard = options.discard,
                  .listen_host = HostOf(options.listen),
+                 .scheme = options.tls_self_signed ? "https" : "http",
                  .faults = Faults(options.seed)} {}
   ~RunningSandbox() override { Stop(); }
 
   std::string url() const override { return server_->url(); }
+  std::string tls_ca() const override { return ca_file_ ? ca_file_->path() : ""; }
   void Stop() override {
     if (server_) server_->Stop();
   }
@@ -48,6 +64,12 @@ class RunningSandbox final : public Sandbox {
     HttpServerOptions server;
     server.listen = options.listen;
     server.threads = options.threads;
+    if (options.tls_self_signed) {
+      ASSIGN_OR_RETURN(SelfSignedCertificate made,
+                       MakeSelfSignedCertificate(HostsOfCertificate(context_.listen_host)));
+      ASSIGN_OR_RETURN(ca_file_, TlsCaFile::Write(options.tls_ca, made.ca));
+      server.tls = std::move(made.server);
+    }
     ASSIGN_OR_RETURN(server_, HttpServer::Start(server, [this](const ServerRequest& request) {
                        return Route(context_, request);
                      }));
@@ -56,6 +78,7 @@ class RunningSandbox final : public Sandbox {
 
  private:
   Context context_;
+  std::optional<TlsCaFile> ca_file_;
   std::unique_ptr<HttpServer> server_;
 };
 

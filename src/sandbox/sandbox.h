@@ -20,15 +20,22 @@ struct SandboxOptions {
   std::vector<std::string> faults;  // specs NAME[=VALUE][:PROBABILITY]
   uint64_t seed = 1;                // of the faults' randomness
   int threads = 2;
+  // HTTPS, with a certificate that is made at the start for 127.0.0.1, ::1, localhost and the host
+  // of `listen`.
+  bool tls_self_signed = false;
+  std::string tls_ca;  // where the certificate's CA is written; empty: a temporary file
 };
 
 class Sandbox {
  public:
   virtual ~Sandbox() = default;  // stops
   virtual std::string url() const = 0;
+  // The file with the CA certificate that clients must trust; "" without TLS.
+  virtual std::string tls_ca() const = 0;
   virtual void Stop() = 0;
 
-  // InvalidArgument for an unknown fault (lists the known ones) or a bad address.
+  // InvalidArgument for an unknown fault (lists the known ones), a bad address or a tls_ca
+  // that exists and is something else.
   static absl::StatusOr<std::unique_ptr<Sandbox>> Start(const SandboxOptions& options,
                                                         Clock& clock = Clock::Real());
 };
