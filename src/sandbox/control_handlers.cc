@@ -32,6 +32,15 @@ Json Hits(const Faults& faults) {
   return hits;
 }
 
+Json DataGroupIds(ProfileStore& profiles) {
+  Json ids = Json::object();
+  const absl::StatusOr<std::vector<std::string>> keys = profiles.GroupKeys();
+  if (keys.ok()) {
+    for (const std::string& key : *keys) ids[key] = DataGroupId(key);
+  }
+  return ids;
+}
+
 ServerReply ShowStats(Context& context) {
   Stats& stats = context.stats;
   const EventTotals totals = context.events->totals();
@@ -46,6 +55,7 @@ ServerReply ShowStats(Context& context) {
   json["bytes_plain"] = stats.bytes_plain.load();
   json["profiles"] = context.profiles->Count(ProfileKind::kUser);
   json["groups"] = context.profiles->Count(ProfileKind::kGroup);
+  json["data_group_ids"] = DataGroupIds(*context.profiles);
   json["profile_updates"] = stats.profile_updates.load();
   json["profile_updates_rejected"] = stats.profile_updates_rejected.load();
   json["store"] = context.discard ? "discard" : context.store_name;

@@ -42,6 +42,16 @@ class MemoryProfileStore final : public ProfileStore {
     return count;
   }
 
+  absl::StatusOr<std::vector<std::string>> GroupKeys() override {
+    absl::MutexLock lock(&mutex_);
+    std::vector<std::string> keys;
+    for (const auto& [key, properties] : profiles_) {
+      if (key.kind != ProfileKind::kGroup) continue;
+      if (keys.empty() || keys.back() != key.group_key) keys.push_back(key.group_key);
+    }
+    return keys;
+  }
+
   absl::Status Clear() override {
     absl::MutexLock lock(&mutex_);
     profiles_.clear();

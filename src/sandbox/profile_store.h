@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -30,6 +31,8 @@ class ProfileStore {
   virtual absl::Status Read(const ProfileKey& key, const Visitor& visitor) = 0;
 
   virtual uint64_t Count(ProfileKind kind) = 0;
+  // The keys of which there are group profiles, in order.
+  virtual absl::StatusOr<std::vector<std::string>> GroupKeys() = 0;
   virtual absl::Status Clear() = 0;
 };
 

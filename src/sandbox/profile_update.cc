@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/json_parse.h"
 #include "base/strings.h"
 #include "sandbox/limits.h"
@@ -122,6 +123,11 @@ constexpr auto kOperations = std::to_array<Operation>({
 constexpr char kDelete[] = "$delete";
 
 }  // namespace
+
+uint64_t DataGroupId(std::string_view group_key) {
+  constexpr uint64_t kMax = (uint64_t{1} << 53) - 1;
+  return std::max<uint64_t>(1, HashBytes(group_key).low & kMax);
+}
 
 struct ProfileUpdate::Operations {
   Json record;

@@ -21,6 +21,10 @@ struct ProfileKey {
   friend auto operator<=>(const ProfileKey&, const ProfileKey&) = default;
 };
 
+// The number that stands for a group key in engage queries, as Mixpanel gives each key one; here it
+// follows from the key's text alone. From 1 to 2^53 - 1, exact in every JSON parser.
+uint64_t DataGroupId(std::string_view group_key);
+
 // One update that was found good.
 class ProfileUpdate {
  public:

@@ -110,15 +110,29 @@ struct EngageQuery {
   uint64_t page = 0;
 };
 
-absl::StatusOr<EngageQuery> ParseEngageQuery(const Params& params) {
+// The group key that `id` names: a key, or the number of one.
+absl::StatusOr<std::string> GroupKeyOf(ProfileStore& profiles, std::string_view id) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> keys, profiles.GroupKeys());
+  for (const std::string& key : keys) {
+    if (id == key) return key;
+  }
+  for (const std::string& key : keys) {
+    if (id == StrCat(DataGroupId(key))) return key;
+  }
+  return std::string(id);
+}
+
+absl::StatusOr<EngageQuery> ParseEngageQuery(ProfileStore& profiles, const Params& params) {
   for (const std::string_view name : {"where", "behaviors", "filter_by_cohort"}) {
     if (!params.Get(name).empty()) {
       return absl::InvalidArgumentError(StrCat("the sandbox does not evaluate ", name));
     }
   }
   EngageQuery query;
-  query.key.group_key = params.Get("data_group_id");
-  if (!query.key.group_key.empty()) query.key.kind = ProfileKind::kGroup;
+  if (const std::string_view group = params.Get("data_group_id"); !group.empty()) {
+    query.key.kind = ProfileKind::kGroup;
+    ASSIGN_OR_RETURN(query.key.group_key, GroupKeyOf(profiles, group));
+  }
   if (params.Has("distinct_ids")) {
     ASSIGN_OR_RETURN(query.ids, ParseNames(params.Get("distinct_ids"), "distinct_ids"));
   } else if (params.Has("distinct_id")) {
@@ -245,7 +259,7 @@ ServerReply HandleEngageQuery(Context& context, const ServerRequest& request) {
                     params.Get("api_key"))) {
     return ErrorReply(401, "Invalid credentials");
   }
-  const absl::StatusOr<EngageQuery> query = ParseEngageQuery(params);
+  const absl::StatusOr<EngageQuery> query = ParseEngageQuery(*context.profiles, params);
   if (!query.ok()) return QueryError(query.status());
   std::string results;
   const absl::StatusOr<uint64_t> total = AppendResults(*context.profiles, *query, &results);

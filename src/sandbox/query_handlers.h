@@ -11,8 +11,8 @@ namespace millrace::sandbox {
 // removed. `where` is refused: nothing here evaluates it. The answer refers to context.events.
 ServerReply HandleExport(Context& context, const ServerRequest& request);
 
-// POST /api/query/engage. Parameters from query and form alike; data_group_id is the group key
-// here. `where` and other filters by expression are refused.
+// /api/query/engage. Parameters from query and body alike; data_group_id is a group key or its
+// DataGroupId(). `where` and other filters by expression are refused.
 ServerReply HandleEngageQuery(Context& context, const ServerRequest& request);
 
 }  // namespace millrace::sandbox

@@ -14,6 +14,7 @@
 #include "io/gzip_encoder.h"
 #include "net/testing/raw_connection.h"
 #include "net/url.h"
+#include "sandbox/profile_update.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -510,6 +511,16 @@ TEST_P(SandboxTest, AppliesProfileUpdatesAndShowsThem) {
   page = Json::parse(Post("/api/query/engage", "data_group_id=company", kAuth).body);
   EXPECT_EQ(page["results"],
             Json::parse(R"([{"$distinct_id":"acme","$properties":{"plan":"pro"}}])"));
+  const Json ids = Stats()["data_group_ids"];
+  EXPECT_EQ(ids, Json({{"company", DataGroupId("company")}}));
+  for (const std::string& body :
+       {StrCat("data_group_id=", DataGroupId("company")),
+        StrCat(R"({"data_group_id":)", DataGroupId("company"), "}"),
+        StrCat(R"({"data_group_id":")", DataGroupId("company"), R"("})")}) {
+    EXPECT_EQ(Json::parse(Post("/api/query/engage", body, kAuth).body)["results"], page["results"])
+        << body;
+  }
+  EXPECT_EQ(Json::parse(Post("/api/query/engage", "data_group_id=7", kAuth).body)["total"], 0);
   EXPECT_EQ(Post("/api/query/engage", "where=x", kAuth).status, 400);
   EXPECT_EQ(Stats()["profiles"], 3);
   EXPECT_EQ(Stats()["groups"], 1);

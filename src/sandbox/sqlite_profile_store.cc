@@ -30,6 +30,8 @@ class SqliteProfileStore final : public ProfileStore {
     ASSIGN_OR_RETURN(read_, database_->Prepare("SELECT id, properties FROM profiles WHERE kind = ?"
                                                " AND group_key = ? AND id >= ? ORDER BY id"));
     ASSIGN_OR_RETURN(count_, database_->Prepare("SELECT COUNT(*) FROM profiles WHERE kind = ?"));
+    ASSIGN_OR_RETURN(group_keys_, database_->Prepare("SELECT DISTINCT group_key FROM profiles"
+                                                     " WHERE kind = ? ORDER BY group_key"));
     return absl::OkStatus();
   }
 
@@ -59,6 +61,20 @@ class SqliteProfileStore final : public ProfileStore {
     count_.BindInt(1, static_cast<int64_t>(kind));
     const absl::StatusOr<bool> row = count_.Step();
     return row.ok() && *row ? static_cast<uint64_t>(count_.Int(0)) : 0;
+  }
+
+  absl::StatusOr<std::vector<std::string>> GroupKeys() override {
+    absl::MutexLock lock(&database_->mutex);
+    group_keys_.Reset();
+    group_keys_.BindInt(1, static_cast<int64_t>(ProfileKind::kGroup));
+    std::vector<std::string> keys;
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool row, group_keys_.Step());
+      if (!row) break;
+      keys.emplace_back(group_keys_.Text(0));
+    }
+    group_keys_.Reset();
+    return keys;
   }
 
   absl::Status Clear() override {
@@ -97,6 +113,7 @@ class SqliteProfileStore final : public ProfileStore {
   SqliteStatement erase_;
   SqliteStatement read_;
   SqliteStatement count_;
+  SqliteStatement group_keys_;
 };
 
 }  // namespace
