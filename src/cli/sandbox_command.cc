@@ -33,7 +33,8 @@ void Announce(const sandbox::Sandbox& running, bool as_json, std::ostream& out) 
   }
   out << "Mixpanel sandbox at " << running.url() << "  (live page: open it in a browser)\n";
   if (!ca.empty()) out << "Clients must trust the CA certificate in " << ca << "\n";
-  out << "millrace import INPUT --mixpanel-url " << running.url() << std::endl;
+  out << (ca.empty() ? "" : StrCat("SSL_CERT_FILE=", ca, " "))
+      << "millrace import INPUT --mixpanel-url " << running.url() << std::endl;
 }
 
 absl::StatusOr<int> RunSandbox(const Options& options, Context& context) {

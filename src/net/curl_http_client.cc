@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <new>
 #include <utility>
 
@@ -167,9 +168,11 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
       return absl::UnavailableError("the connection was lost");
     case CURLE_PEER_FAILED_VERIFICATION:
       return absl::UnauthenticatedError(
-          StrCat("the server's certificate is not trusted: ", std::string_view(detail)));
+          StrCat("the server's certificate is not trusted: ", std::string_view(detail),
+                 " (SSL_CERT_FILE names a file of CA certificates to trust)"));
     case CURLE_SSL_CACERT_BADFILE:
-      return absl::InvalidArgumentError("the file of trusted certificates cannot be read");
+      return absl::InvalidArgumentError(
+          "the file of trusted certificates cannot be read; is SSL_CERT_FILE right?");
     case CURLE_SSL_CONNECT_ERROR:
       return absl::UnavailableError(
           StrCat("no TLS connection: does the port speak https? ", std::string_view(detail)));
@@ -375,6 +378,9 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
 
 std::unique_ptr<HttpClient> NewCurlHttpClient(CurlOptions options) {
   InitializeCurlOnce();
+  if (const char* file = std::getenv("SSL_CERT_FILE"); file != nullptr && options.ca_file.empty()) {
+    options.ca_file = file;
+  }
   return std::make_unique<CurlHttpClient>(std::move(options));
 }
 

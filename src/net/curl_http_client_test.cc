@@ -379,6 +379,26 @@ TEST_F(CurlHttpClientTest, SpeaksTlsWithAServerItTrusts) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(CurlHttpClientTest, TrustsTheFileThatTheEnvironmentNames) {
+  const TestCertificate certificate = MakeTestCertificate("IP:127.0.0.1");
+  const std::string path = StrCat(::testing::TempDir(), "/environment_", getpid(), ".pem");
+  std::ofstream(path) << certificate.certificate;
+  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")), {.tls = certificate});
+  HttpRequest request;
+  request.url = server.url();
+  const char* const before = std::getenv("SSL_CERT_FILE");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("SSL_CERT_FILE", path.c_str(), 1);
+  const auto trusting = NewCurlHttpClient();
+  setenv("SSL_CERT_FILE", "", 1);
+  const auto other = NewCurlHttpClient();
+  kept.empty() ? unsetenv("SSL_CERT_FILE") : setenv("SSL_CERT_FILE", kept.c_str(), 1);
+  EXPECT_TRUE(trusting->Send(request, {}).ok());
+  const auto refused = other->Send(request, {});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(Message(refused), HasSubstr("SSL_CERT_FILE"));
+}
+
 TEST_F(CurlHttpClientTest, SaysWhenTheServerDoesNotSpeakTls) {
   ScriptedReply reply = ScriptedReply::Answer(400, "plain");
   reply.close = true;

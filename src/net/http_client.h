@@ -66,7 +66,9 @@ class HttpClient {
 };
 
 struct CurlOptions {
-  std::string ca_file;  // certificates to trust (PEM) instead of the system's
+  // Certificates to trust (PEM) instead of the system's; "": the file that SSL_CERT_FILE of the
+  // environment names, if it is set, as for OpenSSL.
+  std::string ca_file;
 };
 
 // Over libcurl: HTTP/1.1, certificates checked, proxies by the usual environment variables (not for

@@ -177,6 +177,7 @@ TEST_F(HttpServerTlsTest, StreamsRepliesAndGivesThemLater) {
   const auto late = Send(StrCat(server_->url(), "/late"));
   ASSERT_TRUE(late.ok()) << late.status();
   EXPECT_EQ(late->body, "late");
+  server_->Stop();
   for (std::thread& thread : threads) thread.join();
 }
 

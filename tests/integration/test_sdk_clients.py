@@ -211,6 +211,23 @@ class JavaScriptTest(ClientTest):
                 self.assertEqual({key: found[profile].get(key) for key in values}, values)
 
 
+class OwnClientTest(ClientTest):
+    def test_millrace_import_over_https(self):
+        box = self.start_sandbox("--tls", "self-signed", "--tls-ca", self.folder / "ca.pem")
+        self.assertEqual(box.tls_ca, str(self.folder / "ca.pem"))
+        file = self.folder / "events.ndjson"
+        file.write_text("".join(json.dumps({"event": event["event"], "properties": {
+            "distinct_id": distinct_id_of(event["identity"]), **event["properties"], "time": event["time"],
+            "$insert_id": event["insert_id"]}}) + "\n" for event in self.input["events"]))
+        command = ["import", file, "--mixpanel-url", self.input["url"], "--json"]
+        status, _, said = self.run_program(*command, "--retry-for", "0")
+        self.assertNotEqual(status, 0)
+        self.assertIn("SSL_CERT_FILE", said)
+        status, _, said = self.run_program(*command, env={"SSL_CERT_FILE": box.tls_ca})
+        self.assertEqual(status, 0, said)
+        self.check_events(box.export(), range(len(self.input["events"])))
+
+
 class GoTest(ClientTest):
     @unittest.skipUnless(GO.is_dir() and shutil.which("go"), "mixpanel-go is not installed")
     def test_mixpanel_go(self):
