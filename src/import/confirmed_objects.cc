@@ -1,6 +1,7 @@
 #include "import/confirmed_objects.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "import/config_change.h"
+#include "import/hidden_names.h"
 #include "import/ledger_view.h"
 #include "import/object_source.h"
 #include "import/unmatched.h"
@@ -26,11 +28,13 @@ constexpr uint64_t kMostUnmatched = 3;  // that are named
 
 class Finder {
  public:
-  Finder(const ImportRequest& request, Ledger& ledger, absl::Time now, std::stop_token stop)
+  Finder(const ImportRequest& request, Ledger& ledger, absl::Time now, std::stop_token stop,
+         Warnings& warnings)
       : request_(request),
         ledger_(ledger),
         now_(now),
         stop_(std::move(stop)),
+        warnings_(warnings),
         destination_(DestinationName(request, RecordType::kEvent)) {
     std::error_code none;
     if (!request.config_path.empty()) config_ = fs::canonical(request.config_path, none).string();
@@ -73,7 +77,10 @@ class Finder {
     };
     ASSIGN_OR_RETURN(
         std::unique_ptr<ObjectLister> lister,
-        ObjectLister::Start({input}, wanted, request_.stores, {.as_files = request_.as_files}));
+        ObjectLister::Start({input}, wanted, request_.stores,
+                            {.as_files = request_.as_files, .on_hidden = [&](std::string_view uri) {
+                               NoteHiddenName(uri, hidden_, warnings_);
+                             }}));
     while (true) {
       ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
       if (!object) return absl::OkStatus();
@@ -101,7 +108,9 @@ class Finder {
       case LedgerStanding::State::kPartlyDone:
         rows = standing.position.row;
         Report(ObjectProblem::kOpen, key.object,
-               StrCat("its import has come to row ", rows, " only; import it again to go on"));
+               StrCat("its import has come to row ", rows, " only",
+                      standing.last_error.empty() ? "" : ", where it stopped: ",
+                      standing.last_error, "; import it again to go on"));
         break;
       case LedgerStanding::State::kDone:
         break;
@@ -168,6 +177,8 @@ class Finder {
   Ledger& ledger_;
   const absl::Time now_;
   const std::stop_token stop_;
+  Warnings& warnings_;
+  std::atomic<uint64_t> hidden_ = 0;
   const std::string destination_;
   std::string config_;
   LedgerView view_;
@@ -211,8 +222,9 @@ std::string_view NameOf(ObjectProblem problem) {
 }
 
 absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
-                                                      absl::Time now, std::stop_token stop) {
-  return Finder(request, ledger, now, std::move(stop)).Find();
+                                                      absl::Time now, std::stop_token stop,
+                                                      Warnings& warnings) {
+  return Finder(request, ledger, now, std::move(stop), warnings).Find();
 }
 
 bool InputNames(const std::string& input, const std::string& uri) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/warnings.h"
 #include "import/import.h"
 #include "import/object_lister.h"
 #include "pipeline/ledger.h"
@@ -53,9 +54,11 @@ struct ConfirmedObjects {
 };
 
 // Compares the objects that the inputs name with the ledger. Holds some hundred bytes per object.
-// NotFound if an input names nothing, neither there nor in the ledger.
+// Hidden names are added to `warnings`. NotFound if an input names nothing, neither there nor in
+// the ledger.
 absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
-                                                      absl::Time now, std::stop_token stop);
+                                                      absl::Time now, std::stop_token stop,
+                                                      Warnings& warnings);
 
 // True if `input` (a path, folder or glob, or file://) names the object `uri`.
 bool InputNames(const std::string& input, const std::string& uri);

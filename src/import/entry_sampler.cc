@@ -41,10 +41,13 @@ class EntrySampler::Tally : public RowVisitor {
         columns_(config),
         gzip_encoder_(options.gzip) {}
 
-  void BeginObject(const ObjectInfo& object, const std::vector<std::string>& columns) {
+  void BeginObject(const ObjectInfo& object, FileType type,
+                   const std::vector<std::string>& columns) {
     mapper_->BeginObject(object.uri, object.version);
     columns_.BeginObject(object.uri);
     columns_.See(columns);
+    // Only cells of text have words for null; nulls of other formats have no text to look at.
+    has_null_words_ = type == FileType::kCsv || type == FileType::kTsv;
     object_ = object.uri;
     of_object_ = {};
   }
@@ -59,7 +62,7 @@ class EntrySampler::Tally : public RowVisitor {
 
   void OnRow(const Row& row) override {
     columns_.See(*row.shape);
-    null_words_.See(row);
+    if (has_null_words_) null_words_.See(row);
     ++of_object_.rows;
     ++rows_;
     const size_t before = batch_.rows();
@@ -172,7 +175,8 @@ class EntrySampler::Tally : public RowVisitor {
   RecordInspector inspector_;
   ColumnTally columns_;
   NullWords null_words_;
-  Batch batch_;  // of the chunk, what is not in of_object_ yet
+  bool has_null_words_ = false;  // the object
+  Batch batch_;                  // of the chunk, what is not in of_object_ yet
   size_t chunk_memory_ = 0;
   MapError why_;
   GzipEncoder gzip_encoder_;
@@ -228,7 +232,7 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, RowPosition from
   SampledExtent extent{
       .object_bytes = object.info.size, .known_rows = rows->known_rows(), .rows_before = from.row};
   RowDensity density(compressed);
-  tally_->BeginObject(object.info, rows->columns());
+  tally_->BeginObject(object.info, rows->type(), rows->columns());
   absl::Status status;
   while (!stop.stop_requested()) {
     if (options_.most_rows != 0 && extent.rows >= options_.most_rows) break;

@@ -12,6 +12,7 @@
 #include "formats/id_text.h"
 #include "import/name_hints.h"
 #include "import/record_inspector.h"
+#include "mapping/identity_event.h"
 #include "mapping/ids.h"
 #include "mapping/row_mapper.h"
 #include "mapping/time_value.h"
@@ -231,6 +232,9 @@ void FileProfiler::OnRow(const Row& row) {
   }
   bool has_event = false;
   bool has_properties = false;
+  bool has_time = false;  // or needs none
+  bool has_user = false;
+  bool has_user_properties = false;
   for (size_t i = 0; i < row.values.size(); ++i) {
     Column* column = shape->second[i];
     if (column == nullptr) continue;
@@ -239,13 +243,20 @@ void FileProfiler::OnRow(const Row& row) {
     column->Add(value, now_, state_->scratch);
     if (value.kind == Value::Kind::kJson) {
       if (column->entity()) AddNested(name, value);
-      has_properties = has_properties || (name == "properties" &&
-                                          value.text.find("\"time\"") != std::string_view::npos);
+      has_user_properties = has_user_properties || name == "$properties";
+      if (name != "properties") continue;
+      has_properties = true;
+      has_time = has_time || value.text.find("\"time\"") != std::string_view::npos;
     } else if (name == "event") {
       has_event = !value.is_null();
+      has_time = has_time || (has_event && IdentityEventOf(PlainText(value, state_->scratch)) !=
+                                               IdentityEvent::kNone);
+    } else if (name == "$distinct_id") {
+      has_user = !value.is_null();
     }
   }
-  if (has_event && has_properties) ++profile_.mixpanel_rows;
+  if (has_event && has_properties && has_time) ++profile_.mixpanel_rows;
+  if (has_user && has_user_properties) ++profile_.exported_users;
 
   state_->row_json.clear();
   AppendRowAsJson(row, state_->row_json);

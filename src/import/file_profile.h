@@ -63,6 +63,7 @@ struct FileProfile {
   bool whole = false;                  // the sample is the whole file
   uint64_t identical_rows = 0;         // the same as one before
   uint64_t mixpanel_rows = 0;          // in Mixpanel's event format
+  uint64_t exported_users = 0;         // profiles as Mixpanel exports them
   std::vector<ColumnProfile> columns;  // in order of first appearance
   bool columns_complete = true;        // false: there are more
 };

@@ -12,6 +12,7 @@
 #include "import/hidden_names.h"
 #include "import/object_lister.h"
 #include "import/record_run.h"
+#include "import/strict_error.h"
 #include "import/unmatched.h"
 #include "import/waiting_feed.h"
 
@@ -226,6 +227,9 @@ void ImportReport::AddProgress(const ImportProgress& progress, absl::Duration el
   elapsed_s = absl::ToDoubleSeconds(elapsed);
   warnings = progress.warnings.all();
   warnings_are_errors = progress.warnings.are_errors();
+  if (first_error.empty() && warnings_are_errors && !warnings.empty()) {
+    first_error = StrictError(warnings.front().first);
+  }
 }
 
 ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,

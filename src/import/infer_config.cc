@@ -408,6 +408,16 @@ InferredConfig InferConfig(const FileProfile& profile) {
                                  "config is needed, import it without --config"});
     return none;
   }
+  if (profile.rows > 0 && profile.exported_users == profile.rows) {
+    const Json entry = {{"config_id", NameFromUri(profile.uri)},
+                        {"source_prefix", ""},
+                        {"record_type", "user"},
+                        {"file_type", FileTypeName(profile.type)}};
+    return {.json = Json::array({entry}).dump(2) + "\n",
+            .explanations = {{"record_type", "user",
+                              "every row is a user profile as Mixpanel exports it "
+                              "(\"$distinct_id\" and \"$properties\")"}}};
+  }
   return Guesser(profile).Guess();
 }
 

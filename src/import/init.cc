@@ -22,12 +22,16 @@ constexpr size_t kMostSiblings = 1'000;
 absl::StatusOr<ListedObject> FirstObject(const InitRequest& request) {
   const std::string& input = request.input;
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenStore(input, request.stores));
-  if (!request.as_files) RETURN_IF_ERROR(RefuseTableFolder(*store, input));
+  TableGuard tables(*store, input, request.as_files);
   std::optional<ObjectInfo> first;
-  const absl::Status listed = store->List(input, [&](const ObjectInfo& info) {
-    first = info;
-    return absl::CancelledError("one is enough");
-  });
+  const absl::Status listed = store->List(
+      input,
+      [&](const ObjectInfo& info) -> absl::Status {
+        RETURN_IF_ERROR(tables.OnObject(info));
+        first = info;
+        return absl::CancelledError("one is enough");
+      },
+      [&](std::string_view uri) { return tables.OnHidden(uri); });
   if (!first) {
     RETURN_IF_ERROR(listed);
     return absl::NotFoundError(StrCat(input, " names no file"));
@@ -132,6 +136,7 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::st
   std::atomic<uint64_t> progress = 0;
   ObjectPlan object_plan;
   sampler->Sample(object, {}, std::move(stop), progress, object_plan);
+  result.error = std::move(object_plan.error);
   EntryPlan plan;
   sampler->Describe(plan);
   result.rejected = plan.rejected;

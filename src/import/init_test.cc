@@ -140,6 +140,38 @@ TEST_F(InitTest, MixpanelsFormatNeedsNoConfig) {
   EXPECT_EQ(result->rejected, 0u) << result->first_rejection;
 }
 
+TEST_F(InitTest, IdentityEventsNeedNoConfig) {
+  const std::string merge = R"({"event":"$merge","properties":{"$distinct_ids":["a","b"]}})"
+                            "\n";
+  const std::string event = R"({"event":"a","properties":{"time":1600000000,"distinct_id":"u"}})"
+                            "\n";
+  for (const std::string& content : {merge, event + merge}) {
+    const auto result = InitConfig({.input = Write("m.ndjson", content)}, {});
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_TRUE(result->config.mixpanel_format);
+    EXPECT_EQ(result->rejected, 0u) << result->first_rejection;
+  }
+}
+
+TEST_F(InitTest, KnowsTheUsersThatMixpanelExports) {
+  const auto result =
+      InitConfig({.input = Write("u.ndjson", R"({"$distinct_id":"u1","$properties":{"$name":"N"}})"
+                                             "\n")},
+                 {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  const Json entry = Json::parse(result->config.json)[0];
+  EXPECT_EQ(entry.at("record_type"), "user");
+  EXPECT_FALSE(entry.contains("field_mappings"));
+  EXPECT_EQ(result->rejected, 0u) << result->first_rejection;
+}
+
+TEST_F(InitTest, SaysThatAFileCannotBeReadWithItsConfig) {
+  const auto result =
+      InitConfig({.input = Write("d.csv", "time,time,x\n1600000000,1600000001,1\n")}, {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->error, HasSubstr("time"));
+}
+
 TEST_F(InitTest, SaysHowManyRowsItsConfigWouldReject) {
   const auto result = InitConfig({.input = Write("v.csv", "id,page\n1,home\n2,about\n")}, {});
   ASSERT_TRUE(result.ok()) << result.status();

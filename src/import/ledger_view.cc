@@ -14,17 +14,19 @@ LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
           .config = HashBytes(key.config).low,
           .position = {},
           .mapping_version = 0,
+          .error = 0,
           .state = LedgerState::kOpen,
           .held = false,
           .may_have_sent = false};
 }
 
-LedgerStanding LedgerView::StandingOf(const Row& row) {
+LedgerStanding LedgerView::StandingOf(const Row& row) const {
   return {.state = row.state == LedgerState::kDone ? LedgerStanding::State::kDone
                                                    : LedgerStanding::State::kPartlyDone,
           .position = row.position,
           .held = row.held,
-          .mapping_version = row.mapping_version};
+          .mapping_version = row.mapping_version,
+          .last_error = errors_[row.error]};
 }
 
 absl::StatusOr<LedgerView> LedgerView::Load(LedgerReader& ledger,
@@ -40,6 +42,10 @@ absl::StatusOr<LedgerView> LedgerView::Load(LedgerReader& ledger,
         row.held = !entry.owner.empty() && entry.lease_until > now;
         row.mapping_version = static_cast<uint32_t>(entry.mapping_version);
         row.may_have_sent = MayHaveSent(entry);
+        if (entry.state == LedgerState::kOpen && !entry.last_error.empty()) {
+          row.error = static_cast<uint32_t>(view.errors_.size());
+          view.errors_.push_back(entry.last_error);
+        }
         return absl::OkStatus();
       },
       std::move(stop)));

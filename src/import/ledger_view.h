@@ -21,13 +21,14 @@ struct LedgerStanding {
   // was recorded by it yet.
   bool held = false;
   uint64_t mapping_version = 0;  // not kNew
+  std::string last_error;        // kPartlyDone: of the last run that stopped on the object
   // kNew: the ledger has the object under another version, or it may have been sent under another
   // config, so that an import would leave it alone.
   bool object_changed = false;
   bool config_changed = false;
 };
 
-// A copy of the ledger's rows of some destinations: about 60 bytes a row.
+// A copy of the ledger's rows of some destinations: about 60 bytes a row, and its error.
 class LedgerView {
  public:
   LedgerView() = default;  // of an empty ledger
@@ -45,14 +46,16 @@ class LedgerView {
     uint64_t config;
     Position position;
     uint32_t mapping_version;
+    uint32_t error;  // index in errors_
     LedgerState state;
     bool held;
     bool may_have_sent;
   };
-  static LedgerStanding StandingOf(const Row& row);
+  LedgerStanding StandingOf(const Row& row) const;
   static Row RowOf(const LedgerKey& key);
 
-  std::vector<Row> rows_;  // by place
+  std::vector<Row> rows_;                   // by place
+  std::vector<std::string> errors_ = {""};  // few objects have one
 };
 
 }  // namespace millrace

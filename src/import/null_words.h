@@ -18,6 +18,7 @@ class NullWords {
  public:
   static constexpr size_t kMaxCounts = 1'000;
 
+  // A row of CSV or TSV: in other formats the text of a null means nothing.
   void See(const Row& row);
 
   // Most cells first; equal ones by column and word.

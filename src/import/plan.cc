@@ -217,6 +217,7 @@ Amounts Amounts::ScaledBy(double factor) const {
 }
 
 bool ImportPlan::success() const {
+  if (warnings_are_errors && !warnings.empty()) return false;
   return std::all_of(entries.begin(), entries.end(), [](const EntryPlan& entry) {
     return entry.rejected == 0 && entry.objects_failed == 0;
   });
@@ -282,6 +283,7 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
   AddUp(plan);
   plan.objects_hidden = hidden;
   plan.warnings = warnings.all();
+  plan.warnings_are_errors = warnings.are_errors();
   plan.problems = FindProblems(plan, sources);
   return plan;
 }

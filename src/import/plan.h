@@ -133,13 +133,14 @@ struct ImportPlan {
   uint64_t objects_hidden = 0;         // skipped: their names begin with '.' or '_'
   std::vector<PlanProblem> problems;   // worst first
   std::vector<WarningCount> warnings;  // as the import would give them; `problems` tells them too
+  bool warnings_are_errors = false;    // --strict
   Amounts to_do;
   bool exact = false;
   double seconds_at_quota = 0;
   uint64_t peak_memory_bytes = 0;
   bool stopped = false;  // a stop was asked for: the plan is of what was seen till then
 
-  // Nothing of the sample would be rejected, and everything could be read.
+  // Nothing of the sample would be rejected, everything could be read, and no warning is an error.
   bool success() const;
 };
 

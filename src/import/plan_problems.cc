@@ -246,11 +246,12 @@ class EntryProblems {
 };
 
 // Those that no entry tells by itself.
-void AddWarnings(const std::vector<WarningCount>& warnings, std::vector<PlanProblem>& problems) {
-  for (const auto& [first, count] : warnings) {
+void AddWarnings(const ImportPlan& plan, std::vector<PlanProblem>& problems) {
+  const Severity severity = plan.warnings_are_errors ? Severity::kError : Severity::kWarning;
+  for (const auto& [first, count] : plan.warnings) {
     if (first.code == "missing_column") continue;
     const std::string where = first.object.empty() ? "" : StrCat(first.object, ": ");
-    problems.push_back({.severity = Severity::kWarning,
+    problems.push_back({.severity = severity,
                         .code = first.code,
                         .config_id = first.config_id,
                         .field = first.field,
@@ -271,7 +272,7 @@ std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfi
                     " no entry of the config and would be left out: ", Joined(plan.unmatched, 3)),
          .advice = "add an entry whose source_gcs_prefix they begin with, or narrow the inputs"});
   }
-  AddWarnings(plan.warnings, problems);
+  AddWarnings(plan, problems);
   for (size_t i = 0; i < plan.entries.size(); ++i) {
     EntryProblems(plan.entries[i], *sources.entries()[i], problems).FindAll();
   }

@@ -110,6 +110,24 @@ TEST_F(PlanTest, CountsTheCellsThatANullWordTookAway) {
   EXPECT_THAT(Plan().entries.front().null_words, IsEmpty());
 }
 
+TEST_F(PlanTest, FindsNullWordsInTextAlone) {
+  Write("a.ndjson", R"({"ts":1600000000,"user":"u1","x":"abc"}
+{"ts":1600000001,"user":"u2","x":null}
+)");
+  EXPECT_THAT(Plan().entries.front().null_words, IsEmpty());
+}
+
+TEST_F(PlanTest, AStrictPlanFailsForAHiddenNameAlone) {
+  Write("a.ndjson", Rows(10));
+  Write("_b.ndjson", Rows(10));
+  EXPECT_TRUE(Plan().success());
+  request_.import.strict = true;
+  const ImportPlan plan = Plan();
+  EXPECT_FALSE(plan.success());
+  ASSERT_THAT(plan.problems, Contains(Field(&PlanProblem::code, "hidden_names")));
+  EXPECT_EQ(plan.problems.front().severity, PlanProblem::Severity::kError);
+}
+
 TEST_F(PlanTest, TellsOfDuplicateColumnsAndHiddenNames) {
   Write("a.csv", "ts,user,a,a\n1600000000,u1,1,2\n");
   Write("_b.csv", "x");

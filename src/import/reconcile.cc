@@ -48,8 +48,10 @@ class Reconciler {
     ASSIGN_OR_RETURN(folder_, TempFolder::Make(request_.temp_parent, "reconcile"));
     ASSIGN_OR_RETURN(ours_, MakeSpill("ours"));
     ASSIGN_OR_RETURN(missing_, MakeSpill("missing"));
-    ASSIGN_OR_RETURN(ConfirmedObjects found, FindConfirmedObjects(request_.import, parts_.ledger,
-                                                                  parts_.clock.Now(), stop_));
+    if (request_.import.strict) warnings_.MakeErrors();
+    ASSIGN_OR_RETURN(
+        ConfirmedObjects found,
+        FindConfirmedObjects(request_.import, parts_.ledger, parts_.clock.Now(), stop_, warnings_));
     objects_ = std::move(found.objects);
     report_.findings = std::move(found.findings);
     report_.objects_not_checked = found.not_checked;
@@ -66,7 +68,6 @@ class Reconciler {
   }
 
   absl::Status ReadObjects() {
-    if (request_.import.strict) warnings_.MakeErrors();
     ExpectedEvents events(parts_.clock.Now(), parts_.read_dead, *ours_, names_, warnings_);
     for (size_t i = 0; i < objects_.size(); ++i) {
       const ConfirmedObject& object = objects_[i];
@@ -85,6 +86,7 @@ class Reconciler {
     report_.rows_replayed = events.rows_replayed();
     report_.rows_filtered = events.rows_filtered();
     report_.warnings = warnings_.all();
+    report_.warnings_are_errors = warnings_.are_errors();
     Log(Severity::kInfo, "source is read",
         {{"objects", report_.objects}, {"rows", report_.rows}, {"days", ours_->counts().size()}});
     return absl::OkStatus();

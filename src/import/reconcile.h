@@ -64,13 +64,15 @@ struct ReconcileReport {
   std::vector<ObjectFinding> findings;         // objects that are not, or not wholly, compared
   std::vector<MissingRow> missing_rows;        // the first
   std::vector<std::string> unexpected_events;  // the first, as EventIdentity::key
-  std::vector<WarningCount> warnings;          // of reading the objects
+  std::vector<WarningCount> warnings;          // of listing and reading the objects
+  bool warnings_are_errors = false;            // --strict
   double elapsed_s = 0;
 
   uint64_t CountOf(ObjectProblem problem) const;
   // Source and destination are the same as far as the inputs go.
   bool clean(bool ignore_unexpected) const {
-    return status.ok() && findings.empty() && counts.missing() == 0 && not_checkable_yet == 0 &&
+    return status.ok() && !(warnings_are_errors && !warnings.empty()) && findings.empty() &&
+           counts.missing() == 0 && not_checkable_yet == 0 &&
            (ignore_unexpected || counts.unexpected == 0);
   }
 };

@@ -323,6 +323,36 @@ TEST_F(ReconcileTest, AnUnfinishedObjectIsComparedAsFarAsItIsConfirmed) {
   EXPECT_FALSE(report.clean(false));
 }
 
+TEST_F(ReconcileTest, SaysWhyAnImportStopped) {
+  WriteFile("a.ndjson", 0, 10);
+  Import();
+  MemoryLedger::Rows rows;
+  for (auto [key, entry] : ledger_.Snapshot()) {
+    entry.state = LedgerState::kOpen;
+    entry.position.row = 5;
+    entry.last_error = "the file is damaged";
+    rows[key] = entry;
+  }
+  ledger_.Restore(std::move(rows));
+  const ReconcileReport report = Reconcile();
+  ASSERT_THAT(report.findings, SizeIs(1));
+  EXPECT_EQ(report.findings[0].message,
+            "its import has come to row 5 only, where it stopped: the file is damaged; import it "
+            "again to go on");
+}
+
+TEST_F(ReconcileTest, StrictIsNotCleanWithAHiddenName) {
+  WriteFile("a.ndjson", 0, 10);
+  Import();
+  WriteFile("_b.ndjson", 10, 10);
+  EXPECT_TRUE(Reconcile().clean(false));
+  request_.import.strict = true;
+  const ReconcileReport report = Reconcile();
+  EXPECT_FALSE(report.clean(false));
+  ASSERT_THAT(report.warnings, SizeIs(1));
+  EXPECT_EQ(report.warnings[0].first.code, "hidden_names");
+}
+
 TEST_F(ReconcileTest, NamesObjectsThatCannotBeCompared) {
   for (const char* name : {"changed.ndjson", "gone.ndjson", "same.ndjson"}) WriteFile(name, 0, 5);
   Import();
