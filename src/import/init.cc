@@ -136,7 +136,6 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::st
   std::atomic<uint64_t> progress = 0;
   ObjectPlan object_plan;
   sampler->Sample(object, {}, std::move(stop), progress, object_plan);
-  result.error = std::move(object_plan.error);
   EntryPlan plan;
   sampler->Describe(plan);
   result.rejected = plan.rejected;

@@ -165,13 +165,6 @@ TEST_F(InitTest, KnowsTheUsersThatMixpanelExports) {
   EXPECT_EQ(result->rejected, 0u) << result->first_rejection;
 }
 
-TEST_F(InitTest, SaysThatAFileCannotBeReadWithItsConfig) {
-  const auto result =
-      InitConfig({.input = Write("d.csv", "time,time,x\n1600000000,1600000001,1\n")}, {});
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->error, HasSubstr("time"));
-}
-
 TEST_F(InitTest, SaysHowManyRowsItsConfigWouldReject) {
   const auto result = InitConfig({.input = Write("v.csv", "id,page\n1,home\n2,about\n")}, {});
   ASSERT_TRUE(result.ok()) << result.status();
