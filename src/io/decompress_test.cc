@@ -174,6 +174,12 @@ TEST(DecompressTest, GarbageBehindTheDataIsDataLoss) {
     EXPECT_THAT(std::string(status.message()), HasSubstr("compressed byte"));
     EXPECT_EQ(text, "hello");
   }
+  for (const std::string& packed : {ZlibGzip("hello") + "\n", ZlibGzip("hello") + "garbage",
+                                    Zstd("hello") + "\n", Zstd("hello") + Zstd("") + "garbage"}) {
+    std::string text;
+    EXPECT_THAT(std::string(Decompress(packed, &text).message()),
+                HasSubstr("garbage after the end of the compressed data"));
+  }
 }
 
 TEST(DecompressTest, CutOffDataIsDataLossWithItsPlaceWhereverTheCut) {

@@ -49,15 +49,20 @@ class ZstdDecoder : public Decoder {
         return absl::ResourceExhaustedError(
             "zstd: the window is larger than 128 MiB; compress the data without --ultra or --long");
       }
+      if (any_frame_ && ZSTD_getErrorCode(left) == ZSTD_error_prefix_unknown) {
+        return absl::DataLossError("zstd: garbage after the end of the compressed data");
+      }
       return absl::DataLossError(StrCat("zstd: ", ZSTD_getErrorName(left)));
     }
     at_boundary_ = left == 0;
+    any_frame_ = any_frame_ || at_boundary_;
     wanted_ = left == 0 ? kFirstBytes : left > kBlockHeaderBytes ? left - kBlockHeaderBytes : left;
     return Progress{input.pos, output.pos};
   }
 
   const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context_;
   bool at_boundary_ = false;
+  bool any_frame_ = false;       // was passed whole
   size_t wanted_ = kFirstBytes;  // that the next call is to be given
   bool may_hold_more_ = false;   // as it filled all of `out`
 };
