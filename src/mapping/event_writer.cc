@@ -89,7 +89,7 @@ bool EventWriter::Write(const EventPlan& plan, const Value& name, const Row& row
   if (identity_event_ != IdentityEvent::kNone && !CheckIdentityEvent(plan, row)) return false;
   out.Append(",\"properties\":");
   const size_t open = out.size();  // the first property's comma becomes the brace
-  ChooseInsertId(plan, row, origin);
+  if (!ChooseInsertId(plan, row, origin)) return false;
   hashing_ = plan.generates_ids || (insert_id_.empty() && !draft());
   if (!WriteTime(plan, row) || !WriteUserIds(plan, row)) return false;
   if (!WriteInsertId(plan, origin)) return false;
@@ -203,7 +203,8 @@ bool EventWriter::WriteUserIds(const EventPlan& plan, const Row& row) {
 }
 
 bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_user) {
-  const Value value = cells_.Read(step.cell, row);
+  Value value = cells_.Read(step.cell, row);
+  if (!TypeId(step, value)) return false;
   const std::string_view text = IdText(value, scratch_);
   if (text.empty()) {
     if (step.required) return WriteNull(step);
@@ -226,15 +227,23 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
   return true;
 }
 
+// Reads `value` as the type that the mapping of an id names.
+bool EventWriter::TypeId(const FieldStep& step, Value& value) {
+  if (typer_.TypeId(value, step.type) != TypedResult::kInvalid) return true;
+  return Refuse("invalid_value", step.source_field,
+                StrCat(ColumnName(step), ": ", typer_.problem()));
+}
+
 // Sets insert_id_ to the id that the source gives, if it is one.
-void EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
+bool EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
                                  const RecordOrigin& origin) {
   insert_id_.clear();
   if (origin.part == 0) first_insert_id_.clear();
-  if (!plan.insert_id) return;
-  const Value value = cells_.Read(plan.insert_id->cell, row);
+  if (!plan.insert_id) return true;
+  Value value = cells_.Read(plan.insert_id->cell, row);
+  if (!TypeId(*plan.insert_id, value)) return false;
   const std::string_view text = IdText(value, scratch_);
-  if (text.empty() || IsBannedId(text)) return;
+  if (text.empty() || IsBannedId(text)) return true;
   if (IsValidInsertId(text)) {
     insert_id_.assign(text);
   } else {
@@ -246,6 +255,7 @@ void EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
   } else if (insert_id_ == first_insert_id_) {
     insert_id_ = ToHex(HashBytes(StrCat(insert_id_, ":", origin.part)));
   }
+  return true;
 }
 
 bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origin) {

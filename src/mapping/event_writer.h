@@ -48,7 +48,8 @@ class EventWriter {
   bool WriteTime(const EventPlan& plan, const Row& row);
   bool WriteUserIds(const EventPlan& plan, const Row& row);
   bool WriteUserId(const FieldStep& step, const Row& row, bool& has_user);
-  void ChooseInsertId(const EventPlan& plan, const Row& row, const RecordOrigin& origin);
+  bool TypeId(const FieldStep& step, Value& value);
+  bool ChooseInsertId(const EventPlan& plan, const Row& row, const RecordOrigin& origin);
   bool WriteInsertId(const EventPlan& plan, const RecordOrigin& origin);
   bool WriteProperty(const FieldStep& step, const Row& row);
   bool WriteNull(const FieldStep& step);

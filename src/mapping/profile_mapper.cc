@@ -68,7 +68,11 @@ bool ProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch& out, Ma
   why_ = &why;
   const size_t begin = out_->size();
   out_->Append(opening_);
-  const Value id = cells_.Read(plan.id.cell, row);
+  Value id = cells_.Read(plan.id.cell, row);
+  if (typer_.TypeId(id, plan.id.type) == TypedResult::kInvalid) {
+    return Refuse(why, "invalid_value", plan.id.source_field,
+                  StrCat("\"", plan.id.source_field, "\": ", typer_.problem()));
+  }
   if (!AppendProfileId(*out_, id, config_->record_type, stage_, plan.id.source_field, why)) {
     return false;
   }

@@ -15,6 +15,7 @@
 namespace millrace {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -114,6 +115,31 @@ TEST_F(RowMapperTest, WritesIdsThatCameThroughADoubleWithoutExponent) {
               HasSubstr("\"distinct_id\":\"18446744073709551615\""));
   EXPECT_THAT(Line({kTime, {"$insert_id", Value::Int(123456789)}}),
               HasSubstr("\"$insert_id\":\"123456789\""));
+}
+
+TEST_F(RowMapperTest, ReadsIdsAsTheTypeOfTheirMapping) {
+  for (const char* type : {"integer", "float"}) {
+    Use(StrCat(R"({"source_field": "time", "mixpanel_field": "time"},
+                  {"source_field": "id", "mixpanel_field": "$user_id", "type": ")",
+               type, R"("},
+                  {"source_field": "i", "mixpanel_field": "$insert_id", "type": ")",
+               type, R"("})"));
+    for (const char* text : {"12345.0", " 12345 ", "1.2345e4", "12345"}) {
+      EXPECT_THAT(Line({kTime, {"id", Text(text)}, {"i", Text(text)}}),
+                  AllOf(HasSubstr(R"("$user_id":"12345")"), HasSubstr(R"("$insert_id":"12345")")))
+          << type << " " << text;
+    }
+    EXPECT_THAT(Line({kTime, {"id", Value::Double(1234567890123456789.0)}}),
+                HasSubstr(R"("$user_id":"1234567890123456800")"));
+    EXPECT_THAT(Line({kTime, {"id", Text("")}}), HasSubstr(R"("distinct_id":"")"));
+    EXPECT_EQ(Line({kTime, {"id", Text("abc")}}), "invalid_value");
+    EXPECT_EQ(error_.field, "id");
+    EXPECT_EQ(Line({kTime, {"i", Text("abc")}}), "invalid_value");
+    EXPECT_EQ(Line({kTime, {"id", Text("0.0")}}), "invalid_id");
+  }
+  Use(R"({"source_field": "time", "mixpanel_field": "time"},
+         {"source_field": "id", "mixpanel_field": "$user_id", "type": "string"})");
+  EXPECT_THAT(Line({kTime, {"id", Text("12345.0")}}), HasSubstr(R"("$user_id":"12345.0")"));
 }
 
 TEST_F(RowMapperTest, ConvertsCellsOfParquet) {

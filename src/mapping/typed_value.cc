@@ -105,6 +105,20 @@ TypedResult ValueTyper::Append(ByteBuffer& out, const Value& value, FieldType ty
   return TypedResult::kNull;
 }
 
+TypedResult ValueTyper::TypeId(Value& value, FieldType type) {
+  if (type != FieldType::kInteger && type != FieldType::kFloat) return TypedResult::kWritten;
+  id_.clear();
+  const TypedResult result = Append(id_, value, type);
+  if (result == TypedResult::kNull) value = Value::Null();
+  // Numbers in their own right have their spelling as ids (see IdText).
+  const bool number = value.kind == Value::Kind::kInt || value.kind == Value::Kind::kUint ||
+                      value.kind == Value::Kind::kDouble || value.kind == Value::Kind::kFloat;
+  if (result == TypedResult::kWritten && !number) {
+    value = Value::Text(Value::Kind::kNumber, id_.view());
+  }
+  return result;
+}
+
 TypedResult ValueTyper::AppendInteger(ByteBuffer& out, const Value& value) {
   double real = value.real;
   switch (value.kind) {

@@ -42,6 +42,11 @@ class ValueTyper {
   TypedResult AppendProfileTime(ByteBuffer& out, const Value& value,
                                 CompactTime time_format = CompactTime::kNone);
 
+  // Makes `value`, of a cell that is mapped to an id as `type`, what the id is made of: as kInteger
+  // or kFloat text becomes a number, and what is none is kInvalid; other types change nothing.
+  // `value` then is a view of this object's memory, until the next call.
+  TypedResult TypeId(Value& value, FieldType type);
+
   // After kInvalid: what is wrong, with the value quoted.
   const std::string& problem() const { return problem_; }
 
@@ -57,6 +62,7 @@ class ValueTyper {
 
   const absl::TimeZone zone_;
   ByteBuffer scratch_;
+  ByteBuffer id_;
   std::unique_ptr<JsonValueParser> json_;  // made when it is needed
   std::string problem_;
 };
