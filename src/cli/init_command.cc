@@ -35,6 +35,7 @@ std::string AsJson(const InitResult& result) {
       {"file_type", FileTypeName(result.type)},
       {"rows", result.rows},
       {"whole_file", result.whole},
+      {"damage", text_or_null(result.damage)},
       {"mixpanel_format", result.config.mixpanel_format},
       {"config", result.config.json.empty() ? Json(nullptr) : Json::parse(result.config.json)},
       {"rejected", result.rejected},
@@ -57,6 +58,10 @@ void Explain(const InitResult& result, const Options& options, std::ostream& err
         << Printable(explanation.why) << "\n";
   }
   err << "\n";
+  if (!result.damage.empty()) {
+    err << "The file is damaged; only the rows before this place were read: "
+        << Printable(result.damage) << "\n";
+  }
   if (result.rejected == 0) {
     err << "Checked: every row that was looked at can be imported with it.\n";
   } else {
@@ -94,7 +99,7 @@ absl::StatusOr<int> RunInit(const Options& options, Context& context) {
     Explain(result, options, context.err);
     if (options.output.empty()) context.out << result.config.json << std::flush;
   }
-  return result.rejected == 0 ? kAllAccepted : kRejectedRecords;
+  return result.rejected == 0 && result.damage.empty() ? kAllAccepted : kRejectedRecords;
 }
 
 }  // namespace
@@ -109,7 +114,7 @@ Command InitCommand() {
           "Guesses the event name, time, ids and file type from names and values of columns, "
           "explains each\nguess on stderr, and prints the config on stdout. The rows it looked at "
           "are then mapped with it.\nExit status: 0 all of them can be imported, 1 some would be "
-          "rejected, 2 wrong usage or file.",
+          "rejected or the file is\ndamaged, 2 wrong usage or file.",
       .examples = {"millrace init events/2024-01-01.parquet > sources.json",
                    "millrace init visits.csv.gz --output sources.json",
                    "millrace init export.ndjson --json | jq .explanations"},

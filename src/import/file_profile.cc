@@ -273,8 +273,8 @@ void FileProfiler::AddNested(const std::string& parent, const Value& value) {
   }
 }
 
-void FileProfiler::OnBadRow(uint64_t, const absl::Status&, std::string_view) {
-  ++profile_.bad_rows;
+void FileProfiler::OnBadRow(uint64_t, const absl::Status& why, std::string_view) {
+  if (profile_.bad_rows++ == 0) profile_.first_bad_row = ToStd(why.message());
 }
 
 FileProfile FileProfiler::TakeProfile() {

@@ -60,6 +60,8 @@ struct FileProfile {
   std::vector<std::string> siblings;   // uris of other objects in its folder, some
   uint64_t rows = 0;                   // of the sample
   uint64_t bad_rows = 0;               // that could not be read; not part of `rows`
+  std::string first_bad_row;           // why the first of them could not be read
+  std::string damage;                  // why rows behind these cannot be read; empty: none known
   bool whole = false;                  // the sample is the whole file
   uint64_t identical_rows = 0;         // the same as one before
   uint64_t mixpanel_rows = 0;          // in Mixpanel's event format

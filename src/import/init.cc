@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/counted.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/time_text.h"
@@ -69,7 +70,7 @@ bool IsMoment(std::string_view name) {
 // How to read delimited text better than it tells by itself: with quotes, if every name in a TSV
 // header is in quotes, and without a header, if its first line has a moment in it.
 ReadOptions HowToRead(const RowReader& rows) {
-  ReadOptions options;
+  ReadOptions options{.has_entry = false};
   const std::vector<std::string> names = rows.columns();
   if (names.empty() || (rows.type() != FileType::kCsv && rows.type() != FileType::kTsv)) {
     return options;
@@ -91,7 +92,7 @@ ReadOptions HowToRead(const RowReader& rows) {
 absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t most_rows,
                                           std::stop_token stop, absl::Time now) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
-  ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, {}));
+  ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, {.has_entry = false}));
   const ReadOptions options = HowToRead(*rows);
   if (options.quote || !options.column_names.empty()) {
     ASSIGN_OR_RETURN(rows, OpenRows(bytes, options));
@@ -100,13 +101,20 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   DecodeScratch scratch;
   uint64_t read = 0;
   bool whole = false;
+  std::string damage;
   while (read < most_rows && !whole) {
     if (stop.stop_requested()) return absl::CancelledError("stopped");
-    ASSIGN_OR_RETURN(std::unique_ptr<RowChunk> chunk, rows->Read(ChunkLimits()));
-    whole = chunk == nullptr;
+    absl::StatusOr<std::unique_ptr<RowChunk>> chunk = rows->Read(ChunkLimits());
+    // The rows before a damaged place are as good as those of a whole file.
+    if (!chunk.ok() && read != 0 && absl::IsDataLoss(chunk.status())) {
+      damage = ToStd(chunk.status().message());
+      break;
+    }
+    RETURN_IF_ERROR(chunk.status());
+    whole = *chunk == nullptr;
     if (whole) break;
-    read += chunk->row_count();
-    chunk->ForEachRow(scratch, profiler);
+    read += (*chunk)->row_count();
+    (*chunk)->ForEachRow(scratch, profiler);
   }
   FileProfile profile = profiler.TakeProfile();
   profile.uri = object.info.uri;
@@ -115,9 +123,14 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   profile.has_header = options.column_names.empty();
   profile.siblings = Siblings(object);
   profile.whole = whole;
+  profile.damage = std::move(damage);
+  if (profile.rows == 0 && profile.bad_rows == 0) {
+    return absl::InvalidArgumentError("it has no rows");
+  }
   if (profile.rows == 0) {
-    return absl::InvalidArgumentError(
-        StrCat(object.info.uri, ": no row that can be read; ", profile.bad_rows, " that cannot"));
+    return absl::InvalidArgumentError(StrCat("no row can be read (of ",
+                                             Counted(profile.bad_rows, "row"),
+                                             "); the first: ", profile.first_bad_row));
   }
   return profile;
 }
@@ -147,17 +160,27 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::st
   return absl::OkStatus();
 }
 
+// Says of which file `why` is. To try again does not mend a damaged one.
+absl::Status Unreadable(const absl::Status& why, const std::string& uri) {
+  const std::string message(ToStd(why.message()));
+  const absl::StatusCode code =
+      absl::IsDataLoss(why) ? absl::StatusCode::kInvalidArgument : why.code();
+  const bool named = message.find(uri) != std::string::npos;
+  return absl::Status(code, named ? message : StrCat("reading ", uri, ": ", message));
+}
+
 }  // namespace
 
 absl::StatusOr<InitResult> InitConfig(const InitRequest& request, std::stop_token stop) {
   const absl::Time now = absl::Now();
   ASSIGN_OR_RETURN(const ListedObject object, FirstObject(request));
   absl::StatusOr<FileProfile> profile = ProfileObject(object, request.sample_rows, stop, now);
-  if (!profile.ok()) return Annotate(profile.status(), StrCat("reading ", object.info.uri));
+  if (!profile.ok()) return Unreadable(profile.status(), object.info.uri);
   InitResult result{.uri = object.info.uri,
                     .type = profile->type,
                     .rows = profile->rows + profile->bad_rows,
                     .whole = profile->whole,
+                    .damage = profile->damage,
                     .config = InferConfig(*profile)};
   RETURN_IF_ERROR(CheckConfig(object, request.sample_rows, std::move(stop), now, result));
   return result;

@@ -24,6 +24,7 @@ struct InitResult {
   FileType type = FileType::kAuto;
   uint64_t rows = 0;   // that were looked at
   bool whole = false;  // these are all rows of the file
+  std::string damage;  // why the rows behind them cannot be read; empty: nothing was found
   InferredConfig config;
   // The sample mapped with the config as an import would:
   uint64_t rejected = 0;
@@ -31,7 +32,8 @@ struct InitResult {
 };
 
 // Blocking. NotFound if the input names nothing, InvalidArgument if the file is of no known type or
-// holds no rows, Cancelled if `stop` was requested, and the errors of reading the file.
+// holds no row that can be read, Cancelled if `stop` was requested, and the errors of reading the
+// file.
 absl::StatusOr<InitResult> InitConfig(const InitRequest& request, std::stop_token stop);
 
 }  // namespace millrace

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/strings.h"
 #include "import/plan.h"
+#include "io/gzip_encoder.h"
 #include "io/temp_folder.h"
 #include "mapping/sources_config.h"
 #include "pipeline/testing/memory_ledger.h"
@@ -211,6 +212,29 @@ TEST_F(InitTest, AFileWithoutRowsIsAnError) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(InitConfig({.input = folder_ + "/none.csv"}, {}).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(InitTest, UsesTheRowsBeforeTheDamage) {
+  GzipEncoder encoder;
+  ByteBuffer packed;
+  encoder.Encode("ts,x\n2020-01-01,1\n2020-01-02,2\n", &packed);
+  const auto result = InitConfig({.input = Write("d.csv.gz", StrCat(packed.view(), "\n"))}, {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->rows, 2u);
+  EXPECT_EQ(result->rejected, 0u) << result->first_rejection;
+  EXPECT_FALSE(result->whole);
+  EXPECT_THAT(result->damage, HasSubstr("garbage after the end"));
+  const auto nothing = InitConfig({.input = Write("n.csv.gz", "\x1f\x8b\x08 no gzip")}, {});
+  EXPECT_EQ(nothing.status().code(), absl::StatusCode::kInvalidArgument) << nothing.status();
+}
+
+TEST_F(InitTest, SaysOnceWhichFileAndWhyItCannotBeRead) {
+  const std::string path = Write("bad.csv", "ts,x\n2020-01-01\n1,2,3\n");
+  const auto result = InitConfig({.input = path}, {});
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(result.status().message());
+  EXPECT_THAT(message, HasSubstr("no row can be read (of 2 rows); the first: expected 2 cells"));
+  EXPECT_EQ(message.find("bad.csv"), message.rfind("bad.csv")) << message;
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ class EntryProblems {
       Add(Severity::kError, "unreadable_object", "",
           StrCat(object.uri, " cannot be read: ", object.error),
           object.sampled_rows == 0
-              ? "mend or leave out the file, or set file_type of the entry; the others are imported"
+              ? "mend or leave out the file; the others are imported"
               : "the rows before the damage are imported; mend the file and run again for the "
                 "rest");
     }
