@@ -17,7 +17,7 @@ struct Magic {
 };
 
 constexpr Magic kForeign[] = {
-    {"PAR1", "a compressed Parquet file (decompress it first)"},
+    {"PAR1", "a Parquet file (decompress it first)"},
     {"PARE", "an encrypted Parquet file (decrypt it first)"},
     {"ORC", "an ORC file (convert it to Parquet)"},
     {"Obj\x01", "an Avro file (convert it to Parquet)"},
@@ -27,8 +27,8 @@ constexpr Magic kForeign[] = {
     {"\xfd\x37zXZ", "xz (use gzip or zstd)"},
     {"\x04\x22\x4d\x18", "LZ4 (use gzip or zstd)"},
     {"\xff\x06\x00\x00sNaPpY", "framed Snappy (use gzip or zstd)"},
-    {"\x1f\x8b", "gzip within the compressed data (decompress it once)"},
-    {"\x28\xb5\x2f\xfd", "zstd within the compressed data (decompress it once)"},
+    {"\x1f\x8b", "gzip again (decompress it once)"},
+    {"\x28\xb5\x2f\xfd", "zstd again (decompress it once)"},
     {"SQLite format 3", "a SQLite database (export its table as CSV)"},
     {"\xff\xfe", "UTF-16 text (convert it to UTF-8)"},
     {"\xfe\xff", "UTF-16 text (convert it to UTF-8)"},
@@ -96,6 +96,14 @@ bool BeginsJson(std::string_view text) {
   if (second == std::string_view::npos) return text[0] == '{' || text[0] == '[';
   if (text[0] == '{') return text[second] == '"' || text[second] == '}';
   return text[0] == '[' && std::string_view("{[]\"").find(text[second]) != std::string_view::npos;
+}
+
+bool BeginsListOfNumbers(std::string_view text) {
+  const size_t open = text.find_first_not_of(" \t\r\n");
+  if (open == std::string_view::npos || text[open] != '[') return false;
+  const size_t first = text.find_first_not_of(" \t\r\n", open + 1);
+  return first != std::string_view::npos &&
+         (text[first] == '-' || (text[first] >= '0' && text[first] <= '9'));
 }
 
 bool HasLineOfJson(std::string_view text) {

@@ -15,6 +15,9 @@ bool IsControl(char c);
 // Magic numbers of printable characters count only before bytes that are no text.
 std::optional<std::string> FindForeignFormat(std::string_view head);
 
+// True if `text` begins with "[" and a number: JSON, though none of rows, or a header in brackets.
+bool BeginsListOfNumbers(std::string_view text);
+
 // True if `text`, which is not empty, begins a JSON object or a list that may hold some.
 bool BeginsJson(std::string_view text);
 // True if one of the lines of `text` after the first begins a JSON object.

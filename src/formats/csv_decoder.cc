@@ -49,12 +49,22 @@ void CsvDecoder::Decode(const TextRows& rows, const CsvSchema& schema, RowVisito
 
 absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& schema) {
   const size_t expected = schema.shape.names.size();
-  ASSIGN_OR_RETURN(const size_t found, Split(record, schema.dialect, schema.null_texts, expected));
+  const absl::StatusOr<size_t> split = Split(record, schema.dialect, schema.null_texts, expected);
+  if (!split.ok()) {
+    return absl::InvalidArgumentError(
+        StrCat(ToStd(split.status().message()), "; the lines after it are read for themselves"));
+  }
+  const size_t found = *split;
   if (found == expected) return absl::OkStatus();
+  const bool has_quotes =
+      schema.has_entry && !schema.dialect.quotes() && record.find('"') != std::string_view::npos;
   return absl::InvalidArgumentError(
       StrCat("expected ", Counted(expected, "cell"),
              schema.has_header ? " as in the header" : " as \"columns\" of the entry names",
-             ", found ", found));
+             ", found ", found,
+             has_quotes ? "; quotes are ordinary text here: if they enclose cells, set the entry's "
+                          "\"quote\" to \"\\\"\""
+                        : ""));
 }
 
 absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDialect& dialect,
@@ -74,8 +84,7 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDiale
       if (cell_end == nullptr) {
         return absl::InvalidArgumentError(
             StrCat("the quote that begins cell ", count,
-                   " is not closed in this line, or not properly in a later one; the lines after "
-                   "it are read for themselves"));
+                   " is not closed in this line, or not properly in a later one"));
       }
       if (cell_end != end && *cell_end != dialect.delimiter) {
         return absl::InvalidArgumentError(

@@ -32,6 +32,7 @@ struct CsvSchema {
   RowShape shape;
   NullTexts null_texts;
   bool has_header = true;  // that named the columns
+  bool has_entry = true;   // see ReadOptions
 };
 
 // Cells become kText, or null; their types are the mapping's to find. Bad rows: more or fewer cells

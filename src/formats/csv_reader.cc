@@ -110,7 +110,22 @@ absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOp
       StrCat("the file has no rows: its only line is not a header of the columns that are mapped "
              "(such as \"",
              expected.front(), "\"), but: ", Shortened(first_line),
-             "; if that is a row, name the columns with \"columns\" in the config entry"));
+             options.has_entry
+                 ? "; if that is a row, name the columns with \"columns\" in the config entry"
+                 : ""));
+}
+
+// What is wrong with a file in which no row follows `names`, if anything is.
+absl::Status CheckWithoutRows(const std::vector<std::string>& names, const TextFormat& format,
+                              const ReadOptions& options) {
+  if (options.from.row != 0) return absl::OkStatus();
+  if (format.has_sep && (names.empty() || !options.column_names.empty())) {
+    return absl::InvalidArgumentError(
+        StrCat("the file has no rows: it ends after the line \"sep=",
+               std::string(1, format.dialect.delimiter),
+               "\", which only names the delimiter; export it again"));
+  }
+  return options.column_names.empty() ? CheckLoneHeader(names, options) : absl::OkStatus();
 }
 
 // What tells `warnings`, if there are any, of long cells in `uri`.
@@ -136,9 +151,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
   if (names.empty()) {
     ASSIGN_OR_RETURN(names, ReadHeader(*text, format.dialect));
   }
-  const absl::Status lone_header = options.column_names.empty() && options.from.row == 0
-                                       ? CheckLoneHeader(names, options)
-                                       : absl::OkStatus();
+  const absl::Status if_empty = CheckWithoutRows(names, format, options);
   // The header is no row: counting begins after it.
   const RowPosition first_row{0, text->position().byte};
   const RowPosition from = options.from.byte == 0 ? first_row : options.from;
@@ -151,9 +164,9 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
   names = UniqueColumnNames(std::move(names), renamed);
   auto schema = std::make_shared<const CsvSchema>(
       CsvSchema{format.dialect, RowShape::Make(std::move(names)), NullTexts(options.null_texts),
-                options.column_names.empty()});
+                options.column_names.empty(), options.has_entry});
   return std::make_unique<CsvReader>(std::move(text), format.type, std::move(schema),
-                                     std::move(renamed), lone_header);
+                                     std::move(renamed), if_empty);
 }
 
 }  // namespace millrace

@@ -10,9 +10,11 @@
 namespace millrace {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
@@ -92,7 +94,9 @@ TEST(CsvTest, BadRowsSayWhatIsWrong) {
 
 TEST(CsvTest, AQuoteThatIsNeverClosedCostsOneLine) {
   EXPECT_THAT(Rows("a,b\n1,2\n3,\"x\n4,5\n6,7\n"),
-              ElementsAre(R"(a="1" b="2")", HasSubstr("the quote that begins cell 2 is not closed"),
+              ElementsAre(R"(a="1" b="2")",
+                          AllOf(HasSubstr("the quote that begins cell 2 is not closed"),
+                                HasSubstr("the lines after it are read for themselves")),
                           R"(a="4" b="5")", R"(a="6" b="7")"));
   EXPECT_THAT(
       Rows("a,b\n1,2\n3,\"x"),
@@ -193,6 +197,33 @@ TEST(CsvTest, ExcelsSepLineIsHonoured) {
   EXPECT_THAT(Rows("sep=;,b\n1,2\n"), ElementsAre(R"(sep=;="1" b="2")"));
 }
 
+TEST(CsvTest, ASepLineAloneIsNoTable) {
+  for (const ReadOptions& options : {ReadOptions{}, ReadOptions{.expected_columns = {"time"}},
+                                     ReadOptions{.column_names = {"a"}}}) {
+    for (const char* text : {"sep=;", "\"sep=;\"\r\n\r\n"}) {
+      const ReadResult result = ReadRows(text, options);
+      EXPECT_EQ(result.status.code(), absl::StatusCode::kInvalidArgument) << text;
+      EXPECT_THAT(std::string(result.status.message()), HasSubstr("the line \"sep=;\""));
+    }
+  }
+  EXPECT_THAT(Rows("sep=;\na;b\n", {}), IsEmpty());
+}
+
+TEST(CsvTest, WhiteSpaceAloneIsEmpty) {
+  for (const FileType type : {FileType::kCsv, FileType::kTsv}) {
+    for (const char* text : {"  \n", "\t\t\n", "\n \n\t\n", "\xef\xbb\xbf \r\n"}) {
+      EXPECT_THAT(Rows(text, {.type = type, .expected_columns = {"time"}}), IsEmpty()) << text;
+      EXPECT_THAT(Rows(text, {.type = type, .column_names = {"a", "b"}}), IsEmpty()) << text;
+    }
+  }
+}
+
+TEST(CsvTest, QuotesThatAreTextAreExplained) {
+  EXPECT_THAT(Rows("a\tb\n1\t\"x\ty\"\n1\t2\t3\n", {}),
+              ElementsAre(AllOf(HasSubstr("found 3"), HasSubstr(R"("quote" to "\"")")),
+                          "! expected 2 cells as in the header, found 3"));
+}
+
 TEST(CsvTest, TheFirstHeaderCellMayHaveSeveralLines) {
   EXPECT_THAT(Rows("\"x\nnote\",b\n1,2\n", {}), ElementsAre("x\nnote=\"1\" b=\"2\""));
   EXPECT_THAT(Rows("\"x\r\n;note\",b\r\n1,2\r\n", {}), ElementsAre("x\r\n;note=\"1\" b=\"2\""));
@@ -240,7 +271,8 @@ TEST(CsvTest, HeaderNamesAreMadeUniqueAndNotEmpty) {
 
 TEST(CsvTest, ABrokenHeaderIsAnError) {
   EXPECT_THAT(std::string(ReadRows("\"a,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
-              HasSubstr("reading the header: the quote that begins cell 1 is not closed"));
+              AllOf(HasSubstr("reading the header: the quote that begins cell 1 is not closed"),
+                    Not(HasSubstr("read for themselves"))));
   EXPECT_THAT(std::string(ReadRows("caf\xe9,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
               HasSubstr("reading the header: not UTF-8"));
 }

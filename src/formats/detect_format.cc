@@ -97,36 +97,48 @@ Finding LookAt(std::string_view head, const ReadOptions& options) {
   return found;
 }
 
-std::string_view Packing(Compression compression) {
+// Where the content was seen, to stand before a clause about it.
+std::string_view Inside(Compression compression) {
   switch (compression) {
     case Compression::kGzip:
-      return "gzip-compressed ";
+      return "inside its gzip compression ";
     case Compression::kZstd:
-      return "zstd-compressed ";
+      return "inside its zstd compression ";
     case Compression::kNone:
       return "";
   }
   return "";
 }
 
-absl::Status Undecided(const Finding& found, Compression compression) {
-  if (found.content == Content::kForeign) {
-    return absl::InvalidArgumentError(StrCat("the content is of no type that is read: it is ",
-                                             Packing(compression), found.description,
-                                             "; read are NDJSON, JSON, CSV, TSV and Parquet"));
+// What would decide otherwise, as far as there is anything.
+std::string AdviceOn(const Finding& found, const ReadOptions& options) {
+  constexpr std::string_view kName = "end the object's name in .ndjson, .csv or .tsv";
+  const bool by_name = found.content != Content::kMarkup;
+  if (!by_name && !options.has_entry) return "";
+  std::string advice = "; if it is data all the same, ";
+  if (options.has_entry) {
+    advice += "name its type with \"file_type\" in the config entry (NDJSON, CSV, TSV)";
+    if (by_name) advice += ", or ";
   }
-  return absl::InvalidArgumentError(StrCat(
-      "the content is of no type that is read: it looks like ", Packing(compression),
-      found.description,
-      "; if it is data all the same, name its type with \"file_type\" in the config entry (",
-      "NDJSON, CSV, TSV)",
-      found.content == Content::kMarkup ? ""
-                                        : ", or end the object's name in .ndjson, .csv or .tsv"));
+  if (by_name) advice += kName;
+  return advice;
 }
 
-absl::Status Disagreement(std::string_view content, FileType asked) {
+absl::Status Undecided(const Finding& found, Compression compression, const ReadOptions& options) {
+  constexpr std::string_view kUnknown = "the content is of no type that is read: ";
+  if (found.content == Content::kForeign) {
+    return absl::InvalidArgumentError(StrCat(kUnknown, Inside(compression), "it is ",
+                                             found.description,
+                                             "; read are NDJSON, JSON, CSV, TSV and Parquet"));
+  }
+  return absl::InvalidArgumentError(StrCat(kUnknown, Inside(compression), "it looks like ",
+                                           found.description, AdviceOn(found, options)));
+}
+
+absl::Status Disagreement(std::string_view content, Compression compression, FileType asked) {
   return absl::InvalidArgumentError(
-      StrCat("the file type was given as ", FileTypeName(asked), ", but the content is ", content,
+      StrCat("the file type was given as ", FileTypeName(asked), ", but ", Inside(compression),
+             "the content is ", content,
              "; correct \"file_type\" in the config entry, or leave it out to go by the content"));
 }
 
@@ -158,7 +170,10 @@ FileType Decide(const Finding& found, const TextSample& sample, const ReadOption
     case Content::kBlank:
       return by_name == FileType::kAuto ? FileType::kNdjson : by_name;
     case Content::kDelimited:
-      if (by_name == FileType::kNdjson && HasLineOfJson(sample.head)) return FileType::kNdjson;
+      if (by_name == FileType::kNdjson &&
+          (HasLineOfJson(sample.head) || BeginsListOfNumbers(sample.head))) {
+        return FileType::kNdjson;
+      }
       if (found.sep_line) return FileType::kCsv;
       if (found.delimiter.delimiter == '\t') return FileType::kTsv;
       return by_name == FileType::kTsv && found.delimiter.tab_is_equal ? FileType::kTsv
@@ -193,16 +208,18 @@ absl::StatusOr<bool> IsParquet(ObjectReader& object) {
   return last == "PAR1" || last == "PARE";
 }
 
-absl::Status NotAskedForParquet(FileType asked) { return Disagreement("Parquet", asked); }
+absl::Status NotAskedForParquet(FileType asked) {
+  return Disagreement("Parquet", Compression::kNone, asked);
+}
 
 absl::StatusOr<TextFormat> DetectTextFormat(const TextSample& sample, const ReadOptions& options) {
   const Finding found = LookAt(sample.head, options);
   FileType type = options.type;
   if (type == FileType::kAuto) {
     type = Decide(found, sample, options);
-    if (type == FileType::kAuto) return Undecided(found, sample.compression);
+    if (type == FileType::kAuto) return Undecided(found, sample.compression, options);
   } else if (!MayBe(type, found, sample.head)) {
-    return Disagreement(StrCat(Packing(sample.compression), found.description), type);
+    return Disagreement(found.description, sample.compression, type);
   }
   TextFormat format{.type = type};
   if (type == FileType::kNdjson) return format;
@@ -210,7 +227,9 @@ absl::StatusOr<TextFormat> DetectTextFormat(const TextSample& sample, const Read
   format.dialect.delimiter = type == FileType::kTsv ? '\t' : guess;
   // Programs that write TSV escape tabs and line ends, and leave quotes as they are.
   format.dialect.quote = options.quote.value_or(type == FileType::kTsv ? kNoQuote : '"');
+  if (found.content == Content::kBlank) format.prefix = sample.head.size();
   if (found.sep_line) {
+    format.has_sep = true;
     format.prefix = sample.head.find_first_not_of("\r\n") + found.sep_line->size;
   }
   return format;

@@ -21,7 +21,8 @@ absl::StatusOr<bool> IsParquet(ObjectReader& object);
 struct TextFormat {
   FileType type = FileType::kNdjson;  // or kCsv or kTsv
   CsvDialect dialect;                 // for kCsv and kTsv
-  size_t prefix = 0;                  // bytes before the first record: a "sep=" line
+  size_t prefix = 0;     // bytes before the first record: a "sep=" line, or all of a blank text
+  bool has_sep = false;  // a "sep=" line is among them
 };
 
 // Text to be told the format of.

@@ -46,6 +46,16 @@ bool ParseDecimal(std::string_view json, Decimal& decimal) {
   return true;
 }
 
+// Appends the shortest digits that read back as the same `number`.
+template <typename Real>
+void AppendShortest(ByteBuffer& out, Real number) {
+  if (!std::isfinite(number)) return out.Append("null");
+  char digits[40];
+  const auto [end, error] =
+      std::to_chars(std::begin(digits), std::end(digits), number, std::chars_format::scientific);
+  AppendPlainNumber(out, {digits, static_cast<size_t>(end - digits)});
+}
+
 }  // namespace
 
 void AppendPlainNumber(ByteBuffer& out, std::string_view json) {
@@ -88,10 +98,9 @@ std::string_view IdText(const Value& value, ByteBuffer& scratch) {
         AppendJsonInt(scratch, static_cast<int64_t>(value.real));
         return scratch.view();
       }
-      ByteBuffer shortest;
-      AppendJsonValue(shortest, value);
       scratch.clear();
-      AppendPlainNumber(scratch, shortest.view());
+      value.kind == Value::Kind::kFloat ? AppendShortest(scratch, static_cast<float>(value.real))
+                                        : AppendShortest(scratch, value.real);
       return scratch.view();
     }
     default:

@@ -14,7 +14,8 @@ namespace millrace {
 // than 400 digits stays as it is.
 void AppendPlainNumber(ByteBuffer& out, std::string_view json);
 
-// The text of `value` as an id or a name: numbers as AppendPlainNumber() spells them, all else as
+// The text of `value` as an id or a name: numbers as AppendPlainNumber() spells them, those of
+// floating point by the shortest digits that read back as the same number, all else as
 // AppendPlainText() does. Empty, which means none, for null and for text of blanks alone. A view of
 // the value itself where possible, else of `scratch`, whose content is replaced.
 std::string_view IdText(const Value& value, ByteBuffer& scratch);

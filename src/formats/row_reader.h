@@ -89,6 +89,7 @@ inline constexpr int kMostJsonDepth = 64;
 
 struct ReadOptions {
   FileType type = FileType::kAuto;
+  bool has_entry = true;  // there is a config entry whose keys messages may name
   RowPosition from;  // skip what lies before it; must come from after() of the same object version
   // Only these columns are needed; empty means all. Readers may use it to skip work.
   std::vector<std::string> columns;

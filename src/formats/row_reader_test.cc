@@ -14,6 +14,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::SizeIs;
 
 std::string Gzip(std::string_view plain) {
@@ -58,7 +59,18 @@ TEST(OpenRowsTest, RefusesWhatItCannotRead) {
                       FileType::kAuto),
               HasSubstr("UTF-16"));
   EXPECT_THAT(Failure(Gzip(std::string("PAR1\x15\x04\0\0", 8)), FileType::kAuto),
-              HasSubstr("decompress it first"));
+              HasSubstr("inside its gzip compression it is a Parquet file (decompress it first)"));
+  EXPECT_THAT(Failure(Gzip("{}"), FileType::kCsv),
+              HasSubstr("inside its gzip compression the content is JSON"));
+}
+
+TEST(OpenRowsTest, NamesNoKeyOfAnEntryWhereThereIsNone) {
+  const ReadResult text = ReadRows("hello\n", {.has_entry = false});
+  EXPECT_THAT(std::string(text.status.message()),
+              AllOf(HasSubstr("end the object's name in .ndjson"), Not(HasSubstr("file_type"))));
+  const ReadResult page = ReadRows("<html>\n", {.has_entry = false});
+  EXPECT_THAT(std::string(page.status.message()),
+              AllOf(HasSubstr("XML or HTML"), Not(HasSubstr("file_type"))));
 }
 
 // An object of that name.
@@ -97,7 +109,7 @@ TEST(OpenRowsTest, MagicNumbersOfPrintableCharactersAreNotEnough) {
   }
   EXPECT_THAT(Failure(std::string("ORC\n\x0b\0\0", 7), FileType::kCsv), HasSubstr("an ORC file"));
   EXPECT_THAT(Failure("BZh91AY&SY\x01\x02", FileType::kAuto), HasSubstr("bzip2"));
-  EXPECT_THAT(Failure(Gzip(Gzip("a,b\n")), FileType::kAuto), HasSubstr("gzip within"));
+  EXPECT_THAT(Failure(Gzip(Gzip("a,b\n")), FileType::kAuto), HasSubstr("it is gzip again"));
 }
 
 TEST(OpenRowsTest, ErrorPagesAreNamed) {
@@ -142,6 +154,13 @@ TEST(OpenRowsTest, TheNameDecidesADraw) {
               ElementsAre(R"(a	b="1\t2" c="3")"));
 }
 
+TEST(OpenRowsTest, AListOfNumbersNamedJsonIsJson) {
+  const auto reader = OpenRows(std::make_shared<NamedObject>("[1,2]\n", "a.json"), {});
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->type(), FileType::kNdjson);
+  EXPECT_THAT(RowsOf("[1],[2]\n3,4\n", "a.csv"), SizeIs(1));
+}
+
 TEST(OpenRowsTest, LeadingWhiteSpaceHidesNothing) {
   const std::string blank(200'000, '\n');
   EXPECT_THAT(ReadRows(blank + "a,b\n1,2\n").rows, ElementsAre(R"(a="1" b="2")"));
@@ -164,7 +183,8 @@ TEST(OpenRowsTest, GivesAllRowsBeforeTheDamageOfSmallAndLargeObjects) {
 
 TEST(OpenRowsTest, SaysWhenTheContentIsNotWhatWasAskedFor) {
   EXPECT_THAT(Failure(Gzip("{\"a\":1}"), FileType::kParquet),
-              AllOf(HasSubstr("given as PARQUET"), HasSubstr("gzip-compressed JSON")));
+              AllOf(HasSubstr("given as PARQUET"),
+                    HasSubstr("inside its gzip compression the content is JSON")));
   EXPECT_THAT(Failure("", FileType::kParquet), HasSubstr("the content is empty"));
   EXPECT_THAT(Failure("PAR1\x15\x04......", FileType::kNdjson),
               HasSubstr("the content is Parquet"));

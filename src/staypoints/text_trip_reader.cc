@@ -222,7 +222,7 @@ absl::StatusOr<std::unique_ptr<TripReader>> OpenTextTrips(const TripFile& file,
   if (file.deleted_rows != nullptr || !file.filters.empty()) {
     return absl::UnimplementedError("deleted rows are known of Parquet files only");
   }
-  ReadOptions options;
+  ReadOptions options{.has_entry = false};
   for (const ColumnRef& column : *file.columns) options.columns.push_back(column.name);
   ASSIGN_OR_RETURN(auto rows, OpenRows(object, options));
   RETURN_IF_ERROR(CheckStandOnce(*file.columns, rows->renamed_columns()));

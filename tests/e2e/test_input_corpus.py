@@ -285,7 +285,7 @@ class SameWordsTest(CorpusTest):
                 ("page.ndjson", b"<Error><Code>NoSuchKey</Code></Error>", "the XML of an error that was saved"),
                 ("a.orc", b"ORC\n\x03\x00\x00\x12", "it is an ORC file"),
                 ("a.txt", b"Not Found", "it looks like text that is neither JSON nor CSV"),
-                ("a.gz", gzip.compress(gzip.compress(b"a,b\n1,2\n")), "gzip within the compressed data"),
+                ("a.gz", gzip.compress(gzip.compress(b"a,b\n1,2\n")), "inside its gzip compression it is gzip again"),
                 ("u.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16 text"),
                 ("u2.csv", "a,b\n1,2\n".encode("utf-16-le"), "UTF-16 text"),
                 ("zip.csv", b"PK\x03\x04....", "a ZIP archive"),
