@@ -1,7 +1,16 @@
 #include "io/owner.h"
 
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <functional>
+#include <string>
 
 #include "base/strings.h"
 
@@ -42,6 +51,64 @@ TEST(Owner, AnEndedProcessIsGoneEvenBeforeItsParentLooks) {
   EXPECT_TRUE(OwnerIsGone(owner));
   close(ends[0]);
   close(ends[1]);
+}
+
+// As under hidepid=2, under ProtectProc, or when no file can be opened.
+TEST(Owner, AnOwnerThatCannotBeLookedUpIsNotGone) {
+  EXPECT_FALSE(OwnerIsGone(ThisOwner(), "/nowhere"));
+  EXPECT_FALSE(OwnerWordIsGone(ThisOwnerWord(), "/nowhere"));
+  EXPECT_FALSE(OwnerIsGone(ThisOwner() + "1", "/nowhere"));
+}
+
+TEST(Owner, AnOwnerThatDoesNotKnowItsStartTimeIsNotGone) {
+  std::string owner = ThisOwner();
+  owner.resize(owner.rfind('/') + 1);
+  EXPECT_FALSE(OwnerIsGone(owner));
+}
+
+TEST(Owner, WhatIsNoProcessIsNotGone) {
+  std::string place = ThisOwner();
+  for (int part = 0; part < 2; ++part) place.resize(place.rfind('/'));
+  for (const char* process : {"/0/1", "/-1/1", "/1x/1", "/99999999999/1", "//", "/1"}) {
+    EXPECT_FALSE(OwnerIsGone(place + process)) << process;
+  }
+}
+
+// Runs `child` in a process of its own; its exit status.
+int RunChild(const std::function<int()>& child) {
+  const pid_t pid = fork();
+  if (pid == 0) _exit(child());
+  int status = 0;
+  EXPECT_EQ(waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Owner, AnOwnerHiddenByTheKernelIsNotGone) {
+  enum { kLives, kGone, kCannotHide };
+  const std::string owner = ThisOwner();
+  const int result = RunChild([&] {
+    constexpr uid_t kNobody = 65534;
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("proc", "/proc", "proc", 0, "hidepid=2") != 0 || setuid(kNobody) != 0) {
+      return kCannotHide;
+    }
+    struct stat stat;
+    if (::stat(StrCat("/proc/", getppid()).c_str(), &stat) == 0) return kCannotHide;
+    return OwnerIsGone(owner) ? kGone : kLives;
+  });
+  if (result == kCannotHide) GTEST_SKIP() << "hidepid needs a privilege";
+  EXPECT_EQ(result, kLives);
+}
+
+TEST(Owner, WithoutAFileDescriptorLeftNobodyIsGone) {
+  const std::string owner = ThisOwner();
+  EXPECT_EQ(RunChild([&] {
+              const rlimit none{0, 0};
+              if (setrlimit(RLIMIT_NOFILE, &none) != 0) return 2;
+              return OwnerIsGone(owner) ? 1 : 0;
+            }),
+            0);
 }
 
 TEST(Owner, AProcessWithARecycledPidIsAnother) {
