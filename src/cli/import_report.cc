@@ -37,6 +37,7 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"objects_skipped", report.objects_skipped},
       {"objects_failed", report.objects_failed},
       {"objects_held", report.objects_held},
+      {"objects_lost", report.objects_lost},
       {"objects_unmatched", report.objects_unmatched},
       {"objects_hidden", report.objects_hidden},
       {"objects_config_changed", report.objects_config_changed},
@@ -69,6 +70,8 @@ std::string ImportReportAsTable(const ImportReport& report) {
   std::string objects = StrCat(report.objects_skipped, " done before");
   if (report.objects_failed > 0) StrAppend(&objects, ", ", report.objects_failed, " unreadable");
   if (report.objects_held > 0) StrAppend(&objects, ", ", report.objects_held, " held by others");
+  if (report.objects_lost > 0)
+    StrAppend(&objects, ", ", report.objects_lost, " taken over by others");
   if (report.objects_unmatched > 0) {
     StrAppend(&objects, ", ", report.objects_unmatched, " that no config entry fits");
   }

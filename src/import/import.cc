@@ -207,6 +207,7 @@ void ImportReport::Add(const ImportReport& part) {
   counts += part.counts;
   objects += part.objects;
   objects_failed += part.objects_failed;
+  objects_lost += part.objects_lost;
   requests += part.requests;
   retries += part.retries;
   bytes_sent += part.bytes_sent;

@@ -53,9 +53,10 @@ struct ImportProgress;
 struct ImportReport {
   absl::Status status;  // as RunReport::status
   Counts counts;
-  uint64_t objects = 0;            // read by this run
+  uint64_t objects = 0;            // read by this run; twice if lost and claimed again
   uint64_t objects_skipped = 0;    // done before
   uint64_t objects_held = 0;       // another worker has them
+  uint64_t objects_lost = 0;       // taken over by another worker while this run read them
   uint64_t objects_failed = 0;     // could not be read to their end
   uint64_t objects_unmatched = 0;  // no entry of the config fits them
   uint64_t objects_hidden = 0;     // skipped: their names begin with '.' or '_'

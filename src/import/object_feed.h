@@ -15,7 +15,8 @@ namespace millrace {
 
 struct ListedObject {
   std::shared_ptr<ObjectStore> store;
-  ObjectInfo info;  // without a uri: not an object, see ObjectFeed::Next()
+  ObjectInfo info;     // without a uri: not an object, see ObjectFeed::Next()
+  bool again = false;  // it was given before, and another worker had it or took it over
 
   bool is_object() const { return !info.uri.empty(); }
 };
@@ -27,10 +28,10 @@ struct ObjectOutcome {
     kDoneBefore,  // the ledger had it as done
     // It was sent, at least in part, under a config that has changed since, and is left alone.
     kConfigChanged,
-    kHeld,       // another worker has it
+    kHeld,       // another worker has it, or has taken it over
     kFailed,     // it cannot be read to its end: `status`
     kUnmatched,  // no entry of the config that is in use now fits it, or one of another record type
-    kReleased,   // let go unfinished: the run ends, or another worker took it over
+    kReleased,   // let go unfinished: the run ends
   };
   Kind kind = Kind::kReleased;
   absl::Status status;  // not ok only for kFailed and kConfigChanged
@@ -52,7 +53,7 @@ class ObjectFeed {
   // once: it calls nothing outside of this process, and waits for nobody.
   virtual bool Ready() = 0;
 
-  // Called once for each object that Next() gave, when it is known; from any thread.
+  // Called once for each time that Next() gave an object, when it is known; from any thread.
   virtual void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {
     (void)object;
     (void)outcome;

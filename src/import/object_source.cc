@@ -52,12 +52,15 @@ ObjectSource::~ObjectSource() {
 }
 
 absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) {
-  if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
   if (open_ == nullptr) {
-    if (!ended_) RETURN_IF_ERROR(ClaimNext(stop));
+    if (ended_) return nullptr;
+    if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
+    RETURN_IF_ERROR(ClaimNext(stop));
     if (ended_) return nullptr;
     if (open_ == nullptr) return std::make_unique<Chunk>();
   }
+  if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
+  if (TakeLost(open_->entry->key.object)) return LastOfLost();
   if (open_->rows == nullptr) return EndWith(open_->error, stop);
 
   const uint64_t done = open_->after.row - open_->entry->position.row;
@@ -108,7 +111,7 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
                  {.kind = ObjectOutcome::Kind::kUnmatched, .status = {}, .counts = {}});
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(taken_->info, *config, stop));
+  ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(*taken_, *config, stop));
   const ListedObject object = *std::exchange(taken_, std::nullopt);
   if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {
     open_ = std::make_unique<Open>();
@@ -131,16 +134,17 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ObjectInfo& object,
+absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
                                                   const SourceConfig& config,
                                                   const std::stop_token& stop) {
-  const ClaimRequest request{.key = KeyOf(object, config, options_.destination),
+  const ClaimRequest request{.key = KeyOf(object.info, config, options_.destination),
                              .owner = options_.owner,
-                             .object_bytes = object.size,
+                             .object_bytes = object.info.size,
                              .lease = options_.lease,
                              .mapping_version = kMappingVersion,
                              .config_parts = config.fingerprint_parts};
-  if (options_.force) {
+  // What another worker took over is not to be done from its start once more.
+  if (options_.force && !object.again) {
     ASSIGN_OR_RETURN(const std::vector<LedgerKey> forgotten, ledger_.Forget(request.key, stop));
     for (const LedgerKey& key : forgotten) {
       if (key != request.key && options_.on_forgotten) RETURN_IF_ERROR(options_.on_forgotten(key));
@@ -183,9 +187,15 @@ void ObjectSource::Confirm(const LedgerEntry& object) {
                 .counts = object.counts});
 }
 
-void ObjectSource::GiveUp(const LedgerEntry& object) {
+void ObjectSource::GiveUp(const LedgerEntry& object, Unfinished why) {
   ObjectOutcome outcome{.counts = object.counts};
-  {
+  if (why == Unfinished::kTakenOver) {
+    outcome.kind = ObjectOutcome::Kind::kHeld;
+    ++progress_.objects_held;
+    absl::MutexLock lock(&mutex_);
+    lost_.insert(object.key.object);
+    errors_.erase(object.key.object);
+  } else {
     absl::MutexLock lock(&mutex_);
     if (const auto error = errors_.find(object.key.object); error != errors_.end()) {
       outcome.kind = ObjectOutcome::Kind::kFailed;
@@ -196,8 +206,14 @@ void ObjectSource::GiveUp(const LedgerEntry& object) {
   feed_.Settle({object.key.object, object.object_bytes, object.key.version}, outcome);
 }
 
+bool ObjectSource::TakeLost(const std::string& uri) {
+  absl::MutexLock lock(&mutex_);
+  return lost_.erase(uri) > 0;
+}
+
 void ObjectSource::OpenClaimed(const ListedObject& listed) {
   Open& open = *open_;
+  TakeLost(listed.info.uri);  // an earlier claim
   {
     absl::MutexLock lock(&progress_.mutex);
     progress_.now = {listed.info.uri, 0, listed.info.size};
@@ -248,6 +264,14 @@ std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {
     progress_.bytes_done += open_->entry->object_bytes - open_->raw_bytes;
   }
   open_.reset();
+  return chunk;
+}
+
+// The rest is another worker's, and the run drops this chunk: it must end the object, and never as
+// if all of it was read.
+std::unique_ptr<Chunk> ObjectSource::LastOfLost() {
+  std::unique_ptr<Chunk> chunk = Last(absl::OkStatus());
+  chunk->error = absl::AbortedError("another worker took the object over");
   return chunk;
 }
 

@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "base/warnings.h"
 #include "formats/row_reader.h"
@@ -35,7 +36,7 @@ struct RowsPayload : Payload {
 // Live numbers, readable from any thread.
 struct SourceProgress {
   std::atomic<uint64_t> objects_skipped{0};  // done before
-  std::atomic<uint64_t> objects_held{0};     // another worker has them
+  std::atomic<uint64_t> objects_held{0};     // another worker has them, or has taken them over
   std::atomic<uint64_t> objects_config_changed{0};
   std::atomic<uint64_t> bytes_done{0};  // of objects read, skipped or held
   std::atomic<uint64_t> bytes_read{0};  // read from objects by this run
@@ -87,7 +88,7 @@ class ObjectSource : public Source {
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
   bool Ready() override { return open_ != nullptr || ended_ || taken_ || feed_.Ready(); }
   void Confirm(const LedgerEntry& object) override;
-  void GiveUp(const LedgerEntry& object) override;
+  void GiveUp(const LedgerEntry& object, Unfinished why) override;
 
  private:
   struct Open;
@@ -97,13 +98,15 @@ class ObjectSource : public Source {
   // policy says.
   absl::Status ClaimNext(std::stop_token stop);
   absl::Status TryClaim(const std::stop_token& stop);
-  absl::StatusOr<Ledger::Claim> Claim(const ObjectInfo& object, const SourceConfig& config,
+  absl::StatusOr<Ledger::Claim> Claim(const ListedObject& object, const SourceConfig& config,
                                       const std::stop_token& stop);
   void LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,
                         const SourceConfig& config);
   void OpenClaimed(const ListedObject& object);
   absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
   std::unique_ptr<Chunk> Last(absl::Status error);
+  std::unique_ptr<Chunk> LastOfLost();
+  bool TakeLost(const std::string& uri);
   void ReportPlace(uint64_t raw_bytes);
 
   const ObjectSourceOptions options_;
@@ -119,6 +122,8 @@ class ObjectSource : public Source {
   absl::Mutex mutex_;
   // Of the objects that end early and are not let go yet, by uri.
   absl::flat_hash_map<std::string, absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
+  // Of the objects that another worker took over since they were claimed here.
+  absl::flat_hash_set<std::string> lost_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The ledger key of `object` under `config`.

@@ -12,6 +12,7 @@
 
 #include "base/strings.h"
 #include "import/object_lister.h"
+#include "import/waiting_feed.h"
 #include "mapping/mapping_version.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/source_contract.h"
@@ -56,7 +57,8 @@ class ObjectSourceFixture : public SourceFixture {
   std::unique_ptr<Source> Open(const std::string& owner) override {
     auto lister = ObjectLister::Start({folder_}, [](const ObjectInfo&) { return true; });
     EXPECT_TRUE(lister.ok()) << lister.status();
-    feeds_.push_back(std::make_unique<ObservedFeed>(*std::move(lister), on_outside_call_));
+    outside_.push_back(std::make_unique<ObservedFeed>(*std::move(lister), on_outside_call_));
+    feeds_.push_back(std::make_unique<WaitingFeed>(*outside_.back(), progress_, clock_));
     ObjectSourceOptions options{.destination = "d", .owner = owner};
     options.limits.rows = 4;
     return std::make_unique<ObjectSource>(std::move(options), sources_, *feeds_.back(), ledger_,
@@ -84,7 +86,8 @@ class ObjectSourceFixture : public SourceFixture {
   CurrentSources sources_{SourcesConfig::MixpanelFormat()};
   SourceProgress progress_;
   std::function<void()> on_outside_call_ = [] {};
-  std::vector<std::unique_ptr<ObjectFeed>> feeds_;
+  std::vector<std::unique_ptr<ObjectFeed>> outside_;
+  std::vector<std::unique_ptr<WaitingFeed>> feeds_;
 };
 
 INSTANTIATE_TEST_SUITE_P(ObjectSource, SourceContract,
@@ -269,8 +272,29 @@ TEST_F(ObjectSourceFeed, SaysWhyAnObjectFailed) {
   const auto chunk = source->Next(std::stop_token());
   ASSERT_TRUE(chunk.ok() && (*chunk)->last);
   EXPECT_TRUE(absl::IsFailedPrecondition((*chunk)->error));
-  source->GiveUp(*(*chunk)->object);
+  source->GiveUp(*(*chunk)->object, Source::Unfinished::kFailed);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kFailed)));
+}
+
+TEST_F(ObjectSourceFeed, OfAnObjectThatWasTakenOverNoMoreIsRead) {
+  Offer();
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  auto chunk = source->Next(std::stop_token());
+  ASSERT_TRUE(chunk.ok() && !(*chunk)->last) << chunk.status();
+  const LedgerEntry entry = *(*chunk)->object;
+  source->GiveUp(entry, Source::Unfinished::kTakenOver);
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kHeld)));
+  EXPECT_EQ(progress_.objects_held, 1u);
+  chunk = source->Next(std::stop_token());
+  ASSERT_TRUE(chunk.ok()) << chunk.status();
+  EXPECT_TRUE((*chunk)->last);
+  EXPECT_EQ((*chunk)->rows, 0u);
+  EXPECT_EQ((*chunk)->after.row, 1u);
+
+  Offer();  // as a WaitingFeed does
+  chunk = source->Next(std::stop_token());
+  ASSERT_TRUE(chunk.ok() && *chunk != nullptr) << chunk.status();
+  EXPECT_EQ((*chunk)->rows, 1u) << "claimed again, it is read again";
 }
 
 TEST_F(ObjectSourceFeed, WhatWasClaimedAndNotBegunIsReleased) {

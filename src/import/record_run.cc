@@ -72,6 +72,7 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   report.counts = result.counts;
   report.objects = result.objects;
   report.objects_failed = result.objects_failed;
+  report.objects_lost = result.objects_lost;
   report.retries = result.retries;
   report.requests = target.requests;
   report.bytes_sent = target.bytes_sent;

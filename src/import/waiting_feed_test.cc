@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
 #include <vector>
 
 #include "base/strings.h"
@@ -77,8 +78,11 @@ TEST_F(WaitingFeedTest, WithoutHeldObjectsItIsTheListing) {
 TEST_F(WaitingFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   Hold(MustTake());
   EXPECT_EQ(feed_.held(), 1u);
-  EXPECT_EQ(MustTake().info.uri, "o1");
-  EXPECT_EQ(MustTake().info.uri, "o2");
+  for (const char* uri : {"o1", "o2"}) {
+    const ListedObject object = MustTake();
+    EXPECT_EQ(object.info.uri, uri);
+    Finish(object);
+  }
   EXPECT_TRUE(feed_.Ready()) << "whether there are more is not known";
   const auto nothing = feed_.Next({});
   ASSERT_TRUE(nothing.ok() && nothing->has_value());
@@ -123,6 +127,32 @@ TEST_F(WaitingFeedTest, ManyHeldObjectsAreAskedForSlowly) {
   for (int i = 0; i <= 1000; ++i) ASSERT_TRUE(feed.Next({}).ok());
   EXPECT_EQ(feed.held(), 0u);
   EXPECT_GE(clock_.Elapsed() - (FakeClock().Elapsed()), absl::Seconds(15));
+}
+
+// Waits with the real clock, as one thread of a run does while another finishes the last object.
+TEST_F(WaitingFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
+  Finish(MustTake());
+  Finish(MustTake());
+  const ListedObject last = MustTake();
+  EXPECT_FALSE(feed_.Ready()) << "it may be lost still";
+  std::thread other([&] { Hold(last); });
+  const ListedObject again = MustTake();
+  other.join();
+  EXPECT_EQ(again.info.uri, "o2");
+  EXPECT_EQ(progress_.bytes_done, 0u);
+  std::thread another([&] { Finish(again); });
+  EXPECT_TRUE(AtEnd());
+  another.join();
+  EXPECT_TRUE(feed_.Ready());
+  EXPECT_EQ(feed_.held(), 0u);
+}
+
+TEST_F(WaitingFeedTest, AStopEndsTheWaitForWhatIsInProgress) {
+  for (int i = 0; i < 3; ++i) MustTake();
+  std::stop_source stop;
+  std::thread stopper([&] { stop.request_stop(); });
+  EXPECT_TRUE(absl::IsCancelled(feed_.Next(stop.get_token()).status()));
+  stopper.join();
 }
 
 TEST_F(WaitingFeedTest, AStopEndsTheWait) {

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -124,11 +125,26 @@ absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wai
   }
 }
 
+bool ChunkReader::HasReadAll() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_ && end_status_.ok()) return true;
+  }
+  if (entry_ != nullptr || !context_.halt.requested()) return false;
+  const absl::StatusOr<std::unique_ptr<Chunk>> chunk =
+      context_.parts.source.Next(context_.halt.token());
+  return chunk.ok() && *chunk == nullptr;
+}
+
 absl::StatusOr<ChunkTicket> ChunkReader::Register(const Chunk& chunk) {
   const LedgerKey& key = chunk.object->key;
   if (entry_ == nullptr) {
     entry_ = chunk.object;
-    object_ = std::make_shared<ObjectProgress>(*entry_, context_.parts.clock.Elapsed());
+    // The claim may be old: opening the object can take long.
+    Clock& clock = context_.parts.clock;
+    const absl::Duration age = std::max(clock.Now() - entry_->updated, absl::ZeroDuration());
+    object_ =
+        std::make_shared<ObjectProgress>(*entry_, recorder_.schedule(), clock.Elapsed() - age);
     RETURN_IF_ERROR(recorder_.Open(object_, entry_->position.row));
   } else if (entry_ != chunk.object) {
     return absl::InternalError(

@@ -54,11 +54,9 @@ class ChunkReader {
     absl::MutexLock lock(&mutex_);
     return end_status_;
   }
-  // All of the source was read.
-  bool at_end() const {
-    absl::MutexLock lock(&mutex_);
-    return ended_ && end_status_.ok();
-  }
+  // Once no worker reads any more and all that was read is recorded: whether nothing is left,
+  // though a stop may have kept Take() from seeing it.
+  bool HasReadAll();
 
  private:
   bool TurnIsFree() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !reading_; }

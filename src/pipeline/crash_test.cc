@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "pipeline/testing/fake_world.h"
+#include "pipeline/testing/run_fixture.h"
 
 namespace millrace {
 namespace {
@@ -360,6 +360,44 @@ TEST_F(Crash, TwoRunsShareOneLedger) {
     one.join();
     other.join();
     EXPECT_EQ(world->CheckPromise(), "");
+    world->destination.set_script([](uint64_t) { return FakeWrite::kDurable; });
+    Finish(*world);
+    if (HasFailure()) return;
+  }
+}
+
+// Leases are shorter than the waits between tries, so that each run loses objects to the other,
+// which may die; who has lost one offers it again, until it is done by somebody.
+TEST_F(Crash, RunsThatLiveLoseTheirLeases) {
+  for (uint64_t seed = 2000; seed < 2300; ++seed) {
+    SCOPED_TRACE(StrCat("seed ", seed));
+    Dice dice(seed);
+    const std::unique_ptr<FakeWorld> world = RandomWorld(dice);
+    world->options.lease = absl::Seconds(3);
+    MemoryDeadLetter dead_letters[2];
+    world->elsewhere = {&dead_letters[0], &dead_letters[1]};
+    world->leases_were_lost = true;
+    CrashPoint one_may_die(dice.OneIn(3) ? dice.Below(100) : 1'000'000);
+    CrashPoint other_lives(1'000'000);
+    RunReport reports[2];
+    std::thread one(
+        [&] { reports[0] = world->RunElsewhereUntilCrash("one", dead_letters[0], one_may_die); });
+    std::thread other(
+        [&] { reports[1] = world->RunElsewhereUntilCrash("other", dead_letters[1], other_lives); });
+    one.join();
+    other.join();
+    EXPECT_EQ(world->CheckPromise(), "");
+    Counts reported, recorded;
+    for (const RunReport& report : reports) {
+      EXPECT_TRUE(!report.status.ok() || report.counts.pending() == 0);
+      reported += report.counts;
+    }
+    for (const auto& [key, entry] : world->ledger.Snapshot()) recorded += entry.counts;
+    if (!one_may_die.dead()) {
+      EXPECT_EQ(reported.accepted, recorded.accepted) << "what each has recorded counts once";
+      EXPECT_EQ(reported.rejected, recorded.rejected);
+      EXPECT_EQ(reported.filtered, recorded.filtered);
+    }
     world->destination.set_script([](uint64_t) { return FakeWrite::kDurable; });
     Finish(*world);
     if (HasFailure()) return;

@@ -15,12 +15,14 @@ namespace millrace {
 LedgerRecorder::LedgerRecorder(RunContext& context)
     : context_(context),
       retrier_(context.options.retry, context.parts.clock),
-      interval_(std::max(context.options.ledger_interval, context.parts.ledger.StoreInterval())),
+      // An object is stored within two renewals, so before half of its lease has passed.
+      schedule_{std::max(context.options.ledger_interval, context.parts.ledger.StoreInterval()),
+                context.options.lease / 4},
       late_(context.halt.token(), context.options.stop_grace),
-      lease_thread_([this] { RenewLeases(); }) {}
+      thread_([this] { StoreInTime(); }) {}
 
 LedgerRecorder::~LedgerRecorder() {
-  if (lease_thread_.joinable()) Close(absl::OkStatus());
+  if (thread_.joinable()) Close(absl::OkStatus());
 }
 
 absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
@@ -28,13 +30,12 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
     absl::MutexLock lock(&mutex_);
     open_.insert(object);
     ++totals_.objects;
+    due_ = std::min(due_, object->NextStore());
   }
   // Finding the first row may have taken long. If another owner took the object over meanwhile, the
   // dead letters are its own.
-  const absl::Duration lease = context_.options.lease;
-  if (auto step = object->StartLateRenewal(context_.parts.clock.Now() + lease / 2)) {
-    if (!Store(object, *step, late_.token())) return context_.halt.reason();
-  }
+  StoreWhatIsDue(object);
+  if (object->lost() || context_.halt.requested()) return context_.halt.reason();
   return context_.parts.dead_letter.Rewind(object->key(), first_row);
 }
 
@@ -45,13 +46,18 @@ void LedgerRecorder::Settle(const ChunkTicket& ticket, const Counts& counts) {
   progress.rows_filtered += counts.filtered;
   progress.events_accepted += counts.events;
 
-  ObjectProgress& object = *ticket.object;
-  object.End(ticket.number, counts);
-  // Whoever stores goes on with what others settle meanwhile.
+  ticket.object->End(ticket.number, counts);
+  StoreWhatIsDue(ticket.object);
+}
+
+void LedgerRecorder::StoreWhatIsDue(const ObjectPtr& object) {
   Clock& clock = context_.parts.clock;
-  while (auto step = object.StartStore(clock.Elapsed(), interval_)) {
-    if (!Store(ticket.object, *step, late_.token())) return;
+  while (auto step = object->StartStore(clock.Elapsed())) {
+    if (!Store(object, *step, late_.token())) return;
   }
+  const absl::Duration next = object->NextStore();
+  absl::MutexLock lock(&mutex_);
+  due_ = std::min(due_, next);
 }
 
 bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
@@ -61,8 +67,8 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
   if (absl::IsAborted(status)) {
     Log(Severity::kWarning, "object taken over by another owner, left to it",
         {{"object", object->key().object}});
-    context_.parts.source.GiveUp(step.entry);
     Remove(object, &Totals::objects_lost);
+    context_.parts.source.GiveUp(step.entry, Source::Unfinished::kTakenOver);
     return false;
   }
   if (!status.ok()) {
@@ -102,7 +108,7 @@ void LedgerRecorder::Finish(LedgerEntry& entry, const std::stop_token& stop) {
   }
   context_.NoteError(StrCat(entry.key.object, ": ", entry.last_error));
   Release(entry, stop);
-  context_.parts.source.GiveUp(entry);
+  context_.parts.source.GiveUp(entry, Source::Unfinished::kFailed);
 }
 
 void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
@@ -121,13 +127,16 @@ void LedgerRecorder::Remove(const ObjectPtr& object, uint64_t Totals::*counter) 
 }
 
 LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
-  std::vector<ObjectPtr> open;
   {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
+  }
+  thread_.join();
+  std::vector<ObjectPtr> open;  // which the thread may have finished until now
+  {
+    absl::MutexLock lock(&mutex_);
     open.assign(open_.begin(), open_.end());
   }
-  lease_thread_.join();
   const DelayedStop late(context_.halt.token(), context_.options.stop_grace);
   const std::string last_error(absl::IsCancelled(why) ? "" : ToStd(why.message()));
   for (const ObjectPtr& object : open) {
@@ -136,28 +145,39 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     if (object->lost() || (stored && step.finished)) continue;
     // Its owner's name is all that tells other configs to leave such an object alone.
     if (stored && !object->IsSentUnrecorded()) Release(step.entry, late.token());
-    context_.parts.source.GiveUp(step.entry);
+    context_.parts.source.GiveUp(step.entry, Source::Unfinished::kRunEnds);
   }
   absl::MutexLock lock(&mutex_);
   for (const ObjectPtr& object : open_) totals_.counts += object->run_counts();
   return totals_;
 }
 
-void LedgerRecorder::RenewLeases() {
-  pthread_setname_np(pthread_self(), "mr-leases");
-  // An object is stored within two beats, so before half of its lease has passed.
-  const absl::Duration beat = context_.options.lease / 4;
-  for (;;) {
+// What nobody settles anything of is stored here: changes that came too soon after the last store,
+// and renewals of leases.
+void LedgerRecorder::StoreInTime() {
+  pthread_setname_np(pthread_self(), "mr-ledger");
+  while (AwaitDue()) {
     std::vector<ObjectPtr> open;
     {
       absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&closed_), beat)) return;
+      due_ = absl::InfiniteDuration();
       open.assign(open_.begin(), open_.end());
     }
-    for (const ObjectPtr& object : open) {
-      if (auto step = object->StartRenewal()) Store(object, *step, late_.token());
-    }
+    for (const ObjectPtr& object : open) StoreWhatIsDue(object);
   }
+}
+
+// False once the run is halted or closed.
+bool LedgerRecorder::AwaitDue() {
+  Clock& clock = context_.parts.clock;
+  absl::MutexLock lock(&mutex_);
+  while (!closed_ && !context_.halt.requested()) {
+    const absl::Duration wait = due_ - clock.Elapsed();
+    if (wait <= absl::ZeroDuration()) return true;
+    sleeps_until_ = due_;
+    mutex_.AwaitWithTimeout(absl::Condition(this, &LedgerRecorder::IsWoken), wait);
+  }
+  return false;
 }
 
 }  // namespace millrace

@@ -28,7 +28,8 @@ class LoadTest : public testing::Test {
     auto payload = std::make_unique<FakePayload>();
     payload->rows = std::move(rows);
     taken.chunk->payload = std::move(payload);
-    taken.ticket.object = std::make_shared<ObjectProgress>(entry, absl::ZeroDuration());
+    taken.ticket.object =
+        std::make_shared<ObjectProgress>(entry, StoreSchedule(), absl::ZeroDuration());
     return taken;
   }
   void MustFill(size_t max_bytes) {

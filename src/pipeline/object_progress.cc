@@ -1,5 +1,6 @@
 #include "pipeline/object_progress.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -7,8 +8,14 @@
 
 namespace millrace {
 
-ObjectProgress::ObjectProgress(const LedgerEntry& claimed, absl::Duration now)
-    : key_(claimed.key), settled_(claimed), next_row_(claimed.position.row), stored_at_(now) {
+ObjectProgress::ObjectProgress(const LedgerEntry& claimed, const StoreSchedule& schedule,
+                               absl::Duration claimed_at)
+    : key_(claimed.key),
+      schedule_(schedule),
+      settled_(claimed),
+      next_row_(claimed.position.row),
+      stored_at_(claimed_at),
+      store_begun_(claimed_at) {
   settled_.last_error.clear();
 }
 
@@ -60,25 +67,27 @@ ObjectProgress::Step ObjectProgress::MakeStep() {
   return step;
 }
 
-std::optional<ObjectProgress::Step> ObjectProgress::StartStore(absl::Duration now,
-                                                               absl::Duration interval) {
-  absl::MutexLock lock(&mutex_);
-  if (storing_ || lost_ || !changed_) return std::nullopt;
-  if (!finished_ && now - stored_at_ < interval) return std::nullopt;
-  return MakeStep();
-}
-
-std::optional<ObjectProgress::Step> ObjectProgress::StartRenewal() {
-  absl::MutexLock lock(&mutex_);
-  const bool renewed = std::exchange(renewed_, false);
+absl::Duration ObjectProgress::Due() const {
   const bool over = finished_ && !changed_;
-  if (storing_ || lost_ || renewed || over) return std::nullopt;
-  return MakeStep();
+  if (storing_ || lost_ || over) return absl::InfiniteDuration();
+  if (finished_) return stored_at_;
+  if (!changed_) return stored_at_ + schedule_.renewal;
+  // One store that took long for once does not count.
+  const absl::Duration cost = std::min(costs_[0], costs_[1]);
+  const absl::Duration wait = std::max(
+      schedule_.interval, std::min(StoreSchedule::kCostShare * cost, StoreSchedule::kMostWait));
+  return stored_at_ + std::min(wait, schedule_.renewal);
 }
 
-std::optional<ObjectProgress::Step> ObjectProgress::StartLateRenewal(absl::Time time) {
+absl::Duration ObjectProgress::NextStore() const {
   absl::MutexLock lock(&mutex_);
-  if (storing_ || lost_ || settled_.lease_until >= time) return std::nullopt;
+  return Due();
+}
+
+std::optional<ObjectProgress::Step> ObjectProgress::StartStore(absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  if (Due() > now) return std::nullopt;
+  store_begun_ = now;
   return MakeStep();
 }
 
@@ -91,6 +100,7 @@ ObjectProgress::Step ObjectProgress::StartLastStore(const std::string& last_erro
 void ObjectProgress::EndStore(const Step& step, const absl::Status& status, absl::Duration now) {
   absl::MutexLock lock(&mutex_);
   storing_ = false;
+  costs_[1] = std::exchange(costs_[0], now - store_begun_);
   if (!status.ok()) {
     lost_ = absl::IsAborted(status);
     unstored_ += step.added;
@@ -102,7 +112,6 @@ void ObjectProgress::EndStore(const Step& step, const absl::Status& status, absl
   settled_.lease_until = step.entry.lease_until;
   settled_.updated = step.entry.updated;
   stored_at_ = now;
-  renewed_ = true;
 }
 
 bool ObjectProgress::lost() const {

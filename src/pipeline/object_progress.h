@@ -19,10 +19,23 @@
 
 namespace millrace {
 
+// When an object is stored.
+struct StoreSchedule {
+  // The least time between two stores. It is longer where stores are slow, so that they take a
+  // small share of the time, up to kMostWait.
+  absl::Duration interval;
+  absl::Duration renewal;  // after the last store, though nothing has changed
+
+  static constexpr int kCostShare = 32;  // a store may take one part in so many of the time
+  static constexpr absl::Duration kMostWait = absl::Milliseconds(200);
+};
+
 // Thread-safe. Times are of one monotonic clock.
 class ObjectProgress {
  public:
-  ObjectProgress(const LedgerEntry& claimed, absl::Duration now);
+  // `claimed_at`: as if the claim were a store.
+  ObjectProgress(const LedgerEntry& claimed, const StoreSchedule& schedule,
+                 absl::Duration claimed_at);
 
   const LedgerKey& key() const { return key_; }
   // The row that the next chunk must begin with.
@@ -39,15 +52,13 @@ class ObjectProgress {
     Counts added;
     bool finished = false;  // nothing of the object comes after it
   };
-  // The step that is due: something has changed, and the object has come to its end or `interval`
-  // has passed since the last store. Nullopt if none is, or another thread is storing one. After a
-  // step the caller must call EndStore().
-  std::optional<Step> StartStore(absl::Duration now, absl::Duration interval);
-  // A step though nothing has changed, to renew the lease; nullopt if one was stored since the last
-  // call.
-  std::optional<Step> StartRenewal();
-  // The same if the lease ends before `time`.
-  std::optional<Step> StartLateRenewal(absl::Time time);
+  // The step that is due: the object has come to its end, or something has changed and it is time,
+  // or the lease must be renewed. Nullopt if none is, or another thread is storing one. After a
+  // step the caller must call EndStore(), and this again.
+  std::optional<Step> StartStore(absl::Duration now);
+  // When StartStore() will give a step, if nothing changes until then. Infinite if it never will,
+  // or another thread is storing one: that looks again.
+  absl::Duration NextStore() const;
   // All that is settled, when nobody else works on the object any more.
   Step StartLastStore(const std::string& last_error);
   // `status` is what Ledger::Store() gave for step.entry. After Aborted the object is lost: what
@@ -74,8 +85,10 @@ class ObjectProgress {
   };
 
   Step MakeStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Duration Due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LedgerKey key_;
+  const StoreSchedule schedule_;
   std::atomic<bool> sent_{false};
   mutable absl::Mutex mutex_;
   LedgerEntry settled_ ABSL_GUARDED_BY(mutex_);  // the stored entry and what is settled since
@@ -86,10 +99,11 @@ class ObjectProgress {
   uint64_t next_row_ ABSL_GUARDED_BY(mutex_);
   uint64_t rows_begun_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration stored_at_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration store_begun_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration costs_[2] ABSL_GUARDED_BY(mutex_);  // time that the last stores took
   bool changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool storing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool renewed_ ABSL_GUARDED_BY(mutex_) = true;
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -6,6 +6,7 @@ namespace millrace {
 namespace {
 
 constexpr absl::Duration kInterval = absl::Seconds(1);
+constexpr absl::Duration kRenewal = absl::Seconds(60);
 
 class ObjectProgressTest : public testing::Test {
  protected:
@@ -33,7 +34,7 @@ class ObjectProgressTest : public testing::Test {
     progress_.End(number, {.read = rows, .accepted = rows, .events = 2 * rows});
   }
   std::optional<ObjectProgress::Step> StoreAt(absl::Duration now) {
-    std::optional<ObjectProgress::Step> step = progress_.StartStore(now, kInterval);
+    std::optional<ObjectProgress::Step> step = progress_.StartStore(now);
     if (step.has_value()) {
       ++step->entry.revision;
       progress_.EndStore(*step, absl::OkStatus(), now);
@@ -41,7 +42,7 @@ class ObjectProgressTest : public testing::Test {
     return step;
   }
 
-  ObjectProgress progress_{Claimed(), absl::ZeroDuration()};
+  ObjectProgress progress_{Claimed(), {kInterval, kRenewal}, absl::ZeroDuration()};
 };
 
 TEST_F(ObjectProgressTest, AdvancesBehindTheLowestUnfinishedChunk) {
@@ -80,8 +81,8 @@ TEST_F(ObjectProgressTest, TheEndIsStoredAtOnce) {
   ASSERT_TRUE(step.has_value());
   EXPECT_TRUE(step->finished);
   EXPECT_EQ(step->entry.state, LedgerState::kDone);
-  EXPECT_FALSE(progress_.StartRenewal().has_value());
-  EXPECT_FALSE(progress_.StartRenewal().has_value()) << "what is done needs no lease";
+  EXPECT_EQ(progress_.NextStore(), absl::InfiniteDuration());
+  EXPECT_FALSE(progress_.StartStore(9 * kRenewal).has_value()) << "what is done needs no lease";
 }
 
 TEST_F(ObjectProgressTest, AnObjectThatCannotBeReadFurtherStaysOpen) {
@@ -96,10 +97,10 @@ TEST_F(ObjectProgressTest, AnObjectThatCannotBeReadFurtherStaysOpen) {
 
 TEST_F(ObjectProgressTest, OneThreadStoresAtATimeAndMissesNothing) {
   End(Begin(1), 1);
-  auto step = progress_.StartStore(kInterval, kInterval);
+  auto step = progress_.StartStore(kInterval);
   ASSERT_TRUE(step.has_value());
   End(Begin(1, /*last=*/true), 1);
-  EXPECT_FALSE(progress_.StartStore(kInterval, kInterval).has_value());
+  EXPECT_FALSE(progress_.StartStore(kInterval).has_value());
   ++step->entry.revision;
   progress_.EndStore(*step, absl::OkStatus(), kInterval);
   const auto next = StoreAt(kInterval);
@@ -110,7 +111,7 @@ TEST_F(ObjectProgressTest, OneThreadStoresAtATimeAndMissesNothing) {
 
 TEST_F(ObjectProgressTest, WhatWasNotStoredIsStoredLater) {
   End(Begin(4), 4);
-  const auto step = progress_.StartStore(kInterval, kInterval);
+  const auto step = progress_.StartStore(kInterval);
   ASSERT_TRUE(step.has_value());
   progress_.EndStore(*step, absl::CancelledError("a stop was asked for"), kInterval);
   EXPECT_EQ(progress_.run_counts().accepted, 0u);
@@ -126,25 +127,81 @@ TEST_F(ObjectProgressTest, ALostObjectIsNotStoredAndItsRestNotCounted) {
   End(Begin(1), 1);
   ASSERT_TRUE(StoreAt(kInterval).has_value());
   End(Begin(4), 4);
-  const auto step = progress_.StartStore(2 * kInterval, kInterval);
+  const auto step = progress_.StartStore(2 * kInterval);
   ASSERT_TRUE(step.has_value());
   progress_.EndStore(*step, absl::AbortedError("taken over"), 2 * kInterval);
   EXPECT_TRUE(progress_.lost());
-  EXPECT_FALSE(progress_.StartStore(9 * kInterval, kInterval).has_value());
-  EXPECT_FALSE(progress_.StartRenewal().has_value());
+  EXPECT_FALSE(progress_.StartStore(9 * kInterval).has_value());
+  EXPECT_EQ(progress_.NextStore(), absl::InfiniteDuration());
+  EXPECT_FALSE(progress_.StartStore(9 * kRenewal).has_value());
   EXPECT_EQ(progress_.run_counts().read, 1u);
   EXPECT_EQ(progress_.run_counts().pending(), 0u);
 }
 
 TEST_F(ObjectProgressTest, TheLeaseIsRenewedUnlessAStoreDidIt) {
   Begin(1);
-  EXPECT_FALSE(progress_.StartRenewal().has_value()) << "the claim is fresh";
-  auto step = progress_.StartRenewal();
+  EXPECT_EQ(progress_.NextStore(), kRenewal);
+  EXPECT_FALSE(progress_.StartStore(kRenewal - kInterval).has_value()) << "the claim is fresh";
+  auto step = StoreAt(kRenewal);
   ASSERT_TRUE(step.has_value());
   EXPECT_EQ(step->entry.position, Claimed().position);
-  progress_.EndStore(*step, absl::OkStatus(), absl::ZeroDuration());
-  EXPECT_FALSE(progress_.StartRenewal().has_value());
-  EXPECT_TRUE(progress_.StartRenewal().has_value());
+  EXPECT_EQ(progress_.NextStore(), 2 * kRenewal);
+}
+
+TEST_F(ObjectProgressTest, WhatChangesDuringARenewalIsDueBehindIt) {
+  const uint64_t chunk = Begin(1);
+  auto renewal = progress_.StartStore(kRenewal);
+  ASSERT_TRUE(renewal.has_value());
+  EXPECT_EQ(progress_.NextStore(), absl::InfiniteDuration()) << "of the one who stores";
+  End(chunk, 1);
+  EXPECT_FALSE(progress_.StartStore(kRenewal).has_value());
+  progress_.EndStore(*renewal, absl::OkStatus(), kRenewal);
+  EXPECT_EQ(progress_.NextStore(), kRenewal + kInterval);
+  End(Begin(0, /*last=*/true), 0);
+  EXPECT_LE(progress_.NextStore(), kRenewal) << "the end is stored at once";
+}
+
+// Where the ledger does not mind, what its stores take decides how often there are some.
+class StoreCost : public ObjectProgressTest {
+ protected:
+  // Stores at `now`, which takes `cost`; the time until the next store of a change.
+  absl::Duration IntervalAfter(absl::Duration cost) {
+    now_ = progress_.NextStore();
+    const auto step = progress_.StartStore(now_);
+    EXPECT_TRUE(step.has_value());
+    now_ += cost;
+    progress_.EndStore(*step, absl::OkStatus(), now_);
+    End(Begin(1), 1);
+    return progress_.NextStore() - now_;
+  }
+
+  ObjectProgress progress_{Claimed(), {absl::ZeroDuration(), kRenewal}, absl::ZeroDuration()};
+  absl::Duration now_;
+
+  uint64_t Begin(uint64_t rows) {
+    Chunk chunk;
+    chunk.first_row = progress_.next_row();
+    chunk.rows = rows;
+    chunk.after = {.row = chunk.first_row + rows, .byte = 0};
+    return progress_.Begin(chunk);
+  }
+  void End(uint64_t number, uint64_t rows) {
+    progress_.End(number, {.read = rows, .accepted = rows});
+  }
+};
+
+TEST_F(StoreCost, DecidesHowOftenChangesAreStored) {
+  constexpr absl::Duration kQuick = absl::Microseconds(50);
+  constexpr absl::Duration kSlow = absl::Milliseconds(2);
+  constexpr absl::Duration kVerySlow = absl::Seconds(1);
+  End(Begin(1), 1);
+  EXPECT_EQ(progress_.NextStore(), absl::ZeroDuration()) << "the first change at once";
+  IntervalAfter(kQuick);
+  EXPECT_EQ(IntervalAfter(kQuick), 32 * kQuick);
+  EXPECT_EQ(IntervalAfter(kVerySlow), 32 * kQuick) << "one checkpoint does not count";
+  EXPECT_EQ(IntervalAfter(kSlow), 32 * kSlow);
+  IntervalAfter(kVerySlow);
+  EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kMostWait);
 }
 
 }  // namespace

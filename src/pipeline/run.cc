@@ -128,12 +128,17 @@ void Delivery::Work(Transform& transform, Sink& sink) {
 absl::Status Delivery::Carry(Load& load, Rest& rest, Transform& transform, Sink& sink,
                              WriteGate::Pass& pass) {
   if (rest.empty()) {
+    // The source may wait for what others have in hand.
+    pass.SetAwaitsInput(true);
     std::optional<ChunkReader::Taken> taken = reader_.Take();
+    pass.SetAwaitsInput(false);
     if (!taken.has_value()) {
       gate_.Close();
       return absl::OkStatus();
     }
     rest.Add(*std::move(taken));
+    pass.AwaitTurn();
+    if (context_.halt.requested()) return absl::OkStatus();
   }
   load.Begin(rest.Pop(), transform);
   for (;;) {
@@ -237,7 +242,7 @@ RunReport Delivery::Report() {
   const LedgerRecorder::Totals totals = recorder_.Close(report.status);
   if (report.status.ok()) report.status = context_.halt.reason();
   // A stop that came when everything was done has stopped nothing.
-  if (absl::IsCancelled(report.status) && reader_.at_end() && totals.counts.pending() == 0) {
+  if (absl::IsCancelled(report.status) && totals.counts.pending() == 0 && reader_.HasReadAll()) {
     report.status = absl::OkStatus();
   }
   report.counts = totals.counts;

@@ -40,8 +40,9 @@ struct RunOptions {
   // eighth of `most_bytes`. One row is never divided.
   size_t batch_bytes = 4 << 20;
   RetryPolicy retry;
-  // The least time between two stores of a row, if the ledger does not want a longer one.
-  absl::Duration ledger_interval = absl::Milliseconds(200);
+  // The least time between two stores of a row, if the ledger does not want a longer one. Where
+  // stores are slow it is longer, up to 200 ms, so that they take a small share of the time.
+  absl::Duration ledger_interval = absl::ZeroDuration();
   absl::Duration lease = absl::Minutes(5);
   // How long the ledger may take, after a stop, to record what the destination has confirmed.
   absl::Duration stop_grace = absl::Seconds(10);
@@ -69,7 +70,8 @@ struct RunReport {
   uint64_t objects = 0;  // objects of which chunks were read
   uint64_t objects_done = 0;
   uint64_t objects_failed = 0;  // ended by Chunk::error
-  // Taken over by another owner, who accounts for what this run had not recorded by then.
+  // How often an object was taken over by another owner, who accounts for what this run had not
+  // recorded by then. The source was told, and has seen to it that the object is done.
   uint64_t objects_lost = 0;
   uint64_t writes = 0;      // calls of Sink::Write()
   uint64_t retries = 0;     // of those, of a batch that was written before

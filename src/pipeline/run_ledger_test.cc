@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,47 @@ TEST_F(RunLedgerTest, AnObjectThatAnotherOwnerTookOverIsLeftToIt) {
   EXPECT_EQ(report.counts.read, Entry(0).position.row + 8) << "what the thief does is its own";
   EXPECT_EQ(report.counts.pending(), 0u);
   EXPECT_EQ(world_.CheckPromise(), "");
+}
+
+TEST_F(RunLedgerTest, AnObjectThatWasTakenOverAndLetGoIsDoneAfterAll) {
+  AddRows("lost", 40);
+  AddRows("kept", 8);
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 2) {
+      world_.clock.Advance(2 * world_.options.lease);
+      auto claim =
+          world_.ledger.ClaimObject({world_.objects[0].key, "thief", 1, world_.options.lease}, {});
+      EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
+      EXPECT_TRUE(world_.ledger.Release(claim->entry, {}).ok());
+    }
+    return FakeWrite::kDurable;
+  });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.objects_lost, 1u);
+  EXPECT_EQ(report.objects_done, 2u);
+  EXPECT_EQ(report.counts.accepted, 48u);
+  EXPECT_EQ(report.counts.pending(), 0u);
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+// The last object is lost while another thread already waits for the end.
+TEST_F(RunLedgerTest, AnObjectThatIsLostAtTheEndIsDoneAfterAll) {
+  AddRows("one", 3);
+  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 0) {
+      world_.clock.Advance(2 * world_.options.lease);
+      auto claim =
+          world_.ledger.ClaimObject({world_.objects[0].key, "thief", 1, world_.options.lease}, {});
+      EXPECT_TRUE(world_.ledger.Release(claim->entry, {}).ok());
+    }
+    return FakeWrite::kDurable;
+  });
+  const RunReport report = world_.Run("me");
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.objects_lost, 1u);
+  EXPECT_EQ(world_.CheckComplete(), "");
 }
 
 // A ledger whose Store() gives the scripted error instead of an effect.
@@ -114,7 +156,7 @@ TEST_F(RunLedgerTest, TheLedgerIsNotStoredForEachChunk) {
 
 TEST_F(RunLedgerTest, LeasesAreRenewedWhileAWriteHangs) {
   AddRows("one", 3);
-  world_.options.lease = absl::Milliseconds(20);  // real time beats, whatever the clock says
+  world_.options.lease = absl::Milliseconds(20);
   absl::Notification renewed;
   FailingLedger ledger(world_.ledger, [&](int n) {
     if (n == 2) renewed.Notify();
@@ -125,7 +167,7 @@ TEST_F(RunLedgerTest, LeasesAreRenewedWhileAWriteHangs) {
     return FakeWrite::kDurable;
   });
   FakeSource source(world_.objects, ledger, "me", 4);
-  const RunReport report = RunWith(world_, source, {.ledger = &ledger});
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger, .clock = &Clock::Real()});
   EXPECT_TRUE(report.status.ok()) << report.status;
   EXPECT_GE(ledger.stores(), 4);
   EXPECT_EQ(world_.CheckComplete(), "");
@@ -175,6 +217,95 @@ TEST_F(RunLedgerTest, AfterAStopABusyLedgerIsTriedAgainToRecordWhatWasConfirmed)
   EXPECT_EQ(report.counts.pending(), 0u);
   EXPECT_EQ(Entry(0).position.row, report.counts.accepted);
   EXPECT_EQ(Entry(0).owner, "") << "released";
+}
+
+// Opening it took longer than the lease; another owner rejects its rows meanwhile.
+TEST_F(RunLedgerTest, DeadLettersOfAnObjectThatIsLostBeforeItIsReadAreLeftAlone) {
+  AddObject("one", "r a r a a a");
+  class SlowToOpen : public FakeSource {
+   public:
+    SlowToOpen(FakeWorld& world)
+        : FakeSource(world.objects, world.ledger, "me", 4), world_(world) {}
+    absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
+      absl::StatusOr<std::unique_ptr<Chunk>> chunk = FakeSource::Next(stop);
+      if (!std::exchange(slow_, false)) return chunk;
+      world_.clock.Advance(2 * world_.options.lease);
+      EXPECT_TRUE(world_.Run("another").status.ok());
+      return chunk;
+    }
+
+   private:
+    FakeWorld& world_;
+    bool slow_ = true;
+  };
+  SlowToOpen source(world_);
+  const RunReport report = RunWith(world_, source);
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.objects_lost, 1u);
+  EXPECT_EQ(report.counts.read, 0u);
+  EXPECT_EQ(world_.CheckComplete(), "");
+}
+
+// A change that comes too soon behind a store, and behind which no other comes.
+TEST_F(RunLedgerTest, WhatWasSettledIsStoredInTimeThoughAWriteHangs) {
+  AddRows("one", 10);
+  world_.options.ledger_interval = absl::Milliseconds(20);
+  world_.options.join_rows = 1;
+  absl::Notification stored;
+  MemoryLedger real_time(Clock::Real());
+  FailingLedger ledger(real_time, [&](int) {
+    if (!stored.HasBeenNotified()) stored.Notify();
+    return absl::OkStatus();
+  });
+  // The first chunk is settled before the interval has passed since the claim.
+  world_.destination.set_script([&](uint64_t n) {
+    if (n == 1) stored.WaitForNotification();
+    return FakeWrite::kDurable;
+  });
+  FakeSource source(world_.objects, ledger, "me", 4);
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger, .clock = &Clock::Real()});
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(real_time.Find(world_.objects[0].key)->state, LedgerState::kDone);
+}
+
+// Tells when it is asked for more, which the one worker does once it has settled what it had.
+class NoticedSource : public FakeSource {
+ public:
+  using FakeSource::FakeSource;
+  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
+    if (++calls_ == 2) asked_again.Notify();
+    return FakeSource::Next(stop);
+  }
+  absl::Notification asked_again;
+
+ private:
+  int calls_ = 0;
+};
+
+// The clock stands still afterwards, so that nothing but the renewal's end can bring it about.
+TEST_F(RunLedgerTest, AnObjectThatEndsWhileItsLeaseIsRenewedIsDoneBehindThat) {
+  AddRows("one", 3);
+  world_.options.lease = absl::Milliseconds(40);
+  absl::Notification renewing;
+  NoticedSource* reading = nullptr;
+  FailingLedger ledger(world_.ledger, [&](int n) {
+    if (n == 0) {
+      renewing.Notify();
+      reading->asked_again.WaitForNotification();
+    }
+    return absl::OkStatus();
+  });
+  world_.destination.set_script([&](uint64_t) {
+    world_.clock.Advance(world_.options.lease / 4);
+    renewing.WaitForNotification();
+    return FakeWrite::kDurable;
+  });
+  NoticedSource source(world_.objects, ledger, "me", 4);
+  reading = &source;
+  const RunReport report = RunWith(world_, source, {.ledger = &ledger});
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(ledger.stores(), 2);
+  EXPECT_THAT(source.confirmed(), ElementsAre(world_.objects[0].key));
 }
 
 // Dead letters that cannot be kept, or not be made durable.

@@ -68,7 +68,7 @@ class WaitingSource : public FakeSource {
   WaitingSource(const std::vector<FakeObject>& objects, Ledger& ledger, absl::Notification& input)
       : FakeSource(objects, ledger, "me", /*chunk_rows=*/4), input_(input) {}
 
-  bool Ready() override { return calls_ == 0 || input_.HasBeenNotified(); }
+  bool Ready() override { return (calls_ == 0 || input_.HasBeenNotified()) && FakeSource::Ready(); }
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
     if (calls_++ > 0) input_.WaitForNotification();
     return FakeSource::Next(stop);

@@ -44,24 +44,38 @@ class Source {
   // (which may hold no rows), and are not mixed with those of another object. From its first chunk
   // on an object's claim is the caller's to store and release; until then it is the source's.
   // An error ends the source; chunks given before it stay good. Once `stop` is requested the
-  // answer, whatever it is, comes soon, and the source may leave its object unfinished.
-  // Blocking: for input to arrive if Ready() is false, and in any case for networks, disks and the
-  // ledger. After Ready() was true it does not wait for further input: if what was there has no
-  // rows to give, it returns a chunk without an object.
+  // answer, whatever it is, comes soon, and the source may leave its object unfinished. A call that
+  // begins after that gives no rows: null if nothing is left, else Cancelled.
+  // Blocking: for input to arrive, for other owners or for what the run has in hand if Ready() is
+  // false, and in any case for networks, disks and the ledger. After Ready() was true it does not
+  // wait for any of the former: if what was there has no rows to give, it returns a chunk without
+  // an object. Unless the source was told not to wait for other owners, the end comes only once all
+  // objects that chunks were given of are confirmed or given up: until then one may have to be
+  // given again.
   virtual absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) = 0;
 
   // Whether there is something for Next() to do (read, claim, return an error or the end) without
-  // waiting for input to arrive. If not, a batch that is still small is sent as it is. Answers at
-  // once: it calls nothing outside of this process, and waits for nobody. Called as Next() is.
+  // waiting for input to arrive, for other owners, or for what the run has in hand. If not, a batch
+  // that is still small is sent as it is. Answers at once: it calls nothing outside of this
+  // process, and waits for nobody. Called as Next() is.
   virtual bool Ready() = 0;
 
   // The ledger has recorded everything of `object`: the source may acknowledge and let it go.
   virtual void Confirm(const LedgerEntry& object) { (void)object; }
 
-  // The run lets go of `object` unfinished: it cannot be read on (last_error says why), another
-  // owner has taken it over, or the run ends. Each object that chunks were given of comes to
-  // Confirm() or to GiveUp(), once, from any thread.
-  virtual void GiveUp(const LedgerEntry& object) { (void)object; }
+  enum class Unfinished {
+    kFailed,     // it cannot be read on: last_error says why
+    kTakenOver,  // another owner has it
+    kRunEnds,
+  };
+  // The run lets go of `object` unfinished. Each object that chunks were given of comes to
+  // Confirm() or to GiveUp(), once for each claim, from any thread. One that was taken over may end
+  // early if it is being read, and is claimed and given again by Next(), unless the other owner has
+  // finished it, or holds it and the source does not wait for others.
+  virtual void GiveUp(const LedgerEntry& object, Unfinished why) {
+    (void)object;
+    (void)why;
+  }
 };
 
 }  // namespace millrace

@@ -46,10 +46,15 @@ bool WriteGate::Pass::TakeRoom() {
 
 void WriteGate::Pass::AwaitTurn() {
   absl::MutexLock lock(&gate_->mutex_);
-  if (gate_->in_flight_ <= gate_->allowed_) return;
+  if (gate_->in_flight_ - gate_->awaiting_input_ <= gate_->allowed_) return;
   --gate_->in_flight_;
   gate_->mutex_.Await(absl::Condition(gate_, &WriteGate::MayGoOn));
   ++gate_->in_flight_;
+}
+
+void WriteGate::Pass::SetAwaitsInput(bool waits) {
+  absl::MutexLock lock(&gate_->mutex_);
+  gate_->awaiting_input_ += waits ? 1 : -1;
 }
 
 bool WriteGate::AwaitRoomFor(int workers) {

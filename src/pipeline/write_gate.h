@@ -42,9 +42,12 @@ class WriteGate {
     void Holds(size_t bytes, size_t peak);
     // Room for one more chunk beside what it holds; false if there is none just now.
     bool TakeRoom();
-    // Between two writes of one chunk: if fewer may work now than do, waits like the others, still
+    // Before each write of a chunk: if fewer may work now than do, waits like the others, still
     // holding its bytes. Returns at once when the gate is closed.
     void AwaitTurn();
+    // Its owner begins or ends to wait for input: nobody else waits in AwaitTurn() for those that
+    // do, as the input may come only once what the others have in hand is written.
+    void SetAwaitsInput(bool waits);
 
    private:
     WriteGate* gate_;
@@ -82,7 +85,7 @@ class WriteGate {
     return closed_ || (in_flight_ < allowed_ && HasRoom());
   }
   bool MayGoOn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return closed_ || in_flight_ < allowed_;
+    return closed_ || in_flight_ - awaiting_input_ < allowed_;
   }
   void EndRound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -95,8 +98,9 @@ class WriteGate {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   int allowed_ ABSL_GUARDED_BY(mutex_);
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // held or set aside
-  size_t expected_ ABSL_GUARDED_BY(mutex_);   // what is set aside for the next chunk
+  int awaiting_input_ ABSL_GUARDED_BY(mutex_) = 0;  // of those in flight
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;        // held or set aside
+  size_t expected_ ABSL_GUARDED_BY(mutex_);         // what is set aside for the next chunk
   int writes_in_round_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration quickest_in_round_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   absl::Duration halved_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();

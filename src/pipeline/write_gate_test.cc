@@ -136,6 +136,24 @@ TEST_F(WriteGateTest, BetweenWritesAWorkerGivesWayToThrottling) {
   waiting.join();
 }
 
+TEST_F(WriteGateTest, NobodyWaitsForThoseThatWaitForInput) {
+  std::vector<Pass> passes;
+  for (int i = 0; i < 4; ++i) passes.push_back(gate_.Enter());
+  gate_.Wrote(absl::ZeroDuration(), absl::Seconds(1), /*throttled=*/true);
+  ASSERT_EQ(gate_.allowed(), 2);
+  passes[1]->SetAwaitsInput(true);
+  std::atomic<bool> second{false};
+  std::thread waiting([&] {
+    passes[0]->AwaitTurn();
+    EXPECT_TRUE(second) << "of three that do not wait for input, two may work";
+  });
+  second = true;
+  passes[2]->SetAwaitsInput(true);
+  waiting.join();
+  passes[1]->SetAwaitsInput(false);
+  passes[2]->SetAwaitsInput(false);
+}
+
 TEST_F(WriteGateTest, ClosingEndsTheWaitBetweenWrites) {
   std::vector<Pass> passes;
   for (int i = 0; i < 4; ++i) passes.push_back(gate_.Enter());

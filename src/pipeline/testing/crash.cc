@@ -72,17 +72,30 @@ class MortalSource : public Source {
   MortalSource(Source& source, CrashPoint& crash) : source_(source), crash_(crash) {}
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
-    return Mortal(crash_, [&] { return source_.Next(stop); });
+    const std::stop_callback forward(stop, [this] { end_.request_stop(); });
+    return Mortal(crash_, [&] { return source_.Next(end_.get_token()); });
   }
   bool Ready() override { return source_.Ready(); }
   void Confirm(const LedgerEntry& object) override {
-    if (crash_.Step()) source_.Confirm(object);
+    if (!crash_.Step()) {
+      end_.request_stop();
+      return;
+    }
+    source_.Confirm(object);
     crash_.Step();
+  }
+  void GiveUp(const LedgerEntry& object, Unfinished why) override {
+    if (!crash_.Step()) {
+      end_.request_stop();
+      return;
+    }
+    source_.GiveUp(object, why);
   }
 
  private:
   Source& source_;
   CrashPoint& crash_;
+  std::stop_source end_;  // what does not reach the source, it must not wait for
 };
 
 class MortalTransform : public Transform {

@@ -25,18 +25,68 @@ Counts FakeCounts(const FakeObject& object, uint64_t end) {
   return counts;
 }
 
+FakeSource::~FakeSource() {
+  if (entry_ == nullptr || given_) return;
+  LedgerEntry entry = *entry_;
+  ledger_.Release(entry, {}).IgnoreError();
+}
+
+const FakeObject* FakeSource::TakeObject() {
+  if (next_object_ < objects_.size()) return &objects_[next_object_++];
+  absl::MutexLock lock(&mutex_);
+  if (lost_.empty()) return nullptr;
+  const auto object = std::find_if(objects_.begin(), objects_.end(),
+                                   [&](const FakeObject& o) { return o.key == lost_.front(); });
+  lost_.pop_front();
+  return &*object;
+}
+
+absl::Status FakeSource::Claim(const std::stop_token& stop) {
+  const FakeObject* object = TakeObject();
+  if (object == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(Ledger::Claim claim,
+                   ledger_.ClaimObject({object->key, owner_, object->rows.size(), lease_}, stop));
+  if (claim.outcome != Ledger::Claim::Outcome::kClaimed) return absl::OkStatus();
+  entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
+  object_ = object;
+  row_ = entry_->position.row;
+  given_ = false;
+  absl::MutexLock lock(&mutex_);
+  ++in_progress_;
+  return absl::OkStatus();
+}
+
+bool FakeSource::AwaitLost(const std::stop_token& stop) {
+  // The mutex looks at conditions when it is released.
+  const std::stop_callback wake(stop, [this] { absl::MutexLock lock(&mutex_); });
+  const auto changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stop.stop_requested() || !lost_.empty() || in_progress_ == 0;
+  };
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&changed));
+  return in_progress_ > 0 || !lost_.empty();
+}
+
+bool FakeSource::Ready() {
+  if (entry_ != nullptr || next_object_ < objects_.size()) return true;
+  absl::MutexLock lock(&mutex_);
+  return !lost_.empty() || in_progress_ == 0;
+}
+
 absl::StatusOr<std::unique_ptr<Chunk>> FakeSource::Next(std::stop_token stop) {
   if (entry_ == nullptr) {
-    if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
-    if (next_object_ == objects_.size()) return nullptr;
-    const FakeObject& object = objects_[next_object_++];
-    ASSIGN_OR_RETURN(Ledger::Claim claim,
-                     ledger_.ClaimObject({object.key, owner_, object.rows.size(), lease_}, stop));
-    if (claim.outcome != Ledger::Claim::Outcome::kClaimed) return std::make_unique<Chunk>();
-    entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
-    row_ = entry_->position.row;
+    if (next_object_ == objects_.size() && !AwaitLost(stop)) return nullptr;
+    if (stop.stop_requested()) return StopRequested();
+    RETURN_IF_ERROR(Claim(stop));
+    if (entry_ == nullptr) return std::make_unique<Chunk>();
   }
-  const FakeObject& object = objects_[next_object_ - 1];
+  if (stop.stop_requested()) return StopRequested();
+  return ReadChunk();
+}
+
+std::unique_ptr<Chunk> FakeSource::ReadChunk() {
+  const FakeObject& object = *object_;
+  given_ = true;
   auto chunk = std::make_unique<Chunk>();
   chunk->object = entry_;
   chunk->first_row = row_;
@@ -68,11 +118,14 @@ absl::StatusOr<std::unique_ptr<Chunk>> FakeSource::Next(std::stop_token stop) {
 void FakeSource::Confirm(const LedgerEntry& object) {
   absl::MutexLock lock(&mutex_);
   confirmed_.push_back(object.key);
+  --in_progress_;
 }
 
-void FakeSource::GiveUp(const LedgerEntry& object) {
+void FakeSource::GiveUp(const LedgerEntry& object, Unfinished why) {
   absl::MutexLock lock(&mutex_);
   given_up_.push_back(object.key);
+  --in_progress_;
+  if (why == Unfinished::kTakenOver) lost_.push_back(object.key);
 }
 
 void FakeTransform::Begin(Chunk& chunk) {

@@ -2,8 +2,10 @@
 #ifndef MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 #define MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -35,8 +37,8 @@ struct FakePayload : Payload {
   size_t memory() const override { return 64 * rows.size(); }
 };
 
-// Claims the objects one after another in the ledger; those that are done or held are skipped. All
-// arguments outlive it.
+// Claims the objects one after another in the ledger; those that are done or held are skipped. One
+// that another owner took over is claimed again behind the others. All arguments outlive it.
 class FakeSource : public Source {
  public:
   FakeSource(const std::vector<FakeObject>& objects, Ledger& ledger, std::string owner,
@@ -46,15 +48,17 @@ class FakeSource : public Source {
         owner_(std::move(owner)),
         chunk_rows_(chunk_rows),
         lease_(lease) {}
+  // Releases what it has claimed and given no chunk of.
+  ~FakeSource() override;
 
   // Called before a chunk of the object is read from `row` on: an error ends the object there.
   using ReadFault = std::function<absl::Status(const FakeObject& object, uint64_t row)>;
   void set_read_fault(ReadFault fault) { read_fault_ = std::move(fault); }
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
-  bool Ready() override { return true; }
+  bool Ready() override;
   void Confirm(const LedgerEntry& object) override;
-  void GiveUp(const LedgerEntry& object) override;
+  void GiveUp(const LedgerEntry& object, Unfinished why) override;
 
   std::vector<LedgerKey> confirmed() const {
     absl::MutexLock lock(&mutex_);
@@ -66,6 +70,13 @@ class FakeSource : public Source {
   }
 
  private:
+  // Sets entry_ if an object can be claimed now.
+  absl::Status Claim(const std::stop_token& stop);
+  const FakeObject* TakeObject();
+  // Waits for an object to be lost, or a stop; false if all are confirmed or given up.
+  bool AwaitLost(const std::stop_token& stop);
+  std::unique_ptr<Chunk> ReadChunk();
+
   const std::vector<FakeObject>& objects_;
   Ledger& ledger_;
   const std::string owner_;
@@ -74,8 +85,12 @@ class FakeSource : public Source {
   ReadFault read_fault_;
   size_t next_object_ = 0;
   std::shared_ptr<const LedgerEntry> entry_;  // of the object being read
+  const FakeObject* object_ = nullptr;        // that is being read
   uint64_t row_ = 0;
+  bool given_ = false;  // a chunk of it
   mutable absl::Mutex mutex_;
+  int in_progress_ ABSL_GUARDED_BY(mutex_) = 0;  // claimed, not confirmed and not given up
+  std::deque<LedgerKey> lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<LedgerKey> confirmed_ ABSL_GUARDED_BY(mutex_);
   std::vector<LedgerKey> given_up_ ABSL_GUARDED_BY(mutex_);
 };

@@ -50,6 +50,12 @@ RunReport FakeWorld::Run(const std::string& owner, std::stop_token stop, RunProg
 }
 
 RunReport FakeWorld::RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash) {
+  return RunElsewhereUntilCrash(owner, dead_letter, crash);
+}
+
+RunReport FakeWorld::RunElsewhereUntilCrash(const std::string& owner,
+                                            MemoryDeadLetter& dead_letter_there,
+                                            CrashPoint& crash) {
   const std::unique_ptr<Ledger> mortal_ledger = NewMortalLedger(ledger, crash);
   FakeSource source(objects, *mortal_ledger, owner, chunk_rows, options.lease);
   source.set_read_fault(read_fault);
@@ -58,7 +64,7 @@ RunReport FakeWorld::RunBesideOthersUntilCrash(const std::string& owner, CrashPo
        .make_transform = [] { return std::make_unique<FakeTransform>(); },
        .make_sink = [this] { return destination.NewSink(); },
        .ledger = *mortal_ledger,
-       .dead_letter = dead_letter,
+       .dead_letter = dead_letter_there,
        .clock = clock},
       options, {}, crash);
 }
@@ -99,10 +105,11 @@ std::string FakeWorld::CheckRow(const FakeObject& object, uint64_t row,
   return StrCat(RowName(object.key, row), " is ", kept, " times in the dead letters, not ", due);
 }
 
-std::string FakeWorld::CheckObject(const FakeObject& object,
+std::string FakeWorld::CheckObject(const FakeObject& object, const MemoryLedger::Rows& recorded,
                                    const std::map<std::string, int>& arrived) const {
-  const std::optional<LedgerEntry> entry = ledger.Find(object.key);
-  if (!entry.has_value()) return "";
+  const auto found = recorded.find(object.key);
+  if (found == recorded.end()) return "";
+  const LedgerEntry* const entry = &found->second;
   const std::string& name = object.key.object;
   if (entry->position.row > object.rows.size()) return StrCat(name, " is beyond its end");
   if (entry->counts != FakeCounts(object, entry->position.row)) {
@@ -113,7 +120,7 @@ std::string FakeWorld::CheckObject(const FakeObject& object,
     return StrCat(name, " is done at row ", entry->position.row);
   }
   std::map<uint64_t, int> rejected;
-  for (const Rejection& kept : dead_letter.Durable(object.key)) ++rejected[kept.source_row];
+  for (const Rejection& kept : Kept(object.key)) ++rejected[kept.source_row];
   for (uint64_t row = 0; row < entry->position.row; ++row) {
     std::string wrong = CheckRow(object, row, arrived, rejected);
     if (!wrong.empty()) return wrong;
@@ -121,7 +128,18 @@ std::string FakeWorld::CheckObject(const FakeObject& object,
   return "";
 }
 
+std::vector<Rejection> FakeWorld::Kept(const LedgerKey& object) const {
+  std::vector<Rejection> kept = dead_letter.Durable(object);
+  for (const MemoryDeadLetter* other : elsewhere) {
+    const std::vector<Rejection> there = other->Durable(object);
+    kept.insert(kept.end(), there.begin(), there.end());
+  }
+  return kept;
+}
+
 std::string FakeWorld::CheckPromise() const {
+  // First what was recorded: others may go on meanwhile.
+  const MemoryLedger::Rows recorded = ledger.Snapshot();
   const std::map<std::string, int> arrived = destination.Arrived();
   std::set<std::string> known;
   std::map<std::string, std::string> sent_under;  // the config, by object
@@ -137,7 +155,7 @@ std::string FakeWorld::CheckPromise() const {
           known.insert(std::move(line));
         }
       }
-      std::string wrong = CheckObject(object, arrived);
+      std::string wrong = CheckObject(object, recorded, arrived);
       if (!wrong.empty()) return wrong;
     }
   }
@@ -165,7 +183,7 @@ std::string FakeWorld::CheckComplete() const {
     if (!entry->owner.empty()) return StrCat(name, " is still claimed by ", entry->owner);
     if (entry->last_error != ToStd(object.error.message())) return StrCat(name, " has an error");
     const uint64_t rejected = FakeCounts(object, object.rows.size()).rejected;
-    if (!leases_were_lost && dead_letter.Durable(object.key).size() != rejected) {
+    if (!leases_were_lost && Kept(object.key).size() != rejected) {
       return StrCat(name, " has more dead letters than rejected rows");
     }
   }

@@ -29,6 +29,10 @@ struct FakeWorld {
   RunReport RunUntilCrash(const std::string& owner, CrashPoint& crash);
   // The same with nothing forgotten: another process still uses the dead letters.
   RunReport RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash);
+  // The same on another machine, where its dead letters stay. Objects that are taken over may then
+  // have the same dead letters in several places.
+  RunReport RunElsewhereUntilCrash(const std::string& owner, MemoryDeadLetter& dead_letter_there,
+                                   CrashPoint& crash);
 
   // All objects have this config from now on (MakeFakeObject() gives them "c").
   void ChangeConfig(const std::string& config);
@@ -54,15 +58,17 @@ struct FakeWorld {
   FakeClock clock;
   MemoryLedger ledger{clock};
   MemoryDeadLetter dead_letter;
+  std::vector<const MemoryDeadLetter*> elsewhere;  // the dead letters of other machines
   FakeDestination destination;
 
  private:
   bool IsSettledUnderEarlierConfig(const FakeObject& object) const;
-  std::string CheckObject(const FakeObject& object,
+  std::string CheckObject(const FakeObject& object, const MemoryLedger::Rows& recorded,
                           const std::map<std::string, int>& arrived) const;
   std::string CheckRow(const FakeObject& object, uint64_t row,
                        const std::map<std::string, int>& arrived,
                        const std::map<uint64_t, int>& rejected) const;
+  std::vector<Rejection> Kept(const LedgerKey& object) const;  // everywhere
 };
 
 }  // namespace millrace
