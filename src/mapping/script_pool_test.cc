@@ -75,8 +75,8 @@ TEST(ScriptPool, AChangedFileIsAnotherScript) {
   const auto after = pool.Get("/t.js", "export default () => ({ b: true });");
   Batch results;
   std::vector<ScriptFailure> failures;
-  (*after)->Run(Records(2, 1), results, failures);
-  (*before)->Run(Records(1, 1), results, failures);
+  (*after)->Run(Records(2, 1), 0, kAll, results, failures);
+  (*before)->Run(Records(1, 1), 0, kAll, results, failures);
   EXPECT_EQ(results.bytes.view(), "{\"b\":true}\n{\"n\":1,\"call\":1}\n");
 }
 
