@@ -29,6 +29,8 @@ class NullSource : public Source {
   NullSource(Ledger& ledger, uint64_t objects)
       : ledger_(ledger), objects_(objects), rows_(kEvents / objects) {}
 
+  bool Ready() override { return true; }
+
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
     if (entry_ == nullptr) {
       if (next_object_ == objects_) return nullptr;
