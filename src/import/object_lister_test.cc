@@ -36,8 +36,9 @@ StoreOptions StoresAt(const std::string& url) {
 class SlowBucket {
  public:
   SlowBucket() {
-    auto server = HttpServer::Start({}, [this](const ServerRequest&) {
+    auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
       may_answer_.WaitForNotification();
+      if (!request.path.ends_with("/o")) return ServerReply{.status = 404};  // one object
       return ServerReply{.body = R"({"items":[{"name":"a.ndjson","size":"3","generation":"1"}]})"};
     });
     EXPECT_TRUE(server.ok()) << server.status();

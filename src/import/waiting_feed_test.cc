@@ -134,6 +134,7 @@ TEST_F(WaitingFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
   Finish(MustTake());
   Finish(MustTake());
   const ListedObject last = MustTake();
+  EXPECT_FALSE((*feed_.Next({}))->is_object()) << "what is in hand must go out";
   EXPECT_FALSE(feed_.Ready()) << "it may be lost still";
   std::thread other([&] { Hold(last); });
   const ListedObject again = MustTake();
@@ -149,6 +150,7 @@ TEST_F(WaitingFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
 
 TEST_F(WaitingFeedTest, AStopEndsTheWaitForWhatIsInProgress) {
   for (int i = 0; i < 3; ++i) MustTake();
+  EXPECT_FALSE((*feed_.Next({}))->is_object());
   std::stop_source stop;
   std::thread stopper([&] { stop.request_stop(); });
   EXPECT_TRUE(absl::IsCancelled(feed_.Next(stop.get_token()).status()));

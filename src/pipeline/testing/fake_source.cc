@@ -35,9 +35,10 @@ const FakeObject* FakeSource::TakeObject() {
   if (next_object_ < objects_.size()) return &objects_[next_object_++];
   absl::MutexLock lock(&mutex_);
   if (lost_.empty()) return nullptr;
-  const auto object = std::find_if(objects_.begin(), objects_.end(),
-                                   [&](const FakeObject& o) { return o.key == lost_.front(); });
+  const LedgerKey key = std::move(lost_.front());
   lost_.pop_front();
+  const auto object = std::find_if(objects_.begin(), objects_.end(),
+                                   [&](const FakeObject& o) { return o.key == key; });
   return &*object;
 }
 
