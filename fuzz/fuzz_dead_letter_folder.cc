@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   const uint64_t before = Records(folder.path());
   const ReplayNote note{.object = key, .row = 3, .events = {"{}"}};
-  Require(NoteReplayed(folder.path(), {&note, 1}, absl::UnixEpoch()).ok());
+  Require(NoteReplayed(folder.path(), {&note, 1}, {}, absl::UnixEpoch()).ok());
   Require(Records(folder.path()) <= before);
   const auto dead_letter = OpenDiskDeadLetter(folder.path());
   Require(dead_letter.ok());

@@ -15,8 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string again = WriteBody("n", *found->document, Expect::kUnchanged);
     if (again.empty()) std::abort();
   }
-  if (const auto page = ParseQueryReply(body); page.ok() && !page->empty()) {
-    if (QueryBody("c", &page->back(), 1).empty()) std::abort();
+  if (const auto page = ParseQueryReply(body); page.ok() && !page->documents.empty()) {
+    if (QueryBody("c", &page->documents.back(), 1).empty()) std::abort();
   }
   (void)ParseCommitReply(body);
   if (ErrorOf(400, body).ok()) std::abort();
