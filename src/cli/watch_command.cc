@@ -57,7 +57,7 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--request-timeout", AtLeast(&options.request_timeout, absl::Milliseconds(1)), "TIME",
        "answer a request with 503 if its objects are not imported by then"},
       {"--also-list", AtLeast(&options.also_list, absl::Milliseconds(100)), "TIME",
-       "list the inputs that often, and find what nothing told of"},
+       "list the inputs at this interval, to catch missed notifications"},
       {"--config-interval", AtLeast(&options.config_interval, absl::Milliseconds(10)), "TIME",
        "read the config again at this interval, and on SIGHUP; a changed one applies to objects "
        "that are claimed afterwards"},

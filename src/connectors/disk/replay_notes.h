@@ -34,7 +34,7 @@ using RejectedAgain = std::map<LedgerKey, std::vector<Rejection>>;
 // destination has confirmed, so one that is killed before sends some again (the destination knows
 // them by their $insert_id), and one that is repeated sends nothing new. When an object is read
 // again from before a row, that row's notes go with its records; what comes later of a row that has
-// no record any more is left out, as the row was judged anew.
+// no record any more is left out, because the row has been processed again.
 absl::Status NoteReplayed(const std::string& folder, absl::Span<const ReplayNote> notes,
                           const RejectedAgain& again, absl::Time now);
 
