@@ -3,7 +3,7 @@
 #ifndef MILLRACE_FORMATS_BYTE_SCAN_H_
 #define MILLRACE_FORMATS_BYTE_SCAN_H_
 
-#include <cstdint>
+#include <string_view>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -54,44 +54,31 @@ inline const char* FindAnyOf(const char* from, const char* end, char a, char b, 
 #endif
 }
 
-// The first byte in [from, end) that is '\n', or is '}' and comes before '{', white space or a
-// control character; `end` if there is none. What comes after the last byte is not known: a '}'
-// there may be passed over.
-inline const char* FindLineOrObjectEnd(const char* from, const char* end) {
-  const auto ends_object = [](const char* brace) {
-    return brace[1] == '{' || static_cast<unsigned char>(brace[1]) <= ' ';
-  };
+// Whether `c` is in `text`, which needs no padding here. For texts that are short and seldom have
+// it.
+inline bool Contains(std::string_view text, char c) {
 #if defined(__SSE2__)
-  const __m128i newline = _mm_set1_epi8('\n');
-  const __m128i close = _mm_set1_epi8('}');
-  const auto find = [&](const char* at) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    return _mm_or_si128(_mm_cmpeq_epi8(bytes, newline), _mm_cmpeq_epi8(bytes, close));
-  };
-  const auto mask = [](__m128i found) {
-    return static_cast<uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(found)));
-  };
-  for (; from < end; from += 64) {
-    const __m128i a = find(from);
-    const __m128i b = find(from + 16);
-    const __m128i c = find(from + 32);
-    const __m128i d = find(from + 48);
-    if (mask(_mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d))) == 0) continue;
-    uint64_t found = mask(a) | mask(b) << 16 | mask(c) << 32 | mask(d) << 48;
-    for (; found != 0; found &= found - 1) {
-      const char* at = from + __builtin_ctzll(found);
-      if (at >= end) return end;
-      if (*at == '\n' || ends_object(at)) return at;
+  if (text.size() >= 16) {
+    const __m128i all_c = _mm_set1_epi8(c);
+    const char* const last = text.data() + text.size() - 16;
+    for (const char* at = text.data();; at += 16) {
+      if (at > last) at = last;
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+      if (_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, all_c)) != 0) return true;
+      if (at == last) return false;
     }
   }
-  return end;
-#else
-  for (; from < end; ++from) {
-    if (*from == '\n' || (*from == '}' && ends_object(from))) return from;
-  }
-  return end;
 #endif
+  return text.find(c) != std::string_view::npos;
 }
+
+// The first byte in [from, end) that is '\n', or is '}' and comes before '{', white space or a
+// control character; `end` if there is none. What comes after the last byte is not known: a '}'
+// there may be passed over. Looks at 64 bytes at a time, with AVX2 where the machine has it.
+const char* FindLineOrObjectEnd(const char* from, const char* end);
+
+// The same without AVX2.
+const char* FindLineOrObjectEndPortably(const char* from, const char* end);
 
 }  // namespace millrace
 

@@ -52,6 +52,14 @@ class CsvCutter : public RowCutter {
   const char* RecordEnd(const char* row, const char* end) {
     const CsvDialect& dialect = layout_.dialect;
     const char* at = row + scanned_;
+    if (scanned_ == 0 && place_ == Place::kCellStart) {
+      // A line without a quote is a record, however many cells it has.
+      const char* stop = FindAnyOf(row, end, dialect.quote, '\n', '\r');
+      if (stop != end && *stop != dialect.quote) {
+        place_ = Place::kLine;
+        return stop;
+      }
+    }
     while (at < end) {
       switch (place_) {
         case Place::kCellStart:

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json_writer.h"
+#include "formats/byte_scan.h"
 
 namespace millrace {
 namespace {
@@ -82,7 +83,7 @@ void AppendPlainNumber(ByteBuffer& out, std::string_view json) {
   }
 }
 
-std::string_view IdText(const Value& value, ByteBuffer& scratch) {
+std::string_view IdTextOfAny(const Value& value, ByteBuffer& scratch) {
   switch (value.kind) {
     case Value::Kind::kNull:
       return {};
@@ -107,9 +108,8 @@ std::string_view IdText(const Value& value, ByteBuffer& scratch) {
       break;
   }
   std::string_view text = value.text;
-  const bool in_place =
-      value.kind == Value::Kind::kText || value.kind == Value::Kind::kJson ||
-      (value.kind == Value::Kind::kJsonText && text.find('\\') == std::string_view::npos);
+  const bool in_place = value.kind == Value::Kind::kText || value.kind == Value::Kind::kJson ||
+                        (value.kind == Value::Kind::kJsonText && !Contains(text, '\\'));
   if (!in_place) {
     scratch.clear();
     AppendPlainText(scratch, value);

@@ -14,11 +14,18 @@ namespace millrace {
 // than 400 digits stays as it is.
 void AppendPlainNumber(ByteBuffer& out, std::string_view json);
 
+// IdText() of any value.
+std::string_view IdTextOfAny(const Value& value, ByteBuffer& scratch);
+
 // The text of `value` as an id or a name: numbers as AppendPlainNumber() spells them, those of
 // floating point by the shortest digits that read back as the same number, all else as
 // AppendPlainText() does. Empty, which means none, for null and for text of blanks alone. A view of
 // the value itself where possible, else of `scratch`, whose content is replaced.
-std::string_view IdText(const Value& value, ByteBuffer& scratch);
+inline std::string_view IdText(const Value& value, ByteBuffer& scratch) {
+  const bool usual = value.kind == Value::Kind::kText && !value.text.empty() &&
+                     static_cast<unsigned char>(value.text.front()) > ' ';
+  return usual ? value.text : IdTextOfAny(value, scratch);
+}
 
 // True if `text` is empty or nothing but space, tabs and line ends.
 inline bool IsBlank(std::string_view text) {

@@ -5,7 +5,7 @@
 //   zone     = "Z" | "z" | "UTC" | ("+" | "-") HH [ [":"] MM ]
 #include "formats/time_text.h"
 
-#include "absl/time/civil_time.h"
+#include <chrono>
 
 namespace millrace {
 namespace {
@@ -20,7 +20,8 @@ class Scanner {
   bool done() const { return rest_.empty(); }
 
   // Exactly `digits` decimal digits.
-  bool Number(size_t digits, int& value) {
+  template <size_t digits>
+  bool Number(int& value) {
     if (rest_.size() < digits) return false;
     value = 0;
     for (size_t i = 0; i < digits; ++i) {
@@ -32,8 +33,9 @@ class Scanner {
   }
 
   // One of the characters of `set`, or 0.
-  char AnyOf(std::string_view set) {
-    if (rest_.empty() || set.find(rest_[0]) == std::string_view::npos) return 0;
+  template <char... set>
+  char AnyOf() {
+    if (rest_.empty() || !((rest_[0] == set) || ...)) return 0;
     const char c = rest_[0];
     rest_.remove_prefix(1);
     return c;
@@ -65,14 +67,17 @@ bool ScanDate(Scanner& scanner, bool& extended, int64_t& days) {
   int year;
   int month;
   int day;
-  if (!scanner.Number(4, year)) return false;
-  extended = scanner.AnyOf("-") != 0;
-  if (!scanner.Number(2, month)) return false;
-  if (extended && scanner.AnyOf("-") == 0) return false;
-  if (!scanner.Number(2, day)) return false;
-  const absl::CivilDay date(year, month, day);  // moves 02-30 to 03-01
-  days = date - absl::CivilDay();
-  return date.month() == month && date.day() == day;
+  if (!scanner.Number<4>(year)) return false;
+  extended = scanner.AnyOf<'-'>() != 0;
+  if (!scanner.Number<2>(month)) return false;
+  if (extended && scanner.AnyOf<'-'>() == 0) return false;
+  if (!scanner.Number<2>(day)) return false;
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok()) return false;
+  days = std::chrono::sys_days(date).time_since_epoch().count();
+  return true;
 }
 
 bool ScanClock(Scanner& scanner, bool extended, int64_t& seconds_of_day, int32_t& nanos) {
@@ -80,14 +85,14 @@ bool ScanClock(Scanner& scanner, bool extended, int64_t& seconds_of_day, int32_t
   int minute;
   int second = 0;
   nanos = 0;
-  if (!scanner.Number(2, hour) || hour > 23) return false;
-  if (extended && scanner.AnyOf(":") == 0) return false;
-  if (!scanner.Number(2, minute) || minute > 59) return false;
-  if (!extended || scanner.AnyOf(":") != 0) {
-    const bool seconds = scanner.Number(2, second);
+  if (!scanner.Number<2>(hour) || hour > 23) return false;
+  if (extended && scanner.AnyOf<':'>() == 0) return false;
+  if (!scanner.Number<2>(minute) || minute > 59) return false;
+  if (!extended || scanner.AnyOf<':'>() != 0) {
+    const bool seconds = scanner.Number<2>(second);
     if (!seconds && extended) return false;
     if (second > 60) return false;  // 60: a leap second
-    if (seconds && scanner.AnyOf(".,") != 0 && !scanner.Fraction(nanos)) return false;
+    if (seconds && scanner.AnyOf<'.', ','>() != 0 && !scanner.Fraction(nanos)) return false;
   }
   seconds_of_day = (hour * 60 + minute) * 60 + second;
   return true;
@@ -95,15 +100,15 @@ bool ScanClock(Scanner& scanner, bool extended, int64_t& seconds_of_day, int32_t
 
 bool ScanZone(Scanner& scanner, int32_t& offset_seconds) {
   offset_seconds = 0;
-  scanner.AnyOf(" ");
-  if (scanner.AnyOf("Zz") != 0 || scanner.Word("UTC")) return true;
-  const char sign = scanner.AnyOf("+-");
+  scanner.AnyOf<' '>();
+  if (scanner.AnyOf<'Z', 'z'>() != 0 || scanner.Word("UTC")) return true;
+  const char sign = scanner.AnyOf<'+', '-'>();
   int hours;
   int minutes = 0;
-  if (sign == 0 || !scanner.Number(2, hours) || hours > 23) return false;
+  if (sign == 0 || !scanner.Number<2>(hours) || hours > 23) return false;
   if (!scanner.done()) {
-    scanner.AnyOf(":");
-    if (!scanner.Number(2, minutes) || minutes > 59) return false;
+    scanner.AnyOf<':'>();
+    if (!scanner.Number<2>(minutes) || minutes > 59) return false;
   }
   offset_seconds = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
   return true;
@@ -158,7 +163,9 @@ std::optional<TimeText> ParseTimeText(std::string_view text) {
   if (!ScanDate(scanner, extended, days)) return std::nullopt;
   time.local_seconds = days * kSecondsPerDay;
   if (scanner.done()) return extended ? std::optional(time) : std::nullopt;
-  if (scanner.AnyOf(extended ? "Tt " : "Tt") == 0) return std::nullopt;
+  if (scanner.AnyOf<'T', 't'>() == 0 && (!extended || scanner.AnyOf<' '>() == 0)) {
+    return std::nullopt;
+  }
   int64_t seconds_of_day;
   if (!ScanClock(scanner, extended, seconds_of_day, time.nanos)) return std::nullopt;
   time.local_seconds += seconds_of_day;

@@ -1,5 +1,7 @@
 #include "mapping/json_object.h"
 
+#include <utility>
+
 #include "formats/json_decoder.h"
 #include "formats/text_rows.h"
 
@@ -43,16 +45,19 @@ absl::Status JsonObjectParser::Parse(std::string_view json, Row& row) {
   return visitor.status();
 }
 
-void JsonObjectParser::ParseLines(const Batch& objects, RowVisitor& visitor) {
+void JsonObjectParser::ParseLines(Batch& objects, RowVisitor& visitor) {
   TextRows& text = parts_->text;
   text.clear();
   if (objects.empty()) return;
-  text.text.Append(objects.bytes.view());
+  std::swap(text.text, objects.bytes);
   for (size_t i = 0; i < objects.rows(); ++i) {
     text.rows.push_back(
         {static_cast<uint32_t>(objects.start(i)), static_cast<uint32_t>(objects.row_ends[i] - 1)});
   }
   parts_->decoder.Decode(text, /*lines=*/true, visitor);
+  std::swap(text.text, objects.bytes);
 }
+
+std::string_view JsonObjectParser::line(uint64_t number) const { return parts_->text.row(number); }
 
 }  // namespace millrace

@@ -22,8 +22,10 @@ class JsonObjectParser {
   absl::Status Parse(std::string_view json, Row& row);
 
   // Shows each line of `objects`, less than 4 GiB, to `visitor`; row numbers are those of the
-  // lines, from 0.
-  void ParseLines(const Batch& objects, RowVisitor& visitor);
+  // lines, from 0. Until the end of the call the bytes are this object's, see line().
+  void ParseLines(Batch& objects, RowVisitor& visitor);
+  // During ParseLines(): the text of a line.
+  std::string_view line(uint64_t number) const;
 
  private:
   struct Parts;

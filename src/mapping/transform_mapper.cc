@@ -118,7 +118,7 @@ void TransformMapper::OnRow(const Row& row) {
     ++origin.part;
     return;
   }
-  if (why.mapped.empty()) why.mapped = std::string(results_.row(row.number));
+  if (why.mapped.empty()) why.mapped = std::string(parser_.line(row.number));
   draft_rejected_ = true;
   KeepRows(*out_, out_rows_);
   Reject(draft, std::move(why));
@@ -132,7 +132,7 @@ void TransformMapper::OnBadRow(uint64_t number, const absl::Status& why, std::st
   KeepRows(*out_, out_rows_);
   Reject(draft, {.code = "invalid_value",
                  .message = StrCat("what the transform returned: ", ToStd(why.message())),
-                 .mapped = std::string(results_.row(number))});
+                 .mapped = std::string(parser_.line(number))});
 }
 
 void TransformMapper::Reject(size_t draft, MapError why) {

@@ -105,8 +105,7 @@ TypedResult ValueTyper::Append(ByteBuffer& out, const Value& value, FieldType ty
   return TypedResult::kNull;
 }
 
-TypedResult ValueTyper::TypeId(Value& value, FieldType type) {
-  if (type != FieldType::kInteger && type != FieldType::kFloat) return TypedResult::kWritten;
+TypedResult ValueTyper::TypeNumericId(Value& value, FieldType type) {
   id_.clear();
   const TypedResult result = Append(id_, value, type);
   if (result == TypedResult::kNull) value = Value::Null();

@@ -45,12 +45,16 @@ class ValueTyper {
   // Makes `value`, of a cell that is mapped to an id as `type`, what the id is made of: as kInteger
   // or kFloat text becomes a number, and what is none is kInvalid; other types change nothing.
   // `value` then is a view of this object's memory, until the next call.
-  TypedResult TypeId(Value& value, FieldType type);
+  TypedResult TypeId(Value& value, FieldType type) {
+    const bool keeps = type != FieldType::kInteger && type != FieldType::kFloat;
+    return keeps ? TypedResult::kWritten : TypeNumericId(value, type);
+  }
 
   // After kInvalid: what is wrong, with the value quoted.
   const std::string& problem() const { return problem_; }
 
  private:
+  TypedResult TypeNumericId(Value& value, FieldType type);
   TypedResult AppendText(ByteBuffer& out, const Value& value);
   TypedResult AppendInteger(ByteBuffer& out, const Value& value);
   TypedResult AppendFloat(ByteBuffer& out, const Value& value);

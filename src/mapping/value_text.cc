@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/json_writer.h"
+#include "formats/byte_scan.h"
 
 namespace millrace {
 namespace {
@@ -21,7 +22,7 @@ std::string_view PlainText(const Value& value, ByteBuffer& scratch) {
     case Value::Kind::kJson:
       return value.text;
     case Value::Kind::kJsonText:
-      if (value.text.find('\\') == std::string_view::npos) return value.text;
+      if (!Contains(value.text, '\\')) return value.text;
       break;
     default:
       break;
@@ -38,6 +39,8 @@ std::string_view PlainText(const Value& value, ByteBuffer& scratch) {
 
 std::string_view TrimBlanks(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
+  const auto is_visible = [](char c) { return static_cast<unsigned char>(c) > ' '; };
+  if (!text.empty() && is_visible(text.front()) && is_visible(text.back())) return text;
   const size_t first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);

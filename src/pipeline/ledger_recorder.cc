@@ -11,6 +11,13 @@
 #include "base/strings.h"
 
 namespace millrace {
+namespace {
+
+// How much later than it is due a store is made by the recorder's own thread: while workers settle
+// chunks one after the other, they store by themselves and nobody has to be woken.
+constexpr absl::Duration kLull = absl::Milliseconds(10);
+
+}  // namespace
 
 LedgerRecorder::LedgerRecorder(RunContext& context)
     : context_(context),
@@ -55,7 +62,7 @@ void LedgerRecorder::StoreWhatIsDue(const ObjectPtr& object) {
   while (auto step = object->StartStore(clock.Elapsed())) {
     if (!Store(object, *step, late_.token())) return;
   }
-  const absl::Duration next = object->NextStore();
+  const absl::Duration next = object->NextStore() + kLull;
   absl::MutexLock lock(&mutex_);
   due_ = std::min(due_, next);
 }

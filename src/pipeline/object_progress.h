@@ -26,7 +26,7 @@ struct StoreSchedule {
   absl::Duration interval;
   absl::Duration renewal;  // after the last store, though nothing has changed
 
-  static constexpr int kCostShare = 32;  // a store may take one part in so many of the time
+  static constexpr int kCostShare = 64;  // a store may take one part in so many of the time
   static constexpr absl::Duration kMostWait = absl::Milliseconds(200);
 };
 

@@ -197,9 +197,9 @@ TEST_F(StoreCost, DecidesHowOftenChangesAreStored) {
   End(Begin(1), 1);
   EXPECT_EQ(progress_.NextStore(), absl::ZeroDuration()) << "the first change at once";
   IntervalAfter(kQuick);
-  EXPECT_EQ(IntervalAfter(kQuick), 32 * kQuick);
-  EXPECT_EQ(IntervalAfter(kVerySlow), 32 * kQuick) << "one checkpoint does not count";
-  EXPECT_EQ(IntervalAfter(kSlow), 32 * kSlow);
+  EXPECT_EQ(IntervalAfter(kQuick), StoreSchedule::kCostShare * kQuick);
+  EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kCostShare * kQuick) << "one checkpoint does not count";
+  EXPECT_EQ(IntervalAfter(kSlow), StoreSchedule::kCostShare * kSlow);
   IntervalAfter(kVerySlow);
   EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kMostWait);
 }
