@@ -8,6 +8,9 @@ recipe (bench/docs_recipe.py) over a tenth of the rows. Prints a table of median
 
     ./dev bench import            (MILLRACE_BENCH_ROWS and MILLRACE_BENCH_RUNS change the size, and
                                    MILLRACE_BENCH_ONLY=TEXT takes the variants with TEXT in their name)
+
+MILLRACE_BENCH_AGAINST=PROGRAM compares with another build of the program instead: what it needs without
+options, in turn, and the medians of the ratios of neighbouring runs.
 """
 import json
 import os
@@ -24,6 +27,7 @@ PROGRAM = os.environ.get("MILLRACE_BIN", str(ROOT / "build/release/millrace"))
 ROWS = int(os.environ.get("MILLRACE_BENCH_ROWS", "1000000"))
 RUNS = int(os.environ.get("MILLRACE_BENCH_RUNS", "5"))
 ONLY = os.environ.get("MILLRACE_BENCH_ONLY", "")
+AGAINST = os.environ.get("MILLRACE_BENCH_AGAINST", "")
 TRANSFORM = """export default function (event) {
   event.properties.source = "bench";
   return event.properties.quantity === 0 ? null : event;
@@ -71,6 +75,69 @@ def measure(command, events, sandbox):
             "sink": sandbox.cpu_seconds() - served, "peak": usage.ru_maxrss / 1000, "sent": sent / 1e6}
 
 
+def take_turns(variants, sandbox):
+    """The figures of RUNS runs of each variant: name -> list."""
+    runs = {name: [] for name in variants}
+    for turn in range(RUNS + 1):  # the first warms the page cache
+        for name, (command, events) in variants.items():
+            figures = measure(command, events, sandbox)
+            if turn > 0:
+                runs[name].append(figures)
+    return runs
+
+
+def compare_options(importing, folder, url):
+    """Variants of one program: name -> (command, events)."""
+    recipe = [sys.executable, str(ROOT / "bench/docs_recipe.py"),
+              str(folder / "tenth/ndjson/events-00000.ndjson.gz"), url]
+    return {
+        "Parquet": (importing("parquet"), ROWS),
+        "NDJSON.gz": (importing("ndjson"), ROWS),
+        "Parquet, gzip by ISA-L": (importing("parquet", "--compression", "fast"), ROWS),
+        "NDJSON.gz, gzip by ISA-L": (importing("ndjson", "--compression", "fast"), ROWS),
+        "Parquet, zlib-6": (importing("parquet", "--compression", "small"), ROWS),
+        "NDJSON.gz, zlib-6": (importing("ndjson", "--compression", "small"), ROWS),
+        "NDJSON.gz, JavaScript": (importing("ndjson", config=folder / "transform.json"), ROWS),
+        "NDJSON.gz, JavaScript, gzip by ISA-L": (
+            importing("ndjson", "--compression", "fast", config=folder / "transform.json"), ROWS),
+        "docs recipe in Python": (recipe, ROWS // 10),
+    }
+
+
+def compare_programs(importing, folder):
+    variants = {}
+    for name, where, config in (("Parquet", "parquet", "all/sources.json"), ("NDJSON.gz", "ndjson", "all/sources.json"),
+                                ("NDJSON.gz, JavaScript", "ndjson", "transform.json")):
+        for program, which in ((PROGRAM, ""), (AGAINST, "other: ")):
+            variants[which + name] = (importing(where, config=folder / config, program=program), ROWS)
+    return variants
+
+
+def print_options(runs):
+    median = {name: {key: statistics.median(run[key] for run in figures) for key in figures[0]}
+              for name, figures in runs.items()}
+    first = next(iter(median))
+    print(f"| variant | wall s | events/s | client CPU s | sandbox CPU s | peak MB | MB sent | rate against {first} |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, m in median.items():
+        print(f"| {name} | {m['wall']:.2f} | {m['rate']:,.0f} | {m['cpu']:.2f} | {m['sink']:.2f} | {m['peak']:.0f} "
+              f"| {m['sent']:.0f} | {m['rate'] / median[first]['rate']:.3f} |")
+
+
+def print_programs(runs):
+    def median(values):
+        return statistics.median(values)
+
+    print("| variant | events/s | other, events/s | rate, ratio | CPU s, ratio | peak MB | other, peak MB |")
+    print("|---|---|---|---|---|---|---|")
+    for name in (name for name in runs if not name.startswith("other: ")):
+        own, other = runs[name], runs["other: " + name]
+        ratio = {key: median(a[key] / b[key] for a, b in zip(own, other)) for key in ("rate", "cpu")}
+        print(f"| {name} | {median(run['rate'] for run in own):,.0f} | {median(run['rate'] for run in other):,.0f} "
+              f"| {ratio['rate']:.3f} | {ratio['cpu']:.3f} | {median(run['peak'] for run in own):.0f} "
+              f"| {median(run['peak'] for run in other):.0f} |")
+
+
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-bench-data-"))
     try:
@@ -84,42 +151,16 @@ def main():
         (folder / "transform.json").write_text(json.dumps(config))
 
         with Sandbox() as sandbox:
-            def importing(where, *more, config=folder / "all/sources.json"):
-                return [PROGRAM, "import", str(folder / "all" / where), "--config", str(config), "--mixpanel-url",
+            def importing(where, *more, config=folder / "all/sources.json", program=PROGRAM):
+                return [program, "import", str(folder / "all" / where), "--config", str(config), "--mixpanel-url",
                         sandbox.url, "--events-per-second", "0", "--gigabytes-per-minute", "0", "--quiet", "--json",
                         *more]
 
-            recipe = [sys.executable, str(ROOT / "bench/docs_recipe.py"),
-                      str(folder / "tenth/ndjson/events-00000.ndjson.gz"), sandbox.url]
-            variants = {
-                "Parquet": (importing("parquet"), ROWS),
-                "NDJSON.gz": (importing("ndjson"), ROWS),
-                "Parquet, gzip by ISA-L": (importing("parquet", "--compression", "fast"), ROWS),
-                "NDJSON.gz, gzip by ISA-L": (importing("ndjson", "--compression", "fast"), ROWS),
-                "Parquet, zlib-6": (importing("parquet", "--compression", "small"), ROWS),
-                "NDJSON.gz, zlib-6": (importing("ndjson", "--compression", "small"), ROWS),
-                "NDJSON.gz, JavaScript": (importing("ndjson", config=folder / "transform.json"), ROWS),
-                "NDJSON.gz, JavaScript, gzip by ISA-L": (
-                    importing("ndjson", "--compression", "fast", config=folder / "transform.json"), ROWS),
-                "docs recipe in Python": (recipe, ROWS // 10),
-            }
-            variants = {name: variant for name, variant in variants.items() if ONLY in name}
-            runs = {name: [] for name in variants}
-            for turn in range(RUNS + 1):  # the first warms the page cache
-                for name, (command, events) in variants.items():
-                    figures = measure(command, events, sandbox)
-                    if turn > 0:
-                        runs[name].append(figures)
-
-        median = {name: {key: statistics.median(run[key] for run in figures) for key in figures[0]}
-                  for name, figures in runs.items()}
+            variants = (compare_programs(importing, folder) if AGAINST else
+                        compare_options(importing, folder, sandbox.url))
+            runs = take_turns({name: variant for name, variant in variants.items() if ONLY in name}, sandbox)
         print(f"{ROWS:,} events, {RUNS} runs each in turn, medians of whole processes, {os.cpu_count()} cores\n")
-        first = next(iter(median))
-        print(f"| variant | wall s | events/s | client CPU s | sandbox CPU s | peak MB | MB sent | rate against {first} |")
-        print("|---|---|---|---|---|---|---|---|")
-        for name, m in median.items():
-            print(f"| {name} | {m['wall']:.2f} | {m['rate']:,.0f} | {m['cpu']:.2f} | {m['sink']:.2f} | {m['peak']:.0f} "
-                  f"| {m['sent']:.0f} | {m['rate'] / median[first]['rate']:.3f} |")
+        (print_programs if AGAINST else print_options)(runs)
     finally:
         shutil.rmtree(folder)
 
