@@ -50,6 +50,7 @@ class LedgerView {
     LedgerState state;
     bool held;
     bool may_have_sent;
+    bool maybe_sent;  // as in LedgerEntry
   };
   LedgerStanding StandingOf(const Row& row) const;
   static Row RowOf(const LedgerKey& key);

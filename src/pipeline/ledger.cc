@@ -12,12 +12,13 @@ Counts& Counts::operator+=(const Counts& other) {
 }
 
 bool MayHaveSent(const LedgerEntry& entry) {
-  return entry.state == LedgerState::kDone || entry.position.row > 0 || !entry.owner.empty();
+  return entry.state == LedgerState::kDone || entry.position.row > 0 || entry.maybe_sent ||
+         !entry.owner.empty();
 }
 
 Ledger::Claim::Outcome Ledger::OutcomeForRival(const LedgerEntry& rival, absl::Time now) {
-  const bool only_held =
-      rival.state == LedgerState::kOpen && rival.position.row == 0 && rival.lease_until > now;
+  const bool only_held = rival.state == LedgerState::kOpen && rival.position.row == 0 &&
+                         !rival.maybe_sent && rival.lease_until > now;
   return only_held ? Claim::Outcome::kHeld : Claim::Outcome::kConfigChanged;
 }
 

@@ -65,10 +65,13 @@ struct LedgerEntry {
   // the object. Rows of ledgers that did not keep it are of version 1.
   uint64_t mapping_version = 1;
   std::string config_parts;  // hashes of the parts of the config (mapping/fingerprint.h); or empty
+  // Rows may be at the destination though the position does not show it: a run says so of itself,
+  // and it is taken for granted of an owner who lost the row.
+  bool maybe_sent = false;
 };
 
-// True if rows of the object may be at the destination: it is done, it has a position, or someone
-// works or died on it who may not have recorded yet what was sent.
+// True if rows of the object may be at the destination: it is done, it has a position, it says so,
+// or someone works or died on it who may not have recorded yet what was sent.
 bool MayHaveSent(const LedgerEntry& entry);
 
 // Who wants to work on what.
@@ -115,16 +118,17 @@ class Ledger : public LedgerReader {
 
   // Takes the row for the owner until now + lease: creates it, or takes it over where it is open
   // and unheld, its lease has run out, or the owner holds it already. kDone: nothing is left to do.
-  // kHeld: another owner has it.
+  // kHeld: another owner has it. A row that another
+  // owner had and did not release gets maybe_sent.
   // No two owners ever send one object, version and destination under two configs, as the same row
   // gets other ids then. While the row of `key` has no position, a row of another config decides:
   // kConfigChanged if MayHaveSent() is true of it, with that row as `entry`; but kHeld, with that
   // row, if all there is of it is a lease that runs. Nothing was changed then.
   virtual absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) = 0;
 
-  // Stores position, counts, state and last_error of `entry` if the row still has entry.revision
-  // and entry.owner, and renews the lease; updates entry.revision. state kDone ends the lease.
-  // Aborted: someone else took the row over; this owner must stop working on it.
+  // Stores position, counts, state, last_error and maybe_sent of `entry` if the row still has
+  // entry.revision and entry.owner, and renews the lease; updates entry.revision. state kDone ends
+  // the lease. Aborted: someone else took the row over; this owner must stop working on it.
   virtual absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) = 0;
 
   // Gives an open row back so that others can claim it at once. Aborted as above.

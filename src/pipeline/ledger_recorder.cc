@@ -119,19 +119,10 @@ void LedgerRecorder::Finish(LedgerEntry& entry, const std::stop_token& stop) {
 }
 
 void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
-  LogUnlessLost(entry, context_.parts.ledger.Release(entry, stop));
-}
-
-void LedgerRecorder::LogUnlessLost(const LedgerEntry& entry, const absl::Status& status) {
+  const absl::Status status = context_.parts.ledger.Release(entry, stop);
   if (status.ok() || absl::IsAborted(status)) return;
   Log(Severity::kWarning, "object not released, its lease must run out",
       {{"object", entry.key.object}, {"error", ToStd(status.message())}});
-}
-
-// As Release(), but the owner's name stays: it is all that tells runs with another config to leave
-// the object alone, of which rows may have been sent.
-void LedgerRecorder::EndLease(LedgerEntry& entry, const std::stop_token& stop) {
-  LogUnlessLost(entry, context_.parts.ledger.Store(entry, absl::ZeroDuration(), stop));
 }
 
 void LedgerRecorder::Remove(const ObjectPtr& object, uint64_t Totals::*counter) {
@@ -159,11 +150,7 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     ObjectProgress::Step step = object->StartLastStore(last_error);
     const bool stored = Store(object, step, late.token());
     if (object->lost() || (stored && step.finished)) continue;
-    if (stored && object->IsSentUnrecorded()) {
-      EndLease(step.entry, late.token());
-    } else if (stored) {
-      Release(step.entry, late.token());
-    }
+    if (stored) Release(step.entry, late.token());
     context_.parts.source.GiveUp(step.entry, Source::Unfinished::kRunEnds);
   }
   absl::MutexLock lock(&mutex_);

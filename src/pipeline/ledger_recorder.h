@@ -45,10 +45,9 @@ class LedgerRecorder {
     uint64_t objects_failed = 0;
     uint64_t objects_lost = 0;
   };
-  // After the last Settle(): stores and releases the objects that are not finished. Of those of
-  // which rows may have been sent and none was recorded, only the lease ends. The message of `why`
-  // becomes their last_error; that of a stop that was asked for does not. After a stop it takes
-  // stop_grace at most.
+  // After the last Settle(): stores and releases the objects that are not finished. The message of
+  // `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
+  // takes stop_grace at most.
   Totals Close(const absl::Status& why);
 
  private:
@@ -61,8 +60,6 @@ class LedgerRecorder {
   absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step, const std::stop_token& stop);
   void Finish(LedgerEntry& entry, const std::stop_token& stop);
   void Release(LedgerEntry& entry, const std::stop_token& stop);
-  void EndLease(LedgerEntry& entry, const std::stop_token& stop);
-  static void LogUnlessLost(const LedgerEntry& entry, const absl::Status& status);
   void Remove(const ObjectPtr& object, uint64_t Totals::*counter);
   void StoreInTime();
   bool AwaitDue();

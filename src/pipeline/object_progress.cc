@@ -59,6 +59,7 @@ void ObjectProgress::End(uint64_t number, const Counts& counts) {
 ObjectProgress::Step ObjectProgress::MakeStep() {
   storing_ = true;
   changed_ = false;
+  settled_.maybe_sent = settled_.maybe_sent || sent_;
   Step step;
   step.entry = settled_;
   step.added = unstored_;
@@ -117,11 +118,6 @@ void ObjectProgress::EndStore(const Step& step, const absl::Status& status, absl
 bool ObjectProgress::lost() const {
   absl::MutexLock lock(&mutex_);
   return lost_;
-}
-
-bool ObjectProgress::IsSentUnrecorded() const {
-  absl::MutexLock lock(&mutex_);
-  return sent_ && settled_.position.row == 0;
 }
 
 Counts ObjectProgress::run_counts() const {

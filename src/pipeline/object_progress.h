@@ -67,10 +67,8 @@ class ObjectProgress {
 
   bool lost() const;
 
-  // Rows of the object may be at the destination.
+  // Rows of the object may be at the destination: the next store says so.
   void NoteSent() { sent_ = true; }
-  // The ledger's entry does not show that rows may be at the destination: nothing was recorded.
-  bool IsSentUnrecorded() const;
 
   // Of this run: what the ledger has. read also counts the rows begun and not stored.
   Counts run_counts() const;

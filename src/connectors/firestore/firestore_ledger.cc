@@ -168,6 +168,7 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(
   if (!entry.owner.empty() && entry.owner != wanted.owner && entry.lease_until > look.read_time) {
     return Claim{.outcome = Claim::Outcome::kHeld, .entry = std::move(entry)};
   }
+  entry.maybe_sent = entry.maybe_sent || (!entry.owner.empty() && entry.owner != wanted.owner);
   entry.owner = wanted.owner;
   entry.object_bytes = wanted.object_bytes;
   if (!has_position) entry.mapping_version = wanted.mapping_version;

@@ -47,6 +47,7 @@ Json FieldsOf(const LedgerDocument& document) {
           {"revision", Integer(entry.revision)},
           {"mapping_version", Integer(entry.mapping_version)},
           {"config_parts", Text(entry.config_parts)},
+          {"maybe_sent", Integer(entry.maybe_sent ? 1 : 0)},
           {"last_write", Text(document.last_write)}};
 }
 
@@ -143,6 +144,7 @@ absl::StatusOr<LedgerDocument> ParseDocument(const Json& json) {
   // Documents of before Millrace kept them have none.
   if (fields.Has("mapping_version")) entry.mapping_version = fields.Number("mapping_version");
   if (fields.Has("config_parts")) entry.config_parts = fields.Text("config_parts");
+  if (fields.Has("maybe_sent")) entry.maybe_sent = fields.Number("maybe_sent") != 0;
   RETURN_IF_ERROR(Annotate(fields.status(), document.name));
   document.lease = absl::Milliseconds(std::min<uint64_t>(lease_ms, 1ull << 50));
   entry.lease_until = entry.updated + document.lease;

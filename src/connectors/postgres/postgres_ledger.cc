@@ -19,7 +19,7 @@ using postgres::Address;
 using postgres::Connection;
 using postgres::Rows;
 
-constexpr uint64_t kSchemaVersion = 2;
+constexpr uint64_t kSchemaVersion = 3;
 constexpr size_t kMostConnections = 3;
 constexpr size_t kPage = 1000;
 
@@ -50,18 +50,21 @@ CREATE TABLE IF NOT EXISTS millrace_objects (
   last_write text NOT NULL DEFAULT '',
   mapping_version bigint NOT NULL DEFAULT 1,
   config_parts text NOT NULL DEFAULT '',
+  maybe_sent boolean NOT NULL DEFAULT false,
   PRIMARY KEY (object, version, config, destination)
 );
 CREATE TABLE IF NOT EXISTS millrace_schema_version (version integer NOT NULL);
 INSERT INTO millrace_schema_version
-  SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
+  SELECT 3 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
 )";
-constexpr char kUpgradeFrom1[] = R"(
+// From any older version.
+constexpr char kUpgrade[] = R"(
 SELECT pg_advisory_xact_lock(7883949219085214565);
 ALTER TABLE millrace_objects
   ADD COLUMN IF NOT EXISTS mapping_version bigint NOT NULL DEFAULT 1,
-  ADD COLUMN IF NOT EXISTS config_parts text NOT NULL DEFAULT '';
-UPDATE millrace_schema_version SET version = 2 WHERE version = 1;
+  ADD COLUMN IF NOT EXISTS config_parts text NOT NULL DEFAULT '',
+  ADD COLUMN IF NOT EXISTS maybe_sent boolean NOT NULL DEFAULT false;
+UPDATE millrace_schema_version SET version = 3 WHERE version < 3;
 )";
 constexpr char kHasSchema[] = "SELECT to_regclass('millrace_schema_version') IS NOT NULL";
 constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
@@ -71,12 +74,12 @@ constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, "                 \
   MR_MICROS("lease_until") ", " MR_MICROS("started") ", " MR_MICROS("updated")            \
-  ", last_error, object_bytes, revision, mapping_version, config_parts, last_write"
+  ", last_error, object_bytes, revision, mapping_version, config_parts, maybe_sent, last_write"
 #define MR_KEY "object = $1 AND version = $2 AND config = $3 AND destination = $4"
 // Of the row of another config because of which this one may not be claimed: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = $1 AND version = $2 AND config <> $3 AND destination = $4 AND " \
-  "(state = 'done' OR position_row > 0 OR owner <> '')"
+  "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent)"
 #define MR_LEASE "now() + $5::bigint * interval '1 microsecond'"
 
 // The row as it is after the claim, and whether it was claimed; nothing if there is none, because
@@ -92,7 +95,8 @@ constexpr char kClaim[] =
     "AND (EXISTS (SELECT 1 FROM own WHERE position_row > 0) "
     "OR NOT EXISTS (SELECT 1 FROM millrace_objects WHERE " MR_RIVAL
     ")) "
-    "ON CONFLICT (object, version, config, destination) DO UPDATE SET owner = excluded.owner, "
+    "ON CONFLICT (object, version, config, destination) DO UPDATE SET "
+    "maybe_sent = old.maybe_sent OR old.owner NOT IN ('', excluded.owner), owner = excluded.owner, "
     "lease_until = excluded.lease_until, updated = excluded.updated, "
     "object_bytes = excluded.object_bytes, mapping_version = CASE WHEN old.position_row = 0 "
     "THEN excluded.mapping_version ELSE old.mapping_version END, "
@@ -107,7 +111,8 @@ constexpr char kFindRival[] =
     "SELECT " MR_COLUMNS ", " MR_MICROS("now()") " FROM millrace_objects WHERE " MR_RIVAL
                                                  " LIMIT 1";
 constexpr char kUnclaim[] = "DELETE FROM millrace_objects WHERE " MR_KEY
-                            " AND owner = $5 AND revision = $6::bigint AND position_row = 0";
+                            " AND owner = $5 AND revision = $6::bigint AND position_row = 0 "
+                            "AND NOT maybe_sent";
 constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM millrace_objects WHERE " MR_KEY;
 constexpr char kStore[] =
     "UPDATE millrace_objects SET state = $8, position_row = $9::bigint, "
@@ -115,7 +120,7 @@ constexpr char kStore[] =
     "rows_rejected = $13::bigint, rows_filtered = $14::bigint, events_accepted = $15::bigint, "
     "last_error = $16, owner = CASE WHEN $8 = 'done' THEN '' ELSE owner END, "
     "lease_until = CASE WHEN $8 = 'done' THEN now() ELSE " MR_LEASE
-    " END, updated = now(), revision = revision + 1, last_write = $17 "
+    " END, updated = now(), revision = revision + 1, last_write = $17, maybe_sent = $18::boolean "
     "WHERE " MR_KEY " AND owner = $6 AND revision = $7::bigint RETURNING " MR_COLUMNS;
 constexpr char kRelease[] =
     "UPDATE millrace_objects SET owner = '', lease_until = now(), updated = now(), "
@@ -138,9 +143,10 @@ constexpr char kNextPage[] =
 #undef MR_COLUMNS
 #undef MR_MICROS
 
-constexpr int kLastWrite = 21;  // columns of MR_COLUMNS
-constexpr int kClaimed = 22;
-constexpr int kNow = 22;
+constexpr int kMaybeSent = 21;  // columns of MR_COLUMNS
+constexpr int kLastWrite = 22;
+constexpr int kClaimed = 23;
+constexpr int kNow = 23;
 
 using Parameters = std::vector<std::string>;
 
@@ -167,6 +173,7 @@ LedgerEntry ReadEntry(const Rows& rows, size_t row) {
   entry.revision = number();
   entry.mapping_version = number();
   entry.config_parts = text();
+  entry.maybe_sent = rows.True(row, kMaybeSent);
   return entry;
 }
 
@@ -199,8 +206,8 @@ class PostgresLedger : public Ledger {
                                "see docs/connectors/postgres.md)"));
     }
     ASSIGN_OR_RETURN(Rows version, Execute(kVersion, {}, stop));
-    if (version.Number(0, 0) == 1) {
-      RETURN_IF_ERROR(Annotate(Define(kUpgradeFrom1, stop),
+    if (version.Number(0, 0) < kSchemaVersion) {
+      RETURN_IF_ERROR(Annotate(Define(kUpgrade, stop),
                                "adding columns to the ledger's table (the role that owns it can "
                                "add them: see docs/connectors/postgres.md)"));
       ASSIGN_OR_RETURN(version, Execute(kVersion, {}, stop));
@@ -257,7 +264,8 @@ class PostgresLedger : public Ledger {
                              StrCat(counts.filtered),
                              StrCat(counts.events),
                              ToValidUtf8(entry.last_error),
-                             id};
+                             id,
+                             entry.maybe_sent ? "true" : "false"};
     parameters.insert(parameters.end(), rest.begin(), rest.end());
     return Change(kStore, parameters, id, entry, stop);
   }

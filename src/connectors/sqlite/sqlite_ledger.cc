@@ -1,6 +1,7 @@
 #include "connectors/sqlite/sqlite_ledger.h"
 
 #include <filesystem>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -17,13 +18,13 @@ using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Use;
 
-constexpr uint64_t kSchemaVersion = 2;
+constexpr uint64_t kSchemaVersion = 3;
 constexpr absl::Duration kBusy = absl::Seconds(10);
 constexpr size_t kPage = 256;
 
 constexpr char kSchema[] = R"(
 CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
-INSERT INTO schema_version VALUES (2);
+INSERT INTO schema_version VALUES (3);
 CREATE TABLE objects (
   object TEXT NOT NULL,
   version TEXT NOT NULL,
@@ -46,26 +47,35 @@ CREATE TABLE objects (
   revision INTEGER NOT NULL DEFAULT 1,
   mapping_version INTEGER NOT NULL DEFAULT 1,
   config_parts TEXT NOT NULL DEFAULT '',
+  maybe_sent INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (object, version, config, destination)
 ) STRICT, WITHOUT ROWID;
 )";
-constexpr char kUpgradeFrom1[] = R"(
+// From each version to the next, beginning with the first.
+constexpr const char* kUpgrades[] = {
+    R"(
 ALTER TABLE objects ADD COLUMN mapping_version INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE objects ADD COLUMN config_parts TEXT NOT NULL DEFAULT '';
 UPDATE schema_version SET version = 2;
-)";
+)",
+    R"(
+ALTER TABLE objects ADD COLUMN maybe_sent INTEGER NOT NULL DEFAULT 0;
+UPDATE schema_version SET version = 3;
+)"};
+static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
-// What versions of the schema have in common, and what a row of the first one lacks.
+// What versions of the schema have in common, and what a row of an older one lacks.
 #define MR_OLD_COLUMNS                                                                    \
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, lease_until_us, " \
   "started_us, updated_us, last_error, object_bytes, revision"
-#define MR_COLUMNS MR_OLD_COLUMNS ", mapping_version, config_parts"
-#define MR_COLUMNS_OF_1 MR_OLD_COLUMNS ", 1, ''"
+#define MR_COLUMNS MR_OLD_COLUMNS ", mapping_version, config_parts, maybe_sent"
+#define MR_COLUMNS_OF_1 MR_OLD_COLUMNS ", 1, '', 0"
+#define MR_COLUMNS_OF_2 MR_OLD_COLUMNS ", mapping_version, config_parts, 0"
 // Of the row of another config because of which this one may not be claimed: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = ?1 AND version = ?2 AND config <> ?3 AND destination = ?4 AND " \
-  "(state = 'done' OR position_row > 0 OR owner <> '')"
+  "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent)"
 #define MR_KEY "object = ? AND version = ? AND config = ? AND destination = ?"
 
 constexpr char kClaim[] =
@@ -75,7 +85,8 @@ constexpr char kClaim[] =
     "WHERE NOT EXISTS (SELECT 1 FROM objects WHERE " MR_RIVAL
     ") OR EXISTS (SELECT 1 FROM objects WHERE object = ?1 AND version = ?2 AND config = ?3 "
     "AND destination = ?4 AND (state = 'done' OR position_row > 0)) "
-    "ON CONFLICT DO UPDATE SET owner = ?5, lease_until_us = ?6, updated_us = ?7, "
+    "ON CONFLICT DO UPDATE SET maybe_sent = maybe_sent OR owner NOT IN ('', ?5), "
+    "owner = ?5, lease_until_us = ?6, updated_us = ?7, "
     "object_bytes = ?8, mapping_version = iif(position_row = 0, ?9, mapping_version), "
     "config_parts = ?10, revision = revision + 1 "
     "WHERE state = 'open' AND (owner = '' OR owner = ?5 OR lease_until_us <= ?7) "
@@ -85,7 +96,8 @@ constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM objects WHERE " MR_KEY;
 constexpr char kStore[] =
     "UPDATE objects SET state = ?, position_row = ?, position_byte = ?, rows_read = ?, "
     "rows_accepted = ?, rows_rejected = ?, rows_filtered = ?, events_accepted = ?, "
-    "last_error = ?, owner = ?, lease_until_us = ?, updated_us = ?, revision = revision + 1 "
+    "last_error = ?, maybe_sent = ?, owner = ?, lease_until_us = ?, updated_us = ?, "
+    "revision = revision + 1 "
     "WHERE " MR_KEY " AND revision = ? AND owner = ? AND owner <> ''";
 constexpr char kRelease[] =
     "UPDATE objects SET owner = '', lease_until_us = ?1, updated_us = ?1, revision = revision + 1 "
@@ -102,11 +114,17 @@ struct PageSql {
   const char* first;
   const char* next;
 };
-constexpr PageSql kPages = {MR_PAGE(MR_COLUMNS, ""), MR_PAGE(MR_COLUMNS, MR_AFTER)};
-constexpr PageSql kPagesOf1 = {MR_PAGE(MR_COLUMNS_OF_1, ""), MR_PAGE(MR_COLUMNS_OF_1, MR_AFTER)};
+#define MR_PAGES(columns) \
+  { MR_PAGE(columns, ""), MR_PAGE(columns, MR_AFTER) }
+// By the version of the schema, beginning with the first.
+constexpr PageSql kPages[] = {MR_PAGES(MR_COLUMNS_OF_1), MR_PAGES(MR_COLUMNS_OF_2),
+                              MR_PAGES(MR_COLUMNS)};
+static_assert(std::size(kPages) == kSchemaVersion);
 
+#undef MR_PAGES
 #undef MR_AFTER
 #undef MR_PAGE
+#undef MR_COLUMNS_OF_2
 #undef MR_COLUMNS_OF_1
 #undef MR_COLUMNS
 #undef MR_OLD_COLUMNS
@@ -140,6 +158,7 @@ LedgerEntry ReadEntry(Statement& row) {
   entry.revision = row.NextNumber();
   entry.mapping_version = row.NextNumber();
   entry.config_parts = row.NextText();
+  entry.maybe_sent = row.NextNumber() != 0;
   return entry;
 }
 
@@ -182,8 +201,11 @@ absl::Status IsNewer(const Database& database, uint64_t version) {
 absl::Status PrepareSchema(Database& database) {
   ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database));
   if (version == 0) return database.Execute(kSchema);
-  if (version == 1) return database.Execute(kUpgradeFrom1);
-  return version == kSchemaVersion ? absl::OkStatus() : IsNewer(database, version);
+  if (version > kSchemaVersion) return IsNewer(database, version);
+  for (size_t i = version - 1; i < std::size(kUpgrades); ++i) {
+    RETURN_IF_ERROR(database.Execute(kUpgrades[i]));
+  }
+  return absl::OkStatus();
 }
 
 template <typename ReadPage>
@@ -235,8 +257,7 @@ class SqliteLedgerReader : public LedgerReader {
     ASSIGN_OR_RETURN(const uint64_t version, ReadSchemaVersion(database_));
     if (version > kSchemaVersion) return IsNewer(database_, version);
     is_empty_ = version == 0;
-    return is_empty_ ? absl::OkStatus()
-                     : pages_.Prepare(database_, version == 1 ? kPagesOf1 : kPages);
+    return is_empty_ ? absl::OkStatus() : pages_.Prepare(database_, kPages[version - 1]);
   }
 
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
@@ -276,7 +297,7 @@ class SqliteLedger : public Ledger {
     ASSIGN_OR_RETURN(store_, database_.Prepare(kStore));
     ASSIGN_OR_RETURN(release_, database_.Prepare(kRelease));
     ASSIGN_OR_RETURN(forget_, database_.Prepare(kForget));
-    return pages_.Prepare(database_, kPages);
+    return pages_.Prepare(database_, kPages[kSchemaVersion - 1]);
   }
 
   absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
@@ -307,6 +328,7 @@ class SqliteLedger : public Ledger {
     store_.Bind(done ? "done" : "open").Bind(entry.position.row).Bind(entry.position.byte);
     store_.Bind(entry.counts.read).Bind(entry.counts.accepted).Bind(entry.counts.rejected);
     store_.Bind(entry.counts.filtered).Bind(entry.counts.events).Bind(entry.last_error);
+    store_.Bind(uint64_t{entry.maybe_sent});
     store_.Bind(owner).Bind(lease_until).Bind(now);
     BindKey(store_, entry.key);
     store_.Bind(entry.revision).Bind(entry.owner);

@@ -255,6 +255,21 @@ INSERT INTO objects (object, version, config, destination, state, position_row, 
          ('o', '1', 'new', 'd', 'open', 4, '', 6, 6, 6, 100);
 )";
 
+std::vector<std::string> ObjectsReadFrom(const std::string& path) {
+  const auto reader = OpenSqliteLedgerToRead(path);
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  std::vector<std::string> objects;
+  if (!reader.ok()) return objects;
+  const absl::Status status = (*reader)->ForEach(
+      [&](const LedgerEntry& entry) {
+        objects.push_back(entry.key.object);
+        return absl::OkStatus();
+      },
+      {});
+  EXPECT_TRUE(status.ok()) << status;
+  return objects;
+}
+
 TEST_F(SqliteLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
   const std::string path = folder_ / "ledger.db";
   {
@@ -279,19 +294,28 @@ TEST_F(SqliteLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
   EXPECT_EQ(claim("third")->outcome, Ledger::Claim::Outcome::kConfigChanged);
 }
 
-std::vector<std::string> ObjectsReadFrom(const std::string& path) {
-  const auto reader = OpenSqliteLedgerToRead(path);
-  EXPECT_TRUE(reader.ok()) << reader.status();
-  std::vector<std::string> objects;
-  if (!reader.ok()) return objects;
-  const absl::Status status = (*reader)->ForEach(
-      [&](const LedgerEntry& entry) {
-        objects.push_back(entry.key.object);
-        return absl::OkStatus();
-      },
-      {});
-  EXPECT_TRUE(status.ok()) << status;
-  return objects;
+// Rows of format 2 that were sent and not recorded have the name of their owner still.
+TEST_F(SqliteLedgerTest, AFileOfFormat2IsUpgraded) {
+  const std::string path = folder_ / "ledger.db";
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database->Execute(kFormat1).ok());
+    ASSERT_TRUE(
+        database
+            ->Execute("ALTER TABLE objects ADD COLUMN mapping_version INTEGER NOT NULL "
+                      "DEFAULT 1; ALTER TABLE objects ADD COLUMN config_parts TEXT NOT NULL "
+                      "DEFAULT 'a:1'; UPDATE schema_version SET version = 2; "
+                      "DELETE FROM objects WHERE config = 'old'; "
+                      "UPDATE objects SET position_row = 0, owner = 'dead'")
+            .ok());
+  }
+  EXPECT_THAT(ObjectsReadFrom(path), testing::ElementsAre("o"));
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  const auto claim = ledger->ClaimObject(
+      {.key = {"o", "1", "new", "d"}, .owner = "me", .lease = absl::Minutes(1)}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
+  EXPECT_TRUE(claim->entry.maybe_sent);
 }
 
 TEST_F(SqliteLedgerTest, ReadingMakesNothing) {

@@ -110,6 +110,7 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
     EXPECT_EQ(a.revision, b.revision);
     EXPECT_EQ(a.mapping_version, b.mapping_version);
     EXPECT_EQ(a.config_parts, b.config_parts);
+    EXPECT_EQ(a.maybe_sent, b.maybe_sent);
   }
 
   // The same object under another config.
@@ -312,6 +313,33 @@ TEST_P(LedgerContract, WhatADeadWorkerHadUnderAnotherConfigIsLeftAlone) {
   Advance(kLease);
   EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
   MustClaim(other(), Key(), "two");
+}
+
+// Who took over from a dead worker cannot know what that one sent, and giving the row back changes
+// nothing about it.
+TEST_P(LedgerContract, WhatADeadWorkerHadIsNotForgottenByThoseWhoFollow) {
+  MustClaim(ledger(), Key(), "dead");
+  Advance(kLease);
+  LedgerEntry entry = MustClaim(other(), Key(), "two");
+  EXPECT_TRUE(entry.maybe_sent);
+  EXPECT_EQ(TryClaim(ledger(), Changed(), "three"), Outcome::kConfigChanged) << "held or not";
+  ASSERT_TRUE(other().Release(entry, {}).ok());
+  EXPECT_EQ(TryClaim(ledger(), Changed(), "three"), Outcome::kConfigChanged);
+  EXPECT_TRUE(MustClaim(ledger(), Key(), "four").maybe_sent) << "the config is as it was";
+}
+
+TEST_P(LedgerContract, WhatWasSentAndNotRecordedIsLeftAloneUnderAnotherConfig) {
+  LedgerEntry entry = MustClaim(ledger(), Key());
+  EXPECT_FALSE(entry.maybe_sent);
+  EXPECT_FALSE(MustClaim(ledger(), Key()).maybe_sent) << "by the same owner";
+  entry = MustClaim(ledger(), Key());
+  entry.maybe_sent = true;
+  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
+  ASSERT_TRUE(ledger().Release(entry, {}).ok());
+  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
+  Reopen();
+  ASSERT_EQ(All(ledger()).size(), 1u);
+  ExpectSame(All(ledger())[0], entry);
 }
 
 TEST_P(LedgerContract, OfClaimsUnderManyConfigsAtMostOneWins) {

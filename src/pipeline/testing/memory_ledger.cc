@@ -33,6 +33,7 @@ absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const ClaimRequest& requ
     claim.outcome = Claim::Outcome::kHeld;
   } else {
     claim.outcome = Claim::Outcome::kClaimed;
+    entry.maybe_sent = entry.maybe_sent || (!entry.owner.empty() && entry.owner != request.owner);
     entry.owner = request.owner;
     entry.object_bytes = request.object_bytes;
     entry.lease_until = now + request.lease;
@@ -75,6 +76,7 @@ absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease, std::
   row->position = entry.position;
   row->counts = entry.counts;
   row->last_error = entry.last_error;
+  row->maybe_sent = entry.maybe_sent;
   row->updated = now;
   ++row->revision;
   const bool done = entry.state == LedgerState::kDone;
