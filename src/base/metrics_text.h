@@ -41,6 +41,8 @@ inline constexpr Metric kObjectsConfigChanged{
     "Objects left alone because the config has changed since they were sent"};
 inline constexpr Metric kObjectsUnmatched{"millrace_objects_unmatched_total", MetricType::kCounter,
                                           "Objects that no entry of the config fits"};
+inline constexpr Metric kWarnings{"millrace_warnings_total", MetricType::kCounter,
+                                  "What looked wrong in objects and config"};
 inline constexpr Metric kBytesRead{"millrace_object_bytes_read_total", MetricType::kCounter,
                                    "Bytes read from objects"};
 inline constexpr Metric kWrites{"millrace_writes_total", MetricType::kCounter,

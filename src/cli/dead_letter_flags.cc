@@ -18,7 +18,8 @@ namespace {
 // The dead letters of a run, with what they stand on.
 class OwnedDeadLetter : public DeadLetter {
  public:
-  explicit OwnedDeadLetter(std::stop_token stop) : stop_(std::move(stop)) {}
+  OwnedDeadLetter(std::stop_token stop, absl::Duration stop_grace)
+      : stop_(std::move(stop)), stop_grace_(stop_grace) {}
 
   absl::Status AddFolder(const std::string& folder) {
     ASSIGN_OR_RETURN(disk_, OpenDiskDeadLetter(folder));
@@ -34,7 +35,7 @@ class OwnedDeadLetter : public DeadLetter {
     OneTopic& one = topics_[name];
     if (one.publisher == nullptr) {
       one.publisher = pubsub::NewPublisher(*connection_, {.topic = std::move(name)});
-      one.dead_letter = pubsub::NewPubsubDeadLetter(*one.publisher, stop_);
+      one.dead_letter = pubsub::NewPubsubDeadLetter(*one.publisher, stop_, stop_grace_);
     }
     return one.dead_letter.get();
   }
@@ -59,6 +60,7 @@ class OwnedDeadLetter : public DeadLetter {
   };
 
   const std::stop_token stop_;
+  const absl::Duration stop_grace_;
   std::unique_ptr<DeadLetter> disk_;
   std::unique_ptr<pubsub::Connection> connection_;
   std::map<std::string, OneTopic> topics_;
@@ -79,8 +81,9 @@ void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
 }
 
 absl::StatusOr<std::unique_ptr<DeadLetter>> DeadLetterFlags::Open(const StateFlags& state,
+                                                                  absl::Duration stop_grace,
                                                                   const Context& context) const {
-  auto dead_letter = std::make_unique<OwnedDeadLetter>(context.stop);
+  auto dead_letter = std::make_unique<OwnedDeadLetter>(context.stop, stop_grace);
   const std::string base = state.dead_letters.starts_with("pubsub://") ? state.dead_letters : "";
   const std::string& unmapped = transform_topic.empty() ? base : transform_topic;
   const std::string& refused = api_topic.empty() ? base : api_topic;

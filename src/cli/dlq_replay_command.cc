@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/dlq_flags.h"
+#include "cli/error_report.h"
 #include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
@@ -100,7 +101,7 @@ void PrintJson(const ReplayReport& report, const Targets& targets, std::ostream&
                {"retries", report.retries},
                {"bytes_sent", targets.bytes_sent()},
                {"elapsed_s", report.elapsed_s}};
-  json["first_error"] = report.first_error.empty() ? Json(nullptr) : Json(report.first_error);
+  json["first_error"] = ErrorAsJson(report.first_error);
   out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
@@ -113,7 +114,7 @@ void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
       << (counts.rejected > 0 ? "   again; see: millrace dlq show" : "") << "\nfiltered  "
       << WithCommas(counts.filtered) << "\npending   " << WithCommas(counts.pending())
       << (counts.pending() > 0 ? "   run again to go on" : "") << "\n";
-  if (!report.first_error.empty()) out << "first error: " << Printable(report.first_error) << "\n";
+  if (!report.first_error.empty()) out << "first error: " << ErrorAsText(report.first_error) << "\n";
 }
 
 // The queue of a replay, with what it stands on.

@@ -68,8 +68,9 @@ std::string MetricsPage(const ImportProgress& progress) {
 absl::StatusOr<int> RunImport(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const ImportRequest request, MakeRequest(options, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetter> dead_letter,
-                   options.dead_letter.Open(options.import.state, context));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<DeadLetter> dead_letter,
+      options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
   ImportProgress progress;
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,
                    options.metrics.Serve([&progress] { return MetricsPage(progress); }));

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "base/peak_memory.h"
-#include "base/redact.h"
 #include "base/strings.h"
+#include "cli/error_report.h"
 #include "cli/text.h"
 #include "cli/warnings_report.h"
 
@@ -56,11 +56,8 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"peak_memory_bytes", PeakMemory()},
   };
   json["config_changes"] = report.config_changes;
-  json["stopped_by"] = report.status.ok()
-                           ? nlohmann::ordered_json(nullptr)
-                           : nlohmann::ordered_json(RedactSecrets(ToStd(report.status.message())));
-  json["first_error"] = report.first_error.empty() ? nlohmann::ordered_json(nullptr)
-                                                   : nlohmann::ordered_json(report.first_error);
+  json["stopped_by"] = ErrorAsJson(report.status);
+  json["first_error"] = ErrorAsJson(report.first_error);
   json["warnings"] = WarningsAsJson(report.warnings);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -95,8 +92,7 @@ std::string ImportReportAsTable(const ImportReport& report) {
             WithCommas(static_cast<uint64_t>(EventsPerSecond(report))), " events/s, peak memory ",
             Bytes(PeakMemory()), "\n");
   if (!report.status.ok()) {
-    StrAppend(&table, "stopped by: ", Printable(RedactSecrets(ToStd(report.status.message()))),
-              "\n");
+    StrAppend(&table, "stopped by: ", ErrorAsText(ToStd(report.status.message())), "\n");
   }
   for (const std::string& change : report.config_changes) {
     StrAppend(&table, "config changed: ", Printable(change), "\n");
@@ -104,7 +100,7 @@ std::string ImportReportAsTable(const ImportReport& report) {
   const bool told =
       !report.config_changes.empty() && report.first_error == report.config_changes.front();
   if (!report.first_error.empty() && !told) {
-    StrAppend(&table, "first error: ", Printable(report.first_error), "\n");
+    StrAppend(&table, "first error: ", ErrorAsText(report.first_error), "\n");
   }
   table += WarningsAsLines(report.warnings);
   return table;
@@ -138,7 +134,7 @@ absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context&
        {"rejected", report.counts.rejected},
        {"filtered", report.counts.filtered},
        {"pending", report.counts.pending()},
-       {"first_error", Printable(report.first_error)}});
+       {"first_error", ErrorAsText(report.first_error)}});
   return code;
 }
 

@@ -4,10 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/peak_memory.h"
-#include "base/redact.h"
 #include "base/strings.h"
+#include "cli/error_report.h"
 #include "cli/text.h"
 #include "cli/warnings_report.h"
+#include "import/strict_error.h"
 
 namespace millrace::cli {
 namespace {
@@ -108,8 +109,10 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
   json["unexpected_events"] = UnexpectedEvents(report);
   json["findings"] = Findings(report, most_listed);
   json["warnings"] = WarningsAsJson(report.warnings);
-  json["first_error"] =
-      report.status.ok() ? Json(nullptr) : Json(RedactSecrets(ToStd(report.status.message())));
+  const bool refused = report.warnings_are_errors && !report.warnings.empty();
+  json["first_error"] = report.status.ok() && refused
+                            ? ErrorAsJson(StrictError(report.warnings.front().first))
+                            : ErrorAsJson(report.status);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

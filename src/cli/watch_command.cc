@@ -153,8 +153,9 @@ absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
   std::unique_ptr<pubsub::Connection> connection;
   RETURN_IF_ERROR(AddSubscription(options, context, connection, request));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetter> dead_letter,
-                   options.dead_letter.Open(options.import.state, context));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<DeadLetter> dead_letter,
+      options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
   watch::WatchProgress progress;
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,
                    options.metrics.Serve([&progress] { return watch::WatchMetrics(progress); }));

@@ -20,6 +20,9 @@ void AddImportMetrics(const ImportProgress& progress, MetricsText& page) {
   page.Add(metrics::kObjectsHeld, Number(source.objects_held));
   page.Add(metrics::kObjectsConfigChanged, Number(source.objects_config_changed));
   page.Add(metrics::kObjectsUnmatched, Number(progress.objects_unmatched));
+  uint64_t warnings = 0;
+  for (const WarningCount& kind : progress.warnings.all()) warnings += kind.count;
+  page.Add(metrics::kWarnings, static_cast<double>(warnings));
   page.Add(metrics::kBytesRead, Number(source.bytes_read));
   page.Add(metrics::kWrites, Number(run.writes));
   page.Add(metrics::kRetries, Number(run.retries));

@@ -119,6 +119,9 @@ class Columns(FaultTest):
                          [(10, 100), (20, None)])
         plan = self.run_json("plan", file, "--config", config)
         self.assertEqual(plan["warnings"], report["warnings"])
+        reconciled = self.run_json("reconcile", file, "--config", config, "--mixpanel-url", sandbox.url, "--strict",
+                                   expect=1)
+        self.assertIn("amount_2", reconciled["first_error"])
         strict = self.import_json(sandbox, file, "--config", config, "--strict", "--force", expect=1)
         self.assertEqual((strict["objects_failed"], strict["read"]), (1, 0))
         self.assertIn("amount_2", strict["first_error"])

@@ -169,12 +169,15 @@ TEST_F(PostgresLedgerTest, ManyWorkersMakeTheTablesAtOnce) {
       1u);
 }
 
-// As Millrace made it before it kept the mapping version.
-TEST_F(PostgresLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
+class PostgresUpgradeTest : public PostgresLedgerTest, public testing::WithParamInterface<int> {};
+
+// As Millrace made it before it kept the mapping version, and before it kept what may be sent.
+TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndGoesOn) {
   ASSERT_TRUE(MustOpen(schema_.Uri())->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
-  schema_.Run(StrCat("ALTER TABLE ", schema_.name(),
-                     ".millrace_objects DROP COLUMN mapping_version, DROP COLUMN config_parts; ",
-                     "UPDATE ", schema_.name(), ".millrace_schema_version SET version = 1"));
+  const std::string of_version_2 = "DROP COLUMN mapping_version, DROP COLUMN config_parts, ";
+  schema_.Run(StrCat("ALTER TABLE ", schema_.name(), ".millrace_objects ",
+                     GetParam() < 2 ? of_version_2 : "", "DROP COLUMN maybe_sent; UPDATE ",
+                     schema_.name(), ".millrace_schema_version SET version = ", GetParam()));
   std::vector<std::thread> workers;
   std::atomic<int> opened{0};
   for (int i = 0; i < 4; ++i) {
@@ -188,7 +191,10 @@ TEST_F(PostgresLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
   ASSERT_TRUE(claim.ok()) << claim.status();
   EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
   EXPECT_EQ(claim->entry.mapping_version, 2u) << "it has no rows yet";
+  EXPECT_FALSE(claim->entry.maybe_sent);
 }
+
+INSTANTIATE_TEST_SUITE_P(Versions, PostgresUpgradeTest, testing::Values(1, 2));
 
 TEST_F(PostgresLedgerTest, ALostConnectionIsOpenedAgain) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());

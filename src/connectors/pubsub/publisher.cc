@@ -42,21 +42,23 @@ class GrpcPublisher : public Publisher {
  private:
   absl::Status Send(const wire::PublishRequest& request, std::stop_token stop) {
     for (RetryLoop tries(retrier_);;) {
-      const absl::Status status = Try(request);
+      const absl::Status status = Try(request, stop);
       if (status.ok()) {
         tries.Succeeded();
         return status;
       }
       const absl::Status annotated = Annotate(status, "publishing to Pub/Sub");
+      if (stop.stop_requested()) return StopRequested();
       if (!IsTransient(status)) return annotated;
       RETURN_IF_ERROR(tries.WaitToRetry(annotated, absl::ZeroDuration(), stop));
     }
   }
 
-  absl::Status Try(const wire::PublishRequest& request) {
+  absl::Status Try(const wire::PublishRequest& request, const std::stop_token& stop) {
     grpc::ClientContext context;
+    const CancelOnStop cancel(context, stop);
     context.set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
-    RETURN_IF_ERROR(rpc_.Prepare(context, options_.topic, {}));
+    RETURN_IF_ERROR(rpc_.Prepare(context, options_.topic, stop));
     wire::PublishResponse response;
     RETURN_IF_ERROR(
         StatusOf(rpc_.publisher->Publish(&context, request, &response), options_.topic));

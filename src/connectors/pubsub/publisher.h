@@ -22,9 +22,8 @@ class Publisher {
 
   // Blocking. Ok: the service has stored all of `messages`; they arrive in any order, and may
   // arrive more than once. Otherwise some may have been stored and the call is to be repeated
-  // whole: Unavailable and the like after the retries of the policy, Cancelled if `stop` cut a wait
-  // between two tries short (a try that is under way is awaited, up to its deadline), others for
-  // good: NotFound, PermissionDenied, InvalidArgument (a limit of message.h; nothing was sent).
+  // whole: Unavailable and the like after the retries of the policy, Cancelled if `stop` was
+  // requested before the service answered, others for good: NotFound, PermissionDenied, InvalidArgument (a limit of message.h; nothing was sent).
   virtual absl::Status Publish(absl::Span<const Message> messages, std::stop_token stop) = 0;
 };
 

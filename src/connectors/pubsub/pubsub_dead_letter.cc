@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "base/delayed_stop.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/utf8.h"
@@ -88,18 +89,20 @@ class Waiting {
 
 class PubsubDeadLetter : public DeadLetter {
  public:
-  PubsubDeadLetter(Publisher& publisher, std::stop_token stop, Clock& clock)
-      : publisher_(publisher), stop_(std::move(stop)), clock_(clock) {}
+  PubsubDeadLetter(Publisher& publisher, std::stop_token stop, absl::Duration stop_grace,
+                   Clock& clock)
+      : publisher_(publisher), late_(std::move(stop), stop_grace), clock_(clock) {}
 
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
     if (rejections.empty()) return absl::OkStatus();
-    return Context(WaitingOf(object)->Add(object, rejections, clock_.Now(), publisher_, stop_));
+    return Context(
+        WaitingOf(object)->Add(object, rejections, clock_.Now(), publisher_, late_.token()));
   }
 
   absl::Status Sync(const LedgerKey& object) override {
     const std::shared_ptr<Waiting> waiting = Find(object);
     if (waiting == nullptr) return absl::OkStatus();
-    RETURN_IF_ERROR(Context(waiting->Sync(publisher_, stop_)));
+    RETURN_IF_ERROR(Context(waiting->Sync(publisher_, late_.token())));
     Forget(object, waiting);
     return absl::OkStatus();
   }
@@ -135,7 +138,7 @@ class PubsubDeadLetter : public DeadLetter {
   }
 
   Publisher& publisher_;
-  const std::stop_token stop_;
+  const DelayedStop late_;
   Clock& clock_;
   absl::Mutex mutex_;
   std::map<LedgerKey, std::shared_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
@@ -165,8 +168,8 @@ Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, a
 }
 
 std::unique_ptr<DeadLetter> NewPubsubDeadLetter(Publisher& publisher, std::stop_token stop,
-                                                Clock& clock) {
-  return std::make_unique<PubsubDeadLetter>(publisher, std::move(stop), clock);
+                                                absl::Duration stop_grace, Clock& clock) {
+  return std::make_unique<PubsubDeadLetter>(publisher, std::move(stop), stop_grace, clock);
 }
 
 }  // namespace millrace::pubsub

@@ -20,9 +20,10 @@ Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, a
 
 // Add() keeps records in memory, up to a few MB, then publishes them; Sync() is ok when the topic
 // has them all. A topic does not forget: Rewind() drops what was not published, and a row that is
-// done again is published again, with the same record_id. When `stop` is requested, a publish that
-// fails is not tried again. All must outlive it.
+// done again is published again, with the same record_id. When `stop` is requested, publishing goes
+// on for `stop_grace` at most. All must outlive it.
 std::unique_ptr<DeadLetter> NewPubsubDeadLetter(Publisher& publisher, std::stop_token stop,
+                                                absl::Duration stop_grace,
                                                 Clock& clock = Clock::Real());
 
 }  // namespace millrace::pubsub

@@ -24,6 +24,8 @@ Rejection At(uint64_t row) {
           .payload_before = "{\"ts\":\"x\"}"};
 }
 
+constexpr absl::Duration kGrace = absl::Seconds(10);
+
 TEST(PubsubDeadLetter, AttributesSayWhatAFilterWants) {
   const Message message = DeadLetterMessage(kObject, At(6), absl::FromUnixSeconds(1));
   EXPECT_EQ(message.attributes.at("reason"), "invalid_time");
@@ -65,7 +67,7 @@ TEST(PubsubDeadLetter, WhatIsNoTextIsNoAttribute) {
 
 TEST(PubsubDeadLetter, SyncFailsUntilTheTopicHasThem) {
   FakePubsub pubsub;
-  const auto dead_letter = NewPubsubDeadLetter(pubsub, {});
+  const auto dead_letter = NewPubsubDeadLetter(pubsub, {}, kGrace);
   ASSERT_TRUE(dead_letter->Add(kObject, {At(1), At(2)}).ok());
   EXPECT_TRUE(pubsub.published().empty());
   pubsub.FailPublish(absl::PermissionDeniedError("projects/p/topics/t: no"));
@@ -81,7 +83,7 @@ TEST(PubsubDeadLetter, SyncFailsUntilTheTopicHasThem) {
 
 TEST(PubsubDeadLetter, ManyRecordsDoNotWaitForSync) {
   FakePubsub pubsub;
-  const auto dead_letter = NewPubsubDeadLetter(pubsub, {});
+  const auto dead_letter = NewPubsubDeadLetter(pubsub, {}, kGrace);
   Rejection large = At(0);
   large.payload_before = std::string(1 << 20, 'x');
   for (uint64_t row = 0; row < 20; ++row) {

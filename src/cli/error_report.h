@@ -1,0 +1,22 @@
+// An error as reports show it: without secrets, and harmless in a terminal.
+#ifndef MILLRACE_CLI_ERROR_REPORT_H_
+#define MILLRACE_CLI_ERROR_REPORT_H_
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace millrace::cli {
+
+// Null if `message` is empty.
+nlohmann::ordered_json ErrorAsJson(std::string_view message);
+// Null if `status` is ok, else its message.
+nlohmann::ordered_json ErrorAsJson(const absl::Status& status);
+
+std::string ErrorAsText(std::string_view message);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_ERROR_REPORT_H_
