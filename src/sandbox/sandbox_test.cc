@@ -1,111 +1,28 @@
-// The whole sandbox over real sockets.
-#include "sandbox/sandbox.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// The server APIs of the sandbox over real sockets: what programs with credentials use.
 #include <filesystem>
-#include <memory>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
-#include "base/strings.h"
 #include "io/decompress.h"
-#include "io/gzip_encoder.h"
-#include "net/testing/raw_connection.h"
 #include "net/url.h"
 #include "sandbox/profile_update.h"
+#include "sandbox/testing/sandbox_fixture.h"
 
 namespace millrace::sandbox {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-using Json = nlohmann::json;
-
-constexpr int64_t kNow = 1'700'000'000;  // 2023-11-14
-constexpr std::string_view kStrict = "/import?strict=1";
-constexpr std::string_view kAuth = "Authorization: Basic dG9rZW46\r\n";  // token:
-constexpr std::string_view kExport = "/api/2.0/export?from_date=2023-11-01&to_date=2023-11-14";
-
-std::string Event(std::string_view name, std::string_view id, int64_t time = kNow - 100) {
-  return StrCat(R"({"event":")", name, R"(","properties":{"time":)", time,
-                R"(,"distinct_id":"u1","$insert_id":")", id, R"("}})");
-}
-
-std::string TrackEvent(std::string_view name) {
-  return StrCat(R"({"event":")", name, R"(","properties":{"token":"t","distinct_id":"u"}})");
-}
-
-std::string Gzip(std::string_view plain) {
-  ByteBuffer out;
-  GzipEncoder().Encode(plain, &out);
-  return std::string(out.view());
-}
 
 std::string Base64(std::string_view text) {
   std::string encoded = absl::Base64Escape(ToAbsl(text));
   return encoded;
 }
 
-class SandboxTest : public ::testing::TestWithParam<bool> {
- protected:
-  SandboxTest() {
-    if (!GetParam()) return;
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              StrCat("sandbox_test_", getpid(), "_", ++folders_);
-    options_.store = folder_;
-  }
-  ~SandboxTest() override {
-    Stop();
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
-  }
-
-  void Start() {
-    auto sandbox = Sandbox::Start(options_, clock_);
-    ASSERT_TRUE(sandbox.ok()) << sandbox.status();
-    sandbox_ = *std::move(sandbox);
-    connection_ = std::make_unique<RawConnection>(sandbox_->url());
-  }
-  void Start(std::vector<std::string> faults) {
-    options_.faults = std::move(faults);
-    Start();
-  }
-  void Stop() {
-    connection_.reset();
-    sandbox_.reset();
-  }
-
-  RawReply Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
-                    std::string_view body = "") {
-    RawReply reply = connection_->Exchange(method, target, headers, body);
-    if (!reply.whole) connection_ = std::make_unique<RawConnection>(sandbox_->url());
-    return reply;
-  }
-  RawReply Import(std::string_view body) { return Exchange("POST", kStrict, kAuth, body); }
-  RawReply Post(std::string_view target, std::string_view body, std::string_view headers = "") {
-    return Exchange("POST", target, headers, body);
-  }
-  std::string Export(std::string_view more = "") {
-    return Exchange("GET", StrCat(kExport, more), kAuth).body;
-  }
-  Json Stats() { return Json::parse(Exchange("GET", "/sandbox/stats").body); }
-
-  SandboxOptions options_;
-  FakeClock clock_{absl::FromUnixSeconds(kNow)};
-  std::unique_ptr<Sandbox> sandbox_;
-  std::unique_ptr<RawConnection> connection_;
-  std::filesystem::path folder_;
-  static inline int folders_ = 0;
-};
-
-INSTANTIATE_TEST_SUITE_P(Stores, SandboxTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Sqlite" : "Memory"; });
+INSTANTIATE_WITH_BOTH_STORES(SandboxTest);
 
 TEST_P(SandboxTest, ImportsAndExportsWhatItGot) {
   Start();
@@ -221,75 +138,6 @@ TEST_P(SandboxTest, ReadsGzipOnly) {
   EXPECT_EQ(Stats()["stored"], 1);
 }
 
-TEST_P(SandboxTest, TakesTrackInEveryForm) {
-  Start();
-  const std::string event = TrackEvent("e+/?");
-  const std::string base64 = Base64(event);
-  constexpr std::string_view kForm = "Content-Type: application/x-www-form-urlencoded\r\n";
-  EXPECT_EQ(Post("/track/", StrCat("data=", UrlEncode(base64)), kForm).body, "1");
-  EXPECT_EQ(Post("/track", StrCat("data=", base64), kForm).body, "1");
-  EXPECT_EQ(Post("/track", StrCat("data=", UrlEncode(event)), kForm).body, "1");
-  EXPECT_EQ(Post("/track", StrCat("[", event, ",", event, "]")).body, "1");
-  EXPECT_EQ(Post("/track", Gzip(event), "Content-Encoding: gzip\r\n").body, "1");
-  EXPECT_EQ(
-      Post("/track", Gzip(StrCat("data=", UrlEncode(base64))), "Content-Encoding: gzip\r\n").body,
-      "1");
-  EXPECT_EQ(Exchange("GET", StrCat("/track?data=", UrlEncode(base64))).body, "1");
-  EXPECT_EQ(Post("/track/", StrCat("data=", UrlEncode(base64)),
-                 "Content-Type: text/plain;charset=UTF-8\r\n")
-                .body,
-            "1");
-  const Json stats = Stats();
-  EXPECT_EQ(stats["by_event"]["e+/?"], 9);
-  EXPECT_EQ(stats["unique"], 9);  // ids were made up
-}
-
-TEST_P(SandboxTest, AnswersTrackAsAsked) {
-  Start();
-  EXPECT_EQ(Post("/track", "data=" + UrlEncode(TrackEvent("a")) + "&verbose=1").body,
-            R"({"error":null,"status":1})");
-  EXPECT_EQ(Post("/track?verbose=1", R"({"event":"a","properties":{}})").body,
-            R"({"error":"token, missing or empty","status":0})");
-  EXPECT_EQ(Post("/track", "").body, "0");
-  EXPECT_EQ(Post("/track?verbose=1", "").body, R"({"error":"data, missing or empty","status":0})");
-  EXPECT_EQ(Post("/track?verbose=1", "data=!").status, 200);
-  const RawReply pixel = Post("/track?img=1", TrackEvent("a"));
-  EXPECT_EQ(pixel.Header("Content-Type"), "image/gif");
-  EXPECT_THAT(pixel.body, AllOf(StartsWith("GIF89a"), SizeIs(43)));
-  EXPECT_EQ(Post("/track?callback=f.g", TrackEvent("a")).body, "f.g(1)");
-  EXPECT_EQ(Post("/track?callback=alert(1)//", TrackEvent("a")).status, 400);
-  // Too old: dropped without a word.
-  EXPECT_EQ(Post("/track", R"({"event":"a","properties":{"token":"t","time":1600000000}})").body,
-            "1");
-  EXPECT_EQ(Stats()["stored"], 4);
-  EXPECT_EQ(Stats()["rejected"], 2);
-}
-
-TEST_P(SandboxTest, LetsOtherOriginsTrackButNotControl) {
-  Start();
-  const RawReply track = Post("/track", TrackEvent("a"), "Origin: http://shop.example\r\n");
-  EXPECT_EQ(track.Header("Access-Control-Allow-Origin"), "http://shop.example");
-  EXPECT_EQ(track.Header("Access-Control-Allow-Credentials"), "true");
-  EXPECT_EQ(Exchange("OPTIONS", "/track", "Origin: http://shop.example\r\n").status, 204);
-
-  const std::string own = sandbox_->url();
-  for (std::string_view headers :
-       {"Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n",
-        "Sec-Fetch-Site: same-site\r\n"}) {
-    EXPECT_EQ(Exchange("POST", "/sandbox/reset", headers).status, 403) << headers;
-    EXPECT_EQ(Exchange("PUT", "/sandbox/faults", headers, "[\"401\"]").status, 403) << headers;
-    EXPECT_EQ(Exchange("DELETE", "/sandbox/faults", headers).status, 403) << headers;
-  }
-  connection_->Send("GET /sandbox/events HTTP/1.1\r\nHost: rebound.example:80\r\n\r\n");
-  EXPECT_EQ(connection_->Receive().status, 403);
-  EXPECT_EQ(Stats()["stored"], 1);
-  EXPECT_EQ(Exchange("POST", "/sandbox/reset",
-                     "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n")
-                .status,
-            200);
-  EXPECT_EQ(Stats()["stored"], 0);
-}
-
 TEST_P(SandboxTest, ServesItsServerApisToNoPageOfAnotherSite) {
   Start();
   const std::string event = Event("a", "1");
@@ -306,59 +154,6 @@ TEST_P(SandboxTest, ServesItsServerApisToNoPageOfAnotherSite) {
   }
   EXPECT_EQ(Stats()["stored"], 0);
   EXPECT_EQ(Post("/import?strict=1&api_key=k", event).status, 200);
-}
-
-TEST_P(SandboxTest, AnswersFlagsSettingsAndReplayAsIfTheyWereNotUsed) {
-  Start();
-  constexpr std::string_view kOrigin = "Origin: http://shop.example\r\n";
-  for (const std::string_view target :
-       {"/flags/?context=%7B%7D&token=t", "/flags/definitions", "/settings/?sdk_config=1",
-        "/decide", "/record/?format=gzip", "/flags/f1/first-time-events"}) {
-    for (const std::string_view method : {"GET", "POST"}) {
-      const RawReply reply = Exchange(method, target, kOrigin, method == "POST" ? "\x1f\x8b" : "");
-      EXPECT_EQ(reply.status, 200) << target;
-      EXPECT_TRUE(Json::parse(reply.body).is_object()) << target;
-      EXPECT_EQ(reply.Header("Access-Control-Allow-Origin"), "http://shop.example") << target;
-    }
-    EXPECT_EQ(Exchange("OPTIONS", target, kOrigin).status, 204) << target;
-  }
-  EXPECT_EQ(Json::parse(Exchange("GET", "/flags").body), Json::parse(R"({"code":200,"flags":{}})"));
-  EXPECT_EQ(Json::parse(Exchange("GET", "/flags/definitions").body)["flags"], Json::array());
-}
-
-// Each of these once ended the process: a stack that grew with the depth.
-TEST_P(SandboxTest, RefusesRecordsThatAreNestedTooDeeply) {
-  Start();
-  const auto nested = [](int levels) {
-    return StrCat(std::string(levels, '['), std::string(levels, ']'));
-  };
-  const auto event = [&](std::string_view more) {
-    return StrCat(R"({"event":"deep","properties":{"token":"t","distinct_id":"u","time":)",
-                  kNow - 100, R"(,"$insert_id":"1","more":)", more, "}}");
-  };
-  EXPECT_THAT(Import(event(nested(40'000))).body, HasSubstr("nested more than 200 levels deep"));
-  EXPECT_THAT(Post("/track?verbose=1", event(nested(100'000))).body, HasSubstr("200 levels"));
-  EXPECT_THAT(Post("/track?verbose=1", nested(100'000)).body, HasSubstr("\"status\":0"));
-  std::string objects = "1";
-  for (int i = 0; i < 40'000; ++i) objects = StrCat(R"({"a":)", std::move(objects), "}");
-  EXPECT_THAT(Import(event(objects)).body, HasSubstr("200 levels"));
-  EXPECT_EQ(
-      Post("/engage", StrCat(R"({"$token":"t","$distinct_id":"u","$set":)", objects, "}")).body,
-      "0");
-  EXPECT_EQ(Post("/api/query/engage", objects, kAuth).status, 400);
-  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", nested(100'000)).status, 400);
-  EXPECT_EQ(Stats()["stored"], 0);
-  EXPECT_EQ(Import(event(nested(190))).status, 200);
-}
-
-TEST_P(SandboxTest, TakesEmojiAsTheBrowserSdkEncodesThem) {
-  Start();
-  // U+1F600 as two surrogates of three bytes each.
-  const std::string record =
-      StrCat(R"({"event":"smile","properties":{"token":"t","distinct_id":"u","text":"a)",
-             "\xED\xA0\xBD\xED\xB8\x80", R"(z"}})");
-  EXPECT_EQ(Post("/track/", StrCat("data=", UrlEncode(Base64(record)))).body, "1");
-  EXPECT_THAT(Export(), HasSubstr("\"text\":\"a\xF0\x9F\x98\x80z\""));
 }
 
 TEST_P(SandboxTest, TakesEngageQueriesInEveryForm) {
@@ -382,19 +177,6 @@ TEST_P(SandboxTest, TakesEngageQueriesInEveryForm) {
   EXPECT_THAT(ids(Exchange("GET", "/api/2.0/engage?distinct_id=u1", kAuth)), ElementsAre("u1"));
   EXPECT_THAT(ids(Exchange("GET", "/api/2.0/engage", kAuth)), SizeIs(2));
   EXPECT_EQ(Post("/api/query/engage", "{\"page\":", kAuth).status, 400);
-}
-
-TEST_P(SandboxTest, DropsIgnoredEventsAndSaysThatItTookThem) {
-  Start();
-  const auto ignored = [](std::string_view value) {
-    return StrCat(R"({"event":"i","properties":{"time":)", kNow - 100,
-                  R"(,"token":"t","distinct_id":"u","$insert_id":"1","$ignore":)", value, "}}");
-  };
-  EXPECT_EQ(Json::parse(Import(ignored("true")).body)["num_records_imported"], 1);
-  EXPECT_EQ(Post("/track", ignored("1")).body, "1");
-  EXPECT_EQ(Export(), "");
-  EXPECT_EQ(Import(ignored("false")).status, 200);
-  EXPECT_THAT(Export(), HasSubstr("\"event\":\"i\""));
 }
 
 TEST_P(SandboxTest, MakesUpAMissingInsertIdUnlessStrict) {
@@ -593,97 +375,6 @@ TEST_P(SandboxTest, WelcomesBrowsersWithAPageAndOthersWithJson) {
   EXPECT_THAT(page.Header("Content-Security-Policy"), HasSubstr("default-src 'none'"));
   EXPECT_EQ(Exchange("GET", "/elsewhere").status, 404);
   EXPECT_EQ(Exchange("PUT", "/import").status, 405);
-}
-
-TEST_P(SandboxTest, RefusesRequestsAsFaultsSay) {
-  Start({"401"});
-  EXPECT_EQ(Import(Event("a", "1")).status, 401);
-  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", R"(["429"])").status, 200);
-  EXPECT_EQ(Import(Event("a", "1")).status, 429);
-  Exchange("PUT", "/sandbox/faults", "", R"(["503_retry_after=7"])");
-  const RawReply busy = Import(Event("a", "1"));
-  EXPECT_EQ(busy.status, 503);
-  EXPECT_EQ(busy.Header("Retry-After"), "7");
-  Exchange("PUT", "/sandbox/faults", "", R"(["413_2mb"])");
-  const std::string large = Event("a", "1") + std::string(3 << 20, ' ');
-  EXPECT_EQ(Import(large).status, 413);
-  EXPECT_EQ(Import(Event("a", "1")).status, 200);
-  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", R"(["nonsense"])").status, 400);
-  EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", "{}").status, 400);
-  EXPECT_EQ(Exchange("DELETE", "/sandbox/faults").status, 200);
-  EXPECT_EQ(Import(large).status, 200);
-  const Json stats = Stats();
-  EXPECT_EQ(stats["faults"], Json::parse(R"({"401":1,"429":1,"503_retry_after":1,"413_2mb":1})"));
-  EXPECT_THAT(stats["active_faults"], IsEmpty());
-  EXPECT_EQ(stats["stored"], 2);
-  EXPECT_EQ(stats["requests"], 6);
-}
-
-TEST_P(SandboxTest, LosesAndCutsAnswers) {
-  Start({"reply_lost"});
-  EXPECT_EQ(Import(Event("a", "1")).status, 0);
-  EXPECT_EQ(Stats()["stored"], 1);
-  Exchange("PUT", "/sandbox/faults", "", R"(["cut"])");
-  constexpr int kTries = 30;
-  for (int i = 0; i < kTries; ++i) EXPECT_FALSE(Import(Event("b", StrCat(i))).whole);
-  const Json stats = Stats();
-  EXPECT_EQ(stats["faults"]["cut"], kTries);
-  EXPECT_GT(stats["by_event"]["b"], 5);  // a coin decides
-  EXPECT_LT(stats["by_event"]["b"], 25);
-}
-
-TEST_P(SandboxTest, AnswersSlowly) {
-  Start({"slow=80ms"});
-  const absl::Time begin = absl::Now();
-  EXPECT_EQ(Import(Event("a", "1")).status, 200);
-  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(80));
-}
-
-TEST_P(SandboxTest, RefusesTheSameRecordsEveryTime) {
-  Start({"partial_400=0.2"});
-  std::string batch;
-  for (int i = 0; i < 500; ++i) batch += Event("a", StrCat("id-", i)) + "\n";
-  const Json first = Json::parse(Import(batch).body);
-  EXPECT_EQ(first["code"], 400);
-  const size_t refused = first["failed_records"].size();
-  EXPECT_GT(refused, 60u);
-  EXPECT_LT(refused, 140u);
-  EXPECT_EQ(first["num_records_imported"], 500 - refused);
-  EXPECT_EQ(Json::parse(Import(batch).body), first);
-  const size_t index = first["failed_records"][0]["index"];
-  const Json again = Json::parse(Import(Event("a", StrCat("id-", index))).body);
-  EXPECT_EQ(again["num_records_imported"], 0);
-  EXPECT_EQ(Stats()["unique"], 500 - refused);
-}
-
-TEST_P(SandboxTest, RefusesWholeBatchesWithStrings) {
-  Start({"strings_400=0.01"});
-  std::vector<std::string> events;
-  for (int i = 0; i < 500; ++i) events.push_back(Event("a", StrCat("id-", i)));
-  std::string batch;
-  for (const std::string& event : events) batch += event + "\n";
-  const RawReply reply = Import(batch);
-  EXPECT_EQ(reply.status, 400);
-  EXPECT_EQ(Json::parse(reply.body),
-            Json::parse(R"({"code":400,"error":"some data points in the request failed validation",
-              "failed_records":["identity events are not allowed when project is using simplified identity management"],
-              "num_records_imported":0,"status":"Bad Request"})"));
-  EXPECT_EQ(Stats()["stored"], 0);
-  int refused = 0;
-  for (const std::string& event : events) refused += Import(event).status == 400;
-  EXPECT_GT(refused, 0);
-  EXPECT_LT(refused, 20);
-  EXPECT_EQ(Stats()["unique"], 500 - refused);
-}
-
-TEST_P(SandboxTest, RefusesUnknownFaultsAndBadAddresses) {
-  options_.faults = {"401", "explode"};
-  const auto unknown = Sandbox::Start(options_, clock_);
-  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(unknown.status().message(), AllOf(HasSubstr("explode"), HasSubstr("reply_lost")));
-  options_.faults = {};
-  options_.listen = "nowhere";
-  EXPECT_EQ(Sandbox::Start(options_, clock_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_P(SandboxTest, SurvivesARestartOnDisk) {

@@ -19,20 +19,20 @@ class KillTest(MillraceTest):
         self.seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
         self.randomness = random.Random(self.seed)
 
-    def kill_often(self, times, arguments, between=lambda runs: None, longest=0.4, fewest=None):
-        """Starts the import `times` times and kills it; at least `fewest` of them (all, if it is not given) before
-        they come to their end."""
+    def kill_often(self, times, arguments, prepare=lambda run: True):
+        """Starts the import `times` times and kills it. prepare(run) is called before each; it says whether the run
+        must be killed before it comes to its end. Returns how many were."""
         killed = 0
-        for runs in range(1, times + 1):
+        for run in range(times):
+            must_be_killed = prepare(run)
             process = self.start(*arguments)
             try:
-                process.communicate(timeout=self.randomness.uniform(0.02, longest))
+                process.communicate(timeout=self.randomness.uniform(0.02, 0.4))
+                self.assertFalse(must_be_killed, f"run {run} ended before it was killed")
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
                 killed += 1
-            between(runs)
-        self.assertGreaterEqual(killed, times if fewest is None else fewest, "the import ended too often")
         return killed
 
     def test_killed_fifty_times(self):
@@ -76,19 +76,20 @@ class KillTest(MillraceTest):
             entry["field_mappings"].insert(0, {"source_field": "country", "mixpanel_field": "land"})
         sources = self.folder / "sources.json"
 
-        def use(runs):
-            sources.write_text(json.dumps(changed if runs // 6 % 2 == 1 else config))
-
-        use(0)
-        arguments = ["import", folder, columns, "--config", sources, "--mixpanel-url", sandbox.url, "--memory", "16",
-                     "--connections", "2", "--events-per-second", "0", "--gigabytes-per-minute", "0", "--json",
-                     *FAST_RETRY]
         # Under the config that an object was not begun with there is soon nothing to do.
-        killed = self.kill_often(kills, arguments, use, longest=0.8, fewest=6)
+        def use(run):
+            is_first = run % 6 < 4
+            sources.write_text(json.dumps(config if is_first else changed))
+            return is_first
+
+        arguments = ["import", folder, columns, "--config", sources, "--mixpanel-url", sandbox.url, "--memory", "16",
+                     "--connections", "2", "--batch-events", "250", "--events-per-second", "0",
+                     "--gigabytes-per-minute", "0", "--json", *FAST_RETRY]
+        killed = self.kill_often(kills, arguments, use)
         sandbox.set_faults()
         # Each object is finished under the config that it was begun with, and left alone under the other.
-        for runs in (6, 0):
-            use(runs)
+        for run in (4, 0):
+            use(run)
             code, out, err = self.run_program(*arguments)
             self.assertIn(code, (1, 2), err)
             self.assert_adds_up(json.loads(out))
@@ -130,6 +131,7 @@ class KillTest(MillraceTest):
             entry["source_prefix"] = str(folder / entry.pop("source_gcs_prefix"))
             entry["transform"] = "fan_out.js"
         return entries
+
     def test_a_restart_repeats_what_was_in_flight(self):
         rows, kills = 200_000, 11
         most_in_flight = 3 * 2000  # one write, one that is being recorded, and one for a slow disk
