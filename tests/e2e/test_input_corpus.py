@@ -334,7 +334,8 @@ class SameWordsTest(CorpusTest):
             for packing, pack in PACKINGS.items():
                 with self.subTest(name + packing):
                     path = self.write(name + packing, pack(data.encode()))
-                    report = self.run_json("staypoints", "--input", path, "--output", self.folder / f"out-{name}{packing}")
+                    report = self.run_json("staypoints", "--input", path,
+                                           "--output", self.folder / f"out-{name}{packing}")
                     self.assertEqual(report["trips"], 20, report)
 
 
@@ -361,6 +362,37 @@ class RealDataTest(CorpusTest):
                 self.assertEqual(report["rejected"], 0)
                 plan, dry, real = self.agree(DATA / name, config)
                 self.assertEqual((real["read"], real["rejected"]), (rows, 0))
+
+
+class DamageTest(CorpusTest):
+    def test_all_verbs_say_the_same_of_a_file_that_is_cut_off(self):
+        # Hard to compress, so that half of the bytes are thousands of rows.
+        rows = "".join(json.dumps({"event": "e", "user_id": f"u{n % 50}", "time": TIME + n,
+                                   "x": str(n * 2654435761 % 2**61)}) + "\n" for n in range(20_000))
+        whole = gzip.compress(rows.encode())
+        cut = self.write("cut.ndjson.gz", whole[:len(whole) // 2])
+        config = self.folder / "sources.json"
+        code, _, err = self.run_program("init", cut, "--output", config)
+        self.assertEqual(code, 1, err)
+        words = "the compressed data is cut off at compressed byte"
+        self.assertIn(f"The file is damaged; only the rows before this place were read: {words}", err)
+
+        code, out, err = self.run_program("plan", cut, "--config", config)
+        self.assertEqual(code, 1, err)
+        text = " ".join(out.split())
+        self.assertIn(f"cannot be read: {words}", text)
+        self.assertIn("the rows before the damage are imported; mend the file and run again for the rest", text)
+        plan, dry, real = self.agree(cut, config)
+        self.assertGreater(real["accepted"], 1000)
+        self.assertIn(words, real["first_error"])
+
+        trips = self.write("trips.csv.gz", gzip.compress(
+            ("user_id,trip_start_time,trip_end_time,start_lat,start_lng,end_lat,end_lng\n"
+             + "".join(f"u{n % 9},{TIME + n},{TIME + n + 5},1.{n},2,3,4\n" for n in range(5_000))).encode())[:-2_000])
+        code, out, err = self.run_program("staypoints", "--input", trips, "--output", self.folder / "out", "--json")
+        self.assertEqual(code, 3, err)
+        self.assertIn(f"{trips}: {words}", json.loads(out)["first_error"])
+        self.assertFalse((self.folder / "out").exists())
 
 
 if __name__ == "__main__":
