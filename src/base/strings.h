@@ -37,6 +37,16 @@ void StrAppend(std::string* out, const Parts&... parts) {
   absl::StrAppend(out, strings_internal::Part(parts)...);
 }
 
+// `text` without the blanks (space, tab, line ends) around it.
+inline std::string_view TrimBlanks(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto is_visible = [](char c) { return static_cast<unsigned char>(c) > ' '; };
+  if (!text.empty() && is_visible(text.front()) && is_visible(text.back())) return text;
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
 }  // namespace millrace
 
 #endif  // MILLRACE_BASE_STRINGS_H_

@@ -7,12 +7,19 @@
 #include "base/strings.h"
 
 namespace millrace {
+namespace {
+
+constexpr std::string_view kStrict = " (a warning, which --strict makes an error)";
+
+}  // namespace
+
+std::string StrictError(const Warning& warning) {
+  return StrCat(warning.object, warning.object.empty() ? "" : ": ", warning.message, kStrict);
+}
 
 absl::Status Warnings::Add(Warning warning, uint64_t count) {
   const absl::Status result =
-      are_errors_ ? absl::InvalidArgumentError(
-                        StrCat(warning.message, " (a warning, which --strict makes an error)"))
-                  : absl::OkStatus();
+      are_errors_ ? absl::InvalidArgumentError(StrCat(warning.message, kStrict)) : absl::OkStatus();
   const std::string key = StrCat(warning.code, "\n", warning.config_id, "\n", warning.field);
   {
     absl::MutexLock lock(&mutex_);

@@ -55,6 +55,9 @@ class Warnings {
   uint64_t unkept_ ABSL_GUARDED_BY(mutex_) = 0;  // of kinds that are not kept
 };
 
+// The error that --strict makes of `warning`.
+std::string StrictError(const Warning& warning);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_BASE_WARNINGS_H_

@@ -8,7 +8,6 @@
 #include "cli/error_report.h"
 #include "cli/text.h"
 #include "cli/warnings_report.h"
-#include "import/strict_error.h"
 
 namespace millrace::cli {
 namespace {

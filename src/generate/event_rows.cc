@@ -2,9 +2,9 @@
 
 namespace millrace {
 
-absl::Span<const GeneratedColumn> EventRows::columns() const {
-  using Type = GeneratedColumn::Type;
-  static constexpr GeneratedColumn kEventColumns[kColumns] = {
+absl::Span<const OutputColumn> EventRows::columns() const {
+  using Type = OutputColumn::Type;
+  static constexpr OutputColumn kEventColumns[kColumns] = {
       {.name = "event_name", .required = true},
       {.name = "business_ts",
        .type = Type::kTimestamp,

@@ -12,7 +12,7 @@ namespace millrace {
 class EventRows : public RowMaker {
  public:
   explicit EventRows(const EventModel& model) : model_(model) {}
-  absl::Span<const GeneratedColumn> columns() const override;
+  absl::Span<const OutputColumn> columns() const override;
   absl::Span<const Value> Make(uint64_t row) override;
 
  private:

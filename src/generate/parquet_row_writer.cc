@@ -15,7 +15,7 @@
 namespace millrace {
 namespace {
 
-using Type = GeneratedColumn::Type;
+using Type = OutputColumn::Type;
 
 constexpr int64_t kRowGroupRows = 122'880;
 constexpr int64_t kBatchRows = 8192;
@@ -25,7 +25,7 @@ absl::Status FromArrow(const arrow::Status& status) {
   return absl::UnavailableError(status.message());
 }
 
-std::shared_ptr<arrow::DataType> ArrowType(const GeneratedColumn& column) {
+std::shared_ptr<arrow::DataType> ArrowType(const OutputColumn& column) {
   switch (column.type) {
     case Type::kText:
       return arrow::utf8();
@@ -41,11 +41,11 @@ std::shared_ptr<arrow::DataType> ArrowType(const GeneratedColumn& column) {
   return arrow::null();
 }
 
-std::shared_ptr<parquet::WriterProperties> Properties(absl::Span<const GeneratedColumn> columns) {
+std::shared_ptr<parquet::WriterProperties> Properties(absl::Span<const OutputColumn> columns) {
   parquet::WriterProperties::Builder builder;
   builder.compression(parquet::Compression::SNAPPY);
   builder.max_row_group_length(kRowGroupRows);
-  for (const GeneratedColumn& column : columns) {
+  for (const OutputColumn& column : columns) {
     const std::string name(column.name);
     if (column.zstd) {
       builder.compression(name, parquet::Compression::ZSTD)->compression_level(name, 1);
@@ -57,12 +57,12 @@ std::shared_ptr<parquet::WriterProperties> Properties(absl::Span<const Generated
 
 class ParquetRowWriter : public RowWriter {
  public:
-  absl::Status Open(const std::string& path, absl::Span<const GeneratedColumn> columns) {
+  absl::Status Open(const std::string& path, absl::Span<const OutputColumn> columns) {
     auto sink = arrow::io::FileOutputStream::Open(path);
     if (!sink.ok()) return FromArrow(sink.status());
     sink_ = *sink;
     arrow::FieldVector fields;
-    for (const GeneratedColumn& column : columns) {
+    for (const OutputColumn& column : columns) {
       const std::shared_ptr<arrow::DataType> type = ArrowType(column);
       fields.push_back(arrow::field(std::string(column.name), type, !column.required));
       auto builder = arrow::MakeBuilder(type);
@@ -138,7 +138,7 @@ class ParquetRowWriter : public RowWriter {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowWriter>> NewParquetRowWriter(
-    const std::string& path, absl::Span<const GeneratedColumn> columns) {
+    const std::string& path, absl::Span<const OutputColumn> columns) {
   auto writer = std::make_unique<ParquetRowWriter>();
   RETURN_IF_ERROR(writer->Open(path, columns));
   return writer;

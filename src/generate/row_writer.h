@@ -1,4 +1,4 @@
-// One output file of generated rows.
+// Rows into a file, the other way round than RowReader (row_reader.h).
 #ifndef MILLRACE_GENERATE_ROW_WRITER_H_
 #define MILLRACE_GENERATE_ROW_WRITER_H_
 
@@ -8,7 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "generate/row_maker.h"
+#include "formats/output_column.h"
+#include "formats/value.h"
 
 namespace millrace {
 
@@ -24,7 +25,7 @@ class RowWriter {
 
 // Each creates or empties the file `path`. `columns` outlives the writer.
 using OpenRowWriter = absl::StatusOr<std::unique_ptr<RowWriter>>(
-    const std::string& path, absl::Span<const GeneratedColumn> columns);
+    const std::string& path, absl::Span<const OutputColumn> columns);
 OpenRowWriter NewParquetRowWriter;
 OpenRowWriter NewNdjsonGzRowWriter;
 OpenRowWriter NewCsvRowWriter;

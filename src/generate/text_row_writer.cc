@@ -63,9 +63,9 @@ class BlockFile {
 
 class NdjsonGzRowWriter : public RowWriter {
  public:
-  NdjsonGzRowWriter(const std::string& path, absl::Span<const GeneratedColumn> columns)
+  NdjsonGzRowWriter(const std::string& path, absl::Span<const OutputColumn> columns)
       : file_(path, true) {
-    for (const GeneratedColumn& column : columns) {
+    for (const OutputColumn& column : columns) {
       ByteBuffer key;
       key.Append(keys_.empty() ? '{' : ',');
       AppendJsonString(key, column.name);
@@ -94,9 +94,9 @@ class NdjsonGzRowWriter : public RowWriter {
 // RFC 4180, with '\n' as the line end; an empty cell is a null.
 class CsvRowWriter : public RowWriter {
  public:
-  CsvRowWriter(const std::string& path, absl::Span<const GeneratedColumn> columns)
+  CsvRowWriter(const std::string& path, absl::Span<const OutputColumn> columns)
       : file_(path, false) {
-    for (const GeneratedColumn& column : columns) {
+    for (const OutputColumn& column : columns) {
       if (!file_.text().empty()) file_.text().Append(',');
       AppendCell(column.name);
     }
@@ -136,7 +136,7 @@ class CsvRowWriter : public RowWriter {
 
 template <typename Writer>
 absl::StatusOr<std::unique_ptr<RowWriter>> OpenWriter(const std::string& path,
-                                                      absl::Span<const GeneratedColumn> columns) {
+                                                      absl::Span<const OutputColumn> columns) {
   auto writer = std::make_unique<Writer>(path, columns);
   RETURN_IF_ERROR(writer->Open());
   return writer;
@@ -145,12 +145,12 @@ absl::StatusOr<std::unique_ptr<RowWriter>> OpenWriter(const std::string& path,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowWriter>> NewNdjsonGzRowWriter(
-    const std::string& path, absl::Span<const GeneratedColumn> columns) {
+    const std::string& path, absl::Span<const OutputColumn> columns) {
   return OpenWriter<NdjsonGzRowWriter>(path, columns);
 }
 
-absl::StatusOr<std::unique_ptr<RowWriter>> NewCsvRowWriter(
-    const std::string& path, absl::Span<const GeneratedColumn> columns) {
+absl::StatusOr<std::unique_ptr<RowWriter>> NewCsvRowWriter(const std::string& path,
+                                                           absl::Span<const OutputColumn> columns) {
   return OpenWriter<CsvRowWriter>(path, columns);
 }
 

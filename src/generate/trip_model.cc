@@ -64,9 +64,9 @@ TripModel::TripModel(const TripModelOptions& options)
                                                          static_cast<int64_t>(options.rows))),
       rhythm_(WeekFrom(options.begin_us)) {}
 
-absl::Span<const GeneratedColumn> TripModel::columns() const {
-  using Type = GeneratedColumn::Type;
-  static constexpr GeneratedColumn kTripColumns[kColumns] = {
+absl::Span<const OutputColumn> TripModel::columns() const {
+  using Type = OutputColumn::Type;
+  static constexpr OutputColumn kTripColumns[kColumns] = {
       {.name = "user_id", .distinct = true, .zstd = true},
       {.name = "trip_start_time", .type = Type::kTimestamp, .distinct = true, .zstd = true},
       {.name = "trip_end_time", .type = Type::kTimestamp, .distinct = true, .zstd = true},

@@ -36,7 +36,7 @@ class TripModel : public RowMaker {
   explicit TripModel(const TripModelOptions& options);
 
   // user_id, trip_start_time, trip_end_time (of no zone), start_lat, start_lng, end_lat, end_lng.
-  absl::Span<const GeneratedColumn> columns() const override;
+  absl::Span<const OutputColumn> columns() const override;
   absl::Span<const Value> Make(uint64_t row) override;
 
  private:

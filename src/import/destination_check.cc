@@ -52,7 +52,7 @@ absl::Status AddMissing(ExpectedSet set, FingerprintSpill& missing) {
 
 DestinationCheck::DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
                                    const absl::flat_hash_set<std::string>& names,
-                                   RawExport raw_export, Clock& clock)
+                                   mixpanel::RawExport raw_export, Clock& clock)
     : options_(options),
       folders_(std::move(folders)),
       ours_(ours),

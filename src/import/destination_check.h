@@ -22,11 +22,6 @@
 
 namespace millrace {
 
-// One try of one export request; see mixpanel::ExportRaw for the errors.
-using RawExport =
-    std::function<absl::Status(const mixpanel::RawExportRequest& request,
-                               const std::function<absl::Status(std::string_view)>& on_line)>;
-
 class DestinationCheck {
  public:
   struct Options {
@@ -43,7 +38,7 @@ class DestinationCheck {
   // `ours` has the day (EventIdentity::day) as its key; events at the destination with another name
   // than `names` are not looked at. All must outlive the check.
   DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
-                   const absl::flat_hash_set<std::string>& names, RawExport raw_export,
+                   const absl::flat_hash_set<std::string>& names, mixpanel::RawExport raw_export,
                    Clock& clock);
 
   // Exports the days and compares them with what `ours` has of them; an export that fails halfway
@@ -72,7 +67,7 @@ class DestinationCheck {
   const Folders folders_;
   FingerprintSpill& ours_;
   const absl::flat_hash_set<std::string>& names_;
-  const RawExport raw_export_;
+  const mixpanel::RawExport raw_export_;
   Clock& clock_;
   Retrier retrier_;
   IdentityReader reader_;

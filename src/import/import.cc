@@ -12,7 +12,6 @@
 #include "import/hidden_names.h"
 #include "import/object_lister.h"
 #include "import/record_run.h"
-#include "import/strict_error.h"
 #include "import/unmatched.h"
 #include "import/waiting_feed.h"
 

@@ -34,7 +34,7 @@ struct ReconcileParts {
   Ledger& ledger;
   DeadLetter& dead_letter;  // keeps what is refused in a repair
   ExpectedEvents::ReadDead read_dead;
-  RawExport raw_export;
+  mixpanel::RawExport raw_export;
   SinkFactory make_sink;  // for a repair
   Clock& clock = Clock::Real();
 };

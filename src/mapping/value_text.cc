@@ -37,15 +37,6 @@ std::string_view PlainText(const Value& value, ByteBuffer& scratch) {
   return scratch.view();
 }
 
-std::string_view TrimBlanks(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const auto is_visible = [](char c) { return static_cast<unsigned char>(c) > ' '; };
-  if (!text.empty() && is_visible(text.front()) && is_visible(text.back())) return text;
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
 std::string QuoteValue(const Value& value) {
   ByteBuffer json;
   AppendJsonValue(json, value);

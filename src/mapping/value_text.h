@@ -15,9 +15,6 @@ namespace millrace {
 // possible, else of `scratch`, whose content is replaced.
 std::string_view PlainText(const Value& value, ByteBuffer& scratch);
 
-// Without the blanks (space, tab, line ends) around it.
-std::string_view TrimBlanks(std::string_view text);
-
 // `value` as JSON for a message, cut to about 80 bytes.
 std::string QuoteValue(const Value& value);
 

@@ -3,7 +3,6 @@
 #include "absl/strings/match.h"
 #include "base/strings.h"
 #include "sandbox/body_decoder.h"
-#include "sandbox/text.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 std::string UserAndSecret(std::string_view authorization) {
   constexpr std::string_view kBasic = "Basic ";
   if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kBasic))) return "";
-  const std::string_view value = Trimmed(authorization.substr(kBasic.size()));
+  const std::string_view value = TrimBlanks(authorization.substr(kBasic.size()));
   if (value.find(':') != std::string_view::npos) return std::string(value);
   absl::StatusOr<std::string> decoded = DecodeAnyBase64(value);
   return decoded.ok() ? *std::move(decoded) : "";

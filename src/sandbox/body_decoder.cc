@@ -6,7 +6,6 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/decompress.h"
-#include "sandbox/text.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -87,12 +86,12 @@ std::string FromCesu8(std::string text) {
 
 // Records that were the value of `data`, moved to `scratch` for its padding.
 absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
-  const std::string_view text = Trimmed(data);
+  const std::string_view text = TrimBlanks(data);
   std::string decoded;
   if (!LooksLikeJson(text)) {
     ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
     decoded = FromCesu8(std::move(decoded));
-    if (!LooksLikeJson(Trimmed(decoded))) {
+    if (!LooksLikeJson(TrimBlanks(decoded))) {
       return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
     }
   }
@@ -165,18 +164,18 @@ absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t most
   decoded.params.AddForm(request.query);
   ASSIGN_OR_RETURN(const std::string_view body, PlainBody(request, most, scratch));
   decoded.plain_bytes = body.size();
-  if (const std::string_view text = Trimmed(body); LooksLikeJson(text)) {
+  if (const std::string_view text = TrimBlanks(body); LooksLikeJson(text)) {
     decoded.records = text;
     return decoded;
   }
   decoded.params.AddForm(body);
   if (!decoded.params.Has("data")) {
-    if (Trimmed(body).empty()) return decoded;
+    if (TrimBlanks(body).empty()) return decoded;
     return absl::InvalidArgumentError("the body is neither JSON nor a form with data");
   }
   const std::string data(decoded.params.Get("data"));
   decoded.params.erase("data");
-  if (Trimmed(data).empty()) return decoded;
+  if (TrimBlanks(data).empty()) return decoded;
   ASSIGN_OR_RETURN(decoded.records, DecodeData(data, scratch));
   return decoded;
 }

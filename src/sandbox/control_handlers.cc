@@ -6,9 +6,9 @@
 #include "absl/strings/numbers.h"
 #include "base/json_parse.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "net/http_reply.h"
 #include "sandbox/body_decoder.h"
-#include "sandbox/text.h"
 
 namespace millrace::sandbox {
 namespace {

@@ -10,7 +10,6 @@
 #include "base/strings.h"
 #include "sandbox/event_text.h"
 #include "sandbox/limits.h"
-#include "sandbox/text.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -101,8 +100,8 @@ class Rules {
 
   bool CheckEvent(Problem* problem) const {
     const Field& event = text_.event;
-    const bool blank =
-        event.kind == Field::Kind::kAbsent || event.text == "null" || Trimmed(event.text).empty();
+    const bool blank = event.kind == Field::Kind::kAbsent || event.text == "null" ||
+                       TrimBlanks(event.text).empty();
     if (blank) return Fail(problem, "event", "'event' must not be missing or blank");
     if (event.kind != Field::Kind::kString) {
       return Fail(problem, "event", "'event' is invalid: must be a string");

@@ -15,7 +15,6 @@
 #include "sandbox/body_decoder.h"
 #include "sandbox/export_stream.h"
 #include "sandbox/limits.h"
-#include "sandbox/text.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -202,7 +201,7 @@ ServerReply QueryError(const absl::Status& status) {
 // The parameters of a form, or of a JSON object, whose values other than strings count as their
 // JSON text.
 absl::Status AddBody(std::string_view body, Params& params) {
-  if (!Trimmed(body).starts_with('{')) {
+  if (!TrimBlanks(body).starts_with('{')) {
     params.AddForm(body);
     return absl::OkStatus();
   }

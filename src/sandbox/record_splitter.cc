@@ -1,6 +1,6 @@
 #include "sandbox/record_splitter.h"
 
-#include "sandbox/text.h"
+#include "base/strings.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -30,13 +30,13 @@ absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* re
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
     if (depth == 0 || (depth == 1 && c == ',')) {
-      const std::string_view element = Trimmed(text.substr(begin, i - begin));
+      const std::string_view element = TrimBlanks(text.substr(begin, i - begin));
       const bool empty_array = depth == 0 && records->empty() && element.empty();
       if (!empty_array) records->push_back(element);
       begin = i + 1;
     }
     if (depth == 0) {
-      if (c == ']' && Trimmed(text.substr(begin)).empty()) return absl::OkStatus();
+      if (c == ']' && TrimBlanks(text.substr(begin)).empty()) return absl::OkStatus();
       return absl::InvalidArgumentError("malformed JSON: unexpected text after the array");
     }
     ++i;
@@ -48,14 +48,14 @@ absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* re
 bool SpansLines(std::string_view text) {
   const size_t end = text.find('\n');
   if (end == std::string_view::npos) return true;
-  return !Trimmed(text.substr(0, end)).ends_with('}') &&
-         !Trimmed(text.substr(end)).starts_with('{');
+  return !TrimBlanks(text.substr(0, end)).ends_with('}') &&
+         !TrimBlanks(text.substr(end)).starts_with('{');
 }
 
 }  // namespace
 
 absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* records) {
-  text = Trimmed(text);
+  text = TrimBlanks(text);
   if (text.starts_with('[')) return SplitArray(text, records);
   if (SpansLines(text)) {
     if (!text.empty()) records->push_back(text);
@@ -63,7 +63,7 @@ absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* 
   }
   while (!text.empty()) {
     const size_t end = text.find('\n');
-    const std::string_view line = Trimmed(text.substr(0, end));
+    const std::string_view line = TrimBlanks(text.substr(0, end));
     if (!line.empty()) records->push_back(line);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }

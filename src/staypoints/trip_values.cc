@@ -41,22 +41,15 @@ int64_t MicrosOf(int64_t ticks, Value::Unit unit) {
   return kBadTime;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
 int64_t MicrosOfText(std::string_view text) {
-  const std::optional<TimeText> time = ParseTimeText(Trimmed(text));
+  const std::optional<TimeText> time = ParseTimeText(TrimBlanks(text));
   if (!time) return kBadTime;
   const int64_t seconds = time->local_seconds - time->offset_seconds.value_or(0);
   return InRange(seconds * 1'000'000 + time->nanos / 1000);
 }
 
 double NumberOfText(std::string_view text) {
-  text = Trimmed(text);
+  text = TrimBlanks(text);
   if (text.starts_with('+')) text.remove_prefix(1);
   double number = 0;
   const char* const end = text.data() + text.size();

@@ -32,6 +32,10 @@ absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Crede
                        const std::function<absl::Status(std::string_view)>& on_line,
                        std::stop_token stop);
 
+// One try of one request, as ExportRaw() makes it.
+using RawExport = std::function<absl::Status(
+    const RawExportRequest& request, const std::function<absl::Status(std::string_view)>& on_line)>;
+
 }  // namespace millrace::mixpanel
 
 #endif  // MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "import/event_identity.h"
 
 namespace millrace {
 namespace {
@@ -41,7 +42,7 @@ SinkFactory FakeProject::Sinks() {
   return [this] { return std::make_unique<FakeSink>(*this); };
 }
 
-RawExport FakeProject::Export() {
+mixpanel::RawExport FakeProject::Export() {
   return [this](const mixpanel::RawExportRequest& request,
                 const std::function<absl::Status(std::string_view)>& on_line) -> absl::Status {
     {

@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "import/destination_check.h"
+#include "connectors/mixpanel/raw_export.h"
 #include "pipeline/sink.h"
 
 namespace millrace {
@@ -19,7 +19,7 @@ class FakeProject {
   // Sinks that write here. Events whose line contains `refuse` are refused; those whose line
   // contains `lose` are acknowledged and lost.
   SinkFactory Sinks();
-  RawExport Export();
+  mixpanel::RawExport Export();
 
   void Refuse(std::string text);
   void Lose(std::string text);  // "": nothing more

@@ -1,0 +1,22 @@
+// What a row writer has to know of a column.
+#ifndef MILLRACE_FORMATS_OUTPUT_COLUMN_H_
+#define MILLRACE_FORMATS_OUTPUT_COLUMN_H_
+
+#include <cstdint>
+#include <string_view>
+
+namespace millrace {
+
+struct OutputColumn {
+  enum class Type : uint8_t { kText, kTimestamp, kInt, kDouble, kBool };
+  std::string_view name;
+  Type type = Type::kText;
+  bool required = false;  // has no nulls
+  bool zoned = false;     // kTimestamp, in microseconds: UTC, or of no zone
+  bool distinct = false;  // few values come twice: a dictionary would not pay
+  bool zstd = false;      // Parquet: zstd instead of snappy
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_OUTPUT_COLUMN_H_
