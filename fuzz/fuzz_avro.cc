@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "iceberg/avro_file.h"
+#include "formats/avro_file.h"
 #include "iceberg/manifest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

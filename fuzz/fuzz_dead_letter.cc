@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "connectors/disk/row_lines.h"
+#include "connectors/dead_letter_files/row_lines.h"
 #include "pipeline/dead_letter_record.h"
 #include "require.h"
 

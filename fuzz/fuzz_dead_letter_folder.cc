@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "connectors/disk/dead_letter_reader.h"
-#include "connectors/disk/disk_dead_letter.h"
-#include "connectors/disk/replay_notes.h"
+#include "connectors/dead_letter_files/dead_letter_reader.h"
+#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/replay_notes.h"
 #include "require.h"
 
 namespace millrace {

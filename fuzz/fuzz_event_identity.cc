@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "import/event_identity.h"
+#include "connectors/mixpanel/event_identity.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "formats/testing/rows.h"
-#include "import/file_profile.h"
-#include "import/infer_config.h"
+#include "init/file_profile.h"
+#include "init/infer_config.h"
 #include "mapping/row_mapper.h"
 #include "mapping/sources_config.h"
 #include "require.h"

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "base/byte_buffer.h"
-#include "sandbox/body_decoder.h"
 #include "sandbox/event_check.h"
 #include "sandbox/export_stream.h"
 #include "sandbox/profile_update.h"
-#include "sandbox/record_splitter.h"
+#include "sdk/body_decoder.h"
+#include "sdk/record_splitter.h"
 
 namespace millrace::sandbox {
 namespace {

@@ -13,9 +13,9 @@ SRC = ROOT / "src"
 
 # Prefix of a third-party header -> the folders whose .cc files may include it.
 OWNERS = {
-    "arrow/": {"io", "formats", "generate", "iceberg"},
-    "parquet/": {"formats", "generate"},
-    "simdjson": {"formats", "mapping", "sandbox", "import"},
+    "arrow/": {"io", "formats"},
+    "parquet/": {"formats"},
+    "simdjson": {"connectors/mixpanel", "formats", "mapping", "plan", "sandbox"},
     "boost/": {"net"},
     "curl/": {"net"},
     "pugixml": {"stores"},

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/pubsub_flags.h"
-#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter.h"
 #include "connectors/pubsub/pubsub_dead_letter.h"
 #include "connectors/pubsub/resource_name.h"
 #include "pipeline/split_dead_letter.h"

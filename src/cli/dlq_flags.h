@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
-#include "connectors/disk/dead_letter_reader.h"
+#include "connectors/dead_letter_files/dead_letter_reader.h"
 
 namespace millrace::cli {
 

@@ -13,11 +13,11 @@
 #include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
-#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
 #include "import/mixpanel_target.h"
-#include "import/replay.h"
+#include "replay/replay.h"
 
 namespace millrace::cli {
 namespace {
@@ -114,7 +114,8 @@ void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
       << (counts.rejected > 0 ? "   again; see: millrace dlq show" : "") << "\nfiltered  "
       << WithCommas(counts.filtered) << "\npending   " << WithCommas(counts.pending())
       << (counts.pending() > 0 ? "   run again to go on" : "") << "\n";
-  if (!report.first_error.empty()) out << "first error: " << ErrorAsText(report.first_error) << "\n";
+  if (!report.first_error.empty())
+    out << "first error: " << ErrorAsText(report.first_error) << "\n";
 }
 
 // The queue of a replay, with what it stands on.

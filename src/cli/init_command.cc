@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
-#include "import/init.h"
+#include "init/init.h"
 #include "io/durable_file.h"
 
 namespace millrace::cli {

@@ -13,7 +13,7 @@
 #include "cli/plan_report.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
-#include "import/plan.h"
+#include "plan/plan.h"
 
 namespace millrace::cli {
 namespace {

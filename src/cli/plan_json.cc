@@ -7,7 +7,7 @@
 #include "base/strings.h"
 #include "cli/plan_words.h"
 #include "cli/warnings_report.h"
-#include "import/plan_problems.h"
+#include "plan/plan_problems.h"
 
 namespace millrace::cli {
 namespace {

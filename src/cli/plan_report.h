@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "import/plan.h"
+#include "plan/plan.h"
 
 namespace millrace::cli {
 

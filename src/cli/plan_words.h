@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "absl/time/time.h"
-#include "import/plan.h"
+#include "plan/plan.h"
 
 namespace millrace::cli {
 

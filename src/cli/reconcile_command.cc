@@ -6,11 +6,11 @@
 #include "cli/commands.h"
 #include "cli/reconcile_report.h"
 #include "cli/shared_flags.h"
-#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/mixpanel/query_pacer.h"
 #include "connectors/mixpanel/raw_export.h"
 #include "import/mixpanel_target.h"
-#include "import/query_pacer.h"
-#include "import/reconcile.h"
+#include "reconcile/reconcile.h"
 
 namespace millrace::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/command.h"
-#include "import/reconcile.h"
+#include "reconcile/reconcile.h"
 
 namespace millrace::cli {
 

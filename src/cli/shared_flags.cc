@@ -10,7 +10,7 @@
 #include "connectors/firestore/firestore_ledger.h"
 #include "connectors/postgres/postgres_ledger.h"
 #include "connectors/sqlite/sqlite_ledger.h"
-#include "import/read_sources.h"
+#include "objects/read_sources.h"
 
 namespace millrace::cli {
 namespace {

@@ -11,8 +11,8 @@
 #include "cli/commands.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
-#include "import/config_change.h"
-#include "import/object_source.h"
+#include "objects/config_change.h"
+#include "objects/object_source.h"
 
 namespace millrace::cli {
 namespace {

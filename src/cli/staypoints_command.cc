@@ -17,7 +17,7 @@
 #include "cli/staypoints_progress.h"
 #include "cli/text.h"
 #include "cli/trip_inputs.h"
-#include "connectors/disk/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter.h"
 #include "staypoints/memory_plan.h"
 #include "staypoints/report_page.h"
 #include "staypoints/stay_tally.h"

@@ -16,7 +16,7 @@
 #include "cli/shared_flags.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
-#include "import/read_sources.h"
+#include "objects/read_sources.h"
 #include "watch/pubsub_trigger.h"
 #include "watch/watch.h"
 #include "watch/watch_metrics.h"

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "generate/row_writer.h"
+#include "formats/row_writer.h"
 
 namespace millrace {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "iceberg/avro_file.h"
+#include "formats/avro_file.h"
 
 namespace millrace {
 namespace {

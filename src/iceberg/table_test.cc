@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/strings.h"
-#include "iceberg/testing/avro_writer.h"
+#include "formats/testing/avro_writer.h"
 #include "io/durable_file.h"
 
 namespace millrace {

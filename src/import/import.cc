@@ -9,11 +9,11 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
-#include "import/hidden_names.h"
-#include "import/object_lister.h"
 #include "import/record_run.h"
-#include "import/unmatched.h"
-#include "import/waiting_feed.h"
+#include "objects/hidden_names.h"
+#include "objects/object_lister.h"
+#include "objects/unmatched.h"
+#include "objects/waiting_feed.h"
 
 namespace millrace {
 namespace {

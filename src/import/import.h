@@ -9,9 +9,9 @@
 
 #include "base/warnings.h"
 #include "connectors/mixpanel/credentials.h"
-#include "import/object_source.h"
 #include "io/gzip_encoder.h"
 #include "mapping/sources_config.h"
+#include "objects/object_source.h"
 #include "pipeline/run.h"
 #include "stores/open_store.h"
 

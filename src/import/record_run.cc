@@ -5,10 +5,10 @@
 
 #include "absl/time/clock.h"
 #include "base/status.h"
-#include "import/map_transform.h"
 #include "import/mixpanel_target.h"
 #include "io/owner.h"
 #include "mapping/row_mapper.h"
+#include "objects/map_transform.h"
 
 namespace millrace {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "connectors/mixpanel/pacer.h"
 #include "import/import.h"
-#include "import/object_feed.h"
 #include "mapping/current_sources.h"
 #include "mapping/script_pool.h"
+#include "objects/object_feed.h"
 
 namespace millrace {
 

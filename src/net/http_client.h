@@ -1,5 +1,5 @@
 // HTTP requests out. An answer of any status is a successful exchange; the caller decides what a
-// 404 means. Retry is not done here (pipeline/retry_policy.h).
+// 404 means. Retry is not done here (base/retry_policy.h).
 #ifndef MILLRACE_NET_HTTP_CLIENT_H_
 #define MILLRACE_NET_HTTP_CLIENT_H_
 

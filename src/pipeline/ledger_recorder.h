@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "base/delayed_stop.h"
+#include "base/retrier.h"
 #include "pipeline/object_progress.h"
-#include "pipeline/retrier.h"
 #include "pipeline/run_context.h"
 
 namespace millrace {

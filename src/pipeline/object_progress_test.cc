@@ -198,7 +198,8 @@ TEST_F(StoreCost, DecidesHowOftenChangesAreStored) {
   EXPECT_EQ(progress_.NextStore(), absl::ZeroDuration()) << "the first change at once";
   IntervalAfter(kQuick);
   EXPECT_EQ(IntervalAfter(kQuick), StoreSchedule::kCostShare * kQuick);
-  EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kCostShare * kQuick) << "one checkpoint does not count";
+  EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kCostShare * kQuick)
+      << "one checkpoint does not count";
   EXPECT_EQ(IntervalAfter(kSlow), StoreSchedule::kCostShare * kSlow);
   IntervalAfter(kVerySlow);
   EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kMostWait);

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "pipeline/chunk_reader.h"
 #include "pipeline/ledger_recorder.h"
 #include "pipeline/load.h"
-#include "pipeline/retrier.h"
 #include "pipeline/run_context.h"
 #include "pipeline/whole_refusals.h"
 #include "pipeline/write_gate.h"

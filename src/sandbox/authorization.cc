@@ -2,7 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "base/strings.h"
-#include "sandbox/body_decoder.h"
+#include "sdk/body_decoder.h"
 
 namespace millrace::sandbox {
 namespace {

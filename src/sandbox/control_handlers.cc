@@ -8,7 +8,7 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "net/http_reply.h"
-#include "sandbox/body_decoder.h"
+#include "sdk/body_decoder.h"
 
 namespace millrace::sandbox {
 namespace {

@@ -7,10 +7,10 @@
 #include "base/strings.h"
 #include "io/decoder.h"
 #include "net/http_reply.h"
-#include "sandbox/body_decoder.h"
 #include "sandbox/ingest.h"
 #include "sandbox/limits.h"
-#include "sandbox/sdk_reply.h"
+#include "sdk/body_decoder.h"
+#include "sdk/sdk_reply.h"
 
 namespace millrace::sandbox {
 namespace {

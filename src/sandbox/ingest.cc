@@ -4,7 +4,7 @@
 #include "base/strings.h"
 #include "net/http_reply.h"
 #include "sandbox/limits.h"
-#include "sandbox/record_splitter.h"
+#include "sdk/record_splitter.h"
 
 namespace millrace::sandbox {
 namespace {

@@ -8,8 +8,8 @@
 #include <variant>
 
 #include "net/http_server.h"
-#include "sandbox/body_decoder.h"
 #include "sandbox/context.h"
+#include "sdk/body_decoder.h"
 
 namespace millrace::sandbox {
 

@@ -12,9 +12,9 @@
 #include "base/strings.h"
 #include "io/gzip_stream.h"
 #include "net/http_reply.h"
-#include "sandbox/body_decoder.h"
 #include "sandbox/export_stream.h"
 #include "sandbox/limits.h"
+#include "sdk/body_decoder.h"
 
 namespace millrace::sandbox {
 namespace {

@@ -4,7 +4,7 @@
 #include "base/strings.h"
 #include "net/http_reply.h"
 #include "sandbox/ingest.h"
-#include "sandbox/sdk_reply.h"
+#include "sdk/sdk_reply.h"
 
 namespace millrace::sandbox {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "pipeline/retry_policy.h"
+#include "base/retry_policy.h"
 #include "stores/client_pool.h"
 
 namespace millrace {

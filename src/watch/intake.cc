@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "import/hidden_names.h"
+#include "objects/hidden_names.h"
 
 namespace millrace::watch {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "import/object_lister.h"
+#include "objects/object_lister.h"
 
 namespace millrace::watch {
 namespace {

@@ -18,7 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "import/object_feed.h"
+#include "objects/object_feed.h"
 #include "watch/notice.h"
 #include "watch/store_cache.h"
 #include "watch/watch_progress.h"

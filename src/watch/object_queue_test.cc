@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "absl/synchronization/notification.h"
-#include "import/testing/object_feed_contract.h"
+#include "objects/testing/object_feed_contract.h"
 #include "watch/testing/fake_store.h"
 
 namespace millrace::watch {

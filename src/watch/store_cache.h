@@ -11,7 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "import/object_feed.h"
+#include "objects/object_feed.h"
 
 namespace millrace::watch {
 

@@ -17,7 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "pipeline/retry_policy.h"
+#include "base/retry_policy.h"
 
 namespace millrace::pubsub {
 

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/pubsub/connection_internal.h"
-#include "pipeline/retrier.h"
 
 namespace millrace::pubsub {
 namespace {

@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "base/retry_policy.h"
 #include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/message.h"
-#include "pipeline/retry_policy.h"
 
 namespace millrace::pubsub {
 
@@ -23,7 +23,8 @@ class Publisher {
   // Blocking. Ok: the service has stored all of `messages`; they arrive in any order, and may
   // arrive more than once. Otherwise some may have been stored and the call is to be repeated
   // whole: Unavailable and the like after the retries of the policy, Cancelled if `stop` was
-  // requested before the service answered, others for good: NotFound, PermissionDenied, InvalidArgument (a limit of message.h; nothing was sent).
+  // requested before the service answered, others for good: NotFound, PermissionDenied,
+  // InvalidArgument (a limit of message.h; nothing was sent).
   virtual absl::Status Publish(absl::Span<const Message> messages, std::stop_token stop) = 0;
 };
 

@@ -15,13 +15,13 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "base/log.h"
+#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/pubsub/ack_queue.h"
 #include "connectors/pubsub/connection_internal.h"
 #include "connectors/pubsub/held_messages.h"
 #include "connectors/pubsub/rpc_status.pb.h"
-#include "pipeline/retrier.h"
 
 namespace millrace::pubsub {
 namespace {

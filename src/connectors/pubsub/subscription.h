@@ -11,10 +11,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/retry_policy.h"
 #include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/leases.h"
 #include "connectors/pubsub/message.h"
-#include "pipeline/retry_policy.h"
 
 namespace millrace::pubsub {
 

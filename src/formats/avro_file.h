@@ -1,0 +1,36 @@
+// Avro object container files (Avro specification 1.11, "Object Container Files"), read front to
+// back with bounded memory.
+//
+//   file   = "Obj" 1, metadata, sync, block*        metadata: map of bytes, "avro.schema" in it
+//   block  = count, size, data, sync                data: `count` values, compressed as one
+#ifndef MILLRACE_FORMATS_AVRO_FILE_H_
+#define MILLRACE_FORMATS_AVRO_FILE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "formats/avro_value.h"
+#include "io/input_stream.h"
+
+namespace millrace {
+
+inline constexpr size_t kMostAvroHeaderBytes = 4 << 20;
+inline constexpr size_t kMostAvroBlockBytes = 128 << 20;  // compressed, and decompressed
+
+// Gets the values of the root type, in order. `metadata` is that of the header. A status that is
+// not ok ends the reading. Views end with the call.
+using AvroVisitor = std::function<absl::Status(const AvroValue& value,
+                                               const std::map<std::string, std::string>& metadata)>;
+
+// Reads all values. Codecs: null, deflate, snappy, zstandard. DataLoss for truncated or damaged
+// files, InvalidArgument for what is no Avro file or a codec not known, ResourceExhausted past the
+// bounds above; each without the file's name. The sync markers and snappy's checksums are checked.
+absl::Status ReadAvroFile(InputStream& stream, const AvroVisitor& visitor);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_FORMATS_AVRO_FILE_H_

@@ -1,0 +1,106 @@
+// What a sample of a file's rows tells about its columns.
+#ifndef MILLRACE_INIT_FILE_PROFILE_H_
+#define MILLRACE_INIT_FILE_PROFILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "formats/row.h"
+#include "formats/row_reader.h"
+#include "formats/time_text.h"
+
+namespace millrace {
+
+// Counts are of rows. Values that are not null are in exactly one of `texts` to `others`.
+struct ColumnProfile {
+  std::string name;  // "a.b" for field b of the nested column a
+  bool nested = false;
+  uint64_t nulls = 0;  // null, absent, or empty text
+  uint64_t texts = 0;
+  uint64_t integers = 0;
+  uint64_t reals = 0;
+  uint64_t timestamps = 0;
+  uint64_t others = 0;        // booleans, bytes, lists, objects
+  uint64_t times = 0;         // that the time rule takes and Mixpanel's range holds
+  uint64_t numbers = 0;       // of these: Unix time, as numbers or as text
+  uint64_t dates = 0;         // of these: texts of a date alone
+  uint64_t without_zone = 0;  // of these: neither Unix time nor with a zone
+  int64_t first_millis = 0;   // of these
+  int64_t last_millis = 0;
+  // Digits alone that are a date, with or without a clock, as "202404240313"; of one form.
+  uint64_t compact_times = 0;
+  CompactTime compact_form = CompactTime::kNone;
+  int64_t first_compact_millis = 0;
+  int64_t last_compact_millis = 0;
+  uint64_t clock_texts = 0;   // "23:59[:59]"
+  uint64_t number_texts = 0;  // texts that JSON would take as numbers
+  uint64_t truth_texts = 0;   // "true" or "false", in any case
+  uint64_t banned_ids = 0;    // that stand for "no user" with Mixpanel
+  uint64_t valid_ids = 0;     // that Mixpanel takes as $insert_id
+  uint64_t distinct = 0;
+  bool distinct_complete = true;      // false: there are more
+  std::vector<std::string> examples;  // the first few different ones
+
+  uint64_t values() const { return texts + integers + reals + timestamps + others; }
+  // Text and integers only: what can name something.
+  bool is_name_like() const { return values() > 0 && texts + integers == values(); }
+  bool is_compact_time() const { return compact_times > 0 && compact_times == values(); }
+  bool all_different() const { return distinct_complete && distinct == values(); }
+};
+
+struct FileProfile {
+  std::string uri;
+  FileType type = FileType::kAuto;
+  bool quoted = false;                 // TSV whose cells are in quotes, as they were read
+  bool has_header = true;              // false: its columns were named "column_1", ...
+  std::vector<std::string> siblings;   // uris of other objects in its folder, some
+  uint64_t rows = 0;                   // of the sample
+  uint64_t bad_rows = 0;               // that could not be read; not part of `rows`
+  std::string first_bad_row;           // why the first of them could not be read
+  std::string damage;                  // why rows behind these cannot be read; empty: none known
+  bool whole = false;                  // the sample is the whole file
+  uint64_t identical_rows = 0;         // the same as one before
+  uint64_t mixpanel_rows = 0;          // in Mixpanel's event format
+  uint64_t exported_users = 0;         // profiles as Mixpanel exports them
+  std::vector<ColumnProfile> columns;  // in order of first appearance
+  bool columns_complete = true;        // false: there are more
+};
+
+// Makes a profile of the rows it is shown. Memory is bounded by the columns it keeps (kMostColumns)
+// and by kMostDistinct hashes for each whose name says that it matters.
+class FileProfiler : public RowVisitor {
+ public:
+  static constexpr size_t kMostColumns = 2'000;
+  static constexpr size_t kMostDistinct = 100'000;
+  static constexpr size_t kMostDistinctOfOthers = 1'000;
+  static constexpr size_t kExamples = 3;
+
+  // `now` bounds times.
+  explicit FileProfiler(absl::Time now);
+  ~FileProfiler() override;
+
+  void OnRow(const Row& row) override;
+  void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override;
+
+  // `uri`, `type`, `siblings` and `whole` are the caller's to fill.
+  FileProfile TakeProfile();
+
+ private:
+  class Column;
+
+  Column* ColumnOf(const std::string& name, bool nested);
+  void AddNested(const std::string& parent, const Value& value);
+
+  const absl::Time now_;
+  FileProfile profile_;
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_INIT_FILE_PROFILE_H_

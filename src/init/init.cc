@@ -1,0 +1,189 @@
+#include "init/init.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "base/counted.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "formats/time_text.h"
+#include "init/file_names.h"
+#include "io/table_folder.h"
+#include "mapping/sources_config.h"
+#include "plan/entry_sampler.h"
+#include "plan/plan.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kMostSiblings = 1'000;
+
+absl::StatusOr<ListedObject> FirstObject(const InitRequest& request) {
+  const std::string& input = request.input;
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenStore(input, request.stores));
+  TableGuard tables(*store, input, request.as_files);
+  std::optional<ObjectInfo> first;
+  const absl::Status listed = store->List(
+      input,
+      [&](const ObjectInfo& info) -> absl::Status {
+        RETURN_IF_ERROR(tables.OnObject(info));
+        first = info;
+        return absl::CancelledError("one is enough");
+      },
+      [&](std::string_view uri) { return tables.OnHidden(uri); });
+  if (!first) {
+    RETURN_IF_ERROR(listed);
+    return absl::NotFoundError(StrCat(input, " names no file"));
+  }
+  return ListedObject{std::move(store), *std::move(first)};
+}
+
+// Other objects of the data set. What cannot be listed is not there.
+std::vector<std::string> Siblings(const ListedObject& object) {
+  std::vector<std::string> siblings;
+  const std::string& uri = object.info.uri;
+  object.store
+      ->List(std::string(DatasetFolder(uri)),
+             [&](const ObjectInfo& info) {
+               if (info.uri != uri) siblings.push_back(info.uri);
+               return siblings.size() < kMostSiblings ? absl::OkStatus()
+                                                      : absl::CancelledError("enough");
+             })
+      .IgnoreError();
+  return siblings;
+}
+
+bool IsQuoted(std::string_view name) {
+  return name.size() >= 2 && name.front() == '"' && name.back() == '"';
+}
+
+// A moment to the second, which no column is called.
+bool IsMoment(std::string_view name) {
+  const bool digits = name.size() >= 10 && name.size() <= 19 &&
+                      name.find_first_not_of("0123456789") == std::string_view::npos;
+  if (digits) return name.front() != '0';
+  return name.find(':') != std::string_view::npos && ParseTimeText(name).has_value();
+}
+
+// How to read delimited text better than it tells by itself: with quotes, if every name in a TSV
+// header is in quotes, and without a header, if its first line has a moment in it.
+ReadOptions HowToRead(const RowReader& rows) {
+  ReadOptions options{.has_entry = false};
+  const std::vector<std::string> names = rows.columns();
+  if (names.empty() || (rows.type() != FileType::kCsv && rows.type() != FileType::kTsv)) {
+    return options;
+  }
+  const bool quoted =
+      rows.type() == FileType::kTsv && std::all_of(names.begin(), names.end(), IsQuoted);
+  if (quoted) options.quote = '"';
+  const auto is_moment = [&](std::string_view name) {
+    return IsMoment(quoted ? name.substr(1, name.size() - 2) : name);
+  };
+  if (std::any_of(names.begin(), names.end(), is_moment)) {
+    for (size_t i = 1; i <= names.size(); ++i) {
+      options.column_names.push_back(StrCat("column_", i));
+    }
+  }
+  return options;
+}
+
+absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t most_rows,
+                                          std::stop_token stop, absl::Time now) {
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
+  ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, {.has_entry = false}));
+  const ReadOptions options = HowToRead(*rows);
+  if (options.quote || !options.column_names.empty()) {
+    ASSIGN_OR_RETURN(rows, OpenRows(bytes, options));
+  }
+  FileProfiler profiler(now);
+  DecodeScratch scratch;
+  uint64_t read = 0;
+  bool whole = false;
+  std::string damage;
+  while (read < most_rows && !whole) {
+    if (stop.stop_requested()) return absl::CancelledError("stopped");
+    absl::StatusOr<std::unique_ptr<RowChunk>> chunk = rows->Read(ChunkLimits());
+    // The rows before a damaged place are as good as those of a whole file.
+    if (!chunk.ok() && read != 0 && absl::IsDataLoss(chunk.status())) {
+      damage = ToStd(chunk.status().message());
+      break;
+    }
+    RETURN_IF_ERROR(chunk.status());
+    whole = *chunk == nullptr;
+    if (whole) break;
+    read += (*chunk)->row_count();
+    (*chunk)->ForEachRow(scratch, profiler);
+  }
+  FileProfile profile = profiler.TakeProfile();
+  profile.uri = object.info.uri;
+  profile.type = rows->type();
+  profile.quoted = options.quote.has_value();
+  profile.has_header = options.column_names.empty();
+  profile.siblings = Siblings(object);
+  profile.whole = whole;
+  profile.damage = std::move(damage);
+  if (profile.rows == 0 && profile.bad_rows == 0) {
+    return absl::InvalidArgumentError("it has no rows");
+  }
+  if (profile.rows == 0) {
+    return absl::InvalidArgumentError(StrCat("no row can be read (of ",
+                                             Counted(profile.bad_rows, "row"),
+                                             "); the first: ", profile.first_bad_row));
+  }
+  return profile;
+}
+
+// Maps the sample with the config that was made of it.
+absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::stop_token stop,
+                         absl::Time now, InitResult& result) {
+  absl::StatusOr<SourcesConfig> sources =
+      result.config.mixpanel_format ? SourcesConfig::MixpanelFormat()
+                                    : SourcesConfig::Parse(result.config.json, "sources.json");
+  RETURN_IF_ERROR(Annotate(sources.status(), "loading the config that was made"));
+  SeenRecords seen;
+  ASSIGN_OR_RETURN(const std::unique_ptr<EntrySampler> sampler,
+                   EntrySampler::Make(sources->entries().front(),
+                                      {.most_rows = most_rows, .previews = 0, .now = now}, seen));
+  std::atomic<uint64_t> progress = 0;
+  ObjectPlan object_plan;
+  sampler->Sample(object, {}, std::move(stop), progress, object_plan);
+  EntryPlan plan;
+  sampler->Describe(plan);
+  result.rejected = plan.rejected;
+  if (!plan.rejections.empty()) {
+    const RejectionTally& first = plan.rejections.front();
+    result.first_rejection =
+        StrCat(first.code, first.field.empty() ? "" : " in ", first.field, ": ", first.message);
+  }
+  return absl::OkStatus();
+}
+
+// Says of which file `why` is. To try again does not mend a damaged one.
+absl::Status Unreadable(const absl::Status& why, const std::string& uri) {
+  const std::string message(ToStd(why.message()));
+  const absl::StatusCode code =
+      absl::IsDataLoss(why) ? absl::StatusCode::kInvalidArgument : why.code();
+  const bool named = message.find(uri) != std::string::npos;
+  return absl::Status(code, named ? message : StrCat("reading ", uri, ": ", message));
+}
+
+}  // namespace
+
+absl::StatusOr<InitResult> InitConfig(const InitRequest& request, std::stop_token stop) {
+  const absl::Time now = absl::Now();
+  ASSIGN_OR_RETURN(const ListedObject object, FirstObject(request));
+  absl::StatusOr<FileProfile> profile = ProfileObject(object, request.sample_rows, stop, now);
+  if (!profile.ok()) return Unreadable(profile.status(), object.info.uri);
+  InitResult result{.uri = object.info.uri,
+                    .type = profile->type,
+                    .rows = profile->rows + profile->bad_rows,
+                    .whole = profile->whole,
+                    .damage = profile->damage,
+                    .config = InferConfig(*profile)};
+  RETURN_IF_ERROR(CheckConfig(object, request.sample_rows, std::move(stop), now, result));
+  return result;
+}
+
+}  // namespace millrace

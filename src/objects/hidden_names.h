@@ -1,0 +1,22 @@
+// Names that a listing leaves out because they begin with '.' or '_'.
+#ifndef MILLRACE_OBJECTS_HIDDEN_NAMES_H_
+#define MILLRACE_OBJECTS_HIDDEN_NAMES_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "base/warnings.h"
+
+namespace millrace {
+
+// True for what writers are known to leave beside data and what never holds rows: "_SUCCESS",
+// "_temporary/", ".part-0.parquet.crc", ".DS_Store" and the like. `uri` as a HiddenVisitor gets it.
+bool IsMarkerName(std::string_view uri);
+
+// Counts the hidden name, with the warning "hidden_names" unless it is a marker.
+void NoteHiddenName(std::string_view uri, std::atomic<uint64_t>& count, Warnings& warnings);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_OBJECTS_HIDDEN_NAMES_H_

@@ -1,0 +1,64 @@
+// What the ledger has of listed objects, asked without claiming any.
+#ifndef MILLRACE_OBJECTS_LEDGER_VIEW_H_
+#define MILLRACE_OBJECTS_LEDGER_VIEW_H_
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+struct LedgerStanding {
+  enum class State { kNew, kPartlyDone, kDone };
+  State state = State::kNew;
+  Position position;  // kPartlyDone: where an import goes on
+  // kPartlyDone: another worker's lease runs. kNew: so it does, under another config, and nothing
+  // was recorded by it yet.
+  bool held = false;
+  uint64_t mapping_version = 0;  // not kNew
+  std::string last_error;        // kPartlyDone: of the last run that stopped on the object
+  // kNew: the ledger has the object under another version, or it may have been sent under another
+  // config, so that an import would leave it alone.
+  bool object_changed = false;
+  bool config_changed = false;
+};
+
+// A copy of the ledger's rows of some destinations: about 60 bytes a row, and its error.
+class LedgerView {
+ public:
+  LedgerView() = default;  // of an empty ledger
+
+  static absl::StatusOr<LedgerView> Load(LedgerReader& ledger,
+                                         const absl::flat_hash_set<std::string>& destinations,
+                                         absl::Time now, std::stop_token stop);
+
+  LedgerStanding Find(const LedgerKey& key) const;
+
+ private:
+  struct Row {
+    uint64_t place;  // hash of object and destination
+    uint64_t version;
+    uint64_t config;
+    Position position;
+    uint32_t mapping_version;
+    uint32_t error;  // index in errors_
+    LedgerState state;
+    bool held;
+    bool may_have_sent;
+    bool maybe_sent;  // as in LedgerEntry
+  };
+  LedgerStanding StandingOf(const Row& row) const;
+  static Row RowOf(const LedgerKey& key);
+
+  std::vector<Row> rows_;                   // by place
+  std::vector<std::string> errors_ = {""};  // few objects have one
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_OBJECTS_LEDGER_VIEW_H_

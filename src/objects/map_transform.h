@@ -1,0 +1,51 @@
+// The Transform of an import: rows to events by the config of their object.
+#ifndef MILLRACE_OBJECTS_MAP_TRANSFORM_H_
+#define MILLRACE_OBJECTS_MAP_TRANSFORM_H_
+
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "formats/row_reader.h"
+#include "mapping/row_mapper.h"
+#include "mapping/script_pool.h"
+#include "pipeline/transform.h"
+
+namespace millrace {
+
+// Takes chunks of an ObjectSource (RowsPayload). A chunk that becomes much is decoded several
+// times, as rows are shown from its beginning each time.
+class MapTransform : public Transform {
+ public:
+  // Event times are bounded by `now`, or by what `clock` shows when they are mapped. `scripts`, if
+  // given, runs the configs' transforms for all workers, and outlives this.
+  explicit MapTransform(absl::Time now, ScriptPool* scripts = nullptr)
+      : now_(now), scripts_(scripts) {}
+  explicit MapTransform(Clock& clock, ScriptPool* scripts = nullptr)
+      : clock_(&clock), scripts_(scripts) {}
+
+  void Begin(Chunk& chunk) override;
+  bool Next(size_t max_bytes, Transformed& out) override;
+
+ private:
+  void AddRejected(HeldRows held, Transformed& out);
+  RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config, absl::Time now);
+
+  Clock* const clock_ = nullptr;
+  const absl::Time now_;
+  ScriptPool* const scripts_;
+  DecodeScratch scratch_;
+  absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;
+
+  // Of the chunk:
+  RowChunk* rows_ = nullptr;
+  RowMapper* mapper_ = nullptr;
+  uint64_t next_row_ = 0;  // the first that the mapper was not given
+  uint64_t end_row_ = 0;
+  bool flushed_ = true;  // the mapper holds nothing
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_OBJECTS_MAP_TRANSFORM_H_

@@ -1,0 +1,135 @@
+// The Source of an import: objects of a feed, claimed in the ledger, opened, read as chunks of
+// rows.
+#ifndef MILLRACE_OBJECTS_OBJECT_SOURCE_H_
+#define MILLRACE_OBJECTS_OBJECT_SOURCE_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/synchronization/mutex.h"
+#include "base/retrier.h"
+#include "base/warnings.h"
+#include "formats/row_reader.h"
+#include "mapping/current_sources.h"
+#include "mapping/sources_config.h"
+#include "objects/config_change.h"
+#include "objects/object_feed.h"
+#include "pipeline/ledger.h"
+#include "pipeline/source.h"
+
+namespace millrace {
+
+// What a chunk of this source carries: rows still to be decoded, and how they are mapped.
+struct RowsPayload : Payload {
+  std::shared_ptr<const SourceConfig> config;
+  std::unique_ptr<RowChunk> rows;
+  size_t memory() const override { return rows->memory(); }
+};
+
+// Live numbers, readable from any thread.
+struct SourceProgress {
+  std::atomic<uint64_t> objects_skipped{0};  // done before
+  std::atomic<uint64_t> objects_held{0};     // another worker has them, or has taken them over
+  std::atomic<uint64_t> objects_config_changed{0};
+  std::atomic<uint64_t> bytes_done{0};  // of objects read, skipped or held
+  std::atomic<uint64_t> bytes_read{0};  // read from objects by this run
+
+  // The object being read, and how far.
+  struct Current {
+    std::string uri;
+    uint64_t bytes = 0;
+    uint64_t size = 0;
+  };
+  Current current() const {
+    absl::MutexLock lock(&mutex);
+    return now;
+  }
+  std::vector<ConfigChange> config_changes() const {
+    absl::MutexLock lock(&mutex);
+    return changes.listed();
+  }
+  mutable absl::Mutex mutex;
+  Current now ABSL_GUARDED_BY(mutex);
+  ConfigChanges changes ABSL_GUARDED_BY(mutex);
+};
+
+struct ObjectSourceOptions {
+  std::optional<RecordType> record_type;  // of the objects that are taken; nullopt: any
+  std::string destination;                // of the ledger key
+  std::string owner;
+  bool force = false;  // do again what the ledger says is done, under whatever config
+  // Told of the rows of other configs that `force` removed from the ledger.
+  std::function<absl::Status(const LedgerKey&)> on_forgotten;
+  absl::Duration lease = absl::Minutes(5);
+  RetryPolicy retry;  // of claims
+  ChunkLimits limits;
+  uint64_t most_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
+  // A store that does not answer or does not know us fails its object alone, and not the source.
+  bool outlives_stores = false;
+  Warnings* warnings = nullptr;  // hears of what looks wrong in objects that are read; may be null
+};
+
+// `feed` gives objects that `sources` matches (when it gives them: what no longer fits when its
+// turn comes is left out as kUnmatched) and hears what became of each; all must outlive the source.
+class ObjectSource : public Source {
+ public:
+  ObjectSource(ObjectSourceOptions options, const CurrentSources& sources, ObjectFeed& feed,
+               Ledger& ledger, SourceProgress& progress);
+  // Releases what it has claimed and given no chunk of.
+  ~ObjectSource() override;
+
+  absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
+  bool Ready() override { return open_ != nullptr || ended_ || taken_ || feed_.Ready(); }
+  void Confirm(const LedgerEntry& object) override;
+  void GiveUp(const LedgerEntry& object, Unfinished why) override;
+
+ private:
+  struct Open;
+
+  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none, neither
+  // if there is nothing to read of it. While the ledger is unavailable it is tried again as the
+  // policy says.
+  absl::Status ClaimNext(std::stop_token stop);
+  absl::Status TryClaim(const std::stop_token& stop);
+  absl::StatusOr<Ledger::Claim> Claim(const ListedObject& object, const SourceConfig& config,
+                                      const std::stop_token& stop);
+  void LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,
+                        const SourceConfig& config);
+  void OpenClaimed(const ListedObject& object);
+  absl::StatusOr<std::unique_ptr<Chunk>> EndWith(absl::Status error, const std::stop_token& stop);
+  std::unique_ptr<Chunk> Last(absl::Status error);
+  std::unique_ptr<Chunk> LastOfLost();
+  bool TakeLost(const std::string& uri);
+  void ReportPlace(uint64_t raw_bytes);
+
+  const ObjectSourceOptions options_;
+  const CurrentSources& sources_;
+  ObjectFeed& feed_;
+  Ledger& ledger_;
+  SourceProgress& progress_;
+  Retrier retrier_;
+  std::optional<ListedObject> taken_;  // from the feed, and not claimed yet
+  std::unique_ptr<Open> open_;         // null between objects and at the end
+  bool ended_ = false;
+
+  absl::Mutex mutex_;
+  // Of the objects that end early and are not let go yet, by uri.
+  absl::flat_hash_map<std::string, absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
+  // Of the objects that another worker took over since they were claimed here.
+  absl::flat_hash_set<std::string> lost_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The ledger key of `object` under `config`.
+LedgerKey KeyOf(const ObjectInfo& object, const SourceConfig& config,
+                const std::string& destination);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_OBJECTS_OBJECT_SOURCE_H_

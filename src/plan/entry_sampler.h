@@ -1,0 +1,63 @@
+// Reads and maps a sample of the objects of one config entry, and keeps what a plan tells of it.
+#ifndef MILLRACE_PLAN_ENTRY_SAMPLER_H_
+#define MILLRACE_PLAN_ENTRY_SAMPLER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "formats/row_reader.h"
+#include "io/gzip_encoder.h"
+#include "objects/object_lister.h"
+#include "plan/plan.h"
+
+namespace millrace {
+
+struct SampleOptions {
+  uint64_t most_rows = 50'000;  // of each object; 0: all
+  size_t previews = 3;
+  size_t most_events_per_request = 2000;
+  size_t most_bytes_per_request = 9'600'000;
+  GzipEffort gzip = GzipEffort::kFast;
+  absl::Time now;
+  Warnings* warnings = nullptr;  // may be null
+};
+
+// One thread at a time; bounded memory.
+class EntrySampler {
+ public:
+  // `seen` may be shared with other samplers; it must outlive this one. Fails if the config's
+  // transform does not load.
+  static absl::StatusOr<std::unique_ptr<EntrySampler>> Make(
+      std::shared_ptr<const SourceConfig> config, const SampleOptions& options, SeenRecords& seen);
+  ~EntrySampler();
+
+  // Reads `object` from `from` on and fills what a sample tells in `plan`. An object that cannot be
+  // read is told in `plan.error`. Counts rows in `progress`.
+  void Sample(const ListedObject& object, RowPosition from, std::stop_token stop,
+              std::atomic<uint64_t>& progress, ObjectPlan& plan);
+
+  // Fills the part "of the sample" of `plan`.
+  void Describe(EntryPlan& plan) const;
+
+ private:
+  class Tally;
+
+  EntrySampler(std::shared_ptr<const SourceConfig> config, const SampleOptions& options);
+
+  absl::Status ReadRows(const ListedObject& object, RowPosition from, std::stop_token stop,
+                        std::atomic<uint64_t>& progress, ObjectPlan& plan);
+
+  const std::shared_ptr<const SourceConfig> config_;
+  const SampleOptions options_;
+  DecodeScratch scratch_;
+  std::unique_ptr<Tally> tally_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PLAN_ENTRY_SAMPLER_H_

@@ -1,0 +1,63 @@
+// From what was sampled to what there is.
+#ifndef MILLRACE_PLAN_PLAN_ESTIMATE_H_
+#define MILLRACE_PLAN_PLAN_ESTIMATE_H_
+
+#include <cstdint>
+
+namespace millrace {
+
+struct Amounts;
+struct RunOptions;
+
+// How many rows lie in how many bytes of an object, measured while it is read chunk by chunk.
+class RowDensity {
+ public:
+  // `compressed`: only the reader's reads of the object tell; they run ahead of its rows, so what
+  // lies between two of them is measured. Else positions tell exactly.
+  explicit RowDensity(bool compressed) : compressed_(compressed) {}
+
+  // After a chunk: `rows` of the object lie before `byte` of its (decompressed) text, and
+  // `raw_bytes` of the object were read so far.
+  void Measure(uint64_t rows, uint64_t byte, uint64_t raw_bytes);
+
+  double rows_per_byte() const;  // 0: nothing was measured
+
+ private:
+  struct Point {
+    uint64_t rows = 0;
+    uint64_t bytes = 0;
+  };
+
+  const bool compressed_;
+  bool begun_ = false;
+  Point first_;  // compressed: right after the first read that a chunk needed
+  Point last_;
+};
+
+// How far the sample of one object came.
+struct SampledExtent {
+  uint64_t object_bytes = 0;
+  uint64_t known_rows = 0;   // in the whole object, by its metadata; 0: not known
+  uint64_t rows_before = 0;  // rows in front of the sample
+  uint64_t rows = 0;         // rows of the sample
+  bool ended = false;        // the sample came to the end of the object
+  double rows_per_byte = 0;
+};
+
+struct RowEstimate {
+  double rows = 0;  // from the first row of the sample to the end of the object
+  bool exact = false;
+};
+
+RowEstimate RowsFrom(const SampledExtent& extent);
+
+// How long Mixpanel's quota makes `amounts` last; 0 is no limit.
+double SecondsAtQuota(const Amounts& amounts, double events_per_second, double bytes_per_second);
+
+// What an import needs at its peak, about, whose largest chunk takes `chunk_bytes` with the records
+// made of it.
+uint64_t PeakMemory(const RunOptions& run, uint64_t chunk_bytes);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PLAN_PLAN_ESTIMATE_H_

@@ -1,0 +1,68 @@
+// Which objects, and how much of each, the ledger says have reached the destination.
+#ifndef MILLRACE_RECONCILE_CONFIRMED_OBJECTS_H_
+#define MILLRACE_RECONCILE_CONFIRMED_OBJECTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/warnings.h"
+#include "import/import.h"
+#include "objects/object_lister.h"
+#include "pipeline/ledger.h"
+
+namespace millrace {
+
+// Rows [0, rows) of `object` are accepted, rejected or filtered.
+struct ConfirmedObject {
+  ListedObject object;
+  std::shared_ptr<const SourceConfig> config;
+  LedgerKey key;
+  uint64_t rows = 0;  // kAllRows: the object is done
+  // Sent by another version of the mapping rules: rows may have other ids now, so that one that is
+  // not found is not known to be missing.
+  bool other_mapping = false;
+  static constexpr uint64_t kAllRows = UINT64_MAX;
+};
+
+// Why an object is not, or not wholly, confirmed.
+enum class ObjectProblem {
+  kOpen,           // confirmed in part: the import has not come to its end
+  kNotImported,    // not in the ledger for this destination
+  kConfigChanged,  // in the ledger for this destination with another config only
+  kOtherMapping,   // imported by another version of the mapping rules
+  kChanged,        // in the ledger with another version
+  kGone,           // in the ledger, and no longer where the inputs name it
+  kUnreadable,     // cannot be read (again)
+};
+std::string_view NameOf(ObjectProblem problem);
+
+struct ObjectFinding {
+  ObjectProblem problem;
+  std::string object;
+  std::string message;
+};
+
+struct ConfirmedObjects {
+  std::vector<ConfirmedObject> objects;  // of events
+  std::vector<ObjectFinding> findings;
+  uint64_t not_checked = 0;  // of profiles, which no export shows by row
+};
+
+// Compares the objects that the inputs name with the ledger. Holds some hundred bytes per object.
+// Hidden names are added to `warnings`. NotFound if an input names nothing, neither there nor in
+// the ledger.
+absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
+                                                      absl::Time now, std::stop_token stop,
+                                                      Warnings& warnings);
+
+// True if `input` (a path, folder or glob, or file://) names the object `uri`.
+bool InputNames(const std::string& input, const std::string& uri);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_RECONCILE_CONFIRMED_OBJECTS_H_

@@ -1,0 +1,81 @@
+// Compares the fingerprints of our rows with Mixpanel's raw export, some days at a time.
+#ifndef MILLRACE_RECONCILE_DESTINATION_CHECK_H_
+#define MILLRACE_RECONCILE_DESTINATION_CHECK_H_
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/retrier.h"
+#include "connectors/mixpanel/event_identity.h"
+#include "connectors/mixpanel/raw_export.h"
+#include "reconcile/day_span.h"
+#include "reconcile/expected_set.h"
+#include "reconcile/fingerprint_spill.h"
+
+namespace millrace {
+
+class DestinationCheck {
+ public:
+  struct Options {
+    size_t most_rows = 2'000'000;  // of ours that are held at a time
+    size_t most_listed = 20;       // unexpected events that are listed
+    RetryPolicy retry;
+  };
+  // Two empty folders, for days that hold more than most_rows.
+  struct Folders {
+    std::string ours;
+    std::string theirs;
+  };
+
+  // `ours` has the day (EventIdentity::day) as its key; events at the destination with another name
+  // than `names` are not looked at. All must outlive the check.
+  DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
+                   const absl::flat_hash_set<std::string>& names, mixpanel::RawExport raw_export,
+                   Clock& clock);
+
+  // Exports the days and compares them with what `ours` has of them; an export that fails halfway
+  // is tried again. What is missing is added to `missing`, with its object as the key.
+  absl::StatusOr<MatchCounts> Check(const DaySpan& span, FingerprintSpill& missing,
+                                    std::stop_token stop);
+
+  // The keys (EventIdentity::key) of the first unexpected events. Those of days with more than
+  // most_rows are counted only.
+  const std::vector<std::string>& unexpected() const { return unexpected_; }
+  uint64_t requests() const { return requests_; }
+
+ private:
+  using Visitor = std::function<absl::Status(const EventIdentity&)>;
+
+  absl::StatusOr<MatchCounts> CheckAtOnce(const DaySpan& span, FingerprintSpill& missing,
+                                          std::stop_token stop);
+  absl::StatusOr<MatchCounts> CheckInParts(const DaySpan& span, FingerprintSpill& missing,
+                                           std::stop_token stop);
+  absl::Status Fetch(const DaySpan& span, const std::function<absl::Status()>& begin,
+                     const Visitor& visit, std::stop_token stop);
+  absl::Status OnLine(std::string_view line, const Visitor& visit);
+  void ListUnexpected(const std::string& key);
+
+  const Options options_;
+  const Folders folders_;
+  FingerprintSpill& ours_;
+  const absl::flat_hash_set<std::string>& names_;
+  const mixpanel::RawExport raw_export_;
+  Clock& clock_;
+  Retrier retrier_;
+  IdentityReader reader_;
+  EventIdentity identity_;
+  std::vector<std::string> unexpected_;
+  uint64_t requests_ = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_RECONCILE_DESTINATION_CHECK_H_

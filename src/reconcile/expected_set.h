@@ -1,0 +1,46 @@
+// What must be at the destination, compared with what is: no files, no network.
+#ifndef MILLRACE_RECONCILE_EXPECTED_SET_H_
+#define MILLRACE_RECONCILE_EXPECTED_SET_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "reconcile/fingerprint_spill.h"
+
+namespace millrace {
+
+struct MatchCounts {
+  uint64_t expected = 0;    // distinct identities of ours
+  uint64_t found = 0;       // of those, at the destination
+  uint64_t duplicates = 0;  // further copies there of found ones
+  uint64_t unexpected = 0;  // events there that are none of ours
+
+  uint64_t missing() const { return expected - found; }
+  MatchCounts& operator+=(const MatchCounts& other);
+};
+
+class ExpectedSet {
+ public:
+  // Rows with one identity count once, for the first of them (by object and row). An optional one
+  // is not expected, yet not unexpected either.
+  explicit ExpectedSet(std::vector<Fingerprint> ours);
+
+  // An event with this identity is at the destination. False: it is none of ours.
+  bool Mark(const Hash128& id);
+  // Forgets all marks.
+  void Reset();
+
+  const MatchCounts& counts() const { return counts_; }
+  // The missing ones by object and row; ends the set.
+  std::vector<Fingerprint> TakeMissing() &&;
+
+ private:
+  std::vector<Fingerprint> ours_;  // by id
+  std::vector<bool> found_;
+  MatchCounts counts_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_RECONCILE_EXPECTED_SET_H_

@@ -1,0 +1,235 @@
+#include "reconcile/reconcile.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/temp_folder.h"
+#include "reconcile/missing_rows.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kSpillMemory = 16 << 20;
+constexpr absl::Duration kFirstPause = absl::Seconds(15);
+
+// Errors of one object that the others need not suffer from.
+ObjectProblem ProblemOf(const absl::Status& status) {
+  if (absl::IsFailedPrecondition(status)) return ObjectProblem::kChanged;
+  if (absl::IsNotFound(status)) return ObjectProblem::kGone;
+  return ObjectProblem::kUnreadable;
+}
+
+bool EndsTheWork(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsUnavailable(status) ||
+         absl::IsResourceExhausted(status);
+}
+
+class Reconciler {
+ public:
+  Reconciler(const ReconcileRequest& request, const ReconcileParts& parts, std::stop_token stop)
+      : request_(request), parts_(parts), stop_(std::move(stop)) {}
+
+  ReconcileReport Run() {
+    const absl::Duration begin = parts_.clock.Elapsed();
+    report_.status = Work();
+    report_.elapsed_s = absl::ToDoubleSeconds(parts_.clock.Elapsed() - begin);
+    return std::move(report_);
+  }
+
+ private:
+  absl::Status Work() {
+    ASSIGN_OR_RETURN(folder_, TempFolder::Make(request_.temp_parent, "reconcile"));
+    ASSIGN_OR_RETURN(ours_, MakeSpill("ours"));
+    ASSIGN_OR_RETURN(missing_, MakeSpill("missing"));
+    if (request_.import.strict) warnings_.MakeErrors();
+    ASSIGN_OR_RETURN(
+        ConfirmedObjects found,
+        FindConfirmedObjects(request_.import, parts_.ledger, parts_.clock.Now(), stop_, warnings_));
+    objects_ = std::move(found.objects);
+    report_.findings = std::move(found.findings);
+    report_.objects_not_checked = found.not_checked;
+    RETURN_IF_ERROR(ReadObjects());
+    RETURN_IF_ERROR(MakeCheck());
+    RETURN_IF_ERROR(CompareFor(request_.wait));
+    if (request_.repair && report_.counts.missing() > 0) RETURN_IF_ERROR(Repair());
+    return ListMissing();
+  }
+
+  absl::StatusOr<std::unique_ptr<FingerprintSpill>> MakeSpill(const std::string& name) {
+    ASSIGN_OR_RETURN(std::string folder, folder_->MakeFolder(name));
+    return std::make_unique<FingerprintSpill>(std::move(folder), kSpillMemory);
+  }
+
+  absl::Status ReadObjects() {
+    ExpectedEvents events(parts_.clock.Now(), parts_.read_dead, *ours_, names_, warnings_);
+    for (size_t i = 0; i < objects_.size(); ++i) {
+      const ConfirmedObject& object = objects_[i];
+      const absl::Status status = events.Read(object, static_cast<uint32_t>(i), stop_);
+      if (status.ok()) {
+        ++report_.objects;
+      } else if (EndsTheWork(status)) {
+        return Annotate(status, StrCat("reading ", object.key.object));
+      } else {
+        report_.findings.push_back(
+            {ProblemOf(status), object.key.object, std::string(ToStd(status.message()))});
+      }
+    }
+    report_.rows = events.rows_read();
+    report_.rows_rejected = events.rows_rejected();
+    report_.rows_replayed = events.rows_replayed();
+    report_.rows_filtered = events.rows_filtered();
+    report_.warnings = warnings_.all();
+    report_.warnings_are_errors = warnings_.are_errors();
+    Log(Severity::kInfo, "source is read",
+        {{"objects", report_.objects}, {"rows", report_.rows}, {"days", ours_->counts().size()}});
+    return absl::OkStatus();
+  }
+
+  absl::Status MakeCheck() {
+    DestinationCheck::Folders folders;
+    ASSIGN_OR_RETURN(folders.ours, folder_->MakeFolder("part_ours"));
+    ASSIGN_OR_RETURN(folders.theirs, folder_->MakeFolder("part_theirs"));
+    const DestinationCheck::Options options = {.most_rows = request_.most_rows_in_memory,
+                                               .most_listed = request_.most_listed,
+                                               .retry = request_.import.run.retry};
+    check_ = std::make_unique<DestinationCheck>(options, std::move(folders), *ours_, names_,
+                                                parts_.raw_export, parts_.clock);
+    // Days to come are spans of their own.
+    const std::map<int64_t, uint64_t>& days = ours_->counts();
+    const auto to_come = days.upper_bound(Today());
+    for (const auto& part : {std::map(days.begin(), to_come), std::map(to_come, days.end())}) {
+      for (const DaySpan& span : PlanSpans(part, request_.most_rows_in_memory)) {
+        spans_.push_back({span, std::nullopt});
+      }
+    }
+    report_.days = ours_->counts().size();
+    return absl::OkStatus();
+  }
+
+  // Compares all days that are not known to be complete; again and again, while something is
+  // missing and `wait` is not over.
+  absl::Status CompareFor(absl::Duration wait) {
+    const absl::Duration end = parts_.clock.Elapsed() + wait;
+    absl::Duration pause = kFirstPause;
+    while (true) {
+      RETURN_IF_ERROR(Compare());
+      const absl::Duration left = end - parts_.clock.Elapsed();
+      const bool may_be_checked_in_time =
+          report_.not_checkable_yet > 0 && report_.checkable_from <= parts_.clock.Now() + left;
+      if (report_.counts.missing() == 0 && !may_be_checked_in_time) return absl::OkStatus();
+      if (left <= absl::ZeroDuration()) return absl::OkStatus();
+      Log(Severity::kInfo, "rows are missing; the destination may not show them yet",
+          {{"missing", report_.counts.missing()},
+           {"not_checkable_yet", report_.not_checkable_yet},
+           {"seconds_left", absl::ToInt64Seconds(left)}});
+      if (!parts_.clock.SleepFor(std::min(pause, left), stop_)) {
+        return absl::CancelledError("reconciling was stopped");
+      }
+      pause *= 2;
+    }
+  }
+
+  absl::Status Compare() {
+    RETURN_IF_ERROR(missing_->Clear());
+    report_.counts = {};
+    report_.not_checkable_yet = 0;
+    report_.checkable_from = absl::InfinitePast();
+    for (auto& [span, counts] : spans_) {
+      if (span.first > Today()) {
+        RETURN_IF_ERROR(CountNotCheckable(span));
+        continue;
+      }
+      if (!counts || counts->missing() > 0) {
+        absl::StatusOr<MatchCounts> checked = check_->Check(span, *missing_, stop_);
+        report_.requests = check_->requests();
+        if (!checked.ok()) return Annotate(checked.status(), "comparing with the export");
+        counts = *checked;
+      }
+      report_.counts += *counts;
+    }
+    report_.unexpected_events = check_->unexpected();
+    return absl::OkStatus();
+  }
+
+  // The export's days are those of UTC, and it refuses days to come.
+  int64_t Today() const {
+    return absl::ToCivilDay(parts_.clock.Now(), absl::UTCTimeZone()) - absl::CivilDay(1970, 1, 1);
+  }
+
+  absl::Status CountNotCheckable(const DaySpan& span) {
+    for (int64_t day = span.first; day <= span.last; ++day) {
+      RETURN_IF_ERROR(ours_->ForEach(
+          day, [&](const Fingerprint& one) { report_.not_checkable_yet += !one.optional; }));
+    }
+    if (report_.checkable_from == absl::InfinitePast()) {
+      report_.checkable_from =
+          absl::FromCivil(absl::CivilDay(1970, 1, 1) + span.first, absl::UTCTimeZone());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Repair() {
+    const uint64_t missing = report_.counts.missing();
+    ASSIGN_OR_RETURN(
+        const RunReport run,
+        ResendMissing(objects_, *missing_, {parts_.make_sink, parts_.dead_letter, parts_.clock},
+                      parts_.clock.Now(), request_.import.run, stop_));
+    RETURN_IF_ERROR(Annotate(run.status, "sending missing rows again"));
+    report_.repair_rejected = run.counts.rejected;
+    Log(Severity::kInfo, "missing rows were sent again",
+        {{"rows", run.counts.accepted}, {"rejected", run.counts.rejected}});
+    RETURN_IF_ERROR(
+        CompareFor(run.counts.accepted > 0 ? request_.wait_after_repair : absl::ZeroDuration()));
+    report_.repaired = missing - std::min(missing, report_.counts.missing());
+    return absl::OkStatus();
+  }
+
+  absl::Status ListMissing() {
+    for (const auto& [number, count] : missing_->counts()) {
+      const std::string& object = objects_[static_cast<size_t>(number)].key.object;
+      const size_t listed = report_.missing_rows.size();
+      if (listed >= request_.most_listed) break;
+      RETURN_IF_ERROR(missing_->ForEach(number, [&](const Fingerprint& one) {
+        if (report_.missing_rows.size() < request_.most_listed) {
+          report_.missing_rows.push_back({object, one.row});
+        }
+      }));
+    }
+    return absl::OkStatus();
+  }
+
+  const ReconcileRequest& request_;
+  const ReconcileParts& parts_;
+  const std::stop_token stop_;
+  std::unique_ptr<TempFolder> folder_;
+  std::unique_ptr<FingerprintSpill> ours_;     // by day
+  std::unique_ptr<FingerprintSpill> missing_;  // by index of objects_
+  std::vector<ConfirmedObject> objects_;
+  absl::flat_hash_set<std::string> names_;
+  std::unique_ptr<DestinationCheck> check_;
+  std::vector<std::pair<DaySpan, std::optional<MatchCounts>>> spans_;  // with their last counts
+  Warnings warnings_;
+  ReconcileReport report_;
+};
+
+}  // namespace
+
+uint64_t ReconcileReport::CountOf(ObjectProblem problem) const {
+  return static_cast<uint64_t>(
+      std::count_if(findings.begin(), findings.end(),
+                    [&](const ObjectFinding& finding) { return finding.problem == problem; }));
+}
+
+ReconcileReport Reconcile(const ReconcileRequest& request, const ReconcileParts& parts,
+                          std::stop_token stop) {
+  return Reconciler(request, parts, std::move(stop)).Run();
+}
+
+}  // namespace millrace

@@ -1,0 +1,56 @@
+// Maps rows again that were kept as JSON, as dead letters are.
+#ifndef MILLRACE_REPLAY_REMAP_H_
+#define MILLRACE_REPLAY_REMAP_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "base/batch.h"
+#include "formats/row_reader.h"
+#include "mapping/row_mapper.h"
+
+namespace millrace {
+
+struct KeptRow {
+  std::string_view json;  // what AppendRowAsJson() made of the row
+  // Where it came from: ids by position are made of these.
+  std::string_view object;
+  std::string_view version;
+  uint64_t number = 0;  // 0-based, in its object
+  std::shared_ptr<const SourceConfig> config;
+};
+
+struct Remapped {
+  MapOutcome outcome = MapOutcome::kRejected;
+  MapError why;  // if rejected
+};
+
+// Keeps compiled mappings. One thread at a time.
+class Remapper {
+ public:
+  // `now` bounds event times.
+  explicit Remapper(absl::Time now) : now_(now) {}
+
+  // Appends the events of `rows` to `out`, in order, with indexes of `rows` as their source rows,
+  // and returns what became of each. A row whose text is no JSON object is rejected as
+  // "unreadable_row". InvalidArgument if a config's transform does not load.
+  absl::StatusOr<std::vector<Remapped>> Map(absl::Span<const KeptRow> rows, Batch& out);
+
+ private:
+  absl::StatusOr<RowMapper*> MapperFor(const std::shared_ptr<const SourceConfig>& config);
+
+  const absl::Time now_;
+  DecodeScratch scratch_;
+  absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_REPLAY_REMAP_H_

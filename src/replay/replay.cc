@@ -1,0 +1,336 @@
+#include "replay/replay.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_split.h"
+#include "base/retrier.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/mixpanel/event_identity.h"
+#include "mapping/identity_event.h"
+#include "objects/object_source.h"
+#include "objects/source_rows.h"
+#include "pipeline/whole_refusals.h"
+#include "replay/remap.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kMostRecords = 1000;
+constexpr size_t kMostBytes = 4 << 20;
+// A transform may make thousands of events of a record, so the first batches of such records are
+// small, and the later ones as large as the earlier ones allow.
+constexpr size_t kFirstTransformed = 16;
+
+// One record on its way.
+struct Replaying {
+  DeadLetterRecord record;
+  std::shared_ptr<const SourceConfig> config;
+  MapOutcome outcome = MapOutcome::kMapped;
+  std::string row = {};                  // the source row as JSON; empty: it is not to be had
+  Rejection again = {};                  // if it is rejected
+  bool hopeless = false;                 // rejected for what was kept of it, not for the config
+  std::vector<std::string> events = {};  // identities (EventIdentity::key) that were sent
+};
+
+// The records of one destination, in batches.
+class Lane {
+ public:
+  Lane(const ReplayRequest& request, const ReplayParts& parts, RecordType type,
+       ReplayReport& report, std::stop_token stop)
+      : request_(request),
+        parts_(parts),
+        type_(type),
+        report_(report),
+        stop_(std::move(stop)),
+        remapper_(parts.clock.Now()),
+        retrier_(request.import.run.retry, parts.clock) {
+    if (!request.dry_run) sink_ = parts.sinks_for(type)();
+  }
+
+  RecordType type() const { return type_; }
+
+  absl::Status Add(const DeadLetterRecord& record, std::shared_ptr<const SourceConfig> config) {
+    ++report_.counts.read;
+    bytes_ += record.rejection.payload_before.size() + record.rejection.payload_after.size();
+    transforms_ = transforms_ || !config->transform.empty();
+    records_.push_back({.record = record, .config = std::move(config)});
+    const size_t max_records = transforms_ ? max_transformed_ : kMostRecords;
+    return records_.size() < max_records && bytes_ < kMostBytes ? absl::OkStatus() : Flush();
+  }
+
+  absl::Status Flush() {
+    if (records_.empty()) return absl::OkStatus();
+    batch_.clear();
+    RETURN_IF_ERROR(Map());
+    AdaptToOutput();
+    if (!request_.dry_run) {
+      RETURN_IF_ERROR(Send());
+      RETURN_IF_ERROR(Note());
+    }
+    Count();
+    records_.clear();
+    bytes_ = 0;
+    return absl::OkStatus();
+  }
+
+ private:
+  static void Reject(Replaying& one, std::string code, std::string field, std::string message,
+                     std::string mapped) {
+    one.outcome = MapOutcome::kRejected;
+    one.again = {.source_row = one.record.rejection.source_row,
+                 .code = std::move(code),
+                 .field = std::move(field),
+                 .message = std::move(message),
+                 .payload_before = one.row,
+                 .payload_after = std::move(mapped)};
+  }
+
+  void AdaptToOutput() {
+    if (batch_.bytes.size() > kMostBytes) {
+      max_transformed_ = std::max<size_t>(1, records_.size() / 2);
+    } else if (batch_.bytes.size() < kMostBytes / 4) {
+      max_transformed_ = std::min(kMostRecords, 2 * max_transformed_);
+    }
+    transforms_ = false;
+  }
+
+  // Fills batch_ with the events of records_, whose indexes are their source rows.
+  absl::Status Map() {
+    RETURN_IF_ERROR(FindRows());
+    std::vector<KeptRow> rows;
+    std::vector<size_t> index;  // of the record of each
+    for (size_t i = 0; i < records_.size(); ++i) {
+      const DeadLetterRecord& record = records_[i].record;
+      if (records_[i].row.empty()) {
+        TakeMapped(i);
+        continue;
+      }
+      rows.push_back({records_[i].row, record.object.object, record.object.version,
+                      record.rejection.source_row, records_[i].config});
+      index.push_back(i);
+    }
+    const size_t taken = batch_.rows();
+    ASSIGN_OR_RETURN(std::vector<Remapped> remapped, remapper_.Map(rows, batch_));
+    for (size_t i = taken; i < batch_.rows(); ++i) {
+      batch_.source_rows[i] = index[batch_.source_rows[i]];
+    }
+    for (size_t i = 0; i < remapped.size(); ++i) {
+      Replaying& one = records_[index[i]];
+      MapError& why = remapped[i].why;
+      one.outcome = remapped[i].outcome;
+      if (one.outcome == MapOutcome::kRejected) {
+        one.hopeless = why.code == "unreadable_row";
+        Reject(one, std::move(why.code), std::move(why.field), std::move(why.message),
+               std::move(why.mapped));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The rows as they were kept. Where only the event was, the row is read again from its object,
+  // if the config is another now: else mapping would only give the same event.
+  absl::Status FindRows() {
+    std::map<LedgerKey, std::vector<Replaying*>> to_read;
+    for (Replaying& one : records_) {
+      const DeadLetterRecord& record = one.record;
+      if (!record.rejection.payload_before.empty() && record.payload_before_bytes == 0) {
+        one.row = record.rejection.payload_before;
+      } else if (!HasWholeEvent(record) || ConfigChanged(one)) {
+        to_read[record.object].push_back(&one);
+      }
+    }
+    for (const auto& [object, records] : to_read) {
+      RowSet wanted;
+      for (const Replaying* one : records) wanted.Add(one->record.rejection.source_row);
+      auto rows = ReadRowsAsJson(object, *records.front()->config, wanted, request_.import.stores);
+      if (absl::IsUnavailable(rows.status())) return rows.status();
+      if (!rows.ok()) continue;  // gone or changed: what was kept of it has to do
+      for (Replaying* one : records) {
+        one->row = std::move((*rows)[one->record.rejection.source_row]);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static bool HasWholeEvent(const DeadLetterRecord& record) {
+    return record.rejection.payload_before.empty() && !record.rejection.payload_after.empty() &&
+           record.payload_after_bytes == 0;
+  }
+
+  static bool ConfigChanged(const Replaying& one) {
+    const LedgerKey& object = one.record.object;
+    return KeyOf({object.object, 0, object.version}, *one.config, "").config != object.config;
+  }
+
+  // What was mapped when the destination refused it, as it is.
+  void TakeMapped(size_t i) {
+    Replaying& one = records_[i];
+    const DeadLetterRecord& record = one.record;
+    if (!HasWholeEvent(record)) {
+      one.hopeless = true;
+      Reject(one, record.rejection.code, record.rejection.field,
+             "the record was too large to be kept whole, and its source is gone or has changed",
+             "");
+      return;
+    }
+    for (const absl::string_view line :
+         absl::StrSplit(record.rejection.payload_after, '\n', absl::SkipEmpty())) {
+      batch_.bytes.Append(ToStd(line));
+      batch_.EndRow(i);
+    }
+  }
+
+  absl::Status Send() {
+    if (batch_.empty()) return absl::OkStatus();
+    for (RetryLoop tries(retrier_);;) {
+      const WriteResult result = sink_->Write(batch_, stop_);
+      if (result.durable() || result.refused_whole()) {
+        tries.Succeeded();
+        ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,
+                         refusals_.Judge(result, batch_.rows()));
+        TakeRefused(refused);
+        return absl::OkStatus();
+      }
+      if (!result.retryable()) return result.status();
+      RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop_));
+      ++report_.retries;
+    }
+  }
+
+  void TakeRefused(const std::vector<RefusedRow>& refused) {
+    for (const RefusedRow& row : refused) {
+      Replaying& one = records_[batch_.source_rows[row.row]];
+      if (one.outcome == MapOutcome::kMapped) Reject(one, row.code, row.field, row.message, "");
+      StrAppend(&one.again.payload_after, one.again.payload_after.empty() ? "" : "\n",
+                batch_.row(row.row));
+    }
+  }
+
+  // Writes down what became of records_.
+  absl::Status Note() {
+    RETURN_IF_ERROR(ReadIdentities());
+    std::vector<ReplayNote> notes;
+    std::map<LedgerKey, std::vector<Rejection>> rejections;
+    for (const Replaying& one : records_) {
+      const bool rejected = one.outcome == MapOutcome::kRejected;
+      if (rejected && !HasNewReason(one)) continue;
+      if (rejected) rejections[one.record.object].push_back(one.again);
+      notes.push_back({.object = one.record.object,
+                       .row = one.record.rejection.source_row,
+                       .rejected_again = rejected,
+                       .events = one.events});
+    }
+    return parts_.queue.Settle(notes, rejections);
+  }
+
+  absl::Status ReadIdentities() {
+    if (type_ != RecordType::kEvent) return absl::OkStatus();
+    for (size_t i = 0; i < batch_.rows(); ++i) {
+      Replaying& one = records_[batch_.source_rows[i]];
+      if (one.outcome != MapOutcome::kMapped || IsIdentityRecord(batch_.row(i))) continue;
+      RETURN_IF_ERROR(reader_.Read(batch_.row(i), identity_));
+      one.events.push_back(identity_.key);
+    }
+    return absl::OkStatus();
+  }
+
+  static bool HasNewReason(const Replaying& one) {
+    if (one.hopeless) return false;
+    const Rejection& old = one.record.rejection;
+    return one.again.code != old.code || one.again.field != old.field ||
+           one.again.message != old.message;
+  }
+
+  void Count() {
+    for (const Replaying& one : records_) {
+      switch (one.outcome) {
+        case MapOutcome::kMapped:
+          ++report_.counts.accepted;
+          break;
+        case MapOutcome::kFiltered:
+          ++report_.counts.filtered;
+          break;
+        case MapOutcome::kRejected:
+          ++report_.counts.rejected;
+          if (report_.first_error.empty()) {
+            report_.first_error =
+                StrCat(RowName(one.record.object, one.again.source_row), ": ", one.again.message);
+          }
+      }
+    }
+    for (size_t i = 0; i < batch_.rows(); ++i) {
+      report_.counts.events += records_[batch_.source_rows[i]].outcome == MapOutcome::kMapped;
+    }
+  }
+
+  const ReplayRequest& request_;
+  const ReplayParts& parts_;
+  const RecordType type_;
+  ReplayReport& report_;
+  const std::stop_token stop_;
+  Remapper remapper_;
+  Retrier retrier_;
+  WholeRefusals refusals_;
+  std::unique_ptr<Sink> sink_;  // null in a dry run
+  IdentityReader reader_;
+  EventIdentity identity_;
+  std::vector<Replaying> records_;
+  size_t bytes_ = 0;
+  bool transforms_ = false;  // the config of one of records_ has a transform
+  size_t max_transformed_ = kFirstTransformed;
+  Batch batch_;
+};
+
+absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
+                       std::stop_token stop) {
+  std::map<std::string, std::unique_ptr<Lane>> lanes;  // by destination
+  for (const auto& entry : request.import.sources.entries()) {
+    std::unique_ptr<Lane>& lane = lanes[DestinationName(request.import, entry->record_type)];
+    if (lane == nullptr) {
+      lane = std::make_unique<Lane>(request, parts, entry->record_type, report, stop);
+    }
+  }
+  // What is rejected again is added to the file that is being read.
+  absl::flat_hash_set<std::string> taken;
+  const auto take = [&](const DeadLetterRecord& record, bool replayed) {
+    if (!taken.insert(record.id()).second) return absl::OkStatus();
+    const auto lane = lanes.find(record.object.destination);
+    std::shared_ptr<const SourceConfig> config = request.import.sources.Match(record.object.object);
+    if (lane == lanes.end() || config == nullptr || config->record_type != lane->second->type()) {
+      ++report.not_ours;
+      return absl::OkStatus();
+    }
+    if (replayed) {
+      ++report.replayed_before;
+      return absl::OkStatus();
+    }
+    return lane->second->Add(record, std::move(config));
+  };
+  DeadLetterFilter filter = request.filter;
+  filter.with_replayed = true;
+  ASSIGN_OR_RETURN(const DeadLetterScan scan, parts.queue.Scan(filter, take, stop));
+  report.damaged = scan.damaged;
+  for (const auto& [destination, lane] : lanes) RETURN_IF_ERROR(lane->Flush());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ReplayReport Replay(const ReplayRequest& request, const ReplayParts& parts, std::stop_token stop) {
+  const absl::Duration begin = parts.clock.Elapsed();
+  ReplayReport report;
+  report.status = ReplayAll(request, parts, report, std::move(stop));
+  if (!report.status.ok() && report.first_error.empty()) {
+    report.first_error = ToStd(report.status.message());
+  }
+  report.elapsed_s = absl::ToDoubleSeconds(parts.clock.Elapsed() - begin);
+  return report;
+}
+
+}  // namespace millrace

@@ -1,0 +1,301 @@
+#include "replay/replay.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "base/strings.h"
+#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/replay_notes.h"
+#include "connectors/mixpanel/testing/fake_project.h"
+#include "objects/map_transform.h"
+#include "objects/object_lister.h"
+#include "objects/object_source.h"
+#include "pipeline/run.h"
+#include "pipeline/testing/memory_ledger.h"
+#include "replay/dead_rows.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// Rows of a CSV file, some of which the first config rejects.
+class ReplayTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::canonical(testing::TempDir()).string() + StrCat("/replay_test.", getpid());
+    fs::create_directories(folder_ + "/in");
+    std::ofstream(folder_ + "/in/a.csv") << "user,when,item\n"
+                                            "u1,1699999200,apple\n"
+                                            "u2,soon,pear\n"
+                                            "u3,1699999201,plum\n"
+                                            ",1699999202,fig\n";
+    dead_letters_ = folder_ + "/dead_letters";
+    request_.import.endpoints.ingestion = "http://localhost";
+    request_.import.project_id = "1";
+    Configure(kStrict);
+    auto dead_letter = OpenDiskDeadLetter(dead_letters_, clock_);
+    ASSERT_TRUE(dead_letter.ok()) << dead_letter.status();
+    dead_letter_ = *std::move(dead_letter);
+    queue_ = NewDiskReplayQueue(dead_letters_, clock_);
+    clock_.Advance(absl::Hours(24));
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static constexpr char kStrict[] = R"([{"config_id":"c","source_gcs_prefix":"/",
+      "file_type":"CSV","mixpanel_event_name":"Buy","field_mappings":[
+      {"source_field":"user","mixpanel_field":"distinct_id","type":"string",
+       "is_required_in_source":true},
+      {"source_field":"when","mixpanel_field":"time","type":"unix_timestamp_auto",
+       "is_required_in_source":true},
+      {"source_field":"item","mixpanel_field":"item","type":"string"}]POSITION}])";
+  // As above, but a user is not required.
+  static constexpr char kLenient[] = R"([{"config_id":"c","source_gcs_prefix":"/",
+      "file_type":"CSV","mixpanel_event_name":"Buy","field_mappings":[
+      {"source_field":"user","mixpanel_field":"distinct_id","type":"string_or_uuid"},
+      {"source_field":"when","mixpanel_field":"time","type":"unix_timestamp_auto",
+       "is_required_in_source":true},
+      {"source_field":"item","mixpanel_field":"item","type":"string"}]POSITION}])";
+
+  void Configure(std::string text, bool by_position = false) {
+    const size_t place = text.find("POSITION");
+    text.replace(place, 8, by_position ? R"(,"insert_id":"position")" : "");
+    auto sources = SourcesConfig::Parse(text, folder_ + "/sources.json");
+    ASSERT_TRUE(sources.ok()) << sources.status();
+    request_.import.sources = *std::move(sources);
+  }
+
+  void Import(bool force = false) {
+    auto lister = ObjectLister::Start({folder_ + "/in"}, [](const auto&) { return true; });
+    ASSERT_TRUE(lister.ok()) << lister.status();
+    SourceProgress progress;
+    const CurrentSources sources(request_.import.sources);
+    ObjectSource source({.destination = DestinationName(request_.import, RecordType::kEvent),
+                         .owner = "test",
+                         .force = force},
+                        sources, **lister, ledger_, progress);
+    const RunReport run = millrace::Run(
+        {.source = source,
+         .make_transform = [this] { return std::make_unique<MapTransform>(clock_.Now()); },
+         .make_sink = project_.Sinks(),
+         .ledger = ledger_,
+         .dead_letter = *dead_letter_,
+         .clock = clock_},
+        {}, {});
+    ASSERT_TRUE(run.status.ok()) << run.status;
+  }
+
+  ReplayReport Replay() {
+    return millrace::Replay(request_,
+                            {.queue = *queue_,
+                             .sinks_for = [this](RecordType) { return project_.Sinks(); },
+                             .clock = clock_},
+                            {});
+  }
+
+  // "row code" of what waits.
+  std::vector<std::string> Waiting() {
+    std::vector<std::string> waiting;
+    const auto scan = ScanDeadLetters(dead_letters_, {}, [&](const auto& record, bool) {
+      waiting.push_back(StrCat(record.rejection.source_row + 1, " ", record.rejection.code));
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(scan.ok()) << scan.status();
+    return waiting;
+  }
+
+  std::string folder_;
+  FakeClock clock_;
+  FakeProject project_;
+  MemoryLedger ledger_{clock_};
+  std::string dead_letters_;
+  std::unique_ptr<DeadLetter> dead_letter_;
+  std::unique_ptr<ReplayQueue> queue_;
+  ReplayRequest request_;
+};
+
+TEST_F(ReplayTest, AMendedConfigRepairsWhatItCan) {
+  Import();
+  EXPECT_THAT(project_.events(), SizeIs(2));
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time", "4 missing_required_field"));
+  Configure(kLenient);
+  const ReplayReport report = Replay();
+  ASSERT_TRUE(report.status.ok()) << report.status;
+  EXPECT_FALSE(report.success());
+  EXPECT_EQ(report.counts.read, 2u);
+  EXPECT_EQ(report.counts.accepted, 1u);
+  EXPECT_EQ(report.counts.rejected, 1u);
+  EXPECT_EQ(report.counts.pending(), 0u);
+  EXPECT_THAT(report.first_error, HasSubstr("a.csv: row 2: "));
+  EXPECT_THAT(project_.events(), SizeIs(3));
+  EXPECT_THAT(project_.events()[2], HasSubstr("fig"));
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time"));
+}
+
+TEST_F(ReplayTest, WhatWasReplayedIsNotSentAgain) {
+  Import();
+  Configure(kLenient);
+  Replay();
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.read, 1u);
+  EXPECT_EQ(report.replayed_before, 1u);
+  EXPECT_THAT(project_.events(), SizeIs(3));
+}
+
+TEST_F(ReplayTest, RowsKeepTheIdsThatTheirImportWouldHaveGivenThem) {
+  for (const bool by_position : {false, true}) {
+    SetUp();
+    Configure(kStrict, by_position);
+    Import();
+    Configure(kLenient, by_position);
+    Replay();
+    const std::vector<std::string> replayed = project_.events();
+    ASSERT_THAT(replayed, SizeIs(3));
+    fs::remove_all(dead_letters_);
+    project_.Remove("Buy");
+    Import(/*force=*/true);
+    EXPECT_THAT(project_.events(), testing::UnorderedElementsAreArray(replayed));
+    project_.Remove("Buy");
+  }
+}
+
+TEST_F(ReplayTest, WhatOnlyTheDestinationRefusedIsSentAsItWas) {
+  project_.Refuse("plum");
+  Import();
+  EXPECT_THAT(Waiting(), testing::Contains("3 rejected_by_destination"));
+  request_.filter.code = "rejected_by_destination";
+  ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.rejected, 1u);
+  project_.Refuse("");
+  report = Replay();
+  EXPECT_TRUE(report.success());
+  EXPECT_EQ(report.counts.accepted, 1u);
+  EXPECT_THAT(project_.events().back(), AllOf(HasSubstr("plum"), HasSubstr("$insert_id")));
+}
+
+TEST_F(ReplayTest, WhatTheDestinationRefusedIsMappedByAMendedConfigIfItsSourceIsThere) {
+  project_.Refuse("plum");
+  Import();
+  std::string renamed = kLenient;
+  renamed.replace(renamed.find(R"("mixpanel_field":"item")"), 23, R"("mixpanel_field":"fruit")");
+  Configure(renamed);
+  project_.Refuse("\"item\"");
+  request_.filter.code = "rejected_by_destination";
+  const std::string file = folder_ + "/in/a.csv";
+  fs::rename(file, file + ".away");
+  EXPECT_EQ(Replay().counts.rejected, 1u) << "sent as it was";
+  fs::rename(file + ".away", file);
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.accepted, 1u) << report.first_error;
+  EXPECT_THAT(project_.events().back(), HasSubstr(R"("fruit":"plum")"));
+}
+
+TEST_F(ReplayTest, WhatIsRejectedAgainStaysWithItsNewReason) {
+  Import();
+  Configure(kLenient);
+  project_.Refuse("fig");
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.rejected, 2u);
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time", "4 rejected_by_destination"));
+  Replay();
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time", "4 rejected_by_destination"));
+  project_.Refuse("");
+  EXPECT_EQ(Replay().counts.accepted, 1u);
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time"));
+}
+
+TEST_F(ReplayTest, ADryRunSendsAndNotesNothing) {
+  Import();
+  Configure(kLenient);
+  request_.dry_run = true;
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.accepted, 1u);
+  EXPECT_THAT(project_.events(), SizeIs(2));
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time", "4 missing_required_field"));
+}
+
+TEST_F(ReplayTest, RecordsOfOtherProjectsAreLeftAlone) {
+  Import();
+  Configure(kLenient);
+  request_.import.project_id = "2";
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.read, 0u);
+  EXPECT_EQ(report.not_ours, 2u);
+  EXPECT_THAT(project_.events(), SizeIs(2));
+}
+
+TEST_F(ReplayTest, NotesSayWhatWasSentForReconcile) {
+  Import();
+  Configure(kLenient);
+  Replay();
+  const LedgerKey object = ledger_.Snapshot().begin()->first;
+  const absl::StatusOr<DeadRows> dead = ReadDeadRows(dead_letters_, object);
+  ASSERT_TRUE(dead.ok()) << dead.status();
+  EXPECT_TRUE(dead->rejected.Contains(1));
+  EXPECT_FALSE(dead->rejected.Contains(2));
+  EXPECT_TRUE(dead->rejected.Contains(3));
+  ASSERT_THAT(dead->replayed, SizeIs(1));
+  EXPECT_EQ(dead->replayed[0].row, 3u);
+  ASSERT_THAT(dead->replayed[0].events, SizeIs(1));
+  IdentityReader reader;
+  EventIdentity sent;
+  ASSERT_TRUE(reader.Read(project_.events().back(), sent).ok());
+  EXPECT_EQ(dead->replayed[0].events[0].key, sent.key);
+}
+
+TEST_F(ReplayTest, AStopLeavesTheRestWaiting) {
+  Import();
+  std::stop_source stop;
+  stop.request_stop();
+  const ReplayReport report =
+      millrace::Replay(request_,
+                       {.queue = *queue_,
+                        .sinks_for = [this](RecordType) { return project_.Sinks(); },
+                        .clock = clock_},
+                       stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(report.status));
+  EXPECT_THAT(Waiting(), SizeIs(2));
+}
+
+TEST_F(ReplayTest, ASinkThatFailsForGoodEndsTheReplayWithTheRestPending) {
+  class Failing : public Sink {
+   public:
+    WriteResult Write(const Batch&, std::stop_token) override {
+      return WriteResult::Stop(absl::UnauthenticatedError("who are you"));
+    }
+  };
+  Import();
+  Configure(kLenient);
+  const ReplayReport report = millrace::Replay(request_,
+                                               {.queue = *queue_,
+                                                .sinks_for = [](RecordType) -> SinkFactory {
+                                                  return [] { return std::make_unique<Failing>(); };
+                                                },
+                                                .clock = clock_},
+                                               {});
+  EXPECT_TRUE(absl::IsUnauthenticated(report.status));
+  EXPECT_EQ(report.counts.pending(), 2u);
+  EXPECT_THAT(Waiting(), SizeIs(2));
+}
+
+TEST_F(ReplayTest, RowsThatWereNeverReadableStay) {
+  std::ofstream(folder_ + "/in/a.csv", std::ios::app) << "u5,1,2,3,4,5,6\n";
+  Import();
+  request_.filter.code = "unreadable_row";
+  const std::vector<std::string> before = Waiting();
+  EXPECT_THAT(before, testing::Contains("5 unreadable_row"));
+  EXPECT_EQ(Replay().counts.rejected, 1u);
+  Replay();
+  EXPECT_EQ(Waiting(), before);
+}
+
+}  // namespace
+}  // namespace millrace

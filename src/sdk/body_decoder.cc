@@ -1,0 +1,183 @@
+#include "sdk/body_decoder.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/decompress.h"
+
+namespace millrace::sandbox {
+namespace {
+
+bool LooksLikeJson(std::string_view text) { return text.starts_with('[') || text.starts_with('{'); }
+
+constexpr std::array<int8_t, 256> kBase64Values = [] {
+  std::array<int8_t, 256> values{};
+  values.fill(-1);
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < kDigits.size(); ++i) {
+    values[static_cast<unsigned char>(kDigits[i])] = static_cast<int8_t>(i);
+  }
+  values['-'] = values['+'];
+  values['_'] = values['/'];
+  values[' '] = values['+'];
+  return values;
+}();
+
+// The plain body, in `request` or in `scratch`.
+absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t most,
+                                           ByteBuffer* scratch) {
+  const std::string_view encoding = request.header("content-encoding");
+  if (encoding.empty() || encoding == "identity") {
+    if (request.body.size() > most) return absl::ResourceExhaustedError("the body is too large");
+    return request.body;
+  }
+  if (encoding != "gzip" && encoding != "GZIP" && encoding != "x-gzip") {
+    return absl::InvalidArgumentError(StrCat("Content-Encoding ", encoding, " is not supported"));
+  }
+  if (request.body.empty()) return request.body;
+  scratch->clear();
+  const absl::Status status = GunzipTo(request.body, most, scratch);
+  if (absl::IsResourceExhausted(status)) return status;
+  if (!status.ok()) return absl::InvalidArgumentError(status.message());
+  return scratch->view();
+}
+
+// Three bytes of CESU-8 that stand for half of a surrogate pair: the half; 0 for others.
+uint32_t SurrogateAt(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  if (at + 3 > text.size() || byte(0) != 0xED || (byte(1) & 0xE0) != 0xA0 ||
+      (byte(2) & 0xC0) != 0x80) {
+    return 0;
+  }
+  return 0xD000u | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+}
+
+// `text` with each CESU-8 surrogate pair as the four bytes of UTF-8 that it means, and U+FFFD for a
+// half that is alone. mixpanel-js encodes characters beyond U+FFFF so before it makes base64
+// (mixpanel-js#385).
+std::string FromCesu8(std::string text) {
+  if (std::find(text.begin(), text.end(), '\xED') == text.end()) return text;
+  std::string utf8;
+  utf8.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const uint32_t high = SurrogateAt(text, i);
+    if (high == 0) {
+      utf8 += text[i++];
+      continue;
+    }
+    const uint32_t low = SurrogateAt(text, i + 3);
+    const bool is_pair = high < 0xDC00 && low >= 0xDC00;
+    i += is_pair ? 6 : 3;
+    if (!is_pair) {
+      utf8 += "\xEF\xBF\xBD";
+      continue;
+    }
+    const uint32_t code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    utf8 += static_cast<char>(0xF0 | code >> 18);
+    utf8 += static_cast<char>(0x80 | (code >> 12 & 0x3F));
+    utf8 += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+    utf8 += static_cast<char>(0x80 | (code & 0x3F));
+  }
+  return utf8;
+}
+
+// Records that were the value of `data`, moved to `scratch` for its padding.
+absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
+  const std::string_view text = TrimBlanks(data);
+  std::string decoded;
+  if (!LooksLikeJson(text)) {
+    ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
+    decoded = FromCesu8(std::move(decoded));
+    if (!LooksLikeJson(TrimBlanks(decoded))) {
+      return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
+    }
+  }
+  const std::string_view json = decoded.empty() ? text : std::string_view(decoded);
+  ByteBuffer copy;
+  copy.Append(json);
+  *scratch = std::move(copy);
+  return scratch->view();
+}
+
+}  // namespace
+
+void Params::AddForm(std::string_view form) {
+  for (auto& pair : ParseForm(form)) pairs_.push_back(std::move(pair));
+}
+
+void Params::Add(std::string name, std::string value) {
+  pairs_.emplace_back(std::move(name), std::move(value));
+}
+
+bool Params::Has(std::string_view name) const {
+  for (const auto& [key, value] : pairs_) {
+    if (key == name) return true;
+  }
+  return false;
+}
+
+std::string_view Params::Get(std::string_view name) const {
+  for (const auto& [key, value] : pairs_) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+bool Params::Flag(std::string_view name) const { return !Get(name).empty() && Flag(name, false); }
+
+bool Params::Flag(std::string_view name, bool otherwise) const {
+  if (!Has(name)) return otherwise;
+  const std::string_view value = Get(name);
+  return value != "0" && value != "false";
+}
+
+void Params::erase(std::string_view name) {
+  std::erase_if(pairs_, [name](const auto& pair) { return pair.first == name; });
+}
+
+absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return absl::InvalidArgumentError("data is not valid base64");
+  std::string decoded;
+  decoded.reserve(text.size() / 4 * 3 + 3);
+  uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const int value = kBase64Values[static_cast<unsigned char>(c)];
+    if (value < 0) return absl::InvalidArgumentError("data is not valid base64");
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      decoded += static_cast<char>(bits >> count & 0xff);
+    }
+  }
+  return decoded;
+}
+
+absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t most,
+                                       ByteBuffer* scratch) {
+  DecodedBody decoded;
+  decoded.params.AddForm(request.query);
+  ASSIGN_OR_RETURN(const std::string_view body, PlainBody(request, most, scratch));
+  decoded.plain_bytes = body.size();
+  if (const std::string_view text = TrimBlanks(body); LooksLikeJson(text)) {
+    decoded.records = text;
+    return decoded;
+  }
+  decoded.params.AddForm(body);
+  if (!decoded.params.Has("data")) {
+    if (TrimBlanks(body).empty()) return decoded;
+    return absl::InvalidArgumentError("the body is neither JSON nor a form with data");
+  }
+  const std::string data(decoded.params.Get("data"));
+  decoded.params.erase("data");
+  if (TrimBlanks(data).empty()) return decoded;
+  ASSIGN_OR_RETURN(decoded.records, DecodeData(data, scratch));
+  return decoded;
+}
+
+}  // namespace millrace::sandbox

@@ -1,0 +1,55 @@
+// Every form in which Mixpanel's SDKs send records: JSON, NDJSON, forms with plain, escaped or
+// base64 `data`, GET with `data`, gzip of any of them. The content decides, not the content type.
+// Base64 may hold CESU-8, as the browser SDK makes it of emoji; the records are UTF-8.
+#ifndef MILLRACE_SDK_BODY_DECODER_H_
+#define MILLRACE_SDK_BODY_DECODER_H_
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/byte_buffer.h"
+#include "net/http_server.h"
+
+namespace millrace::sandbox {
+
+// Parameters from the query and from a form body, as SDKs send them in either.
+class Params {
+ public:
+  void AddForm(std::string_view form);
+  void Add(std::string name, std::string value);
+  // The first value of that name, or "".
+  std::string_view Get(std::string_view name) const;
+  bool Has(std::string_view name) const;
+  // True for a value that is neither "", "0" nor "false".
+  bool Flag(std::string_view name) const;
+  // "0" and "false" say no; absence says `otherwise`.
+  bool Flag(std::string_view name, bool otherwise) const;
+  void erase(std::string_view name);
+
+ private:
+  std::vector<std::pair<std::string, std::string>> pairs_;
+};
+
+struct DecodedBody {
+  Params params;
+  // JSON or NDJSON, in the request's body or in the scratch buffer; kPadding readable bytes follow.
+  std::string_view records;
+  size_t plain_bytes = 0;  // of the body, decompressed
+};
+
+// ResourceExhausted: more than `most` bytes after decompression. InvalidArgument: damaged gzip,
+// another Content-Encoding, neither JSON nor a form with `data`, bad base64. An empty body gives
+// empty records.
+absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t most,
+                                       ByteBuffer* scratch);
+
+// Base64 with or without padding, in the standard or the URL-safe alphabet, spaces standing for
+// '+'. InvalidArgument if it is none.
+absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text);
+
+}  // namespace millrace::sandbox
+
+#endif  // MILLRACE_SDK_BODY_DECODER_H_
