@@ -9,10 +9,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   // Blocks of values that take a byte each can hold many; some are enough.
-  constexpr int kMostValues = 1000;
+  constexpr int kMaxValues = 1000;
   int values = 0;
   const auto count = [&]() {
-    return ++values > kMostValues ? absl::CancelledError("enough") : absl::OkStatus();
+    return ++values > kMaxValues ? absl::CancelledError("enough") : absl::OkStatus();
   };
   ReadAvroFile(*NewMemoryStream(bytes), [&](const AvroValue&, const auto&) {
     return count();

@@ -14,7 +14,7 @@ namespace millrace {
 namespace {
 
 const absl::Time kNow = absl::FromUnixSeconds(1'767'225'600);
-constexpr int kMostChunks = 20;
+constexpr int kMaxChunks = 20;
 
 // Maps each row, good or bad, as an import would.
 class MapsRows : public RowVisitor {
@@ -36,7 +36,7 @@ FileType ShowRows(const std::string& bytes, RowVisitor& visitor) {
   auto reader = OpenRows(std::make_shared<MemoryObject>(bytes), {});
   if (!reader.ok()) return FileType::kAuto;
   DecodeScratch scratch;
-  for (int i = 0; i < kMostChunks; ++i) {
+  for (int i = 0; i < kMaxChunks; ++i) {
     auto chunk = (*reader)->Read({.rows = 50, .bytes = 100'000});
     if (!chunk.ok() || *chunk == nullptr) break;
     (*chunk)->ForEachRow(scratch, visitor);

@@ -55,7 +55,7 @@ void CheckValue(std::string_view text) {
     Require(judged.is_discarded() || text.starts_with('\xef') ||
             text.find('\0') != std::string_view::npos ||
             std::count(text.begin(), text.end(), '[') + std::count(text.begin(), text.end(), '{') >
-                kMostJsonDepth);
+                kMaxJsonDepth);
     return;
   }
   ByteBuffer shown;

@@ -32,7 +32,7 @@ void CheckLines(std::string_view body, size_t piece) {
         bytes_given += line.size();
         return absl::OkStatus();
       },
-      /*most_line_bytes=*/4096);
+      /*max_line_bytes=*/4096);
   absl::Status status;
   for (size_t at = 0; at < body.size() && status.ok(); at += piece) {
     status = lines.Push(body.substr(at, piece));

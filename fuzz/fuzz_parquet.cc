@@ -14,12 +14,12 @@ namespace {
 
 // The first rows from row `from` on; a tiny file can promise billions of them.
 std::vector<std::string> FirstRows(const std::string& bytes, uint64_t from) {
-  constexpr int kMostChunks = 100;
+  constexpr int kMaxChunks = 100;
   RowsAsText rows;
   auto reader = OpenParquet(std::make_shared<MemoryObject>(bytes), {.from = {.row = from}});
   if (!reader.ok()) return {};
   DecodeScratch scratch;
-  for (int i = 0; i < kMostChunks; ++i) {
+  for (int i = 0; i < kMaxChunks; ++i) {
     const auto chunk = (*reader)->Read({.rows = 30, .bytes = 10'000});
     if (!chunk.ok() || *chunk == nullptr) break;
     Require((*chunk)->first_row() == from + rows.rows.size());

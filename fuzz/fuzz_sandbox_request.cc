@@ -13,7 +13,7 @@
 namespace millrace::sandbox {
 namespace {
 
-constexpr int kMostPieces = 1000;
+constexpr int kMaxPieces = 1000;
 
 std::string_view TakeLine(std::string_view& text) {
   const size_t end = text.find('\n');
@@ -54,7 +54,7 @@ void CheckReply(ServerReply reply) {
   ByteBuffer head;
   AppendReplyHead(reply, {"Thu, 01 Jan 1970 00:00:00 GMT", 1, true}, &head);
   Require(reply.status >= 200 && reply.status < 600);
-  for (int i = 0; reply.next_piece && i < kMostPieces; ++i) {
+  for (int i = 0; reply.next_piece && i < kMaxPieces; ++i) {
     std::string piece;
     if (!reply.next_piece(&piece).ok() || piece.empty()) return;
   }

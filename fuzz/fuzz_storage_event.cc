@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (events.status().code() != absl::StatusCode::kInvalidArgument) std::abort();
     return 0;
   }
-  if (events->objects.size() > kMostEvents) std::abort();
+  if (events->objects.size() > kMaxEvents) std::abort();
   for (const StorageEvent& event : events->objects) {
     if (event.uri.find("://") != 2 || event.uri.size() > 1300) std::abort();
   }

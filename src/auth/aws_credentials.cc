@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMostProfiles = 8;  // in a row, by source_profile
+constexpr int kMaxProfiles = 8;  // in a row, by source_profile
 
 using FetcherOr = absl::StatusOr<std::unique_ptr<TokenFetcher>>;
 
@@ -91,7 +91,7 @@ class ProfileReader {
     const std::string source = Setting(profile, "source_profile");
     if (source == name) return OwnKeys(profile);
     if (!source.empty()) {
-      if (depth == kMostProfiles) {
+      if (depth == kMaxProfiles) {
         return absl::InvalidArgumentError("its source_profile leads round in a circle");
       }
       FetcherOr fetcher = Read(source, depth + 1);

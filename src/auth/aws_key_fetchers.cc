@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostTokenBytes = 64 << 10;
+constexpr size_t kMaxTokenBytes = 64 << 10;
 
 std::string Variable(const Environment& environment, std::string_view name) {
   return environment(name).value_or("");
@@ -151,7 +151,7 @@ class WebIdentityKeys : public StsKeys {
 
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
     // Read each time: it is replaced before it runs out.
-    absl::StatusOr<std::string> token = ReadWholeFile(token_file_, kMostTokenBytes);
+    absl::StatusOr<std::string> token = ReadWholeFile(token_file_, kMaxTokenBytes);
     if (!token.ok()) {
       return Annotate(absl::UnauthenticatedError(token.status().message()),
                       "reading the web identity token");
@@ -176,7 +176,7 @@ class ContainerKeys : public TokenFetcher {
     TokenRequest request{.http = {.url = url_}};
     std::string authorization = authorization_;
     if (!authorization_file_.empty()) {
-      ASSIGN_OR_RETURN(authorization, ReadWholeFile(authorization_file_, kMostTokenBytes));
+      ASSIGN_OR_RETURN(authorization, ReadWholeFile(authorization_file_, kMaxTokenBytes));
       absl::StripAsciiWhitespace(&authorization);
     }
     if (!authorization.empty()) request.http.headers = {{"Authorization", authorization}};

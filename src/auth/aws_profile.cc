@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostFileBytes = 4 << 20;
+constexpr size_t kMaxFileBytes = 4 << 20;
 
 std::string_view Strip(std::string_view text) {
   return ToStd(absl::StripAsciiWhitespace(ToAbsl(text)));
@@ -37,7 +37,7 @@ std::string PathOf(const Environment& environment, std::string_view variable,
 
 absl::Status AddFile(const std::string& path, bool is_config, AwsProfiles& profiles) {
   if (path.empty()) return absl::OkStatus();
-  const absl::StatusOr<std::string> text = ReadWholeFile(path, kMostFileBytes);
+  const absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFileBytes);
   if (absl::IsNotFound(text.status())) return absl::OkStatus();
   RETURN_IF_ERROR(text.status());
   AddAwsProfiles(*text, is_config, profiles);

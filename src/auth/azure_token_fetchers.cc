@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kScope[] = "https://storage.azure.com/.default";
 constexpr char kResource[] = "https://storage.azure.com/";
-constexpr size_t kMostTokenBytes = 64 << 10;
+constexpr size_t kMaxTokenBytes = 64 << 10;
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
@@ -37,7 +37,7 @@ class ApplicationFetcher : public TokenFetcher {
     if (token_file_.empty()) {
       fields.emplace_back("client_secret", secret);
     } else {
-      ASSIGN_OR_RETURN(secret, ReadWholeFile(token_file_, kMostTokenBytes));
+      ASSIGN_OR_RETURN(secret, ReadWholeFile(token_file_, kMaxTokenBytes));
       absl::StripAsciiWhitespace(&secret);
       fields.emplace_back("client_assertion_type",
                           "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");

@@ -114,7 +114,7 @@ absl::Status ReadAll(int output, const ChildCommand& command, std::stop_token st
     if (n == 0) return absl::OkStatus();
     if (n < 0) return ErrnoStatus(errno, StrCat("reading from ", command.arguments[0]));
     text.append(bytes, static_cast<size_t>(n));
-    if (text.size() > command.most_output_bytes) {
+    if (text.size() > command.max_output_bytes) {
       return absl::ResourceExhaustedError(StrCat(command.arguments[0], " prints too much"));
     }
   }

@@ -17,7 +17,7 @@ struct ChildCommand {
   // Added to this process's environment.
   std::vector<std::pair<std::string, std::string>> variables;
   absl::Duration timeout = absl::Seconds(30);
-  size_t most_output_bytes = 256 << 10;
+  size_t max_output_bytes = 256 << 10;
 };
 
 // What the program wrote to standard output until it ended with exit status 0. Its standard error

@@ -14,8 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostFileBytes = 1 << 20;
-constexpr int kMostDepth = 3;
+constexpr size_t kMaxFileBytes = 1 << 20;
+constexpr int kMaxDepth = 3;
 
 std::string Variable(const Environment& environment, std::string_view name) {
   return environment(name).value_or("");
@@ -32,7 +32,7 @@ std::string WellKnownFile(const Environment& environment) {
 
 absl::StatusOr<GoogleCredentials> LoadFile(const std::string& path, const std::string& origin,
                                            const GoogleAuthOptions& options) {
-  absl::StatusOr<std::string> text = ReadWholeFile(path, kMostFileBytes);
+  absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFileBytes);
   if (!text.ok()) return Annotate(text.status(), StrCat("Google credentials of ", origin));
   return ParseGoogleCredentials(*text, origin, options);
 }
@@ -61,7 +61,7 @@ absl::StatusOr<GoogleCredentials> FromFile(const Json& file, const std::string& 
 
 FetcherOr NewGoogleFetcher(const Json& file, const GoogleAuthOptions& options, int depth) {
   if (!file.is_object()) return absl::InvalidArgumentError("it is not a JSON object");
-  if (depth > kMostDepth) {
+  if (depth > kMaxDepth) {
     return absl::InvalidArgumentError("\"source_credentials\" are nested too deeply");
   }
   ASSIGN_OR_RETURN(const std::string type, TextMember(file, "type"));

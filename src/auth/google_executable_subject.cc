@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostOutputBytes = 256 << 10;
+constexpr size_t kMaxOutputBytes = 256 << 10;
 constexpr std::string_view kSaml = "urn:ietf:params:oauth:token-type:saml2";
 
 // The token of what a program printed (or left in its output file), as Google defines it:
@@ -55,7 +55,7 @@ class ExecutableSubjectToken : public SubjectToken {
   // What an earlier call of the program left for later ones.
   absl::StatusOr<std::string> Kept() const {
     if (output_file_.empty()) return absl::NotFoundError("no output file");
-    ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(output_file_, kMostOutputBytes));
+    ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(output_file_, kMaxOutputBytes));
     return ParseOutput(text, clock_.Now());
   }
 
@@ -76,7 +76,7 @@ SubjectOr NewExecutableSubjectToken(const Json& executable, const SubjectContext
   ASSIGN_OR_RETURN(const std::string line, TextMember(executable, "command"));
   ASSIGN_OR_RETURN(const std::string output_file, TextMemberOr(executable, "output_file", ""));
   ChildCommand command{.arguments = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty()),
-                       .most_output_bytes = kMostOutputBytes};
+                       .max_output_bytes = kMaxOutputBytes};
   if (command.arguments.empty() || !command.arguments[0].starts_with('/')) {
     return absl::InvalidArgumentError("\"command\" does not begin with the full path of a program");
   }

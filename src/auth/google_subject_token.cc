@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostTokenBytes = 256 << 10;
+constexpr size_t kMaxTokenBytes = 256 << 10;
 
 // How the token stands in a file or an answer: as it is, or as a member of a JSON object.
 struct Format {
@@ -50,7 +50,7 @@ class FileSubjectToken : public SubjectToken {
   FileSubjectToken(std::string path, Format format)
       : path_(std::move(path)), format_(std::move(format)) {}
   absl::StatusOr<std::string> Get(HttpClient&, std::stop_token) override {
-    ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path_, kMostTokenBytes));
+    ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path_, kMaxTokenBytes));
     absl::StatusOr<std::string> token = format_.Extract(text);
     if (!token.ok()) return Annotate(token.status(), StrCat("reading a token from ", path_));
     return token;
@@ -98,7 +98,7 @@ absl::StatusOr<std::string> GetText(HttpClient& http, const HttpRequest& request
                                     std::stop_token stop) {
   HttpRequest bounded = request;
   bounded.timeout = absl::Seconds(30);
-  bounded.most_response_bytes = kMostTokenBytes;
+  bounded.max_response_bytes = kMaxTokenBytes;
   ASSIGN_OR_RETURN(HttpResponse reply, http.Send(bounded, std::move(stop)));
   if (reply.status == 200) return std::move(reply.body);
   ASSIGN_OR_RETURN(const Url url, ParseUrl(request.url));

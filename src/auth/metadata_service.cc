@@ -6,7 +6,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMostTries = 3;
+constexpr int kMaxTries = 3;
 constexpr absl::Duration kFirstWait = absl::Seconds(1);
 
 bool MayPass(int status) {
@@ -34,12 +34,12 @@ absl::StatusOr<HttpResponse> MetadataService::Send(HttpClient& http, HttpRequest
                                                    std::stop_token stop) {
   request.connect_timeout = options_.connect_timeout;
   request.timeout = exists_ ? absl::Seconds(30) : absl::Seconds(5);
-  request.most_response_bytes = kMostReplyBytes;
+  request.max_response_bytes = kMaxReplyBytes;
   absl::Duration wait = kFirstWait;
   for (int tries = 1;; ++tries, wait *= 2) {
     absl::StatusOr<HttpResponse> reply = TryOnce(http, request, stop);
     if (!absl::IsUnavailable(reply.status())) return reply;
-    if (tries == kMostTries) {
+    if (tries == kMaxTries) {
       if (exists_) return reply;
       return absl::UnauthenticatedError(
           StrCat(options_.absent, " (", ToStd(reply.status().message()), ")"));

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostExplanation = 300;
+constexpr size_t kMaxExplanation = 300;
 
 // As a header value may hold it.
 bool IsToken(std::string_view text) {
@@ -69,7 +69,7 @@ std::string Explanation(std::string_view body, const std::vector<std::string>& s
   for (char& c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
-  return text.substr(0, kMostExplanation);
+  return text.substr(0, kMaxExplanation);
 }
 
 absl::StatusCode CodeOf(int http_status) {
@@ -114,7 +114,7 @@ absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
   HttpRequest send = request.http;
   send.body = request.body;
   send.timeout = absl::Seconds(30);
-  send.most_response_bytes = kMostReplyBytes;
+  send.max_response_bytes = kMaxReplyBytes;
   ASSIGN_OR_RETURN(HttpResponse reply, http.Send(send, std::move(stop)));
   return ReadAnswer(request, std::move(reply));
 }

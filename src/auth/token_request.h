@@ -36,7 +36,7 @@ absl::StatusOr<TokenRequest> NewFormRequest(
 // InvalidArgument unless `url` is https, or http to this machine.
 absl::Status CheckMayCarrySecrets(std::string_view url);
 
-inline constexpr size_t kMostReplyBytes = 256 << 10;
+inline constexpr size_t kMaxReplyBytes = 256 << 10;
 
 // The body of a 2xx answer. Unavailable: 408, 410, 429, 5xx or no answer; PermissionDenied: 403;
 // Unauthenticated: the rest, with what the endpoint says about it, and with how far this machine's

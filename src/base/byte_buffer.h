@@ -64,8 +64,8 @@ class ByteBuffer {
   }
 
  private:
-  void GrowTo(size_t least) {
-    size_t capacity = capacity_ * 2 > least ? capacity_ * 2 : least;
+  void GrowTo(size_t min) {
+    size_t capacity = capacity_ * 2 > min ? capacity_ * 2 : min;
     if (capacity < 256) capacity = 256;
     void* grown = std::realloc(data_, capacity + kPadding);
     if (grown == nullptr) throw std::bad_alloc();

@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 std::atomic<LogFormat> g_format{isatty(STDERR_FILENO) ? LogFormat::kText : LogFormat::kJson};
-std::atomic<Severity> g_least{Severity::kInfo};
+std::atomic<Severity> g_min{Severity::kInfo};
 
 std::string_view Name(Severity severity) {
   switch (severity) {
@@ -36,14 +36,14 @@ std::string_view Name(Severity severity) {
 }  // namespace
 
 void SetLogFormat(LogFormat format) { g_format = format; }
-void SetLogLevel(Severity least) { g_least = least; }
+void SetLogLevel(Severity min) { g_min = min; }
 
 void Log(Severity severity, std::string_view message, std::initializer_list<LogField> fields) {
   Log(severity, message, absl::MakeConstSpan(fields.begin(), fields.size()));
 }
 
 void Log(Severity severity, std::string_view message, absl::Span<const LogField> fields) {
-  if (severity < g_least.load()) return;
+  if (severity < g_min.load()) return;
   std::string line;
   if (g_format.load() == LogFormat::kText) {
     StrAppend(&line, Name(severity), " ", RedactSecrets(message));

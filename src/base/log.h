@@ -34,7 +34,7 @@ struct LogField {
 };
 
 void SetLogFormat(LogFormat format);
-void SetLogLevel(Severity least);
+void SetLogLevel(Severity min);
 
 void Log(Severity severity, std::string_view message, std::initializer_list<LogField> fields = {});
 void Log(Severity severity, std::string_view message, absl::Span<const LogField> fields);

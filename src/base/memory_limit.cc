@@ -20,23 +20,23 @@ struct Hierarchy {
 };
 
 void TakeLimitOf(const std::string& folder, const Hierarchy& hierarchy,
-                 std::optional<uint64_t>& least) {
+                 std::optional<uint64_t>& min) {
   for (const std::string& file : hierarchy.files) {
     uint64_t limit = 0;
     // "max" is no number: unlimited. Of version 1 it is a number beyond all memory.
     if (!(std::ifstream(StrCat(folder, "/", file)) >> limit) || limit == 0) continue;
-    least = std::min(least.value_or(limit), limit);
+    min = std::min(min.value_or(limit), limit);
   }
 }
 
 // Groups of the path may be missing: in a container, the mount shows its own group as the root
 // while the path is that of the host.
-void TakeLimits(const Hierarchy& hierarchy, std::optional<uint64_t>& least) {
+void TakeLimits(const Hierarchy& hierarchy, std::optional<uint64_t>& min) {
   std::string group = hierarchy.group;
   if (group.find("/..") != group.npos) group.clear();  // outside of what the mount shows
   for (;;) {
     while (group.ends_with('/')) group.pop_back();
-    TakeLimitOf(hierarchy.mount + group, hierarchy, least);
+    TakeLimitOf(hierarchy.mount + group, hierarchy, min);
     if (group.empty()) return;
     group.resize(group.rfind('/') + 1);
   }
@@ -67,10 +67,10 @@ std::optional<uint64_t> ControlGroupMemoryLimit(const std::string& root) {
     if (controllers.empty()) unified.group = line.substr(second + 1);
     if (HasMemory(controllers)) memory.group = line.substr(second + 1);
   }
-  std::optional<uint64_t> least;
-  TakeLimits(unified, least);
-  TakeLimits(memory, least);
-  return least;
+  std::optional<uint64_t> min;
+  TakeLimits(unified, min);
+  TakeLimits(memory, min);
+  return min;
 }
 
 uint64_t AvailableMemory() {

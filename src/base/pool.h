@@ -19,8 +19,8 @@ template <typename T>
 class Pool {
  public:
   // Makes up to `most` of them, each when it is first wanted.
-  Pool(size_t most, std::function<std::unique_ptr<T>()> make)
-      : most_(most), make_(std::move(make)) {}
+  Pool(size_t max, std::function<std::unique_ptr<T>()> make)
+      : max_(max), make_(std::move(make)) {}
 
   // Lent until it is destroyed.
   class Loan {
@@ -60,7 +60,7 @@ class Pool {
     Pool& pool;
     const std::stop_token& stop;
     bool IsOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mutex_) {
-      return stop.stop_requested() || !pool.idle_.empty() || pool.made_ < pool.most_;
+      return stop.stop_requested() || !pool.idle_.empty() || pool.made_ < pool.max_;
     }
   };
 
@@ -69,7 +69,7 @@ class Pool {
     idle_.push_back(std::move(thing));
   }
 
-  const size_t most_;
+  const size_t max_;
   const std::function<std::unique_ptr<T>()> make_;
   absl::Mutex mutex_;
   size_t made_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -10,9 +10,9 @@ namespace millrace {
 // Mixpanel's recommendation: 2 s doubling to 60 s, plus 1 to 5 s of jitter.
 struct RetryPolicy {
   absl::Duration initial = absl::Seconds(2);
-  absl::Duration most = absl::Seconds(60);
-  absl::Duration least_jitter = absl::Seconds(1);
-  absl::Duration most_jitter = absl::Seconds(5);
+  absl::Duration max = absl::Seconds(60);
+  absl::Duration min_jitter = absl::Seconds(1);
+  absl::Duration max_jitter = absl::Seconds(5);
   // The run gives up once this long has passed since any write last succeeded.
   absl::Duration give_up_after = absl::Minutes(5);
 

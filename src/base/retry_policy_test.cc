@@ -36,9 +36,9 @@ class RetrierTest : public testing::Test {
   }
 
   const RetryPolicy policy_ = {.initial = absl::Seconds(10),
-                               .most = absl::Seconds(10),
-                               .least_jitter = absl::ZeroDuration(),
-                               .most_jitter = absl::ZeroDuration(),
+                               .max = absl::Seconds(10),
+                               .min_jitter = absl::ZeroDuration(),
+                               .max_jitter = absl::ZeroDuration(),
                                .give_up_after = absl::Seconds(35)};
   FakeClock clock_;
   std::stop_source stop_;

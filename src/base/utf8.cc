@@ -23,10 +23,10 @@ bool IsWellFormedUtf8(std::string_view text) {
   return true;
 }
 
-std::string_view CutUtf8(std::string_view text, size_t most) {
-  if (text.size() <= most) return text;
-  size_t end = most;
-  while (end > 0 && end + 3 > most && (text[end] & 0xC0) == 0x80) --end;
+std::string_view CutUtf8(std::string_view text, size_t max) {
+  if (text.size() <= max) return text;
+  size_t end = max;
+  while (end > 0 && end + 3 > max && (text[end] & 0xC0) == 0x80) --end;
   return text.substr(0, end);
 }
 

@@ -11,7 +11,7 @@ namespace millrace {
 bool IsWellFormedUtf8(std::string_view text);
 
 // The longest begin of `text` of at most `most` bytes that does not end inside a character.
-std::string_view CutUtf8(std::string_view text, size_t most);
+std::string_view CutUtf8(std::string_view text, size_t max);
 
 }  // namespace millrace
 

@@ -30,7 +30,7 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
        "bodies sooner"},
       {"--retry-initial", Between(&retry_initial, absl::Milliseconds(1), absl::Hours(1)), "TIME",
        "wait before the first retry; doubles up to --retry-max, with jitter"},
-      {"--retry-max", Between(&retry_most, absl::Milliseconds(10), absl::Hours(1)), "TIME",
+      {"--retry-max", Between(&retry_max, absl::Milliseconds(10), absl::Hours(1)), "TIME",
        "longest wait between two tries"},
       RetryForFlag(&retry_for),
       {"--stop-grace", Between(&stop_grace, absl::ZeroDuration(), absl::Hours(1)), "TIME",
@@ -48,15 +48,15 @@ absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
   request.stop_grace = stop_grace;
   request.run.lease = lease;
   request.run.retry = {.initial = retry_initial,
-                       .most = retry_most,
-                       .least_jitter = retry_initial / 2,
-                       .most_jitter = retry_initial * 2.5,
+                       .max = retry_max,
+                       .min_jitter = retry_initial / 2,
+                       .max_jitter = retry_initial * 2.5,
                        .give_up_after = retry_for};
   // Stores are asked again sooner, and no later than that.
   RetryPolicy& stores = request.stores.retry;
   stores.initial = std::min(stores.initial, retry_initial);
-  stores.most = std::min(stores.most, retry_most);
-  stores.most_jitter = std::min(stores.most_jitter, retry_initial);
+  stores.max = std::min(stores.max, retry_max);
+  stores.max_jitter = std::min(stores.max_jitter, retry_initial);
   stores.give_up_after = retry_for;
   return absl::OkStatus();
 }

@@ -139,8 +139,8 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
                    pubsub::SubscriptionName(options.subscription(), GoogleProject(context)));
   ASSIGN_OR_RETURN(open.connection, ConnectToPubsub(context));
   pubsub::SubscriptionOptions subscription{.name = std::move(name),
-                                           .most_messages = kMostReplayMessages,
-                                           .most_bytes = kMostReplayBytes};
+                                           .max_messages = kMaxReplayMessages,
+                                           .max_bytes = kMaxReplayBytes};
   subscription.retry.give_up_after = options.retry_for;
   open.subscription = pubsub::OpenSubscription(*open.connection, std::move(subscription));
   open.queue =

@@ -23,11 +23,11 @@ void PaceFlags::AddTo(std::vector<Flag>& flags) {
 void PaceFlags::ApplyTo(ImportRequest& request) const {
   request.events_per_second = events_per_second;
   request.bytes_per_second = gigabytes_per_minute * 1e9 / 60;
-  request.most_events_per_request = static_cast<size_t>(batch_events);
-  request.most_bytes_per_request = static_cast<size_t>(batch_bytes);
-  request.run.most_writes = static_cast<int>(connections);
-  request.run.initial_writes = std::min(request.run.initial_writes, request.run.most_writes);
-  request.run.most_bytes = static_cast<size_t>(memory_mb) << 20;
+  request.max_events_per_request = static_cast<size_t>(batch_events);
+  request.max_bytes_per_request = static_cast<size_t>(batch_bytes);
+  request.run.max_writes = static_cast<int>(connections);
+  request.run.initial_writes = std::min(request.run.initial_writes, request.run.max_writes);
+  request.run.max_bytes = static_cast<size_t>(memory_mb) << 20;
 }
 
 }  // namespace millrace::cli

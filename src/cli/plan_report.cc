@@ -12,13 +12,13 @@
 namespace millrace::cli {
 namespace {
 
-constexpr size_t kMostObjectLines = 20;
-constexpr size_t kMostRejections = 5;
-constexpr size_t kMostNames = 8;
+constexpr size_t kMaxObjectLines = 20;
+constexpr size_t kMaxRejections = 5;
+constexpr size_t kMaxNames = 8;
 constexpr size_t kLabelWidth = 14;
 constexpr size_t kLineWidth = 96;
-constexpr size_t kMostPreviewLines = 40;
-constexpr size_t kMostPreviewText = 120;
+constexpr size_t kMaxPreviewLines = 40;
+constexpr size_t kMaxPreviewText = 120;
 
 std::string Padded(std::string text, size_t width) {
   if (text.size() < width) text.resize(width, ' ');
@@ -54,23 +54,23 @@ std::string Wrapped(std::string_view text, const std::string& lead, const std::s
 }
 
 // `text` without its end if it is longer than `most` bytes; whole UTF-8 characters.
-std::string Cut(std::string text, size_t most) {
-  if (text.size() <= most) return text;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
-  text.resize(most);
+std::string Cut(std::string text, size_t max) {
+  if (text.size() <= max) return text;
+  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;
+  text.resize(max);
   return text + "…";
 }
 
 // Long texts inside `json` are cut, so that a record can be read at a glance.
 void CutTexts(nlohmann::ordered_json& json) {
   if (json.is_string()) {
-    json = Cut(json.get<std::string>(), kMostPreviewText);
+    json = Cut(json.get<std::string>(), kMaxPreviewText);
   } else if (json.is_structured()) {
     for (auto& item : json) CutTexts(item);
   }
 }
 
-// A record as indented JSON, at most kMostPreviewLines.
+// A record as indented JSON, at most kMaxPreviewLines.
 std::string PrettyRecord(const std::string& record, const std::string& indent) {
   nlohmann::ordered_json json = nlohmann::ordered_json::parse(record, nullptr, false);
   if (json.is_discarded()) return indent + Printable(Cut(record, 400)) + "\n";
@@ -81,13 +81,13 @@ std::string PrettyRecord(const std::string& record, const std::string& indent) {
   size_t lines = 0;
   for (size_t begin = 0; begin < text.size(); ++lines) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    if (lines < kMostPreviewLines) {
+    if (lines < kMaxPreviewLines) {
       StrAppend(&pretty, indent, Printable(text.substr(begin, end - begin)), "\n");
     }
     begin = end + 1;
   }
-  if (lines > kMostPreviewLines) {
-    StrAppend(&pretty, indent, "… ", lines - kMostPreviewLines, " more lines (--json has all)\n");
+  if (lines > kMaxPreviewLines) {
+    StrAppend(&pretty, indent, "… ", lines - kMaxPreviewLines, " more lines (--json has all)\n");
   }
   return pretty;
 }
@@ -221,11 +221,11 @@ class Report {
     if (entry.record_type == RecordType::kEvent && records.records > 0) {
       std::string names = StrCat(records.names_complete ? "" : "more than ",
                                  WithCommas(records.names.size()), ": ");
-      for (size_t i = 0; i < std::min(kMostNames, records.names.size()); ++i) {
+      for (size_t i = 0; i < std::min(kMaxNames, records.names.size()); ++i) {
         StrAppend(&names, i == 0 ? "" : ", ", Printable(Cut(records.names[i].name, 60)), " ",
                   Share(records.names[i].records, records.records));
       }
-      if (records.names.size() > kMostNames) names += ", …";
+      if (records.names.size() > kMaxNames) names += ", …";
       WrappedLine("event names", names);
       if (records.first) {
         Line("times", StrCat(TimeText(*records.first), " to ", TimeText(*records.last)));
@@ -237,7 +237,7 @@ class Report {
   void AddObjects(const EntryPlan& entry) {
     if (entry.listed.size() < 2) return;
     StrAppend(&text_, "\n  state                 rows        size  object\n");
-    for (size_t i = 0; i < std::min(kMostObjectLines, entry.listed.size()); ++i) {
+    for (size_t i = 0; i < std::min(kMaxObjectLines, entry.listed.size()); ++i) {
       const ObjectPlan& object = entry.listed[i];
       std::string rows;
       if (object.sampled) {
@@ -250,8 +250,8 @@ class Report {
                 RightAligned(rows, 12), RightAligned(Bytes(object.bytes), 12), "  ",
                 Printable(object.uri), object.error.empty() ? "" : "  (unreadable)", "\n");
     }
-    if (entry.objects > kMostObjectLines) {
-      StrAppend(&text_, "  … ", Counted(entry.objects - kMostObjectLines, "more object"), "\n");
+    if (entry.objects > kMaxObjectLines) {
+      StrAppend(&text_, "  … ", Counted(entry.objects - kMaxObjectLines, "more object"), "\n");
     }
   }
 
@@ -263,7 +263,7 @@ class Report {
   }
 
   void AddRejections(const EntryPlan& entry) {
-    for (size_t i = 0; i < std::min(kMostRejections, entry.rejections.size()); ++i) {
+    for (size_t i = 0; i < std::min(kMaxRejections, entry.rejections.size()); ++i) {
       const RejectionTally& tally = entry.rejections[i];
       StrAppend(
           &text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row + 1,

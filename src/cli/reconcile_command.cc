@@ -66,11 +66,11 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
   }
   ASSIGN_OR_RETURN(request.temp_parent, options.import.state.StateFolder(context));
   request.import.run.retry.give_up_after = options.retry_for;
-  request.most_listed = static_cast<size_t>(options.list);
+  request.max_listed = static_cast<size_t>(options.list);
   request.repair = options.repair;
   request.wait = options.wait;
   request.wait_after_repair = options.wait_after_repair;
-  request.most_rows_in_memory = static_cast<size_t>(options.memory_rows);
+  request.max_rows_in_memory = static_cast<size_t>(options.memory_rows);
   return request;
 }
 
@@ -108,9 +108,9 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
     return report.status;
   }
   context.out << (options.json ? ReconcileReportAsJson(report, options.ignore_unexpected,
-                                                       request.most_listed)
+                                                       request.max_listed)
                                : ReconcileReportAsTable(report, options.ignore_unexpected,
-                                                        request.most_listed));
+                                                        request.max_listed));
   if (options.json) context.out << "\n";
   if (!report.status.ok()) return report.status;
   return report.clean(options.ignore_unexpected) ? kAllAccepted : kRejectedRecords;

@@ -62,9 +62,9 @@ Json UnexpectedEvents(const ReconcileReport& report) {
   return events;
 }
 
-Json Findings(const ReconcileReport& report, size_t most_listed) {
+Json Findings(const ReconcileReport& report, size_t max_listed) {
   Json findings = Json::array();
-  for (size_t i = 0; i < std::min(report.findings.size(), most_listed); ++i) {
+  for (size_t i = 0; i < std::min(report.findings.size(), max_listed); ++i) {
     const ObjectFinding& finding = report.findings[i];
     findings.push_back({{"object", finding.object},
                         {"problem", NameOf(finding.problem)},
@@ -76,7 +76,7 @@ Json Findings(const ReconcileReport& report, size_t most_listed) {
 }  // namespace
 
 std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_unexpected,
-                                  size_t most_listed) {
+                                  size_t max_listed) {
   Json json = {
       {"success", report.clean(ignore_unexpected)},
       {"expected", report.counts.expected},
@@ -106,7 +106,7 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
   json["peak_memory_bytes"] = PeakMemory();
   json["missing_rows"] = MissingRows(report);
   json["unexpected_events"] = UnexpectedEvents(report);
-  json["findings"] = Findings(report, most_listed);
+  json["findings"] = Findings(report, max_listed);
   json["warnings"] = WarningsAsJson(report.warnings);
   const bool refused = report.warnings_are_errors && !report.warnings.empty();
   json["first_error"] = report.status.ok() && refused
@@ -116,7 +116,7 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
 }
 
 std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_unexpected,
-                                   size_t most_listed) {
+                                   size_t max_listed) {
   const MatchCounts& counts = report.counts;
   std::string table = Line("objects", report.objects,
                            StrCat(Counted(report.rows, "row"), ", ", Counted(report.days, "day")));
@@ -157,7 +157,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   for (const std::string& key : report.unexpected_events) {
     StrAppend(&table, "unexpected: ", Printable(key), "\n");
   }
-  for (size_t i = 0; i < std::min(report.findings.size(), most_listed); ++i) {
+  for (size_t i = 0; i < std::min(report.findings.size(), max_listed); ++i) {
     const ObjectFinding& finding = report.findings[i];
     StrAppend(&table, NameOf(finding.problem), ": ", Printable(finding.object), ": ",
               Printable(finding.message), "\n");

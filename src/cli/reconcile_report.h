@@ -11,9 +11,9 @@ namespace millrace::cli {
 
 // One JSON object on one line: the keys of design section 10 and more.
 std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_unexpected,
-                                  size_t most_listed);
+                                  size_t max_listed);
 std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_unexpected,
-                                   size_t most_listed);
+                                   size_t max_listed);
 
 }  // namespace millrace::cli
 

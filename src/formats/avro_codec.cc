@@ -26,11 +26,11 @@ class StreamingCodec : public AvroCodec {
  public:
   explicit StreamingCodec(std::unique_ptr<Codec> codec) : codec_(std::move(codec)) {}
 
-  absl::Status Decompress(std::string_view block, size_t most, std::string& out) override {
+  absl::Status Decompress(std::string_view block, size_t max, std::string& out) override {
     auto made = codec_->MakeDecompressor();
     if (!made.ok()) return absl::InternalError(made.status().message());
     arrow::util::Decompressor& decompressor = **made;
-    out.resize(std::min(most, std::max<size_t>(4096, 4 * block.size())));
+    out.resize(std::min(max, std::max<size_t>(4096, 4 * block.size())));
     size_t filled = 0;
     while (!decompressor.IsFinished()) {
       const auto step = decompressor.Decompress(static_cast<int64_t>(block.size()),
@@ -42,8 +42,8 @@ class StreamingCodec : public AvroCodec {
       filled += static_cast<size_t>(step->bytes_written);
       if (decompressor.IsFinished()) break;
       if (step->need_more_output || filled == out.size()) {
-        if (out.size() >= most) return TooLarge();
-        out.resize(std::min(most, 2 * out.size()));
+        if (out.size() >= max) return TooLarge();
+        out.resize(std::min(max, 2 * out.size()));
       } else if (step->bytes_read == 0 && step->bytes_written == 0) {
         return Damaged("it is cut off");
       }
@@ -61,7 +61,7 @@ class SnappyCodec : public AvroCodec {
  public:
   explicit SnappyCodec(std::unique_ptr<Codec> codec) : codec_(std::move(codec)) {}
 
-  absl::Status Decompress(std::string_view block, size_t most, std::string& out) override {
+  absl::Status Decompress(std::string_view block, size_t max, std::string& out) override {
     constexpr size_t kCrcBytes = 4;
     if (block.size() <= kCrcBytes) return Damaged("it is cut off");
     const std::string_view crc = block.substr(block.size() - kCrcBytes);
@@ -72,7 +72,7 @@ class SnappyCodec : public AvroCodec {
       if (digits == 5 || digits == block.size()) return Damaged("it has no size");
       size |= static_cast<uint64_t>(block[digits] & 0x7f) << (7 * digits);
     } while ((block[digits++] & 0x80) != 0);
-    if (size > most) return TooLarge();
+    if (size > max) return TooLarge();
     out.resize(size);
     const auto written = codec_->Decompress(
         static_cast<int64_t>(block.size()), reinterpret_cast<const uint8_t*>(block.data()),

@@ -17,7 +17,7 @@ class AvroCodec {
   virtual ~AvroCodec() = default;
   // Overwrites `out` with the decompressed block. ResourceExhausted past `most` bytes, before they
   // are allocated; DataLoss if damaged.
-  virtual absl::Status Decompress(std::string_view block, size_t most, std::string& out) = 0;
+  virtual absl::Status Decompress(std::string_view block, size_t max, std::string& out) = 0;
 };
 
 // "null" or empty gives a null pointer: blocks are as they are. InvalidArgument for a codec that is

@@ -32,7 +32,7 @@ class AvroFileReader {
       if (count < 0) return absl::OkStatus();
       std::string_view bytes = block;
       if (codec != nullptr) {
-        RETURN_IF_ERROR(codec->Decompress(block, kMostAvroBlockBytes, decompressed));
+        RETURN_IF_ERROR(codec->Decompress(block, kMaxAvroBlockBytes, decompressed));
         bytes = decompressed;
       }
       for (int64_t i = 0; i < count; ++i) {
@@ -70,8 +70,8 @@ class AvroFileReader {
   }
 
   absl::StatusOr<int64_t> TakeLong() {
-    constexpr size_t kMostDigits = 10;
-    RETURN_IF_ERROR(Fill(kMostDigits).status());
+    constexpr size_t kMaxDigits = 10;
+    RETURN_IF_ERROR(Fill(kMaxDigits).status());
     std::string_view front = std::string_view(buffer_).substr(at_);
     const std::optional<int64_t> number = TakeAvroLong(front);
     if (!number) return CutOff();
@@ -94,7 +94,7 @@ class AvroFileReader {
       return absl::InvalidArgumentError("this is no Avro file");
     }
     at_ += 4;
-    size_t left = kMostAvroHeaderBytes;
+    size_t left = kMaxAvroHeaderBytes;
     for (;;) {
       ASSIGN_OR_RETURN(int64_t count, TakeLong());
       if (count == 0) break;
@@ -115,7 +115,7 @@ class AvroFileReader {
     ASSIGN_OR_RETURN(const int64_t count, TakeLong());
     ASSIGN_OR_RETURN(const int64_t size, TakeLong());
     if (count < 0 || size < 0) return absl::DataLossError("Avro: a block of negative size");
-    if (static_cast<uint64_t>(size) > kMostAvroBlockBytes) {
+    if (static_cast<uint64_t>(size) > kMaxAvroBlockBytes) {
       return absl::ResourceExhaustedError("Avro: a block is larger than 128 MiB");
     }
     ASSIGN_OR_RETURN(block, Take(static_cast<size_t>(size)));

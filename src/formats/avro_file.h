@@ -18,8 +18,8 @@
 
 namespace millrace {
 
-inline constexpr size_t kMostAvroHeaderBytes = 4 << 20;
-inline constexpr size_t kMostAvroBlockBytes = 128 << 20;  // compressed, and decompressed
+inline constexpr size_t kMaxAvroHeaderBytes = 4 << 20;
+inline constexpr size_t kMaxAvroBlockBytes = 128 << 20;  // compressed, and decompressed
 
 // Gets the values of the root type, in order. `metadata` is that of the header. A status that is
 // not ok ends the reading. Views end with the call.

@@ -14,8 +14,8 @@ namespace {
 using Json = nlohmann::json;
 using Kind = AvroType::Kind;
 
-constexpr size_t kMostTypes = 10'000;
-constexpr uint64_t kMostFixedBytes = 1 << 20;
+constexpr size_t kMaxTypes = 10'000;
+constexpr uint64_t kMaxFixedBytes = 1 << 20;
 
 constexpr std::pair<std::string_view, Kind> kPrimitives[] = {
     {"null", Kind::kNull},   {"boolean", Kind::kBoolean}, {"int", Kind::kInt},
@@ -71,7 +71,7 @@ class AvroSchemaParser {
   }
 
   absl::StatusOr<uint32_t> New(Kind kind) {
-    if (schema_.types_.size() >= kMostTypes) return Wrong("has more than 10,000 types");
+    if (schema_.types_.size() >= kMaxTypes) return Wrong("has more than 10,000 types");
     schema_.types_.push_back({.kind = kind});
     return static_cast<uint32_t>(schema_.types_.size() - 1);
   }
@@ -114,7 +114,7 @@ class AvroSchemaParser {
     Remember(json, scope, index);
     const auto size = json.find(is_fixed ? "size" : "symbols");
     if (is_fixed && (size == json.end() || !size->is_number_unsigned() ||
-                     size->get<uint64_t>() > kMostFixedBytes)) {
+                     size->get<uint64_t>() > kMaxFixedBytes)) {
       return Wrong("has a fixed type without a size up to 1 MiB");
     }
     if (!is_fixed && (size == json.end() || !size->is_array())) {

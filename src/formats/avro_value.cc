@@ -11,8 +11,8 @@ namespace {
 
 using Kind = AvroType::Kind;
 
-constexpr int kMostDepth = 64;
-constexpr size_t kMostValues = 250'000;
+constexpr int kMaxDepth = 64;
+constexpr size_t kMaxValues = 250'000;
 
 absl::Status Damaged(std::string_view what) { return absl::DataLossError(StrCat("Avro: ", what)); }
 
@@ -28,8 +28,8 @@ class Decoder {
   Decoder(const AvroSchema& schema, std::string_view& bytes) : schema_(schema), bytes_(bytes) {}
 
   absl::Status Decode(const AvroType& type, int depth, AvroValue& value) {
-    if (depth > kMostDepth) return absl::ResourceExhaustedError("Avro: nested above 64 levels");
-    if (++values_ > kMostValues) return absl::ResourceExhaustedError("Avro: above 250,000 values");
+    if (depth > kMaxDepth) return absl::ResourceExhaustedError("Avro: nested above 64 levels");
+    if (++values_ > kMaxValues) return absl::ResourceExhaustedError("Avro: above 250,000 values");
     value.kind = type.kind;
     value.type = &type;
     switch (type.kind) {

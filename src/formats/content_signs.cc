@@ -9,7 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kMagicContext = 64;  // bytes that show whether a magic number stands before text
-constexpr size_t kMostShownBytes = 60;
+constexpr size_t kMaxShownBytes = 60;
 
 struct Magic {
   std::string_view bytes;
@@ -119,12 +119,12 @@ std::optional<std::string> DescribeMarkup(std::string_view text) {
   const std::string_view message = ElementText(text, "Message");
   if (!code.empty()) {
     return StrCat("the XML of an error that was saved in place of the data (",
-                  CutUtf8(code, kMostShownBytes), message.empty() ? "" : ": ",
-                  CutUtf8(message, 2 * kMostShownBytes), ")");
+                  CutUtf8(code, kMaxShownBytes), message.empty() ? "" : ": ",
+                  CutUtf8(message, 2 * kMaxShownBytes), ")");
   }
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
   return StrCat("XML or HTML, such as an error page that was saved in place of the data (\"",
-                CutUtf8(line, kMostShownBytes), line.size() > kMostShownBytes ? "..." : "", "\")");
+                CutUtf8(line, kMaxShownBytes), line.size() > kMaxShownBytes ? "..." : "", "\")");
 }
 
 }  // namespace millrace

@@ -14,19 +14,19 @@ class CsvCutter : public RowCutter {
  public:
   explicit CsvCutter(CsvLayout layout) : layout_(std::move(layout)) { BeginRecord(); }
 
-  absl::Status Cut(std::string_view text, bool final, size_t most_rows, size_t* at,
+  absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
                    std::vector<RowSpan>* rows) override {
     const char* const base = text.data();
     const char* const end = base + text.size();
     const char* row = base + *at;
-    while (rows->size() < most_rows && row < end) {
+    while (rows->size() < max_rows && row < end) {
       const char* record_end = RecordEnd(row, end);
       if (record_end == nullptr && final) {
         record_end = end;
         if (place_ == Place::kQuoteSeen) CountLines(row, end);
       }
       const size_t size = static_cast<size_t>((record_end != nullptr ? record_end : end) - row);
-      if (record_end == nullptr ? size > kMostRowBytes : IsMalformed(size)) {
+      if (record_end == nullptr ? size > kMaxRowBytes : IsMalformed(size)) {
         if (const char* line_end = FindEither(row, row + size, '\n', '\r'); line_end < row + size) {
           record_end = line_end;
           longest_cell_ = 0;
@@ -113,7 +113,7 @@ class CsvCutter : public RowCutter {
   // line.
   bool IsMalformed(size_t size) const {
     if (place_ == Place::kLine) return false;
-    if (place_ == Place::kQuoted || size > kMostRowBytes) return true;
+    if (place_ == Place::kQuoted || size > kMaxRowBytes) return true;
     return layout_.columns != 0 && cells_ != layout_.columns;
   }
 

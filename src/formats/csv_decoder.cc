@@ -68,14 +68,14 @@ absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& sch
 }
 
 absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDialect& dialect,
-                                         const NullTexts& null_texts, size_t most_kept) {
+                                         const NullTexts& null_texts, size_t max_kept) {
   cells_.clear();
   unquoted_.clear();
   const char* at = record.data();
   const char* const end = at + record.size();
   Value not_kept;
   for (size_t count = 1;; ++count) {
-    Value& cell = count <= most_kept ? cells_.emplace_back() : not_kept;
+    Value& cell = count <= max_kept ? cells_.emplace_back() : not_kept;
     const char* cell_end;
     if (dialect.quotes() && at != end && *at == dialect.quote) {
       // The cell's text is never longer than the record: views of what was unquoted stay good.

@@ -42,9 +42,9 @@ class CsvDecoder : public FormatScratch {
   void Decode(const TextRows& rows, const CsvSchema& schema, RowVisitor& visitor);
 
   // Splits one record, which lies in a ByteBuffer, and returns how many cells it has. cells() are
-  // the first `most_kept` of them, valid until the next call.
+  // the first `max_kept` of them, valid until the next call.
   absl::StatusOr<size_t> Split(std::string_view record, const CsvDialect& dialect,
-                               const NullTexts& null_texts, size_t most_kept);
+                               const NullTexts& null_texts, size_t max_kept);
   const std::vector<Value>& cells() const { return cells_; }
 
  private:

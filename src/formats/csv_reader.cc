@@ -15,12 +15,12 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostColumns = 10'000;
-constexpr size_t kMostShownBytes = 200;
+constexpr size_t kMaxColumns = 10'000;
+constexpr size_t kMaxShownBytes = 200;
 
 std::string Shortened(std::string_view text) {
-  if (text.size() <= kMostShownBytes) return std::string(text);
-  return StrCat(CutUtf8(text, kMostShownBytes), "...");
+  if (text.size() <= kMaxShownBytes) return std::string(text);
+  return StrCat(CutUtf8(text, kMaxShownBytes), "...");
 }
 
 class CsvChunk : public TextChunk {
@@ -74,7 +74,7 @@ class CsvReader : public RowReader {
 // Reads the first record of `text`; no names if there is none.
 absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvDialect& dialect) {
   text.set_cutter(NewCsvCutter({.dialect = dialect}));
-  ASSIGN_OR_RETURN(const std::unique_ptr<TextRows> first, text.Read({1, kMostRowBytes}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TextRows> first, text.Read({1, kMaxRowBytes}));
   std::vector<std::string> names;
   if (first == nullptr) return names;
   const std::string_view record = first->row(0);
@@ -82,11 +82,11 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvD
   if (!IsUtf8(record)) return Annotate(NotUtf8(record), "reading the header");
   CsvDecoder decoder;
   const absl::StatusOr<size_t> columns =
-      decoder.Split(record, dialect, NullTexts({}), kMostColumns);
+      decoder.Split(record, dialect, NullTexts({}), kMaxColumns);
   if (!columns.ok()) return Annotate(columns.status(), "reading the header");
-  if (*columns > kMostColumns) {
+  if (*columns > kMaxColumns) {
     return absl::InvalidArgumentError(
-        StrCat("the header names ", *columns, " columns; at most ", kMostColumns, " are read"));
+        StrCat("the header names ", *columns, " columns; at most ", kMaxColumns, " are read"));
   }
   for (const Value& cell : decoder.cells()) names.emplace_back(cell.text);
   return names;
@@ -103,7 +103,7 @@ absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOp
   }
   std::string first_line;
   for (const std::string& name : names) {
-    if (first_line.size() > kMostShownBytes) break;
+    if (first_line.size() > kMaxShownBytes) break;
     StrAppend(&first_line, first_line.empty() ? "" : ", ", name);
   }
   return absl::InvalidArgumentError(

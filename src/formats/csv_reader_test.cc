@@ -244,10 +244,10 @@ TEST(CsvTest, ABadRowIsShownWhole) {
 }
 
 TEST(CsvTest, OverlongRowsAreSkippedUnread) {
-  const std::string large(kMostRowBytes, 'x');
+  const std::string large(kMaxRowBytes, 'x');
   const std::string lines = "1," + std::string(100'000, 'y') + "\n";
   std::string rows;
-  while (rows.size() < kMostRowBytes) rows += lines;
+  while (rows.size() < kMaxRowBytes) rows += lines;
   const std::string text =
       "a,b\n1," + large + "\n3,4\n5,\"" + large + large + "\"\n7,8\n9,\"x\n" + rows;
   for (const size_t bytes : {size_t{1} << 20, size_t{100} << 20}) {

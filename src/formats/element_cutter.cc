@@ -15,9 +15,9 @@ class ElementCutter : public RowCutter {
         expected_(sequence_ ? Expected::kElement
                             : (resumed ? Expected::kCommaOrEnd : Expected::kArray)) {}
 
-  absl::Status Cut(std::string_view text, bool final, size_t most_rows, size_t* at,
+  absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
                    std::vector<RowSpan>* rows) override {
-    while (rows->size() < most_rows) {
+    while (rows->size() < max_rows) {
       if (!in_element_) {
         RETURN_IF_ERROR(FindElement(text, at));
         if (!in_element_) return AtEnd(final, text, at);

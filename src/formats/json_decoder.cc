@@ -9,7 +9,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostKeys = 10'000;
+constexpr size_t kMaxKeys = 10'000;
 
 absl::Status InvalidJson(std::string_view what, size_t at) {
   return absl::InvalidArgumentError(StrCat("invalid JSON: ", what, " at byte ", at, " of the row"));
@@ -118,8 +118,8 @@ JsonScanner::Place JsonDecoder::TakeRow(JsonScanner::Place at, size_t end) {
 
 JsonScanner::Place JsonDecoder::TakeField(JsonScanner::Place at) {
   if (fields_ == values_.size()) {
-    if (fields_ == kMostKeys) return scanner_.Fail("more than 10,000 keys", *at);
-    values_.resize(std::clamp<size_t>(fields_ * 2, 64, kMostKeys));
+    if (fields_ == kMaxKeys) return scanner_.Fail("more than 10,000 keys", *at);
+    values_.resize(std::clamp<size_t>(fields_ * 2, 64, kMaxKeys));
   }
   JsonScanner::Place behind_key = nullptr;
   if (as_predicted_ && fields_ < predicted_->raw_keys.size()) {

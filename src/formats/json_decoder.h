@@ -19,7 +19,7 @@ namespace millrace {
 // numbers kNumber with their digits, objects and lists kJson; NaN, Infinity and -Infinity are
 // nulls. A key that a row repeats counts with its last value; repeated keys further inside stay as
 // they stand. Bad rows: what is not valid JSON or UTF-8, is no object, is nested deeper than
-// kMostJsonDepth (the row itself counts as one) or has more than 10,000 keys.
+// kMaxJsonDepth (the row itself counts as one) or has more than 10,000 keys.
 class JsonDecoder : public FormatScratch {
  public:
   // `lines`: each row is a line, without line ends in it.

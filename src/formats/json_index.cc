@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kLeastCapacity = 1 << 20;
+constexpr size_t kMinCapacity = 1 << 20;
 constexpr size_t kMaxDepth = 1;  // of the second stage, which is not used
 
 }  // namespace
@@ -23,7 +23,7 @@ JsonIndex::~JsonIndex() = default;
 
 JsonIndex::Result JsonIndex::Index(std::string_view text) {
   if (text.size() > parser_->capacity) {
-    const size_t capacity = std::max(text.size(), kLeastCapacity);
+    const size_t capacity = std::max(text.size(), kMinCapacity);
     parser_->stages.reset();
     if (simdjson::get_active_implementation()->create_dom_parser_implementation(
             capacity, kMaxDepth, parser_->stages) != simdjson::SUCCESS) {

@@ -16,7 +16,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 
-constexpr size_t kMostPayload = 1 << 20;  // what is kept of overlong rows
+constexpr size_t kMaxPayload = 1 << 20;  // what is kept of overlong rows
 
 std::vector<std::string> Rows(std::string text) {
   ReadResult result = ReadRows(std::move(text), {.type = FileType::kNdjson});
@@ -179,9 +179,9 @@ TEST(NdjsonTest, KeysAreBounded) {
 }
 
 TEST(NdjsonTest, OverlongRowsAreSkippedUnread) {
-  const std::string large = "{\"a\":\"" + std::string(kMostRowBytes, 'x') + "\"}";
-  const std::string fits = "{\"a\":\"" + std::string(kMostRowBytes - 8, 'x') + "\"}";
-  const std::string huge = "{\"a\":\"" + std::string(2 * kMostRowBytes, 'x') + "\"}";
+  const std::string large = "{\"a\":\"" + std::string(kMaxRowBytes, 'x') + "\"}";
+  const std::string fits = "{\"a\":\"" + std::string(kMaxRowBytes - 8, 'x') + "\"}";
+  const std::string huge = "{\"a\":\"" + std::string(2 * kMaxRowBytes, 'x') + "\"}";
   const std::string text = "{\"a\":1}\n" + huge + "\n{\"a\":2}\n" + large + "\n" + fits;
   for (const size_t bytes : {size_t{1}, size_t{100} << 20}) {
     const ReadResult result = ReadRows(text, {}, {.rows = 2000, .bytes = bytes});
@@ -193,7 +193,7 @@ TEST(NdjsonTest, OverlongRowsAreSkippedUnread) {
     EXPECT_THAT(result.rows[3], HasSubstr("longer than 16 MiB"));
     EXPECT_THAT(result.rows[4], StartsWith("a=\"xxx"));
     EXPECT_EQ(result.positions.back().byte, text.size());
-    for (const std::string& raw : result.bad_raw) EXPECT_EQ(raw, large.substr(0, kMostPayload));
+    for (const std::string& raw : result.bad_raw) EXPECT_EQ(raw, large.substr(0, kMaxPayload));
   }
 }
 
@@ -292,7 +292,7 @@ TEST(ConcatenatedJsonTest, ObjectsMayBeFarApart) {
 }
 
 TEST(ConcatenatedJsonTest, AnOverlongObjectCostsNoOther) {
-  const std::string large = "{\"a\":\"" + std::string(kMostRowBytes, 'x') + "\"}";
+  const std::string large = "{\"a\":\"" + std::string(kMaxRowBytes, 'x') + "\"}";
   for (const std::string gap : {"", " ", "  \t "}) {
     const std::string text =
         "{\"a\":1}" + gap + large + gap + "{\"a\":2}" + gap + large + "\n{\"a\":3}";
@@ -311,7 +311,7 @@ TEST(NdjsonTest, ABrokenRowIsShownWhole) {
 }
 
 TEST(JsonSequenceTest, OverlongElementsAreSkippedUnread) {
-  const std::string large = "{\"a\":\"" + std::string(kMostRowBytes, 'x') + "\"}";
+  const std::string large = "{\"a\":\"" + std::string(kMaxRowBytes, 'x') + "\"}";
   EXPECT_THAT(Rows("[{\"a\":1}," + large + ",\n{\"a\":2}]"),
               ElementsAre("a=1", HasSubstr("longer than 16 MiB"), "a=2"));
 }

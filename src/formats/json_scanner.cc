@@ -113,7 +113,7 @@ JsonScanner::Place JsonScanner::SkipScalar(Place at, bool* rewrite) {
   }
   Value value;
   bool ignored = false;
-  const Place behind = TakeValue(at, kMostJsonDepth, &value, &ignored);
+  const Place behind = TakeValue(at, kMaxJsonDepth, &value, &ignored);
   if (value.is_null() && TokenAt(at) != 'n') *rewrite = true;
   return behind;
 }
@@ -121,7 +121,7 @@ JsonScanner::Place JsonScanner::SkipScalar(Place at, bool* rewrite) {
 // A loop instead of recursion: the kinds of the open containers are bits (1: object). *end is the
 // offset behind the container.
 JsonScanner::Place JsonScanner::SkipContainer(Place at, int depth, size_t* end, bool* rewrite) {
-  static_assert(kMostJsonDepth == 64, "as many as there are bits, and as the message says");
+  static_assert(kMaxJsonDepth == 64, "as many as there are bits, and as the message says");
   uint64_t kinds = 0;
   const int outer = depth;
   bool expects_value = true;  // else: a comma or the end of a container
@@ -134,7 +134,7 @@ JsonScanner::Place JsonScanner::SkipContainer(Place at, int depth, size_t* end, 
       continue;
     }
     if (expects_value) {
-      if (depth == kMostJsonDepth) return Fail("nested more than 64 levels deep", *at);
+      if (depth == kMaxJsonDepth) return Fail("nested more than 64 levels deep", *at);
       ++depth;
       kinds = kinds << 1 | (c == '{' ? 1 : 0);
       expects_value = TokenAt(++at) != (c == '{' ? '}' : ']');

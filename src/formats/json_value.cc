@@ -18,7 +18,7 @@ JsonValueParser::JsonValueParser() : parts_(std::make_unique<Parts>()) {}
 JsonValueParser::~JsonValueParser() = default;
 
 bool JsonValueParser::Parse(std::string_view text, Value* value) {
-  if (text.size() > kMostRowBytes) return false;
+  if (text.size() > kMaxRowBytes) return false;
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return false;
   ByteBuffer& copy = parts_->text;
   copy.clear();

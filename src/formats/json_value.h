@@ -16,7 +16,7 @@ class JsonValueParser {
   ~JsonValueParser();
 
   // Fills `value` with what `text` is, as JsonDecoder shows cells: objects and lists on one line,
-  // NaN as null. False if it is no valid JSON, not UTF-8, nested deeper than kMostJsonDepth, blank
+  // NaN as null. False if it is no valid JSON, not UTF-8, nested deeper than kMaxJsonDepth, blank
   // or followed by something else. Views are valid until the next call.
   bool Parse(std::string_view text, Value* value);
 

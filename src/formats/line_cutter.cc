@@ -19,12 +19,12 @@ class JsonLineCutter : public RowCutter {
  public:
   explicit JsonLineCutter(bool split) : split_(split) {}
 
-  absl::Status Cut(std::string_view text, bool final, size_t most_rows, size_t* at,
+  absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
                    std::vector<RowSpan>* rows) override {
     const char* const base = text.data();
     const char* const end = base + text.size();
     const char* row = base + *at;
-    while (rows->size() < most_rows) {
+    while (rows->size() < max_rows) {
       if (scanned_ == 0) {
         while (row < end && (IsBlank(*row) || *row == '\n')) ++row;
       }
@@ -80,7 +80,7 @@ class JsonLineCutter : public RowCutter {
 
   // The reader is about to drop the bytes of such a row.
   static bool IsOverlong(const char* row, const char* end) {
-    return static_cast<size_t>(end - row) > kMostRowBytes;
+    return static_cast<size_t>(end - row) > kMaxRowBytes;
   }
 
   // Whether all that was opened since `row` is closed at `end`.

@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kJulianDayOf1970 = 2440588;
-constexpr int64_t kMostInt96Days = 100'000'000;  // in microseconds these fit 64 bits
+constexpr int64_t kMaxInt96Days = 100'000'000;  // in microseconds these fit 64 bits
 
 template <typename T>
 T Load(const char* values, size_t index) {
@@ -91,7 +91,7 @@ Value Int96Cell(const LeafCursor& cursor, size_t index, CellContext& context) {
   std::memcpy(&nanos, bytes.data(), sizeof nanos);
   std::memcpy(&julian_day, bytes.data() + sizeof nanos, sizeof julian_day);
   const int64_t days = int64_t{julian_day} - kJulianDayOf1970;
-  if (days > kMostInt96Days) {
+  if (days > kMaxInt96Days) {
     context.SetProblem(absl::InvalidArgumentError("an INT96 timestamp out of range"));
     return Value::Null();
   }
@@ -234,7 +234,7 @@ bool CellContext::AppendCompactJson(std::string_view json, ByteBuffer& out) {
   if (parser_ == nullptr) parser_ = std::make_unique<Parser>();
   simdjson::dom::parser& parser = parser_->parser;
   if (parser.capacity() < json.size() && parser.allocate(std::max<size_t>(json.size() * 2, 4096),
-                                                         kMostJsonDepth) != simdjson::SUCCESS) {
+                                                         kMaxJsonDepth) != simdjson::SUCCESS) {
     return false;
   }
   if (parser.parse(json.data(), json.size(), false).error() != simdjson::SUCCESS) return false;
@@ -261,14 +261,14 @@ Value CellAt(const LeafCursor& cursor, size_t value, CellContext& context) {
 
 void FillCells(LeafCursor& cursor, size_t rows, Value* to, size_t stride, CellContext& context,
                CellProblems& problems) {
-  const int16_t most_definition = cursor.leaf->most_definition;
+  const int16_t max_definition = cursor.leaf->max_definition;
   const int16_t* const definitions =
-      most_definition == 0 ? nullptr : cursor.column->definitions.data() + cursor.entry;
+      max_definition == 0 ? nullptr : cursor.column->definitions.data() + cursor.entry;
   size_t value = cursor.value;
   WithDecoder(cursor, context, [&](auto decode, auto may_fail) {
     for (size_t row = 0; row < rows; ++row) {
       Value& cell = to[row * stride];
-      if (definitions != nullptr && definitions[row] != most_definition) {
+      if (definitions != nullptr && definitions[row] != max_definition) {
         cell = Value::Null();
         continue;
       }

@@ -61,7 +61,7 @@ struct LeafCursor {
   LeafCursor(const ParquetLeaf& leaf, const LeafColumn& column);
 
   bool HasValue() const {
-    return leaf->most_definition == 0 || column->definitions[entry] == leaf->most_definition;
+    return leaf->max_definition == 0 || column->definitions[entry] == leaf->max_definition;
   }
 
   const ParquetLeaf* leaf;

@@ -15,7 +15,7 @@ namespace {
 
 // Cells are made column by column for as many rows as stay in the first-level cache.
 constexpr size_t kTileCells = 1024;
-constexpr size_t kLeastTileRows = 8;
+constexpr size_t kMinTileRows = 8;
 
 struct ParquetScratch : FormatScratch {
   CellContext context;
@@ -47,7 +47,7 @@ class RowMaker : public CellProblems {
 
   void ForEachRow(uint64_t first_row, size_t rows, RowVisitor& visitor) {
     const size_t width = schema_.columns.size();
-    const size_t tile = std::max(kLeastTileRows, kTileCells / std::max<size_t>(width, 1));
+    const size_t tile = std::max(kMinTileRows, kTileCells / std::max<size_t>(width, 1));
     cells_.resize(tile * width);
     for (size_t begin = 0; begin < rows; begin += tile) {
       const size_t count = std::min(tile, rows - begin);

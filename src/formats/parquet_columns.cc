@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostTextBytes = 16 << 20;  // of a column in one Read()
+constexpr size_t kMaxTextBytes = 16 << 20;  // of a column in one Read()
 
 void Clear(LeafColumn& column) {
   column.rows = 0;
@@ -37,16 +37,16 @@ class PagesGroup : public ParquetGroup {
         row_(first_row),
         left_(rows) {}
 
-  absl::StatusOr<size_t> Read(size_t most, std::vector<LeafColumn>& columns) override {
+  absl::StatusOr<size_t> Read(size_t max, std::vector<LeafColumn>& columns) override {
     columns.resize(wanted_.size());
-    size_t rows = std::min<uint64_t>(most, left_);
+    size_t rows = std::min<uint64_t>(max, left_);
     size_t reader = 0;
     // A column whose rows are long gives fewer, and then the others are asked for no more.
     for (size_t i = 0; i < wanted_.size() && rows > 0; ++i) {
       LeafColumn& column = columns[i];
       Clear(column);
       if (wanted_[i] == nullptr) continue;
-      const absl::Status status = readers_[reader++]->Take(rows, kMostTextBytes, column);
+      const absl::Status status = readers_[reader++]->Take(rows, kMaxTextBytes, column);
       RETURN_IF_ERROR(AtParquetRow(status, group_, row_ + column.rows, *wanted_[i]));
       if (column.rows < rows && i > 0) return Unequal(*wanted_[i]);
       rows = std::min(rows, column.rows);
@@ -60,7 +60,7 @@ class PagesGroup : public ParquetGroup {
   // Only the first column may be cut short by the size of its texts.
   absl::Status Unequal(const ParquetLeaf& leaf) const {
     return AtParquetRow(absl::InvalidArgumentError(StrCat("its texts are longer than ",
-                                                          kMostTextBytes >> 20, " MB together")),
+                                                          kMaxTextBytes >> 20, " MB together")),
                         group_, row_, leaf);
   }
 
@@ -146,7 +146,7 @@ class FileColumns : public ParquetColumns {
     if (name.empty()) return nullptr;
     bool is_group = false;
     for (const ParquetLeaf& leaf : schema_->leaves) {
-      if (leaf.path == name && leaf.most_repetition == 0) return &leaf;
+      if (leaf.path == name && leaf.max_repetition == 0) return &leaf;
       is_group |= leaf.path == name || leaf.path.starts_with(name + ".");
     }
     if (!is_group) return nullptr;

@@ -30,7 +30,7 @@ class ParquetGroup {
   // Fills `columns`, one for each column asked for, with the next rows, at most `most`, and returns
   // how many; 0 at the end. Columns that the file does not have stay empty. DataLoss, with row
   // group, row and column, where the file is damaged.
-  virtual absl::StatusOr<size_t> Read(size_t most, std::vector<LeafColumn>& columns) = 0;
+  virtual absl::StatusOr<size_t> Read(size_t max, std::vector<LeafColumn>& columns) = 0;
 };
 
 // An open file. Thread-safe.

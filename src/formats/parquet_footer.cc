@@ -13,11 +13,11 @@
 namespace millrace {
 namespace {
 
-constexpr int64_t kLeastPageMemory = 256 << 20;
+constexpr int64_t kMinPageMemory = 256 << 20;
 constexpr int64_t kPageMemoryPerLeaf = 4 << 20;
 constexpr int64_t kReadBuffers = 4 << 20;  // of all leaves together
-constexpr int64_t kLeastReadBuffer = 16 << 10;
-constexpr int64_t kMostReadBuffer = 256 << 10;
+constexpr int64_t kMinReadBuffer = 16 << 10;
+constexpr int64_t kMaxReadBuffer = 256 << 10;
 
 absl::Status Encrypted() {
   return absl::UnimplementedError("encrypted Parquet files are not read; decrypt the file first");
@@ -99,11 +99,11 @@ absl::StatusOr<std::unique_ptr<ParquetPages>> ParquetPages::Open(
   auto pages = std::make_unique<ParquetPages>();
   const auto count = std::max<int64_t>(static_cast<int64_t>(leaves), 1);
   pages->pool_.emplace(&pages->counting_pool_,
-                       std::max(kLeastPageMemory, kPageMemoryPerLeaf * count));
+                       std::max(kMinPageMemory, kPageMemoryPerLeaf * count));
   try {
     parquet::ReaderProperties& properties = pages->properties_.emplace(&*pages->pool_);
     properties.enable_buffered_stream();
-    properties.set_buffer_size(std::clamp(kReadBuffers / count, kLeastReadBuffer, kMostReadBuffer));
+    properties.set_buffer_size(std::clamp(kReadBuffers / count, kMinReadBuffer, kMaxReadBuffer));
     properties.set_page_checksum_verification(true);
     pages->file_ = parquet::ParquetFileReader::Open(NewArrowFile(object, &*pages->pool_),
                                                     properties, footer.metadata);
@@ -127,7 +127,7 @@ absl::StatusOr<std::vector<std::unique_ptr<LeafReader>>> ParquetPages::OpenGroup
         return AtParquetRow(status, group, info.first_row, *leaf);
       };
       if (chunk->crypto_metadata() != nullptr) return at_begin(Encrypted());
-      if (leaf->most_repetition == 0 && static_cast<uint64_t>(chunk->num_values()) != info.rows) {
+      if (leaf->max_repetition == 0 && static_cast<uint64_t>(chunk->num_values()) != info.rows) {
         return at_begin(absl::DataLossError(
             StrCat("it has ", chunk->num_values(), " values for ", info.rows, " rows")));
       }

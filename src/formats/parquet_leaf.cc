@@ -18,7 +18,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kRun = 1024;                    // entries decoded at a time
-constexpr size_t kMostRowMemory = 64 << 20;      // of one row, in one leaf
+constexpr size_t kMaxRowMemory = 64 << 20;      // of one row, in one leaf
 constexpr int64_t kSmallDictionary = 64 * 1024;  // bytes in the file
 constexpr size_t kSkipRows = 1024;
 
@@ -58,11 +58,11 @@ class TypedLeafReader : public LeafReader {
         leaf_(leaf) {}
 
   absl::Status Take(size_t rows, size_t bytes, LeafColumn& out) override {
-    return leaf_.most_repetition == 0 ? TakeFlat(rows, bytes, out) : TakeRepeated(rows, bytes, out);
+    return leaf_.max_repetition == 0 ? TakeFlat(rows, bytes, out) : TakeRepeated(rows, bytes, out);
   }
 
   absl::Status Skip(uint64_t rows) override {
-    if (leaf_.most_repetition == 0) {
+    if (leaf_.max_repetition == 0) {
       try {
         const int64_t skipped = reader_.Skip(static_cast<int64_t>(rows));
         return skipped == static_cast<int64_t>(rows) ? absl::OkStatus() : EndsEarly();
@@ -130,30 +130,30 @@ class TypedLeafReader : public LeafReader {
         row_begin_bytes_ = out.bytes();
       }
       const size_t row_bytes = out.bytes() - row_begin_bytes_;
-      if (row_bytes > kMostRowMemory) return RowTooLarge();
+      if (row_bytes > kMaxRowMemory) return RowTooLarge();
       // On to the end of the row, or of the run.
       const auto begin = run_.repetitions.begin() + static_cast<ptrdiff_t>(run_.entry);
       const auto end = begin + static_cast<ptrdiff_t>(run_.left());
       const auto entries = static_cast<size_t>(std::find(begin + 1, end, 0) - begin);
-      AppendEntries(Fitting(entries, kMostRowMemory - row_bytes), out, false);
+      AppendEntries(Fitting(entries, kMaxRowMemory - row_bytes), out, false);
     }
   }
 
   static absl::Status RowTooLarge() {
     return absl::InvalidArgumentError(
-        StrCat("the row takes more than ", kMostRowMemory >> 20, " MB in one column"));
+        StrCat("the row takes more than ", kMaxRowMemory >> 20, " MB in one column"));
   }
 
   // Moves `entries` from the run to `out`.
   void AppendEntries(size_t entries, LeafColumn& out, bool each_is_a_row = true) {
     size_t values = entries;
-    if (leaf_.most_definition > 0) {
+    if (leaf_.max_definition > 0) {
       const int16_t* definitions = run_.definitions.data() + run_.entry;
       values = static_cast<size_t>(
-          std::count(definitions, definitions + entries, leaf_.most_definition));
+          std::count(definitions, definitions + entries, leaf_.max_definition));
       out.definitions.insert(out.definitions.end(), definitions, definitions + entries);
     }
-    if (leaf_.most_repetition > 0) {
+    if (leaf_.max_repetition > 0) {
       const int16_t* repetitions = run_.repetitions.data() + run_.entry;
       out.repetitions.insert(out.repetitions.end(), repetitions, repetitions + entries);
     }
@@ -205,7 +205,7 @@ class TypedLeafReader : public LeafReader {
   }
 
   bool HasValue(size_t entry) const {
-    return leaf_.most_definition == 0 || run_.definitions[entry] == leaf_.most_definition;
+    return leaf_.max_definition == 0 || run_.definitions[entry] == leaf_.max_definition;
   }
 
   // Decodes the next run; none is left at the end of the column.
@@ -241,10 +241,10 @@ class TypedLeafReader : public LeafReader {
   }
 
   size_t CountValues() const {
-    if (leaf_.most_definition == 0) return run_.entries;
+    if (leaf_.max_definition == 0) return run_.entries;
     const auto begin = run_.definitions.begin();
     return static_cast<size_t>(
-        std::count(begin, begin + static_cast<ptrdiff_t>(run_.entries), leaf_.most_definition));
+        std::count(begin, begin + static_cast<ptrdiff_t>(run_.entries), leaf_.max_definition));
   }
 
   const std::shared_ptr<parquet::ColumnReader> holder_;
@@ -302,10 +302,10 @@ class DictionaryLeafReader : public LeafReader {
         static_cast<int64_t>(rows), definitions, nullptr, indices, &values, &dictionary, &size));
     if (dictionary != nullptr && dictionary_ == nullptr) CopyDictionary(dictionary, size);
     const auto count = static_cast<size_t>(values);
-    const auto expected = leaf_.most_definition == 0
+    const auto expected = leaf_.max_definition == 0
                               ? entries
                               : static_cast<size_t>(std::count(definitions, definitions + entries,
-                                                               leaf_.most_definition));
+                                                               leaf_.max_definition));
     if (count != expected) {
       return absl::DataLossError("a page holds fewer values than its levels say");
     }
@@ -314,7 +314,7 @@ class DictionaryLeafReader : public LeafReader {
                     [known](int32_t index) { return static_cast<uint32_t>(index) >= known; })) {
       return absl::DataLossError("a value points behind the end of its dictionary");
     }
-    if (leaf_.most_definition > 0) {
+    if (leaf_.max_definition > 0) {
       out.definitions.insert(out.definitions.end(), definitions, definitions + entries);
     }
     AppendRaw(out.values, indices, count);
@@ -356,7 +356,7 @@ bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {
 std::unique_ptr<LeafReader> MakeLeafReader(parquet::RowGroupReader& group,
                                            const ParquetLeaf& leaf) {
   const bool may_have_dictionary = leaf.storage == LeafStorage::kText &&
-                                   leaf.most_repetition == 0 &&
+                                   leaf.max_repetition == 0 &&
                                    HasSmallDictionary(*group.metadata()->ColumnChunk(leaf.column));
   auto column = may_have_dictionary ? group.ColumnWithExposeEncoding(
                                           leaf.column, parquet::ExposedEncoding::DICTIONARY)

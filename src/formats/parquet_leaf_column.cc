@@ -11,7 +11,7 @@ size_t LeafColumn::bytes() const {
 
 LeafColumn CutTail(const ParquetLeaf& leaf, LeafColumn& column, size_t rows) {
   size_t entry = rows;
-  if (leaf.most_repetition > 0) {
+  if (leaf.max_repetition > 0) {
     entry = 0;
     for (size_t row = 0; entry < column.repetitions.size(); ++entry) {
       if (column.repetitions[entry] == 0 && row++ == rows) break;
@@ -22,14 +22,14 @@ LeafColumn CutTail(const ParquetLeaf& leaf, LeafColumn& column, size_t rows) {
   LeafColumn tail;
   tail.rows = column.rows - rows;
   tail.dictionary = column.dictionary;
-  if (leaf.most_definition > 0) {
+  if (leaf.max_definition > 0) {
     const auto middle = column.definitions.begin() + cut;
     value =
-        static_cast<size_t>(std::count(column.definitions.begin(), middle, leaf.most_definition));
+        static_cast<size_t>(std::count(column.definitions.begin(), middle, leaf.max_definition));
     tail.definitions.assign(middle, column.definitions.end());
     column.definitions.erase(middle, column.definitions.end());
   }
-  if (leaf.most_repetition > 0) {
+  if (leaf.max_repetition > 0) {
     const auto middle = column.repetitions.begin() + cut;
     tail.repetitions.assign(middle, column.repetitions.end());
     column.repetitions.erase(middle, column.repetitions.end());

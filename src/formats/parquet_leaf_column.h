@@ -23,11 +23,11 @@ struct TextDictionary {
 inline constexpr size_t kTextGap = sizeof(uint32_t);
 
 // The values of a leaf in some consecutive rows. There is one entry per row; in repeated leaves one
-// or more. Entries at the leaf's most_definition have a value; values lie without gaps.
+// or more. Entries at the leaf's max_definition have a value; values lie without gaps.
 struct LeafColumn {
   size_t rows = 0;                   // complete ones; entries behind them belong to none
-  std::vector<int16_t> definitions;  // per entry; empty if most_definition is 0
-  std::vector<int16_t> repetitions;  // per entry; empty if most_repetition is 0
+  std::vector<int16_t> definitions;  // per entry; empty if max_definition is 0
+  std::vector<int16_t> repetitions;  // per entry; empty if max_repetition is 0
   ByteBuffer values;                 // ParquetLeaf::width each; or int32_t of the dictionary
   std::vector<uint32_t> ends;        // kText without a dictionary: the end of each in `text`
   ByteBuffer text;                   // the values, with kTextGap ASCII bytes behind each

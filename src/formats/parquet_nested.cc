@@ -21,7 +21,7 @@ void Advance(LeafCursor& cursor) {
 }
 
 size_t FindRowEnd(const LeafCursor& cursor) {
-  if (cursor.leaf->most_repetition == 0) return cursor.entry + 1;
+  if (cursor.leaf->max_repetition == 0) return cursor.entry + 1;
   const auto& repetitions = cursor.column->repetitions;
   const auto next = repetitions.begin() + static_cast<ptrdiff_t>(cursor.entry) + 1;
   return static_cast<size_t>(std::find(next, repetitions.end(), 0) - repetitions.begin());
@@ -51,7 +51,7 @@ int16_t NestedCells::DefinitionAt(const LeafCursor& cursor) {
     context_.SetProblem(LeavesDiffer());
     return -1;  // null at every level
   }
-  return cursor.leaf->most_definition == 0 ? 0 : cursor.column->definitions[cursor.entry];
+  return cursor.leaf->max_definition == 0 ? 0 : cursor.column->definitions[cursor.entry];
 }
 
 bool NestedCells::Append(const ParquetNode& node) {

@@ -17,7 +17,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostChunkBytes = 1 << 30;  // whatever the limits say
+constexpr size_t kMaxChunkBytes = 1 << 30;  // whatever the limits say
 
 // One open file: row groups one after another, the leaves of each side by side.
 class ParquetReader : public RowReader {
@@ -127,15 +127,15 @@ class ParquetReader : public RowReader {
   // failure_ set, if a leaf fails there. What leaves have read beyond goes to rest_.
   size_t TakeRows(const ChunkLimits& limits, std::vector<LeafColumn>& columns) {
     const uint64_t left = groups()[group_].rows - row_;
-    const size_t most = std::min(limits.bytes, kMostChunkBytes);
-    const uint64_t fitting = most / std::max<uint64_t>(row_bytes_, 1);
+    const size_t max = std::min(limits.bytes, kMaxChunkBytes);
+    const uint64_t fitting = max / std::max<uint64_t>(row_bytes_, 1);
     size_t rows =
         std::min({left, std::max<uint64_t>(limits.rows, 1), std::max<uint64_t>(fitting, 1)});
     size_t bytes = 0;
     for (size_t i = 0; i < leaves_.size() && rows > 0; ++i) {
       LeafColumn& column = columns[i];
       // The average row says how many rows are asked for; these bounds hold when they grow.
-      const size_t room = std::max(2 * most - std::min(2 * most, bytes), most / 16 + 1);
+      const size_t room = std::max(2 * max - std::min(2 * max, bytes), max / 16 + 1);
       const absl::Status taken = leaves_[i]->Take(rows, column.bytes() + room, column);
       rows = std::min(rows, column.rows);
       bytes += column.bytes();

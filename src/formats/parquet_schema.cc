@@ -19,7 +19,7 @@ using parquet::schema::GroupNode;
 using parquet::schema::Node;
 using parquet::schema::PrimitiveNode;
 
-constexpr int kMostScale = 1000;
+constexpr int kMaxScale = 1000;
 
 LeafStorage StorageOf(parquet::Type::type type) {
   switch (type) {
@@ -330,12 +330,12 @@ class SchemaCompiler {
     leaf.path = path;
     leaf.storage = StorageOf(field.physical_type());
     leaf.width = WidthOf(leaf.storage, field.type_length());
-    leaf.most_definition = place.definition;
-    leaf.most_repetition = place.repetition;
+    leaf.max_definition = place.definition;
+    leaf.max_repetition = place.repetition;
     SetRule(*field.logical_type(), leaf);
-    if (leaf.scale < 0 || leaf.scale > kMostScale) {
+    if (leaf.scale < 0 || leaf.scale > kMaxScale) {
       return absl::InvalidArgumentError(StrCat("column ", path, " is a decimal of scale ",
-                                               leaf.scale, "; up to ", kMostScale, " are read"));
+                                               leaf.scale, "; up to ", kMaxScale, " are read"));
     }
     schema_.leaves.push_back(std::move(leaf));
     return Finish(std::move(node), path, place);
@@ -351,9 +351,9 @@ class SchemaCompiler {
   }
 
   absl::StatusOr<ParquetNode> Finish(ParquetNode node, const std::string& path, Place place) {
-    if (node.kind != ParquetNode::Kind::kLeaf && place.depth >= kMostJsonDepth) {
+    if (node.kind != ParquetNode::Kind::kLeaf && place.depth >= kMaxJsonDepth) {
       return absl::InvalidArgumentError(
-          StrCat("column ", path, " nests deeper than ", kMostJsonDepth, " levels"));
+          StrCat("column ", path, " nests deeper than ", kMaxJsonDepth, " levels"));
     }
     node.leaf_count = schema_.leaves.size() - node.first_leaf;
     return node;

@@ -51,8 +51,8 @@ struct ParquetLeaf {
   int scale = 0;                            // kDecimal
   Value::Unit unit = Value::Unit::kSecond;  // kTime, kTimestamp
   bool zoned = false;                       // kTimestamp
-  int16_t most_definition = 0;              // entries below it are nulls, here or further up
-  int16_t most_repetition = 0;
+  int16_t max_definition = 0;              // entries below it are nulls, here or further up
+  int16_t max_repetition = 0;
 };
 
 // A value that is made of others, or of a leaf. Entries of the leaves below a node with a
@@ -83,7 +83,7 @@ struct ParquetSchema {
 };
 
 // The part of `schema` that `wanted` names (all if empty; see OpenParquet). InvalidArgument for
-// types outside the bounds: more than kMostJsonDepth levels, decimals of more than 1,000 decimals.
+// types outside the bounds: more than kMaxJsonDepth levels, decimals of more than 1,000 decimals.
 absl::StatusOr<std::shared_ptr<const ParquetSchema>> CompileParquetSchema(
     const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted);
 

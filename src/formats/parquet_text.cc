@@ -46,10 +46,10 @@ void AppendDecimal(ByteBuffer& out, int64_t unscaled, int scale) {
 }
 
 bool AppendDecimal(ByteBuffer& out, std::string_view big_endian, int scale) {
-  if (big_endian.empty() || big_endian.size() > kMostDecimalBytes) return false;
+  if (big_endian.empty() || big_endian.size() > kMaxDecimalBytes) return false;
   const bool negative = (big_endian.front() & 0x80) != 0;
   // The magnitude, most significant byte first.
-  uint8_t bytes[kMostDecimalBytes];
+  uint8_t bytes[kMaxDecimalBytes];
   const size_t size = big_endian.size();
   unsigned carry = negative ? 1 : 0;
   for (size_t i = size; i-- > 0;) {
@@ -59,7 +59,7 @@ bool AppendDecimal(ByteBuffer& out, std::string_view big_endian, int scale) {
     carry = sum >> 8;
   }
   // Division by 10^9 until nothing is left, the last nine digits first.
-  char digits[kMostDecimalBytes * 3 + 9];
+  char digits[kMaxDecimalBytes * 3 + 9];
   char* begin = std::end(digits);
   for (size_t first = 0;;) {
     while (first < size && bytes[first] == 0) ++first;

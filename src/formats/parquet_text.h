@@ -13,8 +13,8 @@ namespace millrace {
 // `unscaled` / 10^scale with all its digits: "-0.0120".
 void AppendDecimal(ByteBuffer& out, int64_t unscaled, int scale);
 // The same for a big-endian two's complement number of any width. False, and nothing is appended,
-// if it has no bytes or more than kMostDecimalBytes.
-inline constexpr size_t kMostDecimalBytes = 128;
+// if it has no bytes or more than kMaxDecimalBytes.
+inline constexpr size_t kMaxDecimalBytes = 128;
 bool AppendDecimal(ByteBuffer& out, std::string_view big_endian, int scale);
 
 // "2024-04-24"; years as in timestamps.

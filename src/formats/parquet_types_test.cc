@@ -151,9 +151,9 @@ TEST(ParquetTypesTest, DecimalsOfAnyWidth) {
   EXPECT_EQ(text(std::string(16, '\xFF'), 3), "-0.001");
   EXPECT_EQ(text("", 0), "none");
   EXPECT_EQ(text(std::string(129, '\x01'), 0), "none");
-  ByteBuffer least;
-  AppendDecimal(least, INT64_MIN, 1);
-  EXPECT_EQ(least.view(), "-922337203685477580.8");
+  ByteBuffer min;
+  AppendDecimal(min, INT64_MIN, 1);
+  EXPECT_EQ(min.view(), "-922337203685477580.8");
 }
 
 TEST(ParquetTypesTest, Dates) {

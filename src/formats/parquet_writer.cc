@@ -66,10 +66,10 @@ void AppendLittleEndian(ByteBuffer& out, uint32_t value) {
 }  // namespace
 
 ParquetWriter::ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch,
-                             size_t most_chunk_memory)
+                             size_t max_chunk_memory)
     : schema_(std::move(schema)),
       scratch_(scratch),
-      most_chunk_memory_(most_chunk_memory),
+      max_chunk_memory_(max_chunk_memory),
       zstd_(kZstdLevel) {
   std::vector<std::string> path;
   size_t next = 0;
@@ -116,7 +116,7 @@ absl::Status ParquetWriter::AddPage(size_t leaf, uint32_t values, std::string_vi
   chunk.values += values;
   chunk.bytes += static_cast<int64_t>(header_bytes + compressed_.size());
   chunk.uncompressed_bytes += static_cast<int64_t>(header_bytes + body.size());
-  if (chunk.pages.size() <= most_chunk_memory_) return absl::OkStatus();
+  if (chunk.pages.size() <= max_chunk_memory_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ScratchFile::Extent extent, scratch_.Append(chunk.pages.view()));
   chunk.put_away.push_back(extent);
   chunk.pages.clear();

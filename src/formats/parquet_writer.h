@@ -37,9 +37,9 @@ struct ParquetField {
 
 class ParquetWriter {
  public:
-  // Column chunks of a row group that are larger than `most_chunk_memory` wait in `scratch`, which
+  // Column chunks of a row group that are larger than `max_chunk_memory` wait in `scratch`, which
   // must outlive the writer.
-  ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch, size_t most_chunk_memory);
+  ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch, size_t max_chunk_memory);
 
   // Begins a file. `to` must live until Finish(), which finishes it.
   void Begin(ObjectWriter& to);
@@ -82,7 +82,7 @@ class ParquetWriter {
   const std::vector<ParquetField> schema_;
   std::vector<Leaf> leaves_;
   ScratchFile& scratch_;
-  const size_t most_chunk_memory_;
+  const size_t max_chunk_memory_;
   ZstdEncoder zstd_;
   ByteBuffer compressed_;
   ObjectWriter* to_ = nullptr;

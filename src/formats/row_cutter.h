@@ -20,12 +20,12 @@ class RowCutter {
  public:
   virtual ~RowCutter() = default;
 
-  // Appends the rows that end in text[*at, ...) to `rows` until it has `most_rows`, and moves *at
+  // Appends the rows that end in text[*at, ...) to `rows` until it has `max_rows`, and moves *at
   // behind them. The next call goes on from there, whether the bytes were moved meanwhile or
   // more were appended. `final`: the text ends here. DataLoss if what lies between rows is not
   // of the format, or the text is cut off: *at is the place then, and rows appended before it are
   // good.
-  virtual absl::Status Cut(std::string_view text, bool final, size_t most_rows, size_t* at,
+  virtual absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
                            std::vector<RowSpan>* rows) = 0;
 
   // The unfinished row at *at was cut down to its first `kept` bytes; what is appended behind them
@@ -58,7 +58,7 @@ inline constexpr size_t kMaxUsualCellLines = 100;
 // CSV records (RFC 4180) that are not blank; lines end with "\n", "\r\n" or "\r", and a quote
 // counts only where a cell begins. A malformed record costs the line that it begins in and no more:
 // that line is a row by itself. Malformed are records with text after a closing quote, with a quote
-// that is never closed, or not within kMostRowBytes, and those of several lines that have not as
+// that is never closed, or not within kMaxRowBytes, and those of several lines that have not as
 // many cells as there are columns.
 std::unique_ptr<RowCutter> NewCsvCutter(CsvLayout layout);
 

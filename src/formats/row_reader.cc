@@ -30,7 +30,7 @@ absl::StatusOr<std::string_view> HeadOf(TextReader& text) {
   for (size_t size = kHeadBytes;; size *= 2) {
     ASSIGN_OR_RETURN(const std::string_view head, text.Peek(size));
     const bool blank = head.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (!blank || head.size() < size || size > kMostRowBytes) return head;
+    if (!blank || head.size() < size || size > kMaxRowBytes) return head;
   }
 }
 

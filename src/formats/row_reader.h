@@ -84,8 +84,8 @@ class RowReader {
 };
 
 // Bounds on outside input (design: sizes and depths are bounded before memory is).
-inline constexpr size_t kMostRowBytes = 16 << 20;  // longer lines are bad rows, and skipped unread
-inline constexpr int kMostJsonDepth = 64;
+inline constexpr size_t kMaxRowBytes = 16 << 20;  // longer lines are bad rows, and skipped unread
+inline constexpr int kMaxJsonDepth = 64;
 
 struct ReadOptions {
   FileType type = FileType::kAuto;

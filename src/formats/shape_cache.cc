@@ -8,8 +8,8 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostSequences = 512;
-constexpr size_t kMostBytes = 1 << 20;  // of keys
+constexpr size_t kMaxSequences = 512;
+constexpr size_t kMaxBytes = 1 << 20;  // of keys
 
 std::string Unescaped(std::string_view raw) {
   if (raw.find('\\') == std::string_view::npos) return std::string(raw);
@@ -55,7 +55,7 @@ const KeySequence& ShapeCache::Find(const std::vector<std::string_view>& raw_key
   if (found != sequences_.end()) return *found->second;
   // Made before the cache is cleared: the keys may be views of it.
   std::unique_ptr<KeySequence> made = MakeSequence(raw_keys);
-  if (sequences_.size() >= kMostSequences || bytes_ >= kMostBytes) {
+  if (sequences_.size() >= kMaxSequences || bytes_ >= kMaxBytes) {
     sequences_.clear();
     bytes_ = 0;
   }

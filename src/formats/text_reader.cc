@@ -11,8 +11,8 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr size_t kLeastFill = 16 * 1024;
-constexpr size_t kMostFill = 256 * 1024;  // what was inflated is looked at again while it is cached
+constexpr size_t kMinFill = 16 * 1024;
+constexpr size_t kMaxFill = 256 * 1024;  // what was inflated is looked at again while it is cached
 
 }  // namespace
 
@@ -86,7 +86,7 @@ absl::Status TextReader::Cut(const ChunkLimits& limits, TextRows& rows, size_t* 
       return absl::Status(cut.code(), StrCat(cut.message(), " at byte ", place, " of the text"));
     }
     if (rows.rows.size() >= limits.rows || at_end_) return absl::OkStatus();
-    const bool overlong = rows.text.size() - *at > kMostRowBytes;
+    const bool overlong = rows.text.size() - *at > kMaxRowBytes;
     const bool full = overlong || rows.text.size() >= limits.bytes;
     if (full && !rows.rows.empty()) return absl::OkStatus();
     if (overlong) ShortenRow(rows.text, *at);
@@ -96,10 +96,10 @@ absl::Status TextReader::Cut(const ChunkLimits& limits, TextRows& rows, size_t* 
 
 // Marks those of the rows from `first` on that are too long.
 void TextReader::MarkOverlong(TextRows& rows, size_t first) const {
-  if (dropped_ == 0 && rows.text.size() <= kMostRowBytes) return;
+  if (dropped_ == 0 && rows.text.size() <= kMaxRowBytes) return;
   for (size_t i = first; i < rows.rows.size(); ++i) {
     const uint64_t size = rows.row(i).size() + (i == 0 ? dropped_ : 0);
-    if (size > kMostRowBytes) rows.overlong.push_back({i, size});
+    if (size > kMaxRowBytes) rows.overlong.push_back({i, size});
   }
 }
 
@@ -112,9 +112,9 @@ void TextReader::ShortenRow(ByteBuffer& text, size_t at) {
 
 size_t TextReader::WantedBytes(const ChunkLimits& limits, const TextRows& rows) const {
   const double rows_left = static_cast<double>(limits.rows - rows.rows.size());
-  const double wanted = std::min(rows_left * row_bytes_ * 1.02 + 1024.0, double{kMostFill});
-  const size_t room = limits.bytes > rows.text.size() ? limits.bytes - rows.text.size() : kMostFill;
-  return std::max(std::min(static_cast<size_t>(wanted), room), kLeastFill);
+  const double wanted = std::min(rows_left * row_bytes_ * 1.02 + 1024.0, double{kMaxFill});
+  const size_t room = limits.bytes > rows.text.size() ? limits.bytes - rows.text.size() : kMaxFill;
+  return std::max(std::min(static_cast<size_t>(wanted), room), kMinFill);
 }
 
 absl::Status TextReader::Fill(ByteBuffer& text, size_t size) {

@@ -7,8 +7,8 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostPooled = 64;
-constexpr size_t kMostPooledBytes = 4 << 20;  // rare giants go back to the system
+constexpr size_t kMaxPooled = 64;
+constexpr size_t kMaxPooledBytes = 4 << 20;  // rare giants go back to the system
 
 }  // namespace
 
@@ -21,10 +21,10 @@ std::unique_ptr<TextRows> TextRowsPool::Take() {
 }
 
 void TextRowsPool::Return(std::unique_ptr<TextRows> rows) {
-  if (rows->text.capacity() > kMostPooledBytes) return;
+  if (rows->text.capacity() > kMaxPooledBytes) return;
   rows->clear();
   absl::MutexLock lock(&mutex_);
-  if (free_.size() < kMostPooled) free_.push_back(std::move(rows));
+  if (free_.size() < kMaxPooled) free_.push_back(std::move(rows));
 }
 
 const OverlongSpan* TextRows::FindOverlong(size_t i) const {
@@ -41,7 +41,7 @@ void ShowOverlong(const OverlongSpan& span, const TextRows& rows, RowVisitor& vi
 
 absl::Status OverlongRow() {
   return absl::InvalidArgumentError(
-      StrCat("the row is longer than ", kMostRowBytes >> 20, " MiB; only its first MiB was kept"));
+      StrCat("the row is longer than ", kMaxRowBytes >> 20, " MiB; only its first MiB was kept"));
 }
 
 }  // namespace millrace

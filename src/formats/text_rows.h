@@ -21,7 +21,7 @@ struct RowSpan {
   uint32_t end = 0;
 };
 
-// A row longer than kMostRowBytes, of which only the beginning is here.
+// A row longer than kMaxRowBytes, of which only the beginning is here.
 struct OverlongSpan {
   size_t row = 0;     // an index of TextRows::rows
   uint64_t size = 0;  // bytes, of the whole row
@@ -78,7 +78,7 @@ class TextChunk : public RowChunk {
   const std::shared_ptr<TextRowsPool> pool_;
 };
 
-// What is kept of rows longer than kMostRowBytes: their first MiB, which is what dead letters take.
+// What is kept of rows longer than kMaxRowBytes: their first MiB, which is what dead letters take.
 inline constexpr size_t kKeptOfOverlong = 1 << 20;
 
 // Shows a row as too long.

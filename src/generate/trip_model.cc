@@ -13,7 +13,7 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kHour = 3600 * kSecond;
 constexpr int64_t kWeek = 168 * kHour;
 // Trips move up to the next one's start only within it, so that rows stay nearly in order.
-constexpr int64_t kMostTie = 6 * kHour;
+constexpr int64_t kMaxTie = 6 * kHour;
 
 struct Town {
   double lat;
@@ -152,7 +152,7 @@ absl::Span<const Value> TripModel::Make(uint64_t row) {
     to = from;
   } else if (oddity < 7 && slot.next_row) {
     end = std::max(end, next) + static_cast<int64_t>(random.Below(600)) * kSecond;
-  } else if (oddity < 11 && slot.next_row && next - start < kMostTie) {
+  } else if (oddity < 11 && slot.next_row && next - start < kMaxTie) {
     start = next;
     end = std::max(start, end);
   }

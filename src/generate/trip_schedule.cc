@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMostLevelBits = 16;
+constexpr int kMaxLevelBits = 16;
 constexpr uint64_t kFactor = 2654435761;  // prime and above any epoch's size: always invertible
 
 // 1 / kFactor modulo `size` (extended Euclid).
@@ -88,7 +88,7 @@ TripSchedule::TripSchedule(uint64_t seed, uint64_t rows, uint64_t users)
 
 void TripSchedule::ChooseLevels(uint64_t rows, uint64_t users) {
   // The hottest of 1,000 trips has 64, of 10 million 16,384.
-  const int bits = std::min(kMostLevelBits, static_cast<int>(std::bit_width(rows)) * 3 / 5);
+  const int bits = std::min(kMaxLevelBits, static_cast<int>(std::bit_width(rows)) * 3 / 5);
   const auto levels = static_cast<size_t>(bits) + 1;
   std::vector<uint64_t> counts(levels, 0);
   const uint64_t epochs = uint64_t{1} << bits;

@@ -10,8 +10,8 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostManifests = 1'000'000;
-constexpr size_t kMostFiles = 5'000'000;
+constexpr size_t kMaxManifests = 1'000'000;
+constexpr size_t kMaxFiles = 5'000'000;
 
 absl::Status CheckFormat(const ManifestEntry& entry) {
   const std::string format = absl::AsciiStrToUpper(entry.format);
@@ -66,7 +66,7 @@ absl::Status FilePlanner::ListManifests() {
     ASSIGN_OR_RETURN(const StoredObject object, files_.Find(snapshot_.manifest_list));
     return ReadObject(object, [&](InputStream& stream) {
       return ReadManifestList(stream, [&](ManifestInfo manifest) {
-        if (manifests_.size() == kMostManifests) {
+        if (manifests_.size() == kMaxManifests) {
           return absl::ResourceExhaustedError("it lists more than 1,000,000 manifests");
         }
         manifests_.push_back(std::move(manifest));
@@ -96,7 +96,7 @@ absl::Status FilePlanner::ReadEntries(const ManifestInfo& manifest) {
       if (!manifest.holds_deletes) ++plan_.skipped_files;
       return absl::OkStatus();
     }
-    if (data_.size() + deletes_.size() == kMostFiles) {
+    if (data_.size() + deletes_.size() == kMaxFiles) {
       return absl::ResourceExhaustedError("the snapshot has more than 5,000,000 files");
     }
     entry.lower_bounds.clear();

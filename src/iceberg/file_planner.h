@@ -49,7 +49,7 @@ class FilePlanner {
   std::vector<ManifestEntry> deletes_;
   PositionDeletes position_deletes_;
   std::map<Scope, std::shared_ptr<EqualityDeletes>> equality_deletes_;
-  size_t keys_left_ = kMostDeletedRows;
+  size_t keys_left_ = kMaxDeletedRows;
   IcebergPlan plan_;
 };
 

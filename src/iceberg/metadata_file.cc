@@ -39,8 +39,8 @@ absl::StatusOr<StoredObject> FindVersion(const StoreFor& store_for, const std::s
 }
 
 absl::StatusOr<std::string> ReadHint(const StoredObject& hint) {
-  constexpr size_t kMostHintBytes = 1024;
-  std::string text(kMostHintBytes, '\0');
+  constexpr size_t kMaxHintBytes = 1024;
+  std::string text(kMaxHintBytes, '\0');
   RETURN_IF_ERROR(ReadObject(hint, [&](InputStream& stream) -> absl::Status {
     ASSIGN_OR_RETURN(const size_t size, stream.Read(absl::MakeSpan(text.data(), text.size())));
     text.resize(size);

@@ -96,7 +96,7 @@ absl::Status PositionDeletes::Add(const StoredObject& file, int64_t sequence) {
         cells[1].integer < 0) {
       return absl::DataLossError("a row of it is no file path and position");
     }
-    if (++rows_ > kMostDeletedRows) return TooMany();
+    if (++rows_ > kMaxDeletedRows) return TooMany();
     // Rows are sorted by path.
     if (list == nullptr || cells[0].text != path) {
       path = std::string(cells[0].text);

@@ -18,13 +18,13 @@
 
 namespace millrace {
 
-inline constexpr size_t kMostDeletedRows = 32 << 20;  // of a snapshot, by either kind of delete
+inline constexpr size_t kMaxDeletedRows = 32 << 20;  // of a snapshot, by either kind of delete
 
 // Position deletes of one snapshot: rows of data files by number. Not thread-safe.
 class PositionDeletes {
  public:
   // Reads a position delete file (Parquet, columns file_path and pos) that was committed as number
-  // `sequence`. ResourceExhausted past kMostDeletedRows; DataLoss for damaged files.
+  // `sequence`. ResourceExhausted past kMaxDeletedRows; DataLoss for damaged files.
   absl::Status Add(const StoredObject& file, int64_t sequence);
 
   // Sorted rows of the data file `path` (as the table calls it) that deletes of number `sequence`

@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostMetadataBytes = 64 << 20;
+constexpr size_t kMaxMetadataBytes = 64 << 20;
 
 absl::StatusOr<std::string> ReadText(const StoredObject& object) {
   std::string text;
@@ -22,7 +22,7 @@ absl::StatusOr<std::string> ReadText(const StoredObject& object) {
       ASSIGN_OR_RETURN(const size_t got, stream.Read(absl::MakeSpan(text.data() + old, kBlock)));
       text.resize(old + got);
       if (got == 0) return absl::OkStatus();
-      if (text.size() > kMostMetadataBytes) {
+      if (text.size() > kMaxMetadataBytes) {
         return absl::ResourceExhaustedError("the metadata is larger than 64 MiB");
       }
     }

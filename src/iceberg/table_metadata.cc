@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostListedSnapshots = 10;  // in messages
+constexpr size_t kMaxListedSnapshots = 10;  // in messages
 
 absl::Status Wrong(std::string_view what) {
   return absl::InvalidArgumentError(StrCat("this is no Iceberg table metadata: ", what));
@@ -209,12 +209,12 @@ std::string ListSnapshots(const IcebergMetadata& metadata) {
   if (metadata.snapshots.empty()) return "the table has no snapshots";
   std::string text = "the table has";
   const size_t count = metadata.snapshots.size();
-  for (size_t i = count > kMostListedSnapshots ? count - kMostListedSnapshots : 0; i < count; ++i) {
+  for (size_t i = count > kMaxListedSnapshots ? count - kMaxListedSnapshots : 0; i < count; ++i) {
     const IcebergSnapshot& snapshot = metadata.snapshots[i];
     StrAppend(&text, text.back() == 's' ? " " : ", ", snapshot.id, " of ",
               absl::FormatTime(absl::RFC3339_full, snapshot.time, absl::UTCTimeZone()));
   }
-  return count > kMostListedSnapshots ? StrCat(text, " and older ones") : text;
+  return count > kMaxListedSnapshots ? StrCat(text, " and older ones") : text;
 }
 
 absl::StatusOr<int64_t> SnapshotAt(const IcebergMetadata& metadata, absl::Time time) {

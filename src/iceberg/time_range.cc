@@ -24,16 +24,16 @@ std::optional<int64_t> Transformed(std::string_view transform, int64_t micros) {
 
 // True unless all of [least, most] lies outside. Old writers cut values before 1970 towards zero,
 // which is one too much.
-bool Overlaps(const TimeRange& range, std::string_view transform, std::optional<int64_t> least,
-              std::optional<int64_t> most) {
-  if (range.from && most) {
+bool Overlaps(const TimeRange& range, std::string_view transform, std::optional<int64_t> min,
+              std::optional<int64_t> max) {
+  if (range.from && max) {
     const auto first = Transformed(transform, *range.from);
-    if (first && *most < *first) return false;
+    if (first && *max < *first) return false;
   }
-  if (range.to && least) {
+  if (range.to && min) {
     auto last = Transformed(transform, *range.to - 1);
     if (last && transform != "identity" && *last < 0) ++*last;
-    if (last && *least > *last) return false;
+    if (last && *min > *last) return false;
   }
   return true;
 }

@@ -43,7 +43,7 @@ std::string ProjectName(const mixpanel::Credentials& credentials, RecordType typ
   return StrCat("token-", hash(credentials.token));
 }
 
-constexpr uint64_t kMostUnmatched = 3;  // that are named
+constexpr uint64_t kMaxUnmatched = 3;  // that are named
 
 // Keeps nothing: the dead letter of a dry run.
 class NullDeadLetter : public DeadLetter {
@@ -76,7 +76,7 @@ class Wanted {
     const std::shared_ptr<const SourceConfig> entry = sources_.Match(object.uri);
     if (entry == nullptr) {
       if (!count_unmatched_) return false;
-      if (progress_.objects_unmatched++ < kMostUnmatched) unmatched_.push_back(object.uri);
+      if (progress_.objects_unmatched++ < kMaxUnmatched) unmatched_.push_back(object.uri);
       Log(Severity::kWarning, "no entry of the config fits this object; it is left out",
           {{"object", object.uri}});
       return false;

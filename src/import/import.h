@@ -27,8 +27,8 @@ struct ImportRequest {
   std::string project_id;
   double events_per_second = 30'000;   // 0: no limit
   double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
-  size_t most_events_per_request = 2000;
-  size_t most_bytes_per_request = 9'600'000;
+  size_t max_events_per_request = 2000;
+  size_t max_bytes_per_request = 9'600'000;
   std::optional<GzipEffort> gzip = GzipEffort::kFast;  // of request bodies; nullopt: none
   // Bodies go plain where the destination is so near that compressing them takes longer. Not for
   // runs with a rate limit: they wait anyhow.

@@ -23,9 +23,9 @@ void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& p
   target.credentials = request.credentials;
   target.project_id = request.project_id;
   target.kind = KindOf(type);
-  target.most_events = request.most_events_per_request;
-  target.most_bytes = request.most_bytes_per_request;
-  target.bytes_limit = request.most_bytes_per_request;
+  target.max_events = request.max_events_per_request;
+  target.max_bytes = request.max_bytes_per_request;
+  target.bytes_limit = request.max_bytes_per_request;
   target.gzip = request.gzip;
   target.adapts_compression =
       request.adapt_compression && request.events_per_second == 0 && request.bytes_per_second == 0;

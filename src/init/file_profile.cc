@@ -22,9 +22,9 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostShapes = 1'000;
+constexpr size_t kMaxShapes = 1'000;
 constexpr size_t kLongestExample = 40;
-constexpr absl::Duration kMostZone = absl::Hours(14);  // that clocks are ahead of UTC
+constexpr absl::Duration kMaxZone = absl::Hours(14);  // that clocks are ahead of UTC
 
 constexpr ColumnRole kRoles[] = {ColumnRole::kEventName,  ColumnRole::kTime,
                                  ColumnRole::kDistinctId, ColumnRole::kUserId,
@@ -82,7 +82,7 @@ Value ValueOf(const nlohmann::json& json, std::string& memory) {
 class FileProfiler::Column {
  public:
   Column(std::string name, bool nested)
-      : seen_(IsHinted(name) ? kMostDistinct : kMostDistinctOfOthers), entity_(IsEntity(name)) {
+      : seen_(IsHinted(name) ? kMaxDistinct : kMaxDistinctOfOthers), entity_(IsEntity(name)) {
     profile_.name = std::move(name);
     profile_.nested = nested;
   }
@@ -178,7 +178,7 @@ class FileProfiler::Column {
     const std::string_view digits = TrimBlanks(IdText(value, scratch));
     const CompactTime form = CompactTimeOf(digits.size());
     const std::optional<TimeText> time = ParseCompactTime(digits, form);
-    if (!time || !CheckEventTime(time->local_seconds * 1000, now + kMostZone).ok()) return;
+    if (!time || !CheckEventTime(time->local_seconds * 1000, now + kMaxZone).ok()) return;
     const bool first = profile_.compact_times == 0;
     if (first) profile_.compact_form = form;
     if (form != profile_.compact_form) return;
@@ -212,7 +212,7 @@ FileProfiler::Column* FileProfiler::ColumnOf(const std::string& name, bool neste
   if (const auto known = state_->by_name.find(name); known != state_->by_name.end()) {
     return known->second;
   }
-  if (state_->columns.size() >= kMostColumns) {
+  if (state_->columns.size() >= kMaxColumns) {
     profile_.columns_complete = false;
     return nullptr;
   }
@@ -225,7 +225,7 @@ void FileProfiler::OnRow(const Row& row) {
   ++profile_.rows;
   auto shape = state_->by_shape.find(row.shape->id);
   if (shape == state_->by_shape.end()) {
-    if (state_->by_shape.size() >= kMostShapes) state_->by_shape.clear();
+    if (state_->by_shape.size() >= kMaxShapes) state_->by_shape.clear();
     std::vector<Column*> columns;
     for (const std::string& name : row.shape->names) columns.push_back(ColumnOf(name, false));
     shape = state_->by_shape.emplace(row.shape->id, std::move(columns)).first;

@@ -70,13 +70,13 @@ struct FileProfile {
   bool columns_complete = true;        // false: there are more
 };
 
-// Makes a profile of the rows it is shown. Memory is bounded by the columns it keeps (kMostColumns)
-// and by kMostDistinct hashes for each whose name says that it matters.
+// Makes a profile of the rows it is shown. Memory is bounded by the columns it keeps (kMaxColumns)
+// and by kMaxDistinct hashes for each whose name says that it matters.
 class FileProfiler : public RowVisitor {
  public:
-  static constexpr size_t kMostColumns = 2'000;
-  static constexpr size_t kMostDistinct = 100'000;
-  static constexpr size_t kMostDistinctOfOthers = 1'000;
+  static constexpr size_t kMaxColumns = 2'000;
+  static constexpr size_t kMaxDistinct = 100'000;
+  static constexpr size_t kMaxDistinctOfOthers = 1'000;
   static constexpr size_t kExamples = 3;
 
   // `now` bounds times.

@@ -79,13 +79,13 @@ TEST_F(FileProfilerTest, KnowsWhichIdsMixpanelTakesAndWhetherTheyRepeat) {
 
 TEST_F(FileProfilerTest, CountsDifferentValuesUpToABound) {
   std::vector<std::string> texts;
-  for (size_t i = 0; i < FileProfiler::kMostDistinctOfOthers + 10; ++i) texts.push_back(StrCat(i));
+  for (size_t i = 0; i < FileProfiler::kMaxDistinctOfOthers + 10; ++i) texts.push_back(StrCat(i));
   std::vector<std::vector<Value>> rows;
   for (const std::string& text : texts) rows.push_back({Text(text), Text(text)});
   Show({"channel", "user_id"}, rows);
   const FileProfile profile = profiler_.TakeProfile();
   EXPECT_FALSE(profile.columns[0].distinct_complete);
-  EXPECT_EQ(profile.columns[0].distinct, FileProfiler::kMostDistinctOfOthers);
+  EXPECT_EQ(profile.columns[0].distinct, FileProfiler::kMaxDistinctOfOthers);
   EXPECT_TRUE(profile.columns[1].distinct_complete);  // its name says that it matters
   EXPECT_EQ(profile.columns[1].distinct, texts.size());
 }

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t kMostEventNames = 500;
+constexpr uint64_t kMaxEventNames = 500;
 // Numbers are Unix times only if they lie where events do: sizes and counts do not.
 constexpr int64_t kEarliestNumber = 946'684'800'000;  // 2000-01-01
 
@@ -47,7 +47,7 @@ bool CanBeNamed(const ColumnProfile& column) { return !column.name.empty() && co
 // How well a column fits a role by its name and its values; 0: not at all.
 
 int EventNameScore(const ColumnProfile& column) {
-  const bool few = column.distinct_complete && column.distinct <= kMostEventNames &&
+  const bool few = column.distinct_complete && column.distinct <= kMaxEventNames &&
                    (column.distinct <= 20 || column.distinct * 2 <= column.values());
   const bool usable =
       !column.nested && column.nulls == 0 && column.values() > 0 && column.texts == column.values();

@@ -18,7 +18,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostSiblings = 1'000;
+constexpr size_t kMaxSiblings = 1'000;
 
 absl::StatusOr<ListedObject> FirstObject(const InitRequest& request) {
   const std::string& input = request.input;
@@ -48,7 +48,7 @@ std::vector<std::string> Siblings(const ListedObject& object) {
       ->List(std::string(DatasetFolder(uri)),
              [&](const ObjectInfo& info) {
                if (info.uri != uri) siblings.push_back(info.uri);
-               return siblings.size() < kMostSiblings ? absl::OkStatus()
+               return siblings.size() < kMaxSiblings ? absl::OkStatus()
                                                       : absl::CancelledError("enough");
              })
       .IgnoreError();
@@ -89,7 +89,7 @@ ReadOptions HowToRead(const RowReader& rows) {
   return options;
 }
 
-absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t most_rows,
+absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t max_rows,
                                           std::stop_token stop, absl::Time now) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
   ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenRows(bytes, {.has_entry = false}));
@@ -102,7 +102,7 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   uint64_t read = 0;
   bool whole = false;
   std::string damage;
-  while (read < most_rows && !whole) {
+  while (read < max_rows && !whole) {
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     absl::StatusOr<std::unique_ptr<RowChunk>> chunk = rows->Read(ChunkLimits());
     // The rows before a damaged place are as good as those of a whole file.
@@ -136,7 +136,7 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
 }
 
 // Maps the sample with the config that was made of it.
-absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::stop_token stop,
+absl::Status CheckConfig(const ListedObject& object, uint64_t max_rows, std::stop_token stop,
                          absl::Time now, InitResult& result) {
   absl::StatusOr<SourcesConfig> sources =
       result.config.mixpanel_format ? SourcesConfig::MixpanelFormat()
@@ -145,7 +145,7 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t most_rows, std::st
   SeenRecords seen;
   ASSIGN_OR_RETURN(const std::unique_ptr<EntrySampler> sampler,
                    EntrySampler::Make(sources->entries().front(),
-                                      {.most_rows = most_rows, .previews = 0, .now = now}, seen));
+                                      {.max_rows = max_rows, .previews = 0, .now = now}, seen));
   std::atomic<uint64_t> progress = 0;
   ObjectPlan object_plan;
   sampler->Sample(object, {}, std::move(stop), progress, object_plan);

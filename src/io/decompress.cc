@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kInputBytes = 256 * 1024;
 constexpr size_t kHeadBytes = 4;
 // Deflate's best ratio, for bounding what a trailer may promise.
-constexpr size_t kMostGzipRatio = 1032;
+constexpr size_t kMaxGzipRatio = 1032;
 
 // Gives back the head that was read to look at it, then the rest.
 class PrefixedStream : public InputStream {
@@ -138,14 +138,14 @@ absl::StatusOr<std::unique_ptr<InputStream>> NewDecompressingStream(
   return std::make_unique<DecompressingStream>(std::move(head), std::move(raw), std::move(decoder));
 }
 
-absl::Status GunzipTo(std::string_view gzip, size_t most, ByteBuffer* out) {
+absl::Status GunzipTo(std::string_view gzip, size_t max, ByteBuffer* out) {
   const size_t before = out->size();
   const std::unique_ptr<Decoder> decoder = NewGzipDecoder();
   absl::Span<const char> in(gzip.data(), gzip.size());
   // The trailer tells the size of the last member: right for nearly all bodies.
   uint32_t promised = 0;
   if (gzip.size() >= 18) std::memcpy(&promised, gzip.data() + gzip.size() - 4, 4);
-  const size_t credible = std::min({size_t{promised}, most, gzip.size() * kMostGzipRatio});
+  const size_t credible = std::min({size_t{promised}, max, gzip.size() * kMaxGzipRatio});
   size_t room = credible + 64;
   for (;;) {
     absl::StatusOr<Decoder::Progress> progress = decoder->Decode(in, {out->Reserve(room), room});
@@ -153,9 +153,9 @@ absl::Status GunzipTo(std::string_view gzip, size_t most, ByteBuffer* out) {
     if (status.ok()) {
       out->Commit(progress->produced);
       in.remove_prefix(progress->consumed);
-      if (out->size() - before > most) {
+      if (out->size() - before > max) {
         status = absl::ResourceExhaustedError(
-            StrCat("the body is larger than ", most, " bytes when decompressed"));
+            StrCat("the body is larger than ", max, " bytes when decompressed"));
       } else if (progress->produced == 0 && progress->consumed == 0) {
         if (decoder->at_boundary()) return status;
         status = absl::DataLossError("gzip: the data is cut off");

@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<InputStream>> NewDecompressingStream(
 
 // Appends the decompressed `gzip` bytes to `out`. ResourceExhausted past `most` bytes, DataLoss if
 // damaged. For request and response bodies.
-absl::Status GunzipTo(std::string_view gzip, size_t most, ByteBuffer* out);
+absl::Status GunzipTo(std::string_view gzip, size_t max, ByteBuffer* out);
 
 }  // namespace millrace
 

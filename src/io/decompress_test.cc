@@ -59,10 +59,10 @@ std::string SomeText(size_t size, unsigned seed = 1) {
 // Hands out its bytes in pieces of random size.
 class PieceStream : public InputStream {
  public:
-  PieceStream(std::string_view bytes, unsigned seed, size_t most)
-      : bytes_(bytes), random_(seed), most_(most) {}
+  PieceStream(std::string_view bytes, unsigned seed, size_t max)
+      : bytes_(bytes), random_(seed), max_(max) {}
   absl::StatusOr<size_t> Read(absl::Span<char> to) override {
-    const size_t piece = 1 + random_() % most_;
+    const size_t piece = 1 + random_() % max_;
     const size_t size = std::min({to.size(), piece, bytes_.size() - position_});
     std::copy_n(bytes_.data() + position_, size, to.data());
     position_ += size;
@@ -73,7 +73,7 @@ class PieceStream : public InputStream {
  private:
   std::string_view bytes_;
   std::mt19937 random_;
-  size_t most_;
+  size_t max_;
   size_t position_ = 0;
 };
 
@@ -88,9 +88,9 @@ absl::Status ReadAll(InputStream& stream, size_t step, std::string* text) {
   }
 }
 
-absl::Status Decompress(std::string_view bytes, std::string* text, size_t most_piece = 1 << 20,
+absl::Status Decompress(std::string_view bytes, std::string* text, size_t max_piece = 1 << 20,
                         size_t step = 65536) {
-  auto stream = NewDecompressingStream(std::make_unique<PieceStream>(bytes, 7, most_piece));
+  auto stream = NewDecompressingStream(std::make_unique<PieceStream>(bytes, 7, max_piece));
   if (!stream.ok()) return stream.status();
   return ReadAll(**stream, step, text);
 }

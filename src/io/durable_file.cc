@@ -168,16 +168,16 @@ absl::Status RemoveFile(const std::string& path) {
   return ErrnoStatus(errno, StrCat("removing ", path));
 }
 
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t most) {
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return ErrnoStatus(errno, StrCat("opening ", path));
   std::string content;
   for (;;) {
     const size_t size = content.size();
-    if (size > most) {
-      return absl::ResourceExhaustedError(StrCat(path, " is larger than ", most, " bytes"));
+    if (size > max) {
+      return absl::ResourceExhaustedError(StrCat(path, " is larger than ", max, " bytes"));
     }
-    content.resize(size + std::min<size_t>(64 << 10, most - size + 1));
+    content.resize(size + std::min<size_t>(64 << 10, max - size + 1));
     const ssize_t n = ::read(file.get(), content.data() + size, content.size() - size);
     content.resize(size + static_cast<size_t>(std::max<ssize_t>(n, 0)));
     if (n == 0) return content;

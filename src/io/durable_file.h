@@ -47,7 +47,7 @@ absl::Status ReplaceFile(const std::string& path, std::string_view content);
 absl::Status RemoveFile(const std::string& path);
 
 // The whole file; ResourceExhausted if it is larger than `most` bytes.
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t most = 64 << 20);
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max = 64 << 20);
 
 }  // namespace millrace
 

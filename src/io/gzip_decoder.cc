@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 // ISA-L counts in 32 bits.
-constexpr size_t kMostPerCall = size_t{1} << 30;
+constexpr size_t kMaxPerCall = size_t{1} << 30;
 
 absl::Status Damaged(int error) {
   switch (error) {
@@ -40,9 +40,9 @@ class GzipDecoder : public Decoder {
       BeginMember();
     }
     state_->next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(in.data()));
-    state_->avail_in = static_cast<uint32_t>(std::min(in.size(), kMostPerCall));
+    state_->avail_in = static_cast<uint32_t>(std::min(in.size(), kMaxPerCall));
     state_->next_out = reinterpret_cast<uint8_t*>(out.data());
-    state_->avail_out = static_cast<uint32_t>(std::min(out.size(), kMostPerCall));
+    state_->avail_out = static_cast<uint32_t>(std::min(out.size(), kMaxPerCall));
     int result = ISAL_DECOMP_OK;
     if (place_ == Place::kHeader) {
       result = isal_read_gzip_header(state_.get(), &header_);

@@ -145,7 +145,7 @@ absl::Status TableGuard::OnFolder(std::string_view folder) {
 }
 
 absl::Status TableGuard::Climb(std::string_view folder) {
-  for (int above = 0; !folder.empty() && above < kMostAbove; folder = Above(folder)) {
+  for (int above = 0; !folder.empty() && above < kMaxAbove; folder = Above(folder)) {
     const std::optional<std::string_view> partition = PartitionKey(folder);
     const bool inside = folder == root_ || (folder.size() > root_.size() &&
                                             folder.starts_with(root_) && !root_.empty());

@@ -13,7 +13,7 @@ namespace millrace {
 
 // InvalidArgument, saying which format it is and what to do, if the folder that `input` (a folder
 // or glob) begins with is that of a Delta Lake, Apache Iceberg or Apache Hudi table, or lies in
-// one, at most TableGuard::kMostAbove folders and any partitions ("day=1", "2024") below it. A
+// one, at most TableGuard::kMaxAbove folders and any partitions ("day=1", "2024") below it. A
 // folder that is not there or may not be listed is no table, nor is an input that names one object;
 // other errors of listing are returned. Blocking: a few listings of one object for each folder.
 absl::Status RefuseTableFolder(ObjectStore& store, std::string_view input);
@@ -28,7 +28,7 @@ absl::Status RefuseTableLog(std::string_view uri);
 // One thread at a time.
 class TableGuard {
  public:
-  static constexpr int kMostAbove = 4;  // folders above that of the input
+  static constexpr int kMaxAbove = 4;  // folders above that of the input
 
   // `store` must outlive it. With `as_files` everything is taken.
   TableGuard(ObjectStore& store, std::string input, bool as_files);

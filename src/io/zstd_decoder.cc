@@ -14,13 +14,13 @@ namespace {
 
 constexpr size_t kFirstBytes = 5;  // of a frame, from which libzstd knows how many it wants next
 constexpr size_t kBlockHeaderBytes = 3;  // libzstd asks for a block with the header of the next one
-constexpr int kMostWindowLog = 27;       // 128 MiB: what the zstd program takes by default
+constexpr int kMaxWindowLog = 27;       // 128 MiB: what the zstd program takes by default
 
 class ZstdDecoder : public Decoder {
  public:
   ZstdDecoder() : context_(ZSTD_createDCtx(), &ZSTD_freeDCtx) {
     if (context_ == nullptr) throw std::bad_alloc();
-    ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, kMostWindowLog);
+    ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, kMaxWindowLog);
   }
 
   absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) override {

@@ -14,16 +14,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostConfigBytes = 4 << 20;
-constexpr int kMostConfigDepth = 16;
-constexpr size_t kMostProblems = 50;
+constexpr size_t kMaxConfigBytes = 4 << 20;
+constexpr int kMaxConfigDepth = 16;
+constexpr size_t kMaxProblems = 50;
 
 // Sees the parse events; notes the first thing that is wrong beyond syntax.
 class StructureCheck {
  public:
   bool OnEvent(int depth, Json::parse_event_t event, const Json& parsed) {
-    if (depth > kMostConfigDepth && wrong_.empty()) {
-      wrong_ = StrCat("is nested deeper than ", kMostConfigDepth, " levels");
+    if (depth > kMaxConfigDepth && wrong_.empty()) {
+      wrong_ = StrCat("is nested deeper than ", kMaxConfigDepth, " levels");
     }
     if (event == Json::parse_event_t::object_start) keys_.emplace_back();
     if (event == Json::parse_event_t::object_end) keys_.pop_back();
@@ -33,7 +33,7 @@ class StructureCheck {
         wrong_ = StrCat("has the key \"", Shorten(key, 60), "\" twice in one object; remove one");
       }
     }
-    return depth <= kMostConfigDepth;
+    return depth <= kMaxConfigDepth;
   }
 
   const std::string& wrong() const { return wrong_; }
@@ -72,7 +72,7 @@ absl::Status ConfigProblems::ToStatus(std::string_view path) const {
     return absl::InvalidArgumentError(StrCat(path, ": ", problems_.front()));
   }
   std::string message = StrCat(path, ": ", problems_.size(), " problems:");
-  const size_t shown = std::min(problems_.size(), kMostProblems);
+  const size_t shown = std::min(problems_.size(), kMaxProblems);
   for (size_t i = 0; i < shown; ++i) StrAppend(&message, "\n  ", problems_[i]);
   if (shown < problems_.size()) {
     StrAppend(&message, "\n  and ", problems_.size() - shown, " more");
@@ -81,9 +81,9 @@ absl::Status ConfigProblems::ToStatus(std::string_view path) const {
 }
 
 absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text) {
-  if (text.size() > kMostConfigBytes) {
+  if (text.size() > kMaxConfigBytes) {
     return absl::InvalidArgumentError(
-        StrCat("is larger than ", kMostConfigBytes >> 20, " MB; split it into several files"));
+        StrCat("is larger than ", kMaxConfigBytes >> 20, " MB; split it into several files"));
   }
   StructureCheck check;
   try {

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostScriptBytes = 1 << 20;
+constexpr size_t kMaxScriptBytes = 1 << 20;
 
 const std::vector<std::string_view> kRecordTypes = {"event", "user", "group"};
 const std::vector<std::string_view> kUserOperations = {"$set",   "$set_once", "$add",   "$append",
@@ -163,7 +163,7 @@ void ReadTransform(ConfigObject& reader, const std::filesystem::path& folder,
     return;
   }
   config.transform = (folder / *name).lexically_normal().string();
-  absl::StatusOr<std::string> script = ReadWholeFile(config.transform, kMostScriptBytes);
+  absl::StatusOr<std::string> script = ReadWholeFile(config.transform, kMaxScriptBytes);
   if (!script.ok()) return reader.Problem("transform", ToStd(script.status().message()));
   config.transform_text = *std::move(script);
 }

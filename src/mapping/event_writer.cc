@@ -14,8 +14,8 @@ namespace millrace {
 namespace {
 
 // Mixpanel: below 255 properties and below 1 MB an event.
-constexpr size_t kMostProperties = 254;
-constexpr size_t kMostEventBytes = (1 << 20) - 1;
+constexpr size_t kMaxProperties = 254;
+constexpr size_t kMaxEventBytes = (1 << 20) - 1;
 
 constexpr int64_t kLargestExactInteger = (int64_t{1} << 53) - 1;
 constexpr size_t kExactDigits = 15;  // integers of so many digits are below 2^53
@@ -374,10 +374,10 @@ void EventWriter::FillHoles(const RecordOrigin& origin) {
 
 bool EventWriter::CheckLimits(size_t begin) {
   const size_t bytes = out_->size() - begin;
-  if (properties_ <= kMostProperties && bytes <= kMostEventBytes) return true;
-  if (properties_ > kMostProperties) {
+  if (properties_ <= kMaxProperties && bytes <= kMaxEventBytes) return true;
+  if (properties_ > kMaxProperties) {
     Refuse("too_many_properties", "",
-           StrCat("the event has ", properties_, " properties; Mixpanel takes ", kMostProperties,
+           StrCat("the event has ", properties_, " properties; Mixpanel takes ", kMaxProperties,
                   ": map fewer columns"));
   } else {
     Refuse("event_too_large", "",

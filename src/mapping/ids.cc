@@ -25,7 +25,7 @@ bool IsBannedId(std::string_view id) {
 }
 
 bool IsValidInsertId(std::string_view id) {
-  return !id.empty() && id.size() <= kMostInsertIdBytes &&
+  return !id.empty() && id.size() <= kMaxInsertIdBytes &&
          std::all_of(id.begin(), id.end(), [](char c) {
            return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
          });

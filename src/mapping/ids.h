@@ -6,7 +6,7 @@
 
 namespace millrace {
 
-inline constexpr size_t kMostInsertIdBytes = 36;
+inline constexpr size_t kMaxInsertIdBytes = 36;
 
 // Mixpanel takes no user by these values, which stand for "none" somewhere ("null", "undefined",
 // "0", ...); in any case.

@@ -26,10 +26,10 @@ class PlanCache {
   }
 
  private:
-  static constexpr size_t kMostPlans = 512;
+  static constexpr size_t kMaxPlans = 512;
 
   std::unique_ptr<const Plan>& Slot(uint64_t id) {
-    if (plans_.size() >= kMostPlans && !plans_.contains(id)) plans_.clear();
+    if (plans_.size() >= kMaxPlans && !plans_.contains(id)) plans_.clear();
     return plans_[id];
   }
 

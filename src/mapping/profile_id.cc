@@ -31,7 +31,7 @@ bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage
 
 bool CheckUpdateSize(const ByteBuffer& out, size_t begin, MapError& why) {
   const size_t bytes = out.size() - begin;
-  if (bytes <= kMostUpdateBytes) return true;
+  if (bytes <= kMaxUpdateBytes) return true;
   Refuse(why, "event_too_large", "",
          StrCat("the update has ", bytes, " bytes; Mixpanel takes below 1 MB: map fewer columns"));
   why.mapped = std::string(out.view(begin, out.size()));

@@ -12,7 +12,7 @@
 namespace millrace {
 
 // Mixpanel: an update has below 1 MB.
-inline constexpr size_t kMostUpdateBytes = (1 << 20) - 1;
+inline constexpr size_t kMaxUpdateBytes = (1 << 20) - 1;
 
 // Appends `id`, found in `column`, as the JSON text that $distinct_id (kUser) or $group_id (kGroup)
 // takes. Refused, with false, if it is null, empty, or stands for "no user"; kDraft leaves that to

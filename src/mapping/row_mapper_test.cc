@@ -182,8 +182,8 @@ TEST_F(RowMapperTest, RefusesMoreProperties) {
 
 TEST_F(RowMapperTest, RefusesLargerEvents) {
   Use(kEverything);
-  const std::string most((1 << 20) - 150, 'x');
-  EXPECT_THAT(Line({kTime, {"x", Text(most)}}), StartsWith("{"));
+  const std::string max((1 << 20) - 150, 'x');
+  EXPECT_THAT(Line({kTime, {"x", Text(max)}}), StartsWith("{"));
   const std::string more(1 << 20, 'x');
   EXPECT_EQ(Line({kTime, {"x", Text(more)}}), "event_too_large");
   EXPECT_GT(error_.mapped.size(), more.size());

@@ -15,9 +15,9 @@ namespace millrace {
 namespace {
 
 // Records of one call into the engine: enough to share its cost, few enough for the caches.
-constexpr size_t kMostSliceRecords = 250;
-constexpr size_t kMostSliceBytes = 256 << 10;
-constexpr size_t kMostKeptBytes = 8 << 20;
+constexpr size_t kMaxSliceRecords = 250;
+constexpr size_t kMaxSliceBytes = 256 << 10;
+constexpr size_t kMaxKeptBytes = 8 << 20;
 
 class EngineScript : public Script {
  public:
@@ -37,8 +37,8 @@ class EngineScript : public Script {
     size_t next = first;
     do {
       size_t end = next + 1;
-      while (end < records.rows() && end - next < kMostSliceRecords &&
-             records.row_ends[end] - records.start(next) <= kMostSliceBytes) {
+      while (end < records.rows() && end - next < kMaxSliceRecords &&
+             records.row_ends[end] - records.start(next) <= kMaxSliceBytes) {
         ++end;
       }
       next = RunSlice(records, next, end);
@@ -126,7 +126,7 @@ class EngineScript : public Script {
         ++record;
       }
     }
-    if (lines_.capacity() > kMostKeptBytes) lines_ = ByteBuffer();
+    if (lines_.capacity() > kMaxKeptBytes) lines_ = ByteBuffer();
   }
 
   // The message, with the place in the user's file, and the stack.

@@ -27,11 +27,11 @@ namespace millrace {
 namespace {
 
 constexpr double kSliceSeconds = 0.01;
-constexpr std::chrono::milliseconds kLeastLookInterval(5);
+constexpr std::chrono::milliseconds kMinLookInterval(5);
 // Looking into the heap takes time in proportion to it, so the process's memory is watched, and the
 // heap looked into when that has grown by so much.
 constexpr size_t kGrowthBytes = 32 << 20;
-constexpr size_t kMostLogBytes = 2000;
+constexpr size_t kMaxLogBytes = 2000;
 constexpr int32_t kLoading = -1;
 // What one call of the harness returns is copied several times, so it is kept to about as much.
 constexpr double kCallChars = 1 << 20;
@@ -259,7 +259,7 @@ bool ScriptEngine::IsMemoryExceeded() {
 bool ScriptEngine::OnSlice() {
   // The engine calls far more often than it was asked to; a look at the memory is a system call.
   const auto wall = std::chrono::steady_clock::now();
-  if (wall - last_look_ < kLeastLookInterval) return false;
+  if (wall - last_look_ < kMinLookInterval) return false;
   last_look_ = wall;
   const double now = ThreadCpuSeconds();
   if (seen_run_ != runs_ || seen_progress_ != progress_[0]) {
@@ -287,7 +287,7 @@ JSValueRef ScriptEngine::LogCallback(JSContextRef context, JSObjectRef /*functio
     ByteBuffer line;
     const JsString text(JSValueToStringCopy(context, arguments[0], nullptr));
     text.AppendTo(line);
-    Log(Severity::kDebug, Shorten(line.view(), kMostLogBytes), {{"source", "transform"}});
+    Log(Severity::kDebug, Shorten(line.view(), kMaxLogBytes), {{"source", "transform"}});
   }
   return JSValueMakeUndefined(context);
 }

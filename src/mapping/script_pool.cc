@@ -12,9 +12,9 @@ namespace millrace {
 // The copies of one script.
 class ScriptPool::Copies {
  public:
-  Copies(std::string path, std::string_view text, size_t most, const ScriptLimits& limits,
+  Copies(std::string path, std::string_view text, size_t max, const ScriptLimits& limits,
          std::unique_ptr<Script> first)
-      : path_(std::move(path)), text_(text), limits_(limits), most_(most) {
+      : path_(std::move(path)), text_(text), limits_(limits), max_(max) {
     free_.push_back(std::move(first));
   }
 
@@ -37,7 +37,7 @@ class ScriptPool::Copies {
       if (script.ok()) return *std::move(script);
       // It has loaded before, so there is no memory for another: those that there are must do.
       absl::MutexLock lock(&mutex_);
-      most_ = --loaded_;
+      max_ = --loaded_;
     }
   }
 
@@ -48,14 +48,14 @@ class ScriptPool::Copies {
 
  private:
   bool MayTake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !free_.empty() || loaded_ < most_;
+    return !free_.empty() || loaded_ < max_;
   }
 
   const std::string path_;
   const std::string text_;
   const ScriptLimits limits_;
   absl::Mutex mutex_;
-  size_t most_ ABSL_GUARDED_BY(mutex_);
+  size_t max_ ABSL_GUARDED_BY(mutex_);
   size_t loaded_ ABSL_GUARDED_BY(mutex_) = 1;  // free or in use
   std::vector<std::unique_ptr<Script>> free_ ABSL_GUARDED_BY(mutex_);
 };
@@ -78,7 +78,7 @@ class ScriptPool::Pooled : public Script {
 
 size_t ScriptPool::Processors() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-ScriptPool::ScriptPool(size_t most, const ScriptLimits& limits) : most_(most), limits_(limits) {}
+ScriptPool::ScriptPool(size_t max, const ScriptLimits& limits) : max_(max), limits_(limits) {}
 
 ScriptPool::~ScriptPool() = default;
 
@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Script>> ScriptPool::Get(const std::string& path,
   if (copies == nullptr || copies->text() != text) {
     absl::StatusOr<std::unique_ptr<Script>> first = LoadInThread(path, text, limits_);
     if (!first.ok()) return first.status();
-    copies = std::make_shared<Copies>(path, text, most_, limits_, *std::move(first));
+    copies = std::make_shared<Copies>(path, text, max_, limits_, *std::move(first));
   }
   return std::make_unique<Pooled>(copies);
 }

@@ -20,7 +20,7 @@ namespace millrace {
 class ScriptPool {
  public:
   // At most `most` copies of each script, 1 or more; by default as many as there are processors.
-  explicit ScriptPool(size_t most = Processors(), const ScriptLimits& limits = {});
+  explicit ScriptPool(size_t max = Processors(), const ScriptLimits& limits = {});
   ~ScriptPool();
 
   // A script for one worker: each Run() takes one of the copies of `path`, waiting for one where
@@ -34,7 +34,7 @@ class ScriptPool {
   class Pooled;
   static size_t Processors();
 
-  const size_t most_;
+  const size_t max_;
   const ScriptLimits limits_;
   absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Copies>> scripts_

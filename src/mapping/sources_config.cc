@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostConfigBytes = 4 << 20;
+constexpr size_t kMaxConfigBytes = 4 << 20;
 constexpr std::string_view kFileScheme = "file://";
 
 bool HasScheme(std::string_view uri) { return uri.find("://") != std::string_view::npos; }
@@ -120,7 +120,7 @@ absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const 
 }
 
 absl::StatusOr<SourcesConfig> SourcesConfig::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMostConfigBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxConfigBytes));
   return Parse(text, path);
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kNoDraft = std::numeric_limits<size_t>::max();
 // Results are parsed together, about so many at a time.
-constexpr size_t kMostResultBytes = 4 << 20;
+constexpr size_t kMaxResultBytes = 4 << 20;
 
 }  // namespace
 
@@ -64,7 +64,7 @@ bool TransformMapper::Flush(size_t max_bytes, Batch& out, HeldRows& held) {
   refused_.clear();
   size_t added = 0;
   while (next_draft_ < drafts_.rows() && added < max_bytes) {
-    FlushSome(std::min(max_bytes - added, kMostResultBytes));
+    FlushSome(std::min(max_bytes - added, kMaxResultBytes));
     added = out.bytes.size() + held.bytes - bytes_before;
   }
   std::stable_sort(held.rejected.begin() + static_cast<ptrdiff_t>(rejected_before),
@@ -96,7 +96,7 @@ void TransformMapper::FlushSome(size_t max_bytes) {
       begin + static_cast<ptrdiff_t>(first), begin + static_cast<ptrdiff_t>(next_draft_), false));
   results_.clear();
   failures_.clear();
-  if (results_.bytes.capacity() > 2 * kMostResultBytes) results_ = Batch();
+  if (results_.bytes.capacity() > 2 * kMaxResultBytes) results_ = Batch();
 }
 
 void TransformMapper::BeginDraft(size_t draft) {

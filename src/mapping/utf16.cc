@@ -97,8 +97,8 @@ void ToUtf16(std::string_view utf8, std::vector<char16_t>& out) {
 }
 
 void AppendUtf8(const char16_t* utf16, size_t size, ByteBuffer& out) {
-  constexpr size_t kMostBytes = 3;  // of one unit; a pair takes four
-  char* const begin = out.Reserve(size * kMostBytes + 16);
+  constexpr size_t kMaxBytes = 3;  // of one unit; a pair takes four
+  char* const begin = out.Reserve(size * kMaxBytes + 16);
   char* to = begin;
   const char16_t* from = utf16;
   const char16_t* const end = utf16 + size;

@@ -9,7 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr double kExactDoubles = 9007199254740992.0;  // 2^53
-constexpr size_t kMostQuoted = 80;
+constexpr size_t kMaxQuoted = 80;
 
 bool IsWhole(double d) { return std::abs(d) < kExactDoubles && d == std::trunc(d); }
 
@@ -40,13 +40,13 @@ std::string_view PlainText(const Value& value, ByteBuffer& scratch) {
 std::string QuoteValue(const Value& value) {
   ByteBuffer json;
   AppendJsonValue(json, value);
-  return Shorten(json.view(), kMostQuoted);
+  return Shorten(json.view(), kMaxQuoted);
 }
 
-std::string Shorten(std::string_view text, size_t most) {
-  if (text.size() <= most) return std::string(text);
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
-  return std::string(text.substr(0, most)) + "...";
+std::string Shorten(std::string_view text, size_t max) {
+  if (text.size() <= max) return std::string(text);
+  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;
+  return std::string(text.substr(0, max)) + "...";
 }
 
 }  // namespace millrace

@@ -19,7 +19,7 @@ std::string_view PlainText(const Value& value, ByteBuffer& scratch);
 std::string QuoteValue(const Value& value);
 
 // `text` cut to at most `most` bytes of whole UTF-8 characters, with "..." where it was cut.
-std::string Shorten(std::string_view text, size_t most);
+std::string Shorten(std::string_view text, size_t max);
 
 }  // namespace millrace
 

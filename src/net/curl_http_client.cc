@@ -19,7 +19,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kMostHeaderBytes = 256 << 10;
+constexpr size_t kMaxHeaderBytes = 256 << 10;
 constexpr long kReceiveBytes = 128 << 10;
 constexpr long kSendBytes = 128 << 10;  // libcurl copies what it sends through a buffer
 constexpr int kLongestWaitMs = 60'000;  // a stop or a byte ends a wait earlier
@@ -90,9 +90,9 @@ constexpr size_t kEndExchange = static_cast<size_t>(-1);
 
 size_t Exchange::OnHeader(std::string_view line) noexcept {
   header_bytes += line.size();
-  if (header_bytes > kMostHeaderBytes) {
+  if (header_bytes > kMaxHeaderBytes) {
     error = absl::ResourceExhaustedError(
-        StrCat("the answer's headers are longer than ", kMostHeaderBytes, " bytes"));
+        StrCat("the answer's headers are longer than ", kMaxHeaderBytes, " bytes"));
     return kEndExchange;
   }
   if (line.substr(0, 5) == "HTTP/") {  // an interim answer's headers do not count
@@ -121,9 +121,9 @@ size_t Exchange::OnBody(std::string_view piece) noexcept {
     caller_error = request.on_body(piece);
     return caller_error.ok() ? piece.size() : kEndExchange;
   }
-  if (response.body.size() + piece.size() > request.most_response_bytes) {
+  if (response.body.size() + piece.size() > request.max_response_bytes) {
     error = absl::ResourceExhaustedError(
-        StrCat("the answer is longer than ", request.most_response_bytes, " bytes"));
+        StrCat("the answer is longer than ", request.max_response_bytes, " bytes"));
     return kEndExchange;
   }
   response.body.append(piece);
@@ -188,7 +188,7 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
 class Patience {
  public:
   Patience(const HttpRequest& request, std::stop_token stop)
-      : most_stall_(request.stall_timeout),
+      : max_stall_(request.stall_timeout),
         stop_grace_(request.stop_grace),
         stop_(std::move(stop)) {}
 
@@ -200,7 +200,7 @@ class Patience {
     return static_cast<int>(absl::ToInt64Milliseconds(duration + absl::Milliseconds(1)));
   }
 
-  const absl::Duration most_stall_;
+  const absl::Duration max_stall_;
   const absl::Duration stop_grace_;
   const std::stop_token stop_;
   int64_t bytes_moved_ = -1;
@@ -219,15 +219,15 @@ absl::StatusOr<int> Patience::Wait(int64_t bytes_moved) {
     if (left <= absl::ZeroDuration()) return absl::CancelledError("stopped");
     wait = std::min(wait, left);
   }
-  if (most_stall_ > absl::ZeroDuration()) {
+  if (max_stall_ > absl::ZeroDuration()) {
     if (bytes_moved != bytes_moved_) {
       bytes_moved_ = bytes_moved;
       last_move_ = now;
     }
-    const absl::Duration left = most_stall_ - absl::FromChrono(now - last_move_);
+    const absl::Duration left = max_stall_ - absl::FromChrono(now - last_move_);
     if (left <= absl::ZeroDuration()) {
       return absl::UnavailableError(
-          StrCat("no byte moved for ", absl::FormatDuration(most_stall_)));
+          StrCat("no byte moved for ", absl::FormatDuration(max_stall_)));
     }
     wait = std::min(wait, left);
   }

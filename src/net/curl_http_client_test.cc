@@ -180,9 +180,9 @@ TEST_F(CurlHttpClientTest, BoundsTheAnswer) {
   ScriptedServer server(Always(ScriptedReply::Answer(200, std::string(1001, 'x'))));
   HttpRequest request;
   request.url = server.url();
-  request.most_response_bytes = 1000;
+  request.max_response_bytes = 1000;
   EXPECT_EQ(client_->Send(request, {}).status().code(), absl::StatusCode::kResourceExhausted);
-  request.most_response_bytes = 1001;
+  request.max_response_bytes = 1001;
   EXPECT_TRUE(client_->Send(request, {}).ok());
 }
 
@@ -201,7 +201,7 @@ TEST_F(CurlHttpClientTest, StreamsTheBodyOfASuccess) {
   std::string received;
   HttpRequest request;
   request.url = server.url();
-  request.most_response_bytes = 10;
+  request.max_response_bytes = 10;
   request.on_body = [&](std::string_view piece) {
     received += piece;
     return absl::OkStatus();
@@ -241,7 +241,7 @@ TEST_F(CurlHttpClientTest, DecodesGzipIfAskedTo) {
   EXPECT_EQ(response->body.size(), 7000u);
   EXPECT_EQ(server.requests()[0].header("accept-encoding"), "gzip");
 
-  request.most_response_bytes = 6999;  // counts decoded bytes
+  request.max_response_bytes = 6999;  // counts decoded bytes
   EXPECT_EQ(client_->Send(request, {}).status().code(), absl::StatusCode::kResourceExhausted);
 
   request.accept_gzip = false;

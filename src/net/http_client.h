@@ -43,7 +43,7 @@ struct HttpRequest {
   // How long the exchange may still go on when a stop is requested while it is under way.
   absl::Duration stop_grace = absl::ZeroDuration();
   // Of HttpResponse::body, decoded; ResourceExhausted past it. What on_body takes is not counted.
-  size_t most_response_bytes = 16 << 20;
+  size_t max_response_bytes = 16 << 20;
   // If set, gets the body of a 2xx answer piece by piece instead of HttpResponse::body; returning a
   // status that is not ok ends the exchange with it. The time it takes does not count as a stall.
   std::function<absl::Status(std::string_view)> on_body;

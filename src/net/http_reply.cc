@@ -11,9 +11,9 @@ namespace millrace {
 namespace {
 
 void AppendNumber(size_t number, int base, ByteBuffer* out) {
-  constexpr size_t kMostDigits = 20;
-  char* begin = out->Reserve(kMostDigits);
-  out->Commit(std::to_chars(begin, begin + kMostDigits, number, base).ptr - begin);
+  constexpr size_t kMaxDigits = 20;
+  char* begin = out->Reserve(kMaxDigits);
+  out->Commit(std::to_chars(begin, begin + kMaxDigits, number, base).ptr - begin);
 }
 
 void AppendHeader(std::string_view name, std::string_view value, ByteBuffer* out) {

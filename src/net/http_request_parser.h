@@ -15,7 +15,7 @@ namespace millrace {
 // chunks, another transfer encoding than "chunked") is refused. One thread at a time.
 class HttpRequestParser {
  public:
-  HttpRequestParser(size_t most_header_bytes, size_t most_body_bytes);
+  HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes);
   ~HttpRequestParser();
 
   enum class Result { kDone, kNeedsMore, kRefused };

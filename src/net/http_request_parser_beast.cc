@@ -49,10 +49,10 @@ bool SameText(std::string_view a, std::string_view b) {
 
 class Parser final : public http::basic_parser<true> {
  public:
-  Parser(Head& head, size_t most_header_bytes, size_t most_body_bytes)
-      : head_(head), most_header_bytes_(most_header_bytes) {
-    header_limit(static_cast<uint32_t>(most_header_bytes));
-    body_limit(most_body_bytes);
+  Parser(Head& head, size_t max_header_bytes, size_t max_body_bytes)
+      : head_(head), max_header_bytes_(max_header_bytes) {
+    header_limit(static_cast<uint32_t>(max_header_bytes));
+    body_limit(max_body_bytes);
   }
 
   ByteBuffer* body = nullptr;
@@ -70,7 +70,7 @@ class Parser final : public http::basic_parser<true> {
   void on_field_impl(http::field, beast::string_view name, beast::string_view value,
                      error_code& ec) override {
     if (head_.done) return;  // trailers say nothing that is used
-    if (head_.text.size() + name.size() + value.size() > most_header_bytes_) {
+    if (head_.text.size() + name.size() + value.size() > max_header_bytes_) {
       ec = http::error::header_limit;
       return;
     }
@@ -89,15 +89,15 @@ class Parser final : public http::basic_parser<true> {
   void on_finish_impl(error_code&) override {}
 
   Head& head_;
-  const size_t most_header_bytes_;
+  const size_t max_header_bytes_;
 };
 
 }  // namespace
 
 class HttpRequestParser::Impl {
  public:
-  Impl(size_t most_header_bytes, size_t most_body_bytes)
-      : most_header_bytes(most_header_bytes), most_body_bytes(most_body_bytes) {}
+  Impl(size_t max_header_bytes, size_t max_body_bytes)
+      : max_header_bytes(max_header_bytes), max_body_bytes(max_body_bytes) {}
 
   Result Put(std::string_view in, size_t* used) {
     error_code ec;
@@ -106,7 +106,7 @@ class HttpRequestParser::Impl {
     if (!ec) return Result::kDone;
     if (ec == http::error::need_more) return Result::kNeedsMore;
     if (ec == http::error::body_limit) {
-      return Refuse(413, StrCat("request exceeds max limit of ", most_body_bytes, " bytes"));
+      return Refuse(413, StrCat("request exceeds max limit of ", max_body_bytes, " bytes"));
     }
     if (ec == http::error::header_limit) return Refuse(431, "request headers are too large");
     if (ec == http::error::bad_version) return Refuse(505, "only HTTP/1.0 and 1.1 are spoken");
@@ -118,16 +118,16 @@ class HttpRequestParser::Impl {
     return Result::kRefused;
   }
 
-  const size_t most_header_bytes;
-  const size_t most_body_bytes;
+  const size_t max_header_bytes;
+  const size_t max_body_bytes;
   Head head;
   std::optional<Parser> parser;
   int refusal_status = 0;
   std::string refusal;
 };
 
-HttpRequestParser::HttpRequestParser(size_t most_header_bytes, size_t most_body_bytes)
-    : impl_(std::make_unique<Impl>(most_header_bytes, most_body_bytes)) {}
+HttpRequestParser::HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes)
+    : impl_(std::make_unique<Impl>(max_header_bytes, max_body_bytes)) {}
 HttpRequestParser::~HttpRequestParser() = default;
 
 void HttpRequestParser::Reset() {
@@ -143,7 +143,7 @@ void HttpRequestParser::Reset() {
 HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size_t* used) {
   *used = 0;
   if (!impl_->parser) {
-    impl_->parser.emplace(impl_->head, impl_->most_header_bytes, impl_->most_body_bytes);
+    impl_->parser.emplace(impl_->head, impl_->max_header_bytes, impl_->max_body_bytes);
   }
   while (!impl_->parser->is_header_done()) {
     if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
@@ -162,7 +162,7 @@ HttpRequestParser::Result HttpRequestParser::ParseChunks(std::string_view in, si
   while (!impl_->parser->is_done()) {
     if (*used == in.size()) return Result::kNeedsMore;
     const Result result = impl_->Put(in, used);
-    if (result == Result::kNeedsMore && in.size() - *used > impl_->most_header_bytes) {
+    if (result == Result::kNeedsMore && in.size() - *used > impl_->max_header_bytes) {
       return impl_->Refuse(400, "malformed request: a chunk's head or a trailer is too long");
     }
     if (result != Result::kDone) return result;

@@ -68,9 +68,9 @@ struct HttpServerOptions {
   std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one
   std::optional<TlsCertificate> tls;   // if set, HTTPS: TLS 1.2 or later
   int threads = 2;
-  size_t most_body_bytes = 64 << 20;  // 413 past it
-  size_t most_header_bytes = 64 << 10;
-  int most_connections = 1024;                         // further ones wait in the accept queue
+  size_t max_body_bytes = 64 << 20;  // 413 past it
+  size_t max_header_bytes = 64 << 10;
+  int max_connections = 1024;                         // further ones wait in the accept queue
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
   absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also of
                                                        // a TLS handshake, and the longest wait for

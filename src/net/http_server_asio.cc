@@ -130,10 +130,10 @@ void BeastHttpServer::AwaitConnections() {
 // Empties the accept queue, giving connections to the workers in turn.
 void BeastHttpServer::AcceptAll() {
   while (acceptor_->is_open()) {
-    if (shared_.connections >= shared_.options.most_connections) {
+    if (shared_.connections >= shared_.options.max_connections) {
       accept_paused_ = true;
       // One may have ended since; then nobody else will call.
-      if (shared_.connections >= shared_.options.most_connections) return;
+      if (shared_.connections >= shared_.options.max_connections) return;
       accept_paused_ = false;
     }
     Worker& worker = *workers_[next_worker_];

@@ -167,8 +167,8 @@ class RefusedRequests : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(RefusedRequests, AreAnsweredAndTheConnectionEnds) {
   HttpServerOptions options;
-  options.most_body_bytes = 1000;
-  options.most_header_bytes = 2000;
+  options.max_body_bytes = 1000;
+  options.max_header_bytes = 2000;
   auto server = MustStart(
       [](const ServerRequest&) -> ServerReply {
         ADD_FAILURE() << "the handler saw it";
@@ -205,7 +205,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(HttpServer, BoundsHeadersThatArriveInPieces) {
   HttpServerOptions options;
-  options.most_header_bytes = 4000;
+  options.max_header_bytes = 4000;
   auto server = MustStart(Echo, options);
   RawConnection connection(server->url());
   connection.Send("GET / HTTP/1.1\r\n");
@@ -330,7 +330,7 @@ TEST(HttpServer, EndsIdleConnectionsAndUnfinishedRequests) {
 
 TEST(HttpServer, LetsFurtherConnectionsWait) {
   HttpServerOptions options;
-  options.most_connections = 2;
+  options.max_connections = 2;
   auto server = MustStart(Echo, options);
   auto first = std::make_unique<RawConnection>(server->url());
   auto second = std::make_unique<RawConnection>(server->url());

@@ -12,7 +12,7 @@ constexpr size_t kBodyReadBytes = 256 << 10;   // first room for a body; memory 
 constexpr size_t kReplyBatchBytes = 64 << 10;  // answers to pipelined requests go out together
 constexpr size_t kCopiedBodyBytes = 16 << 10;  // larger answers are sent from where they are
 constexpr size_t kPooledBodies = 16;           // body buffers a worker keeps
-constexpr size_t kMostPooledBytes = 16 << 20;  // larger ones are freed
+constexpr size_t kMaxPooledBytes = 16 << 20;  // larger ones are freed
 constexpr int kRequestsPerTurn = 64;           // then the worker's other connections have theirs
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
@@ -28,7 +28,7 @@ ByteBuffer Worker::TakeBodyBuffer() {
 }
 
 void Worker::GiveBack(ByteBuffer buffer) {
-  if (bodies.size() >= kPooledBodies || buffer.capacity() > kMostPooledBytes) return;
+  if (bodies.size() >= kPooledBodies || buffer.capacity() > kMaxPooledBytes) return;
   buffer.clear();
   bodies.push_back(std::move(buffer));
 }
@@ -55,7 +55,7 @@ Session::Session(Worker& worker, Socket socket)
     : worker_(worker),
       shared_(worker.shared),
       transport_(std::move(socket), shared_.tls),
-      parser_(shared_.options.most_header_bytes, shared_.options.most_body_bytes) {
+      parser_(shared_.options.max_header_bytes, shared_.options.max_body_bytes) {
   worker_.sessions.insert(this);
   error_code ec;
   Socket& own = transport_.socket();

@@ -13,8 +13,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> StartMetricsServer(const std::string
   HttpServerOptions options;
   options.listen = listen;
   options.threads = 1;
-  options.most_body_bytes = 0;
-  options.most_connections = 64;
+  options.max_body_bytes = 0;
+  options.max_connections = 64;
   return HttpServer::Start(
       options, [page = std::move(page)](const ServerRequest& request) -> ServerReply {
         if (request.method != "GET" && request.method != "HEAD") {

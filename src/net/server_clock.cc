@@ -11,7 +11,7 @@ namespace {
 
 // Google takes tokens that are some minutes from the future, Amazon and Azure requests that are up
 // to 15 minutes old.
-constexpr absl::Duration kMostSkew = absl::Minutes(5);
+constexpr absl::Duration kMaxSkew = absl::Minutes(5);
 
 std::string OffBy(absl::Duration skew) {
   const int64_t minutes =
@@ -23,7 +23,7 @@ std::string OffBy(absl::Duration skew) {
 
 std::string ClockHint(const HttpResponse& response, absl::Time now) {
   const std::optional<absl::Time> date = response.Date();
-  if (!date.has_value() || absl::AbsDuration(*date - now) < kMostSkew) return "";
+  if (!date.has_value() || absl::AbsDuration(*date - now) < kMaxSkew) return "";
   return OffBy(*date - now);
 }
 
@@ -41,10 +41,10 @@ bool ServerClock::Learn(const HttpResponse& response) {
   const absl::Duration offset = *date - ours_.Now();
   {
     absl::MutexLock lock(&mutex_);
-    if (absl::AbsDuration(offset - offset_) < kMostSkew) return false;
+    if (absl::AbsDuration(offset - offset_) < kMaxSkew) return false;
     offset_ = offset;
   }
-  if (absl::AbsDuration(offset) >= kMostSkew) {
+  if (absl::AbsDuration(offset) >= kMaxSkew) {
     Log(Severity::kWarning, StrCat(OffBy(offset), "; until then requests carry the server's time"),
         {{"server", server_}});
   }

@@ -29,7 +29,7 @@ class HoldVisitor : public RowVisitor {
   }
   void OnOverlongRow(uint64_t number, const absl::Status& why, std::string_view raw,
                      uint64_t size) override {
-    const std::string_view kept = raw.substr(0, kMostPayloadBytes);
+    const std::string_view kept = raw.substr(0, kMaxPayloadBytes);
     if (number < next_ || IsFull()) return;
     next_ = number + 1;
     bytes_ += kept.size();

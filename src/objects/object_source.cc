@@ -64,7 +64,7 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) 
   if (open_->rows == nullptr) return EndWith(open_->error, stop);
 
   const uint64_t done = open_->after.row - open_->entry->position.row;
-  if (options_.most_rows_per_object != 0 && done >= options_.most_rows_per_object) {
+  if (options_.max_rows_per_object != 0 && done >= options_.max_rows_per_object) {
     return Last(absl::OkStatus());
   }
   absl::StatusOr<std::unique_ptr<RowChunk>> rows = open_->rows->Read(options_.limits);

@@ -70,7 +70,7 @@ struct ObjectSourceOptions {
   absl::Duration lease = absl::Minutes(5);
   RetryPolicy retry;  // of claims
   ChunkLimits limits;
-  uint64_t most_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
+  uint64_t max_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
   // A store that does not answer or does not know us fails its object alone, and not the source.
   bool outlives_stores = false;
   Warnings* warnings = nullptr;  // hears of what looks wrong in objects that are read; may be null

@@ -138,9 +138,9 @@ class ObjectSourceFeed : public testing::Test {
       return absl::OkStatus();
     };
     options.retry = {.initial = absl::Milliseconds(1),
-                     .most = absl::Milliseconds(1),
-                     .least_jitter = absl::ZeroDuration(),
-                     .most_jitter = absl::ZeroDuration(),
+                     .max = absl::Milliseconds(1),
+                     .min_jitter = absl::ZeroDuration(),
+                     .max_jitter = absl::ZeroDuration(),
                      .give_up_after = absl::Seconds(30)};
     return std::make_unique<ObjectSource>(std::move(options), sources_, feed_, ledger, progress_);
   }

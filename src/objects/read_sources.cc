@@ -11,11 +11,11 @@ namespace {
 
 // The whole object that `uri` names.
 absl::StatusOr<std::string> ReadSmallObject(const std::string& uri, const StoreOptions& stores) {
-  constexpr uint64_t kMostBytes = 16 << 20;
+  constexpr uint64_t kMaxBytes = 16 << 20;
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(uri, stores));
   ASSIGN_OR_RETURN(const ObjectInfo found, store->Find(uri));
-  if (found.size > kMostBytes) {
-    return absl::InvalidArgumentError(StrCat(uri, " is larger than ", kMostBytes, " bytes"));
+  if (found.size > kMaxBytes) {
+    return absl::InvalidArgumentError(StrCat(uri, " is larger than ", kMaxBytes, " bytes"));
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, store->Open(found));
   std::string text(found.size, '\0');

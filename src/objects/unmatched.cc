@@ -8,11 +8,11 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostNamed = 3;
+constexpr size_t kMaxNamed = 3;
 
 // "a", "b", "c" and 7 more.
 std::string Named(const std::vector<std::string>& names, uint64_t all) {
-  const size_t shown = std::min(names.size(), kMostNamed);
+  const size_t shown = std::min(names.size(), kMaxNamed);
   std::string text;
   for (size_t i = 0; i < shown; ++i) StrAppend(&text, i == 0 ? "'" : ", '", names[i], "'");
   if (all > shown) StrAppend(&text, " and ", all - shown, " more");

@@ -16,7 +16,7 @@ constexpr absl::Duration kBetweenMessages = absl::Minutes(1);
 
 bool WaitingFeed::MayTakeMore() const {
   absl::MutexLock lock(&mutex_);
-  return !ended_ && aside_.size() < kMostAside;
+  return !ended_ && aside_.size() < kMaxAside;
 }
 
 std::optional<ListedObject> WaitingFeed::TakeDue() {

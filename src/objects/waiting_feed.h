@@ -26,7 +26,7 @@ namespace millrace {
 // often, at most fifty a second.
 class WaitingFeed : public ObjectFeed {
  public:
-  static constexpr size_t kMostAside = 10'000;  // then they go first
+  static constexpr size_t kMaxAside = 10'000;  // then they go first
   static constexpr absl::Duration kPause = absl::Seconds(2);
 
   // `progress` is that of the source: what is given again has not been done yet, so its bytes count

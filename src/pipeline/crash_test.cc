@@ -99,7 +99,7 @@ TEST_F(Crash, AtEachStepWithStoresAtTheEndOnly) {
 TEST_F(Crash, AtEachStepOfSeveralWorkers) {
   KillAtEachStep([](FakeWorld& world) {
     world.options.initial_writes = 3;
-    world.options.most_writes = 3;
+    world.options.max_writes = 3;
     world.options.join_rows = 2;
     world.chunk_rows = 2;
   });
@@ -132,7 +132,7 @@ TEST_F(Crash, AtEachStepWhileRowsFanOut) {
 TEST_F(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
   KillAtEachStep([](FakeWorld& world) {
     FanOut(world);
-    world.options.initial_writes = world.options.most_writes = 3;
+    world.options.initial_writes = world.options.max_writes = 3;
     world.options.join_rows = 2;
     world.chunk_rows = 2;
     world.destination.set_script(
@@ -201,7 +201,7 @@ TEST_F(Crash, AnotherOwnerTakesOverAtEachStepWhileRowsFanOut) {
 
 TEST_F(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
   TakeOverAtEachStep(30, [](FakeWorld& world) {
-    world.options.initial_writes = world.options.most_writes = 3;
+    world.options.initial_writes = world.options.max_writes = 3;
     world.options.join_rows = 2;
     world.chunk_rows = 2;
   });
@@ -282,9 +282,9 @@ std::unique_ptr<FakeWorld> RandomWorld(Dice& dice) {
   }
   world->chunk_rows = 1 + dice.Below(7);
   world->options.initial_writes = static_cast<int>(1 + dice.Below(4));
-  world->options.most_writes = world->options.initial_writes + static_cast<int>(dice.Below(3));
+  world->options.max_writes = world->options.initial_writes + static_cast<int>(dice.Below(3));
   world->options.join_rows = 1 + dice.Below(20);
-  world->options.most_bytes = dice.OneIn(3) ? 500 : 1 << 20;
+  world->options.max_bytes = dice.OneIn(3) ? 500 : 1 << 20;
   world->options.batch_bytes = dice.OneIn(2) ? 50 + dice.Below(500) : 1 << 20;
   if (dice.OneIn(2)) {
     world->read_fault = [seed = dice.Below(1'000'000),

@@ -15,7 +15,7 @@
 namespace millrace {
 
 // A longer payload is cut, and cannot be replayed.
-inline constexpr size_t kMostPayloadBytes = 1 << 20;
+inline constexpr size_t kMaxPayloadBytes = 1 << 20;
 
 // Why one source row was not accepted. Codes are stable words for scripts: "unreadable_row",
 // "missing_event_name", "missing_required_field", "invalid_time", "invalid_value",

@@ -38,10 +38,10 @@ void AppendText(ByteBuffer& out, std::string_view name, std::string_view text) {
 
 // `size`: of the whole payload, if `payload` is cut already.
 void AppendPayload(ByteBuffer& out, std::string_view name, std::string_view payload, uint64_t size,
-                   size_t most) {
-  AppendText(out, name, CutUtf8(payload, most));
+                   size_t max) {
+  AppendText(out, name, CutUtf8(payload, max));
   size = std::max<uint64_t>(size, payload.size());
-  if (payload.size() <= most && size == payload.size()) return;
+  if (payload.size() <= max && size == payload.size()) return;
   out.Append(",\"");
   out.Append(name);
   out.Append("_bytes\":");
@@ -90,7 +90,7 @@ std::string DeadLetterRecord::id() const {
 }
 
 void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection& rejection,
-                      absl::Time time, size_t most_payload_bytes) {
+                      absl::Time time, size_t max_payload_bytes) {
   out.Append("{\"id\":\"");
   out.Append(DeadLetterFileId(object));
   out.Append("-");
@@ -104,11 +104,11 @@ void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection&
   AppendText(out, "config", object.config);
   AppendText(out, "destination", object.destination);
   AppendText(out, "code", rejection.code);
-  AppendText(out, "field", CutUtf8(rejection.field, kMostMessageBytes));
-  AppendText(out, "reason", CutUtf8(rejection.message, kMostMessageBytes));
+  AppendText(out, "field", CutUtf8(rejection.field, kMaxMessageBytes));
+  AppendText(out, "reason", CutUtf8(rejection.message, kMaxMessageBytes));
   AppendPayload(out, "payload_before", rejection.payload_before, rejection.payload_before_bytes,
-                most_payload_bytes);
-  AppendPayload(out, "payload_after", rejection.payload_after, 0, most_payload_bytes);
+                max_payload_bytes);
+  AppendPayload(out, "payload_after", rejection.payload_after, 0, max_payload_bytes);
   out.Append("}\n");
 }
 

@@ -15,9 +15,9 @@
 
 namespace millrace {
 
-inline constexpr size_t kMostMessageBytes = 64 << 10;
+inline constexpr size_t kMaxMessageBytes = 64 << 10;
 // No line is longer; what is, is damaged.
-inline constexpr size_t kMostRecordBytes = 16 << 20;
+inline constexpr size_t kMaxRecordBytes = 16 << 20;
 
 struct DeadLetterRecord {
   absl::Time time;
@@ -34,9 +34,9 @@ struct DeadLetterRecord {
 // 16 hex digits of a hash of all parts of the key.
 std::string DeadLetterFileId(const LedgerKey& object);
 
-// Appends the line of `rejection`, with its '\n'. Each payload is cut at `most_payload_bytes`.
+// Appends the line of `rejection`, with its '\n'. Each payload is cut at `max_payload_bytes`.
 void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection& rejection,
-                      absl::Time time, size_t most_payload_bytes = kMostPayloadBytes);
+                      absl::Time time, size_t max_payload_bytes = kMaxPayloadBytes);
 
 // Reads a line (without '\n') back. DataLoss if it is not one.
 absl::StatusOr<DeadLetterRecord> ParseDeadLetter(std::string_view line);

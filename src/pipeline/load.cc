@@ -11,7 +11,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostKeptBytes = 8 << 20;
+constexpr size_t kMaxKeptBytes = 8 << 20;
 
 size_t Memory(const Rejection& rejection) {
   return sizeof(Rejection) + rejection.message.size() + rejection.payload_before.size() +
@@ -134,7 +134,7 @@ void Load::clear() {
 void Load::ClearContent() {
   parts_.clear();
   content_.clear();
-  if (content_.batch.bytes.capacity() > kMostKeptBytes) content_ = Transformed();
+  if (content_.batch.bytes.capacity() > kMaxKeptBytes) content_ = Transformed();
   rejection_bytes_ = 0;
 }
 

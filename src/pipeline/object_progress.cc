@@ -76,7 +76,7 @@ absl::Duration ObjectProgress::Due() const {
   // One store that took long for once does not count.
   const absl::Duration cost = std::min(costs_[0], costs_[1]);
   const absl::Duration wait = std::max(
-      schedule_.interval, std::min(StoreSchedule::kCostShare * cost, StoreSchedule::kMostWait));
+      schedule_.interval, std::min(StoreSchedule::kCostShare * cost, StoreSchedule::kMaxWait));
   return stored_at_ + std::min(wait, schedule_.renewal);
 }
 

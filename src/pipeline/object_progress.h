@@ -22,12 +22,12 @@ namespace millrace {
 // When an object is stored.
 struct StoreSchedule {
   // The least time between two stores. It is longer where stores are slow, so that they take a
-  // small share of the time, up to kMostWait.
+  // small share of the time, up to kMaxWait.
   absl::Duration interval;
   absl::Duration renewal;  // after the last store, though nothing has changed
 
   static constexpr int kCostShare = 64;  // a store may take one part in so many of the time
-  static constexpr absl::Duration kMostWait = absl::Milliseconds(200);
+  static constexpr absl::Duration kMaxWait = absl::Milliseconds(200);
 };
 
 // Thread-safe. Times are of one monotonic clock.

@@ -202,7 +202,7 @@ TEST_F(StoreCost, DecidesHowOftenChangesAreStored) {
       << "one checkpoint does not count";
   EXPECT_EQ(IntervalAfter(kSlow), StoreSchedule::kCostShare * kSlow);
   IntervalAfter(kVerySlow);
-  EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kMostWait);
+  EXPECT_EQ(IntervalAfter(kVerySlow), StoreSchedule::kMaxWait);
 }
 
 }  // namespace

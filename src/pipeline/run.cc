@@ -24,8 +24,8 @@ namespace millrace {
 namespace {
 
 size_t MemoryShare(const RunOptions& options) {
-  if (options.sharing_runs == nullptr) return options.most_bytes;
-  return options.most_bytes / static_cast<size_t>(options.sharing_runs->load());
+  if (options.sharing_runs == nullptr) return options.max_bytes;
+  return options.max_bytes / static_cast<size_t>(options.sharing_runs->load());
 }
 
 // Chunks that were taken and are not in a batch yet.
@@ -63,7 +63,7 @@ class Delivery {
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
         batch_bytes_(std::min(options.batch_bytes, MemoryShare(options) / 8)),
-        gate_(options.initial_writes, options.most_writes, options.most_bytes,
+        gate_(options.initial_writes, options.max_writes, options.max_bytes,
               options.sharing_runs),
         retrier_(options.retry, parts.clock),
         recorder_(context_),

@@ -22,13 +22,13 @@
 namespace millrace {
 
 struct RunOptions {
-  // Writes in flight. The run starts with `initial_writes` and goes up to `most_writes` while
+  // Writes in flight. The run starts with `initial_writes` and goes up to `max_writes` while
   // writes wait on a far destination, and halves when it is throttled.
   int initial_writes = 4;
-  int most_writes = 20;
+  int max_writes = 20;
   // Bytes held by all chunks and batches in flight; one larger chunk still passes, alone.
-  size_t most_bytes = 64 << 20;
-  // How many runs share `most_bytes` in equal parts; it may grow while they run. Null: one.
+  size_t max_bytes = 64 << 20;
+  // How many runs share `max_bytes` in equal parts; it may grow while they run. Null: one.
   const std::atomic<int>* sharing_runs = nullptr;
   // A batch smaller than this (in rows and bytes) is joined with the next chunk's before it is
   // sent.
@@ -37,7 +37,7 @@ struct RunOptions {
   // That is not waited for any longer than this, and not at all if the source has nothing.
   absl::Duration max_delay = absl::Seconds(1);
   // A batch is written when it takes so many bytes, even if its chunk becomes more; at most an
-  // eighth of `most_bytes`. One row is never divided.
+  // eighth of `max_bytes`. One row is never divided.
   size_t batch_bytes = 4 << 20;
   RetryPolicy retry;
   // The least time between two stores of a row, if the ledger does not want a longer one. Where

@@ -61,7 +61,7 @@ TEST_F(RunFanOutTest, BatchesStaySmallWhateverAChunkBecomes) {
 
 TEST_F(RunFanOutTest, BatchesTakeAnEighthOfTheMemoryAtMost) {
   world_.options.batch_bytes = 1 << 20;
-  world_.options.most_bytes = 8000;
+  world_.options.max_bytes = 8000;
   AddFanOut("one", 100, std::string(20, 'a'));
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(report.status.ok()) << report.status;
@@ -107,8 +107,8 @@ TEST_F(RunFanOutTest, AStopDoesNotWaitForTheRestOfAChunk) {
 }
 
 TEST_F(RunFanOutTest, WorkersFinishTheirChunksWhenTheSourceHasEnded) {
-  world_.options.initial_writes = world_.options.most_writes = 4;
-  world_.options.most_bytes = 4000;
+  world_.options.initial_writes = world_.options.max_writes = 4;
+  world_.options.max_bytes = 4000;
   world_.chunk_rows = 10;
   AddFanOut("one", 100, std::string(50, 'a'));
   AddFanOut("two", 3, "a");
@@ -118,7 +118,7 @@ TEST_F(RunFanOutTest, WorkersFinishTheirChunksWhenTheSourceHasEnded) {
 }
 
 TEST_F(RunFanOutTest, AThrottledRunGoesOnWithFewerWorkersInTheMiddleOfChunks) {
-  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.options.initial_writes = world_.options.max_writes = 4;
   AddFanOut("one", 200, std::string(50, 'a'));
   world_.destination.set_script(
       [](uint64_t n) { return n % 7 == 3 ? FakeWrite::kThrottled : FakeWrite::kDurable; });

@@ -70,7 +70,7 @@ TEST_F(RunLedgerTest, AnObjectThatWasTakenOverAndLetGoIsDoneAfterAll) {
 // The last object is lost while another thread already waits for the end.
 TEST_F(RunLedgerTest, AnObjectThatIsLostAtTheEndIsDoneAfterAll) {
   AddRows("one", 3);
-  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.options.initial_writes = world_.options.max_writes = 4;
   world_.destination.set_script([&](uint64_t n) {
     if (n == 0) {
       world_.clock.Advance(2 * world_.options.lease);

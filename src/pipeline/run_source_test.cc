@@ -84,7 +84,7 @@ TEST_F(RunSourceTest, ASmallBatchDoesNotWaitForInputToArrive) {
   for (const int workers : {1, 4}) {
     FakeWorld world;
     world.objects = {MakeFakeObject("one", "a"), MakeFakeObject("two", "a")};
-    world.options.initial_writes = world.options.most_writes = workers;
+    world.options.initial_writes = world.options.max_writes = workers;
     absl::Notification input;
     world.destination.set_script([&](uint64_t n) {
       if (n == 0) input.Notify();
@@ -108,7 +108,7 @@ TEST_F(RunSourceTest, ASmallBatchWaitsForASlowSourceNoLongerThanTheDelay) {
   for (const int workers : {1, 4}) {
     FakeWorld world;
     world.objects = {MakeFakeObject("one", "a"), MakeFakeObject("two", "a")};
-    world.options.initial_writes = world.options.most_writes = workers;
+    world.options.initial_writes = world.options.max_writes = workers;
     world.options.max_delay = absl::Milliseconds(5);
     absl::Notification input;
     world.destination.set_script([&](uint64_t n) {

@@ -29,7 +29,7 @@ TEST_F(RunStopTest, WritesAreTriedAgainUntilTheyAreDurable) {
 TEST_F(RunStopTest, GivesUpWhenNothingGoesThrough) {
   AddRows("one", 20);
   AddRows("two", 20);
-  world_.options.initial_writes = world_.options.most_writes = 3;
+  world_.options.initial_writes = world_.options.max_writes = 3;
   world_.destination.set_script(Always(FakeWrite::kRetry));
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(absl::IsUnavailable(report.status)) << report.status;
@@ -45,7 +45,7 @@ TEST_F(RunStopTest, GivesUpWhenNothingGoesThrough) {
 
 TEST_F(RunStopTest, AStopOfTheSinkStopsTheRun) {
   AddRows("one", 1000);
-  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.options.initial_writes = world_.options.max_writes = 4;
   world_.destination.set_script(
       [](uint64_t n) { return n < 10 ? FakeWrite::kDurable : FakeWrite::kStop; });
   const RunReport report = world_.Run("me");
@@ -60,7 +60,7 @@ TEST_F(RunStopTest, AStopOfTheSinkStopsTheRun) {
 TEST_F(RunStopTest, ADestinationThatRefusesEverythingStopsTheRun) {
   AddRows("one", 1000);
   AddRows("two", 10);
-  world_.options.initial_writes = world_.options.most_writes = 4;
+  world_.options.initial_writes = world_.options.max_writes = 4;
   world_.destination.set_script(Always(FakeWrite::kRefusedWhole));
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;

@@ -73,7 +73,7 @@ TEST_F(RunTest, ASecondRunSendsNothing) {
 
 TEST_F(RunTest, ManyWorkersDeliverManyObjects) {
   for (int i = 0; i < 60; ++i) AddObject(StrCat("object ", i), "a r a a axa f a a a r aa");
-  world_.options.initial_writes = world_.options.most_writes = 16;
+  world_.options.initial_writes = world_.options.max_writes = 16;
   world_.chunk_rows = 3;
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(report.status.ok()) << report.status;
@@ -107,12 +107,12 @@ TEST_F(RunTest, RowsThatBecomeNothingCostNoWrite) {
 
 class WeighingSink : public Sink {
  public:
-  WeighingSink(std::atomic<size_t>& bytes, std::atomic<size_t>& most)
-      : bytes_(bytes), most_(most) {}
+  WeighingSink(std::atomic<size_t>& bytes, std::atomic<size_t>& max)
+      : bytes_(bytes), max_(max) {}
   WriteResult Write(const Batch& batch, std::stop_token) override {
     const size_t now = bytes_ += batch.bytes.size();
-    size_t most = most_;
-    while (most < now && !most_.compare_exchange_weak(most, now)) {
+    size_t max = max_;
+    while (max < now && !max_.compare_exchange_weak(max, now)) {
     }
     std::this_thread::yield();
     bytes_ -= batch.bytes.size();
@@ -121,23 +121,23 @@ class WeighingSink : public Sink {
 
  private:
   std::atomic<size_t>& bytes_;
-  std::atomic<size_t>& most_;
+  std::atomic<size_t>& max_;
 };
 
 TEST_F(RunTest, WhatIsInFlightStaysWithinItsBytes) {
   for (int i = 0; i < 50; ++i) AddRows(StrCat("object ", i), 20);
   world_.chunk_rows = 20;  // about 1,000 bytes of events
-  world_.options.initial_writes = world_.options.most_writes = 16;
+  world_.options.initial_writes = world_.options.max_writes = 16;
   world_.options.join_rows = 20;
-  world_.options.most_bytes = 8000;
+  world_.options.max_bytes = 8000;
   std::atomic<size_t> bytes{0};
-  std::atomic<size_t> most{0};
+  std::atomic<size_t> max{0};
   FakeSource source(world_.objects, world_.ledger, "me", world_.chunk_rows);
   const RunReport report = RunWith(
-      world_, source, {.make_sink = [&] { return std::make_unique<WeighingSink>(bytes, most); }});
+      world_, source, {.make_sink = [&] { return std::make_unique<WeighingSink>(bytes, max); }});
   EXPECT_TRUE(report.status.ok()) << report.status;
   EXPECT_EQ(report.counts.accepted, 1000u);
-  EXPECT_LE(most, world_.options.most_bytes + 2000);
+  EXPECT_LE(max, world_.options.max_bytes + 2000);
 }
 
 }  // namespace

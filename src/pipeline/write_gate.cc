@@ -4,11 +4,11 @@
 
 namespace millrace {
 
-WriteGate::WriteGate(int initial_writes, int most_writes, size_t most_bytes,
+WriteGate::WriteGate(int initial_writes, int max_writes, size_t max_bytes,
                      const std::atomic<int>* gates)
     : initial_writes_(initial_writes),
-      most_writes_(most_writes),
-      most_bytes_(most_bytes),
+      max_writes_(max_writes),
+      max_bytes_(max_bytes),
       gates_(gates),
       allowed_(initial_writes),
       expected_(MostBytes() / static_cast<size_t>(initial_writes)) {}
@@ -58,7 +58,7 @@ void WriteGate::Pass::SetAwaitsInput(bool waits) {
 }
 
 bool WriteGate::AwaitRoomFor(int workers) {
-  if (workers >= most_writes_) return false;
+  if (workers >= max_writes_) return false;
   absl::MutexLock lock(&mutex_);
   const auto opened = [this, workers]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return closed_ || allowed_ > workers;
@@ -83,7 +83,7 @@ void WriteGate::Wrote(absl::Duration begun, absl::Duration ended, bool throttled
 
 void WriteGate::EndRound() {
   const bool recovering = allowed_ < initial_writes_;
-  if (allowed_ < most_writes_ && (recovering || quickest_in_round_ > kFar)) ++allowed_;
+  if (allowed_ < max_writes_ && (recovering || quickest_in_round_ > kFar)) ++allowed_;
   writes_in_round_ = 0;
   quickest_in_round_ = absl::InfiniteDuration();
 }

@@ -22,9 +22,9 @@ class WriteGate {
  public:
   static constexpr absl::Duration kFar = absl::Milliseconds(15);
 
-  // 1 <= initial_writes <= most_writes. `most_bytes` is shared by `*gates` gates in equal parts,
+  // 1 <= initial_writes <= max_writes. `max_bytes` is shared by `*gates` gates in equal parts,
   // which may become more; null: by this one alone.
-  WriteGate(int initial_writes, int most_writes, size_t most_bytes,
+  WriteGate(int initial_writes, int max_writes, size_t max_bytes,
             const std::atomic<int>* gates = nullptr);
 
   // The right to work; gives itself back. Not thread-safe.
@@ -76,7 +76,7 @@ class WriteGate {
  private:
   void Leave(size_t bytes);
   size_t MostBytes() const {
-    return gates_ == nullptr ? most_bytes_ : most_bytes_ / static_cast<size_t>(gates_->load());
+    return gates_ == nullptr ? max_bytes_ : max_bytes_ / static_cast<size_t>(gates_->load());
   }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return bytes_ == 0 || bytes_ + expected_ <= MostBytes();
@@ -90,8 +90,8 @@ class WriteGate {
   void EndRound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int initial_writes_;
-  const int most_writes_;
-  const size_t most_bytes_;
+  const int max_writes_;
+  const size_t max_bytes_;
   const std::atomic<int>* const gates_;
 
   mutable absl::Mutex mutex_;

@@ -23,7 +23,7 @@ void ColumnTally::See(const std::vector<std::string>& columns) {
   object_has_columns_ = object_has_columns_ || !columns.empty();
   for (const std::string& column : columns) {
     for (Use& use : uses_) use.seen = use.seen || ReachesColumn(use.column.column, column);
-    if (columns_.size() < kMostColumns && known_.insert(column).second) columns_.push_back(column);
+    if (columns_.size() < kMaxColumns && known_.insert(column).second) columns_.push_back(column);
   }
 }
 

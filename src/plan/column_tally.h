@@ -28,7 +28,7 @@ struct MissingColumn {
 // time; bounded memory.
 class ColumnTally {
  public:
-  static constexpr size_t kMostColumns = 5'000;
+  static constexpr size_t kMaxColumns = 5'000;
 
   explicit ColumnTally(const SourceConfig& config);
 

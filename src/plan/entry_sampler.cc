@@ -18,9 +18,9 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostTallies = 200;
-constexpr size_t kMostPreviewBytes = 64 << 10;
-constexpr size_t kMostBatchBytes = 4 << 20;  // as a batch of an import
+constexpr size_t kMaxTallies = 200;
+constexpr size_t kMaxPreviewBytes = 64 << 10;
+constexpr size_t kMaxBatchBytes = 4 << 20;  // as a batch of an import
 
 absl::StatusOr<bool> IsCompressed(ObjectReader& object) {
   std::array<char, 4> head;
@@ -73,7 +73,7 @@ class EntrySampler::Tally : public RowVisitor {
           if (inspector_.Inspect(batch_.row(i))) ShowMapped(row, batch_.row(i), new_names_);
         }
         if (batch_.rows() > before) ShowMapped(row, batch_.row(before), first_ones_);
-        if (batch_.bytes.size() >= kMostBatchBytes) TakeBatch();
+        if (batch_.bytes.size() >= kMaxBatchBytes) TakeBatch();
         return;
       case MapOutcome::kFiltered:
         ++filtered_;
@@ -119,11 +119,11 @@ class EntrySampler::Tally : public RowVisitor {
     largest_chunk_bytes_ = std::max<uint64_t>(largest_chunk_bytes_, chunk_bytes);
     if (batch_.empty()) return;
     gzip_encoder_.Encode(batch_.bytes.view(), &gzip_);
-    const auto parts = [](size_t amount, size_t most) { return (amount + most - 1) / most; };
+    const auto parts = [](size_t amount, size_t max) { return (amount + max - 1) / max; };
     of_object_.events += static_cast<double>(batch_.rows());
     of_object_.requests +=
-        static_cast<double>(std::max(parts(batch_.rows(), options_.most_events_per_request),
-                                     parts(batch_.bytes.size(), options_.most_bytes_per_request)));
+        static_cast<double>(std::max(parts(batch_.rows(), options_.max_events_per_request),
+                                     parts(batch_.bytes.size(), options_.max_bytes_per_request)));
     of_object_.bytes += static_cast<double>(batch_.bytes.size());
     of_object_.gzip_bytes += static_cast<double>(gzip_.size());
     batch_.clear();
@@ -136,7 +136,7 @@ class EntrySampler::Tally : public RowVisitor {
   }
 
   void ShowMapped(const Row& row, std::string_view record, std::vector<RecordPreview>& previews) {
-    if (previews.size() >= options_.previews || record.size() > kMostPreviewBytes) return;
+    if (previews.size() >= options_.previews || record.size() > kMaxPreviewBytes) return;
     previews.push_back({object_, row.number, Json(row), std::string(record)});
   }
 
@@ -160,11 +160,11 @@ class EntrySampler::Tally : public RowVisitor {
     const std::string key = StrCat(why.code, "\n", why.field);
     auto known = rejections_.find(key);
     if (known == rejections_.end()) {
-      if (rejections_.size() >= kMostTallies) return;
+      if (rejections_.size() >= kMaxTallies) return;
       RejectionTally tally{.code = why.code, .field = why.field, .message = why.message};
       tally.first = {object_, row, payload(), why.mapped};
-      if (tally.first.before.size() > kMostPreviewBytes)
-        tally.first.before.resize(kMostPreviewBytes);
+      if (tally.first.before.size() > kMaxPreviewBytes)
+        tally.first.before.resize(kMaxPreviewBytes);
       known = rejections_.emplace(key, std::move(tally)).first;
     }
     ++known->second.records;
@@ -235,7 +235,7 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, RowPosition from
   tally_->BeginObject(object.info, rows->type(), rows->columns());
   absl::Status status;
   while (!stop.stop_requested()) {
-    if (options_.most_rows != 0 && extent.rows >= options_.most_rows) break;
+    if (options_.max_rows != 0 && extent.rows >= options_.max_rows) break;
     absl::StatusOr<std::unique_ptr<RowChunk>> chunk = rows->Read(ChunkLimits());
     if (!chunk.ok() || *chunk == nullptr) {
       status = chunk.status();

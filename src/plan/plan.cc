@@ -21,7 +21,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostUnmatched = 20;
+constexpr size_t kMaxUnmatched = 20;
 
 // One object that an import would read, and its place in the listing.
 struct Candidate {
@@ -130,7 +130,7 @@ class EntryPlanner {
   }
 
   void List(Candidate candidate) {
-    if (listed_.size() >= EntryPlan::kMostListed) return;
+    if (listed_.size() >= EntryPlan::kMaxListed) return;
     candidate.object.store.reset();
     listed_.push_back(std::move(candidate));
   }
@@ -231,10 +231,10 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
   RETURN_IF_ERROR(view.status());
   Warnings warnings;
   if (request.import.strict) warnings.MakeErrors();
-  const SampleOptions options{.most_rows = request.sample_rows,
+  const SampleOptions options{.max_rows = request.sample_rows,
                               .previews = request.previews,
-                              .most_events_per_request = request.import.most_events_per_request,
-                              .most_bytes_per_request = request.import.most_bytes_per_request,
+                              .max_events_per_request = request.import.max_events_per_request,
+                              .max_bytes_per_request = request.import.max_bytes_per_request,
                               .gzip = request.import.gzip.value_or(GzipEffort::kFast),
                               .now = now,
                               .warnings = &warnings};
@@ -271,7 +271,7 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
     ++listed;
     if (const auto config = sources.Match(object->info.uri)) {
       planner_of[config.get()]->Add(*std::move(object), *view, stop, progress);
-    } else if (plan.objects_unmatched++ < kMostUnmatched) {
+    } else if (plan.objects_unmatched++ < kMaxUnmatched) {
       plan.unmatched.push_back(object->info.uri);
     }
   }

@@ -119,8 +119,8 @@ struct EntryPlan {
   std::vector<NullWordCount> null_words;  // most cells first
   uint64_t largest_chunk_bytes = 0;       // memory of rows and of the records made of them
 
-  // At most kMostListed, in order of listing; `objects` counts all.
-  static constexpr size_t kMostListed = 1'000;
+  // At most kMaxListed, in order of listing; `objects` counts all.
+  static constexpr size_t kMaxListed = 1'000;
   std::vector<ObjectPlan> listed;
 
   uint64_t objects_to_do() const { return objects - objects_done - objects_config_changed; }

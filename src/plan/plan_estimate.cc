@@ -50,8 +50,8 @@ double SecondsAtQuota(const Amounts& amounts, double events_per_second, double b
 }
 
 uint64_t PeakMemory(const RunOptions& run, uint64_t chunk_bytes) {
-  const uint64_t wanted = chunk_bytes * static_cast<uint64_t>(std::max(1, run.most_writes));
-  return kFixedBytes + std::max(chunk_bytes, std::min<uint64_t>(wanted, run.most_bytes));
+  const uint64_t wanted = chunk_bytes * static_cast<uint64_t>(std::max(1, run.max_writes));
+  return kFixedBytes + std::max(chunk_bytes, std::min<uint64_t>(wanted, run.max_bytes));
 }
 
 }  // namespace millrace

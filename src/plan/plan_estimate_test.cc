@@ -73,8 +73,8 @@ TEST(SecondsAtQuotaTest, TheTighterQuotaCounts) {
 
 TEST(PeakMemoryTest, StaysWithinTheMemoryOfRowsInFlightUnlessOneChunkIsLarger) {
   RunOptions run;
-  run.most_writes = 4;
-  run.most_bytes = 10'000'000;
+  run.max_writes = 4;
+  run.max_bytes = 10'000'000;
   const uint64_t fixed = PeakMemory(run, 0);
   EXPECT_EQ(PeakMemory(run, 1'000'000), fixed + 4'000'000);
   EXPECT_EQ(PeakMemory(run, 5'000'000), fixed + 10'000'000);

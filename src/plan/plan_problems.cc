@@ -15,7 +15,7 @@ using Severity = PlanProblem::Severity;
 // Mixpanel shows the properties of 5,000 event names; long before, nobody finds his way.
 constexpr size_t kManyEventNames = 500;
 // A few records say nothing about the whole.
-constexpr uint64_t kLeastForShare = 10;
+constexpr uint64_t kMinForShare = 10;
 constexpr double kMuchWithoutUser = 0.05;
 
 std::string Percent(uint64_t part, uint64_t whole) {
@@ -25,12 +25,12 @@ std::string Percent(uint64_t part, uint64_t whole) {
   return StrCat(static_cast<int>(percent + 0.5), " %");
 }
 
-std::string Joined(const std::vector<std::string>& names, size_t most) {
+std::string Joined(const std::vector<std::string>& names, size_t max) {
   std::string text;
-  for (size_t i = 0; i < std::min(names.size(), most); ++i) {
+  for (size_t i = 0; i < std::min(names.size(), max); ++i) {
     StrAppend(&text, i == 0 ? "" : ", ", names[i]);
   }
-  if (names.size() > most) StrAppend(&text, " and ", names.size() - most, " more");
+  if (names.size() > max) StrAppend(&text, " and ", names.size() - max, " more");
   return text;
 }
 
@@ -194,7 +194,7 @@ class EntryProblems {
           "and "
           "take another column or a fixed mixpanel_event_name");
     }
-    if (records.records >= kLeastForShare && records.without_user > 0 &&
+    if (records.records >= kMinForShare && records.without_user > 0 &&
         static_cast<double>(records.without_user) >=
             kMuchWithoutUser * static_cast<double>(records.records)) {
       Add(Severity::kWarning, "no_user", "distinct_id",
@@ -211,7 +211,7 @@ class EntryProblems {
           "Mixpanel takes them and may set them to now; if all are ahead, set time_zone in the "
           "entry");
     }
-    if (records.records >= kLeastForShare && records.at_midnight == records.records) {
+    if (records.records >= kMinForShare && records.at_midnight == records.records) {
       Add(Severity::kNote, "dates_only", "time",
           "every event lies at midnight: the time column holds dates only",
           "events of one day will have no order; map a column with the time of day if there is "

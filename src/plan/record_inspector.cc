@@ -208,7 +208,7 @@ bool RecordInspector::CountName(std::string_view name) {
     ++known->second;
     return false;
   }
-  if (names_.size() >= kMostNames) {
+  if (names_.size() >= kMaxNames) {
     stats_.names_complete = false;
     return false;
   }
@@ -219,7 +219,7 @@ bool RecordInspector::CountName(std::string_view name) {
 void RecordInspector::CountExcess(std::string_view property, RecordLimit limit, uint64_t amount) {
   auto known = excesses_.find(ToAbsl(property));
   if (known == excesses_.end()) {
-    if (excesses_.size() >= kMostProperties) return;
+    if (excesses_.size() >= kMaxProperties) return;
     known = excesses_.try_emplace(std::string(property)).first;
   }
   Worst& worst = known->second[static_cast<size_t>(limit)];

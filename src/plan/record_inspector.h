@@ -20,13 +20,13 @@ namespace millrace {
 // Which records were seen, by 64-bit hash, up to a number of them.
 class SeenRecords {
  public:
-  explicit SeenRecords(size_t most = 2'000'000) : most_(most) {}
+  explicit SeenRecords(size_t max = 2'000'000) : max_(max) {}
   // True if `hash` was seen before. Once full, only what is in the set is recognised.
   bool Add(uint64_t hash);
-  bool full() const { return hashes_.size() >= most_; }
+  bool full() const { return hashes_.size() >= max_; }
 
  private:
-  const size_t most_;
+  const size_t max_;
   absl::flat_hash_set<uint64_t> hashes_;
 };
 
@@ -72,8 +72,8 @@ struct RecordStats {
 // Reads records as a RowMapper writes them. One thread at a time; bounded memory.
 class RecordInspector {
  public:
-  static constexpr size_t kMostNames = 5'000;
-  static constexpr size_t kMostProperties = 2'000;
+  static constexpr size_t kMaxNames = 5'000;
+  static constexpr size_t kMaxProperties = 2'000;
 
   // `seen` may be shared with other inspectors and must outlive this one.
   RecordInspector(RecordType type, absl::Time now, SeenRecords& seen);

@@ -38,10 +38,10 @@ TEST_F(RecordInspectorTest, CountsEventNamesMostFrequentFirst) {
 }
 
 TEST_F(RecordInspectorTest, StopsCountingNewNamesWhenThereAreTooMany) {
-  for (size_t i = 0; i <= RecordInspector::kMostNames; ++i) {
+  for (size_t i = 0; i <= RecordInspector::kMaxNames; ++i) {
     Inspect(StrCat(R"({"event":"n)", i, R"(","properties":{}})"));
   }
-  EXPECT_EQ(inspector_.stats().names.size(), RecordInspector::kMostNames);
+  EXPECT_EQ(inspector_.stats().names.size(), RecordInspector::kMaxNames);
   EXPECT_FALSE(inspector_.stats().names_complete);
 }
 

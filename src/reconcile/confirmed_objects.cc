@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMostUnmatched = 3;  // that are named
+constexpr uint64_t kMaxUnmatched = 3;  // that are named
 
 class Finder {
  public:
@@ -72,7 +72,7 @@ class Finder {
     const auto wanted = [&](const ObjectInfo& object) {
       if (object.uri == config_) return false;
       if (request_.sources.Match(object.uri) != nullptr) return true;
-      if (unmatched_++ < kMostUnmatched) first_unmatched_.push_back(object.uri);
+      if (unmatched_++ < kMaxUnmatched) first_unmatched_.push_back(object.uri);
       return false;
     };
     ASSIGN_OR_RETURN(

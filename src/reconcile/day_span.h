@@ -16,10 +16,10 @@ struct DaySpan {
   friend bool operator==(const DaySpan&, const DaySpan&) = default;
 };
 
-// Joins neighbouring days while they hold `most_rows` at most. Up to a week without rows of ours
+// Joins neighbouring days while they hold `max_rows` at most. Up to a week without rows of ours
 // may lie between two days of a span. A day with more rows is a span of its own. `days` is rows by
 // day.
-std::vector<DaySpan> PlanSpans(const std::map<int64_t, uint64_t>& days, uint64_t most_rows);
+std::vector<DaySpan> PlanSpans(const std::map<int64_t, uint64_t>& days, uint64_t max_rows);
 
 }  // namespace millrace
 

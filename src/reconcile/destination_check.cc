@@ -63,7 +63,7 @@ DestinationCheck::DestinationCheck(Options options, Folders folders, Fingerprint
 
 absl::StatusOr<MatchCounts> DestinationCheck::Check(const DaySpan& span, FingerprintSpill& missing,
                                                     std::stop_token stop) {
-  return span.rows <= options_.most_rows ? CheckAtOnce(span, missing, std::move(stop))
+  return span.rows <= options_.max_rows ? CheckAtOnce(span, missing, std::move(stop))
                                          : CheckInParts(span, missing, std::move(stop));
 }
 
@@ -98,7 +98,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
                                                            FingerprintSpill& missing,
                                                            std::stop_token stop) {
   // Hashes are spread evenly: the parts are of about one size, and some room is left.
-  const uint64_t parts = span.rows / (options_.most_rows - options_.most_rows / 4) + 1;
+  const uint64_t parts = span.rows / (options_.max_rows - options_.max_rows / 4) + 1;
   const auto part_of = [&](const Hash128& id) { return static_cast<int64_t>(id.low % parts); };
   FingerprintSpill ours(folders_.ours, kSpillMemory);
   FingerprintSpill theirs(folders_.theirs, kSpillMemory);
@@ -162,7 +162,7 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
 
 // A day that is exported again shows them again.
 void DestinationCheck::ListUnexpected(const std::string& key) {
-  if (unexpected_.size() < options_.most_listed &&
+  if (unexpected_.size() < options_.max_listed &&
       std::find(unexpected_.begin(), unexpected_.end(), key) == unexpected_.end()) {
     unexpected_.push_back(key);
   }

@@ -25,11 +25,11 @@ namespace millrace {
 class DestinationCheck {
  public:
   struct Options {
-    size_t most_rows = 2'000'000;  // of ours that are held at a time
-    size_t most_listed = 20;       // unexpected events that are listed
+    size_t max_rows = 2'000'000;  // of ours that are held at a time
+    size_t max_listed = 20;       // unexpected events that are listed
     RetryPolicy retry;
   };
-  // Two empty folders, for days that hold more than most_rows.
+  // Two empty folders, for days that hold more than max_rows.
   struct Folders {
     std::string ours;
     std::string theirs;
@@ -47,7 +47,7 @@ class DestinationCheck {
                                     std::stop_token stop);
 
   // The keys (EventIdentity::key) of the first unexpected events. Those of days with more than
-  // most_rows are counted only.
+  // max_rows are counted only.
   const std::vector<std::string>& unexpected() const { return unexpected_; }
   uint64_t requests() const { return requests_; }
 

@@ -73,9 +73,9 @@ class DestinationCheckTest : public testing::Test {
             .ok());
   }
 
-  std::unique_ptr<DestinationCheck> MakeCheck(size_t most_rows = 1000) {
+  std::unique_ptr<DestinationCheck> MakeCheck(size_t max_rows = 1000) {
     return std::make_unique<DestinationCheck>(
-        DestinationCheck::Options{.most_rows = most_rows, .most_listed = 2}, folders_, *ours_,
+        DestinationCheck::Options{.max_rows = max_rows, .max_listed = 2}, folders_, *ours_,
         names_, std::ref(export_), clock_);
   }
 
@@ -172,7 +172,7 @@ TEST_F(DestinationCheckTest, ADayLargerThanMemoryIsComparedInParts) {
   }
   export_.Add("Buy", kDay, 5000);
   export_.failures = 1;
-  const auto check = MakeCheck(/*most_rows=*/64);
+  const auto check = MakeCheck(/*max_rows=*/64);
   const MatchCounts counts = Check(*check, {kDay, kDay, 1000});
   EXPECT_EQ(counts.expected, 1000u);
   EXPECT_EQ(counts.found, 990u);

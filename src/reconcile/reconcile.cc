@@ -96,8 +96,8 @@ class Reconciler {
     DestinationCheck::Folders folders;
     ASSIGN_OR_RETURN(folders.ours, folder_->MakeFolder("part_ours"));
     ASSIGN_OR_RETURN(folders.theirs, folder_->MakeFolder("part_theirs"));
-    const DestinationCheck::Options options = {.most_rows = request_.most_rows_in_memory,
-                                               .most_listed = request_.most_listed,
+    const DestinationCheck::Options options = {.max_rows = request_.max_rows_in_memory,
+                                               .max_listed = request_.max_listed,
                                                .retry = request_.import.run.retry};
     check_ = std::make_unique<DestinationCheck>(options, std::move(folders), *ours_, names_,
                                                 parts_.raw_export, parts_.clock);
@@ -105,7 +105,7 @@ class Reconciler {
     const std::map<int64_t, uint64_t>& days = ours_->counts();
     const auto to_come = days.upper_bound(Today());
     for (const auto& part : {std::map(days.begin(), to_come), std::map(to_come, days.end())}) {
-      for (const DaySpan& span : PlanSpans(part, request_.most_rows_in_memory)) {
+      for (const DaySpan& span : PlanSpans(part, request_.max_rows_in_memory)) {
         spans_.push_back({span, std::nullopt});
       }
     }
@@ -195,9 +195,9 @@ class Reconciler {
     for (const auto& [number, count] : missing_->counts()) {
       const std::string& object = objects_[static_cast<size_t>(number)].key.object;
       const size_t listed = report_.missing_rows.size();
-      if (listed >= request_.most_listed) break;
+      if (listed >= request_.max_listed) break;
       RETURN_IF_ERROR(missing_->ForEach(number, [&](const Fingerprint& one) {
-        if (report_.missing_rows.size() < request_.most_listed) {
+        if (report_.missing_rows.size() < request_.max_listed) {
           report_.missing_rows.push_back({object, one.row});
         }
       }));

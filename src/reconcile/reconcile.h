@@ -20,13 +20,13 @@ namespace millrace {
 struct ReconcileRequest {
   ImportRequest import;     // inputs, config and destination as they were imported
   std::string temp_parent;  // where a folder for temporary files may be made: 32 bytes an event
-  size_t most_listed = 20;  // rows, events and objects that the report lists
+  size_t max_listed = 20;  // rows, events and objects that the report lists
   bool repair = false;      // send missing rows again
   // Mixpanel shows events some minutes after it took them: while rows are missing, their days are
   // exported again until so long has passed.
   absl::Duration wait;
   absl::Duration wait_after_repair = absl::Minutes(5);
-  size_t most_rows_in_memory = 2'000'000;
+  size_t max_rows_in_memory = 2'000'000;
 };
 
 // Everything outside the process.
@@ -77,7 +77,7 @@ struct ReconcileReport {
   }
 };
 
-// Blocking. Memory: about 32 bytes for each of most_rows_in_memory, and some hundred an object.
+// Blocking. Memory: about 32 bytes for each of max_rows_in_memory, and some hundred an object.
 ReconcileReport Reconcile(const ReconcileRequest& request, const ReconcileParts& parts,
                           std::stop_token stop);
 

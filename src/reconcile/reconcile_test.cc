@@ -394,7 +394,7 @@ TEST_F(ReconcileTest, ADayLargerThanMemoryIsStillExact) {
   WriteFile("b.ndjson", 0, 20);  // the same events
   Import();
   project_.Remove("id-4-");
-  request_.most_rows_in_memory = 4;
+  request_.max_rows_in_memory = 4;
   const ReconcileReport report = Reconcile();
   EXPECT_EQ(report.counts.expected, 20u);
   EXPECT_EQ(report.counts.found, 19u);
@@ -407,7 +407,7 @@ TEST_F(ReconcileTest, ListsNoMoreThanAsked) {
   WriteFile("a.ndjson", 0, 50);
   Import();
   project_.Remove("Buy");
-  request_.most_listed = 3;
+  request_.max_listed = 3;
   const ReconcileReport report = Reconcile();
   EXPECT_EQ(report.counts.missing(), 50u);
   EXPECT_THAT(report.missing_rows, SizeIs(3));

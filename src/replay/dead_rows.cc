@@ -12,7 +12,7 @@ absl::StatusOr<DeadRows> ReadDeadRows(const std::string& folder, const LedgerKey
   const std::string path = DeadLetterPath(folder, object);
   DeadRows rows;
   const absl::Status status =
-      ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+      ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) {
         const absl::StatusOr<uint64_t> row = RowOfLine(line);
         if (row.ok() && *row > 0) rows.rejected.Add(*row - 1);
         return absl::OkStatus();

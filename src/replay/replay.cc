@@ -21,8 +21,8 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostRecords = 1000;
-constexpr size_t kMostBytes = 4 << 20;
+constexpr size_t kMaxRecords = 1000;
+constexpr size_t kMaxBytes = 4 << 20;
 // A transform may make thousands of events of a record, so the first batches of such records are
 // small, and the later ones as large as the earlier ones allow.
 constexpr size_t kFirstTransformed = 16;
@@ -60,8 +60,8 @@ class Lane {
     bytes_ += record.rejection.payload_before.size() + record.rejection.payload_after.size();
     transforms_ = transforms_ || !config->transform.empty();
     records_.push_back({.record = record, .config = std::move(config)});
-    const size_t max_records = transforms_ ? max_transformed_ : kMostRecords;
-    return records_.size() < max_records && bytes_ < kMostBytes ? absl::OkStatus() : Flush();
+    const size_t max_records = transforms_ ? max_transformed_ : kMaxRecords;
+    return records_.size() < max_records && bytes_ < kMaxBytes ? absl::OkStatus() : Flush();
   }
 
   absl::Status Flush() {
@@ -92,10 +92,10 @@ class Lane {
   }
 
   void AdaptToOutput() {
-    if (batch_.bytes.size() > kMostBytes) {
+    if (batch_.bytes.size() > kMaxBytes) {
       max_transformed_ = std::max<size_t>(1, records_.size() / 2);
-    } else if (batch_.bytes.size() < kMostBytes / 4) {
-      max_transformed_ = std::min(kMostRecords, 2 * max_transformed_);
+    } else if (batch_.bytes.size() < kMaxBytes / 4) {
+      max_transformed_ = std::min(kMaxRecords, 2 * max_transformed_);
     }
     transforms_ = false;
   }

@@ -58,8 +58,8 @@ std::unique_ptr<ReplayQueue> NewTopicReplayQueue(pubsub::Subscription& subscript
                                                  Clock& clock = Clock::Real());
 
 // What NewTopicReplayQueue() holds at most: give a Subscription these limits.
-inline constexpr size_t kMostReplayMessages = 20'000;
-inline constexpr size_t kMostReplayBytes = 128 << 20;
+inline constexpr size_t kMaxReplayMessages = 20'000;
+inline constexpr size_t kMaxReplayBytes = 128 << 20;
 
 }  // namespace millrace
 

@@ -11,8 +11,8 @@ namespace {
 
 // Of messages that are kept to be given back at the end. Further ones are put off instead, and come
 // again, so that they do not stand in the way of others.
-constexpr size_t kMostKept = kMostReplayMessages / 4;
-constexpr size_t kMostKeptBytes = kMostReplayBytes / 4;
+constexpr size_t kMaxKept = kMaxReplayMessages / 4;
+constexpr size_t kMaxKeptBytes = kMaxReplayBytes / 4;
 
 class TopicReplayQueue : public ReplayQueue {
  public:
@@ -98,7 +98,7 @@ class TopicReplayQueue : public ReplayQueue {
 
   void GiveBack(std::unique_ptr<pubsub::Delivery> delivery) {
     kept_bytes_ += pubsub::WireBytes(delivery->message());
-    if (kept_.size() < kMostKept && kept_bytes_ < kMostKeptBytes) {
+    if (kept_.size() < kMaxKept && kept_bytes_ < kMaxKeptBytes) {
       kept_.push_back(std::move(delivery));
     } else {
       delivery->NackLater();

@@ -15,8 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t kMostListed = 500;
-constexpr size_t kMostShownBytes = 32 << 10;  // of an event's text
+constexpr uint64_t kMaxListed = 500;
+constexpr size_t kMaxShownBytes = 32 << 10;  // of an event's text
 
 ServerReply JsonReply(const Json& json) {
   ServerReply reply;
@@ -69,7 +69,7 @@ uint64_t NumberOr(std::string_view text, uint64_t otherwise) {
 
 ServerReply ListEvents(Context& context, const Params& params) {
   const uint64_t last = context.events->last_id();
-  const uint64_t limit = std::clamp<uint64_t>(NumberOr(params.Get("limit"), 100), 1, kMostListed);
+  const uint64_t limit = std::clamp<uint64_t>(NumberOr(params.Get("limit"), 100), 1, kMaxListed);
   uint64_t after = std::min(NumberOr(params.Get("after"), 0), last);
   after = std::max(after, last > limit ? last - limit : 0);
   Json events = Json::array();
@@ -81,7 +81,7 @@ ServerReply ListEvents(Context& context, const Params& params) {
                             {"time_ms", event.time_ms},
                             {"path", event.endpoint == Endpoint::kImport ? "/import" : "/track"},
                             {"event", event.name},
-                            {"json", CutUtf8(event.json, kMostShownBytes)}});
+                            {"json", CutUtf8(event.json, kMaxShownBytes)}});
           return event.id < last;
         });
     if (!at.ok()) return ErrorReply(500, ToStd(at.status().message()));
@@ -95,7 +95,7 @@ ServerReply ListRejected(Context& context, const Params& params) {
   Json records = Json::array();
   const uint64_t after = NumberOr(params.Get("after"), 0);
   const uint64_t last = context.stats.rejected_records.last_id();
-  for (const RejectedRecord& record : context.stats.rejected_records.After(after, kMostListed)) {
+  for (const RejectedRecord& record : context.stats.rejected_records.After(after, kMaxListed)) {
     records.push_back({{"id", record.id},
                        {"received_ms", record.received_ms},
                        {"path", record.path},

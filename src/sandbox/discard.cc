@@ -54,9 +54,9 @@ absl::StatusOr<Count> CountGzipLines(std::string_view gzip, ByteBuffer* window) 
     }
     counter.Add({to, progress.produced});
     in.remove_prefix(progress.consumed);
-    if (counter.bytes() > kMostBodyBytes) {
+    if (counter.bytes() > kMaxBodyBytes) {
       return absl::ResourceExhaustedError(
-          StrCat("request exceeds max limit of ", kMostBodyBytes, " bytes"));
+          StrCat("request exceeds max limit of ", kMaxBodyBytes, " bytes"));
     }
   }
   if (!decoder->at_boundary()) return absl::DataLossError("gzip: the data is cut off");
@@ -70,7 +70,7 @@ absl::StatusOr<Count> CountRecords(Context& context, const ServerRequest& reques
   const bool gzip = request.header("content-encoding") == "gzip";
   if (gzip && !body.empty()) {
     ASSIGN_OR_RETURN(count, CountGzipLines(body, &scratch->body));
-  } else if (!gzip && body.starts_with('{') && body.size() <= kMostBodyBytes) {
+  } else if (!gzip && body.starts_with('{') && body.size() <= kMaxBodyBytes) {
     LineCounter counter;
     counter.Add(body);
     count = {counter.lines(), counter.bytes()};
@@ -80,7 +80,7 @@ absl::StatusOr<Count> CountRecords(Context& context, const ServerRequest& reques
     return count;
   }
   RequestFaults none;
-  none.most_body_bytes = kMostBodyBytes;
+  none.max_body_bytes = kMaxBodyBytes;
   RETURN_IF_ERROR(ReadRecords(context, request, none, scratch).status());
   count.records = scratch->records.size();
   return count;

@@ -139,7 +139,7 @@ class Rules {
     if (*time_ms < kEarliestTimeMs) {
       return Fail(problem, kField, "'properties.time' is invalid: must not be before 1971-01-01");
     }
-    if (*time_ms > now_ms_ + kMostAheadMs) {
+    if (*time_ms > now_ms_ + kMaxAheadMs) {
       return Fail(problem, kField,
                   "'properties.time' is invalid: must not be more than 1 hour in the future");
     }
@@ -179,9 +179,9 @@ class Rules {
       return Fail(problem, kField,
                   StrCat("'$insert_id' is invalid: '", id.text, "' is not allowed"));
     }
-    if (id.text.size() > kMostInsertIdBytes) {
+    if (id.text.size() > kMaxInsertIdBytes) {
       return Fail(problem, kField,
-                  StrCat("'$insert_id' is invalid: must not be longer than ", kMostInsertIdBytes,
+                  StrCat("'$insert_id' is invalid: must not be longer than ", kMaxInsertIdBytes,
                          " bytes"));
     }
     if (!std::all_of(id.text.begin(), id.text.end(), IsInsertIdCharacter)) {

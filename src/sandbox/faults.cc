@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, kFaultKinds> kNames = {
 
 constexpr double kDefaultShare = 0.01;
 // The shortest whole answer has more bytes.
-constexpr size_t kMostCutBytes = 100;
+constexpr size_t kMaxCutBytes = 100;
 
 std::string KnownFaults() {
   std::string known = "known faults:";
@@ -156,7 +156,7 @@ double Faults::NextChance(Fault fault, std::string_view what) {
 
 RequestFaults Faults::Draw() {
   RequestFaults drawn;
-  drawn.most_body_bytes = kMostBodyBytes;
+  drawn.max_body_bytes = kMaxBodyBytes;
   for (const FaultSpec& spec : *specs()) {
     const bool by_content = spec.fault == Fault::kPartial400 || spec.fault == Fault::kStrings400;
     if (by_content || NextChance(spec.fault, FaultName(spec.fault)) >= spec.probability) continue;
@@ -175,9 +175,9 @@ RequestFaults Faults::Draw() {
         break;
       case Fault::k413Of2Mb:
       case Fault::k413Of10Mb: {
-        const size_t limit = spec.fault == Fault::k413Of2Mb ? kOldMostBodyBytes : kMostBodyBytes;
-        if (!drawn.size_limited || limit < drawn.most_body_bytes) drawn.size_fault = spec.fault;
-        drawn.most_body_bytes = std::min(drawn.most_body_bytes, limit);
+        const size_t limit = spec.fault == Fault::k413Of2Mb ? kOldMostBodyBytes : kMaxBodyBytes;
+        if (!drawn.size_limited || limit < drawn.max_body_bytes) drawn.size_fault = spec.fault;
+        drawn.max_body_bytes = std::min(drawn.max_body_bytes, limit);
         drawn.size_limited = true;
         continue;
       }
@@ -188,7 +188,7 @@ RequestFaults Faults::Draw() {
         if (drawn.reply_lost) continue;
         drawn.cut = true;
         drawn.cut_after = 1 + static_cast<size_t>(NextChance(spec.fault, "cut after") *
-                                                  static_cast<double>(kMostCutBytes));
+                                                  static_cast<double>(kMaxCutBytes));
         drawn.processed = NextChance(spec.fault, "cut processed") < 0.5;
         break;
       case Fault::kReplyLost:

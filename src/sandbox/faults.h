@@ -75,7 +75,7 @@ struct RequestFaults {
   absl::Duration delay = absl::ZeroDuration();
   int refusal = 0;  // 401, 429 or 503, or 0
   absl::Duration retry_after = absl::ZeroDuration();
-  size_t most_body_bytes = 0;
+  size_t max_body_bytes = 0;
   Fault size_fault = Fault::k413Of10Mb;
   bool size_limited = false;  // by size_fault
   bool cut = false;

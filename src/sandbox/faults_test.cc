@@ -53,7 +53,7 @@ TEST(Faults, WithoutAnyRequestsPass) {
   Faults faults(1);
   const RequestFaults drawn = faults.Draw();
   EXPECT_EQ(drawn.refusal, 0);
-  EXPECT_EQ(drawn.most_body_bytes, kMostBodyBytes);
+  EXPECT_EQ(drawn.max_body_bytes, kMaxBodyBytes);
   EXPECT_FALSE(drawn.cut || drawn.reply_lost || drawn.size_limited);
   EXPECT_TRUE(drawn.processed);
   EXPECT_FALSE(faults.RefusesRecord(Key(1)));
@@ -102,7 +102,7 @@ TEST(Faults, TheSmallestSizeLimitHolds) {
   Faults faults(1);
   ASSERT_TRUE(faults.Set({"413_10mb", "413_2mb"}).ok());
   const RequestFaults drawn = faults.Draw();
-  EXPECT_EQ(drawn.most_body_bytes, kOldMostBodyBytes);
+  EXPECT_EQ(drawn.max_body_bytes, kOldMostBodyBytes);
   EXPECT_EQ(drawn.size_fault, Fault::k413Of2Mb);
   EXPECT_THAT(faults.hits(), ElementsAre(Pair("413_2mb", 0), Pair("413_10mb", 0)));
 }

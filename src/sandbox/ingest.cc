@@ -45,19 +45,19 @@ ServerReply WithFaults(Context& context, const ServerRequest& request, const Pro
 
 absl::StatusOr<DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
                                         const RequestFaults& faults, Scratch* scratch) {
-  absl::StatusOr<DecodedBody> body = DecodeBody(request, faults.most_body_bytes, &scratch->body);
+  absl::StatusOr<DecodedBody> body = DecodeBody(request, faults.max_body_bytes, &scratch->body);
   if (absl::IsResourceExhausted(body.status())) {
     if (faults.size_limited) context.faults.CountHit(faults.size_fault);
     return absl::ResourceExhaustedError(
-        StrCat("request exceeds max limit of ", faults.most_body_bytes, " bytes"));
+        StrCat("request exceeds max limit of ", faults.max_body_bytes, " bytes"));
   }
   if (!body.ok()) return body;
   context.stats.bytes_plain += body->plain_bytes;
   scratch->records.clear();
   RETURN_IF_ERROR(SplitRecords(body->records, &scratch->records));
-  if (scratch->records.size() > kMostRecords) {
+  if (scratch->records.size() > kMaxRecords) {
     return absl::ResourceExhaustedError(
-        StrCat("request exceeds max limit of ", kMostRecords, " records"));
+        StrCat("request exceeds max limit of ", kMaxRecords, " records"));
   }
   return body;
 }

@@ -9,7 +9,7 @@
 namespace millrace::sandbox {
 namespace {
 
-constexpr size_t kMostLookedAt = 20'000;  // in one Read()
+constexpr size_t kMaxLookedAt = 20'000;  // in one Read()
 
 struct KeyHash {
   size_t operator()(const Hash128& key) const { return key.low; }
@@ -59,7 +59,7 @@ class MemoryEventStore final : public EventStore {
         const Entry& entry = block->events[i];
         after = block->first_id + i;
         if (Passes(entry, filter) && !visitor(Show(*block, entry, after))) return after;
-        if (++looked_at == kMostLookedAt) return after;
+        if (++looked_at == kMaxLookedAt) return after;
       }
     }
     return after;

@@ -61,9 +61,9 @@ absl::StatusOr<ExportStream::Options> ParseExport(const Params& params, absl::Ti
   options.time_in_ms = params.Flag("time_in_ms");
   if (!params.Get("limit").empty()) {
     if (!absl::SimpleAtoi(ToAbsl(params.Get("limit")), &options.limit) || options.limit == 0 ||
-        options.limit > kMostExportEvents) {
+        options.limit > kMaxExportEvents) {
       return absl::InvalidArgumentError(
-          StrCat("limit must be a number from 1 to ", kMostExportEvents));
+          StrCat("limit must be a number from 1 to ", kMaxExportEvents));
     }
   }
   return options;

@@ -9,7 +9,7 @@
 namespace millrace::sandbox {
 namespace {
 
-constexpr int kMostLookedAt = 2'000;  // rows that one Read() visits
+constexpr int kMaxLookedAt = 2'000;  // rows that one Read() visits
 
 constexpr char kSchema[] =
     "CREATE TABLE IF NOT EXISTS events("
@@ -75,7 +75,7 @@ class SqliteEventStore final : public EventStore {
     absl::MutexLock lock(&database_->mutex);
     read_.Reset();
     read_.BindInt(1, static_cast<int64_t>(after));
-    read_.BindInt(2, kMostLookedAt);
+    read_.BindInt(2, kMaxLookedAt);
     bool go_on = true;
     while (go_on) {
       ASSIGN_OR_RETURN(const bool row, read_.Step());

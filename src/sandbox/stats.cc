@@ -6,12 +6,12 @@ namespace millrace::sandbox {
 namespace {
 
 constexpr size_t kKept = 500;
-constexpr size_t kMostRecordBytes = 8 << 10;
+constexpr size_t kMaxRecordBytes = 8 << 10;
 
 }  // namespace
 
 void RejectedRecords::Add(RejectedRecord record) {
-  if (record.record.size() > kMostRecordBytes) record.record.resize(kMostRecordBytes);
+  if (record.record.size() > kMaxRecordBytes) record.record.resize(kMaxRecordBytes);
   record.record.shrink_to_fit();
   absl::MutexLock lock(&mutex_);
   record.id = ++last_id_;
@@ -19,12 +19,12 @@ void RejectedRecords::Add(RejectedRecord record) {
   if (records_.size() > kKept) records_.pop_front();
 }
 
-std::vector<RejectedRecord> RejectedRecords::After(uint64_t after, size_t most) {
+std::vector<RejectedRecord> RejectedRecords::After(uint64_t after, size_t max) {
   absl::MutexLock lock(&mutex_);
   auto begin = records_.end();
-  while (begin != records_.begin() && most > 0 && std::prev(begin)->id > after) {
+  while (begin != records_.begin() && max > 0 && std::prev(begin)->id > after) {
     --begin;
-    --most;
+    --max;
   }
   return {begin, records_.end()};
 }

@@ -27,7 +27,7 @@ class RejectedRecords {
  public:
   void Add(RejectedRecord record);  // sets the id, cuts the text
   // Those with an id above `after`, at most the last `most`.
-  std::vector<RejectedRecord> After(uint64_t after, size_t most);
+  std::vector<RejectedRecord> After(uint64_t after, size_t max);
   uint64_t last_id();
   void Clear();
 

@@ -27,11 +27,11 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
 }();
 
 // The plain body, in `request` or in `scratch`.
-absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t most,
+absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t max,
                                            ByteBuffer* scratch) {
   const std::string_view encoding = request.header("content-encoding");
   if (encoding.empty() || encoding == "identity") {
-    if (request.body.size() > most) return absl::ResourceExhaustedError("the body is too large");
+    if (request.body.size() > max) return absl::ResourceExhaustedError("the body is too large");
     return request.body;
   }
   if (encoding != "gzip" && encoding != "GZIP" && encoding != "x-gzip") {
@@ -39,7 +39,7 @@ absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t 
   }
   if (request.body.empty()) return request.body;
   scratch->clear();
-  const absl::Status status = GunzipTo(request.body, most, scratch);
+  const absl::Status status = GunzipTo(request.body, max, scratch);
   if (absl::IsResourceExhausted(status)) return status;
   if (!status.ok()) return absl::InvalidArgumentError(status.message());
   return scratch->view();
@@ -158,11 +158,11 @@ absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text) {
   return decoded;
 }
 
-absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t most,
+absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
                                        ByteBuffer* scratch) {
   DecodedBody decoded;
   decoded.params.AddForm(request.query);
-  ASSIGN_OR_RETURN(const std::string_view body, PlainBody(request, most, scratch));
+  ASSIGN_OR_RETURN(const std::string_view body, PlainBody(request, max, scratch));
   decoded.plain_bytes = body.size();
   if (const std::string_view text = TrimBlanks(body); LooksLikeJson(text)) {
     decoded.records = text;

@@ -43,7 +43,7 @@ struct DecodedBody {
 // ResourceExhausted: more than `most` bytes after decompression. InvalidArgument: damaged gzip,
 // another Content-Encoding, neither JSON nor a form with `data`, bad base64. An empty body gives
 // empty records.
-absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t most,
+absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
                                        ByteBuffer* scratch);
 
 // Base64 with or without padding, in the standard or the URL-safe alphabet, spaces standing for

@@ -19,7 +19,7 @@ std::string Base64(std::string_view text) { return absl::Base64Escape(ToAbsl(tex
 
 struct Decoding {
   absl::StatusOr<DecodedBody> Run(std::string_view text, std::string_view encoding = "",
-                                  std::string_view query = "", size_t most = 1000) {
+                                  std::string_view query = "", size_t max = 1000) {
     body.clear();
     body.Append(text);
     ServerRequest request;
@@ -29,7 +29,7 @@ struct Decoding {
     request.header = [encoding](std::string_view name) {
       return name == "content-encoding" ? encoding : std::string_view();
     };
-    return DecodeBody(request, most, &scratch);
+    return DecodeBody(request, max, &scratch);
   }
   ByteBuffer body;
   ByteBuffer scratch;

@@ -80,7 +80,7 @@ void DensityGrid::Put(int32_t x, int32_t y, const Tally& tally) {
   Tally& cell = cells_[KeyOf(x, y)];
   cell.stays += tally.stays;
   cell.seconds += tally.seconds;
-  while (cells_.size() > kMostCells) Coarsen();
+  while (cells_.size() > kMaxCells) Coarsen();
 }
 
 void DensityGrid::Coarsen() {

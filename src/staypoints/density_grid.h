@@ -10,10 +10,10 @@
 namespace millrace {
 
 // Square cells of latitude and longitude. They begin at 1/16,384 degree (about 7 m) and double in
-// size whenever there would be more than kMostCells of them. Not thread-safe.
+// size whenever there would be more than kMaxCells of them. Not thread-safe.
 class DensityGrid {
  public:
-  static constexpr size_t kMostCells = 1 << 16;
+  static constexpr size_t kMaxCells = 1 << 16;
 
   struct Tally {
     uint64_t stays = 0;

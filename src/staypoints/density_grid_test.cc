@@ -42,7 +42,7 @@ TEST(DensityGridTest, PlacesFallIntoTheirCell) {
 
 TEST(DensityGridTest, CellsGrowSoThatTheirNumberDoesNot) {
   const DensityGrid grid = Town(500'000, 48, 11);
-  EXPECT_LE(grid.cells().size(), DensityGrid::kMostCells);
+  EXPECT_LE(grid.cells().size(), DensityGrid::kMaxCells);
   EXPECT_EQ(StaysOf(grid), 500'000u);
   EXPECT_LT(grid.cell_degrees(), 0.002);
 }

@@ -46,11 +46,11 @@ std::string_view PartitionOf(std::string_view id) {
 
 }  // namespace
 
-IdRanges::IdRanges(std::vector<std::string> sampled_ids, size_t most) {
+IdRanges::IdRanges(std::vector<std::string> sampled_ids, size_t max) {
   std::sort(sampled_ids.begin(), sampled_ids.end());
   const size_t size = sampled_ids.size();
-  for (size_t i = 1; i < most && size > 0; ++i) {
-    const std::string& id = sampled_ids[i * size / most];
+  for (size_t i = 1; i < max && size > 0; ++i) {
+    const std::string& id = sampled_ids[i * size / max];
     const std::string partition(PartitionOf(id));
     if (borders_.empty() || partition > borders_.back()) {
       borders_.push_back(partition);

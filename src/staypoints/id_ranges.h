@@ -15,7 +15,7 @@ class IdRanges {
  public:
   // At most `most` ranges, fewer if the sample has too few different ids. Borders lie between
   // output partitions (see user_prefix.h), but inside one that a single range cannot hold.
-  IdRanges(std::vector<std::string> sampled_ids, size_t most);
+  IdRanges(std::vector<std::string> sampled_ids, size_t max);
 
   size_t count() const { return borders_.size() + 1; }
   size_t Find(std::string_view id) const;

@@ -47,7 +47,7 @@ class IdCursor {
     is_utf8 = true;
     if (leaf_ == nullptr) return false;
     if (!cells_.empty()) return ReadId(cells_[row], scratch_, id);
-    if (leaf_->most_definition > 0 && column_.definitions[row] != leaf_->most_definition) {
+    if (leaf_->max_definition > 0 && column_.definitions[row] != leaf_->max_definition) {
       return false;
     }
     id = column_.text_at(value_++);
@@ -187,13 +187,13 @@ class ParquetTripReader : public TripReader {
     return true;
   }
 
-  absl::StatusOr<std::vector<std::string>> SampleIds(size_t most) override {
+  absl::StatusOr<std::vector<std::string>> SampleIds(size_t max) override {
     std::vector<std::string> sampled;
     const size_t groups = columns_->groups().size();
-    const size_t taken = std::min({groups, kSampledGroups, std::max<size_t>(most / 64, 1)});
+    const size_t taken = std::min({groups, kSampledGroups, std::max<size_t>(max / 64, 1)});
     for (size_t i = 0; i < taken; ++i) {
       const size_t group = (2 * i + 1) * groups / (2 * taken);
-      RETURN_IF_ERROR(Annotate(SampleGroup(group, most / taken, sampled),
+      RETURN_IF_ERROR(Annotate(SampleGroup(group, max / taken, sampled),
                                StrCat("reading ", file_.object.uri)));
     }
     return sampled;
@@ -219,17 +219,17 @@ class ParquetTripReader : public TripReader {
     return object_->CheckUnchanged();
   }
 
-  absl::Status SampleGroup(size_t group, size_t most, std::vector<std::string>& sampled) {
+  absl::Status SampleGroup(size_t group, size_t max, std::vector<std::string>& sampled) {
     ASSIGN_OR_RETURN(const auto reader, columns_->OpenGroup(group));
     std::vector<LeafColumn> leaves;
     ASSIGN_OR_RETURN(const size_t rows,
-                     reader->Read(std::clamp<size_t>(most, 1, kSampledAtOnce), leaves));
+                     reader->Read(std::clamp<size_t>(max, 1, kSampledAtOnce), leaves));
     CellContext context;
     IdCursor ids(columns_->leaf(0), leaves[0], rows, context);
     for (size_t row = 0; row < rows; ++row) {
       std::string_view id;
       bool is_utf8;
-      if (ids.Next(id, is_utf8) && is_utf8 && id.size() <= kMostIdBytes) sampled.emplace_back(id);
+      if (ids.Next(id, is_utf8) && is_utf8 && id.size() <= kMaxIdBytes) sampled.emplace_back(id);
     }
     return absl::OkStatus();
   }

@@ -70,7 +70,7 @@ class StaypointBuilder {
   StaypointBlock block_;
   StayCounts counts_;
 
-  char id_buffer_[kMostIdBytes];
+  char id_buffer_[kMaxIdBytes];
   size_t id_size_ = 0;
   bool is_counted_ = false;  // the current user has a staypoint
   bool is_open_ = false;     // and is the last one of the block

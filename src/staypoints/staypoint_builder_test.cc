@@ -33,7 +33,7 @@ class Builder {
 
   Builder& User(const std::string& id, const std::vector<std::pair<int64_t, int64_t>>& trips) {
     const std::unique_ptr<char, void (*)(void*)> memory(
-        static_cast<char*>(std::aligned_alloc(64, kMostRecordBytes)), std::free);
+        static_cast<char*>(std::aligned_alloc(64, kMaxRecordBytes)), std::free);
     bool first = true;
     for (const auto& [start, end] : trips) {
       Trip trip{.user_id = id, .start = start, .end = end};

@@ -55,7 +55,7 @@ class RowTrips : public RowVisitor {
   void OnOverlongRow(uint64_t number, const absl::Status& why, std::string_view raw,
                      uint64_t size) override {
     if (!status_.ok()) return;
-    const std::string_view kept = raw.substr(0, kMostPayloadBytes);
+    const std::string_view kept = raw.substr(0, kMaxPayloadBytes);
     status_ = visitor_.OnRejected({.source_row = number,
                                    .code = "unreadable_row",
                                    .message = std::string(ToStd(why.message())),
@@ -94,9 +94,9 @@ class RowTrips : public RowVisitor {
 // Keeps the ids, for a sample.
 class IdCollector : public TripVisitor {
  public:
-  explicit IdCollector(size_t most) : most_(most) {}
+  explicit IdCollector(size_t max) : max_(max) {}
   absl::Status OnTrip(const Trip& trip) override {
-    if (ids.size() < most_) ids.emplace_back(trip.user_id);
+    if (ids.size() < max_) ids.emplace_back(trip.user_id);
     return absl::OkStatus();
   }
   absl::Status OnRejected(Rejection) override { return absl::OkStatus(); }
@@ -106,7 +106,7 @@ class IdCollector : public TripVisitor {
   std::vector<std::string> ids;
 
  private:
-  const size_t most_;
+  const size_t max_;
 };
 
 class TextTripReader : public TripReader {
@@ -132,9 +132,9 @@ class TextTripReader : public TripReader {
     return EndChunk(true, trips.columns());
   }
 
-  absl::StatusOr<std::vector<std::string>> SampleIds(size_t most) override {
-    IdCollector collector(most);
-    while (collector.ids.size() < most) {
+  absl::StatusOr<std::vector<std::string>> SampleIds(size_t max) override {
+    IdCollector collector(max);
+    while (collector.ids.size() < max) {
       ASSIGN_OR_RETURN(const bool more, ReadPart(collector, {}));
       if (!more) break;
     }

@@ -11,8 +11,8 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kLeastBuffer = 1 << 20;
-constexpr size_t kMostBuffer = 16 << 20;
+constexpr size_t kMinBuffer = 1 << 20;
+constexpr size_t kMaxBuffer = 16 << 20;
 
 class TextWriter : public StaypointWriter {
  public:
@@ -83,7 +83,7 @@ absl::StatusOr<std::unique_ptr<StaypointWriter>> NewTextWriter(
   const std::string_view header = TextHeader(style);
   if (!header.empty()) RETURN_IF_ERROR(file->Append(header));
   const size_t buffer_bytes =
-      std::clamp(options.memory / options.workers, kLeastBuffer, kMostBuffer);
+      std::clamp(options.memory / options.workers, kMinBuffer, kMaxBuffer);
   return std::make_unique<TextWriter>(style, buffer_bytes, ranges.count(), std::move(file));
 }
 

@@ -44,7 +44,7 @@ class TripReader {
 
   // About `most` user ids from all over the file, in a reader of which nothing was read yet; text
   // is only read from its begin, and then the reader is of no more use.
-  virtual absl::StatusOr<std::vector<std::string>> SampleIds(size_t most) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> SampleIds(size_t max) = 0;
 
   // Rows in the file; a guess for text.
   virtual uint64_t about_rows() const = 0;

@@ -21,7 +21,7 @@ struct Trip {
   double end_lng = 0;
 };
 
-inline constexpr size_t kMostIdBytes = 1024;
+inline constexpr size_t kMaxIdBytes = 1024;
 // Years 0001 to 9999, in microseconds since 1970. They leave room for three bits in a record.
 inline constexpr int64_t kEarliestTime = -62'135'596'800'000'000;
 inline constexpr int64_t kLatestTime = 253'402'300'799'999'999;
@@ -60,13 +60,13 @@ struct alignas(64) TripRecord {
 };
 static_assert(sizeof(TripRecord) == 64);
 
-// Bytes that `id`, of at most kMostIdBytes, takes with its record at most.
+// Bytes that `id`, of at most kMaxIdBytes, takes with its record at most.
 inline size_t MostRecordBytes(std::string_view id) {
   return sizeof(TripRecord) +
          (id.size() + sizeof(TripRecord) - 1) / sizeof(TripRecord) * sizeof(TripRecord);
 }
 
-inline constexpr size_t kMostRecordBytes = sizeof(TripRecord) + kMostIdBytes;
+inline constexpr size_t kMaxRecordBytes = sizeof(TripRecord) + kMaxIdBytes;
 
 // Writes `trip` to `to`, which is aligned to 64 bytes, past the caches; returns its size().
 size_t PackTrip(const Trip& trip, char* to);

@@ -17,7 +17,7 @@ namespace {
 class Packed {
  public:
   explicit Packed(const Trip& trip)
-      : bytes_(static_cast<char*>(std::aligned_alloc(64, kMostRecordBytes)), std::free) {
+      : bytes_(static_cast<char*>(std::aligned_alloc(64, kMaxRecordBytes)), std::free) {
     size_ = PackTrip(trip, bytes_.get());
     FinishPacking();
   }

@@ -11,9 +11,9 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kLeastMemory = 4 << 20;
+constexpr size_t kMinMemory = 4 << 20;
 constexpr size_t kWriteBytes = 1 << 20;
-constexpr size_t kLeastReadBytes = 64 << 10;
+constexpr size_t kMinReadBytes = 64 << 10;
 constexpr size_t kAlignment = alignof(TripRecord);
 
 char* Allocate(size_t bytes) {
@@ -119,7 +119,7 @@ class TripSorter::RunReader {
 void TripSorter::FreeBytes::operator()(char* bytes) const { std::free(bytes); }
 
 TripSorter::TripSorter(ScratchFile& scratch, size_t memory)
-    : scratch_(scratch), memory_(std::max(memory, kLeastMemory)) {}
+    : scratch_(scratch), memory_(std::max(memory, kMinMemory)) {}
 TripSorter::~TripSorter() = default;
 
 absl::Status TripSorter::Sort(StoredTrips trips, StaypointBuilder& to, std::stop_token stop) {
@@ -140,8 +140,8 @@ absl::Status TripSorter::Sort(StoredTrips trips, StaypointBuilder& to, std::stop
 }
 
 bool TripSorter::FitsMemory(const StoredTrips& trips) const {
-  const uint64_t most_trips = (trips.memory_bytes + trips.disk_bytes) / sizeof(TripRecord);
-  return trips.disk_bytes + most_trips * UserGroups::kBytesPerTrip <= memory_;
+  const uint64_t max_trips = (trips.memory_bytes + trips.disk_bytes) / sizeof(TripRecord);
+  return trips.disk_bytes + max_trips * UserGroups::kBytesPerTrip <= memory_;
 }
 
 absl::StatusOr<std::string_view> TripSorter::Load(absl::Span<const ScratchFile::Extent> extents) {
@@ -165,7 +165,7 @@ absl::StatusOr<std::string_view> TripSorter::Load(absl::Span<const ScratchFile::
 absl::StatusOr<std::vector<TripSorter::Run>> TripSorter::MakeRuns(const StoredTrips& trips,
                                                                   std::stop_token stop) {
   constexpr size_t kIndexShare = sizeof(TripRecord) + UserGroups::kBytesPerTrip;
-  const size_t most_bytes = memory_ / kIndexShare * sizeof(TripRecord);
+  const size_t max_bytes = memory_ / kIndexShare * sizeof(TripRecord);
   std::vector<Run> runs;
   const auto make_run = [&](absl::Span<const std::string_view> pieces) -> absl::Status {
     ASSIGN_OR_RETURN(Run run, MakeRun(pieces));
@@ -177,7 +177,7 @@ absl::StatusOr<std::vector<TripSorter::Run>> TripSorter::MakeRuns(const StoredTr
   for (const std::string_view piece : trips.in_memory) {
     pieces.push_back(piece);
     bytes += piece.size();
-    if (bytes < most_bytes) continue;
+    if (bytes < max_bytes) continue;
     RETURN_IF_ERROR(make_run(pieces));
     pieces.clear();
     bytes = 0;
@@ -187,7 +187,7 @@ absl::StatusOr<std::vector<TripSorter::Run>> TripSorter::MakeRuns(const StoredTr
     size_t end = i;
     for (bytes = 0; end < trips.on_disk.size(); ++end) {
       bytes += trips.on_disk[end].size;
-      if (bytes > most_bytes && end > i) break;
+      if (bytes > max_bytes && end > i) break;
     }
     ASSIGN_OR_RETURN(const std::string_view loaded,
                      Load(absl::MakeSpan(trips.on_disk).subspan(i, end - i)));
@@ -208,13 +208,13 @@ absl::Status TripSorter::MergeAll(std::vector<Run> runs, StaypointBuilder& to,
                                   std::stop_token stop) {
   loaded_.reset();
   loaded_bytes_ = 0;
-  const size_t most_runs = std::max<size_t>(memory_ / kLeastReadBytes, 2);
-  while (runs.size() > most_runs) {
+  const size_t max_runs = std::max<size_t>(memory_ / kMinReadBytes, 2);
+  while (runs.size() > max_runs) {
     RunWriter writer(scratch_);
-    RETURN_IF_ERROR(Merge(absl::MakeSpan(runs).first(most_runs), stop,
+    RETURN_IF_ERROR(Merge(absl::MakeSpan(runs).first(max_runs), stop,
                           [&](const TripRecord& trip, bool) { return writer.Add(trip); }));
     ASSIGN_OR_RETURN(Run merged, writer.Finish());
-    runs.erase(runs.begin(), runs.begin() + static_cast<ptrdiff_t>(most_runs));
+    runs.erase(runs.begin(), runs.begin() + static_cast<ptrdiff_t>(max_runs));
     runs.push_back(std::move(merged));
   }
   return Merge(runs, stop, [&](const TripRecord& trip, bool begins_user) {
@@ -234,7 +234,7 @@ absl::Status TripSorter::Merge(absl::Span<const Run> runs, const std::stop_token
     return order != 0 ? order > 0 : TripBefore(*b.trip, *a.trip);
   };
   const size_t buffer_bytes =
-      std::clamp(memory_ / std::max<size_t>(runs.size(), 1), kLeastReadBytes, kWriteBytes);
+      std::clamp(memory_ / std::max<size_t>(runs.size(), 1), kMinReadBytes, kWriteBytes);
   std::vector<std::unique_ptr<RunReader>> readers;
   std::vector<Head> heads;
   for (const Run& run : runs) {
@@ -243,7 +243,7 @@ absl::Status TripSorter::Merge(absl::Span<const Run> runs, const std::stop_token
     if (trip != nullptr) heads.push_back({trip, readers.back().get()});
   }
   std::make_heap(heads.begin(), heads.end(), later);
-  const std::unique_ptr<char[], FreeBytes> last(Allocate(kMostRecordBytes));
+  const std::unique_ptr<char[], FreeBytes> last(Allocate(kMaxRecordBytes));
   const auto& last_trip = *reinterpret_cast<const TripRecord*>(last.get());
   for (uint64_t count = 0; !heads.empty(); ++count) {
     if (count % 65536 == 0) RETURN_IF_ERROR(CheckStop(stop));

@@ -32,13 +32,13 @@ void AddExtents(const ScratchFile::Extent& whole, absl::Span<const std::string_v
 absl::StatusOr<std::unique_ptr<TripStore>> TripStore::Make(Limits limits, ScratchFile& scratch) {
   // Only what is used is ever backed, but addresses may be limited too (`ulimit -v`): then the most
   // that there are, and the rest goes to disk.
-  const size_t least = 2 * limits.ranges * limits.writers * limits.chunk_bytes;
+  const size_t min = 2 * limits.ranges * limits.writers * limits.chunk_bytes;
   void* memory = MAP_FAILED;
-  for (;; limits.memory = std::max(limits.memory / 2, least)) {
+  for (;; limits.memory = std::max(limits.memory / 2, min)) {
     memory = ::mmap(nullptr, limits.memory, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory != MAP_FAILED) break;
-    if (limits.memory <= least) return ErrnoStatus(errno, "reserving memory for trips");
+    if (limits.memory <= min) return ErrnoStatus(errno, "reserving memory for trips");
   }
   // Large pages make what is used several times cheaper.
   (void)::madvise(memory, limits.memory, MADV_HUGEPAGE);

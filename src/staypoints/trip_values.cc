@@ -15,7 +15,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostShown = 80;  // bytes of a value in a message
+constexpr size_t kMaxShown = 80;  // bytes of a value in a message
 
 int64_t InRange(int64_t micros) {
   return micros >= kEarliestTime && micros <= kLatestTime ? micros : kBadTime;
@@ -61,8 +61,8 @@ bool IsNull(double value) {
   return std::bit_cast<uint64_t>(value) == std::bit_cast<uint64_t>(kNullCoordinate);
 }
 
-bool IsWithin(double value, double most) {
-  return (value >= -most && value <= most) || IsNull(value);
+bool IsWithin(double value, double max) {
+  return (value >= -max && value <= max) || IsNull(value);
 }
 
 std::string_view LeafRuleName(LeafRule rule) {
@@ -130,13 +130,13 @@ struct NoProblems : CellProblems {
 template <typename T, typename Convert>
 void ForEachStored(const ParquetLeaf& leaf, const LeafColumn& column, size_t rows, T null, T* to,
                    Convert convert) {
-  if (leaf.most_definition == 0) {
+  if (leaf.max_definition == 0) {
     for (size_t row = 0; row < rows; ++row) to[row] = convert(row);
     return;
   }
   size_t value = 0;
   for (size_t row = 0; row < rows; ++row) {
-    to[row] = column.definitions[row] == leaf.most_definition ? convert(value++) : null;
+    to[row] = column.definitions[row] == leaf.max_definition ? convert(value++) : null;
   }
 }
 
@@ -155,8 +155,8 @@ void ReadCells(const ParquetLeaf& leaf, const LeafColumn& column, size_t rows, C
 std::string Shown(const Value& value) {
   ByteBuffer text;
   AppendJsonValue(text, value);
-  if (text.size() <= kMostShown) return std::string(text.view());
-  size_t size = kMostShown;
+  if (text.size() <= kMaxShown) return std::string(text.view());
+  size_t size = kMaxShown;
   while (size > 0 && (static_cast<unsigned char>(text.view()[size]) & 0xC0) == 0x80) --size;
   return StrCat(text.view().substr(0, size), "...");
 }
@@ -170,13 +170,13 @@ Rejection TimeRejection(const std::string& field, const Value* value) {
 }
 
 Rejection CoordinateRejection(const std::string& field, const Value* value, double number,
-                              double most) {
+                              double max) {
   const std::string shown = std::isnan(number) && (value == nullptr || value->is_null()) ? "NaN"
                             : value == nullptr ? StrCat(number)
                                                : Shown(*value);
   return {.code = "invalid_value",
           .field = field,
-          .message = StrCat(field, " ", shown, " is no number from ", -most, " to ", most)};
+          .message = StrCat(field, " ", shown, " is no number from ", -max, " to ", max)};
 }
 
 Rejection IdRejection(const Trip& trip, bool has_id, bool is_utf8, const std::string& field) {
@@ -188,7 +188,7 @@ Rejection IdRejection(const Trip& trip, bool has_id, bool is_utf8, const std::st
   return {.code = "invalid_value",
           .field = field,
           .message = is_utf8 ? StrCat(field, " has ", trip.user_id.size(), " bytes; ids have ",
-                                      kMostIdBytes, " at most")
+                                      kMaxIdBytes, " at most")
                              : StrCat(field, " is not UTF-8 text")};
 }
 
@@ -292,7 +292,7 @@ void ReadCoordinates(const ParquetLeaf* leaf, const LeafColumn& column, size_t r
 }
 
 bool IsPossible(const Trip& trip, bool has_id, bool id_is_utf8) {
-  return has_id && id_is_utf8 && trip.user_id.size() <= kMostIdBytes && trip.start != kBadTime &&
+  return has_id && id_is_utf8 && trip.user_id.size() <= kMaxIdBytes && trip.start != kBadTime &&
          trip.end != kBadTime && IsWithin(trip.start_lat, 90) && IsWithin(trip.end_lat, 90) &&
          IsWithin(trip.start_lng, 180) && IsWithin(trip.end_lng, 180);
 }
@@ -303,7 +303,7 @@ Rejection WhyImpossible(const Trip& trip, bool has_id, bool id_is_utf8, const Tr
   const auto value = [&](TripColumn column) {
     return values == nullptr ? nullptr : values + column;
   };
-  if (!has_id || !id_is_utf8 || trip.user_id.size() > kMostIdBytes) {
+  if (!has_id || !id_is_utf8 || trip.user_id.size() > kMaxIdBytes) {
     return IdRejection(trip, has_id, id_is_utf8, name(kUserId));
   }
   if (trip.start == kBadTime) return TimeRejection(name(kStartTime), value(kStartTime));

@@ -6,9 +6,9 @@ namespace millrace {
 namespace {
 
 // Bytes of the first `most` characters of `text`.
-size_t Characters(std::string_view text, int most) {
+size_t Characters(std::string_view text, int max) {
   size_t at = 0;
-  for (; most > 0 && at < text.size(); --most) {
+  for (; max > 0 && at < text.size(); --max) {
     ++at;
     while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
   }

@@ -43,7 +43,7 @@ class AzureService : public CloudService, private CloudDialect {
   // A bucket is the address of its container.
   absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
                                 std::stop_token stop) override {
-    std::string url = StrCat(bucket, "?restype=container&comp=list&maxresults=", query.most);
+    std::string url = StrCat(bucket, "?restype=container&comp=list&maxresults=", query.max);
     if (!query.prefix.empty()) StrAppend(&url, "&prefix=", UrlEncode(query.prefix));
     if (!query.token.empty()) StrAppend(&url, "&marker=", UrlEncode(query.token));
     ASSIGN_OR_RETURN(const HttpResponse response,

@@ -142,7 +142,7 @@ class CloudStore : public ObjectStore {
     if (is_clear) return found;
     // Refusals of HEAD have no text, and who may not list is denied what is not there, too: a
     // listing says which it is.
-    ListQuery query{.prefix = uri.key, .most = 1};
+    ListQuery query{.prefix = uri.key, .max = 1};
     do {
       ASSIGN_OR_RETURN(ListPage page, service_->List(uri.bucket, query, stop_));
       if (!page.keys.empty()) {

@@ -12,7 +12,7 @@ namespace {
 
 // S3 takes 10,000 parts: they grow, so that an object may have half a terabyte.
 constexpr uint64_t kPartsOfOneSize = 2000;
-constexpr uint64_t kMostDoublings = 5;
+constexpr uint64_t kMaxDoublings = 5;
 
 class CloudWriter : public ObjectWriter {
  public:
@@ -44,7 +44,7 @@ class CloudWriter : public ObjectWriter {
 
  private:
   size_t PartSize() const {
-    return CloudService::kPartUnit << std::min(parts_ / kPartsOfOneSize, kMostDoublings);
+    return CloudService::kPartUnit << std::min(parts_ / kPartsOfOneSize, kMaxDoublings);
   }
 
   absl::Status SendPart() {

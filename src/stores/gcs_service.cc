@@ -34,7 +34,7 @@ class GcsService : public CloudService, private CloudDialect {
 
   absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
                                 std::stop_token stop) override {
-    std::string url = StrCat(BucketUrl(bucket), "?prettyPrint=false&maxResults=", query.most,
+    std::string url = StrCat(BucketUrl(bucket), "?prettyPrint=false&maxResults=", query.max,
                              "&fields=items(name,generation,size),nextPageToken");
     if (!query.prefix.empty()) StrAppend(&url, "&prefix=", UrlEncode(query.prefix));
     if (!query.start.empty()) StrAppend(&url, "&startOffset=", UrlEncode(query.start));

@@ -13,7 +13,7 @@ namespace {
 
 // So much must be read in a row before more is fetched ahead unasked: a look at the head of a file,
 // or at its footer, costs one block.
-constexpr uint64_t kLeastRun = 64 << 10;
+constexpr uint64_t kMinRun = 64 << 10;
 
 }  // namespace
 
@@ -22,8 +22,8 @@ ReadAhead::ReadAhead(uint64_t size, Fetch fetch, ReadAheadOptions options)
       fetch_(std::move(fetch)),
       options_(options),
       ranges_({{0, size, 0, 0}}),
-      block_size_(options.most_block),
-      most_blocks_(std::max<uint64_t>(options.memory / options.most_block, 2)) {}
+      block_size_(options.max_block),
+      max_blocks_(std::max<uint64_t>(options.memory / options.max_block, 2)) {}
 
 ReadAhead::~ReadAhead() {
   std::vector<std::jthread> threads;  // joins behind the stop
@@ -52,11 +52,11 @@ void ReadAhead::WillRead(absl::Span<const ByteRange> ranges) {
   ranges_ = std::move(plan);
 
   // A range has a block in use, one on its way, and one that it shares with its neighbour.
-  const uint64_t least_memory = 3 * ranges_.size() * options_.least_block;
-  const uint64_t memory = std::max(options_.memory, least_memory);
-  uint64_t block_size = options_.most_block;
+  const uint64_t min_memory = 3 * ranges_.size() * options_.min_block;
+  const uint64_t memory = std::max(options_.memory, min_memory);
+  uint64_t block_size = options_.max_block;
   if (CountBlocks(block_size) >= memory / block_size) {  // so much is not held at once:
-    block_size = std::clamp(memory / (3 * ranges_.size()), options_.least_block, block_size);
+    block_size = std::clamp(memory / (3 * ranges_.size()), options_.min_block, block_size);
   }
   if (block_size != block_size_) {
     block_size_ = block_size;
@@ -66,7 +66,7 @@ void ReadAhead::WillRead(absl::Span<const ByteRange> ranges) {
                                 [](const BlockPtr& block) { return block->used == 0; }),
                  queue_.end());
   }
-  most_blocks_ = std::max<uint64_t>(memory / block_size_, 2);
+  max_blocks_ = std::max<uint64_t>(memory / block_size_, 2);
   FetchAhead();
 }
 
@@ -95,7 +95,7 @@ absl::StatusOr<size_t> ReadAhead::ReadAt(uint64_t offset, absl::Span<char> to) {
       const uint64_t index = at / block_size_;
       block = Need(index);
       // What a long read needs is fetched side by side.
-      const uint64_t last = std::min((end - 1) / block_size_, index + most_blocks_ / 2);
+      const uint64_t last = std::min((end - 1) / block_size_, index + max_blocks_ / 2);
       for (uint64_t other = index + 1; other <= last; ++other) Need(other);
       AwaitReady(index, *block);
     }
@@ -164,8 +164,8 @@ bool ReadAhead::NotePlace(uint64_t begin, uint64_t end) {
 
 // How many blocks behind the one being read are wanted.
 uint64_t ReadAhead::WindowOf(const Range& range) const {
-  if (planned_) return std::max<uint64_t>(most_blocks_ / (2 * ranges_.size()), 1);
-  if (range.run < kLeastRun) return 0;
+  if (planned_) return std::max<uint64_t>(max_blocks_ / (2 * ranges_.size()), 1);
+  if (range.run < kMinRun) return 0;
   return std::min<uint64_t>(1 + range.run / block_size_, static_cast<uint64_t>(options_.fetches));
 }
 
@@ -188,7 +188,7 @@ void ReadAhead::FetchAhead() {
 // Frees a block if there is no room for another. False: none that may go; what is urgent may exceed
 // the bound then, by what is being fetched.
 bool ReadAhead::MakeRoom(bool urgent) {
-  if (blocks_.size() < most_blocks_) return true;
+  if (blocks_.size() < max_blocks_) return true;
   // What was read to its end first, then what was used longest ago, then what was not used yet.
   const auto rank = [this](const Block& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return std::make_pair(IsDone(block) ? 0 : block.used != 0 ? 1 : 2, block.used);

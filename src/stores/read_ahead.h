@@ -20,8 +20,8 @@
 namespace millrace {
 
 struct ReadAheadOptions {
-  uint64_t most_block = 4 << 20;    // bytes fetched at once
-  uint64_t least_block = 64 << 10;  // when many ranges share the memory
+  uint64_t max_block = 4 << 20;    // bytes fetched at once
+  uint64_t min_block = 64 << 10;  // when many ranges share the memory
   uint64_t memory = 48 << 20;       // of all blocks; more if each range needs three of the least
   int fetches = 4;                  // under way at once
 };
@@ -85,7 +85,7 @@ class ReadAhead {
   bool planned_ ABSL_GUARDED_BY(mutex_) = false;       // WillRead() was called
   std::vector<Range> ranges_ ABSL_GUARDED_BY(mutex_);  // by place, apart from each other
   uint64_t block_size_ ABSL_GUARDED_BY(mutex_);
-  uint64_t most_blocks_ ABSL_GUARDED_BY(mutex_);
+  uint64_t max_blocks_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, BlockPtr> blocks_ ABSL_GUARDED_BY(mutex_);  // by offset / block_size_
   std::deque<BlockPtr> queue_ ABSL_GUARDED_BY(mutex_);           // to be fetched, the needed first
   uint64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;

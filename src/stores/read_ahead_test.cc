@@ -139,7 +139,7 @@ TEST(ReadAheadTest, ASmallRowGroupIsFetchedInLargeBlocks) {
 TEST(ReadAheadTest, ReadsAnywhereFromManyThreads) {
   constexpr uint64_t kSize = 30 * kMiB;
   Far far(kSize);
-  ReadAhead ahead(kSize, far.fetch(), {.most_block = kMiB, .memory = 4 * kMiB});
+  ReadAhead ahead(kSize, far.fetch(), {.max_block = kMiB, .memory = 4 * kMiB});
   std::vector<std::jthread> threads;
   for (unsigned seed = 0; seed < 4; ++seed) {
     threads.emplace_back([&, seed] {

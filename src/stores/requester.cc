@@ -11,7 +11,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMostCures = 4;
+constexpr int kMaxCures = 4;
 
 // The first byte of "bytes 100-199/200"; nullopt if there is none.
 std::optional<uint64_t> ContentRangeStart(std::string_view header) {
@@ -76,7 +76,7 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
       }
       Refusal refusal = dialect_.Understand(request, *response);
       why = std::move(refusal.status);
-      if (refusal.cure == Refusal::Cure::kNow && cures++ < kMostCures) continue;
+      if (refusal.cure == Refusal::Cure::kNow && cures++ < kMaxCures) continue;
       if (refusal.cure != Refusal::Cure::kWait) return why;
       retry_after = response->RetryAfter(clock_.Now());
     } else if (!absl::IsUnavailable(why)) {

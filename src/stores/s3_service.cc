@@ -36,7 +36,7 @@ class S3Service : public CloudService {
 
   absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
                                 std::stop_token stop) override {
-    std::string tail = StrCat("?list-type=2&max-keys=", query.most);
+    std::string tail = StrCat("?list-type=2&max-keys=", query.max);
     if (!query.prefix.empty()) StrAppend(&tail, "&prefix=", UrlEncode(query.prefix));
     if (!query.token.empty()) {
       StrAppend(&tail, "&continuation-token=", UrlEncode(query.token));

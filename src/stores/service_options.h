@@ -11,9 +11,9 @@ namespace millrace {
 
 // Clouds ask for sooner first tries than Mixpanel does.
 inline const RetryPolicy kStoreRetry{.initial = absl::Milliseconds(500),
-                                     .most = absl::Seconds(32),
-                                     .least_jitter = absl::ZeroDuration(),
-                                     .most_jitter = absl::Seconds(1)};
+                                     .max = absl::Seconds(32),
+                                     .min_jitter = absl::ZeroDuration(),
+                                     .max_jitter = absl::Seconds(1)};
 
 struct ServiceOptions {
   HttpClientFactory clients = [] { return NewCurlHttpClient(); };

@@ -10,19 +10,19 @@
 namespace millrace::watch {
 namespace {
 
-constexpr int kMostDepth = 32;
-constexpr size_t kMostBucketBytes = 222;  // Google's longest, with dots
-constexpr size_t kMostNameBytes = 1024;   // of Google's and Amazon's objects; Azure's too
+constexpr int kMaxDepth = 32;
+constexpr size_t kMaxBucketBytes = 222;  // Google's longest, with dots
+constexpr size_t kMaxNameBytes = 1024;   // of Google's and Amazon's objects; Azure's too
 
 bool IsBucketName(const std::string& bucket) {
-  return !bucket.empty() && bucket.size() <= kMostBucketBytes &&
+  return !bucket.empty() && bucket.size() <= kMaxBucketBytes &&
          std::all_of(bucket.begin(), bucket.end(), [](unsigned char c) {
            return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || c == '$';
          });
 }
 
 bool IsObjectName(const std::string& name) {
-  return !name.empty() && name.size() <= kMostNameBytes &&
+  return !name.empty() && name.size() <= kMaxNameBytes &&
          std::none_of(name.begin(), name.end(),
                       [](unsigned char c) { return absl::ascii_iscntrl(c); });
 }
@@ -30,7 +30,7 @@ bool IsObjectName(const std::string& name) {
 }  // namespace
 
 absl::StatusOr<Json> ParseEventJson(std::string_view text) {
-  std::optional<Json> json = ParseJson(text, kMostDepth);
+  std::optional<Json> json = ParseJson(text, kMaxDepth);
   if (!json) return absl::InvalidArgumentError("the body is not valid JSON");
   return *std::move(json);
 }
@@ -56,8 +56,8 @@ absl::Time EventTime(const std::string& rfc3339) {
 }
 
 absl::Status AddEvent(StorageEvent event, StorageEvents& events) {
-  if (events.objects.size() >= kMostEvents) {
-    return absl::InvalidArgumentError(StrCat("more than ", kMostEvents, " objects in one request"));
+  if (events.objects.size() >= kMaxEvents) {
+    return absl::InvalidArgumentError(StrCat("more than ", kMaxEvents, " objects in one request"));
   }
   events.objects.push_back(std::move(event));
   return absl::OkStatus();

@@ -127,8 +127,8 @@ absl::StatusOr<std::unique_ptr<HttpTrigger>> HttpTrigger::Start(
   auto trigger = absl::WrapUnique(new HttpTrigger(options, intake, progress, std::move(metrics)));
   HttpServerOptions server;
   server.listen = options.listen;
-  server.most_body_bytes = options.most_body_bytes;
-  server.most_connections = options.most_connections;
+  server.max_body_bytes = options.max_body_bytes;
+  server.max_connections = options.max_connections;
   ASSIGN_OR_RETURN(trigger->server_,
                    HttpServer::Start(server, [self = trigger.get()](const ServerRequest& request) {
                      return self->Handle(request);

@@ -24,8 +24,8 @@ struct HttpTriggerOptions {
   std::string token;  // that requests must carry; empty: none is asked for
   // Of traces in log lines: the project that they are in; empty: only their ids are logged.
   std::string google_project;
-  size_t most_body_bytes = 1 << 20;
-  int most_connections = 512;
+  size_t max_body_bytes = 1 << 20;
+  int max_connections = 512;
 };
 
 // POST of any path: a storage event (storage_event.h). 200 once each object of it is imported, was

@@ -9,7 +9,7 @@
 namespace millrace::watch {
 namespace {
 
-constexpr size_t kMostWarnings = 1000;  // of objects that no entry fits, and of hidden names
+constexpr size_t kMaxWarnings = 1000;  // of objects that no entry fits, and of hidden names
 
 }  // namespace
 
@@ -80,7 +80,7 @@ void Intake::NoteHidden(std::string_view uri) {
 // Listings show the same ones again and again.
 bool Intake::SeesFirst(const std::string& uri) {
   absl::MutexLock lock(&mutex_);
-  return warned_.size() < kMostWarnings && warned_.insert(uri).second;
+  return warned_.size() < kMaxWarnings && warned_.insert(uri).second;
 }
 
 }  // namespace millrace::watch

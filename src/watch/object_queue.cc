@@ -14,9 +14,9 @@
 namespace millrace::watch {
 namespace {
 
-constexpr int kMostChanges = 3;  // of an object while it is read, until that is a failure
-constexpr size_t kMostConfigWarnings = 1000;
-constexpr size_t kMostFailing = 100'000;  // that are counted
+constexpr int kMaxChanges = 3;  // of an object while it is read, until that is a failure
+constexpr size_t kMaxConfigWarnings = 1000;
+constexpr size_t kMaxFailing = 100'000;  // that are counted
 
 // When a local file was last written to, by its version; InfinitePast for other objects.
 absl::Time WriteTime(const ObjectInfo& info) {
@@ -100,24 +100,24 @@ bool ObjectQueue::AddWaiting(Notice& notice, std::stop_token stop) {
 }
 
 bool ObjectQueue::Accepts(const Notice& notice) const {
-  return waiting_.size() < options_.most_objects || waiting_.contains(notice.uri);
+  return waiting_.size() < options_.max_objects || waiting_.contains(notice.uri);
 }
 
 bool ObjectQueue::AddLocked(Notice& notice, Room room) {
   const bool must_fit = room == Room::kNeeded;
-  const size_t most =
-      must_fit ? options_.most_notices_per_object : std::numeric_limits<size_t>::max();
+  const size_t max =
+      must_fit ? options_.max_notices_per_object : std::numeric_limits<size_t>::max();
   if (const auto work = in_work_.find(notice.uri); work != in_work_.end()) {
     const bool same = notice.listed && notice.listed->version == work->second.version;
     if (same && !notice.on_result) return true;  // a listing that saw what is in work
-    if (work->second.next) return Merge(*work->second.next, notice, most);
+    if (work->second.next) return Merge(*work->second.next, notice, max);
     if (must_fit && !Accepts(notice)) return false;
-    return Merge(work->second.next.emplace(Item()), notice, most);
+    return Merge(work->second.next.emplace(Item()), notice, max);
   }
   if (const auto waiting = waiting_.find(notice.uri); waiting != waiting_.end()) {
     const bool urgent = !notice.maybe_unfinished;
     Item& item = waiting->second;
-    if (!Merge(item, notice, most)) return false;
+    if (!Merge(item, notice, max)) return false;
     if (urgent && item.due != absl::InfinitePast()) {
       later_.erase({item.due, waiting->first});
       item.due = absl::InfinitePast();
@@ -127,14 +127,14 @@ bool ObjectQueue::AddLocked(Notice& notice, Room room) {
   }
   if (must_fit && !Accepts(notice)) return false;
   Item item;
-  Merge(item, notice, most);
+  Merge(item, notice, max);
   Enqueue(std::move(item));
   return true;
 }
 
 // Adds what `notice` says and wants; false, and nothing, if too many wait for the object already.
-bool ObjectQueue::Merge(Item& into, Notice& notice, size_t most) {
-  if (into.on_result.size() >= most) return false;
+bool ObjectQueue::Merge(Item& into, Notice& notice, size_t max) {
+  if (into.on_result.size() >= max) return false;
   if (notice.on_result) {
     into.on_result.push_back(std::move(notice.on_result));
   } else {
@@ -377,13 +377,13 @@ void ObjectQueue::Finish(const std::string& uri, const NoticeResult& result) {
 // Each listing shows what was left alone for its config again.
 bool ObjectQueue::MayWarn(const std::string& uri, const NoticeResult& result) {
   if (result.outcome != NoticeOutcome::kConfigChanged) return true;
-  return config_warned_.size() < kMostConfigWarnings && config_warned_.insert(uri).second;
+  return config_warned_.size() < kMaxConfigWarnings && config_warned_.insert(uri).second;
 }
 
 void ObjectQueue::NoteFailing(const std::string& uri, const NoticeResult& result) {
   if (result.settled()) {
     if (failing_.erase(uri) > 0) --progress_.objects_failing;
-  } else if (result.outcome == NoticeOutcome::kFailed && failing_.size() < kMostFailing) {
+  } else if (result.outcome == NoticeOutcome::kFailed && failing_.size() < kMaxFailing) {
     if (failing_.insert(uri).second) ++progress_.objects_failing;
   }
 }
@@ -392,7 +392,7 @@ void ObjectQueue::NoteFailing(const std::string& uri, const NoticeResult& result
 ObjectQueue::Again ObjectQueue::WhetherAgain(const NoticeResult& result, Item& item) {
   if (result.settled() || ended_) return Again::kNo;
   const absl::Time now = clock_.Now();
-  if (HasChanged(result) && item.tries < kMostChanges) {
+  if (HasChanged(result) && item.tries < kMaxChanges) {
     ++item.tries;
     ++progress_.retries;
     item.due = absl::InfinitePast();
@@ -403,7 +403,7 @@ ObjectQueue::Again ObjectQueue::WhetherAgain(const NoticeResult& result, Item& i
     item.due = now + options_.held_wait;
     return Again::kLater;
   }
-  if (++item.tries >= options_.most_tries) return Again::kNo;
+  if (++item.tries >= options_.max_tries) return Again::kNo;
   ++progress_.retries;
   item.due = now + WaitAfter(item.tries);
   return Again::kLater;
@@ -411,8 +411,8 @@ ObjectQueue::Again ObjectQueue::WhetherAgain(const NoticeResult& result, Item& i
 
 absl::Duration ObjectQueue::WaitAfter(int tries) const {
   absl::Duration wait = options_.retry_initial;
-  for (int i = 1; i < tries && wait < options_.retry_most; ++i) wait *= 2;
-  return std::min(wait, options_.retry_most);
+  for (int i = 1; i < tries && wait < options_.retry_max; ++i) wait *= 2;
+  return std::min(wait, options_.retry_max);
 }
 
 }  // namespace millrace::watch

@@ -26,14 +26,14 @@
 namespace millrace::watch {
 
 struct QueueOptions {
-  size_t most_objects = 10'000;  // waiting; notices of further ones are turned away
-  size_t most_notices_per_object = 1000;
+  size_t max_objects = 10'000;  // waiting; notices of further ones are turned away
+  size_t max_notices_per_object = 1000;
   // A local file found by listing waits until it was not written to for so long.
   absl::Duration settle_time = absl::Seconds(2);
-  // Between tries of an object that nobody else will tell of again; doubles up to `retry_most`.
+  // Between tries of an object that nobody else will tell of again; doubles up to `retry_max`.
   absl::Duration retry_initial = absl::Seconds(1);
-  absl::Duration retry_most = absl::Minutes(5);
-  int most_tries = 12;                           // then it is left until a notice tells of it
+  absl::Duration retry_max = absl::Minutes(5);
+  int max_tries = 12;                           // then it is left until a notice tells of it
   absl::Duration held_wait = absl::Seconds(30);  // until a look at what another worker has
 };
 
@@ -90,7 +90,7 @@ class ObjectQueue : public ObjectFeed {
   bool AddOrAnswer(Notice& notice, Room room);
   bool Accepts(const Notice& notice) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AddLocked(Notice& notice, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static bool Merge(Item& into, Notice& notice, size_t most);
+  static bool Merge(Item& into, Notice& notice, size_t max);
   void Enqueue(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Item> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // InfinitePast: now; InfiniteFuture: nothing waits.

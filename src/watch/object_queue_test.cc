@@ -134,9 +134,9 @@ TEST_F(ObjectQueueTest, WhatNobodyTellsOfAgainIsTriedAgainMoreAndMoreRarely) {
     clock_.Advance(wait - absl::Milliseconds(1));
     EXPECT_FALSE(queue_.Ready()) << tries;
     clock_.Advance(absl::Milliseconds(1));
-    wait = std::min(2 * wait, options_.retry_most);
+    wait = std::min(2 * wait, options_.retry_max);
   }
-  EXPECT_EQ(tries, options_.most_tries);
+  EXPECT_EQ(tries, options_.max_tries);
   ASSERT_TRUE(Add(Seen()));
   EXPECT_EQ(Take().uri, kUri) << "a new notice counts";
 }
@@ -212,7 +212,7 @@ TEST_F(ObjectQueueTest, WhatIsLeftAloneForItsConfigIsWarnedOfOnce) {
 }
 
 TEST_F(ObjectQueueTest, WhatIsTakenBackNeedsNoRoom) {
-  options_.most_objects = 1;
+  options_.max_objects = 1;
   ObjectQueue small(options_, stores_, clock_, progress_);
   Notice one = Told("gs://b/1"), two = Told("gs://b/2");
   EXPECT_TRUE(small.Add(one));
@@ -232,7 +232,7 @@ TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
 }
 
 TEST_F(ObjectQueueTest, TooManyObjectsAreTurnedAway) {
-  options_.most_objects = 2;
+  options_.max_objects = 2;
   ObjectQueue small(options_, stores_, clock_, progress_);
   Notice one = Told("gs://b/1"), two = Told("gs://b/2"), three = Told("gs://b/3");
   EXPECT_TRUE(small.Add(one));
@@ -244,7 +244,7 @@ TEST_F(ObjectQueueTest, TooManyObjectsAreTurnedAway) {
 }
 
 TEST_F(ObjectQueueTest, RoomIsWaitedForUntilAStop) {
-  options_.most_objects = 1;
+  options_.max_objects = 1;
   ObjectQueue small(options_, stores_, clock_, progress_);
   Notice one = Seen();
   ASSERT_TRUE(small.Add(one));
@@ -336,7 +336,7 @@ TEST_F(WaitingReaderTest, ARetryIsTriedThoughNothingElseHappens) {
 }
 
 TEST_F(WaitingReaderTest, ARetryThatIsDueSoonerIsNotLate) {
-  options_.retry_initial = options_.retry_most = absl::Hours(1);
+  options_.retry_initial = options_.retry_max = absl::Hours(1);
   bucket_.Put("gs://b/held", "x");
   ObjectQueue queue(options_, stores_, time_, progress_);
   Notice failing = Seen(), held = Seen("gs://b/held");

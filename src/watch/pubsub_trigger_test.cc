@@ -55,9 +55,9 @@ class PubsubTriggerTest : public testing::Test {
     request_.import.gzip = std::nullopt;
     request_.import.events_per_second = request_.import.bytes_per_second = 0;
     request_.import.run.retry = {.initial = absl::Milliseconds(1),
-                                 .most = absl::Milliseconds(2),
-                                 .least_jitter = absl::ZeroDuration(),
-                                 .most_jitter = absl::Milliseconds(1),
+                                 .max = absl::Milliseconds(2),
+                                 .min_jitter = absl::ZeroDuration(),
+                                 .max_jitter = absl::Milliseconds(1),
                                  .give_up_after = absl::InfiniteDuration()};
     request_.open_store = bucket_.Opener();
     open_subscription_ = [this] { return topic_.Open(); };

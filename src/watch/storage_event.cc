@@ -8,7 +8,7 @@
 namespace millrace::watch {
 namespace {
 
-constexpr int kMostEnvelopes = 4;  // SQS in SNS in S3 is three
+constexpr int kMaxEnvelopes = 4;  // SQS in SNS in S3 is three
 
 constexpr std::string_view kGcsFinalized = "google.cloud.storage.object.v1.finalized";
 constexpr std::string_view kPubsubPublished = "google.cloud.pubsub.topic.v1.messagePublished";
@@ -39,7 +39,7 @@ class Reader {
   explicit Reader(StorageEvents& events) : events_(events) {}
 
   absl::Status ReadText(std::string_view text, int envelopes) {
-    if (envelopes > kMostEnvelopes) {
+    if (envelopes > kMaxEnvelopes) {
       return absl::InvalidArgumentError("too many envelopes within each other");
     }
     ASSIGN_OR_RETURN(const Json json, ParseEventJson(text));

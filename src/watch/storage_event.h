@@ -27,7 +27,7 @@ struct StorageEvents {
   std::string confirmation_url;
 };
 
-constexpr size_t kMostEvents = 1000;  // in one request
+constexpr size_t kMaxEvents = 1000;  // in one request
 
 using HeaderLookup = std::function<std::string_view(std::string_view name)>;
 

@@ -321,7 +321,7 @@ TEST(StorageEvent, WhatIsNoEventIsRefusedWithItsReason) {
 TEST(StorageEvent, SizesAreBounded) {
   EXPECT_FALSE(Parse(std::string(1 << 20, '[')).ok());
   std::string many = "[";
-  for (size_t i = 0; i <= kMostEvents; ++i) many += R"({"bucket": "b", "name": "n"},)";
+  for (size_t i = 0; i <= kMaxEvents; ++i) many += R"({"bucket": "b", "name": "n"},)";
   many.back() = ']';
   EXPECT_THAT(std::string(Parse(many).status().message()), HasSubstr("more than 1000"));
 }

@@ -8,7 +8,7 @@
 namespace millrace::watch {
 namespace {
 
-constexpr size_t kMostStores = 64;  // buckets that notices come of; more open theirs anew
+constexpr size_t kMaxStores = 64;  // buckets that notices come of; more open theirs anew
 
 std::string PlaceOf(std::string_view uri) {
   const size_t scheme = uri.find("://");
@@ -26,7 +26,7 @@ absl::StatusOr<std::shared_ptr<ObjectStore>> StoreCache::StoreOf(std::string_vie
   }
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, open_(uri));
   absl::MutexLock lock(&mutex_);
-  if (stores_.size() >= kMostStores) stores_.clear();
+  if (stores_.size() >= kMaxStores) stores_.clear();
   return stores_.try_emplace(place, std::move(store)).first->second;
 }
 

@@ -71,9 +71,9 @@ class WatchTest : public testing::Test {
     request_.import.gzip = std::nullopt;
     request_.import.events_per_second = request_.import.bytes_per_second = 0;
     request_.import.run.retry = {.initial = absl::Milliseconds(1),
-                                 .most = absl::Milliseconds(2),
-                                 .least_jitter = absl::ZeroDuration(),
-                                 .most_jitter = absl::Milliseconds(1),
+                                 .max = absl::Milliseconds(2),
+                                 .min_jitter = absl::ZeroDuration(),
+                                 .max_jitter = absl::Milliseconds(1),
                                  .give_up_after = absl::InfiniteDuration()};
     request_.http.listen = "127.0.0.1:0";
     request_.open_store = bucket_.Opener();
@@ -233,7 +233,7 @@ class TestTrigger : public Trigger {
 
 TEST_F(WatchTest, AnObjectThatFailedIsTriedAgainThoughNothingElseHappens) {
   bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
-  request_.queue.retry_initial = request_.queue.retry_most = absl::Milliseconds(50);
+  request_.queue.retry_initial = request_.queue.retry_max = absl::Milliseconds(50);
   Intake* intake = nullptr;
   request_.triggers.push_back(
       [&](Intake& offered,

@@ -41,7 +41,7 @@ absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& folder,
 }
 
 absl::StatusOr<DeadLetterRecord> ParseLine(std::string_view line) {
-  if (line.size() > kMostRecordBytes) return absl::DataLossError("the line is too long");
+  if (line.size() > kMaxRecordBytes) return absl::DataLossError("the line is too long");
   return ParseDeadLetter(line);
 }
 
@@ -72,7 +72,7 @@ class Replays {
 
  private:
   absl::Status CountRecords(const std::string& path) {
-    return ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+    return ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) {
       const absl::StatusOr<DeadLetterRecord> record = ParseLine(line);
       if (!record.ok()) return absl::OkStatus();
       const auto left = records_left_.find(record->rejection.source_row);
@@ -101,7 +101,7 @@ absl::StatusOr<DeadLetterScan> ScanDeadLetters(
   for (const std::string& path : paths) {
     ASSIGN_OR_RETURN(Replays replays, Replays::Read(path));
     RETURN_IF_ERROR(ForEachLine(
-        path, kMostRecordBytes, [&](std::string_view line, uint64_t number) -> absl::Status {
+        path, kMaxRecordBytes, [&](std::string_view line, uint64_t number) -> absl::Status {
           const absl::StatusOr<DeadLetterRecord> record = ParseLine(line);
           if (!record.ok()) {
             if (++scan.damaged == 1) {

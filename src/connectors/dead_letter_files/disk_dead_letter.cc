@@ -18,14 +18,14 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMostOpenFiles = 128;
-constexpr size_t kMostNameBytes = 60;
+constexpr size_t kMaxOpenFiles = 128;
+constexpr size_t kMaxNameBytes = 60;
 
 // The end of a URI, of letters that every file system takes.
 std::string ReadableName(std::string_view uri) {
   while (uri.ends_with('/')) uri.remove_suffix(1);
   std::string name(uri.substr(uri.rfind('/') + 1));
-  if (name.size() > kMostNameBytes) name = name.substr(name.size() - kMostNameBytes);
+  if (name.size() > kMaxNameBytes) name = name.substr(name.size() - kMaxNameBytes);
   for (char& c : name) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_') c = '_';
   }
@@ -130,7 +130,7 @@ class DiskDeadLetter : public DeadLetter {
     std::string path = DeadLetterPath(folder_, object);
     absl::MutexLock lock(&mutex_);
     if (const auto found = files_.find(path); found != files_.end()) return found->second;
-    if (files_.size() >= kMostOpenFiles) RETURN_IF_ERROR(CloseIdleFiles());
+    if (files_.size() >= kMaxOpenFiles) RETURN_IF_ERROR(CloseIdleFiles());
     auto file = std::make_shared<RecordFile>(folder_, path);
     files_.emplace(std::move(path), file);
     return file;

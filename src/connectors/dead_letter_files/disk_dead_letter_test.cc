@@ -182,15 +182,15 @@ TEST_F(DiskDeadLetterTest, AnyUriMakesAFileName) {
 
 TEST_F(DiskDeadLetterTest, ALongPayloadIsCutBetweenCharactersAndSaysSo) {
   Rejection rejection = At(0);
-  rejection.payload_before = std::string(kMostPayloadBytes, 'x');
-  rejection.payload_after = std::string(kMostPayloadBytes - 1, 'x') + "\xe2\x82\xac\xe2\x82\xac";
+  rejection.payload_before = std::string(kMaxPayloadBytes, 'x');
+  rejection.payload_after = std::string(kMaxPayloadBytes - 1, 'x') + "\xe2\x82\xac\xe2\x82\xac";
   Keep(Key("a"), {rejection});
   const std::vector<DeadLetterRecord> records = Records({});
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].rejection.payload_before, rejection.payload_before);
   EXPECT_EQ(records[0].payload_before_bytes, 0u);
-  EXPECT_EQ(records[0].rejection.payload_after, std::string(kMostPayloadBytes - 1, 'x'));
-  EXPECT_EQ(records[0].payload_after_bytes, kMostPayloadBytes + 5);
+  EXPECT_EQ(records[0].rejection.payload_after, std::string(kMaxPayloadBytes - 1, 'x'));
+  EXPECT_EQ(records[0].payload_after_bytes, kMaxPayloadBytes + 5);
 }
 
 TEST_F(DiskDeadLetterTest, ARowThatWasTooLongToBeKeptSaysItsSize) {
@@ -286,7 +286,7 @@ TEST_F(DiskDeadLetterTest, DamagedLinesAreCountedAndHideNoOthers) {
   Keep(Key("a"), {At(0)});
   const std::string path = PathOf(Key("a"));
   AppendToFile(path, "not JSON\n[]\n{\"row\":0}\n{}\n\n");
-  AppendToFile(path, std::string(kMostRecordBytes + 10, 'x') + "\n");
+  AppendToFile(path, std::string(kMaxRecordBytes + 10, 'x') + "\n");
   dead_letter_ = MustOpen(folder_, clock_);
   Keep(Key("a"), {At(1)});
   DeadLetterScan scan;

@@ -57,7 +57,7 @@ absl::Status AppendDurably(const std::string& path, std::string_view lines) {
 absl::StatusOr<absl::flat_hash_set<uint64_t>> RowsOf(const std::string& path) {
   absl::flat_hash_set<uint64_t> rows;
   const absl::Status status =
-      ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+      ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) {
         if (const auto row = RowOfLine(line); row.ok() && *row > 0) rows.insert(*row - 1);
         return absl::OkStatus();
       });
@@ -97,7 +97,7 @@ absl::Status NoteReplayed(const std::string& folder, absl::Span<const ReplayNote
 
 absl::Status ForEachReplayNote(const std::string& dead_letter_path,
                                const std::function<absl::Status(const ReplayNote&)>& visit) {
-  const absl::Status status = ForEachLine(ReplayedPath(dead_letter_path), kMostRecordBytes,
+  const absl::Status status = ForEachLine(ReplayedPath(dead_letter_path), kMaxRecordBytes,
                                           [&](std::string_view line, uint64_t) {
                                             const std::optional<ReplayNote> note = Parse(line);
                                             return note ? visit(*note) : absl::OkStatus();

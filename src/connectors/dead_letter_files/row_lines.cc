@@ -47,7 +47,7 @@ absl::StatusOr<bool> EndsTorn(const std::string& path) {
 absl::StatusOr<bool> HasRow(const std::string& path, uint64_t row) {
   bool has = false;
   const absl::Status status =
-      ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) {
+      ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) {
         const absl::StatusOr<uint64_t> of_line = RowOfLine(line);
         has = has || (of_line.ok() && *of_line >= row);
         return absl::OkStatus();
@@ -64,7 +64,7 @@ absl::Status Rewrite(const std::string& path, uint64_t row) {
   ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file, OpenAppendFile(beside));
   ByteBuffer kept;
   RETURN_IF_ERROR(
-      ForEachLine(path, kMostRecordBytes, [&](std::string_view line, uint64_t) -> absl::Status {
+      ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) -> absl::Status {
         const absl::StatusOr<uint64_t> of_line = RowOfLine(line);
         if (of_line.ok() && *of_line >= row) return absl::OkStatus();
         kept.Append(line);
@@ -84,7 +84,7 @@ absl::Status Rewrite(const std::string& path, uint64_t row) {
 
 }  // namespace
 
-absl::Status ForEachLine(const std::string& path, size_t most,
+absl::Status ForEachLine(const std::string& path, size_t max,
                          const std::function<absl::Status(std::string_view, uint64_t)>& visit) {
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenForReading(path));
   std::vector<char> block(kBlock);
@@ -99,13 +99,13 @@ absl::Status ForEachLine(const std::string& path, size_t most,
     for (size_t end; (end = rest.find('\n')) != rest.npos; rest.remove_prefix(end + 1)) {
       std::string_view line = rest.substr(0, end);
       if (!begun.empty()) {
-        begun.append(line.substr(0, most + 1 - std::min(most + 1, begun.size())));
+        begun.append(line.substr(0, max + 1 - std::min(max + 1, begun.size())));
         line = begun;
       }
-      RETURN_IF_ERROR(visit(line.substr(0, most + 1), ++number));
+      RETURN_IF_ERROR(visit(line.substr(0, max + 1), ++number));
       begun.clear();
     }
-    begun.append(rest.substr(0, most + 1 - std::min(most + 1, begun.size())));
+    begun.append(rest.substr(0, max + 1 - std::min(max + 1, begun.size())));
   }
 }
 

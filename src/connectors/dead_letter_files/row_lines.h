@@ -18,7 +18,7 @@ namespace millrace {
 
 // Calls `visit` with each whole line, without its '\n', and its number from 1. Of a line longer
 // than `most` bytes only the begin is shown: `most` + 1 bytes. NotFound if there is no file.
-absl::Status ForEachLine(const std::string& path, size_t most,
+absl::Status ForEachLine(const std::string& path, size_t max,
                          const std::function<absl::Status(std::string_view, uint64_t)>& visit);
 
 // The "row" of a line; DataLoss if it has none.

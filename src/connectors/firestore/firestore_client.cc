@@ -8,7 +8,7 @@
 namespace millrace::firestore {
 namespace {
 
-constexpr size_t kMostReplyBytes = 64 << 20;
+constexpr size_t kMaxReplyBytes = 64 << 20;
 
 absl::Status WithHint(absl::Status status, const Location& location) {
   if (absl::IsPermissionDenied(status)) {
@@ -36,7 +36,7 @@ absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std
                       .headers = {{"Content-Type", "application/json"}},
                       .body = body,
                       .timeout = absl::Seconds(60),
-                      .most_response_bytes = kMostReplyBytes};
+                      .max_response_bytes = kMaxReplyBytes};
   RETURN_IF_ERROR(location_.credentials.Authorize(request, stop));
   return http_->Send(request, stop);
 }

@@ -23,11 +23,11 @@ using firestore::Found;
 using firestore::LedgerDocument;
 using firestore::Location;
 
-constexpr size_t kMostConnections = 8;
+constexpr size_t kMaxConnections = 8;
 constexpr size_t kPage = 300;
 // A document bears about one change a second.
 constexpr absl::Duration kStoreInterval = absl::Seconds(1);
-constexpr int kMostTries = 10;  // against others that change the same document
+constexpr int kMaxTries = 10;  // against others that change the same document
 
 bool IsSurprise(const absl::Status& status) {
   return absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status) ||
@@ -39,7 +39,7 @@ class FirestoreLedger : public Ledger {
   FirestoreLedger(Location location, const FirestoreOptions& options)
       : location_(std::move(location)),
         clock_(options.clock),
-        clients_(kMostConnections, [this, new_http = options.new_http] {
+        clients_(kMaxConnections, [this, new_http = options.new_http] {
           return std::make_unique<FirestoreClient>(location_, new_http());
         }) {}
 
@@ -94,8 +94,8 @@ class FirestoreLedger : public Ledger {
 // Who wins among many is settled within some tens of milliseconds.
 absl::Status FirestoreLedger::BackOff(int attempt, const std::stop_token& stop) {
   absl::BitGen random;
-  const double most = 0.01 * (1 << std::min(attempt, 6));
-  const absl::Duration pause = absl::Seconds(absl::Uniform(random, most / 2, most));
+  const double max = 0.01 * (1 << std::min(attempt, 6));
+  const absl::Duration pause = absl::Seconds(absl::Uniform(random, max / 2, max));
   return clock_.SleepFor(pause, stop) ? absl::OkStatus() : StopRequested();
 }
 
@@ -111,7 +111,7 @@ absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const ClaimRequest& r
                      .mapping_version = request.mapping_version,
                      .config_parts = request.config_parts};
   absl::Status last;
-  for (int attempt = 0; attempt < kMostTries; ++attempt) {
+  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
     // Claiming twice is the same as once, so a lost answer does no harm.
     absl::StatusOr<std::optional<Claim>> claim = TryClaim(**client, wanted, request.lease, stop);
     if (claim.ok() && claim->has_value()) return **std::move(claim);
@@ -218,7 +218,7 @@ absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
   absl::StatusOr<absl::Time> written;
-  for (int attempt = 0; attempt < kMostTries; ++attempt) {
+  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
     written = (*client)->Write(name, document, Expect::kUnchanged, stop);
     if (absl::IsAborted(written.status())) {
       RETURN_IF_ERROR(BackOff(attempt, stop));
@@ -274,7 +274,7 @@ absl::StatusOr<std::vector<LedgerKey>> FirestoreLedger::Forget(const LedgerKey& 
   for (const LedgerDocument& document : found.documents) {
     if (document.entry.key.destination != key.destination) continue;
     absl::Status status;
-    for (int attempt = 0; attempt < kMostTries; ++attempt) {
+    for (int attempt = 0; attempt < kMaxTries; ++attempt) {
       status = (*client)->Delete(document.name, stop);
       if (!absl::IsAborted(status)) break;
       RETURN_IF_ERROR(BackOff(attempt, stop));

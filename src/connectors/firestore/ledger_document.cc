@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostMessage = 300;
+constexpr size_t kMaxMessage = 300;
 
 std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone());
@@ -250,7 +250,7 @@ absl::Status ErrorOf(int http_status, std::string_view body) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
   message = StrCat("Firestore answered ", http_status, status.empty() ? "" : " ", status,
-                   message.empty() ? "" : ": ", message.substr(0, kMostMessage));
+                   message.empty() ? "" : ": ", message.substr(0, kMaxMessage));
   static const auto& kCodes = *new std::map<std::string, absl::StatusCode>{
       {"ABORTED", absl::StatusCode::kAborted},
       {"ALREADY_EXISTS", absl::StatusCode::kAlreadyExists},

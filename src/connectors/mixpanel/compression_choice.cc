@@ -14,7 +14,7 @@ bool CompressionChoice::Compress() {
 }
 
 void CompressionChoice::Took(bool compressed, size_t bytes, absl::Duration elapsed) {
-  if (bytes < kLeastBytes) return;
+  if (bytes < kMinBytes) return;
   absl::MutexLock lock(&mutex_);
   quickest_ = std::min(quickest_, elapsed);
   if (++answers_ == kTrial) {

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostFileBytes = 64 << 10;
+constexpr size_t kMaxFileBytes = 64 << 10;
 
 // A secret as it is sent: without white space at its ends (files and `echo` add line ends), and
 // without any within, which could break a header in two.
@@ -81,7 +81,7 @@ absl::Status ReadFile(const std::string& path, Credentials& credentials) {
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return absl::PermissionDeniedError(StrCat("other users can read it; run: chmod 600 ", path));
   }
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMostFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxFileBytes));
   // The parser's own message would quote the file.
   const Json file = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!file.is_object()) return absl::InvalidArgumentError("it is not a JSON object");

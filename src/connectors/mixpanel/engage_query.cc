@@ -15,8 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostPageBytes = 64 << 20;  // usual: 1,000 profiles of about 1 kB
-constexpr int kMostDepth = 256;              // writing JSON recurses
+constexpr size_t kMaxPageBytes = 64 << 20;  // usual: 1,000 profiles of about 1 kB
+constexpr int kMaxDepth = 256;              // writing JSON recurses
 
 void AppendField(std::string& form, std::string_view name, std::string_view value) {
   if (value.empty()) return;
@@ -49,7 +49,7 @@ ProfileReader::ProfileReader(HttpClient& http, const Endpoints& endpoints,
   if (!credentials.empty()) {
     request_.headers.emplace_back("Authorization", credentials.Authorization());
   }
-  request_.most_response_bytes = kMostPageBytes;
+  request_.max_response_bytes = kMaxPageBytes;
   request_.accept_gzip = true;
 }
 
@@ -68,7 +68,7 @@ std::string ProfileReader::Form() const {
 }
 
 absl::StatusOr<std::vector<Profile>> ProfileReader::TakePage(std::string_view body) {
-  const std::optional<Json> parsed = ParseOrderedJson(body, kMostDepth);
+  const std::optional<Json> parsed = ParseOrderedJson(body, kMaxDepth);
   if (!parsed) return NotAPage(body);
   const Json& page = *parsed;
   if (!page.is_object() || !page.contains("results") || !page["results"].is_array() ||

@@ -20,7 +20,7 @@ static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 constexpr int64_t kMillisPerDay = 86'400'000;
 // 1971-01-01, before which no event lies: smaller times are seconds. Not 1e11, as in what is sent:
 // the export shows early times in milliseconds, too.
-constexpr double kLeastMillis = 31'536'000'000;
+constexpr double kMinMillis = 31'536'000'000;
 
 struct Fields {
   std::string event, original_event;
@@ -62,9 +62,9 @@ simdjson::error_code ReadTime(od::value value, Fields& fields) {
   if (const auto error = value.get_number().get(number)) return error;
   const double magnitude = std::abs(number.as_double());
   if (number.is_int64()) {
-    fields.unix_millis = number.get_int64() * (magnitude < kLeastMillis ? 1000 : 1);
+    fields.unix_millis = number.get_int64() * (magnitude < kMinMillis ? 1000 : 1);
   } else if (magnitude < 1e17) {
-    const double scale = magnitude < kLeastMillis ? 1000 : 1;
+    const double scale = magnitude < kMinMillis ? 1000 : 1;
     fields.unix_millis = static_cast<int64_t>(std::floor(number.as_double() * scale));
   } else {
     return simdjson::NUMBER_OUT_OF_RANGE;

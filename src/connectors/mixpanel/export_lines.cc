@@ -15,16 +15,16 @@ bool IsObject(std::string_view text) { return text.front() == '{' && nlohmann::j
 
 }  // namespace
 
-ExportLines::ExportLines(OnLine on_line, size_t most_line_bytes)
-    : on_line_(std::move(on_line)), most_line_bytes_(most_line_bytes) {}
+ExportLines::ExportLines(OnLine on_line, size_t max_line_bytes)
+    : on_line_(std::move(on_line)), max_line_bytes_(max_line_bytes) {}
 
 absl::Status ExportLines::Push(std::string_view bytes) {
   for (;;) {
     const size_t end = bytes.find('\n');
     const std::string_view piece = bytes.substr(0, end);
-    if (unfinished_.size() + piece.size() > most_line_bytes_) {
+    if (unfinished_.size() + piece.size() > max_line_bytes_) {
       return absl::DataLossError(
-          StrCat("a line of the export is longer than ", most_line_bytes_, " bytes"));
+          StrCat("a line of the export is longer than ", max_line_bytes_, " bytes"));
     }
     if (end == std::string_view::npos) {
       unfinished_.append(piece);
@@ -52,9 +52,9 @@ absl::Status ExportLines::TakeLine(std::string_view line) {
     return absl::UnavailableError(StrCat("not a record of an export: ", CleanText(line, 100)));
   }
   if (!record_.empty() && begins_record && record_.back() == '}') RETURN_IF_ERROR(Deliver());
-  if (record_.size() + line.size() > most_line_bytes_) {
+  if (record_.size() + line.size() > max_line_bytes_) {
     return absl::DataLossError(
-        StrCat("a record of the export is longer than ", most_line_bytes_, " bytes"));
+        StrCat("a record of the export is longer than ", max_line_bytes_, " bytes"));
   }
   record_is_joined_ = !record_.empty();
   record_.append(line);

@@ -16,7 +16,7 @@ namespace millrace::mixpanel {
 class ExportLines {
  public:
   using OnLine = std::function<absl::Status(std::string_view)>;
-  explicit ExportLines(OnLine on_line, size_t most_line_bytes = 16 << 20);
+  explicit ExportLines(OnLine on_line, size_t max_line_bytes = 16 << 20);
 
   // Takes the next bytes of the body. Unavailable: the server gave up, or a line is no record.
   // DataLoss: a line is longer than allowed. A status of `on_line` is returned as it is.
@@ -29,7 +29,7 @@ class ExportLines {
   absl::Status Deliver();
 
   const OnLine on_line_;
-  const size_t most_line_bytes_;
+  const size_t max_line_bytes_;
   std::string unfinished_;         // behind the last line end
   std::string record_;             // a line that is whole if the next one begins a record
   bool record_is_joined_ = false;  // of several lines

@@ -16,14 +16,14 @@ struct Outcome {
   std::vector<std::string> lines;
 };
 
-Outcome Read(std::string_view body, size_t piece, size_t most_line_bytes = 1 << 20) {
+Outcome Read(std::string_view body, size_t piece, size_t max_line_bytes = 1 << 20) {
   Outcome outcome;
   ExportLines lines(
       [&](std::string_view line) {
         outcome.lines.emplace_back(line);
         return absl::OkStatus();
       },
-      most_line_bytes);
+      max_line_bytes);
   while (!body.empty() && outcome.status.ok()) {
     outcome.status = lines.Push(body.substr(0, piece));
     body.remove_prefix(std::min(piece, body.size()));

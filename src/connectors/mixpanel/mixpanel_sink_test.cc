@@ -137,7 +137,7 @@ TEST_F(MixpanelSinkTest, CountsRequestsAndBytes) {
 TEST_F(MixpanelSinkTest, SplitsByCountAndBytesBeforeSending) {
   ASSERT_TRUE(Write(GoodBatch(4500)).durable());
   EXPECT_THAT(RequestSizes(), ElementsAre(2000, 2000, 500));
-  target_.most_bytes = 10'000;
+  target_.max_bytes = 10'000;
   ASSERT_TRUE(Write(GoodBatch(30, 1000)).durable());
   for (const auto& received : mixpanel_.received()) EXPECT_LE(received.plain_bytes, 9'600'000u);
   EXPECT_THAT(RequestSizes(), ElementsAre(2000, 2000, 500, 9, 9, 9, 3));
@@ -157,7 +157,7 @@ TEST_F(MixpanelSinkTest, PacesByEventsAndPlainBytes) {
 TEST_F(MixpanelSinkTest, RefusesTheNamedRowsOfEveryRequest) {
   for (const Style style : {Style::kIndexed, Style::kDollarId}) {
     mixpanel_.set_style(style);
-    target_.most_events = 2;
+    target_.max_events = 2;
     const WriteResult result = Write(BatchOf({Bad(0), Good(1), Good(2), Bad(3), Bad(4)}));
     ASSERT_TRUE(result.durable()) << result.status();
     EXPECT_THAT(RefusedRows(result), ElementsAre(0, 3, 4));
@@ -256,7 +256,7 @@ TEST_F(MixpanelSinkTest, RetriesASingleRowWhoseAnswerContradictsItself) {
 // --- Too large.
 
 TEST_F(MixpanelSinkTest, SplitsWhatIsTooLargeAndRemembersTheNamedLimit) {
-  mixpanel_.set_most_bytes(100'000);
+  mixpanel_.set_max_bytes(100'000);
   const WriteResult result = Write(GoodBatch(300, 1000));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_THAT(result.refused(), IsEmpty());
@@ -270,10 +270,10 @@ TEST_F(MixpanelSinkTest, SplitsWhatIsTooLargeAndRemembersTheNamedLimit) {
 }
 
 TEST_F(MixpanelSinkTest, GoesToTwoMegabytesThenHalvesWithoutANamedLimit) {
-  mixpanel_.set_most_bytes(2'000'000, /*named_in_answer=*/false);
+  mixpanel_.set_max_bytes(2'000'000, /*named_in_answer=*/false);
   ASSERT_TRUE(Write(GoodBatch(1900, 4000)).durable());
   EXPECT_EQ(target_.bytes_limit, 2'000'000u);
-  mixpanel_.set_most_bytes(900'000, /*named_in_answer=*/false);
+  mixpanel_.set_max_bytes(900'000, /*named_in_answer=*/false);
   ASSERT_TRUE(Write(GoodBatch(1900, 4000)).durable());
   EXPECT_LE(target_.bytes_limit, 1'000'000u);
   EXPECT_GE(target_.bytes_limit, 450'000u);
@@ -281,7 +281,7 @@ TEST_F(MixpanelSinkTest, GoesToTwoMegabytesThenHalvesWithoutANamedLimit) {
 }
 
 TEST_F(MixpanelSinkTest, RefusesASingleRowThatIsTooLarge) {
-  mixpanel_.set_most_bytes(1000);
+  mixpanel_.set_max_bytes(1000);
   const WriteResult result = Write(BatchOf({Good(0), Good(1, 2000), Good(2)}));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_THAT(RefusedRows(result), ElementsAre(1));
@@ -322,7 +322,7 @@ TEST_F(MixpanelSinkTest, AsksForLessLoadWhenThrottled) {
 }
 
 TEST_F(MixpanelSinkTest, SendsOnlyTheRestOfABatchAfterAFailure) {
-  target_.most_events = 2;
+  target_.max_events = 2;
   const Batch batch = BatchOf({Bad(0), Good(1), Good(2), Good(3), Good(4)});
   mixpanel_.AnswerNext(Answer(503, ""), false);
   EXPECT_FALSE(Write(batch).durable());  // nothing done yet
@@ -384,7 +384,7 @@ class SlowAfterStop final : public HttpClient {
 };
 
 TEST_F(MixpanelSinkTest, AfterAStopAllRequestsOfABatchShareOneGrace) {
-  target_.most_events = 1;
+  target_.max_events = 1;
   target_.stop_grace = absl::Seconds(10);
   std::stop_source stop;
   auto http =
@@ -399,7 +399,7 @@ TEST_F(MixpanelSinkTest, AfterAStopAllRequestsOfABatchShareOneGrace) {
 }
 
 TEST_F(MixpanelSinkTest, ABatchThatIsThroughWithinTheGraceIsDurable) {
-  target_.most_events = 1;
+  target_.max_events = 1;
   std::stop_source stop;
   sink_ = NewMixpanelSink(
       target_,

@@ -16,13 +16,13 @@ namespace millrace {
 class QueryPacer {
  public:
   // 0 an hour: no limits.
-  QueryPacer(size_t most_per_hour, Clock& clock) : most_per_hour_(most_per_hour), clock_(clock) {}
+  QueryPacer(size_t max_per_hour, Clock& clock) : max_per_hour_(max_per_hour), clock_(clock) {}
 
   // Waits until one more query may be sent. Cancelled if `stop` is requested first.
   absl::Status WaitForTurn(std::stop_token stop);
 
  private:
-  const size_t most_per_hour_;
+  const size_t max_per_hour_;
   Clock& clock_;
   std::deque<absl::Duration> sent_;  // when, of the last hour's
 };

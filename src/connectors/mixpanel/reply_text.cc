@@ -33,7 +33,7 @@ bool IsControl(std::string_view sequence) {
 
 }  // namespace
 
-std::string CleanText(std::string_view text, size_t most) {
+std::string CleanText(std::string_view text, size_t max) {
   constexpr std::string_view kCut = "...";
   std::string clean;
   while (!text.empty()) {
@@ -42,8 +42,8 @@ std::string CleanText(std::string_view text, size_t most) {
     text.remove_prefix(length == 0 ? 1 : length);
     if (IsControl(sequence)) sequence = " ";
     if (sequence == " " && (clean.empty() || clean.back() == ' ')) continue;
-    if (clean.size() + sequence.size() > most) {
-      while (clean.size() + kCut.size() > most && !clean.empty()) {
+    if (clean.size() + sequence.size() > max) {
+      while (clean.size() + kCut.size() > max && !clean.empty()) {
         while ((static_cast<uint8_t>(clean.back()) & 0xC0) == 0x80) clean.pop_back();
         clean.pop_back();
       }

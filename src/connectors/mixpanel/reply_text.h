@@ -9,7 +9,7 @@ namespace millrace::mixpanel {
 
 // `text` as valid UTF-8 without control characters, white space joined, at most `most` bytes with
 // "..." where it was cut.
-std::string CleanText(std::string_view text, size_t most = 300);
+std::string CleanText(std::string_view text, size_t max = 300);
 
 }  // namespace millrace::mixpanel
 

@@ -6,9 +6,9 @@ namespace millrace::mixpanel {
 
 RowRange FirstRequest(const Batch& batch, RowRange rows, const RequestLimits& limits) {
   const size_t start = batch.start(rows.begin);
-  const size_t most_end = std::min(rows.end, rows.begin + std::max<size_t>(1, limits.rows));
+  const size_t max_end = std::min(rows.end, rows.begin + std::max<size_t>(1, limits.rows));
   size_t end = rows.begin + 1;
-  while (end < most_end &&
+  while (end < max_end &&
          batch.row_ends[end] - start + (end + 1 - rows.begin) * limits.added_row_bytes <=
              limits.bytes) {
     ++end;
@@ -28,7 +28,7 @@ std::pair<RowRange, RowRange> Halves(RowRange rows) {
 size_t LimitAfterTooLarge(size_t refused, size_t named) {
   size_t limit = refused > kFallbackBytes ? kFallbackBytes : refused / 2;
   if (named > 0 && named < refused) limit = named;
-  return std::max(limit, kLeastBytesLimit);
+  return std::max(limit, kMinBytesLimit);
 }
 
 }  // namespace millrace::mixpanel

@@ -36,10 +36,10 @@ std::string_view Bytes(const Batch& batch, RowRange rows);
 std::pair<RowRange, RowRange> Halves(RowRange rows);
 
 inline constexpr size_t kFallbackBytes = 2'000'000;  // Mixpanel's older limit, and its proxies'
-inline constexpr size_t kLeastBytesLimit = 64 << 10;
+inline constexpr size_t kMinBytesLimit = 64 << 10;
 
 // The limit to go on with after a 413 to `refused` bytes; `named` is the limit that the answer
-// named, 0 if none. Never below kLeastBytesLimit: what is refused below it is split by rows.
+// named, 0 if none. Never below kMinBytesLimit: what is refused below it is split by rows.
 size_t LimitAfterTooLarge(size_t refused, size_t named);
 
 }  // namespace millrace::mixpanel

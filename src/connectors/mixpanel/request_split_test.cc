@@ -64,13 +64,13 @@ TEST(Halves, CoverTheRange) {
 TEST(LimitAfterTooLarge, GoesToTwoMegabytesThenHalves) {
   EXPECT_EQ(LimitAfterTooLarge(9'600'000, 0), 2'000'000u);
   EXPECT_EQ(LimitAfterTooLarge(2'000'000, 0), 1'000'000u);
-  EXPECT_EQ(LimitAfterTooLarge(100'000, 0), kLeastBytesLimit);
+  EXPECT_EQ(LimitAfterTooLarge(100'000, 0), kMinBytesLimit);
 }
 
 TEST(LimitAfterTooLarge, BelievesASensibleNamedLimit) {
   EXPECT_EQ(LimitAfterTooLarge(9'600'000, 2'097'152), 2'097'152u);
   EXPECT_EQ(LimitAfterTooLarge(9'600'000, 10'485'760), 2'000'000u);  // it was within that
-  EXPECT_EQ(LimitAfterTooLarge(9'600'000, 1), kLeastBytesLimit);
+  EXPECT_EQ(LimitAfterTooLarge(9'600'000, 1), kMinBytesLimit);
 }
 
 }  // namespace

@@ -68,10 +68,10 @@ std::string_view StateIn(std::string_view message) {
 }
 
 // Waits until `fd` is ready, but not so long that a stop would be seen late. False: it failed.
-bool Poll(int fd, int events, short& ready, absl::Duration most) {
+bool Poll(int fd, int events, short& ready, absl::Duration max) {
   constexpr absl::Duration kUntilNextLook = absl::Milliseconds(100);
   pollfd one{.fd = fd, .events = static_cast<short>(events), .revents = 0};
-  const absl::Duration wait = std::min(most, kUntilNextLook);
+  const absl::Duration wait = std::min(max, kUntilNextLook);
   const int result = poll(&one, 1, static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1);
   ready = one.revents;
   return result >= 0 || errno == EINTR;

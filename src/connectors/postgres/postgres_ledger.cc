@@ -20,7 +20,7 @@ using postgres::Connection;
 using postgres::Rows;
 
 constexpr uint64_t kSchemaVersion = 3;
-constexpr size_t kMostConnections = 3;
+constexpr size_t kMaxConnections = 3;
 constexpr size_t kPage = 1000;
 
 // One transaction. The lock makes one worker of many the one that makes the tables; its number is
@@ -180,7 +180,7 @@ LedgerEntry ReadEntry(const Rows& rows, size_t row) {
 class PostgresLedger : public Ledger {
  public:
   explicit PostgresLedger(const Address& address)
-      : name_(address.name()), connections_(kMostConnections, [address] {
+      : name_(address.name()), connections_(kMaxConnections, [address] {
           return std::make_unique<Connection>(address);
         }) {}
 

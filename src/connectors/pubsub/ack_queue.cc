@@ -13,7 +13,7 @@ namespace {
 
 // Acks that come together are sent together.
 constexpr absl::Duration kGather = absl::Milliseconds(10);
-constexpr int kMostSeconds = 600;
+constexpr int kMaxSeconds = 600;
 
 bool IsTransientFailure(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
@@ -45,7 +45,7 @@ void AckQueue::Ack(std::string ack_id, Done done) { Add(std::move(ack_id), kAck,
 
 void AckQueue::Nack(std::string ack_id, absl::Duration delay, Done done) {
   const double seconds = std::ceil(absl::ToDoubleSeconds(delay));
-  Add(std::move(ack_id), static_cast<int>(std::clamp<double>(seconds, 0, kMostSeconds)),
+  Add(std::move(ack_id), static_cast<int>(std::clamp<double>(seconds, 0, kMaxSeconds)),
       std::move(done));
 }
 
@@ -122,8 +122,8 @@ std::vector<AckQueue::Item> AckQueue::TakeReady(absl::Duration now) {
   for (Item& item : items_) {
     const bool ready = flushing_ || item.not_before <= now;
     const bool fits =
-        batch.empty() || (item.seconds == batch.front().seconds && batch.size() < kMostAckIds &&
-                          bytes + item.ack_id.size() + 4 <= kMostAckBytes);
+        batch.empty() || (item.seconds == batch.front().seconds && batch.size() < kMaxAckIds &&
+                          bytes + item.ack_id.size() + 4 <= kMaxAckBytes);
     if (!ready || !fits) {
       rest.push_back(std::move(item));
       continue;

@@ -22,8 +22,8 @@
 namespace millrace::pubsub {
 
 // Requests above 512 KiB are refused.
-inline constexpr size_t kMostAckBytes = 500'000;
-inline constexpr size_t kMostAckIds = 2'500;
+inline constexpr size_t kMaxAckBytes = 500'000;
+inline constexpr size_t kMaxAckIds = 2'500;
 
 // How a request about ack ids went. Subscriptions with exactly-once delivery say it for each id.
 struct AckReply {

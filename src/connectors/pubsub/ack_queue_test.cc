@@ -49,9 +49,9 @@ class FakeTransport : public AckTransport {
 };
 
 const RetryPolicy kFast{.initial = absl::Milliseconds(1),
-                        .most = absl::Milliseconds(2),
-                        .least_jitter = absl::ZeroDuration(),
-                        .most_jitter = absl::Milliseconds(1),
+                        .max = absl::Milliseconds(2),
+                        .min_jitter = absl::ZeroDuration(),
+                        .max_jitter = absl::Milliseconds(1),
                         .give_up_after = absl::Minutes(10)};
 
 absl::Status AckAndWait(AckQueue& queue, const std::string& ack_id) {
@@ -177,7 +177,7 @@ TEST(AckQueue, WhatWasNotSentIsSaid) {
   std::atomic<int> failed{0};
   {
     RetryPolicy slow = kFast;
-    slow.initial = slow.most = absl::Hours(1);
+    slow.initial = slow.max = absl::Hours(1);
     AckQueue queue(transport, slow, Clock::Real());
     for (int i = 0; i < 10; ++i) {
       queue.Ack(StrCat(i), [&](const absl::Status& status) { failed += !status.ok(); });

@@ -25,9 +25,9 @@ constexpr char kName[] = "projects/p/subscriptions/uploads";
 constexpr char kTopic[] = "projects/p/topics/errors";
 
 const RetryPolicy kFast{.initial = absl::Milliseconds(1),
-                        .most = absl::Milliseconds(5),
-                        .least_jitter = absl::ZeroDuration(),
-                        .most_jitter = absl::Milliseconds(1),
+                        .max = absl::Milliseconds(5),
+                        .min_jitter = absl::ZeroDuration(),
+                        .max_jitter = absl::Milliseconds(1),
                         .give_up_after = absl::Seconds(30)};
 
 grpc::Status Unavailable() { return {grpc::StatusCode::UNAVAILABLE, "try again"}; }
@@ -143,7 +143,7 @@ TEST_F(BadServer, LeasesAreExtendedWhileAMessageIsHeld) {
   };
   server_.Start();
   const auto subscription =
-      Open({.leases = {.first = absl::Milliseconds(50), .least = absl::Seconds(1)}});
+      Open({.leases = {.first = absl::Milliseconds(50), .min = absl::Seconds(1)}});
   const auto delivery = subscription->Next({});
   ASSERT_TRUE(delivery.ok());
   twice.WaitForNotification();
@@ -161,7 +161,7 @@ TEST_F(BadServer, NoMoreIsHeldThanAllowed) {
     return ScriptedPubsub::WaitForEnd(context);
   };
   server_.Start();
-  const auto subscription = Open({.most_messages = 10});
+  const auto subscription = Open({.max_messages = 10});
   std::vector<std::unique_ptr<Delivery>> held;
   for (int i = 0; i < 10; ++i) held.push_back(*subscription->Next({}));
   EXPECT_FALSE(subscription->Ready());

@@ -17,7 +17,7 @@ namespace millrace::pubsub {
 namespace {
 
 // A pull may carry several messages of 10 MB.
-constexpr int kMostReceivedBytes = 64 << 20;
+constexpr int kMaxReceivedBytes = 64 << 20;
 
 // Empty, which gRPC takes for the system's, if no file is named or it cannot be read: then no
 // server is trusted that should not be.
@@ -35,7 +35,7 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ConnectionOptions&
 
 std::shared_ptr<grpc::Channel> Open(const ConnectionOptions& options) {
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMostReceivedBytes);
+  arguments.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   arguments.SetUserAgentPrefix("millrace");
   // A peer that went away without a word is noticed within a minute or so.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);

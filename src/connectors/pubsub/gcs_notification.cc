@@ -12,7 +12,7 @@ namespace millrace::pubsub {
 namespace {
 
 // Of the object's metadata, which is a few KB with the most custom metadata that GCS takes.
-constexpr size_t kMostPayloadBytes = 256 << 10;
+constexpr size_t kMaxPayloadBytes = 256 << 10;
 
 std::string_view Value(const Attributes& attributes, std::string_view name) {
   const auto found = attributes.find(name);
@@ -46,7 +46,7 @@ absl::Status Wrong(std::string_view name, std::string_view value) {
 
 // A hint only: what is wrong about it is left out.
 std::optional<uint64_t> SizeIn(std::string_view data) {
-  if (data.empty() || data.size() > kMostPayloadBytes) return std::nullopt;
+  if (data.empty() || data.size() > kMaxPayloadBytes) return std::nullopt;
   const auto json = nlohmann::json::parse(data, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   const auto size = json.find("size");

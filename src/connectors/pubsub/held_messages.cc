@@ -6,9 +6,9 @@
 namespace millrace::pubsub {
 namespace {
 
-constexpr size_t kMostFailures = 10'000;
+constexpr size_t kMaxFailures = 10'000;
 constexpr absl::Duration kFirstDelay = absl::Seconds(10);
-constexpr absl::Duration kMostDelay = absl::Seconds(600);
+constexpr absl::Duration kMaxDelay = absl::Seconds(600);
 // An extension that failed is tried again soon: the lease still runs for a third of its time.
 constexpr absl::Duration kExtendAgain = absl::Seconds(1);
 
@@ -40,20 +40,20 @@ class HeldDelivery : public Delivery {
 };
 
 RetryPolicy ForAcks(RetryPolicy retry) {
-  retry.give_up_after = kMostDelay;
+  retry.give_up_after = kMaxDelay;
   return retry;
 }
 
 }  // namespace
 
 absl::Duration NackDelay(int failures) {
-  return std::min(kMostDelay, kFirstDelay * (int64_t{1} << std::clamp(failures - 1, 0, 10)));
+  return std::min(kMaxDelay, kFirstDelay * (int64_t{1} << std::clamp(failures - 1, 0, 10)));
 }
 
 HeldMessages::HeldMessages(const SubscriptionOptions& options, AckTransport& transport,
                            Clock& clock)
-    : most_messages_(options.most_messages),
-      most_bytes_(options.most_bytes),
+    : max_messages_(options.max_messages),
+      max_bytes_(options.max_bytes),
       clock_(clock),
       leases_(options.leases),
       queue_(transport, ForAcks(options.retry), clock) {}
@@ -75,7 +75,7 @@ bool HeldMessages::WaitForRoom(std::stop_token stop) {
   });
   absl::MutexLock lock(&mutex_);
   while (!stop.stop_requested()) {
-    if (leases_.messages() < most_messages_ && leases_.bytes() < most_bytes_) return true;
+    if (leases_.messages() < max_messages_ && leases_.bytes() < max_bytes_) return true;
     changed_.Wait(&mutex_);
   }
   return false;
@@ -92,9 +92,9 @@ void HeldMessages::CountStream() {
   ++counts_.streams;
 }
 
-void HeldMessages::SetLeastLease(absl::Duration least) {
+void HeldMessages::SetLeastLease(absl::Duration min) {
   absl::MutexLock lock(&mutex_);
-  leases_.SetLeast(least);
+  leases_.SetLeast(min);
 }
 
 HeldMessages::Due HeldMessages::WaitForDue(absl::Duration until, std::stop_token stop) {
@@ -206,7 +206,7 @@ void HeldMessages::NackLater(Leases::Handle handle, const std::string& id, int a
   absl::MutexLock lock(&mutex_);
   if (closed_) return;
   // Forgetting how often a message failed only makes it come again sooner.
-  if (failures_.size() >= kMostFailures) failures_.clear();
+  if (failures_.size() >= kMaxFailures) failures_.clear();
   const int failures = std::max(++failures_[id], attempt);
   SendNack(leases_.Remove(handle), NackDelay(failures));
 }

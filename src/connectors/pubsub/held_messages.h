@@ -40,7 +40,7 @@ class HeldMessages {
   // Next() answers `status` from here on, behind what has arrived.
   void Fail(absl::Status status);
   void CountStream();
-  void SetLeastLease(absl::Duration least);
+  void SetLeastLease(absl::Duration min);
 
   // The side of the leases: what is to be extended, by how much; at `until` at the latest.
   struct Due {
@@ -73,8 +73,8 @@ class HeldMessages {
   void SendNack(const std::string& ack_id, absl::Duration delay)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const size_t most_messages_;
-  const size_t most_bytes_;
+  const size_t max_messages_;
+  const size_t max_bytes_;
   Clock& clock_;
   mutable absl::Mutex mutex_;
   absl::CondVar changed_;

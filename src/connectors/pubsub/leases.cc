@@ -50,7 +50,7 @@ std::vector<std::string> Leases::TakeDue(absl::Duration now) {
   const absl::Duration next = now + extension() * kWhen;
   for (auto& [handle, held] : held_) {
     if (held.due > now) continue;
-    if (now - held.since >= options_.most_held) {
+    if (now - held.since >= options_.max_held) {
       held.due = absl::InfiniteDuration();
       continue;
     }
@@ -85,11 +85,11 @@ absl::Duration Leases::NextDue() const {
 }
 
 absl::Duration Leases::extension() const {
-  if (taken_.empty()) return std::clamp(options_.first, options_.least, options_.most);
+  if (taken_.empty()) return std::clamp(options_.first, options_.min, options_.max);
   std::vector<absl::Duration> sorted = taken_;
   const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() * 99 / 100);
   std::nth_element(sorted.begin(), at, sorted.end());
-  return std::clamp(*at, options_.least, options_.most);
+  return std::clamp(*at, options_.min, options_.max);
 }
 
 }  // namespace millrace::pubsub

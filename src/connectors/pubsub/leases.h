@@ -15,9 +15,9 @@ namespace millrace::pubsub {
 
 struct LeaseOptions {
   absl::Duration first = absl::Seconds(60);      // of a message that has just come
-  absl::Duration least = absl::Seconds(10);      // of an extension; 10 s is Pub/Sub's least
-  absl::Duration most = absl::Seconds(600);      // Pub/Sub's most
-  absl::Duration most_held = absl::Minutes(60);  // a message is kept from others no longer
+  absl::Duration min = absl::Seconds(10);      // of an extension; 10 s is Pub/Sub's least
+  absl::Duration max = absl::Seconds(600);      // Pub/Sub's most
+  absl::Duration max_held = absl::Minutes(60);  // a message is kept from others no longer
 };
 
 // Times are of a monotonic clock. Not thread-safe.
@@ -38,7 +38,7 @@ class Leases {
   // The message is no longer held. Returns its ack id; "" if it was not.
   std::string Remove(Handle handle);
 
-  // The ack ids whose lease is to be extended by extension() now. A message held for most_held is
+  // The ack ids whose lease is to be extended by extension() now. A message held for max_held is
   // not extended again: the server will give it to someone else.
   std::vector<std::string> TakeDue(absl::Duration now);
 
@@ -55,7 +55,7 @@ class Leases {
   absl::Duration extension() const;
 
   // From now on extensions are no shorter.
-  void SetLeast(absl::Duration least) { options_.least = least; }
+  void SetLeast(absl::Duration min) { options_.min = min; }
 
   size_t messages() const { return held_.size(); }
   size_t bytes() const { return bytes_; }

@@ -52,7 +52,7 @@ TEST(Leases, AreAsLongAsMessagesTake) {
 }
 
 TEST(Leases, NothingIsKeptForEver) {
-  Leases leases({.first = 60 * kSecond, .most_held = 100 * kSecond});
+  Leases leases({.first = 60 * kSecond, .max_held = 100 * kSecond});
   const auto handle = leases.Add("a", 1, absl::ZeroDuration(), false);
   EXPECT_THAT(leases.TakeDue(40 * kSecond), ElementsAre("a"));
   EXPECT_THAT(leases.TakeDue(80 * kSecond), ElementsAre("a"));

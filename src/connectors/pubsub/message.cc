@@ -15,17 +15,17 @@ absl::Status CheckMessage(const Message& message) {
   if (message.data.empty() && message.attributes.empty()) {
     return absl::InvalidArgumentError("a Pub/Sub message must have data or an attribute");
   }
-  if (message.attributes.size() > kMostAttributes) {
+  if (message.attributes.size() > kMaxAttributes) {
     return absl::InvalidArgumentError(StrCat("a Pub/Sub message of ", message.attributes.size(),
-                                             " attributes; at most ", kMostAttributes, " go in"));
+                                             " attributes; at most ", kMaxAttributes, " go in"));
   }
   for (const auto& [key, value] : message.attributes) {
-    if (key.empty() || key.size() > kMostAttributeKeyBytes ||
-        value.size() > kMostAttributeValueBytes) {
+    if (key.empty() || key.size() > kMaxAttributeKeyBytes ||
+        value.size() > kMaxAttributeValueBytes) {
       return absl::InvalidArgumentError(
           StrCat("the Pub/Sub attribute '", key.substr(0, 40), "' of ", key.size(), " + ",
-                 value.size(), " bytes; at most ", kMostAttributeKeyBytes, " + ",
-                 kMostAttributeValueBytes, " go in, and a name must be there"));
+                 value.size(), " bytes; at most ", kMaxAttributeKeyBytes, " + ",
+                 kMaxAttributeValueBytes, " go in, and a name must be there"));
     }
   }
   for (const auto& [key, value] : message.attributes) {
@@ -33,9 +33,9 @@ absl::Status CheckMessage(const Message& message) {
       return absl::InvalidArgumentError("a Pub/Sub attribute that is not UTF-8");
     }
   }
-  if (const size_t bytes = WireBytes(message); bytes > kMostRequestBytes) {
+  if (const size_t bytes = WireBytes(message); bytes > kMaxRequestBytes) {
     return absl::InvalidArgumentError(
-        StrCat("a Pub/Sub message of ", bytes, " bytes; at most ", kMostRequestBytes, " go in"));
+        StrCat("a Pub/Sub message of ", bytes, " bytes; at most ", kMaxRequestBytes, " go in"));
   }
   return absl::OkStatus();
 }

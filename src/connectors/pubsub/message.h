@@ -19,12 +19,12 @@ struct Message {
 };
 
 // Limits of the service, per message and per publish request (cloud.google.com/pubsub/quotas).
-inline constexpr size_t kMostMessageBytes = 10'000'000;
-inline constexpr size_t kMostRequestMessages = 1000;
-inline constexpr size_t kMostRequestBytes = 9'500'000;  // of 10 MB, with room for the framing
-inline constexpr size_t kMostAttributes = 100;
-inline constexpr size_t kMostAttributeKeyBytes = 256;
-inline constexpr size_t kMostAttributeValueBytes = 1024;
+inline constexpr size_t kMaxMessageBytes = 10'000'000;
+inline constexpr size_t kMaxRequestMessages = 1000;
+inline constexpr size_t kMaxRequestBytes = 9'500'000;  // of 10 MB, with room for the framing
+inline constexpr size_t kMaxAttributes = 100;
+inline constexpr size_t kMaxAttributeKeyBytes = 256;
+inline constexpr size_t kMaxAttributeValueBytes = 1024;
 
 // What the message takes of a request, about; never less than it does.
 size_t WireBytes(const Message& message);

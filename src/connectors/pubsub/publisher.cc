@@ -25,8 +25,8 @@ class GrpcPublisher : public Publisher {
     size_t bytes = 0;
     for (const Message& message : messages) {
       const size_t more = WireBytes(message);
-      if (request.messages_size() == static_cast<int>(kMostRequestMessages) ||
-          (request.messages_size() > 0 && bytes + more > kMostRequestBytes)) {
+      if (request.messages_size() == static_cast<int>(kMaxRequestMessages) ||
+          (request.messages_size() > 0 && bytes + more > kMaxRequestBytes)) {
         RETURN_IF_ERROR(Send(request, stop));
         request.clear_messages();
         bytes = 0;

@@ -31,9 +31,9 @@ class Publisher {
 struct PublisherOptions {
   std::string topic;  // as TopicName() gives it
   RetryPolicy retry = {.initial = absl::Milliseconds(200),
-                       .most = absl::Seconds(20),
-                       .least_jitter = absl::ZeroDuration(),
-                       .most_jitter = absl::Milliseconds(200)};
+                       .max = absl::Seconds(20),
+                       .min_jitter = absl::ZeroDuration(),
+                       .max_jitter = absl::Milliseconds(200)};
   absl::Duration timeout = absl::Seconds(60);  // of one try
 };
 

@@ -17,13 +17,13 @@ namespace millrace::pubsub {
 namespace {
 
 // Of one object's records in memory.
-constexpr size_t kMostWaitingBytes = 4 << 20;
+constexpr size_t kMaxWaitingBytes = 4 << 20;
 // A message holds this much of data, with room for its attributes.
-constexpr size_t kMostDataBytes = 9'000'000;
+constexpr size_t kMaxDataBytes = 9'000'000;
 
 // What fits an attribute: the begin of `text`, or a word for what is no text.
 std::string AttributeValue(std::string_view text) {
-  const std::string_view begin = CutUtf8(text, kMostAttributeValueBytes);
+  const std::string_view begin = CutUtf8(text, kMaxAttributeValueBytes);
   return IsWellFormedUtf8(begin) ? std::string(begin) : "(not UTF-8)";
 }
 
@@ -39,7 +39,7 @@ class Waiting {
       bytes_ += WireBytes(message);
       messages_.push_back(std::move(message));
       rows_.push_back(rejection.source_row);
-      if (bytes_ >= kMostWaitingBytes) RETURN_IF_ERROR(Publish(publisher, stop));
+      if (bytes_ >= kMaxWaitingBytes) RETURN_IF_ERROR(Publish(publisher, stop));
     }
     return absl::OkStatus();
   }
@@ -149,10 +149,10 @@ class PubsubDeadLetter : public DeadLetter {
 Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, absl::Time time) {
   Message message;
   ByteBuffer line;
-  for (size_t most = kMostPayloadBytes;; most /= 2) {
+  for (size_t max = kMaxPayloadBytes;; max /= 2) {
     line.clear();
-    AppendDeadLetter(line, object, rejection, time, most);
-    if (line.size() <= kMostDataBytes) break;
+    AppendDeadLetter(line, object, rejection, time, max);
+    if (line.size() <= kMaxDataBytes) break;
   }
   message.data = line.view().substr(0, line.size() - 1);
   const DeadLetterRecord record{.object = object,

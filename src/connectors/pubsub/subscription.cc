@@ -183,8 +183,8 @@ class GrpcSubscription : public Subscription {
     request.set_stream_ack_deadline_seconds(
         static_cast<int>(absl::ToInt64Seconds(options_.leases.first)));
     request.set_client_id(StrCat("millrace-", getpid()));
-    request.set_max_outstanding_messages(static_cast<int64_t>(options_.most_messages));
-    request.set_max_outstanding_bytes(static_cast<int64_t>(options_.most_bytes));
+    request.set_max_outstanding_messages(static_cast<int64_t>(options_.max_messages));
+    request.set_max_outstanding_bytes(static_cast<int64_t>(options_.max_bytes));
     return request;
   }
 
@@ -212,10 +212,10 @@ class GrpcSubscription : public Subscription {
     absl::Duration heartbeat = clock_.Elapsed() + kHeartbeat;
     while (!stop.stop_requested()) {
       const HeldMessages::Due due = held_->WaitForDue(heartbeat, stop);
-      for (size_t i = 0; i < due.ack_ids.size() && !stop.stop_requested(); i += kMostAckIds) {
+      for (size_t i = 0; i < due.ack_ids.size() && !stop.stop_requested(); i += kMaxAckIds) {
         const auto begin = due.ack_ids.begin() + static_cast<std::ptrdiff_t>(i);
         const auto end =
-            begin + static_cast<std::ptrdiff_t>(std::min(kMostAckIds, due.ack_ids.size() - i));
+            begin + static_cast<std::ptrdiff_t>(std::min(kMaxAckIds, due.ack_ids.size() - i));
         const std::vector<std::string> ack_ids(begin, end);
         held_->Extended(ack_ids, transport_.ModifyDeadline(ack_ids, due.seconds, stop));
       }

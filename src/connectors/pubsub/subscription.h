@@ -93,15 +93,15 @@ struct SubscriptionOptions {
   std::string name;  // as SubscriptionName() gives it
   // Held at most: what waits for Next() and what Next() gave and is not settled. One message of any
   // size still passes.
-  size_t most_messages = 1000;
-  size_t most_bytes = 32 << 20;
+  size_t max_messages = 1000;
+  size_t max_bytes = 32 << 20;
   LeaseOptions leases;
   // Of streams that break, which Pub/Sub does as a matter of routine, and of acks. By default it
   // never gives up: it logs and goes on.
   RetryPolicy retry = {.initial = absl::Milliseconds(100),
-                       .most = absl::Seconds(30),
-                       .least_jitter = absl::ZeroDuration(),
-                       .most_jitter = absl::Milliseconds(100),
+                       .max = absl::Seconds(30),
+                       .min_jitter = absl::ZeroDuration(),
+                       .max_jitter = absl::Milliseconds(100),
                        .give_up_after = absl::InfiniteDuration()};
 };
 

@@ -50,8 +50,8 @@ absl::Status ErrorOf(sqlite3* database, int result, const std::string& path,
 // SQLite calls it after each try of `tries` to lock the database; 0: give up.
 int WaitForOthers(void* patience, int tries) {
   constexpr absl::Duration kPause = absl::Milliseconds(5);
-  const auto& [most, stop] = *static_cast<const Patience*>(patience);
-  if (tries * kPause >= most) return 0;
+  const auto& [max, stop] = *static_cast<const Patience*>(patience);
+  if (tries * kPause >= max) return 0;
   return Clock::Real().SleepFor(tries == 0 ? absl::Milliseconds(1) : kPause, stop) ? 1 : 0;
 }
 
@@ -134,7 +134,7 @@ absl::Time Statement::NextTime() {
 absl::StatusOr<Database> Database::OpenWith(const std::string& uri, int flags,
                                             const std::string& path, absl::Duration busy) {
   Database opened;
-  opened.patience_ = std::make_unique<Patience>(Patience{.most = busy, .stop = {}});
+  opened.patience_ = std::make_unique<Patience>(Patience{.max = busy, .stop = {}});
   opened.path_ = path;
   sqlite3* database = nullptr;
   const int result = sqlite3_open_v2(uri.c_str(), &database, flags | SQLITE_OPEN_NOMUTEX, nullptr);

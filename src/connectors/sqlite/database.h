@@ -20,7 +20,7 @@ namespace millrace::sqlite {
 
 // With other processes that use the database.
 struct Patience {
-  absl::Duration most;
+  absl::Duration max;
   std::stop_token stop;  // ends it early
 };
 

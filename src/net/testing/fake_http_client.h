@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-// Keeps HttpClient's promises on Cancelled, most_response_bytes, on_head and on_body (which gets
+// Keeps HttpClient's promises on Cancelled, max_response_bytes, on_head and on_body (which gets
 // the body in two pieces), so that code cannot tell it from the real one.
 class FakeHttpClient final : public HttpClient {
  public:
@@ -33,7 +33,7 @@ class FakeHttpClient final : public HttpClient {
            {whole.substr(0, whole.size() / 2), whole.substr(whole.size() / 2)}) {
         if (absl::Status status = request.on_body(piece); !status.ok()) return status;
       }
-    } else if (response->body.size() > request.most_response_bytes) {
+    } else if (response->body.size() > request.max_response_bytes) {
       return absl::ResourceExhaustedError("fake: the answer is too long");
     }
     return response;

@@ -52,7 +52,7 @@ struct FakeWorld {
   // rows of it meanwhile: these may be there twice.
   bool leases_were_lost = false;
   RunOptions options = {.initial_writes = 1,
-                        .most_writes = 1,
+                        .max_writes = 1,
                         .join_rows = 6,
                         .ledger_interval = absl::ZeroDuration()};
   FakeClock clock;

@@ -129,7 +129,7 @@ TEST_P(SinkContract, AWholeRequestRefusalStopsTheRunAndLosesNothing) {
   for (int n = 0; n < kRows; ++n) letters += "a ";
   world.objects = {MakeFakeObject("object", letters)};
   world.chunk_rows = 1000;
-  world.options.initial_writes = world.options.most_writes = 2;
+  world.options.initial_writes = world.options.max_writes = 2;
   // The rows of the world, as the destination wants them.
   class GoodRows : public Transform {
    public:

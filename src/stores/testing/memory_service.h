@@ -46,10 +46,10 @@ class MemoryService : public CloudService {
       from = query.token.substr(1);
     }
     ListPage page;
-    const size_t most = empty ? 0 : std::min<size_t>(behaviour_.page, query.most);
+    const size_t max = empty ? 0 : std::min<size_t>(behaviour_.page, query.max);
     auto it = objects_.lower_bound(from);
     for (; it != objects_.end() && it->first.starts_with(query.prefix); ++it) {
-      if (page.keys.size() == most) {
+      if (page.keys.size() == max) {
         page.next_token = (empty ? "1" : "0") + it->first;
         break;
       }

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostDocumentBytes = 1 << 20;
+constexpr size_t kMaxDocumentBytes = 1 << 20;
 constexpr absl::Duration kTransactionLife = absl::Seconds(270);
 
 std::string TimeText(absl::Time time) {
@@ -163,7 +163,7 @@ absl::StatusOr<FakeDocuments::Write> FakeDocuments::ParseWrite(const std::string
     RETURN_IF_ERROR(OnlyMembers(write["update"], {"name", "fields"}));
     parsed.fields = write["update"].value("fields", Json::object());
     RETURN_IF_ERROR(CheckFields(*parsed.fields));
-    if (parsed.fields->dump().size() > kMostDocumentBytes)
+    if (parsed.fields->dump().size() > kMaxDocumentBytes)
       return Invalid("the document is too large");
   }
   if (!write.contains("currentDocument")) return parsed;

@@ -43,9 +43,9 @@ void FakeMixpanel::set_style(Style style) {
   style_ = style;
 }
 
-void FakeMixpanel::set_most_bytes(size_t most_bytes, bool named_in_answer) {
+void FakeMixpanel::set_max_bytes(size_t max_bytes, bool named_in_answer) {
   absl::MutexLock lock(&mutex_);
-  most_bytes_ = most_bytes;
+  max_bytes_ = max_bytes;
   names_limit_ = named_in_answer;
 }
 
@@ -136,8 +136,8 @@ absl::StatusOr<HttpResponse> FakeMixpanel::Take(Received received, std::string_v
     faults_.pop_front();
     if (!fault->with_effect) return fault->answer;
   }
-  if (body.size() > most_bytes_) {
-    const std::string named = StrCat(" of ", most_bytes_, " bytes");
+  if (body.size() > max_bytes_) {
+    const std::string named = StrCat(" of ", max_bytes_, " bytes");
     return Answer(413,
                   Json({{"code", 413},
                         {"error", StrCat("request exceeds max limit", names_limit_ ? named : "")},

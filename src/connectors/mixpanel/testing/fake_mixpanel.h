@@ -38,7 +38,7 @@ class FakeMixpanel {
 
   void set_style(Style style);
   // Requests with more uncompressed bytes get 413.
-  void set_most_bytes(size_t most_bytes, bool named_in_answer = true);
+  void set_max_bytes(size_t max_bytes, bool named_in_answer = true);
   // From now on each request is refused as a whole, for `reason` ("project is archived"); empty: no
   // longer.
   void RefuseAll(std::string reason);
@@ -65,7 +65,7 @@ class FakeMixpanel {
 
   mutable absl::Mutex mutex_;
   Style style_ ABSL_GUARDED_BY(mutex_) = Style::kIndexed;
-  size_t most_bytes_ ABSL_GUARDED_BY(mutex_) = 10 << 20;
+  size_t max_bytes_ ABSL_GUARDED_BY(mutex_) = 10 << 20;
   bool names_limit_ ABSL_GUARDED_BY(mutex_) = true;
   std::string refuse_all_ ABSL_GUARDED_BY(mutex_);
   std::deque<Fault> faults_ ABSL_GUARDED_BY(mutex_);

@@ -221,7 +221,7 @@ TEST_P(SubscriptionContract, ManyThreadsSettle) {
 TEST_P(SubscriptionContract, WhatIsTooLargeIsRefusedWhole) {
   for (const Message& bad :
        std::vector<Message>{Text(""),
-                            Text(std::string(kMostMessageBytes + 1, 'x')),
+                            Text(std::string(kMaxMessageBytes + 1, 'x')),
                             {.data = "x", .attributes = {{"", "x"}}},
                             {.data = "x", .attributes = {{"a", std::string(1025, 'x')}}},
                             {.data = "x", .attributes = {{std::string(257, 'x'), "a"}}},
