@@ -82,8 +82,8 @@ std::unique_ptr<RowMapper> MakeMapper(std::string_view members) {
 
 void MapAll(RowMapper& mapper, const Rows& rows, Batch& batch) {
   batch.clear();
-  for (uint64_t i = 0; i < kRows; ++i) mapper.Hold(rows[i], batch);
-  HeldRows held;
+  for (uint64_t i = 0; i < kRows; ++i) mapper.Buffer(rows[i], batch);
+  BufferedRows held;
   while (!mapper.Flush(kBatchBytes, batch, held)) {
   }
   if (batch.rows() != kRows) std::abort();
@@ -103,7 +103,7 @@ BENCHMARK(MapRows)->ArgName("hashing")->Arg(0)->Arg(1)->Unit(benchmark::kMicrose
 class MappingVisitor : public RowVisitor {
  public:
   MappingVisitor(RowMapper& mapper, Batch& out) : mapper_(mapper), out_(out) {}
-  void OnRow(const Row& row) override { mapper_.Hold(row, out_); }
+  void OnRow(const Row& row) override { mapper_.Buffer(row, out_); }
   void OnBadRow(uint64_t, const absl::Status&, std::string_view) override { std::abort(); }
 
  private:

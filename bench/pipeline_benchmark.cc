@@ -86,7 +86,7 @@ class NullSink : public Sink {
   WriteResult Write(const Batch&, std::stop_token) override { return WriteResult::Durable(); }
 };
 
-class NullDeadLetter : public DeadLetter {
+class NullDeadLetterQueue : public DeadLetterQueue {
  public:
   absl::Status Add(const LedgerKey&, absl::Span<const Rejection>) override {
     return absl::OkStatus();
@@ -112,7 +112,7 @@ void BM_Deliver(benchmark::State& state) {
       auto ledger = OpenSqliteLedger(folder + "/ledger.db", Clock::Real());
       if (!ledger.ok()) return state.SkipWithError(ledger.status().ToString().c_str());
       NullSource source(**ledger, objects);
-      NullDeadLetter dead_letter;
+      NullDeadLetterQueue dead_letter;
       const double cpu_before = CpuSeconds();
       const RunReport report =
           Run({.source = source,

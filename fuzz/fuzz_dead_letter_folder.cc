@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const ReplayNote note{.object = key, .row = 3, .events = {"{}"}};
   Require(NoteReplayed(folder.path(), {&note, 1}, {}, absl::UnixEpoch()).ok());
   Require(Records(folder.path()) <= before);
-  const auto dead_letter = OpenDiskDeadLetter(folder.path());
+  const auto dead_letter = OpenDiskDeadLetterQueue(folder.path());
   Require(dead_letter.ok());
   const Rejection rejection{.source_row = 1, .code = "invalid_time", .message = "m"};
   if ((*dead_letter)->Add(key, {&rejection, 1}).ok()) Require(Records(folder.path()) > 0);

@@ -11,14 +11,14 @@ using namespace millrace::firestore;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  if (const auto found = ParseGetReply(body); found.ok() && found->document) {
+  if (const auto found = ParseGetResponse(body); found.ok() && found->document) {
     const std::string again = WriteBody("n", *found->document, Expect::kUnchanged);
     if (again.empty()) std::abort();
   }
-  if (const auto page = ParseQueryReply(body); page.ok() && !page->documents.empty()) {
+  if (const auto page = ParseQueryResponse(body); page.ok() && !page->documents.empty()) {
     if (QueryBody("c", &page->documents.back(), 1).empty()) std::abort();
   }
-  (void)ParseCommitReply(body);
+  (void)ParseCommitResponse(body);
   if (ErrorOf(400, body).ok()) std::abort();
   return 0;
 }

@@ -21,10 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       attributes[std::string(line.substr(0, equals))] = std::string(line.substr(equals + 1));
     }
   }
-  const auto notice = millrace::pubsub::ParseGcsNotification(attributes, text);
-  if (notice.ok() && notice->has_value()) {
-    const std::string& uri = (*notice)->uri;
-    const std::string& generation = (*notice)->generation;
+  const auto notification = millrace::pubsub::ParseGcsNotification(attributes, text);
+  if (notification.ok() && notification->has_value()) {
+    const std::string& uri = (*notification)->uri;
+    const std::string& generation = (*notification)->generation;
     if (!uri.starts_with("gs://") || uri.find('/', 5) == std::string::npos || uri.size() > 1300 ||
         generation.empty() || generation.find_first_not_of("0123456789") != std::string::npos) {
       std::abort();

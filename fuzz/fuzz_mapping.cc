@@ -61,7 +61,7 @@ class Judge : public RowVisitor {
     const size_t before = mapped_.rows();
     MapError why;
     const MapOutcome outcome = mapper_->Map(row, mapped_, why);
-    holder_->Hold(row, held_);
+    holder_->Buffer(row, held_);
     Require((outcome == MapOutcome::kMapped) == (mapped_.rows() > before));
     rejected_ += outcome == MapOutcome::kRejected ? 1 : 0;
     Require(outcome == MapOutcome::kMapped || !why.code.empty());
@@ -71,7 +71,7 @@ class Judge : public RowVisitor {
   void OnBadRow(uint64_t, const absl::Status&, std::string_view) override {}
 
   void Finish() {
-    HeldRows held;
+    BufferedRows held;
     while (!holder_->Flush(64, held_, held)) {
     }
     Require(held.rejected.size() == rejected_);

@@ -12,8 +12,8 @@
 namespace millrace::mixpanel {
 namespace {
 
-void Check(const Verdict& verdict, size_t rows) {
-  const bool durable = verdict.kind == Verdict::Kind::kDurable;
+void Check(const ImportOutcome& verdict, size_t rows) {
+  const bool durable = verdict.kind == ImportOutcome::Kind::kDurable;
   Require(verdict.why.ok() == durable);
   Require(verdict.refused.empty() || durable);
   Require(verdict.refused.size() <= rows);
@@ -51,8 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const int status = kStatuses[data[0] % kStatuses.size()];
   const size_t rows = 1 + data[1] % 16;
   const std::string_view body(reinterpret_cast<const char*>(data + 2), size - 2);
-  Check(JudgeImportReply(status, body, rows), rows);
-  Check(JudgeProfileReply(status, body, rows), rows);
+  Check(ClassifyImportResponse(status, body, rows), rows);
+  Check(ClassifyProfileResponse(status, body, rows), rows);
   CheckLines(body, 1 + data[1] % 64);
   return 0;
 }

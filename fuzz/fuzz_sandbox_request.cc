@@ -32,7 +32,7 @@ std::string_view HeaderOf(std::string_view headers, std::string_view name) {
   return "";
 }
 
-ServerReply Answer(Context& context, std::string_view text) {
+ServerResponse Answer(Context& context, std::string_view text) {
   std::string_view line = TakeLine(text);
   const size_t headers_end = text.find("\n\n");
   const std::string_view headers = text.substr(0, headers_end);
@@ -50,9 +50,9 @@ ServerReply Answer(Context& context, std::string_view text) {
   return Route(context, request);
 }
 
-void CheckReply(ServerReply reply) {
+void CheckResponse(ServerResponse reply) {
   ByteBuffer head;
-  AppendReplyHead(reply, {"Thu, 01 Jan 1970 00:00:00 GMT", 1, true}, &head);
+  AppendResponseHead(reply, {"Thu, 01 Jan 1970 00:00:00 GMT", 1, true}, &head);
   Require(reply.status >= 200 && reply.status < 600);
   for (int i = 0; reply.next_piece && i < kMaxPieces; ++i) {
     std::string piece;
@@ -75,9 +75,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                   .profiles = NewMemoryProfileStore(),
                   .faults = Faults(1)};
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  CheckReply(Answer(context, text));
-  CheckReply(Answer(context, "GET /sandbox/stats\nhost: 127.0.0.1\n\n"));
-  CheckReply(Answer(context,
+  CheckResponse(Answer(context, text));
+  CheckResponse(Answer(context, "GET /sandbox/stats\nhost: 127.0.0.1\n\n"));
+  CheckResponse(Answer(context,
                     "GET /api/2.0/export?from_date=1971-01-01&to_date=2023-11-14\n"
                     "authorization: Basic OnQ6\nhost: 127.0.0.1\n\n"));
   return 0;

@@ -219,7 +219,7 @@ class InstanceKeys : public TokenFetcher {
     const HttpRequest request{
         .method = std::move(method), .url = endpoint_ + path, .headers = std::move(headers)};
     ASSIGN_OR_RETURN(HttpResponse reply, service_.Send(http, request, stop));
-    absl::StatusOr<std::string> answer = ReadAnswer({.http = request}, std::move(reply));
+    absl::StatusOr<std::string> answer = ReadResponse({.http = request}, std::move(reply));
     if (answer.ok()) return answer;
     return absl::UnauthenticatedError(StrCat(kNoKeys, " (", ToStd(answer.status().message()), ")"));
   }

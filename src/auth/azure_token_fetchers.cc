@@ -54,7 +54,7 @@ class ApplicationFetcher : public TokenFetcher {
       return Annotate(answer.status(),
                       StrCat("getting a token for the application ", application_.client_id));
     }
-    return ParseTokenReply(*answer, now);
+    return ParseTokenResponse(*answer, now);
   }
 
  private:
@@ -76,12 +76,12 @@ class ManagedIdentityFetcher : public TokenFetcher {
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
     const absl::Time now = clock_.Now();
     ASSIGN_OR_RETURN(HttpResponse reply, service_.Send(http, request_, std::move(stop)));
-    const absl::StatusOr<std::string> answer = ReadAnswer({.http = request_}, std::move(reply));
+    const absl::StatusOr<std::string> answer = ReadResponse({.http = request_}, std::move(reply));
     if (!answer.ok()) {
       return absl::UnauthenticatedError(
           StrCat(kNowhere, " (", ToStd(answer.status().message()), ")"));
     }
-    return ParseTokenReply(*answer, now);
+    return ParseTokenResponse(*answer, now);
   }
 
  private:

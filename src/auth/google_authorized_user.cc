@@ -16,7 +16,7 @@ class AuthorizedUserFetcher : public TokenFetcher {
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
     const absl::Time now = clock_.Now();
     ASSIGN_OR_RETURN(const std::string reply, Ask(http, request_, std::move(stop)));
-    return ParseTokenReply(reply, now);
+    return ParseTokenResponse(reply, now);
   }
 
  private:

@@ -38,8 +38,8 @@ std::map<std::string, std::string> Form(const ScriptedRequest& request) {
   return fields;
 }
 
-ScriptedReply TokenReply(const std::string& token = "the-token") {
-  return ScriptedReply::Answer(200, Json{{"access_token", token}, {"expires_in", 3600}}.dump());
+ScriptedResponse TokenResponse(const std::string& token = "the-token") {
+  return ScriptedResponse::Answer(200, Json{{"access_token", token}, {"expires_in", 3600}}.dump());
 }
 
 class GoogleCredentialsTest : public CredentialsTest {
@@ -101,7 +101,7 @@ TEST_F(GoogleCredentialsTest, AServiceAccountSignsItsOwnToken) {
 }
 
 TEST_F(GoogleCredentialsTest, AServiceAccountAsksATokenEndpointOfItsOwn) {
-  Serve([](const ScriptedRequest&) { return TokenReply(); });
+  Serve([](const ScriptedRequest&) { return TokenResponse(); });
   Json file = ServiceAccount();
   file["token_uri"] = server_->url() + "/token";
   EXPECT_EQ(TokenOf(file), "Bearer the-token");
@@ -124,7 +124,7 @@ TEST_F(GoogleCredentialsTest, AnotherUniverseSignsAndNamesItsHosts) {
 }
 
 TEST_F(GoogleCredentialsTest, AUserRefreshesAndNamesTheQuotaProject) {
-  Serve([](const ScriptedRequest&) { return TokenReply(); });
+  Serve([](const ScriptedRequest&) { return TokenResponse(); });
   EXPECT_EQ(TokenOf(User()), "Bearer the-token");
   EXPECT_THAT(headers_, testing::Contains(testing::Pair("x-goog-user-project", "billed")));
   auto form = Form(server_->requests()[0]);
@@ -139,7 +139,7 @@ TEST_F(GoogleCredentialsTest, AUserRefreshesAndNamesTheQuotaProject) {
 TEST_F(GoogleCredentialsTest, ARefusalSaysWhyAndHoldsNoSecret) {
   Serve([](const ScriptedRequest& request) {
     const bool echo = request.line().find("echo") != std::string::npos;
-    return ScriptedReply::Answer(
+    return ScriptedResponse::Answer(
         400, Json{{"error", "invalid_grant"},
                   {"error_description", echo ? "bad user-refresh" : "Token has been revoked"}}
                  .dump());
@@ -156,7 +156,7 @@ TEST_F(GoogleCredentialsTest, ARefusalSaysWhyAndHoldsNoSecret) {
 TEST_F(GoogleCredentialsTest, ARefusalOfWhatAWrongClockSignedNamesHowFarItIsOff) {
   absl::Duration skew = -absl::Minutes(20);
   Serve([&](const ScriptedRequest&) {
-    return ScriptedReply::Answer(
+    return ScriptedResponse::Answer(
         400,
         Json{{"error", "invalid_grant"},
              {"error_description",
@@ -181,7 +181,7 @@ TEST_F(GoogleCredentialsTest, ARefusalOfWhatAWrongClockSignedNamesHowFarItIsOff)
 TEST_F(GoogleCredentialsTest, TroubleOfTheEndpointPasses) {
   int requests = 0;
   Serve([&](const ScriptedRequest&) {
-    return ++requests == 1 ? ScriptedReply::Answer(503, "<html>busy</html>") : TokenReply();
+    return ++requests == 1 ? ScriptedResponse::Answer(503, "<html>busy</html>") : TokenResponse();
   });
   const auto credentials = ParseGoogleCredentials(User().dump(), "key.json", Options());
   TokenOf(credentials);
@@ -191,7 +191,7 @@ TEST_F(GoogleCredentialsTest, TroubleOfTheEndpointPasses) {
 
 TEST_F(GoogleCredentialsTest, AnAnswerWithoutATokenIsNone) {
   for (const char* body : {"", "[]", "{\"access_token\": \"a\\nb\"}", "{\"access_token\": 7}"}) {
-    Serve([&](const ScriptedRequest&) { return ScriptedReply::Answer(200, body); });
+    Serve([&](const ScriptedRequest&) { return ScriptedResponse::Answer(200, body); });
     TokenOf(User());
     EXPECT_EQ(code_, absl::StatusCode::kUnavailable) << body;
   }
@@ -205,7 +205,7 @@ TEST_F(GoogleCredentialsTest, SecretsDoNotTravelInTheClear) {
 
 TEST_F(GoogleCredentialsTest, ImpersonationWrapsOtherCredentials) {
   Serve([this](const ScriptedRequest& request) {
-    if (request.line().find("/token") != std::string::npos) return TokenReply("source-token");
+    if (request.line().find("/token") != std::string::npos) return TokenResponse("source-token");
     EXPECT_EQ(request.header("authorization"), "Bearer source-token");
     EXPECT_EQ(Json::parse(request.body),
               Json({{"scope", {"https://www.googleapis.com/auth/cloud-platform"}},
@@ -213,7 +213,7 @@ TEST_F(GoogleCredentialsTest, ImpersonationWrapsOtherCredentials) {
                     {"delegates", {"projects/-/serviceAccounts/middle"}}}));
     const std::string until =
         absl::FormatTime(absl::RFC3339_sec, clock_.Now() + absl::Hours(1), absl::UTCTimeZone());
-    return ScriptedReply::Answer(
+    return ScriptedResponse::Answer(
         200, Json{{"accessToken", "their-token"}, {"expireTime", until}}.dump());
   });
   const Json file = {{"type", "impersonated_service_account"},
@@ -227,8 +227,8 @@ TEST_F(GoogleCredentialsTest, ImpersonationWrapsOtherCredentials) {
 
 TEST_F(GoogleCredentialsTest, ARefusedImpersonationIsPermission) {
   Serve([](const ScriptedRequest& request) {
-    if (request.line().find("/token") != std::string::npos) return TokenReply("source-token");
-    return ScriptedReply::Answer(
+    if (request.line().find("/token") != std::string::npos) return TokenResponse("source-token");
+    return ScriptedResponse::Answer(
         403,
         Json{{"error", {{"code", 403}, {"message", "iam.serviceAccounts.getAccessToken denied"}}}}
             .dump());
@@ -243,8 +243,8 @@ TEST_F(GoogleCredentialsTest, ARefusedImpersonationIsPermission) {
 TEST_F(GoogleCredentialsTest, TheOrderIsVariableThenWellKnownFileThenMetadata) {
   Serve([](const ScriptedRequest& request) {
     EXPECT_EQ(request.header("metadata-flavor"), "Google");
-    ScriptedReply reply =
-        ScriptedReply::Answer(200, Json{{"access_token", "machine"}, {"expires_in", 3600}}.dump(),
+    ScriptedResponse reply =
+        ScriptedResponse::Answer(200, Json{{"access_token", "machine"}, {"expires_in", 3600}}.dump(),
                               {{"Metadata-Flavor", "Google"}});
     return reply;
   });
@@ -290,7 +290,7 @@ TEST_F(GoogleCredentialsTest, NoCredentialsAtAllSayWhatToDo) {
               HasSubstr("set GOOGLE_APPLICATION_CREDENTIALS"));
   EXPECT_EQ(code_, absl::StatusCode::kUnauthenticated);
   // Some other server at that address is no metadata server.
-  Serve([](const ScriptedRequest&) { return TokenReply(); });
+  Serve([](const ScriptedRequest&) { return TokenResponse(); });
   variables_["GCE_METADATA_HOST"] = server_->url().substr(7);
   TokenOf(FindGoogleCredentials(Options()));
   EXPECT_EQ(code_, absl::StatusCode::kUnauthenticated);
@@ -299,9 +299,9 @@ TEST_F(GoogleCredentialsTest, NoCredentialsAtAllSayWhatToDo) {
 TEST_F(GoogleCredentialsTest, AMetadataServerThatIsNotReadyIsAskedAgain) {
   std::atomic<int> tries = 0;
   Serve([&](const ScriptedRequest&) {
-    if (++tries == 1) return ScriptedReply{.close = true};
-    if (tries == 2) return ScriptedReply::Answer(503, "", {{"Metadata-Flavor", "Google"}});
-    return ScriptedReply::Answer(200, R"({"access_token": "machine", "expires_in": 3600})",
+    if (++tries == 1) return ScriptedResponse{.close = true};
+    if (tries == 2) return ScriptedResponse::Answer(503, "", {{"Metadata-Flavor", "Google"}});
+    return ScriptedResponse::Answer(200, R"({"access_token": "machine", "expires_in": 3600})",
                                  {{"Metadata-Flavor", "Google"}});
   });
   variables_["GCE_METADATA_HOST"] = server_->url().substr(7);
@@ -331,27 +331,27 @@ class ExternalAccountTest : public GoogleCredentialsTest {
     Serve([this](const ScriptedRequest& request) {
       if (request.line().find("/subject") != std::string::npos) {
         EXPECT_EQ(request.header("x-flavour"), "pods");
-        return ScriptedReply::Answer(200, "{\"jwt\": \"pod-token\"}");
+        return ScriptedResponse::Answer(200, "{\"jwt\": \"pod-token\"}");
       }
       if (request.line().find("/latest/api/token") != std::string::npos) {
-        return ScriptedReply::Answer(200, "imds-session");
+        return ScriptedResponse::Answer(200, "imds-session");
       }
       if (request.line().find("/latest/") != std::string::npos) {
         EXPECT_EQ(request.header("x-aws-ec2-metadata-token"), "imds-session");
         if (request.line().find("/zone") != std::string::npos) {
-          return ScriptedReply::Answer(200, "us-east-2c");
+          return ScriptedResponse::Answer(200, "us-east-2c");
         }
         if (request.line().find("/keys/role") == std::string::npos) {
-          return ScriptedReply::Answer(200, "role");
+          return ScriptedResponse::Answer(200, "role");
         }
-        return ScriptedReply::Answer(200, Json{{"AccessKeyId", "AKID"},
+        return ScriptedResponse::Answer(200, Json{{"AccessKeyId", "AKID"},
                                                {"SecretAccessKey", "aws-secret"},
                                                {"Token", "aws-session"}}
                                               .dump());
       }
       exchanged_ = Form(request);
       authorization_ = request.header("authorization");
-      return TokenReply("federated");
+      return TokenResponse("federated");
     });
   }
 
@@ -462,7 +462,7 @@ TEST_F(ExternalAccountTest, AProgramRunsOnlyIfAllowed) {
 }
 
 TEST_F(ExternalAccountTest, WhatIsNotSupportedIsNamed) {
-  Serve([](const ScriptedRequest&) { return TokenReply(); });
+  Serve([](const ScriptedRequest&) { return TokenResponse(); });
   EXPECT_THAT(TokenOf(External({{"certificate", Json::object()}})), HasSubstr("certificates"));
   EXPECT_THAT(TokenOf(External(Json())), HasSubstr("credential_source"));
 }

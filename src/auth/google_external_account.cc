@@ -35,7 +35,7 @@ class ExchangingFetcher : public TokenFetcher {
     if (!authorization_.empty()) request.http.headers.emplace_back("Authorization", authorization_);
     absl::StatusOr<std::string> reply = Ask(http, request, std::move(stop));
     if (!reply.ok()) return Annotate(reply.status(), "exchanging the token of the workload");
-    return ParseTokenReply(*reply, now);
+    return ParseTokenResponse(*reply, now);
   }
 
  private:

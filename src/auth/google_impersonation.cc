@@ -28,7 +28,7 @@ class ImpersonatingFetcher : public TokenFetcher {
     request.secrets = {source.value};
     absl::StatusOr<std::string> reply = Ask(http, request, std::move(stop));
     if (!reply.ok()) return Annotate(reply.status(), "impersonating a service account");
-    return ParseImpersonationReply(*reply);
+    return ParseImpersonationResponse(*reply);
   }
 
  private:

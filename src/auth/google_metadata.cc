@@ -31,8 +31,8 @@ class MetadataFetcher : public TokenFetcher {
           "this machine has no service account: give it one, or set "
           "GOOGLE_APPLICATION_CREDENTIALS");
     }
-    ASSIGN_OR_RETURN(const std::string body, ReadAnswer({.http = request}, std::move(reply)));
-    return ParseTokenReply(body, now);
+    ASSIGN_OR_RETURN(const std::string body, ReadResponse({.http = request}, std::move(reply)));
+    return ParseTokenResponse(body, now);
   }
 
  private:

@@ -39,7 +39,7 @@ class ServiceAccountFetcher : public TokenFetcher {
     request.secrets = {signed_text};
     request.signed_at = now;
     ASSIGN_OR_RETURN(const std::string reply, Ask(http, request, std::move(stop)));
-    return ParseTokenReply(reply, now);
+    return ParseTokenResponse(reply, now);
   }
 
  private:

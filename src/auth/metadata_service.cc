@@ -26,7 +26,7 @@ absl::StatusOr<HttpResponse> MetadataService::TryOnce(HttpClient& http, const Ht
     return absl::UnavailableError("something else answers at its address");
   }
   exists_ = true;
-  if (MayPass(reply->status)) return ReadAnswer({.http = request}, *std::move(reply)).status();
+  if (MayPass(reply->status)) return ReadResponse({.http = request}, *std::move(reply)).status();
   return reply;
 }
 
@@ -34,7 +34,7 @@ absl::StatusOr<HttpResponse> MetadataService::Send(HttpClient& http, HttpRequest
                                                    std::stop_token stop) {
   request.connect_timeout = options_.connect_timeout;
   request.timeout = exists_ ? absl::Seconds(30) : absl::Seconds(5);
-  request.max_response_bytes = kMaxReplyBytes;
+  request.max_response_bytes = kMaxResponseBytes;
   absl::Duration wait = kFirstWait;
   for (int tries = 1;; ++tries, wait *= 2) {
     absl::StatusOr<HttpResponse> reply = TryOnce(http, request, stop);

@@ -114,12 +114,12 @@ absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
   HttpRequest send = request.http;
   send.body = request.body;
   send.timeout = absl::Seconds(30);
-  send.max_response_bytes = kMaxReplyBytes;
+  send.max_response_bytes = kMaxResponseBytes;
   ASSIGN_OR_RETURN(HttpResponse reply, http.Send(send, std::move(stop)));
-  return ReadAnswer(request, std::move(reply));
+  return ReadResponse(request, std::move(reply));
 }
 
-absl::StatusOr<std::string> ReadAnswer(const TokenRequest& request, HttpResponse reply) {
+absl::StatusOr<std::string> ReadResponse(const TokenRequest& request, HttpResponse reply) {
   if (reply.status / 100 == 2) return std::move(reply.body);
   ASSIGN_OR_RETURN(const Url url, ParseUrl(request.http.url));
   std::string error = StrCat(url.HostPort(), " answered ", reply.status);
@@ -148,7 +148,7 @@ std::string ElementText(std::string_view xml, std::string_view name) {
                                                                     {"&amp;", "&"}});
 }
 
-absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time now) {
+absl::StatusOr<AccessToken> ParseTokenResponse(std::string_view body, absl::Time now) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   AccessToken token{.value = TextAt(reply, "access_token"), .expires = now + absl::Hours(1)};
   if (!IsToken(token.value)) return absl::UnavailableError("the answer holds no access token");
@@ -161,7 +161,7 @@ absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time no
   return token;
 }
 
-absl::StatusOr<AccessToken> ParseImpersonationReply(std::string_view body) {
+absl::StatusOr<AccessToken> ParseImpersonationResponse(std::string_view body) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   AccessToken token{.value = TextAt(reply, "accessToken")};
   std::string error;

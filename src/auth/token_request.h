@@ -36,7 +36,7 @@ absl::StatusOr<TokenRequest> NewFormRequest(
 // InvalidArgument unless `url` is https, or http to this machine.
 absl::Status CheckMayCarrySecrets(std::string_view url);
 
-inline constexpr size_t kMaxReplyBytes = 256 << 10;
+inline constexpr size_t kMaxResponseBytes = 256 << 10;
 
 // The body of a 2xx answer. Unavailable: 408, 410, 429, 5xx or no answer; PermissionDenied: 403;
 // Unauthenticated: the rest, with what the endpoint says about it, and with how far this machine's
@@ -45,7 +45,7 @@ absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
                                 std::stop_token stop);
 
 // The same of an answer that is there.
-absl::StatusOr<std::string> ReadAnswer(const TokenRequest& request, HttpResponse reply);
+absl::StatusOr<std::string> ReadResponse(const TokenRequest& request, HttpResponse reply);
 
 // The text of the first element of that name, its entities replaced; "" if there is none. For the
 // small answers of AWS's Security Token Service.
@@ -54,10 +54,10 @@ std::string ElementText(std::string_view xml, std::string_view name);
 // {"access_token", "expires_in"}: the form of RFC 6749 section 5.1; numbers may be texts, and
 // "expires_on", in seconds since 1970, may take the place of expires_in (Azure). Without either an
 // hour is assumed. Unavailable if it is something else.
-absl::StatusOr<AccessToken> ParseTokenReply(std::string_view body, absl::Time now);
+absl::StatusOr<AccessToken> ParseTokenResponse(std::string_view body, absl::Time now);
 
 // {"accessToken", "expireTime"}: the form of Google's IAM Credentials API.
-absl::StatusOr<AccessToken> ParseImpersonationReply(std::string_view body);
+absl::StatusOr<AccessToken> ParseImpersonationResponse(std::string_view body);
 
 }  // namespace millrace
 

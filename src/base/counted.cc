@@ -10,7 +10,7 @@ std::string WithCommas(uint64_t number) {
   return digits;
 }
 
-std::string Counted(uint64_t number, std::string_view one, std::string_view many) {
+std::string Pluralize(uint64_t number, std::string_view one, std::string_view many) {
   if (number == 1) return StrCat("1 ", one);
   return StrCat(WithCommas(number), " ", many.empty() ? one : many, many.empty() ? "s" : "");
 }

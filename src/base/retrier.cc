@@ -26,7 +26,7 @@ absl::Status RetryLoop::WaitToRetry(const absl::Status& why, absl::Duration retr
     const absl::Duration since = std::max(failing_since_, retrier_.last_success_);
     if (now + wait > since + retrier_.policy_.give_up_after) {
       return Annotate(why, StrCat("giving up after ",
-                                  Counted(static_cast<uint64_t>(failures_), "try", "tries")));
+                                  Pluralize(static_cast<uint64_t>(failures_), "try", "tries")));
     }
   }
   if (!retrier_.clock_.SleepFor(wait, stop)) return absl::CancelledError("a stop was asked for");

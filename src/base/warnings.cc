@@ -43,7 +43,7 @@ std::vector<WarningCount> Warnings::all() const {
   std::vector<WarningCount> all = kinds_;
   if (unkept_ > 0) {
     all.push_back({{.code = "more_warnings",
-                    .message = StrCat(Counted(unkept_, "more warning"), " of other kinds")},
+                    .message = StrCat(Pluralize(unkept_, "more warning"), " of other kinds")},
                    unkept_});
   }
   return all;

@@ -16,18 +16,18 @@ namespace millrace::cli {
 namespace {
 
 // The dead letters of a run, with what they stand on.
-class OwnedDeadLetter : public DeadLetter {
+class OwnedDeadLetterQueue : public DeadLetterQueue {
  public:
-  OwnedDeadLetter(std::stop_token stop, absl::Duration stop_grace)
+  OwnedDeadLetterQueue(std::stop_token stop, absl::Duration stop_grace)
       : stop_(std::move(stop)), stop_grace_(stop_grace) {}
 
   absl::Status AddFolder(const std::string& folder) {
-    ASSIGN_OR_RETURN(disk_, OpenDiskDeadLetter(folder));
+    ASSIGN_OR_RETURN(disk_, OpenDiskDeadLetterQueue(folder));
     return absl::OkStatus();
   }
 
   // The dead letter of `topic`; two names of one topic share it.
-  absl::StatusOr<DeadLetter*> Topic(const std::string& topic, const Context& context) {
+  absl::StatusOr<DeadLetterQueue*> Topic(const std::string& topic, const Context& context) {
     ASSIGN_OR_RETURN(std::string name, pubsub::TopicName(topic, GoogleProject(context)));
     if (connection_ == nullptr) {
       ASSIGN_OR_RETURN(connection_, ConnectToPubsub(context));
@@ -35,12 +35,12 @@ class OwnedDeadLetter : public DeadLetter {
     OneTopic& one = topics_[name];
     if (one.publisher == nullptr) {
       one.publisher = pubsub::NewPublisher(*connection_, {.topic = std::move(name)});
-      one.dead_letter = pubsub::NewPubsubDeadLetter(*one.publisher, stop_, stop_grace_);
+      one.dead_letter = pubsub::NewPubsubDeadLetterQueue(*one.publisher, stop_, stop_grace_);
     }
     return one.dead_letter.get();
   }
 
-  void Use(DeadLetter* unmapped, DeadLetter* refused) {
+  void Use(DeadLetterQueue* unmapped, DeadLetterQueue* refused) {
     split_.emplace(unmapped == nullptr ? *disk_ : *unmapped,
                    refused == nullptr ? *disk_ : *refused);
   }
@@ -56,15 +56,15 @@ class OwnedDeadLetter : public DeadLetter {
  private:
   struct OneTopic {
     std::unique_ptr<pubsub::Publisher> publisher;
-    std::unique_ptr<DeadLetter> dead_letter;
+    std::unique_ptr<DeadLetterQueue> dead_letter;
   };
 
   const std::stop_token stop_;
   const absl::Duration stop_grace_;
-  std::unique_ptr<DeadLetter> disk_;
+  std::unique_ptr<DeadLetterQueue> disk_;
   std::unique_ptr<pubsub::Connection> connection_;
   std::map<std::string, OneTopic> topics_;
-  std::optional<SplitDeadLetter> split_;
+  std::optional<SplitDeadLetterQueue> split_;
 };
 
 }  // namespace
@@ -80,15 +80,15 @@ void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
   flags.insert(flags.end(), own.begin(), own.end());
 }
 
-absl::StatusOr<std::unique_ptr<DeadLetter>> DeadLetterFlags::Open(const StateFlags& state,
+absl::StatusOr<std::unique_ptr<DeadLetterQueue>> DeadLetterFlags::Open(const StateFlags& state,
                                                                   absl::Duration stop_grace,
                                                                   const Context& context) const {
-  auto dead_letter = std::make_unique<OwnedDeadLetter>(context.stop, stop_grace);
+  auto dead_letter = std::make_unique<OwnedDeadLetterQueue>(context.stop, stop_grace);
   const std::string base = state.dead_letters.starts_with("pubsub://") ? state.dead_letters : "";
   const std::string& unmapped = transform_topic.empty() ? base : transform_topic;
   const std::string& refused = api_topic.empty() ? base : api_topic;
-  DeadLetter* unmapped_topic = nullptr;
-  DeadLetter* refused_topic = nullptr;
+  DeadLetterQueue* unmapped_topic = nullptr;
+  DeadLetterQueue* refused_topic = nullptr;
   if (!unmapped.empty()) {
     ASSIGN_OR_RETURN(unmapped_topic, dead_letter->Topic(unmapped, context));
   }

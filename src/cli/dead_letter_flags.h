@@ -23,7 +23,7 @@ struct DeadLetterFlags {
   // the state folder. InvalidArgument for what names no topic; errors of Google credentials.
   // Topics are not looked at before the first record is published.
   // After a stop, publishing ends within `stop_grace`.
-  absl::StatusOr<std::unique_ptr<DeadLetter>> Open(const StateFlags& state,
+  absl::StatusOr<std::unique_ptr<DeadLetterQueue>> Open(const StateFlags& state,
                                                    absl::Duration stop_grace,
                                                    const Context& context) const;
 };

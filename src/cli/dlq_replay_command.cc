@@ -65,7 +65,7 @@ class Targets {
 
  private:
   const ImportRequest& request_;
-  mixpanel::Pacer pacer_;
+  mixpanel::RateLimiter pacer_;
   std::map<RecordType, mixpanel::ImportTarget> targets_;
 };
 
@@ -128,7 +128,7 @@ struct OpenQueue {
 absl::StatusOr<OpenQueue> OpenFolder(const Options& options, const Context& context) {
   OpenQueue open;
   ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
-  RETURN_IF_ERROR(OpenDiskDeadLetter(folder).status());  // it is one, if it is there
+  RETURN_IF_ERROR(OpenDiskDeadLetterQueue(folder).status());  // it is one, if it is there
   open.queue = NewDiskReplayQueue(folder);
   return open;
 }

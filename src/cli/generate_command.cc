@@ -75,7 +75,7 @@ int PrintReport(const GenerateReport& report, bool as_json, Context& context) {
   }
   for (const std::string& file : report.files) context.out << file << "\n";
   if (!report.sources_json.empty()) context.out << report.sources_json << "\n";
-  context.out << Counted(report.rows, "row") << " per format, " << Bytes(report.bytes) << "\n";
+  context.out << Pluralize(report.rows, "row") << " per format, " << Bytes(report.bytes) << "\n";
   return kAllAccepted;
 }
 

@@ -69,7 +69,7 @@ absl::StatusOr<int> RunImport(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const ImportRequest request, MakeRequest(options, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(
-      const std::unique_ptr<DeadLetter> dead_letter,
+      const std::unique_ptr<DeadLetterQueue> dead_letter,
       options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
   ImportProgress progress;
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,

@@ -73,7 +73,7 @@ std::string ImportReportAsTable(const ImportReport& report) {
     StrAppend(&objects, ", ", report.objects_unmatched, " that no config entry fits");
   }
   if (report.objects_hidden > 0) {
-    StrAppend(&objects, ", ", Counted(report.objects_hidden, "hidden name"), " skipped");
+    StrAppend(&objects, ", ", Pluralize(report.objects_hidden, "hidden name"), " skipped");
   }
   if (report.objects_config_changed > 0) {
     StrAppend(&objects, ", ", report.objects_config_changed, " left alone: the config changed");
@@ -81,11 +81,11 @@ std::string ImportReportAsTable(const ImportReport& report) {
   std::string table = Line("objects", report.objects, objects);
   table += Line("read", counts.read);
   table += Line("accepted", counts.accepted,
-                counts.events == counts.accepted ? "" : Counted(counts.events, "event"));
+                counts.events == counts.accepted ? "" : Pluralize(counts.events, "event"));
   table += Line("rejected", counts.rejected, counts.rejected > 0 ? "see: millrace dlq list" : "");
   table += Line("filtered", counts.filtered);
   table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to go on" : "");
-  table += Line("requests", report.requests, Counted(report.retries, "retry", "retries"));
+  table += Line("requests", report.requests, Pluralize(report.retries, "retry", "retries"));
   StrAppend(&table, "bytes     ", Bytes(report.bytes_read), " read, ", Bytes(report.bytes_sent),
             " sent\n");
   StrAppend(&table, "time      ", Span(absl::Seconds(report.elapsed_s)), ", ",

@@ -51,7 +51,7 @@ std::string AsJson(const InitResult& result) {
 
 void Explain(const InitResult& result, const Options& options, std::ostream& err) {
   err << Printable(result.uri) << ": " << FileTypeName(result.type) << ", looked at "
-      << (result.whole ? "all " : "the first ") << Counted(result.rows, "row") << "\n\n";
+      << (result.whole ? "all " : "the first ") << Pluralize(result.rows, "row") << "\n\n";
   for (const Explanation& explanation : result.config.explanations) {
     err << "  " << explanation.about << ": "
         << (explanation.choice.empty() ? "(none)" : Printable(explanation.choice)) << "\n      "
@@ -65,7 +65,7 @@ void Explain(const InitResult& result, const Options& options, std::ostream& err
   if (result.rejected == 0) {
     err << "Checked: every row that was looked at can be imported with it.\n";
   } else {
-    err << "Checked: " << WithCommas(result.rejected) << " of " << Counted(result.rows, "row")
+    err << "Checked: " << WithCommas(result.rejected) << " of " << Pluralize(result.rows, "row")
         << " would be rejected, the first for " << Printable(result.first_rejection) << "\n";
   }
   const std::string config = options.output.empty() ? "sources.json" : options.output;

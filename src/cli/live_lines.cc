@@ -20,7 +20,7 @@ constexpr std::string_view kUp = "\x1b[A";
 
 }  // namespace
 
-LiveLines::LiveLines(Make lines, std::ostream& err, bool terminal)
+ProgressLines::ProgressLines(Make lines, std::ostream& err, bool terminal)
     : lines_(std::move(lines)),
       err_(err),
       terminal_(terminal),
@@ -28,7 +28,7 @@ LiveLines::LiveLines(Make lines, std::ostream& err, bool terminal)
   pthread_setname_np(thread_.native_handle(), "progress");
 }
 
-void LiveLines::Draw(std::stop_token stop) {
+void ProgressLines::Draw(std::stop_token stop) {
   const absl::Duration begin = Clock::Real().Elapsed();
   size_t drawn = 0;  // lines on the screen, the cursor in the last one
   const auto erase = [&] {

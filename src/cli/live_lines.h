@@ -15,11 +15,11 @@
 namespace millrace::cli {
 
 // Draws from a thread of its own until it is destroyed, when the lines go away.
-class LiveLines {
+class ProgressLines {
  public:
   // `lines` makes the lines, always as many, from the time that has passed; called by that thread.
   using Make = std::function<std::vector<std::string>(absl::Duration elapsed)>;
-  LiveLines(Make lines, std::ostream& err, bool terminal);
+  ProgressLines(Make lines, std::ostream& err, bool terminal);
 
  private:
   void Draw(std::stop_token stop);

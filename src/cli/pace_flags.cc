@@ -4,7 +4,7 @@
 
 namespace millrace::cli {
 
-void PaceFlags::AddTo(std::vector<Flag>& flags) {
+void ThroughputFlags::AddTo(std::vector<Flag>& flags) {
   const std::vector<Flag> own = {
       {"--connections", Between(&connections, 1, 100), "N",
        "writes in flight at most; fewer are used while Mixpanel is near"},
@@ -20,7 +20,7 @@ void PaceFlags::AddTo(std::vector<Flag>& flags) {
   flags.insert(flags.end(), own.begin(), own.end());
 }
 
-void PaceFlags::ApplyTo(ImportRequest& request) const {
+void ThroughputFlags::ApplyTo(ImportRequest& request) const {
   request.events_per_second = events_per_second;
   request.bytes_per_second = gigabytes_per_minute * 1e9 / 60;
   request.max_events_per_request = static_cast<size_t>(batch_events);

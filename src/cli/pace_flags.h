@@ -12,7 +12,7 @@ namespace millrace::cli {
 
 // --connections, --events-per-second, --gigabytes-per-minute, --batch-events, --batch-bytes,
 // --memory.
-struct PaceFlags {
+struct ThroughputFlags {
   int64_t connections = 20;
   double events_per_second = 30'000;
   double gigabytes_per_minute = 2;

@@ -20,7 +20,7 @@ namespace {
 
 struct Options {
   ImportFlags import;
-  PaceFlags pace;
+  ThroughputFlags pace;
   bool json = false;
   bool force = false;
   bool full = false;
@@ -84,8 +84,8 @@ class ProgressLine {
       : thread_([&progress, &err](std::stop_token stop) {
           bool drawn = false;
           while (Clock::Real().SleepFor(absl::Milliseconds(500), stop)) {
-            err << "\r\x1b[Kread " << Counted(progress.rows, "row") << " of "
-                << Counted(progress.objects + 1, "object") << std::flush;
+            err << "\r\x1b[Kread " << Pluralize(progress.rows, "row") << " of "
+                << Pluralize(progress.objects + 1, "object") << std::flush;
             drawn = true;
           }
           if (drawn) err << "\r\x1b[K" << std::flush;

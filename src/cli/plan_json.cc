@@ -56,7 +56,7 @@ Json ObjectJson(const ObjectPlan& object) {
   return json;
 }
 
-Json RejectionJson(const RejectionTally& tally) {
+Json RejectionJson(const RejectionStats& tally) {
   return {{"code", tally.code},
           {"field", TextOrNull(tally.field)},
           {"records", tally.records},
@@ -94,7 +94,7 @@ Json SampleJson(const EntryPlan& entry) {
   json["columns"] = entry.columns;
   json["unused_columns"] = entry.unused_columns;
   Json& rejections = json["rejections"] = Json::array();
-  for (const RejectionTally& tally : entry.rejections) rejections.push_back(RejectionJson(tally));
+  for (const RejectionStats& tally : entry.rejections) rejections.push_back(RejectionJson(tally));
   Json& previews = json["previews"] = Json::array();
   for (const RecordPreview& preview : entry.previews) previews.push_back(PreviewJson(preview));
   return json;

@@ -142,7 +142,7 @@ class Report {
     uint64_t objects = plan_.objects_unmatched;
     for (const EntryPlan& entry : plan_.entries) objects += entry.objects;
     StrAppend(&text_,
-              Bold(StrCat("Plan for ", Counted(objects, "object"), " into ", options_.destination)),
+              Bold(StrCat("Plan for ", Pluralize(objects, "object"), " into ", options_.destination)),
               "\nMapped by ",
               options_.config.empty() ? "Mixpanel's event format, no config" : options_.config,
               "; nothing is sent and nothing is recorded.\n");
@@ -189,7 +189,7 @@ class Report {
     Line("rows", StrCat(exact ? "" : "about ", whole(amounts.rows),
                         exact ? "" : "  (reckoned from the sample, by bytes)"));
     Line("events", StrCat(about, whole(amounts.events), "  in about ",
-                          Counted(static_cast<uint64_t>(std::ceil(amounts.requests)), "request")));
+                          Pluralize(static_cast<uint64_t>(std::ceil(amounts.requests)), "request")));
     if (amounts.rejected > 0) Line("rejected", StrCat(about, whole(amounts.rejected)));
     if (amounts.events < 1) return;
     Line("to send", StrCat(about, Bytes(static_cast<uint64_t>(amounts.bytes)), " of JSON, ",
@@ -212,7 +212,7 @@ class Report {
   void AddSample(const EntryPlan& entry) {
     const RecordStats& records = entry.records;
     std::string sample =
-        StrCat(Counted(entry.sampled_rows, "row"), " of ", Counted(entry.objects_sampled, "object"),
+        StrCat(Pluralize(entry.sampled_rows, "row"), " of ", Pluralize(entry.objects_sampled, "object"),
                ": ", WithCommas(entry.mapped), " mapped, ", WithCommas(entry.rejected),
                " rejected, ", WithCommas(entry.filtered), " filtered");
     if (records.identical > 0)
@@ -251,7 +251,7 @@ class Report {
                 Printable(object.uri), object.error.empty() ? "" : "  (unreadable)", "\n");
     }
     if (entry.objects > kMaxObjectLines) {
-      StrAppend(&text_, "  … ", Counted(entry.objects - kMaxObjectLines, "more object"), "\n");
+      StrAppend(&text_, "  … ", Pluralize(entry.objects - kMaxObjectLines, "more object"), "\n");
     }
   }
 
@@ -264,7 +264,7 @@ class Report {
 
   void AddRejections(const EntryPlan& entry) {
     for (size_t i = 0; i < std::min(kMaxRejections, entry.rejections.size()); ++i) {
-      const RejectionTally& tally = entry.rejections[i];
+      const RejectionStats& tally = entry.rejections[i];
       StrAppend(
           &text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row + 1,
           ", would be ",

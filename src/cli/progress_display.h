@@ -26,7 +26,7 @@ class ProgressDisplay {
   const ImportProgress& progress_;
   const bool terminal_;
   const bool color_;
-  LiveLines lines_;  // last
+  ProgressLines lines_;  // last
 };
 
 }  // namespace millrace::cli

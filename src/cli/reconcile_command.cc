@@ -78,16 +78,16 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const ReconcileRequest request, MakeRequest(options, context));
   ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
-  ASSIGN_OR_RETURN(std::unique_ptr<DeadLetter> dead_letter, OpenDiskDeadLetter(folder));
+  ASSIGN_OR_RETURN(std::unique_ptr<DeadLetterQueue> dead_letter, OpenDiskDeadLetterQueue(folder));
 
   const ImportRequest& import = request.import;
-  mixpanel::Pacer pacer(import.events_per_second, import.bytes_per_second, Clock::Real());
+  mixpanel::RateLimiter pacer(import.events_per_second, import.bytes_per_second, Clock::Real());
   mixpanel::ImportTarget target;
   SetTarget(import, RecordType::kEvent, pacer, target);
   const int64_t queries = options.queries_per_hour >= 0         ? options.queries_per_hour
                           : options.import.mixpanel.url.empty() ? kMixpanelQueriesPerHour
                                                                 : 0;
-  QueryPacer query_pacer(static_cast<size_t>(queries), Clock::Real());
+  QueryRateLimiter query_pacer(static_cast<size_t>(queries), Clock::Real());
   const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
   const auto raw_export = [&](const mixpanel::RawExportRequest& days,
                               const std::function<absl::Status(std::string_view)>& on_line) {

@@ -119,7 +119,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
                                    size_t max_listed) {
   const MatchCounts& counts = report.counts;
   std::string table = Line("objects", report.objects,
-                           StrCat(Counted(report.rows, "row"), ", ", Counted(report.days, "day")));
+                           StrCat(Pluralize(report.rows, "row"), ", ", Pluralize(report.days, "day")));
   for (const ObjectProblem problem : kProblems) {
     if (const uint64_t count = report.CountOf(problem)) {
       StrAppend(&table, Line(StrCat("  ", NameOf(problem)), count));

@@ -128,7 +128,7 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
                .dump()
         << "}\n";
   } else {
-    out << Counted(objects, "object") << ", " << done << " done, " << failed << " failed"
+    out << Pluralize(objects, "object") << ", " << done << " done, " << failed << " failed"
         << (config_changed > 0 ? StrCat(", ", config_changed, " under a config that changed since")
                                : "")
         << "; read " << WithCommas(totals.read) << " = accepted " << WithCommas(totals.accepted)

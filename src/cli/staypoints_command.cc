@@ -142,7 +142,7 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
 }
 
 // Returns what went wrong, for the summary: the output is in its place by now.
-std::string WriteReport(const ReportFile& file, const StayTallyObserver& tally,
+std::string WriteReport(const ReportFile& file, const StayStatsObserver& tally,
                         const StaypointsReport& run, const Options& options) {
   std::string inputs;
   for (const std::string& input : options.inputs) {
@@ -260,14 +260,14 @@ absl::Status Failed(StaypointsReport report, const Options& options, Context& co
 absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(options, context));
   ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetter> dead_letter, OpenDiskDeadLetter(folder));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter, OpenDiskDeadLetterQueue(folder));
 
   StaypointsProgress progress;
   std::optional<StaypointsDisplay> display;
   if (!options.quiet) {
     display.emplace(progress, context.err, context.err_is_terminal);
   }
-  StayTallyObserver tally;
+  StayStatsObserver tally;
   const StaypointsReport report =
       FindStaypoints({.source = *prepared.source,
                       .dead_letter = *dead_letter,

@@ -19,7 +19,7 @@ class StaypointsDisplay {
   StaypointsDisplay(const StaypointsProgress& progress, std::ostream& err, bool terminal);
 
  private:
-  LiveLines lines_;
+  ProgressLines lines_;
 };
 
 }  // namespace millrace::cli

@@ -130,11 +130,11 @@ absl::Status AddSubscription(const Options& options, const Context& context,
                    pubsub::SubscriptionName(options.subscription, GoogleProject(context)));
   ASSIGN_OR_RETURN(connection, ConnectToPubsub(context));
   request.triggers.push_back(
-      [name, &connection](watch::Intake& intake,
+      [name, &connection](watch::NotificationRouter& router,
                           std::function<void(const absl::Status&)> on_failure)
           -> absl::StatusOr<std::unique_ptr<watch::Trigger>> {
         return std::make_unique<watch::PubsubTrigger>(
-            pubsub::OpenSubscription(*connection, {.name = name}), intake, std::move(on_failure));
+            pubsub::OpenSubscription(*connection, {.name = name}), router, std::move(on_failure));
       });
   return absl::OkStatus();
 }
@@ -154,7 +154,7 @@ absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
   RETURN_IF_ERROR(AddSubscription(options, context, connection, request));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(
-      const std::unique_ptr<DeadLetter> dead_letter,
+      const std::unique_ptr<DeadLetterQueue> dead_letter,
       options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
   watch::WatchProgress progress;
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,

@@ -10,11 +10,11 @@
 namespace millrace {
 namespace {
 
-class CsvCutter : public RowCutter {
+class CsvSplitter : public RowSplitter {
  public:
-  explicit CsvCutter(CsvLayout layout) : layout_(std::move(layout)) { BeginRecord(); }
+  explicit CsvSplitter(CsvLayout layout) : layout_(std::move(layout)) { BeginRecord(); }
 
-  absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
+  absl::Status Split(std::string_view text, bool final, size_t max_rows, size_t* at,
                    std::vector<RowSpan>* rows) override {
     const char* const base = text.data();
     const char* const end = base + text.size();
@@ -158,8 +158,8 @@ class CsvCutter : public RowCutter {
 
 }  // namespace
 
-std::unique_ptr<RowCutter> NewCsvCutter(CsvLayout layout) {
-  return std::make_unique<CsvCutter>(std::move(layout));
+std::unique_ptr<RowSplitter> NewCsvSplitter(CsvLayout layout) {
+  return std::make_unique<CsvSplitter>(std::move(layout));
 }
 
 }  // namespace millrace

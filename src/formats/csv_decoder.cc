@@ -59,7 +59,7 @@ absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& sch
   const bool has_quotes =
       schema.has_entry && !schema.dialect.quotes() && record.find('"') != std::string_view::npos;
   return absl::InvalidArgumentError(
-      StrCat("expected ", Counted(expected, "cell"),
+      StrCat("expected ", Pluralize(expected, "cell"),
              schema.has_header ? " as in the header" : " as \"columns\" of the entry names",
              ", found ", found,
              has_quotes ? "; quotes are ordinary text here: if they enclose cells, set the entry's "

@@ -8,14 +8,14 @@ namespace {
 
 bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-class ElementCutter : public RowCutter {
+class ElementSplitter : public RowSplitter {
  public:
-  ElementCutter(JsonLayout layout, bool resumed)
+  ElementSplitter(JsonLayout layout, bool resumed)
       : sequence_(layout == JsonLayout::kSequence),
         expected_(sequence_ ? Expected::kElement
                             : (resumed ? Expected::kCommaOrEnd : Expected::kArray)) {}
 
-  absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
+  absl::Status Split(std::string_view text, bool final, size_t max_rows, size_t* at,
                    std::vector<RowSpan>* rows) override {
     while (rows->size() < max_rows) {
       if (!in_element_) {
@@ -152,8 +152,8 @@ class ElementCutter : public RowCutter {
 
 }  // namespace
 
-std::unique_ptr<RowCutter> NewElementCutter(JsonLayout layout, bool resumed) {
-  return std::make_unique<ElementCutter>(layout, resumed);
+std::unique_ptr<RowSplitter> NewElementSplitter(JsonLayout layout, bool resumed) {
+  return std::make_unique<ElementSplitter>(layout, resumed);
 }
 
 }  // namespace millrace

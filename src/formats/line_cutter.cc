@@ -15,11 +15,11 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // A row is a line, or one of several objects in a line. Objects are looked for only where a '}' is
 // followed by '{', white space between them or not: elsewhere a line costs one search for its end.
-class JsonLineCutter : public RowCutter {
+class JsonLineSplitter : public RowSplitter {
  public:
-  explicit JsonLineCutter(bool split) : split_(split) {}
+  explicit JsonLineSplitter(bool split) : split_(split) {}
 
-  absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
+  absl::Status Split(std::string_view text, bool final, size_t max_rows, size_t* at,
                    std::vector<RowSpan>* rows) override {
     const char* const base = text.data();
     const char* const end = base + text.size();
@@ -128,8 +128,8 @@ class JsonLineCutter : public RowCutter {
 
 }  // namespace
 
-std::unique_ptr<RowCutter> NewJsonLineCutter(bool split) {
-  return std::make_unique<JsonLineCutter>(split);
+std::unique_ptr<RowSplitter> NewJsonLineSplitter(bool split) {
+  return std::make_unique<JsonLineSplitter>(split);
 }
 
 }  // namespace millrace

@@ -16,16 +16,16 @@
 namespace millrace {
 
 // One thread at a time. The text lies in a ByteBuffer (see byte_scan.h).
-class RowCutter {
+class RowSplitter {
  public:
-  virtual ~RowCutter() = default;
+  virtual ~RowSplitter() = default;
 
   // Appends the rows that end in text[*at, ...) to `rows` until it has `max_rows`, and moves *at
   // behind them. The next call goes on from there, whether the bytes were moved meanwhile or
   // more were appended. `final`: the text ends here. DataLoss if what lies between rows is not
   // of the format, or the text is cut off: *at is the place then, and rows appended before it are
   // good.
-  virtual absl::Status Cut(std::string_view text, bool final, size_t max_rows, size_t* at,
+  virtual absl::Status Split(std::string_view text, bool final, size_t max_rows, size_t* at,
                            std::vector<RowSpan>* rows) = 0;
 
   // The unfinished row at *at was cut down to its first `kept` bytes; what is appended behind them
@@ -38,12 +38,12 @@ class RowCutter {
 
 // Lines of JSON that are not blank, without white space around them. An object that is followed by
 // another one in its line is a row by itself, if `split`.
-std::unique_ptr<RowCutter> NewJsonLineCutter(bool split);
+std::unique_ptr<RowSplitter> NewJsonLineSplitter(bool split);
 
 // The elements of JSON arrays, or JSON values one after another, over any number of lines.
 // `resumed`: the text begins behind an element.
 enum class JsonLayout { kArray, kSequence };
-std::unique_ptr<RowCutter> NewElementCutter(JsonLayout layout, bool resumed);
+std::unique_ptr<RowSplitter> NewElementSplitter(JsonLayout layout, bool resumed);
 
 struct CsvLayout {
   CsvDialect dialect;
@@ -60,7 +60,7 @@ inline constexpr size_t kMaxUsualCellLines = 100;
 // that line is a row by itself. Malformed are records with text after a closing quote, with a quote
 // that is never closed, or not within kMaxRowBytes, and those of several lines that have not as
 // many cells as there are columns.
-std::unique_ptr<RowCutter> NewCsvCutter(CsvLayout layout);
+std::unique_ptr<RowSplitter> NewCsvSplitter(CsvLayout layout);
 
 }  // namespace millrace
 

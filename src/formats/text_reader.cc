@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& li
   rows->text.Append(carry_.view());
   carry_.clear();
   size_t at = 0;
-  error_ = Cut(limits, *rows, &at);
+  error_ = Split(limits, *rows, &at);
   carry_.Append(rows->text.view(at, rows->text.size()));
   if (rows->rows.empty()) {
     RETURN_IF_ERROR(error_);
@@ -76,10 +76,10 @@ absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& li
 }
 
 // Fills `rows` up to a limit, the end or an error. *at: behind the last row.
-absl::Status TextReader::Cut(const ChunkLimits& limits, TextRows& rows, size_t* at) {
+absl::Status TextReader::Split(const ChunkLimits& limits, TextRows& rows, size_t* at) {
   for (;;) {
     const size_t before = rows.rows.size();
-    const absl::Status cut = cutter_->Cut(rows.text.view(), at_end_, limits.rows, at, &rows.rows);
+    const absl::Status cut = splitter_->Split(rows.text.view(), at_end_, limits.rows, at, &rows.rows);
     MarkOverlong(rows, before);
     if (!cut.ok()) {
       const uint64_t place = position_.byte + dropped_ + *at;
@@ -107,7 +107,7 @@ void TextReader::MarkOverlong(TextRows& rows, size_t first) const {
 void TextReader::ShortenRow(ByteBuffer& text, size_t at) {
   dropped_ += text.size() - at - kKeptOfOverlong;
   text.Truncate(at + kKeptOfOverlong);
-  cutter_->Shorten(kKeptOfOverlong);
+  splitter_->Shorten(kKeptOfOverlong);
 }
 
 size_t TextReader::WantedBytes(const ChunkLimits& limits, const TextRows& rows) const {

@@ -25,7 +25,7 @@ class TextReader {
   // Goes on behind `position`, which must not lie before what was read already.
   absl::Status SkipTo(RowPosition position);
 
-  void set_cutter(std::unique_ptr<RowCutter> cutter) { cutter_ = std::move(cutter); }
+  void set_cutter(std::unique_ptr<RowSplitter> splitter) { splitter_ = std::move(splitter); }
 
   // The next rows; null at the end of the text. After an error the reader is finished.
   absl::StatusOr<std::unique_ptr<TextRows>> Read(const ChunkLimits& limits);
@@ -39,7 +39,7 @@ class TextReader {
   TextReader(std::shared_ptr<ObjectReader> object, std::unique_ptr<InputStream> stream)
       : object_(std::move(object)), stream_(std::move(stream)) {}
 
-  absl::Status Cut(const ChunkLimits& limits, TextRows& rows, size_t* at);
+  absl::Status Split(const ChunkLimits& limits, TextRows& rows, size_t* at);
   void MarkOverlong(TextRows& rows, size_t first) const;
   void ShortenRow(ByteBuffer& text, size_t at);
   size_t WantedBytes(const ChunkLimits& limits, const TextRows& rows) const;
@@ -48,7 +48,7 @@ class TextReader {
   const std::shared_ptr<ObjectReader> object_;  // read by stream_
   const std::unique_ptr<InputStream> stream_;
   const std::shared_ptr<TextRowsPool> pool_ = std::make_shared<TextRowsPool>();
-  std::unique_ptr<RowCutter> cutter_;
+  std::unique_ptr<RowSplitter> splitter_;
   ByteBuffer carry_;      // bytes behind position_ that were read already
   RowPosition position_;  // what lies before it was handed out or skipped
   bool at_end_ = false;   // of the stream

@@ -46,7 +46,7 @@ std::string ProjectName(const mixpanel::Credentials& credentials, RecordType typ
 constexpr uint64_t kMaxUnmatched = 3;  // that are named
 
 // Keeps nothing: the dead letter of a dry run.
-class NullDeadLetter : public DeadLetter {
+class NullDeadLetterQueue : public DeadLetterQueue {
  public:
   absl::Status Add(const LedgerKey&, absl::Span<const Rejection>) override {
     return absl::OkStatus();
@@ -99,7 +99,7 @@ class Wanted {
 // One import: a run for each kind of record that the config has.
 class Importer {
  public:
-  Importer(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+  Importer(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
            std::stop_token stop, ImportProgress& progress)
       : request_(request),
         sources_(request.sources),
@@ -128,7 +128,7 @@ class Importer {
     if (request_.wait_for_others) report_.objects_held = still_held_;  // not how often it asked
     if (report_.status.ok() && report_.objects_held > 0) {
       report_.status = absl::UnavailableError(
-          StrCat(Counted(report_.objects_held, "object is", "objects are"),
+          StrCat(Pluralize(report_.objects_held, "object is", "objects are"),
                  " held by other workers; run again, without --no-wait, to see them done"));
     }
     if (report_.first_error.empty() && !report_.status.ok()) {
@@ -143,7 +143,7 @@ class Importer {
         std::unique_ptr<ObjectLister> lister,
         ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_, unmatched_),
                             request_.stores, RulesOfListing(first)));
-    WaitingFeed waiting(*lister, progress_.source, Clock::Real());
+    HeldObjectRetryFeed waiting(*lister, progress_.source, Clock::Real());
     ObjectFeed* const feed =
         request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
     const ImportReport part = RunRecords({.request = request_,
@@ -181,11 +181,11 @@ class Importer {
   const ImportRequest& request_;
   const CurrentSources sources_;
   Ledger& ledger_;
-  DeadLetter& dead_letter_;
+  DeadLetterQueue& dead_letter_;
   const std::stop_token stop_;
   ImportProgress& progress_;
   const absl::Duration begin_ = Clock::Real().Elapsed();
-  mixpanel::Pacer pacer_;
+  mixpanel::RateLimiter pacer_;
   ScriptPool scripts_;
   ImportReport report_;
   absl::Status listing_failure_;  // the first one of an input
@@ -232,7 +232,7 @@ void ImportReport::AddProgress(const ImportProgress& progress, absl::Duration el
   }
 }
 
-ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
                     std::stop_token stop, ImportProgress& progress) {
   if (request.strict) progress.warnings.MakeErrors();
   if (!request.dry_run) {
@@ -240,7 +240,7 @@ ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& de
     absl::Status status = importer.RunAll();
     return importer.TakeReport(std::move(status));
   }
-  NullDeadLetter nowhere;
+  NullDeadLetterQueue nowhere;
   absl::StatusOr<std::unique_ptr<Ledger>> forgetful = OpenSqliteLedger(":memory:", Clock::Real());
   if (!forgetful.ok()) return {.status = forgetful.status()};
   Importer importer(request, **forgetful, nowhere, std::move(stop), progress);

@@ -98,7 +98,7 @@ struct ImportProgress {
 std::string DestinationName(const ImportRequest& request, RecordType type);
 
 // Blocking; owns its threads. `stop` ends it early and safely.
-ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
                     std::stop_token stop, ImportProgress& progress);
 
 }  // namespace millrace

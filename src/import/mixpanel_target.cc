@@ -17,7 +17,7 @@ mixpanel::ImportTarget::Kind KindOf(RecordType type) {
 
 }  // namespace
 
-void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& pacer,
+void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& pacer,
                mixpanel::ImportTarget& target) {
   target.endpoints = request.endpoints;
   target.credentials = request.credentials;

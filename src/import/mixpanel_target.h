@@ -9,7 +9,7 @@ namespace millrace {
 
 // Fills `target`, whose counters stay, as `request` says for records of `type`. `pacer` outlives
 // it.
-void SetTarget(const ImportRequest& request, RecordType type, mixpanel::Pacer& pacer,
+void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& pacer,
                mixpanel::ImportTarget& target);
 
 // Makes sinks that write to `target`, which outlives them.

@@ -46,7 +46,7 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   SetTarget(request, run.type, run.pacer, target);
   ObjectSourceOptions options{.record_type = run.type,
                               .destination = DestinationName(request, run.type),
-                              .owner = ThisOwner(),
+                              .owner = CurrentWorkerId(),
                               .force = request.force,
                               .on_forgotten =
                                   [&run](const LedgerKey& key) {
@@ -55,7 +55,7 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
                                   },
                               .lease = request.run.lease,
                               .retry = request.run.retry,
-                              .outlives_stores = run.outlives_stores,
+                              .tolerate_store_errors = run.tolerate_store_errors,
                               .warnings = &run.progress.warnings};
   ObjectSource source(std::move(options), run.sources, run.feed, run.ledger, run.progress.source);
   RunReport result =

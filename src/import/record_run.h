@@ -27,11 +27,11 @@ struct RecordRun {
   RecordType type;
   ObjectFeed& feed;  // of objects whose entry is of `type`
   ScriptPool& scripts;
-  mixpanel::Pacer& pacer;
+  mixpanel::RateLimiter& pacer;
   Ledger& ledger;
-  DeadLetter& dead_letter;
+  DeadLetterQueue& dead_letter;
   ImportProgress& progress;
-  bool outlives_stores = false;  // as ObjectSourceOptions has it
+  bool tolerate_store_errors = false;  // as ObjectSourceOptions has it
 };
 
 // Blocking; returns when the feed ends, `stop` is requested or something fails for good. What the

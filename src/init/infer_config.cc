@@ -188,7 +188,7 @@ class Guesser {
       why += "no column is named like an event name (event, event_name, type, action, ...)";
     } else if (near->nulls > 0) {
       StrAppend(&why, "column ", Quoted(near->name), " is empty in ", near->nulls, " of ",
-                Counted(profile_.rows, "row"));
+                Pluralize(profile_.rows, "row"));
     } else {
       StrAppend(&why, "column ", Quoted(near->name), " has ", Distinct(*near),
                 ", too many for names of events");
@@ -221,7 +221,7 @@ class Guesser {
     StrAppend(&why, " (", Day(compact ? column->first_compact_millis : column->first_millis),
               " to ", Day(compact ? column->last_compact_millis : column->last_millis), ")");
     if (column->nulls > 0) {
-      StrAppend(&why, "; ", Counted(column->nulls, "row has", "rows have"),
+      StrAppend(&why, "; ", Pluralize(column->nulls, "row has", "rows have"),
                 " none and will be rejected");
     }
     if (compact || (column->without_zone > 0 && column->dates != column->values())) {
@@ -280,7 +280,7 @@ class Guesser {
     Map(column->name, property, "string");
     std::string why = StrCat("by its name; it has ", Distinct(*column));
     if (column->nulls > 0) {
-      StrAppend(&why, " and is empty in ", column->nulls, " of ", Counted(profile_.rows, "row"));
+      StrAppend(&why, " and is empty in ", column->nulls, " of ", Pluralize(profile_.rows, "row"));
     }
     Explain(std::string(property), column->name, why);
     has_user_ = true;
@@ -299,7 +299,7 @@ class Guesser {
       StrAppend(&candidates, candidates.empty() ? "" : ", ", column.name, " (", Distinct(column),
                 ")");
       if (column.banned_ids > 0) {
-        StrAppend(&candidates, ", of which ", Counted(column.banned_ids, "row holds", "rows hold"),
+        StrAppend(&candidates, ", of which ", Pluralize(column.banned_ids, "row holds", "rows hold"),
                   " a value that Mixpanel refuses, such as 0 or \"null\"");
       }
       ++shown;
@@ -326,10 +326,10 @@ class Guesser {
         [](const ColumnProfile& column) { return NameScore(ColumnRole::kInsertId, column.name); });
     if (near != nullptr && near->is_name_like()) {
       StrAppend(&why, "; column ", Quoted(near->name), " has ", Distinct(*near), " in ",
-                Counted(profile_.rows, "row"), ", so it does not name single events");
+                Pluralize(profile_.rows, "row"), ", so it does not name single events");
     }
     if (profile_.identical_rows > 0) {
-      StrAppend(&why, "; ", Counted(profile_.identical_rows, "row is", "rows are"),
+      StrAppend(&why, "; ", Pluralize(profile_.identical_rows, "row is", "rows are"),
                 " the same as one before and will count as one event with it: if each is an "
                 "event of its own, add \"insert_id\": \"position\" to the entry");
     }

@@ -129,7 +129,7 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   }
   if (profile.rows == 0) {
     return absl::InvalidArgumentError(StrCat("no row can be read (of ",
-                                             Counted(profile.bad_rows, "row"),
+                                             Pluralize(profile.bad_rows, "row"),
                                              "); the first: ", profile.first_bad_row));
   }
   return profile;
@@ -153,7 +153,7 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t max_rows, std::sto
   sampler->Describe(plan);
   result.rejected = plan.rejected;
   if (!plan.rejections.empty()) {
-    const RejectionTally& first = plan.rejections.front();
+    const RejectionStats& first = plan.rejections.front();
     result.first_rejection =
         StrCat(first.code, first.field.empty() ? "" : " in ", first.field, ": ", first.message);
   }

@@ -87,18 +87,18 @@ std::string OwnStartTime() {
 
 }  // namespace
 
-std::string ThisOwner() { return StrCat(ThisPlace().name, "/", getpid(), "/", OwnStartTime()); }
+std::string CurrentWorkerId() { return StrCat(ThisPlace().name, "/", getpid(), "/", OwnStartTime()); }
 
-bool OwnerIsGone(std::string_view owner, const std::string& proc) {
+bool IsWorkerDead(std::string_view owner, const std::string& proc) {
   const Place place = ThisPlace();
   return place.certain && IsGone(owner, place.name + "/", '/', proc);
 }
 
-std::string ThisOwnerWord() {
+std::string CurrentWorkerTag() {
   return StrCat(HashOf(ThisPlace().name), ".", getpid(), ".", OwnStartTime());
 }
 
-bool OwnerWordIsGone(std::string_view word, const std::string& proc) {
+bool IsWorkerTagDead(std::string_view word, const std::string& proc) {
   const Place place = ThisPlace();
   return place.certain && IsGone(word, HashOf(place.name) + ".", '.', proc);
 }

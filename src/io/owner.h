@@ -9,17 +9,17 @@
 namespace millrace {
 
 // "<host>/<boot>/<pid namespace>/<pid>/<start time>" of this process.
-std::string ThisOwner();
+std::string CurrentWorkerId();
 
 // True only if it is proved that `owner`, a process of this machine, boot and pid namespace, has
 // ended: there is no such pid, it is a zombie, or it is another process. Owners elsewhere, and
 // those of which nothing can be read in `proc`, are never known to be gone; their leases run out.
-bool OwnerIsGone(std::string_view owner, const std::string& proc = "/proc");
+bool IsWorkerDead(std::string_view owner, const std::string& proc = "/proc");
 
 // The same in one short word, which may be part of a file's name:
 // "<hash of the first three>.<pid>.<start time>".
-std::string ThisOwnerWord();
-bool OwnerWordIsGone(std::string_view word, const std::string& proc = "/proc");  // false for others
+std::string CurrentWorkerTag();
+bool IsWorkerTagDead(std::string_view word, const std::string& proc = "/proc");  // false for others
 
 }  // namespace millrace
 

@@ -17,21 +17,21 @@
 namespace millrace {
 namespace {
 
-TEST(Owner, ThisProcessIsNotGone) { EXPECT_FALSE(OwnerIsGone(ThisOwner())); }
+TEST(Owner, ThisProcessIsNotGone) { EXPECT_FALSE(IsWorkerDead(CurrentWorkerId())); }
 
 TEST(Owner, OwnersElsewhereAreNeverKnownToBeGone) {
-  EXPECT_FALSE(OwnerIsGone("another-host/boot/pid:[1]/123/456"));
-  EXPECT_FALSE(OwnerIsGone(""));
+  EXPECT_FALSE(IsWorkerDead("another-host/boot/pid:[1]/123/456"));
+  EXPECT_FALSE(IsWorkerDead(""));
 }
 
 TEST(Owner, AWordSaysTheSame) {
-  const std::string word = ThisOwnerWord();
+  const std::string word = CurrentWorkerTag();
   EXPECT_EQ(word.find_first_of("/ "), std::string::npos);
-  EXPECT_FALSE(OwnerWordIsGone(word));
-  EXPECT_TRUE(OwnerWordIsGone(word + "1"));
-  EXPECT_FALSE(OwnerWordIsGone("0123456789abcdef.123.456"));  // elsewhere
-  EXPECT_FALSE(OwnerWordIsGone(word + ".1"));
-  EXPECT_FALSE(OwnerWordIsGone(""));
+  EXPECT_FALSE(IsWorkerTagDead(word));
+  EXPECT_TRUE(IsWorkerTagDead(word + "1"));
+  EXPECT_FALSE(IsWorkerTagDead("0123456789abcdef.123.456"));  // elsewhere
+  EXPECT_FALSE(IsWorkerTagDead(word + ".1"));
+  EXPECT_FALSE(IsWorkerTagDead(""));
 }
 
 TEST(Owner, AnEndedProcessIsGoneEvenBeforeItsParentLooks) {
@@ -39,38 +39,38 @@ TEST(Owner, AnEndedProcessIsGoneEvenBeforeItsParentLooks) {
   ASSERT_EQ(pipe(ends), 0);
   const pid_t child = fork();
   if (child == 0) {
-    const std::string owner = ThisOwner();
+    const std::string owner = CurrentWorkerId();
     _exit(write(ends[1], owner.data(), owner.size()) > 0 ? 0 : 1);
   }
   char owner[512] = {};
   ASSERT_GT(read(ends[0], owner, sizeof(owner) - 1), 0);
   siginfo_t info;
   ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
-  EXPECT_TRUE(OwnerIsGone(owner));  // a zombie
+  EXPECT_TRUE(IsWorkerDead(owner));  // a zombie
   ASSERT_EQ(waitpid(child, nullptr, 0), child);
-  EXPECT_TRUE(OwnerIsGone(owner));
+  EXPECT_TRUE(IsWorkerDead(owner));
   close(ends[0]);
   close(ends[1]);
 }
 
 // As under hidepid=2, under ProtectProc, or when no file can be opened.
 TEST(Owner, AnOwnerThatCannotBeLookedUpIsNotGone) {
-  EXPECT_FALSE(OwnerIsGone(ThisOwner(), "/nowhere"));
-  EXPECT_FALSE(OwnerWordIsGone(ThisOwnerWord(), "/nowhere"));
-  EXPECT_FALSE(OwnerIsGone(ThisOwner() + "1", "/nowhere"));
+  EXPECT_FALSE(IsWorkerDead(CurrentWorkerId(), "/nowhere"));
+  EXPECT_FALSE(IsWorkerTagDead(CurrentWorkerTag(), "/nowhere"));
+  EXPECT_FALSE(IsWorkerDead(CurrentWorkerId() + "1", "/nowhere"));
 }
 
 TEST(Owner, AnOwnerThatDoesNotKnowItsStartTimeIsNotGone) {
-  std::string owner = ThisOwner();
+  std::string owner = CurrentWorkerId();
   owner.resize(owner.rfind('/') + 1);
-  EXPECT_FALSE(OwnerIsGone(owner));
+  EXPECT_FALSE(IsWorkerDead(owner));
 }
 
 TEST(Owner, WhatIsNoProcessIsNotGone) {
-  std::string place = ThisOwner();
+  std::string place = CurrentWorkerId();
   for (int part = 0; part < 2; ++part) place.resize(place.rfind('/'));
   for (const char* process : {"/0/1", "/-1/1", "/1x/1", "/99999999999/1", "//", "/1"}) {
-    EXPECT_FALSE(OwnerIsGone(place + process)) << process;
+    EXPECT_FALSE(IsWorkerDead(place + process)) << process;
   }
 }
 
@@ -85,7 +85,7 @@ int RunChild(const std::function<int()>& child) {
 
 TEST(Owner, AnOwnerHiddenByTheKernelIsNotGone) {
   enum { kLives, kGone, kCannotHide };
-  const std::string owner = ThisOwner();
+  const std::string owner = CurrentWorkerId();
   const int result = RunChild([&] {
     constexpr uid_t kNobody = 65534;
     if (unshare(CLONE_NEWNS) != 0 ||
@@ -95,26 +95,26 @@ TEST(Owner, AnOwnerHiddenByTheKernelIsNotGone) {
     }
     struct stat stat;
     if (::stat(StrCat("/proc/", getppid()).c_str(), &stat) == 0) return kCannotHide;
-    return OwnerIsGone(owner) ? kGone : kLives;
+    return IsWorkerDead(owner) ? kGone : kLives;
   });
   if (result == kCannotHide) GTEST_SKIP() << "hidepid needs a privilege";
   EXPECT_EQ(result, kLives);
 }
 
 TEST(Owner, WithoutAFileDescriptorLeftNobodyIsGone) {
-  const std::string owner = ThisOwner();
+  const std::string owner = CurrentWorkerId();
   EXPECT_EQ(RunChild([&] {
               const rlimit none{0, 0};
               if (setrlimit(RLIMIT_NOFILE, &none) != 0) return 2;
-              return OwnerIsGone(owner) ? 1 : 0;
+              return IsWorkerDead(owner) ? 1 : 0;
             }),
             0);
 }
 
 TEST(Owner, AProcessWithARecycledPidIsAnother) {
-  std::string owner = ThisOwner();
+  std::string owner = CurrentWorkerId();
   owner += "1";  // another start time
-  EXPECT_TRUE(OwnerIsGone(owner));
+  EXPECT_TRUE(IsWorkerDead(owner));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ void RemoveAbandoned(const std::string& parent, const std::string& name) {
     if (owner.size() < kRandomPart.size()) continue;
     owner.remove_suffix(kRandomPart.size());
     std::error_code none;
-    if (OwnerWordIsGone(owner)) fs::remove_all(entry.path(), none);
+    if (IsWorkerTagDead(owner)) fs::remove_all(entry.path(), none);
   }
 }
 
@@ -36,7 +36,7 @@ void RemoveAbandoned(const std::string& parent, const std::string& name) {
 absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& parent,
                                                              const std::string& name) {
   RemoveAbandoned(parent, name);
-  std::string path = StrCat(parent, "/", name, ".", ThisOwnerWord(), kRandomPart);
+  std::string path = StrCat(parent, "/", name, ".", CurrentWorkerTag(), kRandomPart);
   if (mkdtemp(path.data()) == nullptr) {
     return ErrnoStatus(errno, StrCat("making a temporary folder in ", parent));
   }

@@ -48,9 +48,9 @@ TEST_F(TempFolderTest, IsRemovedWithAllThatIsInIt) {
 }
 
 TEST_F(TempFolderTest, FoldersOfProcessesThatAreGoneAreRemovedFirst) {
-  const std::string recycled = ThisOwnerWord() + "1";  // this pid with another start time
+  const std::string recycled = CurrentWorkerTag() + "1";  // this pid with another start time
   const std::string gone = Leave("work", recycled);
-  const std::string kept[] = {Leave("work", ThisOwnerWord()), Leave("work", "0123abcd.1.2"),
+  const std::string kept[] = {Leave("work", CurrentWorkerTag()), Leave("work", "0123abcd.1.2"),
                               Leave("other", recycled), Leave("work.other", recycled)};
   const auto folder = TempFolder::Make(parent_, "work");
   ASSERT_TRUE(folder.ok()) << folder.status();

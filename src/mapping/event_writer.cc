@@ -82,7 +82,7 @@ bool EventWriter::Write(const EventPlan& plan, const Value& name, const Row& row
   why_ = &why;
   hash_ = {};
   properties_ = 0;
-  holes_.clear();
+  placeholders_.clear();
   const size_t begin = out.size();
   out.Append("{\"event\":");
   if (!WriteName(name)) return false;
@@ -99,7 +99,7 @@ bool EventWriter::Write(const EventPlan& plan, const Value& name, const Row& row
   if (properties_ == 0) out.Append('{');
   out.data()[open] = '{';
   out.Append("}}");
-  FillHoles(origin);
+  FillPlaceholders(origin);
   return draft() || CheckLimits(begin);
 }
 
@@ -210,7 +210,7 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
     if (step.required) return WriteNull(step);
     if (step.type == FieldType::kStringOrUuid) {
       has_user = true;
-      WriteHole(&step, step.fragment);
+      WritePlaceholder(&step, step.fragment);
     }
     return true;
   }
@@ -273,7 +273,7 @@ bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origi
     return Refuse("missing_required_field", config_->insert_id_columns.front(),
                   "all columns of \"insert_id\" are null, so the row would have no id of its own");
   }
-  WriteHole(nullptr, kInsertIdFragment);
+  WritePlaceholder(nullptr, kInsertIdFragment);
   return true;
 }
 
@@ -305,7 +305,7 @@ bool EventWriter::WriteNull(const FieldStep& step) {
                   StrCat(ColumnName(step), " is required and null"));
   }
   if (step.type == FieldType::kStringOrUuid) {
-    WriteHole(&step, step.fragment);
+    WritePlaceholder(&step, step.fragment);
   } else if (step.include_if_none) {
     const size_t begin = out_->size();
     out_->Append(step.fragment);
@@ -315,11 +315,11 @@ bool EventWriter::WriteNull(const FieldStep& step) {
   return true;
 }
 
-void EventWriter::WriteHole(const FieldStep* step, std::string_view fragment) {
+void EventWriter::WritePlaceholder(const FieldStep* step, std::string_view fragment) {
   ++properties_;
   out_->Append(fragment);
   out_->Append('"');
-  holes_.push_back({out_->size(), step});
+  placeholders_.push_back({out_->size(), step});
   out_->Reserve(kHexDigits);
   out_->Commit(kHexDigits);
   out_->Append('"');
@@ -362,13 +362,13 @@ UnorderedHash EventWriter::IdentityHash(const RecordOrigin& origin) const {
   return hash;
 }
 
-void EventWriter::FillHoles(const RecordOrigin& origin) {
-  if (holes_.empty()) return;
+void EventWriter::FillPlaceholders(const RecordOrigin& origin) {
+  if (placeholders_.empty()) return;
   const UnorderedHash identity = IdentityHash(origin);
-  for (const Hole& hole : holes_) {
+  for (const Placeholder& placeholder : placeholders_) {
     UnorderedHash hash = identity;
-    if (hole.step != nullptr) hash.Add(hole.step->property);
-    WriteHex(hash.sum(), out_->data() + hole.offset);
+    if (placeholder.step != nullptr) hash.Add(placeholder.step->property);
+    WriteHex(hash.sum(), out_->data() + placeholder.offset);
   }
 }
 

@@ -38,7 +38,7 @@ class EventWriter {
 
  private:
   // A value of 32 hex digits that is filled in when the event's hash is known.
-  struct Hole {
+  struct Placeholder {
     size_t offset;
     const FieldStep* step;  // null for $insert_id
   };
@@ -53,11 +53,11 @@ class EventWriter {
   bool WriteInsertId(const EventPlan& plan, const RecordOrigin& origin);
   bool WriteProperty(const FieldStep& step, const Row& row);
   bool WriteNull(const FieldStep& step);
-  void WriteHole(const FieldStep* step, std::string_view fragment);
+  void WritePlaceholder(const FieldStep* step, std::string_view fragment);
   void EndProperty(size_t begin);
   void QuoteRoundedInteger(size_t begin);
   UnorderedHash IdentityHash(const RecordOrigin& origin) const;
-  void FillHoles(const RecordOrigin& origin);
+  void FillPlaceholders(const RecordOrigin& origin);
   bool CheckLimits(size_t begin);
 
   bool draft() const { return stage_ == MapStage::kDraft; }
@@ -83,7 +83,7 @@ class EventWriter {
   UnorderedHash name_hash_;
   IdentityEvent identity_event_ = IdentityEvent::kNone;
   size_t properties_ = 0;
-  std::vector<Hole> holes_;
+  std::vector<Placeholder> placeholders_;
   std::string insert_id_;        // the source's, made conforming; empty: none
   std::string first_insert_id_;  // that of the row's first part
 };

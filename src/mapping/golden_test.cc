@@ -61,7 +61,7 @@ class Recorder : public RowVisitor {
 
   void OnRow(const Row& row) override {
     if (hold_) {
-      mapper_.Hold(row, batch_);
+      mapper_.Buffer(row, batch_);
       return;
     }
     MapError why;
@@ -81,11 +81,11 @@ class Recorder : public RowVisitor {
   }
 
   std::string Result() {
-    HeldRows held;
+    BufferedRows held;
     // A byte at a time: each row by itself.
     while (hold_ && !mapper_.Flush(1, batch_, held)) {
     }
-    for (const HeldRows::Rejected& rejected : held.rejected) {
+    for (const BufferedRows::Rejected& rejected : held.rejected) {
       NoteRejected(rejected.row, rejected.why);
     }
     for (size_t i = 0; i < batch_.rows(); ++i) {

@@ -30,15 +30,15 @@ class DirectMapper : public RowMapper {
     return MapOutcome::kRejected;
   }
 
-  size_t Hold(const Row& row, Batch& out) override {
+  size_t Buffer(const Row& row, Batch& out) override {
     if (Map(row, out, why_) == MapOutcome::kMapped) return 0;
     const size_t bytes = why_.mapped.size();
     rejected_.push_back({row.number, std::move(why_)});
     return bytes;
   }
 
-  bool Flush(size_t /*max_bytes*/, Batch& /*out*/, HeldRows& held) override {
-    for (HeldRows::Rejected& one : rejected_) held.Reject(one.row, std::move(one.why));
+  bool Flush(size_t /*max_bytes*/, Batch& /*out*/, BufferedRows& held) override {
+    for (BufferedRows::Rejected& one : rejected_) held.Reject(one.row, std::move(one.why));
     rejected_.clear();
     return true;
   }
@@ -46,7 +46,7 @@ class DirectMapper : public RowMapper {
  private:
   const std::unique_ptr<RecordMapper> mapper_;
   MapError why_;
-  std::vector<HeldRows::Rejected> rejected_;
+  std::vector<BufferedRows::Rejected> rejected_;
 };
 
 }  // namespace

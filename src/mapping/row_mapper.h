@@ -30,7 +30,7 @@ struct MapError {
 enum class MapOutcome { kMapped, kFiltered, kRejected };
 
 // What became of held rows that gave no line.
-struct HeldRows {
+struct BufferedRows {
   struct Rejected {
     uint64_t row = 0;
     MapError why;
@@ -65,14 +65,14 @@ class RowMapper {
   // none was, and `why` is filled. kFiltered: the transform returned nothing.
   virtual MapOutcome Map(const Row& row, Batch& out, MapError& why) = 0;
 
-  // Hold() for each row of a chunk and Flush() after them do the same as Map() for each, at about
+  // Buffer() for each row of a chunk and Flush() after them do the same as Map() for each, at about
   // half the cost where the config has a transform, as that runs over many rows at once. Lines are
   // appended to `out` by either, in the order of the rows; what became of the others is added to
-  // `held`. Not to be mixed with Map() before Flush(). Hold() returns how many bytes of the row are
+  // `held`. Not to be mixed with Map() before Flush(). Buffer() returns how many bytes of the row are
   // kept until then. Flush() returns false when what it added takes `max_bytes`, at least one row:
   // it must be called again until it returns true.
-  virtual size_t Hold(const Row& row, Batch& out) = 0;
-  virtual bool Flush(size_t max_bytes, Batch& out, HeldRows& held) = 0;
+  virtual size_t Buffer(const Row& row, Batch& out) = 0;
+  virtual bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) = 0;
 
   // `now` bounds event times: up to one hour ahead is taken. InvalidArgument if the config's
   // transform does not load (with file, line and message). The transform runs in one of `scripts`,

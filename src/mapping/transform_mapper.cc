@@ -32,8 +32,8 @@ void TransformMapper::SetNow(absl::Time now) {
 }
 
 MapOutcome TransformMapper::Map(const Row& row, Batch& out, MapError& why) {
-  HeldRows held;
-  Hold(row, out);
+  BufferedRows held;
+  Buffer(row, out);
   while (!Flush(std::numeric_limits<size_t>::max(), out, held)) {
   }
   if (held.rejected.empty()) return held.filtered > 0 ? MapOutcome::kFiltered : MapOutcome::kMapped;
@@ -41,7 +41,7 @@ MapOutcome TransformMapper::Map(const Row& row, Batch& out, MapError& why) {
   return MapOutcome::kRejected;
 }
 
-size_t TransformMapper::Hold(const Row& row, Batch& /*out*/) {
+size_t TransformMapper::Buffer(const Row& row, Batch& /*out*/) {
   RecordOrigin origin{.row = row.number};
   const size_t before = drafts_.bytes.size();
   MapError why;
@@ -55,12 +55,12 @@ size_t TransformMapper::Hold(const Row& row, Batch& /*out*/) {
   return drafts_.bytes.size() - before;
 }
 
-bool TransformMapper::Flush(size_t max_bytes, Batch& out, HeldRows& held) {
+bool TransformMapper::Flush(size_t max_bytes, Batch& out, BufferedRows& held) {
   out_ = &out;
   held_ = &held;
   const size_t rejected_before = held.rejected.size();
   const size_t bytes_before = out.bytes.size() + held.bytes;
-  for (HeldRows::Rejected& one : refused_) held.Reject(one.row, std::move(one.why));
+  for (BufferedRows::Rejected& one : refused_) held.Reject(one.row, std::move(one.why));
   refused_.clear();
   size_t added = 0;
   while (next_draft_ < drafts_.rows() && added < max_bytes) {

@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-// Hold() drafts the row's record; Flush() runs the script over the drafts, some at a time, and
+// Buffer() drafts the row's record; Flush() runs the script over the drafts, some at a time, and
 // writes what it returns as records in Mixpanel's format are written.
 class TransformMapper : public RowMapper, private RowVisitor {
  public:
@@ -23,8 +23,8 @@ class TransformMapper : public RowMapper, private RowVisitor {
   void BeginObject(std::string_view uri, std::string_view version) override;
   void SetNow(absl::Time now) override;
   MapOutcome Map(const Row& row, Batch& out, MapError& why) override;
-  size_t Hold(const Row& row, Batch& out) override;
-  bool Flush(size_t max_bytes, Batch& out, HeldRows& held) override;
+  size_t Buffer(const Row& row, Batch& out) override;
+  bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) override;
 
  private:
   // Drafts from next_draft_ on, as many as the script returns about `max_bytes` for.
@@ -43,7 +43,7 @@ class TransformMapper : public RowMapper, private RowVisitor {
   const std::unique_ptr<RecordMapper> finisher_;
 
   // Of the rows that are held:
-  std::vector<HeldRows::Rejected> refused_;  // before the script saw them
+  std::vector<BufferedRows::Rejected> refused_;  // before the script saw them
   Batch drafts_;
   std::vector<RecordOrigin> origins_;
   size_t next_draft_ = 0;  // the first that was not flushed
@@ -53,7 +53,7 @@ class TransformMapper : public RowMapper, private RowVisitor {
   Batch results_;
   std::vector<ScriptFailure> failures_;
   Batch* out_ = nullptr;
-  HeldRows* held_ = nullptr;
+  BufferedRows* held_ = nullptr;
   size_t draft_ = 0;             // the draft whose records are written
   size_t out_rows_ = 0;          // of `out_`, before it
   bool draft_rejected_ = false;  // one of its records was refused

@@ -30,7 +30,7 @@ class CurlHttpClientTest : public ::testing::Test {
   std::unique_ptr<HttpClient> client_ = NewCurlHttpClient();
 };
 
-ScriptedServer::Script Always(ScriptedReply reply) {
+ScriptedServer::Script Always(ScriptedResponse reply) {
   return [reply](const ScriptedRequest&) { return reply; };
 }
 
@@ -39,7 +39,7 @@ std::string Message(const absl::StatusOr<HttpResponse>& response) {
 }
 
 TEST_F(CurlHttpClientTest, SendsMethodHeadersAndBodyAndReturnsTheAnswer) {
-  ScriptedServer server(Always(ScriptedReply::Answer(418, "short", {{"X-Tea", " pot "}})));
+  ScriptedServer server(Always(ScriptedResponse::Answer(418, "short", {{"X-Tea", " pot "}})));
   const std::string body(300'000, 'x');
   HttpRequest request;
   request.method = "PUT";
@@ -63,7 +63,7 @@ TEST_F(CurlHttpClientTest, SendsMethodHeadersAndBodyAndReturnsTheAnswer) {
 }
 
 TEST_F(CurlHttpClientTest, AddsNoContentTypeOfItsOwn) {
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "")));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "")));
   HttpRequest request;
   request.method = "POST";
   request.url = server.url();
@@ -75,7 +75,7 @@ TEST_F(CurlHttpClientTest, AddsNoContentTypeOfItsOwn) {
 
 // They are names of objects, and signed as they are.
 TEST_F(CurlHttpClientTest, LeavesDotsInPathsAlone) {
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "")));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "")));
   for (const char* path : {"/b/a/../c/./d", "/b/..", "/b//.", "/b/%2e%2E/x"}) {
     ASSERT_TRUE(Get(StrCat(server.url(), path)).ok());
     EXPECT_EQ(server.requests().back().line(), StrCat("GET ", path, " HTTP/1.1"));
@@ -83,13 +83,13 @@ TEST_F(CurlHttpClientTest, LeavesDotsInPathsAlone) {
 }
 
 TEST_F(CurlHttpClientTest, KeepsItsConnection) {
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "ok")));
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(Get(server.url()).ok());
   EXPECT_EQ(server.connections(), 1);
 }
 
 TEST_F(CurlHttpClientTest, OpensANewConnectionWhenTheServerHasClosedTheOldOne) {
-  ScriptedReply reply = ScriptedReply::Answer(200, "ok");
+  ScriptedResponse reply = ScriptedResponse::Answer(200, "ok");
   reply.close = true;
   ScriptedServer server(Always(reply));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Get(server.url()).ok());
@@ -98,7 +98,7 @@ TEST_F(CurlHttpClientTest, OpensANewConnectionWhenTheServerHasClosedTheOldOne) {
 
 TEST_F(CurlHttpClientTest, DoesNotFollowRedirects) {
   ScriptedServer server(
-      Always(ScriptedReply::Answer(302, "", {{"Location", "http://127.0.0.1:1/"}})));
+      Always(ScriptedResponse::Answer(302, "", {{"Location", "http://127.0.0.1:1/"}})));
   const auto response = Get(server.url());
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->status, 302);
@@ -106,7 +106,7 @@ TEST_F(CurlHttpClientTest, DoesNotFollowRedirects) {
 }
 
 TEST_F(CurlHttpClientTest, ForgetsTheHeadersOfInterimAnswers) {
-  ScriptedReply reply = ScriptedReply::Answer(200, "ok", {{"X-Final", "1"}});
+  ScriptedResponse reply = ScriptedResponse::Answer(200, "ok", {{"X-Final", "1"}});
   reply.bytes = StrCat("HTTP/1.1 103 Early\r\nX-Early: 1\r\n\r\n", reply.bytes);
   ScriptedServer server(Always(reply));
   const auto response = Get(server.url());
@@ -117,7 +117,7 @@ TEST_F(CurlHttpClientTest, ForgetsTheHeadersOfInterimAnswers) {
 }
 
 TEST_F(CurlHttpClientTest, TakesAnAnswerThatComesBeforeTheBodyIsSent) {
-  ScriptedReply reply = ScriptedReply::Answer(413, "too large");
+  ScriptedResponse reply = ScriptedResponse::Answer(413, "too large");
   reply.hang = true;
   ScriptedServer server(Always(reply), {.tls = {}, .answers_before_body = true});
   const std::string body(20 << 20, 'x');
@@ -159,9 +159,9 @@ TEST_F(CurlHttpClientTest, RefusesBadUrlsAndHeaders) {
 }
 
 TEST_F(CurlHttpClientTest, ReportsAnAnswerThatIsCut) {
-  const ScriptedReply whole = ScriptedReply::Answer(200, "0123456789");
+  const ScriptedResponse whole = ScriptedResponse::Answer(200, "0123456789");
   for (const size_t kept : {size_t{0}, size_t{5}, size_t{20}, whole.bytes.size() - 1}) {
-    ScriptedServer server(Always(ScriptedReply(whole).CutAfter(kept)));
+    ScriptedServer server(Always(ScriptedResponse(whole).CutAfter(kept)));
     const auto response = Get(server.url());
     EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable) << kept;
     EXPECT_THAT(Message(response), HasSubstr(StrCat("127.0.0.1:", server.port(), ": ")));
@@ -169,7 +169,7 @@ TEST_F(CurlHttpClientTest, ReportsAnAnswerThatIsCut) {
 }
 
 TEST_F(CurlHttpClientTest, ReportsAChunkedAnswerThatIsCut) {
-  ScriptedReply reply;
+  ScriptedResponse reply;
   reply.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
   reply.close = true;
   ScriptedServer server(Always(reply));
@@ -177,7 +177,7 @@ TEST_F(CurlHttpClientTest, ReportsAChunkedAnswerThatIsCut) {
 }
 
 TEST_F(CurlHttpClientTest, BoundsTheAnswer) {
-  ScriptedServer server(Always(ScriptedReply::Answer(200, std::string(1001, 'x'))));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, std::string(1001, 'x'))));
   HttpRequest request;
   request.url = server.url();
   request.max_response_bytes = 1000;
@@ -189,7 +189,7 @@ TEST_F(CurlHttpClientTest, BoundsTheAnswer) {
 TEST_F(CurlHttpClientTest, BoundsTheHeaders) {
   std::string head = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 300; ++i) head += "X-Filler: " + std::string(1000, 'x') + "\r\n";
-  ScriptedReply reply;
+  ScriptedResponse reply;
   reply.bytes = head + "Content-Length: 0\r\n\r\n";
   ScriptedServer server(Always(reply));
   EXPECT_EQ(Get(server.url()).status().code(), absl::StatusCode::kResourceExhausted);
@@ -197,7 +197,7 @@ TEST_F(CurlHttpClientTest, BoundsTheHeaders) {
 
 TEST_F(CurlHttpClientTest, StreamsTheBodyOfASuccess) {
   const std::string body(1 << 20, 'y');
-  ScriptedServer server(Always(ScriptedReply::Answer(200, body)));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, body)));
   std::string received;
   HttpRequest request;
   request.url = server.url();
@@ -213,7 +213,7 @@ TEST_F(CurlHttpClientTest, StreamsTheBodyOfASuccess) {
 }
 
 TEST_F(CurlHttpClientTest, KeepsTheBodyOfAFailureFromTheStream) {
-  ScriptedServer server(Always(ScriptedReply::Answer(429, "slow down")));
+  ScriptedServer server(Always(ScriptedResponse::Answer(429, "slow down")));
   HttpRequest request;
   request.url = server.url();
   request.on_body = [&](std::string_view) { return absl::InternalError("not to be called"); };
@@ -223,7 +223,7 @@ TEST_F(CurlHttpClientTest, KeepsTheBodyOfAFailureFromTheStream) {
 }
 
 TEST_F(CurlHttpClientTest, EndsTheExchangeWithTheStatusOfOnBody) {
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "body")));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "body")));
   HttpRequest request;
   request.url = server.url();
   request.on_body = [&](std::string_view) { return absl::DataLossError("seen enough"); };
@@ -232,7 +232,7 @@ TEST_F(CurlHttpClientTest, EndsTheExchangeWithTheStatusOfOnBody) {
 
 TEST_F(CurlHttpClientTest, DecodesGzipIfAskedTo) {
   ScriptedServer server(
-      Always(ScriptedReply::Answer(200, GzippedHello(), {{"Content-Encoding", "gzip"}})));
+      Always(ScriptedResponse::Answer(200, GzippedHello(), {{"Content-Encoding", "gzip"}})));
   HttpRequest request;
   request.url = server.url();
   request.accept_gzip = true;
@@ -252,7 +252,7 @@ TEST_F(CurlHttpClientTest, DecodesGzipIfAskedTo) {
 
 TEST_F(CurlHttpClientTest, ReportsDamagedGzip) {
   const std::string cut = GzippedHello().substr(0, GzippedHello().size() / 2) + "damage!";
-  ScriptedServer server(Always(ScriptedReply::Answer(200, cut, {{"Content-Encoding", "gzip"}})));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, cut, {{"Content-Encoding", "gzip"}})));
   HttpRequest request;
   request.url = server.url();
   request.accept_gzip = true;
@@ -260,7 +260,7 @@ TEST_F(CurlHttpClientTest, ReportsDamagedGzip) {
 }
 
 TEST_F(CurlHttpClientTest, AStopEndsAWaitAtOnce) {
-  ScriptedReply silent;
+  ScriptedResponse silent;
   silent.hang = true;
   std::stop_source stop;
   ScriptedServer server([&](const ScriptedRequest&) {
@@ -275,7 +275,7 @@ TEST_F(CurlHttpClientTest, AGraceLetsTheAnswerArriveAfterAStop) {
   std::stop_source stop;
   ScriptedServer server([&](const ScriptedRequest&) {
     stop.request_stop();
-    return ScriptedReply::Answer(200, "in time");
+    return ScriptedResponse::Answer(200, "in time");
   });
   HttpRequest request;
   request.url = server.url();
@@ -289,7 +289,7 @@ TEST_F(CurlHttpClientTest, AGraceLetsTheAnswerArriveAfterAStop) {
 }
 
 TEST_F(CurlHttpClientTest, AGraceEnds) {
-  ScriptedReply silent;
+  ScriptedResponse silent;
   silent.hang = true;
   std::stop_source stop;
   ScriptedServer server([&](const ScriptedRequest&) {
@@ -306,14 +306,14 @@ TEST_F(CurlHttpClientTest, AGraceEnds) {
 TEST_F(CurlHttpClientTest, IsGoodForMoreAfterAStop) {
   std::stop_source stop;
   stop.request_stop();
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")));
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "ok")));
   EXPECT_EQ(Get(server.url(), stop.get_token()).status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(server.requests().size(), 0u);
   EXPECT_TRUE(Get(server.url()).ok());
 }
 
 TEST_F(CurlHttpClientTest, GivesUpOnASilentServer) {
-  ScriptedReply silent;
+  ScriptedResponse silent;
   silent.hang = true;
   ScriptedServer server(Always(silent));
   HttpRequest request;
@@ -332,7 +332,7 @@ TEST_F(CurlHttpClientTest, GivesUpOnASilentServer) {
 
 TEST_F(CurlHttpClientTest, WaitsForASlowAnswer) {
   absl::Notification go;
-  ScriptedReply slow = ScriptedReply::Answer(200, "late");
+  ScriptedResponse slow = ScriptedResponse::Answer(200, "late");
   slow.wait_for = &go;
   ScriptedServer server([&](const ScriptedRequest&) { return slow; });
   std::jthread releaser([&] {
@@ -345,7 +345,7 @@ TEST_F(CurlHttpClientTest, WaitsForASlowAnswer) {
 }
 
 TEST_F(CurlHttpClientTest, RefusesACertificateItDoesNotTrust) {
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")),
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "ok")),
                         {.tls = MakeTestCertificate("IP:127.0.0.1")});
   const auto response = Get(server.url());
   EXPECT_EQ(response.status().code(), absl::StatusCode::kUnauthenticated) << response.status();
@@ -357,7 +357,7 @@ TEST_F(CurlHttpClientTest, ChecksTheHostNameOfACertificate) {
   const TestCertificate certificate = MakeTestCertificate("DNS:mixpanel.example");
   const std::string path = StrCat(::testing::TempDir(), "/other_host_", getpid(), ".pem");
   std::ofstream(path) << certificate.certificate;
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")), {.tls = certificate});
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "ok")), {.tls = certificate});
   HttpRequest request;
   request.url = server.url();
   EXPECT_EQ(NewCurlHttpClient({.ca_file = path})->Send(request, {}).status().code(),
@@ -368,7 +368,7 @@ TEST_F(CurlHttpClientTest, SpeaksTlsWithAServerItTrusts) {
   const TestCertificate certificate = MakeTestCertificate("IP:127.0.0.1");
   const std::string path = StrCat(::testing::TempDir(), "/trusted_", getpid(), ".pem");
   std::ofstream(path) << certificate.certificate;
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")), {.tls = certificate});
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "ok")), {.tls = certificate});
   HttpRequest request;
   request.url = server.url();
   const auto client = NewCurlHttpClient({.ca_file = path});
@@ -383,7 +383,7 @@ TEST_F(CurlHttpClientTest, TrustsTheFileThatTheEnvironmentNames) {
   const TestCertificate certificate = MakeTestCertificate("IP:127.0.0.1");
   const std::string path = StrCat(::testing::TempDir(), "/environment_", getpid(), ".pem");
   std::ofstream(path) << certificate.certificate;
-  ScriptedServer server(Always(ScriptedReply::Answer(200, "ok")), {.tls = certificate});
+  ScriptedServer server(Always(ScriptedResponse::Answer(200, "ok")), {.tls = certificate});
   HttpRequest request;
   request.url = server.url();
   const char* const before = std::getenv("SSL_CERT_FILE");
@@ -400,7 +400,7 @@ TEST_F(CurlHttpClientTest, TrustsTheFileThatTheEnvironmentNames) {
 }
 
 TEST_F(CurlHttpClientTest, SaysWhenTheServerDoesNotSpeakTls) {
-  ScriptedReply reply = ScriptedReply::Answer(400, "plain");
+  ScriptedResponse reply = ScriptedResponse::Answer(400, "plain");
   reply.close = true;
   ScriptedServer server([&](const ScriptedRequest&) { return reply; });
   // The server reads the hello as an unfinished request; the stall limit ends the wait.

@@ -70,7 +70,7 @@ std::string HttpDate(absl::Time time) {
   return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", time, absl::UTCTimeZone());
 }
 
-void AppendReplyHead(const ServerReply& reply, const ReplyFraming& framing, ByteBuffer* out) {
+void AppendResponseHead(const ServerResponse& reply, const ResponseFraming& framing, ByteBuffer* out) {
   out->Append("HTTP/1.1 ");
   AppendNumber(static_cast<size_t>(reply.status), 10, out);
   out->Append(' ');
@@ -103,8 +103,8 @@ void AppendChunk(std::string_view piece, ByteBuffer* out) {
   out->Append("\r\n");
 }
 
-ServerReply ErrorReply(int status, std::string_view error) {
-  ServerReply reply;
+ServerResponse ErrorResponse(int status, std::string_view error) {
+  ServerResponse reply;
   reply.status = status;
   reply.body = StrCat("{\"code\":", status, ",\"error\":");
   AppendJsonString(reply.body, error);

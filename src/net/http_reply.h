@@ -19,7 +19,7 @@ bool StatusHasBody(int status);
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
 std::string HttpDate(absl::Time time);
 
-struct ReplyFraming {
+struct ResponseFraming {
   std::string_view date;
   int http_minor = 1;      // of the request: 0 or 1
   bool keep_alive = true;  // what the connection does after this answer
@@ -27,13 +27,13 @@ struct ReplyFraming {
 
 // Appends the status line and all headers, with the empty line. A body from next_piece is chunked
 // for HTTP/1.1 and ends with the connection for 1.0.
-void AppendReplyHead(const ServerReply& reply, const ReplyFraming& framing, ByteBuffer* out);
+void AppendResponseHead(const ServerResponse& reply, const ResponseFraming& framing, ByteBuffer* out);
 
 // Appends `piece` as one chunk of a chunked body; the empty piece is the last chunk.
 void AppendChunk(std::string_view piece, ByteBuffer* out);
 
 // The answer of the server itself to a request it cannot show to the handler.
-ServerReply ErrorReply(int status, std::string_view error);
+ServerResponse ErrorResponse(int status, std::string_view error);
 
 }  // namespace millrace
 

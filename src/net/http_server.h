@@ -29,18 +29,18 @@ struct ServerRequest {
   std::function<std::string_view(std::string_view name)> header;  // "" if absent; any case
 };
 
-struct ServerReply;
+struct ServerResponse;
 
 // The answer to one request, given later. Thread-safe.
-class PendingReply {
+class PendingResponse {
  public:
   // Without a Send() before, the answer is the one that the handler returned.
-  virtual ~PendingReply() = default;
+  virtual ~PendingResponse() = default;
   // The first one counts; none does once the answer was given otherwise, or the server is gone.
-  virtual void Send(ServerReply reply) = 0;
+  virtual void Send(ServerResponse reply) = 0;
 };
 
-struct ServerReply {
+struct ServerResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
@@ -51,7 +51,7 @@ struct ServerReply {
   std::function<absl::Status(std::string* piece)> next_piece;
   // If set, the answer comes later: called once, on the I/O thread, behind the handler. What this
   // reply says itself is the answer only if none was sent within `later_timeout`.
-  std::function<void(std::shared_ptr<PendingReply>)> later;
+  std::function<void(std::shared_ptr<PendingResponse>)> later;
   absl::Duration later_timeout = absl::InfiniteDuration();
   // Faults, for test servers: wait before answering (other connections go on); or close the
   // connection after `cut_after` bytes of the answer, counted from its status line.
@@ -62,7 +62,7 @@ struct ServerReply {
 
 // Called on I/O threads, so it must not block for long; thread-safe; must not throw. HEAD requests
 // are shown to it as they are, and the body it gives is not sent.
-using HttpHandler = std::function<ServerReply(const ServerRequest&)>;
+using HttpHandler = std::function<ServerResponse(const ServerRequest&)>;
 
 struct HttpServerOptions {
   std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one

@@ -21,8 +21,8 @@ using ::testing::Pair;
 using ::testing::StartsWith;
 
 // Answers with what it saw: "METHOD path?query body".
-ServerReply Echo(const ServerRequest& request) {
-  ServerReply reply;
+ServerResponse Echo(const ServerRequest& request) {
+  ServerResponse reply;
   reply.content_type = "text/plain";
   reply.body = StrCat(request.method, " ", request.path, "?", request.query, " ", request.body);
   return reply;
@@ -39,7 +39,7 @@ TEST(HttpServer, AnswersOverOneConnectionAgainAndAgain) {
   RawConnection connection(server->url());
   EXPECT_EQ(connection.Exchange("GET", "/a?b=c").body, "GET /a?b=c ");
   EXPECT_EQ(connection.Exchange("POST", "/x", "", "body").body, "POST /x? body");
-  const RawReply reply = connection.Exchange("DELETE", "/");
+  const RawResponse reply = connection.Exchange("DELETE", "/");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.Header("Content-Type"), "text/plain");
   EXPECT_THAT(reply.Header("Date"), HasSubstr(" GMT"));
@@ -78,7 +78,7 @@ TEST(HttpServer, TakesLargeBodiesAndSendsThemBack) {
   std::string body(5'000'000, ' ');
   for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 26);
   for (int round = 0; round < 2; ++round) {
-    RawReply reply;
+    RawResponse reply;
     std::thread receiver([&] { reply = connection.Exchange("PUT", "/big", "", body); });
     receiver.join();
     EXPECT_TRUE(reply.body == "PUT /big? " + body) << reply.body.size();
@@ -108,14 +108,14 @@ TEST(HttpServer, SaysContinueWhenAskedTo) {
 
 TEST(HttpServer, FindsHeadersInAnyCase) {
   auto server = MustStart([](const ServerRequest& request) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.body =
         StrCat(request.header("x-THING"), "|", request.header("absent"), "|", request.peer_address);
     reply.headers = {{"X-Reply", "yes"}};
     return reply;
   });
   RawConnection connection(server->url());
-  const RawReply reply = connection.Exchange("GET", "/", "X-Thing: some value \r\n");
+  const RawResponse reply = connection.Exchange("GET", "/", "X-Thing: some value \r\n");
   EXPECT_EQ(reply.body, "some value||127.0.0.1");
   EXPECT_EQ(reply.Header("x-reply"), "yes");
 }
@@ -123,14 +123,14 @@ TEST(HttpServer, FindsHeadersInAnyCase) {
 TEST(HttpServer, SendsNoBodyForHead) {
   auto server = MustStart(Echo);
   RawConnection connection(server->url());
-  const RawReply reply = connection.Exchange("HEAD", "/h");
+  const RawResponse reply = connection.Exchange("HEAD", "/h");
   EXPECT_EQ(reply.Header("Content-Length"), "9");
   EXPECT_EQ(connection.Exchange("GET", "/after").body, "GET /after? ");
 }
 
 TEST(HttpServer, SendsNoBodyWithStatusesThatHaveNone) {
   auto server = MustStart([](const ServerRequest& request) {
-    ServerReply reply = Echo(request);
+    ServerResponse reply = Echo(request);
     reply.status = 204;
     return reply;
   });
@@ -148,7 +148,7 @@ TEST(HttpServer, UnderstandsAbsoluteTargets) {
 TEST(HttpServer, ClosesWhenThePeerAsksForIt) {
   auto server = MustStart(Echo);
   RawConnection closing(server->url());
-  const RawReply reply = closing.Exchange("GET", "/", "Connection: close\r\n");
+  const RawResponse reply = closing.Exchange("GET", "/", "Connection: close\r\n");
   EXPECT_EQ(reply.Header("Connection"), "close");
   EXPECT_TRUE(closing.Closed());
 
@@ -170,14 +170,14 @@ TEST_P(RefusedRequests, AreAnsweredAndTheConnectionEnds) {
   options.max_body_bytes = 1000;
   options.max_header_bytes = 2000;
   auto server = MustStart(
-      [](const ServerRequest&) -> ServerReply {
+      [](const ServerRequest&) -> ServerResponse {
         ADD_FAILURE() << "the handler saw it";
         return {};
       },
       options);
   RawConnection connection(server->url());
   connection.Send(GetParam().request);
-  const RawReply reply = connection.Receive();
+  const RawResponse reply = connection.Receive();
   EXPECT_EQ(reply.status, GetParam().status);
   EXPECT_TRUE(reply.whole);
   EXPECT_THAT(reply.body, StartsWith("{\"code\":"));
@@ -225,7 +225,7 @@ TEST(HttpServer, AnswersRequestsThatCameBeforeABadOne) {
 
 TEST(HttpServer, StreamsPieces) {
   auto server = MustStart([](const ServerRequest&) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.next_piece = [i = 0](std::string* piece) mutable {
       if (++i <= 20) piece->assign(100'000, static_cast<char>('a' + i));
       return absl::OkStatus();
@@ -236,7 +236,7 @@ TEST(HttpServer, StreamsPieces) {
   for (int i = 1; i <= 20; ++i) expected.append(100'000, static_cast<char>('a' + i));
   RawConnection connection(server->url());
   for (int round = 0; round < 2; ++round) {
-    const RawReply reply = connection.Exchange("GET", "/");
+    const RawResponse reply = connection.Exchange("GET", "/");
     EXPECT_EQ(reply.Header("Transfer-Encoding"), "chunked");
     EXPECT_TRUE(reply.whole);
     EXPECT_TRUE(reply.body == expected);
@@ -248,7 +248,7 @@ TEST(HttpServer, StreamsPieces) {
 
 TEST(HttpServer, CutsAStreamThatFails) {
   auto server = MustStart([](const ServerRequest&) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.next_piece = [i = 0](std::string* piece) mutable {
       *piece = "some";
       return ++i < 3 ? absl::OkStatus() : absl::DataLossError("broken");
@@ -256,7 +256,7 @@ TEST(HttpServer, CutsAStreamThatFails) {
     return reply;
   });
   RawConnection connection(server->url());
-  const RawReply reply = connection.Exchange("GET", "/");
+  const RawResponse reply = connection.Exchange("GET", "/");
   EXPECT_EQ(reply.body, "somesome");
   EXPECT_FALSE(reply.whole);
 }
@@ -264,7 +264,7 @@ TEST(HttpServer, CutsAStreamThatFails) {
 TEST(HttpServer, CutsAnswersWhereTold) {
   std::atomic<size_t> cut_after = 0;
   auto server = MustStart([&](const ServerRequest&) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.body = std::string(50'000, 'x');
     reply.cut = true;
     reply.cut_after = cut_after;
@@ -272,7 +272,7 @@ TEST(HttpServer, CutsAnswersWhereTold) {
   });
   {
     RawConnection connection(server->url());
-    const RawReply reply = connection.Exchange("GET", "/");
+    const RawResponse reply = connection.Exchange("GET", "/");
     EXPECT_EQ(reply.status, 0);
     EXPECT_THAT(reply.head, IsEmpty());
   }
@@ -284,7 +284,7 @@ TEST(HttpServer, CutsAnswersWhereTold) {
   cut_after = 20'000;
   {
     RawConnection connection(server->url());
-    const RawReply reply = connection.Exchange("GET", "/");
+    const RawResponse reply = connection.Exchange("GET", "/");
     EXPECT_FALSE(reply.whole);
     EXPECT_GT(reply.body.size(), 19'000u);
     EXPECT_LT(reply.body.size(), 20'000u);
@@ -296,7 +296,7 @@ TEST(HttpServer, DelaysOneConnectionWithoutTheOthers) {
   options.threads = 1;
   auto server = MustStart(
       [](const ServerRequest& request) {
-        ServerReply reply = Echo(request);
+        ServerResponse reply = Echo(request);
         if (request.path == "/slow") reply.delay = absl::Milliseconds(200);
         return reply;
       },
@@ -356,7 +356,7 @@ TEST(HttpServer, ServesManyConnections) {
 TEST(HttpServer, StopLetsRequestsInWorkFinish) {
   absl::Notification entered;
   auto server = MustStart([&](const ServerRequest&) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.body = "finished";
     reply.delay = absl::Milliseconds(50);
     entered.Notify();
@@ -367,7 +367,7 @@ TEST(HttpServer, StopLetsRequestsInWorkFinish) {
   busy.Send("GET / HTTP/1.1\r\n\r\n");
   entered.WaitForNotification();
   server->Stop();
-  const RawReply reply = busy.Receive();
+  const RawResponse reply = busy.Receive();
   EXPECT_EQ(reply.body, "finished");
   EXPECT_EQ(reply.Header("Connection"), "close");
   EXPECT_TRUE(idle.Closed());
@@ -377,7 +377,7 @@ TEST(HttpServer, StopLetsRequestsInWorkFinish) {
 TEST(HttpServer, StopDoesNotWaitLongerThanTold) {
   absl::Notification entered;
   auto server = MustStart([&](const ServerRequest&) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.delay = absl::Hours(1);
     entered.Notify();
     return reply;
@@ -424,9 +424,9 @@ class LateServer {
  public:
   explicit LateServer(absl::Duration timeout = absl::InfiniteDuration())
       : server_(MustStart([this, timeout](const ServerRequest&) {
-          ServerReply reply{.status = 503, .body = "too late"};
+          ServerResponse reply{.status = 503, .body = "too late"};
           reply.later_timeout = timeout;
-          reply.later = [this](std::shared_ptr<PendingReply> pending) {
+          reply.later = [this](std::shared_ptr<PendingResponse> pending) {
             absl::MutexLock lock(&mutex_);
             pending_.push_back(std::move(pending));
           };
@@ -434,11 +434,11 @@ class LateServer {
         })) {}
   ~LateServer() { server_.reset(); }
 
-  std::shared_ptr<PendingReply> Take() {
+  std::shared_ptr<PendingResponse> Take() {
     absl::MutexLock lock(&mutex_);
     const auto any = [this] { return !pending_.empty(); };
     mutex_.Await(absl::Condition(&any));
-    std::shared_ptr<PendingReply> first = std::move(pending_.front());
+    std::shared_ptr<PendingResponse> first = std::move(pending_.front());
     pending_.erase(pending_.begin());
     return first;
   }
@@ -446,7 +446,7 @@ class LateServer {
 
  private:
   absl::Mutex mutex_;
-  std::vector<std::shared_ptr<PendingReply>> pending_;
+  std::vector<std::shared_ptr<PendingResponse>> pending_;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -459,12 +459,12 @@ TEST(HttpServerLater, AnswersWhenAnotherThreadSaysSo) {
   RawConnection connection(late.server().url());
   for (const std::string body : {"one", "two"}) {
     SendGet(connection, "/");
-    std::shared_ptr<PendingReply> pending = late.Take();
+    std::shared_ptr<PendingResponse> pending = late.Take();
     std::thread([&] {
       pending->Send({.status = 201, .body = body});
       pending->Send({.status = 202, .body = "again"});
     }).join();
-    const RawReply reply = connection.Receive();
+    const RawResponse reply = connection.Receive();
     EXPECT_EQ(reply.status, 201);
     EXPECT_EQ(reply.body, body);
   }
@@ -481,7 +481,7 @@ TEST(HttpServerLater, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_EQ(connection.Receive().body, "two");
 }
 
-TEST(HttpServerLater, ForgettingToAnswerGivesTheHandlersReply) {
+TEST(HttpServerLater, ForgettingToAnswerGivesTheHandlersResponse) {
   LateServer late;
   RawConnection connection(late.server().url());
   SendGet(connection, "/");
@@ -489,11 +489,11 @@ TEST(HttpServerLater, ForgettingToAnswerGivesTheHandlersReply) {
   EXPECT_EQ(connection.Receive().status, 503);
 }
 
-TEST(HttpServerLater, TheHandlersReplyComesWhenItIsTooLate) {
+TEST(HttpServerLater, TheHandlersResponseComesWhenItIsTooLate) {
   LateServer late(absl::Milliseconds(20));
   RawConnection connection(late.server().url());
   SendGet(connection, "/1");
-  const std::shared_ptr<PendingReply> first = late.Take();
+  const std::shared_ptr<PendingResponse> first = late.Take();
   EXPECT_EQ(connection.Receive().body, "too late");
   SendGet(connection, "/2");
   first->Send({.body = "one"});  // of a request that was answered
@@ -504,7 +504,7 @@ TEST(HttpServerLater, AStopWaitsForAnswersAndOutlivesNone) {
   LateServer late;
   RawConnection answered(late.server().url());
   SendGet(answered, "/");
-  const std::shared_ptr<PendingReply> pending = late.Take();
+  const std::shared_ptr<PendingResponse> pending = late.Take();
   std::thread stop([&] { late.server().Stop(absl::Seconds(10)); });
   pending->Send({.body = "in time"});
   EXPECT_EQ(answered.Receive().body, "in time");
@@ -516,7 +516,7 @@ TEST(HttpServerLater, AStopDoesNotWaitForEver) {
   LateServer late;
   RawConnection connection(late.server().url());
   SendGet(connection, "/");
-  const std::shared_ptr<PendingReply> pending = late.Take();
+  const std::shared_ptr<PendingResponse> pending = late.Take();
   late.server().Stop(absl::Milliseconds(10));
   EXPECT_TRUE(connection.Closed());
   pending->Send({.body = "nobody hears it"});

@@ -19,8 +19,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-ServerReply Echo(const ServerRequest& request) {
-  ServerReply reply;
+ServerResponse Echo(const ServerRequest& request) {
+  ServerResponse reply;
   reply.body = StrCat(request.method, " ", request.path, " ", request.body);
   return reply;
 }
@@ -158,14 +158,14 @@ TEST_F(HttpServerTlsTest, CarriesLargeBodiesBothWays) {
 TEST_F(HttpServerTlsTest, StreamsRepliesAndGivesThemLater) {
   std::vector<std::thread> threads;
   Start([&threads](const ServerRequest& request) {
-    ServerReply reply;
+    ServerResponse reply;
     if (request.path == "/pieces") {
       reply.next_piece = [left = 50](std::string* piece) mutable {
         if (left-- > 0) piece->assign(30000, 'x');
         return absl::OkStatus();
       };
     } else {
-      reply.later = [&threads](std::shared_ptr<PendingReply> pending) {
+      reply.later = [&threads](std::shared_ptr<PendingResponse> pending) {
         threads.emplace_back([pending] { pending->Send({.body = "late"}); });
       };
     }
@@ -259,7 +259,7 @@ TEST_F(HttpServerTlsTest, SurvivesPeersThatLeaveInTheMiddle) {
   fatal.sa_handler = SIG_DFL;
   sigaction(SIGPIPE, &fatal, &before);
   Start([](const ServerRequest&) {
-    ServerReply reply;
+    ServerResponse reply;
     reply.body.assign(64 << 20, 'x');
     return reply;
   });

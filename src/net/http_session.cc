@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kReadBytes = 8 << 10;         // least room for a read of heads
 constexpr size_t kBodyReadBytes = 256 << 10;   // first room for a body; memory follows arrival
-constexpr size_t kReplyBatchBytes = 64 << 10;  // answers to pipelined requests go out together
+constexpr size_t kResponseBatchBytes = 64 << 10;  // answers to pipelined requests go out together
 constexpr size_t kCopiedBodyBytes = 16 << 10;  // larger answers are sent from where they are
 constexpr size_t kPooledBodies = 16;           // body buffers a worker keeps
 constexpr size_t kMaxPooledBytes = 16 << 20;  // larger ones are freed
@@ -83,12 +83,12 @@ void Session::Run() {
     return;
   }
   if (late_) {
-    QueueReply(*std::exchange(late_, std::nullopt));
+    QueueResponse(*std::exchange(late_, std::nullopt));
     EndRequest();
   }
   for (int served = 0; open_;) {
     const bool send_now = unsent() && (!keep_alive_ || next_piece_ || !large_.empty() ||
-                                       out_.size() >= kReplyBatchBytes);
+                                       out_.size() >= kResponseBatchBytes);
     if (send_now) {
       if (!SendSome()) return;
     } else if (next_piece_) {
@@ -164,10 +164,10 @@ Session::Parsed Session::ParseBody() {
 void Session::Refuse() {
   keep_alive_ = false;
   refused_ = true;
-  QueueReply(ErrorReply(parser_.refusal_status(), parser_.refusal()));
+  QueueResponse(ErrorResponse(parser_.refusal_status(), parser_.refusal()));
 }
 
-ServerReply Session::CallHandler() {
+ServerResponse Session::CallHandler() {
   std::string_view target = parser_.target();
   if (!target.starts_with('/')) {  // absolute form, as proxies send it
     const size_t scheme = target.find("://");
@@ -186,7 +186,7 @@ ServerReply Session::CallHandler() {
 }
 
 // Reaches the session by its worker only: sessions live and end on its thread.
-class Session::Pending final : public PendingReply {
+class Session::Pending final : public PendingResponse {
  public:
   Pending(Session& session, uint64_t number)
       : late_(session.shared_.late_replies),
@@ -195,10 +195,10 @@ class Session::Pending final : public PendingReply {
         number_(number) {}
   ~Pending() override { Post(std::nullopt); }
 
-  void Send(ServerReply reply) override { Post(std::move(reply)); }
+  void Send(ServerResponse reply) override { Post(std::move(reply)); }
 
  private:
-  void Post(std::optional<ServerReply> reply) {
+  void Post(std::optional<ServerResponse> reply) {
     if (sent_.exchange(true)) return;
     absl::MutexLock lock(&late_->mutex);
     if (!late_->open) return;
@@ -215,7 +215,7 @@ class Session::Pending final : public PendingReply {
 };
 
 void Session::Serve() {
-  ServerReply reply = CallHandler();
+  ServerResponse reply = CallHandler();
   keep_alive_ = parser_.keep_alive();
   ++served_;
   if (reply.later != nullptr) {
@@ -227,12 +227,12 @@ void Session::Serve() {
     const absl::Duration delay = reply.delay;
     AnswerAfter(delay, std::move(reply));
   } else {
-    QueueReply(std::move(reply));
+    QueueResponse(std::move(reply));
     EndRequest();
   }
 }
 
-void Session::AnswerAfter(absl::Duration wait, ServerReply reply) {
+void Session::AnswerAfter(absl::Duration wait, ServerResponse reply) {
   waiting_ = true;
   deadline_ = SteadyClock::time_point::max();
   fallback_ = std::move(reply);
@@ -243,13 +243,13 @@ void Session::AnswerAfter(absl::Duration wait, ServerReply reply) {
 }
 
 // The answer to request `number`, if it still waits for one; nullopt: the fallback.
-void Session::AnswerNumber(uint64_t number, std::optional<ServerReply> reply) {
+void Session::AnswerNumber(uint64_t number, std::optional<ServerResponse> reply) {
   if (!waiting_ || number != served_) return;
   delay_->cancel();
   Answer(reply ? *std::move(reply) : std::move(fallback_));
 }
 
-void Session::Answer(ServerReply reply) {
+void Session::Answer(ServerResponse reply) {
   waiting_ = false;
   if (!open_) return;
   SetDeadline(shared_.options.request_timeout);
@@ -257,14 +257,14 @@ void Session::Answer(ServerReply reply) {
   if (!unsent()) Run();  // else it is called when the rest is out
 }
 
-void Session::QueueReply(ServerReply reply) {
+void Session::QueueResponse(ServerResponse reply) {
   if (reply.cut) abrupt_ = true;
   if (reply.cut || shared_.stopping) keep_alive_ = false;
   const int minor = parser_.http_minor();
   const size_t begin = out_.size();
   chunked_reply_ = reply.next_piece != nullptr && minor > 0;
   if (reply.next_piece && minor == 0) keep_alive_ = false;
-  AppendReplyHead(reply, {worker_.date, minor, keep_alive_}, &out_);
+  AppendResponseHead(reply, {worker_.date, minor, keep_alive_}, &out_);
   if (parser_.method() != "HEAD" && StatusHasBody(reply.status)) {
     if (reply.next_piece) {
       next_piece_ = std::move(reply.next_piece);
@@ -395,7 +395,7 @@ void Session::Close() {
 void Session::CheckDeadline(SteadyClock::time_point now) {
   if (!open_ || now < deadline_) return;
   if (parser_.started() && !unsent() && !lingering_) {
-    QueueReply(ErrorReply(408, "the request did not arrive in time"));
+    QueueResponse(ErrorResponse(408, "the request did not arrive in time"));
     error_code ec;
     transport_.WriteSome({asio::const_buffer(out_.data(), out_.size())}, ec);
   }

@@ -101,11 +101,11 @@ class Session : public std::enable_shared_from_this<Session> {
   Parsed ParseBody();
   void Refuse();
   void Serve();
-  void AnswerAfter(absl::Duration wait, ServerReply reply);
-  void Answer(ServerReply reply);
-  void AnswerNumber(uint64_t number, std::optional<ServerReply> reply);
-  ServerReply CallHandler();
-  void QueueReply(ServerReply reply);
+  void AnswerAfter(absl::Duration wait, ServerResponse reply);
+  void Answer(ServerResponse reply);
+  void AnswerNumber(uint64_t number, std::optional<ServerResponse> reply);
+  ServerResponse CallHandler();
+  void QueueResponse(ServerResponse reply);
   void EndRequest();
   bool SendSome();
   void PullPiece();
@@ -117,8 +117,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Shared& shared_;
   Transport transport_;
   std::optional<Timer> delay_;       // runs while waiting_, and holds the session
-  ServerReply fallback_;             // the answer when it ends
-  std::optional<ServerReply> late_;  // the answer that was waited for, until it is queued
+  ServerResponse fallback_;             // the answer when it ends
+  std::optional<ServerResponse> late_;  // the answer that was waited for, until it is queued
   uint64_t served_ = 0;              // requests; the number of the one that waits
   std::string peer_;
   SteadyClock::time_point deadline_;
@@ -137,7 +137,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool keep_alive_ = true;  // false: the connection ends after what is queued
   bool refused_ = false;    // ... and the peer may still be sending
   bool abrupt_ = false;     // ... without waiting for the peer to read it
-  bool waiting_ = false;    // for delay_ or a PendingReply
+  bool waiting_ = false;    // for delay_ or a PendingResponse
   bool lingering_ = false;
   bool open_ = true;
 };

@@ -12,7 +12,7 @@
 namespace millrace {
 
 // A page of base/metrics_text.h as an answer.
-ServerReply MetricsReply(std::string page);
+ServerResponse MetricsResponse(std::string page);
 
 // Serves on `listen` (host:port) until it is destroyed. `page` is called on its threads.
 absl::StatusOr<std::unique_ptr<HttpServer>> StartMetricsServer(const std::string& listen,

@@ -21,7 +21,7 @@ class HoldVisitor : public RowVisitor {
   void OnRow(const Row& row) override {
     if (row.number < next_ || IsFull()) return;
     next_ = row.number + 1;
-    bytes_ += mapper_.Hold(row, out_.batch);
+    bytes_ += mapper_.Buffer(row, out_.batch);
   }
 
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override {
@@ -59,7 +59,7 @@ class HoldVisitor : public RowVisitor {
 class RejectedVisitor : public RowVisitor {
  public:
   // `rejected`: in the order of the rows.
-  RejectedVisitor(std::vector<HeldRows::Rejected> rejected, Transformed& out)
+  RejectedVisitor(std::vector<BufferedRows::Rejected> rejected, Transformed& out)
       : rejected_(std::move(rejected)), out_(out) {}
 
   void OnRow(const Row& row) override {
@@ -78,7 +78,7 @@ class RejectedVisitor : public RowVisitor {
   void OnBadRow(uint64_t, const absl::Status&, std::string_view) override {}
 
  private:
-  std::vector<HeldRows::Rejected> rejected_;
+  std::vector<BufferedRows::Rejected> rejected_;
   size_t next_ = 0;
   Transformed& out_;
   ByteBuffer payload_;
@@ -111,7 +111,7 @@ void MapTransform::Begin(Chunk& chunk) {
 }
 
 bool MapTransform::Next(size_t max_bytes, Transformed& out) {
-  HeldRows held;
+  BufferedRows held;
   const size_t before = out.batch.bytes.size();
   const auto added = [&] { return out.batch.bytes.size() - before + held.bytes; };
   while (!flushed_ || (next_row_ < end_row_ && added() < max_bytes)) {
@@ -129,7 +129,7 @@ bool MapTransform::Next(size_t max_bytes, Transformed& out) {
   return flushed_ && next_row_ == end_row_;
 }
 
-void MapTransform::AddRejected(HeldRows held, Transformed& out) {
+void MapTransform::AddRejected(BufferedRows held, Transformed& out) {
   if (held.rejected.empty()) return;
   RejectedVisitor rejected(std::move(held.rejected), out);
   rows_->ForEachRow(scratch_, rejected);

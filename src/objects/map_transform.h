@@ -29,7 +29,7 @@ class MapTransform : public Transform {
   bool Next(size_t max_bytes, Transformed& out) override;
 
  private:
-  void AddRejected(HeldRows held, Transformed& out);
+  void AddRejected(BufferedRows held, Transformed& out);
   RowMapper& MapperFor(const std::shared_ptr<const SourceConfig>& config, absl::Time now);
 
   Clock* const clock_ = nullptr;

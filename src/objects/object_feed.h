@@ -38,7 +38,7 @@ struct ObjectOutcome {
   Counts counts;        // of the object, by its ledger entry
 };
 
-// One caller at a time, but for Settle().
+// One caller at a time, but for Ack().
 class ObjectFeed {
  public:
   virtual ~ObjectFeed() = default;
@@ -54,7 +54,7 @@ class ObjectFeed {
   virtual bool Ready() = 0;
 
   // Called once for each time that Next() gave an object, when it is known; from any thread.
-  virtual void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {
+  virtual void Ack(const ObjectInfo& object, const ObjectOutcome& outcome) {
     (void)object;
     (void)outcome;
   }

@@ -38,8 +38,8 @@ class SlowBucket {
   SlowBucket() {
     auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
       may_answer_.WaitForNotification();
-      if (!request.path.ends_with("/o")) return ServerReply{.status = 404};  // one object
-      return ServerReply{.body = R"({"items":[{"name":"a.ndjson","size":"3","generation":"1"}]})"};
+      if (!request.path.ends_with("/o")) return ServerResponse{.status = 404};  // one object
+      return ServerResponse{.body = R"({"items":[{"name":"a.ndjson","size":"3","generation":"1"}]})"};
     });
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -72,13 +72,13 @@ class ListerFixture : public ObjectFeedFixture {
   const std::unique_ptr<ObjectLister> lister_ = bucket_.List();
 };
 
-class WaitingFeedFixture : public ListerFixture {
+class HeldObjectRetryFeedFixture : public ListerFixture {
  public:
   ObjectFeed& feed() override { return waiting_; }
 
  private:
   SourceProgress progress_;
-  WaitingFeed waiting_{*lister_, progress_, Clock::Real()};
+  HeldObjectRetryFeed waiting_{*lister_, progress_, Clock::Real()};
 };
 
 template <typename Fixture>
@@ -87,8 +87,8 @@ std::unique_ptr<ObjectFeedFixture> Make() {
 }
 
 INSTANTIATE_TEST_SUITE_P(ObjectLister, ObjectFeedContract, testing::Values(&Make<ListerFixture>));
-INSTANTIATE_TEST_SUITE_P(WaitingFeed, ObjectFeedContract,
-                         testing::Values(&Make<WaitingFeedFixture>));
+INSTANTIATE_TEST_SUITE_P(HeldObjectRetryFeed, ObjectFeedContract,
+                         testing::Values(&Make<HeldObjectRetryFeedFixture>));
 
 class SeveralInputs : public testing::Test {
  protected:
@@ -126,7 +126,7 @@ TEST_F(SeveralInputs, OneThatNamesNothingDoesNotHideTheOthers) {
 
 TEST_F(SeveralInputs, OneWhoseStoreRefusesDoesNotHideTheOthers) {
   auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
-    return ServerReply{.status = 403, .body = R"({"error":{"code":403,"message":"no access"}})"};
+    return ServerResponse{.status = 403, .body = R"({"error":{"code":403,"message":"no access"}})"};
   });
   ASSERT_TRUE(refusing.ok());
   const absl::Status status = List({"gs://b/*", folder_}, StoresAt((*refusing)->url()));

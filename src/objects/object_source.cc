@@ -39,7 +39,7 @@ ObjectSource::ObjectSource(ObjectSourceOptions options, const CurrentSources& so
       retrier_(options_.retry, Clock::Real()) {}
 
 ObjectSource::~ObjectSource() {
-  if (taken_) feed_.Settle(taken_->info, {});
+  if (taken_) feed_.Ack(taken_->info, {});
   if (open_ == nullptr || open_->shown) return;
   LedgerEntry entry = *open_->entry;
   const DelayedStop grace(kReleaseGrace);
@@ -48,7 +48,7 @@ ObjectSource::~ObjectSource() {
     Log(Severity::kWarning, "object not released, its lease must run out",
         {{"object", entry.key.object}, {"error", ToStd(freed.message())}});
   }
-  feed_.Settle({entry.key.object, entry.object_bytes, entry.key.version}, {});
+  feed_.Ack({entry.key.object, entry.object_bytes, entry.key.version}, {});
 }
 
 absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::Next(std::stop_token stop) {
@@ -107,7 +107,7 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   std::shared_ptr<const SourceConfig> config = sources_.Match(taken_->info.uri);
   if (config == nullptr ||
       config->record_type != options_.record_type.value_or(config->record_type)) {
-    feed_.Settle(std::exchange(taken_, std::nullopt)->info,
+    feed_.Ack(std::exchange(taken_, std::nullopt)->info,
                  {.kind = ObjectOutcome::Kind::kUnmatched, .status = {}, .counts = {}});
     return absl::OkStatus();
   }
@@ -127,7 +127,7 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   const bool done = claim.outcome == Ledger::Claim::Outcome::kDone;
   ++(done ? progress_.objects_skipped : progress_.objects_held);
   progress_.bytes_done += object.info.size;
-  feed_.Settle(object.info,
+  feed_.Ack(object.info,
                {.kind = done ? ObjectOutcome::Kind::kDoneBefore : ObjectOutcome::Kind::kHeld,
                 .status = absl::OkStatus(),
                 .counts = claim.entry.counts});
@@ -151,7 +151,7 @@ absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
     }
   }
   ASSIGN_OR_RETURN(Ledger::Claim claimed, ledger_.ClaimObject(request, stop));
-  if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !OwnerIsGone(claimed.entry.owner)) {
+  if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !IsWorkerDead(claimed.entry.owner)) {
     return claimed;
   }
   // Its process was killed; nobody has to wait for the lease. What it had sent under another config
@@ -176,18 +176,18 @@ void ObjectSource::LeaveToItsConfig(const ListedObject& object, const LedgerEntr
     absl::MutexLock lock(&progress_.mutex);
     progress_.changes.Add(std::move(change));
   }
-  feed_.Settle(object.info,
+  feed_.Ack(object.info,
                {.kind = ObjectOutcome::Kind::kConfigChanged, .status = why, .counts = sent.counts});
 }
 
-void ObjectSource::Confirm(const LedgerEntry& object) {
-  feed_.Settle({object.key.object, object.object_bytes, object.key.version},
+void ObjectSource::Ack(const LedgerEntry& object) {
+  feed_.Ack({object.key.object, object.object_bytes, object.key.version},
                {.kind = ObjectOutcome::Kind::kImported,
                 .status = absl::OkStatus(),
                 .counts = object.counts});
 }
 
-void ObjectSource::GiveUp(const LedgerEntry& object, Unfinished why) {
+void ObjectSource::Release(const LedgerEntry& object, Unfinished why) {
   ObjectOutcome outcome{.counts = object.counts};
   if (why == Unfinished::kTakenOver) {
     outcome.kind = ObjectOutcome::Kind::kHeld;
@@ -203,7 +203,7 @@ void ObjectSource::GiveUp(const LedgerEntry& object, Unfinished why) {
       errors_.erase(error);
     }
   }
-  feed_.Settle({object.key.object, object.object_bytes, object.key.version}, outcome);
+  feed_.Ack({object.key.object, object.object_bytes, object.key.version}, outcome);
 }
 
 bool ObjectSource::TakeLost(const std::string& uri) {
@@ -244,7 +244,7 @@ absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::EndWith(absl::Status error,
     return absl::CancelledError("the run was stopped");
   }
   const bool of_the_store = absl::IsUnavailable(error) || absl::IsUnauthenticated(error);
-  if (of_the_store && !options_.outlives_stores) return error;
+  if (of_the_store && !options_.tolerate_store_errors) return error;
   return Last(std::move(error));
 }
 

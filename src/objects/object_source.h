@@ -72,7 +72,7 @@ struct ObjectSourceOptions {
   ChunkLimits limits;
   uint64_t max_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
   // A store that does not answer or does not know us fails its object alone, and not the source.
-  bool outlives_stores = false;
+  bool tolerate_store_errors = false;
   Warnings* warnings = nullptr;  // hears of what looks wrong in objects that are read; may be null
 };
 
@@ -87,8 +87,8 @@ class ObjectSource : public Source {
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
   bool Ready() override { return open_ != nullptr || ended_ || taken_ || feed_.Ready(); }
-  void Confirm(const LedgerEntry& object) override;
-  void GiveUp(const LedgerEntry& object, Unfinished why) override;
+  void Ack(const LedgerEntry& object) override;
+  void Release(const LedgerEntry& object, Unfinished why) override;
 
  private:
   struct Open;

@@ -58,7 +58,7 @@ class ObjectSourceFixture : public SourceFixture {
     auto lister = ObjectLister::Start({folder_}, [](const ObjectInfo&) { return true; });
     EXPECT_TRUE(lister.ok()) << lister.status();
     outside_.push_back(std::make_unique<ObservedFeed>(*std::move(lister), on_outside_call_));
-    feeds_.push_back(std::make_unique<WaitingFeed>(*outside_.back(), progress_, clock_));
+    feeds_.push_back(std::make_unique<HeldObjectRetryFeed>(*outside_.back(), progress_, clock_));
     ObjectSourceOptions options{.destination = "d", .owner = owner};
     options.limits.rows = 4;
     return std::make_unique<ObjectSource>(std::move(options), sources_, *feeds_.back(), ledger_,
@@ -87,7 +87,7 @@ class ObjectSourceFixture : public SourceFixture {
   SourceProgress progress_;
   std::function<void()> on_outside_call_ = [] {};
   std::vector<std::unique_ptr<ObjectFeed>> outside_;
-  std::vector<std::unique_ptr<WaitingFeed>> feeds_;
+  std::vector<std::unique_ptr<HeldObjectRetryFeed>> feeds_;
 };
 
 INSTANTIATE_TEST_SUITE_P(ObjectSource, SourceContract,
@@ -105,7 +105,7 @@ class FakeFeed : public ObjectFeed {
     return std::optional<ListedObject>(std::move(object));
   }
   bool Ready() override { return !objects.empty(); }
-  void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) override {
+  void Ack(const ObjectInfo& object, const ObjectOutcome& outcome) override {
     settled.emplace_back(object.uri, outcome.kind);
   }
 
@@ -207,7 +207,7 @@ TEST_F(ObjectSourceFeed, IsReadyWhenThereIsSomethingToDo) {
   }
   entry.state = LedgerState::kDone;
   ASSERT_TRUE(ledger_.Store(entry, absl::Minutes(1), {}).ok());
-  source->Confirm(entry);
+  source->Ack(entry);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kImported)));
   Offer();
   EXPECT_TRUE(source->Ready());
@@ -272,7 +272,7 @@ TEST_F(ObjectSourceFeed, SaysWhyAnObjectFailed) {
   const auto chunk = source->Next(std::stop_token());
   ASSERT_TRUE(chunk.ok() && (*chunk)->last);
   EXPECT_TRUE(absl::IsFailedPrecondition((*chunk)->error));
-  source->GiveUp(*(*chunk)->object, Source::Unfinished::kFailed);
+  source->Release(*(*chunk)->object, Source::Unfinished::kFailed);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kFailed)));
 }
 
@@ -282,7 +282,7 @@ TEST_F(ObjectSourceFeed, OfAnObjectThatWasTakenOverNoMoreIsRead) {
   auto chunk = source->Next(std::stop_token());
   ASSERT_TRUE(chunk.ok() && !(*chunk)->last) << chunk.status();
   const LedgerEntry entry = *(*chunk)->object;
-  source->GiveUp(entry, Source::Unfinished::kTakenOver);
+  source->Release(entry, Source::Unfinished::kTakenOver);
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kHeld)));
   EXPECT_EQ(progress_.objects_held, 1u);
   chunk = source->Next(std::stop_token());
@@ -291,7 +291,7 @@ TEST_F(ObjectSourceFeed, OfAnObjectThatWasTakenOverNoMoreIsRead) {
   EXPECT_EQ((*chunk)->rows, 0u);
   EXPECT_EQ((*chunk)->after.row, 1u);
 
-  Offer();  // as a WaitingFeed does
+  Offer();  // as a HeldObjectRetryFeed does
   chunk = source->Next(std::stop_token());
   ASSERT_TRUE(chunk.ok() && *chunk != nullptr) << chunk.status();
   EXPECT_EQ((*chunk)->rows, 1u) << "claimed again, it is read again";

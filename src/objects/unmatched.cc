@@ -26,7 +26,7 @@ absl::Status NoObjectFits(const SourcesConfig& sources, uint64_t objects,
   std::vector<std::string> prefixes;
   for (const auto& entry : sources.entries()) prefixes.push_back(entry->source_prefix);
   const std::string found =
-      objects == 1 ? "the object" : StrCat("any of the ", Counted(objects, "object"));
+      objects == 1 ? "the object" : StrCat("any of the ", Pluralize(objects, "object"));
   return absl::InvalidArgumentError(
       StrCat("no entry of the config fits ", found, " of the input: its entries are for ",
              Named(prefixes, prefixes.size()), ", and the input has ", Named(first, objects),

@@ -14,12 +14,12 @@ constexpr absl::Duration kBetweenMessages = absl::Minutes(1);
 
 }  // namespace
 
-bool WaitingFeed::MayTakeMore() const {
+bool HeldObjectRetryFeed::MayTakeMore() const {
   absl::MutexLock lock(&mutex_);
   return !ended_ && aside_.size() < kMaxAside;
 }
 
-std::optional<ListedObject> WaitingFeed::TakeDue() {
+std::optional<ListedObject> HeldObjectRetryFeed::TakeDue() {
   absl::MutexLock lock(&mutex_);
   if (aside_.empty() || aside_.front().due > clock_.Elapsed()) return std::nullopt;
   ListedObject object = std::move(aside_.front().object);
@@ -28,18 +28,18 @@ std::optional<ListedObject> WaitingFeed::TakeDue() {
   return object;
 }
 
-std::optional<ListedObject> WaitingFeed::Give(ListedObject object) {
+std::optional<ListedObject> HeldObjectRetryFeed::Give(ListedObject object) {
   absl::MutexLock lock(&mutex_);
   in_progress_.insert_or_assign(object.info.uri, object);
   return object;
 }
 
-bool WaitingFeed::HasNothingLeft() const {
+bool HeldObjectRetryFeed::HasNothingLeft() const {
   absl::MutexLock lock(&mutex_);
   return aside_.empty() && in_progress_.empty();
 }
 
-bool WaitingFeed::Ready() {
+bool HeldObjectRetryFeed::Ready() {
   {
     absl::MutexLock lock(&mutex_);
     if (!aside_.empty() && aside_.front().due <= clock_.Elapsed()) return true;
@@ -48,7 +48,7 @@ bool WaitingFeed::Ready() {
   return HasNothingLeft();  // the end
 }
 
-absl::StatusOr<std::optional<ListedObject>> WaitingFeed::Next(std::stop_token stop) {
+absl::StatusOr<std::optional<ListedObject>> HeldObjectRetryFeed::Next(std::stop_token stop) {
   for (;;) {
     if (ended_ && !AwaitOthers(stop)) return std::nullopt;
     if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
@@ -66,7 +66,7 @@ absl::StatusOr<std::optional<ListedObject>> WaitingFeed::Next(std::stop_token st
   }
 }
 
-bool WaitingFeed::AwaitOthers(const std::stop_token& stop) {
+bool HeldObjectRetryFeed::AwaitOthers(const std::stop_token& stop) {
   // The mutex looks at conditions when it is released.
   const std::stop_callback wake(stop, [this] { absl::MutexLock lock(&mutex_); });
   const auto changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -89,7 +89,7 @@ bool WaitingFeed::AwaitOthers(const std::stop_token& stop) {
   return true;
 }
 
-void WaitingFeed::Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {
+void HeldObjectRetryFeed::Ack(const ObjectInfo& object, const ObjectOutcome& outcome) {
   const bool held = outcome.kind == ObjectOutcome::Kind::kHeld;
   {
     absl::MutexLock lock(&mutex_);
@@ -103,10 +103,10 @@ void WaitingFeed::Settle(const ObjectInfo& object, const ObjectOutcome& outcome)
           {std::move(given.mapped()), aside_.empty() ? due : std::max(due, aside_.back().due)});
     }
   }
-  if (!held) feed_.Settle(object, outcome);
+  if (!held) feed_.Ack(object, outcome);
 }
 
-void WaitingFeed::SayThatItWaits(size_t objects, const std::string& first) {
+void HeldObjectRetryFeed::SayThatItWaits(size_t objects, const std::string& first) {
   const absl::Duration now = clock_.Elapsed();
   if (now - said_at_ < kBetweenMessages) return;
   said_at_ = now;

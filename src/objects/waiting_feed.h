@@ -24,21 +24,21 @@ namespace millrace {
 // takes over what a dead one leaves. The end comes only once everything that was given is settled,
 // since until then it may be lost to another worker. A growing number put aside is asked for less
 // often, at most fifty a second.
-class WaitingFeed : public ObjectFeed {
+class HeldObjectRetryFeed : public ObjectFeed {
  public:
   static constexpr size_t kMaxAside = 10'000;  // then they go first
   static constexpr absl::Duration kPause = absl::Seconds(2);
 
   // `progress` is that of the source: what is given again has not been done yet, so its bytes count
   // back. All must outlive the feed.
-  WaitingFeed(ObjectFeed& feed, SourceProgress& progress, Clock& clock)
+  HeldObjectRetryFeed(ObjectFeed& feed, SourceProgress& progress, Clock& clock)
       : feed_(feed), progress_(progress), clock_(clock) {}
 
   absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
   // False while only objects are left that others hold or that are in progress: what is in hand
   // must be sent now, as two workers could wait for each other's.
   bool Ready() override;
-  void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) override;
+  void Ack(const ObjectInfo& object, const ObjectOutcome& outcome) override;
 
   // Objects that others hold still.
   size_t held() const {
@@ -47,7 +47,7 @@ class WaitingFeed : public ObjectFeed {
   }
 
  private:
-  struct Aside {
+  struct Deferred {
     ListedObject object;
     absl::Duration due;  // clock_.Elapsed()
   };
@@ -72,7 +72,7 @@ class WaitingFeed : public ObjectFeed {
   mutable absl::Mutex mutex_;
   // Given and not settled, by uri: feed_ gives each once.
   absl::flat_hash_map<std::string, ListedObject> in_progress_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Aside> aside_ ABSL_GUARDED_BY(mutex_);  // by due
+  std::deque<Deferred> aside_ ABSL_GUARDED_BY(mutex_);  // by due
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
 };
 

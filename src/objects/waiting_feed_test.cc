@@ -22,7 +22,7 @@ class ListFeed : public ObjectFeed {
     return ListedObject{nullptr, {.uri = StrCat("o", given_++), .size = 10}};
   }
   bool Ready() override { return ready; }
-  void Settle(const ObjectInfo& object, const ObjectOutcome&) override {
+  void Ack(const ObjectInfo& object, const ObjectOutcome&) override {
     settled.push_back(object.uri);
   }
 
@@ -35,15 +35,15 @@ class ListFeed : public ObjectFeed {
   int given_ = 0;
 };
 
-class WaitingFeedTest : public testing::Test {
+class HeldObjectRetryFeedTest : public testing::Test {
  protected:
   // As ObjectSource does with an object that it could not claim.
   void Hold(const ListedObject& object) {
     progress_.bytes_done += object.info.size;
-    feed_.Settle(object.info, {.kind = ObjectOutcome::Kind::kHeld});
+    feed_.Ack(object.info, {.kind = ObjectOutcome::Kind::kHeld});
   }
   void Finish(const ListedObject& object) {
-    feed_.Settle(object.info, {.kind = ObjectOutcome::Kind::kImported});
+    feed_.Ack(object.info, {.kind = ObjectOutcome::Kind::kImported});
   }
   ListedObject MustTake() {
     auto object = feed_.Next({});
@@ -59,10 +59,10 @@ class WaitingFeedTest : public testing::Test {
   FakeClock clock_;
   SourceProgress progress_;
   ListFeed list_{3};
-  WaitingFeed feed_{list_, progress_, clock_};
+  HeldObjectRetryFeed feed_{list_, progress_, clock_};
 };
 
-TEST_F(WaitingFeedTest, WithoutHeldObjectsItIsTheListing) {
+TEST_F(HeldObjectRetryFeedTest, WithoutHeldObjectsItIsTheListing) {
   for (const char* uri : {"o0", "o1", "o2"}) {
     EXPECT_TRUE(feed_.Ready());
     const ListedObject object = MustTake();
@@ -75,7 +75,7 @@ TEST_F(WaitingFeedTest, WithoutHeldObjectsItIsTheListing) {
   EXPECT_THAT(list_.settled, ElementsAre("o0", "o1", "o2"));
 }
 
-TEST_F(WaitingFeedTest, HeldObjectsComeAgainBehindTheOthers) {
+TEST_F(HeldObjectRetryFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   Hold(MustTake());
   EXPECT_EQ(feed_.held(), 1u);
   for (const char* uri : {"o1", "o2"}) {
@@ -91,7 +91,7 @@ TEST_F(WaitingFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   const absl::Time before = clock_.Now();
   const ListedObject again = MustTake();  // the clock moves by sleeping
   EXPECT_EQ(again.info.uri, "o0");
-  EXPECT_GE(clock_.Now() - before, WaitingFeed::kPause);
+  EXPECT_GE(clock_.Now() - before, HeldObjectRetryFeed::kPause);
   EXPECT_EQ(feed_.held(), 0u);
   EXPECT_EQ(progress_.bytes_done, 0u);
   Hold(again);
@@ -100,29 +100,29 @@ TEST_F(WaitingFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   EXPECT_TRUE(AtEnd());
 }
 
-TEST_F(WaitingFeedTest, WhatIsDueComesFirst) {
+TEST_F(HeldObjectRetryFeedTest, WhatIsDueComesFirst) {
   Hold(MustTake());
-  clock_.Advance(2 * WaitingFeed::kPause);
+  clock_.Advance(2 * HeldObjectRetryFeed::kPause);
   EXPECT_TRUE(feed_.Ready());
   EXPECT_EQ(MustTake().info.uri, "o0");
   EXPECT_EQ(MustTake().info.uri, "o1");
 }
 
-TEST_F(WaitingFeedTest, WhatIsDueNeedsNoListing) {
+TEST_F(HeldObjectRetryFeedTest, WhatIsDueNeedsNoListing) {
   Hold(MustTake());
   list_.ready = false;
   EXPECT_FALSE(feed_.Ready());
-  clock_.Advance(2 * WaitingFeed::kPause);
+  clock_.Advance(2 * HeldObjectRetryFeed::kPause);
   EXPECT_TRUE(feed_.Ready());
 }
 
-TEST_F(WaitingFeedTest, ManyHeldObjectsAreAskedForSlowly) {
+TEST_F(HeldObjectRetryFeedTest, ManyHeldObjectsAreAskedForSlowly) {
   ListFeed many(1000);
-  WaitingFeed feed(many, progress_, clock_);
+  HeldObjectRetryFeed feed(many, progress_, clock_);
   for (int i = 0; i < 1000; ++i) {
     const auto object = feed.Next({});
     ASSERT_EQ((*object)->info.uri, StrCat("o", i));
-    feed.Settle((*object)->info, {.kind = ObjectOutcome::Kind::kHeld});
+    feed.Ack((*object)->info, {.kind = ObjectOutcome::Kind::kHeld});
   }
   for (int i = 0; i <= 1000; ++i) ASSERT_TRUE(feed.Next({}).ok());
   EXPECT_EQ(feed.held(), 0u);
@@ -130,7 +130,7 @@ TEST_F(WaitingFeedTest, ManyHeldObjectsAreAskedForSlowly) {
 }
 
 // Waits with the real clock, as one thread of a run does while another finishes the last object.
-TEST_F(WaitingFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
+TEST_F(HeldObjectRetryFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
   Finish(MustTake());
   Finish(MustTake());
   const ListedObject last = MustTake();
@@ -148,7 +148,7 @@ TEST_F(WaitingFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
   EXPECT_EQ(feed_.held(), 0u);
 }
 
-TEST_F(WaitingFeedTest, AStopEndsTheWaitForWhatIsInProgress) {
+TEST_F(HeldObjectRetryFeedTest, AStopEndsTheWaitForWhatIsInProgress) {
   for (int i = 0; i < 3; ++i) MustTake();
   EXPECT_FALSE((*feed_.Next({}))->is_object());
   std::stop_source stop;
@@ -157,7 +157,7 @@ TEST_F(WaitingFeedTest, AStopEndsTheWaitForWhatIsInProgress) {
   stopper.join();
 }
 
-TEST_F(WaitingFeedTest, AStopEndsTheWait) {
+TEST_F(HeldObjectRetryFeedTest, AStopEndsTheWait) {
   Hold(MustTake());
   MustTake();
   MustTake();
@@ -168,7 +168,7 @@ TEST_F(WaitingFeedTest, AStopEndsTheWait) {
   EXPECT_EQ(feed_.held(), 1u) << "it is held still";
 }
 
-TEST_F(WaitingFeedTest, AFailedListingEndsIt) {
+TEST_F(HeldObjectRetryFeedTest, AFailedListingEndsIt) {
   list_.end = absl::NotFoundError("no such folder");
   for (int i = 0; i < 3; ++i) MustTake();
   EXPECT_TRUE(feed_.Ready());

@@ -100,16 +100,16 @@ std::optional<ChunkReader::Taken> ChunkReader::ReadInTurn(bool may_wait) {
 absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wait, bool& ended) {
   Source& source = context_.parts.source;
   for (;;) {
-    if (context_.halt.requested()) return context_.halt.reason();
+    if (context_.stop_source.requested()) return context_.stop_source.reason();
     const bool ready = source.Ready();
     if (!ready && !may_wait) return std::nullopt;
     {
       absl::MutexLock lock(&mutex_);
       waiting_ = !ready;
     }
-    ASSIGN_OR_RETURN(std::unique_ptr<Chunk> chunk, source.Next(context_.halt.token()));
+    ASSIGN_OR_RETURN(std::unique_ptr<Chunk> chunk, source.Next(context_.stop_source.token()));
     if (chunk == nullptr) {
-      if (context_.halt.requested()) return context_.halt.reason();
+      if (context_.stop_source.requested()) return context_.stop_source.reason();
       if (entry_ != nullptr) {
         return absl::InternalError(
             StrCat("the source ended inside ", entry_->key.object, ", without its last chunk"));
@@ -130,9 +130,9 @@ bool ChunkReader::HasReadAll() {
     absl::MutexLock lock(&mutex_);
     if (ended_ && end_status_.ok()) return true;
   }
-  if (entry_ != nullptr || !context_.halt.requested()) return false;
+  if (entry_ != nullptr || !context_.stop_source.requested()) return false;
   const absl::StatusOr<std::unique_ptr<Chunk>> chunk =
-      context_.parts.source.Next(context_.halt.token());
+      context_.parts.source.Next(context_.stop_source.token());
   return chunk.ok() && *chunk == nullptr;
 }
 

@@ -108,7 +108,7 @@ TEST_F(Crash, AtEachStepOfSeveralWorkers) {
 TEST_F(Crash, AtEachStepWhileWritesFail) {
   KillAtEachStep([](FakeWorld& world) {
     world.destination.set_script([](uint64_t n) {
-      constexpr FakeWrite kScript[] = {FakeWrite::kReplyLost, FakeWrite::kDurable,
+      constexpr FakeWrite kScript[] = {FakeWrite::kResponseLost, FakeWrite::kDurable,
                                        FakeWrite::kRetry, FakeWrite::kThrottled};
       return kScript[n % 4];
     });
@@ -136,7 +136,7 @@ TEST_F(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
     world.options.join_rows = 2;
     world.chunk_rows = 2;
     world.destination.set_script(
-        [](uint64_t n) { return n % 5 == 3 ? FakeWrite::kReplyLost : FakeWrite::kDurable; });
+        [](uint64_t n) { return n % 5 == 3 ? FakeWrite::kResponseLost : FakeWrite::kDurable; });
   });
 }
 
@@ -305,7 +305,7 @@ std::unique_ptr<FakeWorld> RandomWorld(Dice& dice) {
       case 3:
       case 4:
       case 5:
-        return FakeWrite::kReplyLost;
+        return FakeWrite::kResponseLost;
       case 6:
         return FakeWrite::kThrottled;
       case 39:
@@ -373,7 +373,7 @@ TEST_F(Crash, RunsThatLiveLoseTheirLeases) {
     Dice dice(seed);
     const std::unique_ptr<FakeWorld> world = RandomWorld(dice);
     world->options.lease = absl::Seconds(3);
-    MemoryDeadLetter dead_letters[2];
+    MemoryDeadLetterQueue dead_letters[2];
     world->elsewhere = {&dead_letters[0], &dead_letters[1]};
     world->leases_were_lost = true;
     CrashPoint one_may_die(dice.OneIn(3) ? dice.Below(100) : 1'000'000);

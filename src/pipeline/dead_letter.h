@@ -41,9 +41,9 @@ struct Rejection {
 std::string RowName(const LedgerKey& object, uint64_t source_row);
 
 // Thread-safe. Opened per destination.
-class DeadLetter {
+class DeadLetterQueue {
  public:
-  virtual ~DeadLetter() = default;
+  virtual ~DeadLetterQueue() = default;
 
   // Keeps `rejections` of one object. Durable only after Sync().
   virtual absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) = 0;

@@ -31,20 +31,20 @@ class MemoryLedgerFixture : public LedgerFixture {
 
 class MemoryDeadLetterFixture : public DeadLetterFixture {
  public:
-  DeadLetter& dead_letter() override { return dead_letter_; }
+  DeadLetterQueue& dead_letter() override { return dead_letter_; }
   void Crash() override { dead_letter_.Crash(); }
   std::vector<Rejection> Kept(const LedgerKey& object) override {
     return dead_letter_.Durable(object);
   }
 
  private:
-  MemoryDeadLetter dead_letter_;
+  MemoryDeadLetterQueue dead_letter_;
 };
 
 // Both kinds in one, as the contract sees it.
 class SplitDeadLetterFixture : public DeadLetterFixture {
  public:
-  DeadLetter& dead_letter() override { return split_; }
+  DeadLetterQueue& dead_letter() override { return split_; }
   void Crash() override {
     unmapped_.Crash();
     refused_.Crash();
@@ -56,9 +56,9 @@ class SplitDeadLetterFixture : public DeadLetterFixture {
   }
 
  private:
-  MemoryDeadLetter unmapped_;
-  MemoryDeadLetter refused_;
-  SplitDeadLetter split_{unmapped_, refused_};
+  MemoryDeadLetterQueue unmapped_;
+  MemoryDeadLetterQueue refused_;
+  SplitDeadLetterQueue split_{unmapped_, refused_};
 };
 
 class FakeSinkFixture : public SinkFixture {
@@ -75,7 +75,7 @@ class FakeSinkFixture : public SinkFixture {
     const uint64_t next = destination_.BatchSizes().size();
     destination_.set_script([=](uint64_t n) {
       if (n != next) return FakeWrite::kDurable;
-      return with_effect ? FakeWrite::kReplyLost : FakeWrite::kRetry;
+      return with_effect ? FakeWrite::kResponseLost : FakeWrite::kRetry;
     });
     return true;
   }

@@ -12,10 +12,10 @@
 namespace millrace {
 
 // Thread-safe. The first reason stays.
-class Halt {
+class StopSource {
  public:
   // Asks all that hold token() to stop. `reason` is not ok.
-  void Because(absl::Status reason) {
+  void RequestStop(absl::Status reason) {
     {
       absl::MutexLock lock(&mutex_);
       if (reason_.ok()) reason_ = std::move(reason);

@@ -25,7 +25,7 @@ LedgerRecorder::LedgerRecorder(RunContext& context)
       // An object is stored within two renewals, so before half of its lease has passed.
       schedule_{std::max(context.options.ledger_interval, context.parts.ledger.StoreInterval()),
                 context.options.lease / 4},
-      late_(context.halt.token(), context.options.stop_grace),
+      late_(context.stop_source.token(), context.options.stop_grace),
       thread_([this] { StoreInTime(); }) {}
 
 LedgerRecorder::~LedgerRecorder() {
@@ -42,18 +42,18 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
   // Finding the first row may have taken long. If another owner took the object over meanwhile, the
   // dead letters are its own.
   StoreWhatIsDue(object);
-  if (object->lost() || context_.halt.requested()) return context_.halt.reason();
+  if (object->lost() || context_.stop_source.requested()) return context_.stop_source.reason();
   return context_.parts.dead_letter.Rewind(object->key(), first_row);
 }
 
-void LedgerRecorder::Settle(const ChunkTicket& ticket, const Counts& counts) {
+void LedgerRecorder::Complete(const ChunkTicket& ticket, const Counts& counts) {
   RunProgress& progress = context_.progress;
   progress.rows_accepted += counts.accepted;
   progress.rows_rejected += counts.rejected;
   progress.rows_filtered += counts.filtered;
   progress.events_accepted += counts.events;
 
-  ticket.object->End(ticket.number, counts);
+  ticket.object->Complete(ticket.number, counts);
   StoreWhatIsDue(ticket.object);
 }
 
@@ -75,16 +75,16 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
     Log(Severity::kWarning, "object taken over by another owner, left to it",
         {{"object", object->key().object}});
     Remove(object, &Totals::objects_lost);
-    context_.parts.source.GiveUp(step.entry, Source::Unfinished::kTakenOver);
+    context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
     return false;
   }
   if (!status.ok()) {
-    context_.halt.Because(status);
+    context_.stop_source.RequestStop(status);
     return false;
   }
   if (step.finished) {
     const bool done = step.entry.state == LedgerState::kDone;
-    Finish(step.entry, stop);
+    CompleteObject(step.entry, stop);
     Remove(object, done ? &Totals::objects_done : &Totals::objects_failed);
   }
   return true;
@@ -107,15 +107,15 @@ absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
   }
 }
 
-void LedgerRecorder::Finish(LedgerEntry& entry, const std::stop_token& stop) {
+void LedgerRecorder::CompleteObject(LedgerEntry& entry, const std::stop_token& stop) {
   if (entry.state == LedgerState::kDone) {
     ++context_.progress.objects_done;
-    context_.parts.source.Confirm(entry);
+    context_.parts.source.Ack(entry);
     return;
   }
   context_.NoteError(StrCat(entry.key.object, ": ", entry.last_error));
   Release(entry, stop);
-  context_.parts.source.GiveUp(entry, Source::Unfinished::kFailed);
+  context_.parts.source.Release(entry, Source::Unfinished::kFailed);
 }
 
 void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
@@ -144,14 +144,14 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     absl::MutexLock lock(&mutex_);
     open.assign(open_.begin(), open_.end());
   }
-  const DelayedStop late(context_.halt.token(), context_.options.stop_grace);
+  const DelayedStop late(context_.stop_source.token(), context_.options.stop_grace);
   const std::string last_error(absl::IsCancelled(why) ? "" : ToStd(why.message()));
   for (const ObjectPtr& object : open) {
     ObjectProgress::Step step = object->StartLastStore(last_error);
     const bool stored = Store(object, step, late.token());
     if (object->lost() || (stored && step.finished)) continue;
     if (stored) Release(step.entry, late.token());
-    context_.parts.source.GiveUp(step.entry, Source::Unfinished::kRunEnds);
+    context_.parts.source.Release(step.entry, Source::Unfinished::kRunEnds);
   }
   absl::MutexLock lock(&mutex_);
   for (const ObjectPtr& object : open_) totals_.counts += object->run_counts();
@@ -177,7 +177,7 @@ void LedgerRecorder::StoreInTime() {
 bool LedgerRecorder::AwaitDue() {
   Clock& clock = context_.parts.clock;
   absl::MutexLock lock(&mutex_);
-  while (!closed_ && !context_.halt.requested()) {
+  while (!closed_ && !context_.stop_source.requested()) {
     const absl::Duration wait = due_ - clock.Elapsed();
     if (wait <= absl::ZeroDuration()) return true;
     sleeps_until_ = due_;

@@ -36,7 +36,7 @@ class LedgerRecorder {
   // All rows of the chunk are at the destination, in the dead letters or filtered out. Stores the
   // object if that is due, else has it stored when it is, and confirms it to the source once it is
   // done.
-  void Settle(const ChunkTicket& ticket, const Counts& counts);
+  void Complete(const ChunkTicket& ticket, const Counts& counts);
 
   struct Totals {
     Counts counts;  // pending: begun and not stored
@@ -45,7 +45,7 @@ class LedgerRecorder {
     uint64_t objects_failed = 0;
     uint64_t objects_lost = 0;
   };
-  // After the last Settle(): stores and releases the objects that are not finished. The message of
+  // After the last Complete(): stores and releases the objects that are not finished. The message of
   // `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
   // takes stop_grace at most.
   Totals Close(const absl::Status& why);
@@ -58,7 +58,7 @@ class LedgerRecorder {
   // Whether the step was stored; if not, the object is lost, or the run is halted.
   bool Store(const ObjectPtr& object, ObjectProgress::Step& step, const std::stop_token& stop);
   absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step, const std::stop_token& stop);
-  void Finish(LedgerEntry& entry, const std::stop_token& stop);
+  void CompleteObject(LedgerEntry& entry, const std::stop_token& stop);
   void Release(LedgerEntry& entry, const std::stop_token& stop);
   void Remove(const ObjectPtr& object, uint64_t Totals::*counter);
   void StoreInTime();

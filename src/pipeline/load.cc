@@ -35,7 +35,7 @@ std::optional<uint64_t> CountSourceRows(const Batch& batch, size_t first, size_t
 
 }  // namespace
 
-void Load::Begin(ChunkReader::Taken taken, Transform& transform) {
+void WriteBatch::Begin(ChunkReader::Taken taken, Transform& transform) {
   chunk_ = std::move(taken.chunk);
   chunk_bytes_ = chunk_->payload != nullptr ? chunk_->payload->memory() : 0;
   next_row_ = chunk_->first_row;
@@ -46,7 +46,7 @@ void Load::Begin(ChunkReader::Taken taken, Transform& transform) {
   if (chunk_->rows > 0) transform.Begin(*chunk_);
 }
 
-absl::Status Load::Fill(size_t max_bytes, Transform& transform) {
+absl::Status WriteBatch::Fill(size_t max_bytes, Transform& transform) {
   Part& part = parts_.back();
   const uint64_t filtered_before = content_.filtered;
   const size_t room = max_bytes - std::min(max_bytes, content_bytes());
@@ -59,7 +59,7 @@ absl::Status Load::Fill(size_t max_bytes, Transform& transform) {
   return absl::OkStatus();
 }
 
-absl::Status Load::Account(Part& part, uint64_t filtered) {
+absl::Status WriteBatch::Account(Part& part, uint64_t filtered) {
   const std::optional<uint64_t> sent =
       CountSourceRows(content_.batch, part.first_event, part.events, next_row_, chunk_->after.row);
   Counts& counts = part.counts;
@@ -79,13 +79,13 @@ absl::Status Load::Account(Part& part, uint64_t filtered) {
                                     part.ticket.object->key().object));
 }
 
-void Load::NoteSent() const {
+void WriteBatch::NoteSent() const {
   for (const Part& part : parts_) {
     if (part.events > 0) part.ticket.object->NoteSent();
   }
 }
 
-absl::Status Load::Refuse(const std::vector<RefusedRow>& refused) {
+absl::Status WriteBatch::Refuse(const std::vector<RefusedRow>& refused) {
   const Batch& batch = content_.batch;
   size_t next = 0;
   for (Part& part : parts_) {
@@ -117,7 +117,7 @@ absl::Status Load::Refuse(const std::vector<RefusedRow>& refused) {
   return absl::OkStatus();
 }
 
-void Load::NextBatch() {
+void WriteBatch::NextBatch() {
   Part part = std::move(parts_.back());
   part.first_event = part.events = part.first_rejection = part.rejections = 0;
   part.refused.clear();
@@ -125,13 +125,13 @@ void Load::NextBatch() {
   parts_.push_back(std::move(part));
 }
 
-void Load::clear() {
+void WriteBatch::clear() {
   ClearContent();
   chunk_.reset();
   chunk_bytes_ = 0;
 }
 
-void Load::ClearContent() {
+void WriteBatch::ClearContent() {
   parts_.clear();
   content_.clear();
   if (content_.batch.bytes.capacity() > kMaxKeptBytes) content_ = Transformed();

@@ -16,7 +16,7 @@
 namespace millrace {
 
 // Small chunks share a batch; a chunk that becomes much takes several. Rows are never divided.
-class Load {
+class WriteBatch {
  public:
   // One chunk's share of the batch.
   struct Part {

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-class LoadTest : public testing::Test {
+class WriteBatchTest : public testing::Test {
  protected:
   ChunkReader::Taken Take(const std::string& object, uint64_t first_row,
                           std::vector<std::string> rows) {
@@ -33,45 +33,45 @@ class LoadTest : public testing::Test {
     return taken;
   }
   void MustFill(size_t max_bytes) {
-    const absl::Status status = load_.Fill(max_bytes, transform_);
+    const absl::Status status = write_batch_.Fill(max_bytes, transform_);
     EXPECT_TRUE(status.ok()) << status;
   }
   void MustAdd(ChunkReader::Taken taken) {
-    load_.Begin(std::move(taken), transform_);
+    write_batch_.Begin(std::move(taken), transform_);
     MustFill(1 << 20);
-    EXPECT_FALSE(load_.is_open());
+    EXPECT_FALSE(write_batch_.is_open());
   }
 
-  Load load_;
+  WriteBatch write_batch_;
   FakeTransform transform_;
 };
 
-TEST_F(LoadTest, JoinsChunksOfSeveralObjects) {
+TEST_F(WriteBatchTest, JoinsChunksOfSeveralObjects) {
   MustAdd(Take("one", 10, {"a", "f", "r", "aaa"}));
   MustAdd(Take("two", 0, {"r"}));
   MustAdd(Take("three", 5, {"a"}));
-  EXPECT_EQ(load_.batch().rows(), 5u);
-  EXPECT_EQ(load_.records(), 7u);
-  ASSERT_EQ(load_.parts().size(), 3u);
-  const Load::Part& one = load_.parts()[0];
+  EXPECT_EQ(write_batch_.batch().rows(), 5u);
+  EXPECT_EQ(write_batch_.records(), 7u);
+  ASSERT_EQ(write_batch_.parts().size(), 3u);
+  const WriteBatch::Part& one = write_batch_.parts()[0];
   EXPECT_EQ(one.counts,
             (Counts{.read = 4, .accepted = 2, .rejected = 1, .filtered = 1, .events = 4}));
-  ASSERT_EQ(load_.rejections(one).size(), 1u);
-  EXPECT_EQ(load_.rejections(one)[0].source_row, 12u);
-  EXPECT_EQ(load_.parts()[1].counts, (Counts{.read = 1, .rejected = 1}));
-  EXPECT_EQ(load_.parts()[2].counts, (Counts{.read = 1, .accepted = 1, .events = 1}));
+  ASSERT_EQ(write_batch_.rejections(one).size(), 1u);
+  EXPECT_EQ(write_batch_.rejections(one)[0].source_row, 12u);
+  EXPECT_EQ(write_batch_.parts()[1].counts, (Counts{.read = 1, .rejected = 1}));
+  EXPECT_EQ(write_batch_.parts()[2].counts, (Counts{.read = 1, .accepted = 1, .events = 1}));
 }
 
-TEST_F(LoadTest, ARowOfWhichAnyEventIsRefusedIsRejectedOnceWithAllOfThese) {
+TEST_F(WriteBatchTest, ARowOfWhichAnyEventIsRefusedIsRejectedOnceWithAllOfThese) {
   MustAdd(Take("one", 0, {"a", "aaa"}));
   MustAdd(Take("two", 7, {"a", "a"}));
   std::vector<RefusedRow> refused(3);
   refused[0] = {.row = 1, .code = "c", .field = "f", .message = "m"};
   refused[1] = {.row = 3, .code = "d"};
   refused[2] = {.row = 5, .code = "e"};
-  ASSERT_TRUE(load_.Refuse(refused).ok());
+  ASSERT_TRUE(write_batch_.Refuse(refused).ok());
 
-  const Load::Part& one = load_.parts()[0];
+  const WriteBatch::Part& one = write_batch_.parts()[0];
   EXPECT_EQ(one.counts, (Counts{.read = 2, .accepted = 1, .rejected = 1, .events = 2}));
   ASSERT_EQ(one.refused.size(), 1u);
   EXPECT_EQ(one.refused[0].source_row, 1u);
@@ -84,24 +84,24 @@ TEST_F(LoadTest, ARowOfWhichAnyEventIsRefusedIsRejectedOnceWithAllOfThese) {
   EXPECT_EQ(one.refused[0].payload_after,
             FakeEvent(key, 1, 0, 'a') + "\n" + FakeEvent(key, 1, 2, 'a'));
 
-  const Load::Part& two = load_.parts()[1];
+  const WriteBatch::Part& two = write_batch_.parts()[1];
   EXPECT_EQ(two.counts, (Counts{.read = 2, .accepted = 1, .rejected = 1, .events = 1}));
   ASSERT_EQ(two.refused.size(), 1u);
   EXPECT_EQ(two.refused[0].source_row, 8u);
 }
 
-TEST_F(LoadTest, RefusalsThatNameNoRowOfTheBatchAreAnError) {
+TEST_F(WriteBatchTest, RefusalsThatNameNoRowOfTheBatchAreAnError) {
   const std::vector<std::vector<size_t>> wrong = {{2}, {0, 0}, {1, 0}, {99}, {0, 1, 2}};
   for (const std::vector<size_t>& rows : wrong) {
-    load_.clear();
+    write_batch_.clear();
     MustAdd(Take("one", 0, {"a", "a"}));
     std::vector<RefusedRow> refused(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) refused[i].row = rows[i];
-    EXPECT_TRUE(absl::IsInternal(load_.Refuse(refused)));
+    EXPECT_TRUE(absl::IsInternal(write_batch_.Refuse(refused)));
   }
 }
 
-TEST_F(LoadTest, ATransformThatForgetsOrInventsARowIsFound) {
+TEST_F(WriteBatchTest, ATransformThatForgetsOrInventsARowIsFound) {
   class Wrong : public Transform {
    public:
     explicit Wrong(std::function<void(Transformed&)> apply) : apply_(std::move(apply)) {}
@@ -135,26 +135,26 @@ TEST_F(LoadTest, ATransformThatForgetsOrInventsARowIsFound) {
         out.batch.EndRow(7);
       }};
   for (size_t i = 0; i < wrongs.size(); ++i) {
-    Load load;
+    WriteBatch write_batch;
     Wrong wrong(wrongs[i]);
-    load.Begin(Take("one", 5, {"a", "a"}), wrong);
-    EXPECT_TRUE(absl::IsInternal(load.Fill(1 << 20, wrong))) << i;
+    write_batch.Begin(Take("one", 5, {"a", "a"}), wrong);
+    EXPECT_TRUE(absl::IsInternal(write_batch.Fill(1 << 20, wrong))) << i;
   }
 }
 
-TEST_F(LoadTest, AChunkThatBecomesMuchTakesSeveralBatches) {
+TEST_F(WriteBatchTest, AChunkThatBecomesMuchTakesSeveralBatches) {
   MustAdd(Take("zero", 0, {"a"}));
-  load_.Begin(Take("one", 10, {"aaaa", "f", "r", "axa", "aa", "f"}), transform_);
+  write_batch_.Begin(Take("one", 10, {"aaaa", "f", "r", "axa", "aa", "f"}), transform_);
   std::vector<size_t> events;
-  for (MustFill(100); load_.is_open(); MustFill(100)) {
-    const Load::Part& part = load_.parts().back();
+  for (MustFill(100); write_batch_.is_open(); MustFill(100)) {
+    const WriteBatch::Part& part = write_batch_.parts().back();
     EXPECT_FALSE(part.complete);
-    EXPECT_GE(load_.batch().bytes.size() + 100 * part.rejections, 100u);
+    EXPECT_GE(write_batch_.batch().bytes.size() + 100 * part.rejections, 100u);
     events.push_back(part.events);
-    load_.NextBatch();
-    ASSERT_EQ(load_.parts().size(), 1u);
+    write_batch_.NextBatch();
+    ASSERT_EQ(write_batch_.parts().size(), 1u);
   }
-  const Load::Part& part = load_.parts().back();
+  const WriteBatch::Part& part = write_batch_.parts().back();
   events.push_back(part.events);
   EXPECT_TRUE(part.complete);
   EXPECT_GE(events.size(), 3u);
@@ -162,25 +162,25 @@ TEST_F(LoadTest, AChunkThatBecomesMuchTakesSeveralBatches) {
             (Counts{.read = 6, .accepted = 3, .rejected = 1, .filtered = 2, .events = 9}));
 }
 
-TEST_F(LoadTest, RefusalsOfEarlierBatchesCount) {
-  load_.Begin(Take("one", 0, {"axa", "xa", "a"}), transform_);
+TEST_F(WriteBatchTest, RefusalsOfEarlierBatchesCount) {
+  write_batch_.Begin(Take("one", 0, {"axa", "xa", "a"}), transform_);
   for (int batch = 0; batch < 3; ++batch) {
     MustFill(1);
     std::vector<RefusedRow> refused;
-    for (size_t row = 0; row < load_.batch().rows(); ++row) {
-      if (load_.batch().row(row).ends_with("\"x\"}")) refused.push_back({.row = row});
+    for (size_t row = 0; row < write_batch_.batch().rows(); ++row) {
+      if (write_batch_.batch().row(row).ends_with("\"x\"}")) refused.push_back({.row = row});
     }
-    ASSERT_TRUE(load_.Refuse(refused).ok());
-    EXPECT_EQ(load_.parts()[0].refused.size(), batch < 2 ? 1u : 0u);
-    if (batch < 2) load_.NextBatch();
+    ASSERT_TRUE(write_batch_.Refuse(refused).ok());
+    EXPECT_EQ(write_batch_.parts()[0].refused.size(), batch < 2 ? 1u : 0u);
+    if (batch < 2) write_batch_.NextBatch();
   }
-  EXPECT_FALSE(load_.is_open());
-  EXPECT_EQ(load_.parts()[0].counts,
+  EXPECT_FALSE(write_batch_.is_open());
+  EXPECT_EQ(write_batch_.parts()[0].counts,
             (Counts{.read = 3, .accepted = 1, .rejected = 2, .events = 4}));
 }
 
 // A row of which the first batch was accepted and the second not would count twice.
-TEST_F(LoadTest, ARowThatIsDividedIsFound) {
+TEST_F(WriteBatchTest, ARowThatIsDividedIsFound) {
   class Dividing : public Transform {
    public:
     void Begin(Chunk&) override {}
@@ -190,41 +190,41 @@ TEST_F(LoadTest, ARowThatIsDividedIsFound) {
     }
   };
   Dividing dividing;
-  load_.Begin(Take("one", 5, {"a", "a"}), dividing);
-  EXPECT_TRUE(load_.Fill(1, dividing).ok());
-  load_.NextBatch();
-  EXPECT_TRUE(absl::IsInternal(load_.Fill(1, dividing)));
+  write_batch_.Begin(Take("one", 5, {"a", "a"}), dividing);
+  EXPECT_TRUE(write_batch_.Fill(1, dividing).ok());
+  write_batch_.NextBatch();
+  EXPECT_TRUE(absl::IsInternal(write_batch_.Fill(1, dividing)));
 }
 
-TEST_F(LoadTest, ATransformThatDoesNotComeOnIsFound) {
+TEST_F(WriteBatchTest, ATransformThatDoesNotComeOnIsFound) {
   class Stuck : public Transform {
    public:
     void Begin(Chunk&) override {}
     bool Next(size_t, Transformed&) override { return false; }
   };
   Stuck stuck;
-  load_.Begin(Take("one", 5, {"a", "a"}), stuck);
-  EXPECT_TRUE(absl::IsInternal(load_.Fill(1, stuck)));
+  write_batch_.Begin(Take("one", 5, {"a", "a"}), stuck);
+  EXPECT_TRUE(absl::IsInternal(write_batch_.Fill(1, stuck)));
 }
 
-TEST_F(LoadTest, AnOpenChunkCountsAsHeld) {
-  load_.Begin(Take("one", 0, {"aaa", "aaa"}), transform_);
+TEST_F(WriteBatchTest, AnOpenChunkCountsAsHeld) {
+  write_batch_.Begin(Take("one", 0, {"aaa", "aaa"}), transform_);
   MustFill(1);
-  EXPECT_EQ(load_.memory(), load_.batch().bytes.size() + 2 * 64);
-  load_.NextBatch();
-  EXPECT_EQ(load_.memory(), 2u * 64);
+  EXPECT_EQ(write_batch_.memory(), write_batch_.batch().bytes.size() + 2 * 64);
+  write_batch_.NextBatch();
+  EXPECT_EQ(write_batch_.memory(), 2u * 64);
   MustFill(1 << 20);
-  EXPECT_EQ(load_.memory(), load_.batch().bytes.size());
+  EXPECT_EQ(write_batch_.memory(), write_batch_.batch().bytes.size());
 }
 
-TEST_F(LoadTest, IsEmptyAgainAfterClear) {
+TEST_F(WriteBatchTest, IsEmptyAgainAfterClear) {
   MustAdd(Take("one", 0, {"a", "r"}));
-  EXPECT_GT(load_.memory(), 0u);
-  load_.clear();
-  EXPECT_EQ(load_.memory(), 0u);
-  EXPECT_EQ(load_.records(), 0u);
+  EXPECT_GT(write_batch_.memory(), 0u);
+  write_batch_.clear();
+  EXPECT_EQ(write_batch_.memory(), 0u);
+  EXPECT_EQ(write_batch_.records(), 0u);
   MustAdd(Take("two", 3, {"r"}));
-  EXPECT_EQ(load_.rejections(load_.parts()[0])[0].source_row, 3u);
+  EXPECT_EQ(write_batch_.rejections(write_batch_.parts()[0])[0].source_row, 3u);
 }
 
 }  // namespace

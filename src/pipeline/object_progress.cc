@@ -35,7 +35,7 @@ uint64_t ObjectProgress::Begin(const Chunk& chunk) {
   return first_pending_ + pending_.size() - 1;
 }
 
-void ObjectProgress::End(uint64_t number, const Counts& counts) {
+void ObjectProgress::Complete(uint64_t number, const Counts& counts) {
   absl::MutexLock lock(&mutex_);
   Pending& ended = pending_[number - first_pending_];
   ended.counts = counts;

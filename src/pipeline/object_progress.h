@@ -44,7 +44,7 @@ class ObjectProgress {
   // `chunk` is the object's next: its number.
   uint64_t Begin(const Chunk& chunk);
   // All rows of the chunk are settled, as `counts` says.
-  void End(uint64_t number, const Counts& counts);
+  void Complete(uint64_t number, const Counts& counts);
 
   // What a store would write, and what that adds to the last one.
   struct Step {

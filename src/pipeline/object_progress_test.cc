@@ -30,8 +30,8 @@ class ObjectProgressTest : public testing::Test {
     chunk.error = error;
     return progress_.Begin(chunk);
   }
-  void End(uint64_t number, uint64_t rows) {
-    progress_.End(number, {.read = rows, .accepted = rows, .events = 2 * rows});
+  void Complete(uint64_t number, uint64_t rows) {
+    progress_.Complete(number, {.read = rows, .accepted = rows, .events = 2 * rows});
   }
   std::optional<ObjectProgress::Step> StoreAt(absl::Duration now) {
     std::optional<ObjectProgress::Step> step = progress_.StartStore(now);
@@ -47,10 +47,10 @@ class ObjectProgressTest : public testing::Test {
 
 TEST_F(ObjectProgressTest, AdvancesBehindTheLowestUnfinishedChunk) {
   const uint64_t a = Begin(5), b = Begin(6), c = Begin(7);
-  End(c, 7);
-  End(b, 6);
+  Complete(c, 7);
+  Complete(b, 6);
   EXPECT_FALSE(StoreAt(kInterval).has_value());
-  End(a, 5);
+  Complete(a, 5);
   const auto step = StoreAt(kInterval);
   ASSERT_TRUE(step.has_value());
   EXPECT_EQ(step->entry.position, (Position{.row = 28, .byte = 280}));
@@ -63,11 +63,11 @@ TEST_F(ObjectProgressTest, AdvancesBehindTheLowestUnfinishedChunk) {
 }
 
 TEST_F(ObjectProgressTest, StoresNotMoreOftenThanTheInterval) {
-  End(Begin(1), 1);
+  Complete(Begin(1), 1);
   EXPECT_FALSE(StoreAt(kInterval / 2).has_value());
   EXPECT_TRUE(StoreAt(kInterval).has_value());
   EXPECT_FALSE(StoreAt(3 * kInterval).has_value()) << "nothing has changed";
-  End(Begin(1), 1);
+  Complete(Begin(1), 1);
   EXPECT_FALSE(StoreAt(kInterval * 3 / 2).has_value());
   const auto step = StoreAt(3 * kInterval);
   ASSERT_TRUE(step.has_value());
@@ -75,8 +75,8 @@ TEST_F(ObjectProgressTest, StoresNotMoreOftenThanTheInterval) {
 }
 
 TEST_F(ObjectProgressTest, TheEndIsStoredAtOnce) {
-  End(Begin(1), 1);
-  End(Begin(0, /*last=*/true), 0);
+  Complete(Begin(1), 1);
+  Complete(Begin(0, /*last=*/true), 0);
   const auto step = StoreAt(absl::ZeroDuration());
   ASSERT_TRUE(step.has_value());
   EXPECT_TRUE(step->finished);
@@ -86,7 +86,7 @@ TEST_F(ObjectProgressTest, TheEndIsStoredAtOnce) {
 }
 
 TEST_F(ObjectProgressTest, AnObjectThatCannotBeReadFurtherStaysOpen) {
-  End(Begin(2, /*last=*/true, absl::DataLossError("cut at byte 7")), 2);
+  Complete(Begin(2, /*last=*/true, absl::DataLossError("cut at byte 7")), 2);
   const auto step = StoreAt(absl::ZeroDuration());
   ASSERT_TRUE(step.has_value());
   EXPECT_TRUE(step->finished);
@@ -96,10 +96,10 @@ TEST_F(ObjectProgressTest, AnObjectThatCannotBeReadFurtherStaysOpen) {
 }
 
 TEST_F(ObjectProgressTest, OneThreadStoresAtATimeAndMissesNothing) {
-  End(Begin(1), 1);
+  Complete(Begin(1), 1);
   auto step = progress_.StartStore(kInterval);
   ASSERT_TRUE(step.has_value());
-  End(Begin(1, /*last=*/true), 1);
+  Complete(Begin(1, /*last=*/true), 1);
   EXPECT_FALSE(progress_.StartStore(kInterval).has_value());
   ++step->entry.revision;
   progress_.EndStore(*step, absl::OkStatus(), kInterval);
@@ -110,7 +110,7 @@ TEST_F(ObjectProgressTest, OneThreadStoresAtATimeAndMissesNothing) {
 }
 
 TEST_F(ObjectProgressTest, WhatWasNotStoredIsStoredLater) {
-  End(Begin(4), 4);
+  Complete(Begin(4), 4);
   const auto step = progress_.StartStore(kInterval);
   ASSERT_TRUE(step.has_value());
   progress_.EndStore(*step, absl::CancelledError("a stop was asked for"), kInterval);
@@ -124,9 +124,9 @@ TEST_F(ObjectProgressTest, WhatWasNotStoredIsStoredLater) {
 }
 
 TEST_F(ObjectProgressTest, ALostObjectIsNotStoredAndItsRestNotCounted) {
-  End(Begin(1), 1);
+  Complete(Begin(1), 1);
   ASSERT_TRUE(StoreAt(kInterval).has_value());
-  End(Begin(4), 4);
+  Complete(Begin(4), 4);
   const auto step = progress_.StartStore(2 * kInterval);
   ASSERT_TRUE(step.has_value());
   progress_.EndStore(*step, absl::AbortedError("taken over"), 2 * kInterval);
@@ -153,11 +153,11 @@ TEST_F(ObjectProgressTest, WhatChangesDuringARenewalIsDueBehindIt) {
   auto renewal = progress_.StartStore(kRenewal);
   ASSERT_TRUE(renewal.has_value());
   EXPECT_EQ(progress_.NextStore(), absl::InfiniteDuration()) << "of the one who stores";
-  End(chunk, 1);
+  Complete(chunk, 1);
   EXPECT_FALSE(progress_.StartStore(kRenewal).has_value());
   progress_.EndStore(*renewal, absl::OkStatus(), kRenewal);
   EXPECT_EQ(progress_.NextStore(), kRenewal + kInterval);
-  End(Begin(0, /*last=*/true), 0);
+  Complete(Begin(0, /*last=*/true), 0);
   EXPECT_LE(progress_.NextStore(), kRenewal) << "the end is stored at once";
 }
 
@@ -171,7 +171,7 @@ class StoreCost : public ObjectProgressTest {
     EXPECT_TRUE(step.has_value());
     now_ += cost;
     progress_.EndStore(*step, absl::OkStatus(), now_);
-    End(Begin(1), 1);
+    Complete(Begin(1), 1);
     return progress_.NextStore() - now_;
   }
 
@@ -185,8 +185,8 @@ class StoreCost : public ObjectProgressTest {
     chunk.after = {.row = chunk.first_row + rows, .byte = 0};
     return progress_.Begin(chunk);
   }
-  void End(uint64_t number, uint64_t rows) {
-    progress_.End(number, {.read = rows, .accepted = rows});
+  void Complete(uint64_t number, uint64_t rows) {
+    progress_.Complete(number, {.read = rows, .accepted = rows});
   }
 };
 
@@ -194,7 +194,7 @@ TEST_F(StoreCost, DecidesHowOftenChangesAreStored) {
   constexpr absl::Duration kQuick = absl::Microseconds(50);
   constexpr absl::Duration kSlow = absl::Milliseconds(2);
   constexpr absl::Duration kVerySlow = absl::Seconds(1);
-  End(Begin(1), 1);
+  Complete(Begin(1), 1);
   EXPECT_EQ(progress_.NextStore(), absl::ZeroDuration()) << "the first change at once";
   IntervalAfter(kQuick);
   EXPECT_EQ(IntervalAfter(kQuick), StoreSchedule::kCostShare * kQuick);

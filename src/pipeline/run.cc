@@ -25,7 +25,7 @@ namespace {
 
 size_t MemoryShare(const RunOptions& options) {
   if (options.sharing_runs == nullptr) return options.max_bytes;
-  return options.max_bytes / static_cast<size_t>(options.sharing_runs->load());
+  return options.max_bytes / static_cast<size_t>(options.sharing_runs->write_batch());
 }
 
 // Chunks that were taken and are not in a batch yet.
@@ -63,7 +63,7 @@ class Delivery {
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
         batch_bytes_(std::min(options.batch_bytes, MemoryShare(options) / 8)),
-        gate_(options.initial_writes, options.max_writes, options.max_bytes,
+        limiter_(options.initial_writes, options.max_writes, options.max_bytes,
               options.sharing_runs),
         retrier_(options.retry, parts.clock),
         recorder_(context_),
@@ -73,21 +73,21 @@ class Delivery {
 
  private:
   void Work(Transform& transform, Sink& sink);
-  absl::Status Carry(Load& load, Rest& rest, Transform& transform, Sink& sink,
-                     WriteGate::Pass& pass);
-  absl::Status Fill(Load& load, Rest& rest, Transform& transform, WriteGate::Pass& pass);
-  bool IsSmall(const Load& load) const;
-  ChunkReader::Room RoomIn(const Load& load) const;
-  absl::Status Deliver(Load& load, Sink& sink);
-  absl::StatusOr<std::vector<RefusedRow>> Write(const Load& load, Sink& sink);
-  absl::Status KeepRejected(const Load& load, const Load::Part& part);
+  absl::Status Carry(WriteBatch& write_batch, Rest& rest, Transform& transform, Sink& sink,
+                     ConcurrencyLimiter::Permit& permit);
+  absl::Status Fill(WriteBatch& write_batch, Rest& rest, Transform& transform, ConcurrencyLimiter::Permit& permit);
+  bool IsSmall(const WriteBatch& write_batch) const;
+  ChunkReader::Room RoomIn(const WriteBatch& write_batch) const;
+  absl::Status Deliver(WriteBatch& write_batch, Sink& sink);
+  absl::StatusOr<std::vector<RefusedRow>> Write(const WriteBatch& write_batch, Sink& sink);
+  absl::Status KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part);
   RunReport Report();
 
   RunContext context_;
   const uint64_t writes_before_;
   const uint64_t retries_before_;
   const size_t batch_bytes_;
-  WriteGate gate_;
+  ConcurrencyLimiter limiter_;
   Retrier retrier_;
   WholeRefusals refusals_;
   LedgerRecorder recorder_;
@@ -95,11 +95,11 @@ class Delivery {
 };
 
 RunReport Delivery::Run(std::stop_token stop) {
-  std::stop_callback close_gate(context_.halt.token(), [this] { gate_.Close(); });
-  std::stop_callback halt(
-      stop, [this] { context_.halt.Because(absl::CancelledError("a stop was asked for")); });
+  std::stop_callback close_gate(context_.stop_source.token(), [this] { limiter_.Close(); });
+  std::stop_callback stop_source(
+      stop, [this] { context_.stop_source.RequestStop(absl::CancelledError("a stop was asked for")); });
   std::vector<std::jthread> workers;
-  while (gate_.AwaitRoomFor(static_cast<int>(workers.size()))) {
+  while (limiter_.AwaitRoomFor(static_cast<int>(workers.size()))) {
     workers.emplace_back([this, name = StrCat("mr-write-", workers.size()),
                           transform = context_.parts.make_transform(),
                           sink = context_.parts.make_sink()] {
@@ -113,104 +113,104 @@ RunReport Delivery::Run(std::stop_token stop) {
 }
 
 void Delivery::Work(Transform& transform, Sink& sink) {
-  Load load;
+  WriteBatch write_batch;
   Rest rest;
-  while (std::optional<WriteGate::Pass> pass = gate_.Enter()) {
+  while (std::optional<ConcurrencyLimiter::Permit> permit = limiter_.Enter()) {
     do {
-      const absl::Status status = Carry(load, rest, transform, sink, *pass);
-      if (!status.ok()) context_.halt.Because(status);
-      load.clear();
-    } while (!rest.empty() && !context_.halt.requested());
+      const absl::Status status = Carry(write_batch, rest, transform, sink, *permit);
+      if (!status.ok()) context_.stop_source.RequestStop(status);
+      write_batch.clear();
+    } while (!rest.empty() && !context_.stop_source.requested());
   }
 }
 
 // Takes one chunk, of `rest` first, and delivers it and the small ones that are joined with it.
-absl::Status Delivery::Carry(Load& load, Rest& rest, Transform& transform, Sink& sink,
-                             WriteGate::Pass& pass) {
+absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& transform, Sink& sink,
+                             ConcurrencyLimiter::Permit& permit) {
   if (rest.empty()) {
     // The source may wait for what others have in hand.
-    pass.SetAwaitsInput(true);
+    permit.SetAwaitsInput(true);
     std::optional<ChunkReader::Taken> taken = reader_.Take();
-    pass.SetAwaitsInput(false);
+    permit.SetAwaitsInput(false);
     if (!taken.has_value()) {
-      gate_.Close();
+      limiter_.Close();
       return absl::OkStatus();
     }
     rest.Add(*std::move(taken));
-    pass.AwaitTurn();
-    if (context_.halt.requested()) return absl::OkStatus();
+    permit.AwaitTurn();
+    if (context_.stop_source.requested()) return absl::OkStatus();
   }
-  load.Begin(rest.Pop(), transform);
+  write_batch.Begin(rest.Pop(), transform);
   for (;;) {
-    RETURN_IF_ERROR(Fill(load, rest, transform, pass));
-    RETURN_IF_ERROR(Deliver(load, sink));
-    if (!load.is_open() || load.parts().back().ticket.object->lost()) return absl::OkStatus();
-    pass.AwaitTurn();
-    if (context_.halt.requested()) return absl::OkStatus();
-    load.NextBatch();
+    RETURN_IF_ERROR(Fill(write_batch, rest, transform, permit));
+    RETURN_IF_ERROR(Deliver(write_batch, sink));
+    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost()) return absl::OkStatus();
+    permit.AwaitTurn();
+    if (context_.stop_source.requested()) return absl::OkStatus();
+    write_batch.NextBatch();
   }
 }
 
 // Fills one batch: with what the open chunk becomes, and more chunks while it is small and there
 // are some that can be had in time.
-absl::Status Delivery::Fill(Load& load, Rest& rest, Transform& transform, WriteGate::Pass& pass) {
+absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& transform, ConcurrencyLimiter::Permit& permit) {
   Clock& clock = context_.parts.clock;
   const absl::Duration send_at = clock.Elapsed() + context_.options.max_delay;
   for (;;) {
-    RETURN_IF_ERROR(load.Fill(batch_bytes_, transform));
-    pass.Holds(load.memory() + rest.memory(), load.peak_memory() + rest.memory());
-    if (load.is_open() || !IsSmall(load)) return absl::OkStatus();
+    RETURN_IF_ERROR(write_batch.Fill(batch_bytes_, transform));
+    permit.Holds(write_batch.memory() + rest.memory(), write_batch.peak_memory() + rest.memory());
+    if (write_batch.is_open() || !IsSmall(write_batch)) return absl::OkStatus();
     const absl::Duration left = send_at - clock.Elapsed();
-    if (rest.empty() && left > absl::ZeroDuration() && pass.TakeRoom()) {
-      rest.Add(reader_.TakeMore(RoomIn(load), left));
-      pass.Holds(load.memory() + rest.memory(), load.peak_memory() + rest.memory());
+    if (rest.empty() && left > absl::ZeroDuration() && permit.TakeRoom()) {
+      rest.Add(reader_.TakeMore(RoomIn(write_batch), left));
+      permit.Holds(write_batch.memory() + rest.memory(), write_batch.peak_memory() + rest.memory());
     }
     if (rest.empty()) return absl::OkStatus();
-    load.Begin(rest.Pop(), transform);
+    write_batch.Begin(rest.Pop(), transform);
   }
 }
 
-bool Delivery::IsSmall(const Load& load) const {
-  return load.records() < context_.options.join_rows &&
-         load.memory() < context_.options.join_bytes &&
-         load.parts().size() < context_.options.join_rows;
+bool Delivery::IsSmall(const WriteBatch& write_batch) const {
+  return write_batch.records() < context_.options.join_rows &&
+         write_batch.memory() < context_.options.join_bytes &&
+         write_batch.parts().size() < context_.options.join_rows;
 }
 
 // Of a small one.
-ChunkReader::Room Delivery::RoomIn(const Load& load) const {
+ChunkReader::Room Delivery::RoomIn(const WriteBatch& write_batch) const {
   const RunOptions& options = context_.options;
-  return {.chunks = options.join_rows - load.parts().size(),
-          .rows = options.join_rows - load.records(),
-          .bytes = options.join_bytes - load.memory()};
+  return {.chunks = options.join_rows - write_batch.parts().size(),
+          .rows = options.join_rows - write_batch.records(),
+          .bytes = options.join_bytes - write_batch.memory()};
 }
 
-absl::Status Delivery::Deliver(Load& load, Sink& sink) {
-  if (!load.batch().empty()) {
-    ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused, Write(load, sink));
-    RETURN_IF_ERROR(load.Refuse(refused));
+absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
+  if (!write_batch.batch().empty()) {
+    ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused, Write(write_batch, sink));
+    RETURN_IF_ERROR(write_batch.Refuse(refused));
   }
-  for (const Load::Part& part : load.parts()) {
+  for (const WriteBatch::Part& part : write_batch.parts()) {
     if (part.ticket.object->lost()) continue;
-    RETURN_IF_ERROR(KeepRejected(load, part));
-    if (part.complete) recorder_.Settle(part.ticket, part.counts);
+    RETURN_IF_ERROR(KeepRejected(write_batch, part));
+    if (part.complete) recorder_.Complete(part.ticket, part.counts);
   }
   return absl::OkStatus();
 }
 
 // Returns once everything is durable but the listed rows, or with why the run must end.
-absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Load& load, Sink& sink) {
-  const Batch& batch = load.batch();
+absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const WriteBatch& write_batch, Sink& sink) {
+  const Batch& batch = write_batch.batch();
   RunProgress& progress = context_.progress;
-  const std::stop_token stop = context_.halt.token();
+  const std::stop_token stop = context_.stop_source.token();
   for (RetryLoop tries(retrier_);;) {
     const absl::Duration begun = context_.parts.clock.Elapsed();
     ++progress.writes;
     ++progress.writes_in_flight;
     const WriteResult result = sink.Write(batch, stop);
     --progress.writes_in_flight;
-    if (!result.refused_whole()) load.NoteSent();
+    if (!result.refused_whole()) write_batch.NoteSent();
     if (result.durable() || result.throttled()) {
-      gate_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
+      limiter_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
     }
     if (result.durable() || result.refused_whole()) {
       tries.Succeeded();
@@ -222,10 +222,10 @@ absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const Load& load, Sink& 
   }
 }
 
-absl::Status Delivery::KeepRejected(const Load& load, const Load::Part& part) {
+absl::Status Delivery::KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part) {
   const LedgerKey& key = part.ticket.object->key();
   for (const absl::Span<const Rejection> rejections :
-       {load.rejections(part), absl::MakeConstSpan(part.refused)}) {
+       {write_batch.rejections(part), absl::MakeConstSpan(part.refused)}) {
     if (rejections.empty()) continue;
     const Rejection& first = rejections.front();
     context_.NoteError(StrCat(RowName(key, first.source_row), ": ", first.message));
@@ -237,10 +237,10 @@ absl::Status Delivery::KeepRejected(const Load& load, const Load::Part& part) {
 
 RunReport Delivery::Report() {
   RunReport report;
-  report.status = context_.halt.reason();
+  report.status = context_.stop_source.reason();
   if (report.status.ok()) report.status = reader_.end_status();
   const LedgerRecorder::Totals totals = recorder_.Close(report.status);
-  if (report.status.ok()) report.status = context_.halt.reason();
+  if (report.status.ok()) report.status = context_.stop_source.reason();
   // A stop that came when everything was done has stopped nothing.
   if (absl::IsCancelled(report.status) && totals.counts.pending() == 0 && reader_.HasReadAll()) {
     report.status = absl::OkStatus();

@@ -84,7 +84,7 @@ struct RunParts {
   TransformFactory make_transform;
   SinkFactory make_sink;
   Ledger& ledger;
-  DeadLetter& dead_letter;
+  DeadLetterQueue& dead_letter;
   Clock& clock = Clock::Real();
 };
 

@@ -30,7 +30,7 @@ class RunContext {
   const RunParts parts;
   const RunOptions options;
   RunProgress& progress;
-  Halt halt;
+  StopSource stop_source;
 
  private:
   RunProgress own_progress_;

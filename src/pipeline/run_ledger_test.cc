@@ -309,9 +309,9 @@ TEST_F(RunLedgerTest, AnObjectThatEndsWhileItsLeaseIsRenewedIsDoneBehindThat) {
 }
 
 // Dead letters that cannot be kept, or not be made durable.
-class FailingDeadLetter : public DeadLetter {
+class FailingDeadLetterQueue : public DeadLetterQueue {
  public:
-  explicit FailingDeadLetter(bool add_fails) : add_fails_(add_fails) {}
+  explicit FailingDeadLetterQueue(bool add_fails) : add_fails_(add_fails) {}
   absl::Status Add(const LedgerKey&, absl::Span<const Rejection>) override {
     return add_fails_ ? absl::ResourceExhaustedError("disk is full") : absl::OkStatus();
   }
@@ -328,7 +328,7 @@ TEST_F(RunLedgerTest, WhatCannotBeKeptIsNotPassed) {
   for (const bool add_fails : {true, false}) {
     FakeWorld world;
     world.objects = {MakeFakeObject("one", "a a a a a r a a a a a a")};
-    FailingDeadLetter dead_letter(add_fails);
+    FailingDeadLetterQueue dead_letter(add_fails);
     FakeSource source(world.objects, world.ledger, "me", 2);
     world.options.join_rows = 1;
     const RunReport report = RunWith(world, source, {.dead_letter = &dead_letter});

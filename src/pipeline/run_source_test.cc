@@ -201,7 +201,7 @@ TEST_F(RunSourceTest, ASourceThatBreaksItsContractIsNotBelieved) {
 
 TEST_F(RunSourceTest, ATransformThatForgetsARowStopsTheRun) {
   AddRows("one", 5);
-  class Forgetful : public FakeTransform {
+  class Unacknowledging : public FakeTransform {
    public:
     void Begin(Chunk& chunk) override {
       static_cast<FakePayload&>(*chunk.payload).rows[0] = "";
@@ -210,7 +210,7 @@ TEST_F(RunSourceTest, ATransformThatForgetsARowStopsTheRun) {
   };
   FakeSource source(world_.objects, world_.ledger, "me", 4);
   const RunReport report =
-      RunWith(world_, source, {.make_transform = [] { return std::make_unique<Forgetful>(); }});
+      RunWith(world_, source, {.make_transform = [] { return std::make_unique<Unacknowledging>(); }});
   EXPECT_TRUE(absl::IsInternal(report.status)) << report.status;
   EXPECT_EQ(Entry(0).position.row, 0u);
   EXPECT_EQ(report.counts.accepted, 0u);

@@ -19,7 +19,7 @@ using RunStopTest = RunTest;
 TEST_F(RunStopTest, WritesAreTriedAgainUntilTheyAreDurable) {
   AddRows("one", 20);
   world_.destination.set_script(
-      [](uint64_t n) { return n % 3 == 2 ? FakeWrite::kDurable : FakeWrite::kReplyLost; });
+      [](uint64_t n) { return n % 3 == 2 ? FakeWrite::kDurable : FakeWrite::kResponseLost; });
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(report.status.ok()) << report.status;
   EXPECT_EQ(report.retries * 3, report.writes * 2);
@@ -76,7 +76,7 @@ TEST_F(RunStopTest, ADestinationThatRefusesEverythingStopsTheRun) {
 // Under another config the same rows would be other events.
 TEST_F(RunStopTest, AnObjectOfWhichSomethingMayHaveBeenSentIsLeftToItsConfig) {
   for (const FakeWrite write :
-       {FakeWrite::kReplyLost, FakeWrite::kStop, FakeWrite::kRefusedWhole}) {
+       {FakeWrite::kResponseLost, FakeWrite::kStop, FakeWrite::kRefusedWhole}) {
     FakeWorld world;
     world.objects = {MakeFakeObject("one", "a a a")};
     world.destination.set_script(Always(write));
@@ -117,13 +117,13 @@ TEST_F(RunStopTest, ADestinationThatRefusesEverythingFromSomePointOnStopsTheRun)
 
 TEST_F(RunStopTest, ASinkThatReportsNothingHasDeliveredNothing) {
   AddRows("one", 3);
-  class Forgetful : public Sink {
+  class Unacknowledging : public Sink {
    public:
     WriteResult Write(const Batch&, std::stop_token) override { return WriteResult(); }
   };
   FakeSource source(world_.objects, world_.ledger, "me", 4);
   const RunReport report =
-      RunWith(world_, source, {.make_sink = [] { return std::make_unique<Forgetful>(); }});
+      RunWith(world_, source, {.make_sink = [] { return std::make_unique<Unacknowledging>(); }});
   EXPECT_THAT(std::string(ToStd(report.status.message())),
               HasSubstr("the sink reported no outcome"));
   EXPECT_EQ(Entry(0).position.row, 0u);
@@ -175,7 +175,7 @@ TEST_F(RunStopTest, AStopEndsTheWaitOfARetry) {
   std::stop_source stop;
   world_.destination.set_script([&](uint64_t) {
     stop.request_stop();
-    return FakeWrite::kReplyLost;
+    return FakeWrite::kResponseLost;
   });
   FakeSource source(world_.objects, world_.ledger, "me", 4);
   const absl::Duration begun = Clock::Real().Elapsed();

@@ -61,7 +61,7 @@ class Source {
   virtual bool Ready() = 0;
 
   // The ledger has recorded everything of `object`: the source may acknowledge and let it go.
-  virtual void Confirm(const LedgerEntry& object) { (void)object; }
+  virtual void Ack(const LedgerEntry& object) { (void)object; }
 
   enum class Unfinished {
     kFailed,     // it cannot be read on: last_error says why
@@ -69,10 +69,10 @@ class Source {
     kRunEnds,
   };
   // The run lets go of `object` unfinished. Each object that chunks were given of comes to
-  // Confirm() or to GiveUp(), once for each claim, from any thread. One that was taken over may end
+  // Ack() or to Release(), once for each claim, from any thread. One that was taken over may end
   // early if it is being read, and is claimed and given again by Next(), unless the other owner has
   // finished it, or holds it and the source does not wait for others.
-  virtual void GiveUp(const LedgerEntry& object, Unfinished why) {
+  virtual void Release(const LedgerEntry& object, Unfinished why) {
     (void)object;
     (void)why;
   }

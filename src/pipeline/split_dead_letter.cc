@@ -12,7 +12,7 @@ bool IsRefusedByDestination(const Rejection& rejection) {
          (rejection.payload_before.empty() && !rejection.payload_after.empty());
 }
 
-absl::Status SplitDeadLetter::Add(const LedgerKey& object, absl::Span<const Rejection> rejections) {
+absl::Status SplitDeadLetterQueue::Add(const LedgerKey& object, absl::Span<const Rejection> rejections) {
   std::vector<Rejection> unmapped;
   std::vector<Rejection> refused;
   for (const Rejection& rejection : rejections) {
@@ -23,12 +23,12 @@ absl::Status SplitDeadLetter::Add(const LedgerKey& object, absl::Span<const Reje
   return absl::OkStatus();
 }
 
-absl::Status SplitDeadLetter::Sync(const LedgerKey& object) {
+absl::Status SplitDeadLetterQueue::Sync(const LedgerKey& object) {
   RETURN_IF_ERROR(unmapped_.Sync(object));
   return refused_.Sync(object);
 }
 
-absl::Status SplitDeadLetter::Rewind(const LedgerKey& object, uint64_t row) {
+absl::Status SplitDeadLetterQueue::Rewind(const LedgerKey& object, uint64_t row) {
   RETURN_IF_ERROR(unmapped_.Rewind(object, row));
   return refused_.Rewind(object, row);
 }

@@ -11,9 +11,9 @@ bool IsRefusedByDestination(const Rejection& rejection);
 
 // Rows that could not be mapped go to `unmapped`, rows that the destination refused to `refused`;
 // both must outlive it. Sync() and Rewind() go to both.
-class SplitDeadLetter : public DeadLetter {
+class SplitDeadLetterQueue : public DeadLetterQueue {
  public:
-  SplitDeadLetter(DeadLetter& unmapped, DeadLetter& refused)
+  SplitDeadLetterQueue(DeadLetterQueue& unmapped, DeadLetterQueue& refused)
       : unmapped_(unmapped), refused_(refused) {}
 
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override;
@@ -21,8 +21,8 @@ class SplitDeadLetter : public DeadLetter {
   absl::Status Rewind(const LedgerKey& object, uint64_t row) override;
 
  private:
-  DeadLetter& unmapped_;
-  DeadLetter& refused_;
+  DeadLetterQueue& unmapped_;
+  DeadLetterQueue& refused_;
 };
 
 }  // namespace millrace

@@ -8,10 +8,10 @@
 namespace millrace {
 namespace {
 
-TEST(SplitDeadLetter, WhoRefusedDecides) {
-  MemoryDeadLetter unmapped;
-  MemoryDeadLetter refused;
-  SplitDeadLetter split(unmapped, refused);
+TEST(SplitDeadLetterQueue, WhoRefusedDecides) {
+  MemoryDeadLetterQueue unmapped;
+  MemoryDeadLetterQueue refused;
+  SplitDeadLetterQueue split(unmapped, refused);
   const LedgerKey key{.object = "gs://b/o"};
   const std::vector<Rejection> rejections = {
       {.source_row = 1, .code = "invalid_time", .payload_before = "{}"},
@@ -25,7 +25,7 @@ TEST(SplitDeadLetter, WhoRefusedDecides) {
        .payload_after = "{}"}};
   ASSERT_TRUE(split.Add(key, rejections).ok());
   ASSERT_TRUE(split.Sync(key).ok());
-  const auto rows = [&](MemoryDeadLetter& dead_letter) {
+  const auto rows = [&](MemoryDeadLetterQueue& dead_letter) {
     std::vector<uint64_t> rows;
     for (const Rejection& rejection : dead_letter.Durable(key))
       rows.push_back(rejection.source_row);

@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-WriteGate::WriteGate(int initial_writes, int max_writes, size_t max_bytes,
+ConcurrencyLimiter::ConcurrencyLimiter(int initial_writes, int max_writes, size_t max_bytes,
                      const std::atomic<int>* gates)
     : initial_writes_(initial_writes),
       max_writes_(max_writes),
@@ -13,51 +13,51 @@ WriteGate::WriteGate(int initial_writes, int max_writes, size_t max_bytes,
       allowed_(initial_writes),
       expected_(MostBytes() / static_cast<size_t>(initial_writes)) {}
 
-std::optional<WriteGate::Pass> WriteGate::Enter() {
+std::optional<ConcurrencyLimiter::Permit> ConcurrencyLimiter::Enter() {
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(this, &WriteGate::MayEnter));
+  mutex_.Await(absl::Condition(this, &ConcurrencyLimiter::MayEnter));
   if (closed_) return std::nullopt;
   ++in_flight_;
   bytes_ += expected_;
-  return Pass(*this, expected_);
+  return Permit(*this, expected_);
 }
 
-void WriteGate::Leave(size_t bytes) {
+void ConcurrencyLimiter::Leave(size_t bytes) {
   absl::MutexLock lock(&mutex_);
   --in_flight_;
   bytes_ -= bytes;
 }
 
-void WriteGate::Pass::Holds(size_t bytes, size_t peak) {
-  absl::MutexLock lock(&gate_->mutex_);
-  gate_->bytes_ = gate_->bytes_ - bytes_ + bytes;
+void ConcurrencyLimiter::Permit::Holds(size_t bytes, size_t peak) {
+  absl::MutexLock lock(&limiter_->mutex_);
+  limiter_->bytes_ = limiter_->bytes_ - bytes_ + bytes;
   // One large chunk is soon forgotten.
-  gate_->expected_ = std::max(peak, gate_->expected_ - gate_->expected_ / 8);
+  limiter_->expected_ = std::max(peak, limiter_->expected_ - limiter_->expected_ / 8);
   bytes_ = bytes;
 }
 
-bool WriteGate::Pass::TakeRoom() {
-  absl::MutexLock lock(&gate_->mutex_);
-  if (!gate_->HasRoom()) return false;
-  gate_->bytes_ += gate_->expected_;
-  bytes_ += gate_->expected_;
+bool ConcurrencyLimiter::Permit::TakeRoom() {
+  absl::MutexLock lock(&limiter_->mutex_);
+  if (!limiter_->HasRoom()) return false;
+  limiter_->bytes_ += limiter_->expected_;
+  bytes_ += limiter_->expected_;
   return true;
 }
 
-void WriteGate::Pass::AwaitTurn() {
-  absl::MutexLock lock(&gate_->mutex_);
-  if (gate_->in_flight_ - gate_->awaiting_input_ <= gate_->allowed_) return;
-  --gate_->in_flight_;
-  gate_->mutex_.Await(absl::Condition(gate_, &WriteGate::MayGoOn));
-  ++gate_->in_flight_;
+void ConcurrencyLimiter::Permit::AwaitTurn() {
+  absl::MutexLock lock(&limiter_->mutex_);
+  if (limiter_->in_flight_ - limiter_->awaiting_input_ <= limiter_->allowed_) return;
+  --limiter_->in_flight_;
+  limiter_->mutex_.Await(absl::Condition(limiter_, &ConcurrencyLimiter::MayGoOn));
+  ++limiter_->in_flight_;
 }
 
-void WriteGate::Pass::SetAwaitsInput(bool waits) {
-  absl::MutexLock lock(&gate_->mutex_);
-  gate_->awaiting_input_ += waits ? 1 : -1;
+void ConcurrencyLimiter::Permit::SetAwaitsInput(bool waits) {
+  absl::MutexLock lock(&limiter_->mutex_);
+  limiter_->awaiting_input_ += waits ? 1 : -1;
 }
 
-bool WriteGate::AwaitRoomFor(int workers) {
+bool ConcurrencyLimiter::AwaitRoomFor(int workers) {
   if (workers >= max_writes_) return false;
   absl::MutexLock lock(&mutex_);
   const auto opened = [this, workers]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -67,7 +67,7 @@ bool WriteGate::AwaitRoomFor(int workers) {
   return !closed_;
 }
 
-void WriteGate::Wrote(absl::Duration begun, absl::Duration ended, bool throttled) {
+void ConcurrencyLimiter::Wrote(absl::Duration begun, absl::Duration ended, bool throttled) {
   absl::MutexLock lock(&mutex_);
   if (throttled) {
     if (begun < halved_at_) return;
@@ -81,14 +81,14 @@ void WriteGate::Wrote(absl::Duration begun, absl::Duration ended, bool throttled
   if (++writes_in_round_ >= allowed_) EndRound();
 }
 
-void WriteGate::EndRound() {
+void ConcurrencyLimiter::EndRound() {
   const bool recovering = allowed_ < initial_writes_;
   if (allowed_ < max_writes_ && (recovering || quickest_in_round_ > kFar)) ++allowed_;
   writes_in_round_ = 0;
   quickest_in_round_ = absl::InfiniteDuration();
 }
 
-void WriteGate::Close() {
+void ConcurrencyLimiter::Close() {
   absl::MutexLock lock(&mutex_);
   closed_ = true;
 }

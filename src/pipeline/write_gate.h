@@ -18,24 +18,24 @@ namespace millrace {
 // what fills the time, or if throttling had pushed it below where it started. A throttled write
 // halves it, once for all writes that were under way.
 // Thread-safe.
-class WriteGate {
+class ConcurrencyLimiter {
  public:
   static constexpr absl::Duration kFar = absl::Milliseconds(15);
 
   // 1 <= initial_writes <= max_writes. `max_bytes` is shared by `*gates` gates in equal parts,
   // which may become more; null: by this one alone.
-  WriteGate(int initial_writes, int max_writes, size_t max_bytes,
+  ConcurrencyLimiter(int initial_writes, int max_writes, size_t max_bytes,
             const std::atomic<int>* gates = nullptr);
 
   // The right to work; gives itself back. Not thread-safe.
-  class Pass {
+  class Permit {
    public:
-    explicit Pass(WriteGate& gate, size_t bytes) : gate_(&gate), bytes_(bytes) {}
-    Pass(Pass&& other) noexcept
-        : gate_(std::exchange(other.gate_, nullptr)), bytes_(other.bytes_) {}
-    Pass& operator=(Pass&&) = delete;
-    ~Pass() {
-      if (gate_ != nullptr) gate_->Leave(bytes_);
+    explicit Permit(ConcurrencyLimiter& limiter, size_t bytes) : limiter_(&limiter), bytes_(bytes) {}
+    Permit(Permit&& other) noexcept
+        : limiter_(std::exchange(other.limiter_, nullptr)), bytes_(other.bytes_) {}
+    Permit& operator=(Permit&&) = delete;
+    ~Permit() {
+      if (limiter_ != nullptr) limiter_->Leave(bytes_);
     }
 
     // Its owner holds `bytes` now, and held `peak` to come there.
@@ -50,13 +50,13 @@ class WriteGate {
     void SetAwaitsInput(bool waits);
 
    private:
-    WriteGate* gate_;
+    ConcurrencyLimiter* limiter_;
     size_t bytes_;
   };
 
   // Waits until one more may work and there is room for what a worker was last seen to need.
   // Nullopt for ever once the gate is closed.
-  std::optional<Pass> Enter();
+  std::optional<Permit> Enter();
 
   // Waits until more than `workers` may work at once; false once that will never be.
   bool AwaitRoomFor(int workers);
@@ -76,7 +76,7 @@ class WriteGate {
  private:
   void Leave(size_t bytes);
   size_t MostBytes() const {
-    return gates_ == nullptr ? max_bytes_ : max_bytes_ / static_cast<size_t>(gates_->load());
+    return gates_ == nullptr ? max_bytes_ : max_bytes_ / static_cast<size_t>(gates_->write_batch());
   }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return bytes_ == 0 || bytes_ + expected_ <= MostBytes();

@@ -7,19 +7,19 @@
 #include "mapping/nearest_name.h"
 
 namespace millrace {
-ColumnTally::ColumnTally(const SourceConfig& config)
+ColumnStats::ColumnStats(const SourceConfig& config)
     : passes_all_(config.pass_through || config.mixpanel_format) {
   for (ColumnUse& use : ColumnUsesOf(config)) uses_.push_back({.column = std::move(use)});
 }
 
-void ColumnTally::BeginObject(std::string_view uri) {
+void ColumnStats::BeginObject(std::string_view uri) {
   object_ = uri;
   object_has_columns_ = false;
   last_shape_ = 0;
   for (Use& use : uses_) use.seen = false;
 }
 
-void ColumnTally::See(const std::vector<std::string>& columns) {
+void ColumnStats::See(const std::vector<std::string>& columns) {
   object_has_columns_ = object_has_columns_ || !columns.empty();
   for (const std::string& column : columns) {
     for (Use& use : uses_) use.seen = use.seen || ReachesColumn(use.column.column, column);
@@ -27,13 +27,13 @@ void ColumnTally::See(const std::vector<std::string>& columns) {
   }
 }
 
-void ColumnTally::See(const RowShape& shape) {
+void ColumnStats::See(const RowShape& shape) {
   if (shape.id == last_shape_) return;
   last_shape_ = shape.id;
   See(shape.names);
 }
 
-void ColumnTally::EndObject() {
+void ColumnStats::EndObject() {
   if (!object_has_columns_) return;  // no row could be read: nothing is known
   for (Use& use : uses_) {
     if (use.seen) continue;
@@ -41,7 +41,7 @@ void ColumnTally::EndObject() {
   }
 }
 
-std::vector<MissingColumn> ColumnTally::missing() const {
+std::vector<MissingColumn> ColumnStats::missing() const {
   std::vector<MissingColumn> missing;
   const std::vector<std::string_view> names(columns_.begin(), columns_.end());
   for (const Use& use : uses_) {
@@ -52,7 +52,7 @@ std::vector<MissingColumn> ColumnTally::missing() const {
   return missing;
 }
 
-std::vector<std::string> ColumnTally::unused() const {
+std::vector<std::string> ColumnStats::unused() const {
   std::vector<std::string> unused;
   if (passes_all_) return unused;
   std::copy_if(columns_.begin(), columns_.end(), std::back_inserter(unused),

@@ -26,11 +26,11 @@ struct MissingColumn {
 
 // Top-level columns only: of "a.b", column a counts if there is no column "a.b". One thread at a
 // time; bounded memory.
-class ColumnTally {
+class ColumnStats {
  public:
   static constexpr size_t kMaxColumns = 5'000;
 
-  explicit ColumnTally(const SourceConfig& config);
+  explicit ColumnStats(const SourceConfig& config);
 
   void BeginObject(std::string_view uri);
   void See(const std::vector<std::string>& columns);

@@ -17,8 +17,8 @@ SourceConfig Config() {
   return config;
 }
 
-TEST(ColumnTallyTest, FindsColumnsThatObjectsLackAndTheOneThatWasMeant) {
-  ColumnTally tally(Config());
+TEST(ColumnStatsTest, FindsColumnsThatObjectsLackAndTheOneThatWasMeant) {
+  ColumnStats tally(Config());
   tally.BeginObject("file:///a");
   tally.See({"event_name", "business_ts", "user"});
   tally.EndObject();
@@ -37,8 +37,8 @@ TEST(ColumnTallyTest, FindsColumnsThatObjectsLackAndTheOneThatWasMeant) {
   EXPECT_EQ(missing[1].first_object, "file:///b");
 }
 
-TEST(ColumnTallyTest, ColumnsOfAnyRowCount) {
-  ColumnTally tally(Config());
+TEST(ColumnStatsTest, ColumnsOfAnyRowCount) {
+  ColumnStats tally(Config());
   tally.BeginObject("file:///a");
   tally.See(RowShape::Make({"event_name", "user"}));
   tally.See(RowShape::Make({"bussiness_ts"}));
@@ -47,22 +47,22 @@ TEST(ColumnTallyTest, ColumnsOfAnyRowCount) {
   EXPECT_THAT(tally.columns(), ElementsAre("event_name", "user", "bussiness_ts"));
 }
 
-TEST(ColumnTallyTest, NothingIsKnownOfAnObjectThatCannotBeRead) {
-  ColumnTally tally(Config());
+TEST(ColumnStatsTest, NothingIsKnownOfAnObjectThatCannotBeRead) {
+  ColumnStats tally(Config());
   tally.BeginObject("file:///a");
   tally.EndObject();
   EXPECT_THAT(tally.missing(), IsEmpty());
 }
 
-TEST(ColumnTallyTest, UnusedColumnsAreThoseThatNothingNamesOrPassesThrough) {
+TEST(ColumnStatsTest, UnusedColumnsAreThoseThatNothingNamesOrPassesThrough) {
   SourceConfig config = Config();
-  ColumnTally tally(config);
+  ColumnStats tally(config);
   tally.BeginObject("file:///a");
   tally.See({"event_name", "bussiness_ts", "user", "x", "y"});
   EXPECT_THAT(tally.unused(), ElementsAre("x", "y"));
 
   config.pass_through = true;
-  ColumnTally all(config);
+  ColumnStats all(config);
   all.See({"event_name", "x"});
   EXPECT_THAT(all.unused(), IsEmpty());
 }

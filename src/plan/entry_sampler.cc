@@ -106,7 +106,7 @@ class EntrySampler::Tally : public RowVisitor {
     plan.null_words = null_words_.counts();
     for (const auto& [key, tally] : rejections_) plan.rejections.push_back(tally);
     std::sort(plan.rejections.begin(), plan.rejections.end(),
-              [](const RejectionTally& a, const RejectionTally& b) {
+              [](const RejectionStats& a, const RejectionStats& b) {
                 return std::tie(b.records, a.code, a.field) < std::tie(a.records, b.code, b.field);
               });
     plan.previews = Previews();
@@ -161,7 +161,7 @@ class EntrySampler::Tally : public RowVisitor {
     auto known = rejections_.find(key);
     if (known == rejections_.end()) {
       if (rejections_.size() >= kMaxTallies) return;
-      RejectionTally tally{.code = why.code, .field = why.field, .message = why.message};
+      RejectionStats tally{.code = why.code, .field = why.field, .message = why.message};
       tally.first = {object_, row, payload(), why.mapped};
       if (tally.first.before.size() > kMaxPreviewBytes)
         tally.first.before.resize(kMaxPreviewBytes);
@@ -173,7 +173,7 @@ class EntrySampler::Tally : public RowVisitor {
   const SampleOptions& options_;
   const std::unique_ptr<RowMapper> mapper_;
   RecordInspector inspector_;
-  ColumnTally columns_;
+  ColumnStats columns_;
   NullWords null_words_;
   bool has_null_words_ = false;  // the object
   Batch batch_;                  // of the chunk, what is not in of_object_ yet
@@ -189,7 +189,7 @@ class EntrySampler::Tally : public RowVisitor {
   uint64_t filtered_ = 0;
   uint64_t rejected_ = 0;
   uint64_t largest_chunk_bytes_ = 0;
-  absl::flat_hash_map<std::string, RejectionTally> rejections_;  // by code and field
+  absl::flat_hash_map<std::string, RejectionStats> rejections_;  // by code and field
   std::vector<RecordPreview> new_names_;
   std::vector<RecordPreview> first_ones_;
 };

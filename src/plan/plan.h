@@ -67,7 +67,7 @@ struct RecordPreview {
   std::string after;   // JSON; empty if the record was rejected before it was mapped
 };
 
-struct RejectionTally {
+struct RejectionStats {
   std::string code;
   std::string field;
   uint64_t records = 0;
@@ -111,7 +111,7 @@ struct EntryPlan {
   uint64_t filtered = 0;
   uint64_t rejected = 0;
   RecordStats records;
-  std::vector<RejectionTally> rejections;  // most records first
+  std::vector<RejectionStats> rejections;  // most records first
   std::vector<RecordPreview> previews;
   std::vector<std::string> columns;  // top-level, as far as they were seen
   std::vector<MissingColumn> missing_columns;

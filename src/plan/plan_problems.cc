@@ -77,16 +77,16 @@ class EntryProblems {
   }
 
   void FindRejected() {
-    for (const RejectionTally& tally : entry_.rejections) {
+    for (const RejectionStats& tally : entry_.rejections) {
       Add(Severity::kError, "rejected_records", tally.field,
           StrCat(Percent(tally.records, entry_.sampled_rows), " of the sample (",
-                 Counted(tally.records, "record"), ") would be rejected: ", tally.code,
+                 Pluralize(tally.records, "record"), ") would be rejected: ", tally.code,
                  tally.field.empty() ? "" : StrCat(" in ", tally.field), ": ", tally.message),
           AdviceOn(tally));
     }
   }
 
-  std::string AdviceOn(const RejectionTally& tally) const {
+  std::string AdviceOn(const RejectionStats& tally) const {
     const bool of_wrong_format = config_.mixpanel_format && tally.code == "missing_required_field";
     return of_wrong_format
                ? "if the file is not meant to be in Mixpanel's format, make a config for it with "
@@ -97,20 +97,20 @@ class EntryProblems {
   void FindLedger() {
     if (entry_.objects_config_changed > 0) {
       Add(Severity::kWarning, "config_changed", "",
-          StrCat(Counted(entry_.objects_config_changed, "object was", "objects were"),
+          StrCat(Pluralize(entry_.objects_config_changed, "object was", "objects were"),
                  " imported under this entry before it changed, or under another entry: an import "
                  "sends nothing more of them and ends with status 2"),
           kForceAdvice);
     }
     if (entry_.objects_changed > 0) {
       Add(Severity::kNote, "object_changed", "",
-          StrCat(Counted(entry_.objects_changed, "object has", "objects have"),
+          StrCat(Pluralize(entry_.objects_changed, "object has", "objects have"),
                  " changed since it was imported and would be imported again"),
           "records that did not change keep their $insert_id and do not count twice");
     }
     if (entry_.objects_held > 0) {
       Add(Severity::kNote, "held", "",
-          StrCat(Counted(entry_.objects_held, "object is", "objects are"),
+          StrCat(Pluralize(entry_.objects_held, "object is", "objects are"),
                  " being imported by another process now"),
           "");
     }
@@ -130,7 +130,7 @@ class EntryProblems {
     }
     if (!entry_.unused_columns.empty()) {
       Add(Severity::kNote, "unused_columns", "",
-          StrCat(Counted(entry_.unused_columns.size(), "column is", "columns are"),
+          StrCat(Pluralize(entry_.unused_columns.size(), "column is", "columns are"),
                  " not mapped and would be left out: ", Joined(entry_.unused_columns, 20)),
           "add {\"source_field\": \"*\", \"mixpanel_field\": \"*\"} to field_mappings to send the "
           "rest as it is");
@@ -140,7 +140,7 @@ class EntryProblems {
   void FindNullWords() {
     for (const NullWordCount& count : entry_.null_words) {
       Add(Severity::kNote, "null_words", count.column,
-          StrCat(Counted(count.cells, "cell"), " of column \"", count.column, "\" ",
+          StrCat(Pluralize(count.cells, "cell"), " of column \"", count.column, "\" ",
                  count.cells == 1 ? "holds" : "hold", " \"", count.word,
                  "\", which counts as null"),
           StrCat(
@@ -154,7 +154,7 @@ class EntryProblems {
     const RecordStats& records = entry_.records;
     if (records.identical > 0) {
       Add(Severity::kWarning, "identical_records", "$insert_id",
-          StrCat(Counted(records.identical, "record has", "records have"),
+          StrCat(Pluralize(records.identical, "record has", "records have"),
                  " the event name and $insert_id of one before: Mixpanel counts them as one event"),
           IdenticalAdvice());
     }
@@ -206,7 +206,7 @@ class EntryProblems {
     }
     if (records.in_future > 0) {
       Add(Severity::kNote, "future_times", "time",
-          StrCat(Counted(records.in_future, "event lies", "events lie"),
+          StrCat(Pluralize(records.in_future, "event lies", "events lie"),
                  " up to an hour ahead of now"),
           "Mixpanel takes them and may set them to now; if all are ahead, set time_zone in the "
           "entry");
@@ -236,7 +236,7 @@ class EntryProblems {
     Add(Severity::kWarning, text.code, excess.property,
         StrCat("property \"", excess.property, "\" goes past ",
                BoundOf(excess.limit, entry_.record_type), " ", text.unit, " in ",
-               Counted(excess.records, "record"), " of the sample (", excess.worst, " at most)"),
+               Pluralize(excess.records, "record"), " of the sample (", excess.worst, " at most)"),
         text.then);
   }
 
@@ -268,7 +268,7 @@ std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfi
         {.severity = Severity::kWarning,
          .code = "no_entry_fits",
          .message =
-             StrCat(Counted(plan.objects_unmatched, "object fits", "objects fit"),
+             StrCat(Pluralize(plan.objects_unmatched, "object fits", "objects fit"),
                     " no entry of the config and would be left out: ", Joined(plan.unmatched, 3)),
          .advice = "add an entry whose source_gcs_prefix they begin with, or narrow the inputs"});
   }

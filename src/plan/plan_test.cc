@@ -180,7 +180,7 @@ TEST_F(PlanTest, ShowsRejectedRecordsWithTheirPlace) {
   const EntryPlan& entry = plan.entries.front();
   EXPECT_EQ(entry.rejected, 2u);
   ASSERT_EQ(entry.rejections.size(), 2u);
-  const RejectionTally& time = entry.rejections[0];
+  const RejectionStats& time = entry.rejections[0];
   EXPECT_EQ(time.code, "invalid_time");
   EXPECT_EQ(time.field, "ts");
   EXPECT_EQ(time.first.row, 10u);

@@ -139,9 +139,9 @@ class MissingRowsTransform : public Transform {
 };
 
 // What was kept of earlier runs stays.
-class AddOnlyDeadLetter : public DeadLetter {
+class AddOnlyDeadLetterQueue : public DeadLetterQueue {
  public:
-  explicit AddOnlyDeadLetter(DeadLetter& kept) : kept_(kept) {}
+  explicit AddOnlyDeadLetterQueue(DeadLetterQueue& kept) : kept_(kept) {}
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
     return kept_.Add(object, rejections);
   }
@@ -149,7 +149,7 @@ class AddOnlyDeadLetter : public DeadLetter {
   absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
 
  private:
-  DeadLetter& kept_;
+  DeadLetterQueue& kept_;
 };
 
 }  // namespace
@@ -161,7 +161,7 @@ absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& obje
   // The objects' own ledger rows say what they say: this run is recorded nowhere.
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, OpenSqliteLedger(":memory:", parts.clock));
   MissingRowsSource source(objects, missing, *ledger, options.lease);
-  AddOnlyDeadLetter dead_letter(parts.dead_letter);
+  AddOnlyDeadLetterQueue dead_letter(parts.dead_letter);
   return Run({.source = source,
               .make_transform = [now] { return std::make_unique<MissingRowsTransform>(now); },
               .make_sink = std::move(parts.make_sink),

@@ -15,7 +15,7 @@ namespace millrace {
 
 struct ResendParts {
   SinkFactory make_sink;
-  DeadLetter& dead_letter;  // keeps what is refused now
+  DeadLetterQueue& dead_letter;  // keeps what is refused now
   Clock& clock;
 };
 

@@ -32,7 +32,7 @@ struct ReconcileRequest {
 // Everything outside the process.
 struct ReconcileParts {
   Ledger& ledger;
-  DeadLetter& dead_letter;  // keeps what is refused in a repair
+  DeadLetterQueue& dead_letter;  // keeps what is refused in a repair
   ExpectedEvents::ReadDead read_dead;
   mixpanel::RawExport raw_export;
   SinkFactory make_sink;  // for a repair

@@ -113,7 +113,7 @@ class ReconcileTest : public testing::Test {
   FakeClock clock_;
   FakeProject project_;
   MemoryLedger ledger_{clock_};
-  MemoryDeadLetter dead_letter_;
+  MemoryDeadLetterQueue dead_letter_;
   std::vector<DeadRows::Replayed> replayed_;
   ReconcileRequest request_;
 };

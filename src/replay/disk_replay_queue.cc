@@ -18,7 +18,7 @@ class DiskReplayQueue : public ReplayQueue {
     });
   }
 
-  absl::Status Settle(absl::Span<const ReplayNote> notes,
+  absl::Status Ack(absl::Span<const ReplayNote> notes,
                       const std::map<LedgerKey, std::vector<Rejection>>& again) override {
     return NoteReplayed(folder_, notes, again, clock_.Now());
   }

@@ -39,9 +39,9 @@ struct Replaying {
 };
 
 // The records of one destination, in batches.
-class Lane {
+class DestinationReplay {
  public:
-  Lane(const ReplayRequest& request, const ReplayParts& parts, RecordType type,
+  DestinationReplay(const ReplayRequest& request, const ReplayParts& parts, RecordType type,
        ReplayReport& report, std::stop_token stop)
       : request_(request),
         parts_(parts),
@@ -226,7 +226,7 @@ class Lane {
                        .rejected_again = rejected,
                        .events = one.events});
     }
-    return parts_.queue.Settle(notes, rejections);
+    return parts_.queue.Ack(notes, rejections);
   }
 
   absl::Status ReadIdentities() {
@@ -289,11 +289,11 @@ class Lane {
 
 absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
                        std::stop_token stop) {
-  std::map<std::string, std::unique_ptr<Lane>> lanes;  // by destination
+  std::map<std::string, std::unique_ptr<DestinationReplay>> lanes;  // by destination
   for (const auto& entry : request.import.sources.entries()) {
-    std::unique_ptr<Lane>& lane = lanes[DestinationName(request.import, entry->record_type)];
+    std::unique_ptr<DestinationReplay>& lane = lanes[DestinationName(request.import, entry->record_type)];
     if (lane == nullptr) {
-      lane = std::make_unique<Lane>(request, parts, entry->record_type, report, stop);
+      lane = std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);
     }
   }
   // What is rejected again is added to the file that is being read.

@@ -36,7 +36,7 @@ class ReplayQueue {
   // What became of records that were shown, once the destination has confirmed it: `notes`, and the
   // new reasons of those that were rejected again. Durable on return. A record that it is not
   // called for stays as it is.
-  virtual absl::Status Settle(absl::Span<const ReplayNote> notes,
+  virtual absl::Status Ack(absl::Span<const ReplayNote> notes,
                               const std::map<LedgerKey, std::vector<Rejection>>& again) = 0;
 };
 

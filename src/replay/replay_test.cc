@@ -42,7 +42,7 @@ class ReplayTest : public testing::Test {
     request_.import.endpoints.ingestion = "http://localhost";
     request_.import.project_id = "1";
     Configure(kStrict);
-    auto dead_letter = OpenDiskDeadLetter(dead_letters_, clock_);
+    auto dead_letter = OpenDiskDeadLetterQueue(dead_letters_, clock_);
     ASSERT_TRUE(dead_letter.ok()) << dead_letter.status();
     dead_letter_ = *std::move(dead_letter);
     queue_ = NewDiskReplayQueue(dead_letters_, clock_);
@@ -117,7 +117,7 @@ class ReplayTest : public testing::Test {
   FakeProject project_;
   MemoryLedger ledger_{clock_};
   std::string dead_letters_;
-  std::unique_ptr<DeadLetter> dead_letter_;
+  std::unique_ptr<DeadLetterQueue> dead_letter_;
   std::unique_ptr<ReplayQueue> queue_;
   ReplayRequest request_;
 };

@@ -51,7 +51,7 @@ class TopicReplayQueue : public ReplayQueue {
     }
   }
 
-  absl::Status Settle(absl::Span<const ReplayNote> notes,
+  absl::Status Ack(absl::Span<const ReplayNote> notes,
                       const std::map<LedgerKey, std::vector<Rejection>>&) override {
     if (options_.dry_run) return absl::OkStatus();
     for (const ReplayNote& note : notes) {

@@ -18,8 +18,8 @@ using Json = nlohmann::ordered_json;
 constexpr uint64_t kMaxListed = 500;
 constexpr size_t kMaxShownBytes = 32 << 10;  // of an event's text
 
-ServerReply JsonReply(const Json& json) {
-  ServerReply reply;
+ServerResponse JsonResponse(const Json& json) {
+  ServerResponse reply;
   reply.body = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   reply.headers.emplace_back("Cache-Control", "no-store");
   reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
@@ -41,7 +41,7 @@ Json DataGroupIds(ProfileStore& profiles) {
   return ids;
 }
 
-ServerReply ShowStats(Context& context) {
+ServerResponse ShowStats(Context& context) {
   Stats& stats = context.stats;
   const EventTotals totals = context.events->totals();
   Json json = {{"requests", stats.requests.load()}, {"received", stats.received.load()},
@@ -59,7 +59,7 @@ ServerReply ShowStats(Context& context) {
   json["profile_updates"] = stats.profile_updates.load();
   json["profile_updates_rejected"] = stats.profile_updates_rejected.load();
   json["store"] = context.discard ? "discard" : context.store_name;
-  return JsonReply(json);
+  return JsonResponse(json);
 }
 
 uint64_t NumberOr(std::string_view text, uint64_t otherwise) {
@@ -67,7 +67,7 @@ uint64_t NumberOr(std::string_view text, uint64_t otherwise) {
   return absl::SimpleAtoi(ToAbsl(text), &number) ? number : otherwise;
 }
 
-ServerReply ListEvents(Context& context, const Params& params) {
+ServerResponse ListEvents(Context& context, const Params& params) {
   const uint64_t last = context.events->last_id();
   const uint64_t limit = std::clamp<uint64_t>(NumberOr(params.Get("limit"), 100), 1, kMaxListed);
   uint64_t after = std::min(NumberOr(params.Get("after"), 0), last);
@@ -84,14 +84,14 @@ ServerReply ListEvents(Context& context, const Params& params) {
                             {"json", CutUtf8(event.json, kMaxShownBytes)}});
           return event.id < last;
         });
-    if (!at.ok()) return ErrorReply(500, ToStd(at.status().message()));
+    if (!at.ok()) return ErrorResponse(500, ToStd(at.status().message()));
     if (*at == after) break;
     after = *at;
   }
-  return JsonReply({{"cursor", last}, {"events", std::move(events)}});
+  return JsonResponse({{"cursor", last}, {"events", std::move(events)}});
 }
 
-ServerReply ListRejected(Context& context, const Params& params) {
+ServerResponse ListRejected(Context& context, const Params& params) {
   Json records = Json::array();
   const uint64_t after = NumberOr(params.Get("after"), 0);
   const uint64_t last = context.stats.rejected_records.last_id();
@@ -104,10 +104,10 @@ ServerReply ListRejected(Context& context, const Params& params) {
                        {"record", record.record}});
   }
   const uint64_t cursor = records.empty() ? last : records.back()["id"].get<uint64_t>();
-  return JsonReply({{"cursor", cursor}, {"rejected", std::move(records)}});
+  return JsonResponse({{"cursor", cursor}, {"rejected", std::move(records)}});
 }
 
-ServerReply ShowFaults(Context& context) {
+ServerResponse ShowFaults(Context& context) {
   static constexpr std::array<std::array<std::string_view, 3>, kFaultKinds> kKnown = {{
       {"partial_400", "partial_400=0.05", "refuses this share of the good records"},
       {"strings_400", "strings_400=0.001", "refuses whole batches that hold a marked record"},
@@ -124,34 +124,34 @@ ServerReply ShowFaults(Context& context) {
   for (const auto& [name, example, about] : kKnown) {
     known.push_back({{"name", name}, {"example", example}, {"about", about}});
   }
-  return JsonReply({{"active", context.faults.active()},
+  return JsonResponse({{"active", context.faults.active()},
                     {"hits", Hits(context.faults)},
                     {"known", std::move(known)}});
 }
 
-ServerReply SetFaults(Context& context, std::string_view body) {
+ServerResponse SetFaults(Context& context, std::string_view body) {
   const std::optional<nlohmann::json> specs = ParseJson(body);
   const bool fits =
       specs && specs->is_array() &&
       std::all_of(specs->begin(), specs->end(), [](const auto& s) { return s.is_string(); });
-  if (!fits) return ErrorReply(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
+  if (!fits) return ErrorResponse(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
   const absl::Status set = context.faults.Set(specs->get<std::vector<std::string>>());
-  if (!set.ok()) return ErrorReply(400, ToStd(set.message()));
+  if (!set.ok()) return ErrorResponse(400, ToStd(set.message()));
   return ShowFaults(context);
 }
 
-ServerReply Reset(Context& context) {
+ServerResponse Reset(Context& context) {
   absl::Status cleared = context.events->Clear();
   if (cleared.ok()) cleared = context.profiles->Clear();
-  if (!cleared.ok()) return ErrorReply(500, ToStd(cleared.message()));
+  if (!cleared.ok()) return ErrorResponse(500, ToStd(cleared.message()));
   context.stats.Reset();
   context.faults.ResetHits();
-  return JsonReply({{"status", "OK"}});
+  return JsonResponse({{"status", "OK"}});
 }
 
 }  // namespace
 
-ServerReply HandleControl(Context& context, std::string_view path, const ServerRequest& request) {
+ServerResponse HandleControl(Context& context, std::string_view path, const ServerRequest& request) {
   Params params;
   params.AddForm(request.query);
   const bool is_get = request.method == "GET" || request.method == "HEAD";
@@ -162,12 +162,12 @@ ServerReply HandleControl(Context& context, std::string_view path, const ServerR
     if (is_get) return ShowFaults(context);
     if (request.method == "PUT") return SetFaults(context, request.body);
     if (request.method == "DELETE") return SetFaults(context, "[]");
-    return ErrorReply(405, "use GET, PUT or DELETE");
+    return ErrorResponse(405, "use GET, PUT or DELETE");
   }
   if (path == "/sandbox/reset") {
-    return request.method == "POST" ? Reset(context) : ErrorReply(405, "use POST");
+    return request.method == "POST" ? Reset(context) : ErrorResponse(405, "use POST");
   }
-  return ErrorReply(404, "no such endpoint");
+  return ErrorResponse(404, "no such endpoint");
 }
 
 }  // namespace millrace::sandbox

@@ -18,7 +18,7 @@
 namespace millrace::sandbox {
 
 // `path` begins with "/sandbox" and has no slash at its end.
-ServerReply HandleControl(Context& context, std::string_view path, const ServerRequest& request);
+ServerResponse HandleControl(Context& context, std::string_view path, const ServerRequest& request);
 
 }  // namespace millrace::sandbox
 

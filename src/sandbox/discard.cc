@@ -88,20 +88,20 @@ absl::StatusOr<Count> CountRecords(Context& context, const ServerRequest& reques
 
 }  // namespace
 
-ServerReply HandleDiscard(Context& context, const ServerRequest& request) {
+ServerResponse HandleDiscard(Context& context, const ServerRequest& request) {
   ++context.stats.requests;
   context.stats.bytes += request.body.size();
   ScratchPool::Lease scratch(context.scratch);
   const absl::StatusOr<Count> count = CountRecords(context, request, scratch.get());
   if (!count.ok()) {
-    return ErrorReply(absl::IsResourceExhausted(count.status()) ? 413 : 400,
+    return ErrorResponse(absl::IsResourceExhausted(count.status()) ? 413 : 400,
                       ToStd(count.status().message()));
   }
   context.stats.received += count->records;
   Params params;
   params.AddForm(request.query);
-  if (!params.Flag("strict")) return SdkReply(params, true, "");
-  ServerReply reply;
+  if (!params.Flag("strict")) return SdkResponse(params, true, "");
+  ServerResponse reply;
   reply.body =
       StrCat("{\"code\":200,\"num_records_imported\":", count->records, ",\"status\":\"OK\"}");
   return reply;

@@ -10,7 +10,7 @@ namespace millrace::sandbox {
 // Answers as /import does for good records. Lines are counted where the body begins with '{',
 // records otherwise. A gzip body of lines is inflated through a small window that stays in the
 // cache.
-ServerReply HandleDiscard(Context& context, const ServerRequest& request);
+ServerResponse HandleDiscard(Context& context, const ServerRequest& request);
 
 }  // namespace millrace::sandbox
 

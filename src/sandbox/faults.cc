@@ -191,7 +191,7 @@ RequestFaults Faults::Draw() {
                                                   static_cast<double>(kMaxCutBytes));
         drawn.processed = NextChance(spec.fault, "cut processed") < 0.5;
         break;
-      case Fault::kReplyLost:
+      case Fault::kResponseLost:
         if (drawn.cut) continue;
         drawn.reply_lost = true;
         break;

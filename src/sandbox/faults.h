@@ -50,7 +50,7 @@ enum class Fault {
   k413Of10Mb,
   kSlow,
   kCut,
-  kReplyLost,
+  kResponseLost,
   kPartial400,
   kStrings400
 };

@@ -17,14 +17,14 @@ constexpr std::string_view kSomeFailed = "some data points in the request failed
 constexpr std::string_view kBatchRefusal =
     "identity events are not allowed when project is using simplified identity management";
 
-ServerReply Imported(size_t records) {
-  ServerReply reply;
+ServerResponse Imported(size_t records) {
+  ServerResponse reply;
   reply.body = StrCat("{\"code\":200,\"num_records_imported\":", records, ",\"status\":\"OK\"}");
   return reply;
 }
 
-ServerReply BadRequest(std::string_view error, std::string_view failed_records, size_t imported) {
-  ServerReply reply;
+ServerResponse BadRequest(std::string_view error, std::string_view failed_records, size_t imported) {
+  ServerResponse reply;
   reply.status = 400;
   reply.body = "{\"code\":400,\"error\":";
   AppendJsonString(reply.body, error);
@@ -85,7 +85,7 @@ bool RefusesAll(Faults& faults, CheckedEvents* checked) {
   return true;
 }
 
-ServerReply Import(Context& context, const ServerRequest& request, const RequestFaults& faults) {
+ServerResponse Import(Context& context, const ServerRequest& request, const RequestFaults& faults) {
   ScratchPool::Lease scratch(context.scratch);
   absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
   Params query;
@@ -93,10 +93,10 @@ ServerReply Import(Context& context, const ServerRequest& request, const Request
   const Params& params = body.ok() ? body->params : query;
   if (!IsAuthorized(context.access, request.header("authorization"), params.Get("project_id"),
                     params.Get("api_key"))) {
-    return ErrorReply(401, "Invalid credentials");
+    return ErrorResponse(401, "Invalid credentials");
   }
   if (absl::IsResourceExhausted(body.status())) {
-    return ErrorReply(413, ToStd(body.status().message()));
+    return ErrorResponse(413, ToStd(body.status().message()));
   }
   if (!body.ok()) return BadRequest(ToStd(body.status().message()), "[]", 0);
 
@@ -106,11 +106,11 @@ ServerReply Import(Context& context, const ServerRequest& request, const Request
   if (strict && !all_refused) RefuseSome(context.faults, &checked);
   if (const absl::Status taken = TakeEvents(context, "/import", checked, *scratch.get());
       !taken.ok()) {
-    return ErrorReply(500, ToStd(taken.message()));
+    return ErrorResponse(500, ToStd(taken.message()));
   }
   if (!strict) {
     const bool any = !checked.good.empty() || checked.silent() > 0;
-    return SdkReply(params, any,
+    return SdkResponse(params, any,
                     any || checked.failures.empty()
                         ? std::string_view()
                         : std::string_view(checked.failures[0].problem.message));
@@ -123,7 +123,7 @@ ServerReply Import(Context& context, const ServerRequest& request, const Request
 
 }  // namespace
 
-ServerReply HandleImport(Context& context, const ServerRequest& request) {
+ServerResponse HandleImport(Context& context, const ServerRequest& request) {
   return WithFaults(context, request,
                     [&](const RequestFaults& faults) { return Import(context, request, faults); });
 }

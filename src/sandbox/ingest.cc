@@ -9,16 +9,16 @@
 namespace millrace::sandbox {
 namespace {
 
-ServerReply Refusal(const RequestFaults& faults) {
+ServerResponse Refusal(const RequestFaults& faults) {
   switch (faults.refusal) {
     case 401:
-      return ErrorReply(401, "Invalid credentials");
+      return ErrorResponse(401, "Invalid credentials");
     case 429:
-      return ErrorReply(429,
+      return ErrorResponse(429,
                         "Project exceeded rate limits. Please retry the request with exponential "
                         "backoff.");
     default: {
-      ServerReply reply = ErrorReply(503, "Service temporarily unavailable");
+      ServerResponse reply = ErrorResponse(503, "Service temporarily unavailable");
       reply.headers.emplace_back("Retry-After", StrCat(absl::ToInt64Seconds(faults.retry_after)));
       return reply;
     }
@@ -27,11 +27,11 @@ ServerReply Refusal(const RequestFaults& faults) {
 
 }  // namespace
 
-ServerReply WithFaults(Context& context, const ServerRequest& request, const Process& process) {
+ServerResponse WithFaults(Context& context, const ServerRequest& request, const Process& process) {
   ++context.stats.requests;
   context.stats.bytes += request.body.size();
   const RequestFaults faults = context.faults.Draw();
-  ServerReply reply;
+  ServerResponse reply;
   if (faults.refusal != 0) {
     reply = Refusal(faults);
   } else if (faults.processed) {

@@ -15,8 +15,8 @@ namespace millrace::sandbox {
 
 // Counts the request, draws its faults, and calls `process` unless they forbid it. The answer is
 // delayed, cut or lost as drawn.
-using Process = std::function<ServerReply(const RequestFaults&)>;
-ServerReply WithFaults(Context& context, const ServerRequest& request, const Process& process);
+using Process = std::function<ServerResponse(const RequestFaults&)>;
+ServerResponse WithFaults(Context& context, const ServerRequest& request, const Process& process);
 
 // The decoded body with its records in scratch.records, or the error: ResourceExhausted (whose
 // message is Mixpanel's) above a limit of bytes or records, else InvalidArgument. Counts bytes.

@@ -20,9 +20,9 @@ std::string FreshNonce() {
 
 }  // namespace
 
-ServerReply LivePage() {
+ServerResponse LivePage() {
   const std::string nonce = FreshNonce();
-  ServerReply reply;
+  ServerResponse reply;
   reply.content_type = "text/html; charset=utf-8";
   reply.body = absl::StrReplaceAll(ToAbsl(LivePageHtml()), {{"{{nonce}}", nonce}});
   reply.headers = {

@@ -13,7 +13,7 @@ std::string_view LivePageHtml();
 
 // With a Content-Security-Policy that lets nothing in but that script, that style and requests to
 // the sandbox itself.
-ServerReply LivePage();
+ServerResponse LivePage();
 
 }  // namespace millrace::sandbox
 

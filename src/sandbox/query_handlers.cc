@@ -181,16 +181,16 @@ absl::StatusOr<uint64_t> AppendResults(ProfileStore& profiles, const EngageQuery
   return total;
 }
 
-ServerReply PlainError(int status, std::string_view text) {
-  ServerReply reply;
+ServerResponse PlainError(int status, std::string_view text) {
+  ServerResponse reply;
   reply.status = status;
   reply.content_type = "text/plain; charset=utf-8";
   reply.body = text;
   return reply;
 }
 
-ServerReply QueryError(const absl::Status& status) {
-  ServerReply reply;
+ServerResponse QueryError(const absl::Status& status) {
+  ServerResponse reply;
   reply.status = absl::IsInvalidArgument(status) ? 400 : 500;
   reply.body = "{\"error\":";
   AppendJsonString(reply.body, ToStd(status.message()));
@@ -220,12 +220,12 @@ absl::Status AddBody(std::string_view body, Params& params) {
 
 }  // namespace
 
-ServerReply HandleExport(Context& context, const ServerRequest& request) {
+ServerResponse HandleExport(Context& context, const ServerRequest& request) {
   Params params;
   params.AddForm(request.query);
   if (!IsAuthorized(context.access, request.header("authorization"), params.Get("project_id"),
                     params.Get("api_key"))) {
-    return ErrorReply(401, "Invalid credentials");
+    return ErrorResponse(401, "Invalid credentials");
   }
   absl::StatusOr<ExportStream::Options> options = ParseExport(params, context.clock.Now());
   if (!options.ok()) return PlainError(400, ToStd(options.status().message()));
@@ -234,7 +234,7 @@ ServerReply HandleExport(Context& context, const ServerRequest& request) {
   if (const absl::Status status = stream->Next(&first); !status.ok()) {
     return PlainError(500, ToStd(status.message()));
   }
-  ServerReply reply;
+  ServerResponse reply;
   reply.content_type = "text/plain; charset=utf-8";
   reply.headers.emplace_back("Vary", "Accept-Encoding");
   if (first.size() <= kGzipFromBytes) {
@@ -248,7 +248,7 @@ ServerReply HandleExport(Context& context, const ServerRequest& request) {
   return reply;
 }
 
-ServerReply HandleEngageQuery(Context& context, const ServerRequest& request) {
+ServerResponse HandleEngageQuery(Context& context, const ServerRequest& request) {
   Params params;
   params.AddForm(request.query);
   if (const absl::Status status = AddBody(request.body, params); !status.ok()) {
@@ -256,7 +256,7 @@ ServerReply HandleEngageQuery(Context& context, const ServerRequest& request) {
   }
   if (!IsAuthorized(context.access, request.header("authorization"), params.Get("project_id"),
                     params.Get("api_key"))) {
-    return ErrorReply(401, "Invalid credentials");
+    return ErrorResponse(401, "Invalid credentials");
   }
   const absl::StatusOr<EngageQuery> query = ParseEngageQuery(*context.profiles, params);
   if (!query.ok()) return QueryError(query.status());
@@ -265,7 +265,7 @@ ServerReply HandleEngageQuery(Context& context, const ServerRequest& request) {
   if (!total.ok()) return QueryError(total.status());
   std::string session(params.Get("session_id"));
   if (query->page == 0) session = StrCat(kSessionPrefix, ++context.sessions);
-  ServerReply reply;
+  ServerResponse reply;
   reply.body = StrCat("{\"page\":", query->page, ",\"page_size\":", kEngagePageSize,
                       ",\"results\":[", results, "],\"session_id\":");
   AppendJsonString(reply.body, session);

@@ -9,11 +9,11 @@ namespace millrace::sandbox {
 
 // GET /api/2.0/export. Days are UTC days, as for projects made since 2023. Duplicates are not
 // removed. `where` is refused: nothing here evaluates it. The answer refers to context.events.
-ServerReply HandleExport(Context& context, const ServerRequest& request);
+ServerResponse HandleExport(Context& context, const ServerRequest& request);
 
 // /api/query/engage. Parameters from query and body alike; data_group_id is a group key or its
 // DataGroupId(). `where` and other filters by expression are refused.
-ServerReply HandleEngageQuery(Context& context, const ServerRequest& request);
+ServerResponse HandleEngageQuery(Context& context, const ServerRequest& request);
 
 }  // namespace millrace::sandbox
 

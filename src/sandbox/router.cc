@@ -27,7 +27,7 @@ bool IsSdkPath(std::string_view path) {
 
 // What browsers need before a page may send events here (the JavaScript SDK sends credentials, so
 // the origin must be named).
-void AllowOrigin(const ServerRequest& request, ServerReply* reply) {
+void AllowOrigin(const ServerRequest& request, ServerResponse* reply) {
   const std::string_view origin = request.header("origin");
   if (origin.empty()) return;
   reply->headers.emplace_back("Access-Control-Allow-Origin", origin);
@@ -36,8 +36,8 @@ void AllowOrigin(const ServerRequest& request, ServerReply* reply) {
   reply->headers.emplace_back("Vary", "Origin");
 }
 
-ServerReply Preflight() {
-  ServerReply reply;
+ServerResponse Preflight() {
+  ServerResponse reply;
   reply.status = 204;
   reply.headers = {{"Access-Control-Allow-Methods", "GET, POST, OPTIONS"},
                    {"Access-Control-Allow-Headers", "Authorization, Content-Type, traceparent"},
@@ -45,9 +45,9 @@ ServerReply Preflight() {
   return reply;
 }
 
-ServerReply Welcome(const ServerRequest& request) {
+ServerResponse Welcome(const ServerRequest& request) {
   if (request.header("accept").find("text/html") != std::string_view::npos) return LivePage();
-  ServerReply reply;
+  ServerResponse reply;
   reply.body =
       "{\"error\":\"Welcome to the Millrace sandbox, a local stand-in for the Mixpanel API. Open "
       "this address in a browser to watch events arrive.\"}";
@@ -55,8 +55,8 @@ ServerReply Welcome(const ServerRequest& request) {
   return reply;
 }
 
-ServerReply Ingest(Context& context, std::string_view path, const ServerRequest& request) {
-  if (request.method != "POST" && request.method != "GET") return ErrorReply(405, "use POST");
+ServerResponse Ingest(Context& context, std::string_view path, const ServerRequest& request) {
+  if (request.method != "POST" && request.method != "GET") return ErrorResponse(405, "use POST");
   if (context.discard) return HandleDiscard(context, request);
   if (path == "/import") return HandleImport(context, request);
   if (path == "/track") return HandleTrack(context, request);
@@ -65,8 +65,8 @@ ServerReply Ingest(Context& context, std::string_view path, const ServerRequest&
 }
 
 // What browsers may call from pages of any site, as Mixpanel allows it too.
-ServerReply RouteSdk(Context& context, std::string_view path, const ServerRequest& request) {
-  ServerReply reply = Preflight();
+ServerResponse RouteSdk(Context& context, std::string_view path, const ServerRequest& request) {
+  ServerResponse reply = Preflight();
   if (request.method != "OPTIONS") {
     reply = IsSdkPath(path) ? Ingest(context, path, request) : HandleStub(path);
   }
@@ -75,24 +75,24 @@ ServerReply RouteSdk(Context& context, std::string_view path, const ServerReques
 }
 
 // What only programs, and the sandbox's own page, call.
-ServerReply RouteServerApi(Context& context, std::string_view path, const ServerRequest& request) {
+ServerResponse RouteServerApi(Context& context, std::string_view path, const ServerRequest& request) {
   const absl::Status same_site = CheckSameSite(request, context.scheme, context.listen_host);
-  if (!same_site.ok()) return ErrorReply(403, ToStd(same_site.message()));
+  if (!same_site.ok()) return ErrorResponse(403, ToStd(same_site.message()));
   if (path == "/import") return Ingest(context, path, request);
   if (path == "/api/2.0/export") {
-    return request.method == "GET" ? HandleExport(context, request) : ErrorReply(405, "use GET");
+    return request.method == "GET" ? HandleExport(context, request) : ErrorResponse(405, "use GET");
   }
   if (path == "/api/query/engage" || path == "/api/2.0/engage") {
     return request.method == "POST" || request.method == "GET" ? HandleEngageQuery(context, request)
-                                                               : ErrorReply(405, "use POST or GET");
+                                                               : ErrorResponse(405, "use POST or GET");
   }
   if (path.starts_with("/sandbox")) return HandleControl(context, path, request);
-  return ErrorReply(404, "the sandbox has no such endpoint");
+  return ErrorResponse(404, "the sandbox has no such endpoint");
 }
 
 }  // namespace
 
-ServerReply Route(Context& context, const ServerRequest& request) {
+ServerResponse Route(Context& context, const ServerRequest& request) {
   const std::string_view path = WithoutSlashes(request.path);
   if (IsSdkPath(path) || IsStubPath(path)) return RouteSdk(context, path, request);
   if (path.empty()) return Welcome(request);

@@ -8,7 +8,7 @@
 namespace millrace::sandbox {
 
 // Thread-safe. An HttpHandler once it has its context.
-ServerReply Route(Context& context, const ServerRequest& request);
+ServerResponse Route(Context& context, const ServerRequest& request);
 
 }  // namespace millrace::sandbox
 

@@ -17,7 +17,7 @@ TEST_P(SandboxFaultsTest, RefusesRequestsAsFaultsSay) {
   EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", R"(["429"])").status, 200);
   EXPECT_EQ(Import(Event("a", "1")).status, 429);
   Exchange("PUT", "/sandbox/faults", "", R"(["503_retry_after=7"])");
-  const RawReply busy = Import(Event("a", "1"));
+  const RawResponse busy = Import(Event("a", "1"));
   EXPECT_EQ(busy.status, 503);
   EXPECT_EQ(busy.Header("Retry-After"), "7");
   Exchange("PUT", "/sandbox/faults", "", R"(["413_2mb"])");
@@ -78,7 +78,7 @@ TEST_P(SandboxFaultsTest, RefusesWholeBatchesWithStrings) {
   for (int i = 0; i < 500; ++i) events.push_back(Event("a", StrCat("id-", i)));
   std::string batch;
   for (const std::string& event : events) batch += event + "\n";
-  const RawReply reply = Import(batch);
+  const RawResponse reply = Import(batch);
   EXPECT_EQ(reply.status, 400);
   EXPECT_EQ(Json::parse(reply.body),
             Json::parse(R"({"code":400,"error":"some data points in the request failed validation",

@@ -26,7 +26,7 @@ INSTANTIATE_WITH_BOTH_STORES(SandboxTest);
 
 TEST_P(SandboxTest, ImportsAndExportsWhatItGot) {
   Start();
-  const RawReply reply = Import(StrCat(Event("a", "id-1"), "\n", Event("b", "id-2"), "\n"));
+  const RawResponse reply = Import(StrCat(Event("a", "id-1"), "\n", Event("b", "id-2"), "\n"));
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body, R"({"code":200,"num_records_imported":2,"status":"OK"})");
   EXPECT_EQ(Export(),
@@ -56,7 +56,7 @@ TEST_P(SandboxTest, KeepsDuplicatesAndCountsThemOnce) {
 
 TEST_P(SandboxTest, TakesTheGoodEventsOfABatch) {
   Start();
-  const RawReply reply = Import(
+  const RawResponse reply = Import(
       StrCat("[", Event("ok", "1-a"), ",", Event(" ", "2-a"), ",", Event("ok", "no:good"), ",7]"));
   EXPECT_EQ(reply.status, 400);
   EXPECT_EQ(Json::parse(reply.body),
@@ -90,7 +90,7 @@ TEST_P(SandboxTest, AnswersLooseImportsShortly) {
 
 TEST_P(SandboxTest, WantsCredentials) {
   Start();
-  const RawReply none = Post(kStrict, Event("a", "1"));
+  const RawResponse none = Post(kStrict, Event("a", "1"));
   EXPECT_EQ(none.status, 401);
   EXPECT_EQ(none.body, R"({"code":401,"error":"Invalid credentials","status":"Unauthorized"})");
   EXPECT_EQ(Exchange("GET", kExport).status, 401);
@@ -120,7 +120,7 @@ TEST_P(SandboxTest, EnforcesTheLimits) {
   EXPECT_EQ(Import(body).status, 200);
   EXPECT_EQ(Import(body + Event("a", "one-more")).status, 413);
   const std::string huge = std::string((10 << 20) + 1, ' ');
-  const RawReply reply = Import(huge);
+  const RawResponse reply = Import(huge);
   EXPECT_EQ(reply.status, 413);
   EXPECT_EQ(reply.body, R"({"code":413,"error":"request exceeds max limit of 10485760 bytes",)"
                         R"("status":"Request Entity Too Large"})");
@@ -162,7 +162,7 @@ TEST_P(SandboxTest, TakesEngageQueriesInEveryForm) {
                                 {"$token":"t","$distinct_id":"u2","$set":{"a":2}}])")
                 .body,
             "1");
-  const auto ids = [&](const RawReply& reply) {
+  const auto ids = [&](const RawResponse& reply) {
     std::vector<std::string> ids;
     const Json body = Json::parse(reply.body);
     for (const Json& profile : body["results"]) {
@@ -222,7 +222,7 @@ TEST_P(SandboxTest, FiltersExports) {
         "/api/2.0/export?from_date=2023-11-12&to_date=2023-11-11"}) {
     EXPECT_THAT(Exchange("GET", bad, kAuth).status, ::testing::AnyOf(400, 404)) << bad;
   }
-  const RawReply later =
+  const RawResponse later =
       Exchange("GET", "/api/2.0/export?from_date=2023-11-11&to_date=2023-11-15", kAuth);
   EXPECT_EQ(later.status, 400);
   EXPECT_EQ(later.body, "to_date cannot be later than today");
@@ -239,18 +239,18 @@ TEST_P(SandboxTest, StreamsLargeExportsPlainAndCompressed) {
     }
     ASSERT_EQ(Import(body).status, 200);
   }
-  const RawReply plain = Exchange("GET", kExport, kAuth);
+  const RawResponse plain = Exchange("GET", kExport, kAuth);
   EXPECT_TRUE(plain.whole);
   EXPECT_EQ(std::count(plain.body.begin(), plain.body.end(), '\n'), kEvents);
   EXPECT_EQ(plain.Header("Content-Encoding"), "");
-  const RawReply zipped =
+  const RawResponse zipped =
       Exchange("GET", kExport, StrCat(kAuth, "Accept-Encoding: deflate, gzip\r\n"));
   EXPECT_EQ(zipped.Header("Content-Encoding"), "gzip");
   EXPECT_LT(zipped.body.size(), plain.body.size() / 4);
   ByteBuffer inflated;
   ASSERT_TRUE(GunzipTo(zipped.body, 1 << 30, &inflated).ok());
   EXPECT_TRUE(inflated.view() == plain.body);
-  const RawReply small =
+  const RawResponse small =
       Exchange("GET", StrCat(kExport, "&limit=1"), StrCat(kAuth, "Accept-Encoding: gzip\r\n"));
   EXPECT_EQ(small.Header("Content-Encoding"), "");
 }
@@ -368,7 +368,7 @@ TEST_P(SandboxTest, ListsEventsBehindACursor) {
 TEST_P(SandboxTest, WelcomesBrowsersWithAPageAndOthersWithJson) {
   Start();
   EXPECT_THAT(Exchange("GET", "/").body, StartsWith("{\"error\":\""));
-  const RawReply page = Exchange("GET", "/", "Accept: text/html,*/*\r\n");
+  const RawResponse page = Exchange("GET", "/", "Accept: text/html,*/*\r\n");
   EXPECT_THAT(page.Header("Content-Type"), StartsWith("text/html"));
   EXPECT_THAT(page.body, HasSubstr("<!doctype html>"));
   EXPECT_THAT(page.body, Not(HasSubstr("{{nonce}}")));

@@ -12,32 +12,32 @@ namespace {
 constexpr std::string_view kNoData = "data, missing or empty";
 
 // The answer to a body that could not be read.
-ServerReply Unreadable(const ServerRequest& request, const absl::Status& status) {
-  if (absl::IsResourceExhausted(status)) return ErrorReply(413, ToStd(status.message()));
+ServerResponse Unreadable(const ServerRequest& request, const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return ErrorResponse(413, ToStd(status.message()));
   Params query;
   query.AddForm(request.query);
-  return SdkReply(query, false, ToStd(status.message()));
+  return SdkResponse(query, false, ToStd(status.message()));
 }
 
-ServerReply Track(Context& context, const ServerRequest& request, const RequestFaults& faults) {
+ServerResponse Track(Context& context, const ServerRequest& request, const RequestFaults& faults) {
   ScratchPool::Lease scratch(context.scratch);
   const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
   if (!body.ok()) return Unreadable(request, body.status());
-  if (scratch.get()->records.empty()) return SdkReply(body->params, false, kNoData);
+  if (scratch.get()->records.empty()) return SdkResponse(body->params, false, kNoData);
   const CheckedEvents checked =
       CheckEvents(context, Endpoint::kTrack, /*strict=*/true, scratch.get());
   if (const absl::Status taken = TakeEvents(context, "/track", checked, *scratch.get());
       !taken.ok()) {
-    return SdkReply(body->params, false, "a temporary failure occurred");
+    return SdkResponse(body->params, false, "a temporary failure occurred");
   }
   const bool any = !checked.good.empty() || checked.silent() > 0;
-  return SdkReply(body->params, any,
+  return SdkResponse(body->params, any,
                   any ? std::string_view() : checked.failures[0].problem.message);
 }
 
-ServerReply StrictProfilesReply(const std::vector<std::pair<size_t, std::string>>& failures,
+ServerResponse StrictProfilesResponse(const std::vector<std::pair<size_t, std::string>>& failures,
                                 size_t good) {
-  ServerReply reply;
+  ServerResponse reply;
   reply.body = failures.empty()
                    ? "{\"code\":200,\"error\":null,\"failed_records\":["
                    : "{\"code\":400,\"error\":\"some data points in the request failed "
@@ -54,13 +54,13 @@ ServerReply StrictProfilesReply(const std::vector<std::pair<size_t, std::string>
   return reply;
 }
 
-ServerReply Profiles(Context& context, const ServerRequest& request, const RequestFaults& faults,
+ServerResponse Profiles(Context& context, const ServerRequest& request, const RequestFaults& faults,
                      ProfileKind kind) {
   ScratchPool::Lease scratch(context.scratch);
   const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
   if (!body.ok()) return Unreadable(request, body.status());
   const std::vector<std::string_view>& records = scratch.get()->records;
-  if (records.empty()) return SdkReply(body->params, false, kNoData);
+  if (records.empty()) return SdkResponse(body->params, false, kNoData);
   const int64_t now_ms = context.NowMs();
   std::vector<ProfileUpdate> updates;
   std::vector<std::pair<size_t, std::string>> failures;
@@ -76,25 +76,25 @@ ServerReply Profiles(Context& context, const ServerRequest& request, const Reque
                                         failures.back().second, std::string(records[i])});
   }
   if (!context.profiles->Apply(updates).ok()) {
-    return SdkReply(body->params, false, "a temporary failure occurred");
+    return SdkResponse(body->params, false, "a temporary failure occurred");
   }
   context.stats.profile_updates += updates.size();
   context.stats.profile_updates_rejected += failures.size();
   if (body->params.Flag("strict") && body->params.Flag("verbose")) {
-    return StrictProfilesReply(failures, updates.size());
+    return StrictProfilesResponse(failures, updates.size());
   }
-  return SdkReply(body->params, failures.empty(),
+  return SdkResponse(body->params, failures.empty(),
                   failures.empty() ? std::string_view() : failures[0].second);
 }
 
 }  // namespace
 
-ServerReply HandleTrack(Context& context, const ServerRequest& request) {
+ServerResponse HandleTrack(Context& context, const ServerRequest& request) {
   return WithFaults(context, request,
                     [&](const RequestFaults& faults) { return Track(context, request, faults); });
 }
 
-ServerReply HandleProfiles(Context& context, const ServerRequest& request, ProfileKind kind) {
+ServerResponse HandleProfiles(Context& context, const ServerRequest& request, ProfileKind kind) {
   return WithFaults(context, request, [&](const RequestFaults& faults) {
     return Profiles(context, request, faults, kind);
   });

@@ -34,8 +34,8 @@ bool IsStubPath(std::string_view path) {
                      [path](const Stub& stub) { return stub.path == path; });
 }
 
-ServerReply HandleStub(std::string_view path) {
-  ServerReply reply;
+ServerResponse HandleStub(std::string_view path) {
+  ServerResponse reply;
   reply.body = R"({"code":200,"status":"OK"})";
   for (const Stub& stub : kStubs) {
     if (stub.path == path) reply.body = stub.body;

@@ -14,7 +14,7 @@ bool IsStubPath(std::string_view path);
 
 // The response of a project without flags, with session replay and no settings of its own. What is
 // sent to /record is not kept.
-ServerReply HandleStub(std::string_view path);
+ServerResponse HandleStub(std::string_view path);
 
 }  // namespace millrace::sandbox
 

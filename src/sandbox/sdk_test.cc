@@ -51,7 +51,7 @@ TEST_P(SandboxSdkTest, AnswersTrackAsAsked) {
   EXPECT_EQ(Post("/track", "").body, "0");
   EXPECT_EQ(Post("/track?verbose=1", "").body, R"({"error":"data, missing or empty","status":0})");
   EXPECT_EQ(Post("/track?verbose=1", "data=!").status, 200);
-  const RawReply pixel = Post("/track?img=1", TrackEvent("a"));
+  const RawResponse pixel = Post("/track?img=1", TrackEvent("a"));
   EXPECT_EQ(pixel.Header("Content-Type"), "image/gif");
   EXPECT_THAT(pixel.body, AllOf(StartsWith("GIF89a"), SizeIs(43)));
   EXPECT_EQ(Post("/track?callback=f.g", TrackEvent("a")).body, "f.g(1)");
@@ -65,7 +65,7 @@ TEST_P(SandboxSdkTest, AnswersTrackAsAsked) {
 
 TEST_P(SandboxSdkTest, LetsOtherOriginsTrackButNotControl) {
   Start();
-  const RawReply track = Post("/track", TrackEvent("a"), "Origin: http://shop.example\r\n");
+  const RawResponse track = Post("/track", TrackEvent("a"), "Origin: http://shop.example\r\n");
   EXPECT_EQ(track.Header("Access-Control-Allow-Origin"), "http://shop.example");
   EXPECT_EQ(track.Header("Access-Control-Allow-Credentials"), "true");
   EXPECT_EQ(Exchange("OPTIONS", "/track", "Origin: http://shop.example\r\n").status, 204);
@@ -95,7 +95,7 @@ TEST_P(SandboxSdkTest, AnswersFlagsSettingsAndReplayAsIfTheyWereNotUsed) {
        {"/flags/?context=%7B%7D&token=t", "/flags/definitions", "/settings/?sdk_config=1",
         "/decide", "/record/?format=gzip", "/flags/f1/first-time-events"}) {
     for (const std::string_view method : {"GET", "POST"}) {
-      const RawReply reply = Exchange(method, target, kOrigin, method == "POST" ? "\x1f\x8b" : "");
+      const RawResponse reply = Exchange(method, target, kOrigin, method == "POST" ? "\x1f\x8b" : "");
       EXPECT_EQ(reply.status, 200) << target;
       EXPECT_TRUE(Json::parse(reply.body).is_object()) << target;
       EXPECT_EQ(reply.Header("Access-Control-Allow-Origin"), "http://shop.example") << target;

@@ -27,8 +27,8 @@ bool IsJavaScriptName(std::string_view name) {
 
 }  // namespace
 
-ServerReply SdkReply(const Params& params, bool success, std::string_view error) {
-  ServerReply reply;
+ServerResponse SdkResponse(const Params& params, bool success, std::string_view error) {
+  ServerResponse reply;
   if (params.Flag("img")) {
     reply.content_type = "image/gif";
     reply.body = kPixel;
@@ -47,7 +47,7 @@ ServerReply SdkReply(const Params& params, bool success, std::string_view error)
   }
   if (params.Has("callback")) {
     const std::string_view callback = params.Get("callback");
-    if (!IsJavaScriptName(callback)) return ErrorReply(400, "callback is no JavaScript name");
+    if (!IsJavaScriptName(callback)) return ErrorResponse(400, "callback is no JavaScript name");
     reply.content_type = "text/javascript; charset=utf-8";
     reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
     reply.body = StrCat(callback, "(", reply.body, ")");

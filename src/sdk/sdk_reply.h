@@ -12,7 +12,7 @@ namespace millrace::sandbox {
 // By the parameters: img=1 a transparent pixel, verbose JSON ({"error":null,"status":1}), else "1"
 // or "0", with no line end; callback=fn wraps either in a call. Always HTTP 200, but 400 for a
 // callback that is no JavaScript name.
-ServerReply SdkReply(const Params& params, bool success, std::string_view error);
+ServerResponse SdkResponse(const Params& params, bool success, std::string_view error);
 
 }  // namespace millrace::sandbox
 

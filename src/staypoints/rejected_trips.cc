@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-RejectedTrips::RejectedTrips(DeadLetter& dead_letter, std::string output)
+RejectedTrips::RejectedTrips(DeadLetterQueue& dead_letter, std::string output)
     : dead_letter_(dead_letter), output_(std::move(output)) {}
 
 absl::Status RejectedTrips::Begin(const TripFile& file) {

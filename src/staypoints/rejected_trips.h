@@ -19,7 +19,7 @@ namespace millrace {
 class RejectedTrips {
  public:
   // `output` names the run's destination in the records; `dead_letter` must outlive this.
-  RejectedTrips(DeadLetter& dead_letter, std::string output);
+  RejectedTrips(DeadLetterQueue& dead_letter, std::string output);
 
   // What an earlier run kept of `file` is forgotten: it is read anew.
   absl::Status Begin(const TripFile& file);
@@ -36,7 +36,7 @@ class RejectedTrips {
  private:
   LedgerKey KeyOf(const TripFile& file) const;
 
-  DeadLetter& dead_letter_;
+  DeadLetterQueue& dead_letter_;
   const std::string output_;
   mutable absl::Mutex mutex_;
   uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -14,7 +14,7 @@ Rejection Row(uint64_t row, const std::string& message) {
 }
 
 TEST(RejectedTripsTest, TheFirstIsThatOfTheFirstFileAndRowWhicheverThreadCameFirst) {
-  MemoryDeadLetter dead_letter;
+  MemoryDeadLetterQueue dead_letter;
   RejectedTrips rejected(dead_letter, "out");
   EXPECT_EQ(rejected.first(), "");
   ASSERT_TRUE(rejected.Add(File("b.csv"), {Row(0, "in b")}).ok());

@@ -48,7 +48,7 @@ std::string ForScript(const Json& json) {
 
 }  // namespace
 
-std::string MakeReportPage(const StayTally& tally, const StaypointsReport& run,
+std::string MakeReportPage(const StayStats& tally, const StaypointsReport& run,
                            const ReportSubject& subject) {
   Json data = {
       {"version", subject.version},
@@ -77,10 +77,10 @@ std::string MakeReportPage(const StayTally& tally, const StaypointsReport& run,
   }
   constexpr std::string_view kHole = "{{data}}";
   const std::string_view page = ReportPageHtml();
-  const size_t hole = page.find(kHole);
-  std::string made(page.substr(0, hole));
+  const size_t placeholder = page.find(kHole);
+  std::string made(page.substr(0, placeholder));
   made += ForScript(data);
-  made += page.substr(hole + kHole.size());
+  made += page.substr(placeholder + kHole.size());
   return made;
 }
 

@@ -13,7 +13,7 @@ int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); 
 
 }  // namespace
 
-void StayTally::Add(int64_t enter, int64_t exit, double lat, double lng) {
+void StayStats::Add(int64_t enter, int64_t exit, double lat, double lng) {
   ++stays;
   double seconds = 0;
   last_exit = std::max(last_exit, exit);
@@ -42,7 +42,7 @@ void StayTally::Add(int64_t enter, int64_t exit, double lat, double lng) {
   }
 }
 
-void StayTally::Merge(const StayTally& other) {
+void StayStats::Merge(const StayStats& other) {
   where.Merge(other.where);
   for (size_t i = 0; i < lengths.size(); ++i) lengths[i] += other.lengths[i];
   for (size_t day = 0; day < arrivals.size(); ++day) {
@@ -57,7 +57,7 @@ void StayTally::Merge(const StayTally& other) {
   last_exit = std::max(last_exit, other.last_exit);
 }
 
-double StayTally::MedianSeconds() const {
+double StayStats::MedianSeconds() const {
   uint64_t total = 0;
   for (const uint64_t count : lengths) total += count;
   const double half = static_cast<double>(total) / 2;
@@ -73,19 +73,19 @@ double StayTally::MedianSeconds() const {
   return 0;
 }
 
-void StayTallyObserver::Begin(int workers) {
-  for (int i = 0; i < workers; ++i) workers_.push_back(std::make_unique<StayTally>());
+void StayStatsObserver::Begin(int workers) {
+  for (int i = 0; i < workers; ++i) workers_.push_back(std::make_unique<StayStats>());
 }
 
-void StayTallyObserver::OnStaypoints(int worker, const StaypointBlock& block) {
-  StayTally& tally = *workers_[static_cast<size_t>(worker)];
+void StayStatsObserver::OnStaypoints(int worker, const StaypointBlock& block) {
+  StayStats& tally = *workers_[static_cast<size_t>(worker)];
   for (size_t i = 0; i < block.staypoints(); ++i) {
     tally.Add(block.enter[i], block.exit[i], block.lat[i], block.lng[i]);
   }
 }
 
-StayTally StayTallyObserver::Total() const {
-  StayTally total;
+StayStats StayStatsObserver::Total() const {
+  StayStats total;
   for (const auto& worker : workers_) total.Merge(*worker);
   return total;
 }

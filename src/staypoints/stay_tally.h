@@ -18,7 +18,7 @@ namespace millrace {
 inline constexpr int kLengthBinsPerDecade = 5;
 inline constexpr int kLengthBins = 9 * kLengthBinsPerDecade;
 
-struct StayTally {
+struct StayStats {
   DensityGrid where;
   std::array<uint64_t, kLengthBins> lengths = {};
   std::array<std::array<uint64_t, 24>, 7> arrivals = {};  // [day, Monday first][hour] of the enter
@@ -31,22 +31,22 @@ struct StayTally {
   int64_t last_exit = -kNullTime;
 
   void Add(int64_t enter, int64_t exit, double lat, double lng);
-  void Merge(const StayTally& other);
+  void Merge(const StayStats& other);
   // The length that half of the stays of lengths[] are shorter than, in seconds, by interpolation
   // in its bin; 0 if there are none.
   double MedianSeconds() const;
 };
 
 // Tallies a run; one per run.
-class StayTallyObserver : public StaypointObserver {
+class StayStatsObserver : public StaypointObserver {
  public:
   void Begin(int workers) override;
   void OnStaypoints(int worker, const StaypointBlock& block) override;
   // Behind the run.
-  StayTally Total() const;
+  StayStats Total() const;
 
  private:
-  std::vector<std::unique_ptr<StayTally>> workers_;
+  std::vector<std::unique_ptr<StayStats>> workers_;
 };
 
 }  // namespace millrace

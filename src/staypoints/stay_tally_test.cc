@@ -15,8 +15,8 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kHour = 3600 * kSecond;
 constexpr int64_t kMonday = 4 * 24 * kHour;  // 1970-01-05
 
-TEST(StayTallyTest, LengthsFallIntoLogarithmicBins) {
-  StayTally tally;
+TEST(StayStatsTest, LengthsFallIntoLogarithmicBins) {
+  StayStats tally;
   tally.Add(0, kSecond, 1, 1);
   tally.Add(0, 10 * kSecond, 1, 1);
   tally.Add(0, 16 * kSecond, 1, 1);
@@ -35,8 +35,8 @@ TEST(StayTallyTest, LengthsFallIntoLogarithmicBins) {
   EXPECT_EQ(tally.without_place, 1u);
 }
 
-TEST(StayTallyTest, ArrivalsByHourOfTheWeekAlsoBeforeTheEpoch) {
-  StayTally tally;
+TEST(StayStatsTest, ArrivalsByHourOfTheWeekAlsoBeforeTheEpoch) {
+  StayStats tally;
   tally.Add(kMonday, kMonday + kHour, 1, 1);
   tally.Add(kMonday - 1, kMonday, 1, 1);                     // Sunday, 23
   tally.Add(kMonday - 7 * 24 * kHour + 5 * kHour, 0, 1, 1);  // Monday of 1969, 5
@@ -45,8 +45,8 @@ TEST(StayTallyTest, ArrivalsByHourOfTheWeekAlsoBeforeTheEpoch) {
   EXPECT_EQ(tally.arrivals[0][5], 1u);
 }
 
-TEST(StayTallyTest, TheMedianIsThatOfTheBins) {
-  StayTally tally;
+TEST(StayStatsTest, TheMedianIsThatOfTheBins) {
+  StayStats tally;
   EXPECT_EQ(tally.MedianSeconds(), 0);
   for (int i = 1; i <= 1000; ++i) tally.Add(0, i * 60 * kSecond, 1, 1);
   EXPECT_NEAR(tally.MedianSeconds(), 500 * 60, 60 * 60);
@@ -63,20 +63,20 @@ StaypointBlock BlockOf(int stays) {
   return block;
 }
 
-TEST(StayTallyObserverTest, AddsUpTheWorkers) {
-  StayTallyObserver observer;
+TEST(StayStatsObserverTest, AddsUpTheWorkers) {
+  StayStatsObserver observer;
   observer.Begin(3);
   observer.OnStaypoints(0, BlockOf(10));
   observer.OnStaypoints(2, BlockOf(5));
   observer.OnStaypoints(0, BlockOf(1));
-  const StayTally total = observer.Total();
+  const StayStats total = observer.Total();
   EXPECT_EQ(total.stays, 16u);
   EXPECT_EQ(total.arrivals[0][0], 16u);
   EXPECT_EQ(ExtentOf(total.where).inside, 16u);
 }
 
 TEST(ReportPageTest, TextStaysText) {
-  StayTallyObserver observer;
+  StayStatsObserver observer;
   observer.Begin(1);
   observer.OnStaypoints(0, BlockOf(4));
   StaypointsReport run;

@@ -22,7 +22,7 @@ namespace millrace {
 
 struct StaypointsRequest {
   TripSource& source;
-  DeadLetter& dead_letter;
+  DeadLetterQueue& dead_letter;
   std::string output;       // folder, or prefix of a bucket
   std::string report = {};  // file that the caller will write then; empty: none
   StaypointFormat format = StaypointFormat::kJson;

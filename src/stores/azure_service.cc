@@ -18,7 +18,7 @@ namespace {
 
 constexpr char kVersion[] = "2021-12-02";
 
-class AzureService : public CloudService, private CloudDialect {
+class AzureService : public CloudService, private CloudProtocol {
  public:
   explicit AzureService(AzureOptions options)
       : options_(std::move(options)),
@@ -141,12 +141,12 @@ class AzureService : public CloudService, private CloudDialect {
     return StrCat("https://", account, domain);
   }
 
-  // CloudDialect:
+  // CloudProtocol:
   absl::Status Authorize(HttpRequest& request, std::stop_token stop) override {
     request.headers.emplace_back("x-ms-version", kVersion);
     return options_.credentials.Authorize(request, server_clock_.Now(), std::move(stop));
   }
-  Refusal Understand(const HttpRequest& request, const HttpResponse& response) override;
+  Refusal ClassifyError(const HttpRequest& request, const HttpResponse& response) override;
   Refusal Denied(const HttpRequest& request, const HttpResponse& response, const CloudError& error);
 
   const AzureOptions options_;
@@ -157,7 +157,7 @@ class AzureService : public CloudService, private CloudDialect {
   RefusedToken refused_token_;
 };
 
-Refusal AzureService::Understand(const HttpRequest& request, const HttpResponse& response) {
+Refusal AzureService::ClassifyError(const HttpRequest& request, const HttpResponse& response) {
   const CloudError error = ParseAzureError(response);
   switch (error.http_status) {
     case 401:
@@ -184,7 +184,7 @@ Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& res
   if (of_identity && server_clock_.Learn(response)) {
     return {CloudStatus(absl::StatusCode::kUnauthenticated,
                         ClockHint(response, options_.service.clock->Now()), error),
-            Refusal::Cure::kNow};
+            Refusal::RetryAdvice::kNow};
   }
   if (of_identity) {
     const absl::Status status = CloudStatus(

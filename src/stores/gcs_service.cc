@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kResumeIncomplete = 308;  // the answer to every part but the last
 
-class GcsService : public CloudService, private CloudDialect {
+class GcsService : public CloudService, private CloudProtocol {
  public:
   explicit GcsService(GcsOptions options)
       : options_(std::move(options)),
@@ -117,12 +117,12 @@ class GcsService : public CloudService, private CloudDialect {
     return StrCat(options_.endpoint, "/upload/storage/v1/b/", UrlEncode(bucket), "/o");
   }
 
-  // CloudDialect:
+  // CloudProtocol:
   absl::Status Authorize(HttpRequest& request, std::stop_token stop) override {
     return options_.credentials.Authorize(request, std::move(stop));
   }
 
-  Refusal Understand(const HttpRequest& request, const HttpResponse& response) override;
+  Refusal ClassifyError(const HttpRequest& request, const HttpResponse& response) override;
 
   const GcsOptions options_;
   ClientPool clients_;
@@ -131,10 +131,10 @@ class GcsService : public CloudService, private CloudDialect {
   RefusedToken refused_token_;
 };
 
-Refusal GcsService::Understand(const HttpRequest& request, const HttpResponse& response) {
+Refusal GcsService::ClassifyError(const HttpRequest& request, const HttpResponse& response) {
   const CloudError error = ParseGcsError(response);
   if (error.code == "rateLimitExceeded" || error.code == "userRateLimitExceeded") {
-    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
+    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::RetryAdvice::kWait};
   }
   switch (error.http_status) {
     case 401: {

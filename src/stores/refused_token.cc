@@ -5,16 +5,16 @@
 
 namespace millrace {
 
-Refusal::Cure RefusedToken::Renew(const HttpRequest& request, TokenSource& tokens) {
+Refusal::RetryAdvice RefusedToken::Renew(const HttpRequest& request, TokenSource& tokens) {
   constexpr std::string_view kBearer = "Bearer ";
   for (const auto& [name, value] : request.headers) {
     if (name != "Authorization" || !value.starts_with(kBearer)) continue;
     std::string token = value.substr(kBearer.size());
     tokens.Forget({.value = token});
     absl::MutexLock lock(&mutex_);
-    if (std::exchange(last_, token) != token) return Refusal::Cure::kNow;
+    if (std::exchange(last_, token) != token) return Refusal::RetryAdvice::kNow;
   }
-  return Refusal::Cure::kNone;
+  return Refusal::RetryAdvice::kNone;
 }
 
 }  // namespace millrace

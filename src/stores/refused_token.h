@@ -18,7 +18,7 @@ class RefusedToken {
   // For a request that got a 401: the token that it carries may have been revoked, so `tokens` is
   // made to fetch another. kNone if there is none, or if it was refused before: a new try will not
   // help.
-  Refusal::Cure Renew(const HttpRequest& request, TokenSource& tokens);
+  Refusal::RetryAdvice Renew(const HttpRequest& request, TokenSource& tokens);
 
  private:
   absl::Mutex mutex_;

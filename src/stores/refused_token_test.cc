@@ -25,17 +25,17 @@ HttpRequest With(const std::string& authorization) {
 TEST(RefusedToken, EachTokenIsForgottenAndWorthOneMoreTry) {
   ForgottenTokens tokens;
   RefusedToken refused;
-  EXPECT_EQ(refused.Renew(With("Bearer a"), tokens), Refusal::Cure::kNow);
-  EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::Cure::kNow);
-  EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::Cure::kNone) << "there is no other";
+  EXPECT_EQ(refused.Renew(With("Bearer a"), tokens), Refusal::RetryAdvice::kNow);
+  EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::RetryAdvice::kNow);
+  EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::RetryAdvice::kNone) << "there is no other";
   EXPECT_EQ(tokens.forgotten, (std::vector<std::string>{"a", "b", "b"}));
 }
 
 TEST(RefusedToken, RequestsWithoutATokenAreNotTriedAgain) {
   ForgottenTokens tokens;
   RefusedToken refused;
-  EXPECT_EQ(refused.Renew({}, tokens), Refusal::Cure::kNone);
-  EXPECT_EQ(refused.Renew(With("SharedKey account:signature"), tokens), Refusal::Cure::kNone);
+  EXPECT_EQ(refused.Renew({}, tokens), Refusal::RetryAdvice::kNone);
+  EXPECT_EQ(refused.Renew(With("SharedKey account:signature"), tokens), Refusal::RetryAdvice::kNone);
   EXPECT_TRUE(tokens.forgotten.empty());
 }
 

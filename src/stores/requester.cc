@@ -47,7 +47,7 @@ bool IsTransient(int http_status) {
 
 Refusal CommonRefusal(const CloudError& error) {
   if (IsTransient(error.http_status)) {
-    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
+    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::RetryAdvice::kWait};
   }
   if (error.http_status == 412) {
     return {CloudStatus(absl::StatusCode::kFailedPrecondition,
@@ -74,10 +74,10 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
         tries.Succeeded();
         return response;
       }
-      Refusal refusal = dialect_.Understand(request, *response);
+      Refusal refusal = dialect_.ClassifyError(request, *response);
       why = std::move(refusal.status);
-      if (refusal.cure == Refusal::Cure::kNow && cures++ < kMaxCures) continue;
-      if (refusal.cure != Refusal::Cure::kWait) return why;
+      if (refusal.cure == Refusal::RetryAdvice::kNow && cures++ < kMaxCures) continue;
+      if (refusal.cure != Refusal::RetryAdvice::kWait) return why;
       retry_after = response->RetryAfter(clock_.Now());
     } else if (!absl::IsUnavailable(why)) {
       return why;

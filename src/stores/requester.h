@@ -22,22 +22,22 @@ namespace millrace {
 
 // What an answer that is no success means.
 struct Refusal {
-  enum class Cure {
+  enum class RetryAdvice {
     kNone,
     kWait,  // try again later
     kNow,   // try again: what was wrong (a token, the region, the clock) was put right
   };
   absl::Status status;  // for the user, if nothing cures it
-  Cure cure = Cure::kNone;
+  RetryAdvice cure = RetryAdvice::kNone;
 };
 
 // How one vendor wants requests signed, and what its refusals mean. Thread-safe.
-class CloudDialect {
+class CloudProtocol {
  public:
-  virtual ~CloudDialect() = default;
+  virtual ~CloudProtocol() = default;
   // Adds what proves who asks; called for each try, as tokens and dates age.
   virtual absl::Status Authorize(HttpRequest& request, std::stop_token stop) = 0;
-  virtual Refusal Understand(const HttpRequest& request, const HttpResponse& response) = 0;
+  virtual Refusal ClassifyError(const HttpRequest& request, const HttpResponse& response) = 0;
 };
 
 // Whether an answer of that status (408, 429, 5xx but 501 and 505) may be another one later.
@@ -50,7 +50,7 @@ Refusal CommonRefusal(const CloudError& error);
 class Requester {
  public:
   // All must outlive it.
-  Requester(CloudDialect& dialect, ClientPool& clients, Retrier& retrier, Clock& clock)
+  Requester(CloudProtocol& dialect, ClientPool& clients, Retrier& retrier, Clock& clock)
       : dialect_(dialect), clients_(clients), retrier_(retrier), clock_(clock) {}
 
   struct Call {
@@ -74,7 +74,7 @@ class Requester {
  private:
   absl::StatusOr<HttpResponse> Exchange(HttpRequest& request, std::stop_token stop);
 
-  CloudDialect& dialect_;
+  CloudProtocol& dialect_;
   ClientPool& clients_;
   Retrier& retrier_;
   Clock& clock_;

@@ -64,18 +64,18 @@ absl::Status S3Bucket::Authorize(HttpRequest& request, std::stop_token stop) {
   return absl::OkStatus();
 }
 
-Refusal S3Bucket::Understand(const HttpRequest& request, const HttpResponse& response) {
+Refusal S3Bucket::ClassifyError(const HttpRequest& request, const HttpResponse& response) {
   const S3Error error = ParseS3Error(response);
   if (IsTransient(error.http_status) || error.code == "RequestTimeout" ||
       error.code == "SlowDown" || error.code == "OperationAborted" ||
       error.code == "ConditionalRequestConflict") {
-    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::Cure::kWait};
+    return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::RetryAdvice::kWait};
   }
   const bool moved = error.http_status == 301 || error.http_status == 307 ||
                      error.code == "AuthorizationHeaderMalformed" ||
                      error.code == "PermanentRedirect" || error.code == "TemporaryRedirect";
   if ((moved || error.http_status == 400 || error.http_status == 403) && LearnRegion(error)) {
-    return {CloudStatus(absl::StatusCode::kInternal, "", error), Refusal::Cure::kNow};
+    return {CloudStatus(absl::StatusCode::kInternal, "", error), Refusal::RetryAdvice::kNow};
   }
   if (moved) {
     return {
@@ -109,7 +109,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
       server_clock_.Learn(response)) {
     return {CloudStatus(absl::StatusCode::kUnauthenticated,
                         ClockHint(response, options_.service.clock->Now()), error),
-            Refusal::Cure::kNow};
+            Refusal::RetryAdvice::kNow};
   }
   if (error.code == "RequestTimeTooSkewed") {
     const std::string hint = ClockHint(response, options_.service.clock->Now());
@@ -123,7 +123,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
         StrCat("the AWS session has run out: log in again (", options_.keys->description(), ")"),
         error);
     options_.keys->Forget(HeaderOf(request, "X-Amz-Security-Token"));
-    return {status, Refusal::Cure::kNow};
+    return {status, Refusal::RetryAdvice::kNow};
   }
   if (IsOneOf(error.code, kSecretCodes)) {
     return {CloudStatus(

@@ -16,7 +16,7 @@
 namespace millrace {
 
 // Learns from refusals: the bucket's region, how far the clocks are apart, that keys have run out.
-class S3Bucket : public CloudDialect {
+class S3Bucket : public CloudProtocol {
  public:
   // `options` outlives it.
   S3Bucket(std::string name, const S3Options& options);
@@ -25,7 +25,7 @@ class S3Bucket : public CloudDialect {
   std::string Url(const std::string& key) const;
 
   absl::Status Authorize(HttpRequest& request, std::stop_token stop) override;
-  Refusal Understand(const HttpRequest& request, const HttpResponse& response) override;
+  Refusal ClassifyError(const HttpRequest& request, const HttpResponse& response) override;
 
  private:
   std::string region() const;

@@ -41,13 +41,13 @@ bool IsLinkToFile(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FolderTrigger>> FolderTrigger::Start(
-    const std::vector<InputRoot>& roots, Intake& intake, std::function<void()> list_again) {
+    const std::vector<InputRoot>& roots, NotificationRouter& router, std::function<void()> list_again) {
   FileDescriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify.valid()) return ErrnoStatus(errno, "watching folders");
   FileDescriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!wake.valid()) return ErrnoStatus(errno, "watching folders");
   std::unique_ptr<FolderTrigger> trigger = absl::WrapUnique(
-      new FolderTrigger(std::move(inotify), std::move(wake), intake, std::move(list_again)));
+      new FolderTrigger(std::move(inotify), std::move(wake), router, std::move(list_again)));
   for (const InputRoot& root : roots) {
     const bool recursive = !root.one_object && (root.pattern.find('/') != std::string::npos ||
                                                 root.pattern.find("**") != std::string::npos);
@@ -60,11 +60,11 @@ absl::StatusOr<std::unique_ptr<FolderTrigger>> FolderTrigger::Start(
   return trigger;
 }
 
-FolderTrigger::FolderTrigger(FileDescriptor inotify, FileDescriptor wake, Intake& intake,
+FolderTrigger::FolderTrigger(FileDescriptor inotify, FileDescriptor wake, NotificationRouter& router,
                              std::function<void()> list_again)
     : inotify_(std::move(inotify)),
       wake_(std::move(wake)),
-      intake_(intake),
+      router_(router),
       list_again_(std::move(list_again)) {}
 
 FolderTrigger::~FolderTrigger() { Stop(); }
@@ -180,9 +180,9 @@ void FolderTrigger::Lost() {
 }
 
 void FolderTrigger::Offer(std::string path, bool complete, std::stop_token stop) {
-  Notice notice{.uri = std::move(path), .trigger = "folder", .maybe_unfinished = !complete};
-  if (complete) notice.written = absl::Now();
-  intake_.OfferWaiting(std::move(notice), std::move(stop));
+  ObjectNotification notification{.uri = std::move(path), .trigger = "folder", .maybe_unfinished = !complete};
+  if (complete) notification.written = absl::Now();
+  router_.OfferBlocking(std::move(notification), std::move(stop));
 }
 
 }  // namespace millrace::watch

@@ -25,14 +25,14 @@ class FolderTrigger : public Trigger {
   // when the kernel had to drop events. ResourceExhausted if the system's limit of watched folders
   // is reached.
   static absl::StatusOr<std::unique_ptr<FolderTrigger>> Start(const std::vector<InputRoot>& roots,
-                                                              Intake& intake,
+                                                              NotificationRouter& router,
                                                               std::function<void()> list_again);
   ~FolderTrigger() override;
 
   void Stop() override;
 
  private:
-  FolderTrigger(FileDescriptor inotify, FileDescriptor wake, Intake& intake,
+  FolderTrigger(FileDescriptor inotify, FileDescriptor wake, NotificationRouter& router,
                 std::function<void()> list_again);
 
   struct Folder {
@@ -51,7 +51,7 @@ class FolderTrigger : public Trigger {
 
   const FileDescriptor inotify_;
   const FileDescriptor wake_;
-  Intake& intake_;
+  NotificationRouter& router_;
   const std::function<void()> list_again_;
   std::vector<Folder> roots_;
   absl::flat_hash_map<int, Folder> folders_;  // by watch descriptor

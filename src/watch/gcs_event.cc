@@ -26,10 +26,10 @@ absl::Status AddPubsubMessage(const Json& message, StorageEvents& events) {
       attributes[name] = Text(members, name.c_str());
   }
   if (pubsub::IsGcsNotification(attributes)) {
-    ASSIGN_OR_RETURN(std::optional<pubsub::GcsObjectNotice> notice,
+    ASSIGN_OR_RETURN(std::optional<pubsub::GcsObjectNotification> notification,
                      pubsub::ParseGcsNotification(attributes, ""));
-    if (notice.has_value()) {
-      return AddEvent({std::move(notice->uri), std::move(notice->generation), notice->written},
+    if (notification.has_value()) {
+      return AddEvent({std::move(notification->uri), std::move(notification->generation), notification->written},
                       events);
     }
   }

@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::string_view kRetryAfterSeconds = "10";
 
-ServerReply JsonReply(int status, std::string_view key, std::string_view text) {
-  ServerReply reply{.status = status};
+ServerResponse JsonResponse(int status, std::string_view key, std::string_view text) {
+  ServerResponse reply{.status = status};
   reply.body = StrCat("{\"", key, "\":");
   AppendJsonString(reply.body, text);
   reply.body += "}\n";
@@ -54,29 +54,29 @@ std::string TokenOf(std::string_view authorization) {
   return colon == std::string::npos ? "" : pair.substr(colon + 1);
 }
 
-int StatusOf(NoticeOutcome outcome) {
+int StatusOf(NotificationOutcome outcome) {
   switch (outcome) {
-    case NoticeOutcome::kImported:
-    case NoticeOutcome::kDoneBefore:
-    case NoticeOutcome::kConfigChanged:
-    case NoticeOutcome::kGone:
-    case NoticeOutcome::kIgnored:
+    case NotificationOutcome::kImported:
+    case NotificationOutcome::kDoneBefore:
+    case NotificationOutcome::kConfigChanged:
+    case NotificationOutcome::kGone:
+    case NotificationOutcome::kIgnored:
       return 200;
-    case NoticeOutcome::kFailed:
+    case NotificationOutcome::kFailed:
       return 422;
-    case NoticeOutcome::kHeld:
-    case NoticeOutcome::kBusy:
-    case NoticeOutcome::kStopped:
+    case NotificationOutcome::kHeld:
+    case NotificationOutcome::kBusy:
+    case NotificationOutcome::kStopped:
       return 503;
   }
   return 503;
 }
 
-void AppendResult(const NoticeResult& result, std::string& out) {
+void AppendResult(const NotificationResult& result, std::string& out) {
   out += "{\"object\":";
   AppendJsonString(out, result.object.uri);
   StrAppend(&out, ",\"outcome\":\"", NameOf(result.outcome), "\"");
-  if (result.outcome == NoticeOutcome::kImported) {
+  if (result.outcome == NotificationOutcome::kImported) {
     StrAppend(&out, ",\"accepted\":", result.counts.accepted,
               ",\"rejected\":", result.counts.rejected, ",\"filtered\":", result.counts.filtered);
   }
@@ -98,17 +98,17 @@ bool IsPassing(const absl::Status& status) {
 // The answer to one request, put together as its objects get their results.
 class HttpTrigger::Answer {
  public:
-  Answer(size_t objects, std::shared_ptr<PendingReply> reply)
+  Answer(size_t objects, std::shared_ptr<PendingResponse> reply)
       : missing_(objects), reply_(std::move(reply)) {}
 
-  void Add(const NoticeResult& result) {
+  void Add(const NotificationResult& result) {
     absl::MutexLock lock(&mutex_);
-    const bool passing = result.outcome == NoticeOutcome::kFailed && IsPassing(result.status);
+    const bool passing = result.outcome == NotificationOutcome::kFailed && IsPassing(result.status);
     status_ = std::max(status_, passing ? 503 : StatusOf(result.outcome));
     body_ += body_.empty() ? "{\"objects\":[" : ",";
     AppendResult(result, body_);
     if (--missing_ > 0) return;
-    ServerReply reply{.status = status_, .body = body_ + "]}\n"};
+    ServerResponse reply{.status = status_, .body = body_ + "]}\n"};
     if (status_ == 503) reply.headers = {{"Retry-After", std::string(kRetryAfterSeconds)}};
     reply_->Send(std::move(reply));
   }
@@ -118,13 +118,13 @@ class HttpTrigger::Answer {
   size_t missing_ ABSL_GUARDED_BY(mutex_);
   int status_ ABSL_GUARDED_BY(mutex_) = 200;
   std::string body_ ABSL_GUARDED_BY(mutex_);
-  const std::shared_ptr<PendingReply> reply_;
+  const std::shared_ptr<PendingResponse> reply_;
 };
 
 absl::StatusOr<std::unique_ptr<HttpTrigger>> HttpTrigger::Start(
-    const HttpTriggerOptions& options, Intake& intake, WatchProgress& progress,
+    const HttpTriggerOptions& options, NotificationRouter& router, WatchProgress& progress,
     std::function<std::string()> metrics) {
-  auto trigger = absl::WrapUnique(new HttpTrigger(options, intake, progress, std::move(metrics)));
+  auto trigger = absl::WrapUnique(new HttpTrigger(options, router, progress, std::move(metrics)));
   HttpServerOptions server;
   server.listen = options.listen;
   server.max_body_bytes = options.max_body_bytes;
@@ -136,9 +136,9 @@ absl::StatusOr<std::unique_ptr<HttpTrigger>> HttpTrigger::Start(
   return trigger;
 }
 
-HttpTrigger::HttpTrigger(const HttpTriggerOptions& options, Intake& intake, WatchProgress& progress,
+HttpTrigger::HttpTrigger(const HttpTriggerOptions& options, NotificationRouter& router, WatchProgress& progress,
                          std::function<std::string()> metrics)
-    : options_(options), intake_(intake), progress_(progress), metrics_(std::move(metrics)) {}
+    : options_(options), router_(router), progress_(progress), metrics_(std::move(metrics)) {}
 
 HttpTrigger::~HttpTrigger() {
   if (server_ != nullptr) server_->Stop();
@@ -149,69 +149,69 @@ bool HttpTrigger::MayEnter(const ServerRequest& request) const {
          SameText(TokenOf(request.header("authorization")), options_.token);
 }
 
-ServerReply HttpTrigger::Handle(const ServerRequest& request) {
+ServerResponse HttpTrigger::Handle(const ServerRequest& request) {
   const bool get = request.method == "GET" || request.method == "HEAD";
   if (get && request.path != "/metrics") return HandleGet(request);
   if (!MayEnter(request)) {
-    ServerReply reply =
-        JsonReply(401, "error",
+    ServerResponse reply =
+        JsonResponse(401, "error",
                   "the token of MILLRACE_WATCH_TOKEN is missing or wrong (Authorization header)");
     reply.headers = {{"WWW-Authenticate", "Bearer"}};
     return reply;
   }
-  if (get) return MetricsReply(metrics_());
+  if (get) return MetricsResponse(metrics_());
   if (request.method == "POST") return HandlePost(request);
   if (request.method == "OPTIONS") {
-    ServerReply reply{.status = 200};
+    ServerResponse reply{.status = 200};
     const std::string origin(request.header("webhook-request-origin"));
     if (!origin.empty()) reply.headers.emplace_back("WebHook-Allowed-Origin", origin);
     reply.headers.emplace_back("WebHook-Allowed-Rate", "*");
     reply.headers.emplace_back("Allow", "POST, GET, OPTIONS");
     return reply;
   }
-  return JsonReply(405, "error", "POST an event here");
+  return JsonResponse(405, "error", "POST an event here");
 }
 
-ServerReply HttpTrigger::HandleGet(const ServerRequest& request) {
-  if (request.path == "/healthz") return JsonReply(200, "status", "ok");
+ServerResponse HttpTrigger::HandleGet(const ServerRequest& request) {
+  if (request.path == "/healthz") return JsonResponse(200, "status", "ok");
   if (request.path == "/readyz") {
-    return stopped_ ? JsonReply(503, "status", "stopping") : JsonReply(200, "status", "ready");
+    return stopped_ ? JsonResponse(503, "status", "stopping") : JsonResponse(200, "status", "ready");
   }
-  return JsonReply(404, "error", "there is /healthz, /readyz and /metrics; events are POSTed");
+  return JsonResponse(404, "error", "there is /healthz, /readyz and /metrics; events are POSTed");
 }
 
-ServerReply HttpTrigger::HandlePost(const ServerRequest& request) {
-  if (stopped_) return JsonReply(503, "error", "the watch is stopping; send it again");
+ServerResponse HttpTrigger::HandlePost(const ServerRequest& request) {
+  if (stopped_) return JsonResponse(503, "error", "the watch is stopping; send it again");
   absl::StatusOr<StorageEvents> parsed = ParseStorageEvents(request.header, request.body);
-  if (!parsed.ok()) return JsonReply(400, "error", ToStd(parsed.status().message()));
+  if (!parsed.ok()) return JsonResponse(400, "error", ToStd(parsed.status().message()));
   if (!parsed->confirmation_url.empty()) {
     Log(Severity::kWarning, "SNS asks whether its messages are wanted: open the URL to say yes",
         {{"url", parsed->confirmation_url}});
   }
   if (!parsed->validation_code.empty()) {
-    return JsonReply(200, "validationResponse", parsed->validation_code);
+    return JsonResponse(200, "validationResponse", parsed->validation_code);
   }
-  if (parsed->objects.empty()) return ServerReply{.body = "{\"objects\":[]}\n"};
+  if (parsed->objects.empty()) return ServerResponse{.body = "{\"objects\":[]}\n"};
 
   Trace trace = TraceOf(request.header("traceparent"), request.header("x-cloud-trace-context"));
   if (!trace.trace_id.empty() && !options_.google_project.empty()) {
     trace.trace_id = StrCat("projects/", options_.google_project, "/traces/", trace.trace_id);
   }
-  ServerReply reply =
-      JsonReply(503, "error", "not imported within --request-timeout; send it again");
+  ServerResponse reply =
+      JsonResponse(503, "error", "not imported within --request-timeout; send it again");
   reply.later_timeout = options_.request_timeout;
   const absl::Duration begun = Clock::Real().Elapsed();
   reply.later = [this, trace, begun, events = std::move(parsed->objects)](
-                    std::shared_ptr<PendingReply> pending) mutable {
+                    std::shared_ptr<PendingResponse> pending) mutable {
     const auto answer = std::make_shared<Answer>(events.size(), std::move(pending));
     for (StorageEvent& event : events) {
-      Notice notice{
+      ObjectNotification notification{
           .uri = std::move(event.uri), .trigger = "http", .written = event.written, .trace = trace};
-      notice.on_result = [this, answer, begun](const NoticeResult& result) {
+      notification.ack = [this, answer, begun](const NotificationResult& result) {
         progress_.request_duration.Observe(absl::ToDoubleSeconds(Clock::Real().Elapsed() - begun));
         answer->Add(result);
       };
-      intake_.Offer(std::move(notice));
+      router_.Offer(std::move(notification));
     }
   };
   return reply;

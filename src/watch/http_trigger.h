@@ -36,7 +36,7 @@ class HttpTrigger : public Trigger {
  public:
   // Listening on return. All arguments outlive it.
   static absl::StatusOr<std::unique_ptr<HttpTrigger>> Start(const HttpTriggerOptions& options,
-                                                            Intake& intake, WatchProgress& progress,
+                                                            NotificationRouter& router, WatchProgress& progress,
                                                             std::function<std::string()> metrics);
   // Answers what is open, for some seconds at most.
   ~HttpTrigger() override;
@@ -48,16 +48,16 @@ class HttpTrigger : public Trigger {
  private:
   class Answer;
 
-  HttpTrigger(const HttpTriggerOptions& options, Intake& intake, WatchProgress& progress,
+  HttpTrigger(const HttpTriggerOptions& options, NotificationRouter& router, WatchProgress& progress,
               std::function<std::string()> metrics);
 
-  ServerReply Handle(const ServerRequest& request);
-  ServerReply HandleGet(const ServerRequest& request);
-  ServerReply HandlePost(const ServerRequest& request);
+  ServerResponse Handle(const ServerRequest& request);
+  ServerResponse HandleGet(const ServerRequest& request);
+  ServerResponse HandlePost(const ServerRequest& request);
   bool MayEnter(const ServerRequest& request) const;
 
   const HttpTriggerOptions options_;
-  Intake& intake_;
+  NotificationRouter& router_;
   WatchProgress& progress_;
   const std::function<std::string()> metrics_;
   std::atomic<bool> stopped_{false};

@@ -13,7 +13,7 @@ constexpr size_t kMaxWarnings = 1000;  // of objects that no entry fits, and of 
 
 }  // namespace
 
-Intake::Intake(const CurrentSources& sources, const std::string& config_path, InputFilter filter,
+NotificationRouter::NotificationRouter(const CurrentSources& sources, const std::string& config_path, InputFilter filter,
                std::map<RecordType, ObjectQueue*> queues, WatchProgress& progress)
     : sources_(sources),
       filter_(std::move(filter)),
@@ -23,62 +23,62 @@ Intake::Intake(const CurrentSources& sources, const std::string& config_path, In
   if (!config_path.empty()) config_ = std::filesystem::canonical(config_path, none).string();
 }
 
-void Intake::Offer(Notice notice) {
-  ++progress_.notices;
-  ObjectQueue* const queue = QueueFor(notice);
-  if (queue != nullptr && !queue->Add(notice)) Answer(notice, NoticeOutcome::kBusy);
+void NotificationRouter::Offer(ObjectNotification notification) {
+  ++progress_.notifications;
+  ObjectQueue* const queue = QueueFor(notification);
+  if (queue != nullptr && !queue->Add(notification)) Answer(notification, NotificationOutcome::kBusy);
 }
 
-bool Intake::OfferWaiting(Notice notice, std::stop_token stop) {
-  ++progress_.notices;
-  ObjectQueue* const queue = QueueFor(notice);
-  return queue == nullptr || queue->AddWaiting(notice, std::move(stop));
+bool NotificationRouter::OfferBlocking(ObjectNotification notification, std::stop_token stop) {
+  ++progress_.notifications;
+  ObjectQueue* const queue = QueueFor(notification);
+  return queue == nullptr || queue->AddBlocking(notification, std::move(stop));
 }
 
-void Intake::OfferAgain(Notice notice) {
-  ObjectQueue* const queue = QueueFor(notice);
-  if (queue != nullptr) queue->AddAlways(notice);
+void NotificationRouter::OfferAgain(ObjectNotification notification) {
+  ObjectQueue* const queue = QueueFor(notification);
+  if (queue != nullptr) queue->AddAlways(notification);
 }
 
-void Intake::ForgetWarnings() {
+void NotificationRouter::ForgetWarnings() {
   absl::MutexLock lock(&mutex_);
   warned_.clear();
 }
 
-ObjectQueue* Intake::QueueFor(const Notice& notice) {
-  if (!filter_.Names(notice.uri) || notice.uri == config_) {
-    if (filter_.Hides(notice.uri)) NoteHidden(notice.uri);
-    Answer(notice, NoticeOutcome::kIgnored);
+ObjectQueue* NotificationRouter::QueueFor(const ObjectNotification& notification) {
+  if (!filter_.Names(notification.uri) || notification.uri == config_) {
+    if (filter_.Hides(notification.uri)) NoteHidden(notification.uri);
+    Answer(notification, NotificationOutcome::kIgnored);
     return nullptr;
   }
-  const std::shared_ptr<const SourceConfig> entry = sources_.Match(notice.uri);
+  const std::shared_ptr<const SourceConfig> entry = sources_.Match(notification.uri);
   if (entry == nullptr) {
-    WarnUnmatched(notice.uri);
-    Answer(notice, NoticeOutcome::kIgnored);
+    WarnUnmatched(notification.uri);
+    Answer(notification, NotificationOutcome::kIgnored);
     return nullptr;
   }
   return queues_.at(entry->record_type);
 }
 
-void Intake::Answer(const Notice& notice, NoticeOutcome outcome) {
+void NotificationRouter::Answer(const ObjectNotification& notification, NotificationOutcome outcome) {
   progress_.Count(outcome);
-  if (notice.on_result) notice.on_result({.outcome = outcome, .object = {notice.uri, 0, ""}});
+  if (notification.ack) notification.ack({.outcome = outcome, .object = {notification.uri, 0, ""}});
 }
 
-void Intake::WarnUnmatched(const std::string& uri) {
+void NotificationRouter::WarnUnmatched(const std::string& uri) {
   if (!SeesFirst(uri)) return;
   ++progress_.import.objects_unmatched;
   Log(Severity::kWarning, "no entry of the config fits this object; it is left out",
       {{"object", uri}});
 }
 
-void Intake::NoteHidden(std::string_view uri) {
+void NotificationRouter::NoteHidden(std::string_view uri) {
   if (!SeesFirst(std::string(uri))) return;
   NoteHiddenName(uri, progress_.import.objects_hidden, progress_.import.warnings);
 }
 
 // Listings show the same ones again and again.
-bool Intake::SeesFirst(const std::string& uri) {
+bool NotificationRouter::SeesFirst(const std::string& uri) {
   absl::MutexLock lock(&mutex_);
   return warned_.size() < kMaxWarnings && warned_.insert(uri).second;
 }

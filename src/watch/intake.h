@@ -18,30 +18,30 @@
 namespace millrace::watch {
 
 // Thread-safe.
-class Intake {
+class NotificationRouter {
  public:
   // All outlive it. `config_path` is left out of folders that are watched; empty: none. There is a
   // queue for each kind of record that `sources` has, whatever replaces them.
-  Intake(const CurrentSources& sources, const std::string& config_path, InputFilter filter,
+  NotificationRouter(const CurrentSources& sources, const std::string& config_path, InputFilter filter,
          std::map<RecordType, ObjectQueue*> queues, WatchProgress& progress);
 
   // Never blocks for long. on_result is called, now or later, whatever happens: with kBusy if there
   // is no room.
-  void Offer(Notice notice);
+  void Offer(ObjectNotification notification);
   // A listing has left this name out as hidden.
   void NoteHidden(std::string_view uri);
   // Waits for room. False once `stop` is requested; then on_result is not called.
-  bool OfferWaiting(Notice notice, std::stop_token stop);
+  bool OfferBlocking(ObjectNotification notification, std::stop_token stop);
   // Takes a notice back from a queue, since the config has changed: as Offer(), with room or
   // without.
-  void OfferAgain(Notice notice);
+  void OfferAgain(ObjectNotification notification);
   // The config has changed: objects that did not fit are worth another warning.
   void ForgetWarnings();
 
  private:
   // Null: the notice was answered.
-  ObjectQueue* QueueFor(const Notice& notice);
-  void Answer(const Notice& notice, NoticeOutcome outcome);
+  ObjectQueue* QueueFor(const ObjectNotification& notification);
+  void Answer(const ObjectNotification& notification, NotificationOutcome outcome);
   void WarnUnmatched(const std::string& uri);
   // False if it was seen before, or too many were.
   bool SeesFirst(const std::string& uri);

@@ -18,12 +18,12 @@ constexpr absl::Duration kAfterFailure = absl::Seconds(30);
 }  // namespace
 
 ListTrigger::ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores,
-                         absl::Duration every, bool as_files, Intake& intake)
+                         absl::Duration every, bool as_files, NotificationRouter& router)
     : inputs_(std::move(inputs)),
       stores_(stores),
       every_(every),
       as_files_(as_files),
-      intake_(intake),
+      router_(router),
       thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {
   pthread_setname_np(thread_.native_handle(), "watch-list");
 }
@@ -82,15 +82,15 @@ absl::Status ListTrigger::ListInput(const std::string& input, const std::stop_to
       const std::unique_ptr<ObjectLister> lister,
       ObjectLister::Start({input}, [](const ObjectInfo&) { return true; }, stores_,
                           {.as_files = as_files_, .on_hidden = [this](std::string_view uri) {
-                             intake_.NoteHidden(uri);
+                             router_.NoteHidden(uri);
                            }}));
   while (true) {
     ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(stop));
     if (!object) return absl::OkStatus();
-    Notice notice{.uri = object->info.uri, .trigger = "list"};
-    notice.maybe_unfinished = notice.uri.find("://") == std::string::npos;
-    notice.listed = std::move(object->info);
-    if (!intake_.OfferWaiting(std::move(notice), stop)) return absl::OkStatus();
+    ObjectNotification notification{.uri = object->info.uri, .trigger = "list"};
+    notification.maybe_unfinished = notification.uri.find("://") == std::string::npos;
+    notification.listed = std::move(object->info);
+    if (!router_.OfferBlocking(std::move(notification), stop)) return absl::OkStatus();
   }
 }
 

@@ -24,7 +24,7 @@ class ListTrigger : public Trigger {
   // nothing yet is no error; if one cannot be listed that is logged, and all are listed again soon.
   // `as_files` as ListingRules has it.
   ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores, absl::Duration every,
-              bool as_files, Intake& intake);
+              bool as_files, NotificationRouter& router);
   ~ListTrigger() override { Stop(); }
 
   void ListNow();
@@ -42,7 +42,7 @@ class ListTrigger : public Trigger {
   const StoreOptions stores_;
   const absl::Duration every_;
   const bool as_files_;
-  Intake& intake_;
+  NotificationRouter& router_;
   mutable absl::Mutex mutex_;
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool listing_ ABSL_GUARDED_BY(mutex_) = false;

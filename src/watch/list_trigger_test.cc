@@ -24,7 +24,7 @@ TEST(ListTriggerTest, AnInputThatCannotBeListedHidesNoneOfTheOthers) {
   fs::create_directories(folder);
   std::ofstream(folder + "/a.ndjson") << "{}";
   auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
-    return ServerReply{.status = 403, .body = R"({"error":{"code":403,"message":"no access"}})"};
+    return ServerResponse{.status = 403, .body = R"({"error":{"code":403,"message":"no access"}})"};
   });
   ASSERT_TRUE(refusing.ok());
   StoreOptions stores;
@@ -37,8 +37,8 @@ TEST(ListTriggerTest, AnInputThatCannotBeListedHidesNoneOfTheOthers) {
   WatchProgress progress;
   ObjectQueue queue({}, cache, Clock::Real(), progress);
   const CurrentSources sources(SourcesConfig::MixpanelFormat());
-  Intake intake(sources, "", InputFilter({}), {{RecordType::kEvent, &queue}}, progress);
-  ListTrigger trigger({"gs://b/x", folder}, stores, absl::InfiniteDuration(), false, intake);
+  NotificationRouter router(sources, "", InputFilter({}), {{RecordType::kEvent, &queue}}, progress);
+  ListTrigger trigger({"gs://b/x", folder}, stores, absl::InfiniteDuration(), false, router);
   trigger.ListNow();
   while (!trigger.idle()) std::this_thread::yield();
   EXPECT_EQ(progress.objects_waiting, 1u);

@@ -2,25 +2,25 @@
 
 namespace millrace::watch {
 
-std::string_view NameOf(NoticeOutcome outcome) {
+std::string_view NameOf(NotificationOutcome outcome) {
   switch (outcome) {
-    case NoticeOutcome::kImported:
+    case NotificationOutcome::kImported:
       return "imported";
-    case NoticeOutcome::kDoneBefore:
+    case NotificationOutcome::kDoneBefore:
       return "done_before";
-    case NoticeOutcome::kConfigChanged:
+    case NotificationOutcome::kConfigChanged:
       return "config_changed";
-    case NoticeOutcome::kGone:
+    case NotificationOutcome::kGone:
       return "gone";
-    case NoticeOutcome::kIgnored:
+    case NotificationOutcome::kIgnored:
       return "ignored";
-    case NoticeOutcome::kHeld:
+    case NotificationOutcome::kHeld:
       return "held";
-    case NoticeOutcome::kFailed:
+    case NotificationOutcome::kFailed:
       return "failed";
-    case NoticeOutcome::kBusy:
+    case NotificationOutcome::kBusy:
       return "busy";
-    case NoticeOutcome::kStopped:
+    case NotificationOutcome::kStopped:
       return "stopped";
   }
   return "stopped";

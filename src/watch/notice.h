@@ -21,7 +21,7 @@ struct Trace {
   bool sampled = false;
 };
 
-enum class NoticeOutcome {
+enum class NotificationOutcome {
   kImported,    // the ledger has the object as done, by this watch
   kDoneBefore,  // it had it so before
   // It was sent, at least in part, under a config that has changed since, and is left alone:
@@ -35,20 +35,20 @@ enum class NoticeOutcome {
   kStopped,  // the watch ends, or the object went to another worker
 };
 
-struct NoticeResult {
-  NoticeOutcome outcome = NoticeOutcome::kStopped;
+struct NotificationResult {
+  NotificationOutcome outcome = NotificationOutcome::kStopped;
   absl::Status status;
   ObjectInfo object;  // without size and version where they are not known
   Counts counts;      // of an object that was imported
 
   // Nothing is left to do: the sender need not tell again.
-  bool settled() const { return outcome <= NoticeOutcome::kIgnored; }
+  bool settled() const { return outcome <= NotificationOutcome::kIgnored; }
 };
 
 // "imported", "done_before", ...: in logs, answers and metrics.
-std::string_view NameOf(NoticeOutcome outcome);
+std::string_view NameOf(NotificationOutcome outcome);
 
-struct Notice {
+struct ObjectNotification {
   std::string uri;
   std::string_view trigger;  // a literal: "http", "pubsub", "folder", "list"
   // When the object was written, as far as it is known; for the latency.
@@ -60,7 +60,7 @@ struct Notice {
   Trace trace;
   // Called once, from any thread, with nothing locked. Without it nobody will tell of the object
   // again, so the watch itself tries again what did not succeed.
-  std::function<void(const NoticeResult&)> on_result;
+  std::function<void(const NotificationResult&)> ack;
 };
 
 }  // namespace millrace::watch

@@ -34,34 +34,34 @@ Trace FromCloudTraceContext(std::string_view text) {
   return {std::string(trace_id), "", text.ends_with(";o=1")};
 }
 
-Severity SeverityOf(NoticeOutcome outcome) {
+Severity SeverityOf(NotificationOutcome outcome) {
   switch (outcome) {
-    case NoticeOutcome::kImported:
-    case NoticeOutcome::kHeld:
+    case NotificationOutcome::kImported:
+    case NotificationOutcome::kHeld:
       return Severity::kInfo;
-    case NoticeOutcome::kFailed:
+    case NotificationOutcome::kFailed:
       return Severity::kError;
-    case NoticeOutcome::kConfigChanged:
-    case NoticeOutcome::kGone:
+    case NotificationOutcome::kConfigChanged:
+    case NotificationOutcome::kGone:
       return Severity::kWarning;
     default:
       return Severity::kDebug;
   }
 }
 
-std::string_view MessageOf(NoticeOutcome outcome) {
+std::string_view MessageOf(NotificationOutcome outcome) {
   switch (outcome) {
-    case NoticeOutcome::kImported:
+    case NotificationOutcome::kImported:
       return "object imported";
-    case NoticeOutcome::kDoneBefore:
+    case NotificationOutcome::kDoneBefore:
       return "object was done before";
-    case NoticeOutcome::kConfigChanged:
+    case NotificationOutcome::kConfigChanged:
       return "object was imported under another config and is left alone";
-    case NoticeOutcome::kGone:
+    case NotificationOutcome::kGone:
       return "object is not there any more";
-    case NoticeOutcome::kHeld:
+    case NotificationOutcome::kHeld:
       return "object is held by another worker";
-    case NoticeOutcome::kFailed:
+    case NotificationOutcome::kFailed:
       return "object failed";
     default:
       return "object left alone";
@@ -77,27 +77,27 @@ void AddTrace(const Trace& trace, std::vector<LogField>& fields) {
   fields.emplace_back("logging.googleapis.com/trace_sampled", trace.sampled);
 }
 
-void LogObject(const Notice& notice, const NoticeResult& result, absl::Time now,
+void LogObject(const ObjectNotification& notification, const NotificationResult& result, absl::Time now,
                absl::Time next_try) {
-  std::vector<LogField> fields = {{"object", notice.uri}, {"trigger", notice.trigger}};
+  std::vector<LogField> fields = {{"object", notification.uri}, {"trigger", notification.trigger}};
   if (!result.object.version.empty()) fields.emplace_back("version", result.object.version);
-  if (result.outcome == NoticeOutcome::kImported) {
+  if (result.outcome == NotificationOutcome::kImported) {
     fields.emplace_back("read", result.counts.read);
     fields.emplace_back("accepted", result.counts.accepted);
     fields.emplace_back("rejected", result.counts.rejected);
     fields.emplace_back("filtered", result.counts.filtered);
     fields.emplace_back("events", result.counts.events);
-    if (notice.written != absl::InfinitePast()) {
-      fields.emplace_back("latency_s", absl::ToDoubleSeconds(now - notice.written));
+    if (notification.written != absl::InfinitePast()) {
+      fields.emplace_back("latency_s", absl::ToDoubleSeconds(now - notification.written));
     }
   }
   if (!result.status.ok()) fields.emplace_back("error", ToStd(result.status.message()));
   if (next_try != absl::InfiniteFuture()) {
     fields.emplace_back("retry_in_s", std::max(0.0, absl::ToDoubleSeconds(next_try - now)));
-  } else if (result.outcome == NoticeOutcome::kFailed) {
+  } else if (result.outcome == NotificationOutcome::kFailed) {
     fields.emplace_back("note", "left until it is told of again");
   }
-  AddTrace(notice.trace, fields);
+  AddTrace(notification.trace, fields);
   Log(SeverityOf(result.outcome), MessageOf(result.outcome), fields);
 }
 

@@ -13,7 +13,7 @@
 namespace millrace::watch {
 
 // `next_try` InfiniteFuture: there is none by the watch itself.
-void LogObject(const Notice& notice, const NoticeResult& result, absl::Time now,
+void LogObject(const ObjectNotification& notification, const NotificationResult& result, absl::Time now,
                absl::Time next_try);
 
 // The fields by which Google Cloud finds the request of a log line; none if `trace` is empty.

@@ -30,34 +30,34 @@ absl::Time WriteTime(const ObjectInfo& info) {
 }
 
 // The object is not what it was when its reading began: another look will find what it is now.
-bool HasChanged(const NoticeResult& result) {
-  return result.outcome == NoticeOutcome::kFailed &&
+bool HasChanged(const NotificationResult& result) {
+  return result.outcome == NotificationOutcome::kFailed &&
          (absl::IsFailedPrecondition(result.status) || absl::IsNotFound(result.status));
 }
 
-NoticeResult ResultOf(const ObjectInfo& object, const ObjectOutcome& outcome) {
-  NoticeResult result{.status = outcome.status, .object = object, .counts = outcome.counts};
+NotificationResult ResultOf(const ObjectInfo& object, const ObjectOutcome& outcome) {
+  NotificationResult result{.status = outcome.status, .object = object, .counts = outcome.counts};
   switch (outcome.kind) {
     case ObjectOutcome::Kind::kImported:
-      result.outcome = NoticeOutcome::kImported;
+      result.outcome = NotificationOutcome::kImported;
       break;
     case ObjectOutcome::Kind::kDoneBefore:
-      result.outcome = NoticeOutcome::kDoneBefore;
+      result.outcome = NotificationOutcome::kDoneBefore;
       break;
     case ObjectOutcome::Kind::kConfigChanged:
-      result.outcome = NoticeOutcome::kConfigChanged;
+      result.outcome = NotificationOutcome::kConfigChanged;
       break;
     case ObjectOutcome::Kind::kHeld:
-      result.outcome = NoticeOutcome::kHeld;
+      result.outcome = NotificationOutcome::kHeld;
       break;
     case ObjectOutcome::Kind::kFailed:
-      result.outcome = NoticeOutcome::kFailed;
+      result.outcome = NotificationOutcome::kFailed;
       break;
     case ObjectOutcome::Kind::kUnmatched:
-      result.outcome = NoticeOutcome::kIgnored;
+      result.outcome = NotificationOutcome::kIgnored;
       break;
     case ObjectOutcome::Kind::kReleased:
-      result.outcome = NoticeOutcome::kStopped;
+      result.outcome = NotificationOutcome::kStopped;
       break;
   }
   return result;
@@ -69,55 +69,55 @@ ObjectQueue::ObjectQueue(const QueueOptions& options, StoreCache& stores, Clock&
                          WatchProgress& progress)
     : options_(options), stores_(stores), clock_(clock), progress_(progress) {}
 
-bool ObjectQueue::Add(Notice& notice) { return AddOrAnswer(notice, Room::kNeeded); }
+bool ObjectQueue::Add(ObjectNotification& notification) { return AddOrAnswer(notification, Room::kNeeded); }
 
-void ObjectQueue::AddAlways(Notice& notice) { AddOrAnswer(notice, Room::kNotNeeded); }
+void ObjectQueue::AddAlways(ObjectNotification& notification) { AddOrAnswer(notification, Room::kNotNeeded); }
 
-bool ObjectQueue::AddOrAnswer(Notice& notice, Room room) {
+bool ObjectQueue::AddOrAnswer(ObjectNotification& notification, Room room) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!ended_) return AddLocked(notice, room);
+    if (!ended_) return AddLocked(notification, room);
   }
-  if (notice.on_result) notice.on_result({.object = {notice.uri, 0, ""}});
+  if (notification.ack) notification.ack({.object = {notification.uri, 0, ""}});
   return true;
 }
 
-bool ObjectQueue::AddWaiting(Notice& notice, std::stop_token stop) {
+bool ObjectQueue::AddBlocking(ObjectNotification& notification, std::stop_token stop) {
   std::atomic<bool> given_up{false};
   const std::stop_callback wake(stop, [&] {
     absl::MutexLock lock(&mutex_);
     given_up = true;
   });
   while (!given_up) {
-    if (Add(notice)) return true;
+    if (Add(notification)) return true;
     absl::MutexLock lock(&mutex_);
     const auto may_go_on = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return given_up || ended_ || Accepts(notice);
+      return given_up || ended_ || Accepts(notification);
     };
     mutex_.Await(absl::Condition(&may_go_on));
   }
   return false;
 }
 
-bool ObjectQueue::Accepts(const Notice& notice) const {
-  return waiting_.size() < options_.max_objects || waiting_.contains(notice.uri);
+bool ObjectQueue::Accepts(const ObjectNotification& notification) const {
+  return waiting_.size() < options_.max_objects || waiting_.contains(notification.uri);
 }
 
-bool ObjectQueue::AddLocked(Notice& notice, Room room) {
+bool ObjectQueue::AddLocked(ObjectNotification& notification, Room room) {
   const bool must_fit = room == Room::kNeeded;
   const size_t max =
       must_fit ? options_.max_notices_per_object : std::numeric_limits<size_t>::max();
-  if (const auto work = in_work_.find(notice.uri); work != in_work_.end()) {
-    const bool same = notice.listed && notice.listed->version == work->second.version;
-    if (same && !notice.on_result) return true;  // a listing that saw what is in work
-    if (work->second.next) return Merge(*work->second.next, notice, max);
-    if (must_fit && !Accepts(notice)) return false;
-    return Merge(work->second.next.emplace(Item()), notice, max);
+  if (const auto work = in_progress_.find(notification.uri); work != in_progress_.end()) {
+    const bool same = notification.listed && notification.listed->version == work->second.version;
+    if (same && !notification.ack) return true;  // a listing that saw what is in work
+    if (work->second.next) return Merge(*work->second.next, notification, max);
+    if (must_fit && !Accepts(notification)) return false;
+    return Merge(work->second.next.emplace(Item()), notification, max);
   }
-  if (const auto waiting = waiting_.find(notice.uri); waiting != waiting_.end()) {
-    const bool urgent = !notice.maybe_unfinished;
+  if (const auto waiting = waiting_.find(notification.uri); waiting != waiting_.end()) {
+    const bool urgent = !notification.maybe_unfinished;
     Item& item = waiting->second;
-    if (!Merge(item, notice, max)) return false;
+    if (!Merge(item, notification, max)) return false;
     if (urgent && item.due != absl::InfinitePast()) {
       later_.erase({item.due, waiting->first});
       item.due = absl::InfinitePast();
@@ -125,36 +125,36 @@ bool ObjectQueue::AddLocked(Notice& notice, Room room) {
     }
     return true;
   }
-  if (must_fit && !Accepts(notice)) return false;
+  if (must_fit && !Accepts(notification)) return false;
   Item item;
-  Merge(item, notice, max);
+  Merge(item, notification, max);
   Enqueue(std::move(item));
   return true;
 }
 
 // Adds what `notice` says and wants; false, and nothing, if too many wait for the object already.
-bool ObjectQueue::Merge(Item& into, Notice& notice, size_t max) {
-  if (into.on_result.size() >= max) return false;
-  if (notice.on_result) {
-    into.on_result.push_back(std::move(notice.on_result));
+bool ObjectQueue::Merge(Item& into, ObjectNotification& notification, size_t max) {
+  if (into.ack.size() >= max) return false;
+  if (notification.ack) {
+    into.ack.push_back(std::move(notification.ack));
   } else {
     into.ours_to_retry = true;
   }
-  if (into.notice.uri.empty()) {
-    into.notice = std::move(notice);
-    into.notice.on_result = nullptr;
+  if (into.notification.uri.empty()) {
+    into.notification = std::move(notification);
+    into.notification.ack = nullptr;
     return true;
   }
-  into.notice.listed = std::move(notice.listed);
-  into.notice.maybe_unfinished &= notice.maybe_unfinished;
-  into.notice.written = std::max(into.notice.written, notice.written);
-  if (into.notice.trace.trace_id.empty()) into.notice.trace = std::move(notice.trace);
+  into.notification.listed = std::move(notification.listed);
+  into.notification.maybe_unfinished &= notification.maybe_unfinished;
+  into.notification.written = std::max(into.notification.written, notification.written);
+  if (into.notification.trace.trace_id.empty()) into.notification.trace = std::move(notification.trace);
   return true;
 }
 
 void ObjectQueue::Enqueue(Item item) {
   ++progress_.objects_waiting;
-  const std::string uri = item.notice.uri;
+  const std::string uri = item.notification.uri;
   if (item.due == absl::InfinitePast()) {
     ready_.push_back(uri);
   } else {
@@ -180,13 +180,13 @@ std::optional<ObjectQueue::Item> ObjectQueue::TakeDue() {
   --progress_.objects_waiting;
   ++progress_.objects_in_work;
   item.due = absl::InfinitePast();
-  in_work_[uri] = InWork();
+  in_progress_[uri] = InWork();
   return item;
 }
 
 bool ObjectQueue::idle() const {
   absl::MutexLock lock(&mutex_);
-  return waiting_.empty() && in_work_.empty();
+  return waiting_.empty() && in_progress_.empty();
 }
 
 void ObjectQueue::End() {
@@ -200,19 +200,19 @@ void ObjectQueue::Close() {
     absl::MutexLock lock(&mutex_);
     ended_ = true;
     for (auto& [uri, item] : waiting_) left.emplace_back(uri, std::move(item));
-    for (auto& [uri, work] : in_work_) {
+    for (auto& [uri, work] : in_progress_) {
       left.emplace_back(uri, std::move(work.item));
       if (work.next) left.emplace_back(uri, *std::move(work.next));
     }
     progress_.objects_waiting -= waiting_.size();
-    progress_.objects_in_work -= in_work_.size();
+    progress_.objects_in_work -= in_progress_.size();
     waiting_.clear();
     ready_.clear();
     later_.clear();
-    in_work_.clear();
+    in_progress_.clear();
   }
   for (const auto& [uri, item] : left) {
-    for (const auto& on_result : item.on_result) on_result({.object = {uri, 0, ""}});
+    for (const auto& ack : item.ack) ack({.object = {uri, 0, ""}});
   }
 }
 
@@ -255,11 +255,11 @@ bool ObjectQueue::Ready() {
 
 // Looks the object up. Not an object if it cannot be read now.
 ListedObject ObjectQueue::Prepare(Item item) {
-  const std::string uri = item.notice.uri;
-  std::optional<ObjectInfo> listed = std::exchange(item.notice.listed, std::nullopt);
+  const std::string uri = item.notification.uri;
+  std::optional<ObjectInfo> listed = std::exchange(item.notification.listed, std::nullopt);
   {
     absl::MutexLock lock(&mutex_);
-    in_work_[uri].item = std::move(item);
+    in_progress_[uri].item = std::move(item);
   }
   absl::StatusOr<ListedObject> found = absl::NotFoundError("");
   if (listed) {
@@ -271,7 +271,7 @@ ListedObject ObjectQueue::Prepare(Item item) {
   }
   if (!found.ok()) {
     const bool gone = absl::IsNotFound(found.status());
-    Finish(uri, {.outcome = gone ? NoticeOutcome::kGone : NoticeOutcome::kFailed,
+    Complete(uri, {.outcome = gone ? NotificationOutcome::kGone : NotificationOutcome::kFailed,
                  .status = gone ? absl::OkStatus() : found.status(),
                  .object = {uri, 0, ""}});
     return {};
@@ -284,15 +284,15 @@ bool ObjectQueue::PutBackUnfinished(const ObjectInfo& info) {
   const absl::Time written = WriteTime(info);
   const absl::Time now = clock_.Now();
   absl::MutexLock lock(&mutex_);
-  const auto found = in_work_.find(info.uri);
+  const auto found = in_progress_.find(info.uri);
   InWork& work = found->second;
   work.version = info.version;
   const absl::Time settled = written + options_.settle_time;
-  if (!work.item.notice.maybe_unfinished || written > now || settled <= now) return false;
+  if (!work.item.notification.maybe_unfinished || written > now || settled <= now) return false;
   Item item = std::move(work.item);
   item.due = settled;
   std::optional<Item> next = std::move(work.next);
-  in_work_.erase(found);
+  in_progress_.erase(found);
   --progress_.objects_in_work;
   PutBack(std::move(item), std::move(next));
   return true;
@@ -301,62 +301,62 @@ bool ObjectQueue::PutBackUnfinished(const ObjectInfo& info) {
 // `item` waits again, together with what was told of it since.
 void ObjectQueue::PutBack(Item item, std::optional<Item> next) {
   if (next) {
-    std::move(next->on_result.begin(), next->on_result.end(), std::back_inserter(item.on_result));
+    std::move(next->ack.begin(), next->ack.end(), std::back_inserter(item.ack));
     item.ours_to_retry |= next->ours_to_retry;
-    item.notice = std::move(next->notice);
+    item.notification = std::move(next->notification);
     item.due = absl::InfinitePast();
   }
   Enqueue(std::move(item));
 }
 
-void ObjectQueue::Settle(const ObjectInfo& object, const ObjectOutcome& outcome) {
+void ObjectQueue::Ack(const ObjectInfo& object, const ObjectOutcome& outcome) {
   if (outcome.kind == ObjectOutcome::Kind::kUnmatched && on_unmatched_) return GiveBack(object.uri);
-  Finish(object.uri, ResultOf(object, outcome));
+  Complete(object.uri, ResultOf(object, outcome));
 }
 
-void ObjectQueue::AppendNotices(Item item, std::vector<Notice>& notices) {
-  if (item.ours_to_retry) notices.push_back(item.notice);
-  if (item.on_result.empty()) return;
-  notices.push_back(std::move(item.notice));
-  notices.back().on_result = [tell = std::move(item.on_result)](const NoticeResult& result) {
-    for (const auto& on_result : tell) on_result(result);
+void ObjectQueue::AppendNotifications(Item item, std::vector<ObjectNotification>& notifications) {
+  if (item.ours_to_retry) notifications.push_back(item.notification);
+  if (item.ack.empty()) return;
+  notifications.push_back(std::move(item.notification));
+  notifications.back().ack = [tell = std::move(item.ack)](const NotificationResult& result) {
+    for (const auto& ack : tell) ack(result);
   };
 }
 
 // The config has changed since the object was added: its notices are offered again.
 void ObjectQueue::GiveBack(const std::string& uri) {
-  std::vector<Notice> notices;
+  std::vector<ObjectNotification> notifications;
   {
     absl::MutexLock lock(&mutex_);
-    const auto found = in_work_.find(uri);
-    if (found == in_work_.end()) return;
+    const auto found = in_progress_.find(uri);
+    if (found == in_progress_.end()) return;
     InWork work = std::move(found->second);
-    in_work_.erase(found);
+    in_progress_.erase(found);
     --progress_.objects_in_work;
-    AppendNotices(std::move(work.item), notices);
-    if (work.next) AppendNotices(*std::move(work.next), notices);
+    AppendNotifications(std::move(work.item), notifications);
+    if (work.next) AppendNotifications(*std::move(work.next), notifications);
   }
-  for (Notice& notice : notices) on_unmatched_(std::move(notice));
+  for (ObjectNotification& notification : notifications) on_unmatched_(std::move(notification));
 }
 
-void ObjectQueue::Finish(const std::string& uri, const NoticeResult& result) {
-  Notice notice;  // what is reported
+void ObjectQueue::Complete(const std::string& uri, const NotificationResult& result) {
+  ObjectNotification notification;  // what is reported
   bool is_told = false;
   absl::Time next_try = absl::InfiniteFuture();
-  std::vector<std::function<void(const NoticeResult&)>> to_tell;
+  std::vector<std::function<void(const NotificationResult&)>> to_tell;
   {
     absl::MutexLock lock(&mutex_);
-    const auto found = in_work_.find(uri);
-    if (found == in_work_.end()) return;
+    const auto found = in_progress_.find(uri);
+    if (found == in_progress_.end()) return;
     InWork work = std::move(found->second);
-    in_work_.erase(found);
+    in_progress_.erase(found);
     --progress_.objects_in_work;
-    notice = work.item.notice;
+    notification = work.item.notification;
     is_told = !MayWarn(uri, result);
-    const Again again = WhetherAgain(result, work.item);
+    const Again again = RetryDecision(result, work.item);
     if (again != Again::kNo) next_try = work.item.due;
     if (again != Again::kAtOnce) {
-      to_tell.swap(work.item.on_result);
+      to_tell.swap(work.item.ack);
       NoteFailing(uri, result);
     }
     if (again != Again::kNo) {
@@ -367,29 +367,29 @@ void ObjectQueue::Finish(const std::string& uri, const NoticeResult& result) {
   }
   const absl::Time now = clock_.Now();
   progress_.Count(result.outcome);
-  if (result.outcome == NoticeOutcome::kImported && notice.written != absl::InfinitePast()) {
-    progress_.object_latency.Observe(absl::ToDoubleSeconds(now - notice.written));
+  if (result.outcome == NotificationOutcome::kImported && notification.written != absl::InfinitePast()) {
+    progress_.object_latency.Observe(absl::ToDoubleSeconds(now - notification.written));
   }
-  if (!is_told) LogObject(notice, result, now, next_try);
-  for (const auto& on_result : to_tell) on_result(result);
+  if (!is_told) LogObject(notification, result, now, next_try);
+  for (const auto& ack : to_tell) ack(result);
 }
 
 // Each listing shows what was left alone for its config again.
-bool ObjectQueue::MayWarn(const std::string& uri, const NoticeResult& result) {
-  if (result.outcome != NoticeOutcome::kConfigChanged) return true;
+bool ObjectQueue::MayWarn(const std::string& uri, const NotificationResult& result) {
+  if (result.outcome != NotificationOutcome::kConfigChanged) return true;
   return config_warned_.size() < kMaxConfigWarnings && config_warned_.insert(uri).second;
 }
 
-void ObjectQueue::NoteFailing(const std::string& uri, const NoticeResult& result) {
+void ObjectQueue::NoteFailing(const std::string& uri, const NotificationResult& result) {
   if (result.settled()) {
     if (failing_.erase(uri) > 0) --progress_.objects_failing;
-  } else if (result.outcome == NoticeOutcome::kFailed && failing_.size() < kMaxFailing) {
+  } else if (result.outcome == NotificationOutcome::kFailed && failing_.size() < kMaxFailing) {
     if (failing_.insert(uri).second) ++progress_.objects_failing;
   }
 }
 
 // If it is to be tried again, item.due says when.
-ObjectQueue::Again ObjectQueue::WhetherAgain(const NoticeResult& result, Item& item) {
+ObjectQueue::Again ObjectQueue::RetryDecision(const NotificationResult& result, Item& item) {
   if (result.settled() || ended_) return Again::kNo;
   const absl::Time now = clock_.Now();
   if (HasChanged(result) && item.tries < kMaxChanges) {
@@ -399,7 +399,7 @@ ObjectQueue::Again ObjectQueue::WhetherAgain(const NoticeResult& result, Item& i
     return Again::kAtOnce;
   }
   if (!item.ours_to_retry) return Again::kNo;
-  if (result.outcome != NoticeOutcome::kFailed) {
+  if (result.outcome != NotificationOutcome::kFailed) {
     item.due = now + options_.held_wait;
     return Again::kLater;
   }

@@ -49,16 +49,16 @@ class ObjectQueue : public ObjectFeed {
 
   // What becomes of a notice of an object that a changed config gives to another kind of record, or
   // does not fit any more. Before anything is added. Without it the notice is kIgnored.
-  void set_on_unmatched(std::function<void(Notice)> on_unmatched) {
+  void set_on_unmatched(std::function<void(ObjectNotification)> on_unmatched) {
     on_unmatched_ = std::move(on_unmatched);
   }
 
   // False if there is no room; then the notice is as it was.
-  bool Add(Notice& notice);
+  bool Add(ObjectNotification& notification);
   // Whether there is room or not.
-  void AddAlways(Notice& notice);
+  void AddAlways(ObjectNotification& notification);
   // Waits for room; false once `stop` is requested.
-  bool AddWaiting(Notice& notice, std::stop_token stop);
+  bool AddBlocking(ObjectNotification& notification, std::stop_token stop);
 
   // Nothing waits and nothing is in work.
   bool idle() const;
@@ -69,12 +69,12 @@ class ObjectQueue : public ObjectFeed {
 
   absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
   bool Ready() override;
-  void Settle(const ObjectInfo& object, const ObjectOutcome& outcome) override;
+  void Ack(const ObjectInfo& object, const ObjectOutcome& outcome) override;
 
  private:
   struct Item {
-    Notice notice;  // the first one, without its on_result
-    std::vector<std::function<void(const NoticeResult&)>> on_result;
+    ObjectNotification notification;  // the first one, without its on_result
+    std::vector<std::function<void(const NotificationResult&)>> ack;
     bool ours_to_retry = false;  // a notice without on_result is among them
     int tries = 0;               // that failed
     absl::Time due = absl::InfinitePast();
@@ -87,10 +87,10 @@ class ObjectQueue : public ObjectFeed {
   using Items = absl::flat_hash_map<std::string, Item>;
 
   enum class Room { kNeeded, kNotNeeded };
-  bool AddOrAnswer(Notice& notice, Room room);
-  bool Accepts(const Notice& notice) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool AddLocked(Notice& notice, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static bool Merge(Item& into, Notice& notice, size_t max);
+  bool AddOrAnswer(ObjectNotification& notification, Room room);
+  bool Accepts(const ObjectNotification& notification) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AddLocked(ObjectNotification& notification, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool Merge(Item& into, ObjectNotification& notification, size_t max);
   void Enqueue(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Item> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // InfinitePast: now; InfiniteFuture: nothing waits.
@@ -99,15 +99,15 @@ class ObjectQueue : public ObjectFeed {
 
   ListedObject Prepare(Item item);
   bool PutBackUnfinished(const ObjectInfo& info);
-  void Finish(const std::string& uri, const NoticeResult& result);
-  static void AppendNotices(Item item, std::vector<Notice>& notices);
+  void Complete(const std::string& uri, const NotificationResult& result);
+  static void AppendNotifications(Item item, std::vector<ObjectNotification>& notifications);
   void GiveBack(const std::string& uri);
   enum class Again { kNo, kAtOnce, kLater };
-  Again WhetherAgain(const NoticeResult& result, Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Again RetryDecision(const NotificationResult& result, Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutBack(Item item, std::optional<Item> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MayWarn(const std::string& uri, const NoticeResult& result)
+  bool MayWarn(const std::string& uri, const NotificationResult& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NoteFailing(const std::string& uri, const NoticeResult& result)
+  void NoteFailing(const std::string& uri, const NotificationResult& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration WaitAfter(int tries) const;
 
@@ -115,13 +115,13 @@ class ObjectQueue : public ObjectFeed {
   StoreCache& stores_;
   Clock& clock_;
   WatchProgress& progress_;
-  std::function<void(Notice)> on_unmatched_;
+  std::function<void(ObjectNotification)> on_unmatched_;
 
   mutable absl::Mutex mutex_;
   Items waiting_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> ready_ ABSL_GUARDED_BY(mutex_);  // of waiting_, in order
   std::set<std::pair<absl::Time, std::string>> later_ ABSL_GUARDED_BY(mutex_);  // of waiting_
-  absl::flat_hash_map<std::string, InWork> in_work_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, InWork> in_progress_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> config_warned_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> failing_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

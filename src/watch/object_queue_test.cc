@@ -25,15 +25,15 @@ class ObjectQueueTest : public testing::Test {
   ObjectQueueTest() { bucket_.Put(kUri, "one"); }
 
   // A notice of a sender who wants to know; its results go to told_.
-  Notice Told(const std::string& uri = kUri) {
-    Notice notice{.uri = uri, .trigger = "http"};
-    notice.on_result = [this](const NoticeResult& result) { told_.push_back(result.outcome); };
-    return notice;
+  ObjectNotification Told(const std::string& uri = kUri) {
+    ObjectNotification notification{.uri = uri, .trigger = "http"};
+    notification.ack = [this](const NotificationResult& result) { told_.push_back(result.outcome); };
+    return notification;
   }
   // One of nobody.
-  static Notice Seen(const std::string& uri = kUri) { return {.uri = uri, .trigger = "folder"}; }
+  static ObjectNotification Seen(const std::string& uri = kUri) { return {.uri = uri, .trigger = "folder"}; }
 
-  bool Add(Notice notice) { return queue_.Add(notice); }
+  bool Add(ObjectNotification notification) { return queue_.Add(notification); }
   static ObjectInfo TakeFrom(ObjectQueue& queue) {
     while (queue.Ready()) {
       const auto object = queue.Next(std::stop_token());
@@ -44,8 +44,8 @@ class ObjectQueueTest : public testing::Test {
   }
   // The object whose turn it is, of those that are ready; "" if none is.
   ObjectInfo Take() { return TakeFrom(queue_); }
-  void Settle(const ObjectInfo& info, ObjectOutcome::Kind kind, absl::Status status = {}) {
-    queue_.Settle(info, {.kind = kind, .status = std::move(status), .counts = {}});
+  void Ack(const ObjectInfo& info, ObjectOutcome::Kind kind, absl::Status status = {}) {
+    queue_.Ack(info, {.kind = kind, .status = std::move(status), .counts = {}});
   }
 
   FakeBucket bucket_;
@@ -54,7 +54,7 @@ class ObjectQueueTest : public testing::Test {
   QueueOptions options_;
   StoreCache stores_{bucket_.Opener()};
   ObjectQueue queue_{options_, stores_, clock_, progress_};
-  std::vector<NoticeOutcome> told_;
+  std::vector<NotificationOutcome> told_;
 };
 
 TEST_F(ObjectQueueTest, TellsWhatBecameOfAnObject) {
@@ -63,17 +63,17 @@ TEST_F(ObjectQueueTest, TellsWhatBecameOfAnObject) {
   EXPECT_EQ(info.uri, kUri);
   EXPECT_EQ(info.version, "1");
   EXPECT_THAT(told_, IsEmpty());
-  Settle(info, ObjectOutcome::Kind::kImported);
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kImported));
+  Ack(info, ObjectOutcome::Kind::kImported);
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kImported));
   EXPECT_TRUE(queue_.idle());
-  EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 1u);
+  EXPECT_EQ(progress_.count(NotificationOutcome::kImported), 1u);
 }
 
 TEST_F(ObjectQueueTest, NoticesOfOneObjectShareItsTurn) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add(Told()));
   const ObjectInfo info = Take();
   EXPECT_EQ(Take().uri, "");
-  Settle(info, ObjectOutcome::Kind::kImported);
+  Ack(info, ObjectOutcome::Kind::kImported);
   EXPECT_EQ(told_.size(), 3u);
 }
 
@@ -84,11 +84,11 @@ TEST_F(ObjectQueueTest, AnObjectInWorkHasItsNextTurnBehindThat) {
   ASSERT_TRUE(Add(Told()));
   ASSERT_TRUE(Add(Told()));
   EXPECT_FALSE(queue_.Ready()) << "it is in work";
-  Settle(first, ObjectOutcome::Kind::kImported);
+  Ack(first, ObjectOutcome::Kind::kImported);
   EXPECT_EQ(told_.size(), 1u);
   const ObjectInfo second = Take();
   EXPECT_EQ(second.version, "2");
-  Settle(second, ObjectOutcome::Kind::kDoneBefore);
+  Ack(second, ObjectOutcome::Kind::kDoneBefore);
   EXPECT_EQ(told_.size(), 3u);
   EXPECT_TRUE(queue_.idle());
 }
@@ -96,28 +96,28 @@ TEST_F(ObjectQueueTest, AnObjectInWorkHasItsNextTurnBehindThat) {
 TEST_F(ObjectQueueTest, AListingThatSawWhatIsInWorkAsksForNothing) {
   ASSERT_TRUE(Add(Told()));
   const ObjectInfo info = Take();
-  Notice listed = Seen();
+  ObjectNotification listed = Seen();
   listed.listed = info;
   ASSERT_TRUE(Add(std::move(listed)));
-  Settle(info, ObjectOutcome::Kind::kImported);
+  Ack(info, ObjectOutcome::Kind::kImported);
   EXPECT_TRUE(queue_.idle());
 }
 
 TEST_F(ObjectQueueTest, AnObjectThatIsNotThereIsGone) {
   ASSERT_TRUE(Add(Told("gs://b/none")));
   EXPECT_EQ(Take().uri, "");
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kGone));
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kGone));
   EXPECT_TRUE(queue_.idle());
 }
 
 TEST_F(ObjectQueueTest, AFailureIsTheSendersToRepeat) {
   ASSERT_TRUE(Add(Told()));
-  Settle(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
+  Ack(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kFailed));
   EXPECT_TRUE(queue_.idle());
   EXPECT_EQ(progress_.objects_failing, 1u);
   ASSERT_TRUE(Add(Told()));
-  Settle(Take(), ObjectOutcome::Kind::kImported);
+  Ack(Take(), ObjectOutcome::Kind::kImported);
   EXPECT_EQ(progress_.objects_failing, 0u);
 }
 
@@ -129,7 +129,7 @@ TEST_F(ObjectQueueTest, WhatNobodyTellsOfAgainIsTriedAgainMoreAndMoreRarely) {
     const ObjectInfo info = Take();
     ASSERT_EQ(info.uri, kUri);
     ++tries;
-    Settle(info, ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
+    Ack(info, ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
     if (queue_.idle()) break;
     clock_.Advance(wait - absl::Milliseconds(1));
     EXPECT_FALSE(queue_.Ready()) << tries;
@@ -143,7 +143,7 @@ TEST_F(ObjectQueueTest, WhatNobodyTellsOfAgainIsTriedAgainMoreAndMoreRarely) {
 
 TEST_F(ObjectQueueTest, ANoticeEndsTheWaitOfARetry) {
   ASSERT_TRUE(Add(Seen()));
-  Settle(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
+  Ack(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
   EXPECT_FALSE(queue_.Ready());
   ASSERT_TRUE(Add(Seen()));
   EXPECT_TRUE(queue_.Ready());
@@ -152,8 +152,8 @@ TEST_F(ObjectQueueTest, ANoticeEndsTheWaitOfARetry) {
 TEST_F(ObjectQueueTest, WhatAnotherWorkerHasIsLookedAtLater) {
   ASSERT_TRUE(Add(Seen()));
   ASSERT_TRUE(Add(Told()));
-  Settle(Take(), ObjectOutcome::Kind::kHeld);
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kHeld)) << "its sender tells again";
+  Ack(Take(), ObjectOutcome::Kind::kHeld);
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kHeld)) << "its sender tells again";
   EXPECT_FALSE(queue_.Ready());
   clock_.Advance(options_.held_wait);
   EXPECT_EQ(Take().uri, kUri);
@@ -163,58 +163,58 @@ TEST_F(ObjectQueueTest, AnObjectThatChangesWhileItIsReadIsReadAnew) {
   ASSERT_TRUE(Add(Told()));
   const ObjectInfo first = Take();
   bucket_.Put(kUri, "two");
-  Settle(first, ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
+  Ack(first, ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
   EXPECT_THAT(told_, IsEmpty()) << "it is not known yet";
   const ObjectInfo second = Take();
   EXPECT_EQ(second.version, "2");
-  Settle(second, ObjectOutcome::Kind::kImported);
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kImported));
+  Ack(second, ObjectOutcome::Kind::kImported);
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kImported));
 }
 
 TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFailsInTheEnd) {
   ASSERT_TRUE(Add(Told()));
   for (int i = 0; i < 10 && queue_.Ready(); ++i) {
-    Settle(Take(), ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
+    Ack(Take(), ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
   }
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kFailed));
 }
 
 TEST_F(ObjectQueueTest, WhatTheConfigNoLongerFitsIsOfferedAgain) {
-  std::vector<Notice> offered;
-  queue_.set_on_unmatched([&](Notice notice) { offered.push_back(std::move(notice)); });
+  std::vector<ObjectNotification> offered;
+  queue_.set_on_unmatched([&](ObjectNotification notification) { offered.push_back(std::move(notification)); });
   ASSERT_TRUE(Add(Told()) && Add(Told()) && Add(Seen()));
   const ObjectInfo info = Take();
   ASSERT_TRUE(Add(Told()));
-  Settle(info, ObjectOutcome::Kind::kUnmatched);
+  Ack(info, ObjectOutcome::Kind::kUnmatched);
   EXPECT_TRUE(queue_.idle());
   EXPECT_EQ(progress_.objects_in_work, 0u);
   ASSERT_EQ(offered.size(), 3u) << "of the watch itself, of two senders, and of one who came later";
-  EXPECT_EQ(offered[0].on_result, nullptr);
-  for (const Notice& notice : offered) {
-    EXPECT_EQ(notice.uri, kUri);
-    if (notice.on_result) notice.on_result({.outcome = NoticeOutcome::kIgnored});
+  EXPECT_EQ(offered[0].ack, nullptr);
+  for (const ObjectNotification& notification : offered) {
+    EXPECT_EQ(notification.uri, kUri);
+    if (notification.ack) notification.ack({.outcome = NotificationOutcome::kIgnored});
   }
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kIgnored, NoticeOutcome::kIgnored,
-                                 NoticeOutcome::kIgnored));
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kIgnored, NotificationOutcome::kIgnored,
+                                 NotificationOutcome::kIgnored));
 }
 
 TEST_F(ObjectQueueTest, WhatIsLeftAloneForItsConfigIsWarnedOfOnce) {
   testing::internal::CaptureStderr();
   for (int listing = 0; listing < 3; ++listing) {
     ASSERT_TRUE(Add(Seen()));
-    Settle(Take(), ObjectOutcome::Kind::kConfigChanged, absl::FailedPreconditionError("changed"));
+    Ack(Take(), ObjectOutcome::Kind::kConfigChanged, absl::FailedPreconditionError("changed"));
   }
   const std::string log = testing::internal::GetCapturedStderr();
   const size_t first = log.find("is left alone");
   ASSERT_NE(first, std::string::npos) << log;
   EXPECT_EQ(log.find("is left alone", first + 1), std::string::npos) << log;
-  EXPECT_EQ(progress_.count(NoticeOutcome::kConfigChanged), 3u);
+  EXPECT_EQ(progress_.count(NotificationOutcome::kConfigChanged), 3u);
 }
 
 TEST_F(ObjectQueueTest, WhatIsTakenBackNeedsNoRoom) {
   options_.max_objects = 1;
   ObjectQueue small(options_, stores_, clock_, progress_);
-  Notice one = Told("gs://b/1"), two = Told("gs://b/2");
+  ObjectNotification one = Told("gs://b/1"), two = Told("gs://b/2");
   EXPECT_TRUE(small.Add(one));
   small.AddAlways(two);
   EXPECT_EQ(progress_.objects_waiting, 2u);
@@ -225,7 +225,7 @@ TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
   ASSERT_TRUE(Add(Told()));
   ASSERT_TRUE(Add(Seen()));
   EXPECT_EQ(Take().uri, "");
-  EXPECT_THAT(told_, ElementsAre(NoticeOutcome::kFailed));
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kFailed));
   bucket_.Fail(kUri, absl::OkStatus());
   clock_.Advance(options_.retry_initial);
   EXPECT_EQ(Take().uri, kUri);
@@ -234,26 +234,26 @@ TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
 TEST_F(ObjectQueueTest, TooManyObjectsAreTurnedAway) {
   options_.max_objects = 2;
   ObjectQueue small(options_, stores_, clock_, progress_);
-  Notice one = Told("gs://b/1"), two = Told("gs://b/2"), three = Told("gs://b/3");
+  ObjectNotification one = Told("gs://b/1"), two = Told("gs://b/2"), three = Told("gs://b/3");
   EXPECT_TRUE(small.Add(one));
   EXPECT_TRUE(small.Add(two));
   EXPECT_FALSE(small.Add(three));
-  EXPECT_NE(three.on_result, nullptr) << "it is as it was";
-  Notice again = Told("gs://b/2");
+  EXPECT_NE(three.ack, nullptr) << "it is as it was";
+  ObjectNotification again = Told("gs://b/2");
   EXPECT_TRUE(small.Add(again)) << "its object waits already";
 }
 
 TEST_F(ObjectQueueTest, RoomIsWaitedForUntilAStop) {
   options_.max_objects = 1;
   ObjectQueue small(options_, stores_, clock_, progress_);
-  Notice one = Seen();
+  ObjectNotification one = Seen();
   ASSERT_TRUE(small.Add(one));
   std::stop_source stop;
   std::thread waiting([&] {
-    Notice second = Seen("gs://b/2");
-    EXPECT_TRUE(small.AddWaiting(second, stop.get_token()));
-    Notice third = Seen("gs://b/3");
-    EXPECT_FALSE(small.AddWaiting(third, stop.get_token()));
+    ObjectNotification second = Seen("gs://b/2");
+    EXPECT_TRUE(small.AddBlocking(second, stop.get_token()));
+    ObjectNotification third = Seen("gs://b/3");
+    EXPECT_FALSE(small.AddBlocking(third, stop.get_token()));
   });
   EXPECT_EQ(TakeFrom(small).uri, kUri);
   while (progress_.objects_waiting == 0) std::this_thread::yield();
@@ -266,14 +266,14 @@ TEST_F(ObjectQueueTest, ALocalFileThatIsStillWrittenToIsLeftAlone) {
   const auto version_at = [](absl::Time time) {
     return "3-" + std::to_string(absl::ToUnixNanos(time));
   };
-  Notice found{.uri = path, .trigger = "list", .maybe_unfinished = true};
+  ObjectNotification found{.uri = path, .trigger = "list", .maybe_unfinished = true};
   found.listed = ObjectInfo{path, 3, version_at(clock_.Now() - absl::Milliseconds(500))};
   ASSERT_TRUE(Add(found));
   EXPECT_EQ(Take().uri, "");
   clock_.Advance(absl::Milliseconds(1499));
   EXPECT_EQ(Take().uri, "");
   // Its writer closes it: nothing is left to wait for.
-  Notice closed{.uri = path, .trigger = "folder"};
+  ObjectNotification closed{.uri = path, .trigger = "folder"};
   closed.listed = ObjectInfo{path, 3, version_at(clock_.Now())};
   ASSERT_TRUE(Add(closed));
   EXPECT_EQ(Take().uri, path);
@@ -327,11 +327,11 @@ class WaitingReaderTest : public ObjectQueueTest {
 
 TEST_F(WaitingReaderTest, ARetryIsTriedThoughNothingElseHappens) {
   ObjectQueue queue(options_, stores_, time_, progress_);
-  Notice notice = Seen();
-  ASSERT_TRUE(queue.Add(notice));
+  ObjectNotification notification = Seen();
+  ASSERT_TRUE(queue.Add(notification));
   const ObjectInfo info = TakeFrom(queue);
   StartWaiting(queue);
-  queue.Settle(info, {.kind = ObjectOutcome::Kind::kFailed, .status = absl::DataLossError("cut")});
+  queue.Ack(info, {.kind = ObjectOutcome::Kind::kFailed, .status = absl::DataLossError("cut")});
   EXPECT_EQ(WhatTheReaderGot(), kUri);
 }
 
@@ -339,24 +339,24 @@ TEST_F(WaitingReaderTest, ARetryThatIsDueSoonerIsNotLate) {
   options_.retry_initial = options_.retry_max = absl::Hours(1);
   bucket_.Put("gs://b/held", "x");
   ObjectQueue queue(options_, stores_, time_, progress_);
-  Notice failing = Seen(), held = Seen("gs://b/held");
+  ObjectNotification failing = Seen(), held = Seen("gs://b/held");
   ASSERT_TRUE(queue.Add(failing) && queue.Add(held));
   const ObjectInfo first = TakeFrom(queue), second = TakeFrom(queue);
-  queue.Settle(first, {.kind = ObjectOutcome::Kind::kFailed, .status = absl::DataLossError("cut")});
+  queue.Ack(first, {.kind = ObjectOutcome::Kind::kFailed, .status = absl::DataLossError("cut")});
   StartWaiting(queue);  // for an hour
-  queue.Settle(second, {.kind = ObjectOutcome::Kind::kHeld});
+  queue.Ack(second, {.kind = ObjectOutcome::Kind::kHeld});
   EXPECT_EQ(WhatTheReaderGot(), "gs://b/held");
 }
 
 TEST_F(WaitingReaderTest, ANoticeWakesTheReader) {
   ObjectQueue queue(options_, stores_, time_, progress_);
   options_.retry_initial = absl::Hours(1);
-  Notice first = Seen();
+  ObjectNotification first = Seen();
   ASSERT_TRUE(queue.Add(first));
   const ObjectInfo info = TakeFrom(queue);
   StartWaiting(queue);
   bucket_.Put("gs://b/new", "x");
-  Notice second = Seen("gs://b/new");
+  ObjectNotification second = Seen("gs://b/new");
   ASSERT_TRUE(queue.Add(second));
   EXPECT_EQ(WhatTheReaderGot(), "gs://b/new");
 }
@@ -381,12 +381,12 @@ TEST_F(ObjectQueueTest, EveryNoticeHasItsResultInTheEnd) {
   ASSERT_TRUE(Add(Told("gs://b/waits")));
   ASSERT_TRUE(Add(Told()));
   bucket_.Put("gs://b/waits", "x");
-  const ObjectInfo in_work = Take();
-  ASSERT_TRUE(Add(Told(in_work.uri)));
+  const ObjectInfo in_progress = Take();
+  ASSERT_TRUE(Add(Told(in_progress.uri)));
   queue_.Close();
   ASSERT_TRUE(Add(Told("gs://b/late")));
   EXPECT_THAT(told_, testing::SizeIs(4));
-  EXPECT_THAT(told_, testing::Each(NoticeOutcome::kStopped));
+  EXPECT_THAT(told_, testing::Each(NotificationOutcome::kStopped));
   EXPECT_EQ(progress_.objects_waiting, 0u);
   EXPECT_EQ(progress_.objects_in_work, 0u);
 }
@@ -396,8 +396,8 @@ class QueueFixture : public ObjectFeedFixture {
   QueueFixture() {
     bucket_.Put(kUri, "one");
     bucket_.set_on_find([this] { may_answer_.WaitForNotification(); });
-    Notice notice{.uri = kUri, .trigger = "folder"};
-    EXPECT_TRUE(queue_.Add(notice));
+    ObjectNotification notification{.uri = kUri, .trigger = "folder"};
+    EXPECT_TRUE(queue_.Add(notification));
   }
   ObjectFeed& feed() override { return queue_; }
   void LetServerAnswer() override { may_answer_.Notify(); }

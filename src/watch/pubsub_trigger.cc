@@ -11,10 +11,10 @@
 namespace millrace::watch {
 namespace {
 
-void Settle(pubsub::Delivery& delivery, const NoticeResult& result) {
+void Ack(pubsub::Delivery& delivery, const NotificationResult& result) {
   if (result.settled()) {
     delivery.Ack();
-  } else if (result.outcome == NoticeOutcome::kFailed || result.outcome == NoticeOutcome::kHeld) {
+  } else if (result.outcome == NotificationOutcome::kFailed || result.outcome == NotificationOutcome::kHeld) {
     delivery.NackLater();
   } else {
     delivery.Nack();
@@ -23,10 +23,10 @@ void Settle(pubsub::Delivery& delivery, const NoticeResult& result) {
 
 }  // namespace
 
-PubsubTrigger::PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, Intake& intake,
+PubsubTrigger::PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, NotificationRouter& router,
                              std::function<void(const absl::Status&)> on_failure)
     : subscription_(std::move(subscription)),
-      intake_(intake),
+      router_(router),
       on_failure_(std::move(on_failure)),
       thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {
   pthread_setname_np(thread_.native_handle(), "watch-pubsub");
@@ -62,10 +62,10 @@ void PubsubTrigger::Offer(std::unique_ptr<pubsub::Delivery> delivery, std::stop_
   }
   // Shared, as the callable that holds it must be copyable.
   const std::shared_ptr<pubsub::Delivery> shared = std::move(delivery);
-  Notice notice{.uri = (*parsed)->uri, .trigger = "pubsub", .written = (*parsed)->written};
-  notice.on_result = [shared](const NoticeResult& result) { Settle(*shared, result); };
+  ObjectNotification notification{.uri = (*parsed)->uri, .trigger = "pubsub", .written = (*parsed)->written};
+  notification.ack = [shared](const NotificationResult& result) { Ack(*shared, result); };
   // Not offered any more: the delivery is given back with the notice.
-  (void)intake_.OfferWaiting(std::move(notice), std::move(stop));
+  (void)router_.OfferBlocking(std::move(notification), std::move(stop));
 }
 
 }  // namespace millrace::watch

@@ -21,7 +21,7 @@ class PubsubTrigger : public Trigger {
  public:
   // `on_failure` is called once, from the trigger's thread, if the subscription cannot be read for
   // good. `intake` outlives it.
-  PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, Intake& intake,
+  PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, NotificationRouter& router,
                 std::function<void(const absl::Status&)> on_failure);
   ~PubsubTrigger() override;
 
@@ -32,7 +32,7 @@ class PubsubTrigger : public Trigger {
   void Offer(std::unique_ptr<pubsub::Delivery> delivery, std::stop_token stop);
 
   const std::unique_ptr<pubsub::Subscription> subscription_;
-  Intake& intake_;
+  NotificationRouter& router_;
   const std::function<void(const absl::Status&)> on_failure_;
   std::jthread thread_;  // last
 };

@@ -39,12 +39,12 @@ class PubsubTriggerTest : public testing::Test {
  protected:
   PubsubTriggerTest() {
     auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
-      if (!open_) return ServerReply{.status = 503, .body = "{}"};
+      if (!open_) return ServerResponse{.status = 503, .body = "{}"};
       const auto rows =
           static_cast<uint64_t>(std::count(request.body.begin(), request.body.end(), '\n') +
                                 (request.body.ends_with('\n') ? 0 : 1));
       events_ += rows;
-      return ServerReply{
+      return ServerResponse{
           .body = StrCat(R"({"code":200,"status":"OK","num_records_imported":)", rows, "}")};
     });
     EXPECT_TRUE(server.ok()) << server.status();
@@ -61,8 +61,8 @@ class PubsubTriggerTest : public testing::Test {
                                  .give_up_after = absl::InfiniteDuration()};
     request_.open_store = bucket_.Opener();
     open_subscription_ = [this] { return topic_.Open(); };
-    request_.triggers.push_back([this](Intake& intake, auto on_failure) {
-      return std::make_unique<PubsubTrigger>(open_subscription_(), intake, std::move(on_failure));
+    request_.triggers.push_back([this](NotificationRouter& router, auto on_failure) {
+      return std::make_unique<PubsubTrigger>(open_subscription_(), router, std::move(on_failure));
     });
   }
   ~PubsubTriggerTest() override {
@@ -102,7 +102,7 @@ class PubsubTriggerTest : public testing::Test {
   std::function<std::unique_ptr<pubsub::Subscription>()> open_subscription_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
-  MemoryDeadLetter dead_letter_;
+  MemoryDeadLetterQueue dead_letter_;
   WatchProgress progress_;
   WatchRequest request_;
   std::stop_source stop_;
@@ -159,7 +159,7 @@ TEST_F(PubsubTriggerTest, WhatCannotBeReadIsPutOff) {
   bucket_.Fail("gs://lake/a.ndjson", absl::PermissionDeniedError("no"));
   Start();
   Publish(Notification("a.ndjson"));
-  WaitUntil([this] { return progress_.count(NoticeOutcome::kFailed) == 1; });
+  WaitUntil([this] { return progress_.count(NotificationOutcome::kFailed) == 1; });
   EXPECT_EQ(topic_.unacked(), 1u);
   bucket_.Fail("gs://lake/a.ndjson", absl::OkStatus());
   // The trigger may not have given it back yet: its delay ends whenever it has.
@@ -224,7 +224,7 @@ TEST_F(PubsubTriggerTest, OverARealServer) {
   }
   // Messages of one object that come together have one turn.
   WaitUntil([&] {
-    return events_ == kObjects && progress_.notices == 2 * kObjects &&
+    return events_ == kObjects && progress_.notifications == 2 * kObjects &&
            progress_.objects_waiting == 0 && progress_.objects_in_work == 0;
   });
   EXPECT_EQ(Stop().counts.accepted, kObjects);

@@ -31,7 +31,7 @@ StoreOpener OpenerOf(const WatchRequest& request) {
 
 class Watcher {
  public:
-  Watcher(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+  Watcher(const WatchRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
           WatchProgress& progress)
       : request_(request),
         ledger_(ledger),
@@ -64,15 +64,15 @@ class Watcher {
 
   const WatchRequest& request_;
   Ledger& ledger_;
-  DeadLetter& dead_letter_;
+  DeadLetterQueue& dead_letter_;
   WatchProgress& progress_;
   const absl::Duration begin_ = Clock::Real().Elapsed();
   CurrentSources sources_;
   StoreCache stores_;
   ScriptPool scripts_;
-  mixpanel::Pacer pacer_;
+  mixpanel::RateLimiter pacer_;
   std::map<RecordType, std::unique_ptr<ObjectQueue>> queues_;  // of every kind of record
-  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<NotificationRouter> router_;
   std::unique_ptr<ListTrigger> list_;
   std::unique_ptr<FolderTrigger> folder_;
   std::unique_ptr<HttpTrigger> http_;
@@ -107,9 +107,9 @@ absl::Status Watcher::Start() {
         std::make_unique<ObjectQueue>(request_.queue, stores_, Clock::Real(), progress_);
     queues[type] = queues_[type].get();
     queues[type]->set_on_unmatched(
-        [this](Notice notice) { intake_->OfferAgain(std::move(notice)); });
+        [this](ObjectNotification notification) { router_->OfferAgain(std::move(notification)); });
   }
-  intake_ = std::make_unique<Intake>(sources_, import.config_path, InputFilter(roots),
+  router_ = std::make_unique<NotificationRouter>(sources_, import.config_path, InputFilter(roots),
                                      std::move(queues), progress_);
   each_ = import;
   each_.run.sharing_runs = &runs_sharing_;
@@ -134,16 +134,16 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
     if (lists || roots[i].local) listed.push_back(request_.import.inputs[i]);
   }
   list_ = std::make_unique<ListTrigger>(std::move(listed), request_.import.stores,
-                                        request_.also_list, request_.import.as_files, *intake_);
+                                        request_.also_list, request_.import.as_files, *router_);
   if (!local.empty()) {
-    ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *intake_, [this] { list_->ListNow(); }));
+    ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *router_, [this] { list_->ListNow(); }));
   }
   for (const TriggerMaker& make : request_.triggers) {
     ASSIGN_OR_RETURN(others_.emplace_back(),
-                     make(*intake_, [this](const absl::Status& why) { Fail(why); }));
+                     make(*router_, [this](const absl::Status& why) { Fail(why); }));
   }
   if (!request_.http.listen.empty()) {
-    ASSIGN_OR_RETURN(http_, HttpTrigger::Start(request_.http, *intake_, progress_,
+    ASSIGN_OR_RETURN(http_, HttpTrigger::Start(request_.http, *router_, progress_,
                                                [this] { return WatchMetrics(progress_); }));
   }
   list_->ListNow();
@@ -195,7 +195,7 @@ void Watcher::RunQueue(RecordType type, ImportReport& report) {
                                     .ledger = ledger_,
                                     .dead_letter = dead_letter_,
                                     .progress = progress_.import,
-                                    .outlives_stores = true},
+                                    .tolerate_store_errors = true},
                                    end_.get_token());
   if (!result.status.ok()) end_.request_stop();
   absl::MutexLock lock(&mutex_);
@@ -234,7 +234,7 @@ absl::Status Watcher::Apply(SourcesConfig next) {
   RETURN_IF_ERROR(CheckTransforms(next, scripts_));
   StartRuns(next);
   sources_.Replace(std::move(next));
-  intake_->ForgetWarnings();
+  router_->ForgetWarnings();
   list_->ListNow();
   return absl::OkStatus();
 }
@@ -257,11 +257,11 @@ void Watcher::EndWhenIdle(std::stop_token stop) {
   Clock& clock = Clock::Real();
   const absl::Duration look =
       std::clamp(request_.exit_when_idle / 10, absl::Milliseconds(20), absl::Seconds(1));
-  uint64_t notices = progress_.notices;
+  uint64_t notifications = progress_.notifications;
   absl::Duration idle_since = clock.Elapsed();
   while (clock.SleepFor(look, stop)) {
-    const uint64_t now = progress_.notices;
-    if (!Idle() || now != std::exchange(notices, now)) idle_since = clock.Elapsed();
+    const uint64_t now = progress_.notifications;
+    if (!Idle() || now != std::exchange(notifications, now)) idle_since = clock.Elapsed();
     if (clock.Elapsed() - idle_since < request_.exit_when_idle) continue;
     for (const auto& [type, queue] : queues_) queue->End();
     return;
@@ -296,7 +296,7 @@ ImportReport Watcher::TakeReport(absl::Status status) {
 
 }  // namespace
 
-ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
                    std::stop_token stop, WatchProgress& progress,
                    const std::function<void(const std::string& url)>& on_ready) {
   if (request.import.strict) progress.import.warnings.MakeErrors();

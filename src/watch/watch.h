@@ -19,7 +19,7 @@ namespace millrace::watch {
 // Makes a trigger that offers to the intake, which outlives it. What the trigger says to
 // `on_failure`, from any thread, ends the watch.
 using TriggerMaker = std::function<absl::StatusOr<std::unique_ptr<Trigger>>(
-    Intake& intake, std::function<void(const absl::Status& why)> on_failure)>;
+    NotificationRouter& router, std::function<void(const absl::Status& why)> on_failure)>;
 
 struct WatchRequest {
   // Of `inputs`, local ones are watched as folders; with the others they say which objects are
@@ -47,7 +47,7 @@ struct WatchRequest {
 // back), until it is idle for long enough, or something fails for good. The report's status is then
 // Cancelled, ok, or that. InvalidArgument: nothing was asked to be watched. `on_ready` is called
 // once all triggers are there, with the URL of the HTTP trigger or "". Blocking; owns its threads.
-ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetter& dead_letter,
+ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
                    std::stop_token stop, WatchProgress& progress,
                    const std::function<void(const std::string& url)>& on_ready);
 

@@ -12,14 +12,14 @@ double Number(const std::atomic<uint64_t>& number) { return static_cast<double>(
 std::string WatchMetrics(const WatchProgress& progress) {
   MetricsText page;
   AddImportMetrics(progress.import, page);
-  page.Add(metrics::kNotices, Number(progress.notices));
+  page.Add(metrics::kNotifications, Number(progress.notifications));
   for (size_t i = 0; i < WatchProgress::kOutcomes; ++i) {
     page.Add(metrics::kOutcomes, Number(progress.outcomes[i]),
-             {{"outcome", NameOf(static_cast<NoticeOutcome>(i))}});
+             {{"outcome", NameOf(static_cast<NotificationOutcome>(i))}});
   }
   page.Add(metrics::kObjectRetries, Number(progress.retries));
   page.Add(metrics::kWaiting, Number(progress.objects_waiting));
-  page.Add(metrics::kInWork, Number(progress.objects_in_work));
+  page.Add(metrics::kInProgress, Number(progress.objects_in_work));
   page.Add(metrics::kFailing, Number(progress.objects_failing));
   page.Add(metrics::kConfigReloads, Number(progress.config_reloads), {{"outcome", "applied"}});
   page.Add(metrics::kConfigReloads, Number(progress.config_reloads_failed),

@@ -13,11 +13,11 @@
 namespace millrace::watch {
 
 struct WatchProgress {
-  static constexpr size_t kOutcomes = static_cast<size_t>(NoticeOutcome::kStopped) + 1;
+  static constexpr size_t kOutcomes = static_cast<size_t>(NotificationOutcome::kStopped) + 1;
 
   ImportProgress import;
-  std::atomic<uint64_t> notices{0};
-  std::array<std::atomic<uint64_t>, kOutcomes> outcomes{};  // of objects, by NoticeOutcome
+  std::atomic<uint64_t> notifications{0};
+  std::array<std::atomic<uint64_t>, kOutcomes> outcomes{};  // of objects, by NotificationOutcome
   std::atomic<uint64_t> retries{0};          // of objects, that the watch itself decided on
   std::atomic<uint64_t> objects_waiting{0};  // for their turn, or to be tried again
   std::atomic<uint64_t> objects_in_work{0};
@@ -29,8 +29,8 @@ struct WatchProgress {
   Histogram object_latency{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200};
   Histogram request_duration{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600};
 
-  void Count(NoticeOutcome outcome) { ++outcomes[static_cast<size_t>(outcome)]; }
-  uint64_t count(NoticeOutcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
+  void Count(NotificationOutcome outcome) { ++outcomes[static_cast<size_t>(outcome)]; }
+  uint64_t count(NotificationOutcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
 };
 
 }  // namespace millrace::watch

@@ -26,7 +26,7 @@ class FakeMixpanel {
  public:
   FakeMixpanel() {
     auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
-      return open_ ? Take(request) : ServerReply{.status = 503, .body = "{}"};
+      return open_ ? Take(request) : ServerResponse{.status = 503, .body = "{}"};
     });
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -37,7 +37,7 @@ class FakeMixpanel {
   std::string url() const { return server_->url(); }
 
  private:
-  ServerReply Take(const ServerRequest& request) {
+  ServerResponse Take(const ServerRequest& request) {
     ++requests_;
     const auto rows =
         static_cast<uint64_t>(std::count(request.body.begin(), request.body.end(), '\n') +
@@ -101,10 +101,10 @@ class WatchTest : public testing::Test {
     thread_.join();
     return report_;
   }
-  RawReply Post(std::string_view body, std::string_view headers = "") {
+  RawResponse Post(std::string_view body, std::string_view headers = "") {
     return RawConnection(url_).Exchange("POST", "/", headers, body);
   }
-  RawReply Get(std::string_view path, std::string_view headers = "") {
+  RawResponse Get(std::string_view path, std::string_view headers = "") {
     return RawConnection(url_).Exchange("GET", path, headers);
   }
 
@@ -112,7 +112,7 @@ class WatchTest : public testing::Test {
   FakeBucket bucket_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
-  MemoryDeadLetter dead_letter_;
+  MemoryDeadLetterQueue dead_letter_;
   WatchProgress progress_;
   WatchRequest request_;
   std::stop_source stop_;
@@ -123,7 +123,7 @@ class WatchTest : public testing::Test {
 
 TEST_F(WatchTest, AnswersOnceTheObjectIsImported) {
   Start();
-  const RawReply reply = Post(Object("a.ndjson"));
+  const RawResponse reply = Post(Object("a.ndjson"));
   EXPECT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(reply.body,
             "{\"objects\":[{\"object\":\"gs://b/a.ndjson\",\"outcome\":\"imported\","
@@ -139,8 +139,8 @@ TEST_F(WatchTest, TheSameEventFiveTimesSendsNothingMore) {
   Start();
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
   EXPECT_EQ(mixpanel_.events(), 2u);
-  EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 1u);
-  EXPECT_EQ(progress_.count(NoticeOutcome::kDoneBefore), 4u);
+  EXPECT_EQ(progress_.count(NotificationOutcome::kImported), 1u);
+  EXPECT_EQ(progress_.count(NotificationOutcome::kDoneBefore), 4u);
 }
 
 TEST_F(WatchTest, WhatWasSentUnderAnotherConfigIsCountedAndNoReasonToEnd) {
@@ -156,13 +156,13 @@ TEST_F(WatchTest, WhatWasSentUnderAnotherConfigIsCountedAndNoReasonToEnd) {
   ledger_.Restore(std::move(rows));
   stop_ = std::stop_source();
   Start();
-  const RawReply reply = Post(Object("a.ndjson"));
+  const RawResponse reply = Post(Object("a.ndjson"));
   EXPECT_EQ(reply.status, 200) << reply.body;
   EXPECT_THAT(reply.body, AllOf(HasSubstr("\"outcome\":\"config_changed\""),
                                 HasSubstr("which has changed since")));
   EXPECT_EQ(Post(Object("b.ndjson")).status, 200);
-  EXPECT_EQ(progress_.count(NoticeOutcome::kConfigChanged), 1u);
-  EXPECT_EQ(progress_.count(NoticeOutcome::kImported), 2u);
+  EXPECT_EQ(progress_.count(NotificationOutcome::kConfigChanged), 1u);
+  EXPECT_EQ(progress_.count(NotificationOutcome::kImported), 2u);
   EXPECT_THAT(Get("/metrics").body,
               AllOf(HasSubstr("millrace_watch_objects_total{outcome=\"config_changed\"} 1"),
                     HasSubstr("millrace_objects_config_changed_total 1")));
@@ -177,7 +177,7 @@ TEST_F(WatchTest, TheSameEventFiveTimesAtOnceSendsNothingMore) {
   for (int i = 0; i < 5; ++i) {
     senders.emplace_back([this] { EXPECT_EQ(Post(Object("a.ndjson")).status, 200); });
   }
-  while (progress_.notices < 5) std::this_thread::yield();
+  while (progress_.notifications < 5) std::this_thread::yield();
   mixpanel_.set_open(true);
   for (std::thread& sender : senders) sender.join();
   EXPECT_EQ(mixpanel_.events(), 2u);
@@ -198,7 +198,7 @@ TEST_F(WatchTest, WhatIsNotToBeImportedIsAcknowledged) {
   EXPECT_THAT(Post(Object("_SUCCESS")).body, HasSubstr("\"outcome\":\"ignored\""));
   const std::string other = R"({"bucket":"other","name":"a.ndjson"})";
   EXPECT_THAT(Post(other).body, HasSubstr("\"outcome\":\"ignored\""));
-  const RawReply deleted =
+  const RawResponse deleted =
       Post(R"({"specversion":"1.0","type":"google.cloud.storage.object.v1.deleted","data":{}})");
   EXPECT_EQ(deleted.status, 200);
   EXPECT_EQ(mixpanel_.requests(), 0u);
@@ -207,7 +207,7 @@ TEST_F(WatchTest, WhatIsNotToBeImportedIsAcknowledged) {
 TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndStaysWithItsSender) {
   bucket_.Put("gs://b/bad.ndjson.gz", std::string("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", 10));
   Start();
-  const RawReply bad = Post(Object("bad.ndjson.gz"));
+  const RawResponse bad = Post(Object("bad.ndjson.gz"));
   EXPECT_EQ(bad.status, 422) << bad.body;
   EXPECT_THAT(bad.body, HasSubstr("\"outcome\":\"failed\""));
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
@@ -220,7 +220,7 @@ TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndStaysWithItsSender) {
 TEST_F(WatchTest, AStoreThatIsAwayAsksForAnotherTry) {
   bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
   Start();
-  const RawReply reply = Post(Object("a.ndjson"));
+  const RawResponse reply = Post(Object("a.ndjson"));
   EXPECT_EQ(reply.status, 503) << reply.body;
   EXPECT_EQ(reply.Header("Retry-After"), "10");
 }
@@ -234,18 +234,18 @@ class TestTrigger : public Trigger {
 TEST_F(WatchTest, AnObjectThatFailedIsTriedAgainThoughNothingElseHappens) {
   bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
   request_.queue.retry_initial = request_.queue.retry_max = absl::Milliseconds(50);
-  Intake* intake = nullptr;
+  NotificationRouter* router = nullptr;
   request_.triggers.push_back(
-      [&](Intake& offered,
+      [&](NotificationRouter& offered,
           std::function<void(const absl::Status&)>) -> absl::StatusOr<std::unique_ptr<Trigger>> {
-        intake = &offered;
+        router = &offered;
         return std::make_unique<TestTrigger>();
       });
   Start();
-  intake->Offer({.uri = "gs://b/a.ndjson", .trigger = "folder"});
+  router->Offer({.uri = "gs://b/a.ndjson", .trigger = "folder"});
   while (progress_.retries == 0) std::this_thread::yield();
   bucket_.Fail("gs://b/a.ndjson", absl::OkStatus());
-  while (progress_.count(NoticeOutcome::kImported) == 0) std::this_thread::yield();
+  while (progress_.count(NotificationOutcome::kImported) == 0) std::this_thread::yield();
   EXPECT_EQ(mixpanel_.events(), 2u);
 }
 
@@ -271,12 +271,12 @@ TEST_F(WatchTest, TheRequestTimeoutAnswersAndTheWorkGoesOn) {
   mixpanel_.set_open(false);
   request_.http.request_timeout = absl::Milliseconds(30);
   Start();
-  const RawReply reply = Post(Object("a.ndjson"));
+  const RawResponse reply = Post(Object("a.ndjson"));
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.Header("Retry-After"), "10");
   EXPECT_THAT(reply.body, HasSubstr("--request-timeout"));
   mixpanel_.set_open(true);
-  while (progress_.count(NoticeOutcome::kImported) == 0) std::this_thread::yield();
+  while (progress_.count(NotificationOutcome::kImported) == 0) std::this_thread::yield();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
   EXPECT_EQ(mixpanel_.events(), 2u);
 }
@@ -298,13 +298,13 @@ TEST_F(WatchTest, RequestsMustCarryTheToken) {
        {"", "Authorization: Bearer sesam\r\n", "Authorization: Bearer sesame1\r\n",
         "Authorization: Bearer \r\n", "Authorization: sesame\r\n",
         "Authorization: Basic eDpvcGVu\r\n"}) {
-    const RawReply reply = Post(event, headers);
+    const RawResponse reply = Post(event, headers);
     EXPECT_EQ(reply.status, 401) << headers;
     EXPECT_THAT(reply.body, testing::Not(HasSubstr("sesame")));
   }
   EXPECT_EQ(Get("/metrics").status, 401);
   EXPECT_EQ(Get("/healthz").status, 200);
-  EXPECT_EQ(progress_.notices, 0u);
+  EXPECT_EQ(progress_.notifications, 0u);
   EXPECT_EQ(Post(event, "Authorization: Bearer sesame\r\n").status, 200);
   EXPECT_EQ(Post(event, "Authorization: Basic eDpzZXNhbWU=\r\n").status, 200);  // x:sesame
   EXPECT_EQ(Get("/metrics", "Authorization: Bearer sesame\r\n").status, 200);
@@ -312,11 +312,11 @@ TEST_F(WatchTest, RequestsMustCarryTheToken) {
 
 TEST_F(WatchTest, HandshakesAreAnswered) {
   Start();
-  const RawReply grid = Post(R"([{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",)"
+  const RawResponse grid = Post(R"([{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",)"
                              R"("data":{"validationCode":"512d38b6"}}])");
   EXPECT_EQ(grid.status, 200);
   EXPECT_EQ(grid.body, "{\"validationResponse\":\"512d38b6\"}\n");
-  const RawReply hook = RawConnection(url_).Exchange(
+  const RawResponse hook = RawConnection(url_).Exchange(
       "OPTIONS", "/", "WebHook-Request-Origin: eventemitter.example.com\r\n");
   EXPECT_EQ(hook.status, 200);
   EXPECT_EQ(hook.Header("WebHook-Allowed-Origin"), "eventemitter.example.com");
@@ -327,7 +327,7 @@ TEST_F(WatchTest, ShowsHealthAndMetrics) {
   Post(Object("a.ndjson"));
   EXPECT_EQ(Get("/healthz").status, 200);
   EXPECT_EQ(Get("/readyz").status, 200);
-  const RawReply metrics = Get("/metrics");
+  const RawResponse metrics = Get("/metrics");
   EXPECT_EQ(metrics.Header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_events_accepted_total 2\n"));
   EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_watch_objects_total{outcome=\"imported\"} 1\n"));
@@ -339,7 +339,7 @@ TEST_F(WatchTest, ShowsHealthAndMetrics) {
 TEST_F(WatchTest, AStopAnswersWhatIsOpenAndReleasesIt) {
   mixpanel_.set_open(false);
   Start();
-  RawReply reply;
+  RawResponse reply;
   std::thread sender([&] { reply = Post(Object("a.ndjson")); });
   while (progress_.import.run.writes == 0) std::this_thread::yield();
   const ImportReport report = StopAndReport();
@@ -355,7 +355,7 @@ TEST_F(WatchTest, WrongCredentialsEndIt) {
   request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_.url());
   mixpanel_.set_open(true);
   auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
-    return ServerReply{.status = 401, .body = R"({"code":401,"error":"Unauthorized","status":0})"};
+    return ServerResponse{.status = 401, .body = R"({"code":401,"error":"Unauthorized","status":0})"};
   });
   ASSERT_TRUE(refusing.ok());
   request_.import.endpoints = *mixpanel::Endpoints::ForUrl((*refusing)->url());
@@ -444,7 +444,7 @@ TEST_F(ChangingConfigTest, AnObjectThatWaitsIsTakenByWhatFitsWhenItsTurnComes) {
     changed.WaitForNotification();
   });
   Start();
-  RawReply reply;
+  RawResponse reply;
   std::thread sender([&] { reply = Post(Object("a.ndjson")); });
   while (!found) std::this_thread::yield();
   Reload(Entry("two", "gs://other/"));
@@ -464,7 +464,7 @@ TEST_F(ChangingConfigTest, AnotherRecordTypeGetsARunOfItsOwn) {
     if (!found.exchange(true)) changed.WaitForNotification();
   });
   Start();
-  RawReply reply;
+  RawResponse reply;
   std::thread sender([&] { reply = Post(Object("a.ndjson")); });
   while (!found) std::this_thread::yield();
   // The rows are none of users: each is rejected by the run of that kind of record.

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   using millrace::firestore::Fault;
   const std::map<std::string, Fault, std::less<>> names = {{"aborted", Fault::kAborted},
                                                            {"unavailable", Fault::kUnavailable},
-                                                           {"reply_lost", Fault::kReplyLost}};
+                                                           {"reply_lost", Fault::kResponseLost}};
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);

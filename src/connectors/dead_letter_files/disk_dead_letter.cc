@@ -91,9 +91,9 @@ class RecordFile {
   bool synced_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
-class DiskDeadLetter : public DeadLetter {
+class DiskDeadLetterQueue : public DeadLetterQueue {
  public:
-  DiskDeadLetter(std::string folder, Clock& clock) : folder_(std::move(folder)), clock_(clock) {}
+  DiskDeadLetterQueue(std::string folder, Clock& clock) : folder_(std::move(folder)), clock_(clock) {}
 
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
     if (rejections.empty()) return absl::OkStatus();
@@ -162,13 +162,13 @@ std::string ReplayedPath(const std::string& dead_letter_path) {
   return dead_letter_path.substr(0, dead_letter_path.rfind('.')) + ".replayed";
 }
 
-absl::StatusOr<std::unique_ptr<DeadLetter>> OpenDiskDeadLetter(const std::string& folder,
+absl::StatusOr<std::unique_ptr<DeadLetterQueue>> OpenDiskDeadLetterQueue(const std::string& folder,
                                                                Clock& clock) {
   struct stat stat;
   if (::stat(folder.c_str(), &stat) == 0 && !S_ISDIR(stat.st_mode)) {
     return absl::InvalidArgumentError(StrCat("dead letters: ", folder, " is not a folder"));
   }
-  return std::make_unique<DiskDeadLetter>(folder, clock);
+  return std::make_unique<DiskDeadLetterQueue>(folder, clock);
 }
 
 }  // namespace millrace

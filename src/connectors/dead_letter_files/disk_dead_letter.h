@@ -15,7 +15,7 @@ namespace millrace {
 // `folder` (0700) and its files (0600) are made when the first record is kept. The result is
 // thread-safe; one process at a time may keep records of one ledger key, while others replay them
 // (replay_notes.h).
-absl::StatusOr<std::unique_ptr<DeadLetter>> OpenDiskDeadLetter(const std::string& folder,
+absl::StatusOr<std::unique_ptr<DeadLetterQueue>> OpenDiskDeadLetterQueue(const std::string& folder,
                                                                Clock& clock = Clock::Real());
 
 // Where the records of `object` are in `folder`, and which of them were replayed.

@@ -41,8 +41,8 @@ class TempFolder {
   std::string path_;
 };
 
-std::unique_ptr<DeadLetter> MustOpen(const std::string& folder, Clock& clock) {
-  absl::StatusOr<std::unique_ptr<DeadLetter>> opened = OpenDiskDeadLetter(folder, clock);
+std::unique_ptr<DeadLetterQueue> MustOpen(const std::string& folder, Clock& clock) {
+  absl::StatusOr<std::unique_ptr<DeadLetterQueue>> opened = OpenDiskDeadLetterQueue(folder, clock);
   EXPECT_TRUE(opened.ok()) << opened.status();
   return opened.ok() ? *std::move(opened) : nullptr;
 }
@@ -59,7 +59,7 @@ void AppendToFile(const std::string& path, const std::string& text) {
 
 class DiskFixture : public DeadLetterFixture {
  public:
-  DeadLetter& dead_letter() override { return *dead_letter_; }
+  DeadLetterQueue& dead_letter() override { return *dead_letter_; }
 
   // What was being written is torn.
   void Crash() override {
@@ -84,7 +84,7 @@ class DiskFixture : public DeadLetterFixture {
  private:
   FakeClock clock_;
   TempFolder folder_;
-  std::unique_ptr<DeadLetter> dead_letter_ = MustOpen(folder_.path(), clock_);
+  std::unique_ptr<DeadLetterQueue> dead_letter_ = MustOpen(folder_.path(), clock_);
 };
 
 INSTANTIATE_TEST_SUITE_P(Disk, DeadLetterContract,
@@ -92,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(Disk, DeadLetterContract,
                            return std::make_unique<DiskFixture>();
                          }));
 
-class DiskDeadLetterTest : public testing::Test {
+class DiskDeadLetterQueueTest : public testing::Test {
  protected:
   static LedgerKey Key(const std::string& object) {
     return {
@@ -135,10 +135,10 @@ class DiskDeadLetterTest : public testing::Test {
   FakeClock clock_;
   TempFolder temp_;
   const std::string folder_ = temp_.path() + "/state/dead_letters";
-  std::unique_ptr<DeadLetter> dead_letter_ = MustOpen(folder_, clock_);
+  std::unique_ptr<DeadLetterQueue> dead_letter_ = MustOpen(folder_, clock_);
 };
 
-TEST_F(DiskDeadLetterTest, ALineSaysEverything) {
+TEST_F(DiskDeadLetterQueueTest, ALineSaysEverything) {
   const LedgerKey key = Key("gs://b/dir/events 1.json");
   Keep(key, {{.source_row = 11,
               .code = "invalid_time",
@@ -158,7 +158,7 @@ TEST_F(DiskDeadLetterTest, ALineSaysEverything) {
                    "\"payload_after_base64\":\"/w==\"}\n"));
 }
 
-TEST_F(DiskDeadLetterTest, FilesAreForTheirOwnerOnly) {
+TEST_F(DiskDeadLetterQueueTest, FilesAreForTheirOwnerOnly) {
   Keep(Key("a"), {At(0)});
   struct stat stat = {};
   ASSERT_EQ(::stat(PathOf(Key("a")).c_str(), &stat), 0);
@@ -167,7 +167,7 @@ TEST_F(DiskDeadLetterTest, FilesAreForTheirOwnerOnly) {
   EXPECT_EQ(stat.st_mode & 0777, 0700u);
 }
 
-TEST_F(DiskDeadLetterTest, AnyUriMakesAFileName) {
+TEST_F(DiskDeadLetterQueueTest, AnyUriMakesAFileName) {
   const std::string uris[] = {
       "", "/", "gs://b/", "..", "a/../..", "x\ny", "\xff", "ü/\"; rm", std::string(5000, 'n')};
   for (const std::string& uri : uris) Keep(Key(uri), {At(0)});
@@ -180,7 +180,7 @@ TEST_F(DiskDeadLetterTest, AnyUriMakesAFileName) {
   EXPECT_EQ(Scan({}).size(), std::size(uris));
 }
 
-TEST_F(DiskDeadLetterTest, ALongPayloadIsCutBetweenCharactersAndSaysSo) {
+TEST_F(DiskDeadLetterQueueTest, ALongPayloadIsCutBetweenCharactersAndSaysSo) {
   Rejection rejection = At(0);
   rejection.payload_before = std::string(kMaxPayloadBytes, 'x');
   rejection.payload_after = std::string(kMaxPayloadBytes - 1, 'x') + "\xe2\x82\xac\xe2\x82\xac";
@@ -193,7 +193,7 @@ TEST_F(DiskDeadLetterTest, ALongPayloadIsCutBetweenCharactersAndSaysSo) {
   EXPECT_EQ(records[0].payload_after_bytes, kMaxPayloadBytes + 5);
 }
 
-TEST_F(DiskDeadLetterTest, ARowThatWasTooLongToBeKeptSaysItsSize) {
+TEST_F(DiskDeadLetterQueueTest, ARowThatWasTooLongToBeKeptSaysItsSize) {
   Rejection rejection = At(0);
   rejection.payload_before = "begin";
   rejection.payload_before_bytes = 20 << 20;
@@ -204,7 +204,7 @@ TEST_F(DiskDeadLetterTest, ARowThatWasTooLongToBeKeptSaysItsSize) {
   EXPECT_EQ(records[0].payload_before_bytes, 20u << 20);
 }
 
-TEST_F(DiskDeadLetterTest, TheLongestRecordFitsItsLimit) {
+TEST_F(DiskDeadLetterQueueTest, TheLongestRecordFitsItsLimit) {
   Rejection rejection = At(0);
   rejection.field = rejection.message = std::string(1 << 20, '\x01');
   rejection.payload_before = rejection.payload_after = std::string(3 << 20, '\x01');
@@ -212,7 +212,7 @@ TEST_F(DiskDeadLetterTest, TheLongestRecordFitsItsLimit) {
   EXPECT_EQ(Records({}).size(), 1u);
 }
 
-TEST_F(DiskDeadLetterTest, ATornLineIsCutBeforeMoreIsAdded) {
+TEST_F(DiskDeadLetterQueueTest, ATornLineIsCutBeforeMoreIsAdded) {
   Keep(Key("a"), {At(0)});
   dead_letter_ = MustOpen(folder_, clock_);
   AppendToFile(PathOf(Key("a")), "{\"row\":2,\"tor");
@@ -223,7 +223,7 @@ TEST_F(DiskDeadLetterTest, ATornLineIsCutBeforeMoreIsAdded) {
   EXPECT_EQ(scan.damaged, 0u);
 }
 
-TEST_F(DiskDeadLetterTest, MoreObjectsThanOpenFiles) {
+TEST_F(DiskDeadLetterQueueTest, MoreObjectsThanOpenFiles) {
   for (int i = 0; i < 150; ++i) {
     ASSERT_TRUE(dead_letter_->Add(Key(StrCat("o", i)), {At(1)}).ok());
   }
@@ -231,7 +231,7 @@ TEST_F(DiskDeadLetterTest, MoreObjectsThanOpenFiles) {
   EXPECT_EQ(Scan({}).size(), 150u);
 }
 
-TEST_F(DiskDeadLetterTest, AFullDiskIsAnErrorAndWhatFollowsIsWhole) {
+TEST_F(DiskDeadLetterQueueTest, AFullDiskIsAnErrorAndWhatFollowsIsWhole) {
   Keep(Key("a"), {At(0)});
   struct rlimit before = {};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -254,13 +254,13 @@ TEST_F(DiskDeadLetterTest, AFullDiskIsAnErrorAndWhatFollowsIsWhole) {
   EXPECT_EQ(scan.damaged, 0u) << scan.first_damaged;
 }
 
-TEST_F(DiskDeadLetterTest, AFileInPlaceOfTheFolderIsNamed) {
+TEST_F(DiskDeadLetterQueueTest, AFileInPlaceOfTheFolderIsNamed) {
   AppendToFile(temp_.path() + "/file", "x");
-  EXPECT_THAT(std::string(ToStd(OpenDiskDeadLetter(temp_.path() + "/file").status().message())),
+  EXPECT_THAT(std::string(ToStd(OpenDiskDeadLetterQueue(temp_.path() + "/file").status().message())),
               HasSubstr("/file is not a folder"));
 }
 
-TEST_F(DiskDeadLetterTest, FiltersNarrowTheScan) {
+TEST_F(DiskDeadLetterQueueTest, FiltersNarrowTheScan) {
   const absl::Time start = clock_.Now();
   Keep(Key("s3://b/one"), {At(0), At(1, "event_too_large")});
   clock_.Advance(absl::Hours(1));
@@ -280,9 +280,9 @@ TEST_F(DiskDeadLetterTest, FiltersNarrowTheScan) {
             (std::map<std::string, uint64_t>{{"event_too_large", 1}, {"invalid_time", 2}}));
 }
 
-TEST_F(DiskDeadLetterTest, AMissingFolderHoldsNothing) { EXPECT_THAT(Scan({}), IsEmpty()); }
+TEST_F(DiskDeadLetterQueueTest, AMissingFolderHoldsNothing) { EXPECT_THAT(Scan({}), IsEmpty()); }
 
-TEST_F(DiskDeadLetterTest, DamagedLinesAreCountedAndHideNoOthers) {
+TEST_F(DiskDeadLetterQueueTest, DamagedLinesAreCountedAndHideNoOthers) {
   Keep(Key("a"), {At(0)});
   const std::string path = PathOf(Key("a"));
   AppendToFile(path, "not JSON\n[]\n{\"row\":0}\n{}\n\n");
@@ -295,7 +295,7 @@ TEST_F(DiskDeadLetterTest, DamagedLinesAreCountedAndHideNoOthers) {
   EXPECT_THAT(scan.first_damaged, HasSubstr(path + ":2: "));
 }
 
-TEST_F(DiskDeadLetterTest, WhatWasReplayedIsNotShownAgain) {
+TEST_F(DiskDeadLetterQueueTest, WhatWasReplayedIsNotShownAgain) {
   Keep(Key("a"), {At(0), At(1), At(2)});
   Keep(Key("b"), {At(0)});
   for (int twice = 0; twice < 2; ++twice) {
@@ -310,7 +310,7 @@ TEST_F(DiskDeadLetterTest, WhatWasReplayedIsNotShownAgain) {
               ElementsAre("a/1", "a/2 replayed", "a/3 replayed", "b/1 replayed"));
 }
 
-TEST_F(DiskDeadLetterTest, ATornNoteOfAReplayIsNoNote) {
+TEST_F(DiskDeadLetterQueueTest, ATornNoteOfAReplayIsNoNote) {
   Keep(Key("a"), {At(0), At(1)});
   AppendToFile(ReplayedPath(PathOf(Key("a"))), "{\"row\":1,");
   EXPECT_THAT(Scan({}), ElementsAre("a/1", "a/2"));
@@ -318,7 +318,7 @@ TEST_F(DiskDeadLetterTest, ATornNoteOfAReplayIsNoNote) {
   EXPECT_THAT(Scan({}), ElementsAre("a/1"));
 }
 
-TEST_F(DiskDeadLetterTest, NotesOfReplaysCanBeReadBack) {
+TEST_F(DiskDeadLetterQueueTest, NotesOfReplaysCanBeReadBack) {
   Keep(Key("a"), {At(0), At(1)});
   Note({.object = Key("a"), .row = 1, .rejected_again = true});
   AppendToFile(ReplayedPath(PathOf(Key("a"))), "{}\n[]\n{\"row\":0}\nno\n");
@@ -336,7 +336,7 @@ TEST_F(DiskDeadLetterTest, NotesOfReplaysCanBeReadBack) {
   EXPECT_THAT(notes[1].events, ElementsAre(R"(["e","u",1,"i"])", R"(["f","",2,"j"])"));
 }
 
-TEST_F(DiskDeadLetterTest, OfARowThatIsRejectedAgainTheNewestRecordIsShown) {
+TEST_F(DiskDeadLetterQueueTest, OfARowThatIsRejectedAgainTheNewestRecordIsShown) {
   Keep(Key("a"), {At(0), At(1)});
   Keep(Key("a"), {At(1)});
   EXPECT_THAT(Scan({}), ElementsAre("a/1", "a/2", "a/2")) << "without a note nothing is hidden";
@@ -348,7 +348,7 @@ TEST_F(DiskDeadLetterTest, OfARowThatIsRejectedAgainTheNewestRecordIsShown) {
   EXPECT_THAT(Scan({.with_replayed = true}), ElementsAre("a/1", "a/2 replayed"));
 }
 
-TEST_F(DiskDeadLetterTest, ARowThatIsRejectedAnewAfterAReplayIsShownAgain) {
+TEST_F(DiskDeadLetterQueueTest, ARowThatIsRejectedAnewAfterAReplayIsShownAgain) {
   Keep(Key("a"), {At(0), At(1)});
   Note({.object = Key("a"), .row = 0});
   Note({.object = Key("a"), .row = 1});
@@ -359,7 +359,7 @@ TEST_F(DiskDeadLetterTest, ARowThatIsRejectedAnewAfterAReplayIsShownAgain) {
 }
 
 // An import may read an object again while a replay of its records is under way.
-TEST_F(DiskDeadLetterTest, WhatIsNotedOfARowThatWasJudgedAnewIsLeftOut) {
+TEST_F(DiskDeadLetterQueueTest, WhatIsNotedOfARowThatWasJudgedAnewIsLeftOut) {
   Keep(Key("a"), {At(0), At(1), At(2)});
   ASSERT_TRUE(dead_letter_->Rewind(Key("a"), 1).ok());
   Keep(Key("a"), {At(2)});  // row 1 is accepted now
@@ -375,7 +375,7 @@ TEST_F(DiskDeadLetterTest, WhatIsNotedOfARowThatWasJudgedAnewIsLeftOut) {
 }
 
 // Each of the two writes to both files while the other replaces them.
-TEST_F(DiskDeadLetterTest, AReplayAndAnImportOfTwoProcessesLoseNothingOfEachOther) {
+TEST_F(DiskDeadLetterQueueTest, AReplayAndAnImportOfTwoProcessesLoseNothingOfEachOther) {
   constexpr uint64_t kRows = 150;
   const LedgerKey key = Key("a");
   std::vector<Rejection> rows;
@@ -383,7 +383,7 @@ TEST_F(DiskDeadLetterTest, AReplayAndAnImportOfTwoProcessesLoseNothingOfEachOthe
   Keep(key, rows);
   const pid_t import = ::fork();
   if (import == 0) {  // reads on from row 1000 again and again, and rejects more
-    const std::unique_ptr<DeadLetter> mine = MustOpen(folder_, Clock::Real());
+    const std::unique_ptr<DeadLetterQueue> mine = MustOpen(folder_, Clock::Real());
     for (uint64_t i = 0; i < kRows; ++i) {
       const std::vector<Rejection> more = {At(500 + i), At(1000)};
       if (!mine->Add(key, more).ok() || !mine->Sync(key).ok() || !mine->Rewind(key, 1000).ok() ||
@@ -421,7 +421,7 @@ TEST_F(DiskDeadLetterTest, AReplayAndAnImportOfTwoProcessesLoseNothingOfEachOthe
   }
 }
 
-TEST_F(DiskDeadLetterTest, AnErrorOfTheVisitorEndsTheScan) {
+TEST_F(DiskDeadLetterQueueTest, AnErrorOfTheVisitorEndsTheScan) {
   Keep(Key("a"), {At(0), At(1)});
   int visits = 0;
   const auto scan = ScanDeadLetters(folder_, {}, [&](const DeadLetterRecord&, bool) {
@@ -432,7 +432,7 @@ TEST_F(DiskDeadLetterTest, AnErrorOfTheVisitorEndsTheScan) {
   EXPECT_EQ(visits, 1);
 }
 
-TEST_F(DiskDeadLetterTest, LinesLongerThanABlockAreReadWhole) {
+TEST_F(DiskDeadLetterQueueTest, LinesLongerThanABlockAreReadWhole) {
   const std::string path = temp_.path() + "/lines";
   std::vector<std::string> lines;
   for (const size_t size : {0u, 1u, 262'143u, 262'144u, 262'145u, 600'000u, 3u}) {

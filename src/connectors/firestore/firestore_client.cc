@@ -8,7 +8,7 @@
 namespace millrace::firestore {
 namespace {
 
-constexpr size_t kMaxReplyBytes = 64 << 20;
+constexpr size_t kMaxResponseBytes = 64 << 20;
 
 absl::Status WithHint(absl::Status status, const Location& location) {
   if (absl::IsPermissionDenied(status)) {
@@ -36,7 +36,7 @@ absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std
                       .headers = {{"Content-Type", "application/json"}},
                       .body = body,
                       .timeout = absl::Seconds(60),
-                      .max_response_bytes = kMaxReplyBytes};
+                      .max_response_bytes = kMaxResponseBytes};
   RETURN_IF_ERROR(location_.credentials.Authorize(request, stop));
   return http_->Send(request, stop);
 }
@@ -55,7 +55,7 @@ absl::StatusOr<std::string> FirestoreClient::Call(const char* method, const std:
 
 absl::StatusOr<Found> FirestoreClient::Get(const std::string& name, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply, Call("batchGet", GetBody(name), stop));
-  return ParseGetReply(reply);
+  return ParseGetResponse(reply);
 }
 
 absl::StatusOr<absl::Time> FirestoreClient::Write(const std::string& name,
@@ -63,7 +63,7 @@ absl::StatusOr<absl::Time> FirestoreClient::Write(const std::string& name,
                                                   const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply,
                    Call("commit", WriteBody(name, document, expect), stop));
-  return ParseCommitReply(reply);
+  return ParseCommitResponse(reply);
 }
 
 absl::Status FirestoreClient::Delete(const std::string& name, const std::stop_token& stop,
@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<LedgerDocument>> FirestoreClient::Page(const LedgerDo
                                                                   const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply,
                    Call("runQuery", QueryBody(location_.collection, after, limit), stop));
-  ASSIGN_OR_RETURN(QueryResult found, ParseQueryReply(reply));
+  ASSIGN_OR_RETURN(QueryResult found, ParseQueryResponse(reply));
   return std::move(found.documents);
 }
 
@@ -84,7 +84,7 @@ absl::StatusOr<QueryResult> FirestoreClient::OfObject(const LedgerKey& key,
                                                       const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply,
                    Call("runQuery", ObjectQueryBody(location_.collection, key), stop));
-  return ParseQueryReply(reply);
+  return ParseQueryResponse(reply);
 }
 
 }  // namespace millrace::firestore

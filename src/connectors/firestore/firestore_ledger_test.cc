@@ -107,29 +107,29 @@ class FirestoreLedgerTest : public testing::Test {
 
 TEST_F(FirestoreLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
   LedgerEntry entry = MustClaim();
-  server_.FailNext(Fault::kReplyLost);
+  server_.FailNext(Fault::kResponseLost);
   entry.position.row = entry.counts.read = entry.counts.accepted = 7;
   ASSERT_TRUE(ledger_->Store(entry, kLease, {}).ok());
   EXPECT_EQ(entry.revision, 2u);
   EXPECT_EQ(Stored().revision, 2u);
   EXPECT_EQ(Stored().updated, entry.updated);
 
-  server_.FailNext(Fault::kReplyLost);
+  server_.FailNext(Fault::kResponseLost);
   ASSERT_TRUE(ledger_->Release(entry, {}).ok());
   EXPECT_EQ(Stored().revision, 3u);
 
-  server_.FailNext(Fault::kReplyLost);
+  server_.FailNext(Fault::kResponseLost);
   entry = MustClaim();
   EXPECT_EQ(entry.owner, "one");
   entry.state = LedgerState::kDone;
-  server_.FailNext(Fault::kReplyLost);
+  server_.FailNext(Fault::kResponseLost);
   ASSERT_TRUE(ledger_->Store(entry, kLease, {}).ok());
   EXPECT_EQ(Stored().state, LedgerState::kDone);
   EXPECT_TRUE(absl::IsAborted(ledger_->Store(entry, kLease, {})));
 }
 
 TEST_F(FirestoreLedgerTest, TheAnswerOfACreationMayBeLost) {
-  server_.FailNext(Fault::kReplyLost);
+  server_.FailNext(Fault::kResponseLost);
   const LedgerEntry entry = MustClaim();
   EXPECT_EQ(entry.owner, "one");
   EXPECT_EQ(Stored().revision, entry.revision);

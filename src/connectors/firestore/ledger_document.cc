@@ -203,7 +203,7 @@ std::string ObjectQueryBody(const std::string& collection, const LedgerKey& key)
   return Json{{"structuredQuery", query}}.dump();
 }
 
-absl::StatusOr<Found> ParseGetReply(std::string_view body) {
+absl::StatusOr<Found> ParseGetResponse(std::string_view body) {
   ASSIGN_OR_RETURN(const Json reply, Parse(body));
   if (!reply.is_array() || reply.empty()) return Unexpected("no list of documents");
   Found found;
@@ -216,7 +216,7 @@ absl::StatusOr<Found> ParseGetReply(std::string_view body) {
   return found;
 }
 
-absl::StatusOr<absl::Time> ParseCommitReply(std::string_view body) {
+absl::StatusOr<absl::Time> ParseCommitResponse(std::string_view body) {
   ASSIGN_OR_RETURN(const Json reply, Parse(body));
   const Json* results = Member(reply, "writeResults");
   if (results == nullptr || !results->is_array() || results->size() != 1) {
@@ -225,7 +225,7 @@ absl::StatusOr<absl::Time> ParseCommitReply(std::string_view body) {
   return TimeAt((*results)[0], "updateTime");
 }
 
-absl::StatusOr<QueryResult> ParseQueryReply(std::string_view body) {
+absl::StatusOr<QueryResult> ParseQueryResponse(std::string_view body) {
   ASSIGN_OR_RETURN(const Json reply, Parse(body));
   if (!reply.is_array()) return Unexpected("no list of results");
   QueryResult found;

@@ -46,14 +46,14 @@ struct Found {
   std::optional<LedgerDocument> document;
   absl::Time read_time;  // of the server's clock
 };
-absl::StatusOr<Found> ParseGetReply(std::string_view body);
+absl::StatusOr<Found> ParseGetResponse(std::string_view body);
 // The updateTime of the one write.
-absl::StatusOr<absl::Time> ParseCommitReply(std::string_view body);
+absl::StatusOr<absl::Time> ParseCommitResponse(std::string_view body);
 struct QueryResult {
   std::vector<LedgerDocument> documents;
   absl::Time read_time;  // of the server's clock
 };
-absl::StatusOr<QueryResult> ParseQueryReply(std::string_view body);
+absl::StatusOr<QueryResult> ParseQueryResponse(std::string_view body);
 
 // What an error answer says: the code after its "status", or after the HTTP status where it has
 // none; Unavailable for all that passes. Its message is shown.

@@ -45,7 +45,7 @@ bool BatchProgress::refused_whole() const {
   return finished() || (!in_order_ && refusals_ >= kMaxRefusals);
 }
 
-void BatchProgress::Settle(RowRange rows, std::vector<RefusedRow> refused) {
+void BatchProgress::Complete(RowRange rows, std::vector<RefusedRow> refused) {
   TakeFromNext(rows);
   told_apart_ = true;
   for (RefusedRow& row : refused) {

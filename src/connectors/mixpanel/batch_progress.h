@@ -50,7 +50,7 @@ class BatchProgress {
   const std::string& words() const { return words_; }
 
   // `rows`, from the front of next(), are durable but `refused` (rows counted from rows.begin).
-  void Settle(RowRange rows, std::vector<RefusedRow> refused);
+  void Complete(RowRange rows, std::vector<RefusedRow> refused);
   // `rows`, from the front of next(), will never be accepted, for a reason of their own.
   void Refuse(RowRange rows, std::string_view code, std::string_view message);
   // `rows`, from the front of next(), are to be sent in two halves, in order.

@@ -41,9 +41,9 @@ TEST(BatchProgress, HasNothingToDoForAnEmptyBatch) {
 TEST(BatchProgress, CountsRefusedRowsFromTheBatchsFirst) {
   BatchProgress progress(/*in_order=*/false);
   progress.Begin(BatchOf(6));
-  progress.Settle({0, 3}, {{.row = 1}});
+  progress.Complete({0, 3}, {{.row = 1}});
   progress.Refuse({3, 4}, "code", "message");
-  progress.Settle({4, 6}, {{.row = 0}});
+  progress.Complete({4, 6}, {{.row = 0}});
   EXPECT_TRUE(progress.finished());
   const std::vector<RefusedRow> refused = progress.Finish();
   EXPECT_THAT(Rows(refused), ElementsAre(1, 3, 4));
@@ -56,11 +56,11 @@ TEST(BatchProgress, SplitsTheFrontAndKeepsTheOrder) {
   progress.Begin(BatchOf(6));
   progress.Split({0, 4});
   EXPECT_EQ(progress.next(), (RowRange{0, 2}));
-  progress.Settle({0, 2}, {});
+  progress.Complete({0, 2}, {});
   EXPECT_EQ(progress.next(), (RowRange{2, 4}));
   progress.Split({2, 4});
-  progress.Settle({2, 3}, {});
-  progress.Settle({3, 4}, {});
+  progress.Complete({2, 3}, {});
+  progress.Complete({3, 4}, {});
   EXPECT_EQ(progress.next(), (RowRange{4, 6}));
 }
 
@@ -68,14 +68,14 @@ TEST(BatchProgress, GoesOnWithABatchThatWasPutAside) {
   BatchProgress progress(/*in_order=*/false);
   const Batch batch = BatchOf(4);
   progress.Begin(batch);
-  progress.Settle({0, 2}, {{.row = 1}});
+  progress.Complete({0, 2}, {{.row = 1}});
   progress.PutAside(batch);
   progress.Begin(BatchOf(4));  // elsewhere in memory, the same content
   EXPECT_EQ(progress.next(), (RowRange{2, 4}));
   progress.PutAside(batch);  // again, without having moved
   progress.Begin(batch);
   EXPECT_EQ(progress.next(), (RowRange{2, 4}));
-  progress.Settle({2, 4}, {});
+  progress.Complete({2, 4}, {});
   EXPECT_THAT(Rows(progress.Finish()), ElementsAre(1));
   progress.Begin(batch);
   EXPECT_EQ(progress.next(), (RowRange{0, 4}));
@@ -85,7 +85,7 @@ TEST(BatchProgress, BeginsAnotherBatchAnewAtTheSameAddress) {
   BatchProgress progress(/*in_order=*/false);
   Batch batch = BatchOf(4);
   progress.Begin(batch);
-  progress.Settle({0, 2}, {{.row = 0}});
+  progress.Complete({0, 2}, {{.row = 0}});
   progress.PutAside(batch);
   batch = BatchOf(4, /*first_source_row=*/100);  // equal rows from elsewhere
   progress.Begin(batch);
@@ -97,7 +97,7 @@ TEST(BatchProgress, ForgetsABatchOnceAnotherCameBetween) {
   BatchProgress progress(/*in_order=*/false);
   const Batch batch = BatchOf(4);
   progress.Begin(batch);
-  progress.Settle({0, 2}, {});
+  progress.Complete({0, 2}, {});
   progress.PutAside(batch);
   progress.Begin(BatchOf(3));
   progress.Begin(batch);
@@ -116,7 +116,7 @@ int SendAll(BatchProgress& progress, const std::vector<bool>& bad) {
     if (std::count(begin + rows.begin, begin + rows.end, true) > 0) {
       progress.SearchRefused(rows, "no");
     } else {
-      progress.Settle(rows, {});
+      progress.Complete(rows, {});
     }
   }
   return requests;
@@ -198,7 +198,7 @@ TEST(BatchProgress, ASearchInOrderSendsRowsInOrder) {
   EXPECT_EQ(progress.next(), (RowRange{0, 4}));
   progress.SearchRefused({0, 4}, "no");
   EXPECT_EQ(progress.next(), (RowRange{0, 2}));
-  progress.Settle({0, 2}, {});
+  progress.Complete({0, 2}, {});
   EXPECT_EQ(progress.next(), (RowRange{2, 4}));
 }
 

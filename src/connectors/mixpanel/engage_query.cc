@@ -101,7 +101,7 @@ absl::StatusOr<std::vector<Profile>> ProfileReader::Next(std::stop_token stop) {
   request_.body = form;
   absl::StatusOr<HttpResponse> response = http_.Send(request_, stop);
   if (!response.ok()) return Annotate(response.status(), context);
-  RETURN_IF_ERROR(Annotate(CheckAnswer(*response), context));
+  RETURN_IF_ERROR(Annotate(CheckResponse(*response), context));
   absl::StatusOr<std::vector<Profile>> page = TakePage(response->body);
   if (!page.ok()) return Annotate(page.status(), context);
   return page;

@@ -32,7 +32,7 @@ class ProfileReader {
                 const std::string& project_id, ProfileQuery query);
 
   // The next page; an empty one is the end. Unavailable (no answer, 429, 5xx, an answer that makes
-  // no sense): may be called again for the same page. Other errors as in CheckAnswer(), for good.
+  // no sense): may be called again for the same page. Other errors as in CheckResponse(), for good.
   absl::StatusOr<std::vector<Profile>> Next(std::stop_token stop);
 
   // How many profiles there are, as the last page said; 0 before the first.

@@ -112,22 +112,22 @@ std::string Answered(int http_status, std::string_view body) {
   return text;
 }
 
-Verdict Durable(std::vector<RefusedRow> refused) {
-  Verdict verdict;
-  verdict.kind = Verdict::Kind::kDurable;
+ImportOutcome Durable(std::vector<RefusedRow> refused) {
+  ImportOutcome verdict;
+  verdict.kind = ImportOutcome::Kind::kDurable;
   verdict.refused = std::move(refused);
   return verdict;
 }
 
-Verdict Other(Verdict::Kind kind, absl::Status why) {
-  Verdict verdict;
+ImportOutcome Other(ImportOutcome::Kind kind, absl::Status why) {
+  ImportOutcome verdict;
   verdict.kind = kind;
   verdict.why = std::move(why);
   return verdict;
 }
 
-Verdict Retry(std::string_view why) {
-  return Other(Verdict::Kind::kRetry, absl::UnavailableError(ToAbsl(why)));
+ImportOutcome Retry(std::string_view why) {
+  return Other(ImportOutcome::Kind::kRetry, absl::UnavailableError(ToAbsl(why)));
 }
 
 // "request exceeds max limit of 2097152 bytes".
@@ -142,23 +142,23 @@ size_t NamedLimit(std::string_view text) {
 }
 
 // The statuses that mean the same on every path.
-Verdict JudgeStatus(int http_status, std::string_view body) {
+ImportOutcome ClassifyStatus(int http_status, std::string_view body) {
   const std::string answered = Answered(http_status, body);
   if (http_status == 413) {
-    Verdict verdict =
-        Other(Verdict::Kind::kTooLarge, absl::ResourceExhaustedError(ToAbsl(answered)));
+    ImportOutcome verdict =
+        Other(ImportOutcome::Kind::kTooLarge, absl::ResourceExhaustedError(ToAbsl(answered)));
     verdict.named_limit = NamedLimit(answered);
     return verdict;
   }
   if (http_status == 429) {
-    Verdict verdict = Retry(answered);
+    ImportOutcome verdict = Retry(answered);
     verdict.throttled = true;
     return verdict;
   }
   if (http_status == 408 || http_status >= 500) return Retry(answered);
   if (http_status < 300) return Retry(StrCat(answered, " (not an answer of Mixpanel's)"));
   if (http_status < 400) {
-    return Other(Verdict::Kind::kStop,
+    return Other(ImportOutcome::Kind::kStop,
                  absl::FailedPreconditionError(
                      StrCat("answered ", http_status,
                             ", a redirect, which is not followed: check the Mixpanel URL")));
@@ -166,10 +166,10 @@ Verdict JudgeStatus(int http_status, std::string_view body) {
   absl::StatusCode code = absl::StatusCode::kFailedPrecondition;
   if (http_status == 401) code = absl::StatusCode::kUnauthenticated;
   if (http_status == 403) code = absl::StatusCode::kPermissionDenied;
-  return Other(Verdict::Kind::kStop, absl::Status(code, answered));
+  return Other(ImportOutcome::Kind::kStop, absl::Status(code, answered));
 }
 
-Verdict JudgeBadRequest(std::string_view body, size_t rows) {
+ImportOutcome ClassifyBadRequest(std::string_view body, size_t rows) {
   Statement statement = Read(body, rows);
   const std::string answered = Answered(400, body);
   // Its body was cut off, or something between here and Mixpanel answered.
@@ -181,33 +181,33 @@ Verdict JudgeBadRequest(std::string_view body, size_t rows) {
   }
   if (statement.stored.value_or(0) == 0 && statement.failed.empty()) {
     return Other(
-        Verdict::Kind::kRefused,
+        ImportOutcome::Kind::kRefused,
         absl::InvalidArgumentError(ToAbsl(statement.error.empty() ? answered : statement.error)));
   }
-  return Other(Verdict::Kind::kUnclear,
+  return Other(ImportOutcome::Kind::kUnclear,
                absl::UnavailableError(StrCat(answered, " (its counts contradict each other)")));
 }
 
 // 200 to a profile update: {"status": 0, "error": ...} is a failure all the same.
-Verdict JudgeProfileFailure(const Statement& statement) {
+ImportOutcome ClassifyProfileFailure(const Statement& statement) {
   const std::string error = absl::AsciiStrToLower(statement.error);
   if (absl::StrContains(error, "temporary") || absl::StrContains(error, "try again")) {
     return Retry(statement.error);
   }
   if (absl::StartsWith(error, "token") || absl::StartsWith(error, "$token")) {
-    return Other(Verdict::Kind::kStop,
+    return Other(ImportOutcome::Kind::kStop,
                  absl::UnauthenticatedError(StrCat("the project token: ", statement.error)));
   }
-  return Other(Verdict::Kind::kRefused,
+  return Other(ImportOutcome::Kind::kRefused,
                absl::InvalidArgumentError(statement.error.empty() ? "refused without a reason"
                                                                   : statement.error));
 }
 
 }  // namespace
 
-Verdict JudgeImportReply(int http_status, std::string_view body, size_t rows) {
-  if (http_status == 400) return JudgeBadRequest(body, rows);
-  if (http_status != 200) return JudgeStatus(http_status, body);
+ImportOutcome ClassifyImportResponse(int http_status, std::string_view body, size_t rows) {
+  if (http_status == 400) return ClassifyBadRequest(body, rows);
+  if (http_status != 200) return ClassifyStatus(http_status, body);
   Statement statement = Read(body, rows);
   if (statement.code.value_or(200) == 200 && statement.AddsUp(rows)) {
     return Durable(std::move(statement.failed));
@@ -218,9 +218,9 @@ Verdict JudgeImportReply(int http_status, std::string_view body, size_t rows) {
   return Retry(StrCat("answered 200 but stored ", *statement.stored, " of ", rows, " events"));
 }
 
-Verdict JudgeProfileReply(int http_status, std::string_view body, size_t rows) {
-  if (http_status == 400) return JudgeBadRequest(body, rows);
-  if (http_status != 200) return JudgeStatus(http_status, body);
+ImportOutcome ClassifyProfileResponse(int http_status, std::string_view body, size_t rows) {
+  if (http_status == 400) return ClassifyBadRequest(body, rows);
+  if (http_status != 200) return ClassifyStatus(http_status, body);
   Statement statement = Read(body, rows);
   if (!statement.failed.empty() && (statement.AddsUp(rows) || statement.RefusesOnly(rows))) {
     return Durable(std::move(statement.failed));
@@ -228,15 +228,15 @@ Verdict JudgeProfileReply(int http_status, std::string_view body, size_t rows) {
   if (!statement.failed.empty() || !statement.failed_is_sound ||
       statement.stored.value_or(rows) != rows) {
     const bool nothing = statement.failed.empty() && statement.stored.value_or(0) == 0;
-    if (nothing) return JudgeProfileFailure(statement);
-    return Other(Verdict::Kind::kUnclear,
+    if (nothing) return ClassifyProfileFailure(statement);
+    return Other(ImportOutcome::Kind::kUnclear,
                  absl::UnavailableError(StrCat("answered with counts that contradict each other: ",
                                                CleanText(body, 200))));
   }
   if (!statement.success.has_value()) {
     return Retry(StrCat("answered 200 without a status: ", CleanText(body, 200)));
   }
-  if (!*statement.success || !statement.error.empty()) return JudgeProfileFailure(statement);
+  if (!*statement.success || !statement.error.empty()) return ClassifyProfileFailure(statement);
   return Durable({});
 }
 

@@ -12,7 +12,7 @@
 
 namespace millrace::mixpanel {
 
-struct Verdict {
+struct ImportOutcome {
   enum class Kind {
     kDurable,   // every row is stored but `refused`, which never will be
     kRefused,   // no row is stored, as at least one that is not named is bad
@@ -31,11 +31,11 @@ struct Verdict {
 
 // Of POST /import?strict=1 with `rows` events. Never believes more than is proven: kDurable only if
 // the count of stored events and the named ones add up to `rows`.
-Verdict JudgeImportReply(int http_status, std::string_view body, size_t rows);
+ImportOutcome ClassifyImportResponse(int http_status, std::string_view body, size_t rows);
 
 // Of POST /engage or /groups with `verbose=1&strict=1` and `rows` updates. These answer 200 to
 // errors too; the body decides.
-Verdict JudgeProfileReply(int http_status, std::string_view body, size_t rows);
+ImportOutcome ClassifyProfileResponse(int http_status, std::string_view body, size_t rows);
 
 }  // namespace millrace::mixpanel
 

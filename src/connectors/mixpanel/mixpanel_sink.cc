@@ -108,11 +108,11 @@ class MixpanelSink final : public Sink {
   RowRange NextRequest(const Batch& batch);
   // The request that carries `rows`; valid until the next call.
   HttpRequest& MakeRequest(const Batch& batch, RowRange rows, bool gzip);
-  Verdict Send(const Batch& batch, RowRange rows, std::stop_token stop,
+  ImportOutcome Send(const Batch& batch, RowRange rows, std::stop_token stop,
                const StopDeadline& deadline);
   // Nullopt if Write() goes on.
-  std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, Verdict verdict);
-  void SplitTooLarge(const Batch& batch, RowRange rows, const Verdict& verdict);
+  std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, ImportOutcome verdict);
+  void SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& verdict);
 
   ImportTarget& target_;
   const std::unique_ptr<HttpClient> http_;
@@ -164,9 +164,9 @@ HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool g
   return request;
 }
 
-Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop,
+ImportOutcome MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop,
                            const StopDeadline& deadline) {
-  Verdict verdict;
+  ImportOutcome verdict;
   const absl::Duration grace = deadline.left();
   if (grace <= absl::ZeroDuration() && stop.stop_requested()) {
     verdict.why = absl::CancelledError("stopped before all of a batch was sent");
@@ -190,15 +190,15 @@ Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token st
   if (!response.ok()) {
     const bool hopeless =
         absl::IsInvalidArgument(response.status()) || absl::IsUnauthenticated(response.status());
-    verdict.kind = hopeless ? Verdict::Kind::kStop : Verdict::Kind::kRetry;
+    verdict.kind = hopeless ? ImportOutcome::Kind::kStop : ImportOutcome::Kind::kRetry;
     verdict.why = response.status();
     return verdict;
   }
   if (adapts && response->status == 200) {
     target_.compression.Took(gzip, plain_bytes_, made - begun + clock_.Elapsed() - sent);
   }
-  verdict = is_profiles() ? JudgeProfileReply(response->status, response->body, rows.size())
-                          : JudgeImportReply(response->status, response->body, rows.size());
+  verdict = is_profiles() ? ClassifyProfileResponse(response->status, response->body, rows.size())
+                          : ClassifyImportResponse(response->status, response->body, rows.size());
   verdict.retry_after = response->RetryAfter(clock_.Now());
   if (response->status == 401 || response->status == 403) {
     verdict.why = AccessRefused(target_, verdict.why);
@@ -206,7 +206,7 @@ Verdict MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token st
   return verdict;
 }
 
-void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const Verdict& verdict) {
+void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& verdict) {
   if (rows.size() == 1) {
     progress_.Refuse(rows, "event_too_large",
                      StrCat(plain_bytes_, " bytes: ", verdict.why.message()));
@@ -219,23 +219,23 @@ void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const Verdic
   if (FirstRequest(batch, rows, Limits()) == rows) progress_.Split(rows);
 }
 
-std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows, Verdict verdict) {
+std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows, ImportOutcome verdict) {
   switch (verdict.kind) {
-    case Verdict::Kind::kDurable:
-      progress_.Settle(rows, std::move(verdict.refused));
+    case ImportOutcome::Kind::kDurable:
+      progress_.Complete(rows, std::move(verdict.refused));
       return std::nullopt;
-    case Verdict::Kind::kTooLarge:
+    case ImportOutcome::Kind::kTooLarge:
       SplitTooLarge(batch, rows, verdict);
       return std::nullopt;
-    case Verdict::Kind::kRefused:
+    case ImportOutcome::Kind::kRefused:
       progress_.SearchRefused(rows, ToStd(verdict.why.message()));
       return std::nullopt;
-    case Verdict::Kind::kUnclear:
+    case ImportOutcome::Kind::kUnclear:
       if (progress_.SearchUnclear(rows)) return std::nullopt;
       break;
-    case Verdict::Kind::kStop:
+    case ImportOutcome::Kind::kStop:
       return WriteResult::Stop(Annotate(verdict.why, Where()));
-    case Verdict::Kind::kRetry:
+    case ImportOutcome::Kind::kRetry:
       break;
   }
   return WriteResult::Retry(Annotate(verdict.why, Where()), verdict.retry_after, verdict.throttled);

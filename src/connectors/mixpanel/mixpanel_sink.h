@@ -34,7 +34,7 @@ struct ImportTarget {
   // With `gzip`: bodies go plain while `compression` finds that quicker.
   bool adapts_compression = false;
   CompressionChoice compression;
-  Pacer* pacer = nullptr;  // null: no pacing
+  RateLimiter* pacer = nullptr;  // null: no pacing
   // How long requests may go on after a stop; then their events are "not known".
   absl::Duration stop_grace = absl::Seconds(10);
   // Counters for the summary; they count tries.

@@ -144,7 +144,7 @@ TEST_F(MixpanelSinkTest, SplitsByCountAndBytesBeforeSending) {
 }
 
 TEST_F(MixpanelSinkTest, PacesByEventsAndPlainBytes) {
-  Pacer pacer(1000, 0, clock_);
+  RateLimiter pacer(1000, 0, clock_);
   target_.pacer = &pacer;
   const absl::Time start = clock_.Now();
   ASSERT_TRUE(Write(GoodBatch(2000)).durable());
@@ -350,7 +350,7 @@ TEST_F(MixpanelSinkTest, AStopEndsTheWaitForTheQuotaAtOnce) {
   stop.request_stop();
   // What was begun is finished, request by request.
   EXPECT_TRUE(Write(GoodBatch(1), stop.get_token()).durable());
-  Pacer pacer(1, 0, clock_);
+  RateLimiter pacer(1, 0, clock_);
   ASSERT_TRUE(pacer.Acquire(100, 0, {}));  // the quota is used up
   target_.pacer = &pacer;
   const WriteResult result = Write(GoodBatch(1), stop.get_token());

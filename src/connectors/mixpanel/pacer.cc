@@ -16,10 +16,10 @@ double Take(double amount, double per_second, double now, double& due) {
 
 }  // namespace
 
-Pacer::Pacer(double events_per_second, double bytes_per_second, Clock& clock)
+RateLimiter::RateLimiter(double events_per_second, double bytes_per_second, Clock& clock)
     : clock_(clock), events_per_second_(events_per_second), bytes_per_second_(bytes_per_second) {}
 
-bool Pacer::Acquire(uint64_t events, uint64_t bytes, std::stop_token stop) {
+bool RateLimiter::Acquire(uint64_t events, uint64_t bytes, std::stop_token stop) {
   double wait = 0;
   {
     absl::MutexLock lock(&mutex_);

@@ -13,10 +13,10 @@ namespace millrace::mixpanel {
 
 // Keeps a project under its quota: token buckets of events and uncompressed bytes that hold one
 // second's worth. Thread-safe; requests go in the order in which they asked.
-class Pacer {
+class RateLimiter {
  public:
   // 0: unlimited. Mixpanel: 30,000 events/s and 2 GB/min.
-  Pacer(double events_per_second, double bytes_per_second, Clock& clock = Clock::Real());
+  RateLimiter(double events_per_second, double bytes_per_second, Clock& clock = Clock::Real());
   // Waits until `events` and `bytes` may be sent; false if that takes a wait and `stop` is
   // requested. A request larger than a bucket passes, and those after it wait the longer.
   bool Acquire(uint64_t events, uint64_t bytes, std::stop_token stop);

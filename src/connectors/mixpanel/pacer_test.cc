@@ -8,34 +8,34 @@
 namespace millrace::mixpanel {
 namespace {
 
-TEST(Pacer, LetsEverythingPassWithoutLimits) {
+TEST(RateLimiter, LetsEverythingPassWithoutLimits) {
   FakeClock clock;
   const absl::Time start = clock.Now();
-  Pacer pacer(0, 0, clock);
+  RateLimiter pacer(0, 0, clock);
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(pacer.Acquire(1'000'000, 1'000'000'000, {}));
   EXPECT_EQ(clock.Now(), start);
 }
 
-TEST(Pacer, KeepsEventsUnderTheirRate) {
+TEST(RateLimiter, KeepsEventsUnderTheirRate) {
   FakeClock clock;
   const absl::Time start = clock.Now();
-  Pacer pacer(30'000, 0, clock);
+  RateLimiter pacer(30'000, 0, clock);
   for (int i = 0; i < 600; ++i) ASSERT_TRUE(pacer.Acquire(2000, 1, {}));
   const double seconds = absl::ToDoubleSeconds(clock.Now() - start);
   EXPECT_NEAR(seconds, 600 * 2000 / 30'000.0 - 1, 0.1);  // all but the first second's worth
 }
 
-TEST(Pacer, KeepsBytesUnderTheirRate) {
+TEST(RateLimiter, KeepsBytesUnderTheirRate) {
   FakeClock clock;
   const absl::Time start = clock.Now();
-  Pacer pacer(1e9, 1000, clock);
+  RateLimiter pacer(1e9, 1000, clock);
   for (int i = 0; i < 21; ++i) ASSERT_TRUE(pacer.Acquire(1, 500, {}));
   EXPECT_NEAR(absl::ToDoubleSeconds(clock.Now() - start), 9, 0.01);
 }
 
-TEST(Pacer, SavesNoMoreThanOneSecondsWorth) {
+TEST(RateLimiter, SavesNoMoreThanOneSecondsWorth) {
   FakeClock clock;
-  Pacer pacer(1000, 0, clock);
+  RateLimiter pacer(1000, 0, clock);
   clock.Advance(absl::Hours(1));
   const absl::Time start = clock.Now();
   ASSERT_TRUE(pacer.Acquire(1000, 0, {}));
@@ -45,37 +45,37 @@ TEST(Pacer, SavesNoMoreThanOneSecondsWorth) {
   EXPECT_NEAR(absl::ToDoubleSeconds(clock.Now() - start), 1, 0.001);
 }
 
-TEST(Pacer, ARequestLargerThanTheBucketPassesAndTheNextWaits) {
+TEST(RateLimiter, ARequestLargerThanTheBucketPassesAndTheNextWaits) {
   FakeClock clock;
   const absl::Time start = clock.Now();
-  Pacer pacer(1000, 0, clock);
+  RateLimiter pacer(1000, 0, clock);
   ASSERT_TRUE(pacer.Acquire(10'000, 0, {}));
   EXPECT_EQ(clock.Now(), start);
   ASSERT_TRUE(pacer.Acquire(1, 0, {}));
   EXPECT_NEAR(absl::ToDoubleSeconds(clock.Now() - start), 9, 0.001);
 }
 
-TEST(Pacer, EndsItsWaitAtAStop) {
+TEST(RateLimiter, EndsItsWaitAtAStop) {
   std::stop_source stop;
   stop.request_stop();
   FakeClock clock;
-  Pacer pacer(1, 0, clock);
+  RateLimiter pacer(1, 0, clock);
   EXPECT_TRUE(pacer.Acquire(100, 0, stop.get_token()));  // no wait
   EXPECT_FALSE(pacer.Acquire(100, 0, stop.get_token()));
 }
 
-TEST(Pacer, AStopWakesARealWait) {
+TEST(RateLimiter, AStopWakesARealWait) {
   std::stop_source stop;
-  Pacer pacer(0.001, 0);
+  RateLimiter pacer(0.001, 0);
   ASSERT_TRUE(pacer.Acquire(1'000'000, 0, {}));
   std::jthread stopper([&] { stop.request_stop(); });
   EXPECT_FALSE(pacer.Acquire(1, 0, stop.get_token()));
 }
 
-TEST(Pacer, SharesItsRateBetweenThreads) {
+TEST(RateLimiter, SharesItsRateBetweenThreads) {
   FakeClock clock;
   const absl::Time start = clock.Now();
-  Pacer pacer(1000, 0, clock);
+  RateLimiter pacer(1000, 0, clock);
   {
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {

@@ -39,7 +39,7 @@ std::string Reason(std::string_view body) {
 
 }  // namespace
 
-absl::Status CheckAnswer(const HttpResponse& response) {
+absl::Status CheckResponse(const HttpResponse& response) {
   if (response.status == 200) return absl::OkStatus();
   std::string message = StrCat("Mixpanel answered ", response.status);
   if (response.status == 402) message += " (the project's plan has no API access)";

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kMaxPerSecond = 3;
 }
 
-absl::Status QueryPacer::WaitForTurn(std::stop_token stop) {
+absl::Status QueryRateLimiter::WaitForTurn(std::stop_token stop) {
   if (max_per_hour_ == 0) return absl::OkStatus();
   const auto wait_after = [&](size_t max, absl::Duration window) {
     if (sent_.size() < max) return absl::ZeroDuration();

@@ -13,10 +13,10 @@
 namespace millrace {
 
 // One thread at a time.
-class QueryPacer {
+class QueryRateLimiter {
  public:
   // 0 an hour: no limits.
-  QueryPacer(size_t max_per_hour, Clock& clock) : max_per_hour_(max_per_hour), clock_(clock) {}
+  QueryRateLimiter(size_t max_per_hour, Clock& clock) : max_per_hour_(max_per_hour), clock_(clock) {}
 
   // Waits until one more query may be sent. Cancelled if `stop` is requested first.
   absl::Status WaitForTurn(std::stop_token stop);

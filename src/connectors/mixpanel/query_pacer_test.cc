@@ -3,9 +3,9 @@
 namespace millrace {
 namespace {
 
-TEST(QueryPacer, SendsThreeASecondAndSoManyAnHour) {
+TEST(QueryRateLimiter, SendsThreeASecondAndSoManyAnHour) {
   FakeClock clock;
-  QueryPacer pacer(5, clock);
+  QueryRateLimiter pacer(5, clock);
   const absl::Duration begin = clock.Elapsed();
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(pacer.WaitForTurn({}).ok());
   EXPECT_EQ(clock.Elapsed() - begin, absl::ZeroDuration());
@@ -16,17 +16,17 @@ TEST(QueryPacer, SendsThreeASecondAndSoManyAnHour) {
   EXPECT_EQ(clock.Elapsed() - begin, absl::Hours(1));
 }
 
-TEST(QueryPacer, ZeroIsNoLimit) {
+TEST(QueryRateLimiter, ZeroIsNoLimit) {
   FakeClock clock;
   const absl::Duration begin = clock.Elapsed();
-  QueryPacer pacer(0, clock);
+  QueryRateLimiter pacer(0, clock);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(pacer.WaitForTurn({}).ok());
   EXPECT_EQ(clock.Elapsed() - begin, absl::ZeroDuration());
 }
 
-TEST(QueryPacer, StopEndsTheWait) {
+TEST(QueryRateLimiter, StopEndsTheWait) {
   FakeClock clock;
-  QueryPacer pacer(1, clock);
+  QueryRateLimiter pacer(1, clock);
   ASSERT_TRUE(pacer.WaitForTurn({}).ok());
   std::stop_source stop;
   stop.request_stop();

@@ -64,7 +64,7 @@ absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Crede
   const absl::StatusOr<HttpResponse> response = http.Send(http_request, stop);
   if (!refused_line.ok()) return refused_line;
   if (!response.ok()) return Annotate(response.status(), context);
-  RETURN_IF_ERROR(Annotate(CheckAnswer(*response), context));
+  RETURN_IF_ERROR(Annotate(CheckResponse(*response), context));
   const absl::Status end = lines.Finish();
   return refused_line.ok() ? Annotate(end, context) : refused_line;
 }

@@ -29,7 +29,7 @@ class ExportRawTest : public ::testing::Test {
         stop);
   }
 
-  absl::Status ExportAnswer(HttpResponse response) {
+  absl::Status ExportResponse(HttpResponse response) {
     FakeHttpClient http([&](const HttpRequest& request) {
       url_ = request.url;
       return response;
@@ -45,7 +45,7 @@ class ExportRawTest : public ::testing::Test {
 };
 
 TEST_F(ExportRawTest, AsksForTheDays) {
-  EXPECT_TRUE(ExportAnswer({.status = 200, .body = "{\"a\":1}\n{\"b\":2}\n"}).ok());
+  EXPECT_TRUE(ExportResponse({.status = 200, .body = "{\"a\":1}\n{\"b\":2}\n"}).ok());
   EXPECT_EQ(url_, "https://data.example/api/2.0/export?from_date=2024-01-05&to_date=2024-01-06");
   EXPECT_THAT(lines_, ElementsAre("{\"a\":1}", "{\"b\":2}"));
 }
@@ -54,7 +54,7 @@ TEST_F(ExportRawTest, NamesEventsUnitAndProject) {
   credentials_.service_account_user = "u";
   request_.events = {"a b", "c\"d"};
   request_.time_in_ms = true;
-  EXPECT_TRUE(ExportAnswer({.status = 200}).ok());
+  EXPECT_TRUE(ExportResponse({.status = 200}).ok());
   EXPECT_THAT(url_, HasSubstr("&project_id=42"));
   EXPECT_THAT(url_, HasSubstr("&event=%5B%22a%20b%22%2C%22c%5C%22d%22%5D"));
   EXPECT_THAT(url_, HasSubstr("&time_in_ms=true"));
@@ -62,7 +62,7 @@ TEST_F(ExportRawTest, NamesEventsUnitAndProject) {
 
 TEST_F(ExportRawTest, TellsFailuresApart) {
   const auto code = [&](int status, std::string body = "") {
-    return ExportAnswer({.status = status, .body = std::move(body)}).code();
+    return ExportResponse({.status = status, .body = std::move(body)}).code();
   };
   EXPECT_EQ(code(400), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code(401), absl::StatusCode::kUnauthenticated);
@@ -79,17 +79,17 @@ TEST_F(ExportRawTest, TellsFailuresApart) {
 
 TEST_F(ExportRawTest, QuotesTheReasonFromJsonOrText) {
   EXPECT_EQ(
-      ExportAnswer({.status = 400, .body = "to_date cannot be later than today\n"}),
+      ExportResponse({.status = 400, .body = "to_date cannot be later than today\n"}),
       absl::InvalidArgumentError("reading Mixpanel's export of 2024-01-05 to 2024-01-06: "
                                  "Mixpanel answered 400: to_date cannot be later than today"));
-  EXPECT_THAT(std::string(ExportAnswer({.status = 429, .body = R"({"error":"slow"})"}).message()),
+  EXPECT_THAT(std::string(ExportResponse({.status = 429, .body = R"({"error":"slow"})"}).message()),
               HasSubstr("Mixpanel answered 429: slow"));
 }
 
 TEST_F(ExportRawTest, EndsWithTheReadersStatus) {
   on_line_ = absl::DataLossError("enough");
-  EXPECT_EQ(ExportAnswer({.status = 200, .body = "{}\n{}\n"}), on_line_);
-  EXPECT_EQ(ExportAnswer({.status = 200, .body = "{}"}), on_line_);  // given at the end
+  EXPECT_EQ(ExportResponse({.status = 200, .body = "{}\n{}\n"}), on_line_);
+  EXPECT_EQ(ExportResponse({.status = 200, .body = "{}"}), on_line_);  // given at the end
 }
 
 TEST_F(ExportRawTest, ReadsGzipOverASocketAndSeesACut) {
@@ -98,7 +98,7 @@ TEST_F(ExportRawTest, ReadsGzipOverASocketAndSeesACut) {
   GzipEncoder gzip;
   ByteBuffer packed;
   gzip.Encode(body, &packed);
-  ScriptedReply reply = ScriptedReply::Answer(200, packed.view(), {{"Content-Encoding", "gzip"}});
+  ScriptedResponse reply = ScriptedResponse::Answer(200, packed.view(), {{"Content-Encoding", "gzip"}});
   ScriptedServer server([&](const ScriptedRequest&) { return reply; });
   const auto http = NewCurlHttpClient();
   EXPECT_TRUE(Export(*http, server.url()).ok());
@@ -117,7 +117,7 @@ TEST_F(ExportRawTest, SeesGzipThatEndsEarlyInAWholeAnswer) {
   ByteBuffer packed;
   gzip.Encode(body, &packed);
   ScriptedServer server([&](const ScriptedRequest&) {
-    return ScriptedReply::Answer(200, packed.view(0, packed.size() / 2),
+    return ScriptedResponse::Answer(200, packed.view(0, packed.size() / 2),
                                  {{"Content-Encoding", "gzip"}});
   });
   const auto http = NewCurlHttpClient();
@@ -126,7 +126,7 @@ TEST_F(ExportRawTest, SeesGzipThatEndsEarlyInAWholeAnswer) {
 
 TEST_F(ExportRawTest, StopsWhenAskedTo) {
   std::stop_source stop;
-  ScriptedReply reply = ScriptedReply::Answer(200, "{}\n");
+  ScriptedResponse reply = ScriptedResponse::Answer(200, "{}\n");
   reply.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}\n{}\n";
   reply.hang = true;
   ScriptedServer server([&](const ScriptedRequest&) {

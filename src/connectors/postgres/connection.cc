@@ -228,7 +228,7 @@ absl::Status Connection::StopWaiting() {
   return StopRequested();
 }
 
-absl::Status Connection::WaitForReply(const std::stop_token& stop) {
+absl::Status Connection::WaitForResponse(const std::stop_token& stop) {
   PGconn* connection = connection_.get();
   const absl::Duration end = Clock::Real().Elapsed() + kPatience;
   for (;;) {
@@ -253,7 +253,7 @@ absl::StatusOr<Rows> Connection::Receive(const std::stop_token& stop) {
   absl::Status status;
   bool reconnect = false;
   for (;;) {
-    RETURN_IF_ERROR(WaitForReply(stop));
+    RETURN_IF_ERROR(WaitForResponse(stop));
     Rows rows(PQgetResult(connection_.get()));
     if (rows.result_ == nullptr) break;
     const ExecStatusType result = PQresultStatus(rows.result_.get());

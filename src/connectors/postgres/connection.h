@@ -87,7 +87,7 @@ class Connection {
   };
   absl::Status Connect(const std::stop_token& stop);
   absl::StatusOr<Rows> Receive(const std::stop_token& stop);
-  absl::Status WaitForReply(const std::stop_token& stop);
+  absl::Status WaitForResponse(const std::stop_token& stop);
   absl::Status StopWaiting();
   absl::Status Lost(std::string_view why);
   std::string Redacted(std::string message) const;

@@ -23,7 +23,7 @@ bool IsTransientFailure(const absl::Status& status) {
 
 }  // namespace
 
-absl::Status AckReply::StatusOf(const std::string& ack_id) const {
+absl::Status AckResponse::StatusOf(const std::string& ack_id) const {
   if (failed.empty()) return status;
   const auto found = failed.find(ack_id);
   if (found == failed.end()) return absl::OkStatus();
@@ -91,7 +91,7 @@ void AckQueue::Run(std::stop_token stop) {
     std::vector<std::string> ack_ids;
     for (const Item& item : batch) ack_ids.push_back(item.ack_id);
     const int seconds = batch.front().seconds;
-    const AckReply reply = seconds == kAck ? transport_.Acknowledge(ack_ids, stop)
+    const AckResponse reply = seconds == kAck ? transport_.Acknowledge(ack_ids, stop)
                                            : transport_.ModifyDeadline(ack_ids, seconds, stop);
     Finish(std::move(batch), reply);
   }
@@ -137,7 +137,7 @@ std::vector<AckQueue::Item> AckQueue::TakeReady(absl::Duration now) {
   return batch;
 }
 
-void AckQueue::Finish(std::vector<Item> batch, const AckReply& reply) {
+void AckQueue::Finish(std::vector<Item> batch, const AckResponse& reply) {
   std::vector<std::pair<Done, absl::Status>> done;
   {
     absl::MutexLock lock(&mutex_);

@@ -26,7 +26,7 @@ inline constexpr size_t kMaxAckBytes = 500'000;
 inline constexpr size_t kMaxAckIds = 2'500;
 
 // How a request about ack ids went. Subscriptions with exactly-once delivery say it for each id.
-struct AckReply {
+struct AckResponse {
   absl::Status status;
   // Ids that failed on their own: "PERMANENT_FAILURE_..." or "TRANSIENT_FAILURE_...". If there are
   // any, the others went well, whatever `status` says.
@@ -40,9 +40,9 @@ struct AckReply {
 class AckTransport {
  public:
   virtual ~AckTransport() = default;
-  virtual AckReply Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) = 0;
+  virtual AckResponse Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) = 0;
   // 0 seconds: deliver again at once.
-  virtual AckReply ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
+  virtual AckResponse ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
                                   std::stop_token stop) = 0;
 };
 
@@ -79,7 +79,7 @@ class AckQueue {
   void Run(std::stop_token stop);
   std::vector<Item> NextBatch(std::stop_token stop);
   std::vector<Item> TakeReady(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Finish(std::vector<Item> batch, const AckReply& reply);
+  void Finish(std::vector<Item> batch, const AckResponse& reply);
 
   AckTransport& transport_;
   const RetryPolicy retry_;

@@ -14,13 +14,13 @@ namespace {
 // Answers by a script, and writes down what it was asked.
 class FakeTransport : public AckTransport {
  public:
-  using Answer = std::function<AckReply(const std::vector<std::string>&, std::stop_token)>;
+  using Answer = std::function<AckResponse(const std::vector<std::string>&, std::stop_token)>;
   explicit FakeTransport(Answer answer) : answer_(std::move(answer)) {}
 
-  AckReply Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) override {
+  AckResponse Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) override {
     return Call(-1, ack_ids, std::move(stop));
   }
-  AckReply ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
+  AckResponse ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
                           std::stop_token stop) override {
     return Call(seconds, ack_ids, std::move(stop));
   }
@@ -35,7 +35,7 @@ class FakeTransport : public AckTransport {
   }
 
  private:
-  AckReply Call(int seconds, const std::vector<std::string>& ack_ids, std::stop_token stop) {
+  AckResponse Call(int seconds, const std::vector<std::string>& ack_ids, std::stop_token stop) {
     {
       absl::MutexLock lock(&mutex_);
       requests_.push_back({seconds, ack_ids});
@@ -66,7 +66,7 @@ absl::Status AckAndWait(AckQueue& queue, const std::string& ack_id) {
 }
 
 TEST(AckQueue, SendsWhatItIsGiven) {
-  FakeTransport transport([](const auto&, std::stop_token) { return AckReply(); });
+  FakeTransport transport([](const auto&, std::stop_token) { return AckResponse(); });
   AckQueue queue(transport, kFast, Clock::Real());
   EXPECT_TRUE(AckAndWait(queue, "a").ok());
   queue.Nack("b", absl::ZeroDuration(), nullptr);
@@ -81,7 +81,7 @@ TEST(AckQueue, SendsWhatItIsGiven) {
 }
 
 TEST(AckQueue, NoRequestIsTooLarge) {
-  FakeTransport transport([](const auto&, std::stop_token) { return AckReply(); });
+  FakeTransport transport([](const auto&, std::stop_token) { return AckResponse(); });
   AckQueue queue(transport, kFast, Clock::Real());
   std::atomic<int> done{0};
   for (int i = 0; i < 6'000; ++i) {
@@ -102,7 +102,7 @@ TEST(AckQueue, NoRequestIsTooLarge) {
 TEST(AckQueue, TriesAgainWhatMayGoWell) {
   std::atomic<int> calls{0};
   FakeTransport transport([&](const auto&, std::stop_token) {
-    return AckReply{.status = ++calls < 4 ? absl::UnavailableError("no") : absl::OkStatus(),
+    return AckResponse{.status = ++calls < 4 ? absl::UnavailableError("no") : absl::OkStatus(),
                     .failed = {}};
   });
   AckQueue queue(transport, kFast, Clock::Real());
@@ -114,7 +114,7 @@ TEST(AckQueue, WhatIsForGoodIsNotTriedAgain) {
   std::atomic<int> calls{0};
   FakeTransport transport([&](const auto&, std::stop_token) {
     ++calls;
-    return AckReply{.status = absl::PermissionDeniedError("no"), .failed = {}};
+    return AckResponse{.status = absl::PermissionDeniedError("no"), .failed = {}};
   });
   AckQueue queue(transport, kFast, Clock::Real());
   EXPECT_TRUE(absl::IsPermissionDenied(AckAndWait(queue, "a")));
@@ -124,7 +124,7 @@ TEST(AckQueue, WhatIsForGoodIsNotTriedAgain) {
 TEST(AckQueue, EachIdHasItsOwnFateWithExactlyOnce) {
   std::atomic<int> calls{0};
   FakeTransport transport([&](const std::vector<std::string>& ack_ids, std::stop_token) {
-    AckReply reply{.status = absl::FailedPreconditionError("some failed"), .failed = {}};
+    AckResponse reply{.status = absl::FailedPreconditionError("some failed"), .failed = {}};
     for (const std::string& ack_id : ack_ids) {
       if (ack_id == "gone") reply.failed[ack_id] = "PERMANENT_FAILURE_INVALID_ACK_ID";
       if (ack_id == "later" && ++calls < 3) {
@@ -159,7 +159,7 @@ TEST(AckQueue, FlushDoesNotWaitForEver) {
     absl::Notification stopped;
     const std::stop_callback notify(stop, [&] { stopped.Notify(); });
     stopped.WaitForNotification();
-    return AckReply{.status = absl::CancelledError("stopped"), .failed = {}};
+    return AckResponse{.status = absl::CancelledError("stopped"), .failed = {}};
   });
   absl::Status status;
   {
@@ -172,7 +172,7 @@ TEST(AckQueue, FlushDoesNotWaitForEver) {
 
 TEST(AckQueue, WhatWasNotSentIsSaid) {
   FakeTransport transport([](const auto&, std::stop_token) {
-    return AckReply{.status = absl::UnavailableError("no"), .failed = {}};
+    return AckResponse{.status = absl::UnavailableError("no"), .failed = {}};
   });
   std::atomic<int> failed{0};
   {

@@ -65,7 +65,7 @@ bool IsGcsNotification(const Attributes& attributes) {
   return Value(attributes, "eventType").starts_with("OBJECT_");
 }
 
-absl::StatusOr<std::optional<GcsObjectNotice>> ParseGcsNotification(const Attributes& attributes,
+absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(const Attributes& attributes,
                                                                     std::string_view data) {
   const std::string_view type = Value(attributes, "eventType");
   if (!IsGcsNotification(attributes)) return Wrong("eventType", type);
@@ -79,17 +79,17 @@ absl::StatusOr<std::optional<GcsObjectNotice>> ParseGcsNotification(const Attrib
   if (!IsGeneration(generation)) return Wrong("objectGeneration", generation);
   if (!overwrote.empty() && !IsGeneration(overwrote))
     return Wrong("overwroteGeneration", overwrote);
-  GcsObjectNotice notice{.uri = StrCat("gs://", bucket, "/", object),
+  GcsObjectNotification notification{.uri = StrCat("gs://", bucket, "/", object),
                          .generation = std::string(generation),
                          .size = std::nullopt,
                          .overwrote_generation = std::string(overwrote)};
   absl::Time written;
   if (absl::ParseTime(absl::RFC3339_full, ToAbsl(Value(attributes, "eventTime")), &written,
                       nullptr)) {
-    notice.written = written;
+    notification.written = written;
   }
-  if (Value(attributes, "payloadFormat") == "JSON_API_V1") notice.size = SizeIn(data);
-  return notice;
+  if (Value(attributes, "payloadFormat") == "JSON_API_V1") notification.size = SizeIn(data);
+  return notification;
 }
 
 }  // namespace millrace::pubsub

@@ -16,7 +16,7 @@
 namespace millrace::pubsub {
 
 // A new object, or a new generation of one.
-struct GcsObjectNotice {
+struct GcsObjectNotification {
   std::string uri;                            // gs://bucket/name
   std::string generation;                     // decimal, above 0
   std::optional<uint64_t> size;               // if the payload says it
@@ -30,7 +30,7 @@ bool IsGcsNotification(const Attributes& attributes);
 // Nullopt: the notification is not of a finished object (deleted, archived, other metadata), and
 // wants nothing done. InvalidArgument: it is no notification of Cloud Storage; that will not change
 // when it comes again.
-absl::StatusOr<std::optional<GcsObjectNotice>> ParseGcsNotification(const Attributes& attributes,
+absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(const Attributes& attributes,
                                                                     std::string_view data);
 
 }  // namespace millrace::pubsub

@@ -18,20 +18,20 @@ Attributes Finalize() {
           {"eventTime", "2024-04-24T03:13:01Z"}};
 }
 
-std::optional<GcsObjectNotice> Parse(const Attributes& attributes, std::string_view data = "") {
-  const auto notice = ParseGcsNotification(attributes, data);
-  EXPECT_TRUE(notice.ok()) << notice.status();
-  return notice.ok() ? *notice : std::nullopt;
+std::optional<GcsObjectNotification> Parse(const Attributes& attributes, std::string_view data = "") {
+  const auto notification = ParseGcsNotification(attributes, data);
+  EXPECT_TRUE(notification.ok()) << notification.status();
+  return notification.ok() ? *notification : std::nullopt;
 }
 
 TEST(GcsNotification, OfANewObject) {
-  const auto notice = Parse(Finalize(), R"({"name":"x","size":"5368709120","generation":"1"})");
-  ASSERT_TRUE(notice.has_value());
-  EXPECT_EQ(notice->uri, "gs://lake/day=01/part-0 ü.parquet");
-  EXPECT_EQ(notice->generation, "1713928381988123");
-  EXPECT_EQ(notice->size, 5368709120u);
-  EXPECT_EQ(notice->overwrote_generation, "");
-  EXPECT_EQ(notice->written, absl::FromUnixSeconds(1713928381));
+  const auto notification = Parse(Finalize(), R"({"name":"x","size":"5368709120","generation":"1"})");
+  ASSERT_TRUE(notification.has_value());
+  EXPECT_EQ(notification->uri, "gs://lake/day=01/part-0 ü.parquet");
+  EXPECT_EQ(notification->generation, "1713928381988123");
+  EXPECT_EQ(notification->size, 5368709120u);
+  EXPECT_EQ(notification->overwrote_generation, "");
+  EXPECT_EQ(notification->written, absl::FromUnixSeconds(1713928381));
 }
 
 TEST(GcsNotification, OfAnOverwrite) {
@@ -84,10 +84,10 @@ TEST(GcsNotification, WhatIsNoneSaysWhy) {
                                                      {"overwroteGeneration", "x"}}) {
     Attributes attributes = Finalize();
     attributes[bad.name] = bad.value;
-    const auto notice = ParseGcsNotification(attributes, "");
-    EXPECT_TRUE(absl::IsInvalidArgument(notice.status())) << bad.name << "=" << bad.value;
-    EXPECT_THAT(notice.status().message(), HasSubstr(bad.name));
-    EXPECT_LT(notice.status().message().size(), 300u);
+    const auto notification = ParseGcsNotification(attributes, "");
+    EXPECT_TRUE(absl::IsInvalidArgument(notification.status())) << bad.name << "=" << bad.value;
+    EXPECT_THAT(notification.status().message(), HasSubstr(bad.name));
+    EXPECT_LT(notification.status().message().size(), 300u);
   }
   EXPECT_TRUE(absl::IsInvalidArgument(ParseGcsNotification({}, "").status()));
 }

@@ -114,7 +114,7 @@ HeldMessages::Due HeldMessages::WaitForDue(absl::Duration until, std::stop_token
   return {};
 }
 
-void HeldMessages::Extended(const std::vector<std::string>& ack_ids, const AckReply& reply) {
+void HeldMessages::Extended(const std::vector<std::string>& ack_ids, const AckResponse& reply) {
   std::vector<std::string> again;
   for (const std::string& ack_id : ack_ids) {
     if (absl::IsUnavailable(reply.StatusOf(ack_id)) || (reply.failed.empty() && !reply.status.ok()))

@@ -48,7 +48,7 @@ class HeldMessages {
     int seconds = 0;
   };
   Due WaitForDue(absl::Duration until, std::stop_token stop);
-  void Extended(const std::vector<std::string>& ack_ids, const AckReply& reply);
+  void Extended(const std::vector<std::string>& ack_ids, const AckResponse& reply);
 
   // The side of the consumer: see Subscription.
   static absl::StatusOr<std::unique_ptr<Delivery>> Next(const std::shared_ptr<HeldMessages>& held,

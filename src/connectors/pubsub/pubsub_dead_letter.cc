@@ -87,9 +87,9 @@ class Waiting {
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-class PubsubDeadLetter : public DeadLetter {
+class PubsubDeadLetterQueue : public DeadLetterQueue {
  public:
-  PubsubDeadLetter(Publisher& publisher, std::stop_token stop, absl::Duration stop_grace,
+  PubsubDeadLetterQueue(Publisher& publisher, std::stop_token stop, absl::Duration stop_grace,
                    Clock& clock)
       : publisher_(publisher), late_(std::move(stop), stop_grace), clock_(clock) {}
 
@@ -167,9 +167,9 @@ Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, a
   return message;
 }
 
-std::unique_ptr<DeadLetter> NewPubsubDeadLetter(Publisher& publisher, std::stop_token stop,
+std::unique_ptr<DeadLetterQueue> NewPubsubDeadLetterQueue(Publisher& publisher, std::stop_token stop,
                                                 absl::Duration stop_grace, Clock& clock) {
-  return std::make_unique<PubsubDeadLetter>(publisher, std::move(stop), stop_grace, clock);
+  return std::make_unique<PubsubDeadLetterQueue>(publisher, std::move(stop), stop_grace, clock);
 }
 
 }  // namespace millrace::pubsub

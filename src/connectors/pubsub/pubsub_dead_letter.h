@@ -22,7 +22,7 @@ Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, a
 // has them all. A topic does not forget: Rewind() drops what was not published, and a row that is
 // done again is published again, with the same record_id. When `stop` is requested, publishing goes
 // on for `stop_grace` at most. All must outlive it.
-std::unique_ptr<DeadLetter> NewPubsubDeadLetter(Publisher& publisher, std::stop_token stop,
+std::unique_ptr<DeadLetterQueue> NewPubsubDeadLetterQueue(Publisher& publisher, std::stop_token stop,
                                                 absl::Duration stop_grace,
                                                 Clock& clock = Clock::Real());
 

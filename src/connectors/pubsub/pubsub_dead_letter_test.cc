@@ -26,7 +26,7 @@ Rejection At(uint64_t row) {
 
 constexpr absl::Duration kGrace = absl::Seconds(10);
 
-TEST(PubsubDeadLetter, AttributesSayWhatAFilterWants) {
+TEST(PubsubDeadLetterQueue, AttributesSayWhatAFilterWants) {
   const Message message = DeadLetterMessage(kObject, At(6), absl::FromUnixSeconds(1));
   EXPECT_EQ(message.attributes.at("reason"), "invalid_time");
   EXPECT_EQ(message.attributes.at("source"), kObject.object);
@@ -40,7 +40,7 @@ TEST(PubsubDeadLetter, AttributesSayWhatAFilterWants) {
   EXPECT_EQ(message.data.find('\n'), std::string::npos);
 }
 
-TEST(PubsubDeadLetter, WhatNoMessageHoldsIsCutAndSaysSo) {
+TEST(PubsubDeadLetterQueue, WhatNoMessageHoldsIsCutAndSaysSo) {
   Rejection huge = At(0);
   // Each of these is six bytes of JSON.
   huge.payload_before = std::string(5 << 20, '\x01');
@@ -57,7 +57,7 @@ TEST(PubsubDeadLetter, WhatNoMessageHoldsIsCutAndSaysSo) {
   EXPECT_FALSE(record->rejection.payload_before.empty());
 }
 
-TEST(PubsubDeadLetter, WhatIsNoTextIsNoAttribute) {
+TEST(PubsubDeadLetterQueue, WhatIsNoTextIsNoAttribute) {
   LedgerKey object = kObject;
   object.object = "file:///\xff";
   const Message message = DeadLetterMessage(object, At(0), absl::UnixEpoch());
@@ -65,9 +65,9 @@ TEST(PubsubDeadLetter, WhatIsNoTextIsNoAttribute) {
   EXPECT_EQ(ParseDeadLetter(message.data)->object, object);
 }
 
-TEST(PubsubDeadLetter, SyncFailsUntilTheTopicHasThem) {
+TEST(PubsubDeadLetterQueue, SyncFailsUntilTheTopicHasThem) {
   FakePubsub pubsub;
-  const auto dead_letter = NewPubsubDeadLetter(pubsub, {}, kGrace);
+  const auto dead_letter = NewPubsubDeadLetterQueue(pubsub, {}, kGrace);
   ASSERT_TRUE(dead_letter->Add(kObject, {At(1), At(2)}).ok());
   EXPECT_TRUE(pubsub.published().empty());
   pubsub.FailPublish(absl::PermissionDeniedError("projects/p/topics/t: no"));
@@ -81,9 +81,9 @@ TEST(PubsubDeadLetter, SyncFailsUntilTheTopicHasThem) {
   EXPECT_EQ(pubsub.published().size(), 2u);
 }
 
-TEST(PubsubDeadLetter, ManyRecordsDoNotWaitForSync) {
+TEST(PubsubDeadLetterQueue, ManyRecordsDoNotWaitForSync) {
   FakePubsub pubsub;
-  const auto dead_letter = NewPubsubDeadLetter(pubsub, {}, kGrace);
+  const auto dead_letter = NewPubsubDeadLetterQueue(pubsub, {}, kGrace);
   Rejection large = At(0);
   large.payload_before = std::string(1 << 20, 'x');
   for (uint64_t row = 0; row < 20; ++row) {

@@ -41,12 +41,12 @@ class GrpcAckTransport : public AckTransport {
  public:
   GrpcAckTransport(Connection::Rpc& rpc, std::string name) : rpc_(rpc), name_(std::move(name)) {}
 
-  AckReply Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) override {
+  AckResponse Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) override {
     wire::AcknowledgeRequest request;
     return Call(request, ack_ids, &wire::Subscriber::Stub::Acknowledge, std::move(stop));
   }
 
-  AckReply ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
+  AckResponse ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
                           std::stop_token stop) override {
     wire::ModifyAckDeadlineRequest request;
     request.set_ack_deadline_seconds(seconds);
@@ -55,7 +55,7 @@ class GrpcAckTransport : public AckTransport {
 
  private:
   template <typename Request, typename Method>
-  AckReply Call(Request& request, const std::vector<std::string>& ack_ids, Method method,
+  AckResponse Call(Request& request, const std::vector<std::string>& ack_ids, Method method,
                 std::stop_token stop) {
     request.set_subscription(name_);
     for (const std::string& ack_id : ack_ids) request.add_ack_ids(ack_id);

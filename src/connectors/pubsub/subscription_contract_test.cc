@@ -76,8 +76,8 @@ INSTANTIATE_TEST_SUITE_P(EmulatorExactlyOnce, SubscriptionContract,
 // Dead letters in the fake's topic; a reader takes each record id once.
 class TopicDeadLetterFixture : public DeadLetterFixture {
  public:
-  DeadLetter& dead_letter() override { return *dead_letter_; }
-  void Crash() override { dead_letter_ = NewPubsubDeadLetter(pubsub_, {}, absl::ZeroDuration()); }
+  DeadLetterQueue& dead_letter() override { return *dead_letter_; }
+  void Crash() override { dead_letter_ = NewPubsubDeadLetterQueue(pubsub_, {}, absl::ZeroDuration()); }
   bool forgets() const override { return false; }
 
   std::vector<Rejection> Kept(const LedgerKey& object) override {
@@ -95,7 +95,7 @@ class TopicDeadLetterFixture : public DeadLetterFixture {
 
  private:
   FakePubsub pubsub_;
-  std::unique_ptr<DeadLetter> dead_letter_ = NewPubsubDeadLetter(pubsub_, {}, absl::ZeroDuration());
+  std::unique_ptr<DeadLetterQueue> dead_letter_ = NewPubsubDeadLetterQueue(pubsub_, {}, absl::ZeroDuration());
 };
 
 std::unique_ptr<DeadLetterFixture> InATopic() { return std::make_unique<TopicDeadLetterFixture>(); }

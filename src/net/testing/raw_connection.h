@@ -19,7 +19,7 @@
 namespace millrace {
 
 // An answer as it stood on the wire; `status` is 0 if the connection ended inside its head.
-struct RawReply {
+struct RawResponse {
   int status = 0;
   std::string head;  // with the status line, names as sent
   std::string body;  // chunked bodies are put together
@@ -66,8 +66,8 @@ class RawConnection {
   }
 
   // The next answer. `has_body` false: the answer to HEAD.
-  RawReply Receive(bool has_body = true) {
-    RawReply reply;
+  RawResponse Receive(bool has_body = true) {
+    RawResponse reply;
     size_t end;
     while ((end = in_.find("\r\n\r\n")) == std::string::npos) {
       if (!ReadSome()) {
@@ -97,7 +97,7 @@ class RawConnection {
   void StopSending() { shutdown(fd_, SHUT_WR); }
 
   // One request and its answer; sends Content-Length.
-  RawReply Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
+  RawResponse Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
                     std::string_view body = "") {
     std::string request(method);
     request.append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
@@ -121,7 +121,7 @@ class RawConnection {
     in_.erase(0, n);
     return whole;
   }
-  void ReceiveChunks(RawReply* reply) {
+  void ReceiveChunks(RawResponse* reply) {
     for (;;) {
       size_t end;
       while ((end = in_.find("\r\n")) == std::string::npos) {

@@ -81,16 +81,16 @@ std::string ScriptedRequest::header(std::string_view name) const {
   return "";
 }
 
-ScriptedReply ScriptedReply::Answer(int status, std::string_view body,
+ScriptedResponse ScriptedResponse::Answer(int status, std::string_view body,
                                     std::vector<std::pair<std::string, std::string>> headers) {
-  ScriptedReply reply;
+  ScriptedResponse reply;
   reply.bytes = StrCat("HTTP/1.1 ", status, " Scripted\r\nContent-Length: ", body.size(), "\r\n");
   for (const auto& [name, value] : headers) StrAppend(&reply.bytes, name, ": ", value, "\r\n");
   StrAppend(&reply.bytes, "\r\n", body);
   return reply;
 }
 
-ScriptedReply ScriptedReply::CutAfter(size_t count) && {
+ScriptedResponse ScriptedResponse::CutAfter(size_t count) && {
   bytes.resize(std::min(count, bytes.size()));
   close = true;
   return std::move(*this);
@@ -191,7 +191,7 @@ bool ScriptedServer::ServeOne(Stream& stream, int connection, std::string& recei
     absl::MutexLock lock(&mutex_);
     requests_.push_back(request);
   }
-  ScriptedReply reply;
+  ScriptedResponse reply;
   {
     absl::MutexLock lock(&script_mutex_);
     reply = script_(request);

@@ -30,17 +30,17 @@ struct ScriptedRequest {
 };
 
 // What the server does once it has read a request.
-struct ScriptedReply {
+struct ScriptedResponse {
   std::string bytes;                       // status line, headers and body, as they go out
   absl::Notification* wait_for = nullptr;  // before sending
   bool close = false;                      // the connection, after `bytes`
   bool hang = false;  // after `bytes`: sends nothing more until the client goes away
 
   // A whole answer with Content-Length.
-  static ScriptedReply Answer(int status, std::string_view body,
+  static ScriptedResponse Answer(int status, std::string_view body,
                               std::vector<std::pair<std::string, std::string>> headers = {});
   // The first `bytes` bytes of this one, then the connection is closed.
-  ScriptedReply CutAfter(size_t bytes) &&;
+  ScriptedResponse CutAfter(size_t bytes) &&;
 };
 
 struct ScriptedServerOptions {
@@ -52,7 +52,7 @@ struct ScriptedServerOptions {
 class ScriptedServer {
  public:
   // Called on connection threads, one at a time.
-  using Script = std::function<ScriptedReply(const ScriptedRequest&)>;
+  using Script = std::function<ScriptedResponse(const ScriptedRequest&)>;
   explicit ScriptedServer(Script script, ScriptedServerOptions options = {});
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;

@@ -63,7 +63,7 @@ TEST_P(ObjectFeedContract, IsReadyForAnObjectAndForTheEnd) {
   const std::optional<ListedObject> object = Take();
   ASSERT_TRUE(object.has_value());
   EXPECT_NE(object->store, nullptr);
-  feed().Settle(object->info, {.kind = ObjectOutcome::Kind::kImported, .status = {}, .counts = {}});
+  feed().Ack(object->info, {.kind = ObjectOutcome::Kind::kImported, .status = {}, .counts = {}});
   fixture().End();
   while (!feed().Ready()) std::this_thread::yield();
   EXPECT_FALSE(Take().has_value());

@@ -44,9 +44,9 @@ class MortalLedger : public Ledger {
   CrashPoint& crash_;
 };
 
-class MortalDeadLetter : public DeadLetter {
+class MortalDeadLetterQueue : public DeadLetterQueue {
  public:
-  MortalDeadLetter(DeadLetter& dead_letter, CrashPoint& crash)
+  MortalDeadLetterQueue(DeadLetterQueue& dead_letter, CrashPoint& crash)
       : dead_letter_(dead_letter), crash_(crash) {}
 
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
@@ -63,7 +63,7 @@ class MortalDeadLetter : public DeadLetter {
   }
 
  private:
-  DeadLetter& dead_letter_;
+  DeadLetterQueue& dead_letter_;
   CrashPoint& crash_;
 };
 
@@ -76,20 +76,20 @@ class MortalSource : public Source {
     return Mortal(crash_, [&] { return source_.Next(end_.get_token()); });
   }
   bool Ready() override { return source_.Ready(); }
-  void Confirm(const LedgerEntry& object) override {
+  void Ack(const LedgerEntry& object) override {
     if (!crash_.Step()) {
       end_.request_stop();
       return;
     }
-    source_.Confirm(object);
+    source_.Ack(object);
     crash_.Step();
   }
-  void GiveUp(const LedgerEntry& object, Unfinished why) override {
+  void Release(const LedgerEntry& object, Unfinished why) override {
     if (!crash_.Step()) {
       end_.request_stop();
       return;
     }
-    source_.GiveUp(object, why);
+    source_.Release(object, why);
   }
 
  private:
@@ -138,7 +138,7 @@ std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash) {
 RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_token stop,
                         CrashPoint& crash) {
   MortalSource source(parts.source, crash);
-  MortalDeadLetter dead_letter(parts.dead_letter, crash);
+  MortalDeadLetterQueue dead_letter(parts.dead_letter, crash);
   const auto make_transform = [&] {
     return std::make_unique<MortalTransform>(parts.make_transform(), crash);
   };

@@ -1,4 +1,4 @@
-// The contract of every DeadLetter (pipeline/dead_letter.h), as a test suite. Include it in one
+// The contract of every DeadLetterQueue (pipeline/dead_letter.h), as a test suite. Include it in one
 // file of a test program and instantiate it, as with ledger_contract.h.
 #ifndef MILLRACE_PIPELINE_TESTING_DEAD_LETTER_CONTRACT_H_
 #define MILLRACE_PIPELINE_TESTING_DEAD_LETTER_CONTRACT_H_
@@ -19,7 +19,7 @@ namespace millrace {
 class DeadLetterFixture {
  public:
   virtual ~DeadLetterFixture() = default;
-  virtual DeadLetter& dead_letter() = 0;
+  virtual DeadLetterQueue& dead_letter() = 0;
   // The process dies and starts again. What was not synced may be gone or not.
   virtual void Crash() = 0;
   // What a process that starts now would find; of a record that is there more than once, one.
@@ -32,7 +32,7 @@ using DeadLetterMaker = std::unique_ptr<DeadLetterFixture> (*)();
 
 class DeadLetterContract : public testing::TestWithParam<DeadLetterMaker> {
  protected:
-  DeadLetter& dead_letter() { return fixture_->dead_letter(); }
+  DeadLetterQueue& dead_letter() { return fixture_->dead_letter(); }
   void Crash() { fixture_->Crash(); }
   bool forgets() const { return fixture_->forgets(); }
 

@@ -29,7 +29,7 @@ WriteResult FakeDestination::Write(const Batch& batch) {
   switch (script_(number)) {
     case FakeWrite::kDurable:
       return WriteResult::Durable(Accept(batch));
-    case FakeWrite::kReplyLost:
+    case FakeWrite::kResponseLost:
       Accept(batch);
       return WriteResult::Retry(absl::UnavailableError("the reply was lost"));
     case FakeWrite::kThrottled:

@@ -18,7 +18,7 @@ enum class FakeWrite {
   kDurable,
   kRetry,      // nothing happens
   kThrottled,  // the same, and the destination asks for less
-  kReplyLost,  // everything happens, but the sink cannot know
+  kResponseLost,  // everything happens, but the sink cannot know
   kStop,
   kRefusedWhole,  // nothing happens: the destination refuses all rows and names none
 };

@@ -116,13 +116,13 @@ std::unique_ptr<Chunk> FakeSource::ReadChunk() {
   return chunk;
 }
 
-void FakeSource::Confirm(const LedgerEntry& object) {
+void FakeSource::Ack(const LedgerEntry& object) {
   absl::MutexLock lock(&mutex_);
   confirmed_.push_back(object.key);
   --in_progress_;
 }
 
-void FakeSource::GiveUp(const LedgerEntry& object, Unfinished why) {
+void FakeSource::Release(const LedgerEntry& object, Unfinished why) {
   absl::MutexLock lock(&mutex_);
   given_up_.push_back(object.key);
   --in_progress_;

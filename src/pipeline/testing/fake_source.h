@@ -57,8 +57,8 @@ class FakeSource : public Source {
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
   bool Ready() override;
-  void Confirm(const LedgerEntry& object) override;
-  void GiveUp(const LedgerEntry& object, Unfinished why) override;
+  void Ack(const LedgerEntry& object) override;
+  void Release(const LedgerEntry& object, Unfinished why) override;
 
   std::vector<LedgerKey> confirmed() const {
     absl::MutexLock lock(&mutex_);

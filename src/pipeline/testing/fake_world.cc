@@ -54,7 +54,7 @@ RunReport FakeWorld::RunBesideOthersUntilCrash(const std::string& owner, CrashPo
 }
 
 RunReport FakeWorld::RunElsewhereUntilCrash(const std::string& owner,
-                                            MemoryDeadLetter& dead_letter_there,
+                                            MemoryDeadLetterQueue& dead_letter_there,
                                             CrashPoint& crash) {
   const std::unique_ptr<Ledger> mortal_ledger = NewMortalLedger(ledger, crash);
   FakeSource source(objects, *mortal_ledger, owner, chunk_rows, options.lease);
@@ -130,7 +130,7 @@ std::string FakeWorld::CheckObject(const FakeObject& object, const MemoryLedger:
 
 std::vector<Rejection> FakeWorld::Kept(const LedgerKey& object) const {
   std::vector<Rejection> kept = dead_letter.Durable(object);
-  for (const MemoryDeadLetter* other : elsewhere) {
+  for (const MemoryDeadLetterQueue* other : elsewhere) {
     const std::vector<Rejection> there = other->Durable(object);
     kept.insert(kept.end(), there.begin(), there.end());
   }

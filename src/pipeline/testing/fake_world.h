@@ -31,7 +31,7 @@ struct FakeWorld {
   RunReport RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash);
   // The same on another machine, where its dead letters stay. Objects that are taken over may then
   // have the same dead letters in several places.
-  RunReport RunElsewhereUntilCrash(const std::string& owner, MemoryDeadLetter& dead_letter_there,
+  RunReport RunElsewhereUntilCrash(const std::string& owner, MemoryDeadLetterQueue& dead_letter_there,
                                    CrashPoint& crash);
 
   // All objects have this config from now on (MakeFakeObject() gives them "c").
@@ -57,8 +57,8 @@ struct FakeWorld {
                         .ledger_interval = absl::ZeroDuration()};
   FakeClock clock;
   MemoryLedger ledger{clock};
-  MemoryDeadLetter dead_letter;
-  std::vector<const MemoryDeadLetter*> elsewhere;  // the dead letters of other machines
+  MemoryDeadLetterQueue dead_letter;
+  std::vector<const MemoryDeadLetterQueue*> elsewhere;  // the dead letters of other machines
   FakeDestination destination;
 
  private:

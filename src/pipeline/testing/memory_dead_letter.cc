@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-absl::Status MemoryDeadLetter::Add(const LedgerKey& object,
+absl::Status MemoryDeadLetterQueue::Add(const LedgerKey& object,
                                    absl::Span<const Rejection> rejections) {
   absl::MutexLock lock(&mutex_);
   std::vector<Rejection>& kept = objects_[object].rejections;
@@ -12,14 +12,14 @@ absl::Status MemoryDeadLetter::Add(const LedgerKey& object,
   return absl::OkStatus();
 }
 
-absl::Status MemoryDeadLetter::Sync(const LedgerKey& object) {
+absl::Status MemoryDeadLetterQueue::Sync(const LedgerKey& object) {
   absl::MutexLock lock(&mutex_);
   Records& records = objects_[object];
   records.synced = records.rejections.size();
   return absl::OkStatus();
 }
 
-absl::Status MemoryDeadLetter::Rewind(const LedgerKey& object, uint64_t row) {
+absl::Status MemoryDeadLetterQueue::Rewind(const LedgerKey& object, uint64_t row) {
   absl::MutexLock lock(&mutex_);
   Records& records = objects_[object];
   std::erase_if(records.rejections,
@@ -28,12 +28,12 @@ absl::Status MemoryDeadLetter::Rewind(const LedgerKey& object, uint64_t row) {
   return absl::OkStatus();
 }
 
-void MemoryDeadLetter::Crash() {
+void MemoryDeadLetterQueue::Crash() {
   absl::MutexLock lock(&mutex_);
   for (auto& [key, records] : objects_) records.rejections.resize(records.synced);
 }
 
-std::vector<Rejection> MemoryDeadLetter::Durable(const LedgerKey& object) const {
+std::vector<Rejection> MemoryDeadLetterQueue::Durable(const LedgerKey& object) const {
   absl::MutexLock lock(&mutex_);
   const auto found = objects_.find(object);
   if (found == objects_.end()) return {};
@@ -41,7 +41,7 @@ std::vector<Rejection> MemoryDeadLetter::Durable(const LedgerKey& object) const 
   return {records.rejections.begin(), records.rejections.begin() + records.synced};
 }
 
-std::vector<LedgerKey> MemoryDeadLetter::Objects() const {
+std::vector<LedgerKey> MemoryDeadLetterQueue::Objects() const {
   absl::MutexLock lock(&mutex_);
   std::vector<LedgerKey> keys;
   for (const auto& [key, records] : objects_) {

@@ -1,4 +1,4 @@
-// A DeadLetter in memory that can forget, as a crash does, what was not synced.
+// A DeadLetterQueue in memory that can forget, as a crash does, what was not synced.
 #ifndef MILLRACE_PIPELINE_TESTING_MEMORY_DEAD_LETTER_H_
 #define MILLRACE_PIPELINE_TESTING_MEMORY_DEAD_LETTER_H_
 
@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-class MemoryDeadLetter : public DeadLetter {
+class MemoryDeadLetterQueue : public DeadLetterQueue {
  public:
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override;
   absl::Status Sync(const LedgerKey& object) override;

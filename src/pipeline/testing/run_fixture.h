@@ -15,7 +15,7 @@ namespace millrace {
 // Parts of a world that are replaced for one run.
 struct Replaced {
   Ledger* ledger = nullptr;
-  DeadLetter* dead_letter = nullptr;
+  DeadLetterQueue* dead_letter = nullptr;
   TransformFactory make_transform;
   SinkFactory make_sink;
   Clock* clock = nullptr;

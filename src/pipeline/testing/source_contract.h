@@ -56,13 +56,13 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
       // The end comes only once all objects are confirmed or given up.
       const std::shared_ptr<const LedgerEntry>& object = (*chunk)->object;
       if (object == nullptr) continue;
-      if ((*chunk)->last && object.get() != lost) source.Confirm(*object);
+      if ((*chunk)->last && object.get() != lost) source.Ack(*object);
       chunks.push_back(*std::move(chunk));
     }
   }
 
   // Stores in the ledger that everything up to `chunk` is done.
-  LedgerEntry Settle(const Chunk& chunk) {
+  LedgerEntry Complete(const Chunk& chunk) {
     LedgerEntry entry = *chunk.object;
     entry.position = chunk.after;
     entry.counts.read = entry.counts.accepted = chunk.after.row;
@@ -79,7 +79,7 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
       if (!chunk.ok() || *chunk == nullptr) return nullptr;
       if ((*chunk)->object == nullptr) continue;
       if (!(*chunk)->last) return *std::move(chunk);
-      source.Confirm(*(*chunk)->object);
+      source.Ack(*(*chunk)->object);
     }
   }
 
@@ -133,7 +133,7 @@ TEST_P(SourceContract, ReadingGoesOnWhereTheLedgerStands) {
   const std::unique_ptr<Source> before = fixture().Open("one");
   const std::unique_ptr<Chunk> chunk = ReadIntoAnObject(*before);
   ASSERT_NE(chunk, nullptr);
-  LedgerEntry entry = Settle(*chunk);
+  LedgerEntry entry = Complete(*chunk);
   ASSERT_TRUE(ledger().Release(entry, {}).ok());
   fixture().clock().Advance(absl::Hours(1));  // other claims of the first source run out
 
@@ -153,7 +153,7 @@ TEST_P(SourceContract, ReadingGoesOnWhereTheLedgerStands) {
 TEST_P(SourceContract, DoneObjectsAreSkipped) {
   const std::unique_ptr<Source> before = fixture().Open("one");
   for (const std::unique_ptr<Chunk>& chunk : ReadAll(*before)) {
-    if (chunk->last) Settle(*chunk);
+    if (chunk->last) Complete(*chunk);
   }
   const std::unique_ptr<Source> after = fixture().Open("two");
   EXPECT_TRUE(ReadAll(*after).empty());
@@ -191,7 +191,7 @@ TEST_P(SourceContract, ReadyAnswersWithoutAskingAnyoneOutside) {
       is_ready(*source);
       chunk = source->Next(std::stop_token());
       ASSERT_TRUE(chunk.ok()) << chunk.status();
-      if (*chunk != nullptr && (*chunk)->last) source->Confirm(Settle(**chunk));
+      if (*chunk != nullptr && (*chunk)->last) source->Ack(Complete(**chunk));
     } while (*chunk != nullptr);
     EXPECT_TRUE(is_ready(*source)) << "nobody has to wait for the end";
   }
@@ -208,7 +208,7 @@ class TakenOver {
         fixture.ledger().ClaimObject({chunk.object->key, "thief", 1, absl::Minutes(5)}, {});
     EXPECT_TRUE(claim.ok() && claim->outcome == Ledger::Claim::Outcome::kClaimed);
     if (claim.ok()) entry_ = claim->entry;
-    source.GiveUp(*chunk.object, Source::Unfinished::kTakenOver);
+    source.Release(*chunk.object, Source::Unfinished::kTakenOver);
   }
   // The thief has done the rows before `row`, and lets go.
   void ReleaseAt(uint64_t row, uint64_t byte) {
@@ -264,7 +264,7 @@ TEST_P(SourceContract, TheEndWaitsForWhatIsInProgress) {
   while (unsettled.size() < fixture().Rows().size()) {
     absl::StatusOr<std::unique_ptr<Chunk>> chunk = source->Next(std::stop_token());
     ASSERT_TRUE(chunk.ok() && *chunk != nullptr) << chunk.status();
-    if ((*chunk)->last) unsettled.push_back(Settle(**chunk));
+    if ((*chunk)->last) unsettled.push_back(Complete(**chunk));
   }
   while (source->Ready()) {  // whether there are more is not known
     const absl::StatusOr<std::unique_ptr<Chunk>> chunk = source->Next(std::stop_token());
@@ -275,7 +275,7 @@ TEST_P(SourceContract, TheEndWaitsForWhatIsInProgress) {
   std::thread other([&] {
     for (const LedgerEntry& entry : unsettled) {
       if (&entry == &unsettled.back()) all_settled = true;
-      source->Confirm(entry);
+      source->Ack(entry);
     }
   });
   EXPECT_TRUE(ReadAll(*source).empty());

@@ -72,14 +72,14 @@ class SandboxTest : public ::testing::TestWithParam<bool> {
     sandbox_.reset();
   }
 
-  RawReply Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
+  RawResponse Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
                     std::string_view body = "") {
-    RawReply reply = connection_->Exchange(method, target, headers, body);
+    RawResponse reply = connection_->Exchange(method, target, headers, body);
     if (!reply.whole) connection_ = std::make_unique<RawConnection>(sandbox_->url());
     return reply;
   }
-  RawReply Import(std::string_view body) { return Exchange("POST", kStrict, kAuth, body); }
-  RawReply Post(std::string_view target, std::string_view body, std::string_view headers = "") {
+  RawResponse Import(std::string_view body) { return Exchange("POST", kStrict, kAuth, body); }
+  RawResponse Post(std::string_view target, std::string_view body, std::string_view headers = "") {
     return Exchange("POST", target, headers, body);
   }
   std::string Export(std::string_view more = "") {

@@ -43,7 +43,7 @@ ErrorKind KindOf(absl::StatusCode code) {
   }
 }
 
-ServerReply ErrorReply(const absl::Status& status) {
+ServerResponse ErrorResponse(const absl::Status& status) {
   const ErrorKind kind = KindOf(status.code());
   return {.status = kind.http_status,
           .body = Json{{"error",
@@ -110,37 +110,37 @@ std::optional<Fault> FakeFirestore::NextFault() {
 }
 
 // "/v1/projects/P/databases/D/documents:METHOD".
-ServerReply FakeFirestore::Handle(const ServerRequest& request) {
+ServerResponse FakeFirestore::Handle(const ServerRequest& request) {
   absl::MutexLock lock(&mutex_);
   ++requests_;
   if (request.header("authorization") != StrCat("Bearer ", options_.token)) {
-    return ErrorReply(
+    return ErrorResponse(
         absl::UnauthenticatedError("Request had invalid authentication credentials."));
   }
   const std::string_view path = request.path;
   const size_t colon = path.rfind(':');
   if (request.method != "POST" || !path.starts_with("/v1/projects/") ||
       colon == std::string_view::npos) {
-    return ErrorReply(absl::UnimplementedError("the stand-in has no such path"));
+    return ErrorResponse(absl::UnimplementedError("the stand-in has no such path"));
   }
   const std::string_view method = path.substr(colon + 1);
   const std::optional<Fault> fault = Writes(method) ? NextFault() : std::nullopt;
   if (fault == Fault::kAborted) {
-    return ErrorReply(absl::AbortedError("Too much contention on these documents."));
+    return ErrorResponse(absl::AbortedError("Too much contention on these documents."));
   }
-  if (fault == Fault::kUnavailable) return ErrorReply(absl::UnavailableError("Try again."));
+  if (fault == Fault::kUnavailable) return ErrorResponse(absl::UnavailableError("Try again."));
   if (fault == Fault::kDenied) {
-    return ErrorReply(absl::PermissionDeniedError("Missing or insufficient permissions."));
+    return ErrorResponse(absl::PermissionDeniedError("Missing or insufficient permissions."));
   }
-  ServerReply reply = Dispatch(request, method);
+  ServerResponse reply = Dispatch(request, method);
   reply.delay = hold_replies_ ? absl::Hours(1) : options_.latency;
-  if (fault == Fault::kReplyLost) reply.cut = true;
+  if (fault == Fault::kResponseLost) reply.cut = true;
   return reply;
 }
 
-ServerReply FakeFirestore::Dispatch(const ServerRequest& request, std::string_view method) {
+ServerResponse FakeFirestore::Dispatch(const ServerRequest& request, std::string_view method) {
   const Json body = Json::parse(request.body, nullptr, /*allow_exceptions=*/false);
-  if (body.is_discarded()) return ErrorReply(absl::InvalidArgumentError("the body is no JSON"));
+  if (body.is_discarded()) return ErrorResponse(absl::InvalidArgumentError("the body is no JSON"));
   constexpr std::string_view kVersion = "/v1/";
   const std::string_view path = request.path;
   const std::string root =
@@ -152,7 +152,7 @@ ServerReply FakeFirestore::Dispatch(const ServerRequest& request, std::string_vi
   if (method == "beginTransaction") answer = documents_.BeginTransaction(body);
   if (method == "rollback") answer = documents_.Rollback(body);
   if (method == "runQuery") answer = documents_.RunQuery(root, body);
-  if (!answer.ok()) return ErrorReply(answer.status());
+  if (!answer.ok()) return ErrorResponse(answer.status());
   return {.body = answer->dump()};
 }
 

@@ -24,7 +24,7 @@ namespace millrace::firestore {
 enum class Fault {
   kAborted,      // 409: contention; nothing is done
   kUnavailable,  // 503; nothing is done
-  kReplyLost,    // it is carried out, and the connection is closed instead of an answer
+  kResponseLost,    // it is carried out, and the connection is closed instead of an answer
   kDenied,       // 403
 };
 
@@ -54,8 +54,8 @@ class FakeFirestore {
   absl::Time Now();
 
  private:
-  ServerReply Handle(const ServerRequest& request);
-  ServerReply Dispatch(const ServerRequest& request, std::string_view method)
+  ServerResponse Handle(const ServerRequest& request);
+  ServerResponse Dispatch(const ServerRequest& request, std::string_view method)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Fault> NextFault() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

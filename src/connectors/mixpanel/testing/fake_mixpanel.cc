@@ -172,8 +172,8 @@ ScriptedServer::Script FakeMixpanel::NewScript() {
     received.content_encoding = request.header("content-encoding");
     received.user_agent = request.header("user-agent");
     const absl::StatusOr<HttpResponse> answer = Take(std::move(received), request.body);
-    if (answer.ok()) return ScriptedReply::Answer(answer->status, answer->body, answer->headers);
-    ScriptedReply none;
+    if (answer.ok()) return ScriptedResponse::Answer(answer->status, answer->body, answer->headers);
+    ScriptedResponse none;
     none.close = true;
     return none;
   };
