@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "connectors/dead_letter_files/dead_letter_reader.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/dead_letter_files/replay_notes.h"
 #include "require.h"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "stores/azure_answers.h"
-#include "stores/gcs_answers.h"
-#include "stores/s3_answers.h"
+#include "stores/azure_responses.h"
+#include "stores/gcs_responses.h"
+#include "stores/s3_responses.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "require.h"
 #include "sandbox/context.h"
 #include "sandbox/router.h"
@@ -78,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CheckResponse(Answer(context, text));
   CheckResponse(Answer(context, "GET /sandbox/stats\nhost: 127.0.0.1\n\n"));
   CheckResponse(Answer(context,
-                    "GET /api/2.0/export?from_date=1971-01-01&to_date=2023-11-14\n"
-                    "authorization: Basic OnQ6\nhost: 127.0.0.1\n\n"));
+                       "GET /api/2.0/export?from_date=1971-01-01&to_date=2023-11-14\n"
+                       "authorization: Basic OnQ6\nhost: 127.0.0.1\n\n"));
   return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "auth/aws_key_fetchers.h"
+#include "auth/aws_credential_providers.h"
 #include "auth/aws_profile.h"
 #include "base/status.h"
 #include "base/strings.h"

@@ -243,9 +243,9 @@ TEST_F(GoogleCredentialsTest, ARefusedImpersonationIsPermission) {
 TEST_F(GoogleCredentialsTest, TheOrderIsVariableThenWellKnownFileThenMetadata) {
   Serve([](const ScriptedRequest& request) {
     EXPECT_EQ(request.header("metadata-flavor"), "Google");
-    ScriptedResponse reply =
-        ScriptedResponse::Answer(200, Json{{"access_token", "machine"}, {"expires_in", 3600}}.dump(),
-                              {{"Metadata-Flavor", "Google"}});
+    ScriptedResponse reply = ScriptedResponse::Answer(
+        200, Json{{"access_token", "machine"}, {"expires_in", 3600}}.dump(),
+        {{"Metadata-Flavor", "Google"}});
     return reply;
   });
   variables_["GCE_METADATA_HOST"] = server_->url().substr(7);
@@ -302,7 +302,7 @@ TEST_F(GoogleCredentialsTest, AMetadataServerThatIsNotReadyIsAskedAgain) {
     if (++tries == 1) return ScriptedResponse{.close = true};
     if (tries == 2) return ScriptedResponse::Answer(503, "", {{"Metadata-Flavor", "Google"}});
     return ScriptedResponse::Answer(200, R"({"access_token": "machine", "expires_in": 3600})",
-                                 {{"Metadata-Flavor", "Google"}});
+                                    {{"Metadata-Flavor", "Google"}});
   });
   variables_["GCE_METADATA_HOST"] = server_->url().substr(7);
   EXPECT_EQ(TokenOf(FindGoogleCredentials(Options())), "Bearer machine");
@@ -345,9 +345,9 @@ class ExternalAccountTest : public GoogleCredentialsTest {
           return ScriptedResponse::Answer(200, "role");
         }
         return ScriptedResponse::Answer(200, Json{{"AccessKeyId", "AKID"},
-                                               {"SecretAccessKey", "aws-secret"},
-                                               {"Token", "aws-session"}}
-                                              .dump());
+                                                  {"SecretAccessKey", "aws-secret"},
+                                                  {"Token", "aws-session"}}
+                                                 .dump());
       }
       exchanged_ = Form(request);
       authorization_ = request.header("authorization");

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
-#include "auth/child_output.h"
 #include "auth/google_fetchers.h"
 #include "auth/google_subject_token.h"
+#include "auth/subprocess.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/durable_file.h"

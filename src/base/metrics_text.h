@@ -55,7 +55,7 @@ inline constexpr Metric kMemory{"process_resident_memory_bytes", MetricType::kGa
                                 "Memory that the process holds"};
 // What only a watch has.
 inline constexpr Metric kNotifications{"millrace_watch_notices_total", MetricType::kCounter,
-                                 "Notices of objects, from all triggers"};
+                                       "Notices of objects, from all triggers"};
 inline constexpr Metric kOutcomes{"millrace_watch_objects_total", MetricType::kCounter,
                                   "Objects that notices told of, by what became of them"};
 inline constexpr Metric kObjectRetries{"millrace_watch_object_retries_total", MetricType::kCounter,
@@ -63,7 +63,7 @@ inline constexpr Metric kObjectRetries{"millrace_watch_object_retries_total", Me
 inline constexpr Metric kWaiting{"millrace_watch_objects_waiting", MetricType::kGauge,
                                  "Objects that wait for their turn, or to be tried again"};
 inline constexpr Metric kInProgress{"millrace_watch_objects_in_work", MetricType::kGauge,
-                                "Objects that are being imported"};
+                                    "Objects that are being imported"};
 inline constexpr Metric kFailing{"millrace_watch_objects_failing", MetricType::kGauge,
                                  "Objects that failed when they were last tried"};
 inline constexpr Metric kConfigReloads{"millrace_watch_config_reloads_total", MetricType::kCounter,

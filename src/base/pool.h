@@ -19,8 +19,7 @@ template <typename T>
 class Pool {
  public:
   // Makes up to `most` of them, each when it is first wanted.
-  Pool(size_t max, std::function<std::unique_ptr<T>()> make)
-      : max_(max), make_(std::move(make)) {}
+  Pool(size_t max, std::function<std::unique_ptr<T>()> make) : max_(max), make_(std::move(make)) {}
 
   // Lent until it is destroyed.
   class Loan {

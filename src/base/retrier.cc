@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/status.h"
 #include "base/strings.h"
 

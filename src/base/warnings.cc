@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "base/counted.h"
 #include "base/log.h"
+#include "base/pluralize.h"
 #include "base/strings.h"
 
 namespace millrace {

@@ -7,10 +7,10 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/pubsub_flags.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
-#include "connectors/pubsub/pubsub_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
+#include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/resource_name.h"
-#include "pipeline/split_dead_letter.h"
+#include "pipeline/split_dead_letter_queue.h"
 
 namespace millrace::cli {
 namespace {
@@ -80,9 +80,8 @@ void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
   flags.insert(flags.end(), own.begin(), own.end());
 }
 
-absl::StatusOr<std::unique_ptr<DeadLetterQueue>> DeadLetterFlags::Open(const StateFlags& state,
-                                                                  absl::Duration stop_grace,
-                                                                  const Context& context) const {
+absl::StatusOr<std::unique_ptr<DeadLetterQueue>> DeadLetterFlags::Open(
+    const StateFlags& state, absl::Duration stop_grace, const Context& context) const {
   auto dead_letter = std::make_unique<OwnedDeadLetterQueue>(context.stop, stop_grace);
   const std::string base = state.dead_letters.starts_with("pubsub://") ? state.dead_letters : "";
   const std::string& unmapped = transform_topic.empty() ? base : transform_topic;

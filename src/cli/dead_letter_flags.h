@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "cli/command.h"
 #include "cli/shared_flags.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 
 namespace millrace::cli {
 
@@ -24,8 +24,8 @@ struct DeadLetterFlags {
   // Topics are not looked at before the first record is published.
   // After a stop, publishing ends within `stop_grace`.
   absl::StatusOr<std::unique_ptr<DeadLetterQueue>> Open(const StateFlags& state,
-                                                   absl::Duration stop_grace,
-                                                   const Context& context) const;
+                                                        absl::Duration stop_grace,
+                                                        const Context& context) const;
 };
 
 }  // namespace millrace::cli

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
-#include "cli/pace_flags.h"
+#include "cli/throughput_flags.h"
 #include "import/import.h"
 
 namespace millrace::cli {

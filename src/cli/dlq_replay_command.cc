@@ -13,7 +13,7 @@
 #include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
 #include "import/mixpanel_target.h"
@@ -138,9 +138,8 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
   ASSIGN_OR_RETURN(std::string name,
                    pubsub::SubscriptionName(options.subscription(), GoogleProject(context)));
   ASSIGN_OR_RETURN(open.connection, ConnectToPubsub(context));
-  pubsub::SubscriptionOptions subscription{.name = std::move(name),
-                                           .max_messages = kMaxReplayMessages,
-                                           .max_bytes = kMaxReplayBytes};
+  pubsub::SubscriptionOptions subscription{
+      .name = std::move(name), .max_messages = kMaxReplayMessages, .max_bytes = kMaxReplayBytes};
   subscription.retry.give_up_after = options.retry_for;
   open.subscription = pubsub::OpenSubscription(*open.connection, std::move(subscription));
   open.queue =

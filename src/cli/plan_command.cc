@@ -8,11 +8,11 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/pace_flags.h"
 #include "cli/plan_json.h"
 #include "cli/plan_report.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
+#include "cli/throughput_flags.h"
 #include "plan/plan.h"
 
 namespace millrace::cli {

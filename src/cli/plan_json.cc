@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/strings.h"
-#include "cli/plan_words.h"
+#include "cli/plan_names.h"
 #include "cli/warnings_report.h"
 #include "plan/plan_problems.h"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
-#include "cli/plan_words.h"
+#include "cli/plan_names.h"
 #include "cli/text.h"
 #include "plan/plan_problems.h"
 
@@ -141,11 +141,12 @@ class Report {
   void AddHead() {
     uint64_t objects = plan_.objects_unmatched;
     for (const EntryPlan& entry : plan_.entries) objects += entry.objects;
-    StrAppend(&text_,
-              Bold(StrCat("Plan for ", Pluralize(objects, "object"), " into ", options_.destination)),
-              "\nMapped by ",
-              options_.config.empty() ? "Mixpanel's event format, no config" : options_.config,
-              "; nothing is sent and nothing is recorded.\n");
+    StrAppend(
+        &text_,
+        Bold(StrCat("Plan for ", Pluralize(objects, "object"), " into ", options_.destination)),
+        "\nMapped by ",
+        options_.config.empty() ? "Mixpanel's event format, no config" : options_.config,
+        "; nothing is sent and nothing is recorded.\n");
     if (!options_.ledger_known) {
       text_ +=
           "No project is named (MIXPANEL_TOKEN or --project-id), so what the ledger has as done is "
@@ -188,8 +189,9 @@ class Report {
     const std::string_view about = counted ? "" : "about ";
     Line("rows", StrCat(exact ? "" : "about ", whole(amounts.rows),
                         exact ? "" : "  (reckoned from the sample, by bytes)"));
-    Line("events", StrCat(about, whole(amounts.events), "  in about ",
-                          Pluralize(static_cast<uint64_t>(std::ceil(amounts.requests)), "request")));
+    Line("events",
+         StrCat(about, whole(amounts.events), "  in about ",
+                Pluralize(static_cast<uint64_t>(std::ceil(amounts.requests)), "request")));
     if (amounts.rejected > 0) Line("rejected", StrCat(about, whole(amounts.rejected)));
     if (amounts.events < 1) return;
     Line("to send", StrCat(about, Bytes(static_cast<uint64_t>(amounts.bytes)), " of JSON, ",
@@ -211,10 +213,10 @@ class Report {
 
   void AddSample(const EntryPlan& entry) {
     const RecordStats& records = entry.records;
-    std::string sample =
-        StrCat(Pluralize(entry.sampled_rows, "row"), " of ", Pluralize(entry.objects_sampled, "object"),
-               ": ", WithCommas(entry.mapped), " mapped, ", WithCommas(entry.rejected),
-               " rejected, ", WithCommas(entry.filtered), " filtered");
+    std::string sample = StrCat(Pluralize(entry.sampled_rows, "row"), " of ",
+                                Pluralize(entry.objects_sampled, "object"), ": ",
+                                WithCommas(entry.mapped), " mapped, ", WithCommas(entry.rejected),
+                                " rejected, ", WithCommas(entry.filtered), " filtered");
     if (records.identical > 0)
       StrAppend(&sample, ", ", WithCommas(records.identical), " identical");
     Line("sample", sample);

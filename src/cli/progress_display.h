@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "cli/live_lines.h"
+#include "cli/progress_lines.h"
 #include "import/import.h"
 
 namespace millrace::cli {

@@ -6,8 +6,8 @@
 #include "cli/commands.h"
 #include "cli/reconcile_report.h"
 #include "cli/shared_flags.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
-#include "connectors/mixpanel/query_pacer.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
+#include "connectors/mixpanel/query_rate_limiter.h"
 #include "connectors/mixpanel/raw_export.h"
 #include "import/mixpanel_target.h"
 #include "reconcile/reconcile.h"
@@ -107,10 +107,10 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
   if (!report.status.ok() && report.requests == 0 && !absl::IsCancelled(report.status)) {
     return report.status;
   }
-  context.out << (options.json ? ReconcileReportAsJson(report, options.ignore_unexpected,
-                                                       request.max_listed)
-                               : ReconcileReportAsTable(report, options.ignore_unexpected,
-                                                        request.max_listed));
+  context.out << (options.json
+                      ? ReconcileReportAsJson(report, options.ignore_unexpected, request.max_listed)
+                      : ReconcileReportAsTable(report, options.ignore_unexpected,
+                                               request.max_listed));
   if (options.json) context.out << "\n";
   if (!report.status.ok()) return report.status;
   return report.clean(options.ignore_unexpected) ? kAllAccepted : kRejectedRecords;

@@ -118,8 +118,9 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
 std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_unexpected,
                                    size_t max_listed) {
   const MatchCounts& counts = report.counts;
-  std::string table = Line("objects", report.objects,
-                           StrCat(Pluralize(report.rows, "row"), ", ", Pluralize(report.days, "day")));
+  std::string table =
+      Line("objects", report.objects,
+           StrCat(Pluralize(report.rows, "row"), ", ", Pluralize(report.days, "day")));
   for (const ObjectProblem problem : kProblems) {
     if (const uint64_t count = report.CountOf(problem)) {
       StrAppend(&table, Line(StrCat("  ", NameOf(problem)), count));

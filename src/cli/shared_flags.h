@@ -13,7 +13,7 @@
 #include "connectors/mixpanel/credentials.h"
 #include "import/import.h"
 #include "mapping/sources_config.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "pipeline/ledger.h"
 
 namespace millrace::cli {

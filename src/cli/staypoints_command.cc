@@ -17,10 +17,10 @@
 #include "cli/staypoints_progress.h"
 #include "cli/text.h"
 #include "cli/trip_inputs.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "staypoints/memory_plan.h"
 #include "staypoints/report_page.h"
-#include "staypoints/stay_tally.h"
+#include "staypoints/stay_stats.h"
 #include "staypoints/staypoints.h"
 
 namespace millrace::cli {
@@ -260,7 +260,8 @@ absl::Status Failed(StaypointsReport report, const Options& options, Context& co
 absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(options, context));
   ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
-  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter, OpenDiskDeadLetterQueue(folder));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
+                   OpenDiskDeadLetterQueue(folder));
 
   StaypointsProgress progress;
   std::optional<StaypointsDisplay> display;

@@ -5,7 +5,7 @@
 #include <iosfwd>
 #include <string>
 
-#include "cli/live_lines.h"
+#include "cli/progress_lines.h"
 #include "staypoints/staypoints.h"
 
 namespace millrace::cli {

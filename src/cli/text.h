@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "absl/time/time.h"
-#include "base/counted.h"    // WithCommas() and Counted(), for who includes this
+#include "base/pluralize.h"  // WithCommas() and Counted(), for who includes this
 #include "base/printable.h"  // Printable(), likewise
 
 namespace millrace::cli {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/strings.h"
 #include "cli/text.h"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/byte_scan.h"

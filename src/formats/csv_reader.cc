@@ -81,8 +81,7 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvD
   if (!first->overlong.empty()) return Annotate(OverlongRow(), "reading the header");
   if (!IsUtf8(record)) return Annotate(NotUtf8(record), "reading the header");
   CsvDecoder decoder;
-  const absl::StatusOr<size_t> columns =
-      decoder.Split(record, dialect, NullTexts({}), kMaxColumns);
+  const absl::StatusOr<size_t> columns = decoder.Split(record, dialect, NullTexts({}), kMaxColumns);
   if (!columns.ok()) return Annotate(columns.status(), "reading the header");
   if (*columns > kMaxColumns) {
     return absl::InvalidArgumentError(
@@ -156,10 +155,11 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
   const RowPosition first_row{0, text->position().byte};
   const RowPosition from = options.from.byte == 0 ? first_row : options.from;
   RETURN_IF_ERROR(text->SkipTo(from));
-  text->set_cutter(NewCsvSplitter({.dialect = format.dialect,
-                                 .columns = names.size(),
-                                 .first_row = from.row,
-                                 .on_long_cell = LongCellWarning(text->uri(), options.warnings)}));
+  text->set_cutter(
+      NewCsvSplitter({.dialect = format.dialect,
+                      .columns = names.size(),
+                      .first_row = from.row,
+                      .on_long_cell = LongCellWarning(text->uri(), options.warnings)}));
   std::vector<RenamedColumn> renamed;
   names = UniqueColumnNames(std::move(names), renamed);
   auto schema = std::make_shared<const CsvSchema>(

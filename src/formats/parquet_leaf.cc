@@ -18,7 +18,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kRun = 1024;                    // entries decoded at a time
-constexpr size_t kMaxRowMemory = 64 << 20;      // of one row, in one leaf
+constexpr size_t kMaxRowMemory = 64 << 20;       // of one row, in one leaf
 constexpr int64_t kSmallDictionary = 64 * 1024;  // bytes in the file
 constexpr size_t kSkipRows = 1024;
 
@@ -149,8 +149,8 @@ class TypedLeafReader : public LeafReader {
     size_t values = entries;
     if (leaf_.max_definition > 0) {
       const int16_t* definitions = run_.definitions.data() + run_.entry;
-      values = static_cast<size_t>(
-          std::count(definitions, definitions + entries, leaf_.max_definition));
+      values =
+          static_cast<size_t>(std::count(definitions, definitions + entries, leaf_.max_definition));
       out.definitions.insert(out.definitions.end(), definitions, definitions + entries);
     }
     if (leaf_.max_repetition > 0) {
@@ -355,8 +355,7 @@ bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {
 
 std::unique_ptr<LeafReader> MakeLeafReader(parquet::RowGroupReader& group,
                                            const ParquetLeaf& leaf) {
-  const bool may_have_dictionary = leaf.storage == LeafStorage::kText &&
-                                   leaf.max_repetition == 0 &&
+  const bool may_have_dictionary = leaf.storage == LeafStorage::kText && leaf.max_repetition == 0 &&
                                    HasSmallDictionary(*group.metadata()->ColumnChunk(leaf.column));
   auto column = may_have_dictionary ? group.ColumnWithExposeEncoding(
                                           leaf.column, parquet::ExposedEncoding::DICTIONARY)

@@ -51,7 +51,7 @@ struct ParquetLeaf {
   int scale = 0;                            // kDecimal
   Value::Unit unit = Value::Unit::kSecond;  // kTime, kTimestamp
   bool zoned = false;                       // kTimestamp
-  int16_t max_definition = 0;              // entries below it are nulls, here or further up
+  int16_t max_definition = 0;               // entries below it are nulls, here or further up
   int16_t max_repetition = 0;
 };
 

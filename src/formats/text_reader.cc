@@ -79,7 +79,8 @@ absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& li
 absl::Status TextReader::Split(const ChunkLimits& limits, TextRows& rows, size_t* at) {
   for (;;) {
     const size_t before = rows.rows.size();
-    const absl::Status cut = splitter_->Split(rows.text.view(), at_end_, limits.rows, at, &rows.rows);
+    const absl::Status cut =
+        splitter_->Split(rows.text.view(), at_end_, limits.rows, at, &rows.rows);
     MarkOverlong(rows, before);
     if (!cut.ok()) {
       const uint64_t place = position_.byte + dropped_ + *at;

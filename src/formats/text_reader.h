@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "formats/row_cutter.h"
+#include "formats/row_splitter.h"
 #include "formats/text_rows.h"
 #include "io/input_stream.h"
 

@@ -3,17 +3,17 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/counted.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/pluralize.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "import/record_run.h"
+#include "objects/held_object_retry_feed.h"
 #include "objects/hidden_names.h"
 #include "objects/object_lister.h"
 #include "objects/unmatched.h"
-#include "objects/waiting_feed.h"
 
 namespace millrace {
 namespace {

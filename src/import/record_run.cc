@@ -6,7 +6,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "import/mixpanel_target.h"
-#include "io/owner.h"
+#include "io/worker_id.h"
 #include "mapping/row_mapper.h"
 #include "objects/map_transform.h"
 

@@ -6,7 +6,7 @@
 #include <stop_token>
 #include <vector>
 
-#include "connectors/mixpanel/pacer.h"
+#include "connectors/mixpanel/rate_limiter.h"
 #include "import/import.h"
 #include "mapping/current_sources.h"
 #include "mapping/script_pool.h"

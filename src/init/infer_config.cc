@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/strings.h"
 #include "init/file_names.h"
 #include "init/name_hints.h"
@@ -299,7 +299,8 @@ class Guesser {
       StrAppend(&candidates, candidates.empty() ? "" : ", ", column.name, " (", Distinct(column),
                 ")");
       if (column.banned_ids > 0) {
-        StrAppend(&candidates, ", of which ", Pluralize(column.banned_ids, "row holds", "rows hold"),
+        StrAppend(&candidates, ", of which ",
+                  Pluralize(column.banned_ids, "row holds", "rows hold"),
                   " a value that Mixpanel refuses, such as 0 or \"null\"");
       }
       ++shown;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/time_text.h"
@@ -49,7 +49,7 @@ std::vector<std::string> Siblings(const ListedObject& object) {
              [&](const ObjectInfo& info) {
                if (info.uri != uri) siblings.push_back(info.uri);
                return siblings.size() < kMaxSiblings ? absl::OkStatus()
-                                                      : absl::CancelledError("enough");
+                                                     : absl::CancelledError("enough");
              })
       .IgnoreError();
   return siblings;

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "io/owner.h"
+#include "io/worker_id.h"
 
 namespace millrace {
 namespace {

@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "base/strings.h"
-#include "io/owner.h"
+#include "io/worker_id.h"
 
 namespace millrace {
 namespace {

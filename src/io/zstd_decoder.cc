@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kFirstBytes = 5;  // of a frame, from which libzstd knows how many it wants next
 constexpr size_t kBlockHeaderBytes = 3;  // libzstd asks for a block with the header of the next one
-constexpr int kMaxWindowLog = 27;       // 128 MiB: what the zstd program takes by default
+constexpr int kMaxWindowLog = 27;        // 128 MiB: what the zstd program takes by default
 
 class ZstdDecoder : public Decoder {
  public:

@@ -68,9 +68,9 @@ class RowMapper {
   // Buffer() for each row of a chunk and Flush() after them do the same as Map() for each, at about
   // half the cost where the config has a transform, as that runs over many rows at once. Lines are
   // appended to `out` by either, in the order of the rows; what became of the others is added to
-  // `held`. Not to be mixed with Map() before Flush(). Buffer() returns how many bytes of the row are
-  // kept until then. Flush() returns false when what it added takes `max_bytes`, at least one row:
-  // it must be called again until it returns true.
+  // `held`. Not to be mixed with Map() before Flush(). Buffer() returns how many bytes of the row
+  // are kept until then. Flush() returns false when what it added takes `max_bytes`, at least one
+  // row: it must be called again until it returns true.
   virtual size_t Buffer(const Row& row, Batch& out) = 0;
   virtual bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) = 0;
 

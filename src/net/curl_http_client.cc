@@ -226,8 +226,7 @@ absl::StatusOr<int> Patience::Wait(int64_t bytes_moved) {
     }
     const absl::Duration left = max_stall_ - absl::FromChrono(now - last_move_);
     if (left <= absl::ZeroDuration()) {
-      return absl::UnavailableError(
-          StrCat("no byte moved for ", absl::FormatDuration(max_stall_)));
+      return absl::UnavailableError(StrCat("no byte moved for ", absl::FormatDuration(max_stall_)));
     }
     wait = std::min(wait, left);
   }

@@ -70,7 +70,7 @@ struct HttpServerOptions {
   int threads = 2;
   size_t max_body_bytes = 64 << 20;  // 413 past it
   size_t max_header_bytes = 64 << 10;
-  int max_connections = 1024;                         // further ones wait in the accept queue
+  int max_connections = 1024;                          // further ones wait in the accept queue
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
   absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also of
                                                        // a TLS handshake, and the longest wait for

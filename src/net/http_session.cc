@@ -7,13 +7,13 @@
 namespace millrace::http_internal {
 namespace {
 
-constexpr size_t kReadBytes = 8 << 10;         // least room for a read of heads
-constexpr size_t kBodyReadBytes = 256 << 10;   // first room for a body; memory follows arrival
+constexpr size_t kReadBytes = 8 << 10;            // least room for a read of heads
+constexpr size_t kBodyReadBytes = 256 << 10;      // first room for a body; memory follows arrival
 constexpr size_t kResponseBatchBytes = 64 << 10;  // answers to pipelined requests go out together
-constexpr size_t kCopiedBodyBytes = 16 << 10;  // larger answers are sent from where they are
-constexpr size_t kPooledBodies = 16;           // body buffers a worker keeps
-constexpr size_t kMaxPooledBytes = 16 << 20;  // larger ones are freed
-constexpr int kRequestsPerTurn = 64;           // then the worker's other connections have theirs
+constexpr size_t kCopiedBodyBytes = 16 << 10;     // larger answers are sent from where they are
+constexpr size_t kPooledBodies = 16;              // body buffers a worker keeps
+constexpr size_t kMaxPooledBytes = 16 << 20;      // larger ones are freed
+constexpr int kRequestsPerTurn = 64;              // then the worker's other connections have theirs
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
 bool IsLineEnd(char c) { return c == '\r' || c == '\n'; }

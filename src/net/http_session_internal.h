@@ -17,10 +17,10 @@
 
 #include "absl/synchronization/mutex.h"
 #include "base/byte_buffer.h"
-#include "net/http_reply.h"
 #include "net/http_request_parser.h"
 #include "net/http_server.h"
 #include "net/http_transport_internal.h"
+#include "net/server_response.h"
 
 namespace millrace::http_internal {
 
@@ -116,10 +116,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Worker& worker_;
   Shared& shared_;
   Transport transport_;
-  std::optional<Timer> delay_;       // runs while waiting_, and holds the session
+  std::optional<Timer> delay_;          // runs while waiting_, and holds the session
   ServerResponse fallback_;             // the answer when it ends
   std::optional<ServerResponse> late_;  // the answer that was waited for, until it is queued
-  uint64_t served_ = 0;              // requests; the number of the one that waits
+  uint64_t served_ = 0;                 // requests; the number of the one that waits
   std::string peer_;
   SteadyClock::time_point deadline_;
 

@@ -13,8 +13,8 @@
 #include "absl/synchronization/notification.h"
 #include "base/strings.h"
 #include "net/http_server.h"
+#include "objects/held_object_retry_feed.h"
 #include "objects/testing/object_feed_contract.h"
-#include "objects/waiting_feed.h"
 
 namespace millrace {
 namespace {
@@ -39,7 +39,8 @@ class SlowBucket {
     auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
       may_answer_.WaitForNotification();
       if (!request.path.ends_with("/o")) return ServerResponse{.status = 404};  // one object
-      return ServerResponse{.body = R"({"items":[{"name":"a.ndjson","size":"3","generation":"1"}]})"};
+      return ServerResponse{.body =
+                                R"({"items":[{"name":"a.ndjson","size":"3","generation":"1"}]})"};
     });
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);

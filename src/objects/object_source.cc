@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "io/owner.h"
+#include "io/worker_id.h"
 #include "mapping/mapping_version.h"
 #include "objects/mapped_rows.h"
 
@@ -108,7 +108,7 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   if (config == nullptr ||
       config->record_type != options_.record_type.value_or(config->record_type)) {
     feed_.Ack(std::exchange(taken_, std::nullopt)->info,
-                 {.kind = ObjectOutcome::Kind::kUnmatched, .status = {}, .counts = {}});
+              {.kind = ObjectOutcome::Kind::kUnmatched, .status = {}, .counts = {}});
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(Ledger::Claim claim, Claim(*taken_, *config, stop));
@@ -128,9 +128,9 @@ absl::Status ObjectSource::TryClaim(const std::stop_token& stop) {
   ++(done ? progress_.objects_skipped : progress_.objects_held);
   progress_.bytes_done += object.info.size;
   feed_.Ack(object.info,
-               {.kind = done ? ObjectOutcome::Kind::kDoneBefore : ObjectOutcome::Kind::kHeld,
-                .status = absl::OkStatus(),
-                .counts = claim.entry.counts});
+            {.kind = done ? ObjectOutcome::Kind::kDoneBefore : ObjectOutcome::Kind::kHeld,
+             .status = absl::OkStatus(),
+             .counts = claim.entry.counts});
   return absl::OkStatus();
 }
 
@@ -177,14 +177,14 @@ void ObjectSource::LeaveToItsConfig(const ListedObject& object, const LedgerEntr
     progress_.changes.Add(std::move(change));
   }
   feed_.Ack(object.info,
-               {.kind = ObjectOutcome::Kind::kConfigChanged, .status = why, .counts = sent.counts});
+            {.kind = ObjectOutcome::Kind::kConfigChanged, .status = why, .counts = sent.counts});
 }
 
 void ObjectSource::Ack(const LedgerEntry& object) {
   feed_.Ack({object.key.object, object.object_bytes, object.key.version},
-               {.kind = ObjectOutcome::Kind::kImported,
-                .status = absl::OkStatus(),
-                .counts = object.counts});
+            {.kind = ObjectOutcome::Kind::kImported,
+             .status = absl::OkStatus(),
+             .counts = object.counts});
 }
 
 void ObjectSource::Release(const LedgerEntry& object, Unfinished why) {

@@ -12,8 +12,8 @@
 
 #include "base/strings.h"
 #include "mapping/mapping_version.h"
+#include "objects/held_object_retry_feed.h"
 #include "objects/object_lister.h"
-#include "objects/waiting_feed.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/source_contract.h"
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/byte_buffer.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 
 namespace millrace {
 

@@ -3,12 +3,12 @@
 #include <string>
 
 #include "base/strings.h"
-#include "pipeline/split_dead_letter.h"
-#include "pipeline/testing/dead_letter_contract.h"
+#include "pipeline/split_dead_letter_queue.h"
+#include "pipeline/testing/dead_letter_queue_contract.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
 #include "pipeline/testing/ledger_contract.h"
-#include "pipeline/testing/memory_dead_letter.h"
+#include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/sink_contract.h"
 #include "pipeline/testing/source_contract.h"

@@ -45,8 +45,8 @@ class LedgerRecorder {
     uint64_t objects_failed = 0;
     uint64_t objects_lost = 0;
   };
-  // After the last Complete(): stores and releases the objects that are not finished. The message of
-  // `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
+  // After the last Complete(): stores and releases the objects that are not finished. The message
+  // of `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
   // takes stop_grace at most.
   Totals Close(const absl::Status& why);
 

@@ -14,18 +14,18 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "pipeline/chunk_reader.h"
+#include "pipeline/concurrency_limiter.h"
 #include "pipeline/ledger_recorder.h"
-#include "pipeline/load.h"
 #include "pipeline/run_context.h"
 #include "pipeline/whole_refusals.h"
-#include "pipeline/write_gate.h"
+#include "pipeline/write_batch.h"
 
 namespace millrace {
 namespace {
 
 size_t MemoryShare(const RunOptions& options) {
   if (options.sharing_runs == nullptr) return options.max_bytes;
-  return options.max_bytes / static_cast<size_t>(options.sharing_runs->write_batch());
+  return options.max_bytes / static_cast<size_t>(options.sharing_runs->load());
 }
 
 // Chunks that were taken and are not in a batch yet.
@@ -64,7 +64,7 @@ class Delivery {
         retries_before_(context_.progress.retries),
         batch_bytes_(std::min(options.batch_bytes, MemoryShare(options) / 8)),
         limiter_(options.initial_writes, options.max_writes, options.max_bytes,
-              options.sharing_runs),
+                 options.sharing_runs),
         retrier_(options.retry, parts.clock),
         recorder_(context_),
         reader_(context_, recorder_) {}
@@ -75,7 +75,8 @@ class Delivery {
   void Work(Transform& transform, Sink& sink);
   absl::Status Carry(WriteBatch& write_batch, Rest& rest, Transform& transform, Sink& sink,
                      ConcurrencyLimiter::Permit& permit);
-  absl::Status Fill(WriteBatch& write_batch, Rest& rest, Transform& transform, ConcurrencyLimiter::Permit& permit);
+  absl::Status Fill(WriteBatch& write_batch, Rest& rest, Transform& transform,
+                    ConcurrencyLimiter::Permit& permit);
   bool IsSmall(const WriteBatch& write_batch) const;
   ChunkReader::Room RoomIn(const WriteBatch& write_batch) const;
   absl::Status Deliver(WriteBatch& write_batch, Sink& sink);
@@ -96,8 +97,9 @@ class Delivery {
 
 RunReport Delivery::Run(std::stop_token stop) {
   std::stop_callback close_gate(context_.stop_source.token(), [this] { limiter_.Close(); });
-  std::stop_callback stop_source(
-      stop, [this] { context_.stop_source.RequestStop(absl::CancelledError("a stop was asked for")); });
+  std::stop_callback stop_source(stop, [this] {
+    context_.stop_source.RequestStop(absl::CancelledError("a stop was asked for"));
+  });
   std::vector<std::jthread> workers;
   while (limiter_.AwaitRoomFor(static_cast<int>(workers.size()))) {
     workers.emplace_back([this, name = StrCat("mr-write-", workers.size()),
@@ -144,7 +146,8 @@ absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& tra
   for (;;) {
     RETURN_IF_ERROR(Fill(write_batch, rest, transform, permit));
     RETURN_IF_ERROR(Deliver(write_batch, sink));
-    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost()) return absl::OkStatus();
+    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost())
+      return absl::OkStatus();
     permit.AwaitTurn();
     if (context_.stop_source.requested()) return absl::OkStatus();
     write_batch.NextBatch();
@@ -153,7 +156,8 @@ absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& tra
 
 // Fills one batch: with what the open chunk becomes, and more chunks while it is small and there
 // are some that can be had in time.
-absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& transform, ConcurrencyLimiter::Permit& permit) {
+absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& transform,
+                            ConcurrencyLimiter::Permit& permit) {
   Clock& clock = context_.parts.clock;
   const absl::Duration send_at = clock.Elapsed() + context_.options.max_delay;
   for (;;) {

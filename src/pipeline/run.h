@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/retry_policy.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "pipeline/ledger.h"
 #include "pipeline/sink.h"
 #include "pipeline/source.h"

@@ -7,8 +7,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "pipeline/halt.h"
 #include "pipeline/run.h"
+#include "pipeline/stop_source.h"
 
 namespace millrace {
 

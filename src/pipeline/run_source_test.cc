@@ -209,8 +209,8 @@ TEST_F(RunSourceTest, ATransformThatForgetsARowStopsTheRun) {
     }
   };
   FakeSource source(world_.objects, world_.ledger, "me", 4);
-  const RunReport report =
-      RunWith(world_, source, {.make_transform = [] { return std::make_unique<Unacknowledging>(); }});
+  const RunReport report = RunWith(
+      world_, source, {.make_transform = [] { return std::make_unique<Unacknowledging>(); }});
   EXPECT_TRUE(absl::IsInternal(report.status)) << report.status;
   EXPECT_EQ(Entry(0).position.row, 0u);
   EXPECT_EQ(report.counts.accepted, 0u);

@@ -107,8 +107,7 @@ TEST_F(RunTest, RowsThatBecomeNothingCostNoWrite) {
 
 class WeighingSink : public Sink {
  public:
-  WeighingSink(std::atomic<size_t>& bytes, std::atomic<size_t>& max)
-      : bytes_(bytes), max_(max) {}
+  WeighingSink(std::atomic<size_t>& bytes, std::atomic<size_t>& max) : bytes_(bytes), max_(max) {}
   WriteResult Write(const Batch& batch, std::stop_token) override {
     const size_t now = bytes_ += batch.bytes.size();
     size_t max = max_;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/batch.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "pipeline/source.h"
 
 namespace millrace {

@@ -11,7 +11,7 @@
 #include "io/decompress.h"
 #include "mapping/row_mapper.h"
 #include "objects/mapped_rows.h"
-#include "plan/column_tally.h"
+#include "plan/column_stats.h"
 #include "plan/null_words.h"
 #include "plan/plan_estimate.h"
 
@@ -163,8 +163,7 @@ class EntrySampler::Tally : public RowVisitor {
       if (rejections_.size() >= kMaxTallies) return;
       RejectionStats tally{.code = why.code, .field = why.field, .message = why.message};
       tally.first = {object_, row, payload(), why.mapped};
-      if (tally.first.before.size() > kMaxPreviewBytes)
-        tally.first.before.resize(kMaxPreviewBytes);
+      if (tally.first.before.size() > kMaxPreviewBytes) tally.first.before.resize(kMaxPreviewBytes);
       known = rejections_.emplace(key, std::move(tally)).first;
     }
     ++known->second.records;

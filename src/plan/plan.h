@@ -13,7 +13,7 @@
 #include "import/import.h"
 #include "mapping/sources_config.h"
 #include "pipeline/ledger.h"
-#include "plan/column_tally.h"
+#include "plan/column_stats.h"
 #include "plan/record_inspector.h"
 
 namespace millrace {

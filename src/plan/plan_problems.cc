@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/strings.h"
 #include "objects/config_change.h"
 

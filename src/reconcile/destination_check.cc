@@ -64,7 +64,7 @@ DestinationCheck::DestinationCheck(Options options, Folders folders, Fingerprint
 absl::StatusOr<MatchCounts> DestinationCheck::Check(const DaySpan& span, FingerprintSpill& missing,
                                                     std::stop_token stop) {
   return span.rows <= options_.max_rows ? CheckAtOnce(span, missing, std::move(stop))
-                                         : CheckInParts(span, missing, std::move(stop));
+                                        : CheckInParts(span, missing, std::move(stop));
 }
 
 absl::StatusOr<MatchCounts> DestinationCheck::CheckAtOnce(const DaySpan& span,

@@ -75,8 +75,8 @@ class DestinationCheckTest : public testing::Test {
 
   std::unique_ptr<DestinationCheck> MakeCheck(size_t max_rows = 1000) {
     return std::make_unique<DestinationCheck>(
-        DestinationCheck::Options{.max_rows = max_rows, .max_listed = 2}, folders_, *ours_,
-        names_, std::ref(export_), clock_);
+        DestinationCheck::Options{.max_rows = max_rows, .max_listed = 2}, folders_, *ours_, names_,
+        std::ref(export_), clock_);
   }
 
   MatchCounts Check(DestinationCheck& check, DaySpan span) {

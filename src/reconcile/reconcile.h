@@ -20,7 +20,7 @@ namespace millrace {
 struct ReconcileRequest {
   ImportRequest import;     // inputs, config and destination as they were imported
   std::string temp_parent;  // where a folder for temporary files may be made: 32 bytes an event
-  size_t max_listed = 20;  // rows, events and objects that the report lists
+  size_t max_listed = 20;   // rows, events and objects that the report lists
   bool repair = false;      // send missing rows again
   // Mixpanel shows events some minutes after it took them: while rows are missing, their days are
   // exported again until so long has passed.

@@ -13,7 +13,7 @@
 #include "objects/object_lister.h"
 #include "objects/object_source.h"
 #include "pipeline/run.h"
-#include "pipeline/testing/memory_dead_letter.h"
+#include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 
 namespace millrace {

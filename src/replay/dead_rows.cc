@@ -1,7 +1,7 @@
 #include "replay/dead_rows.h"
 
 #include "base/status.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/dead_letter_files/replay_notes.h"
 #include "connectors/dead_letter_files/row_lines.h"
 #include "pipeline/dead_letter_record.h"

@@ -19,7 +19,7 @@ class DiskReplayQueue : public ReplayQueue {
   }
 
   absl::Status Ack(absl::Span<const ReplayNote> notes,
-                      const std::map<LedgerKey, std::vector<Rejection>>& again) override {
+                   const std::map<LedgerKey, std::vector<Rejection>>& again) override {
     return NoteReplayed(folder_, notes, again, clock_.Now());
   }
 

@@ -42,7 +42,7 @@ struct Replaying {
 class DestinationReplay {
  public:
   DestinationReplay(const ReplayRequest& request, const ReplayParts& parts, RecordType type,
-       ReplayReport& report, std::stop_token stop)
+                    ReplayReport& report, std::stop_token stop)
       : request_(request),
         parts_(parts),
         type_(type),
@@ -291,7 +291,8 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
                        std::stop_token stop) {
   std::map<std::string, std::unique_ptr<DestinationReplay>> lanes;  // by destination
   for (const auto& entry : request.import.sources.entries()) {
-    std::unique_ptr<DestinationReplay>& lane = lanes[DestinationName(request.import, entry->record_type)];
+    std::unique_ptr<DestinationReplay>& lane =
+        lanes[DestinationName(request.import, entry->record_type)];
     if (lane == nullptr) {
       lane = std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);
     }

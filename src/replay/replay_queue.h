@@ -17,7 +17,7 @@
 #include "connectors/dead_letter_files/dead_letter_reader.h"
 #include "connectors/dead_letter_files/replay_notes.h"
 #include "connectors/pubsub/subscription.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 
 namespace millrace {
 
@@ -37,7 +37,7 @@ class ReplayQueue {
   // new reasons of those that were rejected again. Durable on return. A record that it is not
   // called for stays as it is.
   virtual absl::Status Ack(absl::Span<const ReplayNote> notes,
-                              const std::map<LedgerKey, std::vector<Rejection>>& again) = 0;
+                           const std::map<LedgerKey, std::vector<Rejection>>& again) = 0;
 };
 
 // The dead letters of `folder`, which imports may be writing meanwhile.

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/strings.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/dead_letter_files/replay_notes.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "objects/map_transform.h"

@@ -52,7 +52,7 @@ class TopicReplayQueue : public ReplayQueue {
   }
 
   absl::Status Ack(absl::Span<const ReplayNote> notes,
-                      const std::map<LedgerKey, std::vector<Rejection>>&) override {
+                   const std::map<LedgerKey, std::vector<Rejection>>&) override {
     if (options_.dry_run) return absl::OkStatus();
     for (const ReplayNote& note : notes) {
       const DeadLetterRecord record{.object = note.object, .rejection = {.source_row = note.row}};

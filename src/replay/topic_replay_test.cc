@@ -4,7 +4,7 @@
 
 #include "base/strings.h"
 #include "connectors/mixpanel/testing/fake_project.h"
-#include "connectors/pubsub/pubsub_dead_letter.h"
+#include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/testing/fake_pubsub.h"
 #include "replay/replay.h"
 

@@ -7,7 +7,7 @@
 #include "base/json_parse.h"
 #include "base/strings.h"
 #include "base/utf8.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sdk/body_decoder.h"
 
 namespace millrace::sandbox {
@@ -125,8 +125,8 @@ ServerResponse ShowFaults(Context& context) {
     known.push_back({{"name", name}, {"example", example}, {"about", about}});
   }
   return JsonResponse({{"active", context.faults.active()},
-                    {"hits", Hits(context.faults)},
-                    {"known", std::move(known)}});
+                       {"hits", Hits(context.faults)},
+                       {"known", std::move(known)}});
 }
 
 ServerResponse SetFaults(Context& context, std::string_view body) {
@@ -134,7 +134,8 @@ ServerResponse SetFaults(Context& context, std::string_view body) {
   const bool fits =
       specs && specs->is_array() &&
       std::all_of(specs->begin(), specs->end(), [](const auto& s) { return s.is_string(); });
-  if (!fits) return ErrorResponse(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
+  if (!fits)
+    return ErrorResponse(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
   const absl::Status set = context.faults.Set(specs->get<std::vector<std::string>>());
   if (!set.ok()) return ErrorResponse(400, ToStd(set.message()));
   return ShowFaults(context);
@@ -151,7 +152,8 @@ ServerResponse Reset(Context& context) {
 
 }  // namespace
 
-ServerResponse HandleControl(Context& context, std::string_view path, const ServerRequest& request) {
+ServerResponse HandleControl(Context& context, std::string_view path,
+                             const ServerRequest& request) {
   Params params;
   params.AddForm(request.query);
   const bool is_get = request.method == "GET" || request.method == "HEAD";

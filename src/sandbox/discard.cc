@@ -6,11 +6,11 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/decoder.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sandbox/ingest.h"
 #include "sandbox/limits.h"
 #include "sdk/body_decoder.h"
-#include "sdk/sdk_reply.h"
+#include "sdk/sdk_response.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -95,7 +95,7 @@ ServerResponse HandleDiscard(Context& context, const ServerRequest& request) {
   const absl::StatusOr<Count> count = CountRecords(context, request, scratch.get());
   if (!count.ok()) {
     return ErrorResponse(absl::IsResourceExhausted(count.status()) ? 413 : 400,
-                      ToStd(count.status().message()));
+                         ToStd(count.status().message()));
   }
   context.stats.received += count->records;
   Params params;

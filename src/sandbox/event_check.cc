@@ -180,9 +180,9 @@ class Rules {
                   StrCat("'$insert_id' is invalid: '", id.text, "' is not allowed"));
     }
     if (id.text.size() > kMaxInsertIdBytes) {
-      return Fail(problem, kField,
-                  StrCat("'$insert_id' is invalid: must not be longer than ", kMaxInsertIdBytes,
-                         " bytes"));
+      return Fail(
+          problem, kField,
+          StrCat("'$insert_id' is invalid: must not be longer than ", kMaxInsertIdBytes, " bytes"));
     }
     if (!std::all_of(id.text.begin(), id.text.end(), IsInsertIdCharacter)) {
       return Fail(problem, kField,

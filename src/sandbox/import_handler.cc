@@ -4,9 +4,9 @@
 
 #include "base/json_writer.h"
 #include "base/strings.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sandbox/ingest.h"
-#include "sdk/sdk_reply.h"
+#include "sdk/sdk_response.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -23,7 +23,8 @@ ServerResponse Imported(size_t records) {
   return reply;
 }
 
-ServerResponse BadRequest(std::string_view error, std::string_view failed_records, size_t imported) {
+ServerResponse BadRequest(std::string_view error, std::string_view failed_records,
+                          size_t imported) {
   ServerResponse reply;
   reply.status = 400;
   reply.body = "{\"code\":400,\"error\":";
@@ -111,9 +112,9 @@ ServerResponse Import(Context& context, const ServerRequest& request, const Requ
   if (!strict) {
     const bool any = !checked.good.empty() || checked.silent() > 0;
     return SdkResponse(params, any,
-                    any || checked.failures.empty()
-                        ? std::string_view()
-                        : std::string_view(checked.failures[0].problem.message));
+                       any || checked.failures.empty()
+                           ? std::string_view()
+                           : std::string_view(checked.failures[0].problem.message));
   }
   if (all_refused) return BadRequest(kSomeFailed, StringFailures(), 0);
   const size_t taken_records = checked.good.size() + checked.silent();

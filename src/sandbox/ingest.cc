@@ -2,7 +2,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sandbox/limits.h"
 #include "sdk/record_splitter.h"
 
@@ -14,9 +14,10 @@ ServerResponse Refusal(const RequestFaults& faults) {
     case 401:
       return ErrorResponse(401, "Invalid credentials");
     case 429:
-      return ErrorResponse(429,
-                        "Project exceeded rate limits. Please retry the request with exponential "
-                        "backoff.");
+      return ErrorResponse(
+          429,
+          "Project exceeded rate limits. Please retry the request with exponential "
+          "backoff.");
     default: {
       ServerResponse reply = ErrorResponse(503, "Service temporarily unavailable");
       reply.headers.emplace_back("Retry-After", StrCat(absl::ToInt64Seconds(faults.retry_after)));

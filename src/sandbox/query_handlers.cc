@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/gzip_stream.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sandbox/export_stream.h"
 #include "sandbox/limits.h"
 #include "sdk/body_decoder.h"

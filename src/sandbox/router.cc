@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/strings.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sandbox/browser_guard.h"
 #include "sandbox/control_handlers.h"
 #include "sandbox/discard.h"
@@ -75,7 +75,8 @@ ServerResponse RouteSdk(Context& context, std::string_view path, const ServerReq
 }
 
 // What only programs, and the sandbox's own page, call.
-ServerResponse RouteServerApi(Context& context, std::string_view path, const ServerRequest& request) {
+ServerResponse RouteServerApi(Context& context, std::string_view path,
+                              const ServerRequest& request) {
   const absl::Status same_site = CheckSameSite(request, context.scheme, context.listen_host);
   if (!same_site.ok()) return ErrorResponse(403, ToStd(same_site.message()));
   if (path == "/import") return Ingest(context, path, request);
@@ -83,8 +84,9 @@ ServerResponse RouteServerApi(Context& context, std::string_view path, const Ser
     return request.method == "GET" ? HandleExport(context, request) : ErrorResponse(405, "use GET");
   }
   if (path == "/api/query/engage" || path == "/api/2.0/engage") {
-    return request.method == "POST" || request.method == "GET" ? HandleEngageQuery(context, request)
-                                                               : ErrorResponse(405, "use POST or GET");
+    return request.method == "POST" || request.method == "GET"
+               ? HandleEngageQuery(context, request)
+               : ErrorResponse(405, "use POST or GET");
   }
   if (path.starts_with("/sandbox")) return HandleControl(context, path, request);
   return ErrorResponse(404, "the sandbox has no such endpoint");

@@ -2,9 +2,9 @@
 
 #include "base/json_writer.h"
 #include "base/strings.h"
-#include "net/http_reply.h"
+#include "net/server_response.h"
 #include "sandbox/ingest.h"
-#include "sdk/sdk_reply.h"
+#include "sdk/sdk_response.h"
 
 namespace millrace::sandbox {
 namespace {
@@ -32,11 +32,11 @@ ServerResponse Track(Context& context, const ServerRequest& request, const Reque
   }
   const bool any = !checked.good.empty() || checked.silent() > 0;
   return SdkResponse(body->params, any,
-                  any ? std::string_view() : checked.failures[0].problem.message);
+                     any ? std::string_view() : checked.failures[0].problem.message);
 }
 
 ServerResponse StrictProfilesResponse(const std::vector<std::pair<size_t, std::string>>& failures,
-                                size_t good) {
+                                      size_t good) {
   ServerResponse reply;
   reply.body = failures.empty()
                    ? "{\"code\":200,\"error\":null,\"failed_records\":["
@@ -55,7 +55,7 @@ ServerResponse StrictProfilesResponse(const std::vector<std::pair<size_t, std::s
 }
 
 ServerResponse Profiles(Context& context, const ServerRequest& request, const RequestFaults& faults,
-                     ProfileKind kind) {
+                        ProfileKind kind) {
   ScratchPool::Lease scratch(context.scratch);
   const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
   if (!body.ok()) return Unreadable(request, body.status());
@@ -84,7 +84,7 @@ ServerResponse Profiles(Context& context, const ServerRequest& request, const Re
     return StrictProfilesResponse(failures, updates.size());
   }
   return SdkResponse(body->params, failures.empty(),
-                  failures.empty() ? std::string_view() : failures[0].second);
+                     failures.empty() ? std::string_view() : failures[0].second);
 }
 
 }  // namespace

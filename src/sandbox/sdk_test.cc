@@ -95,7 +95,8 @@ TEST_P(SandboxSdkTest, AnswersFlagsSettingsAndReplayAsIfTheyWereNotUsed) {
        {"/flags/?context=%7B%7D&token=t", "/flags/definitions", "/settings/?sdk_config=1",
         "/decide", "/record/?format=gzip", "/flags/f1/first-time-events"}) {
     for (const std::string_view method : {"GET", "POST"}) {
-      const RawResponse reply = Exchange(method, target, kOrigin, method == "POST" ? "\x1f\x8b" : "");
+      const RawResponse reply =
+          Exchange(method, target, kOrigin, method == "POST" ? "\x1f\x8b" : "");
       EXPECT_EQ(reply.status, 200) << target;
       EXPECT_TRUE(Json::parse(reply.body).is_object()) << target;
       EXPECT_EQ(reply.Header("Access-Control-Allow-Origin"), "http://shop.example") << target;

@@ -193,8 +193,8 @@ class ParquetTripReader : public TripReader {
     const size_t taken = std::min({groups, kSampledGroups, std::max<size_t>(max / 64, 1)});
     for (size_t i = 0; i < taken; ++i) {
       const size_t group = (2 * i + 1) * groups / (2 * taken);
-      RETURN_IF_ERROR(Annotate(SampleGroup(group, max / taken, sampled),
-                               StrCat("reading ", file_.object.uri)));
+      RETURN_IF_ERROR(
+          Annotate(SampleGroup(group, max / taken, sampled), StrCat("reading ", file_.object.uri)));
     }
     return sampled;
   }

@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "staypoints/trip_source.h"
 
 namespace millrace {

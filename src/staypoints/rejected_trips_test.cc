@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "pipeline/testing/memory_dead_letter.h"
+#include "pipeline/testing/memory_dead_letter_queue.h"
 
 namespace millrace {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "staypoints/stay_tally.h"
+#include "staypoints/stay_stats.h"
 #include "staypoints/staypoints.h"
 
 namespace millrace {

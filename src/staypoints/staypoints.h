@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "staypoints/staypoint_block.h"
 #include "staypoints/staypoint_builder.h"
 #include "staypoints/staypoint_writer.h"

@@ -82,8 +82,7 @@ absl::StatusOr<std::unique_ptr<StaypointWriter>> NewTextWriter(
   ASSIGN_OR_RETURN(auto file, tree.Create(json ? "staypoints.json" : "staypoints.csv"));
   const std::string_view header = TextHeader(style);
   if (!header.empty()) RETURN_IF_ERROR(file->Append(header));
-  const size_t buffer_bytes =
-      std::clamp(options.memory / options.workers, kMinBuffer, kMaxBuffer);
+  const size_t buffer_bytes = std::clamp(options.memory / options.workers, kMinBuffer, kMaxBuffer);
   return std::make_unique<TextWriter>(style, buffer_bytes, ranges.count(), std::move(file));
 }
 

@@ -61,9 +61,7 @@ bool IsNull(double value) {
   return std::bit_cast<uint64_t>(value) == std::bit_cast<uint64_t>(kNullCoordinate);
 }
 
-bool IsWithin(double value, double max) {
-  return (value >= -max && value <= max) || IsNull(value);
-}
+bool IsWithin(double value, double max) { return (value >= -max && value <= max) || IsNull(value); }
 
 std::string_view LeafRuleName(LeafRule rule) {
   switch (rule) {

@@ -19,7 +19,7 @@
 #include "formats/parquet_leaf_column.h"
 #include "formats/parquet_schema.h"
 #include "formats/value.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "staypoints/staypoint_block.h"
 #include "staypoints/trip_record.h"
 #include "staypoints/trip_source.h"

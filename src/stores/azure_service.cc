@@ -9,7 +9,7 @@
 #include "base/strings.h"
 #include "net/server_clock.h"
 #include "net/url.h"
-#include "stores/azure_answers.h"
+#include "stores/azure_responses.h"
 #include "stores/refused_token.h"
 #include "stores/requester.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "stores/azure_answers.h"
+#include "stores/azure_responses.h"
 #include "stores/cloud_store.h"
 #include "stores/testing/fake_cloud.h"
 

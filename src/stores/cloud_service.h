@@ -35,7 +35,7 @@ struct ListQuery {
   // Keys before it may be left out; heeded if starts_anywhere().
   std::string start;
   std::string token;  // of the page before; empty: the first page
-  int max = 1000;    // keys
+  int max = 1000;     // keys
 };
 
 struct ListPage {

@@ -8,7 +8,7 @@
 #include "base/strings.h"
 #include "net/server_clock.h"
 #include "net/url.h"
-#include "stores/gcs_answers.h"
+#include "stores/gcs_responses.h"
 #include "stores/refused_token.h"
 #include "stores/requester.h"
 

@@ -20,10 +20,10 @@
 namespace millrace {
 
 struct ReadAheadOptions {
-  uint64_t max_block = 4 << 20;    // bytes fetched at once
+  uint64_t max_block = 4 << 20;   // bytes fetched at once
   uint64_t min_block = 64 << 10;  // when many ranges share the memory
-  uint64_t memory = 48 << 20;       // of all blocks; more if each range needs three of the least
-  int fetches = 4;                  // under way at once
+  uint64_t memory = 48 << 20;     // of all blocks; more if each range needs three of the least
+  int fetches = 4;                // under way at once
 };
 
 // Thread-safe. Threads of its own fetch; they are started when there is work for them.

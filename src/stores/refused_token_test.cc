@@ -27,7 +27,8 @@ TEST(RefusedToken, EachTokenIsForgottenAndWorthOneMoreTry) {
   RefusedToken refused;
   EXPECT_EQ(refused.Renew(With("Bearer a"), tokens), Refusal::RetryAdvice::kNow);
   EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::RetryAdvice::kNow);
-  EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::RetryAdvice::kNone) << "there is no other";
+  EXPECT_EQ(refused.Renew(With("Bearer b"), tokens), Refusal::RetryAdvice::kNone)
+      << "there is no other";
   EXPECT_EQ(tokens.forgotten, (std::vector<std::string>{"a", "b", "b"}));
 }
 
@@ -35,7 +36,8 @@ TEST(RefusedToken, RequestsWithoutATokenAreNotTriedAgain) {
   ForgottenTokens tokens;
   RefusedToken refused;
   EXPECT_EQ(refused.Renew({}, tokens), Refusal::RetryAdvice::kNone);
-  EXPECT_EQ(refused.Renew(With("SharedKey account:signature"), tokens), Refusal::RetryAdvice::kNone);
+  EXPECT_EQ(refused.Renew(With("SharedKey account:signature"), tokens),
+            Refusal::RetryAdvice::kNone);
   EXPECT_TRUE(tokens.forgotten.empty());
 }
 

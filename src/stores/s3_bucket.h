@@ -10,7 +10,7 @@
 #include "auth/aws_credentials.h"
 #include "net/server_clock.h"
 #include "stores/requester.h"
-#include "stores/s3_answers.h"
+#include "stores/s3_responses.h"
 #include "stores/s3_service.h"
 
 namespace millrace {

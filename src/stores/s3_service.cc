@@ -8,8 +8,8 @@
 #include "base/strings.h"
 #include "net/url.h"
 #include "stores/requester.h"
-#include "stores/s3_answers.h"
 #include "stores/s3_bucket.h"
+#include "stores/s3_responses.h"
 
 namespace millrace {
 namespace {

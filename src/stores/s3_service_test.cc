@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "stores/cloud_store.h"
-#include "stores/s3_answers.h"
+#include "stores/s3_responses.h"
 #include "stores/testing/fake_cloud.h"
 
 namespace millrace {

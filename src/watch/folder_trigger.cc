@@ -41,7 +41,8 @@ bool IsLinkToFile(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FolderTrigger>> FolderTrigger::Start(
-    const std::vector<InputRoot>& roots, NotificationRouter& router, std::function<void()> list_again) {
+    const std::vector<InputRoot>& roots, NotificationRouter& router,
+    std::function<void()> list_again) {
   FileDescriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify.valid()) return ErrnoStatus(errno, "watching folders");
   FileDescriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -60,8 +61,8 @@ absl::StatusOr<std::unique_ptr<FolderTrigger>> FolderTrigger::Start(
   return trigger;
 }
 
-FolderTrigger::FolderTrigger(FileDescriptor inotify, FileDescriptor wake, NotificationRouter& router,
-                             std::function<void()> list_again)
+FolderTrigger::FolderTrigger(FileDescriptor inotify, FileDescriptor wake,
+                             NotificationRouter& router, std::function<void()> list_again)
     : inotify_(std::move(inotify)),
       wake_(std::move(wake)),
       router_(router),
@@ -180,7 +181,8 @@ void FolderTrigger::Lost() {
 }
 
 void FolderTrigger::Offer(std::string path, bool complete, std::stop_token stop) {
-  ObjectNotification notification{.uri = std::move(path), .trigger = "folder", .maybe_unfinished = !complete};
+  ObjectNotification notification{
+      .uri = std::move(path), .trigger = "folder", .maybe_unfinished = !complete};
   if (complete) notification.written = absl::Now();
   router_.OfferBlocking(std::move(notification), std::move(stop));
 }

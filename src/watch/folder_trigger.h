@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "io/file_descriptor.h"
 #include "watch/input_filter.h"
-#include "watch/intake.h"
+#include "watch/notification_router.h"
 #include "watch/trigger.h"
 
 namespace millrace::watch {

@@ -29,7 +29,8 @@ absl::Status AddPubsubMessage(const Json& message, StorageEvents& events) {
     ASSIGN_OR_RETURN(std::optional<pubsub::GcsObjectNotification> notification,
                      pubsub::ParseGcsNotification(attributes, ""));
     if (notification.has_value()) {
-      return AddEvent({std::move(notification->uri), std::move(notification->generation), notification->written},
+      return AddEvent({std::move(notification->uri), std::move(notification->generation),
+                       notification->written},
                       events);
     }
   }

@@ -136,8 +136,8 @@ absl::StatusOr<std::unique_ptr<HttpTrigger>> HttpTrigger::Start(
   return trigger;
 }
 
-HttpTrigger::HttpTrigger(const HttpTriggerOptions& options, NotificationRouter& router, WatchProgress& progress,
-                         std::function<std::string()> metrics)
+HttpTrigger::HttpTrigger(const HttpTriggerOptions& options, NotificationRouter& router,
+                         WatchProgress& progress, std::function<std::string()> metrics)
     : options_(options), router_(router), progress_(progress), metrics_(std::move(metrics)) {}
 
 HttpTrigger::~HttpTrigger() {
@@ -153,9 +153,9 @@ ServerResponse HttpTrigger::Handle(const ServerRequest& request) {
   const bool get = request.method == "GET" || request.method == "HEAD";
   if (get && request.path != "/metrics") return HandleGet(request);
   if (!MayEnter(request)) {
-    ServerResponse reply =
-        JsonResponse(401, "error",
-                  "the token of MILLRACE_WATCH_TOKEN is missing or wrong (Authorization header)");
+    ServerResponse reply = JsonResponse(
+        401, "error",
+        "the token of MILLRACE_WATCH_TOKEN is missing or wrong (Authorization header)");
     reply.headers = {{"WWW-Authenticate", "Bearer"}};
     return reply;
   }
@@ -175,7 +175,8 @@ ServerResponse HttpTrigger::Handle(const ServerRequest& request) {
 ServerResponse HttpTrigger::HandleGet(const ServerRequest& request) {
   if (request.path == "/healthz") return JsonResponse(200, "status", "ok");
   if (request.path == "/readyz") {
-    return stopped_ ? JsonResponse(503, "status", "stopping") : JsonResponse(200, "status", "ready");
+    return stopped_ ? JsonResponse(503, "status", "stopping")
+                    : JsonResponse(200, "status", "ready");
   }
   return JsonResponse(404, "error", "there is /healthz, /readyz and /metrics; events are POSTed");
 }

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "net/http_server.h"
-#include "watch/intake.h"
+#include "watch/notification_router.h"
 #include "watch/trigger.h"
 #include "watch/watch_progress.h"
 
@@ -36,7 +36,8 @@ class HttpTrigger : public Trigger {
  public:
   // Listening on return. All arguments outlive it.
   static absl::StatusOr<std::unique_ptr<HttpTrigger>> Start(const HttpTriggerOptions& options,
-                                                            NotificationRouter& router, WatchProgress& progress,
+                                                            NotificationRouter& router,
+                                                            WatchProgress& progress,
                                                             std::function<std::string()> metrics);
   // Answers what is open, for some seconds at most.
   ~HttpTrigger() override;
@@ -48,8 +49,8 @@ class HttpTrigger : public Trigger {
  private:
   class Answer;
 
-  HttpTrigger(const HttpTriggerOptions& options, NotificationRouter& router, WatchProgress& progress,
-              std::function<std::string()> metrics);
+  HttpTrigger(const HttpTriggerOptions& options, NotificationRouter& router,
+              WatchProgress& progress, std::function<std::string()> metrics);
 
   ServerResponse Handle(const ServerRequest& request);
   ServerResponse HandleGet(const ServerRequest& request);

@@ -12,7 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "stores/open_store.h"
-#include "watch/intake.h"
+#include "watch/notification_router.h"
 #include "watch/trigger.h"
 
 namespace millrace::watch {

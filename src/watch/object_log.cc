@@ -77,8 +77,8 @@ void AddTrace(const Trace& trace, std::vector<LogField>& fields) {
   fields.emplace_back("logging.googleapis.com/trace_sampled", trace.sampled);
 }
 
-void LogObject(const ObjectNotification& notification, const NotificationResult& result, absl::Time now,
-               absl::Time next_try) {
+void LogObject(const ObjectNotification& notification, const NotificationResult& result,
+               absl::Time now, absl::Time next_try) {
   std::vector<LogField> fields = {{"object", notification.uri}, {"trigger", notification.trigger}};
   if (!result.object.version.empty()) fields.emplace_back("version", result.object.version);
   if (result.outcome == NotificationOutcome::kImported) {

@@ -8,13 +8,13 @@
 
 #include "absl/time/time.h"
 #include "base/log.h"
-#include "watch/notice.h"
+#include "watch/object_notification.h"
 
 namespace millrace::watch {
 
 // `next_try` InfiniteFuture: there is none by the watch itself.
-void LogObject(const ObjectNotification& notification, const NotificationResult& result, absl::Time now,
-               absl::Time next_try);
+void LogObject(const ObjectNotification& notification, const NotificationResult& result,
+               absl::Time now, absl::Time next_try);
 
 // The fields by which Google Cloud finds the request of a log line; none if `trace` is empty.
 void AddTrace(const Trace& trace, std::vector<LogField>& fields);

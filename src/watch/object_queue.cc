@@ -69,9 +69,13 @@ ObjectQueue::ObjectQueue(const QueueOptions& options, StoreCache& stores, Clock&
                          WatchProgress& progress)
     : options_(options), stores_(stores), clock_(clock), progress_(progress) {}
 
-bool ObjectQueue::Add(ObjectNotification& notification) { return AddOrAnswer(notification, Room::kNeeded); }
+bool ObjectQueue::Add(ObjectNotification& notification) {
+  return AddOrAnswer(notification, Room::kNeeded);
+}
 
-void ObjectQueue::AddAlways(ObjectNotification& notification) { AddOrAnswer(notification, Room::kNotNeeded); }
+void ObjectQueue::AddAlways(ObjectNotification& notification) {
+  AddOrAnswer(notification, Room::kNotNeeded);
+}
 
 bool ObjectQueue::AddOrAnswer(ObjectNotification& notification, Room room) {
   {
@@ -148,7 +152,8 @@ bool ObjectQueue::Merge(Item& into, ObjectNotification& notification, size_t max
   into.notification.listed = std::move(notification.listed);
   into.notification.maybe_unfinished &= notification.maybe_unfinished;
   into.notification.written = std::max(into.notification.written, notification.written);
-  if (into.notification.trace.trace_id.empty()) into.notification.trace = std::move(notification.trace);
+  if (into.notification.trace.trace_id.empty())
+    into.notification.trace = std::move(notification.trace);
   return true;
 }
 
@@ -272,8 +277,8 @@ ListedObject ObjectQueue::Prepare(Item item) {
   if (!found.ok()) {
     const bool gone = absl::IsNotFound(found.status());
     Complete(uri, {.outcome = gone ? NotificationOutcome::kGone : NotificationOutcome::kFailed,
-                 .status = gone ? absl::OkStatus() : found.status(),
-                 .object = {uri, 0, ""}});
+                   .status = gone ? absl::OkStatus() : found.status(),
+                   .object = {uri, 0, ""}});
     return {};
   }
   if (PutBackUnfinished(found->info)) return {};
@@ -367,7 +372,8 @@ void ObjectQueue::Complete(const std::string& uri, const NotificationResult& res
   }
   const absl::Time now = clock_.Now();
   progress_.Count(result.outcome);
-  if (result.outcome == NotificationOutcome::kImported && notification.written != absl::InfinitePast()) {
+  if (result.outcome == NotificationOutcome::kImported &&
+      notification.written != absl::InfinitePast()) {
     progress_.object_latency.Observe(absl::ToDoubleSeconds(now - notification.written));
   }
   if (!is_told) LogObject(notification, result, now, next_try);

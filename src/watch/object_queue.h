@@ -19,7 +19,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "objects/object_feed.h"
-#include "watch/notice.h"
+#include "watch/object_notification.h"
 #include "watch/store_cache.h"
 #include "watch/watch_progress.h"
 
@@ -33,7 +33,7 @@ struct QueueOptions {
   // Between tries of an object that nobody else will tell of again; doubles up to `retry_max`.
   absl::Duration retry_initial = absl::Seconds(1);
   absl::Duration retry_max = absl::Minutes(5);
-  int max_tries = 12;                           // then it is left until a notice tells of it
+  int max_tries = 12;                            // then it is left until a notice tells of it
   absl::Duration held_wait = absl::Seconds(30);  // until a look at what another worker has
 };
 
@@ -103,7 +103,8 @@ class ObjectQueue : public ObjectFeed {
   static void AppendNotifications(Item item, std::vector<ObjectNotification>& notifications);
   void GiveBack(const std::string& uri);
   enum class Again { kNo, kAtOnce, kLater };
-  Again RetryDecision(const NotificationResult& result, Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Again RetryDecision(const NotificationResult& result, Item& item)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutBack(Item item, std::optional<Item> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayWarn(const std::string& uri, const NotificationResult& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -27,11 +27,15 @@ class ObjectQueueTest : public testing::Test {
   // A notice of a sender who wants to know; its results go to told_.
   ObjectNotification Told(const std::string& uri = kUri) {
     ObjectNotification notification{.uri = uri, .trigger = "http"};
-    notification.ack = [this](const NotificationResult& result) { told_.push_back(result.outcome); };
+    notification.ack = [this](const NotificationResult& result) {
+      told_.push_back(result.outcome);
+    };
     return notification;
   }
   // One of nobody.
-  static ObjectNotification Seen(const std::string& uri = kUri) { return {.uri = uri, .trigger = "folder"}; }
+  static ObjectNotification Seen(const std::string& uri = kUri) {
+    return {.uri = uri, .trigger = "folder"};
+  }
 
   bool Add(ObjectNotification notification) { return queue_.Add(notification); }
   static ObjectInfo TakeFrom(ObjectQueue& queue) {
@@ -181,7 +185,8 @@ TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFailsInTheEnd) {
 
 TEST_F(ObjectQueueTest, WhatTheConfigNoLongerFitsIsOfferedAgain) {
   std::vector<ObjectNotification> offered;
-  queue_.set_on_unmatched([&](ObjectNotification notification) { offered.push_back(std::move(notification)); });
+  queue_.set_on_unmatched(
+      [&](ObjectNotification notification) { offered.push_back(std::move(notification)); });
   ASSERT_TRUE(Add(Told()) && Add(Told()) && Add(Seen()));
   const ObjectInfo info = Take();
   ASSERT_TRUE(Add(Told()));

@@ -14,7 +14,8 @@ namespace {
 void Ack(pubsub::Delivery& delivery, const NotificationResult& result) {
   if (result.settled()) {
     delivery.Ack();
-  } else if (result.outcome == NotificationOutcome::kFailed || result.outcome == NotificationOutcome::kHeld) {
+  } else if (result.outcome == NotificationOutcome::kFailed ||
+             result.outcome == NotificationOutcome::kHeld) {
     delivery.NackLater();
   } else {
     delivery.Nack();
@@ -23,7 +24,8 @@ void Ack(pubsub::Delivery& delivery, const NotificationResult& result) {
 
 }  // namespace
 
-PubsubTrigger::PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, NotificationRouter& router,
+PubsubTrigger::PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription,
+                             NotificationRouter& router,
                              std::function<void(const absl::Status&)> on_failure)
     : subscription_(std::move(subscription)),
       router_(router),
@@ -62,7 +64,8 @@ void PubsubTrigger::Offer(std::unique_ptr<pubsub::Delivery> delivery, std::stop_
   }
   // Shared, as the callable that holds it must be copyable.
   const std::shared_ptr<pubsub::Delivery> shared = std::move(delivery);
-  ObjectNotification notification{.uri = (*parsed)->uri, .trigger = "pubsub", .written = (*parsed)->written};
+  ObjectNotification notification{
+      .uri = (*parsed)->uri, .trigger = "pubsub", .written = (*parsed)->written};
   notification.ack = [shared](const NotificationResult& result) { Ack(*shared, result); };
   // Not offered any more: the delivery is given back with the notice.
   (void)router_.OfferBlocking(std::move(notification), std::move(stop));

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "connectors/pubsub/subscription.h"
-#include "watch/intake.h"
+#include "watch/notification_router.h"
 #include "watch/trigger.h"
 
 namespace millrace::watch {

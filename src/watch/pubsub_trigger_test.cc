@@ -12,7 +12,7 @@
 #include "base/strings.h"
 #include "connectors/pubsub/testing/fake_pubsub.h"
 #include "connectors/pubsub/testing/pubsub_server.h"
-#include "pipeline/testing/memory_dead_letter.h"
+#include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "watch/testing/fake_store.h"
 #include "watch/watch.h"

@@ -110,7 +110,7 @@ absl::Status Watcher::Start() {
         [this](ObjectNotification notification) { router_->OfferAgain(std::move(notification)); });
   }
   router_ = std::make_unique<NotificationRouter>(sources_, import.config_path, InputFilter(roots),
-                                     std::move(queues), progress_);
+                                                 std::move(queues), progress_);
   each_ = import;
   each_.run.sharing_runs = &runs_sharing_;
   RETURN_IF_ERROR(StartTriggers(roots));

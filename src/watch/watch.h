@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "import/import.h"
 #include "watch/http_trigger.h"
-#include "watch/intake.h"
+#include "watch/notification_router.h"
 #include "watch/object_queue.h"
 #include "watch/trigger.h"
 #include "watch/watch_progress.h"

@@ -8,7 +8,7 @@
 
 #include "base/histogram.h"
 #include "import/import.h"
-#include "watch/notice.h"
+#include "watch/object_notification.h"
 
 namespace millrace::watch {
 
@@ -30,7 +30,9 @@ struct WatchProgress {
   Histogram request_duration{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600};
 
   void Count(NotificationOutcome outcome) { ++outcomes[static_cast<size_t>(outcome)]; }
-  uint64_t count(NotificationOutcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
+  uint64_t count(NotificationOutcome outcome) const {
+    return outcomes[static_cast<size_t>(outcome)];
+  }
 };
 
 }  // namespace millrace::watch

@@ -11,7 +11,7 @@
 #include "base/metrics_text.h"
 #include "base/strings.h"
 #include "net/testing/raw_connection.h"
-#include "pipeline/testing/memory_dead_letter.h"
+#include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "watch/testing/fake_store.h"
 
@@ -312,8 +312,9 @@ TEST_F(WatchTest, RequestsMustCarryTheToken) {
 
 TEST_F(WatchTest, HandshakesAreAnswered) {
   Start();
-  const RawResponse grid = Post(R"([{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",)"
-                             R"("data":{"validationCode":"512d38b6"}}])");
+  const RawResponse grid =
+      Post(R"([{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",)"
+           R"("data":{"validationCode":"512d38b6"}}])");
   EXPECT_EQ(grid.status, 200);
   EXPECT_EQ(grid.body, "{\"validationResponse\":\"512d38b6\"}\n");
   const RawResponse hook = RawConnection(url_).Exchange(
@@ -355,7 +356,8 @@ TEST_F(WatchTest, WrongCredentialsEndIt) {
   request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_.url());
   mixpanel_.set_open(true);
   auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
-    return ServerResponse{.status = 401, .body = R"({"code":401,"error":"Unauthorized","status":0})"};
+    return ServerResponse{.status = 401,
+                          .body = R"({"code":401,"error":"Unauthorized","status":0})"};
   });
   ASSERT_TRUE(refusing.ok());
   request_.import.endpoints = *mixpanel::Endpoints::ForUrl((*refusing)->url());

@@ -9,7 +9,7 @@
 #include "base/byte_buffer.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/dead_letter_files/disk_dead_letter.h"
+#include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/dead_letter_files/folder_lock.h"
 #include "connectors/dead_letter_files/row_lines.h"
 #include "pipeline/dead_letter_record.h"

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "pipeline/dead_letter.h"
+#include "pipeline/dead_letter_queue.h"
 #include "pipeline/ledger.h"
 
 namespace millrace {

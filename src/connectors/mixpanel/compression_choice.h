@@ -19,9 +19,9 @@ namespace millrace::mixpanel {
 class CompressionChoice {
  public:
   static constexpr absl::Duration kNear = absl::Milliseconds(15);
-  static constexpr double kWorthwhile = 1.25;      // times as fast, to send plain bodies
-  static constexpr int kTrial = 4;                 // requests that try the other way
-  static constexpr int kRound = 64;                // requests from one trial to the next
+  static constexpr double kWorthwhile = 1.25;    // times as fast, to send plain bodies
+  static constexpr int kTrial = 4;               // requests that try the other way
+  static constexpr int kRound = 64;              // requests from one trial to the next
   static constexpr size_t kMinBytes = 64 << 10;  // smaller bodies tell nothing
 
   // How the next request is to go.

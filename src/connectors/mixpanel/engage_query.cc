@@ -7,8 +7,8 @@
 #include "base/json_parse.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/mixpanel/query_answer.h"
-#include "connectors/mixpanel/reply_text.h"
+#include "connectors/mixpanel/query_response.h"
+#include "connectors/mixpanel/response_text.h"
 
 namespace millrace::mixpanel {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/mixpanel/reply_text.h"
+#include "connectors/mixpanel/response_text.h"
 
 namespace millrace::mixpanel {
 namespace {

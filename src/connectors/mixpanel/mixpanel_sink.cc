@@ -8,7 +8,7 @@
 #include "base/stop_deadline.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/batch_progress.h"
-#include "connectors/mixpanel/import_reply.h"
+#include "connectors/mixpanel/import_response.h"
 #include "connectors/mixpanel/profile_body.h"
 #include "connectors/mixpanel/request_split.h"
 #include "io/gzip_encoder.h"
@@ -109,7 +109,7 @@ class MixpanelSink final : public Sink {
   // The request that carries `rows`; valid until the next call.
   HttpRequest& MakeRequest(const Batch& batch, RowRange rows, bool gzip);
   ImportOutcome Send(const Batch& batch, RowRange rows, std::stop_token stop,
-               const StopDeadline& deadline);
+                     const StopDeadline& deadline);
   // Nullopt if Write() goes on.
   std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, ImportOutcome verdict);
   void SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& verdict);
@@ -165,7 +165,7 @@ HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool g
 }
 
 ImportOutcome MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop,
-                           const StopDeadline& deadline) {
+                                 const StopDeadline& deadline) {
   ImportOutcome verdict;
   const absl::Duration grace = deadline.left();
   if (grace <= absl::ZeroDuration() && stop.stop_requested()) {
@@ -219,7 +219,8 @@ void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const Import
   if (FirstRequest(batch, rows, Limits()) == rows) progress_.Split(rows);
 }
 
-std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows, ImportOutcome verdict) {
+std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows,
+                                               ImportOutcome verdict) {
   switch (verdict.kind) {
     case ImportOutcome::Kind::kDurable:
       progress_.Complete(rows, std::move(verdict.refused));

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "connectors/mixpanel/compression_choice.h"
 #include "connectors/mixpanel/credentials.h"
-#include "connectors/mixpanel/pacer.h"
+#include "connectors/mixpanel/rate_limiter.h"
 #include "io/gzip_encoder.h"
 #include "net/http_client.h"
 #include "pipeline/sink.h"

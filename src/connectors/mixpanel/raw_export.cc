@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/export_lines.h"
-#include "connectors/mixpanel/query_answer.h"
+#include "connectors/mixpanel/query_response.h"
 
 namespace millrace::mixpanel {
 namespace {

@@ -98,7 +98,8 @@ TEST_F(ExportRawTest, ReadsGzipOverASocketAndSeesACut) {
   GzipEncoder gzip;
   ByteBuffer packed;
   gzip.Encode(body, &packed);
-  ScriptedResponse reply = ScriptedResponse::Answer(200, packed.view(), {{"Content-Encoding", "gzip"}});
+  ScriptedResponse reply =
+      ScriptedResponse::Answer(200, packed.view(), {{"Content-Encoding", "gzip"}});
   ScriptedServer server([&](const ScriptedRequest&) { return reply; });
   const auto http = NewCurlHttpClient();
   EXPECT_TRUE(Export(*http, server.url()).ok());
@@ -118,7 +119,7 @@ TEST_F(ExportRawTest, SeesGzipThatEndsEarlyInAWholeAnswer) {
   gzip.Encode(body, &packed);
   ScriptedServer server([&](const ScriptedRequest&) {
     return ScriptedResponse::Answer(200, packed.view(0, packed.size() / 2),
-                                 {{"Content-Encoding", "gzip"}});
+                                    {{"Content-Encoding", "gzip"}});
   });
   const auto http = NewCurlHttpClient();
   EXPECT_EQ(Export(*http, server.url()).code(), absl::StatusCode::kUnavailable);

@@ -180,9 +180,9 @@ LedgerEntry ReadEntry(const Rows& rows, size_t row) {
 class PostgresLedger : public Ledger {
  public:
   explicit PostgresLedger(const Address& address)
-      : name_(address.name()), connections_(kMaxConnections, [address] {
-          return std::make_unique<Connection>(address);
-        }) {}
+      : name_(address.name()),
+        connections_(kMaxConnections, [address] { return std::make_unique<Connection>(address); }) {
+  }
 
   // Makes nothing. False: there is no ledger.
   absl::StatusOr<bool> PrepareToRead(const std::stop_token& stop) {

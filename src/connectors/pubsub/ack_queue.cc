@@ -92,7 +92,7 @@ void AckQueue::Run(std::stop_token stop) {
     for (const Item& item : batch) ack_ids.push_back(item.ack_id);
     const int seconds = batch.front().seconds;
     const AckResponse reply = seconds == kAck ? transport_.Acknowledge(ack_ids, stop)
-                                           : transport_.ModifyDeadline(ack_ids, seconds, stop);
+                                              : transport_.ModifyDeadline(ack_ids, seconds, stop);
     Finish(std::move(batch), reply);
   }
 }

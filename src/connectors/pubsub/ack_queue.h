@@ -40,10 +40,11 @@ struct AckResponse {
 class AckTransport {
  public:
   virtual ~AckTransport() = default;
-  virtual AckResponse Acknowledge(const std::vector<std::string>& ack_ids, std::stop_token stop) = 0;
+  virtual AckResponse Acknowledge(const std::vector<std::string>& ack_ids,
+                                  std::stop_token stop) = 0;
   // 0 seconds: deliver again at once.
   virtual AckResponse ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
-                                  std::stop_token stop) = 0;
+                                     std::stop_token stop) = 0;
 };
 
 // Thread-safe; owns one thread.

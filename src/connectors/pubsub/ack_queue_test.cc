@@ -21,7 +21,7 @@ class FakeTransport : public AckTransport {
     return Call(-1, ack_ids, std::move(stop));
   }
   AckResponse ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
-                          std::stop_token stop) override {
+                             std::stop_token stop) override {
     return Call(seconds, ack_ids, std::move(stop));
   }
 
@@ -103,7 +103,7 @@ TEST(AckQueue, TriesAgainWhatMayGoWell) {
   std::atomic<int> calls{0};
   FakeTransport transport([&](const auto&, std::stop_token) {
     return AckResponse{.status = ++calls < 4 ? absl::UnavailableError("no") : absl::OkStatus(),
-                    .failed = {}};
+                       .failed = {}};
   });
   AckQueue queue(transport, kFast, Clock::Real());
   EXPECT_TRUE(AckAndWait(queue, "a").ok());

@@ -65,8 +65,8 @@ bool IsGcsNotification(const Attributes& attributes) {
   return Value(attributes, "eventType").starts_with("OBJECT_");
 }
 
-absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(const Attributes& attributes,
-                                                                    std::string_view data) {
+absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(
+    const Attributes& attributes, std::string_view data) {
   const std::string_view type = Value(attributes, "eventType");
   if (!IsGcsNotification(attributes)) return Wrong("eventType", type);
   if (type != "OBJECT_FINALIZE") return std::nullopt;
@@ -80,9 +80,9 @@ absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(const 
   if (!overwrote.empty() && !IsGeneration(overwrote))
     return Wrong("overwroteGeneration", overwrote);
   GcsObjectNotification notification{.uri = StrCat("gs://", bucket, "/", object),
-                         .generation = std::string(generation),
-                         .size = std::nullopt,
-                         .overwrote_generation = std::string(overwrote)};
+                                     .generation = std::string(generation),
+                                     .size = std::nullopt,
+                                     .overwrote_generation = std::string(overwrote)};
   absl::Time written;
   if (absl::ParseTime(absl::RFC3339_full, ToAbsl(Value(attributes, "eventTime")), &written,
                       nullptr)) {

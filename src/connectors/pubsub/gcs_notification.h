@@ -30,8 +30,8 @@ bool IsGcsNotification(const Attributes& attributes);
 // Nullopt: the notification is not of a finished object (deleted, archived, other metadata), and
 // wants nothing done. InvalidArgument: it is no notification of Cloud Storage; that will not change
 // when it comes again.
-absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(const Attributes& attributes,
-                                                                    std::string_view data);
+absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(
+    const Attributes& attributes, std::string_view data);
 
 }  // namespace millrace::pubsub
 

@@ -18,14 +18,16 @@ Attributes Finalize() {
           {"eventTime", "2024-04-24T03:13:01Z"}};
 }
 
-std::optional<GcsObjectNotification> Parse(const Attributes& attributes, std::string_view data = "") {
+std::optional<GcsObjectNotification> Parse(const Attributes& attributes,
+                                           std::string_view data = "") {
   const auto notification = ParseGcsNotification(attributes, data);
   EXPECT_TRUE(notification.ok()) << notification.status();
   return notification.ok() ? *notification : std::nullopt;
 }
 
 TEST(GcsNotification, OfANewObject) {
-  const auto notification = Parse(Finalize(), R"({"name":"x","size":"5368709120","generation":"1"})");
+  const auto notification =
+      Parse(Finalize(), R"({"name":"x","size":"5368709120","generation":"1"})");
   ASSERT_TRUE(notification.has_value());
   EXPECT_EQ(notification->uri, "gs://lake/day=01/part-0 ü.parquet");
   EXPECT_EQ(notification->generation, "1713928381988123");

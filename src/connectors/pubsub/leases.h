@@ -14,8 +14,8 @@
 namespace millrace::pubsub {
 
 struct LeaseOptions {
-  absl::Duration first = absl::Seconds(60);      // of a message that has just come
-  absl::Duration min = absl::Seconds(10);      // of an extension; 10 s is Pub/Sub's least
+  absl::Duration first = absl::Seconds(60);     // of a message that has just come
+  absl::Duration min = absl::Seconds(10);       // of an extension; 10 s is Pub/Sub's least
   absl::Duration max = absl::Seconds(600);      // Pub/Sub's most
   absl::Duration max_held = absl::Minutes(60);  // a message is kept from others no longer
 };

@@ -47,7 +47,7 @@ class GrpcAckTransport : public AckTransport {
   }
 
   AckResponse ModifyDeadline(const std::vector<std::string>& ack_ids, int seconds,
-                          std::stop_token stop) override {
+                             std::stop_token stop) override {
     wire::ModifyAckDeadlineRequest request;
     request.set_ack_deadline_seconds(seconds);
     return Call(request, ack_ids, &wire::Subscriber::Stub::ModifyAckDeadline, std::move(stop));
@@ -56,7 +56,7 @@ class GrpcAckTransport : public AckTransport {
  private:
   template <typename Request, typename Method>
   AckResponse Call(Request& request, const std::vector<std::string>& ack_ids, Method method,
-                std::stop_token stop) {
+                   std::stop_token stop) {
     request.set_subscription(name_);
     for (const std::string& ack_id : ack_ids) request.add_ack_ids(ack_id);
     grpc::ClientContext context;

@@ -5,11 +5,11 @@
 #include <atomic>
 #include <utility>
 
-#include "connectors/pubsub/pubsub_dead_letter.h"
+#include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/testing/fake_pubsub.h"
 #include "connectors/pubsub/testing/pubsub_server.h"
 #include "pipeline/dead_letter_record.h"
-#include "pipeline/testing/dead_letter_contract.h"
+#include "pipeline/testing/dead_letter_queue_contract.h"
 
 namespace millrace::pubsub {
 namespace {
@@ -77,7 +77,9 @@ INSTANTIATE_TEST_SUITE_P(EmulatorExactlyOnce, SubscriptionContract,
 class TopicDeadLetterFixture : public DeadLetterFixture {
  public:
   DeadLetterQueue& dead_letter() override { return *dead_letter_; }
-  void Crash() override { dead_letter_ = NewPubsubDeadLetterQueue(pubsub_, {}, absl::ZeroDuration()); }
+  void Crash() override {
+    dead_letter_ = NewPubsubDeadLetterQueue(pubsub_, {}, absl::ZeroDuration());
+  }
   bool forgets() const override { return false; }
 
   std::vector<Rejection> Kept(const LedgerKey& object) override {
@@ -95,7 +97,8 @@ class TopicDeadLetterFixture : public DeadLetterFixture {
 
  private:
   FakePubsub pubsub_;
-  std::unique_ptr<DeadLetterQueue> dead_letter_ = NewPubsubDeadLetterQueue(pubsub_, {}, absl::ZeroDuration());
+  std::unique_ptr<DeadLetterQueue> dead_letter_ =
+      NewPubsubDeadLetterQueue(pubsub_, {}, absl::ZeroDuration());
 };
 
 std::unique_ptr<DeadLetterFixture> InATopic() { return std::make_unique<TopicDeadLetterFixture>(); }

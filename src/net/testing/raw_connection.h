@@ -97,8 +97,8 @@ class RawConnection {
   void StopSending() { shutdown(fd_, SHUT_WR); }
 
   // One request and its answer; sends Content-Length.
-  RawResponse Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
-                    std::string_view body = "") {
+  RawResponse Exchange(std::string_view method, std::string_view target,
+                       std::string_view headers = "", std::string_view body = "") {
     std::string request(method);
     request.append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
     request.append(headers).append("Content-Length: ").append(std::to_string(body.size()));

@@ -81,8 +81,8 @@ std::string ScriptedRequest::header(std::string_view name) const {
   return "";
 }
 
-ScriptedResponse ScriptedResponse::Answer(int status, std::string_view body,
-                                    std::vector<std::pair<std::string, std::string>> headers) {
+ScriptedResponse ScriptedResponse::Answer(
+    int status, std::string_view body, std::vector<std::pair<std::string, std::string>> headers) {
   ScriptedResponse reply;
   reply.bytes = StrCat("HTTP/1.1 ", status, " Scripted\r\nContent-Length: ", body.size(), "\r\n");
   for (const auto& [name, value] : headers) StrAppend(&reply.bytes, name, ": ", value, "\r\n");

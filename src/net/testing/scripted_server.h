@@ -38,7 +38,7 @@ struct ScriptedResponse {
 
   // A whole answer with Content-Length.
   static ScriptedResponse Answer(int status, std::string_view body,
-                              std::vector<std::pair<std::string, std::string>> headers = {});
+                                 std::vector<std::pair<std::string, std::string>> headers = {});
   // The first `bytes` bytes of this one, then the connection is closed.
   ScriptedResponse CutAfter(size_t bytes) &&;
 };

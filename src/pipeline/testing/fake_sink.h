@@ -16,8 +16,8 @@ namespace millrace {
 // How one write goes.
 enum class FakeWrite {
   kDurable,
-  kRetry,      // nothing happens
-  kThrottled,  // the same, and the destination asks for less
+  kRetry,         // nothing happens
+  kThrottled,     // the same, and the destination asks for less
   kResponseLost,  // everything happens, but the sink cannot know
   kStop,
   kRefusedWhole,  // nothing happens: the destination refuses all rows and names none

@@ -8,7 +8,7 @@
 #include <stop_token>
 #include <string>
 
-#include "pipeline/testing/fake_world.h"
+#include "pipeline/testing/pipeline_simulation.h"
 
 namespace millrace {
 

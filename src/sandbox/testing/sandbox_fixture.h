@@ -72,8 +72,8 @@ class SandboxTest : public ::testing::TestWithParam<bool> {
     sandbox_.reset();
   }
 
-  RawResponse Exchange(std::string_view method, std::string_view target, std::string_view headers = "",
-                    std::string_view body = "") {
+  RawResponse Exchange(std::string_view method, std::string_view target,
+                       std::string_view headers = "", std::string_view body = "") {
     RawResponse reply = connection_->Exchange(method, target, headers, body);
     if (!reply.whole) connection_ = std::make_unique<RawConnection>(sandbox_->url());
     return reply;

@@ -22,10 +22,10 @@ namespace millrace::firestore {
 
 // What happens to a request instead of what should.
 enum class Fault {
-  kAborted,      // 409: contention; nothing is done
-  kUnavailable,  // 503; nothing is done
-  kResponseLost,    // it is carried out, and the connection is closed instead of an answer
-  kDenied,       // 403
+  kAborted,       // 409: contention; nothing is done
+  kUnavailable,   // 503; nothing is done
+  kResponseLost,  // it is carried out, and the connection is closed instead of an answer
+  kDenied,        // 403
 };
 
 struct FakeFirestoreOptions {

@@ -1,0 +1,33 @@
+#include "cli/throughput_flags.h"
+
+#include <algorithm>
+
+namespace millrace::cli {
+
+void ThroughputFlags::AddTo(std::vector<Flag>& flags) {
+  const std::vector<Flag> own = {
+      {"--connections", Between(&connections, 1, 100), "N",
+       "writes in flight at most; fewer are used while Mixpanel is near"},
+      {"--events-per-second", Between(&events_per_second, 0, 1e9), "N",
+       "stay below this rate, Mixpanel's quota by default; 0 for no limit"},
+      {"--gigabytes-per-minute", Between(&gigabytes_per_minute, 0, 1e6), "N",
+       "stay below this rate of uncompressed JSON; 0 for no limit"},
+      {"--batch-events", Between(&batch_events, 1, 2000), "N", "events per request at most"},
+      {"--batch-bytes", Between(&batch_bytes, 1000, 10'000'000), "N",
+       "uncompressed bytes per request at most"},
+      {"--memory", Between(&memory_mb, 1, 1 << 20), "MB", "memory for rows in flight"},
+  };
+  flags.insert(flags.end(), own.begin(), own.end());
+}
+
+void ThroughputFlags::ApplyTo(ImportRequest& request) const {
+  request.events_per_second = events_per_second;
+  request.bytes_per_second = gigabytes_per_minute * 1e9 / 60;
+  request.max_events_per_request = static_cast<size_t>(batch_events);
+  request.max_bytes_per_request = static_cast<size_t>(batch_bytes);
+  request.run.max_writes = static_cast<int>(connections);
+  request.run.initial_writes = std::min(request.run.initial_writes, request.run.max_writes);
+  request.run.max_bytes = static_cast<size_t>(memory_mb) << 20;
+}
+
+}  // namespace millrace::cli

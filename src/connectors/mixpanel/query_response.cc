@@ -1,0 +1,52 @@
+#include "connectors/mixpanel/query_response.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "connectors/mixpanel/response_text.h"
+
+namespace millrace::mixpanel {
+namespace {
+
+absl::StatusCode CodeOf(int http_status) {
+  switch (http_status) {
+    case 400:
+      return absl::StatusCode::kInvalidArgument;
+    case 401:
+      return absl::StatusCode::kUnauthenticated;
+    case 402:
+    case 403:
+      return absl::StatusCode::kPermissionDenied;
+    case 404:
+      return absl::StatusCode::kNotFound;
+    case 408:
+    case 429:
+      return absl::StatusCode::kUnavailable;
+    default:
+      return http_status < 300 || http_status >= 500 ? absl::StatusCode::kUnavailable
+                                                     : absl::StatusCode::kFailedPrecondition;
+  }
+}
+
+// The body is {"error": text}, or a bare text.
+std::string Reason(std::string_view body) {
+  const nlohmann::json parsed = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_object() && parsed.contains("error") && parsed["error"].is_string()) {
+    return CleanText(parsed["error"].get_ref<const std::string&>());
+  }
+  return CleanText(body);
+}
+
+}  // namespace
+
+absl::Status CheckResponse(const HttpResponse& response) {
+  if (response.status == 200) return absl::OkStatus();
+  std::string message = StrCat("Mixpanel answered ", response.status);
+  if (response.status == 402) message += " (the project's plan has no API access)";
+  if (const std::string reason = Reason(response.body); !reason.empty()) {
+    StrAppend(&message, ": ", reason);
+  }
+  return absl::Status(CodeOf(response.status), message);
+}
+
+}  // namespace millrace::mixpanel

@@ -1,0 +1,17 @@
+// Answers of Mixpanel's reading APIs (export, query) that are not what was asked for.
+#ifndef MILLRACE_CONNECTORS_MIXPANEL_QUERY_RESPONSE_H_
+#define MILLRACE_CONNECTORS_MIXPANEL_QUERY_RESPONSE_H_
+
+#include "absl/status/status.h"
+#include "net/http_client.h"
+
+namespace millrace::mixpanel {
+
+// Ok for 200. InvalidArgument: 400. Unauthenticated: 401. PermissionDenied: 402 (the plan has no
+// API access), 403. NotFound: 404. Unavailable: 408, 429, 5xx, and a success that is not 200.
+// FailedPrecondition: all others. The message has the answer's own reason, cleaned and short.
+absl::Status CheckResponse(const HttpResponse& response);
+
+}  // namespace millrace::mixpanel
+
+#endif  // MILLRACE_CONNECTORS_MIXPANEL_QUERY_RESPONSE_H_

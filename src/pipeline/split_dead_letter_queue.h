@@ -1,0 +1,30 @@
+// Two dead letters by who refused a record: we, who could not map it, or the destination.
+#ifndef MILLRACE_PIPELINE_SPLIT_DEAD_LETTER_QUEUE_H_
+#define MILLRACE_PIPELINE_SPLIT_DEAD_LETTER_QUEUE_H_
+
+#include "pipeline/dead_letter_queue.h"
+
+namespace millrace {
+
+// Whether the destination refused the row, rather than the mapping.
+bool IsRefusedByDestination(const Rejection& rejection);
+
+// Rows that could not be mapped go to `unmapped`, rows that the destination refused to `refused`;
+// both must outlive it. Sync() and Rewind() go to both.
+class SplitDeadLetterQueue : public DeadLetterQueue {
+ public:
+  SplitDeadLetterQueue(DeadLetterQueue& unmapped, DeadLetterQueue& refused)
+      : unmapped_(unmapped), refused_(refused) {}
+
+  absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override;
+  absl::Status Sync(const LedgerKey& object) override;
+  absl::Status Rewind(const LedgerKey& object, uint64_t row) override;
+
+ private:
+  DeadLetterQueue& unmapped_;
+  DeadLetterQueue& refused_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_SPLIT_DEAD_LETTER_QUEUE_H_

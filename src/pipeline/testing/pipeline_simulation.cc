@@ -1,0 +1,197 @@
+#include "pipeline/testing/pipeline_simulation.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+bool IsRejected(const std::string& letters) {
+  return letters == "r" || letters.find('x') != std::string::npos;
+}
+
+// The lines that the accepted events of a row are.
+std::vector<std::string> AcceptedEvents(const FakeObject& object, uint64_t row) {
+  std::vector<std::string> lines;
+  const std::string& letters = object.rows[row];
+  for (size_t i = 0; i < letters.size(); ++i) {
+    if (letters[i] == 'a') lines.push_back(FakeEvent(object.key, row, i, 'a'));
+  }
+  return lines;
+}
+
+}  // namespace
+
+FakeObject MakeFakeObject(const std::string& name, const std::string& letters) {
+  FakeObject object;
+  object.key = {.object = name, .version = "1", .config = "c", .destination = "d"};
+  std::istringstream words(letters);
+  for (std::string word; words >> word;) object.rows.push_back(word);
+  return object;
+}
+
+RunReport FakeWorld::Run(const std::string& owner, std::stop_token stop, RunProgress* progress) {
+  FakeSource source(objects, ledger, owner, chunk_rows, options.lease);
+  source.set_read_fault(read_fault);
+  return millrace::Run({.source = source,
+                        .make_transform = [] { return std::make_unique<FakeTransform>(); },
+                        .make_sink = [this] { return destination.NewSink(); },
+                        .ledger = ledger,
+                        .dead_letter = dead_letter,
+                        .clock = clock},
+                       options, std::move(stop), progress);
+}
+
+RunReport FakeWorld::RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash) {
+  return RunElsewhereUntilCrash(owner, dead_letter, crash);
+}
+
+RunReport FakeWorld::RunElsewhereUntilCrash(const std::string& owner,
+                                            MemoryDeadLetterQueue& dead_letter_there,
+                                            CrashPoint& crash) {
+  const std::unique_ptr<Ledger> mortal_ledger = NewMortalLedger(ledger, crash);
+  FakeSource source(objects, *mortal_ledger, owner, chunk_rows, options.lease);
+  source.set_read_fault(read_fault);
+  return millrace::RunUntilCrash(
+      {.source = source,
+       .make_transform = [] { return std::make_unique<FakeTransform>(); },
+       .make_sink = [this] { return destination.NewSink(); },
+       .ledger = *mortal_ledger,
+       .dead_letter = dead_letter_there,
+       .clock = clock},
+      options, {}, crash);
+}
+
+RunReport FakeWorld::RunUntilCrash(const std::string& owner, CrashPoint& crash) {
+  RunReport report = RunBesideOthersUntilCrash(owner, crash);
+  if (crash.dead()) dead_letter.Crash();
+  return report;
+}
+
+void FakeWorld::ChangeConfig(const std::string& config) {
+  for (FakeObject& object : objects) {
+    earlier_objects.push_back(object);
+    object.key.config = config;
+  }
+}
+
+bool FakeWorld::IsSettledUnderEarlierConfig(const FakeObject& object) const {
+  return std::any_of(earlier_objects.begin(), earlier_objects.end(),
+                     [&](const FakeObject& earlier) {
+                       const std::optional<LedgerEntry> entry = ledger.Find(earlier.key);
+                       return earlier.key.object == object.key.object && entry.has_value() &&
+                              entry->position.row == object.rows.size() && entry->owner.empty() &&
+                              (entry->state == LedgerState::kDone) == object.error.ok();
+                     });
+}
+
+std::string FakeWorld::CheckRow(const FakeObject& object, uint64_t row,
+                                const std::map<std::string, int>& arrived,
+                                const std::map<uint64_t, int>& rejected) const {
+  for (const std::string& line : AcceptedEvents(object, row)) {
+    if (arrived.count(line) == 0) return StrCat(line, " is lost");
+  }
+  const auto found = rejected.find(row);
+  const int kept = found == rejected.end() ? 0 : found->second;
+  const int due = IsRejected(object.rows[row]) ? 1 : 0;
+  if (kept == due || (leases_were_lost && due == 1 && kept > 1)) return "";
+  return StrCat(RowName(object.key, row), " is ", kept, " times in the dead letters, not ", due);
+}
+
+std::string FakeWorld::CheckObject(const FakeObject& object, const MemoryLedger::Rows& recorded,
+                                   const std::map<std::string, int>& arrived) const {
+  const auto found = recorded.find(object.key);
+  if (found == recorded.end()) return "";
+  const LedgerEntry* const entry = &found->second;
+  const std::string& name = object.key.object;
+  if (entry->position.row > object.rows.size()) return StrCat(name, " is beyond its end");
+  if (entry->counts != FakeCounts(object, entry->position.row)) {
+    return StrCat(name, " is counted wrongly up to row ", entry->position.row);
+  }
+  if (entry->position.byte != 10 * entry->position.row) return StrCat(name, " has a wrong byte");
+  if (entry->state == LedgerState::kDone && entry->position.row != object.rows.size()) {
+    return StrCat(name, " is done at row ", entry->position.row);
+  }
+  std::map<uint64_t, int> rejected;
+  for (const Rejection& kept : Kept(object.key)) ++rejected[kept.source_row];
+  for (uint64_t row = 0; row < entry->position.row; ++row) {
+    std::string wrong = CheckRow(object, row, arrived, rejected);
+    if (!wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+std::vector<Rejection> FakeWorld::Kept(const LedgerKey& object) const {
+  std::vector<Rejection> kept = dead_letter.Durable(object);
+  for (const MemoryDeadLetterQueue* other : elsewhere) {
+    const std::vector<Rejection> there = other->Durable(object);
+    kept.insert(kept.end(), there.begin(), there.end());
+  }
+  return kept;
+}
+
+std::string FakeWorld::CheckPromise() const {
+  // First what was recorded: others may go on meanwhile.
+  const MemoryLedger::Rows recorded = ledger.Snapshot();
+  const std::map<std::string, int> arrived = destination.Arrived();
+  std::set<std::string> known;
+  std::map<std::string, std::string> sent_under;  // the config, by object
+  for (const std::vector<FakeObject>* all : {&objects, &earlier_objects}) {
+    for (const FakeObject& object : *all) {
+      for (uint64_t row = 0; row < object.rows.size(); ++row) {
+        for (std::string& line : AcceptedEvents(object, row)) {
+          if (arrived.count(line) > 0) {
+            const std::string& config =
+                sent_under.emplace(object.key.object, object.key.config).first->second;
+            if (config != object.key.config) return StrCat(line, " was sent under two configs");
+          }
+          known.insert(std::move(line));
+        }
+      }
+      std::string wrong = CheckObject(object, recorded, arrived);
+      if (!wrong.empty()) return wrong;
+    }
+  }
+  for (const auto& [line, times] : arrived) {
+    if (known.count(line) == 0) return StrCat(line, " is invented");
+  }
+  return "";
+}
+
+std::string FakeWorld::CheckComplete() const {
+  std::set<LedgerKey> keys;
+  for (const FakeObject& object : objects) {
+    keys.insert(object.key);
+    const std::string& name = object.key.object;
+    const std::optional<LedgerEntry> entry = ledger.Find(object.key);
+    const bool untouched = !entry.has_value() || entry->position.row == 0;
+    if (untouched && IsSettledUnderEarlierConfig(object)) continue;
+    if (!entry.has_value()) return StrCat(name, " is not in the ledger");
+    if (entry->position.row != object.rows.size()) {
+      return StrCat(name, " ends at row ", entry->position.row);
+    }
+    if ((entry->state == LedgerState::kDone) != object.error.ok()) {
+      return StrCat(name, object.error.ok() ? " is not done" : " is done");
+    }
+    if (!entry->owner.empty()) return StrCat(name, " is still claimed by ", entry->owner);
+    if (entry->last_error != ToStd(object.error.message())) return StrCat(name, " has an error");
+    const uint64_t rejected = FakeCounts(object, object.rows.size()).rejected;
+    if (!leases_were_lost && Kept(object.key).size() != rejected) {
+      return StrCat(name, " has more dead letters than rejected rows");
+    }
+  }
+  for (const FakeObject& object : earlier_objects) keys.insert(object.key);
+  for (const LedgerKey& key : dead_letter.Objects()) {
+    if (keys.count(key) == 0) return StrCat(key.object, " has dead letters and is not there");
+  }
+  return CheckPromise();
+}
+
+}  // namespace millrace

@@ -1,0 +1,85 @@
+// What one worker carries from the source to the sink: chunks, transformed into one batch after the
+// other.
+#ifndef MILLRACE_PIPELINE_WRITE_BATCH_H_
+#define MILLRACE_PIPELINE_WRITE_BATCH_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "pipeline/chunk_reader.h"
+#include "pipeline/sink.h"
+#include "pipeline/transform.h"
+
+namespace millrace {
+
+// Small chunks share a batch; a chunk that becomes much takes several. Rows are never divided.
+class WriteBatch {
+ public:
+  // One chunk's share of the batch.
+  struct Part {
+    ChunkTicket ticket;
+    // Of the chunk up to here, earlier batches included; as if everything sent is accepted, until
+    // Refuse().
+    Counts counts;
+    bool complete = false;   // nothing of the chunk comes after this batch
+    size_t first_event = 0;  // in batch()
+    size_t events = 0;
+    size_t first_rejection = 0;  // by the transform, see rejections()
+    size_t rejections = 0;
+    std::vector<Rejection> refused;  // by the sink: one for each source row
+  };
+
+  // Takes up a chunk; none is open. Fill() adds what it becomes.
+  void Begin(ChunkReader::Taken taken, Transform& transform);
+
+  // Adds to the batch until it takes `max_bytes`, or the open chunk is complete. Internal if the
+  // transform did not account for each row: such a row must not look delivered.
+  absl::Status Fill(size_t max_bytes, Transform& transform);
+
+  // A chunk was begun that is not complete yet: the last part.
+  bool is_open() const { return chunk_ != nullptr; }
+
+  // Rows of the batch may be at the destination now, whatever is known of them.
+  void NoteSent() const;
+
+  // Takes the sink's refusals out of what counts as accepted. Internal if they are not rows of the
+  // batch, ascending.
+  absl::Status Refuse(const std::vector<RefusedRow>& refused);
+
+  const std::vector<Part>& parts() const { return parts_; }
+  const Batch& batch() const { return content_.batch; }
+  absl::Span<const Rejection> rejections(const Part& part) const {
+    return absl::MakeConstSpan(content_.rejections).subspan(part.first_rejection, part.rejections);
+  }
+
+  // What lies in it: events, and rejections for the dead letters.
+  size_t records() const { return content_.batch.rows() + content_.rejections.size(); }
+  // Bytes held: what lies in it, and the open chunk.
+  size_t memory() const { return content_bytes() + (is_open() ? chunk_bytes_ : 0); }
+  // The most that was held at once during the last Fill().
+  size_t peak_memory() const { return content_bytes() + chunk_bytes_; }
+
+  // An empty batch, for what is left of the open chunk.
+  void NextBatch();
+  // Ready for the next chunks; an open one is dropped. Keeps its buffers unless they are large.
+  void clear();
+
+ private:
+  size_t content_bytes() const { return content_.batch.bytes.size() + rejection_bytes_; }
+  absl::Status Account(Part& part, uint64_t filtered);
+  void ClearContent();
+
+  std::vector<Part> parts_;
+  Transformed content_;
+  size_t rejection_bytes_ = 0;
+  std::unique_ptr<Chunk> chunk_;  // the open one
+  uint64_t next_row_ = 0;         // of the open chunk: no event of a row before it may follow
+  size_t chunk_bytes_ = 0;        // of the chunk that was filled last
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_WRITE_BATCH_H_

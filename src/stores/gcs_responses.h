@@ -1,0 +1,26 @@
+// Answers of the Google Cloud Storage JSON API.
+#ifndef MILLRACE_STORES_GCS_RESPONSES_H_
+#define MILLRACE_STORES_GCS_RESPONSES_H_
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "net/http_client.h"
+#include "stores/cloud_error.h"
+#include "stores/cloud_service.h"
+
+namespace millrace {
+
+// A page of objects.list. Unavailable if the text is not one: a broken answer may be whole next
+// time.
+absl::StatusOr<ListPage> ParseGcsListing(std::string_view json);
+
+// An object resource. Unavailable as above.
+absl::StatusOr<ListedKey> ParseGcsObject(std::string_view json);
+
+// The error in an answer that is no success; the body may be JSON or plain text.
+CloudError ParseGcsError(const HttpResponse& response);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STORES_GCS_RESPONSES_H_

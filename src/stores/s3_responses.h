@@ -1,0 +1,37 @@
+// Answers of the S3 API: XML, read from bounded text.
+#ifndef MILLRACE_STORES_S3_RESPONSES_H_
+#define MILLRACE_STORES_S3_RESPONSES_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "net/http_client.h"
+#include "stores/cloud_error.h"
+#include "stores/cloud_service.h"
+
+namespace millrace {
+
+// A page of ListObjectsV2. Unavailable if the text is not one: a broken answer may be whole next
+// time.
+absl::StatusOr<ListPage> ParseS3Listing(std::string_view xml);
+
+struct S3Error : CloudError {
+  std::string region;  // where the bucket is, if the answer says so
+};
+
+// The error in an answer that is no success.
+S3Error ParseS3Error(const HttpResponse& response);
+
+// The UploadId of CreateMultipartUpload; "" if there is none.
+std::string ParseS3UploadId(std::string_view xml);
+
+// CompleteMultipartUpload may answer 200 and hold an error: true if this is one.
+bool IsS3ErrorBody(std::string_view xml);
+
+// The body of CompleteMultipartUpload for parts 1, 2, ... with these ETags.
+std::string S3PartList(const std::vector<std::string>& etags);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_STORES_S3_RESPONSES_H_
