@@ -1,4 +1,4 @@
-// The CRAN logs keep the day and the time of day in two columns; Mixpanel wants one time, in UTC.
+// The CRAN logs store the date and the time of day in two columns; Mixpanel expects one time, in UTC.
 export default function (event) {
   const properties = event.properties;
   properties.time = `${properties.date}T${properties.clock}Z`;
