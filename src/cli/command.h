@@ -63,6 +63,7 @@ struct Flag {
   std::string env;                   // read (in any case) if the flag is not given; empty: none
   std::vector<std::string> aliases;  // other spellings ("--source_configs_gcs_uri")
   bool secret = false;               // never shown; its text is wiped from the process list
+  std::string old_name = {};         // an earlier spelling that still works and is not shown
 };
 
 // What a verb gets from outside the process.

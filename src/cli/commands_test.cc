@@ -215,7 +215,7 @@ TEST(Commands, PasswordsInAddressesAreInNoMessage) {
         "postgres://user:hush?hush@127.0.0.1:1/d", "postgres://user:12/hush@127.0.0.1:1/d",
         "postgres://user:hush@127.0.0.1:1/d", "host=127.0.0.1 port=1 user=u password=hush",
         "password='hush", "mysql://user:hush@h/d", "sqlite://user:hush@h/d"}) {
-    for (const char* flag : {"--ledger", "--dead-letters", "--no-such-flag", "--config"}) {
+    for (const char* flag : {"--ledger", "--dlq", "--no-such-flag", "--config"}) {
       const Ran ran = RunLine({"status", StrCat(flag, "=", ledger)});
       EXPECT_NE(ran.code, kAllAccepted) << flag << " " << ledger;
       EXPECT_EQ((ran.out + ran.err).find("hush"), std::string::npos) << ran.err << ran.out;

@@ -73,7 +73,7 @@ void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
   const std::vector<Flag> own = {
       {"--dlq_topic_transform_errors", &transform_topic, "TOPIC",
        "Pub/Sub topic of records that could not be mapped: projects/P/topics/T or pubsub://P/T; "
-       "without it they go where --dead-letters says"},
+       "without it they go where --dlq says"},
       {"--dlq_topic_api_errors", &api_topic, "TOPIC",
        "Pub/Sub topic of records that Mixpanel refused; likewise"},
   };

@@ -19,7 +19,7 @@ struct DeadLetterFlags {
   std::string api_topic;
 
   void AddTo(std::vector<Flag>& flags);
-  // A kind without a topic of its own goes where --dead-letters says, by default into a folder of
+  // A kind without a topic of its own goes where --dlq says, by default into a folder of
   // the state folder. InvalidArgument for what names no topic; errors of Google credentials.
   // Topics are not looked at before the first record is published.
   // After a stop, publishing ends within `stop_grace`.

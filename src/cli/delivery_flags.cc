@@ -32,7 +32,7 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
        "wait before the first retry; doubles up to --retry-max, with jitter"},
       {"--retry-max", Between(&retry_max, absl::Milliseconds(10), absl::Hours(1)), "TIME",
        "longest wait between two tries"},
-      RetryForFlag(&retry_for),
+      RetryTimeoutFlag(&retry_timeout),
       {"--stop-grace", Between(&stop_grace, absl::ZeroDuration(), absl::Hours(1)), "TIME",
        "after Ctrl-C, how long requests under way may go on before they are given up"},
       {"--lease", Between(&lease, absl::Seconds(2), absl::Hours(24)), "TIME",
@@ -51,13 +51,13 @@ absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
                        .max = retry_max,
                        .min_jitter = retry_initial / 2,
                        .max_jitter = retry_initial * 2.5,
-                       .give_up_after = retry_for};
+                       .give_up_after = retry_timeout};
   // Stores are asked again sooner, and no later than that.
   RetryPolicy& stores = request.stores.retry;
   stores.initial = std::min(stores.initial, retry_initial);
   stores.max = std::min(stores.max, retry_max);
   stores.max_jitter = std::min(stores.max_jitter, retry_initial);
-  stores.give_up_after = retry_for;
+  stores.give_up_after = retry_timeout;
   return absl::OkStatus();
 }
 

@@ -18,7 +18,7 @@ struct DeliveryFlags {
   std::string compression = "auto";
   absl::Duration retry_initial = absl::Seconds(2);
   absl::Duration retry_max = absl::Seconds(60);
-  absl::Duration retry_for = absl::Minutes(5);
+  absl::Duration retry_timeout = absl::Minutes(5);
   absl::Duration stop_grace = absl::Seconds(10);
   absl::Duration lease = absl::Minutes(5);
 

@@ -109,6 +109,18 @@ CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
   return option;
 }
 
+// The earlier spelling of `flag`, which --help does not show.
+CLI::Option* AddOldName(CLI::App& app, Flag flag) {
+  flag.name = std::exchange(flag.old_name, "");
+  flag.aliases.clear();
+  return AddFlag(app, flag)->group("");
+}
+
+bool IsGiven(const CLI::App& app, const Flag& flag) {
+  return app.get_option(flag.name)->count() > 0 ||
+         (!flag.old_name.empty() && app.get_option(flag.old_name)->count() > 0);
+}
+
 std::string Footer(const Command& command) {
   if (command.examples.empty()) return "";
   std::string footer = "\nExamples:";
@@ -119,7 +131,7 @@ std::string Footer(const Command& command) {
 // Flags that were not given take their value from the environment.
 void ReadEnvironment(const Command& command, CLI::App& app, const Context& context) {
   for (const Flag& flag : command.flags) {
-    if (flag.env.empty() || app.get_option(flag.name)->count() > 0) continue;
+    if (flag.env.empty() || IsGiven(app, flag)) continue;
     const std::optional<std::string> text = context.environment(flag.env);
     if (!text) continue;
     if (std::string wrong = Assign(flag, *text); !wrong.empty()) {
@@ -213,7 +225,10 @@ class Parser {
           ->required(command.arguments_required)
           ->type_name("");
     }
-    for (const Flag& flag : command.flags) AddFlag(*app, flag);
+    for (const Flag& flag : command.flags) {
+      AddFlag(*app, flag);
+      if (!flag.old_name.empty()) AddOldName(*app, flag);
+    }
     verbs_.emplace_back(app, &command);
   }
 

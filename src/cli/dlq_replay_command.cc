@@ -30,7 +30,7 @@ struct Options {
   DlqFlags filter;
   bool dry_run = false;
   bool json = false;
-  absl::Duration retry_for = absl::Minutes(5);
+  absl::Duration retry_timeout = absl::Minutes(5);
   absl::Duration wait = absl::Seconds(10);
 
   // The subscription that is replayed; "": dead letters on disk are.
@@ -79,7 +79,7 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
     request.filter.id = options.ids.front();
   }
   ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
-  request.import.run.retry.give_up_after = options.retry_for;
+  request.import.run.retry.give_up_after = options.retry_timeout;
   request.dry_run = options.dry_run;
   if (!options.dry_run) RETURN_IF_ERROR(RequireCredentials(request.import));
   return request;
@@ -140,7 +140,7 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
   ASSIGN_OR_RETURN(open.connection, ConnectToPubsub(context));
   pubsub::SubscriptionOptions subscription{
       .name = std::move(name), .max_messages = kMaxReplayMessages, .max_bytes = kMaxReplayBytes};
-  subscription.retry.give_up_after = options.retry_for;
+  subscription.retry.give_up_after = options.retry_timeout;
   open.subscription = pubsub::OpenSubscription(*open.connection, std::move(subscription));
   open.queue =
       NewTopicReplayQueue(*open.subscription, {.dry_run = options.dry_run, .idle = options.wait});
@@ -183,7 +183,7 @@ Command DlqReplayCommand() {
   options->import.state.AddTo(flags);
   const std::vector<Flag> own = {
       {"--dry-run", &options->dry_run, "", "map and count; send nothing and note nothing"},
-      RetryForFlag(&options->retry_for),
+      RetryTimeoutFlag(&options->retry_timeout),
       {"--wait", AtLeast(&options->wait, absl::Milliseconds(1)), "TIME",
        "of a subscription: it is over when no further record came for so long"},
       {"--json", &options->json, "", "print the result as one JSON object"},

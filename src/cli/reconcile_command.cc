@@ -27,7 +27,7 @@ struct Options {
   int64_t queries_per_hour = -1;
   absl::Duration wait = absl::ZeroDuration();
   absl::Duration wait_after_repair = absl::Minutes(5);
-  absl::Duration retry_for = absl::Minutes(5);
+  absl::Duration retry_timeout = absl::Minutes(5);
 };
 
 std::vector<Flag> FlagsOf(Options& options) {
@@ -50,7 +50,7 @@ std::vector<Flag> FlagsOf(Options& options) {
        "--mixpanel-url"},
       {"--memory-rows", Between(&options.memory_rows, 1000, 1'000'000'000), "N",
        "rows that are compared at a time; 32 bytes each"},
-      RetryForFlag(&options.retry_for),
+      RetryTimeoutFlag(&options.retry_timeout),
   };
   flags.insert(flags.end(), own.begin(), own.end());
   return flags;
@@ -65,7 +65,7 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
         "export takes no project token), or give --credentials-file FILE");
   }
   ASSIGN_OR_RETURN(request.temp_parent, options.import.state.StateFolder(context));
-  request.import.run.retry.give_up_after = options.retry_for;
+  request.import.run.retry.give_up_after = options.retry_timeout;
   request.max_listed = static_cast<size_t>(options.list);
   request.repair = options.repair;
   request.wait = options.wait;

@@ -52,12 +52,13 @@ void StateFlags::AddTo(std::vector<Flag>& flags) {
                           "many workers: postgres://USER@HOST/DATABASE (or libpq's host=...) or "
                           "firestore://PROJECT/COLLECTION",
                    .env = "MILLRACE_LEDGER"});
-  flags.push_back({.name = "--dead-letters",
+  flags.push_back({.name = "--dlq",
                    .target = &dead_letters,
                    .value = "URI",
-                   .doc = "where rejected records go, if not into the state folder: a folder, or "
-                          "pubsub://PROJECT/TOPIC",
-                   .env = "MILLRACE_DEAD_LETTERS"});
+                   .doc = "dead-letter queue: where rejected records go, if not into the state "
+                          "folder: a folder, or pubsub://PROJECT/TOPIC",
+                   .env = "MILLRACE_DEAD_LETTERS",
+                   .old_name = "--dead-letters"});
 }
 
 absl::StatusOr<std::string> StateFlags::StatePath(const Context& context) const {
@@ -113,11 +114,11 @@ absl::StatusOr<std::unique_ptr<LedgerReader>> StateFlags::OpenLedgerToRead(
 absl::StatusOr<std::string> StateFlags::DeadLetterFolder(const Context& context) const {
   if (dead_letters.starts_with("pubsub://")) {
     return absl::InvalidArgumentError(
-        StrCat("--dead-letters ", dead_letters,
+        StrCat("--dlq ", dead_letters,
                ": records in a topic cannot be looked up; read them through a subscription of it: "
                "millrace dlq replay pubsub://PROJECT/SUBSCRIPTION"));
   }
-  if (!dead_letters.empty()) return LocalPath("--dead-letters", dead_letters, "file://");
+  if (!dead_letters.empty()) return LocalPath("--dlq", dead_letters, "file://");
   ASSIGN_OR_RETURN(const std::string folder, StateFolder(context));
   return folder + "/dead_letters";
 }
@@ -237,9 +238,12 @@ Flag AsFilesFlag(bool* target) {
           "rows that the table has deleted"};
 }
 
-Flag RetryForFlag(absl::Duration* target) {
-  return {"--retry-for", AtLeast(target, absl::ZeroDuration()), "TIME",
-          "stop the run when nothing has succeeded for so long"};
+Flag RetryTimeoutFlag(absl::Duration* target) {
+  return {.name = "--retry-timeout",
+          .target = AtLeast(target, absl::ZeroDuration()),
+          .value = "TIME",
+          .doc = "stop the run when nothing has succeeded for this long",
+          .old_name = "--retry-for"};
 }
 
 }  // namespace millrace::cli

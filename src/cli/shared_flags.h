@@ -18,7 +18,7 @@
 
 namespace millrace::cli {
 
-// --state, --ledger, --dead-letters.
+// --state, --ledger, --dlq.
 struct StateFlags {
   std::string state;         // default $XDG_STATE_HOME/millrace, else ~/.local/state/millrace
   std::string ledger;        // URI; default <state>/ledger.db
@@ -84,8 +84,8 @@ absl::Status RequireCredentials(const ImportRequest& request);
 // --as-files: whether folders of table formats are read as files.
 Flag AsFilesFlag(bool* target);
 
-// --retry-for; what `target` holds is the default.
-Flag RetryForFlag(absl::Duration* target);
+// --retry-timeout; what `target` holds is the default.
+Flag RetryTimeoutFlag(absl::Duration* target);
 
 }  // namespace millrace::cli
 

@@ -33,7 +33,7 @@ struct Options {
   std::string http;
   std::string subscription;
   absl::Duration request_timeout = absl::Seconds(540);
-  absl::Duration also_list = absl::InfiniteDuration();
+  absl::Duration poll_interval = absl::InfiniteDuration();
   absl::Duration config_interval = absl::Seconds(30);
   absl::Duration settle_time = absl::Seconds(2);
   absl::Duration exit_when_idle = absl::InfiniteDuration();
@@ -56,8 +56,11 @@ std::vector<Flag> FlagsOf(Options& options) {
        {"--input_subscription"}},
       {"--request-timeout", AtLeast(&options.request_timeout, absl::Milliseconds(1)), "TIME",
        "answer a request with 503 if its objects are not imported by then"},
-      {"--also-list", AtLeast(&options.also_list, absl::Milliseconds(100)), "TIME",
-       "list the inputs at this interval, to catch missed notifications"},
+      {.name = "--poll-interval",
+       .target = AtLeast(&options.poll_interval, absl::Milliseconds(100)),
+       .value = "TIME",
+       .doc = "list the inputs at this interval, to catch missed notifications",
+       .old_name = "--also-list"},
       {"--config-interval", AtLeast(&options.config_interval, absl::Milliseconds(10)), "TIME",
        "read the config again at this interval, and on SIGHUP; a changed one applies to objects "
        "that are claimed afterwards"},
@@ -100,10 +103,10 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
   // One store that is away must not keep the objects of others waiting: its object is tried again.
   absl::Duration& give_up = request.import.stores.retry.give_up_after;
   give_up = std::min(give_up, absl::Seconds(30));
-  request.also_list = options.also_list;
-  if (request.also_list != absl::InfiniteDuration() && request.import.inputs.empty()) {
+  request.poll_interval = options.poll_interval;
+  if (request.poll_interval != absl::InfiniteDuration() && request.import.inputs.empty()) {
     return absl::InvalidArgumentError(
-        "--also-list needs an INPUT to list, such as gs://bucket/events");
+        "--poll-interval needs an INPUT to list, such as gs://bucket/events");
   }
   request.queue.settle_time = options.settle_time;
   if (const std::string& config = options.import.source.config; !config.empty()) {
@@ -170,7 +173,7 @@ absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
 Command WatchCommand() {
   auto options = std::make_shared<Options>();
   // A watch outlasts what its destination does.
-  options->delivery.retry_for = absl::InfiniteDuration();
+  options->delivery.retry_timeout = absl::InfiniteDuration();
   return {
       .name = "watch",
       .group = "Import into Mixpanel",
@@ -191,7 +194,7 @@ Command WatchCommand() {
            "millrace watch --subscription projects/my-project/subscriptions/uploads --config "
            "sources.json",
            "MILLRACE_WATCH_TOKEN=... millrace watch --http 0.0.0.0 --config sources.json",
-           "millrace watch '/data/**/*.parquet' --config sources.json --also-list 10m "
+           "millrace watch '/data/**/*.parquet' --config sources.json --poll-interval 10m "
            "--metrics 127.0.0.1:9464"},
       .arguments = &options->import.source.inputs,
       .arguments_name = "INPUT",

@@ -127,7 +127,7 @@ absl::Status FolderTrigger::AddTree(const Folder& folder, bool offer, std::stop_
       return absl::ResourceExhaustedError(
           StrCat("watching ", folder.path,
                  ": the system's limit of watched folders is reached; "
-                 "raise fs.inotify.max_user_watches (sysctl), or use --also-list"));
+                 "raise fs.inotify.max_user_watches (sysctl), or use --poll-interval"));
     }
     return ErrnoStatus(errno, StrCat("watching ", folder.path));
   }

@@ -122,11 +122,11 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
   std::vector<InputRoot> local;
   std::copy_if(roots.begin(), roots.end(), std::back_inserter(local),
                [](const InputRoot& root) { return root.local; });
-  const bool lists = request_.also_list != absl::InfiniteDuration() && !roots.empty();
+  const bool lists = request_.poll_interval != absl::InfiniteDuration() && !roots.empty();
   if (local.empty() && !lists && request_.http.listen.empty() && request_.triggers.empty()) {
     return absl::InvalidArgumentError(
         "nothing tells of new objects: name a local folder, or give --subscription, --http "
-        "HOST:PORT, or --also-list TIME to list the inputs");
+        "HOST:PORT, or --poll-interval TIME to list the inputs");
   }
   // The folders are watched before they are listed, so that no file comes between the two.
   std::vector<std::string> listed;
@@ -134,7 +134,7 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
     if (lists || roots[i].local) listed.push_back(request_.import.inputs[i]);
   }
   list_ = std::make_unique<ListTrigger>(std::move(listed), request_.import.stores,
-                                        request_.also_list, request_.import.as_files, *router_);
+                                        request_.poll_interval, request_.import.as_files, *router_);
   if (!local.empty()) {
     ASSIGN_OR_RETURN(folder_, FolderTrigger::Start(local, *router_, [this] { list_->ListNow(); }));
   }

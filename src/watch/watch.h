@@ -27,7 +27,7 @@ struct WatchRequest {
   ImportRequest import;
   // The inputs are listed that often, and first at the start; InfiniteDuration: only local ones
   // are, at the start.
-  absl::Duration also_list = absl::InfiniteDuration();
+  absl::Duration poll_interval = absl::InfiniteDuration();
   HttpTriggerOptions http;             // no `listen`: none
   std::vector<TriggerMaker> triggers;  // further ones
   StoreOpener open_store;              // null: OpenStore() with import.stores

@@ -86,7 +86,7 @@ class DeadLetterTopics(harness.MillraceTest):
         sandbox = self.sandbox("--fault", "slow=20ms")
         path = self.rows(60_000, bad_every=7)
         expected = {i + 1 for i in range(0, 60_000, 7)}
-        command = ["import", path, "--config", self.config, "--mixpanel-url", sandbox.url, "--dead-letters",
+        command = ["import", path, "--config", self.config, "--mixpanel-url", sandbox.url, "--dlq",
                    "pubsub://test/rejected", "--events-per-second", "0", "--gigabytes-per-minute", "0",
                    "--batch-events", "500", "--connections", "1", *harness.FAST_RETRY]
         chance = random.Random(1)
@@ -108,20 +108,20 @@ class DeadLetterTopics(harness.MillraceTest):
     def test_a_missing_topic_stops_the_run_and_says_what_to_do(self):
         sandbox = self.sandbox()
         code, out, err = self.run_program(
-            "import", self.rows(10), "--config", self.config, "--mixpanel-url", sandbox.url, "--dead-letters",
+            "import", self.rows(10), "--config", self.config, "--mixpanel-url", sandbox.url, "--dlq",
             "pubsub://test/nowhere", *harness.FAST_RETRY)
         self.assertIn(code, (2, 3), out + err)
         self.assertIn("projects/test/topics/nowhere", out + err)
         self.assertIn("gcloud pubsub topics create", out + err)
 
     def test_a_name_that_is_none_is_wrong_usage(self):
-        for flag, value in (("--dlq_topic_api_errors", "projects/p/errors"), ("--dead-letters", "pubsub://p")):
+        for flag, value in (("--dlq_topic_api_errors", "projects/p/errors"), ("--dlq", "pubsub://p")):
             code, _, err = self.run_program("import", self.rows(1), "--config", self.config, flag, value)
             self.assertEqual(code, 2, err)
             self.assertIn("pubsub://PROJECT/NAME", err)
 
     def test_records_in_a_topic_cannot_be_listed(self):
-        code, _, err = self.run_program("dlq", "list", "--dead-letters", "pubsub://test/rejected")
+        code, _, err = self.run_program("dlq", "list", "--dlq", "pubsub://test/rejected")
         self.assertEqual(code, 2)
         self.assertIn("millrace dlq replay pubsub://PROJECT/SUBSCRIPTION", err)
 

@@ -202,7 +202,7 @@ class FaultTest(MillraceTest):
             with self.subTest(fault):
                 self.box.reset()
                 self.state = self.folder / f"state-{fault}"
-                report = self.import_with(fault, expect=3, more=("--retry-for", "200ms"))
+                report = self.import_with(fault, expect=3, more=("--retry-timeout", "200ms"))
                 self.assertEqual(report["accepted"], 0)
                 self.assert_run_again_completes(report)
 
@@ -219,7 +219,7 @@ class FaultTest(MillraceTest):
         gone = self.sandbox()
         gone.stop()
         report = self.import_json(gone, self.folder_of_events, "--config",
-                                  self.folder_of_events / "sources.json", "--retry-for", "100ms", expect=3)
+                                  self.folder_of_events / "sources.json", "--retry-timeout", "100ms", expect=3)
         self.assertEqual(report["accepted"], 0)
         self.assertIn("127.0.0.1", report["first_error"])
 

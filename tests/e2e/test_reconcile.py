@@ -208,7 +208,7 @@ class OwnFilesTest(ReconcileTest):
             self.assertEqual((code, out), (2, ""), args)
             self.assertTrue(err)
         self.box.stop()
-        self.assertEqual(self.run_program("reconcile", path, "--mixpanel-url", self.box.url, "--retry-for", "0s")[0], 3)
+        self.assertEqual(self.run_program("reconcile", path, "--mixpanel-url", self.box.url, "--retry-timeout", "0s")[0], 3)
 
 
 if __name__ == "__main__":

@@ -234,9 +234,9 @@ class FolderTest(WatchBase):
         self.assertEqual(watch.finish()["objects"], 5)
         self.assertEqual(sandbox.stats()["unique"], 4, "what is outside is not imported; two links are one event")
 
-    def test_also_list_finds_what_the_kernel_did_not_tell(self):
+    def test_poll_interval_finds_what_the_kernel_did_not_tell(self):
         sandbox = self.sandbox()
-        watch = self.watch(sandbox, self.inbox, "--also-list", "200ms", "--settle-time", "50ms")
+        watch = self.watch(sandbox, self.inbox, "--poll-interval", "200ms", "--settle-time", "50ms")
         # A file made without a name, given one, and kept open: neither closed nor moved.
         nameless = os.open(self.inbox, os.O_TMPFILE | os.O_RDWR, 0o644)
         self.addCleanup(os.close, nameless)
@@ -286,7 +286,7 @@ class FolderTest(WatchBase):
         self.assertEqual((report["accepted"], report["rejected"]), (1, 1))
         self.assertEqual(len(self.dead_letters()), 1)
         for arguments, words in (((self.folder / "none",), "watching"), ((), "nothing tells of new objects"),
-                                 (("--also-list", "1s"), "--also-list needs an INPUT"),
+                                 (("--poll-interval", "1s"), "--poll-interval needs an INPUT"),
                                  ((self.inbox, "--http", "127.0.0.1:99999"), "port"),
                                  ((self.inbox, "--exit-when-idle", "0s"), "at least 1ms")):
             code, out, err = self.run_program("watch", *arguments, "--mixpanel-url", sandbox.url)

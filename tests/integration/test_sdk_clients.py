@@ -220,7 +220,7 @@ class OwnClientTest(ClientTest):
             "distinct_id": distinct_id_of(event["identity"]), **event["properties"], "time": event["time"],
             "$insert_id": event["insert_id"]}}) + "\n" for event in self.input["events"]))
         command = ["import", file, "--mixpanel-url", self.input["url"], "--json"]
-        status, _, said = self.run_program(*command, "--retry-for", "0")
+        status, _, said = self.run_program(*command, "--retry-timeout", "0")
         self.assertNotEqual(status, 0)
         self.assertIn("SSL_CERT_FILE", said)
         status, _, said = self.run_program(*command, env={"SSL_CERT_FILE": box.tls_ca})

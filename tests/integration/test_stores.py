@@ -89,7 +89,7 @@ class StoresTest(harness.MillraceTest):
         for path in ("t", "t/", "t/day=1", "t/**"):
             for verb in ("import", "plan", "watch"):
                 code, _, err = self.run_program(verb, server.root + path, "--mixpanel-url", sandbox.url,
-                                                *(["--also-list", "1h"] if verb == "watch" else []), **where)
+                                                *(["--poll-interval", "1h"] if verb == "watch" else []), **where)
                 self.assertEqual(code, 2, err)
                 self.assertIn("is a Delta table: its files hold deleted rows", err)
         self.assertEqual(sandbox.stats()["received"], received)
@@ -200,7 +200,7 @@ class StoresTest(harness.MillraceTest):
         gcs = self.scripted({"data/a.ndjson": self.events(10)}, fault=fault)
         sandbox = self.sandbox()
         status, _, err = self.run_program("import", "gs://bucket/data", "--mixpanel-url", sandbox.url, *harness.FAST_RETRY,
-                                          "--retry-for", "300ms", env=gcs.variables)
+                                          "--retry-timeout", "300ms", env=gcs.variables)
         self.assertEqual(status, code, err)
         for text in says:
             self.assertIn(text, err)
@@ -294,7 +294,7 @@ class StoresTest(harness.MillraceTest):
                 return 503, {"Retry-After": "3600"}, b""
         gcs = self.scripted({"data/a.ndjson": self.events(10)}, fault=fault)
         sandbox = self.sandbox()
-        process = self.start("import", "gs://bucket/data", "--mixpanel-url", sandbox.url, "--retry-for", "3h",
+        process = self.start("import", "gs://bucket/data", "--mixpanel-url", sandbox.url, "--retry-timeout", "3h",
                              env=gcs.variables)
         self.assertTrue(waiting.wait(60))
         process.send_signal(signal.SIGINT)

@@ -86,7 +86,7 @@ class StoreTest:
         self.server.put("events/told.ndjson", lines([1]).encode())
         self.server.put("events/missed.ndjson", lines([2]).encode())
         self.server.put("other/not-mine.ndjson", lines([3]).encode())
-        watch = self.start_watch(sandbox, self.server.root + "events", "--also-list", "300ms")
+        watch = self.start_watch(sandbox, self.server.root + "events", "--poll-interval", "300ms")
         self.assertEqual(self.post("events/told.ndjson")[0], 200)
         watch.wait_for("object imported", count=2)
         self.server.put("events/later.ndjson", lines([4]).encode())
@@ -139,7 +139,7 @@ class AwayTest(WatchBase):
 
     def test_events_are_to_be_sent_again(self):
         sandbox = self.sandbox()
-        watch = self.watch(sandbox, "--http", "127.0.0.1:0", "--retry-for", "100ms",
+        watch = self.watch(sandbox, "--http", "127.0.0.1:0", "--retry-timeout", "100ms",
                            env={"STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"})
         address = urllib.parse.urlparse(watch.wait_for("watching")[0]["url"])
         call = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
