@@ -2,6 +2,7 @@
 
 #include "auth/token_request.h"
 #include "base/strings.h"
+#include "net/http_status.h"
 
 namespace millrace {
 namespace {
@@ -11,7 +12,7 @@ constexpr absl::Duration kFirstWait = absl::Seconds(1);
 
 bool MayPass(int status) {
   // 410: Azure's service is being updated.
-  return status == 408 || status == 410 || status == 429 || status >= 500;
+  return status == 410 || IsRetryableStatus(status);
 }
 
 }  // namespace

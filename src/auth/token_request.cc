@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/http_status.h"
 #include "net/server_clock.h"
 #include "net/url.h"
 
@@ -73,7 +74,7 @@ std::string Explanation(std::string_view body, const std::vector<std::string>& s
 }
 
 absl::StatusCode CodeOf(int http_status) {
-  if (http_status == 408 || http_status == 410 || http_status == 429 || http_status >= 500) {
+  if (http_status == 410 || IsRetryableStatus(http_status)) {
     return absl::StatusCode::kUnavailable;
   }
   return http_status == 403 ? absl::StatusCode::kPermissionDenied

@@ -38,9 +38,9 @@ absl::Status CheckMayCarrySecrets(std::string_view url);
 
 inline constexpr size_t kMaxResponseBytes = 256 << 10;
 
-// The body of a 2xx answer. Unavailable: 408, 410, 429, 5xx or no answer; PermissionDenied: 403;
-// Unauthenticated: the rest, with what the endpoint says about it, and with how far this machine's
-// clock is off if that may be why.
+// The body of a 2xx answer. Unavailable: 410, IsRetryableStatus() or no answer; PermissionDenied:
+// 403; Unauthenticated: the rest, with what the endpoint says about it, and with how far this
+// machine's clock is off if that may be why.
 absl::StatusOr<std::string> Ask(HttpClient& http, const TokenRequest& request,
                                 std::stop_token stop);
 

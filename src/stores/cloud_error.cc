@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "base/strings.h"
+#include "net/http_status.h"
 #include "net/url.h"
 
 namespace millrace {
@@ -45,9 +46,8 @@ absl::StatusCode CodeOfHttp(int http_status) {
     case 412:
       return absl::StatusCode::kFailedPrecondition;
     default:
-      return http_status == 408 || http_status == 429 || http_status >= 500
-                 ? absl::StatusCode::kUnavailable
-                 : absl::StatusCode::kInternal;
+      return IsRetryableStatus(http_status) ? absl::StatusCode::kUnavailable
+                                            : absl::StatusCode::kInternal;
   }
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/http_status.h"
 
 namespace millrace {
 namespace {
@@ -40,13 +41,8 @@ absl::Status CheckHead(const HttpResponse& head, const PinnedRead& read, uint64_
 
 }  // namespace
 
-bool IsTransient(int http_status) {
-  return http_status == 408 || http_status == 429 ||
-         (http_status >= 500 && http_status != 501 && http_status != 505);
-}
-
 Refusal CommonRefusal(const CloudError& error) {
-  if (IsTransient(error.http_status)) {
+  if (IsRetryableStatus(error.http_status)) {
     return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::RetryAdvice::kWait};
   }
   if (error.http_status == 412) {

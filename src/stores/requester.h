@@ -40,9 +40,6 @@ class CloudProtocol {
   virtual Refusal ClassifyError(const HttpRequest& request, const HttpResponse& response) = 0;
 };
 
-// Whether an answer of that status (408, 429, 5xx but 501 and 505) may be another one later.
-bool IsTransient(int http_status);
-
 // What an error means whoever the vendor is: of a dialect the last word.
 Refusal CommonRefusal(const CloudError& error);
 

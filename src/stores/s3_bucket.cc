@@ -7,6 +7,7 @@
 #include "auth/crypto.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/http_status.h"
 
 namespace millrace {
 namespace {
@@ -66,7 +67,7 @@ absl::Status S3Bucket::Authorize(HttpRequest& request, std::stop_token stop) {
 
 Refusal S3Bucket::ClassifyError(const HttpRequest& request, const HttpResponse& response) {
   const S3Error error = ParseS3Error(response);
-  if (IsTransient(error.http_status) || error.code == "RequestTimeout" ||
+  if (IsRetryableStatus(error.http_status) || error.code == "RequestTimeout" ||
       error.code == "SlowDown" || error.code == "OperationAborted" ||
       error.code == "ConditionalRequestConflict") {
     return {CloudStatus(absl::StatusCode::kUnavailable, "", error), Refusal::RetryAdvice::kWait};

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/utf8_text.h"
+#include "net/http_status.h"
 
 namespace millrace::firestore {
 namespace {
@@ -265,9 +266,7 @@ absl::Status ErrorOf(int http_status, std::string_view body) {
   if (http_status == 401) return absl::UnauthenticatedError(message);
   if (http_status == 403) return absl::PermissionDeniedError(message);
   if (http_status == 404) return absl::NotFoundError(message);
-  if (http_status == 408 || http_status == 429 || http_status >= 500) {
-    return absl::UnavailableError(message);
-  }
+  if (IsRetryableStatus(http_status)) return absl::UnavailableError(message);
   return absl::InternalError(message);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/response_text.h"
+#include "net/http_status.h"
 
 namespace millrace::mixpanel {
 namespace {
@@ -155,7 +156,7 @@ ImportOutcome ClassifyStatus(int http_status, std::string_view body) {
     verdict.throttled = true;
     return verdict;
   }
-  if (http_status == 408 || http_status >= 500) return Retry(answered);
+  if (IsRetryableStatus(http_status)) return Retry(answered);
   if (http_status < 300) return Retry(StrCat(answered, " (not an answer of Mixpanel's)"));
   if (http_status < 400) {
     return Other(ImportOutcome::Kind::kStop,

@@ -167,11 +167,14 @@ TEST(ClassifyImportResponse, OverloadAndServerErrorsAreRetried) {
   EXPECT_EQ(limited.kind, Kind::kRetry);
   EXPECT_TRUE(limited.throttled);
   EXPECT_EQ(Why(limited), "answered 429: Project exceeded rate limits.");
-  for (const int status : {408, 500, 501, 502, 503, 504, 524, 599}) {
+  for (const int status : {408, 500, 502, 503, 504, 524, 599}) {
     const ImportOutcome verdict = ClassifyImportResponse(status, "<b>oops</b>", 1);
     EXPECT_EQ(verdict.kind, Kind::kRetry) << status;
     EXPECT_FALSE(verdict.throttled);
     EXPECT_EQ(Why(verdict), StrCat("answered ", status, ": <b>oops</b>"));
+  }
+  for (const int status : {501, 505}) {
+    EXPECT_EQ(ClassifyImportResponse(status, "<b>oops</b>", 1).kind, Kind::kStop) << status;
   }
 }
 

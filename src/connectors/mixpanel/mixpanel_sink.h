@@ -49,9 +49,9 @@ struct ImportTarget {
 //   400 that names no record    the request is halved until the bad events are found and refused
 //                               (at most 256 more requests a batch, then what is left is refused);
 //                               RefusedWhole if all of the batch is refused in the same words
-//   401, 403, 3xx, other 4xx    Stop
+//   401, 403, 3xx, other 4xx, 501, 505    Stop
 //   413                         split and resent; a single event refused (event_too_large)
-//   429                         Retry(throttled); 408, 5xx, no answer: Retry
+//   429                         Retry(throttled); 408, other 5xx, no answer: Retry
 //   200 or 400 that is not Mixpanel's, or a 200 with a count that is not what was sent: Retry
 // A stop ends the wait for the pacer at once, and a batch that is not through after `stop_grace`:
 // what was begun is finished if the destination answers, as its rows would be sent again.

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "connectors/mixpanel/response_text.h"
+#include "net/http_status.h"
 
 namespace millrace::mixpanel {
 namespace {
@@ -19,12 +20,10 @@ absl::StatusCode CodeOf(int http_status) {
       return absl::StatusCode::kPermissionDenied;
     case 404:
       return absl::StatusCode::kNotFound;
-    case 408:
-    case 429:
-      return absl::StatusCode::kUnavailable;
     default:
-      return http_status < 300 || http_status >= 500 ? absl::StatusCode::kUnavailable
-                                                     : absl::StatusCode::kFailedPrecondition;
+      return http_status < 300 || IsRetryableStatus(http_status)
+                 ? absl::StatusCode::kUnavailable
+                 : absl::StatusCode::kFailedPrecondition;
   }
 }
 
