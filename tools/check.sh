@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, include layers and a short clang-tidy. Fails on the first kind of finding.
+# Formatting, include layers, language and a short clang-tidy. Fails on the first kind of finding.
 #   tools/check.sh [--fast | --analyzer]
 # --fast: without clang-tidy. --analyzer: with the checks that walk through every path of a function too, which take
 # long; they are not part of CI.
@@ -11,6 +11,8 @@ echo "check: clang-format of ${#sources[@]} files"
 clang-format-14 --dry-run --Werror "${sources[@]}"
 echo "check: include layers"
 python3 tools/check_layers.py
+echo "check: language"
+python3 tools/check_language.py
 echo "check: shell and Python syntax"
 git ls-files '*.sh' dev .ci/run | xargs -n1 bash -n
 git ls-files '*.py' | xargs -r python3 -m py_compile

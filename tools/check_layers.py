@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Fails on an #include that the layer table forbids.
+"""Checks the #include lines of src/ against the layer table, the DEPS of millrace_library() in src/CMakeLists.txt.
 
-The table is the DEPS of millrace_library() in src/CMakeLists.txt: a folder may include itself and,
-transitively, its DEPS. Third-party headers that one folder owns stay in that folder's .cc files.
+A module is a folder of that table. It may include itself and, transitively, its DEPS. The check fails on an include
+that the table forbids, a cycle in the table, a DEPS entry that no file of the module needs, and a third-party header
+outside the .cc files of the modules that own it.
 """
+import argparse
+import graphlib
 import pathlib
 import re
 import sys
@@ -66,9 +69,42 @@ def folder_of(path, table):
     return None
 
 
+def includes(path):
+    """Yields (line number, quoted or not, header) of each #include."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
+        if match:
+            yield number, match[1] == '"', match[2]
+
+
+def check_table(table, used, used_by_tests):
+    try:
+        graphlib.TopologicalSorter(table).prepare()
+    except graphlib.CycleError as error:
+        yield f"src/CMakeLists.txt: a cycle: {' -> '.join(reversed(error.args[1]))}"
+    for folder, deps in table.items():
+        for dep in deps:
+            if dep not in used[folder] | used_by_tests[folder]:
+                yield f"src/CMakeLists.txt: no file of {folder} includes a header of {dep}; remove it from its DEPS"
+
+
+def print_arrows(table, used, used_by_tests):
+    for folder in table:
+        line = " ".join([folder, "->", *(f for f in table if f in used[folder])])
+        tests = [f for f in table if f in used_by_tests[folder] - used[folder]]
+        print(line + (f"  (tests only: {' '.join(tests)})" if tests else ""))
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--print", action="store_true", dest="arrows",
+                        help="print what each module includes, in the order of the table, and check nothing")
+    arrows = parser.parse_args().arrows
+
     table = read_table()
     problems = []
+    used = {folder: set() for folder in table}  # by the module's headers and sources
+    used_by_tests = {folder: set() for folder in table}
     for path in sorted([*SRC.rglob("*.h"), *SRC.rglob("*.cc")]):
         relative = path.relative_to(SRC)
         folder = folder_of(relative, table)
@@ -77,22 +113,24 @@ def main():
             continue
         allowed = closure(table, folder) | {folder}
         is_test = relative.name.endswith("_test.cc") or "testing" in relative.parts
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            match = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
-            if not match:
-                continue
-            quote, name = match.groups()
+        for number, quoted, name in includes(path):
             where = f"src/{relative}:{number}"
-            target = folder_of(pathlib.Path(name), table) if quote == '"' else None
-            if target is not None and target not in allowed:
-                problems.append(f"{where}: {folder} must not include {name} (layer {target})")
+            target = folder_of(pathlib.Path(name), table) if quoted else None
+            if target not in (None, folder):
+                (used_by_tests if is_test else used)[folder].add(target)
+                if target not in allowed:
+                    problems.append(f"{where}: {folder} must not include {name} (layer {target})")
             for prefix, owners in OWNERS.items():
                 if name.startswith(prefix) and not is_test:
                     if folder not in owners:
                         problems.append(f"{where}: <{name}> belongs to {', '.join(sorted(owners))}")
                     elif relative.suffix == ".h" and not relative.stem.endswith("_internal"):
                         problems.append(f"{where}: <{name}> belongs in a .cc or *_internal.h file")
-    print("\n".join(problems) if problems else f"{len(table)} folders keep to their layers")
+    if arrows:
+        print_arrows(table, used, used_by_tests)
+        return 0
+    problems += check_table(table, used, used_by_tests)
+    print("\n".join(problems) if problems else f"{len(table)} modules keep to their layers")
     return 1 if problems else 0
 
 

@@ -2,7 +2,7 @@
 # The main job on sample data: generate files, import them into a local sandbox, prove that all arrived.
 #   ./dev demo [--fresh]
 # Everything stays in build/demo, so that a second ./dev demo finds its work done and sends nothing;
-# --fresh begins anew.
+# --fresh starts again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 millrace=$PWD/build/release/millrace

@@ -61,7 +61,7 @@ fi
 deps=$cache/deps
 mkdir -p "$deps"
 
-# Unpacks into a folder beside the target and renames, so that an interrupted run leaves nothing half.
+# Unpacks into a folder beside the target and renames, so that an interrupted run leaves no partial output.
 fetch() {
   local name=$1 target=$deps/$1 work
   shift

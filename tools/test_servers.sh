@@ -8,7 +8,7 @@ cache=$(tools/cache_folder.sh) || exit 1
 mkdir -p "$cache/servers" "$cache/clients"
 
 # Runs a command that fills the folder $1 of the cache, unless it is there; an interrupted run leaves
-# nothing half.
+# no partial output.
 install_once() {
   local target=$cache/$1 work
   shift

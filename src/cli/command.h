@@ -19,7 +19,7 @@
 
 namespace millrace::cli {
 
-// Exit status of every verb (design section 5).
+// Exit status of every verb; docs/cli.md begins with them.
 enum ExitCode {
   kAllAccepted = 0,
   kRejectedRecords = 1,  // finished, but records (or whole objects) were rejected

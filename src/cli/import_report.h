@@ -11,7 +11,7 @@
 
 namespace millrace::cli {
 
-// The JSON object of design section 10 on one line.
+// One JSON object on one line; docs/verbs/import.md lists its keys.
 std::string ImportReportAsJson(const ImportReport& report);
 std::string ImportReportAsTable(const ImportReport& report);
 

@@ -9,7 +9,7 @@
 
 namespace millrace::cli {
 
-// One JSON object on one line: the keys of design section 10 and more.
+// One JSON object on one line; docs/verbs/reconcile.md lists its keys.
 std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_unexpected,
                                   size_t max_listed);
 std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_unexpected,

@@ -83,7 +83,7 @@ class RowReader {
   virtual std::vector<RenamedColumn> renamed_columns() const { return {}; }
 };
 
-// Bounds on outside input (design: sizes and depths are bounded before memory is).
+// Limits on outside input, checked before memory is spent on it.
 inline constexpr size_t kMaxRowBytes = 16 << 20;  // longer lines are bad rows, and skipped unread
 inline constexpr int kMaxJsonDepth = 64;
 

@@ -49,7 +49,7 @@ struct ImportRequest {
 
 struct ImportProgress;
 
-// What `--json` prints; see design section 10. The accounting is of this run.
+// What `--json` prints (docs/verbs/import.md lists the keys). The accounting is of this run.
 struct ImportReport {
   absl::Status status;  // as RunReport::status
   Counts counts;

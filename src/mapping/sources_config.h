@@ -24,7 +24,7 @@ enum class FieldType {
   kInteger,
   kFloat,
   kBoolean,
-  kUnixTimestampAuto,  // design: "Time"; sent as integer milliseconds
+  kUnixTimestampAuto,  // docs/sources-json.md, "Time"; sent as integer milliseconds
   kStringOrUuid,       // text, or a deterministic id where there is none
   kJson,               // JSON text inside of a cell, as its value
 };

@@ -1,4 +1,5 @@
-// The shared time rule (design, "Time"): any source value to milliseconds since the epoch.
+// The shared time rule (docs/sources-json.md, "Time"): any source value to milliseconds since the
+// epoch.
 #ifndef MILLRACE_MAPPING_TIME_VALUE_H_
 #define MILLRACE_MAPPING_TIME_VALUE_H_
 
