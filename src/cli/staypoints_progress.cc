@@ -13,7 +13,7 @@ std::string StaypointsProgressLine(const StaypointsProgress& progress, absl::Dur
   const Phase phase = progress.phase;
   if (phase == Phase::kLooking) return "looking at the files";
   const bool reading = phase == Phase::kReading;
-  const double share = reading ? Share(progress.rows, progress.about_rows)
+  const double share = reading ? Share(progress.rows, progress.estimated_rows)
                                : Share(progress.ranges_done, progress.ranges);
   const double seconds = std::max(1e-3, absl::ToDoubleSeconds(elapsed));
   std::string line = terminal ? StrCat(Bar(share, 24), " ") : std::string();

@@ -73,7 +73,7 @@ class CsvReader : public RowReader {
 
 // Reads the first record of `text`; no names if there is none.
 absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvDialect& dialect) {
-  text.set_cutter(NewCsvSplitter({.dialect = dialect}));
+  text.set_splitter(NewCsvSplitter({.dialect = dialect}));
   ASSIGN_OR_RETURN(const std::unique_ptr<TextRows> first, text.Read({1, kMaxRowBytes}));
   std::vector<std::string> names;
   if (first == nullptr) return names;
@@ -155,7 +155,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
   const RowPosition first_row{0, text->position().byte};
   const RowPosition from = options.from.byte == 0 ? first_row : options.from;
   RETURN_IF_ERROR(text->SkipTo(from));
-  text->set_cutter(
+  text->set_splitter(
       NewCsvSplitter({.dialect = format.dialect,
                       .columns = names.size(),
                       .first_row = from.row,

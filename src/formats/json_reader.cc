@@ -86,10 +86,10 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextRea
   const RowPosition from = options.from;
   const bool resumed = from.byte > text->position().byte;
   if (lines) {
-    text->set_cutter(NewJsonLineSplitter(options.split_lines));
+    text->set_splitter(NewJsonLineSplitter(options.split_lines));
   } else {
     const JsonLayout layout = array ? JsonLayout::kArray : JsonLayout::kSequence;
-    text->set_cutter(NewElementSplitter(layout, resumed));
+    text->set_splitter(NewElementSplitter(layout, resumed));
   }
   if (resumed) RETURN_IF_ERROR(text->SkipTo(from));
   return std::make_unique<JsonReader>(std::move(text), lines);

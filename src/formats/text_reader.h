@@ -25,7 +25,7 @@ class TextReader {
   // Goes on behind `position`, which must not lie before what was read already.
   absl::Status SkipTo(RowPosition position);
 
-  void set_cutter(std::unique_ptr<RowSplitter> splitter) { splitter_ = std::move(splitter); }
+  void set_splitter(std::unique_ptr<RowSplitter> splitter) { splitter_ = std::move(splitter); }
 
   // The next rows; null at the end of the text. After an error the reader is finished.
   absl::StatusOr<std::unique_ptr<TextRows>> Read(const ChunkLimits& limits);

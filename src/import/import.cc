@@ -240,10 +240,10 @@ ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueu
     absl::Status status = importer.RunAll();
     return importer.TakeReport(std::move(status));
   }
-  NullDeadLetterQueue nowhere;
-  absl::StatusOr<std::unique_ptr<Ledger>> forgetful = OpenSqliteLedger(":memory:", Clock::Real());
-  if (!forgetful.ok()) return {.status = forgetful.status()};
-  Importer importer(request, **forgetful, nowhere, std::move(stop), progress);
+  NullDeadLetterQueue null_dead_letter_queue;
+  absl::StatusOr<std::unique_ptr<Ledger>> memory_ledger = OpenSqliteLedger(":memory:", Clock::Real());
+  if (!memory_ledger.ok()) return {.status = memory_ledger.status()};
+  Importer importer(request, **memory_ledger, null_dead_letter_queue, std::move(stop), progress);
   absl::Status status = importer.RunAll();
   return importer.TakeReport(std::move(status));
 }

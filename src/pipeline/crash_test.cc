@@ -29,8 +29,8 @@ std::vector<FakeObject> SmallObjects() {
   return objects;
 }
 
-std::unique_ptr<FakeWorld> NewWorld() {
-  auto world = std::make_unique<FakeWorld>();
+std::unique_ptr<PipelineSimulation> NewWorld() {
+  auto world = std::make_unique<PipelineSimulation>();
   world->objects = SmallObjects();
   return world;
 }
@@ -43,7 +43,7 @@ class Crash : public testing::Test {
 
 // A later process: the claims of dead ones have run out, and all objects can be read. If there was
 // another config, what was begun under it is left to it.
-void Finish(FakeWorld& world) {
+void Finish(PipelineSimulation& world) {
   world.read_fault = nullptr;
   const bool changed = !world.earlier_objects.empty();
   for (const char* config : {"changed", "c"}) {
@@ -65,7 +65,7 @@ template <typename Setup>
 uint64_t KillAtEachStep(Setup setup) {
   for (uint64_t step = 0;; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
-    const std::unique_ptr<FakeWorld> world = NewWorld();
+    const std::unique_ptr<PipelineSimulation> world = NewWorld();
     setup(*world);
     CrashPoint crash(step);
     const RunReport report = world->RunUntilCrash("first", crash);
@@ -81,23 +81,23 @@ uint64_t KillAtEachStep(Setup setup) {
 }
 
 TEST_F(Crash, AtEachStepOfOneWorker) {
-  const uint64_t steps = KillAtEachStep([](FakeWorld&) {});
+  const uint64_t steps = KillAtEachStep([](PipelineSimulation&) {});
   EXPECT_GT(steps, 60u);
 }
 
 TEST_F(Crash, AtEachStepWithEachChunkWrittenAlone) {
-  KillAtEachStep([](FakeWorld& world) {
+  KillAtEachStep([](PipelineSimulation& world) {
     world.options.join_rows = 1;
     world.chunk_rows = 1;
   });
 }
 
 TEST_F(Crash, AtEachStepWithStoresAtTheEndOnly) {
-  KillAtEachStep([](FakeWorld& world) { world.options.ledger_interval = absl::Hours(1); });
+  KillAtEachStep([](PipelineSimulation& world) { world.options.ledger_interval = absl::Hours(1); });
 }
 
 TEST_F(Crash, AtEachStepOfSeveralWorkers) {
-  KillAtEachStep([](FakeWorld& world) {
+  KillAtEachStep([](PipelineSimulation& world) {
     world.options.initial_writes = 3;
     world.options.max_writes = 3;
     world.options.join_rows = 2;
@@ -106,7 +106,7 @@ TEST_F(Crash, AtEachStepOfSeveralWorkers) {
 }
 
 TEST_F(Crash, AtEachStepWhileWritesFail) {
-  KillAtEachStep([](FakeWorld& world) {
+  KillAtEachStep([](PipelineSimulation& world) {
     world.destination.set_script([](uint64_t n) {
       constexpr FakeWrite kScript[] = {FakeWrite::kResponseLost, FakeWrite::kDurable,
                                        FakeWrite::kRetry, FakeWrite::kThrottled};
@@ -116,7 +116,7 @@ TEST_F(Crash, AtEachStepWhileWritesFail) {
 }
 
 // Chunks that take several writes each.
-void FanOut(FakeWorld& world) {
+void FanOut(PipelineSimulation& world) {
   world.objects = {MakeFakeObject("wide", "aaaa r aaxaaa f aaaaaaaa aaaaa a aax r"),
                    MakeFakeObject("one row", "aaaaaaaaaaaa"),
                    MakeFakeObject("cut", "aaaa axa aaaa")};
@@ -130,7 +130,7 @@ TEST_F(Crash, AtEachStepWhileRowsFanOut) {
 }
 
 TEST_F(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
-  KillAtEachStep([](FakeWorld& world) {
+  KillAtEachStep([](PipelineSimulation& world) {
     FanOut(world);
     world.options.initial_writes = world.options.max_writes = 3;
     world.options.join_rows = 2;
@@ -145,7 +145,7 @@ TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
   for (const uint64_t fails_at : {0, 4, 8}) {
     for (uint64_t step = 0;; ++step) {
       SCOPED_TRACE(StrCat("killed at step ", step, ", failing at row ", fails_at));
-      const std::unique_ptr<FakeWorld> world = NewWorld();
+      const std::unique_ptr<PipelineSimulation> world = NewWorld();
       world->read_fault = [fails_at](const FakeObject& object, uint64_t row) {
         const bool fails = object.key.object == "mixed" && row == fails_at;
         return fails ? absl::UnavailableError("the store is away") : absl::OkStatus();
@@ -167,10 +167,11 @@ TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
 
 // Another process takes everything over at each step of one that does not know, and gets as far as
 // `other_steps`.
-void TakeOverAtEachStep(uint64_t other_steps, const std::function<void(FakeWorld&)>& setup) {
+void TakeOverAtEachStep(uint64_t other_steps,
+                        const std::function<void(PipelineSimulation&)>& setup) {
   for (uint64_t step = 0;; ++step) {
     SCOPED_TRACE(StrCat("taken over at step ", step, " by one of ", other_steps, " steps"));
-    const std::unique_ptr<FakeWorld> world = NewWorld();
+    const std::unique_ptr<PipelineSimulation> world = NewWorld();
     setup(*world);
     world->leases_were_lost = true;
     CrashPoint crash(1'000'000);
@@ -191,7 +192,7 @@ void TakeOverAtEachStep(uint64_t other_steps, const std::function<void(FakeWorld
 
 TEST_F(Crash, AnotherOwnerTakesOverAtEachStep) {
   for (const uint64_t other_steps : {4, 17, 40, 1'000'000}) {
-    TakeOverAtEachStep(other_steps, [](FakeWorld&) {});
+    TakeOverAtEachStep(other_steps, [](PipelineSimulation&) {});
   }
 }
 
@@ -200,7 +201,7 @@ TEST_F(Crash, AnotherOwnerTakesOverAtEachStepWhileRowsFanOut) {
 }
 
 TEST_F(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
-  TakeOverAtEachStep(30, [](FakeWorld& world) {
+  TakeOverAtEachStep(30, [](PipelineSimulation& world) {
     world.options.initial_writes = world.options.max_writes = 3;
     world.options.join_rows = 2;
     world.chunk_rows = 2;
@@ -210,7 +211,7 @@ TEST_F(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
 TEST_F(Crash, TheConfigIsAnotherForAWhileAfterEachStep) {
   for (uint64_t step = 0;; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
-    const std::unique_ptr<FakeWorld> world = NewWorld();
+    const std::unique_ptr<PipelineSimulation> world = NewWorld();
     CrashPoint crash(step);
     world->RunUntilCrash("first", crash);
     world->clock.Advance(2 * world->options.lease);
@@ -227,7 +228,7 @@ TEST_F(Crash, TwiceInARow) {
   for (uint64_t first = 0; first < 80; first += 3) {
     for (uint64_t second = 0; second < 60; second += 4) {
       SCOPED_TRACE(StrCat("killed at steps ", first, " and ", second));
-      const std::unique_ptr<FakeWorld> world = NewWorld();
+      const std::unique_ptr<PipelineSimulation> world = NewWorld();
       for (const uint64_t step : {first, second}) {
         CrashPoint crash(step);
         world->RunUntilCrash(StrCat("run ", step), crash);
@@ -244,7 +245,7 @@ TEST_F(Crash, TwiceInARow) {
 TEST_F(Crash, OfTheMachineBringsTheLedgerBackToAnEarlierState) {
   for (uint64_t step = 0; step < 100; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
-    const std::unique_ptr<FakeWorld> world = NewWorld();
+    const std::unique_ptr<PipelineSimulation> world = NewWorld();
     CrashPoint earlier(step / 2);
     world->RunUntilCrash("first", earlier);
     MemoryLedger::Rows rows = world->ledger.Snapshot();
@@ -267,8 +268,8 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-std::unique_ptr<FakeWorld> RandomWorld(Dice& dice) {
-  auto world = std::make_unique<FakeWorld>();
+std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) {
+  auto world = std::make_unique<PipelineSimulation>();
   const uint64_t objects = 1 + dice.Below(6);
   for (uint64_t o = 0; o < objects; ++o) {
     std::string letters;
@@ -323,7 +324,7 @@ TEST_F(Crash, RandomSchedules) {
     Dice dice(seed);
     // The config changes once, behind the first run.
     bool config_changes = dice.OneIn(3);
-    const std::unique_ptr<FakeWorld> world = RandomWorld(dice);
+    const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     for (uint64_t run = dice.Below(4); run > 0; --run) {
       CrashPoint crash(dice.Below(200));
       if (dice.OneIn(4)) {
@@ -350,7 +351,7 @@ TEST_F(Crash, TwoRunsShareOneLedger) {
   for (uint64_t seed = 1000; seed < 1200; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
-    const std::unique_ptr<FakeWorld> world = RandomWorld(dice);
+    const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     world->options.lease = absl::Hours(10);  // retries move the clock, and neither may be late
     CrashPoint one_dies(dice.Below(100));
     CrashPoint other_lives(1'000'000);
@@ -371,7 +372,7 @@ TEST_F(Crash, RunsThatLiveLoseTheirLeases) {
   for (uint64_t seed = 2000; seed < 2300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
-    const std::unique_ptr<FakeWorld> world = RandomWorld(dice);
+    const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     world->options.lease = absl::Seconds(3);
     MemoryDeadLetterQueue dead_letters[2];
     world->elsewhere = {&dead_letters[0], &dead_letters[1]};

@@ -224,7 +224,7 @@ TEST_F(RunLedgerTest, DeadLettersOfAnObjectThatIsLostBeforeItIsReadAreLeftAlone)
   AddObject("one", "r a r a a a");
   class SlowToOpen : public FakeSource {
    public:
-    SlowToOpen(FakeWorld& world)
+    SlowToOpen(PipelineSimulation& world)
         : FakeSource(world.objects, world.ledger, "me", 4), world_(world) {}
     absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
       absl::StatusOr<std::unique_ptr<Chunk>> chunk = FakeSource::Next(stop);
@@ -235,7 +235,7 @@ TEST_F(RunLedgerTest, DeadLettersOfAnObjectThatIsLostBeforeItIsReadAreLeftAlone)
     }
 
    private:
-    FakeWorld& world_;
+    PipelineSimulation& world_;
     bool slow_ = true;
   };
   SlowToOpen source(world_);
@@ -326,7 +326,7 @@ class FailingDeadLetterQueue : public DeadLetterQueue {
 
 TEST_F(RunLedgerTest, WhatCannotBeKeptIsNotPassed) {
   for (const bool add_fails : {true, false}) {
-    FakeWorld world;
+    PipelineSimulation world;
     world.objects = {MakeFakeObject("one", "a a a a a r a a a a a a")};
     FailingDeadLetterQueue dead_letter(add_fails);
     FakeSource source(world.objects, world.ledger, "me", 2);

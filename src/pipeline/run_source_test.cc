@@ -82,7 +82,7 @@ class WaitingSource : public FakeSource {
 // If a small batch waited for more input, this would not end.
 TEST_F(RunSourceTest, ASmallBatchDoesNotWaitForInputToArrive) {
   for (const int workers : {1, 4}) {
-    FakeWorld world;
+    PipelineSimulation world;
     world.objects = {MakeFakeObject("one", "a"), MakeFakeObject("two", "a")};
     world.options.initial_writes = world.options.max_writes = workers;
     absl::Notification input;
@@ -106,7 +106,7 @@ class SlowSource : public WaitingSource {
 
 TEST_F(RunSourceTest, ASmallBatchWaitsForASlowSourceNoLongerThanTheDelay) {
   for (const int workers : {1, 4}) {
-    FakeWorld world;
+    PipelineSimulation world;
     world.objects = {MakeFakeObject("one", "a"), MakeFakeObject("two", "a")};
     world.options.initial_writes = world.options.max_writes = workers;
     world.options.max_delay = absl::Milliseconds(5);
@@ -163,7 +163,7 @@ TEST_F(RunSourceTest, AStopEndsAReadThatNobodyWaitsForAnyMore) {
 class BrokenSource : public FakeSource {
  public:
   using Break = std::function<void(int n, std::unique_ptr<Chunk>&)>;
-  BrokenSource(FakeWorld& world, Break break_chunk)
+  BrokenSource(PipelineSimulation& world, Break break_chunk)
       : FakeSource(world.objects, world.ledger, "me", 4), break_(std::move(break_chunk)) {}
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
     absl::StatusOr<std::unique_ptr<Chunk>> chunk = FakeSource::Next(stop);
@@ -191,7 +191,7 @@ TEST_F(RunSourceTest, ASourceThatBreaksItsContractIsNotBelieved) {
         if (n == 2) chunk.reset();
       }};
   for (size_t i = 0; i < breaks.size(); ++i) {
-    FakeWorld world;
+    PipelineSimulation world;
     world.objects = {MakeFakeObject("one", "a a a a a a a a a a")};
     BrokenSource source(world, breaks[i]);
     const RunReport report = RunWith(world, source);

@@ -77,7 +77,7 @@ TEST_F(RunStopTest, ADestinationThatRefusesEverythingStopsTheRun) {
 TEST_F(RunStopTest, AnObjectOfWhichSomethingMayHaveBeenSentIsLeftToItsConfig) {
   for (const FakeWrite write :
        {FakeWrite::kResponseLost, FakeWrite::kStop, FakeWrite::kRefusedWhole}) {
-    FakeWorld world;
+    PipelineSimulation world;
     world.objects = {MakeFakeObject("one", "a a a")};
     world.destination.set_script(Always(write));
     EXPECT_FALSE(world.Run("me").status.ok());

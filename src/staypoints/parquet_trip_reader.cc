@@ -199,7 +199,7 @@ class ParquetTripReader : public TripReader {
     return sampled;
   }
 
-  uint64_t about_rows() const override {
+  uint64_t estimated_rows() const override {
     const auto& groups = columns_->groups();
     return groups.empty() ? 0 : groups.back().first_row + groups.back().rows;
   }

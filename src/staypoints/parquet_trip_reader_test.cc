@@ -178,7 +178,7 @@ TEST(ParquetTripReaderTest, SamplesIdsOfAllRowGroups) {
   const auto ids = (*reader)->SampleIds(1000);
   ASSERT_TRUE(ids.ok()) << ids.status();
   EXPECT_THAT(*ids, ElementsAre("a", "b", "d", "e", "f"));
-  EXPECT_EQ((*reader)->about_rows(), 6u);
+  EXPECT_EQ((*reader)->estimated_rows(), 6u);
 }
 
 }  // namespace

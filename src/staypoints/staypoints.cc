@@ -87,7 +87,7 @@ class Run {
                          ScratchFile& scratch) {
     ASSIGN_OR_RETURN(TripSample sample, SampleTrips(files, request_.workers, stop_));
     const MemoryPlan plan = PlanMemory(request_.memory, request_.workers, sample.about_trips);
-    progress_.about_rows = sample.about_trips;
+    progress_.estimated_rows = sample.about_trips;
     progress_.phase = StaypointsProgress::Phase::kReading;
     const IdRanges ranges(std::move(sample.ids), plan.ranges);
     ASSIGN_OR_RETURN(const auto store, TripStore::Make({.ranges = ranges.count(),

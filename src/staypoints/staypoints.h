@@ -54,7 +54,7 @@ struct StaypointsProgress {
 
   std::atomic<Phase> phase = Phase::kLooking;
   std::atomic<uint64_t> rows = 0;
-  std::atomic<uint64_t> about_rows = 0;  // in all files; a guess where they are text
+  std::atomic<uint64_t> estimated_rows = 0;  // in all files; a guess where they are text
   std::atomic<uint64_t> rejected = 0;
   std::atomic<uint64_t> ranges = 0;  // parts of the sorting and writing
   std::atomic<uint64_t> ranges_done = 0;

@@ -141,7 +141,7 @@ class TextTripReader : public TripReader {
     return std::move(collector.ids);
   }
 
-  uint64_t about_rows() const override { return file_.object.size / kUsualRowBytes + 1; }
+  uint64_t estimated_rows() const override { return file_.object.size / kUsualRowBytes + 1; }
 
  private:
   // Null at the end.

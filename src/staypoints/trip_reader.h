@@ -47,7 +47,7 @@ class TripReader {
   virtual absl::StatusOr<std::vector<std::string>> SampleIds(size_t max) = 0;
 
   // Rows in the file; a guess for text.
-  virtual uint64_t about_rows() const = 0;
+  virtual uint64_t estimated_rows() const = 0;
 };
 
 }  // namespace millrace

@@ -136,7 +136,7 @@ absl::StatusOr<TripSample> SampleTrips(const std::vector<TripFile>& files, size_
     for (size_t i = next++; i < count; i = next++) {
       const TripFile& file = files[(2 * i + 1) * files.size() / (2 * count)];
       ASSIGN_OR_RETURN(const auto reader, TripReader::Open(file));
-      const uint64_t rows = reader->about_rows();
+      const uint64_t rows = reader->estimated_rows();
       ASSIGN_OR_RETURN(std::vector<std::string> ids, reader->SampleIds(kSampledIds / count));
       absl::MutexLock lock(&mutex);
       std::move(ids.begin(), ids.end(), std::back_inserter(sample.ids));

@@ -134,7 +134,7 @@ class KillTest(MillraceTest):
 
     def test_a_restart_repeats_what_was_in_flight(self):
         rows, kills = 200_000, 11
-        most_in_flight = 3 * 2000  # one write, one that is being recorded, and one for a slow disk
+        max_in_flight = 3 * 2000  # one write, one that is being recorded, and one for a slow disk
         sandbox = self.sandbox()
         folder = self.generate(rows, "--format", "ndjson", "--files", "1")
         arguments = ["import", folder, "--config", folder / "sources.json", "--mixpanel-url", sandbox.url,
@@ -152,7 +152,7 @@ class KillTest(MillraceTest):
         self.assertEqual(stats["unique"], rows)
         again = stats["received"] - rows
         print(f"{kills} kills: {again} of {rows} events were sent again")
-        self.assertLessEqual(again, kills * most_in_flight)
+        self.assertLessEqual(again, kills * max_in_flight)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ FakeObject MakeFakeObject(const std::string& name, const std::string& letters) {
   return object;
 }
 
-RunReport FakeWorld::Run(const std::string& owner, std::stop_token stop, RunProgress* progress) {
+RunReport PipelineSimulation::Run(const std::string& owner, std::stop_token stop,
+                                  RunProgress* progress) {
   FakeSource source(objects, ledger, owner, chunk_rows, options.lease);
   source.set_read_fault(read_fault);
   return millrace::Run({.source = source,
@@ -49,13 +50,14 @@ RunReport FakeWorld::Run(const std::string& owner, std::stop_token stop, RunProg
                        options, std::move(stop), progress);
 }
 
-RunReport FakeWorld::RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash) {
+RunReport PipelineSimulation::RunBesideOthersUntilCrash(const std::string& owner,
+                                                        CrashPoint& crash) {
   return RunElsewhereUntilCrash(owner, dead_letter, crash);
 }
 
-RunReport FakeWorld::RunElsewhereUntilCrash(const std::string& owner,
-                                            MemoryDeadLetterQueue& dead_letter_there,
-                                            CrashPoint& crash) {
+RunReport PipelineSimulation::RunElsewhereUntilCrash(const std::string& owner,
+                                                     MemoryDeadLetterQueue& dead_letter_there,
+                                                     CrashPoint& crash) {
   const std::unique_ptr<Ledger> mortal_ledger = NewMortalLedger(ledger, crash);
   FakeSource source(objects, *mortal_ledger, owner, chunk_rows, options.lease);
   source.set_read_fault(read_fault);
@@ -69,20 +71,20 @@ RunReport FakeWorld::RunElsewhereUntilCrash(const std::string& owner,
       options, {}, crash);
 }
 
-RunReport FakeWorld::RunUntilCrash(const std::string& owner, CrashPoint& crash) {
+RunReport PipelineSimulation::RunUntilCrash(const std::string& owner, CrashPoint& crash) {
   RunReport report = RunBesideOthersUntilCrash(owner, crash);
   if (crash.dead()) dead_letter.Crash();
   return report;
 }
 
-void FakeWorld::ChangeConfig(const std::string& config) {
+void PipelineSimulation::ChangeConfig(const std::string& config) {
   for (FakeObject& object : objects) {
     earlier_objects.push_back(object);
     object.key.config = config;
   }
 }
 
-bool FakeWorld::IsSettledUnderEarlierConfig(const FakeObject& object) const {
+bool PipelineSimulation::IsSettledUnderEarlierConfig(const FakeObject& object) const {
   return std::any_of(earlier_objects.begin(), earlier_objects.end(),
                      [&](const FakeObject& earlier) {
                        const std::optional<LedgerEntry> entry = ledger.Find(earlier.key);
@@ -92,9 +94,9 @@ bool FakeWorld::IsSettledUnderEarlierConfig(const FakeObject& object) const {
                      });
 }
 
-std::string FakeWorld::CheckRow(const FakeObject& object, uint64_t row,
-                                const std::map<std::string, int>& arrived,
-                                const std::map<uint64_t, int>& rejected) const {
+std::string PipelineSimulation::CheckRow(const FakeObject& object, uint64_t row,
+                                         const std::map<std::string, int>& arrived,
+                                         const std::map<uint64_t, int>& rejected) const {
   for (const std::string& line : AcceptedEvents(object, row)) {
     if (arrived.count(line) == 0) return StrCat(line, " is lost");
   }
@@ -105,8 +107,9 @@ std::string FakeWorld::CheckRow(const FakeObject& object, uint64_t row,
   return StrCat(RowName(object.key, row), " is ", kept, " times in the dead letters, not ", due);
 }
 
-std::string FakeWorld::CheckObject(const FakeObject& object, const MemoryLedger::Rows& recorded,
-                                   const std::map<std::string, int>& arrived) const {
+std::string PipelineSimulation::CheckObject(const FakeObject& object,
+                                            const MemoryLedger::Rows& recorded,
+                                            const std::map<std::string, int>& arrived) const {
   const auto found = recorded.find(object.key);
   if (found == recorded.end()) return "";
   const LedgerEntry* const entry = &found->second;
@@ -128,7 +131,7 @@ std::string FakeWorld::CheckObject(const FakeObject& object, const MemoryLedger:
   return "";
 }
 
-std::vector<Rejection> FakeWorld::Kept(const LedgerKey& object) const {
+std::vector<Rejection> PipelineSimulation::Kept(const LedgerKey& object) const {
   std::vector<Rejection> kept = dead_letter.Durable(object);
   for (const MemoryDeadLetterQueue* other : elsewhere) {
     const std::vector<Rejection> there = other->Durable(object);
@@ -137,7 +140,7 @@ std::vector<Rejection> FakeWorld::Kept(const LedgerKey& object) const {
   return kept;
 }
 
-std::string FakeWorld::CheckPromise() const {
+std::string PipelineSimulation::CheckPromise() const {
   // First what was recorded: others may go on meanwhile.
   const MemoryLedger::Rows recorded = ledger.Snapshot();
   const std::map<std::string, int> arrived = destination.Arrived();
@@ -165,7 +168,7 @@ std::string FakeWorld::CheckPromise() const {
   return "";
 }
 
-std::string FakeWorld::CheckComplete() const {
+std::string PipelineSimulation::CheckComplete() const {
   std::set<LedgerKey> keys;
   for (const FakeObject& object : objects) {
     keys.insert(object.key);

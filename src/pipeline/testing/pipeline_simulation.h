@@ -21,7 +21,7 @@ namespace millrace {
 FakeObject MakeFakeObject(const std::string& name, const std::string& letters);
 
 // What outlives a process, and how a process runs on it.
-struct FakeWorld {
+struct PipelineSimulation {
   // One process from its start to its end.
   RunReport Run(const std::string& owner, std::stop_token stop = {},
                 RunProgress* progress = nullptr);

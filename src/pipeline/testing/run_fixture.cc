@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-RunReport RunWith(FakeWorld& world, Source& source, const Replaced& other, std::stop_token stop) {
+RunReport RunWith(PipelineSimulation& world, Source& source, const Replaced& other,
+                  std::stop_token stop) {
   return Run(
       {.source = source,
        .make_transform = other.make_transform ? other.make_transform

@@ -21,7 +21,7 @@ struct Replaced {
   Clock* clock = nullptr;
 };
 
-RunReport RunWith(FakeWorld& world, Source& source, const Replaced& other = {},
+RunReport RunWith(PipelineSimulation& world, Source& source, const Replaced& other = {},
                   std::stop_token stop = {});
 
 class RunTest : public testing::Test {
@@ -36,7 +36,7 @@ class RunTest : public testing::Test {
     return [write](uint64_t) { return write; };
   }
 
-  FakeWorld world_;
+  PipelineSimulation world_;
 };
 
 }  // namespace millrace

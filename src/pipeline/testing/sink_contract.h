@@ -124,7 +124,7 @@ TEST_P(SinkContract, AWholeRequestRefusalIsOneOfTheWholeBatch) {
 
 TEST_P(SinkContract, AWholeRequestRefusalStopsTheRunAndLosesNothing) {
   constexpr int kRows = 3000;
-  FakeWorld world;
+  PipelineSimulation world;
   std::string letters;
   for (int n = 0; n < kRows; ++n) letters += "a ";
   world.objects = {MakeFakeObject("object", letters)};
