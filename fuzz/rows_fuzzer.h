@@ -30,7 +30,7 @@ inline void CheckRows(const std::string& bytes, const ReadOptions& options,
   Require(whole.rows == parts.rows);
   Require(whole.bad_raw == parts.bad_raw);
   if (parts.positions.empty()) return;
-  const RowPosition from = parts.positions[parts.positions.size() / 2];
+  const Position from = parts.positions[parts.positions.size() / 2];
   ReadOptions resumed = options;
   resumed.from = from;
   const ReadResult rest = ReadRows(bytes, resumed, limits);

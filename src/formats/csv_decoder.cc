@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/byte_scan.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 
 namespace millrace {
 

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "formats/column_names.h"
 #include "formats/csv_decoder.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 
 namespace millrace {
 namespace {
@@ -152,8 +152,8 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
   }
   const absl::Status if_empty = CheckWithoutRows(names, format, options);
   // The header is no row: counting begins after it.
-  const RowPosition first_row{0, text->position().byte};
-  const RowPosition from = options.from.byte == 0 ? first_row : options.from;
+  const Position first_row{0, text->position().byte};
+  const Position from = options.from.byte == 0 ? first_row : options.from;
   RETURN_IF_ERROR(text->SkipTo(from));
   text->set_splitter(
       NewCsvSplitter({.dialect = format.dialect,

@@ -323,7 +323,7 @@ TEST(CsvPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoOn
     ASSERT_TRUE(parts.status.ok()) << parts.status;
     ASSERT_EQ(parts.rows, whole.rows);
     ASSERT_EQ(parts.bad_raw, whole.bad_raw);
-    for (const RowPosition& position : parts.positions) {
+    for (const Position& position : parts.positions) {
       const ReadResult rest = ReadRows(text, {.type = options.type, .from = position}, limits);
       ASSERT_TRUE(rest.status.ok()) << rest.status;
       ASSERT_EQ(rest.rows,

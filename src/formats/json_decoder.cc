@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 
 namespace millrace {
 namespace {

@@ -83,7 +83,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextRea
   const size_t first = FirstNonSpace(head, 0);
   const bool array = first != std::string_view::npos && head[first] == '[';
   const bool lines = !array && !IsMultiLineObject(head);
-  const RowPosition from = options.from;
+  const Position from = options.from;
   const bool resumed = from.byte > text->position().byte;
   if (lines) {
     text->set_splitter(NewJsonLineSplitter(options.split_lines));

@@ -358,7 +358,7 @@ TEST(JsonPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoO
     ASSERT_TRUE(parts.status.ok()) << parts.status;
     ASSERT_EQ(parts.rows, whole.rows);
     ASSERT_EQ(parts.bad_raw, whole.bad_raw);
-    for (const RowPosition& position : parts.positions) {
+    for (const Position& position : parts.positions) {
       ReadOptions from = options;
       from.from = position;
       const ReadResult rest = ReadRows(text, from, limits);

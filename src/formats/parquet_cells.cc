@@ -10,7 +10,7 @@
 #include "base/strings.h"
 #include "formats/parquet_text.h"
 #include "formats/row_reader.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 #include "simdjson.h"
 
 namespace millrace {

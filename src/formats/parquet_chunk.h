@@ -23,7 +23,7 @@ class ParquetChunk : public RowChunk {
 
   uint64_t first_row() const override { return first_row_; }
   uint64_t row_count() const override { return rows_; }
-  RowPosition after() const override { return {first_row_ + rows_, 0}; }
+  Position after() const override { return {first_row_ + rows_, 0}; }
   size_t memory() const override;
   void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) override;
 

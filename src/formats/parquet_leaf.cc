@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/parquet_file.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 #include "parquet/column_reader.h"
 #include "parquet/file_reader.h"
 #include "parquet/metadata.h"

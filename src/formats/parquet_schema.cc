@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/row_reader.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 #include "parquet/schema.h"
 #include "parquet/types.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json_writer.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 
 namespace millrace {
 namespace {

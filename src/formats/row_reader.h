@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/position.h"
 #include "base/warnings.h"
 #include "formats/column_names.h"
 #include "formats/row.h"
@@ -20,13 +21,6 @@
 namespace millrace {
 
 enum class FileType { kAuto, kNdjson, kCsv, kTsv, kParquet };
-
-// A place between two rows: `row` rows lie before it, and `byte` bytes of the decompressed stream
-// (0 for formats that find rows otherwise).
-struct RowPosition {
-  uint64_t row = 0;
-  uint64_t byte = 0;
-};
 
 // The memory one worker decodes with: parsers and buffers that are used again for each chunk. One
 // thread at a time; chunks of any format may be given the same scratch.
@@ -47,7 +41,7 @@ class RowChunk {
   virtual ~RowChunk() = default;
   virtual uint64_t first_row() const = 0;
   virtual uint64_t row_count() const = 0;  // rows, good or bad, that ForEachRow will show
-  virtual RowPosition after() const = 0;   // where reading goes on behind the chunk
+  virtual Position after() const = 0;      // where reading goes on behind the chunk
   virtual size_t memory() const = 0;       // bytes held, about
   virtual void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) = 0;  // may be repeated
 };
@@ -90,7 +84,7 @@ inline constexpr int kMaxJsonDepth = 64;
 struct ReadOptions {
   FileType type = FileType::kAuto;
   bool has_entry = true;  // there is a config entry whose keys messages may name
-  RowPosition from;  // skip what lies before it; must come from after() of the same object version
+  Position from;  // skip what lies before it; must come from after() of the same object version
   // Only these columns are needed; empty means all. Readers may use it to skip work.
   std::vector<std::string> columns;
   // NDJSON: false if each line is one row, so that several objects in it are an invalid one.

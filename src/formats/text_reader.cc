@@ -38,7 +38,7 @@ absl::StatusOr<std::string_view> TextReader::Peek(size_t size) {
   return carry_.view();
 }
 
-absl::Status TextReader::SkipTo(RowPosition position) {
+absl::Status TextReader::SkipTo(Position position) {
   if (position.byte < position_.byte) {
     return absl::InvalidArgumentError(
         StrCat("cannot go on at byte ", position.byte, ", which lies before the first row"));

@@ -23,14 +23,14 @@ class TextReader {
   absl::StatusOr<std::string_view> Peek(size_t size);
 
   // Goes on behind `position`, which must not lie before what was read already.
-  absl::Status SkipTo(RowPosition position);
+  absl::Status SkipTo(Position position);
 
   void set_splitter(std::unique_ptr<RowSplitter> splitter) { splitter_ = std::move(splitter); }
 
   // The next rows; null at the end of the text. After an error the reader is finished.
   absl::StatusOr<std::unique_ptr<TextRows>> Read(const ChunkLimits& limits);
 
-  RowPosition position() const { return position_; }
+  Position position() const { return position_; }
   const std::string& uri() const { return object_->info().uri; }
   uint64_t raw_bytes() const { return stream_->raw_bytes(); }
   const std::shared_ptr<TextRowsPool>& pool() const { return pool_; }
@@ -49,9 +49,9 @@ class TextReader {
   const std::unique_ptr<InputStream> stream_;
   const std::shared_ptr<TextRowsPool> pool_ = std::make_shared<TextRowsPool>();
   std::unique_ptr<RowSplitter> splitter_;
-  ByteBuffer carry_;      // bytes behind position_ that were read already
-  RowPosition position_;  // what lies before it was handed out or skipped
-  bool at_end_ = false;   // of the stream
+  ByteBuffer carry_;     // bytes behind position_ that were read already
+  Position position_;    // what lies before it was handed out or skipped
+  bool at_end_ = false;  // of the stream
   absl::Status stream_error_;
   uint64_t dropped_ = 0;    // bytes of an overlong row that are no longer held
   double row_bytes_ = 512;  // a running mean, to read about as much as a chunk needs

@@ -32,7 +32,7 @@ struct TextRows {
   std::vector<RowSpan> rows;
   std::vector<OverlongSpan> overlong;  // in the order of the rows
   uint64_t first_row = 0;
-  RowPosition after;
+  Position after;
 
   std::string_view row(size_t i) const { return text.view(rows[i].begin, rows[i].end); }
   // Null if row `i` is not overlong.
@@ -65,7 +65,7 @@ class TextChunk : public RowChunk {
 
   uint64_t first_row() const override { return rows_->first_row; }
   uint64_t row_count() const override { return rows_->rows.size(); }
-  RowPosition after() const override { return rows_->after; }
+  Position after() const override { return rows_->after; }
   size_t memory() const override {
     return rows_->text.capacity() + rows_->rows.capacity() * sizeof(RowSpan);
   }

@@ -24,7 +24,7 @@ struct ObjectSource::Open {
   std::shared_ptr<ObjectReader> object;  // null if it could not be opened
   std::unique_ptr<RowReader> rows;       // null if it could not be read
   absl::Status error;                    // why
-  RowPosition after;
+  Position after;
   uint64_t raw_bytes = 0;
   bool shown = false;  // a chunk was given: the claim is the run's
 };

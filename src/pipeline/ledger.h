@@ -12,16 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/position.h"
 
 namespace millrace {
-
-// Where a source goes on: the rows before it are all accounted for. `byte` is the source's own
-// (see formats/row_reader.h); the ledger only keeps it.
-struct Position {
-  uint64_t row = 0;
-  uint64_t byte = 0;
-  friend bool operator==(const Position&, const Position&) = default;
-};
 
 // The accounting promise: read = accepted + rejected + filtered + pending, always.
 // `accepted` and `rejected` count source rows: a row that a transform made into three events is

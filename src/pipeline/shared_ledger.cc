@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "base/strings.h"
-#include "base/utf8_text.h"
+#include "base/utf8.h"
 
 namespace millrace {
 

@@ -207,7 +207,7 @@ EntrySampler::EntrySampler(std::shared_ptr<const SourceConfig> config, const Sam
 
 EntrySampler::~EntrySampler() = default;
 
-void EntrySampler::Sample(const ListedObject& object, RowPosition from, std::stop_token stop,
+void EntrySampler::Sample(const ListedObject& object, Position from, std::stop_token stop,
                           std::atomic<uint64_t>& progress, ObjectPlan& plan) {
   plan.sampled = true;
   if (const absl::Status status = ReadRows(object, from, std::move(stop), progress, plan);
@@ -216,9 +216,8 @@ void EntrySampler::Sample(const ListedObject& object, RowPosition from, std::sto
   }
 }
 
-absl::Status EntrySampler::ReadRows(const ListedObject& object, RowPosition from,
-                                    std::stop_token stop, std::atomic<uint64_t>& progress,
-                                    ObjectPlan& plan) {
+absl::Status EntrySampler::ReadRows(const ListedObject& object, Position from, std::stop_token stop,
+                                    std::atomic<uint64_t>& progress, ObjectPlan& plan) {
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
   ReadOptions read = ReadOptionsFor(*config_);
   read.from = from;
@@ -242,7 +241,7 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, RowPosition from
       break;
     }
     tally_->AddChunk(**chunk, scratch_);
-    const RowPosition after = (*chunk)->after();
+    const Position after = (*chunk)->after();
     density.Measure(after.row, after.byte, rows->raw_bytes());
     extent.rows += (*chunk)->row_count();
     progress += (*chunk)->row_count();

@@ -38,7 +38,7 @@ class EntrySampler {
 
   // Reads `object` from `from` on and fills what a sample tells in `plan`. An object that cannot be
   // read is told in `plan.error`. Counts rows in `progress`.
-  void Sample(const ListedObject& object, RowPosition from, std::stop_token stop,
+  void Sample(const ListedObject& object, Position from, std::stop_token stop,
               std::atomic<uint64_t>& progress, ObjectPlan& plan);
 
   // Fills the part "of the sample" of `plan`.
@@ -49,7 +49,7 @@ class EntrySampler {
 
   EntrySampler(std::shared_ptr<const SourceConfig> config, const SampleOptions& options);
 
-  absl::Status ReadRows(const ListedObject& object, RowPosition from, std::stop_token stop,
+  absl::Status ReadRows(const ListedObject& object, Position from, std::stop_token stop,
                         std::atomic<uint64_t>& progress, ObjectPlan& plan);
 
   const std::shared_ptr<const SourceConfig> config_;

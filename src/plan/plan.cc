@@ -27,7 +27,7 @@ constexpr size_t kMaxUnmatched = 20;
 struct Candidate {
   uint64_t place = 0;
   ListedObject object;
-  RowPosition from;
+  Position from;
   ObjectPlan plan;
 };
 

@@ -92,7 +92,7 @@ class MissingRowsSource : public Source {
   std::shared_ptr<const SourceConfig> config_;
   std::shared_ptr<const RowSet> wanted_;
   std::unique_ptr<RowReader> reader_;
-  RowPosition after_;
+  Position after_;
 };
 
 // Maps rows and keeps the wanted ones; the others count as filtered.

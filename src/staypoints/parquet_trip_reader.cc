@@ -9,7 +9,7 @@
 #include "base/strings.h"
 #include "formats/id_text.h"
 #include "formats/parquet_columns.h"
-#include "formats/utf8.h"
+#include "formats/utf8_validation.h"
 #include "staypoints/trip_values.h"
 
 namespace millrace {

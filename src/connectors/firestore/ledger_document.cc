@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "base/utf8_text.h"
+#include "base/utf8.h"
 #include "net/http_status.h"
 
 namespace millrace::firestore {

@@ -8,7 +8,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "base/utf8_text.h"
+#include "base/utf8.h"
 #include "connectors/postgres/connection.h"
 #include "pipeline/shared_ledger.h"
 

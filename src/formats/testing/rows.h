@@ -67,7 +67,7 @@ struct ReadResult {
   absl::Status status;
   std::vector<std::string> rows;
   std::vector<std::string> bad_raw;
-  std::vector<RowPosition> positions;  // after each chunk
+  std::vector<Position> positions;  // after each chunk
   uint64_t first_number = 0;
 };
 
