@@ -8,8 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;
-  static IdentityReader reader;
-  EventIdentity identity, again;
+  static mixpanel::IdentityReader reader;
+  mixpanel::EventIdentity identity, again;
   if (!reader.Read({reinterpret_cast<const char*>(data), size}, identity).ok()) return 0;
   if (!again.SetFromKey(identity.key).ok() || again.key != identity.key ||
       again.event != identity.event || again.day() != identity.day()) {

@@ -56,9 +56,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return name == "content-encoding" && request.body.starts_with("\x1f\x8b") ? "gzip" : "";
   };
   ByteBuffer scratch;
-  const absl::StatusOr<DecodedBody> decoded = DecodeBody(request, 1 << 20, &scratch);
+  const absl::StatusOr<sdk::DecodedBody> decoded = sdk::DecodeBody(request, 1 << 20, &scratch);
   std::vector<std::string_view> records;
-  if (!decoded.ok() || !SplitRecords(decoded->records, &records).ok()) return 0;
+  if (!decoded.ok() || !sdk::SplitRecords(decoded->records, &records).ok()) return 0;
   EventChecker checker;
   for (const std::string_view record : records) {
     for (const Endpoint endpoint : {Endpoint::kImport, Endpoint::kTrack}) {

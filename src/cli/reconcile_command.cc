@@ -87,7 +87,7 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
   const int64_t queries = options.queries_per_hour >= 0         ? options.queries_per_hour
                           : options.import.mixpanel.url.empty() ? kMixpanelQueriesPerHour
                                                                 : 0;
-  QueryRateLimiter query_pacer(static_cast<size_t>(queries), Clock::Real());
+  mixpanel::QueryRateLimiter query_pacer(static_cast<size_t>(queries), Clock::Real());
   const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
   const auto raw_export = [&](const mixpanel::RawExportRequest& days,
                               const std::function<absl::Status(std::string_view)>& on_line) {

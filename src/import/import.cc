@@ -241,7 +241,8 @@ ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueu
     return importer.TakeReport(std::move(status));
   }
   NullDeadLetterQueue null_dead_letter_queue;
-  absl::StatusOr<std::unique_ptr<Ledger>> memory_ledger = OpenSqliteLedger(":memory:", Clock::Real());
+  absl::StatusOr<std::unique_ptr<Ledger>> memory_ledger =
+      OpenSqliteLedger(":memory:", Clock::Real());
   if (!memory_ledger.ok()) return {.status = memory_ledger.status()};
   Importer importer(request, **memory_ledger, null_dead_letter_queue, std::move(stop), progress);
   absl::Status status = importer.RunAll();

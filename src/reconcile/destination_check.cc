@@ -84,7 +84,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckAtOnce(const DaySpan& span,
         unexpected_.resize(listed);
         return absl::OkStatus();
       },
-      [&](const EventIdentity& identity) {
+      [&](const mixpanel::EventIdentity& identity) {
         if (!set.Mark(identity.fingerprint())) ListUnexpected(identity.key);
         return absl::OkStatus();
       },
@@ -110,7 +110,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
   }
   RETURN_IF_ERROR(Fetch(
       span, [&] { return theirs.Clear(); },
-      [&](const EventIdentity& identity) {
+      [&](const mixpanel::EventIdentity& identity) {
         const Hash128 id = identity.fingerprint();
         return theirs.Add(part_of(id), {.id = id});
       },

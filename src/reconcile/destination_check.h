@@ -52,7 +52,7 @@ class DestinationCheck {
   uint64_t requests() const { return requests_; }
 
  private:
-  using Visitor = std::function<absl::Status(const EventIdentity&)>;
+  using Visitor = std::function<absl::Status(const mixpanel::EventIdentity&)>;
 
   absl::StatusOr<MatchCounts> CheckAtOnce(const DaySpan& span, FingerprintSpill& missing,
                                           std::stop_token stop);
@@ -70,8 +70,8 @@ class DestinationCheck {
   const mixpanel::RawExport raw_export_;
   Clock& clock_;
   Retrier retrier_;
-  IdentityReader reader_;
-  EventIdentity identity_;
+  mixpanel::IdentityReader reader_;
+  mixpanel::EventIdentity identity_;
   std::vector<std::string> unexpected_;
   uint64_t requests_ = 0;
 };

@@ -63,8 +63,8 @@ class DestinationCheckTest : public testing::Test {
   }
 
   void Expect(std::string_view name, int64_t day, int id, uint64_t row, bool optional = false) {
-    IdentityReader reader;
-    EventIdentity identity;
+    mixpanel::IdentityReader reader;
+    mixpanel::EventIdentity identity;
     ASSERT_TRUE(reader.Read(Event(name, day, id), identity).ok());
     names_.insert(identity.event);
     ASSERT_EQ(identity.day(), day);

@@ -78,15 +78,15 @@ absl::Status ExpectedEvents::TakeReplayed(const std::vector<DeadRows::Replayed>&
                                           uint32_t number, bool all_optional) {
   for (const DeadRows::Replayed& one : replayed) {
     ++rows_replayed_;
-    for (const EventIdentity& event : one.events) {
+    for (const mixpanel::EventIdentity& event : one.events) {
       RETURN_IF_ERROR(Add(event, one.row, number, all_optional));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ExpectedEvents::Add(const EventIdentity& event, uint64_t row, uint32_t number,
-                                 bool optional) {
+absl::Status ExpectedEvents::Add(const mixpanel::EventIdentity& event, uint64_t row,
+                                 uint32_t number, bool optional) {
   names_.insert(event.event);
   return spill_.Add(
       event.day(),

@@ -53,15 +53,16 @@ class ExpectedEvents {
   absl::Status TakeMapped(const RowSet& rejected, uint32_t number, bool all_optional);
   absl::Status TakeReplayed(const std::vector<DeadRows::Replayed>& replayed, uint32_t number,
                             bool all_optional);
-  absl::Status Add(const EventIdentity& event, uint64_t row, uint32_t number, bool optional);
+  absl::Status Add(const mixpanel::EventIdentity& event, uint64_t row, uint32_t number,
+                   bool optional);
 
   MapTransform transform_;
   const ReadDead read_dead_;
   FingerprintSpill& spill_;
   absl::flat_hash_set<std::string>& names_;
   Warnings& warnings_;
-  IdentityReader reader_;
-  EventIdentity identity_;
+  mixpanel::IdentityReader reader_;
+  mixpanel::EventIdentity identity_;
   Transformed mapped_;
   uint64_t rows_read_ = 0;
   uint64_t rows_rejected_ = 0;

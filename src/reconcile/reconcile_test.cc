@@ -180,7 +180,7 @@ TEST_F(ReconcileTest, ReplayedRowsAreExpectedAsTheyWereSent) {
   WriteFile("a.ndjson", 0, 10);
   project_.Refuse("id-7-");
   Import();
-  EventIdentity mended;
+  mixpanel::EventIdentity mended;
   mended.Set("Buy", "mended", kMorning, "id-mended-");
   replayed_ = {{.row = 7, .events = {mended}}};
   EXPECT_EQ(Reconcile().counts.missing(), 1u);

@@ -18,7 +18,7 @@ struct DeadRows {
   // What replays delivered of them since.
   struct Replayed {
     uint64_t row = 0;  // 0-based
-    std::vector<EventIdentity> events;
+    std::vector<mixpanel::EventIdentity> events;
   };
   std::vector<Replayed> replayed;
 };

@@ -278,8 +278,8 @@ class DestinationReplay {
   Retrier retrier_;
   WholeRefusals refusals_;
   std::unique_ptr<Sink> sink_;  // null in a dry run
-  IdentityReader reader_;
-  EventIdentity identity_;
+  mixpanel::IdentityReader reader_;
+  mixpanel::EventIdentity identity_;
   std::vector<Replaying> records_;
   size_t bytes_ = 0;
   bool transforms_ = false;  // the config of one of records_ has a transform

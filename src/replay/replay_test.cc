@@ -245,8 +245,8 @@ TEST_F(ReplayTest, NotesSayWhatWasSentForReconcile) {
   ASSERT_THAT(dead->replayed, SizeIs(1));
   EXPECT_EQ(dead->replayed[0].row, 3u);
   ASSERT_THAT(dead->replayed[0].events, SizeIs(1));
-  IdentityReader reader;
-  EventIdentity sent;
+  mixpanel::IdentityReader reader;
+  mixpanel::EventIdentity sent;
   ASSERT_TRUE(reader.Read(project_.events().back(), sent).ok());
   EXPECT_EQ(dead->replayed[0].events[0].key, sent.key);
 }

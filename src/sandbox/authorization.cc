@@ -13,7 +13,7 @@ std::string UserAndSecret(std::string_view authorization) {
   if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kBasic))) return "";
   const std::string_view value = TrimBlanks(authorization.substr(kBasic.size()));
   if (value.find(':') != std::string_view::npos) return std::string(value);
-  absl::StatusOr<std::string> decoded = DecodeAnyBase64(value);
+  absl::StatusOr<std::string> decoded = sdk::DecodeAnyBase64(value);
   return decoded.ok() ? *std::move(decoded) : "";
 }
 

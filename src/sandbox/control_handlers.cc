@@ -67,7 +67,7 @@ uint64_t NumberOr(std::string_view text, uint64_t otherwise) {
   return absl::SimpleAtoi(ToAbsl(text), &number) ? number : otherwise;
 }
 
-ServerResponse ListEvents(Context& context, const Params& params) {
+ServerResponse ListEvents(Context& context, const sdk::Params& params) {
   const uint64_t last = context.events->last_id();
   const uint64_t limit = std::clamp<uint64_t>(NumberOr(params.Get("limit"), 100), 1, kMaxListed);
   uint64_t after = std::min(NumberOr(params.Get("after"), 0), last);
@@ -91,7 +91,7 @@ ServerResponse ListEvents(Context& context, const Params& params) {
   return JsonResponse({{"cursor", last}, {"events", std::move(events)}});
 }
 
-ServerResponse ListRejected(Context& context, const Params& params) {
+ServerResponse ListRejected(Context& context, const sdk::Params& params) {
   Json records = Json::array();
   const uint64_t after = NumberOr(params.Get("after"), 0);
   const uint64_t last = context.stats.rejected_records.last_id();
@@ -154,7 +154,7 @@ ServerResponse Reset(Context& context) {
 
 ServerResponse HandleControl(Context& context, std::string_view path,
                              const ServerRequest& request) {
-  Params params;
+  sdk::Params params;
   params.AddForm(request.query);
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (path == "/sandbox/stats" && is_get) return ShowStats(context);

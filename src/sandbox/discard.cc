@@ -98,9 +98,9 @@ ServerResponse HandleDiscard(Context& context, const ServerRequest& request) {
                          ToStd(count.status().message()));
   }
   context.stats.received += count->records;
-  Params params;
+  sdk::Params params;
   params.AddForm(request.query);
-  if (!params.Flag("strict")) return SdkResponse(params, true, "");
+  if (!params.Flag("strict")) return sdk::SdkResponse(params, true, "");
   ServerResponse reply;
   reply.body =
       StrCat("{\"code\":200,\"num_records_imported\":", count->records, ",\"status\":\"OK\"}");

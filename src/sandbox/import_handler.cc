@@ -88,10 +88,10 @@ bool RefusesAll(Faults& faults, CheckedEvents* checked) {
 
 ServerResponse Import(Context& context, const ServerRequest& request, const RequestFaults& faults) {
   ScratchPool::Lease scratch(context.scratch);
-  absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
-  Params query;
+  absl::StatusOr<sdk::DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
+  sdk::Params query;
   query.AddForm(request.query);
-  const Params& params = body.ok() ? body->params : query;
+  const sdk::Params& params = body.ok() ? body->params : query;
   if (!IsAuthorized(context.access, request.header("authorization"), params.Get("project_id"),
                     params.Get("api_key"))) {
     return ErrorResponse(401, "Invalid credentials");
@@ -111,10 +111,10 @@ ServerResponse Import(Context& context, const ServerRequest& request, const Requ
   }
   if (!strict) {
     const bool any = !checked.good.empty() || checked.silent() > 0;
-    return SdkResponse(params, any,
-                       any || checked.failures.empty()
-                           ? std::string_view()
-                           : std::string_view(checked.failures[0].problem.message));
+    return sdk::SdkResponse(params, any,
+                            any || checked.failures.empty()
+                                ? std::string_view()
+                                : std::string_view(checked.failures[0].problem.message));
   }
   if (all_refused) return BadRequest(kSomeFailed, StringFailures(), 0);
   const size_t taken_records = checked.good.size() + checked.silent();

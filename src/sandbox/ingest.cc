@@ -44,9 +44,10 @@ ServerResponse WithFaults(Context& context, const ServerRequest& request, const 
   return reply;
 }
 
-absl::StatusOr<DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
-                                        const RequestFaults& faults, Scratch* scratch) {
-  absl::StatusOr<DecodedBody> body = DecodeBody(request, faults.max_body_bytes, &scratch->body);
+absl::StatusOr<sdk::DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
+                                             const RequestFaults& faults, Scratch* scratch) {
+  absl::StatusOr<sdk::DecodedBody> body =
+      sdk::DecodeBody(request, faults.max_body_bytes, &scratch->body);
   if (absl::IsResourceExhausted(body.status())) {
     if (faults.size_limited) context.faults.CountHit(faults.size_fault);
     return absl::ResourceExhaustedError(
@@ -55,7 +56,7 @@ absl::StatusOr<DecodedBody> ReadRecords(Context& context, const ServerRequest& r
   if (!body.ok()) return body;
   context.stats.bytes_plain += body->plain_bytes;
   scratch->records.clear();
-  RETURN_IF_ERROR(SplitRecords(body->records, &scratch->records));
+  RETURN_IF_ERROR(sdk::SplitRecords(body->records, &scratch->records));
   if (scratch->records.size() > kMaxRecords) {
     return absl::ResourceExhaustedError(
         StrCat("request exceeds max limit of ", kMaxRecords, " records"));

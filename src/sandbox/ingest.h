@@ -20,8 +20,8 @@ ServerResponse WithFaults(Context& context, const ServerRequest& request, const 
 
 // The decoded body with its records in scratch.records, or the error: ResourceExhausted (whose
 // message is Mixpanel's) above a limit of bytes or records, else InvalidArgument. Counts bytes.
-absl::StatusOr<DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
-                                        const RequestFaults& faults, Scratch* scratch);
+absl::StatusOr<sdk::DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
+                                             const RequestFaults& faults, Scratch* scratch);
 
 // The good ones and what is wrong with the others.
 struct CheckedEvents {

@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<std::string>> ParseNames(std::string_view json, std::
   return parsed->get<std::vector<std::string>>();
 }
 
-absl::StatusOr<absl::CivilDay> ParseDay(const Params& params, std::string_view name) {
+absl::StatusOr<absl::CivilDay> ParseDay(const sdk::Params& params, std::string_view name) {
   absl::CivilDay day;
   if (!absl::ParseCivilTime(ToAbsl(params.Get(name)), &day)) {
     return absl::InvalidArgumentError(StrCat(name, " must be a date, yyyy-mm-dd"));
@@ -42,7 +42,7 @@ int64_t ToMs(absl::CivilDay day) {
   return absl::ToUnixMillis(absl::FromCivil(day, absl::UTCTimeZone()));
 }
 
-absl::StatusOr<ExportStream::Options> ParseExport(const Params& params, absl::Time now) {
+absl::StatusOr<ExportStream::Options> ParseExport(const sdk::Params& params, absl::Time now) {
   ExportStream::Options options;
   if (!params.Get("where").empty()) {
     return absl::InvalidArgumentError("the sandbox does not evaluate where expressions");
@@ -121,7 +121,7 @@ absl::StatusOr<std::string> GroupKeyOf(ProfileStore& profiles, std::string_view 
   return std::string(id);
 }
 
-absl::StatusOr<EngageQuery> ParseEngageQuery(ProfileStore& profiles, const Params& params) {
+absl::StatusOr<EngageQuery> ParseEngageQuery(ProfileStore& profiles, const sdk::Params& params) {
   for (const std::string_view name : {"where", "behaviors", "filter_by_cohort"}) {
     if (!params.Get(name).empty()) {
       return absl::InvalidArgumentError(StrCat("the sandbox does not evaluate ", name));
@@ -200,7 +200,7 @@ ServerResponse QueryError(const absl::Status& status) {
 
 // The parameters of a form, or of a JSON object, whose values other than strings count as their
 // JSON text.
-absl::Status AddBody(std::string_view body, Params& params) {
+absl::Status AddBody(std::string_view body, sdk::Params& params) {
   if (!TrimBlanks(body).starts_with('{')) {
     params.AddForm(body);
     return absl::OkStatus();
@@ -221,7 +221,7 @@ absl::Status AddBody(std::string_view body, Params& params) {
 }  // namespace
 
 ServerResponse HandleExport(Context& context, const ServerRequest& request) {
-  Params params;
+  sdk::Params params;
   params.AddForm(request.query);
   if (!IsAuthorized(context.access, request.header("authorization"), params.Get("project_id"),
                     params.Get("api_key"))) {
@@ -249,7 +249,7 @@ ServerResponse HandleExport(Context& context, const ServerRequest& request) {
 }
 
 ServerResponse HandleEngageQuery(Context& context, const ServerRequest& request) {
-  Params params;
+  sdk::Params params;
   params.AddForm(request.query);
   if (const absl::Status status = AddBody(request.body, params); !status.ok()) {
     return QueryError(status);

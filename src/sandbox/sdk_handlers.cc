@@ -14,25 +14,26 @@ constexpr std::string_view kNoData = "data, missing or empty";
 // The answer to a body that could not be read.
 ServerResponse Unreadable(const ServerRequest& request, const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return ErrorResponse(413, ToStd(status.message()));
-  Params query;
+  sdk::Params query;
   query.AddForm(request.query);
-  return SdkResponse(query, false, ToStd(status.message()));
+  return sdk::SdkResponse(query, false, ToStd(status.message()));
 }
 
 ServerResponse Track(Context& context, const ServerRequest& request, const RequestFaults& faults) {
   ScratchPool::Lease scratch(context.scratch);
-  const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
+  const absl::StatusOr<sdk::DecodedBody> body =
+      ReadRecords(context, request, faults, scratch.get());
   if (!body.ok()) return Unreadable(request, body.status());
-  if (scratch.get()->records.empty()) return SdkResponse(body->params, false, kNoData);
+  if (scratch.get()->records.empty()) return sdk::SdkResponse(body->params, false, kNoData);
   const CheckedEvents checked =
       CheckEvents(context, Endpoint::kTrack, /*strict=*/true, scratch.get());
   if (const absl::Status taken = TakeEvents(context, "/track", checked, *scratch.get());
       !taken.ok()) {
-    return SdkResponse(body->params, false, "a temporary failure occurred");
+    return sdk::SdkResponse(body->params, false, "a temporary failure occurred");
   }
   const bool any = !checked.good.empty() || checked.silent() > 0;
-  return SdkResponse(body->params, any,
-                     any ? std::string_view() : checked.failures[0].problem.message);
+  return sdk::SdkResponse(body->params, any,
+                          any ? std::string_view() : checked.failures[0].problem.message);
 }
 
 ServerResponse StrictProfilesResponse(const std::vector<std::pair<size_t, std::string>>& failures,
@@ -57,10 +58,11 @@ ServerResponse StrictProfilesResponse(const std::vector<std::pair<size_t, std::s
 ServerResponse Profiles(Context& context, const ServerRequest& request, const RequestFaults& faults,
                         ProfileKind kind) {
   ScratchPool::Lease scratch(context.scratch);
-  const absl::StatusOr<DecodedBody> body = ReadRecords(context, request, faults, scratch.get());
+  const absl::StatusOr<sdk::DecodedBody> body =
+      ReadRecords(context, request, faults, scratch.get());
   if (!body.ok()) return Unreadable(request, body.status());
   const std::vector<std::string_view>& records = scratch.get()->records;
-  if (records.empty()) return SdkResponse(body->params, false, kNoData);
+  if (records.empty()) return sdk::SdkResponse(body->params, false, kNoData);
   const int64_t now_ms = context.NowMs();
   std::vector<ProfileUpdate> updates;
   std::vector<std::pair<size_t, std::string>> failures;
@@ -76,15 +78,15 @@ ServerResponse Profiles(Context& context, const ServerRequest& request, const Re
                                         failures.back().second, std::string(records[i])});
   }
   if (!context.profiles->Apply(updates).ok()) {
-    return SdkResponse(body->params, false, "a temporary failure occurred");
+    return sdk::SdkResponse(body->params, false, "a temporary failure occurred");
   }
   context.stats.profile_updates += updates.size();
   context.stats.profile_updates_rejected += failures.size();
   if (body->params.Flag("strict") && body->params.Flag("verbose")) {
     return StrictProfilesResponse(failures, updates.size());
   }
-  return SdkResponse(body->params, failures.empty(),
-                     failures.empty() ? std::string_view() : failures[0].second);
+  return sdk::SdkResponse(body->params, failures.empty(),
+                          failures.empty() ? std::string_view() : failures[0].second);
 }
 
 }  // namespace

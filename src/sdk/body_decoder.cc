@@ -7,7 +7,7 @@
 #include "base/strings.h"
 #include "io/decompress.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 namespace {
 
 bool LooksLikeJson(std::string_view text) { return text.starts_with('[') || text.starts_with('{'); }
@@ -180,4 +180,4 @@ absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
   return decoded;
 }
 
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk

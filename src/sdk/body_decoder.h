@@ -13,7 +13,7 @@
 #include "base/byte_buffer.h"
 #include "net/http_server.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 
 // Parameters from the query and from a form body, as SDKs send them in either.
 class Params {
@@ -50,6 +50,6 @@ absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
 // '+'. InvalidArgument if it is none.
 absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text);
 
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk
 
 #endif  // MILLRACE_SDK_BODY_DECODER_H_

@@ -8,7 +8,7 @@
 #include "io/gzip_encoder.h"
 #include "net/url.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 namespace {
 
 using ::testing::IsEmpty;
@@ -137,4 +137,4 @@ TEST(DecodeAnyBase64, RefusesOtherText) {
 }
 
 }  // namespace
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk

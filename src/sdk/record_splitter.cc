@@ -2,7 +2,7 @@
 
 #include "base/strings.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 namespace {
 
 // Where the string that begins at `quote` ends: behind its closing quote, or at the end of text.
@@ -70,4 +70,4 @@ absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* 
   return absl::OkStatus();
 }
 
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk

@@ -7,13 +7,13 @@
 
 #include "absl/status/status.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 
 // Appends the records of `text`, without the space around them, to `records`. Only the cuts between
 // records are looked for: a record may still be broken JSON, or no object. Empty lines are skipped.
 // An object over several lines is one record. InvalidArgument for an array that does not end.
 absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* records);
 
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk
 
 #endif  // MILLRACE_SDK_RECORD_SPLITTER_H_

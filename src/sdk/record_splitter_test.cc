@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 namespace {
 
 using ::testing::ElementsAre;
@@ -58,4 +58,4 @@ TEST(SplitRecords, TakesOneObjectWhole) {
 }
 
 }  // namespace
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk

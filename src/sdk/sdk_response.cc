@@ -7,7 +7,7 @@
 #include "base/strings.h"
 #include "net/server_response.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 namespace {
 
 // A GIF of one transparent pixel.
@@ -55,4 +55,4 @@ ServerResponse SdkResponse(const Params& params, bool success, std::string_view 
   return reply;
 }
 
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk

@@ -7,13 +7,13 @@
 #include "net/http_server.h"
 #include "sdk/body_decoder.h"
 
-namespace millrace::sandbox {
+namespace millrace::sdk {
 
 // By the parameters: img=1 a transparent pixel, verbose JSON ({"error":null,"status":1}), else "1"
 // or "0", with no line end; callback=fn wraps either in a call. Always HTTP 200, but 400 for a
 // callback that is no JavaScript name.
 ServerResponse SdkResponse(const Params& params, bool success, std::string_view error);
 
-}  // namespace millrace::sandbox
+}  // namespace millrace::sdk
 
 #endif  // MILLRACE_SDK_SDK_RESPONSE_H_

@@ -10,7 +10,7 @@
 #include "base/json_writer.h"
 #include "base/strings.h"
 
-namespace millrace {
+namespace millrace::mixpanel {
 namespace {
 
 namespace od = simdjson::ondemand;
@@ -187,4 +187,4 @@ absl::Status IdentityReader::Read(std::string_view json, EventIdentity& identity
   return absl::OkStatus();
 }
 
-}  // namespace millrace
+}  // namespace millrace::mixpanel

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "base/hash.h"
 
-namespace millrace {
+namespace millrace::mixpanel {
 
 struct EventIdentity {
   std::string event;
@@ -45,6 +45,6 @@ class IdentityReader {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace millrace
+}  // namespace millrace::mixpanel
 
 #endif  // MILLRACE_CONNECTORS_MIXPANEL_EVENT_IDENTITY_H_

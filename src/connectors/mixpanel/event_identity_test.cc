@@ -4,7 +4,7 @@
 
 #include "base/strings.h"
 
-namespace millrace {
+namespace millrace::mixpanel {
 namespace {
 
 std::string KeyOf(std::string_view json) {
@@ -102,4 +102,4 @@ TEST(EventIdentity, WhatIsNoEventIsRefused) {
 }
 
 }  // namespace
-}  // namespace millrace
+}  // namespace millrace::mixpanel

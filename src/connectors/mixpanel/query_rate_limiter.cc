@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-namespace millrace {
+namespace millrace::mixpanel {
 namespace {
 constexpr size_t kMaxPerSecond = 3;
 }
@@ -32,4 +32,4 @@ absl::Status QueryRateLimiter::WaitForTurn(std::stop_token stop) {
   return absl::OkStatus();
 }
 
-}  // namespace millrace
+}  // namespace millrace::mixpanel

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 
-namespace millrace {
+namespace millrace::mixpanel {
 
 // One thread at a time.
 class QueryRateLimiter {
@@ -28,6 +28,6 @@ class QueryRateLimiter {
   std::deque<absl::Duration> sent_;  // when, of the last hour's
 };
 
-}  // namespace millrace
+}  // namespace millrace::mixpanel
 
 #endif  // MILLRACE_CONNECTORS_MIXPANEL_QUERY_RATE_LIMITER_H_

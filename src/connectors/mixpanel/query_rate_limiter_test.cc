@@ -1,6 +1,6 @@
 #include "connectors/mixpanel/query_rate_limiter.h"
 
-namespace millrace {
+namespace millrace::mixpanel {
 namespace {
 
 TEST(QueryRateLimiter, SendsThreeASecondAndSoManyAnHour) {
@@ -34,4 +34,4 @@ TEST(QueryRateLimiter, StopEndsTheWait) {
 }
 
 }  // namespace
-}  // namespace millrace
+}  // namespace millrace::mixpanel

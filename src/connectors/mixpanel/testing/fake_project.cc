@@ -50,8 +50,8 @@ mixpanel::RawExport FakeProject::Export() {
       ++exports_;
     }
     const absl::CivilDay epoch(1970, 1, 1);
-    IdentityReader reader;
-    EventIdentity identity;
+    mixpanel::IdentityReader reader;
+    mixpanel::EventIdentity identity;
     for (const std::string& event : events()) {
       RETURN_IF_ERROR(reader.Read(event, identity));
       const bool asked =
