@@ -16,7 +16,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/integration")]
 from pubsub_watch import WatchWorld  # noqa: E402
 
 OBJECTS = int(os.environ.get("MILLRACE_BENCH_OBJECTS", "100"))
