@@ -15,7 +15,7 @@
 namespace millrace::cli {
 namespace {
 
-// The dead letters of a run, with what they stand on.
+// The dead-letter queue of a run, with the connections and publishers that it uses.
 class OwnedDeadLetterQueue : public DeadLetterQueue {
  public:
   OwnedDeadLetterQueue(std::stop_token stop, absl::Duration stop_grace)
@@ -26,7 +26,7 @@ class OwnedDeadLetterQueue : public DeadLetterQueue {
     return absl::OkStatus();
   }
 
-  // The dead letter of `topic`; two names of one topic share it.
+  // The dead-letter queue of `topic`; two names of one topic share it.
   absl::StatusOr<DeadLetterQueue*> Topic(const std::string& topic, const Context& context) {
     ASSIGN_OR_RETURN(std::string name, pubsub::TopicName(topic, GoogleProject(context)));
     if (connection_ == nullptr) {
@@ -72,10 +72,11 @@ class OwnedDeadLetterQueue : public DeadLetterQueue {
 void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
   const std::vector<Flag> own = {
       {"--dlq_topic_transform_errors", &transform_topic, "TOPIC",
-       "Pub/Sub topic of records that could not be mapped: projects/P/topics/T or pubsub://P/T; "
-       "without it they go where --dlq says"},
+       "Pub/Sub topic for records that could not be mapped: projects/P/topics/T or "
+       "pubsub://P/T (default: the destination of --dlq)"},
       {"--dlq_topic_api_errors", &api_topic, "TOPIC",
-       "Pub/Sub topic of records that Mixpanel refused; likewise"},
+       "Pub/Sub topic for records that Mixpanel rejected, in the same form (default: the "
+       "destination of --dlq)"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
 }

@@ -25,18 +25,18 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
   pace.AddTo(flags);
   const std::vector<Flag> own = {
       {"--compression", &compression, "auto|fast|small|none",
-       "of request bodies: fast, or small where the network is dearer than the processor; auto is "
-       "fast, but none while a run without rate limits finds that its destination takes plain "
-       "bodies sooner"},
+       "compression of request bodies: fast; small, if the network costs more than CPU time; none; "
+       "or auto: fast, but none while a run without rate limits measures that uncompressed bodies "
+       "arrive sooner"},
       {"--retry-initial", Between(&retry_initial, absl::Milliseconds(1), absl::Hours(1)), "TIME",
        "wait before the first retry; doubles up to --retry-max, with jitter"},
       {"--retry-max", Between(&retry_max, absl::Milliseconds(10), absl::Hours(1)), "TIME",
-       "longest wait between two tries"},
+       "longest wait between two attempts"},
       RetryTimeoutFlag(&retry_timeout),
       {"--stop-grace", Between(&stop_grace, absl::ZeroDuration(), absl::Hours(1)), "TIME",
-       "after Ctrl-C, how long requests under way may go on before they are given up"},
+       "after Ctrl-C, how long requests in flight may take before they are canceled"},
       {"--lease", Between(&lease, absl::Seconds(2), absl::Hours(24)), "TIME",
-       "objects of a worker that is not heard of for so long are taken over by others"},
+       "how long before another worker may take over the objects of a silent worker"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
 }
@@ -52,7 +52,7 @@ absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
                        .min_jitter = retry_initial / 2,
                        .max_jitter = retry_initial * 2.5,
                        .give_up_after = retry_timeout};
-  // Stores are asked again sooner, and no later than that.
+  // Stores are retried sooner, and with no longer waits.
   RetryPolicy& stores = request.stores.retry;
   stores.initial = std::min(stores.initial, retry_initial);
   stores.max = std::min(stores.max, retry_max);

@@ -38,7 +38,7 @@ bool Parse(const std::string& text, int64_t* out) { return absl::SimpleAtoi(text
 bool Parse(const std::string& text, double* out) { return absl::SimpleAtod(text, out); }
 bool Parse(const std::string& text, absl::Duration* out) { return absl::ParseDuration(text, out); }
 
-// Parses `text` into the flag's target, and says what is wrong with it; "" if nothing is.
+// Parses `text` into the flag's target. Returns what is wrong with it; "" if nothing is.
 struct Assigner {
   const Flag& flag;
   const std::string& text;
@@ -128,7 +128,7 @@ std::string Footer(const Command& command) {
   return footer;
 }
 
-// Flags that were not given take their value from the environment.
+// Flags that are not given take their value from the environment.
 void ReadEnvironment(const Command& command, CLI::App& app, const Context& context) {
   for (const Flag& flag : command.flags) {
     if (flag.env.empty() || IsGiven(app, flag)) continue;
@@ -140,7 +140,7 @@ void ReadEnvironment(const Command& command, CLI::App& app, const Context& conte
   }
 }
 
-// Secrets within a URI or a connection string, wherever it stands among the arguments.
+// Wipes the secrets within a URI or a connection string, wherever it occurs among the arguments.
 void WipeWithin(char* argument) {
   for (const auto& [begin, size] : FindSecrets(argument)) std::memset(argument + begin, 'x', size);
 }
@@ -180,8 +180,8 @@ class Parser {
 
   int Run(std::vector<std::string> args) {
     if (!args.empty() && !args[0].starts_with("-") && !groups_.contains(" " + args[0])) {
-      context_.err << "millrace: there is no verb '" << Printable(args[0])
-                   << "'; see millrace --help\n";
+      context_.err << "millrace: unknown verb '" << Printable(args[0])
+                   << "'; run millrace --help for the list\n";
       return kWrongUsage;
     }
     try {
@@ -235,7 +235,7 @@ class Parser {
   Context& context_;
   CLI::App root_{"Millrace moves product-analytics events and proves that none was lost.",
                  "millrace"};
-  std::map<std::string, CLI::App*> groups_;  // by the words that lead there
+  std::map<std::string, CLI::App*> groups_;  // by their path of words
   std::vector<std::pair<CLI::App*, const Command*>> verbs_;
 };
 
@@ -298,7 +298,7 @@ int Dispatch(const std::vector<Command>& commands, const std::vector<std::string
 
 namespace {
 
-// A bar would end the cell.
+// Escapes bars, which would end the cell.
 std::string InTable(std::string text) {
   for (size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2) {
     text.insert(bar, "\\");
@@ -310,11 +310,9 @@ std::string InTable(std::string text) {
 
 std::string CommandsAsMarkdown(const std::vector<Command>& commands) {
   std::string page =
-      "# Command line\n\nMade from the flag tables in `src/cli`; a test keeps it current. Exit "
-      "status "
-      "of every verb: 0 all\naccepted; 1 finished with rejected records; 2 wrong usage or config; "
-      "3 "
-      "stopped, safe to run again.\n";
+      "# Command line\n\nGenerated from the flag tables in `src/cli`; a test checks that it is "
+      "current. Exit status of every\nverb: 0 all records accepted; 1 finished with rejected "
+      "records; 2 wrong usage or config; 3 stopped early, safe\nto run again.\n";
   for (const Command& command : commands) {
     StrAppend(&page, "\n## millrace ", command.name, "\n\n", command.summary, ".\n\n",
               command.about, "\n");

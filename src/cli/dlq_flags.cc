@@ -10,10 +10,12 @@ namespace millrace::cli {
 
 void DlqFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({"--code", &code, "CODE", "only records with this code, as `dlq list` shows it"});
-  flags.push_back({"--object", &object, "PREFIX", "only records of objects that begin like this"});
-  flags.push_back({"--since", &since, "TIME",
-                   "only records kept since: 2024-05-01, 2024-05-01T12:00:00Z, or 24h for the last "
-                   "24 hours"});
+  flags.push_back(
+      {"--object", &object, "PREFIX", "only records of objects whose URI starts with PREFIX"});
+  flags.push_back(
+      {"--since", &since, "TIME",
+       "only records stored since TIME: 2024-05-01, 2024-05-01T12:00:00Z, or 24h for the last "
+       "24 hours"});
 }
 
 absl::StatusOr<DeadLetterFilter> DlqFlags::Filter(absl::Time now) const {
@@ -44,7 +46,7 @@ absl::Status NoRecordHasId(std::string_view id) {
 void WarnOfDamage(const DeadLetterScan& scan, Context& context) {
   if (scan.damaged == 0) return;
   context.err << "millrace dlq: " << scan.damaged
-              << " lines are no dead letters and were left out; the first: "
+              << " lines are not dead letters and were skipped; the first: "
               << Printable(scan.first_damaged) << "\n";
 }
 

@@ -74,7 +74,7 @@ void PrintTable(const Groups& groups, const Group& total, std::ostream& out) {
         << "  " << Printable(object.object) << "  (" << Printable(object.config) << ")\n";
   }
   out << std::right << std::setw(12) << WithCommas(total.waiting) << std::setw(12)
-      << WithCommas(total.replayed) << "  in all; see: millrace dlq show, millrace dlq replay\n";
+      << WithCommas(total.replayed) << "  in total; see: millrace dlq show, millrace dlq replay\n";
 }
 
 absl::StatusOr<int> RunList(const Options& options, Context& context) {
@@ -113,7 +113,7 @@ Command DlqListCommand() {
       .name = "dlq list",
       .group = "Check and repair",
       .summary = "count rejected records by reason and object",
-      .about = "Counts what waits for a fix and what was replayed since.",
+      .about = "Counts the records that wait for a fix and the records that were replayed since.",
       .examples = {"millrace dlq list", "millrace dlq list --since 24h --json"},
       .flags = std::move(flags),
       .run = [options](Context& context) { return RunList(*options, context); },

@@ -26,20 +26,20 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::vector<std::string> ids;
-  ImportFlags import;  // but for inputs
+  ImportFlags import;  // except inputs
   DlqFlags filter;
   bool dry_run = false;
   bool json = false;
   absl::Duration retry_timeout = absl::Minutes(5);
   absl::Duration wait = absl::Seconds(10);
 
-  // The subscription that is replayed; "": dead letters on disk are.
+  // The subscription that is replayed; "": the dead letters on disk.
   std::string subscription() const {
     return ids.size() == 1 && ids.front().find("://") != std::string::npos ? ids.front() : "";
   }
 };
 
-// What the sinks of all kinds of record share, and count.
+// What the sinks of all record types share, and their counters.
 class Targets {
  public:
   explicit Targets(const ImportRequest& request)
@@ -73,7 +73,8 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
   ReplayRequest request;
   ASSIGN_OR_RETURN(request.filter, options.filter.Filter(absl::Now()));
   if (options.ids.size() > 1) {
-    return absl::InvalidArgumentError("one ID at most; use --code, --object or --since for more");
+    return absl::InvalidArgumentError(
+        "give at most one ID; to replay more records use --code, --object or --since");
   }
   if (!options.ids.empty() && options.subscription().empty()) {
     request.filter.id = options.ids.front();
@@ -109,16 +110,16 @@ void PrintTable(const ReplayReport& report, bool dry_run, std::ostream& out) {
   const Counts& counts = report.counts;
   out << (dry_run ? "dry run: nothing was sent\n" : "") << "read      " << WithCommas(counts.read)
       << "   " << WithCommas(report.replayed_before) << " were replayed before, "
-      << WithCommas(report.not_ours) << " are of another project or config\naccepted  "
+      << WithCommas(report.not_ours) << " belong to another project or config\naccepted  "
       << WithCommas(counts.accepted) << "\nrejected  " << WithCommas(counts.rejected)
       << (counts.rejected > 0 ? "   again; see: millrace dlq show" : "") << "\nfiltered  "
       << WithCommas(counts.filtered) << "\npending   " << WithCommas(counts.pending())
-      << (counts.pending() > 0 ? "   run again to go on" : "") << "\n";
+      << (counts.pending() > 0 ? "   run again to continue" : "") << "\n";
   if (!report.first_error.empty())
     out << "first error: " << ErrorAsText(report.first_error) << "\n";
 }
 
-// The queue of a replay, with what it stands on.
+// The queue of a replay, with its connection and subscription.
 struct OpenQueue {
   std::unique_ptr<pubsub::Connection> connection;
   std::unique_ptr<pubsub::Subscription> subscription;
@@ -128,7 +129,7 @@ struct OpenQueue {
 absl::StatusOr<OpenQueue> OpenFolder(const Options& options, const Context& context) {
   OpenQueue open;
   ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
-  RETURN_IF_ERROR(OpenDiskDeadLetterQueue(folder).status());  // it is one, if it is there
+  RETURN_IF_ERROR(OpenDiskDeadLetterQueue(folder).status());  // checks that it is one, if it exists
   open.queue = NewDiskReplayQueue(folder);
   return open;
 }
@@ -176,30 +177,32 @@ Command DlqReplayCommand() {
   flags.push_back({.name = "--config",
                    .target = &options->import.source.config,
                    .value = "FILE",
-                   .doc = "sources.json to map the records with, mended or not; without it they "
-                          "must be in Mixpanel's event format",
+                   .doc =
+                       "sources.json to map the records with, fixed or not; without it they must "
+                       "be in Mixpanel's event format",
                    .env = "MILLRACE_CONFIG"});
   options->import.mixpanel.AddTo(flags);
   options->import.state.AddTo(flags);
   const std::vector<Flag> own = {
-      {"--dry-run", &options->dry_run, "", "map and count; send nothing and note nothing"},
+      {"--dry-run", &options->dry_run, "", "map and count; send nothing and record nothing"},
       RetryTimeoutFlag(&options->retry_timeout),
       {"--wait", AtLeast(&options->wait, absl::Milliseconds(1)), "TIME",
-       "of a subscription: it is over when no further record came for so long"},
+       "for a subscription: the replay ends when no further record has arrived for this long"},
       {"--json", &options->json, "", "print the result as one JSON object"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
   return {
       .name = "dlq replay",
       .group = "Check and repair",
-      .summary = "send rejected records again, mapped by the config of today",
+      .summary = "send rejected records again, mapped with the current config",
       .about =
-          "Maps each record's source row anew and sends it with the ids that its import would have "
-          "given it,\nso that a repeat does no harm. What is accepted is noted and not sent again; "
-          "what is rejected again\nstays, with its new reason. ID is that of `dlq show`; none "
-          "takes all that the filters let through. pubsub://PROJECT/SUBSCRIPTION replays the "
-          "records of a dead\nletter topic instead: what is accepted is acknowledged, all else "
-          "stays there.",
+          "Maps the source row of each record again and sends it with the ids that its import "
+          "would "
+          "have given\nit, so that repeating a replay is harmless. Accepted records are recorded "
+          "and not sent again; records\nthat are rejected again stay, with their new reason. ID is "
+          "the ID that `dlq show` prints; without ID\nall records that match the filters are "
+          "replayed. pubsub://PROJECT/SUBSCRIPTION replays the records of\na dead-letter topic "
+          "instead: accepted records are acknowledged, all others stay in the subscription.",
       .examples = {"millrace dlq replay --config sources.json --dry-run",
                    "millrace dlq replay --code invalid_time --config sources.json",
                    "millrace dlq replay 0123456789abcdef-12 --config sources.json --json",

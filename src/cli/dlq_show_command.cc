@@ -138,8 +138,8 @@ Command DlqShowCommand() {
   options->state.AddTo(flags);
   const std::vector<Flag> own = {
       {"--limit", Between(&options->limit, 0, INT64_MAX), "N",
-       "records to show at most; 0 for all"},
-      {"--replayed", &options->with_replayed, "", "show also those that were replayed since"},
+       "maximum number of records to show; 0 for all"},
+      {"--replayed", &options->with_replayed, "", "also show records that were replayed since"},
       {"--json", &options->json, "", "print the result as one JSON object"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -147,7 +147,10 @@ Command DlqShowCommand() {
       .name = "dlq show",
       .group = "Check and repair",
       .summary = "show rejected records: file, row, reason and content",
-      .about = "ID is what this command prints behind each record's file and row; none shows all.",
+      .about =
+          "ID is what this command prints below each record's file and row; without ID it shows "
+          "all "
+          "records.",
       .examples = {"millrace dlq show", "millrace dlq show --code invalid_time --limit 0 --json",
                    "millrace dlq show 0123456789abcdef-12"},
       .arguments = &options->ids,

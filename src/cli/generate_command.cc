@@ -101,14 +101,15 @@ absl::StatusOr<GenerateReport> RunTrips(const Options& options, Context& context
 // The flags of both verbs; `formats` says what --format does if it is not given.
 std::vector<Flag> SharedFlags(Options& options, std::string_view formats, std::string_view end) {
   return {{"--rows", Between(&options.rows, 1, 1'000'000'000'000), "N",
-           "rows, the same in each format"},
-          {"--seed", Between(&options.seed, 0, INT64_MAX), "S", "which rows"},
+           "number of rows, the same in each format"},
+          {"--seed", Between(&options.seed, 0, INT64_MAX), "S",
+           "seed: the same seed gives the same rows"},
           {"--output", &options.output, "DIR", "folder to write to"},
           {"--format", &options.formats, "FORMAT",
            StrCat("parquet, ndjson or csv; repeatable, ", formats, " by default")},
           {"--files", Between(&options.files, 1, 1'000'000), "K", "files per format"},
           {"--end", &options.end, "DAY", std::string(end)},
-          {"--force", &options.force, "", "replace files of the same names that exist"},
+          {"--force", &options.force, "", "replace existing files of the same names"},
           {"--json", &options.json, "", "print the result as one JSON object"}};
 }
 
@@ -131,13 +132,14 @@ Command GenerateEventsCommand() {
       .group = "Try it out",
       .summary = "write seeded sample events with a matching sources.json",
       .about =
-          "The same seed gives the same rows in every format. With several formats each has a "
-          "folder of its own.",
+          "The same seed gives the same rows in every format. If there are several formats, each "
+          "has "
+          "its own folder.",
       .examples = {"millrace generate events --rows 100000 --seed 7 --output sample",
                    "millrace generate events --rows 1000000 --seed 7 --output sample --format "
                    "parquet --files 4"},
       .flags = SharedFlags(*options, "all three",
-                           "the events lie in the 30 days before this one (default 2026-11-01)"),
+                           "the events happen in the 30 days before this day (default 2026-11-01)"),
       .run = RunOf(options, RunEvents),
   };
 }
@@ -145,22 +147,24 @@ Command GenerateEventsCommand() {
 Command GenerateTripsCommand() {
   auto options = std::make_shared<Options>();
   std::vector<Flag> flags = SharedFlags(
-      *options, "parquet", "the trips start in the 13 weeks before this one (default 2026-11-01)");
-  flags.insert(flags.end() - 1,
-               {{"--users", Between(&options->users, 1, 1'000'000'000'000), "N",
-                 "users, a few of them with very many trips (default: one per 25 trips)"},
-                {"--ids", &options->ids, "STYLE",
-                 "uuid or number (user-1000037: all in one output partition)"},
-                {"--partitions", Between(&options->partitions, 1, 65'536), "N",
-                 "output partitions that the first four digits of the UUIDs spread over: 1, 16, "
-                 "256, 4096 or 65536"}});
+      *options, "parquet", "the trips start in the 13 weeks before this day (default 2026-11-01)");
+  flags.insert(
+      flags.end() - 1,
+      {{"--users", Between(&options->users, 1, 1'000'000'000'000), "N",
+        "number of users, a few of them with very many trips (default: one per 25 trips)"},
+       {"--ids", &options->ids, "STYLE",
+        "user ids: uuid, or number (such as user-1000037; all are in one output partition)"},
+       {"--partitions", Between(&options->partitions, 1, 65'536), "N",
+        "number of output partitions over which the first four digits of the UUIDs spread: "
+        "1, 16, 256, 4096 or 65536"}});
   return {
       .name = "generate trips",
       .group = "Try it out",
       .summary = "write seeded sample trips for staypoints",
       .about =
-          "Trips of skewed users, nearly in the order of their start; the same seed gives the same "
-          "rows in every format. With several formats each has a folder of its own.",
+          "The trips are skewed towards few users and nearly ordered by their start. The same seed "
+          "gives the same\nrows in every format. If there are several formats, each has its own "
+          "folder.",
       .examples = {"millrace generate trips --rows 1000000 --seed 7 --output trips",
                    "millrace generate trips --rows 10000000 --users 400000 --partitions 4096 "
                    "--output trips --files 4"},

@@ -35,10 +35,11 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--dry-run", &options.dry_run, "", "read, map and count; send nothing and record nothing"},
       {"--force", &options.force, "",
-       "import again what the ledger says is done, also what was sent before its config changed"},
-      {"--quiet", &options.quiet, "", "no progress"},
+       "import again the objects that the ledger says are done, and those that were sent before "
+       "their config changed"},
+      {"--quiet", &options.quiet, "", "show no progress"},
       {"--no-wait", &options.no_wait, "",
-       "end with status 3 when only objects that other workers hold are left, instead of waiting "
+       "exit with status 3 when only objects that other workers hold are left, instead of waiting "
        "for them"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -92,11 +93,11 @@ Command ImportCommand() {
       .group = "Import into Mixpanel",
       .summary = "import files into Mixpanel, every record accounted for",
       .about =
-          "INPUT is a file, a folder (all below it) or a glob ('*', '?', '[ab]', and '**' across "
-          "folders),\non disk or in gs://, s3:// or az://.\nParquet, NDJSON, JSON arrays, CSV and "
-          "TSV are told by their content, "
-          "gzip and zstd too.\nA second run sends only what the first did not finish; rejected "
-          "records are kept for `millrace dlq`.",
+          "INPUT is a file, a folder (everything below it) or a glob ('*', '?', '[ab]', and '**' "
+          "across\nfolders), on disk or in gs://, s3:// or az://. Parquet, NDJSON, JSON arrays, "
+          "CSV "
+          "and TSV are detected\nfrom content, as are gzip and zstd. A second run sends only what "
+          "the first did not finish; rejected\nrecords are stored for `millrace dlq`.",
       .examples = {"millrace import 'events/**/*.parquet' --config sources.json",
                    "MIXPANEL_TOKEN=... millrace import export.ndjson.gz",
                    "millrace import 'gs://my-bucket/events/**' --config sources.json",

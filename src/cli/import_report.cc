@@ -70,13 +70,13 @@ std::string ImportReportAsTable(const ImportReport& report) {
   if (report.objects_lost > 0)
     StrAppend(&objects, ", ", report.objects_lost, " taken over by others");
   if (report.objects_unmatched > 0) {
-    StrAppend(&objects, ", ", report.objects_unmatched, " that no config entry fits");
+    StrAppend(&objects, ", ", report.objects_unmatched, " that match no config entry");
   }
   if (report.objects_hidden > 0) {
     StrAppend(&objects, ", ", Pluralize(report.objects_hidden, "hidden name"), " skipped");
   }
   if (report.objects_config_changed > 0) {
-    StrAppend(&objects, ", ", report.objects_config_changed, " left alone: the config changed");
+    StrAppend(&objects, ", ", report.objects_config_changed, " skipped: the config changed");
   }
   std::string table = Line("objects", report.objects, objects);
   table += Line("read", counts.read);
@@ -84,7 +84,7 @@ std::string ImportReportAsTable(const ImportReport& report) {
                 counts.events == counts.accepted ? "" : Pluralize(counts.events, "event"));
   table += Line("rejected", counts.rejected, counts.rejected > 0 ? "see: millrace dlq list" : "");
   table += Line("filtered", counts.filtered);
-  table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to go on" : "");
+  table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to continue" : "");
   table += Line("requests", report.requests, Pluralize(report.retries, "retry", "retries"));
   StrAppend(&table, "bytes     ", Bytes(report.bytes_read), " read, ", Bytes(report.bytes_sent),
             " sent\n");
@@ -125,7 +125,7 @@ absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context&
   if (code == kWrongUsage && !report.status.ok()) return report.status;
   context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
               << std::flush;
-  // The line is for whoever collects the log; a person at the terminal has just read it all.
+  // The line is for log collectors; a user at a terminal has just read the report.
   if (context.err_is_terminal) return code;
   Log(report.success() ? Severity::kInfo : Severity::kError, message,
       {{"success", report.success()},

@@ -50,7 +50,7 @@ std::string AsJson(const InitResult& result) {
 }
 
 void Explain(const InitResult& result, const Options& options, std::ostream& err) {
-  err << Printable(result.uri) << ": " << FileTypeName(result.type) << ", looked at "
+  err << Printable(result.uri) << ": " << FileTypeName(result.type) << ", sampled "
       << (result.whole ? "all " : "the first ") << Pluralize(result.rows, "row") << "\n\n";
   for (const Explanation& explanation : result.config.explanations) {
     err << "  " << explanation.about << ": "
@@ -63,10 +63,10 @@ void Explain(const InitResult& result, const Options& options, std::ostream& err
         << Printable(result.damage) << "\n";
   }
   if (result.rejected == 0) {
-    err << "Checked: every row that was looked at can be imported with it.\n";
+    err << "Checked: all sampled rows can be imported with this config.\n";
   } else {
     err << "Checked: " << WithCommas(result.rejected) << " of " << Pluralize(result.rows, "row")
-        << " would be rejected, the first for " << Printable(result.first_rejection) << "\n";
+        << " would be rejected; the first: " << Printable(result.first_rejection) << "\n";
   }
   const std::string config = options.output.empty() ? "sources.json" : options.output;
   err << "Next: millrace plan " << Printable(result.uri)
@@ -76,7 +76,7 @@ void Explain(const InitResult& result, const Options& options, std::ostream& err
 absl::Status WriteConfig(const Options& options, const InitResult& result) {
   if (!options.force && std::filesystem::exists(options.output)) {
     return absl::AlreadyExistsError(
-        StrCat(options.output, " exists; give --force to replace it, or another --output"));
+        StrCat(options.output, " exists; replace it with --force, or choose another --output"));
   }
   return ReplaceFile(options.output, result.config.json);
 }
@@ -109,22 +109,22 @@ Command InitCommand() {
   return {
       .name = "init",
       .group = "Import into Mixpanel",
-      .summary = "look at a file and write a first sources.json for it",
+      .summary = "inspect a file and write a first sources.json for it",
       .about =
-          "Guesses the event name, time, ids and file type from names and values of columns, "
-          "explains each\nguess on stderr, and prints the config on stdout. The rows it looked at "
-          "are then mapped with it.\nExit status: 0 all of them can be imported, 1 some would be "
-          "rejected or the file is\ndamaged, 2 wrong usage or file.",
+          "Guesses the event name, time, ids and file type from the names and values of columns, "
+          "explains each\nguess on stderr, and prints the config on stdout. The sampled rows are "
+          "then mapped with it.\nExit status: 0 all sampled rows can be imported, 1 some would be "
+          "rejected or the file is damaged,\n2 wrong usage or file.",
       .examples = {"millrace init events/2024-01-01.parquet > sources.json",
                    "millrace init visits.csv.gz --output sources.json",
                    "millrace init export.ndjson --json | jq .explanations"},
       .arguments = &options->inputs,
       .arguments_name = "FILE",
       .flags = {{"--output", &options->output, "FILE",
-                 "write the config there instead of on stdout"},
+                 "write the config to FILE instead of stdout"},
                 {"--force", &options->force, "", "replace --output if it exists"},
                 {"--sample-rows", Between(&options->sample_rows, 1, INT64_MAX), "N",
-                 "rows to look at"},
+                 "number of rows to sample"},
                 {"--json", &options->json, "",
                  "print one JSON object with the config and the explanations"},
                 AsFilesFlag(&options->as_files)},

@@ -22,8 +22,8 @@ extern char** environ;
 namespace millrace::cli {
 namespace {
 
-// The variable `name`, in this or any other case of letters (the old importers took both). One that
-// is empty counts as not set, whatever it is for.
+// The variable `name`, in this or any other letter case (the old importers took both). An empty
+// variable counts as not set.
 std::optional<std::string> ReadEnvironment(std::string_view name) {
   std::string_view value;
   if (const char* exact = getenv(std::string(name).c_str())) value = exact;
@@ -37,9 +37,10 @@ std::optional<std::string> ReadEnvironment(std::string_view name) {
   return value.empty() ? std::nullopt : std::optional(std::string(value));
 }
 
-// A process may be started with standard descriptors closed. What is opened next would get the
-// number of one of them, and what is written to standard error. What takes their place can be
-// neither read (0) nor written (1, 2), so that a result that nobody gets is still an error.
+// A process may be started with standard descriptors closed. The next file that it opens would get
+// the number of one of them, and would receive what is written to standard error. The replacements
+// can be neither read (0) nor written (1, 2), so that a result that cannot be delivered is an
+// error.
 void FillStandardDescriptors(int, char**, char**) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (syscall(SYS_fcntl, fd, F_GETFD) >= 0) continue;
@@ -48,13 +49,13 @@ void FillStandardDescriptors(int, char**, char**) {
   }
 }
 
-// Called before the initializers of shared libraries, some of which open descriptors, and so also
+// Runs before the initializers of shared libraries, some of which open descriptors, and so also
 // before those of sanitizers: hence the bare system calls.
 [[gnu::section(".preinit_array"),
   gnu::used]] void (*const kFirstOfAll)(int, char**, char**) = &FillStandardDescriptors;
 
 int Main(int argc, char** argv) {
-  // Buffers of batches are used again rather than given back and touched anew.
+  // Buffers of batches are reused instead of returned to the system and faulted in again.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
   // Few arenas: memory freed by one thread serves the others.

@@ -9,10 +9,11 @@
 namespace millrace::cli {
 
 void MetricsFlag::AddTo(std::vector<Flag>& flags) {
-  flags.push_back({.name = "--metrics",
-                   .target = &listen,
-                   .value = "HOST:PORT",
-                   .doc = "serve /metrics for Prometheus and /healthz there while it runs"});
+  flags.push_back(
+      {.name = "--metrics",
+       .target = &listen,
+       .value = "HOST:PORT",
+       .doc = "address that serves /metrics (for Prometheus) and /healthz during the run"});
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> MetricsFlag::Serve(

@@ -35,12 +35,13 @@ std::vector<Flag> FlagsOf(Options& options) {
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the plan as one JSON object"},
       {"--sample-rows", Between(&options.sample_rows, 1, INT64_MAX), "N",
-       "rows to read of each object"},
+       "maximum number of rows to read from each object"},
       {"--sample-objects", Between(&options.sample_objects, 1, INT64_MAX), "N",
-       "objects to read of each config entry, spread over all; the others are reckoned by bytes"},
+       "maximum number of objects to read for each config entry, spread over all its objects; the "
+       "others are estimated from their bytes"},
       {"--full", &options.full, "", "read all rows of all objects instead of a sample"},
       {"--previews", Between(&options.previews, 0, 1000), "N",
-       "records to show of each config entry"},
+       "number of records to show for each config entry"},
       {"--force", &options.force, "", "plan as if the ledger were empty, as import --force does"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -77,7 +78,7 @@ void Print(const ImportPlan& plan, const PlanRequest& request, const Options& op
               << std::flush;
 }
 
-// One line on a terminal that says how far the reading is, until it is destroyed.
+// A progress line on a terminal, until it is destroyed.
 class ProgressLine {
  public:
   ProgressLine(const PlanProgress& progress, std::ostream& err)
@@ -117,13 +118,13 @@ Command PlanCommand() {
   return {
       .name = "plan",
       .group = "Import into Mixpanel",
-      .summary = "tell what an import would do, and send nothing",
+      .summary = "show what an import would do, and send nothing",
       .about =
           "Reads a sample of each object, maps it as an import would, and reports rows, events, "
-          "requests,\nbytes, hours at Mixpanel's quota, memory, what the ledger has as done, "
-          "previews of records, and\nwhat would be rejected and why. Rates, batches and memory are "
-          "those of the import.\nExit status: 0 nothing would be rejected, 1 something would, 2 "
-          "wrong usage or config.",
+          "requests,\nbytes, hours at Mixpanel's quota, memory, what is done according to the "
+          "ledger, previews of records,\nand what would be rejected and why. Give it the rates, "
+          "batch sizes and memory of the import.\nExit status: 0 nothing would be rejected, 1 "
+          "something would be rejected, 2 wrong usage or config.",
       .examples = {"millrace plan 'events/**/*.parquet' --config sources.json",
                    "millrace plan export.ndjson.gz --full",
                    "millrace plan data/ --config sources.json --json | jq .problems"},

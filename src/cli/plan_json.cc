@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// JSON text as what it means; other text as a string.
+// JSON text as its value; other text as a string.
 Json Parsed(const std::string& text) {
   if (text.empty()) return nullptr;
   Json parsed = Json::parse(text, nullptr, false);

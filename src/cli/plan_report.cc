@@ -53,7 +53,7 @@ std::string Wrapped(std::string_view text, const std::string& lead, const std::s
   return StrCat(wrapped, line, "\n");
 }
 
-// `text` without its end if it is longer than `most` bytes; whole UTF-8 characters.
+// `text`, shortened to `max` bytes at a UTF-8 character boundary if it is longer.
 std::string Cut(std::string text, size_t max) {
   if (text.size() <= max) return text;
   while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;
@@ -61,7 +61,7 @@ std::string Cut(std::string text, size_t max) {
   return text + "…";
 }
 
-// Long texts inside `json` are cut, so that a record can be read at a glance.
+// Shortens long texts inside `json`, so that a record can be read at a glance.
 void CutTexts(nlohmann::ordered_json& json) {
   if (json.is_string()) {
     json = Cut(json.get<std::string>(), kMaxPreviewText);
@@ -100,7 +100,7 @@ std::string Share(uint64_t part, uint64_t whole) {
   return text;
 }
 
-// True if every row that is to do was read.
+// True if every row that is left to import was read.
 bool WasCounted(const EntryPlan& entry) {
   return entry.exact && static_cast<double>(entry.sampled_rows) == entry.to_do.rows;
 }
@@ -149,10 +149,12 @@ class Report {
         "; nothing is sent and nothing is recorded.\n");
     if (!options_.ledger_known) {
       text_ +=
-          "No project is named (MIXPANEL_TOKEN or --project-id), so what the ledger has as done is "
-          "not known.\n";
+          "No project is given, so the plan does not know what the ledger has recorded as done; "
+          "set "
+          "MIXPANEL_TOKEN or --project-id.\n";
     }
-    if (plan_.stopped) text_ += "Stopped before the end: this is the plan of what was seen.\n";
+    if (plan_.stopped)
+      text_ += "Stopped before the end: this plan covers only what was read until then.\n";
   }
 
   void AddEntry(const EntryPlan& entry) {
@@ -168,7 +170,7 @@ class Report {
     StrAppend(&objects, ", ", WithCommas(entry.objects_done), " done before");
     if (entry.objects_config_changed > 0) {
       StrAppend(&objects, ", ", WithCommas(entry.objects_config_changed),
-                " left alone: the config changed");
+                " skipped: the config changed");
     }
     Line("objects", objects);
     if (entry.objects_to_do() == 0) return;
@@ -181,14 +183,14 @@ class Report {
     AddRejections(entry);
   }
 
-  // `counted`: everything was read, so that nothing is reckoned but the requests.
+  // `counted`: everything was read, so only the requests are estimates.
   void AddAmounts(const Amounts& amounts, bool exact, bool counted) {
     const auto whole = [](double amount) {
       return WithCommas(static_cast<uint64_t>(std::llround(amount)));
     };
     const std::string_view about = counted ? "" : "about ";
     Line("rows", StrCat(exact ? "" : "about ", whole(amounts.rows),
-                        exact ? "" : "  (reckoned from the sample, by bytes)"));
+                        exact ? "" : "  (estimated from the sample, by bytes)"));
     Line("events",
          StrCat(about, whole(amounts.events), "  in about ",
                 Pluralize(static_cast<uint64_t>(std::ceil(amounts.requests)), "request")));
@@ -273,7 +275,7 @@ class Report {
           Colored(StrCat("rejected (", tally.code,
                          tally.field.empty() ? "" : StrCat(", ", Printable(tally.field)), ")"),
                   PlanProblem::Severity::kError),
-          ", as ", WithCommas(tally.records - 1), " more\n");
+          ", and ", WithCommas(tally.records - 1), " more like it\n");
       text_ += Wrapped(Printable(tally.message), "    ", "    ");
       text_ += PrettyRecord(tally.first.before, "    ");
     }
@@ -292,7 +294,7 @@ class Report {
       StrAppend(&text_, "\nNo problems found.\n");
       return;
     }
-    StrAppend(&text_, "\n", Bold("What to look at"), "\n");
+    StrAppend(&text_, "\n", Bold("Problems"), "\n");
     for (const PlanProblem& problem : plan_.problems) {
       const std::string lead = Padded(std::string(SeverityName(problem.severity)), 9);
       std::string entry = problem.config_id.empty() ? "" : StrCat(problem.config_id, ": ");

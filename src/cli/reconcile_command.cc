@@ -36,20 +36,21 @@ std::vector<Flag> FlagsOf(Options& options) {
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--repair", &options.repair, "",
-       "send missing rows again, with the ids they had, and look once more"},
+       "send missing rows again, with the ids they had, and compare again"},
       {"--ignore-unexpected", &options.ignore_unexpected, "",
-       "events that come from no row of ours are normal, as where SDKs send some too"},
+       "ignore events that come from no source row, for example if SDKs also send events"},
       {"--list", Between(&options.list, 0, 1'000'000), "N",
-       "missing rows, unexpected events and objects to list at most"},
+       "maximum number of missing rows, unexpected events and objects to list"},
       {"--wait", AtLeast(&options.wait, absl::ZeroDuration()), "TIME",
-       "while rows are missing, look again for so long: Mixpanel shows events after some minutes"},
+       "while rows are missing, compare again for this long: Mixpanel shows events after some "
+       "minutes"},
       {"--wait-after-repair", AtLeast(&options.wait_after_repair, absl::ZeroDuration()), "TIME",
-       "the same, after a repair"},
+       "the same as --wait, but after a repair"},
       {"--queries-per-hour", Between(&options.queries_per_hour, 0, 1'000'000), "N",
-       "exports an hour at most; by default Mixpanel's limit of 60, and no limit (0) with "
-       "--mixpanel-url"},
+       "maximum number of exports per hour; 0 for no limit (default: Mixpanel's limit of 60, or no "
+       "limit with --mixpanel-url)"},
       {"--memory-rows", Between(&options.memory_rows, 1000, 1'000'000'000), "N",
-       "rows that are compared at a time; 32 bytes each"},
+       "rows compared at a time; each takes 32 bytes of memory"},
       RetryTimeoutFlag(&options.retry_timeout),
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -125,9 +126,10 @@ Command ReconcileCommand() {
       .group = "Check and repair",
       .summary = "prove that source and destination are the same",
       .about =
-          "Reads what the ledger calls delivered once more, and compares it with Mixpanel's raw "
-          "export of\nthe same days and events. Exit status 0 only if nothing is missing or "
-          "unexpected and every object\nthat INPUT names could be compared.",
+          "Reads the rows that the ledger records as delivered again, and compares them with "
+          "Mixpanel's raw\nexport of the same days and events. The exit status is 0 only if "
+          "nothing "
+          "is missing or unexpected\nand every object that INPUT names could be compared.",
       .examples = {"millrace reconcile data/ --config sources.json --project-id 123",
                    "millrace reconcile data/ --config sources.json --repair --wait 15m",
                    "millrace reconcile export.ndjson.gz --ignore-unexpected --json"},

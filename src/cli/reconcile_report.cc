@@ -128,7 +128,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   }
   if (report.objects_not_checked > 0) {
     table +=
-        Line("  unchecked", report.objects_not_checked, "profiles: no export shows their rows");
+        Line("  unchecked", report.objects_not_checked, "profiles: exports do not show their rows");
   }
   table += Line("rejected", report.rows_rejected,
                 report.rows_rejected > 0
@@ -141,16 +141,17 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   if (report.not_checkable_yet > 0) {
     table += Line(
         "not yet", report.not_checkable_yet,
-        StrCat("the export has their day from ",
+        StrCat("the export includes their day from ",
                absl::FormatTime("%Y-%m-%d %H:%M UTC", report.checkable_from, absl::UTCTimeZone()),
-               " on: run again then"));
+               "; run again then"));
   }
   table += Line("unexpected", counts.unexpected, UnexpectedNote(report, ignore_unexpected));
   table += Line("duplicates", counts.duplicates,
                 counts.duplicates > 0 ? "harmless: Mixpanel counts each event once" : "");
   if (report.repaired > 0) table += Line("repaired", report.repaired);
   if (report.repair_rejected > 0) {
-    table += Line("refused", report.repair_rejected, "in the repair: see millrace dlq list");
+    table +=
+        Line("refused", report.repair_rejected, "rejected in the repair; see millrace dlq list");
   }
   for (const MissingRow& missing : report.missing_rows) {
     StrAppend(&table, "missing: ", Printable(missing.object), ": row ", missing.row + 1, "\n");

@@ -38,7 +38,7 @@ absl::StatusOr<ReportFile> ReportFile::Find(const std::string& path) {
     return absl::InvalidArgumentError(
         StrCat(path, " is a folder, a block device or a socket; name a file"));
   }
-  // What the links in these folders name is open elsewhere, as /dev/stdout is.
+  // Links in these folders name files that are open elsewhere, such as /dev/stdout.
   const bool is_special = path.starts_with("/dev/") || path.starts_with("/proc/");
   if (S_ISREG(stat.st_mode) && !is_special) return FindRegular(path);
   if (!MayWrite(path, W_OK)) return ErrnoStatus(errno, StrCat("writing to ", path));
@@ -71,7 +71,7 @@ absl::Status ReportFile::Replace(std::string_view content) const {
   const bool existed = ::stat(path_.c_str(), &before) == 0;
   RETURN_IF_ERROR(ReplaceFile(path_, content));
   if (!existed) return absl::OkStatus();
-  // It is its owner's alone by now, and nobody else gets more than before.
+  // The new file is readable by its owner only; restore the mode, but give nobody more access.
   mode_t mode = before.st_mode & 0777;
   if (::chown(path_.c_str(), static_cast<uid_t>(-1), before.st_gid) != 0) mode &= ~070U;
   (void)::chmod(path_.c_str(), mode);

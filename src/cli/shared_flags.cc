@@ -17,13 +17,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The local path of `uri`; Unimplemented for places that only later connectors reach.
+// The local path of `uri`; Unimplemented for other schemes.
 absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view uri,
                                       std::string_view scheme) {
   if (uri.starts_with(scheme)) return std::string(uri.substr(scheme.size()));
   if (uri.find("://") != std::string_view::npos) {
-    return absl::UnimplementedError(
-        StrCat(flag, " ", RedactSecrets(uri), ": not built yet; only local paths are"));
+    return absl::UnimplementedError(StrCat(
+        flag, " ", RedactSecrets(uri), ": this scheme is not supported here; give a local path"));
   }
   return std::string(uri);
 }
@@ -31,7 +31,7 @@ absl::StatusOr<std::string> LocalPath(std::string_view flag, std::string_view ur
 absl::Status MakePrivateFolder(const std::string& folder) {
   std::error_code error;
   const bool made = fs::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), StrCat("making the folder ", folder));
+  if (error) return ErrnoStatus(error.value(), StrCat("creating the folder ", folder));
   if (made) fs::permissions(folder, fs::perms::owner_all, error);
   return absl::OkStatus();
 }
@@ -42,21 +42,21 @@ void StateFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({.name = "--state",
                    .target = &state,
                    .value = "DIR",
-                   .doc = "folder of the ledger and the dead letters (default "
+                   .doc = "folder for the ledger and the dead letters (default "
                           "$XDG_STATE_HOME/millrace, else ~/.local/state/millrace)",
                    .env = "MILLRACE_STATE"});
   flags.push_back({.name = "--ledger",
                    .target = &ledger,
                    .value = "URI",
-                   .doc = "the ledger, if not in the state folder: sqlite:PATH or PATH; shared by "
-                          "many workers: postgres://USER@HOST/DATABASE (or libpq's host=...) or "
-                          "firestore://PROJECT/COLLECTION",
+                   .doc = "the ledger: sqlite:PATH or PATH; to share it among workers: "
+                          "postgres://USER@HOST/DATABASE (or libpq's host=...) or "
+                          "firestore://PROJECT/COLLECTION (default: ledger.db in the state folder)",
                    .env = "MILLRACE_LEDGER"});
   flags.push_back({.name = "--dlq",
                    .target = &dead_letters,
                    .value = "URI",
-                   .doc = "dead-letter queue: where rejected records go, if not into the state "
-                          "folder: a folder, or pubsub://PROJECT/TOPIC",
+                   .doc = "dead-letter queue for rejected records: a folder, or "
+                          "pubsub://PROJECT/TOPIC (default: dead_letters in the state folder)",
                    .env = "MILLRACE_DEAD_LETTERS",
                    .old_name = "--dead-letters"});
 }
@@ -65,7 +65,7 @@ absl::StatusOr<std::string> StateFlags::StatePath(const Context& context) const 
   if (!state.empty()) return state;
   if (const auto xdg = context.environment("XDG_STATE_HOME")) return *xdg + "/millrace";
   if (const auto home = context.environment("HOME")) return *home + "/.local/state/millrace";
-  return absl::InvalidArgumentError("no place for the ledger: give --state DIR or set HOME");
+  return absl::InvalidArgumentError("no folder for the ledger: give --state DIR or set HOME");
 }
 
 absl::StatusOr<std::string> StateFlags::StateFolder(const Context& context) const {
@@ -80,7 +80,7 @@ absl::StatusOr<std::string> StateFlags::LedgerFile() const {
   if (scheme != std::string::npos) {
     return absl::InvalidArgumentError(
         StrCat("--ledger ", ledger.substr(0, scheme),
-               "://...: there are sqlite:PATH, postgres://USER@HOST/DATABASE and "
+               "://...: unknown scheme; use sqlite:PATH, postgres://USER@HOST/DATABASE or "
                "firestore://PROJECT/COLLECTION"));
   }
   return LocalPath("--ledger", ledger, "sqlite:");
@@ -106,7 +106,7 @@ absl::StatusOr<std::unique_ptr<LedgerReader>> StateFlags::OpenLedgerToRead(
     return OpenSqliteLedgerToRead(folder + "/ledger.db");
   }
   if (IsPostgresAddress(ledger)) return OpenPostgresLedgerToRead(ledger, context.stop);
-  if (ledger.starts_with("firestore://")) return OpenLedger(context);  // makes nothing
+  if (ledger.starts_with("firestore://")) return OpenLedger(context);  // creates nothing
   ASSIGN_OR_RETURN(const std::string path, LedgerFile());
   return OpenSqliteLedgerToRead(path);
 }
@@ -127,12 +127,12 @@ void MixpanelFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({.name = "--project-id",
                    .target = &project_id,
                    .value = "ID",
-                   .doc = "Mixpanel project, with a service account",
+                   .doc = "Mixpanel project; required with a service account",
                    .env = "MIXPANEL_PROJECT_ID"});
   flags.push_back({.name = "--region",
                    .target = &region,
                    .value = "us|eu|in",
-                   .doc = "where the project's data lives",
+                   .doc = "region that stores the project's data",
                    .env = "MIXPANEL_REGION"});
   flags.push_back({.name = "--mixpanel-url",
                    .target = &url,
@@ -142,22 +142,21 @@ void MixpanelFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({.name = "--credentials-file",
                    .target = &credentials_file,
                    .value = "FILE",
-                   .doc = "JSON with token and/or service_account; else MIXPANEL_TOKEN and "
-                          "MIXPANEL_SERVICE_ACCOUNT (user:secret) of the environment are used",
+                   .doc = "JSON file with token and/or service_account (default: the environment "
+                          "variables MIXPANEL_TOKEN and MIXPANEL_SERVICE_ACCOUNT, user:secret)",
                    .env = "MIXPANEL_CREDENTIALS_FILE"});
   flags.push_back({.name = "--mixpanel_project_token",
                    .target = &token,
                    .value = "TOKEN",
-                   .doc =
-                       "project token, as the old importer took it; better by environment: other "
-                       "users can see command lines",
+                   .doc = "project token, as in the old importer; prefer MIXPANEL_TOKEN, because "
+                          "other users can see command lines",
                    .aliases = {"--token"},
                    .secret = true});
   flags.push_back({.name = "--mixpanel_api_secret",
                    .target = &api_secret,
                    .value = "SECRET",
-                   .doc = "project secret, as the old importer took it; better by environment "
-                          "(MIXPANEL_API_SECRET)",
+                   .doc = "project secret, as in the old importer; prefer the environment variable "
+                          "MIXPANEL_API_SECRET",
                    .secret = true});
 }
 
@@ -179,20 +178,20 @@ void SourceFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({.name = "--config",
                    .target = &config,
                    .value = "FILE",
-                   .doc =
-                       "sources.json: which objects are mapped how; without it the files must be "
-                       "in Mixpanel's event format",
+                   .doc = "sources.json, which says how objects are mapped; without it the files "
+                          "must be in Mixpanel's event format",
                    .env = "MILLRACE_CONFIG",
                    .aliases = {"--source_configs_gcs_uri"}});
   flags.push_back({.name = "--input",
                    .target = &inputs,
                    .value = "INPUT",
-                   .doc = "one more input, as the old importer took it",
+                   .doc = "one more input, as in the old importer",
                    .aliases = {"--input_gcs_pattern"}});
   flags.push_back({.name = "--strict",
                    .target = &strict,
-                   .doc = "warnings are errors: a file that causes one, such as a mapped column "
-                          "that it does not have, is refused before any of its rows"});
+                   .doc =
+                       "treat warnings as errors: a file that causes one, for example by lacking a "
+                       "mapped column, is refused before any of its rows is read"});
   flags.push_back(AsFilesFlag(&as_files));
 }
 
@@ -233,9 +232,10 @@ absl::Status RequireCredentials(const ImportRequest& request) {
 }
 
 Flag AsFilesFlag(bool* target) {
-  return {"--as-files", target, "",
-          "read all files in the folder of a Delta, Iceberg or Hudi table, although they also hold "
-          "rows that the table has deleted"};
+  return {
+      "--as-files", target, "",
+      "read all files in the folder of a Delta, Iceberg or Hudi table, although they also contain "
+      "rows that the table has deleted"};
 }
 
 Flag RetryTimeoutFlag(absl::Duration* target) {

@@ -31,7 +31,7 @@ bool IsIgnored(int number) {
 }
 
 void Say(const char* text) {
-  // Whether anyone reads it does not change what happens next.
+  // A failed write to stderr is ignored.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, std::strlen(text));
 }
 
@@ -52,8 +52,8 @@ Signals::Signals() : ignores_hangup_(IsIgnored(SIGHUP)) {
         continue;
       }
       if (stop_.stop_requested()) _exit(kStopped);
-      Say("\nstopping: what is in flight has some seconds to finish and be recorded; once more to "
-          "leave at once\n");
+      Say("\nstopping: finishing writes in flight (may take some seconds). Press Ctrl-C again to "
+          "exit immediately.\n");
       stop_.request_stop();
     }
   });
@@ -76,7 +76,7 @@ void Signals::OnHangup() {
     if (on_hangup_) return on_hangup_();
   }
   if (ignores_hangup_) return;
-  // What would have happened without this class.
+  // The default action, as without this class.
   signal(SIGHUP, SIG_DFL);
   sigset_t hangup;
   sigemptyset(&hangup);

@@ -1,4 +1,4 @@
-// millrace status: what the ledger says of earlier runs.
+// millrace status: what the ledger says about earlier runs.
 #include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -31,8 +31,8 @@ std::string_view StateOf(const LedgerEntry& entry) {
   return entry.last_error.empty() ? "open" : "failed";
 }
 
-// The change of the config since the object was sent; nullopt if there is none, or if no config was
-// given to compare with.
+// The change of the config since the object was sent; nullopt if it did not change, or if no config
+// was given to compare with.
 std::optional<ConfigChange> ChangeOf(const LedgerEntry& entry,
                                      const std::optional<SourcesConfig>& sources) {
   if (!sources || !MayHaveSent(entry)) return std::nullopt;
@@ -145,8 +145,8 @@ Command StatusCommand() {
   std::vector<Flag> flags;
   options->state.AddTo(flags);
   flags.push_back({"--config", &options->config, "FILE",
-                   "also show which objects were sent before their entry of this config changed, "
-                   "so that import and watch leave them alone"});
+                   "also show which objects were sent before their entry of this config changed; "
+                   "import and watch skip them"});
   flags.push_back({"--object", &options->object, "TEXT", "only objects whose name contains TEXT"});
   flags.push_back({"--open", &options->open_only, "", "only objects that are not done"});
   flags.push_back({"--json", &options->json, "", "print the result as one JSON object"});
@@ -154,7 +154,8 @@ Command StatusCommand() {
       .name = "status",
       .group = "Check and repair",
       .summary = "show what is done, what failed and what is left",
-      .about = "Reads the ledger only. Exit status 1 if records were rejected or objects failed.",
+      .about =
+          "Reads the ledger only. The exit status is 1 if records were rejected or objects failed.",
       .examples = {"millrace status", "millrace status --open", "millrace status --json"},
       .flags = std::move(flags),
       .run = [options](Context& context) { return RunStatus(*options, context); },

@@ -48,13 +48,12 @@ struct Options {
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags = {
       {"--input", &options.inputs, "INPUT",
-       "one more input: a file, a folder (all below it) or a glob; or iceberg:TABLE, a table's "
-       "folder or "
-       "metadata file"},
+       "one more input: a file, a folder (everything below it) or a glob; or iceberg:TABLE, the "
+       "folder or metadata file of a table"},
       {"--output", &options.output, "DIR",
-       "folder for the result, or gs://, s3://, az:// prefix, apart from all inputs; an earlier "
-       "result "
-       "there is replaced when the run is done"},
+       "folder for the result, or a gs://, s3:// or az:// prefix, outside of all inputs; an "
+       "earlier "
+       "result in it is replaced when the run is done"},
       {"--output-format",
        &options.format,
        "json|csv|hive",
@@ -62,23 +61,24 @@ std::vector<Flag> FlagsOf(Options& options) {
        "",
        {"--output_format"}},
       {"--column", &options.columns, "COLUMN=NAME",
-       "what a column is called in the files, e.g. user_id=bike; repeatable"},
+       "name of a column in the files, e.g. user_id=bike; repeatable"},
       {"--min-stay", AtLeast(&options.min_stay, absl::ZeroDuration()), "TIME",
-       "leave out staypoints that are shorter, e.g. 5m (default: none)"},
+       "omit staypoints that are shorter, e.g. 5m (default: omit none)"},
       {"--max-gap", AtLeast(&options.max_gap, absl::ZeroDuration()), "TIME",
-       "leave out staypoints that are longer, e.g. 72h (default: none)"},
+       "omit staypoints that are longer, e.g. 72h (default: omit none)"},
       {"--drop-overlaps", &options.drop_overlaps, "",
-       "leave out staypoints whose exit lies before their enter (trips that overlap)"},
+       "omit staypoints whose exit is before their enter (trips that overlap)"},
       {"--memory", &options.memory, "SIZE",
-       "memory for the whole run, e.g. 256MB, 2GB or unlimited; what does not fit goes to disk "
-       "(default: a quarter of this machine's, at most 512MB); at least 16MB"},
+       "memory for the whole run, at least 16MB, e.g. 256MB, 2GB or unlimited; what does not fit "
+       "is spilled to disk (default: a quarter of this machine's memory, at most 512MB)"},
       {"--temp-dir", &options.temp_folder, "DIR",
-       "folder for what does not fit memory (default: beside the output)"},
-      {"--threads", Between(&options.threads, 1, 256), "N", "threads (default: one per processor)"},
+       "folder for data spilled to disk (default: next to the output)"},
+      {"--threads", Between(&options.threads, 1, 256), "N",
+       "number of threads (default: one per processor)"},
       {"--report", &options.report, "FILE",
-       "draw where, how long and when people stay, as one HTML file outside of the output"},
+       "HTML file, outside of the output, with charts of where, how long and when people stay"},
       {"--json", &options.json, "", "print the result as one JSON object"},
-      {"--quiet", &options.quiet, "", "no progress"},
+      {"--quiet", &options.quiet, "", "show no progress"},
       AsFilesFlag(&options.as_files),
   };
   options.iceberg.AddTo(flags);
@@ -141,7 +141,7 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
       StrCat("--memory must be a size such as 256MB or 2GB, or unlimited, not '", text, "'"));
 }
 
-// Returns what went wrong, for the summary: the output is in its place by now.
+// Returns what went wrong, for the summary: the output is complete at this point.
 std::string WriteReport(const ReportFile& file, const StayStatsObserver& tally,
                         const StaypointsReport& run, const Options& options) {
   std::string inputs;
@@ -195,7 +195,7 @@ absl::StatusOr<Prepared> Prepare(const Options& options, const Context& context)
   return prepared;
 }
 
-// `report_error`: why --report could not be written; empty: it was, or none was to be.
+// `report_error`: why --report could not be written; empty: it was written or not requested.
 void PrintJson(const StaypointsReport& report, const std::string& report_error, std::ostream& out) {
   nlohmann::ordered_json json = {{"success", report.status.ok()},
                                  {"trips", report.trips},
@@ -226,7 +226,7 @@ void PrintText(const StaypointsReport& report, const Options& options, std::ostr
   };
   line("trips", report.trips);
   line("rejected", report.rejected, report.rejected > 0 ? "   see millrace dlq list" : "");
-  if (report.deleted > 0) line("deleted", report.deleted, "   by the table; not among the trips");
+  if (report.deleted > 0) line("deleted", report.deleted, "   by the table; not counted as trips");
   if (report.without_start > 0) line("without start", report.without_start);
   line("users", report.stays.users);
   line("staypoints", report.stays.staypoints);
@@ -245,7 +245,7 @@ void PrintText(const StaypointsReport& report, const Options& options, std::ostr
       << Bytes(report.bytes_spilled) << " spilled\n";
 }
 
-// Prints what --json asks for, and returns the error.
+// Prints the JSON result if --json is given, and returns the error.
 absl::Status Failed(StaypointsReport report, const Options& options, Context& context) {
   if (absl::IsCancelled(report.status)) {
     report.status = absl::CancelledError("stopped; nothing was written, run it again");
@@ -269,20 +269,20 @@ absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
     display.emplace(progress, context.err, context.err_is_terminal);
   }
   StayStatsObserver tally;
-  const StaypointsReport report =
-      FindStaypoints({.source = *prepared.source,
-                      .dead_letter = *dead_letter,
-                      .output = options.output,
-                      .report = options.report,
-                      .format = prepared.format,
-                      .rules = prepared.rules,
-                      .memory = prepared.memory,
-                      .workers = prepared.workers,
-                      .temp_folder = options.temp_folder,
-                      // Without the stop, which would also end the removal of what was written.
-                      .stores = {.environment = context.environment},
-                      .observer = options.report.empty() ? nullptr : &tally},
-                     progress, context.stop);
+  const StaypointsReport report = FindStaypoints(
+      {.source = *prepared.source,
+       .dead_letter = *dead_letter,
+       .output = options.output,
+       .report = options.report,
+       .format = prepared.format,
+       .rules = prepared.rules,
+       .memory = prepared.memory,
+       .workers = prepared.workers,
+       .temp_folder = options.temp_folder,
+       // Without the stop token, which would also end the removal of what was written.
+       .stores = {.environment = context.environment},
+       .observer = options.report.empty() ? nullptr : &tally},
+      progress, context.stop);
   display.reset();
   if (!report.status.ok()) return Failed(report, options, context);
   std::string report_error;
@@ -309,10 +309,11 @@ Command StaypointsCommand() {
       .summary = "turn trips into staypoints per user, in bounded memory",
       .about =
           "Reads Parquet or CSV files with user_id, trip_start_time, trip_end_time, start_lat, "
-          "start_lng,\nend_lat and end_lng. A staypoint lies between two trips of a user that "
-          "follow each other: it begins\nwhere and when the first ends, and ends when the second "
-          "starts. The output appears when the run\nis done, in place of an earlier one; what is "
-          "stopped leaves nothing.",
+          "start_lng,\nend_lat and end_lng. A staypoint is the stay between two consecutive trips "
+          "of a user: it begins where\nand when the first trip ends, and ends when the second trip "
+          "starts. The output appears when the run is\ndone and replaces an earlier one; a run "
+          "that "
+          "is stopped leaves no output.",
       .examples = {"millrace staypoints --input 'trips/**/*.parquet' --output staypoints",
                    "millrace staypoints --input trips.csv.gz --output out --output-format csv "
                    "--column user_id=bike --column trip_start_time=start_time",

@@ -11,7 +11,7 @@ std::string StaypointsProgressLine(const StaypointsProgress& progress, absl::Dur
                                    bool terminal) {
   using Phase = StaypointsProgress::Phase;
   const Phase phase = progress.phase;
-  if (phase == Phase::kLooking) return "looking at the files";
+  if (phase == Phase::kLooking) return "inspecting the files";
   const bool reading = phase == Phase::kReading;
   const double share = reading ? Share(progress.rows, progress.estimated_rows)
                                : Share(progress.ranges_done, progress.ranges);

@@ -7,14 +7,15 @@ namespace millrace::cli {
 void ThroughputFlags::AddTo(std::vector<Flag>& flags) {
   const std::vector<Flag> own = {
       {"--connections", Between(&connections, 1, 100), "N",
-       "writes in flight at most; fewer are used while Mixpanel is near"},
+       "maximum number of writes in flight; fewer are used while Mixpanel responds quickly"},
       {"--events-per-second", Between(&events_per_second, 0, 1e9), "N",
-       "stay below this rate, Mixpanel's quota by default; 0 for no limit"},
+       "maximum rate, by default Mixpanel's quota; 0 for no limit"},
       {"--gigabytes-per-minute", Between(&gigabytes_per_minute, 0, 1e6), "N",
-       "stay below this rate of uncompressed JSON; 0 for no limit"},
-      {"--batch-events", Between(&batch_events, 1, 2000), "N", "events per request at most"},
+       "maximum rate of uncompressed JSON; 0 for no limit"},
+      {"--batch-events", Between(&batch_events, 1, 2000), "N",
+       "maximum number of events per request"},
       {"--batch-bytes", Between(&batch_bytes, 1000, 10'000'000), "N",
-       "uncompressed bytes per request at most"},
+       "maximum uncompressed bytes per request"},
       {"--memory", Between(&memory_mb, 1, 1 << 20), "MB", "memory for rows in flight"},
   };
   flags.insert(flags.end(), own.begin(), own.end());

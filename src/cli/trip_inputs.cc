@@ -49,12 +49,13 @@ absl::StatusOr<SnapshotChoice> ParseChoice(const IcebergFlags& flags) {
 }  // namespace
 
 void IcebergFlags::AddTo(std::vector<Flag>& flags) {
-  flags.insert(flags.end(),
-               {{"--snapshot-id", &snapshot_id, "ID", "Iceberg: read this snapshot of the table"},
-                {"--as-of", &as_of, "TIME",
-                 "Iceberg: read the snapshot that was current then, e.g. 2026-11-01T00:00:00Z"},
-                {"--from", &from, "TIME", "Iceberg: only trips that start then or later"},
-                {"--to", &to, "TIME", "Iceberg: only trips that start before"}});
+  flags.insert(
+      flags.end(),
+      {{"--snapshot-id", &snapshot_id, "ID", "Iceberg: read this snapshot of the table"},
+       {"--as-of", &as_of, "TIME",
+        "Iceberg: read the snapshot that was current at this time, e.g. 2026-11-01T00:00:00Z"},
+       {"--from", &from, "TIME", "Iceberg: only trips that start at this time or later"},
+       {"--to", &to, "TIME", "Iceberg: only trips that start before this time"}});
 }
 
 absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
@@ -67,13 +68,13 @@ absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std
     for (const std::string* flag : {&flags.snapshot_id, &flags.as_of, &flags.from, &flags.to}) {
       if (!flag->empty()) {
         return absl::InvalidArgumentError(
-            "--snapshot-id, --as-of, --from and --to are for --input iceberg:TABLE");
+            "--snapshot-id, --as-of, --from and --to need --input iceberg:TABLE");
       }
     }
     return NewFileTrips(inputs, std::move(columns), std::move(stores), as_files);
   }
   if (inputs.size() > 1) {
-    return absl::InvalidArgumentError("an Iceberg table has to be the only input");
+    return absl::InvalidArgumentError("an Iceberg table must be the only input");
   }
   IcebergTripsOptions options;
   options.table = inputs[0].substr(kIceberg.size());
@@ -83,7 +84,7 @@ absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std
   ASSIGN_OR_RETURN(options.starts.from, ParseTime("--from", flags.from));
   ASSIGN_OR_RETURN(options.starts.to, ParseTime("--to", flags.to));
   if (options.starts.from && options.starts.to && *options.starts.from >= *options.starts.to) {
-    return absl::InvalidArgumentError("--from must lie before --to");
+    return absl::InvalidArgumentError("--from must be before --to");
   }
   return NewIcebergTrips(std::move(options));
 }

@@ -1,4 +1,4 @@
-// millrace watch: new objects into Mixpanel as they come to be.
+// millrace watch: new objects into Mixpanel as they arrive.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -45,30 +45,30 @@ std::vector<Flag> FlagsOf(Options& options) {
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object at the end"},
       {"--http", &options.http, "[HOST:]PORT|HOST",
-       "take events by HTTP there, and serve what --metrics does; HOST is 127.0.0.1 if not given, "
-       "PORT that of the environment's PORT, else 8080"},
+       "address that receives events by HTTP, and also serves what --metrics serves; default HOST "
+       "is 127.0.0.1, default PORT is the environment variable PORT, or else 8080"},
       {"--subscription",
        &options.subscription,
        "NAME",
-       "take notifications of Cloud Storage from this Pub/Sub subscription: "
+       "receive notifications of Cloud Storage from this Pub/Sub subscription: "
        "projects/P/subscriptions/S or pubsub://P/S",
        "",
        {"--input_subscription"}},
       {"--request-timeout", AtLeast(&options.request_timeout, absl::Milliseconds(1)), "TIME",
-       "answer a request with 503 if its objects are not imported by then"},
+       "respond to a request with 503 if its objects are not imported within this time"},
       {.name = "--poll-interval",
        .target = AtLeast(&options.poll_interval, absl::Milliseconds(100)),
        .value = "TIME",
        .doc = "list the inputs at this interval, to catch missed notifications",
        .old_name = "--also-list"},
       {"--config-interval", AtLeast(&options.config_interval, absl::Milliseconds(10)), "TIME",
-       "read the config again at this interval, and on SIGHUP; a changed one applies to objects "
+       "read the config again at this interval, and on SIGHUP; a changed config applies to objects "
        "that are claimed afterwards"},
       {"--settle-time", Between(&options.settle_time, absl::ZeroDuration(), absl::Hours(24)),
        "TIME",
-       "a local file that is found by listing is read once it was not written to for so long"},
+       "read a local file that was found by listing only after it has not changed for this long"},
       {"--exit-when-idle", AtLeast(&options.exit_when_idle, absl::Milliseconds(1)), "TIME",
-       "end, as an import does, when there was nothing to do for so long"},
+       "exit, as an import does, after there has been nothing to do for this long"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
   options.metrics.AddTo(flags);
@@ -100,7 +100,7 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
   ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
   RETURN_IF_ERROR(RequireCredentials(request.import));
   RETURN_IF_ERROR(options.delivery.ApplyTo(request.import));
-  // One store that is away must not keep the objects of others waiting: its object is tried again.
+  // A store that is unavailable must not delay the objects of others: its object is retried later.
   absl::Duration& give_up = request.import.stores.retry.give_up_after;
   give_up = std::min(give_up, absl::Seconds(30));
   request.poll_interval = options.poll_interval;
@@ -124,7 +124,7 @@ absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Co
   return request;
 }
 
-// The subscription as a trigger; `connection` is what it stands on.
+// Adds the subscription as a trigger, which uses `connection`.
 absl::Status AddSubscription(const Options& options, const Context& context,
                              std::unique_ptr<pubsub::Connection>& connection,
                              watch::WatchRequest& request) {
@@ -147,8 +147,8 @@ void SayWatching(const watch::WatchRequest& request, const std::string& url) {
   Log(Severity::kInfo, "watching", {{"url", url}});
   if (!request.http.token.empty() || IsLoopback(request.http.listen)) return;
   Log(Severity::kWarning,
-      "whoever reaches this address can have objects imported: let the platform check its callers, "
-      "or set MILLRACE_WATCH_TOKEN");
+      "anyone who can reach this address can have objects imported: let the platform authenticate "
+      "callers, or set MILLRACE_WATCH_TOKEN");
 }
 
 absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
@@ -172,22 +172,23 @@ absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
 
 Command WatchCommand() {
   auto options = std::make_shared<Options>();
-  // A watch outlasts what its destination does.
+  // A watch keeps running while its destination is unavailable.
   options->delivery.retry_timeout = absl::InfiniteDuration();
   return {
       .name = "watch",
       .group = "Import into Mixpanel",
       .summary = "import new objects as they arrive",
       .about =
-          "Local folders among INPUT are watched, and what is in them is imported first. With "
-          "--http, requests\nof Eventarc, Pub/Sub push, EventBridge, SNS and Event Grid tell of "
-          "objects and are answered with 200\nonce these are imported; INPUT then says which of "
-          "them are taken (all that the config fits if there\nis none). --subscription takes "
-          "notifications of Cloud Storage from Pub/Sub, each acknowledged\nwhen its object is "
-          "imported. The ledger is that of "
-          "`millrace import`: an object that is done is not sent again.\nRequests must carry the "
-          "token of MILLRACE_WATCH_TOKEN if that is set. SIGINT and SIGTERM end a watch\nwith exit "
-          "status 3; SIGHUP makes it read its config again.",
+          "Imports the files in the local folders among INPUT, and watches these folders for new "
+          "files. --http\nreceives requests from Eventarc, Pub/Sub push, EventBridge, SNS and "
+          "Event Grid, "
+          "and responds with 200 when the\nobjects that they name are imported; INPUT then selects "
+          "which of these objects are imported (without\nINPUT: all that match the config). "
+          "--subscription receives notifications of Cloud Storage from Pub/Sub,\nand acknowledges "
+          "each when its object is imported. Watch shares the ledger of `millrace import`: an\n"
+          "object that is done is not sent again. If MILLRACE_WATCH_TOKEN is set, requests must "
+          "carry this token.\nSIGINT and SIGTERM end a watch with exit status 3; SIGHUP makes it "
+          "read its config again.",
       .examples =
           {"millrace watch /data/incoming --config sources.json",
            "millrace watch /data/incoming --config sources.json --exit-when-idle 30s --json",

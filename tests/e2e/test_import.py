@@ -102,7 +102,7 @@ class ImportTest(MillraceTest):
         self.assertEqual(sandbox.stats()["unique"], before + 10)
         code, out, err = self.run_program("import", folder, "--config", config, "--mixpanel-url", sandbox.url)
         self.assertEqual(code, 2, err)
-        self.assertIn("1 left alone: the config changed", out)
+        self.assertIn("1 skipped: the config changed", out)
         self.assertIn("--force imports them again", out)
 
         plan = self.run_json("plan", folder, "--config", config, "--mixpanel-url", sandbox.url)
@@ -174,7 +174,7 @@ class ImportTest(MillraceTest):
         self.assertFalse(report["success"])
         self.assertGreater(report["accepted"], 0)
         self.assertLess(report["accepted"], 50_000)
-        self.assertIn("once more to leave at once", err)
+        self.assertIn("Press Ctrl-C again to exit immediately", err)
         # What it accepted is what the sandbox has: nothing in flight was dropped.
         self.assertEqual(sandbox.stats()["unique"], report["accepted"])
         sandbox.set_faults()
@@ -209,7 +209,7 @@ class ImportTest(MillraceTest):
     def test_a_second_signal_ends_it_at_once(self):
         sandbox, process = self.start_import_that_hangs("--stop-grace", "10m")
         process.send_signal(signal.SIGINT)
-        while "once more to leave at once" not in (line := process.stderr.readline()):
+        while "Press Ctrl-C again to exit immediately" not in (line := process.stderr.readline()):
             self.assertNotEqual(line, "")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
