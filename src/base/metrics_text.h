@@ -23,64 +23,65 @@ struct Metric {
 
 namespace metrics {
 
-// What every long-running verb has.
+// Metrics of every long-running verb.
 inline constexpr Metric kRows{"millrace_rows_total", MetricType::kCounter,
-                              "Source rows, by what became of them"};
+                              "Source rows, by outcome"};
 inline constexpr Metric kRowsRead{"millrace_rows_read_total", MetricType::kCounter,
                                   "Source rows read"};
 inline constexpr Metric kEvents{"millrace_events_accepted_total", MetricType::kCounter,
-                                "Events and profile updates that the destination has confirmed"};
-inline constexpr Metric kObjectsDone{"millrace_objects_done_total", MetricType::kCounter,
-                                     "Objects that the ledger has as done by this process"};
+                                "Events and profile updates that the destination confirmed"};
+inline constexpr Metric kObjectsDone{
+    "millrace_objects_done_total", MetricType::kCounter,
+    "Objects that this process completed, as recorded in the ledger"};
 inline constexpr Metric kObjectsSkipped{"millrace_objects_skipped_total", MetricType::kCounter,
-                                        "Objects that were done before"};
+                                        "Objects skipped because they were already done"};
 inline constexpr Metric kObjectsHeld{"millrace_objects_held_total", MetricType::kCounter,
-                                     "Objects that another worker had when they were looked at"};
+                                     "Times that another worker held an object or took it over"};
 inline constexpr Metric kObjectsConfigChanged{
     "millrace_objects_config_changed_total", MetricType::kCounter,
-    "Objects left alone because the config has changed since they were sent"};
+    "Objects skipped because the config changed after they were sent"};
 inline constexpr Metric kObjectsUnmatched{"millrace_objects_unmatched_total", MetricType::kCounter,
-                                          "Objects that no entry of the config fits"};
+                                          "Objects that match no entry of the config"};
 inline constexpr Metric kWarnings{"millrace_warnings_total", MetricType::kCounter,
-                                  "What looked wrong in objects and config"};
+                                  "Warnings about objects and config"};
 inline constexpr Metric kBytesRead{"millrace_object_bytes_read_total", MetricType::kCounter,
                                    "Bytes read from objects"};
 inline constexpr Metric kWrites{"millrace_writes_total", MetricType::kCounter,
-                                "Writes of batches to the destination, retries included"};
+                                "Batch writes to the destination, including retries"};
 inline constexpr Metric kRetries{"millrace_write_retries_total", MetricType::kCounter,
-                                 "Writes of batches that were written before"};
+                                 "Batch writes that repeat an earlier write"};
 inline constexpr Metric kInFlight{"millrace_writes_in_flight", MetricType::kGauge,
-                                  "Writes that wait for the destination"};
+                                  "Writes waiting for the response of the destination"};
 inline constexpr Metric kMemory{"process_resident_memory_bytes", MetricType::kGauge,
-                                "Memory that the process holds"};
-// What only a watch has.
+                                "Resident memory of the process"};
+// Metrics of watch only.
 inline constexpr Metric kNotifications{"millrace_watch_notices_total", MetricType::kCounter,
-                                       "Notices of objects, from all triggers"};
+                                       "Notifications of objects, from all triggers"};
 inline constexpr Metric kOutcomes{"millrace_watch_objects_total", MetricType::kCounter,
-                                  "Objects that notices told of, by what became of them"};
+                                  "Objects, by outcome"};
 inline constexpr Metric kObjectRetries{"millrace_watch_object_retries_total", MetricType::kCounter,
-                                       "Objects that the watch itself tried again"};
+                                       "Objects that the watch itself retried"};
 inline constexpr Metric kWaiting{"millrace_watch_objects_waiting", MetricType::kGauge,
-                                 "Objects that wait for their turn, or to be tried again"};
+                                 "Objects waiting to be imported or retried"};
 inline constexpr Metric kInProgress{"millrace_watch_objects_in_work", MetricType::kGauge,
-                                    "Objects that are being imported"};
+                                    "Objects being imported"};
 inline constexpr Metric kFailing{"millrace_watch_objects_failing", MetricType::kGauge,
-                                 "Objects that failed when they were last tried"};
+                                 "Objects whose last attempt failed"};
 inline constexpr Metric kConfigReloads{"millrace_watch_config_reloads_total", MetricType::kCounter,
-                                       "Changed configs, by whether they could be used"};
+                                       "Config changes, by outcome"};
 inline constexpr Metric kConfigInvalid{
     "millrace_watch_config_invalid", MetricType::kGauge,
-    "1 while the config was changed to one that cannot be used, else 0"};
+    "1 while the changed config is invalid and not in use, otherwise 0"};
 inline constexpr Metric kObjectLatency{
     "millrace_watch_object_latency_seconds", MetricType::kHistogram,
-    "From an object's being written to its being done in the ledger"};
-inline constexpr Metric kRequestDuration{"millrace_watch_request_duration_seconds",
-                                         MetricType::kHistogram,
-                                         "From a request's arrival to its objects' results"};
+    "Time from the write of an object until the ledger records it as done"};
+inline constexpr Metric kRequestDuration{
+    "millrace_watch_request_duration_seconds", MetricType::kHistogram,
+    "Time from the arrival of a request until all its objects have a result"};
 
 }  // namespace metrics
 
-// All of the list, for documentation and its test.
+// All metrics, for documentation and its test.
 absl::Span<const Metric> AllMetrics();
 
 // Writes a page. Samples of one metric come one after another.
@@ -98,10 +99,10 @@ class MetricsText {
   void Sample(std::string_view name, std::string_view suffix, Labels labels, double value);
 
   std::string text_;
-  std::string_view current_;  // the metric whose head was written last
+  std::string_view current_;  // the metric whose header was written last
 };
 
-// What the process itself has.
+// Adds the metrics of the process itself.
 void AddProcessMetrics(MetricsText& page);
 
 }  // namespace millrace

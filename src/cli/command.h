@@ -1,5 +1,5 @@
-// A verb of the command line: its options are declared once, in a table from which parsing, --help,
-// environment names and docs/cli.md come.
+// A verb of the command line. Its options are declared once, in a table that defines parsing,
+// --help, environment variables and docs/cli.md.
 #ifndef MILLRACE_CLI_COMMAND_H_
 #define MILLRACE_CLI_COMMAND_H_
 
@@ -27,7 +27,7 @@ enum ExitCode {
   kStopped = 3,          // stopped before the end; safe to run again
 };
 
-// Where a number goes, and what it may be. A default outside of the range stands for "not given".
+// The target of a number, and its range. A default outside of the range means "not given".
 template <typename Number>
 struct Ranged {
   Number* target;
@@ -43,16 +43,16 @@ inline Ranged<absl::Duration> Between(absl::Duration* target, absl::Duration min
                                       absl::Duration max) {
   return {target, min, max};
 }
-// "inf" is taken too: no end.
+// Also accepts "inf": no limit.
 inline Ranged<absl::Duration> AtLeast(absl::Duration* target, absl::Duration min) {
   return {target, min, absl::InfiniteDuration()};
 }
 
-// Where a parsed value goes; what it holds before parsing is the default.
+// The target of a parsed value; its value before parsing is the default.
 using FlagTarget = std::variant<bool*, std::string*, Ranged<int64_t>, Ranged<double>,
                                 Ranged<absl::Duration>, std::vector<std::string>*>;
 
-// What the flag's number may be, "1 to 100" or "at least 2s"; empty: it takes no number.
+// The range of the flag's number, "1 to 100" or "at least 2s"; empty: it takes no number.
 std::string RangeOf(const FlagTarget& target);
 
 struct Flag {
@@ -66,14 +66,14 @@ struct Flag {
   std::string old_name = {};         // an earlier spelling that still works and is not shown
 };
 
-// What a verb gets from outside the process.
+// The interface of a verb to the outside of the process.
 struct Context {
   std::ostream& out;     // results
   std::ostream& err;     // messages for people; logs go to stderr as well
   std::stop_token stop;  // requested by SIGINT or SIGTERM
   std::function<std::optional<std::string>(std::string_view name)> environment;
-  // From here on SIGHUP calls `handler`, from a thread of its own; null: it ends the program, as
-  // anywhere else. No call of the handler before is under way when it returns.
+  // Makes SIGHUP call `handler`, from a separate thread; null: SIGHUP ends the program, as it does
+  // by default. When this returns, no call of the previous handler is running.
   std::function<void(std::function<void()> handler)> set_hangup_handler =
       [](std::function<void()>) {};
   bool out_is_terminal = false;
@@ -83,11 +83,11 @@ struct Context {
 
 struct Command {
   std::string name;                   // "import", "dlq show"
-  std::string group;                  // heading of `millrace --help` that it stands under
+  std::string group;                  // its heading in `millrace --help`
   std::string summary;                // one line
   std::string about;                  // some lines of --help
   std::vector<std::string> examples;  // whole command lines
-  // Arguments without a name; null: none are taken.
+  // Positional arguments; null: the verb takes none.
   std::vector<std::string>* arguments = nullptr;
   std::string arguments_name;  // "INPUT..."
   bool arguments_required = true;
@@ -97,7 +97,7 @@ struct Command {
   std::function<absl::StatusOr<int>(Context&)> run;
 };
 
-// The exit code that fits an error: kWrongUsage for what the user must mend (InvalidArgument,
+// The exit code for an error: kWrongUsage for what the user must fix (InvalidArgument,
 // NotFound, Unauthenticated, PermissionDenied, Unimplemented and the like), else kStopped.
 ExitCode ExitCodeOf(const absl::Status& error);
 

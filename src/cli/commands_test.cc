@@ -154,12 +154,12 @@ std::vector<std::string> OutOfRange(const FlagTarget& target) {
   return std::visit(Visitor{}, target);
 }
 
-TEST(Commands, TheSandboxKnowsOneKindOfTls) {
+TEST(Commands, TheSandboxAcceptsOneKindOfTls) {
   EXPECT_EQ(RunLine({"sandbox", "--tls", "yes"}).code, kWrongUsage);
   EXPECT_EQ(RunLine({"sandbox", "--tls-ca", "ca.pem"}).code, kWrongUsage);
 }
 
-TEST(Commands, NumbersOutsideOfTheirRangeAreUsageErrorsThatStateIt) {
+TEST(Commands, NumbersOutsideOfTheirRangeAreUsageErrorsThatNameTheRange) {
   int flags = 0;
   for (const Command& command : AllCommands()) {
     for (const Flag& flag : command.flags) {
@@ -182,7 +182,7 @@ TEST(Commands, NumbersOutsideOfTheirRangeAreUsageErrorsThatStateIt) {
   EXPECT_GT(flags, 40);
 }
 
-TEST(Dispatch, RangesHoldForTheEnvironmentToo) {
+TEST(Dispatch, RangesApplyToTheEnvironmentToo) {
   absl::Duration wait = absl::InfiniteDuration();
   double rate = 1;
   const Command command{
@@ -209,7 +209,7 @@ TEST(Dispatch, RangesHoldForTheEnvironmentToo) {
   EXPECT_EQ(rate, 2);
 }
 
-TEST(Commands, PasswordsInAddressesAreInNoMessage) {
+TEST(Commands, MessagesContainNoPasswordsOfAddresses) {
   for (const char* ledger :
        {"postgres://user:hush/hush@127.0.0.1:1/d", "postgres://user:hush@hush@127.0.0.1:1/d",
         "postgres://user:hush?hush@127.0.0.1:1/d", "postgres://user:12/hush@127.0.0.1:1/d",
@@ -223,15 +223,15 @@ TEST(Commands, PasswordsInAddressesAreInNoMessage) {
   }
 }
 
-TEST(Dispatch, AnErrorIsPrintedWithTheVerbAndEndsWithTheCodeThatFitsIt) {
+TEST(Dispatch, PrintsAnErrorWithTheVerbAndReturnsItsExitCode) {
   struct Case {
     absl::Status error;
     int code;
   };
-  for (const Case& ended : {Case{absl::InvalidArgumentError("mend it"), kWrongUsage},
-                            Case{absl::UnauthenticatedError("mend it"), kWrongUsage},
-                            Case{absl::UnavailableError("mend it"), kStopped},
-                            Case{absl::CancelledError("mend it"), kStopped}}) {
+  for (const Case& ended : {Case{absl::InvalidArgumentError("fix it"), kWrongUsage},
+                            Case{absl::UnauthenticatedError("fix it"), kWrongUsage},
+                            Case{absl::UnavailableError("fix it"), kStopped},
+                            Case{absl::CancelledError("fix it"), kStopped}}) {
     const Command command{
         .name = "two words", .summary = "s", .run = [&](Context&) { return ended.error; }};
     std::ostringstream out, err;
@@ -239,7 +239,7 @@ TEST(Dispatch, AnErrorIsPrintedWithTheVerbAndEndsWithTheCodeThatFitsIt) {
                       return std::optional<std::string>();
                     }};
     EXPECT_EQ(Dispatch({command}, {"two", "words"}, context), ended.code) << ended.error;
-    EXPECT_EQ(err.str(), "millrace two words: mend it\n");
+    EXPECT_EQ(err.str(), "millrace two words: fix it\n");
     EXPECT_EQ(out.str(), "");
   }
 }

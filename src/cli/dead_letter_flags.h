@@ -1,4 +1,4 @@
-// Where rejected records go: a folder, topics of Pub/Sub, or one kind here and one there.
+// Where rejected records go: a folder, Pub/Sub topics, or one kind to a folder and one to a topic.
 #ifndef MILLRACE_CLI_DEAD_LETTER_FLAGS_H_
 #define MILLRACE_CLI_DEAD_LETTER_FLAGS_H_
 
@@ -19,10 +19,10 @@ struct DeadLetterFlags {
   std::string api_topic;
 
   void AddTo(std::vector<Flag>& flags);
-  // A kind without a topic of its own goes where --dlq says, by default into a folder of
-  // the state folder. InvalidArgument for what names no topic; errors of Google credentials.
-  // Topics are not looked at before the first record is published.
-  // After a stop, publishing ends within `stop_grace`.
+  // A kind without its own topic goes to the destination of --dlq, by default a folder in the state
+  // folder. InvalidArgument if a flag names no topic; errors of Google credentials. Topics are not
+  // checked before the first record is published. After a stop, publishing ends within
+  // `stop_grace`.
   absl::StatusOr<std::unique_ptr<DeadLetterQueue>> Open(const StateFlags& state,
                                                         absl::Duration stop_grace,
                                                         const Context& context) const;

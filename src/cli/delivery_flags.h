@@ -23,7 +23,7 @@ struct DeliveryFlags {
   absl::Duration lease = absl::Minutes(5);
 
   void AddTo(std::vector<Flag>& flags);
-  // Sets what the flags say. InvalidArgument names the flag that is wrong.
+  // Applies the flags. InvalidArgument names the flag that is wrong.
   absl::Status ApplyTo(ImportRequest& request) const;
 };
 

@@ -1,4 +1,4 @@
-// Which dead letters a `millrace dlq` verb is about.
+// The flags that select dead letters in `millrace dlq` verbs.
 #ifndef MILLRACE_CLI_DLQ_FLAGS_H_
 #define MILLRACE_CLI_DLQ_FLAGS_H_
 
@@ -24,10 +24,10 @@ struct DlqFlags {
   absl::StatusOr<DeadLetterFilter> Filter(absl::Time now) const;
 };
 
-// NotFound: what a verb says that was given the ID of no record.
+// NotFound: the error of a verb that was given an ID that no record has.
 absl::Status NoRecordHasId(std::string_view id);
 
-// A warning line if `scan` met lines that are no dead letters.
+// Prints a warning line if `scan` found lines that are not dead letters.
 void WarnOfDamage(const DeadLetterScan& scan, Context& context);
 
 }  // namespace millrace::cli

@@ -1,4 +1,4 @@
-// An error as reports show it: without secrets, and harmless in a terminal.
+// Errors as reports show them: without secrets, and safe to print to a terminal.
 #ifndef MILLRACE_CLI_ERROR_REPORT_H_
 #define MILLRACE_CLI_ERROR_REPORT_H_
 

@@ -1,4 +1,4 @@
-// What an import prints at its end: the accounting as a table or as one JSON object.
+// The final report of an import: the accounting as a table or as one JSON object.
 #ifndef MILLRACE_CLI_IMPORT_REPORT_H_
 #define MILLRACE_CLI_IMPORT_REPORT_H_
 
@@ -15,12 +15,12 @@ namespace millrace::cli {
 std::string ImportReportAsJson(const ImportReport& report);
 std::string ImportReportAsTable(const ImportReport& report);
 
-// 0 all accepted, 1 rejected records or unreadable objects, 2 nothing could be begun for a reason
-// that the user must mend, 3 stopped.
+// 0 all accepted, 1 rejected records or unreadable objects, 2 nothing could be started for a reason
+// that the user must fix, 3 stopped.
 int ExitCodeOf(const ImportReport& report);
 
-// The end of an import or a watch: prints the report, logs it in one line that says `message`, and
-// returns its exit code. Of a report with code 2 nothing is printed: its error is returned.
+// Ends an import or a watch: prints the report, logs it in one line with `message`, and returns its
+// exit code. If the code is 2, prints nothing and returns the error of the report.
 absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
                                  std::string_view message);
 

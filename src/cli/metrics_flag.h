@@ -1,4 +1,4 @@
-// --metrics of verbs that run for long.
+// --metrics, for long-running verbs.
 #ifndef MILLRACE_CLI_METRICS_FLAG_H_
 #define MILLRACE_CLI_METRICS_FLAG_H_
 
@@ -17,8 +17,8 @@ struct MetricsFlag {
   std::string listen;  // host:port; empty: nothing is served
 
   void AddTo(std::vector<Flag>& flags);
-  // Serves `page`, which is called on threads of the server, until that is destroyed, and logs
-  // where. Null if the flag is not given.
+  // Serves `page`, which is called on threads of the server, until the server is destroyed, and
+  // logs the URL. Null if the flag is not given.
   absl::StatusOr<std::unique_ptr<HttpServer>> Serve(std::function<std::string()> page) const;
 };
 

@@ -1,4 +1,4 @@
-// The page that `millrace --help` prints: every verb in one line, grouped by what it is for.
+// The page that `millrace --help` prints: every verb on one line, grouped by purpose.
 #ifndef MILLRACE_CLI_OVERVIEW_H_
 #define MILLRACE_CLI_OVERVIEW_H_
 

@@ -1,4 +1,4 @@
-// The words in which plans speak of what import/plan.h has as enums and times.
+// The names that plans print for the enums and times of plan/plan.h.
 #ifndef MILLRACE_CLI_PLAN_NAMES_H_
 #define MILLRACE_CLI_PLAN_NAMES_H_
 

@@ -13,7 +13,7 @@ struct PlanReportOptions {
   std::string config;       // the config's path; empty: Mixpanel's event format
   double events_per_second = 0;
   double bytes_per_second = 0;
-  bool ledger_known = true;  // false: no project is given, so the ledger could not be asked
+  bool ledger_known = true;  // false: no project is given, so the ledger cannot be queried
   bool color = false;
 };
 

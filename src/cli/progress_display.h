@@ -1,5 +1,5 @@
 // Progress of a running import on stderr: two lines redrawn in place on a terminal, else a plain
-// line from time to time.
+// line every ten seconds.
 #ifndef MILLRACE_CLI_PROGRESS_DISPLAY_H_
 #define MILLRACE_CLI_PROGRESS_DISPLAY_H_
 

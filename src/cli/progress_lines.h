@@ -1,5 +1,5 @@
-// Lines on stderr that show how a run goes: redrawn in place on a terminal, else the first of them
-// from time to time.
+// Progress lines on stderr: redrawn in place on a terminal, else the first of them every ten
+// seconds.
 #ifndef MILLRACE_CLI_PROGRESS_LINES_H_
 #define MILLRACE_CLI_PROGRESS_LINES_H_
 
@@ -14,10 +14,10 @@
 
 namespace millrace::cli {
 
-// Draws from a thread of its own until it is destroyed, when the lines go away.
+// Draws from its own thread until it is destroyed, and then erases the lines.
 class ProgressLines {
  public:
-  // `lines` makes the lines, always as many, from the time that has passed; called by that thread.
+  // `lines` makes the lines, always the same number, from the elapsed time; called by that thread.
   using Make = std::function<std::vector<std::string>(absl::Duration elapsed)>;
   ProgressLines(Make lines, std::ostream& err, bool terminal);
 
@@ -33,7 +33,7 @@ class ProgressLines {
 // "━━━━━╸     " of `width` cells, `share` in [0, 1].
 std::string Bar(double share, int width);
 
-// part / whole, at most 1; 0 if there is no whole.
+// part / whole, at most 1; 0 if `whole` is 0.
 double Share(uint64_t part, uint64_t whole);
 
 }  // namespace millrace::cli

@@ -11,11 +11,11 @@
 
 namespace millrace::cli {
 
-// The project of names that do not say one: GOOGLE_CLOUD_PROJECT, or "".
+// The project of names that include none: GOOGLE_CLOUD_PROJECT, or "".
 std::string GoogleProject(const Context& context);
 
-// To PUBSUB_EMULATOR_HOST as it is, else to Pub/Sub with the Google credentials of this machine.
-// Nothing is sent yet.
+// Connects to PUBSUB_EMULATOR_HOST without credentials, else to Pub/Sub with the Google credentials
+// of this machine. Sends nothing yet.
 absl::StatusOr<std::unique_ptr<pubsub::Connection>> ConnectToPubsub(const Context& context);
 
 }  // namespace millrace::cli

@@ -1,4 +1,4 @@
-// What a reconciliation prints at its end.
+// The final report of a reconciliation.
 #ifndef MILLRACE_CLI_RECONCILE_REPORT_H_
 #define MILLRACE_CLI_RECONCILE_REPORT_H_
 

@@ -1,4 +1,4 @@
-// A file that a verb writes besides its result, as --report does.
+// A file that a verb writes in addition to its result, for --report.
 #ifndef MILLRACE_CLI_REPORT_FILE_H_
 #define MILLRACE_CLI_REPORT_FILE_H_
 
@@ -13,9 +13,9 @@ namespace millrace::cli {
 class ReportFile {
  public:
   // Finds out how `path` can be written, and changes nothing. A file is replaced as a whole, and
-  // keeps its mode and group; a link stays one; devices and pipes are written to, as are files in
-  // folders that are not writable. InvalidArgument for folders, block devices, sockets and links to
-  // nothing; NotFound or PermissionDenied if it could not be written.
+  // keeps its mode and group; a link remains a link; devices and pipes are written to, as are files
+  // in folders that are not writable. InvalidArgument for folders, block devices, sockets and links
+  // to nothing; NotFound or PermissionDenied if it could not be written.
   static absl::StatusOr<ReportFile> Find(const std::string& path);
 
   // Blocks while a pipe has no reader.

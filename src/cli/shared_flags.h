@@ -25,10 +25,10 @@ struct StateFlags {
   std::string dead_letters;  // folder, or pubsub://PROJECT/TOPIC; default <state>/dead_letters
 
   void AddTo(std::vector<Flag>& flags);
-  // The state folder, made if it is missing.
+  // The state folder, created if it is missing.
   absl::StatusOr<std::string> StateFolder(const Context& context) const;
   absl::StatusOr<std::unique_ptr<Ledger>> OpenLedger(const Context& context) const;
-  // For verbs that only look: makes and changes nothing; without a ledger there are no rows.
+  // For read-only verbs: creates and changes nothing; without a ledger there are no rows.
   absl::StatusOr<std::unique_ptr<LedgerReader>> OpenLedgerToRead(const Context& context) const;
   // InvalidArgument if they are not in a folder.
   absl::StatusOr<std::string> DeadLetterFolder(const Context& context) const;
@@ -44,8 +44,8 @@ struct MixpanelFlags {
   std::string region = "us";
   std::string url;
   std::string credentials_file;
-  std::string token;       // by --mixpanel_project_token, an old name; better by environment
-  std::string api_secret;  // by --mixpanel_api_secret
+  std::string token;       // from --mixpanel_project_token, an old name; the environment is safer
+  std::string api_secret;  // from --mixpanel_api_secret
 
   void AddTo(std::vector<Flag>& flags);
   absl::StatusOr<mixpanel::Endpoints> Endpoints() const;
@@ -66,25 +66,25 @@ struct SourceFlags {
 
 enum class InputsAre { kRequired, kOptional };
 
-// What an import is about: the flags of import, watch, plan and reconcile.
+// Inputs, config and destination: the flags of import, watch, plan and reconcile.
 struct ImportFlags {
   SourceFlags source;
   MixpanelFlags mixpanel;
   StateFlags state;
 
   void AddTo(std::vector<Flag>& flags);
-  // Everything of an ImportRequest that the flags say. Its credentials may be empty.
+  // The ImportRequest that the flags describe. Its credentials may be empty.
   absl::StatusOr<ImportRequest> Request(const Context& context,
                                         InputsAre inputs = InputsAre::kRequired) const;
 };
 
-// InvalidArgument, saying how to give them, unless there are credentials to import with.
+// InvalidArgument, which says how to give credentials, if there are none to import with.
 absl::Status RequireCredentials(const ImportRequest& request);
 
 // --as-files: whether folders of table formats are read as files.
 Flag AsFilesFlag(bool* target);
 
-// --retry-timeout; what `target` holds is the default.
+// --retry-timeout; the value of `target` is the default.
 Flag RetryTimeoutFlag(absl::Duration* target);
 
 }  // namespace millrace::cli

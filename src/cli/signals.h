@@ -1,5 +1,5 @@
-// SIGINT and SIGTERM as a stop token: the first asks for a clean stop, the second exits at once.
-// SIGHUP as a call.
+// SIGINT and SIGTERM as a stop token: the first requests a clean stop, the second exits
+// immediately. SIGHUP as a call.
 #ifndef MILLRACE_CLI_SIGNALS_H_
 #define MILLRACE_CLI_SIGNALS_H_
 
@@ -12,18 +12,18 @@
 
 namespace millrace::cli {
 
-// Make one in main() before any other thread: it blocks the signals in all threads and waits for
-// them in one of its own. A second signal ends the process with exit status 3; nothing that was
-// promised is lost by that.
+// Create one in main() before any other thread: it blocks the signals in all threads and waits for
+// them in its own thread. A second signal ends the process with exit status 3; that loses nothing
+// that was promised.
 class Signals {
  public:
   Signals();
   ~Signals();
   std::stop_token stop() const { return stop_.get_token(); }
 
-  // From here on SIGHUP calls `handler`, from the thread that waits for signals. Null, as at first:
-  // it ends the process, unless that was started to ignore it (nohup). No call is under way when
-  // this returns. Not from a handler.
+  // Makes SIGHUP call `handler`, from the thread that waits for signals. Null, the initial state:
+  // SIGHUP ends the process, unless the process was started to ignore it (nohup). When this
+  // returns, no call of the previous handler is running. Must not be called from a handler.
   void SetHangupHandler(std::function<void()> handler);
 
  private:

@@ -1,4 +1,4 @@
-// How a run of `millrace staypoints` goes: phase, rows a second, what was spilled.
+// Progress of `millrace staypoints`: phase, rows per second, bytes spilled.
 #ifndef MILLRACE_CLI_STAYPOINTS_PROGRESS_H_
 #define MILLRACE_CLI_STAYPOINTS_PROGRESS_H_
 

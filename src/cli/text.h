@@ -1,4 +1,4 @@
-// Numbers and names as people read them.
+// Numbers and names formatted for people.
 #ifndef MILLRACE_CLI_TEXT_H_
 #define MILLRACE_CLI_TEXT_H_
 

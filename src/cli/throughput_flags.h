@@ -1,4 +1,4 @@
-// How fast and in what pieces records go: import and watch keep to it, plan reckons with it.
+// Rates, batch sizes and memory: import and watch apply them, plan estimates with them.
 #ifndef MILLRACE_CLI_THROUGHPUT_FLAGS_H_
 #define MILLRACE_CLI_THROUGHPUT_FLAGS_H_
 
@@ -21,7 +21,7 @@ struct ThroughputFlags {
   int64_t memory_mb = 64;
 
   void AddTo(std::vector<Flag>& flags);
-  // Sets what the flags say.
+  // Applies the flags.
   void ApplyTo(ImportRequest& request) const;
 };
 

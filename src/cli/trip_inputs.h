@@ -1,4 +1,4 @@
-// Where the trips of a staypoints run come from, by its flags.
+// The source of the trips of a staypoints run, as its flags describe it.
 #ifndef MILLRACE_CLI_TRIP_INPUTS_H_
 #define MILLRACE_CLI_TRIP_INPUTS_H_
 
@@ -14,7 +14,7 @@
 
 namespace millrace::cli {
 
-// Flags that are for Iceberg tables only.
+// Flags for Iceberg tables only.
 struct IcebergFlags {
   std::string snapshot_id;
   std::string as_of;
@@ -25,7 +25,7 @@ struct IcebergFlags {
 };
 
 // A source for `inputs`: paths, folders and globs, or one iceberg:TABLE. InvalidArgument if they
-// are mixed, or for flags that make no sense. `as_files` is for NewFileTrips().
+// are mixed, or if a flag is invalid. `as_files` is passed to NewFileTrips().
 absl::StatusOr<std::unique_ptr<TripSource>> OpenTripInputs(const std::vector<std::string>& inputs,
                                                            const IcebergFlags& flags,
                                                            TripColumnRefs columns,

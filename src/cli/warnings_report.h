@@ -1,4 +1,4 @@
-// Warnings in what verbs print.
+// Warnings in the output of verbs.
 #ifndef MILLRACE_CLI_WARNINGS_REPORT_H_
 #define MILLRACE_CLI_WARNINGS_REPORT_H_
 
@@ -11,10 +11,10 @@
 namespace millrace::cli {
 
 // The member "warnings" of --json: [{"code", "config_id", "field", "count", "object", "message"}];
-// what is empty is null.
+// empty values are null.
 nlohmann::ordered_json WarningsAsJson(const std::vector<WarningCount>& warnings);
 
-// "warning: message (3 times, first in gs://b/o)", a line for each.
+// "warning: message (3 times, first in gs://b/o)", one line each.
 std::string WarningsAsLines(const std::vector<WarningCount>& warnings);
 
 }  // namespace millrace::cli

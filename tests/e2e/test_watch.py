@@ -263,7 +263,7 @@ class FolderTest(WatchBase):
         report = watch.finish()
         self.assertEqual((report["objects_failed"], report["pending"]), (0, 0))
 
-    def test_a_damaged_file_fails_alone_and_is_taken_when_it_is_mended(self):
+    def test_a_damaged_file_fails_alone_and_is_imported_when_it_is_fixed(self):
         sandbox = self.sandbox()
         watch = self.watch(sandbox)
         bad = self.inbox / "bad.ndjson.gz"
@@ -494,7 +494,7 @@ class HttpTest(WatchBase):
         sandbox = self.sandbox()
         watch = self.watch(sandbox, "--http", "0.0.0.0", env={"PORT": "0"})
         self.assertRegex(watch.wait_for("watching")[0]["url"], r"^http://127\.0\.0\.1:\d+$")
-        watch.wait_for("whoever reaches this address can have objects imported: let the platform check its "
+        watch.wait_for("anyone who can reach this address can have objects imported: let the platform authenticate "
                        "callers, or set MILLRACE_WATCH_TOKEN", severity="WARNING")
         watch.finish()
 
