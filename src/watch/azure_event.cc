@@ -1,5 +1,5 @@
-// Facts: learn.microsoft.com/azure/event-grid/event-schema-blob-storage. The subject names the blob
-// as it is, the URL percent-encoded.
+// Facts: learn.microsoft.com/azure/event-grid/event-schema-blob-storage. The subject contains
+// the plain name of the blob, the URL the percent-encoded one.
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/http_server.h"
@@ -41,7 +41,7 @@ Blob FromUrl(std::string_view url) {
 
 absl::Status AddAzureBlob(const Json& data, const std::string& subject, absl::Time written,
                           StorageEvents& events) {
-  // Data Lake Storage tells of the empty file first; FlushWithClose comes when it is whole.
+  // Data Lake Storage reports the empty file first, and FlushWithClose when the file is complete.
   if (Text(data, "api") == "CreateFile") {
     ++events.others;
     return absl::OkStatus();

@@ -1,4 +1,4 @@
-// Looks for changes of the config while a watch runs.
+// Reloads a changed config while a watch runs.
 #ifndef MILLRACE_WATCH_CONFIG_RELOADER_H_
 #define MILLRACE_WATCH_CONFIG_RELOADER_H_
 
@@ -17,23 +17,23 @@
 namespace millrace::watch {
 
 struct ConfigReloaderOptions {
-  std::string name;  // of the config, in log lines
+  std::string name;  // name of the config in log lines
   std::function<absl::StatusOr<SourcesConfig>()> read;
-  absl::Duration interval = absl::Seconds(30);  // between two looks; InfiniteDuration: none
+  absl::Duration interval = absl::Seconds(30);  // between two checks; InfiniteDuration: no checks
 };
 
-// A config that says something else than `current` is given to `apply`, from the reloader's thread.
-// If it cannot be read or applied, `current` stays in use; that is logged and counted once, and is
-// looked at again like any other.
+// Passes a config that differs from `current` to `apply`, from the reloader's thread. If it cannot
+// be read or applied, `current` stays in use; the failure is logged and counted once, and the
+// config is checked again at the next interval.
 class ConfigReloader {
  public:
-  // All outlive it. The first look is after an interval.
+  // All outlive it. The first check is after one interval.
   ConfigReloader(ConfigReloaderOptions options, const CurrentSources& current,
                  std::function<absl::Status(SourcesConfig)> apply, WatchProgress& progress);
   ~ConfigReloader() { Stop(); }
 
-  // Has the config looked at now, and what was found logged whatever it is. Returns at once; from
-  // any thread.
+  // Requests a check now, and a log line with its result in any case. Returns immediately; callable
+  // from any thread.
   void CheckNow();
   // Returns when the thread has ended.
   void Stop();
@@ -47,7 +47,7 @@ class ConfigReloader {
   const CurrentSources& current_;
   const std::function<absl::Status(SourcesConfig)> apply_;
   WatchProgress& progress_;
-  std::string last_error_;  // "" if the config that was read last is in use; of the thread
+  std::string last_error_;  // "" if the last config read is in use; used by the thread only
 
   absl::Mutex mutex_;
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;

@@ -62,10 +62,10 @@ TEST_F(ConfigReloaderTest, TakesAChangeAfterTheInterval) {
   while (progress_.config_reloads == 0) std::this_thread::yield();
   EXPECT_EQ(Id(), "two");
   AwaitReads(3);
-  EXPECT_EQ(progress_.config_reloads, 1u) << "what says the same is no change";
+  EXPECT_EQ(progress_.config_reloads, 1u) << "an equal config is no change";
 }
 
-TEST_F(ConfigReloaderTest, TakesAChangeAtOnceWhenItIsAsked) {
+TEST_F(ConfigReloaderTest, TakesAChangeAtOnceOnRequest) {
   ConfigReloader reloader = Start(absl::InfiniteDuration());
   Write(Config("two"));
   reloader.CheckNow();

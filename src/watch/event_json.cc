@@ -67,8 +67,8 @@ absl::Status AddObject(std::string_view scheme, const std::string& bucket, const
                        std::string version, absl::Time written, StorageEvents& events) {
   if (!IsBucketName(bucket) || !IsObjectName(name)) {
     return absl::InvalidArgumentError(
-        "the event names no object: bucket or name are missing or "
-        "cannot be those of one");
+        "the event names no object: its bucket or name is missing or "
+        "invalid");
   }
   return AddEvent({StrCat(scheme, "://", bucket, "/", name), std::move(version), written}, events);
 }

@@ -1,4 +1,4 @@
-// The JSON of events, and the collector that the forms of each cloud add to.
+// The JSON of events, and the collector for the event forms of all clouds.
 #ifndef MILLRACE_WATCH_EVENT_JSON_INTERNAL_H_
 #define MILLRACE_WATCH_EVENT_JSON_INTERNAL_H_
 
@@ -14,12 +14,12 @@ namespace millrace::watch {
 
 using Json = nlohmann::json;
 
-// InvalidArgument if `text` is no JSON; what lies deeper than 32 levels is left out.
+// InvalidArgument if `text` is not JSON; values nested deeper than 32 levels are omitted.
 absl::StatusOr<Json> ParseEventJson(std::string_view text);
 
-// Member `key` of an object; a null value if it is none or has none.
+// Member `key` of an object; a null value if there is no object or no such member.
 const Json& Member(const Json& object, const char* key);
-// The text of member `key`, digits where it is a number; "" if it has neither.
+// The text of member `key`, as digits if it is a number; "" if it is neither.
 std::string Text(const Json& object, const char* key);
 bool Has(const Json& object, const char* key);
 
@@ -27,7 +27,7 @@ absl::Time EventTime(const std::string& rfc3339);
 
 // InvalidArgument if there are too many.
 absl::Status AddEvent(StorageEvent event, StorageEvents& events);
-// Adds the object to `events`. InvalidArgument if bucket or name cannot be those of one.
+// Adds the object to `events`. InvalidArgument if bucket or name is invalid.
 absl::Status AddObject(std::string_view scheme, const std::string& bucket, const std::string& name,
                        std::string version, absl::Time written, StorageEvents& events);
 

@@ -31,7 +31,7 @@ bool IsFolder(const std::string& path) {
   return ::stat(path.c_str(), &stat) == 0 && S_ISDIR(stat.st_mode);
 }
 
-// A name that came to be without anything being written under it: a link to a file.
+// A name that was created without a write to it: a link to a file.
 bool IsLinkToFile(const std::string& path) {
   struct stat link, file;
   return ::lstat(path.c_str(), &link) == 0 && ::stat(path.c_str(), &file) == 0 &&
@@ -73,7 +73,7 @@ FolderTrigger::~FolderTrigger() { Stop(); }
 void FolderTrigger::Stop() {
   thread_.request_stop();
   const uint64_t one = 1;
-  // Fails only if it was written to so often that it is awake anyway.
+  // Fails only after so many writes that the thread is awake in any case.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
@@ -122,7 +122,7 @@ void FolderTrigger::OnEvent(int wd, uint32_t mask, std::string_view name, std::s
 absl::Status FolderTrigger::AddTree(const Folder& folder, bool offer, std::stop_token stop) {
   const int wd = ::inotify_add_watch(inotify_.get(), folder.path.c_str(), kEvents);
   if (wd < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return absl::OkStatus();  // gone since
+    if (errno == ENOENT || errno == ENOTDIR) return absl::OkStatus();  // removed meanwhile
     if (errno == ENOSPC) {
       return absl::ResourceExhaustedError(
           StrCat("watching ", folder.path,
@@ -133,7 +133,7 @@ absl::Status FolderTrigger::AddTree(const Folder& folder, bool offer, std::stop_
   }
   const auto [known, is_new] = folders_.try_emplace(wd, folder);
   if (!is_new) {
-    // One folder that is reached by two names, as by a link to a folder above, is walked once.
+    // A folder with two names, for example through a link to a parent folder, is walked once.
     if (known->second.path != folder.path) return absl::OkStatus();
     known->second.recursive |= folder.recursive;
   }
@@ -162,17 +162,17 @@ absl::Status FolderTrigger::AddBelow(const Folder& folder, bool offer, std::stop
   return absl::OkStatus();
 }
 
-// The folder was moved away, and what is below it with it.
+// The folder was moved away, with everything below it.
 void FolderTrigger::Forget(const std::string& path) {
   for (const auto& [wd, folder] : folders_) {
-    // Its IN_IGNORED takes it out.
+    // Its IN_IGNORED event removes it.
     if (folder.path.starts_with(path)) ::inotify_rm_watch(inotify_.get(), wd);
   }
 }
 
-// Events were dropped: folders may have come, and files.
+// Events were dropped: there may be new folders and files.
 void FolderTrigger::Lost() {
-  Log(Severity::kWarning, "more happened in the watched folders than was kept; listing them");
+  Log(Severity::kWarning, "the kernel dropped events of the watched folders; listing them again");
   for (const Folder& root : roots_) {
     const absl::Status added = AddTree(root, /*offer=*/false, std::stop_token());
     if (!added.ok()) Log(Severity::kError, ToStd(added.message()));

@@ -1,5 +1,5 @@
-// Local folders, by inotify: files that are complete (closed after writing, or moved there), in
-// subfolders that come later too.
+// Watches local folders with inotify, including subfolders that are created later. Reports files
+// that are complete: closed after writing, or moved there.
 #ifndef MILLRACE_WATCH_FOLDER_TRIGGER_H_
 #define MILLRACE_WATCH_FOLDER_TRIGGER_H_
 
@@ -21,8 +21,8 @@ namespace millrace::watch {
 
 class FolderTrigger : public Trigger {
  public:
-  // Watching on return: list the folders after that, and nothing is missed. `list_again` is called
-  // when the kernel had to drop events. ResourceExhausted if the system's limit of watched folders
+  // Watches the folders on return: a listing after that misses nothing. `list_again` is called when
+  // the kernel has dropped events. ResourceExhausted if the system's limit of watched folders
   // is reached.
   static absl::StatusOr<std::unique_ptr<FolderTrigger>> Start(const std::vector<InputRoot>& roots,
                                                               NotificationRouter& router,

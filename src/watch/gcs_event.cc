@@ -11,7 +11,7 @@
 namespace millrace::watch {
 
 absl::Status AddGcsResource(const Json& resource, StorageEvents& events) {
-  // "updated" also moves with the metadata; the bytes are as old as the generation.
+  // "updated" also changes with the metadata; the generation has the age of the bytes.
   const std::string created = Text(resource, "timeCreated");
   return AddObject("gs", Text(resource, "bucket"), Text(resource, "name"),
                    Text(resource, "generation"),
@@ -37,7 +37,7 @@ absl::Status AddPubsubMessage(const Json& message, StorageEvents& events) {
   if (std::string data; !absl::Base64Unescape(Text(message, "data"), &data)) {
     return absl::InvalidArgumentError("the data of the Pub/Sub message is not base64");
   }
-  // Another kind of notification, or a message that is none.
+  // Another kind of notification, or not a notification.
   ++events.others;
   return absl::OkStatus();
 }

@@ -30,7 +30,7 @@ ServerResponse JsonResponse(int status, std::string_view key, std::string_view t
   return reply;
 }
 
-// Takes the same time whatever the first difference is.
+// Takes the same time wherever the first difference is.
 bool SameText(std::string_view a, std::string_view b) {
   unsigned char difference = a.size() == b.size() ? 0 : 1;
   for (size_t i = 0; i < b.size(); ++i) {
@@ -39,8 +39,8 @@ bool SameText(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-// The token of "Bearer <token>", or the password of "Basic <base64 of name:password>", which is all
-// that the URL of a subscription can carry.
+// The token of "Bearer <token>", or the password of "Basic <base64 of name:password>", the only
+// form that the URL of a subscription can carry.
 std::string TokenOf(std::string_view authorization) {
   static constexpr std::string_view kBearer = "Bearer ";
   static constexpr std::string_view kBasic = "Basic ";
@@ -87,7 +87,7 @@ void AppendResult(const NotificationResult& result, std::string& out) {
   out += '}';
 }
 
-// Whether the failure may pass by itself.
+// Whether the failure may be temporary.
 bool IsPassing(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
          absl::IsResourceExhausted(status) || absl::IsFailedPrecondition(status);
@@ -95,7 +95,7 @@ bool IsPassing(const absl::Status& status) {
 
 }  // namespace
 
-// The answer to one request, put together as its objects get their results.
+// The response to one request, assembled as its objects get their results.
 class HttpTrigger::Answer {
  public:
   Answer(size_t objects, std::shared_ptr<PendingResponse> reply)
@@ -169,7 +169,7 @@ ServerResponse HttpTrigger::Handle(const ServerRequest& request) {
     reply.headers.emplace_back("Allow", "POST, GET, OPTIONS");
     return reply;
   }
-  return JsonResponse(405, "error", "POST an event here");
+  return JsonResponse(405, "error", "unsupported method; POST an event");
 }
 
 ServerResponse HttpTrigger::HandleGet(const ServerRequest& request) {
@@ -178,15 +178,16 @@ ServerResponse HttpTrigger::HandleGet(const ServerRequest& request) {
     return stopped_ ? JsonResponse(503, "status", "stopping")
                     : JsonResponse(200, "status", "ready");
   }
-  return JsonResponse(404, "error", "there is /healthz, /readyz and /metrics; events are POSTed");
+  return JsonResponse(404, "error",
+                      "not found; GET /healthz, /readyz or /metrics, or POST an event");
 }
 
 ServerResponse HttpTrigger::HandlePost(const ServerRequest& request) {
-  if (stopped_) return JsonResponse(503, "error", "the watch is stopping; send it again");
+  if (stopped_) return JsonResponse(503, "error", "the watch is stopping; send the event again");
   absl::StatusOr<StorageEvents> parsed = ParseStorageEvents(request.header, request.body);
   if (!parsed.ok()) return JsonResponse(400, "error", ToStd(parsed.status().message()));
   if (!parsed->confirmation_url.empty()) {
-    Log(Severity::kWarning, "SNS asks whether its messages are wanted: open the URL to say yes",
+    Log(Severity::kWarning, "SNS asks to confirm the subscription: open the URL to confirm it",
         {{"url", parsed->confirmation_url}});
   }
   if (!parsed->validation_code.empty()) {
@@ -199,7 +200,7 @@ ServerResponse HttpTrigger::HandlePost(const ServerRequest& request) {
     trace.trace_id = StrCat("projects/", options_.google_project, "/traces/", trace.trace_id);
   }
   ServerResponse reply =
-      JsonResponse(503, "error", "not imported within --request-timeout; send it again");
+      JsonResponse(503, "error", "not imported within --request-timeout; send the event again");
   reply.later_timeout = options_.request_timeout;
   const absl::Duration begun = Clock::Real().Elapsed();
   reply.later = [this, trace, begun, events = std::move(parsed->objects)](

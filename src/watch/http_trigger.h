@@ -1,5 +1,5 @@
-// Requests that tell of objects, answered when these are imported: for Eventarc, Pub/Sub push,
-// Cloud Run, Cloud Functions, Lambda, EventBridge, SNS and Event Grid.
+// Receives events of objects by HTTP, and responds when these objects are imported: for Eventarc,
+// Pub/Sub push, Cloud Run, Cloud Functions, Lambda, EventBridge, SNS and Event Grid.
 #ifndef MILLRACE_WATCH_HTTP_TRIGGER_H_
 #define MILLRACE_WATCH_HTTP_TRIGGER_H_
 
@@ -19,31 +19,31 @@ namespace millrace::watch {
 
 struct HttpTriggerOptions {
   std::string listen;  // host:port
-  // 503 past it: the sender tells again, and what was imported meanwhile is done.
+  // After it the response is 503: the sender sends again, and objects imported meanwhile are done.
   absl::Duration request_timeout = absl::Seconds(540);
-  std::string token;  // that requests must carry; empty: none is asked for
-  // Of traces in log lines: the project that they are in; empty: only their ids are logged.
+  std::string token;  // that requests must carry; empty: none is required
+  // The project of traces in log lines; empty: only the trace ids are logged.
   std::string google_project;
   size_t max_body_bytes = 1 << 20;
   int max_connections = 512;
 };
 
-// POST of any path: a storage event (storage_event.h). 200 once each object of it is imported, was
-// before, or is none of this watch; 503 with Retry-After where it must be sent again; 422 where an
-// object cannot be read; 400 for what is no event, 401 without the token.
-// GET /healthz, /readyz, /metrics. OPTIONS: the handshake of CloudEvents webhooks.
+// POST to any path: a storage event (storage_event.h). 200 when each of its objects is imported,
+// was imported before, or does not belong to this watch; 503 with Retry-After if it must be sent
+// again; 422 if an object cannot be read; 400 if it is not an event; 401 without the token. GET
+// /healthz, /readyz, /metrics. OPTIONS: the handshake of CloudEvents webhooks.
 class HttpTrigger : public Trigger {
  public:
-  // Listening on return. All arguments outlive it.
+  // Listens on return. All arguments outlive it.
   static absl::StatusOr<std::unique_ptr<HttpTrigger>> Start(const HttpTriggerOptions& options,
                                                             NotificationRouter& router,
                                                             WatchProgress& progress,
                                                             std::function<std::string()> metrics);
-  // Answers what is open, for some seconds at most.
+  // Completes open requests, for some seconds at most.
   ~HttpTrigger() override;
 
   std::string url() const { return server_->url(); }
-  // New requests are answered with 503.
+  // From now on the response to new requests is 503.
   void Stop() override { stopped_ = true; }
 
  private:

@@ -44,8 +44,8 @@ absl::StatusOr<InputRoot> LocalRoot(const std::string& path) {
   root.one_object = std::filesystem::exists(path, error);
   if (!root.one_object && !HasWildcard(path)) {
     return absl::NotFoundError(StrCat("watching ", path,
-                                      ": there is no such file or folder; make "
-                                      "the folder first, or name files to come by a pattern"));
+                                      ": there is no such file or folder; "
+                                      "create the folder first, or name future files with a glob"));
   }
   const size_t first = root.one_object ? path.size() : path.find_first_of("*?[");
   const size_t slash = path.rfind('/', first);

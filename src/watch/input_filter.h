@@ -11,7 +11,7 @@
 
 namespace millrace::watch {
 
-// An input taken apart: the folder that its first wildcard lies in, and what follows.
+// A parsed input: the folder that contains its first wildcard, and the rest.
 struct InputRoot {
   std::string folder;   // ends with '/'; local: absolute, symbolic links resolved
   std::string pattern;  // a glob below it; "**" for a whole folder
@@ -24,12 +24,12 @@ absl::StatusOr<InputRoot> RootOf(std::string_view input);
 
 class InputFilter {
  public:
-  // Without inputs everything is named.
+  // Without inputs everything matches.
   explicit InputFilter(const std::vector<InputRoot>& roots);
 
-  // Whether a listing of the inputs would show `uri`: hidden names are left out as there.
+  // Whether a listing of the inputs would show `uri`; omits hidden names, as a listing does.
   bool Names(std::string_view uri) const;
-  // Whether it would, were no name hidden.
+  // Whether it would if no name were hidden.
   bool Hides(std::string_view uri) const;
 
  private:
@@ -38,8 +38,8 @@ class InputFilter {
   struct Rule {
     std::string folder;
     Glob glob;
-    std::string object;      // one that is named as it is; empty: none
-    bool only_that = false;  // the pattern is that name, and no glob
+    std::string object;      // the object that the input names exactly; empty: none
+    bool only_that = false;  // the pattern is that name, not a glob
   };
   std::vector<Rule> rules_;
 };

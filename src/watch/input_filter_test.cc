@@ -44,7 +44,7 @@ TEST(InputFilter, WithoutInputsNamesAllButHiddenOnes) {
   EXPECT_FALSE(filter.Names("gs://b"));
 }
 
-TEST(InputFilter, ABucketFolderNamesWhatIsBelow) {
+TEST(InputFilter, ABucketFolderMatchesEverythingBelow) {
   const InputFilter filter = FilterOf({"gs://b/events", "s3://c"});
   EXPECT_TRUE(filter.Names("gs://b/events/a"));
   EXPECT_TRUE(filter.Names("gs://b/events/x/y/a"));
@@ -96,13 +96,13 @@ TEST_F(LocalInputs, FoldersAreResolvedOnce) {
   EXPECT_FALSE(filter.Names(folder_ + "/a.csv"));
 }
 
-TEST_F(LocalInputs, AFileThatLooksLikeAGlobIsThatFile) {
+TEST_F(LocalInputs, AFileNamedLikeAGlobIsThatFile) {
   const InputFilter filter = FilterOf({folder_ + "/in/one[1].csv"});
   EXPECT_TRUE(filter.Names(folder_ + "/in/one[1].csv"));
   EXPECT_FALSE(filter.Names(folder_ + "/in/one1.csv"));
 }
 
-TEST_F(LocalInputs, FilesNeedNotBeThereYetButTheirFolderMust) {
+TEST_F(LocalInputs, FilesNeedNotExistYetButTheirFolderMust) {
   EXPECT_TRUE(FilterOf({folder_ + "/in/later*.csv"}).Names(folder_ + "/in/later1.csv"));
   EXPECT_TRUE(absl::IsNotFound(RootOf(folder_ + "/none/*.csv").status()));
   EXPECT_TRUE(absl::IsNotFound(RootOf(folder_ + "/in/later.csv").status()));

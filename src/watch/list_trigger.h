@@ -1,5 +1,5 @@
-// Lists the inputs: once, when asked to, and from time to time. Finds what was there before the
-// watch, and what no notice told of.
+// Lists the inputs: once, on request, and at an interval. Finds objects that existed before the
+// watch, and objects without a notification.
 #ifndef MILLRACE_WATCH_LIST_TRIGGER_H_
 #define MILLRACE_WATCH_LIST_TRIGGER_H_
 
@@ -19,16 +19,16 @@ namespace millrace::watch {
 
 class ListTrigger : public Trigger {
  public:
-  // The first listing begins when it is asked for. `every` InfiniteDuration: so do all others.
-  // Inputs are listed one after another, each whatever became of those before it. One that names
-  // nothing yet is no error; if one cannot be listed that is logged, and all are listed again soon.
-  // `as_files` as ListingRules has it.
+  // The first listing starts on request; if `every` is InfiniteDuration, so do all others. Inputs
+  // are listed one after another, regardless of failures of earlier ones. An input that names
+  // nothing yet is no error; a failed listing is logged, and all inputs are listed again soon.
+  // `as_files` as in ListingRules.
   ListTrigger(std::vector<std::string> inputs, const StoreOptions& stores, absl::Duration every,
               bool as_files, NotificationRouter& router);
   ~ListTrigger() override { Stop(); }
 
   void ListNow();
-  // Nothing is being listed or is due to be at once.
+  // No listing is running or due now.
   bool idle() const;
   void Stop() override;
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(ListTriggerTest, AnInputThatCannotBeListedHidesNoneOfTheOthers) {
+TEST(ListTriggerTest, AFailedInputDoesNotHideOtherInputs) {
   const std::string folder =
       StrCat(fs::canonical(testing::TempDir()).string(), "/list_trigger.", getpid());
   fs::create_directories(folder);

@@ -9,7 +9,7 @@
 namespace millrace::watch {
 namespace {
 
-constexpr size_t kMaxWarnings = 1000;  // of objects that no entry fits, and of hidden names
+constexpr size_t kMaxWarnings = 1000;  // about unmatched objects and hidden names
 
 }  // namespace
 
@@ -72,7 +72,7 @@ void NotificationRouter::Answer(const ObjectNotification& notification,
 void NotificationRouter::WarnUnmatched(const std::string& uri) {
   if (!SeesFirst(uri)) return;
   ++progress_.import.objects_unmatched;
-  Log(Severity::kWarning, "no entry of the config fits this object; it is left out",
+  Log(Severity::kWarning, "no entry of the config matches this object; it is skipped",
       {{"object", uri}});
 }
 
@@ -81,7 +81,7 @@ void NotificationRouter::NoteHidden(std::string_view uri) {
   NoteHiddenName(uri, progress_.import.objects_hidden, progress_.import.warnings);
 }
 
-// Listings show the same ones again and again.
+// Repeated listings show the same names.
 bool NotificationRouter::SeesFirst(const std::string& uri) {
   absl::MutexLock lock(&mutex_);
   return warned_.size() < kMaxWarnings && warned_.insert(uri).second;

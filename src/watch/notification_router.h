@@ -1,5 +1,5 @@
-// Where notices come in: what is not for this watch is answered at once, the rest goes to the queue
-// of its kind of record.
+// The entry point of notifications: completes those that are not for this watch immediately, and
+// passes the rest to the queue of their record type.
 #ifndef MILLRACE_WATCH_NOTIFICATION_ROUTER_H_
 #define MILLRACE_WATCH_NOTIFICATION_ROUTER_H_
 
@@ -20,31 +20,31 @@ namespace millrace::watch {
 // Thread-safe.
 class NotificationRouter {
  public:
-  // All outlive it. `config_path` is left out of folders that are watched; empty: none. There is a
-  // queue for each kind of record that `sources` has, whatever replaces them.
+  // All outlive it. `config_path` is excluded from watched folders; empty: none. There is a queue
+  // for each record type of `sources`, also after a config reload.
   NotificationRouter(const CurrentSources& sources, const std::string& config_path,
                      InputFilter filter, std::map<RecordType, ObjectQueue*> queues,
                      WatchProgress& progress);
 
-  // Never blocks for long. on_result is called, now or later, whatever happens: with kBusy if there
-  // is no room.
+  // Does not block for long. Its `ack` is always called, now or later: with kBusy if there is no
+  // room.
   void Offer(ObjectNotification notification);
-  // A listing has left this name out as hidden.
+  // Records that a listing omitted this name as hidden.
   void NoteHidden(std::string_view uri);
-  // Waits for room. False once `stop` is requested; then on_result is not called.
+  // Waits for room. False once `stop` is requested; then `ack` is not called.
   bool OfferBlocking(ObjectNotification notification, std::stop_token stop);
-  // Takes a notice back from a queue, since the config has changed: as Offer(), with room or
-  // without.
+  // Takes a notification back from a queue because the config has changed: like Offer(), but
+  // regardless of room.
   void OfferAgain(ObjectNotification notification);
-  // The config has changed: objects that did not fit are worth another warning.
+  // The config has changed: warns again about unmatched objects.
   void ForgetWarnings();
 
  private:
-  // Null: the notice was answered.
+  // Null: the notification was completed.
   ObjectQueue* QueueFor(const ObjectNotification& notification);
   void Answer(const ObjectNotification& notification, NotificationOutcome outcome);
   void WarnUnmatched(const std::string& uri);
-  // False if it was seen before, or too many were.
+  // False if `uri` was seen before, or too many uris were.
   bool SeesFirst(const std::string& uri);
 
   const CurrentSources& sources_;

@@ -64,7 +64,7 @@ std::string_view MessageOf(NotificationOutcome outcome) {
     case NotificationOutcome::kFailed:
       return "object failed";
     default:
-      return "object left alone";
+      return "object skipped";
   }
 }
 
@@ -95,7 +95,7 @@ void LogObject(const ObjectNotification& notification, const NotificationResult&
   if (next_try != absl::InfiniteFuture()) {
     fields.emplace_back("retry_in_s", std::max(0.0, absl::ToDoubleSeconds(next_try - now)));
   } else if (result.outcome == NotificationOutcome::kFailed) {
-    fields.emplace_back("note", "left until it is told of again");
+    fields.emplace_back("note", "not retried until the next notification");
   }
   AddTrace(notification.trace, fields);
   Log(SeverityOf(result.outcome), MessageOf(result.outcome), fields);

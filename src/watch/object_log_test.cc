@@ -17,7 +17,7 @@ TEST(TraceOf, ReadsTraceparent) {
   EXPECT_FALSE(TraceOf("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0a", "").sampled);
 }
 
-TEST(TraceOf, ReadsGooglesHeaderWhereThatIsAll) {
+TEST(TraceOf, ReadsGooglesHeaderIfItIsTheOnlyOne) {
   const Trace trace = TraceOf("", "0af7651916cd43dd8448eb211c80319c/123;o=1");
   EXPECT_EQ(trace.trace_id, kTraceId);
   EXPECT_TRUE(trace.sampled);
@@ -25,7 +25,7 @@ TEST(TraceOf, ReadsGooglesHeaderWhereThatIsAll) {
   EXPECT_EQ(TraceOf("", kTraceId).trace_id, kTraceId);
 }
 
-TEST(TraceOf, WhatIsNotWellFormedIsNone) {
+TEST(TraceOf, AMalformedHeaderGivesNoTrace) {
   for (const char* text : {"", "00", "00-short-b7ad6b7169203331-01",
                            "00-0af7651916cd43dd8448eb211c80319X-b7ad6b7169203331-01",
                            "00-0af7651916cd43dd8448eb211c80319c\nb7ad6b7169203331-01"}) {
@@ -33,7 +33,7 @@ TEST(TraceOf, WhatIsNotWellFormedIsNone) {
   }
 }
 
-TEST(AddTrace, GivesTheFieldsThatGoogleCloudLooksFor) {
+TEST(AddTrace, AddsTheFieldsThatGoogleCloudReads) {
   std::vector<LogField> fields;
   AddTrace({}, fields);
   EXPECT_TRUE(fields.empty());

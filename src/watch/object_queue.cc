@@ -14,7 +14,7 @@
 namespace millrace::watch {
 namespace {
 
-constexpr int kMaxChanges = 3;  // of an object while it is read, until that is a failure
+constexpr int kMaxChanges = 3;  // of an object during reads, before it counts as failed
 constexpr size_t kMaxConfigWarnings = 1000;
 constexpr size_t kMaxFailing = 100'000;  // that are counted
 
@@ -29,7 +29,7 @@ absl::Time WriteTime(const ObjectInfo& info) {
   return absl::FromUnixNanos(nanos);
 }
 
-// The object is not what it was when its reading began: another look will find what it is now.
+// The object has changed since reading began: another lookup finds its current version.
 bool HasChanged(const NotificationResult& result) {
   return result.outcome == NotificationOutcome::kFailed &&
          (absl::IsFailedPrecondition(result.status) || absl::IsNotFound(result.status));
@@ -113,7 +113,7 @@ bool ObjectQueue::AddLocked(ObjectNotification& notification, Room room) {
       must_fit ? options_.max_notices_per_object : std::numeric_limits<size_t>::max();
   if (const auto work = in_progress_.find(notification.uri); work != in_progress_.end()) {
     const bool same = notification.listed && notification.listed->version == work->second.version;
-    if (same && !notification.ack) return true;  // a listing that saw what is in work
+    if (same && !notification.ack) return true;  // a listing that saw an object in progress
     if (work->second.next) return Merge(*work->second.next, notification, max);
     if (must_fit && !Accepts(notification)) return false;
     return Merge(work->second.next.emplace(Item()), notification, max);
@@ -136,7 +136,8 @@ bool ObjectQueue::AddLocked(ObjectNotification& notification, Room room) {
   return true;
 }
 
-// Adds what `notice` says and wants; false, and nothing, if too many wait for the object already.
+// Merges `notification` into the item `into`; returns false and changes nothing if `max` already wait
+// for the object.
 bool ObjectQueue::Merge(Item& into, ObjectNotification& notification, size_t max) {
   if (into.ack.size() >= max) return false;
   if (notification.ack) {
@@ -226,7 +227,7 @@ absl::Time ObjectQueue::FirstDue() const {
   return later_.empty() ? absl::InfiniteFuture() : later_.begin()->first;
 }
 
-// Until something is due, whoever makes it so meanwhile, and however soon.
+// Waits until an item is due, including items that are added or moved forward meanwhile.
 void ObjectQueue::AwaitDue(const bool& stopped) {
   const absl::Time due = FirstDue();
   const auto sooner = [this, due, &stopped]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -258,7 +259,7 @@ bool ObjectQueue::Ready() {
   return ended_ || FirstDue() <= clock_.Now();
 }
 
-// Looks the object up. Not an object if it cannot be read now.
+// Looks the object up. Returns no object if it cannot be read now.
 ListedObject ObjectQueue::Prepare(Item item) {
   const std::string uri = item.notification.uri;
   std::optional<ObjectInfo> listed = std::exchange(item.notification.listed, std::nullopt);
@@ -303,7 +304,7 @@ bool ObjectQueue::PutBackUnfinished(const ObjectInfo& info) {
   return true;
 }
 
-// `item` waits again, together with what was told of it since.
+// Puts `item` back, merged with the notifications that arrived since.
 void ObjectQueue::PutBack(Item item, std::optional<Item> next) {
   if (next) {
     std::move(next->ack.begin(), next->ack.end(), std::back_inserter(item.ack));
@@ -328,7 +329,7 @@ void ObjectQueue::AppendNotifications(Item item, std::vector<ObjectNotification>
   };
 }
 
-// The config has changed since the object was added: its notices are offered again.
+// The config has changed since the object was added: offers its notifications again.
 void ObjectQueue::GiveBack(const std::string& uri) {
   std::vector<ObjectNotification> notifications;
   {
@@ -380,7 +381,7 @@ void ObjectQueue::Complete(const std::string& uri, const NotificationResult& res
   for (const auto& ack : to_tell) ack(result);
 }
 
-// Each listing shows what was left alone for its config again.
+// Each listing shows the objects that were skipped for their config again.
 bool ObjectQueue::MayWarn(const std::string& uri, const NotificationResult& result) {
   if (result.outcome != NotificationOutcome::kConfigChanged) return true;
   return config_warned_.size() < kMaxConfigWarnings && config_warned_.insert(uri).second;
@@ -394,7 +395,7 @@ void ObjectQueue::NoteFailing(const std::string& uri, const NotificationResult& 
   }
 }
 
-// If it is to be tried again, item.due says when.
+// If the item is retried, item.due says when.
 ObjectQueue::Again ObjectQueue::RetryDecision(const NotificationResult& result, Item& item) {
   if (result.settled() || ended_) return Again::kNo;
   const absl::Time now = clock_.Now();

@@ -1,4 +1,4 @@
-// The objects that notices told of, of one kind of record, as the feed of a run that does not end.
+// The objects of notifications, for one record type, as the feed of a run that does not end.
 #ifndef MILLRACE_WATCH_OBJECT_QUEUE_H_
 #define MILLRACE_WATCH_OBJECT_QUEUE_H_
 
@@ -26,45 +26,45 @@
 namespace millrace::watch {
 
 struct QueueOptions {
-  size_t max_objects = 10'000;  // waiting; notices of further ones are turned away
+  size_t max_objects = 10'000;  // waiting; notifications of further objects are rejected
   size_t max_notices_per_object = 1000;
-  // A local file found by listing waits until it was not written to for so long.
+  // A local file found by listing waits until it has not changed for this long.
   absl::Duration settle_time = absl::Seconds(2);
-  // Between tries of an object that nobody else will tell of again; doubles up to `retry_max`.
+  // Between attempts at an object whose notification is not repeated; doubles up to `retry_max`.
   absl::Duration retry_initial = absl::Seconds(1);
   absl::Duration retry_max = absl::Minutes(5);
-  int max_tries = 12;                            // then it is left until a notice tells of it
-  absl::Duration held_wait = absl::Seconds(30);  // until a look at what another worker has
+  int max_tries = 12;                            // then it waits for another notification
+  absl::Duration held_wait = absl::Seconds(30);  // before another look at an object that is held
 };
 
-// One object is in work once, whatever its version: notices of it that come meanwhile have their
-// turn behind that, when it is looked up anew. So a notice that is delivered five times costs four
-// looks at the ledger, and of an object that is overwritten the newest version is read.
-// Thread-safe; Next() and Ready() as ObjectFeed says.
+// Each object, whatever its version, is processed by one task at a time. Later notifications wait
+// for it, then trigger a fresh lookup. So a notification that is delivered five times costs four
+// ledger lookups, and the newest version of an overwritten object is read. Thread-safe; Next() and
+// Ready() as in ObjectFeed.
 class ObjectQueue : public ObjectFeed {
  public:
   // All outlive the queue.
   ObjectQueue(const QueueOptions& options, StoreCache& stores, Clock& clock,
               WatchProgress& progress);
 
-  // What becomes of a notice of an object that a changed config gives to another kind of record, or
-  // does not fit any more. Before anything is added. Without it the notice is kIgnored.
+  // Receives the notification of an object that a changed config assigns to another record type or
+  // no longer matches. Set it before anything is added. Without it the outcome is kIgnored.
   void set_on_unmatched(std::function<void(ObjectNotification)> on_unmatched) {
     on_unmatched_ = std::move(on_unmatched);
   }
 
-  // False if there is no room; then the notice is as it was.
+  // False if there is no room; then the notification is unchanged.
   bool Add(ObjectNotification& notification);
-  // Whether there is room or not.
+  // Ignores the limit.
   void AddAlways(ObjectNotification& notification);
   // Waits for room; false once `stop` is requested.
   bool AddBlocking(ObjectNotification& notification, std::stop_token stop);
 
-  // Nothing waits and nothing is in work.
+  // Nothing waits and nothing is in progress.
   bool idle() const;
-  // Next() ends when nothing waits any more; notices to come have the result kStopped.
+  // Next() ends when nothing waits any more; later notifications have the result kStopped.
   void End();
-  // After the run: what still waits has the result kStopped, as has what comes later.
+  // Call it after the run: waiting and later notifications have the result kStopped.
   void Close();
 
   absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
@@ -73,16 +73,16 @@ class ObjectQueue : public ObjectFeed {
 
  private:
   struct Item {
-    ObjectNotification notification;  // the first one, without its on_result
+    ObjectNotification notification;  // the first one, without its `ack`
     std::vector<std::function<void(const NotificationResult&)>> ack;
-    bool ours_to_retry = false;  // a notice without on_result is among them
-    int tries = 0;               // that failed
+    bool ours_to_retry = false;  // a notification without `ack` is among them
+    int tries = 0;               // failed attempts
     absl::Time due = absl::InfinitePast();
   };
   struct InWork {
     Item item;
     std::string version;
-    std::optional<Item> next;  // what was told of since
+    std::optional<Item> next;  // merged notifications since then
   };
   using Items = absl::flat_hash_map<std::string, Item>;
 

@@ -24,7 +24,7 @@ class ObjectQueueTest : public testing::Test {
  protected:
   ObjectQueueTest() { bucket_.Put(kUri, "one"); }
 
-  // A notice of a sender who wants to know; its results go to told_.
+  // A notification of a sender that wants the result; results go to told_.
   ObjectNotification Told(const std::string& uri = kUri) {
     ObjectNotification notification{.uri = uri, .trigger = "http"};
     notification.ack = [this](const NotificationResult& result) {
@@ -32,7 +32,7 @@ class ObjectQueueTest : public testing::Test {
     };
     return notification;
   }
-  // One of nobody.
+  // One without a sender.
   static ObjectNotification Seen(const std::string& uri = kUri) {
     return {.uri = uri, .trigger = "folder"};
   }
@@ -46,7 +46,7 @@ class ObjectQueueTest : public testing::Test {
     }
     return {};
   }
-  // The object whose turn it is, of those that are ready; "" if none is.
+  // The next ready object; "" if there is none.
   ObjectInfo Take() { return TakeFrom(queue_); }
   void Ack(const ObjectInfo& info, ObjectOutcome::Kind kind, absl::Status status = {}) {
     queue_.Ack(info, {.kind = kind, .status = std::move(status), .counts = {}});
@@ -61,7 +61,7 @@ class ObjectQueueTest : public testing::Test {
   std::vector<NotificationOutcome> told_;
 };
 
-TEST_F(ObjectQueueTest, TellsWhatBecameOfAnObject) {
+TEST_F(ObjectQueueTest, ReportsTheOutcomeOfAnObject) {
   ASSERT_TRUE(Add(Told()));
   const ObjectInfo info = Take();
   EXPECT_EQ(info.uri, kUri);
@@ -73,7 +73,7 @@ TEST_F(ObjectQueueTest, TellsWhatBecameOfAnObject) {
   EXPECT_EQ(progress_.count(NotificationOutcome::kImported), 1u);
 }
 
-TEST_F(ObjectQueueTest, NoticesOfOneObjectShareItsTurn) {
+TEST_F(ObjectQueueTest, NotificationsOfOneObjectAreProcessedTogether) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add(Told()));
   const ObjectInfo info = Take();
   EXPECT_EQ(Take().uri, "");
@@ -81,13 +81,13 @@ TEST_F(ObjectQueueTest, NoticesOfOneObjectShareItsTurn) {
   EXPECT_EQ(told_.size(), 3u);
 }
 
-TEST_F(ObjectQueueTest, AnObjectInWorkHasItsNextTurnBehindThat) {
+TEST_F(ObjectQueueTest, ALaterNotificationWaitsForTheObjectInProgress) {
   ASSERT_TRUE(Add(Told()));
   const ObjectInfo first = Take();
   bucket_.Put(kUri, "two");
   ASSERT_TRUE(Add(Told()));
   ASSERT_TRUE(Add(Told()));
-  EXPECT_FALSE(queue_.Ready()) << "it is in work";
+  EXPECT_FALSE(queue_.Ready()) << "it is in progress";
   Ack(first, ObjectOutcome::Kind::kImported);
   EXPECT_EQ(told_.size(), 1u);
   const ObjectInfo second = Take();
@@ -97,7 +97,7 @@ TEST_F(ObjectQueueTest, AnObjectInWorkHasItsNextTurnBehindThat) {
   EXPECT_TRUE(queue_.idle());
 }
 
-TEST_F(ObjectQueueTest, AListingThatSawWhatIsInWorkAsksForNothing) {
+TEST_F(ObjectQueueTest, AListingOfAnObjectInProgressAddsNothing) {
   ASSERT_TRUE(Add(Told()));
   const ObjectInfo info = Take();
   ObjectNotification listed = Seen();
@@ -107,14 +107,14 @@ TEST_F(ObjectQueueTest, AListingThatSawWhatIsInWorkAsksForNothing) {
   EXPECT_TRUE(queue_.idle());
 }
 
-TEST_F(ObjectQueueTest, AnObjectThatIsNotThereIsGone) {
+TEST_F(ObjectQueueTest, AMissingObjectIsGone) {
   ASSERT_TRUE(Add(Told("gs://b/none")));
   EXPECT_EQ(Take().uri, "");
   EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kGone));
   EXPECT_TRUE(queue_.idle());
 }
 
-TEST_F(ObjectQueueTest, AFailureIsTheSendersToRepeat) {
+TEST_F(ObjectQueueTest, TheSenderRepeatsAFailure) {
   ASSERT_TRUE(Add(Told()));
   Ack(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
   EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kFailed));
@@ -125,7 +125,7 @@ TEST_F(ObjectQueueTest, AFailureIsTheSendersToRepeat) {
   EXPECT_EQ(progress_.objects_failing, 0u);
 }
 
-TEST_F(ObjectQueueTest, WhatNobodyTellsOfAgainIsTriedAgainMoreAndMoreRarely) {
+TEST_F(ObjectQueueTest, FailuresWithoutASenderAreRetriedWithBackoff) {
   ASSERT_TRUE(Add(Seen()));
   absl::Duration wait = options_.retry_initial;
   int tries = 0;
@@ -142,10 +142,10 @@ TEST_F(ObjectQueueTest, WhatNobodyTellsOfAgainIsTriedAgainMoreAndMoreRarely) {
   }
   EXPECT_EQ(tries, options_.max_tries);
   ASSERT_TRUE(Add(Seen()));
-  EXPECT_EQ(Take().uri, kUri) << "a new notice counts";
+  EXPECT_EQ(Take().uri, kUri) << "a new notification counts";
 }
 
-TEST_F(ObjectQueueTest, ANoticeEndsTheWaitOfARetry) {
+TEST_F(ObjectQueueTest, ANotificationEndsTheWaitOfARetry) {
   ASSERT_TRUE(Add(Seen()));
   Ack(Take(), ObjectOutcome::Kind::kFailed, absl::DataLossError("cut"));
   EXPECT_FALSE(queue_.Ready());
@@ -153,17 +153,17 @@ TEST_F(ObjectQueueTest, ANoticeEndsTheWaitOfARetry) {
   EXPECT_TRUE(queue_.Ready());
 }
 
-TEST_F(ObjectQueueTest, WhatAnotherWorkerHasIsLookedAtLater) {
+TEST_F(ObjectQueueTest, AHeldObjectIsLookedAtLater) {
   ASSERT_TRUE(Add(Seen()));
   ASSERT_TRUE(Add(Told()));
   Ack(Take(), ObjectOutcome::Kind::kHeld);
-  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kHeld)) << "its sender tells again";
+  EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kHeld)) << "its sender sends again";
   EXPECT_FALSE(queue_.Ready());
   clock_.Advance(options_.held_wait);
   EXPECT_EQ(Take().uri, kUri);
 }
 
-TEST_F(ObjectQueueTest, AnObjectThatChangesWhileItIsReadIsReadAnew) {
+TEST_F(ObjectQueueTest, AnObjectThatChangesDuringTheReadIsReadAgain) {
   ASSERT_TRUE(Add(Told()));
   const ObjectInfo first = Take();
   bucket_.Put(kUri, "two");
@@ -175,7 +175,7 @@ TEST_F(ObjectQueueTest, AnObjectThatChangesWhileItIsReadIsReadAnew) {
   EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kImported));
 }
 
-TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFailsInTheEnd) {
+TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFails) {
   ASSERT_TRUE(Add(Told()));
   for (int i = 0; i < 10 && queue_.Ready(); ++i) {
     Ack(Take(), ObjectOutcome::Kind::kFailed, absl::FailedPreconditionError("changed"));
@@ -183,7 +183,7 @@ TEST_F(ObjectQueueTest, AnObjectThatAlwaysChangesFailsInTheEnd) {
   EXPECT_THAT(told_, ElementsAre(NotificationOutcome::kFailed));
 }
 
-TEST_F(ObjectQueueTest, WhatTheConfigNoLongerFitsIsOfferedAgain) {
+TEST_F(ObjectQueueTest, ObjectsThatTheConfigNoLongerMatchesAreOfferedAgain) {
   std::vector<ObjectNotification> offered;
   queue_.set_on_unmatched(
       [&](ObjectNotification notification) { offered.push_back(std::move(notification)); });
@@ -193,7 +193,7 @@ TEST_F(ObjectQueueTest, WhatTheConfigNoLongerFitsIsOfferedAgain) {
   Ack(info, ObjectOutcome::Kind::kUnmatched);
   EXPECT_TRUE(queue_.idle());
   EXPECT_EQ(progress_.objects_in_work, 0u);
-  ASSERT_EQ(offered.size(), 3u) << "of the watch itself, of two senders, and of one who came later";
+  ASSERT_EQ(offered.size(), 3u) << "of the watch itself, two senders, and a later one";
   EXPECT_EQ(offered[0].ack, nullptr);
   for (const ObjectNotification& notification : offered) {
     EXPECT_EQ(notification.uri, kUri);
@@ -203,7 +203,7 @@ TEST_F(ObjectQueueTest, WhatTheConfigNoLongerFitsIsOfferedAgain) {
                                  NotificationOutcome::kIgnored));
 }
 
-TEST_F(ObjectQueueTest, WhatIsLeftAloneForItsConfigIsWarnedOfOnce) {
+TEST_F(ObjectQueueTest, WarnsOnceOfAnObjectSkippedForItsConfig) {
   testing::internal::CaptureStderr();
   for (int listing = 0; listing < 3; ++listing) {
     ASSERT_TRUE(Add(Seen()));
@@ -216,7 +216,7 @@ TEST_F(ObjectQueueTest, WhatIsLeftAloneForItsConfigIsWarnedOfOnce) {
   EXPECT_EQ(progress_.count(NotificationOutcome::kConfigChanged), 3u);
 }
 
-TEST_F(ObjectQueueTest, WhatIsTakenBackNeedsNoRoom) {
+TEST_F(ObjectQueueTest, ReturnedNotificationsNeedNoRoom) {
   options_.max_objects = 1;
   ObjectQueue small(options_, stores_, clock_, progress_);
   ObjectNotification one = Told("gs://b/1"), two = Told("gs://b/2");
@@ -225,7 +225,7 @@ TEST_F(ObjectQueueTest, WhatIsTakenBackNeedsNoRoom) {
   EXPECT_EQ(progress_.objects_waiting, 2u);
 }
 
-TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
+TEST_F(ObjectQueueTest, AnUnreachableStoreIsAFailure) {
   bucket_.Fail(kUri, absl::UnavailableError("503"));
   ASSERT_TRUE(Add(Told()));
   ASSERT_TRUE(Add(Seen()));
@@ -236,19 +236,19 @@ TEST_F(ObjectQueueTest, AStoreThatCannotBeReachedIsAFailure) {
   EXPECT_EQ(Take().uri, kUri);
 }
 
-TEST_F(ObjectQueueTest, TooManyObjectsAreTurnedAway) {
+TEST_F(ObjectQueueTest, TooManyObjectsAreRejected) {
   options_.max_objects = 2;
   ObjectQueue small(options_, stores_, clock_, progress_);
   ObjectNotification one = Told("gs://b/1"), two = Told("gs://b/2"), three = Told("gs://b/3");
   EXPECT_TRUE(small.Add(one));
   EXPECT_TRUE(small.Add(two));
   EXPECT_FALSE(small.Add(three));
-  EXPECT_NE(three.ack, nullptr) << "it is as it was";
+  EXPECT_NE(three.ack, nullptr) << "it is unchanged";
   ObjectNotification again = Told("gs://b/2");
   EXPECT_TRUE(small.Add(again)) << "its object waits already";
 }
 
-TEST_F(ObjectQueueTest, RoomIsWaitedForUntilAStop) {
+TEST_F(ObjectQueueTest, AddBlockingWaitsForRoomUntilAStop) {
   options_.max_objects = 1;
   ObjectQueue small(options_, stores_, clock_, progress_);
   ObjectNotification one = Seen();
@@ -266,7 +266,7 @@ TEST_F(ObjectQueueTest, RoomIsWaitedForUntilAStop) {
   waiting.join();
 }
 
-TEST_F(ObjectQueueTest, ALocalFileThatIsStillWrittenToIsLeftAlone) {
+TEST_F(ObjectQueueTest, ALocalFileThatIsStillWrittenToWaits) {
   const std::string path = "/data/a.ndjson";
   const auto version_at = [](absl::Time time) {
     return "3-" + std::to_string(absl::ToUnixNanos(time));
@@ -277,14 +277,14 @@ TEST_F(ObjectQueueTest, ALocalFileThatIsStillWrittenToIsLeftAlone) {
   EXPECT_EQ(Take().uri, "");
   clock_.Advance(absl::Milliseconds(1499));
   EXPECT_EQ(Take().uri, "");
-  // Its writer closes it: nothing is left to wait for.
+  // Its writer closes it: there is no reason to wait.
   ObjectNotification closed{.uri = path, .trigger = "folder"};
   closed.listed = ObjectInfo{path, 3, version_at(clock_.Now())};
   ASSERT_TRUE(Add(closed));
   EXPECT_EQ(Take().uri, path);
 }
 
-// The real clock, which counts how often it is asked: a reader asks right before it waits.
+// The real clock, which counts its calls: a reader calls it right before it waits.
 class CountingClock : public Clock {
  public:
   absl::Time Now() override {
@@ -301,7 +301,7 @@ class CountingClock : public Clock {
   std::atomic<int> asked_{0};
 };
 
-// One thread waits in Next() while another one settles.
+// One thread waits in Next() while another one completes objects.
 class WaitingReaderTest : public ObjectQueueTest {
  protected:
   WaitingReaderTest() {
@@ -317,7 +317,7 @@ class WaitingReaderTest : public ObjectQueueTest {
       return object.ok() && object->has_value() ? (*object)->info.uri : "none";
     });
     while (time_.asked() == before) std::this_thread::yield();
-    // The reader held the queue's lock when it asked, so this returns when it waits.
+    // The reader held the queue's lock during that call, so this returns when it waits.
     EXPECT_FALSE(queue.idle());
   }
   std::string WhatTheReaderGot() {
@@ -330,7 +330,7 @@ class WaitingReaderTest : public ObjectQueueTest {
   std::future<std::string> reader_;
 };
 
-TEST_F(WaitingReaderTest, ARetryIsTriedThoughNothingElseHappens) {
+TEST_F(WaitingReaderTest, ARetryHappensWithoutOtherEvents) {
   ObjectQueue queue(options_, stores_, time_, progress_);
   ObjectNotification notification = Seen();
   ASSERT_TRUE(queue.Add(notification));
@@ -353,7 +353,7 @@ TEST_F(WaitingReaderTest, ARetryThatIsDueSoonerIsNotLate) {
   EXPECT_EQ(WhatTheReaderGot(), "gs://b/held");
 }
 
-TEST_F(WaitingReaderTest, ANoticeWakesTheReader) {
+TEST_F(WaitingReaderTest, ANotificationWakesTheReader) {
   ObjectQueue queue(options_, stores_, time_, progress_);
   options_.retry_initial = absl::Hours(1);
   ObjectNotification first = Seen();
@@ -373,7 +373,7 @@ TEST_F(ObjectQueueTest, AStopEndsTheWaitForObjects) {
   stopper.join();
 }
 
-TEST_F(ObjectQueueTest, AnEndIsTheEndOnceNothingWaits) {
+TEST_F(ObjectQueueTest, EndsWhenNothingWaitsAfterEnd) {
   ASSERT_TRUE(Add(Told()));
   queue_.End();
   EXPECT_EQ(Take().uri, kUri);
@@ -382,7 +382,7 @@ TEST_F(ObjectQueueTest, AnEndIsTheEndOnceNothingWaits) {
   EXPECT_FALSE(end->has_value());
 }
 
-TEST_F(ObjectQueueTest, EveryNoticeHasItsResultInTheEnd) {
+TEST_F(ObjectQueueTest, EveryNotificationGetsAResult) {
   ASSERT_TRUE(Add(Told("gs://b/waits")));
   ASSERT_TRUE(Add(Told()));
   bucket_.Put("gs://b/waits", "x");

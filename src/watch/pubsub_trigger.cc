@@ -55,19 +55,20 @@ void PubsubTrigger::Offer(std::unique_ptr<pubsub::Delivery> delivery, std::stop_
   const pubsub::Message& message = delivery->message();
   const auto parsed = pubsub::ParseGcsNotification(message.attributes, message.data);
   if (!parsed.ok()) {
-    Log(Severity::kWarning, "a Pub/Sub message is no notification; it is acked and left out",
+    Log(Severity::kWarning,
+        "a Pub/Sub message is not a notification; it is acknowledged and skipped",
         {{"message_id", delivery->id()}, {"error", ToStd(parsed.status().message())}});
   }
   if (!parsed.ok() || !parsed->has_value()) {
     delivery->Ack();
     return;
   }
-  // Shared, as the callable that holds it must be copyable.
+  // Shared, because the callable that holds it must be copyable.
   const std::shared_ptr<pubsub::Delivery> shared = std::move(delivery);
   ObjectNotification notification{
       .uri = (*parsed)->uri, .trigger = "pubsub", .written = (*parsed)->written};
   notification.ack = [shared](const NotificationResult& result) { Ack(*shared, result); };
-  // Not offered any more: the delivery is given back with the notice.
+  // No longer offered: the delivery is returned with the notification.
   (void)router_.OfferBlocking(std::move(notification), std::move(stop));
 }
 

@@ -13,14 +13,14 @@
 
 namespace millrace::watch {
 
-// A message is acked when its object is in the ledger as done, or wants nothing done; put off where
-// the object cannot be read or another worker has it; and given back at once where there is no room
-// or the watch ends. A message that is no notification is acked, with a warning: it will be none
-// the next time either.
+// Acknowledges a message when its object is done in the ledger or needs no work; delays it if the
+// object cannot be read or another worker has it; and returns it immediately if there is no room or
+// the watch ends. Acknowledges a message that is not a notification, with a warning, because
+// another delivery would not change it.
 class PubsubTrigger : public Trigger {
  public:
-  // `on_failure` is called once, from the trigger's thread, if the subscription cannot be read for
-  // good. `intake` outlives it.
+  // `on_failure` is called once, from the trigger's thread, if reading the subscription fails
+  // permanently. The router outlives it.
   PubsubTrigger(std::unique_ptr<pubsub::Subscription> subscription, NotificationRouter& router,
                 std::function<void(const absl::Status&)> on_failure);
   ~PubsubTrigger() override;

@@ -1,4 +1,5 @@
-// A watch of a subscription, over a bucket in memory: what is acked, what comes again.
+// A watch of a subscription, over a bucket in memory: which messages are acked, which are
+// redelivered.
 #include "watch/pubsub_trigger.h"
 
 #include <gmock/gmock.h>
@@ -142,7 +143,7 @@ TEST_F(PubsubTriggerTest, AnOverwriteIsANewObject) {
   EXPECT_EQ(events_, 2u);
 }
 
-TEST_F(PubsubTriggerTest, WhatWantsNothingIsAcked) {
+TEST_F(PubsubTriggerTest, AcksMessagesThatNeedNoWork) {
   bucket_.Put("gs://lake/a.ndjson", Event(1));
   Start();
   Publish(Notification("a.ndjson", "1", "OBJECT_DELETE"));
@@ -154,7 +155,7 @@ TEST_F(PubsubTriggerTest, WhatWantsNothingIsAcked) {
   EXPECT_EQ(events_, 0u);
 }
 
-TEST_F(PubsubTriggerTest, WhatCannotBeReadIsPutOff) {
+TEST_F(PubsubTriggerTest, AnUnreadableObjectIsDelayed) {
   bucket_.Put("gs://lake/a.ndjson", Event(1));
   bucket_.Fail("gs://lake/a.ndjson", absl::PermissionDeniedError("no"));
   Start();
@@ -162,7 +163,7 @@ TEST_F(PubsubTriggerTest, WhatCannotBeReadIsPutOff) {
   WaitUntil([this] { return progress_.count(NotificationOutcome::kFailed) == 1; });
   EXPECT_EQ(topic_.unacked(), 1u);
   bucket_.Fail("gs://lake/a.ndjson", absl::OkStatus());
-  // The trigger may not have given it back yet: its delay ends whenever it has.
+  // The trigger may not have returned it yet: its delay ends whenever it has.
   WaitUntil([this] {
     topic_.EndDelays();
     return topic_.unacked() == 0;
@@ -170,7 +171,7 @@ TEST_F(PubsubTriggerTest, WhatCannotBeReadIsPutOff) {
   EXPECT_EQ(events_, 1u);
 }
 
-TEST_F(PubsubTriggerTest, AStopGivesBackWhatIsNotDone) {
+TEST_F(PubsubTriggerTest, AStopReturnsUnfinishedMessages) {
   for (int i = 0; i < 20; ++i) {
     bucket_.Put(StrCat("gs://lake/", i, ".ndjson"), Event(i));
     Publish(Notification(StrCat(i, ".ndjson")));
@@ -191,7 +192,7 @@ TEST_F(PubsubTriggerTest, ALeaseThatRunsOutBetweenSendAndAckSendsNothingMore) {
   Start();
   Publish(Notification("a.ndjson"));
   WaitUntil([this] { return events_ == 2; });
-  // As after a crash: whoever held the message is not heard of again.
+  // As after a crash: the holder of the message is silent.
   topic_.ExpireLeases();
   WaitUntilAllAcked();
   EXPECT_EQ(events_, 2u);
@@ -222,7 +223,7 @@ TEST_F(PubsubTriggerTest, OverARealServer) {
     const pubsub::Message message = Notification(StrCat(i, ".ndjson"));
     ASSERT_TRUE(publisher->Publish({message, message}, {}).ok());
   }
-  // Messages of one object that come together have one turn.
+  // Messages of one object that arrive together are processed once.
   WaitUntil([&] {
     return events_ == kObjects && progress_.notifications == 2 * kObjects &&
            progress_.objects_waiting == 0 && progress_.objects_in_work == 0;

@@ -20,7 +20,7 @@ struct Envelope {
   absl::Time time = absl::InfinitePast();
 };
 
-// The object resource, with bucket and name from the envelope where it has none.
+// The object resource, with bucket and name from the envelope if it has none.
 Json WithNames(Json data, std::string_view source, std::string_view subject) {
   static constexpr std::string_view kObjects = "objects/";
   if (data.is_null()) data = Json::object();
@@ -88,7 +88,7 @@ class Reader {
       return absl::OkStatus();
     }
     return absl::InvalidArgumentError(
-        "the body is no storage event: expected a CloudEvent, a Pub/Sub push message, a Cloud "
+        "the body is not a storage event: expected a CloudEvent, a Pub/Sub push message, a Cloud "
         "Storage object, S3 records, or Event Grid events");
   }
 

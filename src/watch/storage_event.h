@@ -1,4 +1,4 @@
-// What cloud services send when an object was written: which objects a request names.
+// Parses the requests that cloud services send when an object was written.
 #ifndef MILLRACE_WATCH_STORAGE_EVENT_H_
 #define MILLRACE_WATCH_STORAGE_EVENT_H_
 
@@ -14,16 +14,16 @@ namespace millrace::watch {
 
 struct StorageEvent {
   std::string uri;      // gs://bucket/name, s3://bucket/name, az://container/name
-  std::string version;  // generation, version id or ETag, as far as it is told
+  std::string version;  // generation, version id or ETag, if given
   absl::Time written = absl::InfinitePast();
 };
 
 struct StorageEvents {
   std::vector<StorageEvent> objects;
-  size_t others = 0;  // well formed, and not the word of a written object: deletions, tests
-  // Event Grid asks whether its messages are wanted: the code that the answer repeats.
+  size_t others = 0;  // well formed, but not about a written object: deletions, tests
+  // Event Grid validates the endpoint: the code that the response repeats.
   std::string validation_code;
-  // SNS asks the same: whoever opens this URL says yes.
+  // SNS asks to confirm the subscription: opening this URL confirms it.
   std::string confirmation_url;
 };
 
@@ -31,7 +31,7 @@ constexpr size_t kMaxEvents = 1000;  // in one request
 
 using HeaderLookup = std::function<std::string_view(std::string_view name)>;
 
-// Reads a request of any of these forms, told apart by what they hold:
+// Reads a request of any of these forms, which are detected from content:
 //   CloudEvents, binary, structured and batched: Cloud Storage by Eventarc and Cloud Functions,
 //     Pub/Sub messages by Eventarc, Azure Blob by Event Grid
 //   Pub/Sub push of Cloud Storage notifications
@@ -39,7 +39,7 @@ using HeaderLookup = std::function<std::string_view(std::string_view name)>;
 //   S3 notification records; within SQS records (Lambda), SNS records and SNS's own HTTP delivery;
 //     S3 events of EventBridge
 //   Event Grid's own schema, with its validation request
-// InvalidArgument, naming what is wrong, for anything else. Needs memory in proportion to the body.
+// InvalidArgument, which says what is wrong, for anything else. Memory is proportional to the body.
 absl::StatusOr<StorageEvents> ParseStorageEvents(const HeaderLookup& header, std::string_view body);
 
 }  // namespace millrace::watch

@@ -224,8 +224,8 @@ TEST_P(StorageEventForms, NameTheirObject) {
   EXPECT_EQ(events->others, 0u);
 }
 
-// Any cut of a body is refused or names fewer objects; it never crashes.
-TEST_P(StorageEventForms, CutShortAreRefused) {
+// A truncated body is rejected or names fewer objects; it never crashes.
+TEST_P(StorageEventForms, TruncatedBodiesAreRejected) {
   const std::string& body = GetParam().body;
   for (size_t size = 1; size + 1 < body.size(); size += 7) {
     EXPECT_FALSE(Parse(body.substr(0, size), GetParam().headers).ok()) << size;
@@ -290,14 +290,14 @@ TEST(StorageEvent, HandshakesAreSeen) {
             "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription");
 }
 
-TEST(StorageEvent, WhatIsNoEventIsRefusedWithItsReason) {
+TEST(StorageEvent, RejectsOtherBodiesWithAReason) {
   const auto error = [](std::string_view body, const Headers& headers = {}) {
     return std::string(Parse(body, headers).status().message());
   };
   EXPECT_THAT(error(""), HasSubstr("not valid JSON"));
   EXPECT_THAT(error("{"), HasSubstr("not valid JSON"));
-  EXPECT_THAT(error("7"), HasSubstr("no storage event"));
-  EXPECT_THAT(error("{}"), HasSubstr("no storage event"));
+  EXPECT_THAT(error("7"), HasSubstr("not a storage event"));
+  EXPECT_THAT(error("{}"), HasSubstr("not a storage event"));
   EXPECT_THAT(error(R"({"bucket": "b", "name": ""})"), HasSubstr("names no object"));
   EXPECT_THAT(error(R"({"bucket": "../b", "name": "x"})"), HasSubstr("names no object"));
   EXPECT_THAT(error(R"({"bucket": "b/c", "name": "x"})"), HasSubstr("names no object"));

@@ -8,7 +8,7 @@
 namespace millrace::watch {
 namespace {
 
-constexpr size_t kMaxStores = 64;  // buckets that notices come of; more open theirs anew
+constexpr size_t kMaxStores = 64;  // buckets of notifications; further ones are opened each time
 
 std::string PlaceOf(std::string_view uri) {
   const size_t scheme = uri.find("://");

@@ -1,4 +1,4 @@
-// One object store per place, and looking up single objects in it.
+// One object store per bucket, with lookups of single objects.
 #ifndef MILLRACE_WATCH_STORE_CACHE_H_
 #define MILLRACE_WATCH_STORE_CACHE_H_
 
@@ -23,9 +23,9 @@ class StoreCache {
  public:
   explicit StoreCache(StoreOpener open) : open_(std::move(open)) {}
 
-  // The object that is called `uri` now. NotFound if there is none.
+  // The current object of name `uri`. NotFound if there is none.
   absl::StatusOr<ListedObject> Find(const std::string& uri);
-  // Its store.
+  // The store of `uri`.
   absl::StatusOr<std::shared_ptr<ObjectStore>> StoreOf(std::string_view uri);
 
  private:

@@ -1,4 +1,4 @@
-// What tells a watch of new objects.
+// A source of notifications for a watch.
 #ifndef MILLRACE_WATCH_TRIGGER_H_
 #define MILLRACE_WATCH_TRIGGER_H_
 
@@ -6,9 +6,9 @@ namespace millrace::watch {
 
 class Trigger {
  public:
-  // Offers nothing any more, and answers what is still open.
+  // Stops offering, and completes open requests.
   virtual ~Trigger() = default;
-  // From here on it offers nothing; returns soon. What it has offered may still be answered.
+  // Stops offering; returns soon. Notifications that it has offered may still be completed.
   virtual void Stop() = 0;
 };
 

@@ -45,7 +45,7 @@ class Watcher {
   absl::Status Start();
   // The runs, until they end.
   void Run(std::stop_token stop);
-  // Answers what is open; nothing is offered after it.
+  // Completes open requests; nothing is offered after it.
   void End();
 
   std::string url() const { return http_ == nullptr ? "" : http_->url(); }
@@ -77,7 +77,7 @@ class Watcher {
   std::unique_ptr<FolderTrigger> folder_;
   std::unique_ptr<HttpTrigger> http_;
   std::vector<std::unique_ptr<Trigger>> others_;
-  std::stop_source end_;  // of the runs: one has ended, or a trigger, or a stop was asked for
+  std::stop_source end_;  // of the runs: a run or trigger has ended, or a stop was requested
   std::unique_ptr<ConfigReloader> reloader_;
   ImportRequest each_;                // of each run
   std::atomic<int> runs_sharing_{0};  // the memory
@@ -97,7 +97,7 @@ absl::Status Watcher::Start() {
     ASSIGN_OR_RETURN(roots.emplace_back(), RootOf(input));
     ASSIGN_OR_RETURN(const auto store, stores_.StoreOf(roots.back().folder));
     if (import.as_files) continue;
-    // A store that is away now may be back when it is needed.
+    // A store that is unavailable now may be available when it is needed.
     const absl::Status table = RefuseTableFolder(*store, input);
     if (absl::IsInvalidArgument(table)) return table;
   }
@@ -125,10 +125,10 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
   const bool lists = request_.poll_interval != absl::InfiniteDuration() && !roots.empty();
   if (local.empty() && !lists && request_.http.listen.empty() && request_.triggers.empty()) {
     return absl::InvalidArgumentError(
-        "nothing tells of new objects: name a local folder, or give --subscription, --http "
+        "there is no source of notifications: name a local folder, or give --subscription, --http "
         "HOST:PORT, or --poll-interval TIME to list the inputs");
   }
-  // The folders are watched before they are listed, so that no file comes between the two.
+  // The folders are watched before they are listed, so that no file is missed in between.
   std::vector<std::string> listed;
   for (size_t i = 0; i < roots.size(); ++i) {
     if (lists || roots[i].local) listed.push_back(request_.import.inputs[i]);
@@ -152,7 +152,7 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
 
 void Watcher::Run(std::stop_token stop) {
   const std::stop_callback stop_all(stop, [this] { end_.request_stop(); });
-  // New requests are turned away as soon as a stop is asked for.
+  // New requests are rejected as soon as a stop is requested.
   const std::stop_callback turn_away(end_.get_token(), [this] {
     if (http_ != nullptr) http_->Stop();
   });
@@ -164,13 +164,13 @@ void Watcher::Run(std::stop_token stop) {
   absl::MutexLock lock(&mutex_);
   report_.status = failure_;
   for (const auto& [type, report] : reports_) {
-    // One that failed stopped the others, which then say that they were stopped.
+    // A failed run stopped the others, which then report that they were stopped.
     if (report_.status.ok() && !absl::IsCancelled(report.status)) report_.status = report.status;
   }
   for (const auto& [type, report] : reports_) report_.Add(report);
 }
 
-// Those that `sources` needs and that do not run yet.
+// Starts the runs that `sources` needs and that do not run yet.
 void Watcher::StartRuns(const SourcesConfig& sources) {
   absl::MutexLock lock(&mutex_);
   std::vector<RecordType> missing = RecordTypesOf(sources);
@@ -203,14 +203,14 @@ void Watcher::RunQueue(RecordType type, ImportReport& report) {
   run_ended_ = true;
 }
 
-// They end together: by a stop, by a failure of one of them, or as all queues are at their end.
+// The runs end together: after a stop, the failure of one, or the end of all queues.
 void Watcher::AwaitEndOfRuns() {
   {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(&run_ended_));
   }
   if (request_.on_reload_request) request_.on_reload_request(nullptr);
-  reloader_.reset();  // no run begins after it
+  reloader_.reset();  // no run starts after it
   std::list<std::jthread> runs;
   {
     absl::MutexLock lock(&mutex_);
@@ -275,7 +275,7 @@ void Watcher::End() {
   for (const auto& trigger : others_) {
     if (trigger != nullptr) trigger->Stop();
   }
-  // Everything that was offered has its result from here on.
+  // From here on, everything that was offered has its result.
   for (const auto& [type, queue] : queues_) queue->Close();
   http_.reset();
   others_.clear();
@@ -286,7 +286,7 @@ void Watcher::End() {
 ImportReport Watcher::TakeReport(absl::Status status) {
   if (!status.ok()) report_.status = std::move(status);
   report_.AddProgress(progress_.import, Clock::Real().Elapsed() - begin_);
-  // Tries that failed are no failures once a later one went well.
+  // Failed attempts do not count as failures if a later attempt succeeded.
   report_.objects_failed = progress_.objects_failing;
   if (report_.first_error.empty() && !report_.status.ok()) {
     report_.first_error = ToStd(report_.status.message());

@@ -1,4 +1,4 @@
-// The watch program: objects into Mixpanel as they come to be, over one ledger with imports.
+// The watch program: imports objects into Mixpanel as they arrive, with the ledger of imports.
 #ifndef MILLRACE_WATCH_WATCH_H_
 #define MILLRACE_WATCH_WATCH_H_
 
@@ -16,37 +16,38 @@
 
 namespace millrace::watch {
 
-// Makes a trigger that offers to the intake, which outlives it. What the trigger says to
+// Creates a trigger that offers notifications to the router, which outlives it. A call of
 // `on_failure`, from any thread, ends the watch.
 using TriggerMaker = std::function<absl::StatusOr<std::unique_ptr<Trigger>>(
     NotificationRouter& router, std::function<void(const absl::Status& why)> on_failure)>;
 
 struct WatchRequest {
-  // Of `inputs`, local ones are watched as folders; with the others they say which objects are
-  // taken of those that the triggers tell of. None: every object that the config fits.
+  // Local `inputs` are watched as folders. All `inputs` together select which objects of the
+  // notifications are imported. None: every object that matches the config.
   ImportRequest import;
-  // The inputs are listed that often, and first at the start; InfiniteDuration: only local ones
-  // are, at the start.
+  // The inputs are listed at this interval, and first at the start; InfiniteDuration: only local
+  // inputs are listed, at the start.
   absl::Duration poll_interval = absl::InfiniteDuration();
-  HttpTriggerOptions http;             // no `listen`: none
-  std::vector<TriggerMaker> triggers;  // further ones
+  HttpTriggerOptions http;             // without `listen`: not started
+  std::vector<TriggerMaker> triggers;  // additional triggers
   StoreOpener open_store;              // null: OpenStore() with import.stores
   QueueOptions queue;
-  // Reads the config again; null: it does not change. A changed one is that of objects which are
-  // claimed afterwards, and the inputs are listed again for what it fits now.
+  // Reads the config again; null: it does not change. A changed config applies to objects that are
+  // claimed afterwards, and the inputs are listed again for objects that match it now.
   std::function<absl::StatusOr<SourcesConfig>()> read_config;
   absl::Duration config_interval = absl::Seconds(30);
-  // Is given what makes the watch look at its config at once (from any thread), and null before the
-  // watch ends; null: nothing asks for that.
+  // Receives a function that makes the watch check its config immediately (from any thread), and
+  // null before the watch ends. Null if checks are not requested.
   std::function<void(std::function<void()> check_now)> on_reload_request;
-  // Ends as an import does once nothing has been to do for so long.
+  // Ends, as an import does, after there has been nothing to do for this long.
   absl::Duration exit_when_idle = absl::InfiniteDuration();
 };
 
-// Works until `stop` is requested (then what is in flight is finished, recorded, and the rest given
-// back), until it is idle for long enough, or something fails for good. The report's status is then
-// Cancelled, ok, or that. InvalidArgument: nothing was asked to be watched. `on_ready` is called
-// once all triggers are there, with the URL of the HTTP trigger or "". Blocking; owns its threads.
+// Runs until `stop` is requested (then writes in flight are finished and recorded, and the rest is
+// released), until it is idle for long enough, or until a permanent failure. The status of the
+// report is then Cancelled, ok, or the failure. InvalidArgument: there is nothing to watch.
+// `on_ready` is called when all triggers are ready, with the URL of the HTTP trigger or "".
+// Blocking; owns its threads.
 ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
                    std::stop_token stop, WatchProgress& progress,
                    const std::function<void(const std::string& url)>& on_ready);

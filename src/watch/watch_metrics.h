@@ -1,4 +1,4 @@
-// The numbers of a watch as metrics.
+// The metrics of a watch.
 #ifndef MILLRACE_WATCH_WATCH_METRICS_H_
 #define MILLRACE_WATCH_WATCH_METRICS_H_
 

@@ -18,14 +18,14 @@ struct WatchProgress {
   ImportProgress import;
   std::atomic<uint64_t> notifications{0};
   std::array<std::atomic<uint64_t>, kOutcomes> outcomes{};  // of objects, by NotificationOutcome
-  std::atomic<uint64_t> retries{0};          // of objects, that the watch itself decided on
-  std::atomic<uint64_t> objects_waiting{0};  // for their turn, or to be tried again
+  std::atomic<uint64_t> retries{0};                         // of objects, by the watch itself
+  std::atomic<uint64_t> objects_waiting{0};                 // to be imported or retried
   std::atomic<uint64_t> objects_in_work{0};
-  std::atomic<uint64_t> objects_failing{0};        // that failed when they were last tried
+  std::atomic<uint64_t> objects_failing{0};        // whose last attempt failed
   std::atomic<uint64_t> config_reloads{0};         // changed configs that are in use
   std::atomic<uint64_t> config_reloads_failed{0};  // that cannot be used
-  std::atomic<bool> config_invalid{false};         // so it was with the one that was read last
-  // From an object's being written to the ledger's having it as done; seconds.
+  std::atomic<bool> config_invalid{false};         // the last config read cannot be used
+  // From the write of an object until the ledger records it as done; seconds.
   Histogram object_latency{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200};
   Histogram request_duration{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600};
 

@@ -21,7 +21,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// Takes events as Mixpanel does, once it is open.
+// Accepts events as Mixpanel does, once it is open.
 class FakeMixpanel {
  public:
   FakeMixpanel() {
@@ -143,7 +143,7 @@ TEST_F(WatchTest, TheSameEventFiveTimesSendsNothingMore) {
   EXPECT_EQ(progress_.count(NotificationOutcome::kDoneBefore), 4u);
 }
 
-TEST_F(WatchTest, WhatWasSentUnderAnotherConfigIsCountedAndNoReasonToEnd) {
+TEST_F(WatchTest, ObjectsSentUnderAnotherConfigAreCountedAndDoNotEndIt) {
   bucket_.Put("gs://b/b.ndjson", Event(3) + Event(4));
   Start();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
@@ -191,7 +191,7 @@ TEST_F(WatchTest, AnOverwrittenObjectIsImportedAgain) {
   EXPECT_EQ(mixpanel_.events(), 3u);
 }
 
-TEST_F(WatchTest, WhatIsNotToBeImportedIsAcknowledged) {
+TEST_F(WatchTest, AcknowledgesWhatIsNotImported) {
   request_.import.inputs = {"gs://b"};
   Start();
   EXPECT_THAT(Post(Object("none.ndjson")).body, HasSubstr("\"outcome\":\"gone\""));
@@ -204,7 +204,7 @@ TEST_F(WatchTest, WhatIsNotToBeImportedIsAcknowledged) {
   EXPECT_EQ(mixpanel_.requests(), 0u);
 }
 
-TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndStaysWithItsSender) {
+TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndItsSenderRepeatsIt) {
   bucket_.Put("gs://b/bad.ndjson.gz", std::string("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", 10));
   Start();
   const RawResponse bad = Post(Object("bad.ndjson.gz"));
@@ -214,10 +214,10 @@ TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndStaysWithItsSender) {
   bucket_.Put("gs://b/bad.ndjson.gz", Event(5));
   EXPECT_EQ(Post(Object("bad.ndjson.gz")).status, 200);
   const ImportReport report = StopAndReport();
-  EXPECT_EQ(report.objects_failed, 0u) << "it was mended";
+  EXPECT_EQ(report.objects_failed, 0u) << "it was fixed";
 }
 
-TEST_F(WatchTest, AStoreThatIsAwayAsksForAnotherTry) {
+TEST_F(WatchTest, AnUnavailableStoreRequestsARetry) {
   bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
   Start();
   const RawResponse reply = Post(Object("a.ndjson"));
@@ -225,13 +225,13 @@ TEST_F(WatchTest, AStoreThatIsAwayAsksForAnotherTry) {
   EXPECT_EQ(reply.Header("Retry-After"), "10");
 }
 
-// Offers to the intake whatever the test asks it to.
+// Offers to the router whatever the test requests.
 class TestTrigger : public Trigger {
  public:
   void Stop() override {}
 };
 
-TEST_F(WatchTest, AnObjectThatFailedIsTriedAgainThoughNothingElseHappens) {
+TEST_F(WatchTest, AFailedObjectIsRetriedWithoutOtherEvents) {
   bucket_.Fail("gs://b/a.ndjson", absl::UnavailableError("503"));
   request_.queue.retry_initial = request_.queue.retry_max = absl::Milliseconds(50);
   NotificationRouter* router = nullptr;
@@ -249,7 +249,7 @@ TEST_F(WatchTest, AnObjectThatFailedIsTriedAgainThoughNothingElseHappens) {
   EXPECT_EQ(mixpanel_.events(), 2u);
 }
 
-TEST_F(WatchTest, WhatIsInHandIsSentWhileAnotherObjectIsLookedUp) {
+TEST_F(WatchTest, BufferedRowsAreSentWhileAnotherObjectIsLookedUp) {
   absl::Notification sent;
   bucket_.Put("gs://b/slow.ndjson", Event(7));
   std::atomic<int> finds{0};
@@ -267,7 +267,7 @@ TEST_F(WatchTest, WhatIsInHandIsSentWhileAnotherObjectIsLookedUp) {
   EXPECT_EQ(mixpanel_.events(), 3u);
 }
 
-TEST_F(WatchTest, TheRequestTimeoutAnswersAndTheWorkGoesOn) {
+TEST_F(WatchTest, TheRequestTimeoutRespondsAndTheImportContinues) {
   mixpanel_.set_open(false);
   request_.http.request_timeout = absl::Milliseconds(30);
   Start();
@@ -281,7 +281,7 @@ TEST_F(WatchTest, TheRequestTimeoutAnswersAndTheWorkGoesOn) {
   EXPECT_EQ(mixpanel_.events(), 2u);
 }
 
-TEST_F(WatchTest, WhatIsNoEventIsRefused) {
+TEST_F(WatchTest, OtherBodiesAreRejected) {
   Start();
   EXPECT_EQ(Post("{}").status, 400);
   EXPECT_EQ(Post("").status, 400);
@@ -310,7 +310,7 @@ TEST_F(WatchTest, RequestsMustCarryTheToken) {
   EXPECT_EQ(Get("/metrics", "Authorization: Bearer sesame\r\n").status, 200);
 }
 
-TEST_F(WatchTest, HandshakesAreAnswered) {
+TEST_F(WatchTest, RespondsToHandshakes) {
   Start();
   const RawResponse grid =
       Post(R"([{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",)"
@@ -337,7 +337,7 @@ TEST_F(WatchTest, ShowsHealthAndMetrics) {
   }
 }
 
-TEST_F(WatchTest, AStopAnswersWhatIsOpenAndReleasesIt) {
+TEST_F(WatchTest, AStopCompletesOpenRequestsAndReleasesObjects) {
   mixpanel_.set_open(false);
   Start();
   RawResponse reply;
@@ -348,7 +348,7 @@ TEST_F(WatchTest, AStopAnswersWhatIsOpenAndReleasesIt) {
   EXPECT_EQ(reply.status, 503) << reply.body;
   EXPECT_THAT(reply.body, HasSubstr("\"outcome\":\"stopped\""));
   EXPECT_EQ(report.counts.pending(), 2u);
-  // What was sent is not known, so the row keeps the name of its owner.
+  // It is unknown what was sent, so the row keeps the id of its worker.
   for (const auto& [key, row] : ledger_.Snapshot()) EXPECT_LE(row.lease_until, clock_.Now());
 }
 
@@ -368,7 +368,7 @@ TEST_F(WatchTest, WrongCredentialsEndIt) {
   EXPECT_FALSE(absl::IsCancelled(report_.status)) << report_.status;
 }
 
-TEST_F(WatchTest, EndsWhenIdleIfThatIsAskedFor) {
+TEST_F(WatchTest, EndsWhenIdleIfRequested) {
   request_.exit_when_idle = absl::Milliseconds(200);
   Start();
   Post(Object("a.ndjson"));
@@ -424,7 +424,7 @@ class ChangingConfigTest : public WatchTest {
   std::function<void()> check_now_ ABSL_GUARDED_BY(mutex_);
 };
 
-TEST_F(ChangingConfigTest, AChangedConfigIsThatOfObjectsClaimedAfterwards) {
+TEST_F(ChangingConfigTest, AChangedConfigAppliesToObjectsClaimedAfterwards) {
   bucket_.Put("gs://b/b.ndjson", Event(7));
   Start();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
@@ -435,10 +435,10 @@ TEST_F(ChangingConfigTest, AChangedConfigIsThatOfObjectsClaimedAfterwards) {
   EXPECT_THAT(ConfigsOf("gs://b/b.ndjson"), testing::ElementsAre("two"));
   StopAndReport();
   absl::MutexLock lock(&mutex_);
-  EXPECT_EQ(check_now_, nullptr) << "nobody can ask a watch that has ended";
+  EXPECT_EQ(check_now_, nullptr) << "an ended watch takes no requests";
 }
 
-TEST_F(ChangingConfigTest, AnObjectThatWaitsIsTakenByWhatFitsWhenItsTurnComes) {
+TEST_F(ChangingConfigTest, AWaitingObjectUsesTheConfigThatMatchesLater) {
   std::atomic<bool> found{false};
   absl::Notification changed;
   bucket_.set_on_find([&] {
@@ -459,7 +459,7 @@ TEST_F(ChangingConfigTest, AnObjectThatWaitsIsTakenByWhatFitsWhenItsTurnComes) {
   EXPECT_TRUE(ledger_.Snapshot().empty());
 }
 
-TEST_F(ChangingConfigTest, AnotherRecordTypeGetsARunOfItsOwn) {
+TEST_F(ChangingConfigTest, AnotherRecordTypeGetsItsOwnRun) {
   std::atomic<bool> found{false};
   absl::Notification changed;
   bucket_.set_on_find([&] {
@@ -469,7 +469,7 @@ TEST_F(ChangingConfigTest, AnotherRecordTypeGetsARunOfItsOwn) {
   RawResponse reply;
   std::thread sender([&] { reply = Post(Object("a.ndjson")); });
   while (!found) std::this_thread::yield();
-  // The rows are none of users: each is rejected by the run of that kind of record.
+  // The rows are not user profiles: the run of that record type rejects each of them.
   Reload(*SourcesConfig::Parse(
       R"([{"config_id": "two", "source_gcs_prefix": "gs://b/", "record_type": "user"}])",
       "sources.json"));

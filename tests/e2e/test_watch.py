@@ -285,7 +285,7 @@ class FolderTest(WatchBase):
         report = self.watch(sandbox, self.inbox, *idle).finish(stop=None, expect=1)
         self.assertEqual((report["accepted"], report["rejected"]), (1, 1))
         self.assertEqual(len(self.dead_letters()), 1)
-        for arguments, words in (((self.folder / "none",), "watching"), ((), "nothing tells of new objects"),
+        for arguments, words in (((self.folder / "none",), "watching"), ((), "there is no source of notifications"),
                                  (("--poll-interval", "1s"), "--poll-interval needs an INPUT"),
                                  ((self.inbox, "--http", "127.0.0.1:99999"), "port"),
                                  ((self.inbox, "--exit-when-idle", "0s"), "at least 1ms")):
@@ -484,7 +484,7 @@ class HttpTest(WatchBase):
         self.assertEqual(self.call(url, b"{}")[0], 401)
         code, answer = self.call(url, b"{}", Authorization="Bearer sesame")
         self.assertEqual(code, 400)
-        self.assertIn("no storage event", answer)
+        self.assertIn("not a storage event", answer)
         self.assertNotIn("sesame", json.dumps(watch.logs))
         with open(f"/proc/{watch.process.pid}/cmdline", encoding="utf-8") as line:
             self.assertNotIn("sesame", line.read())

@@ -20,13 +20,13 @@ namespace millrace::watch {
 // Thread-safe. Stores that it opens share its objects.
 class FakeBucket {
  public:
-  // Puts a new version of the object there.
+  // Stores a new version of the object.
   void Put(const std::string& uri, std::string bytes);
   void Remove(const std::string& uri);
-  // What Find() and Open() of this object answer from here on; ok: the truth.
+  // The result of Find() and Open() of this object from now on; ok: the real one.
   void Fail(const std::string& uri, absl::Status status);
 
-  // Called at the begin of each Find(). Not while there are stores.
+  // Called at the start of each Find(). Set it while there are no stores.
   void set_on_find(std::function<void()> on_find) { on_find_ = std::move(on_find); }
 
   StoreOpener Opener();
