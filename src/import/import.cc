@@ -30,8 +30,8 @@ std::string_view NameOf(RecordType type) {
   return "events";
 }
 
-// Without a project id the credential that Mixpanel judges the request by names the project; only a
-// hash of it is kept. Updates of profiles carry the token; of events, see
+// Without a project id, the credential that Mixpanel authenticates the request by identifies the
+// project; only its hash is stored. Profile updates carry the token; for events, see
 // Credentials::Authorization().
 std::string ProjectName(const mixpanel::Credentials& credentials, RecordType type) {
   const auto hash = [](const std::string& text) { return ToHex(HashBytes(text)).substr(0, 12); };
@@ -43,9 +43,9 @@ std::string ProjectName(const mixpanel::Credentials& credentials, RecordType typ
   return StrCat("token-", hash(credentials.token));
 }
 
-constexpr uint64_t kMaxUnmatched = 3;  // that are named
+constexpr uint64_t kMaxUnmatched = 3;  // that the error names
 
-// Keeps nothing: the dead letter of a dry run.
+// Stores nothing: the dead-letter queue of a dry run.
 class NullDeadLetterQueue : public DeadLetterQueue {
  public:
   absl::Status Add(const LedgerKey&, absl::Span<const Rejection>) override {
@@ -55,7 +55,7 @@ class NullDeadLetterQueue : public DeadLetterQueue {
   absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
 };
 
-// Which listed objects a pass over one kind of record takes.
+// Selects the listed objects that a run over one record type reads.
 class Wanted {
  public:
   Wanted(const ImportRequest& request, RecordType type, bool count_unmatched,
@@ -77,7 +77,7 @@ class Wanted {
     if (entry == nullptr) {
       if (!count_unmatched_) return false;
       if (progress_.objects_unmatched++ < kMaxUnmatched) unmatched_.push_back(object.uri);
-      Log(Severity::kWarning, "no entry of the config fits this object; it is left out",
+      Log(Severity::kWarning, "no entry of the config matches this object; it is skipped",
           {{"object", object.uri}});
       return false;
     }
@@ -96,7 +96,7 @@ class Wanted {
   std::string config_;
 };
 
-// One import: a run for each kind of record that the config has.
+// One import: a run for each record type of the config.
 class Importer {
  public:
   Importer(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
@@ -125,11 +125,11 @@ class Importer {
   ImportReport TakeReport(absl::Status status) {
     report_.status = std::move(status);
     report_.AddProgress(progress_, Clock::Real().Elapsed() - begin_);
-    if (request_.wait_for_others) report_.objects_held = still_held_;  // not how often it asked
+    if (request_.wait_for_others) report_.objects_held = still_held_;  // not the number of attempts
     if (report_.status.ok() && report_.objects_held > 0) {
       report_.status = absl::UnavailableError(
           StrCat(Pluralize(report_.objects_held, "object is", "objects are"),
-                 " held by other workers; run again, without --no-wait, to see them done"));
+                 " held by other workers; run again without --no-wait to wait for them"));
     }
     if (report_.first_error.empty() && !report_.status.ok()) {
       report_.first_error = ToStd(report_.status.message());
@@ -158,7 +158,7 @@ class Importer {
                                          stop_);
     report_.Add(part);
     still_held_ += waiting.held();
-    // Other kinds of record may lie in the inputs that could be listed.
+    // The inputs that could be listed may contain other record types.
     const absl::Status listing = lister->failure();
     if (!part.status.ok() && part.status == listing && !absl::IsCancelled(listing)) {
       listing_failure_.Update(listing);
@@ -167,7 +167,7 @@ class Importer {
     return part.status;
   }
 
-  // The inputs are listed once for each kind of record; what is left out is told of once.
+  // The inputs are listed once for each record type; skipped objects are reported once.
   ListingRules RulesOfListing(bool first) {
     ListingRules rules{.as_files = request_.as_files};
     if (first) {
@@ -190,7 +190,8 @@ class Importer {
   ImportReport report_;
   absl::Status listing_failure_;  // the first one of an input
   uint64_t still_held_ = 0;
-  std::vector<std::string> unmatched_;  // the first ones; of the lister's thread while there is one
+  std::vector<std::string>
+      unmatched_;  // the first ones; the lister's thread writes it while it exists
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The import program: files into Mixpanel, every record accounted for.
+// The import program: imports files into Mixpanel and accounts for every record.
 #ifndef MILLRACE_IMPORT_IMPORT_H_
 #define MILLRACE_IMPORT_IMPORT_H_
 
@@ -20,7 +20,7 @@ namespace millrace {
 struct ImportRequest {
   std::vector<std::string> inputs;  // paths, folders, globs
   SourcesConfig sources;
-  std::string config_path;  // left out of folders that are imported; empty: none
+  std::string config_path;  // excluded from imported folders; empty: none
 
   mixpanel::Endpoints endpoints;
   mixpanel::Credentials credentials;
@@ -29,27 +29,28 @@ struct ImportRequest {
   double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
   size_t max_events_per_request = 2000;
   size_t max_bytes_per_request = 9'600'000;
-  std::optional<GzipEffort> gzip = GzipEffort::kFast;  // of request bodies; nullopt: none
-  // Bodies go plain where the destination is so near that compressing them takes longer. Not for
-  // runs with a rate limit: they wait anyhow.
+  std::optional<GzipEffort> gzip =
+      GzipEffort::kFast;  // compression of request bodies; nullopt: none
+  // Sends uncompressed bodies if the destination is so near that compression takes longer. Not for
+  // runs with a rate limit, which wait in any case.
   bool adapt_compression = false;
-  absl::Duration stop_grace = absl::Seconds(10);  // for requests under way at a stop
+  absl::Duration stop_grace = absl::Seconds(10);  // for requests in flight at a stop
 
-  StoreOptions stores;  // how inputs are reached
+  StoreOptions stores;  // how inputs are accessed
 
-  bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables as any others
+  bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables like other files
   bool force = false;
   bool strict = false;  // warnings are errors: an object that causes one is not imported
-  // Until objects that other workers hold are done or free; else the import ends without them.
+  // Waits until objects that other workers hold are done or released; else ends without them.
   bool wait_for_others = true;
-  // Reads, maps and counts, sends nothing and records nothing.
+  // Reads, maps and counts; sends nothing and records nothing.
   bool dry_run = false;
   RunOptions run;
 };
 
 struct ImportProgress;
 
-// What `--json` prints (docs/verbs/import.md lists the keys). The accounting is of this run.
+// The result that `--json` prints (docs/verbs/import.md lists the keys). Counts are of this run.
 struct ImportReport {
   absl::Status status;  // as RunReport::status
   Counts counts;
@@ -58,9 +59,9 @@ struct ImportReport {
   uint64_t objects_held = 0;       // another worker has them
   uint64_t objects_lost = 0;       // taken over by another worker while this run read them
   uint64_t objects_failed = 0;     // could not be read to their end
-  uint64_t objects_unmatched = 0;  // no entry of the config fits them
+  uint64_t objects_unmatched = 0;  // no entry of the config matches them
   uint64_t objects_hidden = 0;     // skipped: their names begin with '.' or '_'
-  // Sent before under a config that has changed since, and left alone; why, by change.
+  // Sent before under a config that has changed since, and skipped; the changes.
   uint64_t objects_config_changed = 0;
   std::vector<std::string> config_changes;
   uint64_t requests = 0;
@@ -77,9 +78,9 @@ struct ImportReport {
            objects_config_changed == 0 && !(warnings_are_errors && !warnings.empty());
   }
 
-  // Adds what RunRecords() reports; the first status that is not ok and the first error stay.
+  // Adds a report of RunRecords(); keeps the first status that is not ok and the first error.
   void Add(const ImportReport& part);
-  // Takes what is counted for all runs together.
+  // Sets what is counted for all runs together.
   void AddProgress(const ImportProgress& progress, absl::Duration elapsed);
 };
 
@@ -94,7 +95,7 @@ struct ImportProgress {
   Warnings warnings;
 };
 
-// The destination part of ledger keys: host, project and kind of record, no secret.
+// The destination part of ledger keys: host, project and record type, no secret.
 std::string DestinationName(const ImportRequest& request, RecordType type);
 
 // Blocking; owns its threads. `stop` ends it early and safely.

@@ -1,4 +1,4 @@
-// The numbers of an import as metrics.
+// The metrics of an import.
 #ifndef MILLRACE_IMPORT_IMPORT_METRICS_H_
 #define MILLRACE_IMPORT_IMPORT_METRICS_H_
 

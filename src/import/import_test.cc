@@ -22,8 +22,8 @@ class DestinationNameTest : public testing::Test {
   ImportRequest request_;
 };
 
-// Ledgers hold these names: they must stay what they are.
-TEST_F(DestinationNameTest, OfTokensAndProjectIdsStayTheSame) {
+// Ledgers contain these names: they must not change.
+TEST_F(DestinationNameTest, NamesFromTokensAndProjectIdsNeverChange) {
   request_.credentials.token = "t";
   EXPECT_EQ(Name(), StrCat("mixpanel:https://h:token-", Hash("t"), ":events"));
   EXPECT_EQ(Name(RecordType::kUser), StrCat("mixpanel:https://h:token-", Hash("t"), ":users"));
@@ -33,7 +33,7 @@ TEST_F(DestinationNameTest, OfTokensAndProjectIdsStayTheSame) {
   EXPECT_EQ(Name(RecordType::kGroup), "mixpanel:https://h:42:groups");
 }
 
-TEST_F(DestinationNameTest, IsOfTheCredentialThatIsUsed) {
+TEST_F(DestinationNameTest, UsesTheCredentialOfTheRequest) {
   request_.credentials.api_secret = "a";
   const std::string a = Name();
   EXPECT_EQ(a, StrCat("mixpanel:https://h:secret-", Hash("a"), ":events"));
@@ -53,7 +53,7 @@ TEST_F(DestinationNameTest, IsOfTheCredentialThatIsUsed) {
   EXPECT_EQ(Name(), account);
 }
 
-TEST_F(DestinationNameTest, HoldsNoSecret) {
+TEST_F(DestinationNameTest, ContainsNoSecret) {
   request_.credentials = {.token = "tokentoken", .api_secret = "secretsecret"};
   EXPECT_THAT(Name(), Not(HasSubstr("secretsecret")));
   EXPECT_THAT(Name(RecordType::kUser), Not(HasSubstr("tokentoken")));

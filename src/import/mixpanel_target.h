@@ -7,8 +7,7 @@
 
 namespace millrace {
 
-// Fills `target`, whose counters stay, as `request` says for records of `type`. `pacer` outlives
-// it.
+// Fills `target` from `request` for records of `type`, and keeps its counters. `pacer` outlives it.
 void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& pacer,
                mixpanel::ImportTarget& target);
 

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-// Takes everything and sends nothing: the sink of a dry run.
+// Accepts everything and sends nothing: the sink of a dry run.
 class NullSink : public Sink {
  public:
   WriteResult Write(const Batch&, std::stop_token) override { return WriteResult::Durable(); }
@@ -50,7 +50,7 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
                               .force = request.force,
                               .on_forgotten =
                                   [&run](const LedgerKey& key) {
-                                    // Their rows are judged again, under another key.
+                                    // Their rows are evaluated again, under another key.
                                     return run.dead_letter.Rewind(key, 0);
                                   },
                               .lease = request.run.lease,

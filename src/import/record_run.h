@@ -1,4 +1,4 @@
-// One Run() over objects of one kind of record: an import does one after another, a watch all at
+// One Run() over objects of one record type: an import does one after another, a watch does all at
 // once.
 #ifndef MILLRACE_IMPORT_RECORD_RUN_H_
 #define MILLRACE_IMPORT_RECORD_RUN_H_
@@ -14,16 +14,16 @@
 
 namespace millrace {
 
-// The kinds of record that `sources` has entries for, in the order they are imported in.
+// The record types that `sources` has entries for, in import order.
 std::vector<RecordType> RecordTypesOf(const SourcesConfig& sources);
 
-// Loads every transform once, so that a script that does not compile stops a run before anything
-// is read.
+// Loads every transform once, so that a script that does not compile stops a run before it reads
+// anything.
 absl::Status CheckTransforms(const SourcesConfig& sources, ScriptPool& scripts);
 
 struct RecordRun {
   const ImportRequest& request;
-  const CurrentSources& sources;  // in use in place of the request's
+  const CurrentSources& sources;  // used instead of those of the request
   RecordType type;
   ObjectFeed& feed;  // of objects whose entry is of `type`
   ScriptPool& scripts;
@@ -31,11 +31,12 @@ struct RecordRun {
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
   ImportProgress& progress;
-  bool tolerate_store_errors = false;  // as ObjectSourceOptions has it
+  bool tolerate_store_errors = false;  // as in ObjectSourceOptions
 };
 
-// Blocking; returns when the feed ends, `stop` is requested or something fails for good. What the
-// progress counts for all runs (objects skipped, bytes read, time) is not in the report.
+// Blocking; returns when the feed ends, `stop` is requested or a permanent failure occurs. The
+// report does not include what the progress counts for all runs (objects skipped, bytes read,
+// time).
 ImportReport RunRecords(const RecordRun& run, std::stop_token stop);
 
 }  // namespace millrace

@@ -11,7 +11,7 @@
 namespace millrace {
 namespace {
 
-// The last segment of `uri`, and what stands before it with its slash.
+// The last segment of `uri`, and the part before it, with its slash.
 std::pair<std::string_view, std::string_view> SplitUri(std::string_view uri) {
   const size_t slash = uri.rfind('/');
   if (slash == std::string_view::npos) return {"", uri};
@@ -22,7 +22,7 @@ std::pair<std::string_view, std::string_view> SplitUri(std::string_view uri) {
 std::pair<std::string_view, std::string_view> SplitExtensions(std::string_view name) {
   const size_t dot = name.find('.', 1);
   if (dot == std::string_view::npos) return {name, ""};
-  // A dot between digits ("v1.2") begins no extension.
+  // A dot between digits ("v1.2") does not start an extension.
   if (dot + 1 < name.size() && absl::ascii_isdigit(name[dot + 1])) {
     const size_t next = name.find('.', dot + 1);
     if (next == std::string_view::npos) return {name, ""};
@@ -31,8 +31,8 @@ std::pair<std::string_view, std::string_view> SplitExtensions(std::string_view n
   return {name.substr(0, dot), name.substr(dot)};
 }
 
-// The words of a name that are not dates, numbers, ids or the parts of a file name that writers
-// make ("part-00000-c000").
+// The words of a name, without dates, numbers, ids and parts that writers generate
+// ("part-00000-c000").
 std::string TellingWords(std::string_view name) {
   static constexpr std::string_view kEmpty[] = {"part",   "data",  "export", "file",
                                                 "chunk",  "shard", "output", "run",
@@ -52,7 +52,7 @@ std::string TellingWords(std::string_view name) {
   return telling;
 }
 
-// What files of one kind share: the beginning of the name up to a date or number, and the
+// The common part of similar files: the beginning of the name up to a date or number, and the
 // extensions.
 struct Look {
   std::string_view beginning;
@@ -71,7 +71,7 @@ Look LookOf(std::string_view uri) {
 std::string NameFromUri(std::string_view uri) {
   auto [folder, name] = SplitUri(uri);
   std::string telling = TellingWords(SplitExtensions(name).first);
-  // Partition folders ("dt=2024-01-01") tell nothing.
+  // Partition folders ("dt=2024-01-01") say nothing about the content.
   while (telling.empty() && folder.size() > 1) {
     folder.remove_suffix(1);
     std::tie(folder, name) = SplitUri(folder);

@@ -1,4 +1,4 @@
-// What names of files tell.
+// Infers names and prefixes from file names.
 #ifndef MILLRACE_INIT_FILE_NAMES_H_
 #define MILLRACE_INIT_FILE_NAMES_H_
 
@@ -8,17 +8,17 @@
 
 namespace millrace {
 
-// A name for what a file holds, from its name: "wikipedia_edits_2015-09-12.ndjson.gz" ->
-// "wikipedia_edits". Where the file's name says nothing ("part-0001.parquet"), its folder's; else
+// A name for the content of a file, from the file name: "wikipedia_edits_2015-09-12.ndjson.gz" ->
+// "wikipedia_edits". If the file name says nothing ("part-0001.parquet"), from its folder; else
 // "event".
 std::string NameFromUri(std::string_view uri);
 
-// The folder of the data set that `uri` is of: above its Hive partitions ("day=2024-01-01/").
+// The folder of the data set of `uri`: above its Hive partitions ("day=2024-01-01/").
 std::string_view DatasetFolder(std::string_view uri);
 
-// The prefix that fits `uri` and the `siblings`, other objects of its data set, that look alike:
-// the data set's folder; or the object's own folder, or that and the beginning of the name, if they
-// hold other things too.
+// The prefix that matches `uri` and those `siblings`, other objects of its data set, that look
+// alike: the data set's folder; or, if it also contains other files, the object's own folder, or
+// that folder plus the beginning of the name.
 std::string PrefixFor(std::string_view uri, const std::vector<std::string>& siblings);
 
 }  // namespace millrace

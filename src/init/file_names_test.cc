@@ -5,7 +5,7 @@
 namespace millrace {
 namespace {
 
-TEST(NameFromUriTest, LeavesDatesNumbersAndWritersNamesOut) {
+TEST(NameFromUriTest, OmitsDatesNumbersAndGeneratedNames) {
   EXPECT_EQ(NameFromUri("/d/wikipedia_edits_2015-09-12.ndjson.gz"), "wikipedia_edits");
   EXPECT_EQ(NameFromUri("/d/airline_ontime_2014-01.snappy.parquet"), "airline_ontime");
   EXPECT_EQ(NameFromUri("/d/PageViews.csv"), "page_views");

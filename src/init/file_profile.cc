@@ -24,7 +24,7 @@ namespace {
 
 constexpr size_t kMaxShapes = 1'000;
 constexpr size_t kLongestExample = 40;
-constexpr absl::Duration kMaxZone = absl::Hours(14);  // that clocks are ahead of UTC
+constexpr absl::Duration kMaxZone = absl::Hours(14);  // the maximum that clocks are ahead of UTC
 
 constexpr ColumnRole kRoles[] = {ColumnRole::kEventName,  ColumnRole::kTime,
                                  ColumnRole::kDistinctId, ColumnRole::kUserId,
@@ -35,7 +35,7 @@ bool IsHinted(std::string_view name) {
                                       [&](ColumnRole role) { return NameScore(role, name) > 0; });
 }
 
-// Nested columns that may hold the id of somebody or something.
+// Nested columns that may contain the id of a user or device.
 bool IsEntity(std::string_view name) {
   static constexpr std::string_view kEntities[] = {"user",   "actor",  "account", "customer",
                                                    "member", "player", "device",  "visitor"};
@@ -60,7 +60,7 @@ bool IsNumeric(std::string_view text) {
   }) && text.substr(1).find('-') == std::string_view::npos;
 }
 
-// True if an ISO 8601 text names its zone: by Z, UTC, or an offset behind the clock.
+// True if an ISO 8601 text names its zone: by Z, UTC, or an offset after the clock.
 bool NamesZone(std::string_view text) {
   const size_t clock = text.find(':');
   return clock != std::string_view::npos && text.find_first_of("Zz+-CU", clock) != text.npos;
@@ -197,7 +197,7 @@ class FileProfiler::Column {
 struct FileProfiler::State {
   std::vector<std::unique_ptr<Column>> columns;
   absl::flat_hash_map<std::string, Column*> by_name;
-  // The columns of a shape's cells; null for those that are not kept.
+  // The columns of a shape's cells; null for those that are not tracked.
   absl::flat_hash_map<uint64_t, std::vector<Column*>> by_shape;
   SeenRecords rows;
   ByteBuffer row_json;
@@ -232,7 +232,7 @@ void FileProfiler::OnRow(const Row& row) {
   }
   bool has_event = false;
   bool has_properties = false;
-  bool has_time = false;  // or needs none
+  bool has_time = false;  // or needs no time
   bool has_user = false;
   bool has_user_properties = false;
   for (size_t i = 0; i < row.values.size(); ++i) {

@@ -1,4 +1,4 @@
-// What a sample of a file's rows tells about its columns.
+// A profile of a file's columns, from a sample of its rows.
 #ifndef MILLRACE_INIT_FILE_PROFILE_H_
 #define MILLRACE_INIT_FILE_PROFILE_H_
 
@@ -25,28 +25,29 @@ struct ColumnProfile {
   uint64_t reals = 0;
   uint64_t timestamps = 0;
   uint64_t others = 0;        // booleans, bytes, lists, objects
-  uint64_t times = 0;         // that the time rule takes and Mixpanel's range holds
+  uint64_t times = 0;         // accepted by the time rule and in Mixpanel's range
   uint64_t numbers = 0;       // of these: Unix time, as numbers or as text
-  uint64_t dates = 0;         // of these: texts of a date alone
+  uint64_t dates = 0;         // of these: texts of only a date
   uint64_t without_zone = 0;  // of these: neither Unix time nor with a zone
   int64_t first_millis = 0;   // of these
   int64_t last_millis = 0;
-  // Digits alone that are a date, with or without a clock, as "202404240313"; of one form.
+  // Texts of only digits that are a date, with or without a clock, as "202404240313"; all of one
+  // form.
   uint64_t compact_times = 0;
   CompactTime compact_form = CompactTime::kNone;
   int64_t first_compact_millis = 0;
   int64_t last_compact_millis = 0;
   uint64_t clock_texts = 0;   // "23:59[:59]"
-  uint64_t number_texts = 0;  // texts that JSON would take as numbers
+  uint64_t number_texts = 0;  // texts that are valid JSON numbers
   uint64_t truth_texts = 0;   // "true" or "false", in any case
-  uint64_t banned_ids = 0;    // that stand for "no user" with Mixpanel
-  uint64_t valid_ids = 0;     // that Mixpanel takes as $insert_id
+  uint64_t banned_ids = 0;    // that mean "no user" in Mixpanel
+  uint64_t valid_ids = 0;     // that Mixpanel accepts as $insert_id
   uint64_t distinct = 0;
   bool distinct_complete = true;      // false: there are more
   std::vector<std::string> examples;  // the first few different ones
 
   uint64_t values() const { return texts + integers + reals + timestamps + others; }
-  // Text and integers only: what can name something.
+  // Text and integers only: values that can identify something.
   bool is_name_like() const { return values() > 0 && texts + integers == values(); }
   bool is_compact_time() const { return compact_times > 0 && compact_times == values(); }
   bool all_different() const { return distinct_complete && distinct == values(); }
@@ -55,23 +56,23 @@ struct ColumnProfile {
 struct FileProfile {
   std::string uri;
   FileType type = FileType::kAuto;
-  bool quoted = false;                 // TSV whose cells are in quotes, as they were read
-  bool has_header = true;              // false: its columns were named "column_1", ...
-  std::vector<std::string> siblings;   // uris of other objects in its folder, some
-  uint64_t rows = 0;                   // of the sample
-  uint64_t bad_rows = 0;               // that could not be read; not part of `rows`
-  std::string first_bad_row;           // why the first of them could not be read
-  std::string damage;                  // why rows behind these cannot be read; empty: none known
-  bool whole = false;                  // the sample is the whole file
-  uint64_t identical_rows = 0;         // the same as one before
-  uint64_t mixpanel_rows = 0;          // in Mixpanel's event format
-  uint64_t exported_users = 0;         // profiles as Mixpanel exports them
+  bool quoted = false;                // a TSV file that was read with quoted cells
+  bool has_header = true;             // false: its columns were named "column_1", ...
+  std::vector<std::string> siblings;  // uris of other objects in its folder, some
+  uint64_t rows = 0;                  // of the sample
+  uint64_t bad_rows = 0;              // that could not be read; not part of `rows`
+  std::string first_bad_row;          // why the first of them could not be read
+  std::string damage;           // why the rows after these cannot be read; empty: no known damage
+  bool whole = false;           // the sample is the whole file
+  uint64_t identical_rows = 0;  // the same as an earlier one
+  uint64_t mixpanel_rows = 0;   // in Mixpanel's event format
+  uint64_t exported_users = 0;  // profiles as Mixpanel exports them
   std::vector<ColumnProfile> columns;  // in order of first appearance
   bool columns_complete = true;        // false: there are more
 };
 
-// Makes a profile of the rows it is shown. Memory is bounded by the columns it keeps (kMaxColumns)
-// and by kMaxDistinct hashes for each whose name says that it matters.
+// Builds a profile of the rows that it receives. Memory is bounded by the columns that it tracks
+// (kMaxColumns) and by kMaxDistinct hashes for each column whose name says that it matters.
 class FileProfiler : public RowVisitor {
  public:
   static constexpr size_t kMaxColumns = 2'000;
@@ -86,7 +87,7 @@ class FileProfiler : public RowVisitor {
   void OnRow(const Row& row) override;
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override;
 
-  // `uri`, `type`, `siblings` and `whole` are the caller's to fill.
+  // The caller fills `uri`, `type`, `siblings` and `whole`.
   FileProfile TakeProfile();
 
  private:

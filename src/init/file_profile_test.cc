@@ -67,7 +67,7 @@ TEST_F(FileProfilerTest, TellsKindsOfTimesApart) {
   EXPECT_EQ(columns[6].times, 0u);  // 1970 is out of Mixpanel's range
 }
 
-TEST_F(FileProfilerTest, KnowsWhichIdsMixpanelTakesAndWhetherTheyRepeat) {
+TEST_F(FileProfilerTest, KnowsWhichIdsMixpanelAcceptsAndWhetherTheyRepeat) {
   Show({"id", "uuid"}, {{Text("a-1"), Text("x:1")}, {Text("a-2"), Text("x:1")}});
   const FileProfile profile = profiler_.TakeProfile();
   EXPECT_EQ(profile.columns[0].valid_ids, 2u);
@@ -90,7 +90,7 @@ TEST_F(FileProfilerTest, CountsDifferentValuesUpToABound) {
   EXPECT_EQ(profile.columns[1].distinct, texts.size());
 }
 
-TEST_F(FileProfilerTest, LooksIntoNestedColumnsThatNameSomebody) {
+TEST_F(FileProfilerTest, ProfilesNestedColumnsOfUsers) {
   Show({"actor", "payload"}, {{Json(R"({"id":12345678901,"login":"ann"})"), Json(R"({"x":1})")},
                               {Json(R"({"id":7})"), Json(R"({"y":1})")}});
   const FileProfile profile = profiler_.TakeProfile();

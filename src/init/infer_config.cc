@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr uint64_t kMaxEventNames = 500;
-// Numbers are Unix times only if they lie where events do: sizes and counts do not.
+// Numbers are Unix times only if they are in the range of events; sizes and counts are not.
 constexpr int64_t kEarliestNumber = 946'684'800'000;  // 2000-01-01
 
 std::string Quoted(std::string_view text) { return StrCat("\"", text, "\""); }
@@ -41,10 +41,10 @@ std::string Day(int64_t millis) {
   return absl::FormatTime("%Y-%m-%d", absl::FromUnixMillis(millis), absl::UTCTimeZone());
 }
 
-// Columns of these names can be passed on with the others, but no mapping can name them.
+// Columns with these names can be passed through with the others, but no mapping can name them.
 bool CanBeNamed(const ColumnProfile& column) { return !column.name.empty() && column.name != "*"; }
 
-// How well a column fits a role by its name and its values; 0: not at all.
+// How well a column suits a role, by its name and values; 0: not at all.
 
 int EventNameScore(const ColumnProfile& column) {
   const bool few = column.distinct_complete && column.distinct <= kMaxEventNames &&
@@ -61,7 +61,7 @@ int TimeScore(const ColumnProfile& column) {
   const int name = NameScore(ColumnRole::kTime, column.name);
   int score = 0;
   if (compact) {
-    // Digits that are all dates are no Unix times, whatever these would be.
+    // Digits that are all dates are not Unix times, whatever their value.
     score = column.compact_form == CompactTime::kDate ? std::max(name, 4) : std::max(name, 10) + 20;
   } else if (column.timestamps == column.values()) {
     score = std::max(name, 20) + 40;
@@ -88,7 +88,7 @@ int InsertIdScore(const ColumnProfile& column) {
   return column.valid_ids == column.values() ? score : score * 3 / 4;
 }
 
-// Makes the entry field by field.
+// Builds the entry field by field.
 class Guesser {
  public:
   explicit Guesser(const FileProfile& profile) : profile_(profile) {}
@@ -109,7 +109,7 @@ class Guesser {
     KeepShadowedColumns();
     GuessTypes();
     Map("*", "*", "");
-    Explain("the rest", "*", "every other column becomes a property of its own name");
+    Explain("the rest", "*", "every other column becomes a property of the same name");
     entry_["field_mappings"] = std::move(mappings_);
     return {.json = Json::array({std::move(entry_)}).dump(2) + "\n",
             .explanations = std::move(explanations_)};
@@ -120,7 +120,7 @@ class Guesser {
     explanations_.push_back({std::move(about), std::move(choice), std::move(why)});
   }
 
-  // What the file does not tell by itself.
+  // What the file does not say itself.
   void DescribeText() {
     if (profile_.quoted) {
       entry_["quote"] = "\"";
@@ -134,7 +134,7 @@ class Guesser {
     }
     Explain(
         "columns", absl::StrJoin(names, ", "),
-        "the first line has a time in it, so it is a row and no header; give the columns names");
+        "the first line contains a time, so it is a row and not a header; give the columns names");
     entry_["columns"] = std::move(names);
   }
 
@@ -146,7 +146,7 @@ class Guesser {
     targets_.insert(std::string(target));
   }
 
-  // The column of the highest score, of equal ones the first; null if none has any.
+  // The column with the highest score, the first of equal ones; null if all scores are 0.
   const ColumnProfile* Best(const std::function<int(const ColumnProfile&)>& score) const {
     const ColumnProfile* best = nullptr;
     int highest = 0;
@@ -163,13 +163,14 @@ class Guesser {
   void GuessPrefix() {
     const std::string prefix = PrefixFor(profile_.uri, profile_.siblings);
     entry_["source_gcs_prefix"] = prefix;
-    Explain("source_gcs_prefix", prefix,
-            prefix.size() <= profile_.uri.rfind('/')
-                ? "the folder of the partitions: the entry is for everything in them"
-            : prefix.ends_with('/') ? "the file's folder: the entry is for everything in it"
-            : prefix == profile_.uri
-                ? "the folder holds other files that begin alike: the entry is for this one only"
-                : "the folder holds other files too: the entry is for those that begin like this");
+    Explain(
+        "source_gcs_prefix", prefix,
+        prefix.size() <= profile_.uri.rfind('/')
+            ? "the folder of the partitions: the entry is for everything in them"
+        : prefix.ends_with('/') ? "the file's folder: the entry is for everything in it"
+        : prefix == profile_.uri
+            ? "the folder contains other files that begin alike: the entry is for this one only"
+            : "the folder also contains other files: the entry is for those that begin like this");
   }
 
   void GuessEventName(const std::string& name) {
@@ -191,7 +192,7 @@ class Guesser {
                 Pluralize(profile_.rows, "row"));
     } else {
       StrAppend(&why, "column ", Quoted(near->name), " has ", Distinct(*near),
-                ", too many for names of events");
+                ", too many for event names");
     }
     Explain("event name", name, why);
   }
@@ -212,9 +213,9 @@ class Guesser {
     } else if (column->timestamps > 0) {
       why = "its type is a timestamp";
     } else if (column->numbers > 0) {
-      why = "its name speaks of time and its numbers are Unix times";
+      why = "its name suggests a time and its numbers are Unix times";
     } else if (column->dates == column->values()) {
-      why = "the only kind of time here is a date, so every event lies at midnight";
+      why = "the only kind of time here is a date, so every event is at midnight";
     } else {
       why = "its texts are ISO 8601 times";
     }
@@ -222,10 +223,11 @@ class Guesser {
               " to ", Day(compact ? column->last_compact_millis : column->last_millis), ")");
     if (column->nulls > 0) {
       StrAppend(&why, "; ", Pluralize(column->nulls, "row has", "rows have"),
-                " none and will be rejected");
+                " no value and will be rejected");
     }
     if (compact || (column->without_zone > 0 && column->dates != column->values())) {
-      why += "; it names no zone and is taken as UTC: add \"time_zone\" to the entry if it is not";
+      why +=
+          "; it has no time zone and is taken as UTC: if it is not, add \"time_zone\" to the entry";
     }
     const std::string others = OtherTimes(*column);
     if (!others.empty()) StrAppend(&why, "; also possible: ", others);
@@ -244,7 +246,7 @@ class Guesser {
 
   void ExplainMissingTime() {
     std::string why =
-        "no column holds times that can be told without guessing (timestamps, ISO 8601 text, "
+        "no column contains times that are recognized without guessing (timestamps, ISO 8601 text, "
         "Unix time in a column named like one)";
     const ColumnProfile* near =
         Best([](const ColumnProfile& column) { return NameScore(ColumnRole::kTime, column.name); });
@@ -253,23 +255,21 @@ class Guesser {
                 Examples(*near));
     }
     why +=
-        "; name the column in field_mappings, or make \"time\" in a transform: without it every "
-        "row "
-        "is rejected";
+        "; name the column in field_mappings, or create \"time\" in a transform: without it every "
+        "row is rejected";
     Explain("time", "", why);
   }
 
-  // A date beside a time of day: a mapping takes one column.
+  // A date and a separate time of day: a mapping takes one column.
   void ExplainClock(const ColumnProfile& time) {
     if (time.dates != time.values()) return;
     for (const ColumnProfile& column : profile_.columns) {
       if (column.clock_texts == 0 || column.clock_texts != column.values()) continue;
-      Explain(
-          "time of day", "",
-          StrCat("column ", Quoted(column.name),
-                 " holds the time of day, and a mapping takes one column only: either leave it at "
-                 "the date, or join the two where the file is made, or in a \"transform\", which "
-                 "finds both as properties and sets properties.time"));
+      Explain("time of day", "",
+              StrCat("column ", Quoted(column.name),
+                     " contains the time of day, and a mapping takes only one column: either keep "
+                     "the date, or join the two where the file is created, or in a \"transform\", "
+                     "which finds both as properties and sets properties.time"));
       return;
     }
   }
@@ -290,7 +290,7 @@ class Guesser {
     if (has_user_) return;
     std::string why =
         "no column is clearly the id of a user or device (user_id, uid, distinct_id, device_id, "
-        "...): events will belong to nobody and count in totals only";
+        "...): events will have no user and count in totals only";
     std::string candidates;
     size_t shown = 0;
     for (const ColumnProfile& column : profile_.columns) {
@@ -299,14 +299,13 @@ class Guesser {
       StrAppend(&candidates, candidates.empty() ? "" : ", ", column.name, " (", Distinct(column),
                 ")");
       if (column.banned_ids > 0) {
-        StrAppend(&candidates, ", of which ",
-                  Pluralize(column.banned_ids, "row holds", "rows hold"),
-                  " a value that Mixpanel refuses, such as 0 or \"null\"");
+        StrAppend(&candidates, ", of which ", Pluralize(column.banned_ids, "row has", "rows have"),
+                  " a value that Mixpanel rejects, such as 0 or \"null\"");
       }
       ++shown;
     }
     if (!candidates.empty()) {
-      StrAppend(&why, "; if one of these names somebody, map it to $user_id: ", candidates);
+      StrAppend(&why, "; if one of these identifies the user, map it to $user_id: ", candidates);
     }
     Explain("$user_id", "", why);
   }
@@ -315,29 +314,28 @@ class Guesser {
     if (const ColumnProfile* column = Best(InsertIdScore)) {
       Map(column->name, "$insert_id", "string_or_uuid");
       const bool valid = column->valid_ids == column->values();
-      Explain(
-          "$insert_id", column->name,
-          StrCat("all ", column->values(), " values are different",
-                 valid ? "" : "; those that Mixpanel does not take as they are will be hashed"));
+      Explain("$insert_id", column->name,
+              StrCat("all ", column->values(), " values are different",
+                     valid ? "" : "; those that Mixpanel does not accept will be hashed"));
       return;
     }
     std::string why =
-        "made from the content of each event, so that sending again counts nothing twice";
+        "made from the content of each event, so that nothing counts twice if it is sent again";
     const ColumnProfile* near = Best(
         [](const ColumnProfile& column) { return NameScore(ColumnRole::kInsertId, column.name); });
     if (near != nullptr && near->is_name_like()) {
       StrAppend(&why, "; column ", Quoted(near->name), " has ", Distinct(*near), " in ",
-                Pluralize(profile_.rows, "row"), ", so it does not name single events");
+                Pluralize(profile_.rows, "row"), ", so it does not identify single events");
     }
     if (profile_.identical_rows > 0) {
       StrAppend(&why, "; ", Pluralize(profile_.identical_rows, "row is", "rows are"),
-                " the same as one before and will count as one event with it: if each is an "
-                "event of its own, add \"insert_id\": \"position\" to the entry");
+                " the same as an earlier one and will count as one event with it: if each is a "
+                "separate event, add \"insert_id\": \"position\" to the entry");
     }
     Explain("$insert_id", "", why);
   }
 
-  // A column that is not mapped but has the name of a property that is would give way to it.
+  // An unmapped column with the name of a mapped property would be replaced by it.
   void KeepShadowedColumns() {
     for (const ColumnProfile& column : profile_.columns) {
       if (column.nested || sources_.contains(column.name) || !targets_.contains(column.name)) {
@@ -346,7 +344,8 @@ class Guesser {
       const bool is_clock = column.clock_texts > 0 && column.clock_texts == column.values();
       const std::string target =
           FreeTarget(StrCat(is_clock ? "" : "source_", column.name, is_clock ? "_of_day" : ""));
-      Explain(target, column.name, "renamed, as the property of its own name comes from elsewhere");
+      Explain(target, column.name,
+              "renamed, because the property of this name comes from another column");
       Map(column.name, target, "");
     }
   }
@@ -380,12 +379,12 @@ class Guesser {
     if (const std::string numbers = map_all("float", &ColumnProfile::number_texts);
         !numbers.empty()) {
       Explain("numbers", numbers,
-              "they hold nothing but numbers, which would be sent as text otherwise; a row with "
+              "they contain only numbers, which would otherwise be sent as text; a row with "
               "another value will be rejected");
     }
     if (const std::string truths = map_all("boolean", &ColumnProfile::truth_texts);
         !truths.empty()) {
-      Explain("booleans", truths, "they hold nothing but true and false");
+      Explain("booleans", truths, "they contain only true and false");
     }
   }
 
@@ -404,7 +403,7 @@ InferredConfig InferConfig(const FileProfile& profile) {
   if (profile.rows > 0 && profile.mixpanel_rows == profile.rows) {
     InferredConfig none{.mixpanel_format = true};
     none.explanations.push_back({"format", "",
-                                 "every row is an event as Mixpanel takes it (\"event\", and "
+                                 "every row is an event in Mixpanel's format (\"event\", and "
                                  "\"properties\" with \"time\"): no "
                                  "config is needed, import it without --config"});
     return none;

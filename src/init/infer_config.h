@@ -1,4 +1,4 @@
-// From what a file holds to a first sources.json, with the reasons.
+// Infers a first sources.json from the content of a file, with the reasons.
 #ifndef MILLRACE_INIT_INFER_CONFIG_H_
 #define MILLRACE_INIT_INFER_CONFIG_H_
 
@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-// One decision of the guesser.
+// One inferred choice.
 struct Explanation {
   std::string about;   // "event name", "time", "$user_id", ...
   std::string choice;  // the column or value taken; empty: none
@@ -23,8 +23,8 @@ struct InferredConfig {
   std::vector<Explanation> explanations;
 };
 
-// Pure: the same profile gives the same config. The config loads by SourcesConfig::Parse and, where
-// a choice makes that possible, rejects no row of the sample.
+// Pure: the same profile gives the same config. SourcesConfig::Parse loads the config, which
+// rejects no row of the sample if a choice makes that possible.
 InferredConfig InferConfig(const FileProfile& profile);
 
 }  // namespace millrace

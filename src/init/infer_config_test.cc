@@ -79,7 +79,7 @@ std::string WhyOf(const InferredConfig& config, const std::string& about) {
   return "";
 }
 
-TEST(InferConfigTest, TakesTheNamesOfTheField) {
+TEST(InferConfigTest, RecognizesCommonColumnNames) {
   const Json entry = EntryOf(
       InferConfig(File({Texts("event_name", 5), Timestamps("business_ts"), Texts("user_id", 300),
                         Texts("did", 400), Ids("insert_id"), Texts("page", 700)})));
@@ -95,7 +95,7 @@ TEST(InferConfigTest, TakesTheNamesOfTheField) {
   EXPECT_EQ(SourceOf(entry, "*"), "*");
 }
 
-TEST(InferConfigTest, NamesEventsAfterTheFileWhereNoColumnDoes) {
+TEST(InferConfigTest, NamesEventsAfterTheFileIfNoColumnDoes) {
   const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("name", 900)}));
   EXPECT_EQ(EntryOf(config).at("mixpanel_event_name"), "clicks");
   EXPECT_THAT(WhyOf(config, "event name"), HasSubstr("too many"));
@@ -166,7 +166,7 @@ TEST(InferConfigTest, SaysWhyThereIsNoTime) {
   EXPECT_THAT(WhyOf(config, "time"), HasSubstr("every row is rejected"));
 }
 
-TEST(InferConfigTest, ExplainsADateBesideATimeOfDayAndKeepsBoth) {
+TEST(InferConfigTest, ExplainsADateWithASeparateTimeOfDayAndKeepsBoth) {
   ColumnProfile clock = Texts("time", 900);
   clock.clock_texts = kRows;
   const InferredConfig config = InferConfig(File({Dates("date"), clock}));
@@ -176,7 +176,7 @@ TEST(InferConfigTest, ExplainsADateBesideATimeOfDayAndKeepsBoth) {
   EXPECT_THAT(WhyOf(config, "time of day"), HasSubstr("\"transform\""));
 }
 
-TEST(InferConfigTest, TellsOfNaiveTimesAndOtherCandidates) {
+TEST(InferConfigTest, ReportsNaiveTimesAndOtherCandidates) {
   ColumnProfile start = Times(Texts("start_time", kRows));
   start.without_zone = kRows;
   const InferredConfig config = InferConfig(File({start, Times(Texts("end_time", kRows))}));
@@ -185,35 +185,35 @@ TEST(InferConfigTest, TellsOfNaiveTimesAndOtherCandidates) {
   EXPECT_THAT(WhyOf(config, "time"), HasSubstr("also possible: end_time"));
 }
 
-TEST(InferConfigTest, IdsThatRepeatAreNoInsertIds) {
+TEST(InferConfigTest, IdsThatRepeatAreNotInsertIds) {
   const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("id", 500)}));
   EXPECT_EQ(SourceOf(EntryOf(config), "$insert_id"), "");
   EXPECT_THAT(WhyOf(config, "$insert_id"), HasSubstr("500 different values in 1,000 rows"));
 }
 
-TEST(InferConfigTest, IdsThatMixpanelDoesNotTakeAreHashed) {
+TEST(InferConfigTest, IdsThatMixpanelDoesNotAcceptAreHashed) {
   const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("event_id", kRows)}));
   EXPECT_EQ(SourceOf(EntryOf(config), "$insert_id"), "event_id");
   EXPECT_THAT(WhyOf(config, "$insert_id"), HasSubstr("hashed"));
 }
 
-TEST(InferConfigTest, AdvisesPositionWhereRowsAreIdentical) {
+TEST(InferConfigTest, AdvisesPositionIfRowsAreIdentical) {
   FileProfile profile = File({Timestamps("ts")});
   profile.identical_rows = 3;
   EXPECT_THAT(WhyOf(InferConfig(profile), "$insert_id"), HasSubstr("\"insert_id\": \"position\""));
 }
 
-TEST(InferConfigTest, NamesCandidatesWhereNobodyIsNamed) {
+TEST(InferConfigTest, NamesCandidatesIfNoColumnIsTheUser) {
   const InferredConfig config = InferConfig(File({Timestamps("ts"), Texts("ip_id", 200)}));
   EXPECT_THAT(WhyOf(config, "$user_id"), HasSubstr("ip_id (200 different values)"));
 }
 
-TEST(InferConfigTest, IdsThatMixpanelRefusesAreNotTaken) {
+TEST(InferConfigTest, IdsThatMixpanelRejectsAreNotUsed) {
   ColumnProfile user = Texts("user_id", 300);
   user.banned_ids = 4;
   const InferredConfig config = InferConfig(File({Timestamps("ts"), user}));
   EXPECT_EQ(SourceOf(EntryOf(config), "$user_id"), "");
-  EXPECT_THAT(WhyOf(config, "$user_id"), HasSubstr("4 rows hold a value that Mixpanel refuses"));
+  EXPECT_THAT(WhyOf(config, "$user_id"), HasSubstr("4 rows have a value that Mixpanel rejects"));
 }
 
 TEST(InferConfigTest, AColumnNamedLikeATargetKeepsItsValues) {
@@ -223,7 +223,7 @@ TEST(InferConfigTest, AColumnNamedLikeATargetKeepsItsValues) {
   EXPECT_EQ(SourceOf(entry, "source_time"), "time");
 }
 
-// Each of these columns once made a config that could not be loaded.
+// Each of these columns once led to a config that could not be loaded.
 TEST(InferConfigTest, TheConfigLoadsWhateverTheColumnsAreCalled) {
   ColumnProfile clock = Texts("time", 500);
   clock.clock_texts = kRows;

@@ -35,12 +35,12 @@ absl::StatusOr<ListedObject> FirstObject(const InitRequest& request) {
       [&](std::string_view uri) { return tables.OnHidden(uri); });
   if (!first) {
     RETURN_IF_ERROR(listed);
-    return absl::NotFoundError(StrCat(input, " names no file"));
+    return absl::NotFoundError(StrCat(input, " matches no file"));
   }
   return ListedObject{std::move(store), *std::move(first)};
 }
 
-// Other objects of the data set. What cannot be listed is not there.
+// Other objects of the data set. Objects that cannot be listed are ignored.
 std::vector<std::string> Siblings(const ListedObject& object) {
   std::vector<std::string> siblings;
   const std::string& uri = object.info.uri;
@@ -59,7 +59,7 @@ bool IsQuoted(std::string_view name) {
   return name.size() >= 2 && name.front() == '"' && name.back() == '"';
 }
 
-// A moment to the second, which no column is called.
+// A time to the second, which is never a column name.
 bool IsMoment(std::string_view name) {
   const bool digits = name.size() >= 10 && name.size() <= 19 &&
                       name.find_first_not_of("0123456789") == std::string_view::npos;
@@ -67,8 +67,8 @@ bool IsMoment(std::string_view name) {
   return name.find(':') != std::string_view::npos && ParseTimeText(name).has_value();
 }
 
-// How to read delimited text better than it tells by itself: with quotes, if every name in a TSV
-// header is in quotes, and without a header, if its first line has a moment in it.
+// Better options to read delimited text: with quotes, if every name in a TSV header is in quotes,
+// and without a header, if the first line contains a time.
 ReadOptions HowToRead(const RowReader& rows) {
   ReadOptions options{.has_entry = false};
   const std::vector<std::string> names = rows.columns();
@@ -105,7 +105,7 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   while (read < max_rows && !whole) {
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     absl::StatusOr<std::unique_ptr<RowChunk>> chunk = rows->Read(ChunkLimits());
-    // The rows before a damaged place are as good as those of a whole file.
+    // The rows before the damage are as good as those of an undamaged file.
     if (!chunk.ok() && read != 0 && absl::IsDataLoss(chunk.status())) {
       damage = ToStd(chunk.status().message());
       break;
@@ -135,13 +135,13 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
   return profile;
 }
 
-// Maps the sample with the config that was made of it.
+// Maps the sample with the inferred config.
 absl::Status CheckConfig(const ListedObject& object, uint64_t max_rows, std::stop_token stop,
                          absl::Time now, InitResult& result) {
   absl::StatusOr<SourcesConfig> sources =
       result.config.mixpanel_format ? SourcesConfig::MixpanelFormat()
                                     : SourcesConfig::Parse(result.config.json, "sources.json");
-  RETURN_IF_ERROR(Annotate(sources.status(), "loading the config that was made"));
+  RETURN_IF_ERROR(Annotate(sources.status(), "loading the inferred config"));
   SeenRecords seen;
   ASSIGN_OR_RETURN(const std::unique_ptr<EntrySampler> sampler,
                    EntrySampler::Make(sources->entries().front(),
@@ -160,7 +160,7 @@ absl::Status CheckConfig(const ListedObject& object, uint64_t max_rows, std::sto
   return absl::OkStatus();
 }
 
-// Says of which file `why` is. To try again does not mend a damaged one.
+// Adds the file name to `why`. A retry does not fix a damaged file.
 absl::Status Unreadable(const absl::Status& why, const std::string& uri) {
   const std::string message(ToStd(why.message()));
   const absl::StatusCode code =

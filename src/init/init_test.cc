@@ -1,4 +1,4 @@
-// init on the real files of the test data: what it guesses, and that a plan with it rejects
+// init on the real files of the test data: its guesses, and that a plan with its config rejects
 // nothing.
 #include "init/init.h"
 
@@ -154,7 +154,7 @@ TEST_F(InitTest, IdentityEventsNeedNoConfig) {
   }
 }
 
-TEST_F(InitTest, KnowsTheUsersThatMixpanelExports) {
+TEST_F(InitTest, RecognizesTheUsersThatMixpanelExports) {
   const auto result =
       InitConfig({.input = Write("u.ndjson", R"({"$distinct_id":"u1","$properties":{"$name":"N"}})"
                                              "\n")},
@@ -174,7 +174,7 @@ TEST_F(InitTest, SaysHowManyRowsItsConfigWouldReject) {
   EXPECT_THAT(result->first_rejection, HasSubstr("invalid_time"));
 }
 
-TEST_F(InitTest, LooksAtTheFirstFileOfAFolder) {
+TEST_F(InitTest, SamplesTheFirstFileOfAFolder) {
   Write("b.csv", "ts,x\n2020-01-01,1\n");
   const std::string first = Write("a.csv", "ts,x\n2020-01-01,1\n");
   const auto result = InitConfig({.input = folder_}, {});
@@ -182,7 +182,7 @@ TEST_F(InitTest, LooksAtTheFirstFileOfAFolder) {
   EXPECT_TRUE(result->uri.ends_with("/a.csv")) << result->uri;
 }
 
-TEST_F(InitTest, SaysHowCellsAreQuotedInTsv) {
+TEST_F(InitTest, FindsTheQuotesOfTsvCells) {
   const auto result = InitConfig(
       {.input = Write("q.tsv", "\"ts\"\t\"x\"\n\"2020-01-01T00:00:00Z\"\t\"a\nb\"\n")}, {});
   ASSERT_TRUE(result.ok()) << result.status();

@@ -6,7 +6,7 @@
 namespace millrace {
 namespace {
 
-// A name as WordsOf gives it, or "*_x" for names whose last words are x. The best hint that fits
+// A name as WordsOf returns it, or "*_x" for names whose last words are x. The best matching hint
 // counts.
 struct Hint {
   ColumnRole role;
@@ -41,7 +41,7 @@ constexpr Hint kHints[] = {
     {kTime, "event_ts", 98},
     {kTime, "ts", 95},
     {kTime, "business_ts", 95},
-    {kTime, "bussiness_ts", 95},  // so written in configs of the importer that came before
+    {kTime, "bussiness_ts", 95},  // spelled like this in configs of the previous importer
     {kTime, "occurred_at", 95},
     {kTime, "created_at", 90},
     {kTime, "datetime", 90},

@@ -34,7 +34,7 @@ void ColumnStats::See(const RowShape& shape) {
 }
 
 void ColumnStats::EndObject() {
-  if (!object_has_columns_) return;  // no row could be read: nothing is known
+  if (!object_has_columns_) return;  // no row could be read: the columns are unknown
   for (Use& use : uses_) {
     if (use.seen) continue;
     if (use.objects_without++ == 0) use.first_without = object_;

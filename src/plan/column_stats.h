@@ -1,4 +1,4 @@
-// The columns that objects have against those that a config entry names.
+// Compares the columns of objects with those that a config entry names.
 #ifndef MILLRACE_PLAN_COLUMN_STATS_H_
 #define MILLRACE_PLAN_COLUMN_STATS_H_
 
@@ -15,13 +15,13 @@
 
 namespace millrace {
 
-// A column that the config names and that objects lack.
+// A column that the config names and that some objects lack.
 struct MissingColumn {
   std::string column;
   std::string used_for;      // "the event name", "property time", "$insert_id"
-  uint64_t objects = 0;      // that lack it, of those that were sampled
+  uint64_t objects = 0;      // sampled objects that lack it
   std::string first_object;  // one of them
-  std::string nearest;       // the most similar column there is; empty: none is similar
+  std::string nearest;       // the most similar existing column; empty: none is similar
 };
 
 // Top-level columns only: of "a.b", column a counts if there is no column "a.b". One thread at a
@@ -40,7 +40,7 @@ class ColumnStats {
   // In order of first appearance.
   const std::vector<std::string>& columns() const { return columns_; }
   std::vector<MissingColumn> missing() const;
-  // Columns that become nothing: not named by the config, which passes nothing through.
+  // Columns that are dropped: the config does not name them and passes nothing through.
   std::vector<std::string> unused() const;
 
  private:

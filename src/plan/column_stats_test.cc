@@ -17,7 +17,7 @@ SourceConfig Config() {
   return config;
 }
 
-TEST(ColumnStatsTest, FindsColumnsThatObjectsLackAndTheOneThatWasMeant) {
+TEST(ColumnStatsTest, FindsMissingColumnsAndTheNearestName) {
   ColumnStats tally(Config());
   tally.BeginObject("file:///a");
   tally.See({"event_name", "business_ts", "user"});
@@ -47,14 +47,14 @@ TEST(ColumnStatsTest, ColumnsOfAnyRowCount) {
   EXPECT_THAT(tally.columns(), ElementsAre("event_name", "user", "bussiness_ts"));
 }
 
-TEST(ColumnStatsTest, NothingIsKnownOfAnObjectThatCannotBeRead) {
+TEST(ColumnStatsTest, AnUnreadableObjectTellsNothing) {
   ColumnStats tally(Config());
   tally.BeginObject("file:///a");
   tally.EndObject();
   EXPECT_THAT(tally.missing(), IsEmpty());
 }
 
-TEST(ColumnStatsTest, UnusedColumnsAreThoseThatNothingNamesOrPassesThrough) {
+TEST(ColumnStatsTest, UnusedColumnsAreNeitherNamedNorPassedThrough) {
   SourceConfig config = Config();
   ColumnStats tally(config);
   tally.BeginObject("file:///a");

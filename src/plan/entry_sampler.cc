@@ -46,14 +46,14 @@ class EntrySampler::Tally : public RowVisitor {
     mapper_->BeginObject(object.uri, object.version);
     columns_.BeginObject(object.uri);
     columns_.See(columns);
-    // Only cells of text have words for null; nulls of other formats have no text to look at.
+    // Only text formats have words for null; nulls of other formats have no text.
     has_null_words_ = type == FileType::kCsv || type == FileType::kTsv;
     object_ = object.uri;
     of_object_ = {};
   }
   void EndObject() { columns_.EndObject(); }
 
-  // Adds what became of `chunk` to the amounts of the object.
+  // Adds the outcome of `chunk` to the amounts of the object.
   void AddChunk(RowChunk& chunk, DecodeScratch& scratch) {
     chunk_memory_ = chunk.memory();
     chunk.ForEachRow(scratch, *this);
@@ -113,7 +113,7 @@ class EntrySampler::Tally : public RowVisitor {
   }
 
  private:
-  // Adds what batch_ holds to the amounts.
+  // Adds the contents of batch_ to the amounts.
   void TakeBatch() {
     const size_t chunk_bytes = chunk_memory_ + batch_.bytes.size();
     largest_chunk_bytes_ = std::max<uint64_t>(largest_chunk_bytes_, chunk_bytes);
@@ -140,7 +140,7 @@ class EntrySampler::Tally : public RowVisitor {
     previews.push_back({object_, row.number, Json(row), std::string(record)});
   }
 
-  // Records with different event names first, then the first ones of all.
+  // Prefers records with different event names, then the first records.
   std::vector<RecordPreview> Previews() const {
     std::vector<RecordPreview> previews = new_names_;
     for (const RecordPreview& preview : first_ones_) {
@@ -175,7 +175,7 @@ class EntrySampler::Tally : public RowVisitor {
   ColumnStats columns_;
   NullWords null_words_;
   bool has_null_words_ = false;  // the object
-  Batch batch_;                  // of the chunk, what is not in of_object_ yet
+  Batch batch_;                  // the part of the chunk that is not in of_object_ yet
   size_t chunk_memory_ = 0;
   MapError why_;
   GzipEncoder gzip_encoder_;
@@ -221,7 +221,7 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, Position from, s
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> bytes, object.store->Open(object.info));
   ReadOptions read = ReadOptionsFor(*config_);
   read.from = from;
-  read.columns.clear();  // the columns that are not mapped are part of the plan
+  read.columns.clear();  // the plan also reports columns that are not mapped
   read.warnings = options_.warnings;
   ASSIGN_OR_RETURN(std::unique_ptr<RowReader> rows, OpenMappedRows(bytes, *config_, read));
   plan.format = std::string(FileTypeName(rows->type()));

@@ -1,4 +1,4 @@
-// Reads and maps a sample of the objects of one config entry, and keeps what a plan tells of it.
+// Reads and maps a sample of the objects of one config entry, and collects what a plan reports.
 #ifndef MILLRACE_PLAN_ENTRY_SAMPLER_H_
 #define MILLRACE_PLAN_ENTRY_SAMPLER_H_
 
@@ -36,12 +36,12 @@ class EntrySampler {
       std::shared_ptr<const SourceConfig> config, const SampleOptions& options, SeenRecords& seen);
   ~EntrySampler();
 
-  // Reads `object` from `from` on and fills what a sample tells in `plan`. An object that cannot be
-  // read is told in `plan.error`. Counts rows in `progress`.
+  // Reads `object` starting at `from` and fills the sampled fields of `plan`. If the object cannot
+  // be read, sets `plan.error`. Counts rows in `progress`.
   void Sample(const ListedObject& object, Position from, std::stop_token stop,
               std::atomic<uint64_t>& progress, ObjectPlan& plan);
 
-  // Fills the part "of the sample" of `plan`.
+  // Fills the "of the sample" part of `plan`.
   void Describe(EntryPlan& plan) const;
 
  private:

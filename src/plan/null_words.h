@@ -1,4 +1,4 @@
-// The cells that a word such as "NA" made null, column by column.
+// Counts the cells that a word such as "NA" made null, by column.
 #ifndef MILLRACE_PLAN_NULL_WORDS_H_
 #define MILLRACE_PLAN_NULL_WORDS_H_
 
@@ -18,10 +18,10 @@ class NullWords {
  public:
   static constexpr size_t kMaxCounts = 1'000;
 
-  // A row of CSV or TSV: in other formats the text of a null means nothing.
+  // Adds a row of CSV or TSV; in other formats the text of a null has no meaning.
   void See(const Row& row);
 
-  // Most cells first; equal ones by column and word.
+  // Most cells first; ties in order of column and word.
   std::vector<NullWordCount> counts() const;
 
  private:

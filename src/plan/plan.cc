@@ -31,7 +31,7 @@ struct Candidate {
   ObjectPlan plan;
 };
 
-// The objects of one config entry: counted as they are listed, and an even sample of them read.
+// The objects of one config entry: counts them as they are listed, and reads an even sample.
 class EntryPlanner {
  public:
   EntryPlanner(const PlanRequest& request, std::shared_ptr<const SourceConfig> config,
@@ -117,7 +117,7 @@ class EntryPlanner {
     return candidate;
   }
 
-  // Keeps `candidate` with the chance that every object has in the end (reservoir sampling).
+  // Keeps `candidate` with equal probability for every object (reservoir sampling).
   void Choose(Candidate candidate) {
     const uint64_t number = choices_++;
     if (chosen_.size() < request_.sample_objects) {
@@ -151,7 +151,7 @@ class EntryPlanner {
     }
   }
 
-  // Of the objects that were not sampled, by their bytes.
+  // Estimates the objects that were not sampled, by their bytes.
   Amounts UnsampledToDo() const {
     if (sampled_bytes_ == 0 || plan_.bytes_to_do <= sampled_bytes_) return {};
     const double sampled_rows = sampled_to_do_.rows + static_cast<double>(sampled_rows_done_);
@@ -171,7 +171,7 @@ class EntryPlanner {
   std::mt19937_64 random_{1};  // the same objects each time
   uint64_t choices_ = 0;
   std::vector<Candidate> chosen_;
-  std::vector<Candidate> listed_;  // not sampled, or sampled already
+  std::vector<Candidate> listed_;  // not sampled, or already sampled
 
   uint64_t rows_done_ = 0;  // of objects to do
   Amounts sampled_to_do_;

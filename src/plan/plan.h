@@ -1,4 +1,4 @@
-// What an import would do, told from a sample of its objects; sends nothing and records nothing.
+// What an import would do, estimated from a sample of its objects; sends and records nothing.
 #ifndef MILLRACE_PLAN_PLAN_H_
 #define MILLRACE_PLAN_PLAN_H_
 
@@ -25,7 +25,7 @@ struct PlanRequest {
   size_t previews = 3;            // records shown of each entry, mapped and rejected
 };
 
-// How much of something there is.
+// Amounts of data.
 struct Amounts {
   double rows = 0;
   double events = 0;
@@ -44,12 +44,12 @@ struct ObjectPlan {
   uint64_t bytes = 0;
   State state = State::kNew;
   uint64_t rows_done = 0;  // accounted for by the ledger
-  bool sampled = false;    // what follows is known only then
+  bool sampled = false;    // the following fields are known only then
   std::string format;      // "PARQUET"
   uint64_t sampled_rows = 0;
   bool exact = false;  // to_do.rows is a count, not an estimate
   Amounts to_do;
-  std::string error;  // why it cannot be read to the end of the sample; empty: it can
+  std::string error;  // why the sample cannot be read to its end; empty: it can
 };
 
 // A word in cells of a column that counts as null (null_values).
@@ -59,7 +59,7 @@ struct NullWordCount {
   uint64_t cells = 0;
 };
 
-// A record as it came and as it would be sent.
+// A record as it was read and as it would be sent.
 struct RecordPreview {
   std::string object;
   uint64_t row = 0;    // 0-based
@@ -89,12 +89,12 @@ struct PlanProblem {
 struct EntryPlan {
   std::string config_id;
   RecordType record_type = RecordType::kEvent;
-  uint64_t objects = 0;  // that the entry fits
+  uint64_t objects = 0;  // that match the entry
   uint64_t objects_done = 0;
   uint64_t objects_partly_done = 0;
   uint64_t objects_held = 0;            // partly done, and another worker has them now
-  uint64_t objects_config_changed = 0;  // an import leaves them alone
-  uint64_t objects_changed = 0;         // new only because they have changed
+  uint64_t objects_config_changed = 0;  // an import skips them
+  uint64_t objects_changed = 0;         // new only because they changed
   uint64_t objects_sampled = 0;
   uint64_t objects_failed = 0;  // of the sampled ones
   uint64_t bytes = 0;           // of all its objects
@@ -113,11 +113,11 @@ struct EntryPlan {
   RecordStats records;
   std::vector<RejectionStats> rejections;  // most records first
   std::vector<RecordPreview> previews;
-  std::vector<std::string> columns;  // top-level, as far as they were seen
+  std::vector<std::string> columns;  // top-level columns seen in the sample
   std::vector<MissingColumn> missing_columns;
   std::vector<std::string> unused_columns;
   std::vector<NullWordCount> null_words;  // most cells first
-  uint64_t largest_chunk_bytes = 0;       // memory of rows and of the records made of them
+  uint64_t largest_chunk_bytes = 0;       // memory of its rows and the records made from them
 
   // At most kMaxListed, in order of listing; `objects` counts all.
   static constexpr size_t kMaxListed = 1'000;
@@ -132,15 +132,15 @@ struct ImportPlan {
   std::vector<std::string> unmatched;  // the first few
   uint64_t objects_hidden = 0;         // skipped: their names begin with '.' or '_'
   std::vector<PlanProblem> problems;   // worst first
-  std::vector<WarningCount> warnings;  // as the import would give them; `problems` tells them too
+  std::vector<WarningCount> warnings;  // as the import would give them; also in `problems`
   bool warnings_are_errors = false;    // --strict
   Amounts to_do;
   bool exact = false;
   double seconds_at_quota = 0;
   uint64_t peak_memory_bytes = 0;
-  bool stopped = false;  // a stop was asked for: the plan is of what was seen till then
+  bool stopped = false;  // a stop was requested: the plan covers what was read until then
 
-  // Nothing of the sample would be rejected, everything could be read, and no warning is an error.
+  // No record of the sample would be rejected, all could be read, and no warning is an error.
   bool success() const;
 };
 
@@ -150,9 +150,9 @@ struct PlanProgress {
   std::atomic<uint64_t> rows{0};
 };
 
-// Blocking. Memory is bounded whatever the input, but for 60 bytes a ledger row. Errors are those
-// of listing, of the ledger and of loading transforms; an object that cannot be read is part of
-// the plan.
+// Blocking. Memory is bounded for any input, except for 60 bytes per ledger row. Errors are those
+// of listing, of the ledger and of loading transforms; an object that cannot be read is part of the
+// plan.
 absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& ledger,
                                       std::stop_token stop, PlanProgress& progress);
 

@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-// The program, its libraries, a reader with its buffers and the ledger: measured with small files.
+// The program, its libraries, a reader with its buffers, and the ledger: measured with small files.
 constexpr uint64_t kFixedBytes = 60'000'000;
 
 }  // namespace

@@ -9,14 +9,14 @@ namespace millrace {
 struct Amounts;
 struct RunOptions;
 
-// How many rows lie in how many bytes of an object, measured while it is read chunk by chunk.
+// The number of rows per byte of an object, measured while it is read chunk by chunk.
 class RowDensity {
  public:
-  // `compressed`: only the reader's reads of the object tell; they run ahead of its rows, so what
-  // lies between two of them is measured. Else positions tell exactly.
+  // `compressed`: only the reader's reads of the object give its position; they are ahead of its
+  // rows, so the density is measured between two reads. Else positions are exact.
   explicit RowDensity(bool compressed) : compressed_(compressed) {}
 
-  // After a chunk: `rows` of the object lie before `byte` of its (decompressed) text, and
+  // Call it after a chunk: `rows` of the object are before `byte` of its (decompressed) text, and
   // `raw_bytes` of the object were read so far.
   void Measure(uint64_t rows, uint64_t byte, uint64_t raw_bytes);
 
@@ -34,13 +34,13 @@ class RowDensity {
   Point last_;
 };
 
-// How far the sample of one object came.
+// The extent of the sample of one object.
 struct SampledExtent {
   uint64_t object_bytes = 0;
   uint64_t known_rows = 0;   // in the whole object, by its metadata; 0: not known
-  uint64_t rows_before = 0;  // rows in front of the sample
+  uint64_t rows_before = 0;  // rows before the sample
   uint64_t rows = 0;         // rows of the sample
-  bool ended = false;        // the sample came to the end of the object
+  bool ended = false;        // the sample reached the end of the object
   double rows_per_byte = 0;
 };
 
@@ -51,11 +51,11 @@ struct RowEstimate {
 
 RowEstimate RowsFrom(const SampledExtent& extent);
 
-// How long Mixpanel's quota makes `amounts` last; 0 is no limit.
+// How long `amounts` take at Mixpanel's quota; 0 means no limit.
 double SecondsAtQuota(const Amounts& amounts, double events_per_second, double bytes_per_second);
 
-// What an import needs at its peak, about, whose largest chunk takes `chunk_bytes` with the records
-// made of it.
+// The approximate peak memory of an import whose largest chunk takes `chunk_bytes`, including the
+// records made from it.
 uint64_t PeakMemory(const RunOptions& run, uint64_t chunk_bytes);
 
 }  // namespace millrace

@@ -21,21 +21,21 @@ TEST(RowsFromTest, AnObjectReadToItsEndIsExact) {
   EXPECT_TRUE(estimate.exact);
 }
 
-TEST(RowsFromTest, OthersAreReckonedByBytes) {
+TEST(RowsFromTest, OthersAreEstimatedByBytes) {
   const RowEstimate estimate =
       RowsFrom({.object_bytes = 10'000, .rows = 100, .rows_per_byte = 0.1});
   EXPECT_EQ(estimate.rows, 1'000);
   EXPECT_FALSE(estimate.exact);
 }
 
-TEST(RowsFromTest, RowsInFrontOfTheSampleDoNotCount) {
+TEST(RowsFromTest, RowsBeforeTheSampleDoNotCount) {
   EXPECT_EQ(
       RowsFrom({.object_bytes = 10'000, .rows_before = 400, .rows = 100, .rows_per_byte = 0.1})
           .rows,
       600);
 }
 
-TEST(RowsFromTest, NeverFewerThanWereSeen) {
+TEST(RowsFromTest, NeverFewerThanWereRead) {
   EXPECT_EQ(RowsFrom({.object_bytes = 10, .rows = 100, .rows_per_byte = 0.1}).rows, 100);
 }
 
@@ -48,7 +48,7 @@ TEST(RowDensityTest, PositionsInPlainTextAreExact) {
 }
 
 TEST(RowDensityTest, CompressedTextIsMeasuredBetweenReads) {
-  // 10 bytes a row; each read of 1,000 bytes comes when the one before is used up.
+  // 10 bytes per row; each read of 1,000 bytes happens when the one before is consumed.
   RowDensity density(true);
   density.Measure(10, 0, 1'000);
   for (uint64_t rows = 20; rows <= 1'050; rows += 10) {

@@ -12,9 +12,9 @@ namespace {
 
 using Severity = PlanProblem::Severity;
 
-// Mixpanel shows the properties of 5,000 event names; long before, nobody finds his way.
+// Mixpanel shows the properties of 5,000 event names, but far fewer are already hard to use.
 constexpr size_t kManyEventNames = 500;
-// A few records say nothing about the whole.
+// A share of too few records says nothing about the whole.
 constexpr uint64_t kMinForShare = 10;
 constexpr double kMuchWithoutUser = 0.05;
 
@@ -44,8 +44,8 @@ class EntryProblems {
   void FindAll() {
     if (entry_.objects == 0) {
       Add(Severity::kWarning, "entry_without_objects", "",
-          StrCat("none of the inputs begins with \"", config_.source_prefix, "\""),
-          "compare source_gcs_prefix with the inputs, or leave the entry out");
+          StrCat("no object of the inputs begins with \"", config_.source_prefix, "\""),
+          "compare source_gcs_prefix with the inputs, or remove the entry");
     }
     FindUnreadable();
     FindRejected();
@@ -70,8 +70,8 @@ class EntryProblems {
       Add(Severity::kError, "unreadable_object", "",
           StrCat(object.uri, " cannot be read: ", object.error),
           object.sampled_rows == 0
-              ? "mend or leave out the file; the others are imported"
-              : "the rows before the damage are imported; mend the file and run again for the "
+              ? "fix or exclude the file; the other files are imported"
+              : "the rows before the damage are imported; fix the file and run again for the "
                 "rest");
     }
   }
@@ -89,7 +89,7 @@ class EntryProblems {
   std::string AdviceOn(const RejectionStats& tally) const {
     const bool of_wrong_format = config_.mixpanel_format && tally.code == "missing_required_field";
     return of_wrong_format
-               ? "if the file is not meant to be in Mixpanel's format, make a config for it with "
+               ? "if the file is not meant to be in Mixpanel's format, create a config for it with "
                  "\"millrace init FILE\""
                : RejectionAdvice(tally.code);
   }
@@ -99,13 +99,13 @@ class EntryProblems {
       Add(Severity::kWarning, "config_changed", "",
           StrCat(Pluralize(entry_.objects_config_changed, "object was", "objects were"),
                  " imported under this entry before it changed, or under another entry: an import "
-                 "sends nothing more of them and ends with status 2"),
+                 "skips them and ends with status 2"),
           kForceAdvice);
     }
     if (entry_.objects_changed > 0) {
       Add(Severity::kNote, "object_changed", "",
           StrCat(Pluralize(entry_.objects_changed, "object has", "objects have"),
-                 " changed since it was imported and would be imported again"),
+                 " changed since the import and would be imported again"),
           "records that did not change keep their $insert_id and do not count twice");
     }
     if (entry_.objects_held > 0) {
@@ -125,15 +125,15 @@ class EntryProblems {
       Add(Severity::kWarning, "missing_column", missing.column,
           StrCat("column \"", missing.column, "\", used for ", missing.used_for, ", is not in ",
                  where),
-          missing.nearest.empty() ? StrCat("columns there are: ", Joined(entry_.columns, 30))
+          missing.nearest.empty() ? StrCat("existing columns: ", Joined(entry_.columns, 30))
                                   : StrCat("did you mean \"", missing.nearest, "\"?"));
     }
     if (!entry_.unused_columns.empty()) {
       Add(Severity::kNote, "unused_columns", "",
           StrCat(Pluralize(entry_.unused_columns.size(), "column is", "columns are"),
-                 " not mapped and would be left out: ", Joined(entry_.unused_columns, 20)),
+                 " not mapped and would be dropped: ", Joined(entry_.unused_columns, 20)),
           "add {\"source_field\": \"*\", \"mixpanel_field\": \"*\"} to field_mappings to send the "
-          "rest as it is");
+          "other columns unchanged");
     }
   }
 
@@ -155,7 +155,8 @@ class EntryProblems {
     if (records.identical > 0) {
       Add(Severity::kWarning, "identical_records", "$insert_id",
           StrCat(Pluralize(records.identical, "record has", "records have"),
-                 " the event name and $insert_id of one before: Mixpanel counts them as one event"),
+                 " the event name and $insert_id of an earlier one: Mixpanel counts them as one "
+                 "event"),
           IdenticalAdvice());
     }
     if (!records.identical_complete) {
@@ -169,17 +170,18 @@ class EntryProblems {
         config_.mappings.begin(), config_.mappings.end(),
         [](const FieldMapping& mapping) { return mapping.mixpanel_field == "$insert_id"; });
     if (mapped || config_.mixpanel_format) {
-      return "fine if they are repeats of one event; else the ids in the source are not one for "
-             "each "
-             "event: do not map them to $insert_id, and set \"insert_id\": \"position\" in the "
+      return "correct if they are repeats of one event; otherwise the ids in the source do not "
+             "identify events: do not map them to $insert_id, and set \"insert_id\": \"position\" "
+             "in the "
              "entry";
     }
     if (config_.insert_id == InsertIdRule::kColumns) {
-      return "fine if they are repeats of one event; else name more columns in \"insert_id\", or "
+      return "correct if they are repeats of one event; otherwise name more columns in "
+             "\"insert_id\", or "
              "set "
              "\"insert_id\": \"position\"";
     }
-    return "fine if identical rows are repeats of one event; if each row is an event of its own, "
+    return "correct if identical rows are repeats of one event; if each row is a separate event, "
            "set "
            "\"insert_id\": \"position\" in the entry";
   }
@@ -191,8 +193,7 @@ class EntryProblems {
           StrCat(records.names_complete ? "" : "more than ", records.names.size(),
                  " different event names in the sample"),
           "an event name is a kind of action (\"Page Viewed\"): send what varies as a property, "
-          "and "
-          "take another column or a fixed mixpanel_event_name");
+          "and use another column or a fixed mixpanel_event_name");
     }
     if (records.records >= kMinForShare && records.without_user > 0 &&
         static_cast<double>(records.without_user) >=
@@ -200,20 +201,19 @@ class EntryProblems {
       Add(Severity::kWarning, "no_user", "distinct_id",
           StrCat(Percent(records.without_user, records.records),
                  " of the events have no distinct_id, $user_id or $device_id"),
-          "Mixpanel counts such events but leaves them out of funnels, retention and users: map "
-          "the "
-          "column that names the user to $user_id, or a device to $device_id");
+          "Mixpanel counts such events but excludes them from funnels, retention and users: map "
+          "the column that identifies the user to $user_id, or the device to $device_id");
     }
     if (records.in_future > 0) {
       Add(Severity::kNote, "future_times", "time",
-          StrCat(Pluralize(records.in_future, "event lies", "events lie"),
+          StrCat(Pluralize(records.in_future, "event is", "events are"),
                  " up to an hour ahead of now"),
-          "Mixpanel takes them and may set them to now; if all are ahead, set time_zone in the "
+          "Mixpanel accepts them and may set them to now; if all are ahead, set time_zone in the "
           "entry");
     }
     if (records.records >= kMinForShare && records.at_midnight == records.records) {
       Add(Severity::kNote, "dates_only", "time",
-          "every event lies at midnight: the time column holds dates only",
+          "every event is at midnight: the time column contains only dates",
           "events of one day will have no order; map a column with the time of day if there is "
           "one");
     }
@@ -226,15 +226,15 @@ class EntryProblems {
       const char* then;
     };
     static constexpr Text kTexts[kRecordLimits] = {
-        {"long_text", "bytes of text", "Mixpanel cuts it there"},
+        {"long_text", "bytes of text", "Mixpanel truncates it there"},
         {"deep_nesting", "levels of nesting", "deeper levels cannot be used in reports"},
-        {"long_list", "items in a list", "Mixpanel may drop the rest or refuse the event"},
-        {"many_keys", "keys in one object", "Mixpanel may drop the rest or refuse the event"},
-        {"large_value", "bytes in a list or object", "Mixpanel may cut the value"},
+        {"long_list", "items in a list", "Mixpanel may drop the rest or reject the event"},
+        {"many_keys", "keys in one object", "Mixpanel may drop the rest or reject the event"},
+        {"large_value", "bytes in a list or object", "Mixpanel may truncate the value"},
     };
     const Text& text = kTexts[static_cast<size_t>(excess.limit)];
     Add(Severity::kWarning, text.code, excess.property,
-        StrCat("property \"", excess.property, "\" goes past ",
+        StrCat("property \"", excess.property, "\" exceeds ",
                BoundOf(excess.limit, entry_.record_type), " ", text.unit, " in ",
                Pluralize(excess.records, "record"), " of the sample (", excess.worst, " at most)"),
         text.then);
@@ -245,7 +245,7 @@ class EntryProblems {
   std::vector<PlanProblem>& problems_;
 };
 
-// Those that no entry tells by itself.
+// Adds the warnings that no entry reports itself.
 void AddWarnings(const ImportPlan& plan, std::vector<PlanProblem>& problems) {
   const Severity severity = plan.warnings_are_errors ? Severity::kError : Severity::kWarning;
   for (const auto& [first, count] : plan.warnings) {
@@ -268,8 +268,8 @@ std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfi
         {.severity = Severity::kWarning,
          .code = "no_entry_fits",
          .message =
-             StrCat(Pluralize(plan.objects_unmatched, "object fits", "objects fit"),
-                    " no entry of the config and would be left out: ", Joined(plan.unmatched, 3)),
+             StrCat(Pluralize(plan.objects_unmatched, "object matches", "objects match"),
+                    " no entry of the config and would be skipped: ", Joined(plan.unmatched, 3)),
          .advice = "add an entry whose source_gcs_prefix they begin with, or narrow the inputs"});
   }
   AddWarnings(plan, problems);
@@ -284,22 +284,20 @@ std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfi
 
 std::string RejectionAdvice(std::string_view code) {
   static constexpr std::pair<std::string_view, std::string_view> kAdvice[] = {
-      {"unreadable_row", "mend the row in the file; if all rows are unreadable, set file_type"},
+      {"unreadable_row", "fix the row in the file; if all rows are unreadable, set file_type"},
       {"missing_event_name",
-       "take a column that is never empty for mixpanel_event_name_from_field, or a fixed "
+       "use a column that is never empty for mixpanel_event_name_from_field, or a fixed "
        "mixpanel_event_name"},
-      {"missing_required_field",
-       "fill the column in the source, or take is_required_in_source away"},
+      {"missing_required_field", "fill the column in the source, or remove is_required_in_source"},
       {"invalid_time",
        "map a column with Unix time or ISO 8601 text to \"time\"; other texts need a transform"},
       {"invalid_id",
-       "such values mean that nobody is known: make them null in the source (null_values for CSV), "
-       "or "
-       "map another column"},
-      {"invalid_value", "mend the value in the source, or take the type of the mapping away"},
-      {"event_too_large", "map the columns that are needed instead of \"*\""},
-      {"too_many_properties", "map the columns that are needed instead of \"*\""},
-      {"transform_exception", "mend the transform; the message names its line"},
+       "such values mean that the user is unknown: make them null in the source (null_values for "
+       "CSV), or map another column"},
+      {"invalid_value", "fix the value in the source, or remove the type of the mapping"},
+      {"event_too_large", "map only the columns that are needed instead of \"*\""},
+      {"too_many_properties", "map only the columns that are needed instead of \"*\""},
+      {"transform_exception", "fix the transform; the message names its line"},
       {"transform_timeout", "make the transform do less for such a row"},
       {"transform_memory", "make the transform do less for such a row"},
       {"transform_output_too_large",

@@ -1,4 +1,4 @@
-// What a plan tells its reader to look at, in words.
+// The problems that a plan reports, with advice.
 #ifndef MILLRACE_PLAN_PLAN_PROBLEMS_H_
 #define MILLRACE_PLAN_PLAN_PROBLEMS_H_
 
@@ -18,7 +18,7 @@ namespace millrace {
 //   note     unused_columns future_times dates_only object_changed held identical_not_all_seen
 std::vector<PlanProblem> FindProblems(const ImportPlan& plan, const SourcesConfig& sources);
 
-// What to do about records that are rejected with `code`; "" for codes that are not known.
+// What to do about records that are rejected with `code`; "" for unknown codes.
 std::string RejectionAdvice(std::string_view code);
 
 }  // namespace millrace

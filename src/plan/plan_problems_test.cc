@@ -89,7 +89,7 @@ TEST_F(PlanProblemsTest, AdviceOnIdenticalRowsFitsTheIdRule) {
   EXPECT_THAT(Only(Sources(R"("insert_id": ["a"],)")).advice, HasSubstr("name more columns"));
 }
 
-TEST_F(PlanProblemsTest, MissingColumnsNameTheOneThatWasMeant) {
+TEST_F(PlanProblemsTest, MissingColumnsNameTheNearestColumn) {
   entry().missing_columns = {
       {.column = "bussiness_ts", .used_for = "\"time\"", .objects = 4, .nearest = "business_ts"}};
   EXPECT_THAT(Only().message,
@@ -127,10 +127,10 @@ TEST_F(PlanProblemsTest, LimitsNameThePropertyAndTheBound) {
   entry().records.excesses = {{RecordLimit::kTextBytes, "title", 12, 400}};
   EXPECT_EQ(Only().code, "long_text");
   EXPECT_EQ(Only().field, "title");
-  EXPECT_THAT(Only().message, HasSubstr("past 255 bytes of text in 12 records"));
+  EXPECT_THAT(Only().message, HasSubstr("exceeds 255 bytes of text in 12 records"));
 }
 
-TEST_F(PlanProblemsTest, TellsOfTheLedger) {
+TEST_F(PlanProblemsTest, ReportsWhatTheLedgerKnows) {
   entry().objects_config_changed = 1;
   entry().objects_changed = 2;
   entry().objects_held = 3;

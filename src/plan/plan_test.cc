@@ -92,7 +92,7 @@ TEST_F(PlanTest, CountsASmallFileExactly) {
   EXPECT_THAT(plan.problems, IsEmpty());
 }
 
-TEST_F(PlanTest, CountsTheCellsThatANullWordTookAway) {
+TEST_F(PlanTest, CountsTheCellsThatANullWordMadeNull) {
   Write("a.csv", "ts,user,country\n1600000000,u1,NA\n1600000001,u2,DE\n1600000002,NULL,NA\n");
   const ImportPlan plan = Plan();
   const std::vector<NullWordCount>& words = plan.entries.front().null_words;
@@ -110,14 +110,14 @@ TEST_F(PlanTest, CountsTheCellsThatANullWordTookAway) {
   EXPECT_THAT(Plan().entries.front().null_words, IsEmpty());
 }
 
-TEST_F(PlanTest, FindsNullWordsInTextAlone) {
+TEST_F(PlanTest, FindsNullWordsInTextFormatsOnly) {
   Write("a.ndjson", R"({"ts":1600000000,"user":"u1","x":"abc"}
 {"ts":1600000001,"user":"u2","x":null}
 )");
   EXPECT_THAT(Plan().entries.front().null_words, IsEmpty());
 }
 
-TEST_F(PlanTest, AStrictPlanFailsForAHiddenNameAlone) {
+TEST_F(PlanTest, AStrictPlanFailsForOneHiddenName) {
   Write("a.ndjson", Rows(10));
   Write("_b.ndjson", Rows(10));
   EXPECT_TRUE(Plan().success());
@@ -128,7 +128,7 @@ TEST_F(PlanTest, AStrictPlanFailsForAHiddenNameAlone) {
   EXPECT_EQ(plan.problems.front().severity, PlanProblem::Severity::kError);
 }
 
-TEST_F(PlanTest, TellsOfDuplicateColumnsAndHiddenNames) {
+TEST_F(PlanTest, ReportsDuplicateColumnsAndHiddenNames) {
   Write("a.csv", "ts,user,a,a\n1600000000,u1,1,2\n");
   Write("_b.csv", "x");
   const ImportPlan plan = Plan();
@@ -140,7 +140,7 @@ TEST_F(PlanTest, TellsOfDuplicateColumnsAndHiddenNames) {
   EXPECT_FALSE(Plan().success());
 }
 
-TEST_F(PlanTest, ReckonsALargeFileFromASample) {
+TEST_F(PlanTest, EstimatesALargeFileFromASample) {
   Write("a.ndjson", Rows(200'000));
   request_.sample_rows = 20'000;
   const ImportPlan plan = Plan();
@@ -150,7 +150,7 @@ TEST_F(PlanTest, ReckonsALargeFileFromASample) {
   EXPECT_NEAR(plan.to_do.requests, 100, 6);
 }
 
-TEST_F(PlanTest, ReadsEverythingIfAsked) {
+TEST_F(PlanTest, ReadsEverythingOnRequest) {
   Write("a.ndjson", Rows(10'000));
   Write("b.ndjson", Rows(10'000, 10'000));
   request_.sample_rows = 0;
@@ -160,7 +160,7 @@ TEST_F(PlanTest, ReadsEverythingIfAsked) {
   EXPECT_EQ(plan.to_do.rows, 20'000);
 }
 
-TEST_F(PlanTest, SamplesSomeOfManyObjectsAndReckonsTheRestByBytes) {
+TEST_F(PlanTest, SamplesSomeOfManyObjectsAndEstimatesTheRestByBytes) {
   for (int i = 0; i < 30; ++i) Write(StrCat("f", 100 + i, ".ndjson"), Rows(100, i * 100));
   request_.sample_objects = 5;
   const ImportPlan plan = Plan();
@@ -215,7 +215,7 @@ TEST_F(PlanTest, CountsIdenticalRowsOverObjects) {
   EXPECT_EQ(Plan().entries.front().records.identical, 0u);
 }
 
-TEST_F(PlanTest, LeavesOutWhatTheLedgerHasAndGoesOnWhereItStopped) {
+TEST_F(PlanTest, SkipsWhatTheLedgerHasAndResumesWhereItStopped) {
   Write("a.ndjson", Rows(100));
   Write("b.ndjson", Rows(100, 100));
   const SourceConfig& config = *request_.import.sources.entries().front();
@@ -245,7 +245,7 @@ TEST_F(PlanTest, LeavesOutWhatTheLedgerHasAndGoesOnWhereItStopped) {
   EXPECT_EQ(Plan().to_do.rows, 200);
 }
 
-TEST_F(PlanTest, NamesObjectsThatNoEntryFitsAndThatCannotBeRead) {
+TEST_F(PlanTest, NamesUnmatchedAndUnreadableObjects) {
   Write("a.ndjson", Rows(10));
   Write("b.bin", std::string("PK\x03\x04 binary", 11));
   const std::string other = temp_->path() + "/other.ndjson";
@@ -267,7 +267,7 @@ TEST_F(PlanTest, NothingToListIsAnError) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(PlanTest, AStopEndsItWithWhatWasSeen) {
+TEST_F(PlanTest, AStopEndsItWithAPartialPlan) {
   Write("a.ndjson", Rows(10));
   std::stop_source stop;
   stop.request_stop();

@@ -27,8 +27,7 @@ struct Measures {
   uint64_t keys = 0;
 };
 
-// Walks `value`, which the mapper wrote and which is valid JSON; what cannot be walked counts as
-// nothing.
+// Walks `value`, valid JSON that the mapper wrote; ignores what cannot be walked.
 simdjson::error_code Measure(ondemand::value value, uint64_t depth, Measures& measures) {
   ondemand::json_type type;
   if (auto error = value.type().get(type)) return error;
@@ -64,7 +63,7 @@ simdjson::error_code Measure(ondemand::value value, uint64_t depth, Measures& me
   return simdjson::SUCCESS;
 }
 
-// Seconds or milliseconds since the epoch, told apart as Mixpanel does.
+// Seconds or milliseconds since the epoch, distinguished as Mixpanel does.
 absl::Time EventTime(double time) {
   return std::abs(time) >= 1e11 ? absl::FromUnixMillis(static_cast<int64_t>(time))
                                 : absl::FromUnixSeconds(static_cast<int64_t>(time));
@@ -136,7 +135,7 @@ bool RecordInspector::InspectEvent(Parser& parser) {
   }
   const bool identity = IdentityEventOf(parser.event.name) != IdentityEvent::kNone;
   if (!parser.event.has_user && !identity) ++stats_.without_user;
-  // Without an $insert_id every event is one of its own.
+  // Without an $insert_id every event is distinct.
   if (!parser.event.insert_id.empty()) {
     const uint64_t hash =
         HashBytes(parser.event.name).low * 31 + HashBytes(parser.event.insert_id).low;
@@ -171,7 +170,7 @@ void RecordInspector::InspectProfile(Parser& parser) {
   for (auto member : update) {
     ondemand::value value;
     ondemand::object properties;
-    // Ids stand beside the operation, whose value is the one object.
+    // Ids are siblings of the operation, whose value is the only object.
     if (member.value().get(value) || value.get_object().get(properties)) continue;
     for (auto field : properties) {
       std::string_view name;

@@ -1,4 +1,4 @@
-// What mapped records look like, and what Mixpanel would cut, merge or refuse of them.
+// Statistics of mapped records, and what Mixpanel would truncate, merge or reject in them.
 #ifndef MILLRACE_PLAN_RECORD_INSPECTOR_H_
 #define MILLRACE_PLAN_RECORD_INSPECTOR_H_
 
@@ -17,7 +17,7 @@
 
 namespace millrace {
 
-// Which records were seen, by 64-bit hash, up to a number of them.
+// The set of records that were seen, by 64-bit hash, up to a limit.
 class SeenRecords {
  public:
   explicit SeenRecords(size_t max = 2'000'000) : max_(max) {}
@@ -30,8 +30,8 @@ class SeenRecords {
   absl::flat_hash_set<uint64_t> hashes_;
 };
 
-// Mixpanel's documented limits on what is inside a record. A record past one of them is taken, but
-// its value is cut or cannot be used in reports.
+// Mixpanel's documented limits on the contents of a record. A record that exceeds one is accepted,
+// but its value is truncated or cannot be used in reports.
 enum class RecordLimit {
   kTextBytes,   // 255 bytes of text
   kDepth,       // 3 levels of nesting
@@ -42,12 +42,12 @@ enum class RecordLimit {
 inline constexpr size_t kRecordLimits = 5;
 uint64_t BoundOf(RecordLimit limit, RecordType type);
 
-// A property past a limit.
+// A property that exceeds a limit.
 struct Excess {
   RecordLimit limit;
   std::string property;
   uint64_t records = 0;
-  uint64_t worst = 0;  // in the limit's unit
+  uint64_t worst = 0;  // in the unit of the limit
 };
 
 struct NameCount {
@@ -64,7 +64,7 @@ struct RecordStats {
   uint64_t in_future = 0;
   uint64_t at_midnight = 0;   // exactly 00:00:00 UTC
   uint64_t without_user = 0;  // distinct_id empty or absent, and no $user_id or $device_id
-  uint64_t identical = 0;     // same event name and $insert_id as one before
+  uint64_t identical = 0;     // same event name and $insert_id as an earlier one
   bool identical_complete = true;
   std::vector<Excess> excesses;  // most records first
 };

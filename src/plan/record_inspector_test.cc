@@ -61,7 +61,7 @@ TEST_F(RecordInspectorTest, CountsEventsAtMidnight) {
   EXPECT_EQ(inspector_.stats().at_midnight, 1u);
 }
 
-TEST_F(RecordInspectorTest, EventsOfNobodyHaveNoIdAtAll) {
+TEST_F(RecordInspectorTest, EventsWithoutUserHaveNoIdAtAll) {
   Inspect(R"({"event":"a","properties":{"distinct_id":""}})");
   Inspect(R"({"event":"a","properties":{}})");
   Inspect(R"({"event":"a","properties":{"distinct_id":"","$device_id":"d"}})");
@@ -131,7 +131,7 @@ TEST_F(RecordInspectorTest, CountsTheKeysOfNestedObjects) {
   EXPECT_EQ(stats.excesses[0].worst, 256u);
 }
 
-TEST_F(RecordInspectorTest, TakesNumbersThatNoMachineTypeHolds) {
+TEST_F(RecordInspectorTest, AcceptsNumbersThatNoMachineTypeCanRepresent) {
   Inspect(R"({"event":"a","properties":{"big":123456789012345678901234567890,"distinct_id":"u"}})");
   EXPECT_EQ(inspector_.stats().without_user, 0u);
 }

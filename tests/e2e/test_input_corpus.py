@@ -381,7 +381,7 @@ class DamageTest(CorpusTest):
         self.assertEqual(code, 1, err)
         text = " ".join(out.split())
         self.assertIn(f"cannot be read: {words}", text)
-        self.assertIn("the rows before the damage are imported; mend the file and run again for the rest", text)
+        self.assertIn("the rows before the damage are imported; fix the file and run again for the rest", text)
         plan, dry, real = self.agree(cut, config)
         self.assertGreater(real["accepted"], 1000)
         self.assertIn(words, real["first_error"])

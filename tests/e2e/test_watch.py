@@ -339,7 +339,7 @@ class FolderTest(WatchBase):
         self.put("users/a.ndjson", '{"u": "ann", "plan": "gold"}\n')
         self.put("other/a.ndjson", '{"u": "ann"}\n')
         watch.wait_for("object imported", count=2)
-        watch.wait_for("no entry of the config fits this object; it is left out")
+        watch.wait_for("no entry of the config matches this object; it is skipped")
         self.assertEqual(sandbox.stats()["unique"], 1)
         self.assertEqual([p["$properties"]["plan"] for p in sandbox.profiles()], ["gold"])
         report = watch.finish()
@@ -381,7 +381,7 @@ class ConfigTest(WatchBase):
         self.put("events/a.ndjson", row % 1_700_000_001)
         self.put("users/early.ndjson", row % 1_700_000_000)
         watch.wait_for("object imported", object=str(self.inbox / "events/a.ndjson"))
-        watch.wait_for("no entry of the config fits this object; it is left out",
+        watch.wait_for("no entry of the config matches this object; it is skipped",
                        object=str(self.inbox / "users/early.ndjson"))
 
         # A property more, and a record type that was not there.
@@ -399,7 +399,7 @@ class ConfigTest(WatchBase):
         watch.process.send_signal(signal.SIGHUP)
         watch.wait_for("config reloaded", entries=1)
         self.put("users/late.ndjson", row % 1_700_000_003)
-        watch.wait_for("no entry of the config fits this object; it is left out",
+        watch.wait_for("no entry of the config matches this object; it is skipped",
                        object=str(self.inbox / "users/late.ndjson"))
         self.put("events/c.ndjson", row % 1_700_000_004)
         watch.wait_for("object imported", object=str(self.inbox / "events/c.ndjson"))
