@@ -190,8 +190,8 @@ class Importer {
   ImportReport report_;
   absl::Status listing_failure_;  // the first one of an input
   uint64_t still_held_ = 0;
-  std::vector<std::string>
-      unmatched_;  // the first ones; the lister's thread writes it while it exists
+  // The first ones; the lister's thread writes it while it exists.
+  std::vector<std::string> unmatched_;
 };
 
 }  // namespace

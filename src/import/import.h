@@ -29,8 +29,8 @@ struct ImportRequest {
   double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
   size_t max_events_per_request = 2000;
   size_t max_bytes_per_request = 9'600'000;
-  std::optional<GzipEffort> gzip =
-      GzipEffort::kFast;  // compression of request bodies; nullopt: none
+  // Compression of request bodies; nullopt: none.
+  std::optional<GzipEffort> gzip = GzipEffort::kFast;
   // Sends uncompressed bodies if the destination is so near that compression takes longer. Not for
   // runs with a rate limit, which wait in any case.
   bool adapt_compression = false;

@@ -1,4 +1,5 @@
-// Objects that were sent under a config that has changed since: they are not sent again unasked.
+// Objects that were sent under a config that has changed since: they are sent again only with
+// --force.
 #ifndef MILLRACE_OBJECTS_CONFIG_CHANGE_H_
 #define MILLRACE_OBJECTS_CONFIG_CHANGE_H_
 
@@ -13,29 +14,29 @@
 
 namespace millrace {
 
-// One change of the config, and the objects that it is about.
+// One change of the config, and the objects that it affects.
 struct ConfigChange {
   std::string object;              // the first one
-  std::string before;              // config_id of the entry that they were sent under
-  std::string now;                 // config_id of the entry that fits them now
-  std::vector<std::string> parts;  // of the entry that changed, as in sources.json; none: not known
+  std::string before;              // config_id of the entry under which they were sent
+  std::string now;                 // config_id of the entry that matches them now
+  std::vector<std::string> parts;  // changed parts of the entry; none: not known
   absl::Time sent;                 // when the ledger last recorded rows of the first one
   uint64_t objects = 1;
-  bool partly = false;  // of the first one only a part was sent
+  bool partly = false;  // only a part of the first one was sent
 };
 
-// `sent` is the ledger's row of an object that `config` fits now.
+// `sent` is the ledger row of an object that `config` matches now.
 ConfigChange ConfigChangeOf(const LedgerEntry& sent, const SourceConfig& config);
 
-// What changed and when, what was not done because of that, and what to do.
+// Says what changed and when, what was not done because of it, and what to do.
 std::string Describe(const ConfigChange& change);
 
-// What --force does to such objects, in the words of every verb.
+// What --force does with such objects; every verb prints it.
 inline constexpr char kForceAdvice[] =
-    "--force imports them again; events that get another $insert_id, time, name or distinct_id by "
-    "the change then count twice";
+    "--force imports them again; events whose $insert_id, time, name or distinct_id the change "
+    "alters then count twice";
 
-// Joins changes that are the same, and holds a bounded number of them.
+// Joins equal changes, and keeps a bounded number of them.
 class ConfigChanges {
  public:
   static constexpr size_t kMaxListed = 20;

@@ -54,20 +54,20 @@ absl::StatusOr<std::optional<ListedObject>> HeldObjectRetryFeed::Next(std::stop_
     if (stop.stop_requested()) return absl::CancelledError("the run was stopped");
     if (std::optional<ListedObject> due = TakeDue()) return Give(*std::move(due));
     if (!MayTakeMore()) {
-      if (!ended_) AwaitOthers(stop);  // too many are held
+      if (!ended_) AwaitOthers(stop);  // too many objects are held
       continue;
     }
     ASSIGN_OR_RETURN(std::optional<ListedObject> next, feed_.Next(stop));
     if (next) return next->is_object() ? Give(*std::move(next)) : next;
     ended_ = true;
-    // Only objects that others hold, or that the run has in hand, are left: the caller sends what
-    // it has before it waits.
+    // Only objects that others hold, or that the run has in progress, are left: the caller sends
+    // what it has before it waits.
     if (!HasNothingLeft()) return ListedObject();
   }
 }
 
 bool HeldObjectRetryFeed::AwaitOthers(const std::stop_token& stop) {
-  // The mutex looks at conditions when it is released.
+  // The mutex evaluates conditions when it is released.
   const std::stop_callback wake(stop, [this] { absl::MutexLock lock(&mutex_); });
   const auto changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stop.stop_requested() || !aside_.empty() || in_progress_.empty();
@@ -97,7 +97,7 @@ void HeldObjectRetryFeed::Ack(const ObjectInfo& object, const ObjectOutcome& out
     if (held && !given.empty()) {
       const absl::Duration pause = std::max(kPause, kPauseForEach * aside_.size());
       const absl::Duration due = clock_.Elapsed() + pause * absl::Uniform(random_, 1.0, 1.25);
-      // The order by time stays: it is a queue.
+      // The order by time remains: it is a queue.
       given.mapped().again = true;
       aside_.push_back(
           {std::move(given.mapped()), aside_.empty() ? due : std::max(due, aside_.back().due)});

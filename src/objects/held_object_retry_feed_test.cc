@@ -13,7 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 
-// Gives the objects o0, o1, ... and notes what becomes of them.
+// Offers the objects o0, o1, ... and records their outcomes.
 class ListFeed : public ObjectFeed {
  public:
   explicit ListFeed(int objects) : objects_(objects) {}
@@ -37,7 +37,7 @@ class ListFeed : public ObjectFeed {
 
 class HeldObjectRetryFeedTest : public testing::Test {
  protected:
-  // As ObjectSource does with an object that it could not claim.
+  // Like ObjectSource with an object that it could not claim.
   void Hold(const ListedObject& object) {
     progress_.bytes_done += object.info.size;
     feed_.Ack(object.info, {.kind = ObjectOutcome::Kind::kHeld});
@@ -62,20 +62,20 @@ class HeldObjectRetryFeedTest : public testing::Test {
   HeldObjectRetryFeed feed_{list_, progress_, clock_};
 };
 
-TEST_F(HeldObjectRetryFeedTest, WithoutHeldObjectsItIsTheListing) {
+TEST_F(HeldObjectRetryFeedTest, WithoutHeldObjectsItEqualsTheListing) {
   for (const char* uri : {"o0", "o1", "o2"}) {
     EXPECT_TRUE(feed_.Ready());
     const ListedObject object = MustTake();
     EXPECT_EQ(object.info.uri, uri);
     Finish(object);
   }
-  EXPECT_TRUE(feed_.Ready()) << "the end needs no waiting";
+  EXPECT_TRUE(feed_.Ready()) << "the end needs no wait";
   EXPECT_TRUE(AtEnd());
   EXPECT_TRUE(AtEnd());
   EXPECT_THAT(list_.settled, ElementsAre("o0", "o1", "o2"));
 }
 
-TEST_F(HeldObjectRetryFeedTest, HeldObjectsComeAgainBehindTheOthers) {
+TEST_F(HeldObjectRetryFeedTest, HeldObjectsAreOfferedAgainAfterTheOthers) {
   Hold(MustTake());
   EXPECT_EQ(feed_.held(), 1u);
   for (const char* uri : {"o1", "o2"}) {
@@ -86,7 +86,8 @@ TEST_F(HeldObjectRetryFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   EXPECT_TRUE(feed_.Ready()) << "whether there are more is not known";
   const auto nothing = feed_.Next({});
   ASSERT_TRUE(nothing.ok() && nothing->has_value());
-  EXPECT_FALSE((*nothing)->is_object()) << "others hold the rest, which is not waited for yet";
+  EXPECT_FALSE((*nothing)->is_object())
+      << "others hold the rest; the feed does not wait for it yet";
   EXPECT_FALSE(feed_.Ready()) << "what is in hand must go out";
   const absl::Time before = clock_.Now();
   const ListedObject again = MustTake();  // the clock moves by sleeping
@@ -100,7 +101,7 @@ TEST_F(HeldObjectRetryFeedTest, HeldObjectsComeAgainBehindTheOthers) {
   EXPECT_TRUE(AtEnd());
 }
 
-TEST_F(HeldObjectRetryFeedTest, WhatIsDueComesFirst) {
+TEST_F(HeldObjectRetryFeedTest, DueObjectsComeFirst) {
   Hold(MustTake());
   clock_.Advance(2 * HeldObjectRetryFeed::kPause);
   EXPECT_TRUE(feed_.Ready());
@@ -108,7 +109,7 @@ TEST_F(HeldObjectRetryFeedTest, WhatIsDueComesFirst) {
   EXPECT_EQ(MustTake().info.uri, "o1");
 }
 
-TEST_F(HeldObjectRetryFeedTest, WhatIsDueNeedsNoListing) {
+TEST_F(HeldObjectRetryFeedTest, DueObjectsNeedNoListing) {
   Hold(MustTake());
   list_.ready = false;
   EXPECT_FALSE(feed_.Ready());
@@ -116,7 +117,7 @@ TEST_F(HeldObjectRetryFeedTest, WhatIsDueNeedsNoListing) {
   EXPECT_TRUE(feed_.Ready());
 }
 
-TEST_F(HeldObjectRetryFeedTest, ManyHeldObjectsAreAskedForSlowly) {
+TEST_F(HeldObjectRetryFeedTest, ManyHeldObjectsAreRetriedSlowly) {
   ListFeed many(1000);
   HeldObjectRetryFeed feed(many, progress_, clock_);
   for (int i = 0; i < 1000; ++i) {
@@ -130,12 +131,12 @@ TEST_F(HeldObjectRetryFeedTest, ManyHeldObjectsAreAskedForSlowly) {
 }
 
 // Waits with the real clock, as one thread of a run does while another finishes the last object.
-TEST_F(HeldObjectRetryFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
+TEST_F(HeldObjectRetryFeedTest, AnObjectThatIsLostAtTheEndIsOfferedAgain) {
   Finish(MustTake());
   Finish(MustTake());
   const ListedObject last = MustTake();
   EXPECT_FALSE((*feed_.Next({}))->is_object()) << "what is in hand must go out";
-  EXPECT_FALSE(feed_.Ready()) << "it may be lost still";
+  EXPECT_FALSE(feed_.Ready()) << "another worker may still take it over";
   std::thread other([&] { Hold(last); });
   const ListedObject again = MustTake();
   other.join();
@@ -148,7 +149,7 @@ TEST_F(HeldObjectRetryFeedTest, AnObjectThatIsLostAtTheEndComesAgain) {
   EXPECT_EQ(feed_.held(), 0u);
 }
 
-TEST_F(HeldObjectRetryFeedTest, AStopEndsTheWaitForWhatIsInProgress) {
+TEST_F(HeldObjectRetryFeedTest, AStopEndsTheWaitForObjectsInProgress) {
   for (int i = 0; i < 3; ++i) MustTake();
   EXPECT_FALSE((*feed_.Next({}))->is_object());
   std::stop_source stop;
@@ -165,7 +166,7 @@ TEST_F(HeldObjectRetryFeedTest, AStopEndsTheWait) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_TRUE(absl::IsCancelled(feed_.Next(stop.get_token()).status()));
-  EXPECT_EQ(feed_.held(), 1u) << "it is held still";
+  EXPECT_EQ(feed_.held(), 1u) << "it is still held";
 }
 
 TEST_F(HeldObjectRetryFeedTest, AFailedListingEndsIt) {

@@ -29,12 +29,12 @@ bool IsMarkerName(std::string_view uri) {
 void NoteHiddenName(std::string_view uri, std::atomic<uint64_t>& count, Warnings& warnings) {
   ++count;
   if (IsMarkerName(uri)) return;
-  // Strict runs fail at their end for it: there is no object to refuse.
+  // Strict runs fail at their end because of it: there is no object to reject.
   warnings
       .Add({.code = "hidden_names",
             .object = std::string(uri),
-            .message = "a name that begins with \".\" or \"_\" is skipped; if it holds data, name "
-                       "it in an input"})
+            .message = "a name that begins with \".\" or \"_\" is skipped; if it contains data, "
+                       "name it in an input"})
       .IgnoreError();
 }
 

@@ -1,4 +1,4 @@
-// Names that a listing leaves out because they begin with '.' or '_'.
+// Names that a listing omits because they begin with '.' or '_'.
 #ifndef MILLRACE_OBJECTS_HIDDEN_NAMES_H_
 #define MILLRACE_OBJECTS_HIDDEN_NAMES_H_
 
@@ -10,8 +10,10 @@
 
 namespace millrace {
 
-// True for what writers are known to leave beside data and what never holds rows: "_SUCCESS",
-// "_temporary/", ".part-0.parquet.crc", ".DS_Store" and the like. `uri` as a HiddenVisitor gets it.
+// True for names that writers are known to leave next to data and that never contain rows:
+// "_SUCCESS",
+// "_temporary/", ".part-0.parquet.crc", ".DS_Store" and the like. `uri` as passed to a
+// HiddenVisitor.
 bool IsMarkerName(std::string_view uri);
 
 // Counts the hidden name, with the warning "hidden_names" unless it is a marker.

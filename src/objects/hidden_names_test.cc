@@ -5,7 +5,7 @@
 namespace millrace {
 namespace {
 
-TEST(IsMarkerName, KnowsWhatWritersLeaveBesideData) {
+TEST(IsMarkerName, KnowsWhatWritersLeaveNextToData) {
   for (const char* uri : {"gs://b/t/_SUCCESS", "/t/_temporary/", "/t/.part-0.parquet.crc",
                           "/t/_committed_123", "/t/.DS_Store", "/t/_common_metadata"}) {
     EXPECT_TRUE(IsMarkerName(uri)) << uri;
@@ -15,7 +15,7 @@ TEST(IsMarkerName, KnowsWhatWritersLeaveBesideData) {
   }
 }
 
-TEST(NoteHiddenName, CountsAllAndWarnsOfWhatMayHoldData) {
+TEST(NoteHiddenName, CountsAllAndWarnsOfThoseThatMayContainData) {
   std::atomic<uint64_t> count = 0;
   Warnings warnings;
   NoteHiddenName("/t/_SUCCESS", count, warnings);

@@ -56,7 +56,7 @@ absl::StatusOr<LedgerView> LedgerView::Load(LedgerReader& ledger,
   return view;
 }
 
-// As Ledger::ClaimObject() judges.
+// By the same rules as Ledger::ClaimObject().
 LedgerStanding LedgerView::Find(const LedgerKey& key) const {
   const Row wanted = RowOf(key);
   LedgerStanding standing;

@@ -1,4 +1,4 @@
-// What the ledger has of listed objects, asked without claiming any.
+// The state of listed objects in the ledger, read without claiming any.
 #ifndef MILLRACE_OBJECTS_LEDGER_VIEW_H_
 #define MILLRACE_OBJECTS_LEDGER_VIEW_H_
 
@@ -16,19 +16,19 @@ namespace millrace {
 struct LedgerStanding {
   enum class State { kNew, kPartlyDone, kDone };
   State state = State::kNew;
-  Position position;  // kPartlyDone: where an import goes on
-  // kPartlyDone: another worker's lease runs. kNew: so it does, under another config, and nothing
-  // was recorded by it yet.
+  Position position;  // kPartlyDone: where an import resumes
+  // kPartlyDone: another worker has a valid lease. kNew: the same, under another config, and that
+  // worker has not recorded anything yet.
   bool held = false;
   uint64_t mapping_version = 0;  // not kNew
-  std::string last_error;        // kPartlyDone: of the last run that stopped on the object
+  std::string last_error;  // kPartlyDone: the error of the last run that stopped at the object
   // kNew: the ledger has the object under another version, or it may have been sent under another
-  // config, so that an import would leave it alone.
+  // config, so that an import would skip it.
   bool object_changed = false;
   bool config_changed = false;
 };
 
-// A copy of the ledger's rows of some destinations: about 60 bytes a row, and its error.
+// A copy of the ledger rows of some destinations: about 60 bytes per row, plus its error.
 class LedgerView {
  public:
   LedgerView() = default;  // of an empty ledger

@@ -44,7 +44,7 @@ TEST_F(LedgerViewTest, KnowsWhatIsDone) {
   EXPECT_EQ(Find(kKey).position.row, 7u);
 }
 
-TEST_F(LedgerViewTest, KnowsWhereAnOpenObjectGoesOnAndWhoHasIt) {
+TEST_F(LedgerViewTest, KnowsWhereAnOpenObjectResumesAndWhetherItIsHeld) {
   Store(kKey, LedgerState::kOpen, 7);
   EXPECT_EQ(Find(kKey).state, State::kPartlyDone);
   EXPECT_EQ(Find(kKey).position, (Position{7, 70}));
@@ -68,10 +68,10 @@ TEST_F(LedgerViewTest, TellsAChangedObjectFromAChangedConfig) {
 TEST_F(LedgerViewTest, AConfigThatHasSentNothingDoesNotCount) {
   Store(kKey, LedgerState::kOpen, 0);
   const LedgerKey other = {"/d/a", "1", "c:2", "mixpanel:x"};
-  EXPECT_TRUE(Find(other).held) << "it may send something yet";
+  EXPECT_TRUE(Find(other).held) << "it may still send something";
   EXPECT_FALSE(Find(other).config_changed);
   clock_.Advance(absl::Minutes(6));
-  EXPECT_TRUE(Find(other).config_changed) << "a worker died, and what it sent is not known";
+  EXPECT_TRUE(Find(other).config_changed) << "a worker died, and it is unknown what it sent";
 }
 
 TEST_F(LedgerViewTest, OtherDestinationsDoNotCount) {

@@ -11,8 +11,8 @@
 namespace millrace {
 namespace {
 
-// Gives the rows of one chunk to the mapper as they are decoded, from row `begin` on and until what
-// they become takes `max_bytes`.
+// Passes the rows of one chunk to the mapper as they are decoded, from row `begin` until their
+// output takes `max_bytes`.
 class HoldVisitor : public RowVisitor {
  public:
   HoldVisitor(RowMapper& mapper, uint64_t begin, size_t max_bytes, Transformed& out)
@@ -54,8 +54,8 @@ class HoldVisitor : public RowVisitor {
   size_t bytes_ = 0;  // held by the mapper, or of rejections
 };
 
-// Adds the rejected rows of a chunk when they are shown once more: what they were is worth keeping
-// for rejected rows only.
+// Adds the rejected rows of a chunk in a second pass over it, because source rows are stored only
+// for rejected rows.
 class RejectedVisitor : public RowVisitor {
  public:
   // `rejected`: in the order of the rows.
@@ -91,7 +91,7 @@ RowMapper& MapTransform::MapperFor(const std::shared_ptr<const SourceConfig>& co
   std::unique_ptr<RowMapper>& mapper = mappers_[config.get()];
   if (mapper == nullptr) {
     absl::StatusOr<std::unique_ptr<RowMapper>> made = RowMapper::Make(config, now, scripts_);
-    // The import has loaded every transform before it began: only memory can fail here.
+    // The import loaded every transform before it started: only memory can fail here.
     if (!made.ok()) throw std::runtime_error(made.status().ToString());
     mapper = *std::move(made);
   }

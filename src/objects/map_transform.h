@@ -14,11 +14,11 @@
 
 namespace millrace {
 
-// Takes chunks of an ObjectSource (RowsPayload). A chunk that becomes much is decoded several
-// times, as rows are shown from its beginning each time.
+// Maps chunks of an ObjectSource (RowsPayload). A chunk with a large output is decoded several
+// times, each time from its beginning.
 class MapTransform : public Transform {
  public:
-  // Event times are bounded by `now`, or by what `clock` shows when they are mapped. `scripts`, if
+  // Event times are bounded by `now`, or by the time of `clock` when they are mapped. `scripts`, if
   // given, runs the configs' transforms for all workers, and outlives this.
   explicit MapTransform(absl::Time now, ScriptPool* scripts = nullptr)
       : now_(now), scripts_(scripts) {}
@@ -41,9 +41,9 @@ class MapTransform : public Transform {
   // Of the chunk:
   RowChunk* rows_ = nullptr;
   RowMapper* mapper_ = nullptr;
-  uint64_t next_row_ = 0;  // the first that the mapper was not given
+  uint64_t next_row_ = 0;  // the first row not passed to the mapper yet
   uint64_t end_row_ = 0;
-  bool flushed_ = true;  // the mapper holds nothing
+  bool flushed_ = true;  // the mapper has no buffered rows
 };
 
 }  // namespace millrace

@@ -81,7 +81,7 @@ class MapTransformTest : public testing::Test {
   MapTransform transform_{absl::FromUnixSeconds(1'760'000'100)};
 };
 
-// What of all pieces there is, in one.
+// All pieces in one.
 Transformed Join(const std::vector<Transformed>& pieces) {
   Transformed all;
   for (const Transformed& piece : pieces) {
@@ -103,7 +103,7 @@ constexpr const char* kFanOut =
     "  for (let i = 0; i < 50; i++) all.push({ ...e, properties: { ...e.properties, i } });\n"
     "  return all; }";
 
-TEST_F(MapTransformTest, AChunkInPiecesIsTheSameAsAsAWhole) {
+TEST_F(MapTransformTest, AChunkInPiecesEqualsTheWholeChunk) {
   for (const char* script : {"", kFanOut}) {
     SetConfig(script);
     std::string text = Rows(100);
@@ -129,7 +129,7 @@ TEST_F(MapTransformTest, AChunkInPiecesIsTheSameAsAsAWhole) {
   }
 }
 
-TEST_F(MapTransformTest, PiecesStaySmallWhateverARowBecomes) {
+TEST_F(MapTransformTest, PiecesStaySmallForAnyOutputOfARow) {
   SetConfig(
       "export default (e) => { const all = [];\n"
       "  for (let i = 0; i < 1000; i++) all.push({ ...e, properties: { ...e.properties, i,\n"
@@ -142,14 +142,14 @@ TEST_F(MapTransformTest, PiecesStaySmallWhateverARowBecomes) {
     Transformed piece;
     through = transform_.Next(2 << 20, piece);
     events += piece.batch.rows();
-    // The bound, what the engine gives at once, and one row.
+    // The bound, plus one output of the engine, plus one row.
     EXPECT_LE(piece.batch.bytes.size(), (2u << 20) + (1u << 20) + 1'200'000u);
   }
   EXPECT_EQ(events, 100'000u);
 }
 
 // Each row is rejected with an event of a megabyte and a half.
-TEST_F(MapTransformTest, RejectionsCountAsWell) {
+TEST_F(MapTransformTest, RejectionsCountToo) {
   SetConfig("export default (e) => ({ ...e, properties: { t: 'x'.repeat(1500000) } });");
   const auto chunk = Read(Rows(20));
   const std::vector<Transformed> pieces = Pieces(*chunk, 4 << 20);
@@ -162,7 +162,7 @@ TEST_F(MapTransformTest, RejectionsCountAsWell) {
   EXPECT_EQ(rejections, 20u);
 }
 
-TEST_F(MapTransformTest, ARowThatBecomesTooMuchIsRejectedAlone) {
+TEST_F(MapTransformTest, ARowWithTooMuchOutputIsRejectedAlone) {
   SetConfig("export default (e) => e.properties.n === 1 ? Array(10001).fill(e) : [e, e];");
   const auto chunk = Read(Rows(3));
   const std::vector<Transformed> pieces = Pieces(*chunk, 1 << 30);
@@ -177,7 +177,7 @@ TEST_F(MapTransformTest, ARowThatBecomesTooMuchIsRejectedAlone) {
 }
 
 // Short cells under long names: a chunk of a megabyte becomes many.
-TEST_F(MapTransformTest, WideRowsWithoutATransformComeInPiecesAsWell) {
+TEST_F(MapTransformTest, WideRowsWithoutATransformComeInPiecesToo) {
   SetConfig("");
   std::string header = "ts,distinct_id";
   std::string cells = "1760000000,u";
@@ -199,7 +199,7 @@ TEST_F(MapTransformTest, WideRowsWithoutATransformComeInPiecesAsWell) {
   EXPECT_EQ(rows, 1000u);
 }
 
-TEST_F(MapTransformTest, WhatIsLeftOfAChunkThatWasGivenUpIsForgotten) {
+TEST_F(MapTransformTest, AnAbandonedChunkIsDropped) {
   SetConfig(kFanOut);
   const auto first = Read(Rows(100));
   transform_.Begin(*first);

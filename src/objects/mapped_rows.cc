@@ -46,11 +46,11 @@ class ColumnCheck {
     for (const RenamedColumn& column : renamed) {
       const ColumnUse* const use = UseOf(uses_, column.name);
       if (use != nullptr && UseOf(uses_, column.read_as) == nullptr) {
-        return absl::InvalidArgumentError(
-            StrCat("column ", Quoted(column.name), ", used for ", use->used_for,
-                   ", is ambiguous: the file has more than one of that name (the next is read as ",
-                   Quoted(column.read_as), "); rename one of them where the file is made, or map ",
-                   Quoted(column.read_as), " too"));
+        return absl::InvalidArgumentError(StrCat(
+            "column ", Quoted(column.name), ", used for ", use->used_for,
+            ", is ambiguous: the file has more than one of that name (the next is read as ",
+            Quoted(column.read_as), "); rename one of them where the file is created, or map ",
+            Quoted(column.read_as), " too"));
       }
       RETURN_IF_ERROR(Warn("duplicate_column", column.read_as,
                            StrCat("the file has more than one column ", Quoted(column.name),
@@ -111,7 +111,7 @@ bool ReachesColumn(std::string_view wanted, std::string_view column) {
 
 namespace {
 
-// Columns of which a header must name one to be that of a file of `config`.
+// Columns of which the header of a file for `config` must contain at least one.
 std::vector<std::string> ExpectedColumns(const SourceConfig& config) {
   if (config.mixpanel_format) {
     switch (config.record_type) {

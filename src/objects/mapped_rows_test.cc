@@ -81,14 +81,14 @@ TEST_P(MappedRowsTest, WarnsOfMappedColumnsThatAreMissingWithTheNearestName) {
               HasSubstr("its columns are time, x"));
 }
 
-TEST_P(MappedRowsTest, WarnsOfColumnsOfOneName) {
+TEST_P(MappedRowsTest, WarnsOfColumnsWithTheSameName) {
   const Opened opened = Open(File({"time", "amount", "amount"}), kRest);
   EXPECT_TRUE(opened.status.ok()) << opened.status;
   EXPECT_THAT(opened.warnings, ElementsAre("duplicate_column amount_2"));
   EXPECT_THAT(opened.first_message, HasSubstr("another one is read as \"amount_2\""));
 }
 
-TEST_P(MappedRowsTest, RefusesAMappedColumnThatIsAmbiguous) {
+TEST_P(MappedRowsTest, RejectsAnAmbiguousMappedColumn) {
   const Opened opened = Open(File({"time", "amount", "amount"}), kAmount);
   EXPECT_TRUE(absl::IsInvalidArgument(opened.status)) << opened.status;
   EXPECT_THAT(std::string(opened.status.message()),
@@ -98,14 +98,14 @@ TEST_P(MappedRowsTest, RefusesAMappedColumnThatIsAmbiguous) {
   EXPECT_TRUE(Open(File({"time", "amount", "amount_2"}), kBoth).warnings.empty());
 }
 
-TEST_P(MappedRowsTest, WarningsAreErrorsIfAsked) {
+TEST_P(MappedRowsTest, WarningsAreErrorsOnRequest) {
   EXPECT_TRUE(absl::IsInvalidArgument(Open(File({"time"}), kUserId, /*strict=*/true).status));
   EXPECT_TRUE(
       absl::IsInvalidArgument(Open(File({"time", "a", "a"}), kRest, /*strict=*/true).status));
   EXPECT_TRUE(Open(File({"time", "a"}), kRest, /*strict=*/true).status.ok());
 }
 
-TEST(MappedRows, SaysNothingOfColumnsOfJson) {
+TEST(MappedRows, DoesNotCheckColumnsOfJson) {
   EXPECT_TRUE(Open("{\"time\":1}\n", kUserId).warnings.empty());
 }
 

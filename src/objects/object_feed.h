@@ -1,4 +1,4 @@
-// Objects to be imported, one after another: from a listing, or as something tells of them.
+// Objects to import, one after another: from a listing or from notifications.
 #ifndef MILLRACE_OBJECTS_OBJECT_FEED_H_
 #define MILLRACE_OBJECTS_OBJECT_FEED_H_
 
@@ -16,44 +16,44 @@ namespace millrace {
 struct ListedObject {
   std::shared_ptr<ObjectStore> store;
   ObjectInfo info;     // without a uri: not an object, see ObjectFeed::Next()
-  bool again = false;  // it was given before, and another worker had it or took it over
+  bool again = false;  // it was offered before, and another worker had it or took it over
 
   bool is_object() const { return !info.uri.empty(); }
 };
 
-// What became of an object that a feed gave.
+// The outcome of an object of a feed.
 struct ObjectOutcome {
   enum class Kind {
     kImported,    // by this run, recorded in the ledger
-    kDoneBefore,  // the ledger had it as done
-    // It was sent, at least in part, under a config that has changed since, and is left alone.
+    kDoneBefore,  // it was already done in the ledger
+    // It was sent, at least in part, under a config that has changed since, and is skipped.
     kConfigChanged,
     kHeld,       // another worker has it, or has taken it over
     kFailed,     // it cannot be read to its end: `status`
-    kUnmatched,  // no entry of the config that is in use now fits it, or one of another record type
-    kReleased,   // let go unfinished: the run ends
+    kUnmatched,  // no entry of the current config matches it, or one of another record type does
+    kReleased,   // released unfinished: the run ends
   };
   Kind kind = Kind::kReleased;
   absl::Status status;  // not ok only for kFailed and kConfigChanged
   Counts counts;        // of the object, by its ledger entry
 };
 
-// One caller at a time, but for Ack().
+// One caller at a time, except for Ack().
 class ObjectFeed {
  public:
   virtual ~ObjectFeed() = default;
 
   // The next object; nullopt at the end. Cancelled soon after `stop` is requested. Blocking: for an
-  // object to arrive if Ready() is false, and in any case for the network. After Ready() was true
-  // it does not wait for further objects to arrive: if what was there came to nothing (an object
-  // that is gone), it returns a ListedObject that is not an object, and can be called again.
+  // object to arrive if Ready() is false, and in any case for the network. If Ready() was true,
+  // it does not wait for further objects to arrive: if the ready object turns out to be missing, it
+  // returns a ListedObject that is not an object, and can be called again.
   virtual absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) = 0;
 
-  // Whether there is something for Next() to do without waiting for an object to arrive. Answers at
-  // once: it calls nothing outside of this process, and waits for nobody.
+  // Whether Next() can work without waiting for an object to arrive. Returns immediately: it calls
+  // nothing outside of this process, and does not wait.
   virtual bool Ready() = 0;
 
-  // Called once for each time that Next() gave an object, when it is known; from any thread.
+  // Called once for each object that Next() returned, when its outcome is known; from any thread.
   virtual void Ack(const ObjectInfo& object, const ObjectOutcome& outcome) {
     (void)object;
     (void)outcome;

@@ -49,7 +49,7 @@ void ObjectLister::List() {
       break;
     }
     if (status.ok()) continue;
-    // The end brings the first one only.
+    // The end returns only the first error.
     if (!failure.ok()) {
       Log(Severity::kError, "listing an input failed",
           {{"input", input.pattern}, {"error", ToStd(status.message())}});

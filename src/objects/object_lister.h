@@ -1,4 +1,4 @@
-// The objects that the inputs name, listed by a thread of its own a little ahead of their use.
+// Lists the objects that the inputs name, on its own thread, a little ahead of their use.
 #ifndef MILLRACE_OBJECTS_OBJECT_LISTER_H_
 #define MILLRACE_OBJECTS_OBJECT_LISTER_H_
 
@@ -23,8 +23,8 @@
 namespace millrace {
 
 struct ListingRules {
-  bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables as any others
-  // Called on the lister's thread with each name that is left out as hidden; may be empty.
+  bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables like other files
+  // Called on the lister's thread with each name that is skipped as hidden; may be empty.
   std::function<void(std::string_view uri)> on_hidden;
 };
 
@@ -33,25 +33,25 @@ class ObjectLister : public ObjectFeed {
  public:
   static constexpr size_t kAhead = 1024;
 
-  // Objects for which `wanted` is false are left out; it is called on the lister's thread. The
-  // stores of the objects stop with the lister. InvalidArgument if an input has no store; errors of
-  // OpenStore(). The listing ends with InvalidArgument at a table, unless `rules` take them.
+  // Skips objects for which `wanted` is false; calls it on the lister's thread. The stores of the
+  // objects stop with the lister. InvalidArgument if an input has no store; errors of
+  // OpenStore(). The listing ends with InvalidArgument at a table, unless `rules` allow tables.
   static absl::StatusOr<std::unique_ptr<ObjectLister>> Start(
       const std::vector<std::string>& inputs, std::function<bool(const ObjectInfo&)> wanted,
       const StoreOptions& stores = {}, ListingRules rules = {});
   ~ObjectLister() override;
 
-  // The next object, each once though several inputs name it; nullopt at the end. If the listing of
-  // an input fails (one that names nothing: NotFound), the objects of the others come all the same,
-  // and then the first error in place of the end.
+  // The next object, each once even if several inputs name it; nullopt at the end. If the listing
+  // of an input fails (NotFound if it matches nothing), the objects of the other inputs follow, and
+  // then the first error instead of the end.
   absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token stop) override;
   bool Ready() override;
 
-  // Wanted objects found so far, and their bytes; whole once done() is true.
+  // Wanted objects found so far, and their bytes; complete once done() is true.
   uint64_t objects() const { return objects_; }
   uint64_t bytes() const { return bytes_; }
   bool done() const { return done_; }
-  // What Next() returns in place of the end; ok while the end is not known.
+  // What Next() returns instead of the end; ok while the end is not known.
   absl::Status failure() const;
 
  private:
@@ -59,7 +59,7 @@ class ObjectLister : public ObjectFeed {
     std::string pattern;
     std::shared_ptr<ObjectStore> store;
   };
-  // Hashes of uris: 16 bytes an object, and only if there are several inputs, which can overlap.
+  // Hashes of uris: 16 bytes per object, only if there are several inputs, which can overlap.
   using Seen = absl::flat_hash_set<std::pair<uint64_t, uint64_t>>;
 
   ObjectLister(std::function<bool(const ObjectInfo&)> wanted, ListingRules rules);
@@ -79,11 +79,11 @@ class ObjectLister : public ObjectFeed {
 
   mutable absl::Mutex mutex_;
   std::deque<ListedObject> ahead_ ABSL_GUARDED_BY(mutex_);
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;  // nobody takes objects any more
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;  // no more objects are taken
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 
-  // Last: they end before the rest goes.
+  // Last: they end before the other members are destroyed.
   std::optional<std::stop_callback<std::function<void()>>> on_outer_stop_;
   std::jthread thread_;
 };

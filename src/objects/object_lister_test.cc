@@ -32,7 +32,7 @@ StoreOptions StoresAt(const std::string& url) {
   return options;
 }
 
-// A bucket of one object, in a server that answers once it may.
+// A bucket of one object, on a server that responds when the test allows it.
 class SlowBucket {
  public:
   SlowBucket() {
@@ -99,7 +99,7 @@ class SeveralInputs : public testing::Test {
   }
   ~SeveralInputs() override { fs::remove_all(folder_); }
 
-  // The names that come, and then what comes in place of the end.
+  // The listed names, and then the status at the end.
   absl::Status List(const std::vector<std::string>& inputs, const StoreOptions& stores = {}) {
     auto lister = ObjectLister::Start(
         inputs, [](const ObjectInfo&) { return true; }, stores);
@@ -117,7 +117,7 @@ class SeveralInputs : public testing::Test {
   std::vector<std::string> names_;
 };
 
-TEST_F(SeveralInputs, OneThatNamesNothingDoesNotHideTheOthers) {
+TEST_F(SeveralInputs, AnInputWithoutObjectsDoesNotHideTheOthers) {
   const absl::Status status = List({folder_ + "/none.ndjson", folder_ + "/b.ndjson",
                                     folder_ + "/nor-this.ndjson", folder_ + "/*"});
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
@@ -125,7 +125,7 @@ TEST_F(SeveralInputs, OneThatNamesNothingDoesNotHideTheOthers) {
   EXPECT_THAT(names_, ElementsAre("b.ndjson", "a.ndjson"));
 }
 
-TEST_F(SeveralInputs, OneWhoseStoreRefusesDoesNotHideTheOthers) {
+TEST_F(SeveralInputs, AnInputWithoutPermissionDoesNotHideTheOthers) {
   auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
     return ServerResponse{.status = 403, .body = R"({"error":{"code":403,"message":"no access"}})"};
   });

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-// The end of a source does not wait longer for its ledger.
+// The maximum wait of an ending source for its ledger.
 constexpr absl::Duration kReleaseGrace = absl::Seconds(10);
 
 }  // namespace
@@ -26,7 +26,7 @@ struct ObjectSource::Open {
   absl::Status error;                    // why
   Position after;
   uint64_t raw_bytes = 0;
-  bool shown = false;  // a chunk was given: the claim is the run's
+  bool shown = false;  // a chunk was returned: the run owns the claim
 };
 
 ObjectSource::ObjectSource(ObjectSourceOptions options, const CurrentSources& sources,
@@ -45,7 +45,8 @@ ObjectSource::~ObjectSource() {
   const DelayedStop grace(kReleaseGrace);
   if (const absl::Status freed = ledger_.Release(entry, grace.token());
       !freed.ok() && !absl::IsAborted(freed)) {
-    Log(Severity::kWarning, "object not released, its lease must run out",
+    Log(Severity::kWarning,
+        "object not released; other workers can claim it when its lease expires",
         {{"object", entry.key.object}, {"error", ToStd(freed.message())}});
   }
   feed_.Ack({entry.key.object, entry.object_bytes, entry.key.version}, {});
@@ -143,7 +144,7 @@ absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
                              .lease = options_.lease,
                              .mapping_version = kMappingVersion,
                              .config_parts = config.fingerprint_parts};
-  // What another worker took over is not to be done from its start once more.
+  // An object that another worker took over must not be started again.
   if (options_.force && !object.again) {
     ASSIGN_OR_RETURN(const std::vector<LedgerKey> forgotten, ledger_.Forget(request.key, stop));
     for (const LedgerKey& key : forgotten) {
@@ -154,13 +155,13 @@ absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
   if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !IsWorkerDead(claimed.entry.owner)) {
     return claimed;
   }
-  // Its process was killed; nobody has to wait for the lease. What it had sent under another config
-  // before it recorded anything is not known.
+  // Its process was killed, so nobody has to wait for the lease. It is unknown what it had sent
+  // under another config before it recorded anything.
   if (claimed.entry.key != request.key) {
     claimed.outcome = Ledger::Claim::Outcome::kConfigChanged;
     return claimed;
   }
-  // Aborted: someone was faster.
+  // Aborted: another worker was faster.
   const absl::Status freed = ledger_.Release(claimed.entry, stop);
   if (!freed.ok() && !absl::IsAborted(freed)) return freed;
   return ledger_.ClaimObject(request, stop);
@@ -236,8 +237,8 @@ void ObjectSource::OpenClaimed(const ListedObject& listed) {
   open.rows = *std::move(rows);
 }
 
-// The end of the object by an error of its own; or of the source, if the store does not answer (it
-// would not for the next object either), does not know us, or a stop was asked for.
+// Ends the object if the error is its own; ends the source if the store is unavailable (it would be
+// for the next object too) or rejects the credentials, or if a stop was requested.
 absl::StatusOr<std::unique_ptr<Chunk>> ObjectSource::EndWith(absl::Status error,
                                                              const std::stop_token& stop) {
   if (stop.stop_requested() || absl::IsCancelled(error)) {
@@ -259,7 +260,7 @@ std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {
     errors_[open_->entry->key.object] = error;
   }
   chunk->error = std::move(error);
-  // An object that ends early (sampled, damaged) counts whole for the progress of the run.
+  // An object that ends early (sampled, damaged) counts as a whole in the progress of the run.
   if (open_->entry->object_bytes > open_->raw_bytes) {
     progress_.bytes_done += open_->entry->object_bytes - open_->raw_bytes;
   }
@@ -267,8 +268,8 @@ std::unique_ptr<Chunk> ObjectSource::Last(absl::Status error) {
   return chunk;
 }
 
-// The rest is another worker's, and the run drops this chunk: it must end the object, and never as
-// if all of it was read.
+// The rest belongs to another worker, and the run drops this chunk: it must end the object, but not
+// as if all of it was read.
 std::unique_ptr<Chunk> ObjectSource::LastOfLost() {
   std::unique_ptr<Chunk> chunk = Last(absl::OkStatus());
   chunk->error = absl::AbortedError("another worker took the object over");

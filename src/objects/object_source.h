@@ -1,5 +1,5 @@
-// The Source of an import: objects of a feed, claimed in the ledger, opened, read as chunks of
-// rows.
+// The Source of an import: claims the objects of a feed in the ledger, opens them, and reads them
+// as chunks of rows.
 #ifndef MILLRACE_OBJECTS_OBJECT_SOURCE_H_
 #define MILLRACE_OBJECTS_OBJECT_SOURCE_H_
 
@@ -26,7 +26,7 @@
 
 namespace millrace {
 
-// What a chunk of this source carries: rows still to be decoded, and how they are mapped.
+// The payload of a chunk: rows that are not decoded yet, and how they are mapped.
 struct RowsPayload : Payload {
   std::shared_ptr<const SourceConfig> config;
   std::unique_ptr<RowChunk> rows;
@@ -41,7 +41,7 @@ struct SourceProgress {
   std::atomic<uint64_t> bytes_done{0};  // of objects read, skipped or held
   std::atomic<uint64_t> bytes_read{0};  // read from objects by this run
 
-  // The object being read, and how far.
+  // The object being read, and the position in it.
   struct Current {
     std::string uri;
     uint64_t bytes = 0;
@@ -61,28 +61,29 @@ struct SourceProgress {
 };
 
 struct ObjectSourceOptions {
-  std::optional<RecordType> record_type;  // of the objects that are taken; nullopt: any
+  std::optional<RecordType> record_type;  // only objects of this type; nullopt: any
   std::string destination;                // of the ledger key
   std::string owner;
-  bool force = false;  // do again what the ledger says is done, under whatever config
-  // Told of the rows of other configs that `force` removed from the ledger.
+  bool force = false;  // import again what is done in the ledger, under any config
+  // Receives the rows of other configs that `force` removed from the ledger.
   std::function<absl::Status(const LedgerKey&)> on_forgotten;
   absl::Duration lease = absl::Minutes(5);
   RetryPolicy retry;  // of claims
   ChunkLimits limits;
-  uint64_t max_rows_per_object = 0;  // stop each object there; 0: read it all (plan samples)
-  // A store that does not answer or does not know us fails its object alone, and not the source.
+  uint64_t max_rows_per_object = 0;  // end each object after these rows (plan samples); 0: read all
+  // A store that is unavailable or rejects the credentials fails only its object, not the source.
   bool tolerate_store_errors = false;
-  Warnings* warnings = nullptr;  // hears of what looks wrong in objects that are read; may be null
+  Warnings* warnings = nullptr;  // receives problems of the objects that are read; may be null
 };
 
-// `feed` gives objects that `sources` matches (when it gives them: what no longer fits when its
-// turn comes is left out as kUnmatched) and hears what became of each; all must outlive the source.
+// `feed` returns objects that match `sources` at that time (an object that no longer matches when
+// it is claimed is skipped as kUnmatched), and receives the outcome of each. All must outlive the
+// source.
 class ObjectSource : public Source {
  public:
   ObjectSource(ObjectSourceOptions options, const CurrentSources& sources, ObjectFeed& feed,
                Ledger& ledger, SourceProgress& progress);
-  // Releases what it has claimed and given no chunk of.
+  // Releases objects that it has claimed without returning a chunk of them.
   ~ObjectSource() override;
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
@@ -93,9 +94,9 @@ class ObjectSource : public Source {
  private:
   struct Open;
 
-  // Takes one object of the feed; open_ is set if it was claimed, ended_ if there is none, neither
-  // if there is nothing to read of it. While the ledger is unavailable it is tried again as the
-  // policy says.
+  // Takes one object of the feed. Sets open_ if it was claimed, ended_ if there is none, and
+  // neither if there is nothing to read. While the ledger is unavailable, retries as the policy
+  // says.
   absl::Status ClaimNext(std::stop_token stop);
   absl::Status TryClaim(const std::stop_token& stop);
   absl::StatusOr<Ledger::Claim> Claim(const ListedObject& object, const SourceConfig& config,
@@ -120,9 +121,9 @@ class ObjectSource : public Source {
   bool ended_ = false;
 
   absl::Mutex mutex_;
-  // Of the objects that end early and are not let go yet, by uri.
+  // Errors of the objects that ended early and are not acknowledged yet, by uri.
   absl::flat_hash_map<std::string, absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
-  // Of the objects that another worker took over since they were claimed here.
+  // Objects that another worker took over after they were claimed here.
   absl::flat_hash_set<std::string> lost_ ABSL_GUARDED_BY(mutex_);
 };
 

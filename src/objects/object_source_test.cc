@@ -25,7 +25,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Shows when it is asked for an object.
+// Signals when an object is requested.
 class ObservedFeed : public ObjectFeed {
  public:
   ObservedFeed(std::unique_ptr<ObjectFeed> feed, const std::function<void()>& on_next)
@@ -41,7 +41,7 @@ class ObservedFeed : public ObjectFeed {
   const std::function<void()>& on_next_;
 };
 
-// Two files in a folder of their own.
+// Two files in a separate folder.
 class ObjectSourceFixture : public SourceFixture {
  public:
   ObjectSourceFixture() {
@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(ObjectSource, SourceContract,
                            return std::make_unique<ObjectSourceFixture>();
                          }));
 
-// Gives what it was told to, and remembers what became of it.
+// Returns the objects that the test sets, and records their outcomes.
 class FakeFeed : public ObjectFeed {
  public:
   absl::StatusOr<std::optional<ListedObject>> Next(std::stop_token) override {
@@ -167,7 +167,7 @@ class ObjectSourceFeed : public testing::Test {
   std::vector<std::string> forgotten_;
 };
 
-TEST_F(ObjectSourceFeed, WhatWasSentUnderAnotherConfigIsLeftAlone) {
+TEST_F(ObjectSourceFeed, SkipsObjectsSentUnderAnotherConfig) {
   SendUnder("mixpanel_format:0123", 1);
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
@@ -183,7 +183,7 @@ TEST_F(ObjectSourceFeed, WhatWasSentUnderAnotherConfigIsLeftAlone) {
                     HasSubstr("--force")));
 }
 
-TEST_F(ObjectSourceFeed, ForceForgetsWhatEveryConfigSent) {
+TEST_F(ObjectSourceFeed, ForceRemovesTheRowsOfEveryConfig) {
   SendUnder("mixpanel_format:0123", 1);
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger_, /*force=*/true);
@@ -213,12 +213,12 @@ TEST_F(ObjectSourceFeed, IsReadyWhenThereIsSomethingToDo) {
   EXPECT_TRUE(source->Ready());
   const auto nothing = source->Next(std::stop_token());
   ASSERT_TRUE(nothing.ok() && *nothing != nullptr);
-  EXPECT_EQ((*nothing)->object, nullptr) << "what is done gives nothing to read";
+  EXPECT_EQ((*nothing)->object, nullptr) << "an object that is done gives nothing to read";
   EXPECT_EQ(feed_.settled.back().second, Kind::kDoneBefore);
   EXPECT_FALSE(source->Ready());
 }
 
-TEST_F(ObjectSourceFeed, WhatAChangedConfigNoLongerFitsIsLeftOut) {
+TEST_F(ObjectSourceFeed, SkipsObjectsThatAChangedConfigNoLongerMatches) {
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
   auto changed = SourcesConfig::Parse(
@@ -232,7 +232,7 @@ TEST_F(ObjectSourceFeed, WhatAChangedConfigNoLongerFitsIsLeftOut) {
   EXPECT_TRUE(ledger_.Snapshot().empty());
 }
 
-TEST_F(ObjectSourceFeed, AChangedConfigIsThatOfObjectsClaimedAfterwards) {
+TEST_F(ObjectSourceFeed, AChangedConfigAppliesToObjectsClaimedAfterwards) {
   const std::string other = path_ + ".other";
   fs::copy_file(path_, other, fs::copy_options::overwrite_existing);
   Offer();
@@ -248,14 +248,15 @@ TEST_F(ObjectSourceFeed, AChangedConfigIsThatOfObjectsClaimedAfterwards) {
   sources_.Replace(*std::move(changed));
   const auto last = source->Next(std::stop_token());
   ASSERT_TRUE(last.ok() && (*last)->last);
-  EXPECT_EQ((*last)->object, (*before)->object) << "what was begun ends under its config";
+  EXPECT_EQ((*last)->object, (*before)->object)
+      << "an object ends under the config that it started with";
   const auto after = source->Next(std::stop_token());
   ASSERT_TRUE(after.ok() && (*after)->object != nullptr);
   EXPECT_THAT((*after)->object->key.config, testing::StartsWith("other:"));
   fs::remove(other);
 }
 
-TEST_F(ObjectSourceFeed, AnObjectThatIsNoneIsNotWaitedBehind) {
+TEST_F(ObjectSourceFeed, AMissingObjectDoesNotBlockOthers) {
   feed_.objects.emplace_back();
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
   EXPECT_TRUE(source->Ready());
@@ -276,7 +277,7 @@ TEST_F(ObjectSourceFeed, SaysWhyAnObjectFailed) {
   EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kFailed)));
 }
 
-TEST_F(ObjectSourceFeed, OfAnObjectThatWasTakenOverNoMoreIsRead) {
+TEST_F(ObjectSourceFeed, StopsReadingAnObjectThatWasTakenOver) {
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger_);
   auto chunk = source->Next(std::stop_token());
@@ -291,13 +292,13 @@ TEST_F(ObjectSourceFeed, OfAnObjectThatWasTakenOverNoMoreIsRead) {
   EXPECT_EQ((*chunk)->rows, 0u);
   EXPECT_EQ((*chunk)->after.row, 1u);
 
-  Offer();  // as a HeldObjectRetryFeed does
+  Offer();  // like a HeldObjectRetryFeed
   chunk = source->Next(std::stop_token());
   ASSERT_TRUE(chunk.ok() && *chunk != nullptr) << chunk.status();
-  EXPECT_EQ((*chunk)->rows, 1u) << "claimed again, it is read again";
+  EXPECT_EQ((*chunk)->rows, 1u) << "it is read again after another claim";
 }
 
-TEST_F(ObjectSourceFeed, WhatWasClaimedAndNotBegunIsReleased) {
+TEST_F(ObjectSourceFeed, ReleasesObjectsThatWereClaimedButNotStarted) {
   info_.version = "1-1";  // it has changed since, so there is nothing to read
   Offer();
   std::unique_ptr<ObjectSource> source = Open(ledger_);
@@ -311,7 +312,7 @@ TEST_F(ObjectSourceFeed, WhatWasClaimedAndNotBegunIsReleased) {
   for (const auto& [key, row] : ledger_.Snapshot()) EXPECT_EQ(row.owner, "");
 }
 
-// Away for the first claims.
+// Unavailable for the first claims.
 class AwayLedger : public Ledger {
  public:
   AwayLedger(Ledger& ledger, int times) : ledger_(ledger), times_(times) {}
@@ -339,7 +340,7 @@ class AwayLedger : public Ledger {
   int times_;
 };
 
-TEST_F(ObjectSourceFeed, ALedgerThatIsAwayIsTriedAgain) {
+TEST_F(ObjectSourceFeed, AnUnavailableLedgerIsRetried) {
   AwayLedger ledger(ledger_, 5);
   Offer();
   const std::unique_ptr<ObjectSource> source = Open(ledger);

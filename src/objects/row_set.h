@@ -1,4 +1,4 @@
-// Some rows of one object: a bit each.
+// A set of rows of one object: one bit per row.
 #ifndef MILLRACE_OBJECTS_ROW_SET_H_
 #define MILLRACE_OBJECTS_ROW_SET_H_
 
@@ -23,7 +23,7 @@ class RowSet {
     }
     return false;
   }
-  // Behind the last row; 0: there is none.
+  // One past the last row; 0: the set is empty.
   uint64_t end() const { return end_; }
 
  private:

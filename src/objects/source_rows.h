@@ -1,4 +1,4 @@
-// Some rows of an object, read again.
+// Reads some rows of an object again.
 #ifndef MILLRACE_OBJECTS_SOURCE_ROWS_H_
 #define MILLRACE_OBJECTS_SOURCE_ROWS_H_
 
@@ -14,9 +14,10 @@
 
 namespace millrace {
 
-// The rows of `object` that are in `rows` and can be read, as AppendRowAsJson() writes them, by
-// number; with the columns that `config` needs. Reads the object up to the last of them. NotFound
-// if it is gone, FailedPrecondition if its version is another now; others as of reading.
+// The rows of `object` that are in `rows` and can be read, by number, as AppendRowAsJson() writes
+// them, with the columns that `config` needs. Reads the object up to the last of these rows.
+// NotFound if it no longer exists, FailedPrecondition if its version has changed; other errors as
+// for reading.
 absl::StatusOr<absl::flat_hash_map<uint64_t, std::string>> ReadRowsAsJson(
     const LedgerKey& object, const SourceConfig& config, const RowSet& rows,
     const StoreOptions& stores);

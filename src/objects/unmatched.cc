@@ -28,9 +28,9 @@ absl::Status NoObjectFits(const SourcesConfig& sources, uint64_t objects,
   const std::string found =
       objects == 1 ? "the object" : StrCat("any of the ", Pluralize(objects, "object"));
   return absl::InvalidArgumentError(
-      StrCat("no entry of the config fits ", found, " of the input: its entries are for ",
+      StrCat("no entry of the config matches ", found, " of the input: its entries are for ",
              Named(prefixes, prefixes.size()), ", and the input has ", Named(first, objects),
-             "; mend source_gcs_prefix or the input"));
+             "; fix source_gcs_prefix or the input"));
 }
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// Objects of the input that no entry of the config fits.
+// Objects of the input that match no entry of the config.
 #ifndef MILLRACE_OBJECTS_UNMATCHED_H_
 #define MILLRACE_OBJECTS_UNMATCHED_H_
 
@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// InvalidArgument for an input none of whose `objects` objects has an entry in `sources`: names the
-// prefixes of the entries and `first`, the uris of the first objects.
+// InvalidArgument for an input of which none of the `objects` objects matches an entry of
+// `sources`. It names the prefixes of the entries and `first`, the uris of the first objects.
 absl::Status NoObjectFits(const SourcesConfig& sources, uint64_t objects,
                           const std::vector<std::string>& first);
 

@@ -21,17 +21,18 @@ SourcesConfig Config(int entries) {
 TEST(NoObjectFits, NamesPrefixesAndObjects) {
   const absl::Status status = NoObjectFits(Config(1), 1, {"/data/a.csv"});
   EXPECT_TRUE(absl::IsInvalidArgument(status));
-  EXPECT_EQ(status.message(),
-            "no entry of the config fits the object of the input: its entries are for 'gs://b/0/', "
-            "and the input has '/data/a.csv'; mend source_gcs_prefix or the input");
+  EXPECT_EQ(
+      status.message(),
+      "no entry of the config matches the object of the input: its entries are for 'gs://b/0/', "
+      "and the input has '/data/a.csv'; fix source_gcs_prefix or the input");
 }
 
 TEST(NoObjectFits, NamesTheFirstOfMany) {
   EXPECT_EQ(
       NoObjectFits(Config(9), 1000, {"/1", "/2", "/3"}).message(),
-      "no entry of the config fits any of the 1,000 objects of the input: its entries are for "
+      "no entry of the config matches any of the 1,000 objects of the input: its entries are for "
       "'gs://b/0/', 'gs://b/1/', 'gs://b/2/' and 6 more, and the input has '/1', '/2', '/3' "
-      "and 997 more; mend source_gcs_prefix or the input");
+      "and 997 more; fix source_gcs_prefix or the input");
 }
 
 }  // namespace

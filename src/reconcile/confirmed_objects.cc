@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxUnmatched = 3;  // that are named
+constexpr uint64_t kMaxUnmatched = 3;  // that the error names
 
 class Finder {
  public:
@@ -108,9 +108,9 @@ class Finder {
       case LedgerStanding::State::kPartlyDone:
         rows = standing.position.row;
         Report(ObjectProblem::kOpen, key.object,
-               StrCat("its import has come to row ", rows, " only",
+               StrCat("its import has reached only row ", rows,
                       standing.last_error.empty() ? "" : ", where it stopped: ",
-                      standing.last_error, "; import it again to go on"));
+                      standing.last_error, "; import it again to continue"));
         break;
       case LedgerStanding::State::kDone:
         break;
@@ -120,12 +120,13 @@ class Finder {
   }
 
   void ReportOtherMapping(const std::string& object, uint64_t version) {
-    Report(ObjectProblem::kOtherMapping, object,
-           StrCat("it was imported with version ", version,
-                  " of the mapping rules, and this Millrace has version ", kMappingVersion,
-                  ": rows may have other ids now, so those that are not found are not called "
-                  "missing, and --repair does not send them. Reconcile it with the Millrace that "
-                  "imported it"));
+    Report(
+        ObjectProblem::kOtherMapping, object,
+        StrCat("it was imported with version ", version,
+               " of the mapping rules, and this Millrace has version ", kMappingVersion,
+               ": rows may have other ids now, so rows that are not found are not reported as "
+               "missing, and --repair does not send them. Reconcile it with the Millrace version "
+               "that imported it"));
   }
 
   void ReportNew(const std::string& object, const LedgerStanding& standing) {
@@ -134,12 +135,12 @@ class Finder {
              "it has changed since it was imported; import it again");
     } else if (standing.config_changed) {
       Report(ObjectProblem::kConfigChanged, object,
-             StrCat("it was imported under its config entry before that changed, or under another "
-                    "entry; give the config that it was imported with. ",
+             StrCat("it was imported before its config entry changed, or under another entry; give "
+                    "the config that it was imported with. ",
                     kForceAdvice));
     } else {
       Report(ObjectProblem::kNotImported, object,
-             "the ledger does not have it for this destination; import it first");
+             "it is not in the ledger for this destination; import it first");
     }
   }
 
@@ -149,7 +150,7 @@ class Finder {
           if (entry.key.destination == destination_ && IsConfigured(entry.key) &&
               IsNamed(entry.key) && seen_.insert(HashBytes(entry.key.object)).second) {
             Report(ObjectProblem::kGone, entry.key.object,
-                   "it was imported and is no longer there to compare with");
+                   "it was imported, but no longer exists, so it cannot be compared");
             std::erase_if(empty_inputs_, [&](const auto& empty) {
               return InputNames(empty.first, entry.key.object);
             });
@@ -182,15 +183,16 @@ class Finder {
   const std::string destination_;
   std::string config_;
   LedgerView view_;
-  absl::flat_hash_set<Hash128, Low> seen_;                          // hashes of the objects' uris
-  std::vector<std::pair<std::string, absl::Status>> empty_inputs_;  // that name nothing (any more)
-  // Listed, and no entry fits them; of the lister's thread while there is one.
+  absl::flat_hash_set<Hash128, Low> seen_;  // hashes of the objects' uris
+  // Inputs that match nothing (any more).
+  std::vector<std::pair<std::string, absl::Status>> empty_inputs_;
+  // Listed objects that match no entry; the lister's thread writes it while it exists.
   uint64_t unmatched_ = 0;
   std::vector<std::string> first_unmatched_;
   ConfirmedObjects found_;
 };
 
-// Without what the file system resolves: links and ".." of folders that exist.
+// Without links and ".." of existing folders, which the file system resolves.
 std::string Canonical(const fs::path& path) {
   std::error_code error;
   std::string canonical =

@@ -1,4 +1,4 @@
-// Which objects, and how much of each, the ledger says have reached the destination.
+// The objects, and the part of each, that have reached the destination according to the ledger.
 #ifndef MILLRACE_RECONCILE_CONFIRMED_OBJECTS_H_
 #define MILLRACE_RECONCILE_CONFIRMED_OBJECTS_H_
 
@@ -23,20 +23,20 @@ struct ConfirmedObject {
   std::shared_ptr<const SourceConfig> config;
   LedgerKey key;
   uint64_t rows = 0;  // kAllRows: the object is done
-  // Sent by another version of the mapping rules: rows may have other ids now, so that one that is
-  // not found is not known to be missing.
+  // Sent by another version of the mapping rules: rows may have other ids now, so a row that is not
+  // found is not necessarily missing.
   bool other_mapping = false;
   static constexpr uint64_t kAllRows = UINT64_MAX;
 };
 
-// Why an object is not, or not wholly, confirmed.
+// Why an object is not confirmed, or only in part.
 enum class ObjectProblem {
-  kOpen,           // confirmed in part: the import has not come to its end
+  kOpen,           // confirmed in part: the import has not finished
   kNotImported,    // not in the ledger for this destination
-  kConfigChanged,  // in the ledger for this destination with another config only
+  kConfigChanged,  // in the ledger for this destination, but only with another config
   kOtherMapping,   // imported by another version of the mapping rules
   kChanged,        // in the ledger with another version
-  kGone,           // in the ledger, and no longer where the inputs name it
+  kGone,           // in the ledger, but the inputs no longer find it
   kUnreadable,     // cannot be read (again)
 };
 std::string_view NameOf(ObjectProblem problem);
@@ -50,12 +50,12 @@ struct ObjectFinding {
 struct ConfirmedObjects {
   std::vector<ConfirmedObject> objects;  // of events
   std::vector<ObjectFinding> findings;
-  uint64_t not_checked = 0;  // of profiles, which no export shows by row
+  uint64_t not_checked = 0;  // objects of profiles, whose rows exports do not show
 };
 
-// Compares the objects that the inputs name with the ledger. Holds some hundred bytes per object.
-// Hidden names are added to `warnings`. NotFound if an input names nothing, neither there nor in
-// the ledger.
+// Compares the objects that the inputs name with the ledger. Needs some hundred bytes per object.
+// Adds hidden names to `warnings`. NotFound if an input matches nothing, neither in the store nor
+// in the ledger.
 absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
                                                       absl::Time now, std::stop_token stop,
                                                       Warnings& warnings);

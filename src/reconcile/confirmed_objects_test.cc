@@ -31,11 +31,11 @@ TEST(InputNames, FilesFoldersAndGlobs) {
   EXPECT_FALSE(InputNames(folder + "/other", file));
   EXPECT_FALSE(InputNames(file + "x", file));
   fs::remove_all(folder);
-  EXPECT_TRUE(InputNames(file, file)) << "also when it is gone";
+  EXPECT_TRUE(InputNames(file, file)) << "also if it no longer exists";
   EXPECT_TRUE(InputNames(folder, file));
 }
 
-TEST(InputNames, RelativePathsAreOfTheWorkingFolder) {
+TEST(InputNames, RelativePathsAreInTheWorkingFolder) {
   const std::string here = fs::current_path().string();
   EXPECT_TRUE(InputNames("a.ndjson", fs::weakly_canonical(here).string() + "/a.ndjson"));
   EXPECT_TRUE(InputNames("*.ndjson", fs::weakly_canonical(here).string() + "/a.ndjson"));

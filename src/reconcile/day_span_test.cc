@@ -10,7 +10,7 @@ TEST(PlanSpans, JoinsNeighboursWhileTheyFit) {
               ElementsAre(DaySpan{10, 11, 100}, DaySpan{12, 13, 100}));
 }
 
-TEST(PlanSpans, ALargeDayStandsAlone) {
+TEST(PlanSpans, ALargeDayIsASeparateSpan) {
   EXPECT_THAT(PlanSpans({{10, 1}, {11, 500}, {12, 1}}, 100),
               ElementsAre(DaySpan{10, 10, 1}, DaySpan{11, 11, 500}, DaySpan{12, 12, 1}));
 }
@@ -20,7 +20,7 @@ TEST(PlanSpans, BridgesAWeekAndNoMore) {
               ElementsAre(DaySpan{10, 18, 2}, DaySpan{27, 27, 1}));
 }
 
-TEST(PlanSpans, NothingToAskForIsNoSpan) { EXPECT_THAT(PlanSpans({}, 100), testing::IsEmpty()); }
+TEST(PlanSpans, NoDaysGiveNoSpan) { EXPECT_THAT(PlanSpans({}, 100), testing::IsEmpty()); }
 
 }  // namespace
 }  // namespace millrace

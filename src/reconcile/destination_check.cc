@@ -12,14 +12,14 @@
 namespace millrace {
 namespace {
 
-// Names are part of the request line, of which many servers and proxies take 8,000 bytes at most;
-// 1,000 are left for the rest of it.
+// Names are part of the request line, which many servers and proxies limit to 8,000 bytes; 1,000
+// are reserved for the rest of it.
 constexpr size_t kMaxEncodedNames = 7'000;
 constexpr size_t kSpillMemory = 8 << 20;
 
 absl::CivilDay CivilDayOf(int64_t day) { return absl::CivilDay(1970, 1, 1) + day; }
 
-// What `name` takes in the URL, as an element of a JSON list.
+// The bytes that `name` takes in the URL, as an element of a JSON list.
 size_t EncodedBytes(std::string_view name) {
   std::string json;
   AppendJsonString(json, name);
@@ -27,9 +27,9 @@ size_t EncodedBytes(std::string_view name) {
   return UrlEncode(json).size();
 }
 
-// The names to ask for; empty (all) if they are too many for a URL.
+// The names to request; empty (all) if there are too many for a URL.
 std::vector<std::string> NamesToAskFor(const absl::flat_hash_set<std::string>& names) {
-  // Mixpanel renames the events of ids that have too many.
+  // Mixpanel renames the events of ids that have too many events.
   std::vector<std::string> asked = {"$hotshard_events"};
   size_t bytes = EncodedBytes(asked.front());
   for (const std::string& name : names) {
@@ -97,7 +97,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckAtOnce(const DaySpan& span,
 absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
                                                            FingerprintSpill& missing,
                                                            std::stop_token stop) {
-  // Hashes are spread evenly: the parts are of about one size, and some room is left.
+  // Hashes are evenly distributed, so the parts have about the same size; this leaves some room.
   const uint64_t parts = span.rows / (options_.max_rows - options_.max_rows / 4) + 1;
   const auto part_of = [&](const Hash128& id) { return static_cast<int64_t>(id.low % parts); };
   FingerprintSpill ours(folders_.ours, kSpillMemory);
@@ -134,7 +134,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
 absl::Status DestinationCheck::Fetch(const DaySpan& span,
                                      const std::function<absl::Status()>& begin,
                                      const Visitor& visit, std::stop_token stop) {
-  // The export refuses days to come; events may be an hour ahead.
+  // The export rejects future days; events may be an hour ahead.
   const absl::CivilDay today = absl::ToCivilDay(clock_.Now(), absl::UTCTimeZone());
   const mixpanel::RawExportRequest request = {.from = std::min(CivilDayOf(span.first), today),
                                               .to = std::min(CivilDayOf(span.last), today),
@@ -152,7 +152,7 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
       return status;
     }
     if (!absl::IsUnavailable(status)) return status;
-    Log(Severity::kWarning, "the export failed and is tried again",
+    Log(Severity::kWarning, "the export failed and is retried",
         {{"from", absl::FormatCivilTime(request.from)},
          {"to", absl::FormatCivilTime(request.to)},
          {"error", ToStd(status.message())}});
@@ -160,7 +160,7 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
   }
 }
 
-// A day that is exported again shows them again.
+// A day that is exported again shows the same events again.
 void DestinationCheck::ListUnexpected(const std::string& key) {
   if (unexpected_.size() < options_.max_listed &&
       std::find(unexpected_.begin(), unexpected_.end(), key) == unexpected_.end()) {
@@ -169,7 +169,7 @@ void DestinationCheck::ListUnexpected(const std::string& key) {
 }
 
 absl::Status DestinationCheck::OnLine(std::string_view line, const Visitor& visit) {
-  // A line that cannot be read is none of ours; it is counted and shown as it stands.
+  // A line that cannot be read is not ours; it is counted and shown unchanged.
   if (!reader_.Read(line, identity_).ok()) {
     identity_.key = line;
     return visit(identity_);

@@ -25,24 +25,24 @@ namespace millrace {
 class DestinationCheck {
  public:
   struct Options {
-    size_t max_rows = 2'000'000;  // of ours that are held at a time
+    size_t max_rows = 2'000'000;  // our rows in memory at a time
     size_t max_listed = 20;       // unexpected events that are listed
     RetryPolicy retry;
   };
-  // Two empty folders, for days that hold more than max_rows.
+  // Two empty folders, for days with more than max_rows.
   struct Folders {
     std::string ours;
     std::string theirs;
   };
 
-  // `ours` has the day (EventIdentity::day) as its key; events at the destination with another name
-  // than `names` are not looked at. All must outlive the check.
+  // `ours` has the day (EventIdentity::day) as its key; the check ignores events at the destination
+  // whose name is not in `names`. All must outlive the check.
   DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
                    const absl::flat_hash_set<std::string>& names, mixpanel::RawExport raw_export,
                    Clock& clock);
 
-  // Exports the days and compares them with what `ours` has of them; an export that fails halfway
-  // is tried again. What is missing is added to `missing`, with its object as the key.
+  // Exports the days and compares them with `ours`; retries an export that fails halfway. Adds
+  // missing rows to `missing`, with their object as the key.
   absl::StatusOr<MatchCounts> Check(const DaySpan& span, FingerprintSpill& missing,
                                     std::stop_token stop);
 

@@ -22,7 +22,7 @@ std::string Event(std::string_view name, int64_t day, int id) {
                 R"(,"distinct_id":"u","$insert_id":"id-)", id, R"("}})");
 }
 
-// The raw export of a project that lives in memory: events by day.
+// The raw export of a project in memory: events by day.
 class FakeExport {
  public:
   absl::Status operator()(const mixpanel::RawExportRequest& request,
@@ -99,7 +99,7 @@ class DestinationCheckTest : public testing::Test {
   absl::flat_hash_set<std::string> names_;
 };
 
-TEST_F(DestinationCheckTest, FindsWhatIsMissingUnexpectedAndDouble) {
+TEST_F(DestinationCheckTest, FindsMissingUnexpectedAndDuplicateEvents) {
   for (int id = 0; id < 5; ++id) Expect("Buy", kDay + id % 2, id, static_cast<uint64_t>(id));
   for (const int id : {0, 1, 1, 4}) export_.Add("Buy", kDay + id % 2, id);
   export_.Add("Buy", kDay, 77);
@@ -118,7 +118,7 @@ TEST_F(DestinationCheckTest, FindsWhatIsMissingUnexpectedAndDouble) {
   EXPECT_THAT(export_.requests[0].events, ElementsAre("$hotshard_events", "Buy"));
 }
 
-TEST_F(DestinationCheckTest, OtherNamesAndOtherDaysAreNotLookedAt) {
+TEST_F(DestinationCheckTest, OtherNamesAndOtherDaysAreIgnored) {
   Expect("Buy", kDay, 1, 0);
   Expect("Buy", kDay + 3, 2, 1);
   export_.Add("Buy", kDay, 1);
@@ -130,7 +130,7 @@ TEST_F(DestinationCheckTest, OtherNamesAndOtherDaysAreNotLookedAt) {
   EXPECT_EQ(counts.unexpected, 0u);
 }
 
-TEST_F(DestinationCheckTest, EventsOfRejectedRowsMayBeThereOrNot) {
+TEST_F(DestinationCheckTest, EventsOfRejectedRowsAreOptional) {
   Expect("Buy", kDay, 1, 0, /*optional=*/true);
   Expect("Buy", kDay, 2, 0, /*optional=*/true);
   export_.Add("Buy", kDay, 1);
@@ -140,7 +140,7 @@ TEST_F(DestinationCheckTest, EventsOfRejectedRowsMayBeThereOrNot) {
   EXPECT_EQ(counts.unexpected, 0u);
 }
 
-TEST_F(DestinationCheckTest, AnExportThatBreaksOffIsReadAgainFromItsBegin) {
+TEST_F(DestinationCheckTest, AnInterruptedExportIsReadAgainFromTheStart) {
   for (int id = 0; id < 4; ++id) {
     Expect("Buy", kDay, id, static_cast<uint64_t>(id));
     export_.Add("Buy", kDay, id);
@@ -184,7 +184,7 @@ TEST_F(DestinationCheckTest, ADayLargerThanMemoryIsComparedInParts) {
   EXPECT_TRUE(std::filesystem::is_empty(folders_.theirs));
 }
 
-TEST_F(DestinationCheckTest, UnexpectedOnesAreListedOnceAndNotWithoutEnd) {
+TEST_F(DestinationCheckTest, UnexpectedEventsAreListedOnceAndUpToALimit) {
   Expect("Buy", kDay, 1, 0);
   for (int id = 10; id < 20; ++id) export_.Add("Buy", kDay, id);
   const auto check = MakeCheck();
@@ -193,7 +193,7 @@ TEST_F(DestinationCheckTest, UnexpectedOnesAreListedOnceAndNotWithoutEnd) {
   EXPECT_EQ(check->unexpected().size(), 2u);
 }
 
-TEST_F(DestinationCheckTest, ALineThatIsNoEventIsUnexpected) {
+TEST_F(DestinationCheckTest, ALineThatIsNotAnEventIsUnexpected) {
   Expect("Buy", kDay, 1, 0);
   export_.events.emplace(kDay, R"({"odd":1})");
   const auto check = MakeCheck();
@@ -201,7 +201,7 @@ TEST_F(DestinationCheckTest, ALineThatIsNoEventIsUnexpected) {
   EXPECT_THAT(check->unexpected(), ElementsAre(R"({"odd":1})"));
 }
 
-TEST_F(DestinationCheckTest, ManyNamesAreNotPutIntoTheUrl) {
+TEST_F(DestinationCheckTest, ManyNamesAreOmittedFromTheUrl) {
   for (int i = 0; i < 500; ++i) {
     Expect(StrCat("Event number ", i), kDay, i, static_cast<uint64_t>(i));
   }
@@ -227,7 +227,7 @@ size_t RequestLineBytes(const mixpanel::RawExportRequest& request) {
   return StrCat("GET ", url.substr(host.size()), " HTTP/1.1\r\n").size();
 }
 
-// Short names take most of their bytes by what is around them, others by their escapes.
+// Short names take most of their bytes for punctuation, others for their escapes.
 TEST_F(DestinationCheckTest, TheRequestLineIsBelowEightThousandBytes) {
   for (const char* pattern : {"", "é", "\"", "/?&", "a long name of an event "}) {
     names_.clear();
@@ -246,7 +246,7 @@ TEST_F(DestinationCheckTest, TheRequestLineIsBelowEightThousandBytes) {
   }
 }
 
-TEST_F(DestinationCheckTest, DaysToComeAreNotAskedFor) {
+TEST_F(DestinationCheckTest, FutureDaysAreNotRequested) {
   const int64_t today = absl::ToUnixSeconds(clock_.Now()) / 86'400;
   Expect("Buy", today + 1, 1, 0);
   Check(*MakeCheck(), {today, today + 1, 1});

@@ -67,7 +67,7 @@ absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number,
     const bool was_rejected = rejected.Contains(row);
     const bool first_of_row = i == 0 || batch.source_rows[i - 1] != row;
     rows_rejected_ += was_rejected && first_of_row;
-    if (IsIdentityRecord(batch.row(i))) continue;  // not shown by an export row by row
+    if (IsIdentityRecord(batch.row(i))) continue;  // an export does not show it row by row
     RETURN_IF_ERROR(Annotate(reader_.Read(batch.row(i), identity_), StrCat("row ", row + 1)));
     RETURN_IF_ERROR(Add(identity_, row, number, all_optional || was_rejected));
   }

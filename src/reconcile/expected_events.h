@@ -1,5 +1,4 @@
-// Reads and maps confirmed objects again, for the identities that their rows have at the
-// destination.
+// Reads and maps confirmed objects again, to get the identities of their rows at the destination.
 #ifndef MILLRACE_RECONCILE_EXPECTED_EVENTS_H_
 #define MILLRACE_RECONCILE_EXPECTED_EVENTS_H_
 
@@ -26,8 +25,8 @@ class ExpectedEvents {
  public:
   using ReadDead = std::function<absl::StatusOr<DeadRows>(const LedgerKey& object)>;
 
-  // Fingerprints go to `spill` under their day, names to `names`.
-  // What looks wrong in the objects goes to `warnings`.
+  // Writes fingerprints to `spill` under their day, and names to `names`.
+  // Adds problems of the objects to `warnings`.
   ExpectedEvents(absl::Time now, ReadDead read_dead, FingerprintSpill& spill,
                  absl::flat_hash_set<std::string>& names, Warnings& warnings)
       : transform_(now),
@@ -36,17 +35,16 @@ class ExpectedEvents {
         names_(names),
         warnings_(warnings) {}
 
-  // `number` stands for the object in fingerprints. Events of rejected rows are optional: the
-  // destination may have taken some of a row's events before it refused another; so are all of an
-  // object of other_mapping. What a replay
-  // delivered is expected as it was sent. FailedPrecondition
-  // or NotFound if the object is no longer what was listed, DataLoss if it cannot be read; what
-  // was read before stays.
+  // `number` represents the object in fingerprints. Events of rejected rows are optional, because
+  // the destination may have accepted some of a row's events before it rejected another; so are all
+  // events of an object of other_mapping. Events that a replay delivered are expected as they were
+  // sent. FailedPrecondition or NotFound if the object has changed since the listing, DataLoss if
+  // it cannot be read; keeps what was read before.
   absl::Status Read(const ConfirmedObject& object, uint32_t number, std::stop_token stop);
 
   uint64_t rows_read() const { return rows_read_; }
   uint64_t rows_rejected() const { return rows_rejected_; }
-  uint64_t rows_replayed() const { return rows_replayed_; }  // of the rejected ones
+  uint64_t rows_replayed() const { return rows_replayed_; }  // of the rejected rows
   uint64_t rows_filtered() const { return rows_filtered_; }
 
  private:

@@ -1,4 +1,4 @@
-// What must be at the destination, compared with what is: no files, no network.
+// Compares what must be at the destination with what is there: no files, no network.
 #ifndef MILLRACE_RECONCILE_EXPECTED_SET_H_
 #define MILLRACE_RECONCILE_EXPECTED_SET_H_
 
@@ -11,10 +11,10 @@
 namespace millrace {
 
 struct MatchCounts {
-  uint64_t expected = 0;    // distinct identities of ours
+  uint64_t expected = 0;    // our distinct identities
   uint64_t found = 0;       // of those, at the destination
   uint64_t duplicates = 0;  // further copies there of found ones
-  uint64_t unexpected = 0;  // events there that are none of ours
+  uint64_t unexpected = 0;  // events there that are not ours
 
   uint64_t missing() const { return expected - found; }
   MatchCounts& operator+=(const MatchCounts& other);
@@ -22,17 +22,17 @@ struct MatchCounts {
 
 class ExpectedSet {
  public:
-  // Rows with one identity count once, for the first of them (by object and row). An optional one
-  // is not expected, yet not unexpected either.
+  // Rows with the same identity count once, for the first of them (by object and row). An optional
+  // row is neither expected nor unexpected.
   explicit ExpectedSet(std::vector<Fingerprint> ours);
 
-  // An event with this identity is at the destination. False: it is none of ours.
+  // Marks that an event with this identity is at the destination. False if it is not ours.
   bool Mark(const Hash128& id);
-  // Forgets all marks.
+  // Clears all marks.
   void Reset();
 
   const MatchCounts& counts() const { return counts_; }
-  // The missing ones by object and row; ends the set.
+  // The missing rows in order of object and row; ends the set.
   std::vector<Fingerprint> TakeMissing() &&;
 
  private:

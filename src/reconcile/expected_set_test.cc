@@ -53,7 +53,7 @@ TEST(ExpectedSet, AnExpectedRowWinsOverAnOptionalOneWithItsIdentity) {
   EXPECT_EQ(MissingRows(std::move(set)), (std::vector<uint64_t>{1}));
 }
 
-TEST(ExpectedSet, ResetForgetsMarks) {
+TEST(ExpectedSet, ResetClearsMarks) {
   ExpectedSet set({Ours(3, 0)});
   set.Mark(Id(3));
   set.Mark(Id(4));
@@ -63,7 +63,7 @@ TEST(ExpectedSet, ResetForgetsMarks) {
   EXPECT_EQ(MissingRows(std::move(set)), (std::vector<uint64_t>{0}));
 }
 
-TEST(ExpectedSet, MissingComeByObjectAndRow) {
+TEST(ExpectedSet, MissingRowsAreInOrderOfObjectAndRow) {
   Fingerprint other = Ours(1, 0);
   other.object = 2;
   ExpectedSet set({other, Ours(9, 4), Ours(5, 6)});

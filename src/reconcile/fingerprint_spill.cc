@@ -60,8 +60,9 @@ absl::Status FingerprintSpill::ForEach(int64_t key,
     seen += size;
   }
   if (seen != count->second) {
-    return absl::DataLossError(StrCat(PathOf(key), " holds ", seen, " of ", count->second,
-                                      " records: the temporary folder was changed by others"));
+    return absl::DataLossError(
+        StrCat(PathOf(key), " holds ", seen, " of ", count->second,
+               " records: another program changed the temporary folder; run it again"));
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// Fingerprints of events on disk, one file per key, so that millions cost no memory.
+// Fingerprints of events on disk, one file per key, so that millions of them need no memory.
 #ifndef MILLRACE_RECONCILE_FINGERPRINT_SPILL_H_
 #define MILLRACE_RECONCILE_FINGERPRINT_SPILL_H_
 
@@ -15,12 +15,12 @@
 
 namespace millrace {
 
-// An event of ours: the hash of its identity and the row it comes from.
+// One of our events: the hash of its identity, and its row.
 struct Fingerprint {
   Hash128 id;
   uint64_t row = 0;
-  uint32_t object = 0;    // in the list of objects that are reconciled
-  uint32_t optional = 0;  // 1: may be at the destination or not (of a rejected row)
+  uint32_t object = 0;    // index in the list of reconciled objects
+  uint32_t optional = 0;  // 1: may or may not be at the destination (of a rejected row)
 
   friend bool operator<(const Fingerprint& a, const Fingerprint& b) {
     return std::tie(a.id, a.optional, a.object, a.row) <
@@ -28,18 +28,18 @@ struct Fingerprint {
   }
 };
 
-// Not for keeping: the files have the machine's byte order. One thread at a time. No file stays
-// open between calls.
+// Temporary: the files have the machine's byte order. One thread at a time. No file stays open
+// between calls.
 class FingerprintSpill {
  public:
-  // `folder` must be there, and be this spill's own. Holds about `memory` bytes.
+  // `folder` must exist and be used by this spill only. Buffers about `memory` bytes.
   FingerprintSpill(std::string folder, size_t memory)
       : folder_(std::move(folder)), memory_(memory) {}
 
   absl::Status Add(int64_t key, const Fingerprint& fingerprint);
-  // Shows every fingerprint of `key`, in the order of adding.
+  // Visits every fingerprint of `key`, in the order in which they were added.
   absl::Status ForEach(int64_t key, const std::function<void(const Fingerprint&)>& visit);
-  // Forgets everything, files too.
+  // Removes everything, including the files.
   absl::Status Clear();
 
   // Keys and their numbers of fingerprints.

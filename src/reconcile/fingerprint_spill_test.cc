@@ -24,7 +24,7 @@ class FingerprintSpillTest : public testing::Test {
   std::string folder_;
 };
 
-TEST_F(FingerprintSpillTest, GivesBackWhatWasAddedUnderEachKey) {
+TEST_F(FingerprintSpillTest, ReturnsWhatWasAddedUnderEachKey) {
   FingerprintSpill spill(folder_, 5 * sizeof(Fingerprint));
   for (uint64_t i = 0; i < 32; ++i) {
     ASSERT_TRUE(spill.Add(static_cast<int64_t>(i % 3) - 1, {.row = i}).ok());
@@ -48,14 +48,14 @@ TEST_F(FingerprintSpillTest, ClearRemovesTheFiles) {
   EXPECT_THAT(RowsOf(spill, 1), testing::ElementsAre(2));
 }
 
-TEST_F(FingerprintSpillTest, AFileThatWasCutIsAnError) {
+TEST_F(FingerprintSpillTest, ATruncatedFileIsAnError) {
   FingerprintSpill spill(folder_, sizeof(Fingerprint));
   ASSERT_TRUE(spill.Add(1, {.row = 1}).ok());
   std::filesystem::resize_file(folder_ + "/1", 3);
   EXPECT_TRUE(absl::IsDataLoss(spill.ForEach(1, [](const Fingerprint&) {})));
 }
 
-TEST_F(FingerprintSpillTest, AFolderThatIsGoneIsAnError) {
+TEST_F(FingerprintSpillTest, AMissingFolderIsAnError) {
   FingerprintSpill spill(folder_ + "/none", sizeof(Fingerprint));
   EXPECT_TRUE(absl::IsNotFound(spill.Add(1, {.row = 1})));
 }

@@ -52,7 +52,7 @@ class MissingRowsSource : public Source {
     return chunk;
   }
 
-  bool Ready() override { return true; }  // everything it reads is known at the start
+  bool Ready() override { return true; }  // everything that it reads is known at the start
 
  private:
   absl::Status Open(int64_t number, const std::stop_token& stop) {
@@ -138,7 +138,7 @@ class MissingRowsTransform : public Transform {
   bool through_ = true;
 };
 
-// What was kept of earlier runs stays.
+// Dead letters of earlier runs stay.
 class AddOnlyDeadLetterQueue : public DeadLetterQueue {
  public:
   explicit AddOnlyDeadLetterQueue(DeadLetterQueue& kept) : kept_(kept) {}
@@ -158,7 +158,7 @@ absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& obje
                                         FingerprintSpill& missing, ResendParts parts,
                                         absl::Time now, const RunOptions& options,
                                         std::stop_token stop) {
-  // The objects' own ledger rows say what they say: this run is recorded nowhere.
+  // The ledger rows of the objects stay unchanged: this run is not recorded.
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, OpenSqliteLedger(":memory:", parts.clock));
   MissingRowsSource source(objects, missing, *ledger, options.lease);
   AddOnlyDeadLetterQueue dead_letter(parts.dead_letter);

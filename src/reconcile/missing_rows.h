@@ -1,4 +1,4 @@
-// Sends rows again that the ledger calls accepted and that the destination does not have.
+// Sends rows again that are accepted in the ledger but missing at the destination.
 #ifndef MILLRACE_RECONCILE_MISSING_ROWS_H_
 #define MILLRACE_RECONCILE_MISSING_ROWS_H_
 
@@ -15,12 +15,12 @@ namespace millrace {
 
 struct ResendParts {
   SinkFactory make_sink;
-  DeadLetterQueue& dead_letter;  // keeps what is refused now
+  DeadLetterQueue& dead_letter;  // stores what is rejected now
   Clock& clock;
 };
 
-// `missing` has indexes of `objects` as keys. Rows are mapped again, so that they have the ids they
-// had, and go through Run(). `accepted` of the report's counts are rows that were sent again.
+// `missing` has indexes of `objects` as keys. Maps rows again, so that they keep their ids, and
+// sends them with Run(). `accepted` in the counts of the report is the number of rows sent again.
 absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& objects,
                                         FingerprintSpill& missing, ResendParts parts,
                                         absl::Time now, const RunOptions& options,

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kSpillMemory = 16 << 20;
 constexpr absl::Duration kFirstPause = absl::Seconds(15);
 
-// Errors of one object that the others need not suffer from.
+// Errors of one object that do not affect the others.
 ObjectProblem ProblemOf(const absl::Status& status) {
   if (absl::IsFailedPrecondition(status)) return ObjectProblem::kChanged;
   if (absl::IsNotFound(status)) return ObjectProblem::kGone;
@@ -101,7 +101,7 @@ class Reconciler {
                                                .retry = request_.import.run.retry};
     check_ = std::make_unique<DestinationCheck>(options, std::move(folders), *ours_, names_,
                                                 parts_.raw_export, parts_.clock);
-    // Days to come are spans of their own.
+    // Future days are separate spans.
     const std::map<int64_t, uint64_t>& days = ours_->counts();
     const auto to_come = days.upper_bound(Today());
     for (const auto& part : {std::map(days.begin(), to_come), std::map(to_come, days.end())}) {
@@ -113,8 +113,8 @@ class Reconciler {
     return absl::OkStatus();
   }
 
-  // Compares all days that are not known to be complete; again and again, while something is
-  // missing and `wait` is not over.
+  // Compares all days that are not known to be complete, and repeats that while rows are missing
+  // and `wait` is not over.
   absl::Status CompareFor(absl::Duration wait) {
     const absl::Duration end = parts_.clock.Elapsed() + wait;
     absl::Duration pause = kFirstPause;
@@ -158,7 +158,7 @@ class Reconciler {
     return absl::OkStatus();
   }
 
-  // The export's days are those of UTC, and it refuses days to come.
+  // The days of the export are in UTC, and it rejects future days.
   int64_t Today() const {
     return absl::ToCivilDay(parts_.clock.Now(), absl::UTCTimeZone()) - absl::CivilDay(1970, 1, 1);
   }

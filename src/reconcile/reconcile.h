@@ -1,4 +1,4 @@
-// Proves that what the ledger calls delivered is at the destination, and nothing else.
+// Proves that the destination has exactly what is delivered according to the ledger.
 #ifndef MILLRACE_RECONCILE_RECONCILE_H_
 #define MILLRACE_RECONCILE_RECONCILE_H_
 
@@ -19,11 +19,11 @@ namespace millrace {
 
 struct ReconcileRequest {
   ImportRequest import;     // inputs, config and destination as they were imported
-  std::string temp_parent;  // where a folder for temporary files may be made: 32 bytes an event
+  std::string temp_parent;  // where to create a folder for temporary files: 32 bytes per event
   size_t max_listed = 20;   // rows, events and objects that the report lists
   bool repair = false;      // send missing rows again
-  // Mixpanel shows events some minutes after it took them: while rows are missing, their days are
-  // exported again until so long has passed.
+  // Mixpanel shows events some minutes after it accepted them: while rows are missing, their days
+  // are exported again until this time has passed.
   absl::Duration wait;
   absl::Duration wait_after_repair = absl::Minutes(5);
   size_t max_rows_in_memory = 2'000'000;
@@ -32,7 +32,7 @@ struct ReconcileRequest {
 // Everything outside the process.
 struct ReconcileParts {
   Ledger& ledger;
-  DeadLetterQueue& dead_letter;  // keeps what is refused in a repair
+  DeadLetterQueue& dead_letter;  // stores what is rejected in a repair
   ExpectedEvents::ReadDead read_dead;
   mixpanel::RawExport raw_export;
   SinkFactory make_sink;  // for a repair
@@ -45,23 +45,23 @@ struct MissingRow {
 };
 
 struct ReconcileReport {
-  absl::Status status;    // Cancelled: a stop was asked for; otherwise what ended the work early
-  MatchCounts counts;     // after the repair
-  uint64_t repaired = 0;  // missing before the repair, found after it
-  uint64_t repair_rejected = 0;  // rows that the destination refused in the repair
+  absl::Status status;  // Cancelled: a stop was requested; otherwise the error that ended it early
+  MatchCounts counts;   // after the repair
+  uint64_t repaired = 0;         // missing before the repair, found after it
+  uint64_t repair_rejected = 0;  // rows that the destination rejected in the repair
   uint64_t rows = 0;             // read of the confirmed objects
   uint64_t rows_rejected = 0;    // of these, in the dead letters: not expected
   uint64_t rows_replayed = 0;    // of these, delivered by replays: expected as they were sent
   uint64_t rows_filtered = 0;
-  // Rows of days that have not begun for the export, as events may be an hour ahead: neither found
-  // nor missing, and in none of `counts`.
+  // Rows of days that have not begun for the export, because events may be an hour ahead: neither
+  // found nor missing, and not in `counts`.
   uint64_t not_checkable_yet = 0;
   absl::Time checkable_from = absl::InfinitePast();  // when the first such day begins
   uint64_t objects = 0;                              // compared
   uint64_t objects_not_checked = 0;                  // of profiles
   uint64_t days = 0;
   uint64_t requests = 0;                       // exports, with repeats
-  std::vector<ObjectFinding> findings;         // objects that are not, or not wholly, compared
+  std::vector<ObjectFinding> findings;         // objects that are not compared, or only in part
   std::vector<MissingRow> missing_rows;        // the first
   std::vector<std::string> unexpected_events;  // the first, as EventIdentity::key
   std::vector<WarningCount> warnings;          // of listing and reading the objects
@@ -69,7 +69,7 @@ struct ReconcileReport {
   double elapsed_s = 0;
 
   uint64_t CountOf(ObjectProblem problem) const;
-  // Source and destination are the same as far as the inputs go.
+  // Source and destination are the same for the inputs.
   bool clean(bool ignore_unexpected) const {
     return status.ok() && !(warnings_are_errors && !warnings.empty()) && findings.empty() &&
            counts.missing() == 0 && not_checkable_yet == 0 &&
@@ -77,7 +77,8 @@ struct ReconcileReport {
   }
 };
 
-// Blocking. Memory: about 32 bytes for each of max_rows_in_memory, and some hundred an object.
+// Blocking. Memory: about 32 bytes for each of max_rows_in_memory, and some hundred bytes per
+// object.
 ReconcileReport Reconcile(const ReconcileRequest& request, const ReconcileParts& parts,
                           std::stop_token stop);
 

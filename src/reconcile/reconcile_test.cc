@@ -54,7 +54,7 @@ class ReconcileTest : public testing::Test {
     for (int id = first; id < last; ++id) file << Event(id) << "\n";
   }
 
-  // As if the objects had been imported by a Millrace with other mapping rules.
+  // As if a Millrace with other mapping rules had imported the objects.
   void SetMappingVersion(uint64_t version) {
     MemoryLedger::Rows rows = ledger_.Snapshot();
     for (auto& [key, entry] : rows) entry.mapping_version = version;
@@ -118,7 +118,7 @@ class ReconcileTest : public testing::Test {
   ReconcileRequest request_;
 };
 
-TEST_F(ReconcileTest, WhatWasImportedIsTheSame) {
+TEST_F(ReconcileTest, AnImportIsTheSame) {
   WriteFile("a.ndjson", 0, 100);
   WriteFile("b.ndjson", 100, 150);
   Import();
@@ -180,12 +180,12 @@ TEST_F(ReconcileTest, ReplayedRowsAreExpectedAsTheyWereSent) {
   WriteFile("a.ndjson", 0, 10);
   project_.Refuse("id-7-");
   Import();
-  mixpanel::EventIdentity mended;
-  mended.Set("Buy", "mended", kMorning, "id-mended-");
-  replayed_ = {{.row = 7, .events = {mended}}};
+  mixpanel::EventIdentity replayed;
+  replayed.Set("Buy", "fixed", kMorning, "id-fixed-");
+  replayed_ = {{.row = 7, .events = {replayed}}};
   EXPECT_EQ(Reconcile().counts.missing(), 1u);
   project_.Add(StrCat(R"({"event":"Buy","properties":{"time":)", kMorning,
-                      R"(,"distinct_id":"mended","$insert_id":"id-mended-"}})"));
+                      R"(,"distinct_id":"fixed","$insert_id":"id-fixed-"}})"));
   const ReconcileReport report = Reconcile();
   EXPECT_TRUE(report.clean(false));
   EXPECT_EQ(report.counts.expected, 10u);
@@ -209,7 +209,8 @@ TEST_F(ReconcileTest, RepairSendsMissingRowsAgainWithTheirIds) {
   EXPECT_THAT(project_.events(), SizeIs(5100));
 }
 
-// Rows of another mapping version may have other ids now: sending "missing" ones would double them.
+// Rows of another mapping version may have other ids now: sending "missing" ones would duplicate
+// them.
 TEST_F(ReconcileTest, ObjectsOfAnotherMappingVersionAreNeitherMissingNorRepaired) {
   WriteFile("old.ndjson", 0, 10);
   Import();
@@ -227,11 +228,11 @@ TEST_F(ReconcileTest, ObjectsOfAnotherMappingVersionAreNeitherMissingNorRepaired
   EXPECT_EQ(report.counts.expected, 10u);
   EXPECT_EQ(report.counts.missing(), 0u);
   EXPECT_EQ(report.repaired, 1u);
-  EXPECT_EQ(report.counts.unexpected, 0u) << "those with the ids of today are known";
+  EXPECT_EQ(report.counts.unexpected, 0u) << "events with the current ids are known";
   EXPECT_THAT(project_.events(), SizeIs(19));
 }
 
-// Events may be an hour ahead, and the export refuses days that have not begun.
+// Events may be an hour ahead, and the export rejects days that have not begun.
 TEST_F(ReconcileTest, EventsOfTomorrowAreNotCheckableYet) {
   const int ten_pm = 24 * 365;  // as SetUp() sets the clock
   WriteFile("a.ndjson", ten_pm, ten_pm + 3);
@@ -242,7 +243,7 @@ TEST_F(ReconcileTest, EventsOfTomorrowAreNotCheckableYet) {
   const ReconcileReport report = Reconcile();
   ASSERT_TRUE(report.status.ok()) << report.status;
   EXPECT_EQ(report.counts.expected, 2u);
-  EXPECT_EQ(report.counts.missing(), 1u) << "of today";
+  EXPECT_EQ(report.counts.missing(), 1u) << "from this day";
   EXPECT_EQ(report.not_checkable_yet, 1u);
   EXPECT_EQ(report.checkable_from, midnight);
   EXPECT_FALSE(report.clean(true));
@@ -277,7 +278,7 @@ TEST_F(ReconcileTest, AnObjectOfAnotherConfigIsNamed) {
   EXPECT_THAT(Problems(Reconcile()), ElementsAre("config_changed a.ndjson"));
 }
 
-TEST_F(ReconcileTest, WhatIsRefusedInARepairIsKeptAsADeadLetter) {
+TEST_F(ReconcileTest, RowsRejectedInARepairBecomeDeadLetters) {
   WriteFile("a.ndjson", 0, 10);
   project_.Refuse("id-2-");
   Import();
@@ -306,7 +307,7 @@ TEST_F(ReconcileTest, WaitsForEventsThatAppearLate) {
   EXPECT_LT(project_.exports(), 10);
 }
 
-TEST_F(ReconcileTest, AnUnfinishedObjectIsComparedAsFarAsItIsConfirmed) {
+TEST_F(ReconcileTest, AnUnfinishedObjectIsComparedUpToItsConfirmedRow) {
   WriteFile("a.ndjson", 0, 10);
   Import();
   LedgerEntry entry = ledger_.Snapshot().begin()->second;
@@ -337,8 +338,8 @@ TEST_F(ReconcileTest, SaysWhyAnImportStopped) {
   const ReconcileReport report = Reconcile();
   ASSERT_THAT(report.findings, SizeIs(1));
   EXPECT_EQ(report.findings[0].message,
-            "its import has come to row 5 only, where it stopped: the file is damaged; import it "
-            "again to go on");
+            "its import has reached only row 5, where it stopped: the file is damaged; import it "
+            "again to continue");
 }
 
 TEST_F(ReconcileTest, StrictIsNotCleanWithAHiddenName) {
@@ -370,7 +371,7 @@ TEST_F(ReconcileTest, NamesObjectsThatCannotBeCompared) {
   EXPECT_FALSE(report.clean(true));
 }
 
-TEST_F(ReconcileTest, AnInputThatIsGoneIsFoundInTheLedger) {
+TEST_F(ReconcileTest, AMissingInputIsFoundInTheLedger) {
   WriteFile("a.ndjson", 0, 5);
   Import();
   fs::remove(Path("a.ndjson"));
@@ -380,7 +381,7 @@ TEST_F(ReconcileTest, AnInputThatIsGoneIsFoundInTheLedger) {
   EXPECT_TRUE(absl::IsNotFound(Reconcile().status));
 }
 
-TEST_F(ReconcileTest, AnotherProjectIsNotMistakenForThisOne) {
+TEST_F(ReconcileTest, ObjectsOfAnotherProjectAreNotImported) {
   WriteFile("a.ndjson", 0, 5);
   Import();
   request_.import.project_id = "2";
@@ -403,7 +404,7 @@ TEST_F(ReconcileTest, ADayLargerThanMemoryIsStillExact) {
   EXPECT_EQ(report.missing_rows[0].object, Path("a.ndjson"));
 }
 
-TEST_F(ReconcileTest, ListsNoMoreThanAsked) {
+TEST_F(ReconcileTest, ListsNoMoreThanRequested) {
   WriteFile("a.ndjson", 0, 50);
   Import();
   project_.Remove("Buy");
@@ -413,7 +414,7 @@ TEST_F(ReconcileTest, ListsNoMoreThanAsked) {
   EXPECT_THAT(report.missing_rows, SizeIs(3));
 }
 
-TEST_F(ReconcileTest, AStopLeavesNothingBehind) {
+TEST_F(ReconcileTest, AStopLeavesNoFiles) {
   WriteFile("a.ndjson", 0, 5);
   Import();
   std::stop_source stop;

@@ -1,4 +1,4 @@
-// What the dead letters say of the rows of one object.
+// The dead letters of the rows of one object.
 #ifndef MILLRACE_REPLAY_DEAD_ROWS_H_
 #define MILLRACE_REPLAY_DEAD_ROWS_H_
 
@@ -15,7 +15,7 @@ namespace millrace {
 
 struct DeadRows {
   RowSet rejected;
-  // What replays delivered of them since.
+  // The rows that replays have delivered since.
   struct Replayed {
     uint64_t row = 0;  // 0-based
     std::vector<mixpanel::EventIdentity> events;
@@ -23,7 +23,7 @@ struct DeadRows {
   std::vector<Replayed> replayed;
 };
 
-// Reads the dead letters on disk in `folder`. Lines that cannot be read count for nothing.
+// Reads the dead letters on disk in `folder`. Ignores lines that cannot be read.
 absl::StatusOr<DeadRows> ReadDeadRows(const std::string& folder, const LedgerKey& object);
 
 }  // namespace millrace

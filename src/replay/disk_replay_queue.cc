@@ -13,7 +13,7 @@ class DiskReplayQueue : public ReplayQueue {
   absl::StatusOr<DeadLetterScan> Scan(const DeadLetterFilter& filter, const Visit& visit,
                                       std::stop_token stop) override {
     return ScanDeadLetters(folder_, filter, [&](const DeadLetterRecord& record, bool replayed) {
-      if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+      if (stop.stop_requested()) return absl::CancelledError("the replay was stopped");
       return visit(record, replayed);
     });
   }

@@ -30,10 +30,10 @@ class TextObject : public ObjectReader {
   ObjectInfo info_;
 };
 
-// Maps the rows of a text that holds one line for each of some kept rows.
+// Maps the rows of a text that contains one line for each of some stored rows.
 class RemapVisitor : public RowVisitor {
  public:
-  // A kept row that has a line.
+  // A stored row that has a line.
   struct Line {
     size_t index = 0;  // of `rows`
     RowMapper* mapper = nullptr;
@@ -82,8 +82,8 @@ absl::StatusOr<std::vector<Remapped>> Remapper::Map(absl::Span<const KeptRow> ro
     if (!LooksLikeObject(rows[i].json)) {
       results[i].why = {.code = "unreadable_row",
                         .message =
-                            "the row was not readable as it was kept; mend the source file "
-                            "and import it again"};
+                            "the row could not be read when it was stored; fix the source "
+                            "file and import it again"};
       continue;
     }
     ASSIGN_OR_RETURN(RowMapper * mapper, MapperFor(rows[i].config));

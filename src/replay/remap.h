@@ -1,4 +1,4 @@
-// Maps rows again that were kept as JSON, as dead letters are.
+// Maps rows again that were stored as JSON, like those of dead letters.
 #ifndef MILLRACE_REPLAY_REMAP_H_
 #define MILLRACE_REPLAY_REMAP_H_
 
@@ -19,8 +19,8 @@
 namespace millrace {
 
 struct KeptRow {
-  std::string_view json;  // what AppendRowAsJson() made of the row
-  // Where it came from: ids by position are made of these.
+  std::string_view json;  // the row as AppendRowAsJson() wrote it
+  // The position of the row, from which ids by position are made.
   std::string_view object;
   std::string_view version;
   uint64_t number = 0;  // 0-based, in its object
@@ -39,7 +39,7 @@ class Remapper {
   explicit Remapper(absl::Time now) : now_(now) {}
 
   // Appends the events of `rows` to `out`, in order, with indexes of `rows` as their source rows,
-  // and returns what became of each. A row whose text is no JSON object is rejected as
+  // and returns the outcome of each. A row whose text is not a JSON object is rejected as
   // "unreadable_row". InvalidArgument if a config's transform does not load.
   absl::StatusOr<std::vector<Remapped>> Map(absl::Span<const KeptRow> rows, Batch& out);
 

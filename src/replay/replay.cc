@@ -23,18 +23,18 @@ namespace {
 
 constexpr size_t kMaxRecords = 1000;
 constexpr size_t kMaxBytes = 4 << 20;
-// A transform may make thousands of events of a record, so the first batches of such records are
-// small, and the later ones as large as the earlier ones allow.
+// A transform may produce thousands of events from a record, so the first batches of such records
+// are small, and later batches are as large as the earlier ones allow.
 constexpr size_t kFirstTransformed = 16;
 
-// One record on its way.
+// One record in progress.
 struct Replaying {
   DeadLetterRecord record;
   std::shared_ptr<const SourceConfig> config;
   MapOutcome outcome = MapOutcome::kMapped;
-  std::string row = {};                  // the source row as JSON; empty: it is not to be had
-  Rejection again = {};                  // if it is rejected
-  bool hopeless = false;                 // rejected for what was kept of it, not for the config
+  std::string row = {};   // the source row as JSON; empty: not available
+  Rejection again = {};   // if it is rejected
+  bool hopeless = false;  // rejected because of what was stored, not because of the config
   std::vector<std::string> events = {};  // identities (EventIdentity::key) that were sent
 };
 
@@ -133,8 +133,8 @@ class DestinationReplay {
     return absl::OkStatus();
   }
 
-  // The rows as they were kept. Where only the event was, the row is read again from its object,
-  // if the config is another now: else mapping would only give the same event.
+  // The rows as they were stored. If only the event was stored and the config has changed, reads
+  // the row again from its object; with the same config, mapping would give the same event.
   absl::Status FindRows() {
     std::map<LedgerKey, std::vector<Replaying*>> to_read;
     for (Replaying& one : records_) {
@@ -150,7 +150,7 @@ class DestinationReplay {
       for (const Replaying* one : records) wanted.Add(one->record.rejection.source_row);
       auto rows = ReadRowsAsJson(object, *records.front()->config, wanted, request_.import.stores);
       if (absl::IsUnavailable(rows.status())) return rows.status();
-      if (!rows.ok()) continue;  // gone or changed: what was kept of it has to do
+      if (!rows.ok()) continue;  // missing or changed: use what was stored
       for (Replaying* one : records) {
         one->row = std::move((*rows)[one->record.rejection.source_row]);
       }
@@ -168,14 +168,15 @@ class DestinationReplay {
     return KeyOf({object.object, 0, object.version}, *one.config, "").config != object.config;
   }
 
-  // What was mapped when the destination refused it, as it is.
+  // The mapped record that the destination rejected, unchanged.
   void TakeMapped(size_t i) {
     Replaying& one = records_[i];
     const DeadLetterRecord& record = one.record;
     if (!HasWholeEvent(record)) {
       one.hopeless = true;
       Reject(one, record.rejection.code, record.rejection.field,
-             "the record was too large to be kept whole, and its source is gone or has changed",
+             "the record was too large to be stored completely, and its source is missing or has "
+             "changed",
              "");
       return;
     }
@@ -212,7 +213,7 @@ class DestinationReplay {
     }
   }
 
-  // Writes down what became of records_.
+  // Records the outcomes of records_.
   absl::Status Note() {
     RETURN_IF_ERROR(ReadIdentities());
     std::vector<ReplayNote> notes;
@@ -297,7 +298,7 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
       lane = std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);
     }
   }
-  // What is rejected again is added to the file that is being read.
+  // Records that are rejected again are appended to the file that is being read.
   absl::flat_hash_set<std::string> taken;
   const auto take = [&](const DeadLetterRecord& record, bool replayed) {
     if (!taken.insert(record.id()).second) return absl::OkStatus();

@@ -1,5 +1,5 @@
-// Sends rejected records again: mapped anew by today's config, or as they were if it was only the
-// destination that refused them.
+// Sends rejected records again: mapped again with the current config, or unchanged if only the
+// destination rejected them.
 #ifndef MILLRACE_REPLAY_REPLAY_H_
 #define MILLRACE_REPLAY_REPLAY_H_
 
@@ -20,7 +20,7 @@ namespace millrace {
 struct ReplayRequest {
   ImportRequest import;  // config and destination; inputs are not used
   DeadLetterFilter filter;
-  bool dry_run = false;  // maps and counts; sends nothing and notes nothing
+  bool dry_run = false;  // maps and counts; sends nothing and records nothing
 };
 
 // Everything outside the process.
@@ -31,11 +31,11 @@ struct ReplayParts {
 };
 
 struct ReplayReport {
-  absl::Status status;           // Cancelled: a stop was asked for; otherwise what ended it early
-  Counts counts;                 // of records; what is not settled at an early end is pending
-  uint64_t replayed_before = 0;  // fit the filter and needed nothing
-  uint64_t not_ours = 0;         // fit the filter, and are of another host, project or config
-  uint64_t damaged = 0;          // lines or messages that are no dead letters
+  absl::Status status;  // Cancelled: a stop was requested; otherwise the error that ended it early
+  Counts counts;        // of records; those without an outcome at an early end are pending
+  uint64_t replayed_before = 0;  // match the filter and were replayed before
+  uint64_t not_ours = 0;         // match the filter, but belong to another host, project or config
+  uint64_t damaged = 0;          // lines or messages that are not dead letters
   uint64_t retries = 0;
   double elapsed_s = 0;
   std::string first_error;  // the first record rejected again, or what ended the replay
@@ -45,9 +45,10 @@ struct ReplayReport {
   }
 };
 
-// Blocking. A record has the ids that its import would have given it, so a replay that was killed
-// and one that is repeated do no harm. What is accepted or filtered is noted as replayed after the
-// destination has confirmed it; what is rejected again stays: on disk with its new reason.
+// Blocking. A record has the ids that its import would have given it, so a killed or repeated
+// replay is harmless. Records that are accepted or filtered are recorded as replayed after the
+// destination has confirmed them; records that are rejected again stay, on disk with their new
+// reason.
 ReplayReport Replay(const ReplayRequest& request, const ReplayParts& parts, std::stop_token stop);
 
 }  // namespace millrace

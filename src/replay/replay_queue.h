@@ -1,4 +1,4 @@
-// Where replayed records come from, and where what became of them goes.
+// The source of replayed records, and the target of their outcomes.
 #ifndef MILLRACE_REPLAY_REPLAY_QUEUE_H_
 #define MILLRACE_REPLAY_REPLAY_QUEUE_H_
 
@@ -28,36 +28,37 @@ class ReplayQueue {
 
   using Visit = std::function<absl::Status(const DeadLetterRecord&, bool replayed)>;
 
-  // Shows the records that fit `filter`, once each. A status of `visit` that is not ok ends it and
-  // is returned; Cancelled soon after `stop` is requested.
+  // Visits the records that match `filter`, once each. If `visit` returns an error, the scan ends
+  // and returns it; Cancelled soon after `stop` is requested.
   virtual absl::StatusOr<DeadLetterScan> Scan(const DeadLetterFilter& filter, const Visit& visit,
                                               std::stop_token stop) = 0;
 
-  // What became of records that were shown, once the destination has confirmed it: `notes`, and the
-  // new reasons of those that were rejected again. Durable on return. A record that it is not
-  // called for stays as it is.
+  // Records the outcomes of visited records, after the destination has confirmed them: `notes`, and
+  // the new reasons of those that were rejected again. Durable on return. A record without this
+  // call stays unchanged.
   virtual absl::Status Ack(absl::Span<const ReplayNote> notes,
                            const std::map<LedgerKey, std::vector<Rejection>>& again) = 0;
 };
 
-// The dead letters of `folder`, which imports may be writing meanwhile.
+// The dead letters of `folder`; imports may write to it meanwhile.
 std::unique_ptr<ReplayQueue> NewDiskReplayQueue(const std::string& folder,
                                                 Clock& clock = Clock::Real());
 
 struct TopicReplayOptions {
-  bool dry_run = false;  // everything is given back
-  // The scan is over when no record that was not there before came for so long.
+  bool dry_run = false;  // returns every message
+  // The scan ends when no new record has arrived for this long.
   absl::Duration idle = absl::Seconds(10);
 };
 
-// The messages of a subscription of a dead letter topic. A record that was delivered or filtered is
-// acked, with every other message of the same record id; all else is given back: what was rejected
-// again, for whatever reason, what does not fit the filter, what is no dead letter.
+// The messages of a subscription to a dead-letter topic. A record that was delivered or filtered is
+// acknowledged, with every other message of the same record id; all others are returned: records
+// that were rejected again, records that do not match the filter, and messages that are not dead
+// letters.
 std::unique_ptr<ReplayQueue> NewTopicReplayQueue(pubsub::Subscription& subscription,
                                                  const TopicReplayOptions& options,
                                                  Clock& clock = Clock::Real());
 
-// What NewTopicReplayQueue() holds at most: give a Subscription these limits.
+// The maximum that NewTopicReplayQueue() holds: give the Subscription these limits.
 inline constexpr size_t kMaxReplayMessages = 20'000;
 inline constexpr size_t kMaxReplayBytes = 128 << 20;
 

@@ -101,7 +101,7 @@ class ReplayTest : public testing::Test {
                             {});
   }
 
-  // "row code" of what waits.
+  // "row code" of the waiting records.
   std::vector<std::string> Waiting() {
     std::vector<std::string> waiting;
     const auto scan = ScanDeadLetters(dead_letters_, {}, [&](const auto& record, bool) {
@@ -122,7 +122,7 @@ class ReplayTest : public testing::Test {
   ReplayRequest request_;
 };
 
-TEST_F(ReplayTest, AMendedConfigRepairsWhatItCan) {
+TEST_F(ReplayTest, AFixedConfigRepairsWhatItCan) {
   Import();
   EXPECT_THAT(project_.events(), SizeIs(2));
   EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time", "4 missing_required_field"));
@@ -140,7 +140,7 @@ TEST_F(ReplayTest, AMendedConfigRepairsWhatItCan) {
   EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time"));
 }
 
-TEST_F(ReplayTest, WhatWasReplayedIsNotSentAgain) {
+TEST_F(ReplayTest, ReplayedRecordsAreNotSentAgain) {
   Import();
   Configure(kLenient);
   Replay();
@@ -167,7 +167,7 @@ TEST_F(ReplayTest, RowsKeepTheIdsThatTheirImportWouldHaveGivenThem) {
   }
 }
 
-TEST_F(ReplayTest, WhatOnlyTheDestinationRefusedIsSentAsItWas) {
+TEST_F(ReplayTest, RecordsThatOnlyTheDestinationRejectedAreSentUnchanged) {
   project_.Refuse("plum");
   Import();
   EXPECT_THAT(Waiting(), testing::Contains("3 rejected_by_destination"));
@@ -181,7 +181,7 @@ TEST_F(ReplayTest, WhatOnlyTheDestinationRefusedIsSentAsItWas) {
   EXPECT_THAT(project_.events().back(), AllOf(HasSubstr("plum"), HasSubstr("$insert_id")));
 }
 
-TEST_F(ReplayTest, WhatTheDestinationRefusedIsMappedByAMendedConfigIfItsSourceIsThere) {
+TEST_F(ReplayTest, RecordsThatTheDestinationRejectedAreMappedByAFixedConfigIfTheSourceExists) {
   project_.Refuse("plum");
   Import();
   std::string renamed = kLenient;
@@ -191,14 +191,14 @@ TEST_F(ReplayTest, WhatTheDestinationRefusedIsMappedByAMendedConfigIfItsSourceIs
   request_.filter.code = "rejected_by_destination";
   const std::string file = folder_ + "/in/a.csv";
   fs::rename(file, file + ".away");
-  EXPECT_EQ(Replay().counts.rejected, 1u) << "sent as it was";
+  EXPECT_EQ(Replay().counts.rejected, 1u) << "sent unchanged";
   fs::rename(file + ".away", file);
   const ReplayReport report = Replay();
   EXPECT_EQ(report.counts.accepted, 1u) << report.first_error;
   EXPECT_THAT(project_.events().back(), HasSubstr(R"("fruit":"plum")"));
 }
 
-TEST_F(ReplayTest, WhatIsRejectedAgainStaysWithItsNewReason) {
+TEST_F(ReplayTest, RecordsRejectedAgainStayWithTheirNewReason) {
   Import();
   Configure(kLenient);
   project_.Refuse("fig");
@@ -212,7 +212,7 @@ TEST_F(ReplayTest, WhatIsRejectedAgainStaysWithItsNewReason) {
   EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time"));
 }
 
-TEST_F(ReplayTest, ADryRunSendsAndNotesNothing) {
+TEST_F(ReplayTest, ADryRunSendsAndRecordsNothing) {
   Import();
   Configure(kLenient);
   request_.dry_run = true;
@@ -222,7 +222,7 @@ TEST_F(ReplayTest, ADryRunSendsAndNotesNothing) {
   EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time", "4 missing_required_field"));
 }
 
-TEST_F(ReplayTest, RecordsOfOtherProjectsAreLeftAlone) {
+TEST_F(ReplayTest, RecordsOfOtherProjectsAreSkipped) {
   Import();
   Configure(kLenient);
   request_.import.project_id = "2";
@@ -265,7 +265,7 @@ TEST_F(ReplayTest, AStopLeavesTheRestWaiting) {
   EXPECT_THAT(Waiting(), SizeIs(2));
 }
 
-TEST_F(ReplayTest, ASinkThatFailsForGoodEndsTheReplayWithTheRestPending) {
+TEST_F(ReplayTest, APermanentSinkFailureEndsTheReplayWithTheRestPending) {
   class Failing : public Sink {
    public:
     WriteResult Write(const Batch&, std::stop_token) override {

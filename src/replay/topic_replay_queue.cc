@@ -9,8 +9,8 @@
 namespace millrace {
 namespace {
 
-// Of messages that are kept to be given back at the end. Further ones are put off instead, and come
-// again, so that they do not stand in the way of others.
+// The limit of messages that are kept until they are returned at the end. Further messages are
+// delayed and redelivered instead, so that they do not block others.
 constexpr size_t kMaxKept = kMaxReplayMessages / 4;
 constexpr size_t kMaxKeptBytes = kMaxReplayBytes / 4;
 
@@ -68,16 +68,16 @@ class TopicReplayQueue : public ReplayQueue {
  private:
   struct Record {
     bool done = false;
-    std::vector<std::unique_ptr<pubsub::Delivery>> deliveries;  // to be settled
+    std::vector<std::unique_ptr<pubsub::Delivery>> deliveries;  // not settled yet
   };
 
-  // Null if nothing came within `wait`.
+  // Null if nothing arrived within `wait`.
   absl::StatusOr<std::unique_ptr<pubsub::Delivery>> Next(absl::Duration wait,
                                                          std::stop_token stop) {
     if (wait <= absl::ZeroDuration() && !subscription_.Ready()) return nullptr;
     std::stop_source either;
     const std::stop_callback stopped(stop, [&] { either.request_stop(); });
-    // A thread of its own for the wait: Next() knows no time limit.
+    // A separate thread for the wait, because Next() has no time limit.
     std::jthread timer([&, wait](std::stop_token done) {
       if (clock_.SleepFor(wait, std::move(done))) either.request_stop();
     });

@@ -61,7 +61,7 @@ class TopicReplay : public testing::Test {
   ReplayRequest request_;
 };
 
-TEST_F(TopicReplay, AcksWhatWasDelivered) {
+TEST_F(TopicReplay, AcksDeliveredRecords) {
   Reject(1);
   Reject(2, "soon");
   Reject(3);
@@ -73,7 +73,7 @@ TEST_F(TopicReplay, AcksWhatWasDelivered) {
   EXPECT_THAT(report.first_error, HasSubstr("a.ndjson: row 3: "));
   EXPECT_THAT(project_.events(), SizeIs(2));
   EXPECT_EQ(topic_.unacked(), 1u);
-  // Only what was rejected again is there again.
+  // Only records that were rejected again are redelivered.
   report = Replay();
   EXPECT_EQ(report.counts.read, 1u);
   EXPECT_EQ(report.counts.rejected, 1u);
@@ -108,7 +108,7 @@ TEST_F(TopicReplay, NothingIsAckedBeforeItIsDelivered) {
   EXPECT_EQ(topic_.unacked(), 1u);
 }
 
-TEST_F(TopicReplay, ADryRunGivesEverythingBack) {
+TEST_F(TopicReplay, ADryRunReturnsEverything) {
   Reject(1);
   Reject(2);
   request_.dry_run = true;
@@ -120,7 +120,7 @@ TEST_F(TopicReplay, ADryRunGivesEverythingBack) {
   EXPECT_EQ(topic_.unacked(), 0u);
 }
 
-TEST_F(TopicReplay, WhatIsNotAskedForIsGivenBack) {
+TEST_F(TopicReplay, ReturnsWhatTheFilterExcludes) {
   Reject(1);
   object_.object = "gs://lake/b.ndjson";
   Reject(2);

@@ -290,7 +290,7 @@ class ImportTest(MillraceTest):
                 code, out, err = self.run_program(verb, self.folder / "in", "--config", nothing, "--json", *where,
                                                   env=account)
                 self.assertEqual((code, out), (2, ""), err)
-                for said in ("no entry of the config fits any of the 2 objects", "gs://bucket/events/",
+                for said in ("no entry of the config matches any of the 2 objects", "gs://bucket/events/",
                              "/in/a.ndjson", "/in/b.ndjson"):
                     self.assertIn(said, err)
         # One that fits some is not.

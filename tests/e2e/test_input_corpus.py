@@ -1,4 +1,4 @@
-"""Files as people have them: every verb that reads agrees on what is in them.
+"""Realistic files: every verb that reads them agrees on their content.
 
 The inputs are those of ../shared/data (its README.md and faults/README.md say what is expected of them) and
 neighbours generated here: other compressions, sizes below and above the 64 KiB that formats are detected

@@ -1,4 +1,4 @@
-"""Inputs as people have them (../shared/data/faults), read right or refused aloud, by each verb alike."""
+"""Realistic faulty inputs (../shared/data/faults): every verb reads them correctly or rejects them with an error."""
 import csv
 import gzip
 import io

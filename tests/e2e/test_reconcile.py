@@ -151,7 +151,7 @@ class OwnFilesTest(ReconcileTest):
         self.assertEqual({(f["problem"], f["object"].rsplit("/")[-1]) for f in report["findings"]},
                          {("changed", "changed.ndjson"), ("gone", "gone.ndjson"), ("not_imported", "new.ndjson")})
 
-    def test_a_mended_config_repairs_what_it_can_and_reconcile_knows(self):
+    def test_a_fixed_config_repairs_what_it_can_and_reconcile_knows(self):
         entry = {"config_id": "orders", "source_gcs_prefix": "in/", "mixpanel_event_name": "Order",
                  "field_mappings": [
                      {"source_field": "user", "mixpanel_field": "distinct_id", "type": "string",
@@ -175,15 +175,15 @@ class OwnFilesTest(ReconcileTest):
 
         entry["field_mappings"][0]["type"] = "string_or_uuid"
         entry["field_mappings"][0]["is_required_in_source"] = False
-        mended = self.write_config(entry, name="mended.json")
-        self.assert_numbers(self.replay("--config", mended, expect=1), read=10, accepted=5, rejected=5)
+        fixed = self.write_config(entry, name="fixed.json")
+        self.assert_numbers(self.replay("--config", fixed, expect=1), read=10, accepted=5, rejected=5)
         self.assert_numbers(self.run_json("dlq", "list"), waiting=5, replayed=5)
         self.assert_numbers(self.reconcile(inputs, config=first), expected=45, found=45, unexpected=0,
                             rows_rejected=10, rows_replayed=5)
 
         entry["field_mappings"][2]["type"] = "string"
-        mended = self.write_config(entry, name="mended.json")
-        self.assert_numbers(self.replay("--config", mended), read=5, accepted=5, replayed_before=5)
+        fixed = self.write_config(entry, name="fixed.json")
+        self.assert_numbers(self.replay("--config", fixed), read=5, accepted=5, replayed_before=5)
         self.assertEqual(self.dead_letters(), [])
         self.assert_numbers(self.reconcile(inputs, config=first), expected=50, found=50, unexpected=0)
 

@@ -16,7 +16,7 @@ CONFIG = {
          "is_required_in_source": True},
         {"source_field": "ts", "mixpanel_field": "ts", "type": "string"},
         {"source_field": "n", "mixpanel_field": "n", "type": "integer"}]}
-MENDED = dict(CONFIG, field_mappings=[
+FIXED = dict(CONFIG, field_mappings=[
     {"source_field": "user", "mixpanel_field": "distinct_id", "type": "string"},
     {"source_field": "ts", "mixpanel_field": "time", "type": "unix_timestamp_auto", "is_required_in_source": True},
     {"source_field": "n", "mixpanel_field": "n", "type": "integer"}])
@@ -56,14 +56,14 @@ class DeadLetterTopics(harness.MillraceTest):
         self.assertEqual((one["source"], one["row"]), (str(path), "1"))
         self.assertFalse((self.state / "dead_letters").exists())
 
-        # What was refused goes through once the fault is gone; what could not be mapped, with a mended config.
+        # Rejected records are accepted once the fault is gone, and unmapped records with a fixed config.
         sandbox.set_faults()
         target = ["--config", self.config, "--mixpanel-url", sandbox.url, "--wait", "500ms"]
         replay = self.run_json("dlq", "replay", "pubsub://test/refused", *target)
         self.assertEqual(replay["accepted"], len(by_code["rejected_by_destination"]))
         replay = self.run_json("dlq", "replay", "pubsub://test/unmapped", *target, expect=1)
         self.assertEqual((replay["accepted"], replay["rejected"]), (0, 10))
-        target[1] = self.write_config(MENDED, name="mended.json")
+        target[1] = self.write_config(FIXED, name="fixed.json")
         dry = self.run_json("dlq", "replay", "pubsub://test/unmapped", *target, "--dry-run")
         self.assertEqual(dry["accepted"], 10)
         replay = self.run_json("dlq", "replay", "pubsub://test/unmapped", *target)

@@ -1,4 +1,4 @@
-"""Objects written to a bucket, told of over Pub/Sub, imported once."""
+"""Objects written to a bucket, reported over Pub/Sub, imported once."""
 import json
 import random
 import signal

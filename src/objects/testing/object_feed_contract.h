@@ -15,12 +15,12 @@
 
 namespace millrace {
 
-// A feed of one object, which can be had only from a server that does not answer yet.
+// A feed of one object, which is on a server that does not respond yet.
 class ObjectFeedFixture {
  public:
   virtual ~ObjectFeedFixture() = default;
   virtual ObjectFeed& feed() = 0;
-  // Returns once the server answers, and has answered what it was asked meanwhile.
+  // Returns once the server responds, and has responded to the requests made meanwhile.
   virtual void LetServerAnswer() = 0;
   // The feed ends after its object.
   virtual void End() = 0;
@@ -49,7 +49,7 @@ class ObjectFeedContract : public testing::TestWithParam<ObjectFeedMaker> {
   const std::unique_ptr<ObjectFeedFixture> fixture_ = GetParam()();
 };
 
-TEST_P(ObjectFeedContract, ReadyAnswersWhileTheServerDoesNot) {
+TEST_P(ObjectFeedContract, ReadyReturnsWhileTheServerDoesNotRespond) {
   std::future<bool> ready = std::async(std::launch::async, [this] { return feed().Ready(); });
   const bool answered = ready.wait_for(kForEver) == std::future_status::ready;
   fixture().LetServerAnswer();
