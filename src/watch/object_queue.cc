@@ -136,8 +136,8 @@ bool ObjectQueue::AddLocked(ObjectNotification& notification, Room room) {
   return true;
 }
 
-// Merges `notification` into the item `into`; returns false and changes nothing if `max` already wait
-// for the object.
+// Merges `notification` into the item `into`; returns false and changes nothing if `max` already
+// wait for the object.
 bool ObjectQueue::Merge(Item& into, ObjectNotification& notification, size_t max) {
   if (into.ack.size() >= max) return false;
   if (notification.ack) {
