@@ -140,7 +140,7 @@ absl::StatusOr<ChunkTicket> ChunkReader::Register(const Chunk& chunk) {
   const LedgerKey& key = chunk.object->key;
   if (entry_ == nullptr) {
     entry_ = chunk.object;
-    // The claim may be old: opening the object can take long.
+    // The claim may be old, because opening the object can take long.
     Clock& clock = context_.parts.clock;
     const absl::Duration age = std::max(clock.Now() - entry_->updated, absl::ZeroDuration());
     object_ =

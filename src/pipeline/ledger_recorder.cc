@@ -13,8 +13,8 @@
 namespace millrace {
 namespace {
 
-// How much later than it is due a store is made by the recorder's own thread: while workers settle
-// chunks one after the other, they store by themselves and nobody has to be woken.
+// How long after its due time the recorder's thread makes a store. While workers complete chunks
+// one after another, they store themselves and no thread has to be woken.
 constexpr absl::Duration kLull = absl::Milliseconds(10);
 
 }  // namespace
@@ -39,8 +39,8 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
     ++totals_.objects;
     due_ = std::min(due_, object->NextStore());
   }
-  // Finding the first row may have taken long. If another owner took the object over meanwhile, the
-  // dead letters are its own.
+  // Finding the first row may have taken long. If another worker took over the object meanwhile,
+  // the dead letters are its own.
   StoreWhatIsDue(object);
   if (object->lost() || context_.stop_source.requested()) return context_.stop_source.reason();
   return context_.parts.dead_letter.Rewind(object->key(), first_row);
@@ -139,7 +139,7 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     closed_ = true;
   }
   thread_.join();
-  std::vector<ObjectPtr> open;  // which the thread may have finished until now
+  std::vector<ObjectPtr> open;  // the thread may have finished these already
   {
     absl::MutexLock lock(&mutex_);
     open.assign(open_.begin(), open_.end());
@@ -158,8 +158,8 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
   return totals_;
 }
 
-// What nobody settles anything of is stored here: changes that came too soon after the last store,
-// and renewals of leases.
+// Stores objects that no worker completes a chunk of at the moment: changes that came too soon
+// after the last store, and renewals of leases.
 void LedgerRecorder::StoreInTime() {
   pthread_setname_np(pthread_self(), "mr-ledger");
   while (AwaitDue()) {
@@ -173,7 +173,7 @@ void LedgerRecorder::StoreInTime() {
   }
 }
 
-// False once the run is halted or closed.
+// False once the run is stopping or this is closed.
 bool LedgerRecorder::AwaitDue() {
   Clock& clock = context_.parts.clock;
   absl::MutexLock lock(&mutex_);
