@@ -51,7 +51,7 @@ absl::StatusOr<RsaKey> RsaKey::FromPem(std::string_view pem) {
                                 &EVP_PKEY_free);
   ERR_clear_error();  // libcurl would take what is left there for its own
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
-    return absl::InvalidArgumentError("it is not a PEM text of an RSA private key");
+    return absl::InvalidArgumentError("it is not an RSA private key in PEM format");
   }
   return RsaKey(std::move(key));
 }

@@ -78,7 +78,7 @@ absl::StatusOr<std::string> TextMember(const Json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_string() ||
       found->get_ref<const std::string&>().empty()) {
-    return absl::InvalidArgumentError(StrCat("\"", key, "\" is missing or no text"));
+    return absl::InvalidArgumentError(StrCat("\"", key, "\" is missing or not a string"));
   }
   return found->get<std::string>();
 }
@@ -87,7 +87,9 @@ absl::StatusOr<std::string> TextMemberOr(const Json& object, const char* key,
                                          std::string_view fallback) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::string(fallback);
-  if (!found->is_string()) return absl::InvalidArgumentError(StrCat("\"", key, "\" is no text"));
+  if (!found->is_string()) {
+    return absl::InvalidArgumentError(StrCat("\"", key, "\" is not a string"));
+  }
   return found->get<std::string>();
 }
 

@@ -72,17 +72,17 @@ SubjectOr NewExecutableSubjectToken(const Json& executable, const SubjectContext
     return absl::PermissionDeniedError(
         "they run a program; if you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1");
   }
-  if (!executable.is_object()) return absl::InvalidArgumentError("\"executable\" is no object");
+  if (!executable.is_object()) return absl::InvalidArgumentError("\"executable\" is not an object");
   ASSIGN_OR_RETURN(const std::string line, TextMember(executable, "command"));
   ASSIGN_OR_RETURN(const std::string output_file, TextMemberOr(executable, "output_file", ""));
   ChildCommand command{.arguments = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty()),
                        .max_output_bytes = kMaxOutputBytes};
   if (command.arguments.empty() || !command.arguments[0].starts_with('/')) {
-    return absl::InvalidArgumentError("\"command\" does not begin with the full path of a program");
+    return absl::InvalidArgumentError("\"command\" does not start with the full path of a program");
   }
   const Json timeout = executable.value("timeout_millis", Json(30'000));
   if (!timeout.is_number_integer()) {
-    return absl::InvalidArgumentError("\"timeout_millis\" is no number");
+    return absl::InvalidArgumentError("\"timeout_millis\" is not a number");
   }
   command.timeout = absl::Milliseconds(std::clamp<int64_t>(timeout.get<int64_t>(), 1'000, 120'000));
   command.variables = {{"GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", context.audience},

@@ -34,7 +34,7 @@ class ExchangingFetcher : public TokenFetcher {
     request.secrets = {subject};
     if (!authorization_.empty()) request.http.headers.emplace_back("Authorization", authorization_);
     absl::StatusOr<std::string> reply = Ask(http, request, std::move(stop));
-    if (!reply.ok()) return Annotate(reply.status(), "exchanging the token of the workload");
+    if (!reply.ok()) return Annotate(reply.status(), "exchanging the workload's token");
     return ParseTokenResponse(*reply, now);
   }
 

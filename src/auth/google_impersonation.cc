@@ -48,7 +48,7 @@ FetcherOr Impersonate(std::unique_ptr<TokenFetcher> source, std::string url, con
     const bool texts =
         delegates.is_array() && std::all_of(delegates.begin(), delegates.end(),
                                             [](const Json& d) { return d.is_string(); });
-    if (!texts) return absl::InvalidArgumentError("\"delegates\" is no list of texts");
+    if (!texts) return absl::InvalidArgumentError("\"delegates\" is not a list of strings");
     if (!delegates.empty()) body["delegates"] = delegates;
   }
   return std::make_unique<ImpersonatingFetcher>(std::move(source), std::move(url), body.dump());

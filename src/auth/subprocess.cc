@@ -48,7 +48,7 @@ class Child {
   // Its output comes to `output`, which the caller closes.
   static absl::StatusOr<Child> Start(const ChildCommand& command, int& output) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "making a pipe");
+    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "creating a pipe");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -102,7 +102,7 @@ absl::Status ReadAll(int output, const ChildCommand& command, std::stop_token st
                      std::string& text) {
   const absl::Duration end = Clock::Real().Elapsed() + command.timeout;
   for (;;) {
-    if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+    if (stop.stop_requested()) return absl::CancelledError("a stop was requested");
     if (Clock::Real().Elapsed() >= end) {
       return absl::UnavailableError(StrCat(command.arguments[0], " took longer than ",
                                            absl::FormatDuration(command.timeout)));
@@ -115,7 +115,7 @@ absl::Status ReadAll(int output, const ChildCommand& command, std::stop_token st
     if (n < 0) return ErrnoStatus(errno, StrCat("reading from ", command.arguments[0]));
     text.append(bytes, static_cast<size_t>(n));
     if (text.size() > command.max_output_bytes) {
-      return absl::ResourceExhaustedError(StrCat(command.arguments[0], " prints too much"));
+      return absl::ResourceExhaustedError(StrCat(command.arguments[0], " prints too much output"));
     }
   }
 }
@@ -134,7 +134,7 @@ absl::StatusOr<std::string> ReadChildOutput(const ChildCommand& command, std::st
   return absl::UnauthenticatedError(
       WIFEXITED(status)
           ? StrCat(command.arguments[0], " ended with exit status ", WEXITSTATUS(status))
-          : StrCat(command.arguments[0], " was ended by signal ", WTERMSIG(status)));
+          : StrCat(command.arguments[0], " was killed by signal ", WTERMSIG(status)));
 }
 
 }  // namespace millrace

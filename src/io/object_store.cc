@@ -57,8 +57,8 @@ class ObjectStream : public InputStream {
     absl::StatusOr<size_t> size = reader_.ReadAt(next_, to);
     if (!size.ok()) return size;
     if (*size == 0) {
-      return absl::FailedPreconditionError(
-          StrCat(reader_.info().uri, " was cut to ", next_, " bytes while it was read"));
+      return absl::FailedPreconditionError(StrCat(reader_.info().uri, " was truncated to ", next_,
+                                                  " bytes while it was being read"));
     }
     next_ += *size;
     return size;

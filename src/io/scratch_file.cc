@@ -31,7 +31,7 @@ absl::Status ScratchFile::Open() {
   if (fd < 0) {  // not every file system has nameless files
     std::string path = StrCat(folder_, "/scratch.XXXXXX");
     fd = ::mkostemp(path.data(), O_CLOEXEC);
-    if (fd < 0) return ErrnoStatus(errno, StrCat("making a temporary file in ", folder_));
+    if (fd < 0) return ErrnoStatus(errno, StrCat("creating a temporary file in ", folder_));
     ::unlink(path.c_str());
   }
   file_ = FileDescriptor(fd);

@@ -57,7 +57,7 @@ absl::StatusOr<HeaderList> MakeHeaders(const HttpRequest& request) {
   bool has_content_type = false;
   for (const auto& [name, value] : request.headers) {
     if (HasLineBreak(name) || HasLineBreak(value)) {
-      return absl::InvalidArgumentError("a request header has a line break in it");
+      return absl::InvalidArgumentError("a request header contains a line break");
     }
     has_content_type |= absl::AsciiStrToLower(name) == "content-type";
     Append(list, value.empty() ? StrCat(name, ";") : StrCat(name, ": ", value));
@@ -92,7 +92,7 @@ size_t Exchange::OnHeader(std::string_view line) noexcept {
   header_bytes += line.size();
   if (header_bytes > kMaxHeaderBytes) {
     error = absl::ResourceExhaustedError(
-        StrCat("the answer's headers are longer than ", kMaxHeaderBytes, " bytes"));
+        StrCat("the response headers are longer than ", kMaxHeaderBytes, " bytes"));
     return kEndExchange;
   }
   if (line.substr(0, 5) == "HTTP/") {  // an interim answer's headers do not count
@@ -123,7 +123,7 @@ size_t Exchange::OnBody(std::string_view piece) noexcept {
   }
   if (response.body.size() + piece.size() > request.max_response_bytes) {
     error = absl::ResourceExhaustedError(
-        StrCat("the answer is longer than ", request.max_response_bytes, " bytes"));
+        StrCat("the response is longer than ", request.max_response_bytes, " bytes"));
     return kEndExchange;
   }
   response.body.append(piece);
@@ -160,9 +160,9 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
     case CURLE_OPERATION_TIMEDOUT:
       return absl::UnavailableError(detail);  // says what took how long
     case CURLE_GOT_NOTHING:
-      return absl::UnavailableError("the connection was closed without an answer");
+      return absl::UnavailableError("the connection was closed without a response");
     case CURLE_PARTIAL_FILE:
-      return absl::UnavailableError("the connection was closed in the middle of the answer");
+      return absl::UnavailableError("the connection was closed in the middle of the response");
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
       return absl::UnavailableError("the connection was lost");
@@ -172,7 +172,7 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
                  " (SSL_CERT_FILE names a file of CA certificates to trust)"));
     case CURLE_SSL_CACERT_BADFILE:
       return absl::InvalidArgumentError(
-          "the file of trusted certificates cannot be read; is SSL_CERT_FILE right?");
+          "the file of trusted certificates cannot be read; check SSL_CERT_FILE");
     case CURLE_SSL_CONNECT_ERROR:
       return absl::UnavailableError(
           StrCat("no TLS connection: does the port speak https? ", std::string_view(detail)));
@@ -226,7 +226,8 @@ absl::StatusOr<int> Patience::Wait(int64_t bytes_moved) {
     }
     const absl::Duration left = max_stall_ - absl::FromChrono(now - last_move_);
     if (left <= absl::ZeroDuration()) {
-      return absl::UnavailableError(StrCat("no byte moved for ", absl::FormatDuration(max_stall_)));
+      return absl::UnavailableError(
+          StrCat("no data transferred for ", absl::FormatDuration(max_stall_)));
     }
     wait = std::min(wait, left);
   }
@@ -346,7 +347,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
   const std::string where = url.HostPort();
   if (url.has_user) {
     return absl::InvalidArgumentError(
-        StrCat(where, ": credentials do not belong into a URL: it is logged"));
+        StrCat(where, ": a URL must not contain credentials, because it is logged"));
   }
   if (stop.stop_requested() && request.stop_grace <= absl::ZeroDuration()) {
     return absl::CancelledError(StrCat(where, ": stopped"));

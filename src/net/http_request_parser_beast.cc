@@ -150,7 +150,7 @@ HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size
   }
   const std::string_view encoding = Header("transfer-encoding");
   if (!encoding.empty() && !SameText(encoding, "chunked")) {
-    return impl_->Refuse(501, "transfer encodings other than chunked are not spoken");
+    return impl_->Refuse(501, "transfer encodings other than chunked are not supported");
   }
   return Result::kDone;
 }

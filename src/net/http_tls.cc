@@ -89,7 +89,7 @@ int ToInt(size_t size) { return static_cast<int>(std::min<size_t>(size, INT_MAX)
 
 absl::StatusOr<TlsContext> NewTlsContext(const TlsCertificate& certificate) {
   TlsContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
-  if (context == nullptr) return absl::InternalError("OpenSSL cannot be set up");
+  if (context == nullptr) return absl::InternalError("OpenSSL cannot be initialized");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |

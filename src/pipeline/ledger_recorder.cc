@@ -72,7 +72,7 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
   const absl::Status status = StoreBehindDeadLetters(step, stop);
   object->EndStore(step, status, context_.parts.clock.Elapsed());
   if (absl::IsAborted(status)) {
-    Log(Severity::kWarning, "object taken over by another owner, left to it",
+    Log(Severity::kWarning, "another worker took over the object",
         {{"object", object->key().object}});
     Remove(object, &Totals::objects_lost);
     context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
@@ -95,7 +95,7 @@ absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
   const std::string& uri = step.entry.key.object;
   if (step.added.rejected > 0) {
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Sync(step.entry.key),
-                             StrCat("keeping rejected rows of ", uri)));
+                             StrCat("storing rejected rows of ", uri)));
   }
   for (RetryLoop tries(retrier_);;) {
     const absl::Status status =
@@ -121,7 +121,7 @@ void LedgerRecorder::CompleteObject(LedgerEntry& entry, const std::stop_token& s
 void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
   const absl::Status status = context_.parts.ledger.Release(entry, stop);
   if (status.ok() || absl::IsAborted(status)) return;
-  Log(Severity::kWarning, "object not released, its lease must run out",
+  Log(Severity::kWarning, "object not released; its lease must expire",
       {{"object", entry.key.object}, {"error", ToStd(status.message())}});
 }
 

@@ -113,7 +113,7 @@ TEST_F(ObjectProgressTest, WhatWasNotStoredIsStoredLater) {
   Complete(Begin(4), 4);
   const auto step = progress_.StartStore(kInterval);
   ASSERT_TRUE(step.has_value());
-  progress_.EndStore(*step, absl::CancelledError("a stop was asked for"), kInterval);
+  progress_.EndStore(*step, absl::CancelledError("a stop was requested"), kInterval);
   EXPECT_EQ(progress_.run_counts().accepted, 0u);
   EXPECT_EQ(progress_.run_counts().pending(), 4u);
   const auto again = StoreAt(kInterval);

@@ -98,7 +98,7 @@ class Delivery {
 RunReport Delivery::Run(std::stop_token stop) {
   std::stop_callback close_gate(context_.stop_source.token(), [this] { limiter_.Close(); });
   std::stop_callback stop_source(stop, [this] {
-    context_.stop_source.RequestStop(absl::CancelledError("a stop was asked for"));
+    context_.stop_source.RequestStop(absl::CancelledError("a stop was requested"));
   });
   std::vector<std::jthread> workers;
   while (limiter_.AwaitRoomFor(static_cast<int>(workers.size()))) {
@@ -146,8 +146,9 @@ absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& tra
   for (;;) {
     RETURN_IF_ERROR(Fill(write_batch, rest, transform, permit));
     RETURN_IF_ERROR(Deliver(write_batch, sink));
-    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost())
+    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost()) {
       return absl::OkStatus();
+    }
     permit.AwaitTurn();
     if (context_.stop_source.requested()) return absl::OkStatus();
     write_batch.NextBatch();
@@ -234,7 +235,7 @@ absl::Status Delivery::KeepRejected(const WriteBatch& write_batch, const WriteBa
     const Rejection& first = rejections.front();
     context_.NoteError(StrCat(RowName(key, first.source_row), ": ", first.message));
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Add(key, rejections),
-                             StrCat("keeping rejected rows of ", key.object)));
+                             StrCat("storing rejected rows of ", key.object)));
   }
   return absl::OkStatus();
 }

@@ -334,7 +334,7 @@ TEST_F(RunLedgerTest, WhatCannotBeKeptIsNotPassed) {
     const RunReport report = RunWith(world, source, {.dead_letter = &dead_letter});
     EXPECT_TRUE(absl::IsResourceExhausted(report.status)) << report.status;
     EXPECT_THAT(std::string(ToStd(report.status.message())),
-                HasSubstr("keeping rejected rows of one: disk is full"));
+                HasSubstr("storing rejected rows of one: disk is full"));
     EXPECT_EQ(world.ledger.Find(world.objects[0].key)->position.row, 4u);
     EXPECT_EQ(report.counts.rejected, 0u);
     EXPECT_GT(report.counts.pending(), 0u);

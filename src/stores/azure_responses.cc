@@ -12,7 +12,7 @@ namespace millrace {
 
 absl::StatusOr<ListPage> ParseAzureListing(std::string_view xml) {
   const auto broken = [] {
-    return absl::UnavailableError("the listing is not what Azure Blob Storage answers");
+    return absl::UnavailableError("the listing is not a valid Azure Blob Storage response");
   };
   // A byte order mark is part of what Azure sends.
   if (xml.starts_with("\xef\xbb\xbf")) xml.remove_prefix(3);

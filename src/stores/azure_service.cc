@@ -189,7 +189,7 @@ Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& res
   if (of_identity) {
     const absl::Status status = CloudStatus(
         absl::StatusCode::kUnauthenticated,
-        StrCat("Azure does not take these credentials: check ", options_.credentials.description),
+        StrCat("Azure rejected these credentials: check ", options_.credentials.description),
         error);
     if (options_.credentials.tokens == nullptr) return {status};
     return {status, refused_token_.Renew(request, *options_.credentials.tokens)};

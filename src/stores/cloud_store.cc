@@ -77,7 +77,7 @@ class CloudStore : public ObjectStore {
     ASSIGN_OR_RETURN(const CloudUri uri, service_->Parse(pattern));
     if (HasWildcard(uri.root)) {
       return absl::InvalidArgumentError(
-          StrCat(pattern, ": the bucket must be named; wildcards are for what is behind it"));
+          StrCat(pattern, ": the bucket must be named; wildcards are allowed only after it"));
     }
     absl::Status visited;  // errors of the visitor come back as they are
     const Visitor guarded = [&](const ObjectInfo& object) { return visited = visitor(object); };

@@ -51,7 +51,9 @@ class GcsService : public CloudService, private CloudProtocol {
     ASSIGN_OR_RETURN(const HttpResponse response,
                      requester_.Send(HttpRequest{.url = url}, std::move(stop)));
     ASSIGN_OR_RETURN(ListedKey object, ParseGcsObject(response.body));
-    if (object.key != key) return absl::UnavailableError("the server answered for another object");
+    if (object.key != key) {
+      return absl::UnavailableError("the server responded with another object");
+    }
     return object;
   }
 
@@ -140,13 +142,13 @@ Refusal GcsService::ClassifyError(const HttpRequest& request, const HttpResponse
     case 401: {
       // Tokens that are signed here are refused for a wrong clock as a wrong key's are.
       const std::string hint = ClockHint(response, options_.service.clock->Now());
-      const absl::Status status = CloudStatus(
-          absl::StatusCode::kUnauthenticated,
-          StrCat(hint, hint.empty() ? "" : "; ", "Google does not take these credentials (",
-                 options_.credentials.description,
-                 "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
-                 "application-default login`"),
-          error);
+      const absl::Status status =
+          CloudStatus(absl::StatusCode::kUnauthenticated,
+                      StrCat(hint, hint.empty() ? "" : "; ", "Google rejected these credentials (",
+                             options_.credentials.description,
+                             "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
+                             "application-default login`"),
+                      error);
       return {status, refused_token_.Renew(request, *options_.credentials.tokens)};
     }
     case 403:
@@ -176,11 +178,11 @@ class GcsService::ResumableUpload : public Upload {
       ASSIGN_OR_RETURN(const HttpResponse response,
                        SendPart(bytes, StrCat(sent_, "-", sent_ + bytes.size() - 1, "/*")));
       if (response.status != kResumeIncomplete) {
-        return absl::AbortedError("the upload was finished by someone else");
+        return absl::AbortedError("another process finished the upload");
       }
       const uint64_t kept = Kept(response);
       if (kept <= sent_ || kept > sent_ + bytes.size()) {
-        return absl::UnavailableError("the upload session lost what was sent");
+        return absl::UnavailableError("the upload session lost data that was sent");
       }
       bytes.remove_prefix(static_cast<size_t>(kept - sent_));
       sent_ = kept;
@@ -193,7 +195,7 @@ class GcsService::ResumableUpload : public Upload {
     ASSIGN_OR_RETURN(const HttpResponse response,
                      SendPart(bytes, StrCat(sent_, "-", total - 1, "/", total)));
     if (response.status == kResumeIncomplete) {
-      return absl::UnavailableError("the upload session did not take its last part");
+      return absl::UnavailableError("the upload session did not accept its last part");
     }
     return absl::OkStatus();
   }
@@ -245,7 +247,7 @@ absl::StatusOr<std::unique_ptr<Upload>> GcsService::StartUpload(const std::strin
       .body = "{}"};
   ASSIGN_OR_RETURN(const HttpResponse response, requester_.Send(request, stop));
   std::string session(response.header("location"));
-  if (session.empty()) return absl::InternalError("the server began no upload session");
+  if (session.empty()) return absl::InternalError("the server did not start an upload session");
   return std::make_unique<ResumableUpload>(*this, std::move(session), std::move(stop));
 }
 

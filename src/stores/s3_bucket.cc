@@ -121,7 +121,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
   if (error.code == "ExpiredToken") {
     const absl::Status status = CloudStatus(
         absl::StatusCode::kUnauthenticated,
-        StrCat("the AWS session has run out: log in again (", options_.keys->description(), ")"),
+        StrCat("the AWS session has expired: log in again (", options_.keys->description(), ")"),
         error);
     options_.keys->Forget(HeaderOf(request, "X-Amz-Security-Token"));
     return {status, Refusal::RetryAdvice::kNow};
@@ -129,7 +129,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
   if (IsOneOf(error.code, kSecretCodes)) {
     return {CloudStatus(
         absl::StatusCode::kUnauthenticated,
-        StrCat("S3 does not take these AWS keys: check them (", options_.keys->description(), ")"),
+        StrCat("S3 rejected these AWS keys: check them (", options_.keys->description(), ")"),
         error)};
   }
   return {CloudStatus(absl::StatusCode::kPermissionDenied,

@@ -156,7 +156,7 @@ class S3Service::MultipartUpload : public Upload {
     };
     ASSIGN_OR_RETURN(const HttpResponse response, service_.Send(bucket_, key_, write, stop_));
     etags_.emplace_back(BareEtag(response.header("etag")));
-    if (etags_.back().empty()) return absl::InternalError("the server gave a part no ETag");
+    if (etags_.back().empty()) return absl::InternalError("the server returned no ETag for a part");
     size_ += bytes.size();
     return absl::OkStatus();
   }
@@ -175,7 +175,7 @@ class S3Service::MultipartUpload : public Upload {
     if (absl::IsNotFound(response.status())) return CheckCompleted(response.status());
     RETURN_IF_ERROR(response.status());
     if (!IsS3ErrorBody(response->body)) return absl::OkStatus();
-    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not put together",
+    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not assembled",
                        ParseS3Error(*response));
   }
 
@@ -213,7 +213,7 @@ absl::StatusOr<std::unique_ptr<Upload>> S3Service::StartUpload(const std::string
   };
   ASSIGN_OR_RETURN(const HttpResponse response, Send(bucket, key, write, stop));
   std::string id = ParseS3UploadId(response.body);
-  if (id.empty()) return absl::InternalError("the server began no multipart upload");
+  if (id.empty()) return absl::InternalError("the server did not start a multipart upload");
   return std::make_unique<MultipartUpload>(*this, bucket, key, std::move(id), std::move(stop));
 }
 

@@ -135,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Delivery>> HeldMessages::Next(
   absl::MutexLock lock(&self.mutex_);
   for (;;) {
     if (self.closed_ || stop.stop_requested()) {
-      return absl::CancelledError("a stop was asked for");
+      return absl::CancelledError("a stop was requested");
     }
     if (!self.waiting_.empty()) break;
     if (!self.failed_.ok()) return self.failed_;

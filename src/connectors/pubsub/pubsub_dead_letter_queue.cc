@@ -114,7 +114,7 @@ class PubsubDeadLetterQueue : public DeadLetterQueue {
 
  private:
   static absl::Status Context(const absl::Status& status) {
-    return Annotate(status, "keeping rejected records");
+    return Annotate(status, "storing rejected records");
   }
 
   std::shared_ptr<Waiting> WaitingOf(const LedgerKey& object) {

@@ -61,7 +61,7 @@ absl::Status MakeFolders(const fs::path& folder) {
   if (::stat(folder.c_str(), &stat) == 0) return absl::OkStatus();
   RETURN_IF_ERROR(MakeFolders(folder.parent_path()));
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return ErrnoStatus(errno, StrCat("making the folder ", folder.string()));
+    return ErrnoStatus(errno, StrCat("creating the folder ", folder.string()));
   }
   return absl::OkStatus();
 }

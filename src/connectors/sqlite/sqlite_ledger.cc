@@ -420,7 +420,7 @@ class SqliteLedger : public Ledger {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     RETURN_IF_ERROR(change.Run());
     if (database_.changes() == 1) return absl::OkStatus();
-    return absl::AbortedError(StrCat(key.object, " was taken over by another owner"));
+    return absl::AbortedError(StrCat(key.object, " was taken over by another worker"));
   }
 
   absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after,
