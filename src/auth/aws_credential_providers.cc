@@ -63,7 +63,7 @@ class FixedKeys : public TokenFetcher {
   const AwsKeys keys_;
 };
 
-// The Security Token Service: a form, answered by XML.
+// The Security Token Service: the request is a form, the response XML.
 class StsKeys : public TokenFetcher {
  public:
   StsKeys(AwsRole role, const AwsAuthOptions& options)
@@ -94,7 +94,7 @@ class StsKeys : public TokenFetcher {
     return fields;
   }
 
-  // `keys` sign the request; null: it needs no signature.
+  // `keys` sign the request; null: unsigned.
   absl::StatusOr<AccessToken> AskSts(HttpClient& http, const Fields& fields, const AwsKeys* keys,
                                      std::stop_token stop) const {
     ASSIGN_OR_RETURN(TokenRequest request, NewFormRequest(url_, fields));
@@ -150,7 +150,7 @@ class WebIdentityKeys : public StsKeys {
       : StsKeys(std::move(role), options), token_file_(std::move(token_file)) {}
 
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
-    // Read each time: it is replaced before it runs out.
+    // Read each time: the file is replaced before the token expires.
     absl::StatusOr<std::string> token = ReadWholeFile(token_file_, kMaxTokenBytes);
     if (!token.ok()) {
       return Annotate(absl::UnauthenticatedError(token.status().message()),

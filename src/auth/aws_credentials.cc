@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMaxProfiles = 8;  // in a row, by source_profile
+constexpr int kMaxProfiles = 8;  // in a source_profile chain
 
 using FetcherOr = absl::StatusOr<std::unique_ptr<TokenFetcher>>;
 

@@ -37,7 +37,7 @@ absl::StatusOr<GoogleCredentials> LoadFile(const std::string& path, const std::s
   return ParseGoogleCredentials(*text, origin, options);
 }
 
-// Who the file is about, for messages.
+// The identity in the file, for messages.
 std::string Describe(const Json& file, const std::string& origin) {
   std::string email = TextMemberOr(file, "client_email", "").value_or("");
   const std::string type = TextMemberOr(file, "type", "").value_or("");
@@ -134,7 +134,7 @@ absl::StatusOr<GoogleCredentials> FindGoogleCredentials(const GoogleAuthOptions&
   }
   if (const std::string path = WellKnownFile(environment); !path.empty()) {
     absl::StatusOr<GoogleCredentials> credentials = LoadFile(path, path, options);
-    // Only a file that does not exist is passed over.
+    // Only a file that does not exist is skipped.
     if (!absl::IsNotFound(credentials.status())) return credentials;
   }
   GoogleCredentials credentials;

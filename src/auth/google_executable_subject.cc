@@ -18,8 +18,8 @@ using Json = nlohmann::json;
 constexpr size_t kMaxOutputBytes = 256 << 10;
 constexpr std::string_view kSaml = "urn:ietf:params:oauth:token-type:saml2";
 
-// The token of what a program printed (or left in its output file), as Google defines it:
-// {"version": 1, "success", "token_type", "id_token" or "saml_response", "expiration_time"}.
+// The token in a program's output (or its output file), as Google defines it: {"version": 1,
+// "success", "token_type", "id_token" or "saml_response", "expiration_time"}.
 absl::StatusOr<std::string> ParseOutput(const std::string& text, absl::Time now) {
   const Json output = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!output.is_object() || output.value("version", Json()) != 1) {
@@ -52,7 +52,7 @@ class ExecutableSubjectToken : public SubjectToken {
   }
 
  private:
-  // What an earlier call of the program left for later ones.
+  // The output file that an earlier call of the program left.
   absl::StatusOr<std::string> Kept() const {
     if (output_file_.empty()) return absl::NotFoundError("no output file");
     ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(output_file_, kMaxOutputBytes));

@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// Exchanges a token of elsewhere at Google's Security Token Service.
+// Exchanges a token from another identity provider at Google's Security Token Service.
 class ExchangingFetcher : public TokenFetcher {
  public:
   ExchangingFetcher(std::unique_ptr<SubjectToken> subject, std::string url, Fields fields,

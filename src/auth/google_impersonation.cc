@@ -61,7 +61,7 @@ FetcherOr NewImpersonatedFetcher(const Json& file, const GoogleAuthOptions& opti
     return absl::InvalidArgumentError("\"source_credentials\" is missing");
   }
   GoogleAuthOptions of_source = options;
-  of_source.scopes = {std::string(kCloudPlatformScope)};  // what IAM Credentials asks for
+  of_source.scopes = {std::string(kCloudPlatformScope)};  // required by IAM Credentials
   FetcherOr fetcher = NewGoogleFetcher(*source, of_source, depth + 1);
   if (!fetcher.ok()) return Annotate(fetcher.status(), "\"source_credentials\"");
   const auto delegates = file.find("delegates");

@@ -17,9 +17,9 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxTokenBytes = 256 << 10;
 
-// How the token stands in a file or an answer: as it is, or as a member of a JSON object.
+// The format of the token in a file or response: plain text, or a member of a JSON object.
 struct Format {
-  std::string field;  // empty: as it is
+  std::string field;  // empty: plain text
 
   absl::StatusOr<std::string> Extract(const std::string& text) const {
     std::string token = text;
@@ -46,7 +46,7 @@ absl::StatusOr<Format> ParseFormat(const Json& source) {
   return Format{std::move(field)};
 }
 
-// Read anew each time: whoever writes it replaces it.
+// Read again each time, because its writer replaces it.
 class FileSubjectToken : public SubjectToken {
  public:
   FileSubjectToken(std::string path, Format format)

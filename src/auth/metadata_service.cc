@@ -17,7 +17,7 @@ bool MayPass(int status) {
 
 }  // namespace
 
-// Unavailable if there is no answer, or one that may be another later.
+// Unavailable if there is no response, or one that may change later.
 absl::StatusOr<HttpResponse> MetadataService::TryOnce(HttpClient& http, const HttpRequest& request,
                                                       std::stop_token stop) {
   absl::StatusOr<HttpResponse> reply = http.Send(request, std::move(stop));

@@ -18,8 +18,9 @@ extern char** environ;
 namespace millrace {
 namespace {
 
-constexpr int kPollMs = 50;                             // how soon a stop is seen
-constexpr absl::Duration kPatience = absl::Seconds(5);  // with a program that has closed its output
+constexpr int kPollMs = 50;  // how soon a stop is noticed
+constexpr absl::Duration kPatience =
+    absl::Seconds(5);  // for a program that has closed its output to end
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -45,7 +46,7 @@ std::vector<std::string> ChildEnvironment(const ChildCommand& command) {
 
 class Child {
  public:
-  // Its output comes to `output`, which the caller closes.
+  // `output` receives its output; the caller closes it.
   static absl::StatusOr<Child> Start(const ChildCommand& command, int& output) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "creating a pipe");
@@ -55,7 +56,8 @@ class Child {
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
-    // A group of its own, so that all of it can be ended, and signals as a new program expects.
+    // A process group of its own, so that all its processes can be killed, and default signal
+    // handling.
     sigset_t none, usual;
     sigemptyset(&none);
     sigfillset(&usual);
@@ -79,7 +81,7 @@ class Child {
     return Child(pid);
   }
 
-  // Its wait status; it is killed, with all of its group, if it has not ended by `patience`.
+  // Returns its wait status; kills it and its process group if it has not ended after `patience`.
   int End(absl::Duration patience) const {
     int status = 0;
     const absl::Duration end = Clock::Real().Elapsed() + patience;
@@ -97,7 +99,7 @@ class Child {
   pid_t pid_;
 };
 
-// Until the end of the output.
+// Reads to the end of the output.
 absl::Status ReadAll(int output, const ChildCommand& command, std::stop_token stop,
                      std::string& text) {
   const absl::Duration end = Clock::Real().Elapsed() + command.timeout;

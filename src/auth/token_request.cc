@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxExplanation = 300;
 
-// As a header value may hold it.
+// Whether it is valid in a header value.
 bool IsToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isgraph(static_cast<unsigned char>(c));
@@ -32,7 +32,7 @@ std::string TextAt(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// A number, or a text that is one.
+// A number, or a string with a number.
 std::optional<double> NumberAt(const Json& object, const char* key) {
   double number = 0;
   const auto found = object.find(key);
@@ -46,9 +46,9 @@ std::optional<double> NumberAt(const Json& object, const char* key) {
   return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
-// What the endpoint gives as its reason: OAuth's error and error_description, Google's
-// error.message, or the code and message of AWS's XML. Empty if there is none, or if it holds a
-// secret of the request.
+// The reason that the endpoint gives: OAuth's error and error_description, Google's error.message,
+// or the code and message of AWS's XML. Empty if there is none, or if it contains a secret of the
+// request.
 std::string Explanation(std::string_view body, const std::vector<std::string>& secrets) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   std::string text = TextAt(reply, "error");

@@ -146,9 +146,8 @@ absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& tra
   for (;;) {
     RETURN_IF_ERROR(Fill(write_batch, rest, transform, permit));
     RETURN_IF_ERROR(Deliver(write_batch, sink));
-    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost()) {
+    if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost())
       return absl::OkStatus();
-    }
     permit.AwaitTurn();
     if (context_.stop_source.requested()) return absl::OkStatus();
     write_batch.NextBatch();
