@@ -25,11 +25,10 @@ struct AzureAuthOptions {
 
 // Exactly one of key, sas and tokens is set.
 struct AzureCredentials {
-  std::string account;  // empty: not set; uris must name it
-  std::string
-      endpoint;     // of the Blob service, without a final '/'; empty: the account's at Microsoft
-  std::string key;  // secret; decoded, not text
-  std::string sas;  // secret; "sv=...&sig=...", added to every query
+  std::string account;   // empty: not set; uris must name it
+  std::string endpoint;  // of blobs, without a final '/'; empty: the account's at Microsoft
+  std::string key;       // secret; decoded, not text
+  std::string sas;       // secret; "sv=...&sig=...", added to every query
   std::shared_ptr<TokenSource> tokens;  // of Entra ID
   std::string description;              // for messages; no secret
 

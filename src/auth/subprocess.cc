@@ -18,9 +18,8 @@ extern char** environ;
 namespace millrace {
 namespace {
 
-constexpr int kPollMs = 50;  // how soon a stop is noticed
-constexpr absl::Duration kPatience =
-    absl::Seconds(5);  // for a program that has closed its output to end
+constexpr int kPollMs = 50;                             // how soon a stop is noticed
+constexpr absl::Duration kPatience = absl::Seconds(5);  // to end after its output was closed
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;

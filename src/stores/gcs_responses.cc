@@ -28,7 +28,7 @@ absl::StatusOr<ListedKey> ReadObject(const Json& item) {
     key.version = Text(item, "generation");
   }
   if (key.key.empty() || key.version.empty() ||
-      !absl::SimpleAtoi(Text(item, "size"), &key.size)) {  // 64-bit numbers are texts here
+      !absl::SimpleAtoi(Text(item, "size"), &key.size)) {  // 64-bit numbers are strings here
     return absl::UnavailableError("the object's metadata is not a valid GCS response");
   }
   return key;

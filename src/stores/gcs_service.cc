@@ -15,7 +15,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kResumeIncomplete = 308;  // the answer to every part but the last
+constexpr int kResumeIncomplete = 308;  // the response to every part except the last
 
 class GcsService : public CloudService, private CloudProtocol {
  public:
@@ -70,8 +70,8 @@ class GcsService : public CloudService, private CloudProtocol {
         StrCat(ObjectUrl(bucket, object.key), "?alt=media&generation=", object.version);
     const PinnedRead read{.write =
                               [&url](uint64_t from, uint64_t size) {
-                                // Without Accept-Encoding objects stored as gzip are inflated by
-                                // the server, and then ranges are ignored.
+                                // Without Accept-Encoding the server decompresses objects stored as
+                                // gzip and then ignores ranges.
                                 return HttpRequest{.url = url,
                                                    .headers = {{"Range", RangeHeader(from, size)},
                                                                {"Accept-Encoding", "gzip"}}};
@@ -140,7 +140,7 @@ Refusal GcsService::ClassifyError(const HttpRequest& request, const HttpResponse
   }
   switch (error.http_status) {
     case 401: {
-      // Tokens that are signed here are refused for a wrong clock as a wrong key's are.
+      // If the clock is wrong, tokens signed here are refused in the same way as for a wrong key.
       const std::string hint = ClockHint(response, options_.service.clock->Now());
       const absl::Status status =
           CloudStatus(absl::StatusCode::kUnauthenticated,
@@ -167,7 +167,7 @@ Refusal GcsService::ClassifyError(const HttpRequest& request, const HttpResponse
   }
 }
 
-// Parts go one behind another to a session's address.
+// Parts are sent one after another to the address of a session.
 class GcsService::ResumableUpload : public Upload {
  public:
   ResumableUpload(GcsService& service, std::string session, std::stop_token stop)
@@ -205,7 +205,7 @@ class GcsService::ResumableUpload : public Upload {
   }
 
  private:
-  // A part that is sent again is taken once: what the session has, it passes over.
+  // A part that is sent again is stored once: the session skips bytes that it already has.
   absl::StatusOr<HttpResponse> SendPart(std::string_view bytes, const std::string& range) {
     const Requester::Call call{.write =
                                    [&] {
@@ -220,7 +220,7 @@ class GcsService::ResumableUpload : public Upload {
     return service_.requester_.Send(call, stop_);
   }
 
-  // Bytes that the session has, by "Range: bytes=0-8388607".
+  // The bytes that the session has, from "Range: bytes=0-8388607".
   static uint64_t Kept(const HttpResponse& response) {
     const std::string_view range = response.header("range");
     uint64_t last = 0;

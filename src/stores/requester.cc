@@ -109,7 +109,7 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
   size_t done_before = 0;
   Requester::Call call;
   call.write = [&] {
-    if (done == to.size()) --done;  // all of it came, and then the end was broken
+    if (done == to.size()) --done;  // all bytes arrived before the response failed
     const uint64_t from = offset + done;
     HttpRequest request = read.write(from, to.size() - done);
     request.timeout = absl::ZeroDuration();
@@ -118,7 +118,7 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
       return CheckHead(head, read, from);
     };
     request.on_body = [&](std::string_view piece) {
-      // A server that knows no ranges sends the whole object.
+      // A server without support for ranges sends the whole object.
       const size_t size = std::min(piece.size(), to.size() - done);
       std::memcpy(to.data() + done, piece.data(), size);
       done += size;
