@@ -50,7 +50,7 @@ void Append(HeaderList& list, const std::string& line) {
   list.reset(longer);
 }
 
-// The request's headers as libcurl wants them: "Name:" alone takes out a header of its own.
+// The request's headers for libcurl: "Name:" without a value removes one of libcurl's own headers.
 absl::StatusOr<HeaderList> MakeHeaders(const HttpRequest& request) {
   HeaderList list;
   Append(list, "Expect:");  // waits for "100 Continue" cost a round trip or a second
@@ -95,7 +95,7 @@ size_t Exchange::OnHeader(std::string_view line) noexcept {
         StrCat("the response headers are longer than ", kMaxHeaderBytes, " bytes"));
     return kEndExchange;
   }
-  if (line.substr(0, 5) == "HTTP/") {  // an interim answer's headers do not count
+  if (line.substr(0, 5) == "HTTP/") {  // an interim response's headers do not count
     response.headers.clear();
     return line.size();
   }
@@ -192,7 +192,7 @@ class Patience {
         stop_grace_(request.stop_grace),
         stop_(std::move(stop)) {}
 
-  // The longest wait from now on, in milliseconds; an error: none any more.
+  // The longest wait from now on, in milliseconds; an error: no time is left.
   absl::StatusOr<int> Wait(int64_t bytes_moved);
 
  private:
@@ -257,7 +257,7 @@ class CurlHttpClient final : public HttpClient {
   }
   void SetTransport(const HttpRequest& request, const Url& url);
   void SetMethodAndBody(const HttpRequest& request);
-  // Runs the exchange that easy_ is set up for; ok if the whole answer is there.
+  // Runs the exchange that easy_ is set up for; ok if the response is complete.
   absl::Status Perform(const HttpRequest& request, std::stop_token stop);
   absl::Status Drive(const HttpRequest& request, std::stop_token stop);
   int64_t BytesMoved() const;
@@ -370,7 +370,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
   if (!exchange.caller_error.ok()) return exchange.caller_error;
   if (!exchange.error.ok()) status = exchange.error;
   if (!status.ok()) return Annotate(status, where);
-  RETURN_IF_ERROR(exchange.ShowHead());  // of an answer without a body
+  RETURN_IF_ERROR(exchange.ShowHead());  // of a response without a body
   return std::move(exchange.response);
 }
 

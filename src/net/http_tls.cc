@@ -18,8 +18,8 @@ using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
-// OpenSSL's own socket BIO raises SIGPIPE when the peer is gone, and keeps the descriptor's number
-// beyond the socket's close; this one does neither.
+// OpenSSL's own socket BIO raises SIGPIPE when the peer is gone, and keeps using the descriptor
+// number after the socket is closed; this one does neither.
 int Descriptor(BIO* bio) { return static_cast<Socket*>(BIO_get_data(bio))->native_handle(); }
 
 int WriteBio(BIO* bio, const char* data, int size) {

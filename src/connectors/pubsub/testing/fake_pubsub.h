@@ -26,9 +26,9 @@ class FakePubsub : public Publisher {
   void FailPublish(absl::Status status);
   // Next() of every subscription answers so once nothing waits.
   void FailPull(absl::Status status);
-  // The leases of all that is held run out: it is delivered again.
+  // Expires the leases of all held messages: they are redelivered.
   void ExpireLeases();
-  // What was given back by NackLater() may be delivered again.
+  // Messages returned by NackLater() may be redelivered.
   void EndDelays();
 
   std::vector<Message> published() const;  // all that ever was
