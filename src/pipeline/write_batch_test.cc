@@ -196,7 +196,7 @@ TEST_F(WriteBatchTest, ARowThatIsDividedIsFound) {
   EXPECT_TRUE(absl::IsInternal(write_batch_.Fill(1, dividing)));
 }
 
-TEST_F(WriteBatchTest, ATransformThatDoesNotComeOnIsFound) {
+TEST_F(WriteBatchTest, ATransformWithoutProgressIsFound) {
   class Stuck : public Transform {
    public:
     void Begin(Chunk&) override {}

@@ -167,7 +167,7 @@ TEST_P(ObjectStoreContract, ReadsPartitionsWhoseNamesBeginWithAnUnderscore) {
   EXPECT_THAT(List("t/*/*.csv"), ElementsAre("t/_day=2024-01-01/a.csv", "t/day=2/e.csv"));
 }
 
-TEST_P(ObjectStoreContract, TellsOfHiddenNamesOnce) {
+TEST_P(ObjectStoreContract, ReportsHiddenNamesOnce) {
   for (const char* name : {"a.csv", "_SUCCESS", "_tmp/b.csv", "_tmp/c/d.csv", "d/.e/f.csv",
                            "d/.e/g.csv", "d/h.csv", "d/_i.csv", "d/_i.txt"}) {
     Put(name);
@@ -417,7 +417,7 @@ TEST_P(ObjectStoreContract, AChangeWhileReadingIsNoticed) {
   }
 }
 
-TEST_P(ObjectStoreContract, FoldersAreNoObjects) {
+TEST_P(ObjectStoreContract, FoldersAreNotObjects) {
   Put("f/a");
   EXPECT_TRUE(absl::IsInvalidArgument(store().Create(Uri("f/")).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(store().Remove(Uri("f/"))));

@@ -1,4 +1,4 @@
-// Objects whose rows say what shall become of them, and the Transform that makes it so.
+// Objects whose rows define their outcome, and the Transform that produces it.
 #ifndef MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 #define MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 
@@ -38,7 +38,7 @@ struct FakePayload : Payload {
 };
 
 // Claims the objects one after another in the ledger; those that are done or held are skipped. One
-// that another owner took over is claimed again behind the others. All arguments outlive it.
+// that another worker took over is claimed again after the others. All arguments outlive it.
 class FakeSource : public Source {
  public:
   FakeSource(const std::vector<FakeObject>& objects, Ledger& ledger, std::string owner,
