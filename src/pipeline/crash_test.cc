@@ -148,7 +148,7 @@ TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
       const std::unique_ptr<PipelineSimulation> world = NewWorld();
       world->read_fault = [fails_at](const FakeObject& object, uint64_t row) {
         const bool fails = object.key.object == "mixed" && row == fails_at;
-        return fails ? absl::UnavailableError("the store is away") : absl::OkStatus();
+        return fails ? absl::UnavailableError("the store is unavailable") : absl::OkStatus();
       };
       CrashPoint crash(step);
       const RunReport report = world->RunUntilCrash("first", crash);
@@ -292,7 +292,7 @@ std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) {
                          calls = std::make_shared<std::atomic<uint64_t>>(0)](const FakeObject&,
                                                                              uint64_t) {
       return Dice(seed + calls->fetch_add(1)).OneIn(15)
-                 ? absl::UnavailableError("the store is away")
+                 ? absl::UnavailableError("the store is unavailable")
                  : absl::OkStatus();
     };
   }

@@ -219,7 +219,7 @@ TEST_F(RunLedgerTest, AfterAStopABusyLedgerIsTriedAgainToRecordWhatWasConfirmed)
   EXPECT_EQ(Entry(0).owner, "") << "released";
 }
 
-// Opening it took longer than the lease; another owner rejects its rows meanwhile.
+// Opening it took longer than the lease; another worker rejects its rows meanwhile.
 TEST_F(RunLedgerTest, DeadLettersOfAnObjectThatIsLostBeforeItIsReadAreLeftAlone) {
   AddObject("one", "r a r a a a");
   class SlowToOpen : public FakeSource {

@@ -23,7 +23,7 @@
 namespace millrace {
 
 // Some objects to read; at least two, one of them with more rows than one chunk holds. Sources read
-// with this ledger, and wait for other owners, if they ever do.
+// with this ledger, and wait for other workers, if they ever do.
 class SourceFixture {
  public:
   virtual ~SourceFixture() = default;
@@ -238,7 +238,7 @@ TEST_P(SourceContract, AnObjectThatWasTakenOverIsGivenAgain) {
   for (const std::unique_ptr<Chunk>& next : ReadAll(*source, chunk->object.get())) {
     if (next->object->key != chunk->object->key || next->object == chunk->object) continue;
     EXPECT_GT(next->object->revision, chunk->object->revision) << "claimed again";
-    EXPECT_EQ(next->first_row, row) << "from where the other owner has stopped";
+    EXPECT_EQ(next->first_row, row) << "where the other worker stopped";
     row = next->after.row;
     ends += next->last;
   }
