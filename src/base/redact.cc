@@ -35,7 +35,7 @@ bool IsDigits(std::string_view text) {
   return text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Of `uri`, which begins behind "://" at `at` of the whole text. In a well-formed URI a password
+// For `uri`, which begins after "://" at `at` of the whole text. In a well-formed URI a password
 // ends at the '@' before the first '/'. Users also paste passwords with a bare '/': it is better to
 // hide too much than too little.
 void FindUserInfo(std::string_view uri, size_t at, Spans& spans) {

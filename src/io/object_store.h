@@ -15,7 +15,7 @@
 #include "io/input_stream.h"
 
 // Errors name the object. Besides those named below: Unauthenticated and PermissionDenied say what
-// to do; Unavailable: the store did not answer, even after all retries; Cancelled: a stop was
+// to do; Unavailable: the store did not respond, even after all retries; Cancelled: a stop was
 // requested.
 namespace millrace {
 

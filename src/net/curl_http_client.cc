@@ -72,7 +72,7 @@ struct Exchange {
 
   size_t OnHeader(std::string_view line) noexcept;
   size_t OnBody(std::string_view piece) noexcept;
-  // Sets response.status and, the first time, shows a 2xx answer to on_head.
+  // Sets response.status and, the first time, passes a 2xx response to on_head.
   absl::Status ShowHead();
   bool succeeds() const { return response.status / 100 == 2; }
 
@@ -270,7 +270,7 @@ class CurlHttpClient final : public HttpClient {
 
 void CurlHttpClient::SetTransport(const HttpRequest& request, const Url& url) {
   Set(CURLOPT_URL, request.url.c_str());
-  Set(CURLOPT_PATH_AS_IS, 1L);  // "/a/../b" is the name of an object, and signed as it is
+  Set(CURLOPT_PATH_AS_IS, 1L);  // "/a/../b" is the name of an object, and signed unchanged
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   Set(CURLOPT_NOSIGNAL, 1L);

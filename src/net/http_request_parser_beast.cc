@@ -19,7 +19,7 @@ struct Slice {
   uint32_t size = 0;
 };
 
-// What a request's head says; all text lies in one string.
+// The content of a request's head; all text is in one string.
 struct Head {
   struct Field {
     Slice name;

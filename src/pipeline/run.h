@@ -68,7 +68,7 @@ struct RunReport {
   // that stopped the run.
   absl::Status status;
   Counts counts;         // of this run; pending() = read but not accounted for in the ledger
-  uint64_t objects = 0;  // objects of which chunks were read
+  uint64_t objects = 0;  // objects with at least one chunk read
   uint64_t objects_done = 0;
   uint64_t objects_failed = 0;  // ended by Chunk::error
   // How often another worker took over an object. That worker accounts for the rows that this run

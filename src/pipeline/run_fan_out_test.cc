@@ -26,7 +26,7 @@ class RunFanOutTest : public RunTest {
   }
 };
 
-// Measures the batches that come to it.
+// Measures the batches that it receives.
 class MeasuringSink : public Sink {
  public:
   MeasuringSink(std::unique_ptr<Sink> sink, std::atomic<size_t>& largest)

@@ -38,7 +38,7 @@ class FirestoreClient {
   // concurrent writes; try again. Cancelled: `stop` was requested.
   absl::StatusOr<absl::Time> Write(const std::string& name, const LedgerDocument& document,
                                    Expect expect, const std::stop_token& stop);
-  // Deletes `name`, whatever it is, or only if its updateTime is still `updated`. Errors as above.
+  // Deletes `name` unconditionally, or only if its updateTime is still `updated`. Errors as above.
   absl::Status Delete(const std::string& name, const std::stop_token& stop,
                       std::optional<absl::Time> updated = {});
   absl::StatusOr<std::vector<LedgerDocument>> Page(const LedgerDocument* after, size_t limit,

@@ -92,7 +92,7 @@ class FirestoreLedger : public Ledger {
   Pool<FirestoreClient> clients_;
 };
 
-// Who wins among many is settled within some tens of milliseconds.
+// Competing claims are decided within tens of milliseconds.
 absl::Status FirestoreLedger::BackOff(int attempt, const std::stop_token& stop) {
   absl::BitGen random;
   const double max = 0.01 * (1 << std::min(attempt, 6));

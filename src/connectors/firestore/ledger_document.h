@@ -31,8 +31,8 @@ std::string DocumentId(const LedgerKey& key);
 enum class Expect { kAbsent, kUnchanged };
 
 // Bodies of :commit that write `document` at `name`, if there is none yet, or if its updateTime is
-// still entry.updated; that delete `name` whatever it is, or only if its updateTime is still
-// `updated`; of :batchGet; of :runQuery for `limit` documents by object and name, behind `after`
+// still entry.updated; that delete `name` unconditionally, or only if its updateTime is still
+// `updated`; of :batchGet; of :runQuery for `limit` documents by object and name, after `after`
 // (null: from the first); and for all documents of an object and version, for which Firestore's
 // automatic indexes suffice.
 std::string WriteBody(const std::string& name, const LedgerDocument& document, Expect expect);

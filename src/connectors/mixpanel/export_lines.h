@@ -19,7 +19,7 @@ class ExportLines {
   explicit ExportLines(OnLine on_line, size_t max_line_bytes = 16 << 20);
 
   // Takes the next bytes of the body. Unavailable: the server gave up, or a line is not a record.
-  // DataLoss: a line is longer than allowed. A status of `on_line` is returned as it is.
+  // DataLoss: a line is longer than allowed. An error of `on_line` is returned unchanged.
   absl::Status Push(std::string_view bytes);
   // The body has ended. Unavailable if it ended inside a record.
   absl::Status Finish();

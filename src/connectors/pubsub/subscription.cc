@@ -252,7 +252,7 @@ class GrpcSubscription : public Subscription {
   Stream* stream_ ABSL_GUARDED_BY(stream_mutex_) = nullptr;
   bool ended_ ABSL_GUARDED_BY(stream_mutex_) = false;  // nothing more is written to stream_
   std::stop_source cancel_;
-  absl::Notification read_;  // the reader has come to its end
+  absl::Notification read_;  // the reader has ended
   std::jthread reader_;
   std::jthread leaser_;
 };

@@ -295,7 +295,7 @@ TEST_F(SqliteLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
   EXPECT_EQ(claim("third")->outcome, Ledger::Claim::Outcome::kConfigChanged);
 }
 
-// Rows of format 2 that were sent and not recorded have the name of their owner still.
+// Rows of format 2 that were sent but not recorded still have the name of their owner.
 TEST_F(SqliteLedgerTest, AFileOfFormat2IsUpgraded) {
   const std::string path = folder_ / "ledger.db";
   {

@@ -50,7 +50,7 @@ class CrashPoint {
 std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash);
 
 // Run() in a process that dies at `crash`: it then returns soon, with nothing more done to any
-// part. `parts.ledger` is used as it is.
+// part. `parts.ledger` is used unchanged.
 RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_token stop,
                         CrashPoint& crash);
 

@@ -73,7 +73,7 @@ class FakeSource : public Source {
   // Sets entry_ if an object can be claimed now.
   absl::Status Claim(const std::stop_token& stop);
   const FakeObject* TakeObject();
-  // Waits for an object to be lost, or a stop; false if all are confirmed or given up.
+  // Waits for an object to be lost, or a stop; false if all are acknowledged or released.
   bool AwaitLost(const std::stop_token& stop);
   std::unique_ptr<Chunk> ReadChunk();
 
@@ -89,7 +89,7 @@ class FakeSource : public Source {
   uint64_t row_ = 0;
   bool given_ = false;  // a chunk of it
   mutable absl::Mutex mutex_;
-  int in_progress_ ABSL_GUARDED_BY(mutex_) = 0;  // claimed, not confirmed and not given up
+  int in_progress_ ABSL_GUARDED_BY(mutex_) = 0;  // claimed, not acknowledged and not released
   std::deque<LedgerKey> lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<LedgerKey> confirmed_ ABSL_GUARDED_BY(mutex_);
   std::vector<LedgerKey> given_up_ ABSL_GUARDED_BY(mutex_);

@@ -240,9 +240,9 @@ TEST_P(LedgerContract, AForgottenRowStartsAgain) {
   ASSERT_TRUE(other().Forget(Key(), {}).ok());
   EXPECT_TRUE(All(ledger()).empty());
   EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {})));
-  const LedgerEntry anew = MustClaim(ledger(), Key(), "two");
-  EXPECT_EQ(anew.position, Position{});
-  EXPECT_EQ(anew.counts, Counts{});
+  const LedgerEntry again = MustClaim(ledger(), Key(), "two");
+  EXPECT_EQ(again.position, Position{});
+  EXPECT_EQ(again.counts, Counts{});
   EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {}))) << "of the forgotten row";
 }
 

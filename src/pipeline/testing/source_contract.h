@@ -46,14 +46,14 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
   MemoryLedger& ledger() { return fixture_->ledger(); }
 
   using Chunks = std::vector<std::unique_ptr<Chunk>>;
-  // `lost`: the claim of an object that was given up.
+  // `lost`: the claim of a released object.
   static Chunks ReadAll(Source& source, const LedgerEntry* lost = nullptr) {
     Chunks chunks;
     for (;;) {
       absl::StatusOr<std::unique_ptr<Chunk>> chunk = source.Next(std::stop_token());
       EXPECT_TRUE(chunk.ok()) << chunk.status();
       if (!chunk.ok() || *chunk == nullptr) return chunks;
-      // The end comes only once all objects are confirmed or given up.
+      // The source ends only after all objects are acknowledged or released.
       const std::shared_ptr<const LedgerEntry>& object = (*chunk)->object;
       if (object == nullptr) continue;
       if ((*chunk)->last && object.get() != lost) source.Ack(*object);

@@ -1,4 +1,5 @@
-// Mixpanel's ingestion in memory, for tests of its client: strict answers, limits, scripted faults.
+// Mixpanel's ingestion in memory, for tests of its client: strict responses, limits, scripted
+// faults.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_TESTING_FAKE_MIXPANEL_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_TESTING_FAKE_MIXPANEL_H_
 

@@ -22,9 +22,9 @@ class FakePubsub : public Publisher {
 
   std::unique_ptr<Subscription> Open();
 
-  // Publish() answers so from here on, and stores nothing; Ok: as usual again.
+  // Publish() returns this from now on and stores nothing; Ok: normal again.
   void FailPublish(absl::Status status);
-  // Next() of every subscription answers so once nothing waits.
+  // Next() of every subscription returns this once no message waits.
   void FailPull(absl::Status status);
   // Expires the leases of all held messages: they are redelivered.
   void ExpireLeases();
@@ -42,7 +42,7 @@ class FakePubsub : public Publisher {
     Message message;
     std::string id;
     int attempts = 0;
-    uint64_t lease = 0;  // of who holds it; 0: nobody
+    uint64_t lease = 0;  // of its holder; 0: none
     bool delayed = false;
     bool acked = false;
   };
