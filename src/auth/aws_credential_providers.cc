@@ -28,13 +28,13 @@ std::string Variable(const Environment& environment, std::string_view name) {
 
 absl::StatusOr<AccessToken> Token(const AwsKeys& keys, std::string_view expiration) {
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
-    return absl::UnavailableError("the answer holds no keys");
+    return absl::UnavailableError("the response contains no keys");
   }
   AccessToken token{.value = JoinAwsKeys(keys)};
   std::string error;
   if (!expiration.empty() &&
       !absl::ParseTime(absl::RFC3339_full, ToAbsl(expiration), &token.expires, &error)) {
-    return absl::UnavailableError("the answer holds no readable time of expiry");
+    return absl::UnavailableError("the response contains no valid expiration time");
   }
   return token;
 }
@@ -63,7 +63,7 @@ class FixedKeys : public TokenFetcher {
   const AwsKeys keys_;
 };
 
-// The Security Token Service: a form, answered by XML.
+// The Security Token Service: the request is a form, the response XML.
 class StsKeys : public TokenFetcher {
  public:
   StsKeys(AwsRole role, const AwsAuthOptions& options)
@@ -94,7 +94,7 @@ class StsKeys : public TokenFetcher {
     return fields;
   }
 
-  // `keys` sign the request; null: it needs no signature.
+  // `keys` sign the request; null: unsigned.
   absl::StatusOr<AccessToken> AskSts(HttpClient& http, const Fields& fields, const AwsKeys* keys,
                                      std::stop_token stop) const {
     ASSIGN_OR_RETURN(TokenRequest request, NewFormRequest(url_, fields));
@@ -150,7 +150,7 @@ class WebIdentityKeys : public StsKeys {
       : StsKeys(std::move(role), options), token_file_(std::move(token_file)) {}
 
   absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
-    // Read each time: it is replaced before it runs out.
+    // Read each time: the file is replaced before the token expires.
     absl::StatusOr<std::string> token = ReadWholeFile(token_file_, kMaxTokenBytes);
     if (!token.ok()) {
       return Annotate(absl::UnauthenticatedError(token.status().message()),
@@ -181,7 +181,7 @@ class ContainerKeys : public TokenFetcher {
     }
     if (!authorization.empty()) request.http.headers = {{"Authorization", authorization}};
     absl::StatusOr<std::string> answer = Ask(http, request, std::move(stop));
-    if (!answer.ok()) return Annotate(answer.status(), "asking for the container's keys");
+    if (!answer.ok()) return Annotate(answer.status(), "getting the container's keys");
     return ParseKeysJson(*answer);
   }
 
@@ -211,7 +211,7 @@ class InstanceKeys : public TokenFetcher {
 
  private:
   static constexpr char kNoKeys[] =
-      "no AWS keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the "
+      "no AWS keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this "
       "machine a role";
 
   absl::StatusOr<std::string> Get(HttpClient& http, std::string method, const std::string& path,

@@ -11,7 +11,8 @@
 
 namespace millrace {
 
-// A role that is assumed: sts:AssumeRole, or with a token of elsewhere (web identity).
+// A role to assume: by sts:AssumeRole, or with a token from another identity provider (web
+// identity).
 struct AwsRole {
   std::string arn;
   std::string session_name;  // empty: "millrace"
@@ -27,15 +28,15 @@ std::unique_ptr<TokenFetcher> NewAssumedRoleKeys(AwsRole role, std::unique_ptr<T
 std::unique_ptr<TokenFetcher> NewWebIdentityKeys(AwsRole role, std::string token_file,
                                                  const AwsAuthOptions& options);
 
-// The credentials endpoint of a container. InvalidArgument if the address in the environment would
-// get the authorization in the clear. NotFound if there is none in the environment.
+// The credentials endpoint of a container. InvalidArgument if the authorization would be sent
+// unencrypted to the address in the environment. NotFound if the environment has no address.
 absl::StatusOr<std::unique_ptr<TokenFetcher>> NewContainerKeys(const AwsAuthOptions& options);
 
 // The role of the machine.
 std::unique_ptr<TokenFetcher> NewInstanceKeys(const AwsAuthOptions& options);
 
-// What a program prints (credential_process); `command` is split at blanks, with quotes; a program
-// without a path is looked for on PATH.
+// The output of a program (credential_process). `command` is split at blanks, with quotes; a
+// program without a path is searched on PATH.
 std::unique_ptr<TokenFetcher> NewProcessKeys(const std::string& command);
 
 }  // namespace millrace

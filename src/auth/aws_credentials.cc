@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kMaxProfiles = 8;  // in a row, by source_profile
+constexpr int kMaxProfiles = 8;  // in a source_profile chain
 
 using FetcherOr = absl::StatusOr<std::unique_ptr<TokenFetcher>>;
 
@@ -81,10 +81,11 @@ class ProfileReader {
     }
     if (!Setting(profile, "sso_session").empty() || !Setting(profile, "sso_start_url").empty()) {
       return absl::UnimplementedError(
-          "its keys come by single sign-on, which is not built in; run "
-          "`aws configure export-credentials --profile NAME --format env` and use what it prints");
+          "it uses single sign-on, which is not supported; run "
+          "`aws configure export-credentials --profile NAME --format env` and set the variables "
+          "that it prints");
     }
-    return absl::NotFoundError("it holds no keys");
+    return absl::NotFoundError("it contains no keys");
   }
 
   FetcherOr SourceOf(const AwsProfile& profile, const std::string& name, int depth) const {
@@ -92,16 +93,17 @@ class ProfileReader {
     if (source == name) return OwnKeys(profile);
     if (!source.empty()) {
       if (depth == kMaxProfiles) {
-        return absl::InvalidArgumentError("its source_profile leads round in a circle");
+        return absl::InvalidArgumentError("its source_profile refers back to itself");
       }
       FetcherOr fetcher = Read(source, depth + 1);
       if (!absl::IsNotFound(fetcher.status())) return fetcher;
-      return absl::InvalidArgumentError(StrCat("its source_profile ", source, " gives no keys"));
+      return absl::InvalidArgumentError(StrCat("its source_profile ", source, " has no keys"));
     }
     const std::string kind = Setting(profile, "credential_source");
     if (kind == "Environment") {
       if (const auto keys = EnvironmentKeys(options_.environment)) return NewFixedAwsKeys(*keys);
-      return absl::InvalidArgumentError("its credential_source, the environment, holds no keys");
+      return absl::InvalidArgumentError(
+          "its credential_source is the environment, which has no keys");
     }
     if (kind == "Ec2InstanceMetadata") return NewInstanceKeys(options_);
     if (kind == "EcsContainer") return NewContainerKeys(options_);
@@ -204,7 +206,7 @@ std::string JoinAwsKeys(const AwsKeys& keys) {
 
 absl::StatusOr<AwsKeys> SplitAwsKeys(std::string_view joined) {
   const std::vector<std::string> lines = absl::StrSplit(ToAbsl(joined), '\n');
-  if (lines.size() != 3) return absl::InvalidArgumentError("AWS keys must hold no line breaks");
+  if (lines.size() != 3) return absl::InvalidArgumentError("AWS keys must not contain line breaks");
   return AwsKeys{lines[0], lines[1], lines[2]};
 }
 

@@ -1,4 +1,4 @@
-// Who we are to AWS: keys by its default chain.
+// Credentials for AWS: keys from its default chain.
 #ifndef MILLRACE_AUTH_AWS_CREDENTIALS_H_
 #define MILLRACE_AUTH_AWS_CREDENTIALS_H_
 
@@ -20,17 +20,17 @@
 
 namespace millrace {
 
-// Keys that are good for now. Thread-safe.
+// Keys that are valid now. Thread-safe.
 class AwsKeySource {
  public:
-  // `tokens` gives keys as JoinAwsKeys() writes them. `description` says where they come from, for
-  // messages: "profile x of ~/.aws/config"; no secret.
+  // `tokens` returns keys as JoinAwsKeys() writes them. `description` says where they come from,
+  // for messages: "profile x of ~/.aws/config"; no secret.
   AwsKeySource(std::unique_ptr<TokenSource> tokens, std::string description)
       : tokens_(std::move(tokens)), description_(std::move(description)) {}
 
   // Blocks while temporary keys are fetched. Errors of TokenSource::Token().
   absl::StatusOr<AwsKeys> Keys(std::stop_token stop);
-  // Keys with this session token were refused as run out: others are fetched.
+  // Keys with this session token were refused as expired: new ones are fetched.
   void Forget(std::string_view session_token);
   const std::string& description() const { return description_; }
 
@@ -49,13 +49,14 @@ struct AwsAuthOptions {
 
 struct AwsCredentials {
   std::shared_ptr<AwsKeySource> keys;
-  std::string region;  // AWS_REGION, AWS_DEFAULT_REGION or the profile's; empty: none is named
-  // Of S3, if a server other than Amazon's is to be used: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or
-  // the profile's endpoint_url.
+  std::string region;  // AWS_REGION, AWS_DEFAULT_REGION or the profile's; empty: none is set
+  // The S3 server, if it is not Amazon's: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile's
+  // endpoint_url.
   std::string s3_endpoint;
 };
 
-// The default chain of AWS, in its order; the first that is there is used, and errors name it:
+// The default chain of AWS, in its order. The first one that is present is used, and errors name
+// it:
 //   1. AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, unless AWS_PROFILE is
 //   set
 //   2. AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN (EKS)
@@ -64,7 +65,7 @@ struct AwsCredentials {
 //      credential_source or web_identity_token_file, credential_process
 //   4. AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI (ECS, EKS)
 //   5. the machine's role, by the instance metadata service, version 2
-// Nothing is sent before keys are asked for.
+// Sends nothing before keys are requested.
 absl::StatusOr<AwsCredentials> FindAwsCredentials(const AwsAuthOptions& options);
 
 // Three lines.

@@ -47,7 +47,7 @@ TEST_F(AwsCredentialsTest, TheEnvironmentComesFirst) {
   EXPECT_EQ(Keys(), "A/B/");
   variables_["AWS_SESSION_TOKEN"] = "C";
   EXPECT_EQ(Keys(), "A/B/C");
-  variables_["AWS_PROFILE"] = "default";  // a profile that is named wins
+  variables_["AWS_PROFILE"] = "default";  // an explicit profile wins
   EXPECT_EQ(Keys(), "F/G/");
 }
 
@@ -179,7 +179,7 @@ TEST_F(AwsCredentialsTest, ABusyMachineIsAskedAgain) {
   EXPECT_EQ(Keys(), "K/S/T");
 }
 
-// Whether to wait longer is for the retry policy to say, once it is known that there is a service.
+// Once the service is known to exist, the retry policy decides whether to wait longer.
 TEST_F(AwsCredentialsTest, AMachineThatStaysBusyIsUnavailable) {
   answer_ = [](const HttpRequest&) { return HttpResponse{.status = 503}; };
   const absl::Status busy = Find()->keys->Keys({}).status();

@@ -14,7 +14,7 @@ std::string_view Strip(std::string_view text) {
   return ToStd(absl::StripAsciiWhitespace(ToAbsl(text)));
 }
 
-// "profile x" or "profile \"x y\"" -> "x" or "x y"; "" for sections that are no profiles.
+// "profile x" or "profile \"x y\"" -> "x" or "x y"; "" for sections that are not profiles.
 std::string ProfileName(std::string_view section, bool is_config) {
   section = Strip(section);
   if (!is_config || section == "default") return std::string(section);

@@ -25,7 +25,7 @@ std::string CanonicalQuery(const std::string& query) {
   for (std::string& pair : pairs) {
     if (pair.find('=') == std::string::npos) pair += '=';
   }
-  // '=' sorts behind digits: compare names alone first.
+  // '=' sorts after digits: compare the names alone first.
   std::sort(pairs.begin(), pairs.end(), [](const std::string& a, const std::string& b) {
     const auto name = [](const std::string& pair) { return pair.substr(0, pair.find('=')); };
     return std::pair(name(a), a) < std::pair(name(b), b);

@@ -1,4 +1,4 @@
-// AWS Signature Version 4: the headers that say who sends a request.
+// AWS Signature Version 4: the headers that authenticate a request.
 #ifndef MILLRACE_AUTH_AWS_SIGNATURE_H_
 #define MILLRACE_AUTH_AWS_SIGNATURE_H_
 
@@ -22,12 +22,12 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct AwsRequest {
   std::string method = "GET";
-  std::string url;             // its path and query are encoded already, once
-  HttpHeaders headers;         // signed as well; S3 wants x-amz-content-sha256 among them
+  std::string url;             // its path and query are already encoded once
+  HttpHeaders headers;         // also signed; S3 requires x-amz-content-sha256
   std::string payload_sha256;  // hex, or "UNSIGNED-PAYLOAD"
   std::string region;
   std::string service;       // "s3", "sts"
-  bool encode_path = false;  // once more, as every service but S3 wants it
+  bool encode_path = false;  // again, as every service except S3 requires
 };
 
 // request.headers with X-Amz-Date, X-Amz-Security-Token (if there is a session token), Host and
@@ -35,7 +35,7 @@ struct AwsRequest {
 absl::StatusOr<HttpHeaders> SignAwsRequest(const AwsRequest& request, const AwsKeys& keys,
                                            absl::Time now);
 
-// Where the services of a region are: "amazonaws.com", and other domains outside of the common
+// The domain of a region's services: "amazonaws.com", or another one outside the standard
 // partition.
 std::string_view AwsDomain(std::string_view region);
 

@@ -1,4 +1,4 @@
-// Who we are to Azure Storage: an account key, a shared access signature, or a token of Entra ID.
+// Credentials for Azure Storage: an account key, a shared access signature, or a token of Entra ID.
 #ifndef MILLRACE_AUTH_AZURE_CREDENTIALS_H_
 #define MILLRACE_AUTH_AZURE_CREDENTIALS_H_
 
@@ -23,33 +23,33 @@ struct AzureAuthOptions {
   Clock& clock = Clock::Real();
 };
 
-// Exactly one of key, sas and tokens says who asks.
+// Exactly one of key, sas and tokens is set.
 struct AzureCredentials {
-  std::string account;   // empty: none is named; uris must name it
-  std::string endpoint;  // of blobs, without '/' at its end; empty: the account's at Microsoft
+  std::string account;   // empty: not set; uris must name it
+  std::string endpoint;  // of blobs, without a final '/'; empty: the account's at Microsoft
   std::string key;       // secret; decoded, not text
   std::string sas;       // secret; "sv=...&sig=...", added to every query
   std::shared_ptr<TokenSource> tokens;  // of Entra ID
   std::string description;              // for messages; no secret
 
-  // Adds what proves who asks. A signature is added to the query of the url, which nothing logs.
-  // `now` goes into the request's x-ms-date. Errors of TokenSource::Token().
+  // Adds the authentication. A SAS is added to the query of the url, which is never logged. `now`
+  // becomes the request's x-ms-date. Errors of TokenSource::Token().
   absl::Status Authorize(HttpRequest& request, absl::Time now, std::stop_token stop) const;
 };
 
-// By the usual variables, in this order:
+// Reads the usual variables, in this order:
 //   AZURE_STORAGE_CONNECTION_STRING (of an account key, a SAS, or the emulator);
 //   AZURE_STORAGE_ACCOUNT (or _ACCOUNT_NAME) names the account, and then
 //   AZURE_STORAGE_KEY (or _ACCOUNT_KEY), or AZURE_STORAGE_SAS_TOKEN, or Entra ID:
 //   AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET, or with
 //   AZURE_FEDERATED_TOKEN_FILE (workload identity); else the machine's managed identity
 //   (IDENTITY_ENDPOINT, or the instance metadata service).
-// Nothing is sent before a token is asked for. InvalidArgument, without quoting it, for a broken
+// Sends nothing before a token is requested. InvalidArgument, without quoting it, for an invalid
 // connection string or key.
 absl::StatusOr<AzureCredentials> FindAzureCredentials(const AzureAuthOptions& options);
 
-// The Authorization of a request by the account's key ("Shared Key", version 2009-09-19 and later).
-// Its x-ms-* headers, and what else is signed, must be set.
+// The Authorization header of a request, by the account's key ("Shared Key", version 2009-09-19 and
+// later). The x-ms-* headers and everything else that is signed must be set.
 absl::StatusOr<std::string> AzureSharedKeyHeader(const HttpRequest& request,
                                                  const std::string& account, std::string_view key);
 

@@ -66,7 +66,7 @@ class ApplicationFetcher : public TokenFetcher {
 
 constexpr char kNowhere[] =
     "no Azure credentials: set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with "
-    "AZURE_STORAGE_KEY, or give the machine an identity";
+    "AZURE_STORAGE_KEY, or give this machine an identity";
 
 class ManagedIdentityFetcher : public TokenFetcher {
  public:

@@ -1,4 +1,4 @@
-// The ways to a token of Entra ID for Azure Storage.
+// The ways to get an Entra ID token for Azure Storage.
 #ifndef MILLRACE_AUTH_AZURE_TOKEN_FETCHERS_H_
 #define MILLRACE_AUTH_AZURE_TOKEN_FETCHERS_H_
 
@@ -16,15 +16,16 @@ struct AzureApplication {
   std::string client_id;
 };
 
-// By the application's secret (RFC 6749 section 4.4).
+// With the application's secret (RFC 6749 section 4.4).
 std::unique_ptr<TokenFetcher> NewClientSecretFetcher(AzureApplication application,
                                                      std::string secret, Clock& clock);
 
-// By a token of elsewhere, in a file that is replaced before it runs out (RFC 7523).
+// With a token from another identity provider, in a file that is replaced before it expires (RFC
+// 7523).
 std::unique_ptr<TokenFetcher> NewFederatedFetcher(AzureApplication application,
                                                   std::string token_file, Clock& clock);
 
-// The identity that Azure gave the machine or app; `client_id` picks one of several, or is empty.
+// The managed identity of the machine or app; `client_id` selects one of several, or is empty.
 std::unique_ptr<TokenFetcher> NewManagedIdentityFetcher(const AzureAuthOptions& options,
                                                         std::string client_id);
 

@@ -19,7 +19,7 @@ const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// Instead of asking at the terminal.
+// Instead of a prompt on the terminal.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
 }  // namespace
@@ -49,9 +49,9 @@ absl::StatusOr<RsaKey> RsaKey::FromPem(std::string_view pem) {
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
   std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr),
                                 &EVP_PKEY_free);
-  ERR_clear_error();  // libcurl would take what is left there for its own
+  ERR_clear_error();  // libcurl would read leftover errors as its own
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
-    return absl::InvalidArgumentError("it is not a PEM text of an RSA private key");
+    return absl::InvalidArgumentError("it is not an RSA private key in PEM format");
   }
   return RsaKey(std::move(key));
 }

@@ -1,4 +1,4 @@
-// What signatures are made of, by OpenSSL.
+// The building blocks of signatures, by OpenSSL.
 #ifndef MILLRACE_AUTH_CRYPTO_H_
 #define MILLRACE_AUTH_CRYPTO_H_
 
@@ -21,7 +21,7 @@ std::string LowerHex(std::string_view bytes);
 // Base64 with '-' and '_', without padding (RFC 7515 section 2).
 std::string Base64Url(std::string_view bytes);
 
-// An RSA key that signs. Copies share it; thread-safe.
+// An RSA key for signing. Copies share it; thread-safe.
 class RsaKey {
  public:
   // From PEM text, "BEGIN PRIVATE KEY" or "BEGIN RSA PRIVATE KEY", without a passphrase.
@@ -36,7 +36,7 @@ class RsaKey {
   std::shared_ptr<void> key_;  // EVP_PKEY
 };
 
-// A signed JSON Web Token (RFC 7519) of a header and claims that are JSON text already.
+// A signed JSON Web Token (RFC 7519) from a header and claims in JSON text.
 absl::StatusOr<std::string> SignJwt(std::string_view header, std::string_view claims,
                                     const RsaKey& key);
 

@@ -32,7 +32,7 @@ FetcherOr NewAuthorizedUserFetcher(const nlohmann::json& file, const GoogleAuthO
   ASSIGN_OR_RETURN(const std::string refresh, TextMember(file, "refresh_token"));
   ASSIGN_OR_RETURN(const std::string url,
                    TextMemberOr(file, "token_uri", "https://oauth2.googleapis.com/token"));
-  // Without scopes: the token has those that the user agreed to.
+  // Without scopes: the token has those that the user granted.
   absl::StatusOr<TokenRequest> request = NewFormRequest(url, {{"grant_type", "refresh_token"},
                                                               {"client_id", id},
                                                               {"client_secret", secret},

@@ -109,7 +109,7 @@ class AwsSubjectToken : public SubjectToken {
                 {.url = StrCat(source_.security_url, "/", UrlEncode(role)), .headers = session},
                 std::move(stop)));
     const Json reply = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!reply.is_object()) return absl::UnavailableError("the AWS metadata holds no keys");
+    if (!reply.is_object()) return absl::UnavailableError("the AWS metadata contains no keys");
     AwsKeys keys;
     ASSIGN_OR_RETURN(keys.access_key_id, TextMember(reply, "AccessKeyId"));
     ASSIGN_OR_RETURN(keys.secret_access_key, TextMember(reply, "SecretAccessKey"));
@@ -129,7 +129,7 @@ SubjectOr NewAwsSubjectToken(const Json& source, const SubjectContext& context,
                              const GoogleAuthOptions& options) {
   ASSIGN_OR_RETURN(const std::string id, TextMember(source, "environment_id"));
   if (id != "aws1") {
-    return absl::InvalidArgumentError("\"environment_id\" is of a version that is not known");
+    return absl::InvalidArgumentError("\"environment_id\" has an unknown version");
   }
   AwsSource aws;
   ASSIGN_OR_RETURN(aws.verification_url, TextMember(source, "regional_cred_verification_url"));

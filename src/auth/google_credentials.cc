@@ -37,7 +37,7 @@ absl::StatusOr<GoogleCredentials> LoadFile(const std::string& path, const std::s
   return ParseGoogleCredentials(*text, origin, options);
 }
 
-// Who the file is about, for messages.
+// The identity in the file, for messages.
 std::string Describe(const Json& file, const std::string& origin) {
   std::string email = TextMemberOr(file, "client_email", "").value_or("");
   const std::string type = TextMemberOr(file, "type", "").value_or("");
@@ -78,7 +78,7 @@ absl::StatusOr<std::string> TextMember(const Json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_string() ||
       found->get_ref<const std::string&>().empty()) {
-    return absl::InvalidArgumentError(StrCat("\"", key, "\" is missing or no text"));
+    return absl::InvalidArgumentError(StrCat("\"", key, "\" is missing or not a string"));
   }
   return found->get<std::string>();
 }
@@ -87,7 +87,9 @@ absl::StatusOr<std::string> TextMemberOr(const Json& object, const char* key,
                                          std::string_view fallback) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::string(fallback);
-  if (!found->is_string()) return absl::InvalidArgumentError(StrCat("\"", key, "\" is no text"));
+  if (!found->is_string()) {
+    return absl::InvalidArgumentError(StrCat("\"", key, "\" is not a string"));
+  }
   return found->get<std::string>();
 }
 
@@ -132,7 +134,7 @@ absl::StatusOr<GoogleCredentials> FindGoogleCredentials(const GoogleAuthOptions&
   }
   if (const std::string path = WellKnownFile(environment); !path.empty()) {
     absl::StatusOr<GoogleCredentials> credentials = LoadFile(path, path, options);
-    // Only a file that does not exist is passed over.
+    // Only a file that does not exist is skipped.
     if (!absl::IsNotFound(credentials.status())) return credentials;
   }
   GoogleCredentials credentials;

@@ -18,8 +18,8 @@ using Json = nlohmann::json;
 constexpr size_t kMaxOutputBytes = 256 << 10;
 constexpr std::string_view kSaml = "urn:ietf:params:oauth:token-type:saml2";
 
-// The token of what a program printed (or left in its output file), as Google defines it:
-// {"version": 1, "success", "token_type", "id_token" or "saml_response", "expiration_time"}.
+// The token in a program's output (or its output file), as Google defines it: {"version": 1,
+// "success", "token_type", "id_token" or "saml_response", "expiration_time"}.
 absl::StatusOr<std::string> ParseOutput(const std::string& text, absl::Time now) {
   const Json output = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!output.is_object() || output.value("version", Json()) != 1) {
@@ -52,7 +52,7 @@ class ExecutableSubjectToken : public SubjectToken {
   }
 
  private:
-  // What an earlier call of the program left for later ones.
+  // The output file that an earlier call of the program left.
   absl::StatusOr<std::string> Kept() const {
     if (output_file_.empty()) return absl::NotFoundError("no output file");
     ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(output_file_, kMaxOutputBytes));
@@ -72,17 +72,17 @@ SubjectOr NewExecutableSubjectToken(const Json& executable, const SubjectContext
     return absl::PermissionDeniedError(
         "they run a program; if you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1");
   }
-  if (!executable.is_object()) return absl::InvalidArgumentError("\"executable\" is no object");
+  if (!executable.is_object()) return absl::InvalidArgumentError("\"executable\" is not an object");
   ASSIGN_OR_RETURN(const std::string line, TextMember(executable, "command"));
   ASSIGN_OR_RETURN(const std::string output_file, TextMemberOr(executable, "output_file", ""));
   ChildCommand command{.arguments = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty()),
                        .max_output_bytes = kMaxOutputBytes};
   if (command.arguments.empty() || !command.arguments[0].starts_with('/')) {
-    return absl::InvalidArgumentError("\"command\" does not begin with the full path of a program");
+    return absl::InvalidArgumentError("\"command\" does not start with the full path of a program");
   }
   const Json timeout = executable.value("timeout_millis", Json(30'000));
   if (!timeout.is_number_integer()) {
-    return absl::InvalidArgumentError("\"timeout_millis\" is no number");
+    return absl::InvalidArgumentError("\"timeout_millis\" is not a number");
   }
   command.timeout = absl::Milliseconds(std::clamp<int64_t>(timeout.get<int64_t>(), 1'000, 120'000));
   command.variables = {{"GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", context.audience},

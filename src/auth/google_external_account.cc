@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// Exchanges a token of elsewhere at Google's Security Token Service.
+// Exchanges a token from another identity provider at Google's Security Token Service.
 class ExchangingFetcher : public TokenFetcher {
  public:
   ExchangingFetcher(std::unique_ptr<SubjectToken> subject, std::string url, Fields fields,
@@ -34,7 +34,7 @@ class ExchangingFetcher : public TokenFetcher {
     request.secrets = {subject};
     if (!authorization_.empty()) request.http.headers.emplace_back("Authorization", authorization_);
     absl::StatusOr<std::string> reply = Ask(http, request, std::move(stop));
-    if (!reply.ok()) return Annotate(reply.status(), "exchanging the token of the workload");
+    if (!reply.ok()) return Annotate(reply.status(), "exchanging the workload's token");
     return ParseTokenResponse(*reply, now);
   }
 

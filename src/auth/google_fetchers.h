@@ -1,5 +1,5 @@
-// The kinds of Google credentials, each a TokenFetcher made from the members of its file. Errors of
-// making one name the member and quote nothing of the file.
+// The kinds of Google credentials, each a TokenFetcher made from the members of its file. Errors
+// during construction name the member and quote nothing of the file.
 #ifndef MILLRACE_AUTH_GOOGLE_FETCHERS_H_
 #define MILLRACE_AUTH_GOOGLE_FETCHERS_H_
 
@@ -20,14 +20,15 @@ using FetcherOr = absl::StatusOr<std::unique_ptr<TokenFetcher>>;
 FetcherOr NewGoogleFetcher(const nlohmann::json& file, const GoogleAuthOptions& options,
                            int depth = 0);
 
-// Signs its own token (AIP-4111) where the file's token_uri is Google's own, else asks token_uri
-// with a signed assertion (RFC 7523).
+// Signs its own token (AIP-4111) if the file's token_uri is Google's own, else requests one from
+// token_uri with a signed assertion (RFC 7523).
 FetcherOr NewServiceAccountFetcher(const nlohmann::json& file, const GoogleAuthOptions& options);
 
-// By refresh token (RFC 6749 section 6).
+// With a refresh token (RFC 6749 section 6).
 FetcherOr NewAuthorizedUserFetcher(const nlohmann::json& file, const GoogleAuthOptions& options);
 
-// Workload identity: a token of elsewhere, exchanged (RFC 8693), then impersonation if asked for.
+// Workload identity: exchanges a token from another identity provider (RFC 8693), then impersonates
+// if configured.
 FetcherOr NewExternalAccountFetcher(const nlohmann::json& file, const GoogleAuthOptions& options);
 
 // "source_credentials" acting as a service account.
@@ -42,13 +43,13 @@ FetcherOr Impersonate(std::unique_ptr<TokenFetcher> source, std::string url,
 // The machine's own service account.
 std::unique_ptr<TokenFetcher> NewMetadataFetcher(const GoogleAuthOptions& options);
 
-// The text at `key`. InvalidArgument if it is missing, empty or no text.
+// The string at `key`. InvalidArgument if it is missing, empty or not a string.
 absl::StatusOr<std::string> TextMember(const nlohmann::json& object, const char* key);
-// The text at `key`, or `fallback` if there is none.
+// The string at `key`, or `fallback` if there is none.
 absl::StatusOr<std::string> TextMemberOr(const nlohmann::json& object, const char* key,
                                          std::string_view fallback);
 
-// "a b": scopes as requests carry them.
+// "a b": scopes in the format of requests.
 std::string JoinScopes(const GoogleAuthOptions& options);
 
 }  // namespace millrace

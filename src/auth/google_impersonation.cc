@@ -48,7 +48,7 @@ FetcherOr Impersonate(std::unique_ptr<TokenFetcher> source, std::string url, con
     const bool texts =
         delegates.is_array() && std::all_of(delegates.begin(), delegates.end(),
                                             [](const Json& d) { return d.is_string(); });
-    if (!texts) return absl::InvalidArgumentError("\"delegates\" is no list of texts");
+    if (!texts) return absl::InvalidArgumentError("\"delegates\" is not a list of strings");
     if (!delegates.empty()) body["delegates"] = delegates;
   }
   return std::make_unique<ImpersonatingFetcher>(std::move(source), std::move(url), body.dump());
@@ -61,7 +61,7 @@ FetcherOr NewImpersonatedFetcher(const Json& file, const GoogleAuthOptions& opti
     return absl::InvalidArgumentError("\"source_credentials\" is missing");
   }
   GoogleAuthOptions of_source = options;
-  of_source.scopes = {std::string(kCloudPlatformScope)};  // what IAM Credentials asks for
+  of_source.scopes = {std::string(kCloudPlatformScope)};  // required by IAM Credentials
   FetcherOr fetcher = NewGoogleFetcher(*source, of_source, depth + 1);
   if (!fetcher.ok()) return Annotate(fetcher.status(), "\"source_credentials\"");
   const auto delegates = file.find("delegates");

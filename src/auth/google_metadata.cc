@@ -16,7 +16,7 @@ constexpr char kNowhere[] =
 
 class MetadataFetcher : public TokenFetcher {
  public:
-  // The mark tells it from captive proxies, which may answer at that address.
+  // The header distinguishes it from captive proxies, which may respond at that address.
   MetadataFetcher(std::string url, Clock& clock)
       : url_(std::move(url)),
         clock_(clock),

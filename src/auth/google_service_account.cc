@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kGoogleTokenUri = "https://oauth2.googleapis.com/token";
 constexpr std::string_view kGoogleUniverse = "googleapis.com";
-constexpr absl::Duration kLifetime = absl::Hours(1);  // the longest that is allowed
+constexpr absl::Duration kLifetime = absl::Hours(1);  // the allowed maximum
 
 struct ServiceAccount {
   std::string email;
@@ -72,7 +72,7 @@ FetcherOr NewServiceAccountFetcher(const Json& file, const GoogleAuthOptions& op
   ASSIGN_OR_RETURN(account.token_uri, TextMemberOr(file, "token_uri", ""));
   ASSIGN_OR_RETURN(const std::string universe,
                    TextMemberOr(file, "universe_domain", kGoogleUniverse));
-  // Other universes have no token endpoint; an endpoint of one's own is a wish to be asked.
+  // Other universes have no token endpoint. A custom endpoint is configured to be used.
   if (account.token_uri == kGoogleTokenUri || universe != kGoogleUniverse) {
     account.token_uri.clear();
   }

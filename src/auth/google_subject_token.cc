@@ -17,9 +17,9 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxTokenBytes = 256 << 10;
 
-// How the token stands in a file or an answer: as it is, or as a member of a JSON object.
+// The format of the token in a file or response: plain text, or a member of a JSON object.
 struct Format {
-  std::string field;  // empty: as it is
+  std::string field;  // empty: plain text
 
   absl::StatusOr<std::string> Extract(const std::string& text) const {
     std::string token = text;
@@ -39,12 +39,14 @@ absl::StatusOr<Format> ParseFormat(const Json& source) {
   if (format == source.end() || !format->is_object()) return Format();
   ASSIGN_OR_RETURN(const std::string type, TextMemberOr(*format, "type", "text"));
   if (type == "text") return Format();
-  if (type != "json") return absl::InvalidArgumentError("\"format\" is neither text nor json");
+  if (type != "json") {
+    return absl::InvalidArgumentError("\"format\" is neither \"text\" nor \"json\"");
+  }
   ASSIGN_OR_RETURN(std::string field, TextMember(*format, "subject_token_field_name"));
   return Format{std::move(field)};
 }
 
-// Read anew each time: whoever writes it replaces it.
+// Read again each time, because its writer replaces it.
 class FileSubjectToken : public SubjectToken {
  public:
   FileSubjectToken(std::string path, Format format)
@@ -85,7 +87,7 @@ SubjectOr NewUrlSubjectToken(const Json& source, Format format) {
   if (!url.ok()) return Annotate(url.status(), "\"url\"");
   if (const auto headers = source.find("headers"); headers != source.end()) {
     for (const auto& [name, value] : headers->items()) {
-      if (!value.is_string()) return absl::InvalidArgumentError("\"headers\" are not all texts");
+      if (!value.is_string()) return absl::InvalidArgumentError("\"headers\" are not all strings");
       request.headers.emplace_back(name, value.get<std::string>());
     }
   }
@@ -110,7 +112,7 @@ absl::StatusOr<std::string> GetText(HttpClient& http, const HttpRequest& request
 SubjectOr NewSubjectToken(const Json& source, const SubjectContext& context,
                           const GoogleAuthOptions& options) {
   if (!source.is_object()) {
-    return absl::InvalidArgumentError("\"credential_source\" is missing or no object");
+    return absl::InvalidArgumentError("\"credential_source\" is missing or not an object");
   }
   ASSIGN_OR_RETURN(Format format, ParseFormat(source));
   if (source.contains("file")) {
@@ -123,7 +125,7 @@ SubjectOr NewSubjectToken(const Json& source, const SubjectContext& context,
     return NewExecutableSubjectToken(source["executable"], context, options);
   }
   return absl::UnimplementedError(
-      "\"credential_source\" holds no file, url, environment_id or executable; certificates are "
+      "\"credential_source\" contains no file, url, environment_id or executable; certificates are "
       "not supported");
 }
 

@@ -1,4 +1,5 @@
-// The token of elsewhere that workload identity federation exchanges for one of Google's.
+// The subject token, from another identity provider, that workload identity federation exchanges
+// for one of Google's.
 #ifndef MILLRACE_AUTH_GOOGLE_SUBJECT_TOKEN_H_
 #define MILLRACE_AUTH_GOOGLE_SUBJECT_TOKEN_H_
 
@@ -17,32 +18,33 @@ namespace millrace {
 class SubjectToken {
  public:
   virtual ~SubjectToken() = default;
-  // A secret. Errors hold none, and neither files nor answers.
+  // A secret. Errors contain no secrets and quote neither files nor responses.
   virtual absl::StatusOr<std::string> Get(HttpClient& http, std::stop_token stop) = 0;
 };
 
 using SubjectOr = absl::StatusOr<std::unique_ptr<SubjectToken>>;
 
-// What of an external_account file the sources below need.
+// The parts of an external_account file that the sources below need.
 struct SubjectContext {
   std::string audience;
   std::string token_type;          // "subject_token_type"
   std::string impersonated_email;  // empty: nobody is impersonated
 };
 
-// By the member of "credential_source" that is there: file, url, environment_id aws1, executable.
+// Chosen by the member of "credential_source" that is present: file, url, environment_id aws1,
+// executable.
 SubjectOr NewSubjectToken(const nlohmann::json& source, const SubjectContext& context,
                           const GoogleAuthOptions& options);
 
-// A GetCallerIdentity request to AWS, signed and not sent, as JSON in URL encoding.
+// A GetCallerIdentity request to AWS, signed but not sent, as URL-encoded JSON.
 SubjectOr NewAwsSubjectToken(const nlohmann::json& source, const SubjectContext& context,
                              const GoogleAuthOptions& options);
 
-// What a program prints. PermissionDenied unless the environment allows it.
+// The output of a program. PermissionDenied unless the environment allows it.
 SubjectOr NewExecutableSubjectToken(const nlohmann::json& executable, const SubjectContext& context,
                                     const GoogleAuthOptions& options);
 
-// The body of a 200 answer to a plain request.
+// The body of a 200 response to a plain request.
 absl::StatusOr<std::string> GetText(HttpClient& http, const HttpRequest& request,
                                     std::stop_token stop);
 

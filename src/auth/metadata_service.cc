@@ -17,14 +17,14 @@ bool MayPass(int status) {
 
 }  // namespace
 
-// Unavailable if there is no answer, or one that may be another later.
+// Unavailable if there is no response, or one that may change later.
 absl::StatusOr<HttpResponse> MetadataService::TryOnce(HttpClient& http, const HttpRequest& request,
                                                       std::stop_token stop) {
   absl::StatusOr<HttpResponse> reply = http.Send(request, std::move(stop));
   if (!reply.ok()) return reply;
   const auto& [name, value] = options_.mark;
   if (!name.empty() && reply->header(name) != value) {
-    return absl::UnavailableError("something else answers at its address");
+    return absl::UnavailableError("another server responds at its address");
   }
   exists_ = true;
   if (MayPass(reply->status)) return ReadResponse({.http = request}, *std::move(reply)).status();
@@ -45,7 +45,7 @@ absl::StatusOr<HttpResponse> MetadataService::Send(HttpClient& http, HttpRequest
       return absl::UnauthenticatedError(
           StrCat(options_.absent, " (", ToStd(reply.status().message()), ")"));
     }
-    if (!clock_.SleepFor(wait, stop)) return absl::CancelledError("a stop was asked for");
+    if (!clock_.SleepFor(wait, stop)) return absl::CancelledError("a stop was requested");
   }
 }
 

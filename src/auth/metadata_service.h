@@ -1,5 +1,5 @@
-// The servers that give a machine its own identity: quick and near where they exist, and no server
-// at all elsewhere.
+// The servers that give a machine its identity: fast and close if they exist, and absent on other
+// machines.
 #ifndef MILLRACE_AUTH_METADATA_SERVICE_H_
 #define MILLRACE_AUTH_METADATA_SERVICE_H_
 
@@ -15,9 +15,9 @@
 namespace millrace {
 
 struct MetadataServiceOptions {
-  // What to tell a user on whose machine there is no such server.
+  // The message for a user whose machine has no such server.
   std::string absent;
-  // A header that all of its answers have; other answers come from something else. Empty: any.
+  // A header that all of its responses have; others come from another server. Empty: any.
   std::pair<std::string, std::string> mark;
   absl::Duration connect_timeout = absl::Seconds(3);
 };
@@ -29,10 +29,10 @@ class MetadataService {
   MetadataService(MetadataServiceOptions options, Clock& clock)
       : options_(std::move(options)), clock_(clock) {}
 
-  // An answer of any status but those that pass (408, 410, 429, 5xx), after up to three tries in a
-  // few seconds: a busy server must not be taken for none. Errors: Unauthenticated, with `absent`,
-  // while the server has never answered; Unavailable once it has; Cancelled. The timeouts of
-  // `request` are set here.
+  // A response of any status except the transient ones (408, 410, 429, 5xx), after up to three
+  // tries in a few seconds: a busy server must not be mistaken for a missing one. Errors:
+  // Unauthenticated, with `absent`, if the server has never responded; Unavailable if it has;
+  // Cancelled. The timeouts of `request` are set here.
   absl::StatusOr<HttpResponse> Send(HttpClient& http, HttpRequest request, std::stop_token stop);
 
  private:
@@ -41,7 +41,7 @@ class MetadataService {
 
   const MetadataServiceOptions options_;
   Clock& clock_;
-  bool exists_ = false;  // has answered: from then on a failure is a passing one
+  bool exists_ = false;  // has responded: failures are transient from then on
 };
 
 }  // namespace millrace

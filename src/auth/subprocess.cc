@@ -18,8 +18,8 @@ extern char** environ;
 namespace millrace {
 namespace {
 
-constexpr int kPollMs = 50;                             // how soon a stop is seen
-constexpr absl::Duration kPatience = absl::Seconds(5);  // with a program that has closed its output
+constexpr int kPollMs = 50;                             // how soon a stop is noticed
+constexpr absl::Duration kPatience = absl::Seconds(5);  // to end after its output was closed
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -45,17 +45,18 @@ std::vector<std::string> ChildEnvironment(const ChildCommand& command) {
 
 class Child {
  public:
-  // Its output comes to `output`, which the caller closes.
+  // `output` receives its output; the caller closes it.
   static absl::StatusOr<Child> Start(const ChildCommand& command, int& output) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "making a pipe");
+    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "creating a pipe");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
-    // A group of its own, so that all of it can be ended, and signals as a new program expects.
+    // A process group of its own, so that all its processes can be killed, and default signal
+    // handling.
     sigset_t none, usual;
     sigemptyset(&none);
     sigfillset(&usual);
@@ -79,7 +80,7 @@ class Child {
     return Child(pid);
   }
 
-  // Its wait status; it is killed, with all of its group, if it has not ended by `patience`.
+  // Returns its wait status; kills it and its process group if it has not ended after `patience`.
   int End(absl::Duration patience) const {
     int status = 0;
     const absl::Duration end = Clock::Real().Elapsed() + patience;
@@ -97,12 +98,12 @@ class Child {
   pid_t pid_;
 };
 
-// Until the end of the output.
+// Reads to the end of the output.
 absl::Status ReadAll(int output, const ChildCommand& command, std::stop_token stop,
                      std::string& text) {
   const absl::Duration end = Clock::Real().Elapsed() + command.timeout;
   for (;;) {
-    if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+    if (stop.stop_requested()) return absl::CancelledError("a stop was requested");
     if (Clock::Real().Elapsed() >= end) {
       return absl::UnavailableError(StrCat(command.arguments[0], " took longer than ",
                                            absl::FormatDuration(command.timeout)));
@@ -115,7 +116,7 @@ absl::Status ReadAll(int output, const ChildCommand& command, std::stop_token st
     if (n < 0) return ErrnoStatus(errno, StrCat("reading from ", command.arguments[0]));
     text.append(bytes, static_cast<size_t>(n));
     if (text.size() > command.max_output_bytes) {
-      return absl::ResourceExhaustedError(StrCat(command.arguments[0], " prints too much"));
+      return absl::ResourceExhaustedError(StrCat(command.arguments[0], " prints too much output"));
     }
   }
 }
@@ -134,7 +135,7 @@ absl::StatusOr<std::string> ReadChildOutput(const ChildCommand& command, std::st
   return absl::UnauthenticatedError(
       WIFEXITED(status)
           ? StrCat(command.arguments[0], " ended with exit status ", WEXITSTATUS(status))
-          : StrCat(command.arguments[0], " was ended by signal ", WTERMSIG(status)));
+          : StrCat(command.arguments[0], " was killed by signal ", WTERMSIG(status)));
 }
 
 }  // namespace millrace

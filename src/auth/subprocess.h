@@ -1,4 +1,4 @@
-// Running a program for what it prints.
+// Runs a program and returns its output.
 #ifndef MILLRACE_AUTH_SUBPROCESS_H_
 #define MILLRACE_AUTH_SUBPROCESS_H_
 
@@ -20,9 +20,10 @@ struct ChildCommand {
   size_t max_output_bytes = 256 << 10;
 };
 
-// What the program wrote to standard output until it ended with exit status 0. Its standard error
-// is this process's, its standard input is empty. Unavailable: it took longer than the timeout and
-// was killed with everything it started. Unauthenticated: another exit status. Cancelled: `stop`.
+// What the program wrote to standard output before it ended with exit status 0. It shares this
+// process's standard error; its standard input is empty. Unavailable: it took longer than the
+// timeout and was killed with all its child processes. Unauthenticated: another exit status.
+// Cancelled: `stop`.
 absl::StatusOr<std::string> ReadChildOutput(const ChildCommand& command, std::stop_token stop);
 
 }  // namespace millrace

@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxExplanation = 300;
 
-// As a header value may hold it.
+// Whether it is valid in a header value.
 bool IsToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isgraph(static_cast<unsigned char>(c));
@@ -32,7 +32,7 @@ std::string TextAt(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// A number, or a text that is one.
+// A number, or a string with a number.
 std::optional<double> NumberAt(const Json& object, const char* key) {
   double number = 0;
   const auto found = object.find(key);
@@ -46,9 +46,9 @@ std::optional<double> NumberAt(const Json& object, const char* key) {
   return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
-// What the endpoint gives as its reason: OAuth's error and error_description, Google's
-// error.message, or the code and message of AWS's XML. Empty if there is none, or if it holds a
-// secret of the request.
+// The reason that the endpoint gives: OAuth's error and error_description, Google's error.message,
+// or the code and message of AWS's XML. Empty if there is none, or if it contains a secret of the
+// request.
 std::string Explanation(std::string_view body, const std::vector<std::string>& secrets) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   std::string text = TextAt(reply, "error");
@@ -93,7 +93,9 @@ std::string FormBody(const std::vector<std::pair<std::string, std::string>>& fie
 
 absl::Status CheckMayCarrySecrets(std::string_view url) {
   ASSIGN_OR_RETURN(const Url parsed, ParseUrl(url));
-  if (parsed.has_user) return absl::InvalidArgumentError("a token URL must hold no user name");
+  if (parsed.has_user) {
+    return absl::InvalidArgumentError("a token URL must not contain a user name");
+  }
   if (parsed.scheme == "https" || parsed.IsLoopback()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       StrCat("http://", parsed.HostPort(), " would get secrets in the clear: it must be https"));
@@ -152,7 +154,7 @@ std::string ElementText(std::string_view xml, std::string_view name) {
 absl::StatusOr<AccessToken> ParseTokenResponse(std::string_view body, absl::Time now) {
   const Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   AccessToken token{.value = TextAt(reply, "access_token"), .expires = now + absl::Hours(1)};
-  if (!IsToken(token.value)) return absl::UnavailableError("the answer holds no access token");
+  if (!IsToken(token.value)) return absl::UnavailableError("the response contains no access token");
   if (const auto life = NumberAt(reply, "expires_in")) {
     token.expires = now + absl::Seconds(std::clamp(*life, 0.0, 1e7));
   } else if (const auto end = NumberAt(reply, "expires_on")) {
@@ -168,7 +170,7 @@ absl::StatusOr<AccessToken> ParseImpersonationResponse(std::string_view body) {
   std::string error;
   if (!IsToken(token.value) ||
       !absl::ParseTime(absl::RFC3339_full, TextAt(reply, "expireTime"), &token.expires, &error)) {
-    return absl::UnavailableError("the answer holds no accessToken with its expireTime");
+    return absl::UnavailableError("the response contains no accessToken with its expireTime");
   }
   return token;
 }

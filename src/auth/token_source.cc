@@ -42,7 +42,7 @@ class CachedTokenSource : public TokenSource {
         return stop.stop_requested() || !fetching_ || IsGood();
       };
       mutex_.Await(absl::Condition(&may_go_on));
-      if (stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+      if (stop.stop_requested()) return absl::CancelledError("a stop was requested");
       if (IsGood() && (fetching_ || clock_.Now() < renew_at_)) return token_;
       fetching_ = true;
     }
@@ -54,7 +54,7 @@ class CachedTokenSource : public TokenSource {
       Keep(*fetched);
     } else if (IsGood()) {
       renew_at_ = clock_.Now() + kRetry;
-      Log(Severity::kWarning, "renewing an access token failed, the old one still holds",
+      Log(Severity::kWarning, "renewing an access token failed, the old one is still valid",
           {{"error", ToStd(fetched.status().message())}});
       return token_;
     }

@@ -1,5 +1,5 @@
-// Rows in motion: NDJSON bytes with row ends. Every edge of the product speaks JSON, so the same
-// bytes go to HTTP, to dead letters and to disk.
+// A batch of rows: NDJSON bytes with row ends. All interfaces of the product use JSON, so the same
+// bytes go to HTTP, to the dead-letter queue and to disk.
 #ifndef MILLRACE_BASE_BATCH_H_
 #define MILLRACE_BASE_BATCH_H_
 
@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-// One JSON object a line. Row i is bytes [start(i), row_ends[i]) and ends with '\n'.
+// One JSON object per line. Row i is bytes [start(i), row_ends[i]) and ends with '\n'.
 struct Batch {
   ByteBuffer bytes;
   std::vector<size_t> row_ends;
@@ -31,7 +31,7 @@ struct Batch {
     row_ends.push_back(bytes.size());
     source_rows.push_back(source_row);
   }
-  // Drops the bytes of a row that was begun and not ended.
+  // Drops the bytes of a row that was begun but not ended.
   void DropUnfinishedRow() { bytes.Truncate(row_ends.empty() ? 0 : row_ends.back()); }
 
   void clear() {

@@ -1,4 +1,4 @@
-// A growable run of bytes for hot paths: like std::string, but growing never writes the new bytes.
+// A growable byte buffer for hot paths: like std::string, but growing never writes the new bytes.
 #ifndef MILLRACE_BASE_BYTE_BUFFER_H_
 #define MILLRACE_BASE_BYTE_BUFFER_H_
 
@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// Movable, not copyable, so that no copy of a batch is made by accident. Not thread-safe.
-// Every buffer keeps kPadding readable bytes behind its capacity, as simdjson and wide loads need.
+// Movable, not copyable, so that no copy of a batch is made by accident. Not thread-safe. Every
+// buffer keeps kPadding readable bytes after its capacity, which simdjson and wide loads need.
 class ByteBuffer {
  public:
   static constexpr size_t kPadding = 64;
@@ -33,7 +33,7 @@ class ByteBuffer {
   std::string_view view() const { return {data_, size_}; }
   std::string_view view(size_t begin, size_t end) const { return {data_ + begin, end - begin}; }
 
-  // Forgets the content, keeps the memory.
+  // Drops the content but keeps the memory.
   void clear() { size_ = 0; }
 
   // Makes room for `n` more bytes and returns where they start; Commit() then says how many were
@@ -44,7 +44,7 @@ class ByteBuffer {
   }
   void Commit(size_t n) { size_ += n; }
 
-  // Cuts the buffer back to `size` bytes; `size` is at most size().
+  // Truncates the buffer to `size` bytes; `size` is at most size().
   void Truncate(size_t size) { size_ = size; }
 
   void Append(std::string_view text) {

@@ -21,7 +21,7 @@ class RealClock : public Clock {
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
-    // Of all that is longer the end would be beyond the clock's range.
+    // The end of a longer sleep would be beyond the clock's range.
     constexpr absl::Duration kForever = absl::Hours(24 * 365 * 100);
     wake.wait_for(lock, stop, absl::ToChronoNanoseconds(std::min(duration, kForever)),
                   [] { return false; });

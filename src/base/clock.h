@@ -1,4 +1,4 @@
-// Time from outside the process, as a parameter: the wall clock, the monotonic clock and sleeping.
+// Time as a parameter: the wall clock, the monotonic clock and sleeping.
 #ifndef MILLRACE_BASE_CLOCK_H_
 #define MILLRACE_BASE_CLOCK_H_
 
@@ -23,7 +23,7 @@ class Clock {
   static Clock& Real();
 };
 
-// Moves only when told to, or by SleepFor, which returns at once.
+// Advances only on request, or by SleepFor, which returns at once.
 class FakeClock : public Clock {
  public:
   explicit FakeClock(absl::Time now = absl::FromUnixSeconds(1'700'000'000)) : now_(now) {}

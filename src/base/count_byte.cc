@@ -16,7 +16,7 @@ size_t CountByte(std::string_view text, char byte) {
   const __m128i wanted = _mm_set1_epi8(byte);
   const __m128i zero = _mm_setzero_si128();
   while (end - from >= 16) {
-    // A lane holds 255 finds at most before it is added up.
+    // A lane counts at most 255 matches before it is added to the sum.
     const ptrdiff_t blocks = std::min<ptrdiff_t>((end - from) / 16, 255);
     __m128i finds = zero;
     for (ptrdiff_t i = 0; i < blocks; ++i, from += 16) {

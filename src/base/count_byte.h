@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-// How often `byte` stands in `text`: 16 bytes at a time.
+// How often `byte` occurs in `text`; checks 16 bytes at a time.
 size_t CountByte(std::string_view text, char byte);
 
 }  // namespace millrace

@@ -12,14 +12,14 @@ namespace millrace {
 // Thread-safe.
 class Histogram {
  public:
-  // Upper bounds of the buckets, ascending; one without bound follows.
+  // Upper bounds of the buckets, ascending; an unbounded one follows.
   Histogram(std::initializer_list<double> bounds) : bounds_(bounds), counts_(bounds.size() + 1) {}
 
   void Observe(double value);
 
   const std::vector<double>& bounds() const { return bounds_; }
   struct Snapshot {
-    std::vector<uint64_t> counts;  // of each bucket alone, the one without bound last
+    std::vector<uint64_t> counts;  // of each bucket alone, the unbounded one last
     uint64_t count = 0;            // of them all
     double sum = 0;
   };

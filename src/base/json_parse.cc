@@ -7,7 +7,7 @@ namespace {
 
 template <typename Json>
 std::optional<Json> Parse(std::string_view text, int max_depth) {
-  // A callback that refuses a value only leaves it out of what it stands in.
+  // A callback that rejects a value only removes it from its parent.
   bool too_deep = false;
   const auto limit = [&](int depth, typename Json::parse_event_t, Json&) {
     too_deep |= depth > max_depth;

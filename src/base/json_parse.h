@@ -1,5 +1,5 @@
-// JSON of a stranger as a tree, with a bound on its depth. Its size is bounded by who read it. The
-// parser is compiled here, once, as its templates take long; who uses the tree includes
+// Parses untrusted JSON into a tree of limited depth. The reader of the text limits its size. The
+// parser is compiled here, once, because its templates compile slowly; users of the tree include
 // nlohmann/json.hpp.
 #ifndef MILLRACE_BASE_JSON_PARSE_H_
 #define MILLRACE_BASE_JSON_PARSE_H_
@@ -12,8 +12,8 @@ namespace millrace {
 
 inline constexpr int kMaxJsonDepth = 64;
 
-// Nullopt if `text` is no JSON or is nested more than `max_depth` levels deep. Of keys that are
-// there twice the last one counts.
+// Nullopt if `text` is not JSON or is nested more than `max_depth` levels deep. Of duplicate keys
+// the last one counts.
 std::optional<nlohmann::json> ParseJson(std::string_view text, int max_depth = kMaxJsonDepth);
 
 // The same; members keep their order.

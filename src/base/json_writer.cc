@@ -130,7 +130,7 @@ char* CopyEscaped(char* to, const char* from, size_t size) {
     to += clean;
     if (mask != 0) to = WriteEscape(to, static_cast<unsigned char>(*from++));
   }
-  // Where the last 16 bytes need no escape, those of them that were copied stand as they are.
+  // If the last 16 bytes need no escape, those already copied stay unchanged.
   const __m128i last = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16));
   if (EscapeMask(last) == 0) {
     to += end - from;

@@ -1,4 +1,4 @@
-// Logging: one line an event on stderr, `level message key=value ...` on a terminal, one JSON
+// Logging: one line per event on stderr, `level message key=value ...` on a terminal, one JSON
 // object with `severity`, `message` and the fields elsewhere (or as SetLogFormat says).
 // Thread-safe.
 #ifndef MILLRACE_BASE_LOG_H_

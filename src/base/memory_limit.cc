@@ -23,7 +23,7 @@ void TakeLimitOf(const std::string& folder, const Hierarchy& hierarchy,
                  std::optional<uint64_t>& min) {
   for (const std::string& file : hierarchy.files) {
     uint64_t limit = 0;
-    // "max" is no number: unlimited. Of version 1 it is a number beyond all memory.
+    // "max" is not a number: unlimited. In version 1 unlimited is a number larger than any memory.
     if (!(std::ifstream(StrCat(folder, "/", file)) >> limit) || limit == 0) continue;
     min = std::min(min.value_or(limit), limit);
   }
@@ -54,7 +54,7 @@ bool HasMemory(std::string_view controllers) {
 }  // namespace
 
 std::optional<uint64_t> ControlGroupMemoryLimit(const std::string& root) {
-  // memory.high is no hard limit, but above it a process is slowed down until it hardly runs.
+  // memory.high is not a hard limit, but above it a process is slowed down until it hardly runs.
   Hierarchy unified{root + "/sys/fs/cgroup", {"memory.max", "memory.high"}, ""};
   Hierarchy memory{root + "/sys/fs/cgroup/memory", {"memory.limit_in_bytes"}, ""};
   // "<number>:<controllers>:<group>"; version 2 has the number 0 and no controllers.

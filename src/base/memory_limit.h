@@ -9,11 +9,11 @@
 namespace millrace {
 
 // The smallest limit in bytes of this process's control group and of all groups above it, in the
-// hierarchies of version 1 and 2; nullopt if there is none. `root`: where /proc and /sys are looked
-// for, "" but in tests.
+// hierarchies of version 1 and 2; nullopt if there is none. `root`: the parent of /proc and /sys;
+// "" except in tests.
 std::optional<uint64_t> ControlGroupMemoryLimit(const std::string& root = "");
 
-// That, or the memory of the machine if it is less.
+// That limit, or the machine's memory if it is smaller.
 uint64_t AvailableMemory();
 
 }  // namespace millrace

@@ -48,7 +48,7 @@ std::string_view NameOf(MetricType type) {
   return "untyped";
 }
 
-// Whole numbers without an exponent, others with the digits that make them.
+// Whole numbers without an exponent, others with the digits that reproduce them.
 std::string Number(double value) {
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
   if (value == std::floor(value) && std::abs(value) < 1e15) {

@@ -1,4 +1,4 @@
-// The most memory that this process has held.
+// The peak memory of this process.
 #ifndef MILLRACE_BASE_PEAK_MEMORY_H_
 #define MILLRACE_BASE_PEAK_MEMORY_H_
 
@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-// Resident bytes at most, since the program began: unlike getrusage()'s ru_maxrss, not those of a
-// larger process that has started it. 0 where /proc does not say.
+// The peak of resident bytes since the program began. Unlike getrusage()'s ru_maxrss, it excludes a
+// larger process that started this one. 0 if /proc does not have it.
 uint64_t PeakMemory();
 
 }  // namespace millrace

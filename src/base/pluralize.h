@@ -11,8 +11,8 @@ namespace millrace {
 // "1,234,567".
 std::string WithCommas(uint64_t number);
 
-// "1 row", "0 rows", "1,234 rows". `many` is for what does not just take an s: Counted(n, "try",
-// "tries"), Counted(n, "row is", "rows are").
+// "1 row", "0 rows", "1,234 rows". `many` is for irregular plurals: Pluralize(n, "try", "tries"),
+// Pluralize(n, "row is", "rows are").
 std::string Pluralize(uint64_t number, std::string_view one, std::string_view many = {});
 
 }  // namespace millrace

@@ -18,7 +18,7 @@ namespace millrace {
 template <typename T>
 class Pool {
  public:
-  // Makes up to `most` of them, each when it is first wanted.
+  // Makes up to `most` of them, each when it is first needed.
   Pool(size_t max, std::function<std::unique_ptr<T>()> make) : max_(max), make_(std::move(make)) {}
 
   // Lent until it is destroyed.
@@ -36,7 +36,7 @@ class Pool {
     std::unique_ptr<T> thing_;
   };
 
-  // The one that was used last, as it is the likeliest to be alive; waits while all are lent.
+  // The most recently used one, because it is most likely to be alive; waits while all are lent.
   // Nullopt if `stop` is requested before one is free.
   std::optional<Loan> Borrow(const std::stop_token& stop) {
     Wait wait{*this, stop};

@@ -7,8 +7,8 @@
 
 namespace millrace {
 
-// `text` with '?' in place of each control character, so that no file name and no server's response
-// can send an escape sequence to the terminal or begin a line of its own.
+// `text` with '?' in place of each control character, so that no file name or server response can
+// send an escape sequence to the terminal or start a new line.
 std::string Printable(std::string_view text);
 
 }  // namespace millrace

@@ -35,9 +35,9 @@ bool IsDigits(std::string_view text) {
   return text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Of `uri`, which begins behind "://" at `at` of the whole text. In a well-formed URI a password
-// ends at the '@' before the first '/'. People paste ones with a bare '/' in it, too: better too
-// much is hidden than too little.
+// For `uri`, which begins after "://" at `at` of the whole text. In a well-formed URI a password
+// ends at the '@' before the first '/'. Users also paste passwords with a bare '/': it is better to
+// hide too much than too little.
 void FindUserInfo(std::string_view uri, size_t at, Spans& spans) {
   const std::string_view head = uri.substr(0, uri.find_first_of("?#"));
   const std::string_view authority = head.substr(0, head.find('/'));

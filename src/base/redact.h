@@ -1,4 +1,4 @@
-// Secrets that stand within addresses, so that an address can be shown.
+// Finds secrets in addresses, so that an address can be shown.
 #ifndef MILLRACE_BASE_REDACT_H_
 #define MILLRACE_BASE_REDACT_H_
 

@@ -29,7 +29,7 @@ absl::Status RetryLoop::WaitToRetry(const absl::Status& why, absl::Duration retr
                                   Pluralize(static_cast<uint64_t>(failures_), "try", "tries")));
     }
   }
-  if (!retrier_.clock_.SleepFor(wait, stop)) return absl::CancelledError("a stop was asked for");
+  if (!retrier_.clock_.SleepFor(wait, stop)) return absl::CancelledError("a stop was requested");
   return absl::OkStatus();
 }
 

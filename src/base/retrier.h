@@ -1,4 +1,4 @@
-// Trying again, by the one retry policy, what many threads try at one destination.
+// Retries, by one retry policy, the operations of many threads at one destination.
 #ifndef MILLRACE_BASE_RETRIER_H_
 #define MILLRACE_BASE_RETRIER_H_
 
@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-// What the operations at one destination share: the policy, and when one last succeeded.
+// The state that operations at one destination share: the policy, and when one last succeeded.
 // Thread-safe.
 class Retrier {
  public:
@@ -31,7 +31,7 @@ class Retrier {
   absl::Duration last_success_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
 };
 
-// One operation that is tried until it succeeds, fails for good or has failed for too long:
+// One operation that is tried until it succeeds, fails permanently or has failed for too long:
 //
 //   for (RetryLoop tries(retrier);;) {
 //     const absl::Status status = Try();
@@ -45,9 +45,8 @@ class RetryLoop {
   // `retrier` must outlive it.
   explicit RetryLoop(Retrier& retrier) : retrier_(retrier) {}
 
-  // A try succeeded, or brought the operation forward: waits are short again, and the time to give
-  // up counts from the next failure. No operation of the retrier gives up because of failures
-  // before it.
+  // A try succeeded or made progress: waits are short again, and the time to give up counts from
+  // the next failure. No operation of the retrier gives up because of failures before it.
   void Succeeded();
 
   // A try failed with `why`. Waits, then ok: try again. `why` if the next try would come later than

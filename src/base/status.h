@@ -1,10 +1,10 @@
 // absl::Status with context. A canonical code says what the caller should do next:
 //   InvalidArgument  the user's input is wrong (flag, config, file); do not retry
 //   DataLoss         bytes are damaged (truncated file, bad checksum)
-//   NotFound, PermissionDenied, Unauthenticated   as they say; do not retry
+//   NotFound, PermissionDenied, Unauthenticated   as the name says; do not retry
 //   Unavailable, ResourceExhausted, DeadlineExceeded   try again later
 //   Aborted          someone else changed it first; read again
-//   Cancelled        a stop was asked for
+//   Cancelled        a stop was requested
 #ifndef MILLRACE_BASE_STATUS_H_
 #define MILLRACE_BASE_STATUS_H_
 
@@ -19,7 +19,7 @@ namespace millrace {
 // ("reading gs://b/k"). An ok status stays ok; payloads are kept.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
-// Cancelled, in the words that all use.
+// Cancelled, with the message that all callers use.
 absl::Status StopRequested();
 
 // A status for errno `error` ("opening x: No such file or directory") with the fitting code.

@@ -1,4 +1,4 @@
-// A bound for what is finished after a stop was requested.
+// A time limit for work that is finished after a stop was requested.
 #ifndef MILLRACE_BASE_STOP_DEADLINE_H_
 #define MILLRACE_BASE_STOP_DEADLINE_H_
 
@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-// `grace` counts from the moment of the stop, or from this object's making if that is later.
+// `grace` counts from the stop, or from the construction of this object if that is later.
 class StopDeadline {
  public:
   StopDeadline(std::stop_token stop, absl::Duration grace, Clock& clock)

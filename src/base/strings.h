@@ -1,5 +1,5 @@
 // Joining text. Debian's Abseil is built with a string_view of its own, which does not convert from
-// std::string_view; these take both, and the rest of the code speaks std::string_view.
+// std::string_view; these take both, and the rest of the code uses std::string_view.
 #ifndef MILLRACE_BASE_STRINGS_H_
 #define MILLRACE_BASE_STRINGS_H_
 

@@ -16,7 +16,7 @@ inline bool IsWellFormedUtf8(std::string_view text) {
   return FindMalformedUtf8(text) == text.size();
 }
 
-// The longest beginning of `text` of at most `max` bytes that does not end inside a character.
+// The longest prefix of `text` of at most `max` bytes that does not end inside a character.
 std::string_view CutUtf8(std::string_view text, size_t max);
 
 // `text` with U+FFFD for each byte that is not part of a well-formed character, and for NUL.

@@ -1,5 +1,4 @@
-// What a run tells its user without failing: collected in one place, shown in the log, in the
-// summary and in --json.
+// Warnings of a run: collected in one place, shown in the log, in the summary and in --json.
 #ifndef MILLRACE_BASE_WARNINGS_H_
 #define MILLRACE_BASE_WARNINGS_H_
 
@@ -43,8 +42,8 @@ class Warnings {
   void MakeErrors() { are_errors_ = true; }
   bool are_errors() const { return are_errors_; }
 
-  // In the order in which each kind was first seen; last, if there were more kinds than are kept,
-  // one with the code "more_warnings" that counts the rest.
+  // In the order in which each kind was first seen. If there were more kinds than are kept, the
+  // last one has the code "more_warnings" and counts the rest.
   std::vector<WarningCount> all() const;
 
  private:
@@ -55,7 +54,7 @@ class Warnings {
   uint64_t unkept_ ABSL_GUARDED_BY(mutex_) = 0;  // of kinds that are not kept
 };
 
-// The error that --strict makes of `warning`.
+// The error that --strict turns `warning` into.
 std::string StrictError(const Warning& warning);
 
 }  // namespace millrace

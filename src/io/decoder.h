@@ -1,4 +1,4 @@
-// Decompression a piece at a time; what DecompressingStream and GunzipTo are made of.
+// Decompression piece by piece, for DecompressingStream and GunzipTo.
 #ifndef MILLRACE_IO_DECODER_H_
 #define MILLRACE_IO_DECODER_H_
 
@@ -20,12 +20,12 @@ class Decoder {
     size_t produced = 0;  // in `out`
   };
 
-  // Decompresses some of `in` into `out`, which is not empty. No progress at all: more input is
-  // needed. DataLoss, without a place, if the data is damaged, once all that precedes the damage
-  // has been handed out; the decoder is finished then.
+  // Decompresses some of `in` into `out`, which is not empty. If neither advances, more input is
+  // needed. DataLoss, without a position, if the data is damaged, after everything before the
+  // damage was returned; the decoder is then finished.
   virtual absl::StatusOr<Progress> Decode(absl::Span<const char> in, absl::Span<char> out) = 0;
 
-  // True where the input may end: between members or frames, with all output handed out.
+  // True if the input may end here: between members or frames, with all output returned.
   virtual bool at_boundary() const = 0;
 };
 

@@ -83,7 +83,7 @@ class DecompressingStream : public InputStream {
  private:
   uint64_t Place() const { return input_end_ - (input_.size() - input_used_); }
 
-  // Adds input behind what is left of it; false at the end.
+  // Adds input after the remaining bytes; false at the end.
   absl::StatusOr<bool> Refill() {
     const size_t left = input_.size() - input_used_;
     std::memmove(input_.data(), input_.data() + input_used_, left);

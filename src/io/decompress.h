@@ -13,12 +13,12 @@ namespace millrace {
 
 enum class Compression { kNone, kGzip, kZstd };
 
-// Told from the first four bytes; names do not count.
+// Detected from the first four bytes; names do not matter.
 Compression DetectCompression(std::string_view head);
 
-// A stream of the decompressed bytes of `raw` (or of its bytes as they are). A stream that ends in
-// the middle of a member or frame, or whose checksum does not fit, reads as DataLoss that says so
-// and at which compressed byte. Memory is bounded: zstd windows above 128 MiB are refused.
+// A stream of the decompressed bytes of `raw` (or of the bytes unchanged). A stream that ends in
+// the middle of a member or frame, or whose checksum does not match, gives DataLoss with the reason
+// and the compressed byte. Memory is bounded: zstd windows above 128 MiB are refused.
 absl::StatusOr<std::unique_ptr<InputStream>> NewDecompressingStream(
     std::unique_ptr<InputStream> raw);
 

@@ -62,7 +62,7 @@ absl::Status MakeFolders(const std::string& folder, mode_t mode, std::vector<std
   if (::mkdir(folder.c_str(), mode) == 0) {
     made.push_back(folder);
   } else if (errno != EEXIST) {
-    return ErrnoStatus(errno, StrCat("making the folder ", folder));
+    return ErrnoStatus(errno, StrCat("creating the folder ", folder));
   }
   return SyncFolder(FolderOf(folder));
 }

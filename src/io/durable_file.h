@@ -1,4 +1,4 @@
-// Files whose content survives a crash of the machine once the call says so.
+// Files whose content survives a crash of the machine after the call reports success.
 #ifndef MILLRACE_IO_DURABLE_FILE_H_
 #define MILLRACE_IO_DURABLE_FILE_H_
 
@@ -16,7 +16,7 @@ class AppendFile {
  public:
   virtual ~AppendFile() = default;
   virtual absl::Status Append(std::string_view bytes) = 0;
-  // Ok once all that was appended is on stable storage (fdatasync).
+  // Ok once everything appended is on stable storage (fdatasync).
   virtual absl::Status Sync() = 0;
 };
 
@@ -24,23 +24,23 @@ class AppendFile {
 // directory entry durable. ResourceExhausted names the path when the disk is full.
 absl::StatusOr<std::unique_ptr<AppendFile>> OpenAppendFile(const std::string& path);
 
-// A file that appears whole or not at all. One thread at a time.
+// A file that appears complete or not at all. One thread at a time.
 class NewFile {
  public:
-  virtual ~NewFile() = default;  // removes what was not committed, and folders made for it
+  virtual ~NewFile() = default;  // removes an uncommitted file, and folders created for it
   virtual absl::Status Append(std::string_view bytes) = 0;
-  // Ok once the file is in place of any that had its name, on stable storage. Called once, last.
+  // Ok once the file is on stable storage and has replaced any file of its name. Called once, last.
   virtual absl::Status Commit() = 0;
 };
 
-// Who may read what is made; the process's umask applies.
+// Who may read new files and folders; the process's umask applies.
 enum class FileAudience { kOwner, kEveryone };
 
-// Begins the file `path` under a hidden name beside it, making folders that are missing.
+// Begins the file `path` under a hidden name beside it; creates missing folders.
 absl::StatusOr<std::unique_ptr<NewFile>> CreateNewFile(const std::string& path,
                                                        FileAudience audience);
 
-// Replaces `path` by `content`, for the owner alone. All or nothing.
+// Replaces `path` by `content`, readable only by the owner. All or nothing.
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
 
 // Ok once there is no file `path`; durable.

@@ -103,7 +103,7 @@ Glob::Glob(std::string_view pattern) {
   });
 }
 
-// Adds `place`, and the places behind it that are reached without a segment.
+// Adds `place`, and the places after it that are reached without a segment.
 void Glob::AddWithSkips(size_t place, State& state) const {
   for (;; ++place) {
     if (std::find(state.begin(), state.end(), place) == state.end()) state.push_back(place);

@@ -16,7 +16,7 @@ constexpr size_t kMaxPerCall = size_t{1} << 30;
 absl::Status Damaged(int error) {
   switch (error) {
     case ISAL_INCORRECT_CHECKSUM:
-      return absl::DataLossError("gzip: checksum or length does not fit the data");
+      return absl::DataLossError("gzip: checksum or length does not match the data");
     case ISAL_INVALID_WRAPPER:
     case ISAL_UNSUPPORTED_METHOD:
       return absl::DataLossError("gzip: damaged header");

@@ -11,7 +11,7 @@ namespace millrace {
 
 enum class GzipEffort {
   kFast,   // ISA-L level 1: about ten times as fast as kSmall, at zlib-1's ratio
-  kSmall,  // zlib level 6: for where the network is dearer than the processor
+  kSmall,  // zlib level 6: if the network is more expensive than the processor
 };
 
 // Keeps its state between bodies; one thread at a time.
@@ -19,7 +19,7 @@ class GzipEncoder {
  public:
   explicit GzipEncoder(GzipEffort effort = GzipEffort::kFast);
   ~GzipEncoder();
-  // Replaces the content of `out` by one gzip member that holds `plain`, which is below 2 GiB.
+  // Replaces the content of `out` by one gzip member with `plain`, which is below 2 GiB.
   void Encode(std::string_view plain, ByteBuffer* out) { coder_->Encode(plain, out); }
 
  private:

@@ -1,4 +1,5 @@
-// gzip of a body that is made piece by piece, as one member: HTTP clients do not all read several.
+// gzip of a body that is produced piece by piece, as one member, because some HTTP clients cannot
+// read several.
 #ifndef MILLRACE_IO_GZIP_STREAM_H_
 #define MILLRACE_IO_GZIP_STREAM_H_
 
@@ -13,7 +14,7 @@ class GzipStream {
  public:
   GzipStream();
   ~GzipStream();
-  // Appends to `out` what `plain` adds to the compressed bytes, which may be nothing yet.
+  // Appends to `out` the compressed bytes that `plain` adds, possibly none yet.
   void Write(std::string_view plain, std::string* out);
   // Appends the rest. Nothing may be written after it.
   void Finish(std::string* out);

@@ -18,12 +18,12 @@ class InputStream {
  public:
   virtual ~InputStream() = default;
 
-  // Reads up to `to.size()` bytes; 0 means the end. May return fewer than asked before the end.
+  // Reads up to `to.size()` bytes; 0 means the end. May return fewer than requested before the end.
   // Blocking. Errors: Unavailable (try again), DataLoss (damaged bytes), others as of the store.
   virtual absl::StatusOr<size_t> Read(absl::Span<char> to) = 0;
 
-  // Passes over `size` bytes; OutOfRange if the stream ends before. Reads them unless the stream
-  // knows a cheaper way.
+  // Skips `size` bytes; OutOfRange if the stream ends before. Reads them unless the stream has a
+  // cheaper way.
   virtual absl::Status Skip(uint64_t size);
 
   // Bytes taken from the underlying object so far (compressed bytes for a decompressing stream);

@@ -42,7 +42,7 @@ std::string Join(const std::string& folder, std::string_view name) {
   return folder.ends_with('/') ? StrCat(folder, name) : StrCat(folder, "/", name);
 }
 
-// Lists what lies below a folder and matches a glob.
+// Lists the files below a folder that match a glob.
 class Walk {
  public:
   Walk(const Glob& glob, const ObjectStore::Visitor& visitor,
@@ -53,7 +53,7 @@ class Walk {
     struct stat self;
     if (::stat(path.c_str(), &self) != 0) return ErrnoStatus(errno, StrCat("listing ", path));
     const std::pair<dev_t, ino_t> identity(self.st_dev, self.st_ino);
-    // A link back to a folder above would be walked without end.
+    // A link back to a parent folder would be walked forever.
     if (std::find(above_.begin(), above_.end(), identity) != above_.end()) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<Entry> entries, Matching(path, state));
     above_.push_back(identity);
@@ -78,8 +78,8 @@ class Walk {
     bool folder = false;
   };
 
-  // The entries of one folder that match or may hold matches. Folders have a '/' behind their
-  // names, so that sorting brings the whole walk into byte order.
+  // The entries of one folder that match or may hold matches. Folder names end with '/', so that
+  // sorting puts the whole walk in byte order.
   absl::StatusOr<std::vector<Entry>> Matching(const std::string& path, const Glob::State& state) {
     DIR* open = ::opendir(path.c_str());
     if (open == nullptr) return ErrnoStatus(errno, StrCat("listing ", path));
@@ -100,7 +100,7 @@ class Walk {
       std::string entry_path = Join(path, name);
       struct stat stat;
       if (::stat(entry_path.c_str(), &stat) != 0) {
-        // Gone since, a link to nothing, or a link to itself: there are no bytes to read.
+        // Removed meanwhile, a dangling link, or a link to itself: there are no bytes to read.
         if (errno == ENOENT || errno == ELOOP) continue;
         return ErrnoStatus(errno, StrCat("listing ", entry_path));
       }

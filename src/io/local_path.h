@@ -1,4 +1,4 @@
-// Paths of the local disk: as URIs name them, and as the kernel finds them.
+// Paths of the local disk: from URIs, and resolved as the kernel does.
 #ifndef MILLRACE_IO_LOCAL_PATH_H_
 #define MILLRACE_IO_LOCAL_PATH_H_
 
@@ -13,10 +13,10 @@ namespace millrace {
 // InvalidArgument if the URI names a host.
 absl::StatusOr<std::string> LocalPathOf(std::string_view uri);
 
-// The absolute path without links, "." and "..", found as the kernel finds it: "a/link/.." is the
-// parent of what the link points to. The last names may be missing; then InvalidArgument if ".."
-// follows one of them. InvalidArgument for a link that points to nothing, NotFound if a file stands
-// where a folder is needed.
+// The absolute path without links, "." and "..", resolved as the kernel does: "a/link/.." is the
+// parent of the link's target. The last names may not exist; then InvalidArgument if ".." follows
+// one of them. InvalidArgument for a dangling link, NotFound if there is a file in place of a
+// folder.
 absl::StatusOr<std::string> ResolvePath(std::string_view path);
 
 // True if `path` is `folder` or below it; both as ResolvePath() returns them.

@@ -48,7 +48,7 @@ class ObjectStream : public InputStream {
   uint64_t raw_bytes() const override { return next_ - (block_.size() - used_); }
 
  private:
-  // Never reads past the size that was listed: what was appended since is another version.
+  // Never reads past the listed size: bytes appended since then are another version.
   absl::StatusOr<size_t> ReadThrough(absl::Span<char> to) {
     const uint64_t object_size = reader_.info().size;
     const uint64_t left = object_size > next_ ? object_size - next_ : 0;
@@ -57,8 +57,8 @@ class ObjectStream : public InputStream {
     absl::StatusOr<size_t> size = reader_.ReadAt(next_, to);
     if (!size.ok()) return size;
     if (*size == 0) {
-      return absl::FailedPreconditionError(
-          StrCat(reader_.info().uri, " was cut to ", next_, " bytes while it was read"));
+      return absl::FailedPreconditionError(StrCat(reader_.info().uri, " was truncated to ", next_,
+                                                  " bytes while it was being read"));
     }
     next_ += *size;
     return size;
@@ -68,7 +68,7 @@ class ObjectStream : public InputStream {
   const size_t block_size_;
   uint64_t next_;
   ByteBuffer block_;
-  size_t used_ = 0;  // bytes of block_ that were handed out
+  size_t used_ = 0;  // bytes of block_ that were returned
 };
 
 }  // namespace

@@ -15,11 +15,11 @@
 #include "io/input_stream.h"
 
 // Errors name the object. Besides those named below: Unauthenticated and PermissionDenied say what
-// to do; Unavailable: the store did not answer, though it was asked for as long as its retries
-// last; Cancelled: a stop was asked for.
+// to do; Unavailable: the store did not respond, even after all retries; Cancelled: a stop was
+// requested.
 namespace millrace {
 
-// One object as it was listed. uri + version name its bytes: a changed object has a new version.
+// One object in a listing. uri + version identify its bytes: a changed object has a new version.
 struct ObjectInfo {
   std::string uri;      // local files: the absolute path
   uint64_t size = 0;    // bytes
@@ -37,24 +37,24 @@ class ObjectReader {
   virtual ~ObjectReader() = default;
   virtual const ObjectInfo& info() const = 0;
   // Reads up to `to.size()` bytes at `offset`; fewer only at the end of the object. Blocking.
-  // NotFound or FailedPrecondition if the listed version is gone, where the store can tell.
+  // NotFound or FailedPrecondition if the listed version is gone and the store can detect that.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to) = 0;
-  // FailedPrecondition, naming the object, if what was read may not be the version that was listed.
-  // Always ok where every read asks for that version.
+  // FailedPrecondition, naming the object, if the bytes read may not be of the listed version.
+  // Always ok if every read requests that version.
   virtual absl::Status CheckUnchanged() = 0;
-  // A hint, in place of those before: these ranges will be read soon, each front to back, all side
-  // by side. What is far away can be fetched ahead in few requests.
+  // A hint that replaces earlier ones: these ranges will be read soon, each front to back, all in
+  // parallel. A remote store can fetch ahead in few requests.
   virtual void WillRead(absl::Span<const ByteRange> ranges) { (void)ranges; }
 };
 
-// Writes one object. One thread at a time. Destroyed without Finish() it leaves nothing behind.
+// Writes one object. One thread at a time. If it is destroyed without Finish(), nothing remains.
 class ObjectWriter {
  public:
   virtual ~ObjectWriter() = default;
-  // Blocking. After an error the writer is good for nothing more.
+  // Blocking. After an error the writer cannot be used any more.
   virtual absl::Status Append(std::string_view bytes) = 0;
-  // Ok once the object is there, whole and durable, in place of one that had its name: others see
-  // the old object or the new one, never a part. Called once, last.
+  // Ok once the object is complete and durable; it replaces one of the same name. Others see the
+  // old object or the new one, never a part. Called once, last.
   virtual absl::Status Finish() = 0;
 };
 
@@ -65,16 +65,17 @@ class ObjectStore {
 
   // Called once per object; a status that is not ok ends the listing and is returned.
   using Visitor = std::function<absl::Status(const ObjectInfo&)>;
-  // Called once for each name that is left out as hidden: the uri of an object, or of a folder with
-  // '/' at its end, for all that is below it. A status that is not ok ends the listing too.
+  // Called once for each name that is skipped as hidden: the uri of an object, or of a folder with
+  // a final '/', which stands for everything below it. A status that is not ok ends the listing
+  // too.
   using HiddenVisitor = std::function<absl::Status(std::string_view uri)>;
 
-  // Lists what `pattern` names, in byte order of the uri: one object, a folder (everything below
+  // Lists what `pattern` matches, in byte order of the uri: one object, a folder (everything below
   // it), or a glob (`*` and `?` within a path segment, `**` across segments, `[abc]`). A name that
-  // exists is that object or folder, even where it looks like a glob; in a glob `[[]` is a bracket.
-  // An empty object that has the name of a folder stands for the folder. Hidden names (io/glob.h)
-  // are left out unless named, and given to `hidden` if that is not empty. Directories are walked
-  // as the visitor is called; at most the names of the open ones are held. NotFound if nothing
+  // exists is that object or folder, even if it looks like a glob; in a glob `[[]` is a bracket. An
+  // empty object that has the name of a folder stands for the folder. Hidden names (io/glob.h) are
+  // skipped unless named, and passed to `hidden` if it is set. Directories are walked while the
+  // visitor is called; only the names in open directories are in memory. NotFound if nothing
   // matches. Local uris: symbolic links in the folder that the pattern names before its first
   // wildcard are resolved, so that one file has one uri; links below it are followed and keep their
   // names.
@@ -84,15 +85,15 @@ class ObjectStore {
     return List(pattern, visitor, HiddenVisitor());
   }
 
-  // The one object of exactly that name, looked up without a listing. NotFound if there is none: a
-  // folder is none, and wildcards are characters like others.
+  // The object of exactly that name, looked up without a listing. NotFound if there is none. A
+  // folder is not an object, and wildcards are ordinary characters.
   virtual absl::StatusOr<ObjectInfo> Find(std::string_view uri) = 0;
 
   // Opens the listed version. NotFound if it is gone, FailedPrecondition if it changed.
   virtual absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) = 0;
 
-  // Begins an object of that name (no glob; local folders are made as needed). InvalidArgument if
-  // none can have it, ResourceExhausted if there is no room, PermissionDenied.
+  // Begins an object of that name (no glob; local folders are created as needed). InvalidArgument
+  // if no object can have that name, ResourceExhausted if there is no room, PermissionDenied.
   virtual absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(std::string_view uri) = 0;
 
   // Ok once no object has that name; durable.
@@ -101,8 +102,8 @@ class ObjectStore {
 
 std::unique_ptr<ObjectStore> NewLocalObjectStore();
 
-// Reads `reader` from `offset` to the size that was listed, asking it for at least `block` bytes at
-// a time. FailedPrecondition if the object ends earlier. `reader` must outlive the stream.
+// Reads `reader` from `offset` to the listed size, at least `block` bytes at a time.
+// FailedPrecondition if the object ends earlier. `reader` must outlive the stream.
 std::unique_ptr<InputStream> NewObjectStream(ObjectReader& reader, size_t block = 256 * 1024,
                                              uint64_t offset = 0);
 

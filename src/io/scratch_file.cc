@@ -12,7 +12,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint64_t kBlock = 4096;  // of file systems; holes are made of whole ones
+constexpr uint64_t kBlock = 4096;  // of file systems; only whole blocks can be freed
 
 absl::Status WriteFailure(int error, const std::string& folder) {
   const absl::Status status = ErrnoStatus(error, StrCat("writing a temporary file in ", folder));
@@ -31,7 +31,7 @@ absl::Status ScratchFile::Open() {
   if (fd < 0) {  // not every file system has nameless files
     std::string path = StrCat(folder_, "/scratch.XXXXXX");
     fd = ::mkostemp(path.data(), O_CLOEXEC);
-    if (fd < 0) return ErrnoStatus(errno, StrCat("making a temporary file in ", folder_));
+    if (fd < 0) return ErrnoStatus(errno, StrCat("creating a temporary file in ", folder_));
     ::unlink(path.c_str());
   }
   file_ = FileDescriptor(fd);
@@ -78,7 +78,7 @@ void ScratchFile::Release(const Extent& extent) {
   const uint64_t begin = (extent.offset + kBlock - 1) / kBlock * kBlock;
   const uint64_t end = (extent.offset + extent.size) / kBlock * kBlock;
   if (!is_open_ || begin >= end) return;
-  // Not every file system can, and nothing is lost where it cannot.
+  // Not every file system supports this; without it nothing is lost.
   (void)::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                     static_cast<off_t>(begin), static_cast<off_t>(end - begin));
 }

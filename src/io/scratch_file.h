@@ -1,4 +1,4 @@
-// Bytes that do not fit memory, in a file that nobody else can see and that ends with the process.
+// Bytes that do not fit in memory, in a private file that disappears when the process ends.
 #ifndef MILLRACE_IO_SCRATCH_FILE_H_
 #define MILLRACE_IO_SCRATCH_FILE_H_
 
@@ -17,7 +17,7 @@
 
 namespace millrace {
 
-// Thread-safe. The file has no name, so it leaves nothing behind whatever ends the process.
+// Thread-safe. The file has no name, so nothing remains however the process ends.
 class ScratchFile {
  public:
   struct Extent {
@@ -25,15 +25,15 @@ class ScratchFile {
     uint64_t size = 0;
   };
 
-  // In `folder`, which must exist by the first Append() or Open().
+  // The file is in `folder`, which must exist at the first Append() or Open().
   explicit ScratchFile(std::string folder) : folder_(std::move(folder)) {}
 
-  // Makes the file, which the first Append() does otherwise: an error names a folder that is
-  // missing or not writable.
+  // Creates the file; otherwise the first Append() does. An error names a folder that is missing or
+  // not writable.
   absl::Status Open();
 
-  // Puts `parts` away, one behind the other. ResourceExhausted, with what to do, if the disk is
-  // full; the file may be used further.
+  // Appends `parts`, one after another. ResourceExhausted, with what to do, if the disk is full;
+  // the file can still be used.
   absl::StatusOr<Extent> Append(absl::Span<const std::string_view> parts);
   absl::StatusOr<Extent> Append(std::string_view bytes) {
     return Append(absl::MakeSpan(&bytes, 1));
@@ -42,10 +42,10 @@ class ScratchFile {
   // Fills `to` with the bytes of `extent` from `offset` on.
   absl::Status Read(const Extent& extent, uint64_t offset, absl::Span<char> to) const;
 
-  // Gives the space of `extent` back to the disk, where the file system can. It is not read again.
+  // Frees the disk space of `extent`, if the file system supports that. It is not read again.
   void Release(const Extent& extent);
 
-  // All that was ever appended.
+  // The total number of bytes appended.
   uint64_t bytes_written() const { return end_; }
 
  private:

@@ -17,7 +17,7 @@ namespace {
 struct TableFormat {
   std::string_view name;    // with its article
   std::string_view folder;  // below the table's, in slashes
-  std::string_view log;     // a glob in that folder: what only such tables have there
+  std::string_view log;     // a glob in that folder that matches only in such tables
 };
 
 constexpr TableFormat kFormats[] = {
@@ -33,7 +33,7 @@ absl::Status Refusal(std::string_view table, const TableFormat& format) {
              "those, or give --as-files to read all of its files nevertheless"));
 }
 
-// The folder that is listed for `input`, without '/' at its end.
+// The folder that is listed for `input`, without a final '/'.
 std::string_view FolderOf(std::string_view input) {
   if (const size_t wildcard = input.find_first_of("*?["); wildcard != std::string_view::npos) {
     const size_t slash = input.rfind('/', wildcard);
@@ -43,15 +43,15 @@ std::string_view FolderOf(std::string_view input) {
   return input;
 }
 
-// The folder above `folder`; "" if that is the top of the disk or store.
+// The parent of `folder`; "" if it is the top of the disk or store.
 std::string_view Above(std::string_view folder) {
   const size_t slash = folder.rfind('/');
   if (slash == std::string_view::npos || slash == 0 || folder[slash - 1] == '/') return "";
   return folder.substr(0, slash);
 }
 
-// The beginning of the name of `folder` that it shares with its siblings if that is a partition:
-// "day=" of "day=2024-01-01", nothing of "2024" or "01-02"; nullopt: it is none.
+// The prefix of the name of `folder` that all sibling partitions share: "day=" of "day=2024-01-01",
+// "" of "2024" or "01-02"; nullopt if it is not a partition.
 std::optional<std::string_view> PartitionKey(std::string_view folder) {
   const std::string_view name = folder.substr(folder.rfind('/') + 1);
   if (const size_t equals = name.find('='); equals != std::string_view::npos) {
@@ -63,7 +63,7 @@ std::optional<std::string_view> PartitionKey(std::string_view folder) {
   return date ? std::optional<std::string_view>("") : std::nullopt;
 }
 
-// As the listing has it: a local folder absolute and without links.
+// In the form of the listing: a local folder is absolute and without links.
 std::string Resolved(std::string_view folder) {
   if (folder.find("://") != std::string_view::npos && !folder.starts_with("file:")) {
     return std::string(folder);
@@ -75,7 +75,7 @@ std::string Resolved(std::string_view folder) {
   return error ? std::string(folder) : real.string();
 }
 
-// A glob that matches `name` alone.
+// A glob that matches only `name`.
 std::string AsGlob(std::string_view name) {
   std::string glob;
   for (const char c : name) {
@@ -95,7 +95,7 @@ absl::StatusOr<bool> HasAny(ObjectStore& store, const std::string& pattern) {
     return absl::CancelledError("one is enough");
   });
   if (found) return true;
-  // Everything else would be met by the next question too, and by the listing itself.
+  // The next check, and the listing itself, would meet any other error too.
   if (listed.ok() || absl::IsNotFound(listed) || absl::IsPermissionDenied(listed)) return false;
   return listed;
 }
@@ -125,7 +125,7 @@ TableGuard::TableGuard(ObjectStore& store, std::string input, bool as_files)
 absl::Status TableGuard::OnObject(const ObjectInfo& object) {
   if (as_files_) return absl::OkStatus();
   RETURN_IF_ERROR(RefuseTableLog(object.uri));
-  // Nothing is asked for inputs that name one object, of which there may be very many.
+  // Inputs that name one object are not checked; there may be very many of them.
   if (object.uri == input_) return absl::OkStatus();
   const std::string_view folder = Above(object.uri);
   if (folder.empty() || folder == last_) return absl::OkStatus();
@@ -139,7 +139,7 @@ absl::Status TableGuard::OnObject(const ObjectInfo& object) {
 
 absl::Status TableGuard::OnFolder(std::string_view folder) {
   if (root_.empty()) root_ = Resolved(FolderOf(input_));
-  const std::string real = Resolved(folder);  // behind links that a glob followed
+  const std::string real = Resolved(folder);  // after links that a glob followed
   RETURN_IF_ERROR(Climb(folder));
   return real == folder ? absl::OkStatus() : Climb(real);
 }
@@ -153,10 +153,10 @@ absl::Status TableGuard::Climb(std::string_view folder) {
     const std::string_view parent = Above(folder);
     if (!asked_.insert(partition ? StrCat(parent, "/", *partition, "*") : std::string(folder))
              .second) {
-      continue;  // what is above it may not have been reached from there
+      continue;  // its parents may not have been reached from there
     }
     const absl::Status table = RefuseIfTable(store_, folder);
-    // What is above the input may be nobody's to list.
+    // The user may not be allowed to list the parents of the input.
     if (absl::IsInvalidArgument(table) || (inside && !table.ok())) return table;
   }
   return absl::OkStatus();
@@ -171,7 +171,7 @@ absl::Status RefuseTableLog(std::string_view uri) {
     const size_t at = uri.rfind(format.folder);
     if (at == std::string_view::npos) continue;
     const std::string_view name = uri.substr(at + format.folder.size());
-    // Hidden folders are shown as a whole, without what is in them.
+    // Hidden folders are reported as a whole, without their content.
     if (name.empty() ? format.log == "*" : GlobMatches(format.log, name)) {
       return Refusal(uri.substr(0, at), format);
     }

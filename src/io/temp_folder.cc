@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& 
   RemoveAbandoned(parent, name);
   std::string path = StrCat(parent, "/", name, ".", CurrentWorkerTag(), kRandomPart);
   if (mkdtemp(path.data()) == nullptr) {
-    return ErrnoStatus(errno, StrCat("making a temporary folder in ", parent));
+    return ErrnoStatus(errno, StrCat("creating a temporary folder in ", parent));
   }
   return absl::WrapUnique(new TempFolder(std::move(path)));
 }
@@ -47,7 +47,7 @@ TempFolder::~TempFolder() {
   std::error_code error;
   fs::remove_all(path_, error);
   if (error) {
-    Log(Severity::kWarning, "a temporary folder is left",
+    Log(Severity::kWarning, "a temporary folder was not removed",
         {{"folder", path_}, {"error", error.message()}});
   }
 }
@@ -56,7 +56,7 @@ absl::StatusOr<std::string> TempFolder::MakeFolder(const std::string& name) cons
   std::string path = StrCat(path_, "/", name);
   std::error_code error;
   fs::create_directory(path, error);
-  if (error) return ErrnoStatus(error.value(), StrCat("making the folder ", path));
+  if (error) return ErrnoStatus(error.value(), StrCat("creating the folder ", path));
   return path;
 }
 

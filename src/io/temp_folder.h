@@ -11,16 +11,16 @@ namespace millrace {
 
 class TempFolder {
  public:
-  // Makes "<parent>/<name>.<owner>.XXXXXX", for this user only; the owner in the name is there from
-  // the first instant. Folders of that name that processes of this machine left when they were
-  // killed, whenever that was, are removed first.
+  // Creates "<parent>/<name>.<owner>.XXXXXX", for this user only; the name includes the owner from
+  // the start. First removes folders of that name that killed processes of this machine left at any
+  // time.
   static absl::StatusOr<std::unique_ptr<TempFolder>> Make(const std::string& parent,
                                                           const std::string& name);
-  // Removes the folder and all in it.
+  // Removes the folder and its content.
   ~TempFolder();
 
   const std::string& path() const { return path_; }
-  // Makes a folder in it and returns its path.
+  // Creates a folder in it and returns its path.
   absl::StatusOr<std::string> MakeFolder(const std::string& name) const;
 
  private:

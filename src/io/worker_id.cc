@@ -19,14 +19,14 @@
 namespace millrace {
 namespace {
 
-// What /proc/<pid>/stat says of a process.
+// The content of /proc/<pid>/stat.
 struct ProcessStat {
   std::string state;       // "R", "S", "Z" ...
   std::string start_time;  // clock ticks from boot
 };
 
-// Nullopt if it cannot be read, for whatever reason: the process is hidden (hidepid, ProtectProc),
-// no file can be opened now, there is no /proc.
+// Nullopt if it cannot be read for any reason: the process is hidden (hidepid, ProtectProc), no
+// file can be opened now, there is no /proc.
 std::optional<ProcessStat> StatOf(const std::string& proc, std::string_view pid) {
   std::ifstream file(StrCat(proc, "/", pid, "/stat"));
   const std::string stat((std::istreambuf_iterator<char>(file)), {});
@@ -34,12 +34,12 @@ std::optional<ProcessStat> StatOf(const std::string& proc, std::string_view pid)
   if (name_end == std::string::npos) return std::nullopt;
   const std::vector<std::string> fields =
       absl::StrSplit(stat.substr(name_end + 1), ' ', absl::SkipEmpty());
-  constexpr size_t kStartTime = 22 - 3;  // the fields behind the name begin with number 3
+  constexpr size_t kStartTime = 22 - 3;  // the fields after the name begin with number 3
   if (fields.size() <= kStartTime) return std::nullopt;
   return ProcessStat{fields[0], fields[kStartTime]};
 }
 
-// What processes share that can look each other up by pid.
+// The place that processes share if they can look each other up by pid.
 struct Place {
   std::string name;
   bool certain = true;  // no other machine or container has the same name
@@ -57,16 +57,16 @@ Place ThisPlace() {
 
 std::string HashOf(std::string_view place) { return ToHex(HashBytes(place)).substr(16); }
 
-// A process of this place, as an owner names it.
+// A process of this place, from a worker id.
 bool HasEnded(const std::string& pid, const std::string& start_time, const std::string& proc) {
   int number = 0;
   if (!absl::SimpleAtoi(pid, &number) || number <= 0) return false;
-  // Signal 0 only asks. EPERM and the like: it is there, or nobody can tell.
+  // Signal 0 only tests. EPERM and the like: it exists, or its state is unknown.
   if (::kill(number, 0) != 0 && errno == ESRCH) return true;
   const std::optional<ProcessStat> stat = StatOf(proc, pid);
   if (!stat) return false;
-  // A zombie has ended; only its parent has not looked yet. With another start time it is a later
-  // process that was given the same pid.
+  // A zombie has ended; its parent just has not waited for it. A different start time means a later
+  // process with the same pid.
   return stat->state == "Z" || stat->state == "X" ||
          (!start_time.empty() && stat->start_time != start_time);
 }

@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-// One thread at a time; its memory, about 1 MB at level 1, is used again.
+// One thread at a time; its memory, about 1 MB at level 1, is reused.
 class ZstdEncoder {
  public:
   explicit ZstdEncoder(int level);

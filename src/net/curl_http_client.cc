@@ -50,14 +50,14 @@ void Append(HeaderList& list, const std::string& line) {
   list.reset(longer);
 }
 
-// The request's headers as libcurl wants them: "Name:" alone takes out a header of its own.
+// The request's headers for libcurl: "Name:" without a value removes one of libcurl's own headers.
 absl::StatusOr<HeaderList> MakeHeaders(const HttpRequest& request) {
   HeaderList list;
   Append(list, "Expect:");  // waits for "100 Continue" cost a round trip or a second
   bool has_content_type = false;
   for (const auto& [name, value] : request.headers) {
     if (HasLineBreak(name) || HasLineBreak(value)) {
-      return absl::InvalidArgumentError("a request header has a line break in it");
+      return absl::InvalidArgumentError("a request header contains a line break");
     }
     has_content_type |= absl::AsciiStrToLower(name) == "content-type";
     Append(list, value.empty() ? StrCat(name, ";") : StrCat(name, ": ", value));
@@ -72,7 +72,7 @@ struct Exchange {
 
   size_t OnHeader(std::string_view line) noexcept;
   size_t OnBody(std::string_view piece) noexcept;
-  // Sets response.status and, the first time, shows a 2xx answer to on_head.
+  // Sets response.status and, the first time, passes a 2xx response to on_head.
   absl::Status ShowHead();
   bool succeeds() const { return response.status / 100 == 2; }
 
@@ -92,10 +92,10 @@ size_t Exchange::OnHeader(std::string_view line) noexcept {
   header_bytes += line.size();
   if (header_bytes > kMaxHeaderBytes) {
     error = absl::ResourceExhaustedError(
-        StrCat("the answer's headers are longer than ", kMaxHeaderBytes, " bytes"));
+        StrCat("the response headers are longer than ", kMaxHeaderBytes, " bytes"));
     return kEndExchange;
   }
-  if (line.substr(0, 5) == "HTTP/") {  // an interim answer's headers do not count
+  if (line.substr(0, 5) == "HTTP/") {  // an interim response's headers do not count
     response.headers.clear();
     return line.size();
   }
@@ -123,7 +123,7 @@ size_t Exchange::OnBody(std::string_view piece) noexcept {
   }
   if (response.body.size() + piece.size() > request.max_response_bytes) {
     error = absl::ResourceExhaustedError(
-        StrCat("the answer is longer than ", request.max_response_bytes, " bytes"));
+        StrCat("the response is longer than ", request.max_response_bytes, " bytes"));
     return kEndExchange;
   }
   response.body.append(piece);
@@ -160,9 +160,9 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
     case CURLE_OPERATION_TIMEDOUT:
       return absl::UnavailableError(detail);  // says what took how long
     case CURLE_GOT_NOTHING:
-      return absl::UnavailableError("the connection was closed without an answer");
+      return absl::UnavailableError("the connection was closed without a response");
     case CURLE_PARTIAL_FILE:
-      return absl::UnavailableError("the connection was closed in the middle of the answer");
+      return absl::UnavailableError("the connection was closed in the middle of the response");
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
       return absl::UnavailableError("the connection was lost");
@@ -172,7 +172,7 @@ absl::Status TransferError(CURLcode code, CURL* easy, const char* detail) {
                  " (SSL_CERT_FILE names a file of CA certificates to trust)"));
     case CURLE_SSL_CACERT_BADFILE:
       return absl::InvalidArgumentError(
-          "the file of trusted certificates cannot be read; is SSL_CERT_FILE right?");
+          "the file of trusted certificates cannot be read; check SSL_CERT_FILE");
     case CURLE_SSL_CONNECT_ERROR:
       return absl::UnavailableError(
           StrCat("no TLS connection: does the port speak https? ", std::string_view(detail)));
@@ -192,7 +192,7 @@ class Patience {
         stop_grace_(request.stop_grace),
         stop_(std::move(stop)) {}
 
-  // The longest wait from now on, in milliseconds; an error: none any more.
+  // The longest wait from now on, in milliseconds; an error: no time is left.
   absl::StatusOr<int> Wait(int64_t bytes_moved);
 
  private:
@@ -226,7 +226,8 @@ absl::StatusOr<int> Patience::Wait(int64_t bytes_moved) {
     }
     const absl::Duration left = max_stall_ - absl::FromChrono(now - last_move_);
     if (left <= absl::ZeroDuration()) {
-      return absl::UnavailableError(StrCat("no byte moved for ", absl::FormatDuration(max_stall_)));
+      return absl::UnavailableError(
+          StrCat("no data transferred for ", absl::FormatDuration(max_stall_)));
     }
     wait = std::min(wait, left);
   }
@@ -256,7 +257,7 @@ class CurlHttpClient final : public HttpClient {
   }
   void SetTransport(const HttpRequest& request, const Url& url);
   void SetMethodAndBody(const HttpRequest& request);
-  // Runs the exchange that easy_ is set up for; ok if the whole answer is there.
+  // Runs the exchange that easy_ is set up for; ok if the response is complete.
   absl::Status Perform(const HttpRequest& request, std::stop_token stop);
   absl::Status Drive(const HttpRequest& request, std::stop_token stop);
   int64_t BytesMoved() const;
@@ -269,7 +270,7 @@ class CurlHttpClient final : public HttpClient {
 
 void CurlHttpClient::SetTransport(const HttpRequest& request, const Url& url) {
   Set(CURLOPT_URL, request.url.c_str());
-  Set(CURLOPT_PATH_AS_IS, 1L);  // "/a/../b" is the name of an object, and signed as it is
+  Set(CURLOPT_PATH_AS_IS, 1L);  // "/a/../b" is the name of an object, and signed unchanged
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   Set(CURLOPT_NOSIGNAL, 1L);
@@ -346,7 +347,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
   const std::string where = url.HostPort();
   if (url.has_user) {
     return absl::InvalidArgumentError(
-        StrCat(where, ": credentials do not belong into a URL: it is logged"));
+        StrCat(where, ": a URL must not contain credentials, because it is logged"));
   }
   if (stop.stop_requested() && request.stop_grace <= absl::ZeroDuration()) {
     return absl::CancelledError(StrCat(where, ": stopped"));
@@ -369,7 +370,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
   if (!exchange.caller_error.ok()) return exchange.caller_error;
   if (!exchange.error.ok()) status = exchange.error;
   if (!status.ok()) return Annotate(status, where);
-  RETURN_IF_ERROR(exchange.ShowHead());  // of an answer without a body
+  RETURN_IF_ERROR(exchange.ShowHead());  // of a response without a body
   return std::move(exchange.response);
 }
 

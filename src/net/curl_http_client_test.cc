@@ -321,7 +321,7 @@ TEST_F(CurlHttpClientTest, GivesUpOnASilentServer) {
   request.stall_timeout = absl::Milliseconds(20);
   auto response = client_->Send(request, {});
   EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(Message(response), HasSubstr("no byte moved for 20ms"));
+  EXPECT_THAT(Message(response), HasSubstr("no data transferred for 20ms"));
 
   request.stall_timeout = absl::ZeroDuration();
   request.timeout = absl::Milliseconds(20);

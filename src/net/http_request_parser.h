@@ -1,4 +1,4 @@
-// The bytes of one HTTP/1.x request: its head, and how its body is framed.
+// Parses one HTTP/1.x request: its head, and the framing of its body.
 #ifndef MILLRACE_NET_HTTP_REQUEST_PARSER_H_
 #define MILLRACE_NET_HTTP_REQUEST_PARSER_H_
 
@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// Strict about framing: what two readers could cut differently (two lengths, a length beside
-// chunks, another transfer encoding than "chunked") is refused. One thread at a time.
+// Strict about framing: a request that two parsers could split differently (two lengths, a length
+// together with chunks, a transfer encoding other than "chunked") is refused. One thread at a time.
 class HttpRequestParser {
  public:
   HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes);
@@ -20,10 +20,10 @@ class HttpRequestParser {
 
   enum class Result { kDone, kNeedsMore, kRefused };
 
-  // Forgets the request and keeps the memory.
+  // Drops the request but keeps the memory.
   void Reset();
-  // Uses bytes from the begin of `in` (which continues where the last call stopped) up to the end
-  // of the head and says in *used how many.
+  // Reads bytes from the start of `in` (which continues where the last call stopped) up to the end
+  // of the head, and stores their number in *used.
   Result ParseHead(std::string_view in, size_t* used);
   // The same for a chunked body, whose content is appended to `body`.
   Result ParseChunks(std::string_view in, size_t* used, ByteBuffer* body);
@@ -33,8 +33,8 @@ class HttpRequestParser {
   const std::string& refusal() const;
 
   bool started() const;    // ParseHead() was called since Reset()
-  bool head_done() const;  // it gave kDone
-  // Valid until Reset(); empty or as for a plain HTTP/1.1 request before the head is whole.
+  bool head_done() const;  // it returned kDone
+  // Valid until Reset(); empty, or as for a plain HTTP/1.1 request, before the head is complete.
   std::string_view method() const;  // upper case
   std::string_view target() const;
   std::string_view Header(std::string_view name) const;  // any case; "" if absent

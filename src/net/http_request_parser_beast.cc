@@ -19,7 +19,7 @@ struct Slice {
   uint32_t size = 0;
 };
 
-// What a request's head says; all text lies in one string.
+// The content of a request's head; all text is in one string.
 struct Head {
   struct Field {
     Slice name;
@@ -150,7 +150,7 @@ HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size
   }
   const std::string_view encoding = Header("transfer-encoding");
   if (!encoding.empty() && !SameText(encoding, "chunked")) {
-    return impl_->Refuse(501, "transfer encodings other than chunked are not spoken");
+    return impl_->Refuse(501, "transfer encodings other than chunked are not supported");
   }
   return Result::kDone;
 }

@@ -1,5 +1,5 @@
-// HTTP/1.1 in: one io_context per thread, keep-alive, bounded sizes and times. Binds to what it is
-// told; the command line's default is loopback.
+// An HTTP/1.1 server: one io_context per thread, keep-alive, bounded sizes and times. Binds to the
+// given address; the command line's default is loopback.
 #ifndef MILLRACE_NET_HTTP_SERVER_H_
 #define MILLRACE_NET_HTTP_SERVER_H_
 
@@ -19,7 +19,7 @@
 
 namespace millrace {
 
-// Views end with the handler's call.
+// Views are valid until the handler returns.
 struct ServerRequest {
   std::string_view method;        // upper case
   std::string_view path;          // as sent, without the query
@@ -31,12 +31,13 @@ struct ServerRequest {
 
 struct ServerResponse;
 
-// The answer to one request, given later. Thread-safe.
+// The response to one request, sent later. Thread-safe.
 class PendingResponse {
  public:
-  // Without a Send() before, the answer is the one that the handler returned.
+  // Without an earlier Send(), the response is the one that the handler returned.
   virtual ~PendingResponse() = default;
-  // The first one counts; none does once the answer was given otherwise, or the server is gone.
+  // Only the first call counts, and only if the response was not sent otherwise and the server
+  // still exists.
   virtual void Send(ServerResponse reply) = 0;
 };
 
@@ -45,30 +46,30 @@ struct ServerResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  // If set, the body comes from here and `body` is not used: called on the I/O thread whenever the
-  // piece before has been sent, it appends the next one. Appending nothing ends the body; an error
-  // closes the connection in its middle, as the status line is long gone.
+  // If set, it provides the body and `body` is not used: it is called on the I/O thread whenever
+  // the previous piece was sent, and appends the next one. Appending nothing ends the body. An
+  // error closes the connection in the middle of it, because the status line was already sent.
   std::function<absl::Status(std::string* piece)> next_piece;
-  // If set, the answer comes later: called once, on the I/O thread, behind the handler. What this
-  // reply says itself is the answer only if none was sent within `later_timeout`.
+  // If set, the response is sent later: called once, on the I/O thread, after the handler. This
+  // object is the response only if none was sent within `later_timeout`.
   std::function<void(std::shared_ptr<PendingResponse>)> later;
   absl::Duration later_timeout = absl::InfiniteDuration();
-  // Faults, for test servers: wait before answering (other connections go on); or close the
-  // connection after `cut_after` bytes of the answer, counted from its status line.
+  // Faults, for test servers: wait before responding (other connections are not affected), or close
+  // the connection after `cut_after` bytes of the response, counted from its status line.
   absl::Duration delay = absl::ZeroDuration();
   bool cut = false;
   size_t cut_after = 0;
 };
 
-// Called on I/O threads, so it must not block for long; thread-safe; must not throw. HEAD requests
-// are shown to it as they are, and the body it gives is not sent.
+// Called on I/O threads, so it must not block for long; thread-safe; must not throw. It receives
+// HEAD requests unchanged, and the body of its response is not sent.
 using HttpHandler = std::function<ServerResponse(const ServerRequest&)>;
 
 struct HttpServerOptions {
   std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one
   std::optional<TlsCertificate> tls;   // if set, HTTPS: TLS 1.2 or later
   int threads = 2;
-  size_t max_body_bytes = 64 << 20;  // 413 past it
+  size_t max_body_bytes = 64 << 20;  // 413 above it
   size_t max_header_bytes = 64 << 10;
   int max_connections = 1024;                          // further ones wait in the accept queue
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
@@ -82,16 +83,17 @@ class HttpServer {
   virtual ~HttpServer() = default;  // Stop()s
   // "http://127.0.0.1:41234", or https.
   virtual std::string url() const = 0;
-  // Stops accepting, lets requests in work be answered for up to `grace`, closes the rest.
-  // Idempotent; not from a handler.
+  // Stops accepting, waits up to `grace` for requests in progress, and closes the other
+  // connections. Idempotent; not from a handler.
   virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;
 
-  // Listening on return. InvalidArgument: bad address or certificate. Unavailable: it is in use.
+  // It listens on return. InvalidArgument: bad address or certificate. Unavailable: the address is
+  // in use.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
                                                            HttpHandler handler);
 };
 
-// Percent-decoding; with `plus_is_space` as in forms. Bad escapes are kept as they stand.
+// Percent-decoding; with `plus_is_space` as in forms. Invalid escapes are kept unchanged.
 std::string UrlDecode(std::string_view text, bool plus_is_space);
 
 // The pairs of "a=1&b=2", decoded, in order.

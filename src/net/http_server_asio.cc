@@ -1,6 +1,6 @@
-// HttpServer on Asio; requests are read by Boost.Beast's parser (http_request_parser.h). Each
-// worker thread runs one io_context and owns the connections that were given to it, so nothing here
-// is locked but the count that Stop() waits for.
+// HttpServer on Asio; Boost.Beast's parser reads requests (http_request_parser.h). Each worker
+// thread runs one io_context and owns its connections, so only the count that Stop() waits for
+// needs a lock.
 #include <pthread.h>
 
 #include <atomic>
@@ -132,7 +132,7 @@ void BeastHttpServer::AcceptAll() {
   while (acceptor_->is_open()) {
     if (shared_.connections >= shared_.options.max_connections) {
       accept_paused_ = true;
-      // One may have ended since; then nobody else will call.
+      // A connection may have ended meanwhile; then nothing else will call this.
       if (shared_.connections >= shared_.options.max_connections) return;
       accept_paused_ = false;
     }
@@ -191,7 +191,7 @@ void BeastHttpServer::Stop(absl::Duration grace) {
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
   }
-  // Sessions that are still held by pending operations go with their io_context.
+  // Sessions that pending operations still hold are destroyed with their io_context.
   shared_.on_room = [] {};
   acceptor_.reset();
   accept_again_.reset();

@@ -419,7 +419,7 @@ TEST(ParseForm, GivesPairsInOrder) {
   EXPECT_THAT(ParseForm(""), IsEmpty());
 }
 
-// Hands out the pending replies of a server whose answers all come later.
+// Provides the pending responses of a server that always responds later.
 class LateServer {
  public:
   explicit LateServer(absl::Duration timeout = absl::InfiniteDuration())

@@ -28,7 +28,7 @@ ServerResponse Echo(const ServerRequest& request) {
 // OpenSSL's client, which checks nothing. Blocking.
 class TlsClient {
  public:
-  // `protocols`: what ALPN offers, each behind a byte with its size.
+  // `protocols`: what ALPN offers, each after a byte with its size.
   explicit TlsClient(const std::string& url, int max_version = TLS1_3_VERSION,
                      std::string_view protocols = "")
       : context_(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free),

@@ -9,11 +9,11 @@ namespace {
 
 constexpr size_t kReadBytes = 8 << 10;            // least room for a read of heads
 constexpr size_t kBodyReadBytes = 256 << 10;      // first room for a body; memory follows arrival
-constexpr size_t kResponseBatchBytes = 64 << 10;  // answers to pipelined requests go out together
-constexpr size_t kCopiedBodyBytes = 16 << 10;     // larger answers are sent from where they are
+constexpr size_t kResponseBatchBytes = 64 << 10;  // pipelined responses are sent together
+constexpr size_t kCopiedBodyBytes = 16 << 10;     // larger responses are sent without a copy
 constexpr size_t kPooledBodies = 16;              // body buffers a worker keeps
 constexpr size_t kMaxPooledBytes = 16 << 20;      // larger ones are freed
-constexpr int kRequestsPerTurn = 64;              // then the worker's other connections have theirs
+constexpr int kRequestsPerTurn = 64;              // then the worker's other connections continue
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
 bool IsLineEnd(char c) { return c == '\r' || c == '\n'; }
@@ -104,7 +104,7 @@ void Session::Run() {
           ++served;
           Serve();
           if (!waiting_) break;
-          SendSome();  // answers to requests before it
+          SendSome();  // responses to earlier requests
           return;
         case Parsed::kNeedsMore:
           if (!unsent()) return parser_.head_done() && !parser_.chunked() ? ReadBody() : Read();
@@ -185,7 +185,7 @@ ServerResponse Session::CallHandler() {
   return shared_.handler(request);
 }
 
-// Reaches the session by its worker only: sessions live and end on its thread.
+// Reaches the session only through its worker: sessions live and end on its thread.
 class Session::Pending final : public PendingResponse {
  public:
   Pending(Session& session, uint64_t number)
@@ -242,7 +242,7 @@ void Session::AnswerAfter(absl::Duration wait, ServerResponse reply) {
   });
 }
 
-// The answer to request `number`, if it still waits for one; nullopt: the fallback.
+// The response to request `number`, if it still waits for one; nullopt: the fallback.
 void Session::AnswerNumber(uint64_t number, std::optional<ServerResponse> reply) {
   if (!waiting_ || number != served_) return;
   delay_->cancel();
@@ -254,7 +254,7 @@ void Session::Answer(ServerResponse reply) {
   if (!open_) return;
   SetDeadline(shared_.options.request_timeout);
   late_ = std::move(reply);
-  if (!unsent()) Run();  // else it is called when the rest is out
+  if (!unsent()) Run();  // else it is called when the rest is sent
 }
 
 void Session::QueueResponse(ServerResponse reply) {
@@ -290,7 +290,7 @@ void Session::EndRequest() {
   }
 }
 
-// Sends what is queued; true if all of it is out, else Run() is called when it is.
+// Sends what is queued; true if all of it is sent, else Run() is called when it is.
 bool Session::SendSome() {
   while (unsent()) {
     const size_t head = std::min(sent_, out_.size());

@@ -33,13 +33,13 @@ inline SteadyClock::duration ToChrono(absl::Duration duration) {
 
 class Session;
 
-// Where replies that come later reach their sessions, for as long as there are any.
+// Delivers later responses to their sessions, as long as these exist.
 struct LateReplies {
   absl::Mutex mutex;
   bool open = true;  // the io_contexts run
 };
 
-// What the workers share.
+// State that the workers share.
 struct Shared {
   HttpServerOptions options;
   HttpHandler handler;
@@ -54,10 +54,10 @@ struct Shared {
 struct Worker {
   explicit Worker(Shared& shared) : shared(shared), io(1), tick(io) {}
 
-  // Looks at the deadlines of the sessions, again and again.
+  // Checks the deadlines of the sessions periodically.
   void Tick();
 
-  // Body buffers are used again.
+  // Body buffers are reused.
   ByteBuffer TakeBodyBuffer();
   void GiveBack(ByteBuffer buffer);
 
@@ -70,8 +70,8 @@ struct Worker {
   std::thread thread;
 };
 
-// Reads requests, calls the handler and sends its answers, on its worker's thread alone. Pending
-// operations hold it.
+// Reads requests, calls the handler and sends its responses, only on its worker's thread. Pending
+// operations keep it alive.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(Worker& worker, Socket socket);
@@ -79,10 +79,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Goes on until bytes must arrive or leave first.
+  // Continues until it must wait to receive or send bytes.
   void Run();
   void CheckDeadline(SteadyClock::time_point now);
-  // Ends an idle connection at once and a busy one after its answer.
+  // Ends an idle connection at once and a busy one after its response.
   void Drain();
   void Close();
 
@@ -117,24 +117,24 @@ class Session : public std::enable_shared_from_this<Session> {
   Shared& shared_;
   Transport transport_;
   std::optional<Timer> delay_;          // runs while waiting_, and holds the session
-  ServerResponse fallback_;             // the answer when it ends
-  std::optional<ServerResponse> late_;  // the answer that was waited for, until it is queued
-  uint64_t served_ = 0;                 // requests; the number of the one that waits
+  ServerResponse fallback_;             // the response when it ends
+  std::optional<ServerResponse> late_;  // the awaited response, until it is queued
+  uint64_t served_ = 0;                 // requests; also the number of the waiting one
   std::string peer_;
   SteadyClock::time_point deadline_;
 
-  ByteBuffer in_;  // bytes [in_begin_, size) were received and not used yet
+  ByteBuffer in_;  // bytes [in_begin_, size) were received but not used yet
   size_t in_begin_ = 0;
-  HttpRequestParser parser_;  // of the request under way
+  HttpRequestParser parser_;  // of the request in progress
   ByteBuffer body_;           // a body that did not arrive together with its head, or is chunked
   std::string_view whole_body_;
 
-  ByteBuffer out_;  // answers to send, then `large_`
+  ByteBuffer out_;  // responses to send, then `large_`
   std::string large_;
   size_t sent_ = 0;  // of both
   std::function<absl::Status(std::string*)> next_piece_;
   bool chunked_reply_ = false;
-  bool keep_alive_ = true;  // false: the connection ends after what is queued
+  bool keep_alive_ = true;  // false: the connection ends after the queued responses
   bool refused_ = false;    // ... and the peer may still be sending
   bool abrupt_ = false;     // ... without waiting for the peer to read it
   bool waiting_ = false;    // for delay_ or a PendingResponse

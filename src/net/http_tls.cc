@@ -18,8 +18,8 @@ using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
-// OpenSSL's own socket BIO raises SIGPIPE when the peer is gone, and keeps the descriptor's number
-// beyond the socket's close; this one does neither.
+// OpenSSL's own socket BIO raises SIGPIPE when the peer is gone, and keeps using the descriptor
+// number after the socket is closed; this one does neither.
 int Descriptor(BIO* bio) { return static_cast<Socket*>(BIO_get_data(bio))->native_handle(); }
 
 int WriteBio(BIO* bio, const char* data, int size) {
@@ -89,7 +89,7 @@ int ToInt(size_t size) { return static_cast<int>(std::min<size_t>(size, INT_MAX)
 
 absl::StatusOr<TlsContext> NewTlsContext(const TlsCertificate& certificate) {
   TlsContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
-  if (context == nullptr) return absl::InternalError("OpenSSL cannot be set up");
+  if (context == nullptr) return absl::InternalError("OpenSSL cannot be initialized");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -28,11 +28,11 @@ using Socket = asio::basic_stream_socket<Tcp, Executor>;
 using TlsContext = std::shared_ptr<ssl_ctx_st>;
 using Buffers = std::array<asio::const_buffer, 2>;
 
-// TLS 1.2 or later, without renegotiation. InvalidArgument: no certificate with its key.
+// TLS 1.2 or later, without renegotiation. InvalidArgument: not a certificate with its key.
 absl::StatusOr<TlsContext> NewTlsContext(const TlsCertificate& certificate);
 
-// The server's end of TLS on a non-blocking socket, which outlives it. The first read carries out
-// the handshake.
+// The server's end of TLS on a non-blocking socket, which outlives it. The first read performs the
+// handshake.
 class TlsStream {
  public:
   using ReadHandler = std::function<void(const error_code&, size_t)>;
@@ -48,7 +48,7 @@ class TlsStream {
   void SendClose();
 
  private:
-  // The count of bytes behind `result` of an SSL_ function, or 0 and why.
+  // The number of bytes for `result` of an SSL_ function, or 0 and the reason.
   size_t Check(int result, error_code& ec);
 
   Socket& socket_;
@@ -56,8 +56,8 @@ class TlsStream {
   Socket::wait_type wanted_ = Socket::wait_read;
 };
 
-// On one thread; no read is started while a write waits. Handlers are never called from within the
-// call that takes them.
+// One thread only; no read is started while a write waits. Handlers are never called inside the
+// call that receives them.
 class Transport {
  public:
   // `tls` null: plain.
@@ -89,7 +89,7 @@ class Transport {
     socket_.async_wait(tls_ == nullptr ? Socket::wait_write : tls_->wanted(), std::move(handler));
   }
 
-  // Afterwards bytes that still arrive are read from socket() as they are.
+  // Bytes that arrive afterwards are read from socket() unchanged.
   void ShutdownSend(error_code& ec) {
     if (tls_ != nullptr) tls_->SendClose();
     socket_.shutdown(Socket::shutdown_send, ec);

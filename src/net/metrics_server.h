@@ -1,4 +1,4 @@
-// /metrics and /healthz of a verb that runs for long and serves nothing else.
+// /metrics and /healthz of a long-running verb that serves nothing else.
 #ifndef MILLRACE_NET_METRICS_SERVER_H_
 #define MILLRACE_NET_METRICS_SERVER_H_
 
@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-// A page of base/metrics_text.h as an answer.
+// A page of base/metrics_text.h as a response.
 ServerResponse MetricsResponse(std::string page);
 
 // Serves on `listen` (host:port) until it is destroyed. `page` is called on its threads.

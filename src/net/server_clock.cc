@@ -9,8 +9,8 @@
 namespace millrace {
 namespace {
 
-// Google takes tokens that are some minutes from the future, Amazon and Azure requests that are up
-// to 15 minutes old.
+// Google accepts tokens from a few minutes in the future; Amazon and Azure accept requests up to 15
+// minutes old.
 constexpr absl::Duration kMaxSkew = absl::Minutes(5);
 
 std::string OffBy(absl::Duration skew) {

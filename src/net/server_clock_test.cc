@@ -35,10 +35,10 @@ TEST(ServerClock, FollowsTheServerOnceItsDateIsFarFromOurs) {
   EXPECT_EQ(server.Now(), clock.Now());
   EXPECT_TRUE(server.Learn(AnsweredAt(clock.Now() - absl::Hours(3))));
   EXPECT_EQ(server.Now(), clock.Now() - absl::Hours(3));
-  // What is known already is no reason for another try.
+  // A known difference is no reason for a retry.
   clock.Advance(absl::Minutes(10));
   EXPECT_FALSE(server.Learn(AnsweredAt(clock.Now() - absl::Hours(3))));
-  // The clock was set right meanwhile.
+  // The clock was corrected meanwhile.
   EXPECT_TRUE(server.Learn(AnsweredAt(clock.Now())));
   EXPECT_EQ(server.Now(), clock.Now());
 }

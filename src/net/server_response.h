@@ -1,4 +1,4 @@
-// The bytes of an HTTP/1.1 answer's head.
+// Writes the head of an HTTP/1.1 response.
 #ifndef MILLRACE_NET_SERVER_RESPONSE_H_
 #define MILLRACE_NET_SERVER_RESPONSE_H_
 
@@ -13,7 +13,7 @@ namespace millrace {
 // "OK" for 200; "Unknown" for a code without a name.
 std::string_view ReasonPhrase(int status);
 
-// False for answers that end with their head whatever their headers say (204, 304).
+// False for responses that never have a body (204, 304).
 bool StatusHasBody(int status);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
@@ -22,7 +22,7 @@ std::string HttpDate(absl::Time time);
 struct ResponseFraming {
   std::string_view date;
   int http_minor = 1;      // of the request: 0 or 1
-  bool keep_alive = true;  // what the connection does after this answer
+  bool keep_alive = true;  // what the connection does after this response
 };
 
 // Appends the status line and all headers, with the empty line. A body from next_piece is chunked
@@ -33,7 +33,7 @@ void AppendResponseHead(const ServerResponse& reply, const ResponseFraming& fram
 // Appends `piece` as one chunk of a chunked body; the empty piece is the last chunk.
 void AppendChunk(std::string_view piece, ByteBuffer* out);
 
-// The answer of the server itself to a request it cannot show to the handler.
+// The server's own response to a request that it cannot pass to the handler.
 ServerResponse ErrorResponse(int status, std::string_view error);
 
 }  // namespace millrace

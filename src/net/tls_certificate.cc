@@ -114,12 +114,12 @@ absl::StatusOr<SelfSignedCertificate> MakeSelfSignedCertificate(
   if (hosts.empty()) return absl::InvalidArgumentError("a certificate needs a host");
   const Key ca_key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
   const Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
-  if (ca_key == nullptr || key == nullptr) return OpenSslError("making a private key");
+  if (ca_key == nullptr || key == nullptr) return OpenSslError("creating a private key");
   const Certificate ca = Issue(kCaName, ca_key.get(), nullptr, ca_key.get(),
                                {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
                                 {NID_key_usage, "critical,keyCertSign,cRLSign"},
                                 {NID_subject_key_identifier, "hash"}});
-  if (ca == nullptr) return OpenSslError("making a certificate authority");
+  if (ca == nullptr) return OpenSslError("creating a certificate authority");
   const Certificate server = Issue(hosts[0], key.get(), ca.get(), ca_key.get(),
                                    {{NID_basic_constraints, "critical,CA:FALSE"},
                                     {NID_key_usage, "critical,digitalSignature"},
@@ -127,7 +127,7 @@ absl::StatusOr<SelfSignedCertificate> MakeSelfSignedCertificate(
                                     {NID_subject_key_identifier, "hash"},
                                     {NID_authority_key_identifier, "keyid:always"},
                                     {NID_subject_alt_name, AlternativeNames(hosts)}});
-  if (server == nullptr) return OpenSslError(StrCat("making a certificate for ", hosts[0]));
+  if (server == nullptr) return OpenSslError(StrCat("creating a certificate for ", hosts[0]));
   return SelfSignedCertificate{ToPem(ca.get()), {ToPem(server.get()), ToPem(key.get())}};
 }
 

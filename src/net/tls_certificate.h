@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-// What a server identifies itself with, as PEM.
+// A server's identity, as PEM.
 struct TlsCertificate {
   std::string chain;  // the server's own certificate first
   std::string private_key;
@@ -22,7 +22,8 @@ struct SelfSignedCertificate {
 };
 
 // A certificate for `hosts` (names and IP addresses), valid for a year, issued by a new certificate
-// authority. The authority's private key is gone on return, so nobody can issue a second one.
+// authority. The authority's private key is destroyed on return, so no second certificate can be
+// issued.
 absl::StatusOr<SelfSignedCertificate> MakeSelfSignedCertificate(
     const std::vector<std::string>& hosts);
 

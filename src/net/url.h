@@ -12,7 +12,7 @@ namespace millrace {
 struct Url {
   std::string scheme;  // "http" or "https"
   std::string host;    // lower case; an IPv6 address keeps its brackets
-  int port = 0;        // the scheme's own if none is written
+  int port = 0;        // the scheme's default if the URL has none
   std::string path;    // as written, "." and ".." too; at least "/"
   std::string query;   // without '?'
   bool has_user = false;
@@ -20,11 +20,11 @@ struct Url {
 
   // "api.mixpanel.com:443", for messages.
   std::string HostPort() const;
-  // True for localhost, *.localhost, 127.0.0.0/8 and [::1]: what cannot leave this machine.
+  // True for localhost, *.localhost, 127.0.0.0/8 and [::1]: addresses that stay on this machine.
   bool IsLoopback() const;
 };
 
-// InvalidArgument, without quoting `text`, unless it is a whole http or https URL.
+// InvalidArgument, without quoting `text`, unless it is a complete http or https URL.
 absl::StatusOr<Url> ParseUrl(std::string_view text);
 
 // Percent-encoding of everything but unreserved characters (RFC 3986).

@@ -140,7 +140,7 @@ absl::StatusOr<ChunkTicket> ChunkReader::Register(const Chunk& chunk) {
   const LedgerKey& key = chunk.object->key;
   if (entry_ == nullptr) {
     entry_ = chunk.object;
-    // The claim may be old: opening the object can take long.
+    // The claim may be old, because opening the object can take long.
     Clock& clock = context_.parts.clock;
     const absl::Duration age = std::max(clock.Now() - entry_->updated, absl::ZeroDuration());
     object_ =
@@ -148,15 +148,15 @@ absl::StatusOr<ChunkTicket> ChunkReader::Register(const Chunk& chunk) {
     RETURN_IF_ERROR(recorder_.Open(object_, entry_->position.row));
   } else if (entry_ != chunk.object) {
     return absl::InternalError(
-        StrCat("the source gave rows of ", key.object, " within ", entry_->key.object));
+        StrCat("the source returned rows of ", key.object, " within ", entry_->key.object));
   }
   if (chunk.first_row != object_->next_row() || chunk.after.row != chunk.first_row + chunk.rows) {
-    return absl::InternalError(StrCat("the source gave rows ", chunk.first_row, " to ",
+    return absl::InternalError(StrCat("the source returned rows ", chunk.first_row, " to ",
                                       chunk.after.row, " of ", key.object, " where row ",
                                       object_->next_row(), " was due"));
   }
   if (!chunk.error.ok() && !chunk.last) {
-    return absl::InternalError(StrCat("the source gave an error within ", key.object));
+    return absl::InternalError(StrCat("the source returned an error within ", key.object));
   }
   ChunkTicket ticket{object_, object_->Begin(chunk)};
   if (chunk.last) {

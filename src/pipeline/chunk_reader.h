@@ -1,4 +1,4 @@
-// Hands the chunks of one source to many workers, in order, and holds the source to its contract.
+// Distributes the chunks of one source to many workers, in order, and checks the source's contract.
 #ifndef MILLRACE_PIPELINE_CHUNK_READER_H_
 #define MILLRACE_PIPELINE_CHUNK_READER_H_
 
@@ -20,7 +20,7 @@
 
 namespace millrace {
 
-// Thread-safe. Owns a thread for reads that nobody must wait for.
+// Thread-safe. Owns a thread for background reads, which no worker has to wait for.
 class ChunkReader {
  public:
   ChunkReader(RunContext& context, LedgerRecorder& recorder)
@@ -33,29 +33,29 @@ class ChunkReader {
 
     size_t memory() const { return chunk->payload == nullptr ? 0 : chunk->payload->memory(); }
   };
-  // The next chunk; nullopt for ever once the source has ended or the run is halted.
+  // The next chunk; always nullopt once the source has ended or the run is stopping.
   std::optional<Taken> Take();
-  // How much more a batch takes before it is sent.
+  // How much may be added to a batch before it is sent.
   struct Room {
     size_t chunks = 0;
     uint64_t rows = 0;
     size_t bytes = 0;
   };
   // The next chunks, up to the first one that fills `room`, for a worker that has something to
-  // send: only what can be had without waiting for input to arrive, nor for longer than `wait` in
-  // all (for claims, slow stores). What is read too late comes to the next call of Take().
+  // send. Never waits for input to arrive, and waits at most `wait` in total for anything else
+  // (claims, slow stores). The next call of Take() returns a chunk that was read too late.
   std::deque<Taken> TakeMore(const Room& room, absl::Duration wait);
 
-  // Waits for a read that nobody waited for. Nothing is taken after it.
+  // Waits for a background read to end. No chunk can be taken afterwards.
   void Close();
 
-  // Why the source cannot be read on; ok if it can, or all of it was read.
+  // Why the source cannot be read further; ok if it can, or if all of it was read.
   absl::Status end_status() const {
     absl::MutexLock lock(&mutex_);
     return end_status_;
   }
-  // Once no worker reads any more and all that was read is recorded: whether nothing is left,
-  // though a stop may have kept Take() from seeing it.
+  // Whether the source was read to its end, even if a stop kept Take() from seeing it. Call it when
+  // no worker reads any more and everything that was read is recorded.
   bool HasReadAll();
 
  private:
@@ -66,7 +66,7 @@ class ChunkReader {
   bool IsAskedOrClosed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return asked_ || closed_; }
   void RunReadAside();
   void ReadIntoRoom();
-  // What follows is called by the one whose turn it is.
+  // These are called by the thread whose turn it is.
   std::optional<Taken> ReadInTurn(bool may_wait);
   absl::StatusOr<std::optional<Taken>> Read(bool may_wait, bool& ended);
   absl::StatusOr<ChunkTicket> Register(const Chunk& chunk);
@@ -74,23 +74,23 @@ class ChunkReader {
   RunContext& context_;
   LedgerRecorder& recorder_;
 
-  // Of the one whose turn it is.
+  // Used by the thread whose turn it is.
   std::shared_ptr<const LedgerEntry> entry_;  // of the object being read; null between objects
   std::shared_ptr<ObjectProgress> object_;
 
   mutable absl::Mutex mutex_;
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // it is someone's turn
-  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // who waits for input to arrive
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // some thread has the turn
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // and waits for input to arrive
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 
-  // Reads by aside_, for the worker that has the turn until it has the chunks or gives up.
+  // Reads by aside_, for the worker that has the turn until it has the chunks or stops waiting.
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
   Room room_ ABSL_GUARDED_BY(mutex_);
   std::deque<Taken> ahead_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread aside_;  // started when it is first needed, by the one whose turn it is
+  std::thread aside_;  // started on first use, by the thread whose turn it is
 };
 
 }  // namespace millrace

@@ -31,7 +31,7 @@ void ConcurrencyLimiter::Leave(size_t bytes) {
 void ConcurrencyLimiter::Permit::Holds(size_t bytes, size_t peak) {
   absl::MutexLock lock(&limiter_->mutex_);
   limiter_->bytes_ = limiter_->bytes_ - bytes_ + bytes;
-  // One large chunk is soon forgotten.
+  // The effect of one large chunk decays quickly.
   limiter_->expected_ = std::max(peak, limiter_->expected_ - limiter_->expected_ / 8);
   bytes_ = bytes;
 }

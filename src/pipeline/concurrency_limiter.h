@@ -1,4 +1,4 @@
-// How many workers may work at once, and how many bytes they may hold.
+// Limits how many workers run at once and how many bytes they hold.
 #ifndef MILLRACE_PIPELINE_CONCURRENCY_LIMITER_H_
 #define MILLRACE_PIPELINE_CONCURRENCY_LIMITER_H_
 
@@ -13,21 +13,20 @@
 
 namespace millrace {
 
-// Adapts to the destination. After each round of writes (as many as may be in flight) it lets one
-// more worker in if the quickest of them took longer than kFar, so that waiting and not work is
-// what fills the time, or if throttling had pushed it below where it started. A throttled write
-// halves it, once for all writes that were under way.
-// Thread-safe.
+// Adapts the number of workers to the destination. After each round of writes (as many as may be in
+// flight) it admits one more worker if the quickest write took longer than kFar, which means that
+// workers spend their time waiting, or if throttling has pushed the limit below its initial value.
+// A throttled write halves the limit, once for all writes that were in flight. Thread-safe.
 class ConcurrencyLimiter {
  public:
   static constexpr absl::Duration kFar = absl::Milliseconds(15);
 
-  // 1 <= initial_writes <= max_writes. `max_bytes` is shared by `*gates` gates in equal parts,
-  // which may become more; null: by this one alone.
+  // 1 <= initial_writes <= max_writes. `*gates` limiters share `max_bytes` in equal parts; their
+  // number may grow. Null: this limiter has all of it.
   ConcurrencyLimiter(int initial_writes, int max_writes, size_t max_bytes,
                      const std::atomic<int>* gates = nullptr);
 
-  // The right to work; gives itself back. Not thread-safe.
+  // A worker's permission to run; returned by its destructor. Not thread-safe.
   class Permit {
    public:
     explicit Permit(ConcurrencyLimiter& limiter, size_t bytes)
@@ -39,15 +38,15 @@ class ConcurrencyLimiter {
       if (limiter_ != nullptr) limiter_->Leave(bytes_);
     }
 
-    // Its owner holds `bytes` now, and held `peak` to come there.
+    // The worker holds `bytes` now, and held up to `peak` to get there.
     void Holds(size_t bytes, size_t peak);
-    // Room for one more chunk beside what it holds; false if there is none just now.
+    // Reserves memory for one more chunk; false if there is none at the moment.
     bool TakeRoom();
-    // Before each write of a chunk: if fewer may work now than do, waits like the others, still
-    // holding its bytes. Returns at once when the gate is closed.
+    // Call before each write of a chunk: if more workers run than are allowed now, waits like the
+    // others, and keeps its bytes. Returns at once when the limiter is closed.
     void AwaitTurn();
-    // Its owner begins or ends to wait for input: nobody else waits in AwaitTurn() for those that
-    // do, as the input may come only once what the others have in hand is written.
+    // The worker starts or stops waiting for input. AwaitTurn() does not count such workers,
+    // because the input may arrive only after the others have written their batches.
     void SetAwaitsInput(bool waits);
 
    private:
@@ -55,20 +54,20 @@ class ConcurrencyLimiter {
     size_t bytes_;
   };
 
-  // Waits until one more may work and there is room for what a worker was last seen to need.
-  // Nullopt for ever once the gate is closed.
+  // Waits until one more worker may run and there is memory for as much as a worker needed
+  // recently. Always nullopt once the limiter is closed.
   std::optional<Permit> Enter();
 
-  // Waits until more than `workers` may work at once; false once that will never be.
+  // Waits until more than `workers` may run at once; false if that will never happen.
   bool AwaitRoomFor(int workers);
 
-  // A write took from `begun` to `ended` (of one monotonic clock).
+  // Reports a write from `begun` to `ended` (times of one monotonic clock).
   void Wrote(absl::Duration begun, absl::Duration ended, bool throttled);
 
-  // Nobody enters any more.
+  // Admits no more workers.
   void Close();
 
-  // How many may work at once.
+  // How many workers may run at once.
   int allowed() const {
     absl::MutexLock lock(&mutex_);
     return allowed_;
@@ -100,8 +99,8 @@ class ConcurrencyLimiter {
   int allowed_ ABSL_GUARDED_BY(mutex_);
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   int awaiting_input_ ABSL_GUARDED_BY(mutex_) = 0;  // of those in flight
-  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;        // held or set aside
-  size_t expected_ ABSL_GUARDED_BY(mutex_);         // what is set aside for the next chunk
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;        // held or reserved
+  size_t expected_ ABSL_GUARDED_BY(mutex_);         // reserved for the next chunk
   int writes_in_round_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration quickest_in_round_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   absl::Duration halved_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();

@@ -26,7 +26,7 @@ class ConcurrencyLimiterTest : public testing::Test {
   ConcurrencyLimiter limiter_{4, 20, 1000};
 };
 
-TEST_F(ConcurrencyLimiterTest, OpensOneStepARoundForAFarDestination) {
+TEST_F(ConcurrencyLimiterTest, GrowsOneStepPerRoundForASlowDestination) {
   Write(4, absl::Milliseconds(100));
   EXPECT_EQ(limiter_.allowed(), 5);
   Write(5, absl::Milliseconds(100));
@@ -35,7 +35,7 @@ TEST_F(ConcurrencyLimiterTest, OpensOneStepARoundForAFarDestination) {
   EXPECT_EQ(limiter_.allowed(), 20);
 }
 
-TEST_F(ConcurrencyLimiterTest, StaysAsItIsForANearOne) {
+TEST_F(ConcurrencyLimiterTest, StaysUnchangedForAFastOne) {
   Write(1000, absl::Milliseconds(3));
   EXPECT_EQ(limiter_.allowed(), 4);
 }
@@ -99,7 +99,7 @@ TEST_F(ConcurrencyLimiterTest, AWorkerWaitsForRoomInBytes) {
   waiting.join();
 }
 
-TEST_F(ConcurrencyLimiterTest, OneLargerThanAllTheRoomPassesAlone) {
+TEST_F(ConcurrencyLimiterTest, OneLargerThanTheMemoryIsAdmittedAlone) {
   {
     Permit first = limiter_.Enter();
     first->Holds(5000, 5000);
@@ -136,7 +136,7 @@ TEST_F(ConcurrencyLimiterTest, BetweenWritesAWorkerGivesWayToThrottling) {
   waiting.join();
 }
 
-TEST_F(ConcurrencyLimiterTest, NobodyWaitsForThoseThatWaitForInput) {
+TEST_F(ConcurrencyLimiterTest, WorkersThatWaitForInputDoNotBlockOthers) {
   std::vector<Permit> passes;
   for (int i = 0; i < 4; ++i) passes.push_back(limiter_.Enter());
   limiter_.Wrote(absl::ZeroDuration(), absl::Seconds(1), /*throttled=*/true);
@@ -163,7 +163,7 @@ TEST_F(ConcurrencyLimiterTest, ClosingEndsTheWaitBetweenWrites) {
   waiting.join();
 }
 
-TEST(WriteGateSharing, RoomIsDividedAmongGatesThatMayBecomeMore) {
+TEST(ConcurrencyLimiterSharing, MemoryIsDividedAmongLimitersWhoseNumberMayGrow) {
   std::atomic<int> gates{1};
   ConcurrencyLimiter limiter(1, 2, 1000, &gates);
   Permit permit = limiter.Enter();
@@ -185,7 +185,7 @@ TEST_F(ConcurrencyLimiterTest, ClosingWakesAllThatWait) {
   EXPECT_FALSE(limiter_.Enter().has_value());
 }
 
-TEST_F(ConcurrencyLimiterTest, RoomForMoreWorkersOpensWithTheGate) {
+TEST_F(ConcurrencyLimiterTest, RoomForMoreWorkersGrowsWithTheLimit) {
   EXPECT_TRUE(limiter_.AwaitRoomFor(3));
   std::thread opener([&] { EXPECT_TRUE(limiter_.AwaitRoomFor(4)); });
   Write(4, absl::Milliseconds(100));

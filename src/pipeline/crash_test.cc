@@ -1,5 +1,5 @@
-// The guarantee, step by step: a run is killed at every single step it takes in the world outside,
-// and the next run must find the truth in the ledger and finish the work.
+// The guarantee, step by step: a run is killed at every single external step, and the next run must
+// find a correct ledger and finish the work.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -41,8 +41,8 @@ class Crash : public testing::Test {
   static void TearDownTestSuite() { SetLogLevel(Severity::kInfo); }
 };
 
-// A later process: the claims of dead ones have run out, and all objects can be read. If there was
-// another config, what was begun under it is left to it.
+// A later process: the claims of dead ones have expired, and all objects can be read. Objects begun
+// under another config stay with that config.
 void Finish(PipelineSimulation& world) {
   world.read_fault = nullptr;
   const bool changed = !world.earlier_objects.empty();
@@ -148,7 +148,7 @@ TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
       const std::unique_ptr<PipelineSimulation> world = NewWorld();
       world->read_fault = [fails_at](const FakeObject& object, uint64_t row) {
         const bool fails = object.key.object == "mixed" && row == fails_at;
-        return fails ? absl::UnavailableError("the store is away") : absl::OkStatus();
+        return fails ? absl::UnavailableError("the store is unavailable") : absl::OkStatus();
       };
       CrashPoint crash(step);
       const RunReport report = world->RunUntilCrash("first", crash);
@@ -292,7 +292,7 @@ std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) {
                          calls = std::make_shared<std::atomic<uint64_t>>(0)](const FakeObject&,
                                                                              uint64_t) {
       return Dice(seed + calls->fetch_add(1)).OneIn(15)
-                 ? absl::UnavailableError("the store is away")
+                 ? absl::UnavailableError("the store is unavailable")
                  : absl::OkStatus();
     };
   }
@@ -322,7 +322,7 @@ TEST_F(Crash, RandomSchedules) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
-    // The config changes once, behind the first run.
+    // The config changes once, after the first run.
     bool config_changes = dice.OneIn(3);
     const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     for (uint64_t run = dice.Below(4); run > 0; --run) {
@@ -367,7 +367,7 @@ TEST_F(Crash, TwoRunsShareOneLedger) {
 }
 
 // Leases are shorter than the waits between tries, so that each run loses objects to the other,
-// which may die; who has lost one offers it again, until it is done by somebody.
+// which may die; a run that has lost one offers it again, until one of them finishes it.
 TEST_F(Crash, RunsThatLiveLoseTheirLeases) {
   for (uint64_t seed = 2000; seed < 2300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));

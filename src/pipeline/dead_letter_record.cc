@@ -1,7 +1,7 @@
 // record  = "{" field *("," field) "}" LF
 // field   = id time source version row config destination code field reason, and for the two
-//           payloads: payload_before, payload_after, each with *_bytes if it was cut.
-// An empty text is left out. One that is not UTF-8 stands under its name + "_base64".
+//           payloads: payload_before, payload_after, each with *_bytes if it was truncated.
+// An empty text is omitted. One that is not UTF-8 has its name + "_base64".
 #include "pipeline/dead_letter_record.h"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ void AppendText(ByteBuffer& out, std::string_view name, std::string_view text) {
   }
 }
 
-// `size`: of the whole payload, if `payload` is cut already.
+// `size`: of the whole payload, if `payload` is already truncated.
 void AppendPayload(ByteBuffer& out, std::string_view name, std::string_view payload, uint64_t size,
                    size_t max) {
   AppendText(out, name, CutUtf8(payload, max));

@@ -1,4 +1,5 @@
-// What is done: one durable row per source object, version, config and destination.
+// The ledger: one durable row per source object, version, config and destination, which says what
+// is done.
 #ifndef MILLRACE_PIPELINE_LEDGER_H_
 #define MILLRACE_PIPELINE_LEDGER_H_
 
@@ -16,10 +17,10 @@
 
 namespace millrace {
 
-// The accounting promise: read = accepted + rejected + filtered + pending, always.
-// `accepted` and `rejected` count source rows: a row that a transform made into three events is
-// accepted once when all three are, and rejected once when any is refused. `events` counts what was
-// sent and accepted.
+// The accounting invariant: read = accepted + rejected + filtered + pending, always.
+// `accepted` and `rejected` count source rows: a row that a transform made into three events counts
+// as accepted once when all three are, and as rejected once when any is refused. `events` counts
+// the events that were sent and accepted.
 struct Counts {
   uint64_t read = 0;
   uint64_t accepted = 0;
@@ -35,7 +36,7 @@ struct Counts {
 struct LedgerKey {
   std::string object;       // uri
   std::string version;      // generation, ETag or size-mtime
-  std::string config;       // config_id and a hash of what it says
+  std::string config;       // config_id and a hash of the content
   std::string destination;  // "mixpanel:<host>:<project>:<record type>"; never a secret
   friend auto operator<=>(const LedgerKey&, const LedgerKey&) = default;
 };
@@ -47,27 +48,27 @@ struct LedgerEntry {
   LedgerState state = LedgerState::kOpen;
   Position position;
   Counts counts;
-  std::string owner;  // who holds the lease; empty: nobody
+  std::string owner;  // the worker that holds the lease; empty: none
   absl::Time lease_until;
   absl::Time started;
   absl::Time updated;
-  std::string last_error;  // of the last run that stopped on this object; empty: none
+  std::string last_error;  // of the last run that stopped at this object; empty: none
   uint64_t object_bytes = 0;
-  uint64_t revision = 0;  // goes up with each write; what compare-and-set compares
-  // By which rules the rows became events (mapping/mapping_version.h): those of the run that began
-  // the object. Rows of ledgers that did not keep it are of version 1.
+  uint64_t revision = 0;  // incremented by each write; compared by compare-and-set
+  // The version of the rules that made rows into events (mapping/mapping_version.h): that of the
+  // run that began the object. Rows of ledgers that did not store it have version 1.
   uint64_t mapping_version = 1;
-  std::string config_parts;  // hashes of the parts of the config (mapping/fingerprint.h); or empty
-  // Rows may be at the destination though the position does not show it: a run says so of itself,
-  // and it is taken for granted of an owner who lost the row.
+  std::string config_parts;  // hashes of the parts of the config (mapping/fingerprint.h), or empty
+  // Rows may be at the destination although the position does not show it. A run sets this itself;
+  // it is assumed of a worker that lost the row.
   bool maybe_sent = false;
 };
 
-// True if rows of the object may be at the destination: it is done, it has a position, it says so,
-// or someone works or died on it who may not have recorded yet what was sent.
+// True if rows of the object may be at the destination: it is done, it has a position, maybe_sent
+// is set, or a worker holds it or died while holding it and may not have recorded what it sent.
 bool MayHaveSent(const LedgerEntry& entry);
 
-// Who wants to work on what.
+// Which worker claims which object.
 struct ClaimRequest {
   LedgerKey key;
   std::string owner;
@@ -77,7 +78,7 @@ struct ClaimRequest {
   std::string config_parts = {};  // as in LedgerEntry
 };
 
-// What a ledger says, for those who change nothing. Thread-safe; statuses as of Ledger.
+// Read-only access to a ledger. Thread-safe; statuses as in Ledger.
 class LedgerReader {
  public:
   virtual ~LedgerReader() = default;
@@ -95,12 +96,12 @@ class EmptyLedger : public LedgerReader {
   }
 };
 
-// Compare-and-set rows with leases, so that many workers share one backfill. Thread-safe. Every
-// change is durable against a crash of the process when the call returns; after a crash of the
-// machine the ledger may be at an earlier state it had, which is safe (work is done again).
-// Unavailable: try again. Cancelled: `stop` was requested. A call ends soon after that, and whether
-// its change is made is not known; with a stop that was requested before the call it is not made.
-// Other errors are for good.
+// Rows with compare-and-set and leases, so that many workers can share one backfill. Thread-safe.
+// When a call returns, its change survives a crash of the process. After a crash of the machine the
+// ledger may be at an earlier state, which is safe (work is repeated).
+// Unavailable: try again. Cancelled: `stop` was requested; the call returns soon after that, and
+// the change may or may not have been made. If the stop was requested before the call, no change is
+// made. Other errors are permanent.
 class Ledger : public LedgerReader {
  public:
   struct Claim {
@@ -109,34 +110,34 @@ class Ledger : public LedgerReader {
     LedgerEntry entry;  // as stored after the call
   };
 
-  // Takes the row for the owner until now + lease: creates it, or takes it over where it is open
-  // and unheld, its lease has run out, or the owner holds it already. kDone: nothing is left to do.
-  // kHeld: another owner has it. A row that another
-  // owner had and did not release gets maybe_sent.
-  // No two owners ever send one object, version and destination under two configs, as the same row
-  // gets other ids then. While the row of `key` has no position, a row of another config decides:
-  // kConfigChanged if MayHaveSent() is true of it, with that row as `entry`; but kHeld, with that
-  // row, if all there is of it is a lease that runs. Nothing was changed then.
+  // Claims the row for the owner until now + lease. Creates it if needed; takes it over if it is
+  // open and either unheld, expired, or held by the same owner. kDone: nothing is left to do.
+  // kHeld: another owner has it. A row that another owner held and did not release gets maybe_sent.
+  //
+  // One object, version and destination is never sent under two configs, because the same row would
+  // get different ids. While the row of `key` has no position, a row of another config decides. If
+  // MayHaveSent() is true of that row, the outcome is kConfigChanged, or kHeld if the only reason
+  // is an active lease. `entry` is then that row, and nothing was changed.
   virtual absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) = 0;
 
-  // Stores position, counts, state, last_error and maybe_sent of `entry` if the row still has
-  // entry.revision and entry.owner, and renews the lease; updates entry.revision. state kDone ends
-  // the lease. Aborted: someone else took the row over; this owner must stop working on it.
+  // If the row still has entry.revision and entry.owner, stores position, counts, state, last_error
+  // and maybe_sent of `entry`, renews the lease and updates entry.revision. State kDone ends the
+  // lease. Aborted: another worker took over the row; this owner must stop working on it.
   virtual absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) = 0;
 
-  // Gives an open row back so that others can claim it at once. Aborted as above.
+  // Releases an open row so that others can claim it at once. Aborted as above.
   virtual absl::Status Release(LedgerEntry& entry, std::stop_token stop) = 0;
 
-  // Removes the rows of key's object, version and destination under every config, whoever holds
-  // them, and returns their keys; none if there were none. For --force.
+  // Removes the rows of key's object, version and destination under every config, no matter who
+  // holds them, and returns their keys; none if there were none. For --force.
   virtual absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
                                                         std::stop_token stop) = 0;
 
-  // What a claim comes to because of `rival`, a row of another config of which MayHaveSent() is
+  // The outcome of a claim because of `rival`, a row of another config for which MayHaveSent() is
   // true.
   static Claim::Outcome OutcomeForRival(const LedgerEntry& rival, absl::Time now);
 
-  // The least time between two stores of one row that the ledger bears.
+  // The minimum time between two stores of one row that the ledger supports.
   virtual absl::Duration StoreInterval() const { return absl::ZeroDuration(); }
 };
 

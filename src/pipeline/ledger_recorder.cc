@@ -13,8 +13,8 @@
 namespace millrace {
 namespace {
 
-// How much later than it is due a store is made by the recorder's own thread: while workers settle
-// chunks one after the other, they store by themselves and nobody has to be woken.
+// How long after its due time the recorder's thread makes a store. While workers complete chunks
+// one after another, they store themselves and no thread has to be woken.
 constexpr absl::Duration kLull = absl::Milliseconds(10);
 
 }  // namespace
@@ -39,8 +39,8 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
     ++totals_.objects;
     due_ = std::min(due_, object->NextStore());
   }
-  // Finding the first row may have taken long. If another owner took the object over meanwhile, the
-  // dead letters are its own.
+  // Finding the first row may have taken long. If another worker took over the object meanwhile,
+  // the dead letters are its own.
   StoreWhatIsDue(object);
   if (object->lost() || context_.stop_source.requested()) return context_.stop_source.reason();
   return context_.parts.dead_letter.Rewind(object->key(), first_row);
@@ -72,7 +72,7 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
   const absl::Status status = StoreBehindDeadLetters(step, stop);
   object->EndStore(step, status, context_.parts.clock.Elapsed());
   if (absl::IsAborted(status)) {
-    Log(Severity::kWarning, "object taken over by another owner, left to it",
+    Log(Severity::kWarning, "another worker took over the object",
         {{"object", object->key().object}});
     Remove(object, &Totals::objects_lost);
     context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
@@ -95,7 +95,7 @@ absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
   const std::string& uri = step.entry.key.object;
   if (step.added.rejected > 0) {
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Sync(step.entry.key),
-                             StrCat("keeping rejected rows of ", uri)));
+                             StrCat("storing rejected rows of ", uri)));
   }
   for (RetryLoop tries(retrier_);;) {
     const absl::Status status =
@@ -121,7 +121,7 @@ void LedgerRecorder::CompleteObject(LedgerEntry& entry, const std::stop_token& s
 void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
   const absl::Status status = context_.parts.ledger.Release(entry, stop);
   if (status.ok() || absl::IsAborted(status)) return;
-  Log(Severity::kWarning, "object not released, its lease must run out",
+  Log(Severity::kWarning, "object not released; its lease must expire",
       {{"object", entry.key.object}, {"error", ToStd(status.message())}});
 }
 
@@ -139,7 +139,7 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     closed_ = true;
   }
   thread_.join();
-  std::vector<ObjectPtr> open;  // which the thread may have finished until now
+  std::vector<ObjectPtr> open;  // the thread may have finished these already
   {
     absl::MutexLock lock(&mutex_);
     open.assign(open_.begin(), open_.end());
@@ -158,8 +158,8 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
   return totals_;
 }
 
-// What nobody settles anything of is stored here: changes that came too soon after the last store,
-// and renewals of leases.
+// Stores objects that no worker completes a chunk of at the moment: changes that came too soon
+// after the last store, and renewals of leases.
 void LedgerRecorder::StoreInTime() {
   pthread_setname_np(pthread_self(), "mr-ledger");
   while (AwaitDue()) {
@@ -173,7 +173,7 @@ void LedgerRecorder::StoreInTime() {
   }
 }
 
-// False once the run is halted or closed.
+// False once the run is stopping or this is closed.
 bool LedgerRecorder::AwaitDue() {
   Clock& clock = context_.parts.clock;
   absl::MutexLock lock(&mutex_);

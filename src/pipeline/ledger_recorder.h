@@ -1,5 +1,5 @@
-// Brings what workers have settled into the ledger: in order, not too often, behind the dead
-// letters, and keeps the leases alive.
+// Records in the ledger what workers have completed: in order, not too often, and after the dead
+// letters are durable. Also renews the leases.
 #ifndef MILLRACE_PIPELINE_LEDGER_RECORDER_H_
 #define MILLRACE_PIPELINE_LEDGER_RECORDER_H_
 
@@ -19,43 +19,43 @@
 
 namespace millrace {
 
-// Thread-safe. What fails for good halts the run.
+// Thread-safe. A permanent error stops the run.
 class LedgerRecorder {
  public:
   // Its thread starts at once. `context` outlives it.
   explicit LedgerRecorder(RunContext& context);
   ~LedgerRecorder();
 
-  // How the objects that Open() takes are to be stored.
+  // When the objects passed to Open() are stored.
   const StoreSchedule& schedule() const { return schedule_; }
 
-  // Takes over a claimed object; it may turn out to be lost already. Dead letters of rows that will
-  // be done again are forgotten. An error is that of dead letters or ledger.
+  // Adds a claimed object, which may be lost already. Removes dead letters of rows that will be
+  // processed again. Errors come from the dead-letter queue or the ledger.
   absl::Status Open(const std::shared_ptr<ObjectProgress>& object, uint64_t first_row);
 
-  // All rows of the chunk are at the destination, in the dead letters or filtered out. Stores the
-  // object if that is due, else has it stored when it is, and confirms it to the source once it is
-  // done.
+  // All rows of the chunk are at the destination, in the dead-letter queue or filtered out. Stores
+  // the object if a store is due, else lets the recorder's thread store it later. Acknowledges the
+  // object to the source once it is done.
   void Complete(const ChunkTicket& ticket, const Counts& counts);
 
   struct Totals {
-    Counts counts;  // pending: begun and not stored
+    Counts counts;  // pending: begun but not stored
     uint64_t objects = 0;
     uint64_t objects_done = 0;
     uint64_t objects_failed = 0;
     uint64_t objects_lost = 0;
   };
-  // After the last Complete(): stores and releases the objects that are not finished. The message
-  // of `why` becomes their last_error; that of a stop that was asked for does not. After a stop it
+  // Call after the last Complete(): stores and releases the objects that are not finished. The
+  // message of `why` becomes their last_error, unless `why` is a requested stop. After a stop this
   // takes stop_grace at most.
   Totals Close(const absl::Status& why);
 
  private:
   using ObjectPtr = std::shared_ptr<ObjectProgress>;
 
-  // Whoever stores goes on with what others settle meanwhile.
+  // The thread that stores also stores what others complete meanwhile.
   void StoreWhatIsDue(const ObjectPtr& object);
-  // Whether the step was stored; if not, the object is lost, or the run is halted.
+  // Whether the step was stored; if not, the object is lost or the run is stopping.
   bool Store(const ObjectPtr& object, ObjectProgress::Step& step, const std::stop_token& stop);
   absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step, const std::stop_token& stop);
   void CompleteObject(LedgerEntry& entry, const std::stop_token& stop);
@@ -70,12 +70,12 @@ class LedgerRecorder {
   RunContext& context_;
   Retrier retrier_;
   const StoreSchedule schedule_;
-  const DelayedStop late_;  // what was confirmed is recorded after a stop, too
+  const DelayedStop late_;  // also after a stop, what was accepted is recorded
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_set<ObjectPtr> open_ ABSL_GUARDED_BY(mutex_);
   Totals totals_ ABSL_GUARDED_BY(mutex_);
-  // When the next object must be stored, by the run's clock, and when thread_ looks for it.
+  // When the next object must be stored, by the run's clock, and when thread_ wakes up for it.
   absl::Duration due_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   absl::Duration sleeps_until_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   std::thread thread_;  // last: uses the rest

@@ -73,7 +73,7 @@ absl::Duration ObjectProgress::Due() const {
   if (storing_ || lost_ || over) return absl::InfiniteDuration();
   if (finished_) return stored_at_;
   if (!changed_) return stored_at_ + schedule_.renewal;
-  // One store that took long for once does not count.
+  // A single slow store does not count.
   const absl::Duration cost = std::min(costs_[0], costs_[1]);
   const absl::Duration wait = std::max(
       schedule_.interval, std::min(StoreSchedule::kCostShare * cost, StoreSchedule::kMaxWait));

@@ -1,5 +1,5 @@
-// One claimed object while a run works on it: chunks begin in order, end in any order, and what
-// lies behind the lowest unfinished one may go to the ledger.
+// Tracks one claimed object during a run: chunks begin in order and complete in any order. The
+// position in the ledger advances up to the first chunk that is not complete.
 #ifndef MILLRACE_PIPELINE_OBJECT_PROGRESS_H_
 #define MILLRACE_PIPELINE_OBJECT_PROGRESS_H_
 
@@ -21,19 +21,19 @@ namespace millrace {
 
 // When an object is stored.
 struct StoreSchedule {
-  // The least time between two stores. It is longer where stores are slow, so that they take a
-  // small share of the time, up to kMaxWait.
+  // The minimum time between two stores. If stores are slow, it is extended up to kMaxWait, so that
+  // they take a small share of the time.
   absl::Duration interval;
-  absl::Duration renewal;  // after the last store, though nothing has changed
+  absl::Duration renewal;  // after the last store, even if nothing has changed
 
-  static constexpr int kCostShare = 64;  // a store may take one part in so many of the time
+  static constexpr int kCostShare = 64;  // a store may take 1/kCostShare of the time
   static constexpr absl::Duration kMaxWait = absl::Milliseconds(200);
 };
 
 // Thread-safe. Times are of one monotonic clock.
 class ObjectProgress {
  public:
-  // `claimed_at`: as if the claim were a store.
+  // The claim, at `claimed_at`, counts as a store.
   ObjectProgress(const LedgerEntry& claimed, const StoreSchedule& schedule,
                  absl::Duration claimed_at);
 
@@ -41,36 +41,36 @@ class ObjectProgress {
   // The row that the next chunk must begin with.
   uint64_t next_row() const;
 
-  // `chunk` is the object's next: its number.
+  // Begins `chunk`, the object's next one. Returns its number.
   uint64_t Begin(const Chunk& chunk);
-  // All rows of the chunk are settled, as `counts` says.
+  // All rows of the chunk are accounted for, as `counts` says.
   void Complete(uint64_t number, const Counts& counts);
 
-  // What a store would write, and what that adds to the last one.
+  // What a store would write, and what it adds to the previous one.
   struct Step {
     LedgerEntry entry;
     Counts added;
-    bool finished = false;  // nothing of the object comes after it
+    bool finished = false;  // the last step of the object
   };
-  // The step that is due: the object has come to its end, or something has changed and it is time,
-  // or the lease must be renewed. Nullopt if none is, or another thread is storing one. After a
-  // step the caller must call EndStore(), and this again.
+  // Returns the step that is due: the object has ended, or it has changed and the interval has
+  // passed, or the lease must be renewed. Nullopt if none is due or another thread is storing one.
+  // After a step the caller must call EndStore() and then this again.
   std::optional<Step> StartStore(absl::Duration now);
-  // When StartStore() will give a step, if nothing changes until then. Infinite if it never will,
-  // or another thread is storing one: that looks again.
+  // When StartStore() will return a step, if nothing changes until then. Infinite if it never will,
+  // or if another thread is storing one, because that thread checks again.
   absl::Duration NextStore() const;
-  // All that is settled, when nobody else works on the object any more.
+  // Everything that is accounted for. Call it when no other thread works on the object.
   Step StartLastStore(const std::string& last_error);
-  // `status` is what Ledger::Store() gave for step.entry. After Aborted the object is lost: what
-  // was not stored by then does not count.
+  // `status` is the result of Ledger::Store() for step.entry. After Aborted the object is lost:
+  // what was not stored by then does not count.
   void EndStore(const Step& step, const absl::Status& status, absl::Duration now);
 
   bool lost() const;
 
-  // Rows of the object may be at the destination: the next store says so.
+  // Rows of the object may be at the destination: the next store sets maybe_sent.
   void NoteSent() { sent_ = true; }
 
-  // Of this run: what the ledger has. read also counts the rows begun and not stored.
+  // What this run has stored in the ledger; `read` also counts rows begun but not stored.
   Counts run_counts() const;
 
  private:
@@ -89,7 +89,7 @@ class ObjectProgress {
   const StoreSchedule schedule_;
   std::atomic<bool> sent_{false};
   mutable absl::Mutex mutex_;
-  LedgerEntry settled_ ABSL_GUARDED_BY(mutex_);  // the stored entry and what is settled since
+  LedgerEntry settled_ ABSL_GUARDED_BY(mutex_);  // the stored entry plus changes since
   Counts unstored_ ABSL_GUARDED_BY(mutex_);      // of settled_
   Counts stored_ ABSL_GUARDED_BY(mutex_);        // by this run
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mutex_);
@@ -105,7 +105,7 @@ class ObjectProgress {
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// One chunk that was begun and must be ended, or given up with the whole run.
+// A chunk that was begun and must be completed, or abandoned with the whole run.
 struct ChunkTicket {
   std::shared_ptr<ObjectProgress> object;
   uint64_t number = 0;

@@ -45,7 +45,7 @@ class ObjectProgressTest : public testing::Test {
   ObjectProgress progress_{Claimed(), {kInterval, kRenewal}, absl::ZeroDuration()};
 };
 
-TEST_F(ObjectProgressTest, AdvancesBehindTheLowestUnfinishedChunk) {
+TEST_F(ObjectProgressTest, AdvancesUpToTheFirstUnfinishedChunk) {
   const uint64_t a = Begin(5), b = Begin(6), c = Begin(7);
   Complete(c, 7);
   Complete(b, 6);
@@ -113,7 +113,7 @@ TEST_F(ObjectProgressTest, WhatWasNotStoredIsStoredLater) {
   Complete(Begin(4), 4);
   const auto step = progress_.StartStore(kInterval);
   ASSERT_TRUE(step.has_value());
-  progress_.EndStore(*step, absl::CancelledError("a stop was asked for"), kInterval);
+  progress_.EndStore(*step, absl::CancelledError("a stop was requested"), kInterval);
   EXPECT_EQ(progress_.run_counts().accepted, 0u);
   EXPECT_EQ(progress_.run_counts().pending(), 4u);
   const auto again = StoreAt(kInterval);
@@ -148,7 +148,7 @@ TEST_F(ObjectProgressTest, TheLeaseIsRenewedUnlessAStoreDidIt) {
   EXPECT_EQ(progress_.NextStore(), 2 * kRenewal);
 }
 
-TEST_F(ObjectProgressTest, WhatChangesDuringARenewalIsDueBehindIt) {
+TEST_F(ObjectProgressTest, WhatChangesDuringARenewalIsDueAfterIt) {
   const uint64_t chunk = Begin(1);
   auto renewal = progress_.StartStore(kRenewal);
   ASSERT_TRUE(renewal.has_value());
@@ -161,10 +161,10 @@ TEST_F(ObjectProgressTest, WhatChangesDuringARenewalIsDueBehindIt) {
   EXPECT_LE(progress_.NextStore(), kRenewal) << "the end is stored at once";
 }
 
-// Where the ledger does not mind, what its stores take decides how often there are some.
+// If the ledger sets no interval, the duration of its stores decides how often they are made.
 class StoreCost : public ObjectProgressTest {
  protected:
-  // Stores at `now`, which takes `cost`; the time until the next store of a change.
+  // Stores at `now`, which takes `cost`. Returns the time until the next store of a change.
   absl::Duration IntervalAfter(absl::Duration cost) {
     now_ = progress_.NextStore();
     const auto step = progress_.StartStore(now_);

@@ -28,7 +28,7 @@ size_t MemoryShare(const RunOptions& options) {
   return options.max_bytes / static_cast<size_t>(options.sharing_runs->load());
 }
 
-// Chunks that were taken and are not in a batch yet.
+// Chunks that were taken but are not in a batch yet.
 class Rest {
  public:
   bool empty() const { return chunks_.empty(); }
@@ -53,9 +53,9 @@ class Rest {
   size_t memory_ = 0;
 };
 
-// One run. Each worker goes round: enter the gate; take chunks and transform them; write; keep what
-// was refused; settle. A chunk that becomes more than a batch holds is written batch by batch. The
-// recorder moves the ledger behind the lowest chunk that is not settled.
+// One run. Each worker loops: get a permit, take chunks and transform them, write, keep what was
+// refused, complete the chunks. A chunk with more output than a batch holds is written batch by
+// batch. The recorder advances the ledger up to the first chunk that is not complete.
 class Delivery {
  public:
   Delivery(const RunParts& parts, const RunOptions& options, RunProgress* progress)
@@ -98,7 +98,7 @@ class Delivery {
 RunReport Delivery::Run(std::stop_token stop) {
   std::stop_callback close_gate(context_.stop_source.token(), [this] { limiter_.Close(); });
   std::stop_callback stop_source(stop, [this] {
-    context_.stop_source.RequestStop(absl::CancelledError("a stop was asked for"));
+    context_.stop_source.RequestStop(absl::CancelledError("a stop was requested"));
   });
   std::vector<std::jthread> workers;
   while (limiter_.AwaitRoomFor(static_cast<int>(workers.size()))) {
@@ -126,11 +126,11 @@ void Delivery::Work(Transform& transform, Sink& sink) {
   }
 }
 
-// Takes one chunk, of `rest` first, and delivers it and the small ones that are joined with it.
+// Takes one chunk, from `rest` first, and delivers it and the small ones that are joined with it.
 absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& transform, Sink& sink,
                              ConcurrencyLimiter::Permit& permit) {
   if (rest.empty()) {
-    // The source may wait for what others have in hand.
+    // The source may wait for batches that other workers have not written yet.
     permit.SetAwaitsInput(true);
     std::optional<ChunkReader::Taken> taken = reader_.Take();
     permit.SetAwaitsInput(false);
@@ -154,8 +154,8 @@ absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& tra
   }
 }
 
-// Fills one batch: with what the open chunk becomes, and more chunks while it is small and there
-// are some that can be had in time.
+// Fills one batch with the output of the open chunk, and with more chunks while it is small and
+// chunks are available in time.
 absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& transform,
                             ConcurrencyLimiter::Permit& permit) {
   Clock& clock = context_.parts.clock;
@@ -180,7 +180,7 @@ bool Delivery::IsSmall(const WriteBatch& write_batch) const {
          write_batch.parts().size() < context_.options.join_rows;
 }
 
-// Of a small one.
+// For a small batch.
 ChunkReader::Room Delivery::RoomIn(const WriteBatch& write_batch) const {
   const RunOptions& options = context_.options;
   return {.chunks = options.join_rows - write_batch.parts().size(),
@@ -201,7 +201,7 @@ absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
   return absl::OkStatus();
 }
 
-// Returns once everything is durable but the listed rows, or with why the run must end.
+// Returns once all but the listed rows are durable, or with the reason why the run must end.
 absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const WriteBatch& write_batch, Sink& sink) {
   const Batch& batch = write_batch.batch();
   RunProgress& progress = context_.progress;
@@ -234,7 +234,7 @@ absl::Status Delivery::KeepRejected(const WriteBatch& write_batch, const WriteBa
     const Rejection& first = rejections.front();
     context_.NoteError(StrCat(RowName(key, first.source_row), ": ", first.message));
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Add(key, rejections),
-                             StrCat("keeping rejected rows of ", key.object)));
+                             StrCat("storing rejected rows of ", key.object)));
   }
   return absl::OkStatus();
 }
@@ -245,7 +245,7 @@ RunReport Delivery::Report() {
   if (report.status.ok()) report.status = reader_.end_status();
   const LedgerRecorder::Totals totals = recorder_.Close(report.status);
   if (report.status.ok()) report.status = context_.stop_source.reason();
-  // A stop that came when everything was done has stopped nothing.
+  // A stop that came after everything was done has no effect.
   if (absl::IsCancelled(report.status) && totals.counts.pending() == 0 && reader_.HasReadAll()) {
     report.status = absl::OkStatus();
   }

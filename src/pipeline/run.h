@@ -1,5 +1,5 @@
-// Run(): the guarantee. Read, transform, write with the one retry policy, keep what was refused,
-// advance the ledger, confirm to the source.
+// Run() delivers each row at least once: it reads, transforms, writes with one retry policy, sends
+// rejections to the dead-letter queue, advances the ledger and acknowledges objects to the source.
 #ifndef MILLRACE_PIPELINE_RUN_H_
 #define MILLRACE_PIPELINE_RUN_H_
 
@@ -22,33 +22,34 @@
 namespace millrace {
 
 struct RunOptions {
-  // Writes in flight. The run starts with `initial_writes` and goes up to `max_writes` while
-  // writes wait on a far destination, and halves when it is throttled.
+  // Writes in flight. The run starts with `initial_writes`, goes up to `max_writes` while the
+  // destination is slow to respond, and halves the number when it is throttled.
   int initial_writes = 4;
   int max_writes = 20;
-  // Bytes held by all chunks and batches in flight; one larger chunk still passes, alone.
+  // Bytes held by all chunks and batches in flight. One larger chunk is still admitted, alone.
   size_t max_bytes = 64 << 20;
-  // How many runs share `max_bytes` in equal parts; it may grow while they run. Null: one.
+  // The number of runs that share `max_bytes` in equal parts. It may grow while they run.
+  // Null: one.
   const std::atomic<int>* sharing_runs = nullptr;
-  // A batch smaller than this (in rows and bytes) is joined with the next chunk's before it is
-  // sent.
+  // A batch smaller than this (in both rows and bytes) is joined with the next chunk's before it
+  // is sent.
   size_t join_rows = 1000;
   size_t join_bytes = 512 << 10;
-  // That is not waited for any longer than this, and not at all if the source has nothing.
+  // How long a small batch waits for the next chunk; not at all if the source has none ready.
   absl::Duration max_delay = absl::Seconds(1);
-  // A batch is written when it takes so many bytes, even if its chunk becomes more; at most an
-  // eighth of `max_bytes`. One row is never divided.
+  // A batch is written when it reaches this size, even if its chunk is not complete; at most an
+  // eighth of `max_bytes`. A row is never split.
   size_t batch_bytes = 4 << 20;
   RetryPolicy retry;
-  // The least time between two stores of a row, if the ledger does not want a longer one. Where
-  // stores are slow it is longer, up to 200 ms, so that they take a small share of the time.
+  // The minimum time between two stores of a ledger row, unless the ledger requires a longer one.
+  // If stores are slow, it is extended up to 200 ms, so that they take a small share of the time.
   absl::Duration ledger_interval = absl::ZeroDuration();
   absl::Duration lease = absl::Minutes(5);
-  // How long the ledger may take, after a stop, to record what the destination has confirmed.
+  // The time after a stop to record in the ledger what the destination has accepted.
   absl::Duration stop_grace = absl::Seconds(10);
 };
 
-// Live counters, readable from any thread; runs that are given the same ones add to them.
+// Live counters, readable from any thread. Runs that are given the same counters add to them.
 struct RunProgress {
   std::atomic<uint64_t> rows_read{0};
   std::atomic<uint64_t> rows_accepted{0};
@@ -62,19 +63,19 @@ struct RunProgress {
 };
 
 struct RunReport {
-  // Ok: the source came to its end and everything is accounted for (rejections and failed objects
-  // may exist).
-  // Cancelled: a stop was asked for. Otherwise what stopped the run. Never ok with pending rows.
+  // Ok: the source was read to its end and everything is accounted for (rejections and failed
+  // objects may exist); no rows are pending. Cancelled: a stop was requested. Otherwise the error
+  // that stopped the run.
   absl::Status status;
-  Counts counts;         // of this run; pending() = read and not yet accounted for in the ledger
-  uint64_t objects = 0;  // objects of which chunks were read
+  Counts counts;         // of this run; pending() = read but not accounted for in the ledger
+  uint64_t objects = 0;  // objects with at least one chunk read
   uint64_t objects_done = 0;
   uint64_t objects_failed = 0;  // ended by Chunk::error
-  // How often an object was taken over by another owner, who accounts for what this run had not
-  // recorded by then. The source was told, and has seen to it that the object is done.
+  // How often another worker took over an object. That worker accounts for the rows that this run
+  // had not recorded by then. The source was notified and made sure that the object is done.
   uint64_t objects_lost = 0;
   uint64_t writes = 0;      // calls of Sink::Write()
-  uint64_t retries = 0;     // of those, of a batch that was written before
+  uint64_t retries = 0;     // writes of a batch that was written before
   std::string first_error;  // the first rejection or failure, with object and row; empty: none
 };
 
@@ -88,9 +89,10 @@ struct RunParts {
   Clock& clock = Clock::Real();
 };
 
-// Works until the source ends, `stop` is requested (then what is in flight is finished, recorded
-// and the rest released) or something fails for good. An event is accepted at least once or lies in
-// the dead letter before the ledger moves past its row. Blocking; owns its threads.
+// Runs until the source ends, `stop` is requested (writes in flight are then finished and recorded,
+// and unfinished objects released) or a permanent error occurs. The ledger moves past a row only
+// after each of its events was accepted at least once or the row is in the dead-letter queue.
+// Blocking; owns its threads.
 RunReport Run(RunParts parts, const RunOptions& options, std::stop_token stop,
               RunProgress* progress = nullptr);
 

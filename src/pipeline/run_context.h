@@ -17,7 +17,7 @@ class RunContext {
   RunContext(const RunParts& parts, const RunOptions& options, RunProgress* progress)
       : parts(parts), options(options), progress(progress != nullptr ? *progress : own_progress_) {}
 
-  // The first one is what the report shows.
+  // The report shows the first error.
   void NoteError(std::string error) {
     absl::MutexLock lock(&mutex_);
     if (first_error_.empty()) first_error_ = std::move(error);

@@ -26,7 +26,7 @@ class RunFanOutTest : public RunTest {
   }
 };
 
-// Measures the batches that come to it.
+// Measures the batches that it receives.
 class MeasuringSink : public Sink {
  public:
   MeasuringSink(std::unique_ptr<Sink> sink, std::atomic<size_t>& largest)
@@ -117,7 +117,7 @@ TEST_F(RunFanOutTest, WorkersFinishTheirChunksWhenTheSourceHasEnded) {
   EXPECT_EQ(world_.CheckComplete(), "");
 }
 
-TEST_F(RunFanOutTest, AThrottledRunGoesOnWithFewerWorkersInTheMiddleOfChunks) {
+TEST_F(RunFanOutTest, AThrottledRunContinuesWithFewerWorkersInTheMiddleOfChunks) {
   world_.options.initial_writes = world_.options.max_writes = 4;
   AddFanOut("one", 200, std::string(50, 'a'));
   world_.destination.set_script(

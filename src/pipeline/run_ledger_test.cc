@@ -1,4 +1,4 @@
-// What a run records, and when it may not go on because it cannot.
+// What a run records, and when it must stop because it cannot record.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ TEST_F(RunLedgerTest, AnObjectThatAnotherOwnerTookOverIsLeftToIt) {
   EXPECT_EQ(world_.CheckPromise(), "");
 }
 
-TEST_F(RunLedgerTest, AnObjectThatWasTakenOverAndLetGoIsDoneAfterAll) {
+TEST_F(RunLedgerTest, AnObjectThatWasTakenOverAndReleasedIsStillDone) {
   AddRows("lost", 40);
   AddRows("kept", 8);
   world_.destination.set_script([&](uint64_t n) {
@@ -68,7 +68,7 @@ TEST_F(RunLedgerTest, AnObjectThatWasTakenOverAndLetGoIsDoneAfterAll) {
 }
 
 // The last object is lost while another thread already waits for the end.
-TEST_F(RunLedgerTest, AnObjectThatIsLostAtTheEndIsDoneAfterAll) {
+TEST_F(RunLedgerTest, AnObjectThatIsLostAtTheEndIsStillDone) {
   AddRows("one", 3);
   world_.options.initial_writes = world_.options.max_writes = 4;
   world_.destination.set_script([&](uint64_t n) {
@@ -173,7 +173,7 @@ TEST_F(RunLedgerTest, LeasesAreRenewedWhileAWriteHangs) {
   EXPECT_EQ(world_.CheckComplete(), "");
 }
 
-// A ledger whose stores come to no end by themselves, as of a server that does not answer.
+// A ledger whose stores never end by themselves, as with a server that does not respond.
 class SilentLedger : public MemoryLedger {
  public:
   using MemoryLedger::MemoryLedger;
@@ -219,7 +219,7 @@ TEST_F(RunLedgerTest, AfterAStopABusyLedgerIsTriedAgainToRecordWhatWasConfirmed)
   EXPECT_EQ(Entry(0).owner, "") << "released";
 }
 
-// Opening it took longer than the lease; another owner rejects its rows meanwhile.
+// Opening it took longer than the lease; another worker rejects its rows meanwhile.
 TEST_F(RunLedgerTest, DeadLettersOfAnObjectThatIsLostBeforeItIsReadAreLeftAlone) {
   AddObject("one", "r a r a a a");
   class SlowToOpen : public FakeSource {
@@ -246,8 +246,8 @@ TEST_F(RunLedgerTest, DeadLettersOfAnObjectThatIsLostBeforeItIsReadAreLeftAlone)
   EXPECT_EQ(world_.CheckComplete(), "");
 }
 
-// A change that comes too soon behind a store, and behind which no other comes.
-TEST_F(RunLedgerTest, WhatWasSettledIsStoredInTimeThoughAWriteHangs) {
+// A change that comes too soon after a store and is the last one.
+TEST_F(RunLedgerTest, CompletedChunksAreStoredInTimeThoughAWriteHangs) {
   AddRows("one", 10);
   world_.options.ledger_interval = absl::Milliseconds(20);
   world_.options.join_rows = 1;
@@ -257,7 +257,7 @@ TEST_F(RunLedgerTest, WhatWasSettledIsStoredInTimeThoughAWriteHangs) {
     if (!stored.HasBeenNotified()) stored.Notify();
     return absl::OkStatus();
   });
-  // The first chunk is settled before the interval has passed since the claim.
+  // The first chunk is complete before the interval has passed since the claim.
   world_.destination.set_script([&](uint64_t n) {
     if (n == 1) stored.WaitForNotification();
     return FakeWrite::kDurable;
@@ -268,7 +268,7 @@ TEST_F(RunLedgerTest, WhatWasSettledIsStoredInTimeThoughAWriteHangs) {
   EXPECT_EQ(real_time.Find(world_.objects[0].key)->state, LedgerState::kDone);
 }
 
-// Tells when it is asked for more, which the one worker does once it has settled what it had.
+// Notifies when the only worker requests more, which it does after it has completed its chunks.
 class NoticedSource : public FakeSource {
  public:
   using FakeSource::FakeSource;
@@ -282,8 +282,8 @@ class NoticedSource : public FakeSource {
   int calls_ = 0;
 };
 
-// The clock stands still afterwards, so that nothing but the renewal's end can bring it about.
-TEST_F(RunLedgerTest, AnObjectThatEndsWhileItsLeaseIsRenewedIsDoneBehindThat) {
+// The clock stands still afterwards, so that only the end of the renewal can cause it.
+TEST_F(RunLedgerTest, AnObjectThatEndsWhileItsLeaseIsRenewedIsDoneAfterIt) {
   AddRows("one", 3);
   world_.options.lease = absl::Milliseconds(40);
   absl::Notification renewing;
@@ -334,7 +334,7 @@ TEST_F(RunLedgerTest, WhatCannotBeKeptIsNotPassed) {
     const RunReport report = RunWith(world, source, {.dead_letter = &dead_letter});
     EXPECT_TRUE(absl::IsResourceExhausted(report.status)) << report.status;
     EXPECT_THAT(std::string(ToStd(report.status.message())),
-                HasSubstr("keeping rejected rows of one: disk is full"));
+                HasSubstr("storing rejected rows of one: disk is full"));
     EXPECT_EQ(world.ledger.Find(world.objects[0].key)->position.row, 4u);
     EXPECT_EQ(report.counts.rejected, 0u);
     EXPECT_GT(report.counts.pending(), 0u);
@@ -343,7 +343,7 @@ TEST_F(RunLedgerTest, WhatCannotBeKeptIsNotPassed) {
 
 // Sources that break their contract in one way each, by changing the chunks of a good one.
 
-TEST_F(RunLedgerTest, ObjectsAreConfirmedOnceTheirRowIsStored) {
+TEST_F(RunLedgerTest, ObjectsAreAckedOnceTheirRowIsStored) {
   AddRows("one", 3);
   AddRows("bad", 3);
   world_.objects[1].error = absl::DataLossError("cut");
@@ -354,7 +354,7 @@ TEST_F(RunLedgerTest, ObjectsAreConfirmedOnceTheirRowIsStored) {
   EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[1].key));
 }
 
-TEST_F(RunLedgerTest, ObjectsThatAStopCutsShortAreGivenUp) {
+TEST_F(RunLedgerTest, ObjectsThatAStopInterruptsAreReleased) {
   AddRows("one", 100);
   std::stop_source stop;
   world_.destination.set_script([&](uint64_t) {
@@ -367,7 +367,7 @@ TEST_F(RunLedgerTest, ObjectsThatAStopCutsShortAreGivenUp) {
   EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
 }
 
-TEST_F(RunLedgerTest, ObjectsThatAnotherOwnerTookOverAreGivenUpOnce) {
+TEST_F(RunLedgerTest, ObjectsThatAnotherWorkerTookOverAreReleasedOnce) {
   AddRows("lost", 40);
   world_.destination.set_script([&](uint64_t n) {
     if (n == 2) {
@@ -384,7 +384,7 @@ TEST_F(RunLedgerTest, ObjectsThatAnotherOwnerTookOverAreGivenUpOnce) {
   EXPECT_THAT(source.given_up(), ElementsAre(world_.objects[0].key));
 }
 
-TEST_F(RunLedgerTest, ObjectsThatCannotBeRecordedAreGivenUp) {
+TEST_F(RunLedgerTest, ObjectsThatCannotBeRecordedAreReleased) {
   AddRows("one", 100);
   FailingLedger ledger(world_.ledger, [](int) { return absl::ResourceExhaustedError("full"); });
   FakeSource source(world_.objects, ledger, "me", 4);

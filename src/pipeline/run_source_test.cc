@@ -16,7 +16,7 @@ namespace {
 
 using RunSourceTest = RunTest;
 
-TEST_F(RunSourceTest, AnUnreadableObjectStaysOpenAndTheOthersGoOn) {
+TEST_F(RunSourceTest, AnUnreadableObjectStaysOpenAndTheOthersContinue) {
   AddObject("bad", "a a a a a");
   world_.objects[0].error = absl::DataLossError("cut at byte 50");
   AddObject("good", "a");
@@ -50,7 +50,7 @@ TEST_F(RunSourceTest, AnErrorOfTheSourceLeavesWhatItGaveGood) {
     int calls_ = 0;
   };
   Failing source(world_.objects, world_.ledger, "me", /*chunk_rows=*/3);
-  // The writes still fail when the source ends: they must be tried again all the same.
+  // The writes still fail when the source ends: they must still be retried.
   world_.destination.set_script(
       [](uint64_t n) { return n < 3 ? FakeWrite::kRetry : FakeWrite::kDurable; });
   const RunReport report = RunWith(world_, source);
@@ -176,7 +176,7 @@ class BrokenSource : public FakeSource {
   int n_ = 0;
 };
 
-TEST_F(RunSourceTest, ASourceThatBreaksItsContractIsNotBelieved) {
+TEST_F(RunSourceTest, ASourceThatBreaksItsContractStopsTheRun) {
   const std::vector<BrokenSource::Break> breaks = {
       [](int n, auto& chunk) { chunk->first_row += n == 1; },
       [](int n, auto& chunk) { chunk->after.row += n == 1; },

@@ -15,7 +15,7 @@ std::string ChangeId(std::string_view kind, const LedgerEntry& entry) {
 }
 
 absl::Status TakenOver(const LedgerKey& key) {
-  return absl::AbortedError(StrCat(key.object, " was taken over by another owner"));
+  return absl::AbortedError(StrCat(key.object, " was taken over by another worker"));
 }
 
 absl::Status CheckIsUtf8(const LedgerKey& key, std::string_view system) {

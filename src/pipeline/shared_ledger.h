@@ -1,4 +1,4 @@
-// What ledgers on servers have in common.
+// What ledgers on servers share.
 #ifndef MILLRACE_PIPELINE_SHARED_LEDGER_H_
 #define MILLRACE_PIPELINE_SHARED_LEDGER_H_
 
@@ -10,15 +10,15 @@
 
 namespace millrace {
 
-// Names the change `kind` ("store", "release") by what it makes of which revision. It is stored
-// with the row: where a compare-and-set finds another revision than it expects, that shows whether
-// it was an earlier try of the same change, of which no answer came.
+// Identifies the change `kind` ("store", "release") by its content and the revision it changes. It
+// is stored with the row: if a compare-and-set finds an unexpected revision, it shows whether that
+// is from an earlier attempt of the same change whose response was lost.
 std::string ChangeId(std::string_view kind, const LedgerEntry& entry);
 
-// Aborted, in the words that all ledgers use.
+// Aborted, with the message that all ledgers use.
 absl::Status TakenOver(const LedgerKey& key);
 
-// InvalidArgument if a name of `key` is not UTF-8 or holds a NUL, which `system` does not store.
+// InvalidArgument if a name in `key` is not UTF-8 or contains a NUL, which `system` cannot store.
 absl::Status CheckIsUtf8(const LedgerKey& key, std::string_view system);
 
 }  // namespace millrace

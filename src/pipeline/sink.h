@@ -1,4 +1,5 @@
-// Where rows go. A write has four outcomes only; forgetting to report one fails safe.
+// Where rows go. A write has one of four outcomes. If a sink forgets to report one, the batch
+// counts as not delivered.
 #ifndef MILLRACE_PIPELINE_SINK_H_
 #define MILLRACE_PIPELINE_SINK_H_
 
@@ -16,7 +17,7 @@
 
 namespace millrace {
 
-// One row of the batch that never will be accepted.
+// A row of the batch that the destination will never accept.
 struct RefusedRow {
   size_t row = 0;  // in the batch
   std::string code = "rejected_by_destination";
@@ -24,21 +25,22 @@ struct RefusedRow {
   std::string message;
 };
 
-// The outcome of a write. A default-made one is "nothing known": not delivered.
+// The outcome of a write. The default is "outcome unknown": not delivered.
 class [[nodiscard]] WriteResult {
  public:
   WriteResult() : status_(absl::UnknownError("the sink reported no outcome")) {}
 
-  // Everything is durable at the destination, but the listed rows, which never will be.
+  // All rows are durable at the destination, except the listed ones, which never will be.
   static WriteResult Durable(std::vector<RefusedRow> refused = {});
-  // Nothing is known of any row: send the batch again, not before `retry_after`. `throttled`: the
-  // destination asked for less load.
+  // The outcome of every row is unknown: send the batch again, after `retry_after` at the earliest.
+  // `throttled`: the destination asked for a lower rate.
   static WriteResult Retry(absl::Status why, absl::Duration retry_after = absl::ZeroDuration(),
                            bool throttled = false);
-  // Nothing is known, and sending again will not help (wrong credentials): the run must stop.
+  // The outcome is unknown and a retry will not help (wrong credentials): the run must stop.
   static WriteResult Stop(absl::Status why);
-  // No row is stored: in everything that was sent, the destination refused all rows in the same
-  // words and named none. Run() decides whether the rows are to blame (pipeline/whole_refusals.h).
+  // No row is stored: in every part of the batch, the destination refused all rows with the same
+  // message and named none. Run() decides whether the rows are to blame
+  // (pipeline/whole_refusals.h).
   static WriteResult RefusedWhole(absl::Status why);
 
   bool durable() const { return status_.ok(); }
@@ -64,11 +66,11 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // Sends the batch; blocking. `stop` ends waits (pacing), and makes the outcome Retry(Cancelled);
-  // what is on its way may be finished, but within a bounded time.
-  // A sink whose destination takes less than a batch at a time sends it in parts; when some parts
-  // are durable and others not known, the outcome is Retry, and the next Write of the same batch
-  // may send only the rest.
+  // Sends the batch; blocking. `stop` ends waits (rate limits) and makes the outcome
+  // Retry(Cancelled); a request in flight may be finished, but within a bounded time.
+  // If the destination takes less than a batch at a time, the sink sends it in parts. If some parts
+  // are durable and the others unknown, the outcome is Retry, and the next Write() of the same
+  // batch may send only the rest.
   virtual WriteResult Write(const Batch& batch, std::stop_token stop) = 0;
 };
 

@@ -7,7 +7,7 @@
 namespace millrace {
 
 bool IsRefusedByDestination(const Rejection& rejection) {
-  // A replay keeps the source row of what the destination refused as well; see Rejection.
+  // A replay also keeps the source row of records that the destination refused; see Rejection.
   return rejection.code == "rejected_by_destination" ||
          (rejection.payload_before.empty() && !rejection.payload_after.empty());
 }

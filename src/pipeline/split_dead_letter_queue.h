@@ -1,4 +1,5 @@
-// Two dead letters by who refused a record: we, who could not map it, or the destination.
+// Two dead-letter queues: one for rows that could not be mapped, one for rows that the destination
+// refused.
 #ifndef MILLRACE_PIPELINE_SPLIT_DEAD_LETTER_QUEUE_H_
 #define MILLRACE_PIPELINE_SPLIT_DEAD_LETTER_QUEUE_H_
 

@@ -1,4 +1,4 @@
-// Why a run ends early, known to all of its threads.
+// Tells all threads of a run to stop, and why.
 #ifndef MILLRACE_PIPELINE_STOP_SOURCE_H_
 #define MILLRACE_PIPELINE_STOP_SOURCE_H_
 
@@ -11,10 +11,10 @@
 
 namespace millrace {
 
-// Thread-safe. The first reason stays.
+// Thread-safe. The first reason is kept.
 class StopSource {
  public:
-  // Asks all that hold token() to stop. `reason` is not ok.
+  // Requests a stop from all holders of token(). `reason` is not ok.
   void RequestStop(absl::Status reason) {
     {
       absl::MutexLock lock(&mutex_);
@@ -26,7 +26,7 @@ class StopSource {
   std::stop_token token() const { return stop_.get_token(); }
   bool requested() const { return stop_.stop_requested(); }
 
-  // Ok while nobody called Because().
+  // Ok until RequestStop() is called.
   absl::Status reason() const {
     absl::MutexLock lock(&mutex_);
     return reason_;

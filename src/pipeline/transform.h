@@ -1,4 +1,4 @@
-// Row to rows: what a chunk holds becomes a batch that the sink takes, and rejections.
+// Turns the rows of a chunk into a batch for the sink, and rejections.
 #ifndef MILLRACE_PIPELINE_TRANSFORM_H_
 #define MILLRACE_PIPELINE_TRANSFORM_H_
 
@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// What became of rows of one chunk. Every source row is in exactly one of: `batch` (one or more
-// events), `rejections`, or `filtered`; a row that is rejected leaves no event in `batch`.
+// The output for rows of one chunk. Every source row is in exactly one of: `batch` (one or more
+// events), `rejections`, or `filtered`. A rejected row has no event in `batch`.
 struct Transformed {
   Batch batch;
   std::vector<Rejection> rejections;
@@ -27,21 +27,21 @@ struct Transformed {
   }
 };
 
-// A few rows may become more events than memory holds, so a chunk is transformed piece by piece.
-// One thread at a time: Run() makes one per worker. Neither call can fail: what is wrong with a row
-// is a rejection.
+// A few rows may become more events than fit into memory, so a chunk is transformed piece by piece.
+// One thread at a time: Run() makes one per worker. Neither call can fail: an invalid row becomes a
+// rejection.
 class Transform {
  public:
   virtual ~Transform() = default;
 
-  // The next calls of Next() are for `chunk`, which has rows and outlives these calls. Whatever is
-  // left of an earlier chunk is dropped.
+  // The next calls of Next() are for `chunk`, which has rows and outlives these calls. The rest of
+  // an earlier chunk is dropped.
   virtual void Begin(Chunk& chunk) = 0;
 
-  // Appends what the next rows of the chunk become to `out`, events in the order of their source
+  // Appends the output for the next rows of the chunk to `out`: events in the order of their source
   // rows, all events of a row in one call. Returns true once every row of the chunk is accounted
-  // for. Returns false when the appended events and rejections take `max_bytes` or more, at least
-  // one row's: call it again.
+  // for. Returns false when the appended events and rejections, of at least one row, take
+  // `max_bytes` or more: call it again.
   virtual bool Next(size_t max_bytes, Transformed& out) = 0;
 };
 

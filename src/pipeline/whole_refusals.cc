@@ -17,15 +17,15 @@ absl::StatusOr<std::vector<RefusedRow>> WholeRefusals::Judge(const WriteResult& 
   words_ = words;
   if (!told_apart_) {
     return absl::FailedPreconditionError(
-        StrCat("the destination refuses every row, and names none: ", words,
+        StrCat("the destination refuses every row and names none: ", words,
                ". None was accepted in this run. Fix the destination, or exclude the rows that it "
                "does not take, and run again"));
   }
   if (in_a_row_ > kMaxInARow) {
     return absl::FailedPreconditionError(
         StrCat("the destination has refused the last ", in_a_row_,
-               " batches as a whole, naming no row: ", words, ". The first ", kMaxInARow,
-               " are in the dead letters. Fix the destination, replay "
+               " batches as a whole and named no row: ", words, ". The first ", kMaxInARow,
+               " are in the dead-letter queue. Fix the destination, replay "
                "them, and run again"));
   }
   std::vector<RefusedRow> refused(rows);

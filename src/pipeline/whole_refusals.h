@@ -1,5 +1,5 @@
-// Who is to blame for a batch that the destination refused as a whole: its rows, or something that
-// holds for every batch (an archived project, a table that does not take this form).
+// Decides why the destination refused a whole batch: because of its rows, or for a reason that
+// applies to every batch (an archived project, a table that does not accept this schema).
 #ifndef MILLRACE_PIPELINE_WHOLE_REFUSALS_H_
 #define MILLRACE_PIPELINE_WHOLE_REFUSALS_H_
 
@@ -16,13 +16,13 @@ namespace millrace {
 // Of one run into one destination. Thread-safe.
 class WholeRefusals {
  public:
-  // So many batches in a row may be refused whole in the same words after the destination has
+  // How many batches in a row may be refused whole with the same message after the destination has
   // accepted or named rows.
   static constexpr int kMaxInARow = 10;
 
-  // The refused rows of a write that was durable() or refused_whole(). Rows of a batch that was
-  // refused whole are to blame only if the destination has told rows apart in this run, and not
-  // too many batches ago; otherwise FailedPrecondition: the run must stop, nothing is lost.
+  // The refused rows of a write that was durable() or refused_whole(). The rows of a batch that was
+  // refused whole are to blame only if the destination has distinguished rows in this run, and
+  // not too many batches ago; otherwise FailedPrecondition: the run must stop, nothing is lost.
   absl::StatusOr<std::vector<RefusedRow>> Judge(const WriteResult& result, size_t rows);
 
  private:

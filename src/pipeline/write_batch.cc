@@ -18,8 +18,8 @@ size_t Memory(const Rejection& rejection) {
          rejection.payload_after.size();
 }
 
-// Source rows of which there are events in [first, first + events), which must be of [begin, end)
-// and in order; nullopt if they are not. `begin` becomes the row after the last of them.
+// The number of source rows that have events in [first, first + events). These rows must be in
+// [begin, end) and in order; nullopt if they are not. `begin` becomes the row after the last one.
 std::optional<uint64_t> CountSourceRows(const Batch& batch, size_t first, size_t events,
                                         uint64_t& begin, uint64_t end) {
   uint64_t rows = 0;

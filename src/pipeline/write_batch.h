@@ -1,5 +1,5 @@
-// What one worker carries from the source to the sink: chunks, transformed into one batch after the
-// other.
+// What one worker carries from the source to the sink: chunks, transformed into one batch after
+// another.
 #ifndef MILLRACE_PIPELINE_WRITE_BATCH_H_
 #define MILLRACE_PIPELINE_WRITE_BATCH_H_
 
@@ -15,38 +15,38 @@
 
 namespace millrace {
 
-// Small chunks share a batch; a chunk that becomes much takes several. Rows are never divided.
+// Small chunks share a batch; a chunk with much output takes several. A row is never split.
 class WriteBatch {
  public:
   // One chunk's share of the batch.
   struct Part {
     ChunkTicket ticket;
-    // Of the chunk up to here, earlier batches included; as if everything sent is accepted, until
-    // Refuse().
+    // Counts of the chunk so far, including earlier batches. They assume that everything sent is
+    // accepted, until Refuse() is called.
     Counts counts;
-    bool complete = false;   // nothing of the chunk comes after this batch
+    bool complete = false;   // the chunk ends with this batch
     size_t first_event = 0;  // in batch()
     size_t events = 0;
     size_t first_rejection = 0;  // by the transform, see rejections()
     size_t rejections = 0;
-    std::vector<Rejection> refused;  // by the sink: one for each source row
+    std::vector<Rejection> refused;  // by the sink: one per source row
   };
 
-  // Takes up a chunk; none is open. Fill() adds what it becomes.
+  // Opens a chunk; no other is open. Fill() adds its output to the batch.
   void Begin(ChunkReader::Taken taken, Transform& transform);
 
-  // Adds to the batch until it takes `max_bytes`, or the open chunk is complete. Internal if the
-  // transform did not account for each row: such a row must not look delivered.
+  // Adds to the batch until it reaches `max_bytes` or the open chunk is complete. Internal if the
+  // transform did not account for each row: such a row must not appear as delivered.
   absl::Status Fill(size_t max_bytes, Transform& transform);
 
-  // A chunk was begun that is not complete yet: the last part.
+  // Whether a chunk was begun that is not complete yet. It is the last part.
   bool is_open() const { return chunk_ != nullptr; }
 
-  // Rows of the batch may be at the destination now, whatever is known of them.
+  // Records that rows of the batch may be at the destination from now on.
   void NoteSent() const;
 
-  // Takes the sink's refusals out of what counts as accepted. Internal if they are not rows of the
-  // batch, ascending.
+  // Subtracts the rows that the sink refused from the accepted ones. Internal if they are not rows
+  // of the batch in ascending order.
   absl::Status Refuse(const std::vector<RefusedRow>& refused);
 
   const std::vector<Part>& parts() const { return parts_; }
@@ -55,16 +55,16 @@ class WriteBatch {
     return absl::MakeConstSpan(content_.rejections).subspan(part.first_rejection, part.rejections);
   }
 
-  // What lies in it: events, and rejections for the dead letters.
+  // Its content: events, and rejections for the dead-letter queue.
   size_t records() const { return content_.batch.rows() + content_.rejections.size(); }
-  // Bytes held: what lies in it, and the open chunk.
+  // Bytes held by the content and the open chunk.
   size_t memory() const { return content_bytes() + (is_open() ? chunk_bytes_ : 0); }
-  // The most that was held at once during the last Fill().
+  // The peak of memory() during the last Fill().
   size_t peak_memory() const { return content_bytes() + chunk_bytes_; }
 
-  // An empty batch, for what is left of the open chunk.
+  // Starts an empty batch for the rest of the open chunk.
   void NextBatch();
-  // Ready for the next chunks; an open one is dropped. Keeps its buffers unless they are large.
+  // Prepares for the next chunks; drops an open one. Keeps its buffers unless they are large.
   void clear();
 
  private:

@@ -179,7 +179,7 @@ TEST_F(WriteBatchTest, RefusalsOfEarlierBatchesCount) {
             (Counts{.read = 3, .accepted = 1, .rejected = 2, .events = 4}));
 }
 
-// A row of which the first batch was accepted and the second not would count twice.
+// A row split over an accepted and a refused batch would count twice.
 TEST_F(WriteBatchTest, ARowThatIsDividedIsFound) {
   class Dividing : public Transform {
    public:
@@ -196,7 +196,7 @@ TEST_F(WriteBatchTest, ARowThatIsDividedIsFound) {
   EXPECT_TRUE(absl::IsInternal(write_batch_.Fill(1, dividing)));
 }
 
-TEST_F(WriteBatchTest, ATransformThatDoesNotComeOnIsFound) {
+TEST_F(WriteBatchTest, ATransformWithoutProgressIsFound) {
   class Stuck : public Transform {
    public:
     void Begin(Chunk&) override {}

@@ -95,7 +95,7 @@ class ReconcileTest : public testing::Test {
                                                   .clock = clock_},
                                                  std::move(stop));
     for (const auto& entry : fs::directory_iterator(folder_)) {
-      EXPECT_EQ(entry.path().filename(), "in") << "a temporary folder is left";
+      EXPECT_EQ(entry.path().filename(), "in") << "a temporary folder was not removed";
     }
     return report;
   }

@@ -12,9 +12,9 @@ namespace millrace {
 
 absl::StatusOr<ListPage> ParseAzureListing(std::string_view xml) {
   const auto broken = [] {
-    return absl::UnavailableError("the listing is not what Azure Blob Storage answers");
+    return absl::UnavailableError("the listing is not a valid Azure Blob Storage response");
   };
-  // A byte order mark is part of what Azure sends.
+  // Azure sends a byte order mark.
   if (xml.starts_with("\xef\xbb\xbf")) xml.remove_prefix(3);
   pugi::xml_document document;
   if (!ParseXml(xml, document)) return broken();
@@ -48,7 +48,7 @@ CloudError ParseAzureError(const HttpResponse& response) {
   const pugi::xml_node root = document.child("Error");
   if (error.code.empty()) error.code = root.child_value("Code");
   const std::string_view message = root.child_value("Message");
-  error.message = message.substr(0, message.find('\n'));  // then come ids and times
+  error.message = message.substr(0, message.find('\n'));  // ids and times follow
   return error;
 }
 

@@ -1,4 +1,4 @@
-// Answers of the Azure Blob Storage API: XML, read from bounded text.
+// Responses of the Azure Blob Storage API: XML, read from bounded text.
 #ifndef MILLRACE_STORES_AZURE_RESPONSES_H_
 #define MILLRACE_STORES_AZURE_RESPONSES_H_
 
@@ -14,10 +14,10 @@
 namespace millrace {
 
 // A page of List Blobs, without the folders of a hierarchical namespace. Unavailable if the text is
-// not one: a broken answer may be whole next time.
+// not one: a damaged response may be complete next time.
 absl::StatusOr<ListPage> ParseAzureListing(std::string_view xml);
 
-// The error in an answer that is no success.
+// The error in an unsuccessful response.
 CloudError ParseAzureError(const HttpResponse& response);
 
 // The body of Put Block List.

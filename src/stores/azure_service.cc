@@ -40,7 +40,7 @@ class AzureService : public CloudService, private CloudProtocol {
     return CloudUri{std::move(root), StrCat(endpoint, "/", container), std::string(parts.key)};
   }
 
-  // A bucket is the address of its container.
+  // The bucket is the address of the container.
   absl::StatusOr<ListPage> List(const std::string& bucket, const ListQuery& query,
                                 std::stop_token stop) override {
     std::string url = StrCat(bucket, "?restype=container&comp=list&maxresults=", query.max);
@@ -57,7 +57,7 @@ class AzureService : public CloudService, private CloudProtocol {
     ASSIGN_OR_RETURN(const HttpResponse head,
                      requester_.Send(HttpRequest{.method = "HEAD", .url = BlobUrl(bucket, key)},
                                      std::move(stop)));
-    // Of a hierarchical namespace, and as Hadoop makes them in a flat one.
+    // Folders of a hierarchical namespace, and those that Hadoop makes in a flat one.
     if (head.header("x-ms-resource-type") == "directory" ||
         head.header("x-ms-meta-hdi_isfolder") == "true") {
       return absl::NotFoundError("it is a folder");
@@ -116,7 +116,7 @@ class AzureService : public CloudService, private CloudProtocol {
     return StrCat(bucket, "/", EncodeKey(key));
   }
 
-  // Of the account that `host` ("name.dfs.core.windows.net", may be empty) names.
+  // For the account in `host` ("name.dfs.core.windows.net", may be empty).
   absl::StatusOr<std::string> EndpointFor(std::string_view uri, std::string_view host) const {
     const AzureCredentials& mine = options_.credentials;
     const std::string account(host.empty() ? std::string_view(mine.account)
@@ -176,11 +176,11 @@ Refusal AzureService::ClassifyError(const HttpRequest& request, const HttpRespon
 
 Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& response,
                              const CloudError& error) {
-  // Azurite has the code of a denied operation for a wrong key too; its message tells.
+  // Azurite uses the code of a denied operation for a wrong key, too; only its message differs.
   const bool of_identity = error.http_status == 401 || error.code == "AuthenticationFailed" ||
                            error.code == "InvalidAuthenticationInfo" ||
                            error.message.starts_with("Server failed to authenticate");
-  // The refusal of a wrong clock is that of a wrong key: the Date alone tells them apart.
+  // A wrong clock gives the same error as a wrong key: only the Date distinguishes them.
   if (of_identity && server_clock_.Learn(response)) {
     return {CloudStatus(absl::StatusCode::kUnauthenticated,
                         ClockHint(response, options_.service.clock->Now()), error),
@@ -189,7 +189,7 @@ Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& res
   if (of_identity) {
     const absl::Status status = CloudStatus(
         absl::StatusCode::kUnauthenticated,
-        StrCat("Azure does not take these credentials: check ", options_.credentials.description),
+        StrCat("Azure rejected these credentials: check ", options_.credentials.description),
         error);
     if (options_.credentials.tokens == nullptr) return {status};
     return {status, refused_token_.Renew(request, *options_.credentials.tokens)};
@@ -200,14 +200,14 @@ Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& res
                       error)};
 }
 
-// Blocks that a list makes a blob; without one they vanish in a week.
+// Blocks that a block list turns into a blob; without one they are deleted after a week.
 class AzureService::BlockUpload : public Upload {
  public:
   BlockUpload(AzureService& service, std::string url, std::stop_token stop)
       : service_(service), url_(std::move(url)), stop_(std::move(stop)) {}
 
   absl::Status AddPart(std::string_view bytes) override {
-    // Of one length, as Azure wants them.
+    // All of one length, as Azure requires.
     const std::string id = absl::Base64Escape(absl::StrFormat("%08d", ids_.size()));
     RETURN_IF_ERROR(
         service_.requester_

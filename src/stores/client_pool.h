@@ -1,4 +1,4 @@
-// HTTP clients that threads borrow, so that connections are used again.
+// HTTP clients that threads borrow, so that connections are reused.
 #ifndef MILLRACE_STORES_CLIENT_POOL_H_
 #define MILLRACE_STORES_CLIENT_POOL_H_
 
@@ -15,7 +15,7 @@ namespace millrace {
 
 using HttpClientFactory = std::function<std::unique_ptr<HttpClient>()>;
 
-// Thread-safe. Outlives what it lends.
+// Thread-safe. Outlives the clients it lends.
 class ClientPool {
  public:
   explicit ClientPool(HttpClientFactory factory) : factory_(std::move(factory)) {}

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kLongestQuote = 300;
 
-// Text of the far end for a message: one line, not endless.
+// The server's text for a message: one line of limited length.
 std::string Quote(std::string_view text) {
   std::string quote(text.substr(0, kLongestQuote));
   for (char& c : quote) {

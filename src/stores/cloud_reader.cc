@@ -25,7 +25,7 @@ class CloudReader : public ObjectReader {
         stop_(std::move(stop)) {}
 
   absl::Status ReadBeginning() {
-    if (object_.size == 0) {  // has no byte to ask for
+    if (object_.size == 0) {  // no bytes to request
       return Explain(service_->Check(uri_.bucket, listed_, stop_));
     }
     char first = 0;
@@ -61,7 +61,7 @@ class CloudReader : public ObjectReader {
   const CloudUri uri_;
   const ObjectInfo object_;
   const ListedKey listed_;
-  ReadAhead ahead_;  // its threads end before what is above goes
+  ReadAhead ahead_;  // its threads end before the members above are destroyed
   const std::stop_callback<Stop> on_stop_;
   const std::stop_token stop_;
 };

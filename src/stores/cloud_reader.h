@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-// As ObjectStore::Open. Reads the object's beginning, so that a version which is gone shows here,
+// As ObjectStore::Open. Reads the beginning of the object, so that a missing version is found here,
 // and a small object costs one request.
 absl::StatusOr<std::unique_ptr<ObjectReader>> OpenCloudReader(std::shared_ptr<CloudService> service,
                                                               CloudUri uri, ObjectInfo object,

@@ -1,5 +1,5 @@
-// What the store of every cloud is made of: one vendor's calls, each tried again by the Requester
-// until it is answered. Keys are bytes; '/' in them is just a character.
+// The calls of one cloud vendor, on which its store is built. The Requester retries each call. Keys
+// are bytes; '/' in them is an ordinary character.
 #ifndef MILLRACE_STORES_CLOUD_SERVICE_H_
 #define MILLRACE_STORES_CLOUD_SERVICE_H_
 
@@ -16,14 +16,14 @@
 
 namespace millrace {
 
-// A uri taken apart: uri = root + key.
+// A uri in parts: uri = root + key.
 struct CloudUri {
   std::string root;    // "gs://bucket/"
-  std::string bucket;  // as the service wants it; a container's account is part of it
+  std::string bucket;  // as the service expects it; includes a container's account
   std::string key;
 };
 
-// An object as it is listed. `version` names its bytes: a generation or an ETag without quotes.
+// An object in a listing. `version` identifies its bytes: a generation or an ETag without quotes.
 struct ListedKey {
   std::string key;
   uint64_t size = 0;
@@ -32,29 +32,29 @@ struct ListedKey {
 
 struct ListQuery {
   std::string prefix;
-  // Keys before it may be left out; heeded if starts_anywhere().
+  // Keys before it may be omitted; used if starts_anywhere().
   std::string start;
-  std::string token;  // of the page before; empty: the first page
+  std::string token;  // of the previous page; empty: the first page
   int max = 1000;     // keys
 };
 
 struct ListPage {
-  std::vector<ListedKey> keys;  // in byte order; a page may be empty and not the last
+  std::vector<ListedKey> keys;  // in byte order; a page may be empty although more follow
   std::string next_token;       // empty: the last page
 };
 
-// An object that arrives in parts and appears when it is completed. One thread at a time.
+// An object that is uploaded in parts and appears when it is completed. One thread at a time.
 class Upload {
  public:
   virtual ~Upload() = default;
   virtual absl::Status AddPart(std::string_view bytes) = 0;
-  // The last part, and the object is there.
+  // Sends the last part; the object then exists.
   virtual absl::Status Complete(std::string_view bytes) = 0;
-  // Frees what was sent; best effort, and nothing of it was ever to be seen.
+  // Deletes the parts sent, as a best effort. They were never visible.
   virtual void Abandon() = 0;
 };
 
-// Thread-safe. Messages of errors say what to do and do not name the object: the caller does.
+// Thread-safe. Error messages say what to do but do not name the object: the caller adds it.
 class CloudService {
  public:
   virtual ~CloudService() = default;
@@ -67,8 +67,8 @@ class CloudService {
                                         std::stop_token stop) = 0;
   virtual bool starts_anywhere() const { return true; }
 
-  // The object of that key, by a request for its metadata. NotFound: there is none, or it is only
-  // the marker of a folder. Other refusals may lack the reason, and may hide that there is none.
+  // The object of that key, by a request for its metadata. NotFound: there is none, or it is only a
+  // folder marker. Other errors may lack the reason, and may hide that there is none.
   virtual absl::StatusOr<ListedKey> Stat(const std::string& bucket, const std::string& key,
                                          std::stop_token stop) = 0;
 
@@ -76,16 +76,16 @@ class CloudService {
   virtual absl::Status Check(const std::string& bucket, const ListedKey& object,
                              std::stop_token stop) = 0;
 
-  // Fills `to` with the bytes of that version at `offset`, all of which lie in the object. Errors
-  // as of Check.
+  // Fills `to` with the bytes of that version at `offset`, all within the object. Errors as in
+  // Check.
   virtual absl::Status Read(const std::string& bucket, const ListedKey& object, uint64_t offset,
                             absl::Span<char> to, std::stop_token stop) = 0;
 
-  // A whole object at once. As with Upload, it replaces one of that name.
+  // Writes a whole object at once. Like Upload, it replaces an object of that name.
   virtual absl::Status Put(const std::string& bucket, const std::string& key,
                            std::string_view bytes, std::stop_token stop) = 0;
 
-  // Every part but the last has kPartUnit bytes or a multiple of it.
+  // Every part except the last is a multiple of kPartUnit bytes.
   static constexpr size_t kPartUnit = 8 << 20;
   virtual absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
                                                               const std::string& key,

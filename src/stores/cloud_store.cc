@@ -14,13 +14,13 @@
 namespace millrace {
 namespace {
 
-// As Hadoop's older file systems leave beside a folder. (Names with '/' at their end are never
-// accepted.)
+// The marker that Hadoop's older file systems leave beside a folder. (Names with a final '/' are
+// never accepted.)
 bool IsFolderMarker(const ListedKey& key) {
   return key.size == 0 && key.key.ends_with("_$folder$");
 }
 
-// Visits the objects of one bucket that a pattern names, a page in memory at a time.
+// Visits the objects of one bucket that a pattern matches, with one page in memory at a time.
 class Listing {
  public:
   Listing(CloudService& service, const CloudUri& uri, const ObjectStore::Visitor& visitor,
@@ -41,8 +41,8 @@ class Listing {
       }
       if (page.next_token.empty()) return absl::OkStatus();
       query.token = page.next_token;
-      // Folders below which nothing is named are not listed page by page. A page that brought
-      // nothing new is followed by its token, or the listing would begin there for ever.
+      // Folders in which nothing matches are skipped instead of listed page by page. After a page
+      // without new keys, its token is used, or the listing would start there again forever.
       std::string next = filter.NextPossible();
       if (next > query.start && service_.starts_anywhere()) {
         query.start = std::move(next);
@@ -77,9 +77,9 @@ class CloudStore : public ObjectStore {
     ASSIGN_OR_RETURN(const CloudUri uri, service_->Parse(pattern));
     if (HasWildcard(uri.root)) {
       return absl::InvalidArgumentError(
-          StrCat(pattern, ": the bucket must be named; wildcards are for what is behind it"));
+          StrCat(pattern, ": the bucket must be named; wildcards are allowed only after it"));
     }
-    absl::Status visited;  // errors of the visitor come back as they are
+    absl::Status visited;  // errors of the visitor are returned unchanged
     const Visitor guarded = [&](const ObjectInfo& object) { return visited = visitor(object); };
     HiddenVisitor guarded_hidden;
     if (hidden) guarded_hidden = [&](std::string_view name) { return visited = hidden(name); };
@@ -140,8 +140,8 @@ class CloudStore : public ObjectStore {
     const bool is_clear = status.ok() || absl::IsNotFound(status) || absl::IsUnavailable(status) ||
                           absl::IsCancelled(status) || absl::IsUnauthenticated(status);
     if (is_clear) return found;
-    // Refusals of HEAD have no text, and who may not list is denied what is not there, too: a
-    // listing says which it is.
+    // Errors of HEAD have no text, and users who may not list are also denied objects that do not
+    // exist: a listing shows which case it is.
     ListQuery query{.prefix = uri.key, .max = 1};
     do {
       ASSIGN_OR_RETURN(ListPage page, service_->List(uri.bucket, query, stop_));

@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-// S3 takes 10,000 parts: they grow, so that an object may have half a terabyte.
+// S3 accepts 10,000 parts: their size grows, so that an object may have half a terabyte.
 constexpr uint64_t kPartsOfOneSize = 2000;
 constexpr uint64_t kMaxDoublings = 5;
 

@@ -1,4 +1,4 @@
-// Writes one object into a cloud.
+// Writes one object to a cloud.
 #ifndef MILLRACE_STORES_CLOUD_WRITER_H_
 #define MILLRACE_STORES_CLOUD_WRITER_H_
 
@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// As ObjectStore::Create. A small object is sent at once by Finish(), a large one in parts that are
-// held one at a time.
+// As ObjectStore::Create. Finish() sends a small object at once. A large one is sent in parts, of
+// which one at a time is in memory.
 std::unique_ptr<ObjectWriter> NewCloudWriter(std::shared_ptr<CloudService> service, CloudUri uri,
                                              std::stop_token stop);
 

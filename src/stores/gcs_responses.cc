@@ -28,8 +28,8 @@ absl::StatusOr<ListedKey> ReadObject(const Json& item) {
     key.version = Text(item, "generation");
   }
   if (key.key.empty() || key.version.empty() ||
-      !absl::SimpleAtoi(Text(item, "size"), &key.size)) {  // 64-bit numbers are texts here
-    return absl::UnavailableError("what describes an object is not what GCS answers");
+      !absl::SimpleAtoi(Text(item, "size"), &key.size)) {  // 64-bit numbers are strings here
+    return absl::UnavailableError("the object's metadata is not a valid GCS response");
   }
   return key;
 }
@@ -42,7 +42,9 @@ absl::StatusOr<ListedKey> ParseGcsObject(std::string_view json) {
 
 absl::StatusOr<ListPage> ParseGcsListing(std::string_view json) {
   const Json answer = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  const auto broken = [] { return absl::UnavailableError("the listing is not what GCS answers"); };
+  const auto broken = [] {
+    return absl::UnavailableError("the listing is not a valid GCS response");
+  };
   if (!answer.is_object()) return broken();
   ListPage page;
   page.next_token = Text(answer, "nextPageToken");

@@ -1,4 +1,4 @@
-// Answers of the Google Cloud Storage JSON API.
+// Responses of the Google Cloud Storage JSON API.
 #ifndef MILLRACE_STORES_GCS_RESPONSES_H_
 #define MILLRACE_STORES_GCS_RESPONSES_H_
 
@@ -11,14 +11,14 @@
 
 namespace millrace {
 
-// A page of objects.list. Unavailable if the text is not one: a broken answer may be whole next
-// time.
+// A page of objects.list. Unavailable if the text is not one: a damaged response may be complete
+// next time.
 absl::StatusOr<ListPage> ParseGcsListing(std::string_view json);
 
 // An object resource. Unavailable as above.
 absl::StatusOr<ListedKey> ParseGcsObject(std::string_view json);
 
-// The error in an answer that is no success; the body may be JSON or plain text.
+// The error in an unsuccessful response; the body may be JSON or plain text.
 CloudError ParseGcsError(const HttpResponse& response);
 
 }  // namespace millrace

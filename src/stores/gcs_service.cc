@@ -15,7 +15,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kResumeIncomplete = 308;  // the answer to every part but the last
+constexpr int kResumeIncomplete = 308;  // the response to every part except the last
 
 class GcsService : public CloudService, private CloudProtocol {
  public:
@@ -51,7 +51,9 @@ class GcsService : public CloudService, private CloudProtocol {
     ASSIGN_OR_RETURN(const HttpResponse response,
                      requester_.Send(HttpRequest{.url = url}, std::move(stop)));
     ASSIGN_OR_RETURN(ListedKey object, ParseGcsObject(response.body));
-    if (object.key != key) return absl::UnavailableError("the server answered for another object");
+    if (object.key != key) {
+      return absl::UnavailableError("the server responded with another object");
+    }
     return object;
   }
 
@@ -68,8 +70,8 @@ class GcsService : public CloudService, private CloudProtocol {
         StrCat(ObjectUrl(bucket, object.key), "?alt=media&generation=", object.version);
     const PinnedRead read{.write =
                               [&url](uint64_t from, uint64_t size) {
-                                // Without Accept-Encoding objects stored as gzip are inflated by
-                                // the server, and then ranges are ignored.
+                                // Without Accept-Encoding the server decompresses objects stored as
+                                // gzip and then ignores ranges.
                                 return HttpRequest{.url = url,
                                                    .headers = {{"Range", RangeHeader(from, size)},
                                                                {"Accept-Encoding", "gzip"}}};
@@ -138,15 +140,15 @@ Refusal GcsService::ClassifyError(const HttpRequest& request, const HttpResponse
   }
   switch (error.http_status) {
     case 401: {
-      // Tokens that are signed here are refused for a wrong clock as a wrong key's are.
+      // If the clock is wrong, tokens signed here are refused in the same way as for a wrong key.
       const std::string hint = ClockHint(response, options_.service.clock->Now());
-      const absl::Status status = CloudStatus(
-          absl::StatusCode::kUnauthenticated,
-          StrCat(hint, hint.empty() ? "" : "; ", "Google does not take these credentials (",
-                 options_.credentials.description,
-                 "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
-                 "application-default login`"),
-          error);
+      const absl::Status status =
+          CloudStatus(absl::StatusCode::kUnauthenticated,
+                      StrCat(hint, hint.empty() ? "" : "; ", "Google rejected these credentials (",
+                             options_.credentials.description,
+                             "): check GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth "
+                             "application-default login`"),
+                      error);
       return {status, refused_token_.Renew(request, *options_.credentials.tokens)};
     }
     case 403:
@@ -165,7 +167,7 @@ Refusal GcsService::ClassifyError(const HttpRequest& request, const HttpResponse
   }
 }
 
-// Parts go one behind another to a session's address.
+// Parts are sent one after another to the address of a session.
 class GcsService::ResumableUpload : public Upload {
  public:
   ResumableUpload(GcsService& service, std::string session, std::stop_token stop)
@@ -176,11 +178,11 @@ class GcsService::ResumableUpload : public Upload {
       ASSIGN_OR_RETURN(const HttpResponse response,
                        SendPart(bytes, StrCat(sent_, "-", sent_ + bytes.size() - 1, "/*")));
       if (response.status != kResumeIncomplete) {
-        return absl::AbortedError("the upload was finished by someone else");
+        return absl::AbortedError("another process finished the upload");
       }
       const uint64_t kept = Kept(response);
       if (kept <= sent_ || kept > sent_ + bytes.size()) {
-        return absl::UnavailableError("the upload session lost what was sent");
+        return absl::UnavailableError("the upload session lost data that was sent");
       }
       bytes.remove_prefix(static_cast<size_t>(kept - sent_));
       sent_ = kept;
@@ -193,7 +195,7 @@ class GcsService::ResumableUpload : public Upload {
     ASSIGN_OR_RETURN(const HttpResponse response,
                      SendPart(bytes, StrCat(sent_, "-", total - 1, "/", total)));
     if (response.status == kResumeIncomplete) {
-      return absl::UnavailableError("the upload session did not take its last part");
+      return absl::UnavailableError("the upload session did not accept its last part");
     }
     return absl::OkStatus();
   }
@@ -203,7 +205,7 @@ class GcsService::ResumableUpload : public Upload {
   }
 
  private:
-  // A part that is sent again is taken once: what the session has, it passes over.
+  // A part that is sent again is stored once: the session skips bytes that it already has.
   absl::StatusOr<HttpResponse> SendPart(std::string_view bytes, const std::string& range) {
     const Requester::Call call{.write =
                                    [&] {
@@ -218,7 +220,7 @@ class GcsService::ResumableUpload : public Upload {
     return service_.requester_.Send(call, stop_);
   }
 
-  // Bytes that the session has, by "Range: bytes=0-8388607".
+  // The bytes that the session has, from "Range: bytes=0-8388607".
   static uint64_t Kept(const HttpResponse& response) {
     const std::string_view range = response.header("range");
     uint64_t last = 0;
@@ -245,7 +247,7 @@ absl::StatusOr<std::unique_ptr<Upload>> GcsService::StartUpload(const std::strin
       .body = "{}"};
   ASSIGN_OR_RETURN(const HttpResponse response, requester_.Send(request, stop));
   std::string session(response.header("location"));
-  if (session.empty()) return absl::InternalError("the server began no upload session");
+  if (session.empty()) return absl::InternalError("the server did not start an upload session");
   return std::make_unique<ResumableUpload>(*this, std::move(session), std::move(stop));
 }
 

@@ -138,7 +138,7 @@ TEST_F(GcsServiceTest, GoesOnBehindTheLastByteOfABrokenAnswer) {
     const HttpResponse whole = FakeCloud::Part(request, "0123456789");
     EXPECT_TRUE(request.on_head(whole).ok());
     EXPECT_TRUE(request.on_body(std::string_view(whole.body).substr(0, 2)).ok());
-    return absl::UnavailableError("the connection was closed in the middle of the answer");
+    return absl::UnavailableError("the connection was closed in the middle of the response");
   };
   const absl::Time begun = cloud_.clock.Now();
   const auto store = Store();

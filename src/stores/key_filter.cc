@@ -59,7 +59,7 @@ bool KeyFilter::Accepts(std::string_view key) {
 std::string KeyFilter::NextPossible() const {
   if (dead_.empty()) return "";
   std::string next = dead_;
-  ++next.back();  // '/' becomes '0', the byte behind it
+  ++next.back();  // '/' becomes '0', the next byte
   return next;
 }
 

@@ -1,4 +1,5 @@
-// Which keys of a listing in byte order a pattern names, and which it may skip.
+// Finds the keys of a listing in byte order that a pattern matches, and the keys that the listing
+// may skip.
 #ifndef MILLRACE_STORES_KEY_FILTER_H_
 #define MILLRACE_STORES_KEY_FILTER_H_
 
@@ -9,26 +10,26 @@
 
 namespace millrace {
 
-// One thread at a time. For a pattern as of ObjectStore::List(), behind the bucket.
+// One thread at a time. For a pattern as in ObjectStore::List(), after the bucket.
 class KeyFilter {
  public:
-  // What the glob matches.
+  // The keys that the glob matches.
   explicit KeyFilter(std::string_view glob);
-  // Everything below `folder` ("" or with '/' at its end), in which wildcards are characters like
-  // others.
+  // Everything below `folder` ("" or with '/' at its end), in which wildcards are ordinary
+  // characters.
   static KeyFilter Below(std::string_view folder);
 
-  // All keys that are named begin with this.
+  // All matching keys start with this.
   const std::string& prefix() const { return prefix_; }
 
-  // Keys are given in byte order. Names of folders (with '/' at their end) are never named.
+  // Keys are passed in byte order. Names of folders (with a final '/') never match.
   bool Accepts(std::string_view key);
 
-  // After Accepts() returned false: the name, up to that of the key, that is left out as hidden; ""
-  // if it is another reason, or the folder was given before.
+  // After Accepts() returned false: the prefix of the key, or the whole key, that is skipped as
+  // hidden; "" if there is another reason or the folder was returned before.
   std::string_view hidden() const { return hidden_; }
 
-  // A key above the one last given, before which no key is named; "" if the next one may be.
+  // A key after the last one passed, before which no key matches; "" if the next key may match.
   std::string NextPossible() const;
 
  private:
@@ -36,13 +37,13 @@ class KeyFilter {
 
   std::string folder_;  // the pattern up to the last '/' before its first wildcard
   std::string prefix_;
-  Glob glob_;  // of what is behind folder_
+  Glob glob_;  // of the part after folder_
 
-  // The state behind the folder of the key last given, which its keys share.
+  // The state after the folder of the last key, which all keys in it share.
   std::string current_;
   Glob::State state_;
   std::string hidden_;
-  std::string dead_;  // the shortest folder of current_ below which nothing is named; "": none
+  std::string dead_;  // the shortest folder of current_ below which nothing matches; "": none
 };
 
 }  // namespace millrace

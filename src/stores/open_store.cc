@@ -21,7 +21,7 @@ std::string Variable(const StoreOptions& options, std::string_view name) {
   return options.environment(name).value_or("");
 }
 
-// An endpoint that a variable names, without '/' at its end; `scheme` is put before a bare host.
+// The endpoint in a variable, without a final '/'; `scheme` is added to a bare host.
 absl::StatusOr<std::string> EndpointOf(std::string_view variable, std::string endpoint) {
   if (endpoint.find("://") == std::string::npos) endpoint = StrCat("http://", endpoint);
   while (endpoint.ends_with('/')) endpoint.pop_back();

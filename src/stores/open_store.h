@@ -1,4 +1,4 @@
-// The one place where a uri becomes a store.
+// Opens the store for a uri.
 #ifndef MILLRACE_STORES_OPEN_STORE_H_
 #define MILLRACE_STORES_OPEN_STORE_H_
 
@@ -26,9 +26,9 @@ struct StoreOptions {
 };
 
 // The store for `uri`: a path or file:// is local; gs:// is Google Cloud Storage, s3:// Amazon S3
-// and what speaks like it, az://, abfs:// and abfss:// Azure Blob Storage. Credentials are looked
-// for when the first request needs them. InvalidArgument for other schemes, and for an environment
-// that contradicts itself.
+// and compatible servers, az://, abfs:// and abfss:// Azure Blob Storage. Credentials are looked up
+// when the first request needs them. InvalidArgument for other schemes and for a contradictory
+// environment.
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenStore(std::string_view uri,
                                                        const StoreOptions& options);
 

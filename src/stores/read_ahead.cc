@@ -11,8 +11,8 @@
 namespace millrace {
 namespace {
 
-// So much must be read in a row before more is fetched ahead unasked: a look at the head of a file,
-// or at its footer, costs one block.
+// Bytes that must be read in sequence before blocks are fetched ahead without a hint: reading the
+// head of a file, or its footer, costs one block.
 constexpr uint64_t kMinRun = 64 << 10;
 
 }  // namespace
@@ -26,7 +26,7 @@ ReadAhead::ReadAhead(uint64_t size, Fetch fetch, ReadAheadOptions options)
       max_blocks_(std::max<uint64_t>(options.memory / options.max_block, 2)) {}
 
 ReadAhead::~ReadAhead() {
-  std::vector<std::jthread> threads;  // joins behind the stop
+  std::vector<std::jthread> threads;  // joins after the stop
   {
     absl::MutexLock lock(&mutex_);
     ended_ = true;
@@ -51,17 +51,17 @@ void ReadAhead::WillRead(absl::Span<const ByteRange> ranges) {
   planned_ = true;
   ranges_ = std::move(plan);
 
-  // A range has a block in use, one on its way, and one that it shares with its neighbour.
+  // A range has one block in use, one in flight, and one that it shares with its neighbour.
   const uint64_t min_memory = 3 * ranges_.size() * options_.min_block;
   const uint64_t memory = std::max(options_.memory, min_memory);
   uint64_t block_size = options_.max_block;
-  if (CountBlocks(block_size) >= memory / block_size) {  // so much is not held at once:
+  if (CountBlocks(block_size) >= memory / block_size) {  // not all of it is held at once:
     block_size = std::clamp(memory / (3 * ranges_.size()), options_.min_block, block_size);
   }
   if (block_size != block_size_) {
     block_size_ = block_size;
     blocks_.clear();
-    // Somebody waits for those that are used.
+    // Some thread waits for the used ones.
     queue_.erase(std::remove_if(queue_.begin(), queue_.end(),
                                 [](const BlockPtr& block) { return block->used == 0; }),
                  queue_.end());
@@ -72,7 +72,7 @@ void ReadAhead::WillRead(absl::Span<const ByteRange> ranges) {
 
 uint64_t ReadAhead::CountBlocks(uint64_t block_size) const {
   uint64_t count = 0;
-  uint64_t next = 0;  // index of the first block that was not counted
+  uint64_t next = 0;  // index of the first block not counted
   for (const Range& range : ranges_) {
     if (range.begin == range.end) continue;
     const uint64_t first = std::max(next, range.begin / block_size);
@@ -94,7 +94,7 @@ absl::StatusOr<size_t> ReadAhead::ReadAt(uint64_t offset, absl::Span<char> to) {
       absl::MutexLock lock(&mutex_);
       const uint64_t index = at / block_size_;
       block = Need(index);
-      // What a long read needs is fetched side by side.
+      // The blocks of a long read are fetched in parallel.
       const uint64_t last = std::min((end - 1) / block_size_, index + max_blocks_ / 2);
       for (uint64_t other = index + 1; other <= last; ++other) Need(other);
       AwaitReady(index, *block);
@@ -110,7 +110,7 @@ absl::StatusOr<size_t> ReadAhead::ReadAt(uint64_t offset, absl::Span<char> to) {
   return done;
 }
 
-// The block, which is fetched before others if it is not there.
+// The block; if it is missing, it is fetched before others.
 ReadAhead::BlockPtr ReadAhead::Need(uint64_t index) {
   const auto found = blocks_.find(index);
   BlockPtr block = found != blocks_.end() ? found->second : nullptr;
@@ -141,7 +141,7 @@ ReadAhead::BlockPtr ReadAhead::Add(uint64_t index) {
   return block;
 }
 
-// A block that failed is forgotten: who needs it next tries anew.
+// A block that failed is removed: the next reader tries again.
 void ReadAhead::AwaitReady(uint64_t index, Block& block) {
   mutex_.Await(absl::Condition(&block.ready));
   if (block.status.ok()) return;
@@ -149,7 +149,7 @@ void ReadAhead::AwaitReady(uint64_t index, Block& block) {
   if (found != blocks_.end() && found->second.get() == &block) blocks_.erase(found);
 }
 
-// Notes what was read; true if it is time to look ahead.
+// Records what was read; true if it is time to read ahead.
 bool ReadAhead::NotePlace(uint64_t begin, uint64_t end) {
   bool look = !planned_;
   for (Range& range : ranges_) {
@@ -162,14 +162,14 @@ bool ReadAhead::NotePlace(uint64_t begin, uint64_t end) {
   return look;
 }
 
-// How many blocks behind the one being read are wanted.
+// How many blocks after the one being read are needed.
 uint64_t ReadAhead::WindowOf(const Range& range) const {
   if (planned_) return std::max<uint64_t>(max_blocks_ / (2 * ranges_.size()), 1);
   if (range.run < kMinRun) return 0;
   return std::min<uint64_t>(1 + range.run / block_size_, static_cast<uint64_t>(options_.fetches));
 }
 
-// Fills free memory with what the ranges need next, each in its turn.
+// Fills free memory with the next blocks of the ranges, in turn.
 void ReadAhead::FetchAhead() {
   uint64_t window = 0;
   for (const Range& range : ranges_) window = std::max(window, WindowOf(range));
@@ -185,11 +185,11 @@ void ReadAhead::FetchAhead() {
   }
 }
 
-// Frees a block if there is no room for another. False: none that may go; what is urgent may exceed
-// the bound then, by what is being fetched.
+// Frees a block if there is no room for another. False: none can be freed; an urgent fetch may then
+// exceed the limit by its size.
 bool ReadAhead::MakeRoom(bool urgent) {
   if (blocks_.size() < max_blocks_) return true;
-  // What was read to its end first, then what was used longest ago, then what was not used yet.
+  // First blocks that were read to the end, then the least recently used, then those not used yet.
   const auto rank = [this](const Block& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return std::make_pair(IsDone(block) ? 0 : block.used != 0 ? 1 : 2, block.used);
   };
@@ -204,7 +204,7 @@ bool ReadAhead::MakeRoom(bool urgent) {
   return true;
 }
 
-// Whether the ranges have come past the block, where they cross it.
+// Whether all ranges that cross the block have passed it.
 bool ReadAhead::IsDone(const Block& block) const {
   const uint64_t end = block.offset + block.size;
   auto range = std::upper_bound(ranges_.begin(), ranges_.end(), block.offset,

@@ -1,4 +1,4 @@
-// Reads of an object far away: in blocks, some at once, ahead of their use, in bounded memory.
+// Reads a remote object in blocks, several at once, ahead of their use, in bounded memory.
 #ifndef MILLRACE_STORES_READ_AHEAD_H_
 #define MILLRACE_STORES_READ_AHEAD_H_
 
@@ -22,24 +22,24 @@ namespace millrace {
 struct ReadAheadOptions {
   uint64_t max_block = 4 << 20;   // bytes fetched at once
   uint64_t min_block = 64 << 10;  // when many ranges share the memory
-  uint64_t memory = 48 << 20;     // of all blocks; more if each range needs three of the least
-  int fetches = 4;                // under way at once
+  uint64_t memory = 48 << 20;  // of all blocks; more if each range needs three blocks of min_block
+  int fetches = 4;             // in flight at once
 };
 
-// Thread-safe. Threads of its own fetch; they are started when there is work for them.
+// Thread-safe. Its own threads fetch; they are started when there is work.
 class ReadAhead {
  public:
-  // Fills `to` with the bytes at `offset`. Called on several threads; ends soon after a stop.
+  // Fills `to` with the bytes at `offset`. Called from several threads; returns soon after a stop.
   using Fetch = std::function<absl::Status(uint64_t offset, absl::Span<char> to, std::stop_token)>;
 
   // Of an object of `size` bytes, read front to back unless WillRead() says otherwise.
   ReadAhead(uint64_t size, Fetch fetch, ReadAheadOptions options = {});
-  ~ReadAhead();  // stops what is under way
+  ~ReadAhead();  // stops fetches in flight
 
-  // As ObjectReader::ReadAt; an error is that of a fetch, and a later call tries anew.
+  // As ObjectReader::ReadAt. An error comes from a fetch; a later call tries again.
   absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> to);
 
-  // Ends what is under way: reads that wait for it get Cancelled.
+  // Ends fetches in flight; reads that wait for them return Cancelled.
   void Stop() { stop_.request_stop(); }
 
   // As ObjectReader::WillRead.
@@ -50,13 +50,13 @@ class ReadAhead {
     uint64_t offset = 0;
     size_t size = 0;
     std::unique_ptr<char[]> bytes;
-    bool ready = false;  // `bytes` or `status` are set, and stay as they are
+    bool ready = false;  // `bytes` or `status` is set and no longer changes
     absl::Status status;
     uint64_t used = 0;  // when; 0: not yet
   };
   using BlockPtr = std::shared_ptr<Block>;
 
-  // A range that is read front to back, and where it has come to.
+  // A range that is read front to back, and its current place.
   struct Range {
     uint64_t begin = 0;
     uint64_t end = 0;
@@ -83,11 +83,11 @@ class ReadAhead {
 
   absl::Mutex mutex_;
   bool planned_ ABSL_GUARDED_BY(mutex_) = false;       // WillRead() was called
-  std::vector<Range> ranges_ ABSL_GUARDED_BY(mutex_);  // by place, apart from each other
+  std::vector<Range> ranges_ ABSL_GUARDED_BY(mutex_);  // by place, not overlapping
   uint64_t block_size_ ABSL_GUARDED_BY(mutex_);
   uint64_t max_blocks_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, BlockPtr> blocks_ ABSL_GUARDED_BY(mutex_);  // by offset / block_size_
-  std::deque<BlockPtr> queue_ ABSL_GUARDED_BY(mutex_);           // to be fetched, the needed first
+  std::deque<BlockPtr> queue_ ABSL_GUARDED_BY(mutex_);  // to be fetched, blocks needed now first
   uint64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
   int idle_ ABSL_GUARDED_BY(mutex_) = 0;  // threads without work
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

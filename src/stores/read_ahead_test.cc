@@ -111,7 +111,7 @@ TEST(ReadAheadTest, ColumnsSideBySideAreFetchedOnceInFewRequests) {
   ahead.WillRead(columns);
   for (uint64_t turn = 0; turn < 100; ++turn) {
     for (const ByteRange& column : columns) {
-      // Columns come to their ends together.
+      // Columns reach their ends together.
       const uint64_t from = column.offset + column.size * turn / 100;
       Read(ahead, from, column.offset + column.size * (turn + 1) / 100, 256 << 10);
     }

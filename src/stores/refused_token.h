@@ -15,9 +15,8 @@ namespace millrace {
 // Thread-safe.
 class RefusedToken {
  public:
-  // For a request that got a 401: the token that it carries may have been revoked, so `tokens` is
-  // made to fetch another. kNone if there is none, or if it was refused before: a new try will not
-  // help.
+  // For a request that got a 401: its token may have been revoked, so `tokens` fetches another.
+  // kNone if there is none, or if it was refused before: a retry will not help.
   Refusal::RetryAdvice Renew(const HttpRequest& request, TokenSource& tokens);
 
  private:

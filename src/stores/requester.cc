@@ -31,10 +31,10 @@ absl::Status CheckHead(const HttpResponse& head, const PinnedRead& read, uint64_
   }
   if (head.status != 206 && offset != 0) {
     return absl::InternalError(
-        StrCat("the server answered HTTP ", head.status, " to a request for part of the object"));
+        StrCat("the server responded HTTP ", head.status, " to a request for part of the object"));
   }
   if (head.status == 206 && ContentRangeStart(head.header("content-range")) != offset) {
-    return absl::InternalError("the server sent another part of the object than was asked for");
+    return absl::InternalError("the server sent a different part of the object than requested");
   }
   return absl::OkStatus();
 }
@@ -109,7 +109,7 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
   size_t done_before = 0;
   Requester::Call call;
   call.write = [&] {
-    if (done == to.size()) --done;  // all of it came, and then the end was broken
+    if (done == to.size()) --done;  // all bytes arrived before the response failed
     const uint64_t from = offset + done;
     HttpRequest request = read.write(from, to.size() - done);
     request.timeout = absl::ZeroDuration();
@@ -118,11 +118,11 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
       return CheckHead(head, read, from);
     };
     request.on_body = [&](std::string_view piece) {
-      // A server that knows no ranges sends the whole object.
+      // A server without support for ranges sends the whole object.
       const size_t size = std::min(piece.size(), to.size() - done);
       std::memcpy(to.data() + done, piece.data(), size);
       done += size;
-      if (size < piece.size()) return absl::OutOfRangeError("more than was asked for");
+      if (size < piece.size()) return absl::OutOfRangeError("more than was requested");
       return absl::OkStatus();
     };
     return request;
@@ -134,7 +134,7 @@ absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t o
     RETURN_IF_ERROR(status);
     if (!call.moved()) {
       return absl::FailedPreconditionError(
-          StrCat("it ends at byte ", offset + done, ", before the size that was listed"));
+          StrCat("it ends at byte ", offset + done, ", before its listed size"));
     }
   }
   return absl::OkStatus();
@@ -144,7 +144,7 @@ absl::StatusOr<ListedKey> DescribedByHead(const std::string& key, const HttpResp
   ListedKey object{.key = key, .version = std::string(BareEtag(head.header("etag")))};
   if (object.version.empty() ||
       !absl::SimpleAtoi(ToAbsl(head.header("content-length")), &object.size)) {
-    return absl::UnavailableError("the answer does not give the object's size and ETag");
+    return absl::UnavailableError("the response lacks the object's size or ETag");
   }
   return object;
 }

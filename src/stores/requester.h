@@ -1,4 +1,4 @@
-// Requests to a cloud's API: signed, sent, and sent again while that may help.
+// Requests to a cloud's API: signed, sent, and retried while that may help.
 #ifndef MILLRACE_STORES_REQUESTER_H_
 #define MILLRACE_STORES_REQUESTER_H_
 
@@ -20,27 +20,27 @@
 
 namespace millrace {
 
-// What an answer that is no success means.
+// The meaning of an unsuccessful response.
 struct Refusal {
   enum class RetryAdvice {
     kNone,
     kWait,  // try again later
-    kNow,   // try again: what was wrong (a token, the region, the clock) was put right
+    kNow,   // try again: the cause (a token, the region, the clock) was fixed
   };
-  absl::Status status;  // for the user, if nothing cures it
+  absl::Status status;  // for the user, if retries do not help
   RetryAdvice cure = RetryAdvice::kNone;
 };
 
-// How one vendor wants requests signed, and what its refusals mean. Thread-safe.
+// How one vendor's requests are signed, and what its errors mean. Thread-safe.
 class CloudProtocol {
  public:
   virtual ~CloudProtocol() = default;
-  // Adds what proves who asks; called for each try, as tokens and dates age.
+  // Adds the authentication; called for each try, because tokens and dates expire.
   virtual absl::Status Authorize(HttpRequest& request, std::stop_token stop) = 0;
   virtual Refusal ClassifyError(const HttpRequest& request, const HttpResponse& response) = 0;
 };
 
-// What an error means whoever the vendor is: of a dialect the last word.
+// The meaning of an error for any vendor: the fallback of every protocol.
 Refusal CommonRefusal(const CloudError& error);
 
 // Thread-safe.
@@ -53,19 +53,20 @@ class Requester {
   struct Call {
     // Writes the request of the next try.
     std::function<HttpRequest()> write;
-    // Answers besides 2xx that are good; null: none.
+    // Responses other than 2xx that count as success; null: none.
     std::function<bool(int http_status)> accepts;
-    // Whether tries since the last call of this brought something: waits begin anew. Null: never.
+    // Whether tries since its last call made progress: waits then start again from the shortest.
+    // Null: never.
     std::function<bool()> moved;
   };
 
-  // Blocking, for as long as the retries last. Errors: of the dialect; Unavailable: no answer;
+  // Blocks as long as the retries last. Errors: of the protocol; Unavailable: no response;
   // Cancelled: `stop` was requested; of the request's on_head and on_body.
   absl::StatusOr<HttpResponse> Send(const Call& call, std::stop_token stop);
-  // Of a request that is the same at each try.
+  // For a request that is the same at each try.
   absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop);
 
-  // One try, for what is not worth more; the answer is not looked at.
+  // One try, if more are not worthwhile; the response is ignored.
   void SendOnce(HttpRequest request, std::stop_token stop);
 
  private:
@@ -77,32 +78,32 @@ class Requester {
   Clock& clock_;
 };
 
-// The part of a version that ReadPinned asks for.
+// The part of a version that ReadPinned requests.
 struct PinnedRead {
-  // Writes the request for `size` bytes from `offset`, in the version that is wanted.
+  // Writes the request for `size` bytes from `offset`, in the requested version.
   std::function<HttpRequest(uint64_t offset, uint64_t size)> write;
-  // A header of answers that names the version, and its value without quotes.
+  // The response header that names the version, and its value without quotes.
   std::string version_header;
   std::string version;
 };
 
-// Of an object whose versions are ETags. `url` gives its address for the next try.
+// For an object whose versions are ETags. `url` returns its address for the next try.
 PinnedRead ReadOfEtag(std::function<std::string()> url, const std::string& etag);
 
-// Fills `to` with the bytes at `offset`; after a broken answer it goes on behind the last byte
-// received. FailedPrecondition if an answer is of another version. Internal if the server ignores
-// ranges.
+// Fills `to` with the bytes at `offset`; after an interrupted response it resumes after the last
+// byte received. FailedPrecondition if a response has another version. Internal if the server
+// ignores ranges.
 absl::Status ReadPinned(Requester& requester, const PinnedRead& read, uint64_t offset,
                         absl::Span<char> to, std::stop_token stop);
 
-// The object that the headers of an answer to HEAD describe, its version the ETag. Unavailable if
+// The object that the headers of a HEAD response describe; its version is the ETag. Unavailable if
 // they lack the size or the ETag.
 absl::StatusOr<ListedKey> DescribedByHead(const std::string& key, const HttpResponse& head);
 
 // "bytes=0-99".
 std::string RangeHeader(uint64_t offset, uint64_t size);
 
-// As If-Match wants it.
+// In the format of If-Match.
 std::string QuotedEtag(std::string_view etag);
 
 // `etag` without quotes and without the mark of weak ones.

@@ -45,7 +45,7 @@ std::string S3Bucket::Url(const std::string& key) const {
   if (!options_.endpoint.empty()) return StrCat(options_.endpoint, "/", name_, "/", path);
   const std::string in = region();
   const std::string_view domain = AwsDomain(in);
-  // The certificate of a bucket's own host covers no name with dots.
+  // The certificate for bucket hosts does not cover names with dots.
   if (name_.find('.') != std::string::npos) {
     return StrCat("https://s3.", in, ".", domain, "/", name_, "/", path);
   }
@@ -85,7 +85,7 @@ Refusal S3Bucket::ClassifyError(const HttpRequest& request, const HttpResponse& 
                            "; set AWS_REGION to its region, or AWS_ENDPOINT_URL_S3 to its server"),
                     error)};
   }
-  // Servers do not agree on the status of a key that they do not know.
+  // Servers use different statuses for an unknown key.
   if (IsOneOf(error.code, kSecretCodes)) return Denied(request, response, error);
   switch (error.http_status) {
     case 401:
@@ -105,7 +105,7 @@ Refusal S3Bucket::ClassifyError(const HttpRequest& request, const HttpResponse& 
 
 Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& response,
                          const S3Error& error) {
-  // Answers to HEAD have no body to say why: the Date alone tells of a wrong clock.
+  // Responses to HEAD have no body with a reason: only the Date shows a wrong clock.
   if ((error.code == "RequestTimeTooSkewed" || error.code.empty()) &&
       server_clock_.Learn(response)) {
     return {CloudStatus(absl::StatusCode::kUnauthenticated,
@@ -121,7 +121,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
   if (error.code == "ExpiredToken") {
     const absl::Status status = CloudStatus(
         absl::StatusCode::kUnauthenticated,
-        StrCat("the AWS session has run out: log in again (", options_.keys->description(), ")"),
+        StrCat("the AWS session has expired: log in again (", options_.keys->description(), ")"),
         error);
     options_.keys->Forget(HeaderOf(request, "X-Amz-Security-Token"));
     return {status, Refusal::RetryAdvice::kNow};
@@ -129,7 +129,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
   if (IsOneOf(error.code, kSecretCodes)) {
     return {CloudStatus(
         absl::StatusCode::kUnauthenticated,
-        StrCat("S3 does not take these AWS keys: check them (", options_.keys->description(), ")"),
+        StrCat("S3 rejected these AWS keys: check them (", options_.keys->description(), ")"),
         error)};
   }
   return {CloudStatus(absl::StatusCode::kPermissionDenied,
@@ -138,7 +138,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
                       error)};
 }
 
-// True if the answer names another region than was asked in.
+// True if the response names a different region than the request.
 bool S3Bucket::LearnRegion(const S3Error& error) {
   absl::MutexLock lock(&mutex_);
   if (error.region.empty() || error.region == region_) return false;

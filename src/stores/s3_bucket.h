@@ -1,4 +1,4 @@
-// One bucket of S3: where it is, how requests to it are signed, and what its refusals mean.
+// One S3 bucket: its location, how requests to it are signed, and what its errors mean.
 #ifndef MILLRACE_STORES_S3_BUCKET_H_
 #define MILLRACE_STORES_S3_BUCKET_H_
 
@@ -15,13 +15,14 @@
 
 namespace millrace {
 
-// Learns from refusals: the bucket's region, how far the clocks are apart, that keys have run out.
+// Learns from errors: the bucket's region, the difference between the clocks, and that keys have
+// expired.
 class S3Bucket : public CloudProtocol {
  public:
   // `options` outlives it.
   S3Bucket(std::string name, const S3Options& options);
 
-  // The address of the object, or of the bucket if `key` is "", where the bucket is known to be.
+  // The address of the object, or of the bucket if `key` is "", at the bucket's known location.
   std::string Url(const std::string& key) const;
 
   absl::Status Authorize(HttpRequest& request, std::stop_token stop) override;

@@ -10,7 +10,9 @@
 namespace millrace {
 
 absl::StatusOr<ListPage> ParseS3Listing(std::string_view xml) {
-  const auto broken = [] { return absl::UnavailableError("the listing is not what S3 answers"); };
+  const auto broken = [] {
+    return absl::UnavailableError("the listing is not a valid S3 response");
+  };
   pugi::xml_document document;
   if (!ParseXml(xml, document)) return broken();
   const pugi::xml_node root = document.child("ListBucketResult");

@@ -1,4 +1,4 @@
-// Answers of the S3 API: XML, read from bounded text.
+// Responses of the S3 API: XML, read from bounded text.
 #ifndef MILLRACE_STORES_S3_RESPONSES_H_
 #define MILLRACE_STORES_S3_RESPONSES_H_
 
@@ -12,21 +12,21 @@
 
 namespace millrace {
 
-// A page of ListObjectsV2. Unavailable if the text is not one: a broken answer may be whole next
-// time.
+// A page of ListObjectsV2. Unavailable if the text is not one: a damaged response may be complete
+// next time.
 absl::StatusOr<ListPage> ParseS3Listing(std::string_view xml);
 
 struct S3Error : CloudError {
-  std::string region;  // where the bucket is, if the answer says so
+  std::string region;  // of the bucket, if the response names it
 };
 
-// The error in an answer that is no success.
+// The error in an unsuccessful response.
 S3Error ParseS3Error(const HttpResponse& response);
 
 // The UploadId of CreateMultipartUpload; "" if there is none.
 std::string ParseS3UploadId(std::string_view xml);
 
-// CompleteMultipartUpload may answer 200 and hold an error: true if this is one.
+// CompleteMultipartUpload may respond 200 with an error in the body: true if this is one.
 bool IsS3ErrorBody(std::string_view xml);
 
 // The body of CompleteMultipartUpload for parts 1, 2, ... with these ETags.

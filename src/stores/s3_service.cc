@@ -14,7 +14,7 @@
 namespace millrace {
 namespace {
 
-// '/', then U+10FFFF: behind every key of a folder.
+// '/', then U+10FFFF: after every key of a folder.
 std::string JustBefore(std::string start) {
   --start.back();
   return start + "\xf4\x8f\xbf\xbf";
@@ -95,7 +95,7 @@ class S3Service : public CloudService {
                       std::stop_token stop) override {
     const auto write = [](HttpRequest& request) { request.method = "DELETE"; };
     const absl::Status status = Send(bucket, key, write, std::move(stop)).status();
-    // Amazon says 204 for what is not there, others may say 404.
+    // For a missing object Amazon responds 204, others may respond 404.
     return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
 
@@ -156,7 +156,7 @@ class S3Service::MultipartUpload : public Upload {
     };
     ASSIGN_OR_RETURN(const HttpResponse response, service_.Send(bucket_, key_, write, stop_));
     etags_.emplace_back(BareEtag(response.header("etag")));
-    if (etags_.back().empty()) return absl::InternalError("the server gave a part no ETag");
+    if (etags_.back().empty()) return absl::InternalError("the server returned no ETag for a part");
     size_ += bytes.size();
     return absl::OkStatus();
   }
@@ -169,13 +169,13 @@ class S3Service::MultipartUpload : public Upload {
       request.url += StrCat("?uploadId=", id_);
       request.headers = {{"Content-Type", "application/xml"}};
       request.body = body;
-      request.timeout = absl::Minutes(10);  // the server puts the parts together meanwhile
+      request.timeout = absl::Minutes(10);  // the server assembles the parts meanwhile
     };
     const absl::StatusOr<HttpResponse> response = service_.Send(bucket_, key_, write, stop_);
     if (absl::IsNotFound(response.status())) return CheckCompleted(response.status());
     RETURN_IF_ERROR(response.status());
     if (!IsS3ErrorBody(response->body)) return absl::OkStatus();
-    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not put together",
+    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not assembled",
                        ParseS3Error(*response));
   }
 
@@ -186,7 +186,7 @@ class S3Service::MultipartUpload : public Upload {
   }
 
  private:
-  // An upload that is not known any more may have been completed by a try whose answer was lost.
+  // An upload that is no longer known may have been completed by a try whose response was lost.
   absl::Status CheckCompleted(const absl::Status& why) {
     const absl::StatusOr<ListedKey> found = service_.Stat(bucket_, key_, stop_);
     if (absl::IsNotFound(found.status())) return why;
@@ -213,7 +213,7 @@ absl::StatusOr<std::unique_ptr<Upload>> S3Service::StartUpload(const std::string
   };
   ASSIGN_OR_RETURN(const HttpResponse response, Send(bucket, key, write, stop));
   std::string id = ParseS3UploadId(response.body);
-  if (id.empty()) return absl::InternalError("the server began no multipart upload");
+  if (id.empty()) return absl::InternalError("the server did not start a multipart upload");
   return std::make_unique<MultipartUpload>(*this, bucket, key, std::move(id), std::move(stop));
 }
 

@@ -1,4 +1,4 @@
-// Amazon S3, and what speaks like it.
+// Amazon S3 and compatible servers.
 #ifndef MILLRACE_STORES_S3_SERVICE_H_
 #define MILLRACE_STORES_S3_SERVICE_H_
 
@@ -12,10 +12,10 @@
 namespace millrace {
 
 struct S3Options {
-  // Of a server other than Amazon's, "http://127.0.0.1:9000": buckets are in its paths. Empty:
-  // Amazon's, a host per bucket.
+  // The address of a server other than Amazon's, "http://127.0.0.1:9000", with buckets in its
+  // paths. Empty: Amazon's, with a host per bucket.
   std::string endpoint;
-  std::string region = "us-east-1";  // buckets elsewhere are found by the server's answer
+  std::string region = "us-east-1";  // a response names a bucket's other region
   std::shared_ptr<AwsKeySource> keys;
   ServiceOptions service;
 };

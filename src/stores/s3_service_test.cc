@@ -104,7 +104,7 @@ TEST_F(S3ServiceTest, SignsWithTheServersClockIfOursIsWrong) {
 }
 
 TEST_F(S3ServiceTest, ARefusalForTheTimeNamesHowFarOurClockIsOff) {
-  // A server that keeps to its word whatever the request says.
+  // A server that gives the same response to every request.
   cloud_.answer = [&](const HttpRequest&) {
     HttpResponse refusal = Refusal(403, "RequestTimeTooSkewed");
     refusal.headers = {FakeCloud::Date(cloud_.clock.Now() + absl::Minutes(20))};
@@ -173,7 +173,8 @@ TEST_F(S3ServiceTest, FindsOneObjectByItsHead) {
   EXPECT_TRUE(absl::IsNotFound(Store()->Find("s3://b/d").status()));
 }
 
-// Who may not list the whole bucket is denied what is not there; and a HEAD's answer has no words.
+// A user who may not list the whole bucket is denied missing objects; and a HEAD response has no
+// text.
 TEST_F(S3ServiceTest, AListingSaysWhyAHeadWasRefused) {
   std::string listing = kEmpty;
   cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {

@@ -1,4 +1,4 @@
-// What the services of all clouds take from outside.
+// The options that the services of all clouds share.
 #ifndef MILLRACE_STORES_SERVICE_OPTIONS_H_
 #define MILLRACE_STORES_SERVICE_OPTIONS_H_
 
@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-// Clouds ask for sooner first tries than Mixpanel does.
+// Clouds recommend earlier first retries than Mixpanel.
 inline const RetryPolicy kStoreRetry{.initial = absl::Milliseconds(500),
                                      .max = absl::Seconds(32),
                                      .min_jitter = absl::ZeroDuration(),

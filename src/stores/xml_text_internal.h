@@ -1,4 +1,4 @@
-// XML of answers, parsed by pugixml, which resolves no entity but the five of XML and loads
+// XML of responses, parsed by pugixml, which resolves only the five predefined entities and loads
 // nothing.
 #ifndef MILLRACE_STORES_XML_TEXT_INTERNAL_H_
 #define MILLRACE_STORES_XML_TEXT_INTERNAL_H_
@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-// False if `xml` is not whole. Blanks and line ends of texts are kept: keys may have them.
+// False if `xml` is incomplete. Blanks and line ends in texts are kept, because keys may have them.
 inline bool ParseXml(std::string_view xml, pugi::xml_document& document) {
   constexpr unsigned kFlags =
       pugi::parse_escapes | pugi::parse_cdata | pugi::parse_ws_pcdata_single;

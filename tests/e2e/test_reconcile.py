@@ -19,7 +19,7 @@ class ReconcileTest(MillraceTest):
         report = self.run_json("reconcile", folder, "--config", config, "--mixpanel-url", self.box.url, *args,
                                expect=expect)
         self.assertEqual(report["expected"], report["found"] + report["missing"])
-        self.assertEqual(list(self.state.glob("reconcile.*")), [], "a temporary folder is left")
+        self.assertEqual(list(self.state.glob("reconcile.*")), [], "a temporary folder was not removed")
         return report
 
     def replay(self, *args, expect=0):

@@ -101,8 +101,8 @@ class StoresTest(harness.MillraceTest):
 
     def test_s3(self):
         server, sandbox = self.import_from(cloud_servers.VersityGateway)
-        for change, says in (({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "does not take these AWS keys"),
-                             ({"AWS_ACCESS_KEY_ID": "nobody"}, "does not take these AWS keys")):
+        for change, says in (({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "rejected these AWS keys"),
+                             ({"AWS_ACCESS_KEY_ID": "nobody"}, "rejected these AWS keys")):
             code, _, err = self.run_program("import", server.root + "data", "--mixpanel-url", sandbox.url,
                                             env=server.variables() | change)
             self.assertEqual(code, 2, err)

@@ -1,5 +1,5 @@
-// What tests of credentials stand on: a home folder, variables, a clock and answers of their own,
-// so that they see nothing of the machine that they run on.
+// The base of credential tests: its own home folder, variables, clock and responses, so that tests
+// do not depend on the machine.
 #ifndef MILLRACE_AUTH_TESTING_CREDENTIALS_FIXTURE_H_
 #define MILLRACE_AUTH_TESTING_CREDENTIALS_FIXTURE_H_
 
@@ -38,9 +38,9 @@ class CredentialsTest : public testing::Test {
 
   // Writes a file below folder_, and returns its path.
   std::string Write(const std::string& name, const std::string& text);
-  // Looks into variables_.
+  // Looks up variables_.
   Environment environment();
-  // Makes clients that answer as answer_ does, and note in asked_ what was sent.
+  // Makes clients that respond as answer_ does and record requests in asked_.
   std::function<std::unique_ptr<HttpClient>()> new_http();
   // asked_, as "METHOD URL".
   std::vector<std::string> Lines() const;

@@ -1,4 +1,4 @@
-// Keys of tests, made when they run.
+// Keys for tests, made at run time.
 #ifndef MILLRACE_AUTH_TESTING_TEST_KEY_H_
 #define MILLRACE_AUTH_TESTING_TEST_KEY_H_
 
@@ -12,7 +12,7 @@ class TestRsaKey {
   TestRsaKey();  // a new one of 2048 bits
 
   const std::string& private_pem() const { return private_pem_; }
-  // Whether `token` is a JSON Web Token that this key has signed.
+  // Whether `token` is a JSON Web Token signed by this key.
   bool HasSigned(std::string_view token) const;
 
  private:
@@ -20,7 +20,7 @@ class TestRsaKey {
   std::string public_pem_;
 };
 
-// The claims of a JSON Web Token, as JSON text; "" if it is none.
+// The claims of a JSON Web Token, as JSON text; "" if it is not one.
 std::string JwtClaims(std::string_view token);
 
 }  // namespace millrace

@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kMaxOpenFiles = 128;
 constexpr size_t kMaxNameBytes = 60;
 
-// The end of a URI, of letters that every file system takes.
+// The end of a URI, in characters that every file system accepts.
 std::string ReadableName(std::string_view uri) {
   while (uri.ends_with('/')) uri.remove_suffix(1);
   std::string name(uri.substr(uri.rfind('/') + 1));
@@ -48,7 +48,7 @@ class RecordFile {
   absl::Status Append(std::string_view lines) {
     absl::MutexLock lock(&mutex_);
     ASSIGN_OR_RETURN(const FolderLock folder_lock, FolderLock::Take(folder_));
-    // Another process may have put a new file in its place, with all that it held.
+    // Another process may have replaced it with a new file that has all its content.
     if (file_ != nullptr && IdentityOf(path_) != identity_) file_.reset();
     if (file_ == nullptr) {
       ASSIGN_OR_RETURN(file_, OpenLines(path_));
@@ -56,7 +56,7 @@ class RecordFile {
     }
     synced_ = false;
     const absl::Status status = file_->Append(lines);
-    // A line may be torn now: opening the file again cuts it.
+    // A line may be torn now: reopening the file truncates it.
     if (!status.ok()) file_.reset();
     return status;
   }
@@ -77,7 +77,7 @@ class RecordFile {
     absl::MutexLock lock(&mutex_);
     ASSIGN_OR_RETURN(const FolderLock folder_lock, FolderLock::Take(folder_));
     file_.reset();
-    // First what says that records were replayed: the rows may be rejected anew.
+    // First the notes that records were replayed, because the rows may be rejected again.
     RETURN_IF_ERROR(DropRows(ReplayedPath(path_), row + 1));
     return DropRows(path_, row + 1);
   }
@@ -126,7 +126,7 @@ class DiskDeadLetterQueue : public DeadLetterQueue {
   }
 
  private:
-  // Shared with those who use it, so that it is closed behind them.
+  // Shared with its users, so that it is closed after them.
   absl::StatusOr<std::shared_ptr<RecordFile>> FileOf(const LedgerKey& object) {
     std::string path = DeadLetterPath(folder_, object);
     absl::MutexLock lock(&mutex_);

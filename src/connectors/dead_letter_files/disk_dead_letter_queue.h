@@ -12,8 +12,8 @@
 
 namespace millrace {
 
-// `folder` (0700) and its files (0600) are made when the first record is kept. The result is
-// thread-safe; one process at a time may keep records of one ledger key, while others replay them
+// `folder` (0700) and its files (0600) are created when the first record is added. The result is
+// thread-safe; one process at a time may add records of one ledger key, while others replay them
 // (replay_notes.h).
 absl::StatusOr<std::unique_ptr<DeadLetterQueue>> OpenDiskDeadLetterQueue(
     const std::string& folder, Clock& clock = Clock::Real());

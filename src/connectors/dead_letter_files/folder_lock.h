@@ -9,12 +9,12 @@
 
 namespace millrace {
 
-// Held while it lives: files of the folder are appended to and replaced under it only, so that
-// nobody appends to a file that was replaced, or takes a line that is being written for a torn one.
-// Readers need none. It ends with its process.
+// Held while it lives: files of the folder are appended to and replaced under it only, so that no
+// process appends to a file that was replaced, or mistakes a line that is being written for a torn
+// one. Readers need none. It ends with its process.
 class FolderLock {
  public:
-  // Waits for others. Makes the folder (0700) and its file ".lock" (0600) where they are missing.
+  // Waits for others. Creates the folder (0700) and its file ".lock" (0600) if they are missing.
   static absl::StatusOr<FolderLock> Take(const std::string& folder);
 
  private:

@@ -83,8 +83,8 @@ absl::Status NoteReplayed(const std::string& folder, absl::Span<const ReplayNote
         if (rows.contains(one.source_row)) AppendDeadLetter(records, object, one, now);
       }
     }
-    // New reasons first: until the older record of a row is noted as out of date both are shown,
-    // and replayed once.
+    // New records first: until the older record of a row is marked as outdated, both are shown, but
+    // replayed once.
     RETURN_IF_ERROR(AppendDurably(path, records.view()));
     std::string lines;
     for (const ReplayNote* note : of_object) {

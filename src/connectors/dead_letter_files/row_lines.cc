@@ -57,7 +57,7 @@ absl::StatusOr<bool> HasRow(const std::string& path, uint64_t row) {
   return has;
 }
 
-// Writes what stays beside the file, syncs it and puts it in the file's place.
+// Writes the remaining lines to a new file, syncs it and replaces the file with it.
 absl::Status Rewrite(const std::string& path, uint64_t row) {
   const std::string beside = path + ".new";
   ::unlink(beside.c_str());
@@ -79,7 +79,7 @@ absl::Status Rewrite(const std::string& path, uint64_t row) {
   if (::rename(beside.c_str(), path.c_str()) != 0) {
     return ErrnoStatus(errno, StrCat("replacing ", path));
   }
-  return OpenAppendFile(path).status();  // makes the new entry of the folder durable
+  return OpenAppendFile(path).status();  // makes the new directory entry durable
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ absl::Status ForEachLine(const std::string& path, size_t max,
                          const std::function<absl::Status(std::string_view, uint64_t)>& visit) {
   ASSIGN_OR_RETURN(const FileDescriptor file, OpenForReading(path));
   std::vector<char> block(kBlock);
-  std::string begun;  // of a line that goes on in the next block
+  std::string begun;  // of a line that continues in the next block
   uint64_t number = 0;
   for (;;) {
     const ssize_t size = ::read(file.get(), block.data(), block.size());

@@ -24,7 +24,7 @@ class FakeFirestoreTest : public testing::Test {
   static Json Update(const std::string& id, int n) {
     return {{"update", {{"name", Name(id)}, {"fields", {{"n", {{"integerValue", StrCat(n)}}}}}}}};
   }
-  // The answer; {"status": HTTP status, "error"} if it is no 200.
+  // The response; {"status": HTTP status, "error"} if it is not a 200.
   Json Call(const std::string& method, const Json& body, const std::string& token = "owner") {
     const std::string text = body.dump();
     const auto reply = http_->Send(

@@ -44,7 +44,7 @@ absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std
 absl::StatusOr<std::string> FirestoreClient::Call(const char* method, const std::string& body,
                                                   const std::stop_token& stop) {
   ASSIGN_OR_RETURN(HttpResponse reply, Post(method, body, stop));
-  if (reply.status == 401) {  // the token may have been withdrawn before its time
+  if (reply.status == 401) {  // the token may have been revoked
     ASSIGN_OR_RETURN(const AccessToken refused, location_.credentials.tokens->Token(stop));
     location_.credentials.tokens->Forget(refused);
     ASSIGN_OR_RETURN(reply, Post(method, body, stop));

@@ -15,7 +15,7 @@
 
 namespace millrace::firestore {
 
-// Which documents, where, and who asks.
+// The documents, their location and the credentials.
 struct Location {
   std::string base_url;  // "https://firestore.googleapis.com"
   std::string project;
@@ -27,18 +27,18 @@ struct Location {
   std::string DocumentName(const LedgerKey& key) const;
 };
 
-// Errors: as ErrorOf(), with the hint which role is missing. `location` outlives the client.
+// Errors: as ErrorOf(), with a hint about the missing role. `location` outlives the client.
 class FirestoreClient {
  public:
   FirestoreClient(const Location& location, std::unique_ptr<HttpClient> http)
       : location_(location), http_(std::move(http)) {}
 
   absl::StatusOr<Found> Get(const std::string& name, const std::stop_token& stop);
-  // AlreadyExists, FailedPrecondition or NotFound: what was expected is not so. Aborted: others
-  // write there at once; try again. Cancelled: `stop` was requested.
+  // AlreadyExists, FailedPrecondition or NotFound: the precondition does not hold. Aborted:
+  // concurrent writes; try again. Cancelled: `stop` was requested.
   absl::StatusOr<absl::Time> Write(const std::string& name, const LedgerDocument& document,
                                    Expect expect, const std::stop_token& stop);
-  // Deletes `name`, whatever it is, or only if its updateTime is still `updated`. Errors as above.
+  // Deletes `name` unconditionally, or only if its updateTime is still `updated`. Errors as above.
   absl::Status Delete(const std::string& name, const std::stop_token& stop,
                       std::optional<absl::Time> updated = {});
   absl::StatusOr<std::vector<LedgerDocument>> Page(const LedgerDocument* after, size_t limit,

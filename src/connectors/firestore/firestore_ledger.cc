@@ -25,7 +25,7 @@ using firestore::Location;
 
 constexpr size_t kMaxConnections = 8;
 constexpr size_t kPage = 300;
-// A document bears about one change a second.
+// A document supports about one change per second.
 constexpr absl::Duration kStoreInterval = absl::Seconds(1);
 constexpr int kMaxTries = 10;  // against others that change the same document
 
@@ -65,10 +65,10 @@ class FirestoreLedger : public Ledger {
     if (!client) return StopRequested();
     return (*client)->Page(after, kPage, stop);
   }
-  // What there is of an object, version and destination.
+  // The documents of an object, version and destination.
   struct Look {
     std::optional<LedgerDocument> own;
-    std::optional<Claim> rival;  // of a row of another config: what a claim comes to because of it
+    std::optional<Claim> rival;  // of a row of another config: the outcome of a claim because of it
     absl::Time read_time;
   };
   absl::StatusOr<Look> LookAt(FirestoreClient& client, const LedgerKey& key,
@@ -86,12 +86,13 @@ class FirestoreLedger : public Ledger {
 
   const Location location_;
   Clock& clock_;
-  // Whether the last claim met a document: a look comes first then, else the creation.
+  // Whether the last claim found a document: if so, the next claim reads first, else it creates
+  // first.
   std::atomic<bool> look_first_{false};
   Pool<FirestoreClient> clients_;
 };
 
-// Who wins among many is settled within some tens of milliseconds.
+// Competing claims are decided within tens of milliseconds.
 absl::Status FirestoreLedger::BackOff(int attempt, const std::stop_token& stop) {
   absl::BitGen random;
   const double max = 0.01 * (1 << std::min(attempt, 6));
@@ -112,7 +113,7 @@ absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const ClaimRequest& r
                      .config_parts = request.config_parts};
   absl::Status last;
   for (int attempt = 0; attempt < kMaxTries; ++attempt) {
-    // Claiming twice is the same as once, so a lost answer does no harm.
+    // Claiming twice has the same effect as once, so a lost response is harmless.
     absl::StatusOr<std::optional<Claim>> claim = TryClaim(**client, wanted, request.lease, stop);
     if (claim.ok() && claim->has_value()) return **std::move(claim);
     last = claim.status();
@@ -182,9 +183,9 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(
   return GiveWayToRivals(client, *std::move(claim), stop);
 }
 
-// Of two claims under two configs at once, neither may see the other's document before its own is
-// there. So who has claimed looks again: the later of the two sees the other and gives way, and it
-// may be both.
+// If two workers claim under two configs at the same time, neither may see the other's document
+// before its own exists. So after a claim a worker looks again: the later one sees the other
+// document and releases its claim; possibly both do.
 absl::StatusOr<Ledger::Claim> FirestoreLedger::GiveWayToRivals(FirestoreClient& client, Claim claim,
                                                                const std::stop_token& stop) {
   ASSIGN_OR_RETURN(Look look, LookAt(client, claim.entry.key, stop));
@@ -210,8 +211,8 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClie
   return Claim{.outcome = Claim::Outcome::kClaimed, .entry = std::move(entry)};
 }
 
-// A compare-and-set on the time of the document's last change. Where that is another one, an
-// earlier try of which no answer came may have done it already.
+// A compare-and-set on the time of the document's last change. If that differs, an earlier try
+// whose response was lost may have made the change.
 absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry,
                                      const std::stop_token& stop) {
   const std::string name = location_.DocumentName(entry.key);
@@ -285,8 +286,8 @@ absl::StatusOr<std::vector<LedgerKey>> FirestoreLedger::Forget(const LedgerKey& 
   return forgotten;
 }
 
-// Firestore orders by object (an index that it makes by itself); those of one object are put in
-// order here, which spares users a composite index.
+// Firestore orders by object (an automatic index); the documents of one object are sorted here, so
+// that users need no composite index.
 absl::Status FirestoreLedger::ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
                                       std::stop_token stop) {
   std::vector<LedgerDocument> same;  // documents of one object

@@ -20,16 +20,18 @@ namespace millrace {
 struct FirestoreOptions {
   Environment environment;  // for FIRESTORE_EMULATOR_HOST and Google's credentials
   std::function<std::unique_ptr<HttpClient>()> new_http = [] { return NewCurlHttpClient(); };
-  Clock& clock = Clock::Real();  // of waits and tokens only; leases are judged by the server's
+  // For waits and tokens only; the server's clock decides about leases.
+  Clock& clock = Clock::Real();
 };
 
 // The ledger at `uri`, "firestore://PROJECT/COLLECTION?database=ID"; the collection is
-// dataflow_processed_files and the database (default) if they are not named. Leases are judged by
-// the server's clock. Whether a change of which no answer came was made is found out by reading it
-// back. Asks for one document to see whether the ledger can be used.
+// dataflow_processed_files and the database (default) if they are not named. The server's clock
+// decides about leases. If the response to a change was lost, the ledger reads back whether the
+// change was made. Reads one document to check that the ledger can be used.
 //
 // InvalidArgument: the URI cannot be read. NotFound: no such project or database. Unauthenticated,
-// PermissionDenied: with what is missing. Unavailable: try again. Cancelled: `stop` was requested.
+// PermissionDenied: the message names what is missing. Unavailable: try again. Cancelled: `stop`
+// was requested.
 absl::StatusOr<std::unique_ptr<Ledger>> OpenFirestoreLedger(std::string_view uri,
                                                             const FirestoreOptions& options,
                                                             std::stop_token stop);

@@ -1,4 +1,4 @@
-// The ledger's documents in Firestore, and the REST API's requests and answers about them (v1,
+// The ledger's documents in Firestore, and the REST API's requests and responses for them (v1,
 // https://firestore.googleapis.com). Format: docs/formats/ledger.md.
 #ifndef MILLRACE_CONNECTORS_FIRESTORE_LEDGER_DOCUMENT_H_
 #define MILLRACE_CONNECTORS_FIRESTORE_LEDGER_DOCUMENT_H_
@@ -15,33 +15,33 @@
 
 namespace millrace::firestore {
 
-// entry.updated is the document's updateTime, by which a change is compared and set;
-// entry.started its createTime; entry.lease_until = entry.updated + lease.
+// entry.updated is the document's updateTime, which compare-and-set uses; entry.started its
+// createTime; entry.lease_until = entry.updated + lease.
 struct LedgerDocument {
   LedgerEntry entry;
   absl::Duration lease;    // stored in milliseconds
-  std::string last_write;  // names the change that made this revision
+  std::string last_write;  // identifies the change that made this revision
   std::string name;        // "projects/.../documents/collection/id"; set where it was read
 };
 
-// The id of the document of `key`: 32 hex digits, so that neighbours in a listing do not lie side
-// by side, which Firestore serves badly.
+// The id of the document of `key`: 32 hex digits, so that neighbours in a listing are not adjacent,
+// which Firestore handles badly.
 std::string DocumentId(const LedgerKey& key);
 
 enum class Expect { kAbsent, kUnchanged };
 
 // Bodies of :commit that write `document` at `name`, if there is none yet, or if its updateTime is
-// still entry.updated; that delete `name` whatever it is, or only if its updateTime is still
-// `updated`; of :batchGet; of :runQuery for `limit` documents by object and name, behind `after`
-// (null: from the first); and for all documents of an object and version, which the indexes that
-// Firestore makes by itself are enough for.
+// still entry.updated; that delete `name` unconditionally, or only if its updateTime is still
+// `updated`; of :batchGet; of :runQuery for `limit` documents by object and name, after `after`
+// (null: from the first); and for all documents of an object and version, for which Firestore's
+// automatic indexes suffice.
 std::string WriteBody(const std::string& name, const LedgerDocument& document, Expect expect);
 std::string DeleteBody(const std::string& name, std::optional<absl::Time> updated = {});
 std::string GetBody(const std::string& name);
 std::string QueryBody(const std::string& collection, const LedgerDocument* after, size_t limit);
 std::string ObjectQueryBody(const std::string& collection, const LedgerKey& key);
 
-// Answers. DataLoss if they are not what the API gives; nothing of them is trusted.
+// Responses. DataLoss if they are not valid; they are not trusted.
 struct Found {
   std::optional<LedgerDocument> document;
   absl::Time read_time;  // of the server's clock
@@ -55,8 +55,8 @@ struct QueryResult {
 };
 absl::StatusOr<QueryResult> ParseQueryResponse(std::string_view body);
 
-// What an error answer says: the code after its "status", or after the HTTP status where it has
-// none; Unavailable for all that passes. Its message is shown.
+// The error in a response: the code from its "status", or from the HTTP status if it has none;
+// Unavailable for all transient errors. Its message is shown.
 absl::Status ErrorOf(int http_status, std::string_view body);
 
 }  // namespace millrace::firestore

@@ -75,7 +75,7 @@ bool BatchProgress::Halve(RowRange rows) {
     Split(rows);
     return true;
   }
-  // Behind what is open: bad rows often stand together, and the good ones are to be found soon.
+  // After the open ranges: bad rows are often adjacent, and the good ones should be found soon.
   TakeFromNext(rows);
   const auto [first, second] = Halves(rows);
   open_.push_back(first);
@@ -96,8 +96,8 @@ bool BatchProgress::SearchUnclear(RowRange rows) {
   return Halve(rows);
 }
 
-// Cuts a row out of the middle of each open range, to be sent first. Were they refused as well,
-// more than a few bad rows would have to be in each range.
+// Takes a row out of the middle of each open range, to be sent first. If these are refused too,
+// each range must contain more than a few bad rows.
 void BatchProgress::AddProbes() {
   std::deque<RowRange> probes;
   std::deque<RowRange> others;

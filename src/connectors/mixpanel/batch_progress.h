@@ -1,5 +1,5 @@
-// How far one batch has come: which rows still have to be sent and which were refused. Lets a batch
-// that was delivered in part be taken up again where it stopped. Pure.
+// The progress of one batch: which rows must still be sent and which were refused. Lets a partly
+// delivered batch be resumed where it stopped. Pure.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_BATCH_PROGRESS_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_BATCH_PROGRESS_H_
 
@@ -18,11 +18,11 @@ namespace millrace::mixpanel {
 
 // One batch at a time.
 //
-// A range that the destination refused without naming a row is searched: it is halved until the
-// bad rows stand alone, with at most kMaxSearchRequests more requests a batch; then what is still
-// refused is given up range by range. If everything is refused in the same words, the whole batch
-// is (refused_whole()) once all rows were sent, or kMaxRefusals requests, among them single rows
-// from all over the batch.
+// A range that the destination refused without naming a row is searched: it is halved until the bad
+// rows are isolated, with at most kMaxSearchRequests more requests per batch; then ranges that are
+// still refused are rejected as a whole. If everything is refused with the same message, the whole
+// batch is (refused_whole()) once all rows were sent, or kMaxRefusals requests, among them single
+// rows from all over the batch.
 class BatchProgress {
  public:
   // Enough to find about a dozen bad rows among 2,000.
@@ -32,33 +32,34 @@ class BatchProgress {
   static constexpr int kMaxRefusedProbes = 16;
   static constexpr int kMaxRefusals = kMaxRefusedRanges + kMaxRefusedProbes;
 
-  // `in_order`: rows are sent in ascending order even if ranges are searched, as updates of one
-  // profile must be. A batch that is refused whole then takes all of the search.
+  // `in_order`: rows are sent in ascending order even if ranges are searched, which updates of one
+  // profile require. A batch that is refused whole then uses the entire search.
   explicit BatchProgress(bool in_order) : in_order_(in_order) {}
 
-  // Goes on with `batch` if it is the one that was put aside, told by its content and its source
-  // rows, not by its address; else begins it.
+  // Resumes `batch` if it is the one that was set aside, identified by its content and source rows,
+  // not by its address; else begins it.
   void Begin(const Batch& batch);
-  // Remembers how far `batch` has come for the next Begin().
+  // Remembers the progress of `batch` for the next Begin().
   void PutAside(const Batch& batch);
 
   bool finished() const { return open_.empty(); }
   // The next rows to send: not empty unless finished().
   RowRange next() const { return open_.front(); }
-  // The destination has refused everything, in the same words: call Finish(), and believe words().
+  // The destination has refused everything with the same message: call Finish() and use words().
   bool refused_whole() const;
   const std::string& words() const { return words_; }
 
-  // `rows`, from the front of next(), are durable but `refused` (rows counted from rows.begin).
+  // `rows`, from the front of next(), are durable except `refused` (rows counted from rows.begin).
   void Complete(RowRange rows, std::vector<RefusedRow> refused);
   // `rows`, from the front of next(), will never be accepted, for a reason of their own.
   void Refuse(RowRange rows, std::string_view code, std::string_view message);
   // `rows`, from the front of next(), are to be sent in two halves, in order.
   void Split(RowRange rows);
-  // The destination refused `rows`, from the front of next(), saying `words` and naming none.
+  // The destination refused `rows`, from the front of next(), with the message `words` and named
+  // none.
   void SearchRefused(RowRange rows, std::string_view words);
-  // What it said of `rows`, from the front of next(), contradicts itself: they are halved. False if
-  // they cannot be, or the search has come to its end: then nothing has changed.
+  // The response for `rows`, from the front of next(), contradicts itself: they are halved. False
+  // if they cannot be halved or the search limit is reached: then nothing has changed.
   bool SearchUnclear(RowRange rows);
 
   // The refused rows, ascending; forgets the batch.
@@ -73,7 +74,7 @@ class BatchProgress {
   };
   static Identity Identify(const Batch& batch);
   void TakeFromNext(RowRange rows);
-  // Halves `rows`, which were taken, if that may still be done.
+  // Halves `rows`, which were taken, if that is still allowed.
   bool Halve(RowRange rows);
   void AddProbes();
 

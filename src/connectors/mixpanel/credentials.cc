@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 constexpr size_t kMaxFileBytes = 64 << 10;
 
 // A secret as it is sent: without white space at its ends (files and `echo` add line ends), and
-// without any within, which could break a header in two.
+// without any inside, which could split a header.
 absl::StatusOr<std::string> Secret(std::string_view text, std::string_view name) {
   const std::string stripped(absl::StripAsciiWhitespace(ToAbsl(text)));
   for (const char c : stripped) {

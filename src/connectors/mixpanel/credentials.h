@@ -1,4 +1,4 @@
-// Who we are to Mixpanel, and where Mixpanel is.
+// Credentials for Mixpanel, and Mixpanel's addresses.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_CREDENTIALS_H_
 
@@ -43,8 +43,8 @@ struct Endpoints {
   std::string query;      // /api/query/engage
 
   static Endpoints ForRegion(Region region);
-  // All three are `url` (sandbox, proxy): https, or http to this machine itself, as requests carry
-  // credentials. A path before the API's own is kept.
+  // All three are `url` (sandbox, proxy): https, or http to this machine itself, because requests
+  // contain credentials. A path before the API's own is kept.
   static absl::StatusOr<Endpoints> ForUrl(std::string_view url);
 };
 

@@ -1,4 +1,4 @@
-// Profiles out of Mixpanel, page by page (POST /api/query/engage).
+// Reads profiles from Mixpanel, page by page (POST /api/query/engage).
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_ENGAGE_QUERY_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_ENGAGE_QUERY_H_
 
@@ -24,15 +24,17 @@ struct Profile {
   std::string properties;   // a JSON object, its members in Mixpanel's order
 };
 
-// One thread at a time. Mixpanel allows 60 queries an hour, each page being one, and 5 at a time.
+// One thread at a time. Mixpanel allows 60 queries per hour, where each page is one, and 5 at a
+// time.
 class ProfileReader {
  public:
   // `http` outlives the reader.
   ProfileReader(HttpClient& http, const Endpoints& endpoints, const Credentials& credentials,
                 const std::string& project_id, ProfileQuery query);
 
-  // The next page; an empty one is the end. Unavailable (no answer, 429, 5xx, an answer that makes
-  // no sense): may be called again for the same page. Other errors as in CheckResponse(), for good.
+  // The next page; an empty one is the end. Unavailable (no response, 429, 5xx, an invalid
+  // response): it may be called again for the same page. Other errors, as in CheckResponse(), are
+  // permanent.
   absl::StatusOr<std::vector<Profile>> Next(std::stop_token stop);
 
   // How many profiles there are, as the last page said; 0 before the first.

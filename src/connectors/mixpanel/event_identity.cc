@@ -18,8 +18,8 @@ namespace od = simdjson::ondemand;
 static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
 constexpr int64_t kMillisPerDay = 86'400'000;
-// 1971-01-01, before which no event lies: smaller times are seconds. Not 1e11, as in what is sent:
-// the export shows early times in milliseconds, too.
+// 1971-01-01; no event is earlier, so smaller times are seconds. Not 1e11, as for sent events,
+// because the export also has early times in milliseconds.
 constexpr double kMinMillis = 31'536'000'000;
 
 struct Fields {

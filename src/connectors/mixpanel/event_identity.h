@@ -1,4 +1,4 @@
-// The four keys by which Mixpanel tells events apart.
+// The four keys by which Mixpanel deduplicates events.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_EVENT_IDENTITY_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_EVENT_IDENTITY_H_
 
@@ -20,24 +20,24 @@ struct EventIdentity {
 
   void Set(std::string name, std::string_view distinct_id, int64_t millis,
            std::string_view insert_id);
-  // From a text that has the meaning of `key`. InvalidArgument if it has not.
+  // Parses a text in the form of `key`. InvalidArgument if it is not one.
   absl::Status SetFromKey(std::string_view text);
   Hash128 fingerprint() const { return HashBytes(key); }
   // Days since 1970-01-01, UTC.
   int64_t day() const;
 };
 
-// Reads identities off events as we send them and as the raw export gives them back. One thread at
-// a time; reuses its buffers.
+// Reads the identities of events, both as sent and as returned by the raw export. One thread at a
+// time; reuses its buffers.
 class IdentityReader {
  public:
   IdentityReader();
   ~IdentityReader();
 
-  // InvalidArgument if `json` is no event with a numeric time. What Mixpanel changes on its side is
-  // undone: $distinct_id_before_identity and the originals of $hotshard_events win, times in
-  // seconds become milliseconds, numeric ids become text, and without a distinct_id the event is of
-  // $user_id, else of "$device:" + $device_id, else of "".
+  // InvalidArgument if `json` is not an event with a numeric time. It reverts the changes that
+  // Mixpanel makes: $distinct_id_before_identity and the originals of $hotshard_events win, times
+  // in seconds become milliseconds, numeric ids become text, and without a distinct_id the event is
+  // of $user_id, else of "$device:" + $device_id, else of "".
   absl::Status Read(std::string_view json, EventIdentity& identity);
 
  private:

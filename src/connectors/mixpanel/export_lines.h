@@ -1,4 +1,4 @@
-// The body of a raw export, cut into records. Pure.
+// Splits the body of a raw export into records. Pure.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_EXPORT_LINES_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_EXPORT_LINES_H_
 
@@ -11,15 +11,15 @@
 
 namespace millrace::mixpanel {
 
-// One JSON object a line, with what real exports do besides: empty lines, a record split over
-// several lines (joined again), and the line "terminated early" when the server gave up.
+// One JSON object per line, plus the irregularities of real exports: empty lines, a record split
+// over several lines (joined again), and the line "terminated early" if the server gave up.
 class ExportLines {
  public:
   using OnLine = std::function<absl::Status(std::string_view)>;
   explicit ExportLines(OnLine on_line, size_t max_line_bytes = 16 << 20);
 
-  // Takes the next bytes of the body. Unavailable: the server gave up, or a line is no record.
-  // DataLoss: a line is longer than allowed. A status of `on_line` is returned as it is.
+  // Takes the next bytes of the body. Unavailable: the server gave up, or a line is not a record.
+  // DataLoss: a line is longer than allowed. An error of `on_line` is returned unchanged.
   absl::Status Push(std::string_view bytes);
   // The body has ended. Unavailable if it ended inside a record.
   absl::Status Finish();
@@ -30,7 +30,7 @@ class ExportLines {
 
   const OnLine on_line_;
   const size_t max_line_bytes_;
-  std::string unfinished_;         // behind the last line end
+  std::string unfinished_;         // after the last line end
   std::string record_;             // a line that is whole if the next one begins a record
   bool record_is_joined_ = false;  // of several lines
 };

@@ -17,14 +17,14 @@ namespace {
 
 using Json = nlohmann::json;
 
-// What a JSON answer says, before it is believed.
+// The content of a JSON response, before validation.
 struct Statement {
   bool is_mixpanels = false;       // an object with at least one of the keys that Mixpanel sends
   std::optional<uint64_t> code;    // repeats the HTTP status
   std::optional<uint64_t> stored;  // num_records_imported, num_good_events
   std::optional<bool> success;     // status: 1 or "OK", 0 or another text
-  std::string error;               // the best text there is
-  bool failed_is_sound = true;     // `failed` is what the list said, whole and within bounds
+  std::string error;               // the best available text
+  bool failed_is_sound = true;     // `failed` is the whole list, within bounds
   std::vector<RefusedRow> failed;  // ascending
 
   bool AddsUp(size_t rows) const {
@@ -58,7 +58,7 @@ std::optional<bool> Success(const Json& reply) {
   return std::nullopt;
 }
 
-// The list holds objects that name a row, or (the whole request was refused) plain texts.
+// The list has objects that name a row, or (if the whole request was refused) plain strings.
 void ReadFailedRecords(const Json& list, size_t rows, Statement& statement) {
   statement.failed_is_sound = list.is_array();
   if (!list.is_array()) return;
@@ -173,7 +173,7 @@ ImportOutcome ClassifyStatus(int http_status, std::string_view body) {
 ImportOutcome ClassifyBadRequest(std::string_view body, size_t rows) {
   Statement statement = Read(body, rows);
   const std::string answered = Answered(400, body);
-  // Its body was cut off, or something between here and Mixpanel answered.
+  // Its body was cut off, or an intermediary responded.
   if (!statement.is_mixpanels) {
     return Retry(StrCat(answered, " (not an answer of Mixpanel's: check the Mixpanel URL)"));
   }
@@ -189,7 +189,7 @@ ImportOutcome ClassifyBadRequest(std::string_view body, size_t rows) {
                absl::UnavailableError(StrCat(answered, " (its counts contradict each other)")));
 }
 
-// 200 to a profile update: {"status": 0, "error": ...} is a failure all the same.
+// 200 to a profile update: {"status": 0, "error": ...} is still a failure.
 ImportOutcome ClassifyProfileFailure(const Statement& statement) {
   const std::string error = absl::AsciiStrToLower(statement.error);
   if (absl::StrContains(error, "temporary") || absl::StrContains(error, "try again")) {

@@ -30,8 +30,8 @@ std::string_view Path(Kind kind) {
   return "";
 }
 
-// Mixpanel would take the place of this machine for the users' (`ip=0` prevents it); an `ip`
-// property of an event or `$ip` of a profile still counts.
+// Prevents Mixpanel from using this machine's location as the users' (`ip=0`); an `ip` property of
+// an event or `$ip` of a profile is still used.
 std::string RequestUrl(const ImportTarget& target) {
   std::string url = StrCat(target.endpoints.ingestion, Path(target.kind), "?strict=1&ip=0");
   if (target.kind != Kind::kEvents) {
@@ -59,7 +59,7 @@ HttpRequest RequestTemplate(const ImportTarget& target, bool gzip) {
   return request;
 }
 
-// What can be known to be wrong before anything is sent.
+// Errors that are known before anything is sent.
 absl::Status CheckTarget(const ImportTarget& target) {
   if (target.kind != Kind::kEvents && target.credentials.token.empty()) {
     return absl::UnauthenticatedError(
@@ -73,7 +73,7 @@ absl::Status CheckTarget(const ImportTarget& target) {
   return absl::OkStatus();
 }
 
-// 401 and 403 in terms of what the user can look at.
+// 401 and 403 with what the user can check.
 absl::Status AccessRefused(const ImportTarget& target, const absl::Status& why) {
   const std::string used = target.kind == Kind::kEvents
                                ? target.credentials.Describe(target.project_id)
@@ -104,13 +104,13 @@ class MixpanelSink final : public Sink {
   bool is_profiles() const { return target_.kind != Kind::kEvents; }
   std::string Where() const { return StrCat("Mixpanel ", Path(target_.kind)); }
   RequestLimits Limits() const;
-  // The next rows of the batch that are to be sent; empty if nothing is left to do.
+  // The next rows of the batch to send; empty if nothing is left.
   RowRange NextRequest(const Batch& batch);
   // The request that carries `rows`; valid until the next call.
   HttpRequest& MakeRequest(const Batch& batch, RowRange rows, bool gzip);
   ImportOutcome Send(const Batch& batch, RowRange rows, std::stop_token stop,
                      const StopDeadline& deadline);
-  // Nullopt if Write() goes on.
+  // Nullopt if Write() continues.
   std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, ImportOutcome verdict);
   void SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& verdict);
 

@@ -1,4 +1,4 @@
-// Batches into Mixpanel: /import (strict) for events, /engage and /groups for profiles.
+// Writes batches to Mixpanel: /import (strict) for events, /engage and /groups for profiles.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_MIXPANEL_SINK_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_MIXPANEL_SINK_H_
 
@@ -18,7 +18,7 @@
 
 namespace millrace::mixpanel {
 
-// What all sinks of a run share. Outlives them. Thread-safe.
+// The state that all sinks of a run share. Outlives them. Thread-safe.
 struct ImportTarget {
   Endpoints endpoints;
   Credentials credentials;
@@ -26,16 +26,17 @@ struct ImportTarget {
   enum class Kind { kEvents, kUsers, kGroups } kind = Kind::kEvents;
   size_t max_events = 2000;      // per request
   size_t max_bytes = 9'600'000;  // uncompressed, per request; checked before appending
-  // After a 413 all sinks go on with this many bytes at most: what the answer names, else 2 MB,
-  // then half of what was refused (never below 64 KiB; less is split by rows).
+  // After a 413 all sinks send at most this many bytes: the limit in the response, else 2 MB, then
+  // half of the refused size (never below 64 KiB; smaller requests are split by rows).
   std::atomic<size_t> bytes_limit{9'600'000};
-  // Of bodies; nullopt: none. Not used for profiles: /engage does not take it.
+  // Compression of bodies; nullopt: none. Not used for profiles, because /engage does not accept
+  // it.
   std::optional<GzipEffort> gzip = GzipEffort::kFast;
-  // With `gzip`: bodies go plain while `compression` finds that quicker.
+  // With `gzip`: bodies are sent uncompressed while `compression` finds that faster.
   bool adapts_compression = false;
   CompressionChoice compression;
-  RateLimiter* pacer = nullptr;  // null: no pacing
-  // How long requests may go on after a stop; then their events are "not known".
+  RateLimiter* pacer = nullptr;  // null: no rate limit
+  // How long requests may continue after a stop; then the outcome of their events is unknown.
   absl::Duration stop_grace = absl::Seconds(10);
   // Counters for the summary; they count tries.
   std::atomic<uint64_t> requests{0};
@@ -47,18 +48,18 @@ struct ImportTarget {
 //   200 with the right count    Durable
 //   400 with failed_records     Durable with those refused, if they and the count add up
 //   400 that names no record    the request is halved until the bad events are found and refused
-//                               (at most 256 more requests a batch, then what is left is refused);
-//                               RefusedWhole if all of the batch is refused in the same words
+//                               (at most 256 more requests per batch, then the rest is refused);
+//                               RefusedWhole if all of the batch is refused with the same message
 //   401, 403, 3xx, other 4xx, 501, 505    Stop
 //   413                         split and resent; a single event refused (event_too_large)
-//   429                         Retry(throttled); 408, other 5xx, no answer: Retry
+//   429                         Retry(throttled); 408, other 5xx, no response: Retry
 //   200 or 400 that is not Mixpanel's, or a 200 with a count that is not what was sent: Retry
-// A stop ends the wait for the pacer at once, and a batch that is not through after `stop_grace`:
-// what was begun is finished if the destination answers, as its rows would be sent again.
-// When some requests of a batch are durable and a later one is not, the next Write() of that batch
-// (the same content from the same source rows) sends only the rest.
+// A stop ends the wait for the rate limiter at once, and a batch that is not complete after
+// `stop_grace`. A batch in progress is finished if the destination responds, because its rows would
+// be sent again. When some requests of a batch are durable and a later one is not, the next Write()
+// of that batch (the same content from the same source rows) sends only the rest.
 //
-// Profile updates have no $insert_id. One whose answer was lost is sent again all the same: $set,
+// Profile updates have no $insert_id. One whose response was lost is still sent again: $set,
 // $set_once, $union, $unset, $remove and $delete may be repeated, but $add and $append then count
 // twice.
 std::unique_ptr<Sink> NewMixpanelSink(ImportTarget& target, std::unique_ptr<HttpClient> http,

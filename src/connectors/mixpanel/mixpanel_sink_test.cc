@@ -330,7 +330,7 @@ TEST_F(MixpanelSinkTest, SendsOnlyTheRestOfABatchAfterAFailure) {
 
   FakeMixpanel& mixpanel = mixpanel_;
   const auto fail_third = [&] { mixpanel.AnswerNext(absl::UnavailableError("cut"), true); };
-  // Two requests pass, then the answer to the third is lost.
+  // Two requests succeed, then the response to the third is lost.
   mixpanel_.AnswerNext(
       Answer(400, R"({"failed_records":[{"index":0,"message":"m"}],"num_records_imported":1})"),
       true);
@@ -359,7 +359,7 @@ TEST_F(MixpanelSinkTest, AStopEndsTheWaitForTheQuotaAtOnce) {
   EXPECT_EQ(mixpanel_.stored(Good(0)), 1);
 }
 
-// Asks for a stop as soon as something is sent, and takes `time` for each answer.
+// Requests a stop as soon as something is sent, and takes `time` for each response.
 class SlowAfterStop final : public HttpClient {
  public:
   SlowAfterStop(std::unique_ptr<HttpClient> client, FakeClock& clock, std::stop_source& stop,

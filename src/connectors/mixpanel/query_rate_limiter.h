@@ -1,4 +1,4 @@
-// Keeps a project under Mixpanel's limits of its query APIs: so many an hour, and 3 a second.
+// Keeps a project below the limits of Mixpanel's query APIs: a number per hour, and 3 per second.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_QUERY_RATE_LIMITER_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_QUERY_RATE_LIMITER_H_
 
@@ -15,7 +15,7 @@ namespace millrace::mixpanel {
 // One thread at a time.
 class QueryRateLimiter {
  public:
-  // 0 an hour: no limits.
+  // 0 per hour: no limits.
   QueryRateLimiter(size_t max_per_hour, Clock& clock)
       : max_per_hour_(max_per_hour), clock_(clock) {}
 
@@ -25,7 +25,7 @@ class QueryRateLimiter {
  private:
   const size_t max_per_hour_;
   Clock& clock_;
-  std::deque<absl::Duration> sent_;  // when, of the last hour's
+  std::deque<absl::Duration> sent_;  // times of the last hour's queries
 };
 
 }  // namespace millrace::mixpanel

@@ -27,7 +27,7 @@ absl::StatusCode CodeOf(int http_status) {
   }
 }
 
-// The body is {"error": text}, or a bare text.
+// The body is {"error": text}, or plain text.
 std::string Reason(std::string_view body) {
   const nlohmann::json parsed = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (parsed.is_object() && parsed.contains("error") && parsed["error"].is_string()) {

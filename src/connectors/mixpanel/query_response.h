@@ -1,4 +1,4 @@
-// Answers of Mixpanel's reading APIs (export, query) that are not what was asked for.
+// Error responses of Mixpanel's read APIs (export, query).
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_QUERY_RESPONSE_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_QUERY_RESPONSE_H_
 
@@ -8,9 +8,9 @@
 namespace millrace::mixpanel {
 
 // Ok for 200. InvalidArgument: 400. Unauthenticated: 401. PermissionDenied: 402 (the plan has no
-// API access), 403. NotFound: 404. Unavailable: 408, 429, 5xx but 501 and 505, and a success that
-// is not 200. FailedPrecondition: all others. The message has the answer's own reason, cleaned and
-// short.
+// API access), 403. NotFound: 404. Unavailable: 408, 429, 5xx except 501 and 505, and a success
+// that is not 200. FailedPrecondition: all others. The message has the reason in the response,
+// cleaned and shortened.
 absl::Status CheckResponse(const HttpResponse& response);
 
 }  // namespace millrace::mixpanel

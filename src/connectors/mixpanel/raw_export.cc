@@ -9,7 +9,7 @@
 namespace millrace::mixpanel {
 namespace {
 
-// Mixpanel may think for minutes before the first byte; the whole may take hours.
+// Mixpanel may take minutes to send the first byte; the whole export may take hours.
 constexpr absl::Duration kLongestSilence = absl::Minutes(5);
 
 std::string JsonArray(const std::vector<std::string>& texts) {

@@ -22,11 +22,11 @@ struct RawExportRequest {
   bool time_in_ms = false;          // the property "time" in milliseconds, not seconds
 };
 
-// Calls `on_line` with each line (without '\n'; may be split over read boundaries, not here). Lines
-// are taken to be JSON but for the last, which is checked: the reader parses them anyway.
-// Unavailable: no answer, 429, 5xx, "terminated early" in the body, or a last line that is cut; the
-// whole slice must then be read again. Unauthenticated/PermissionDenied for 401/402/403,
-// InvalidArgument for 400 (dates in the future). A status of `on_line` ends the export with it.
+// Calls `on_line` with each line (without '\n'; may be split over read boundaries, not here). Only
+// the last line is checked to be JSON; the reader parses the others anyway. Unavailable: no
+// response, 429, 5xx, "terminated early" in the body, or a truncated last line; the whole slice
+// must then be read again. Unauthenticated/PermissionDenied for 401/402/403, InvalidArgument for
+// 400 (dates in the future). A status of `on_line` ends the export with it.
 absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Credentials& credentials,
                        const std::string& project_id, const RawExportRequest& request,
                        const std::function<absl::Status(std::string_view)>& on_line,

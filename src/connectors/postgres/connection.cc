@@ -18,7 +18,7 @@ namespace millrace::postgres {
 namespace {
 
 constexpr absl::Duration kConnectPatience = absl::Seconds(30);
-constexpr absl::Duration kPatience = absl::Seconds(60);  // with the reply to a statement
+constexpr absl::Duration kPatience = absl::Seconds(60);  // for the response to a statement
 
 // What a URI may override.
 constexpr std::pair<const char*, const char*> kDefaults[] = {
@@ -28,8 +28,8 @@ constexpr std::pair<const char*, const char*> kDefaults[] = {
 
 // By SQLSTATE (PostgreSQL manual, appendix A).
 
-// The server does not serve this connection now; another connection may find one that does. 25006:
-// a server that is read-only, as the old primary is after a failover.
+// The server does not accept this connection now; a new connection may reach one that does. 25006:
+// a read-only server, such as the old primary after a failover.
 bool WantsAnotherConnection(std::string_view state) {
   return state.starts_with("08") || state.starts_with("53") || state.starts_with("57P0") ||
          state == "25006" || state == "25P03" || state == "25P04";
@@ -67,7 +67,7 @@ std::string_view StateIn(std::string_view message) {
   return "";
 }
 
-// Waits until `fd` is ready, but not so long that a stop would be seen late. False: it failed.
+// Waits until `fd` is ready, but only briefly, so that a stop is noticed soon. False: it failed.
 bool Poll(int fd, int events, short& ready, absl::Duration max) {
   constexpr absl::Duration kUntilNextLook = absl::Milliseconds(100);
   pollfd one{.fd = fd, .events = static_cast<short>(events), .revents = 0};
@@ -77,13 +77,14 @@ bool Poll(int fd, int events, short& ready, absl::Duration max) {
   return result >= 0 || errno == EINTR;
 }
 
-// The first line, which says what is wrong; libpq's further ones say where in the server's source.
+// The first line, which says what is wrong; libpq's further lines give the place in the server's
+// source.
 std::string FirstLine(std::string_view message) {
   return std::string(absl::StripAsciiWhitespace(ToAbsl(message.substr(0, message.find('\n')))));
 }
 
-// A bare '@' or '/' in a password makes libpq take the rest of it for the host, the port or the
-// database, which messages name.
+// With a bare '@' or '/' in a password, libpq reads the rest of it as the host, port or database,
+// which appear in messages.
 bool IsAmbiguous(std::string_view uri) {
   const size_t scheme = uri.find("://");
   if (scheme == std::string_view::npos) return false;
@@ -186,7 +187,7 @@ absl::Status Connection::Connect(const std::stop_token& stop) {
   }
   keywords.push_back(nullptr);
   values.push_back(nullptr);
-  // Not PQconnectdbParams(): the verbosity must be set first, for it is what shows the SQLSTATE.
+  // Not PQconnectdbParams(): the verbosity must be set first, because it shows the SQLSTATE.
   connection_.reset(PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/0));
   if (connection_ == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
   PGconn* connection = connection_.get();
@@ -222,7 +223,7 @@ absl::Status Connection::Lost(std::string_view why) {
   return lost;
 }
 
-// The reply, if one comes, is of no use to the next statement.
+// A late response must not reach the next statement.
 absl::Status Connection::StopWaiting() {
   connection_.reset();
   return StopRequested();

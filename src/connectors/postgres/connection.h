@@ -20,18 +20,18 @@ struct pg_result;
 
 namespace millrace::postgres {
 
-// True for what Address::Parse() is meant for: it begins with postgres:// or postgresql://, or with
-// a keyword of a connection string and '='.
+// True for texts that Address::Parse() handles: they begin with postgres:// or postgresql://, or
+// with a keyword of a connection string and '='.
 bool IsAddress(std::string_view text);
 
-// Where a database is and who asks: a parsed URI (postgres:// or postgresql://) or connection
+// The address and user of a database: a parsed URI (postgres:// or postgresql://) or connection
 // string ("host=h dbname=d"), with every parameter that libpq knows: sslmode, sslrootcert, options,
-// target_session_attrs ... What it
-// leaves out comes from libpq's environment (PGPASSWORD, PGSSLMODE ...) and ~/.pgpass.
+// target_session_attrs ... Missing parameters come from libpq's environment (PGPASSWORD, PGSSLMODE
+// ...) and ~/.pgpass.
 class Address {
  public:
-  // InvalidArgument, without quoting `uri`: also where a character that is not written as %XX makes
-  // a part of the password look like something else.
+  // InvalidArgument, without quoting `uri`, also if a character that is not written as %XX makes a
+  // part of the password look like something else.
   static absl::StatusOr<Address> Parse(std::string_view uri);
 
   // "postgres://host:port/database", for messages.
@@ -44,12 +44,12 @@ class Address {
   std::vector<std::pair<std::string, std::string>> parameters_;
 };
 
-// Rows that a statement gave. Views end with it.
+// Rows that a statement returned. Views are valid as long as it.
 class Rows {
  public:
   size_t size() const;
   std::string_view Text(size_t row, int column) const;
-  uint64_t Number(size_t row, int column) const;  // 0 if it is none
+  uint64_t Number(size_t row, int column) const;  // 0 if it is not a number
   bool True(size_t row, int column) const { return Text(row, column) == "t"; }
   uint64_t changed() const;  // rows that the statement inserted, updated or deleted
 
@@ -62,18 +62,18 @@ class Rows {
   std::unique_ptr<pg_result, Clear> result_;
 };
 
-// One thread at a time. Connects when it is first used, and again after the connection was lost.
+// One thread at a time. Connects on first use, and again after the connection was lost.
 class Connection {
  public:
   explicit Connection(Address address) : address_(std::move(address)) {}
 
   // One statement with $1, $2, ... in it, in a transaction of its own. Unavailable: the connection
-  // was lost (whether the statement was carried out is not known), or the server cannot serve now
-  // (it restarts, has too many clients, or is read-only, as one that was the primary is after a
-  // failover); try again, which connects again where that may help. Cancelled: `stop` was
-  // requested; whether the statement was carried out is not known. PermissionDenied,
-  // Unauthenticated, NotFound (no such database), FailedPrecondition (no such table),
-  // InvalidArgument (a value it does not take): for good.
+  // was lost (the statement may or may not have been executed), or the server cannot serve now (it
+  // restarts, has too many clients, or is read-only, as one that was the primary is after a
+  // failover); try again, which reconnects if that may help. Cancelled: `stop` was requested; the
+  // statement may or may not have been executed. PermissionDenied, Unauthenticated, NotFound (no
+  // such database), FailedPrecondition (no such table), InvalidArgument (a value it does not
+  // accept): permanent errors.
   absl::StatusOr<Rows> Execute(const char* sql, absl::Span<const std::string> parameters,
                                std::stop_token stop);
   // Several statements in one transaction.

@@ -23,7 +23,7 @@ constexpr uint64_t kSchemaVersion = 3;
 constexpr size_t kMaxConnections = 3;
 constexpr size_t kPage = 1000;
 
-// One transaction. The lock makes one worker of many the one that makes the tables; its number is
+// One transaction. The lock makes sure that only one worker creates the tables; its number is
 // "millrace" in ASCII.
 constexpr char kSchema[] = R"(
 SELECT pg_advisory_xact_lock(7883949219085214565);
@@ -76,15 +76,14 @@ constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
   MR_MICROS("lease_until") ", " MR_MICROS("started") ", " MR_MICROS("updated")            \
   ", last_error, object_bytes, revision, mapping_version, config_parts, maybe_sent, last_write"
 #define MR_KEY "object = $1 AND version = $2 AND config = $3 AND destination = $4"
-// Of the row of another config because of which this one may not be claimed: MayHaveSent().
+// The condition for a row of another config that prevents this claim: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = $1 AND version = $2 AND config <> $3 AND destination = $4 AND " \
   "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent)"
 #define MR_LEASE "now() + $5::bigint * interval '1 microsecond'"
 
-// The row as it is after the claim, and whether it was claimed; nothing if there is none, because
-// of a rival, or because it came into being meanwhile. A row that is done is only looked at, so
-// that a second run writes nothing.
+// Returns the row after the claim and whether it was claimed; no row if a rival prevents it or the
+// row was created meanwhile. A row that is done is only read, so that a second run writes nothing.
 constexpr char kClaim[] =
     "WITH own AS (SELECT state, position_row FROM millrace_objects WHERE " MR_KEY
     "), claimed AS (INSERT INTO millrace_objects AS old (object, version, config, destination, "
@@ -184,7 +183,7 @@ class PostgresLedger : public Ledger {
         connections_(kMaxConnections, [address] { return std::make_unique<Connection>(address); }) {
   }
 
-  // Makes nothing. False: there is no ledger.
+  // Creates nothing. False: there is no ledger.
   absl::StatusOr<bool> PrepareToRead(const std::stop_token& stop) {
     ASSIGN_OR_RETURN(const Rows has, Execute(kHasSchema, {}, stop));
     if (!has.True(0, 0)) return false;
@@ -230,7 +229,7 @@ class PostgresLedger : public Ledger {
                              request.config_parts};
     parameters.insert(parameters.end(), rest.begin(), rest.end());
     for (;;) {
-      // Claiming twice is the same as once, so a lost answer does no harm.
+      // Claiming twice has the same effect as once, so a lost response is harmless.
       ASSIGN_OR_RETURN(const Rows rows, Execute(kClaim, parameters, stop));
       Claim claim;
       bool claimed = false;
@@ -313,8 +312,8 @@ class PostgresLedger : public Ledger {
     return connection ? (*connection)->ExecuteAll(statements, stop) : StopRequested();
   }
 
-  // A connection may have been lost since it was used last: that shows only now, and is no reason
-  // to bother the caller.
+  // A connection may have been lost since its last use. That is noticed only now, and is no reason
+  // to return an error.
   absl::StatusOr<Rows> Execute(const char* sql, const Parameters& parameters,
                                const std::stop_token& stop) {
     const auto connection = connections_.Borrow(stop);
@@ -324,9 +323,9 @@ class PostgresLedger : public Ledger {
     return rows;
   }
 
-  // Of two claims under two configs at once, neither may see the other's row before its own is
-  // there. So who has claimed looks again: the later of the two sees the other and gives way, and
-  // it may be both.
+  // If two workers claim under two configs at the same time, neither may see the other's row before
+  // its own exists. So after a claim a worker looks again: the later one sees the other row and
+  // releases its claim; possibly both do.
   absl::StatusOr<std::optional<Claim>> FindRival(const LedgerKey& key,
                                                  const std::stop_token& stop) {
     ASSIGN_OR_RETURN(const Rows rows, Execute(kFindRival, KeyParameters(key), stop));
@@ -344,8 +343,8 @@ class PostgresLedger : public Ledger {
     return Execute(kUnclaim, parameters, stop).status();
   }
 
-  // A compare-and-set that `id` names. Where it changes nothing, an earlier try of which no answer
-  // came may have done it already.
+  // A compare-and-set identified by `id`. If it changes nothing, an earlier try whose response was
+  // lost may have made the change.
   absl::Status Change(const char* sql, const Parameters& parameters, const std::string& id,
                       LedgerEntry& entry, const std::stop_token& stop) {
     if (entry.owner.empty()) return TakenOver(entry.key);

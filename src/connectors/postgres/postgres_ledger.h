@@ -15,10 +15,10 @@ namespace millrace {
 // True if `text` names a PostgreSQL database: "postgres://..." or libpq's "host=... dbname=...".
 bool IsPostgresAddress(std::string_view text);
 
-// Opens the ledger at `uri`, for which IsPostgresAddress() is true, making its tables if they are
-// missing, in the schema that search_path names. Leases are judged by the server's clock, so the
-// workers' clocks do not matter. A lost connection is opened again; whether a change of which no
-// answer came was made is found out by reading it back. Holds up to three connections.
+// Opens the ledger at `uri`, for which IsPostgresAddress() is true, and creates missing tables in
+// the schema that search_path names. The server's clock decides about leases, so the workers'
+// clocks do not matter. A lost connection is reopened. If the response to a change was lost, the
+// ledger reads back whether the change was made. Holds up to three connections.
 //
 // InvalidArgument: the URI cannot be read. Unavailable: the server cannot be reached now, or is
 // read-only. Cancelled: `stop` was requested. Unauthenticated, PermissionDenied, NotFound: as they

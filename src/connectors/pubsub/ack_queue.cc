@@ -11,7 +11,7 @@
 namespace millrace::pubsub {
 namespace {
 
-// Acks that come together are sent together.
+// Acks that arrive together are sent together.
 constexpr absl::Duration kGather = absl::Milliseconds(10);
 constexpr int kMaxSeconds = 600;
 
@@ -114,7 +114,7 @@ std::vector<AckQueue::Item> AckQueue::NextBatch(std::stop_token stop) {
   return {};
 }
 
-// What may be sent now, of one kind, as much as one request holds.
+// The items of one kind that may be sent now, as many as one request holds.
 std::vector<AckQueue::Item> AckQueue::TakeReady(absl::Duration now) {
   std::vector<Item> batch;
   std::deque<Item> rest;

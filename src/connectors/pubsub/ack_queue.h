@@ -1,4 +1,4 @@
-// Sends acks and nacks in batches, and tries again those that can still do good.
+// Sends acks and nacks in batches, and retries those that are still useful.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_ACK_QUEUE_H_
 #define MILLRACE_CONNECTORS_PUBSUB_ACK_QUEUE_H_
 
@@ -25,14 +25,15 @@ namespace millrace::pubsub {
 inline constexpr size_t kMaxAckBytes = 500'000;
 inline constexpr size_t kMaxAckIds = 2'500;
 
-// How a request about ack ids went. Subscriptions with exactly-once delivery say it for each id.
+// The result of a request about ack ids. Subscriptions with exactly-once delivery report it for
+// each id.
 struct AckResponse {
   absl::Status status;
-  // Ids that failed on their own: "PERMANENT_FAILURE_..." or "TRANSIENT_FAILURE_...". If there are
-  // any, the others went well, whatever `status` says.
+  // Ids that failed individually: "PERMANENT_FAILURE_..." or "TRANSIENT_FAILURE_...". If there are
+  // any, the others succeeded, regardless of `status`.
   std::map<std::string, std::string> failed;
 
-  // What became of `ack_id`. FailedPrecondition: the id is no longer valid, for good.
+  // The result for `ack_id`. FailedPrecondition: the id is permanently invalid.
   absl::Status StatusOf(const std::string& ack_id) const;
 };
 
@@ -60,8 +61,8 @@ class AckQueue {
   void Ack(std::string ack_id, Done done);
   void Nack(std::string ack_id, absl::Duration delay, Done done);
 
-  // Sends what waits, at once and once, for up to `grace`; no try again. Everything is done after
-  // it, well or not.
+  // Sends the waiting items immediately, once, for up to `grace`, without a retry. Afterwards every
+  // `done` was called, with success or an error.
   void Flush(absl::Duration grace);
 
  private:

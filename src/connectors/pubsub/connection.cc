@@ -37,20 +37,20 @@ std::shared_ptr<grpc::Channel> Open(const ConnectionOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   arguments.SetUserAgentPrefix("millrace");
-  // A peer that went away without a word is noticed within a minute or so.
+  // A peer that disappeared silently is noticed within about a minute.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  // The waits between tries are ours; the channel must be ready to try when we are.
+  // We time the retries; the channel must be ready to connect when we retry.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  // Two connections to one address are two: one that breaks takes no other with it.
+  // Two connections to one address are separate, so that one that breaks does not affect the other.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(options.address, CredentialsOf(options), arguments);
 }
 
 absl::StatusCode CodeOf(grpc::StatusCode code) {
-  // gRPC and Abseil number the same list.
+  // gRPC and Abseil use the same numbers.
   return static_cast<absl::StatusCode>(static_cast<int>(code));
 }
 
@@ -122,7 +122,7 @@ bool IsTransient(const absl::Status& status) {
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kAborted:
     case absl::StatusCode::kUnknown:
-    case absl::StatusCode::kCancelled:  // by the far end: our own stops are looked at first
+    case absl::StatusCode::kCancelled:  // by the server: our own stops are checked first
       return true;
     default:
       return false;

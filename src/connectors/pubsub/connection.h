@@ -18,15 +18,15 @@ using Headers = std::vector<std::pair<std::string, std::string>>;  // names in l
 
 struct ConnectionOptions {
   std::string address = "pubsub.googleapis.com:443";
-  // Without TLS and without credentials: emulators on this machine.
+  // Without TLS and credentials: for emulators on this machine.
   bool plaintext = false;
   std::string ca_file;  // certificates to trust (PEM) instead of the system's
-  // The headers that say who calls ("authorization"), asked for before each call; blocking, from
-  // any thread. Unset: there are none. Not used where `plaintext`.
+  // Returns the headers for authentication ("authorization"); called before each call, from any
+  // thread; may block. Unset: no headers. Not used with `plaintext`.
   std::function<absl::StatusOr<Headers>(std::stop_token stop)> credentials;
 };
 
-// PUBSUB_EMULATOR_HOST (host:port) is taken without TLS and credentials. Else Pub/Sub itself, or
+// PUBSUB_EMULATOR_HOST (host:port) is used without TLS and credentials. Else Pub/Sub itself, or
 // another host by CLOUD_PUBSUB_ENDPOINT (a region's: "europe-west1-pubsub.googleapis.com:443").
 ConnectionOptions ConnectionOptionsFrom(const Environment& environment);
 

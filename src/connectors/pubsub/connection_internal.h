@@ -18,8 +18,8 @@ namespace millrace::pubsub {
 struct Connection::Rpc {
   explicit Rpc(ConnectionOptions connection_options);
 
-  // Puts credentials into the context of a call on `resource`, which is also where a proxy is told
-  // to route it. An error is that of the credentials.
+  // Puts credentials into the context of a call on `resource`, which is also the routing header for
+  // proxies. Errors come from the credentials.
   absl::Status Prepare(grpc::ClientContext& context, std::string_view resource,
                        std::stop_token stop) const;
 
@@ -28,11 +28,11 @@ struct Connection::Rpc {
   std::unique_ptr<google::pubsub::v1::Subscriber::Stub> subscriber;
 };
 
-// What a failed call means to the user, with what to do where that is known: which role is
-// missing, what to create. `resource` is the full name of the topic or subscription.
+// A failed call as a message for the user, with what to do if that is known: which role is missing,
+// what to create. `resource` is the full name of the topic or subscription.
 absl::Status StatusOf(const grpc::Status& status, std::string_view resource);
 
-// Whether the same call may go well later.
+// Whether the same call may succeed later.
 bool IsTransient(const absl::Status& status);
 
 // Ends `context`'s call when `stop` is requested.

@@ -11,7 +11,8 @@
 namespace millrace::pubsub {
 namespace {
 
-// Of the object's metadata, which is a few KB with the most custom metadata that GCS takes.
+// The limit of the object's metadata, which is a few KB even with the maximum of custom metadata in
+// GCS.
 constexpr size_t kMaxPayloadBytes = 256 << 10;
 
 std::string_view Value(const Attributes& attributes, std::string_view name) {
@@ -44,7 +45,7 @@ absl::Status Wrong(std::string_view name, std::string_view value) {
       value.empty() ? std::string(" is missing") : StrCat(" is '", CutUtf8(value, 100), "'")));
 }
 
-// A hint only: what is wrong about it is left out.
+// Only a hint: an invalid one is ignored.
 std::optional<uint64_t> SizeIn(std::string_view data) {
   if (data.empty() || data.size() > kMaxPayloadBytes) return std::nullopt;
   const auto json = nlohmann::json::parse(data, nullptr, /*allow_exceptions=*/false);

@@ -1,5 +1,5 @@
-// What Cloud Storage says into a topic when an object changes; a Pub/Sub push request carries the
-// same attributes and data (watch/gcs_event.cc brings them here).
+// The messages that Cloud Storage publishes to a topic when an object changes. A Pub/Sub push
+// request has the same attributes and data (watch/gcs_event.cc passes them here).
 // Format: cloud.google.com/storage/docs/pubsub-notifications.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_GCS_NOTIFICATION_H_
 #define MILLRACE_CONNECTORS_PUBSUB_GCS_NOTIFICATION_H_
@@ -19,17 +19,17 @@ namespace millrace::pubsub {
 struct GcsObjectNotification {
   std::string uri;                            // gs://bucket/name
   std::string generation;                     // decimal, above 0
-  std::optional<uint64_t> size;               // if the payload says it
+  std::optional<uint64_t> size;               // if the payload has it
   std::string overwrote_generation;           // empty: the object is new
-  absl::Time written = absl::InfinitePast();  // if the notification says it
+  absl::Time written = absl::InfinitePast();  // if the notification has it
 };
 
-// Whether a message is one of these at all, by its eventType ("OBJECT_...").
+// Whether a message is a notification at all, by its eventType ("OBJECT_...").
 bool IsGcsNotification(const Attributes& attributes);
 
-// Nullopt: the notification is not of a finished object (deleted, archived, other metadata), and
-// wants nothing done. InvalidArgument: it is no notification of Cloud Storage; that will not change
-// when it comes again.
+// Nullopt: the notification is not about a finished object (deleted, archived, other metadata) and
+// needs no action. InvalidArgument: it is not a notification of Cloud Storage; a redelivery will
+// not change that.
 absl::StatusOr<std::optional<GcsObjectNotification>> ParseGcsNotification(
     const Attributes& attributes, std::string_view data);
 

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kMaxFailures = 10'000;
 constexpr absl::Duration kFirstDelay = absl::Seconds(10);
 constexpr absl::Duration kMaxDelay = absl::Seconds(600);
-// An extension that failed is tried again soon: the lease still runs for a third of its time.
+// A failed extension is tried again soon: the lease is still valid for a third of its time.
 constexpr absl::Duration kExtendAgain = absl::Seconds(1);
 
 class HeldDelivery : public Delivery {
@@ -135,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Delivery>> HeldMessages::Next(
   absl::MutexLock lock(&self.mutex_);
   for (;;) {
     if (self.closed_ || stop.stop_requested()) {
-      return absl::CancelledError("a stop was asked for");
+      return absl::CancelledError("a stop was requested");
     }
     if (!self.waiting_.empty()) break;
     if (!self.failed_.ok()) return self.failed_;
@@ -205,7 +205,7 @@ void HeldMessages::Nack(Leases::Handle handle) {
 void HeldMessages::NackLater(Leases::Handle handle, const std::string& id, int attempt) {
   absl::MutexLock lock(&mutex_);
   if (closed_) return;
-  // Forgetting how often a message failed only makes it come again sooner.
+  // If the failure count of a message is lost, the message is only redelivered sooner.
   if (failures_.size() >= kMaxFailures) failures_.clear();
   const int failures = std::max(++failures_[id], attempt);
   SendNack(leases_.Remove(handle), NackDelay(failures));

@@ -1,5 +1,5 @@
-// What a subscription and its deliveries share: the messages that are held, from their arrival to
-// the server's word that they are settled.
+// The state that a subscription and its deliveries share: the messages held from their arrival
+// until the server confirms that they are settled.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_HELD_MESSAGES_H_
 #define MILLRACE_CONNECTORS_PUBSUB_HELD_MESSAGES_H_
 
@@ -33,16 +33,16 @@ class HeldMessages {
   // `transport` is not used after Close(); `clock` must outlive it.
   HeldMessages(const SubscriptionOptions& options, AckTransport& transport, Clock& clock);
 
-  // The side of the stream.
+  // For the stream.
   void Add(ArrivedMessage arrived, bool extend_now);
-  // Until less is held than the limits allow; false once `stop` is requested.
+  // Waits until less is held than the limits allow; false once `stop` is requested.
   bool WaitForRoom(std::stop_token stop);
-  // Next() answers `status` from here on, behind what has arrived.
+  // Next() returns `status` from now on, after the messages that have arrived.
   void Fail(absl::Status status);
   void CountStream();
   void SetLeastLease(absl::Duration min);
 
-  // The side of the leases: what is to be extended, by how much; at `until` at the latest.
+  // For the leases: which must be extended, and by how much. Returns at `until` at the latest.
   struct Due {
     std::vector<std::string> ack_ids;
     int seconds = 0;
@@ -50,14 +50,14 @@ class HeldMessages {
   Due WaitForDue(absl::Duration until, std::stop_token stop);
   void Extended(const std::vector<std::string>& ack_ids, const AckResponse& reply);
 
-  // The side of the consumer: see Subscription.
+  // For the consumer: see Subscription.
   static absl::StatusOr<std::unique_ptr<Delivery>> Next(const std::shared_ptr<HeldMessages>& held,
                                                         std::stop_token stop);
   bool Ready();
   void Close(absl::Duration grace);
   SubscriptionCounts counts() const;
 
-  // The side of a delivery.
+  // For a delivery.
   static void Ack(const std::shared_ptr<HeldMessages>& held, Leases::Handle handle,
                   const std::string& id, Delivery::Acked acked);
   void Nack(Leases::Handle handle);
@@ -84,7 +84,7 @@ class HeldMessages {
   absl::Status failed_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   SubscriptionCounts counts_ ABSL_GUARDED_BY(mutex_);
-  // Its own lock is taken under mutex_, never the other way round.
+  // Its own lock is taken under mutex_, never in the other order.
   AckQueue queue_;
 };
 

@@ -7,7 +7,7 @@ namespace millrace::pubsub {
 namespace {
 
 constexpr size_t kRemembered = 1000;
-// A lease is extended when this part of it has passed.
+// A lease is extended when this fraction of it has passed.
 constexpr double kWhen = 2.0 / 3;
 
 }  // namespace

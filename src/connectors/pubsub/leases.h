@@ -1,5 +1,5 @@
-// The messages that are held, and when each one's lease must be extended. No threads, no clock, no
-// network: the subscription's state asks it what to do.
+// The messages that are held, and when each lease must be extended. No threads, no clock, no
+// network: the state of the subscription decides with it what to do.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_LEASES_H_
 #define MILLRACE_CONNECTORS_PUBSUB_LEASES_H_
 
@@ -14,10 +14,10 @@
 namespace millrace::pubsub {
 
 struct LeaseOptions {
-  absl::Duration first = absl::Seconds(60);     // of a message that has just come
-  absl::Duration min = absl::Seconds(10);       // of an extension; 10 s is Pub/Sub's least
-  absl::Duration max = absl::Seconds(600);      // Pub/Sub's most
-  absl::Duration max_held = absl::Minutes(60);  // a message is kept from others no longer
+  absl::Duration first = absl::Seconds(60);     // of a message that has just arrived
+  absl::Duration min = absl::Seconds(10);       // of an extension; 10 s is Pub/Sub's minimum
+  absl::Duration max = absl::Seconds(600);      // Pub/Sub's maximum
+  absl::Duration max_held = absl::Minutes(60);  // how long a message is kept from others
 };
 
 // Times are of a monotonic clock. Not thread-safe.
@@ -27,34 +27,34 @@ class Leases {
 
   explicit Leases(const LeaseOptions& options) : options_(options) {}
 
-  // A message of `bytes` came. `extend_now`: its lease is extended at once, which tells the server
-  // that it arrived.
+  // A message of `bytes` arrived. `extend_now`: its lease is extended at once, which tells the
+  // server that it arrived.
   Handle Add(std::string ack_id, size_t bytes, absl::Duration now, bool extend_now);
 
-  // The consumer is done with the message: its bytes no longer count, and the time it took does.
-  // Its lease goes on until Remove(). Returns its ack id; "" if it is not held.
+  // The consumer is done with the message: its bytes no longer count, and its processing time is
+  // recorded. Its lease is extended until Remove(). Returns its ack id; "" if it is not held.
   std::string Settle(Handle handle, absl::Duration now);
 
   // The message is no longer held. Returns its ack id; "" if it was not.
   std::string Remove(Handle handle);
 
-  // The ack ids whose lease is to be extended by extension() now. A message held for max_held is
-  // not extended again: the server will give it to someone else.
+  // The ack ids whose lease must be extended by extension() now. A message held for max_held is not
+  // extended again: the server will deliver it to another consumer.
   std::vector<std::string> TakeDue(absl::Duration now);
 
-  // Takes out what the consumer has not settled, and returns its ack ids.
+  // Removes the messages that the consumer has not settled, and returns their ack ids.
   std::vector<std::string> TakeUnsettled();
 
-  // TakeDue() was in vain for these: they are due again at `until`.
+  // The extension of these failed: they are due again at `until`.
   void Postpone(const std::vector<std::string>& ack_ids, absl::Duration until);
 
-  // When TakeDue() has something to give next; InfiniteDuration if never.
+  // When TakeDue() will next return something; InfiniteDuration if never.
   absl::Duration NextDue() const;
 
   // Long enough for 99 of 100 of the last messages, between options.least and options.most.
   absl::Duration extension() const;
 
-  // From now on extensions are no shorter.
+  // From now on extensions are at least this long.
   void SetLeast(absl::Duration min) { options_.min = min; }
 
   size_t messages() const { return held_.size(); }

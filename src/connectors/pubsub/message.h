@@ -26,7 +26,7 @@ inline constexpr size_t kMaxAttributes = 100;
 inline constexpr size_t kMaxAttributeKeyBytes = 256;
 inline constexpr size_t kMaxAttributeValueBytes = 1024;
 
-// What the message takes of a request, about; never less than it does.
+// The approximate size of the message in a request; never less than the real size.
 size_t WireBytes(const Message& message);
 
 // InvalidArgument names the limit that `message` breaks.

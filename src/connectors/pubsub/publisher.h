@@ -1,4 +1,4 @@
-// Messages into a topic, confirmed.
+// Publishes messages to a topic, with confirmation.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_PUBLISHER_H_
 #define MILLRACE_CONNECTORS_PUBSUB_PUBLISHER_H_
 
@@ -21,15 +21,15 @@ class Publisher {
   virtual ~Publisher() = default;
 
   // Blocking. Ok: the service has stored all of `messages`; they arrive in any order, and may
-  // arrive more than once. Otherwise some may have been stored and the call is to be repeated
-  // whole: Unavailable and the like after the retries of the policy, Cancelled if `stop` was
-  // requested before the service answered, others for good: NotFound, PermissionDenied,
+  // arrive more than once. Otherwise some may have been stored and the whole call must be repeated:
+  // Unavailable and the like after the retries of the policy, Cancelled if `stop` was requested
+  // before the service responded. Other errors are permanent: NotFound, PermissionDenied,
   // InvalidArgument (a limit of message.h; nothing was sent).
   virtual absl::Status Publish(absl::Span<const Message> messages, std::stop_token stop) = 0;
 };
 
 struct PublisherOptions {
-  std::string topic;  // as TopicName() gives it
+  std::string topic;  // as TopicName() returns it
   RetryPolicy retry = {.initial = absl::Milliseconds(200),
                        .max = absl::Seconds(20),
                        .min_jitter = absl::ZeroDuration(),

@@ -18,17 +18,17 @@ namespace {
 
 // Of one object's records in memory.
 constexpr size_t kMaxWaitingBytes = 4 << 20;
-// A message holds this much of data, with room for its attributes.
+// The maximum data of a message, with room for its attributes.
 constexpr size_t kMaxDataBytes = 9'000'000;
 
-// What fits an attribute: the begin of `text`, or a word for what is no text.
+// A value that fits an attribute: the beginning of `text`, or a placeholder if it is not text.
 std::string AttributeValue(std::string_view text) {
   const std::string_view begin = CutUtf8(text, kMaxAttributeValueBytes);
   return IsWellFormedUtf8(begin) ? std::string(begin) : "(not UTF-8)";
 }
 
-// The records of one object on their way. Its lock is held while they are published, so that
-// Sync() in one thread waits for what another has taken.
+// The unpublished records of one object. Its lock is held while they are published, so that Sync()
+// in one thread waits for records that another thread has taken.
 class Waiting {
  public:
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections, absl::Time now,
@@ -70,7 +70,7 @@ class Waiting {
   }
 
  private:
-  // What fails stays, and is published by the next call.
+  // Records that fail are kept; the next call publishes them.
   absl::Status Publish(Publisher& publisher, std::stop_token stop)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (messages_.empty()) return absl::OkStatus();
@@ -114,7 +114,7 @@ class PubsubDeadLetterQueue : public DeadLetterQueue {
 
  private:
   static absl::Status Context(const absl::Status& status) {
-    return Annotate(status, "keeping rejected records");
+    return Annotate(status, "storing rejected records");
   }
 
   std::shared_ptr<Waiting> WaitingOf(const LedgerKey& object) {
@@ -130,7 +130,7 @@ class PubsubDeadLetterQueue : public DeadLetterQueue {
     return found == waiting_.end() ? nullptr : found->second;
   }
 
-  // An object that nobody else works on and that has nothing left to publish is let go.
+  // An object that no other thread uses and that has nothing left to publish is removed.
   void Forget(const LedgerKey& object, const std::shared_ptr<Waiting>& waiting) {
     absl::MutexLock lock(&mutex_);
     constexpr int kMineAndTheMaps = 2;

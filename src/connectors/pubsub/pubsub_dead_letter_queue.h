@@ -13,15 +13,15 @@
 namespace millrace::pubsub {
 
 // The message of one rejected record: its data is the line of the file format without '\n', its
-// attributes say what a filter or a reader wants to know first. The `record_id` is the same each
-// time the row is rejected. A record above what a message holds has its payloads cut, with their
-// full sizes beside them, as the format has it.
+// attributes have what a filter or a reader needs first. The `record_id` is the same each time the
+// row is rejected. The payloads of a record that is too large for a message are truncated, and
+// their full sizes are added, as the format defines.
 Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, absl::Time time);
 
 // Add() keeps records in memory, up to a few MB, then publishes them; Sync() is ok when the topic
-// has them all. A topic does not forget: Rewind() drops what was not published, and a row that is
-// done again is published again, with the same record_id. When `stop` is requested, publishing goes
-// on for `stop_grace` at most. All must outlive it.
+// has all of them. A topic cannot delete messages: Rewind() drops what was not published, and a row
+// that is processed again is published again, with the same record_id. After `stop` is requested,
+// publishing continues for `stop_grace` at most. All must outlive it.
 std::unique_ptr<DeadLetterQueue> NewPubsubDeadLetterQueue(Publisher& publisher,
                                                           std::stop_token stop,
                                                           absl::Duration stop_grace,

@@ -73,7 +73,7 @@ TEST(PubsubDeadLetterQueue, SyncFailsUntilTheTopicHasThem) {
   pubsub.FailPublish(absl::PermissionDeniedError("projects/p/topics/t: no"));
   const absl::Status status = dead_letter->Sync(kObject);
   EXPECT_TRUE(absl::IsPermissionDenied(status));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("keeping rejected records: "));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("storing rejected records: "));
   pubsub.FailPublish(absl::OkStatus());
   ASSERT_TRUE(dead_letter->Sync(kObject).ok());
   EXPECT_EQ(pubsub.published().size(), 2u);

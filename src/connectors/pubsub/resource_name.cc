@@ -18,7 +18,7 @@ bool IsId(std::string_view id) {
          });
 }
 
-// Projects may carry the domain of their organisation: "example.com:project".
+// Project names may include the domain of their organization: "example.com:project".
 bool IsProject(std::string_view project) {
   return !project.empty() && project.size() <= 255 &&
          std::all_of(project.begin(), project.end(), [](unsigned char c) {

@@ -1,4 +1,4 @@
-// Names of topics and subscriptions, as users write them and as Pub/Sub takes them.
+// Names of topics and subscriptions: converts what users write to what Pub/Sub expects.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_RESOURCE_NAME_H_
 #define MILLRACE_CONNECTORS_PUBSUB_RESOURCE_NAME_H_
 

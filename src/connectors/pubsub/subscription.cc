@@ -29,14 +29,15 @@ namespace {
 namespace wire = google::pubsub::v1;
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(20);
-// An idle stream is told from a dead one by what goes over it.
+// Keepalive traffic distinguishes an idle stream from a dead one.
 constexpr absl::Duration kHeartbeat = absl::Seconds(30);
 // How long the server may take to end a stream that is closed.
 constexpr absl::Duration kEndStream = absl::Seconds(1);
-// The least lease that Pub/Sub advises with exactly-once delivery.
+// The minimum lease that Pub/Sub recommends with exactly-once delivery.
 constexpr absl::Duration kExactlyOnceLease = absl::Seconds(60);
 
-// Acknowledge and ModifyAckDeadline as calls of their own: the stream says nothing of failed ids.
+// Acknowledge and ModifyAckDeadline are separate calls, because the stream does not report failed
+// ids.
 class GrpcAckTransport : public AckTransport {
  public:
   GrpcAckTransport(Connection::Rpc& rpc, std::string name) : rpc_(rpc), name_(std::move(name)) {}
@@ -112,8 +113,8 @@ class GrpcSubscription : public Subscription {
   bool Ready() override { return held_->Ready(); }
   SubscriptionCounts counts() const override { return held_->counts(); }
 
-  // The server is asked to end the stream, so that what it has sent on the way is read and given
-  // back at once; it is cancelled if that takes long.
+  // Asks the server to end the stream, so that messages in flight are read and given back at once.
+  // Cancels the stream if that takes long.
   void Close(absl::Duration grace) override {
     reader_.request_stop();
     leaser_.request_stop();
@@ -133,7 +134,7 @@ class GrpcSubscription : public Subscription {
     read_.Notify();
   }
 
-  // Streams, one after another, until a stop or an error for good.
+  // Runs streams, one after another, until a stop or a permanent error.
   void ReadStreams(std::stop_token stop) {
     Retrier retrier(options_.retry, clock_);
     for (RetryLoop tries(retrier); !stop.stop_requested();) {
@@ -144,11 +145,11 @@ class GrpcSubscription : public Subscription {
       const bool worked = received || clock_.Elapsed() - begin > kHeartbeat;
       if (worked) tries.Succeeded();
       if (status.ok()) status = absl::UnavailableError("the server ended the stream");
-      // The token of a stream that has worked may have run out.
+      // The token of a stream that has worked may have expired.
       const bool again = IsTransient(status) || (worked && absl::IsUnauthenticated(status));
       const absl::Status why = Annotate(status, "pulling from Pub/Sub");
       if (!again) return held_->Fail(why);
-      // Streams that end in good time are routine; others are told of once they are not.
+      // Streams normally end from time to time. An end is logged only if it is not routine.
       if (tries.failures() == 2) {
         Log(Severity::kWarning, "Pub/Sub cannot be reached; trying again",
             {{"subscription", options_.name}, {"error", ToStd(why.message())}});
@@ -251,7 +252,7 @@ class GrpcSubscription : public Subscription {
   Stream* stream_ ABSL_GUARDED_BY(stream_mutex_) = nullptr;
   bool ended_ ABSL_GUARDED_BY(stream_mutex_) = false;  // nothing more is written to stream_
   std::stop_source cancel_;
-  absl::Notification read_;  // the reader has come to its end
+  absl::Notification read_;  // the reader has ended
   std::jthread reader_;
   std::jthread leaser_;
 };

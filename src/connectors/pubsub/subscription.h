@@ -19,7 +19,7 @@
 namespace millrace::pubsub {
 
 // One delivery of a message. Settle it once, from any thread; one that is destroyed unsettled is
-// given back. It may outlive its subscription: settling it then does nothing, and the message is
+// nacked. It may outlive its subscription: settling it then has no effect, and the message is
 // delivered again when its lease ends.
 class Delivery {
  public:
@@ -34,14 +34,14 @@ class Delivery {
   // delivered again. It must not block.
   using Acked = std::function<void(const absl::Status&)>;
 
-  // The message is done with. Returns at once: the ack is sent soon, with others, and tried again
-  // while it can do good.
+  // The message is done. Returns at once: the ack is sent soon, together with others, and retried
+  // as long as it is useful.
   virtual void Ack(Acked acked) = 0;
   void Ack() { Ack(nullptr); }
-  // Give it to someone else, at once.
+  // Requests immediate redelivery, to any consumer.
   virtual void Nack() = 0;
-  // It cannot be done now: it is delivered again after 10 s, doubling up to 10 min each time that
-  // this message fails.
+  // The message cannot be processed now: it is redelivered after 10 s, doubling up to 10 min each
+  // time that this message fails.
   virtual void NackLater() = 0;
 
  protected:
@@ -58,11 +58,11 @@ class Delivery {
   const int attempt_;
 };
 
-// What a subscription has seen; readable from any thread.
+// Counters of a subscription; readable from any thread.
 struct SubscriptionCounts {
   uint64_t received = 0;
   uint64_t acked = 0;        // confirmed by the server
-  uint64_t acks_failed = 0;  // for good: those messages come again
+  uint64_t acks_failed = 0;  // permanently: those messages are redelivered
   uint64_t nacked = 0;
   uint64_t extended = 0;  // leases, each time
   uint64_t streams = 0;   // opened
@@ -73,31 +73,31 @@ class Subscription {
  public:
   virtual ~Subscription() = default;  // Close()s
 
-  // The next message, waiting for one; one caller at a time. Cancelled soon after `stop` is
-  // requested. NotFound, PermissionDenied, Unauthenticated, InvalidArgument: the subscription
-  // cannot be read, for good; Unavailable: not for so long that the policy gives up. The same error
-  // comes again on each later call.
+  // Waits for the next message; one caller at a time. Cancelled soon after `stop` is requested.
+  // NotFound, PermissionDenied, Unauthenticated, InvalidArgument: the subscription cannot be read,
+  // permanently; Unavailable: it could not be read until the retry policy gave up. Later calls
+  // return the same error.
   virtual absl::StatusOr<std::unique_ptr<Delivery>> Next(std::stop_token stop) = 0;
 
-  // Whether Next() would answer without waiting for a message to arrive.
+  // Whether Next() would return without waiting for a message to arrive.
   virtual bool Ready() = 0;
 
-  // Gives back what is held and was not settled, and sends the acks that wait, for up to `grace`.
-  // Idempotent; Next() answers Cancelled from here on.
+  // Nacks messages that are held and not settled, and sends the waiting acks, for up to `grace`.
+  // Idempotent; Next() then returns Cancelled.
   virtual void Close(absl::Duration grace = absl::Seconds(5)) = 0;
 
   virtual SubscriptionCounts counts() const = 0;
 };
 
 struct SubscriptionOptions {
-  std::string name;  // as SubscriptionName() gives it
-  // Held at most: what waits for Next() and what Next() gave and is not settled. One message of any
-  // size still passes.
+  std::string name;  // as SubscriptionName() returns it
+  // The limits of held messages: those that wait for Next() and those that Next() returned and are
+  // not settled. One message of any size is still accepted.
   size_t max_messages = 1000;
   size_t max_bytes = 32 << 20;
   LeaseOptions leases;
-  // Of streams that break, which Pub/Sub does as a matter of routine, and of acks. By default it
-  // never gives up: it logs and goes on.
+  // For streams that break, which is routine with Pub/Sub, and for acks. By default it never gives
+  // up: it logs and continues.
   RetryPolicy retry = {.initial = absl::Milliseconds(100),
                        .max = absl::Seconds(30),
                        .min_jitter = absl::ZeroDuration(),
@@ -109,7 +109,7 @@ struct SubscriptionOptions {
 std::unique_ptr<Subscription> OpenSubscription(Connection& connection, SubscriptionOptions options,
                                                Clock& clock = Clock::Real());
 
-// What NackLater() waits after a message has failed for the `failures`-th time.
+// The delay of NackLater() after a message has failed for the `failures`-th time.
 absl::Duration NackDelay(int failures);
 
 }  // namespace millrace::pubsub

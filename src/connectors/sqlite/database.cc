@@ -61,13 +61,13 @@ absl::Status MakeFolders(const fs::path& folder) {
   if (::stat(folder.c_str(), &stat) == 0) return absl::OkStatus();
   RETURN_IF_ERROR(MakeFolders(folder.parent_path()));
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return ErrnoStatus(errno, StrCat("making the folder ", folder.string()));
+    return ErrnoStatus(errno, StrCat("creating the folder ", folder.string()));
   }
   return absl::OkStatus();
 }
 
-// SQLite would make it readable for all. A file that is there is not touched: closing it would drop
-// the locks that other connections of this process hold on it.
+// SQLite would make it readable for all. An existing file is not touched: closing it would drop the
+// locks that other connections of this process hold on it.
 absl::Status CreateFile(const std::string& path) {
   RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path()));
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -153,8 +153,8 @@ absl::StatusOr<Database> Database::OpenToRead(const std::string& path, absl::Dur
     RETURN_IF_ERROR(tried);
     return opened;
   }
-  // The file that processes share about the write-ahead log cannot be made. Without such a log
-  // nobody writes now.
+  // The file that processes share about the write-ahead log cannot be created. If there is no log,
+  // no process writes now.
   std::error_code none;
   const std::string log = path + "-wal";
   if (fs::exists(log, none) && fs::file_size(log, none) > 0) {
@@ -179,17 +179,17 @@ absl::StatusOr<Database> Database::OpenToRead(const std::string& path, absl::Dur
 absl::StatusOr<Database> Database::Open(const std::string& path, absl::Duration busy) {
   if (path != ":memory:") RETURN_IF_ERROR(CreateFile(path));
   ASSIGN_OR_RETURN(Database opened, OpenWith(path, SQLITE_OPEN_READWRITE, path, busy));
-  // SQLite opens what it may not write as read-only.
+  // SQLite opens a file that it may not write as read-only.
   if (sqlite3_db_readonly(opened.database_.get(), "main") == 1) {
     return absl::PermissionDeniedError(StrCat("ledger ", path, " may not be written"));
   }
   RETURN_IF_ERROR(opened.UseWriteAheadLog());
-  // With a write-ahead log this loses nothing when the process dies.
+  // With a write-ahead log this loses nothing if the process dies.
   RETURN_IF_ERROR(opened.Execute("PRAGMA synchronous=NORMAL"));
   return opened;
 }
 
-// Changing the mode does not wait for other processes by itself.
+// Changing the mode does not wait for other processes.
 absl::Status Database::UseWriteAheadLog() {
   for (int tries = 0;; ++tries) {
     const absl::Status status = Execute("PRAGMA journal_mode=WAL");

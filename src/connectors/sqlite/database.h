@@ -24,7 +24,7 @@ struct Patience {
   std::stop_token stop;  // ends it early
 };
 
-// One execution after another of one statement. Text that is bound must live until Reset().
+// One statement, executed repeatedly. Bound text must live until Reset().
 class Statement {
  public:
   Statement() = default;
@@ -34,11 +34,12 @@ class Statement {
   Statement& Bind(absl::Time time);  // to the microsecond
 
   // Steps to the next row: true; or false at the end, when changes are committed. Unavailable:
-  // other processes used the database for too long. Cancelled: until its stop was requested.
+  // other processes locked the database for too long. Cancelled: they did until its stop was
+  // requested.
   absl::StatusOr<bool> Step();
   // For statements without rows.
   absl::Status Run();
-  // Ready for other values. Called at the end of each use.
+  // Prepares for other values. Call it at the end of each use.
   void Reset();
 
   // Columns of the current row, from left to right.
@@ -80,12 +81,12 @@ class Database {
   // is no database or damaged, PermissionDenied if it cannot be written.
   static absl::StatusOr<Database> Open(const std::string& path, absl::Duration busy);
 
-  // Opens `path`, which must be there, without ever writing to it or beside it if that can be
-  // helped: SQLite wants a file beside one that others write to. Errors as above; PermissionDenied
-  // too if others may be writing and that file cannot be made.
+  // Opens `path`, which must exist, if possible without writing to it or beside it: SQLite needs a
+  // file beside a database that others write to. Errors as above; PermissionDenied too if others
+  // may be writing and that file cannot be made.
   static absl::StatusOr<Database> OpenToRead(const std::string& path, absl::Duration busy);
 
-  // From here on, waits for other processes end soon after `stop` is requested.
+  // From now on, waits for other processes end soon after `stop` is requested.
   void StopWaitsAt(std::stop_token stop) { patience_->stop = std::move(stop); }
 
   const std::string& path() const { return path_; }

@@ -64,7 +64,7 @@ UPDATE schema_version SET version = 3;
 )"};
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
-// What versions of the schema have in common, and what a row of an older one lacks.
+// The columns that all versions of the schema share, and those that older rows lack.
 #define MR_OLD_COLUMNS                                                                    \
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, lease_until_us, " \
@@ -72,7 +72,7 @@ static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 #define MR_COLUMNS MR_OLD_COLUMNS ", mapping_version, config_parts, maybe_sent"
 #define MR_COLUMNS_OF_1 MR_OLD_COLUMNS ", 1, '', 0"
 #define MR_COLUMNS_OF_2 MR_OLD_COLUMNS ", mapping_version, config_parts, 0"
-// Of the row of another config because of which this one may not be claimed: MayHaveSent().
+// The condition for a row of another config that prevents this claim: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = ?1 AND version = ?2 AND config <> ?3 AND destination = ?4 AND " \
   "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent)"
@@ -162,7 +162,7 @@ LedgerEntry ReadEntry(Statement& row) {
   return entry;
 }
 
-// Reads the one row that `statement` gives, and steps behind it, which commits.
+// Reads the one row of `statement`, and steps past it, which commits.
 absl::StatusOr<bool> ReadOne(Statement& statement, LedgerEntry& entry) {
   ASSIGN_OR_RETURN(const bool found, statement.Step());
   if (!found) return false;
@@ -219,7 +219,7 @@ absl::Status VisitPages(const ReadPage& read_page,
   return absl::OkStatus();
 }
 
-// All rows of a ledger, page by page, so that nobody waits for whoever looks at them.
+// Reads all rows of a ledger, page by page, so that others do not wait for the reader.
 class RowPages {
  public:
   absl::Status Prepare(Database& database, const PageSql& sql) {
@@ -247,7 +247,7 @@ class RowPages {
   Statement next_;
 };
 
-// A database and its pages, and who may use them.
+// A database and its pages, guarded by a mutex.
 class SqliteLedgerReader : public LedgerReader {
  public:
   explicit SqliteLedgerReader(Database database) : database_(std::move(database)) {}
@@ -287,7 +287,7 @@ class SqliteLedger : public Ledger {
 
   absl::Status Prepare() {
     absl::MutexLock lock(&mutex_);
-    // Of several processes that open a new file one makes the tables.
+    // Only one of several processes that open a new file creates the tables.
     RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
     RETURN_IF_ERROR(PrepareSchema(database_));
     RETURN_IF_ERROR(database_.Execute("COMMIT"));
@@ -390,7 +390,7 @@ class SqliteLedger : public Ledger {
     return ReadOne(claim_, entry);
   }
 
-  // Why `key` was not claimed; false if there is no reason any more.
+  // Why `key` was not claimed; false if the reason no longer applies.
   absl::StatusOr<bool> ReadRefusal(const LedgerKey& key, Claim& claim)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const Use use(find_);
@@ -420,7 +420,7 @@ class SqliteLedger : public Ledger {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     RETURN_IF_ERROR(change.Run());
     if (database_.changes() == 1) return absl::OkStatus();
-    return absl::AbortedError(StrCat(key.object, " was taken over by another owner"));
+    return absl::AbortedError(StrCat(key.object, " was taken over by another worker"));
   }
 
   absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after,

@@ -12,14 +12,14 @@
 
 namespace millrace {
 
-// Opens `path`, creating it (mode 0600) and its folders (0700) where they are missing; ":memory:"
-// is a ledger that ends with its object. `clock` judges leases and outlives the ledger. Errors name
-// the path: DataLoss for what is no ledger or is damaged, PermissionDenied for what may not be
-// written, FailedPrecondition for one of a newer Millrace, ResourceExhausted for a full disk.
+// Opens `path`, creating it (mode 0600) and its folders (0700) if they are missing; ":memory:" is a
+// ledger that ends with its object. `clock` decides about leases and outlives the ledger. Errors
+// name the path: DataLoss if it is not a ledger or is damaged, PermissionDenied if it may not be
+// written, FailedPrecondition if it is of a newer Millrace, ResourceExhausted for a full disk.
 absl::StatusOr<std::unique_ptr<Ledger>> OpenSqliteLedger(const std::string& path, Clock& clock);
 
-// The rows of the ledger at `path`; none if there is no such file. Makes no ledger and changes
-// none: the file and its folder may be of someone else. Errors as above.
+// The rows of the ledger at `path`; none if there is no such file. Creates and changes nothing: the
+// file and its folder may belong to another user. Errors as above.
 absl::StatusOr<std::unique_ptr<LedgerReader>> OpenSqliteLedgerToRead(const std::string& path);
 
 }  // namespace millrace

@@ -288,13 +288,14 @@ TEST_F(SqliteLedgerTest, AnOlderFormatIsUpgradedAndGoesOn) {
   EXPECT_EQ(claim("old")->outcome, Ledger::Claim::Outcome::kDone);
   EXPECT_EQ(claim("old")->entry.mapping_version, 1u);
   const auto open = claim("new");
-  EXPECT_EQ(open->outcome, Ledger::Claim::Outcome::kClaimed) << "what has a position goes on";
+  EXPECT_EQ(open->outcome, Ledger::Claim::Outcome::kClaimed)
+      << "an object with a position is resumed";
   EXPECT_EQ(open->entry.position.row, 4u);
   EXPECT_EQ(open->entry.mapping_version, 1u);
   EXPECT_EQ(claim("third")->outcome, Ledger::Claim::Outcome::kConfigChanged);
 }
 
-// Rows of format 2 that were sent and not recorded have the name of their owner still.
+// Rows of format 2 that were sent but not recorded still have the name of their owner.
 TEST_F(SqliteLedgerTest, AFileOfFormat2IsUpgraded) {
   const std::string path = folder_ / "ledger.db";
   {

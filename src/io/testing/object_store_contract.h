@@ -24,7 +24,7 @@ class ObjectStoreFixture {
  public:
   virtual ~ObjectStoreFixture() = default;
   virtual ObjectStore& store() = 0;
-  // The beginning of uris of a place that is empty and ours alone; ends with '/'.
+  // The uri prefix of an empty place that only this test uses; ends with '/'.
   virtual std::string root() = 0;
   // Whether reads of a version that was replaced fail; else CheckUnchanged() says so.
   virtual bool pins_reads() { return true; }
@@ -167,7 +167,7 @@ TEST_P(ObjectStoreContract, ReadsPartitionsWhoseNamesBeginWithAnUnderscore) {
   EXPECT_THAT(List("t/*/*.csv"), ElementsAre("t/_day=2024-01-01/a.csv", "t/day=2/e.csv"));
 }
 
-TEST_P(ObjectStoreContract, TellsOfHiddenNamesOnce) {
+TEST_P(ObjectStoreContract, ReportsHiddenNamesOnce) {
   for (const char* name : {"a.csv", "_SUCCESS", "_tmp/b.csv", "_tmp/c/d.csv", "d/.e/f.csv",
                            "d/.e/g.csv", "d/h.csv", "d/_i.csv", "d/_i.txt"}) {
     Put(name);
@@ -281,7 +281,7 @@ TEST_P(ObjectStoreContract, NamesNeedNotBePaths) {
   }
 }
 
-// Some tools make an empty object where they mean a folder.
+// Some tools create an empty object to represent a folder.
 TEST_P(ObjectStoreContract, AnEmptyObjectOfAFoldersNameStandsForTheFolder) {
   if (fixture().names_are_paths()) GTEST_SKIP() << "a folder's name is free of objects here";
   using testing::ElementsAre;
@@ -390,7 +390,7 @@ TEST_P(ObjectStoreContract, RemovedObjectsAreGone) {
   EXPECT_TRUE(store().Remove(Uri("a/b")).ok());  // nothing has that name
 }
 
-// No mixture of two versions is ever taken for one.
+// A mixture of two versions is never accepted as one.
 TEST_P(ObjectStoreContract, AChangeWhileReadingIsNoticed) {
   const std::string old = Bytes(40'000'000, 1);
   for (const bool removed : {false, true}) {
@@ -417,7 +417,7 @@ TEST_P(ObjectStoreContract, AChangeWhileReadingIsNoticed) {
   }
 }
 
-TEST_P(ObjectStoreContract, FoldersAreNoObjects) {
+TEST_P(ObjectStoreContract, FoldersAreNotObjects) {
   Put("f/a");
   EXPECT_TRUE(absl::IsInvalidArgument(store().Create(Uri("f/")).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(store().Remove(Uri("f/"))));

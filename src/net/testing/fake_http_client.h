@@ -1,4 +1,4 @@
-// An HttpClient without a network: a function answers.
+// An HttpClient without a network: a function responds.
 #ifndef MILLRACE_NET_TESTING_FAKE_HTTP_CLIENT_H_
 #define MILLRACE_NET_TESTING_FAKE_HTTP_CLIENT_H_
 

@@ -18,11 +18,11 @@
 
 namespace millrace {
 
-// An answer as it stood on the wire; `status` is 0 if the connection ended inside its head.
+// A response as received; `status` is 0 if the connection ended inside its head.
 struct RawResponse {
   int status = 0;
   std::string head;  // with the status line, names as sent
-  std::string body;  // chunked bodies are put together
+  std::string body;  // chunked bodies are joined
   bool whole = false;
 
   std::string Header(std::string_view name) const {
@@ -65,7 +65,7 @@ class RawConnection {
     return true;
   }
 
-  // The next answer. `has_body` false: the answer to HEAD.
+  // The next response. `has_body` false: the response to HEAD.
   RawResponse Receive(bool has_body = true) {
     RawResponse reply;
     size_t end;
@@ -96,7 +96,7 @@ class RawConnection {
   bool Closed() { return in_.empty() && !ReadSome() && in_.empty(); }
   void StopSending() { shutdown(fd_, SHUT_WR); }
 
-  // One request and its answer; sends Content-Length.
+  // One request and its response; sends Content-Length.
   RawResponse Exchange(std::string_view method, std::string_view target,
                        std::string_view headers = "", std::string_view body = "") {
     std::string request(method);

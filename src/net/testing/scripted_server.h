@@ -1,4 +1,4 @@
-// A loopback server that answers with scripted bytes, for tests of clients over a real socket.
+// A loopback server that responds with scripted bytes, for tests of clients over a real socket.
 #ifndef MILLRACE_NET_TESTING_SCRIPTED_SERVER_H_
 #define MILLRACE_NET_TESTING_SCRIPTED_SERVER_H_
 
@@ -36,7 +36,7 @@ struct ScriptedResponse {
   bool close = false;                      // the connection, after `bytes`
   bool hang = false;  // after `bytes`: sends nothing more until the client goes away
 
-  // A whole answer with Content-Length.
+  // A complete response with Content-Length.
   static ScriptedResponse Answer(int status, std::string_view body,
                                  std::vector<std::pair<std::string, std::string>> headers = {});
   // The first `bytes` bytes of this one, then the connection is closed.

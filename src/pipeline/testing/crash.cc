@@ -8,7 +8,8 @@ namespace {
 
 absl::Status Dead() { return absl::InternalError("the process is dead"); }
 
-// Does `effect` if the process lives; its reply comes only if it lives on.
+// Does `effect` if the process lives; its response arrives only if the process still lives after
+// it.
 template <typename Effect>
 auto Mortal(CrashPoint& crash, Effect effect) -> decltype(effect()) {
   if (!crash.Step()) return Dead();

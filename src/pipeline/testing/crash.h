@@ -1,6 +1,5 @@
-// A process that dies at a chosen step: every call of Run() to the world outside goes through
-// wrappers that count steps, before and after each effect, and do nothing any more once the last
-// step is over.
+// A process that dies at a chosen step. Every external call of Run() goes through wrappers that
+// count steps, before and after each effect, and do nothing once the last step is over.
 #ifndef MILLRACE_PIPELINE_TESTING_CRASH_H_
 #define MILLRACE_PIPELINE_TESTING_CRASH_H_
 
@@ -51,7 +50,7 @@ class CrashPoint {
 std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash);
 
 // Run() in a process that dies at `crash`: it then returns soon, with nothing more done to any
-// part. `parts.ledger` is used as it is.
+// part. `parts.ledger` is used unchanged.
 RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_token stop,
                         CrashPoint& crash);
 

@@ -161,7 +161,7 @@ TEST_P(DeadLetterContract, RewindForgetsWhatIsNotSynced) {
   EXPECT_EQ(KeptRows(Key()), (Rows{1, 4}));
 }
 
-TEST_P(DeadLetterContract, RewindBehindTheEndOrOfNothingIsHarmless) {
+TEST_P(DeadLetterContract, RewindPastTheEndOrOfNothingIsHarmless) {
   MustRewind(Key(), 0);
   EXPECT_EQ(KeptRows(Key()), Rows{});
   MustAdd(Key(), {At(1)});

@@ -1,4 +1,4 @@
-// A destination that remembers what arrived, and sinks into it that do as a script says.
+// A destination that records what arrived, and scripted sinks for it.
 #ifndef MILLRACE_PIPELINE_TESTING_FAKE_SINK_H_
 #define MILLRACE_PIPELINE_TESTING_FAKE_SINK_H_
 
@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-// How one write goes.
+// The scripted outcome of one write.
 enum class FakeWrite {
   kDurable,
   kRetry,         // nothing happens

@@ -1,4 +1,4 @@
-// Objects whose rows say what shall become of them, and the Transform that makes it so.
+// Objects whose rows define their outcome, and the Transform that produces it.
 #ifndef MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 #define MILLRACE_PIPELINE_TESTING_FAKE_SOURCE_H_
 
@@ -38,7 +38,7 @@ struct FakePayload : Payload {
 };
 
 // Claims the objects one after another in the ledger; those that are done or held are skipped. One
-// that another owner took over is claimed again behind the others. All arguments outlive it.
+// that another worker took over is claimed again after the others. All arguments outlive it.
 class FakeSource : public Source {
  public:
   FakeSource(const std::vector<FakeObject>& objects, Ledger& ledger, std::string owner,
@@ -73,7 +73,7 @@ class FakeSource : public Source {
   // Sets entry_ if an object can be claimed now.
   absl::Status Claim(const std::stop_token& stop);
   const FakeObject* TakeObject();
-  // Waits for an object to be lost, or a stop; false if all are confirmed or given up.
+  // Waits for an object to be lost, or a stop; false if all are acknowledged or released.
   bool AwaitLost(const std::stop_token& stop);
   std::unique_ptr<Chunk> ReadChunk();
 
@@ -89,7 +89,7 @@ class FakeSource : public Source {
   uint64_t row_ = 0;
   bool given_ = false;  // a chunk of it
   mutable absl::Mutex mutex_;
-  int in_progress_ ABSL_GUARDED_BY(mutex_) = 0;  // claimed, not confirmed and not given up
+  int in_progress_ ABSL_GUARDED_BY(mutex_) = 0;  // claimed, not acknowledged and not released
   std::deque<LedgerKey> lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<LedgerKey> confirmed_ ABSL_GUARDED_BY(mutex_);
   std::vector<LedgerKey> given_up_ ABSL_GUARDED_BY(mutex_);

@@ -22,8 +22,8 @@
 
 namespace millrace {
 
-// While it lives, changes of the ledger do not come to their end: a server does not answer, or
-// another process has locked the ledger.
+// While it lives, changes of the ledger do not complete: a server does not respond, or another
+// process has locked the ledger.
 class HeldUp {
  public:
   virtual ~HeldUp() = default;
@@ -37,14 +37,14 @@ class LedgerFixture {
   virtual ~LedgerFixture() = default;
   virtual Ledger& ledger() = 0;
   virtual Ledger& other() = 0;
-  // The clock by which leases are judged, to the microsecond.
+  // The clock that decides about leases, to the microsecond.
   virtual absl::Time Now() = 0;
   virtual void Advance(absl::Duration duration) = 0;
   // Both processes end and start again.
   virtual void Reopen() = 0;
   // The same ledger, by one more process; null if there is no such thing. Thread-safe.
   virtual std::unique_ptr<Ledger> OpenAnother() { return nullptr; }
-  // Null if nothing can hold up the ledger.
+  // Null if nothing can block the ledger.
   virtual std::unique_ptr<HeldUp> HoldUp() { return nullptr; }
 };
 
@@ -232,7 +232,7 @@ TEST_P(LedgerContract, AReleasedRowIsFreeAtOnce) {
   EXPECT_EQ(MustClaim(other(), Key(), "two").position.row, 4u);
 }
 
-TEST_P(LedgerContract, AForgottenRowStartsAnew) {
+TEST_P(LedgerContract, AForgottenRowStartsAgain) {
   EXPECT_TRUE(ledger().Forget(Key(), {}).ok()) << "there was none";
   LedgerEntry entry = MustClaim(ledger(), Key());
   entry.position.row = entry.counts.read = entry.counts.filtered = 4;
@@ -240,9 +240,9 @@ TEST_P(LedgerContract, AForgottenRowStartsAnew) {
   ASSERT_TRUE(other().Forget(Key(), {}).ok());
   EXPECT_TRUE(All(ledger()).empty());
   EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {})));
-  const LedgerEntry anew = MustClaim(ledger(), Key(), "two");
-  EXPECT_EQ(anew.position, Position{});
-  EXPECT_EQ(anew.counts, Counts{});
+  const LedgerEntry again = MustClaim(ledger(), Key(), "two");
+  EXPECT_EQ(again.position, Position{});
+  EXPECT_EQ(again.counts, Counts{});
   EXPECT_TRUE(absl::IsAborted(ledger().Store(entry, kLease, {}))) << "of the forgotten row";
 }
 
@@ -307,7 +307,7 @@ TEST_P(LedgerContract, WhatWasNotBegunMayBeDoneUnderAnotherConfig) {
   EXPECT_EQ(TryClaim(ledger(), Key(), "one"), Outcome::kHeld);
 }
 
-// It may have sent rows and not come to record them.
+// It may have sent rows without recording them.
 TEST_P(LedgerContract, WhatADeadWorkerHadUnderAnotherConfigIsLeftAlone) {
   MustClaim(ledger(), Key(), "dead");
   Advance(kLease);
@@ -315,8 +315,8 @@ TEST_P(LedgerContract, WhatADeadWorkerHadUnderAnotherConfigIsLeftAlone) {
   MustClaim(other(), Key(), "two");
 }
 
-// Who took over from a dead worker cannot know what that one sent, and giving the row back changes
-// nothing about it.
+// A worker that took over from a dead one cannot know what that one sent, and releasing the row
+// does not change that.
 TEST_P(LedgerContract, WhatADeadWorkerHadIsNotForgottenByThoseWhoFollow) {
   MustClaim(ledger(), Key(), "dead");
   Advance(kLease);
@@ -475,7 +475,7 @@ TEST_P(LedgerContract, ChangesOfManyOwnersFollowEachOther) {
   EXPECT_EQ(All(ledger())[0].counts.read, uint64_t{kWorkers * kAdditions});
 }
 
-// What sharing needs: workers that claim, store and finish, some of which die.
+// Shared work: workers that claim, store and finish, some of which die.
 
 TEST_P(LedgerContract, ManyWorkersShareManyObjects) {
   constexpr int kObjects = 40;
@@ -507,7 +507,7 @@ TEST_P(LedgerContract, ManyWorkersShareManyObjects) {
   }
 }
 
-TEST_P(LedgerContract, OfManyHeirsOneTakesADeadWorkersObject) {
+TEST_P(LedgerContract, OneOfManyWorkersTakesOverADeadWorkersObject) {
   constexpr int kHeirs = 8;
   LedgerEntry dead = MustClaim(ledger(), Key(), "dead");
   dead.position.row = dead.counts.read = dead.counts.accepted = 9;

@@ -70,7 +70,7 @@ absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease, std::
   on_call_();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
-  if (row == nullptr) return absl::AbortedError("another owner took the object over");
+  if (row == nullptr) return absl::AbortedError("another worker took over the object");
   const absl::Time now = clock_.Now();
   row->state = entry.state;
   row->position = entry.position;
@@ -91,7 +91,7 @@ absl::Status MemoryLedger::Release(LedgerEntry& entry, std::stop_token stop) {
   on_call_();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
-  if (row == nullptr) return absl::AbortedError("another owner took the object over");
+  if (row == nullptr) return absl::AbortedError("another worker took over the object");
   row->owner.clear();
   row->lease_until = row->updated = clock_.Now();
   ++row->revision;

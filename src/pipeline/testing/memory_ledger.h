@@ -39,7 +39,7 @@ class MemoryLedger : public Ledger {
   void Restore(Rows rows);
 
  private:
-  // The row of another config because of which `key` may not be claimed; null if there is none.
+  // The row of another config that prevents a claim of `key`; null if there is none.
   const LedgerEntry* Rival(const LedgerKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The row that `entry` may change; null if it was taken over.
   LedgerEntry* Held(const LedgerEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

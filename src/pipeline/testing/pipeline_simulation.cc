@@ -141,7 +141,7 @@ std::vector<Rejection> PipelineSimulation::Kept(const LedgerKey& object) const {
 }
 
 std::string PipelineSimulation::CheckPromise() const {
-  // First what was recorded: others may go on meanwhile.
+  // Reads the records first, because others may continue meanwhile.
   const MemoryLedger::Rows recorded = ledger.Snapshot();
   const std::map<std::string, int> arrived = destination.Arrived();
   std::set<std::string> known;

@@ -1,4 +1,4 @@
-// Fakes of everything around Run(), and the oracle that knows what must have become of each row.
+// Fakes of everything around Run(), and an oracle that knows the correct outcome of each row.
 #ifndef MILLRACE_PIPELINE_TESTING_PIPELINE_SIMULATION_H_
 #define MILLRACE_PIPELINE_TESTING_PIPELINE_SIMULATION_H_
 
@@ -20,14 +20,14 @@ namespace millrace {
 // An object whose rows are `letters` split at blanks; see FakeObject.
 FakeObject MakeFakeObject(const std::string& name, const std::string& letters);
 
-// What outlives a process, and how a process runs on it.
+// The state that outlives a process, and how a process runs on it.
 struct PipelineSimulation {
   // One process from its start to its end.
   RunReport Run(const std::string& owner, std::stop_token stop = {},
                 RunProgress* progress = nullptr);
   // One that dies at `crash`. The dead letters are then as a crash leaves them.
   RunReport RunUntilCrash(const std::string& owner, CrashPoint& crash);
-  // The same with nothing forgotten: another process still uses the dead letters.
+  // The same, but nothing is lost: another process still uses the dead-letter queue.
   RunReport RunBesideOthersUntilCrash(const std::string& owner, CrashPoint& crash);
   // The same on another machine, where its dead letters stay. Objects that are taken over may then
   // have the same dead letters in several places.
@@ -37,11 +37,11 @@ struct PipelineSimulation {
   // All objects have this config from now on (MakeFakeObject() gives them "c").
   void ChangeConfig(const std::string& config);
 
-  // The first thing found wrong, or "". At any moment: the ledger tells the truth about what lies
-  // behind its positions, nothing was invented, and no object was sent under two configs.
+  // The first thing found wrong, or "". At any moment: the ledger is correct about the rows before
+  // its positions, nothing was invented, and no object was sent under two configs.
   std::string CheckPromise() const;
-  // At the end: all of that, and everything is settled under the last config or an earlier one,
-  // with each rejected row kept once.
+  // At the end: all of that, and every row is accounted for under the last config or an earlier
+  // one, with each rejected row kept once.
   std::string CheckComplete() const;
 
   std::vector<FakeObject> objects;

@@ -1,4 +1,4 @@
-// A run over a fake world, some parts of which a test replaces.
+// A run in a simulation, some parts of which a test replaces.
 #ifndef MILLRACE_PIPELINE_TESTING_RUN_FIXTURE_H_
 #define MILLRACE_PIPELINE_TESTING_RUN_FIXTURE_H_
 

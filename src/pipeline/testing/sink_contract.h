@@ -29,8 +29,8 @@ class SinkFixture {
   virtual std::string BadRow(int n) = 0;
   // How often GoodRow(n) is there; one that was sent twice may count once.
   virtual int Arrived(int n) = 0;
-  // The next write of any sink fails: with or without its effect, and in a way that sending again
-  // cures. False if this fixture cannot do that.
+  // The next write of any sink fails, with or without its effect, in a way that a retry fixes.
+  // False if this fixture cannot do that.
   virtual bool FailNextWrite(bool with_effect) = 0;
   // From now on the destination refuses everything for `reason`, without naming a row; if it is
   // empty, no longer.
@@ -92,7 +92,7 @@ TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
   for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
 }
 
-// Where the destination names no row, it might refuse the good ones as well.
+// If the destination names no row, it might refuse the good ones as well.
 TEST_P(SinkContract, OfABatchOfBadRowsEachIsNamedOrNone) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
   const WriteResult result = sink->Write(MakeBatch({-1, -2}), std::stop_token());
@@ -169,7 +169,7 @@ TEST_P(SinkContract, AWholeRequestRefusalStopsTheRunAndLosesNothing) {
   for (const int n : {0, 999, 1000, kRows - 1}) EXPECT_GE(fixture().Arrived(n), 1) << n;
 }
 
-TEST_P(SinkContract, AFailedWriteIsNotDurableAndSendingAgainCuresIt) {
+TEST_P(SinkContract, AFailedWriteIsNotDurableAndARetrySucceeds) {
   for (const bool with_effect : {false, true}) {
     if (!fixture().FailNextWrite(with_effect)) continue;
     const std::unique_ptr<Sink> sink = fixture().NewSink();
@@ -186,7 +186,7 @@ TEST_P(SinkContract, AFailedWriteIsNotDurableAndSendingAgainCuresIt) {
   }
 }
 
-// What a failed write left behind in the sink must not leak into the next batch.
+// State of a failed write must not leak into the next batch.
 TEST_P(SinkContract, AfterAFailedWriteAnotherBatchMayFollow) {
   if (!fixture().FailNextWrite(/*with_effect=*/false)) GTEST_SKIP() << "writes cannot fail here";
   const std::unique_ptr<Sink> sink = fixture().NewSink();

@@ -23,7 +23,7 @@
 namespace millrace {
 
 // Some objects to read; at least two, one of them with more rows than one chunk holds. Sources read
-// with this ledger, and wait for other owners, if they ever do.
+// with this ledger, and wait for other workers, if they ever do.
 class SourceFixture {
  public:
   virtual ~SourceFixture() = default;
@@ -31,8 +31,8 @@ class SourceFixture {
   virtual FakeClock& clock() = 0;
   // A new process reads all objects from the start of the list.
   virtual std::unique_ptr<Source> Open(const std::string& owner) = 0;
-  // `hook` is called, in the thread that calls, before each call of a source to what is outside of
-  // it and may make it wait: the ledger, and where its objects come from.
+  // `hook` is called, in the calling thread, before each external call of a source that may block:
+  // the ledger, and the origin of its objects.
   virtual void set_on_outside_call(std::function<void()> hook) = 0;
   // Rows of each object, by its uri.
   virtual std::map<std::string, uint64_t> Rows() = 0;
@@ -46,14 +46,14 @@ class SourceContract : public testing::TestWithParam<SourceMaker> {
   MemoryLedger& ledger() { return fixture_->ledger(); }
 
   using Chunks = std::vector<std::unique_ptr<Chunk>>;
-  // `lost`: the claim of an object that was given up.
+  // `lost`: the claim of a released object.
   static Chunks ReadAll(Source& source, const LedgerEntry* lost = nullptr) {
     Chunks chunks;
     for (;;) {
       absl::StatusOr<std::unique_ptr<Chunk>> chunk = source.Next(std::stop_token());
       EXPECT_TRUE(chunk.ok()) << chunk.status();
       if (!chunk.ok() || *chunk == nullptr) return chunks;
-      // The end comes only once all objects are confirmed or given up.
+      // The source ends only after all objects are acknowledged or released.
       const std::shared_ptr<const LedgerEntry>& object = (*chunk)->object;
       if (object == nullptr) continue;
       if ((*chunk)->last && object.get() != lost) source.Ack(*object);
@@ -129,7 +129,7 @@ TEST_P(SourceContract, ObjectsAreClaimedBeforeTheyAreRead) {
   }
 }
 
-TEST_P(SourceContract, ReadingGoesOnWhereTheLedgerStands) {
+TEST_P(SourceContract, ReadingResumesAtTheLedgersPosition) {
   const std::unique_ptr<Source> before = fixture().Open("one");
   const std::unique_ptr<Chunk> chunk = ReadIntoAnObject(*before);
   ASSERT_NE(chunk, nullptr);
@@ -170,7 +170,7 @@ TEST_P(SourceContract, ObjectsOfOthersAreLeftToThem) {
   }
 }
 
-TEST_P(SourceContract, ReadyAnswersWithoutAskingAnyoneOutside) {
+TEST_P(SourceContract, ReadyMakesNoExternalCalls) {
   bool in_ready = false;
   int calls = 0;
   fixture().set_on_outside_call([&] {
@@ -199,7 +199,7 @@ TEST_P(SourceContract, ReadyAnswersWithoutAskingAnyoneOutside) {
   fixture().set_on_outside_call([] {});
 }
 
-// Another owner takes over what `source` is reading, and tells it so as Run() does.
+// Another worker takes over the object that `source` is reading, and notifies it as Run() does.
 class TakenOver {
  public:
   TakenOver(SourceFixture& fixture, Source& source, const Chunk& chunk) : fixture_(fixture) {
@@ -210,7 +210,7 @@ class TakenOver {
     if (claim.ok()) entry_ = claim->entry;
     source.Release(*chunk.object, Source::Unfinished::kTakenOver);
   }
-  // The thief has done the rows before `row`, and lets go.
+  // The other worker has done the rows before `row` and releases the object.
   void ReleaseAt(uint64_t row, uint64_t byte) {
     entry_.position = {row, byte};
     entry_.counts.read = entry_.counts.accepted = row;
@@ -238,7 +238,7 @@ TEST_P(SourceContract, AnObjectThatWasTakenOverIsGivenAgain) {
   for (const std::unique_ptr<Chunk>& next : ReadAll(*source, chunk->object.get())) {
     if (next->object->key != chunk->object->key || next->object == chunk->object) continue;
     EXPECT_GT(next->object->revision, chunk->object->revision) << "claimed again";
-    EXPECT_EQ(next->first_row, row) << "from where the other owner has stopped";
+    EXPECT_EQ(next->first_row, row) << "where the other worker stopped";
     row = next->after.row;
     ends += next->last;
   }
@@ -270,7 +270,7 @@ TEST_P(SourceContract, TheEndWaitsForWhatIsInProgress) {
     const absl::StatusOr<std::unique_ptr<Chunk>> chunk = source->Next(std::stop_token());
     ASSERT_TRUE(chunk.ok() && *chunk != nullptr && (*chunk)->object == nullptr) << chunk.status();
   }
-  // Now what is in hand must be sent.
+  // Now the chunks received so far must be sent.
   std::atomic<bool> all_settled{false};
   std::thread other([&] {
     for (const LedgerEntry& entry : unsettled) {

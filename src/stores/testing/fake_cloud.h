@@ -1,4 +1,5 @@
-// A cloud without a network: a function answers the requests of a store, and time moves by itself.
+// A cloud without a network: a function responds to the requests of a store, and time advances by
+// itself.
 #ifndef MILLRACE_STORES_TESTING_FAKE_CLOUD_H_
 #define MILLRACE_STORES_TESTING_FAKE_CLOUD_H_
 
@@ -50,12 +51,12 @@ class FakeCloud {
     return "";
   }
 
-  // An answer's header "date".
+  // The header "date" of a response.
   static std::pair<std::string, std::string> Date(absl::Time time) {
     return {"date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", time, absl::UTCTimeZone())};
   }
 
-  // The part of `content` that the request's Range asks for, as a 206.
+  // The part of `content` that the request's Range names, as a 206.
   static HttpResponse Part(const HttpRequest& request, const std::string& content) {
     unsigned long long first = 0;
     unsigned long long last = 0;

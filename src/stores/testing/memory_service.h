@@ -1,5 +1,5 @@
-// A cloud in memory. Its listings are as awkward as a cloud's may be: short pages, and empty ones
-// that are not the last.
+// A cloud in memory, with listings as awkward as a cloud's may be: short pages, and empty ones that
+// are not the last.
 #ifndef MILLRACE_STORES_TESTING_MEMORY_SERVICE_H_
 #define MILLRACE_STORES_TESTING_MEMORY_SERVICE_H_
 
@@ -22,8 +22,8 @@ class MemoryService : public CloudService {
  public:
   struct Behaviour {
     size_t page = 2;              // keys
-    bool starts_anywhere = true;  // heeds ListQuery::start
-    bool denies_stat = false;     // as one who may list and not read
+    bool starts_anywhere = true;  // supports ListQuery::start
+    bool denies_stat = false;     // as for a user who may list but not read
   };
   explicit MemoryService(Behaviour behaviour) : behaviour_(behaviour) {}
 
@@ -33,8 +33,8 @@ class MemoryService : public CloudService {
     return CloudUri{std::string(parts.root), std::string(parts.bucket), std::string(parts.key)};
   }
 
-  // Each page with keys follows an empty one. Fails after so many requests that it must be a
-  // listing without end.
+  // Each page with keys follows an empty one. Fails after so many requests that the listing must be
+  // endless.
   absl::StatusOr<ListPage> List(const std::string&, const ListQuery& query,
                                 std::stop_token) override {
     absl::MutexLock lock(&mutex_);

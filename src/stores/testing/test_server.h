@@ -1,4 +1,4 @@
-// Servers of the clouds' APIs on this machine, from the cache that tools/test_servers.sh fills.
+// Local servers of the clouds' APIs, from the cache that tools/test_servers.sh fills.
 #ifndef MILLRACE_STORES_TESTING_TEST_SERVER_H_
 #define MILLRACE_STORES_TESTING_TEST_SERVER_H_
 
@@ -18,11 +18,11 @@ struct TestServerCommand {
 };
 
 // One running server with a folder of its own, in which there are "data" and "meta". The destructor
-// stops the one and removes the other.
+// stops the server and removes the folder.
 class TestServer {
  public:
-  // Returns once the port takes connections. Null, with `why` set, if the program is not installed
-  // or does not come up within half a minute.
+  // Returns once the port accepts connections. Null, with `why` set, if the program is not
+  // installed or does not start within half a minute.
   static std::unique_ptr<TestServer> Start(const TestServerCommand& command, std::string& why);
   ~TestServer();
 

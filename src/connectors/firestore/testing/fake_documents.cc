@@ -314,7 +314,7 @@ absl::StatusOr<Json> FakeDocuments::Rollback(const Json& request) {
 
 namespace {
 
-// A structured query of the kind that the stand-in answers.
+// A structured query of the kind that the stand-in supports.
 struct Query {
   std::string collection;
   std::vector<std::string> order;  // field names; "__name__"

@@ -15,8 +15,8 @@
 
 namespace millrace::firestore {
 
-// One thread at a time. Requests and answers are those of the REST API; an error's code is that of
-// its "status". Names are whole: "projects/P/databases/D/documents/c/d".
+// One thread at a time. Requests and responses are those of the REST API; an error's code is that
+// of its "status". Names are whole: "projects/P/databases/D/documents/c/d".
 class FakeDocuments {
  public:
   explicit FakeDocuments(Clock& clock);

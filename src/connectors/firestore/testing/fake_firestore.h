@@ -1,6 +1,6 @@
 // A strict stand-in for Firestore's REST API (v1): documents, commits with preconditions,
 // batchWrite, transactions that fail under contention, queries by fields, and faults on request.
-// Strict: what it does not know it refuses, so that a wrong request does not pass.
+// Strict: it refuses what it does not know, so that a wrong request does not pass.
 #ifndef MILLRACE_CONNECTORS_FIRESTORE_TESTING_FAKE_FIRESTORE_H_
 #define MILLRACE_CONNECTORS_FIRESTORE_TESTING_FAKE_FIRESTORE_H_
 
@@ -20,11 +20,11 @@
 
 namespace millrace::firestore {
 
-// What happens to a request instead of what should.
+// What happens to a request instead of the normal effect.
 enum class Fault {
   kAborted,       // 409: contention; nothing is done
   kUnavailable,   // 503; nothing is done
-  kResponseLost,  // it is carried out, and the connection is closed instead of an answer
+  kResponseLost,  // it is executed, but the connection is closed without a response
   kDenied,        // 403
 };
 
@@ -45,7 +45,7 @@ class FakeFirestore {
   // The next requests that would write meet these faults, one each, in order.
   void FailNext(Fault fault);
   uint64_t requests() const;
-  // While `hold`, requests are carried out and not answered.
+  // While `hold`, requests are executed but not answered.
   void HoldReplies(bool hold);
   void AwaitRequestAfter(uint64_t requests) const;
 

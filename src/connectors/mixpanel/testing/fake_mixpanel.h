@@ -1,4 +1,5 @@
-// Mixpanel's ingestion in memory, for tests of its client: strict answers, limits, scripted faults.
+// Mixpanel's ingestion in memory, for tests of its client: strict responses, limits, scripted
+// faults.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_TESTING_FAKE_MIXPANEL_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_TESTING_FAKE_MIXPANEL_H_
 
@@ -20,7 +21,7 @@ namespace millrace::mixpanel {
 // Thread-safe. Refuses records that contain `"bad"`, and stores the others.
 class FakeMixpanel {
  public:
-  // How a refused record is told of.
+  // How a refused record is reported.
   enum class Style {
     kIndexed,   // failed_records with index and insert_id; profiles: the same
     kDollarId,  // ... and $insert_id
@@ -42,8 +43,8 @@ class FakeMixpanel {
   // From now on each request is refused as a whole, for `reason` ("project is archived"); empty: no
   // longer.
   void RefuseAll(std::string reason);
-  // The next request gets this answer, or none if it is an error; `with_effect`: after its records
-  // were stored. Several are used in order.
+  // The next request gets this response, or none if it is an error; `with_effect`: after its
+  // records were stored. Several are used in order.
   void AnswerNext(absl::StatusOr<HttpResponse> answer, bool with_effect = false);
 
   std::vector<Received> received() const;

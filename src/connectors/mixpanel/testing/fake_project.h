@@ -1,4 +1,4 @@
-// A Mixpanel project in memory: a sink for imports, and the raw export of what it took.
+// A Mixpanel project in memory: a sink for imports, and the raw export of what it accepted.
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_TESTING_FAKE_PROJECT_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_TESTING_FAKE_PROJECT_H_
 
@@ -23,7 +23,7 @@ class FakeProject {
 
   void Refuse(std::string text);
   void Lose(std::string text);  // "": nothing more
-  // Puts an event there that no import sent.
+  // Adds an event that no import sent.
   void Add(std::string event);
   // Removes the events whose line contains `text`; returns how many there were.
   size_t Remove(const std::string& text);

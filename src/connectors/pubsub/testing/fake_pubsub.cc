@@ -50,7 +50,7 @@ class FakeSubscription : public Subscription {
     });
     absl::MutexLock lock(&pubsub_.mutex_);
     for (;;) {
-      if (closed_ || stop.stop_requested()) return absl::CancelledError("a stop was asked for");
+      if (closed_ || stop.stop_requested()) return absl::CancelledError("a stop was requested");
       if (FakePubsub::Stored* stored = pubsub_.FindWaiting()) return Deliver(*stored);
       if (!pubsub_.pull_status_.ok()) return pubsub_.pull_status_;
       pubsub_.changed_.Wait(&pubsub_.mutex_);

@@ -22,13 +22,13 @@ class FakePubsub : public Publisher {
 
   std::unique_ptr<Subscription> Open();
 
-  // Publish() answers so from here on, and stores nothing; Ok: as usual again.
+  // Publish() returns this from now on and stores nothing; Ok: normal again.
   void FailPublish(absl::Status status);
-  // Next() of every subscription answers so once nothing waits.
+  // Next() of every subscription returns this once no message waits.
   void FailPull(absl::Status status);
-  // The leases of all that is held run out: it is delivered again.
+  // Expires the leases of all held messages: they are redelivered.
   void ExpireLeases();
-  // What was given back by NackLater() may be delivered again.
+  // Messages returned by NackLater() may be redelivered.
   void EndDelays();
 
   std::vector<Message> published() const;  // all that ever was
@@ -42,7 +42,7 @@ class FakePubsub : public Publisher {
     Message message;
     std::string id;
     int attempts = 0;
-    uint64_t lease = 0;  // of who holds it; 0: nobody
+    uint64_t lease = 0;  // of its holder; 0: none
     bool delayed = false;
     bool acked = false;
   };

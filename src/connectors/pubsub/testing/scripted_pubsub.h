@@ -1,5 +1,6 @@
-// A gRPC server of Pub/Sub's methods that does as it is told, for what no real server does on
-// request: refuse, hang, lose, lie. Include it in .cc files only: it needs the headers of gRPC.
+// A scripted gRPC server of Pub/Sub's methods, for faults that no real server produces on request:
+// refusals, hangs, losses, false responses. Include it in .cc files only: it needs the headers of
+// gRPC.
 #ifndef MILLRACE_CONNECTORS_PUBSUB_TESTING_SCRIPTED_PUBSUB_H_
 #define MILLRACE_CONNECTORS_PUBSUB_TESTING_SCRIPTED_PUBSUB_H_
 
