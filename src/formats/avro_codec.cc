@@ -45,7 +45,7 @@ class StreamingCodec : public AvroCodec {
         if (out.size() >= max) return TooLarge();
         out.resize(std::min(max, 2 * out.size()));
       } else if (step->bytes_read == 0 && step->bytes_written == 0) {
-        return Damaged("it is cut off");
+        return Damaged("it is truncated");
       }
     }
     out.resize(filled);
@@ -63,13 +63,13 @@ class SnappyCodec : public AvroCodec {
 
   absl::Status Decompress(std::string_view block, size_t max, std::string& out) override {
     constexpr size_t kCrcBytes = 4;
-    if (block.size() <= kCrcBytes) return Damaged("it is cut off");
+    if (block.size() <= kCrcBytes) return Damaged("it is truncated");
     const std::string_view crc = block.substr(block.size() - kCrcBytes);
     block.remove_suffix(kCrcBytes);
     uint64_t size = 0;
     size_t digits = 0;
     do {
-      if (digits == 5 || digits == block.size()) return Damaged("it has no size");
+      if (digits == 5 || digits == block.size()) return Damaged("its size is missing");
       size |= static_cast<uint64_t>(block[digits] & 0x7f) << (7 * digits);
     } while ((block[digits++] & 0x80) != 0);
     if (size > max) return TooLarge();
@@ -78,11 +78,11 @@ class SnappyCodec : public AvroCodec {
         static_cast<int64_t>(block.size()), reinterpret_cast<const uint8_t*>(block.data()),
         static_cast<int64_t>(size), reinterpret_cast<uint8_t*>(out.data()));
     if (!written.ok()) return Damaged(written.status().message());
-    if (*written != static_cast<int64_t>(size)) return Damaged("its size is not as it says");
+    if (*written != static_cast<int64_t>(size)) return Damaged("its size differs from the declared one");
     uint32_t expected = 0;
     for (const char byte : crc) expected = expected << 8 | static_cast<uint8_t>(byte);
     const auto found = crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
-    return found == expected ? absl::OkStatus() : Damaged("the checksum does not fit");
+    return found == expected ? absl::OkStatus() : Damaged("the checksum does not match");
   }
 
  private:
@@ -114,7 +114,7 @@ absl::StatusOr<std::unique_ptr<AvroCodec>> NewAvroCodec(std::string_view name) {
     return std::make_unique<SnappyCodec>(std::move(codec));
   }
   return absl::InvalidArgumentError(StrCat("Avro: unknown codec '", name.substr(0, 40),
-                                           "' (null, deflate, snappy and zstandard are read)"));
+                                           "' (supported: null, deflate, snappy and zstandard)"));
 }
 
 }  // namespace millrace

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kSyncBytes = 16;
 constexpr size_t kReadBytes = 64 * 1024;
 
-absl::Status CutOff() { return absl::DataLossError("Avro: the file is cut off"); }
+absl::Status CutOff() { return absl::DataLossError("Avro: the file is truncated"); }
 
 class AvroFileReader {
  public:
@@ -37,11 +37,11 @@ class AvroFileReader {
       }
       for (int64_t i = 0; i < count; ++i) {
         // Values without bytes would make the count, which is only said, the length of the loop.
-        if (bytes.empty()) return absl::DataLossError("Avro: a block holds less than it says");
+        if (bytes.empty()) return absl::DataLossError("Avro: a block has less data than it declares");
         RETURN_IF_ERROR(DecodeAvro(schema, bytes, value));
         RETURN_IF_ERROR(visitor(value, metadata_));
       }
-      if (!bytes.empty()) return absl::DataLossError("Avro: a block holds more than it says");
+      if (!bytes.empty()) return absl::DataLossError("Avro: a block has more data than it declares");
     }
   }
 
@@ -91,7 +91,7 @@ class AvroFileReader {
   absl::Status ReadHeader() {
     ASSIGN_OR_RETURN(const bool is_there, Fill(4));
     if (!is_there || std::string_view(buffer_).substr(at_, 4) != std::string_view("Obj\1", 4)) {
-      return absl::InvalidArgumentError("this is no Avro file");
+      return absl::InvalidArgumentError("not an Avro file");
     }
     at_ += 4;
     size_t left = kMaxAvroHeaderBytes;
@@ -114,13 +114,13 @@ class AvroFileReader {
     if (!is_there) return -1;
     ASSIGN_OR_RETURN(const int64_t count, TakeLong());
     ASSIGN_OR_RETURN(const int64_t size, TakeLong());
-    if (count < 0 || size < 0) return absl::DataLossError("Avro: a block of negative size");
+    if (count < 0 || size < 0) return absl::DataLossError("Avro: a block has a negative size");
     if (static_cast<uint64_t>(size) > kMaxAvroBlockBytes) {
       return absl::ResourceExhaustedError("Avro: a block is larger than 128 MiB");
     }
     ASSIGN_OR_RETURN(block, Take(static_cast<size_t>(size)));
     ASSIGN_OR_RETURN(const std::string sync, Take(kSyncBytes));
-    if (sync != sync_) return absl::DataLossError("Avro: a sync marker does not fit");
+    if (sync != sync_) return absl::DataLossError("Avro: a sync marker does not match");
     return count;
   }
 

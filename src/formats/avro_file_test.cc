@@ -96,9 +96,9 @@ TEST(AvroFileTest, DamageIsSeen) {
   file = AvroFile(kTrip, 1, TripBytes(7));
   file.back() ^= 1;
   EXPECT_THAT(Read(file).message(), HasSubstr("sync marker"));
-  EXPECT_THAT(Read(AvroFile(kTrip, 2, TripBytes(7))).message(), HasSubstr("less than it says"));
+  EXPECT_THAT(Read(AvroFile(kTrip, 2, TripBytes(7))).message(), HasSubstr("less data than it declares"));
   EXPECT_THAT(Read(AvroFile(kTrip, 1, TripBytes(7) + "x")).message(),
-              HasSubstr("more than it says"));
+              HasSubstr("more data than it declares"));
   EXPECT_THAT(Read(AvroFile(kTrip, 1, "", "lzma")).message(), HasSubstr("unknown codec 'lzma'"));
   EXPECT_EQ(Read("PAR1").code(), absl::StatusCode::kInvalidArgument);
 }

@@ -118,12 +118,12 @@ std::optional<std::string> DescribeMarkup(std::string_view text) {
   const std::string_view code = ElementText(text, "Code");
   const std::string_view message = ElementText(text, "Message");
   if (!code.empty()) {
-    return StrCat("the XML of an error that was saved in place of the data (",
+    return StrCat("the XML of an error that was saved instead of the data (",
                   CutUtf8(code, kMaxShownBytes), message.empty() ? "" : ": ",
                   CutUtf8(message, 2 * kMaxShownBytes), ")");
   }
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  return StrCat("XML or HTML, such as an error page that was saved in place of the data (\"",
+  return StrCat("XML or HTML, such as an error page that was saved instead of the data (\"",
                 CutUtf8(line, kMaxShownBytes), line.size() > kMaxShownBytes ? "..." : "", "\")");
 }
 

@@ -52,7 +52,7 @@ absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& sch
   const absl::StatusOr<size_t> split = Split(record, schema.dialect, schema.null_texts, expected);
   if (!split.ok()) {
     return absl::InvalidArgumentError(
-        StrCat(ToStd(split.status().message()), "; the lines after it are read for themselves"));
+        StrCat(ToStd(split.status().message()), "; the lines after it are read separately"));
   }
   const size_t found = *split;
   if (found == expected) return absl::OkStatus();
@@ -89,7 +89,7 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDiale
       if (cell_end != end && *cell_end != dialect.delimiter) {
         return absl::InvalidArgumentError(
             StrCat("text after the closing quote of cell ", count,
-                   "; a quote inside of a quoted cell must be doubled"));
+                   "; a quote inside a quoted cell must be doubled"));
       }
     } else {
       cell_end = FindEither(at, end, dialect.delimiter, dialect.delimiter);

@@ -85,7 +85,7 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvD
   if (!columns.ok()) return Annotate(columns.status(), "reading the header");
   if (*columns > kMaxColumns) {
     return absl::InvalidArgumentError(
-        StrCat("the header names ", *columns, " columns; at most ", kMaxColumns, " are read"));
+        StrCat("the header names ", *columns, " columns; the maximum is ", kMaxColumns));
   }
   for (const Value& cell : decoder.cells()) names.emplace_back(cell.text);
   return names;
@@ -106,7 +106,7 @@ absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOp
     StrAppend(&first_line, first_line.empty() ? "" : ", ", name);
   }
   return absl::InvalidArgumentError(
-      StrCat("the file has no rows: its only line is not a header of the columns that are mapped "
+      StrCat("the file has no rows: its only line is not a header with the mapped columns "
              "(such as \"",
              expected.front(), "\"), but: ", Shortened(first_line),
              options.has_entry
@@ -135,7 +135,7 @@ std::function<absl::Status(uint64_t, size_t)> LongCellWarning(std::string uri, W
         {.code = "long_cell",
          .object = uri,
          .message = StrCat("row ", row + 1, " has a quoted cell of ", lines,
-                           " lines; if a quote is missing there, it has taken in other rows: "
+                           " lines; if a closing quote is missing, it includes other rows: "
                            "\"quote\": \"\" in the config entry makes quotes ordinary text")});
   };
 }

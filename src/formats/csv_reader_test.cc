@@ -96,7 +96,7 @@ TEST(CsvTest, AQuoteThatIsNeverClosedCostsOneLine) {
   EXPECT_THAT(Rows("a,b\n1,2\n3,\"x\n4,5\n6,7\n"),
               ElementsAre(R"(a="1" b="2")",
                           AllOf(HasSubstr("the quote that begins cell 2 is not closed"),
-                                HasSubstr("the lines after it are read for themselves")),
+                                HasSubstr("the lines after it are read separately")),
                           R"(a="4" b="5")", R"(a="6" b="7")"));
   EXPECT_THAT(
       Rows("a,b\n1,2\n3,\"x"),
@@ -272,7 +272,7 @@ TEST(CsvTest, HeaderNamesAreMadeUniqueAndNotEmpty) {
 TEST(CsvTest, ABrokenHeaderIsAnError) {
   EXPECT_THAT(std::string(ReadRows("\"a,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
               AllOf(HasSubstr("reading the header: the quote that begins cell 1 is not closed"),
-                    Not(HasSubstr("read for themselves"))));
+                    Not(HasSubstr("read separately"))));
   EXPECT_THAT(std::string(ReadRows("caf\xe9,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
               HasSubstr("reading the header: not UTF-8"));
 }

@@ -115,7 +115,7 @@ std::string AdviceOn(const Finding& found, const ReadOptions& options) {
   constexpr std::string_view kName = "end the object's name in .ndjson, .csv or .tsv";
   const bool by_name = found.content != Content::kMarkup;
   if (!by_name && !options.has_entry) return "";
-  std::string advice = "; if it is data all the same, ";
+  std::string advice = "; if it is data after all,  ";
   if (options.has_entry) {
     advice += "name its type with \"file_type\" in the config entry (NDJSON, CSV, TSV)";
     if (by_name) advice += ", or ";
@@ -125,11 +125,11 @@ std::string AdviceOn(const Finding& found, const ReadOptions& options) {
 }
 
 absl::Status Undecided(const Finding& found, Compression compression, const ReadOptions& options) {
-  constexpr std::string_view kUnknown = "the content is of no type that is read: ";
+  constexpr std::string_view kUnknown = "the content type is not supported: ";
   if (found.content == Content::kForeign) {
     return absl::InvalidArgumentError(StrCat(kUnknown, Inside(compression), "it is ",
                                              found.description,
-                                             "; read are NDJSON, JSON, CSV, TSV and Parquet"));
+                                             "; supported are NDJSON, JSON, CSV, TSV and Parquet"));
   }
   return absl::InvalidArgumentError(StrCat(kUnknown, Inside(compression), "it looks like ",
                                            found.description, AdviceOn(found, options)));
@@ -139,7 +139,7 @@ absl::Status Disagreement(std::string_view content, Compression compression, Fil
   return absl::InvalidArgumentError(
       StrCat("the file type was given as ", FileTypeName(asked), ", but ", Inside(compression),
              "the content is ", content,
-             "; correct \"file_type\" in the config entry, or leave it out to go by the content"));
+             "; correct \"file_type\" in the config entry, or leave it out to detect the type from the content"));
 }
 
 // Whether text that looks like `found` may be read as `asked`.

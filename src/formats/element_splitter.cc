@@ -45,12 +45,12 @@ class ElementSplitter : public RowSplitter {
       if (IsSpace(c)) continue;
       switch (expected_) {
         case Expected::kArray:
-          if (c != '[') return absl::DataLossError("text outside of the JSON array");
+          if (c != '[') return absl::DataLossError("text outside the JSON array");
           expected_ = Expected::kElement;
           break;
         case Expected::kCommaOrEnd:
           if (c != ',' && c != ']') {
-            return absl::DataLossError("expected ',' or ']' behind an element of the JSON array");
+            return absl::DataLossError("expected ',' or ']' after an element of the JSON array");
           }
           expected_ = c == ',' ? Expected::kElement : Expected::kArray;
           break;
@@ -75,8 +75,8 @@ class ElementSplitter : public RowSplitter {
     const bool may_end = !in_element_ && (sequence_ || expected_ == Expected::kArray);
     if (!final || may_end) return absl::OkStatus();
     *at = text.size();
-    return absl::DataLossError(sequence_ ? "the text is cut off inside of a JSON object"
-                                         : "the text is cut off inside of the JSON array");
+    return absl::DataLossError(sequence_ ? "the text ends inside a JSON object"
+                                         : "the text ends inside the JSON array");
   }
 
   // The end of the element that begins before `at` or there; in_element_ stays true if it lies

@@ -29,7 +29,7 @@ absl::Status BrokenString(std::string_view row) {
       return InvalidJson("a control character in a string must be escaped", at);
     }
   }
-  return InvalidJson("a string is not closed, it begins", begin);
+  return InvalidJson("an unclosed string begins", begin);
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t
     return behind;
   }
   const size_t at = scanner_.fault_position() + base;
-  const absl::Status why = at >= span.end ? InvalidJson("the row is cut off", row_size_)
+  const absl::Status why = at >= span.end ? InvalidJson("the row is truncated", row_size_)
                                           : InvalidJson(scanner_.fault(), at - span.begin);
   visitor.OnBadRow(rows.first_row + i, why, rows.row(i));
   while (*place < end) ++place;
@@ -113,7 +113,7 @@ JsonScanner::Place JsonDecoder::TakeRow(JsonScanner::Place at, size_t end) {
   // The walk does not know of rows: this one may have gone on in the next.
   if (*at >= end) return scanner_.Fail("", end);
   ++at;
-  return *at >= end ? at : scanner_.Fail("text behind the end of the object", *at);
+  return *at >= end ? at : scanner_.Fail("text after the end of the object", *at);
 }
 
 JsonScanner::Place JsonDecoder::TakeField(JsonScanner::Place at) {

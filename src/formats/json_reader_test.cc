@@ -108,13 +108,13 @@ TEST(NdjsonTest, BadRowsSayWhatIsWrongAndWhere) {
   const auto expect = [](const std::string& row, const std::string& why) {
     EXPECT_THAT(OneRow(row), HasSubstr(why)) << row;
   };
-  expect(R"({"a":1)", "cut off at byte 6");
-  expect(R"({"a":)", "cut off at byte 5");
-  expect(R"({"a")", "cut off");
-  expect(R"({)", "cut off");
-  expect(R"({"a":"x)", "a string is not closed, it begins at byte 5");
-  expect(R"({"a":1}})", "text behind the end of the object at byte 7");
-  expect(R"({"a":1}x{"b":2})", "text behind the end of the object at byte 7");
+  expect(R"({"a":1)", "truncated at byte 6");
+  expect(R"({"a":)", "truncated at byte 5");
+  expect(R"({"a")", "truncated");
+  expect(R"({)", "truncated");
+  expect(R"({"a":"x)", "an unclosed string begins at byte 5");
+  expect(R"({"a":1}})", "text after the end of the object at byte 7");
+  expect(R"({"a":1}x{"b":2})", "text after the end of the object at byte 7");
   expect(R"({"a" 1})", "expected ':' after a key at byte 5");
   expect(R"({"a":1 "b":2})", "expected ',' or '}' in an object at byte 7");
   expect(R"({"a":1,})", "expected a key in quotes at byte 7");
@@ -153,7 +153,7 @@ TEST(NdjsonTest, BadRowsSayWhatIsWrongAndWhere) {
 TEST(NdjsonTest, ABadRowDoesNotHideInItsNeighbours) {
   // Together the halves are valid JSON.
   EXPECT_THAT(Rows("{}\n{\"a\":\n1}\n{\"a\":1}\n"),
-              ElementsAre("", StartsWith("! invalid JSON: the row is cut off"),
+              ElementsAre("", StartsWith("! invalid JSON: the row is truncated"),
                           StartsWith("! invalid JSON: expected an object"), "a=1"));
   EXPECT_THAT(Rows("{\"x\":0}\n{\"a\":\"b\n\",\"c\":1}\n{\"a\":1}\n"),
               ElementsAre("x=0", StartsWith("! "), StartsWith("! "), "a=1"));
@@ -228,15 +228,15 @@ TEST(JsonArrayTest, WhatDoesNotBelongBetweenElementsIsDataLoss) {
     EXPECT_THAT(result.rows, SizeIs(rows)) << text;
   };
   expect(R"([{"a":1} {"a":2}])", 1,
-         "expected ',' or ']' behind an element of the JSON array at byte 9");
+         "expected ',' or ']' after an element of the JSON array at byte 9");
   expect(R"([{"a":1},,{"a":2}])", 1, "found ',' at byte 9");
-  expect(R"([{"a":1}] {"a":2})", 1, "text outside of the JSON array at byte 10");
-  expect(R"([{"a":1},{"a":2})", 2, "cut off inside of the JSON array at byte 16");
-  expect(R"([{"a":1},{"a":2)", 1, "cut off inside of the JSON array at byte 15");
-  expect(R"([{"a":1},)", 1, "cut off inside of the JSON array at byte 9");
-  expect(R"([)", 0, "cut off inside of the JSON array at byte 1");
+  expect(R"([{"a":1}] {"a":2})", 1, "text outside the JSON array at byte 10");
+  expect(R"([{"a":1},{"a":2})", 2, "the text ends inside the JSON array at byte 16");
+  expect(R"([{"a":1},{"a":2)", 1, "the text ends inside the JSON array at byte 15");
+  expect(R"([{"a":1},)", 1, "the text ends inside the JSON array at byte 9");
+  expect(R"([)", 0, "the text ends inside the JSON array at byte 1");
   expect("{\n\"a\":1\n}\nx\n", 1, "found 'x' at byte 10");
-  expect("{\n\"a\":1\n}\n{\n", 1, "cut off inside of a JSON object at byte 12");
+  expect("{\n\"a\":1\n}\n{\n", 1, "the text ends inside a JSON object at byte 12");
 }
 
 TEST(JsonSequenceTest, ObjectsMayGoOverSeveralLines) {
@@ -264,14 +264,14 @@ TEST(ConcatenatedJsonTest, ObjectsOfALineAreRows) {
 
 TEST(ConcatenatedJsonTest, LinesMayBeKeptWhole) {
   EXPECT_THAT(ReadRows("{\"a\":1}\n{\"a\":2}{\"a\":3}\n", {.split_lines = false}).rows,
-              ElementsAre("a=1", HasSubstr("text behind the end of the object")));
+              ElementsAre("a=1", HasSubstr("text after the end of the object")));
 }
 
 TEST(ConcatenatedJsonTest, ABrokenObjectCostsItsLineAtMost) {
   EXPECT_THAT(Rows("{\"a\":1}{\"a\":}{\"a\":3}\n"),
               ElementsAre("a=1", HasSubstr("expected a value at byte 5"), "a=3"));
   EXPECT_THAT(Rows("{\"a\":1}}{\"a\":2}\n{\"a\":[1}{\"a\":2}\n{\"a\":\"x}{\"b\":2}\n{\"a\":3}\n"),
-              ElementsAre(HasSubstr("text behind the end of the object at byte 7"), "a=2",
+              ElementsAre(HasSubstr("text after the end of the object at byte 7"), "a=2",
                           StartsWith("! "), StartsWith("! "), "a=3"));
   EXPECT_THAT(Rows("{}\nx {\"a\":1}{\"a\":2}\n"),
               ElementsAre("", HasSubstr("expected an object"), "a=2"));

@@ -151,7 +151,7 @@ class FileColumns : public ParquetColumns {
     }
     if (!is_group) return nullptr;
     return absl::InvalidArgumentError(
-        StrCat("column ", name, " is a list or a group; it must hold one value a row"));
+        StrCat("column ", name, " is a list or a group; it must hold one value per row"));
   }
 
   const std::shared_ptr<ObjectReader> object_;

@@ -39,7 +39,7 @@ class ArrowFile : public arrow::io::RandomAccessFile {
   arrow::Result<int64_t> GetSize() override { return static_cast<int64_t>(object_->info().size); }
 
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t size, void* out) override {
-    if (position < 0 || size < 0) return arrow::Status::Invalid("a read outside of the file");
+    if (position < 0 || size < 0) return arrow::Status::Invalid("a read outside the file");
     int64_t done = 0;
     while (done < size) {
       const auto read = object_->ReadAt(

@@ -20,7 +20,7 @@ constexpr int64_t kMinReadBuffer = 16 << 10;
 constexpr int64_t kMaxReadBuffer = 256 << 10;
 
 absl::Status Encrypted() {
-  return absl::UnimplementedError("encrypted Parquet files are not read; decrypt the file first");
+  return absl::UnimplementedError("encrypted Parquet files are not supported; decrypt the file first");
 }
 
 absl::Status CheckMagic(ObjectReader& object) {
@@ -35,7 +35,7 @@ absl::Status CheckMagic(ObjectReader& object) {
                    object.ReadAt(size < 4 ? 0 : size - 4, absl::MakeSpan(tail)));
   if (size < 12 || std::string_view(tail, tail_size) != "PAR1") {
     return absl::DataLossError(
-        StrCat("the file is cut off: its ", size, " bytes do not end with a Parquet footer"));
+        StrCat("the file is truncated: its ", size, " bytes do not end with a Parquet footer"));
   }
   return absl::OkStatus();
 }
@@ -57,7 +57,7 @@ absl::StatusOr<std::vector<ParquetRowGroup>> ListRowGroups(const parquet::FileMe
     next.first_byte += next.bytes;
   }
   if (static_cast<uint64_t>(metadata.num_rows()) != next.first_row) {
-    return absl::DataLossError(StrCat("it promises ", metadata.num_rows(),
+    return absl::DataLossError(StrCat("it declares ", metadata.num_rows(),
                                       " rows, but its row groups have ", next.first_row));
   }
   return groups;

@@ -217,7 +217,7 @@ class TypedLeafReader : public LeafReader {
         run_.entries = static_cast<size_t>(reader_.ReadBatch(
             kRun, run_.definitions.data(), run_.repetitions.data(), run_.values.get(), &values));
         if (CountValues() != static_cast<size_t>(values)) {
-          return absl::DataLossError("a page holds fewer values than its levels say");
+          return absl::DataLossError("a page has fewer values than its levels declare");
         }
         if constexpr (kIsText) MeasureTexts(static_cast<size_t>(values));
       }
@@ -307,12 +307,12 @@ class DictionaryLeafReader : public LeafReader {
                               : static_cast<size_t>(std::count(definitions, definitions + entries,
                                                                leaf_.max_definition));
     if (count != expected) {
-      return absl::DataLossError("a page holds fewer values than its levels say");
+      return absl::DataLossError("a page has fewer values than its levels declare");
     }
     const size_t known = dictionary_ == nullptr ? 0 : dictionary_->entries.size();
     if (std::any_of(indices, indices + count,
                     [known](int32_t index) { return static_cast<uint32_t>(index) >= known; })) {
-      return absl::DataLossError("a value points behind the end of its dictionary");
+      return absl::DataLossError("a value points past the end of its dictionary");
     }
     if (leaf_.max_definition > 0) {
       out.definitions.insert(out.definitions.end(), definitions, definitions + entries);

@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 absl::Status LeavesDiffer() {
-  return absl::DataLossError("its leaf columns do not fit each other");
+  return absl::DataLossError("its leaf columns do not match");
 }
 
 void Advance(LeafCursor& cursor) {

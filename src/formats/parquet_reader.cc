@@ -77,7 +77,7 @@ class ParquetReader : public RowReader {
   absl::Status SkipTo(uint64_t row) {
     if (row > known_rows()) {
       return absl::InvalidArgumentError(
-          StrCat("cannot go on at row ", row, ": the file has ", known_rows(), " rows"));
+          StrCat("cannot resume at row ", row, ": the file has ", known_rows(), " rows"));
     }
     while (group_ < groups().size() && row >= groups()[group_].first_row + groups()[group_].rows) {
       BeginGroup(group_ + 1);

@@ -335,7 +335,7 @@ class SchemaCompiler {
     SetRule(*field.logical_type(), leaf);
     if (leaf.scale < 0 || leaf.scale > kMaxScale) {
       return absl::InvalidArgumentError(StrCat("column ", path, " is a decimal of scale ",
-                                               leaf.scale, "; up to ", kMaxScale, " are read"));
+                                               leaf.scale, "; the maximum is ", kMaxScale));
     }
     schema_.leaves.push_back(std::move(leaf));
     return Finish(std::move(node), path, place);

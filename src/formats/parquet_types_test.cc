@@ -350,8 +350,8 @@ TEST(ParquetTypesTest, LeavesThatDoNotFitEachOtherMakeABadRow) {
         ->WriteBatch(3, definitions, repetitions_b, values);
   });
   EXPECT_THAT(ReadRows(file).rows,
-              ElementsAre("! column v: its leaf columns do not fit each other",
-                          "! column v: its leaf columns do not fit each other"));
+              ElementsAre("! column v: its leaf columns do not match",
+                          "! column v: its leaf columns do not match"));
 }
 
 TEST(ParquetTypesTest, TextThatIsNotUtf8MakesABadRowThatNamesColumnAndByte) {

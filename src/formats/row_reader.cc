@@ -66,7 +66,7 @@ absl::StatusOr<FileType> ParseFileType(std::string_view name) {
     if (upper == known) return type;
   }
   return absl::InvalidArgumentError(
-      StrCat("unknown file type '", name, "'; known are NDJSON, JSON, JSONL, CSV, TSV, PARQUET"));
+      StrCat("unknown file type '", name, "'; supported are NDJSON, JSON, JSONL, CSV, TSV, PARQUET"));
 }
 
 std::string_view FileTypeName(FileType type) {

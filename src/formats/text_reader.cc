@@ -41,7 +41,7 @@ absl::StatusOr<std::string_view> TextReader::Peek(size_t size) {
 absl::Status TextReader::SkipTo(Position position) {
   if (position.byte < position_.byte) {
     return absl::InvalidArgumentError(
-        StrCat("cannot go on at byte ", position.byte, ", which lies before the first row"));
+        StrCat("cannot resume at byte ", position.byte, ", which is before the first row"));
   }
   const uint64_t distance = position.byte - position_.byte;
   const size_t held = static_cast<size_t>(std::min<uint64_t>(distance, carry_.size()));
@@ -49,7 +49,7 @@ absl::Status TextReader::SkipTo(Position position) {
   rest.Append(carry_.view(held, carry_.size()));
   carry_ = std::move(rest);
   position_ = position;
-  return Annotate(stream_->Skip(distance - held), StrCat("going on at byte ", position.byte));
+  return Annotate(stream_->Skip(distance - held), StrCat("resuming at byte ", position.byte));
 }
 
 absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& limits) {

@@ -60,7 +60,7 @@ absl::StatusOr<StoredObject> FollowHint(const StoreFor& store_for, const std::st
     // Some writers put the name there.
     if (text.empty() || text.find('/') != text.npos) {
       return absl::InvalidArgumentError(
-          StrCat(hint.info.uri, " holds no version; name the metadata file itself"));
+          StrCat(hint.info.uri, " does not contain a version; name the metadata file itself"));
     }
     return FindObject(store_for,
                       StrCat(folder, "/", text, IsMetadataName(text) ? "" : ".metadata.json"));
@@ -94,7 +94,7 @@ absl::StatusOr<StoredObject> FindHighest(const StoreFor& store_for, const std::s
   if (!rival.uri.empty()) {
     return absl::InvalidArgumentError(StrCat("two metadata files have the version ", *highest, ", ",
                                              NameOf(rival.uri), " and ", NameOf(best.uri),
-                                             ": name the one that the catalog has"));
+                                             ": name the one that the catalog uses"));
   }
   return StoredObject{store, std::move(best)};
 }

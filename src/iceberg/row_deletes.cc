@@ -13,7 +13,7 @@ namespace {
 
 absl::Status TooMany() {
   return absl::ResourceExhaustedError(
-      "the snapshot has more than 33,554,432 deleted rows that data files still hold; compact the "
+      "the snapshot has more than 33,554,432 deleted rows that are still in data files; compact the "
       "table (rewrite_data_files) and read it again");
 }
 
@@ -94,7 +94,7 @@ absl::Status PositionDeletes::Add(const StoredObject& file, int64_t sequence) {
   return ReadDeletes(file, {"file_path", "pos"}, [&](absl::Span<const Value> cells) {
     if (cells[0].kind != Value::Kind::kText || cells[1].kind != Value::Kind::kInt ||
         cells[1].integer < 0) {
-      return absl::DataLossError("a row of it is no file path and position");
+      return absl::DataLossError("a row of it is not a file path and a position");
     }
     if (++rows_ > kMaxDeletedRows) return TooMany();
     // Rows are sorted by path.
@@ -129,7 +129,7 @@ absl::Status EqualityDeletes::Add(const StoredObject& file, int64_t sequence, si
     const auto found = ids.names_by_id.find(id);
     if (found == ids.names_by_id.end()) {
       return absl::DataLossError(
-          StrCat("it has no column with the field id ", id, ", which its rows are to be equal in"));
+          StrCat("it has no column with the field id ", id, ", by which it deletes rows"));
     }
     columns.push_back(found->second);
   }

@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 constexpr size_t kMaxListedSnapshots = 10;  // in messages
 
 absl::Status Wrong(std::string_view what) {
-  return absl::InvalidArgumentError(StrCat("this is no Iceberg table metadata: ", what));
+  return absl::InvalidArgumentError(StrCat("not Iceberg table metadata: ", what));
 }
 
 // Members of one JSON object, of the type that they have to be.
@@ -191,7 +191,7 @@ absl::Status ParseNameMapping(const Fields& fields, IcebergMetadata& metadata) {
   if (in.Find("schema.name-mapping.default") == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string text, in.Text("schema.name-mapping.default"));
   const std::optional<Json> mapping = ParseJson(text);
-  if (!mapping || !mapping->is_array()) return Wrong("its name mapping is no list");
+  if (!mapping || !mapping->is_array()) return Wrong("its name mapping is not a list");
   metadata.has_name_mapping = true;
   for (const Json& item : *mapping) {
     const Fields entry(item, "an entry of the name mapping");
@@ -250,7 +250,7 @@ absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view text) {
   if (version > 2) {
     return absl::UnimplementedError(
         StrCat("the table has format version ", version,
-               "; versions 1 and 2 are read (deletion vectors and what else came later are not)"));
+               "; versions 1 and 2 are supported (deletion vectors and other later features are not)"));
   }
   if (version < 1) return Wrong("its format version is below 1");
   metadata.format_version = static_cast<int>(version);

@@ -139,7 +139,7 @@ void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
     if (usable) config.quote = quote->empty() ? kNoQuote : (*quote)[0];
     if (!usable) {
       reader.Problem("quote", StrCat("\"", Shorten(*quote, 60),
-                                     "\" is no quote; write one character such as \"'\", or \"\" "
+                                     "\" is not a valid quote; write one character such as \"'\", or \"\" "
                                      "if quotes are ordinary text"));
     }
   }
@@ -149,7 +149,7 @@ void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
     const auto before = config.columns.begin() + static_cast<ptrdiff_t>(i);
     if (std::find(config.columns.begin(), before, config.columns[i]) == before) continue;
     reader.Problem("columns", StrCat("names \"", Shorten(config.columns[i], 60),
-                                     "\" twice; give each column a name of its own"));
+                                     "\" twice; give each column a unique name"));
     break;
   }
 }

@@ -217,7 +217,7 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
   if (!draft() && IsBannedId(text)) {
     return Refuse("invalid_id", step.source_field,
                   StrCat(QuoteValue(value), " in ", ColumnName(step),
-                         " stands for \"no user\", and Mixpanel refuses it; leave the id out"));
+                         " means \"no user\", and Mixpanel rejects it; leave the id out"));
   }
   has_user = true;
   const size_t begin = out_->size();
@@ -271,7 +271,7 @@ bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origi
   if (draft() || identity_event_ != IdentityEvent::kNone) return true;
   if (config_->insert_id == InsertIdRule::kColumns && !origin.id_columns) {
     return Refuse("missing_required_field", config_->insert_id_columns.front(),
-                  "all columns of \"insert_id\" are null, so the row would have no id of its own");
+                  "all columns of \"insert_id\" are null, so the row would have no unique id");
   }
   WritePlaceholder(nullptr, kInsertIdFragment);
   return true;
@@ -302,7 +302,7 @@ bool EventWriter::WriteProperty(const FieldStep& step, const Row& row) {
 bool EventWriter::WriteNull(const FieldStep& step) {
   if (step.required) {
     return Refuse("missing_required_field", step.source_field,
-                  StrCat(ColumnName(step), " is required and null"));
+                  StrCat(ColumnName(step), " is required but null"));
   }
   if (step.type == FieldType::kStringOrUuid) {
     WritePlaceholder(&step, step.fragment);
@@ -377,11 +377,11 @@ bool EventWriter::CheckLimits(size_t begin) {
   if (properties_ <= kMaxProperties && bytes <= kMaxEventBytes) return true;
   if (properties_ > kMaxProperties) {
     Refuse("too_many_properties", "",
-           StrCat("the event has ", properties_, " properties; Mixpanel takes ", kMaxProperties,
+           StrCat("the event has ", properties_, " properties; Mixpanel accepts ", kMaxProperties,
                   ": map fewer columns"));
   } else {
     Refuse("event_too_large", "",
-           StrCat("the event has ", bytes, " bytes; Mixpanel takes below 1 MB: map fewer columns"));
+           StrCat("the event has ", bytes, " bytes; Mixpanel accepts less than 1 MB: map fewer columns"));
   }
   why_->mapped = std::string(out_->view(begin, out_->size()));
   return false;

@@ -90,7 +90,7 @@ void ParseMappings(const Json& mappings, ConfigObject& entry, SourceConfig& conf
     const std::string target = CanonicalTarget(*mapping, config.record_type);
     if (!targets.insert(target).second) {
       entry.problems().Add(where, StrCat("a second mapping to \"", Shorten(target, 60),
-                                         "\"; a property takes one column, remove the other"));
+                                         "\"; a property takes one column; remove the other"));
     } else if (mapping->source_field == kEverything || target == kEverything) {
       CheckEverything(*mapping, where, entry.problems());
       config.pass_through = true;

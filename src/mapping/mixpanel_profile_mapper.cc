@@ -164,7 +164,7 @@ bool MixpanelProfileMapper::WriteOperation(const FieldStep& step, const Value& v
   if (!FitsOperation(step.property, value)) {
     return Refuse(*why_, "invalid_value", step.source_field,
                   StrCat("\"", step.source_field, "\": ", QuoteValue(value), " is ",
-                         step.property == "$unset" ? "no list of names" : "no object"));
+                         step.property == "$unset" ? "not a list of names" : "not an object"));
   }
   out.Append(step.fragment);
   AppendJsonValue(out, value);

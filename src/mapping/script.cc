@@ -160,7 +160,7 @@ class EngineScript : public Script {
   }
 
   void Reload(std::string_view why) {
-    Log(Severity::kWarning, "transform loaded anew, without what it kept in variables",
+    Log(Severity::kWarning, "transform reloaded; its variables are lost",
         {{"transform", path_}, {"reason", why}});
     engine_.reset();  // before the next: never two heaps at once
     absl::StatusOr<std::unique_ptr<ScriptEngine>> engine =
@@ -174,7 +174,7 @@ class EngineScript : public Script {
 
   size_t FailAll(size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      Fail(i, "transform_exception", "the transform could not be loaded anew");
+      Fail(i, "transform_exception", "the transform could not be reloaded");
     }
     return end;
   }

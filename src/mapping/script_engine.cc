@@ -72,7 +72,7 @@ void SetEngineOptions() {
     const bool polling = jsc_options_set_boolean("usePollingTraps", TRUE) != FALSE;
     return polling && jsc_options_set_boolean("useWasmFaultSignalHandler", FALSE) != FALSE;
   }();
-  if (!set) Log(Severity::kWarning, "JavaScriptCore does not know its options");
+  if (!set) Log(Severity::kWarning, "JavaScriptCore does not recognize its options");
 }
 
 double ThreadCpuSeconds() {

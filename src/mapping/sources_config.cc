@@ -83,8 +83,8 @@ void CheckUniqueIds(const std::vector<SourceConfig>& entries, ConfigProblems& pr
     if (id.empty()) continue;
     const auto [found, is_new] = first.emplace(id, i + 1);
     if (is_new) continue;
-    problems.Add(StrCat("entry #", i + 1), StrCat("config_id: \"", id, "\" is that of entry #",
-                                                  found->second, " too; ids must differ"));
+    problems.Add(StrCat("entry #", i + 1), StrCat("config_id: \"", id, "\" is also used by entry #",
+                                                  found->second, "; ids must be unique"));
   }
 }
 
@@ -100,7 +100,7 @@ absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const 
     problems.Add("", "must be a list of entries: [ { \"config_id\": ... }, ... ]");
     return problems.ToStatus(path);
   }
-  if (parsed->empty()) problems.Add("", "holds no entry");
+  if (parsed->empty()) problems.Add("", "has no entries");
 
   std::error_code ignored;
   const fs::path folder = fs::absolute(path, ignored).parent_path();

@@ -134,7 +134,7 @@ absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone, Co
         ParseCompactTime(TrimBlanks(IdText(value, scratch)), format);
     if (time) return FromLocalMillis(time->local_seconds * 1000, zone);
     return absl::InvalidArgumentError(
-        StrCat(QuoteValue(value), " is not a time of the form ", NameOf(format)));
+        StrCat(QuoteValue(value), " is not a time in the format ", NameOf(format)));
   }
   if (const std::optional<int64_t> millis = Millis(value, zone)) return *millis;
   return absl::InvalidArgumentError(
@@ -152,13 +152,13 @@ absl::Status CheckEventTime(int64_t unix_millis, absl::Time now) {
     ByteBuffer shown;
     AppendPlainText(shown, Value::Timestamp(unix_millis, Value::Unit::kMilli, true));
     return absl::InvalidArgumentError(
-        StrCat("the time ", shown.view(), " is before 1971-01-01, the earliest Mixpanel takes"));
+        StrCat("the time ", shown.view(), " is before 1971-01-01, the earliest that Mixpanel accepts"));
   }
   if (unix_millis > absl::ToUnixMillis(now) + 3'600'000) [[unlikely]] {
     ByteBuffer shown;
     AppendPlainText(shown, Value::Timestamp(unix_millis, Value::Unit::kMilli, true));
     return absl::InvalidArgumentError(
-        StrCat("the time ", shown.view(), " is more than an hour ahead of now"));
+        StrCat("the time ", shown.view(), " is more than an hour in the future"));
   }
   return absl::OkStatus();
 }

@@ -167,9 +167,9 @@ TEST(CheckEventTime, TakesMixpanelsRange) {
   EXPECT_TRUE(CheckEventTime(31'536'000'000, now).ok());
   EXPECT_TRUE(CheckEventTime(1'700'003'600'000, now).ok());
   EXPECT_EQ(CheckEventTime(12'000, now).message(),
-            "the time 1970-01-01T00:00:12Z is before 1971-01-01, the earliest Mixpanel takes");
+            "the time 1970-01-01T00:00:12Z is before 1971-01-01, the earliest that Mixpanel accepts");
   EXPECT_EQ(CheckEventTime(1'700'003'600'001, now).message(),
-            "the time 2023-11-14T23:13:20.001Z is more than an hour ahead of now");
+            "the time 2023-11-14T23:13:20.001Z is more than an hour in the future");
 }
 
 }  // namespace

@@ -153,7 +153,7 @@ TypedResult ValueTyper::AppendInteger(ByteBuffer& out, const Value& value) {
   }
   // Text that only a double can hold must not lose digits in it.
   const double below = IsTextual(value) ? kExactIntegersBelow : kIntegersBelow;
-  if (!(std::abs(real) < below)) return Invalid(value, "is no integer of 64 bits");
+  if (!(std::abs(real) < below)) return Invalid(value, "is outside the 64-bit integer range");
   if (real != std::trunc(real)) return Invalid(value, "is not an integer: it has a fraction");
   AppendJsonInt(out, static_cast<int64_t>(real));
   return TypedResult::kWritten;

@@ -45,16 +45,16 @@ absl::Status CheckSameSite(const ServerRequest& request, std::string_view scheme
   const std::string_view host = request.header("host");
   if (!IsAllowedHost(HostOf(host), listen_host)) {
     return absl::PermissionDeniedError(
-        "the Host header names no address of this machine; use its IP address or localhost");
+        "the Host header does not name an address of this machine; use its IP address or localhost");
   }
   const std::string_view origin = request.header("origin");
   const std::string own_origin = StrCat(scheme, "://", host);
   if (!origin.empty() && !absl::EqualsIgnoreCase(ToAbsl(origin), own_origin)) {
-    return absl::PermissionDeniedError("requests from pages of another origin are refused");
+    return absl::PermissionDeniedError("requests from pages of another origin are rejected");
   }
   const std::string_view site = request.header("sec-fetch-site");
   if (!site.empty() && site != "same-origin" && site != "none") {
-    return absl::PermissionDeniedError("requests from pages of another site are refused");
+    return absl::PermissionDeniedError("requests from pages of another site are rejected");
   }
   return absl::OkStatus();
 }

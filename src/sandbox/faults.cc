@@ -38,13 +38,13 @@ absl::Status SetValue(std::string_view value, FaultSpec* parsed) {
     case Fault::kSlow:
       if (!absl::ParseDuration(ToAbsl(value), &parsed->duration) ||
           parsed->duration < absl::ZeroDuration() || parsed->duration > absl::Hours(1)) {
-        return Wrong(spec, "the value is no duration such as 500ms or 2s");
+        return Wrong(spec, "the value is not a duration such as 500ms or 2s");
       }
       return absl::OkStatus();
     case Fault::k503: {
       int64_t seconds = 0;
       if (!absl::SimpleAtoi(ToAbsl(value), &seconds) || seconds < 0 || seconds > 86400) {
-        return Wrong(spec, "the value is no number of seconds");
+        return Wrong(spec, "the value is not a number of seconds");
       }
       parsed->duration = absl::Seconds(seconds);
       return absl::OkStatus();
@@ -53,7 +53,7 @@ absl::Status SetValue(std::string_view value, FaultSpec* parsed) {
     case Fault::kStrings400:
       parsed->has_share = true;
       if (!ParseShare(value, &parsed->share)) {
-        return Wrong(spec, "the value is no share between 0 and 1");
+        return Wrong(spec, "the value is not a share between 0 and 1");
       }
       return absl::OkStatus();
     default:

@@ -65,7 +65,7 @@ void RefuseSome(Faults& faults, CheckedEvents* checked) {
   left.failures = std::move(checked->failures);
   for (size_t i = 0; i < checked->good.size(); ++i) {
     if (faults.RefusesRecord(checked->good[i].key)) {
-      AddFailure(checked->good_indexes[i], "refused by the sandbox's fault partial_400", &left);
+      AddFailure(checked->good_indexes[i], "rejected by the sandbox's fault partial_400", &left);
     } else {
       left.good.push_back(std::move(checked->good[i]));
       left.good_indexes.push_back(checked->good_indexes[i]);

@@ -48,7 +48,7 @@ class RunningSandbox final : public Sandbox {
   absl::Status Open(const SandboxOptions& options) {
     RETURN_IF_ERROR(context_.faults.Set(options.faults));
     if (options.discard && !options.faults.empty()) {
-      return absl::InvalidArgumentError("--discard looks at nothing: it cannot go with faults");
+      return absl::InvalidArgumentError("--discard does not process records; it cannot be combined with faults");
     }
     if (options.store == "memory" || options.discard) {
       context_.events = NewMemoryEventStore();

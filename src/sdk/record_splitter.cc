@@ -41,7 +41,7 @@ absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* re
     }
     ++i;
   }
-  return absl::InvalidArgumentError("malformed JSON: the array does not end");
+  return absl::InvalidArgumentError("malformed JSON: the array is not closed");
 }
 
 // True if the object that begins `text` goes on behind its first line.

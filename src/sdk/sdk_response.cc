@@ -47,7 +47,7 @@ ServerResponse SdkResponse(const Params& params, bool success, std::string_view 
   }
   if (params.Has("callback")) {
     const std::string_view callback = params.Get("callback");
-    if (!IsJavaScriptName(callback)) return ErrorResponse(400, "callback is no JavaScript name");
+    if (!IsJavaScriptName(callback)) return ErrorResponse(400, "callback is not a JavaScript name");
     reply.content_type = "text/javascript; charset=utf-8";
     reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
     reply.body = StrCat(callback, "(", reply.body, ")");

@@ -33,7 +33,7 @@ class BucketOutputTree : public OutputTree {
     absl::Status status = RemoveAll(written());
     if (status.ok()) status = store_->Remove(UriOf(kUnfinishedName));
     if (!status.ok()) {
-      Log(Severity::kWarning, "objects of a run that failed are left; the next run replaces them",
+      Log(Severity::kWarning, "objects of a failed run remain; the next run replaces them",
           {{"output", output_}, {"error", status.ToString()}});
     }
   }
@@ -72,7 +72,7 @@ class BucketOutputTree : public OutputTree {
     ASSIGN_OR_RETURN(const Listing others, ListOthers(written()));
     RETURN_IF_ERROR(RemoveAll(others.ours));
     for (const std::string& path : others.foreign) {
-      Log(Severity::kWarning, "the output has an object of another program, which is kept",
+      Log(Severity::kWarning, "the output has an object from another program, which is kept",
           {{"object", UriOf(path)}});
     }
     RETURN_IF_ERROR(Put(kMarkerName, marker));

@@ -115,7 +115,7 @@ class IcebergTrips : public TripSource {
 
   absl::Status CheckTimestamp(const IcebergColumn& column) const {
     if (column.type == "timestamp" || column.type == "timestamptz") return absl::OkStatus();
-    return absl::InvalidArgumentError(StrCat("a range of time needs a timestamp: the column '",
+    return absl::InvalidArgumentError(StrCat("a time range needs a timestamp column: the column '",
                                              column.name, "' of the Iceberg table ", options_.table,
                                              " is of the type ", column.type));
   }

@@ -117,7 +117,7 @@ absl::StatusOr<bool> MustStayInPlace(const std::string& path) {
   if (current == path) return true;
   if (!current.empty() && IsWithin(current, path)) {
     return absl::FailedPreconditionError(
-        StrCat("the current folder is inside of ", path,
+        StrCat("the current folder is inside ", path,
                ", which is about to be replaced; run the command from another folder"));
   }
   struct statx about;

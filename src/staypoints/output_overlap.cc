@@ -23,11 +23,11 @@ bool IsLocal(std::string_view uri) {
 absl::Status Overlap(std::string_view output, std::string_view relation, std::string_view input) {
   return absl::InvalidArgumentError(StrCat("the output ", output, " ", relation, " the input ",
                                            input,
-                                           "; choose an --output that is apart from all inputs"));
+                                           "; choose an --output outside all inputs"));
 }
 
 constexpr std::string_view kContains = "contains";
-constexpr std::string_view kIsInside = "is inside of";
+constexpr std::string_view kIsInside = "is inside";
 
 // Empty if there is nothing at `path`.
 std::string RealPath(const std::string& path) {
@@ -188,7 +188,7 @@ absl::Status CheckReport(const RunPlaces& places) {
   ASSIGN_OR_RETURN(const std::string resolved, ResolvePath(places.report));
   if (!IsWithin(resolved, output)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      StrCat("--report ", places.report, " is inside of the output ", output,
+      StrCat("--report ", places.report, " is inside the output ", output,
              ", which is replaced as a whole; choose a file outside"));
 }
 

@@ -243,7 +243,7 @@ class ParquetTripReader : public TripReader {
 absl::Status MissingColumn(size_t index, const ColumnRef& column, const ParquetColumns& columns) {
   const std::string id =
       column.field_id ? StrCat(" (field id ", *column.field_id, ")") : std::string();
-  return absl::InvalidArgumentError(StrCat("there is no column ", column.name, id,
+  return absl::InvalidArgumentError(StrCat("the file has no column ", column.name, id,
                                            "; the columns are ",
                                            absl::StrJoin(columns.names(), ", "), HowToName(index)));
 }
@@ -256,7 +256,7 @@ absl::Status CheckFieldIds(const TripColumnRefs& refs, const ParquetColumns& col
   if (columns.has_field_ids()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       StrCat("its columns (", absl::StrJoin(columns.names(), ", "),
-             ") have no field ids, by which those of the table are found; give the table a name "
+             ") have no field ids, which are needed to find those of the table; give the table a name "
              "mapping (the property schema.name-mapping.default)"));
 }
 

@@ -132,7 +132,7 @@ TEST(ParquetTripReaderTest, AMissingColumnIsNamedWithThoseThereAre) {
   const auto reader = OpenFile(File(), columns);
   EXPECT_TRUE(absl::IsInvalidArgument(reader.status())) << reader.status();
   EXPECT_THAT(std::string(reader.status().message()),
-              HasSubstr("there is no column end_lng; the columns are user_id, trip_start_time"));
+              HasSubstr("the file has no column end_lng; the columns are user_id, trip_start_time"));
 }
 
 TEST(ParquetTripReaderTest, NumbersAreIdsByTheirDigitsAndBlanksAreNone) {

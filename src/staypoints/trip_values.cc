@@ -163,7 +163,7 @@ Rejection TimeRejection(const std::string& field, const Value* value) {
   return {.code = "invalid_time",
           .field = field,
           .message = StrCat(field, value == nullptr ? "" : StrCat(" ", Shown(*value)),
-                            " is no time from year 1 to 9999; text must be ISO 8601, such as "
+                            " is not a time between the years 1 and 9999; text must be ISO 8601, such as "
                             "2025-01-01T10:30:00Z")};
 }
 
@@ -174,7 +174,7 @@ Rejection CoordinateRejection(const std::string& field, const Value* value, doub
                                                : Shown(*value);
   return {.code = "invalid_value",
           .field = field,
-          .message = StrCat(field, " ", shown, " is no number from ", -max, " to ", max)};
+          .message = StrCat(field, " ", shown, " is not a number from ", -max, " to ", max)};
 }
 
 Rejection IdRejection(const Trip& trip, bool has_id, bool is_utf8, const std::string& field) {

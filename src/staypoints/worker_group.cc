@@ -47,7 +47,7 @@ absl::Status Guarded(const std::function<absl::Status(size_t, std::stop_token)>&
   try {
     return work(worker, std::move(stop));
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("there is no more memory; lower --memory");
+    return absl::ResourceExhaustedError("out of memory; lower --memory");
   } catch (const std::exception& error) {
     return absl::InternalError(error.what());
   }

@@ -289,7 +289,7 @@ class SameWordsTest(CorpusTest):
                 ("u.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16 text"),
                 ("u2.csv", "a,b\n1,2\n".encode("utf-16-le"), "UTF-16 text"),
                 ("zip.csv", b"PK\x03\x04....", "a ZIP archive"),
-                ("cut.parquet", b"PAR1\x15\x04\x15\x00", "the file is cut off")):
+                ("cut.parquet", b"PAR1\x15\x04\x15\x00", "the file is truncated")):
             with self.subTest(name):
                 path = self.write(name, data)
                 self.check(path, self.config(), read=0, failed=1, says=[words])

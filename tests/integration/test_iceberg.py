@@ -227,13 +227,13 @@ class IcebergTest(IcebergTablesTest):
         data.write_bytes(whole[:-1])
         self.fails(where, data.name, "bytes, but the table says", code=3)
         data.unlink()
-        self.fails(where, data.name, "the table lists a file that is gone")
+        self.fails(where, data.name, "the table lists a file that no longer exists")
         newest = sorted((where / "metadata").glob("*.metadata.json"))[-1]
         metadata = json.loads(newest.read_text())
         newest.write_text(json.dumps(metadata | {"format-version": 3}))
         self.fails(where, "format version 3")
         newest.write_text("[" * 100_000)
-        self.fails(where, "no Iceberg table metadata")
+        self.fails(where, "not Iceberg table metadata")
 
 
 if __name__ == "__main__":

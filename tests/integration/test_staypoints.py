@@ -293,7 +293,7 @@ class BadInputTest(StaypointsTest):
         path = next(folder.rglob("*.parquet"))
         whole = path.read_bytes()
         path.write_bytes(whole[:len(whole) // 2])
-        self.refuse(path, expect=3, words=[path.name, "cut off"], left=["sample"])
+        self.refuse(path, expect=3, words=[path.name, "truncated"], left=["sample"])
         damaged = bytearray(whole)
         damaged[len(whole) // 3:len(whole) // 3 + 64] = bytes(64)
         path.write_bytes(damaged)
@@ -305,7 +305,7 @@ class BadInputTest(StaypointsTest):
     def test_no_such_input_and_unknown_content(self):
         self.refuse(self.folder / "nowhere.parquet", expect=2, words=["nowhere.parquet"])
         picture = self.write("picture.parquet", b"\x89PNG\r\n\x1a\n\0\0\0")
-        self.refuse(picture, expect=2, words=["picture.parquet", "no type that is read"], left=["picture.parquet"])
+        self.refuse(picture, expect=2, words=["picture.parquet", "content type is not supported"], left=["picture.parquet"])
 
     def test_a_full_disk_in_the_middle_of_a_spill(self):
         folder = self.generate_trips(600_000)

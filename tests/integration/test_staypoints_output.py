@@ -83,7 +83,7 @@ class OwnershipTest(OutputTest):
                                (trips / "new/out", f"{folder}/**/*.csv"), (trips, f"{folder}/t*/*.csv"),
                                (folder / "link", trips), (trips / "out", folder / "link"),
                                (f"file://{trips}/out", trips), (trips, f"file://{trips}/trips.csv")):
-            self.refuse(output=output, source=source, words=["choose an --output that is apart"])
+            self.refuse(output=output, source=source, words=["choose an --output outside"])
             self.assertEqual(self.everything(), before)
         self.find(output=trips / "out", source=f"{trips}/*.csv")  # what it writes is not what it reads
         self.find(output=trips / "out", source=f"{trips}/*.csv")
@@ -105,10 +105,10 @@ class IcebergTest(OutputTest, IcebergTablesTest):
         where = self.location(table)
         before = self.everything()
         for output in (where, where / "out", where / "data/out", self.folder / "warehouse", where / "data"):
-            self.refuse(output=output, source=f"iceberg:{where}", words=["choose an --output that is apart"])
+            self.refuse(output=output, source=f"iceberg:{where}", words=["choose an --output outside"])
             self.assertEqual(self.everything(), before)
         metadata = max((where / "metadata").glob("*.metadata.json"))
-        self.refuse(output=where / "out", source=f"iceberg:{metadata}", words=["is inside of"])
+        self.refuse(output=where / "out", source=f"iceberg:{metadata}", words=["is inside"])
         self.find(source=f"iceberg:{where}")
 
 
@@ -125,7 +125,7 @@ class BucketTest(OutputTest):
         root = server.root
         for output, source in (("trips", "trips"), ("trips/out", "trips/"), ("trips/out", "trips/**/*.csv"),
                                ("trips", "trips/a.csv"), ("trips", "*/a.csv")):
-            self.refuse(output=root + output, source=root + source, words=["choose an --output that is apart"], **options)
+            self.refuse(output=root + output, source=root + source, words=["choose an --output outside"], **options)
             self.assertEqual(server.objects(""), before)
         self.refuse(output=root + "lake", words=["_SUCCESS"], **options)
         self.assertEqual(server.objects(""), before)
@@ -386,7 +386,7 @@ class ReportFileTest(OutputTest):
         self.refuse("--report", self.trips, words=["one of the inputs"])
         self.assertEqual(self.trips.read_text(), TRIPS)
         self.find()
-        self.refuse("--report", self.out / "report.html", words=["inside of the output"])
+        self.refuse("--report", self.out / "report.html", words=["inside the output"])
         self.assertEqual(sorted(self.everything(self.out)), ["_SUCCESS", "staypoints.json"])
 
 
