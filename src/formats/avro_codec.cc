@@ -21,7 +21,7 @@ absl::Status TooLarge() {
   return absl::ResourceExhaustedError("Avro: a block is too large when decompressed");
 }
 
-// Deflate and zstd, which do not say how large they become.
+// Deflate and zstd, whose decompressed size is not known in advance.
 class StreamingCodec : public AvroCodec {
  public:
   explicit StreamingCodec(std::unique_ptr<Codec> codec) : codec_(std::move(codec)) {}
@@ -56,7 +56,7 @@ class StreamingCodec : public AvroCodec {
   const std::unique_ptr<Codec> codec_;
 };
 
-// Snappy: the size stands in front, a CRC-32 of the decompressed bytes (big-endian) behind.
+// Snappy: the size comes first, a CRC-32 of the decompressed bytes (big-endian) last.
 class SnappyCodec : public AvroCodec {
  public:
   explicit SnappyCodec(std::unique_ptr<Codec> codec) : codec_(std::move(codec)) {}
@@ -78,7 +78,9 @@ class SnappyCodec : public AvroCodec {
         static_cast<int64_t>(block.size()), reinterpret_cast<const uint8_t*>(block.data()),
         static_cast<int64_t>(size), reinterpret_cast<uint8_t*>(out.data()));
     if (!written.ok()) return Damaged(written.status().message());
-    if (*written != static_cast<int64_t>(size)) return Damaged("its size differs from the declared one");
+    if (*written != static_cast<int64_t>(size)) {
+      return Damaged("its size differs from the declared one");
+    }
     uint32_t expected = 0;
     for (const char byte : crc) expected = expected << 8 | static_cast<uint8_t>(byte);
     const auto found = crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
@@ -90,7 +92,7 @@ class SnappyCodec : public AvroCodec {
 };
 
 absl::StatusOr<std::unique_ptr<Codec>> ArrowCodec(arrow::Compression::type type) {
-  // Avro's deflate has no header of zlib or gzip (RFC 1951).
+  // Avro's deflate has no zlib or gzip header (RFC 1951).
   arrow::util::GZipCodecOptions raw;
   raw.gzip_format = arrow::util::GZipFormat::DEFLATE;
   const arrow::util::CodecOptions plain;

@@ -36,22 +36,26 @@ class AvroFileReader {
         bytes = decompressed;
       }
       for (int64_t i = 0; i < count; ++i) {
-        // Values without bytes would make the count, which is only said, the length of the loop.
-        if (bytes.empty()) return absl::DataLossError("Avro: a block has less data than it declares");
+        // If values have no bytes, the declared count alone would determine how long the loop runs.
+        if (bytes.empty()) {
+          return absl::DataLossError("Avro: a block has less data than it declares");
+        }
         RETURN_IF_ERROR(DecodeAvro(schema, bytes, value));
         RETURN_IF_ERROR(visitor(value, metadata_));
       }
-      if (!bytes.empty()) return absl::DataLossError("Avro: a block has more data than it declares");
+      if (!bytes.empty()) {
+        return absl::DataLossError("Avro: a block has more data than it declares");
+      }
     }
   }
 
  private:
-  // True once `size` bytes or more are in front; false if the file ends before.
+  // True once `size` bytes or more are available; false if the file ends first.
   absl::StatusOr<bool> Fill(size_t size) {
     while (buffer_.size() - at_ < size) {
       buffer_.erase(0, std::exchange(at_, 0));
       const size_t old = buffer_.size();
-      // What a file says of its size is believed only as far as it has been read.
+      // A declared size is trusted only as far as the file has been read.
       buffer_.resize(old + std::clamp<size_t>(size - old, kReadBytes, 4 << 20));
       ASSIGN_OR_RETURN(const size_t got,
                        stream_.Read(absl::MakeSpan(buffer_.data() + old, buffer_.size() - old)));
@@ -108,7 +112,8 @@ class AvroFileReader {
     return absl::OkStatus();
   }
 
-  // The number of values in the next block, whose bytes are put into `block`; below 0 at the end.
+  // Returns the number of values in the next block and puts its bytes into `block`; negative at the
+  // end.
   absl::StatusOr<int64_t> NextBlock(std::string& block) {
     ASSIGN_OR_RETURN(const bool is_there, Fill(1));
     if (!is_there) return -1;
@@ -126,7 +131,7 @@ class AvroFileReader {
 
   InputStream& stream_;
   std::string buffer_;
-  size_t at_ = 0;  // of the buffer that is not taken yet
+  size_t at_ = 0;  // of the part of the buffer that is not consumed yet
   std::map<std::string, std::string> metadata_;
   std::string sync_;
 };

@@ -41,7 +41,7 @@ std::string TextOf(const Json& object, const char* key) {
 
 }  // namespace
 
-// Adds types depth first; named ones are remembered so that they can be referred to.
+// Adds types depth first; named types are kept so that later ones can refer to them.
 class AvroSchemaParser {
  public:
   absl::StatusOr<AvroSchema> Parse(const Json& json) {

@@ -79,9 +79,10 @@ class ElementSplitter : public RowSplitter {
                                          : "the text ends inside the JSON array");
   }
 
-  // The end of the element that begins before `at` or there; in_element_ stays true if it lies
-  // behind the end of the text. Objects and arrays end by counting brackets of either kind, and
-  // scalars where a comma, a bracket or space follows; whether they are valid is not seen here.
+  // Returns the end of the element that begins at or before `at`; in_element_ stays true if the
+  // text ends first. The end of objects and arrays is found by counting brackets of either kind;
+  // scalars end at a comma, a bracket or white space. Whether elements are valid is not checked
+  // here.
   size_t ElementEnd(std::string_view text, size_t at) {
     while (at < text.size()) {
       if (in_string_) {
@@ -120,7 +121,7 @@ class ElementSplitter : public RowSplitter {
     return at;
   }
 
-  // From inside of a string to behind its closing quote.
+  // Moves from inside a string to after its closing quote.
   size_t SkipString(std::string_view text, size_t at) {
     const char* const end = text.data() + text.size();
     const char* from = text.data() + at;

@@ -20,7 +20,8 @@ constexpr int64_t kMinReadBuffer = 16 << 10;
 constexpr int64_t kMaxReadBuffer = 256 << 10;
 
 absl::Status Encrypted() {
-  return absl::UnimplementedError("encrypted Parquet files are not supported; decrypt the file first");
+  return absl::UnimplementedError(
+      "encrypted Parquet files are not supported; decrypt the file first");
 }
 
 absl::Status CheckMagic(ObjectReader& object) {
@@ -63,7 +64,7 @@ absl::StatusOr<std::vector<ParquetRowGroup>> ListRowGroups(const parquet::FileMe
   return groups;
 }
 
-// Where the bytes of `leaves` lie.
+// The byte ranges of `leaves`.
 std::vector<ByteRange> RangesOf(const parquet::RowGroupMetaData& group,
                                 const std::vector<const ParquetLeaf*>& leaves) {
   std::vector<ByteRange> ranges;
@@ -73,7 +74,7 @@ std::vector<ByteRange> RangesOf(const parquet::RowGroupMetaData& group,
                               ? std::min(chunk->dictionary_page_offset(), chunk->data_page_offset())
                               : chunk->data_page_offset();
     const int64_t size = chunk->total_compressed_size();
-    if (begin < 0 || size <= 0) continue;  // a damaged file; reading will say so
+    if (begin < 0 || size <= 0) continue;  // a damaged file; reading will report it
     ranges.push_back({static_cast<uint64_t>(begin), static_cast<uint64_t>(size)});
   }
   return ranges;

@@ -134,8 +134,9 @@ ServerResponse SetFaults(Context& context, std::string_view body) {
   const bool fits =
       specs && specs->is_array() &&
       std::all_of(specs->begin(), specs->end(), [](const auto& s) { return s.is_string(); });
-  if (!fits)
+  if (!fits) {
     return ErrorResponse(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
+  }
   const absl::Status set = context.faults.Set(specs->get<std::vector<std::string>>());
   if (!set.ok()) return ErrorResponse(400, ToStd(set.message()));
   return ShowFaults(context);
