@@ -18,7 +18,7 @@ constexpr size_t kMaxConfigBytes = 4 << 20;
 constexpr int kMaxConfigDepth = 16;
 constexpr size_t kMaxProblems = 50;
 
-// Sees the parse events; notes the first thing that is wrong beyond syntax.
+// Receives the parse events; keeps the first problem beyond syntax.
 class StructureCheck {
  public:
   bool OnEvent(int depth, Json::parse_event_t event, const Json& parsed) {

@@ -138,9 +138,10 @@ void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
                            std::string_view(",;|").find(*quote) == std::string_view::npos);
     if (usable) config.quote = quote->empty() ? kNoQuote : (*quote)[0];
     if (!usable) {
-      reader.Problem("quote", StrCat("\"", Shorten(*quote, 60),
-                                     "\" is not a valid quote; write one character such as \"'\", or \"\" "
-                                     "if quotes are ordinary text"));
+      reader.Problem("quote",
+                     StrCat("\"", Shorten(*quote, 60),
+                            "\" is not a valid quote; write one character such as \"'\", or \"\" "
+                            "if quotes are ordinary text"));
     }
   }
   if (!reader.Has("columns")) return;
@@ -168,7 +169,7 @@ void ReadTransform(ConfigObject& reader, const std::filesystem::path& folder,
   config.transform_text = *std::move(script);
 }
 
-// What an entry's mappings must reach for its records to be valid at all.
+// The mappings that an entry needs for its records to be valid at all.
 void CheckTargets(ConfigObject& reader, const SourceConfig& config) {
   const auto maps = [&](std::string_view target) {
     return std::any_of(config.mappings.begin(), config.mappings.end(),
