@@ -89,7 +89,7 @@ absl::Status FilePlanner::ReadEntries(const ManifestInfo& manifest) {
     if ((entry.content != FileContent::kData) != manifest.holds_deletes) {
       return absl::DataLossError(StrCat("it mixes data and deletes: ", entry.path));
     }
-    // Delete files are chosen by partition alone: their bounds are of other columns, or of keys.
+    // Delete files are selected by partition only: their bounds are of other columns, or of keys.
     if (options_.range && manifest.holds_deletes) entry.lower_bounds.clear();
     if (options_.range && manifest.holds_deletes) entry.upper_bounds.clear();
     if (options_.range && !MayHold(*options_.range, options_.range_column, spec, entry)) {
@@ -145,7 +145,7 @@ absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   return file;
 }
 
-// Only where the table knows of files without them is it worth a look.
+// Checked only if the table has files without ids.
 absl::Status FilePlanner::MapNames(IcebergFile& file) const {
   if (!metadata_.has_name_mapping) return absl::OkStatus();
   const auto check = [&]() -> absl::Status {
@@ -167,7 +167,7 @@ absl::Span<const IcebergPartitionField> FilePlanner::SpecOf(int32_t id) const {
 std::string FilePlanner::PartitionOf(const ManifestEntry& entry) const {
   const auto spec = SpecOf(entry.spec_id);
   const auto is_void = [](const IcebergPartitionField& field) { return field.transform == "void"; };
-  // Version 1 keeps fields that were removed, as void ones.
+  // Version 1 keeps removed fields, as void ones.
   const bool is_unpartitioned = !spec.empty() && std::all_of(spec.begin(), spec.end(), is_void);
   if (entry.partition.empty() || is_unpartitioned) return "";
   std::string key = StrCat(entry.spec_id);

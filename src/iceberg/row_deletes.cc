@@ -13,11 +13,12 @@ namespace {
 
 absl::Status TooMany() {
   return absl::ResourceExhaustedError(
-      "the snapshot has more than 33,554,432 deleted rows that are still in data files; compact the "
+      "the snapshot has more than 33,554,432 deleted rows that are still in data files; compact "
+      "the "
       "table (rewrite_data_files) and read it again");
 }
 
-// Shows the cells of `columns`, by name, of each row of a Parquet file to `see`.
+// Passes the cells of `columns`, by name, of each row of a Parquet file to `see`.
 class DeleteRows : public RowVisitor {
  public:
   using See = std::function<absl::Status(absl::Span<const Value>)>;
@@ -78,7 +79,7 @@ absl::Status ReadDeletes(const StoredObject& file, const std::vector<std::string
 Hash128 KeyOf(absl::Span<const Value> values, ByteBuffer& text) {
   text.clear();
   for (Value value : values) {
-    // A float column may have become one of doubles.
+    // A float column may have been widened to double.
     if (value.kind == Value::Kind::kFloat) value.kind = Value::Kind::kDouble;
     AppendJsonValue(text, value);
     text.Append('\0');

@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, kFaultKinds> kNames = {
     "slow", "cut", "reply_lost",      "partial_400", "strings_400"};
 
 constexpr double kDefaultShare = 0.01;
-// The shortest whole answer has more bytes.
+// The shortest complete response has more bytes.
 constexpr size_t kMaxCutBytes = 100;
 
 std::string KnownFaults() {
@@ -160,7 +160,7 @@ RequestFaults Faults::Draw() {
   for (const FaultSpec& spec : *specs()) {
     const bool by_content = spec.fault == Fault::kPartial400 || spec.fault == Fault::kStrings400;
     if (by_content || NextChance(spec.fault, FaultName(spec.fault)) >= spec.probability) continue;
-    // A refused request meets no second fault but slowness, a cut one is not also lost.
+    // A rejected request gets no second fault except slowness; a cut one is not also lost.
     if (drawn.refusal != 0 && spec.fault != Fault::kSlow) continue;
     switch (spec.fault) {
       case Fault::k401:

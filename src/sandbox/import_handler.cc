@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kSomeFailed = "some data points in the request failed validation";
 
-// The refusal that was seen from projects with simplified identities.
+// The rejection as seen from projects with simplified identities.
 constexpr std::string_view kBatchRefusal =
     "identity events are not allowed when project is using simplified identity management";
 
@@ -59,7 +59,7 @@ void AddFailure(size_t index, std::string_view message, CheckedEvents* checked) 
   checked->failures.push_back({index, {"", std::string(message), ""}});
 }
 
-// Makes failures of the good events that partial_400 has chosen.
+// Turns the good events that partial_400 has chosen into failures.
 void RefuseSome(Faults& faults, CheckedEvents* checked) {
   CheckedEvents left;
   left.failures = std::move(checked->failures);

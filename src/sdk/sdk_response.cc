@@ -10,7 +10,7 @@
 namespace millrace::sdk {
 namespace {
 
-// A GIF of one transparent pixel.
+// A GIF with one transparent pixel.
 constexpr std::string_view kPixel(
     "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00"
     "\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02"
