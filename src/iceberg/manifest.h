@@ -39,7 +39,7 @@ enum class FileContent : uint8_t { kData = 0, kPositionDeletes = 1, kEqualityDel
 
 struct ManifestEntry {
   FileContent content = FileContent::kData;
-  std::string path;    // as the table calls it; position deletes refer to it
+  std::string path;    // as in the table; position deletes refer to it
   std::string format;  // "PARQUET", ...
   int32_t spec_id = 0;
   int64_t sequence_number = 0;  // of the data, inherited from the manifest if it has none

@@ -14,8 +14,7 @@ namespace {
 absl::Status TooMany() {
   return absl::ResourceExhaustedError(
       "the snapshot has more than 33,554,432 deleted rows that are still in data files; compact "
-      "the "
-      "table (rewrite_data_files) and read it again");
+      "the table (rewrite_data_files) and read it again");
 }
 
 // Passes the cells of `columns`, by name, of each row of a Parquet file to `see`.

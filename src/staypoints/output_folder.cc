@@ -22,7 +22,7 @@ namespace {
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-// Looks at all names below a folder.
+// Checks all names below a folder.
 class Scan {
  public:
   Scan(const std::string& output, int root) : output_(output), root_(root) {}

@@ -169,7 +169,7 @@ class TextTripReader : public TripReader {
     return true;
   }
 
-  // Files without a header show only at their end that they are not trips at all.
+  // Whether files without a header contain trips is known only at their end.
   absl::Status CheckColumns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!at_end_ || open_chunks_ > 0 || !has_rows_) return absl::OkStatus();
     for (const TripColumn column : {kUserId, kStartTime}) {
@@ -187,7 +187,7 @@ class TextTripReader : public TripReader {
   const bool has_header_;
   bool at_end_ ABSL_GUARDED_BY(mutex_) = false;
   size_t open_chunks_ ABSL_GUARDED_BY(mutex_) = 0;  // being mapped
-  // Of files without a header: what the rows have shown.
+  // Of files without a header: what the rows contain.
   bool has_rows_ ABSL_GUARDED_BY(mutex_) = false;
   ColumnSet columns_ ABSL_GUARDED_BY(mutex_);
 };

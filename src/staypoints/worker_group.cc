@@ -25,7 +25,7 @@ class Failure {
     stop_.request_stop();
     absl::MutexLock lock(&mutex_);
     if (first_.ok() && on_failure_ != nullptr) on_failure_();
-    // What was only stopped says nothing of why.
+    // The status of a stopped worker is not the cause.
     if (first_.ok() || absl::IsCancelled(first_)) first_ = status;
   }
   void RequestStop() { stop_.request_stop(); }
