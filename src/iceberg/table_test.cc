@@ -102,7 +102,7 @@ class IcebergTableTest : public ::testing::Test {
   const std::unique_ptr<ObjectStore> store_ = NewLocalObjectStore();
 };
 
-TEST_F(IcebergTableTest, PlansTheFilesThatAreThere) {
+TEST_F(IcebergTableTest, PlansLiveFiles) {
   Write("data/a", "data");
   Write("data/b", "data");
   WriteTable(folder_.string(), {{.path = Path("data/a")},
@@ -130,7 +130,7 @@ TEST_F(IcebergTableTest, AMovedTableIsFoundBelowItsFolder) {
   EXPECT_EQ(Failure().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(IcebergTableTest, SaysWhatIsGoneOrDifferent) {
+TEST_F(IcebergTableTest, ReportsMissingAndChangedFiles) {
   Write("data/a", "data");
   WriteTable(folder_.string(), {{.path = Path("data/b")}});
   EXPECT_THAT(Failure().message(), HasSubstr("lists a file that no longer exists"));
@@ -164,7 +164,7 @@ TEST_F(IcebergTableTest, TheHintIsFollowedToTheNewestVersion) {
   EXPECT_THAT(Failure().message(), HasSubstr("does not contain a version"));
 }
 
-TEST_F(IcebergTableTest, TwoFilesOfOneVersionAreNotChosenBetween) {
+TEST_F(IcebergTableTest, TwoFilesOfOneVersionAreAnError) {
   WriteTable(folder_.string(), {});
   EXPECT_TRUE(Plan().ok()) << Failure();
   Write("metadata/00000-b.metadata.json", Metadata(folder_.string()));

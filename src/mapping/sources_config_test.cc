@@ -146,7 +146,7 @@ TEST(SourcesConfig, SaysWhereTheJsonIsBroken) {
   EXPECT_THAT(Problems(std::string(5 << 20, ' ')), HasSubstr("larger than 4 MB"));
 }
 
-TEST(SourcesConfig, TellsAllProblemsAtOnce) {
+TEST(SourcesConfig, ReportsAllProblemsAtOnce) {
   EXPECT_EQ(Problems(R"([
   {"config_id": "a", "source_gcs_prefx": "gs://b/", "file_type": "PARKET",
    "field_mappings": [{"source_field": "t", "mixpanel_field": "time", "type": "timestamp"},
@@ -166,7 +166,7 @@ TEST(SourcesConfig, TellsAllProblemsAtOnce) {
   entry #2: field_mappings: nothing is mapped to "time", which every event needs; map a column to it)");
 }
 
-TEST(SourcesConfig, RefusesWhatCannotBeMeant) {
+TEST(SourcesConfig, RejectsInvalidValues) {
   const std::string entry = "/configs/sources.json: entry \"a\": ";
   EXPECT_EQ(Problems(With(R"("source_gcs_prefix": "gs://c/",)")),
             entry + "source_prefix: means the same as source_gcs_prefix; remove one of them");
@@ -209,7 +209,7 @@ TEST(SourcesConfig, RefusesMappingsThatContradict) {
       second + "unknown key \"typ\"; did you mean \"type\"?");
 }
 
-TEST(SourcesConfig, RefusesProfilesWithoutWhatTheyNeed) {
+TEST(SourcesConfig, RejectsProfilesWithoutRequiredKeys) {
   EXPECT_THAT(Problems(With(R"("record_type": "user",)")),
               HasSubstr("nothing is mapped to \"$distinct_id\""));
   EXPECT_THAT(
@@ -227,10 +227,11 @@ TEST(SourcesConfig, RefusesProfilesWithoutWhatTheyNeed) {
 }
 
 TEST(SourcesConfig, RefusesEqualIds) {
-  EXPECT_EQ(Problems(R"([{"config_id": "a", "source_prefix": "x"},
+  EXPECT_EQ(
+      Problems(R"([{"config_id": "a", "source_prefix": "x"},
                          {"config_id": "a", "source_prefix": "y"}])"),
-            "/configs/sources.json: entry #2: config_id: \"a\" is also used by entry #1; ids must be "
-            "unique");
+      "/configs/sources.json: entry #2: config_id: \"a\" is also used by entry #1; ids must be "
+      "unique");
 }
 
 TEST(SourcesConfig, ReadsTheTransformFromTheConfigsFolder) {
@@ -292,7 +293,7 @@ TEST(SourcesConfig, FingerprintsStayTheSame) {
             "0e28207524129a106102b30cfde6d2e3");
 }
 
-TEST(SourcesConfig, NoNullTextsAreNotTheDefaultOnes) {
+TEST(SourcesConfig, AnEmptyListOfNullTextsIsNotTheDefault) {
   const SourceConfig none = Entry(With(R"("null_values": [],)"));
   EXPECT_THAT(none.null_texts, Optional(ElementsAre()));
   EXPECT_EQ(Entry(With("")).null_texts, std::nullopt);
@@ -349,7 +350,7 @@ TEST(SourcesConfig, SaysWhatIsWrongWithCellRules) {
   EXPECT_THAT(Problems(With(R"("qoute": "'",)")), HasSubstr("quote"));
 }
 
-TEST(SourcesConfig, CellRulesAreOfTheFingerprint) {
+TEST(SourcesConfig, CellRulesArePartOfTheFingerprint) {
   const std::string fingerprint = Entry(With("")).fingerprint;
   const std::string none = Entry(With(R"("null_values": [],)")).fingerprint;
   const std::string unquoted = Entry(With(R"("quote": "",)")).fingerprint;
@@ -447,7 +448,7 @@ TEST_F(LinkedMatchTest, ARelativePrefixMayLeadThroughALink) {
   EXPECT_EQ(Match(*config, folder_ + "/real/x.csv"), "");
 }
 
-TEST_F(LinkedMatchTest, TheLongestPrefixWinsWhateverItLeadsThrough) {
+TEST_F(LinkedMatchTest, TheLongestPrefixWinsWithOrWithoutLinks) {
   const SourcesConfig config = Parsed(
       StrCat(R"([{"config_id": "short", "source_prefix": ")", folder_,
              R"(/real/"}, {"config_id": "long", "source_prefix": ")", folder_, R"(/link/in/"}])"));
