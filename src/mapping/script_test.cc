@@ -178,7 +178,7 @@ TEST_F(ScriptTest, ReloadsAScriptWhenRecordsTogetherFillTheHeap) {
   EXPECT_THAT(outcomes, Each(StartsWith("{\"n\":")));
   EXPECT_EQ(failures_.size(), 0U);
   EXPECT_GE(std::count(outcomes.begin(), outcomes.end(), "{\"n\":1}"), 2)
-      << "it was loaded anew, and began to count again";
+      << "it was reloaded, and counts from the start";
 }
 
 TEST_F(ScriptTest, RejectsOnlyTheRecordThatFillsTheHeapAlone) {
