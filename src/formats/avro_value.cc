@@ -28,8 +28,12 @@ class Decoder {
   Decoder(const AvroSchema& schema, std::string_view& bytes) : schema_(schema), bytes_(bytes) {}
 
   absl::Status Decode(const AvroType& type, int depth, AvroValue& value) {
-    if (depth > kMaxDepth) return absl::ResourceExhaustedError("Avro: nested deeper than 64 levels");
-    if (++values_ > kMaxValues) return absl::ResourceExhaustedError("Avro: more than 250,000 values");
+    if (depth > kMaxDepth) {
+      return absl::ResourceExhaustedError("Avro: nested deeper than 64 levels");
+    }
+    if (++values_ > kMaxValues) {
+      return absl::ResourceExhaustedError("Avro: more than 250,000 values");
+    }
     value.kind = type.kind;
     value.type = &type;
     switch (type.kind) {

@@ -27,9 +27,8 @@ struct TextFormat {
 
 // Text whose format is to be detected.
 struct TextSample {
-  std::string_view
-      head;  // decompressed, without byte order mark; blank only if the whole text is blank
-  std::string_view uri;  // of the object
+  std::string_view head;  // decompressed, without byte order mark; blank only if all of it is
+  std::string_view uri;   // of the object
   Compression compression = Compression::kNone;
 };
 

@@ -69,8 +69,7 @@ void JsonDecoder::DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor) {
   }
   const size_t begin = rows.rows[i].begin;
   char* const text = rows.text.data() + begin;
-  const char behind =
-      std::exchange(text[row.size()], '\n');  // may be the beginning of the next row
+  const char behind = std::exchange(text[row.size()], '\n');  // may be part of the next row
   scanner_.Begin(text, row.size());
   DecodeRow(rows, i, begin, index_.positions(), visitor);
   text[row.size()] = behind;

@@ -74,7 +74,7 @@ Value JsonCell(const LeafCursor& cursor, size_t index, CellContext& context) {
 }
 
 Value DecimalCell(const LeafCursor& cursor, size_t index, CellContext& context) {
-  return MadeText(context, Value::Kind::kNumber, "a decimal of an unsupported width",
+  return MadeText(context, Value::Kind::kNumber, "a decimal of unsupported width",
                   [&](ByteBuffer& out) {
                     const int scale = cursor.leaf->scale;
                     if (cursor.leaf->storage == LeafStorage::kText ||

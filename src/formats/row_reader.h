@@ -41,7 +41,7 @@ class RowChunk {
   virtual ~RowChunk() = default;
   virtual uint64_t first_row() const = 0;
   virtual uint64_t row_count() const = 0;  // rows, good or bad, that ForEachRow will show
-  virtual Position after() const = 0;   // where reading resumes after the chunk
+  virtual Position after() const = 0;      // where reading resumes after the chunk
   virtual size_t memory() const = 0;       // estimate of the bytes held
   virtual void ForEachRow(DecodeScratch& scratch, RowVisitor& visitor) = 0;  // may be repeated
 };
@@ -78,8 +78,7 @@ class RowReader {
 };
 
 // Limits on outside input, checked before memory is used for it.
-inline constexpr size_t kMaxRowBytes = 16
-                                       << 20;  // longer lines are bad rows, and are skipped unread
+inline constexpr size_t kMaxRowBytes = 16 << 20;  // longer lines are bad rows, skipped unread
 inline constexpr int kMaxJsonDepth = 64;
 
 struct ReadOptions {

@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr size_t kMinFill = 16 * 1024;
-constexpr size_t kMaxFill =
-    256 * 1024;  // decompressed text is scanned again while it is in the cache
+constexpr size_t kMaxFill = 256 * 1024;  // decompressed text is scanned again while it is cached
 
 }  // namespace
 

@@ -49,9 +49,9 @@ class TextReader {
   const std::unique_ptr<InputStream> stream_;
   const std::shared_ptr<TextRowsPool> pool_ = std::make_shared<TextRowsPool>();
   std::unique_ptr<RowSplitter> splitter_;
-  ByteBuffer carry_;      // bytes after position_ that were already read
-  Position position_;  // everything before it was returned or skipped
-  bool at_end_ = false;   // of the stream
+  ByteBuffer carry_;     // bytes after position_ that were already read
+  Position position_;    // everything before it was returned or skipped
+  bool at_end_ = false;  // of the stream
   absl::Status stream_error_;
   uint64_t dropped_ = 0;    // bytes of an overlong row that are no longer held
   double row_bytes_ = 512;  // a running mean, to read about as much as a chunk needs

@@ -10,10 +10,9 @@ namespace millrace {
 
 // The content of a time text: a time on the clock of some zone.
 struct TimeText {
-  int64_t local_seconds = 0;  // since 1970-01-01T00:00:00 on that clock
-  int32_t nanos = 0;          // finer digits are truncated
-  std::optional<int32_t> offset_seconds =
-      {};  // of that clock from UTC, eastwards, if the text has it
+  int64_t local_seconds = 0;                   // since 1970-01-01T00:00:00 on that clock
+  int32_t nanos = 0;                           // finer digits are truncated
+  std::optional<int32_t> offset_seconds = {};  // of that clock from UTC, eastwards, if given
 };
 
 // ISO 8601 / RFC 3339 with or without zone and "YYYY-MM-DD[ HH:MM:SS[.f]]"; the grammar is in the

@@ -34,7 +34,8 @@ absl::StatusOr<GenerateReport> GenerateTrips(const GenerateTripsOptions& options
   RETURN_IF_ERROR(CheckSampleFiles(files));
   RETURN_IF_ERROR(CheckReplaces(files, SamplePaths(files)));
   if (options.users > options.rows) {
-    return absl::InvalidArgumentError("users must not exceed rows: each user makes at least one trip");
+    return absl::InvalidArgumentError(
+        "users must not exceed rows: each user makes at least one trip");
   }
   ASSIGN_OR_RETURN(const int hex_digits, HexDigits(options.partitions));
   TripModel model({

@@ -79,8 +79,7 @@ class EventWriter {
   ByteBuffer* out_ = nullptr;
   MapError* why_ = nullptr;
   bool hashing_ = false;
-  UnorderedHash
-      hash_;  // of the name and of each property except the generated ids, as they are sent
+  UnorderedHash hash_;  // of the name and of each property but the generated ids, as sent
   UnorderedHash name_hash_;
   IdentityEvent identity_event_ = IdentityEvent::kNone;
   size_t properties_ = 0;
