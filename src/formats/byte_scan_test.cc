@@ -29,7 +29,7 @@ TEST(ByteScanTest, FindsTheSameEndsAsAByteByByteSearch) {
     for (char& c : text) {
       if (random() % one_in == 0) c = rare[random() % rare.size()];
     }
-    // What lies behind the end is read and must not count.
+    // Bytes after the end are read and must not count.
     ByteBuffer buffer;
     buffer.Append(text);
     buffer.Append(

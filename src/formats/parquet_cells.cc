@@ -74,16 +74,14 @@ Value JsonCell(const LeafCursor& cursor, size_t index, CellContext& context) {
 }
 
 Value DecimalCell(const LeafCursor& cursor, size_t index, CellContext& context) {
-  return MadeText(context, Value::Kind::kNumber, "a decimal of unsupported width",
-                  [&](ByteBuffer& out) {
-                    const int scale = cursor.leaf->scale;
-                    if (cursor.leaf->storage == LeafStorage::kText ||
-                        cursor.leaf->storage == LeafStorage::kFixed) {
-                      return AppendDecimal(out, LoadBytes(cursor, index), scale);
-                    }
-                    AppendDecimal(out, LoadInteger(cursor, index), scale);
-                    return true;
-                  });
+  return MadeText(context, Value::Kind::kNumber, "an invalid decimal width", [&](ByteBuffer& out) {
+    const int scale = cursor.leaf->scale;
+    if (cursor.leaf->storage == LeafStorage::kText || cursor.leaf->storage == LeafStorage::kFixed) {
+      return AppendDecimal(out, LoadBytes(cursor, index), scale);
+    }
+    AppendDecimal(out, LoadInteger(cursor, index), scale);
+    return true;
+  });
 }
 
 Value Int96Cell(const LeafCursor& cursor, size_t index, CellContext& context) {
