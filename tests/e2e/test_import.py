@@ -174,7 +174,7 @@ class ImportTest(MillraceTest):
         self.assertFalse(report["success"])
         self.assertGreater(report["accepted"], 0)
         self.assertLess(report["accepted"], 50_000)
-        self.assertIn("once more to leave at once", err)
+        self.assertIn("Press Ctrl-C again to exit immediately", err)
         # It accepted exactly what the sandbox has: nothing in flight was dropped.
         self.assertEqual(sandbox.stats()["unique"], report["accepted"])
         sandbox.set_faults()
