@@ -1,5 +1,5 @@
-// What reading text costs: inflating, cutting and decoding generated events. Read() is the part
-// that is done in order on one thread, ForEachRow() the part that workers share.
+// The cost of reading text: decompressing, splitting and decoding generated events. Read() is the
+// part that is done in order on one thread, ForEachRow() the part that workers share.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -20,7 +20,7 @@ namespace {
 
 constexpr uint64_t kRows = 200'000;
 
-// Generated files in a folder of their own, gone at the end.
+// Generated files in a temporary folder.
 class SampleFiles {
  public:
   SampleFiles()
@@ -90,7 +90,7 @@ void Deflate(benchmark::State& state) {
 }
 BENCHMARK(Deflate)->Unit(benchmark::kMillisecond);
 
-// Read() alone: chunks are given back at once.
+// Read() alone: chunks are freed at once.
 void Read(benchmark::State& state, FileType type) {
   const std::shared_ptr<ObjectReader> object = Samples().Open(type);
   uint64_t bytes = 0;

@@ -96,7 +96,7 @@ def main():
         print("|---|---|---|---|---|---|---|")
         for shape, text_bytes in (("small rows", 40), ("texts of 100 kB", 100_000)):
             path = folder / f"{text_bytes}.parquet"
-            # In a process of its own: what this one held would count as the peak of its children.
+            # In a separate process: the memory of this one would count towards the peak of its children.
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 rows, size = pool.apply(write_file, (path, text_bytes))
             wall, peak = run(path, sources, rows)

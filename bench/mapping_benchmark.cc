@@ -1,4 +1,4 @@
-// What mapping costs: rows of 14 columns, as the Parquet reader shows generated events, to events;
+// The cost of mapping: rows of 14 columns, as the Parquet reader shows generated events, to events;
 // and the same through a transform.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint64_t kRows = 2000;  // as a chunk has
+constexpr uint64_t kRows = 2000;  // as in a chunk
 constexpr size_t kBatchBytes = 4 << 20;
 constexpr int64_t kBeginMicros = 1'790'899'200'000'000;
 constexpr int64_t kEndMicros = 1'793'491'200'000'000;
@@ -37,7 +37,7 @@ Value Text(std::string_view text) { return Value::Text(Value::Kind::kText, text)
 
 class Rows {
  public:
-  // `with_insert_id`: else that column is null, and the ids are made by hashing.
+  // `with_insert_id`: if false, that column is null, and the ids are hashes.
   explicit Rows(bool with_insert_id)
       : shape_(RowShape::Make({"event_name", "business_ts", "user_id", "device_id", "insert_id",
                                "session_id", "country", "city", "os", "app_version", "page_url",

@@ -30,7 +30,7 @@ std::filesystem::path Folder() {
   return std::filesystem::temp_directory_path() / "millrace_parquet_benchmark";
 }
 
-// Runs `work` in a process of its own and returns the peak of its resident memory in MB.
+// Runs `work` in its own process and returns the peak of its resident memory in MB.
 double PeakMemoryOf(const std::function<void()>& work) {
   const pid_t child = fork();
   if (child == 0) {

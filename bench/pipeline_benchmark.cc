@@ -1,5 +1,5 @@
-// What the delivery page itself costs: a source of ready batches (2,000 rows of 400 bytes), a sink
-// that takes them, and a real ledger on disk. Nobody touches the rows' bytes.
+// The cost of delivery itself: a source of ready batches (2,000 rows of 400 bytes), a sink
+// that accepts them, and a real ledger on disk. The rows' bytes are not read.
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
 #include <sys/resource.h>

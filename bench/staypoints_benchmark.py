@@ -46,7 +46,7 @@ def generate(folder, rows, partitions):
 
 def measure(command, state):
     """One run as a whole process: wall s, CPU s, peak MB, and what it printed."""
-    os.sync()  # what was written before is not paid for here
+    os.sync()  # so that earlier writes are not measured
     begin = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                env=os.environ | {"MILLRACE_STATE": str(state)})

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a compiler and, when that makes a precompiled header, leaves its checksum beside it: ccache takes that
-# (CCACHE_PCH_EXTSUM) where it would read the header, over a hundred megabytes, for each source anew.
+# Runs a compiler and, when that makes a precompiled header, writes its checksum next to it: ccache uses that
+# (CCACHE_PCH_EXTSUM) instead of reading the header, over a hundred megabytes, again for each source.
 #   hash_precompiled.sh COMPILER ARGS...
 set -eu
 output=

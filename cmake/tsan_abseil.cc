@@ -19,7 +19,7 @@ Function Next(const char* symbol) {
 }
 
 // Abseil evaluates the conditions of waiting threads in whatever thread unlocks: under the lock,
-// but after the sanitizer was told of its end.
+// but after its end was reported to the sanitizer.
 class IgnoreConditionReads {
  public:
   IgnoreConditionReads() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }

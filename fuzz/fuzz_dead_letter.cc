@@ -1,4 +1,4 @@
-// The reader of dead letter files: any line is parsed or refused, what is parsed is written back to
+// The reader of dead letter files: any line is parsed or rejected, a parsed one is written back to
 // the same record, and any bytes survive as a payload.
 #include <cstdint>
 #include <string>

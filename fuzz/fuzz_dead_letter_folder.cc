@@ -1,5 +1,5 @@
-// A folder of dead letters that something has damaged: it is scanned, replays are noted in it and
-// records are added behind what is there. The input is the records' file, a line "==", the notes'.
+// A folder of dead letters that was damaged: it is scanned, replays are noted in it and records
+// are appended. The input is the records' file, a line "==", the notes'.
 #include <unistd.h>
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Goes with the process.
+// Removed with the process.
 class Folder {
  public:
   Folder() {

@@ -1,5 +1,5 @@
-// Decompression: any bytes are read without a crash, and the sizes of the pieces do not change what
-// comes out. What GzipEncoder makes of the input is read back as it was.
+// Decompression: any bytes are read without a crash, and the sizes of the pieces do not change the
+// result. GzipEncoder's output is decompressed to the input.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::Status status = Decompress(bytes, 1 << 16, &whole);
   Require(Decompress(bytes, 777, &parts).ok() == status.ok());
   if (status.ok()) Require(parts == whole);
-  // How much is had of a damaged block depends on the steps; what is had does not.
+  // How much is read of a damaged block depends on the steps; the bytes do not.
   const size_t common = std::min(parts.size(), whole.size());
   Require(parts.compare(0, common, whole, 0, common) == 0);
 

@@ -1,4 +1,4 @@
-// Lines of a raw export: any text has an identity or is refused, and an identity's key says all of
+// Lines of a raw export: any text has an identity or is rejected, and an identity's key determines
 // it.
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,4 @@
-// Answers of Firestore, of every kind that the ledger reads; and what is read of one is written
-// again.
+// Firestore's responses, of every kind that the ledger reads; a parsed one is written again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,4 +1,4 @@
-// Globs against paths: the walk that leaves folders out agrees with the match of whole paths, and
+// Globs against paths: the walk that skips folders agrees with the match of whole paths, and
 // nothing takes longer than its size allows. The input is "pattern\npath".
 #include <cstdint>
 #include <string_view>
@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-// A path from which no place is left cannot match, whatever follows.
+// A path without a remaining position cannot match, whatever follows.
 bool WalkMatches(const Glob& glob, std::string_view path) {
   Glob::State state = glob.Start();
   for (;;) {

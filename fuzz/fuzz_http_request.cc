@@ -1,5 +1,5 @@
-// The HTTP request parser: however the bytes are cut, the same request comes out or it is refused.
-// The first byte of the input chooses the size of the pieces.
+// The HTTP request parser: however the bytes are divided, the result is the same request or a
+// rejection. The first byte of the input chooses the size of the pieces.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// Any text as the metadata of an Iceberg table, and choices in what came of it.
+// Any text as the metadata of an Iceberg table, and the choice of a snapshot from it.
 #include <cstdint>
 #include <string_view>
 

@@ -1,4 +1,4 @@
-// `millrace init` on any file: what it writes loads, and maps the rows it was made of.
+// `millrace init` on any file: its config loads, and maps the rows of the file.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,7 +31,7 @@ class MapsRows : public RowVisitor {
   Batch batch_;
 };
 
-// What the file is read as; kAuto if it is nothing that can be read.
+// The detected format of the file; kAuto if it is not supported.
 FileType ShowRows(const std::string& bytes, RowVisitor& visitor) {
   auto reader = OpenRows(std::make_shared<MemoryObject>(bytes), {});
   if (!reader.ok()) return FileType::kAuto;

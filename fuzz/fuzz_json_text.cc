@@ -31,7 +31,7 @@ void CheckInside(std::string inside) {
     Require(!judged.is_string());
     return;
   }
-  // The judge refuses surrogates without a partner; we replace them, and then it agrees.
+  // The judge rejects surrogates without a partner; we replace them, and then it agrees.
   const std::string text = Unescaped(inside);
   ReplaceLoneSurrogates(inside.data(), inside.size());
   Require(Unescaped(inside) == text);
@@ -45,8 +45,8 @@ void CheckWritten(std::string_view text) {
   Require(Unescaped(written.substr(1, written.size() - 2)) == text);
 }
 
-// What is taken as a value is one on a line of its own, and the same when it is read again; what
-// the judge takes is taken, but for depth, and a byte order mark and zeros, which it passes over.
+// An accepted value is valid on a line of its own, and the same when it is read again; whatever the
+// judge accepts is accepted, except for depth, and for a byte order mark and zeros, which it skips.
 void CheckValue(std::string_view text) {
   static JsonValueParser parser;
   Value value;
@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   millrace::CheckWritten(text);
   millrace::CheckValue(text);
-  // Quotes and control characters never come into the inside of a string.
+  // Quotes and control characters never occur inside a string.
   for (const char c : text) {
     if (c == '\n' || static_cast<unsigned char>(c) < 0x20) return 0;
   }

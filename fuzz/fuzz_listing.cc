@@ -1,5 +1,5 @@
-// Listings and errors of the clouds' APIs, as anything on the way may have bent them: what is
-// listed has a name and a version, and nothing else comes of a broken text than an error.
+// Listings and errors of the clouds' APIs, possibly corrupted on the way: listed objects have
+// a name and a version, and a broken text only gives an error.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

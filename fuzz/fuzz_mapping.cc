@@ -1,5 +1,5 @@
-// Rows of any JSON through the reader and a mapping: what comes out is valid, within the limits,
-// and the same whether rows are mapped one by one or held. The first byte chooses the config.
+// Rows of any JSON through the reader and a mapping: the output is valid, within the limits, and
+// the same whether rows are mapped one by one or buffered. The first byte chooses the config.
 #include <array>
 #include <cstdint>
 #include <memory>

@@ -1,4 +1,4 @@
-// Answers of Mixpanel's reading APIs: no page and no export line is believed beyond what it holds.
+// Responses of Mixpanel's query APIs: no page and no export line is trusted beyond its content.
 #include <array>
 #include <cstdint>
 #include <string>

@@ -1,5 +1,5 @@
-// Answers of Mixpanel's ingestion and export, as anything on the way may have bent them: the client
-// must not believe more than an answer proves.
+// Responses of Mixpanel's ingestion and export, possibly corrupted on the way: the client must not
+// conclude more than a response proves.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -23,7 +23,7 @@ void Check(const ImportOutcome& verdict, size_t rows) {
   }
 }
 
-// What is given to the reader begins as a record does, and is not invented.
+// Lines given to the reader begin like a record, and are not invented.
 void CheckLines(std::string_view body, size_t piece) {
   size_t bytes_given = 0;
   ExportLines lines(

@@ -9,7 +9,7 @@
 namespace millrace {
 namespace {
 
-// A row that was shown is an object of valid cells; one that was refused is none.
+// An accepted row is an object of valid cells; a rejected one is not.
 class JudgingVisitor : public RowVisitor {
  public:
   void OnRow(const Row& row) override {
@@ -29,7 +29,7 @@ class JudgingVisitor : public RowVisitor {
     const bool bounded = why.message().find("64 levels") != absl::string_view::npos ||
                          why.message().find("10,000 keys") != absl::string_view::npos ||
                          raw.size() >= (1 << 20);
-    // The other parser takes a zero byte for the end of the text.
+    // The other parser reads a zero byte as the end of the text.
     if (raw.find('\0') != std::string_view::npos) return;
     if (!bounded && nlohmann::json::accept(raw)) {
       Require(!nlohmann::json::parse(raw).is_object());

@@ -1,4 +1,4 @@
-// Any bytes as a Parquet file: opened, read in small chunks, every cell made, resumed half-way.
+// Any bytes as a Parquet file: opened, read in small chunks, every cell decoded, resumed half-way.
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -12,7 +12,7 @@
 namespace millrace {
 namespace {
 
-// The first rows from row `from` on; a tiny file can promise billions of them.
+// The first rows from row `from` on; a tiny file can declare billions of them.
 std::vector<std::string> FirstRows(const std::string& bytes, uint64_t from) {
   constexpr int kMaxChunks = 100;
   RowsAsText rows;
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto rows = millrace::FirstRows(bytes, 0);
   if (rows.size() < 2) return 0;
   const auto rest = millrace::FirstRows(bytes, rows.size() / 2);
-  // Damage in the rows that are skipped may come to light or not.
+  // Damage in the skipped rows may be detected or not.
   if (!rest.empty() && rest[0] != rows[rows.size() / 2]) std::abort();
   return 0;
 }

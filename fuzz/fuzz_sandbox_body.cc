@@ -1,5 +1,5 @@
-// A request body of the sandbox on its whole way: decoded, cut into records, checked, exported.
-// What was taken must come out as one line, which is taken again.
+// A request body of the sandbox from end to end: decoded, split into records, checked, exported.
+// An accepted record must be exported as one line, which is accepted again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,5 +1,5 @@
-// Whole requests to the sandbox: any method, path, query, headers and body get an answer, and what
-// was stored comes back out. The input is a line "METHOD target", lines "header: value", an empty
+// Whole requests to the sandbox: any method, path, query, headers and body get a response, and
+// stored data is exported. The input is a line "METHOD target", lines "header: value", an empty
 // line and the body.
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-// The parser of sources.json: any text is taken or refused, and what it took maps rows.
+// The parser of sources.json: any text is accepted or rejected, and an accepted one maps rows.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

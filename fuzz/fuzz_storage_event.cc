@@ -1,4 +1,4 @@
-// What a request says of written objects: any bytes are taken or refused. The first byte chooses
+// Requests that report written objects: any bytes are accepted or rejected. The first byte chooses
 // the type of a binary CloudEvent.
 #include <cstdint>
 #include <cstdlib>

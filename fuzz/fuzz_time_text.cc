@@ -1,5 +1,5 @@
-// Texts as times: any text is a time or is refused, and the time of a text is that of the text
-// which shows it.
+// Texts as times: any text is a time or is rejected, and a formatted time is parsed to the
+// same time.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,4 +1,4 @@
-// What every fuzz target promises itself.
+// Assertions of the fuzz targets.
 #ifndef MILLRACE_FUZZ_REQUIRE_H_
 #define MILLRACE_FUZZ_REQUIRE_H_
 

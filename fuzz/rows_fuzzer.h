@@ -1,5 +1,5 @@
-// What the fuzz targets of row readers share: any bytes are read without a crash, the chunk size
-// does not change the rows, and reading goes on behind any chunk as if it had not stopped.
+// Shared by the fuzz targets of row readers: any bytes are read without a crash, the chunk size
+// does not change the rows, and reading resumes after any chunk as if it had not stopped.
 #ifndef MILLRACE_FUZZ_ROWS_FUZZER_H_
 #define MILLRACE_FUZZ_ROWS_FUZZER_H_
 
@@ -21,7 +21,7 @@ inline void CheckRows(const std::string& bytes, const ReadOptions& options,
   Require(whole.status.code() != absl::StatusCode::kInternal);
   Require(whole.status.code() == parts.status.code());
   if (!whole.status.ok()) {
-    // How much is had of damaged compressed data before the damage shows depends on the steps.
+    // How much is read of damaged compressed data before the damage shows depends on the steps.
     const size_t common = std::min(whole.rows.size(), parts.rows.size());
     Require(std::equal(whole.rows.begin(), whole.rows.begin() + static_cast<std::ptrdiff_t>(common),
                        parts.rows.begin()));

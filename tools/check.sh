@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Formatting, include layers, language and a short clang-tidy. Fails on the first kind of finding.
 #   tools/check.sh [--fast | --analyzer]
-# --fast: without clang-tidy. --analyzer: with the checks that walk through every path of a function too, which take
+# --fast: without clang-tidy. --analyzer: with the checks that also follow every path of a function, which take
 # long; they are not part of CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."

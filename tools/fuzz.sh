@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every fuzz target (or those whose name contains NAME) for SECONDS each.
 #   tools/fuzz.sh [SECONDS] [NAME]
-#   MILLRACE_FUZZ_JOBS=N   so many targets at a time (default: one per two processors)
+#   MILLRACE_FUZZ_JOBS=N   number of targets at a time (default: one per two processors)
 # New inputs are kept in build/fuzzing/corpus/TARGET; a crashing input stays in build/fuzzing/crashes/, and
 # the end of each target's log, build/fuzzing/logs/TARGET.log, says what it did.
 set -euo pipefail

@@ -29,7 +29,7 @@ for argument in "$@"; do
   esac
 done
 
-# A cmake, git or Python that is not Debian's serves as well.
+# A cmake, git or Python that is not Debian's is accepted, too.
 have() {
   case $1 in
     cmake | git | python3 | chromium) command -v "$1" >/dev/null ;;
@@ -104,7 +104,7 @@ if ! arrow_is_installed; then
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)"
 fi
 fetch pysimdjson-7.0.2 -r tools/requirements-source.txt --no-binary pysimdjson
-# What tests compare with; a machine that it is not made for does without.
+# What tests compare with; it is skipped on machines that it does not support.
 if [ -n "$tests" ]; then
   fetch duckdb-2.0.0 -r tools/requirements-tests.txt --only-binary=:all: --implementation cp \
     --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$(uname -m)" || true

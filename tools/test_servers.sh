@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the servers and the clients of Mixpanel that integration tests run against, each at a pinned
-# version, into the cache folder; a second run does nothing. What cannot be installed is said, and its
-# tests are skipped.
+# version, into the cache folder; a second run does nothing. If one cannot be installed, a message says
+# so, and its tests are skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 cache=$(tools/cache_folder.sh) || exit 1

@@ -21,7 +21,7 @@ absl::Status TooLarge() {
   return absl::ResourceExhaustedError("Avro: a block is too large when decompressed");
 }
 
-// Deflate and zstd, which do not say how large they become.
+// Deflate and zstd, whose decompressed size is not known in advance.
 class StreamingCodec : public AvroCodec {
  public:
   explicit StreamingCodec(std::unique_ptr<Codec> codec) : codec_(std::move(codec)) {}
@@ -45,7 +45,7 @@ class StreamingCodec : public AvroCodec {
         if (out.size() >= max) return TooLarge();
         out.resize(std::min(max, 2 * out.size()));
       } else if (step->bytes_read == 0 && step->bytes_written == 0) {
-        return Damaged("it is cut off");
+        return Damaged("it is truncated");
       }
     }
     out.resize(filled);
@@ -56,20 +56,20 @@ class StreamingCodec : public AvroCodec {
   const std::unique_ptr<Codec> codec_;
 };
 
-// Snappy: the size stands in front, a CRC-32 of the decompressed bytes (big-endian) behind.
+// Snappy: the size comes first, a CRC-32 of the decompressed bytes (big-endian) last.
 class SnappyCodec : public AvroCodec {
  public:
   explicit SnappyCodec(std::unique_ptr<Codec> codec) : codec_(std::move(codec)) {}
 
   absl::Status Decompress(std::string_view block, size_t max, std::string& out) override {
     constexpr size_t kCrcBytes = 4;
-    if (block.size() <= kCrcBytes) return Damaged("it is cut off");
+    if (block.size() <= kCrcBytes) return Damaged("it is truncated");
     const std::string_view crc = block.substr(block.size() - kCrcBytes);
     block.remove_suffix(kCrcBytes);
     uint64_t size = 0;
     size_t digits = 0;
     do {
-      if (digits == 5 || digits == block.size()) return Damaged("it has no size");
+      if (digits == 5 || digits == block.size()) return Damaged("its size is missing");
       size |= static_cast<uint64_t>(block[digits] & 0x7f) << (7 * digits);
     } while ((block[digits++] & 0x80) != 0);
     if (size > max) return TooLarge();
@@ -78,11 +78,13 @@ class SnappyCodec : public AvroCodec {
         static_cast<int64_t>(block.size()), reinterpret_cast<const uint8_t*>(block.data()),
         static_cast<int64_t>(size), reinterpret_cast<uint8_t*>(out.data()));
     if (!written.ok()) return Damaged(written.status().message());
-    if (*written != static_cast<int64_t>(size)) return Damaged("its size is not as it says");
+    if (*written != static_cast<int64_t>(size)) {
+      return Damaged("its size differs from the declared one");
+    }
     uint32_t expected = 0;
     for (const char byte : crc) expected = expected << 8 | static_cast<uint8_t>(byte);
     const auto found = crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size());
-    return found == expected ? absl::OkStatus() : Damaged("the checksum does not fit");
+    return found == expected ? absl::OkStatus() : Damaged("the checksum does not match");
   }
 
  private:
@@ -90,7 +92,7 @@ class SnappyCodec : public AvroCodec {
 };
 
 absl::StatusOr<std::unique_ptr<Codec>> ArrowCodec(arrow::Compression::type type) {
-  // Avro's deflate has no header of zlib or gzip (RFC 1951).
+  // Avro's deflate has no zlib or gzip header (RFC 1951).
   arrow::util::GZipCodecOptions raw;
   raw.gzip_format = arrow::util::GZipFormat::DEFLATE;
   const arrow::util::CodecOptions plain;
@@ -114,7 +116,7 @@ absl::StatusOr<std::unique_ptr<AvroCodec>> NewAvroCodec(std::string_view name) {
     return std::make_unique<SnappyCodec>(std::move(codec));
   }
   return absl::InvalidArgumentError(StrCat("Avro: unknown codec '", name.substr(0, 40),
-                                           "' (null, deflate, snappy and zstandard are read)"));
+                                           "' (supported: null, deflate, snappy and zstandard)"));
 }
 
 }  // namespace millrace

@@ -15,13 +15,13 @@ namespace millrace {
 class AvroCodec {
  public:
   virtual ~AvroCodec() = default;
-  // Overwrites `out` with the decompressed block. ResourceExhausted past `most` bytes, before they
-  // are allocated; DataLoss if damaged.
+  // Overwrites `out` with the decompressed block. ResourceExhausted if that is more than `most`
+  // bytes, before they are allocated; DataLoss if the block is damaged.
   virtual absl::Status Decompress(std::string_view block, size_t max, std::string& out) = 0;
 };
 
-// "null" or empty gives a null pointer: blocks are as they are. InvalidArgument for a codec that is
-// not known.
+// Returns a null pointer for "null" or an empty name: blocks are not compressed. InvalidArgument
+// for an unknown codec.
 absl::StatusOr<std::unique_ptr<AvroCodec>> NewAvroCodec(std::string_view name);
 
 }  // namespace millrace

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kSyncBytes = 16;
 constexpr size_t kReadBytes = 64 * 1024;
 
-absl::Status CutOff() { return absl::DataLossError("Avro: the file is cut off"); }
+absl::Status CutOff() { return absl::DataLossError("Avro: the file is truncated"); }
 
 class AvroFileReader {
  public:
@@ -36,22 +36,26 @@ class AvroFileReader {
         bytes = decompressed;
       }
       for (int64_t i = 0; i < count; ++i) {
-        // Values without bytes would make the count, which is only said, the length of the loop.
-        if (bytes.empty()) return absl::DataLossError("Avro: a block holds less than it says");
+        // If values have no bytes, the declared count alone would determine how long the loop runs.
+        if (bytes.empty()) {
+          return absl::DataLossError("Avro: a block has less data than it declares");
+        }
         RETURN_IF_ERROR(DecodeAvro(schema, bytes, value));
         RETURN_IF_ERROR(visitor(value, metadata_));
       }
-      if (!bytes.empty()) return absl::DataLossError("Avro: a block holds more than it says");
+      if (!bytes.empty()) {
+        return absl::DataLossError("Avro: a block has more data than it declares");
+      }
     }
   }
 
  private:
-  // True once `size` bytes or more are in front; false if the file ends before.
+  // True once `size` bytes or more are available; false if the file ends first.
   absl::StatusOr<bool> Fill(size_t size) {
     while (buffer_.size() - at_ < size) {
       buffer_.erase(0, std::exchange(at_, 0));
       const size_t old = buffer_.size();
-      // What a file says of its size is believed only as far as it has been read.
+      // A declared size is trusted only as far as the file has been read.
       buffer_.resize(old + std::clamp<size_t>(size - old, kReadBytes, 4 << 20));
       ASSIGN_OR_RETURN(const size_t got,
                        stream_.Read(absl::MakeSpan(buffer_.data() + old, buffer_.size() - old)));
@@ -91,7 +95,7 @@ class AvroFileReader {
   absl::Status ReadHeader() {
     ASSIGN_OR_RETURN(const bool is_there, Fill(4));
     if (!is_there || std::string_view(buffer_).substr(at_, 4) != std::string_view("Obj\1", 4)) {
-      return absl::InvalidArgumentError("this is no Avro file");
+      return absl::InvalidArgumentError("not an Avro file");
     }
     at_ += 4;
     size_t left = kMaxAvroHeaderBytes;
@@ -108,25 +112,26 @@ class AvroFileReader {
     return absl::OkStatus();
   }
 
-  // The number of values in the next block, whose bytes are put into `block`; below 0 at the end.
+  // Returns the number of values in the next block and puts its bytes into `block`; negative at the
+  // end.
   absl::StatusOr<int64_t> NextBlock(std::string& block) {
     ASSIGN_OR_RETURN(const bool is_there, Fill(1));
     if (!is_there) return -1;
     ASSIGN_OR_RETURN(const int64_t count, TakeLong());
     ASSIGN_OR_RETURN(const int64_t size, TakeLong());
-    if (count < 0 || size < 0) return absl::DataLossError("Avro: a block of negative size");
+    if (count < 0 || size < 0) return absl::DataLossError("Avro: a block has a negative size");
     if (static_cast<uint64_t>(size) > kMaxAvroBlockBytes) {
       return absl::ResourceExhaustedError("Avro: a block is larger than 128 MiB");
     }
     ASSIGN_OR_RETURN(block, Take(static_cast<size_t>(size)));
     ASSIGN_OR_RETURN(const std::string sync, Take(kSyncBytes));
-    if (sync != sync_) return absl::DataLossError("Avro: a sync marker does not fit");
+    if (sync != sync_) return absl::DataLossError("Avro: a sync marker does not match");
     return count;
   }
 
   InputStream& stream_;
   std::string buffer_;
-  size_t at_ = 0;  // of the buffer that is not taken yet
+  size_t at_ = 0;  // of the part of the buffer that is not consumed yet
   std::map<std::string, std::string> metadata_;
   std::string sync_;
 };

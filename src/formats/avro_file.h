@@ -21,14 +21,14 @@ namespace millrace {
 inline constexpr size_t kMaxAvroHeaderBytes = 4 << 20;
 inline constexpr size_t kMaxAvroBlockBytes = 128 << 20;  // compressed, and decompressed
 
-// Gets the values of the root type, in order. `metadata` is that of the header. A status that is
-// not ok ends the reading. Views end with the call.
+// Receives the values of the root type, in order. `metadata` is that of the header. A status that
+// is not ok stops the reading. Views are valid during the call.
 using AvroVisitor = std::function<absl::Status(const AvroValue& value,
                                                const std::map<std::string, std::string>& metadata)>;
 
 // Reads all values. Codecs: null, deflate, snappy, zstandard. DataLoss for truncated or damaged
-// files, InvalidArgument for what is no Avro file or a codec not known, ResourceExhausted past the
-// bounds above; each without the file's name. The sync markers and snappy's checksums are checked.
+// files, InvalidArgument if the file is not Avro or its codec is unknown, ResourceExhausted above
+// the limits; messages do not name the file. Sync markers and snappy's checksums are checked.
 absl::Status ReadAvroFile(InputStream& stream, const AvroVisitor& visitor);
 
 }  // namespace millrace

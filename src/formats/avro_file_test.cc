@@ -79,7 +79,7 @@ TEST(AvroFileTest, DecodesEachType) {
   EXPECT_EQ(seen, 1);
 }
 
-TEST(AvroFileTest, EveryCutIsAnErrorButThoseBetweenBlocks) {
+TEST(AvroFileTest, TruncationIsAnErrorExceptBetweenBlocks) {
   for (const std::string_view codec : {"null", "deflate", "snappy", "zstandard"}) {
     const std::string header = AvroHeader(kTrip, codec);
     const std::string file = AvroFile(kTrip, 1, TripBytes(7), codec);
@@ -89,21 +89,22 @@ TEST(AvroFileTest, EveryCutIsAnErrorButThoseBetweenBlocks) {
   }
 }
 
-TEST(AvroFileTest, DamageIsSeen) {
+TEST(AvroFileTest, DetectsDamage) {
   std::string file = AvroFile(kTrip, 1, TripBytes(7), "snappy");
   file[file.size() - 17] ^= 1;  // of the checksum
   EXPECT_THAT(Read(file).message(), HasSubstr("checksum"));
   file = AvroFile(kTrip, 1, TripBytes(7));
   file.back() ^= 1;
   EXPECT_THAT(Read(file).message(), HasSubstr("sync marker"));
-  EXPECT_THAT(Read(AvroFile(kTrip, 2, TripBytes(7))).message(), HasSubstr("less than it says"));
+  EXPECT_THAT(Read(AvroFile(kTrip, 2, TripBytes(7))).message(),
+              HasSubstr("less data than it declares"));
   EXPECT_THAT(Read(AvroFile(kTrip, 1, TripBytes(7) + "x")).message(),
-              HasSubstr("more than it says"));
+              HasSubstr("more data than it declares"));
   EXPECT_THAT(Read(AvroFile(kTrip, 1, "", "lzma")).message(), HasSubstr("unknown codec 'lzma'"));
   EXPECT_EQ(Read("PAR1").code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(AvroFileTest, WhatAFileSaysOfItsSizeCostsNothing) {
+TEST(AvroFileTest, DeclaredSizesAllocateNothing) {
   const std::string header = AvroHeader(kTrip, "null");
   EXPECT_EQ(Read(header + AvroBytes().Long(1).Long(int64_t{1} << 40).str()).code(),
             absl::StatusCode::kResourceExhausted);
@@ -121,7 +122,7 @@ TEST(AvroFileTest, WhatAFileSaysOfItsSizeCostsNothing) {
             absl::StatusCode::kResourceExhausted);
 }
 
-TEST(AvroFileTest, RecordsThatContainThemselvesEndSomewhere) {
+TEST(AvroFileTest, BoundsRecursiveRecords) {
   constexpr std::string_view kList = R"({"type":"record","name":"node","fields":[
     {"name":"next","type":["null","node"]}]})";
   std::string deep;
@@ -134,7 +135,7 @@ TEST(AvroFileTest, RecordsThatContainThemselvesEndSomewhere) {
   EXPECT_EQ(Read(AvroFile(kEndless, 1, "x")).code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST(AvroSchemaTest, RefusesWhatIsNoSchema) {
+TEST(AvroSchemaTest, RejectsInvalidSchemas) {
   std::string nested = "\"null\"";
   for (int i = 0; i < 100; ++i) nested = StrCat("{\"type\":\"array\",\"items\":", nested, "}");
   for (const std::string& schema :

@@ -41,7 +41,7 @@ std::string TextOf(const Json& object, const char* key) {
 
 }  // namespace
 
-// Adds types depth first; named ones are remembered so that they can be referred to.
+// Adds types depth first; named types are kept so that later ones can refer to them.
 class AvroSchemaParser {
  public:
   absl::StatusOr<AvroSchema> Parse(const Json& json) {
@@ -53,7 +53,7 @@ class AvroSchemaParser {
   absl::StatusOr<uint32_t> Add(const Json& json, const std::string& scope) {
     if (json.is_string()) return AddName(json.get<std::string>(), scope);
     if (json.is_array()) return AddUnion(json, scope);
-    if (!json.is_object()) return Wrong("has a type that is no name, list or object");
+    if (!json.is_object()) return Wrong("has a type that is not a name, a list or an object");
     const auto type = json.find("type");
     if (type == json.end()) return Wrong("has an object without \"type\"");
     if (!type->is_string()) return Add(*type, scope);
@@ -115,7 +115,7 @@ class AvroSchemaParser {
     const auto size = json.find(is_fixed ? "size" : "symbols");
     if (is_fixed && (size == json.end() || !size->is_number_unsigned() ||
                      size->get<uint64_t>() > kMaxFixedBytes)) {
-      return Wrong("has a fixed type without a size up to 1 MiB");
+      return Wrong("has a fixed type whose size is missing or above 1 MiB");
     }
     if (!is_fixed && (size == json.end() || !size->is_array())) {
       return Wrong("has an enum without symbols");
@@ -143,7 +143,7 @@ class AvroSchemaParser {
 
 absl::StatusOr<AvroSchema> AvroSchema::Parse(std::string_view json) {
   const std::optional<Json> parsed = ParseJson(json);
-  if (!parsed) return Wrong("is no JSON, or nests deeper than 64 levels");
+  if (!parsed) return Wrong("is not JSON, or is nested deeper than 64 levels");
   return AvroSchemaParser().Parse(*parsed);
 }
 

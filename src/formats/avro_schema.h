@@ -42,8 +42,8 @@ struct AvroType {
 
 class AvroSchema {
  public:
-  // InvalidArgument, saying what is wrong. Nesting deeper than 64 and more than 10,000 types are
-  // refused; a record may contain itself by name, so values can nest without end all the same.
+  // InvalidArgument, saying what is wrong. Nesting deeper than 64 levels and more than 10,000 types
+  // are rejected; a record may still contain itself by name, so values can nest without limit.
   static absl::StatusOr<AvroSchema> Parse(std::string_view json);
 
   const AvroType& type(uint32_t index) const { return types_[index]; }

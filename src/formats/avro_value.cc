@@ -28,8 +28,12 @@ class Decoder {
   Decoder(const AvroSchema& schema, std::string_view& bytes) : schema_(schema), bytes_(bytes) {}
 
   absl::Status Decode(const AvroType& type, int depth, AvroValue& value) {
-    if (depth > kMaxDepth) return absl::ResourceExhaustedError("Avro: nested above 64 levels");
-    if (++values_ > kMaxValues) return absl::ResourceExhaustedError("Avro: above 250,000 values");
+    if (depth > kMaxDepth) {
+      return absl::ResourceExhaustedError("Avro: nested deeper than 64 levels");
+    }
+    if (++values_ > kMaxValues) {
+      return absl::ResourceExhaustedError("Avro: more than 250,000 values");
+    }
     value.kind = type.kind;
     value.type = &type;
     switch (type.kind) {
@@ -66,7 +70,7 @@ class Decoder {
 
  private:
   absl::Status Take(uint64_t size, std::string_view& taken) {
-    if (size > bytes_.size()) return Damaged("a value is cut off");
+    if (size > bytes_.size()) return Damaged("a value is truncated");
     taken = bytes_.substr(0, size);
     bytes_.remove_prefix(size);
     return absl::OkStatus();
@@ -82,11 +86,11 @@ class Decoder {
 
   absl::Status DecodeInteger(const AvroType& type, AvroValue& value) {
     const std::optional<int64_t> number = TakeAvroLong(bytes_);
-    if (!number) return Damaged("a cut or overlong integer");
+    if (!number) return Damaged("a truncated or overlong integer");
     value.integer = *number;
     if (type.kind == Kind::kInt && (*number < std::numeric_limits<int32_t>::min() ||
                                     *number > std::numeric_limits<int32_t>::max())) {
-      return Damaged("an int above 32 bits");
+      return Damaged("an int beyond 32 bits");
     }
     if (type.kind == Kind::kEnum && (*number < 0 || static_cast<uint64_t>(*number) >= type.size)) {
       return Damaged("an enum value that has no symbol");
@@ -104,7 +108,7 @@ class Decoder {
 
   absl::Status DecodeBytes(std::string_view& bytes) {
     const std::optional<int64_t> size = TakeAvroLong(bytes_);
-    if (!size || *size < 0) return Damaged("a wrong length");
+    if (!size || *size < 0) return Damaged("an invalid length");
     return Take(static_cast<uint64_t>(*size), bytes);
   }
 
@@ -112,12 +116,12 @@ class Decoder {
   absl::Status DecodeItems(const AvroType& type, int depth, AvroValue& value) {
     for (;;) {
       std::optional<int64_t> count = TakeAvroLong(bytes_);
-      if (!count) return Damaged("a cut or overlong item count");
+      if (!count) return Damaged("a truncated or overlong item count");
       if (*count == 0) return absl::OkStatus();
       if (*count < 0) {
-        if (*count == std::numeric_limits<int64_t>::min()) return Damaged("a wrong item count");
+        if (*count == std::numeric_limits<int64_t>::min()) return Damaged("an invalid item count");
         count = -*count;
-        if (!TakeAvroLong(bytes_)) return Damaged("a cut block size");
+        if (!TakeAvroLong(bytes_)) return Damaged("a truncated block size");
       }
       for (int64_t i = 0; i < *count; ++i) {
         if (type.kind == Kind::kMap) {

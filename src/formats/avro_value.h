@@ -13,7 +13,7 @@
 namespace millrace {
 
 struct AvroValue {
-  AvroType::Kind kind = AvroType::Kind::kNull;  // never kUnion: the branch stands for it
+  AvroType::Kind kind = AvroType::Kind::kNull;  // never kUnion: this is the branch's kind
   const AvroType* type = nullptr;
   int64_t integer = 0;     // kBoolean, kInt, kLong, kEnum (its index)
   double real = 0;         // kFloat, kDouble
@@ -22,20 +22,20 @@ struct AvroValue {
       items;  // kRecord: one per field; kArray; kMap: key, value, key, value, ...
 
   bool is_null() const { return kind == AvroType::Kind::kNull; }
-  // The field of a record; null if it is no record, has no such field, or the field is null.
+  // The field of a record; null if this is not a record, has no such field, or the field is null.
   const AvroValue* Field(std::string_view name) const;
-  // Those of a field, if it is there and of that kind.
+  // The value of a field, if it is present and of that kind.
   std::optional<int64_t> Integer(std::string_view field) const;
   std::optional<std::string_view> Bytes(std::string_view field) const;
 };
 
 // Decodes one value of the schema's root type at the front of `bytes` and removes it from there.
-// DataLoss where the bytes do not fit the schema, and ResourceExhausted above 64 levels or
-// 250,000 values, so that no input costs more than that. Views in `value` are of `bytes`.
+// DataLoss if the bytes do not match the schema, ResourceExhausted above 64 levels or 250,000
+// values, which bounds the cost of any input. Views in `value` refer to `bytes`.
 absl::Status DecodeAvro(const AvroSchema& schema, std::string_view& bytes, AvroValue& value);
 
-// A variable-length zig-zag integer at the front of `bytes`; removes it. Nullopt if cut or too
-// long.
+// Reads and removes a variable-length zig-zag integer at the front of `bytes`. Nullopt if it is
+// truncated or too long.
 std::optional<int64_t> TakeAvroLong(std::string_view& bytes);
 
 }  // namespace millrace

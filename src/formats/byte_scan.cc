@@ -17,8 +17,8 @@ bool MayEndObject(const char* brace) {
 
 #if defined(__SSE2__)
 
-// The first byte among those of the block at `from` whose bits are set in `found` that ends a line
-// or an object; null if none does.
+// The first byte of the block at `from`, among those whose bits are set in `found`, that ends a
+// line or an object; null if none does.
 inline const char* FirstEnd(const char* from, const char* end, uint64_t found) {
   for (; found != 0; found &= found - 1) {
     const char* at = from + __builtin_ctzll(found);

@@ -1,5 +1,5 @@
-// Finding bytes in text, 16 at a time. The text lies in a ByteBuffer: up to 63 bytes behind its end
-// are read (never used), which the buffer's padding allows.
+// Finding bytes in text, 16 at a time. The text must be in a ByteBuffer: up to 63 bytes after its
+// end are read (never used), which the buffer's padding allows.
 #ifndef MILLRACE_FORMATS_BYTE_SCAN_H_
 #define MILLRACE_FORMATS_BYTE_SCAN_H_
 
@@ -54,8 +54,7 @@ inline const char* FindAnyOf(const char* from, const char* end, char a, char b, 
 #endif
 }
 
-// Whether `c` is in `text`, which needs no padding here. For texts that are short and seldom have
-// it.
+// Whether `c` is in `text`, which needs no padding here. For short texts that seldom contain it.
 inline bool Contains(std::string_view text, char c) {
 #if defined(__SSE2__)
   if (text.size() >= 16) {
@@ -72,9 +71,9 @@ inline bool Contains(std::string_view text, char c) {
   return text.find(c) != std::string_view::npos;
 }
 
-// The first byte in [from, end) that is '\n', or is '}' and comes before '{', white space or a
-// control character; `end` if there is none. What comes after the last byte is not known: a '}'
-// there may be passed over. Looks at 64 bytes at a time, with AVX2 where the machine has it.
+// The first byte in [from, end) that is '\n', or is '}' followed by '{', white space or a control
+// character; `end` if there is none. The byte after the last one is not known: a '}' there may be
+// missed. Looks at 64 bytes at a time, with AVX2 if the machine has it.
 const char* FindLineOrObjectEnd(const char* from, const char* end);
 
 // The same without AVX2.

@@ -20,7 +20,7 @@ size_t ByteAfterByte(std::string_view text, size_t from) {
   return text.size();
 }
 
-TEST(ByteScanTest, FindsTheEndsOfLinesAndObjectsAsASearchByteAfterByteDoes) {
+TEST(ByteScanTest, FindsTheSameEndsAsAByteByByteSearch) {
   std::mt19937 random(7);
   const std::string_view rare = "}{ \n}";
   for (int round = 0; round < 2000; ++round) {
@@ -29,7 +29,7 @@ TEST(ByteScanTest, FindsTheEndsOfLinesAndObjectsAsASearchByteAfterByteDoes) {
     for (char& c : text) {
       if (random() % one_in == 0) c = rare[random() % rare.size()];
     }
-    // What lies behind the end is read and must not count.
+    // Bytes after the end are read and must not count.
     ByteBuffer buffer;
     buffer.Append(text);
     buffer.Append(
@@ -48,7 +48,7 @@ TEST(ByteScanTest, FindsTheEndsOfLinesAndObjectsAsASearchByteAfterByteDoes) {
   }
 }
 
-TEST(ByteScanTest, TellsWhetherAByteIsInAText) {
+TEST(ByteScanTest, FindsWhetherTextContainsAByte) {
   for (size_t size = 0; size < 70; ++size) {
     const std::string around = "|" + std::string(size, 'x') + "|";
     EXPECT_FALSE(Contains(std::string_view(around).substr(1, size), '|')) << size;

@@ -10,7 +10,8 @@ std::vector<std::string> UniqueColumnNames(std::vector<std::string> names,
                                            std::vector<RenamedColumn>& renamed) {
   const absl::flat_hash_set<std::string> given(names.begin(), names.end());
   absl::flat_hash_set<std::string> used;
-  // Where the search for a free number goes on: many columns of one name take linear time.
+  // The number from which the search for a free name resumes: many columns of one name take linear
+  // time.
   absl::flat_hash_map<std::string, size_t> next_copy;
   for (size_t i = 0; i < names.size(); ++i) {
     const bool unnamed = names[i].empty();

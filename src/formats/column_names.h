@@ -1,4 +1,4 @@
-// Names of columns, each once.
+// Unique column names.
 #ifndef MILLRACE_FORMATS_COLUMN_NAMES_H_
 #define MILLRACE_FORMATS_COLUMN_NAMES_H_
 
@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-// A column whose name stands in the source more than once, and what it is read as.
+// A column whose name occurs more than once in the source, and the name it is read as.
 struct RenamedColumn {
   std::string name;
   std::string read_as;
@@ -18,13 +18,14 @@ struct RenamedColumn {
   bool operator==(const RenamedColumn&) const = default;
 };
 
-// `names` so that each stands once: the second "a" becomes "a_2" (or "a_3" where there is an "a_2"
-// already), a column without name "column_N", counted from 1. Those that had the name of another
+// Makes `names` unique: the second "a" becomes "a_2" (or "a_3" if there already is an "a_2"), a
+// column without a name becomes "column_N", counted from 1. Columns that shared a name with another
 // are added to `renamed`.
 std::vector<std::string> UniqueColumnNames(std::vector<std::string> names,
                                            std::vector<RenamedColumn>& renamed);
 
-// InvalidArgument: the column `name` is wanted, and the file has more than one of that name.
+// InvalidArgument: the column `name` is requested, and the file has more than one column of that
+// name.
 absl::Status AmbiguousColumn(std::string_view name);
 
 }  // namespace millrace

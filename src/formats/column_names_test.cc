@@ -9,7 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-TEST(UniqueColumnNames, KeepsNamesThatStandOnce) {
+TEST(UniqueColumnNames, KeepsUniqueNames) {
   std::vector<RenamedColumn> renamed;
   EXPECT_THAT(UniqueColumnNames({"a", "b", "A"}, renamed), ElementsAre("a", "b", "A"));
   EXPECT_THAT(renamed, IsEmpty());

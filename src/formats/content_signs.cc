@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMagicContext = 64;  // bytes that show whether a magic number stands before text
+constexpr size_t kMagicContext = 64;  // bytes that show whether text follows a magic number
 constexpr size_t kMaxShownBytes = 60;
 
 struct Magic {
@@ -63,7 +63,7 @@ std::string_view ElementText(std::string_view xml, std::string_view name) {
   return inside.substr(0, std::min(inside.find('<'), inside.size()));
 }
 
-// Whether a tag ends `text` as documents have it, and not a cell such as "<DATE>,".
+// Whether `text` ends a tag as documents do, unlike a cell such as "<DATE>,".
 bool BeginsTag(std::string_view text) {
   if (text.size() < 2 || text[0] != '<') return false;
   if (text[1] == '?' || text[1] == '!') return true;
@@ -118,12 +118,12 @@ std::optional<std::string> DescribeMarkup(std::string_view text) {
   const std::string_view code = ElementText(text, "Code");
   const std::string_view message = ElementText(text, "Message");
   if (!code.empty()) {
-    return StrCat("the XML of an error that was saved in place of the data (",
+    return StrCat("the XML of an error that was saved instead of the data (",
                   CutUtf8(code, kMaxShownBytes), message.empty() ? "" : ": ",
                   CutUtf8(message, 2 * kMaxShownBytes), ")");
   }
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  return StrCat("XML or HTML, such as an error page that was saved in place of the data (\"",
+  return StrCat("XML or HTML, such as an error page that was saved instead of the data (\"",
                 CutUtf8(line, kMaxShownBytes), line.size() > kMaxShownBytes ? "..." : "", "\")");
 }
 

@@ -8,23 +8,23 @@
 
 namespace millrace {
 
-// True for bytes that text does not have: control characters other than white space.
+// True for bytes that do not occur in text: control characters other than white space.
 bool IsControl(char c);
 
-// What people try to import and is not read, by its first bytes: "an Avro file (convert it ...)".
-// Magic numbers of printable characters count only before bytes that are no text.
+// Formats that people try to import and that are not supported, by their first bytes: "an Avro file
+// (convert it ...)". Magic numbers of printable characters count only if non-text bytes follow.
 std::optional<std::string> FindForeignFormat(std::string_view head);
 
-// True if `text` begins with "[" and a number: JSON, though none of rows, or a header in brackets.
+// True if `text` begins with "[" and a number: JSON without rows, or a header in brackets.
 bool BeginsListOfNumbers(std::string_view text);
 
-// True if `text`, which is not empty, begins a JSON object or a list that may hold some.
+// True if `text`, which is not empty, begins with a JSON object or a list that may contain objects.
 bool BeginsJson(std::string_view text);
 // True if one of the lines of `text` after the first begins a JSON object.
 bool HasLineOfJson(std::string_view text);
 
-// If `text` begins an XML or HTML document: what it is, with the code and message of an error that
-// an object store sent in place of the data.
+// If `text` begins an XML or HTML document: says what it is, with the code and message of an error
+// that an object store sent instead of the data.
 std::optional<std::string> DescribeMarkup(std::string_view text);
 
 }  // namespace millrace

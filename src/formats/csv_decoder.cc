@@ -52,7 +52,7 @@ absl::Status CsvDecoder::DecodeRow(std::string_view record, const CsvSchema& sch
   const absl::StatusOr<size_t> split = Split(record, schema.dialect, schema.null_texts, expected);
   if (!split.ok()) {
     return absl::InvalidArgumentError(
-        StrCat(ToStd(split.status().message()), "; the lines after it are read for themselves"));
+        StrCat(ToStd(split.status().message()), "; the lines after it are read separately"));
   }
   const size_t found = *split;
   if (found == expected) return absl::OkStatus();
@@ -78,7 +78,8 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDiale
     Value& cell = count <= max_kept ? cells_.emplace_back() : not_kept;
     const char* cell_end;
     if (dialect.quotes() && at != end && *at == dialect.quote) {
-      // The cell's text is never longer than the record: views of what was unquoted stay good.
+      // The text of the cells is never longer than the record, so views of unquoted cells stay
+      // valid.
       if (unquoted_.empty()) unquoted_.Reserve(record.size());
       cell_end = TakeQuoted(at, end, dialect.quote, &cell);
       if (cell_end == nullptr) {
@@ -87,9 +88,8 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDiale
                    " is not closed in this line, or not properly in a later one"));
       }
       if (cell_end != end && *cell_end != dialect.delimiter) {
-        return absl::InvalidArgumentError(
-            StrCat("text after the closing quote of cell ", count,
-                   "; a quote inside of a quoted cell must be doubled"));
+        return absl::InvalidArgumentError(StrCat("text after the closing quote of cell ", count,
+                                                 "; a quote inside a quoted cell must be doubled"));
       }
     } else {
       cell_end = FindEither(at, end, dialect.delimiter, dialect.delimiter);
@@ -102,7 +102,7 @@ absl::StatusOr<size_t> CsvDecoder::Split(std::string_view record, const CsvDiale
   }
 }
 
-// The end of the quoted cell at `begin`, behind its closing quote; null if there is none.
+// The end of the quoted cell at `begin`, after its closing quote; null if there is none.
 const char* CsvDecoder::TakeQuoted(const char* begin, const char* end, char quote_mark,
                                    Value* cell) {
   const char* from = begin + 1;

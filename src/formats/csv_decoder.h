@@ -1,4 +1,4 @@
-// Cut CSV records to cells (RFC 4180).
+// Decoding split CSV records into cells (RFC 4180).
 #ifndef MILLRACE_FORMATS_CSV_DECODER_H_
 #define MILLRACE_FORMATS_CSV_DECODER_H_
 
@@ -15,7 +15,7 @@
 
 namespace millrace {
 
-// The texts that mean null in a cell without quotes; the empty one always does.
+// The texts that mean null in an unquoted cell; the empty one always does.
 class NullTexts {
  public:
   explicit NullTexts(std::vector<std::string> texts);
@@ -35,14 +35,14 @@ struct CsvSchema {
   bool has_entry = true;   // see ReadOptions
 };
 
-// Cells become kText, or null; their types are the mapping's to find. Bad rows: more or fewer cells
-// than the header, a quote that is not closed, text after a closing quote, what is not UTF-8.
+// Cells become kText or null; the mapping determines their types. Bad rows: more or fewer cells
+// than the header, an unclosed quote, text after a closing quote, invalid UTF-8.
 class CsvDecoder : public FormatScratch {
  public:
   void Decode(const TextRows& rows, const CsvSchema& schema, RowVisitor& visitor);
 
-  // Splits one record, which lies in a ByteBuffer, and returns how many cells it has. cells() are
-  // the first `max_kept` of them, valid until the next call.
+  // Splits one record, which must be in a ByteBuffer, and returns how many cells it has. cells()
+  // returns the first `max_kept` of them, valid until the next call.
   absl::StatusOr<size_t> Split(std::string_view record, const CsvDialect& dialect,
                                const NullTexts& null_texts, size_t max_kept);
   const std::vector<Value>& cells() const { return cells_; }

@@ -11,8 +11,7 @@ using Counts = std::array<size_t, kDelimiters.size()>;
 
 bool IsLineEnd(char c) { return c == '\n' || c == '\r'; }
 
-// How often each delimiter occurs in the first record; nullopt if a quote is still open at the end
-// of `text`.
+// Counts each delimiter in the first record; nullopt if a quote is still open at the end of `text`.
 std::optional<Counts> CountDelimiters(std::string_view text, char quote) {
   Counts counts = {};
   bool quoted = false;

@@ -71,7 +71,7 @@ class CsvReader : public RowReader {
   absl::Status if_empty_;
 };
 
-// Reads the first record of `text`; no names if there is none.
+// Reads the first record of `text`; returns no names if there is none.
 absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvDialect& dialect) {
   text.set_splitter(NewCsvSplitter({.dialect = dialect}));
   ASSIGN_OR_RETURN(const std::unique_ptr<TextRows> first, text.Read({1, kMaxRowBytes}));
@@ -85,13 +85,13 @@ absl::StatusOr<std::vector<std::string>> ReadHeader(TextReader& text, const CsvD
   if (!columns.ok()) return Annotate(columns.status(), "reading the header");
   if (*columns > kMaxColumns) {
     return absl::InvalidArgumentError(
-        StrCat("the header names ", *columns, " columns; at most ", kMaxColumns, " are read"));
+        StrCat("the header names ", *columns, " columns; the maximum is ", kMaxColumns));
   }
   for (const Value& cell : decoder.cells()) names.emplace_back(cell.text);
   return names;
 }
 
-// InvalidArgument if `names` are all that a file holds, and none of them is one that was expected.
+// InvalidArgument if the file contains only `names`, and none of them is expected.
 absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOptions& options) {
   const std::vector<std::string>& expected = options.expected_columns;
   const auto fits = [&](const std::string& name) {
@@ -106,7 +106,7 @@ absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOp
     StrAppend(&first_line, first_line.empty() ? "" : ", ", name);
   }
   return absl::InvalidArgumentError(
-      StrCat("the file has no rows: its only line is not a header of the columns that are mapped "
+      StrCat("the file has no rows: its only line is not a header with the mapped columns "
              "(such as \"",
              expected.front(), "\"), but: ", Shortened(first_line),
              options.has_entry
@@ -114,7 +114,7 @@ absl::Status CheckLoneHeader(const std::vector<std::string>& names, const ReadOp
                  : ""));
 }
 
-// What is wrong with a file in which no row follows `names`, if anything is.
+// The error of a file in which no row follows `names`, if that is an error.
 absl::Status CheckWithoutRows(const std::vector<std::string>& names, const TextFormat& format,
                               const ReadOptions& options) {
   if (options.from.row != 0) return absl::OkStatus();
@@ -127,7 +127,7 @@ absl::Status CheckWithoutRows(const std::vector<std::string>& names, const TextF
   return options.column_names.empty() ? CheckLoneHeader(names, options) : absl::OkStatus();
 }
 
-// What tells `warnings`, if there are any, of long cells in `uri`.
+// Reports long cells of `uri` to `warnings`, if that is not null.
 std::function<absl::Status(uint64_t, size_t)> LongCellWarning(std::string uri, Warnings* warnings) {
   if (warnings == nullptr) return nullptr;
   return [uri = std::move(uri), warnings](uint64_t row, size_t lines) {
@@ -135,7 +135,7 @@ std::function<absl::Status(uint64_t, size_t)> LongCellWarning(std::string uri, W
         {.code = "long_cell",
          .object = uri,
          .message = StrCat("row ", row + 1, " has a quoted cell of ", lines,
-                           " lines; if a quote is missing there, it has taken in other rows: "
+                           " lines; if a closing quote is missing, it includes other rows: "
                            "\"quote\": \"\" in the config entry makes quotes ordinary text")});
   };
 }
@@ -151,7 +151,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextRead
     ASSIGN_OR_RETURN(names, ReadHeader(*text, format.dialect));
   }
   const absl::Status if_empty = CheckWithoutRows(names, format, options);
-  // The header is no row: counting begins after it.
+  // The header is not a row: counting begins after it.
   const Position first_row{0, text->position().byte};
   const Position from = options.from.byte == 0 ? first_row : options.from;
   RETURN_IF_ERROR(text->SkipTo(from));

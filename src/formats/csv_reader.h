@@ -13,9 +13,9 @@ namespace millrace {
 
 // Reads from `text`, which is at the beginning of the object, and resumes at options.from. The
 // first record names the columns unless options.column_names does: an empty name becomes
-// "column_<n>", one that is there already gets a suffix ("name_2"). InvalidArgument if the header
-// cannot be read, or (from Read) if it is all that there is and fits none of
-// options.expected_columns. Blank lines are no rows.
+// "column_<n>", a repeated one gets a suffix ("name_2"). InvalidArgument if the header cannot be
+// read, or (from Read) if the file contains nothing else and the header has none of
+// options.expected_columns. Blank lines are not rows.
 absl::StatusOr<std::unique_ptr<RowReader>> NewCsvReader(std::unique_ptr<TextReader> text,
                                                         const TextFormat& format,
                                                         const ReadOptions& options);

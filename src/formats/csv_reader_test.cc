@@ -35,7 +35,7 @@ TEST(CsvTest, CellsAreTextUnderTheNamesOfTheHeader) {
   EXPECT_THAT(Rows(""), IsEmpty());
 }
 
-TEST(CsvTest, QuotedCellsMayHoldAnything) {
+TEST(CsvTest, QuotedCellsMayContainAnything) {
   EXPECT_THAT(
       Rows("a,b\n\"x,y\",\"say \"\"hi\"\"\"\n\"1\n2\r\n3\",\"\"\"\"\n\"\",\"\"\"\"\"\"\n"),
       ElementsAre(R"(a="x,y" b="say \"hi\"")", R"(a="1\n2\r\n3" b="\"")", R"(a="" b="\"\"")"));
@@ -43,7 +43,7 @@ TEST(CsvTest, QuotedCellsMayHoldAnything) {
               ElementsAre(R"(a="x\"" b="y\"z")", R"(a="1" b="2")"));
 }
 
-TEST(CsvTest, QuotesInsideOfPlainCellsAreText) {
+TEST(CsvTest, QuotesInsidePlainCellsAreText) {
   EXPECT_THAT(Rows("a,b\n5\" pipe,x\n6\",\"y\"\n"),
               ElementsAre(R"(a="5\" pipe" b="x")", R"(a="6\"" b="y")"));
 }
@@ -60,7 +60,7 @@ class NullWordsAsText : public RowVisitor {
   std::string words;
 };
 
-TEST(CsvTest, ANullCellKnowsTheWordThatMadeItNull) {
+TEST(CsvTest, ANullCellKeepsItsNullWord) {
   const auto reader = OpenRows(std::make_shared<MemoryObject>("a,b,c,d\nNA,,x,\"NA\"\n"), {});
   ASSERT_TRUE(reader.ok()) << reader.status();
   const auto chunk = (*reader)->Read({});
@@ -71,7 +71,7 @@ TEST(CsvTest, ANullCellKnowsTheWordThatMadeItNull) {
   EXPECT_EQ(visitor.words, "<NA><>--");
 }
 
-TEST(CsvTest, NullTextsCountOnlyWithoutQuotes) {
+TEST(CsvTest, NullTextsApplyOnlyToUnquotedCells) {
   EXPECT_THAT(Rows("a,b,c,d,e\n,NA,NULL,null,\\N\n\"\",\"NA\",\"NULL\",\"null\",NAN\n"),
               ElementsAre("a=null b=null c=null d=null e=null",
                           R"(a="" b="NA" c="NULL" d="null" e="NAN")"));
@@ -92,11 +92,11 @@ TEST(CsvTest, BadRowsSayWhatIsWrong) {
                           R"(a="3" b="4")"));
 }
 
-TEST(CsvTest, AQuoteThatIsNeverClosedCostsOneLine) {
+TEST(CsvTest, AnUnclosedQuoteAffectsOneLine) {
   EXPECT_THAT(Rows("a,b\n1,2\n3,\"x\n4,5\n6,7\n"),
               ElementsAre(R"(a="1" b="2")",
                           AllOf(HasSubstr("the quote that begins cell 2 is not closed"),
-                                HasSubstr("the lines after it are read for themselves")),
+                                HasSubstr("the lines after it are read separately")),
                           R"(a="4" b="5")", R"(a="6" b="7")"));
   EXPECT_THAT(
       Rows("a,b\n1,2\n3,\"x"),
@@ -114,7 +114,7 @@ TEST(CsvTest, ALoneCarriageReturnEndsALine) {
   EXPECT_THAT(Rows(large), SizeIs(20'000));
 }
 
-TEST(CsvTest, AMalformedRecordCostsItsOwnLine) {
+TEST(CsvTest, AMalformedRecordAffectsItsOwnLine) {
   // The quote of the first row closes at that of the third, where text follows.
   EXPECT_THAT(Rows("a,b\n1,\"x\n2,y\n3,\"z\"\n4,w\n"),
               ElementsAre(HasSubstr("the quote that begins cell 2 is not closed"), R"(a="2" b="y")",
@@ -164,7 +164,7 @@ TEST(CsvTest, ACellOfMoreThanAHundredLinesIsAWarning) {
   EXPECT_THAT(std::string(result.status.message()), HasSubstr("a quoted cell of 101 lines"));
 }
 
-TEST(CsvTest, QuotingIsAChoice) {
+TEST(CsvTest, QuotingIsOptional) {
   EXPECT_THAT(Rows("a,b\n\"1,2\"\n3,\"x\n", {.type = FileType::kCsv, .quote = '\0'}),
               ElementsAre(R"(a="\"1" b="2\"")", R"(a="3" b="\"x")"));
   EXPECT_THAT(Rows("a,b\n'1,2',\"\n", {.type = FileType::kCsv, .quote = '\''}),
@@ -175,7 +175,7 @@ TEST(CsvTest, QuotingIsAChoice) {
               ElementsAre(R"(a="1" b="x\ny")"));
 }
 
-TEST(CsvTest, ColumnsMayBeNamedFromOutside) {
+TEST(CsvTest, ColumnNamesMayBeGivenInOptions) {
   const ReadOptions named{.type = FileType::kCsv, .column_names = {"a", "b"}};
   EXPECT_THAT(Rows("1,2\n3,4\n5\n", named),
               ElementsAre(R"(a="1" b="2")", R"(a="3" b="4")",
@@ -197,7 +197,7 @@ TEST(CsvTest, ExcelsSepLineIsHonoured) {
   EXPECT_THAT(Rows("sep=;,b\n1,2\n"), ElementsAre(R"(sep=;="1" b="2")"));
 }
 
-TEST(CsvTest, ASepLineAloneIsNoTable) {
+TEST(CsvTest, ASepLineAloneIsAnError) {
   for (const ReadOptions& options : {ReadOptions{}, ReadOptions{.expected_columns = {"time"}},
                                      ReadOptions{.column_names = {"a"}}}) {
     for (const char* text : {"sep=;", "\"sep=;\"\r\n\r\n"}) {
@@ -229,7 +229,7 @@ TEST(CsvTest, TheFirstHeaderCellMayHaveSeveralLines) {
   EXPECT_THAT(Rows("\"x\r\n;note\",b\r\n1,2\r\n", {}), ElementsAre("x\r\n;note=\"1\" b=\"2\""));
 }
 
-TEST(CsvTest, ALoneHeaderHasToFit) {
+TEST(CsvTest, ALoneHeaderMustMatch) {
   const ReadOptions options{.expected_columns = {"time", "user"}};
   EXPECT_THAT(Rows("user,x\n", options), IsEmpty());
   EXPECT_THAT(Rows("p,q\n1,2\n", options), SizeIs(1));
@@ -272,7 +272,7 @@ TEST(CsvTest, HeaderNamesAreMadeUniqueAndNotEmpty) {
 TEST(CsvTest, ABrokenHeaderIsAnError) {
   EXPECT_THAT(std::string(ReadRows("\"a,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
               AllOf(HasSubstr("reading the header: the quote that begins cell 1 is not closed"),
-                    Not(HasSubstr("read for themselves"))));
+                    Not(HasSubstr("read separately"))));
   EXPECT_THAT(std::string(ReadRows("caf\xe9,b\n1,2\n", {.type = FileType::kCsv}).status.message()),
               HasSubstr("reading the header: not UTF-8"));
 }
@@ -304,7 +304,7 @@ TEST(CsvTest, ColumnsAreKnownUpFront) {
   EXPECT_EQ((*reader)->type(), FileType::kTsv);
 }
 
-TEST(CsvPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoOn) {
+TEST(CsvPropertyTest, ChunkSizesDoNotChangeTheRowsAndReadingResumesAtEveryChunkEnd) {
   static const char* const kPieces[] = {"x",    "12",       ",",     "\n",   "\"",    "\"\"",
                                         "\r\n", "NA",       "\"q\"", "\xff", "é",     "\",\"",
                                         "\n\n", "\"a\nb\"", "\r",    "\t",   ",\"x\n"};

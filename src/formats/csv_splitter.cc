@@ -43,17 +43,17 @@ class CsvSplitter : public RowSplitter {
   }
 
  private:
-  // Where the next byte is: at the begin of a cell, in a cell, within quotes, right after a quote
-  // that either closed a cell or is the first of two that stand for one, or in a record that ends
-  // with its line, whatever is in it.
+  // Where the next byte is: at the beginning of a cell, in a cell, within quotes, right after a
+  // quote that either closed a cell or is the first of an escaped pair, or in a record that ends
+  // with its line, whatever its content.
   enum class Place { kCellStart, kPlain, kQuoted, kQuoteSeen, kLine };
 
-  // The line end that ends the record at `row`, or null if it is not before `end`.
+  // The line end that ends the record at `row`, or null if there is none before `end`.
   const char* RecordEnd(const char* row, const char* end) {
     const CsvDialect& dialect = layout_.dialect;
     const char* at = row + scanned_;
     if (scanned_ == 0 && place_ == Place::kCellStart) {
-      // A line without a quote is a record, however many cells it has.
+      // A line without a quote is a record, whatever its number of cells.
       const char* stop = FindAnyOf(row, end, dialect.quote, '\n', '\r');
       if (stop != end && *stop != dialect.quote) {
         place_ = Place::kLine;
@@ -109,15 +109,15 @@ class CsvSplitter : public RowSplitter {
     return nullptr;
   }
 
-  // Whether the whole record that was passed, of `size` bytes, is worth no more than its first
-  // line.
+  // Whether only the first line of the whole record just scanned, of `size` bytes, is to be used as
+  // a record.
   bool IsMalformed(size_t size) const {
     if (place_ == Place::kLine) return false;
     if (place_ == Place::kQuoted || size > kMaxRowBytes) return true;
     return layout_.columns != 0 && cells_ != layout_.columns;
   }
 
-  // Notes how many lines the quoted cell has that ended before `at`.
+  // Updates the number of lines that the current quoted cell has, up to `at`.
   void CountLines(const char* row, const char* at) {
     const char* const begin = row + quoted_from_;
     if (at - begin <= static_cast<ptrdiff_t>(kMaxUsualCellLines)) return;
@@ -149,10 +149,10 @@ class CsvSplitter : public RowSplitter {
   }
 
   CsvLayout layout_;
-  // Of the record that is being looked at:
+  // Of the current record:
   Place place_ = Place::kCellStart;
   size_t cells_ = 1;
-  size_t quoted_from_ = 0;   // where its last quoted cell began, from its own beginning
+  size_t quoted_from_ = 0;   // where its last quoted cell began, from the record's beginning
   size_t longest_cell_ = 0;  // lines of its longest quoted cell, as far as they matter
 };
 

@@ -1,4 +1,4 @@
-// What a DecodeScratch holds, for the readers of this folder.
+// The content of a DecodeScratch, for the readers of this folder.
 #ifndef MILLRACE_FORMATS_DECODE_SCRATCH_H_
 #define MILLRACE_FORMATS_DECODE_SCRATCH_H_
 
@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-// The decoding memory of one format: made by the format's chunks on first use.
+// The decoding memory of one format: created by the format's chunks on first use.
 class FormatScratch {
  public:
   virtual ~FormatScratch() = default;
@@ -20,8 +20,8 @@ struct DecodeScratch::Parts {
   std::unique_ptr<FormatScratch> parquet;
 };
 
-// The format's scratch in `slot` (one of the members of Parts), made if there is none yet. Each
-// slot holds one type only.
+// The format's scratch in `slot` (one of the members of Parts), created if there is none yet. Each
+// slot always has the same type.
 template <typename Scratch>
 Scratch& ScratchIn(std::unique_ptr<FormatScratch>& slot) {
   if (slot == nullptr) slot = std::make_unique<Scratch>();

@@ -22,7 +22,7 @@ enum class Content {
   kOneColumn,  // text without a delimiter
   kMarkup,
   kBinary,   // a first line with zero bytes
-  kForeign,  // a format that is not read
+  kForeign,  // an unsupported format
 };
 
 struct Finding {
@@ -43,7 +43,7 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-// What the ending of a name says, before one of compression; kAuto: nothing.
+// The format named by the ending of `name`, before a compression ending; kAuto: none.
 FileType TypeByName(std::string_view uri) {
   const std::string lower = Lower(uri);
   std::string_view name = lower;
@@ -78,7 +78,7 @@ Finding LookAt(std::string_view head, const ReadOptions& options) {
   if (std::optional<std::string> markup = DescribeMarkup(head.substr(begin))) {
     return {Content::kMarkup, *std::move(markup), {}, {}};
   }
-  // An empty first cell is white space to JSON, and none to text with tabs.
+  // An empty first cell is white space to JSON and a cell to tab-separated text.
   const std::string_view text = head.substr(head.find_first_not_of("\r\n"));
   found.sep_line = FindSepLine(text);
   found.delimiter = GuessDelimiter(text, QuoteOf(options), options.column_names.size());
@@ -97,7 +97,7 @@ Finding LookAt(std::string_view head, const ReadOptions& options) {
   return found;
 }
 
-// Where the content was seen, to stand before a clause about it.
+// Where the content was found, to precede a clause about it.
 std::string_view Inside(Compression compression) {
   switch (compression) {
     case Compression::kGzip:
@@ -110,12 +110,12 @@ std::string_view Inside(Compression compression) {
   return "";
 }
 
-// What would decide otherwise, as far as there is anything.
+// Advice on how to override the decision, if there is a way.
 std::string AdviceOn(const Finding& found, const ReadOptions& options) {
   constexpr std::string_view kName = "end the object's name in .ndjson, .csv or .tsv";
   const bool by_name = found.content != Content::kMarkup;
   if (!by_name && !options.has_entry) return "";
-  std::string advice = "; if it is data all the same, ";
+  std::string advice = "; if it is data after all,  ";
   if (options.has_entry) {
     advice += "name its type with \"file_type\" in the config entry (NDJSON, CSV, TSV)";
     if (by_name) advice += ", or ";
@@ -125,21 +125,22 @@ std::string AdviceOn(const Finding& found, const ReadOptions& options) {
 }
 
 absl::Status Undecided(const Finding& found, Compression compression, const ReadOptions& options) {
-  constexpr std::string_view kUnknown = "the content is of no type that is read: ";
+  constexpr std::string_view kUnknown = "the content type is not supported: ";
   if (found.content == Content::kForeign) {
     return absl::InvalidArgumentError(StrCat(kUnknown, Inside(compression), "it is ",
                                              found.description,
-                                             "; read are NDJSON, JSON, CSV, TSV and Parquet"));
+                                             "; supported are NDJSON, JSON, CSV, TSV and Parquet"));
   }
   return absl::InvalidArgumentError(StrCat(kUnknown, Inside(compression), "it looks like ",
                                            found.description, AdviceOn(found, options)));
 }
 
 absl::Status Disagreement(std::string_view content, Compression compression, FileType asked) {
-  return absl::InvalidArgumentError(
-      StrCat("the file type was given as ", FileTypeName(asked), ", but ", Inside(compression),
-             "the content is ", content,
-             "; correct \"file_type\" in the config entry, or leave it out to go by the content"));
+  return absl::InvalidArgumentError(StrCat("the file type was given as ", FileTypeName(asked),
+                                           ", but ", Inside(compression), "the content is ",
+                                           content,
+                                           "; correct \"file_type\" in the config entry, or leave "
+                                           "it out to detect the type from the content"));
 }
 
 // Whether text that looks like `found` may be read as `asked`.
@@ -161,7 +162,7 @@ bool MayBe(FileType asked, const Finding& found, std::string_view head) {
   return false;
 }
 
-// The type by structure and, at a draw, by name; kAuto if neither decides.
+// The type by structure and, on a tie, by name; kAuto if neither decides.
 FileType Decide(const Finding& found, const TextSample& sample, const ReadOptions& options) {
   const FileType by_name = TypeByName(sample.uri);
   switch (found.content) {
@@ -225,7 +226,7 @@ absl::StatusOr<TextFormat> DetectTextFormat(const TextSample& sample, const Read
   if (type == FileType::kNdjson) return format;
   const char guess = found.delimiter.delimiter == '\0' ? ',' : found.delimiter.delimiter;
   format.dialect.delimiter = type == FileType::kTsv ? '\t' : guess;
-  // Programs that write TSV escape tabs and line ends, and leave quotes as they are.
+  // Programs that write TSV escape tabs and line ends, and do not quote.
   format.dialect.quote = options.quote.value_or(type == FileType::kTsv ? kNoQuote : '"');
   if (found.content == Content::kBlank) format.prefix = sample.head.size();
   if (found.sep_line) {

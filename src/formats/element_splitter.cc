@@ -45,12 +45,12 @@ class ElementSplitter : public RowSplitter {
       if (IsSpace(c)) continue;
       switch (expected_) {
         case Expected::kArray:
-          if (c != '[') return absl::DataLossError("text outside of the JSON array");
+          if (c != '[') return absl::DataLossError("text outside the JSON array");
           expected_ = Expected::kElement;
           break;
         case Expected::kCommaOrEnd:
           if (c != ',' && c != ']') {
-            return absl::DataLossError("expected ',' or ']' behind an element of the JSON array");
+            return absl::DataLossError("expected ',' or ']' after an element of the JSON array");
           }
           expected_ = c == ',' ? Expected::kElement : Expected::kArray;
           break;
@@ -75,13 +75,14 @@ class ElementSplitter : public RowSplitter {
     const bool may_end = !in_element_ && (sequence_ || expected_ == Expected::kArray);
     if (!final || may_end) return absl::OkStatus();
     *at = text.size();
-    return absl::DataLossError(sequence_ ? "the text is cut off inside of a JSON object"
-                                         : "the text is cut off inside of the JSON array");
+    return absl::DataLossError(sequence_ ? "the text ends inside a JSON object"
+                                         : "the text ends inside the JSON array");
   }
 
-  // The end of the element that begins before `at` or there; in_element_ stays true if it lies
-  // behind the end of the text. Objects and arrays end by counting brackets of either kind, and
-  // scalars where a comma, a bracket or space follows; whether they are valid is not seen here.
+  // Returns the end of the element that begins at or before `at`; in_element_ stays true if the
+  // text ends first. The end of objects and arrays is found by counting brackets of either kind;
+  // scalars end at a comma, a bracket or white space. Whether elements are valid is not checked
+  // here.
   size_t ElementEnd(std::string_view text, size_t at) {
     while (at < text.size()) {
       if (in_string_) {
@@ -120,7 +121,7 @@ class ElementSplitter : public RowSplitter {
     return at;
   }
 
-  // From inside of a string to behind its closing quote.
+  // Moves from inside a string to after its closing quote.
   size_t SkipString(std::string_view text, size_t at) {
     const char* const end = text.data() + text.size();
     const char* from = text.data() + at;

@@ -21,7 +21,7 @@ struct Decimal {
   int64_t point = 0;
 };
 
-// False if the exponent is beyond all bounds.
+// False if the exponent is far out of range.
 bool ParseDecimal(std::string_view json, Decimal& decimal) {
   decimal.negative = json.starts_with('-');
   if (decimal.negative) json.remove_prefix(1);

@@ -34,7 +34,7 @@ TEST(AppendPlainNumber, SpellsWholeNumbersAsTheirDigits) {
   EXPECT_EQ(Plain("0e5"), "0");
 }
 
-TEST(AppendPlainNumber, SpellsFractionsWithoutExponentAndEmptyZeros) {
+TEST(AppendPlainNumber, SpellsFractionsWithoutExponentAndTrailingZeros) {
   EXPECT_EQ(Plain("1.50"), "1.5");
   EXPECT_EQ(Plain("15e-1"), "1.5");
   EXPECT_EQ(Plain("0.00120"), "0.0012");

@@ -15,7 +15,7 @@ absl::Status InvalidJson(std::string_view what, size_t at) {
   return absl::InvalidArgumentError(StrCat("invalid JSON: ", what, " at byte ", at, " of the row"));
 }
 
-// Why the index refused a row that is UTF-8: finds the place that it does not tell.
+// Why the index rejected a row that is UTF-8: finds the position, which the index does not report.
 absl::Status BrokenString(std::string_view row) {
   bool in_string = false;
   size_t begin = 0;
@@ -29,7 +29,7 @@ absl::Status BrokenString(std::string_view row) {
       return InvalidJson("a control character in a string must be escaped", at);
     }
   }
-  return InvalidJson("a string is not closed, it begins", begin);
+  return InvalidJson("an unclosed string begins", begin);
 }
 
 }  // namespace
@@ -38,8 +38,8 @@ void JsonDecoder::Decode(TextRows& rows, bool lines, RowVisitor& visitor) {
   multiline_ = !lines;
   const size_t begin = rows.rows.front().begin;
   const size_t end = rows.rows.back().end;
-  // One index for all rows. No string can reach over a line end, so a broken row cannot hide in its
-  // neighbours. Where the index refuses the text, or rows are not lines, each row is done alone.
+  // One index for all rows. Strings cannot contain a line end, so a broken row cannot affect its
+  // neighbours. If the index rejects the text, or rows are not lines, each row is decoded alone.
   const bool together = lines && rows.overlong.empty() &&
                         index_.Index(rows.text.view(begin, end)) == JsonIndex::Result::kOk;
   if (!together) {
@@ -69,14 +69,14 @@ void JsonDecoder::DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor) {
   }
   const size_t begin = rows.rows[i].begin;
   char* const text = rows.text.data() + begin;
-  const char behind = std::exchange(text[row.size()], '\n');  // may be the begin of the next row
+  const char behind = std::exchange(text[row.size()], '\n');  // may be part of the next row
   scanner_.Begin(text, row.size());
   DecodeRow(rows, i, begin, index_.positions(), visitor);
   text[row.size()] = behind;
 }
 
-// Decodes row `i` of an indexed text that begins at `base`; `place` is behind the row before.
-// Returns the place behind the row.
+// Decodes row `i` of an indexed text that begins at `base`; `place` is after the previous row.
+// Returns the place after this row.
 JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t base,
                                           JsonScanner::Place place, RowVisitor& visitor) {
   const RowSpan span = rows.rows[i];
@@ -88,14 +88,14 @@ JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t
     return behind;
   }
   const size_t at = scanner_.fault_position() + base;
-  const absl::Status why = at >= span.end ? InvalidJson("the row is cut off", row_size_)
+  const absl::Status why = at >= span.end ? InvalidJson("the row is truncated", row_size_)
                                           : InvalidJson(scanner_.fault(), at - span.begin);
   visitor.OnBadRow(rows.first_row + i, why, rows.row(i));
   while (*place < end) ++place;
   return place;
 }
 
-// Takes the object at `at`, which has to end at offset `end`.
+// Takes the object at `at`, which must end at offset `end`.
 JsonScanner::Place JsonDecoder::TakeRow(JsonScanner::Place at, size_t end) {
   fields_ = 0;
   rewritten_.clear();
@@ -110,10 +110,10 @@ JsonScanner::Place JsonDecoder::TakeRow(JsonScanner::Place at, size_t end) {
     }
     if (scanner_.TokenAt(at) != '}') return scanner_.Fail("expected ',' or '}' in an object", *at);
   }
-  // The walk does not know of rows: this one may have gone on in the next.
+  // The scanner does not know about rows: this one may have continued into the next.
   if (*at >= end) return scanner_.Fail("", end);
   ++at;
-  return *at >= end ? at : scanner_.Fail("text behind the end of the object", *at);
+  return *at >= end ? at : scanner_.Fail("text after the end of the object", *at);
 }
 
 JsonScanner::Place JsonDecoder::TakeField(JsonScanner::Place at) {
@@ -138,7 +138,7 @@ JsonScanner::Place JsonDecoder::TakeField(JsonScanner::Place at) {
   return behind;
 }
 
-// Takes a key that is not the predicted one, or written otherwise.
+// Takes a key that is not the predicted one, or is written differently.
 JsonScanner::Place JsonDecoder::TakeOtherKey(JsonScanner::Place at) {
   std::string_view key;
   if (scanner_.TokenAt(at) != '"') return scanner_.Fail("expected a key in quotes", *at);
@@ -151,7 +151,7 @@ JsonScanner::Place JsonDecoder::TakeOtherKey(JsonScanner::Place at) {
   return colon + 1;
 }
 
-// A key that is not as predicted: from here on the row's keys are kept.
+// A key that differs from the prediction: from here on the row's keys are kept.
 void JsonDecoder::NoteKey(std::string_view key) {
   if (as_predicted_ || fields_ == 0) {
     keys_.clear();
@@ -164,7 +164,7 @@ void JsonDecoder::NoteKey(std::string_view key) {
 }
 
 void JsonDecoder::Rewrite(Value& value) {
-  // Room for all cells of the row, so that views of it stay good.
+  // Reserves memory for all cells of the row, so that views of it stay valid.
   if (rewritten_.empty()) rewritten_.Reserve(row_size_ + row_size_ / 3 + 1);
   const size_t begin = rewritten_.size();
   AppendCompactJson(rewritten_, value.text);

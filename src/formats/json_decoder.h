@@ -1,4 +1,4 @@
-// Cut JSON rows to cells.
+// Decoding split JSON rows into cells.
 #ifndef MILLRACE_FORMATS_JSON_DECODER_H_
 #define MILLRACE_FORMATS_JSON_DECODER_H_
 
@@ -15,14 +15,14 @@
 
 namespace millrace {
 
-// Rows are JSON objects. Strings become kJsonText, integers of 64 bits kInt and kUint, other
-// numbers kNumber with their digits, objects and lists kJson; NaN, Infinity and -Infinity are
-// nulls. A key that a row repeats counts with its last value; repeated keys further inside stay as
-// they stand. Bad rows: what is not valid JSON or UTF-8, is no object, is nested deeper than
-// kMaxJsonDepth (the row itself counts as one) or has more than 10,000 keys.
+// Rows are JSON objects. Strings become kJsonText, 64-bit integers kInt and kUint, other numbers
+// kNumber with their digits, objects and lists kJson; NaN, Infinity and -Infinity become null. If a
+// row repeats a key, the last value counts; repeated keys in nested objects stay unchanged. Bad
+// rows: invalid JSON or UTF-8, not an object, nested deeper than kMaxJsonDepth (the row itself
+// counts as one), more than 10,000 keys.
 class JsonDecoder : public FormatScratch {
  public:
-  // `lines`: each row is a line, without line ends in it.
+  // `lines`: each row is one line, without line ends in it.
   void Decode(TextRows& rows, bool lines, RowVisitor& visitor);
 
  private:
@@ -39,14 +39,14 @@ class JsonDecoder : public FormatScratch {
   JsonIndex index_;
   JsonScanner scanner_;
   ShapeCache shapes_;
-  bool multiline_ = false;  // rows may hold line ends
+  bool multiline_ = false;  // rows may contain line ends
 
   // Of the current row:
   size_t row_size_ = 0;
   std::vector<Value> values_;  // in the order of the keys
   size_t fields_ = 0;          // how many of them there are
-  ByteBuffer rewritten_;       // cells that cannot be shown as they stand
-  // As long as each key was that of the last row, `keys_` is not kept.
+  ByteBuffer rewritten_;       // cells that cannot be shown unchanged
+  // `keys_` is not kept while each key equals the last row's.
   const KeySequence* predicted_ = nullptr;
   bool as_predicted_ = false;
   std::vector<std::string_view> keys_;

@@ -1,7 +1,7 @@
-// Where the structure of JSON text is: simdjson's first stage, which finds the brackets, commas,
-// colons and the begins of strings and scalars, and checks UTF-8 and control characters on the way.
-// It picks the machine's best instructions when the program starts, unlike simdjson's on-demand
-// parser, which is compiled for one instruction set.
+// The structure of JSON text: simdjson's first stage, which finds the brackets, commas, colons and
+// the beginnings of strings and scalars, and also checks UTF-8 and control characters. It selects
+// the machine's best instructions when the program starts, unlike simdjson's on-demand parser,
+// which is compiled for one instruction set.
 #ifndef MILLRACE_FORMATS_JSON_INDEX_H_
 #define MILLRACE_FORMATS_JSON_INDEX_H_
 
@@ -17,7 +17,7 @@ class JsonIndex {
   JsonIndex();
   ~JsonIndex();
 
-  // kBrokenString: one is not closed, or holds a control character that is not escaped.
+  // kBrokenString: a string is not closed, or contains an unescaped control character.
   enum class Result { kOk, kNotUtf8, kBrokenString };
 
   // Indexes `text`, which is not blank and below 4 GiB.

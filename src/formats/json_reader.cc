@@ -63,8 +63,8 @@ int OpenBrackets(std::string_view line) {
   return open;
 }
 
-// An object over several lines: its first line leaves it open, and the next begins no other (as it
-// would where a line of NDJSON is merely cut off).
+// An object over several lines: its first line leaves it open, and the next line does not begin
+// another object (as it would if an NDJSON line were just truncated).
 bool IsMultiLineObject(std::string_view head) {
   const size_t begin = FirstNonSpace(head, 0);
   if (begin == std::string_view::npos || head[begin] != '{') return false;

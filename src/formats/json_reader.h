@@ -10,10 +10,10 @@
 
 namespace millrace {
 
-// Reads from `text`, which stands at the begin of the object, and resumes at options.from. Lines
-// are rows, or the objects in them if there are several (blank lines are none), unless the text
-// begins with '[' or its first object goes over several lines: then each element is one, and
-// whatever lies between elements is DataLoss.
+// Reads from `text`, which is at the beginning of the object, and resumes at options.from. Lines
+// are rows, or the objects in them if there are several (blank lines are not rows). But if the text
+// begins with '[', or its first object spans several lines, each element is a row, and any text
+// between elements is DataLoss.
 absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextReader> text,
                                                          const ReadOptions& options);
 

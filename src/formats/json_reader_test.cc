@@ -71,7 +71,7 @@ TEST(NdjsonTest, NanAndInfinityAreNull) {
             R"(a=[null,1,{"x":null,"NaN":"-Infinity"}] b=[null])");
 }
 
-TEST(NdjsonTest, NumbersThatNoDoubleHoldsAreNull) {
+TEST(NdjsonTest, NumbersBeyondDoublesAreNull) {
   EXPECT_EQ(OneRow(R"({"a":1e308,"b":1e309,"c":-1e309,"d":123e45678901234565780,"e":1e-400})"),
             "a=1e308 b=null c=null d=null e=1e-400");
   const std::string digits(400, '9');
@@ -96,7 +96,7 @@ TEST(NdjsonTest, RowsMayDifferInTheirKeys) {
       ElementsAre("a=1 b=2", "a=1", "a=1 b=2 c=3", "b=1 a=2", "", "a=1 x=2", "a=3 x=4"));
 }
 
-TEST(NdjsonTest, BlankLinesAreNoRowsAndTheLastLineNeedsNoEnd) {
+TEST(NdjsonTest, BlankLinesAreSkippedAndTheLastLineNeedsNoEnd) {
   EXPECT_THAT(Rows("\n\n{\"a\":1}\n\r\n  \t\n{\"a\":2}\r\n{\"a\":3}"),
               ElementsAre("a=1", "a=2", "a=3"));
   EXPECT_THAT(Rows(""), IsEmpty());
@@ -108,13 +108,13 @@ TEST(NdjsonTest, BadRowsSayWhatIsWrongAndWhere) {
   const auto expect = [](const std::string& row, const std::string& why) {
     EXPECT_THAT(OneRow(row), HasSubstr(why)) << row;
   };
-  expect(R"({"a":1)", "cut off at byte 6");
-  expect(R"({"a":)", "cut off at byte 5");
-  expect(R"({"a")", "cut off");
-  expect(R"({)", "cut off");
-  expect(R"({"a":"x)", "a string is not closed, it begins at byte 5");
-  expect(R"({"a":1}})", "text behind the end of the object at byte 7");
-  expect(R"({"a":1}x{"b":2})", "text behind the end of the object at byte 7");
+  expect(R"({"a":1)", "truncated at byte 6");
+  expect(R"({"a":)", "truncated at byte 5");
+  expect(R"({"a")", "truncated");
+  expect(R"({)", "truncated");
+  expect(R"({"a":"x)", "an unclosed string begins at byte 5");
+  expect(R"({"a":1}})", "text after the end of the object at byte 7");
+  expect(R"({"a":1}x{"b":2})", "text after the end of the object at byte 7");
   expect(R"({"a" 1})", "expected ':' after a key at byte 5");
   expect(R"({"a":1 "b":2})", "expected ',' or '}' in an object at byte 7");
   expect(R"({"a":1,})", "expected a key in quotes at byte 7");
@@ -150,10 +150,10 @@ TEST(NdjsonTest, BadRowsSayWhatIsWrongAndWhere) {
   expect("nonsense", "expected an object at byte 0");
 }
 
-TEST(NdjsonTest, ABadRowDoesNotHideInItsNeighbours) {
+TEST(NdjsonTest, ABadRowDoesNotAffectItsNeighbours) {
   // Together the halves are valid JSON.
   EXPECT_THAT(Rows("{}\n{\"a\":\n1}\n{\"a\":1}\n"),
-              ElementsAre("", StartsWith("! invalid JSON: the row is cut off"),
+              ElementsAre("", StartsWith("! invalid JSON: the row is truncated"),
                           StartsWith("! invalid JSON: expected an object"), "a=1"));
   EXPECT_THAT(Rows("{\"x\":0}\n{\"a\":\"b\n\",\"c\":1}\n{\"a\":1}\n"),
               ElementsAre("x=0", StartsWith("! "), StartsWith("! "), "a=1"));
@@ -220,7 +220,7 @@ TEST(JsonArrayTest, BadElementsAreBadRows) {
                   HasSubstr("expected a value at byte 5"), HasSubstr("unknown escape"), "a=2"));
 }
 
-TEST(JsonArrayTest, WhatDoesNotBelongBetweenElementsIsDataLoss) {
+TEST(JsonArrayTest, TextBetweenElementsIsDataLoss) {
   const auto expect = [](const std::string& text, size_t rows, const std::string& why) {
     const ReadResult result = ReadRows(text, {.type = FileType::kNdjson});
     EXPECT_EQ(result.status.code(), absl::StatusCode::kDataLoss) << text << result.status;
@@ -228,24 +228,24 @@ TEST(JsonArrayTest, WhatDoesNotBelongBetweenElementsIsDataLoss) {
     EXPECT_THAT(result.rows, SizeIs(rows)) << text;
   };
   expect(R"([{"a":1} {"a":2}])", 1,
-         "expected ',' or ']' behind an element of the JSON array at byte 9");
+         "expected ',' or ']' after an element of the JSON array at byte 9");
   expect(R"([{"a":1},,{"a":2}])", 1, "found ',' at byte 9");
-  expect(R"([{"a":1}] {"a":2})", 1, "text outside of the JSON array at byte 10");
-  expect(R"([{"a":1},{"a":2})", 2, "cut off inside of the JSON array at byte 16");
-  expect(R"([{"a":1},{"a":2)", 1, "cut off inside of the JSON array at byte 15");
-  expect(R"([{"a":1},)", 1, "cut off inside of the JSON array at byte 9");
-  expect(R"([)", 0, "cut off inside of the JSON array at byte 1");
+  expect(R"([{"a":1}] {"a":2})", 1, "text outside the JSON array at byte 10");
+  expect(R"([{"a":1},{"a":2})", 2, "the text ends inside the JSON array at byte 16");
+  expect(R"([{"a":1},{"a":2)", 1, "the text ends inside the JSON array at byte 15");
+  expect(R"([{"a":1},)", 1, "the text ends inside the JSON array at byte 9");
+  expect(R"([)", 0, "the text ends inside the JSON array at byte 1");
   expect("{\n\"a\":1\n}\nx\n", 1, "found 'x' at byte 10");
-  expect("{\n\"a\":1\n}\n{\n", 1, "cut off inside of a JSON object at byte 12");
+  expect("{\n\"a\":1\n}\n{\n", 1, "the text ends inside a JSON object at byte 12");
 }
 
-TEST(JsonSequenceTest, ObjectsMayGoOverSeveralLines) {
+TEST(JsonSequenceTest, ObjectsMaySpanSeveralLines) {
   EXPECT_THAT(Rows("{\n  \"a\": 1,\n  \"b\": \"}\"\n}\n{\n  \"a\": 2\n}{\"a\":3}{\"a\":4}\n"),
               ElementsAre("a=1 b=\"}\"", "a=2", "a=3", "a=4"));
   EXPECT_THAT(Rows("{ \"a\": 1,\n  \"b\": {\n}}"), ElementsAre("a=1 b={}"));
 }
 
-TEST(JsonSequenceTest, ACutOffFirstLineIsNoSequence) {
+TEST(JsonSequenceTest, ATruncatedFirstLineDoesNotStartASequence) {
   EXPECT_THAT(Rows("{\"a\":\n{\"a\":2}\n"), ElementsAre(StartsWith("! "), "a=2"));
 }
 
@@ -264,14 +264,14 @@ TEST(ConcatenatedJsonTest, ObjectsOfALineAreRows) {
 
 TEST(ConcatenatedJsonTest, LinesMayBeKeptWhole) {
   EXPECT_THAT(ReadRows("{\"a\":1}\n{\"a\":2}{\"a\":3}\n", {.split_lines = false}).rows,
-              ElementsAre("a=1", HasSubstr("text behind the end of the object")));
+              ElementsAre("a=1", HasSubstr("text after the end of the object")));
 }
 
-TEST(ConcatenatedJsonTest, ABrokenObjectCostsItsLineAtMost) {
+TEST(ConcatenatedJsonTest, ABrokenObjectAffectsAtMostItsLine) {
   EXPECT_THAT(Rows("{\"a\":1}{\"a\":}{\"a\":3}\n"),
               ElementsAre("a=1", HasSubstr("expected a value at byte 5"), "a=3"));
   EXPECT_THAT(Rows("{\"a\":1}}{\"a\":2}\n{\"a\":[1}{\"a\":2}\n{\"a\":\"x}{\"b\":2}\n{\"a\":3}\n"),
-              ElementsAre(HasSubstr("text behind the end of the object at byte 7"), "a=2",
+              ElementsAre(HasSubstr("text after the end of the object at byte 7"), "a=2",
                           StartsWith("! "), StartsWith("! "), "a=3"));
   EXPECT_THAT(Rows("{}\nx {\"a\":1}{\"a\":2}\n"),
               ElementsAre("", HasSubstr("expected an object"), "a=2"));
@@ -291,7 +291,7 @@ TEST(ConcatenatedJsonTest, ObjectsMayBeFarApart) {
   }
 }
 
-TEST(ConcatenatedJsonTest, AnOverlongObjectCostsNoOther) {
+TEST(ConcatenatedJsonTest, AnOverlongObjectAffectsNoOther) {
   const std::string large = "{\"a\":\"" + std::string(kMaxRowBytes, 'x') + "\"}";
   for (const std::string gap : {"", " ", "  \t "}) {
     const std::string text =
@@ -336,7 +336,7 @@ std::string RandomJsonRow(std::mt19937& random, bool may_be_cut_off) {
   return row;
 }
 
-TEST(JsonPropertyTest, ChunkSizesDoNotChangeTheRowsAndEveryChunkEndIsAPlaceToGoOn) {
+TEST(JsonPropertyTest, ChunkSizesDoNotChangeTheRowsAndReadingResumesAtEveryChunkEnd) {
   std::mt19937 random(11);
   for (int round = 0; round < 60; ++round) {
     const int layout = round % 3;

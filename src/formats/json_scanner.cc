@@ -23,7 +23,7 @@ const Word kWords[] = {
 };
 constexpr std::string_view kNotFinite[] = {"NaN", "Infinity", "-Infinity"};
 
-// Whether a number, of JSON's grammar, is larger than any double: other readers take it for
+// Whether a number with JSON's grammar is larger than any double: other readers read it as
 // infinity.
 bool Overflows(std::string_view number) {
   constexpr size_t kSafeDigits = 300;
@@ -36,7 +36,7 @@ bool Overflows(std::string_view number) {
 
 }  // namespace
 
-// Takes the rest of a scalar that ends at `end`: only space may come before the next token.
+// Takes the rest of a scalar that ends at `end`: only white space may precede the next token.
 JsonScanner::Place JsonScanner::EndScalar(Place at, size_t end) {
   for (const size_t next = at[1]; end < next; ++end) {
     if (!IsSpace(text_[end])) return Fail("unexpected text after a value", end);
@@ -44,8 +44,8 @@ JsonScanner::Place JsonScanner::EndScalar(Place at, size_t end) {
   return at + 1;
 }
 
-// Checks the whole grammar of numbers. Integers of 64 bits become such; others keep their digits,
-// but are null beyond what a double holds.
+// Checks the whole grammar of numbers. 64-bit integers become integer values; other numbers keep
+// their digits, but become null if they exceed a double.
 JsonScanner::Place JsonScanner::TakeLongNumber(Place at, Value* value) {
   const size_t begin = at[0];
   size_t end = begin;
@@ -118,8 +118,8 @@ JsonScanner::Place JsonScanner::SkipScalar(Place at, bool* rewrite) {
   return behind;
 }
 
-// A loop instead of recursion: the kinds of the open containers are bits (1: object). *end is the
-// offset behind the container.
+// A loop instead of recursion: the kinds of the open containers are bits (1: object). *end is set
+// to the offset after the container.
 JsonScanner::Place JsonScanner::SkipContainer(Place at, int depth, size_t* end, bool* rewrite) {
   static_assert(kMaxJsonDepth == 64, "as many as there are bits, and as the message says");
   uint64_t kinds = 0;

@@ -1,5 +1,5 @@
-// Walks JSON values along the structure that JsonIndex found, and checks all of the grammar on the
-// way: what it passes over is valid.
+// Walks JSON values along the structure that JsonIndex found and checks the whole grammar: what it
+// skips is valid.
 #ifndef MILLRACE_FORMATS_JSON_SCANNER_H_
 #define MILLRACE_FORMATS_JSON_SCANNER_H_
 
@@ -16,13 +16,13 @@
 
 namespace millrace {
 
-// A place is a pointer into the index: the next token to take. What takes tokens returns the place
-// behind them, or null if they are not what was asked for (see fault()). Places are passed by value
-// so that they stay in registers.
+// A place is a pointer into the index: the next token to take. Functions that take tokens return
+// the place after them, or null if the tokens are not the expected ones (see fault()). Places are
+// passed by value so that they stay in registers.
 //
-// The byte behind the indexed text must be '\n'. No token begins with it, so the walk stops at the
+// The byte after the indexed text must be '\n'. No token begins with it, so the walk stops at the
 // end of the index by itself; a caller that walks one row of a longer text checks at the end that
-// it has not left the row.
+// the walk stayed within the row.
 class JsonScanner {
  public:
   using Place = const uint32_t*;
@@ -36,8 +36,8 @@ class JsonScanner {
 
   char TokenAt(Place at) const { return text_[*at]; }
 
-  // Takes `key` in quotes and the ':' behind it, if that is what comes next, without any space.
-  // `key` is one that TakeString gave before, followed by at least 16 readable bytes.
+  // Takes `key` in quotes and the ':' after it, if they come next, without white space. `key` is
+  // one that TakeString returned before, followed by at least 16 readable bytes.
   Place TakeKey(Place at, std::string_view key) const {
     const char* const quote = text_ + at[0];
     const size_t colon = at[0] + key.size() + 2;
@@ -46,11 +46,11 @@ class JsonScanner {
     return taken ? at + 2 : nullptr;
   }
 
-  // Takes a string; `inside` is what lies between its quotes.
+  // Takes a string; `inside` is the text between its quotes.
   Place TakeString(Place at, std::string_view* inside) {
     const size_t begin = at[0];
     if (text_[begin] != '"') return Fail("expected a string", begin);
-    // Nothing but space may lie between the closing quote and the next token.
+    // Only white space may separate the closing quote from the next token.
     size_t end = at[1] - 1;
     while (IsSpace(text_[end])) --end;
     if (text_[end] != '"' || end == begin) return Fail("a string is not closed", begin);
@@ -60,7 +60,7 @@ class JsonScanner {
   }
 
   // Takes any value: containers whole, `depth` levels below the top. `rewrite` is set if the text
-  // of a container cannot be copied as it stands (see AppendCompactJson).
+  // of a container cannot be copied unchanged (see AppendCompactJson).
   Place TakeValue(Place at, int depth, Value* value, bool* rewrite) {
     const char* const begin = text_ + at[0];
     switch (const char c = *begin; c) {
@@ -116,15 +116,15 @@ class JsonScanner {
     return found != nullptr ? static_cast<const char*>(found) : end_;
   }
 
-  // True if one of the `size` bytes at `begin` is a backslash. Asked front to back, so that all
-  // calls together look at the text once.
+  // True if one of the `size` bytes at `begin` is a backslash. Calls go front to back, so that all
+  // of them together scan the text once.
   bool HasSlash(const char* begin, size_t size) {
     if (slash_ < begin) slash_ = FindSlash(begin);
     return slash_ < begin + size;
   }
 
-  // Takes a number that has `sign` bytes before its first digit. What is common is done here:
-  // integers of up to 19 digits and plain decimals, without space behind.
+  // Takes a number that has `sign` bytes before its first digit. Common forms are handled here:
+  // integers of up to 19 digits and plain decimals, with no white space after them.
   Place TakeDigits(Place at, size_t sign, Value* value) {
     const char* const begin = text_ + at[0];
     const char* const end = text_ + at[1];
@@ -165,9 +165,9 @@ class JsonScanner {
   size_t fault_position_ = 0;
 };
 
-// Appends valid JSON without the line ends between its tokens, and with null for the NaN and
-// Infinity that some writers (Python's) leave in it, and for numbers that no double holds. At most
-// a third longer than `json`.
+// Appends valid JSON without the line ends between its tokens; NaN and Infinity, which some writers
+// (Python's) emit, and numbers that exceed a double become null. At most a third longer than
+// `json`.
 void AppendCompactJson(ByteBuffer& out, std::string_view json);
 
 }  // namespace millrace

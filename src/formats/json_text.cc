@@ -15,7 +15,7 @@ int HexDigit(char c) {
   return -1;
 }
 
-// The code unit of the "\uXXXX" that `text` begins with, or -1.
+// The code unit of the "\uXXXX" at the beginning of `text`, or -1.
 int32_t CodeUnit(std::string_view text) {
   if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return -1;
   int32_t unit = 0;
@@ -49,7 +49,7 @@ void AppendUtf8(ByteBuffer& out, uint32_t code) {
   out.Append(static_cast<char>(0x80 | (code & 0x3F)));
 }
 
-// What the two-character escape "\c" stands for, or 0 if it is none.
+// The character that the two-character escape "\c" means, or 0 if it is not an escape.
 char PlainEscape(char c) {
   switch (c) {
     case '"':
@@ -71,7 +71,7 @@ char PlainEscape(char c) {
   }
 }
 
-// Appends what the escape at the head of `text` stands for; returns its length.
+// Appends the character of the escape at the beginning of `text`; returns the escape's length.
 size_t AppendEscape(ByteBuffer& out, std::string_view text) {
   const int32_t unit = CodeUnit(text);
   if (unit < 0) {

@@ -8,15 +8,15 @@
 
 namespace millrace {
 
-// Appends the UTF-8 text that `inside` (between the quotes of a JSON string) stands for. A lone
-// surrogate becomes U+FFFD. `inside` must be valid; what is not is copied as it stands.
+// Appends the UTF-8 text that `inside` (between the quotes of a JSON string) represents. A lone
+// surrogate becomes U+FFFD. `inside` must be valid; invalid parts are copied unchanged.
 void AppendUnescaped(ByteBuffer& out, std::string_view inside);
 
-// The offset of the first escape of `inside` that is none of JSON's, or npos.
+// The offset of the first escape of `inside` that JSON does not define, or npos.
 size_t FindBadEscape(std::string_view inside);
 
-// Overwrites each escaped surrogate that has no partner with the escape of U+FFFD, which is as
-// long. `inside` must have valid escapes.
+// Overwrites each escaped surrogate without a partner with the escape of U+FFFD, which has the same
+// length. `inside` must have valid escapes.
 void ReplaceLoneSurrogates(char* inside, size_t size);
 
 }  // namespace millrace

@@ -23,7 +23,7 @@ bool JsonValueParser::Parse(std::string_view text, Value* value) {
   ByteBuffer& copy = parts_->text;
   copy.clear();
   copy.Append(text);
-  copy.Append('\n');  // ends a number that the text ends with
+  copy.Append('\n');  // ends a number at the end of the text
   if (parts_->index.Index(copy.view(0, text.size())) != JsonIndex::Result::kOk) return false;
 
   JsonScanner& scanner = parts_->scanner;

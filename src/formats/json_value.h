@@ -1,4 +1,4 @@
-// One JSON value that is text somewhere else: a cell of CSV, a string.
+// One JSON value that is the text of something else: a CSV cell, a string.
 #ifndef MILLRACE_FORMATS_JSON_VALUE_H_
 #define MILLRACE_FORMATS_JSON_VALUE_H_
 
@@ -15,9 +15,9 @@ class JsonValueParser {
   JsonValueParser();
   ~JsonValueParser();
 
-  // Fills `value` with what `text` is, as JsonDecoder shows cells: objects and lists on one line,
-  // NaN as null. False if it is no valid JSON, not UTF-8, nested deeper than kMaxJsonDepth, blank
-  // or followed by something else. Views are valid until the next call.
+  // Fills `value` with the value of `text`, as JsonDecoder shows cells: objects and lists on one
+  // line, NaN as null. False if the text is not valid JSON, not UTF-8, nested deeper than
+  // kMaxJsonDepth, blank, or followed by something else. Views are valid until the next call.
   bool Parse(std::string_view text, Value* value);
 
  private:

@@ -34,7 +34,7 @@ TEST(JsonValueParser, PutsObjectsOnOneLine) {
             R"({  "a": null,  "b": "x\ny"})");
 }
 
-TEST(JsonValueParser, RefusesWhatIsNoSingleValue) {
+TEST(JsonValueParser, RejectsAnythingButASingleValue) {
   for (const std::string_view text :
        {"", " \n", "{", "{\"a\":1", "[1,]", "1,\"b\":2", "{}{}", "{} x", "'a'", "abc", "\"a", "tru",
         "01", "1.", "\xff", "{\"a\":\"\xc3\"}", "\"a\nb\""}) {
@@ -43,7 +43,7 @@ TEST(JsonValueParser, RefusesWhatIsNoSingleValue) {
   EXPECT_EQ(Parsed(std::string(100, '[') + std::string(100, ']')), "!");
 }
 
-TEST(JsonValueParser, IsUsedAgain) {
+TEST(JsonValueParser, CanBeReused) {
   JsonValueParser parser;
   Value value;
   EXPECT_TRUE(parser.Parse(R"({"a":"\u00e9\ud800"})", &value));

@@ -7,14 +7,14 @@
 namespace millrace {
 namespace {
 
-// More white space than this between two objects of a line separates them whatever follows, so that
-// looking ahead is bounded.
+// More white space than this between two objects of a line separates them, whatever follows, which
+// bounds the lookahead.
 constexpr ptrdiff_t kMaxGap = 64 * 1024;
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-// A row is a line, or one of several objects in a line. Objects are looked for only where a '}' is
-// followed by '{', white space between them or not: elsewhere a line costs one search for its end.
+// A row is a line, or one of several objects in a line. Objects are searched for only where '{'
+// follows '}', with or without white space between: elsewhere a line costs one search for its end.
 class JsonLineSplitter : public RowSplitter {
  public:
   explicit JsonLineSplitter(bool split) : split_(split) {}
@@ -47,7 +47,7 @@ class JsonLineSplitter : public RowSplitter {
   }
 
  private:
-  // Where the row at `row` ends, or null if that is not known yet.
+  // The end of the row at `row`, or null if it is not known yet.
   const char* RowEnd(const char* row, const char* end, bool final) {
     const char* at = row + scanned_;
     for (;;) {
@@ -83,13 +83,13 @@ class JsonLineSplitter : public RowSplitter {
     return static_cast<size_t>(end - row) > kMaxRowBytes;
   }
 
-  // Whether all that was opened since `row` is closed at `end`.
+  // Whether everything opened since `row` is closed at `end`.
   bool EndsObject(const char* row, const char* end) {
     Walk(row, end);
     return depth_ == 0 && !in_string_;
   }
 
-  // Follows strings and brackets up to `end`.
+  // Tracks strings and brackets up to `end`.
   void Walk(const char* row, const char* end) {
     const char* at = row + walked_;
     for (; at < end; ++at) {
@@ -120,7 +120,7 @@ class JsonLineSplitter : public RowSplitter {
   }
 
   const bool split_;
-  size_t walked_ = 0;  // bytes of the row that the members below know of
+  size_t walked_ = 0;  // bytes of the row that the members below cover
   size_t depth_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;  // the last byte was a backslash in a string

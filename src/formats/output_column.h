@@ -1,4 +1,4 @@
-// What a row writer has to know of a column.
+// The properties of a column that a row writer needs.
 #ifndef MILLRACE_FORMATS_OUTPUT_COLUMN_H_
 #define MILLRACE_FORMATS_OUTPUT_COLUMN_H_
 
@@ -12,8 +12,8 @@ struct OutputColumn {
   std::string_view name;
   Type type = Type::kText;
   bool required = false;  // has no nulls
-  bool zoned = false;     // kTimestamp, in microseconds: UTC, or of no zone
-  bool distinct = false;  // few values come twice: a dictionary would not pay
+  bool zoned = false;     // kTimestamp, in microseconds: UTC, or without a zone
+  bool distinct = false;  // few values repeat: a dictionary would not pay off
   bool zstd = false;      // Parquet: zstd instead of snappy
 };
 

@@ -42,7 +42,7 @@ std::string_view LoadBytes(const LeafCursor& cursor, size_t index) {
   return cursor.column->values.view(index * width, (index + 1) * width);
 }
 
-// Text made by `append`, kept in the arena; null, and a problem, if it returns false.
+// Text produced by `append`, kept in the arena; null, and a problem, if it returns false.
 template <typename Append>
 Value MadeText(CellContext& context, Value::Kind kind, std::string_view problem, Append append) {
   ByteBuffer& text = context.text();
@@ -74,7 +74,7 @@ Value JsonCell(const LeafCursor& cursor, size_t index, CellContext& context) {
 }
 
 Value DecimalCell(const LeafCursor& cursor, size_t index, CellContext& context) {
-  return MadeText(context, Value::Kind::kNumber, "a decimal of an odd width", [&](ByteBuffer& out) {
+  return MadeText(context, Value::Kind::kNumber, "an invalid decimal width", [&](ByteBuffer& out) {
     const int scale = cursor.leaf->scale;
     if (cursor.leaf->storage == LeafStorage::kText || cursor.leaf->storage == LeafStorage::kFixed) {
       return AppendDecimal(out, LoadBytes(cursor, index), scale);
@@ -147,8 +147,8 @@ Value RareCell(const LeafCursor& cursor, size_t index, CellContext& context) {
 using MayFail = std::true_type;
 using CannotFail = std::false_type;
 
-// Calls use(decode, may_fail) with the decoder of the cursor's leaf, size_t -> Value. The frequent
-// rules have decoders of their own, without calls and with nothing to reload, for tight loops.
+// Calls use(decode, may_fail) with the decoder of the cursor's leaf, size_t -> Value. Frequent
+// rules have dedicated decoders, without calls and reloads, for tight loops.
 template <typename Use>
 auto WithDecoder(const LeafCursor& cursor, CellContext& context, Use use) {
   const ParquetLeaf& leaf = *cursor.leaf;
@@ -195,7 +195,7 @@ auto WithDecoder(const LeafCursor& cursor, CellContext& context, Use use) {
 
 std::string_view TextArena::Store(std::string_view text) {
   if (text.size() > kBlock / 4) {
-    // A block of its own, in front of the one that is being filled.
+    // A separate block, before the one that is being filled.
     auto block = std::make_unique_for_overwrite<char[]>(text.size());
     std::memcpy(block.get(), text.data(), text.size());
     const std::string_view stored(block.get(), text.size());
@@ -250,7 +250,7 @@ bool CellContext::AppendCompactJson(std::string_view json, ByteBuffer& out) {
 LeafCursor::LeafCursor(const ParquetLeaf& leaf, const LeafColumn& column)
     : leaf(&leaf), column(&column) {
   const bool is_text = leaf.rule == LeafRule::kText || leaf.rule == LeafRule::kJson;
-  // ASCII between the texts makes all of them UTF-8 if the whole is.
+  // If the texts together with the ASCII between them are UTF-8, each text is.
   is_utf8 = !is_text || (column.dictionary != nullptr ? column.dictionary->is_utf8
                                                       : IsUtf8(column.text.view()));
 }

@@ -1,4 +1,4 @@
-// Stored Parquet values to Values: the table of parquet_reader.h.
+// Stored Parquet values to Values: see the table in parquet_reader.h.
 #ifndef MILLRACE_FORMATS_PARQUET_CELLS_H_
 #define MILLRACE_FORMATS_PARQUET_CELLS_H_
 
@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-// Text that stays where it is until Clear().
+// Text that stays in place until Clear().
 class TextArena {
  public:
   std::string_view Store(std::string_view text);
@@ -34,7 +34,7 @@ class CellContext {
 
   TextArena& arena() { return arena_; }
 
-  // What is wrong with a cell since the last TakeProblem(); the first one counts.
+  // The problem of a cell since the last TakeProblem(); the first one counts.
   void SetProblem(absl::Status problem) {
     if (problem_.ok()) problem_ = std::move(problem);
   }
@@ -42,10 +42,10 @@ class CellContext {
   absl::Status TakeProblem() { return std::exchange(problem_, absl::OkStatus()); }
 
   // Appends the JSON value `json` without white space; false if it is not JSON or nests too deep.
-  // There must be ByteBuffer::kPadding readable bytes behind it.
+  // ByteBuffer::kPadding readable bytes must follow it.
   bool AppendCompactJson(std::string_view json, ByteBuffer& out);
 
-  // For text that is being made.
+  // For text that is being produced.
   ByteBuffer& text() { return text_; }
 
  private:
@@ -56,7 +56,7 @@ class CellContext {
   std::unique_ptr<Parser> parser_;
 };
 
-// The place in a leaf that is to be shown next.
+// The next position in a leaf.
 struct LeafCursor {
   LeafCursor(const ParquetLeaf& leaf, const LeafColumn& column);
 
@@ -68,16 +68,16 @@ struct LeafCursor {
   const LeafColumn* column;
   size_t entry = 0;
   size_t value = 0;    // of the first entry from `entry` on that has one
-  size_t row_end = 0;  // repeated leaves: the entry behind the current row
-  bool is_utf8;        // all of its text is
+  size_t row_end = 0;  // repeated leaves: the entry after the current row
+  bool is_utf8;        // all of its text is UTF-8
 };
 
-// The value number `value` of the cursor's leaf. Views end with the chunk, or with
-// context.arena().Clear(). A value that cannot be shown sets context's problem and gives the best
-// there is: text with U+FFFD for what is not UTF-8, else null.
+// The value number `value` of the cursor's leaf. Views are valid until the chunk is destroyed or
+// context.arena().Clear() is called. A value that cannot be shown sets context's problem and
+// returns the best substitute: text with U+FFFD for invalid UTF-8, else null.
 Value CellAt(const LeafCursor& cursor, size_t value, CellContext& context);
 
-// For a flat leaf: writes the next `rows` cells to to[0], to[stride], ... and moves on.
+// For a flat leaf: writes the next `rows` cells to to[0], to[stride], ... and advances.
 // Calls on_problem(row) after a cell with a problem, with rows counted from 0.
 class CellProblems {
  public:

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-// Cells are made column by column for as many rows as stay in the first-level cache.
+// Cells are decoded column by column for as many rows as fit the first-level cache.
 constexpr size_t kTileCells = 1024;
 constexpr size_t kMinTileRows = 8;
 
@@ -34,7 +34,7 @@ void AppendRow(const RowShape& shape, const Value* cells, ByteBuffer& out) {
   out.Append('}');
 }
 
-// The rows of a chunk, made tile by tile.
+// The rows of a chunk, decoded tile by tile.
 class RowMaker : public CellProblems {
  public:
   RowMaker(const ParquetSchema& schema, const std::vector<LeafColumn>& leaves,
@@ -106,7 +106,7 @@ class RowMaker : public CellProblems {
   std::vector<Value>& cells_;  // row by row
   std::vector<LeafCursor> cursors_;
   NestedCells nested_;
-  size_t column_ = 0;                        // being made
+  size_t column_ = 0;                        // being decoded
   std::map<size_t, absl::Status> problems_;  // of rows of the tile
 };
 

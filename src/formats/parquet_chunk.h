@@ -1,4 +1,4 @@
-// Rows of a Parquet file whose pages are decoded and whose cells are not yet made.
+// Rows of a Parquet file whose pages are decoded and whose cells are not yet.
 #ifndef MILLRACE_FORMATS_PARQUET_CHUNK_H_
 #define MILLRACE_FORMATS_PARQUET_CHUNK_H_
 

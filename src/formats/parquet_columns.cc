@@ -41,7 +41,7 @@ class PagesGroup : public ParquetGroup {
     columns.resize(wanted_.size());
     size_t rows = std::min<uint64_t>(max, left_);
     size_t reader = 0;
-    // A column whose rows are long gives fewer, and then the others are asked for no more.
+    // A column with long rows returns fewer, and then fewer are requested from the others.
     for (size_t i = 0; i < wanted_.size() && rows > 0; ++i) {
       LeafColumn& column = columns[i];
       Clear(column);
@@ -57,7 +57,7 @@ class PagesGroup : public ParquetGroup {
   }
 
  private:
-  // Only the first column may be cut short by the size of its texts.
+  // Only the first column may be limited by the size of its texts.
   absl::Status Unequal(const ParquetLeaf& leaf) const {
     return AtParquetRow(absl::InvalidArgumentError(StrCat("its texts are longer than ",
                                                           kMaxTextBytes >> 20, " MB together")),
@@ -65,7 +65,7 @@ class PagesGroup : public ParquetGroup {
   }
 
   const std::unique_ptr<ParquetPages> pages_;
-  const std::vector<std::unique_ptr<LeafReader>> readers_;  // of the columns that are there
+  const std::vector<std::unique_ptr<LeafReader>> readers_;  // of the columns that the file has
   const std::vector<const ParquetLeaf*>& wanted_;
   const size_t group_;
   uint64_t row_;
@@ -151,7 +151,7 @@ class FileColumns : public ParquetColumns {
     }
     if (!is_group) return nullptr;
     return absl::InvalidArgumentError(
-        StrCat("column ", name, " is a list or a group; it must hold one value a row"));
+        StrCat("column ", name, " is a list or a group; it must hold one value per row"));
   }
 
   const std::shared_ptr<ObjectReader> object_;
@@ -159,7 +159,7 @@ class FileColumns : public ParquetColumns {
   std::vector<Group> groups_;
   std::vector<std::string> names_;  // of all columns, each once
   std::shared_ptr<const ParquetSchema> schema_;
-  std::vector<const ParquetLeaf*> wanted_;  // of each column asked for, or null
+  std::vector<const ParquetLeaf*> wanted_;  // of each requested column, or null
   std::vector<const ParquetLeaf*> found_;   // without the nulls
 };
 

@@ -1,4 +1,4 @@
-// Parquet for those who read columns rather than rows: a few flat columns of a file, row group by
+// Parquet for callers that read columns instead of rows: a few flat columns of a file, row group by
 // row group on any number of threads, as decoded values.
 #ifndef MILLRACE_FORMATS_PARQUET_COLUMNS_H_
 #define MILLRACE_FORMATS_PARQUET_COLUMNS_H_
@@ -16,8 +16,8 @@
 
 namespace millrace {
 
-// A column by its name ("a", or "a.b" for a member of a struct), or by the field id of a column at
-// the top of the schema.
+// A column by its name ("a", or "a.b" for a member of a struct), or by the field id of a top-level
+// column.
 struct ParquetColumnRef {
   std::string name;
   std::optional<int32_t> field_id = {};
@@ -27,9 +27,9 @@ struct ParquetColumnRef {
 class ParquetGroup {
  public:
   virtual ~ParquetGroup() = default;
-  // Fills `columns`, one for each column asked for, with the next rows, at most `most`, and returns
+  // Fills `columns`, one for each requested column, with the next rows, at most `most`, and returns
   // how many; 0 at the end. Columns that the file does not have stay empty. DataLoss, with row
-  // group, row and column, where the file is damaged.
+  // group, row and column, if the file is damaged.
   virtual absl::StatusOr<size_t> Read(size_t max, std::vector<LeafColumn>& columns) = 0;
 };
 
@@ -48,11 +48,11 @@ class ParquetColumns {
 
   virtual ~ParquetColumns() = default;
   virtual const std::vector<Group>& groups() const = 0;
-  // How column `column` of those asked for is stored; null if the file does not have it.
+  // How the requested column `column` is stored; null if the file does not have it.
   virtual const ParquetLeaf* leaf(size_t column) const = 0;
-  // The names of all columns at the top of the schema.
+  // The names of all top-level columns.
   virtual std::vector<std::string> names() const = 0;
-  // True if one of those has a field id.
+  // True if a top-level column has a field id.
   virtual bool has_field_ids() const = 0;
   virtual absl::StatusOr<std::unique_ptr<ParquetGroup>> OpenGroup(size_t group) const = 0;
 };

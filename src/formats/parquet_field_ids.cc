@@ -11,7 +11,7 @@
 namespace millrace {
 
 absl::StatusOr<ParquetFieldIds> ReadParquetFieldIds(std::shared_ptr<ObjectReader> object) {
-  // Checks what a stranger's footer has to be checked for.
+  // Validates a footer, which is untrusted input.
   RETURN_IF_ERROR(OpenParquet(object, {}).status());
   ParquetFieldIds ids;
   try {

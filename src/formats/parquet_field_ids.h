@@ -1,4 +1,4 @@
-// The field ids that table formats write beside the columns of a Parquet file.
+// The field ids that table formats store with the columns of a Parquet file.
 #ifndef MILLRACE_FORMATS_PARQUET_FIELD_IDS_H_
 #define MILLRACE_FORMATS_PARQUET_FIELD_IDS_H_
 
@@ -13,9 +13,9 @@
 
 namespace millrace {
 
-// The columns at the top of a file's schema.
+// The top-level columns of a file's schema.
 struct ParquetFieldIds {
-  std::map<int32_t, std::string> names_by_id;  // of those that have an id; empty if none has
+  std::map<int32_t, std::string> names_by_id;  // of columns that have an id; empty if none has
   std::vector<std::string> names;              // of all
 };
 

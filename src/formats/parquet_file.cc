@@ -19,7 +19,7 @@ namespace {
 
 constexpr char kDetailType[] = "millrace::ObjectError";
 
-// Carries a status of ours through Arrow.
+// Carries one of our statuses through Arrow.
 class ObjectError : public arrow::StatusDetail {
  public:
   explicit ObjectError(absl::Status status) : status_(std::move(status)) {}
@@ -39,7 +39,7 @@ class ArrowFile : public arrow::io::RandomAccessFile {
   arrow::Result<int64_t> GetSize() override { return static_cast<int64_t>(object_->info().size); }
 
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t size, void* out) override {
-    if (position < 0 || size < 0) return arrow::Status::Invalid("a read outside of the file");
+    if (position < 0 || size < 0) return arrow::Status::Invalid("a read outside the file");
     int64_t done = 0;
     while (done < size) {
       const auto read = object_->ReadAt(
@@ -56,7 +56,7 @@ class ArrowFile : public arrow::io::RandomAccessFile {
   }
 
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t size) override {
-    // A damaged file may ask for any size; what is behind the end needs no memory.
+    // A damaged file may request any size; bytes after the end need no memory.
     const auto end = static_cast<int64_t>(object_->info().size);
     size = std::clamp<int64_t>(size, 0, std::max<int64_t>(end - position, 0));
     ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(size, pool_));

@@ -1,4 +1,4 @@
-// An ObjectReader as Arrow wants files, and Arrow's errors as ours.
+// Adapts an ObjectReader to Arrow's file interface, and Arrow's errors to absl::Status.
 #ifndef MILLRACE_FORMATS_PARQUET_FILE_H_
 #define MILLRACE_FORMATS_PARQUET_FILE_H_
 
@@ -16,13 +16,13 @@ class RandomAccessFile;
 
 namespace millrace {
 
-// Buffers that the file returns come from `pool`, which outlives it.
+// Buffers that the file returns come from `pool`, which must outlive it.
 std::shared_ptr<arrow::io::RandomAccessFile> NewArrowFile(std::shared_ptr<ObjectReader> object,
                                                           arrow::MemoryPool* pool);
 
-// To be called in a catch (...): the exception as a status. Errors of the ObjectReader come out as
-// they were; running out of the pool's budget is InvalidArgument (pages too large), unknown codecs
-// and encodings are Unimplemented, everything else is DataLoss.
+// Call it in a catch (...): returns the exception as a status. Errors of the ObjectReader are
+// returned unchanged; exceeding the pool's budget is InvalidArgument (pages too large), unknown
+// codecs and encodings are Unimplemented, everything else is DataLoss.
 absl::Status CaughtParquetError();
 
 }  // namespace millrace

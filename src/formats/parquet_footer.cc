@@ -20,7 +20,8 @@ constexpr int64_t kMinReadBuffer = 16 << 10;
 constexpr int64_t kMaxReadBuffer = 256 << 10;
 
 absl::Status Encrypted() {
-  return absl::UnimplementedError("encrypted Parquet files are not read; decrypt the file first");
+  return absl::UnimplementedError(
+      "encrypted Parquet files are not supported; decrypt the file first");
 }
 
 absl::Status CheckMagic(ObjectReader& object) {
@@ -35,7 +36,7 @@ absl::Status CheckMagic(ObjectReader& object) {
                    object.ReadAt(size < 4 ? 0 : size - 4, absl::MakeSpan(tail)));
   if (size < 12 || std::string_view(tail, tail_size) != "PAR1") {
     return absl::DataLossError(
-        StrCat("the file is cut off: its ", size, " bytes do not end with a Parquet footer"));
+        StrCat("the file is truncated: its ", size, " bytes do not end with a Parquet footer"));
   }
   return absl::OkStatus();
 }
@@ -57,13 +58,13 @@ absl::StatusOr<std::vector<ParquetRowGroup>> ListRowGroups(const parquet::FileMe
     next.first_byte += next.bytes;
   }
   if (static_cast<uint64_t>(metadata.num_rows()) != next.first_row) {
-    return absl::DataLossError(StrCat("it promises ", metadata.num_rows(),
+    return absl::DataLossError(StrCat("it declares ", metadata.num_rows(),
                                       " rows, but its row groups have ", next.first_row));
   }
   return groups;
 }
 
-// Where the bytes of `leaves` lie.
+// The byte ranges of `leaves`.
 std::vector<ByteRange> RangesOf(const parquet::RowGroupMetaData& group,
                                 const std::vector<const ParquetLeaf*>& leaves) {
   std::vector<ByteRange> ranges;
@@ -73,7 +74,7 @@ std::vector<ByteRange> RangesOf(const parquet::RowGroupMetaData& group,
                               ? std::min(chunk->dictionary_page_offset(), chunk->data_page_offset())
                               : chunk->data_page_offset();
     const int64_t size = chunk->total_compressed_size();
-    if (begin < 0 || size <= 0) continue;  // a damaged file; reading will say so
+    if (begin < 0 || size <= 0) continue;  // a damaged file; reading will report it
     ranges.push_back({static_cast<uint64_t>(begin), static_cast<uint64_t>(size)});
   }
   return ranges;

@@ -1,4 +1,4 @@
-// Opening Parquet files: what the readers of rows and of columns share.
+// Opening Parquet files: shared by the row reader and the column reader.
 #ifndef MILLRACE_FORMATS_PARQUET_FOOTER_INTERNAL_H_
 #define MILLRACE_FORMATS_PARQUET_FOOTER_INTERNAL_H_
 
@@ -29,7 +29,7 @@ struct ParquetFooter {
   std::vector<ParquetRowGroup> groups;
 };
 
-// InvalidArgument: not Parquet. DataLoss: cut off or damaged. Unimplemented: encrypted.
+// InvalidArgument: not Parquet. DataLoss: truncated or damaged. Unimplemented: encrypted.
 absl::StatusOr<ParquetFooter> ReadParquetFooter(const std::shared_ptr<ObjectReader>& object);
 
 // An open file whose pages take bounded memory. One thread at a time.
@@ -40,13 +40,14 @@ class ParquetPages {
                                                             const ParquetFooter& footer,
                                                             size_t leaves);
 
-  // Readers of `leaves` in row group `group`, whose bytes the object is told of. Messages name
-  // group, row and column.
+  // Readers of `leaves` in row group `group`; announces their byte ranges to the object. Messages
+  // name group, row and column.
   absl::StatusOr<std::vector<std::unique_ptr<LeafReader>>> OpenGroup(
       const ParquetFooter& footer, size_t group, const std::vector<const ParquetLeaf*>& leaves);
 
  private:
-  // Of the system, as the allocators that Arrow brings keep twice the memory for the same speed.
+  // The system's allocator, because those that Arrow brings keep twice the memory at the same
+  // speed.
   arrow::ProxyMemoryPool counting_pool_{arrow::system_memory_pool()};
   std::optional<arrow::CappedMemoryPool> pool_;
   std::optional<parquet::ReaderProperties> properties_;
@@ -54,7 +55,7 @@ class ParquetPages {
   std::shared_ptr<ObjectReader> object_;
 };
 
-// `status` of reading `leaf` in row group `group` at `row` of the file, with that place.
+// `status` of reading `leaf` in row group `group` at `row` of the file, with that place added.
 absl::Status AtParquetRow(const absl::Status& status, size_t group, uint64_t row,
                           const ParquetLeaf& leaf);
 

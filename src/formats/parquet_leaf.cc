@@ -30,7 +30,7 @@ void AppendRaw(ByteBuffer& out, const T* values, size_t count) {
 }
 
 // A run of decoded entries that are not all consumed yet. Its values may point into the current
-// page of the column reader, so the next run is decoded only when this one is used up.
+// page of the column reader, so the next run is decoded only after this one is consumed.
 template <typename DType>
 struct Run {
   using T = typename DType::c_type;
@@ -41,7 +41,7 @@ struct Run {
   size_t entry = 0;              // the next one
   size_t value = 0;              // the next one
   size_t text_bytes = 0;         // ByteArray: of all values
-  bool text_is_in_line = false;  // ByteArray: with nothing between but kTextGap bytes
+  bool text_is_in_line = false;  // ByteArray: separated only by kTextGap bytes
 
   size_t left() const { return entries - entry; }
 };
@@ -80,7 +80,7 @@ class TypedLeafReader : public LeafReader {
 
  private:
   absl::Status TakeFlat(size_t rows, size_t bytes, LeafColumn& out) {
-    // Growing step by step would copy the column about twice.
+    // Growing in steps would copy the column about twice.
     if (out.rows == 0) {
       out.text.Reserve(std::min(usual_text_, bytes));
       out.values.Reserve(std::min(rows * leaf_.width, bytes));
@@ -97,7 +97,7 @@ class TypedLeafReader : public LeafReader {
     return absl::OkStatus();
   }
 
-  // How many of the next `entries` have values of `bytes` bytes together; one at least.
+  // How many of the next `entries` have values of `bytes` bytes together; at least one.
   size_t Fitting(size_t entries, size_t bytes) const {
     if constexpr (kIsText) {
       if (run_.text_bytes <= bytes) return entries;
@@ -131,7 +131,7 @@ class TypedLeafReader : public LeafReader {
       }
       const size_t row_bytes = out.bytes() - row_begin_bytes_;
       if (row_bytes > kMaxRowMemory) return RowTooLarge();
-      // On to the end of the row, or of the run.
+      // Continue to the end of the row, or of the run.
       const auto begin = run_.repetitions.begin() + static_cast<ptrdiff_t>(run_.entry);
       const auto end = begin + static_cast<ptrdiff_t>(run_.left());
       const auto entries = static_cast<size_t>(std::find(begin + 1, end, 0) - begin);
@@ -208,7 +208,7 @@ class TypedLeafReader : public LeafReader {
     return leaf_.max_definition == 0 || run_.definitions[entry] == leaf_.max_definition;
   }
 
-  // Decodes the next run; none is left at the end of the column.
+  // Decodes the next run; none remains at the end of the column.
   absl::Status Refill() {
     run_.entries = run_.entry = run_.value = 0;
     try {
@@ -217,7 +217,7 @@ class TypedLeafReader : public LeafReader {
         run_.entries = static_cast<size_t>(reader_.ReadBatch(
             kRun, run_.definitions.data(), run_.repetitions.data(), run_.values.get(), &values));
         if (CountValues() != static_cast<size_t>(values)) {
-          return absl::DataLossError("a page holds fewer values than its levels say");
+          return absl::DataLossError("a page has fewer values than its levels declare");
         }
         if constexpr (kIsText) MeasureTexts(static_cast<size_t>(values));
       }
@@ -251,12 +251,12 @@ class TypedLeafReader : public LeafReader {
   parquet::TypedColumnReader<DType>& reader_;
   const ParquetLeaf& leaf_;
   Run<DType> run_;
-  size_t usual_text_ = 0;  // flat leaves: bytes of text taken last time
-  bool in_row_ = false;    // repeated leaves: a row is begun in the column taken to
+  size_t usual_text_ = 0;  // flat leaves: bytes of text taken by the last call
+  bool in_row_ = false;    // repeated leaves: the column contains the beginning of a row
   size_t row_begin_bytes_ = 0;
 };
 
-// A flat text leaf whose pages are all of one small dictionary: only indices are copied.
+// A flat text leaf whose pages all use one small dictionary: only indices are copied.
 class DictionaryLeafReader : public LeafReader {
  public:
   DictionaryLeafReader(std::shared_ptr<parquet::ColumnReader> reader, const ParquetLeaf& leaf)
@@ -268,7 +268,7 @@ class DictionaryLeafReader : public LeafReader {
     try {
       while (out.rows < rows && (out.rows == 0 || out.rows * longest_ < bytes)) {
         if (!reader_.HasNext()) return EndsEarly();
-        // The first row brings the dictionary, and so the length that each row may have.
+        // The first row loads the dictionary, and so the maximum length of a row.
         const size_t run =
             dictionary_ == nullptr ? 1 : std::clamp<size_t>(bytes / longest_, 1, kRun);
         RETURN_IF_ERROR(TakeRun(std::min(rows - out.rows, run), out));
@@ -307,12 +307,12 @@ class DictionaryLeafReader : public LeafReader {
                               : static_cast<size_t>(std::count(definitions, definitions + entries,
                                                                leaf_.max_definition));
     if (count != expected) {
-      return absl::DataLossError("a page holds fewer values than its levels say");
+      return absl::DataLossError("a page has fewer values than its levels declare");
     }
     const size_t known = dictionary_ == nullptr ? 0 : dictionary_->entries.size();
     if (std::any_of(indices, indices + count,
                     [known](int32_t index) { return static_cast<uint32_t>(index) >= known; })) {
-      return absl::DataLossError("a value points behind the end of its dictionary");
+      return absl::DataLossError("a value points past the end of its dictionary");
     }
     if (leaf_.max_definition > 0) {
       out.definitions.insert(out.definitions.end(), definitions, definitions + entries);

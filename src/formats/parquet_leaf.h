@@ -1,4 +1,4 @@
-// One leaf column of a row group: pages to values in memory of our own.
+// One leaf column of a row group: decodes pages to values in our own memory.
 #ifndef MILLRACE_FORMATS_PARQUET_LEAF_H_
 #define MILLRACE_FORMATS_PARQUET_LEAF_H_
 
@@ -21,9 +21,9 @@ class LeafReader {
  public:
   virtual ~LeafReader() = default;
 
-  // Appends the next rows to `out` until it has `rows` of them, or one at least and about `bytes`
-  // bytes. Errors are those of OpenParquet; DataLoss also where the column ends. What was appended
-  // before an error is good.
+  // Appends the next rows to `out` until it has `rows` of them, or at least one and about `bytes`
+  // bytes. Errors as for OpenParquet; DataLoss also if the column ends. Rows appended before an
+  // error are valid.
   virtual absl::Status Take(size_t rows, size_t bytes, LeafColumn& out) = 0;
   virtual absl::Status Skip(uint64_t rows) = 0;
 };

@@ -1,4 +1,4 @@
-// The decoded values of one leaf column, in memory of our own.
+// The decoded values of one leaf column, in our own memory.
 #ifndef MILLRACE_FORMATS_PARQUET_LEAF_COLUMN_H_
 #define MILLRACE_FORMATS_PARQUET_LEAF_COLUMN_H_
 
@@ -19,18 +19,18 @@ struct TextDictionary {
   bool is_utf8 = false;
 };
 
-// As many bytes as the length in front of each text of a page, so that texts are copied together.
+// The size of the length before each text of a page, so that texts are copied together.
 inline constexpr size_t kTextGap = sizeof(uint32_t);
 
-// The values of a leaf in some consecutive rows. There is one entry per row; in repeated leaves one
-// or more. Entries at the leaf's max_definition have a value; values lie without gaps.
+// The values of a leaf in some consecutive rows. There is one entry per row, in repeated leaves one
+// or more. Entries at the leaf's max_definition have a value; values are stored without gaps.
 struct LeafColumn {
-  size_t rows = 0;                   // complete ones; entries behind them belong to none
+  size_t rows = 0;                   // complete ones; entries after them belong to none
   std::vector<int16_t> definitions;  // per entry; empty if max_definition is 0
   std::vector<int16_t> repetitions;  // per entry; empty if max_repetition is 0
   ByteBuffer values;                 // ParquetLeaf::width each; or int32_t of the dictionary
   std::vector<uint32_t> ends;        // kText without a dictionary: the end of each in `text`
-  ByteBuffer text;                   // the values, with kTextGap ASCII bytes behind each
+  ByteBuffer text;                   // the values, with kTextGap ASCII bytes after each
   std::shared_ptr<const TextDictionary> dictionary;
 
   size_t bytes() const;
@@ -43,7 +43,7 @@ struct LeafColumn {
   }
 };
 
-// Cuts `column` off behind its first `rows` rows and returns the rest.
+// Truncates `column` after its first `rows` rows and returns the rest.
 LeafColumn CutTail(const ParquetLeaf& leaf, LeafColumn& column, size_t rows);
 
 }  // namespace millrace

@@ -10,9 +10,7 @@
 namespace millrace {
 namespace {
 
-absl::Status LeavesDiffer() {
-  return absl::DataLossError("its leaf columns do not fit each other");
-}
+absl::Status LeavesDiffer() { return absl::DataLossError("its leaf columns do not match"); }
 
 void Advance(LeafCursor& cursor) {
   if (cursor.entry >= cursor.row_end) return;

@@ -14,16 +14,16 @@ namespace millrace {
 // One thread at a time.
 class NestedCells {
  public:
-  // `cursors` stand for ParquetSchema::leaves.
+  // `cursors` correspond to ParquetSchema::leaves.
   NestedCells(absl::Span<LeafCursor> cursors, CellContext& context)
       : cursors_(cursors), context_(context) {}
 
-  // The value of `column` in the next row; moves on by one row. Sets context's problem if a value
-  // has one, or if the leaves of the column do not fit each other.
+  // The value of `column` in the next row; advances by one row. Sets context's problem if a value
+  // has one, or if the leaves of the column do not match.
   Value Next(const ParquetNode& column);
 
  private:
-  // Appends the value at the cursors and moves behind it; false, and nothing is appended, for null.
+  // Appends the value at the cursors and moves past it; false, and nothing is appended, for null.
   bool Append(const ParquetNode& node);
   bool AppendLeaf(LeafCursor& cursor);
   bool AppendStruct(const ParquetNode& node);
@@ -39,7 +39,7 @@ class NestedCells {
   }
   // The definition level of the entry at `cursor`.
   int16_t DefinitionAt(const LeafCursor& cursor);
-  // One entry on in each leaf of `node`.
+  // Advances by one entry in each leaf of `node`.
   void SkipEntry(const ParquetNode& node);
 
   const absl::Span<LeafCursor> cursors_;

@@ -17,7 +17,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMaxChunkBytes = 1 << 30;  // whatever the limits say
+constexpr size_t kMaxChunkBytes = 1 << 30;  // a hard limit, regardless of the caller's limits
 
 // One open file: row groups one after another, the leaves of each side by side.
 class ParquetReader : public RowReader {
@@ -77,7 +77,7 @@ class ParquetReader : public RowReader {
   absl::Status SkipTo(uint64_t row) {
     if (row > known_rows()) {
       return absl::InvalidArgumentError(
-          StrCat("cannot go on at row ", row, ": the file has ", known_rows(), " rows"));
+          StrCat("cannot resume at row ", row, ": the file has ", known_rows(), " rows"));
     }
     while (group_ < groups().size() && row >= groups()[group_].first_row + groups()[group_].rows) {
       BeginGroup(group_ + 1);
@@ -99,7 +99,7 @@ class ParquetReader : public RowReader {
     is_open_ = false;
   }
 
-  // Opens the leaves of the current row group, unless they are open.
+  // Opens the leaves of the current row group, if they are not open.
   absl::Status OpenGroup() {
     if (is_open_) return absl::OkStatus();
     ASSIGN_OR_RETURN(leaves_, pages_->OpenGroup(footer_, group_, wanted_));
@@ -111,7 +111,7 @@ class ParquetReader : public RowReader {
     return absl::OkStatus();
   }
 
-  // Of a leaf in the current row group, uncompressed.
+  // The size of a leaf in the current row group, uncompressed.
   uint64_t BytesOf(const ParquetLeaf& leaf) const {
     try {
       const int64_t bytes = footer_.metadata->RowGroup(static_cast<int>(group_))
@@ -123,8 +123,8 @@ class ParquetReader : public RowReader {
     }
   }
 
-  // Fills `columns` up to the same row and returns how many rows they have; fewer than wanted, with
-  // failure_ set, if a leaf fails there. What leaves have read beyond goes to rest_.
+  // Fills `columns` up to the same row and returns how many rows they have; fewer than requested,
+  // with failure_ set, if a leaf fails there. Rows that leaves have read beyond that go to rest_.
   size_t TakeRows(const ChunkLimits& limits, std::vector<LeafColumn>& columns) {
     const uint64_t left = groups()[group_].rows - row_;
     const size_t max = std::min(limits.bytes, kMaxChunkBytes);
@@ -134,7 +134,8 @@ class ParquetReader : public RowReader {
     size_t bytes = 0;
     for (size_t i = 0; i < leaves_.size() && rows > 0; ++i) {
       LeafColumn& column = columns[i];
-      // The average row says how many rows are asked for; these bounds hold when they grow.
+      // The average row size determines how many rows are requested; these limits apply if rows get
+      // larger.
       const size_t room = std::max(2 * max - std::min(2 * max, bytes), max / 16 + 1);
       const absl::Status taken = leaves_[i]->Take(rows, column.bytes() + room, column);
       rows = std::min(rows, column.rows);
@@ -151,7 +152,7 @@ class ParquetReader : public RowReader {
     return rows;
   }
 
-  // `status` of leaf `leaf`, `rows` rows on, with its place.
+  // `status` of leaf `leaf`, `rows` rows after the current one, with its place added.
   absl::Status AtRow(const absl::Status& status, size_t leaf, size_t rows) const {
     if (status.ok()) return status;
     return AtParquetRow(status, group_, groups()[group_].first_row + row_ + rows,
@@ -165,12 +166,12 @@ class ParquetReader : public RowReader {
   std::vector<const ParquetLeaf*> wanted_;  // those of schema_
   std::unique_ptr<ParquetPages> pages_;
 
-  size_t group_ = 0;  // being read
-  uint64_t row_ = 0;  // the next one in it
+  size_t group_ = 0;  // the one being read
+  uint64_t row_ = 0;  // the next row in it
   bool is_open_ = false;
   std::vector<std::unique_ptr<LeafReader>> leaves_;  // one per leaf of the schema, if open
-  std::vector<LeafColumn> rest_;                     // rows behind row_ that leaves have read
-  uint64_t row_bytes_ = 1;                           // of a row, about
+  std::vector<LeafColumn> rest_;                     // rows after row_ that leaves have read
+  uint64_t row_bytes_ = 1;                           // estimated size of a row
   absl::Status failure_;
 };
 

@@ -61,7 +61,7 @@ TEST(ParquetReaderTest, ReadsAllRowsInOrder) {
   }
 }
 
-TEST(ParquetReaderTest, TellsRowsColumnsAndProgress) {
+TEST(ParquetReaderTest, ReportsRowsColumnsAndProgress) {
   const std::string file = MixedFile();
   auto reader = OpenParquet(std::make_shared<MemoryObject>(file), {});
   ASSERT_TRUE(reader.ok()) << reader.status();
@@ -111,7 +111,7 @@ TEST(ParquetReaderTest, ChunksOfAnySizeGiveTheSameRows) {
   }
 }
 
-TEST(ParquetReaderTest, LimitsMayBeAsLargeAsTheyGo) {
+TEST(ParquetReaderTest, AcceptsMaximumLimits) {
   const std::string file = MixedFile();
   const ReadResult result = ReadRows(file, {}, {.rows = SIZE_MAX, .bytes = SIZE_MAX});
   EXPECT_TRUE(result.rows == ReadRows(file).rows);
@@ -136,7 +136,7 @@ TEST(ParquetReaderTest, ResumesAtEveryRow) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(ParquetReaderTest, DecodesOnlyWantedColumns) {
+TEST(ParquetReaderTest, DecodesOnlyRequestedColumns) {
   const std::string file = MixedFile();
   EXPECT_THAT(ReadRows(file, {.columns = {"id", "nope"}}).rows[7], "id=7");
   EXPECT_THAT(ReadRows(file, {.columns = {"nope"}}).rows, SizeIs(kRows));
@@ -232,7 +232,7 @@ TEST(ParquetReaderTest, LargeRowsMakeSmallChunks) {
 
 // Damage -------------------------------------------------------------------------------------
 
-TEST(ParquetReaderTest, SaysWhatIsNoParquetFile) {
+TEST(ParquetReaderTest, RejectsFilesThatAreNotParquet) {
   const auto open = [](std::string bytes) {
     return OpenParquet(std::make_shared<MemoryObject>(std::move(bytes)), {}).status();
   };
@@ -260,7 +260,7 @@ TEST(ParquetReaderTest, ADamagedFooterIsDataLoss) {
   EXPECT_THAT(Message(status), HasSubstr("reading the Parquet footer"));
 }
 
-TEST(ParquetReaderTest, ADamagedPageIsDataLossThatNamesItsPlaceAndKeepsTheRowsBefore) {
+TEST(ParquetReaderTest, ADamagedPageIsDataLossWithItsPlaceAfterTheRowsBeforeIt) {
   const std::string file =
       MixedFile({.dictionary = false, .checksums = true, .page_bytes = 1000, .group_rows = 700});
   const auto rows = ReadRows(file).rows;

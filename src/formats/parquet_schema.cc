@@ -93,7 +93,7 @@ Value::Unit UnitOf(LogicalType::TimeUnit::unit unit) {
   }
 }
 
-// Sets the leaf's rule from its logical type, where that fits how it is stored.
+// Sets the leaf's rule from its logical type, if the type is compatible with the physical one.
 void SetRule(const LogicalType& type, ParquetLeaf& leaf) {
   const LeafStorage storage = leaf.storage;
   const bool integer = storage == LeafStorage::kInt32 || storage == LeafStorage::kInt64;
@@ -151,9 +151,10 @@ void SetRule(const LogicalType& type, ParquetLeaf& leaf) {
   }
 }
 
-// Whether `repeated` is the element of the list itself, as older writers have it, and not a group
-// around it: LogicalTypes.md, "Lists", "Backward-compatibility rules". Beyond these, a lone member
-// called "element" is the element whatever the group around it is called, as parquet-avro writes.
+// Whether `repeated` is the element of the list itself, as older writers store it, and not a group
+// around it: LogicalTypes.md, "Lists", "Backward-compatibility rules". In addition, a lone member
+// called "element" is the element whatever the group around it is called, as parquet-avro writes
+// it.
 bool IsListElement(const GroupNode& list, const Node& repeated) {
   if (repeated.is_primitive()) return true;
   const auto& group = static_cast<const GroupNode&>(repeated);
@@ -170,7 +171,7 @@ int CountLeaves(const Node& node) {
   return leaves;
 }
 
-// Where a node stands: the levels that its ancestors give it, and how deep its JSON is nested.
+// The position of a node: the levels that its ancestors add, and the nesting depth of its JSON.
 struct Place {
   int16_t definition = 0;
   int16_t repetition = 0;
@@ -211,7 +212,7 @@ class SchemaCompiler {
     return result;
   }
 
-  // The fields of `group` that are wanted and have leaves.
+  // The requested fields of `group` that have leaves.
   absl::StatusOr<std::vector<ParquetNode>> Members(const GroupNode& group, const std::string& path,
                                                    Wanted wanted, Place place) {
     std::vector<ParquetNode> members;
@@ -237,7 +238,7 @@ class SchemaCompiler {
     return members;
   }
 
-  // The names of the fields of `group`, each once.
+  // The names of the fields of `group`, made unique.
   std::vector<std::string> NamesOf(const GroupNode& group, const std::string& path) {
     std::vector<std::string> names;
     for (int i = 0; i < group.field_count(); ++i) names.push_back(group.field(i)->name());
@@ -273,7 +274,7 @@ class SchemaCompiler {
     return Finish(std::move(list), path, place);
   }
 
-  // What is in a field that is there.
+  // The content of a field that is present.
   absl::StatusOr<ParquetNode> Content(const Node& field, const std::string& path, Wanted wanted,
                                       Place place) {
     if (field.is_primitive()) return Leaf(static_cast<const PrimitiveNode&>(field), path, place);
@@ -335,7 +336,7 @@ class SchemaCompiler {
     SetRule(*field.logical_type(), leaf);
     if (leaf.scale < 0 || leaf.scale > kMaxScale) {
       return absl::InvalidArgumentError(StrCat("column ", path, " is a decimal of scale ",
-                                               leaf.scale, "; up to ", kMaxScale, " are read"));
+                                               leaf.scale, "; the maximum is ", kMaxScale));
     }
     schema_.leaves.push_back(std::move(leaf));
     return Finish(std::move(node), path, place);

@@ -1,5 +1,5 @@
-// The columns of a Parquet file as they are read: which leaves, by which rule, and how leaves make
-// up the value of a column.
+// The columns of a Parquet file as they are read: which leaves, by which rule, and how leaves form
+// the value of a column.
 #ifndef MILLRACE_FORMATS_PARQUET_SCHEMA_H_
 #define MILLRACE_FORMATS_PARQUET_SCHEMA_H_
 
@@ -18,10 +18,10 @@ class SchemaDescriptor;
 
 namespace millrace {
 
-// How a leaf's values lie in memory.
+// How a leaf's values are stored in memory.
 enum class LeafStorage : uint8_t { kBool, kInt32, kInt64, kInt96, kFloat, kDouble, kText, kFixed };
 
-// How they are shown: the table of parquet_reader.h.
+// How they are shown: see the table in parquet_reader.h.
 enum class LeafRule : uint8_t {
   kNull,
   kBool,
@@ -55,8 +55,8 @@ struct ParquetLeaf {
   int16_t max_repetition = 0;
 };
 
-// A value that is made of others, or of a leaf. Entries of the leaves below a node with a
-// definition level under `definition` say that it is null.
+// A value that consists of other values, or of a leaf. Entries of the leaves below a node with a
+// definition level under `definition` mean that the node is null.
 struct ParquetNode {
   enum class Kind : uint8_t { kLeaf, kStruct, kList, kMap };
 
@@ -64,12 +64,12 @@ struct ParquetNode {
   std::string name;
   std::string key;  // `"name":`
   int16_t definition = 0;
-  int16_t repetition = 0;  // kList, kMap: of entries that go on with the same list
-  size_t first_leaf = 0;   // the leaves below are ParquetSchema::leaves, from here
+  int16_t repetition = 0;  // kList, kMap: of entries that continue the same list
+  size_t first_leaf = 0;   // the leaves below are ParquetSchema::leaves, from this index
   size_t leaf_count = 0;
   std::vector<ParquetNode> children;  // kList: the element; kMap: key and value
 
-  // kList, kMap: entries at this definition level or above stand for an element.
+  // kList, kMap: entries at this definition level or above are an element.
   int16_t element_definition() const { return static_cast<int16_t>(definition + 1); }
 };
 
@@ -78,12 +78,12 @@ struct ParquetSchema {
   std::vector<ParquetNode> columns;  // one per name of the shape
   std::vector<ParquetLeaf> leaves;   // in the order of the file
   std::vector<std::string> names;    // of all columns of the file, each once
-  // Of columns and of members of groups (by their path), also of those that are not wanted.
+  // Of columns and of members of groups (by their path), including those that are not requested.
   std::vector<RenamedColumn> renamed;
 };
 
 // The part of `schema` that `wanted` names (all if empty; see OpenParquet). InvalidArgument for
-// types outside the bounds: more than kMaxJsonDepth levels, decimals of more than 1,000 decimals.
+// types outside the limits: more than kMaxJsonDepth levels, decimals with a scale above 1,000.
 absl::StatusOr<std::shared_ptr<const ParquetSchema>> CompileParquetSchema(
     const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted);
 

@@ -58,7 +58,7 @@ bool AppendDecimal(ByteBuffer& out, std::string_view big_endian, int scale) {
     bytes[i] = static_cast<uint8_t>(sum);
     carry = sum >> 8;
   }
-  // Division by 10^9 until nothing is left, the last nine digits first.
+  // Divides by 10^9 until nothing is left, the last nine digits first.
   char digits[kMaxDecimalBytes * 3 + 9];
   char* begin = std::end(digits);
   for (size_t first = 0;;) {

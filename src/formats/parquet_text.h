@@ -1,4 +1,4 @@
-// The text of Parquet values that JSON has no type for.
+// The text of Parquet values for which JSON has no type.
 #ifndef MILLRACE_FORMATS_PARQUET_TEXT_H_
 #define MILLRACE_FORMATS_PARQUET_TEXT_H_
 
@@ -29,7 +29,8 @@ void AppendUuid(ByteBuffer& out, std::string_view bytes);
 // "P1M2DT3.004S" of 12 bytes: months, days, milliseconds as little-endian uint32_t.
 void AppendInterval(ByteBuffer& out, std::string_view bytes);
 
-// `text` with U+FFFD for each byte that no UTF-8 sequence holds. Returns where the first is.
+// `text` with U+FFFD for each byte that is not part of a UTF-8 sequence. Returns the position of
+// the first.
 size_t AppendRepairedUtf8(ByteBuffer& out, std::string_view text);
 
 // IEEE 754 binary16.

@@ -46,7 +46,7 @@ TEST(ParquetTypesTest, Integers) {
               ElementsAre("v=9223372036854775807", "v=18446744073709551615"));
 }
 
-TEST(ParquetTypesTest, FloatsThatAreNoNumbersAreNull) {
+TEST(ParquetTypesTest, NanAndInfiniteFloatsAreNull) {
   EXPECT_THAT(Column(arrow::float64(), "[0.1, NaN, Inf, -Inf, 1e300]"),
               ElementsAre("v=0.1", "v=null", "v=null", "v=null", "v=1e+300"));
   EXPECT_THAT(Column(arrow::float32(), "[0.1, NaN, -Inf]"),
@@ -274,7 +274,7 @@ TEST(ParquetTypesTest, IntervalsAreIsoDurations) {
               ElementsAre(R"(v="P1M2DT3.004S")", R"(v="PT0S")", R"(v="P13M")", R"(v="PT60S")"));
 }
 
-TEST(ParquetTypesTest, StructsLeaveNullMembersOut) {
+TEST(ParquetTypesTest, StructsOmitNullMembers) {
   const auto type =
       arrow::struct_({arrow::field("a", arrow::int32()), arrow::field("b\"c", arrow::utf8()),
                       arrow::field("t", arrow::timestamp(arrow::TimeUnit::MILLI))});
@@ -332,7 +332,7 @@ TEST(ParquetTypesTest, RepeatedFieldsWithoutAListAreLists) {
   EXPECT_THAT(ReadRows(file).rows, ElementsAre("v=[1,2]", "v=[]", "v=[3]"));
 }
 
-TEST(ParquetTypesTest, LeavesThatDoNotFitEachOtherMakeABadRow) {
+TEST(ParquetTypesTest, MismatchedLeavesMakeABadRow) {
   using parquet::Repetition;
   using parquet::schema::GroupNode;
   // One list of pairs, whose two leaves disagree about how many there are in the first row.
@@ -349,9 +349,8 @@ TEST(ParquetTypesTest, LeavesThatDoNotFitEachOtherMakeABadRow) {
     static_cast<parquet::Int32Writer*>(group.NextColumn())
         ->WriteBatch(3, definitions, repetitions_b, values);
   });
-  EXPECT_THAT(ReadRows(file).rows,
-              ElementsAre("! column v: its leaf columns do not fit each other",
-                          "! column v: its leaf columns do not fit each other"));
+  EXPECT_THAT(ReadRows(file).rows, ElementsAre("! column v: its leaf columns do not match",
+                                               "! column v: its leaf columns do not match"));
 }
 
 TEST(ParquetTypesTest, TextThatIsNotUtf8MakesABadRowThatNamesColumnAndByte) {

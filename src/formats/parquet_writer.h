@@ -1,6 +1,6 @@
-// Parquet files from pages that the caller has made up: headers, compression, row groups, footer.
-// Made for very many small files, of which libparquet writes one in eight times the time
-// (docs/adr); for a file of any size it holds one row group, compressed, or less.
+// Writes Parquet files from pages that the caller has encoded: headers, compression, row groups,
+// footer. Designed for very many small files, which libparquet takes eight times as long to write
+// (docs/adr); for a file of any size it holds at most one row group, compressed.
 //
 //   file      = "PAR1" *row_group footer footer_size "PAR1"
 //   row_group = *column_chunk                 one per leaf, in the order of the schema
@@ -37,15 +37,15 @@ struct ParquetField {
 
 class ParquetWriter {
  public:
-  // Column chunks of a row group that are larger than `max_chunk_memory` wait in `scratch`, which
-  // must outlive the writer.
+  // Column chunks of a row group that are larger than `max_chunk_memory` are kept in `scratch`,
+  // which must outlive the writer.
   ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch, size_t max_chunk_memory);
 
-  // Begins a file. `to` must live until Finish(), which finishes it.
+  // Begins a file. `to` must stay valid until Finish(), which finishes it.
   void Begin(ObjectWriter& to);
 
-  // Adds a page to leaf `leaf`: `values` entries, nulls among them. `body` is repetition levels,
-  // definition levels (each with its length, where the leaf has them) and PLAIN values.
+  // Adds a page to leaf `leaf`: `values` entries, including nulls. `body` is repetition levels,
+  // definition levels (each with its length, if the leaf has them) and PLAIN values.
   absl::Status AddPage(size_t leaf, uint32_t values, std::string_view body);
 
   absl::Status EndRowGroup(uint64_t rows);
@@ -86,7 +86,7 @@ class ParquetWriter {
   ZstdEncoder zstd_;
   ByteBuffer compressed_;
   ObjectWriter* to_ = nullptr;
-  ByteBuffer pending_;    // of the file: small ones are written at once
+  ByteBuffer pending_;    // of the file: small files are written in one piece
   int64_t position_ = 0;  // of the next byte of the file
   std::vector<Chunk> chunks_;
   std::vector<GroupEntry> groups_;

@@ -13,13 +13,13 @@
 
 namespace millrace {
 
-// The ordered names of a row's cells. Equal ids mean equal names, so whoever compiles a plan for a
-// shape keeps it under the id. Ids are unique in the process and never used again.
+// The ordered names of a row's cells. Equal ids mean equal names, so code that compiles a plan for
+// a shape caches it under the id. Ids are unique in the process and never reused.
 struct RowShape {
   uint64_t id = 0;
   std::vector<std::string> names;
 
-  // A shape with a fresh id. Thread-safe.
+  // A shape with a new id. Thread-safe.
   static RowShape Make(std::vector<std::string> names);
 };
 
@@ -29,15 +29,15 @@ struct Row {
   absl::Span<const Value> values;  // one per name of the shape
 };
 
-// Receives the rows of a chunk, in order. Views in `row` end with the call.
+// Receives the rows of a chunk, in order. Views in `row` are valid during the call.
 class RowVisitor {
  public:
   virtual ~RowVisitor() = default;
   virtual void OnRow(const Row& row) = 0;
   // A row that cannot be read: `why` says what is wrong with it (without file and row, which the
-  // caller adds), `raw` is its text, which is not always UTF-8.
+  // caller adds), `raw` is its text, which may not be UTF-8.
   virtual void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) = 0;
-  // The same for a row of `size` bytes that was too long to be kept: `raw` is its beginning.
+  // The same for a row of `size` bytes that was too long to keep: `raw` is its beginning.
   virtual void OnOverlongRow(uint64_t number, const absl::Status& why, std::string_view raw,
                              uint64_t /*size*/) {
     OnBadRow(number, why, raw);

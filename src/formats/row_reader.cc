@@ -24,8 +24,8 @@ constexpr std::pair<std::string_view, FileType> kTypeNames[] = {
     {"JSONL", FileType::kNdjson},
 };
 
-// The beginning of the text, as far as it shows what the text is: more than white space, unless
-// there is nothing else in its first MiBs.
+// The beginning of the text, long enough to detect its format: more than white space, unless its
+// first MiBs contain nothing else.
 absl::StatusOr<std::string_view> HeadOf(TextReader& text) {
   for (size_t size = kHeadBytes;; size *= 2) {
     ASSIGN_OR_RETURN(const std::string_view head, text.Peek(size));
@@ -65,8 +65,8 @@ absl::StatusOr<FileType> ParseFileType(std::string_view name) {
   for (const auto& [known, type] : kTypeNames) {
     if (upper == known) return type;
   }
-  return absl::InvalidArgumentError(
-      StrCat("unknown file type '", name, "'; known are NDJSON, JSON, JSONL, CSV, TSV, PARQUET"));
+  return absl::InvalidArgumentError(StrCat(
+      "unknown file type '", name, "'; supported are NDJSON, JSON, JSONL, CSV, TSV, PARQUET"));
 }
 
 std::string_view FileTypeName(FileType type) {

@@ -36,7 +36,7 @@ FileType TypeOf(std::string bytes) {
   return reader.ok() ? (*reader)->type() : FileType::kAuto;
 }
 
-TEST(OpenRowsTest, TellsTypesByContent) {
+TEST(OpenRowsTest, DetectsTypesByContent) {
   EXPECT_EQ(TypeOf("{\"a\":1}\n"), FileType::kNdjson);
   EXPECT_EQ(TypeOf("\n [{\"a\":1}]"), FileType::kNdjson);
   EXPECT_EQ(TypeOf(Gzip("{}")), FileType::kNdjson);
@@ -48,7 +48,7 @@ TEST(OpenRowsTest, TellsTypesByContent) {
   EXPECT_EQ(TypeOf(""), FileType::kNdjson);
 }
 
-TEST(OpenRowsTest, RefusesWhatItCannotRead) {
+TEST(OpenRowsTest, RejectsUnsupportedContent) {
   EXPECT_THAT(Failure("hello\nworld\n", FileType::kAuto), HasSubstr("neither JSON nor CSV"));
   EXPECT_THAT(Failure(std::string("a,b\0c", 5), FileType::kAuto),
               AllOf(HasSubstr("binary data"), HasSubstr("\"file_type\""), HasSubstr(".csv")));
@@ -64,7 +64,7 @@ TEST(OpenRowsTest, RefusesWhatItCannotRead) {
               HasSubstr("inside its gzip compression the content is JSON"));
 }
 
-TEST(OpenRowsTest, NamesNoKeyOfAnEntryWhereThereIsNone) {
+TEST(OpenRowsTest, NamesNoEntryKeysWithoutAnEntry) {
   const ReadResult text = ReadRows("hello\n", {.has_entry = false});
   EXPECT_THAT(std::string(text.status.message()),
               AllOf(HasSubstr("end the object's name in .ndjson"), Not(HasSubstr("file_type"))));
@@ -125,7 +125,7 @@ TEST(OpenRowsTest, ErrorPagesAreNamed) {
   EXPECT_THAT(ReadRows("<TICKER>,<DATE>\nX,1\n").rows, ElementsAre(R"(<TICKER>="X" <DATE>="1")"));
 }
 
-TEST(OpenRowsTest, AZeroByteIsOfItsRowAlone) {
+TEST(OpenRowsTest, AZeroByteAffectsOnlyItsRow) {
   std::string rows;
   for (int i = 0; i < 3; ++i) rows += "{\"a\":" + std::to_string(i) + "}\n";
   const std::string bad("{\"a\":\"x\0y\"}\n", 12);
@@ -140,7 +140,7 @@ TEST(OpenRowsTest, AZeroByteIsOfItsRowAlone) {
   EXPECT_THAT(ReadRows(std::string("a,b\n1,\0\n2,3\n", 12)).rows, SizeIs(2));
 }
 
-TEST(OpenRowsTest, TheNameDecidesADraw) {
+TEST(OpenRowsTest, TheNameBreaksATie) {
   EXPECT_THAT(RowsOf("a\n1\n", "s3://b/x.csv"), ElementsAre(R"(a="1")"));
   EXPECT_THAT(RowsOf("a\n1\n", "s3://b/x.CSV.GZ"), ElementsAre(R"(a="1")"));
   EXPECT_THAT(RowsOf("hello\n{\"a\":1}\n", "x.jsonl"), SizeIs(2));
@@ -168,7 +168,7 @@ TEST(OpenRowsTest, LeadingWhiteSpaceHidesNothing) {
   EXPECT_THAT(ReadRows(blank).rows, SizeIs(0));
 }
 
-TEST(OpenRowsTest, GivesAllRowsBeforeTheDamageOfSmallAndLargeObjects) {
+TEST(OpenRowsTest, ReturnsAllRowsBeforeDamageInSmallAndLargeObjects) {
   for (const int count : {3, 300, 5'000}) {
     std::string plain;
     for (int i = 0; i < count; ++i) plain += "{\"n\":" + std::to_string(i) + "}\n";
@@ -181,7 +181,7 @@ TEST(OpenRowsTest, GivesAllRowsBeforeTheDamageOfSmallAndLargeObjects) {
   }
 }
 
-TEST(OpenRowsTest, SaysWhenTheContentIsNotWhatWasAskedFor) {
+TEST(OpenRowsTest, ReportsContentThatDiffersFromTheRequestedType) {
   EXPECT_THAT(Failure(Gzip("{\"a\":1}"), FileType::kParquet),
               AllOf(HasSubstr("given as PARQUET"),
                     HasSubstr("inside its gzip compression the content is JSON")));
@@ -197,7 +197,7 @@ TEST(OpenRowsTest, NdjsonWithABrokenFirstLineIsStillNdjson) {
   EXPECT_THAT(ReadRows("garbage\n{\"a\":1}\n", {.type = FileType::kNdjson}).rows, SizeIs(2));
 }
 
-TEST(OpenRowsTest, GivesTheRowsBeforeACutAndThenTheError) {
+TEST(OpenRowsTest, ReturnsTheRowsBeforeATruncationAndThenTheError) {
   std::string plain;
   for (int i = 0; i < 20'000; ++i) plain += "{\"n\":" + std::to_string(i * 7919 % 10'007) + "}\n";
   const std::string packed = Gzip(plain);
@@ -211,7 +211,7 @@ TEST(OpenRowsTest, GivesTheRowsBeforeACutAndThenTheError) {
   }
 }
 
-TEST(OpenRowsTest, GoesOnInsideCompressedText) {
+TEST(OpenRowsTest, ResumesInsideCompressedText) {
   std::string plain;
   for (int i = 0; i < 5000; ++i) plain += "{\"n\":" + std::to_string(i) + "}\n";
   const ReadResult whole = ReadRows(Gzip(plain), {}, {.rows = 1000});

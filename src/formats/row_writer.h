@@ -1,4 +1,4 @@
-// Rows into a file, the other way round than RowReader (row_reader.h).
+// Writes rows into a file, the opposite of RowReader (row_reader.h).
 #ifndef MILLRACE_FORMATS_ROW_WRITER_H_
 #define MILLRACE_FORMATS_ROW_WRITER_H_
 
@@ -13,17 +13,17 @@
 
 namespace millrace {
 
-// One thread at a time. Destroying an unfinished writer leaves a file without meaning.
+// One thread at a time. Destroying an unfinished writer leaves an invalid file.
 class RowWriter {
  public:
   virtual ~RowWriter() = default;
   // `row` has a cell per column.
   virtual absl::Status Write(absl::Span<const Value> row) = 0;
-  // Writes what is left and closes the file.
+  // Writes the remaining rows and closes the file.
   virtual absl::Status Finish() = 0;
 };
 
-// Each creates or empties the file `path`. `columns` outlives the writer.
+// Each creates or empties the file `path`. `columns` must outlive the writer.
 using OpenRowWriter = absl::StatusOr<std::unique_ptr<RowWriter>>(
     const std::string& path, absl::Span<const OutputColumn> columns);
 OpenRowWriter NewParquetRowWriter;

@@ -24,7 +24,7 @@ std::unique_ptr<KeySequence> MakeSequence(const std::vector<std::string_view>& r
   absl::flat_hash_map<std::string, uint32_t> cell_of_name;
   size_t raw_size = 0;
   for (const std::string_view raw : raw_keys) raw_size += raw.size();
-  sequence->raw_bytes.Reserve(raw_size + 1);  // with padding, even where all keys are empty
+  sequence->raw_bytes.Reserve(raw_size + 1);  // with padding, even if all keys are empty
   for (const std::string_view raw : raw_keys) {
     std::string name = Unescaped(raw);
     const uint32_t cell = static_cast<uint32_t>(names.size());
@@ -49,11 +49,11 @@ const KeySequence& ShapeCache::Find(const std::vector<std::string_view>& raw_key
   joined_.clear();
   for (const std::string_view key : raw_keys) {
     joined_.append(key);
-    joined_ += '"';  // cannot stand in a key unescaped
+    joined_ += '"';  // does not occur unescaped in a key
   }
   const auto found = sequences_.find(joined_);
   if (found != sequences_.end()) return *found->second;
-  // Made before the cache is cleared: the keys may be views of it.
+  // Created before the cache is cleared: the keys may be views of it.
   std::unique_ptr<KeySequence> made = MakeSequence(raw_keys);
   if (sequences_.size() >= kMaxSequences || bytes_ >= kMaxBytes) {
     sequences_.clear();

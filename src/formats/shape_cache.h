@@ -1,4 +1,4 @@
-// The shapes of JSON rows: rows of one file mostly have the same keys in the same order.
+// The shapes of JSON rows: most rows of a file have the same keys in the same order.
 #ifndef MILLRACE_FORMATS_SHAPE_CACHE_H_
 #define MILLRACE_FORMATS_SHAPE_CACHE_H_
 
@@ -15,22 +15,22 @@
 
 namespace millrace {
 
-// A sequence of keys as they stand in the text, and the shape it gives.
+// A sequence of keys as written in the text, and its shape.
 struct KeySequence {
-  std::vector<std::string_view> raw_keys;  // inside of the quotes, escapes as they stand
-  ByteBuffer raw_bytes;                    // that they view, with the buffer's padding behind
-  RowShape shape;                          // the keys unescaped, each once
+  std::vector<std::string_view> raw_keys;  // inside the quotes, with escapes unchanged
+  ByteBuffer raw_bytes;  // the text that they view, with the buffer's padding after it
+  RowShape shape;        // the keys unescaped, each once
   // For sequences that repeat a key: the cell of each key (the last value counts). Else empty.
   std::vector<uint32_t> cells;
 };
 
-// One thread at a time. Bounded: when it is full it starts again from empty.
+// One thread at a time. Bounded: when it is full, it is emptied.
 class ShapeCache {
  public:
   ShapeCache();
   ~ShapeCache();
 
-  // Valid until the next call; `raw_keys` may view what the last one gave.
+  // Valid until the next call; `raw_keys` may be views of the last result.
   const KeySequence& Find(const std::vector<std::string_view>& raw_keys);
 
  private:

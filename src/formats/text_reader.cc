@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr size_t kMinFill = 16 * 1024;
-constexpr size_t kMaxFill = 256 * 1024;  // what was inflated is looked at again while it is cached
+constexpr size_t kMaxFill = 256 * 1024;  // decompressed text is scanned again while it is cached
 
 }  // namespace
 
@@ -41,7 +41,7 @@ absl::StatusOr<std::string_view> TextReader::Peek(size_t size) {
 absl::Status TextReader::SkipTo(Position position) {
   if (position.byte < position_.byte) {
     return absl::InvalidArgumentError(
-        StrCat("cannot go on at byte ", position.byte, ", which lies before the first row"));
+        StrCat("cannot resume at byte ", position.byte, ", which is before the first row"));
   }
   const uint64_t distance = position.byte - position_.byte;
   const size_t held = static_cast<size_t>(std::min<uint64_t>(distance, carry_.size()));
@@ -49,7 +49,7 @@ absl::Status TextReader::SkipTo(Position position) {
   rest.Append(carry_.view(held, carry_.size()));
   carry_ = std::move(rest);
   position_ = position;
-  return Annotate(stream_->Skip(distance - held), StrCat("going on at byte ", position.byte));
+  return Annotate(stream_->Skip(distance - held), StrCat("resuming at byte ", position.byte));
 }
 
 absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& limits) {
@@ -65,7 +65,7 @@ absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& li
     return nullptr;
   }
   rows->first_row = position_.row;
-  // Right behind the row: what comes before the next one is passed over again after going on.
+  // Right after the row: the bytes before the next one are skipped again when reading resumes.
   const uint64_t text_begin = position_.byte + dropped_;
   rows->after = {position_.row + rows->rows.size(), text_begin + rows->rows.back().end};
   position_ = {rows->after.row, text_begin + at};
@@ -75,7 +75,7 @@ absl::StatusOr<std::unique_ptr<TextRows>> TextReader::Read(const ChunkLimits& li
   return rows;
 }
 
-// Fills `rows` up to a limit, the end or an error. *at: behind the last row.
+// Fills `rows` up to a limit, the end or an error. *at is set to the position after the last row.
 absl::Status TextReader::Split(const ChunkLimits& limits, TextRows& rows, size_t* at) {
   for (;;) {
     const size_t before = rows.rows.size();
@@ -95,7 +95,7 @@ absl::Status TextReader::Split(const ChunkLimits& limits, TextRows& rows, size_t
   }
 }
 
-// Marks those of the rows from `first` on that are too long.
+// Marks the overlong rows from `first` on.
 void TextReader::MarkOverlong(TextRows& rows, size_t first) const {
   if (dropped_ == 0 && rows.text.size() <= kMaxRowBytes) return;
   for (size_t i = first; i < rows.rows.size(); ++i) {
@@ -104,7 +104,7 @@ void TextReader::MarkOverlong(TextRows& rows, size_t first) const {
   }
 }
 
-// Lets go of most of the unfinished row at `at`, the first of its chunk.
+// Frees most of the unfinished row at `at`, the first of its chunk.
 void TextReader::ShortenRow(ByteBuffer& text, size_t at) {
   dropped_ += text.size() - at - kKeptOfOverlong;
   text.Truncate(at + kKeptOfOverlong);

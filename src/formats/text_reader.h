@@ -1,5 +1,5 @@
-// A text object as a sequence of cut rows: inflates straight into the memory of the next chunk, and
-// carries what lies behind its last row over to the one after.
+// A text object as a sequence of split rows: decompresses directly into the memory of the next
+// chunk and moves the bytes after its last row to the following chunk.
 #ifndef MILLRACE_FORMATS_TEXT_READER_H_
 #define MILLRACE_FORMATS_TEXT_READER_H_
 
@@ -16,13 +16,13 @@ namespace millrace {
 // One thread at a time.
 class TextReader {
  public:
-  // Opens `object`, decompressed if its content says so. A byte order mark is passed over.
+  // Opens `object`, decompressed if its content is compressed. A byte order mark is skipped.
   static absl::StatusOr<std::unique_ptr<TextReader>> Open(std::shared_ptr<ObjectReader> object);
 
-  // The next bytes, at least `size` unless the text ends or is damaged before. Nothing is consumed.
+  // The next bytes, at least `size` unless the text ends or is damaged first. Consumes nothing.
   absl::StatusOr<std::string_view> Peek(size_t size);
 
-  // Goes on behind `position`, which must not lie before what was read already.
+  // Resumes after `position`, which must not be before text that was already read.
   absl::Status SkipTo(Position position);
 
   void set_splitter(std::unique_ptr<RowSplitter> splitter) { splitter_ = std::move(splitter); }
@@ -49,8 +49,8 @@ class TextReader {
   const std::unique_ptr<InputStream> stream_;
   const std::shared_ptr<TextRowsPool> pool_ = std::make_shared<TextRowsPool>();
   std::unique_ptr<RowSplitter> splitter_;
-  ByteBuffer carry_;     // bytes behind position_ that were read already
-  Position position_;    // what lies before it was handed out or skipped
+  ByteBuffer carry_;     // bytes after position_ that were already read
+  Position position_;    // everything before it was returned or skipped
   bool at_end_ = false;  // of the stream
   absl::Status stream_error_;
   uint64_t dropped_ = 0;    // bytes of an overlong row that are no longer held

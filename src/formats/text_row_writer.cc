@@ -18,7 +18,7 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-// Gathers text and writes it in blocks, each as a gzip member if asked to.
+// Collects text and writes it in blocks, each as a gzip member if requested.
 class BlockFile {
  public:
   BlockFile(std::string path, bool gzip) : path_(std::move(path)) {
@@ -34,7 +34,7 @@ class BlockFile {
 
   ByteBuffer& text() { return text_; }
 
-  // To be called after each row.
+  // Must be called after each row.
   absl::Status EndRow() { return text_.size() >= kBlock ? Flush() : absl::OkStatus(); }
 
   absl::Status Close() {
@@ -88,7 +88,7 @@ class NdjsonGzRowWriter : public RowWriter {
 
  private:
   BlockFile file_;
-  std::vector<std::string> keys_;  // with what stands before and behind them
+  std::vector<std::string> keys_;  // with the text before and after them
 };
 
 // RFC 4180, with '\n' as the line end; an empty cell is a null.

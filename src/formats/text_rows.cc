@@ -8,7 +8,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kMaxPooled = 64;
-constexpr size_t kMaxPooledBytes = 4 << 20;  // rare giants go back to the system
+constexpr size_t kMaxPooledBytes = 4 << 20;  // larger buffers are freed
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Rows of a text format, cut but not decoded: what Read() of the JSON and CSV readers hands to
+// Rows of a text format, split but not decoded: what Read() of the JSON and CSV readers passes to
 // ForEachRow().
 #ifndef MILLRACE_FORMATS_TEXT_ROWS_H_
 #define MILLRACE_FORMATS_TEXT_ROWS_H_
@@ -21,7 +21,7 @@ struct RowSpan {
   uint32_t end = 0;
 };
 
-// A row longer than kMaxRowBytes, of which only the beginning is here.
+// A row longer than kMaxRowBytes, of which only the beginning is kept.
 struct OverlongSpan {
   size_t row = 0;     // an index of TextRows::rows
   uint64_t size = 0;  // bytes, of the whole row
@@ -44,10 +44,11 @@ struct TextRows {
   }
 };
 
-// TextRows that are used again: fresh memory costs more than inflating into it. Thread-safe.
+// TextRows that are reused: allocating new memory costs more than decompressing into it.
+// Thread-safe.
 class TextRowsPool {
  public:
-  // Empty, with the memory of rows that were returned if there are any.
+  // Empty, with the memory of returned rows if there are any.
   std::unique_ptr<TextRows> Take();
   void Return(std::unique_ptr<TextRows> rows);
 
@@ -56,7 +57,7 @@ class TextRowsPool {
   std::vector<std::unique_ptr<TextRows>> free_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A chunk of a text format; gives its rows back to the pool at its end.
+// A chunk of a text format; returns its rows to the pool when it is destroyed.
 class TextChunk : public RowChunk {
  public:
   TextChunk(std::unique_ptr<TextRows> rows, std::shared_ptr<TextRowsPool> pool)
@@ -78,12 +79,12 @@ class TextChunk : public RowChunk {
   const std::shared_ptr<TextRowsPool> pool_;
 };
 
-// What is kept of rows longer than kMaxRowBytes: their first MiB, which is what dead letters take.
+// How much of rows longer than kMaxRowBytes is kept: their first MiB, which dead letters store.
 inline constexpr size_t kKeptOfOverlong = 1 << 20;
 
 // Shows a row as too long.
 void ShowOverlong(const OverlongSpan& span, const TextRows& rows, RowVisitor& visitor);
-// The reason given for them.
+// The reason reported for them.
 absl::Status OverlongRow();
 
 }  // namespace millrace

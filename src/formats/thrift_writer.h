@@ -1,4 +1,4 @@
-// Thrift's compact protocol, the writing half: what Parquet's footers and page headers are made of.
+// Writes Thrift's compact protocol, which Parquet uses for footers and page headers.
 // https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 #ifndef MILLRACE_FORMATS_THRIFT_WRITER_H_
 #define MILLRACE_FORMATS_THRIFT_WRITER_H_
@@ -47,7 +47,7 @@ class ThriftWriter {
     BeginStruct(id);
     End();
   }
-  // Elements follow: `size` times I32Element, BinaryElement, or BeginElement ... End.
+  // The elements follow: `size` times I32Element, BinaryElement, or BeginElement ... End.
   void BeginList(int16_t id, Type elements, size_t size);
   void I32Element(int32_t value) { Zigzag(value); }
   void BinaryElement(std::string_view value) {
@@ -55,7 +55,8 @@ class ThriftWriter {
     out_.Append(value);
   }
   void BeginElement() { last_ids_.push_back(0); }
-  // Ends the innermost struct; once more than BeginStruct and BeginElement at the very end.
+  // Ends the innermost struct. The number of calls exceeds those of BeginStruct and BeginElement by
+  // one: the last ends the outermost struct.
   void End() {
     out_.Append('\0');
     last_ids_.pop_back();

@@ -13,7 +13,7 @@ TEST(TimeTextTest, KeepsNanosecondsAndTheOffset) {
   EXPECT_EQ(time->offset_seconds, 19'800);
 }
 
-TEST(TimeTextTest, WithoutZoneThereIsNoOffset) {
+TEST(TimeTextTest, HasNoOffsetWithoutAZone) {
   const auto time = ParseTimeText("1970-01-02 00:00:01.5");
   ASSERT_TRUE(time.has_value());
   EXPECT_EQ(time->local_seconds, 86'401);
@@ -21,7 +21,7 @@ TEST(TimeTextTest, WithoutZoneThereIsNoOffset) {
   EXPECT_FALSE(time->offset_seconds.has_value());
 }
 
-TEST(TimeTextTest, TakesNothingElse) {
+TEST(TimeTextTest, RejectsEverythingElse) {
   for (const char* const text : {"", "04/05/2024", "2024-02-30", "2024-04-24T25:00", "1713928381",
                                  "2024-04-24T03:13:01 tomorrow", "20240424"}) {
     EXPECT_FALSE(ParseTimeText(text).has_value()) << text;

@@ -21,8 +21,8 @@ struct Date {
   int day;
 };
 
-// The proleptic Gregorian date `days` after 1970-01-01, for any number of days that seconds can
-// name (the eras of Howard Hinnant's "chrono-compatible low-level date algorithms").
+// The proleptic Gregorian date `days` after 1970-01-01, for any number of days within a 64-bit
+// number of seconds (the eras of Howard Hinnant's "chrono-compatible low-level date algorithms").
 Date DateOfDays(int64_t days) {
   days += 719468;
   const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -44,7 +44,7 @@ char* WriteDigits(char* to, int64_t value, int digits) {
   return to + digits;
 }
 
-// Years outside of 0000 to 9999 have a sign and at least six digits, as in ECMAScript.
+// Years outside 0000 to 9999 have a sign and at least six digits, as in ECMAScript.
 char* WriteYear(char* to, int64_t year) {
   if (year >= 0 && year <= 9999) return WriteDigits(to, year, 4);
   *to++ = year < 0 ? '-' : '+';

@@ -1,4 +1,4 @@
-// One cell of a source row, whatever the format: a small view, valid while the row is visited.
+// One cell of a source row, for all formats: a small view, valid while the row is visited.
 #ifndef MILLRACE_FORMATS_VALUE_H_
 #define MILLRACE_FORMATS_VALUE_H_
 
@@ -20,8 +20,8 @@ struct Value {
     kTimestamp,  // integer: `unit` ticks since 1970-01-01T00:00:00 (UTC if `zoned`, else of the
                  // zone the config names)
     kText,       // text: UTF-8, not escaped
-    kJsonText,   // text: the inside of a JSON string (between its quotes), escapes as they stand
-    kNumber,     // text: a JSON number or decimal whose digits are kept as they stand
+    kJsonText,   // text: the inside of a JSON string (between its quotes), escapes unchanged
+    kNumber,     // text: a JSON number or decimal whose digits are kept unchanged
     kJson,       // text: any other JSON value, valid and compact enough to be copied
     kBytes,      // text: raw bytes, written as base64
   };
@@ -39,7 +39,7 @@ struct Value {
   bool is_null() const { return kind == Kind::kNull; }
 
   static Value Null() { return {}; }
-  // Null because the cell holds `word`; empty: nothing.
+  // Null because the cell is `word`; empty: no word.
   static Value NullWord(std::string_view word) { return Text(Kind::kNull, word); }
   static Value Bool(bool b) { return Integer(Kind::kBool, b); }
   static Value Int(int64_t i) { return Integer(Kind::kInt, i); }
@@ -73,8 +73,8 @@ struct Value {
 };
 
 // Appends `value` as JSON. Timestamps become ISO 8601 text ("2024-04-24T01:13:01.500Z"; without Z
-// if not zoned) with 0, 3, 6 or 9 digits of a second, as few as lose nothing; bytes become base64
-// text.
+// if not zoned) with the fewest of 0, 3, 6 or 9 fractional digits that lose nothing; bytes become
+// base64 text.
 void AppendJsonValue(ByteBuffer& out, const Value& value);
 
 // Appends the plain text of `value` to `out`: unescaped text, digits, true/false, JSON, base64.

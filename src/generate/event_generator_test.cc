@@ -47,7 +47,7 @@ class GenerateEventsTest : public ::testing::Test {
   }
 };
 
-TEST_F(GenerateEventsTest, WritesEachFormatToAFolderOfItsOwnWithOneMapping) {
+TEST_F(GenerateEventsTest, WritesEachFormatToItsOwnFolderWithOneMapping) {
   const std::string output = Folder("out");
   const GenerateReport report = Generate({.rows = 1000, .seed = 7, .output = output, .files = 2});
 
@@ -171,7 +171,7 @@ TEST_F(GenerateEventsTest, RefusesOptionsThatMakeNoSense) {
   EXPECT_FALSE(fs::exists(output));
 }
 
-TEST(EventModelTest, MakesARealisticMix) {
+TEST(EventModelTest, GeneratesARealisticMix) {
   constexpr uint64_t kRows = 20'000;
   constexpr int64_t kBegin = 1'790'899'200'000'000;
   constexpr int64_t kEnd = 1'793'491'200'000'000;

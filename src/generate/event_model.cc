@@ -116,7 +116,7 @@ void MakeComment(Random& random, std::string& out) {
   }
 }
 
-// What belongs to the user and not to the event.
+// Properties of the user, not of the event.
 void MakeUser(uint64_t seed, uint64_t user, GeneratedEvent& event) {
   Random random(Mix(seed, user));
   event.user_id = "user-";

@@ -30,7 +30,7 @@ class Random {
   uint64_t state_;
 };
 
-// A number that depends on both in no visible way.
+// A number that depends on both, without a visible pattern.
 inline uint64_t Mix(uint64_t a, uint64_t b) { return Random(a ^ Random(b).Next()).Next(); }
 
 // Overwrites `out` with a random (version 4) UUID, RFC 9562.

@@ -1,4 +1,4 @@
-// Where rows of sample data come from.
+// The source of rows of sample data.
 #ifndef MILLRACE_GENERATE_ROW_MAKER_H_
 #define MILLRACE_GENERATE_ROW_MAKER_H_
 
@@ -16,7 +16,7 @@ class RowMaker {
   virtual ~RowMaker() = default;
   virtual absl::Span<const OutputColumn> columns() const = 0;
   // One cell per column, of its type or null; valid until the next call. A row depends on its
-  // number alone, but numbers that grow by one are the quickest.
+  // number only, but consecutive numbers are the fastest.
   virtual absl::Span<const Value> Make(uint64_t row) = 0;
 };
 

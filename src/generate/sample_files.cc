@@ -113,7 +113,7 @@ absl::Status CheckSampleFiles(const SampleFiles& files) {
   if (files.rows == 0) return absl::InvalidArgumentError("rows must be at least 1");
   if (files.files < 1 || files.files > 99'999 || static_cast<uint64_t>(files.files) > files.rows) {
     return absl::InvalidArgumentError(
-        StrCat("files must be from 1 to 99999 and not above rows, not ", files.files));
+        StrCat("files must be from 1 to 99999 and must not exceed rows, not ", files.files));
   }
   for (const FileType type : files.formats) {
     const auto writes = [type](const SampleFormat& format) { return format.type == type; };

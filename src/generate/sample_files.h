@@ -1,4 +1,4 @@
-// The files of one run of generated rows: which formats, how many, what they are called.
+// The files of one run of generated rows: their formats, number and names.
 #ifndef MILLRACE_GENERATE_SAMPLE_FILES_H_
 #define MILLRACE_GENERATE_SAMPLE_FILES_H_
 
@@ -19,10 +19,10 @@ namespace millrace {
 struct SampleFiles {
   std::string_view stem;          // "events": events-00000.parquet, ...
   uint64_t rows = 0;              // 0 to rows-1 of the maker
-  std::string output;             // a folder; made if missing
+  std::string output;             // a folder; created if missing
   std::vector<FileType> formats;  // of kParquet, kNdjson, kCsv; empty means all three
   int files = 1;                  // per format; the rows are split evenly, in order
-  bool replace = false;           // files of the same names, instead of an error
+  bool replace = false;           // existing files of the same names, instead of an error
 };
 
 struct SampleFormat {
@@ -39,25 +39,25 @@ struct GenerateReport {
   std::string sources_json;        // events: path of the matching mapping
 };
 
-// Called about every 10,000 rows with the rows written so far and in all, over all formats.
+// Called about every 10,000 rows with the rows written so far and the total, over all formats.
 using GenerateProgress = std::function<void(uint64_t done, uint64_t total)>;
 
-// InvalidArgument for options that make no sense.
+// InvalidArgument for invalid options.
 absl::Status CheckSampleFiles(const SampleFiles& files);
 
 // The formats that are written, in order.
 std::vector<const SampleFormat*> SampleFormats(const SampleFiles& files);
 
 // The path of every file, in the order they are written: with one format in `output`, with several
-// each in a folder of its own there (parquet/, ndjson/, csv/).
+// in a subfolder for each (parquet/, ndjson/, csv/).
 std::vector<std::string> SamplePaths(const SampleFiles& files);
 
-// AlreadyExists if one of `paths` does, unless files.replace is set.
+// AlreadyExists if one of `paths` exists, unless files.replace is set.
 absl::Status CheckReplaces(const SampleFiles& files, const std::vector<std::string>& paths);
 
-// Writes the files at SamplePaths(), each of which appears (or replaces one of the same name) once
-// it is complete. `files` has been checked. Cancelled if `stop` was requested; others as of the
-// file system. After an error the unfinished file is removed.
+// Writes the files at SamplePaths(), each of which appears (or replaces one of the same name) when
+// it is complete. `files` must have been checked. Cancelled if `stop` was requested; others from
+// the file system. After an error the unfinished file is removed.
 absl::StatusOr<GenerateReport> WriteSampleFiles(const SampleFiles& files, RowMaker& maker,
                                                 std::stop_token stop,
                                                 const GenerateProgress& progress);

@@ -34,7 +34,8 @@ absl::StatusOr<GenerateReport> GenerateTrips(const GenerateTripsOptions& options
   RETURN_IF_ERROR(CheckSampleFiles(files));
   RETURN_IF_ERROR(CheckReplaces(files, SamplePaths(files)));
   if (options.users > options.rows) {
-    return absl::InvalidArgumentError("users must not be above rows: each makes a trip at least");
+    return absl::InvalidArgumentError(
+        "users must not exceed rows: each user makes at least one trip");
   }
   ASSIGN_OR_RETURN(const int hex_digits, HexDigits(options.partitions));
   TripModel model({

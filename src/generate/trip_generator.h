@@ -18,10 +18,10 @@ namespace millrace {
 struct GenerateTripsOptions {
   uint64_t rows = 1'000'000;
   uint64_t seed = 1;
-  std::string output;  // a folder; made if missing
+  std::string output;  // a folder; created if missing
   std::vector<FileType> formats = {FileType::kParquet};
   int files = 1;
-  bool replace = false;  // files that are there, instead of an error
+  bool replace = false;  // existing files, instead of an error
   uint64_t users = 0;    // 0: a user per 25 trips
   TripUserIds ids = TripUserIds::kUuid;
   int partitions = 65'536;  // of UUIDs by their first four digits: 1, 16, 256, 4096 or 65536
@@ -30,7 +30,7 @@ struct GenerateTripsOptions {
 };
 
 // Writes trips-00000.parquet, ..., in the folders of SamplePaths(). The rows depend on the options
-// alone, not on format or files. Statuses as of GenerateEvents.
+// only, not on format or files. Statuses as for GenerateEvents.
 absl::StatusOr<GenerateReport> GenerateTrips(const GenerateTripsOptions& options,
                                              std::stop_token stop,
                                              const GenerateProgress& progress = nullptr);

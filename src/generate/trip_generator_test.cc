@@ -147,7 +147,7 @@ TEST(TripModelTest, TripsAreLikeRealOnes) {
   EXPECT_LT(apart, stays / 50);
 }
 
-TEST(TripModelTest, PartitionsAndIdsAsAsked) {
+TEST(TripModelTest, PartitionsAndIdsAsRequested) {
   std::set<std::string> partitions, numbers;
   for (const Trip& trip : MakeTrips({.rows = 2000,
                           .users = 2000,

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kHour = 3600 * kSecond;
 constexpr int64_t kWeek = 168 * kHour;
-// Trips move up to the next one's start only within it, so that rows stay nearly in order.
+// Trips move towards the next one's start only within this time, so that rows stay nearly in order.
 constexpr int64_t kMaxTie = 6 * kHour;
 
 struct Town {
@@ -78,7 +78,7 @@ absl::Span<const OutputColumn> TripModel::columns() const {
   return kTripColumns;
 }
 
-// From evenly spread instants to those of people's weeks: hours of a greater weight take more.
+// Maps evenly spread instants to those of a typical week: hours of a greater weight get more.
 int64_t TripModel::Warp(int64_t time_us) const {
   const int64_t since = time_us - options_.begin_us;
   const int64_t week = since / kWeek;
@@ -106,7 +106,7 @@ TripModel::Point TripModel::PlaceOf(uint64_t user_seed, uint64_t trip, uint64_t 
   const Town& town = kTowns[Random(user_seed ^ 1).Below(std::size(kTowns))];
   Random choice(Mix(user_seed, trip));
   const uint64_t draw = choice.Below(100);
-  // Home and work have a seed of their own; anything else is somewhere else each time.
+  // Home and work have a seed of their own; any other place differs each time.
   const uint64_t place = trip % 2 == 0 ? (draw < 70 ? 2 : 0) : (draw < 55 ? 3 : 0);
   Random where(place == 0 ? choice.Next() : Mix(user_seed, place << 60));
   const double squeeze = std::cos(town.lat * 3.14159265358979 / 180);

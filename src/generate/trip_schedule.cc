@@ -44,7 +44,7 @@ double TripsOf(const std::vector<double>& counts) {
   return trips;
 }
 
-// Whole users per level, `users` in all, that make at least `rows` trips: hardly more.
+// Whole users per level, `users` in all, that make at least `rows` trips, but hardly more.
 std::vector<uint64_t> UsersPerLevel(size_t levels, uint64_t rows, uint64_t users) {
   double low = -64, high = 64;
   for (int i = 0; i < 100; ++i) {
@@ -66,8 +66,8 @@ std::vector<uint64_t> UsersPerLevel(size_t levels, uint64_t rows, uint64_t users
   };
   for (size_t level = levels; --level > 0;) raise(level, static_cast<uint64_t>(wanted[level]));
   for (size_t level = levels; --level > 0;) raise(level, left);
-  // Nobody is left at level 0: users of the lowest level move up by one. What is too much is cut
-  // off at the end of the rows.
+  // If nobody is left at level 0, users of the lowest level move up by one. The excess is dropped
+  // at the end of the rows.
   for (size_t level = 1; left > 0 && level + 1 < levels; ++level) {
     const uint64_t extra = uint64_t{1} << level;
     const uint64_t take = std::min(counts[level], (left + extra - 1) / extra);
@@ -136,7 +136,7 @@ TripSchedule::Due TripSchedule::DueIn(const Level& level, uint64_t epoch) const 
   return {level.users * group / size, level.users * (group + 1) / size};
 }
 
-// Several trips of one user in an epoch have to stay in their order: then nothing is shuffled.
+// Several trips of one user in an epoch must stay in order, so nothing is shuffled.
 uint64_t TripSchedule::PositionOf(const Epoch& epoch, uint64_t offset) const {
   return per_epoch_ > 1 ? offset : offset * (kFactor % epoch.size) % epoch.size;
 }

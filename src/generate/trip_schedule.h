@@ -1,5 +1,5 @@
-// Which user makes trip number i, and when that user's next one comes: a stream of trips of many
-// users, a few of them hot, without a state per user.
+// Which user makes trip number i, and when that user's next trip is: a stream of trips of many
+// users, a few of them hot, without state per user.
 #ifndef MILLRACE_GENERATE_TRIP_SCHEDULE_H_
 #define MILLRACE_GENERATE_TRIP_SCHEDULE_H_
 
@@ -9,16 +9,16 @@
 
 namespace millrace {
 
-// The rows are cut into 2^L epochs. A user of level j makes 2^j trips: one in each run of 2^(L-j)
-// epochs, in an epoch of it that changes from run to run. So the row of a user's next trip can be
-// computed, and nothing is remembered between rows. How many users each level has follows a power
-// law with the wanted mean. Where the mean is above 2^L all users are of level L and make several
-// trips per epoch. The memory is bounded (6 MB).
+// The rows are divided into 2^L epochs. A user of level j makes 2^j trips: one in each run of
+// 2^(L-j) epochs, in an epoch of it that changes from run to run. So the row of a user's next trip
+// can be computed, and nothing is stored between rows. The number of users per level follows a
+// power law with the requested mean. If the mean is above 2^L, all users are of level L and make
+// several trips per epoch. The memory is bounded (6 MB).
 class TripSchedule {
  public:
   struct Slot {
     uint64_t user = 0;                 // below users
-    uint64_t trip = 0;                 // the how-manieth trip of the user, from 0
+    uint64_t trip = 0;                 // the number of the trip for this user, from 0
     std::optional<uint64_t> next_row;  // of the user's next trip
   };
 
@@ -39,7 +39,7 @@ class TripSchedule {
     uint64_t size = 0;
     uint64_t inverse = 0;  // of the shuffle's factor modulo size
   };
-  // The users of a level that are due in an epoch: [first, last) of the level.
+  // The users of a level with a trip in an epoch: [first, last) of the level.
   struct Due {
     uint64_t first = 0;
     uint64_t last = 0;

@@ -19,11 +19,11 @@ absl::Status CheckFormat(const ManifestEntry& entry) {
   if (format == "PUFFIN") {
     return absl::UnimplementedError(
         StrCat(entry.path,
-               " is a deletion vector, which is not read; rewrite the deletes as "
+               " is a deletion vector, which is not supported; rewrite the deletes as "
                "position delete files or compact the table"));
   }
   return absl::UnimplementedError(
-      StrCat(entry.path, " is an ", format.substr(0, 40), " file; only Parquet is read"));
+      StrCat(entry.path, " is an ", format.substr(0, 40), " file; only Parquet is supported"));
 }
 
 // Column id -> the first of its names in `mapping` that is one of `names`.
@@ -87,9 +87,9 @@ absl::Status FilePlanner::ReadEntries(const ManifestInfo& manifest) {
   const auto keep = [&](ManifestEntry entry) -> absl::Status {
     RETURN_IF_ERROR(CheckFormat(entry));
     if ((entry.content != FileContent::kData) != manifest.holds_deletes) {
-      return absl::DataLossError(StrCat("it holds data and deletes: ", entry.path));
+      return absl::DataLossError(StrCat("it mixes data and deletes: ", entry.path));
     }
-    // Delete files are chosen by partition alone: their bounds are of other columns, or of keys.
+    // Delete files are selected by partition only: their bounds are of other columns, or of keys.
     if (options_.range && manifest.holds_deletes) entry.lower_bounds.clear();
     if (options_.range && manifest.holds_deletes) entry.upper_bounds.clear();
     if (options_.range && !MayHold(*options_.range, options_.range_column, spec, entry)) {
@@ -145,7 +145,7 @@ absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   return file;
 }
 
-// Only where the table knows of files without them is it worth a look.
+// Checked only if the table has files without ids.
 absl::Status FilePlanner::MapNames(IcebergFile& file) const {
   if (!metadata_.has_name_mapping) return absl::OkStatus();
   const auto check = [&]() -> absl::Status {
@@ -167,7 +167,7 @@ absl::Span<const IcebergPartitionField> FilePlanner::SpecOf(int32_t id) const {
 std::string FilePlanner::PartitionOf(const ManifestEntry& entry) const {
   const auto spec = SpecOf(entry.spec_id);
   const auto is_void = [](const IcebergPartitionField& field) { return field.transform == "void"; };
-  // Version 1 keeps fields that were removed, as void ones.
+  // Version 1 keeps removed fields, as void ones.
   const bool is_unpartitioned = !spec.empty() && std::all_of(spec.begin(), spec.end(), is_void);
   if (entry.partition.empty() || is_unpartitioned) return "";
   std::string key = StrCat(entry.spec_id);
@@ -182,7 +182,7 @@ absl::StatusOr<StoredObject> FilePlanner::FindFile(const ManifestEntry& entry) {
   absl::StatusOr<StoredObject> found = files_.Find(entry.path);
   if (absl::IsNotFound(found.status())) {
     return absl::NotFoundError(
-        StrCat("the table lists a file that is gone: ", found.status().message(),
+        StrCat("the table lists a file that no longer exists: ", found.status().message(),
                " (an expired snapshot, or files that were deleted by hand)"));
   }
   if (!found.ok()) return found;

@@ -1,4 +1,4 @@
-// From a snapshot to its data files and their deletes.
+// Finds the data files of a snapshot and their deletes.
 #ifndef MILLRACE_ICEBERG_FILE_PLANNER_H_
 #define MILLRACE_ICEBERG_FILE_PLANNER_H_
 
@@ -15,7 +15,7 @@
 
 namespace millrace {
 
-// Used once; its arguments outlive it.
+// For single use; its arguments must outlive it.
 class FilePlanner {
  public:
   FilePlanner(const IcebergMetadata& metadata, const IcebergSnapshot& snapshot, TableFiles& files,
@@ -35,7 +35,7 @@ class FilePlanner {
   absl::Status MapNames(IcebergFile& file) const;
   absl::Span<const IcebergPartitionField> SpecOf(int32_t id) const;
   // Equal for files of the same partition of the same spec; empty if the spec has no fields, or
-  // none that is not void.
+  // only void ones.
   std::string PartitionOf(const ManifestEntry& entry) const;
   absl::StatusOr<StoredObject> FindFile(const ManifestEntry& entry);
 

@@ -16,7 +16,7 @@ absl::Status Missing(std::string_view what, std::string_view field) {
   return absl::DataLossError(StrCat(what, " has no '", field, "'"));
 }
 
-// Reads the fields of one record; the first that is missing is remembered.
+// Reads the fields of one record; keeps the first one that is missing.
 class Record {
  public:
   Record(const AvroValue& record, std::string_view what) : record_(record), what_(what) {}
@@ -91,7 +91,7 @@ PartitionValue MakePartitionValue(const AvroValue& value) {
   return made;
 }
 
-// A map with integer keys, which Avro has not: a list of records of key and value.
+// A map with integer keys, which Avro lacks: a list of records of key and value.
 std::map<int32_t, std::string> MakeBounds(const AvroValue* list, const std::vector<int32_t>& ids) {
   std::map<int32_t, std::string> bounds;
   if (list == nullptr || list->kind != Kind::kArray) return bounds;
@@ -123,7 +123,8 @@ absl::StatusOr<ManifestEntry> MakeEntry(const AvroValue& value, bool is_new,
   entry.bytes = record.Integer("file_size_in_bytes");
   RETURN_IF_ERROR(record.status());
   entry.spec_id = manifest.spec_id;
-  // Files that this manifest added have the number of its own commit, unless they say another.
+  // Files that this manifest added have the sequence number of its own commit, unless they have
+  // their own.
   const std::optional<int64_t> sequence = value.Integer("sequence_number");
   if (!sequence && !is_new && manifest.sequence_number != 0) {
     return Missing("an entry of an older snapshot in the manifest", "sequence_number");

@@ -1,5 +1,5 @@
 // Manifest lists and manifests of an Iceberg table (Iceberg specification, "Manifests",
-// "Snapshots"): which files a snapshot consists of.
+// "Snapshots"): the files of a snapshot.
 #ifndef MILLRACE_ICEBERG_MANIFEST_H_
 #define MILLRACE_ICEBERG_MANIFEST_H_
 
@@ -15,14 +15,14 @@
 
 namespace millrace {
 
-// A value of a partition field. Texts and binary values stay bytes; everything whole is an integer.
+// A value of a partition field. Text and binary values stay bytes; all integral types are integers.
 struct PartitionValue {
   bool is_null = true;
   std::optional<int64_t> integer;
-  std::string text;  // tells values of the same field apart
+  std::string text;  // distinguishes values of the same field
 };
 
-// The least and greatest value of one partition field in a manifest, as stored: little-endian.
+// The minimum and maximum of one partition field in a manifest, as stored: little-endian.
 struct PartitionSummary {
   std::optional<std::string> lower, upper;
 };
@@ -32,14 +32,14 @@ struct ManifestInfo {
   int32_t spec_id = 0;
   bool holds_deletes = false;
   int64_t sequence_number = 0;               // 0 in tables of version 1
-  std::vector<PartitionSummary> partitions;  // empty: not told
+  std::vector<PartitionSummary> partitions;  // empty: not given
 };
 
 enum class FileContent : uint8_t { kData = 0, kPositionDeletes = 1, kEqualityDeletes = 2 };
 
 struct ManifestEntry {
   FileContent content = FileContent::kData;
-  std::string path;    // as the table calls it; position deletes refer to it
+  std::string path;    // as in the table; position deletes refer to it
   std::string format;  // "PARQUET", ...
   int32_t spec_id = 0;
   int64_t sequence_number = 0;  // of the data, inherited from the manifest if it has none
@@ -53,11 +53,10 @@ struct ManifestEntry {
 using ManifestVisitor = std::function<absl::Status(ManifestInfo)>;
 using EntryVisitor = std::function<absl::Status(ManifestEntry)>;
 
-// Each without the file's name. DataLoss where a field is missing that has to be there; others as
-// of ReadAvroFile and the visitor.
+// Messages do not name the file. DataLoss if a required field is missing; others from ReadAvroFile
+// and the visitor.
 absl::Status ReadManifestList(InputStream& stream, const ManifestVisitor& visitor);
-// Entries that are marked as deleted are left out. Bounds are kept for the columns `bounds_of`
-// only.
+// Entries marked as deleted are skipped. Bounds are kept only for the columns `bounds_of`.
 absl::Status ReadManifest(InputStream& stream, const ManifestInfo& manifest,
                           const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor);
 

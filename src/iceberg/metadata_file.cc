@@ -27,7 +27,7 @@ std::string_view NameOf(std::string_view path) {
   return slash == path.npos ? path : path.substr(slash + 1);
 }
 
-// v<N>.metadata.json of a table that counts its versions; NotFound if there is none.
+// v<N>.metadata.json of a table that numbers its versions; NotFound if there is none.
 absl::StatusOr<StoredObject> FindVersion(const StoreFor& store_for, const std::string& folder,
                                          uint64_t version) {
   absl::StatusOr<StoredObject> found = absl::NotFoundError("");
@@ -49,7 +49,7 @@ absl::StatusOr<std::string> ReadHint(const StoredObject& hint) {
   return std::string(absl::StripAsciiWhitespace(text));
 }
 
-// A hint may be older than the table: whoever commits writes the new version first.
+// A hint may be older than the table: writers commit the new version before they update the hint.
 absl::StatusOr<StoredObject> FollowHint(const StoreFor& store_for, const std::string& folder,
                                         const StoredObject& hint) {
   ASSIGN_OR_RETURN(const std::string text, ReadHint(hint));
@@ -60,7 +60,7 @@ absl::StatusOr<StoredObject> FollowHint(const StoreFor& store_for, const std::st
     // Some writers put the name there.
     if (text.empty() || text.find('/') != text.npos) {
       return absl::InvalidArgumentError(
-          StrCat(hint.info.uri, " holds no version; name the metadata file itself"));
+          StrCat(hint.info.uri, " does not contain a version; name the metadata file itself"));
     }
     return FindObject(store_for,
                       StrCat(folder, "/", text, IsMetadataName(text) ? "" : ".metadata.json"));
@@ -94,7 +94,7 @@ absl::StatusOr<StoredObject> FindHighest(const StoreFor& store_for, const std::s
   if (!rival.uri.empty()) {
     return absl::InvalidArgumentError(StrCat("two metadata files have the version ", *highest, ", ",
                                              NameOf(rival.uri), " and ", NameOf(best.uri),
-                                             ": name the one that the catalog has"));
+                                             ": name the one that the catalog uses"));
   }
   return StoredObject{store, std::move(best)};
 }
@@ -117,7 +117,7 @@ absl::StatusOr<MetadataFile> FindMetadataFile(const StoreFor& store_for, std::st
   MetadataFile found;
   if (IsMetadataName(place)) {
     ASSIGN_OR_RETURN(found.object, FindObject(store_for, place));
-    // Of the name that the store has for it, so that a relative path finds its folder as well.
+    // From the store's own name of the file, so that relative paths work as well.
     found.table_folder = std::string(FolderOf(FolderOf(found.object.info.uri)));
     return found;
   }

@@ -1,4 +1,4 @@
-// Which of a table's metadata files is the current one.
+// Finds the current metadata file of a table.
 #ifndef MILLRACE_ICEBERG_METADATA_FILE_H_
 #define MILLRACE_ICEBERG_METADATA_FILE_H_
 

@@ -13,11 +13,11 @@ namespace {
 
 absl::Status TooMany() {
   return absl::ResourceExhaustedError(
-      "the snapshot has more than 33,554,432 deleted rows that data files still hold; compact the "
-      "table (rewrite_data_files) and read it again");
+      "the snapshot has more than 33,554,432 deleted rows that are still in data files; compact "
+      "the table (rewrite_data_files) and read it again");
 }
 
-// Shows the cells of `columns`, by name, of each row of a Parquet file to `see`.
+// Passes the cells of `columns`, by name, of each row of a Parquet file to `see`.
 class DeleteRows : public RowVisitor {
  public:
   using See = std::function<absl::Status(absl::Span<const Value>)>;
@@ -78,7 +78,7 @@ absl::Status ReadDeletes(const StoredObject& file, const std::vector<std::string
 Hash128 KeyOf(absl::Span<const Value> values, ByteBuffer& text) {
   text.clear();
   for (Value value : values) {
-    // A float column may have become one of doubles.
+    // A float column may have been widened to double.
     if (value.kind == Value::Kind::kFloat) value.kind = Value::Kind::kDouble;
     AppendJsonValue(text, value);
     text.Append('\0');
@@ -94,7 +94,7 @@ absl::Status PositionDeletes::Add(const StoredObject& file, int64_t sequence) {
   return ReadDeletes(file, {"file_path", "pos"}, [&](absl::Span<const Value> cells) {
     if (cells[0].kind != Value::Kind::kText || cells[1].kind != Value::Kind::kInt ||
         cells[1].integer < 0) {
-      return absl::DataLossError("a row of it is no file path and position");
+      return absl::DataLossError("a row of it is not a file path and a position");
     }
     if (++rows_ > kMaxDeletedRows) return TooMany();
     // Rows are sorted by path.
@@ -129,7 +129,7 @@ absl::Status EqualityDeletes::Add(const StoredObject& file, int64_t sequence, si
     const auto found = ids.names_by_id.find(id);
     if (found == ids.names_by_id.end()) {
       return absl::DataLossError(
-          StrCat("it has no column with the field id ", id, ", which its rows are to be equal in"));
+          StrCat("it has no column with the field id ", id, ", by which it deletes rows"));
     }
     columns.push_back(found->second);
   }

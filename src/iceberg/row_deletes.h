@@ -1,4 +1,4 @@
-// The rows that delete files take out of data files (Iceberg specification, "Delete Formats").
+// The rows that delete files remove from data files (Iceberg specification, "Delete Formats").
 #ifndef MILLRACE_ICEBERG_ROW_DELETES_H_
 #define MILLRACE_ICEBERG_ROW_DELETES_H_
 
@@ -18,17 +18,18 @@
 
 namespace millrace {
 
-inline constexpr size_t kMaxDeletedRows = 32 << 20;  // of a snapshot, by either kind of delete
+inline constexpr size_t kMaxDeletedRows = 32 << 20;  // of a snapshot, for each kind of delete
 
 // Position deletes of one snapshot: rows of data files by number. Not thread-safe.
 class PositionDeletes {
  public:
-  // Reads a position delete file (Parquet, columns file_path and pos) that was committed as number
-  // `sequence`. ResourceExhausted past kMaxDeletedRows; DataLoss for damaged files.
+  // Reads a position delete file (Parquet, columns file_path and pos) that was committed with the
+  // sequence number `sequence`. ResourceExhausted above kMaxDeletedRows; DataLoss for damaged
+  // files.
   absl::Status Add(const StoredObject& file, int64_t sequence);
 
-  // Sorted rows of the data file `path` (as the table calls it) that deletes of number `sequence`
-  // or later take out; null if there are none.
+  // Sorted rows of the data file `path` (as in the table) that are deleted with the sequence number
+  // `sequence` or later; null if there are none.
   std::shared_ptr<const std::vector<uint64_t>> Of(std::string_view path, int64_t sequence) const;
 
   bool empty() const { return rows_ == 0; }
@@ -42,20 +43,20 @@ class PositionDeletes {
   size_t rows_ = 0;
 };
 
-// Equality deletes that look at the same columns: keys of rows that are gone, each with the number
-// of its latest delete. Filled first; then thread-safe.
+// Equality deletes on the same columns: keys of deleted rows, each with the sequence number of its
+// latest delete. Filled first; then thread-safe.
 class EqualityDeletes {
  public:
   explicit EqualityDeletes(std::vector<int32_t> column_ids) : column_ids_(std::move(column_ids)) {}
 
   const std::vector<int32_t>& column_ids() const { return column_ids_; }
 
-  // Reads an equality delete file (Parquet with field ids). `left` is how many keys may still be
-  // kept; it is lowered.
+  // Reads an equality delete file (Parquet with field ids). `left` is how many more keys may be
+  // kept; it is decreased.
   absl::Status Add(const StoredObject& file, int64_t sequence, size_t& left);
 
-  // True if a row with these values, one per column id, of a data file of number `data_sequence` is
-  // gone: an equal key was deleted later. Nulls equal nulls.
+  // True if a row with these values, one per column id, of a data file with the sequence number
+  // `data_sequence` is deleted: an equal key was deleted later. Nulls equal nulls.
   bool Drops(absl::Span<const Value> values, int64_t data_sequence) const;
 
  private:

@@ -1,4 +1,4 @@
-// Reading an Iceberg table by its metadata: which files a snapshot has, and which rows of them
+// Reads an Iceberg table through its metadata: the files of a snapshot, and which of their rows
 // count.
 #ifndef MILLRACE_ICEBERG_TABLE_H_
 #define MILLRACE_ICEBERG_TABLE_H_
@@ -19,27 +19,27 @@
 
 namespace millrace {
 
-// One data file of a snapshot (Parquet) and what does not count of it.
+// One data file of a snapshot (Parquet) and the rows of it that do not count.
 struct IcebergFile {
   StoredObject object;
-  uint64_t rows = 0;  // as the table says
+  uint64_t rows = 0;  // as in the table
   int64_t sequence_number = 0;
-  // If set, the file has no field ids; what the name mapping makes of its columns: column id ->
-  // name in the file. Columns that are not in it are null. If not set, ids are those of the fields.
+  // If set, the file has no field ids, and this is its name mapping: column id -> name in the file.
+  // Columns that are not in it are null. If not set, ids are those of the fields.
   std::shared_ptr<const std::map<int32_t, std::string>> mapped_names;
   std::shared_ptr<const std::vector<uint64_t>> deleted_rows;  // ascending; null: none
-  // Rows that any of them drops, given sequence_number, do not count.
+  // Rows that any of them drops for sequence_number do not count.
   std::vector<std::shared_ptr<const EqualityDeletes>> equality_deletes;
 };
 
 struct IcebergPlan {
   std::vector<IcebergFile> files;  // in the order of the manifests
-  uint64_t skipped_manifests = 0;  // that cannot hold rows of the range of time
+  uint64_t skipped_manifests = 0;  // that cannot contain rows of the time range
   uint64_t skipped_files = 0;
 };
 
 struct IcebergPlanOptions {
-  // Files without rows of the range may be left out; rows outside it remain in those that are not.
+  // Files without rows in the range may be left out; other files may still contain rows outside it.
   std::optional<TimeRange> range;
   int32_t range_column = 0;  // its id
 };
@@ -47,11 +47,11 @@ struct IcebergPlanOptions {
 // One snapshot of a table. Thread-compatible.
 class IcebergTable {
  public:
-  // Opens a table by its folder or by a metadata file (*.metadata.json, also gzip). In a folder the
-  // current metadata is what metadata/version-hint.text names (and newer versions that follow it
-  // without a gap), else the *.metadata.json of the highest version; InvalidArgument if two have
-  // it. Other statuses as of ParseIcebergMetadata, ChooseSnapshot and the store; each names the
-  // table.
+  // Opens a table by its folder or by a metadata file (*.metadata.json, also gzip). In a folder,
+  // the current metadata is the file that metadata/version-hint.text names (or newer versions that
+  // follow it without a gap), else the *.metadata.json of the highest version; InvalidArgument if
+  // two have that version. Other statuses from ParseIcebergMetadata, ChooseSnapshot and the store;
+  // each names the table.
   static absl::StatusOr<IcebergTable> Open(StoreFor store_for, const std::string& path,
                                            const SnapshotChoice& choice);
 
@@ -61,16 +61,16 @@ class IcebergTable {
   const IcebergSnapshot* snapshot() const { return snapshot_; }
   const IcebergSchema& schema() const { return *schema_; }
 
-  // Finds every data file of the snapshot, reads its delete files. NotFound for a file that the
-  // table lists and that is gone; DataLoss where one is not of the size that the table says, or
-  // damaged; Unimplemented for data that is no Parquet, and deletion vectors; ResourceExhausted
-  // above 5,000,000 files.
+  // Finds every data file of the snapshot and reads its delete files. NotFound for a file that the
+  // table lists and that does not exist; DataLoss if a file is damaged, or its size differs from
+  // the table's; Unimplemented for data that is not Parquet, and deletion vectors;
+  // ResourceExhausted above 5,000,000 files.
   absl::StatusOr<IcebergPlan> PlanFiles(const IcebergPlanOptions& options);
 
  private:
   IcebergTable() = default;
 
-  // Behind pointers, so that the table can be moved.
+  // Pointers, so that the table can be moved.
   std::unique_ptr<TableFiles> files_;
   std::string metadata_uri_;
   IcebergMetadata metadata_;

@@ -10,7 +10,7 @@ namespace millrace {
 namespace {
 
 bool IsMissing(const absl::Status& status) {
-  // A store that this program cannot open, or may not, is no place where a file could be.
+  // A store that this program cannot open or access is not searched for a file.
   return status.code() == absl::StatusCode::kNotFound ||
          status.code() == absl::StatusCode::kUnimplemented;
 }
@@ -65,7 +65,7 @@ TableFiles::TableFiles(StoreFor store_for, std::string folder, std::string_view 
 std::string TableFiles::Moved(const std::string& path) const {
   if (folder_ == location_ || location_.empty() || !path.starts_with(location_ + "/")) return "";
   const std::string below = path.substr(location_.size());
-  // A path that climbs out of the table is not the table's.
+  // A path that leaves the table's folder does not belong to the table.
   if (StrCat(below, "/").find("/../") != std::string::npos) return "";
   return folder_ + below;
 }

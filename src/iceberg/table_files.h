@@ -1,5 +1,4 @@
-// The files of a table, found by the locations that its metadata gives, also after the table was
-// moved.
+// The files of a table, found by the locations in its metadata, even if the table was moved.
 #ifndef MILLRACE_ICEBERG_TABLE_FILES_H_
 #define MILLRACE_ICEBERG_TABLE_FILES_H_
 
@@ -15,7 +14,7 @@
 
 namespace millrace {
 
-// The store that reads `uri`; it outlives whoever asks.
+// Returns the store that reads `uri`; the store must outlive the caller.
 using StoreFor = std::function<absl::StatusOr<ObjectStore*>(std::string_view uri)>;
 
 struct StoredObject {
@@ -23,11 +22,12 @@ struct StoredObject {
   ObjectInfo info;
 };
 
-// The one object of that name. NotFound if there is none, InvalidArgument if the name is a folder
-// or stands for several.
+// The object with that name. NotFound if there is none, InvalidArgument if the name is a folder or
+// matches several.
 absl::StatusOr<StoredObject> FindObject(const StoreFor& store_for, const std::string& uri);
 
-// Shows its bytes, decompressed if they are gzip or zstd, to `read`, whose status is returned.
+// Passes its bytes, decompressed if they are gzip or zstd, to `read`, and returns the status of
+// `read`.
 absl::Status ReadObject(const StoredObject& object,
                         const std::function<absl::Status(InputStream&)>& read);
 
@@ -37,13 +37,13 @@ std::string NormalLocation(std::string_view location);
 // Thread-compatible.
 class TableFiles {
  public:
-  // `folder` is where the table is found, `location` where its metadata says that it is.
+  // `folder` is where the table was found, `location` where its metadata says that it is.
   TableFiles(StoreFor store_for, std::string folder, std::string_view location);
 
-  // The object that metadata calls `path`: as it says, if that exists; else, where `path` lies
-  // below the table's own location and the table was found elsewhere, the same path below that
-  // folder. What was true for the last file is tried first for the next one; a copy in another kind
-  // of store is looked into first. NotFound names both places.
+  // The object that metadata calls `path`: at that path, if it exists; else, if `path` is below the
+  // table's own location and the table was found elsewhere, at the same relative path below that
+  // folder. The rule that found the last file is tried first for the next one; a copy in another
+  // kind of store is tried first. NotFound names both places.
   absl::StatusOr<StoredObject> Find(std::string_view path);
 
   const StoreFor& store_for() const { return store_for_; }

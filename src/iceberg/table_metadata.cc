@@ -15,10 +15,10 @@ using Json = nlohmann::json;
 constexpr size_t kMaxListedSnapshots = 10;  // in messages
 
 absl::Status Wrong(std::string_view what) {
-  return absl::InvalidArgumentError(StrCat("this is no Iceberg table metadata: ", what));
+  return absl::InvalidArgumentError(StrCat("not Iceberg table metadata: ", what));
 }
 
-// Members of one JSON object, of the type that they have to be.
+// Members of one JSON object, with type checks.
 class Fields {
  public:
   Fields(const Json& object, std::string_view what) : object_(object), what_(what) {}
@@ -49,14 +49,14 @@ class Fields {
     return absl::FromUnixMillis(ms);
   }
 
-  // Null if it is not there or null.
+  // Null if it is missing or null.
   const Json* Find(const char* key) const {
     if (!object_.is_object()) return nullptr;
     const auto found = object_.find(key);
     return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
 
-  // Its items, none if it is not there.
+  // Its items; empty if it is missing.
   absl::StatusOr<const Json*> List(const char* key) const {
     static const Json kNone = Json::array();
     const Json* value = Find(key);
@@ -142,7 +142,7 @@ absl::Status ParseSchemas(const Fields& fields, IcebergMetadata& metadata) {
     ASSIGN_OR_RETURN(metadata.current_schema_id, fields.Id("current-schema-id"));
     return absl::OkStatus();
   }
-  // Version 1 may have the one schema only.
+  // Version 1 may have only one schema.
   const Json* schema = fields.Find("schema");
   if (schema == nullptr) return fields.Missing("schemas", "a list");
   ASSIGN_OR_RETURN(metadata.schemas.emplace_back(), ParseSchema(*schema));
@@ -183,7 +183,7 @@ absl::Status ParseSnapshots(const Fields& fields, IcebergMetadata& metadata) {
   return absl::OkStatus();
 }
 
-// The property holds JSON in a text: [{"field-id": 1, "names": ["a", "b"]}, ...]
+// The property is JSON in a string: [{"field-id": 1, "names": ["a", "b"]}, ...]
 absl::Status ParseNameMapping(const Fields& fields, IcebergMetadata& metadata) {
   const Json* properties = fields.Find("properties");
   if (properties == nullptr) return absl::OkStatus();
@@ -191,7 +191,7 @@ absl::Status ParseNameMapping(const Fields& fields, IcebergMetadata& metadata) {
   if (in.Find("schema.name-mapping.default") == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string text, in.Text("schema.name-mapping.default"));
   const std::optional<Json> mapping = ParseJson(text);
-  if (!mapping || !mapping->is_array()) return Wrong("its name mapping is no list");
+  if (!mapping || !mapping->is_array()) return Wrong("its name mapping is not a list");
   metadata.has_name_mapping = true;
   for (const Json& item : *mapping) {
     const Fields entry(item, "an entry of the name mapping");
@@ -248,9 +248,9 @@ absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view text) {
   IcebergMetadata metadata;
   ASSIGN_OR_RETURN(const int64_t version, fields.Integer("format-version"));
   if (version > 2) {
-    return absl::UnimplementedError(
-        StrCat("the table has format version ", version,
-               "; versions 1 and 2 are read (deletion vectors and what else came later are not)"));
+    return absl::UnimplementedError(StrCat(
+        "the table has format version ", version,
+        "; versions 1 and 2 are supported (deletion vectors and other later features are not)"));
   }
   if (version < 1) return Wrong("its format version is below 1");
   metadata.format_version = static_cast<int>(version);

@@ -1,5 +1,5 @@
-// An Iceberg table's metadata file (Iceberg specification, "Table Metadata"), as far as reading
-// needs it.
+// An Iceberg table's metadata file (Iceberg specification, "Table Metadata"), as far as readers
+// need it.
 #ifndef MILLRACE_ICEBERG_TABLE_METADATA_H_
 #define MILLRACE_ICEBERG_TABLE_METADATA_H_
 
@@ -44,7 +44,7 @@ struct IcebergSnapshot {
 
 struct IcebergMetadata {
   int format_version = 0;  // 1 or 2
-  std::string location;    // of the table, as its writer knew it
+  std::string location;    // of the table, as recorded by its writer
   absl::Time last_updated;
   std::vector<IcebergSchema> schemas;
   int32_t current_schema_id = 0;
@@ -55,27 +55,28 @@ struct IcebergMetadata {
     absl::Time time;
     int64_t snapshot_id = 0;
   };
-  std::vector<LogEntry> snapshot_log;  // which snapshot was current from when on
-  // Column id -> names that it has in files without field ids ("schema.name-mapping.default").
+  std::vector<LogEntry> snapshot_log;  // when each snapshot became current
+  // Column id -> its names in files without field ids ("schema.name-mapping.default").
   std::map<int32_t, std::vector<std::string>> name_mapping;
   bool has_name_mapping = false;
 };
 
-// Reads the JSON text. InvalidArgument, naming the field, for what is no table metadata;
+// Parses the JSON text. InvalidArgument, naming the field, if it is not table metadata;
 // Unimplemented for format versions above 2.
 absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view json);
 
 struct SnapshotChoice {
-  std::optional<int64_t> snapshot_id;  // at most one of the two
-  std::optional<absl::Time> as_of;     // the one that was current then
+  std::optional<int64_t> snapshot_id;  // at most one of the two is set
+  std::optional<absl::Time> as_of;     // the snapshot that was current then
 };
 
 // The chosen snapshot, by default the current one; null if the table has none. NotFound, listing
-// what there is, for a snapshot that does not exist or a time before the first one.
+// the snapshots, for a snapshot that does not exist or a time before the first one.
 absl::StatusOr<const IcebergSnapshot*> ChooseSnapshot(const IcebergMetadata& metadata,
                                                       const SnapshotChoice& choice);
 
-// The columns as they were called at `snapshot` if it was chosen by id or time, else as now.
+// The columns with their names at `snapshot` if it was chosen by id or time, else their current
+// names.
 absl::StatusOr<const IcebergSchema*> SchemaOf(const IcebergMetadata& metadata,
                                               const IcebergSnapshot* snapshot,
                                               const SnapshotChoice& choice);

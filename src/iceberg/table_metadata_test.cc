@@ -38,7 +38,7 @@ std::string With(std::string_view from, std::string_view to) {
   return text;
 }
 
-TEST(IcebergMetadataTest, ReadsWhatATableSaysOfItself) {
+TEST(IcebergMetadataTest, ReadsTheMetadataOfATable) {
   const auto metadata = ParseIcebergMetadata(kTable);
   ASSERT_TRUE(metadata.ok()) << metadata.status();
   EXPECT_EQ(metadata->location, "s3://b/t");

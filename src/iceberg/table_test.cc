@@ -102,7 +102,7 @@ class IcebergTableTest : public ::testing::Test {
   const std::unique_ptr<ObjectStore> store_ = NewLocalObjectStore();
 };
 
-TEST_F(IcebergTableTest, PlansTheFilesThatAreThere) {
+TEST_F(IcebergTableTest, PlansLiveFiles) {
   Write("data/a", "data");
   Write("data/b", "data");
   WriteTable(folder_.string(), {{.path = Path("data/a")},
@@ -130,10 +130,10 @@ TEST_F(IcebergTableTest, AMovedTableIsFoundBelowItsFolder) {
   EXPECT_EQ(Failure().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(IcebergTableTest, SaysWhatIsGoneOrDifferent) {
+TEST_F(IcebergTableTest, ReportsMissingAndChangedFiles) {
   Write("data/a", "data");
   WriteTable(folder_.string(), {{.path = Path("data/b")}});
-  EXPECT_THAT(Failure().message(), HasSubstr("lists a file that is gone"));
+  EXPECT_THAT(Failure().message(), HasSubstr("lists a file that no longer exists"));
   WriteTable(folder_.string(), {{.path = Path("data/a"), .bytes = 5}});
   EXPECT_THAT(Failure().message(), HasSubstr("has 4 bytes, but the table says 5"));
   WriteTable(folder_.string(), {{.path = Path("data/a"), .format = "ORC"}});
@@ -161,10 +161,10 @@ TEST_F(IcebergTableTest, TheHintIsFollowedToTheNewestVersion) {
   Write("metadata/v3.metadata.json", Metadata(folder_.string()));
   EXPECT_TRUE(Plan().ok()) << Failure();
   Write("metadata/version-hint.text", "../../etc/passwd");
-  EXPECT_THAT(Failure().message(), HasSubstr("holds no version"));
+  EXPECT_THAT(Failure().message(), HasSubstr("does not contain a version"));
 }
 
-TEST_F(IcebergTableTest, TwoFilesOfOneVersionAreNotChosenBetween) {
+TEST_F(IcebergTableTest, TwoFilesOfOneVersionAreAnError) {
   WriteTable(folder_.string(), {});
   EXPECT_TRUE(Plan().ok()) << Failure();
   Write("metadata/00000-b.metadata.json", Metadata(folder_.string()));

@@ -10,7 +10,7 @@ namespace millrace {
 namespace {
 
 // The transformed value of a time (Iceberg specification, "Partition Transforms"); nullopt for a
-// transform that does not keep the order of times.
+// transform that does not preserve the order of times.
 std::optional<int64_t> Transformed(std::string_view transform, int64_t micros) {
   if (transform == "identity") return micros;
   const absl::Time time = absl::FromUnixMicros(micros);
@@ -22,7 +22,7 @@ std::optional<int64_t> Transformed(std::string_view transform, int64_t micros) {
   return std::nullopt;
 }
 
-// True unless all of [least, most] lies outside. Old writers cut values before 1970 towards zero,
+// True unless all of [least, most] is outside. Old writers round values before 1970 towards zero,
 // which is one too much.
 bool Overlaps(const TimeRange& range, std::string_view transform, std::optional<int64_t> min,
               std::optional<int64_t> max) {

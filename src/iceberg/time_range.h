@@ -1,4 +1,4 @@
-// Pruning by time: which partitions and files can hold rows of a range of time.
+// Pruning by time: the partitions and files that may contain rows of a time range.
 #ifndef MILLRACE_ICEBERG_TIME_RANGE_H_
 #define MILLRACE_ICEBERG_TIME_RANGE_H_
 
@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-// Microseconds since 1970; rows of [from, to) are wanted.
+// Microseconds since 1970; rows of [from, to) are requested.
 struct TimeRange {
   std::optional<int64_t> from;
   std::optional<int64_t> to;
@@ -20,11 +20,12 @@ struct TimeRange {
 };
 
 // True if a partition with this value of `transform` (hour, day, month, year or identity) of the
-// time may hold wanted rows; true for other transforms. Null values hold none: their time is null.
+// time may contain requested rows; true for other transforms. Partitions of null values contain
+// none: their time is null.
 bool MayHold(const TimeRange& range, std::string_view transform, const PartitionValue& value);
 
 // Whether a manifest, by its partition summaries, or a file, by its partition and its bounds of the
-// column, may hold wanted rows. `column` is the time's id.
+// column, may contain requested rows. `column` is the id of the time column.
 bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPartitionField> spec,
              const ManifestInfo& manifest);
 bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPartitionField> spec,

@@ -1,4 +1,4 @@
-// Where a source field lies in the rows of one shape.
+// The location of a source field in the rows of one shape.
 #ifndef MILLRACE_MAPPING_CELL_PATH_H_
 #define MILLRACE_MAPPING_CELL_PATH_H_
 
@@ -17,14 +17,14 @@ struct CellPath {
   std::vector<std::string> inside;  // keys into the column's JSON, outermost first
 };
 
-// The column called `field`; if there is none, "a.b" is "b" inside of column "a" (the longest
-// column name that fits counts). Where a name stands twice, its last column counts.
+// The column called `field`; if there is none, "a.b" is "b" inside column "a" (the longest matching
+// column name counts). If a name occurs twice, its last column counts.
 CellPath FindCell(const RowShape& shape, std::string_view field);
 
 // Reads cells along their paths. One thread at a time.
 class CellReader {
  public:
-  // Null where the path leads nowhere. Valid until the next call for a path that goes inside.
+  // Null if there is no value at the path. Valid until the next call for a path that goes inside.
   Value Read(const CellPath& path, const Row& row) {
     if (path.column == CellPath::kAbsent) return Value::Null();
     const Value& value = row.values[static_cast<size_t>(path.column)];
@@ -34,7 +34,7 @@ class CellReader {
  private:
   Value ReadInside(const CellPath& path, Value value);
 
-  JsonObjectParser parsers_[2];  // in turn: what one has given is parsed by the other
+  JsonObjectParser parsers_[2];  // used in turn: a result of one may be parsed by the other
 };
 
 }  // namespace millrace

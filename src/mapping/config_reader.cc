@@ -18,7 +18,7 @@ constexpr size_t kMaxConfigBytes = 4 << 20;
 constexpr int kMaxConfigDepth = 16;
 constexpr size_t kMaxProblems = 50;
 
-// Sees the parse events; notes the first thing that is wrong beyond syntax.
+// Receives the parse events; keeps the first problem beyond syntax.
 class StructureCheck {
  public:
   bool OnEvent(int depth, Json::parse_event_t event, const Json& parsed) {
@@ -52,7 +52,7 @@ std::string_view TypeName(const Json& value) {
     case Json::value_t::array:
       return "a list";
     case Json::value_t::string:
-      return "a text";
+      return "a string";
     case Json::value_t::boolean:
       return "true or false";
     default:
@@ -124,7 +124,7 @@ std::optional<std::string> ConfigObject::Text(std::string_view key) {
   const Json* value = Find(key);
   if (value == nullptr) return std::nullopt;
   if (value->is_string()) return value->get<std::string>();
-  Problem(key, StrCat("is ", TypeName(*value), "; write a text in quotes"));
+  Problem(key, StrCat("is ", TypeName(*value), "; write a string in quotes"));
   return std::nullopt;
 }
 
@@ -151,11 +151,11 @@ std::vector<std::string> ConfigObject::Texts(std::string_view key, bool may_be_e
     if (element.is_string() && !element.get_ref<const std::string&>().empty()) {
       texts.push_back(element.get<std::string>());
     } else {
-      Problem(key, "holds something other than texts in quotes that are not empty");
+      Problem(key, "has an item that is not a non-empty string in quotes");
     }
   }
   if (array->empty() && !may_be_empty)
-    Problem(key, "is an empty list; name something in it or leave the key out");
+    Problem(key, "is an empty list; add an item or leave the key out");
   return texts;
 }
 

@@ -1,4 +1,4 @@
-// Reading a JSON config so that everything that is wrong with it is told at once.
+// Reads a JSON config and reports all of its problems at once.
 #ifndef MILLRACE_MAPPING_CONFIG_READER_H_
 #define MILLRACE_MAPPING_CONFIG_READER_H_
 
@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-// What is wrong, in the order it was found.
+// The problems, in the order they were found.
 class ConfigProblems {
  public:
   void Add(std::string_view where, std::string_view what);
@@ -26,30 +26,30 @@ class ConfigProblems {
 };
 
 // Parses `text`, in which // and /* */ comments are allowed. InvalidArgument, with line and column
-// where possible, if it is no JSON, above 4 MB, nested too deep, or names a key twice in an object.
+// if possible, if it is not JSON, is above 4 MB, is nested too deep, or has a key twice in an
+// object.
 absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text);
 
 // The members of one JSON object. A member of the wrong type is a problem, and counts as absent.
 class ConfigObject {
  public:
-  // `object` and `problems` must outlive the reader. If `object` is none, that is a problem, and it
-  // counts as empty.
+  // `object` and `problems` must outlive the reader. If `object` is not an object, that is a
+  // problem, and it counts as empty.
   ConfigObject(const nlohmann::json& object, std::string where, ConfigProblems& problems);
 
   bool Has(std::string_view key);
   std::optional<std::string> Text(std::string_view key);
   bool Flag(std::string_view key);  // false if absent
   const nlohmann::json* Array(std::string_view key);
-  // An array of texts that are not empty; that there is none at all is a problem too, unless
-  // `may_be_empty`.
+  // An array of non-empty strings; an empty array is also a problem, unless `may_be_empty`.
   std::vector<std::string> Texts(std::string_view key, bool may_be_empty = false);
 
-  // The index of the text at `key` among `words`; nullopt if absent. Others are problems.
+  // The index of the string at `key` among `words`; nullopt if absent. Other strings are problems.
   std::optional<size_t> Word(std::string_view key, const std::vector<std::string_view>& words);
 
   // Adds the problem `what` with the member `key`.
   void Problem(std::string_view key, std::string_view what);
-  // Members that were never asked for are problems: call it last.
+  // Members that were never read are problems: call it last.
   void RejectUnknownKeys();
 
   const std::string& where() const { return where_; }

@@ -1,4 +1,4 @@
-// The sources.json in use, which a running program may replace.
+// The sources.json in use, which can be replaced while the program runs.
 #ifndef MILLRACE_MAPPING_CURRENT_SOURCES_H_
 #define MILLRACE_MAPPING_CURRENT_SOURCES_H_
 
@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-// Thread-safe. What was given stays valid after a Replace().
+// Thread-safe. Results stay valid after a Replace().
 class CurrentSources {
  public:
   explicit CurrentSources(SourcesConfig sources)

@@ -138,9 +138,10 @@ void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
                            std::string_view(",;|").find(*quote) == std::string_view::npos);
     if (usable) config.quote = quote->empty() ? kNoQuote : (*quote)[0];
     if (!usable) {
-      reader.Problem("quote", StrCat("\"", Shorten(*quote, 60),
-                                     "\" is no quote; write one character such as \"'\", or \"\" "
-                                     "if quotes are ordinary text"));
+      reader.Problem("quote",
+                     StrCat("\"", Shorten(*quote, 60),
+                            "\" is not a valid quote; write one character such as \"'\", or \"\" "
+                            "if quotes are ordinary text"));
     }
   }
   if (!reader.Has("columns")) return;
@@ -149,7 +150,7 @@ void ReadCsvRules(ConfigObject& reader, SourceConfig& config) {
     const auto before = config.columns.begin() + static_cast<ptrdiff_t>(i);
     if (std::find(config.columns.begin(), before, config.columns[i]) == before) continue;
     reader.Problem("columns", StrCat("names \"", Shorten(config.columns[i], 60),
-                                     "\" twice; give each column a name of its own"));
+                                     "\" twice; give each column a unique name"));
     break;
   }
 }
@@ -168,7 +169,7 @@ void ReadTransform(ConfigObject& reader, const std::filesystem::path& folder,
   config.transform_text = *std::move(script);
 }
 
-// What an entry's mappings must reach for its records to be valid at all.
+// The mappings that an entry needs for its records to be valid at all.
 void CheckTargets(ConfigObject& reader, const SourceConfig& config) {
   const auto maps = [&](std::string_view target) {
     return std::any_of(config.mappings.begin(), config.mappings.end(),

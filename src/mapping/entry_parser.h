@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-// Reads entry `number` (1-based) and tells `problems` what is wrong with it. Reads the transform's
-// file, which is found from `folder`, for the fingerprint.
+// Reads entry `number` (1-based) and adds what is wrong with it to `problems`. Reads the
+// transform's file, whose path is relative to `folder`, for the fingerprint.
 SourceConfig ParseEntry(const nlohmann::json& json, size_t number,
                         const std::filesystem::path& folder, ConfigProblems& problems);
 

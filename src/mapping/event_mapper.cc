@@ -46,7 +46,7 @@ bool MixpanelEventMapper::Map(const Row& row, RecordOrigin& origin, Batch& out, 
                             : absl::InvalidArgumentError("expected an object");
   if (!parsed.ok()) {
     return Refuse(why, "invalid_value", "properties",
-                  StrCat("\"properties\" is no object: ", QuoteValue(properties)));
+                  StrCat("\"properties\" is not an object: ", QuoteValue(properties)));
   }
   const EventPlan& plan = plans_.Get(
       *inner.shape, [this](const RowShape& shape) { return CompileEventPlan(*config_, shape); });

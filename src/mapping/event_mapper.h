@@ -26,7 +26,7 @@ class EventMapper : public RecordMapper {
   EventWriter writer_;
 };
 
-// Rows {"event": ..., "properties": {...}}; other keys are left out.
+// Rows {"event": ..., "properties": {...}}; other keys are dropped.
 class MixpanelEventMapper : public RecordMapper {
  public:
   MixpanelEventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);

@@ -1,4 +1,4 @@
-// What becomes of the cells of one shape in an event.
+// How the cells of one shape become an event.
 #ifndef MILLRACE_MAPPING_EVENT_PLAN_H_
 #define MILLRACE_MAPPING_EVENT_PLAN_H_
 
@@ -10,7 +10,7 @@
 namespace millrace {
 
 struct EventPlan {
-  CellPath name;  // the event's name, if a column gives it
+  CellPath name;  // the event's name, if it comes from a column
   std::optional<FieldStep> time;
   std::optional<FieldStep> insert_id;
   std::vector<FieldStep> user_ids;  // distinct_id, $user_id, $device_id

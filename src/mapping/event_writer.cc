@@ -13,12 +13,12 @@
 namespace millrace {
 namespace {
 
-// Mixpanel: below 255 properties and below 1 MB an event.
+// Mixpanel's limits: fewer than 255 properties and less than 1 MB per event.
 constexpr size_t kMaxProperties = 254;
 constexpr size_t kMaxEventBytes = (1 << 20) - 1;
 
 constexpr int64_t kLargestExactInteger = (int64_t{1} << 53) - 1;
-constexpr size_t kExactDigits = 15;  // integers of so many digits are below 2^53
+constexpr size_t kExactDigits = 15;  // integers of this many digits are below 2^53
 constexpr size_t kHexDigits = 32;
 constexpr std::string_view kInsertIdFragment = ",\"$insert_id\":";
 
@@ -32,7 +32,7 @@ std::string_view BytesOf(const Hash128& hash) {
   return {reinterpret_cast<const char*>(&hash), sizeof(hash)};
 }
 
-// A cell as ids by columns hash it: numbers count by their value, however they are spelt.
+// A cell as ids by columns hash it: numbers count by value, whatever their spelling.
 void AppendIdColumn(ByteBuffer& out, const Value& value) {
   const bool number = value.kind == Value::Kind::kNumber || value.kind == Value::Kind::kDouble ||
                       value.kind == Value::Kind::kFloat;
@@ -41,7 +41,7 @@ void AppendIdColumn(ByteBuffer& out, const Value& value) {
   out.Append(IdText(value, text));
 }
 
-// "column x" or, where the property is called otherwise, "column x (for y)".
+// "column x" or, if the property has another name, "column x (for y)".
 std::string ColumnName(const FieldStep& step) {
   if (step.source_field == step.property) return StrCat("\"", step.property, "\"");
   return StrCat("\"", step.source_field, "\" (for \"", step.property, "\")");
@@ -122,7 +122,7 @@ bool EventWriter::WriteName(const Value& name) {
   return true;
 }
 
-// Refuses an identity event without what Mixpanel documents for it.
+// Rejects an identity event that lacks the properties that Mixpanel documents for it.
 bool EventWriter::CheckIdentityEvent(const EventPlan& plan, const Row& row) {
   if (draft()) return true;
   const auto value_of = [&](std::string_view property) {
@@ -217,7 +217,7 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
   if (!draft() && IsBannedId(text)) {
     return Refuse("invalid_id", step.source_field,
                   StrCat(QuoteValue(value), " in ", ColumnName(step),
-                         " stands for \"no user\", and Mixpanel refuses it; leave the id out"));
+                         " means \"no user\", and Mixpanel rejects it; leave the id out"));
   }
   has_user = true;
   const size_t begin = out_->size();
@@ -227,14 +227,14 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
   return true;
 }
 
-// Reads `value` as the type that the mapping of an id names.
+// Reads `value` as the type in the mapping of an id.
 bool EventWriter::TypeId(const FieldStep& step, Value& value) {
   if (typer_.TypeId(value, step.type) != TypedResult::kInvalid) return true;
   return Refuse("invalid_value", step.source_field,
                 StrCat(ColumnName(step), ": ", typer_.problem()));
 }
 
-// Sets insert_id_ to the id that the source gives, if it is one.
+// Sets insert_id_ to the id from the source, if it has one.
 bool EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
                                  const RecordOrigin& origin) {
   insert_id_.clear();
@@ -249,7 +249,7 @@ bool EventWriter::ChooseInsertId(const EventPlan& plan, const Row& row,
   } else {
     insert_id_ = ToHex(HashBytes(text));
   }
-  // Records of one row that carry its one id would count as one.
+  // Records of one row that carry its one id would count as one record.
   if (origin.part == 0) {
     first_insert_id_ = insert_id_;
   } else if (insert_id_ == first_insert_id_) {
@@ -271,7 +271,7 @@ bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origi
   if (draft() || identity_event_ != IdentityEvent::kNone) return true;
   if (config_->insert_id == InsertIdRule::kColumns && !origin.id_columns) {
     return Refuse("missing_required_field", config_->insert_id_columns.front(),
-                  "all columns of \"insert_id\" are null, so the row would have no id of its own");
+                  "all columns of \"insert_id\" are null, so the row would have no unique id");
   }
   WritePlaceholder(nullptr, kInsertIdFragment);
   return true;
@@ -302,7 +302,7 @@ bool EventWriter::WriteProperty(const FieldStep& step, const Row& row) {
 bool EventWriter::WriteNull(const FieldStep& step) {
   if (step.required) {
     return Refuse("missing_required_field", step.source_field,
-                  StrCat(ColumnName(step), " is required and null"));
+                  StrCat(ColumnName(step), " is required but null"));
   }
   if (step.type == FieldType::kStringOrUuid) {
     WritePlaceholder(&step, step.fragment);
@@ -330,7 +330,7 @@ void EventWriter::EndProperty(size_t begin) {
   if (hashing_) hash_.Add(out_->view(begin + 1, out_->size()));
 }
 
-// JavaScript rounds integers beyond 2^53: it is given them as text.
+// JavaScript rounds integers beyond 2^53, so it receives them as text.
 void EventWriter::QuoteRoundedInteger(size_t begin) {
   const std::string_view written = out_->view(begin, out_->size());
   if (written.size() <= kExactDigits) return;
@@ -346,7 +346,7 @@ void EventWriter::QuoteRoundedInteger(size_t begin) {
   AppendJsonString(*out_, digits);
 }
 
-// The hash that a generated $insert_id shows.
+// The hash that a generated $insert_id encodes.
 UnorderedHash EventWriter::IdentityHash(const RecordOrigin& origin) const {
   UnorderedHash hash = hash_;
   const bool by_columns = config_->insert_id == InsertIdRule::kColumns && origin.id_columns;
@@ -377,11 +377,12 @@ bool EventWriter::CheckLimits(size_t begin) {
   if (properties_ <= kMaxProperties && bytes <= kMaxEventBytes) return true;
   if (properties_ > kMaxProperties) {
     Refuse("too_many_properties", "",
-           StrCat("the event has ", properties_, " properties; Mixpanel takes ", kMaxProperties,
+           StrCat("the event has ", properties_, " properties; Mixpanel accepts ", kMaxProperties,
                   ": map fewer columns"));
   } else {
     Refuse("event_too_large", "",
-           StrCat("the event has ", bytes, " bytes; Mixpanel takes below 1 MB: map fewer columns"));
+           StrCat("the event has ", bytes,
+                  " bytes; Mixpanel accepts less than 1 MB: map fewer columns"));
   }
   why_->mapped = std::string(out_->view(begin, out_->size()));
   return false;

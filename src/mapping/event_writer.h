@@ -1,4 +1,4 @@
-// Writes events: the time, ids and limits that Mixpanel wants of each (docs/sources-json.md).
+// Writes events: the time, ids and limits that Mixpanel requires of each (docs/sources-json.md).
 // Identity events need no time and no ids of their own.
 #ifndef MILLRACE_MAPPING_EVENT_WRITER_H_
 #define MILLRACE_MAPPING_EVENT_WRITER_H_
@@ -32,7 +32,7 @@ class EventWriter {
   std::optional<Hash128> HashIdColumns(const EventPlan& plan, const Row& row);
 
   // Appends {"event":`name`,"properties":{...}} to `out`. A null `name` means that of the config.
-  // False if the row is refused: then `why` is filled and `out` holds part of the event.
+  // False if the row is rejected: then `why` is filled and `out` holds part of the event.
   bool Write(const EventPlan& plan, const Value& name, const Row& row, const RecordOrigin& origin,
              ByteBuffer& out, MapError& why);
 
@@ -75,16 +75,16 @@ class EventWriter {
   ValueTyper typer_;
   ByteBuffer scratch_;
 
-  // Of the event that is being written:
+  // Of the current event:
   ByteBuffer* out_ = nullptr;
   MapError* why_ = nullptr;
   bool hashing_ = false;
-  UnorderedHash hash_;  // of the name and of each property but the generated ids, as they are sent
+  UnorderedHash hash_;  // of the name and of each property but the generated ids, as sent
   UnorderedHash name_hash_;
   IdentityEvent identity_event_ = IdentityEvent::kNone;
   size_t properties_ = 0;
   std::vector<Placeholder> placeholders_;
-  std::string insert_id_;        // the source's, made conforming; empty: none
+  std::string insert_id_;        // from the source, made valid; empty: none
   std::string first_insert_id_;  // that of the row's first part
 };
 

@@ -1,4 +1,4 @@
-// The properties that rows of one shape get from an entry's mappings.
+// The properties that an entry's mappings give to rows of one shape.
 #ifndef MILLRACE_MAPPING_FIELD_STEP_H_
 #define MILLRACE_MAPPING_FIELD_STEP_H_
 
@@ -28,7 +28,7 @@ struct FieldStep {
 std::string KeyFragment(std::string_view name);
 
 // The mapped fields in the order of the config, then, if "*" is mapped, the columns that are not
-// mapped, not the event's name, and not called as a mapped property is.
+// mapped, are not the event's name, and do not have the name of a mapped property.
 std::vector<FieldStep> CompileFields(const SourceConfig& config, const RowShape& shape);
 
 }  // namespace millrace

@@ -12,7 +12,7 @@
 namespace millrace {
 namespace {
 
-// Each part with its length before it, so that no two lists of parts give one text.
+// Each part is preceded by its length, so that different lists of parts give different texts.
 class Canonical {
  public:
   void Add(std::string_view part) { StrAppend(&text_, part.size(), ":", part, ";"); }
@@ -39,7 +39,7 @@ class Canonical {
 
 constexpr size_t kPartDigits = 8;
 
-// Calls `visit` with the name of each part of a config, as sources.json has it, and its text.
+// Calls `visit` with the name of each part of a config, as in sources.json, and its text.
 template <typename Visit>
 void ForEachPart(const SourceConfig& config, std::string_view script, Visit visit) {
   const auto part = [&](const char* name, const auto&... values) {
@@ -82,7 +82,7 @@ std::map<std::string_view, std::string_view> SplitParts(std::string_view parts) 
 
 std::string Fingerprint(const SourceConfig& config, std::string_view script) {
   Canonical canonical;
-  canonical.Add("1");  // the form of this text
+  canonical.Add("1");  // the version of this text's form
   canonical.Add(config.config_id);
   canonical.Add(config.source_prefix);
   canonical.Add(FileTypeName(config.file_type));
@@ -99,7 +99,8 @@ std::string Fingerprint(const SourceConfig& config, std::string_view script) {
   canonical.Add(config.null_texts.value_or(std::vector<std::string>()));
   canonical.Add(config.mixpanel_format ? 1 : 0);
   canonical.Add(script);
-  // Later keys count only if they are set, so that the entries of older ledgers keep theirs.
+  // Newer keys count only if they are set, so that entries in older ledgers keep their
+  // fingerprints.
   if (config.null_texts && config.null_texts->empty()) canonical.Add("null_values");
   for (size_t i = 0; i < config.mappings.size(); ++i) {
     if (config.mappings[i].time_format == CompactTime::kNone) continue;

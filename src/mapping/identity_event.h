@@ -1,4 +1,4 @@
-// Events that tell Mixpanel which ids are one user's, instead of what a user did. They need no
+// Events that tell Mixpanel which ids belong to one user, instead of what a user did. They need no
 // time, no distinct_id of their own and no $insert_id.
 #ifndef MILLRACE_MAPPING_IDENTITY_EVENT_H_
 #define MILLRACE_MAPPING_IDENTITY_EVENT_H_
@@ -18,7 +18,7 @@ bool IsIdentityRecord(std::string_view record);
 // The property of $merge.
 inline constexpr std::string_view kMergedIds = "$distinct_ids";
 
-// True if `json` is a list of two texts that are not empty.
+// True if `json` is a list of two non-empty strings.
 bool IsPairOfIds(std::string_view json);
 
 }  // namespace millrace

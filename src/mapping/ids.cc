@@ -13,7 +13,7 @@ constexpr std::string_view kZeroUuid = "00000000-0000-0000-0000-000000000000";
 constexpr std::string_view kBannedIds[] = {
     "anon",      "anonymous", "nil", "none", "null", "n/a",   "na", "<nil>",
     "undefined", "unknown",   "0",   "-1",   "true", "false", "[]", "{}"};
-constexpr size_t kLongestBannedId = 9;  // but for kZeroUuid
+constexpr size_t kLongestBannedId = 9;  // except for kZeroUuid
 
 }  // namespace
 

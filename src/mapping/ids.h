@@ -1,4 +1,4 @@
-// Rules for the ids of Mixpanel.
+// Rules for Mixpanel's ids.
 #ifndef MILLRACE_MAPPING_IDS_H_
 #define MILLRACE_MAPPING_IDS_H_
 
@@ -8,8 +8,8 @@ namespace millrace {
 
 inline constexpr size_t kMaxInsertIdBytes = 36;
 
-// Mixpanel takes no user by these values, which stand for "none" somewhere ("null", "undefined",
-// "0", ...); in any case.
+// Values that Mixpanel does not accept as user ids because they mean "none" somewhere ("null",
+// "undefined", "0", ...); in any case.
 bool IsBannedId(std::string_view id);
 
 // 1 to 36 of [A-Za-z0-9-].

@@ -1,4 +1,4 @@
-// JSON objects inside of rows, shown as rows.
+// Nested JSON objects, shown as rows.
 #ifndef MILLRACE_MAPPING_JSON_OBJECT_H_
 #define MILLRACE_MAPPING_JSON_OBJECT_H_
 
@@ -11,18 +11,18 @@
 
 namespace millrace {
 
-// Keeps its memory and the shapes it has met. One thread at a time.
+// Keeps its memory and known shapes. One thread at a time.
 class JsonObjectParser {
  public:
   JsonObjectParser();
   ~JsonObjectParser();
 
   // Parses `json`, one object, into `row` (whose number stays); its views are valid until the next
-  // call. InvalidArgument if it is no valid object.
+  // call. InvalidArgument if it is not a valid object.
   absl::Status Parse(std::string_view json, Row& row);
 
-  // Shows each line of `objects`, less than 4 GiB, to `visitor`; row numbers are those of the
-  // lines, from 0. Until the end of the call the bytes are this object's, see line().
+  // Shows each line of `objects`, less than 4 GiB, to `visitor`; row numbers are line numbers, from
+  // 0. Until the call returns, this object owns the bytes; see line().
   void ParseLines(Batch& objects, RowVisitor& visitor);
   // During ParseLines(): the text of a line.
   std::string_view line(uint64_t number) const;

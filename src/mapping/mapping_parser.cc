@@ -56,7 +56,7 @@ std::optional<FieldMapping> ParseMapping(const Json& json, const std::string& wh
   return mapping;
 }
 
-// "*" stands for all columns; nothing can be said of them together.
+// "*" means all columns; no rule can apply to them together.
 void CheckEverything(const FieldMapping& mapping, const std::string& where,
                      ConfigProblems& problems) {
   if (mapping.source_field != mapping.mixpanel_field) {
@@ -67,7 +67,7 @@ void CheckEverything(const FieldMapping& mapping, const std::string& where,
   }
 }
 
-// Profiles know the id under both names.
+// Profiles accept the id under both names.
 std::string CanonicalTarget(const FieldMapping& mapping, RecordType type) {
   const bool alias = type == RecordType::kUser && mapping.mixpanel_field == "distinct_id";
   return alias ? "$distinct_id" : mapping.mixpanel_field;
@@ -90,7 +90,7 @@ void ParseMappings(const Json& mappings, ConfigObject& entry, SourceConfig& conf
     const std::string target = CanonicalTarget(*mapping, config.record_type);
     if (!targets.insert(target).second) {
       entry.problems().Add(where, StrCat("a second mapping to \"", Shorten(target, 60),
-                                         "\"; a property takes one column, remove the other"));
+                                         "\"; a property takes one column; remove the other"));
     } else if (mapping->source_field == kEverything || target == kEverything) {
       CheckEverything(*mapping, where, entry.problems());
       config.pass_through = true;

@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-// Reads the list `mappings` into `config`, whose record_type is read already; problems go to those
-// of `entry`.
+// Reads the list `mappings` into `config`, whose record_type is already set; problems are added to
+// those of `entry`.
 void ParseMappings(const nlohmann::json& mappings, ConfigObject& entry, SourceConfig& config);
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// The version of the rules by which rows become events.
+// The version of the rules that turn rows into events.
 #ifndef MILLRACE_MAPPING_MAPPING_VERSION_H_
 #define MILLRACE_MAPPING_MAPPING_VERSION_H_
 
@@ -6,14 +6,14 @@
 
 namespace millrace {
 
-// Raise it by one with every change by which some row that is mapped today, under the same config,
-// gets another $insert_id, time, event name or distinct_id (an id hashed over other bytes, a time
-// read otherwise, a value sent in another form), and say in docs/formats/ledger.md, "Mapping
-// versions", which rows that are. Changes in what is rejected, in messages or in speed do not
-// count.
+// Increment it with every change that gives some row that can be mapped today, under the same
+// config, another $insert_id, time, event name or distinct_id (an id hashed over other bytes, a
+// time read differently, a value sent in another form), and list those rows in
+// docs/formats/ledger.md, "Mapping versions". Changes in what is rejected, in messages or in speed
+// do not count.
 //
-// The ledger keeps the version that an object was begun with. Rows that were sent by another
-// version cannot be found again by mapping them: `reconcile` says so instead of calling them
+// The ledger stores the version with which an object was begun. Mapping a row again does not
+// reproduce what another version sent: `reconcile` reports this instead of calling such rows
 // missing, and does not repair them.
 inline constexpr uint64_t kMappingVersion = 2;
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kOperations[] = {"$set",   "$set_once", "$add",   "$append",
                                             "$union", "$remove",   "$unset", "$delete"};
 
-// What a profile's properties are called in Mixpanel's export.
+// The names of a profile's properties in Mixpanel's export.
 constexpr std::string_view kExported = "$properties";
 
 bool HasColumn(const RowShape& shape, std::string_view name) {
@@ -25,7 +25,7 @@ bool IsOperation(std::string_view key) {
   return std::find(std::begin(kOperations), std::end(kOperations), key) != std::end(kOperations);
 }
 
-// $delete takes any value, and writers give it null.
+// $delete takes any value, and writers send null.
 bool IsAbsent(std::string_view operation, const Value& value) {
   return value.is_null() && operation != "$delete";
 }
@@ -76,7 +76,7 @@ bool MixpanelProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch&
   return written;
 }
 
-// "$properties" means "$set": a row that has both does not say which counts.
+// "$properties" means "$set": a row that has both is ambiguous.
 bool MixpanelProfileMapper::CheckOneSet(const Plan& plan, const Row& row) {
   const auto sets =
       std::count_if(plan.operations.begin(), plan.operations.end(), [&](const FieldStep& step) {
@@ -164,7 +164,7 @@ bool MixpanelProfileMapper::WriteOperation(const FieldStep& step, const Value& v
   if (!FitsOperation(step.property, value)) {
     return Refuse(*why_, "invalid_value", step.source_field,
                   StrCat("\"", step.source_field, "\": ", QuoteValue(value), " is ",
-                         step.property == "$unset" ? "no list of names" : "no object"));
+                         step.property == "$unset" ? "not a list of names" : "not an object"));
   }
   out.Append(step.fragment);
   AppendJsonValue(out, value);

@@ -1,4 +1,4 @@
-// Profile updates that are in Mixpanel's form already.
+// Profile updates that are already in Mixpanel's format.
 #ifndef MILLRACE_MAPPING_MIXPANEL_PROFILE_MAPPER_H_
 #define MILLRACE_MAPPING_MIXPANEL_PROFILE_MAPPER_H_
 
@@ -14,10 +14,10 @@
 namespace millrace {
 
 // Rows {"$distinct_id": ..., "$set": {...}} or {"$group_key": ..., "$group_id": ..., "$set": {...}}
-// (the config's group key stands in where a row has none): one update for each operation that is
-// not null (all in one object for a transform). "$properties", as Mixpanel exports profiles, is
-// "$set"; an exported group has its id in "$distinct_id". Other keys that begin with "$" go into
-// each update, but "$token" (the sink adds it); keys that do not are left out.
+// (the config's group key is used if a row has none): one update for each operation that is not
+// null (all in one object for a transform). "$properties", as Mixpanel exports profiles, is "$set";
+// an exported group has its id in "$distinct_id". Other keys that begin with "$" are added to each
+// update, except "$token" (the sink adds it); other keys are dropped.
 class MixpanelProfileMapper : public RecordMapper {
  public:
   MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config, MapStage stage);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kLongestTyped = 64;
 
-// Levenshtein's distance, without regard to case.
+// Levenshtein's distance, ignoring case.
 size_t Edits(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;

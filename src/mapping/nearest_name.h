@@ -9,11 +9,11 @@
 
 namespace millrace {
 
-// The name that `typed` was probably meant to be: the one with the least edits (a letter added,
-// removed or replaced, whatever its case), if these are few for its length. Empty if none is near.
+// The name that `typed` was probably meant to be: the one with the fewest edits (a letter added,
+// removed or replaced, ignoring case), if these are few for its length. Empty if none is near.
 std::string_view NearestName(std::string_view typed, absl::Span<const std::string_view> names);
 
-// "; did you mean \"x\"?" or, where none is near, "; write one of a, b, c".
+// "; did you mean \"x\"?" or, if none is near, "; write one of a, b, c".
 std::string Suggestion(std::string_view typed, absl::Span<const std::string_view> names);
 
 }  // namespace millrace

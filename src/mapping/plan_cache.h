@@ -10,11 +10,11 @@
 
 namespace millrace {
 
-// Bounded: rows of ever new shapes make it start again from empty.
+// Bounded: if there are too many shapes, it is emptied.
 template <typename Plan>
 class PlanCache {
  public:
-  // The plan for `shape`: `compile(shape)`, or what that gave before. Valid until the next call.
+  // The plan for `shape`: `compile(shape)`, or its earlier result. Valid until the next call.
   template <typename Compile>
   const Plan& Get(const RowShape& shape, const Compile& compile) {
     if (last_ != nullptr && last_id_ == shape.id) return *last_;

@@ -21,9 +21,9 @@ bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage
                                              : "the update has no $distinct_id");
   }
   if (type == RecordType::kUser && IsBannedId(text)) {
-    return Refuse(why, "invalid_id", column,
-                  StrCat(QuoteValue(id), " in \"", column,
-                         "\" stands for \"no user\", and Mixpanel refuses it"));
+    return Refuse(
+        why, "invalid_id", column,
+        StrCat(QuoteValue(id), " in \"", column, "\" means \"no user\", and Mixpanel rejects it"));
   }
   AppendIdAsJson(out, id, text);
   return true;
@@ -33,7 +33,8 @@ bool CheckUpdateSize(const ByteBuffer& out, size_t begin, MapError& why) {
   const size_t bytes = out.size() - begin;
   if (bytes <= kMaxUpdateBytes) return true;
   Refuse(why, "event_too_large", "",
-         StrCat("the update has ", bytes, " bytes; Mixpanel takes below 1 MB: map fewer columns"));
+         StrCat("the update has ", bytes,
+                " bytes; Mixpanel accepts less than 1 MB: map fewer columns"));
   why.mapped = std::string(out.view(begin, out.size()));
   return false;
 }

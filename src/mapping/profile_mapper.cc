@@ -129,7 +129,7 @@ bool ProfileMapper::WriteField(const FieldStep& step, Operand operand, const Row
   }
   if (step.required) {
     return Refuse(*why_, "missing_required_field", step.source_field,
-                  StrCat("\"", step.source_field, "\" is required and null"));
+                  StrCat("\"", step.source_field, "\" is required but null"));
   }
   if (!step.include_if_none) {
     out_->Truncate(begin);
@@ -139,13 +139,14 @@ bool ProfileMapper::WriteField(const FieldStep& step, Operand operand, const Row
   return true;
 }
 
-// Makes the value that was written from `begin` on what the operation takes.
+// Converts the value written from `begin` on to what the operation takes.
 bool ProfileMapper::FitOperand(const FieldStep& step, Operand operand, size_t begin) {
   const std::string_view json = out_->view(begin, out_->size());
   if (operand == Operand::kNumbers && !IsNumber(json)) {
-    return Refuse(*why_, "invalid_value", step.source_field,
-                  StrCat("\"", step.source_field, "\": ", Shorten(json, 80),
-                         " is not a number, as $add wants; give the mapping the type \"float\""));
+    return Refuse(
+        *why_, "invalid_value", step.source_field,
+        StrCat("\"", step.source_field, "\": ", Shorten(json, 80),
+               " is not a number, which $add requires; give the mapping the type \"float\""));
   }
   if (operand == Operand::kLists && !json.starts_with('[')) {
     scratch_.clear();

@@ -1,4 +1,4 @@
-// Rows to updates of user and group profiles, by the mappings of a config.
+// Maps rows to updates of user and group profiles, by the mappings of a config.
 #ifndef MILLRACE_MAPPING_PROFILE_MAPPER_H_
 #define MILLRACE_MAPPING_PROFILE_MAPPER_H_
 
@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// One update with the config's operation a row. What is mapped to $distinct_id (or distinct_id) or
-// $group_id, to $ip and to $time stands beside the operation, the rest inside of it:
+// One update per row, with the config's operation. Properties mapped to $distinct_id (or
+// distinct_id) or $group_id, $ip and $time are next to the operation, the others inside it:
 //   $set $set_once $append $remove   {"name": value, ...}
 //   $add                             numbers only
 //   $union                           lists; other values become lists of one
@@ -50,7 +50,7 @@ class ProfileMapper : public RecordMapper {
   ValueTyper typer_;
   ByteBuffer scratch_;
 
-  // Of the update that is being written:
+  // Of the current update:
   ByteBuffer* out_ = nullptr;
   MapError* why_ = nullptr;
 };

@@ -9,7 +9,7 @@
 namespace millrace {
 namespace {
 
-// The config of records that a transform returns: nothing is left to map.
+// The config for records that a transform returned: nothing is left to map.
 std::shared_ptr<const SourceConfig> AfterTransform(const SourceConfig& config) {
   auto after = std::make_shared<SourceConfig>(config);
   after->mixpanel_format = true;

@@ -1,4 +1,4 @@
-// Rows to records: the parts that a RowMapper is made of.
+// Maps rows to records: the parts of a RowMapper.
 #ifndef MILLRACE_MAPPING_RECORD_MAPPER_H_
 #define MILLRACE_MAPPING_RECORD_MAPPER_H_
 
@@ -16,7 +16,7 @@
 
 namespace millrace {
 
-// Where a record stands between its source and Mixpanel.
+// The stage of a record between its source and Mixpanel.
 enum class MapStage {
   kDirect,  // from the source to Mixpanel
   // From the source to the transform: what the transform may still supply (a name, a time, ids) may
@@ -30,8 +30,8 @@ enum class MapStage {
 struct RecordOrigin {
   uint64_t row = 0;
   uint32_t part = 0;  // among the records that a transform made of the row
-  // With InsertIdRule::kColumns: the hash of the row's columns; absent if all of them are null.
-  // Filled at the stages kDirect and kDraft, used at kFinal.
+  // With InsertIdRule::kColumns: the hash of the row's columns; absent if all of them are null. Set
+  // at the stages kDirect and kDraft, used at kFinal.
   std::optional<Hash128> id_columns;
 };
 
@@ -39,19 +39,19 @@ class RecordMapper {
  public:
   virtual ~RecordMapper() = default;
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
-  // As RowMapper has it; records without a time do not care.
+  // As in RowMapper; records without a time ignore it.
   virtual void SetNow(absl::Time /*now*/) {}
-  // Appends what `row` becomes to `out`, a line or more. False if it is refused: then `why` is
+  // Appends the result of `row` to `out`, one or more lines. False if it is rejected: then `why` is
   // filled, and the last row of `out` may be unfinished.
   virtual bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) = 0;
 };
 
-// For rows as their source has them (kDirect, kDraft) or as a transform returns them (kFinal): by
-// the mappings of `config`, unless the rows are in Mixpanel's format.
+// For rows as in their source (kDirect, kDraft) or as a transform returns them (kFinal): by the
+// mappings of `config`, unless the rows are in Mixpanel's format.
 std::unique_ptr<RecordMapper> NewRecordMapper(std::shared_ptr<const SourceConfig> config,
                                               absl::Time now, MapStage stage);
 
-// Drops all rows of `batch` but the first `rows`, and what follows them.
+// Drops all rows of `batch` except the first `rows`, and anything after them.
 void KeepRows(Batch& batch, size_t rows);
 
 // Fills `why`; always false.

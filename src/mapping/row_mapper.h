@@ -19,17 +19,17 @@ namespace millrace {
 
 class ScriptPool;
 
-// Why a row was refused; codes are those of pipeline/dead_letter.h.
+// Why a row was rejected; codes are those of pipeline/dead_letter.h.
 struct MapError {
   std::string code;
   std::string field;
   std::string message;
-  std::string mapped;  // what the row became before it was refused (JSON), if it came that far
+  std::string mapped;  // the row's mapped form (JSON), if it got that far
 };
 
 enum class MapOutcome { kMapped, kFiltered, kRejected };
 
-// What became of held rows that gave no line.
+// The outcome of buffered rows that gave no line.
 struct BufferedRows {
   struct Rejected {
     uint64_t row = 0;
@@ -45,44 +45,44 @@ struct BufferedRows {
   }
 };
 
-// Keeps compiled plans per row shape and reuses its buffers. One thread at a time: one per worker.
+// Caches compiled plans per row shape and reuses its buffers. One thread at a time: one per worker.
 class RowMapper {
  public:
   virtual ~RowMapper() = default;
 
-  // The object the next rows are of: for ids by position, and for messages. Rows that were held and
-  // not flushed are forgotten.
+  // The object of the next rows: for ids by position, and for messages. Discards rows that were
+  // buffered and not flushed.
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
 
-  // From here on `now` bounds event times: for mappers that live longer than an hour.
+  // From here on `now` bounds event times: for mappers that are used for longer than an hour.
   virtual void SetNow(absl::Time now) = 0;
 
-  // Appends what `row` becomes to `out`, each line with `row.number` as its source row:
+  // Appends the result of `row` to `out`, each line with `row.number` as its source row:
   //   events  {"event":"Name","properties":{"time":<ms>,"distinct_id":"..","$insert_id":"..",...}}
   //   users   {"$distinct_id":"..","$set":{...}}
   //   groups  {"$group_key":"..","$group_id":"..","$set":{...}}
-  // (the sink adds the token of profile updates). kMapped: one line or more were added. kRejected:
+  // (the sink adds the token of profile updates). kMapped: one or more lines were added. kRejected:
   // none was, and `why` is filled. kFiltered: the transform returned nothing.
   virtual MapOutcome Map(const Row& row, Batch& out, MapError& why) = 0;
 
-  // Buffer() for each row of a chunk and Flush() after them do the same as Map() for each, at about
-  // half the cost where the config has a transform, as that runs over many rows at once. Lines are
-  // appended to `out` by either, in the order of the rows; what became of the others is added to
-  // `held`. Not to be mixed with Map() before Flush(). Buffer() returns how many bytes of the row
-  // are kept until then. Flush() returns false when what it added takes `max_bytes`, at least one
-  // row: it must be called again until it returns true.
+  // Calling Buffer() for each row of a chunk and then Flush() does the same as calling Map() for
+  // each, at about half the cost if the config has a transform, which then runs over many rows at
+  // once. Either appends lines to `out`, in the order of the rows, and adds the outcome of the
+  // other rows to `held`. Do not call Map() before Flush(). Buffer() returns how many bytes of the
+  // row are kept until then. Flush() returns false when its output reaches `max_bytes` (at least
+  // one row): call it again until it returns true.
   virtual size_t Buffer(const Row& row, Batch& out) = 0;
   virtual bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) = 0;
 
-  // `now` bounds event times: up to one hour ahead is taken. InvalidArgument if the config's
+  // `now` bounds event times: up to one hour ahead is accepted. InvalidArgument if the config's
   // transform does not load (with file, line and message). The transform runs in one of `scripts`,
-  // which many mappers may share; without, in an engine of the mapper's own.
+  // which many mappers may share; if that is null, in an engine of the mapper's own.
   static absl::StatusOr<std::unique_ptr<RowMapper>> Make(std::shared_ptr<const SourceConfig> config,
                                                          absl::Time now,
                                                          ScriptPool* scripts = nullptr);
 };
 
-// Appends `row` as one JSON object: what dead letters keep as the payload before mapping.
+// Appends `row` as one JSON object: the payload before mapping that dead letters store.
 void AppendRowAsJson(const Row& row, ByteBuffer& out);
 
 }  // namespace millrace

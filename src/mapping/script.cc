@@ -14,7 +14,7 @@
 namespace millrace {
 namespace {
 
-// Records of one call into the engine: enough to share its cost, few enough for the caches.
+// Records per call into the engine: enough to share its cost, few enough for the caches.
 constexpr size_t kMaxSliceRecords = 250;
 constexpr size_t kMaxSliceBytes = 256 << 10;
 constexpr size_t kMaxKeptBytes = 8 << 20;
@@ -49,12 +49,12 @@ class EngineScript : public Script {
  private:
   bool IsFull() const { return results_->bytes.size() >= full_at_; }
 
-  // Runs records of [begin, end) until the results are full; returns the first one not done.
+  // Runs records of [begin, end) until the results are full; returns the first one not processed.
   size_t RunSlice(const Batch& records, size_t begin, size_t end) {
     if (engine_ != nullptr && engine_->IsMemoryExceeded()) Reload("it keeps too much memory");
     JoinRecords(records, begin, end);
     bool loaded = true;        // the engine has not seen the array yet
-    size_t tried_alone = end;  // the record that an engine just loaded began with
+    size_t tried_alone = end;  // the first record given to a newly loaded engine
     size_t next = begin;
     while (next < end && !(IsFull() && next > begin)) {
       if (engine_ == nullptr) return FailAll(next, end);
@@ -79,7 +79,7 @@ class EngineScript : public Script {
     return next;
   }
 
-  // JavaScript cannot read the array of `joined` records that [begin, end) are the rest of.
+  // JavaScript cannot parse the array of `joined` records of which [begin, end) are the rest.
   size_t RunAlone(const Batch& records, size_t begin, size_t end, size_t joined) {
     if (joined == 1) {
       Fail(begin, "transform_exception", "JavaScript cannot read the event as JSON");
@@ -101,7 +101,7 @@ class EngineScript : public Script {
     array_.Append(']');
   }
 
-  // Sorts out what became of the records from `record` on.
+  // Handles the outcome of the records from `record` on.
   void TakeLines(size_t record) {
     size_t rows_before = results_->rows();
     std::string_view rest = lines_.view();
@@ -117,7 +117,7 @@ class EngineScript : public Script {
       } else if (line.starts_with('>')) {
         FailTooLarge(record);
       } else {
-        // In UTF-8 a text may take three times its length in JavaScript.
+        // UTF-8 text may be up to three times as long as the same text in JavaScript.
         if (results_->bytes.size() - results_->start(rows_before) > limits_.result_bytes) {
           KeepRows(*results_, rows_before);
           FailTooLarge(record);
@@ -160,7 +160,7 @@ class EngineScript : public Script {
   }
 
   void Reload(std::string_view why) {
-    Log(Severity::kWarning, "transform loaded anew, without what it kept in variables",
+    Log(Severity::kWarning, "transform reloaded; its variables are lost",
         {{"transform", path_}, {"reason", why}});
     engine_.reset();  // before the next: never two heaps at once
     absl::StatusOr<std::unique_ptr<ScriptEngine>> engine =
@@ -174,7 +174,7 @@ class EngineScript : public Script {
 
   size_t FailAll(size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      Fail(i, "transform_exception", "the transform could not be loaded anew");
+      Fail(i, "transform_exception", "the transform could not be reloaded");
     }
     return end;
   }

@@ -28,12 +28,12 @@ namespace {
 
 constexpr double kSliceSeconds = 0.01;
 constexpr std::chrono::milliseconds kMinLookInterval(5);
-// Looking into the heap takes time in proportion to it, so the process's memory is watched, and the
-// heap looked into when that has grown by so much.
+// Measuring the heap takes time in proportion to its size, so the process's memory is watched, and
+// the heap is measured only when that has grown by this much.
 constexpr size_t kGrowthBytes = 32 << 20;
 constexpr size_t kMaxLogBytes = 2000;
 constexpr int32_t kLoading = -1;
-// What one call of the harness returns is copied several times, so it is kept to about as much.
+// The result of one harness call is copied several times, so it is limited to about this much.
 constexpr double kCallChars = 1 << 20;
 
 double ToDouble(size_t n) { return static_cast<double>(n); }
@@ -64,15 +64,15 @@ class JsString {
   JSStringRef string_;
 };
 
-// Options hold for the process, and must be set before its first script is loaded.
+// Options apply to the process, and must be set before its first script is loaded.
 void SetEngineOptions() {
   static const bool set = [] {
-    // Scripts look by themselves whether they are to stop. The other way, signals and breakpoints,
-    // is cheaper by little, and now and then leaves a script running for ever.
+    // Scripts check by themselves whether they must stop. The alternative, signals and breakpoints,
+    // is slightly cheaper, and occasionally leaves a script running forever.
     const bool polling = jsc_options_set_boolean("usePollingTraps", TRUE) != FALSE;
     return polling && jsc_options_set_boolean("useWasmFaultSignalHandler", FALSE) != FALSE;
   }();
-  if (!set) Log(Severity::kWarning, "JavaScriptCore does not know its options");
+  if (!set) Log(Severity::kWarning, "JavaScriptCore does not recognize its options");
 }
 
 double ThreadCpuSeconds() {
@@ -81,7 +81,7 @@ double ThreadCpuSeconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-// Of the process, in bytes; 0 if the system does not tell.
+// Of the process, in bytes; 0 if the system does not report it.
 size_t ResidentBytes() {
   const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
@@ -152,7 +152,7 @@ absl::Status ScriptEngine::Load(const std::string& path, std::string_view expres
   return absl::OkStatus();
 }
 
-// The script writes its progress to memory of ours, which costs it nothing.
+// The script writes its progress to our memory, which costs it nothing.
 JSObjectRef ScriptEngine::MakeProgress() {
   return JSObjectMakeTypedArrayWithBytesNoCopy(
       context_, kJSTypedArrayTypeInt32Array, progress_, sizeof(progress_), [](void*, void*) {},
@@ -255,9 +255,9 @@ bool ScriptEngine::IsMemoryExceeded() {
   return HeapBytes() > limits_.memory;
 }
 
-// Called while the script runs, after each slice of CPU time. True stops it.
+// Called while the script runs, after each slice of CPU time. Returning true stops it.
 bool ScriptEngine::OnSlice() {
-  // The engine calls far more often than it was asked to; a look at the memory is a system call.
+  // The engine calls far more often than requested; measuring the memory is a system call.
   const auto wall = std::chrono::steady_clock::now();
   if (wall - last_look_ < kMinLookInterval) return false;
   last_look_ = wall;
@@ -275,7 +275,7 @@ bool ScriptEngine::OnSlice() {
 
 bool ScriptEngine::SliceCallback(JSContextRef /*context*/, void* data) {
   auto& engine = *static_cast<ScriptEngine*>(data);
-  // The engine does not begin another slice by itself.
+  // The engine does not start another slice by itself.
   JSContextGroupSetExecutionTimeLimit(engine.group_, kSliceSeconds, &SliceCallback, data);
   return engine.OnSlice();
 }

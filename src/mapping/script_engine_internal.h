@@ -1,4 +1,4 @@
-// One JavaScriptCore heap with a user's function loaded.
+// A JavaScriptCore heap with the user's function loaded.
 #ifndef MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
 #define MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
 
@@ -17,10 +17,10 @@
 
 namespace millrace {
 
-// One thread at a time; stays where it was made.
+// One thread at a time; not movable.
 class ScriptEngine {
  public:
-  // `expression` is what ModuleExpression() made of the file `path`.
+  // `expression` is the result of ModuleExpression() for the file `path`.
   static absl::StatusOr<std::unique_ptr<ScriptEngine>> Make(const std::string& path,
                                                             std::string_view expression,
                                                             const ScriptLimits& limits);
@@ -30,9 +30,9 @@ class ScriptEngine {
 
   enum class Stop { kNone, kError, kTime, kMemory };
 
-  // Calls the function with the elements of the JSON array `records` from `first` on. Appends what
-  // became of them to `lines`, in the form of kScriptHarness. kNone: next() is the first element
-  // that is not done, as `lines` is large enough; call Continue() for the others. kTime and
+  // Calls the function with the elements of the JSON array `records` from `first` on. Appends the
+  // outcomes to `lines`, in the form of kScriptHarness. kNone: next() is the first element that is
+  // not processed, because `lines` is large enough; call Continue() for the others. kTime and
   // kMemory: the element current() was stopped, and `lines` ends before it. kError: `records`
   // cannot be parsed.
   Stop Run(std::string_view records, size_t first, ByteBuffer& lines);
@@ -55,7 +55,7 @@ class ScriptEngine {
   void AppendString(JSValueRef value, ByteBuffer& out);
   double Property(JSObjectRef object, const char* name);
   size_t HeapBytes();
-  // True if the process has grown by much since the heap was looked into.
+  // True if the process has grown much since the heap was measured.
   bool HasGrown();
   bool OnSlice();
 
@@ -70,10 +70,10 @@ class ScriptEngine {
   JSObjectRef taken_ = nullptr;
   std::vector<char16_t> utf16_;
 
-  // Written by the script: the index of the element it is at, and of the next one when it is done.
+  // Written by the script: the index of the current element, and of the next one when it returns.
   int32_t progress_[2] = {0, 0};
   uint64_t runs_ = 0;
-  // The element that the last time slice was of, and when it was first seen (CPU seconds).
+  // The element of the last time slice, and when it was first seen (CPU seconds).
   uint64_t seen_run_ = 0;
   int32_t seen_progress_ = 0;
   double seen_since_ = 0;

@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-// Takes away what a transform has no use for, and what waits or allocates without a limit: then a
-// time limit can be kept by looking on.
+// Removes what a transform does not need, and functions that wait or allocate without a limit, so
+// that the time limit can be enforced by polling.
 inline constexpr std::string_view kScriptPrelude = R"((function () {
   'use strict';
   for (const name of ['Promise', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'ArrayBuffer',

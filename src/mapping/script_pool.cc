@@ -26,7 +26,7 @@ class ScriptPool::Copies {
         absl::MutexLock lock(&mutex_);
         mutex_.Await(absl::Condition(this, &Copies::MayTake));
         if (!free_.empty()) {
-          // The last one given back: its heap is in the caches.
+          // The most recently returned one: its heap is in the caches.
           std::unique_ptr<Script> script = std::move(free_.back());
           free_.pop_back();
           return script;
@@ -35,7 +35,7 @@ class ScriptPool::Copies {
       }
       absl::StatusOr<std::unique_ptr<Script>> script = LoadInThread(path_, text_, limits_);
       if (script.ok()) return *std::move(script);
-      // It has loaded before, so there is no memory for another: those that there are must do.
+      // The script has loaded before, so memory is exhausted: the existing copies must suffice.
       absl::MutexLock lock(&mutex_);
       max_ = --loaded_;
     }

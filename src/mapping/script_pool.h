@@ -1,5 +1,5 @@
 // Scripts for many workers: a heap with compiled code costs tens of megabytes, so there are as many
-// as can run at once, whatever the number of workers, each in a thread of its own.
+// as can run at once, whatever the number of workers, each in its own thread.
 #ifndef MILLRACE_MAPPING_SCRIPT_POOL_H_
 #define MILLRACE_MAPPING_SCRIPT_POOL_H_
 
@@ -19,14 +19,14 @@ namespace millrace {
 // Thread-safe.
 class ScriptPool {
  public:
-  // At most `most` copies of each script, 1 or more; by default as many as there are processors.
+  // At most `most` copies of each script, at least 1; by default as many as there are processors.
   explicit ScriptPool(size_t max = Processors(), const ScriptLimits& limits = {});
   ~ScriptPool();
 
-  // A script for one worker: each Run() takes one of the copies of `path`, waiting for one where
-  // all are in use, and gives it back. Copies are loaded when they are first needed, the first of
-  // them by this call, which fails as Script::Load() does. If `path` had another text before, its
-  // copies go once nobody has a script of them. Outlives the pool.
+  // A script for one worker: each Run() takes one of the copies of `path`, waiting if all are in
+  // use, and returns it. Copies are loaded on first use, the first of them by this call, which
+  // fails as Script::Load() does. If `path` had another text before, its copies are destroyed once
+  // no script uses them. May outlive the pool.
   absl::StatusOr<std::unique_ptr<Script>> Get(const std::string& path, std::string_view text);
 
  private:

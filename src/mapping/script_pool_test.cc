@@ -39,7 +39,7 @@ TEST(ScriptPool, RunsTheScript) {
   EXPECT_TRUE(failures.empty());
 }
 
-TEST(ScriptPool, TellsWhyAScriptDoesNotLoad) {
+TEST(ScriptPool, ReportsWhyAScriptDoesNotLoad) {
   ScriptPool pool(2);
   const auto script = pool.Get("/t.js", "export default (event) => {");
   EXPECT_EQ(script.status().code(), absl::StatusCode::kInvalidArgument);

@@ -26,8 +26,9 @@ size_t SkipSpace(std::string_view text, size_t at) {
   return at;
 }
 
-// Behind the comment or quoted string that begins at `at`; `at` itself if none does. Strings end
-// with their line at the latest, so that the quote in a regular expression does no harm.
+// The position after the comment or quoted string that begins at `at`; `at` itself if none does.
+// Strings end with their line at the latest, so that the quote in a regular expression does no
+// harm.
 size_t SkipUnread(std::string_view text, size_t at) {
   const auto behind = [&](size_t end, size_t length) {
     return end == std::string_view::npos ? text.size() : end + length;
@@ -43,8 +44,8 @@ size_t SkipUnread(std::string_view text, size_t at) {
   return at + 1;
 }
 
-// Rewrites "export default", which ends before `at`: a function keeps being declared, so that it
-// may be called before and by its name; anything else is an expression.
+// Rewrites "export default", which ends before `at`: a function stays a declaration, so that it can
+// be called earlier and by its name; anything else is an expression.
 std::string ExportAs(std::string_view text, size_t& at) {
   at = SkipSpace(text, at);
   const size_t end = WordEnd(text, at);

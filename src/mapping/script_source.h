@@ -1,4 +1,4 @@
-// What users write in a transform's file, made ready for a script engine without modules.
+// Prepares the text of a transform's file for a script engine without modules.
 #ifndef MILLRACE_MAPPING_SCRIPT_SOURCE_H_
 #define MILLRACE_MAPPING_SCRIPT_SOURCE_H_
 
@@ -9,13 +9,13 @@
 
 namespace millrace {
 
-// Makes `text`, a file that has one of
+// Turns `text`, a file that has one of
 //   export default function (event) {...}      (named or not, or any expression)
 //   module.exports = function (event) {...}
 //   function transform(event) {...}
-// the body of a function expression of (module, exports), which returns the list of module.exports
-// and of `transform` (undefined if there is none). Lines keep their numbers. InvalidArgument, with
-// the line, for async functions: nothing waits for what they promise.
+// into the body of a function expression of (module, exports), which returns the list of
+// module.exports and of `transform` (undefined if there is none). Lines keep their numbers.
+// InvalidArgument, with the line, for async functions: nothing would await their promises.
 absl::StatusOr<std::string> ModuleExpression(std::string_view text);
 
 }  // namespace millrace

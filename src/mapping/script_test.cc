@@ -157,7 +157,7 @@ TEST_F(ScriptTest, StopsARecordThatTakesTooMuchMemory) {
   EXPECT_THAT(failures_[0].message, HasSubstr("more than 64 MB of memory"));
 }
 
-TEST_F(ScriptTest, LoadsAScriptAnewThatKeepsTooMuch) {
+TEST_F(ScriptTest, ReloadsAScriptThatKeepsTooMuchMemory) {
   Load(
       "const kept = [];\n"
       "export default (e) => { for (let i = 0; i < 1e4; i++) kept.push([i]); return e; }",
@@ -168,7 +168,7 @@ TEST_F(ScriptTest, LoadsAScriptAnewThatKeepsTooMuch) {
   }
 }
 
-TEST_F(ScriptTest, LoadsAScriptAnewInTheMiddleOfRecordsThatFillTheHeapTogether) {
+TEST_F(ScriptTest, ReloadsAScriptWhenRecordsTogetherFillTheHeap) {
   Load(
       "const kept = []; let n = 0;\n"
       "export default (e) => { for (let i = 0; i < 2e4; i++) kept.push({ i, e });\n"
@@ -178,7 +178,7 @@ TEST_F(ScriptTest, LoadsAScriptAnewInTheMiddleOfRecordsThatFillTheHeapTogether) 
   EXPECT_THAT(outcomes, Each(StartsWith("{\"n\":")));
   EXPECT_EQ(failures_.size(), 0U);
   EXPECT_GE(std::count(outcomes.begin(), outcomes.end(), "{\"n\":1}"), 2)
-      << "it was loaded anew, and began to count again";
+      << "it was reloaded, and counts from the start";
 }
 
 TEST_F(ScriptTest, RejectsOnlyTheRecordThatFillsTheHeapAlone) {
@@ -200,7 +200,7 @@ constexpr std::string_view kFanOut =
     "  for (let i = 0; i < e.n; i++) all.push({ i, text: e.text.repeat(e.of || 1) });\n"
     "  return all; }";
 
-TEST_F(ScriptTest, ReturnsWhenTheResultsAreLargeAndGoesOnLater) {
+TEST_F(ScriptTest, ReturnsWhenTheResultsAreLargeAndResumesLater) {
   Load(kFanOut);
   const Batch records = BatchOf(600, "{\"n\":500,\"text\":\"0123456789\"}");
   size_t rows = 0;
@@ -223,7 +223,7 @@ TEST_F(ScriptTest, ReturnsWhenTheResultsAreLargeAndGoesOnLater) {
   EXPECT_TRUE(failures_.empty());
 }
 
-TEST_F(ScriptTest, DoesOneRecordAtLeast) {
+TEST_F(ScriptTest, ProcessesAtLeastOneRecord) {
   Load(kFanOut);
   const Batch records = BatchOf(3, "{\"n\":1,\"text\":\"t\",\"of\":2000000}");
   Batch results;
@@ -233,7 +233,7 @@ TEST_F(ScriptTest, DoesOneRecordAtLeast) {
   EXPECT_EQ(results.rows(), 2u);
 }
 
-TEST_F(ScriptTest, BoundsWhatOneRecordBecomes) {
+TEST_F(ScriptTest, BoundsTheResultOfOneRecord) {
   Load(kFanOut, {.result_bytes = 100'000, .results = 1000});
   const auto outcome = [&](int n, std::string_view text, int of) {
     return Run({StrCat("{\"n\":", n, ",\"text\":\"", text, "\",\"of\":", of, "}"),
@@ -253,7 +253,7 @@ TEST_F(ScriptTest, BoundsWhatOneRecordBecomes) {
               ElementsAre("transform_output_too_large", "{\"text\":\"x\"}"));
 }
 
-TEST_F(ScriptTest, SurvivesEndlessRecursionAndHugeTexts) {
+TEST_F(ScriptTest, SurvivesInfiniteRecursionAndHugeStrings) {
   Load(
       "export default (e) => { if (e.deep) return (function f() { return f(); })();\n"
       "  let s = 'x'; while (e.wide) s += s; return e; }");

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-// Runs what it is given, one after another, in one thread.
+// Runs tasks, one after another, in one thread.
 class OneThread {
  public:
   OneThread() : thread_([this] { Work(); }) {}
@@ -22,7 +22,7 @@ class OneThread {
     ended_ = true;
   }
 
-  // Returns when `work` is done. One caller at a time.
+  // Returns when `work` has finished. One caller at a time.
   void Run(absl::FunctionRef<void()> work) {
     absl::MutexLock lock(&mutex_);
     work_ = &work;

@@ -1,4 +1,4 @@
-// A script in a thread of its own.
+// A script in its own thread.
 #ifndef MILLRACE_MAPPING_SCRIPT_THREAD_H_
 #define MILLRACE_MAPPING_SCRIPT_THREAD_H_
 
@@ -12,8 +12,8 @@
 namespace millrace {
 
 // As Script::Load(), but all of the script's code runs in one thread that ends with it, whichever
-// thread calls Run(). JavaScriptCore stops every thread that has ever run code of a heap while it
-// looks for garbage there; were several of ours to take turns, each would be stopped for all heaps.
+// thread calls Run(). During garbage collection JavaScriptCore stops every thread that has ever run
+// code of a heap; if several of our threads took turns, each would be stopped for all heaps.
 absl::StatusOr<std::unique_ptr<Script>> LoadInThread(std::string path, std::string_view text,
                                                      const ScriptLimits& limits);
 

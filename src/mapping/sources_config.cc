@@ -27,17 +27,17 @@ std::string_view WithoutFileScheme(std::string_view uri) {
   return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
 }
 
-// `path` (absolute) with the links and ".." of what exists of its folders resolved, as listings
-// name objects; empty if they cannot be. The last name, which may be the begin of one, stays as it
-// is.
+// `path` (absolute) with the links and ".." in its existing folders resolved, as listings name
+// objects; empty if that fails. The last name, which may be the beginning of a name, stays
+// unchanged.
 std::string WithRealFolders(const fs::path& path) {
   std::error_code error;
   const fs::path folder = fs::weakly_canonical(path.parent_path(), error);
   return error ? "" : (folder / path.filename()).string();
 }
 
-// What the names of local objects begin with that fit the prefix `path` (absolute): as it is
-// written, and as listings name what it leads to.
+// The prefixes of names of local objects that match the prefix `path` (absolute): as written, and
+// as listings name its target.
 std::vector<std::string> LocalBeginnings(const fs::path& path) {
   std::vector<std::string> beginnings = {path.lexically_normal().string()};
   const auto add = [&](std::string beginning) {
@@ -45,7 +45,7 @@ std::vector<std::string> LocalBeginnings(const fs::path& path) {
     beginnings.push_back(std::move(beginning));
   };
   add(WithRealFolders(path));
-  // A whole name may be a link to a folder itself.
+  // A complete name may itself be a link to a folder.
   std::error_code error;
   if (path.has_filename() && fs::is_symlink(path, error) && fs::is_directory(path, error)) {
     const fs::path folder = fs::canonical(path, error);
@@ -54,7 +54,7 @@ std::vector<std::string> LocalBeginnings(const fs::path& path) {
   return beginnings;
 }
 
-// What URIs that fit `prefix` begin with.
+// The beginnings of URIs that match `prefix`.
 std::vector<std::string> Beginnings(const std::string& given, const fs::path& folder) {
   const std::string prefix(WithoutFileScheme(given));
   if (prefix.empty() || HasScheme(prefix)) return {prefix};
@@ -83,8 +83,8 @@ void CheckUniqueIds(const std::vector<SourceConfig>& entries, ConfigProblems& pr
     if (id.empty()) continue;
     const auto [found, is_new] = first.emplace(id, i + 1);
     if (is_new) continue;
-    problems.Add(StrCat("entry #", i + 1), StrCat("config_id: \"", id, "\" is that of entry #",
-                                                  found->second, " too; ids must differ"));
+    problems.Add(StrCat("entry #", i + 1), StrCat("config_id: \"", id, "\" is also used by entry #",
+                                                  found->second, "; ids must be unique"));
   }
 }
 
@@ -100,7 +100,7 @@ absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const 
     problems.Add("", "must be a list of entries: [ { \"config_id\": ... }, ... ]");
     return problems.ToStatus(path);
   }
-  if (parsed->empty()) problems.Add("", "holds no entry");
+  if (parsed->empty()) problems.Add("", "has no entries");
 
   std::error_code ignored;
   const fs::path folder = fs::absolute(path, ignored).parent_path();
@@ -145,8 +145,7 @@ std::shared_ptr<const SourceConfig> SourcesConfig::Match(std::string_view uri) c
   const std::string comparable = ComparableUri(uri);
   std::shared_ptr<const SourceConfig> entry = LongestMatch(comparable);
   if (entry != nullptr || HasScheme(comparable)) return entry;
-  // A listing goes through links below the folder that it begins with, and names what it finds by
-  // them.
+  // A listing follows links below the folder where it begins, and names what it finds by them.
   const std::string real = WithRealFolders(comparable);
   return real.empty() || real == comparable ? nullptr : LongestMatch(real);
 }

@@ -1,5 +1,5 @@
-// sources.json: which objects are mapped how. The schema is schemas/sources.schema.json, the page
-// docs/sources-json.md.
+// sources.json: which objects are mapped, and how. The schema is schemas/sources.schema.json, the
+// documentation docs/sources-json.md.
 #ifndef MILLRACE_MAPPING_SOURCES_CONFIG_H_
 #define MILLRACE_MAPPING_SOURCES_CONFIG_H_
 
@@ -19,18 +19,18 @@ namespace millrace {
 enum class RecordType { kEvent, kUser, kGroup };
 
 enum class FieldType {
-  kNone,  // as it is in the source
+  kNone,  // as in the source
   kString,
   kInteger,
   kFloat,
   kBoolean,
   kUnixTimestampAuto,  // docs/sources-json.md, "Time"; sent as integer milliseconds
-  kStringOrUuid,       // text, or a deterministic id where there is none
-  kJson,               // JSON text inside of a cell, as its value
+  kStringOrUuid,       // text, or a deterministic id if there is none
+  kJson,               // the value of the JSON text in a cell
 };
 
 struct FieldMapping {
-  std::string source_field;  // a column; "a.b" reaches into a nested one if no column has that name
+  std::string source_field;    // a column; "a.b" is inside a nested one if no column has that name
   std::string mixpanel_field;  // a property
   FieldType type = FieldType::kNone;
   CompactTime time_format = CompactTime::kNone;  // kNone: the rule for all times
@@ -47,8 +47,8 @@ struct SourceConfig {
   RecordType record_type = RecordType::kEvent;
   std::string event_name;              // mixpanel_event_name
   std::string event_name_from_field;   // mixpanel_event_name_from_field
-  std::vector<FieldMapping> mappings;  // without the "*" one
-  bool pass_through = false;           // a mapping "*" -> "*" is there
+  std::vector<FieldMapping> mappings;  // without the "*" mapping
+  bool pass_through = false;           // there is a mapping "*" -> "*"
   InsertIdRule insert_id = InsertIdRule::kContent;
   std::vector<std::string> insert_id_columns;
   std::string group_key;           // record_type group
@@ -57,24 +57,24 @@ struct SourceConfig {
   // CSV and TSV; see ReadOptions. Unset: the reader's default.
   std::optional<std::vector<std::string>> null_texts;
   std::optional<char> quote;
-  std::vector<std::string> columns;  // names, where files have no header; empty: they have one
+  std::vector<std::string> columns;  // names, if files have no header; empty: they have one
   std::string transform;       // path of a JavaScript file, resolved against the config's folder
-  std::string transform_text;  // what was in it when the config was read
+  std::string transform_text;  // the file's content when the config was read
   // True for an entry without field_mappings, and for the config used without --config: the rows
-  // are in Mixpanel's own format already ({"event", "properties"}, {"$distinct_id", "$set"}, ...).
+  // are already in Mixpanel's format ({"event", "properties"}, {"$distinct_id", "$set"}, ...).
   bool mixpanel_format = false;
-  // A hash of everything above and of the transform's text: part of the ledger key, by which
-  // objects that were sent under a config that has changed since are known.
+  // A hash of everything above and of the transform's text: part of the ledger key, which shows
+  // that objects were sent under a config that has changed since.
   std::string fingerprint;
-  std::string fingerprint_parts;  // the same part by part; see FingerprintParts()
+  std::string fingerprint_parts;  // the same by part; see FingerprintParts()
 };
 
 class SourcesConfig {
  public:
-  // Parses the text of a sources.json; `path` names it in errors and is what transforms are
-  // resolved against. InvalidArgument names the entry (by config_id, else number), the field, what
-  // is wrong and what to write instead, for all problems at once. Unknown keys are errors that
-  // suggest the nearest known one.
+  // Parses the text of a sources.json; `path` names it in errors, and transforms are relative to
+  // its folder. InvalidArgument names the entry (by config_id, else number), the field, what is
+  // wrong and what to write instead, for all problems at once. Unknown keys are errors that suggest
+  // the nearest known one.
   static absl::StatusOr<SourcesConfig> Parse(std::string_view json, const std::string& path);
   // Reads the file and parses it.
   static absl::StatusOr<SourcesConfig> Load(const std::string& path);
@@ -82,18 +82,18 @@ class SourcesConfig {
   static SourcesConfig MixpanelFormat();
 
   // The entry with the longest source_prefix that `uri` starts with (equal lengths: the first);
-  // null if none fits. A local path fits a prefix given as an absolute path, as file://, or
-  // relative to the config's folder or the working directory; links on the way to either do not
-  // matter, as they were when the config was read.
+  // null if none matches. A local path matches a prefix given as an absolute path, as file://, or
+  // relative to the config's folder or the working directory; links in either path are resolved as
+  // they were when the config was read.
   std::shared_ptr<const SourceConfig> Match(std::string_view uri) const;
 
   const std::vector<std::shared_ptr<const SourceConfig>>& entries() const { return entries_; }
 
-  // Whether the entries say the same, in the same order, with the same transforms.
+  // Whether the entries are the same, in the same order, with the same transforms.
   bool SaysTheSameAs(const SourcesConfig& other) const;
 
  private:
-  // URIs that begin with `beginning` are of `entry`.
+  // URIs that begin with `beginning` belong to `entry`.
   struct Rule {
     std::string beginning;
     std::shared_ptr<const SourceConfig> entry;

@@ -136,7 +136,7 @@ TEST(SourcesConfig, SaysWhereTheJsonIsBroken) {
   EXPECT_THAT(Problems("[\n  {\"config_id\": }\n]"),
               AllOf(StartsWith("/configs/sources.json: is not JSON: "), HasSubstr("line 2")));
   EXPECT_THAT(Problems("{}"), HasSubstr("must be a list of entries"));
-  EXPECT_THAT(Problems("[]"), HasSubstr("holds no entry"));
+  EXPECT_THAT(Problems("[]"), HasSubstr("has no entries"));
   EXPECT_THAT(Problems("[1]"), HasSubstr("entry #1: is a number; write an object"));
   EXPECT_THAT(Problems(R"([{"config_id": "a", "config_id": "b"}])"),
               HasSubstr("has the key \"config_id\" twice in one object"));
@@ -146,7 +146,7 @@ TEST(SourcesConfig, SaysWhereTheJsonIsBroken) {
   EXPECT_THAT(Problems(std::string(5 << 20, ' ')), HasSubstr("larger than 4 MB"));
 }
 
-TEST(SourcesConfig, TellsAllProblemsAtOnce) {
+TEST(SourcesConfig, ReportsAllProblemsAtOnce) {
   EXPECT_EQ(Problems(R"([
   {"config_id": "a", "source_gcs_prefx": "gs://b/", "file_type": "PARKET",
    "field_mappings": [{"source_field": "t", "mixpanel_field": "time", "type": "timestamp"},
@@ -161,12 +161,12 @@ TEST(SourcesConfig, TellsAllProblemsAtOnce) {
   entry "a": field_mappings #2: is_required_in_source: is a text; write true or false (without quotes)
   entry "a": unknown key "source_gcs_prefx"; did you mean "source_gcs_prefix"?
   entry #2: config_id: is missing; write a unique name
-  entry #2: source_prefix: is a number; write a text in quotes
+  entry #2: source_prefix: is a number; write a string in quotes
   entry #2: field_mappings: is empty; write at least { "source_field": "*", "mixpanel_field": "*" }, or leave the key out for files in Mixpanel's own format
   entry #2: field_mappings: nothing is mapped to "time", which every event needs; map a column to it)");
 }
 
-TEST(SourcesConfig, RefusesWhatCannotBeMeant) {
+TEST(SourcesConfig, RejectsInvalidValues) {
   const std::string entry = "/configs/sources.json: entry \"a\": ";
   EXPECT_EQ(Problems(With(R"("source_gcs_prefix": "gs://c/",)")),
             entry + "source_prefix: means the same as source_gcs_prefix; remove one of them");
@@ -177,9 +177,9 @@ TEST(SourcesConfig, RefusesWhatCannotBeMeant) {
   EXPECT_EQ(Problems(With(R"("insert_id": "contents",)")),
             entry + "insert_id: \"contents\" is not known; did you mean \"content\"?");
   EXPECT_EQ(Problems(With(R"("insert_id": [],)")),
-            entry + "insert_id: is an empty list; name something in it or leave the key out");
+            entry + "insert_id: is an empty list; add an item or leave the key out");
   EXPECT_EQ(Problems(With(R"("insert_id": [1],)")),
-            entry + "insert_id: holds something other than texts in quotes that are not empty");
+            entry + "insert_id: has an item that is not a non-empty string in quotes");
   EXPECT_EQ(Problems(With(R"("time_zone": "Berlin",)")),
             entry + "time_zone: \"Berlin\" is not known; write a name such as \"Europe/Berlin\"");
   EXPECT_EQ(Problems(With(R"("mixpanel_event_name": "",)")),
@@ -191,7 +191,7 @@ TEST(SourcesConfig, RefusesWhatCannotBeMeant) {
 TEST(SourcesConfig, RefusesMappingsThatContradict) {
   const std::string second = "/configs/sources.json: entry \"a\": field_mappings #2: ";
   EXPECT_EQ(Problems(WithMappings(R"({"source_field": "u", "mixpanel_field": "time"})")),
-            second + "a second mapping to \"time\"; a property takes one column, remove the other");
+            second + "a second mapping to \"time\"; a property takes one column; remove the other");
   EXPECT_EQ(Problems(WithMappings(R"({"source_field": "*", "mixpanel_field": "x"})")),
             second + "\"*\" maps to \"*\" only: it passes each column under its own name");
   EXPECT_EQ(Problems(WithMappings(R"({"source_field": "x", "mixpanel_field": "*"})")),
@@ -209,7 +209,7 @@ TEST(SourcesConfig, RefusesMappingsThatContradict) {
       second + "unknown key \"typ\"; did you mean \"type\"?");
 }
 
-TEST(SourcesConfig, RefusesProfilesWithoutWhatTheyNeed) {
+TEST(SourcesConfig, RejectsProfilesWithoutRequiredKeys) {
   EXPECT_THAT(Problems(With(R"("record_type": "user",)")),
               HasSubstr("nothing is mapped to \"$distinct_id\""));
   EXPECT_THAT(
@@ -227,10 +227,11 @@ TEST(SourcesConfig, RefusesProfilesWithoutWhatTheyNeed) {
 }
 
 TEST(SourcesConfig, RefusesEqualIds) {
-  EXPECT_EQ(Problems(R"([{"config_id": "a", "source_prefix": "x"},
+  EXPECT_EQ(
+      Problems(R"([{"config_id": "a", "source_prefix": "x"},
                          {"config_id": "a", "source_prefix": "y"}])"),
-            "/configs/sources.json: entry #2: config_id: \"a\" is that of entry #1 too; ids must "
-            "differ");
+      "/configs/sources.json: entry #2: config_id: \"a\" is also used by entry #1; ids must be "
+      "unique");
 }
 
 TEST(SourcesConfig, ReadsTheTransformFromTheConfigsFolder) {
@@ -292,7 +293,7 @@ TEST(SourcesConfig, FingerprintsStayTheSame) {
             "0e28207524129a106102b30cfde6d2e3");
 }
 
-TEST(SourcesConfig, NoNullTextsAreNotTheDefaultOnes) {
+TEST(SourcesConfig, AnEmptyListOfNullTextsIsNotTheDefault) {
   const SourceConfig none = Entry(With(R"("null_values": [],)"));
   EXPECT_THAT(none.null_texts, Optional(ElementsAre()));
   EXPECT_EQ(Entry(With("")).null_texts, std::nullopt);
@@ -335,9 +336,9 @@ TEST(SourcesConfig, ReadsHowCellsAreSeparated) {
 
 TEST(SourcesConfig, SaysWhatIsWrongWithCellRules) {
   EXPECT_THAT(Problems(With(R"("quote": "''",)")),
-              HasSubstr("quote: \"''\" is no quote; write one"));
-  EXPECT_THAT(Problems(With(R"("quote": ",",)")), HasSubstr("is no quote"));
-  EXPECT_THAT(Problems(With(R"("quote": "a",)")), HasSubstr("is no quote"));
+              HasSubstr("quote: \"''\" is not a valid quote; write one"));
+  EXPECT_THAT(Problems(With(R"("quote": ",",)")), HasSubstr("is not a valid quote"));
+  EXPECT_THAT(Problems(With(R"("quote": "a",)")), HasSubstr("is not a valid quote"));
   EXPECT_THAT(Problems(With(R"("columns": [],)")), HasSubstr("columns: is an empty list"));
   EXPECT_THAT(Problems(With(R"("columns": ["a", "b", "a"],)")), HasSubstr("names \"a\" twice"));
   EXPECT_THAT(Problems(With(R"("columns": ["a", ""],)")), HasSubstr("columns: holds something"));
@@ -349,7 +350,7 @@ TEST(SourcesConfig, SaysWhatIsWrongWithCellRules) {
   EXPECT_THAT(Problems(With(R"("qoute": "'",)")), HasSubstr("quote"));
 }
 
-TEST(SourcesConfig, CellRulesAreOfTheFingerprint) {
+TEST(SourcesConfig, CellRulesArePartOfTheFingerprint) {
   const std::string fingerprint = Entry(With("")).fingerprint;
   const std::string none = Entry(With(R"("null_values": [],)")).fingerprint;
   const std::string unquoted = Entry(With(R"("quote": "",)")).fingerprint;
@@ -447,7 +448,7 @@ TEST_F(LinkedMatchTest, ARelativePrefixMayLeadThroughALink) {
   EXPECT_EQ(Match(*config, folder_ + "/real/x.csv"), "");
 }
 
-TEST_F(LinkedMatchTest, TheLongestPrefixWinsWhateverItLeadsThrough) {
+TEST_F(LinkedMatchTest, TheLongestPrefixWinsWithOrWithoutLinks) {
   const SourcesConfig config = Parsed(
       StrCat(R"([{"config_id": "short", "source_prefix": ")", folder_,
              R"(/real/"}, {"config_id": "long", "source_prefix": ")", folder_, R"(/link/in/"}])"));

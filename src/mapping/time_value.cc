@@ -36,7 +36,7 @@ int64_t MillisOfInteger(int64_t value) {
   return FloorDivide(value, 1'000'000);
 }
 
-// Rounds to microseconds first: the nearest double of 1713928381.988 s lies just below it.
+// Rounds to microseconds first: the nearest double to 1713928381.988 s is just below it.
 std::optional<int64_t> MillisOfReal(double value) {
   const double magnitude = std::abs(value);
   if (!(magnitude < kDoublesBelow)) return std::nullopt;
@@ -63,7 +63,7 @@ std::optional<int64_t> MillisOfTicks(int64_t ticks, Value::Unit unit) {
   return std::nullopt;
 }
 
-// The instant that clocks of `zone` show as `local` milliseconds since 1970 do in UTC.
+// The instant at which clocks in `zone` show what `local` milliseconds since 1970 show in UTC.
 int64_t FromLocalMillis(int64_t local, absl::TimeZone zone) {
   const int64_t seconds = FloorDivide(local, 1000);
   if (zone == absl::UTCTimeZone() || std::abs(seconds) > kFarthestCivil) return local;
@@ -134,7 +134,7 @@ absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone, Co
         ParseCompactTime(TrimBlanks(IdText(value, scratch)), format);
     if (time) return FromLocalMillis(time->local_seconds * 1000, zone);
     return absl::InvalidArgumentError(
-        StrCat(QuoteValue(value), " is not a time of the form ", NameOf(format)));
+        StrCat(QuoteValue(value), " is not a time in the format ", NameOf(format)));
   }
   if (const std::optional<int64_t> millis = Millis(value, zone)) return *millis;
   return absl::InvalidArgumentError(
@@ -151,14 +151,14 @@ absl::Status CheckEventTime(int64_t unix_millis, absl::Time now) {
   if (unix_millis < kEarliestMillis) [[unlikely]] {
     ByteBuffer shown;
     AppendPlainText(shown, Value::Timestamp(unix_millis, Value::Unit::kMilli, true));
-    return absl::InvalidArgumentError(
-        StrCat("the time ", shown.view(), " is before 1971-01-01, the earliest Mixpanel takes"));
+    return absl::InvalidArgumentError(StrCat(
+        "the time ", shown.view(), " is before 1971-01-01, the earliest that Mixpanel accepts"));
   }
   if (unix_millis > absl::ToUnixMillis(now) + 3'600'000) [[unlikely]] {
     ByteBuffer shown;
     AppendPlainText(shown, Value::Timestamp(unix_millis, Value::Unit::kMilli, true));
     return absl::InvalidArgumentError(
-        StrCat("the time ", shown.view(), " is more than an hour ahead of now"));
+        StrCat("the time ", shown.view(), " is more than an hour in the future"));
   }
   return absl::OkStatus();
 }

@@ -14,24 +14,23 @@
 namespace millrace {
 
 // Integers, floats and numeric text by magnitude: seconds below 1e11, milliseconds below 1e14,
-// microseconds below 1e17, else nanoseconds; finer than a millisecond is cut off towards the past.
-// Timestamps by their unit; without zone they are of `zone`. Text: ISO 8601 / RFC 3339 with or
-// without zone, "YYYY-MM-DD[ HH:MM:SS[.f]]". InvalidArgument, quoting the value, for everything
-// else
-// ("04/05/2024": day and month are not guessed). Mixpanel's range is not checked here.
-// With a `format`, numbers and text are taken for digits of that form and nothing else.
+// microseconds below 1e17, else nanoseconds; finer than a millisecond is rounded down. Timestamps
+// by their unit; those without a zone are in `zone`. Text: ISO 8601 / RFC 3339 with or without
+// zone, "YYYY-MM-DD[ HH:MM:SS[.f]]". InvalidArgument, quoting the value, for everything else
+// ("04/05/2024": day and month are not guessed). Mixpanel's range is not checked here. With a
+// `format`, numbers and text must consist of the digits of that format.
 absl::StatusOr<int64_t> ToUnixMillis(const Value& value, absl::TimeZone zone,
                                      CompactTime format = CompactTime::kNone);
 
-// Mixpanel takes numbers below 1e11 for seconds, so that times before 1973-03-03T09:46:40Z cannot
-// be sent in milliseconds.
+// Mixpanel reads numbers below 1e11 as seconds, so times before 1973-03-03T09:46:40Z cannot be sent
+// in milliseconds.
 inline bool IsSentInSeconds(int64_t unix_millis) {
   constexpr int64_t kMillisFrom = 100'000'000'000;
   return unix_millis < kMillisFrom && unix_millis > -kMillisFrom;
 }
 
-// Appends the number by which Mixpanel, and ToUnixMillis(), understand `unix_millis`: milliseconds,
-// or whole seconds, cut off towards the past, if IsSentInSeconds().
+// Appends the number that Mixpanel and ToUnixMillis() read as `unix_millis`: milliseconds, or whole
+// seconds, rounded down, if IsSentInSeconds().
 void AppendSentTime(ByteBuffer& out, int64_t unix_millis);
 
 // Mixpanel's range: from 1971-01-01 to one hour after `now`. InvalidArgument says which end.

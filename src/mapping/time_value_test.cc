@@ -44,7 +44,7 @@ TEST(ToUnixMillis, ReadsIntegersByMagnitude) {
   EXPECT_EQ(Millis(Value::Uint(std::numeric_limits<uint64_t>::max())), 18446744073709);
 }
 
-TEST(ToUnixMillis, CutsTowardsThePast) {
+TEST(ToUnixMillis, RoundsDown) {
   EXPECT_EQ(Millis(Value::Int(1713928381988999)), 1713928381988);
   EXPECT_EQ(Millis(Value::Int(-100'000'000'000'001)), -100'000'000'001);
   EXPECT_EQ(Millis(Value::Int(std::numeric_limits<int64_t>::min())), -9223372036855);
@@ -83,7 +83,7 @@ TEST(ToUnixMillis, ReadsTimestampsByTheirUnit) {
           .ok());
 }
 
-TEST(ToUnixMillis, TakesTimesWithoutZoneFromTheGivenOne) {
+TEST(ToUnixMillis, ReadsTimesWithoutAZoneInTheGivenOne) {
   const absl::TimeZone berlin = Zone("Europe/Berlin");
   EXPECT_EQ(Millis(Text("2024-04-24T03:13:01"), berlin), 1713921181000);
   EXPECT_EQ(Millis(Text("2024-01-24T03:13:01.5"), berlin), 1706062381500);
@@ -113,7 +113,7 @@ TEST(ToUnixMillis, ReadsIsoText) {
   EXPECT_EQ(Millis(Text("2016-12-31T23:59:60Z")), 1483228800000) << "a leap second";
 }
 
-TEST(ToUnixMillis, ReadsDatesAndTimesWithABlankBetween) {
+TEST(ToUnixMillis, ReadsDatesAndTimesSeparatedByASpace) {
   EXPECT_EQ(Millis(Text("2024-04-24")), 1713916800000);
   EXPECT_EQ(Millis(Text("2024-04-24 03:13:01")), 1713928381000);
   EXPECT_EQ(Millis(Text("2024-04-24 03:13:01.25")), 1713928381250);
@@ -122,7 +122,7 @@ TEST(ToUnixMillis, ReadsDatesAndTimesWithABlankBetween) {
   EXPECT_EQ(Millis(JsonText("2024-04-24T03:13:01\\u002b02:00")), 1713921181000);
 }
 
-TEST(ToUnixMillis, RefusesWhatWouldBeAGuess) {
+TEST(ToUnixMillis, RejectsAmbiguousTimes) {
   for (const char* text : {"",
                            " ",
                            "04/05/2024",
@@ -155,7 +155,7 @@ TEST(ToUnixMillis, RefusesWhatWouldBeAGuess) {
   EXPECT_FALSE(ToUnixMillis(Value::Text(Value::Kind::kJson, "[1]"), absl::UTCTimeZone()).ok());
 }
 
-TEST(ToUnixMillis, QuotesWhatItRefuses) {
+TEST(ToUnixMillis, QuotesRejectedValues) {
   EXPECT_EQ(Refusal(Text("04/05/2024")),
             "\"04/05/2024\" is not a time: write a Unix time (seconds to nanoseconds) or ISO 8601, "
             "such as 2024-04-24T03:13:01+02:00");
@@ -166,10 +166,11 @@ TEST(CheckEventTime, TakesMixpanelsRange) {
   const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
   EXPECT_TRUE(CheckEventTime(31'536'000'000, now).ok());
   EXPECT_TRUE(CheckEventTime(1'700'003'600'000, now).ok());
-  EXPECT_EQ(CheckEventTime(12'000, now).message(),
-            "the time 1970-01-01T00:00:12Z is before 1971-01-01, the earliest Mixpanel takes");
+  EXPECT_EQ(
+      CheckEventTime(12'000, now).message(),
+      "the time 1970-01-01T00:00:12Z is before 1971-01-01, the earliest that Mixpanel accepts");
   EXPECT_EQ(CheckEventTime(1'700'003'600'001, now).message(),
-            "the time 2023-11-14T23:13:20.001Z is more than an hour ahead of now");
+            "the time 2023-11-14T23:13:20.001Z is more than an hour in the future");
 }
 
 }  // namespace

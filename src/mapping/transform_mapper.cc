@@ -10,7 +10,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kNoDraft = std::numeric_limits<size_t>::max();
-// Results are parsed together, about so many at a time.
+// Results are parsed together, about this many at a time.
 constexpr size_t kMaxResultBytes = 4 << 20;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Rows through the user's transform.
+// Maps rows with the user's transform.
 #ifndef MILLRACE_MAPPING_TRANSFORM_MAPPER_H_
 #define MILLRACE_MAPPING_TRANSFORM_MAPPER_H_
 
@@ -14,7 +14,7 @@
 namespace millrace {
 
 // Buffer() drafts the row's record; Flush() runs the script over the drafts, some at a time, and
-// writes what it returns as records in Mixpanel's format are written.
+// writes the returned records, which are in Mixpanel's format.
 class TransformMapper : public RowMapper, private RowVisitor {
  public:
   TransformMapper(std::unique_ptr<RecordMapper> drafter, std::unique_ptr<Script> script,
@@ -27,14 +27,14 @@ class TransformMapper : public RowMapper, private RowVisitor {
   bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) override;
 
  private:
-  // Drafts from next_draft_ on, as many as the script returns about `max_bytes` for.
+  // The drafts from next_draft_ on for which the script returns about `max_bytes`.
   void FlushSome(size_t max_bytes);
   void ForgetDrafts();
   // The drafts are numbered in the order of their rows.
   void BeginDraft(size_t draft);
   void Reject(size_t draft, MapError why);
 
-  // A record that the script returned; its number is that of the line.
+  // A record that the script returned; its number is the line's number.
   void OnRow(const Row& row) override;
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override;
 
@@ -42,11 +42,11 @@ class TransformMapper : public RowMapper, private RowVisitor {
   const std::unique_ptr<Script> script_;
   const std::unique_ptr<RecordMapper> finisher_;
 
-  // Of the rows that are held:
-  std::vector<BufferedRows::Rejected> refused_;  // before the script saw them
+  // Of the buffered rows:
+  std::vector<BufferedRows::Rejected> refused_;  // rejected before the script saw them
   Batch drafts_;
   std::vector<RecordOrigin> origins_;
-  size_t next_draft_ = 0;  // the first that was not flushed
+  size_t next_draft_ = 0;  // the first one not flushed
 
   // Of the flush:
   JsonObjectParser parser_;
@@ -54,9 +54,9 @@ class TransformMapper : public RowMapper, private RowVisitor {
   std::vector<ScriptFailure> failures_;
   Batch* out_ = nullptr;
   BufferedRows* held_ = nullptr;
-  size_t draft_ = 0;             // the draft whose records are written
-  size_t out_rows_ = 0;          // of `out_`, before it
-  bool draft_rejected_ = false;  // one of its records was refused
+  size_t draft_ = 0;             // the draft whose records are being written
+  size_t out_rows_ = 0;          // rows of `out_` before it
+  bool draft_rejected_ = false;  // one of its records was rejected
   std::vector<bool> accounted_;  // drafts that were rejected or gave a record
 };
 

@@ -40,7 +40,7 @@ bool EqualsAny(std::string_view text, std::initializer_list<std::string_view> wo
   return false;
 }
 
-// Whether the kind is written as plain text from which a number or truth value may be read.
+// Whether the kind is written as plain text from which a number or boolean can be parsed.
 bool IsTextual(const Value& value) {
   return value.kind == Value::Kind::kText || value.kind == Value::Kind::kJsonText ||
          value.kind == Value::Kind::kNumber;
@@ -109,7 +109,7 @@ TypedResult ValueTyper::TypeNumericId(Value& value, FieldType type) {
   id_.clear();
   const TypedResult result = Append(id_, value, type);
   if (result == TypedResult::kNull) value = Value::Null();
-  // Numbers in their own right have their spelling as ids (see IdText).
+  // Numbers themselves are spelled as in ids (see IdText).
   const bool number = value.kind == Value::Kind::kInt || value.kind == Value::Kind::kUint ||
                       value.kind == Value::Kind::kDouble || value.kind == Value::Kind::kFloat;
   if (result == TypedResult::kWritten && !number) {
@@ -151,9 +151,9 @@ TypedResult ValueTyper::AppendInteger(ByteBuffer& out, const Value& value) {
     default:
       return Invalid(value, "is not an integer");
   }
-  // Text that only a double can hold must not lose digits in it.
+  // Text that only fits a double must not lose digits in it.
   const double below = IsTextual(value) ? kExactIntegersBelow : kIntegersBelow;
-  if (!(std::abs(real) < below)) return Invalid(value, "is no integer of 64 bits");
+  if (!(std::abs(real) < below)) return Invalid(value, "is outside the 64-bit integer range");
   if (real != std::trunc(real)) return Invalid(value, "is not an integer: it has a fraction");
   AppendJsonInt(out, static_cast<int64_t>(real));
   return TypedResult::kWritten;
@@ -236,7 +236,7 @@ TypedResult ValueTyper::AppendJson(ByteBuffer& out, const Value& value) {
     AppendJsonValue(out, value);
     return TypedResult::kWritten;
   }
-  // The bytes of columns without a type are text here.
+  // The bytes of untyped columns are text here.
   const std::string_view json =
       TrimBlanks(value.kind == Value::Kind::kBytes ? value.text : PlainText(value, scratch_));
   if (json.empty()) return TypedResult::kNull;

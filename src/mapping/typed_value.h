@@ -1,4 +1,4 @@
-// The type rules of sources.json: a cell to the JSON that is sent.
+// The type rules of sources.json: converts a cell to the JSON that is sent.
 #ifndef MILLRACE_MAPPING_TYPED_VALUE_H_
 #define MILLRACE_MAPPING_TYPED_VALUE_H_
 
@@ -16,21 +16,21 @@ namespace millrace {
 
 enum class TypedResult {
   kWritten,
-  kNull,     // the cell is null, or a blank text where a number, truth value or time is wanted
-  kInvalid,  // the cell is not of the type
+  kNull,     // the cell is null, or blank text where a number, boolean or time is expected
+  kInvalid,  // the cell does not have the type
 };
 
 // Writes cells as one type or another:
 //   kNone, kString, kStringOrUuid  see docs/sources-json.md
-//   kInteger            whole numbers within 64 bits, also as text; truth values as 0 and 1
-//   kFloat              numbers, also as text; digits are kept as they stand
+//   kInteger            64-bit integers, also as text; booleans as 0 and 1
+//   kFloat              numbers, also as text; digits are kept unchanged
 //   kBoolean            true 1 t y yes, false 0 f n no, in any case
 //   kUnixTimestampAuto  milliseconds, by ToUnixMillis
-//   kJson               text that is JSON: its value; values of other kinds as they are
+//   kJson               the value of JSON text; values of other kinds unchanged
 // One thread at a time.
 class ValueTyper {
  public:
-  // `zone` is that of times without one.
+  // `zone` is the zone of times without one.
   explicit ValueTyper(absl::TimeZone zone) : zone_(zone) {}
 
   // Appends `value` as `type` to `out`; nothing is appended unless the result is kWritten.
@@ -42,9 +42,9 @@ class ValueTyper {
   TypedResult AppendProfileTime(ByteBuffer& out, const Value& value,
                                 CompactTime time_format = CompactTime::kNone);
 
-  // Makes `value`, of a cell that is mapped to an id as `type`, what the id is made of: as kInteger
-  // or kFloat text becomes a number, and what is none is kInvalid; other types change nothing.
-  // `value` then is a view of this object's memory, until the next call.
+  // Converts `value`, of a cell that is mapped to an id as `type`, to the value of the id: as
+  // kInteger or kFloat, text becomes a number, and text that is not a number is kInvalid; other
+  // types change nothing. `value` then is a view of this object's memory, until the next call.
   TypedResult TypeId(Value& value, FieldType type) {
     const bool keeps = type != FieldType::kInteger && type != FieldType::kFloat;
     return keeps ? TypedResult::kWritten : TypeNumericId(value, type);
@@ -67,14 +67,14 @@ class ValueTyper {
   const absl::TimeZone zone_;
   ByteBuffer scratch_;
   ByteBuffer id_;
-  std::unique_ptr<JsonValueParser> json_;  // made when it is needed
+  std::unique_ptr<JsonValueParser> json_;  // created when needed
   std::string problem_;
 };
 
 // Appends the text of `value` (see PlainText) as a JSON string.
 void AppendAsJsonText(ByteBuffer& out, const Value& value, ByteBuffer& scratch);
 
-// True if `text` is a number as JSON writes it.
+// True if `text` is a number in JSON's grammar.
 bool IsJsonNumber(std::string_view text);
 
 }  // namespace millrace

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kReplacement = 0xFFFD;
 
-// Takes the character at the head of `text`, which is not ASCII; returns its length.
+// Takes the character at the beginning of `text`, which is not ASCII; returns its length.
 size_t Decode(std::string_view text, uint32_t& code) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -56,7 +56,7 @@ char* Encode8(char* to, uint32_t code) {
   return to;
 }
 
-// The character that begins at `from`, which is not ASCII; moves behind it.
+// The character that begins at `from`, which is not ASCII; moves past it.
 uint32_t TakeCode(const char16_t*& from, const char16_t* end) {
   const uint32_t unit = *from++;
   if (unit < 0xD800 || unit >= 0xE000) return unit;

@@ -1,5 +1,5 @@
-// UTF-8 to UTF-16 and back: what JavaScript strings are made of. JavaScriptCore's own conversions
-// take as long as the rest of a transform together.
+// Converts UTF-8 to UTF-16, the encoding of JavaScript strings, and back. JavaScriptCore's own
+// conversions take as long as the rest of a transform.
 #ifndef MILLRACE_MAPPING_UTF16_H_
 #define MILLRACE_MAPPING_UTF16_H_
 
@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-// Replaces the content of `out`. What is not valid in `utf8` becomes U+FFFD, a byte each.
+// Replaces the content of `out`. Each invalid byte of `utf8` becomes U+FFFD.
 void ToUtf16(std::string_view utf8, std::vector<char16_t>& out);
 
 // Appends `utf16` to `out`. Lone surrogates become U+FFFD.

@@ -19,7 +19,7 @@ std::string Narrow(std::u16string_view utf16) {
   return std::string(utf8.view());
 }
 
-TEST(Utf16, GoesThereAndBack) {
+TEST(Utf16, ConvertsBothWays) {
   const std::string ascii = "0123456789abcdef0123456789abcdef0123456789";
   for (const std::string& text :
        {std::string(), std::string("a"), ascii, ascii + "é" + ascii + "漢字" + ascii + "😀" + ascii,
@@ -29,7 +29,7 @@ TEST(Utf16, GoesThereAndBack) {
   EXPECT_EQ(Widen("aé漢😀"), u"aé漢😀");
 }
 
-TEST(Utf16, ReplacesWhatIsNotValid) {
+TEST(Utf16, ReplacesInvalidText) {
   EXPECT_EQ(Widen("a\xff"
                   "b"),
             u"a\ufffdb");
@@ -41,7 +41,7 @@ TEST(Utf16, ReplacesWhatIsNotValid) {
   EXPECT_EQ(Narrow({lone, 4}), "a\ufffdb\ufffd");
 }
 
-TEST(Utf16, AppendsBehindWhatIsThere) {
+TEST(Utf16, AppendsToExistingText) {
   ByteBuffer out;
   out.Append("x");
   AppendUtf8(u"yz", 2, out);

@@ -11,14 +11,15 @@
 namespace millrace {
 
 // The plain text of `value`, as AppendPlainText writes it, except that whole floating-point numbers
-// below 2^53 have no exponent (ids that came through a double). A view of the value itself where
-// possible, else of `scratch`, whose content is replaced.
+// below 2^53 have no exponent (ids that were doubles). A view of the value itself if possible, else
+// of `scratch`, whose content is replaced.
 std::string_view PlainText(const Value& value, ByteBuffer& scratch);
 
-// `value` as JSON for a message, cut to about 80 bytes.
+// `value` as JSON for a message, truncated to about 80 bytes.
 std::string QuoteValue(const Value& value);
 
-// `text` cut to at most `most` bytes of whole UTF-8 characters, with "..." where it was cut.
+// `text` truncated to at most `most` bytes of whole UTF-8 characters, with "..." if it was
+// truncated.
 std::string Shorten(std::string_view text, size_t max);
 
 }  // namespace millrace

@@ -15,7 +15,7 @@ std::string Basic(std::string_view user_and_secret) {
   return StrCat("Basic ", absl::Base64Escape(ToAbsl(user_and_secret)));
 }
 
-TEST(IsAuthorized, TakesAnyCredentialsWhereNoneAreSet) {
+TEST(IsAuthorized, AcceptsAnyCredentialsIfNoneAreSet) {
   const Access access;
   EXPECT_TRUE(IsAuthorized(access, Basic("token:"), "", ""));
   EXPECT_TRUE(IsAuthorized(access, Basic("user:secret"), "", ""));
@@ -28,7 +28,7 @@ TEST(IsAuthorized, TakesAnyCredentialsWhereNoneAreSet) {
   EXPECT_FALSE(IsAuthorized(access, Basic(":"), "", ""));
 }
 
-TEST(IsAuthorized, WantsTheTokenOrTheAccountOfTheProject) {
+TEST(IsAuthorized, RequiresTheTokenOrTheServiceAccountOfTheProject) {
   const Access access{"token", "user:secret"};
   EXPECT_TRUE(IsAuthorized(access, Basic("token:"), "", ""));
   EXPECT_TRUE(IsAuthorized(access, "Basic token:", "", ""));
@@ -88,7 +88,7 @@ TEST(CheckSameSite, RefusesOthers) {
   }
 }
 
-TEST(HostOf, TakesThePortOff) {
+TEST(HostOf, RemovesThePort) {
   EXPECT_EQ(HostOf("Example.COM:80"), "example.com");
   EXPECT_EQ(HostOf("example.com"), "example.com");
   EXPECT_EQ(HostOf("[::1]:80"), "::1");

@@ -7,7 +7,7 @@
 namespace millrace::sandbox {
 namespace {
 
-// "user:secret" of a Basic header, or "" for another or none.
+// "user:secret" of a Basic header; "" if there is none or it has another scheme.
 std::string UserAndSecret(std::string_view authorization) {
   constexpr std::string_view kBasic = "Basic ";
   if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kBasic))) return "";

@@ -8,13 +8,14 @@
 namespace millrace::sandbox {
 
 struct Access {
-  std::string token;            // empty: any credentials are good
+  std::string token;            // empty: any credentials are accepted
   std::string service_account;  // "user:secret"; empty: none
 };
 
-// Whether an Authorization header (Basic, base64 or, as Mixpanel tolerates, plain) is good. With a
+// Whether an Authorization header (Basic, base64 or, as Mixpanel tolerates, plain) is valid. With a
 // token or a service account set it must be "token:" or, together with a project_id, the service
-// account; without, any that is not empty. `api_key`, the legacy parameter, stands for "api_key:".
+// account; without, any header that is not empty is valid. `api_key`, the legacy parameter, means
+// "api_key:".
 bool IsAuthorized(const Access& access, std::string_view authorization, std::string_view project_id,
                   std::string_view api_key);
 

@@ -17,8 +17,8 @@ bool IsIpv4(std::string_view host) {
 
 bool IsIpv6(std::string_view host) { return host.find(':') != std::string_view::npos; }
 
-// Clients whose host is fixed reach the sandbox by a name server or a proxy that says so. Nobody
-// else can make pages of these names.
+// Clients with a fixed host reach the sandbox through a name server or a proxy that maps the name.
+// Nobody else can serve pages under these names.
 bool IsMixpanel(std::string_view host) {
   return host == "mixpanel.com" || absl::EndsWith(ToAbsl(host), ".mixpanel.com");
 }
@@ -45,16 +45,17 @@ absl::Status CheckSameSite(const ServerRequest& request, std::string_view scheme
   const std::string_view host = request.header("host");
   if (!IsAllowedHost(HostOf(host), listen_host)) {
     return absl::PermissionDeniedError(
-        "the Host header names no address of this machine; use its IP address or localhost");
+        "the Host header does not name an address of this machine; use its IP address or "
+        "localhost");
   }
   const std::string_view origin = request.header("origin");
   const std::string own_origin = StrCat(scheme, "://", host);
   if (!origin.empty() && !absl::EqualsIgnoreCase(ToAbsl(origin), own_origin)) {
-    return absl::PermissionDeniedError("requests from pages of another origin are refused");
+    return absl::PermissionDeniedError("requests from pages of another origin are rejected");
   }
   const std::string_view site = request.header("sec-fetch-site");
   if (!site.empty() && site != "same-origin" && site != "none") {
-    return absl::PermissionDeniedError("requests from pages of another site are refused");
+    return absl::PermissionDeniedError("requests from pages of another site are rejected");
   }
   return absl::OkStatus();
 }

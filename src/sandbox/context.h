@@ -1,4 +1,4 @@
-// What the handlers of one sandbox share.
+// The state that the handlers of one sandbox share.
 #ifndef MILLRACE_SANDBOX_CONTEXT_H_
 #define MILLRACE_SANDBOX_CONTEXT_H_
 
@@ -20,7 +20,7 @@
 
 namespace millrace::sandbox {
 
-// Memory of one request, used again by later ones.
+// Memory for one request, reused by later ones.
 struct Scratch {
   ByteBuffer body;
   std::vector<std::string_view> records;
@@ -30,7 +30,7 @@ struct Scratch {
 // Thread-safe.
 class ScratchPool {
  public:
-  // Gives itself back.
+  // Returns itself to the pool on destruction.
   class Lease {
    public:
     explicit Lease(ScratchPool& pool) : pool_(pool), scratch_(pool.Take()) {}
@@ -65,16 +65,16 @@ class ScratchPool {
 struct Context {
   Clock& clock;
   Access access;
-  std::string store_name;  // for the page: "memory" or the folder
+  std::string store_name;  // shown on the page: "memory" or the folder
   bool discard = false;
   std::string listen_host;
-  std::string scheme = "http";  // that the sandbox is called with
+  std::string scheme = "http";  // of the sandbox's own URL
   std::unique_ptr<EventStore> events;
   std::unique_ptr<ProfileStore> profiles;
   Faults faults;
   Stats stats;
   ScratchPool scratch;
-  std::atomic<uint64_t> made_up_ids{0};  // $insert_ids that /track made
+  std::atomic<uint64_t> made_up_ids{0};  // $insert_ids that /track generated
   std::atomic<uint64_t> sessions{0};     // of engage queries
 
   int64_t NowMs() { return absl::ToUnixMillis(clock.Now()); }

@@ -109,16 +109,16 @@ ServerResponse ListRejected(Context& context, const sdk::Params& params) {
 
 ServerResponse ShowFaults(Context& context) {
   static constexpr std::array<std::array<std::string_view, 3>, kFaultKinds> kKnown = {{
-      {"partial_400", "partial_400=0.05", "refuses this share of the good records"},
-      {"strings_400", "strings_400=0.001", "refuses whole batches that hold a marked record"},
+      {"partial_400", "partial_400=0.05", "rejects this share of the good records"},
+      {"strings_400", "strings_400=0.001", "rejects whole batches that contain a marked record"},
       {"401", "401", "invalid credentials"},
       {"413_2mb", "413_2mb", "bodies above 2 MB are too large"},
       {"413_10mb", "413_10mb", "bodies above 10 MB are too large"},
       {"429", "429:0.3", "rate limit exceeded"},
       {"503_retry_after", "503_retry_after=1:0.3", "unavailable, with Retry-After"},
-      {"slow", "slow=500ms", "answers wait"},
-      {"cut", "cut:0.1", "the connection closes in the middle of the answer"},
-      {"reply_lost", "reply_lost:0.1", "processed, but never answered"},
+      {"slow", "slow=500ms", "responses are delayed"},
+      {"cut", "cut:0.1", "the connection closes in the middle of the response"},
+      {"reply_lost", "reply_lost:0.1", "processed, but no response is sent"},
   }};
   Json known = Json::array();
   for (const auto& [name, example, about] : kKnown) {
@@ -134,8 +134,9 @@ ServerResponse SetFaults(Context& context, std::string_view body) {
   const bool fits =
       specs && specs->is_array() &&
       std::all_of(specs->begin(), specs->end(), [](const auto& s) { return s.is_string(); });
-  if (!fits)
+  if (!fits) {
     return ErrorResponse(400, "expected a JSON list of fault specs, such as [\"429:0.1\"]");
+  }
   const absl::Status set = context.faults.Set(specs->get<std::vector<std::string>>());
   if (!set.ok()) return ErrorResponse(400, ToStd(set.message()));
   return ShowFaults(context);

@@ -1,12 +1,12 @@
 // The sandbox's own endpoints, for tests and for its page:
 //   GET    /sandbox/stats                    counters (JSON keys: design of the command line)
-//   GET    /sandbox/events?after=N&limit=M   stored events behind a cursor, the latest M of them
-//   GET    /sandbox/rejected?after=N         refused records behind a cursor
+//   GET    /sandbox/events?after=N&limit=M   stored events after a cursor, the latest M of them
+//   GET    /sandbox/rejected?after=N         rejected records after a cursor
 //   GET    /sandbox/faults                   {"active": [specs], "hits": {...}, "known": [...]}
 //   PUT    /sandbox/faults                   a JSON list of specs replaces the active ones
 //   DELETE /sandbox/faults                   no faults
 //   POST   /sandbox/reset                    empties stores and counters; faults stay
-// All refuse requests that a page of another site could have caused (browser_guard.h).
+// All reject requests that a page of another site could have caused (browser_guard.h).
 #ifndef MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
 #define MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
 

@@ -59,7 +59,7 @@ absl::StatusOr<Count> CountGzipLines(std::string_view gzip, ByteBuffer* window) 
           StrCat("request exceeds max limit of ", kMaxBodyBytes, " bytes"));
     }
   }
-  if (!decoder->at_boundary()) return absl::DataLossError("gzip: the data is cut off");
+  if (!decoder->at_boundary()) return absl::DataLossError("gzip: the data is truncated");
   return Count{counter.lines(), counter.bytes()};
 }
 

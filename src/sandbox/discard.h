@@ -1,4 +1,4 @@
-// The far end of benchmarks: counts records as cheaply as can be, and checks nothing.
+// The target of benchmarks: counts records as cheaply as possible, and checks nothing.
 #ifndef MILLRACE_SANDBOX_DISCARD_H_
 #define MILLRACE_SANDBOX_DISCARD_H_
 
@@ -7,8 +7,8 @@
 
 namespace millrace::sandbox {
 
-// Answers as /import does for good records. Lines are counted where the body begins with '{',
-// records otherwise. A gzip body of lines is inflated through a small window that stays in the
+// Responds like /import does to good records. Lines are counted if the body begins with '{',
+// records otherwise. A gzip body of lines is decompressed through a small window that stays in the
 // cache.
 ServerResponse HandleDiscard(Context& context, const ServerRequest& request);
 

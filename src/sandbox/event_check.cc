@@ -21,12 +21,12 @@ bool IsInsertIdCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 }
 
-// Events that speak of identities instead of carrying one.
+// Events that describe identities instead of having one.
 bool IsIdentityEvent(std::string_view name) {
   return name == "$identify" || name == "$create_alias" || name == "$merge";
 }
 
-// False if the number has no place on a calendar.
+// False if the number is not a calendar date.
 bool ToMilliseconds(std::string_view number, int64_t* ms) {
   int64_t integer;
   const char* end = number.data() + number.size();
@@ -63,7 +63,7 @@ Hash128 FourKeys(std::string_view name, std::string_view distinct_id, int64_t ti
                           ":", insert_id));
 }
 
-// Whom an event without distinct_id is of: the user, else the device, else nobody ("").
+// The user of an event without distinct_id: the user, else the device, else nobody ("").
 std::string IdentityOf(const EventText& text) {
   const auto id = [](const Field& field) {
     return field.text == "null" ? std::string() : field.text;
@@ -78,7 +78,7 @@ class Rules {
   Rules(const EventText& text, Endpoint endpoint, bool strict, int64_t now_ms)
       : text_(text), import_(endpoint == Endpoint::kImport), strict_(strict), now_ms_(now_ms) {}
 
-  // Stops at the first rule that is broken.
+  // Stops at the first violated rule.
   bool Pass(Problem* problem, int64_t* time_ms) {
     return CheckIgnore(problem) && CheckEvent(problem) && CheckProperties(problem) &&
            CheckTime(problem, time_ms) && CheckDistinctId(problem) && CheckInsertId(problem) &&
@@ -206,7 +206,7 @@ class Rules {
   const int64_t now_ms_;
 };
 
-// Replaces a part of event->json in front of properties_end; its places move along.
+// Replaces a part of event->json before properties_end; adjusts the offsets.
 void Replace(const TextSpan& part, std::string_view with, NewEvent* event) {
   event->json.replace(part.begin, part.end - part.begin, with);
   const auto move = [&](uint32_t& place) {
@@ -217,9 +217,9 @@ void Replace(const TextSpan& part, std::string_view with, NewEvent* event) {
   move(event->splices.properties_end);
 }
 
-// What the server changes in the text of `event`: the address is taken out, as it only serves to
-// find the place; an event without distinct_id is given the one that its identity makes; a missing
-// time and $insert_id are made up. `distinct_id` and `insert_id` are those of the result.
+// The server's changes to the text of `event`: removes the address, as it only serves to find the
+// place; sets a missing distinct_id from the event's identity, and generates a missing time and
+// $insert_id. `distinct_id` and `insert_id` are the resulting ones.
 void ApplyServerChanges(const EventText& text, uint64_t made_up_id, NewEvent* event,
                         std::string* distinct_id, std::string* insert_id) {
   *distinct_id = text.distinct_id.text.empty() ? IdentityOf(text) : text.distinct_id.text;
@@ -228,7 +228,7 @@ void ApplyServerChanges(const EventText& text, uint64_t made_up_id, NewEvent* ev
   const bool replaces_id = text.distinct_id.text.empty() && text.distinct_id_value.end > 0;
   std::string quoted_id;
   AppendJsonString(quoted_id, *distinct_id);
-  // From the back, so that the places in front stay.
+  // From back to front, so that earlier offsets stay valid.
   const auto cut_ip = [&] {
     if (has_ip) Replace(text.ip_member, "", event);
   };
@@ -324,7 +324,7 @@ bool EventChecker::Check(std::string_view record, Endpoint endpoint, int64_t now
 
   event->name = text.event.text;
   event->json.assign(record);
-  // Line ends can only be space between tokens.
+  // Line ends can only be white space between tokens.
   std::replace(event->json.begin(), event->json.end(), '\n', ' ');
   std::replace(event->json.begin(), event->json.end(), '\r', ' ');
   event->splices = text.splices;

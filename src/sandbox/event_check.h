@@ -1,22 +1,22 @@
-// Mixpanel's rules for one event (mixpanel.com: import API, strict mode), and what the store needs
-// to know of a good one.
+// Mixpanel's rules for one event (mixpanel.com: import API, strict mode), and the values that the
+// store needs of a good one.
 //
-// Refused: not a JSON object, `event` missing or blank, `properties` no object, `properties.time`
-// missing, no number, before 1971 or more than an hour ahead, `distinct_id` missing (unless
-// $user_id or $device_id is there) or one of the banned values, `$insert_id` missing, longer than
-// 36 bytes, with other characters than [A-Za-z0-9-] or banned, 255 properties or more, 1 MB or
-// more, text that is not UTF-8. $identify, $create_alias and $merge need none of time, distinct_id
-// and $insert_id; $merge needs `$distinct_ids`, a list of two. /track makes up a missing time and
-// $insert_id, takes a missing distinct_id, needs `properties.token`, and drops events older than
-// five days. Events with `$ignore` are dropped as silently.
+// Rejected: not a JSON object, `event` missing or blank, `properties` not an object,
+// `properties.time` missing, not a number, before 1971 or more than an hour ahead, `distinct_id`
+// missing (unless $user_id or $device_id is present) or one of the banned values, `$insert_id`
+// missing, longer than 36 bytes, with characters other than [A-Za-z0-9-] or banned, 255 properties
+// or more, 1 MB or more, text that is not UTF-8. $identify, $create_alias and $merge need none of
+// time, distinct_id and $insert_id; $merge needs `$distinct_ids`, a list of two. /track generates a
+// missing time and $insert_id, accepts a missing distinct_id, requires `properties.token`, and
+// drops events older than five days. Events with `$ignore` are dropped silently, too.
 //
-// Changed: `ip` is left out, as Mixpanel only looks up the place; an event without a distinct_id,
-// or with an empty one, is given its $user_id, else "$device:" and its $device_id.
+// Changed: `ip` is removed, as Mixpanel only uses it to find the place; an event without a
+// distinct_id, or with an empty one, gets its $user_id, else "$device:" and its $device_id.
 //
-// Not refused: nesting deeper than 3, arrays and nested objects of 255 and more, strings above 255
+// Not rejected: nesting deeper than 3, arrays and nested objects of 255 and more, strings above 255
 // characters, list and object properties above 8 KB. Mixpanel documents them as limits or
-// truncates, but no rejection of them has been seen. A time up to an hour ahead is kept as it is,
-// where Mixpanel may put "now".
+// truncates, but no rejection of them has been observed. A time up to an hour ahead is kept
+// unchanged, where Mixpanel may put "now".
 #ifndef MILLRACE_SANDBOX_EVENT_CHECK_H_
 #define MILLRACE_SANDBOX_EVENT_CHECK_H_
 
@@ -31,13 +31,13 @@ namespace millrace::sandbox {
 
 enum class Endpoint { kImport, kTrack };
 
-// Where an export changes the text of an event: `time` is replaced, properties are added before the
-// closing brace of `properties`.
+// Where an export changes the text of an event: `time` is replaced, and properties are added before
+// the closing brace of `properties`.
 struct Splices {
   uint32_t time_begin = 0;
   uint32_t time_end = 0;
   uint32_t properties_end = 0;
-  // The properties came with these already.
+  // The properties had these already.
   bool has_processing_time = false;
   bool has_import = false;
   bool has_api_endpoint = false;
@@ -68,16 +68,16 @@ struct Problem {
   bool silent = false;  // the server drops it and reports success
 };
 
-// Keeps its parser between events; one thread at a time.
+// Reuses its parser between events; one thread at a time.
 class EventChecker {
  public:
   EventChecker();
   ~EventChecker();
 
-  // Checks `record`, which ByteBuffer::kPadding readable bytes follow. True: *event is filled in.
-  // False: *problem is. `now_ms` is the server's time, `made_up` a number of its own for each
-  // record that makes the $insert_id of /track.
-  // Without `strict`, /import makes up a missing $insert_id too.
+  // Checks `record`, which ByteBuffer::kPadding readable bytes follow. True: *event is set. False:
+  // *problem is. `now_ms` is the server's time, `made_up` a number unique to each record, used for
+  // the $insert_id of /track.
+  // Without `strict`, /import also generates a missing $insert_id.
   bool Check(std::string_view record, Endpoint endpoint, int64_t now_ms, uint64_t made_up,
              NewEvent* event, Problem* problem, bool strict = true);
 
@@ -86,8 +86,8 @@ class EventChecker {
   std::unique_ptr<State> state_;
 };
 
-// True for values that Mixpanel refuses as distinct_id and $insert_id, such as "anonymous"; letter
-// case does not count.
+// True for values that Mixpanel rejects as distinct_id and $insert_id, such as "anonymous", in any
+// letter case.
 bool IsBannedId(std::string_view id);
 
 }  // namespace millrace::sandbox

@@ -189,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{With("\"a\":1", "\"\xf5\""), "event", "utf8"},
         Refusal{"{\"event\":\"a\",\"properties\":{},\"top\":\"\x80\"}", "top", "utf8"}));
 
-TEST(EventChecker, TakesWhatIsNotRefusedByMixpanel) {
+TEST(EventChecker, AcceptsWhatMixpanelAccepts) {
   EXPECT_TRUE(Check(WithIds("\"\"", "\"i\"")).good);
   EXPECT_TRUE(Check(WithIds("12345", "\"i\"")).good);
   EXPECT_TRUE(Check(WithIds("\"u\"", "12345")).good);
@@ -221,7 +221,7 @@ TEST(EventChecker, BoundsSizeAndProperties) {
       Check(WithTime(StrCat("1600000000,\"x\":\"", std::string(room + 1, 'x'), "\""))).good);
 }
 
-TEST(EventChecker, TrackMakesUpWhatIsMissing) {
+TEST(EventChecker, TrackGeneratesMissingValues) {
   const Checked checked = Check(R"({"event":"a","properties":{"token":"t"}})", Endpoint::kTrack);
   ASSERT_TRUE(checked.good) << checked.problem.message;
   EXPECT_EQ(checked.event.time_ms, kNowMs);
@@ -234,7 +234,7 @@ TEST(EventChecker, TrackMakesUpWhatIsMissing) {
   EXPECT_TRUE(Check(checked.event.json, Endpoint::kTrack).good);
 }
 
-TEST(EventChecker, EventsWithoutDistinctIdAreOfTheirUserElseTheirDevice) {
+TEST(EventChecker, EventsWithoutDistinctIdGetTheirUserElseTheirDevice) {
   struct Case {
     std::string_view given, kept;
   };
@@ -287,7 +287,7 @@ TEST(EventChecker, TheAddressIsNotKept) {
   EXPECT_TRUE(Check(only.event.json, Endpoint::kTrack).good) << only.event.json;
 }
 
-TEST(EventChecker, TrackWantsATokenAndFreshEvents) {
+TEST(EventChecker, TrackRequiresATokenAndRecentEvents) {
   const Checked none = Check(R"({"event":"a","properties":{}})", Endpoint::kTrack);
   EXPECT_FALSE(none.good);
   EXPECT_EQ(none.problem.message, "token, missing or empty");

@@ -1,5 +1,5 @@
-// The events that were taken. All of them are kept as they were received, duplicates too, as
-// Mixpanel's raw export shows them; `unique` counts the different four keys.
+// The accepted events. All of them are kept as received, including duplicates, as Mixpanel's raw
+// export shows them; `unique` counts the different four keys.
 #ifndef MILLRACE_SANDBOX_EVENT_STORE_H_
 #define MILLRACE_SANDBOX_EVENT_STORE_H_
 
@@ -20,7 +20,7 @@ namespace millrace::sandbox {
 
 class SqliteDatabase;
 
-// Views end with the visit.
+// Views are valid during the visit.
 struct StoredEvent {
   uint64_t id = 0;  // 1, 2, ... in the order of arrival
   std::string_view name;
@@ -51,16 +51,17 @@ class EventStore {
   // All or none.
   virtual absl::Status Add(absl::Span<const NewEvent> events, int64_t received_ms) = 0;
 
-  // Visits events with an id above `after` that pass the filter, in order, until the visitor gives
-  // false or enough was looked at for one call. Returns where to go on: the last id looked at, or
-  // `after` itself if there is none behind it. The store may be locked meanwhile.
+  // Visits events with an id above `after` that pass the filter, in order, until the visitor
+  // returns false or the limit of one call is reached. Returns the last id that was looked at, from
+  // which to resume, or `after` itself if there is none after it. The store may be locked during
+  // the call.
   using Visitor = std::function<bool(const StoredEvent&)>;
   virtual absl::StatusOr<uint64_t> Read(uint64_t after, const EventFilter& filter,
                                         const Visitor& visitor) = 0;
 
   virtual uint64_t last_id() = 0;
   virtual EventTotals totals() = 0;
-  virtual absl::Status Clear() = 0;  // ids go on
+  virtual absl::Status Clear() = 0;  // ids are not reused
 };
 
 std::unique_ptr<EventStore> NewMemoryEventStore();

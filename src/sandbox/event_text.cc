@@ -18,7 +18,7 @@ constexpr size_t kNowhere = SIZE_MAX;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// RFC 8259 section 6; numbers of any length are JSON, also those that fit no machine type.
+// RFC 8259 section 6; numbers of any length are JSON, even if no machine type can hold them.
 bool IsJsonNumber(std::string_view text) {
   size_t i = text.starts_with('-') ? 1 : 0;
   const auto digits = [&] {
@@ -80,15 +80,15 @@ struct EventTextReader::Impl {
   error_code ReadDocument(std::string_view record, size_t wrong_byte, EventText* text);
   error_code ReadProperties(ondemand::object properties, EventText* text);
   error_code ReadMergedIds(ondemand::value value, EventText* text);
-  // Reads any value, whose children are at `depth`; fills in `field` if it is not null.
+  // Reads any value, whose children are at `depth`; sets `field` if it is not null.
   error_code ReadValue(ondemand::value value, int depth, Field* field);
   error_code ReadNested(ondemand::value value, bool is_array, int depth, Field* field);
 
-  // A member of an object, with the comma that goes with it.
+  // A member of an object, including its comma.
   TextSpan MemberSpan(size_t key_begin, size_t value_end) const;
 
   size_t Offset(const char* at) const { return static_cast<size_t>(at - begin); }
-  // Notes `name` if the wrong byte lies before `end`, where no earlier name was noted.
+  // Stores `name` if the wrong byte is before `end` and no earlier name was stored.
   void NoteWrong(std::string_view name, size_t end) {
     if (wrong_byte != kNowhere && wrong_name.empty() && wrong_byte < end) wrong_name = name;
   }

@@ -1,5 +1,5 @@
-// One pass over the JSON text of an event: everything is checked to be JSON, and what the rules
-// look at is picked out. Values keep their text, so that nothing is lost on the way to the store.
+// One pass over the JSON text of an event: checks all of its JSON and extracts the values that the
+// rules need. Values keep their text, so that nothing is lost on the way to the store.
 #ifndef MILLRACE_SANDBOX_EVENT_TEXT_H_
 #define MILLRACE_SANDBOX_EVENT_TEXT_H_
 
@@ -15,12 +15,12 @@ namespace millrace::sandbox {
 // A value as the rules see it.
 struct Field {
   enum class Kind { kAbsent, kString, kNumber, kOther } kind = Kind::kAbsent;
-  // The unescaped string, the number's text, "true", "null", "[]" and "{}" for the empty ones, and
-  // "[...]" or "{...}" for others.
+  // The unescaped string, the number's text, "true", "null", "[]" and "{}" for empty containers,
+  // and "[...]" or "{...}" for others.
   std::string text;
 };
 
-// Where something stands in the text; empty: nowhere.
+// A position in the text; empty: none.
 struct TextSpan {
   size_t begin = 0;
   size_t end = 0;
@@ -36,13 +36,13 @@ struct EventText {
   Field token;
   bool has_properties = false;
   bool has_merged_ids = false;  // $distinct_ids is a list of two
-  bool ignored = false;         // $ignore is there and says yes
+  bool ignored = false;         // $ignore is present and true
   TextSpan distinct_id_value;   // the value's token
   TextSpan ip_member;           // key and value of a scalar `ip`, with one comma
   size_t property_count = 0;
   Splices splices;
 
-  // Where the property `name` is kept; null if the rules do not look at it.
+  // The member for the property `name`; null if the rules do not need it.
   Field* FieldOf(std::string_view name) {
     if (name == "time") return &time;
     if (name == "distinct_id") return &distinct_id;
@@ -60,9 +60,9 @@ class EventTextReader {
 
   enum class Result { kOk, kNotJson, kNotAnObject, kNotUtf8 };
 
-  // Reads `record` (ByteBuffer::kPadding readable bytes follow it) into *text. For kNotUtf8,
-  // *detail names the property (or "event", or "") with the first wrong byte; for kNotJson it says
-  // why.
+  // Parses `record` (ByteBuffer::kPadding readable bytes follow it) into *text. For kNotUtf8,
+  // *detail names the property (or "event", or "") with the first wrong byte; for kNotJson it has
+  // the reason.
   Result Read(std::string_view record, EventText* text, std::string* detail);
 
  private:

@@ -1,4 +1,4 @@
-// The body of a raw export: the stored events as Mixpanel gives them back, made piece by piece.
+// The body of a raw export: the stored events as Mixpanel returns them, generated in pieces.
 #ifndef MILLRACE_SANDBOX_EXPORT_STREAM_H_
 #define MILLRACE_SANDBOX_EXPORT_STREAM_H_
 
@@ -10,9 +10,9 @@
 
 namespace millrace::sandbox {
 
-// Appends the event as a line: as it is kept, but `time` in seconds (or milliseconds), and
+// Appends the event as a line: as stored, but with `time` in seconds (or milliseconds), and with
 // mp_processing_time_ms, $mp_api_endpoint, $mp_api_timestamp_ms and, if it came through /import,
-// $import:true added, unless the event had them already.
+// $import:true added, unless the event already had them.
 void AppendExportLine(const StoredEvent& event, bool time_in_ms, std::string* out);
 
 // One thread at a time.
@@ -23,7 +23,7 @@ class ExportStream {
     bool time_in_ms = false;
     uint64_t limit = UINT64_MAX;  // events
   };
-  // Gives what `store`, which must outlive it, holds now.
+  // Exports the current content of `store`, which must outlive it.
   ExportStream(EventStore& store, Options options);
 
   // Appends about 256 kB of whole lines; nothing at the end.

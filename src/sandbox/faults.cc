@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, kFaultKinds> kNames = {
     "slow", "cut", "reply_lost",      "partial_400", "strings_400"};
 
 constexpr double kDefaultShare = 0.01;
-// The shortest whole answer has more bytes.
+// The shortest complete response has more bytes.
 constexpr size_t kMaxCutBytes = 100;
 
 std::string KnownFaults() {
@@ -38,13 +38,13 @@ absl::Status SetValue(std::string_view value, FaultSpec* parsed) {
     case Fault::kSlow:
       if (!absl::ParseDuration(ToAbsl(value), &parsed->duration) ||
           parsed->duration < absl::ZeroDuration() || parsed->duration > absl::Hours(1)) {
-        return Wrong(spec, "the value is no duration such as 500ms or 2s");
+        return Wrong(spec, "the value is not a duration such as 500ms or 2s");
       }
       return absl::OkStatus();
     case Fault::k503: {
       int64_t seconds = 0;
       if (!absl::SimpleAtoi(ToAbsl(value), &seconds) || seconds < 0 || seconds > 86400) {
-        return Wrong(spec, "the value is no number of seconds");
+        return Wrong(spec, "the value is not a number of seconds");
       }
       parsed->duration = absl::Seconds(seconds);
       return absl::OkStatus();
@@ -53,7 +53,7 @@ absl::Status SetValue(std::string_view value, FaultSpec* parsed) {
     case Fault::kStrings400:
       parsed->has_share = true;
       if (!ParseShare(value, &parsed->share)) {
-        return Wrong(spec, "the value is no share between 0 and 1");
+        return Wrong(spec, "the value is not a share between 0 and 1");
       }
       return absl::OkStatus();
     default:
@@ -160,7 +160,7 @@ RequestFaults Faults::Draw() {
   for (const FaultSpec& spec : *specs()) {
     const bool by_content = spec.fault == Fault::kPartial400 || spec.fault == Fault::kStrings400;
     if (by_content || NextChance(spec.fault, FaultName(spec.fault)) >= spec.probability) continue;
-    // A refused request meets no second fault but slowness, a cut one is not also lost.
+    // A rejected request gets no second fault except slowness; a cut one is not also lost.
     if (drawn.refusal != 0 && spec.fault != Fault::kSlow) continue;
     switch (spec.fault) {
       case Fault::k401:

@@ -1,28 +1,29 @@
-// What the sandbox does wrong on purpose, so that importers can be tested against it. Faults meet
-// ingestion requests only (/import, /track, /engage, /groups); export and query stay honest, so
-// that a test can compare what was accepted with what is stored.
+// Faults that the sandbox injects on purpose, to test importers. They affect only ingestion
+// requests (/import, /track, /engage, /groups); export and query stay correct, so that a test can
+// compare what was accepted with what is stored.
 //
 // Spec: NAME[=VALUE][:PROBABILITY], probability 1 if not given.
-//   401, 429               refused with that status, nothing processed
+//   401, 429               rejected with that status, nothing processed
 //   503_retry_after[=S]    503 with Retry-After: S seconds (default 1), nothing processed
 //   413_2mb, 413_10mb      that limit (2097152 or 10485760 bytes, uncompressed) is enforced;
 //                          without a fault it is 10485760
-//   slow=DURATION          the answer waits ("500ms"); the request is processed at once
-//   cut                    the connection closes in the middle of the answer; a coin decides
-//                          whether the request was processed
-//   reply_lost             processed, then closed without one byte of an answer
-//   partial_400[=SHARE]    /import refuses this share of the good records in failed_records and
-//                          takes the others
-//   strings_400[=SHARE]    /import refuses whole batches, failed_records holding strings
+//   slow=DURATION          the response is delayed ("500ms"); the request is processed at once
+//   cut                    the connection closes in the middle of the response; whether the
+//                          request was processed is random
+//   reply_lost             processed, then closed without one byte of a response
+//   partial_400[=SHARE]    /import rejects this share of the good records in failed_records and
+//                          accepts the others
+//   strings_400[=SHARE]    /import rejects whole batches, with strings in failed_records
 //
-// What can be checked: which record partial_400 refuses follows from its four keys (event,
-// distinct_id, time, $insert_id) and the seed alone. A record that was refused once is refused
-// whenever it comes and never stored, so accepted = unique stored, rejected = the others, however
-// the batches were cut. SHARE is 0.01, or 1 where a probability is given; both are multiplied.
-// strings_400 without SHARE decides by the four keys of a batch's records: the same batch always
-// gets the same answer. With SHARE, records are marked as partial_400 marks them, and a batch that
-// holds a marked one is refused (with PROBABILITY, by its content): dividing the batch finds it.
-// The other faults draw anew for each request: the n-th draw of a fault is the same for one seed.
+// Tests can rely on this: which record partial_400 rejects depends only on its four keys (event,
+// distinct_id, time, $insert_id) and the seed. A record that was rejected once is always rejected
+// and never stored, so accepted = unique stored, rejected = the others, however the batches were
+// split. SHARE is 0.01, or 1 if a probability is given; both are multiplied. strings_400 without
+// SHARE decides by the four keys of a batch's records: the same batch always gets the same
+// response. With SHARE, records are marked as partial_400 marks them, and a batch that contains a
+// marked one is rejected (with PROBABILITY, by its content): splitting the batch finds it. The
+// other faults draw a new number for each request: the n-th draw of a fault is the same for one
+// seed.
 #ifndef MILLRACE_SANDBOX_FAULTS_H_
 #define MILLRACE_SANDBOX_FAULTS_H_
 
@@ -70,7 +71,7 @@ struct FaultSpec {
 // InvalidArgument says what is wrong and lists the known faults.
 absl::StatusOr<FaultSpec> ParseFault(std::string_view spec);
 
-// What was drawn for one request.
+// The faults drawn for one request.
 struct RequestFaults {
   absl::Duration delay = absl::ZeroDuration();
   int refusal = 0;  // 401, 429 or 503, or 0
@@ -89,10 +90,11 @@ class Faults {
  public:
   explicit Faults(uint64_t seed) : seed_(seed) {}
 
-  // Replaces the active faults, unless one is wrong: then InvalidArgument and nothing changes.
+  // Replaces the active faults, unless one is invalid: then InvalidArgument, and nothing changes.
   absl::Status Set(const std::vector<std::string>& specs);
   std::vector<std::string> active() const;
-  // How often each fault struck since the last ResetHits(): active ones, and those that ever did.
+  // How often each fault occurred since the last ResetHits(): active faults, and those that ever
+  // occurred.
   std::vector<std::pair<std::string, uint64_t>> hits() const;
   void ResetHits();
 
@@ -109,7 +111,7 @@ class Faults {
   using Specs = std::vector<FaultSpec>;
 
   std::shared_ptr<const Specs> specs() const;
-  // A number in [0, 1) from the seed and what the decision hangs on.
+  // A number in [0, 1) from the seed and the keys of the decision.
   double Chance(std::string_view what, uint64_t high, uint64_t low) const;
   // The next draw of that fault.
   double NextChance(Fault fault, std::string_view what);

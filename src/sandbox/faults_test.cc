@@ -30,7 +30,7 @@ TEST(ParseFault, ReadsNamesValuesAndProbabilities) {
   EXPECT_EQ(ParseFault("cut:0")->probability, 0);
 }
 
-TEST(ParseFault, RefusesTheRestAndListsTheKnownOnes) {
+TEST(ParseFault, RejectsUnknownFaultsAndListsTheKnownOnes) {
   for (std::string_view bad :
        {"", "nothing", "401=1", "429:2", "429:", "429:x", "slow", "slow=", "slow=fast", "slow=-1s",
         "503_retry_after=x", "partial_400=2", "partial_400=-0.1", "cut=5", "402", ":0.5"}) {
@@ -49,7 +49,7 @@ TEST(Faults, SetsAllOrNone) {
   EXPECT_THAT(faults.active(), IsEmpty());
 }
 
-TEST(Faults, WithoutAnyRequestsPass) {
+TEST(Faults, RequestsPassWithoutFaults) {
   Faults faults(1);
   const RequestFaults drawn = faults.Draw();
   EXPECT_EQ(drawn.refusal, 0);
@@ -60,7 +60,7 @@ TEST(Faults, WithoutAnyRequestsPass) {
   EXPECT_FALSE(faults.RefusesBatch({Key(1)}));
 }
 
-TEST(Faults, DrawTheSameForOneSeed) {
+TEST(Faults, AreDeterministicForASeed) {
   const auto pattern = [](uint64_t seed) {
     Faults faults(seed);
     EXPECT_TRUE(faults.Set({"429:0.3", "slow=10ms:0.5", "cut:0.2"}).ok());
@@ -76,7 +76,7 @@ TEST(Faults, DrawTheSameForOneSeed) {
   EXPECT_NE(pattern(1), pattern(2));
 }
 
-TEST(Faults, StrikeAboutAsOftenAsTold) {
+TEST(Faults, OccurWithTheirProbability) {
   Faults faults(7);
   ASSERT_TRUE(faults.Set({"429:0.3"}).ok());
   int refused = 0;

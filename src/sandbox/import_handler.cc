@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kSomeFailed = "some data points in the request failed validation";
 
-// The refusal that was seen from projects with simplified identities.
+// The rejection as seen from projects with simplified identities.
 constexpr std::string_view kBatchRefusal =
     "identity events are not allowed when project is using simplified identity management";
 
@@ -59,13 +59,13 @@ void AddFailure(size_t index, std::string_view message, CheckedEvents* checked) 
   checked->failures.push_back({index, {"", std::string(message), ""}});
 }
 
-// Makes failures of the good events that partial_400 has chosen.
+// Turns the good events that partial_400 has chosen into failures.
 void RefuseSome(Faults& faults, CheckedEvents* checked) {
   CheckedEvents left;
   left.failures = std::move(checked->failures);
   for (size_t i = 0; i < checked->good.size(); ++i) {
     if (faults.RefusesRecord(checked->good[i].key)) {
-      AddFailure(checked->good_indexes[i], "refused by the sandbox's fault partial_400", &left);
+      AddFailure(checked->good_indexes[i], "rejected by the sandbox's fault partial_400", &left);
     } else {
       left.good.push_back(std::move(checked->good[i]));
       left.good_indexes.push_back(checked->good_indexes[i]);

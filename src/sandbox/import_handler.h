@@ -7,8 +7,8 @@
 
 namespace millrace::sandbox {
 
-// With strict=1 the answer is JSON with code, num_records_imported and failed_records; without, "1"
-// or "0" (verbose=1: {"error":...,"status":...}), and bad records are dropped as silently.
+// With strict=1 the response is JSON with code, num_records_imported and failed_records; without,
+// "1" or "0" (verbose=1: {"error":...,"status":...}), and bad records are dropped silently.
 ServerResponse HandleImport(Context& context, const ServerRequest& request);
 
 }  // namespace millrace::sandbox

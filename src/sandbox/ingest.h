@@ -1,4 +1,4 @@
-// What all ingestion endpoints have in common: counting, faults, and reading the body.
+// Shared by all ingestion endpoints: counting, faults, and reading the body.
 #ifndef MILLRACE_SANDBOX_INGEST_H_
 #define MILLRACE_SANDBOX_INGEST_H_
 
@@ -13,8 +13,8 @@
 
 namespace millrace::sandbox {
 
-// Counts the request, draws its faults, and calls `process` unless they forbid it. The answer is
-// delayed, cut or lost as drawn.
+// Counts the request, draws its faults, and calls `process` unless a fault prevents it. The
+// response is delayed, cut or lost as drawn.
 using Process = std::function<ServerResponse(const RequestFaults&)>;
 ServerResponse WithFaults(Context& context, const ServerRequest& request, const Process& process);
 
@@ -23,7 +23,7 @@ ServerResponse WithFaults(Context& context, const ServerRequest& request, const 
 absl::StatusOr<sdk::DecodedBody> ReadRecords(Context& context, const ServerRequest& request,
                                              const RequestFaults& faults, Scratch* scratch);
 
-// The good ones and what is wrong with the others.
+// The good records and the problems of the others.
 struct CheckedEvents {
   std::vector<NewEvent> good;
   std::vector<size_t> good_indexes;  // in the request
@@ -33,7 +33,7 @@ struct CheckedEvents {
   };
   std::vector<Failure> failures;
 
-  // Events that are dropped without a word: the sender is told that they were taken.
+  // Events that are dropped silently: the sender is told that they were accepted.
   size_t silent() const {
     return static_cast<size_t>(
         std::count_if(failures.begin(), failures.end(),
@@ -42,7 +42,7 @@ struct CheckedEvents {
 };
 CheckedEvents CheckEvents(Context& context, Endpoint endpoint, bool strict, Scratch* scratch);
 
-// Stores the good ones, notes the failures among the rejected, counts both.
+// Stores the good ones, adds the failures to the rejected records, counts both.
 absl::Status TakeEvents(Context& context, std::string_view path, const CheckedEvents& checked,
                         const Scratch& scratch);
 

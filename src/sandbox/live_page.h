@@ -1,4 +1,4 @@
-// The page at "/": what arrives, live.
+// The page at "/", which shows events as they arrive.
 #ifndef MILLRACE_SANDBOX_LIVE_PAGE_H_
 #define MILLRACE_SANDBOX_LIVE_PAGE_H_
 
@@ -8,11 +8,12 @@
 
 namespace millrace::sandbox {
 
-// live_page.html, which the build embeds. "{{nonce}}" stands for the nonce of its script and style.
+// live_page.html, which the build embeds. "{{nonce}}" is replaced by the nonce of its script and
+// style.
 std::string_view LivePageHtml();
 
-// With a Content-Security-Policy that lets nothing in but that script, that style and requests to
-// the sandbox itself.
+// With a Content-Security-Policy that allows only that script, that style and requests to the
+// sandbox itself.
 ServerResponse LivePage();
 
 }  // namespace millrace::sandbox

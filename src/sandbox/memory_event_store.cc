@@ -92,7 +92,7 @@ class MemoryEventStore final : public EventStore {
     Splices splices;
     Endpoint endpoint;
   };
-  // What one Add() brought.
+  // The result of one Add().
   struct Block {
     uint64_t first_id = 0;
     int64_t received_ms = 0;

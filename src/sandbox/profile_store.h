@@ -26,12 +26,12 @@ class ProfileStore {
   virtual absl::Status Apply(absl::Span<const ProfileUpdate> updates) = 0;
 
   // Visits the profiles of `key`'s kind and group key, in the order of ids, from the first id that
-  // is not before key.id, until the visitor gives false. The store is locked meanwhile.
+  // is not before key.id, until the visitor returns false. The store is locked during the call.
   using Visitor = std::function<bool(std::string_view id, std::string_view properties)>;
   virtual absl::Status Read(const ProfileKey& key, const Visitor& visitor) = 0;
 
   virtual uint64_t Count(ProfileKind kind) = 0;
-  // The keys of which there are group profiles, in order.
+  // The group keys that have profiles, in order.
   virtual absl::StatusOr<std::vector<std::string>> GroupKeys() = 0;
   virtual absl::Status Clear() = 0;
 };

@@ -52,7 +52,7 @@ void Add(const Json& values, Json* properties) {
   }
 }
 
-// The list of that name; what is there and no list becomes its first element.
+// The list of that name; a value that is not a list becomes its first element.
 Json& ListOf(const std::string& name, Json* properties) {
   Json& property = (*properties)[name];
   if (property.is_null()) {

@@ -1,4 +1,4 @@
-// Profile and group updates, as /engage and /groups take them.
+// Profile and group updates, as /engage and /groups accept them.
 #ifndef MILLRACE_SANDBOX_PROFILE_UPDATE_H_
 #define MILLRACE_SANDBOX_PROFILE_UPDATE_H_
 
@@ -21,14 +21,14 @@ struct ProfileKey {
   friend auto operator<=>(const ProfileKey&, const ProfileKey&) = default;
 };
 
-// The number that stands for a group key in engage queries, as Mixpanel gives each key one; here it
-// follows from the key's text alone. From 1 to 2^53 - 1, exact in every JSON parser.
+// The number that represents a group key in engage queries, as Mixpanel gives each key one; here it
+// depends on the key's text only. From 1 to 2^53 - 1, exact in every JSON parser.
 uint64_t DataGroupId(std::string_view group_key);
 
-// One update that was found good.
+// A valid update.
 class ProfileUpdate {
  public:
-  // InvalidArgument in Mixpanel's words ("$distinct_id, missing or empty"): no JSON object, no
+  // InvalidArgument in Mixpanel's words ("$distinct_id, missing or empty"): not a JSON object, no
   // $token, no id, no operation, an operation whose value has the wrong type.
   static absl::StatusOr<ProfileUpdate> Parse(std::string_view record, ProfileKind kind);
 
@@ -37,9 +37,10 @@ class ProfileUpdate {
   ~ProfileUpdate();
 
   const ProfileKey& key() const { return key_; }
-  // The operations in the order $set, $set_once, $add, $append, $union, $remove, $unset, applied to
-  // the properties of the profile (a JSON object; nullopt: there is no profile); $delete wins over
-  // all. Nullopt: there is no profile afterwards. All but $delete make a profile.
+  // Applies the operations in the order $set, $set_once, $add, $append, $union, $remove, $unset to
+  // the properties of the profile (a JSON object; nullopt: there is no profile); $delete overrides
+  // all. Returns nullopt if there is no profile afterwards. All operations but $delete create a
+  // profile.
   std::optional<std::string> Apply(const std::optional<std::string>& properties) const;
 
  private:
@@ -50,7 +51,7 @@ class ProfileUpdate {
   std::unique_ptr<Operations> operations_;
 };
 
-// `properties` with the named ones only (a JSON array of names; InvalidArgument if it is none).
+// `properties` with the named ones only (a JSON array of names; InvalidArgument if it is not one).
 absl::StatusOr<std::string> SelectProperties(std::string_view properties, std::string_view names);
 
 }  // namespace millrace::sandbox

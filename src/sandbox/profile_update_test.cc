@@ -44,7 +44,7 @@ TEST(ProfileUpdate, KeepsLargeNumbers) {
             R"({"n":9.223372036854776e+18})");
 }
 
-TEST(ProfileUpdate, KnowsWhomItIsAbout) {
+TEST(ProfileUpdate, ReadsTheIdOfItsProfile) {
   const auto number =
       ProfileUpdate::Parse(R"({"$token":"t","$distinct_id":12,"$set":{}})", ProfileKind::kUser);
   ASSERT_TRUE(number.ok());
@@ -87,7 +87,7 @@ TEST(ProfileUpdate, RefusesBadRecords) {
       HasSubstr("$group_key, missing or empty"));
 }
 
-TEST(SelectProperties, TakesTheNamedOnes) {
+TEST(SelectProperties, KeepsTheNamedOnes) {
   EXPECT_EQ(*SelectProperties(R"({"a":1,"b":2})", R"(["b","x"])"), R"({"b":2})");
   EXPECT_FALSE(SelectProperties("{}", "a").ok());
   EXPECT_FALSE(SelectProperties("{}", "[1]").ok());

@@ -74,7 +74,7 @@ bool AcceptsGzip(std::string_view accept_encoding) {
          accept_encoding.find("gzip;q=0") == std::string_view::npos;
 }
 
-// The stream behind its first piece, which was needed to know the answer's encoding.
+// The stream after its first piece, which was needed to choose the response's encoding.
 using NextPiece = std::function<absl::Status(std::string*)>;
 
 NextPiece PlainPieces(std::shared_ptr<ExportStream> stream, std::string first) {
@@ -109,7 +109,7 @@ struct EngageQuery {
   uint64_t page = 0;
 };
 
-// The group key that `id` names: a key, or the number of one.
+// The group key for `id`: a key, or the number of one.
 absl::StatusOr<std::string> GroupKeyOf(ProfileStore& profiles, std::string_view id) {
   ASSIGN_OR_RETURN(const std::vector<std::string> keys, profiles.GroupKeys());
   for (const std::string& key : keys) {
@@ -153,7 +153,7 @@ bool Wanted(const EngageQuery& query, std::string_view id) {
   return !query.ids || std::find(query.ids->begin(), query.ids->end(), id) != query.ids->end();
 }
 
-// Appends the page's results to `out`; gives how many profiles there are on all pages.
+// Appends the page's results to `out`; returns how many profiles there are on all pages.
 absl::StatusOr<uint64_t> AppendResults(ProfileStore& profiles, const EngageQuery& query,
                                        std::string* out) {
   const uint64_t first = query.page * kEngagePageSize;

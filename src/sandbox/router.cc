@@ -25,8 +25,8 @@ bool IsSdkPath(std::string_view path) {
   return path == "/track" || path == "/engage" || path == "/groups";
 }
 
-// What browsers need before a page may send events here (the JavaScript SDK sends credentials, so
-// the origin must be named).
+// The headers that browsers require before a page may send events here (the JavaScript SDK sends
+// credentials, so the origin must be named).
 void AllowOrigin(const ServerRequest& request, ServerResponse* reply) {
   const std::string_view origin = request.header("origin");
   if (origin.empty()) return;
@@ -64,7 +64,7 @@ ServerResponse Ingest(Context& context, std::string_view path, const ServerReque
                         path == "/engage" ? ProfileKind::kUser : ProfileKind::kGroup);
 }
 
-// What browsers may call from pages of any site, as Mixpanel allows it too.
+// Endpoints that browsers may call from pages of any site, as Mixpanel allows it too.
 ServerResponse RouteSdk(Context& context, std::string_view path, const ServerRequest& request) {
   ServerResponse reply = Preflight();
   if (request.method != "OPTIONS") {
@@ -74,7 +74,7 @@ ServerResponse RouteSdk(Context& context, std::string_view path, const ServerReq
   return reply;
 }
 
-// What only programs, and the sandbox's own page, call.
+// Endpoints that only programs, and the sandbox's own page, call.
 ServerResponse RouteServerApi(Context& context, std::string_view path,
                               const ServerRequest& request) {
   const absl::Status same_site = CheckSameSite(request, context.scheme, context.listen_host);

@@ -1,4 +1,4 @@
-// Which handler of the sandbox answers which request.
+// Routes the sandbox's requests to their handlers.
 #ifndef MILLRACE_SANDBOX_ROUTER_H_
 #define MILLRACE_SANDBOX_ROUTER_H_
 
@@ -7,7 +7,7 @@
 
 namespace millrace::sandbox {
 
-// Thread-safe. An HttpHandler once it has its context.
+// Thread-safe. Bind the context to get an HttpHandler.
 ServerResponse Route(Context& context, const ServerRequest& request);
 
 }  // namespace millrace::sandbox

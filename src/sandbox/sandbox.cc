@@ -48,7 +48,8 @@ class RunningSandbox final : public Sandbox {
   absl::Status Open(const SandboxOptions& options) {
     RETURN_IF_ERROR(context_.faults.Set(options.faults));
     if (options.discard && !options.faults.empty()) {
-      return absl::InvalidArgumentError("--discard looks at nothing: it cannot go with faults");
+      return absl::InvalidArgumentError(
+          "--discard does not process records; it cannot be combined with faults");
     }
     if (options.store == "memory" || options.discard) {
       context_.events = NewMemoryEventStore();
@@ -58,7 +59,7 @@ class RunningSandbox final : public Sandbox {
       ASSIGN_OR_RETURN(context_.events, NewSqliteEventStore(database));
       ASSIGN_OR_RETURN(context_.profiles, NewSqliteProfileStore(database));
     }
-    // What an earlier run stored had been received.
+    // Events stored by an earlier run count as received.
     context_.stats.received = context_.events->totals().stored;
     context_.made_up_ids = static_cast<uint64_t>(context_.NowMs()) << 20;
     HttpServerOptions server;

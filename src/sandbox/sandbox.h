@@ -14,13 +14,13 @@ namespace millrace::sandbox {
 struct SandboxOptions {
   std::string listen = "127.0.0.1:0";
   std::string store = "memory";     // "memory", or a folder that will hold sandbox.db (SQLite)
-  bool discard = false;             // inflate and count, nothing else (benchmarks)
+  bool discard = false;             // decompress and count, nothing else (benchmarks)
   std::string token;                // if set: what /import and export must authenticate with
   std::string service_account;      // "user:secret"; if set, accepted too
   std::vector<std::string> faults;  // specs NAME[=VALUE][:PROBABILITY]
   uint64_t seed = 1;                // of the faults' randomness
   int threads = 2;
-  // HTTPS, with a certificate that is made at the start for 127.0.0.1, ::1, localhost and the host
+  // HTTPS, with a certificate that is created at startup for 127.0.0.1, ::1, localhost and the host
   // of `listen`.
   bool tls_self_signed = false;
   std::string tls_ca;  // where the certificate's CA is written; empty: a temporary file
@@ -34,7 +34,7 @@ class Sandbox {
   virtual std::string tls_ca() const = 0;
   virtual void Stop() = 0;
 
-  // InvalidArgument for an unknown fault (lists the known ones), a bad address or a tls_ca
+  // InvalidArgument for an unknown fault (lists the known ones), an invalid address, or a tls_ca
   // that exists and is something else.
   static absl::StatusOr<std::unique_ptr<Sandbox>> Start(const SandboxOptions& options,
                                                         Clock& clock = Clock::Real());

@@ -11,7 +11,7 @@ using ::testing::IsEmpty;
 class SandboxFaultsTest : public SandboxTest {};
 INSTANTIATE_WITH_BOTH_STORES(SandboxFaultsTest);
 
-TEST_P(SandboxFaultsTest, RefusesRequestsAsFaultsSay) {
+TEST_P(SandboxFaultsTest, RejectsRequestsAsFaultsSpecify) {
   Start({"401"});
   EXPECT_EQ(Import(Event("a", "1")).status, 401);
   EXPECT_EQ(Exchange("PUT", "/sandbox/faults", "", R"(["429"])").status, 200);
@@ -35,7 +35,7 @@ TEST_P(SandboxFaultsTest, RefusesRequestsAsFaultsSay) {
   EXPECT_EQ(stats["requests"], 6);
 }
 
-TEST_P(SandboxFaultsTest, LosesAndCutsAnswers) {
+TEST_P(SandboxFaultsTest, LosesAndCutsResponses) {
   Start({"reply_lost"});
   EXPECT_EQ(Import(Event("a", "1")).status, 0);
   EXPECT_EQ(Stats()["stored"], 1);
@@ -48,7 +48,7 @@ TEST_P(SandboxFaultsTest, LosesAndCutsAnswers) {
   EXPECT_LT(stats["by_event"]["b"], 25);
 }
 
-TEST_P(SandboxFaultsTest, AnswersSlowly) {
+TEST_P(SandboxFaultsTest, DelaysResponses) {
   Start({"slow=80ms"});
   const absl::Time begin = absl::Now();
   EXPECT_EQ(Import(Event("a", "1")).status, 200);

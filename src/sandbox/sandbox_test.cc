@@ -24,7 +24,7 @@ std::string Base64(std::string_view text) {
 
 INSTANTIATE_WITH_BOTH_STORES(SandboxTest);
 
-TEST_P(SandboxTest, ImportsAndExportsWhatItGot) {
+TEST_P(SandboxTest, ExportsWhatWasImported) {
   Start();
   const RawResponse reply = Import(StrCat(Event("a", "id-1"), "\n", Event("b", "id-2"), "\n"));
   EXPECT_EQ(reply.status, 200);
@@ -77,7 +77,7 @@ TEST_P(SandboxTest, TakesTheGoodEventsOfABatch) {
   EXPECT_EQ(rejected["cursor"], 3);
 }
 
-TEST_P(SandboxTest, AnswersLooseImportsShortly) {
+TEST_P(SandboxTest, SendsShortResponsesWithoutStrict) {
   Start();
   EXPECT_EQ(Post("/import?strict=0", Event("a", "1"), kAuth).body, "1");
   EXPECT_EQ(Post("/import", Event("", "1"), kAuth).body, "0");
@@ -88,7 +88,7 @@ TEST_P(SandboxTest, AnswersLooseImportsShortly) {
   EXPECT_EQ(Stats()["stored"], 3);
 }
 
-TEST_P(SandboxTest, WantsCredentials) {
+TEST_P(SandboxTest, RequiresCredentials) {
   Start();
   const RawResponse none = Post(kStrict, Event("a", "1"));
   EXPECT_EQ(none.status, 401);
@@ -98,7 +98,7 @@ TEST_P(SandboxTest, WantsCredentials) {
   EXPECT_EQ(Post(kStrict, Event("a", "1"), "Authorization: Basic YW55dGhpbmc6\r\n").status, 200);
 }
 
-TEST_P(SandboxTest, WantsTheTokenItWasGiven) {
+TEST_P(SandboxTest, RequiresItsToken) {
   options_.token = "token";
   options_.service_account = "user:secret";
   Start();
@@ -138,7 +138,7 @@ TEST_P(SandboxTest, ReadsGzipOnly) {
   EXPECT_EQ(Stats()["stored"], 1);
 }
 
-TEST_P(SandboxTest, ServesItsServerApisToNoPageOfAnotherSite) {
+TEST_P(SandboxTest, RejectsServerApiRequestsFromOtherSites) {
   Start();
   const std::string event = Event("a", "1");
   for (std::string_view headers :
@@ -179,7 +179,7 @@ TEST_P(SandboxTest, TakesEngageQueriesInEveryForm) {
   EXPECT_EQ(Post("/api/query/engage", "{\"page\":", kAuth).status, 400);
 }
 
-TEST_P(SandboxTest, MakesUpAMissingInsertIdUnlessStrict) {
+TEST_P(SandboxTest, GeneratesAMissingInsertIdUnlessStrict) {
   Start();
   const std::string event =
       StrCat(R"({"event":"a","properties":{"time":)", kNow - 100, R"(,"distinct_id":"u"}})");
@@ -347,7 +347,7 @@ TEST_P(SandboxTest, ResetEmptiesEverything) {
   EXPECT_EQ(Stats()["unique"], 1);
 }
 
-TEST_P(SandboxTest, ListsEventsBehindACursor) {
+TEST_P(SandboxTest, ListsEventsAfterACursor) {
   Start();
   Import(StrCat(Event("a", "1"), "\n", Event("b", "2"), "\n", Event("c", "3")));
   Json page = Json::parse(Exchange("GET", "/sandbox/events?limit=2").body);

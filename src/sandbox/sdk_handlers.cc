@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kNoData = "data, missing or empty";
 
-// The answer to a body that could not be read.
+// The response to a body that could not be read.
 ServerResponse Unreadable(const ServerRequest& request, const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return ErrorResponse(413, ToStd(status.message()));
   sdk::Params query;

@@ -10,8 +10,8 @@ namespace millrace::sandbox {
 // Success if at least one event was good.
 ServerResponse HandleTrack(Context& context, const ServerRequest& request);
 
-// /engage (kUser) and /groups (kGroup): the good updates are applied, success if all were good.
-// With strict=1 and verbose=1 the answer lists the others and counts num_good_events.
+// /engage (kUser) and /groups (kGroup): the good updates are applied; success if all were good.
+// With strict=1 and verbose=1 the response lists the others and counts num_good_events.
 ServerResponse HandleProfiles(Context& context, const ServerRequest& request, ProfileKind kind);
 
 }  // namespace millrace::sandbox

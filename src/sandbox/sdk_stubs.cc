@@ -12,7 +12,7 @@ struct Stub {
 };
 
 // The fields that the SDKs read: python's flags need `code`, those of local evaluation an array,
-// android's settings `recording.is_enabled`; the browser's recorder goes on only after JSON.
+// android's settings `recording.is_enabled`; the browser's recorder continues only after JSON.
 constexpr std::array<Stub, 5> kStubs = {{
     {"/flags", R"({"code":200,"flags":{}})"},
     {"/flags/definitions", R"({"code":200,"flags":[]})"},

@@ -42,7 +42,7 @@ TEST_P(SandboxSdkTest, TakesTrackInEveryForm) {
   EXPECT_EQ(stats["unique"], 9);  // ids were made up
 }
 
-TEST_P(SandboxSdkTest, AnswersTrackAsAsked) {
+TEST_P(SandboxSdkTest, FormatsTrackResponsesByTheirParameters) {
   Start();
   EXPECT_EQ(Post("/track", "data=" + UrlEncode(TrackEvent("a")) + "&verbose=1").body,
             R"({"error":null,"status":1})");
@@ -88,7 +88,7 @@ TEST_P(SandboxSdkTest, LetsOtherOriginsTrackButNotControl) {
   EXPECT_EQ(Stats()["stored"], 0);
 }
 
-TEST_P(SandboxSdkTest, AnswersFlagsSettingsAndReplayAsIfTheyWereNotUsed) {
+TEST_P(SandboxSdkTest, RespondsToFlagsSettingsAndReplayAsIfUnused) {
   Start();
   constexpr std::string_view kOrigin = "Origin: http://shop.example\r\n";
   for (const std::string_view target :
@@ -142,7 +142,7 @@ TEST_P(SandboxSdkTest, TakesEmojiAsTheBrowserSdkEncodesThem) {
   EXPECT_THAT(Export(), HasSubstr("\"text\":\"a\xF0\x9F\x98\x80z\""));
 }
 
-TEST_P(SandboxSdkTest, DropsIgnoredEventsAndSaysThatItTookThem) {
+TEST_P(SandboxSdkTest, DropsIgnoredEventsAndReportsSuccess) {
   Start();
   const auto ignored = [](std::string_view value) {
     return StrCat(R"({"event":"i","properties":{"time":)", kNow - 100,

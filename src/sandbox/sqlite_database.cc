@@ -36,7 +36,7 @@ absl::Status ErrorOf(sqlite3* database) {
   }
 }
 
-// SQLite would make it readable for all; its other files take the mode of this one.
+// SQLite would make it readable for everyone; its other files take the mode of this one.
 absl::Status CreateFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0 && errno != EEXIST) return ErrnoStatus(errno, StrCat("creating ", path));

@@ -1,4 +1,4 @@
-// The least of SQLite's C API that the stores need.
+// The small part of SQLite's C API that the stores need.
 #ifndef MILLRACE_SANDBOX_SQLITE_DATABASE_H_
 #define MILLRACE_SANDBOX_SQLITE_DATABASE_H_
 
@@ -16,7 +16,7 @@ struct sqlite3_stmt;
 
 namespace millrace::sandbox {
 
-// A prepared statement. Bind*() and Step() in the database's lock only.
+// A prepared statement. Bind*() and Step() only while holding the database's lock.
 class SqliteStatement {
  public:
   SqliteStatement() = default;
@@ -24,7 +24,7 @@ class SqliteStatement {
   SqliteStatement(SqliteStatement&& other) noexcept;
   SqliteStatement& operator=(SqliteStatement&& other) noexcept;
 
-  // Makes it ready for new values.
+  // Prepares it for new values.
   void Reset();
   // `index` from 1; text must live until the next Reset().
   void BindInt(int index, int64_t value);
@@ -35,7 +35,7 @@ class SqliteStatement {
   // Steps to the end.
   absl::Status Run();
   int64_t Int(int column) const;
-  // Until the next Step() or Reset(); also for blobs.
+  // Valid until the next Step() or Reset(); also for blobs.
   std::string_view Text(int column) const;
 
  private:
@@ -44,22 +44,22 @@ class SqliteStatement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-// One connection for all stores of a folder. Whoever uses it or its statements holds `mutex`.
+// One connection for all stores of a folder. Callers that use it or its statements hold `mutex`.
 class SqliteDatabase {
  public:
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
-  // Opens or makes `folder`/sandbox.db. The file survives the death of the process; the machine's
-  // may cost the last moments. Unavailable if another sandbox has it open.
+  // Opens or creates `folder`/sandbox.db. The file survives a crash of the process; a crash of the
+  // machine may lose the last moments. Unavailable if another sandbox has it open.
   static absl::StatusOr<std::shared_ptr<SqliteDatabase>> Open(const std::string& folder);
 
   absl::Mutex mutex;
 
   absl::Status Execute(const std::string& sql);
   absl::StatusOr<SqliteStatement> Prepare(std::string_view sql);
-  // Runs `body` in a transaction: all of it or, after an error, nothing.
+  // Runs `body` in a transaction, which is rolled back after an error.
   absl::Status Transact(const std::function<absl::Status()>& body);
   // Rows that the last statement changed.
   int64_t changes() const;

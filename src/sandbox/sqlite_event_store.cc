@@ -156,7 +156,7 @@ class SqliteEventStore final : public EventStore {
     return false;
   }
 
-  // What an earlier process left.
+  // The data of an earlier process.
   absl::Status CountAgain() {
     ASSIGN_OR_RETURN(SqliteStatement names,
                      database_->Prepare("SELECT name, COUNT(*) FROM events GROUP BY name"));

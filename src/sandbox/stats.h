@@ -1,4 +1,4 @@
-// What the sandbox counts beside what its stores hold, and the last records it refused.
+// The sandbox's counters beside those of its stores, and the last records it rejected.
 #ifndef MILLRACE_SANDBOX_STATS_H_
 #define MILLRACE_SANDBOX_STATS_H_
 
@@ -19,13 +19,13 @@ struct RejectedRecord {
   std::string path;
   std::string field;
   std::string message;
-  std::string record;  // the begin of its text; not always UTF-8
+  std::string record;  // the beginning of its text; not always UTF-8
 };
 
 // The last few hundred. Thread-safe.
 class RejectedRecords {
  public:
-  void Add(RejectedRecord record);  // sets the id, cuts the text
+  void Add(RejectedRecord record);  // sets the id, truncates the text
   // Those with an id above `after`, at most the last `most`.
   std::vector<RejectedRecord> After(uint64_t after, size_t max);
   uint64_t last_id();
@@ -39,10 +39,10 @@ class RejectedRecords {
 
 // Of ingestion requests since the start or the last reset.
 struct Stats {
-  std::atomic<uint64_t> requests{0};     // also those that a fault refused
+  std::atomic<uint64_t> requests{0};     // including those that a fault rejected
   std::atomic<uint64_t> received{0};     // events of requests that were processed
-  std::atomic<uint64_t> rejected{0};     // events that were not taken
-  std::atomic<uint64_t> bytes{0};        // of bodies, as they came over the wire
+  std::atomic<uint64_t> rejected{0};     // events that were not accepted
+  std::atomic<uint64_t> bytes{0};        // of bodies, as received
   std::atomic<uint64_t> bytes_plain{0};  // the same, decompressed
   std::atomic<uint64_t> profile_updates{0};
   std::atomic<uint64_t> profile_updates_rejected{0};

@@ -94,7 +94,7 @@ class StoreTest : public ::testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(Stores, StoreTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "Sqlite" : "Memory"; });
 
-TEST_P(StoreTest, GivesEventsBackInOrder) {
+TEST_P(StoreTest, ReturnsEventsInOrder) {
   EXPECT_THAT(ReadAll(), IsEmpty());
   EXPECT_EQ(events_->last_id(), 0u);
   Add("a", 1);
@@ -126,7 +126,7 @@ TEST_P(StoreTest, KeepsAllFields) {
   EXPECT_EQ(*at, 1u);
 }
 
-TEST_P(StoreTest, GoesOnWhereAReadStopped) {
+TEST_P(StoreTest, ResumesWhereAReadStopped) {
   for (int i = 1; i <= 5; ++i) Add("a", i);
   std::vector<uint64_t> seen;
   const auto two = [&](const StoredEvent& event) {
@@ -157,7 +157,7 @@ TEST_P(StoreTest, FiltersByTimeAndName) {
   EXPECT_THAT(ReadAll(filter), ElementsAre("{1}", "{3}"));
 }
 
-TEST_P(StoreTest, ReadsMoreThanOneCallGives) {
+TEST_P(StoreTest, ReadsMoreThanOneCallReturns) {
   std::vector<NewEvent> events(3000);
   for (size_t i = 0; i < events.size(); ++i) {
     events[i].name = "a";
@@ -170,7 +170,7 @@ TEST_P(StoreTest, ReadsMoreThanOneCallGives) {
   EXPECT_EQ(ReadAll({.names = {"b"}}).size(), 0u);
 }
 
-TEST_P(StoreTest, ClearsEventsAndGoesOnCounting) {
+TEST_P(StoreTest, ClearsEventsAndKeepsCounting) {
   Add("a", 1);
   ASSERT_TRUE(events_->Clear().ok());
   EXPECT_THAT(ReadAll(), IsEmpty());
@@ -220,7 +220,7 @@ TEST_P(StoreTest, KeepsGroupsApart) {
   EXPECT_EQ(profiles_->Count(ProfileKind::kGroup), 0u);
 }
 
-TEST_P(StoreTest, SqliteKeepsItAllForTheNextProcess) {
+TEST_P(StoreTest, SqliteKeepsEverythingForTheNextProcess) {
   if (!GetParam()) GTEST_SKIP() << "memory does not";
   Add("a", 1);
   Add("a", 1);
@@ -234,7 +234,7 @@ TEST_P(StoreTest, SqliteKeepsItAllForTheNextProcess) {
   EXPECT_THAT(Profiles(), ElementsAre(Pair("b", R"({"x":1})")));
 }
 
-TEST(SqliteDatabase, RefusesWhatIsNoDatabase) {
+TEST(SqliteDatabase, RejectsFilesThatAreNotDatabases) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / StrCat("no_db_", getpid());
   std::filesystem::create_directories(folder / "sandbox.db");
   EXPECT_FALSE(SqliteDatabase::Open(folder).ok());

@@ -1,4 +1,4 @@
-// The certificate authority of a sandbox that speaks HTTPS, for clients to trust.
+// The certificate authority of a sandbox with HTTPS, for clients to trust.
 #ifndef MILLRACE_SANDBOX_TLS_FILES_H_
 #define MILLRACE_SANDBOX_TLS_FILES_H_
 
@@ -14,9 +14,9 @@ namespace millrace::sandbox {
 // The file with the CA certificate. Private keys are never in a file.
 class TlsCaFile {
  public:
-  // Writes `pem` to `path`, readable for everyone; "" puts it into a folder in the system's folder
-  // for temporary files, which goes with this object. InvalidArgument if `path` exists and is not
-  // the CA certificate of another sandbox, which it would replace.
+  // Writes `pem` to `path`, readable for everyone; "" writes it into a folder in the system's
+  // temporary folder, which is removed with this object. InvalidArgument if `path` exists and is
+  // not the CA certificate of another sandbox, which it would replace.
   static absl::StatusOr<TlsCaFile> Write(const std::string& path, std::string_view pem);
 
   const std::string& path() const { return path_; }

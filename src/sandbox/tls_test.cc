@@ -37,7 +37,7 @@ absl::StatusOr<HttpResponse> Get(const std::string& url, const std::string& ca,
   return NewCurlHttpClient({.ca_file = ca})->Send(request, {});
 }
 
-TEST_F(SandboxTlsTest, WritesTheCaToATemporaryFileThatGoesWithIt) {
+TEST_F(SandboxTlsTest, WritesTheCaToATemporaryFileThatIsRemovedWithIt) {
   std::string ca;
   {
     auto sandbox = Start();
@@ -52,7 +52,7 @@ TEST_F(SandboxTlsTest, WritesTheCaToATemporaryFileThatGoesWithIt) {
   EXPECT_FALSE(fs::exists(fs::path(ca).parent_path()));
 }
 
-TEST_F(SandboxTlsTest, WritesTheCaWhereItIsToldAndReplacesAnEarlierOne) {
+TEST_F(SandboxTlsTest, WritesTheCaToTheGivenPathAndReplacesAnEarlierOne) {
   const std::string path = folder_ + "/new/ca.pem";
   std::string before;
   for (int i = 0; i < 2; ++i) {

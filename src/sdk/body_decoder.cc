@@ -45,7 +45,7 @@ absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t 
   return scratch->view();
 }
 
-// Three bytes of CESU-8 that stand for half of a surrogate pair: the half; 0 for others.
+// The surrogate in three bytes of CESU-8; 0 for other bytes.
 uint32_t SurrogateAt(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
   if (at + 3 > text.size() || byte(0) != 0xED || (byte(1) & 0xE0) != 0xA0 ||
@@ -55,9 +55,9 @@ uint32_t SurrogateAt(std::string_view text, size_t at) {
   return 0xD000u | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
 }
 
-// `text` with each CESU-8 surrogate pair as the four bytes of UTF-8 that it means, and U+FFFD for a
-// half that is alone. mixpanel-js encodes characters beyond U+FFFF so before it makes base64
-// (mixpanel-js#385).
+// `text` with each CESU-8 surrogate pair replaced by the four bytes of UTF-8 that it means, and
+// each lone surrogate by U+FFFD. mixpanel-js encodes characters beyond U+FFFF this way before it
+// encodes base64 (mixpanel-js#385).
 std::string FromCesu8(std::string text) {
   if (std::find(text.begin(), text.end(), '\xED') == text.end()) return text;
   std::string utf8;

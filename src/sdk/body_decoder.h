@@ -1,6 +1,6 @@
 // Every form in which Mixpanel's SDKs send records: JSON, NDJSON, forms with plain, escaped or
 // base64 `data`, GET with `data`, gzip of any of them. The content decides, not the content type.
-// Base64 may hold CESU-8, as the browser SDK makes it of emoji; the records are UTF-8.
+// Base64 may contain CESU-8, as the browser SDK encodes emoji; the records are UTF-8.
 #ifndef MILLRACE_SDK_BODY_DECODER_H_
 #define MILLRACE_SDK_BODY_DECODER_H_
 
@@ -15,7 +15,7 @@
 
 namespace millrace::sdk {
 
-// Parameters from the query and from a form body, as SDKs send them in either.
+// Parameters from the query and from a form body; SDKs use either.
 class Params {
  public:
   void AddForm(std::string_view form);
@@ -25,7 +25,7 @@ class Params {
   bool Has(std::string_view name) const;
   // True for a value that is neither "", "0" nor "false".
   bool Flag(std::string_view name) const;
-  // "0" and "false" say no; absence says `otherwise`.
+  // "0" and "false" are false; `otherwise` if the parameter is absent.
   bool Flag(std::string_view name, bool otherwise) const;
   void erase(std::string_view name);
 
@@ -41,13 +41,13 @@ struct DecodedBody {
 };
 
 // ResourceExhausted: more than `most` bytes after decompression. InvalidArgument: damaged gzip,
-// another Content-Encoding, neither JSON nor a form with `data`, bad base64. An empty body gives
+// another Content-Encoding, neither JSON nor a form with `data`, bad base64. An empty body has
 // empty records.
 absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
                                        ByteBuffer* scratch);
 
-// Base64 with or without padding, in the standard or the URL-safe alphabet, spaces standing for
-// '+'. InvalidArgument if it is none.
+// Base64 with or without padding, in the standard or the URL-safe alphabet, with spaces for '+'.
+// InvalidArgument if it is not base64.
 absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text);
 
 }  // namespace millrace::sdk

@@ -77,7 +77,7 @@ TEST(DecodeBody, FindsParametersInQueryAndBody) {
   EXPECT_FALSE(decoded->params.Has("data"));
 }
 
-TEST(DecodeBody, TakesNothingForNothing) {
+TEST(DecodeBody, EmptyBodiesHaveNoRecords) {
   Decoding decoding;
   for (std::string_view body : {"", "  \n", "data=", "data=%20"}) {
     const auto decoded = decoding.Run(body);
@@ -106,7 +106,7 @@ TEST(DecodeBody, Base64MayHoldSurrogatePairsAsCesu8) {
   }
 }
 
-TEST(DecodeBody, RefusesWhatItCannotRead) {
+TEST(DecodeBody, RejectsUnsupportedContent) {
   Decoding decoding;
   const auto invalid = absl::StatusCode::kInvalidArgument;
   EXPECT_EQ(decoding.Run("hello").status().code(), invalid);

@@ -5,7 +5,7 @@
 namespace millrace::sdk {
 namespace {
 
-// Where the string that begins at `quote` ends: behind its closing quote, or at the end of text.
+// The end of the string that begins at `quote`: after its closing quote, or the end of text.
 size_t SkipString(std::string_view text, size_t quote) {
   for (size_t i = quote + 1; i < text.size();) {
     const size_t end = text.find('"', i);
@@ -41,10 +41,10 @@ absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* re
     }
     ++i;
   }
-  return absl::InvalidArgumentError("malformed JSON: the array does not end");
+  return absl::InvalidArgumentError("malformed JSON: the array is not closed");
 }
 
-// True if the object that begins `text` goes on behind its first line.
+// True if the object that begins `text` continues after its first line.
 bool SpansLines(std::string_view text) {
   const size_t end = text.find('\n');
   if (end == std::string_view::npos) return true;

@@ -1,4 +1,4 @@
-// A request's records, apart: the elements of a JSON array, the lines of NDJSON, or one object.
+// Splits a request into records: the elements of a JSON array, the lines of NDJSON, or one object.
 #ifndef MILLRACE_SDK_RECORD_SPLITTER_H_
 #define MILLRACE_SDK_RECORD_SPLITTER_H_
 
@@ -9,9 +9,9 @@
 
 namespace millrace::sdk {
 
-// Appends the records of `text`, without the space around them, to `records`. Only the cuts between
-// records are looked for: a record may still be broken JSON, or no object. Empty lines are skipped.
-// An object over several lines is one record. InvalidArgument for an array that does not end.
+// Appends the records of `text`, without the white space around them, to `records`. Only finds the
+// boundaries between records: a record may still be invalid JSON, or not an object. Empty lines are
+// skipped. An object over several lines is one record. InvalidArgument for an unclosed array.
 absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* records);
 
 }  // namespace millrace::sdk

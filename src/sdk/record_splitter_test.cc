@@ -16,7 +16,7 @@ std::vector<std::string_view> Split(std::string_view text) {
   return records;
 }
 
-TEST(SplitRecords, TakesArraysApart) {
+TEST(SplitRecords, SplitsArrays) {
   EXPECT_THAT(Split("[{\"a\":1},{\"b\":[1,2]}]"), ElementsAre("{\"a\":1}", "{\"b\":[1,2]}"));
   EXPECT_THAT(Split(" [ {} , {}\n,{} ]\n"), ElementsAre("{}", "{}", "{}"));
   EXPECT_THAT(Split("[]"), IsEmpty());
@@ -24,18 +24,18 @@ TEST(SplitRecords, TakesArraysApart) {
   EXPECT_THAT(Split("[1,\"x\",null,[2],{}]"), ElementsAre("1", "\"x\"", "null", "[2]", "{}"));
 }
 
-TEST(SplitRecords, LooksPastStrings) {
+TEST(SplitRecords, IgnoresBracketsInStrings) {
   EXPECT_THAT(Split(R"([{"a":"],["},{"b":"\"},{"},{"c":"\\"}])"),
               ElementsAre(R"({"a":"],["})", R"({"b":"\"},{"})", R"({"c":"\\"})"));
 }
 
-TEST(SplitRecords, KeepsBrokenElementsForTheirOwnErrors) {
+TEST(SplitRecords, KeepsBrokenElements) {
   EXPECT_THAT(Split("[{}, ,{}]"), ElementsAre("{}", "", "{}"));
   EXPECT_THAT(Split("[{},]"), ElementsAre("{}", ""));
   EXPECT_THAT(Split("[{\"a\":tru},{}]"), ElementsAre("{\"a\":tru}", "{}"));
 }
 
-TEST(SplitRecords, RefusesArraysThatDoNotEnd) {
+TEST(SplitRecords, RejectsUnclosedArrays) {
   std::vector<std::string_view> records;
   for (std::string_view bad : {"[", "[{}", "[{},", "[\"abc", "[{]", "[{}}", "[{}] {}", "[]]"}) {
     records.clear();
@@ -43,14 +43,14 @@ TEST(SplitRecords, RefusesArraysThatDoNotEnd) {
   }
 }
 
-TEST(SplitRecords, TakesLinesApart) {
+TEST(SplitRecords, SplitsLines) {
   EXPECT_THAT(Split("{\"a\":1}\n{\"b\":2}\n"), ElementsAre("{\"a\":1}", "{\"b\":2}"));
   EXPECT_THAT(Split("{}\r\n\r\n  {} \n\n{}"), ElementsAre("{}", "{}", "{}"));
   EXPECT_THAT(Split("{\"cut\":\n{}\n{}"), ElementsAre("{\"cut\":", "{}", "{}"));
   EXPECT_THAT(Split("{}\nnonsense\n{}"), ElementsAre("{}", "nonsense", "{}"));
 }
 
-TEST(SplitRecords, TakesOneObjectWhole) {
+TEST(SplitRecords, KeepsOneObjectWhole) {
   EXPECT_THAT(Split("{\"a\":1}"), ElementsAre("{\"a\":1}"));
   EXPECT_THAT(Split("{\n  \"a\": 1\n}\n"), ElementsAre("{\n  \"a\": 1\n}"));
   EXPECT_THAT(Split(""), IsEmpty());

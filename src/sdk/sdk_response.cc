@@ -10,7 +10,7 @@
 namespace millrace::sdk {
 namespace {
 
-// A GIF of one transparent pixel.
+// A GIF with one transparent pixel.
 constexpr std::string_view kPixel(
     "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00"
     "\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02"
@@ -47,7 +47,7 @@ ServerResponse SdkResponse(const Params& params, bool success, std::string_view 
   }
   if (params.Has("callback")) {
     const std::string_view callback = params.Get("callback");
-    if (!IsJavaScriptName(callback)) return ErrorResponse(400, "callback is no JavaScript name");
+    if (!IsJavaScriptName(callback)) return ErrorResponse(400, "callback is not a JavaScript name");
     reply.content_type = "text/javascript; charset=utf-8";
     reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
     reply.body = StrCat(callback, "(", reply.body, ")");

@@ -1,7 +1,7 @@
-// Output in a bucket, where nothing is renamed. Objects are written under their final names while
-// the marker is gone: readers wait for it. "_UNFINISHED" stands for the marker meanwhile, so that
-// what a killed run left is known to be this program's, and replaced by the next one. Objects whose
-// names this command never writes are not removed.
+// Output in a bucket, where objects cannot be renamed. Objects are written under their final names
+// while the marker is absent: readers wait for it. Meanwhile "_UNFINISHED" replaces the marker, so
+// that the remains of a killed run are recognized as this program's, and the next run replaces
+// them. Objects with names that this command never writes are not removed.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -33,7 +33,7 @@ class BucketOutputTree : public OutputTree {
     absl::Status status = RemoveAll(written());
     if (status.ok()) status = store_->Remove(UriOf(kUnfinishedName));
     if (!status.ok()) {
-      Log(Severity::kWarning, "objects of a run that failed are left; the next run replaces them",
+      Log(Severity::kWarning, "objects of a failed run remain; the next run replaces them",
           {{"output", output_}, {"error", status.ToString()}});
     }
   }
@@ -72,7 +72,7 @@ class BucketOutputTree : public OutputTree {
     ASSIGN_OR_RETURN(const Listing others, ListOthers(written()));
     RETURN_IF_ERROR(RemoveAll(others.ours));
     for (const std::string& path : others.foreign) {
-      Log(Severity::kWarning, "the output has an object of another program, which is kept",
+      Log(Severity::kWarning, "the output has an object from another program, which is kept",
           {{"object", UriOf(path)}});
     }
     RETURN_IF_ERROR(Put(kMarkerName, marker));
@@ -86,8 +86,8 @@ class BucketOutputTree : public OutputTree {
  private:
   std::string UriOf(std::string_view path) const { return StrCat(output_, "/", path); }
 
-  // Says that the output is being replaced, before the first object is. Much may have come there
-  // since the tree was opened: all was read and sorted meanwhile.
+  // Writes "_UNFINISHED" before the first object is replaced. Other objects may have appeared since
+  // the tree was opened, because reading and sorting came between.
   absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (begun_) return absl::OkStatus();
     RETURN_IF_ERROR(CheckReplaceable());
@@ -117,11 +117,11 @@ class BucketOutputTree : public OutputTree {
 
   struct Listing {
     std::vector<std::string> ours;     // uris
-    std::vector<std::string> foreign;  // names behind the output's
+    std::vector<std::string> foreign;  // names relative to the output
   };
 
-  // The objects below the output that this run did not write; markers and other hidden ones are
-  // not among them.
+  // The objects below the output that this run did not write, without markers and other hidden
+  // ones.
   absl::StatusOr<Listing> ListOthers(const absl::flat_hash_set<std::string>& mine) {
     Listing others;
     const std::string prefix = StrCat(output_, "/");

@@ -51,7 +51,7 @@ class BucketOutputTreeTest : public testing::Test {
   std::string output_;
 };
 
-TEST_F(BucketOutputTreeTest, TheMarkerComesLastAndOldObjectsGo) {
+TEST_F(BucketOutputTreeTest, WritesTheMarkerLastAndRemovesOldObjects) {
   {
     auto tree = Open();
     ASSERT_TRUE(tree.ok()) << tree.status();
@@ -103,7 +103,7 @@ TEST_F(BucketOutputTreeTest, ARunThatFailsRemovesWhatItWrote) {
   EXPECT_TRUE(fs::is_empty(folder_ / "scratch"));
 }
 
-TEST_F(BucketOutputTreeTest, WhatAKilledRunLeftIsReplaced) {
+TEST_F(BucketOutputTreeTest, TheRemainsOfAKilledRunAreReplaced) {
   fs::create_directories(output_);
   std::ofstream(output_ + "/_UNFINISHED") << kUnfinishedMarker;
   std::ofstream(output_ + "/staypoints.json") << "half";
@@ -113,7 +113,7 @@ TEST_F(BucketOutputTreeTest, WhatAKilledRunLeftIsReplaced) {
   EXPECT_FALSE(Exists("staypoints.json"));
 }
 
-TEST_F(BucketOutputTreeTest, ObjectsOfOthersAreNotReplaced) {
+TEST_F(BucketOutputTreeTest, ObjectsOfOtherProgramsAreNotReplaced) {
   fs::create_directories(output_);
   std::ofstream(output_ + "/precious.csv") << "mine";
   for (const char* const marker : {"", "{}", "{\"made_by\":\"spark\"}", kMarker}) {
@@ -125,7 +125,7 @@ TEST_F(BucketOutputTreeTest, ObjectsOfOthersAreNotReplaced) {
 }
 
 // Spark and others write an empty "_SUCCESS", and what it stands for may have any name.
-TEST_F(BucketOutputTreeTest, AMarkerOfAnotherProgramIsNone) {
+TEST_F(BucketOutputTreeTest, IgnoresMarkersOfOtherPrograms) {
   fs::create_directories(output_);
   std::ofstream(output_ + "/_SUCCESS") << "";
   EXPECT_TRUE(absl::IsFailedPrecondition(Open().status()));
@@ -134,7 +134,7 @@ TEST_F(BucketOutputTreeTest, AMarkerOfAnotherProgramIsNone) {
   EXPECT_EQ(Content("staypoints.json"), "mine");
 }
 
-TEST_F(BucketOutputTreeTest, WhatAppearsBeforeTheFirstObjectIsNotReplaced) {
+TEST_F(BucketOutputTreeTest, ObjectsThatAppearBeforeTheFirstWriteAreNotReplaced) {
   auto tree = Open();
   ASSERT_TRUE(tree.ok()) << tree.status();
   fs::create_directories(output_);
@@ -145,7 +145,7 @@ TEST_F(BucketOutputTreeTest, WhatAppearsBeforeTheFirstObjectIsNotReplaced) {
   EXPECT_EQ(Content("staypoints.json"), "mine");
 }
 
-TEST_F(BucketOutputTreeTest, WhatAppearsAfterItIsKept) {
+TEST_F(BucketOutputTreeTest, ObjectsThatAppearAfterTheFirstWriteAreKept) {
   auto tree = Open();
   ASSERT_TRUE(tree.ok()) << tree.status();
   Write(**tree, kData, "one");

@@ -11,12 +11,12 @@ namespace {
 constexpr double kCellsPerDegree = 16'384;
 
 int32_t CellOf(double degrees, int coarsened) {
-  // Coordinates outside of the globe are somebody's mistake, and shall not wrap around.
+  // Coordinates outside the globe are errors, and must not wrap around.
   const double bounded = std::clamp(degrees, -720.0, 720.0);
   return static_cast<int32_t>(std::floor(bounded * kCellsPerDegree)) >> coarsened;
 }
 
-// The least and greatest of the values once outliers are left out.
+// The minimum and maximum of the values without outliers.
 std::pair<int32_t, int32_t> RobustRange(
     const std::vector<DensityGrid::Cell>& cells,
     const std::function<int32_t(const DensityGrid::Cell&)>& of) {
@@ -55,7 +55,7 @@ void DensityGrid::Add(double lat, double lng, double seconds) {
 void DensityGrid::Merge(const DensityGrid& other) {
   while (coarsened_ < other.coarsened_) Coarsen();
   for (const Cell& cell : other.cells()) {
-    // Putting a cell may coarsen this grid further.
+    // Adding a cell may coarsen this grid further.
     const int shift = coarsened_ - other.coarsened_;
     Put(cell.x >> shift, cell.y >> shift, cell.tally);
   }

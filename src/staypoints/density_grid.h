@@ -1,4 +1,4 @@
-// How often what happens where, in bounded memory and without knowing the extent before.
+// Counts events per place, in bounded memory and without knowing the extent in advance.
 #ifndef MILLRACE_STAYPOINTS_DENSITY_GRID_H_
 #define MILLRACE_STAYPOINTS_DENSITY_GRID_H_
 
@@ -25,9 +25,9 @@ class DensityGrid {
     Tally tally;
   };
 
-  // Degrees within +-90 and +-180 or not: whatever a double holds is put somewhere.
+  // Degrees, within +-90 and +-180 or not: every double is counted somewhere.
   void Add(double lat, double lng, double seconds);
-  // Takes the other's tallies; its cells may be of another size.
+  // Adds the other's counts; its cells may be of another size.
   void Merge(const DensityGrid& other);
 
   double cell_degrees() const;
@@ -43,8 +43,8 @@ class DensityGrid {
   absl::flat_hash_map<uint64_t, Tally> cells_;
 };
 
-// The part of the world that is worth a picture: all of the stays, but for those that lie further
-// from the middle 98 % than these are wide.
+// The part of the world to show: all stays, except those that are further from the middle 98 % than
+// the width of these.
 struct Extent {
   double south = 0, north = 0, west = 0, east = 0;
   uint64_t inside = 0;  // stays

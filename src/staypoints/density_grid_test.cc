@@ -40,14 +40,14 @@ TEST(DensityGridTest, PlacesFallIntoTheirCell) {
   EXPECT_GT((cell.x + 1) * size, 151.2153);
 }
 
-TEST(DensityGridTest, CellsGrowSoThatTheirNumberDoesNot) {
+TEST(DensityGridTest, CellsGrowToBoundTheirNumber) {
   const DensityGrid grid = Town(500'000, 48, 11);
   EXPECT_LE(grid.cells().size(), DensityGrid::kMaxCells);
   EXPECT_EQ(StaysOf(grid), 500'000u);
   EXPECT_LT(grid.cell_degrees(), 0.002);
 }
 
-TEST(DensityGridTest, MergesGridsOfAnyFineness) {
+TEST(DensityGridTest, MergesGridsOfAnyCellSize) {
   DensityGrid fine = Town(100, 48, 11);
   const DensityGrid coarse = Town(500'000, 48, 11);
   DensityGrid other = coarse;
@@ -59,7 +59,7 @@ TEST(DensityGridTest, MergesGridsOfAnyFineness) {
   EXPECT_EQ(fine.cells().size(), other.cells().size());
 }
 
-TEST(DensityGridTest, AnythingIsAPlace) {
+TEST(DensityGridTest, CountsEveryDouble) {
   DensityGrid grid;
   for (const double value :
        {0.0, -90.0, 1e300, -1e300, 180.0, 720.1, std::numeric_limits<double>::infinity()}) {
@@ -69,7 +69,7 @@ TEST(DensityGridTest, AnythingIsAPlace) {
   EXPECT_EQ(StaysOf(grid), 14u);
 }
 
-TEST(ExtentTest, OutliersAreCountedButDoNotSpoilTheZoom) {
+TEST(ExtentTest, OutliersAreCountedButDoNotAffectTheZoom) {
   DensityGrid grid = Town(10'000, 42.3, -72.6);
   grid.Add(2.1, -72.6, 1);
   grid.Add(42.3, -7.4, 1);
@@ -83,7 +83,7 @@ TEST(ExtentTest, OutliersAreCountedButDoNotSpoilTheZoom) {
   EXPECT_NEAR(extent.east, -72.55, 0.01);
 }
 
-TEST(ExtentTest, OnePlaceAndNone) {
+TEST(ExtentTest, OnePlaceOrNone) {
   EXPECT_EQ(ExtentOf(DensityGrid()).inside, 0u);
   DensityGrid grid;
   grid.Add(1, 2, 3);

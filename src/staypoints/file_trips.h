@@ -11,9 +11,9 @@
 
 namespace millrace {
 
-// All objects that `inputs` name (see ObjectStore::List()), each once. An input that names none is
-// NotFound; one that is a table of Delta, Iceberg or Hudi is InvalidArgument, unless `as_files`.
-// Files whose content is of no known type are refused when they are read.
+// All objects that match `inputs` (see ObjectStore::List()), each once. An input without a match is
+// NotFound; a table of Delta, Iceberg or Hudi is InvalidArgument, unless `as_files`. Files of
+// unknown content types are rejected when they are read.
 std::unique_ptr<TripSource> NewFileTrips(std::vector<std::string> inputs, TripColumnRefs columns,
                                          StoreOptions stores, bool as_files = false);
 

@@ -18,7 +18,7 @@ constexpr const char* kAccessList = "system.posix_acl_access";
 constexpr const char* kDefaultAccessList = "system.posix_acl_default";
 constexpr mode_t kModeBits = 07777;
 
-// Empty if there is none, or the file system does not have them.
+// Empty if there is none, or the file system does not support them.
 std::string Attribute(int folder, const char* name) {
   std::string value(4096, '\0');
   ssize_t size = ::fgetxattr(folder, name, value.data(), value.size());
@@ -70,7 +70,7 @@ EntryAccess::EntryAccess(const FolderAccess& access, mode_t plain_mode) {
   const bool is_group_shared = (access.mode & S_ISGID) != 0;
   const mode_t kept = plain_mode | S_IRWXU | (is_group_shared ? S_IRWXG : 0);
   folder_mode_ = (access.mode & 0777 & kept) | (access.mode & S_ISGID);
-  // A default access list decides by itself what entries get.
+  // A default access list determines by itself what entries get.
   needs_mode_ = access.default_access_list.empty() && (folder_mode_ & 0777 & ~plain_mode) != 0;
   if (::geteuid() == 0 && access.owner != 0) owner_ = access.owner;
   // Entries of a set-group-ID folder get its group from the kernel.

@@ -46,7 +46,7 @@ void AppendVarint(ByteBuffer& out, uint64_t value) {
   out.Append(static_cast<char>(value));
 }
 
-// Levels of `kBits` bits each, as one bit-packed run with its length in front (Parquet's "RLE").
+// Levels of `kBits` bits each, as one bit-packed run preceded by its length (Parquet's "RLE").
 template <int kBits>
 void AppendPackedLevels(ByteBuffer& out, const std::vector<uint8_t>& levels) {
   constexpr size_t kPerByte = 8 / kBits;

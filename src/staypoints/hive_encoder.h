@@ -8,9 +8,9 @@
 //         optional double lat, lng
 //   required string p1, p2
 //
-// One row a user. Values are PLAIN and zstd-compressed, without dictionaries and statistics, which
-// cost more than they save for coordinates and times. BYTE_STREAM_SPLIT would be a tenth smaller,
-// but BigQuery does not read it.
+// One row per user. Values are PLAIN and zstd-compressed, without dictionaries and statistics,
+// which cost more than they save for coordinates and times. BYTE_STREAM_SPLIT would be a tenth
+// smaller, but BigQuery does not read it.
 #ifndef MILLRACE_STAYPOINTS_HIVE_ENCODER_H_
 #define MILLRACE_STAYPOINTS_HIVE_ENCODER_H_
 
@@ -27,14 +27,14 @@
 
 namespace millrace {
 
-// One thread at a time; its memory is used again from file to file. Where pages and row groups end
-// depends on the staypoints alone, not on how they are cut into blocks.
+// One thread at a time; its memory is reused from file to file. Where pages and row groups end
+// depends on the staypoints only, not on how they are divided into blocks.
 class HiveEncoder {
  public:
   // Holds about `memory` bytes at most; `scratch` must outlive it.
   HiveEncoder(ScratchFile& scratch, size_t memory);
 
-  // Begins the file of the partition of `block`; `to` must live until Finish().
+  // Begins the file of the partition of `block`; `to` must stay valid until Finish().
   void Begin(const StaypointBlock& block, ObjectWriter& to);
   absl::Status Append(const StaypointBlock& block);
   absl::Status Finish();
@@ -61,7 +61,7 @@ class HiveEncoder {
   std::string p2_;
   ByteBuffer ids_;  // PLAIN, of the current page
   uint32_t page_users_ = 0;
-  std::vector<uint8_t> repeats_;  // 1 for each staypoint of the page but the first of a user
+  std::vector<uint8_t> repeats_;  // 1 for each staypoint of the page except the first of a user
   std::array<Column, 4> columns_;
   ByteBuffer levels_;
   ByteBuffer body_;

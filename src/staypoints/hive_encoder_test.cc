@@ -100,7 +100,7 @@ TEST_F(HiveEncoderTest, OurReaderReadsIt) {
                 R"("lat":6}] p1="ab" p2="cd")"}));
 }
 
-TEST_F(HiveEncoderTest, BlocksAndMemoryChangeNoByte) {
+TEST_F(HiveEncoderTest, BlocksAndMemoryDoNotChangeTheOutput) {
   // More than one row group, users that span pages, and some nulls.
   std::vector<Stay> stays;
   for (int64_t i = 0; i < 1'300'000; ++i) {

@@ -22,7 +22,7 @@ std::string PathOf(const StaypointBlock& block) {
                 "/data.parquet");
 }
 
-// Encoders that are used again. Thread-safe.
+// Encoders for reuse. Thread-safe.
 class EncoderPool {
  public:
   EncoderPool(ScratchFile& scratch, size_t memory) : scratch_(scratch), memory_(memory) {}
@@ -50,7 +50,7 @@ class EncoderPool {
   std::vector<std::unique_ptr<HiveEncoder>> free_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The file of one partition, which is being written.
+// The file of one partition that is being written.
 struct OpenFile {
   std::string path;
   std::unique_ptr<ObjectWriter> to;
@@ -103,7 +103,7 @@ class HiveWriter : public StaypointWriter {
     OpenFilePtr file;
   };
 
-  // Takes over the file that the range before left open, if their border lies inside a partition.
+  // Takes over the file that the previous range left open, if their border is inside a partition.
   absl::Status Receive(size_t range) {
     State& state = states_[range];
     if (std::exchange(state.has_begun, true) || !ranges_.BeginsInsidePartition(range)) {

@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// See NewStaypointWriter(). A partition that is spread over several ranges is one file all the
-// same: each range goes on with the file that the range before left open.
+// See NewStaypointWriter(). A partition that spans several ranges is still one file: each range
+// continues the file that the previous range left open.
 std::unique_ptr<StaypointWriter> NewHiveWriter(const StaypointWriterOptions& options,
                                                const IdRanges& ranges, OutputTree& tree,
                                                ScratchFile& scratch);

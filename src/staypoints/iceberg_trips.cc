@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-// Rows whose start lies outside of a range, or is null.
+// Rows whose start is outside a range, or null.
 class StartFilter : public RowFilter {
  public:
   StartFilter(TimeRange range, ColumnRef start) : range_(range), columns_({std::move(start)}) {}
@@ -25,7 +25,7 @@ class StartFilter : public RowFilter {
   }
 
  private:
-  // Nanoseconds are cut towards the past.
+  // Nanoseconds are rounded down.
   static __int128 InMicros(const Value& value) {
     switch (value.unit) {
       case Value::Unit::kSecond:
@@ -93,7 +93,7 @@ class IcebergTrips : public TripSource {
   std::vector<std::string> patterns() const override { return patterns_; }
 
  private:
-  // Of the table whose metadata file that is: FOLDER/metadata/00001.metadata.json.
+  // The table of that metadata file: FOLDER/metadata/00001.metadata.json.
   static std::string FolderOf(std::string_view metadata_uri) {
     std::string_view folder = metadata_uri.substr(0, metadata_uri.rfind('/'));
     constexpr std::string_view kUsual = "/metadata";
@@ -115,13 +115,13 @@ class IcebergTrips : public TripSource {
 
   absl::Status CheckTimestamp(const IcebergColumn& column) const {
     if (column.type == "timestamp" || column.type == "timestamptz") return absl::OkStatus();
-    return absl::InvalidArgumentError(StrCat("a range of time needs a timestamp: the column '",
+    return absl::InvalidArgumentError(StrCat("a time range needs a timestamp column: the column '",
                                              column.name, "' of the Iceberg table ", options_.table,
                                              " is of the type ", column.type));
   }
 
-  // How a column is found in `file`: by id, or in files that have none by the name that the name
-  // mapping gives it there. One that it does not know is asked for by the id, which finds nothing.
+  // How a column is found in `file`: by id, or in files without ids by its name in the name
+  // mapping. A column that the mapping does not contain is looked up by id, which finds nothing.
   ColumnRef InFile(const IcebergFile& file, ColumnRef column) const {
     if (file.mapped_names == nullptr) return column;
     const auto mapped = file.mapped_names->find(*column.field_id);

@@ -17,16 +17,16 @@ namespace millrace {
 struct IcebergTripsOptions {
   std::string table;  // as IcebergTable::Open takes it
   SnapshotChoice snapshot;
-  TimeRange starts;                             // only trips that start in it count
-  TripColumnRefs names = DefaultTripColumns();  // field ids are not looked at
-  StoreOptions stores;                          // how the table is reached
+  TimeRange starts;                             // only trips that start in it are read
+  TripColumnRefs names = DefaultTripColumns();  // field ids are ignored
+  StoreOptions stores;                          // access to the table
 };
 
-// The files of the snapshot that was chosen, with its deletes and the range of time as filters.
-// Columns are found by field id, so a column that was renamed is found in older files as well; one
-// that was added later is null in them. List() fails as IcebergTable does, and with
-// InvalidArgument, listing the table's columns, if a column is not there, or is no timestamp where
-// a range is asked for. Stores are opened once for each place and live as long as the source.
+// The files of the chosen snapshot, with its deletes and the time range as filters. Columns are
+// found by field id, so a renamed column is found in older files as well; a column that was added
+// later is null in them. List() fails as IcebergTable does, and with InvalidArgument, listing the
+// table's columns, if a column does not exist, or is not a timestamp when a range is requested.
+// Stores are opened once for each place and live as long as the source.
 std::unique_ptr<TripSource> NewIcebergTrips(IcebergTripsOptions options);
 
 }  // namespace millrace

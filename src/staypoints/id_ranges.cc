@@ -12,7 +12,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// The first 8 bytes of `text`, zeros behind it, as a number that orders as they do.
+// The first 8 bytes of `text`, padded with zeros, as a number with the same order.
 uint64_t HeadOf(std::string_view text) {
   uint64_t head = 0;
   if (text.size() >= sizeof(head)) {
@@ -23,8 +23,8 @@ uint64_t HeadOf(std::string_view text) {
   return __builtin_bswap64(head);
 }
 
-// How many of `count` sorted numbers from `begin` on are less than `number`, without branches that
-// depend on them.
+// How many of `count` sorted numbers from `begin` on are less than `number`, without data-dependent
+// branches.
 size_t CountLess(const uint64_t* begin, size_t count, uint64_t number) {
   const uint64_t* base = begin;
   while (count > 0) {
@@ -35,7 +35,7 @@ size_t CountLess(const uint64_t* begin, size_t count, uint64_t number) {
   return static_cast<size_t>(base - begin);
 }
 
-// The first two bytes of a head leave few others to compare.
+// The first two bytes of a head leave few candidates to compare.
 constexpr size_t kTops = 1 << 16;
 size_t TopOf(uint64_t head) { return static_cast<size_t>(head >> 48); }
 
@@ -60,7 +60,7 @@ IdRanges::IdRanges(std::vector<std::string> sampled_ids, size_t max) {
       inside_.push_back(true);
     }
   }
-  // No id lies before an empty border.
+  // No id comes before an empty border.
   if (!borders_.empty() && borders_.front().empty()) {
     borders_.erase(borders_.begin());
     inside_.erase(inside_.begin());
@@ -90,7 +90,7 @@ size_t IdRanges::Find(std::string_view id) const {
   const size_t begin =
       below + CountLess(heads_.data() + below, below_[TopOf(head) + 1] - below, head);
   if (begin == heads_.size() || heads_[begin] != head) return begin;
-  // Only the whole texts tell these apart.
+  // Only the whole texts distinguish these.
   const auto first = borders_.begin() + static_cast<ptrdiff_t>(begin);
   const auto last =
       borders_.begin() + (std::upper_bound(heads_.begin(), heads_.end(), head) - heads_.begin());

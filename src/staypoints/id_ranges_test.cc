@@ -44,7 +44,7 @@ std::vector<std::string> RandomIds(size_t count, const std::string& prefix, size
   return ids;
 }
 
-TEST(IdRangesTest, CutsUniformIdsIntoEqualRangesBetweenPartitions) {
+TEST(IdRangesTest, SplitsUniformIdsIntoEqualRangesBetweenPartitions) {
   const std::vector<std::string> ids = RandomIds(20000, "", 36);
   const IdRanges ranges(ids, 64);
   EXPECT_EQ(ranges.count(), 64u);
@@ -57,7 +57,7 @@ TEST(IdRangesTest, CutsUniformIdsIntoEqualRangesBetweenPartitions) {
   ExpectConsistent(ranges, ids);
 }
 
-TEST(IdRangesTest, CutsInsideAPartitionThatHoldsEverything) {
+TEST(IdRangesTest, SplitsInsideAPartitionThatContainsEverything) {
   const std::vector<std::string> ids = RandomIds(20000, "user_00000", 20);
   const IdRanges ranges(ids, 64);
   EXPECT_GE(ranges.count(), 60u);

@@ -68,7 +68,7 @@ class Exchange {
   absl::Status MoveAway(const std::string& name, const std::string& old) {
     const absl::Status moved = Move(output_, old, name);
     if (moved.ok() || absl::IsNotFound(moved)) return absl::OkStatus();
-    // Folders of the lower layers of an overlay cannot be moved, but removed.
+    // Folders of the lower layers of an overlay cannot be moved, only removed.
     std::error_code error;
     fs::remove_all(StrCat(output_, "/", name), error);
     if (error) return ErrnoStatus(error.value(), StrCat("removing ", output_, "/", name));
@@ -86,7 +86,7 @@ class Exchange {
     return absl::OkStatus();
   }
 
-  // The marker, which was moved first, comes back last: only if all before it did.
+  // The marker, which was moved first, is restored last, and only if everything else was.
   bool Undo() {
     if (!is_undoable_) return false;
     for (auto move = moves_.rbegin(); move != moves_.rend(); ++move) {
@@ -123,7 +123,7 @@ absl::Status ExchangeInPlace(const std::string& output, const std::string& tree,
                              const std::string& old) {
   const FileDescriptor folder(::open(output.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid()) return ErrnoStatus(errno, StrCat("opening ", output));
-  // Best effort: not every file system has locks.
+  // Best effort: not every file system supports locks.
   (void)::flock(folder.get(), LOCK_EX);
   RETURN_IF_ERROR(InspectOutputFolder(output).status());
   return Exchange(output).Run(tree, old);

@@ -8,13 +8,13 @@
 
 namespace millrace {
 
-// Moves what an earlier run wrote from the folder `output` to the empty folder `old`, and all of
-// `tree`, a complete output, into `output`. All three are on one file system. A reader can trust
-// the marker: it goes first and comes back last, and "_UNFINISHED" is there between. Runs that do
-// this to the same folder wait for each other.
+// Moves the output of an earlier run from the folder `output` to the empty folder `old`, and all of
+// `tree`, a complete output, into `output`. All three are on one file system. Readers can trust the
+// marker: it is moved away first and put in place last, and "_UNFINISHED" is there in between. Runs
+// that do this to the same folder wait for each other.
 //
-// FailedPrecondition, and nothing was moved, if `output` holds anything else by now. After other
-// errors what was moved is moved back, or the folder is left without a marker.
+// FailedPrecondition, and nothing was moved, if `output` meanwhile contains anything else. After
+// other errors the moved files are moved back, or the folder is left without a marker.
 absl::Status ExchangeInPlace(const std::string& output, const std::string& tree,
                              const std::string& old);
 

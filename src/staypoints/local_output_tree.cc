@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Not synced: until the whole tree is in its place the file means nothing.
+// Not synced: the file is not used until the whole tree is in place.
 class TreeFile : public ObjectWriter {
  public:
   TreeFile(std::string path, FileDescriptor file)
@@ -54,8 +54,8 @@ class TreeFile : public ObjectWriter {
   FileDescriptor file_;
 };
 
-// The temporary folder of a run, which is removed at the end, whatever it holds then. "tree" in it
-// is what is being built, and later what was there before.
+// The temporary folder of a run, which is removed at the end with its content. "tree" in it is the
+// new output, and later the earlier one.
 struct Staging {
   std::unique_ptr<TempFolder> folder;
   std::string tree;
@@ -115,7 +115,7 @@ class LocalOutputTree : public OutputTree {
   uint64_t replaced_staypoints() const override { return before_.staypoints; }
 
  private:
-  // Mostly the folders above are there: making sure of them first would cost more than the rest.
+  // The parent folders usually exist: checking them first would cost more than the rest.
   absl::Status MakeFolder(const std::string& folder) {
     if (::mkdirat(staging_.root.get(), folder.c_str(), access_.folder_mode()) == 0) {
       return access_.CompleteFolder(staging_.root.get(), folder);
@@ -139,7 +139,7 @@ class LocalOutputTree : public OutputTree {
   absl::Status PutInPlace() {
     int error = Rename(RENAME_NOREPLACE);
     if (error == EEXIST) return ExchangeWhole();
-    // Some file systems know no such renames. A plain one replaces nothing but an empty folder.
+    // Some file systems lack such renames. A plain one replaces nothing but an empty folder.
     if (error == EINVAL) error = Rename(0);
     if (error == ENOTEMPTY || error == EEXIST) return FillInPlace();
     return error == 0 ? absl::OkStatus() : ErrnoStatus(error, StrCat("moving ", staging_.tree));
@@ -148,10 +148,10 @@ class LocalOutputTree : public OutputTree {
   absl::Status ExchangeWhole() {
     ASSIGN_OR_RETURN(const OutputFolder now, InspectOutputFolder(output_));
     ASSIGN_OR_RETURN(const FolderAccess mine, ReadFolderAccess(staging_.root.get(), output_));
-    // One that came meanwhile, or that cannot be exchanged: a layer of an overlay, a folder of
-    // others in a sticky one, an old file system.
+    // The existing folder appeared meanwhile, or cannot be exchanged: a layer of an overlay, a
+    // folder of another user in a sticky one, an old file system.
     if (now.access != mine || Rename(RENAME_EXCHANGE) != 0) return FillInPlace();
-    // What was displaced may have been changed at the last moment.
+    // The displaced folder may have been changed at the last moment.
     const absl::Status displaced = InspectOutputFolder(staging_.tree).status();
     if (displaced.ok() || Rename(RENAME_EXCHANGE) != 0) return absl::OkStatus();
     return absl::FailedPreconditionError(
@@ -171,8 +171,8 @@ class LocalOutputTree : public OutputTree {
   const std::string scratch_;
 };
 
-// A staging folder beside `output`, for an exchange. Nullopt if an existing output cannot be
-// exchanged without a loss: its parent is not writable, or its owner or group cannot be given.
+// A staging folder next to `output`, for an exchange. Nullopt if an existing output cannot be
+// exchanged without loss: its parent is not writable, or its owner or group cannot be set.
 absl::StatusOr<std::optional<Staging>> StageBeside(const std::string& output,
                                                    const OutputFolder& before) {
   const size_t slash = output.rfind('/');

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(FileSystems, LocalOutputTreeTest, testing::Values("/tmp
                            return std::string(info.param) == "/tmp" ? "Tmp" : "Shm";
                          });
 
-TEST_P(LocalOutputTreeTest, AppearsWholeAndReplacesAnEarlierOne) {
+TEST_P(LocalOutputTreeTest, AppearsAsAWholeAndReplacesAnEarlierOne) {
   ASSERT_TRUE(WriteTree("one").ok());
   EXPECT_EQ(Content(kData), "one");
   EXPECT_EQ(Content("_SUCCESS"), kMarker);
@@ -92,7 +92,7 @@ TEST_P(LocalOutputTreeTest, AppearsWholeAndReplacesAnEarlierOne) {
   EXPECT_EQ(Names(), std::vector<std::string>{"out"});
 }
 
-TEST_P(LocalOutputTreeTest, NothingIsSeenBeforeItIsPublished) {
+TEST_P(LocalOutputTreeTest, NothingIsVisibleBeforePublish) {
   {
     auto tree = OpenLocalOutputTree(output_, "");
     ASSERT_TRUE(tree.ok()) << tree.status();
@@ -126,7 +126,7 @@ TEST_P(LocalOutputTreeTest, ReplacesNothingThatItDidNotWrite) {
 }
 
 // Spark's marker is empty, and its files may have any name.
-TEST_P(LocalOutputTreeTest, AMarkerOfAnotherProgramIsNone) {
+TEST_P(LocalOutputTreeTest, IgnoresMarkersOfOtherPrograms) {
   fs::create_directory(output_);
   std::ofstream(output_ + "/_SUCCESS") << "";
   EXPECT_TRUE(absl::IsFailedPrecondition(WriteTree("one")));
@@ -148,7 +148,7 @@ TEST_P(LocalOutputTreeTest, AFileDeepInAnEarlierOutputIsNotRemoved) {
   EXPECT_EQ(Content("p1=ab/p2=cd/notes.txt"), "mine");
 }
 
-TEST_P(LocalOutputTreeTest, WhatAppearsDuringTheRunIsKept) {
+TEST_P(LocalOutputTreeTest, FilesThatAppearDuringTheRunAreKept) {
   const auto appears = [&](auto make) {
     auto tree = OpenLocalOutputTree(output_, "");
     ASSERT_TRUE(tree.ok()) << tree.status();

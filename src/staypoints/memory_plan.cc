@@ -12,9 +12,9 @@ namespace {
 constexpr uint64_t kProgram = 44 << 20;  // code, libraries, stacks, small change
 constexpr uint64_t kDecoder = 9 << 20;   // of each worker: pages, batches
 constexpr uint64_t kMinRest = 16 << 20;
-constexpr uint64_t kMaxMemory = uint64_t{1} << 44;  // what "unlimited" comes to
+constexpr uint64_t kMaxMemory = uint64_t{1} << 44;  // the limit for "unlimited"
 constexpr uint64_t kQuickestMemory = 512'000'000;   // docs/benchmarks.md
-constexpr uint64_t kRangeBytes = 2 << 20;           // a range that the caches still hold
+constexpr uint64_t kRangeBytes = 2 << 20;           // a range that fits the caches
 constexpr size_t kMaxRanges = 1024;
 constexpr size_t kMinChunk = 4 << 10;
 constexpr size_t kMaxChunk = 64 << 10;
@@ -30,13 +30,13 @@ MemoryPlan PlanMemory(uint64_t memory, size_t workers, uint64_t trips) {
   plan.store = rest * 6 / 10;
   plan.sorter = rest * 3 / 10 / workers;
   plan.writers = rest / 10;
-  // Two chunks for each range and worker must fit, and should be few of all.
+  // Two chunks for each range and worker must fit, and should be a small part of all.
   const size_t fitting = plan.store / (4 * workers * kMinChunk);
   const size_t max = std::min(kMaxRanges, std::max<size_t>(fitting, 1));
   plan.ranges = std::clamp<size_t>(bytes / kRangeBytes, std::min(4 * workers, max), max);
   const uint64_t share = std::min<uint64_t>(plan.store, bytes) / (4 * workers * plan.ranges);
   plan.chunk_bytes = std::clamp<size_t>(std::bit_floor(share), kMinChunk, kMaxChunk);
-  // Guesses of the number of trips may be far too low: memory that is not touched costs nothing.
+  // The estimated number of trips may be far too low: memory that is not touched costs nothing.
   return plan;
 }
 

@@ -1,4 +1,4 @@
-// How the memory of a run is shared out. Nothing in the output depends on it.
+// How a run divides its memory. The output does not depend on it.
 #ifndef MILLRACE_STAYPOINTS_MEMORY_PLAN_H_
 #define MILLRACE_STAYPOINTS_MEMORY_PLAN_H_
 
@@ -15,13 +15,13 @@ struct MemoryPlan {
   size_t writers = 0;      // of all workers, for encoding
 };
 
-// For about `trips` trips on `workers` threads with `memory` bytes for the whole process, the
-// program itself and its decoders included. Too little memory is taken for the least that works,
-// about 64 MB.
+// For about `trips` trips on `workers` threads with `memory` bytes for the whole process, including
+// the program itself and its decoders. If that is too little, the minimum that works, about 64 MB,
+// is used.
 MemoryPlan PlanMemory(uint64_t memory, size_t workers, uint64_t trips);
 
-// A quarter of this machine's memory, or of what its control groups allow, but at most what is
-// quickest: beyond 512 MB, memory that is touched for the first time costs more than a spill.
+// A quarter of this machine's memory, or of the limit of its control groups, but at most the
+// fastest size: beyond 512 MB, touching new memory costs more than spilling.
 uint64_t DefaultMemory();
 
 }  // namespace millrace

@@ -23,13 +23,13 @@ TEST(MemoryPlanTest, TheStoreHoldsTwoChunksForEachRangeAndWorker) {
   }
 }
 
-TEST(MemoryPlanTest, TheSharesStayWithinTheWhole) {
+TEST(MemoryPlanTest, TheSharesStayWithinTheTotal) {
   const MemoryPlan plan = PlanMemory(1'000'000'000, 2, 100'000'000);
   EXPECT_LT(plan.store + 2 * plan.sorter + plan.writers, 1'000'000'000u);
   EXPECT_GT(plan.store, 400'000'000u);
 }
 
-TEST(MemoryPlanTest, TheDefaultIsWhatIsQuickest) {
+TEST(MemoryPlanTest, TheDefaultIsTheFastestSize) {
   EXPECT_GT(DefaultMemory(), 16u << 20);
   EXPECT_LE(DefaultMemory(), 512'000'000u);
 }

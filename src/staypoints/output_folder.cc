@@ -22,7 +22,7 @@ namespace {
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-// Looks at all names below a folder.
+// Checks all names below a folder.
 class Scan {
  public:
   Scan(const std::string& output, int root) : output_(output), root_(root) {}
@@ -117,7 +117,7 @@ absl::StatusOr<bool> MustStayInPlace(const std::string& path) {
   if (current == path) return true;
   if (!current.empty() && IsWithin(current, path)) {
     return absl::FailedPreconditionError(
-        StrCat("the current folder is inside of ", path,
+        StrCat("the current folder is inside ", path,
                ", which is about to be replaced; run the command from another folder"));
   }
   struct statx about;

@@ -145,7 +145,7 @@ TEST_F(OutputKillTest, ANewOutputIsThereOrNotAtEveryMoment) {
 }
 
 // Where nothing can be exchanged, a reader who waits for the marker never sees a mixture.
-TEST_F(OutputKillTest, InPlaceTheMarkerNeverStandsBesideHalfAnOutput) {
+TEST_F(OutputKillTest, InPlaceTheMarkerIsNeverNextToAPartialOutput) {
   bool was_incomplete = false;
   for (int calls = 0;; ++calls) {
     ASSERT_TRUE(WriteTree("old"));

@@ -1,5 +1,5 @@
-// How a folder or prefix says that it holds an output of this command, and which names are part of
-// one. Nothing else is ever replaced or removed.
+// How a folder or prefix is marked as an output of this command, and which names are part of one.
+// Nothing else is ever replaced or removed.
 #ifndef MILLRACE_STAYPOINTS_OUTPUT_MARKER_H_
 #define MILLRACE_STAYPOINTS_OUTPUT_MARKER_H_
 
@@ -13,9 +13,9 @@
 
 namespace millrace {
 
-// Says that the output is complete; written last.
+// Marks a complete output; written last.
 inline constexpr std::string_view kMarkerName = "_SUCCESS";
-// Stands there instead while the files are being replaced one by one.
+// Replaces the marker while the files are being replaced one by one.
 inline constexpr std::string_view kUnfinishedName = "_UNFINISHED";
 // Both are JSON objects with "made_by": kMadeBy.
 inline constexpr std::string_view kMadeBy = "millrace staypoints";

@@ -22,12 +22,11 @@ bool IsLocal(std::string_view uri) {
 
 absl::Status Overlap(std::string_view output, std::string_view relation, std::string_view input) {
   return absl::InvalidArgumentError(StrCat("the output ", output, " ", relation, " the input ",
-                                           input,
-                                           "; choose an --output that is apart from all inputs"));
+                                           input, "; choose an --output outside all inputs"));
 }
 
 constexpr std::string_view kContains = "contains";
-constexpr std::string_view kIsInside = "is inside of";
+constexpr std::string_view kIsInside = "is inside";
 
 // Empty if there is nothing at `path`.
 std::string RealPath(const std::string& path) {
@@ -45,8 +44,8 @@ std::pair<std::string, std::string> SplitPattern(const std::string& pattern) {
   return {pattern.substr(0, rest), pattern.substr(rest)};
 }
 
-// How `output` and what is read below `folder` overlap; empty: not at all. Both without '/' at
-// their ends. `glob` names what is read, from `folder` on; empty: everything.
+// How `output` and the input below `folder` overlap; empty: not at all. Both without a trailing
+// '/'. `glob` is the input, relative to `folder`; empty: everything.
 std::string_view Relation(std::string_view output, std::string_view folder,
                           const std::string& glob) {
   if (IsWithin(folder, output)) return kContains;
@@ -116,7 +115,7 @@ absl::Status CheckLocal(const RunPlaces& places) {
   return absl::OkStatus();
 }
 
-// A uri of a bucket, in one spelling for all.
+// The URI of a bucket, normalized.
 struct BucketPlace {
   std::string_view kind;     // "gs", "s3" or "az"
   std::string_view bucket;   // or container
@@ -154,7 +153,7 @@ absl::Status CheckBucket(const RunPlaces& places) {
     if (!SameBucket(output, place)) continue;
     auto [folder, glob] = SplitPattern(place.path);
     while (folder.ends_with('/')) folder.pop_back();
-    // A name that exists is what it says, even where it looks like a glob.
+    // A name that exists is taken literally, even if it looks like a glob.
     std::string_view relation = Relation(output.path, place.path, "");
     if (relation.empty()) relation = Relation(output.path, folder, glob);
     if (!relation.empty()) return Overlap(places.output, relation, input);
@@ -188,7 +187,7 @@ absl::Status CheckReport(const RunPlaces& places) {
   ASSIGN_OR_RETURN(const std::string resolved, ResolvePath(places.report));
   if (!IsWithin(resolved, output)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      StrCat("--report ", places.report, " is inside of the output ", output,
+      StrCat("--report ", places.report, " is inside the output ", output,
              ", which is replaced as a whole; choose a file outside"));
 }
 

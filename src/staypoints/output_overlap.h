@@ -1,4 +1,4 @@
-// Keeps what a run writes apart from what it reads.
+// Keeps the output of a run separate from its input.
 #ifndef MILLRACE_STAYPOINTS_OUTPUT_OVERLAP_H_
 #define MILLRACE_STAYPOINTS_OUTPUT_OVERLAP_H_
 
@@ -11,17 +11,17 @@
 namespace millrace {
 
 struct RunPlaces {
-  // Patterns as of ObjectStore::List(): what the run was asked to read.
+  // Patterns as for ObjectStore::List(): the requested input.
   absl::Span<const std::string> inputs;
-  absl::Span<const TripFile> files;  // what that is
+  absl::Span<const TripFile> files;  // the files that match
   std::string output;                // path, file:// or gs://, s3://, az://
-  std::string report;                // path of one more file that is written; empty: none
+  std::string report;                // path of another file to write; empty: none
 };
 
-// InvalidArgument if the output contains one of the inputs, is one or is inside of one, so that
-// this run would remove it or the next would read what this one wrote; or if the report is one of
-// the files or inside the output. Links are resolved. Where the names of Azure's accounts cannot be
-// compared, equal containers are taken for the same.
+// InvalidArgument if the output contains an input, is one or is inside one, because this run would
+// remove the input or the next run would read this output; or if the report is one of the files or
+// inside the output. Links are resolved. If the names of Azure's accounts cannot be compared, equal
+// containers are considered the same.
 absl::Status CheckPlacesAreApart(const RunPlaces& places);
 
 }  // namespace millrace

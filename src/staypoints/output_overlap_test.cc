@@ -23,12 +23,12 @@ class OutputOverlapTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  // What is wrong with it: "contains", "is inside of", "" or the message.
+  // What is wrong with it: "contains", "is inside", "" or the message.
   static std::string Check(const RunPlaces& places) {
     const absl::Status status = CheckPlacesAreApart(places);
     if (status.ok()) return "";
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
-    for (const std::string relation : {"contains", "is inside of"}) {
+    for (const std::string relation : {"contains", "is inside"}) {
       if (status.message().find(" " + relation + " the input") != status.message().npos) {
         return relation;
       }
@@ -63,21 +63,21 @@ TEST_F(OutputOverlapTest, FoldersOnDisk) {
   EXPECT_EQ(Local("trips/", "trips/../trips/."), "contains");
   EXPECT_EQ(Local(".", "trips"), "contains");
   EXPECT_EQ(Local("trips", "trips/2026/a.csv"), "contains");
-  EXPECT_EQ(Local("trips/out", "trips"), "is inside of");
-  EXPECT_EQ(Local("trips/2026/new/out", "trips"), "is inside of");
+  EXPECT_EQ(Local("trips/out", "trips"), "is inside");
+  EXPECT_EQ(Local("trips/2026/new/out", "trips"), "is inside");
   EXPECT_EQ(Local("trips-out", "trips"), "");
   EXPECT_EQ(Local("out", "trips"), "");
   EXPECT_EQ(Local("trips/out", "trips/2026"), "");
 }
 
 TEST_F(OutputOverlapTest, GlobsOnDisk) {
-  EXPECT_EQ(Local("trips/out", "trips/**/*.csv"), "is inside of");
-  EXPECT_EQ(Local("trips/out", "trips/*/*.json"), "is inside of");
+  EXPECT_EQ(Local("trips/out", "trips/**/*.csv"), "is inside");
+  EXPECT_EQ(Local("trips/out", "trips/*/*.json"), "is inside");
   EXPECT_EQ(Local("trips/2026", "trips/2026/*.csv"), "contains");
   EXPECT_EQ(Local("trips", "trips/2026/*.csv"), "contains");
   EXPECT_EQ(Local("trips/2026/out", "trips/2026/*.csv"), "");
   EXPECT_EQ(Local("out", "t*/**"), "");
-  EXPECT_EQ(Local("out", "**/*.csv"), "is inside of");
+  EXPECT_EQ(Local("out", "**/*.csv"), "is inside");
   EXPECT_EQ(Local("_out", "**/*.csv"), "");  // hidden, so it is never read
 }
 
@@ -87,7 +87,7 @@ TEST_F(OutputOverlapTest, LinksAreResolved) {
   std::ofstream(folder_ + "elsewhere/b.csv") << "x";
   fs::create_symlink(folder_ + "elsewhere/b.csv", folder_ + "trips/b.csv");
   EXPECT_EQ(Local("link", "trips"), "contains");
-  EXPECT_EQ(Local("trips/2026", "link"), "is inside of");
+  EXPECT_EQ(Local("trips/2026", "link"), "is inside");
   EXPECT_EQ(Local("link/../out", "trips"), "");
   EXPECT_EQ(Local("elsewhere", "trips", {"trips/2026/a.csv"}), "");
   EXPECT_EQ(Local("elsewhere", "trips", {"trips/2026/a.csv", "trips/b.csv"}), "contains");
@@ -101,17 +101,17 @@ TEST_F(OutputOverlapTest, FileUrisAreTheSamePlaces) {
   EXPECT_EQ(
       Check(
           {.inputs = inputs, .files = {}, .output = "file://" + folder_ + "a%20b/c", .report = ""}),
-      "is inside of");
+      "is inside");
 }
 
 TEST_F(OutputOverlapTest, Buckets) {
   EXPECT_EQ(InBucket("gs://b/trips", "gs://b/trips/"), "contains");
   EXPECT_EQ(InBucket("gs://b", "gs://b/trips/a.csv"), "contains");
-  EXPECT_EQ(InBucket("gs://b/trips/out/", "gs://b/trips"), "is inside of");
-  EXPECT_EQ(InBucket("gs://b/out", "gs://b"), "is inside of");
-  EXPECT_EQ(InBucket("gs://b/trips/out", "gs://b/trips/**/*.csv"), "is inside of");
+  EXPECT_EQ(InBucket("gs://b/trips/out/", "gs://b/trips"), "is inside");
+  EXPECT_EQ(InBucket("gs://b/out", "gs://b"), "is inside");
+  EXPECT_EQ(InBucket("gs://b/trips/out", "gs://b/trips/**/*.csv"), "is inside");
   EXPECT_EQ(InBucket("gs://b/trips/out", "gs://b/trips/*.csv"), "");
-  EXPECT_EQ(InBucket("gs://b/a[1]/out", "gs://b/a[1]"), "is inside of");
+  EXPECT_EQ(InBucket("gs://b/a[1]/out", "gs://b/a[1]"), "is inside");
   EXPECT_EQ(InBucket("gs://b/trips-out", "gs://b/trips"), "");
   EXPECT_EQ(InBucket("gs://other/trips", "gs://b/trips"), "");
   EXPECT_EQ(InBucket("s3://b/trips", "gs://b/trips"), "");
@@ -140,7 +140,7 @@ TEST_F(OutputOverlapTest, TheReport) {
   EXPECT_EQ(check(folder_ + "report.html"), "");
   EXPECT_EQ(check("/dev/null"), "");
   EXPECT_NE(check(folder_ + "trips/2026/a.csv").find("one of the inputs"), std::string::npos);
-  EXPECT_NE(check(folder_ + "out/report.html").find("inside of the output"), std::string::npos);
+  EXPECT_NE(check(folder_ + "out/report.html").find("inside the output"), std::string::npos);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ class IdCursor {
   size_t value_ = 0;
 };
 
-// Some rows of a row group. Its memory is used again.
+// Some rows of a row group. Its memory is reused.
 class Batch {
  public:
   Batch(const TripFile& file, const ParquetColumns& columns) : file_(file), columns_(columns) {}
@@ -75,7 +75,7 @@ class Batch {
     return rows;
   }
 
-  // Gives the rows, the first of which is `first_row` of the file, to `visitor`.
+  // Passes the rows, the first of which is `first_row` of the file, to `visitor`.
   absl::Status Visit(uint64_t first_row, size_t rows, TripVisitor& visitor) {
     std::vector<int64_t>& start = times_[0];
     std::vector<int64_t>& end = times_[1];
@@ -243,21 +243,21 @@ class ParquetTripReader : public TripReader {
 absl::Status MissingColumn(size_t index, const ColumnRef& column, const ParquetColumns& columns) {
   const std::string id =
       column.field_id ? StrCat(" (field id ", *column.field_id, ")") : std::string();
-  return absl::InvalidArgumentError(StrCat("there is no column ", column.name, id,
+  return absl::InvalidArgumentError(StrCat("the file has no column ", column.name, id,
                                            "; the columns are ",
                                            absl::StrJoin(columns.names(), ", "), HowToName(index)));
 }
 
-// A file without ids, all of whose columns would be null: nobody meant that.
+// A file without ids, whose columns would all be null, which nobody intends.
 absl::Status CheckFieldIds(const TripColumnRefs& refs, const ParquetColumns& columns) {
   for (size_t i = 0; i < kTripColumns; ++i) {
     if (!refs[i].field_id || columns.leaf(i) != nullptr) return absl::OkStatus();
   }
   if (columns.has_field_ids()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      StrCat("its columns (", absl::StrJoin(columns.names(), ", "),
-             ") have no field ids, by which those of the table are found; give the table a name "
-             "mapping (the property schema.name-mapping.default)"));
+  return absl::InvalidArgumentError(StrCat(
+      "its columns (", absl::StrJoin(columns.names(), ", "),
+      ") have no field ids, which are needed to find those of the table; give the table a name "
+      "mapping (the property schema.name-mapping.default)"));
 }
 
 }  // namespace

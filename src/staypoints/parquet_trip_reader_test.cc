@@ -126,13 +126,14 @@ TEST(ParquetTripReaderTest, ColumnsThatMayBeMissingAreNull) {
   EXPECT_THAT(ReadAll(file).trips, ElementsAre("a null", "d null", "e null", "f null"));
 }
 
-TEST(ParquetTripReaderTest, AMissingColumnIsNamedWithThoseThereAre) {
+TEST(ParquetTripReaderTest, AMissingColumnIsReportedWithTheExistingOnes) {
   std::vector<NamedArray> columns = Columns();
   columns.erase(columns.begin() + kEndLng);
   const auto reader = OpenFile(File(), columns);
   EXPECT_TRUE(absl::IsInvalidArgument(reader.status())) << reader.status();
-  EXPECT_THAT(std::string(reader.status().message()),
-              HasSubstr("there is no column end_lng; the columns are user_id, trip_start_time"));
+  EXPECT_THAT(
+      std::string(reader.status().message()),
+      HasSubstr("the file has no column end_lng; the columns are user_id, trip_start_time"));
 }
 
 TEST(ParquetTripReaderTest, NumbersAreIdsByTheirDigitsAndBlanksAreNone) {
@@ -152,7 +153,7 @@ TEST(ParquetTripReaderTest, NumbersAreIdsByTheirDigitsAndBlanksAreNone) {
   EXPECT_THAT(ReadAll(File(), columns).trips, ElementsAre("7.0 1000", " x -5000", "y 6000"));
 }
 
-TEST(ParquetTripReaderTest, AColumnThatStandsTwiceIsAmbiguous) {
+TEST(ParquetTripReaderTest, ADuplicateColumnIsAmbiguous) {
   std::vector<NamedArray> columns = Columns();
   columns.push_back({"user_id", ArrayOf(arrow::utf8(), R"(["a", "b", "c", "d", "e", "f"])")});
   const auto reader = OpenFile(File(), columns);

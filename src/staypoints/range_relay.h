@@ -1,4 +1,4 @@
-// Hands something from each range of ids to the next one.
+// Passes a value from each range of ids to the next one.
 #ifndef MILLRACE_STAYPOINTS_RANGE_RELAY_H_
 #define MILLRACE_STAYPOINTS_RANGE_RELAY_H_
 
@@ -14,13 +14,14 @@
 
 namespace millrace {
 
-// Thread-safe. Nobody waits for ever if ranges are begun in ascending order and each passes on.
+// Thread-safe. No call blocks forever if ranges are begun in ascending order and each passes on a
+// value.
 template <typename T>
 class RangeRelay {
  public:
   explicit RangeRelay(size_t ranges) : slots_(ranges) {}
 
-  // What the range before `range` passed on, once it has. Cancelled after Cancel().
+  // Returns what the previous range of `range` passed on, once it has. Cancelled after Cancel().
   absl::StatusOr<T> Receive(size_t range) {
     absl::MutexLock lock(&mutex_);
     const auto arrived = [&] {
@@ -32,7 +33,7 @@ class RangeRelay {
     return *std::exchange(slots_[range], std::nullopt);
   }
 
-  // For the range behind `range`.
+  // For the range after `range`.
   void Pass(size_t range, T value) {
     absl::MutexLock lock(&mutex_);
     if (range + 1 < slots_.size()) slots_[range + 1] = std::move(value);

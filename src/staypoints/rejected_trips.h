@@ -1,4 +1,4 @@
-// Rows that are no trips: counted, and kept in the dead letter.
+// Rows that are not trips: counted, and kept as dead letters.
 #ifndef MILLRACE_STAYPOINTS_REJECTED_TRIPS_H_
 #define MILLRACE_STAYPOINTS_REJECTED_TRIPS_H_
 
@@ -21,15 +21,15 @@ class RejectedTrips {
   // `output` names the run's destination in the records; `dead_letter` must outlive this.
   RejectedTrips(DeadLetterQueue& dead_letter, std::string output);
 
-  // What an earlier run kept of `file` is forgotten: it is read anew.
+  // Discards what an earlier run kept of `file`, because it is read again.
   absl::Status Begin(const TripFile& file);
   // `rejections`: in the order of their rows.
   absl::Status Add(const TripFile& file, const std::vector<Rejection>& rejections);
-  // All that was kept of `file` is durable on return.
+  // Everything kept of `file` is durable on return.
   absl::Status Sync(const TripFile& file);
 
   uint64_t count() const;
-  // That of the first file, by name, and its first row, whichever thread saw it when:
+  // The error of the first file, by name, and its first row, whichever thread saw it first:
   // "trips/a.parquet: row 12: user_id is null; ..."; empty if there is none.
   std::string first() const;
 

@@ -13,7 +13,7 @@ Rejection Row(uint64_t row, const std::string& message) {
   return {.source_row = row, .code = "invalid_value", .message = message};
 }
 
-TEST(RejectedTripsTest, TheFirstIsThatOfTheFirstFileAndRowWhicheverThreadCameFirst) {
+TEST(RejectedTripsTest, ReportsTheFirstFileAndRowWhicheverThreadWasFirst) {
   MemoryDeadLetterQueue dead_letter;
   RejectedTrips rejected(dead_letter, "out");
   EXPECT_EQ(rejected.first(), "");

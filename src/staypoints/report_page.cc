@@ -16,7 +16,7 @@ std::string DayOf(int64_t micros) {
 Json MapOf(const DensityGrid& grid) {
   const Extent extent = ExtentOf(grid);
   std::vector<DensityGrid::Cell> cells = grid.cells();
-  // Hash order differs from run to run; files of the same run should not.
+  // Hash order differs from run to run; reports of the same run must not.
   std::sort(cells.begin(), cells.end(),
             [](const auto& a, const auto& b) { return a.y != b.y ? a.y < b.y : a.x < b.x; });
   Json flat = Json::array();

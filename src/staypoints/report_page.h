@@ -12,17 +12,17 @@
 
 namespace millrace {
 
-// The page without data, which it takes where it says {{data}}. From report_page.html.
+// The page without data, which replaces {{data}}. From report_page.html.
 std::string_view ReportPageHtml();
 
 struct ReportSubject {
-  std::string input;  // what was read, for people
+  std::string input;  // the input, for people
   std::string output;
   std::string version;  // of the program
   absl::Time made;
 };
 
-// The page of a run that succeeded. It loads nothing and shows text as text, whatever it is; at
+// The page of a successful run. It loads nothing and shows text as text, whatever its content; at
 // most 65,536 cells of the map, so that it stays below 3 MB.
 std::string MakeReportPage(const StayStats& tally, const StaypointsReport& run,
                            const ReportSubject& subject);

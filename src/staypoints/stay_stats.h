@@ -1,5 +1,5 @@
-// What a report shows of a run: where, how long and when people stay. Fixed memory, whatever the
-// run.
+// What a report shows of a run: where, how long and when people stay. Uses fixed memory, whatever
+// the run.
 #ifndef MILLRACE_STAYPOINTS_STAY_STATS_H_
 #define MILLRACE_STAYPOINTS_STAY_STATS_H_
 
@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// Lengths of stays in bins that are equally wide on a logarithmic scale: five to a factor of ten,
-// from a second to a thousand million seconds (32 years).
+// Lengths of stays in bins of equal width on a logarithmic scale: five per factor of ten, from one
+// second to a thousand million seconds (32 years).
 inline constexpr int kLengthBinsPerDecade = 5;
 inline constexpr int kLengthBins = 9 * kLengthBinsPerDecade;
 
@@ -32,17 +32,17 @@ struct StayStats {
 
   void Add(int64_t enter, int64_t exit, double lat, double lng);
   void Merge(const StayStats& other);
-  // The length that half of the stays of lengths[] are shorter than, in seconds, by interpolation
-  // in its bin; 0 if there are none.
+  // The median of the stays of lengths[], in seconds, by interpolation in its bin; 0 if there are
+  // none.
   double MedianSeconds() const;
 };
 
-// Tallies a run; one per run.
+// Collects the statistics of a run; one per run.
 class StayStatsObserver : public StaypointObserver {
  public:
   void Begin(int workers) override;
   void OnStaypoints(int worker, const StaypointBlock& block) override;
-  // Behind the run.
+  // Called after the run.
   StayStats Total() const;
 
  private:

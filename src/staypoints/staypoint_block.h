@@ -1,4 +1,4 @@
-// Staypoints in motion: some of one output partition, as columns.
+// A block of staypoints of one output partition, as columns.
 #ifndef MILLRACE_STAYPOINTS_STAYPOINT_BLOCK_H_
 #define MILLRACE_STAYPOINTS_STAYPOINT_BLOCK_H_
 
@@ -15,7 +15,7 @@ namespace millrace {
 // Microseconds since 1970-01-01T00:00:00 UTC; this one stands for null.
 inline constexpr int64_t kNullTime = std::numeric_limits<int64_t>::max();
 
-// A null coordinate is the one NaN there is: others are rejected when they are read.
+// NaN stands for a null coordinate; NaNs in the input are rejected.
 inline constexpr double kNullCoordinate = std::numeric_limits<double>::quiet_NaN();
 
 struct StaypointBlock {
@@ -33,8 +33,8 @@ struct StaypointBlock {
   std::vector<int64_t> exit;
   std::vector<double> lat;  // NaN: null
   std::vector<double> lng;
-  // A user with very many staypoints is spread over several blocks: the first user of this block is
-  // the last one of the block before it.
+  // A user with very many staypoints spans several blocks: the first user of this block is the last
+  // one of the previous block.
   bool continues_user = false;
 
   size_t staypoints() const { return enter.size(); }
@@ -46,12 +46,12 @@ struct StaypointBlock {
   void clear();
 };
 
-// Sees every staypoint of a run once, as it is written. Workers call it at the same time, each with
-// its own number, so that tallies need no locks; they are added up behind the run.
+// Called once for every staypoint of a run, as it is written. Workers call it concurrently, each
+// with its own number, so that statistics need no locks; they are added up after the run.
 class StaypointObserver {
  public:
   virtual ~StaypointObserver() = default;
-  // Before the first block: workers are numbered from 0 below `workers`.
+  // Called before the first block: workers are numbered from 0 below `workers`.
   virtual void Begin(int workers) = 0;
   virtual void OnStaypoints(int worker, const StaypointBlock& block) = 0;
 };

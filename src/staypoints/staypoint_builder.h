@@ -1,4 +1,4 @@
-// The window: one user's trips in order to staypoints, and those to blocks of one output partition.
+// Turns one user's sorted trips into staypoints, and those into blocks of one output partition.
 #ifndef MILLRACE_STAYPOINTS_STAYPOINT_BUILDER_H_
 #define MILLRACE_STAYPOINTS_STAYPOINT_BUILDER_H_
 
@@ -13,11 +13,11 @@
 namespace millrace {
 
 // Which staypoints are left out; by default none. Lengths are exit - enter in microseconds; a
-// staypoint whose enter is null has no length that a bound could be met by.
+// staypoint whose enter is null has no length, so no limit applies to it.
 struct StayRules {
   std::optional<int64_t> min_stay;  // shorter ones are left out
   std::optional<int64_t> max_gap;   // longer ones are
-  bool drop_overlaps = false;       // those whose exit lies before their enter are
+  bool drop_overlaps = false;       // those whose exit is before their enter are left out
 };
 
 struct StayCounts {
@@ -31,8 +31,7 @@ struct StayCounts {
 // One thread at a time.
 class StaypointBuilder {
  public:
-  // Called with each block that is full or behind which another partition begins; the block is
-  // used again.
+  // Called with each block that is full or is followed by another partition; the block is reused.
   using Sink = std::function<absl::Status(const StaypointBlock&)>;
 
   StaypointBuilder(const StayRules& rules, Sink sink);
@@ -52,7 +51,7 @@ class StaypointBuilder {
     return absl::OkStatus();
   }
 
-  // Gives the last block to the sink.
+  // Passes the last block to the sink.
   absl::Status Finish();
 
   const StayCounts& counts() const { return counts_; }

@@ -56,7 +56,7 @@ class Builder {
   StaypointBuilder builder_;
 };
 
-TEST(StaypointBuilderTest, StaysLieBetweenTripsThatFollowEachOther) {
+TEST(StaypointBuilderTest, StaysAreBetweenConsecutiveTrips) {
   Builder builder;
   builder.User("abcd1", {{0, 10}, {20, 30}, {50, 60}}).User("abcd2", {{0, 1}, {5, 6}});
   EXPECT_EQ(builder.Shown(), "ab/cd abcd1: 10-20@10 30-50@30; ab/cd abcd2: 1-5@1; ");

@@ -1,5 +1,5 @@
-// Where staypoints go: one format each. Ranges of ids are written at the same time by several
-// threads, and yet the output is a function of the staypoints alone.
+// Writers of staypoints, one per format. Several threads write ranges of ids concurrently, and yet
+// the output depends on the staypoints only.
 #ifndef MILLRACE_STAYPOINTS_STAYPOINT_WRITER_H_
 #define MILLRACE_STAYPOINTS_STAYPOINT_WRITER_H_
 
@@ -14,20 +14,20 @@
 
 namespace millrace {
 
-// Thread-safe; the calls for one range come from one thread, ranges begin in ascending order.
+// Thread-safe; the calls for one range come from one thread, and ranges begin in ascending order.
 class StaypointWriter {
  public:
   virtual ~StaypointWriter() = default;
   // The next block of `range`.
   virtual absl::Status Write(size_t range, const StaypointBlock& block) = 0;
-  // There are no more blocks of `range`; called for each range, also those that had none. May wait
-  // for the ranges before it.
+  // There are no more blocks of `range`; called for each range, even those without blocks. May wait
+  // for earlier ranges.
   virtual absl::Status EndRange(size_t range) = 0;
-  // All ranges have ended: what is still open is finished.
+  // All ranges have ended: finishes what is still open.
   virtual absl::Status Finish() = 0;
-  // Behind Finish(): how many files were written.
+  // After Finish(): how many files were written.
   virtual uint64_t files() const = 0;
-  // Wakes whoever waits in EndRange() or Write(), with Cancelled: a range will never end.
+  // Wakes callers that wait in EndRange() or Write(), with Cancelled: a range will never end.
   virtual void Cancel() = 0;
 };
 

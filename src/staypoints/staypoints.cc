@@ -71,7 +71,7 @@ class Run {
   }
 
  private:
-  // No trips at all are more often a wrong input than a reason to remove what was found before.
+  // An input without trips is more often a wrong input than a reason to remove an earlier output.
   absl::Status CheckThatThereAreTrips(uint64_t replaced_staypoints) const {
     const uint64_t unusable = report_.rejected + report_.without_start;
     if (replaced_staypoints == 0 || report_.trips > unusable) return absl::OkStatus();
@@ -145,7 +145,7 @@ class Run {
         [&] { writer.Cancel(); });
   }
 
-  // What stands in the marker: enough to tell what the folder holds.
+  // The content of the marker: enough to identify the folder's content.
   std::string Marker() const {
     ByteBuffer json;
     json.Append(StrCat("{\"made_by\":\"", kMadeBy, "\",\"format\":\""));

@@ -99,7 +99,7 @@ void TextEncoder::AppendTime(int64_t micros, ByteBuffer& out) {
     rest += kMicrosPerDay;
     --day;
   }
-  if (day != day_) {  // times that follow each other are often of one day
+  if (day != day_) {  // consecutive times are often of one day
     day_ = day;
     const absl::CivilDay date = absl::CivilDay(1970) + day;
     std::memcpy(day_text_, "0000-00-00 ", sizeof(day_text_));

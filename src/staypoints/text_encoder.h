@@ -1,5 +1,6 @@
 // Staypoints as lines of JSON, or as CSV with the staypoints as JSON in one cell (RFC 4180: lines
-// end in CR LF, quotes are doubled). Times are "YYYY-MM-DD HH:MM:SS.mmm" UTC, cut to milliseconds.
+// end in CR LF, quotes are doubled). Times are "YYYY-MM-DD HH:MM:SS.mmm" UTC, truncated to
+// milliseconds.
 //
 //   {"user_id":"user123","staypoints":[{"enter_time":"2025-01-01 10:30:00.000","exit_time":
 //    "2025-01-01 11:00:00.000","lat":40.7589,"lng":-73.9851}],"p1":"us","p2":"er"}
@@ -20,7 +21,7 @@ namespace millrace {
 
 enum class TextStyle { kJson, kCsv };
 
-// What the file begins with; empty for JSON.
+// The beginning of the file; empty for JSON.
 std::string_view TextHeader(TextStyle style);
 
 // Blocks to text, one thread at a time.
@@ -30,7 +31,7 @@ class TextEncoder {
 
   // Appends `block` to `out`. The line of its last user stays open for the next block.
   void Append(const StaypointBlock& block, ByteBuffer& out);
-  // Ends the line that is open, if one is.
+  // Ends the open line, if there is one.
   void EndLine(ByteBuffer& out);
 
  private:
@@ -40,7 +41,7 @@ class TextEncoder {
 
   const TextStyle style_;
   const std::string_view quote_;                // around names and times
-  const std::string enter_, exit_, lat_, lng_;  // what stands before the values
+  const std::string enter_, exit_, lat_, lng_;  // the text before the values
   bool is_open_ = false;
   bool has_staypoint_ = false;  // in the open line
   std::string line_end_;        // of the open line

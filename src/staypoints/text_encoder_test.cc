@@ -51,7 +51,7 @@ TEST(TextEncoderTest, WritesTheLinesOfTheDescription) {
             "\"\"lng\"\":-73.9851}]\"\r\n");
 }
 
-TEST(TextEncoderTest, CutsTimesToMillisecondsTowardsThePast) {
+TEST(TextEncoderTest, RoundsTimesDownToMilliseconds) {
   StaypointBlock block = Block("us", "er");
   AddUser(block, "user");
   AddStay(block, -1, 1'999, 0, 0);
@@ -76,7 +76,7 @@ TEST(TextEncoderTest, NullsAndIdsThatNeedQuotes) {
             "\"\"1970-01-01 00:00:00.000\"\",\"\"lat\"\":null,\"\"lng\"\":1e-07}]\"\r\n");
 }
 
-TEST(TextEncoderTest, AUserMayGoOnInTheNextBlock) {
+TEST(TextEncoderTest, AUserMayContinueInTheNextBlock) {
   StaypointBlock whole = Block("us", "er");
   AddUser(whole, "user1");
   AddStay(whole, 0, 1000, 1, 2);

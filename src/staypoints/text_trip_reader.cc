@@ -169,7 +169,7 @@ class TextTripReader : public TripReader {
     return true;
   }
 
-  // Files without a header show only at their end that they are not trips at all.
+  // Whether files without a header contain trips is known only at their end.
   absl::Status CheckColumns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!at_end_ || open_chunks_ > 0 || !has_rows_) return absl::OkStatus();
     for (const TripColumn column : {kUserId, kStartTime}) {
@@ -187,7 +187,7 @@ class TextTripReader : public TripReader {
   const bool has_header_;
   bool at_end_ ABSL_GUARDED_BY(mutex_) = false;
   size_t open_chunks_ ABSL_GUARDED_BY(mutex_) = 0;  // being mapped
-  // Of files without a header: what the rows have shown.
+  // Of files without a header: what the rows contain.
   bool has_rows_ ABSL_GUARDED_BY(mutex_) = false;
   ColumnSet columns_ ABSL_GUARDED_BY(mutex_);
 };
@@ -198,7 +198,7 @@ absl::Status CheckHeader(const TripColumnRefs& columns, const std::vector<std::s
   for (size_t i = 0; i < columns.size(); ++i) {
     const std::string& name = columns[i].name;
     if (std::find(header.begin(), header.end(), name) != header.end()) continue;
-    return absl::InvalidArgumentError(StrCat("there is no column ", name, "; the columns are ",
+    return absl::InvalidArgumentError(StrCat("the file has no column ", name, "; the columns are ",
                                              absl::StrJoin(header, ", "), HowToName(i)));
   }
   return absl::OkStatus();
@@ -220,7 +220,7 @@ absl::Status CheckStandOnce(const TripColumnRefs& columns,
 absl::StatusOr<std::unique_ptr<TripReader>> OpenTextTrips(const TripFile& file,
                                                           std::shared_ptr<ObjectReader> object) {
   if (file.deleted_rows != nullptr || !file.filters.empty()) {
-    return absl::UnimplementedError("deleted rows are known of Parquet files only");
+    return absl::UnimplementedError("deleted rows are supported in Parquet files only");
   }
   ReadOptions options{.has_entry = false};
   for (const ColumnRef& column : *file.columns) options.columns.push_back(column.name);

@@ -9,7 +9,7 @@
 namespace millrace {
 
 // See TripReader::Open(). CSV, TSV and NDJSON, also compressed; parts are some thousand rows.
-// Unimplemented if `file` has deleted rows, filters or field ids, which no table has over text.
+// Unimplemented if `file` has deleted rows, filters or field ids, which no table has for text.
 absl::StatusOr<std::unique_ptr<TripReader>> OpenTextTrips(const TripFile& file,
                                                           std::shared_ptr<ObjectReader> object);
 

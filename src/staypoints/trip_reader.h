@@ -16,15 +16,15 @@
 
 namespace millrace {
 
-// Gets the trips that a thread reads.
+// Receives the trips that a thread reads.
 class TripVisitor {
  public:
   virtual ~TripVisitor() = default;
-  // A possible trip; a start that is null is kNullTime. Views end with the call. A status that is
-  // not ok ends the reading and is returned.
+  // A possible trip; a null start is kNullTime. Views are valid during the call. A status that is
+  // not ok stops the reading and is returned.
   virtual absl::Status OnTrip(const Trip& trip) = 0;
   virtual absl::Status OnRejected(Rejection rejection) = 0;
-  // From time to time: so many more rows were read, of which so many were deleted ones.
+  // Called from time to time with the number of further rows that were read, and of deleted ones.
   virtual void OnRows(uint64_t rows, uint64_t deleted) = 0;
   // The columns that some rows of a file without a header have, any row each.
   virtual void OnColumnsByRow(const ColumnSet& columns) = 0;
@@ -39,14 +39,14 @@ class TripReader {
   virtual ~TripReader() = default;
 
   // Reads the next part of the file (a row group, or some lines) and returns true; false if other
-  // calls have taken or are reading all that there is. Thread-safe. Errors name the file.
+  // calls have read or are reading all parts. Thread-safe. Errors name the file.
   virtual absl::StatusOr<bool> ReadPart(TripVisitor& visitor, std::stop_token stop) = 0;
 
-  // About `most` user ids from all over the file, in a reader of which nothing was read yet; text
-  // is only read from its begin, and then the reader is of no more use.
+  // About `most` user ids from all over the file, in a reader that has read nothing yet; of text
+  // only the beginning is read, and the reader cannot be used afterwards.
   virtual absl::StatusOr<std::vector<std::string>> SampleIds(size_t max) = 0;
 
-  // Rows in the file; a guess for text.
+  // Rows in the file; an estimate for text.
   virtual uint64_t estimated_rows() const = 0;
 };
 

@@ -43,7 +43,7 @@ struct HexDigits {
 };
 
 #if defined(__SSE2__)
-// The values of 16 digits; clears bits of `good` for what is none.
+// The values of 16 digits; clears bits of `good` for other characters.
 __m128i ValuesOf(uint64_t low, uint64_t high, char letter_a, __m128i& good) {
   const __m128i text = _mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low));
   const auto within = [&](char first, int count) {
@@ -56,7 +56,7 @@ __m128i ValuesOf(uint64_t low, uint64_t high, char letter_a, __m128i& good) {
                       _mm_and_si128(is_letter, _mm_set1_epi8(9)));
 }
 
-// Two digits make a byte, the first the upper half. False if one is no digit.
+// Two digits make a byte, the first the upper half. False if one is not a digit.
 bool PackDigits(const HexDigits& digits, std::string_view alphabet, unsigned char (&key)[16]) {
   __m128i good = _mm_set1_epi8(-1);
   const auto half = [&](uint64_t low, uint64_t high) {
@@ -126,7 +126,7 @@ void StoreLine(const TripRecord& record, char* to) {
 #endif
 }
 
-// Doubles as integers of the same order, -0 before 0, and NaN, which is null, last.
+// Doubles as integers of the same order: -0 before 0, and NaN, which is null, last.
 int64_t OrderOf(double value) {
   const auto bits = std::bit_cast<int64_t>(value);
   return bits ^ ((bits >> 63) & INT64_MAX);

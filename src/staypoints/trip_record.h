@@ -1,5 +1,5 @@
-// A trip as the engine keeps it: one cache line, and more only for ids that do not fit. Whatever
-// the id, it comes back byte for byte.
+// A trip in the engine: one cache line, and more only for ids that do not fit. Every id is restored
+// byte for byte.
 #ifndef MILLRACE_STAYPOINTS_TRIP_RECORD_H_
 #define MILLRACE_STAYPOINTS_TRIP_RECORD_H_
 
@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-// A trip as it was read; views end with the call that gets it. Null times are kNullTime, null
-// coordinates kNullCoordinate; the start is never null.
+// A trip as it was read; views are valid during the call that receives it. Null times are
+// kNullTime, null coordinates kNullCoordinate; the start is never null.
 struct Trip {
   std::string_view user_id;
   int64_t start = 0;
@@ -26,13 +26,13 @@ inline constexpr size_t kMaxIdBytes = 1024;
 inline constexpr int64_t kEarliestTime = -62'135'596'800'000'000;
 inline constexpr int64_t kLatestTime = 253'402'300'799'999'999;
 
-// How the id of a record is kept.
+// How the id of a record is stored.
 enum class IdKind : uint8_t {
-  kShort,      // up to 16 bytes without NUL, as they are, zeros behind
+  kShort,      // up to 16 bytes without NUL, padded with zeros
   kUuid,       // 8-4-4-4-12 lower-case hex digits, as 16 bytes
   kUpperUuid,  // the same in upper case
   kHex,        // 32 lower-case hex digits, as 16 bytes
-  kLong,       // its hash and length; the text lies behind the record
+  kLong,       // its hash and length; the text follows the record
 };
 
 struct alignas(64) TripRecord {
@@ -46,7 +46,7 @@ struct alignas(64) TripRecord {
 
   IdKind kind() const { return static_cast<IdKind>(start_and_kind & 7); }
   int64_t start() const { return start_and_kind >> 3; }
-  // Bytes of the record with the text behind it; a multiple of 64.
+  // Bytes of the record with the text after it; a multiple of 64.
   size_t size() const {
     return kind() == IdKind::kLong ? sizeof(TripRecord) + LongBytes() : sizeof(TripRecord);
   }
@@ -60,7 +60,7 @@ struct alignas(64) TripRecord {
 };
 static_assert(sizeof(TripRecord) == 64);
 
-// Bytes that `id`, of at most kMaxIdBytes, takes with its record at most.
+// The maximum size of a record with `id`, which has at most kMaxIdBytes.
 inline size_t MostRecordBytes(std::string_view id) {
   return sizeof(TripRecord) +
          (id.size() + sizeof(TripRecord) - 1) / sizeof(TripRecord) * sizeof(TripRecord);
@@ -70,7 +70,7 @@ inline constexpr size_t kMaxRecordBytes = sizeof(TripRecord) + kMaxIdBytes;
 
 // Writes `trip` to `to`, which is aligned to 64 bytes, past the caches; returns its size().
 size_t PackTrip(const Trip& trip, char* to);
-// To be called between packing and handing the records to another thread.
+// Must be called between packing and passing the records to another thread.
 void FinishPacking();
 
 // The id of `record`: a view of it, or of `buffer`.
@@ -81,8 +81,7 @@ bool SameUser(const TripRecord& a, const TripRecord& b);
 int CompareUsers(const TripRecord& a, const TripRecord& b);
 
 // The total order of one user's trips: start, end, start_lat, start_lng, end_lat, end_lng, each
-// ascending with nulls last; of the two zeros -0 comes first. Trips that it does not tell apart are
-// the same.
+// ascending with nulls last; -0 comes before 0. Trips that are equal in this order are identical.
 bool TripBefore(const TripRecord& a, const TripRecord& b);
 
 }  // namespace millrace

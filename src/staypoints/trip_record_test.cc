@@ -58,7 +58,7 @@ const std::vector<std::string>& Ids() {
   return ids;
 }
 
-TEST(TripRecordTest, EveryByteAtEveryPlaceOfAUuidComesBack) {
+TEST(TripRecordTest, EveryByteAtEveryPositionOfAUuidIsRestored) {
   for (const std::string uuid :
        {"3f2a7c1e-9b4d-4c60-8a5f-0123456789ab", "3F2A7C1E-9B4D-4C60-8A5F-0123456789AB",
         "3f2a7c1e9b4d4c608a5f0123456789ab"}) {
@@ -72,7 +72,7 @@ TEST(TripRecordTest, EveryByteAtEveryPlaceOfAUuidComesBack) {
   }
 }
 
-TEST(TripRecordTest, EveryIdComesBackByteForByte) {
+TEST(TripRecordTest, EveryIdIsRestoredByteForByte) {
   for (const std::string& id : Ids()) {
     const Packed packed(id);
     EXPECT_EQ(packed.id(), id);

@@ -30,7 +30,7 @@ class FileQueue {
   FileQueue(const std::vector<TripFile>& files, RejectedTrips& rejected)
       : files_(files), rejected_(rejected) {}
 
-  // The file to read now; null at the end. `done`: the one of which no part is left.
+  // The file to read now; null at the end. `done`: the one without remaining parts.
   absl::StatusOr<std::shared_ptr<OpenFile>> Next(const std::shared_ptr<OpenFile>& done) {
     absl::MutexLock lock(&mutex_);
     if (current_ != done) return current_;
@@ -51,7 +51,7 @@ class FileQueue {
   size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Puts the trips of one thread where they belong.
+// Stores the trips of one thread in their ranges.
 class Scatterer : public TripVisitor {
  public:
   Scatterer(const IdRanges& ranges, TripStore& store, RejectedTrips& rejected,
@@ -59,7 +59,7 @@ class Scatterer : public TripVisitor {
       : ranges_(ranges), writer_(store), rejected_(rejected), progress_(progress) {}
 
   absl::Status OnTrip(const Trip& trip) override {
-    // Sorted last, it has no next start and is nobody's: as if it were not there.
+    // A null start sorts last, has no next start and does not count, as if the row did not exist.
     if (trip.start == kNullTime) [[unlikely]] {
       ++counts_.without_start;
       return absl::OkStatus();
@@ -85,7 +85,7 @@ class Scatterer : public TripVisitor {
   }
 
   void SetFile(const TripFile& file) { file_ = &file; }
-  // Of the current file no more is read by this thread.
+  // This thread reads no more of the current file.
   absl::Status EndFile() {
     RETURN_IF_ERROR(KeepRejections());
     return rejected_.Sync(*file_);
@@ -109,8 +109,8 @@ class Scatterer : public TripVisitor {
   std::vector<Rejection> rejections_;
 };
 
-// Single files without a header may lack a column that is null in all of their rows, but not all
-// such files together.
+// Single files without a header may lack a column that is null in all of their rows, but at least
+// one of all such files must have it.
 absl::Status CheckColumnsByRow(const std::vector<TripFile>& files, const ScatterCounts& counts) {
   if (!counts.has_columns_by_row) return absl::OkStatus();
   for (size_t column = 0; column < kTripColumns; ++column) {

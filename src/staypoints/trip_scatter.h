@@ -1,4 +1,4 @@
-// The first half of a run: all files to trips, and those to ranges of user ids.
+// The first half of a run: reads all files and distributes their trips to ranges of user ids.
 #ifndef MILLRACE_STAYPOINTS_TRIP_SCATTER_H_
 #define MILLRACE_STAYPOINTS_TRIP_SCATTER_H_
 
@@ -19,7 +19,7 @@
 
 namespace millrace {
 
-// What a look at some of the files says about all.
+// Estimates for all files from some of them.
 struct TripSample {
   std::vector<std::string> ids;
   uint64_t about_trips = 0;

@@ -61,7 +61,7 @@ class TripSorter::RunWriter {
   Run run_;
 };
 
-// Reads a run back, trip by trip, and gives its space back.
+// Reads a run back, trip by trip, and frees its space.
 class TripSorter::RunReader {
  public:
   RunReader(ScratchFile& scratch, const Run& run, size_t buffer_bytes)

@@ -1,5 +1,5 @@
 // Sorts the trips of one range: users in byte order of their ids, each user's trips in their total
-// order (TripBefore). In memory if they fit there, else in sorted runs on disk that are merged.
+// order (TripBefore). In memory if they fit, else in sorted runs on disk that are merged.
 #ifndef MILLRACE_STAYPOINTS_TRIP_SORTER_H_
 #define MILLRACE_STAYPOINTS_TRIP_SORTER_H_
 
@@ -18,14 +18,15 @@
 
 namespace millrace {
 
-// One thread at a time; its memory is used again from range to range.
+// One thread at a time; its memory is reused from range to range.
 class TripSorter {
  public:
-  // Uses about `memory` bytes, 4 MB at least. `scratch` must outlive it.
+  // Uses about `memory` bytes, at least 4 MB. `scratch` must outlive it.
   TripSorter(ScratchFile& scratch, size_t memory);
   ~TripSorter();
 
-  // Gives all of `trips` to `to`, and their space on disk back. Cancelled when `stop` is requested.
+  // Passes all of `trips` to `to` and frees their space on disk. Cancelled when `stop` is
+  // requested.
   absl::Status Sort(StoredTrips trips, StaypointBuilder& to, std::stop_token stop);
 
  private:
@@ -35,7 +36,7 @@ class TripSorter {
   using Emit = absl::FunctionRef<absl::Status(const TripRecord&, bool begins_user)>;
 
   bool FitsMemory(const StoredTrips& trips) const;
-  // Reads `extents`, one behind the other, into memory that is valid until the next call.
+  // Reads `extents`, one after the other, into memory that is valid until the next call.
   absl::StatusOr<std::string_view> Load(absl::Span<const ScratchFile::Extent> extents);
   absl::StatusOr<std::vector<Run>> MakeRuns(const StoredTrips& trips, std::stop_token stop);
   absl::StatusOr<Run> MakeRun(absl::Span<const std::string_view> pieces);

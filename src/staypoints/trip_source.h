@@ -1,5 +1,5 @@
-// Where trips come from: files, how to find the seven columns in each, and which of their rows do
-// not count. Whoever knows tables (globs, Iceberg metadata) says this; the engine reads the rows.
+// The source of trips: files, how to find the seven columns in each, and which of their rows do not
+// count. Sources know tables (globs, Iceberg metadata); the engine reads the rows.
 #ifndef MILLRACE_STAYPOINTS_TRIP_SOURCE_H_
 #define MILLRACE_STAYPOINTS_TRIP_SOURCE_H_
 
@@ -34,29 +34,29 @@ using ColumnSet = std::bitset<kTripColumns>;
 
 // How a column of a file is found: by its Parquet field id if that is set, else by its name.
 struct ColumnRef {
-  std::string name;  // also what messages call it
+  std::string name;  // also used in messages
   std::optional<int32_t> field_id = {};
-  bool may_be_missing = false;  // then all its values are null; else the file is refused
+  bool may_be_missing = false;  // then all its values are null; otherwise the file is rejected
 };
 
 using TripColumnRefs = std::array<ColumnRef, kTripColumns>;
 
-// The columns by the names that the documentation uses: "user_id", "trip_start_time", ...
+// The columns with the names in the documentation: "user_id", "trip_start_time", ...
 TripColumnRefs DefaultTripColumns();
 
 // Leaves rows out by their content, as equality deletes of a table format do. Thread-safe.
 class RowFilter {
  public:
   virtual ~RowFilter() = default;
-  // The columns that Drops() looks at; any columns of the file, not only those of a trip.
+  // The columns that Drops() uses; any columns of the file, not only those of a trip.
   virtual const std::vector<ColumnRef>& columns() const = 0;
-  // True if the row with these values, one for each of columns(), is not there. Views in `values`
-  // end with the call.
+  // True if the row with these values, one for each of columns(), is left out. Views in `values`
+  // are valid during the call.
   virtual bool Drops(absl::Span<const Value> values) const = 0;
 };
 
-// One file of trips. Parquet or, where neither field ids nor row filters are used, CSV and NDJSON;
-// told by the content.
+// One file of trips. Parquet or, if neither field ids nor row filters are used, CSV and NDJSON;
+// detected from the content.
 struct TripFile {
   ObjectStore* store = nullptr;  // outlives the run
   ObjectInfo object;
@@ -67,14 +67,14 @@ struct TripFile {
       filters;  // rows that any of them drops do not count
 };
 
-// The files of a run. The engine goes through them twice: it first looks at some, to know how ids
-// are distributed. Not thread-safe.
+// The files of a run. The engine reads them twice: it first samples some, to learn the distribution
+// of ids. Not thread-safe.
 class TripSource {
  public:
   virtual ~TripSource() = default;
-  // All files, or why they cannot be known. Called once.
+  // All files, or the error that prevents listing them. Called once.
   virtual absl::StatusOr<std::vector<TripFile>> List() = 0;
-  // Patterns as of ObjectStore::List() that name what List() has looked at, now or at a later run.
+  // Patterns as for ObjectStore::List() for what List() has read, now or in a later run.
   virtual std::vector<std::string> patterns() const = 0;
   // After List(): names that were skipped because they begin with '.' or '_'.
   virtual uint64_t hidden() const { return 0; }

@@ -14,7 +14,8 @@ namespace {
 
 constexpr uint64_t kExtentBytes = 1 << 20;
 
-// `whole` holds `chunks`, one behind the other: as extents that can be read one by one.
+// Splits `whole`, which contains `chunks`, one after the other, into extents that can be read one
+// by one.
 void AddExtents(const ScratchFile::Extent& whole, absl::Span<const std::string_view> chunks,
                 std::vector<ScratchFile::Extent>& extents) {
   ScratchFile::Extent next{whole.offset, 0};
@@ -30,8 +31,8 @@ void AddExtents(const ScratchFile::Extent& whole, absl::Span<const std::string_v
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TripStore>> TripStore::Make(Limits limits, ScratchFile& scratch) {
-  // Only what is used is ever backed, but addresses may be limited too (`ulimit -v`): then the most
-  // that there are, and the rest goes to disk.
+  // Only used memory is ever backed, but addresses may be limited too (`ulimit -v`): then as many
+  // as possible are reserved, and the rest goes to disk.
   const size_t min = 2 * limits.ranges * limits.writers * limits.chunk_bytes;
   void* memory = MAP_FAILED;
   for (;; limits.memory = std::max(limits.memory / 2, min)) {
@@ -40,7 +41,7 @@ absl::StatusOr<std::unique_ptr<TripStore>> TripStore::Make(Limits limits, Scratc
     if (memory != MAP_FAILED) break;
     if (limits.memory <= min) return ErrnoStatus(errno, "reserving memory for trips");
   }
-  // Large pages make what is used several times cheaper.
+  // Large pages make access several times cheaper.
   (void)::madvise(memory, limits.memory, MADV_HUGEPAGE);
   return absl::WrapUnique(new TripStore(limits, scratch, static_cast<char*>(memory)));
 }

@@ -1,5 +1,5 @@
-// All trips of a run between reading and sorting, by range of user ids: in memory as far as that
-// reaches, the rest in a scratch file.
+// All trips of a run between reading and sorting, by range of user ids: in memory as far as
+// possible, the rest in a scratch file.
 #ifndef MILLRACE_STAYPOINTS_TRIP_STORE_H_
 #define MILLRACE_STAYPOINTS_TRIP_STORE_H_
 
@@ -35,8 +35,8 @@ class TripStore {
     size_t memory = 64 << 20;       // of all chunks; two for each range and writer are needed
   };
 
-  // Takes less memory where there are not so many addresses; ResourceExhausted if not even the two
-  // chunks for each can be had. `scratch` must outlive the store.
+  // Uses less memory if the address space is limited; ResourceExhausted if even two chunks for each
+  // range and writer do not fit. `scratch` must outlive the store.
   static absl::StatusOr<std::unique_ptr<TripStore>> Make(Limits limits, ScratchFile& scratch);
   ~TripStore();
 
@@ -52,7 +52,7 @@ class TripStore {
       open.at += PackTrip(trip, open.at);
       return absl::OkStatus();
     }
-    // Hands over what was added; the writer adds no more.
+    // Hands over the added trips; the writer adds no more.
     void Finish();
 
    private:
@@ -78,11 +78,11 @@ class TripStore {
 
   TripStore(const Limits& limits, ScratchFile& scratch, char* memory);
 
-  // Puts a full chunk where it belongs and gives the writer an empty one.
+  // Puts away a full chunk and gives the writer an empty one.
   absl::Status NextChunk(size_t range, Writer::Open& open);
   absl::StatusOr<char*> NewChunk();
   char* FreeChunk();
-  // Moves the chunks of a whole range to disk; ranges that are sorted last go first.
+  // Moves the chunks of a whole range to disk; ranges that are sorted last are moved first.
   absl::Status Spill();
 
   const Limits limits_;
@@ -92,10 +92,10 @@ class TripStore {
 
   absl::Mutex free_mutex_;
   std::vector<char*> free_ ABSL_GUARDED_BY(free_mutex_);
-  size_t used_ ABSL_GUARDED_BY(free_mutex_) = 0;  // bytes of memory_ that were ever given out
+  size_t used_ ABSL_GUARDED_BY(free_mutex_) = 0;  // bytes of memory_ that were ever handed out
 
   absl::Mutex spill_mutex_;
-  size_t next_spilled_ ABSL_GUARDED_BY(spill_mutex_);  // the range behind the next one to go
+  size_t next_spilled_ ABSL_GUARDED_BY(spill_mutex_);  // the range after the next one to move
 };
 
 }  // namespace millrace

@@ -21,7 +21,7 @@ int64_t InRange(int64_t micros) {
   return micros >= kEarliestTime && micros <= kLatestTime ? micros : kBadTime;
 }
 
-// `ticks` times or divided by `factor`, towards the past.
+// `ticks` times or divided by `factor`, rounded down.
 int64_t Scaled(int64_t ticks, int64_t factor) {
   int64_t micros;
   return __builtin_mul_overflow(ticks, factor, &micros) ? kBadTime : InRange(micros);
@@ -138,7 +138,7 @@ void ForEachStored(const ParquetLeaf& leaf, const LeafColumn& column, size_t row
   }
 }
 
-// The general way: every kind of value.
+// The general case: every kind of value.
 template <typename T, typename Convert>
 void ReadCells(const ParquetLeaf& leaf, const LeafColumn& column, size_t rows, CellContext& context,
                T* to, Convert convert) {
@@ -162,9 +162,10 @@ std::string Shown(const Value& value) {
 Rejection TimeRejection(const std::string& field, const Value* value) {
   return {.code = "invalid_time",
           .field = field,
-          .message = StrCat(field, value == nullptr ? "" : StrCat(" ", Shown(*value)),
-                            " is no time from year 1 to 9999; text must be ISO 8601, such as "
-                            "2025-01-01T10:30:00Z")};
+          .message =
+              StrCat(field, value == nullptr ? "" : StrCat(" ", Shown(*value)),
+                     " is not a time between the years 1 and 9999; text must be ISO 8601, such as "
+                     "2025-01-01T10:30:00Z")};
 }
 
 Rejection CoordinateRejection(const std::string& field, const Value* value, double number,
@@ -174,7 +175,7 @@ Rejection CoordinateRejection(const std::string& field, const Value* value, doub
                                                : Shown(*value);
   return {.code = "invalid_value",
           .field = field,
-          .message = StrCat(field, " ", shown, " is no number from ", -max, " to ", max)};
+          .message = StrCat(field, " ", shown, " is not a number from ", -max, " to ", max)};
 }
 
 Rejection IdRejection(const Trip& trip, bool has_id, bool is_utf8, const std::string& field) {

@@ -26,7 +26,7 @@
 
 namespace millrace {
 
-// Stands for a value that is no time, or no coordinate; never in an accepted trip.
+// A value that is not a time, or not a coordinate; never in an accepted trip.
 inline constexpr int64_t kBadTime = kNullTime - 1;
 extern const double kBadCoordinate;
 
@@ -35,30 +35,31 @@ int64_t TimeOf(const Value& value);
 // kNullCoordinate, kBadCoordinate, or the number, which may be out of range.
 double CoordinateOf(const Value& value);
 // The id as text, a view of the value or of `scratch`, whose content is replaced. False if the
-// value cannot be one, is null or blank.
+// value cannot be an id, is null or blank.
 bool ReadId(const Value& value, ByteBuffer& scratch, std::string_view& id);
 
 // InvalidArgument, naming the column, if a Parquet column cannot be `column` of a trip.
 absl::Status CheckTripLeaf(TripColumn column, const std::string& name, const ParquetLeaf& leaf);
 
-// `rows` values of a column that passed CheckTripLeaf() (null: it is not there, all are null).
+// `rows` values of a column that passed CheckTripLeaf() (null: the column is missing, all values
+// are null).
 void ReadTimes(const ParquetLeaf* leaf, const LeafColumn& column, size_t rows, CellContext& context,
                std::vector<int64_t>& to);
 void ReadCoordinates(const ParquetLeaf* leaf, const LeafColumn& column, size_t rows,
                      CellContext& context, std::vector<double>& to);
 
-// True if the times and coordinates of `trip` are possible, and the id is there.
+// True if the times and coordinates of `trip` are possible, and the id is present.
 bool IsPossible(const Trip& trip, bool has_id, bool id_is_utf8);
 
-// Why a trip that is not possible is rejected: code, field and message. `names` are those of the
-// columns, `values` what was read; null pointer: not known.
+// Why an impossible trip is rejected: code, field and message. `names` are those of the columns,
+// `values` the values that were read; null pointer: not known.
 Rejection WhyImpossible(const Trip& trip, bool has_id, bool id_is_utf8, const TripColumnRefs& names,
                         const Value* values);
 
 // The values as one JSON object, for the dead letter.
 std::string TripAsJson(const TripColumnRefs& names, const Value* values);
 
-// The end of a message about a missing column, the `column`th of a file: how to name another.
+// The end of a message about a missing column, the `column`th of a file: how to specify another.
 std::string HowToName(size_t column);
 
 }  // namespace millrace

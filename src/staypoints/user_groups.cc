@@ -75,7 +75,7 @@ void UserGroups::GroupTrips(absl::Span<const std::string_view> pieces) {
 }
 
 void UserGroups::OrderUsers() {
-  // Packed ids of one kind order as numbers do, which saves looking at the records.
+  // Packed ids of one kind order as numbers do, so the records need not be read.
   const bool one_kind = std::all_of(users_.begin(), users_.end(), [this](const User& user) {
     return user.first->kind() == users_[0].first->kind() && user.first->kind() != IdKind::kLong;
   });

@@ -1,4 +1,4 @@
-// Trips that lie in memory, by user and in order.
+// Groups trips in memory by user, in order.
 #ifndef MILLRACE_STAYPOINTS_USER_GROUPS_H_
 #define MILLRACE_STAYPOINTS_USER_GROUPS_H_
 
@@ -13,17 +13,17 @@
 
 namespace millrace {
 
-// One thread at a time; its memory is used again.
+// One thread at a time; its memory is reused.
 class UserGroups {
  public:
   UserGroups();
 
-  // Memory that is used for each trip besides the trip itself, if each is of another user.
+  // Memory per trip besides the trip itself, if each is of another user.
   static constexpr size_t kBytesPerTrip = 96;
 
-  // Calls `emit` with each record of `pieces` (which hold records side by side): users in byte
+  // Calls `emit` with each record of `pieces` (which contain consecutive records): users in byte
   // order of their ids, each user's trips in order; begins_user is true for the first of each. The
-  // first status that is not ok ends it.
+  // first status that is not ok stops it.
   absl::Status ForEach(absl::Span<const std::string_view> pieces,
                        absl::FunctionRef<absl::Status(const TripRecord&, bool begins_user)> emit);
 
@@ -52,10 +52,10 @@ class UserGroups {
   void OrderUsers();
   void PlaceTrips(absl::Span<const std::string_view> pieces);
 
-  const uint64_t seeds_[2];  // so that nobody can make ids that fall together
+  const uint64_t seeds_[2];  // prevents crafted ids that collide
   std::vector<User> users_;
   std::vector<Slot> slots_;
-  std::vector<uint32_t> user_of_;  // of each trip, as they lie in the pieces
+  std::vector<uint32_t> user_of_;  // of each trip, in the order of the pieces
   std::vector<Place> order_;
   std::vector<uint32_t> next_;  // by user: where its next trip goes
   std::vector<Key> keys_;       // the trips, user by user

@@ -14,12 +14,12 @@ struct UserPrefix {
   friend bool operator==(const UserPrefix&, const UserPrefix&) = default;
 };
 
-// `id` is UTF-8; a character is a code point, as for SQL's substr(). The parts are views of `id`,
-// and lie side by side in it.
+// `id` is UTF-8; a character is a code point, as for SQL's substr(). The parts are adjacent views
+// of `id`.
 UserPrefix PrefixOf(std::string_view id);
 
-// `value` as Hive writes it in folder names: "%2F" for '/', and so on for all that Hive's
-// FileUtils.escapePathName names and for NUL; "__HIVE_DEFAULT_PARTITION__" if it is empty.
+// `value` as Hive writes it in folder names: "%2F" for '/', and so on for all characters in Hive's
+// FileUtils.escapePathName and for NUL; "__HIVE_DEFAULT_PARTITION__" if it is empty.
 std::string HiveFolderValue(std::string_view value);
 
 }  // namespace millrace

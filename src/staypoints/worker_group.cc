@@ -25,7 +25,7 @@ class Failure {
     stop_.request_stop();
     absl::MutexLock lock(&mutex_);
     if (first_.ok() && on_failure_ != nullptr) on_failure_();
-    // What was only stopped says nothing of why.
+    // The status of a stopped worker is not the cause.
     if (first_.ok() || absl::IsCancelled(first_)) first_ = status;
   }
   void RequestStop() { stop_.request_stop(); }
@@ -47,7 +47,7 @@ absl::Status Guarded(const std::function<absl::Status(size_t, std::stop_token)>&
   try {
     return work(worker, std::move(stop));
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("there is no more memory; lower --memory");
+    return absl::ResourceExhaustedError("out of memory; lower --memory");
   } catch (const std::exception& error) {
     return absl::InternalError(error.what());
   }

@@ -31,7 +31,7 @@ def connect(threads=2):
     return db
 
 
-# What docs/verbs/staypoints.md promises. A plain list() behind the window would lose the order.
+# What docs/verbs/staypoints.md promises. A plain list() after the window would lose the order.
 STAYPOINTS = """
 SELECT user_id,
        list({{enter_time: enter_time, exit_time: exit_time, lat: lat, lng: lng}} ORDER BY rn) AS staypoints,
@@ -46,7 +46,7 @@ FROM (SELECT user_id, trip_end_time::TIMESTAMP AS enter_time,
 WHERE exit_time IS NOT NULL GROUP BY user_id
 """
 
-# The same, and the quickest way to it that was found: lists are only sorted where they lost their order.
+# The same, in the fastest way found: lists are only sorted if they lost their order.
 QUICKEST_STAYPOINTS = """
 SELECT user_id,
        CASE WHEN list_sort(numbers) = numbers THEN stays

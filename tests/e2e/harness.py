@@ -1,4 +1,4 @@
-"""What end-to-end tests share: the millrace program, a sandbox, a state folder, an oracle.
+"""Shared by end-to-end tests: the millrace program, a sandbox, a state folder, an oracle.
 
 Run a test file by itself with: python3 tests/e2e/test_NAME.py [-v]. The program is build/release/millrace
 unless MILLRACE_BIN names another. Everything listens on a free loopback port and is stopped by its own
@@ -26,7 +26,7 @@ DATA = pathlib.Path(os.environ.get("MILLRACE_TEST_DATA", ROOT.parent / "shared/d
 SANITIZED = bool(os.environ.get("MILLRACE_SANITIZE"))  # such a program takes several times the memory
 SKIPPED = 77  # exit status of a test file in which everything was skipped
 
-# Waits of a retry that a test can afford.
+# Retry delays short enough for tests.
 FAST_RETRY = ["--retry-initial", "5ms", "--retry-max", "20ms"]
 
 
@@ -62,8 +62,8 @@ class Sandbox:
         self.request("POST", "/sandbox/reset")
 
     def export(self, first="1971-01-01"):
-        """Every stored event, as Mixpanel's raw export gives them (times in milliseconds)."""
-        last = datetime.datetime.now(datetime.timezone.utc).date().isoformat()  # later days are refused
+        """Every stored event, as Mixpanel's raw export returns them (times in milliseconds)."""
+        last = datetime.datetime.now(datetime.timezone.utc).date().isoformat()  # later days are rejected
         query = urllib.parse.urlencode({"from_date": first, "to_date": last, "time_in_ms": "true"})
         body = self.request("GET", "/api/2.0/export?" + query, headers={"Authorization": "Basic OnQ6"})
         return [json.loads(line) for line in body.decode().split("\n") if line]
@@ -90,14 +90,14 @@ class Sandbox:
 
 
 def key_of(event):
-    """The four fields that Mixpanel deduplicates by."""
+    """The four fields by which Mixpanel deduplicates."""
     properties = event["properties"]
     return (event["event"], str(properties.get("distinct_id", "")), properties["time"],
             properties["$insert_id"])
 
 
 class MillraceTest(unittest.TestCase):
-    """A test with a folder of its own that goes with it."""
+    """A test with its own folder, which is removed with it."""
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-test-"))

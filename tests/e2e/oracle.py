@@ -1,4 +1,4 @@
-"""What an import of generated events must have delivered, worked out from the source files alone."""
+"""What an import of generated events must have delivered, computed from the source files alone."""
 import datetime
 import gzip
 import json
@@ -11,7 +11,7 @@ SERVER_ADDED = {"mp_processing_time_ms", "$import", "$mp_api_endpoint", "$mp_api
 
 
 def to_millis(text):
-    """ISO 8601 text, UTC unless it says otherwise, to milliseconds; exact, unlike a float."""
+    """ISO 8601 text, UTC unless it has a zone, to milliseconds; exact, unlike a float."""
     moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.timezone.utc)
@@ -32,13 +32,13 @@ def expected_events(folder, pattern="*.ndjson.gz"):
                 properties["$user_id"] = str(properties.pop("user_id"))
                 properties["$device_id"] = properties.pop("device_id")
                 properties["$insert_id"] = properties.pop("insert_id")
-                # Mixpanel makes it of the others.
+                # Mixpanel derives it from the others.
                 properties["distinct_id"] = properties["$user_id"]
                 expected[properties["$insert_id"]] = (name, properties)
     return expected
 
 
-# A transform of which each row becomes several events, some rows many.
+# A transform that turns each row into several events, some rows many.
 FAN_OUT = """export default function (event) {
   const p = event.properties;
   const all = [event];
@@ -55,7 +55,7 @@ def fanned_out(expected):
     """What the events of expected_events() become by FAN_OUT."""
     result = {}
     for insert_id, (name, properties) in expected.items():
-        # JavaScript would round such integers, so transforms are given them as texts.
+        # JavaScript would round such integers, so transforms receive them as strings.
         properties = {k: str(v) if type(v) is int and abs(v) > 2**53 else v for k, v in properties.items()}
         result[insert_id] = (name, properties)
         for i in range(40 if name == "purchase" else 2):

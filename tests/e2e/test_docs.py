@@ -1,4 +1,4 @@
-"""The commands of the documentation, run as they are written: by a shell, in a folder with files as they name them."""
+"""The commands of the documentation, run as written: by a shell, in a folder with the files that they name."""
 import os
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Every fault of the sandbox, in turn and together: the run ends with right accounting and exit status."""
+"""Every fault of the sandbox, one by one and together: the run ends with correct accounting and exit status."""
 import http.server
 import json
 import threading
@@ -171,12 +171,12 @@ class FaultTest(MillraceTest):
         self.assertEqual(len(self.dead_letters()), 1)
 
     def test_strings_400_costs_requests_when_it_passes(self):
-        # A refusal that names no record is halved until the bad ones are found; here there are none.
+        # A batch rejected without named records is halved until the bad ones are found; here there are none.
         report = self.import_with("strings_400:0.2", expect=0)
         self.assertGreater(report["requests"], ROWS / 500)
         self.assert_all_accepted(report)
 
-    def test_401_stops_the_run_which_goes_on_later(self):
+    def test_401_stops_the_run_which_resumes_later(self):
         report = self.import_with("401", expect=3)
         self.assertEqual(report["accepted"], 0)
         self.assertIn("401", report["first_error"])

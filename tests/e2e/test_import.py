@@ -84,14 +84,14 @@ class ImportTest(MillraceTest):
         before = sandbox.stats()["unique"]
         self.assertEqual(len(self.dead_letters()), 1)
 
-        # What is sent is the same: comments, keys in another order, an entry more.
+        # The events stay the same: comments, keys in another order, one more entry.
         same = json.dumps([entry(*mappings, config_id="others", source_prefix="gs://b/"),
                            dict(reversed(entry(*mappings).items()))])
         self.write("sources.json", "// a comment\n" + same)
         report = self.import_json(sandbox, folder, "--config", config)
         self.assertEqual((report["objects_skipped"], report["objects_config_changed"]), (1, 0))
 
-        # A mapping more would change every id.
+        # One more mapping would change every id.
         self.write_config(entry(*mappings, ("plan", "plan")))
         self.write_ndjson("in/b.ndjson", [row(n) for n in range(5_000, 5_010)])
         report = self.import_json(sandbox, folder, "--config", config, expect=2)
@@ -158,7 +158,7 @@ class ImportTest(MillraceTest):
         report = self.import_json(sandbox, f"{self.folder}/in/**/*.ndjson", self.folder / "in/a/1.ndjson")
         self.assertEqual((report["objects"], report["accepted"]), (2, 2))
 
-    def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_3(self):
+    def test_an_interrupt_finishes_writes_in_flight_and_exits_with_3(self):
         sandbox = self.sandbox("--fault", "slow=30ms")
         folder = self.generate(50_000, "--format", "ndjson")
         arguments = ["import", folder, "--config", folder / "sources.json", "--mixpanel-url", sandbox.url, "--json",
@@ -175,7 +175,7 @@ class ImportTest(MillraceTest):
         self.assertGreater(report["accepted"], 0)
         self.assertLess(report["accepted"], 50_000)
         self.assertIn("Press Ctrl-C again to exit immediately", err)
-        # What it accepted is what the sandbox has: nothing in flight was dropped.
+        # It accepted exactly what the sandbox has: nothing in flight was dropped.
         self.assertEqual(sandbox.stats()["unique"], report["accepted"])
         sandbox.set_faults()
         rest = self.import_json(sandbox, folder, "--config", folder / "sources.json")
@@ -183,7 +183,7 @@ class ImportTest(MillraceTest):
         self.assertEqual(judge(self, expected_events(folder), sandbox.export()), 0)
 
     def start_import_that_hangs(self, *args):
-        """(sandbox, process) of an import whose first requests are under way and get no answer."""
+        """(sandbox, process) of an import whose first requests are in flight and get no response."""
         sandbox = self.sandbox("--fault", "slow=60s")
         rows = self.write_ndjson("in/rows.ndjson", [event(n) for n in range(5_000)])
         process = self.start("import", rows, "--mixpanel-url", sandbox.url, "--json", *args)
@@ -192,7 +192,7 @@ class ImportTest(MillraceTest):
             time.sleep(0.01)
         return sandbox, process
 
-    def test_a_stop_gives_up_what_is_not_answered(self):
+    def test_a_stop_abandons_requests_without_a_response(self):
         sandbox, process = self.start_import_that_hangs("--stop-grace", "100ms")
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)  # less than the fault and the request's timeout
@@ -217,7 +217,7 @@ class ImportTest(MillraceTest):
         sandbox.set_faults()
         self.assertEqual(self.import_json(sandbox, self.folder / "in")["accepted"], 5_000)
 
-    def test_damaged_files_are_named_and_the_others_go_on(self):
+    def test_damaged_files_are_named_and_the_others_are_imported(self):
         sandbox = self.sandbox()
         whole = gzip.compress("".join(json.dumps(event(n)) + "\n" for n in range(5_000)).encode())
         self.write("in/cut.ndjson.gz", whole[: len(whole) // 2])
@@ -277,7 +277,7 @@ class ImportTest(MillraceTest):
                 self.assertEqual((code, out), (2, ""), err)
                 self.assertIn(said, err)
 
-    def test_a_config_that_fits_no_object_is_wrong(self):
+    def test_a_config_that_matches_no_object_is_an_error(self):
         self.write_ndjson("in/a.ndjson", [event(1)])
         self.write_ndjson("in/b.ndjson", [event(2)])
         entry = {"config_id": "x", "source_gcs_prefix": "gs://bucket/events/"}
@@ -293,12 +293,12 @@ class ImportTest(MillraceTest):
                 for said in ("no entry of the config matches any of the 2 objects", "gs://bucket/events/",
                              "/in/a.ndjson", "/in/b.ndjson"):
                     self.assertIn(said, err)
-        # One that fits some is not.
+        # A config that matches some objects is not an error.
         some = self.write_config(entry, entry | {"config_id": "y", "source_gcs_prefix": f"{self.folder}/in/b"},
                                  name="some.json")
         report = self.import_json(sandbox, self.folder / "in", "--config", some)
         self.assertEqual((report["accepted"], report["objects_unmatched"]), (1, 1))
-        # Nor one whose objects are done.
+        # Nor is a config whose objects are done.
         again = self.import_json(sandbox, self.folder / "in", "--config", some)
         self.assertEqual((again["objects_skipped"], again["objects_unmatched"]), (1, 1))
         # An input that has no objects says that instead.

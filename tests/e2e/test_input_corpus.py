@@ -45,7 +45,7 @@ class CorpusTest(MillraceTest):
         return self.write_config(MAPPED | keys, name=f"config{len(list(self.folder.glob('config*')))}.json")
 
     def agree(self, path, config=None):
-        """Lets every verb read `path` with a fresh ledger; what they count is the same. Returns (plan, dry, real)."""
+        """Lets every verb read `path` with a fresh ledger; their counts are equal. Returns (plan, dry, real)."""
         with_config = ("--config", config) if config else ()
         self.box.reset()
         self.state = self.folder / f"state{CorpusTest.runs}"
@@ -67,7 +67,7 @@ class CorpusTest(MillraceTest):
         reconciled = self.run_json("reconcile", path, *with_config, *where, expect=1 if real["objects_failed"] else 0)
         self.assertEqual(reconciled["missing"], 0)
         reports = {"dry run": dry, "import": real}
-        if not real["objects_failed"]:  # of a damaged object, what a plan could not read is not known
+        if not real["objects_failed"]:  # a plan does not know the part of a damaged object that it could not read
             self.assertEqual((plan["rows"], plan["events"], plan["rejected"]),
                              (real["read"], real["events"], real["rejected"]), plan["problems"])
             self.assertEqual((reconciled["rows"], reconciled["rows_rejected"], reconciled["unexpected"]),
@@ -83,7 +83,7 @@ class CorpusTest(MillraceTest):
             self.assertEqual((code, err.removeprefix(f"millrace {arguments[0]}: ")), (2, words))
 
     def check(self, path, config=None, *, read, rejected=0, failed=0, says=()):
-        """Every verb reads `read` rows of `path`, rejects so many of them and fails so many objects; messages of
+        """Every verb reads `read` rows of `path`, rejects `rejected` of them and fails `failed` objects; messages of
         failed objects and of rejected rows hold `says`. Returns the events that arrived, in the order of time."""
         plan, dry, real = self.agree(path, config)
         self.assertEqual((real["read"], real["accepted"], real["rejected"], real["objects_failed"]),
@@ -121,20 +121,20 @@ class FaultsTest(CorpusTest):
         self.assertEqual(self.column(self.fault("02_tsv_quote.tsv", "map_tsv.json", read=6), "title"), titles)
         self.assertEqual(self.column(self.fault("02_tsv_quote.tsv", read=6), "title"), titles)
 
-    def test_02_a_malformed_record_costs_its_own_line(self):
+    def test_02_a_malformed_record_affects_its_own_line(self):
         events = self.fault("02_csv_stray_quote.csv", read=300, rejected=1, says=["cell 3 is not closed"])
         self.assertEqual(self.column(events, "x"), [f"plain{n}" if n != 200 else "quoted" for n in range(1, 300)])
         self.assertEqual([record["row"] for record in self.dead()], [1])
         whole = self.check(FAULTS / "02_csv_stray_quote.csv", self.config(quote=""), read=300)
         self.assertEqual(whole[0]["properties"]["x"], '"broken')
 
-    def test_04_an_error_page_is_no_data(self):
+    def test_04_an_error_page_is_not_data(self):
         for config in ("map.json", None):
             self.fault("04_s3_error_page.ndjson", config, read=0, failed=1, says=["AccessDenied: Access Denied, sorry"])
-        # Even where the type is given: nothing was read.
+        # Even if the type is given: nothing was read.
         self.check(FAULTS / "04_s3_error_page.ndjson", self.config(file_type="CSV"), read=0, failed=1, says=["no rows"])
 
-    def test_06_a_header_is_no_magic_number(self):
+    def test_06_a_header_is_not_a_magic_number(self):
         events = self.fault("06_magic_PARENT_ID.csv", "map_upper.json", read=2)
         self.assertEqual(self.column(events, "PARENT_ID"), ["7", "8"])
 
@@ -161,13 +161,13 @@ class FaultsTest(CorpusTest):
     def test_15_the_first_header_cell_may_have_two_lines(self):
         self.assertEqual(self.column(self.fault("15_newline_in_first_header.csv", read=1), "x\nnote"), ["a"])
 
-    def test_22_a_zero_byte_is_of_its_row(self):
+    def test_22_a_zero_byte_affects_only_its_row(self):
         events = self.fault("22_nul_byte.ndjson", None, read=5, rejected=1, says=["control character"])
         self.assertEqual(self.column(events, "distinct_id"), ["u0", "u1", "u3", "u4"])
 
 
     def test_every_input_is_agreed_on(self):
-        # What only the destination refuses, as some of 16, a plan does not know.
+        # A plan does not know what only the destination rejects, as some of 16.
         inputs = sorted(path for path in FAULTS.iterdir()
                         if path.suffix not in (".md", ".json") and not path.name.startswith("16_"))
         self.assertGreater(len(inputs), 20)
@@ -215,7 +215,7 @@ class NeighboursTest(CorpusTest):
             self.assertEqual(self.column(events, "x"), [f"v{n}" for n in range(rows) if n != 1])
 
     def test_long_cells(self):
-        """A well-formed cell of many lines is read, and every verb warns of it."""
+        """A well-formed cell of many lines is read, and every verb warns about it."""
         make = lambda rows: self.csv(rows).replace(",v3\n", ',"' + "line\n" * 150 + '"\n').encode()
         for rows, events in self.each("long.csv", make, self.config()):
             self.assertEqual(self.column(events, "x")[3], "line\n" * 150)
@@ -262,7 +262,7 @@ class NeighboursTest(CorpusTest):
             for rows, events in self.each("bare.csv", make, self.config(columns=["time", "user_id", "x"])):
                 self.assertEqual(self.column(events, "x"), [f"v{n}" for n in range(rows)])
 
-    def test_nothing_read_is_no_success_unless_it_is_empty(self):
+    def test_reading_nothing_is_a_failure_unless_the_file_is_empty(self):
         for name, data in {"zero.csv": b"", "blank.ndjson": b"\n \n", "array.json": b"[]\n",
                            "header.csv": b"time,user_id,x\n", "header.tsv": b"user_id\tx"}.items():
             for packing, pack in PACKINGS.items():
@@ -278,7 +278,7 @@ class NeighboursTest(CorpusTest):
 
 
 class SameWordsTest(CorpusTest):
-    """What one verb cannot read, none can, and all say so in the same words."""
+    """If one verb cannot read a file, none can, and all report the same message."""
 
     def test_refusals(self):
         for name, data, words in (
@@ -289,7 +289,7 @@ class SameWordsTest(CorpusTest):
                 ("u.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16 text"),
                 ("u2.csv", "a,b\n1,2\n".encode("utf-16-le"), "UTF-16 text"),
                 ("zip.csv", b"PK\x03\x04....", "a ZIP archive"),
-                ("cut.parquet", b"PAR1\x15\x04\x15\x00", "the file is cut off")):
+                ("cut.parquet", b"PAR1\x15\x04\x15\x00", "the file is truncated")):
             with self.subTest(name):
                 path = self.write(name, data)
                 self.check(path, self.config(), read=0, failed=1, says=[words])
@@ -341,7 +341,7 @@ class SameWordsTest(CorpusTest):
 
 @unittest.skipUnless((DATA / "events").is_dir(), f"no test data in {DATA}")
 class RealDataTest(CorpusTest):
-    """`init` of the real files, and what its config makes of them."""
+    """`init` of the real files, and the result of its config."""
 
     def test_every_file(self):
         for name, rows in (("events/wikipedia_edits_2015-09-12.ndjson.gz", 39_244),
@@ -365,7 +365,7 @@ class RealDataTest(CorpusTest):
 
 
 class DamageTest(CorpusTest):
-    def test_all_verbs_say_the_same_of_a_file_that_is_cut_off(self):
+    def test_all_verbs_report_the_same_for_a_truncated_file(self):
         # Hard to compress, so that half of the bytes are thousands of rows.
         rows = "".join(json.dumps({"event": "e", "user_id": f"u{n % 50}", "time": TIME + n,
                                    "x": str(n * 2654435761 % 2**61)}) + "\n" for n in range(20_000))

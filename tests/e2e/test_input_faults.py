@@ -1,4 +1,4 @@
-"""Realistic faulty inputs (../shared/data/faults): every verb reads them correctly or rejects them with an error."""
+"""Realistic faulty inputs (../shared/data/faults): each verb reads them correctly or rejects them with a message."""
 import csv
 import gzip
 import io
@@ -26,7 +26,7 @@ class FaultTest(MillraceTest):
         return entry if mappings is None else entry | {"field_mappings": mappings}
 
     def properties(self, sandbox):
-        """Of each stored event, without what Millrace and the server add, in order of time."""
+        """Properties of each stored event, without those that Millrace and the server add, in order of time."""
         left_out = {"$insert_id", "$import", "mp_processing_time_ms", "$mp_api_endpoint", "mp_country_code"}
         events = sorted(sandbox.export(), key=lambda event: (event["properties"]["time"], json.dumps(event)))
         return [{k: v for k, v in event["properties"].items() if k not in left_out} for event in events]
@@ -47,7 +47,7 @@ class HiddenNames(FaultTest):
         self.assertEqual((report["objects"], report["objects_hidden"], report["warnings"]), (2, 0, []))
         self.assertEqual(report["accepted"], 2)
 
-    def test_other_hidden_names_are_counted_and_told_of(self):
+    def test_other_hidden_names_are_counted_and_reported(self):
         line = json.dumps({"event": "e", "properties": {"time": T0, "distinct_id": "u"}}) + "\n"
         for name in ("in/_day=1/a.ndjson", "in/_SUCCESS", "in/_old/b.ndjson", "in/.c.ndjson", "in/_d=1.ndjson"):
             self.write(name, line)
@@ -110,7 +110,7 @@ class Tables(FaultTest):
 
 
 class Columns(FaultTest):
-    def test_a_duplicate_column_is_renamed_and_told_of(self):
+    def test_a_duplicate_column_is_renamed_and_reported(self):
         sandbox = self.sandbox()
         file, config = FAULTS / "05_duplicate_column.parquet", FAULTS / "map.json"
         report = self.import_json(sandbox, file, "--config", config)
@@ -139,7 +139,7 @@ class Columns(FaultTest):
                 plan = self.run_json("plan", file, "--config", config, expect=1)
                 self.assertIn('column "amount", used for "paid", is ambiguous', plan["problems"][0]["message"])
 
-    def test_a_missing_column_is_told_of_once_with_the_nearest_name(self):
+    def test_a_missing_column_is_reported_once_with_the_nearest_name(self):
         file, config = FAULTS / "20_userid_misspelt.csv", FAULTS / "map.json"
         sandbox = self.sandbox()
         code, out, err = self.run_program("import", file, "--config", config, "--json", "--mixpanel-url", sandbox.url)
@@ -265,7 +265,7 @@ class Records(FaultTest):
         self.assertIn("12345", ids)
         self.assertFalse([i for i in ids if "." in i or "e" in i], ids)
 
-    def test_json_inside_of_a_cell(self):
+    def test_json_inside_a_cell(self):
         config = self.write_config(self.entry([*USER[:2], mapping("items", "items", type="json")]))
         rows = [[T0, "u", '{"a": [1, 2.50], "b": "\u00e9"}'], [T0 + 1, "u", "[1,\n2]"], [T0 + 2, "u", ""], [T0 + 3, "u", "{"]]
         file = self.write("a.csv", self.csv(["time", "user_id", "items"], *rows))
@@ -295,7 +295,7 @@ class Staypoints(FaultTest):
         report = self.run_staypoints(self.folder / "t", expect=1)
         self.assertEqual((report["trips"], report["rejected"], report["users"], report["files_hidden"]), (6, 2, 1, 2))
 
-    def test_a_column_that_stands_twice_is_ambiguous(self):
+    def test_a_duplicate_column_is_ambiguous(self):
         rows = [[*row, "x"] for row in self.trips("u")]
         path = self.write("a.csv", self.csv([*self.HEADER, "user_id"], *rows))
         code, _, err = self.run_program("staypoints", "--input", path, "--output", self.folder / "out")
@@ -317,7 +317,7 @@ class Readers(FaultTest):
         self.assertNotEqual(code, 0)
         self.assertIn("BIT_PACKED levels", err)
 
-    def test_plan_counts_what_null_words_take_away(self):
+    def test_plan_counts_cells_that_null_words_make_null(self):
         plan = self.run_json("plan", FAULTS / "13_namibia.csv", "--config", FAULTS / "map.json")
         words = plan["entries"][0]["sample"]["null_words"]
         self.assertEqual([(w["column"], w["word"]) for w in words], [("country", "NA")])

@@ -76,7 +76,7 @@ class KillTest(MillraceTest):
             entry["field_mappings"].insert(0, {"source_field": "country", "mixpanel_field": "land"})
         sources = self.folder / "sources.json"
 
-        # Under the config that an object was not begun with there is soon nothing to do.
+        # Under the other config than the one an object was begun with, little is left to do.
         def use(run):
             is_first = run % 6 < 4
             sources.write_text(json.dumps(config if is_first else changed))
@@ -87,7 +87,7 @@ class KillTest(MillraceTest):
                      "--gigabytes-per-minute", "0", "--json", *FAST_RETRY]
         killed = self.kill_often(kills, arguments, use)
         sandbox.set_faults()
-        # Each object is finished under the config that it was begun with, and left alone under the other.
+        # Each object is finished under the config with which it was begun, and skipped under the other.
         for run in (4, 0):
             use(run)
             code, out, err = self.run_program(*arguments)
@@ -134,7 +134,7 @@ class KillTest(MillraceTest):
 
     def test_a_restart_repeats_what_was_in_flight(self):
         rows, kills = 200_000, 11
-        max_in_flight = 3 * 2000  # one write, one that is being recorded, and one for a slow disk
+        max_in_flight = 3 * 2000  # one being written, one being recorded, and one for a slow disk
         sandbox = self.sandbox()
         folder = self.generate(rows, "--format", "ndjson", "--files", "1")
         arguments = ["import", folder, "--config", folder / "sources.json", "--mixpanel-url", sandbox.url,
@@ -142,7 +142,7 @@ class KillTest(MillraceTest):
                      *FAST_RETRY]
         for kill in range(1, kills + 1):
             process = self.start(*arguments)
-            while sandbox.stats()["unique"] < rows * kill / (kills + 1):  # by how far it has come, not by the clock
+            while sandbox.stats()["unique"] < rows * kill / (kills + 1):  # by progress, not by the clock
                 self.assertIsNone(process.poll(), "the import ended before it was killed")
             process.send_signal(signal.SIGKILL)
             process.communicate()

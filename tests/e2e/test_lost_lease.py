@@ -1,4 +1,4 @@
-"""A worker that is silent for longer than its lease lives on, and finds that another one has its object."""
+"""A worker that is silent for longer than its lease continues, and finds that another worker has its object."""
 import json
 import signal
 import sqlite3
@@ -64,7 +64,7 @@ class LostLeaseTest(MillraceTest):
         self.assertEqual([report["objects_held"] for report in reports], [0, 0])
         self.check_all_is_done(reports)
 
-    def test_it_takes_back_what_the_other_leaves(self):
+    def test_it_takes_back_what_the_other_worker_leaves(self):
         one, another = self.silence_one_until_another_has_its_object()
         another.send_signal(signal.SIGTERM)
         reports = [self.report_of(one, expect=0), self.report_of(another, expect=3)]

@@ -1,4 +1,4 @@
-"""What a process may be started with: closed descriptors, a limit of file sizes, addresses with secrets."""
+"""Conditions at the start of a process: closed descriptors, a limit of file sizes, addresses with secrets."""
 
 import os
 import resource
@@ -43,7 +43,7 @@ class ProcessTest(MillraceTest):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(60), 3)  # what it printed was lost
 
-    def test_an_import_that_nobody_watches_is_recorded(self):
+    def test_an_import_with_closed_output_is_recorded(self):
         sandbox = self.sandbox()
         good = {"event": "a", "properties": {"time": 1700000000, "distinct_id": "u", "$insert_id": "i"}}
         self.write_ndjson("in.ndjson", [good, {"event": "", "properties": {}}])
@@ -53,7 +53,7 @@ class ProcessTest(MillraceTest):
         self.assertEqual(len(self.dead_letters()), 1)
         self.assertEqual(self.run_json("status", expect=1)["objects"][0]["state"], "done")
 
-    def test_a_limit_of_file_sizes_is_an_error_and_no_signal(self):
+    def test_a_limit_of_file_sizes_is_an_error_and_not_a_signal(self):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 

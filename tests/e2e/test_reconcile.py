@@ -1,4 +1,4 @@
-"""Rejected records are replayed, and reconcile tells whether source and destination are the same."""
+"""Rejected records are replayed, and reconcile reports whether source and destination are equal."""
 import json
 import signal
 import time
@@ -48,13 +48,13 @@ class ImportedTest(ReconcileTest):
         self.box.set_faults()
         return report
 
-    def test_what_was_imported_is_the_same(self):
+    def test_imported_events_are_equal(self):
         self.import_sample()
         report = self.reconcile(self.sample)
         self.assert_numbers(report, success=True, expected=ROWS, found=ROWS, missing=0, unexpected=0, duplicates=0,
                             repaired=0, objects=3, first_error=None)
 
-    def test_every_format_is_mapped_to_what_it_was(self):
+    def test_every_format_is_mapped_to_the_same_events(self):
         for file_format in ("parquet", "csv"):
             with self.subTest(file_format):
                 folder = self.folder / file_format
@@ -64,7 +64,7 @@ class ImportedTest(ReconcileTest):
                 self.assert_numbers(self.reconcile(folder), expected=2000, missing=0, unexpected=0)
                 self.box.reset()
 
-    def test_what_is_missing_is_named_and_repaired(self):
+    def test_missing_events_are_named_and_repaired(self):
         self.import_sample()
         self.box.reset()
         report = self.reconcile(self.sample, "--list", "5", expect=1)
@@ -76,7 +76,7 @@ class ImportedTest(ReconcileTest):
         self.assert_numbers(report, missing=0, repaired=ROWS, duplicates=0)
         self.assertEqual(self.box.stats()["unique"], ROWS)
 
-    def test_what_was_never_imported_is_not_proved(self):
+    def test_objects_never_imported_are_not_verified(self):
         report = self.reconcile(self.sample, expect=1)
         self.assert_numbers(report, expected=0, objects=0, objects_not_imported=3)
 
@@ -125,7 +125,7 @@ class ImportedTest(ReconcileTest):
 
 
 class OwnFilesTest(ReconcileTest):
-    """Against small files in Mixpanel's format or of a mapping of their own."""
+    """Against small files in Mixpanel's format or with their own mapping."""
 
     def test_events_of_others_are_unexpected_unless_they_are_ignored(self):
         mine = self.write_ndjson("in/mine.ndjson", self.events(10))
@@ -139,7 +139,7 @@ class OwnFilesTest(ReconcileTest):
                          {"event": "Buy", "distinct_id": "u3", "time": (START + 10) * 1000, "$insert_id": "id-Buy-10"})
         self.run_json(*args, "--ignore-unexpected")
 
-    def test_objects_that_changed_or_went_are_not_proved(self):
+    def test_changed_or_deleted_objects_are_not_verified(self):
         for name in ("same", "changed", "gone"):
             self.write_ndjson(f"in/{name}.ndjson", self.events(5, name))
         self.import_json(self.box, self.folder / "in")
@@ -151,7 +151,7 @@ class OwnFilesTest(ReconcileTest):
         self.assertEqual({(f["problem"], f["object"].rsplit("/")[-1]) for f in report["findings"]},
                          {("changed", "changed.ndjson"), ("gone", "gone.ndjson"), ("not_imported", "new.ndjson")})
 
-    def test_a_fixed_config_repairs_what_it_can_and_reconcile_knows(self):
+    def test_a_fixed_config_repairs_what_it_can_and_reconcile_sees_it(self):
         entry = {"config_id": "orders", "source_gcs_prefix": "in/", "mixpanel_event_name": "Order",
                  "field_mappings": [
                      {"source_field": "user", "mixpanel_field": "distinct_id", "type": "string",

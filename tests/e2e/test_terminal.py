@@ -74,7 +74,7 @@ class TerminalTest(MillraceTest):
         sandbox.process.send_signal(signal.SIGINT)
         self.assertEqual(sandbox.process.wait(20), 3)
 
-    def test_verbs_that_only_look_make_nothing(self):
+    def test_read_only_verbs_create_nothing(self):
         sandbox = self.sandbox()
         path = self.write_ndjson("a.ndjson", [{"event": "a", "properties": {"time": 1_700_000_000, "distinct_id": "u"}}])
         self.assertEqual(self.run_json("status")["totals"]["objects"], 0)

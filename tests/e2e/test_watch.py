@@ -1,4 +1,4 @@
-"""`millrace watch`: files that come are imported at once, whatever is done to the files and to the watch."""
+"""`millrace watch`: new files are imported at once, whatever happens to the files and to the watch."""
 import json
 import os
 import random
@@ -32,7 +32,7 @@ def lines(numbers):
 
 
 class Watch:
-    """A running `millrace watch`, whose log lines are read as they come."""
+    """A running `millrace watch`, whose log lines are read as they arrive."""
 
     def __init__(self, test, *args, **options):
         self.test = test
@@ -93,7 +93,7 @@ class WatchBase(MillraceTest):
         self.inbox.mkdir()
 
     def put(self, name, text):
-        """A file that appears whole."""
+        """A file that appears complete."""
         path = self.inbox / name
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.parent / f".{path.name}.part"
@@ -113,7 +113,7 @@ class WatchBase(MillraceTest):
 
 
 class FolderTest(WatchBase):
-    def test_files_are_imported_as_they_come(self):
+    def test_files_are_imported_as_they_arrive(self):
         sandbox = self.sandbox()
         self.put("before.ndjson", lines([0]))
         os.utime(self.inbox / "before.ndjson", (1_700_000_000, 1_700_000_000))
@@ -140,12 +140,12 @@ class FolderTest(WatchBase):
         idle = self.watch(sandbox, self.inbox, "--exit-when-idle", "300ms").finish(stop=None, expect=0)
         self.assertEqual((idle["objects_skipped"], idle["requests"]), (41, 0))
 
-    def test_killed_and_restarted_while_files_come(self):
+    def test_killed_and_restarted_while_files_arrive(self):
         seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
         randomness = random.Random(seed)
         sandbox = self.sandbox("--fault", "slow=20ms", "--fault", "reply_lost:0.05", "--seed", str(seed))
         files, rows, kills = 408, 25, 12
-        turns = threading.Semaphore(0)  # so that files come all through the kills
+        turns = threading.Semaphore(0)  # so that files arrive during all kills
 
         def write():
             for number in range(files):
@@ -200,7 +200,7 @@ class FolderTest(WatchBase):
         self.assertEqual(sandbox.stats()["unique"], 3)
         self.assertEqual(watch.finish()["rejected"], 0)
 
-    def test_hidden_files_and_what_no_pattern_names_are_left_alone(self):
+    def test_hidden_files_and_files_outside_the_patterns_are_skipped(self):
         sandbox = self.sandbox()
         watch = self.watch(sandbox, str(self.inbox / "**/*.ndjson"))
         for name in ("a/.hidden.ndjson", "a/_temporary/x.ndjson", "a/_SUCCESS", "a/notes.txt"):
@@ -234,7 +234,7 @@ class FolderTest(WatchBase):
         self.assertEqual(watch.finish()["objects"], 5)
         self.assertEqual(sandbox.stats()["unique"], 4, "what is outside is not imported; two links are one event")
 
-    def test_poll_interval_finds_what_the_kernel_did_not_tell(self):
+    def test_poll_interval_finds_files_without_a_kernel_event(self):
         sandbox = self.sandbox()
         watch = self.watch(sandbox, self.inbox, "--poll-interval", "200ms", "--settle-time", "50ms")
         # A file made without a name, given one, and kept open: neither closed nor moved.
@@ -362,7 +362,7 @@ class ConfigTest(WatchBase):
                                    {"source_field": "*", "mixpanel_field": "*"}]}
 
     def replace_text(self, path, text):
-        """Whole at every moment, as a deployment would."""
+        """Replaced atomically, as a deployment would."""
         hidden = path.with_name(f".{path.name}.part")
         hidden.write_text(text)
         hidden.rename(path)
@@ -373,7 +373,7 @@ class ConfigTest(WatchBase):
     def plans(self, sandbox):
         return sorted(str(e["properties"].get("plan")) for e in sandbox.export())
 
-    def test_a_hangup_applies_it_to_what_comes_afterwards(self):
+    def test_a_hangup_applies_it_to_later_objects(self):
         sandbox = self.sandbox()
         config = self.write_config(self.events())
         watch = self.watch(sandbox, self.inbox, "--config", config, "--config-interval", "1h")
@@ -384,7 +384,7 @@ class ConfigTest(WatchBase):
         watch.wait_for("no entry of the config matches this object; it is skipped",
                        object=str(self.inbox / "users/early.ndjson"))
 
-        # A property more, and a record type that was not there.
+        # One more property, and a new record type.
         self.replace(config, self.events({"source_field": "plan", "mixpanel_field": "plan"}), self.users())
         watch.process.send_signal(signal.SIGHUP)
         watch.wait_for("config reloaded", entries=2)
@@ -394,7 +394,7 @@ class ConfigTest(WatchBase):
         self.assertEqual(self.plans(sandbox), ["None", "gold"], "what is done stays done")
         self.assertEqual([p["$properties"]["plan"] for p in sandbox.profiles()], ["gold"])
 
-        # The record type goes again.
+        # The record type is removed again.
         self.replace(config, self.events())
         watch.process.send_signal(signal.SIGHUP)
         watch.wait_for("config reloaded", entries=1)
@@ -407,7 +407,7 @@ class ConfigTest(WatchBase):
         report = watch.finish()
         self.assertEqual((report["accepted"], report["objects_failed"]), (4, 0))
 
-    def test_one_that_is_not_valid_is_not_used(self):
+    def test_an_invalid_one_is_not_used(self):
         sandbox = self.sandbox()
         config = self.write_config(self.events())
         watch = self.watch(sandbox, self.inbox, "--config", config, "--config-interval", "50ms",
@@ -437,7 +437,7 @@ class ConfigTest(WatchBase):
         self.put("events/b.ndjson", '{"t": 1700000002, "u": "ann"}\n')
         watch.wait_for("object imported", object=str(self.inbox / "events/b.ndjson"))
 
-        # The config's file is as it was; its transform is not.
+        # The config's file is unchanged; its transform is not.
         self.replace_text(
             config.parent / "none.js",
             "export default (event) => { event.properties.by = 'another'; return event; };\n")
@@ -464,7 +464,7 @@ class ConfigTest(WatchBase):
 
 
 class HttpTest(WatchBase):
-    """What the HTTP side does whatever the store; events are in the tests of watch/."""
+    """HTTP behaviour that does not depend on the store; events are in the tests of watch/."""
 
     def call(self, url, body=None, **headers):
         request = urllib.request.Request(url, data=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -490,7 +490,7 @@ class HttpTest(WatchBase):
             self.assertNotIn("sesame", line.read())
         watch.finish()
 
-    def test_the_port_of_the_environment_is_taken(self):
+    def test_the_port_of_the_environment_is_used(self):
         sandbox = self.sandbox()
         watch = self.watch(sandbox, "--http", "0.0.0.0", env={"PORT": "0"})
         self.assertRegex(watch.wait_for("watching")[0]["url"], r"^http://127\.0\.0\.1:\d+$")

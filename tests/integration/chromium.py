@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to over its debugging pipe; nothing but Python's own library is needed."""
+"""A headless Chromium, controlled over its debugging pipe; nothing but Python's own library is needed."""
 import base64
 import json
 import os
@@ -88,7 +88,7 @@ class Page:
         return result["result"].get("value")
 
     def wait_for(self, script, seconds=30):
-        """Until the expression is true; its value."""
+        """Waits until the expression is true; returns its value."""
         end = time.monotonic() + seconds
         while True:
             value = self.evaluate(script)

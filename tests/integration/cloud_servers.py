@@ -38,7 +38,7 @@ def send(method, url, body=b"", headers=None):
 
 
 class CloudServer:
-    """A running server; subclasses say how it is started and spoken to."""
+    """A running server; subclasses define how it is started and called."""
     program = None
     environment = {}
 
@@ -248,7 +248,7 @@ class ScriptedCloud:
             daemon_threads = True
 
             def handle_error(self, request, client_address):
-                pass  # the program went away
+                pass  # the program closed the connection
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -275,7 +275,7 @@ def gcs_error(status, reason, message):
 
 
 class ScriptedGcs:
-    """Objects in memory behind the part of the JSON API that reading needs; `fault` may answer instead."""
+    """Objects in memory, served over the part of the JSON API that reading needs; `fault` may respond instead."""
 
     def __init__(self, objects, fault=None, page=1000):
         self.objects = dict(objects)  # name -> content

@@ -1,4 +1,4 @@
-// A relay between a client and a server that can lose an answer.
+// A relay between a client and a server that can lose a response.
 #ifndef MILLRACE_TESTS_INTEGRATION_CUTTING_PROXY_H_
 #define MILLRACE_TESTS_INTEGRATION_CUTTING_PROXY_H_
 
@@ -19,7 +19,8 @@ class CuttingProxy {
   CuttingProxy(const CuttingProxy&) = delete;
   CuttingProxy& operator=(const CuttingProxy&) = delete;
 
-  // The next request reaches the server; when its answer comes, the connection is closed instead.
+  // The next request reaches the server; when its response arrives, the connection is closed
+  // instead.
   void LoseNextAnswer();
   int connections() const;
 

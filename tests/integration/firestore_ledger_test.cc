@@ -1,6 +1,6 @@
 // The Firestore ledger against Google's emulator, which FIRESTORE_EMULATOR_HOST names
-// (firestore_servers.py). Its clock cannot be moved, so the contract itself is shown on our strict
-// stand-in; here, that the emulator and the stand-in agree about all that the ledger asks of them.
+// (firestore_servers.py). Its clock cannot be moved, so the contract is tested on our strict
+// stand-in; this tests that the emulator and the stand-in agree on everything the ledger needs.
 #include "connectors/firestore/firestore_ledger.h"
 
 #include <gmock/gmock.h>
@@ -68,7 +68,7 @@ TEST_F(FirestoreEmulatorTest, TheLifeOfARow) {
   EXPECT_TRUE(absl::IsAborted(ledger_->Store(claim->entry, kLease, {})));
 }
 
-TEST_F(FirestoreEmulatorTest, ALeaseRunsOutByTheServersClock) {
+TEST_F(FirestoreEmulatorTest, ALeaseExpiresByTheServersClock) {
   absl::StatusOr<Ledger::Claim> dead =
       ledger_->ClaimObject({Key(), "dead", 1, absl::Seconds(1)}, {});
   ASSERT_TRUE(dead.ok());
@@ -104,7 +104,7 @@ TEST_F(FirestoreEmulatorTest, ManyWorkersShareManyObjects) {
   EXPECT_EQ(done, kObjects);
 }
 
-TEST_F(FirestoreEmulatorTest, TheWalkTurnsPages) {
+TEST_F(FirestoreEmulatorTest, ListsSeveralPages) {
   for (int i = 0; i < 310; ++i) {
     ASSERT_TRUE(
         ledger_->ClaimObject({Key(StrCat("o", 1000 + (i * 7) % 310)), "one", 1, kLease}, {}).ok());

@@ -66,7 +66,7 @@ class FirestoreEmulator:
                 with urllib.request.urlopen(f"http://{self.host}/", timeout=5):
                     return True
             except OSError:
-                time.sleep(0.2)  # until it listens; nothing tells
+                time.sleep(0.2)  # until it listens; it does not report that
         return False
 
     def stop(self):

@@ -1,4 +1,4 @@
-"""Iceberg tables that pyiceberg writes for tests, on disk or in a bucket, and what DuckDB says of their trips."""
+"""Iceberg tables that pyiceberg writes for tests, on disk or in a bucket, and the staypoints of their trips by DuckDB."""
 import datetime
 import gzip
 import json
@@ -24,7 +24,7 @@ if packages.available():
     from pyiceberg.types import DoubleType, NestedField, StringType, TimestampType
 
     class DeleteManifestWriter(ManifestWriterV2):
-        """pyiceberg has no writer of delete manifests yet: the same, but for what it says it holds."""
+        """pyiceberg has no writer of delete manifests yet: the same, except for its declared content."""
 
         def content(self):
             return ManifestContent.DELETES
@@ -56,7 +56,7 @@ class IcebergTablesTest(MillraceTest):
         self.open_catalog(f"file://{self.folder}/warehouse")
 
     def open_catalog(self, warehouse, **properties):
-        """The catalog that tables are created in from now on, of its own."""
+        """A new catalog, in which later tables are created."""
         self.catalog = SqlCatalog("test", uri="sqlite:///:memory:", warehouse=warehouse, **properties)
         self.catalog.create_namespace("db")
 

@@ -156,7 +156,7 @@ class PostgresLedgerTest : public testing::Test {
   Schema schema_;
 };
 
-TEST_F(PostgresLedgerTest, ManyWorkersMakeTheTablesAtOnce) {
+TEST_F(PostgresLedgerTest, ManyWorkersCreateTheTablesConcurrently) {
   std::vector<std::thread> workers;
   std::atomic<int> opened{0};
   for (int i = 0; i < 8; ++i) {
@@ -171,8 +171,9 @@ TEST_F(PostgresLedgerTest, ManyWorkersMakeTheTablesAtOnce) {
 
 class PostgresUpgradeTest : public PostgresLedgerTest, public testing::WithParamInterface<int> {};
 
-// As Millrace made it before it kept the mapping version, and before it kept what may be sent.
-TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndGoesOn) {
+// Tables as Millrace created them before it stored the mapping version, and before it stored what
+// may be sent.
+TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndUsed) {
   ASSERT_TRUE(MustOpen(schema_.Uri())->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
   const std::string of_version_2 = "DROP COLUMN mapping_version, DROP COLUMN config_parts, ";
   schema_.Run(StrCat("ALTER TABLE ", schema_.name(), ".millrace_objects ",
@@ -207,7 +208,7 @@ TEST_F(PostgresLedgerTest, ALostConnectionIsOpenedAgain) {
   EXPECT_TRUE(ledger->Release(claim->entry, {}).ok());
 }
 
-TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
+TEST_F(PostgresLedgerTest, AChangeWithALostResponseIsMadeOnce) {
   std::string folder = testing::TempDir() + "mrproxy_XXXXXX";
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   {
@@ -244,8 +245,8 @@ TEST_F(PostgresLedgerTest, AChangeWhoseAnswerWasLostIsMadeOnce) {
   std::filesystem::remove_all(folder);
 }
 
-// As after a failover: the server that was the primary is read-only, until another takes its place.
-TEST_F(PostgresLedgerTest, AReadOnlyServerIsTriedAgainOverANewConnection) {
+// As after a failover: the server that was the primary is read-only, until another replaces it.
+TEST_F(PostgresLedgerTest, AReadOnlyServerIsRetriedOverANewConnection) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
   absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
@@ -259,21 +260,21 @@ TEST_F(PostgresLedgerTest, AReadOnlyServerIsTriedAgainOverANewConnection) {
   EXPECT_TRUE(ledger->Store(claim->entry, kLease, {}).ok()) << "only new connections may write";
 }
 
-TEST_F(PostgresLedgerTest, SameContentFromAnOldRevisionIsNotTakenForALostAnswer) {
+TEST_F(PostgresLedgerTest, SameContentFromAnOldRevisionIsNotMistakenForALostResponse) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
   LedgerEntry first = ledger->ClaimObject({Key(), "one", 1, kLease}, {})->entry;
   ASSERT_TRUE(ledger->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
   EXPECT_TRUE(absl::IsAborted(ledger->Store(first, kLease, {})));
 }
 
-TEST_F(PostgresLedgerTest, AServerThatIsNotThereIsUnavailable) {
+TEST_F(PostgresLedgerTest, AMissingServerIsUnavailable) {
   const absl::Status status = OpenPostgresLedger("postgres://x:secret@127.0.0.1:1/db", {}).status();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())),
               AllOf(HasSubstr("127.0.0.1:1"), Not(HasSubstr("secret"))));
 }
 
-TEST_F(PostgresLedgerTest, WhatIsWrongForGoodIsNamed) {
+TEST_F(PostgresLedgerTest, PermanentErrorsAreNamed) {
   const std::string folder = SocketFolder();
   const absl::Status database =
       OpenPostgresLedger(StrCat("postgres://tester@/nowhere?host=", folder), {}).status();
@@ -286,7 +287,7 @@ TEST_F(PostgresLedgerTest, WhatIsWrongForGoodIsNamed) {
   EXPECT_THAT(std::string(ToStd(uri.message())), Not(HasSubstr("ret@")));
 }
 
-TEST_F(PostgresLedgerTest, ARoleWithoutRightsIsToldWhatToDo) {
+TEST_F(PostgresLedgerTest, ARoleWithoutRightsGetsAdvice) {
   schema_.Run(StrCat("CREATE ROLE weak_", schema_.name(), " LOGIN; GRANT USAGE ON SCHEMA ",
                      schema_.name(), " TO weak_", schema_.name()));
   const absl::Status status =

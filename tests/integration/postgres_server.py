@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own for a test: in a folder of its own, reached by its socket.
+"""A private PostgreSQL server for a test: in its own folder, reached by its socket.
 
 As a program it runs a command with MILLRACE_TEST_POSTGRES naming the server, and exits as that does; with 77
 if PostgreSQL is not installed.
@@ -25,11 +25,11 @@ def programs():
 
 
 class PostgresServer:
-    """Running on return; it keeps nothing on disk safe, as no test cuts the power."""
+    """Running on return; it does not sync to disk, as no test cuts the power."""
 
     def __init__(self, *settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mr-pg-"))
-        # The server refuses to be root.
+        # The server refuses to run as root.
         self.user = {}
         if os.geteuid() == 0:
             entry = pwd.getpwnam("nobody")

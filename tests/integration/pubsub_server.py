@@ -36,11 +36,11 @@ class PubsubServer:
         return self.ask(publish=topic, data=data, attributes=attributes or {})["id"]
 
     def messages(self):
-        """All that were ever published, with their deliveries and acks."""
+        """All messages ever published, with their deliveries and acks."""
         return self.ask(messages=True)["messages"]
 
     def wait_until(self, condition, seconds=30):
-        """Asks until condition(messages) holds; returns them."""
+        """Polls until condition(messages) is true; returns them."""
         end = time.monotonic() + seconds
         while True:
             messages = self.messages()

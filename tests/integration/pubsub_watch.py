@@ -72,7 +72,7 @@ class GcsServer:
 
 
 class WatchWorld:
-    """All of it. Rows are numbered, so that each is an event of its own."""
+    """All of it. Rows are numbered, so that each is a different event."""
 
     def __init__(self, folder, *sandbox_args, exactly_once=False):
         self.folder = pathlib.Path(folder)

@@ -1,4 +1,4 @@
-"""Rejected records in Pub/Sub topics, and their way back."""
+"""Rejected records in Pub/Sub topics, and their replay."""
 import json
 import random
 import signal
@@ -56,7 +56,7 @@ class DeadLetterTopics(harness.MillraceTest):
         self.assertEqual((one["source"], one["row"]), (str(path), "1"))
         self.assertFalse((self.state / "dead_letters").exists())
 
-        # Rejected records are accepted once the fault is gone, and unmapped records with a fixed config.
+        # Rejected records are accepted once the fault is removed; unmapped ones, with a fixed config.
         sandbox.set_faults()
         target = ["--config", self.config, "--mixpanel-url", sandbox.url, "--wait", "500ms"]
         replay = self.run_json("dlq", "replay", "pubsub://test/refused", *target)
@@ -114,7 +114,7 @@ class DeadLetterTopics(harness.MillraceTest):
         self.assertIn("projects/test/topics/nowhere", out + err)
         self.assertIn("gcloud pubsub topics create", out + err)
 
-    def test_a_name_that_is_none_is_wrong_usage(self):
+    def test_an_invalid_topic_name_is_wrong_usage(self):
         for flag, value in (("--dlq_topic_api_errors", "projects/p/errors"), ("--dlq", "pubsub://p")):
             code, _, err = self.run_program("import", self.rows(1), "--config", self.config, flag, value)
             self.assertEqual(code, 2, err)

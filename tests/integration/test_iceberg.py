@@ -1,4 +1,4 @@
-"""Staypoints of real Iceberg tables, written by pyiceberg, against what pyiceberg and DuckDB make of the same tables.
+"""Staypoints of real Iceberg tables, written by pyiceberg, compared with pyiceberg and DuckDB on the same tables.
 
 Skipped and counted where pyiceberg, pyarrow or DuckDB is not installed (tools/setup.sh --tests).
 """
@@ -50,7 +50,7 @@ class IcebergTest(IcebergTablesTest):
         report, found = self.staypoints(table)
         self.assertEqual(report["trips"], self.assert_same(table, found))
 
-    def test_a_range_of_time_prunes_and_is_exact(self):
+    def test_a_time_range_prunes_and_is_exact(self):
         table = self.create()
         self.append(table, make_trips(800, 5))
         begin, end = BEGIN + datetime.timedelta(hours=2, minutes=30), BEGIN + datetime.timedelta(hours=4, minutes=15)
@@ -113,7 +113,7 @@ class IcebergTest(IcebergTablesTest):
         self.assertNotIn(old[0]["user_id"], found)
         self.assertGreater(report["deleted"], 0)
 
-    def test_the_name_mapping_alone_says_what_a_column_is(self):
+    def test_only_the_name_mapping_identifies_columns(self):
         rows = make_trips(200, 23)
         names = {**{i + 1: [column] for i, column in enumerate(COLUMNS)}, 6: ["end_lng"], 7: ["end_lat", "nowhere"]}
         mapping = [{"field-id": id, "names": list} for id, list in names.items()]
@@ -128,7 +128,7 @@ class IcebergTest(IcebergTablesTest):
         report = self.run_json("staypoints", "--input", f"iceberg:{self.location(table)}", "--output", self.folder / "null", expect=1)
         self.assertEqual((report["trips"], report["rejected"]), (200, 200))
         self.assertIn("user_id is null", report["first_error"])
-        # Without a mapping nobody knows what the columns are.
+        # Without a mapping the columns cannot be identified.
         with table.transaction() as transaction:
             transaction.remove_properties("schema.name-mapping.default")
         self.fails(self.location(table), "data.parquet", "field ids", "schema.name-mapping.default")
@@ -144,7 +144,7 @@ class IcebergTest(IcebergTablesTest):
         self.assertEqual((report["trips"], report["deleted"]), (397, 3))
         self.assertEqual(self.assert_same(table, found), 397)  # pyiceberg applies them as well
 
-    def test_equality_deletes_hold_for_older_rows_only(self):
+    def test_equality_deletes_apply_to_older_rows_only(self):
         table = self.create(partitioned=False)
         old = make_trips(300, 11)
         self.append(table, old)
@@ -165,7 +165,7 @@ class IcebergTest(IcebergTablesTest):
         self.assertLess(len(kept), len(rows))
         self.assertEqual(found, self.expected(pa.Table.from_pylist(kept).select(COLUMNS)))
 
-    def test_equality_deletes_of_a_partition_hold_in_it_only(self):
+    def test_equality_deletes_of_a_partition_apply_in_it_only(self):
         table = self.create()
         rows = make_trips(600, 24, users=6, hours=3)
         self.append(table, rows)
@@ -178,7 +178,7 @@ class IcebergTest(IcebergTablesTest):
         report, _ = self.staypoints(table, "--from", begin.isoformat())
         left = [row for row in rows if row["trip_start_time"] >= begin and not (in_it(row) and row["user_id"] in ("u003", "u004"))]
         self.assertEqual(report["trips"], len(left))
-        # A table that is no longer partitioned: deletes of the new spec hold everywhere.
+        # A table that is no longer partitioned: deletes of the new spec apply everywhere.
         with table.update_spec() as update:
             update.remove_field("trip_start_time_hour")
         table = self.catalog.load_table(table.name())
@@ -186,7 +186,7 @@ class IcebergTest(IcebergTablesTest):
         table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "all.parquet", Record(), [1], equality_ids=[1])
         self.assert_deleted(table, rows, lambda row: row["user_id"] == "u005" or in_it(row) and row["user_id"] in ("u003", "u004"))
 
-    def test_equality_deletes_of_a_spec_of_voids_hold_everywhere(self):
+    def test_equality_deletes_of_a_spec_of_voids_apply_everywhere(self):
         """Version 1 keeps a partition field that is removed, as a void one: all partitions are null then."""
         table = self.create(version=1)
         rows = make_trips(300, 25, users=6, hours=3)
@@ -227,13 +227,13 @@ class IcebergTest(IcebergTablesTest):
         data.write_bytes(whole[:-1])
         self.fails(where, data.name, "bytes, but the table says", code=3)
         data.unlink()
-        self.fails(where, data.name, "the table lists a file that is gone")
+        self.fails(where, data.name, "the table lists a file that no longer exists")
         newest = sorted((where / "metadata").glob("*.metadata.json"))[-1]
         metadata = json.loads(newest.read_text())
         newest.write_text(json.dumps(metadata | {"format-version": 3}))
         self.fails(where, "format version 3")
         newest.write_text("[" * 100_000)
-        self.fails(where, "no Iceberg table metadata")
+        self.fails(where, "not Iceberg table metadata")
 
 
 if __name__ == "__main__":

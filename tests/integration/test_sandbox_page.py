@@ -35,7 +35,7 @@ class SandboxPageTest(unittest.TestCase):
         try:
             self.box.request("POST", "/import?strict=1", json.dumps(events), AUTHORIZATION)
         except OSError:
-            pass  # some are refused on purpose
+            pass  # some are rejected on purpose
 
     def open(self, **options):
         page = chromium.Page(self.box.url + "/", **options)
@@ -48,7 +48,7 @@ class SandboxPageTest(unittest.TestCase):
         if folder:
             page.screenshot(os.path.join(folder, name + ".png"))
 
-    def test_shows_what_arrives(self):
+    def test_shows_events_as_they_arrive(self):
         page = self.open()
         self.assertIn("Waiting for the first event", page.evaluate("document.body.innerText"))
         self.picture(page, "empty")

@@ -52,7 +52,7 @@ def make_events(now, count=60):
 
 
 def distinct_id_of(identity):
-    """As Mixpanel's export gives it."""
+    """As in Mixpanel's export."""
     if "distinct_id" in identity:
         return identity["distinct_id"]
     return identity["$user_id"] if "$user_id" in identity else "$device:" + identity["$device_id"]
@@ -72,7 +72,7 @@ class ClientTest(MillraceTest):
         return box
 
     def run_client(self, *command, **environment):
-        """What the client printed; it must end well."""
+        """What the client printed; it must exit with success."""
         file = self.folder / "input.json"
         file.write_text(json.dumps(self.input))
         keep = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
@@ -144,7 +144,7 @@ class ClientTest(MillraceTest):
 
 
 class PageServer:
-    """Serves a page and what it loads, on a port of its own: another origin than the sandbox's."""
+    """Serves a page and what it loads, on its own port: an origin other than the sandbox's."""
 
     def __init__(self, files):
         class Handler(http.server.BaseHTTPRequestHandler):

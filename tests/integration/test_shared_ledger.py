@@ -31,7 +31,7 @@ class SharedLedger(MillraceTest):
         return self.run_json("status", "--ledger", self.ledger, env=self.variables)
 
     def worker_at_work(self, workers, sandbox, received):
-        """One that holds objects, once the sandbox has received so many events."""
+        """A worker that holds objects, once the sandbox has received this many events."""
         while True:
             self.assertTrue(any(worker.poll() is None for worker in workers), "all ended too early")
             if sandbox.stats()["received"] >= received:
@@ -48,7 +48,7 @@ class SharedLedger(MillraceTest):
         folder = self.generate(ROWS, "--format", "ndjson", "--files", str(OBJECTS))
         workers = [self.start(*self.command(folder, sandbox, "--json"), env=self.variables) for _ in range(WORKERS)]
         for kill in range(KILLS):
-            # In the middle of the work: by how far it has come, not by the clock.
+            # In the middle of the work: by progress, not by the clock.
             victim = self.worker_at_work(workers, sandbox, ROWS * (kill + randomness.uniform(0.2, 0.8)) / (KILLS + 1))
             victim.send_signal(signal.SIGKILL)
             victim.communicate()
@@ -74,7 +74,7 @@ class SharedLedger(MillraceTest):
         self.assertEqual((report["read"], report["objects_skipped"]), (0, OBJECTS))
 
     def check_a_worker_elsewhere_is_waited_for(self, hold):
-        """`hold(entry, seconds)` gives the entry to a worker on another machine, which then is silent."""
+        """`hold(entry, seconds)` gives the entry to a worker on another machine, which is then silent."""
         sandbox = self.sandbox()
         folder = self.generate(10, "--format", "ndjson", "--files", "2")
         # A first import makes the rows; one of them is given to another worker as if it were new.
@@ -115,7 +115,7 @@ class PostgresTest(SharedLedger):
                 f"lease_until = now() + interval '{seconds} seconds' WHERE object = '{entry['object']}'")
         self.check_a_worker_elsewhere_is_waited_for(hold)
 
-    def test_a_password_shows_nowhere(self):
+    def test_a_password_is_never_shown(self):
         uri = self.server.uri.replace("tester@", "tester:hush-hush@")
         sandbox = self.sandbox("--fault", "slow=1s")
         folder = self.generate(2000, "--format", "ndjson", "--files", "1")

@@ -1,4 +1,4 @@
-"""`millrace staypoints` against DuckDB's answer, and with bad input, full disks, stops and kills."""
+"""`millrace staypoints` compared with DuckDB, and with bad input, full disks, stops and kills."""
 import filecmp
 import gzip
 import json
@@ -81,7 +81,7 @@ class SemanticsTest(StaypointsTest):
                          b'user_id,p1,p2,staypoints_json\r\nuser123,us,er,"[{""enter_time"":""2025-01-01 10:30:00.000"",'
                          b'""exit_time"":""2025-01-01 11:00:00.000"",""lat"":40.7589,""lng"":-73.9851}]"\r\n')
 
-    def test_rejected_rows_go_to_the_dead_letter_with_row_and_reason(self):
+    def test_rejected_rows_go_to_the_dead_letters_with_row_and_reason(self):
         good = "2025-01-01 10:00:00,2025-01-01 10:30:00,1,2,3,4"
         trips = self.write_trips(f"abcd,{good}", f",{good}", "abcd,yesterday,2025-01-01 10:30:00,1,2,3,4",
                                  "abcd,2025-01-01 11:00:00,04/05/2024,1,2,3,4",
@@ -206,7 +206,7 @@ class DuckDbTest(StaypointsTest):
         self.want(trips)
         self.assert_same("want", duck.QUICKEST_STAYPOINTS.format(trips=trips))
 
-    def test_generated_trips_with_everything_that_is_hard(self):
+    def test_generated_trips_with_all_difficult_cases(self):
         path = self.folder / "trips.parquet"
         self.db.execute(f"COPY ({GENERATED.format(users=5000, rows=120_000)}) TO '{path}' (ROW_GROUP_SIZE 20000)")
         self.want(f"SELECT * FROM read_parquet('{path}') WHERE {duck.POSSIBLE}")
@@ -216,7 +216,7 @@ class DuckDbTest(StaypointsTest):
         self.assertGreater(reports[0]["bytes_spilled"], 0)
 
     def test_one_partition_and_one_user_beyond_memory(self):
-        """All ids begin alike, and one user has most trips: more than 64 MB leave for sorting."""
+        """All ids have the same prefix, and one user has most trips: more than 64 MB leave for sorting."""
         path = self.folder / "trips.parquet"
         self.db.execute(f"""COPY (SELECT CASE WHEN i % 3 = 0 THEN 'user_' || lpad((i % 9973)::VARCHAR, 9, '0')
             ELSE 'user_hot' END AS user_id, TIMESTAMP '2024-01-01' + to_seconds(hash(i) % 30000000) AS trip_start_time,
@@ -293,19 +293,19 @@ class BadInputTest(StaypointsTest):
         path = next(folder.rglob("*.parquet"))
         whole = path.read_bytes()
         path.write_bytes(whole[:len(whole) // 2])
-        self.refuse(path, expect=3, words=[path.name, "cut off"], left=["sample"])
+        self.refuse(path, expect=3, words=[path.name, "truncated"], left=["sample"])
         damaged = bytearray(whole)
         damaged[len(whole) // 3:len(whole) // 3 + 64] = bytes(64)
         path.write_bytes(damaged)
         code, _, err = self.run_program("staypoints", path, "--output", self.folder / "out")
-        if code != 0:  # where no checksum tells, the bytes may still be values
+        if code != 0:  # without checksums, the bytes may still be values
             self.assertIn(path.name, err)
             self.assert_nothing_left("sample")
 
     def test_no_such_input_and_unknown_content(self):
         self.refuse(self.folder / "nowhere.parquet", expect=2, words=["nowhere.parquet"])
         picture = self.write("picture.parquet", b"\x89PNG\r\n\x1a\n\0\0\0")
-        self.refuse(picture, expect=2, words=["picture.parquet", "no type that is read"], left=["picture.parquet"])
+        self.refuse(picture, expect=2, words=["picture.parquet", "content type is not supported"], left=["picture.parquet"])
 
     def test_a_full_disk_in_the_middle_of_a_spill(self):
         folder = self.generate_trips(600_000)
@@ -364,7 +364,7 @@ class StopTest(StaypointsTest):
                 self.fail(f"the run ended early: {process.communicate()}")
         return process
 
-    def test_interrupted_and_killed_runs_leave_no_half_tree(self):
+    def test_interrupted_and_killed_runs_leave_no_partial_output(self):
         self.run_json("generate", "trips", "--rows", 1_000_000, "--seed", 3, "--output", self.folder / "sample",
                       "--format", "parquet")
         process = self.begin(self.folder / "sample")

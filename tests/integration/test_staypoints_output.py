@@ -21,7 +21,7 @@ from iceberg_tables import IcebergTablesTest, make_trips
 
 HEADER = "user_id,trip_start_time,trip_end_time,start_lat,start_lng,end_lat,end_lng\n"
 TRIPS = HEADER + "".join(f"abcd,2025-01-0{day} 10:00:00,2025-01-0{day} 10:30:00,1,2,3,4\n" for day in (1, 2, 3))
-MEMORY = pathlib.Path("/dev/shm")  # another file system than that of the tests
+MEMORY = pathlib.Path("/dev/shm")  # a file system other than that of the tests
 
 
 class OutputTest(harness.MillraceTest):
@@ -65,7 +65,7 @@ class OwnershipTest(OutputTest):
             self.refuse(output=self.folder / "lake", words=["lake"])
             self.assertEqual(self.everything(), before)
         os.remove(self.folder / "lake/part-00000.parquet")
-        self.find(output=self.folder / "lake")  # now it holds a marker of this command, and nothing else
+        self.find(output=self.folder / "lake")  # now it contains a marker of this command, and nothing else
 
     def test_files_that_were_added_to_an_output_are_not_removed(self):
         self.find("--output-format", "hive")
@@ -83,9 +83,9 @@ class OwnershipTest(OutputTest):
                                (trips / "new/out", f"{folder}/**/*.csv"), (trips, f"{folder}/t*/*.csv"),
                                (folder / "link", trips), (trips / "out", folder / "link"),
                                (f"file://{trips}/out", trips), (trips, f"file://{trips}/trips.csv")):
-            self.refuse(output=output, source=source, words=["choose an --output that is apart"])
+            self.refuse(output=output, source=source, words=["choose an --output outside"])
             self.assertEqual(self.everything(), before)
-        self.find(output=trips / "out", source=f"{trips}/*.csv")  # what it writes is not what it reads
+        self.find(output=trips / "out", source=f"{trips}/*.csv")  # its output does not match its input
         self.find(output=trips / "out", source=f"{trips}/*.csv")
 
     def test_an_input_that_is_in_an_earlier_output(self):
@@ -105,10 +105,10 @@ class IcebergTest(OutputTest, IcebergTablesTest):
         where = self.location(table)
         before = self.everything()
         for output in (where, where / "out", where / "data/out", self.folder / "warehouse", where / "data"):
-            self.refuse(output=output, source=f"iceberg:{where}", words=["choose an --output that is apart"])
+            self.refuse(output=output, source=f"iceberg:{where}", words=["choose an --output outside"])
             self.assertEqual(self.everything(), before)
         metadata = max((where / "metadata").glob("*.metadata.json"))
-        self.refuse(output=where / "out", source=f"iceberg:{metadata}", words=["is inside of"])
+        self.refuse(output=where / "out", source=f"iceberg:{metadata}", words=["is inside"])
         self.find(source=f"iceberg:{where}")
 
 
@@ -125,7 +125,7 @@ class BucketTest(OutputTest):
         root = server.root
         for output, source in (("trips", "trips"), ("trips/out", "trips/"), ("trips/out", "trips/**/*.csv"),
                                ("trips", "trips/a.csv"), ("trips", "*/a.csv")):
-            self.refuse(output=root + output, source=root + source, words=["choose an --output that is apart"], **options)
+            self.refuse(output=root + output, source=root + source, words=["choose an --output outside"], **options)
             self.assertEqual(server.objects(""), before)
         self.refuse(output=root + "lake", words=["_SUCCESS"], **options)
         self.assertEqual(server.objects(""), before)
@@ -166,7 +166,7 @@ class NothingReadTest(OutputTest):
         self.refuse(source=events, output=self.folder / "new")
         self.assertFalse((self.folder / "new").exists())
 
-    def test_single_files_may_lack_what_is_null_in_their_rows(self):
+    def test_single_files_may_lack_columns_that_are_null_in_their_rows(self):
         row = {"user_id": "a", "trip_start_time": "2025-01-01T10:00:00Z", "start_lat": 1, "start_lng": 2}
         self.write_ndjson("json/1.ndjson", [row | {"trip_end_time": "2025-01-01T10:30:00Z", "end_lat": 3, "end_lng": 4}])
         self.write_ndjson("json/2.ndjson", [row | {"trip_start_time": "2025-01-02T10:00:00Z"}])
@@ -180,7 +180,7 @@ class NothingReadTest(OutputTest):
                        self.write("null.csv", HEADER + "a,,2025-01-01 10:30:00,1,2,3,4\n")):
             self.refuse(source=source, words=["out", "kept"])
             self.assertEqual(self.everything(self.out), good)
-        # Where there is none, an empty output says what was read.
+        # Without an earlier output, an empty output reports what was read.
         self.find(source=self.folder / "empty.csv", output=self.folder / "new")
         self.assertEqual(json.loads((self.folder / "new/_SUCCESS").read_text())["trips"], 0)
         self.find(source=self.folder / "empty.csv", output=self.folder / "new")
@@ -205,7 +205,7 @@ class DuringTheRunTest(OutputTest):
             return process.returncode, out, err
         return finish
 
-    def test_what_appears_at_the_output_is_not_lost(self):
+    def test_files_that_appear_at_the_output_are_not_lost(self):
         finish = self.held(self.out)
         thesis = self.write("out/thesis.txt", "years of work")
         code, _, err = finish()
@@ -214,7 +214,7 @@ class DuringTheRunTest(OutputTest):
         self.assertEqual(thesis.read_text(), "years of work")
         self.assertEqual(self.everything(self.out), {"thesis.txt": b"years of work"})
 
-    def test_what_appears_in_an_earlier_output_is_not_lost(self):
+    def test_files_that_appear_in_an_earlier_output_are_not_lost(self):
         self.find()
         good = self.everything(self.out)
         finish = self.held(self.out)
@@ -280,7 +280,7 @@ class PlacesTest(OutputTest):
         self.run_json("generate", "trips", "--rows", 400_000, "--seed", 3, "--output", self.folder / "sample", "--format", "parquet")
         self.find("--output-format", "hive", source=self.folder / "sample")
         want = self.everything(self.out)
-        # The output is in memory and what is spilled on disk, and the other way round.
+        # The output is in memory and the spilled data on disk, and vice versa.
         for output, temp in ((other / "out", self.folder), (self.out, other)):
             for _ in range(2):
                 report = self.find("--output-format", "hive", "--memory", "64MB", "--temp-dir", temp,
@@ -376,17 +376,17 @@ class ReportFileTest(OutputTest):
         self.assertIn("the output is complete", err)
         self.assertIn("staypoints", out)
 
-    def test_reports_that_cannot_be_written_are_known_before(self):
+    def test_unwritable_reports_are_detected_first(self):
         (self.folder / "dangling").symlink_to("nowhere")
         for path in (self.folder / "none/report.html", self.folder, self.folder / "dangling", f"{self.folder}/new/"):
             self.refuse("--report", path, words=["--report"])
             self.assertFalse(self.out.exists())
 
-    def test_reports_do_not_replace_inputs_or_go_with_the_output(self):
+    def test_reports_must_not_be_inputs_or_inside_the_output(self):
         self.refuse("--report", self.trips, words=["one of the inputs"])
         self.assertEqual(self.trips.read_text(), TRIPS)
         self.find()
-        self.refuse("--report", self.out / "report.html", words=["inside of the output"])
+        self.refuse("--report", self.out / "report.html", words=["inside the output"])
         self.assertEqual(sorted(self.everything(self.out)), ["_SUCCESS", "staypoints.json"])
 
 

@@ -92,7 +92,7 @@ class ReportTest(MillraceTest):
             page = self.open(path, **options)
             self.assertFalse(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
             self.assertEqual(page.logged, [])
-            # A latitude of 2.1 does not spoil the view, and is said.
+            # A latitude of 2.1 does not affect the view, and is reported.
             note = self.text(page, "map-note")
             south, north = map(float, re.search(r"from ([\d.]+)° N to ([\d.]+)° N", note).groups())
             self.assertTrue(41.9 < south < north < 42.6, note)

@@ -21,7 +21,7 @@ if packages.available():
 
 
 def catalog_of(server):
-    """What pyiceberg has to know to write tables into the server's bucket."""
+    """What pyiceberg needs to write tables into the server's bucket."""
     hour = str(int(time.time() + 3600) * 1000)
     return {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
             "gcs.service.host": server.url, "gcs.oauth2.token": "any", "gcs.oauth2.token-expires-at": hour,
@@ -77,7 +77,7 @@ class IcebergInBucketsTest(BucketTest, IcebergTablesTest):
         self.check_copied()
 
     def check_copied(self):
-        """The other way: a table of the disk, copied into the bucket."""
+        """The reverse: a table on disk, copied into the bucket."""
         bucket = {"env": self.server.variables()}
         self.open_catalog(f"file://{self.folder}/warehouse")
         table = self.create("moved")
@@ -105,7 +105,7 @@ class IcebergInBucketsTest(BucketTest, IcebergTablesTest):
 
 
 class OutputInBucketsTest(BucketTest):
-    # Names that a url, a shell or a server could take for something else.
+    # Names that a url, a shell or a server could misinterpret.
     USERS = ["plain", "a b+c", "50%", "a/b", "..", "what?#", "ü€", "_x", "[a]*", "~", "x=y&z", "\\b"]
 
     def trips(self):
@@ -119,7 +119,7 @@ class OutputInBucketsTest(BucketTest):
         self.serve(kind)
         bucket = {"env": self.server.variables()}
         trips = self.trips()
-        self.server.put("results-of-others/x", b"stays")  # no part of the prefix "results"
+        self.server.put("results-of-others/x", b"stays")  # not part of the prefix "results"
         for format in ("hive", "json", "csv"):  # each replaces the one before
             local = self.run_json("staypoints", trips, "--output", self.folder / "local", "--output-format", format)
             there = self.run_json("staypoints", trips, "--output", self.server.root + "results", "--output-format", format, **bucket)
@@ -130,8 +130,8 @@ class OutputInBucketsTest(BucketTest):
             objects = {key.removeprefix("results/"): content for key, content in self.server.objects("results/").items()}
             self.assertEqual(sorted(objects), sorted(files))
             self.assertEqual(objects, files)
-        # A run that fails leaves nothing, and what this program did not write stays.
-        bad = self.write("bad.parquet", b"PAR1\x15\x04" + bytes(300))  # a page header, and then nothing
+        # A failed run leaves nothing, and objects that this program did not write stay.
+        bad = self.write("bad.parquet", b"PAR1\x15\x04" + bytes(300))  # a page header without a page
         code, _, err = self.run_program("staypoints", bad, "--output", self.server.root + "new", **bucket)
         self.assertEqual(code, 3, err)
         self.assertEqual(self.server.objects("new/"), {})

@@ -18,7 +18,7 @@ import urllib.parse
 import cloud_servers
 import harness
 
-TOKEN = {"GCE_METADATA_HOST": "127.0.0.1:9"}  # nobody there: no look-up of names outside
+TOKEN = {"GCE_METADATA_HOST": "127.0.0.1:9"}  # no server there: no external name lookups
 
 
 class StoresTest(harness.MillraceTest):
@@ -129,7 +129,7 @@ class StoresTest(harness.MillraceTest):
     # Wrong clocks.
 
     def clock_off_by(self, minutes):
-        """Variables for a program whose clock is so far off."""
+        """Variables for a program whose clock is off by this much."""
         libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
         if not libraries:
             self.skipTest("faketime is not installed; ./dev test installs it")
@@ -148,7 +148,7 @@ class StoresTest(harness.MillraceTest):
         self.assertEqual(json.loads(out)["accepted"], 100)
         self.assertIn("this machine's clock is off by 20 minutes; correct it (e.g. with NTP)", err)
 
-    def test_google_refuses_what_a_wrong_clock_signed(self):
+    def test_google_rejects_signatures_with_a_wrong_clock(self):
         def answer(request):
             request.rfile.read(int(request.headers["Content-Length"]))
             return 400, {}, json.dumps({
@@ -171,7 +171,7 @@ class StoresTest(harness.MillraceTest):
         self.assertIn("this machine's clock is off by 20 minutes; correct it (e.g. with NTP)", err)
         self.assertEqual(len(google.requests), 1)
 
-    def test_what_people_have_is_read_as_from_disk(self):
+    def test_realistic_files_are_read_as_from_disk(self):
         """As tests/e2e/test_input_corpus.py finds it on disk, of objects below and above one block."""
         config = self.write_config({"config_id": "c", "source_prefix": "", "mixpanel_event_name": "ev", "field_mappings": [
             {"source_field": "time", "mixpanel_field": "time"}, {"source_field": "user_id", "mixpanel_field": "distinct_id"},
@@ -218,7 +218,7 @@ class StoresTest(harness.MillraceTest):
         self.refused(lambda *_: cloud_servers.gcs_error(403, "forbidden", "a@b does not have storage.objects.list"),
                      "Storage Object Viewer", "a@b does not have storage.objects.list")
 
-    def test_a_storm_that_lasts(self):
+    def test_lasting_server_errors(self):
         self.refused(lambda *_: (503, {}, b""), "giving up after", "HTTP 503", code=3)
 
     def test_no_credentials_at_all(self):
@@ -226,7 +226,7 @@ class StoresTest(harness.MillraceTest):
         self.assertEqual(code, 2, err)
         self.assertIn("there are no Google credentials", err)
 
-    def test_a_storm_that_ends(self):
+    def test_temporary_server_errors(self):
         turn = iter(range(10**6))
 
         def fault(gcs, request):
@@ -238,7 +238,7 @@ class StoresTest(harness.MillraceTest):
         self.assertTrue(report["success"], report)
         self.assertEqual((report["objects"], report["accepted"]), (5, 500))
 
-    def test_answers_that_break_off_go_on_behind_their_last_byte(self):
+    def test_truncated_responses_resume_after_their_last_byte(self):
         content = self.events(60_000)  # several blocks
 
         def fault(gcs, request):
@@ -317,7 +317,7 @@ class StoresTest(harness.MillraceTest):
         self.assertEqual((report["objects"], report["accepted"]), (30, 30))
 
     def test_a_million_objects_are_listed_within_100_mb(self):
-        """Names are made as they are asked for; the last object alone fits the pattern."""
+        """Names are generated on request; only the last object matches the pattern."""
         per_page, total = 1000, 1_000_000
 
         def fault(gcs, request):

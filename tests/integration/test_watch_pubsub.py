@@ -1,4 +1,4 @@
-"""Objects written to a bucket, reported over Pub/Sub, imported once."""
+"""Objects written to a bucket, notified over Pub/Sub, imported once."""
 import json
 import random
 import signal
@@ -34,7 +34,7 @@ class WatchPubsubTest(harness.MillraceTest):
         self.assertEqual(sorted(event["properties"]["n"] for event in
                                 {harness.key_of(e): e for e in world.sandbox.export()}.values()), list(range(rows)))
 
-    def test_objects_arrive_and_messages_are_acked_behind_them(self):
+    def test_objects_arrive_and_messages_are_acked_after_them(self):
         world = self.world()
         world.start_watch("--json")
         for number in range(20):
@@ -99,7 +99,7 @@ class WatchPubsubTest(harness.MillraceTest):
         self.assert_once_each(world, objects * ROWS)
         status = self.run_json("status")
         self.assertEqual(status["totals"]["accepted"], objects * ROWS)
-        # All is done: whatever is told again sends nothing.
+        # All is done: repeated notifications send nothing.
         received = world.sandbox.stats()["received"]
         for number in range(objects):
             self.notify(world, f"kill/{number}.ndjson", 1)
@@ -114,7 +114,7 @@ class WatchPubsubTest(harness.MillraceTest):
         world.wait_for(5 * ROWS)
         self.all_acked(world, 5)
 
-    def test_a_subscription_that_is_not_there_ends_the_watch(self):
+    def test_a_missing_subscription_ends_the_watch(self):
         world = self.world()
         world.subscription += "-missing"
         world.start_watch()

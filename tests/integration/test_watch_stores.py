@@ -1,4 +1,4 @@
-"""`millrace watch --http` over real servers of the clouds' stores: an event, the object, the answer."""
+"""`millrace watch --http` over real servers of the clouds' stores: an event, the object, the response."""
 import http.client
 import json
 import signal
@@ -43,7 +43,7 @@ class StoreTest:
         return watch
 
     def post(self, key):
-        """(status, outcome) of the answer to an event for this object."""
+        """(status, outcome) of the response to an event for this object."""
         body, headers = self.make_event(key)
         call = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=60)
         try:
@@ -54,7 +54,7 @@ class StoreTest:
         finally:
             call.close()
 
-    def test_objects_are_imported_before_the_answer(self):
+    def test_objects_are_imported_before_the_response(self):
         sandbox = self.sandbox()
         watch = self.start_watch(sandbox)
         seconds = []
@@ -81,7 +81,7 @@ class StoreTest:
         report = watch.finish()
         self.assertEqual((report["accepted"], report["pending"], report["objects_failed"]), (17, 0, 0))
 
-    def test_what_no_event_told_of_is_found_by_listing(self):
+    def test_objects_without_an_event_are_found_by_listing(self):
         sandbox = self.sandbox()
         self.server.put("events/told.ndjson", lines([1]).encode())
         self.server.put("events/missed.ndjson", lines([2]).encode())
@@ -95,7 +95,7 @@ class StoreTest:
         self.assertEqual(sandbox.stats()["received"], 3)
         watch.finish()
 
-    def test_killed_between_send_and_answer(self):
+    def test_killed_between_send_and_response(self):
         sandbox = self.sandbox("--fault", "slow=300ms")
         self.server.put("a.ndjson", lines(range(50)).encode())
         watch = self.start_watch(sandbox)
@@ -135,9 +135,9 @@ class AzureTest(StoreTest, WatchBase):
 
 
 class AwayTest(WatchBase):
-    """A store that is not there."""
+    """A store that does not exist."""
 
-    def test_events_are_to_be_sent_again(self):
+    def test_events_must_be_sent_again(self):
         sandbox = self.sandbox()
         watch = self.watch(sandbox, "--http", "127.0.0.1:0", "--retry-timeout", "100ms",
                            env={"STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"})

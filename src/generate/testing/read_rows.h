@@ -1,4 +1,4 @@
-// Reading back what was generated.
+// Reads generated files.
 #ifndef MILLRACE_GENERATE_TESTING_READ_ROWS_H_
 #define MILLRACE_GENERATE_TESTING_READ_ROWS_H_
 

@@ -1,4 +1,4 @@
-// A sandbox in this process, on disk or in memory, and a client's connection to it.
+// A sandbox in this process, on disk or in memory, and a client connection to it.
 #ifndef MILLRACE_SANDBOX_TESTING_SANDBOX_FIXTURE_H_
 #define MILLRACE_SANDBOX_TESTING_SANDBOX_FIXTURE_H_
 
