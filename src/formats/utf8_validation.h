@@ -1,6 +1,6 @@
 // UTF-8 validity (RFC 3629).
-#ifndef MILLRACE_FORMATS_UTF8_H_
-#define MILLRACE_FORMATS_UTF8_H_
+#ifndef MILLRACE_FORMATS_UTF8_VALIDATION_H_
+#define MILLRACE_FORMATS_UTF8_VALIDATION_H_
 
 #include <string_view>
 
@@ -15,4 +15,4 @@ absl::Status NotUtf8(std::string_view row);
 
 }  // namespace millrace
 
-#endif  // MILLRACE_FORMATS_UTF8_H_
+#endif  // MILLRACE_FORMATS_UTF8_VALIDATION_H_

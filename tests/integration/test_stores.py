@@ -318,7 +318,7 @@ class StoresTest(harness.MillraceTest):
 
     def test_a_million_objects_are_listed_within_100_mb(self):
         """Names are generated on request; only the last object matches the pattern."""
-        per_page, total = 1000, 1_000_000
+        per_page, total = 1000, 100_000 if harness.SANITIZED else 1_000_000  # a sanitizer is ten times as slow
 
         def fault(gcs, request):
             query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request.path).query))
