@@ -197,7 +197,7 @@ TEST_F(AwsCredentialsTest, ProfilesThatLeadInACircleAreAnError) {
   Write(".aws/config",
         "[profile a]\nrole_arn=r\nsource_profile=b\n[profile b]\nrole_arn=r\nsource_profile=a\n");
   variables_["AWS_PROFILE"] = "a";
-  EXPECT_THAT(Keys(), HasSubstr("circle"));
+  EXPECT_THAT(Keys(), HasSubstr("source_profile refers back to itself"));
 }
 
 TEST_F(AwsCredentialsTest, WebIdentityAsksWithTheTokenOfTheFile) {

@@ -55,7 +55,7 @@ inline constexpr Metric kInFlight{"millrace_writes_in_flight", MetricType::kGaug
 inline constexpr Metric kMemory{"process_resident_memory_bytes", MetricType::kGauge,
                                 "Resident memory of the process"};
 // Metrics of watch only.
-inline constexpr Metric kNotifications{"millrace_watch_notices_total", MetricType::kCounter,
+inline constexpr Metric kNotifications{"millrace_watch_notifications_total", MetricType::kCounter,
                                        "Notifications of objects, from all triggers"};
 inline constexpr Metric kOutcomes{"millrace_watch_objects_total", MetricType::kCounter,
                                   "Objects, by outcome"};
@@ -63,7 +63,7 @@ inline constexpr Metric kObjectRetries{"millrace_watch_object_retries_total", Me
                                        "Objects that the watch itself retried"};
 inline constexpr Metric kWaiting{"millrace_watch_objects_waiting", MetricType::kGauge,
                                  "Objects waiting to be imported or retried"};
-inline constexpr Metric kInProgress{"millrace_watch_objects_in_work", MetricType::kGauge,
+inline constexpr Metric kInProgress{"millrace_watch_objects_in_progress", MetricType::kGauge,
                                     "Objects being imported"};
 inline constexpr Metric kFailing{"millrace_watch_objects_failing", MetricType::kGauge,
                                  "Objects whose last attempt failed"};

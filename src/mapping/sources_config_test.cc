@@ -158,7 +158,7 @@ TEST(SourcesConfig, ReportsAllProblemsAtOnce) {
   entry "a": file_type: )" +
                 std::string(ToStd(ParseFileType("PARKET").status().message())) + R"(
   entry "a": field_mappings #1: type: "timestamp" is not known; write one of string, integer, float, boolean, unix_timestamp_auto, string_or_uuid, json
-  entry "a": field_mappings #2: is_required_in_source: is a text; write true or false (without quotes)
+  entry "a": field_mappings #2: is_required_in_source: is a string; write true or false (without quotes)
   entry "a": unknown key "source_gcs_prefx"; did you mean "source_gcs_prefix"?
   entry #2: config_id: is missing; write a unique name
   entry #2: source_prefix: is a number; write a string in quotes
@@ -341,7 +341,7 @@ TEST(SourcesConfig, SaysWhatIsWrongWithCellRules) {
   EXPECT_THAT(Problems(With(R"("quote": "a",)")), HasSubstr("is not a valid quote"));
   EXPECT_THAT(Problems(With(R"("columns": [],)")), HasSubstr("columns: is an empty list"));
   EXPECT_THAT(Problems(With(R"("columns": ["a", "b", "a"],)")), HasSubstr("names \"a\" twice"));
-  EXPECT_THAT(Problems(With(R"("columns": ["a", ""],)")), HasSubstr("columns: holds something"));
+  EXPECT_THAT(Problems(With(R"("columns": ["a", ""],)")), HasSubstr("columns: has an item that is not"));
   EXPECT_THAT(Problems(With(R"("file_type": "NDJSON", "quote": "'",)")),
               HasSubstr("quote: is for CSV and TSV, and file_type is NDJSON"));
   EXPECT_THAT(Problems(With(R"("file_type": "PARQUET", "columns": ["a"],)")),

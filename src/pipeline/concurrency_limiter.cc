@@ -5,11 +5,11 @@
 namespace millrace {
 
 ConcurrencyLimiter::ConcurrencyLimiter(int initial_writes, int max_writes, size_t max_bytes,
-                                       const std::atomic<int>* gates)
+                                       const std::atomic<int>* sharing_limiters)
     : initial_writes_(initial_writes),
       max_writes_(max_writes),
       max_bytes_(max_bytes),
-      gates_(gates),
+      sharing_limiters_(sharing_limiters),
       allowed_(initial_writes),
       expected_(MostBytes() / static_cast<size_t>(initial_writes)) {}
 

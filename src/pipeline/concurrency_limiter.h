@@ -21,10 +21,10 @@ class ConcurrencyLimiter {
  public:
   static constexpr absl::Duration kFar = absl::Milliseconds(15);
 
-  // 1 <= initial_writes <= max_writes. `*gates` limiters share `max_bytes` in equal parts; their
+  // 1 <= initial_writes <= max_writes. `*sharing_limiters` limiters share `max_bytes` in equal parts; their
   // number may grow. Null: this limiter has all of it.
   ConcurrencyLimiter(int initial_writes, int max_writes, size_t max_bytes,
-                     const std::atomic<int>* gates = nullptr);
+                     const std::atomic<int>* sharing_limiters = nullptr);
 
   // A worker's permission to run; returned by its destructor. Not thread-safe.
   class Permit {
@@ -76,7 +76,7 @@ class ConcurrencyLimiter {
  private:
   void Leave(size_t bytes);
   size_t MostBytes() const {
-    return gates_ == nullptr ? max_bytes_ : max_bytes_ / static_cast<size_t>(gates_->load());
+    return sharing_limiters_ == nullptr ? max_bytes_ : max_bytes_ / static_cast<size_t>(sharing_limiters_->load());
   }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return bytes_ == 0 || bytes_ + expected_ <= MostBytes();
@@ -92,7 +92,7 @@ class ConcurrencyLimiter {
   const int initial_writes_;
   const int max_writes_;
   const size_t max_bytes_;
-  const std::atomic<int>* const gates_;
+  const std::atomic<int>* const sharing_limiters_;
 
   mutable absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

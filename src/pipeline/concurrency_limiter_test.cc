@@ -164,13 +164,13 @@ TEST_F(ConcurrencyLimiterTest, ClosingEndsTheWaitBetweenWrites) {
 }
 
 TEST(ConcurrencyLimiterSharing, MemoryIsDividedAmongLimitersWhoseNumberMayGrow) {
-  std::atomic<int> gates{1};
-  ConcurrencyLimiter limiter(1, 2, 1000, &gates);
+  std::atomic<int> sharing_limiters{1};
+  ConcurrencyLimiter limiter(1, 2, 1000, &sharing_limiters);
   Permit permit = limiter.Enter();
   permit->Holds(100, 300);
   EXPECT_TRUE(permit->TakeRoom());
   permit->Holds(100, 300);
-  gates = 4;
+  sharing_limiters = 4;
   EXPECT_FALSE(permit->TakeRoom()) << "100 and what a chunk needs are more than 250";
 }
 

@@ -96,7 +96,7 @@ class Delivery {
 };
 
 RunReport Delivery::Run(std::stop_token stop) {
-  std::stop_callback close_gate(context_.stop_source.token(), [this] { limiter_.Close(); });
+  std::stop_callback close_limiter(context_.stop_source.token(), [this] { limiter_.Close(); });
   std::stop_callback stop_source(stop, [this] {
     context_.stop_source.RequestStop(absl::CancelledError("a stop was requested"));
   });

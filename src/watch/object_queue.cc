@@ -110,7 +110,7 @@ bool ObjectQueue::Accepts(const ObjectNotification& notification) const {
 bool ObjectQueue::AddLocked(ObjectNotification& notification, Room room) {
   const bool must_fit = room == Room::kNeeded;
   const size_t max =
-      must_fit ? options_.max_notices_per_object : std::numeric_limits<size_t>::max();
+      must_fit ? options_.max_notifications_per_object : std::numeric_limits<size_t>::max();
   if (const auto work = in_progress_.find(notification.uri); work != in_progress_.end()) {
     const bool same = notification.listed && notification.listed->version == work->second.version;
     if (same && !notification.ack) return true;  // a listing that saw an object in progress
@@ -184,7 +184,7 @@ std::optional<ObjectQueue::Item> ObjectQueue::TakeDue() {
   Item item = std::move(waiting->second);
   waiting_.erase(waiting);
   --progress_.objects_waiting;
-  ++progress_.objects_in_work;
+  ++progress_.objects_in_progress;
   item.due = absl::InfinitePast();
   in_progress_[uri] = InWork();
   return item;
@@ -211,7 +211,7 @@ void ObjectQueue::Close() {
       if (work.next) left.emplace_back(uri, *std::move(work.next));
     }
     progress_.objects_waiting -= waiting_.size();
-    progress_.objects_in_work -= in_progress_.size();
+    progress_.objects_in_progress -= in_progress_.size();
     waiting_.clear();
     ready_.clear();
     later_.clear();
@@ -299,7 +299,7 @@ bool ObjectQueue::PutBackUnfinished(const ObjectInfo& info) {
   item.due = settled;
   std::optional<Item> next = std::move(work.next);
   in_progress_.erase(found);
-  --progress_.objects_in_work;
+  --progress_.objects_in_progress;
   PutBack(std::move(item), std::move(next));
   return true;
 }
@@ -338,7 +338,7 @@ void ObjectQueue::GiveBack(const std::string& uri) {
     if (found == in_progress_.end()) return;
     InWork work = std::move(found->second);
     in_progress_.erase(found);
-    --progress_.objects_in_work;
+    --progress_.objects_in_progress;
     AppendNotifications(std::move(work.item), notifications);
     if (work.next) AppendNotifications(*std::move(work.next), notifications);
   }
@@ -356,7 +356,7 @@ void ObjectQueue::Complete(const std::string& uri, const NotificationResult& res
     if (found == in_progress_.end()) return;
     InWork work = std::move(found->second);
     in_progress_.erase(found);
-    --progress_.objects_in_work;
+    --progress_.objects_in_progress;
     notification = work.item.notification;
     is_told = !MayWarn(uri, result);
     const Again again = RetryDecision(result, work.item);

@@ -27,7 +27,7 @@ namespace millrace::watch {
 
 struct QueueOptions {
   size_t max_objects = 10'000;  // waiting; notifications of further objects are rejected
-  size_t max_notices_per_object = 1000;
+  size_t max_notifications_per_object = 1000;
   // A local file found by listing waits until it has not changed for this long.
   absl::Duration settle_time = absl::Seconds(2);
   // Between attempts at an object whose notification is not repeated; doubles up to `retry_max`.

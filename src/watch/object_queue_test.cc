@@ -192,7 +192,7 @@ TEST_F(ObjectQueueTest, ObjectsThatTheConfigNoLongerMatchesAreOfferedAgain) {
   ASSERT_TRUE(Add(Told()));
   Ack(info, ObjectOutcome::Kind::kUnmatched);
   EXPECT_TRUE(queue_.idle());
-  EXPECT_EQ(progress_.objects_in_work, 0u);
+  EXPECT_EQ(progress_.objects_in_progress, 0u);
   ASSERT_EQ(offered.size(), 3u) << "of the watch itself, two senders, and a later one";
   EXPECT_EQ(offered[0].ack, nullptr);
   for (const ObjectNotification& notification : offered) {
@@ -393,7 +393,7 @@ TEST_F(ObjectQueueTest, EveryNotificationGetsAResult) {
   EXPECT_THAT(told_, testing::SizeIs(4));
   EXPECT_THAT(told_, testing::Each(NotificationOutcome::kStopped));
   EXPECT_EQ(progress_.objects_waiting, 0u);
-  EXPECT_EQ(progress_.objects_in_work, 0u);
+  EXPECT_EQ(progress_.objects_in_progress, 0u);
 }
 
 class QueueFixture : public ObjectFeedFixture {

@@ -116,7 +116,7 @@ TEST_F(PubsubTriggerTest, AcksWhenTheObjectIsImported) {
   open_ = false;
   Start();
   Publish(Notification("a.ndjson"));
-  WaitUntil([this] { return progress_.objects_in_work == 1; });
+  WaitUntil([this] { return progress_.objects_in_progress == 1; });
   EXPECT_EQ(topic_.unacked(), 1u);
   open_ = true;
   WaitUntilAllAcked();
@@ -178,7 +178,7 @@ TEST_F(PubsubTriggerTest, AStopReturnsUnfinishedMessages) {
   }
   open_ = false;
   Start();
-  WaitUntil([this] { return progress_.objects_in_work > 0; });
+  WaitUntil([this] { return progress_.objects_in_progress > 0; });
   EXPECT_TRUE(absl::IsCancelled(Stop().status));
   EXPECT_EQ(topic_.unacked(), 20u);
   open_ = true;
@@ -226,7 +226,7 @@ TEST_F(PubsubTriggerTest, OverARealServer) {
   // Messages of one object that arrive together are processed once.
   WaitUntil([&] {
     return events_ == kObjects && progress_.notifications == 2 * kObjects &&
-           progress_.objects_waiting == 0 && progress_.objects_in_work == 0;
+           progress_.objects_waiting == 0 && progress_.objects_in_progress == 0;
   });
   EXPECT_EQ(Stop().counts.accepted, kObjects);
   EXPECT_EQ(events_, kObjects);

@@ -19,7 +19,7 @@ std::string WatchMetrics(const WatchProgress& progress) {
   }
   page.Add(metrics::kObjectRetries, Number(progress.retries));
   page.Add(metrics::kWaiting, Number(progress.objects_waiting));
-  page.Add(metrics::kInProgress, Number(progress.objects_in_work));
+  page.Add(metrics::kInProgress, Number(progress.objects_in_progress));
   page.Add(metrics::kFailing, Number(progress.objects_failing));
   page.Add(metrics::kConfigReloads, Number(progress.config_reloads), {{"outcome", "applied"}});
   page.Add(metrics::kConfigReloads, Number(progress.config_reloads_failed),

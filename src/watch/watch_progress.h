@@ -20,7 +20,7 @@ struct WatchProgress {
   std::array<std::atomic<uint64_t>, kOutcomes> outcomes{};  // of objects, by NotificationOutcome
   std::atomic<uint64_t> retries{0};                         // of objects, by the watch itself
   std::atomic<uint64_t> objects_waiting{0};                 // to be imported or retried
-  std::atomic<uint64_t> objects_in_work{0};
+  std::atomic<uint64_t> objects_in_progress{0};
   std::atomic<uint64_t> objects_failing{0};        // whose last attempt failed
   std::atomic<uint64_t> config_reloads{0};         // changed configs that are in use
   std::atomic<uint64_t> config_reloads_failed{0};  // that cannot be used
