@@ -12,14 +12,14 @@
 namespace millrace::mixpanel {
 namespace {
 
-void Check(const ImportOutcome& verdict, size_t rows) {
-  const bool durable = verdict.kind == ImportOutcome::Kind::kDurable;
-  Require(verdict.why.ok() == durable);
-  Require(verdict.refused.empty() || durable);
-  Require(verdict.refused.size() <= rows);
-  for (size_t i = 0; i < verdict.refused.size(); ++i) {
-    Require(verdict.refused[i].row < rows);
-    Require(i == 0 || verdict.refused[i - 1].row < verdict.refused[i].row);
+void Check(const ImportOutcome& outcome, size_t rows) {
+  const bool durable = outcome.kind == ImportOutcome::Kind::kDurable;
+  Require(outcome.why.ok() == durable);
+  Require(outcome.refused.empty() || durable);
+  Require(outcome.refused.size() <= rows);
+  for (size_t i = 0; i < outcome.refused.size(); ++i) {
+    Require(outcome.refused[i].row < rows);
+    Require(i == 0 || outcome.refused[i - 1].row < outcome.refused[i].row);
   }
 }
 

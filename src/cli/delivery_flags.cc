@@ -22,7 +22,7 @@ absl::StatusOr<std::optional<GzipEffort>> ParseCompression(std::string_view name
 }  // namespace
 
 void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
-  pace.AddTo(flags);
+  throughput.AddTo(flags);
   const std::vector<Flag> own = {
       {"--compression", &compression, "auto|fast|small|none",
        "compression of request bodies: fast; small, if the network costs more than CPU time; none; "
@@ -42,7 +42,7 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
 }
 
 absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
-  pace.ApplyTo(request);
+  throughput.ApplyTo(request);
   ASSIGN_OR_RETURN(request.gzip, ParseCompression(compression));
   request.adapt_compression = compression == "auto";
   request.stop_grace = stop_grace;

@@ -14,7 +14,7 @@
 namespace millrace::cli {
 
 struct DeliveryFlags {
-  ThroughputFlags pace;
+  ThroughputFlags throughput;
   std::string compression = "auto";
   absl::Duration retry_initial = absl::Seconds(2);
   absl::Duration retry_max = absl::Seconds(60);

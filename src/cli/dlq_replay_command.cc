@@ -44,11 +44,11 @@ class Targets {
  public:
   explicit Targets(const ImportRequest& request)
       : request_(request),
-        pacer_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
+        rate_limiter_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
 
   SinkFactory SinksFor(RecordType type) {
     mixpanel::ImportTarget& target = targets_[type];
-    SetTarget(request_, type, pacer_, target);
+    SetTarget(request_, type, rate_limiter_, target);
     return MixpanelSinks(target);
   }
 
@@ -65,7 +65,7 @@ class Targets {
 
  private:
   const ImportRequest& request_;
-  mixpanel::RateLimiter pacer_;
+  mixpanel::RateLimiter rate_limiter_;
   std::map<RecordType, mixpanel::ImportTarget> targets_;
 };
 

@@ -112,11 +112,11 @@ int ExitCodeOf(const ImportReport& report) {
     return report.success() ? kAllAccepted : kRejectedRecords;
   }
   const bool nothing_begun = report.objects == 0 && report.requests == 0;
-  const bool to_mend = absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
-                       absl::IsUnimplemented(report.status) ||
-                       absl::IsPermissionDenied(report.status) ||
-                       absl::IsUnauthenticated(report.status);
-  return nothing_begun && to_mend ? kWrongUsage : kStopped;
+  const bool is_user_error =
+      absl::IsInvalidArgument(report.status) || absl::IsNotFound(report.status) ||
+      absl::IsUnimplemented(report.status) || absl::IsPermissionDenied(report.status) ||
+      absl::IsUnauthenticated(report.status);
+  return nothing_begun && is_user_error ? kWrongUsage : kStopped;
 }
 
 absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,

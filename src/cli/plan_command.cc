@@ -20,7 +20,7 @@ namespace {
 
 struct Options {
   ImportFlags import;
-  ThroughputFlags pace;
+  ThroughputFlags throughput;
   bool json = false;
   bool force = false;
   bool full = false;
@@ -45,14 +45,14 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--force", &options.force, "", "plan as if the ledger were empty, as import --force does"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
-  options.pace.AddTo(flags);
+  options.throughput.AddTo(flags);
   return flags;
 }
 
 absl::StatusOr<PlanRequest> MakeRequest(const Options& options, const Context& context) {
   PlanRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
-  options.pace.ApplyTo(request.import);
+  options.throughput.ApplyTo(request.import);
   request.import.force = options.force;
   request.sample_rows = options.full ? 0 : static_cast<uint64_t>(options.sample_rows);
   request.sample_objects = options.full ? 0 : static_cast<uint64_t>(options.sample_objects);

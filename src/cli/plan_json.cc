@@ -56,13 +56,13 @@ Json ObjectJson(const ObjectPlan& object) {
   return json;
 }
 
-Json RejectionJson(const RejectionStats& tally) {
-  return {{"code", tally.code},
-          {"field", TextOrNull(tally.field)},
-          {"records", tally.records},
-          {"message", tally.message},
-          {"advice", TextOrNull(RejectionAdvice(tally.code))},
-          {"first", PreviewJson(tally.first)}};
+Json RejectionJson(const RejectionStats& stats) {
+  return {{"code", stats.code},
+          {"field", TextOrNull(stats.field)},
+          {"records", stats.records},
+          {"message", stats.message},
+          {"advice", TextOrNull(RejectionAdvice(stats.code))},
+          {"first", PreviewJson(stats.first)}};
 }
 
 Json SampleJson(const EntryPlan& entry) {
@@ -94,7 +94,7 @@ Json SampleJson(const EntryPlan& entry) {
   json["columns"] = entry.columns;
   json["unused_columns"] = entry.unused_columns;
   Json& rejections = json["rejections"] = Json::array();
-  for (const RejectionStats& tally : entry.rejections) rejections.push_back(RejectionJson(tally));
+  for (const RejectionStats& stats : entry.rejections) rejections.push_back(RejectionJson(stats));
   Json& previews = json["previews"] = Json::array();
   for (const RecordPreview& preview : entry.previews) previews.push_back(PreviewJson(preview));
   return json;

@@ -268,16 +268,16 @@ class Report {
 
   void AddRejections(const EntryPlan& entry) {
     for (size_t i = 0; i < std::min(kMaxRejections, entry.rejections.size()); ++i) {
-      const RejectionStats& tally = entry.rejections[i];
+      const RejectionStats& stats = entry.rejections[i];
       StrAppend(
-          &text_, "\n  ", Printable(BaseName(tally.first.object)), ", row ", tally.first.row + 1,
+          &text_, "\n  ", Printable(BaseName(stats.first.object)), ", row ", stats.first.row + 1,
           ", would be ",
-          Colored(StrCat("rejected (", tally.code,
-                         tally.field.empty() ? "" : StrCat(", ", Printable(tally.field)), ")"),
+          Colored(StrCat("rejected (", stats.code,
+                         stats.field.empty() ? "" : StrCat(", ", Printable(stats.field)), ")"),
                   PlanProblem::Severity::kError),
-          ", and ", WithCommas(tally.records - 1), " more like it\n");
-      text_ += Wrapped(Printable(tally.message), "    ", "    ");
-      text_ += PrettyRecord(tally.first.before, "    ");
+          ", and ", WithCommas(stats.records - 1), " more like it\n");
+      text_ += Wrapped(Printable(stats.message), "    ", "    ");
+      text_ += PrettyRecord(stats.first.before, "    ");
     }
   }
 

@@ -82,9 +82,10 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(std::unique_ptr<DeadLetterQueue> dead_letter, OpenDiskDeadLetterQueue(folder));
 
   const ImportRequest& import = request.import;
-  mixpanel::RateLimiter pacer(import.events_per_second, import.bytes_per_second, Clock::Real());
+  mixpanel::RateLimiter rate_limiter(import.events_per_second, import.bytes_per_second,
+                                     Clock::Real());
   mixpanel::ImportTarget target;
-  SetTarget(import, RecordType::kEvent, pacer, target);
+  SetTarget(import, RecordType::kEvent, rate_limiter, target);
   const int64_t queries = options.queries_per_hour >= 0         ? options.queries_per_hour
                           : options.import.mixpanel.url.empty() ? kMixpanelQueriesPerHour
                                                                 : 0;

@@ -142,13 +142,13 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
 }
 
 // Returns what went wrong, for the summary: the output is complete at this point.
-std::string WriteReport(const ReportFile& file, const StayStatsObserver& tally,
+std::string WriteReport(const ReportFile& file, const StayStatsObserver& stats,
                         const StaypointsReport& run, const Options& options) {
   std::string inputs;
   for (const std::string& input : options.inputs) {
     StrAppend(&inputs, inputs.empty() ? "" : ", ", input);
   }
-  const absl::Status status = file.Write(MakeReportPage(tally.Total(), run,
+  const absl::Status status = file.Write(MakeReportPage(stats.Total(), run,
                                                         {.input = std::move(inputs),
                                                          .output = options.output,
                                                          .version = MILLRACE_VERSION,
@@ -268,7 +268,7 @@ absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
   if (!options.quiet) {
     display.emplace(progress, context.err, context.err_is_terminal);
   }
-  StayStatsObserver tally;
+  StayStatsObserver stats;
   const StaypointsReport report = FindStaypoints(
       {.source = *prepared.source,
        .dead_letter = *dead_letter,
@@ -281,12 +281,12 @@ absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
        .temp_folder = options.temp_folder,
        // Without the stop token, which would also end the removal of what was written.
        .stores = {.environment = context.environment},
-       .observer = options.report.empty() ? nullptr : &tally},
+       .observer = options.report.empty() ? nullptr : &stats},
       progress, context.stop);
   display.reset();
   if (!report.status.ok()) return Failed(report, options, context);
   std::string report_error;
-  if (prepared.report) report_error = WriteReport(*prepared.report, tally, report, options);
+  if (prepared.report) report_error = WriteReport(*prepared.report, stats, report, options);
   if (options.json) {
     PrintJson(report, report_error, context.out);
   } else {

@@ -107,7 +107,7 @@ class Importer {
         dead_letter_(dead_letter),
         stop_(std::move(stop)),
         progress_(progress),
-        pacer_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
+        rate_limiter_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
 
   absl::Status RunAll() {
     RETURN_IF_ERROR(CheckTransforms(request_.sources, scripts_));
@@ -151,7 +151,7 @@ class Importer {
                                           .type = type,
                                           .feed = *feed,
                                           .scripts = scripts_,
-                                          .pacer = pacer_,
+                                          .rate_limiter = rate_limiter_,
                                           .ledger = ledger_,
                                           .dead_letter = dead_letter_,
                                           .progress = progress_},
@@ -185,7 +185,7 @@ class Importer {
   const std::stop_token stop_;
   ImportProgress& progress_;
   const absl::Duration begin_ = Clock::Real().Elapsed();
-  mixpanel::RateLimiter pacer_;
+  mixpanel::RateLimiter rate_limiter_;
   ScriptPool scripts_;
   ImportReport report_;
   absl::Status listing_failure_;  // the first one of an input

@@ -17,7 +17,7 @@ mixpanel::ImportTarget::Kind KindOf(RecordType type) {
 
 }  // namespace
 
-void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& pacer,
+void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& rate_limiter,
                mixpanel::ImportTarget& target) {
   target.endpoints = request.endpoints;
   target.credentials = request.credentials;
@@ -29,7 +29,7 @@ void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimi
   target.gzip = request.gzip;
   target.adapts_compression =
       request.adapt_compression && request.events_per_second == 0 && request.bytes_per_second == 0;
-  target.pacer = &pacer;
+  target.rate_limiter = &rate_limiter;
   target.stop_grace = request.stop_grace;
 }
 

@@ -8,7 +8,7 @@
 namespace millrace {
 
 // Fills `target` from `request` for records of `type`, and keeps its counters. `pacer` outlives it.
-void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& pacer,
+void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimiter& rate_limiter,
                mixpanel::ImportTarget& target);
 
 // Makes sinks that write to `target`, which outlives them.

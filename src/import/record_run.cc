@@ -43,7 +43,7 @@ absl::Status CheckTransforms(const SourcesConfig& sources, ScriptPool& scripts) 
 ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   const ImportRequest& request = run.request;
   mixpanel::ImportTarget target;
-  SetTarget(request, run.type, run.pacer, target);
+  SetTarget(request, run.type, run.rate_limiter, target);
   ObjectSourceOptions options{.record_type = run.type,
                               .destination = DestinationName(request, run.type),
                               .owner = CurrentWorkerId(),

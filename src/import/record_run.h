@@ -27,7 +27,7 @@ struct RecordRun {
   RecordType type;
   ObjectFeed& feed;  // of objects whose entry is of `type`
   ScriptPool& scripts;
-  mixpanel::RateLimiter& pacer;
+  mixpanel::RateLimiter& rate_limiter;
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
   ImportProgress& progress;

@@ -18,15 +18,15 @@ SourceConfig Config() {
 }
 
 TEST(ColumnStatsTest, FindsMissingColumnsAndTheNearestName) {
-  ColumnStats tally(Config());
-  tally.BeginObject("file:///a");
-  tally.See({"event_name", "business_ts", "user"});
-  tally.EndObject();
-  tally.BeginObject("file:///b");
-  tally.See({"event_name", "business_ts"});
-  tally.EndObject();
+  ColumnStats stats(Config());
+  stats.BeginObject("file:///a");
+  stats.See({"event_name", "business_ts", "user"});
+  stats.EndObject();
+  stats.BeginObject("file:///b");
+  stats.See({"event_name", "business_ts"});
+  stats.EndObject();
 
-  const std::vector<MissingColumn> missing = tally.missing();
+  const std::vector<MissingColumn> missing = stats.missing();
   ASSERT_EQ(missing.size(), 2u);
   EXPECT_EQ(missing[0].column, "bussiness_ts");
   EXPECT_EQ(missing[0].used_for, "\"time\"");
@@ -38,28 +38,28 @@ TEST(ColumnStatsTest, FindsMissingColumnsAndTheNearestName) {
 }
 
 TEST(ColumnStatsTest, ColumnsOfAnyRowCount) {
-  ColumnStats tally(Config());
-  tally.BeginObject("file:///a");
-  tally.See(RowShape::Make({"event_name", "user"}));
-  tally.See(RowShape::Make({"bussiness_ts"}));
-  tally.EndObject();
-  EXPECT_THAT(tally.missing(), IsEmpty());
-  EXPECT_THAT(tally.columns(), ElementsAre("event_name", "user", "bussiness_ts"));
+  ColumnStats stats(Config());
+  stats.BeginObject("file:///a");
+  stats.See(RowShape::Make({"event_name", "user"}));
+  stats.See(RowShape::Make({"bussiness_ts"}));
+  stats.EndObject();
+  EXPECT_THAT(stats.missing(), IsEmpty());
+  EXPECT_THAT(stats.columns(), ElementsAre("event_name", "user", "bussiness_ts"));
 }
 
 TEST(ColumnStatsTest, AnUnreadableObjectTellsNothing) {
-  ColumnStats tally(Config());
-  tally.BeginObject("file:///a");
-  tally.EndObject();
-  EXPECT_THAT(tally.missing(), IsEmpty());
+  ColumnStats stats(Config());
+  stats.BeginObject("file:///a");
+  stats.EndObject();
+  EXPECT_THAT(stats.missing(), IsEmpty());
 }
 
 TEST(ColumnStatsTest, UnusedColumnsAreNeitherNamedNorPassedThrough) {
   SourceConfig config = Config();
-  ColumnStats tally(config);
-  tally.BeginObject("file:///a");
-  tally.See({"event_name", "bussiness_ts", "user", "x", "y"});
-  EXPECT_THAT(tally.unused(), ElementsAre("x", "y"));
+  ColumnStats stats(config);
+  stats.BeginObject("file:///a");
+  stats.See({"event_name", "bussiness_ts", "user", "x", "y"});
+  EXPECT_THAT(stats.unused(), ElementsAre("x", "y"));
 
   config.pass_through = true;
   ColumnStats all(config);

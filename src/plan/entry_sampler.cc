@@ -104,7 +104,7 @@ class EntrySampler::Tally : public RowVisitor {
     plan.missing_columns = columns_.missing();
     plan.unused_columns = columns_.unused();
     plan.null_words = null_words_.counts();
-    for (const auto& [key, tally] : rejections_) plan.rejections.push_back(tally);
+    for (const auto& [key, stats] : rejections_) plan.rejections.push_back(stats);
     std::sort(plan.rejections.begin(), plan.rejections.end(),
               [](const RejectionStats& a, const RejectionStats& b) {
                 return std::tie(b.records, a.code, a.field) < std::tie(a.records, b.code, b.field);
@@ -161,10 +161,10 @@ class EntrySampler::Tally : public RowVisitor {
     auto known = rejections_.find(key);
     if (known == rejections_.end()) {
       if (rejections_.size() >= kMaxTallies) return;
-      RejectionStats tally{.code = why.code, .field = why.field, .message = why.message};
-      tally.first = {object_, row, payload(), why.mapped};
-      if (tally.first.before.size() > kMaxPreviewBytes) tally.first.before.resize(kMaxPreviewBytes);
-      known = rejections_.emplace(key, std::move(tally)).first;
+      RejectionStats stats{.code = why.code, .field = why.field, .message = why.message};
+      stats.first = {object_, row, payload(), why.mapped};
+      if (stats.first.before.size() > kMaxPreviewBytes) stats.first.before.resize(kMaxPreviewBytes);
+      known = rejections_.emplace(key, std::move(stats)).first;
     }
     ++known->second.records;
   }
@@ -197,7 +197,7 @@ absl::StatusOr<std::unique_ptr<EntrySampler>> EntrySampler::Make(
     std::shared_ptr<const SourceConfig> config, const SampleOptions& options, SeenRecords& seen) {
   ASSIGN_OR_RETURN(std::unique_ptr<RowMapper> mapper, RowMapper::Make(config, options.now));
   auto sampler = absl::WrapUnique(new EntrySampler(std::move(config), options));
-  sampler->tally_ =
+  sampler->stats_ =
       std::make_unique<Tally>(*sampler->config_, sampler->options_, std::move(mapper), seen);
   return sampler;
 }
@@ -230,7 +230,7 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, Position from, s
   SampledExtent extent{
       .object_bytes = object.info.size, .known_rows = rows->known_rows(), .rows_before = from.row};
   RowDensity density(compressed);
-  tally_->BeginObject(object.info, rows->type(), rows->columns());
+  stats_->BeginObject(object.info, rows->type(), rows->columns());
   absl::Status status;
   while (!stop.stop_requested()) {
     if (options_.max_rows != 0 && extent.rows >= options_.max_rows) break;
@@ -240,25 +240,25 @@ absl::Status EntrySampler::ReadRows(const ListedObject& object, Position from, s
       extent.ended = true;
       break;
     }
-    tally_->AddChunk(**chunk, scratch_);
+    stats_->AddChunk(**chunk, scratch_);
     const Position after = (*chunk)->after();
     density.Measure(after.row, after.byte, rows->raw_bytes());
     extent.rows += (*chunk)->row_count();
     progress += (*chunk)->row_count();
   }
-  tally_->EndObject();
+  stats_->EndObject();
 
   extent.rows_per_byte = density.rows_per_byte();
   const RowEstimate estimate = RowsFrom(extent);
   plan.sampled_rows = extent.rows;
   plan.exact = estimate.exact && status.ok();
-  plan.to_do = tally_->of_object();
+  plan.to_do = stats_->of_object();
   if (extent.rows > 0 && status.ok()) {
     plan.to_do = plan.to_do.ScaledBy(estimate.rows / static_cast<double>(extent.rows));
   }
   return status;
 }
 
-void EntrySampler::Describe(EntryPlan& plan) const { tally_->Describe(plan); }
+void EntrySampler::Describe(EntryPlan& plan) const { stats_->Describe(plan); }
 
 }  // namespace millrace

@@ -55,7 +55,7 @@ class EntrySampler {
   const std::shared_ptr<const SourceConfig> config_;
   const SampleOptions options_;
   DecodeScratch scratch_;
-  std::unique_ptr<Tally> tally_;
+  std::unique_ptr<Tally> stats_;
 };
 
 }  // namespace millrace

@@ -77,21 +77,21 @@ class EntryProblems {
   }
 
   void FindRejected() {
-    for (const RejectionStats& tally : entry_.rejections) {
-      Add(Severity::kError, "rejected_records", tally.field,
-          StrCat(Percent(tally.records, entry_.sampled_rows), " of the sample (",
-                 Pluralize(tally.records, "record"), ") would be rejected: ", tally.code,
-                 tally.field.empty() ? "" : StrCat(" in ", tally.field), ": ", tally.message),
-          AdviceOn(tally));
+    for (const RejectionStats& stats : entry_.rejections) {
+      Add(Severity::kError, "rejected_records", stats.field,
+          StrCat(Percent(stats.records, entry_.sampled_rows), " of the sample (",
+                 Pluralize(stats.records, "record"), ") would be rejected: ", stats.code,
+                 stats.field.empty() ? "" : StrCat(" in ", stats.field), ": ", stats.message),
+          AdviceOn(stats));
     }
   }
 
-  std::string AdviceOn(const RejectionStats& tally) const {
-    const bool of_wrong_format = config_.mixpanel_format && tally.code == "missing_required_field";
+  std::string AdviceOn(const RejectionStats& stats) const {
+    const bool of_wrong_format = config_.mixpanel_format && stats.code == "missing_required_field";
     return of_wrong_format
                ? "if the file is not meant to be in Mixpanel's format, create a config for it with "
                  "\"millrace init FILE\""
-               : RejectionAdvice(tally.code);
+               : RejectionAdvice(stats.code);
   }
 
   void FindLedger() {

@@ -290,21 +290,23 @@ class DestinationReplay {
 
 absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
                        std::stop_token stop) {
-  std::map<std::string, std::unique_ptr<DestinationReplay>> lanes;  // by destination
+  std::map<std::string, std::unique_ptr<DestinationReplay>> replays;  // by destination
   for (const auto& entry : request.import.sources.entries()) {
-    std::unique_ptr<DestinationReplay>& lane =
-        lanes[DestinationName(request.import, entry->record_type)];
-    if (lane == nullptr) {
-      lane = std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);
+    std::unique_ptr<DestinationReplay>& replay =
+        replays[DestinationName(request.import, entry->record_type)];
+    if (replay == nullptr) {
+      replay =
+          std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);
     }
   }
   // Records that are rejected again are appended to the file that is being read.
   absl::flat_hash_set<std::string> taken;
   const auto take = [&](const DeadLetterRecord& record, bool replayed) {
     if (!taken.insert(record.id()).second) return absl::OkStatus();
-    const auto lane = lanes.find(record.object.destination);
+    const auto replay = replays.find(record.object.destination);
     std::shared_ptr<const SourceConfig> config = request.import.sources.Match(record.object.object);
-    if (lane == lanes.end() || config == nullptr || config->record_type != lane->second->type()) {
+    if (replay == replays.end() || config == nullptr ||
+        config->record_type != replay->second->type()) {
       ++report.not_ours;
       return absl::OkStatus();
     }
@@ -312,13 +314,13 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
       ++report.replayed_before;
       return absl::OkStatus();
     }
-    return lane->second->Add(record, std::move(config));
+    return replay->second->Add(record, std::move(config));
   };
   DeadLetterFilter filter = request.filter;
   filter.with_replayed = true;
   ASSIGN_OR_RETURN(const DeadLetterScan scan, parts.queue.Scan(filter, take, stop));
   report.damaged = scan.damaged;
-  for (const auto& [destination, lane] : lanes) RETURN_IF_ERROR(lane->Flush());
+  for (const auto& [destination, replay] : replays) RETURN_IF_ERROR(replay->Flush());
   return absl::OkStatus();
 }
 

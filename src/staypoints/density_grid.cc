@@ -24,8 +24,8 @@ std::pair<int32_t, int32_t> RobustRange(
   values.reserve(cells.size());
   uint64_t total = 0;
   for (const DensityGrid::Cell& cell : cells) {
-    values.emplace_back(of(cell), cell.tally.stays);
-    total += cell.tally.stays;
+    values.emplace_back(of(cell), cell.stats.stays);
+    total += cell.stats.stays;
   }
   std::sort(values.begin(), values.end());
   const auto quantile = [&](double share) {
@@ -57,7 +57,7 @@ void DensityGrid::Merge(const DensityGrid& other) {
   for (const Cell& cell : other.cells()) {
     // Adding a cell may coarsen this grid further.
     const int shift = coarsened_ - other.coarsened_;
-    Put(cell.x >> shift, cell.y >> shift, cell.tally);
+    Put(cell.x >> shift, cell.y >> shift, cell.stats);
   }
 }
 
@@ -66,8 +66,8 @@ double DensityGrid::cell_degrees() const { return std::ldexp(1 / kCellsPerDegree
 std::vector<DensityGrid::Cell> DensityGrid::cells() const {
   std::vector<Cell> cells;
   cells.reserve(cells_.size());
-  for (const auto& [key, tally] : cells_) {
-    cells.push_back({static_cast<int32_t>(key >> 32), static_cast<int32_t>(key), tally});
+  for (const auto& [key, stats] : cells_) {
+    cells.push_back({static_cast<int32_t>(key >> 32), static_cast<int32_t>(key), stats});
   }
   return cells;
 }
@@ -76,21 +76,21 @@ uint64_t DensityGrid::KeyOf(int32_t x, int32_t y) {
   return static_cast<uint64_t>(static_cast<uint32_t>(x)) << 32 | static_cast<uint32_t>(y);
 }
 
-void DensityGrid::Put(int32_t x, int32_t y, const Tally& tally) {
+void DensityGrid::Put(int32_t x, int32_t y, const Tally& stats) {
   Tally& cell = cells_[KeyOf(x, y)];
-  cell.stays += tally.stays;
-  cell.seconds += tally.seconds;
+  cell.stays += stats.stays;
+  cell.seconds += stats.seconds;
   while (cells_.size() > kMaxCells) Coarsen();
 }
 
 void DensityGrid::Coarsen() {
   const absl::flat_hash_map<uint64_t, Tally> fine = std::exchange(cells_, {});
   ++coarsened_;
-  for (const auto& [key, tally] : fine) {
+  for (const auto& [key, stats] : fine) {
     Tally& cell =
         cells_[KeyOf(static_cast<int32_t>(key >> 32) >> 1, static_cast<int32_t>(key) >> 1)];
-    cell.stays += tally.stays;
-    cell.seconds += tally.seconds;
+    cell.stays += stats.stays;
+    cell.seconds += stats.seconds;
   }
 }
 
@@ -109,7 +109,7 @@ Extent ExtentOf(const DensityGrid& grid) {
   extent.east = (east + 1) * size;
   for (const DensityGrid::Cell& cell : cells) {
     const bool is_inside = cell.x >= west && cell.x <= east && cell.y >= south && cell.y <= north;
-    (is_inside ? extent.inside : extent.outside) += cell.tally.stays;
+    (is_inside ? extent.inside : extent.outside) += cell.stats.stays;
   }
   return extent;
 }

@@ -22,7 +22,7 @@ class DensityGrid {
   struct Cell {
     int32_t x = 0;  // longitude / cell_degrees(), rounded down
     int32_t y = 0;  // latitude
-    Tally tally;
+    Tally stats;
   };
 
   // Degrees, within +-90 and +-180 or not: every double is counted somewhere.
@@ -36,7 +36,7 @@ class DensityGrid {
 
  private:
   static uint64_t KeyOf(int32_t x, int32_t y);
-  void Put(int32_t x, int32_t y, const Tally& tally);
+  void Put(int32_t x, int32_t y, const Tally& stats);
   void Coarsen();
 
   int coarsened_ = 0;  // how often the size was doubled

@@ -11,7 +11,7 @@ namespace {
 
 uint64_t StaysOf(const DensityGrid& grid) {
   uint64_t stays = 0;
-  for (const DensityGrid::Cell& cell : grid.cells()) stays += cell.tally.stays;
+  for (const DensityGrid::Cell& cell : grid.cells()) stays += cell.stats.stays;
   return stays;
 }
 
@@ -31,8 +31,8 @@ TEST(DensityGridTest, PlacesFallIntoTheirCell) {
   grid.Add(-33.8568, 151.2153, 20);
   ASSERT_EQ(grid.cells().size(), 1u);
   const DensityGrid::Cell cell = grid.cells()[0];
-  EXPECT_EQ(cell.tally.stays, 2u);
-  EXPECT_EQ(cell.tally.seconds, 30);
+  EXPECT_EQ(cell.stats.stays, 2u);
+  EXPECT_EQ(cell.stats.seconds, 30);
   const double size = grid.cell_degrees();
   EXPECT_LE(cell.y * size, -33.8568);
   EXPECT_GT((cell.y + 1) * size, -33.8568);

@@ -23,8 +23,8 @@ Json MapOf(const DensityGrid& grid) {
   for (const DensityGrid::Cell& cell : cells) {
     flat.push_back(cell.x);
     flat.push_back(cell.y);
-    flat.push_back(cell.tally.stays);
-    flat.push_back(static_cast<uint64_t>(std::llround(cell.tally.seconds)));
+    flat.push_back(cell.stats.stays);
+    flat.push_back(static_cast<uint64_t>(std::llround(cell.stats.seconds)));
   }
   return {{"cell", grid.cell_degrees()}, {"south", extent.south},   {"north", extent.north},
           {"west", extent.west},         {"east", extent.east},     {"inside", extent.inside},
@@ -48,7 +48,7 @@ std::string ForScript(const Json& json) {
 
 }  // namespace
 
-std::string MakeReportPage(const StayStats& tally, const StaypointsReport& run,
+std::string MakeReportPage(const StayStats& stats, const StaypointsReport& run,
                            const ReportSubject& subject) {
   Json data = {
       {"version", subject.version},
@@ -61,19 +61,19 @@ std::string MakeReportPage(const StayStats& tally, const StaypointsReport& run,
         {"users", run.stays.users},
         {"staypoints", run.stays.staypoints},
         {"elapsed_s", absl::ToDoubleSeconds(run.elapsed)}}},
-      {"median_s", tally.MedianSeconds()},
-      {"momentary", tally.momentary},
-      {"negative", tally.negative},
-      {"without_place", tally.without_place},
-      {"without_enter", tally.without_enter},
+      {"median_s", stats.MedianSeconds()},
+      {"momentary", stats.momentary},
+      {"negative", stats.negative},
+      {"without_place", stats.without_place},
+      {"without_enter", stats.without_enter},
       {"bins_per_decade", kLengthBinsPerDecade},
-      {"lengths", tally.lengths},
-      {"arrivals", tally.arrivals},
-      {"map", MapOf(tally.where)},
+      {"lengths", stats.lengths},
+      {"arrivals", stats.arrivals},
+      {"map", MapOf(stats.where)},
   };
-  if (tally.first_enter != kNullTime && tally.last_exit != -kNullTime) {
-    data["first_enter"] = DayOf(tally.first_enter);
-    data["last_exit"] = DayOf(tally.last_exit);
+  if (stats.first_enter != kNullTime && stats.last_exit != -kNullTime) {
+    data["first_enter"] = DayOf(stats.first_enter);
+    data["last_exit"] = DayOf(stats.last_exit);
   }
   constexpr std::string_view kHole = "{{data}}";
   const std::string_view page = ReportPageHtml();

@@ -24,7 +24,7 @@ struct ReportSubject {
 
 // The page of a successful run. It loads nothing and shows text as text, whatever its content; at
 // most 65,536 cells of the map, so that it stays below 3 MB.
-std::string MakeReportPage(const StayStats& tally, const StaypointsReport& run,
+std::string MakeReportPage(const StayStats& stats, const StaypointsReport& run,
                            const ReportSubject& subject);
 
 }  // namespace millrace

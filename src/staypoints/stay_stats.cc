@@ -78,9 +78,9 @@ void StayStatsObserver::Begin(int workers) {
 }
 
 void StayStatsObserver::OnStaypoints(int worker, const StaypointBlock& block) {
-  StayStats& tally = *workers_[static_cast<size_t>(worker)];
+  StayStats& stats = *workers_[static_cast<size_t>(worker)];
   for (size_t i = 0; i < block.staypoints(); ++i) {
-    tally.Add(block.enter[i], block.exit[i], block.lat[i], block.lng[i]);
+    stats.Add(block.enter[i], block.exit[i], block.lat[i], block.lng[i]);
   }
 }
 

@@ -16,40 +16,40 @@ constexpr int64_t kHour = 3600 * kSecond;
 constexpr int64_t kMonday = 4 * 24 * kHour;  // 1970-01-05
 
 TEST(StayStatsTest, LengthsFallIntoLogarithmicBins) {
-  StayStats tally;
-  tally.Add(0, kSecond, 1, 1);
-  tally.Add(0, 10 * kSecond, 1, 1);
-  tally.Add(0, 16 * kSecond, 1, 1);
-  tally.Add(0, kSecond - 1, 1, 1);  // momentary
-  tally.Add(kSecond, 0, 1, 1);      // an overlap
-  tally.Add(kNullTime, 5, 1, 1);    // nobody knows
-  tally.Add(0, int64_t{1} << 60, kNullCoordinate, 1);
-  EXPECT_EQ(tally.stays, 7u);
-  EXPECT_EQ(tally.lengths[0], 1u);
-  EXPECT_EQ(tally.lengths[5], 1u);
-  EXPECT_EQ(tally.lengths[6], 1u);
-  EXPECT_EQ(tally.lengths[kLengthBins - 1], 1u);
-  EXPECT_EQ(tally.momentary, 1u);
-  EXPECT_EQ(tally.negative, 1u);
-  EXPECT_EQ(tally.without_enter, 1u);
-  EXPECT_EQ(tally.without_place, 1u);
+  StayStats stats;
+  stats.Add(0, kSecond, 1, 1);
+  stats.Add(0, 10 * kSecond, 1, 1);
+  stats.Add(0, 16 * kSecond, 1, 1);
+  stats.Add(0, kSecond - 1, 1, 1);  // momentary
+  stats.Add(kSecond, 0, 1, 1);      // an overlap
+  stats.Add(kNullTime, 5, 1, 1);    // nobody knows
+  stats.Add(0, int64_t{1} << 60, kNullCoordinate, 1);
+  EXPECT_EQ(stats.stays, 7u);
+  EXPECT_EQ(stats.lengths[0], 1u);
+  EXPECT_EQ(stats.lengths[5], 1u);
+  EXPECT_EQ(stats.lengths[6], 1u);
+  EXPECT_EQ(stats.lengths[kLengthBins - 1], 1u);
+  EXPECT_EQ(stats.momentary, 1u);
+  EXPECT_EQ(stats.negative, 1u);
+  EXPECT_EQ(stats.without_enter, 1u);
+  EXPECT_EQ(stats.without_place, 1u);
 }
 
 TEST(StayStatsTest, ArrivalsByHourOfTheWeekAlsoBeforeTheEpoch) {
-  StayStats tally;
-  tally.Add(kMonday, kMonday + kHour, 1, 1);
-  tally.Add(kMonday - 1, kMonday, 1, 1);                     // Sunday, 23
-  tally.Add(kMonday - 7 * 24 * kHour + 5 * kHour, 0, 1, 1);  // Monday of 1969, 5
-  EXPECT_EQ(tally.arrivals[0][0], 1u);
-  EXPECT_EQ(tally.arrivals[6][23], 1u);
-  EXPECT_EQ(tally.arrivals[0][5], 1u);
+  StayStats stats;
+  stats.Add(kMonday, kMonday + kHour, 1, 1);
+  stats.Add(kMonday - 1, kMonday, 1, 1);                     // Sunday, 23
+  stats.Add(kMonday - 7 * 24 * kHour + 5 * kHour, 0, 1, 1);  // Monday of 1969, 5
+  EXPECT_EQ(stats.arrivals[0][0], 1u);
+  EXPECT_EQ(stats.arrivals[6][23], 1u);
+  EXPECT_EQ(stats.arrivals[0][5], 1u);
 }
 
 TEST(StayStatsTest, TheMedianIsThatOfTheBins) {
-  StayStats tally;
-  EXPECT_EQ(tally.MedianSeconds(), 0);
-  for (int i = 1; i <= 1000; ++i) tally.Add(0, i * 60 * kSecond, 1, 1);
-  EXPECT_NEAR(tally.MedianSeconds(), 500 * 60, 60 * 60);
+  StayStats stats;
+  EXPECT_EQ(stats.MedianSeconds(), 0);
+  for (int i = 1; i <= 1000; ++i) stats.Add(0, i * 60 * kSecond, 1, 1);
+  EXPECT_NEAR(stats.MedianSeconds(), 500 * 60, 60 * 60);
 }
 
 StaypointBlock BlockOf(int stays) {

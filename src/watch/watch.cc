@@ -39,7 +39,8 @@ class Watcher {
         progress_(progress),
         sources_(request.import.sources),
         stores_(OpenerOf(request)),
-        pacer_(request.import.events_per_second, request.import.bytes_per_second, Clock::Real()) {}
+        rate_limiter_(request.import.events_per_second, request.import.bytes_per_second,
+                      Clock::Real()) {}
   ~Watcher() { End(); }
 
   absl::Status Start();
@@ -70,7 +71,7 @@ class Watcher {
   CurrentSources sources_;
   StoreCache stores_;
   ScriptPool scripts_;
-  mixpanel::RateLimiter pacer_;
+  mixpanel::RateLimiter rate_limiter_;
   std::map<RecordType, std::unique_ptr<ObjectQueue>> queues_;  // of every kind of record
   std::unique_ptr<NotificationRouter> router_;
   std::unique_ptr<ListTrigger> list_;
@@ -191,7 +192,7 @@ void Watcher::RunQueue(RecordType type, ImportReport& report) {
                                     .type = type,
                                     .feed = *queues_.at(type),
                                     .scripts = scripts_,
-                                    .pacer = pacer_,
+                                    .rate_limiter = rate_limiter_,
                                     .ledger = ledger_,
                                     .dead_letter = dead_letter_,
                                     .progress = progress_.import,

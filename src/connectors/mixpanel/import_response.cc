@@ -114,17 +114,17 @@ std::string Answered(int http_status, std::string_view body) {
 }
 
 ImportOutcome Durable(std::vector<RefusedRow> refused) {
-  ImportOutcome verdict;
-  verdict.kind = ImportOutcome::Kind::kDurable;
-  verdict.refused = std::move(refused);
-  return verdict;
+  ImportOutcome outcome;
+  outcome.kind = ImportOutcome::Kind::kDurable;
+  outcome.refused = std::move(refused);
+  return outcome;
 }
 
 ImportOutcome Other(ImportOutcome::Kind kind, absl::Status why) {
-  ImportOutcome verdict;
-  verdict.kind = kind;
-  verdict.why = std::move(why);
-  return verdict;
+  ImportOutcome outcome;
+  outcome.kind = kind;
+  outcome.why = std::move(why);
+  return outcome;
 }
 
 ImportOutcome Retry(std::string_view why) {
@@ -146,15 +146,15 @@ size_t NamedLimit(std::string_view text) {
 ImportOutcome ClassifyStatus(int http_status, std::string_view body) {
   const std::string answered = Answered(http_status, body);
   if (http_status == 413) {
-    ImportOutcome verdict =
+    ImportOutcome outcome =
         Other(ImportOutcome::Kind::kTooLarge, absl::ResourceExhaustedError(ToAbsl(answered)));
-    verdict.named_limit = NamedLimit(answered);
-    return verdict;
+    outcome.named_limit = NamedLimit(answered);
+    return outcome;
   }
   if (http_status == 429) {
-    ImportOutcome verdict = Retry(answered);
-    verdict.throttled = true;
-    return verdict;
+    ImportOutcome outcome = Retry(answered);
+    outcome.throttled = true;
+    return outcome;
   }
   if (IsRetryableStatus(http_status)) return Retry(answered);
   if (http_status < 300) return Retry(StrCat(answered, " (not an answer of Mixpanel's)"));

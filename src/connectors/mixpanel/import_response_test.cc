@@ -21,19 +21,19 @@ auto Refused(size_t row, const std::string& field, const std::string& message) {
                Field(&RefusedRow::code, "rejected_by_destination"));
 }
 
-std::string Why(const ImportOutcome& verdict) { return std::string(verdict.why.message()); }
+std::string Why(const ImportOutcome& outcome) { return std::string(outcome.why.message()); }
 
 // What Mixpanel's documentation shows and what was seen of it.
 
 TEST(ClassifyImportResponse, ASuccessThatCountsAllEventsIsDurable) {
-  const ImportOutcome verdict = ClassifyImportResponse(
+  const ImportOutcome outcome = ClassifyImportResponse(
       200, R"({"code":200,"num_records_imported":2000,"status":"OK"})", 2000);
-  EXPECT_EQ(verdict.kind, Kind::kDurable);
-  EXPECT_THAT(verdict.refused, IsEmpty());
+  EXPECT_EQ(outcome.kind, Kind::kDurable);
+  EXPECT_THAT(outcome.refused, IsEmpty());
 }
 
 TEST(ClassifyImportResponse, ABadRequestRefusesTheNamedEventsAlone) {
-  const ImportOutcome verdict = ClassifyImportResponse(
+  const ImportOutcome outcome = ClassifyImportResponse(
       400,
       R"({"code":400,"error":"some data points in the request failed validation",
           "failed_records":[
@@ -41,26 +41,26 @@ TEST(ClassifyImportResponse, ABadRequestRefusesTheNamedEventsAlone) {
             {"index":0,"$insert_id":"a","field":"properties.time","message":"'time' is invalid"}],
           "num_records_imported":998,"status":"Bad Request"})",
       1000);
-  EXPECT_EQ(verdict.kind, Kind::kDurable);
-  EXPECT_THAT(verdict.refused, ElementsAre(Refused(0, "properties.time", "'time' is invalid"),
+  EXPECT_EQ(outcome.kind, Kind::kDurable);
+  EXPECT_THAT(outcome.refused, ElementsAre(Refused(0, "properties.time", "'time' is invalid"),
                                            Refused(7, "$insert_id", "'$insert_id' is invalid")));
 }
 
 TEST(ClassifyImportResponse, ANamedEventWithoutAMessageGetsTheAnswersOwn) {
-  const ImportOutcome verdict = ClassifyImportResponse(
+  const ImportOutcome outcome = ClassifyImportResponse(
       400, R"({"error":"failed","failed_records":[{"index":1}],"num_records_imported":1})", 2);
-  EXPECT_THAT(verdict.refused, ElementsAre(Refused(1, "", "failed")));
+  EXPECT_THAT(outcome.refused, ElementsAre(Refused(1, "", "failed")));
 }
 
 TEST(ClassifyImportResponse, PlainTextsRefuseTheWholeRequest) {
-  const ImportOutcome verdict = ClassifyImportResponse(
+  const ImportOutcome outcome = ClassifyImportResponse(
       400,
       R"({"code":400,"error":"some data points in the request failed validation",
           "failed_records":["identity events are not allowed when project is using simplified identity management"],
           "num_records_imported":0,"status":"Bad Request"})",
       10);
-  EXPECT_EQ(verdict.kind, Kind::kRefused);
-  EXPECT_THAT(Why(verdict), HasSubstr("identity events are not allowed"));
+  EXPECT_EQ(outcome.kind, Kind::kRefused);
+  EXPECT_THAT(Why(outcome), HasSubstr("identity events are not allowed"));
 }
 
 TEST(ClassifyImportResponse, ABadRequestThatNamesNothingRefusesTheWholeRequest) {
@@ -68,9 +68,9 @@ TEST(ClassifyImportResponse, ABadRequestThatNamesNothingRefusesTheWholeRequest) 
        {R"({"code":400,"error":"invalid JSON","status":"Bad Request"})",
         R"({"error":"invalid JSON"})", R"({"error":"invalid JSON","failed_records":null})",
         R"({"error":"invalid JSON","failed_records":[],"num_records_imported":0})"}) {
-    const ImportOutcome verdict = ClassifyImportResponse(400, body, 10);
-    EXPECT_EQ(verdict.kind, Kind::kRefused) << body;
-    EXPECT_EQ(Why(verdict), "invalid JSON");
+    const ImportOutcome outcome = ClassifyImportResponse(400, body, 10);
+    EXPECT_EQ(outcome.kind, Kind::kRefused) << body;
+    EXPECT_EQ(Why(outcome), "invalid JSON");
   }
 }
 
@@ -100,10 +100,10 @@ TEST(ClassifyImportResponse, CountsThatDoNotAddUpAreNotBelieved) {
 }
 
 TEST(ClassifyImportResponse, ASingleNamedEventNeedsNoCount) {
-  const ImportOutcome verdict =
+  const ImportOutcome outcome =
       ClassifyImportResponse(400, R"({"failed_records":[{"index":0,"message":"m"}]})", 1);
-  EXPECT_EQ(verdict.kind, Kind::kDurable);
-  EXPECT_THAT(verdict.refused, ElementsAre(Refused(0, "", "m")));
+  EXPECT_EQ(outcome.kind, Kind::kDurable);
+  EXPECT_THAT(outcome.refused, ElementsAre(Refused(0, "", "m")));
   EXPECT_EQ(
       ClassifyImportResponse(400, R"({"failed_records":[{"index":0}],"num_records_imported":1})", 1)
           .kind,
@@ -119,10 +119,10 @@ TEST(ClassifyImportResponse, ASuccessThatProvesNothingIsRetried) {
         R"({"code":200,"num_records_imported":10.0,"status":"OK"})",
         R"({"code":500,"num_records_imported":10})",
         R"({"num_records_imported":9,"failed_records":["x"]})"}) {
-    const ImportOutcome verdict = ClassifyImportResponse(200, body, 10);
-    EXPECT_EQ(verdict.kind, Kind::kRetry) << body;
-    EXPECT_FALSE(verdict.throttled);
-    EXPECT_FALSE(verdict.why.ok());
+    const ImportOutcome outcome = ClassifyImportResponse(200, body, 10);
+    EXPECT_EQ(outcome.kind, Kind::kRetry) << body;
+    EXPECT_FALSE(outcome.throttled);
+    EXPECT_FALSE(outcome.why.ok());
   }
   EXPECT_THAT(Why(ClassifyImportResponse(200, R"({"num_records_imported":9})", 10)),
               HasSubstr("stored 9 of 10"));
@@ -136,10 +136,10 @@ TEST(ClassifyImportResponse, OtherSuccessesAreNotMixpanels) {
 }
 
 TEST(ClassifyImportResponse, ABadRequestThatIsNotMixpanelsIsSentAgain) {
-  const ImportOutcome verdict = ClassifyImportResponse(
+  const ImportOutcome outcome = ClassifyImportResponse(
       400, "<html><center>The plain HTTP request was sent to HTTPS port</center></html>", 10);
-  EXPECT_EQ(verdict.kind, Kind::kRetry);
-  EXPECT_THAT(Why(verdict), HasSubstr("not an answer of Mixpanel's"));
+  EXPECT_EQ(outcome.kind, Kind::kRetry);
+  EXPECT_THAT(Why(outcome), HasSubstr("not an answer of Mixpanel's"));
 }
 
 TEST(ClassifyImportResponse, RefusedCredentialsStopTheRun) {
@@ -152,9 +152,9 @@ TEST(ClassifyImportResponse, RefusedCredentialsStopTheRun) {
 
 TEST(ClassifyImportResponse, OtherClientErrorsStopTheRun) {
   for (const int status : {402, 404, 405, 411, 415, 422, 431, 451}) {
-    const ImportOutcome verdict = ClassifyImportResponse(status, "", 1);
-    EXPECT_EQ(verdict.kind, Kind::kStop) << status;
-    EXPECT_EQ(verdict.why.code(), absl::StatusCode::kFailedPrecondition);
+    const ImportOutcome outcome = ClassifyImportResponse(status, "", 1);
+    EXPECT_EQ(outcome.kind, Kind::kStop) << status;
+    EXPECT_EQ(outcome.why.code(), absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ(ClassifyImportResponse(302, "", 1).kind, Kind::kStop);
   EXPECT_THAT(Why(ClassifyImportResponse(302, "", 1)), HasSubstr("redirect"));
@@ -168,10 +168,10 @@ TEST(ClassifyImportResponse, OverloadAndServerErrorsAreRetried) {
   EXPECT_TRUE(limited.throttled);
   EXPECT_EQ(Why(limited), "answered 429: Project exceeded rate limits.");
   for (const int status : {408, 500, 502, 503, 504, 524, 599}) {
-    const ImportOutcome verdict = ClassifyImportResponse(status, "<b>oops</b>", 1);
-    EXPECT_EQ(verdict.kind, Kind::kRetry) << status;
-    EXPECT_FALSE(verdict.throttled);
-    EXPECT_EQ(Why(verdict), StrCat("answered ", status, ": <b>oops</b>"));
+    const ImportOutcome outcome = ClassifyImportResponse(status, "<b>oops</b>", 1);
+    EXPECT_EQ(outcome.kind, Kind::kRetry) << status;
+    EXPECT_FALSE(outcome.throttled);
+    EXPECT_EQ(Why(outcome), StrCat("answered ", status, ": <b>oops</b>"));
   }
   for (const int status : {501, 505}) {
     EXPECT_EQ(ClassifyImportResponse(status, "<b>oops</b>", 1).kind, Kind::kStop) << status;
@@ -216,10 +216,10 @@ TEST(ClassifyProfileResponse, SuccessIsAStatusOfOneWithoutAnError) {
 }
 
 TEST(ClassifyProfileResponse, AStatusOfZeroRefusesTheWholeRequest) {
-  const ImportOutcome verdict =
+  const ImportOutcome outcome =
       ClassifyProfileResponse(200, R"({"status":0,"error":"$distinct_id, missing or empty"})", 10);
-  EXPECT_EQ(verdict.kind, Kind::kRefused);
-  EXPECT_EQ(Why(verdict), "$distinct_id, missing or empty");
+  EXPECT_EQ(outcome.kind, Kind::kRefused);
+  EXPECT_EQ(Why(outcome), "$distinct_id, missing or empty");
   EXPECT_EQ(ClassifyProfileResponse(200, R"({"status":0})", 10).kind, Kind::kRefused);
   EXPECT_EQ(ClassifyProfileResponse(200, R"({"status":1,"error":"no"})", 10).kind, Kind::kRefused);
 }
@@ -232,19 +232,19 @@ TEST(ClassifyProfileResponse, ATemporaryFailureIsRetried) {
 }
 
 TEST(ClassifyProfileResponse, ABadTokenStopsTheRun) {
-  const ImportOutcome verdict =
+  const ImportOutcome outcome =
       ClassifyProfileResponse(200, R"({"status":0,"error":"token, missing or empty"})", 10);
-  EXPECT_EQ(verdict.kind, Kind::kStop);
-  EXPECT_EQ(verdict.why.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(outcome.kind, Kind::kStop);
+  EXPECT_EQ(outcome.why.code(), absl::StatusCode::kUnauthenticated);
 }
 
 TEST(ClassifyProfileResponse, NamedRecordsAreRefusedAlone) {
   const char* body =
       R"({"status":0,"error":"x","num_good_events":8,
           "failed_records":[{"index":3,"field":"$set","message":"m"},{"index":5}]})";
-  const ImportOutcome verdict = ClassifyProfileResponse(200, body, 10);
-  EXPECT_EQ(verdict.kind, Kind::kDurable);
-  EXPECT_THAT(verdict.refused, ElementsAre(Refused(3, "$set", "m"), Refused(5, "", "x")));
+  const ImportOutcome outcome = ClassifyProfileResponse(200, body, 10);
+  EXPECT_EQ(outcome.kind, Kind::kDurable);
+  EXPECT_THAT(outcome.refused, ElementsAre(Refused(3, "$set", "m"), Refused(5, "", "x")));
   EXPECT_EQ(ClassifyProfileResponse(400, body, 10).kind, Kind::kDurable);
 }
 

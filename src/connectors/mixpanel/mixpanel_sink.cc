@@ -111,8 +111,8 @@ class MixpanelSink final : public Sink {
   ImportOutcome Send(const Batch& batch, RowRange rows, std::stop_token stop,
                      const StopDeadline& deadline);
   // Nullopt if Write() continues.
-  std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, ImportOutcome verdict);
-  void SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& verdict);
+  std::optional<WriteResult> Apply(const Batch& batch, RowRange rows, ImportOutcome outcome);
+  void SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& outcome);
 
   ImportTarget& target_;
   const std::unique_ptr<HttpClient> http_;
@@ -166,11 +166,11 @@ HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool g
 
 ImportOutcome MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_token stop,
                                  const StopDeadline& deadline) {
-  ImportOutcome verdict;
+  ImportOutcome outcome;
   const absl::Duration grace = deadline.left();
   if (grace <= absl::ZeroDuration() && stop.stop_requested()) {
-    verdict.why = absl::CancelledError("stopped before all of a batch was sent");
-    return verdict;
+    outcome.why = absl::CancelledError("stopped before all of a batch was sent");
+    return outcome;
   }
   const bool adapts = target_.adapts_compression && target_.gzip && !is_profiles();
   const bool gzip = adapts ? target_.compression.Compress() : target_.gzip && !is_profiles();
@@ -178,9 +178,10 @@ ImportOutcome MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_to
   HttpRequest& request = MakeRequest(batch, rows, gzip);
   request.stop_grace = grace;
   const absl::Duration made = clock_.Elapsed();
-  if (target_.pacer != nullptr && !target_.pacer->Acquire(rows.size(), plain_bytes_, stop)) {
-    verdict.why = absl::CancelledError("stopped before sending");
-    return verdict;
+  if (target_.rate_limiter != nullptr &&
+      !target_.rate_limiter->Acquire(rows.size(), plain_bytes_, stop)) {
+    outcome.why = absl::CancelledError("stopped before sending");
+    return outcome;
   }
   target_.requests.fetch_add(1, std::memory_order_relaxed);
   target_.bytes_sent.fetch_add(request.body.size(), std::memory_order_relaxed);
@@ -190,29 +191,29 @@ ImportOutcome MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_to
   if (!response.ok()) {
     const bool hopeless =
         absl::IsInvalidArgument(response.status()) || absl::IsUnauthenticated(response.status());
-    verdict.kind = hopeless ? ImportOutcome::Kind::kStop : ImportOutcome::Kind::kRetry;
-    verdict.why = response.status();
-    return verdict;
+    outcome.kind = hopeless ? ImportOutcome::Kind::kStop : ImportOutcome::Kind::kRetry;
+    outcome.why = response.status();
+    return outcome;
   }
   if (adapts && response->status == 200) {
     target_.compression.Took(gzip, plain_bytes_, made - begun + clock_.Elapsed() - sent);
   }
-  verdict = is_profiles() ? ClassifyProfileResponse(response->status, response->body, rows.size())
+  outcome = is_profiles() ? ClassifyProfileResponse(response->status, response->body, rows.size())
                           : ClassifyImportResponse(response->status, response->body, rows.size());
-  verdict.retry_after = response->RetryAfter(clock_.Now());
+  outcome.retry_after = response->RetryAfter(clock_.Now());
   if (response->status == 401 || response->status == 403) {
-    verdict.why = AccessRefused(target_, verdict.why);
+    outcome.why = AccessRefused(target_, outcome.why);
   }
-  return verdict;
+  return outcome;
 }
 
-void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& verdict) {
+void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const ImportOutcome& outcome) {
   if (rows.size() == 1) {
     progress_.Refuse(rows, "event_too_large",
-                     StrCat(plain_bytes_, " bytes: ", verdict.why.message()));
+                     StrCat(plain_bytes_, " bytes: ", outcome.why.message()));
     return;
   }
-  const size_t limit = LimitAfterTooLarge(plain_bytes_, verdict.named_limit);
+  const size_t limit = LimitAfterTooLarge(plain_bytes_, outcome.named_limit);
   size_t current = target_.bytes_limit.load();
   while (limit < current && !target_.bytes_limit.compare_exchange_weak(current, limit)) {
   }
@@ -220,26 +221,26 @@ void MixpanelSink::SplitTooLarge(const Batch& batch, RowRange rows, const Import
 }
 
 std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows,
-                                               ImportOutcome verdict) {
-  switch (verdict.kind) {
+                                               ImportOutcome outcome) {
+  switch (outcome.kind) {
     case ImportOutcome::Kind::kDurable:
-      progress_.Complete(rows, std::move(verdict.refused));
+      progress_.Complete(rows, std::move(outcome.refused));
       return std::nullopt;
     case ImportOutcome::Kind::kTooLarge:
-      SplitTooLarge(batch, rows, verdict);
+      SplitTooLarge(batch, rows, outcome);
       return std::nullopt;
     case ImportOutcome::Kind::kRefused:
-      progress_.SearchRefused(rows, ToStd(verdict.why.message()));
+      progress_.SearchRefused(rows, ToStd(outcome.why.message()));
       return std::nullopt;
     case ImportOutcome::Kind::kUnclear:
       if (progress_.SearchUnclear(rows)) return std::nullopt;
       break;
     case ImportOutcome::Kind::kStop:
-      return WriteResult::Stop(Annotate(verdict.why, Where()));
+      return WriteResult::Stop(Annotate(outcome.why, Where()));
     case ImportOutcome::Kind::kRetry:
       break;
   }
-  return WriteResult::Retry(Annotate(verdict.why, Where()), verdict.retry_after, verdict.throttled);
+  return WriteResult::Retry(Annotate(outcome.why, Where()), outcome.retry_after, outcome.throttled);
 }
 
 WriteResult MixpanelSink::Write(const Batch& batch, std::stop_token stop) {

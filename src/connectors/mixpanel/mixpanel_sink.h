@@ -35,7 +35,7 @@ struct ImportTarget {
   // With `gzip`: bodies are sent uncompressed while `compression` finds that faster.
   bool adapts_compression = false;
   CompressionChoice compression;
-  RateLimiter* pacer = nullptr;  // null: no rate limit
+  RateLimiter* rate_limiter = nullptr;  // null: no rate limit
   // How long requests may continue after a stop; then the outcome of their events is unknown.
   absl::Duration stop_grace = absl::Seconds(10);
   // Counters for the summary; they count tries.

@@ -144,8 +144,8 @@ TEST_F(MixpanelSinkTest, SplitsByCountAndBytesBeforeSending) {
 }
 
 TEST_F(MixpanelSinkTest, PacesByEventsAndPlainBytes) {
-  RateLimiter pacer(1000, 0, clock_);
-  target_.pacer = &pacer;
+  RateLimiter rate_limiter(1000, 0, clock_);
+  target_.rate_limiter = &rate_limiter;
   const absl::Time start = clock_.Now();
   ASSERT_TRUE(Write(GoodBatch(2000)).durable());
   ASSERT_TRUE(Write(GoodBatch(2000)).durable());
@@ -350,9 +350,9 @@ TEST_F(MixpanelSinkTest, AStopEndsTheWaitForTheQuotaAtOnce) {
   stop.request_stop();
   // What was begun is finished, request by request.
   EXPECT_TRUE(Write(GoodBatch(1), stop.get_token()).durable());
-  RateLimiter pacer(1, 0, clock_);
-  ASSERT_TRUE(pacer.Acquire(100, 0, {}));  // the quota is used up
-  target_.pacer = &pacer;
+  RateLimiter rate_limiter(1, 0, clock_);
+  ASSERT_TRUE(rate_limiter.Acquire(100, 0, {}));  // the quota is used up
+  target_.rate_limiter = &rate_limiter;
   const WriteResult result = Write(GoodBatch(1), stop.get_token());
   EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(result.retryable());

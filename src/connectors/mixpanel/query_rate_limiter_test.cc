@@ -5,32 +5,32 @@ namespace {
 
 TEST(QueryRateLimiter, SendsThreeASecondAndSoManyAnHour) {
   FakeClock clock;
-  QueryRateLimiter pacer(5, clock);
+  QueryRateLimiter rate_limiter(5, clock);
   const absl::Duration begin = clock.Elapsed();
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(pacer.WaitForTurn({}).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(rate_limiter.WaitForTurn({}).ok());
   EXPECT_EQ(clock.Elapsed() - begin, absl::ZeroDuration());
-  ASSERT_TRUE(pacer.WaitForTurn({}).ok());
+  ASSERT_TRUE(rate_limiter.WaitForTurn({}).ok());
   EXPECT_EQ(clock.Elapsed() - begin, absl::Seconds(1));
-  ASSERT_TRUE(pacer.WaitForTurn({}).ok());
-  ASSERT_TRUE(pacer.WaitForTurn({}).ok());
+  ASSERT_TRUE(rate_limiter.WaitForTurn({}).ok());
+  ASSERT_TRUE(rate_limiter.WaitForTurn({}).ok());
   EXPECT_EQ(clock.Elapsed() - begin, absl::Hours(1));
 }
 
 TEST(QueryRateLimiter, ZeroIsNoLimit) {
   FakeClock clock;
   const absl::Duration begin = clock.Elapsed();
-  QueryRateLimiter pacer(0, clock);
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(pacer.WaitForTurn({}).ok());
+  QueryRateLimiter rate_limiter(0, clock);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(rate_limiter.WaitForTurn({}).ok());
   EXPECT_EQ(clock.Elapsed() - begin, absl::ZeroDuration());
 }
 
 TEST(QueryRateLimiter, StopEndsTheWait) {
   FakeClock clock;
-  QueryRateLimiter pacer(1, clock);
-  ASSERT_TRUE(pacer.WaitForTurn({}).ok());
+  QueryRateLimiter rate_limiter(1, clock);
+  ASSERT_TRUE(rate_limiter.WaitForTurn({}).ok());
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_TRUE(absl::IsCancelled(pacer.WaitForTurn(stop.get_token())));
+  EXPECT_TRUE(absl::IsCancelled(rate_limiter.WaitForTurn(stop.get_token())));
 }
 
 }  // namespace
