@@ -341,7 +341,8 @@ TEST(SourcesConfig, SaysWhatIsWrongWithCellRules) {
   EXPECT_THAT(Problems(With(R"("quote": "a",)")), HasSubstr("is not a valid quote"));
   EXPECT_THAT(Problems(With(R"("columns": [],)")), HasSubstr("columns: is an empty list"));
   EXPECT_THAT(Problems(With(R"("columns": ["a", "b", "a"],)")), HasSubstr("names \"a\" twice"));
-  EXPECT_THAT(Problems(With(R"("columns": ["a", ""],)")), HasSubstr("columns: has an item that is not"));
+  EXPECT_THAT(Problems(With(R"("columns": ["a", ""],)")),
+              HasSubstr("columns: has an item that is not"));
   EXPECT_THAT(Problems(With(R"("file_type": "NDJSON", "quote": "'",)")),
               HasSubstr("quote: is for CSV and TSV, and file_type is NDJSON"));
   EXPECT_THAT(Problems(With(R"("file_type": "PARQUET", "columns": ["a"],)")),

@@ -21,8 +21,8 @@ class ConcurrencyLimiter {
  public:
   static constexpr absl::Duration kFar = absl::Milliseconds(15);
 
-  // 1 <= initial_writes <= max_writes. `*sharing_limiters` limiters share `max_bytes` in equal parts; their
-  // number may grow. Null: this limiter has all of it.
+  // 1 <= initial_writes <= max_writes. `*sharing_limiters` limiters share `max_bytes` in equal
+  // parts; their number may grow. Null: this limiter has all of it.
   ConcurrencyLimiter(int initial_writes, int max_writes, size_t max_bytes,
                      const std::atomic<int>* sharing_limiters = nullptr);
 
@@ -76,7 +76,9 @@ class ConcurrencyLimiter {
  private:
   void Leave(size_t bytes);
   size_t MostBytes() const {
-    return sharing_limiters_ == nullptr ? max_bytes_ : max_bytes_ / static_cast<size_t>(sharing_limiters_->load());
+    return sharing_limiters_ == nullptr
+               ? max_bytes_
+               : max_bytes_ / static_cast<size_t>(sharing_limiters_->load());
   }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return bytes_ == 0 || bytes_ + expected_ <= MostBytes();
