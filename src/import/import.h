@@ -27,8 +27,8 @@ struct ImportRequest {
   std::string project_id;
   double events_per_second = 30'000;   // 0: no limit
   double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
-  size_t max_events_per_request = 2000;
-  size_t max_bytes_per_request = 9'600'000;
+  size_t batch_events = 2000;
+  size_t batch_bytes = 9'600'000;
   // Compression of request bodies; nullopt: none.
   std::optional<GzipEffort> gzip = GzipEffort::kFast;
   // Sends uncompressed bodies if the destination is so near that compression takes longer. Not for

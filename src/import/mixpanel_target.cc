@@ -23,9 +23,9 @@ void SetTarget(const ImportRequest& request, RecordType type, mixpanel::RateLimi
   target.credentials = request.credentials;
   target.project_id = request.project_id;
   target.kind = KindOf(type);
-  target.max_events = request.max_events_per_request;
-  target.max_bytes = request.max_bytes_per_request;
-  target.bytes_limit = request.max_bytes_per_request;
+  target.batch_events = request.batch_events;
+  target.batch_bytes = request.batch_bytes;
+  target.bytes_limit = request.batch_bytes;
   target.gzip = request.gzip;
   target.adapts_compression =
       request.adapt_compression && request.events_per_second == 0 && request.bytes_per_second == 0;

@@ -121,7 +121,7 @@ void FanOut(PipelineSimulation& world) {
                    MakeFakeObject("one row", "aaaaaaaaaaaa"),
                    MakeFakeObject("cut", "aaaa axa aaaa")};
   world.objects.back().error = absl::DataLossError("cut at byte 30");
-  world.options.batch_bytes = 150;
+  world.options.write_batch_bytes = 150;
 }
 
 TEST_F(Crash, AtEachStepWhileRowsFanOut) {
@@ -286,7 +286,7 @@ std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) {
   world->options.max_writes = world->options.initial_writes + static_cast<int>(dice.Below(3));
   world->options.join_rows = 1 + dice.Below(20);
   world->options.max_bytes = dice.OneIn(3) ? 500 : 1 << 20;
-  world->options.batch_bytes = dice.OneIn(2) ? 50 + dice.Below(500) : 1 << 20;
+  world->options.write_batch_bytes = dice.OneIn(2) ? 50 + dice.Below(500) : 1 << 20;
   if (dice.OneIn(2)) {
     world->read_fault = [seed = dice.Below(1'000'000),
                          calls = std::make_shared<std::atomic<uint64_t>>(0)](const FakeObject&,

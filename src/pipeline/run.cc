@@ -62,7 +62,7 @@ class Delivery {
       : context_(parts, options, progress),
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
-        batch_bytes_(std::min(options.batch_bytes, MemoryShare(options) / 8)),
+        write_batch_bytes_(std::min(options.write_batch_bytes, MemoryShare(options) / 8)),
         limiter_(options.initial_writes, options.max_writes, options.max_bytes,
                  options.sharing_runs),
         retrier_(options.retry, parts.clock),
@@ -87,7 +87,7 @@ class Delivery {
   RunContext context_;
   const uint64_t writes_before_;
   const uint64_t retries_before_;
-  const size_t batch_bytes_;
+  const size_t write_batch_bytes_;
   ConcurrencyLimiter limiter_;
   Retrier retrier_;
   WholeRefusals refusals_;
@@ -161,7 +161,7 @@ absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& tran
   Clock& clock = context_.parts.clock;
   const absl::Duration send_at = clock.Elapsed() + context_.options.max_delay;
   for (;;) {
-    RETURN_IF_ERROR(write_batch.Fill(batch_bytes_, transform));
+    RETURN_IF_ERROR(write_batch.Fill(write_batch_bytes_, transform));
     permit.Holds(write_batch.memory() + rest.memory(), write_batch.peak_memory() + rest.memory());
     if (write_batch.is_open() || !IsSmall(write_batch)) return absl::OkStatus();
     const absl::Duration left = send_at - clock.Elapsed();

@@ -39,7 +39,7 @@ struct RunOptions {
   absl::Duration max_delay = absl::Seconds(1);
   // A batch is written when it reaches this size, even if its chunk is not complete; at most an
   // eighth of `max_bytes`. A row is never split.
-  size_t batch_bytes = 4 << 20;
+  size_t write_batch_bytes = 4 << 20;
   RetryPolicy retry;
   // The minimum time between two stores of a ledger row, unless the ledger requires a longer one.
   // If stores are slow, it is extended up to 200 ms, so that they take a small share of the time.

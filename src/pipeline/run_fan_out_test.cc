@@ -16,7 +16,7 @@ class RunFanOutTest : public RunTest {
  protected:
   RunFanOutTest() {
     world_.chunk_rows = 50;
-    world_.options.batch_bytes = 1000;
+    world_.options.write_batch_bytes = 1000;
   }
   // `rows` rows that become `events` each.
   void AddFanOut(const std::string& name, int rows, const std::string& events) {
@@ -60,7 +60,7 @@ TEST_F(RunFanOutTest, BatchesStaySmallWhateverAChunkBecomes) {
 }
 
 TEST_F(RunFanOutTest, BatchesTakeAnEighthOfTheMemoryAtMost) {
-  world_.options.batch_bytes = 1 << 20;
+  world_.options.write_batch_bytes = 1 << 20;
   world_.options.max_bytes = 8000;
   AddFanOut("one", 100, std::string(20, 'a'));
   const RunReport report = world_.Run("me");
@@ -69,7 +69,7 @@ TEST_F(RunFanOutTest, BatchesTakeAnEighthOfTheMemoryAtMost) {
 }
 
 TEST_F(RunFanOutTest, RejectionsOfEveryBatchOfAChunkAreKeptOnce) {
-  world_.options.batch_bytes = 400;
+  world_.options.write_batch_bytes = 400;
   AddObject("one", "aaaaaaaaaaaaaaaaaaaaaaxa r axaaaaaaaaaaaaaaaaaaaaa f aaaaaaaaaaaaaaaaaaaa r x");
   const RunReport report = world_.Run("me");
   EXPECT_TRUE(report.status.ok()) << report.status;

@@ -122,8 +122,8 @@ class EntrySampler::Tally : public RowVisitor {
     const auto parts = [](size_t amount, size_t max) { return (amount + max - 1) / max; };
     of_object_.events += static_cast<double>(batch_.rows());
     of_object_.requests +=
-        static_cast<double>(std::max(parts(batch_.rows(), options_.max_events_per_request),
-                                     parts(batch_.bytes.size(), options_.max_bytes_per_request)));
+        static_cast<double>(std::max(parts(batch_.rows(), options_.batch_events),
+                                     parts(batch_.bytes.size(), options_.batch_bytes)));
     of_object_.bytes += static_cast<double>(batch_.bytes.size());
     of_object_.gzip_bytes += static_cast<double>(gzip_.size());
     batch_.clear();

@@ -20,8 +20,8 @@ namespace millrace {
 struct SampleOptions {
   uint64_t max_rows = 50'000;  // of each object; 0: all
   size_t previews = 3;
-  size_t max_events_per_request = 2000;
-  size_t max_bytes_per_request = 9'600'000;
+  size_t batch_events = 2000;
+  size_t batch_bytes = 9'600'000;
   GzipEffort gzip = GzipEffort::kFast;
   absl::Time now;
   Warnings* warnings = nullptr;  // may be null

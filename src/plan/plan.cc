@@ -233,8 +233,8 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
   if (request.import.strict) warnings.MakeErrors();
   const SampleOptions options{.max_rows = request.sample_rows,
                               .previews = request.previews,
-                              .max_events_per_request = request.import.max_events_per_request,
-                              .max_bytes_per_request = request.import.max_bytes_per_request,
+                              .batch_events = request.import.batch_events,
+                              .batch_bytes = request.import.batch_bytes,
                               .gzip = request.import.gzip.value_or(GzipEffort::kFast),
                               .now = now,
                               .warnings = &warnings};

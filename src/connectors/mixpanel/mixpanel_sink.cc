@@ -128,8 +128,8 @@ class MixpanelSink final : public Sink {
 };
 
 RequestLimits MixpanelSink::Limits() const {
-  return {.rows = target_.max_events,
-          .bytes = std::min(target_.max_bytes, target_.bytes_limit.load()),
+  return {.rows = target_.batch_events,
+          .bytes = std::min(target_.batch_bytes, target_.bytes_limit.load()),
           .added_row_bytes = is_profiles() ? profile_body_.added_row_bytes() : 0};
 }
 

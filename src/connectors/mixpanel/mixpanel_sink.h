@@ -24,8 +24,8 @@ struct ImportTarget {
   Credentials credentials;
   std::string project_id;  // with a service account
   enum class Kind { kEvents, kUsers, kGroups } kind = Kind::kEvents;
-  size_t max_events = 2000;      // per request
-  size_t max_bytes = 9'600'000;  // uncompressed, per request; checked before appending
+  size_t batch_events = 2000;      // per request
+  size_t batch_bytes = 9'600'000;  // uncompressed, per request; checked before appending
   // After a 413 all sinks send at most this many bytes: the limit in the response, else 2 MB, then
   // half of the refused size (never below 64 KiB; smaller requests are split by rows).
   std::atomic<size_t> bytes_limit{9'600'000};

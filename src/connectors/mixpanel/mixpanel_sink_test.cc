@@ -137,7 +137,7 @@ TEST_F(MixpanelSinkTest, CountsRequestsAndBytes) {
 TEST_F(MixpanelSinkTest, SplitsByCountAndBytesBeforeSending) {
   ASSERT_TRUE(Write(GoodBatch(4500)).durable());
   EXPECT_THAT(RequestSizes(), ElementsAre(2000, 2000, 500));
-  target_.max_bytes = 10'000;
+  target_.batch_bytes = 10'000;
   ASSERT_TRUE(Write(GoodBatch(30, 1000)).durable());
   for (const auto& received : mixpanel_.received()) EXPECT_LE(received.plain_bytes, 9'600'000u);
   EXPECT_THAT(RequestSizes(), ElementsAre(2000, 2000, 500, 9, 9, 9, 3));
@@ -157,7 +157,7 @@ TEST_F(MixpanelSinkTest, PacesByEventsAndPlainBytes) {
 TEST_F(MixpanelSinkTest, RefusesTheNamedRowsOfEveryRequest) {
   for (const Style style : {Style::kIndexed, Style::kDollarId}) {
     mixpanel_.set_style(style);
-    target_.max_events = 2;
+    target_.batch_events = 2;
     const WriteResult result = Write(BatchOf({Bad(0), Good(1), Good(2), Bad(3), Bad(4)}));
     ASSERT_TRUE(result.durable()) << result.status();
     EXPECT_THAT(RefusedRows(result), ElementsAre(0, 3, 4));
@@ -322,7 +322,7 @@ TEST_F(MixpanelSinkTest, AsksForLessLoadWhenThrottled) {
 }
 
 TEST_F(MixpanelSinkTest, SendsOnlyTheRestOfABatchAfterAFailure) {
-  target_.max_events = 2;
+  target_.batch_events = 2;
   const Batch batch = BatchOf({Bad(0), Good(1), Good(2), Good(3), Good(4)});
   mixpanel_.AnswerNext(Answer(503, ""), false);
   EXPECT_FALSE(Write(batch).durable());  // nothing done yet
@@ -384,7 +384,7 @@ class SlowAfterStop final : public HttpClient {
 };
 
 TEST_F(MixpanelSinkTest, AfterAStopAllRequestsOfABatchShareOneGrace) {
-  target_.max_events = 1;
+  target_.batch_events = 1;
   target_.stop_grace = absl::Seconds(10);
   std::stop_source stop;
   auto http =
@@ -399,7 +399,7 @@ TEST_F(MixpanelSinkTest, AfterAStopAllRequestsOfABatchShareOneGrace) {
 }
 
 TEST_F(MixpanelSinkTest, ABatchThatIsThroughWithinTheGraceIsDurable) {
-  target_.max_events = 1;
+  target_.batch_events = 1;
   std::stop_source stop;
   sink_ = NewMixpanelSink(
       target_,
