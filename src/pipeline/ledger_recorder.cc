@@ -42,6 +42,7 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
   // Finding the first row may have taken long. If another worker took over the object meanwhile,
   // the dead letters are its own.
   StoreWhatIsDue(object);
+  object->AwaitStore();  // by thread_, which may be the one to learn it
   if (object->lost() || context_.stop_source.requested()) return context_.stop_source.reason();
   return context_.parts.dead_letter.Rewind(object->key(), first_row);
 }

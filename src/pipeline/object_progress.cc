@@ -115,6 +115,12 @@ void ObjectProgress::EndStore(const Step& step, const absl::Status& status, absl
   stored_at_ = now;
 }
 
+void ObjectProgress::AwaitStore() const {
+  absl::MutexLock lock(&mutex_);
+  const auto is_idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !storing_; };
+  mutex_.Await(absl::Condition(&is_idle));
+}
+
 bool ObjectProgress::lost() const {
   absl::MutexLock lock(&mutex_);
   return lost_;

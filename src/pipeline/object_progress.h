@@ -65,6 +65,8 @@ class ObjectProgress {
   // what was not stored by then does not count.
   void EndStore(const Step& step, const absl::Status& status, absl::Duration now);
 
+  // Blocks while another thread is between StartStore() and EndStore().
+  void AwaitStore() const;
   bool lost() const;
 
   // Rows of the object may be at the destination: the next store sets maybe_sent.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace millrace {
 namespace {
 
@@ -136,6 +138,22 @@ TEST_F(ObjectProgressTest, ALostObjectIsNotStoredAndItsRestNotCounted) {
   EXPECT_FALSE(progress_.StartStore(9 * kRenewal).has_value());
   EXPECT_EQ(progress_.run_counts().read, 1u);
   EXPECT_EQ(progress_.run_counts().pending(), 0u);
+}
+
+// Whoever is about to rewind the dead letters has to know what a renewal by another thread finds
+// out.
+TEST_F(ObjectProgressTest, WhetherItIsLostIsKnownAfterTheStoreOfAnotherThread) {
+  progress_.AwaitStore();  // nobody stores
+  const auto step = progress_.StartStore(2 * kRenewal);
+  ASSERT_TRUE(step.has_value());
+  bool lost = false;
+  std::thread waiter([&] {
+    progress_.AwaitStore();
+    lost = progress_.lost();
+  });
+  progress_.EndStore(*step, absl::AbortedError("taken over"), 2 * kRenewal);
+  waiter.join();
+  EXPECT_TRUE(lost);
 }
 
 TEST_F(ObjectProgressTest, TheLeaseIsRenewedUnlessAStoreDidIt) {
