@@ -33,8 +33,9 @@ std::string Examples(const ColumnProfile& column) {
 }
 
 std::string Distinct(const ColumnProfile& column) {
-  return column.distinct_complete ? StrCat(column.distinct, " different values")
-                                  : StrCat("more than ", column.distinct, " different values");
+  return column.distinct_complete
+             ? Pluralize(column.distinct, "different value")
+             : StrCat("more than ", Pluralize(column.distinct, "different value"));
 }
 
 std::string Day(int64_t millis) {
