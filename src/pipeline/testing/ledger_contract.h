@@ -6,134 +6,21 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <stop_token>
-#include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/strings.h"
-#include "pipeline/ledger.h"
+#include "pipeline/testing/ledger_config_contract.h"
+#include "pipeline/testing/ledger_fixture.h"
 
 namespace millrace {
-
-// While it lives, changes of the ledger do not complete: a server does not respond, or another
-// process has locked the ledger.
-class HeldUp {
- public:
-  virtual ~HeldUp() = default;
-  // Returns once a claim, store or release has begun and waits.
-  virtual void AwaitCall() = 0;
-};
-
-// One empty ledger, opened twice, as by two processes.
-class LedgerFixture {
- public:
-  virtual ~LedgerFixture() = default;
-  virtual Ledger& ledger() = 0;
-  virtual Ledger& other() = 0;
-  // The clock that decides about leases, to the microsecond.
-  virtual absl::Time Now() = 0;
-  virtual void Advance(absl::Duration duration) = 0;
-  // Both processes end and start again.
-  virtual void Reopen() = 0;
-  // The same ledger, by one more process; null if there is no such thing. Thread-safe.
-  virtual std::unique_ptr<Ledger> OpenAnother() { return nullptr; }
-  // Null if nothing can block the ledger.
-  virtual std::unique_ptr<HeldUp> HoldUp() { return nullptr; }
-};
-
-using LedgerMaker = std::unique_ptr<LedgerFixture> (*)();
-
-class LedgerContract : public testing::TestWithParam<LedgerMaker> {
- protected:
-  using Outcome = Ledger::Claim::Outcome;
-  static constexpr absl::Duration kLease = absl::Minutes(5);
-
-  Ledger& ledger() { return fixture_->ledger(); }
-  Ledger& other() { return fixture_->other(); }
-  absl::Time Now() { return fixture_->Now(); }
-  void Advance(absl::Duration duration) { fixture_->Advance(duration); }
-  void Reopen() { fixture_->Reopen(); }
-  std::unique_ptr<Ledger> OpenAnother() { return fixture_->OpenAnother(); }
-  std::unique_ptr<HeldUp> HoldUp() { return fixture_->HoldUp(); }
-
-  static LedgerKey Key(const std::string& object = "gs://bucket/a b/ü?.json") {
-    return {.object = object,
-            .version = "1700000000000001",
-            .config = "orders-0123",
-            .destination = "mixpanel:api.mixpanel.com:42:events"};
-  }
-
-  LedgerEntry MustClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner = "one") {
-    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject({key, owner, 1000, kLease}, {});
-    EXPECT_TRUE(claim.ok()) << claim.status();
-    if (!claim.ok()) return {};
-    EXPECT_EQ(claim->outcome, Outcome::kClaimed);
-    return claim->entry;
-  }
-
-  Outcome TryClaim(Ledger& ledger, const LedgerKey& key, const std::string& owner) {
-    absl::StatusOr<Ledger::Claim> claim = ledger.ClaimObject({key, owner, 1000, kLease}, {});
-    EXPECT_TRUE(claim.ok()) << claim.status();
-    return claim.ok() ? claim->outcome : Outcome::kHeld;
-  }
-
-  static std::vector<LedgerEntry> All(Ledger& ledger) {
-    std::vector<LedgerEntry> entries;
-    const absl::Status status = ledger.ForEach(
-        [&](const LedgerEntry& entry) {
-          entries.push_back(entry);
-          return absl::OkStatus();
-        },
-        {});
-    EXPECT_TRUE(status.ok()) << status;
-    return entries;
-  }
-
-  static void ExpectSame(const LedgerEntry& a, const LedgerEntry& b) {
-    EXPECT_EQ(a.key, b.key);
-    EXPECT_EQ(a.state, b.state);
-    EXPECT_EQ(a.position, b.position);
-    EXPECT_EQ(a.counts, b.counts);
-    EXPECT_EQ(a.owner, b.owner);
-    EXPECT_EQ(a.lease_until, b.lease_until);
-    EXPECT_EQ(a.started, b.started);
-    EXPECT_EQ(a.updated, b.updated);
-    EXPECT_EQ(a.last_error, b.last_error);
-    EXPECT_EQ(a.object_bytes, b.object_bytes);
-    EXPECT_EQ(a.revision, b.revision);
-    EXPECT_EQ(a.mapping_version, b.mapping_version);
-    EXPECT_EQ(a.config_parts, b.config_parts);
-    EXPECT_EQ(a.maybe_sent, b.maybe_sent);
-  }
-
-  // The same object under another config.
-  static LedgerKey Changed() {
-    LedgerKey key = Key();
-    key.config = "orders-4567";
-    return key;
-  }
-
-  absl::StatusOr<Ledger::Claim> ClaimAs(Ledger& ledger, const LedgerKey& key,
-                                        const std::string& owner, uint64_t mapping_version) {
-    return ledger.ClaimObject({.key = key,
-                               .owner = owner,
-                               .object_bytes = 1,
-                               .lease = kLease,
-                               .mapping_version = mapping_version,
-                               .config_parts = StrCat("mappings:", mapping_version)},
-                              {});
-  }
-
- private:
-  const std::unique_ptr<LedgerFixture> fixture_ = GetParam()();
-};
 
 TEST_P(LedgerContract, AFirstClaimCreatesAnOpenRow) {
   const LedgerEntry entry = MustClaim(ledger(), Key());
@@ -257,145 +144,6 @@ TEST_P(LedgerContract, EachPartOfTheKeyCounts) {
     ASSERT_TRUE(ledger().Release(entry, {}).ok());
   }
   EXPECT_EQ(All(ledger()).size(), keys.size());
-}
-
-// The same rows under another config would get other ids.
-TEST_P(LedgerContract, WhatIsDoneUnderAnotherConfigIsLeftAlone) {
-  LedgerEntry entry = MustClaim(ledger(), Key());
-  entry.state = LedgerState::kDone;
-  entry.position.row = entry.counts.read = entry.counts.accepted = 3;
-  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
-  const absl::StatusOr<Ledger::Claim> claim =
-      other().ClaimObject({Changed(), "two", 1, kLease}, {});
-  ASSERT_TRUE(claim.ok()) << claim.status();
-  EXPECT_EQ(claim->outcome, Outcome::kConfigChanged);
-  ExpectSame(claim->entry, entry);
-  ASSERT_EQ(All(ledger()).size(), 1u) << "nothing was changed";
-  ExpectSame(All(ledger())[0], entry);
-  EXPECT_EQ(TryClaim(other(), Key(), "two"), Outcome::kDone) << "the config is as it was";
-}
-
-TEST_P(LedgerContract, OtherVersionsAndDestinationsDoNotCount) {
-  LedgerEntry entry = MustClaim(ledger(), Key());
-  entry.position.row = entry.counts.read = entry.counts.accepted = 3;
-  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
-  LedgerKey key = Changed();
-  key.version += "2";
-  MustClaim(ledger(), key, "two");
-  key = Changed();
-  key.destination += "2";
-  MustClaim(ledger(), key, "two");
-}
-
-TEST_P(LedgerContract, WhatIsPartlyDoneUnderAnotherConfigIsLeftAlone) {
-  LedgerEntry entry = MustClaim(ledger(), Key());
-  entry.position.row = entry.counts.read = entry.counts.accepted = 3;
-  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
-  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged) << "whoever holds it";
-  ASSERT_TRUE(ledger().Release(entry, {}).ok());
-  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
-  EXPECT_EQ(MustClaim(other(), Key(), "two").position.row, 3u) << "the config is as it was";
-}
-
-TEST_P(LedgerContract, WhatWasNotBegunMayBeDoneUnderAnotherConfig) {
-  LedgerEntry entry = MustClaim(ledger(), Key());
-  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kHeld) << "it may come to nothing";
-  entry.last_error = "row 1 cannot be read";
-  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
-  ASSERT_TRUE(ledger().Release(entry, {}).ok());
-  MustClaim(other(), Changed(), "two");
-  EXPECT_EQ(TryClaim(ledger(), Key(), "one"), Outcome::kHeld);
-}
-
-// It may have sent rows without recording them.
-TEST_P(LedgerContract, WhatADeadWorkerHadUnderAnotherConfigIsLeftAlone) {
-  MustClaim(ledger(), Key(), "dead");
-  Advance(kLease);
-  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
-  MustClaim(other(), Key(), "two");
-}
-
-// A worker that took over from a dead one cannot know what that one sent, and releasing the row
-// does not change that.
-TEST_P(LedgerContract, WhatADeadWorkerHadIsNotForgottenByThoseWhoFollow) {
-  MustClaim(ledger(), Key(), "dead");
-  Advance(kLease);
-  LedgerEntry entry = MustClaim(other(), Key(), "two");
-  EXPECT_TRUE(entry.maybe_sent);
-  EXPECT_EQ(TryClaim(ledger(), Changed(), "three"), Outcome::kConfigChanged) << "held or not";
-  ASSERT_TRUE(other().Release(entry, {}).ok());
-  EXPECT_EQ(TryClaim(ledger(), Changed(), "three"), Outcome::kConfigChanged);
-  EXPECT_TRUE(MustClaim(ledger(), Key(), "four").maybe_sent) << "the config is as it was";
-}
-
-TEST_P(LedgerContract, WhatWasSentAndNotRecordedIsLeftAloneUnderAnotherConfig) {
-  LedgerEntry entry = MustClaim(ledger(), Key());
-  EXPECT_FALSE(entry.maybe_sent);
-  EXPECT_FALSE(MustClaim(ledger(), Key()).maybe_sent) << "by the same owner";
-  entry = MustClaim(ledger(), Key());
-  entry.maybe_sent = true;
-  ASSERT_TRUE(ledger().Store(entry, kLease, {}).ok());
-  ASSERT_TRUE(ledger().Release(entry, {}).ok());
-  EXPECT_EQ(TryClaim(other(), Changed(), "two"), Outcome::kConfigChanged);
-  Reopen();
-  ASSERT_EQ(All(ledger()).size(), 1u);
-  ExpectSame(All(ledger())[0], entry);
-}
-
-TEST_P(LedgerContract, OfClaimsUnderManyConfigsAtMostOneWins) {
-  constexpr int kObjects = 25;
-  std::vector<std::atomic<int>> wins(kObjects);
-  std::vector<std::thread> claimers;
-  for (int c = 0; c < 4; ++c) {
-    claimers.emplace_back([this, c, &wins] {
-      Ledger& mine = c % 2 == 0 ? ledger() : other();
-      for (int i = 0; i < kObjects; ++i) {
-        LedgerKey key = Key(StrCat("o", i));
-        key.config = StrCat("config ", c);
-        wins[i] += TryClaim(mine, key, StrCat("claimer ", c)) == Outcome::kClaimed;
-      }
-    });
-  }
-  for (std::thread& claimer : claimers) claimer.join();
-  for (int i = 0; i < kObjects; ++i) EXPECT_LE(wins[i], 1) << i;
-  for (const LedgerEntry& entry : All(ledger())) {
-    EXPECT_NE(entry.owner, "") << "who gave way left nothing: " << entry.key.config;
-  }
-}
-
-TEST_P(LedgerContract, ForgettingIsOfEveryConfig) {
-  LedgerEntry entry = MustClaim(ledger(), Key());
-  ASSERT_TRUE(ledger().Release(entry, {}).ok());
-  MustClaim(ledger(), Changed());
-  MustClaim(ledger(), Key("s3://b/other"));
-  absl::StatusOr<std::vector<LedgerKey>> forgotten = other().Forget(Key(), {});
-  ASSERT_TRUE(forgotten.ok()) << forgotten.status();
-  std::sort(forgotten->begin(), forgotten->end());
-  EXPECT_EQ(*forgotten, (std::vector<LedgerKey>{Key(), Changed()}));
-  ASSERT_EQ(All(ledger()).size(), 1u);
-  EXPECT_EQ(All(ledger())[0].key.object, "s3://b/other");
-}
-
-TEST_P(LedgerContract, TheMappingVersionIsThatOfTheFirstRows) {
-  absl::StatusOr<Ledger::Claim> claim = ClaimAs(ledger(), Key(), "one", 3);
-  ASSERT_TRUE(claim.ok()) << claim.status();
-  EXPECT_EQ(claim->entry.mapping_version, 3u);
-  ASSERT_TRUE(ledger().Release(claim->entry, {}).ok());
-  claim = ClaimAs(other(), Key(), "one", 4);
-  ASSERT_TRUE(claim.ok()) << claim.status();
-  EXPECT_EQ(claim->entry.mapping_version, 4u) << "nothing was sent by the older one";
-  EXPECT_EQ(claim->entry.config_parts, "mappings:4");
-  claim->entry.position.row = claim->entry.counts.read = claim->entry.counts.accepted = 2;
-  ASSERT_TRUE(other().Store(claim->entry, kLease, {}).ok());
-  ASSERT_TRUE(other().Release(claim->entry, {}).ok());
-  claim = ClaimAs(ledger(), Key(), "one", 5);
-  ASSERT_TRUE(claim.ok()) << claim.status();
-  EXPECT_EQ(claim->outcome, Outcome::kClaimed) << "its other rows were never sent";
-  EXPECT_EQ(claim->entry.mapping_version, 4u);
-  ASSERT_TRUE(ledger().Store(claim->entry, kLease, {}).ok());
-  Reopen();
-  ASSERT_EQ(All(ledger()).size(), 1u);
-  ExpectSame(All(ledger())[0], claim->entry);
 }
 
 TEST_P(LedgerContract, TheWalkIsOrderedAndMayChangeTheLedger) {
