@@ -7,6 +7,11 @@
 #include "base/strings.h"
 
 namespace millrace {
+namespace {
+
+using Outcome = Ledger::Claim::Outcome;
+
+}  // namespace
 
 LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
   return {.place = HashBytes(StrCat(key.object, "\n", key.destination)).low,
@@ -17,8 +22,7 @@ LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
           .error = 0,
           .state = LedgerState::kOpen,
           .held = false,
-          .may_have_sent = false,
-          .maybe_sent = false};
+          .as_rival = Outcome::kClaimed};
 }
 
 LedgerStanding LedgerView::StandingOf(const Row& row) const {
@@ -42,8 +46,7 @@ absl::StatusOr<LedgerView> LedgerView::Load(LedgerReader& ledger,
         row.state = entry.state;
         row.held = !entry.owner.empty() && entry.lease_until > now;
         row.mapping_version = static_cast<uint32_t>(entry.mapping_version);
-        row.may_have_sent = MayHaveSent(entry);
-        row.maybe_sent = entry.maybe_sent;
+        if (MayHaveSent(entry)) row.as_rival = Ledger::OutcomeForRival(entry, now);
         if (entry.state == LedgerState::kOpen && !entry.last_error.empty()) {
           row.error = static_cast<uint32_t>(view.errors_.size());
           view.errors_.push_back(entry.last_error);
@@ -66,10 +69,8 @@ LedgerStanding LedgerView::Find(const LedgerKey& key) const {
   for (; row != rows_.end() && row->place == wanted.place; ++row) {
     if (row->version == wanted.version && row->config == wanted.config) {
       own = &*row;
-    } else if (row->version == wanted.version && row->may_have_sent) {
-      const bool only_held = row->state == LedgerState::kOpen && row->position.row == 0 &&
-                             row->held && !row->maybe_sent;
-      (only_held ? standing.held : standing.config_changed) = true;
+    } else if (row->version == wanted.version && row->as_rival != Outcome::kClaimed) {
+      (row->as_rival == Outcome::kHeld ? standing.held : standing.config_changed) = true;
     } else if (row->config == wanted.config) {
       standing.object_changed = true;
     }

@@ -49,8 +49,9 @@ class LedgerView {
     uint32_t error;  // index in errors_
     LedgerState state;
     bool held;
-    bool may_have_sent;
-    bool maybe_sent;  // as in LedgerEntry
+    // What a claim under another config comes to because of this row: kClaimed if it does not
+    // matter.
+    Ledger::Claim::Outcome as_rival;
   };
   LedgerStanding StandingOf(const Row& row) const;
   static Row RowOf(const LedgerKey& key);

@@ -74,6 +74,17 @@ TEST_F(LedgerViewTest, AConfigThatHasSentNothingDoesNotCount) {
   EXPECT_TRUE(Find(other).config_changed) << "a worker died, and it is unknown what it sent";
 }
 
+TEST_F(LedgerViewTest, WhatMayHaveBeenSentCountsThoughNoPositionShowsIt) {
+  auto claim = ledger_.ClaimObject({kKey, "me", 100, absl::Minutes(5)}, {});
+  ASSERT_TRUE(claim.ok());
+  claim->entry.maybe_sent = true;
+  ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(5), {}).ok());
+  const LedgerKey other = {"/d/a", "1", "c:2", "mixpanel:x"};
+  EXPECT_TRUE(Find(other).config_changed) << "held or not";
+  ASSERT_TRUE(ledger_.Release(claim->entry, {}).ok());
+  EXPECT_TRUE(Find(other).config_changed);
+}
+
 TEST_F(LedgerViewTest, OtherDestinationsDoNotCount) {
   Store({"/d/a", "1", "c:1", "mixpanel:y"}, LedgerState::kDone, 7);
   EXPECT_EQ(Find(kKey).state, State::kNew);
