@@ -9,7 +9,7 @@
 
 #include "formats/testing/rows.h"
 #include "mapping/identity_event.h"
-#include "mapping/ids.h"
+#include "records/ids.h"
 #include "mapping/row_mapper.h"
 #include "require.h"
 

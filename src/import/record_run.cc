@@ -16,7 +16,9 @@ namespace {
 // Accepts everything and sends nothing: the sink of a dry run.
 class NullSink : public Sink {
  public:
-  WriteResult Write(const Batch&, std::stop_token) override { return WriteResult::Durable(); }
+  WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override {
+    return WriteResult::Durable();
+  }
 };
 
 }  // namespace

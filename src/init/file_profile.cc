@@ -12,7 +12,7 @@
 #include "formats/id_text.h"
 #include "init/name_hints.h"
 #include "mapping/identity_event.h"
-#include "mapping/ids.h"
+#include "records/ids.h"
 #include "mapping/row_mapper.h"
 #include "mapping/time_value.h"
 #include "mapping/typed_value.h"

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "mapping/event_plan.h"
 #include "mapping/identity_event.h"
-#include "mapping/ids.h"
+#include "records/ids.h"
 #include "mapping/record_mapper.h"
 #include "mapping/typed_value.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/strings.h"
 #include "formats/id_text.h"
-#include "mapping/ids.h"
+#include "records/ids.h"
 #include "mapping/value_text.h"
 
 namespace millrace {

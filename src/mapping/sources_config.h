@@ -13,10 +13,9 @@
 #include "absl/time/time.h"
 #include "formats/row_reader.h"
 #include "formats/time_text.h"
+#include "records/record_type.h"
 
 namespace millrace {
-
-enum class RecordType { kEvent, kUser, kGroup };
 
 enum class FieldType {
   kNone,  // as in the source

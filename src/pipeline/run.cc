@@ -210,7 +210,7 @@ absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const WriteBatch& write_
     const absl::Duration begun = context_.parts.clock.Elapsed();
     ++progress.writes;
     ++progress.writes_in_flight;
-    const WriteResult result = sink.Write(batch, stop);
+    const WriteResult result = sink.Write(batch, {}, stop);
     --progress.writes_in_flight;
     if (!result.refused_whole()) write_batch.NoteSent();
     if (result.durable() || result.throttled()) {

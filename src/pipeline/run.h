@@ -14,9 +14,11 @@
 #include "base/clock.h"
 #include "base/retry_policy.h"
 #include "pipeline/dead_letter_queue.h"
+#include "pipeline/delivery_cursor.h"
 #include "pipeline/ledger.h"
 #include "pipeline/sink.h"
 #include "pipeline/source.h"
+#include "pipeline/staging.h"
 #include "pipeline/transform.h"
 
 namespace millrace {
@@ -45,6 +47,8 @@ struct RunOptions {
   // If stores are slow, it is extended up to 200 ms, so that they take a small share of the time.
   absl::Duration ledger_interval = absl::ZeroDuration();
   absl::Duration lease = absl::Minutes(5);
+  // When a staged destination commits.
+  CommitLimits commit;
   // The time after a stop to record in the ledger what the destination has accepted.
   absl::Duration stop_grace = absl::Seconds(10);
 };
@@ -83,9 +87,11 @@ struct RunReport {
 struct RunParts {
   Source& source;
   TransformFactory make_transform;
-  SinkFactory make_sink;
+  SinkFactory make_sink;  // null with `staging`
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
+  DeliveryCursor* cursor = nullptr;  // of the sinks' destination, if it has one
+  Staging* staging = nullptr;        // of a staged destination; then Run() commits
   Clock& clock = Clock::Real();
 };
 

@@ -108,7 +108,7 @@ TEST_F(RunTest, RowsThatBecomeNothingCostNoWrite) {
 class WeighingSink : public Sink {
  public:
   WeighingSink(std::atomic<size_t>& bytes, std::atomic<size_t>& max) : bytes_(bytes), max_(max) {}
-  WriteResult Write(const Batch& batch, std::stop_token) override {
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan>, std::stop_token) override {
     const size_t now = bytes_ += batch.bytes.size();
     size_t max = max_;
     while (max < now && !max_.compare_exchange_weak(max, now)) {

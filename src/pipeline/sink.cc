@@ -4,11 +4,12 @@
 
 namespace millrace {
 
-WriteResult WriteResult::Durable(std::vector<RefusedRow> refused) {
+WriteResult WriteResult::Durable(std::vector<RefusedRow> refused, std::vector<size_t> fenced) {
   WriteResult result;
   result.status_ = absl::OkStatus();
   result.retryable_ = false;
   result.refused_ = std::move(refused);
+  result.fenced_ = std::move(fenced);
   return result;
 }
 

@@ -13,7 +13,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/batch.h"
+#include "pipeline/ledger.h"
 
 namespace millrace {
 
@@ -25,13 +27,29 @@ struct RefusedRow {
   std::string message;
 };
 
+// The part of a batch that comes from one object.
+struct BatchSpan {
+  const LedgerKey* object = nullptr;
+  // Identifies the claim of the object: no two claims have the same one.
+  const std::string* writer = nullptr;
+  // Its rows in the batch.
+  size_t first = 0;
+  size_t rows = 0;
+  // The source rows that the batch settles: of these, those that have no row in the batch were
+  // rejected, filtered out or delivered before.
+  uint64_t begin_row = 0;
+  uint64_t end_row = 0;
+};
+
 // The outcome of a write. The default is "outcome unknown": not delivered.
 class [[nodiscard]] WriteResult {
  public:
   WriteResult() : status_(absl::UnknownError("the sink reported no outcome")) {}
 
   // All rows are durable at the destination, except the listed ones, which never will be.
-  static WriteResult Durable(std::vector<RefusedRow> refused = {});
+  // `fenced`: indexes of the spans of which nothing was stored, because another writer has claimed
+  // their objects at the destination (DeliveryCursor).
+  static WriteResult Durable(std::vector<RefusedRow> refused = {}, std::vector<size_t> fenced = {});
   // The outcome of every row is unknown: send the batch again, after `retry_after` at the earliest.
   // `throttled`: the destination asked for a lower rate.
   static WriteResult Retry(absl::Status why, absl::Duration retry_after = absl::ZeroDuration(),
@@ -50,6 +68,7 @@ class [[nodiscard]] WriteResult {
   const absl::Status& status() const { return status_; }
   absl::Duration retry_after() const { return retry_after_; }
   const std::vector<RefusedRow>& refused() const { return refused_; }  // by row, ascending
+  const std::vector<size_t>& fenced() const { return fenced_; }        // ascending
 
  private:
   absl::Status status_;
@@ -58,6 +77,7 @@ class [[nodiscard]] WriteResult {
   bool refused_whole_ = false;
   absl::Duration retry_after_ = absl::ZeroDuration();
   std::vector<RefusedRow> refused_;
+  std::vector<size_t> fenced_;
 };
 
 // One thread at a time: Run() makes one per worker, so a Sink can own a connection and buffers.
@@ -66,12 +86,14 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // Sends the batch; blocking. `stop` ends waits (rate limits) and makes the outcome
-  // Retry(Cancelled); a request in flight may be finished, but within a bounded time.
-  // If the destination takes less than a batch at a time, the sink sends it in parts. If some parts
-  // are durable and the others unknown, the outcome is Retry, and the next Write() of the same
-  // batch may send only the rest.
-  virtual WriteResult Write(const Batch& batch, std::stop_token stop) = 0;
+  // Sends the batch; blocking. `spans` say where its rows come from, in order and without gaps; a
+  // destination without a cursor may ignore them, and then they may be empty. `stop` ends waits
+  // (rate limits) and makes the outcome Retry(Cancelled); a request in flight may be finished, but
+  // within a bounded time. If the destination takes less than a batch at a time, the sink sends it
+  // in parts. If some parts are durable and the others unknown, the outcome is Retry, and the next
+  // Write() of the same batch may send only the rest.
+  virtual WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
+                            std::stop_token stop) = 0;
 };
 
 using SinkFactory = std::function<std::unique_ptr<Sink>()>;

@@ -190,7 +190,7 @@ class DestinationReplay {
   absl::Status Send() {
     if (batch_.empty()) return absl::OkStatus();
     for (RetryLoop tries(retrier_);;) {
-      const WriteResult result = sink_->Write(batch_, stop_);
+      const WriteResult result = sink_->Write(batch_, {}, stop_);
       if (result.durable() || result.refused_whole()) {
         tries.Succeeded();
         ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,

@@ -268,7 +268,7 @@ TEST_F(ReplayTest, AStopLeavesTheRestWaiting) {
 TEST_F(ReplayTest, APermanentSinkFailureEndsTheReplayWithTheRestPending) {
   class Failing : public Sink {
    public:
-    WriteResult Write(const Batch&, std::stop_token) override {
+    WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override {
       return WriteResult::Stop(absl::UnauthenticatedError("who are you"));
     }
   };

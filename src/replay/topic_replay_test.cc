@@ -94,7 +94,7 @@ TEST_F(TopicReplay, NothingIsAckedBeforeItIsDelivered) {
   const auto queue = NewTopicReplayQueue(*subscription, {.idle = absl::Milliseconds(100)});
   class StoppedSink : public Sink {
    public:
-    WriteResult Write(const Batch&, std::stop_token) override {
+    WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override {
       return WriteResult::Stop(absl::UnauthenticatedError("no"));
     }
   };

@@ -98,7 +98,7 @@ class MixpanelSink final : public Sink {
         progress_(/*in_order=*/target.kind != Kind::kEvents),
         gzip_(target.gzip.value_or(GzipEffort::kFast)) {}
 
-  WriteResult Write(const Batch& batch, std::stop_token stop) override;
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan>, std::stop_token stop) override;
 
  private:
   bool is_profiles() const { return target_.kind != Kind::kEvents; }
@@ -243,7 +243,8 @@ std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows
   return WriteResult::Retry(Annotate(outcome.why, Where()), outcome.retry_after, outcome.throttled);
 }
 
-WriteResult MixpanelSink::Write(const Batch& batch, std::stop_token stop) {
+WriteResult MixpanelSink::Write(const Batch& batch, absl::Span<const BatchSpan>,
+                                std::stop_token stop) {
   if (!unusable_.ok()) return WriteResult::Stop(unusable_);
   progress_.Begin(batch);
   const StopDeadline deadline(stop, target_.stop_grace, clock_);

@@ -57,7 +57,7 @@ class MixpanelSinkTest : public ::testing::Test {
     return *sink_;
   }
   WriteResult Write(const Batch& batch, std::stop_token stop = {}) {
-    return sink().Write(batch, stop);
+    return sink().Write(batch, {}, stop);
   }
   std::vector<size_t> RequestSizes() const {
     std::vector<size_t> sizes;
@@ -110,7 +110,7 @@ TEST_F(MixpanelSinkTest, SendsProfilesAsAnArrayWithTheToken) {
     target.credentials = target_.credentials;
     target.kind = kind;
     const auto sink = NewMixpanelSink(target, mixpanel_.NewClient(), clock_);
-    ASSERT_TRUE(sink->Write(GoodBatch(2), {}).durable());
+    ASSERT_TRUE(sink->Write(GoodBatch(2), {}, {}).durable());
     const FakeMixpanel::Received received = mixpanel_.received().back();
     EXPECT_EQ(received.method_and_target, StrCat("POST /", path, "?strict=1&ip=0&verbose=1"));
     EXPECT_EQ(received.content_type, "application/json");
@@ -265,7 +265,7 @@ TEST_F(MixpanelSinkTest, SplitsWhatIsTooLargeAndRemembersTheNamedLimit) {
   EXPECT_EQ(mixpanel_.stored(), 300u);
 
   const auto other = NewMixpanelSink(target_, mixpanel_.NewClient(), clock_);
-  ASSERT_TRUE(other->Write(GoodBatch(90, 1000), {}).durable());
+  ASSERT_TRUE(other->Write(GoodBatch(90, 1000), {}, {}).durable());
   EXPECT_EQ(mixpanel_.received().size(), 6u);  // no further 413
 }
 
@@ -454,7 +454,7 @@ TEST_F(MixpanelSinkTest, StopsBeforeSendingWhatCannotSucceed) {
   no_project.endpoints = target_.endpoints;
   no_project.credentials.service_account_user = "u";
   const auto sink = NewMixpanelSink(no_project, mixpanel_.NewClient(), clock_);
-  const WriteResult result = sink->Write(GoodBatch(1), {});
+  const WriteResult result = sink->Write(GoodBatch(1), {}, {});
   EXPECT_FALSE(result.retryable());
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("--project-id"));
   EXPECT_THAT(mixpanel_.received(), IsEmpty());

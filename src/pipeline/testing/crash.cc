@@ -119,9 +119,10 @@ class MortalSink : public Sink {
   MortalSink(std::unique_ptr<Sink> sink, CrashPoint& crash)
       : sink_(std::move(sink)), crash_(crash) {}
 
-  WriteResult Write(const Batch& batch, std::stop_token stop) override {
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
+                    std::stop_token stop) override {
     if (!crash_.Step()) return WriteResult::Stop(Dead());
-    WriteResult result = sink_->Write(batch, stop);
+    WriteResult result = sink_->Write(batch, spans, stop);
     return crash_.Step() ? result : WriteResult::Stop(Dead());
   }
 

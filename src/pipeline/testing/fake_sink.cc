@@ -7,7 +7,7 @@ namespace millrace {
 class FakeDestination::FakeSink : public Sink {
  public:
   explicit FakeSink(FakeDestination& destination) : destination_(destination) {}
-  WriteResult Write(const Batch& batch, std::stop_token) override {
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan>, std::stop_token) override {
     return destination_.Write(batch);
   }
 

@@ -62,7 +62,7 @@ class SinkContract : public testing::TestWithParam<SinkMaker> {
   // Writes until it is durable, as Run() does.
   static WriteResult WriteToTheEnd(Sink& sink, const Batch& batch) {
     for (int attempt = 0; attempt < 10; ++attempt) {
-      WriteResult result = sink.Write(batch, std::stop_token());
+      WriteResult result = sink.Write(batch, {}, std::stop_token());
       if (result.durable() || !result.retryable()) return result;
     }
     return WriteResult();
@@ -74,7 +74,7 @@ class SinkContract : public testing::TestWithParam<SinkMaker> {
 
 TEST_P(SinkContract, DurableMeansThatAllArrived) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), std::stop_token());
+  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), {}, std::stop_token());
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_TRUE(result.refused().empty());
   for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
@@ -82,7 +82,8 @@ TEST_P(SinkContract, DurableMeansThatAllArrived) {
 
 TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({-1, 0, -2, -3, 1, 2, -4}), std::stop_token());
+  const WriteResult result =
+      sink->Write(MakeBatch({-1, 0, -2, -3, 1, 2, -4}), {}, std::stop_token());
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 2, 3, 6}));
   for (const RefusedRow& row : result.refused()) {
@@ -95,7 +96,7 @@ TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
 // If the destination names no row, it might refuse the good ones as well.
 TEST_P(SinkContract, OfABatchOfBadRowsEachIsNamedOrNone) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({-1, -2}), std::stop_token());
+  const WriteResult result = sink->Write(MakeBatch({-1, -2}), {}, std::stop_token());
   if (result.refused_whole()) return;
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 1}));
@@ -107,7 +108,7 @@ TEST_P(SinkContract, AWholeRequestRefusalIsOneOfTheWholeBatch) {
   for (const int rows : {1, 3, 5000}) {
     std::vector<int> numbers(static_cast<size_t>(rows));
     std::iota(numbers.begin(), numbers.end(), 0);
-    const WriteResult result = sink->Write(MakeBatch(numbers), std::stop_token());
+    const WriteResult result = sink->Write(MakeBatch(numbers), {}, std::stop_token());
     EXPECT_TRUE(result.refused_whole()) << rows;
     EXPECT_FALSE(result.durable());
     EXPECT_FALSE(result.retryable());
@@ -116,7 +117,7 @@ TEST_P(SinkContract, AWholeRequestRefusalIsOneOfTheWholeBatch) {
   }
   // Nothing of it is left in the sink.
   fixture().RefuseAll("");
-  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), std::stop_token());
+  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), {}, std::stop_token());
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_TRUE(result.refused().empty());
   for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
@@ -175,7 +176,7 @@ TEST_P(SinkContract, AFailedWriteIsNotDurableAndARetrySucceeds) {
     const std::unique_ptr<Sink> sink = fixture().NewSink();
     const int n = with_effect ? 10 : 20;
     const Batch batch = MakeBatch({n, -1, n + 1});
-    const WriteResult failed = sink->Write(batch, std::stop_token());
+    const WriteResult failed = sink->Write(batch, {}, std::stop_token());
     ASSERT_FALSE(failed.durable());
     EXPECT_TRUE(failed.retryable()) << failed.status();
     const WriteResult again = WriteToTheEnd(*sink, batch);
@@ -190,7 +191,7 @@ TEST_P(SinkContract, AFailedWriteIsNotDurableAndARetrySucceeds) {
 TEST_P(SinkContract, AfterAFailedWriteAnotherBatchMayFollow) {
   if (!fixture().FailNextWrite(/*with_effect=*/false)) GTEST_SKIP() << "writes cannot fail here";
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  ASSERT_FALSE(sink->Write(MakeBatch({0, 1, 2}), std::stop_token()).durable());
+  ASSERT_FALSE(sink->Write(MakeBatch({0, 1, 2}), {}, std::stop_token()).durable());
   const WriteResult result = WriteToTheEnd(*sink, MakeBatch({3}));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_TRUE(result.refused().empty());
@@ -201,7 +202,7 @@ TEST_P(SinkContract, AStopLeavesTheTruth) {
   std::stop_source stop;
   stop.request_stop();
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({0}), stop.get_token());
+  const WriteResult result = sink->Write(MakeBatch({0}), {}, stop.get_token());
   if (result.durable()) {
     EXPECT_EQ(fixture().Arrived(0), 1);
   } else {
@@ -216,7 +217,7 @@ TEST_P(SinkContract, ALargeBatchArrivesWhole) {
   rows[1234] = -1;
   rows[kRows - 1] = -2;
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch(rows), std::stop_token());
+  const WriteResult result = sink->Write(MakeBatch(rows), {}, std::stop_token());
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{1234, kRows - 1}));
   for (const int n : {0, 1, 1233, 1235, 2000, kRows - 2}) EXPECT_EQ(fixture().Arrived(n), 1) << n;
@@ -231,7 +232,7 @@ TEST_P(SinkContract, SinksOfManyThreadsDoNotDisturbEachOther) {
       const std::unique_ptr<Sink> sink = fixture().NewSink();
       for (int b = 0; b < kBatches; ++b) {
         const int n = 2 * (t * kBatches + b);
-        const WriteResult result = sink->Write(MakeBatch({n, -1, n + 1}), std::stop_token());
+        const WriteResult result = sink->Write(MakeBatch({n, -1, n + 1}), {}, std::stop_token());
         EXPECT_TRUE(result.durable()) << result.status();
         EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{1}));
       }

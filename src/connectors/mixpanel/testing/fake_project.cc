@@ -20,7 +20,7 @@ class FakeProject::FakeSink : public Sink {
  public:
   explicit FakeSink(FakeProject& project) : project_(project) {}
 
-  WriteResult Write(const Batch& batch, std::stop_token) override {
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan>, std::stop_token) override {
     std::vector<RefusedRow> refused;
     absl::MutexLock lock(&project_.mutex_);
     for (size_t i = 0; i < batch.rows(); ++i) {

@@ -1,4 +1,4 @@
-#include "mapping/ids.h"
+#include "records/ids.h"
 
 #include <algorithm>
 

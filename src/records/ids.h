@@ -1,6 +1,6 @@
 // Rules for Mixpanel's ids.
-#ifndef MILLRACE_MAPPING_IDS_H_
-#define MILLRACE_MAPPING_IDS_H_
+#ifndef MILLRACE_RECORDS_IDS_H_
+#define MILLRACE_RECORDS_IDS_H_
 
 #include <string_view>
 
@@ -17,4 +17,4 @@ bool IsValidInsertId(std::string_view id);
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_IDS_H_
+#endif  // MILLRACE_RECORDS_IDS_H_

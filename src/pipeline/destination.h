@@ -1,0 +1,90 @@
+// Where a run's records go: one --to of the command line.
+#ifndef MILLRACE_PIPELINE_DESTINATION_H_
+#define MILLRACE_PIPELINE_DESTINATION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "pipeline/delivery_cursor.h"
+#include "pipeline/run.h"
+#include "pipeline/sink.h"
+#include "pipeline/staging.h"
+#include "records/record_rules.h"
+#include "records/record_type.h"
+
+namespace millrace {
+
+// One permission that a destination needs, or another condition of its use.
+struct AccessCheck {
+  std::string what;     // "INSERT on table public.events"
+  absl::Status status;  // ok: it is there
+  std::string remedy;   // how to grant or create it: a statement, a command or a role; empty if ok
+};
+
+// Live counters of all sinks of a destination; they count tries.
+struct Traffic {
+  std::atomic<uint64_t> requests{0};
+  std::atomic<uint64_t> bytes_sent{0};
+};
+
+// Outlives its sinks. Thread-safe, but for the sinks. Nothing connects before it is needed.
+class Destination {
+ public:
+  virtual ~Destination() = default;
+
+  // What people call it, in messages, reports and metrics: "mixpanel", "postgres://host:5432/db".
+  // No secret.
+  virtual const std::string& label() const = 0;
+
+  // LedgerKey::destination of records of `type`: what decides where they go, and no credentials, so
+  // that another key or user does not make the ledger forget. Names in ledgers never change.
+  virtual std::string LedgerName(RecordType type) const = 0;
+
+  virtual RecordRules rules() const { return {}; }
+
+  // Sets what differs from the defaults: sizes of writes and commits, delays, how many at once.
+  virtual void AdaptOptions(RunOptions& options) const { (void)options; }
+
+  // What is wrong before anything is read: missing credentials, say. Calls nobody.
+  virtual absl::Status CheckConfig(RecordType type) const = 0;
+
+  // Exactly one of these two makes something. Direct: a write is durable when it returns.
+  virtual std::unique_ptr<Sink> NewSink(RecordType type) {
+    (void)type;
+    return nullptr;
+  }
+  // Staged: writes become visible by commits. Null: it is direct.
+  virtual Staging* staging(RecordType type) {
+    (void)type;
+    return nullptr;
+  }
+  // Of a direct destination that knows which rows it has. Null: it does not, and a repeat is made
+  // harmless by other means, or not at all.
+  virtual DeliveryCursor* cursor(RecordType type) {
+    (void)type;
+    return nullptr;
+  }
+
+  const Traffic& traffic() const { return traffic_; }
+
+  // What `millrace destinations` does. Check() looks at everything and does not stop at the first
+  // problem. Create() makes what is missing and changes nothing that exists. Drop() removes what
+  // Create() made, by exact names, and nothing else.
+  virtual std::vector<AccessCheck> Check(std::stop_token stop) = 0;
+  virtual absl::Status Create(std::stop_token stop) = 0;
+  virtual absl::Status Drop(std::stop_token stop) = 0;
+  // What Drop() would remove, by name, for the confirmation.
+  virtual std::vector<std::string> DropNames() const = 0;
+
+ protected:
+  Traffic traffic_;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_DESTINATION_H_
