@@ -150,6 +150,7 @@ absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
     for (const LedgerKey& key : forgotten) {
       if (key != request.key && options_.on_forgotten) RETURN_IF_ERROR(options_.on_forgotten(key));
     }
+    if (options_.cursor != nullptr) RETURN_IF_ERROR(options_.cursor->Forget(request.key, stop));
   }
   ASSIGN_OR_RETURN(Ledger::Claim claimed, ledger_.ClaimObject(request, stop));
   if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !IsWorkerDead(claimed.entry.owner)) {

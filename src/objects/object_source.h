@@ -21,6 +21,7 @@
 #include "mapping/sources_config.h"
 #include "objects/config_change.h"
 #include "objects/object_feed.h"
+#include "pipeline/delivery_cursor.h"
 #include "pipeline/ledger.h"
 #include "pipeline/source.h"
 
@@ -67,6 +68,8 @@ struct ObjectSourceOptions {
   bool force = false;  // import again what is done in the ledger, under any config
   // Receives the rows of other configs that `force` removed from the ledger.
   std::function<absl::Status(const LedgerKey&)> on_forgotten;
+  // Of the destination, which forgets the object's rows with `force`; may be null.
+  DeliveryCursor* cursor = nullptr;
   absl::Duration lease = absl::Minutes(5);
   RetryPolicy retry;  // of claims
   ChunkLimits limits;

@@ -48,7 +48,7 @@ class DestinationReplay {
         type_(type),
         report_(report),
         stop_(std::move(stop)),
-        remapper_(parts.clock.Now()),
+        remapper_(parts.clock.Now(), request.destination->rules()),
         retrier_(request.import.run.retry, parts.clock) {
     if (!request.dry_run) sink_ = parts.sinks_for(type)();
   }
@@ -293,7 +293,7 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
   std::map<std::string, std::unique_ptr<DestinationReplay>> replays;  // by destination
   for (const auto& entry : request.import.sources.entries()) {
     std::unique_ptr<DestinationReplay>& replay =
-        replays[DestinationName(request.import, entry->record_type)];
+        replays[request.destination->LedgerName(entry->record_type)];
     if (replay == nullptr) {
       replay =
           std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);

@@ -18,7 +18,8 @@
 namespace millrace {
 
 struct ReplayRequest {
-  ImportRequest import;  // config and destination; inputs are not used
+  ImportRequest import;                      // the config; inputs are not used
+  const Destination* destination = nullptr;  // whose records are replayed
   DeadLetterFilter filter;
   bool dry_run = false;  // maps and counts; sends nothing and records nothing
 };

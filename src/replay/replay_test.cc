@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "base/strings.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/dead_letter_files/replay_notes.h"
+#include "connectors/mixpanel/mixpanel_destination.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "objects/map_transform.h"
 #include "objects/object_lister.h"
@@ -30,6 +32,13 @@ using testing::SizeIs;
 // Rows of a CSV file, some of which the first config rejects.
 class ReplayTest : public testing::Test {
  protected:
+  void UseProject(const std::string& id) {
+    mixpanel::DestinationOptions options{.project_id = id};
+    options.endpoints.ingestion = "http://localhost";
+    destination_.emplace(std::move(options));
+    request_.destination = &*destination_;
+  }
+
   void SetUp() override {
     folder_ = fs::canonical(testing::TempDir()).string() + StrCat("/replay_test.", getpid());
     fs::create_directories(folder_ + "/in");
@@ -39,8 +48,7 @@ class ReplayTest : public testing::Test {
                                             "u3,1699999201,plum\n"
                                             ",1699999202,fig\n";
     dead_letters_ = folder_ + "/dead_letters";
-    request_.import.endpoints.ingestion = "http://localhost";
-    request_.import.project_id = "1";
+    UseProject("1");
     Configure(kStrict);
     auto dead_letter = OpenDiskDeadLetterQueue(dead_letters_, clock_);
     ASSERT_TRUE(dead_letter.ok()) << dead_letter.status();
@@ -78,18 +86,21 @@ class ReplayTest : public testing::Test {
     ASSERT_TRUE(lister.ok()) << lister.status();
     SourceProgress progress;
     const CurrentSources sources(request_.import.sources);
-    ObjectSource source({.destination = DestinationName(request_.import, RecordType::kEvent),
+    ObjectSource source({.destination = destination_->LedgerName(RecordType::kEvent),
                          .owner = "test",
                          .force = force},
                         sources, **lister, ledger_, progress);
-    const RunReport run = millrace::Run(
-        {.source = source,
-         .make_transform = [this] { return std::make_unique<MapTransform>(clock_.Now()); },
-         .make_sink = project_.Sinks(),
-         .ledger = ledger_,
-         .dead_letter = *dead_letter_,
-         .clock = clock_},
-        {}, {});
+    const RunReport run = millrace::Run({.source = source,
+                                         .make_transform =
+                                             [this] {
+                                               return std::make_unique<MapTransform>(
+                                                   clock_.Now(), RecordRules::Mixpanel());
+                                             },
+                                         .make_sink = project_.Sinks(),
+                                         .ledger = ledger_,
+                                         .dead_letter = *dead_letter_,
+                                         .clock = clock_},
+                                        {}, {});
     ASSERT_TRUE(run.status.ok()) << run.status;
   }
 
@@ -119,6 +130,7 @@ class ReplayTest : public testing::Test {
   std::string dead_letters_;
   std::unique_ptr<DeadLetterQueue> dead_letter_;
   std::unique_ptr<ReplayQueue> queue_;
+  std::optional<mixpanel::MixpanelDestination> destination_;
   ReplayRequest request_;
 };
 
@@ -225,7 +237,7 @@ TEST_F(ReplayTest, ADryRunSendsAndRecordsNothing) {
 TEST_F(ReplayTest, RecordsOfOtherProjectsAreSkipped) {
   Import();
   Configure(kLenient);
-  request_.import.project_id = "2";
+  UseProject("2");
   const ReplayReport report = Replay();
   EXPECT_EQ(report.counts.read, 0u);
   EXPECT_EQ(report.not_ours, 2u);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
+#include "connectors/mixpanel/mixpanel_destination.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/testing/fake_pubsub.h"
@@ -16,6 +17,13 @@ using testing::SizeIs;
 
 class TopicReplay : public testing::Test {
  protected:
+  void UseProject(const std::string& id) {
+    mixpanel::DestinationOptions options{.project_id = id};
+    options.endpoints.ingestion = "http://localhost";
+    destination_.emplace(std::move(options));
+    request_.destination = &*destination_;
+  }
+
   void SetUp() override {
     auto sources = SourcesConfig::Parse(R"([{"config_id":"c","source_gcs_prefix":"gs://lake/",
         "file_type":"NDJSON","mixpanel_event_name":"Buy","field_mappings":[
@@ -25,12 +33,11 @@ class TopicReplay : public testing::Test {
                                         "sources.json");
     ASSERT_TRUE(sources.ok()) << sources.status();
     request_.import.sources = *std::move(sources);
-    request_.import.endpoints.ingestion = "http://localhost";
-    request_.import.project_id = "1";
+    UseProject("1");
     object_ = {.object = "gs://lake/a.ndjson",
                .version = "7",
                .config = "c-0123456789ab",
-               .destination = DestinationName(request_.import, RecordType::kEvent)};
+               .destination = destination_->LedgerName(RecordType::kEvent)};
   }
 
   // Row `row` of user u<row>, rejected; `when` decides whether it can be mapped now.
@@ -58,6 +65,7 @@ class TopicReplay : public testing::Test {
   pubsub::FakePubsub topic_;
   FakeProject project_;
   LedgerKey object_;
+  std::optional<mixpanel::MixpanelDestination> destination_;
   ReplayRequest request_;
 };
 
