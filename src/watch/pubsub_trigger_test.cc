@@ -59,10 +59,11 @@ class PubsubTriggerTest : public testing::Test {
 
   void SendTo(const std::vector<Receiver*>& receivers) {
     request_.destinations.clear();
-    for (Receiver* receiver : receivers) {
-      request_.destinations.push_back(&receiver->destination());
-    }
     progress_ = std::make_unique<WatchProgress>(receivers.size());
+    for (size_t i = 0; i < receivers.size(); ++i) {
+      request_.destinations.push_back(&receivers[i]->destination());
+      progress_->imports[i].destination = receivers[i]->destination().label();
+    }
   }
 
   void Start() {

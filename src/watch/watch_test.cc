@@ -52,10 +52,11 @@ class WatchTest : public testing::Test {
 
   void SendTo(const std::vector<Receiver*>& receivers) {
     request_.destinations.clear();
-    for (Receiver* receiver : receivers) {
-      request_.destinations.push_back(&receiver->destination());
-    }
     progress_ = std::make_unique<WatchProgress>(receivers.size());
+    for (size_t i = 0; i < receivers.size(); ++i) {
+      request_.destinations.push_back(&receivers[i]->destination());
+      progress_->imports[i].destination = receivers[i]->destination().label();
+    }
   }
 
   void Start() {
@@ -138,9 +139,10 @@ TEST_F(WatchTest, ObjectsSentUnderAnotherConfigAreCountedAndDoNotEndIt) {
   EXPECT_EQ(Post(Object("b.ndjson")).status, 200);
   EXPECT_EQ(progress_->count(NotificationOutcome::kConfigChanged), 1u);
   EXPECT_EQ(progress_->count(NotificationOutcome::kImported), 2u);
-  EXPECT_THAT(Get("/metrics").body,
-              AllOf(HasSubstr("millrace_watch_objects_total{outcome=\"config_changed\"} 1"),
-                    HasSubstr("millrace_objects_config_changed_total 1")));
+  EXPECT_THAT(
+      Get("/metrics").body,
+      AllOf(HasSubstr("millrace_watch_objects_total{outcome=\"config_changed\"} 1"),
+            HasSubstr("millrace_objects_config_changed_total{destination=\"receiver\"} 1")));
   EXPECT_EQ(receiver_.events(), 4u);
   EXPECT_EQ(StopAndReport().objects_config_changed, 1u);
 }
@@ -305,7 +307,8 @@ TEST_F(WatchTest, ShowsHealthAndMetrics) {
   EXPECT_EQ(Get("/readyz").status, 200);
   const RawResponse metrics = Get("/metrics");
   EXPECT_EQ(metrics.Header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_events_accepted_total 2\n"));
+  EXPECT_THAT(metrics.body,
+              HasSubstr("\nmillrace_events_accepted_total{destination=\"receiver\"} 2\n"));
   EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_watch_objects_total{outcome=\"imported\"} 1\n"));
   for (const Metric& metric : AllMetrics()) {
     EXPECT_THAT(metrics.body, HasSubstr(StrCat("# TYPE ", metric.name, " ")));
@@ -337,7 +340,7 @@ TEST_F(WatchTest, WrongCredentialsEndIt) {
 }
 
 TEST_F(WatchTest, EachDestinationGetsEveryObjectAndAnswersWait) {
-  Receiver second;
+  Receiver second("second");
   SendTo({&receiver_, &second});
   second.set_state(Receiver::State::kClosed);
   Start();
@@ -356,10 +359,9 @@ TEST_F(WatchTest, EachDestinationGetsEveryObjectAndAnswersWait) {
 }
 
 TEST_F(WatchTest, ADestinationThatFailsDoesNotEndTheOthers) {
-  auto refusing = HttpServer::Start(
-      {}, [](const ServerRequest&) { return ServerResponse{.status = 401, .body = "{}"}; });
-  ASSERT_TRUE(refusing.ok());
-  SendTo({(*refusing)->url(), receiver_.url()});
+  Receiver refusing("refusing");
+  refusing.set_state(Receiver::State::kRefusing);
+  SendTo({&refusing, &receiver_});
   Start();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 503) << "it did not arrive everywhere";
   bucket_.Put("gs://b/b.ndjson", Event(3));

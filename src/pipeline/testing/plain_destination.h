@@ -14,7 +14,8 @@ namespace millrace {
 
 class PlainDestination : public Destination {
  public:
-  explicit PlainDestination(SinkFactory make_sink = nullptr) : make_sink_(std::move(make_sink)) {}
+  explicit PlainDestination(SinkFactory make_sink = nullptr, std::string label = "plain")
+      : make_sink_(std::move(make_sink)), label_(std::move(label)) {}
 
   RecordRules record_rules;
   SendLimits send_limits;
@@ -34,7 +35,7 @@ class PlainDestination : public Destination {
 
  private:
   const SinkFactory make_sink_;
-  const std::string label_ = "plain";
+  const std::string label_;
 };
 
 }  // namespace millrace

@@ -13,7 +13,10 @@ class Receiver {
  public:
   enum class State { kOpen, kClosed, kRefusing };
 
-  Receiver() { destination_.record_rules = RecordRules::Mixpanel(); }
+  explicit Receiver(const std::string& label = "receiver")
+      : destination_([this] { return std::make_unique<CountingSink>(*this); }, label) {
+    destination_.record_rules = RecordRules::Mixpanel();
+  }
 
   // Closed: writes must be tried again. Refusing: the credentials are wrong.
   void set_state(State state) { state_ = state; }
@@ -42,7 +45,7 @@ class Receiver {
     Receiver& receiver_;
   };
 
-  PlainDestination destination_{[this] { return std::make_unique<CountingSink>(*this); }};
+  PlainDestination destination_;
   std::atomic<State> state_{State::kOpen};
   std::atomic<uint64_t> events_{0};
   std::atomic<uint64_t> writes_{0};
