@@ -69,6 +69,26 @@ TEST(TableReaderTest, RowsOfOneRecordDoNotShareTheirText) {
   EXPECT_EQ(rows[2][5].text, R"({"c":2})");
 }
 
+TEST(TableReaderTest, MoreSequencesOfKeysThanAreRemembered) {
+  const TableForm form = MakeForm(RecordType::kUser);
+  TableReader reader(form);
+  std::vector<TableRow> rows;
+  const std::string padding(20'000, 'k');
+  for (int i = 0; i < 3'000; ++i) {
+    // Every third has long keys; every seventh has many operations.
+    std::string set = StrCat("{\"a", i % 1'000, i % 3 == 0 ? padding : "", "\":1,\"b\":2}");
+    std::string record = StrCat("{\"$distinct_id\":\"u\",\"$set\":", set);
+    const int others = i % 7 == 0 ? 20 : 0;
+    for (int k = 0; k < others; ++k) StrAppend(&record, ",\"$x", k, "\":{\"c", i, "\":", k, "}");
+    ASSERT_TRUE(reader.Read(record + "}", absl::UnixEpoch(), rows).ok());
+    ASSERT_EQ(rows.size(), 1u + others);
+    ASSERT_EQ(rows[0][5].text, set);
+    for (int k = 0; k < others; ++k) {
+      ASSERT_EQ(rows[k + 1][5].text, StrCat("{\"c", i, "\":", k, "}"));
+    }
+  }
+}
+
 TEST(FlatWriterTest, AppendsNothingIfARowOfTheRecordIsRefused) {
   FlatWriter writer(RecordType::kEvent);
   ByteBuffer out;
