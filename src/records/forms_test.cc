@@ -17,7 +17,6 @@ namespace millrace {
 namespace {
 
 using nlohmann::json;
-using testing::UnorderedElementsAreArray;
 
 TableForm MakeForm(RecordType type, std::vector<std::string> extra = {}) {
   return *TableForm::Make(type, std::move(extra));
