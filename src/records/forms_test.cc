@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "records/flat_writer.h"
+#include "records/form.h"
 #include "records/table_reader.h"
 
 namespace millrace {
@@ -20,6 +21,43 @@ using nlohmann::json;
 
 TableForm MakeForm(RecordType type, std::vector<std::string> extra = {}) {
   return *TableForm::Make(type, std::move(extra));
+}
+
+std::string Describe(RecordType type) {
+  std::string text;
+  const TableForm form = MakeForm(type);
+  for (const Column& column : form.columns()) {
+    StrAppend(&text, text.empty() ? "" : ", ", column.name, " ", NameOf(column.type));
+  }
+  return text;
+}
+
+TEST(TableFormTest, StandardColumns) {
+  EXPECT_EQ(Describe(RecordType::kEvent),
+            "event text, event_time time, insert_time time, token text, device_id text, insert_id "
+            "text, user_id text, distinct_id text, properties json");
+  EXPECT_EQ(Describe(RecordType::kUser),
+            "token text, distinct_id text, ip text, insert_time time, operation text, properties "
+            "json");
+  EXPECT_EQ(Describe(RecordType::kGroup),
+            "token text, group_key text, group_id text, operation text, insert_time time, "
+            "properties json");
+}
+
+TEST(TableFormTest, RequestedColumnsFollow) {
+  const TableForm form = MakeForm(RecordType::kEvent, {"plan", "$amount:number"});
+  ASSERT_EQ(form.extra_columns().size(), 2u);
+  EXPECT_EQ(form.standard_columns(), 9u);
+  EXPECT_EQ(form.columns()[9].name, "plan");
+  EXPECT_EQ(form.extra_columns()[1].name, "amount");
+  EXPECT_EQ(form.extra_columns()[1].type, ColumnType::kNumber);
+}
+
+TEST(FormTest, Names) {
+  for (const Form form : {Form::kRaw, Form::kFlat, Form::kTable}) {
+    EXPECT_EQ(FormNamed(NameOf(form)), form);
+  }
+  EXPECT_EQ(FormNamed("Table"), std::nullopt);
 }
 
 TEST(TableReaderTest, InsertTimeIsThatOfTheCaller) {
