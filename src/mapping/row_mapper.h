@@ -14,7 +14,7 @@
 #include "base/batch.h"
 #include "formats/row.h"
 #include "mapping/sources_config.h"
-#include "records/record_rules.h"
+#include "base/record_rules.h"
 
 namespace millrace {
 

@@ -14,8 +14,8 @@
 #include "pipeline/run.h"
 #include "pipeline/sink.h"
 #include "pipeline/staging.h"
-#include "records/record_rules.h"
-#include "records/record_type.h"
+#include "base/record_rules.h"
+#include "base/record_type.h"
 
 namespace millrace {
 

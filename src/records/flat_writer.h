@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/byte_buffer.h"
-#include "records/record_type.h"
+#include "base/record_type.h"
 
 namespace millrace {
 

@@ -12,7 +12,7 @@
 #include "formats/json_index.h"
 #include "formats/json_scanner.h"
 #include "records/member_reader.h"
-#include "records/record_type.h"
+#include "base/record_type.h"
 
 namespace millrace {
 

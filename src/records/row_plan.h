@@ -12,7 +12,7 @@
 #include "absl/types/span.h"
 #include "formats/row.h"
 #include "records/form.h"
-#include "records/record_type.h"
+#include "base/record_type.h"
 #include "records/table_form.h"
 
 namespace millrace {

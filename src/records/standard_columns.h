@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "absl/types/span.h"
-#include "records/record_type.h"
+#include "base/record_type.h"
 #include "records/table_form.h"
 
 namespace millrace {
