@@ -133,10 +133,9 @@ class PostgresLedgerFixture : public LedgerFixture {
   std::unique_ptr<Ledger> other_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Postgres, LedgerContract,
-                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
-                           return std::make_unique<PostgresLedgerFixture>();
-                         }));
+std::unique_ptr<LedgerFixture> NewFixture() { return std::make_unique<PostgresLedgerFixture>(); }
+INSTANTIATE_TEST_SUITE_P(Postgres, LedgerContract, testing::Values(&NewFixture));
+INSTANTIATE_TEST_SUITE_P(Postgres, IntentsContract, testing::Values(&NewFixture));
 
 class PostgresLedgerTest : public testing::Test {
  protected:

@@ -108,10 +108,9 @@ class SqliteLedgerFixture : public LedgerFixture {
   std::unique_ptr<Ledger> other_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract,
-                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
-                           return std::make_unique<SqliteLedgerFixture>();
-                         }));
+std::unique_ptr<LedgerFixture> NewFixture() { return std::make_unique<SqliteLedgerFixture>(); }
+INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(&NewFixture));
+INSTANTIATE_TEST_SUITE_P(Sqlite, IntentsContract, testing::Values(&NewFixture));
 
 class SqliteLedgerTest : public testing::Test {
  protected:
