@@ -169,6 +169,23 @@ class MortalSink : public Sink {
   CrashPoint& crash_;
 };
 
+class MortalCursor : public DeliveryCursor {
+ public:
+  MortalCursor(DeliveryCursor& cursor, CrashPoint& crash) : cursor_(cursor), crash_(crash) {}
+
+  absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
+                                  std::stop_token stop) override {
+    return Mortal(crash_, [&] { return cursor_.Claim(object, writer, stop); });
+  }
+  absl::Status Forget(const LedgerKey& object, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return cursor_.Forget(object, stop); });
+  }
+
+ private:
+  DeliveryCursor& cursor_;
+  CrashPoint& crash_;
+};
+
 }  // namespace
 
 std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash) {
@@ -183,11 +200,14 @@ RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_tok
     return std::make_unique<MortalTransform>(parts.make_transform(), crash);
   };
   const auto make_sink = [&] { return std::make_unique<MortalSink>(parts.make_sink(), crash); };
+  std::optional<MortalCursor> cursor;
+  if (parts.cursor != nullptr) cursor.emplace(*parts.cursor, crash);
   return Run({.source = source,
               .make_transform = make_transform,
               .make_sink = make_sink,
               .ledger = parts.ledger,
               .dead_letter = dead_letter,
+              .cursor = cursor.has_value() ? &*cursor : nullptr,
               .clock = parts.clock},
              options, std::move(stop));
 }
