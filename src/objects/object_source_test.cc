@@ -334,6 +334,7 @@ class AwayLedger : public Ledger {
                        std::stop_token stop) override {
     return ledger_.ForEach(visit, stop);
   }
+  Intents& intents() override { return ledger_.intents(); }
 
  private:
   Ledger& ledger_;

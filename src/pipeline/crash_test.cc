@@ -29,16 +29,36 @@ std::vector<FakeObject> SmallObjects() {
   return objects;
 }
 
-std::unique_ptr<PipelineSimulation> NewWorld() {
-  auto world = std::make_unique<PipelineSimulation>();
-  world->objects = SmallObjects();
-  return world;
-}
+// What a random world and its random schedule are made of.
+class Dice {
+ public:
+  explicit Dice(uint64_t seed) : random_(seed) {}
+  uint64_t Below(uint64_t n) { return random_() % n; }
+  bool OneIn(uint64_t n) { return Below(n) == 0; }
 
-class Crash : public testing::Test {
+ private:
+  std::mt19937_64 random_;
+};
+
+enum class Kind { kDirect, kWithCursor };
+
+// The parameter is the kind of the destination.
+class Crash : public testing::TestWithParam<Kind> {
  protected:
+  using Setup = std::function<void(PipelineSimulation&)>;
+
   static void SetUpTestSuite() { SetLogLevel(Severity::kError); }
   static void TearDownTestSuite() { SetLogLevel(Severity::kInfo); }
+
+  std::unique_ptr<PipelineSimulation> NewWorld() const {
+    auto world = std::make_unique<PipelineSimulation>();
+    if (GetParam() == Kind::kWithCursor) world->KeepCursor();
+    world->objects = SmallObjects();
+    return world;
+  }
+  uint64_t KillAtEachStep(const Setup& setup) const;
+  void TakeOverAtEachStep(uint64_t other_steps, const Setup& setup) const;
+  std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) const;
 };
 
 // A later process: the claims of dead ones have expired, and all objects can be read. Objects begun
@@ -61,8 +81,7 @@ void Finish(PipelineSimulation& world) {
 }
 
 // Kills at step 0, 1, 2, ... until a run is through before its step comes. Returns the steps.
-template <typename Setup>
-uint64_t KillAtEachStep(Setup setup) {
+uint64_t Crash::KillAtEachStep(const Setup& setup) const {
   for (uint64_t step = 0;; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
     const std::unique_ptr<PipelineSimulation> world = NewWorld();
@@ -80,23 +99,23 @@ uint64_t KillAtEachStep(Setup setup) {
   }
 }
 
-TEST_F(Crash, AtEachStepOfOneWorker) {
+TEST_P(Crash, AtEachStepOfOneWorker) {
   const uint64_t steps = KillAtEachStep([](PipelineSimulation&) {});
   EXPECT_GT(steps, 60u);
 }
 
-TEST_F(Crash, AtEachStepWithEachChunkWrittenAlone) {
+TEST_P(Crash, AtEachStepWithEachChunkWrittenAlone) {
   KillAtEachStep([](PipelineSimulation& world) {
     world.options.join_rows = 1;
     world.chunk_rows = 1;
   });
 }
 
-TEST_F(Crash, AtEachStepWithStoresAtTheEndOnly) {
+TEST_P(Crash, AtEachStepWithStoresAtTheEndOnly) {
   KillAtEachStep([](PipelineSimulation& world) { world.options.ledger_interval = absl::Hours(1); });
 }
 
-TEST_F(Crash, AtEachStepOfSeveralWorkers) {
+TEST_P(Crash, AtEachStepOfSeveralWorkers) {
   KillAtEachStep([](PipelineSimulation& world) {
     world.options.initial_writes = 3;
     world.options.max_writes = 3;
@@ -105,7 +124,7 @@ TEST_F(Crash, AtEachStepOfSeveralWorkers) {
   });
 }
 
-TEST_F(Crash, AtEachStepWhileWritesFail) {
+TEST_P(Crash, AtEachStepWhileWritesFail) {
   KillAtEachStep([](PipelineSimulation& world) {
     world.destination.set_script([](uint64_t n) {
       constexpr FakeWrite kScript[] = {FakeWrite::kResponseLost, FakeWrite::kDurable,
@@ -124,12 +143,12 @@ void FanOut(PipelineSimulation& world) {
   world.options.write_batch_bytes = 150;
 }
 
-TEST_F(Crash, AtEachStepWhileRowsFanOut) {
+TEST_P(Crash, AtEachStepWhileRowsFanOut) {
   const uint64_t steps = KillAtEachStep(FanOut);
   EXPECT_GT(steps, 60u);
 }
 
-TEST_F(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
+TEST_P(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
   KillAtEachStep([](PipelineSimulation& world) {
     FanOut(world);
     world.options.initial_writes = world.options.max_writes = 3;
@@ -141,7 +160,7 @@ TEST_F(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
 }
 
 // An object that cannot be read further fails alone; a later process resumes after what was read.
-TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
+TEST_P(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
   for (const uint64_t fails_at : {0, 4, 8}) {
     for (uint64_t step = 0;; ++step) {
       SCOPED_TRACE(StrCat("killed at step ", step, ", failing at row ", fails_at));
@@ -167,8 +186,7 @@ TEST_F(Crash, AtEachStepWhileAnObjectFailsInTheMiddle) {
 
 // Another process takes everything over at each step of one that does not know, and gets as far as
 // `other_steps`.
-void TakeOverAtEachStep(uint64_t other_steps,
-                        const std::function<void(PipelineSimulation&)>& setup) {
+void Crash::TakeOverAtEachStep(uint64_t other_steps, const Setup& setup) const {
   for (uint64_t step = 0;; ++step) {
     SCOPED_TRACE(StrCat("taken over at step ", step, " by one of ", other_steps, " steps"));
     const std::unique_ptr<PipelineSimulation> world = NewWorld();
@@ -190,17 +208,17 @@ void TakeOverAtEachStep(uint64_t other_steps,
   }
 }
 
-TEST_F(Crash, AnotherOwnerTakesOverAtEachStep) {
+TEST_P(Crash, AnotherOwnerTakesOverAtEachStep) {
   for (const uint64_t other_steps : {4, 17, 40, 1'000'000}) {
     TakeOverAtEachStep(other_steps, [](PipelineSimulation&) {});
   }
 }
 
-TEST_F(Crash, AnotherOwnerTakesOverAtEachStepWhileRowsFanOut) {
+TEST_P(Crash, AnotherOwnerTakesOverAtEachStepWhileRowsFanOut) {
   for (const uint64_t other_steps : {25, 1'000'000}) TakeOverAtEachStep(other_steps, FanOut);
 }
 
-TEST_F(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
+TEST_P(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
   TakeOverAtEachStep(30, [](PipelineSimulation& world) {
     world.options.initial_writes = world.options.max_writes = 3;
     world.options.join_rows = 2;
@@ -208,7 +226,7 @@ TEST_F(Crash, AnotherOwnerTakesOverAtEachStepOfSeveralWorkers) {
   });
 }
 
-TEST_F(Crash, TheConfigIsAnotherForAWhileAfterEachStep) {
+TEST_P(Crash, TheConfigIsAnotherForAWhileAfterEachStep) {
   for (uint64_t step = 0;; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
     const std::unique_ptr<PipelineSimulation> world = NewWorld();
@@ -224,7 +242,7 @@ TEST_F(Crash, TheConfigIsAnotherForAWhileAfterEachStep) {
   }
 }
 
-TEST_F(Crash, TwiceInARow) {
+TEST_P(Crash, TwiceInARow) {
   for (uint64_t first = 0; first < 80; first += 3) {
     for (uint64_t second = 0; second < 60; second += 4) {
       SCOPED_TRACE(StrCat("killed at steps ", first, " and ", second));
@@ -242,7 +260,7 @@ TEST_F(Crash, TwiceInARow) {
 
 // After a crash of the machine the ledger may be at an earlier state it had; dead letters, which
 // are synced, are not.
-TEST_F(Crash, OfTheMachineBringsTheLedgerBackToAnEarlierState) {
+TEST_P(Crash, OfTheMachineBringsTheLedgerBackToAnEarlierState) {
   for (uint64_t step = 0; step < 100; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
     const std::unique_ptr<PipelineSimulation> world = NewWorld();
@@ -257,19 +275,9 @@ TEST_F(Crash, OfTheMachineBringsTheLedgerBackToAnEarlierState) {
   }
 }
 
-// What a random world and its random schedule are made of.
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : random_(seed) {}
-  uint64_t Below(uint64_t n) { return random_() % n; }
-  bool OneIn(uint64_t n) { return Below(n) == 0; }
-
- private:
-  std::mt19937_64 random_;
-};
-
-std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) {
-  auto world = std::make_unique<PipelineSimulation>();
+std::unique_ptr<PipelineSimulation> Crash::RandomWorld(Dice& dice) const {
+  std::unique_ptr<PipelineSimulation> world = NewWorld();
+  world->objects.clear();
   const uint64_t objects = 1 + dice.Below(6);
   for (uint64_t o = 0; o < objects; ++o) {
     std::string letters;
@@ -318,7 +326,7 @@ std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) {
   return world;
 }
 
-TEST_F(Crash, RandomSchedules) {
+TEST_P(Crash, RandomSchedules) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
@@ -347,7 +355,7 @@ TEST_F(Crash, RandomSchedules) {
   }
 }
 
-TEST_F(Crash, TwoRunsShareOneLedger) {
+TEST_P(Crash, TwoRunsShareOneLedger) {
   for (uint64_t seed = 1000; seed < 1200; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
@@ -368,7 +376,7 @@ TEST_F(Crash, TwoRunsShareOneLedger) {
 
 // Leases are shorter than the waits between tries, so that each run loses objects to the other,
 // which may die; a run that has lost one offers it again, until one of them finishes it.
-TEST_F(Crash, RunsThatLiveLoseTheirLeases) {
+TEST_P(Crash, RunsThatLiveLoseTheirLeases) {
   for (uint64_t seed = 2000; seed < 2300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
@@ -403,6 +411,11 @@ TEST_F(Crash, RunsThatLiveLoseTheirLeases) {
     if (HasFailure()) return;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(, Crash, testing::Values(Kind::kDirect, Kind::kWithCursor),
+                         [](const testing::TestParamInfo<Kind>& info) {
+                           return info.param == Kind::kDirect ? "Direct" : "WithCursor";
+                         });
 
 }  // namespace
 }  // namespace millrace

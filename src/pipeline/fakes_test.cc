@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "pipeline/split_dead_letter_queue.h"
+#include "pipeline/testing/cursor_contract.h"
 #include "pipeline/testing/dead_letter_queue_contract.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
@@ -85,8 +86,14 @@ class FakeSinkFixture : public SinkFixture {
     });
   }
 
- private:
+ protected:
   FakeDestination destination_;
+};
+
+class FakeCursorFixture : public FakeSinkFixture {
+ public:
+  FakeCursorFixture() { destination_.KeepCursor(); }
+  DeliveryCursor* cursor() override { return destination_.cursor(); }
 };
 
 class FakeSourceFixture : public SourceFixture {
@@ -126,7 +133,11 @@ INSTANTIATE_TEST_SUITE_P(Memory, DeadLetterContract,
                          testing::Values(&Make<MemoryDeadLetterFixture, DeadLetterFixture>));
 INSTANTIATE_TEST_SUITE_P(Split, DeadLetterContract,
                          testing::Values(&Make<SplitDeadLetterFixture, DeadLetterFixture>));
-INSTANTIATE_TEST_SUITE_P(Fake, SinkContract, testing::Values(&Make<FakeSinkFixture, SinkFixture>));
+INSTANTIATE_TEST_SUITE_P(Fake, SinkContract,
+                         testing::Values(&Make<FakeSinkFixture, SinkFixture>,
+                                         &Make<FakeCursorFixture, SinkFixture>));
+INSTANTIATE_TEST_SUITE_P(Fake, CursorContract,
+                         testing::Values(&Make<FakeCursorFixture, SinkFixture>));
 INSTANTIATE_TEST_SUITE_P(Fake, SourceContract,
                          testing::Values(&Make<FakeSourceFixture, SourceFixture>));
 

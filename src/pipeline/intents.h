@@ -19,8 +19,9 @@ namespace millrace {
 
 // What the row of one object becomes when the commit is made.
 struct IntentSpan {
-  LedgerKey object;       // its destination is the intent's
-  uint64_t revision = 0;  // of the row: the announcement is refused if it is another one
+  LedgerKey object;  // its destination is the intent's
+  // Of the row: the announcement is refused if it is another one. 0 after a call that found no row.
+  uint64_t revision = 0;
   Position after;
   Counts counts;  // of the object from its beginning
   LedgerState state = LedgerState::kOpen;
@@ -41,12 +42,12 @@ struct Intent {
   absl::Time lease_until;
   uint64_t revision = 0;  // incremented by each write; compared by compare-and-set
 
-  // An upper bound of what it takes in a ledger.
+  // An upper bound of what its texts take in a ledger.
   size_t Bytes() const;
 };
 
 // Part of a ledger. Thread-safe; statuses as in Ledger. Aborted: a row or the intent is another
-// worker's by now.
+// worker's by now, or the intent is gone; nothing was changed.
 //
 // While an intent covers a row, the row cannot be claimed: see Ledger::Claim. Its owner may still
 // renew its lease with Store().
@@ -56,7 +57,8 @@ class Intents {
 
   // Stores `intent` and sets LedgerEntry::intent of its rows, all or nothing, if every row has the
   // span's revision, intent.owner as its owner, and no intent. Sets intent.revision, lease_until
-  // and the spans' new revisions. When it returns, the intent survives power loss.
+  // and the spans' new revisions. When it returns, the intent survives power loss. InvalidArgument:
+  // the intent is not as above.
   virtual absl::Status Announce(Intent& intent, absl::Duration lease, std::stop_token stop) = 0;
 
   // Renews the lease. Aborted: another worker has taken the intent.
@@ -69,18 +71,20 @@ class Intents {
   virtual absl::Status Settle(Intent& intent, absl::Duration lease, std::stop_token stop) = 0;
 
   // The commit will never be made: removes the intent and leaves the rows as they are, but for
-  // their revisions, which it sets in the spans.
+  // their revisions, which it sets in the spans. A ledger may renew the leases of rows with an
+  // owner.
   virtual absl::Status Withdraw(Intent& intent, std::stop_token stop) = 0;
 
   // Takes the intent `id` over for `owner` if its lease has expired, it has the same owner, or
-  // `owner_is_dead`. Its rows lose their owner, so that the earlier worker's stores fail. Nullopt:
-  // there is no such intent, or another worker holds it.
+  // `owner_is_dead`. Its rows lose their owner, so that the earlier worker's stores fail. The
+  // spans have the rows' new revisions. Nullopt: there is no such intent, or another worker holds
+  // it.
   virtual absl::StatusOr<std::optional<Intent>> Take(const std::string& id,
                                                      const std::string& owner, bool owner_is_dead,
                                                      absl::Duration lease,
                                                      std::stop_token stop) = 0;
 
-  // The intents of `destination`, in the order of their ids.
+  // The intents of `destination`, in the order of their ids. The revisions of their spans are 0.
   virtual absl::StatusOr<std::vector<Intent>> List(const std::string& destination,
                                                    std::stop_token stop) = 0;
 };

@@ -17,6 +17,8 @@
 
 namespace millrace {
 
+class Intents;
+
 // The accounting invariant: read = accepted + rejected + filtered + pending, always.
 // `accepted` and `rejected` count source rows: a row that a transform made into three events counts
 // as accepted once when all three are, and as rejected once when any is refused. `events` counts
@@ -62,10 +64,12 @@ struct LedgerEntry {
   // Rows may be at the destination although the position does not show it. A run sets this itself;
   // it is assumed of a worker that lost the row.
   bool maybe_sent = false;
+  std::string intent;  // the open intent that covers the row (pipeline/intents.h); empty: none
 };
 
 // True if rows of the object may be at the destination: it is done, it has a position, maybe_sent
-// is set, or a worker holds it or died while holding it and may not have recorded what it sent.
+// is set, an intent covers it, or a worker holds it or died while holding it and may not have
+// recorded what it sent.
 bool MayHaveSent(const LedgerEntry& entry);
 
 // Which worker claims which object.
@@ -105,7 +109,7 @@ class EmptyLedger : public LedgerReader {
 class Ledger : public LedgerReader {
  public:
   struct Claim {
-    enum class Outcome { kClaimed, kDone, kHeld, kConfigChanged };
+    enum class Outcome { kClaimed, kDone, kHeld, kConfigChanged, kUncommitted };
     Outcome outcome = Outcome::kHeld;
     LedgerEntry entry;  // as stored after the call
   };
@@ -114,24 +118,34 @@ class Ledger : public LedgerReader {
   // open and either unheld, expired, or held by the same owner. kDone: nothing is left to do.
   // kHeld: another owner has it. A row that another owner held and did not release gets maybe_sent.
   //
+  // A row that an intent covers is not claimed. kHeld: another worker holds the intent. Otherwise
+  // kUncommitted: take entry.intent with Intents::Take(), settle or withdraw it, and claim again.
+  // With both outcomes, owner and lease_until of `entry` are those of the intent.
+  //
   // One object, version and destination is never sent under two configs, because the same row would
-  // get different ids. While the row of `key` has no position, a row of another config decides. If
-  // MayHaveSent() is true of that row, the outcome is kConfigChanged, or kHeld if the only reason
-  // is an active lease. `entry` is then that row, and nothing was changed.
+  // get different ids. While the row of `key` has neither a position nor an intent, a row of
+  // another config decides. If MayHaveSent() is true of that row, the outcome is kConfigChanged, or
+  // kHeld if the only reason is an active lease. `entry` is then that row, and nothing was changed.
   virtual absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) = 0;
 
   // If the row still has entry.revision and entry.owner, stores position, counts, state, last_error
   // and maybe_sent of `entry`, renews the lease and updates entry.revision. State kDone ends the
   // lease. Aborted: another worker took over the row; this owner must stop working on it.
+  // FailedPrecondition: an intent covers the row, and position or state of `entry` are not those of
+  // the row, as they are in a renewal.
   virtual absl::Status Store(LedgerEntry& entry, absl::Duration lease, std::stop_token stop) = 0;
 
-  // Releases an open row so that others can claim it at once. Aborted as above.
+  // Releases an open row so that others can claim it at once. An intent that covers it remains.
+  // Aborted as above.
   virtual absl::Status Release(LedgerEntry& entry, std::stop_token stop) = 0;
 
   // Removes the rows of key's object, version and destination under every config, no matter who
   // holds them, and returns their keys; none if there were none. For --force.
   virtual absl::StatusOr<std::vector<LedgerKey>> Forget(const LedgerKey& key,
                                                         std::stop_token stop) = 0;
+
+  // The intents of the ledger's rows, which live as long as it.
+  virtual Intents& intents() = 0;
 
   // The outcome of a claim because of `rival`, a row of another config for which MayHaveSent() is
   // true.

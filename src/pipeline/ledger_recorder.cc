@@ -39,12 +39,37 @@ absl::Status LedgerRecorder::Open(const ObjectPtr& object, uint64_t first_row) {
     ++totals_.objects;
     due_ = std::min(due_, object->NextStore());
   }
-  // Finding the first row may have taken long. If another worker took over the object meanwhile,
-  // the dead letters are its own.
+  // Finding the first row may have taken long, and so may the claim at the destination. If another
+  // worker took over the object meanwhile, it must not be fenced, and the dead letters are its own.
+  if (!CheckLease(object)) return context_.stop_source.reason();
+  if (context_.parts.cursor != nullptr) {
+    RETURN_IF_ERROR(ClaimAtDestination(object));
+    if (!CheckLease(object)) return context_.stop_source.reason();
+  }
+  return context_.parts.dead_letter.Rewind(object->key(), first_row);
+}
+
+bool LedgerRecorder::CheckLease(const ObjectPtr& object) {
   StoreWhatIsDue(object);
   object->AwaitStore();  // by thread_, which may be the one to learn it
-  if (object->lost() || context_.stop_source.requested()) return context_.stop_source.reason();
-  return context_.parts.dead_letter.Rewind(object->key(), first_row);
+  return !object->lost() && !context_.stop_source.requested();
+}
+
+absl::Status LedgerRecorder::ClaimAtDestination(const ObjectPtr& object) {
+  const std::stop_token stop = context_.stop_source.token();
+  for (RetryLoop tries(retrier_);;) {
+    absl::StatusOr<RowRanges> delivered =
+        context_.parts.cursor->Claim(object->key(), object->writer(), stop);
+    if (delivered.ok()) {
+      tries.Succeeded();
+      object->set_delivered(*std::move(delivered));
+      return absl::OkStatus();
+    }
+    const absl::Status status =
+        Annotate(delivered.status(), StrCat("claiming ", object->key().object));
+    if (!absl::IsUnavailable(status)) return status;
+    RETURN_IF_ERROR(tries.WaitToRetry(status, absl::ZeroDuration(), stop));
+  }
 }
 
 void LedgerRecorder::Complete(const ChunkTicket& ticket, const Counts& counts) {
@@ -73,9 +98,9 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
   const absl::Status status = StoreBehindDeadLetters(step, stop);
   object->EndStore(step, status, context_.parts.clock.Elapsed());
   if (absl::IsAborted(status)) {
+    if (!Remove(object, &Totals::objects_lost)) return false;
     Log(Severity::kWarning, "another worker took over the object",
         {{"object", object->key().object}});
-    Remove(object, &Totals::objects_lost);
     context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
     return false;
   }
@@ -126,12 +151,29 @@ void LedgerRecorder::Release(LedgerEntry& entry, const std::stop_token& stop) {
       {{"object", entry.key.object}, {"error", ToStd(status.message())}});
 }
 
-void LedgerRecorder::Remove(const ObjectPtr& object, uint64_t Totals::*counter) {
+bool LedgerRecorder::Remove(const ObjectPtr& object, uint64_t Totals::*counter) {
   const Counts counts = object->run_counts();
   absl::MutexLock lock(&mutex_);
-  if (open_.erase(object) == 0) return;
+  if (open_.erase(object) == 0) return false;
   totals_.counts += counts;
   ++(totals_.*counter);
+  return true;
+}
+
+void LedgerRecorder::Lose(const ObjectPtr& object, std::string_view why) {
+  if (!object->Lose()) return;
+  object->AwaitStore();
+  ObjectProgress::Step step = object->StartLastStore(/*last_error=*/"");
+  const absl::Status status = StoreBehindDeadLetters(step, late_.token());
+  object->EndStore(step, status, context_.parts.clock.Elapsed());
+  if (status.ok()) {
+    Release(step.entry, late_.token());
+  } else if (!absl::IsAborted(status)) {
+    context_.stop_source.RequestStop(status);
+  }
+  if (!Remove(object, &Totals::objects_lost)) return;
+  Log(Severity::kWarning, why, {{"object", object->key().object}});
+  context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
 }
 
 LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {

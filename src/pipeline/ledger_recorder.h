@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -29,14 +30,19 @@ class LedgerRecorder {
   // When the objects passed to Open() are stored.
   const StoreSchedule& schedule() const { return schedule_; }
 
-  // Adds a claimed object, which may be lost already. Removes dead letters of rows that will be
-  // processed again. Errors come from the dead-letter queue or the ledger.
+  // Adds a claimed object, which may be lost already. If the destination keeps a cursor, makes this
+  // run the object's only writer there, and learns which rows it has. Removes dead letters of rows
+  // that will be processed again. Errors come from the cursor, the dead-letter queue or the ledger.
   absl::Status Open(const std::shared_ptr<ObjectProgress>& object, uint64_t first_row);
 
   // All rows of the chunk are at the destination, in the dead-letter queue or filtered out. Stores
   // the object if a store is due, else lets the recorder's thread store it later. Acknowledges the
   // object to the source once it is done.
   void Complete(const ChunkTicket& ticket, const Counts& counts);
+
+  // Gives up an object because of `why`, although the ledger may still have it as this run's:
+  // stores what is complete, and releases it so that it is claimed again, here or elsewhere.
+  void Lose(const std::shared_ptr<ObjectProgress>& object, std::string_view why);
 
   struct Totals {
     Counts counts;  // pending: begun but not stored
@@ -53,6 +59,9 @@ class LedgerRecorder {
  private:
   using ObjectPtr = std::shared_ptr<ObjectProgress>;
 
+  // Whether this run still has the object, as far as the ledger knows.
+  bool CheckLease(const ObjectPtr& object);
+  absl::Status ClaimAtDestination(const ObjectPtr& object);
   // The thread that stores also stores what others complete meanwhile.
   void StoreWhatIsDue(const ObjectPtr& object);
   // Whether the step was stored; if not, the object is lost or the run is stopping.
@@ -60,7 +69,8 @@ class LedgerRecorder {
   absl::Status StoreBehindDeadLetters(ObjectProgress::Step& step, const std::stop_token& stop);
   void CompleteObject(LedgerEntry& entry, const std::stop_token& stop);
   void Release(LedgerEntry& entry, const std::stop_token& stop);
-  void Remove(const ObjectPtr& object, uint64_t Totals::*counter);
+  // False if the object was removed before.
+  bool Remove(const ObjectPtr& object, uint64_t Totals::*counter);
   void StoreInTime();
   bool AwaitDue();
   bool IsWoken() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

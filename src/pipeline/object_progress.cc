@@ -11,6 +11,7 @@ namespace millrace {
 ObjectProgress::ObjectProgress(const LedgerEntry& claimed, const StoreSchedule& schedule,
                                absl::Duration claimed_at)
     : key_(claimed.key),
+      writer_(StrCat(claimed.owner, "/", claimed.revision)),
       schedule_(schedule),
       settled_(claimed),
       next_row_(claimed.position.row),
@@ -103,7 +104,7 @@ void ObjectProgress::EndStore(const Step& step, const absl::Status& status, absl
   storing_ = false;
   costs_[1] = std::exchange(costs_[0], now - store_begun_);
   if (!status.ok()) {
-    lost_ = absl::IsAborted(status);
+    lost_ = lost_ || absl::IsAborted(status);
     unstored_ += step.added;
     changed_ = true;
     return;
@@ -119,6 +120,11 @@ void ObjectProgress::AwaitStore() const {
   absl::MutexLock lock(&mutex_);
   const auto is_idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !storing_; };
   mutex_.Await(absl::Condition(&is_idle));
+}
+
+bool ObjectProgress::Lose() {
+  absl::MutexLock lock(&mutex_);
+  return !std::exchange(lost_, true);
 }
 
 bool ObjectProgress::lost() const {

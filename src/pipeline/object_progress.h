@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/row_ranges.h"
 #include "pipeline/ledger.h"
 #include "pipeline/source.h"
 
@@ -38,6 +40,12 @@ class ObjectProgress {
                  absl::Duration claimed_at);
 
   const LedgerKey& key() const { return key_; }
+  // BatchSpan::writer of this claim.
+  const std::string& writer() const { return writer_; }
+  // Source rows whose events are all at the destination already (DeliveryCursor). Set before the
+  // first chunk begins, and constant afterwards.
+  const RowRanges& delivered() const { return delivered_; }
+  void set_delivered(RowRanges delivered) { delivered_ = std::move(delivered); }
   // The row that the next chunk must begin with.
   uint64_t next_row() const;
 
@@ -67,6 +75,8 @@ class ObjectProgress {
 
   // Blocks while another thread is between StartStore() and EndStore().
   void AwaitStore() const;
+  // Gives the object up: no further store is due. False if it is lost already.
+  bool Lose();
   bool lost() const;
 
   // Rows of the object may be at the destination: the next store sets maybe_sent.
@@ -88,7 +98,9 @@ class ObjectProgress {
   absl::Duration Due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LedgerKey key_;
+  const std::string writer_;
   const StoreSchedule schedule_;
+  RowRanges delivered_;
   std::atomic<bool> sent_{false};
   mutable absl::Mutex mutex_;
   LedgerEntry settled_ ABSL_GUARDED_BY(mutex_);  // the stored entry plus changes since

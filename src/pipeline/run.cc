@@ -80,7 +80,9 @@ class Delivery {
   bool IsSmall(const WriteBatch& write_batch) const;
   ChunkReader::Room RoomIn(const WriteBatch& write_batch) const;
   absl::Status Deliver(WriteBatch& write_batch, Sink& sink);
-  absl::StatusOr<std::vector<RefusedRow>> Write(const WriteBatch& write_batch, Sink& sink);
+  absl::Status Write(WriteBatch& write_batch, Sink& sink);
+  absl::Status Account(const WriteResult& result, const std::vector<BatchSpan>& spans,
+                       WriteBatch& write_batch);
   absl::Status KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part);
   RunReport Report();
 
@@ -189,10 +191,7 @@ ChunkReader::Room Delivery::RoomIn(const WriteBatch& write_batch) const {
 }
 
 absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
-  if (!write_batch.batch().empty()) {
-    ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused, Write(write_batch, sink));
-    RETURN_IF_ERROR(write_batch.Refuse(refused));
-  }
+  if (!write_batch.batch().empty()) RETURN_IF_ERROR(Write(write_batch, sink));
   for (const WriteBatch::Part& part : write_batch.parts()) {
     if (part.ticket.object->lost()) continue;
     RETURN_IF_ERROR(KeepRejected(write_batch, part));
@@ -201,16 +200,17 @@ absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
   return absl::OkStatus();
 }
 
-// Returns once all but the listed rows are durable, or with the reason why the run must end.
-absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const WriteBatch& write_batch, Sink& sink) {
+// Returns once the outcome of every row is known, or with the reason why the run must end.
+absl::Status Delivery::Write(WriteBatch& write_batch, Sink& sink) {
   const Batch& batch = write_batch.batch();
+  const std::vector<BatchSpan> spans = write_batch.Spans();
   RunProgress& progress = context_.progress;
   const std::stop_token stop = context_.stop_source.token();
   for (RetryLoop tries(retrier_);;) {
     const absl::Duration begun = context_.parts.clock.Elapsed();
     ++progress.writes;
     ++progress.writes_in_flight;
-    const WriteResult result = sink.Write(batch, {}, stop);
+    const WriteResult result = sink.Write(batch, spans, stop);
     --progress.writes_in_flight;
     if (!result.refused_whole()) write_batch.NoteSent();
     if (result.durable() || result.throttled()) {
@@ -218,12 +218,26 @@ absl::StatusOr<std::vector<RefusedRow>> Delivery::Write(const WriteBatch& write_
     }
     if (result.durable() || result.refused_whole()) {
       tries.Succeeded();
-      return refusals_.Judge(result, batch.rows());
+      return Account(result, spans, write_batch);
     }
     if (!result.retryable()) return result.status();
     RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop));
     ++progress.retries;
   }
+}
+
+absl::Status Delivery::Account(const WriteResult& result, const std::vector<BatchSpan>& spans,
+                               WriteBatch& write_batch) {
+  for (const size_t fenced : result.fenced()) {
+    if (fenced >= spans.size()) return absl::InternalError("the sink fenced an unknown span");
+    for (const WriteBatch::Part& part : write_batch.parts()) {
+      if (&part.ticket.object->key() != spans[fenced].object) continue;
+      recorder_.Lose(part.ticket.object, "another writer took over the object at the destination");
+    }
+  }
+  ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,
+                   refusals_.Judge(result, write_batch.batch().rows()));
+  return write_batch.Refuse(refused);
 }
 
 absl::Status Delivery::KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part) {

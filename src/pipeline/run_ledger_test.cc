@@ -110,6 +110,7 @@ class FailingLedger : public Ledger {
                        std::stop_token stop) override {
     return ledger_.ForEach(visit, stop);
   }
+  Intents& intents() override { return ledger_.intents(); }
   int stores() const { return stores_; }
 
  private:

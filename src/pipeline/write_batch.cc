@@ -1,6 +1,7 @@
 #include "pipeline/write_batch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,6 +34,27 @@ std::optional<uint64_t> CountSourceRows(const Batch& batch, size_t first, size_t
   return rows;
 }
 
+// Removes the events of `rows` from [first, batch.rows()).
+void DropEvents(Batch& batch, size_t first, const RowRanges& rows) {
+  size_t kept = first;
+  size_t end = batch.start(first);
+  for (size_t i = first, begin = end; i < batch.rows(); ++i) {
+    const size_t next = batch.row_ends[i];
+    const uint64_t row = batch.source_rows[i];
+    if (!rows.Contains(row)) {
+      std::memmove(batch.bytes.data() + end, batch.bytes.data() + begin, next - begin);
+      end += next - begin;
+      batch.row_ends[kept] = end;
+      batch.source_rows[kept] = row;
+      ++kept;
+    }
+    begin = next;
+  }
+  batch.bytes.Truncate(end);
+  batch.row_ends.resize(kept);
+  batch.source_rows.resize(kept);
+}
+
 }  // namespace
 
 void WriteBatch::Begin(ChunkReader::Taken taken, Transform& transform) {
@@ -41,6 +63,7 @@ void WriteBatch::Begin(ChunkReader::Taken taken, Transform& transform) {
   next_row_ = chunk_->first_row;
   Part& part = parts_.emplace_back();
   part.ticket = std::move(taken.ticket);
+  part.begin_row = part.end_row = chunk_->first_row;
   part.first_event = content_.batch.rows();
   part.first_rejection = content_.rejections.size();
   if (chunk_->rows > 0) transform.Begin(*chunk_);
@@ -55,6 +78,11 @@ absl::Status WriteBatch::Fill(size_t max_bytes, Transform& transform) {
   part.rejections = content_.rejections.size() - part.first_rejection;
   for (const Rejection& rejection : rejections(part)) rejection_bytes_ += Memory(rejection);
   RETURN_IF_ERROR(Account(part, content_.filtered - filtered_before));
+  part.end_row = part.complete ? chunk_->after.row : next_row_;
+  if (const RowRanges& delivered = part.ticket.object->delivered(); !delivered.empty()) {
+    DropEvents(content_.batch, part.first_event, delivered);
+    part.events = content_.batch.rows() - part.first_event;
+  }
   if (part.complete) chunk_.reset();
   return absl::OkStatus();
 }
@@ -77,6 +105,26 @@ absl::Status WriteBatch::Account(Part& part, uint64_t filtered) {
   return absl::InternalError(StrCat("the transform did not account for each of the rows ",
                                     chunk_->first_row, " to ", chunk_->after.row, " of ",
                                     part.ticket.object->key().object));
+}
+
+std::vector<BatchSpan> WriteBatch::Spans() const {
+  std::vector<BatchSpan> spans;
+  for (const Part& part : parts_) {
+    const ObjectProgress& object = *part.ticket.object;
+    if (!spans.empty() && spans.back().object == &object.key() &&
+        spans.back().end_row == part.begin_row) {
+      spans.back().rows += part.events;
+      spans.back().end_row = part.end_row;
+    } else if (part.events > 0) {
+      spans.push_back({.object = &object.key(),
+                       .writer = &object.writer(),
+                       .first = part.first_event,
+                       .rows = part.events,
+                       .begin_row = part.begin_row,
+                       .end_row = part.end_row});
+    }
+  }
+  return spans;
 }
 
 void WriteBatch::NoteSent() const {
@@ -119,6 +167,7 @@ absl::Status WriteBatch::Refuse(const std::vector<RefusedRow>& refused) {
 
 void WriteBatch::NextBatch() {
   Part part = std::move(parts_.back());
+  part.begin_row = part.end_row;
   part.first_event = part.events = part.first_rejection = part.rejections = 0;
   part.refused.clear();
   ClearContent();

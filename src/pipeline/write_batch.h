@@ -24,7 +24,10 @@ class WriteBatch {
     // Counts of the chunk so far, including earlier batches. They assume that everything sent is
     // accepted, until Refuse() is called.
     Counts counts;
-    bool complete = false;   // the chunk ends with this batch
+    bool complete = false;  // the chunk ends with this batch
+    // The source rows that this batch settles.
+    uint64_t begin_row = 0;
+    uint64_t end_row = 0;
     size_t first_event = 0;  // in batch()
     size_t events = 0;
     size_t first_rejection = 0;  // by the transform, see rejections()
@@ -35,8 +38,10 @@ class WriteBatch {
   // Opens a chunk; no other is open. Fill() adds its output to the batch.
   void Begin(ChunkReader::Taken taken, Transform& transform);
 
-  // Adds to the batch until it reaches `max_bytes` or the open chunk is complete. Internal if the
-  // transform did not account for each row: such a row must not appear as delivered.
+  // Adds to the batch until it reaches `max_bytes` or the open chunk is complete. Events of source
+  // rows that are delivered already (ObjectProgress::delivered()) are left out, and count as
+  // accepted. Internal if the transform did not account for each row: such a row must not appear as
+  // delivered.
   absl::Status Fill(size_t max_bytes, Transform& transform);
 
   // Whether a chunk was begun that is not complete yet. It is the last part.
@@ -48,6 +53,10 @@ class WriteBatch {
   // Subtracts the rows that the sink refused from the accepted ones. Internal if they are not rows
   // of the batch in ascending order.
   absl::Status Refuse(const std::vector<RefusedRow>& refused);
+
+  // Where the rows of batch() come from. Adjacent parts of one object are one span. The pointers
+  // are valid until the batch changes.
+  std::vector<BatchSpan> Spans() const;
 
   const std::vector<Part>& parts() const { return parts_; }
   const Batch& batch() const { return content_.batch; }

@@ -62,6 +62,97 @@ TEST_F(WriteBatchTest, JoinsChunksOfSeveralObjects) {
   EXPECT_EQ(write_batch_.parts()[2].counts, (Counts{.read = 1, .accepted = 1, .events = 1}));
 }
 
+TEST_F(WriteBatchTest, SpansSayWhereTheRowsComeFrom) {
+  ChunkReader::Taken first = Take("one", 10, {"a", "f", "aa"});
+  ChunkReader::Taken second = Take("one", 13, {"f", "f"});
+  ChunkReader::Taken third = Take("one", 15, {"a"});
+  ChunkReader::Taken after_a_gap = Take("one", 20, {"a", "r"});
+  const std::shared_ptr<ObjectProgress> one = first.ticket.object;
+  second.ticket.object = third.ticket.object = after_a_gap.ticket.object = one;
+  MustAdd(std::move(first));
+  MustAdd(std::move(second));
+  MustAdd(std::move(third));
+  MustAdd(std::move(after_a_gap));
+  MustAdd(Take("two", 0, {"r"}));
+  MustAdd(Take("three", 5, {"a"}));
+
+  const std::vector<BatchSpan> spans = write_batch_.Spans();
+  ASSERT_EQ(spans.size(), 3u);
+  EXPECT_EQ(spans[0].object, &one->key());
+  EXPECT_EQ(*spans[0].writer, one->writer());
+  EXPECT_EQ(spans[0].first, 0u);
+  EXPECT_EQ(spans[0].rows, 4u);
+  EXPECT_EQ(spans[0].begin_row, 10u);
+  EXPECT_EQ(spans[0].end_row, 16u);
+  EXPECT_EQ(spans[1].object, &one->key());
+  EXPECT_EQ(spans[1].first, 4u);
+  EXPECT_EQ(spans[1].rows, 1u);
+  EXPECT_EQ(spans[1].begin_row, 20u);
+  EXPECT_EQ(spans[1].end_row, 22u);
+  EXPECT_EQ(spans[2].object->object, "three");
+  EXPECT_EQ(spans[2].first, 5u);
+  EXPECT_EQ(spans[2].rows, 1u);
+  EXPECT_EQ(spans[2].begin_row, 5u);
+}
+
+TEST_F(WriteBatchTest, TheBatchesOfAChunkSettleItsRowsOnceEach) {
+  write_batch_.Begin(Take("one", 10, {"f", "aaaa", "f", "r", "aaaa", "f", "a"}), transform_);
+  uint64_t settled = 10;
+  for (;;) {
+    MustFill(150);
+    for (const BatchSpan& span : write_batch_.Spans()) {
+      EXPECT_EQ(span.begin_row, settled);
+      settled = span.end_row;
+      for (const uint64_t row : write_batch_.batch().source_rows) {
+        EXPECT_GE(row, span.begin_row);
+        EXPECT_LT(row, span.end_row);
+      }
+    }
+    if (!write_batch_.is_open()) break;
+    write_batch_.NextBatch();
+  }
+  EXPECT_EQ(settled, 17u);
+}
+
+TEST_F(WriteBatchTest, RowsThatAreDeliveredAreLeftOutAndCountAsAccepted) {
+  MustAdd(Take("zero", 0, {"a"}));
+  ChunkReader::Taken taken = Take("one", 10, {"aa", "r", "a", "aaa", "f", "a"});
+  RowRanges delivered;
+  delivered.Add(0, 11);
+  delivered.Add(13, 15);
+  taken.ticket.object->set_delivered(std::move(delivered));
+  MustAdd(std::move(taken));
+  MustAdd(Take("two", 11, {"a"}));
+
+  LedgerKey key;
+  key.object = "one";
+  const Batch& batch = write_batch_.batch();
+  EXPECT_EQ(batch.source_rows, (std::vector<uint64_t>{0, 12, 15, 11}));
+  EXPECT_EQ(batch.row(1), FakeEvent(key, 12, 0, 'a'));
+  EXPECT_EQ(batch.row(2), FakeEvent(key, 15, 0, 'a'));
+  EXPECT_EQ(batch.bytes.size(), batch.row_ends.back());
+  const WriteBatch::Part& one = write_batch_.parts()[1];
+  EXPECT_EQ(one.counts,
+            (Counts{.read = 6, .accepted = 4, .rejected = 1, .filtered = 1, .events = 7}));
+  const std::vector<BatchSpan> spans = write_batch_.Spans();
+  ASSERT_EQ(spans.size(), 3u);
+  EXPECT_EQ(spans[1].rows, 2u);
+  EXPECT_EQ(spans[1].begin_row, 10u);
+  EXPECT_EQ(spans[1].end_row, 16u);
+  EXPECT_EQ(spans[2].first, 3u);
+}
+
+TEST_F(WriteBatchTest, AChunkThatIsDeliveredLeavesNothingToWrite) {
+  ChunkReader::Taken taken = Take("one", 0, {"a", "aa"});
+  RowRanges delivered;
+  delivered.Add(0, 2);
+  taken.ticket.object->set_delivered(std::move(delivered));
+  MustAdd(std::move(taken));
+  EXPECT_TRUE(write_batch_.batch().empty());
+  EXPECT_TRUE(write_batch_.batch().bytes.empty());
+  EXPECT_EQ(write_batch_.parts()[0].counts.accepted, 2u);
+}
+
 TEST_F(WriteBatchTest, ARowOfWhichAnyEventIsRefusedIsRejectedOnceWithAllOfThese) {
   MustAdd(Take("one", 0, {"a", "aaa"}));
   MustAdd(Take("two", 7, {"a", "a"}));

@@ -1,7 +1,11 @@
 #include "pipeline/testing/crash.h"
 
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "pipeline/intents.h"
 
 namespace millrace {
 namespace {
@@ -18,9 +22,41 @@ auto Mortal(CrashPoint& crash, Effect effect) -> decltype(effect()) {
   return reply;
 }
 
+class MortalIntents : public Intents {
+ public:
+  MortalIntents(Intents& intents, CrashPoint& crash) : intents_(intents), crash_(crash) {}
+
+  absl::Status Announce(Intent& intent, absl::Duration lease, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return intents_.Announce(intent, lease, stop); });
+  }
+  absl::Status Renew(Intent& intent, absl::Duration lease, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return intents_.Renew(intent, lease, stop); });
+  }
+  absl::Status Settle(Intent& intent, absl::Duration lease, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return intents_.Settle(intent, lease, stop); });
+  }
+  absl::Status Withdraw(Intent& intent, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return intents_.Withdraw(intent, stop); });
+  }
+  absl::StatusOr<std::optional<Intent>> Take(const std::string& id, const std::string& owner,
+                                             bool owner_is_dead, absl::Duration lease,
+                                             std::stop_token stop) override {
+    return Mortal(crash_, [&] { return intents_.Take(id, owner, owner_is_dead, lease, stop); });
+  }
+  absl::StatusOr<std::vector<Intent>> List(const std::string& destination,
+                                           std::stop_token stop) override {
+    return Mortal(crash_, [&] { return intents_.List(destination, stop); });
+  }
+
+ private:
+  Intents& intents_;
+  CrashPoint& crash_;
+};
+
 class MortalLedger : public Ledger {
  public:
-  MortalLedger(Ledger& ledger, CrashPoint& crash) : ledger_(ledger), crash_(crash) {}
+  MortalLedger(Ledger& ledger, CrashPoint& crash)
+      : ledger_(ledger), crash_(crash), intents_(ledger.intents(), crash) {}
 
   absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
     return Mortal(crash_, [&] { return ledger_.ClaimObject(request, stop); });
@@ -39,10 +75,12 @@ class MortalLedger : public Ledger {
                        std::stop_token stop) override {
     return ledger_.ForEach(visit, stop);
   }
+  Intents& intents() override { return intents_; }
 
  private:
   Ledger& ledger_;
   CrashPoint& crash_;
+  MortalIntents intents_;
 };
 
 class MortalDeadLetterQueue : public DeadLetterQueue {
@@ -131,6 +169,23 @@ class MortalSink : public Sink {
   CrashPoint& crash_;
 };
 
+class MortalCursor : public DeliveryCursor {
+ public:
+  MortalCursor(DeliveryCursor& cursor, CrashPoint& crash) : cursor_(cursor), crash_(crash) {}
+
+  absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
+                                  std::stop_token stop) override {
+    return Mortal(crash_, [&] { return cursor_.Claim(object, writer, stop); });
+  }
+  absl::Status Forget(const LedgerKey& object, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return cursor_.Forget(object, stop); });
+  }
+
+ private:
+  DeliveryCursor& cursor_;
+  CrashPoint& crash_;
+};
+
 }  // namespace
 
 std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash) {
@@ -145,11 +200,14 @@ RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_tok
     return std::make_unique<MortalTransform>(parts.make_transform(), crash);
   };
   const auto make_sink = [&] { return std::make_unique<MortalSink>(parts.make_sink(), crash); };
+  std::optional<MortalCursor> cursor;
+  if (parts.cursor != nullptr) cursor.emplace(*parts.cursor, crash);
   return Run({.source = source,
               .make_transform = make_transform,
               .make_sink = make_sink,
               .ledger = parts.ledger,
               .dead_letter = dead_letter,
+              .cursor = cursor.has_value() ? &*cursor : nullptr,
               .clock = parts.clock},
              options, std::move(stop));
 }

@@ -1,14 +1,27 @@
 #include "pipeline/testing/fake_sink.h"
 
+#include <iterator>
 #include <utility>
 
+#include "base/status.h"
+
 namespace millrace {
+namespace {
+
+bool IsRefused(std::string_view line) { return line.ends_with("\"is\":\"x\"}"); }
+
+RefusedRow Refusal(size_t row) {
+  return {.row = row, .field = "is", .message = "x is not accepted"};
+}
+
+}  // namespace
 
 class FakeDestination::FakeSink : public Sink {
  public:
   explicit FakeSink(FakeDestination& destination) : destination_(destination) {}
-  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan>, std::stop_token) override {
-    return destination_.Write(batch);
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
+                    std::stop_token) override {
+    return destination_.Write(batch, spans);
   }
 
  private:
@@ -22,15 +35,15 @@ void FakeDestination::set_script(Script script) {
   script_ = std::move(script);
 }
 
-WriteResult FakeDestination::Write(const Batch& batch) {
+WriteResult FakeDestination::Write(const Batch& batch, absl::Span<const BatchSpan> spans) {
   absl::MutexLock lock(&mutex_);
   const uint64_t number = batch_sizes_.size();
   batch_sizes_.push_back(batch.rows());
   switch (script_(number)) {
     case FakeWrite::kDurable:
-      return WriteResult::Durable(Accept(batch));
+      return Accept(batch, spans);
     case FakeWrite::kResponseLost:
-      Accept(batch);
+      (void)Accept(batch, spans);
       return WriteResult::Retry(absl::UnavailableError("the reply was lost"));
     case FakeWrite::kThrottled:
       return WriteResult::Retry(absl::ResourceExhaustedError("too many requests"), absl::Seconds(1),
@@ -45,17 +58,76 @@ WriteResult FakeDestination::Write(const Batch& batch) {
   return WriteResult();
 }
 
-std::vector<RefusedRow> FakeDestination::Accept(const Batch& batch) {
+WriteResult FakeDestination::Accept(const Batch& batch, absl::Span<const BatchSpan> spans) {
   std::vector<RefusedRow> refused;
+  std::vector<size_t> fenced;
+  if (keeps_cursor_) {
+    for (size_t i = 0; i < spans.size(); ++i) {
+      const auto found = delivered_.find(*spans[i].object);
+      if (found == delivered_.end() || found->second.writer != *spans[i].writer) {
+        fenced.push_back(i);
+      } else {
+        AcceptSpan(batch, spans[i], found->second, refused);
+      }
+    }
+    return WriteResult::Durable(std::move(refused), std::move(fenced));
+  }
   for (size_t row = 0; row < batch.rows(); ++row) {
-    const std::string line(batch.row(row));
-    if (line.ends_with("\"is\":\"x\"}")) {
-      refused.push_back({.row = row, .field = "is", .message = "x is not accepted"});
+    if (IsRefused(batch.row(row))) {
+      refused.push_back(Refusal(row));
     } else {
-      ++arrived_[line];
+      ++arrived_[std::string(batch.row(row))];
     }
   }
-  return refused;
+  return WriteResult::Durable(std::move(refused));
+}
+
+void FakeDestination::AcceptSpan(const Batch& batch, const BatchSpan& span, Delivered& delivered,
+                                 std::vector<RefusedRow>& refused) {
+  uint64_t settled = span.begin_row;  // source rows before it are
+  RowRanges accepted;
+  const size_t end = span.first + span.rows;
+  for (size_t first = span.first, next = first; first < end; first = next) {
+    const uint64_t source_row = batch.source_rows[first];
+    bool refuses = false;
+    for (; next < end && batch.source_rows[next] == source_row; ++next) {
+      refuses = refuses || IsRefused(batch.row(next));
+    }
+    if (refuses) {
+      accepted.Add(settled, source_row);
+      settled = source_row + 1;
+    }
+    for (size_t row = first; row < next; ++row) {
+      if (refuses) {
+        refused.push_back(Refusal(row));
+      } else if (!delivered.rows.Contains(source_row)) {
+        ++arrived_[std::string(batch.row(row))];
+      }
+    }
+  }
+  accepted.Add(settled, span.end_row);
+  for (const auto& [begin, end_row] : accepted) delivered.rows.Add(begin, end_row);
+}
+
+absl::StatusOr<RowRanges> FakeDestination::Claim(const LedgerKey& object, const std::string& writer,
+                                                 std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  absl::MutexLock lock(&mutex_);
+  Delivered& delivered = delivered_[object];
+  delivered.writer = writer;
+  return delivered.rows;
+}
+
+absl::Status FakeDestination::Forget(const LedgerKey& object, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  absl::MutexLock lock(&mutex_);
+  for (auto known = delivered_.begin(); known != delivered_.end();) {
+    const LedgerKey& key = known->first;
+    const bool same = key.object == object.object && key.version == object.version &&
+                      key.destination == object.destination;
+    known = same ? delivered_.erase(known) : std::next(known);
+  }
+  return absl::OkStatus();
 }
 
 std::map<std::string, int> FakeDestination::Arrived() const {

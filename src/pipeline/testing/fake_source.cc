@@ -13,13 +13,16 @@ std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char 
                 index, "\",\"is\":\"", std::string_view(&letter, 1), "\"}");
 }
 
-Counts FakeCounts(const FakeObject& object, uint64_t end) {
+Counts FakeCounts(const FakeObject& object, uint64_t end, bool whole_rows) {
   Counts counts{.read = end};
   for (uint64_t row = 0; row < end; ++row) {
     const std::string& letters = object.rows[row];
     counts.filtered += letters == "f";
-    counts.rejected += letters == "r" || letters.find('x') != std::string::npos;
-    counts.events += std::count(letters.begin(), letters.end(), 'a');
+    const bool refused = letters.find('x') != std::string::npos;
+    counts.rejected += letters == "r" || refused;
+    if (!(refused && whole_rows)) {
+      counts.events += std::count(letters.begin(), letters.end(), 'a');
+    }
   }
   counts.accepted = counts.read - counts.rejected - counts.filtered;
   return counts;

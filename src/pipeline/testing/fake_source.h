@@ -29,8 +29,9 @@ struct FakeObject {
 // The line of event `index` of a row: another one under another config.
 std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char letter);
 
-// The counts of rows [0, end) once all is delivered.
-Counts FakeCounts(const FakeObject& object, uint64_t end);
+// The counts of rows [0, end) once all is delivered. `whole_rows`: the destination refuses all
+// events of a row of which it refuses one.
+Counts FakeCounts(const FakeObject& object, uint64_t end, bool whole_rows = false);
 
 struct FakePayload : Payload {
   std::vector<std::string> rows;

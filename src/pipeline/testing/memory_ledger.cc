@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "pipeline/shared_ledger.h"
 
 namespace millrace {
 
@@ -14,6 +15,10 @@ absl::StatusOr<Ledger::Claim> MemoryLedger::ClaimObject(const ClaimRequest& requ
   absl::MutexLock lock(&mutex_);
   const absl::Time now = clock_.Now();
   const auto found = rows_.find(request.key);
+  if (found != rows_.end() && !found->second.intent.empty()) {
+    const Intent& intent = intents_.at(found->second.intent);
+    return ClaimUnderIntent(found->second, intent.owner, intent.lease_until, request.owner, now);
+  }
   if (found == rows_.end() ||
       (found->second.state == LedgerState::kOpen && found->second.position.row == 0)) {
     if (const LedgerEntry* rival = Rival(request.key); rival != nullptr) {
@@ -70,7 +75,8 @@ absl::Status MemoryLedger::Store(LedgerEntry& entry, absl::Duration lease, std::
   on_call_();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
-  if (row == nullptr) return absl::AbortedError("another worker took over the object");
+  if (row == nullptr) return TakenOver(entry.key);
+  RETURN_IF_ERROR(CheckStore(entry, *row));
   const absl::Time now = clock_.Now();
   row->state = entry.state;
   row->position = entry.position;
@@ -91,7 +97,7 @@ absl::Status MemoryLedger::Release(LedgerEntry& entry, std::stop_token stop) {
   on_call_();
   absl::MutexLock lock(&mutex_);
   LedgerEntry* row = Held(entry);
-  if (row == nullptr) return absl::AbortedError("another worker took over the object");
+  if (row == nullptr) return TakenOver(entry.key);
   row->owner.clear();
   row->lease_until = row->updated = clock_.Now();
   ++row->revision;
@@ -138,6 +144,128 @@ MemoryLedger::Rows MemoryLedger::Snapshot() const {
 void MemoryLedger::Restore(Rows rows) {
   absl::MutexLock lock(&mutex_);
   rows_ = std::move(rows);
+}
+
+absl::Status MemoryLedger::Announce(Intent& intent, absl::Duration lease, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  RETURN_IF_ERROR(CheckIntent(intent));
+  on_call_();
+  absl::MutexLock lock(&mutex_);
+  for (const IntentSpan& span : intent.spans) {
+    const auto row = rows_.find(span.object);
+    if (row == rows_.end() || row->second.revision != span.revision ||
+        row->second.owner != intent.owner || !row->second.intent.empty()) {
+      return TakenOver(span.object);
+    }
+  }
+  if (intents_.contains(intent.id)) return TakenOver(intent);
+  for (const IntentSpan& span : intent.spans) rows_.at(span.object).intent = intent.id;
+  ChangeRows(intent, [](const IntentSpan&, LedgerEntry&) {});
+  intent.lease_until = clock_.Now() + lease;
+  intent.revision = 1;
+  intents_[intent.id] = intent;
+  return absl::OkStatus();
+}
+
+Intent* MemoryLedger::Open(const Intent& intent) {
+  const auto found = intents_.find(intent.id);
+  if (found == intents_.end() || found->second.owner != intent.owner ||
+      found->second.revision != intent.revision) {
+    return nullptr;
+  }
+  return &found->second;
+}
+
+void MemoryLedger::ChangeRows(Intent& intent,
+                              const std::function<void(const IntentSpan&, LedgerEntry&)>& change) {
+  const absl::Time now = clock_.Now();
+  for (IntentSpan& span : intent.spans) {
+    const auto row = rows_.find(span.object);
+    if (row == rows_.end() || row->second.intent != intent.id) {
+      span.revision = 0;
+      continue;
+    }
+    change(span, row->second);
+    row->second.updated = now;
+    span.revision = ++row->second.revision;
+  }
+}
+
+absl::Status MemoryLedger::Renew(Intent& intent, absl::Duration lease, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  on_call_();
+  absl::MutexLock lock(&mutex_);
+  Intent* const stored = Open(intent);
+  if (stored == nullptr) return TakenOver(intent);
+  stored->lease_until = intent.lease_until = clock_.Now() + lease;
+  intent.revision = ++stored->revision;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryLedger::Settle(Intent& intent, absl::Duration lease, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  on_call_();
+  absl::MutexLock lock(&mutex_);
+  if (Open(intent) == nullptr) return TakenOver(intent);
+  const absl::Time now = clock_.Now();
+  ChangeRows(intent, [&](const IntentSpan& span, LedgerEntry& row) {
+    row.state = span.state;
+    row.position = span.after;
+    row.counts = span.counts;
+    row.last_error = span.last_error;
+    row.intent.clear();
+    if (row.owner == intent.owner) row.lease_until = now + lease;
+    if (row.state != LedgerState::kDone) return;
+    row.owner.clear();
+    row.lease_until = now;
+  });
+  intents_.erase(intent.id);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryLedger::Withdraw(Intent& intent, std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  on_call_();
+  absl::MutexLock lock(&mutex_);
+  if (Open(intent) == nullptr) return TakenOver(intent);
+  ChangeRows(intent, [](const IntentSpan&, LedgerEntry& row) { row.intent.clear(); });
+  intents_.erase(intent.id);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Intent>> MemoryLedger::Take(const std::string& id,
+                                                         const std::string& owner,
+                                                         bool owner_is_dead, absl::Duration lease,
+                                                         std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  on_call_();
+  absl::MutexLock lock(&mutex_);
+  const absl::Time now = clock_.Now();
+  const auto found = intents_.find(id);
+  if (found == intents_.end()) return std::nullopt;
+  Intent& intent = found->second;
+  if (intent.lease_until > now && intent.owner != owner && !owner_is_dead) return std::nullopt;
+  ChangeRows(intent, [&](const IntentSpan&, LedgerEntry& row) {
+    row.owner.clear();
+    row.lease_until = now;
+  });
+  intent.owner = owner;
+  intent.lease_until = now + lease;
+  ++intent.revision;
+  return intent;
+}
+
+absl::StatusOr<std::vector<Intent>> MemoryLedger::List(const std::string& destination,
+                                                       std::stop_token stop) {
+  if (stop.stop_requested()) return StopRequested();
+  absl::MutexLock lock(&mutex_);
+  std::vector<Intent> listed;
+  for (const auto& [id, intent] : intents_) {
+    if (intent.destination != destination) continue;
+    listed.push_back(intent);
+    for (IntentSpan& span : listed.back().spans) span.revision = 0;
+  }
+  return listed;
 }
 
 }  // namespace millrace

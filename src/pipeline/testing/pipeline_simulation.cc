@@ -17,16 +17,6 @@ bool IsRejected(const std::string& letters) {
   return letters == "r" || letters.find('x') != std::string::npos;
 }
 
-// The lines that the accepted events of a row are.
-std::vector<std::string> AcceptedEvents(const FakeObject& object, uint64_t row) {
-  std::vector<std::string> lines;
-  const std::string& letters = object.rows[row];
-  for (size_t i = 0; i < letters.size(); ++i) {
-    if (letters[i] == 'a') lines.push_back(FakeEvent(object.key, row, i, 'a'));
-  }
-  return lines;
-}
-
 }  // namespace
 
 FakeObject MakeFakeObject(const std::string& name, const std::string& letters) {
@@ -46,6 +36,7 @@ RunReport PipelineSimulation::Run(const std::string& owner, std::stop_token stop
                         .make_sink = [this] { return destination.NewSink(); },
                         .ledger = ledger,
                         .dead_letter = dead_letter,
+                        .cursor = destination.cursor(),
                         .clock = clock},
                        options, std::move(stop), progress);
 }
@@ -67,6 +58,7 @@ RunReport PipelineSimulation::RunElsewhereUntilCrash(const std::string& owner,
        .make_sink = [this] { return destination.NewSink(); },
        .ledger = *mortal_ledger,
        .dead_letter = dead_letter_there,
+       .cursor = destination.cursor(),
        .clock = clock},
       options, {}, crash);
 }
@@ -75,6 +67,11 @@ RunReport PipelineSimulation::RunUntilCrash(const std::string& owner, CrashPoint
   RunReport report = RunBesideOthersUntilCrash(owner, crash);
   if (crash.dead()) dead_letter.Crash();
   return report;
+}
+
+void PipelineSimulation::KeepCursor() {
+  destination.KeepCursor();
+  exactly_once_ = whole_rows_ = true;
 }
 
 void PipelineSimulation::ChangeConfig(const std::string& config) {
@@ -92,6 +89,17 @@ bool PipelineSimulation::IsSettledUnderEarlierConfig(const FakeObject& object) c
                               entry->position.row == object.rows.size() && entry->owner.empty() &&
                               (entry->state == LedgerState::kDone) == object.error.ok();
                      });
+}
+
+std::vector<std::string> PipelineSimulation::AcceptedEvents(const FakeObject& object,
+                                                            uint64_t row) const {
+  std::vector<std::string> lines;
+  const std::string& letters = object.rows[row];
+  if (whole_rows_ && IsRejected(letters)) return lines;
+  for (size_t i = 0; i < letters.size(); ++i) {
+    if (letters[i] == 'a') lines.push_back(FakeEvent(object.key, row, i, 'a'));
+  }
+  return lines;
 }
 
 std::string PipelineSimulation::CheckRow(const FakeObject& object, uint64_t row,
@@ -115,7 +123,7 @@ std::string PipelineSimulation::CheckObject(const FakeObject& object,
   const LedgerEntry* const entry = &found->second;
   const std::string& name = object.key.object;
   if (entry->position.row > object.rows.size()) return StrCat(name, " is beyond its end");
-  if (entry->counts != FakeCounts(object, entry->position.row)) {
+  if (entry->counts != FakeCounts(object, entry->position.row, whole_rows_)) {
     return StrCat(name, " is counted wrongly up to row ", entry->position.row);
   }
   if (entry->position.byte != 10 * entry->position.row) return StrCat(name, " has a wrong byte");
@@ -164,6 +172,7 @@ std::string PipelineSimulation::CheckPromise() const {
   }
   for (const auto& [line, times] : arrived) {
     if (known.count(line) == 0) return StrCat(line, " is invented");
+    if (exactly_once_ && times > 1) return StrCat(line, " arrived ", times, " times");
   }
   return "";
 }

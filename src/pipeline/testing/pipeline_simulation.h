@@ -34,6 +34,9 @@ struct PipelineSimulation {
   RunReport RunElsewhereUntilCrash(const std::string& owner,
                                    MemoryDeadLetterQueue& dead_letter_there, CrashPoint& crash);
 
+  // Before the first run: the destination keeps a cursor. Each event must then arrive exactly once.
+  void KeepCursor();
+
   // All objects have this config from now on (MakeFakeObject() gives them "c").
   void ChangeConfig(const std::string& config);
 
@@ -65,10 +68,15 @@ struct PipelineSimulation {
   bool IsSettledUnderEarlierConfig(const FakeObject& object) const;
   std::string CheckObject(const FakeObject& object, const MemoryLedger::Rows& recorded,
                           const std::map<std::string, int>& arrived) const;
+  // The lines that the accepted events of a row are.
+  std::vector<std::string> AcceptedEvents(const FakeObject& object, uint64_t row) const;
   std::string CheckRow(const FakeObject& object, uint64_t row,
                        const std::map<std::string, int>& arrived,
                        const std::map<uint64_t, int>& rejected) const;
   std::vector<Rejection> Kept(const LedgerKey& object) const;  // everywhere
+
+  bool exactly_once_ = false;
+  bool whole_rows_ = false;  // the destination refuses all events of a row or none
 };
 
 }  // namespace millrace

@@ -15,6 +15,7 @@ RunReport RunWith(PipelineSimulation& world, Source& source, const Replaced& oth
            other.make_sink ? other.make_sink : [&world] { return world.destination.NewSink(); },
        .ledger = other.ledger != nullptr ? *other.ledger : world.ledger,
        .dead_letter = other.dead_letter != nullptr ? *other.dead_letter : world.dead_letter,
+       .cursor = other.cursor != nullptr ? other.cursor : world.destination.cursor(),
        .clock = other.clock != nullptr ? *other.clock : world.clock},
       world.options, std::move(stop));
 }

@@ -18,6 +18,7 @@ struct Replaced {
   DeadLetterQueue* dead_letter = nullptr;
   TransformFactory make_transform;
   SinkFactory make_sink;
+  DeliveryCursor* cursor = nullptr;
   Clock* clock = nullptr;
 };
 

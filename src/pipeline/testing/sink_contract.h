@@ -6,14 +6,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <numeric>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
+#include "pipeline/delivery_cursor.h"
 #include "pipeline/sink.h"
 #include "pipeline/testing/run_fixture.h"
 
@@ -27,7 +31,8 @@ class SinkFixture {
   // A row that the destination accepts, another for each `n`; and one that it refuses.
   virtual std::string GoodRow(int n) = 0;
   virtual std::string BadRow(int n) = 0;
-  // How often GoodRow(n) is there; one that was sent twice may count once.
+  // How often GoodRow(n) is there; one that was sent twice may count once, unless the destination
+  // has a cursor.
   virtual int Arrived(int n) = 0;
   // The next write of any sink fails, with or without its effect, in a way that a retry fixes.
   // False if this fixture cannot do that.
@@ -35,6 +40,8 @@ class SinkFixture {
   // From now on the destination refuses everything for `reason`, without naming a row; if it is
   // empty, no longer.
   virtual void RefuseAll(const std::string& reason) = 0;
+  // The destination's; null if it has none. See cursor_contract.h.
+  virtual DeliveryCursor* cursor() { return nullptr; }
 };
 
 using SinkMaker = std::unique_ptr<SinkFixture> (*)();
@@ -43,14 +50,47 @@ class SinkContract : public testing::TestWithParam<SinkMaker> {
  protected:
   SinkFixture& fixture() { return *fixture_; }
 
-  // `rows`: n >= 0 is GoodRow(n), n < 0 BadRow(-n).
-  Batch MakeBatch(const std::vector<int>& rows) {
+  // Rows of one object, the first of which is its row `first_row`.
+  struct ObjectBatch {
+    LedgerKey object;
+    std::string writer;
+    uint64_t first_row = 0;
     Batch batch;
-    for (const int n : rows) {
-      batch.bytes.Append(n >= 0 ? fixture().GoodRow(n) : fixture().BadRow(-n));
-      batch.EndRow(batch.rows());
+
+    uint64_t end_row() const { return first_row + batch.rows(); }
+  };
+
+  // `rows`: n >= 0 is GoodRow(n), n < 0 BadRow(-n). They are of a new object, which is claimed if
+  // the destination has a cursor.
+  ObjectBatch MakeBatch(const std::vector<int>& rows) {
+    ObjectBatch made;
+    made.object = NewObject();
+    made.writer = "writer/1";
+    if (fixture().cursor() != nullptr) {
+      EXPECT_TRUE(fixture().cursor()->Claim(made.object, made.writer, {}).ok());
     }
-    return batch;
+    AddRows(rows, made);
+    return made;
+  }
+  void AddRows(const std::vector<int>& rows, ObjectBatch& to) {
+    for (const int n : rows) AddRow(n, to.first_row + to.batch.rows(), to.batch);
+  }
+  void AddRow(int n, uint64_t source_row, Batch& batch) {
+    batch.bytes.Append(n >= 0 ? fixture().GoodRow(n) : fixture().BadRow(-n));
+    batch.EndRow(source_row);
+  }
+  LedgerKey NewObject() {
+    return {
+        .object = StrCat("object ", objects_++), .version = "1", .config = "c", .destination = "d"};
+  }
+
+  static WriteResult Write(Sink& sink, const ObjectBatch& rows, std::stop_token stop = {}) {
+    const BatchSpan span{.object = &rows.object,
+                         .writer = &rows.writer,
+                         .rows = rows.batch.rows(),
+                         .begin_row = rows.first_row,
+                         .end_row = rows.end_row()};
+    return sink.Write(rows.batch, {&span, 1}, std::move(stop));
   }
 
   static std::vector<size_t> RefusedRows(const WriteResult& result) {
@@ -60,9 +100,9 @@ class SinkContract : public testing::TestWithParam<SinkMaker> {
   }
 
   // Writes until it is durable, as Run() does.
-  static WriteResult WriteToTheEnd(Sink& sink, const Batch& batch) {
+  static WriteResult WriteToTheEnd(Sink& sink, const ObjectBatch& rows) {
     for (int attempt = 0; attempt < 10; ++attempt) {
-      WriteResult result = sink.Write(batch, {}, std::stop_token());
+      WriteResult result = Write(sink, rows);
       if (result.durable() || !result.retryable()) return result;
     }
     return WriteResult();
@@ -70,11 +110,12 @@ class SinkContract : public testing::TestWithParam<SinkMaker> {
 
  private:
   const std::unique_ptr<SinkFixture> fixture_ = GetParam()();
+  std::atomic<int> objects_{0};
 };
 
 TEST_P(SinkContract, DurableMeansThatAllArrived) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), {}, std::stop_token());
+  const WriteResult result = Write(*sink, MakeBatch({0, 1, 2}));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_TRUE(result.refused().empty());
   for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
@@ -82,8 +123,7 @@ TEST_P(SinkContract, DurableMeansThatAllArrived) {
 
 TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result =
-      sink->Write(MakeBatch({-1, 0, -2, -3, 1, 2, -4}), {}, std::stop_token());
+  const WriteResult result = Write(*sink, MakeBatch({-1, 0, -2, -3, 1, 2, -4}));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 2, 3, 6}));
   for (const RefusedRow& row : result.refused()) {
@@ -96,7 +136,7 @@ TEST_P(SinkContract, RefusedRowsAreListedAndTheOthersArrive) {
 // If the destination names no row, it might refuse the good ones as well.
 TEST_P(SinkContract, OfABatchOfBadRowsEachIsNamedOrNone) {
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({-1, -2}), {}, std::stop_token());
+  const WriteResult result = Write(*sink, MakeBatch({-1, -2}));
   if (result.refused_whole()) return;
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{0, 1}));
@@ -108,7 +148,7 @@ TEST_P(SinkContract, AWholeRequestRefusalIsOneOfTheWholeBatch) {
   for (const int rows : {1, 3, 5000}) {
     std::vector<int> numbers(static_cast<size_t>(rows));
     std::iota(numbers.begin(), numbers.end(), 0);
-    const WriteResult result = sink->Write(MakeBatch(numbers), {}, std::stop_token());
+    const WriteResult result = Write(*sink, MakeBatch(numbers));
     EXPECT_TRUE(result.refused_whole()) << rows;
     EXPECT_FALSE(result.durable());
     EXPECT_FALSE(result.retryable());
@@ -117,7 +157,7 @@ TEST_P(SinkContract, AWholeRequestRefusalIsOneOfTheWholeBatch) {
   }
   // Nothing of it is left in the sink.
   fixture().RefuseAll("");
-  const WriteResult result = sink->Write(MakeBatch({0, 1, 2}), {}, std::stop_token());
+  const WriteResult result = Write(*sink, MakeBatch({0, 1, 2}));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_TRUE(result.refused().empty());
   for (int n = 0; n < 3; ++n) EXPECT_EQ(fixture().Arrived(n), 1) << n;
@@ -152,7 +192,8 @@ TEST_P(SinkContract, AWholeRequestRefusalStopsTheRunAndLosesNothing) {
     FakeSource source(world.objects, world.ledger, "me", world.chunk_rows);
     return RunWith(world, source,
                    {.make_transform = [&] { return std::make_unique<GoodRows>(fixture()); },
-                    .make_sink = [&] { return fixture().NewSink(); }});
+                    .make_sink = [&] { return fixture().NewSink(); },
+                    .cursor = fixture().cursor()});
   };
 
   fixture().RefuseAll("project is archived");
@@ -175,8 +216,8 @@ TEST_P(SinkContract, AFailedWriteIsNotDurableAndARetrySucceeds) {
     if (!fixture().FailNextWrite(with_effect)) continue;
     const std::unique_ptr<Sink> sink = fixture().NewSink();
     const int n = with_effect ? 10 : 20;
-    const Batch batch = MakeBatch({n, -1, n + 1});
-    const WriteResult failed = sink->Write(batch, {}, std::stop_token());
+    const ObjectBatch batch = MakeBatch({n, -1, n + 1});
+    const WriteResult failed = Write(*sink, batch);
     ASSERT_FALSE(failed.durable());
     EXPECT_TRUE(failed.retryable()) << failed.status();
     const WriteResult again = WriteToTheEnd(*sink, batch);
@@ -191,7 +232,7 @@ TEST_P(SinkContract, AFailedWriteIsNotDurableAndARetrySucceeds) {
 TEST_P(SinkContract, AfterAFailedWriteAnotherBatchMayFollow) {
   if (!fixture().FailNextWrite(/*with_effect=*/false)) GTEST_SKIP() << "writes cannot fail here";
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  ASSERT_FALSE(sink->Write(MakeBatch({0, 1, 2}), {}, std::stop_token()).durable());
+  ASSERT_FALSE(Write(*sink, MakeBatch({0, 1, 2})).durable());
   const WriteResult result = WriteToTheEnd(*sink, MakeBatch({3}));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_TRUE(result.refused().empty());
@@ -202,7 +243,7 @@ TEST_P(SinkContract, AStopLeavesTheTruth) {
   std::stop_source stop;
   stop.request_stop();
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch({0}), {}, stop.get_token());
+  const WriteResult result = Write(*sink, MakeBatch({0}), stop.get_token());
   if (result.durable()) {
     EXPECT_EQ(fixture().Arrived(0), 1);
   } else {
@@ -217,7 +258,7 @@ TEST_P(SinkContract, ALargeBatchArrivesWhole) {
   rows[1234] = -1;
   rows[kRows - 1] = -2;
   const std::unique_ptr<Sink> sink = fixture().NewSink();
-  const WriteResult result = sink->Write(MakeBatch(rows), {}, std::stop_token());
+  const WriteResult result = Write(*sink, MakeBatch(rows));
   ASSERT_TRUE(result.durable()) << result.status();
   EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{1234, kRows - 1}));
   for (const int n : {0, 1, 1233, 1235, 2000, kRows - 2}) EXPECT_EQ(fixture().Arrived(n), 1) << n;
@@ -232,7 +273,7 @@ TEST_P(SinkContract, SinksOfManyThreadsDoNotDisturbEachOther) {
       const std::unique_ptr<Sink> sink = fixture().NewSink();
       for (int b = 0; b < kBatches; ++b) {
         const int n = 2 * (t * kBatches + b);
-        const WriteResult result = sink->Write(MakeBatch({n, -1, n + 1}), {}, std::stop_token());
+        const WriteResult result = Write(*sink, MakeBatch({n, -1, n + 1}));
         EXPECT_TRUE(result.durable()) << result.status();
         EXPECT_EQ(RefusedRows(result), (std::vector<size_t>{1}));
       }
