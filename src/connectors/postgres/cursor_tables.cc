@@ -9,6 +9,10 @@
 namespace millrace::postgres {
 namespace {
 
+// The spans of a batch may begin with rows that were recorded before the object was claimed.
+constexpr char kExtend[] =
+    "ON CONFLICT (object, first_row) DO UPDATE SET end_row = greatest(d.end_row, excluded.end_row)";
+
 // "VALUES (0, 'hash'::uuid, 'config', 'writer'), ...".
 std::string SpanValues(absl::Span<const BatchSpan> spans) {
   std::string values = "VALUES ";
@@ -103,42 +107,47 @@ std::string CursorTables::ForgetSql(const LedgerKey& key) const {
                 "' RETURNING object");
 }
 
+std::string CursorTables::JoinSpans(absl::Span<const BatchSpan> spans) const {
+  return StrCat(writers_, " w JOIN (", SpanValues(spans),
+                ") AS s (span, object_hash, config, writer) ON w.object_hash = s.object_hash "
+                "AND w.config = s.config");
+}
+
+std::string CursorTables::IsRecorded(absl::Span<const SettledRange> witnesses) const {
+  if (witnesses.empty()) return "false";
+  return StrCat("EXISTS (SELECT 1 FROM (", RangeValues(witnesses),
+                ") AS r (span, first_row, end_row) JOIN ", delivered_,
+                " d ON d.object = w.object AND d.first_row <= r.first_row "
+                "AND d.end_row >= r.end_row WHERE r.span = s.span)");
+}
+
 // A claim that is made meanwhile waits for the shared lock; one that was made before has changed
 // the writer, and the server compares it again after it has waited.
 std::string CursorTables::RecordSql(absl::Span<const BatchSpan> spans,
-                                    absl::Span<const SettledRange> ranges) const {
-  std::string sql = StrCat(
-      "WITH held AS (SELECT s.span, w.object FROM ", writers_, " w JOIN (", SpanValues(spans),
-      ") AS s (span, object_hash, config, writer) ON w.object_hash = s.object_hash "
-      "AND w.config = s.config AND w.writer = s.writer ORDER BY w.object FOR SHARE OF w)");
+                                    absl::Span<const SettledRange> ranges,
+                                    absl::Span<const SettledRange> witnesses) const {
+  std::string sql =
+      StrCat("WITH held AS (SELECT s.span, w.object, ", IsRecorded(witnesses), " AS is_there FROM ",
+             JoinSpans(spans), " AND w.writer = s.writer ORDER BY w.object FOR SHARE OF w)");
   if (!ranges.empty()) {
     StrAppend(&sql, ", recorded AS (INSERT INTO ", delivered_,
               " AS d (object, first_row, end_row) SELECT held.object, r.first_row, r.end_row "
               "FROM held JOIN (",
-              RangeValues(ranges),
-              ") AS r (span, first_row, end_row) ON r.span = held.span "
-              "ON CONFLICT (object, first_row) DO UPDATE SET end_row = "
-              "greatest(d.end_row, excluded.end_row))");
+              RangeValues(ranges), ") AS r (span, first_row, end_row) ON r.span = held.span ",
+              kExtend, ")");
   }
-  return sql + " SELECT span, object FROM held";
+  return sql + " SELECT span, object, is_there FROM held";
 }
 
 std::string CursorTables::LockSql(absl::Span<const BatchSpan> spans) const {
-  return StrCat("SELECT w.object FROM ", writers_, " w JOIN (", SpanValues(spans),
-                ") AS s (span, object_hash, config, writer) ON w.object_hash = s.object_hash "
-                "AND w.config = s.config ORDER BY w.object FOR NO KEY UPDATE OF w; ");
+  return StrCat("SELECT w.object FROM ", JoinSpans(spans),
+                " ORDER BY w.object FOR NO KEY UPDATE OF w");
 }
 
 std::string CursorTables::FindSql(absl::Span<const BatchSpan> spans,
-                                  absl::Span<const SettledRange> rows) const {
-  return StrCat("SELECT s.span FROM ", writers_, " w JOIN (", SpanValues(spans),
-                ") AS s (span, object_hash, config, writer) ON w.object_hash = s.object_hash "
-                "AND w.config = s.config AND w.writer = s.writer JOIN (",
-                RangeValues(rows),
-                ") AS r (span, first_row, end_row) ON r.span = s.span WHERE EXISTS (SELECT 1 FROM ",
-                delivered_,
-                " d WHERE d.object = w.object AND d.first_row <= r.first_row "
-                "AND d.end_row >= r.end_row)");
+                                  absl::Span<const SettledRange> witnesses) const {
+  return StrCat("SELECT s.span FROM ", JoinSpans(spans), " AND w.writer = s.writer WHERE ",
+                IsRecorded(witnesses));
 }
 
 std::string CursorTables::RangesSql(uint64_t object) const {
@@ -158,9 +167,7 @@ std::string CursorTables::PutRangesSql(
     StrAppend(&sql, i == 0 ? "(" : ", (", object, ", ", ranges[i].first, ", ", ranges[i].second,
               ")");
   }
-  return sql +
-         " ON CONFLICT (object, first_row) DO UPDATE SET end_row = "
-         "greatest(d.end_row, excluded.end_row)";
+  return StrCat(sql, " ", kExtend);
 }
 
 }  // namespace millrace::postgres

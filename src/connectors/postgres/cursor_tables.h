@@ -70,13 +70,15 @@ class CursorTables {
   std::string ForgetSql(const LedgerKey& key) const;
 
   // Records `ranges` for the spans whose writer is still theirs, and keeps it so until the end of
-  // the transaction. Returns the number of each such span and of its object.
-  std::string RecordSql(absl::Span<const BatchSpan> spans,
-                        absl::Span<const SettledRange> ranges) const;
+  // the transaction. Returns the number of each such span, that of its object, and whether its
+  // witness was recorded before.
+  std::string RecordSql(absl::Span<const BatchSpan> spans, absl::Span<const SettledRange> ranges,
+                        absl::Span<const SettledRange> witnesses) const;
   // Waits for transactions that have recorded ranges of the spans' objects.
   std::string LockSql(absl::Span<const BatchSpan> spans) const;
-  // Returns the spans whose writer is still theirs and of which the row in `rows` is recorded.
-  std::string FindSql(absl::Span<const BatchSpan> spans, absl::Span<const SettledRange> rows) const;
+  // Returns the spans whose writer is still theirs and whose witness is recorded.
+  std::string FindSql(absl::Span<const BatchSpan> spans,
+                      absl::Span<const SettledRange> witnesses) const;
 
   // The ranges of an object; the same, and deletes them; and stores others.
   std::string RangesSql(uint64_t object) const;
@@ -85,6 +87,9 @@ class CursorTables {
                            const std::vector<std::pair<uint64_t, uint64_t>>& ranges) const;
 
  private:
+  std::string JoinSpans(absl::Span<const BatchSpan> spans) const;
+  std::string IsRecorded(absl::Span<const SettledRange> witnesses) const;
+
   const std::string writers_;
   const std::string delivered_;
 };

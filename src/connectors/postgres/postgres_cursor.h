@@ -23,7 +23,7 @@ class PostgresCursor final : public DeliveryCursor {
   using Prepare = std::function<absl::Status(Connection&, std::stop_token)>;
 
   // A sink adds a range with each write; so often those of an object are merged.
-  static constexpr uint64_t kMergeEvery = 256;
+  static constexpr uint64_t kMergeEvery = 128;
 
   // `prepare` makes missing tables.
   PostgresCursor(const Address& address, const CursorTables& tables, Prepare prepare);

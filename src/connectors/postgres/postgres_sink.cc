@@ -59,7 +59,6 @@ class PostgresSink final : public Sink {
   // What a transaction is to commit.
   struct Outcome {
     std::vector<RefusedRow> refused;
-    std::vector<SettledRange> ranges;
     std::vector<uint64_t> objects;  // by their numbers
     std::optional<absl::Status> refused_whole;
   };
@@ -81,9 +80,13 @@ class PostgresSink final : public Sink {
   absl::StatusOr<bool> IsRefusedWhole(const CopyPlan& plan, const ServerError& first,
                                       const std::stop_token& stop);
   absl::Status CopyIn(std::string_view statements, RowRange rows, const std::stop_token& stop);
-  // Records the ranges. False: spans were found to be fenced, and the transaction is rolled back.
-  absl::StatusOr<bool> Record(const Batch& batch, absl::Span<const BatchSpan> spans,
-                              Outcome& outcome, const std::stop_token& stop);
+  enum class Recorded {
+    kRecorded,
+    kFenced,     // spans were found to be fenced, and the transaction is rolled back
+    kWereThere,  // by an earlier write of this batch; rolled back
+  };
+  absl::StatusOr<Recorded> Record(const Batch& batch, absl::Span<const BatchSpan> spans,
+                                  Outcome& outcome, const std::stop_token& stop);
   WriteResult Commit(const Batch& batch, absl::Span<const BatchSpan> spans, Outcome outcome,
                      const std::stop_token& stop);
 
@@ -223,30 +226,36 @@ absl::StatusOr<bool> PostgresSink::IsRefusedWhole(const CopyPlan& plan, const Se
   return true;
 }
 
-absl::StatusOr<bool> PostgresSink::Record(const Batch& batch, absl::Span<const BatchSpan> spans,
-                                          Outcome& outcome, const std::stop_token& stop) {
+absl::StatusOr<PostgresSink::Recorded> PostgresSink::Record(const Batch& batch,
+                                                            absl::Span<const BatchSpan> spans,
+                                                            Outcome& outcome,
+                                                            const std::stop_token& stop) {
   std::string sql = std::exchange(pending_, "");
   if (spans.empty()) {
     if (!sql.empty()) RETURN_IF_ERROR(connection_.Query(sql, stop).status());
-    return true;
+    return Recorded::kRecorded;
   }
-  outcome.ranges = SettledRanges(batch, spans, outcome.refused, fenced_);
-  sql += parts_.cursor.tables().RecordSql(spans, outcome.ranges);
+  sql +=
+      parts_.cursor.tables().RecordSql(spans, SettledRanges(batch, spans, outcome.refused, fenced_),
+                                       Witnesses(batch, spans, outcome.refused, fenced_));
   ASSIGN_OR_RETURN(const Rows held, connection_.Query(sql, stop));
   std::vector<bool> is_held(spans.size(), false);
+  bool were_there = false;
   for (size_t row = 0; row < held.size(); ++row) {
     is_held[held.Number(row, 0)] = true;
     outcome.objects.push_back(held.Number(row, 1));
+    were_there = were_there || held.True(row, 2);
   }
   std::vector<size_t> fenced;
   for (size_t i = 0; i < spans.size(); ++i) {
     const bool was_fenced = std::binary_search(fenced_.begin(), fenced_.end(), i);
     if (was_fenced || !is_held[i]) fenced.push_back(i);
   }
-  if (fenced.size() == fenced_.size()) return true;
+  const bool is_final = fenced.size() == fenced_.size();
   fenced_ = std::move(fenced);
+  if (is_final && !were_there) return Recorded::kRecorded;
   connection_.Rollback();
-  return false;
+  return were_there ? Recorded::kWereThere : Recorded::kFenced;
 }
 
 WriteResult PostgresSink::Commit(const Batch& batch, absl::Span<const BatchSpan> spans,
@@ -283,9 +292,12 @@ WriteResult PostgresSink::Write(const Batch& batch, absl::Span<const BatchSpan> 
       connection_.Rollback();
       return WriteResult::RefusedWhole(*outcome->refused_whole);
     }
-    const absl::StatusOr<bool> recorded = Record(batch, spans, *outcome, stop);
+    const absl::StatusOr<Recorded> recorded = Record(batch, spans, *outcome, stop);
     if (!recorded.ok()) return Failed(recorded.status());
-    if (*recorded) return Commit(batch, spans, *std::move(outcome), stop);
+    if (*recorded == Recorded::kRecorded) return Commit(batch, spans, *std::move(outcome), stop);
+    if (*recorded == Recorded::kWereThere) {
+      return WriteResult::Durable(std::move(outcome->refused), fenced_);
+    }
     if (fenced_.size() == spans.size()) return WriteResult::Durable({}, fenced_);
   }
 }
