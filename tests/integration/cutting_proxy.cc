@@ -51,6 +51,7 @@ CuttingProxy::CuttingProxy(const std::string& folder, std::string server)
 }
 
 CuttingProxy::~CuttingProxy() {
+  Release();
   shutdown(listener_, SHUT_RDWR);
   acceptor_.join();
   {
@@ -70,6 +71,17 @@ void CuttingProxy::LoseNextAnswer() {
 void CuttingProxy::CutAfter(std::string text, bool with_effect) {
   absl::MutexLock lock(&mutex_);
   cut_ = Cut{std::move(text), with_effect};
+}
+
+void CuttingProxy::HoldAfter(std::string text) {
+  absl::MutexLock lock(&mutex_);
+  cut_ = Cut{std::move(text), /*with_effect=*/false, /*hold=*/true};
+  released_ = false;
+}
+
+void CuttingProxy::Release() {
+  absl::MutexLock lock(&mutex_);
+  released_ = true;
 }
 
 std::optional<CuttingProxy::Cut> CuttingProxy::TakeCut(std::string_view bytes) {
@@ -113,6 +125,12 @@ void CuttingProxy::Relay(int client) {
       if (poll(ends, 2, -1) < 0) break;
       if (ends[0].revents != 0) {
         const std::string bytes = Receive(client);
+        if (cut && cut->hold) {
+          shutdown(client, SHUT_RDWR);
+          absl::MutexLock lock(&mutex_);
+          mutex_.Await(absl::Condition(&released_));
+          SendAll(server, bytes);
+        }
         if (cut && !cut->with_effect) break;
         lose = cut.has_value();
         cut = TakeCut(bytes);

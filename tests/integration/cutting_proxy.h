@@ -27,6 +27,10 @@ class CuttingProxy {
   // The next connection that sends `text` is closed at the request after that: once the response
   // arrives (`with_effect`), or before the server sees the request.
   void CutAfter(std::string text, bool with_effect);
+  // At that request the client's connection is closed and the request is held back, on a connection
+  // that the server sees as open, until Release().
+  void HoldAfter(std::string text);
+  void Release();
   int connections() const;
 
  private:
@@ -37,6 +41,7 @@ class CuttingProxy {
   struct Cut {
     std::string text;
     bool with_effect = false;
+    bool hold = false;
   };
   std::optional<Cut> TakeCut(std::string_view bytes);
 
@@ -45,6 +50,7 @@ class CuttingProxy {
   mutable absl::Mutex mutex_;
   bool lose_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<Cut> cut_ ABSL_GUARDED_BY(mutex_);
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;
   int connections_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<int> sockets_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> relays_;  // of the accepting thread, until it ends

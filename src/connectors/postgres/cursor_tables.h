@@ -20,13 +20,14 @@ namespace millrace::postgres {
 
 // Begins a transaction with limits that hold for it alone, so that no process that froze holds a
 // lock for ever and poolers need no session: 30 s for a lock, 60 s between statements, 5 minutes
-// for a statement. A server that confirms commits before they are on disk is told not to.
+// for a statement, unless the server, role or DEST has others. A server that confirms commits
+// before they are on disk is told not to.
 inline constexpr char kBegin[] =
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '30s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '60s'; "
-    "SET LOCAL statement_timeout = '5min'; "
-    "SELECT set_config('synchronous_commit', 'on', true) "
-    "WHERE current_setting('synchronous_commit') = 'off'; ";
+    "BEGIN ISOLATION LEVEL READ COMMITTED; "
+    "SELECT set_config(name, value, true) FROM (VALUES ('lock_timeout', '0', '30s'), "
+    "('idle_in_transaction_session_timeout', '0', '60s'), ('statement_timeout', '0', '5min'), "
+    "('synchronous_commit', 'off', 'on')) AS v (name, unwanted, value) "
+    "WHERE current_setting(name) = unwanted; ";
 
 // The object of a ledger key, whatever its config: 32 hex digits.
 std::string ObjectHash(const LedgerKey& key);

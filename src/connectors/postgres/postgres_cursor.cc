@@ -39,7 +39,7 @@ absl::Status PostgresCursor::Transact(const Change& change, const std::stop_toke
     if (status.ok()) status = change(**connection);
     if (status.ok()) status = (*connection)->Commit(stop);
     (*connection)->Rollback();
-    const bool was_lost = absl::IsUnavailable(status) && (*connection)->error().state.empty();
+    const bool was_lost = absl::IsUnavailable(status) && WasClosed((*connection)->error().state);
     if (!was_lost) break;
   }
   return status;

@@ -169,7 +169,7 @@ absl::StatusOr<PostgresSink::Outcome> PostgresSink::Copy(absl::Span<const BatchS
   const bool was_connected = connection_.is_connected();
   absl::Status copied = CopyAtOnce(rows, stop);
   // The server may have closed a connection that was idle since the last write.
-  const bool was_lost = absl::IsUnavailable(copied) && connection_.error().state.empty();
+  const bool was_lost = absl::IsUnavailable(copied) && WasClosed(connection_.error().state);
   if (was_connected && was_lost) copied = CopyAtOnce(rows, stop);
   if (copied.ok()) {
     Outcome outcome;

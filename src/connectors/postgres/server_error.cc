@@ -13,6 +13,10 @@ bool WantsAnotherConnection(std::string_view state) {
          state == "25006" || state == "25P03" || state == "25P04";
 }
 
+bool WasClosed(std::string_view state) {
+  return state.empty() || state.starts_with("08") || state.starts_with("57P0") || state == "25P03";
+}
+
 bool IsPassing(std::string_view state) {
   return state.starts_with("40") || state == "55P03" || state == "55006" || state == "57014";
 }

@@ -25,6 +25,10 @@ struct ServerError {
 // The server does not accept this connection now; a new connection may reach one that does.
 bool WantsAnotherConnection(std::string_view state);
 
+// The connection was lost, or the server ended the session, as it does with idle ones and when it
+// restarts. At the first statement after a pause that is no failure of the server.
+bool WasClosed(std::string_view state);
+
 // A conflict with other transactions, or a time limit.
 bool IsPassing(std::string_view state);
 
