@@ -15,11 +15,11 @@ constexpr char kCreate[] = "millrace destinations create";
 
 AccessCheck Passed(std::string what) { return {std::move(what), absl::OkStatus(), ""}; }
 
-// One check by a query whose one value is true if it passes, null if the thing does not exist.
+// One check by a query whose one value is true if it passes.
 AccessCheck Ask(Connection& connection, std::string what, const std::string& condition,
                 const std::string& remedy, const std::stop_token& stop) {
   const absl::StatusOr<Rows> rows = connection.Query("SELECT " + condition, stop);
-  if (!rows.ok()) return {std::move(what), rows.status(), ""};
+  if (!rows.ok()) return {std::move(what), rows.status(), remedy};
   if (rows->True(0, 0)) return Passed(std::move(what));
   return {what, absl::PermissionDeniedError(StrCat("no ", what)), remedy};
 }
@@ -29,7 +29,6 @@ std::string Role(Connection& connection, const std::stop_token& stop) {
   return rows.ok() ? std::string(rows->Text(0, 0)) : "the_role";
 }
 
-// Null: the object does not exist, or its schema cannot be looked into.
 bool Exists(Connection& connection, const std::string& quoted, const std::stop_token& stop) {
   const absl::StatusOr<Rows> rows =
       connection.Query(StrCat("SELECT to_regclass(", QuoteText(quoted), ") IS NOT NULL"), stop);
@@ -94,9 +93,10 @@ std::vector<AccessCheck> CheckTable(Connection& connection, TargetTable& table,
                       kCreate});
     return checks;
   }
-  checks.push_back(Ask(connection, StrCat("USAGE on schema ", name.schema),
-                       StrCat("has_schema_privilege(", QuoteText(schema), ", 'USAGE')"),
-                       StrCat("GRANT USAGE ON SCHEMA ", schema, " TO ", role), stop));
+  checks.push_back(
+      Ask(connection, StrCat("USAGE on schema ", name.schema),
+          StrCat("has_schema_privilege(to_regnamespace(", QuoteText(schema), "), 'USAGE')"),
+          StrCat("GRANT USAGE ON SCHEMA ", schema, " TO ", role), stop));
   if (!checks.back().status.ok()) return checks;
   const std::string quoted = name.Quoted();
   if (Exists(connection, quoted, stop)) {
