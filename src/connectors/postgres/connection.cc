@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -69,6 +70,18 @@ bool IsAmbiguous(std::string_view uri) {
          (head.find('@', at + 1) != std::string_view::npos || head.find('/') < at);
 }
 
+using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+// What libpq takes for `keyword` if an address lacks it: from its environment, or a service file.
+std::string Default(std::string_view keyword) {
+  const Options defaults(PQconndefaults(), &PQconninfoFree);
+  for (const PQconninfoOption* option = defaults.get();
+       option != nullptr && option->keyword != nullptr; ++option) {
+    if (keyword == option->keyword && option->val != nullptr) return option->val;
+  }
+  return "";
+}
+
 bool IsPort(std::string_view text) {
   return text.find_first_not_of("0123456789,") == std::string_view::npos;
 }
@@ -88,8 +101,7 @@ bool IsAddress(std::string_view text) {
   const std::string_view rest = text.substr(word.size());
   const size_t equals = rest.find_first_not_of(" \t");
   if (equals == std::string_view::npos || rest[equals] != '=') return false;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> known(PQconndefaults(),
-                                                                           &PQconninfoFree);
+  const Options known(PQconndefaults(), &PQconninfoFree);
   if (known == nullptr) return false;
   for (const PQconninfoOption* option = known.get(); option->keyword != nullptr; ++option) {
     if (word == option->keyword) return true;
@@ -98,30 +110,34 @@ bool IsAddress(std::string_view text) {
 }
 
 absl::StatusOr<Address> Address::Parse(std::string_view uri) {
-  using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
   char* error = nullptr;
   const Options options(PQconninfoParse(std::string(uri).c_str(), &error), &PQconninfoFree);
   if (error != nullptr) PQfreemem(error);  // it may quote a password
   if (options == nullptr || IsAmbiguous(uri)) return Unreadable();
   Address address;
-  std::string host = "local", port = "5432", database;
+  std::map<std::string, std::string, std::less<>> given;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val == nullptr) continue;
-    const std::string_view keyword(option->keyword);
-    if (keyword == "password") address.password_ = option->val;
-    if (keyword == "host") host = option->val;
-    if (keyword == "port") port = option->val;
-    if (keyword == "dbname") database = option->val;
+    given[option->keyword] = option->val;
     address.parameters_.emplace_back(option->keyword, option->val);
   }
+  const auto first_of = [&](std::initializer_list<std::string_view> keywords) {
+    for (const std::string_view keyword : keywords) {
+      if (const auto found = given.find(keyword); found != given.end()) return found->second;
+    }
+    return Default(keywords.begin()[0]);
+  };
+  address.password_ = given["password"];
+  const std::string host = first_of({"host", "hostaddr", "service"});
+  const std::string port = first_of({"port"});
+  const std::string database = first_of({"dbname", "service"});
   if (!IsPort(port) || database.find("://") != std::string::npos) return Unreadable();
   for (const auto& [keyword, value] : kDefaults) {
-    const bool given = std::any_of(address.parameters_.begin(), address.parameters_.end(),
-                                   [k = keyword](const auto& pair) { return pair.first == k; });
-    if (!given) address.parameters_.emplace_back(keyword, value);
+    if (!given.contains(keyword)) address.parameters_.emplace_back(keyword, value);
   }
   address.has_database_ = !database.empty();
-  address.name_ = StrCat("postgres://", host, ":", port, "/", database);
+  address.name_ = StrCat("postgres://", host.empty() ? "local" : host, ":",
+                         port.empty() ? "5432" : port, "/", database);
   return address;
 }
 

@@ -35,7 +35,7 @@ class Address {
   // part of the password look like something else.
   static absl::StatusOr<Address> Parse(std::string_view uri);
 
-  // "postgres://host:port/database", for messages.
+  // "postgres://host:port/database", for messages; what the address lacks is libpq's default.
   const std::string& name() const { return name_; }
   bool has_password() const { return !password_.empty(); }
   bool has_database() const { return has_database_; }
