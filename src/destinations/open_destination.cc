@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
+#include "connectors/postgres/postgres_destination.h"
 #include "destinations/null_destination.h"
 
 namespace millrace {
@@ -37,7 +38,12 @@ Opened OpenNull(std::string_view uri, const DestinationSetup& /*setup*/) {
   return std::make_unique<NullDestination>();
 }
 
-// A kind of destination: the beginning of its URIs, how people write one, and what opens it.
+Opened OpenPostgres(std::string_view uri, const DestinationSetup& /*setup*/) {
+  return OpenPostgresDestination(uri, Clock::Real());
+}
+
+// A kind of destination: the beginning of its URIs, how people write one (empty: another spelling
+// of the one before), and what opens it.
 struct Kind {
   std::string_view scheme;
   std::string_view form;
@@ -47,6 +53,8 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"mixpanel", "mixpanel", OpenMixpanel},
     {"null", "null:", OpenNull},
+    {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
+    {"postgresql", "", OpenPostgres},
 };
 
 }  // namespace
@@ -58,7 +66,7 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view ur
     if (kind.scheme != scheme) continue;
     Opened opened = kind.open(uri, setup);
     if (opened.ok()) return opened;
-    return Annotate(opened.status(), StrCat("destination ", kind.form));
+    return Annotate(opened.status(), StrCat("destination ", kind.scheme));
   }
   return absl::InvalidArgumentError(StrCat("unknown destination ", RedactSecrets(uri),
                                            ": it should be ", DestinationForms(),
@@ -67,7 +75,9 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view ur
 
 std::string DestinationForms() {
   std::string forms;
-  for (const Kind& kind : kKinds) StrAppend(&forms, forms.empty() ? "" : ", ", kind.form);
+  for (const Kind& kind : kKinds) {
+    if (!kind.form.empty()) StrAppend(&forms, forms.empty() ? "" : ", ", kind.form);
+  }
   return forms;
 }
 

@@ -56,8 +56,11 @@ TEST_F(OpenDestinationTest, OtherDestinationsNeedNoMixpanel) {
 }
 
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
-  EXPECT_THAT(Error("mixpanell"), AllOf(HasSubstr("unknown destination mixpanell"),
-                                        HasSubstr("mixpanel, null:"), HasSubstr("--destinations")));
+  EXPECT_THAT(Error("mixpanell"),
+              AllOf(HasSubstr("unknown destination mixpanell"),
+                    HasSubstr("mixpanel, null:, postgres://"), HasSubstr("--destinations")));
+  EXPECT_THAT(Error("postgres://user:hidden@host/db"),
+              AllOf(HasSubstr("destination postgres: "), Not(HasSubstr("hidden"))));
   EXPECT_THAT(Error(""), HasSubstr("unknown destination"));
   EXPECT_THAT(Error("mixpanel:?projekt=1"), HasSubstr("unknown option \"projekt\""));
   EXPECT_THAT(Error("ftp://u:hidden@host/"), Not(HasSubstr("hidden")));

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "connectors/postgres/connection.h"
 #include "records/form.h"
-#include "records/record_type.h"
+#include "base/record_type.h"
 
 namespace millrace::postgres {
 
