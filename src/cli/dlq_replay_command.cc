@@ -123,12 +123,7 @@ absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
   request.destination = destination.get();
   ASSIGN_OR_RETURN(OpenQueue open, options.subscription().empty() ? OpenFolder(options, context)
                                                                   : OpenTopic(options, context));
-  const ReplayReport report = Replay(
-      request,
-      {.queue = *open.queue,
-       .sinks_for =
-           [&](RecordType type) { return [&, type] { return destination->NewSink(type); }; }},
-      context.stop);
+  const ReplayReport report = Replay(request, {.queue = *open.queue}, context.stop);
   if (options.json) {
     PrintJson(report, destination->traffic(), context.out);
   } else {

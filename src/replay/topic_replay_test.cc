@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
-#include "connectors/mixpanel/mixpanel_destination.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/testing/fake_pubsub.h"
+#include "pipeline/testing/plain_destination.h"
 #include "replay/replay.h"
 
 namespace millrace {
@@ -17,10 +17,10 @@ using testing::SizeIs;
 
 class TopicReplay : public testing::Test {
  protected:
-  void UseProject(const std::string& id) {
-    mixpanel::DestinationOptions options{.project_id = id};
-    options.endpoints.ingestion = "http://localhost";
-    destination_.emplace(std::move(options));
+  // Records of another project are not replayed.
+  void UseProject(const std::string& id, SinkFactory sinks = nullptr) {
+    destination_.emplace(sinks ? sinks : project_.Sinks(), StrCat("project ", id));
+    destination_->record_rules = RecordRules::Mixpanel();
     request_.destination = &*destination_;
   }
 
@@ -56,16 +56,14 @@ class TopicReplay : public testing::Test {
     const auto subscription = topic_.Open();
     const auto queue = NewTopicReplayQueue(
         *subscription, {.dry_run = request_.dry_run, .idle = absl::Milliseconds(100)});
-    return millrace::Replay(
-        request_, {.queue = *queue, .sinks_for = [this](RecordType) { return project_.Sinks(); }},
-        std::move(stop));
+    return millrace::Replay(request_, {.queue = *queue}, std::move(stop));
   }
 
   FakeClock clock_{absl::FromUnixSeconds(1'700'000'000)};
   pubsub::FakePubsub topic_;
   FakeProject project_;
   LedgerKey object_;
-  std::optional<mixpanel::MixpanelDestination> destination_;
+  std::optional<PlainDestination> destination_;
   ReplayRequest request_;
 };
 
@@ -106,11 +104,8 @@ TEST_F(TopicReplay, NothingIsAckedBeforeItIsDelivered) {
       return WriteResult::Stop(absl::UnauthenticatedError("no"));
     }
   };
-  const ReplayReport report = millrace::Replay(
-      request_,
-      {.queue = *queue,
-       .sinks_for = [](RecordType) { return [] { return std::make_unique<StoppedSink>(); }; }},
-      {});
+  UseProject("1", [] { return std::make_unique<StoppedSink>(); });
+  const ReplayReport report = millrace::Replay(request_, {.queue = *queue}, {});
   EXPECT_TRUE(absl::IsUnauthenticated(report.status));
   EXPECT_EQ(report.counts.pending(), 1u);
   EXPECT_EQ(topic_.unacked(), 1u);

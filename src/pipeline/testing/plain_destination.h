@@ -19,6 +19,7 @@ class PlainDestination : public Destination {
 
   RecordRules record_rules;
   SendLimits send_limits;
+  DeliveryCursor* delivery_cursor = nullptr;
 
   const std::string& label() const override { return label_; }
   std::string LedgerName(RecordType type) const override {
@@ -28,6 +29,7 @@ class PlainDestination : public Destination {
   SendLimits limits() const override { return send_limits; }
   absl::Status CheckConfig(RecordType) const override { return absl::OkStatus(); }
   std::unique_ptr<Sink> NewSink(RecordType) override { return make_sink_(); }
+  DeliveryCursor* cursor(RecordType) override { return delivery_cursor; }
   std::vector<AccessCheck> Check(std::stop_token) override { return {}; }
   absl::Status Create(std::stop_token) override { return absl::OkStatus(); }
   absl::Status Drop(std::stop_token) override { return absl::OkStatus(); }
