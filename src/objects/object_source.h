@@ -68,6 +68,10 @@ struct ObjectSourceOptions {
   bool force = false;  // import again what is done in the ledger, under any config
   // Receives the rows of other configs that `force` removed from the ledger.
   std::function<absl::Status(const LedgerKey&)> on_forgotten;
+  // Finishes or withdraws the announced commit `intent`, whose worker may be known to be dead; null:
+  // the destination commits nothing. Ok also if another worker holds it: the claim is tried again.
+  std::function<absl::Status(const std::string& intent, bool owner_is_dead, std::stop_token stop)>
+      resolve_intent;
   // Of the destination, which forgets the object's rows with `force`; may be null.
   DeliveryCursor* cursor = nullptr;
   absl::Duration lease = absl::Minutes(5);
@@ -104,6 +108,8 @@ class ObjectSource : public Source {
   absl::Status TryClaim(const std::stop_token& stop);
   absl::StatusOr<Ledger::Claim> Claim(const ListedObject& object, const SourceConfig& config,
                                       const std::stop_token& stop);
+  absl::StatusOr<Ledger::Claim> ClaimUnlessCovered(const ClaimRequest& request,
+                                                   const std::stop_token& stop);
   void LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,
                         const SourceConfig& config);
   void OpenClaimed(const ListedObject& object);
