@@ -129,6 +129,8 @@ std::unique_ptr<Base> Make() {
 
 INSTANTIATE_TEST_SUITE_P(Memory, LedgerContract,
                          testing::Values(&Make<MemoryLedgerFixture, LedgerFixture>));
+INSTANTIATE_TEST_SUITE_P(Memory, IntentsContract,
+                         testing::Values(&Make<MemoryLedgerFixture, LedgerFixture>));
 INSTANTIATE_TEST_SUITE_P(Memory, DeadLetterContract,
                          testing::Values(&Make<MemoryDeadLetterFixture, DeadLetterFixture>));
 INSTANTIATE_TEST_SUITE_P(Split, DeadLetterContract,

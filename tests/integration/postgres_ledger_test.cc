@@ -133,16 +133,23 @@ class PostgresLedgerFixture : public LedgerFixture {
   std::unique_ptr<Ledger> other_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Postgres, LedgerContract,
-                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
-                           return std::make_unique<PostgresLedgerFixture>();
-                         }));
+std::unique_ptr<LedgerFixture> NewFixture() { return std::make_unique<PostgresLedgerFixture>(); }
+INSTANTIATE_TEST_SUITE_P(Postgres, LedgerContract, testing::Values(&NewFixture));
+INSTANTIATE_TEST_SUITE_P(Postgres, IntentsContract, testing::Values(&NewFixture));
 
 class PostgresLedgerTest : public testing::Test {
  protected:
   static constexpr absl::Duration kLease = absl::Minutes(5);
   static LedgerKey Key(const std::string& object = "gs://b/k") {
     return {.object = object, .version = "1", .config = "c", .destination = "d"};
+  }
+  static Intent IntentOf(const LedgerEntry& row) {
+    Intent intent{.id = std::string(32, '1'),
+                  .destination = row.key.destination,
+                  .parts = {"part"},
+                  .owner = row.owner};
+    intent.spans.push_back({.object = row.key, .revision = row.revision, .after = {.row = 7}});
+    return intent;
   }
   uint64_t Revision() {
     return schema_.Number(StrCat("SELECT revision FROM ", schema_.name(), ".millrace_objects"));
@@ -171,14 +178,17 @@ TEST_F(PostgresLedgerTest, ManyWorkersCreateTheTablesConcurrently) {
 
 class PostgresUpgradeTest : public PostgresLedgerTest, public testing::WithParamInterface<int> {};
 
-// Tables as Millrace created them before it stored the mapping version, and before it stored what
-// may be sent.
+// Tables as Millrace created them before it stored the mapping version, before it stored what may
+// be sent, and before it announced commits.
 TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndUsed) {
   ASSERT_TRUE(MustOpen(schema_.Uri())->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
   const std::string of_version_2 = "DROP COLUMN mapping_version, DROP COLUMN config_parts, ";
+  const std::string of_version_3 = "DROP COLUMN maybe_sent, ";
   schema_.Run(StrCat("ALTER TABLE ", schema_.name(), ".millrace_objects ",
-                     GetParam() < 2 ? of_version_2 : "", "DROP COLUMN maybe_sent; UPDATE ",
-                     schema_.name(), ".millrace_schema_version SET version = ", GetParam()));
+                     GetParam() < 2 ? of_version_2 : "", GetParam() < 3 ? of_version_3 : "",
+                     "DROP COLUMN intent; DROP TABLE ", schema_.name(),
+                     ".millrace_intents; UPDATE ", schema_.name(),
+                     ".millrace_schema_version SET version = ", GetParam()));
   std::vector<std::thread> workers;
   std::atomic<int> opened{0};
   for (int i = 0; i < 4; ++i) {
@@ -193,9 +203,11 @@ TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndUsed) {
   EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
   EXPECT_EQ(claim->entry.mapping_version, 2u) << "it has no rows yet";
   EXPECT_FALSE(claim->entry.maybe_sent);
+  Intent intent = IntentOf(claim->entry);
+  EXPECT_TRUE(ledger->intents().Announce(intent, kLease, {}).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, PostgresUpgradeTest, testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(Versions, PostgresUpgradeTest, testing::Values(1, 2, 3));
 
 TEST_F(PostgresLedgerTest, ALostConnectionIsOpenedAgain) {
   const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
@@ -243,6 +255,79 @@ TEST_F(PostgresLedgerTest, AChangeWithALostResponseIsMadeOnce) {
     EXPECT_TRUE(absl::IsAborted(ledger->Store(entry, kLease, {}))) << "that is another change";
   }
   std::filesystem::remove_all(folder);
+}
+
+TEST_F(PostgresLedgerTest, AChangeOfAnIntentWithALostResponseIsMadeOnce) {
+  std::string folder = testing::TempDir() + "mrproxy_XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  {
+    CuttingProxy proxy(folder, SocketFolder() + "/.s.PGSQL.5432");
+    const std::unique_ptr<Ledger> ledger =
+        MustOpen(schema_.Uri(StrCat("postgres://tester@/postgres?host=", folder)));
+    Intents& intents = ledger->intents();
+    const absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    Intent intent = IntentOf(claim->entry);
+    int before = proxy.connections();
+    const auto was_lost = [&] {
+      return proxy.connections() > std::exchange(before, proxy.connections());
+    };
+
+    proxy.LoseNextAnswer();
+    ASSERT_TRUE(intents.Announce(intent, kLease, {}).ok());
+    EXPECT_TRUE(was_lost());
+    EXPECT_EQ(intent.revision, 1u);
+    EXPECT_EQ(intent.spans[0].revision, 2u);
+    EXPECT_EQ(Revision(), 2u) << "once";
+
+    proxy.LoseNextAnswer();
+    ASSERT_TRUE(intents.Renew(intent, kLease, {}).ok());
+    EXPECT_TRUE(was_lost());
+    EXPECT_EQ(intent.revision, 2u);
+
+    Intent withdrawn = intent;
+    proxy.LoseNextAnswer();
+    ASSERT_TRUE(intents.Withdraw(withdrawn, {}).ok());
+    EXPECT_TRUE(was_lost());
+    EXPECT_EQ(withdrawn.spans[0].revision, 3u);
+    EXPECT_EQ(Revision(), 3u);
+    EXPECT_TRUE(absl::IsAborted(intents.Settle(intent, kLease, {}))) << "that is another change";
+
+    intent = withdrawn;
+    intent.id = std::string(32, '2');
+    ASSERT_TRUE(intents.Announce(intent, kLease, {}).ok());
+    const auto taken = intents.Take(intent.id, "two", /*owner_is_dead=*/true, kLease, {});
+    ASSERT_TRUE(taken.ok() && taken->has_value()) << taken.status();
+    intent = **taken;
+    EXPECT_EQ(intent.spans[0].revision, Revision());
+
+    proxy.LoseNextAnswer();
+    ASSERT_TRUE(intents.Settle(intent, kLease, {}).ok());
+    EXPECT_TRUE(was_lost());
+    EXPECT_EQ(intent.spans[0].revision, Revision());
+    EXPECT_EQ(ledger->ClaimObject({Key(), "one", 1, kLease}, {})->entry.position.row, 7u);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+// Its tables were granted before there were intents.
+TEST_F(PostgresLedgerTest, ARoleWithoutTheTableOfIntentsWorksWithoutThem) {
+  MustOpen(schema_.Uri());
+  const std::string role = "old_" + schema_.name();
+  schema_.Run(StrCat("CREATE ROLE ", role, " LOGIN; GRANT USAGE ON SCHEMA ", schema_.name(), " TO ",
+                     role, "; GRANT SELECT, INSERT, UPDATE, DELETE ON ", schema_.name(),
+                     ".millrace_objects TO ", role, "; GRANT SELECT ON ", schema_.name(),
+                     ".millrace_schema_version, ", schema_.name(), ".test_clock TO ", role));
+  {
+    const std::unique_ptr<Ledger> ledger =
+        MustOpen(schema_.Uri(StrCat("postgres://", role, "@/postgres?host=", SocketFolder())));
+    absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    EXPECT_TRUE(ledger->Store(claim->entry, kLease, {}).ok());
+    Intent intent = IntentOf(claim->entry);
+    EXPECT_TRUE(absl::IsPermissionDenied(ledger->intents().Announce(intent, kLease, {})));
+  }
+  schema_.Run(StrCat("DROP OWNED BY ", role, "; DROP ROLE ", role));
 }
 
 // As after a failover: the server that was the primary is read-only, until another replaces it.

@@ -72,10 +72,9 @@ class FirestoreLedgerFixture : public LedgerFixture {
   std::unique_ptr<Ledger> other_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Firestore, LedgerContract,
-                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
-                           return std::make_unique<FirestoreLedgerFixture>();
-                         }));
+std::unique_ptr<LedgerFixture> NewFixture() { return std::make_unique<FirestoreLedgerFixture>(); }
+INSTANTIATE_TEST_SUITE_P(Firestore, LedgerContract, testing::Values(&NewFixture));
+INSTANTIATE_TEST_SUITE_P(Firestore, IntentsContract, testing::Values(&NewFixture));
 
 class FirestoreLedgerTest : public testing::Test {
  protected:

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "connectors/postgres/connection.h"
+#include "connectors/postgres/postgres_intents.h"
 #include "pipeline/shared_ledger.h"
 
 namespace millrace {
@@ -19,7 +20,7 @@ using postgres::Address;
 using postgres::Connection;
 using postgres::Rows;
 
-constexpr uint64_t kSchemaVersion = 3;
+constexpr uint64_t kSchemaVersion = 4;
 constexpr size_t kMaxConnections = 3;
 constexpr size_t kPage = 1000;
 
@@ -51,11 +52,21 @@ CREATE TABLE IF NOT EXISTS millrace_objects (
   mapping_version bigint NOT NULL DEFAULT 1,
   config_parts text NOT NULL DEFAULT '',
   maybe_sent boolean NOT NULL DEFAULT false,
+  intent text COLLATE "C" NOT NULL DEFAULT '',
   PRIMARY KEY (object, version, config, destination)
+);
+CREATE TABLE IF NOT EXISTS millrace_intents (
+  id text COLLATE "C" PRIMARY KEY,
+  destination text COLLATE "C" NOT NULL,
+  owner text NOT NULL,
+  lease_until timestamptz NOT NULL,
+  revision bigint NOT NULL,
+  content text NOT NULL,
+  last_write text NOT NULL
 );
 CREATE TABLE IF NOT EXISTS millrace_schema_version (version integer NOT NULL);
 INSERT INTO millrace_schema_version
-  SELECT 3 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
+  SELECT 4 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
 )";
 // From any older version.
 constexpr char kUpgrade[] = R"(
@@ -63,8 +74,18 @@ SELECT pg_advisory_xact_lock(7883949219085214565);
 ALTER TABLE millrace_objects
   ADD COLUMN IF NOT EXISTS mapping_version bigint NOT NULL DEFAULT 1,
   ADD COLUMN IF NOT EXISTS config_parts text NOT NULL DEFAULT '',
-  ADD COLUMN IF NOT EXISTS maybe_sent boolean NOT NULL DEFAULT false;
-UPDATE millrace_schema_version SET version = 3 WHERE version < 3;
+  ADD COLUMN IF NOT EXISTS maybe_sent boolean NOT NULL DEFAULT false,
+  ADD COLUMN IF NOT EXISTS intent text COLLATE "C" NOT NULL DEFAULT '';
+CREATE TABLE IF NOT EXISTS millrace_intents (
+  id text COLLATE "C" PRIMARY KEY,
+  destination text COLLATE "C" NOT NULL,
+  owner text NOT NULL,
+  lease_until timestamptz NOT NULL,
+  revision bigint NOT NULL,
+  content text NOT NULL,
+  last_write text NOT NULL
+);
+UPDATE millrace_schema_version SET version = 4 WHERE version < 4;
 )";
 constexpr char kHasSchema[] = "SELECT to_regclass('millrace_schema_version') IS NOT NULL";
 constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
@@ -74,12 +95,13 @@ constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, "                 \
   MR_MICROS("lease_until") ", " MR_MICROS("started") ", " MR_MICROS("updated")            \
-  ", last_error, object_bytes, revision, mapping_version, config_parts, maybe_sent, last_write"
+  ", last_error, object_bytes, revision, mapping_version, config_parts, maybe_sent, intent, "       \
+  "last_write"
 #define MR_KEY "object = $1 AND version = $2 AND config = $3 AND destination = $4"
 // The condition for a row of another config that prevents this claim: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = $1 AND version = $2 AND config <> $3 AND destination = $4 AND " \
-  "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent)"
+  "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent OR intent <> '')"
 #define MR_LEASE "now() + $5::bigint * interval '1 microsecond'"
 
 // Returns the row after the claim and whether it was claimed; no row if a rival prevents it or the
@@ -100,7 +122,8 @@ constexpr char kClaim[] =
     "object_bytes = excluded.object_bytes, mapping_version = CASE WHEN old.position_row = 0 "
     "THEN excluded.mapping_version ELSE old.mapping_version END, "
     "config_parts = excluded.config_parts, revision = old.revision + 1, last_write = '' "
-    "WHERE old.state = 'open' AND (old.owner = '' OR old.owner = excluded.owner "
+    "WHERE old.state = 'open' AND old.intent = '' AND (old.owner = '' OR old.owner = "
+    "excluded.owner "
     "OR old.lease_until <= now()) RETURNING *) "
     "SELECT " MR_COLUMNS
     ", true FROM claimed UNION ALL "
@@ -109,6 +132,13 @@ constexpr char kClaim[] =
 constexpr char kFindRival[] =
     "SELECT " MR_COLUMNS ", " MR_MICROS("now()") " FROM millrace_objects WHERE " MR_RIVAL
                                                  " LIMIT 1";
+// A row with the owner and lease of the intent that covers it. Only this and the intents' own
+// statements use their table, so that roles without rights on it can work without intents.
+constexpr char kFindCovered[] =
+    "SELECT " MR_COLUMNS ", " MR_MICROS("now()")
+    ", (SELECT i.owner FROM millrace_intents AS i WHERE i.id = intent), "
+    "(SELECT " MR_MICROS("i.lease_until") " FROM millrace_intents AS i WHERE i.id = intent) "
+    "FROM millrace_objects WHERE " MR_KEY " AND intent <> ''";
 constexpr char kUnclaim[] = "DELETE FROM millrace_objects WHERE " MR_KEY
                             " AND owner = $5 AND revision = $6::bigint AND position_row = 0 "
                             "AND NOT maybe_sent";
@@ -120,7 +150,9 @@ constexpr char kStore[] =
     "last_error = $16, owner = CASE WHEN $8 = 'done' THEN '' ELSE owner END, "
     "lease_until = CASE WHEN $8 = 'done' THEN now() ELSE " MR_LEASE
     " END, updated = now(), revision = revision + 1, last_write = $17, maybe_sent = $18::boolean "
-    "WHERE " MR_KEY " AND owner = $6 AND revision = $7::bigint RETURNING " MR_COLUMNS;
+    "WHERE " MR_KEY
+    " AND owner = $6 AND revision = $7::bigint AND (intent = '' OR (state = $8 "
+    "AND position_row = $9::bigint AND position_byte = $10::bigint)) RETURNING " MR_COLUMNS;
 constexpr char kRelease[] =
     "UPDATE millrace_objects SET owner = '', lease_until = now(), updated = now(), "
     "revision = revision + 1, last_write = $7 "
@@ -143,14 +175,21 @@ constexpr char kNextPage[] =
 #undef MR_MICROS
 
 constexpr int kMaybeSent = 21;  // columns of MR_COLUMNS
-constexpr int kLastWrite = 22;
-constexpr int kClaimed = 23;
-constexpr int kNow = 23;
+constexpr int kIntent = 22;
+constexpr int kLastWrite = 23;
+constexpr int kClaimed = 24;
+constexpr int kNow = 24;
+constexpr int kIntentOwner = 25;
+constexpr int kIntentLease = 26;
 
 using Parameters = std::vector<std::string>;
 
 Parameters KeyParameters(const LedgerKey& key) {
   return {key.object, key.version, key.config, key.destination};
+}
+
+absl::Time TimeAt(const Rows& rows, int column) {
+  return absl::FromUnixMicros(static_cast<int64_t>(rows.Number(0, column)));
 }
 
 LedgerEntry ReadEntry(const Rows& rows, size_t row) {
@@ -173,6 +212,7 @@ LedgerEntry ReadEntry(const Rows& rows, size_t row) {
   entry.mapping_version = number();
   entry.config_parts = text();
   entry.maybe_sent = rows.True(row, kMaybeSent);
+  entry.intent = std::string(rows.Text(row, kIntent));
   return entry;
 }
 
@@ -180,8 +220,9 @@ class PostgresLedger : public Ledger {
  public:
   explicit PostgresLedger(const Address& address)
       : name_(address.name()),
-        connections_(kMaxConnections, [address] { return std::make_unique<Connection>(address); }) {
-  }
+        connections_(kMaxConnections, [address] { return std::make_unique<Connection>(address); }),
+        intents_([this](const char* sql, const Parameters& parameters,
+                        const std::stop_token& stop) { return Execute(sql, parameters, stop); }) {}
 
   // Creates nothing. False: there is no ledger.
   absl::StatusOr<bool> PrepareToRead(const std::stop_token& stop) {
@@ -194,7 +235,7 @@ class PostgresLedger : public Ledger {
     }
     return absl::FailedPreconditionError(
         StrCat("the ledger ", name_, " was written by an older Millrace: the next import or watch ",
-               "adds the columns that it lacks"));
+               "adds the tables and columns that it lacks"));
   }
 
   absl::Status Prepare(const std::stop_token& stop) {
@@ -207,8 +248,8 @@ class PostgresLedger : public Ledger {
     ASSIGN_OR_RETURN(Rows version, Execute(kVersion, {}, stop));
     if (version.Number(0, 0) < kSchemaVersion) {
       RETURN_IF_ERROR(Annotate(Define(kUpgrade, stop),
-                               "adding columns to the ledger's table (the role that owns it can "
-                               "add them: see docs/connectors/postgres.md)"));
+                               "adding to the ledger's tables (the role that owns them can do "
+                               "it: see docs/connectors/postgres.md)"));
       ASSIGN_OR_RETURN(version, Execute(kVersion, {}, stop));
     }
     return CheckIsKnown(version.Number(0, 0));
@@ -236,6 +277,11 @@ class PostgresLedger : public Ledger {
       if (rows.size() > 0) {
         claim.entry = ReadEntry(rows, 0);
         claimed = rows.True(0, kClaimed);
+        if (!claim.entry.intent.empty()) {
+          ASSIGN_OR_RETURN(const std::optional<Claim> covered, FindCovered(request, stop));
+          if (covered) return *covered;
+          continue;  // the commit has ended meanwhile
+        }
         if (claimed) claim.outcome = Claim::Outcome::kClaimed;
         if (claim.entry.state == LedgerState::kDone) claim.outcome = Claim::Outcome::kDone;
         if (claim.outcome == Claim::Outcome::kDone || claim.entry.position.row > 0) return claim;
@@ -306,6 +352,8 @@ class PostgresLedger : public Ledger {
     }
   }
 
+  Intents& intents() override { return intents_; }
+
  private:
   absl::Status Define(const char* statements, const std::stop_token& stop) {
     const auto connection = connections_.Borrow(stop);
@@ -331,9 +379,17 @@ class PostgresLedger : public Ledger {
     ASSIGN_OR_RETURN(const Rows rows, Execute(kFindRival, KeyParameters(key), stop));
     if (rows.size() == 0) return std::nullopt;
     Claim claim{.entry = ReadEntry(rows, 0)};
-    claim.outcome = OutcomeForRival(
-        claim.entry, absl::FromUnixMicros(static_cast<int64_t>(rows.Number(0, kNow))));
+    claim.outcome = OutcomeForRival(claim.entry, TimeAt(rows, kNow));
     return claim;
+  }
+
+  // Nullopt if no intent covers the row.
+  absl::StatusOr<std::optional<Claim>> FindCovered(const ClaimRequest& request,
+                                                   const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(const Rows rows, Execute(kFindCovered, KeyParameters(request.key), stop));
+    if (rows.size() == 0) return std::nullopt;
+    return ClaimUnderIntent(ReadEntry(rows, 0), std::string(rows.Text(0, kIntentOwner)),
+                            TimeAt(rows, kIntentLease), request.owner, TimeAt(rows, kNow));
   }
 
   absl::Status Unclaim(const LedgerEntry& entry, const std::stop_token& stop) {
@@ -351,7 +407,13 @@ class PostgresLedger : public Ledger {
     ASSIGN_OR_RETURN(Rows rows, Execute(sql, parameters, stop));
     if (rows.size() == 0) {
       ASSIGN_OR_RETURN(rows, Execute(kFind, KeyParameters(entry.key), stop));
-      if (rows.size() == 0 || rows.Text(0, kLastWrite) != id) return TakenOver(entry.key);
+      if (rows.size() == 0) return TakenOver(entry.key);
+      if (rows.Text(0, kLastWrite) != id) {
+        const LedgerEntry row = ReadEntry(rows, 0);
+        const bool same = row.revision == entry.revision && row.owner == entry.owner;
+        if (same) RETURN_IF_ERROR(CheckStore(entry, row));
+        return TakenOver(entry.key);
+      }
     }
     const std::string last_error = std::move(entry.last_error);
     entry = ReadEntry(rows, 0);
@@ -361,6 +423,7 @@ class PostgresLedger : public Ledger {
 
   const std::string name_;
   Pool<Connection> connections_;
+  PostgresIntents intents_;
 };
 
 }  // namespace

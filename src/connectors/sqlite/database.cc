@@ -184,7 +184,8 @@ absl::StatusOr<Database> Database::Open(const std::string& path, absl::Duration 
     return absl::PermissionDeniedError(StrCat("ledger ", path, " may not be written"));
   }
   RETURN_IF_ERROR(opened.UseWriteAheadLog());
-  // With a write-ahead log this loses nothing if the process dies.
+  // With a write-ahead log this loses nothing if the process dies. Transaction changes it for what
+  // must survive more.
   RETURN_IF_ERROR(opened.Execute("PRAGMA synchronous=NORMAL"));
   return opened;
 }
@@ -216,5 +217,28 @@ absl::StatusOr<Statement> Database::Prepare(const std::string& sql) {
 }
 
 int Database::changes() const { return sqlite3_changes(database_.get()); }
+
+absl::StatusOr<std::unique_ptr<Transaction>> Transaction::Begin(Database& database,
+                                                                Durability durability) {
+  std::unique_ptr<Transaction> begun(new Transaction(database, durability));
+  if (durability == Durability::kPowerLoss) {
+    RETURN_IF_ERROR(database.Execute("PRAGMA synchronous=FULL"));
+  }
+  RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
+  begun->is_open_ = true;
+  return begun;
+}
+
+absl::Status Transaction::Commit() {
+  RETURN_IF_ERROR(database_.Execute("COMMIT"));
+  is_open_ = false;
+  return absl::OkStatus();
+}
+
+// An error that ended the transaction already makes the rollback one too.
+Transaction::~Transaction() {
+  if (is_open_) (void)database_.Execute("ROLLBACK");
+  if (durability_ == Durability::kPowerLoss) (void)database_.Execute("PRAGMA synchronous=NORMAL");
+}
 
 }  // namespace millrace::sqlite

@@ -108,6 +108,31 @@ class Database {
   std::string path_;
 };
 
+// A transaction that writes, which ends without effect unless it is committed. No other statement
+// of the database may be begun before it.
+class Transaction {
+ public:
+  // What its commit survives. Both survive a crash of the process.
+  enum class Durability { kProcessCrash, kPowerLoss };
+
+  // Waits for other processes that write. Errors as of Statement::Step().
+  static absl::StatusOr<std::unique_ptr<Transaction>> Begin(
+      Database& database, Durability durability = Durability::kProcessCrash);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  absl::Status Commit();
+
+ private:
+  Transaction(Database& database, Durability durability)
+      : database_(database), durability_(durability) {}
+
+  Database& database_;
+  const Durability durability_;
+  bool is_open_ = false;
+};
+
 }  // namespace millrace::sqlite
 
 #endif  // MILLRACE_CONNECTORS_SQLITE_DATABASE_H_

@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/sqlite/database.h"
+#include "connectors/sqlite/sqlite_intents.h"
+#include "pipeline/shared_ledger.h"
 
 namespace millrace {
 namespace {
@@ -18,13 +20,13 @@ using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Use;
 
-constexpr uint64_t kSchemaVersion = 3;
+constexpr uint64_t kSchemaVersion = 4;
 constexpr absl::Duration kBusy = absl::Seconds(10);
 constexpr size_t kPage = 256;
 
 constexpr char kSchema[] = R"(
 CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
-INSERT INTO schema_version VALUES (3);
+INSERT INTO schema_version VALUES (4);
 CREATE TABLE objects (
   object TEXT NOT NULL,
   version TEXT NOT NULL,
@@ -48,8 +50,17 @@ CREATE TABLE objects (
   mapping_version INTEGER NOT NULL DEFAULT 1,
   config_parts TEXT NOT NULL DEFAULT '',
   maybe_sent INTEGER NOT NULL DEFAULT 0,
+  intent TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (object, version, config, destination)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE intents (
+  id TEXT NOT NULL PRIMARY KEY,
+  destination TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  lease_until_us INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  content TEXT NOT NULL
+) STRICT;
 )";
 // From each version to the next, beginning with the first.
 constexpr const char* kUpgrades[] = {
@@ -61,6 +72,18 @@ UPDATE schema_version SET version = 2;
     R"(
 ALTER TABLE objects ADD COLUMN maybe_sent INTEGER NOT NULL DEFAULT 0;
 UPDATE schema_version SET version = 3;
+)",
+    R"(
+CREATE TABLE intents (
+  id TEXT NOT NULL PRIMARY KEY,
+  destination TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  lease_until_us INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  content TEXT NOT NULL
+) STRICT;
+ALTER TABLE objects ADD COLUMN intent TEXT NOT NULL DEFAULT '';
+UPDATE schema_version SET version = 4;
 )"};
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
@@ -69,13 +92,14 @@ static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
   "object, version, config, destination, state, position_row, position_byte, rows_read, " \
   "rows_accepted, rows_rejected, rows_filtered, events_accepted, owner, lease_until_us, " \
   "started_us, updated_us, last_error, object_bytes, revision"
-#define MR_COLUMNS MR_OLD_COLUMNS ", mapping_version, config_parts, maybe_sent"
-#define MR_COLUMNS_OF_1 MR_OLD_COLUMNS ", 1, '', 0"
-#define MR_COLUMNS_OF_2 MR_OLD_COLUMNS ", mapping_version, config_parts, 0"
+#define MR_COLUMNS MR_OLD_COLUMNS ", mapping_version, config_parts, maybe_sent, intent"
+#define MR_COLUMNS_OF_1 MR_OLD_COLUMNS ", 1, '', 0, ''"
+#define MR_COLUMNS_OF_2 MR_OLD_COLUMNS ", mapping_version, config_parts, 0, ''"
+#define MR_COLUMNS_OF_3 MR_OLD_COLUMNS ", mapping_version, config_parts, maybe_sent, ''"
 // The condition for a row of another config that prevents this claim: MayHaveSent().
 #define MR_RIVAL                                                            \
   "object = ?1 AND version = ?2 AND config <> ?3 AND destination = ?4 AND " \
-  "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent)"
+  "(state = 'done' OR position_row > 0 OR owner <> '' OR maybe_sent OR intent <> '')"
 #define MR_KEY "object = ? AND version = ? AND config = ? AND destination = ?"
 
 constexpr char kClaim[] =
@@ -89,20 +113,27 @@ constexpr char kClaim[] =
     "owner = ?5, lease_until_us = ?6, updated_us = ?7, "
     "object_bytes = ?8, mapping_version = iif(position_row = 0, ?9, mapping_version), "
     "config_parts = ?10, revision = revision + 1 "
-    "WHERE state = 'open' AND (owner = '' OR owner = ?5 OR lease_until_us <= ?7) "
+    "WHERE state = 'open' AND intent = '' AND (owner = '' OR owner = ?5 OR lease_until_us <= ?7) "
     "RETURNING " MR_COLUMNS;
 constexpr char kFindRival[] = "SELECT " MR_COLUMNS " FROM objects WHERE " MR_RIVAL " LIMIT 1";
-constexpr char kFind[] = "SELECT " MR_COLUMNS " FROM objects WHERE " MR_KEY;
+// With the owner and lease of the intent that covers the row.
+constexpr char kFind[] = "SELECT " MR_COLUMNS
+                         ", (SELECT i.owner FROM intents AS i WHERE i.id = intent), "
+                         "(SELECT i.lease_until_us FROM intents AS i WHERE i.id = intent) "
+                         "FROM objects WHERE " MR_KEY;
 constexpr char kStore[] =
     "UPDATE objects SET state = ?, position_row = ?, position_byte = ?, rows_read = ?, "
     "rows_accepted = ?, rows_rejected = ?, rows_filtered = ?, events_accepted = ?, "
     "last_error = ?, maybe_sent = ?, owner = ?, lease_until_us = ?, updated_us = ?, "
     "revision = revision + 1 "
-    "WHERE " MR_KEY " AND revision = ? AND owner = ? AND owner <> ''";
+    "WHERE " MR_KEY
+    " AND revision = ? AND owner = ? AND owner <> '' "
+    "AND (intent = '' OR (state = ?1 AND position_row = ?2 AND position_byte = ?3)) "
+    "RETURNING intent";
 constexpr char kRelease[] =
     "UPDATE objects SET owner = '', lease_until_us = ?1, updated_us = ?1, revision = revision + 1 "
     "WHERE object = ?2 AND version = ?3 AND config = ?4 AND destination = ?5 AND revision = ?6 "
-    "AND owner = ?7 AND owner <> ''";
+    "AND owner = ?7 AND owner <> '' RETURNING intent";
 constexpr char kForget[] =
     "DELETE FROM objects WHERE object = ? AND version = ? AND destination = ? RETURNING config";
 #define MR_PAGE(columns, where)                           \
@@ -118,12 +149,13 @@ struct PageSql {
   { MR_PAGE(columns, ""), MR_PAGE(columns, MR_AFTER) }
 // By the version of the schema, beginning with the first.
 constexpr PageSql kPages[] = {MR_PAGES(MR_COLUMNS_OF_1), MR_PAGES(MR_COLUMNS_OF_2),
-                              MR_PAGES(MR_COLUMNS)};
+                              MR_PAGES(MR_COLUMNS_OF_3), MR_PAGES(MR_COLUMNS)};
 static_assert(std::size(kPages) == kSchemaVersion);
 
 #undef MR_PAGES
 #undef MR_AFTER
 #undef MR_PAGE
+#undef MR_COLUMNS_OF_3
 #undef MR_COLUMNS_OF_2
 #undef MR_COLUMNS_OF_1
 #undef MR_COLUMNS
@@ -159,6 +191,7 @@ LedgerEntry ReadEntry(Statement& row) {
   entry.mapping_version = row.NextNumber();
   entry.config_parts = row.NextText();
   entry.maybe_sent = row.NextNumber() != 0;
+  entry.intent = row.NextText();
   return entry;
 }
 
@@ -283,21 +316,12 @@ class SqliteLedgerReader : public LedgerReader {
 
 class SqliteLedger : public Ledger {
  public:
-  SqliteLedger(Database database, Clock& clock) : clock_(clock), database_(std::move(database)) {}
+  SqliteLedger(Database database, Clock& clock)
+      : clock_(clock), database_(std::move(database)), intents_(mutex_, database_, clock) {}
 
   absl::Status Prepare() {
-    absl::MutexLock lock(&mutex_);
-    // Only one of several processes that open a new file creates the tables.
-    RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
-    RETURN_IF_ERROR(PrepareSchema(database_));
-    RETURN_IF_ERROR(database_.Execute("COMMIT"));
-    ASSIGN_OR_RETURN(claim_, database_.Prepare(kClaim));
-    ASSIGN_OR_RETURN(find_, database_.Prepare(kFind));
-    ASSIGN_OR_RETURN(find_rival_, database_.Prepare(kFindRival));
-    ASSIGN_OR_RETURN(store_, database_.Prepare(kStore));
-    ASSIGN_OR_RETURN(release_, database_.Prepare(kRelease));
-    ASSIGN_OR_RETURN(forget_, database_.Prepare(kForget));
-    return pages_.Prepare(database_, kPages[kSchemaVersion - 1]);
+    RETURN_IF_ERROR(PrepareRows());
+    return intents_.Prepare();
   }
 
   absl::StatusOr<Claim> ClaimObject(const ClaimRequest& request, std::stop_token stop) override {
@@ -311,7 +335,7 @@ class SqliteLedger : public Ledger {
         claim.outcome = Claim::Outcome::kClaimed;
         return claim;
       }
-      ASSIGN_OR_RETURN(const bool refused, ReadRefusal(request.key, claim));
+      ASSIGN_OR_RETURN(const bool refused, ReadRefusal(request, claim));
       if (refused) return claim;  // else another process has changed the rows meanwhile
     }
   }
@@ -332,7 +356,7 @@ class SqliteLedger : public Ledger {
     store_.Bind(owner).Bind(lease_until).Bind(now);
     BindKey(store_, entry.key);
     store_.Bind(entry.revision).Bind(entry.owner);
-    RETURN_IF_ERROR(ChangeOne(store_, entry.key));
+    RETURN_IF_ERROR(ChangeOne(store_, entry));
     entry.owner = owner;
     entry.lease_until = lease_until;
     entry.updated = now;
@@ -349,7 +373,7 @@ class SqliteLedger : public Ledger {
     release_.Bind(now);
     BindKey(release_, entry.key);
     release_.Bind(entry.revision).Bind(entry.owner);
-    RETURN_IF_ERROR(ChangeOne(release_, entry.key));
+    RETURN_IF_ERROR(ChangeOne(release_, entry));
     entry.owner.clear();
     entry.lease_until = entry.updated = now;
     ++entry.revision;
@@ -376,7 +400,24 @@ class SqliteLedger : public Ledger {
     return VisitPages([&](const LedgerKey* after) { return ReadPage(after, stop); }, visit);
   }
 
+  Intents& intents() override { return intents_; }
+
  private:
+  absl::Status PrepareRows() {
+    absl::MutexLock lock(&mutex_);
+    // Only one of several processes that open a new file creates the tables.
+    RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
+    RETURN_IF_ERROR(PrepareSchema(database_));
+    RETURN_IF_ERROR(database_.Execute("COMMIT"));
+    ASSIGN_OR_RETURN(claim_, database_.Prepare(kClaim));
+    ASSIGN_OR_RETURN(find_, database_.Prepare(kFind));
+    ASSIGN_OR_RETURN(find_rival_, database_.Prepare(kFindRival));
+    ASSIGN_OR_RETURN(store_, database_.Prepare(kStore));
+    ASSIGN_OR_RETURN(release_, database_.Prepare(kRelease));
+    ASSIGN_OR_RETURN(forget_, database_.Prepare(kForget));
+    return pages_.Prepare(database_, kPages[kSchemaVersion - 1]);
+  }
+
   // As it will be read back.
   absl::Time Now() { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
 
@@ -390,20 +431,28 @@ class SqliteLedger : public Ledger {
     return ReadOne(claim_, entry);
   }
 
-  // Why `key` was not claimed; false if the reason no longer applies.
-  absl::StatusOr<bool> ReadRefusal(const LedgerKey& key, Claim& claim)
+  // Why the object was not claimed; false if the reason no longer applies.
+  absl::StatusOr<bool> ReadRefusal(const ClaimRequest& request, Claim& claim)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const Use use(find_);
-    BindKey(find_, key);
-    ASSIGN_OR_RETURN(const bool found, ReadOne(find_, claim.entry));
-    const bool has_position = found && claim.entry.position.row > 0;
+    BindKey(find_, request.key);
+    ASSIGN_OR_RETURN(const bool found, find_.Step());
+    if (found) claim.entry = ReadEntry(find_);
+    if (found && !claim.entry.intent.empty()) {
+      std::string owner = find_.NextText();
+      const absl::Time lease_until = find_.NextTime();
+      claim = ClaimUnderIntent(std::move(claim.entry), std::move(owner), lease_until, request.owner,
+                               Now());
+      return true;
+    }
     if (found && claim.entry.state == LedgerState::kDone) {
       claim.outcome = Claim::Outcome::kDone;
       return true;
     }
+    const bool has_position = found && claim.entry.position.row > 0;
     if (!has_position) {
       const Use use_rival(find_rival_);
-      BindKey(find_rival_, key);
+      BindKey(find_rival_, request.key);
       LedgerEntry rival;
       ASSIGN_OR_RETURN(const bool has_rival, ReadOne(find_rival_, rival));
       if (has_rival) {
@@ -416,11 +465,22 @@ class SqliteLedger : public Ledger {
     return found;
   }
 
-  absl::Status ChangeOne(Statement& change, const LedgerKey& key)
+  // `change` returns the intent of the row that it changed.
+  absl::Status ChangeOne(Statement& change, LedgerEntry& entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    RETURN_IF_ERROR(change.Run());
-    if (database_.changes() == 1) return absl::OkStatus();
-    return absl::AbortedError(StrCat(key.object, " was taken over by another worker"));
+    ASSIGN_OR_RETURN(const bool changed, change.Step());
+    if (changed) {
+      entry.intent = change.NextText();
+      return change.Run();  // which commits
+    }
+    const Use use(find_);
+    BindKey(find_, entry.key);
+    LedgerEntry row;
+    ASSIGN_OR_RETURN(const bool found, ReadOne(find_, row));
+    if (found && row.revision == entry.revision && row.owner == entry.owner) {
+      RETURN_IF_ERROR(CheckStore(entry, row));
+    }
+    return TakenOver(entry.key);
   }
 
   absl::StatusOr<std::vector<LedgerEntry>> ReadPage(const LedgerKey* after,
@@ -441,6 +501,7 @@ class SqliteLedger : public Ledger {
   Statement release_ ABSL_GUARDED_BY(mutex_);
   Statement forget_ ABSL_GUARDED_BY(mutex_);
   RowPages pages_ ABSL_GUARDED_BY(mutex_);
+  SqliteIntents intents_;
 };
 
 }  // namespace

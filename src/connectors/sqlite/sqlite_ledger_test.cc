@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +19,20 @@
 #include "base/strings.h"
 #include "connectors/sqlite/database.h"
 #include "pipeline/testing/ledger_contract.h"
+
+namespace {
+std::atomic<int> syncs{0};
+}  // namespace
+
+// SQLite calls these, which count.
+extern "C" __attribute__((visibility("default"))) int fsync(int fd) {
+  ++syncs;
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+extern "C" __attribute__((visibility("default"))) int fdatasync(int fd) {
+  ++syncs;
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace millrace {
 namespace {
@@ -108,10 +124,9 @@ class SqliteLedgerFixture : public LedgerFixture {
   std::unique_ptr<Ledger> other_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract,
-                         testing::Values([]() -> std::unique_ptr<LedgerFixture> {
-                           return std::make_unique<SqliteLedgerFixture>();
-                         }));
+std::unique_ptr<LedgerFixture> NewFixture() { return std::make_unique<SqliteLedgerFixture>(); }
+INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(&NewFixture));
+INSTANTIATE_TEST_SUITE_P(Sqlite, IntentsContract, testing::Values(&NewFixture));
 
 class SqliteLedgerTest : public testing::Test {
  protected:
@@ -175,6 +190,65 @@ TEST_F(SqliteLedgerTest, AProcessThatDiesLosesNothing) {
                       {})
                   .ok());
   EXPECT_EQ(found, kObjects);
+}
+
+// Nothing else waits for the disk.
+TEST_F(SqliteLedgerTest, AnAnnouncementIsOnTheDiskWhenItReturns) {
+  const std::unique_ptr<Ledger> ledger = MustOpen(folder_ / "ledger.db", clock_);
+  const LedgerKey key{"o", "1", "c", "d"};
+  auto claim = ledger->ClaimObject({key, "one", 1, absl::Minutes(1)}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  Intent intent{.id = std::string(32, '1'), .destination = "d", .owner = "one"};
+  intent.spans.push_back({.object = key, .revision = claim->entry.revision, .after = {.row = 3}});
+  syncs = 0;
+  ASSERT_TRUE(ledger->intents().Announce(intent, absl::Minutes(1), {}).ok());
+  EXPECT_GT(syncs, 0);
+  syncs = 0;
+  ASSERT_TRUE(ledger->intents().Renew(intent, absl::Minutes(1), {}).ok());
+  ASSERT_TRUE(ledger->intents().Settle(intent, absl::Minutes(1), {}).ok());
+  claim->entry.revision = intent.spans[0].revision;
+  claim->entry.position.row = 4;
+  ASSERT_TRUE(ledger->Store(claim->entry, absl::Minutes(1), {}).ok());
+  EXPECT_EQ(syncs, 0);
+}
+
+// The announcement and the rows that it covers are one transaction.
+TEST_F(SqliteLedgerTest, AProcessThatDiesLeavesItsAnnouncement) {
+  const std::string path = folder_ / "ledger.db";
+  const LedgerKey key{"o", "1", "c", "d"};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
+    auto claim = (*ledger)->ClaimObject({key, "child", 1, absl::Minutes(1)}, {});
+    Intent intent{.id = std::string(32, '1'), .destination = "d", .owner = "child"};
+    intent.spans.push_back({.object = key, .revision = claim->entry.revision, .after = {.row = 3}});
+    if (!(*ledger)->intents().Announce(intent, absl::Minutes(1), {}).ok()) ::_exit(1);
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  auto taken = ledger->intents().Take(std::string(32, '1'), "heir", /*owner_is_dead=*/true,
+                                      absl::Minutes(1), {});
+  ASSERT_TRUE(taken.ok() && taken->has_value()) << taken.status();
+  ASSERT_TRUE(ledger->intents().Settle(**taken, absl::Minutes(1), {}).ok());
+  const auto claim = ledger->ClaimObject({key, "heir", 1, absl::Minutes(1)}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->entry.position.row, 3u);
+}
+
+TEST_F(SqliteLedgerTest, ADamagedAnnouncementIsAnError) {
+  const std::string path = folder_ / "ledger.db";
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  auto database = sqlite::Database::Open(path, absl::Seconds(1));
+  ASSERT_TRUE(
+      database.ok() &&
+      database->Execute("INSERT INTO intents VALUES ('i', 'd', 'o', 0, 1, '{\"parts\":')").ok());
+  EXPECT_TRUE(absl::IsDataLoss(ledger->intents().List("d", {}).status()));
+  EXPECT_TRUE(
+      absl::IsDataLoss(ledger->intents().Take("i", "me", false, absl::Minutes(1), {}).status()));
+  EXPECT_TRUE(ledger->intents().List("e", {}).ok()) << "the next call works";
 }
 
 TEST_F(SqliteLedgerTest, ManyProcessesMayOpenANewFileAtOnce) {
@@ -319,6 +393,36 @@ TEST_F(SqliteLedgerTest, AFileOfFormat2IsUpgraded) {
   EXPECT_TRUE(claim->entry.maybe_sent);
 }
 
+TEST_F(SqliteLedgerTest, AFileOfFormat3IsUpgraded) {
+  const std::string path = folder_ / "ledger.db";
+  {
+    auto database = sqlite::Database::Open(path, absl::Seconds(1));
+    ASSERT_TRUE(database.ok() && database->Execute(kFormat1).ok());
+    ASSERT_TRUE(database
+                    ->Execute("ALTER TABLE objects ADD COLUMN mapping_version INTEGER NOT NULL "
+                              "DEFAULT 1; ALTER TABLE objects ADD COLUMN config_parts TEXT NOT "
+                              "NULL DEFAULT 'a:1'; ALTER TABLE objects ADD COLUMN maybe_sent "
+                              "INTEGER NOT NULL DEFAULT 0; UPDATE schema_version SET version = 3; "
+                              "DELETE FROM objects WHERE config = 'old'; "
+                              "UPDATE objects SET maybe_sent = 1")
+                    .ok());
+  }
+  EXPECT_THAT(ObjectsReadFrom(path), testing::ElementsAre("o"));
+  const std::unique_ptr<Ledger> ledger = MustOpen(path, clock_);
+  const LedgerKey key{"o", "1", "new", "d"};
+  const auto claim =
+      ledger->ClaimObject({.key = key, .owner = "me", .lease = absl::Minutes(1)}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Ledger::Claim::Outcome::kClaimed);
+  EXPECT_EQ(claim->entry.position.row, 4u);
+  EXPECT_TRUE(claim->entry.maybe_sent);
+  EXPECT_EQ(claim->entry.intent, "");
+  Intent intent{.id = std::string(32, '1'), .destination = "d", .owner = "me"};
+  intent.spans.push_back({.object = key, .revision = claim->entry.revision, .after = {.row = 9}});
+  EXPECT_TRUE(ledger->intents().Announce(intent, absl::Minutes(1), {}).ok());
+  EXPECT_THAT(ObjectsReadFrom(path), testing::ElementsAre("o"));
+}
+
 TEST_F(SqliteLedgerTest, ReadingMakesNothing) {
   EXPECT_THAT(ObjectsReadFrom(folder_ / "no/such/ledger.db"), testing::IsEmpty());
   EXPECT_FALSE(fs::exists(folder_ / "no"));
@@ -396,10 +500,8 @@ TEST_F(SqliteLedgerTest, ADamagedPageIsAnErrorThatNamesTheFile) {
   }
   {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(3 * 4096);
-    file << std::string(4096, '\xff');
-    file.seekp(4 * 4096);
-    file << std::string(4096, '\xff');
+    file.seekp(5 * 4096);  // after the roots of the tables
+    file << std::string(2 * 4096, '\xff');
   }
   absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenSqliteLedger(path, clock_);
   absl::Status status = ledger.status();

@@ -1,6 +1,7 @@
-// The contract of every Ledger (pipeline/ledger.h), as a test suite. Include it in one file of a
-// test program and instantiate it:
+// The contract of every Ledger (pipeline/ledger.h), as two test suites. Include it in one file of a
+// test program and instantiate both:
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(LedgerMaker{&NewFixture}));
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, IntentsContract, testing::Values(LedgerMaker{&NewFixture}));
 #ifndef MILLRACE_PIPELINE_TESTING_LEDGER_CONTRACT_H_
 #define MILLRACE_PIPELINE_TESTING_LEDGER_CONTRACT_H_
 
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/strings.h"
+#include "pipeline/testing/intents_contract.h"
 #include "pipeline/testing/ledger_config_contract.h"
 #include "pipeline/testing/ledger_fixture.h"
 

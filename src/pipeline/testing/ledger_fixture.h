@@ -104,6 +104,7 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
     EXPECT_EQ(a.mapping_version, b.mapping_version);
     EXPECT_EQ(a.config_parts, b.config_parts);
     EXPECT_EQ(a.maybe_sent, b.maybe_sent);
+    EXPECT_EQ(a.intent, b.intent);
   }
 
   // The same object under another config.
