@@ -40,7 +40,7 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-enum class Kind { kDirect, kWithCursor };
+enum class Kind { kDirect, kWithCursor, kStaged };
 
 // The parameter is the kind of the destination.
 class Crash : public testing::TestWithParam<Kind> {
@@ -53,6 +53,7 @@ class Crash : public testing::TestWithParam<Kind> {
   std::unique_ptr<PipelineSimulation> NewWorld() const {
     auto world = std::make_unique<PipelineSimulation>();
     if (GetParam() == Kind::kWithCursor) world->KeepCursor();
+    if (GetParam() == Kind::kStaged) world->UseStaging();
     world->objects = SmallObjects();
     return world;
   }
@@ -126,7 +127,7 @@ TEST_P(Crash, AtEachStepOfSeveralWorkers) {
 
 TEST_P(Crash, AtEachStepWhileWritesFail) {
   KillAtEachStep([](PipelineSimulation& world) {
-    world.destination.set_script([](uint64_t n) {
+    world.set_write_script([](uint64_t n) {
       constexpr FakeWrite kScript[] = {FakeWrite::kResponseLost, FakeWrite::kDurable,
                                        FakeWrite::kRetry, FakeWrite::kThrottled};
       return kScript[n % 4];
@@ -154,7 +155,7 @@ TEST_P(Crash, AtEachStepOfSeveralWorkersWhileRowsFanOut) {
     world.options.initial_writes = world.options.max_writes = 3;
     world.options.join_rows = 2;
     world.chunk_rows = 2;
-    world.destination.set_script(
+    world.set_write_script(
         [](uint64_t n) { return n % 5 == 3 ? FakeWrite::kResponseLost : FakeWrite::kDurable; });
   });
 }
@@ -261,6 +262,7 @@ TEST_P(Crash, TwiceInARow) {
 // After a crash of the machine the ledger may be at an earlier state it had; dead letters, which
 // are synced, are not.
 TEST_P(Crash, OfTheMachineBringsTheLedgerBackToAnEarlierState) {
+  if (GetParam() == Kind::kStaged) GTEST_SKIP() << "announced commits survive a power loss";
   for (uint64_t step = 0; step < 100; ++step) {
     SCOPED_TRACE(StrCat("killed at step ", step));
     const std::unique_ptr<PipelineSimulation> world = NewWorld();
@@ -305,7 +307,7 @@ std::unique_ptr<PipelineSimulation> Crash::RandomWorld(Dice& dice) const {
     };
   }
   world->options.ledger_interval = dice.OneIn(2) ? absl::ZeroDuration() : absl::Seconds(1);
-  world->destination.set_script([seed = dice.Below(1'000'000)](uint64_t n) {
+  world->set_write_script([seed = dice.Below(1'000'000)](uint64_t n) {
     switch (Dice(seed + n).Below(40)) {
       case 0:
       case 1:
@@ -349,7 +351,7 @@ TEST_P(Crash, RandomSchedules) {
       if (dice.OneIn(2)) world->clock.Advance(2 * world->options.lease);
       if (std::exchange(config_changes, false)) world->ChangeConfig("changed");
     }
-    world->destination.set_script([](uint64_t) { return FakeWrite::kDurable; });
+    world->set_write_script([](uint64_t) { return FakeWrite::kDurable; });
     Finish(*world);
     if (HasFailure()) return;
   }
@@ -368,7 +370,7 @@ TEST_P(Crash, TwoRunsShareOneLedger) {
     one.join();
     other.join();
     EXPECT_EQ(world->CheckPromise(), "");
-    world->destination.set_script([](uint64_t) { return FakeWrite::kDurable; });
+    world->set_write_script([](uint64_t) { return FakeWrite::kDurable; });
     Finish(*world);
     if (HasFailure()) return;
   }
@@ -406,15 +408,16 @@ TEST_P(Crash, RunsThatLiveLoseTheirLeases) {
       EXPECT_EQ(reported.rejected, recorded.rejected);
       EXPECT_EQ(reported.filtered, recorded.filtered);
     }
-    world->destination.set_script([](uint64_t) { return FakeWrite::kDurable; });
+    world->set_write_script([](uint64_t) { return FakeWrite::kDurable; });
     Finish(*world);
     if (HasFailure()) return;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Crash, testing::Values(Kind::kDirect, Kind::kWithCursor),
+INSTANTIATE_TEST_SUITE_P(, Crash, testing::Values(Kind::kDirect, Kind::kWithCursor, Kind::kStaged),
                          [](const testing::TestParamInfo<Kind>& info) {
-                           return info.param == Kind::kDirect ? "Direct" : "WithCursor";
+                           if (info.param == Kind::kDirect) return "Direct";
+                           return info.param == Kind::kStaged ? "Staged" : "WithCursor";
                          });
 
 }  // namespace

@@ -111,7 +111,7 @@ class Epochs {
   bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration CloseTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsWoken() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return IsDue() || CloseTime() < sleeps_until_;
+    return IsDue() || CloseTime() < sleeps_until_ || CloseTime() <= clock_.Elapsed();
   }
 
   const CommitLimits limits_;
