@@ -120,7 +120,10 @@ void EpochCommitter::Close() {
 void EpochCommitter::Run() {
   pthread_setname_np(pthread_self(), "mr-commit");
   while (const std::optional<Epochs::Epoch> epoch = epochs_.AwaitCommit()) {
-    const absl::Status status = Commit(*epoch);
+    // If a stop came between, it is left to be removed as an orphan. The next one must not be
+    // staged on top of it.
+    const bool is_left = !epoch->is_whole && context_.stop_source.requested();
+    const absl::Status status = is_left ? context_.stop_source.reason() : Commit(*epoch);
     if (!status.ok()) {
       epochs_.Abort();
       context_.stop_source.RequestStop(status);
@@ -131,8 +134,6 @@ void EpochCommitter::Run() {
 }
 
 absl::Status EpochCommitter::Commit(const Epochs::Epoch& epoch) {
-  // After a stop it is left, and removed as an orphan.
-  if (!epoch.is_whole && context_.stop_source.requested()) return absl::OkStatus();
   Intent intent{.id = NewId(epoch)};
   ASSIGN_OR_RETURN(intent.parts, Seal(intent.id));
   if (intent.parts.empty()) {
@@ -237,6 +238,7 @@ void EpochCommitter::Lose(const Epochs::Epoch& epoch) {
   for (const ObjectPtr& object : epoch.objects) {
     if (!object->has_staged()) continue;
     recorder_.Lose(object, "a commit was given up: the rows of the object are read again");
+    object->DropStaged();  // the next epoch may have chunks of it, which are dropped as well
   }
 }
 

@@ -97,6 +97,11 @@ bool ObjectProgress::has_staged() const {
   return std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) { return p.ended; });
 }
 
+void ObjectProgress::DropStaged() {
+  absl::MutexLock lock(&mutex_);
+  for (Pending& pending : pending_) pending.ended = false;
+}
+
 Counts ObjectProgress::CompleteStaged() {
   absl::MutexLock lock(&mutex_);
   return AdvanceEnded();

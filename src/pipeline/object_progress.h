@@ -77,6 +77,8 @@ class ObjectProgress {
   // dead-letter queue or filtered out. The object advances by CompleteStaged() or a commit.
   void Stage(uint64_t number, const Counts& counts);
   bool has_staged() const;
+  // What is staged will not be committed.
+  void DropStaged();
   // Nothing of it needs a commit. Returns what it adds to the counts.
   Counts CompleteStaged();
   // The step that a commit of what is staged makes. Waits for a store under way; none begins until
