@@ -89,12 +89,18 @@ void ChunkReader::Close() {
 std::optional<ChunkReader::Taken> ChunkReader::ReadInTurn(bool may_wait) {
   bool ended = false;
   absl::StatusOr<std::optional<Taken>> taken = Read(may_wait, ended);
+  SetWaiting(false);
 
   absl::MutexLock lock(&mutex_);
-  waiting_ = false;
   ended_ = ended || !taken.ok();
   end_status_ = taken.status();
   return taken.ok() ? *std::move(taken) : std::nullopt;
+}
+
+void ChunkReader::SetWaiting(bool waiting) {
+  if (committer_ != nullptr) committer_->epochs().SetWaiting(waiting);
+  absl::MutexLock lock(&mutex_);
+  waiting_ = waiting;
 }
 
 absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wait, bool& ended) {
@@ -103,10 +109,7 @@ absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wai
     if (context_.stop_source.requested()) return context_.stop_source.reason();
     const bool ready = source.Ready();
     if (!ready && !may_wait) return std::nullopt;
-    {
-      absl::MutexLock lock(&mutex_);
-      waiting_ = !ready;
-    }
+    SetWaiting(!ready);
     ASSIGN_OR_RETURN(std::unique_ptr<Chunk> chunk, source.Next(context_.stop_source.token()));
     if (chunk == nullptr) {
       if (context_.stop_source.requested()) return context_.stop_source.reason();
@@ -120,6 +123,7 @@ absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wai
     if (chunk->object == nullptr) continue;
     ASSIGN_OR_RETURN(ChunkTicket ticket, Register(*chunk));
     if (ticket.object->lost()) continue;
+    if (committer_ != nullptr) RETURN_IF_ERROR(committer_->Add(*chunk, ticket));
     context_.progress.rows_read += chunk->rows;
     return Taken{std::move(chunk), std::move(ticket)};
   }
@@ -158,7 +162,7 @@ absl::StatusOr<ChunkTicket> ChunkReader::Register(const Chunk& chunk) {
   if (!chunk.error.ok() && !chunk.last) {
     return absl::InternalError(StrCat("the source returned an error within ", key.object));
   }
-  ChunkTicket ticket{object_, object_->Begin(chunk)};
+  ChunkTicket ticket{.object = object_, .number = object_->Begin(chunk)};
   if (chunk.last) {
     entry_.reset();
     object_.reset();

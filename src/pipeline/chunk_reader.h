@@ -13,8 +13,9 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "pipeline/chunk_ticket.h"
+#include "pipeline/epoch_committer.h"
 #include "pipeline/ledger_recorder.h"
-#include "pipeline/object_progress.h"
 #include "pipeline/run_context.h"
 #include "pipeline/source.h"
 
@@ -23,8 +24,9 @@ namespace millrace {
 // Thread-safe. Owns a thread for background reads, which no worker has to wait for.
 class ChunkReader {
  public:
-  ChunkReader(RunContext& context, LedgerRecorder& recorder)
-      : context_(context), recorder_(recorder) {}
+  // `committer` is that of a staged run, else null. All arguments outlive it.
+  ChunkReader(RunContext& context, LedgerRecorder& recorder, EpochCommitter* committer)
+      : context_(context), recorder_(recorder), committer_(committer) {}
   ~ChunkReader() { Close(); }
 
   struct Taken {
@@ -69,10 +71,12 @@ class ChunkReader {
   // These are called by the thread whose turn it is.
   std::optional<Taken> ReadInTurn(bool may_wait);
   absl::StatusOr<std::optional<Taken>> Read(bool may_wait, bool& ended);
+  void SetWaiting(bool waiting);
   absl::StatusOr<ChunkTicket> Register(const Chunk& chunk);
 
   RunContext& context_;
   LedgerRecorder& recorder_;
+  EpochCommitter* const committer_;
 
   // Used by the thread whose turn it is.
   std::shared_ptr<const LedgerEntry> entry_;  // of the object being read; null between objects

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "pipeline/retry_unavailable.h"
 
 namespace millrace {
 namespace {
@@ -57,30 +58,39 @@ bool LedgerRecorder::CheckLease(const ObjectPtr& object) {
 
 absl::Status LedgerRecorder::ClaimAtDestination(const ObjectPtr& object) {
   const std::stop_token stop = context_.stop_source.token();
-  for (RetryLoop tries(retrier_);;) {
-    absl::StatusOr<RowRanges> delivered =
-        context_.parts.cursor->Claim(object->key(), object->writer(), stop);
-    if (delivered.ok()) {
-      tries.Succeeded();
-      object->set_delivered(*std::move(delivered));
-      return absl::OkStatus();
-    }
-    const absl::Status status =
-        Annotate(delivered.status(), StrCat("claiming ", object->key().object));
-    if (!absl::IsUnavailable(status)) return status;
-    RETURN_IF_ERROR(tries.WaitToRetry(status, absl::ZeroDuration(), stop));
+  absl::StatusOr<RowRanges> delivered = RetryUnavailable(retrier_, stop, [&] {
+    return context_.parts.cursor->Claim(object->key(), object->writer(), stop);
+  });
+  if (!delivered.ok()) {
+    return Annotate(delivered.status(), StrCat("claiming ", object->key().object));
   }
+  object->set_delivered(*std::move(delivered));
+  return absl::OkStatus();
 }
 
 void LedgerRecorder::Complete(const ChunkTicket& ticket, const Counts& counts) {
+  Count(counts);
+  ticket.object->Complete(ticket.number, counts);
+  StoreWhatIsDue(ticket.object);
+}
+
+void LedgerRecorder::CompleteStaged(const ObjectPtr& object) {
+  Count(object->CompleteStaged());
+  StoreWhatIsDue(object);
+}
+
+void LedgerRecorder::CompleteCommit(const ObjectPtr& object, ObjectProgress::Step& step) {
+  Count(object->EndCommit(step, /*committed=*/true, context_.parts.clock.Elapsed()));
+  EndIfFinished(object, step, late_.token());
+  StoreWhatIsDue(object);
+}
+
+void LedgerRecorder::Count(const Counts& counts) {
   RunProgress& progress = context_.progress;
   progress.rows_accepted += counts.accepted;
   progress.rows_rejected += counts.rejected;
   progress.rows_filtered += counts.filtered;
   progress.events_accepted += counts.events;
-
-  ticket.object->Complete(ticket.number, counts);
-  StoreWhatIsDue(ticket.object);
 }
 
 void LedgerRecorder::StoreWhatIsDue(const ObjectPtr& object) {
@@ -108,12 +118,16 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
     context_.stop_source.RequestStop(status);
     return false;
   }
-  if (step.finished) {
-    const bool done = step.entry.state == LedgerState::kDone;
-    CompleteObject(step.entry, stop);
-    Remove(object, done ? &Totals::objects_done : &Totals::objects_failed);
-  }
+  EndIfFinished(object, step, stop);
   return true;
+}
+
+void LedgerRecorder::EndIfFinished(const ObjectPtr& object, ObjectProgress::Step& step,
+                                   const std::stop_token& stop) {
+  if (!step.finished) return;
+  const bool done = step.entry.state == LedgerState::kDone;
+  CompleteObject(step.entry, stop);
+  Remove(object, done ? &Totals::objects_done : &Totals::objects_failed);
 }
 
 absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
@@ -123,14 +137,10 @@ absl::Status LedgerRecorder::StoreBehindDeadLetters(ObjectProgress::Step& step,
     RETURN_IF_ERROR(Annotate(context_.parts.dead_letter.Sync(step.entry.key),
                              StrCat("storing rejected rows of ", uri)));
   }
-  for (RetryLoop tries(retrier_);;) {
-    const absl::Status status =
-        Annotate(context_.parts.ledger.Store(step.entry, context_.options.lease, stop),
-                 StrCat("recording ", uri));
-    if (status.ok()) tries.Succeeded();
-    if (!absl::IsUnavailable(status)) return status;
-    RETURN_IF_ERROR(tries.WaitToRetry(status, absl::ZeroDuration(), stop));
-  }
+  return RetryUnavailable(retrier_, stop, [&] {
+    return Annotate(context_.parts.ledger.Store(step.entry, context_.options.lease, stop),
+                    StrCat("recording ", uri));
+  });
 }
 
 void LedgerRecorder::CompleteObject(LedgerEntry& entry, const std::stop_token& stop) {

@@ -15,7 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/delayed_stop.h"
 #include "base/retrier.h"
-#include "pipeline/object_progress.h"
+#include "pipeline/chunk_ticket.h"
 #include "pipeline/run_context.h"
 
 namespace millrace {
@@ -40,6 +40,11 @@ class LedgerRecorder {
   // object to the source once it is done.
   void Complete(const ChunkTicket& ticket, const Counts& counts);
 
+  // The same for what is staged of an object and needs no commit.
+  void CompleteStaged(const std::shared_ptr<ObjectProgress>& object);
+  // A commit is settled in the ledger: `step` of the object is recorded.
+  void CompleteCommit(const std::shared_ptr<ObjectProgress>& object, ObjectProgress::Step& step);
+
   // Gives up an object because of `why`, although the ledger may still have it as this run's:
   // stores what is complete, and releases it so that it is claimed again, here or elsewhere.
   void Lose(const std::shared_ptr<ObjectProgress>& object, std::string_view why);
@@ -62,6 +67,9 @@ class LedgerRecorder {
   // Whether this run still has the object, as far as the ledger knows.
   bool CheckLease(const ObjectPtr& object);
   absl::Status ClaimAtDestination(const ObjectPtr& object);
+  void Count(const Counts& counts);
+  void EndIfFinished(const ObjectPtr& object, ObjectProgress::Step& step,
+                     const std::stop_token& stop);
   // The thread that stores also stores what others complete meanwhile.
   void StoreWhatIsDue(const ObjectPtr& object);
   // Whether the step was stored; if not, the object is lost or the run is stopping.

@@ -7,10 +7,22 @@
 #include "base/strings.h"
 
 namespace millrace {
+namespace {
+
+Counts Difference(const Counts& counts, const Counts& before) {
+  return {.read = counts.read - before.read,
+          .accepted = counts.accepted - before.accepted,
+          .rejected = counts.rejected - before.rejected,
+          .filtered = counts.filtered - before.filtered,
+          .events = counts.events - before.events};
+}
+
+}  // namespace
 
 ObjectProgress::ObjectProgress(const LedgerEntry& claimed, const StoreSchedule& schedule,
                                absl::Duration claimed_at)
     : key_(claimed.key),
+      owner_(claimed.owner),
       writer_(StrCat(claimed.owner, "/", claimed.revision)),
       schedule_(schedule),
       settled_(claimed),
@@ -36,25 +48,100 @@ uint64_t ObjectProgress::Begin(const Chunk& chunk) {
   return first_pending_ + pending_.size() - 1;
 }
 
-void ObjectProgress::Complete(uint64_t number, const Counts& counts) {
-  absl::MutexLock lock(&mutex_);
+void ObjectProgress::MarkEnded(uint64_t number, const Counts& counts) {
   Pending& ended = pending_[number - first_pending_];
   ended.counts = counts;
   ended.ended = true;
-  while (!pending_.empty() && pending_.front().ended) {
-    const Pending& lowest = pending_.front();
-    settled_.position = lowest.after;
-    settled_.counts += lowest.counts;
-    unstored_ += lowest.counts;
+}
+
+void ObjectProgress::Apply(const Pending& ended, LedgerEntry& entry, Counts& added,
+                           bool& finished) {
+  entry.position = ended.after;
+  entry.counts += ended.counts;
+  added += ended.counts;
+  if (!ended.last) return;
+  finished = true;
+  entry.last_error = std::string(ToStd(ended.error.message()));
+  if (ended.error.ok()) entry.state = LedgerState::kDone;
+}
+
+void ObjectProgress::PopFirst() {
+  pending_.pop_front();
+  ++first_pending_;
+}
+
+Counts ObjectProgress::AdvanceEnded() {
+  Counts added;
+  while (HasEnded()) {
+    Apply(pending_.front(), settled_, added, finished_);
     changed_ = true;
-    if (lowest.last) {
-      finished_ = true;
-      settled_.last_error = std::string(ToStd(lowest.error.message()));
-      if (lowest.error.ok()) settled_.state = LedgerState::kDone;
-    }
-    pending_.pop_front();
-    ++first_pending_;
+    PopFirst();
   }
+  unstored_ += added;
+  return added;
+}
+
+void ObjectProgress::Complete(uint64_t number, const Counts& counts) {
+  absl::MutexLock lock(&mutex_);
+  MarkEnded(number, counts);
+  AdvanceEnded();
+}
+
+void ObjectProgress::Stage(uint64_t number, const Counts& counts) {
+  absl::MutexLock lock(&mutex_);
+  MarkEnded(number, counts);
+}
+
+bool ObjectProgress::has_staged() const {
+  absl::MutexLock lock(&mutex_);
+  return std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) { return p.ended; });
+}
+
+void ObjectProgress::DropStaged() {
+  absl::MutexLock lock(&mutex_);
+  for (Pending& pending : pending_) pending.ended = false;
+}
+
+Counts ObjectProgress::CompleteStaged() {
+  absl::MutexLock lock(&mutex_);
+  return AdvanceEnded();
+}
+
+std::optional<ObjectProgress::Step> ObjectProgress::StartCommit() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(this, &ObjectProgress::IsIdle));
+  Step step;
+  step.entry = settled_;
+  step.added = unstored_;
+  auto next = pending_.begin();
+  for (; next != pending_.end() && next->ended; ++next) {
+    Apply(*next, step.entry, step.added, step.finished);
+  }
+  const bool has_gap =
+      std::any_of(next, pending_.end(), [](const Pending& pending) { return pending.ended; });
+  if (lost_ || has_gap) return std::nullopt;
+  storing_ = true;
+  return step;
+}
+
+Counts ObjectProgress::EndCommit(Step& step, bool committed, absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  storing_ = false;
+  settled_.revision = step.entry.revision;
+  if (!committed) return Counts();
+  const Counts by_commit = Difference(step.entry.counts, settled_.counts);
+  step.added = by_commit;
+  step.added += std::exchange(unstored_, Counts());
+  stored_ += step.added;
+  settled_.position = step.entry.position;
+  settled_.counts = step.entry.counts;
+  settled_.state = step.entry.state;
+  settled_.last_error = step.entry.last_error;
+  stored_at_ = now;
+  changed_ = false;
+  finished_ = step.finished;
+  while (HasEnded()) PopFirst();
+  return by_commit;
 }
 
 ObjectProgress::Step ObjectProgress::MakeStep() {
@@ -118,8 +205,7 @@ void ObjectProgress::EndStore(const Step& step, const absl::Status& status, absl
 
 void ObjectProgress::AwaitStore() const {
   absl::MutexLock lock(&mutex_);
-  const auto is_idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !storing_; };
-  mutex_.Await(absl::Condition(&is_idle));
+  mutex_.Await(absl::Condition(this, &ObjectProgress::IsIdle));
 }
 
 bool ObjectProgress::Lose() {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +39,7 @@ class ObjectProgress {
                  absl::Duration claimed_at);
 
   const LedgerKey& key() const { return key_; }
+  const std::string& owner() const { return owner_; }
   // BatchSpan::writer of this claim.
   const std::string& writer() const { return writer_; }
   // Source rows whose events are all at the destination already (DeliveryCursor). Set before the
@@ -73,6 +73,23 @@ class ObjectProgress {
   // what was not stored by then does not count.
   void EndStore(const Step& step, const absl::Status& status, absl::Duration now);
 
+  // Of a staged run, in the place of Complete(): all rows of the chunk are staged, in the
+  // dead-letter queue or filtered out. The object advances by CompleteStaged() or a commit.
+  void Stage(uint64_t number, const Counts& counts);
+  bool has_staged() const;
+  // What is staged will not be committed.
+  void DropStaged();
+  // Nothing of it needs a commit. Returns what it adds to the counts.
+  Counts CompleteStaged();
+  // The step that a commit of what is staged makes. Waits for a store under way; none begins until
+  // the caller has called EndCommit(). Nullopt: the object is lost, or rows before those that are
+  // staged are not.
+  std::optional<Step> StartCommit();
+  // `step.entry` is in the ledger, with counts that the commit may have changed, or else only its
+  // revision is. Returns what the commit adds to the counts, and sets step.added, which also has
+  // changes that were not stored before.
+  Counts EndCommit(Step& step, bool committed, absl::Duration now);
+
   // Blocks while another thread is between StartStore() and EndStore().
   void AwaitStore() const;
   // Gives the object up: no further store is due. False if it is lost already.
@@ -94,10 +111,19 @@ class ObjectProgress {
     bool ended = false;
   };
 
+  void MarkEnded(uint64_t number, const Counts& counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasEnded() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !pending_.empty() && pending_.front().ended;
+  }
+  void PopFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Apply(const Pending& ended, LedgerEntry& entry, Counts& added, bool& finished);
+  Counts AdvanceEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsIdle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !storing_; }
   Step MakeStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration Due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LedgerKey key_;
+  const std::string owner_;
   const std::string writer_;
   const StoreSchedule schedule_;
   RowRanges delivered_;
@@ -117,12 +143,6 @@ class ObjectProgress {
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool storing_ ABSL_GUARDED_BY(mutex_) = false;
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
-// A chunk that was begun and must be completed, or abandoned with the whole run.
-struct ChunkTicket {
-  std::shared_ptr<ObjectProgress> object;
-  uint64_t number = 0;
 };
 
 }  // namespace millrace

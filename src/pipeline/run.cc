@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -15,8 +15,10 @@
 #include "base/strings.h"
 #include "pipeline/chunk_reader.h"
 #include "pipeline/concurrency_limiter.h"
+#include "pipeline/epoch_committer.h"
 #include "pipeline/ledger_recorder.h"
 #include "pipeline/run_context.h"
+#include "pipeline/taken_chunks.h"
 #include "pipeline/whole_refusals.h"
 #include "pipeline/write_batch.h"
 
@@ -28,34 +30,16 @@ size_t MemoryShare(const RunOptions& options) {
   return options.max_bytes / static_cast<size_t>(options.sharing_runs->load());
 }
 
-// Chunks that were taken but are not in a batch yet.
-class Rest {
- public:
-  bool empty() const { return chunks_.empty(); }
-  size_t memory() const { return memory_; }
-
-  void Add(std::deque<ChunkReader::Taken> chunks) {
-    for (ChunkReader::Taken& chunk : chunks) Add(std::move(chunk));
-  }
-  void Add(ChunkReader::Taken chunk) {
-    memory_ += chunk.memory();
-    chunks_.push_back(std::move(chunk));
-  }
-  ChunkReader::Taken Pop() {
-    ChunkReader::Taken first = std::move(chunks_.front());
-    chunks_.pop_front();
-    memory_ -= first.memory();
-    return first;
-  }
-
- private:
-  std::deque<ChunkReader::Taken> chunks_;
-  size_t memory_ = 0;
-};
+int MaxWrites(const RunParts& parts, const RunOptions& options) {
+  if (parts.staging == nullptr) return options.max_writes;
+  return std::min(options.max_writes, EpochCommitter::kMaxSinks);
+}
 
 // One run. Each worker loops: get a permit, take chunks and transform them, write, keep what was
 // refused, complete the chunks. A chunk with more output than a batch holds is written batch by
-// batch. The recorder advances the ledger up to the first chunk that is not complete.
+// batch. The recorder advances the ledger up to the first chunk that is not complete. If the
+// destination is staged, writes only stage, and the committer makes them visible and advances the
+// ledger, by many chunks at once.
 class Delivery {
  public:
   Delivery(const RunParts& parts, const RunOptions& options, RunProgress* progress)
@@ -63,19 +47,27 @@ class Delivery {
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
         write_batch_bytes_(std::min(options.write_batch_bytes, MemoryShare(options) / 8)),
-        limiter_(options.initial_writes, options.max_writes, options.max_bytes,
-                 options.sharing_runs),
+        limiter_(std::min(options.initial_writes, MaxWrites(parts, options)),
+                 MaxWrites(parts, options), options.max_bytes, options.sharing_runs),
         retrier_(options.retry, parts.clock),
         recorder_(context_),
-        reader_(context_, recorder_) {}
+        committer_(parts.staging == nullptr
+                       ? nullptr
+                       : std::make_unique<EpochCommitter>(context_, recorder_)),
+        reader_(context_, recorder_, committer_.get()) {}
 
   RunReport Run(std::stop_token stop);
 
  private:
+  // Requested when workers must not continue with what they have taken.
+  std::stop_token WorkStop() const {
+    return committer_ == nullptr ? context_.stop_source.token() : committer_->stop();
+  }
   void Work(Transform& transform, Sink& sink);
-  absl::Status Carry(WriteBatch& write_batch, Rest& rest, Transform& transform, Sink& sink,
+  absl::Status Carry(WriteBatch& write_batch, TakenChunks& rest, Transform& transform, Sink& sink,
                      ConcurrencyLimiter::Permit& permit);
-  absl::Status Fill(WriteBatch& write_batch, Rest& rest, Transform& transform,
+  bool BeginNext(WriteBatch& write_batch, TakenChunks& rest, Transform& transform);
+  absl::Status Fill(WriteBatch& write_batch, TakenChunks& rest, Transform& transform,
                     ConcurrencyLimiter::Permit& permit);
   bool IsSmall(const WriteBatch& write_batch) const;
   ChunkReader::Room RoomIn(const WriteBatch& write_batch) const;
@@ -83,6 +75,7 @@ class Delivery {
   absl::Status Write(WriteBatch& write_batch, Sink& sink);
   absl::Status Account(const WriteResult& result, const std::vector<BatchSpan>& spans,
                        WriteBatch& write_batch);
+  void Complete(WriteBatch::Part& part);
   absl::Status KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part);
   RunReport Report();
 
@@ -94,6 +87,7 @@ class Delivery {
   Retrier retrier_;
   WholeRefusals refusals_;
   LedgerRecorder recorder_;
+  const std::unique_ptr<EpochCommitter> committer_;  // of a staged destination, else null
   ChunkReader reader_;
 };
 
@@ -104,33 +98,35 @@ RunReport Delivery::Run(std::stop_token stop) {
   });
   std::vector<std::jthread> workers;
   while (limiter_.AwaitRoomFor(static_cast<int>(workers.size()))) {
-    workers.emplace_back([this, name = StrCat("mr-write-", workers.size()),
-                          transform = context_.parts.make_transform(),
-                          sink = context_.parts.make_sink()] {
-      pthread_setname_np(pthread_self(), name.c_str());
-      Work(*transform, *sink);
-    });
+    workers.emplace_back(
+        [this, name = StrCat("mr-write-", workers.size()),
+         transform = context_.parts.make_transform(),
+         sink = committer_ == nullptr ? context_.parts.make_sink() : committer_->NewSink()] {
+          pthread_setname_np(pthread_self(), name.c_str());
+          Work(*transform, *sink);
+        });
   }
   workers.clear();  // joins
   reader_.Close();
+  if (committer_ != nullptr) committer_->Close();
   return Report();
 }
 
 void Delivery::Work(Transform& transform, Sink& sink) {
   WriteBatch write_batch;
-  Rest rest;
+  TakenChunks rest;
   while (std::optional<ConcurrencyLimiter::Permit> permit = limiter_.Enter()) {
     do {
       const absl::Status status = Carry(write_batch, rest, transform, sink, *permit);
       if (!status.ok()) context_.stop_source.RequestStop(status);
       write_batch.clear();
-    } while (!rest.empty() && !context_.stop_source.requested());
+    } while (!rest.empty() && !WorkStop().stop_requested());
   }
 }
 
 // Takes one chunk, from `rest` first, and delivers it and the small ones that are joined with it.
-absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& transform, Sink& sink,
-                             ConcurrencyLimiter::Permit& permit) {
+absl::Status Delivery::Carry(WriteBatch& write_batch, TakenChunks& rest, Transform& transform,
+                             Sink& sink, ConcurrencyLimiter::Permit& permit) {
   if (rest.empty()) {
     // The source may wait for batches that other workers have not written yet.
     permit.SetAwaitsInput(true);
@@ -142,23 +138,44 @@ absl::Status Delivery::Carry(WriteBatch& write_batch, Rest& rest, Transform& tra
     }
     rest.Add(*std::move(taken));
     permit.AwaitTurn();
-    if (context_.stop_source.requested()) return absl::OkStatus();
+    if (WorkStop().stop_requested()) return absl::OkStatus();
   }
-  write_batch.Begin(rest.Pop(), transform);
+  if (committer_ != nullptr) {
+    permit.SetAwaitsInput(true);
+    committer_->epochs().AwaitTurn(rest.first_ticket().epoch);
+    permit.SetAwaitsInput(false);
+  }
+  if (!BeginNext(write_batch, rest, transform)) return absl::OkStatus();
   for (;;) {
     RETURN_IF_ERROR(Fill(write_batch, rest, transform, permit));
     RETURN_IF_ERROR(Deliver(write_batch, sink));
     if (!write_batch.is_open() || write_batch.parts().back().ticket.object->lost())
       return absl::OkStatus();
     permit.AwaitTurn();
-    if (context_.stop_source.requested()) return absl::OkStatus();
+    if (WorkStop().stop_requested()) return absl::OkStatus();
     write_batch.NextBatch();
   }
 }
 
+// Begins the first chunk of `rest` that is not dropped. False if there is none, or if it must wait
+// for a commit.
+bool Delivery::BeginNext(WriteBatch& write_batch, TakenChunks& rest, Transform& transform) {
+  for (; !rest.empty(); rest.Pop()) {
+    if (committer_ != nullptr) {
+      ChunkTicket& ticket = rest.first_ticket();
+      const Epochs::Admission admission = committer_->epochs().Begin(ticket.epoch, *ticket.object);
+      if (admission == Epochs::Admission::kLater) return false;
+      if (admission == Epochs::Admission::kDropped) continue;
+    }
+    write_batch.Begin(rest.Pop(), transform);
+    return true;
+  }
+  return false;
+}
+
 // Fills one batch with the output of the open chunk, and with more chunks while it is small and
 // chunks are available in time.
-absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& transform,
+absl::Status Delivery::Fill(WriteBatch& write_batch, TakenChunks& rest, Transform& transform,
                             ConcurrencyLimiter::Permit& permit) {
   Clock& clock = context_.parts.clock;
   const absl::Duration send_at = clock.Elapsed() + context_.options.max_delay;
@@ -171,8 +188,7 @@ absl::Status Delivery::Fill(WriteBatch& write_batch, Rest& rest, Transform& tran
       rest.Add(reader_.TakeMore(RoomIn(write_batch), left));
       permit.Holds(write_batch.memory() + rest.memory(), write_batch.peak_memory() + rest.memory());
     }
-    if (rest.empty()) return absl::OkStatus();
-    write_batch.Begin(rest.Pop(), transform);
+    if (!BeginNext(write_batch, rest, transform)) return absl::OkStatus();
   }
 }
 
@@ -192,12 +208,20 @@ ChunkReader::Room Delivery::RoomIn(const WriteBatch& write_batch) const {
 
 absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
   if (!write_batch.batch().empty()) RETURN_IF_ERROR(Write(write_batch, sink));
-  for (const WriteBatch::Part& part : write_batch.parts()) {
+  for (WriteBatch::Part& part : write_batch.parts()) {
     if (part.ticket.object->lost()) continue;
     RETURN_IF_ERROR(KeepRejected(write_batch, part));
-    if (part.complete) recorder_.Complete(part.ticket, part.counts);
+    if (part.complete) Complete(part);
   }
   return absl::OkStatus();
+}
+
+void Delivery::Complete(WriteBatch::Part& part) {
+  if (committer_ != nullptr) {
+    committer_->Complete(part.ticket, part.counts);
+  } else {
+    recorder_.Complete(part.ticket, part.counts);
+  }
 }
 
 // Returns once the outcome of every row is known, or with the reason why the run must end.
@@ -205,14 +229,14 @@ absl::Status Delivery::Write(WriteBatch& write_batch, Sink& sink) {
   const Batch& batch = write_batch.batch();
   const std::vector<BatchSpan> spans = write_batch.Spans();
   RunProgress& progress = context_.progress;
-  const std::stop_token stop = context_.stop_source.token();
+  const std::stop_token stop = WorkStop();
   for (RetryLoop tries(retrier_);;) {
     const absl::Duration begun = context_.parts.clock.Elapsed();
     ++progress.writes;
     ++progress.writes_in_flight;
     const WriteResult result = sink.Write(batch, spans, stop);
     --progress.writes_in_flight;
-    if (!result.refused_whole()) write_batch.NoteSent();
+    if (!result.refused_whole() && committer_ == nullptr) write_batch.NoteSent();
     if (result.durable() || result.throttled()) {
       limiter_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
     }

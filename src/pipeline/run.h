@@ -49,7 +49,8 @@ struct RunOptions {
   absl::Duration lease = absl::Minutes(5);
   // When a staged destination commits.
   CommitLimits commit;
-  // The time after a stop to record in the ledger what the destination has accepted.
+  // The time after a stop to record in the ledger what the destination has accepted, and to stage
+  // and commit what was read.
   absl::Duration stop_grace = absl::Seconds(10);
 };
 
@@ -75,10 +76,11 @@ struct RunReport {
   uint64_t objects = 0;  // objects with at least one chunk read
   uint64_t objects_done = 0;
   uint64_t objects_failed = 0;  // ended by Chunk::error
-  // How often another worker took over an object. That worker accounts for the rows that this run
-  // had not recorded by then. The source was notified and made sure that the object is done.
+  // How often another worker took over an object, or a commit that covers it was given up. Whoever
+  // claims the object next accounts for the rows that this run had not recorded by then. The source
+  // was notified and made sure that the object is done.
   uint64_t objects_lost = 0;
-  uint64_t writes = 0;      // calls of Sink::Write()
+  uint64_t writes = 0;      // calls of Sink::Write() or StagedSink::Stage()
   uint64_t retries = 0;     // writes of a batch that was written before
   std::string first_error;  // the first rejection or failure, with object and row; empty: none
 };

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "pipeline/dead_letter_queue.h"
 #include "pipeline/intents.h"
 #include "pipeline/sink.h"
@@ -24,7 +25,8 @@ class StagedSink {
   virtual ~StagedSink() = default;
 
   // Adds the batch to the next commit. Durable(refused): it is staged, but for the rows that the
-  // sink refuses already. Retry: nothing of it is. Other outcomes as in Sink::Write().
+  // sink refuses already; if it refuses an event of a source row, it refuses all of them. Retry:
+  // nothing of it is staged. Other outcomes as in Sink::Write().
   virtual WriteResult Stage(const Batch& batch, absl::Span<const BatchSpan> spans,
                             std::stop_token stop) = 0;
 
@@ -49,8 +51,9 @@ struct CommitResult {
   };
   Kind kind = Kind::kRetry;
   absl::Status status;
-  // Rows that the destination refused when it looked into the parts. The same commit, asked again,
-  // has the same ones.
+  // Source rows of which the destination refused events when it looked into the parts: one for each
+  // row, with all its refused events in payload_after. The same commit, asked again, has the same
+  // ones.
   struct Refused {
     size_t span = 0;  // of Intent::spans
     Rejection rejection;
@@ -81,16 +84,20 @@ class Staging {
   virtual std::unique_ptr<StagedSink> NewSink() = 0;
   virtual std::unique_ptr<Committer> NewCommitter() = 0;
   // Removes what earlier runs of this process's machine staged and did not announce. Called once,
-  // before anything is staged. Parts of open intents stay.
-  virtual absl::Status RemoveOrphans(std::stop_token stop) = 0;
+  // before anything is staged. The parts of `open`, the open intents, stay, and so does what runs
+  // that still live have staged.
+  virtual absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) = 0;
 };
 
 // When Run() commits: when one of these is reached, at the end, and at a stop.
 struct CommitLimits {
-  size_t bytes = 256 << 20;
-  uint64_t rows = 5'000'000;
-  // At most half of the lease is used.
+  size_t bytes = 256 << 20;   // staged
+  uint64_t rows = 5'000'000;  // read
+  // Since the first row was read. At most half of the lease is used.
   absl::Duration age = absl::Seconds(60);
+  // How long the source may have had nothing ready. It may wait for objects to be acknowledged,
+  // which they are by a commit.
+  absl::Duration linger = absl::ZeroDuration();
 };
 
 }  // namespace millrace

@@ -58,6 +58,7 @@ class WriteBatch {
   // are valid until the batch changes.
   std::vector<BatchSpan> Spans() const;
 
+  std::vector<Part>& parts() { return parts_; }
   const std::vector<Part>& parts() const { return parts_; }
   const Batch& batch() const { return content_.batch; }
   absl::Span<const Rejection> rejections(const Part& part) const {

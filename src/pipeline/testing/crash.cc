@@ -186,7 +186,77 @@ class MortalCursor : public DeliveryCursor {
   CrashPoint& crash_;
 };
 
+class MortalStagedSink : public StagedSink {
+ public:
+  MortalStagedSink(std::unique_ptr<StagedSink> sink, CrashPoint& crash)
+      : sink_(std::move(sink)), crash_(crash) {}
+
+  WriteResult Stage(const Batch& batch, absl::Span<const BatchSpan> spans,
+                    std::stop_token stop) override {
+    if (!crash_.Step()) return WriteResult::Stop(Dead());
+    WriteResult result = sink_->Stage(batch, spans, stop);
+    return crash_.Step() ? result : WriteResult::Stop(Dead());
+  }
+  absl::StatusOr<std::vector<std::string>> Seal(const std::string& commit_id,
+                                                std::stop_token stop) override {
+    return Mortal(crash_, [&] { return sink_->Seal(commit_id, stop); });
+  }
+  size_t staged_bytes() const override { return sink_->staged_bytes(); }
+
+ private:
+  const std::unique_ptr<StagedSink> sink_;
+  CrashPoint& crash_;
+};
+
+class MortalCommitter : public Committer {
+ public:
+  MortalCommitter(std::unique_ptr<Committer> committer, CrashPoint& crash)
+      : committer_(std::move(committer)), crash_(crash) {}
+
+  CommitResult Commit(const Intent& intent, std::stop_token stop) override {
+    const CommitResult dead{.kind = CommitResult::Kind::kStop, .status = Dead()};
+    if (!crash_.Step()) return dead;
+    CommitResult result = committer_->Commit(intent, stop);
+    return crash_.Step() ? result : dead;
+  }
+  absl::Status Abandon(const Intent& intent, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return committer_->Abandon(intent, stop); });
+  }
+
+ private:
+  const std::unique_ptr<Committer> committer_;
+  CrashPoint& crash_;
+};
+
+class MortalStaging : public Staging {
+ public:
+  MortalStaging(Staging& staging, CrashPoint& crash) : staging_(staging), crash_(crash) {}
+
+  std::unique_ptr<StagedSink> NewSink() override {
+    return std::make_unique<MortalStagedSink>(staging_.NewSink(), crash_);
+  }
+  std::unique_ptr<Committer> NewCommitter() override {
+    return std::make_unique<MortalCommitter>(staging_.NewCommitter(), crash_);
+  }
+  absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) override {
+    return Mortal(crash_, [&] { return staging_.RemoveOrphans(open, stop); });
+  }
+
+ private:
+  Staging& staging_;
+  CrashPoint& crash_;
+};
+
 }  // namespace
+
+std::unique_ptr<DeadLetterQueue> NewMortalDeadLetterQueue(DeadLetterQueue& dead_letter,
+                                                          CrashPoint& crash) {
+  return std::make_unique<MortalDeadLetterQueue>(dead_letter, crash);
+}
+
+std::unique_ptr<Staging> NewMortalStaging(Staging& staging, CrashPoint& crash) {
+  return std::make_unique<MortalStaging>(staging, crash);
+}
 
 std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash) {
   return std::make_unique<MortalLedger>(ledger, crash);
@@ -195,7 +265,6 @@ std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash) {
 RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_token stop,
                         CrashPoint& crash) {
   MortalSource source(parts.source, crash);
-  MortalDeadLetterQueue dead_letter(parts.dead_letter, crash);
   const auto make_transform = [&] {
     return std::make_unique<MortalTransform>(parts.make_transform(), crash);
   };
@@ -206,8 +275,9 @@ RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_tok
               .make_transform = make_transform,
               .make_sink = make_sink,
               .ledger = parts.ledger,
-              .dead_letter = dead_letter,
+              .dead_letter = parts.dead_letter,
               .cursor = cursor.has_value() ? &*cursor : nullptr,
+              .staging = parts.staging,
               .clock = parts.clock},
              options, std::move(stop));
 }

@@ -49,8 +49,13 @@ class CrashPoint {
 // A Ledger whose changes happen only while the process lives. Give it to the source as well.
 std::unique_ptr<Ledger> NewMortalLedger(Ledger& ledger, CrashPoint& crash);
 
+// The same for the other parts that a source uses when it finishes the commits of other workers.
+std::unique_ptr<DeadLetterQueue> NewMortalDeadLetterQueue(DeadLetterQueue& dead_letter,
+                                                          CrashPoint& crash);
+std::unique_ptr<Staging> NewMortalStaging(Staging& staging, CrashPoint& crash);
+
 // Run() in a process that dies at `crash`: it then returns soon, with nothing more done to any
-// part. `parts.ledger` is used unchanged.
+// part. Ledger, dead-letter queue and staging are used unchanged.
 RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_token stop,
                         CrashPoint& crash);
 

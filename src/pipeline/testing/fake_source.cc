@@ -18,9 +18,9 @@ Counts FakeCounts(const FakeObject& object, uint64_t end, bool whole_rows) {
   for (uint64_t row = 0; row < end; ++row) {
     const std::string& letters = object.rows[row];
     counts.filtered += letters == "f";
-    const bool refused = letters.find('x') != std::string::npos;
-    counts.rejected += letters == "r" || refused;
-    if (!(refused && whole_rows)) {
+    const bool has_x = letters.find('x') != std::string::npos;
+    counts.rejected += letters == "r" || has_x || letters.find('y') != std::string::npos;
+    if (!(has_x && whole_rows)) {
       counts.events += std::count(letters.begin(), letters.end(), 'a');
     }
   }
@@ -48,8 +48,12 @@ const FakeObject* FakeSource::TakeObject() {
 absl::Status FakeSource::Claim(const std::stop_token& stop) {
   const FakeObject* object = TakeObject();
   if (object == nullptr) return absl::OkStatus();
-  ASSIGN_OR_RETURN(Ledger::Claim claim,
-                   ledger_.ClaimObject({object->key, owner_, object->rows.size(), lease_}, stop));
+  const ClaimRequest request{object->key, owner_, object->rows.size(), lease_};
+  ASSIGN_OR_RETURN(Ledger::Claim claim, ledger_.ClaimObject(request, stop));
+  while (claim.outcome == Ledger::Claim::Outcome::kUncommitted && resolve_intent_) {
+    RETURN_IF_ERROR(resolve_intent_(claim.entry.intent, stop));
+    ASSIGN_OR_RETURN(claim, ledger_.ClaimObject(request, stop));
+  }
   if (claim.outcome != Ledger::Claim::Outcome::kClaimed) return absl::OkStatus();
   entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
   object_ = object;

@@ -18,8 +18,8 @@
 namespace millrace {
 
 // A row is "f" (filtered out), "r" (rejected by the transform), or one letter for each event it
-// becomes: 'a' (the destination accepts it) or 'x' (it refuses it). "axa" is a row of three events,
-// of which the second is refused.
+// becomes: 'a' (the destination accepts it), 'x' (it refuses it) or 'y' (a staged destination
+// refuses it in the commit). "axa" is a row of three events, of which the second is refused.
 struct FakeObject {
   LedgerKey key;
   std::vector<std::string> rows;
@@ -30,7 +30,7 @@ struct FakeObject {
 std::string FakeEvent(const LedgerKey& object, uint64_t row, size_t index, char letter);
 
 // The counts of rows [0, end) once all is delivered. `whole_rows`: the destination refuses all
-// events of a row of which it refuses one.
+// events of a row with an 'x'.
 Counts FakeCounts(const FakeObject& object, uint64_t end, bool whole_rows = false);
 
 struct FakePayload : Payload {
@@ -55,6 +55,11 @@ class FakeSource : public Source {
   // Called before a chunk of the object is read from `row` on: an error ends the object there.
   using ReadFault = std::function<absl::Status(const FakeObject& object, uint64_t row)>;
   void set_read_fault(ReadFault fault) { read_fault_ = std::move(fault); }
+
+  // Finishes an open commit that covers an object, so that it can be claimed. Without it, such
+  // objects are skipped.
+  using ResolveIntent = std::function<absl::Status(const std::string& intent, std::stop_token)>;
+  void set_resolve_intent(ResolveIntent resolve) { resolve_intent_ = std::move(resolve); }
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override;
   bool Ready() override;
@@ -84,6 +89,7 @@ class FakeSource : public Source {
   const size_t chunk_rows_;
   const absl::Duration lease_;
   ReadFault read_fault_;
+  ResolveIntent resolve_intent_;
   size_t next_object_ = 0;
   std::shared_ptr<const LedgerEntry> entry_;  // of the object being read
   const FakeObject* object_ = nullptr;        // that is being read

@@ -12,6 +12,7 @@
 #include "pipeline/testing/crash.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
+#include "pipeline/testing/fake_staging.h"
 #include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 
@@ -34,8 +35,12 @@ struct PipelineSimulation {
   RunReport RunElsewhereUntilCrash(const std::string& owner,
                                    MemoryDeadLetterQueue& dead_letter_there, CrashPoint& crash);
 
-  // Before the first run: the destination keeps a cursor. Each event must then arrive exactly once.
+  // Before the first run: the destination keeps a cursor, or it is `staged_destination`. Each event
+  // must then arrive exactly once.
   void KeepCursor();
+  void UseStaging();
+  // How writes go, into either destination.
+  void set_write_script(const FakeDestination::Script& script);
 
   // All objects have this config from now on (MakeFakeObject() gives them "c").
   void ChangeConfig(const std::string& config);
@@ -63,8 +68,10 @@ struct PipelineSimulation {
   MemoryDeadLetterQueue dead_letter;
   std::vector<const MemoryDeadLetterQueue*> elsewhere;  // the dead letters of other machines
   FakeDestination destination;
+  FakeStagedDestination staged_destination;
 
  private:
+  class Process;
   bool IsSettledUnderEarlierConfig(const FakeObject& object) const;
   std::string CheckObject(const FakeObject& object, const MemoryLedger::Rows& recorded,
                           const std::map<std::string, int>& arrived) const;
@@ -75,8 +82,9 @@ struct PipelineSimulation {
                        const std::map<uint64_t, int>& rejected) const;
   std::vector<Rejection> Kept(const LedgerKey& object) const;  // everywhere
 
+  bool is_staged_ = false;
   bool exactly_once_ = false;
-  bool whole_rows_ = false;  // the destination refuses all events of a row or none
+  bool whole_rows_ = false;  // the destination refuses all events of a row with an 'x'
 };
 
 }  // namespace millrace
