@@ -1,13 +1,17 @@
 #include "import/record_run.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/retrier.h"
 #include "base/status.h"
 #include "io/worker_id.h"
 #include "mapping/row_mapper.h"
 #include "objects/map_transform.h"
+#include "pipeline/intent_resolver.h"
 #include "pipeline/null_sink.h"
 
 namespace millrace {
@@ -23,6 +27,25 @@ void SetSink(const RecordRun& run, RunParts& parts) {
   parts.cursor = run.destination.cursor(run.type);
   parts.staging = run.destination.staging(run.type);
 }
+
+// Ends the commits that other workers announced and did not finish. One thread at a time.
+class CommitFinisher {
+ public:
+  CommitFinisher(const RecordRun& run, Staging& staging)
+      : committer_(staging.NewCommitter()),
+        retrier_(run.request.run.retry, Clock::Real()),
+        resolver_(run.ledger, *committer_, run.dead_letter, retrier_, Clock::Real(),
+                  run.request.run.lease) {}
+
+  absl::Status operator()(const std::string& intent, bool owner_is_dead, std::stop_token stop) {
+    return resolver_.Resolve(intent, CurrentWorkerId(), owner_is_dead, std::move(stop));
+  }
+
+ private:
+  const std::unique_ptr<Committer> committer_;
+  Retrier retrier_;
+  IntentResolver resolver_;
+};
 
 }  // namespace
 
@@ -62,6 +85,11 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
       .retry = request.run.retry,
       .tolerate_store_errors = run.tolerate_store_errors,
       .warnings = &run.progress.warnings};
+  std::optional<CommitFinisher> finisher;
+  if (Staging* const staging = run.destination.staging(run.type); staging && !request.dry_run) {
+    finisher.emplace(run, *staging);
+    options.resolve_intent = std::ref(*finisher);
+  }
   ObjectSource source(std::move(options), run.sources, run.feed, run.ledger, run.progress.source);
   RunParts parts{.source = source,
                  .make_transform =

@@ -98,7 +98,7 @@ absl::Status EpochCommitter::PrepareDestination(const std::string& destination,
   ASSIGN_OR_RETURN(const std::vector<Intent> left, RetryUnavailable(retrier_, stop, list));
   for (const Intent& intent : left) {
     if (intent.lease_until > context_.parts.clock.Now()) continue;
-    RETURN_IF_ERROR(resolver_.Resolve(intent.id, owner, stop));
+    RETURN_IF_ERROR(resolver_.Resolve(intent.id, owner, /*owner_is_dead=*/false, stop));
   }
   ASSIGN_OR_RETURN(const std::vector<Intent> open, RetryUnavailable(retrier_, stop, list));
   return RetryUnavailable(retrier_, stop, [&] {

@@ -178,9 +178,9 @@ absl::Status IntentResolver::KeepRefused(const CommitResult& result, Intent& int
 }
 
 absl::Status IntentResolver::Resolve(const std::string& id, const std::string& owner,
-                                     std::stop_token stop) {
+                                     bool owner_is_dead, std::stop_token stop) {
   ASSIGN_OR_RETURN(std::optional<Intent> intent, RetryUnavailable(retrier_, stop, [&] {
-                     return ledger_.intents().Take(id, owner, /*owner_is_dead=*/false, lease_,
+                     return ledger_.intents().Take(id, owner, owner_is_dead, lease_,
                                                    stop);
                    }));
   if (!intent.has_value()) return absl::OkStatus();

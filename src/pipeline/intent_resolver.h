@@ -45,9 +45,11 @@ class IntentResolver {
   // FailedPrecondition as Committer::Abandon().
   absl::Status Abandon(const Intent& intent, const std::stop_token& stop);
 
-  // Takes the intent `id` for `owner` and finishes it. Ok also if there is no such intent or
+  // Takes the intent `id` for `owner` and finishes it; before its lease has expired, only if
+  // `owner_is_dead`, that is, if its worker is known to be. Ok also if there is no such intent or
   // another worker holds it: claim the object again to see.
-  absl::Status Resolve(const std::string& id, const std::string& owner, std::stop_token stop);
+  absl::Status Resolve(const std::string& id, const std::string& owner, bool owner_is_dead,
+                       std::stop_token stop);
 
  private:
   class Lease;

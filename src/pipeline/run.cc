@@ -227,7 +227,10 @@ void Delivery::Complete(WriteBatch::Part& part) {
 // Returns once the outcome of every row is known, or with the reason why the run must end.
 absl::Status Delivery::Write(WriteBatch& write_batch, Sink& sink) {
   const Batch& batch = write_batch.batch();
-  const std::vector<BatchSpan> spans = write_batch.Spans();
+  // A sink without a cursor needs none, and one whose run does not ask for its cursor must not use
+  // it: nothing was claimed.
+  std::vector<BatchSpan> spans;
+  if (context_.parts.cursor != nullptr || committer_ != nullptr) spans = write_batch.Spans();
   RunProgress& progress = context_.progress;
   const std::stop_token stop = WorkStop();
   for (RetryLoop tries(retrier_);;) {

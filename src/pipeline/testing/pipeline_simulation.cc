@@ -49,7 +49,7 @@ class PipelineSimulation::Process {
         source_(world.objects, parts_ledger(), owner, world.chunk_rows, world.options.lease) {
     source_.set_read_fault(world.read_fault);
     source_.set_resolve_intent([this, owner](const std::string& intent, std::stop_token stop) {
-      return resolver_.Resolve(intent, owner, std::move(stop));
+      return resolver_.Resolve(intent, owner, /*owner_is_dead=*/false, std::move(stop));
     });
   }
 
