@@ -31,8 +31,7 @@ class MeasuringSink : public Sink {
  public:
   MeasuringSink(std::unique_ptr<Sink> sink, std::atomic<size_t>& largest)
       : sink_(std::move(sink)), largest_(largest) {}
-  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
-                    std::stop_token stop) override {
+  WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans, std::stop_token stop) override {
     size_t seen = largest_;
     while (seen < batch.bytes.size() && !largest_.compare_exchange_weak(seen, batch.bytes.size())) {
     }

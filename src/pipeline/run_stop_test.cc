@@ -119,9 +119,7 @@ TEST_F(RunStopTest, ASinkThatReportsNothingHasDeliveredNothing) {
   AddRows("one", 3);
   class Unacknowledging : public Sink {
    public:
-    WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override {
-      return WriteResult();
-    }
+    WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override { return WriteResult(); }
   };
   FakeSource source(world_.objects, world_.ledger, "me", 4);
   const RunReport report =
