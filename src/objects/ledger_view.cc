@@ -22,6 +22,7 @@ LedgerView::Row LedgerView::RowOf(const LedgerKey& key) {
           .error = 0,
           .state = LedgerState::kOpen,
           .held = false,
+          .covered = false,
           .as_rival = Outcome::kClaimed};
 }
 
@@ -45,6 +46,7 @@ absl::StatusOr<LedgerView> LedgerView::Load(LedgerReader& ledger,
         row.position = entry.position;
         row.state = entry.state;
         row.held = !entry.owner.empty() && entry.lease_until > now;
+        row.covered = !entry.intent.empty();
         row.mapping_version = static_cast<uint32_t>(entry.mapping_version);
         if (MayHaveSent(entry)) row.as_rival = Ledger::OutcomeForRival(entry, now);
         if (entry.state == LedgerState::kOpen && !entry.last_error.empty()) {
@@ -76,7 +78,7 @@ LedgerStanding LedgerView::Find(const LedgerKey& key) const {
     }
   }
   if (own == nullptr) return standing;
-  const bool counts = own->state == LedgerState::kDone || own->position.row > 0;
+  const bool counts = own->state == LedgerState::kDone || own->position.row > 0 || own->covered;
   return counts || !standing.config_changed ? StandingOf(*own) : standing;
 }
 

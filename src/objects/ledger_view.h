@@ -49,6 +49,7 @@ class LedgerView {
     uint32_t error;  // index in errors_
     LedgerState state;
     bool held;
+    bool covered;  // by an intent
     // What a claim under another config comes to because of this row: kClaimed if it does not
     // matter.
     Ledger::Claim::Outcome as_rival;

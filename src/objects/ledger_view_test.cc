@@ -85,6 +85,19 @@ TEST_F(LedgerViewTest, WhatMayHaveBeenSentCountsThoughNoPositionShowsIt) {
   EXPECT_TRUE(Find(other).config_changed);
 }
 
+TEST_F(LedgerViewTest, AnAnnouncedCommitCountsAsSent) {
+  auto claim = ledger_.ClaimObject({kKey, "me", 100, absl::Minutes(5)}, {});
+  ASSERT_TRUE(claim.ok());
+  Intent intent{.id = std::string(32, '1'), .destination = kKey.destination, .owner = "me"};
+  intent.spans.push_back({.object = kKey, .revision = claim->entry.revision});
+  Ledger& ledger = ledger_;
+  ASSERT_TRUE(ledger.intents().Announce(intent, absl::Minutes(5), {}).ok());
+  const LedgerKey other = {"/d/a", "1", "c:2", "mixpanel:x"};
+  EXPECT_TRUE(Find(other).config_changed);
+  EXPECT_FALSE(Find(other).held);
+  EXPECT_EQ(Find(kKey).state, State::kPartlyDone);
+}
+
 TEST_F(LedgerViewTest, OtherDestinationsDoNotCount) {
   Store({"/d/a", "1", "c:1", "mixpanel:y"}, LedgerState::kDone, 7);
   EXPECT_EQ(Find(kKey).state, State::kNew);

@@ -1,9 +1,11 @@
 // The fakes keep the contracts that the real things are held to.
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "base/strings.h"
 #include "pipeline/split_dead_letter_queue.h"
+#include "pipeline/testing/crash.h"
 #include "pipeline/testing/cursor_contract.h"
 #include "pipeline/testing/dead_letter_queue_contract.h"
 #include "pipeline/testing/fake_sink.h"
@@ -28,6 +30,17 @@ class MemoryLedgerFixture : public LedgerFixture {
  private:
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
+};
+
+// As a process that never dies sees it.
+class MortalLedgerFixture : public MemoryLedgerFixture {
+ public:
+  Ledger& ledger() override { return *mortal_; }
+  Ledger& other() override { return *mortal_; }
+
+ private:
+  CrashPoint never_{std::numeric_limits<uint64_t>::max()};
+  const std::unique_ptr<Ledger> mortal_ = NewMortalLedger(MemoryLedgerFixture::ledger(), never_);
 };
 
 class MemoryDeadLetterFixture : public DeadLetterFixture {
@@ -127,8 +140,32 @@ std::unique_ptr<Base> Make() {
   return std::make_unique<Fixture>();
 }
 
+// Before the first step nothing happens; before the second it happens, and nobody hears of it.
+TEST(MortalLedger, CommitsAreAnnouncedByTheLivingOnly) {
+  for (const uint64_t steps : {0, 1, 2}) {
+    SCOPED_TRACE(steps);
+    FakeClock clock;
+    MemoryLedger ledger(clock);
+    const LedgerKey key{"o", "1", "c", "d"};
+    const auto claim = ledger.ClaimObject({key, "me", 1, absl::Minutes(5)}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    CrashPoint crash(steps);
+    const std::unique_ptr<Ledger> mortal = NewMortalLedger(ledger, crash);
+    Intent intent{.id = std::string(32, '1'), .destination = "d", .owner = "me"};
+    intent.spans.push_back({.object = key, .revision = claim->entry.revision});
+    EXPECT_EQ(mortal->intents().Announce(intent, absl::Minutes(5), {}).ok(), steps == 2);
+    EXPECT_EQ(ledger.intents().List("d", {})->size(), steps > 0 ? 1u : 0u);
+    EXPECT_FALSE(mortal->intents().Settle(intent, absl::Minutes(5), {}).ok());
+    EXPECT_EQ(ledger.Find(key)->position, Position{});
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Memory, LedgerContract,
                          testing::Values(&Make<MemoryLedgerFixture, LedgerFixture>));
+INSTANTIATE_TEST_SUITE_P(Mortal, LedgerContract,
+                         testing::Values(&Make<MortalLedgerFixture, LedgerFixture>));
+INSTANTIATE_TEST_SUITE_P(Mortal, IntentsContract,
+                         testing::Values(&Make<MortalLedgerFixture, LedgerFixture>));
 INSTANTIATE_TEST_SUITE_P(Memory, IntentsContract,
                          testing::Values(&Make<MemoryLedgerFixture, LedgerFixture>));
 INSTANTIATE_TEST_SUITE_P(Memory, DeadLetterContract,

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/utf8.h"
+#include "pipeline/intent_text.h"
 
 namespace millrace {
 
@@ -21,7 +22,8 @@ std::string ChangeId(std::string_view kind, const LedgerEntry& entry) {
 }
 
 std::string ChangeId(std::string_view kind, const Intent& intent) {
-  return ToHex(HashBytes(StrCat(kind, "\n", intent.id, "\n", intent.owner, "\n", intent.revision)));
+  return ToHex(HashBytes(StrCat(kind, "\n", intent.id, "\n", intent.owner, "\n", intent.revision,
+                                "\n", IntentText(intent))));
 }
 
 absl::Status TakenOver(const LedgerKey& key) {

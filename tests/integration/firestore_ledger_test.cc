@@ -16,6 +16,7 @@
 
 #include "absl/time/clock.h"
 #include "base/strings.h"
+#include "pipeline/intents.h"
 
 namespace millrace {
 namespace {
@@ -119,6 +120,76 @@ TEST_F(FirestoreEmulatorTest, ListsSeveralPages) {
                       {})
                   .ok());
   EXPECT_EQ(next, 1310);
+}
+
+TEST_F(FirestoreEmulatorTest, TheLifeOfACommit) {
+  Intents& intents = ledger_->intents();
+  const auto other = MustOpen();
+  Intent intent{.id = std::string(32, 'a'), .destination = "d", .parts = {"p"}, .owner = "one"};
+  for (const char* object : {"a", "b"}) {
+    const auto claim = ledger_->ClaimObject({Key(object), "one", 10, kLease}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    intent.spans.push_back(
+        {.object = Key(object), .revision = claim->entry.revision, .after = {.row = 7}});
+  }
+  Intent stale = intent;
+  stale.id = std::string(32, 'b');
+  --stale.spans[1].revision;
+  EXPECT_TRUE(absl::IsAborted(intents.Announce(stale, kLease, {})));
+  ASSERT_TRUE(intents.Announce(intent, kLease, {}).ok());
+  EXPECT_TRUE(absl::IsAborted(other->intents().Announce(stale, kLease, {})));
+  EXPECT_EQ(other->ClaimObject({Key("a"), "two", 10, kLease}, {})->outcome, Outcome::kHeld);
+  EXPECT_EQ(ledger_->ClaimObject({Key("a"), "one", 10, kLease}, {})->outcome,
+            Outcome::kUncommitted);
+  ASSERT_TRUE(intents.Renew(intent, kLease, {}).ok());
+  const auto listed = other->intents().List("d", {});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 1u);
+  EXPECT_EQ((*listed)[0].lease_until, intent.lease_until);
+
+  auto taken = other->intents().Take(intent.id, "two", /*owner_is_dead=*/false, kLease, {});
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  EXPECT_FALSE(taken->has_value());
+  taken = other->intents().Take(intent.id, "two", /*owner_is_dead=*/true, kLease, {});
+  ASSERT_TRUE(taken.ok() && taken->has_value()) << taken.status();
+  EXPECT_TRUE(absl::IsAborted(intents.Settle(intent, kLease, {})));
+  ASSERT_TRUE(ledger_->Forget(Key("b"), {}).ok());
+  ASSERT_TRUE(other->intents().Settle(**taken, kLease, {}).ok());
+  EXPECT_EQ((*taken)->spans[1].revision, 0u);
+  const auto claim = ledger_->ClaimObject({Key("a"), "one", 10, kLease}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  EXPECT_EQ(claim->outcome, Outcome::kClaimed);
+  EXPECT_EQ(claim->entry.position.row, 7u);
+  EXPECT_TRUE(other->intents().List("d", {})->empty());
+}
+
+// As many documents as a commit may have, and a long one.
+TEST_F(FirestoreEmulatorTest, TheLargestCommit) {
+  Intent intent{.id = std::string(32, 'c'), .destination = "d", .owner = "one"};
+  for (size_t i = 0; i < kMaxIntentSpans; ++i) {
+    const LedgerKey key = Key(StrCat("gs://b/", std::string(250, 'f'), "/", 1000 + i));
+    const auto claim = ledger_->ClaimObject({key, "one", 10, kLease}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    intent.spans.push_back({.object = key, .revision = claim->entry.revision, .after = {.row = 7}});
+  }
+  intent.parts.push_back(std::string(kMaxIntentBytes - intent.Bytes() - 50, 'x'));
+  absl::Status status = ledger_->intents().Announce(intent, kLease, {});
+  ASSERT_TRUE(status.ok()) << status;
+  const auto listed = ledger_->intents().List("d", {});
+  ASSERT_TRUE(listed.ok() && listed->size() == 1) << listed.status();
+  EXPECT_EQ((*listed)[0].parts, intent.parts);
+  status = ledger_->intents().Settle(intent, kLease, {});
+  ASSERT_TRUE(status.ok()) << status;
+  size_t moved = 0;
+  ASSERT_TRUE(ledger_
+                  ->ForEach(
+                      [&](const LedgerEntry& entry) {
+                        moved += entry.position.row == 7 && entry.intent.empty();
+                        return absl::OkStatus();
+                      },
+                      {})
+                  .ok());
+  EXPECT_EQ(moved, kMaxIntentSpans);
 }
 
 }  // namespace

@@ -310,6 +310,25 @@ TEST_F(PostgresLedgerTest, AChangeOfAnIntentWithALostResponseIsMadeOnce) {
   std::filesystem::remove_all(folder);
 }
 
+// A server may defer the flush of commits, which then lags behind for up to 600 ms. (Some other
+// process of the server may write at any time.)
+TEST_F(PostgresLedgerTest, AnAnnouncementIsFlushedBeforeItReturns) {
+  constexpr int kRounds = 20;
+  const std::unique_ptr<Ledger> ledger =
+      MustOpen(StrCat(schema_.Uri(), "%20-csynchronous_commit%3Doff"));
+  int unflushed = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    const auto claim = ledger->ClaimObject({Key(StrCat("o", i)), "one", 1, kLease}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    Intent intent = IntentOf(claim->entry);
+    intent.id = StrCat(std::string(30, '1'), 10 + i);
+    ASSERT_TRUE(ledger->intents().Announce(intent, kLease, {}).ok());
+    unflushed += static_cast<int>(
+        schema_.Number("SELECT (pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn())::int"));
+  }
+  EXPECT_LT(unflushed, kRounds / 2);
+}
+
 // Its tables were granted before there were intents.
 TEST_F(PostgresLedgerTest, ARoleWithoutTheTableOfIntentsWorksWithoutThem) {
   MustOpen(schema_.Uri());

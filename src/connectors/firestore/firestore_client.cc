@@ -1,7 +1,9 @@
 #include "connectors/firestore/firestore_client.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "base/status.h"
 #include "base/strings.h"
 
@@ -29,6 +31,23 @@ std::string Location::DocumentName(const LedgerKey& key) const {
   return StrCat(root(), "/", collection, "/", DocumentId(key));
 }
 
+std::string Location::IntentName(const std::string& intent) const {
+  return StrCat(root(), "/", collection, "/", IntentDocumentId(intent));
+}
+
+bool IsSurprise(const absl::Status& status) {
+  return absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status) ||
+         absl::IsNotFound(status);
+}
+
+// Competing writes are decided within tens of milliseconds.
+absl::Status BackOff(Clock& clock, int attempt, const std::stop_token& stop) {
+  absl::BitGen random;
+  const double max = 0.01 * (1 << std::min(attempt, 6));
+  const absl::Duration pause = absl::Seconds(absl::Uniform(random, max / 2, max));
+  return clock.SleepFor(pause, stop) ? absl::OkStatus() : StopRequested();
+}
+
 absl::StatusOr<HttpResponse> FirestoreClient::Post(const char* method, const std::string& body,
                                                    const std::stop_token& stop) {
   HttpRequest request{.method = "POST",
@@ -53,22 +72,38 @@ absl::StatusOr<std::string> FirestoreClient::Call(const char* method, const std:
   return WithHint(ErrorOf(reply.status, reply.body), location_);
 }
 
-absl::StatusOr<Found> FirestoreClient::Get(const std::string& name, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const std::string reply, Call("batchGet", GetBody(name), stop));
+absl::StatusOr<QueryResult> FirestoreClient::Get(const std::vector<std::string>& names,
+                                                 const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::string reply, Call("batchGet", GetBody(names), stop));
   return ParseGetResponse(reply);
 }
 
-absl::StatusOr<absl::Time> FirestoreClient::Write(const std::string& name,
-                                                  const LedgerDocument& document, Expect expect,
-                                                  const std::stop_token& stop) {
+absl::StatusOr<FoundIntent> FirestoreClient::GetIntent(const std::string& id,
+                                                       const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string reply,
-                   Call("commit", WriteBody(name, document, expect), stop));
-  return ParseCommitResponse(reply);
+                   Call("batchGet", GetBody({location_.IntentName(id)}), stop));
+  return ParseIntentResponse(reply);
+}
+
+absl::StatusOr<absl::Time> FirestoreClient::Commit(const std::vector<std::string>& writes,
+                                                   const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::string reply, Call("commit", CommitBody(writes), stop));
+  return ParseCommitResponse(reply, writes.size());
 }
 
 absl::Status FirestoreClient::Delete(const std::string& name, const std::stop_token& stop,
                                      std::optional<absl::Time> updated) {
-  return Call("commit", DeleteBody(name, updated), stop).status();
+  return Call("commit", CommitBody({DeleteText(name, updated)}), stop).status();
+}
+
+absl::StatusOr<std::vector<IntentDocument>> FirestoreClient::IntentPage(
+    const std::string& destination, const std::string& after, size_t limit,
+    const std::stop_token& stop) {
+  const std::string name = after.empty() ? "" : location_.IntentName(after);
+  ASSIGN_OR_RETURN(
+      const std::string reply,
+      Call("runQuery", IntentQueryBody(location_.collection, destination, name, limit), stop));
+  return ParseIntentQueryResponse(reply);
 }
 
 absl::StatusOr<std::vector<LedgerDocument>> FirestoreClient::Page(const LedgerDocument* after,

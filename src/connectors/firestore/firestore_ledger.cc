@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/random/random.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/firestore/firestore_client.h"
+#include "connectors/firestore/firestore_intents.h"
 #include "pipeline/shared_ledger.h"
 
 namespace millrace {
@@ -19,7 +19,8 @@ namespace {
 
 using firestore::Expect;
 using firestore::FirestoreClient;
-using firestore::Found;
+using firestore::FoundIntent;
+using firestore::IsSurprise;
 using firestore::LedgerDocument;
 using firestore::Location;
 
@@ -27,21 +28,17 @@ constexpr size_t kMaxConnections = 8;
 constexpr size_t kPage = 300;
 // A document supports about one change per second.
 constexpr absl::Duration kStoreInterval = absl::Seconds(1);
-constexpr int kMaxTries = 10;  // against others that change the same document
-
-bool IsSurprise(const absl::Status& status) {
-  return absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status) ||
-         absl::IsNotFound(status);
-}
 
 class FirestoreLedger : public Ledger {
  public:
   FirestoreLedger(Location location, const FirestoreOptions& options)
       : location_(std::move(location)),
         clock_(options.clock),
-        clients_(kMaxConnections, [this, new_http = options.new_http] {
-          return std::make_unique<FirestoreClient>(location_, new_http());
-        }) {}
+        clients_(kMaxConnections,
+                 [this, new_http = options.new_http] {
+                   return std::make_unique<FirestoreClient>(location_, new_http());
+                 }),
+        intents_(location_, clock_, clients_) {}
 
   absl::Status Check(const std::stop_token& stop) {
     const auto client = clients_.Borrow(stop);
@@ -55,6 +52,8 @@ class FirestoreLedger : public Ledger {
                                                 std::stop_token stop) override;
   absl::Status ForEach(const std::function<absl::Status(const LedgerEntry&)>& visit,
                        std::stop_token stop) override;
+
+  Intents& intents() override { return intents_; }
 
   absl::Duration StoreInterval() const override { return kStoreInterval; }
 
@@ -80,9 +79,14 @@ class FirestoreLedger : public Ledger {
                                             Expect expect, const std::stop_token& stop);
   absl::StatusOr<Claim> GiveWayToRivals(FirestoreClient& client, Claim claim,
                                         const std::stop_token& stop);
-  absl::Status Change(LedgerDocument document, LedgerEntry& entry, const std::stop_token& stop);
-  // Cancelled once `stop` is requested.
-  absl::Status BackOff(int attempt, const std::stop_token& stop);
+  // Nullopt if the commit has ended in between.
+  absl::StatusOr<std::optional<Claim>> LeaveToIntent(FirestoreClient& client, LedgerEntry row,
+                                                     const std::string& claimer,
+                                                     const std::stop_token& stop);
+  // Edits the document of `entry`.
+  using Edit = std::function<absl::Status(LedgerDocument&)>;
+  absl::Status Change(LedgerEntry& entry, const std::string& change_id, const Edit& edit,
+                      const std::stop_token& stop);
 
   const Location location_;
   Clock& clock_;
@@ -90,15 +94,8 @@ class FirestoreLedger : public Ledger {
   // first.
   std::atomic<bool> look_first_{false};
   Pool<FirestoreClient> clients_;
+  FirestoreIntents intents_;
 };
-
-// Competing claims are decided within tens of milliseconds.
-absl::Status FirestoreLedger::BackOff(int attempt, const std::stop_token& stop) {
-  absl::BitGen random;
-  const double max = 0.01 * (1 << std::min(attempt, 6));
-  const absl::Duration pause = absl::Seconds(absl::Uniform(random, max / 2, max));
-  return clock_.SleepFor(pause, stop) ? absl::OkStatus() : StopRequested();
-}
 
 absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const ClaimRequest& request,
                                                            std::stop_token stop) {
@@ -112,7 +109,7 @@ absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const ClaimRequest& r
                      .mapping_version = request.mapping_version,
                      .config_parts = request.config_parts};
   absl::Status last;
-  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
+  for (int attempt = 0; attempt < firestore::kMaxTries; ++attempt) {
     // Claiming twice has the same effect as once, so a lost response is harmless.
     absl::StatusOr<std::optional<Claim>> claim = TryClaim(**client, wanted, request.lease, stop);
     if (claim.ok() && claim->has_value()) return **std::move(claim);
@@ -120,7 +117,8 @@ absl::StatusOr<Ledger::Claim> FirestoreLedger::ClaimObject(const ClaimRequest& r
     if (!last.ok() && !absl::IsAborted(last) && !(absl::IsUnavailable(last) && attempt < 3)) {
       return last;
     }
-    if (attempt > 0 || absl::IsAborted(last)) RETURN_IF_ERROR(BackOff(attempt, stop));
+    if (attempt > 0 || absl::IsAborted(last))
+      RETURN_IF_ERROR(firestore::BackOff(clock_, attempt, stop));
   }
   return absl::UnavailableError(StrCat("too many claim ", request.key.object, " at once"));
 }
@@ -160,6 +158,9 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::TryClaim(
   const bool has_position = look.own && look.own->entry.position.row > 0;
   const bool done = look.own && look.own->entry.state == LedgerState::kDone;
   if (done) return Claim{.outcome = Claim::Outcome::kDone, .entry = std::move(look.own->entry)};
+  if (look.own && !look.own->entry.intent.empty()) {
+    return LeaveToIntent(client, std::move(look.own->entry), wanted.owner, stop);
+  }
   if (look.rival && !has_position) return std::move(look.rival);
   if (!look.own) {
     look_first_ = false;
@@ -202,7 +203,7 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClie
                                                                    const std::stop_token& stop) {
   LedgerEntry& entry = document.entry;
   const absl::StatusOr<absl::Time> written =
-      client.Write(location_.DocumentName(entry.key), document, expect, stop);
+      client.Commit({WriteText(location_.DocumentName(entry.key), document, expect)}, stop);
   if (IsSurprise(written.status())) return std::nullopt;
   RETURN_IF_ERROR(written.status());
   entry.updated = *written;
@@ -211,58 +212,92 @@ absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::Take(FirestoreClie
   return Claim{.outcome = Claim::Outcome::kClaimed, .entry = std::move(entry)};
 }
 
+absl::StatusOr<std::optional<Ledger::Claim>> FirestoreLedger::LeaveToIntent(
+    FirestoreClient& client, LedgerEntry row, const std::string& claimer,
+    const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(FoundIntent found, client.GetIntent(row.intent, stop));
+  if (!found.document) return std::nullopt;
+  Intent& intent = found.document->intent;
+  return ClaimUnderIntent(std::move(row), std::move(intent.owner), intent.lease_until, claimer,
+                          found.read_time);
+}
+
 // A compare-and-set on the time of the document's last change. If that differs, an earlier try
-// whose response was lost may have made the change.
-absl::Status FirestoreLedger::Change(LedgerDocument document, LedgerEntry& entry,
-                                     const std::stop_token& stop) {
+// whose response was lost may have made the change, or intents have changed the document, of which
+// `entry` has the revision only.
+absl::Status FirestoreLedger::Change(LedgerEntry& entry, const std::string& change_id,
+                                     const Edit& edit, const std::stop_token& stop) {
+  if (entry.owner.empty()) return TakenOver(entry.key);
   const std::string name = location_.DocumentName(entry.key);
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
-  absl::StatusOr<absl::Time> written;
-  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
-    written = (*client)->Write(name, document, Expect::kUnchanged, stop);
-    if (absl::IsAborted(written.status())) {
-      RETURN_IF_ERROR(BackOff(attempt, stop));
-    } else if (!absl::IsUnavailable(written.status()) || attempt > 0) {
-      break;
+  const auto changed = [&](const LedgerEntry& row, absl::Duration lease) {
+    entry.owner = row.owner;
+    entry.revision = row.revision;
+    entry.intent = row.intent;
+    entry.updated = row.updated;
+    entry.lease_until = entry.updated + lease;
+    return absl::OkStatus();
+  };
+  bool look_first = !entry.intent.empty();
+  bool unavailable = false;
+  absl::Status last;
+  for (int attempt = 0; attempt < firestore::kMaxTries; ++attempt) {
+    LedgerDocument document{.entry = entry};
+    if (look_first) {
+      ASSIGN_OR_RETURN(firestore::QueryResult found, (*client)->Get({name}, stop));
+      if (found.documents.empty()) return TakenOver(entry.key);
+      document = std::move(found.documents[0]);
+      const LedgerEntry& row = document.entry;
+      if (document.last_write == change_id) return changed(row, document.lease);
+      if (row.revision != entry.revision || row.owner != entry.owner) return TakenOver(entry.key);
+    }
+    RETURN_IF_ERROR(edit(document));
+    ++document.entry.revision;
+    document.last_write = change_id;
+    const absl::StatusOr<absl::Time> written =
+        (*client)->Commit({WriteText(name, document, Expect::kUnchanged)}, stop);
+    if (written.ok()) {
+      document.entry.updated = *written;
+      return changed(document.entry, document.lease);
+    }
+    last = written.status();
+    if (absl::IsAborted(last)) {
+      RETURN_IF_ERROR(firestore::BackOff(clock_, attempt, stop));
+    } else if (IsSurprise(last)) {
+      look_first = true;
+    } else if (!absl::IsUnavailable(last) || std::exchange(unavailable, true)) {
+      return last;
     }
   }
-  if (absl::IsAborted(written.status())) {
-    return absl::UnavailableError(written.status().message());
-  }
-  if (IsSurprise(written.status())) {
-    ASSIGN_OR_RETURN(const Found found, (*client)->Get(name, stop));
-    if (!found.document || found.document->last_write != document.last_write) {
-      return TakenOver(entry.key);
-    }
-    written = found.document->entry.updated;
-  }
-  RETURN_IF_ERROR(written.status());
-  entry.owner = document.entry.owner;
-  entry.revision = document.entry.revision;
-  entry.updated = *written;
-  entry.lease_until = entry.updated + document.lease;
-  return absl::OkStatus();
+  return absl::UnavailableError(last.message());
 }
 
 absl::Status FirestoreLedger::Store(LedgerEntry& entry, absl::Duration lease,
                                     std::stop_token stop) {
-  if (entry.owner.empty()) return TakenOver(entry.key);
-  LedgerDocument document{.entry = entry, .lease = lease, .last_write = ChangeId("store", entry)};
-  ++document.entry.revision;
-  if (entry.state == LedgerState::kDone) {
-    document.entry.owner.clear();
-    document.lease = absl::ZeroDuration();
-  }
-  return Change(std::move(document), entry, stop);
+  const auto edit = [stored = entry, lease](LedgerDocument& document) {
+    LedgerEntry& row = document.entry;
+    RETURN_IF_ERROR(CheckStore(stored, row));
+    const bool done = stored.state == LedgerState::kDone;
+    row.state = stored.state;
+    row.position = stored.position;
+    row.counts = stored.counts;
+    row.last_error = stored.last_error;
+    row.maybe_sent = stored.maybe_sent;
+    if (done) row.owner.clear();
+    document.lease = done ? absl::ZeroDuration() : lease;
+    return absl::OkStatus();
+  };
+  return Change(entry, ChangeId("store", entry), edit, stop);
 }
 
 absl::Status FirestoreLedger::Release(LedgerEntry& entry, std::stop_token stop) {
-  if (entry.owner.empty()) return TakenOver(entry.key);
-  LedgerDocument document{.entry = entry, .last_write = ChangeId("release", entry)};
-  ++document.entry.revision;
-  document.entry.owner.clear();
-  return Change(std::move(document), entry, stop);
+  const auto edit = [](LedgerDocument& document) {
+    document.entry.owner.clear();
+    document.lease = absl::ZeroDuration();
+    return absl::OkStatus();
+  };
+  return Change(entry, ChangeId("release", entry), edit, stop);
 }
 
 absl::StatusOr<std::vector<LedgerKey>> FirestoreLedger::Forget(const LedgerKey& key,
@@ -275,10 +310,10 @@ absl::StatusOr<std::vector<LedgerKey>> FirestoreLedger::Forget(const LedgerKey& 
   for (const LedgerDocument& document : found.documents) {
     if (document.entry.key.destination != key.destination) continue;
     absl::Status status;
-    for (int attempt = 0; attempt < kMaxTries; ++attempt) {
+    for (int attempt = 0; attempt < firestore::kMaxTries; ++attempt) {
       status = (*client)->Delete(document.name, stop);
       if (!absl::IsAborted(status)) break;
-      RETURN_IF_ERROR(BackOff(attempt, stop));
+      RETURN_IF_ERROR(firestore::BackOff(clock_, attempt, stop));
     }
     if (!absl::IsNotFound(status)) RETURN_IF_ERROR(status);
     forgotten.push_back(document.entry.key);

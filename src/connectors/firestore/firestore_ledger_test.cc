@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/strings.h"
@@ -100,6 +101,15 @@ class FirestoreLedgerTest : public testing::Test {
     return stored;
   }
 
+  static Intent IntentOf(const std::vector<LedgerEntry>& rows) {
+    Intent intent{
+        .id = std::string(32, '1'), .destination = "d", .parts = {"part"}, .owner = "one"};
+    for (const LedgerEntry& row : rows) {
+      intent.spans.push_back({.object = row.key, .revision = row.revision, .after = {.row = 7}});
+    }
+    return intent;
+  }
+
   FakeFirestore server_{{}};
   std::unique_ptr<Ledger> ledger_ = MustOpen(server_);
 };
@@ -132,6 +142,91 @@ TEST_F(FirestoreLedgerTest, TheAnswerOfACreationMayBeLost) {
   const LedgerEntry entry = MustClaim();
   EXPECT_EQ(entry.owner, "one");
   EXPECT_EQ(Stored().revision, entry.revision);
+}
+
+TEST_F(FirestoreLedgerTest, AChangeOfAnIntentWhoseAnswerWasLostIsMadeOnce) {
+  Intents& intents = ledger_->intents();
+  Intent intent = IntentOf({MustClaim("a"), MustClaim("b")});
+  server_.FailNext(Fault::kResponseLost);
+  ASSERT_TRUE(intents.Announce(intent, kLease, {}).ok());
+  EXPECT_EQ(intent.revision, 1u);
+  EXPECT_EQ(intent.spans[0].revision, 2u);
+  EXPECT_EQ(Stored().revision, 2u);
+
+  server_.FailNext(Fault::kResponseLost);
+  ASSERT_TRUE(intents.Renew(intent, kLease, {}).ok());
+  EXPECT_EQ(intent.revision, 2u);
+
+  Intent withdrawn = intent;
+  server_.FailNext(Fault::kResponseLost);
+  ASSERT_TRUE(intents.Withdraw(withdrawn, {}).ok());
+  EXPECT_EQ(withdrawn.spans[1].revision, 3u);
+  EXPECT_EQ(Stored().revision, 3u);
+  EXPECT_TRUE(absl::IsAborted(intents.Settle(intent, kLease, {}))) << "that is another change";
+
+  intent = withdrawn;
+  intent.id = std::string(32, '2');
+  ASSERT_TRUE(intents.Announce(intent, kLease, {}).ok());
+  server_.FailNext(Fault::kResponseLost);
+  const auto taken = intents.Take(intent.id, "two", /*owner_is_dead=*/true, kLease, {});
+  ASSERT_TRUE(taken.ok() && taken->has_value()) << taken.status();
+  intent = **taken;
+  EXPECT_EQ(intent.spans[1].revision, Stored().revision);
+
+  server_.FailNext(Fault::kResponseLost);
+  ASSERT_TRUE(intents.Settle(intent, kLease, {}).ok());
+  EXPECT_EQ(intent.spans[1].revision, Stored().revision);
+  EXPECT_EQ(Stored().position.row, 7u);
+}
+
+TEST_F(FirestoreLedgerTest, IntentsAreTriedAgainAsRowsAre) {
+  Intents& intents = ledger_->intents();
+  Intent intent = IntentOf({MustClaim()});
+  for (int i = 0; i < 3; ++i) server_.FailNext(Fault::kAborted);
+  ASSERT_TRUE(intents.Announce(intent, kLease, {}).ok());
+  for (int i = 0; i < 2; ++i) server_.FailNext(Fault::kUnavailable);
+  EXPECT_TRUE(absl::IsUnavailable(intents.Settle(intent, kLease, {})));
+  server_.FailNext(Fault::kDenied);
+  EXPECT_TRUE(absl::IsPermissionDenied(intents.Settle(intent, kLease, {})));
+  EXPECT_TRUE(intents.Settle(intent, kLease, {}).ok());
+}
+
+TEST_F(FirestoreLedgerTest, ListsOfIntentsHaveNoEnd) {
+  constexpr int kIntents = 120;
+  for (int i = 0; i < kIntents; ++i) {
+    Intent intent = IntentOf({MustClaim(StrCat("o", i))});
+    intent.id = StrCat(std::string(28, '1'), 1000 + (i * 7) % kIntents);
+    ASSERT_TRUE(ledger_->intents().Announce(intent, kLease, {}).ok());
+  }
+  const auto listed = ledger_->intents().List("d", {});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), size_t{kIntents});
+  for (int i = 0; i < kIntents; ++i) {
+    EXPECT_EQ((*listed)[i].id, StrCat(std::string(28, '1'), 1000 + i));
+  }
+}
+
+// It knows no intents and would claim the object when the lease of its row is over.
+TEST_F(FirestoreLedgerTest, AnOlderMillraceCannotReadACoveredRow) {
+  Intent intent = IntentOf({MustClaim()});
+  const auto row_has_owner = [&] {
+    const std::string body =
+        StrCat("{\"documents\": [\"projects/my-project/databases/(default)/documents/files/",
+               ToHex(HashBytes("gs://b/k\n1\nc\nd")), "\"]}");
+    const auto reply = NewCurlHttpClient()->Send(
+        {.method = "POST",
+         .url = server_.url() + "/v1/projects/my-project/databases/(default)/documents:batchGet",
+         .headers = {{"Authorization", "Bearer owner"}},
+         .body = body},
+        {});
+    EXPECT_TRUE(reply.ok() && reply->body.find("\"found\"") != std::string::npos);
+    return reply.ok() && reply->body.find("\"owner\"") != std::string::npos;
+  };
+  EXPECT_TRUE(row_has_owner());
+  ASSERT_TRUE(ledger_->intents().Announce(intent, kLease, {}).ok());
+  EXPECT_FALSE(row_has_owner());
+  ASSERT_TRUE(ledger_->intents().Settle(intent, kLease, {}).ok());
+  EXPECT_TRUE(row_has_owner());
 }
 
 TEST_F(FirestoreLedgerTest, ContentionIsTriedAgain) {

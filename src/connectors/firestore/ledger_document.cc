@@ -2,125 +2,50 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "base/utf8.h"
+#include "connectors/firestore/document_json.h"
 #include "net/http_status.h"
 
 namespace millrace::firestore {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr size_t kMaxMessage = 300;
-
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone());
-}
-
-Json Text(std::string_view text) { return {{"stringValue", ToValidUtf8(text)}}; }
-Json Integer(uint64_t number) { return {{"integerValue", StrCat(number)}}; }
 
 Json FieldsOf(const LedgerDocument& document) {
   const LedgerEntry& entry = document.entry;
-  return {{"object", Text(entry.key.object)},
-          {"version", Text(entry.key.version)},
-          {"config", Text(entry.key.config)},
-          {"destination", Text(entry.key.destination)},
-          {"state", Text(entry.state == LedgerState::kDone ? "done" : "open")},
-          {"position_row", Integer(entry.position.row)},
-          {"position_byte", Integer(entry.position.byte)},
-          {"rows_read", Integer(entry.counts.read)},
-          {"rows_accepted", Integer(entry.counts.accepted)},
-          {"rows_rejected", Integer(entry.counts.rejected)},
-          {"rows_filtered", Integer(entry.counts.filtered)},
-          {"events_accepted", Integer(entry.counts.events)},
-          {"owner", Text(entry.owner)},
-          {"lease_ms", Integer(static_cast<uint64_t>(absl::ToInt64Milliseconds(document.lease)))},
-          {"last_error", Text(entry.last_error)},
-          {"object_bytes", Integer(entry.object_bytes)},
-          {"revision", Integer(entry.revision)},
-          {"mapping_version", Integer(entry.mapping_version)},
-          {"config_parts", Text(entry.config_parts)},
-          {"maybe_sent", Integer(entry.maybe_sent ? 1 : 0)},
-          {"last_write", Text(document.last_write)}};
+  Json fields = {
+      {"object", TextValue(entry.key.object)},
+      {"version", TextValue(entry.key.version)},
+      {"config", TextValue(entry.key.config)},
+      {"destination", TextValue(entry.key.destination)},
+      {"state", TextValue(entry.state == LedgerState::kDone ? "done" : "open")},
+      {"position_row", IntegerValue(entry.position.row)},
+      {"position_byte", IntegerValue(entry.position.byte)},
+      {"rows_read", IntegerValue(entry.counts.read)},
+      {"rows_accepted", IntegerValue(entry.counts.accepted)},
+      {"rows_rejected", IntegerValue(entry.counts.rejected)},
+      {"rows_filtered", IntegerValue(entry.counts.filtered)},
+      {"events_accepted", IntegerValue(entry.counts.events)},
+      {"lease_ms", IntegerValue(static_cast<uint64_t>(absl::ToInt64Milliseconds(document.lease)))},
+      {"last_error", TextValue(entry.last_error)},
+      {"object_bytes", IntegerValue(entry.object_bytes)},
+      {"revision", IntegerValue(entry.revision)},
+      {"mapping_version", IntegerValue(entry.mapping_version)},
+      {"config_parts", TextValue(entry.config_parts)},
+      {"maybe_sent", IntegerValue(entry.maybe_sent ? 1 : 0)},
+      {"last_write", TextValue(document.last_write)}};
+  // An older Millrace would claim the object in spite of the intent: to it, the document is
+  // damaged.
+  fields[entry.intent.empty() ? "owner" : "covered_owner"] = TextValue(entry.owner);
+  if (!entry.intent.empty()) fields["intent"] = TextValue(entry.intent);
+  return fields;
 }
-
-absl::Status Unexpected(std::string_view what) {
-  return absl::DataLossError(StrCat("the answer of Firestore is not what its API gives: ", what));
-}
-
-absl::StatusOr<Json> Parse(std::string_view body) {
-  Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (reply.is_discarded()) return Unexpected("it is not JSON");
-  return reply;
-}
-
-const Json* Member(const Json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(key);
-  return found == object.end() ? nullptr : &*found;
-}
-
-std::string TextAt(const Json& object, const char* key) {
-  const Json* text = Member(object, key);
-  return text != nullptr && text->is_string() ? text->get<std::string>() : "";
-}
-
-absl::StatusOr<absl::Time> TimeAt(const Json& object, const char* key) {
-  absl::Time time;
-  std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, TextAt(object, key), &time, &error)) {
-    return Unexpected(StrCat("no ", key));
-  }
-  return time;
-}
-
-// Reads members of "fields"; the first that is not there stays as the status.
-class FieldReader {
- public:
-  explicit FieldReader(const Json* fields) : fields_(fields) {}
-
-  std::string Text(const char* name) {
-    const Json* value = Value(name, "stringValue");
-    if (value != nullptr && value->is_string()) return value->get<std::string>();
-    Miss(name);
-    return "";
-  }
-  uint64_t Number(const char* name) {
-    const Json* value = Value(name, "integerValue");
-    uint64_t number = 0;
-    if (value == nullptr || !value->is_string() ||
-        !absl::SimpleAtoi(value->get_ref<const std::string&>(), &number)) {
-      Miss(name);
-    }
-    return number;
-  }
-  bool Has(const char* name) const {
-    return fields_ != nullptr && Member(*fields_, name) != nullptr;
-  }
-  const absl::Status& status() const { return status_; }
-
- private:
-  const Json* Value(const char* name, const char* kind) const {
-    const Json* field = fields_ == nullptr ? nullptr : Member(*fields_, name);
-    return field == nullptr ? nullptr : Member(*field, kind);
-  }
-  void Miss(const char* name) {
-    if (status_.ok()) {
-      status_ = absl::DataLossError(StrCat("a document has no ", name, " as Millrace writes it"));
-    }
-  }
-
-  const Json* const fields_;
-  absl::Status status_;
-};
 
 absl::StatusOr<LedgerDocument> ParseDocument(const Json& json) {
   LedgerDocument document;
@@ -136,7 +61,8 @@ absl::StatusOr<LedgerDocument> ParseDocument(const Json& json) {
   entry.counts = {fields.Number("rows_read"), fields.Number("rows_accepted"),
                   fields.Number("rows_rejected"), fields.Number("rows_filtered"),
                   fields.Number("events_accepted")};
-  entry.owner = fields.Text("owner");
+  if (fields.Has("intent")) entry.intent = fields.Text("intent");
+  entry.owner = fields.Text(entry.intent.empty() ? "owner" : "covered_owner");
   const uint64_t lease_ms = fields.Number("lease_ms");
   entry.last_error = fields.Text("last_error");
   entry.object_bytes = fields.Number("object_bytes");
@@ -159,23 +85,23 @@ std::string DocumentId(const LedgerKey& key) {
       HashBytes(StrCat(key.object, "\n", key.version, "\n", key.config, "\n", key.destination)));
 }
 
-std::string WriteBody(const std::string& name, const LedgerDocument& document, Expect expect) {
-  Json expected = expect == Expect::kAbsent
-                      ? Json{{"exists", false}}
-                      : Json{{"updateTime", TimeText(document.entry.updated)}};
-  const Json write = {{"update", {{"name", name}, {"fields", FieldsOf(document)}}},
-                      {"currentDocument", std::move(expected)}};
-  return Json{{"writes", Json::array({write})}}.dump();
+std::string WriteText(const std::string& name, const LedgerDocument& document, Expect expect) {
+  return WriteJson(name, FieldsOf(document), expect == Expect::kAbsent, document.entry.updated)
+      .dump();
 }
 
-std::string DeleteBody(const std::string& name, std::optional<absl::Time> updated) {
+std::string DeleteText(const std::string& name, std::optional<absl::Time> updated) {
   Json write = {{"delete", name}};
   if (updated) write["currentDocument"] = {{"updateTime", TimeText(*updated)}};
-  return Json{{"writes", Json::array({std::move(write)})}}.dump();
+  return write.dump();
 }
 
-std::string GetBody(const std::string& name) {
-  return Json{{"documents", Json::array({name})}}.dump();
+std::string CommitBody(const std::vector<std::string>& writes) {
+  return StrCat("{\"writes\":[", absl::StrJoin(writes, ","), "]}");
+}
+
+std::string GetBody(const std::vector<std::string>& names) {
+  return Json{{"documents", names}}.dump();
 }
 
 std::string QueryBody(const std::string& collection, const LedgerDocument* after, size_t limit) {
@@ -186,7 +112,7 @@ std::string QueryBody(const std::string& collection, const LedgerDocument* after
                 {"orderBy", Json::array({order("object"), order("__name__")})},
                 {"limit", limit}};
   if (after != nullptr) {
-    query["startAt"] = {{"values", Json::array({Text(after->entry.key.object),
+    query["startAt"] = {{"values", Json::array({TextValue(after->entry.key.object),
                                                 Json{{"referenceValue", after->name}}})},
                         {"before", false}};
   }
@@ -194,40 +120,39 @@ std::string QueryBody(const std::string& collection, const LedgerDocument* after
 }
 
 std::string ObjectQueryBody(const std::string& collection, const LedgerKey& key) {
-  const auto equal = [](const char* field, const std::string& text) {
-    return Json{{"fieldFilter",
-                 {{"field", {{"fieldPath", field}}}, {"op", "EQUAL"}, {"value", Text(text)}}}};
-  };
-  const Json both = Json::array({equal("object", key.object), equal("version", key.version)});
+  const Json both =
+      Json::array({EqualFilter("object", key.object), EqualFilter("version", key.version)});
   const Json query = {{"from", Json::array({Json{{"collectionId", collection}}})},
                       {"where", {{"compositeFilter", {{"op", "AND"}, {"filters", both}}}}}};
   return Json{{"structuredQuery", query}}.dump();
 }
 
-absl::StatusOr<Found> ParseGetResponse(std::string_view body) {
-  ASSIGN_OR_RETURN(const Json reply, Parse(body));
+absl::StatusOr<QueryResult> ParseGetResponse(std::string_view body) {
+  ASSIGN_OR_RETURN(const Json reply, ParseResponse(body));
   if (!reply.is_array() || reply.empty()) return Unexpected("no list of documents");
-  Found found;
-  ASSIGN_OR_RETURN(found.read_time, TimeAt(reply[0], "readTime"));
-  if (const Json* document = Member(reply[0], "found"); document != nullptr) {
-    ASSIGN_OR_RETURN(found.document, ParseDocument(*document));
-  } else if (Member(reply[0], "missing") == nullptr) {
-    return Unexpected("a document is neither found nor missing");
+  QueryResult got;
+  for (const Json& result : reply) {
+    ASSIGN_OR_RETURN(got.read_time, TimeAt(result, "readTime"));
+    if (const Json* document = Member(result, "found"); document != nullptr) {
+      ASSIGN_OR_RETURN(got.documents.emplace_back(), ParseDocument(*document));
+    } else if (Member(result, "missing") == nullptr) {
+      return Unexpected("a document is neither found nor missing");
+    }
   }
-  return found;
+  return got;
 }
 
-absl::StatusOr<absl::Time> ParseCommitResponse(std::string_view body) {
-  ASSIGN_OR_RETURN(const Json reply, Parse(body));
+absl::StatusOr<absl::Time> ParseCommitResponse(std::string_view body, size_t writes) {
+  ASSIGN_OR_RETURN(const Json reply, ParseResponse(body));
   const Json* results = Member(reply, "writeResults");
-  if (results == nullptr || !results->is_array() || results->size() != 1) {
-    return Unexpected("no one writeResult");
+  if (results == nullptr || !results->is_array() || results->empty() || results->size() != writes) {
+    return Unexpected("not one writeResult for each write");
   }
   return TimeAt((*results)[0], "updateTime");
 }
 
 absl::StatusOr<QueryResult> ParseQueryResponse(std::string_view body) {
-  ASSIGN_OR_RETURN(const Json reply, Parse(body));
+  ASSIGN_OR_RETURN(const Json reply, ParseResponse(body));
   if (!reply.is_array()) return Unexpected("no list of results");
   QueryResult found;
   for (const Json& result : reply) {

@@ -30,29 +30,29 @@ std::string DocumentId(const LedgerKey& key);
 
 enum class Expect { kAbsent, kUnchanged };
 
-// Bodies of :commit that write `document` at `name`, if there is none yet, or if its updateTime is
-// still entry.updated; that delete `name` unconditionally, or only if its updateTime is still
-// `updated`; of :batchGet; of :runQuery for `limit` documents by object and name, after `after`
-// (null: from the first); and for all documents of an object and version, for which Firestore's
-// automatic indexes suffice.
-std::string WriteBody(const std::string& name, const LedgerDocument& document, Expect expect);
-std::string DeleteBody(const std::string& name, std::optional<absl::Time> updated = {});
-std::string GetBody(const std::string& name);
+// One write of a :commit, as JSON: of `document` at `name`, if there is none yet, or if its
+// updateTime is still entry.updated; of the deletion of `name`, unconditionally, or only if its
+// updateTime is still `updated`.
+std::string WriteText(const std::string& name, const LedgerDocument& document, Expect expect);
+std::string DeleteText(const std::string& name, std::optional<absl::Time> updated = {});
+
+// Bodies of :commit with such writes; of :batchGet; of :runQuery for `limit` documents by object
+// and name, after `after` (null: from the first); and for all documents of an object and version,
+// for which Firestore's automatic indexes suffice.
+std::string CommitBody(const std::vector<std::string>& writes);
+std::string GetBody(const std::vector<std::string>& names);
 std::string QueryBody(const std::string& collection, const LedgerDocument* after, size_t limit);
 std::string ObjectQueryBody(const std::string& collection, const LedgerKey& key);
 
 // Responses. DataLoss if they are not valid; they are not trusted.
-struct Found {
-  std::optional<LedgerDocument> document;
-  absl::Time read_time;  // of the server's clock
-};
-absl::StatusOr<Found> ParseGetResponse(std::string_view body);
-// The updateTime of the one write.
-absl::StatusOr<absl::Time> ParseCommitResponse(std::string_view body);
 struct QueryResult {
   std::vector<LedgerDocument> documents;
   absl::Time read_time;  // of the server's clock
 };
+// The documents that exist, in any order.
+absl::StatusOr<QueryResult> ParseGetResponse(std::string_view body);
+// The updateTime of the first of `writes` writes, which is no deletion.
+absl::StatusOr<absl::Time> ParseCommitResponse(std::string_view body, size_t writes);
 absl::StatusOr<QueryResult> ParseQueryResponse(std::string_view body);
 
 // The error in a response: the code from its "status", or from the HTTP status if it has none;

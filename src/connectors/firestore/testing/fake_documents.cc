@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMaxDocumentBytes = 1 << 20;
+constexpr size_t kMaxWrites = 500;  // in a commit
 constexpr absl::Duration kTransactionLife = absl::Seconds(270);
 
 std::string TimeText(absl::Time time) {
@@ -238,6 +239,7 @@ absl::StatusOr<Json> FakeDocuments::Commit(const std::string& root, const Json& 
   for (const Json& write : request.value("writes", Json::array())) {
     ASSIGN_OR_RETURN(writes.emplace_back(), ParseWrite(root, write));
   }
+  if (writes.size() > kMaxWrites) return Invalid("too many writes");
   if (request.contains("transaction")) {
     RETURN_IF_ERROR(EndTransaction(request["transaction"].get<std::string>()));
   }
