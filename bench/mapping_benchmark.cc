@@ -74,7 +74,8 @@ std::unique_ptr<RowMapper> MakeMapper(std::string_view members) {
   const auto config = SourcesConfig::Parse(StrCat(R"([{"config_id": "b", "source_prefix": "")",
                                                   members.empty() ? "" : ",", members, "}]"),
                                            "/sources.json");
-  auto mapper = RowMapper::Make(config->entries()[0], absl::FromUnixMicros(kEndMicros));
+  auto mapper = RowMapper::Make(config->entries()[0], absl::FromUnixMicros(kEndMicros),
+                                RecordRules::Mixpanel());
   if (!mapper.ok()) std::abort();
   (*mapper)->BeginObject("gs://bucket/object", "1");
   return *std::move(mapper);

@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (inferred.mixpanel_format) return 0;
   const auto config = SourcesConfig::Parse(inferred.json, "/fuzz/sources.json");
   Require(config.ok() && config->entries().size() == 1);
-  auto mapper = RowMapper::Make(config->entries()[0], kNow);
+  auto mapper = RowMapper::Make(config->entries()[0], kNow, RecordRules::Mixpanel());
   Require(mapper.ok());
   (*mapper)->BeginObject(profile.uri, "1");
   MapsRows maps(**mapper);

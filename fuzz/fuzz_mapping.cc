@@ -9,8 +9,8 @@
 
 #include "formats/testing/rows.h"
 #include "mapping/identity_event.h"
-#include "records/ids.h"
 #include "mapping/row_mapper.h"
+#include "records/ids.h"
 #include "require.h"
 
 namespace millrace {
@@ -132,8 +132,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto reader = OpenRows(std::make_shared<MemoryObject>(bytes), {.type = FileType::kNdjson});
   if (!reader.ok()) return 0;
   const absl::Time now = absl::FromUnixSeconds(1'767'225'600);
-  const std::unique_ptr<RowMapper> mapper = *RowMapper::Make(entry, now);
-  const std::unique_ptr<RowMapper> holder = *RowMapper::Make(entry, now);
+  const std::unique_ptr<RowMapper> mapper = *RowMapper::Make(entry, now, RecordRules::Mixpanel());
+  const std::unique_ptr<RowMapper> holder = *RowMapper::Make(entry, now, RecordRules::Mixpanel());
   mapper->BeginObject("memory", "1");
   holder->BeginObject("memory", "1");
   Judge judge(entry->record_type);

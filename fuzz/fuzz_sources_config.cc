@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& entry : config->entries()) {
     if (entry->fingerprint.size() != 32) std::abort();
     if (!entry->transform.empty()) continue;
-    auto mapper = RowMapper::Make(entry, absl::FromUnixSeconds(1'767'225'600));
+    auto mapper =
+        RowMapper::Make(entry, absl::FromUnixSeconds(1'767'225'600), RecordRules::Mixpanel());
     if (!mapper.ok()) std::abort();
     Batch batch;
     MapError why;

@@ -4,9 +4,21 @@ namespace millrace::cli {
 
 std::vector<Command> AllCommands() {
   return {
-      InitCommand(),          PlanCommand(),       ImportCommand(),  WatchCommand(),
-      StatusCommand(),        ReconcileCommand(),  DlqListCommand(), DlqShowCommand(),
-      DlqReplayCommand(),     StaypointsCommand(), SandboxCommand(), GenerateEventsCommand(),
+      InitCommand(),
+      PlanCommand(),
+      ImportCommand(),
+      WatchCommand(),
+      StatusCommand(),
+      ReconcileCommand(),
+      DlqListCommand(),
+      DlqShowCommand(),
+      DlqReplayCommand(),
+      DestinationsCheckCommand(),
+      DestinationsCreateCommand(),
+      DestinationsDropCommand(),
+      StaypointsCommand(),
+      SandboxCommand(),
+      GenerateEventsCommand(),
       GenerateTripsCommand(),
   };
 }

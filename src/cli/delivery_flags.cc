@@ -43,9 +43,6 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
 
 absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
   throughput.ApplyTo(request);
-  ASSIGN_OR_RETURN(request.gzip, ParseCompression(compression));
-  request.adapt_compression = compression == "auto";
-  request.stop_grace = stop_grace;
   request.run.lease = lease;
   request.run.retry = {.initial = retry_initial,
                        .max = retry_max,
@@ -58,6 +55,14 @@ absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
   stores.max = std::min(stores.max, retry_max);
   stores.max_jitter = std::min(stores.max_jitter, retry_initial);
   stores.give_up_after = retry_timeout;
+  return absl::OkStatus();
+}
+
+absl::Status DeliveryFlags::ApplyTo(mixpanel::DestinationOptions& options) const {
+  throughput.ApplyTo(options);
+  ASSIGN_OR_RETURN(options.gzip, ParseCompression(compression));
+  options.adapt_compression = compression == "auto";
+  options.stop_grace = stop_grace;
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "cli/command.h"
 #include "cli/throughput_flags.h"
+#include "connectors/mixpanel/mixpanel_destination.h"
 #include "import/import.h"
 
 namespace millrace::cli {
@@ -25,6 +26,7 @@ struct DeliveryFlags {
   void AddTo(std::vector<Flag>& flags);
   // Applies the flags. InvalidArgument names the flag that is wrong.
   absl::Status ApplyTo(ImportRequest& request) const;
+  absl::Status ApplyTo(mixpanel::DestinationOptions& options) const;
 };
 
 }  // namespace millrace::cli

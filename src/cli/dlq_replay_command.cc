@@ -16,7 +16,6 @@
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
-#include "import/mixpanel_target.h"
 #include "replay/replay.h"
 
 namespace millrace::cli {
@@ -39,36 +38,6 @@ struct Options {
   }
 };
 
-// What the sinks of all record types share, and their counters.
-class Targets {
- public:
-  explicit Targets(const ImportRequest& request)
-      : request_(request),
-        rate_limiter_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
-
-  SinkFactory SinksFor(RecordType type) {
-    mixpanel::ImportTarget& target = targets_[type];
-    SetTarget(request_, type, rate_limiter_, target);
-    return MixpanelSinks(target);
-  }
-
-  uint64_t requests() const {
-    uint64_t sum = 0;
-    for (const auto& [type, target] : targets_) sum += target.requests;
-    return sum;
-  }
-  uint64_t bytes_sent() const {
-    uint64_t sum = 0;
-    for (const auto& [type, target] : targets_) sum += target.bytes_sent;
-    return sum;
-  }
-
- private:
-  const ImportRequest& request_;
-  mixpanel::RateLimiter rate_limiter_;
-  std::map<RecordType, mixpanel::ImportTarget> targets_;
-};
-
 absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context& context) {
   ReplayRequest request;
   ASSIGN_OR_RETURN(request.filter, options.filter.Filter(absl::Now()));
@@ -82,11 +51,10 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
   ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
   request.import.run.retry.give_up_after = options.retry_timeout;
   request.dry_run = options.dry_run;
-  if (!options.dry_run) RETURN_IF_ERROR(RequireCredentials(request.import));
   return request;
 }
 
-void PrintJson(const ReplayReport& report, const Targets& targets, std::ostream& out) {
+void PrintJson(const ReplayReport& report, const Traffic& traffic, std::ostream& out) {
   const Counts& counts = report.counts;
   Json json = {{"success", report.success()},
                {"read", counts.read},
@@ -98,9 +66,9 @@ void PrintJson(const ReplayReport& report, const Targets& targets, std::ostream&
                {"replayed_before", report.replayed_before},
                {"not_ours", report.not_ours},
                {"damaged", report.damaged},
-               {"requests", targets.requests()},
+               {"requests", traffic.requests.load()},
                {"retries", report.retries},
-               {"bytes_sent", targets.bytes_sent()},
+               {"bytes_sent", traffic.bytes_sent.load()},
                {"elapsed_s", report.elapsed_s}};
   json["first_error"] = ErrorAsJson(report.first_error);
   out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
@@ -149,16 +117,15 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
 }
 
 absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(const ReplayRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(ReplayRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(const auto destination, options.import.destination.OpenOne(context));
+  if (!options.dry_run) RETURN_IF_ERROR(CheckConfig(*destination, request.import.sources));
+  request.destination = destination.get();
   ASSIGN_OR_RETURN(OpenQueue open, options.subscription().empty() ? OpenFolder(options, context)
                                                                   : OpenTopic(options, context));
-  Targets targets(request.import);
-  const ReplayReport report = Replay(
-      request,
-      {.queue = *open.queue, .sinks_for = [&](RecordType type) { return targets.SinksFor(type); }},
-      context.stop);
+  const ReplayReport report = Replay(request, {.queue = *open.queue}, context.stop);
   if (options.json) {
-    PrintJson(report, targets, context.out);
+    PrintJson(report, destination->traffic(), context.out);
   } else {
     PrintTable(report, options.dry_run, context.out);
   }
@@ -181,7 +148,7 @@ Command DlqReplayCommand() {
                        "sources.json to map the records with, fixed or not; without it they must "
                        "be in Mixpanel's event format",
                    .env = "MILLRACE_CONFIG"});
-  options->import.mixpanel.AddTo(flags);
+  options->import.destination.AddTo(flags);
   options->import.state.AddTo(flags);
   const std::vector<Flag> own = {
       {"--dry-run", &options->dry_run, "", "map and count; send nothing and record nothing"},

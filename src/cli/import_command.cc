@@ -1,4 +1,4 @@
-// millrace import: files into Mixpanel.
+// millrace import: files into Mixpanel and other destinations.
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -51,7 +51,6 @@ std::vector<Flag> FlagsOf(Options& options) {
 
 absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context& context) {
   ASSIGN_OR_RETURN(ImportRequest request, options.import.Request(context));
-  if (!options.dry_run) RETURN_IF_ERROR(RequireCredentials(request));
   request.force = options.force;
   request.dry_run = options.dry_run;
   request.wait_for_others = !options.no_wait;
@@ -59,7 +58,19 @@ absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context&
   return request;
 }
 
-std::string MetricsPage(const ImportProgress& progress) {
+absl::StatusOr<std::vector<std::unique_ptr<Destination>>> OpenDestinations(
+    const Options& options, const SourcesConfig& sources, const Context& context) {
+  ASSIGN_OR_RETURN(auto destinations, options.import.destination.Open(
+                                          context, [&](mixpanel::DestinationOptions& mixpanel) {
+                                            return options.delivery.ApplyTo(mixpanel);
+                                          }));
+  for (const auto& destination : destinations) {
+    if (!options.dry_run) RETURN_IF_ERROR(CheckConfig(*destination, sources));
+  }
+  return destinations;
+}
+
+std::string MetricsPage(const std::vector<ImportProgress>& progress) {
   MetricsText page;
   AddImportMetrics(progress, page);
   AddProcessMetrics(page);
@@ -68,20 +79,23 @@ std::string MetricsPage(const ImportProgress& progress) {
 
 absl::StatusOr<int> RunImport(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const ImportRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(const auto destinations, OpenDestinations(options, request.sources, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<DeadLetterQueue> dead_letter,
       options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
-  ImportProgress progress;
+  std::vector<ImportProgress> progress(destinations.size());
+  for (size_t i = 0; i < progress.size(); ++i) progress[i].destination = destinations[i]->label();
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,
                    options.metrics.Serve([&progress] { return MetricsPage(progress); }));
   std::optional<ProgressDisplay> display;
   if (!options.quiet) {
     display.emplace(progress, context.err, context.err_is_terminal, context.color);
   }
-  const ImportReport report = Import(request, *ledger, *dead_letter, context.stop, progress);
+  const std::vector<ImportReport> reports =
+      ImportAll(request, destinations, *ledger, *dead_letter, context.stop, progress);
   display.reset();
-  return FinishImport(report, options.json, context, "Import complete");
+  return FinishImport(reports, options.json, context, "Import complete");
 }
 
 }  // namespace

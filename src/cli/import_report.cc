@@ -1,5 +1,6 @@
 #include "cli/import_report.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -27,9 +28,7 @@ std::string Line(std::string_view name, uint64_t number, std::string_view note =
   return line + "\n";
 }
 
-}  // namespace
-
-std::string ImportReportAsJson(const ImportReport& report) {
+nlohmann::ordered_json AsJson(const ImportReport& report) {
   const Counts& counts = report.counts;
   nlohmann::ordered_json json = {
       {"success", report.success()},
@@ -53,12 +52,26 @@ std::string ImportReportAsJson(const ImportReport& report) {
       {"bytes_sent", report.bytes_sent},
       {"elapsed_s", report.elapsed_s},
       {"events_per_second", EventsPerSecond(report)},
-      {"peak_memory_bytes", PeakMemory()},
   };
   json["config_changes"] = report.config_changes;
   json["stopped_by"] = ErrorAsJson(report.status);
   json["first_error"] = ErrorAsJson(report.first_error);
-  json["warnings"] = WarningsAsJson(report.warnings);
+  return json;
+}
+
+}  // namespace
+
+std::string ImportReportsAsJson(absl::Span<const ImportReport> reports) {
+  const ImportReport total = Total(reports);
+  nlohmann::ordered_json json = AsJson(total);
+  json["peak_memory_bytes"] = PeakMemory();
+  json["warnings"] = WarningsAsJson(total.warnings);
+  auto& destinations = json["destinations"] = nlohmann::ordered_json::array();
+  for (const ImportReport& report : reports) {
+    nlohmann::ordered_json one = {{"name", report.destination}};
+    one.update(AsJson(report));
+    destinations.push_back(std::move(one));
+  }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -119,22 +132,36 @@ int ExitCodeOf(const ImportReport& report) {
   return nothing_begun && is_user_error ? kWrongUsage : kStopped;
 }
 
-absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
-                                 std::string_view message) {
-  const int code = ExitCodeOf(report);
-  if (code == kWrongUsage && !report.status.ok()) return report.status;
-  context.out << (json ? ImportReportAsJson(report) + "\n" : ImportReportAsTable(report))
-              << std::flush;
-  // The line is for log collectors; a user at a terminal has just read the report.
+absl::StatusOr<int> FinishImport(absl::Span<const ImportReport> reports, bool json,
+                                 Context& context, std::string_view message) {
+  int code = kAllAccepted;
+  bool any_started = false;
+  for (const ImportReport& report : reports) {
+    const int one = ExitCodeOf(report);
+    code = std::max(code, one);
+    any_started = any_started || one != kWrongUsage || report.status.ok();
+  }
+  if (!any_started) return reports.front().status;
+  if (json) context.out << ImportReportsAsJson(reports) << "\n";
+  for (const ImportReport& report : reports) {
+    if (json) break;
+    if (reports.size() > 1) context.out << "to " << Printable(report.destination) << "\n";
+    context.out << ImportReportAsTable(report);
+  }
+  context.out << std::flush;
+  // The lines are for log collectors; a user at a terminal has just read the report.
   if (context.err_is_terminal) return code;
-  Log(report.success() ? Severity::kInfo : Severity::kError, message,
-      {{"success", report.success()},
-       {"read", report.counts.read},
-       {"accepted", report.counts.accepted},
-       {"rejected", report.counts.rejected},
-       {"filtered", report.counts.filtered},
-       {"pending", report.counts.pending()},
-       {"first_error", ErrorAsText(report.first_error)}});
+  for (const ImportReport& report : reports) {
+    Log(report.success() ? Severity::kInfo : Severity::kError, message,
+        {{"destination", report.destination},
+         {"success", report.success()},
+         {"read", report.counts.read},
+         {"accepted", report.counts.accepted},
+         {"rejected", report.counts.rejected},
+         {"filtered", report.counts.filtered},
+         {"pending", report.counts.pending()},
+         {"first_error", ErrorAsText(report.first_error)}});
+  }
   return code;
 }
 

@@ -11,18 +11,21 @@
 
 namespace millrace::cli {
 
-// One JSON object on one line; docs/verbs/import.md lists its keys.
-std::string ImportReportAsJson(const ImportReport& report);
+// One JSON object on one line; docs/verbs/import.md lists its keys: the sums over all destinations,
+// and "destinations", one object for each.
+std::string ImportReportsAsJson(absl::Span<const ImportReport> reports);
+// Of one destination.
 std::string ImportReportAsTable(const ImportReport& report);
 
 // 0 all accepted, 1 rejected records or unreadable objects, 2 nothing could be started for a reason
 // that the user must fix, 3 stopped.
 int ExitCodeOf(const ImportReport& report);
 
-// Ends an import or a watch: prints the report, logs it in one line with `message`, and returns its
-// exit code. If the code is 2, prints nothing and returns the error of the report.
-absl::StatusOr<int> FinishImport(const ImportReport& report, bool json, Context& context,
-                                 std::string_view message);
+// Ends an import or a watch: prints the reports of all destinations, logs each in one line with
+// `message`, and returns the highest exit code. If no destination could be started, prints nothing
+// and returns the error of the first one.
+absl::StatusOr<int> FinishImport(absl::Span<const ImportReport> reports, bool json,
+                                 Context& context, std::string_view message);
 
 }  // namespace millrace::cli
 

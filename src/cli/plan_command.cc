@@ -49,8 +49,10 @@ std::vector<Flag> FlagsOf(Options& options) {
   return flags;
 }
 
-absl::StatusOr<PlanRequest> MakeRequest(const Options& options, const Context& context) {
+absl::StatusOr<PlanRequest> MakeRequest(const Options& options, const Destination& destination,
+                                        const Context& context) {
   PlanRequest request;
+  request.destination = &destination;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
   options.throughput.ApplyTo(request.import);
   request.import.force = options.force;
@@ -67,12 +69,12 @@ void Print(const ImportPlan& plan, const PlanRequest& request, const Options& op
     return;
   }
   const ImportRequest& import = request.import;
-  const bool known = !import.project_id.empty() ||
-                     (!import.credentials.empty() && !import.credentials.has_service_account());
-  context.out << PlanAsReport(plan, {.destination = import.endpoints.ingestion,
+  const SendLimits limits = request.destination->limits();
+  const bool known = CheckConfig(*request.destination, import.sources).ok();
+  context.out << PlanAsReport(plan, {.destination = request.destination->label(),
                                      .config = import.config_path,
-                                     .events_per_second = import.events_per_second,
-                                     .bytes_per_second = import.bytes_per_second,
+                                     .events_per_second = limits.events_per_second,
+                                     .bytes_per_second = limits.bytes_per_second,
                                      .ledger_known = known || import.force,
                                      .color = context.color && context.out_is_terminal})
               << std::flush;
@@ -97,7 +99,13 @@ class ProgressLine {
 };
 
 absl::StatusOr<int> RunPlan(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(const PlanRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(
+      const auto destination,
+      options.import.destination.OpenOne(context, [&](mixpanel::DestinationOptions& mixpanel) {
+        options.throughput.ApplyTo(mixpanel);
+        return absl::OkStatus();
+      }));
+  ASSIGN_OR_RETURN(const PlanRequest request, MakeRequest(options, *destination, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<LedgerReader> ledger,
                    options.import.state.OpenLedgerToRead(context));
   PlanProgress progress;

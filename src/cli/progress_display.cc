@@ -6,8 +6,8 @@
 #include "cli/text.h"
 
 namespace millrace::cli {
-ProgressDisplay::ProgressDisplay(const ImportProgress& progress, std::ostream& err, bool terminal,
-                                 bool color)
+ProgressDisplay::ProgressDisplay(const std::vector<ImportProgress>& progress, std::ostream& err,
+                                 bool terminal, bool color)
     : progress_(progress),
       terminal_(terminal),
       color_(color),
@@ -18,25 +18,33 @@ std::vector<std::string> ProgressDisplay::Lines(absl::Duration elapsed) const {
 }
 
 std::string ProgressDisplay::TotalLine(absl::Duration elapsed) const {
-  const RunProgress& run = progress_.run;
-  const uint64_t done = progress_.source.bytes_done;
-  const uint64_t all = progress_.bytes_listed;
+  uint64_t done = 0, all = 0, rows = 0, events = 0, retries = 0, rejected = 0;
+  int in_flight = 0;
+  for (const ImportProgress& one : progress_) {
+    done += one.source.bytes_done;
+    all += one.bytes_listed;
+    rows += one.run.rows_read;
+    events += one.run.events_accepted;
+    in_flight += one.run.writes_in_flight;
+    retries += one.run.retries;
+    rejected += one.run.rows_rejected;
+  }
   const double share = Share(done, all);
   const double seconds = std::max(1e-3, absl::ToDoubleSeconds(elapsed));
   std::string line = StrCat(
-      static_cast<int>(share * 100), "% of ", Bytes(all), "  ", WithCommas(run.rows_read),
-      " rows  ", WithCommas(static_cast<uint64_t>(run.events_accepted / seconds)), " events/s  ");
+      static_cast<int>(share * 100), "% of ", Bytes(all), "  ", WithCommas(rows), " rows  ",
+      WithCommas(static_cast<uint64_t>(static_cast<double>(events) / seconds)), " events/s  ");
   if (share > 0.01) {
     StrAppend(&line, "ETA ", Span(absl::Seconds(seconds * (1 - share) / share)), "  ");
   }
-  StrAppend(&line, "in flight ", run.writes_in_flight.load(), "  retries ", run.retries.load(),
-            "  rejected ", WithCommas(run.rows_rejected));
+  StrAppend(&line, "in flight ", in_flight, "  retries ", retries, "  rejected ",
+            WithCommas(rejected));
   if (terminal_) line = StrCat(Bar(share, 24), " ", line);
   return line;
 }
 
 std::string ProgressDisplay::ObjectLine() const {
-  const SourceProgress::Current now = progress_.source.current();
+  const SourceProgress::Current now = progress_.front().source.current();
   const double share = Share(now.bytes, now.size);
   std::string line = StrCat(Bar(share, 24), " ", static_cast<int>(share * 100), "% of ",
                             Bytes(now.size), "  ", Printable(BaseName(now.uri)));

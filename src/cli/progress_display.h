@@ -16,14 +16,16 @@ namespace millrace::cli {
 // Draws until it is destroyed.
 class ProgressDisplay {
  public:
-  ProgressDisplay(const ImportProgress& progress, std::ostream& err, bool terminal, bool color);
+  // Of all destinations together.
+  ProgressDisplay(const std::vector<ImportProgress>& progress, std::ostream& err, bool terminal,
+                  bool color);
 
  private:
   std::vector<std::string> Lines(absl::Duration elapsed) const;
   std::string TotalLine(absl::Duration elapsed) const;
   std::string ObjectLine() const;
 
-  const ImportProgress& progress_;
+  const std::vector<ImportProgress>& progress_;
   const bool terminal_;
   const bool color_;
   ProgressLines lines_;  // last

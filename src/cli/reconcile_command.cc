@@ -9,7 +9,6 @@
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/mixpanel/query_rate_limiter.h"
 #include "connectors/mixpanel/raw_export.h"
-#include "import/mixpanel_target.h"
 #include "reconcile/reconcile.h"
 
 namespace millrace::cli {
@@ -60,11 +59,6 @@ std::vector<Flag> FlagsOf(Options& options) {
 absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Context& context) {
   ReconcileRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
-  if (request.import.credentials.empty()) {
-    return absl::InvalidArgumentError(
-        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
-        "export takes no project token), or give --credentials-file FILE");
-  }
   ASSIGN_OR_RETURN(request.temp_parent, options.import.state.StateFolder(context));
   request.import.run.retry.give_up_after = options.retry_timeout;
   request.max_listed = static_cast<size_t>(options.list);
@@ -76,26 +70,31 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
 }
 
 absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(const ReconcileRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(ReconcileRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(const mixpanel::DestinationOptions mixpanel,
+                   options.import.destination.mixpanel.Options(context.environment));
+  if (mixpanel.credentials.empty()) {
+    return absl::InvalidArgumentError(
+        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
+        "export takes no project token), or give --credentials-file FILE");
+  }
+  mixpanel::MixpanelDestination destination(mixpanel);
+  request.destination = &destination;
   ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
   ASSIGN_OR_RETURN(std::unique_ptr<DeadLetterQueue> dead_letter, OpenDiskDeadLetterQueue(folder));
 
-  const ImportRequest& import = request.import;
-  mixpanel::RateLimiter rate_limiter(import.events_per_second, import.bytes_per_second,
-                                     Clock::Real());
-  mixpanel::ImportTarget target;
-  SetTarget(import, RecordType::kEvent, rate_limiter, target);
-  const int64_t queries = options.queries_per_hour >= 0         ? options.queries_per_hour
-                          : options.import.mixpanel.url.empty() ? kMixpanelQueriesPerHour
-                                                                : 0;
+  const int64_t queries = options.queries_per_hour >= 0 ? options.queries_per_hour
+                          : options.import.destination.mixpanel.url.empty()
+                              ? kMixpanelQueriesPerHour
+                              : 0;
   mixpanel::QueryRateLimiter query_pacer(static_cast<size_t>(queries), Clock::Real());
   const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
   const auto raw_export = [&](const mixpanel::RawExportRequest& days,
                               const std::function<absl::Status(std::string_view)>& on_line) {
     const absl::Status turn = query_pacer.WaitForTurn(context.stop);
-    return turn.ok() ? mixpanel::ExportRaw(*http, import.endpoints, import.credentials,
-                                           import.project_id, days, on_line, context.stop)
+    return turn.ok() ? mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials,
+                                           mixpanel.project_id, days, on_line, context.stop)
                      : turn;
   };
   const ReconcileReport report =
@@ -104,7 +103,7 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
                  .dead_letter = *dead_letter,
                  .read_dead = [&](const LedgerKey& object) { return ReadDeadRows(folder, object); },
                  .raw_export = raw_export,
-                 .make_sink = MixpanelSinks(target)},
+                 .make_sink = [&] { return destination.NewSink(RecordType::kEvent); }},
                 context.stop);
   if (!report.status.ok() && report.requests == 0 && !absl::IsCancelled(report.status)) {
     return report.status;

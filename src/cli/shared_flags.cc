@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <ostream>
+#include <set>
 #include <utility>
 
 #include "base/redact.h"
@@ -10,6 +11,8 @@
 #include "connectors/firestore/firestore_ledger.h"
 #include "connectors/postgres/postgres_ledger.h"
 #include "connectors/sqlite/sqlite_ledger.h"
+#include "destinations/named_destinations.h"
+#include "destinations/open_destination.h"
 #include "objects/read_sources.h"
 
 namespace millrace::cli {
@@ -166,12 +169,78 @@ absl::StatusOr<mixpanel::Endpoints> MixpanelFlags::Endpoints() const {
   return mixpanel::Endpoints::ForRegion(parsed);
 }
 
-absl::StatusOr<mixpanel::Credentials> MixpanelFlags::Credentials(const Context& context) const {
+absl::StatusOr<mixpanel::Credentials> MixpanelFlags::Credentials(
+    const Environment& environment) const {
   ASSIGN_OR_RETURN(mixpanel::Credentials credentials,
-                   mixpanel::LoadCredentials(credentials_file, context.environment));
+                   mixpanel::LoadCredentials(credentials_file, environment));
   if (!token.empty()) credentials.token = token;
   if (!api_secret.empty()) credentials.api_secret = api_secret;
   return credentials;
+}
+
+absl::StatusOr<mixpanel::DestinationOptions> MixpanelFlags::Options(
+    const Environment& environment) const {
+  mixpanel::DestinationOptions options;
+  ASSIGN_OR_RETURN(options.endpoints, Endpoints());
+  ASSIGN_OR_RETURN(options.credentials, Credentials(environment));
+  options.project_id = project_id;
+  return options;
+}
+
+void DestinationFlags::AddTo(std::vector<Flag>& flags) {
+  flags.push_back({.name = "--to",
+                   .target = &to,
+                   .value = "DEST",
+                   .doc = StrCat("destination: a name from --destinations, or ", DestinationForms(),
+                                 " (default: mixpanel)")});
+  flags.push_back({.name = "--destinations",
+                   .target = &file,
+                   .value = "FILE",
+                   .doc = "JSON file that gives destinations names and options",
+                   .env = "MILLRACE_DESTINATIONS"});
+  mixpanel.AddTo(flags);
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Destination>>> DestinationFlags::Open(
+    const Context& context,
+    std::function<absl::Status(mixpanel::DestinationOptions&)> set_mixpanel) const {
+  NamedDestinations named;
+  if (!file.empty()) {
+    ASSIGN_OR_RETURN(named, NamedDestinations::Load(file));
+  }
+  const DestinationSetup setup{.environment = context.environment,
+                               .mixpanel = [&]() -> absl::StatusOr<mixpanel::DestinationOptions> {
+                                 ASSIGN_OR_RETURN(mixpanel::DestinationOptions options,
+                                                  mixpanel.Options(context.environment));
+                                 if (set_mixpanel) RETURN_IF_ERROR(set_mixpanel(options));
+                                 return options;
+                               }};
+  std::vector<std::unique_ptr<Destination>> destinations;
+  std::set<std::string> names;
+  for (const std::string& name : to.empty() ? std::vector<std::string>{"mixpanel"} : to) {
+    ASSIGN_OR_RETURN(auto destination, OpenDestination(named.UriOf(name).value_or(name), setup));
+    if (!names.insert(destination->LedgerName(RecordType::kEvent)).second) {
+      return absl::InvalidArgumentError(
+          StrCat("--to ", destination->label(), " is given twice: its rows would be there twice"));
+    }
+    destinations.push_back(std::move(destination));
+  }
+  return destinations;
+}
+
+absl::StatusOr<std::unique_ptr<Destination>> DestinationFlags::OpenOne(
+    const Context& context,
+    std::function<absl::Status(mixpanel::DestinationOptions&)> set_mixpanel) const {
+  if (to.size() > 1) return absl::InvalidArgumentError("give one --to: run it once for each");
+  ASSIGN_OR_RETURN(auto destinations, Open(context, std::move(set_mixpanel)));
+  return std::move(destinations.front());
+}
+
+absl::Status CheckConfig(const Destination& destination, const SourcesConfig& sources) {
+  for (const auto& entry : sources.entries()) {
+    RETURN_IF_ERROR(destination.CheckConfig(entry->record_type));
+  }
+  return absl::OkStatus();
 }
 
 void SourceFlags::AddTo(std::vector<Flag>& flags) {
@@ -202,7 +271,7 @@ absl::StatusOr<SourcesConfig> SourceFlags::Sources(const StoreOptions& stores) c
 
 void ImportFlags::AddTo(std::vector<Flag>& flags) {
   source.AddTo(flags);
-  mixpanel.AddTo(flags);
+  destination.AddTo(flags);
   state.AddTo(flags);
 }
 
@@ -218,17 +287,7 @@ absl::StatusOr<ImportRequest> ImportFlags::Request(const Context& context, Input
   request.config_path = source.config;
   request.strict = source.strict;
   request.as_files = source.as_files;
-  ASSIGN_OR_RETURN(request.endpoints, mixpanel.Endpoints());
-  ASSIGN_OR_RETURN(request.credentials, mixpanel.Credentials(context));
-  request.project_id = mixpanel.project_id;
   return request;
-}
-
-absl::Status RequireCredentials(const ImportRequest& request) {
-  if (!request.credentials.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
-      "--project-id, or give --credentials-file FILE");
 }
 
 Flag AsFilesFlag(bool* target) {

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_CLI_SHARED_FLAGS_H_
 #define MILLRACE_CLI_SHARED_FLAGS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
-#include "connectors/mixpanel/credentials.h"
+#include "connectors/mixpanel/mixpanel_destination.h"
 #include "import/import.h"
 #include "mapping/sources_config.h"
 #include "pipeline/dead_letter_queue.h"
@@ -48,9 +49,34 @@ struct MixpanelFlags {
   std::string api_secret;  // from --mixpanel_api_secret
 
   void AddTo(std::vector<Flag>& flags);
+  // The credentials may be empty.
+  absl::StatusOr<mixpanel::DestinationOptions> Options(const Environment& environment) const;
+
+ private:
   absl::StatusOr<mixpanel::Endpoints> Endpoints() const;
-  absl::StatusOr<mixpanel::Credentials> Credentials(const Context& context) const;
+  absl::StatusOr<mixpanel::Credentials> Credentials(const Environment& environment) const;
 };
+
+// --to and --destinations, and what flags say of Mixpanel.
+struct DestinationFlags {
+  std::vector<std::string> to;  // default: Mixpanel
+  std::string file;             // names for destinations
+  MixpanelFlags mixpanel;
+
+  void AddTo(std::vector<Flag>& flags);
+  // The destinations, in the order of --to. `set_mixpanel` adds to the options of each that is
+  // Mixpanel; may be null. InvalidArgument if one cannot be opened or is given twice.
+  absl::StatusOr<std::vector<std::unique_ptr<Destination>>> Open(
+      const Context& context,
+      std::function<absl::Status(mixpanel::DestinationOptions&)> set_mixpanel = nullptr) const;
+  // For verbs that have one destination: InvalidArgument if there are several.
+  absl::StatusOr<std::unique_ptr<Destination>> OpenOne(
+      const Context& context,
+      std::function<absl::Status(mixpanel::DestinationOptions&)> set_mixpanel = nullptr) const;
+};
+
+// InvalidArgument if records of `sources` could not be written, for example without credentials.
+absl::Status CheckConfig(const Destination& destination, const SourcesConfig& sources);
 
 // --config, --strict, --as-files and the inputs.
 struct SourceFlags {
@@ -69,17 +95,14 @@ enum class InputsAre { kRequired, kOptional };
 // Inputs, config and destination: the flags of import, watch, plan and reconcile.
 struct ImportFlags {
   SourceFlags source;
-  MixpanelFlags mixpanel;
+  DestinationFlags destination;
   StateFlags state;
 
   void AddTo(std::vector<Flag>& flags);
-  // The ImportRequest that the flags describe. Its credentials may be empty.
+  // The ImportRequest that the flags describe.
   absl::StatusOr<ImportRequest> Request(const Context& context,
                                         InputsAre inputs = InputsAre::kRequired) const;
 };
-
-// InvalidArgument, which says how to give credentials, if there are none to import with.
-absl::Status RequireCredentials(const ImportRequest& request);
 
 // --as-files: whether folders of table formats are read as files.
 Flag AsFilesFlag(bool* target);

@@ -1,5 +1,6 @@
 // millrace status: what the ledger says about earlier runs.
 #include <iomanip>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -21,6 +22,7 @@ struct Options {
   StateFlags state;
   std::string config;
   std::string object;
+  std::string destination;
   bool open_only = false;
   bool json = false;
 };
@@ -65,6 +67,26 @@ nlohmann::ordered_json AsJson(const LedgerEntry& entry, const std::optional<Conf
           {"last_error", entry.last_error}};
 }
 
+nlohmann::ordered_json AsJson(const std::map<std::string, Counts>& by_destination) {
+  auto json = nlohmann::ordered_json::array();
+  for (const auto& [name, counts] : by_destination) {
+    json.push_back({{"name", name},
+                    {"read", counts.read},
+                    {"accepted", counts.accepted},
+                    {"rejected", counts.rejected},
+                    {"filtered", counts.filtered},
+                    {"pending", counts.pending()},
+                    {"events", counts.events}});
+  }
+  return json;
+}
+
+std::string Sums(const Counts& counts) {
+  return StrCat("read ", WithCommas(counts.read), " = accepted ", WithCommas(counts.accepted),
+                " + rejected ", WithCommas(counts.rejected), " + filtered ",
+                WithCommas(counts.filtered), " + pending ", WithCommas(counts.pending()));
+}
+
 void PrintRow(std::ostream& out, const LedgerEntry& entry,
               const std::optional<ConfigChange>& change) {
   out << std::left << std::setw(8) << StateOf(entry) << std::right << std::setw(14)
@@ -84,6 +106,7 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
                      source.Sources({.environment = context.environment, .stop = context.stop}));
   }
   Counts totals;
+  std::map<std::string, Counts> by_destination;
   uint64_t objects = 0, done = 0, failed = 0, config_changed = 0;
   std::ostream& out = context.out;
   // One JSON object, written as the rows come: the ledger may have millions.
@@ -95,6 +118,9 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
   const absl::Status status = ledger->ForEach(
       [&](const LedgerEntry& entry) {
         if (entry.key.object.find(options.object) == std::string::npos) return absl::OkStatus();
+        if (entry.key.destination.find(options.destination) == std::string::npos) {
+          return absl::OkStatus();
+        }
         if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
         const std::optional<ConfigChange> change = ChangeOf(entry, sources);
         config_changed += change.has_value();
@@ -109,6 +135,7 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
         done += entry.state == LedgerState::kDone;
         failed += StateOf(entry) == "failed";
         totals += entry.counts;
+        by_destination[entry.key.destination] += entry.counts;
         return absl::OkStatus();
       },
       context.stop);
@@ -126,14 +153,15 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
                                   {"pending", totals.pending()},
                                   {"events", totals.events}}
                .dump()
-        << "}\n";
+        << ",\n\"destinations\": " << AsJson(by_destination).dump() << "}\n";
   } else {
     out << Pluralize(objects, "object") << ", " << done << " done, " << failed << " failed"
         << (config_changed > 0 ? StrCat(", ", config_changed, " under a config that changed since")
                                : "")
-        << "; read " << WithCommas(totals.read) << " = accepted " << WithCommas(totals.accepted)
-        << " + rejected " << WithCommas(totals.rejected) << " + filtered "
-        << WithCommas(totals.filtered) << " + pending " << WithCommas(totals.pending()) << "\n";
+        << "; " << Sums(totals) << "\n";
+    for (const auto& [name, counts] : by_destination) {
+      if (by_destination.size() > 1) out << Printable(name) << ": " << Sums(counts) << "\n";
+    }
   }
   return totals.rejected > 0 || failed > 0 ? kRejectedRecords : kAllAccepted;
 }
@@ -148,6 +176,8 @@ Command StatusCommand() {
                    "also show which objects were sent before their entry of this config changed; "
                    "import and watch skip them"});
   flags.push_back({"--object", &options->object, "TEXT", "only objects whose name contains TEXT"});
+  flags.push_back({"--destination", &options->destination, "TEXT",
+                   "only destinations whose name contains TEXT"});
   flags.push_back({"--open", &options->open_only, "", "only objects that are not done"});
   flags.push_back({"--json", &options->json, "", "print the result as one JSON object"});
   return {

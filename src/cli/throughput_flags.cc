@@ -22,13 +22,16 @@ void ThroughputFlags::AddTo(std::vector<Flag>& flags) {
 }
 
 void ThroughputFlags::ApplyTo(ImportRequest& request) const {
-  request.events_per_second = events_per_second;
-  request.bytes_per_second = gigabytes_per_minute * 1e9 / 60;
-  request.batch_events = static_cast<size_t>(batch_events);
-  request.batch_bytes = static_cast<size_t>(batch_bytes);
   request.run.max_writes = static_cast<int>(connections);
   request.run.initial_writes = std::min(request.run.initial_writes, request.run.max_writes);
   request.run.max_bytes = static_cast<size_t>(memory_mb) << 20;
+}
+
+void ThroughputFlags::ApplyTo(mixpanel::DestinationOptions& options) const {
+  options.events_per_second = events_per_second;
+  options.bytes_per_second = gigabytes_per_minute * 1e9 / 60;
+  options.batch_events = static_cast<size_t>(batch_events);
+  options.batch_bytes = static_cast<size_t>(batch_bytes);
 }
 
 }  // namespace millrace::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "connectors/mixpanel/mixpanel_destination.h"
 #include "import/import.h"
 
 namespace millrace::cli {
@@ -23,6 +24,7 @@ struct ThroughputFlags {
   void AddTo(std::vector<Flag>& flags);
   // Applies the flags.
   void ApplyTo(ImportRequest& request) const;
+  void ApplyTo(mixpanel::DestinationOptions& options) const;
 };
 
 }  // namespace millrace::cli

@@ -1,4 +1,4 @@
-// millrace watch: new objects into Mixpanel as they arrive.
+// millrace watch: new objects into Mixpanel and other destinations as they arrive.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -98,7 +98,6 @@ bool IsLoopback(std::string_view listen) {
 absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Context& context) {
   watch::WatchRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
-  RETURN_IF_ERROR(RequireCredentials(request.import));
   RETURN_IF_ERROR(options.delivery.ApplyTo(request.import));
   // A store that is unavailable must not delay the objects of others: its object is retried later.
   absl::Duration& give_up = request.import.stores.retry.give_up_after;
@@ -153,19 +152,29 @@ void SayWatching(const watch::WatchRequest& request, const std::string& url) {
 
 absl::StatusOr<int> RunWatch(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(watch::WatchRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(
+      const auto destinations,
+      options.import.destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
+        return options.delivery.ApplyTo(mixpanel);
+      }));
+  watch::WatchProgress progress(destinations.size());
+  for (size_t i = 0; i < destinations.size(); ++i) {
+    RETURN_IF_ERROR(CheckConfig(*destinations[i], request.import.sources));
+    request.destinations.push_back(destinations[i].get());
+    progress.imports[i].destination = destinations[i]->label();
+  }
   std::unique_ptr<pubsub::Connection> connection;
   RETURN_IF_ERROR(AddSubscription(options, context, connection, request));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<DeadLetterQueue> dead_letter,
       options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
-  watch::WatchProgress progress;
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,
                    options.metrics.Serve([&progress] { return watch::WatchMetrics(progress); }));
-  const ImportReport report =
+  const std::vector<ImportReport> reports =
       watch::Watch(request, *ledger, *dead_letter, context.stop, progress,
                    [&](const std::string& url) { SayWatching(request, url); });
-  return FinishImport(report, options.json, context, "Watch complete");
+  return FinishImport(reports, options.json, context, "Watch complete");
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "import/import.h"
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/pluralize.h"
 #include "base/status.h"
@@ -17,31 +19,6 @@
 
 namespace millrace {
 namespace {
-
-std::string_view NameOf(RecordType type) {
-  switch (type) {
-    case RecordType::kEvent:
-      return "events";
-    case RecordType::kUser:
-      return "users";
-    case RecordType::kGroup:
-      return "groups";
-  }
-  return "events";
-}
-
-// Without a project id, the credential that Mixpanel authenticates the request by identifies the
-// project; only its hash is stored. Profile updates carry the token; for events, see
-// Credentials::Authorization().
-std::string ProjectName(const mixpanel::Credentials& credentials, RecordType type) {
-  const auto hash = [](const std::string& text) { return ToHex(HashBytes(text)).substr(0, 12); };
-  if (type != RecordType::kEvent) return StrCat("token-", hash(credentials.token));
-  if (credentials.has_service_account()) {
-    return StrCat("account-", hash(credentials.service_account_user));
-  }
-  if (!credentials.api_secret.empty()) return StrCat("secret-", hash(credentials.api_secret));
-  return StrCat("token-", hash(credentials.token));
-}
 
 constexpr uint64_t kMaxUnmatched = 3;  // that the error names
 
@@ -99,15 +76,16 @@ class Wanted {
 // One import: a run for each record type of the config.
 class Importer {
  public:
-  Importer(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
-           std::stop_token stop, ImportProgress& progress)
+  Importer(const ImportRequest& request, Destination& destination, Ledger& ledger,
+           DeadLetterQueue& dead_letter, std::stop_token stop, ImportProgress& progress)
       : request_(request),
+        destination_(destination),
         sources_(request.sources),
         ledger_(ledger),
         dead_letter_(dead_letter),
         stop_(std::move(stop)),
         progress_(progress),
-        rate_limiter_(request.events_per_second, request.bytes_per_second, Clock::Real()) {}
+        traffic_before_{destination.traffic().requests, destination.traffic().bytes_sent} {}
 
   absl::Status RunAll() {
     RETURN_IF_ERROR(CheckTransforms(request_.sources, scripts_));
@@ -123,7 +101,10 @@ class Importer {
   }
 
   ImportReport TakeReport(absl::Status status) {
+    report_.destination = destination_.label();
     report_.status = std::move(status);
+    report_.requests = destination_.traffic().requests - traffic_before_[0];
+    report_.bytes_sent = destination_.traffic().bytes_sent - traffic_before_[1];
     report_.AddProgress(progress_, Clock::Real().Elapsed() - begin_);
     if (request_.wait_for_others) report_.objects_held = still_held_;  // not the number of attempts
     if (report_.status.ok() && report_.objects_held > 0) {
@@ -151,7 +132,7 @@ class Importer {
                                           .type = type,
                                           .feed = *feed,
                                           .scripts = scripts_,
-                                          .rate_limiter = rate_limiter_,
+                                          .destination = destination_,
                                           .ledger = ledger_,
                                           .dead_letter = dead_letter_,
                                           .progress = progress_},
@@ -179,13 +160,14 @@ class Importer {
   }
 
   const ImportRequest& request_;
+  Destination& destination_;
   const CurrentSources sources_;
   Ledger& ledger_;
   DeadLetterQueue& dead_letter_;
   const std::stop_token stop_;
   ImportProgress& progress_;
   const absl::Duration begin_ = Clock::Real().Elapsed();
-  mixpanel::RateLimiter rate_limiter_;
+  const uint64_t traffic_before_[2];  // requests and bytes
   ScriptPool scripts_;
   ImportReport report_;
   absl::Status listing_failure_;  // the first one of an input
@@ -196,21 +178,13 @@ class Importer {
 
 }  // namespace
 
-std::string DestinationName(const ImportRequest& request, RecordType type) {
-  const std::string project =
-      request.project_id.empty() ? ProjectName(request.credentials, type) : request.project_id;
-  return StrCat("mixpanel:", request.endpoints.ingestion, ":", project, ":", NameOf(type));
-}
-
 void ImportReport::Add(const ImportReport& part) {
   if (status.ok()) status = part.status;
   counts += part.counts;
   objects += part.objects;
   objects_failed += part.objects_failed;
   objects_lost += part.objects_lost;
-  requests += part.requests;
   retries += part.retries;
-  bytes_sent += part.bytes_sent;
   if (first_error.empty()) first_error = part.first_error;
 }
 
@@ -233,11 +207,11 @@ void ImportReport::AddProgress(const ImportProgress& progress, absl::Duration el
   }
 }
 
-ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
-                    std::stop_token stop, ImportProgress& progress) {
+ImportReport Import(const ImportRequest& request, Destination& destination, Ledger& ledger,
+                    DeadLetterQueue& dead_letter, std::stop_token stop, ImportProgress& progress) {
   if (request.strict) progress.warnings.MakeErrors();
   if (!request.dry_run) {
-    Importer importer(request, ledger, dead_letter, std::move(stop), progress);
+    Importer importer(request, destination, ledger, dead_letter, std::move(stop), progress);
     absl::Status status = importer.RunAll();
     return importer.TakeReport(std::move(status));
   }
@@ -245,9 +219,44 @@ ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueu
   absl::StatusOr<std::unique_ptr<Ledger>> memory_ledger =
       OpenSqliteLedger(":memory:", Clock::Real());
   if (!memory_ledger.ok()) return {.status = memory_ledger.status()};
-  Importer importer(request, **memory_ledger, null_dead_letter_queue, std::move(stop), progress);
+  Importer importer(request, destination, **memory_ledger, null_dead_letter_queue, std::move(stop),
+                    progress);
   absl::Status status = importer.RunAll();
   return importer.TakeReport(std::move(status));
+}
+
+std::vector<ImportReport> ImportAll(const ImportRequest& request,
+                                    absl::Span<const std::unique_ptr<Destination>> destinations,
+                                    Ledger& ledger, DeadLetterQueue& dead_letter,
+                                    std::stop_token stop, std::vector<ImportProgress>& progress) {
+  const std::atomic<int> sharing_runs(static_cast<int>(destinations.size()));
+  ImportRequest each = request;
+  each.run.sharing_runs = &sharing_runs;
+  std::vector<ImportReport> reports(destinations.size());
+  std::vector<std::jthread> threads;
+  for (size_t i = 0; i < destinations.size(); ++i) {
+    threads.emplace_back([&, i] {
+      reports[i] = Import(each, *destinations[i], ledger, dead_letter, stop, progress[i]);
+    });
+  }
+  threads.clear();  // joins
+  return reports;
+}
+
+ImportReport Total(absl::Span<const ImportReport> reports) {
+  ImportReport total = reports.front();
+  for (const ImportReport& part : reports.subspan(1)) {
+    total.Add(part);
+    total.objects_skipped += part.objects_skipped;
+    total.objects_held += part.objects_held;
+    total.objects_config_changed += part.objects_config_changed;
+    total.requests += part.requests;
+    total.bytes_read += part.bytes_read;
+    total.bytes_sent += part.bytes_sent;
+    total.elapsed_s = std::max(total.elapsed_s, part.elapsed_s);
+    total.destination += ", " + part.destination;
+  }
+  return total;
 }
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// The import program: imports files into Mixpanel and accounts for every record.
+// The import program: imports files into a destination and accounts for every record.
 #ifndef MILLRACE_IMPORT_IMPORT_H_
 #define MILLRACE_IMPORT_IMPORT_H_
 
@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "base/warnings.h"
-#include "connectors/mixpanel/credentials.h"
-#include "io/gzip_encoder.h"
 #include "mapping/sources_config.h"
 #include "objects/object_source.h"
+#include "pipeline/destination.h"
 #include "pipeline/run.h"
 #include "stores/open_store.h"
 
@@ -21,20 +20,6 @@ struct ImportRequest {
   std::vector<std::string> inputs;  // paths, folders, globs
   SourcesConfig sources;
   std::string config_path;  // excluded from imported folders; empty: none
-
-  mixpanel::Endpoints endpoints;
-  mixpanel::Credentials credentials;
-  std::string project_id;
-  double events_per_second = 30'000;   // 0: no limit
-  double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
-  size_t batch_events = 2000;
-  size_t batch_bytes = 9'600'000;
-  // Compression of request bodies; nullopt: none.
-  std::optional<GzipEffort> gzip = GzipEffort::kFast;
-  // Sends uncompressed bodies if the destination is so near that compression takes longer. Not for
-  // runs with a rate limit, which wait in any case.
-  bool adapt_compression = false;
-  absl::Duration stop_grace = absl::Seconds(10);  // for requests in flight at a stop
 
   StoreOptions stores;  // how inputs are accessed
 
@@ -50,9 +35,11 @@ struct ImportRequest {
 
 struct ImportProgress;
 
-// The result that `--json` prints (docs/verbs/import.md lists the keys). Counts are of this run.
+// The result for one destination, which `--json` prints (docs/verbs/import.md lists the keys).
+// Counts are of this run.
 struct ImportReport {
-  absl::Status status;  // as RunReport::status
+  std::string destination;  // Destination::label()
+  absl::Status status;      // as RunReport::status
   Counts counts;
   uint64_t objects = 0;            // read by this run; twice if lost and claimed again
   uint64_t objects_skipped = 0;    // done before
@@ -84,8 +71,9 @@ struct ImportReport {
   void AddProgress(const ImportProgress& progress, absl::Duration elapsed);
 };
 
-// Live numbers of an import, readable from any thread.
+// Live numbers of an import into one destination, readable from any thread.
 struct ImportProgress {
+  std::string destination;  // Destination::label(); set before other threads read it
   RunProgress run;
   SourceProgress source;
   std::atomic<uint64_t> objects_listed{0};
@@ -95,12 +83,20 @@ struct ImportProgress {
   Warnings warnings;
 };
 
-// The destination part of ledger keys: host, project and record type, no secret.
-std::string DestinationName(const ImportRequest& request, RecordType type);
-
 // Blocking; owns its threads. `stop` ends it early and safely.
-ImportReport Import(const ImportRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
-                    std::stop_token stop, ImportProgress& progress);
+ImportReport Import(const ImportRequest& request, Destination& destination, Ledger& ledger,
+                    DeadLetterQueue& dead_letter, std::stop_token stop, ImportProgress& progress);
+
+// Imports into all destinations at once, which share the memory; one that fails does not hold the
+// others back. There is one `progress` for each; the reports are in the same order.
+std::vector<ImportReport> ImportAll(const ImportRequest& request,
+                                    absl::Span<const std::unique_ptr<Destination>> destinations,
+                                    Ledger& ledger, DeadLetterQueue& dead_letter,
+                                    std::stop_token stop, std::vector<ImportProgress>& progress);
+
+// The sums over all destinations, with the first status that is not ok and the first error. The
+// report itself if there is one.
+ImportReport Total(absl::Span<const ImportReport> reports);
 
 }  // namespace millrace
 

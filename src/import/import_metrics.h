@@ -7,7 +7,8 @@
 
 namespace millrace {
 
-void AddImportMetrics(const ImportProgress& progress, MetricsText& page);
+// Of each destination. What concerns the source alone is that of the first one.
+void AddImportMetrics(absl::Span<const ImportProgress> progress, MetricsText& page);
 
 }  // namespace millrace
 

@@ -5,21 +5,24 @@
 
 #include "absl/time/clock.h"
 #include "base/status.h"
-#include "import/mixpanel_target.h"
 #include "io/worker_id.h"
 #include "mapping/row_mapper.h"
 #include "objects/map_transform.h"
+#include "pipeline/null_sink.h"
 
 namespace millrace {
 namespace {
 
-// Accepts everything and sends nothing: the sink of a dry run.
-class NullSink : public Sink {
- public:
-  WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override {
-    return WriteResult::Durable();
+// What Run() needs of the destination; nothing of it in a dry run.
+void SetSink(const RecordRun& run, RunParts& parts) {
+  if (run.request.dry_run) {
+    parts.make_sink = [] { return std::make_unique<NullSink>(); };
+    return;
   }
-};
+  parts.make_sink = [&run] { return run.destination.NewSink(run.type); };
+  parts.cursor = run.destination.cursor(run.type);
+  parts.staging = run.destination.staging(run.type);
+}
 
 }  // namespace
 
@@ -37,38 +40,42 @@ std::vector<RecordType> RecordTypesOf(const SourcesConfig& sources) {
 absl::Status CheckTransforms(const SourcesConfig& sources, ScriptPool& scripts) {
   for (const auto& entry : sources.entries()) {
     if (entry->transform.empty()) continue;
-    RETURN_IF_ERROR(RowMapper::Make(entry, absl::Now(), &scripts).status());
+    RETURN_IF_ERROR(RowMapper::Make(entry, absl::Now(), RecordRules(), &scripts).status());
   }
   return absl::OkStatus();
 }
 
 ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   const ImportRequest& request = run.request;
-  mixpanel::ImportTarget target;
-  SetTarget(request, run.type, run.rate_limiter, target);
-  ObjectSourceOptions options{.record_type = run.type,
-                              .destination = DestinationName(request, run.type),
-                              .owner = CurrentWorkerId(),
-                              .force = request.force,
-                              .on_forgotten =
-                                  [&run](const LedgerKey& key) {
-                                    // Their rows are evaluated again, under another key.
-                                    return run.dead_letter.Rewind(key, 0);
-                                  },
-                              .lease = request.run.lease,
-                              .retry = request.run.retry,
-                              .tolerate_store_errors = run.tolerate_store_errors,
-                              .warnings = &run.progress.warnings};
+  ObjectSourceOptions options{
+      .record_type = run.type,
+      .destination = run.destination.LedgerName(run.type),
+      .owner = CurrentWorkerId(),
+      .force = request.force,
+      .on_forgotten =
+          [&run](const LedgerKey& key) {
+            // Their rows are evaluated again, under another key.
+            return run.dead_letter.Rewind(key, 0);
+          },
+      .cursor = request.dry_run ? nullptr : run.destination.cursor(run.type),
+      .lease = request.run.lease,
+      .retry = request.run.retry,
+      .tolerate_store_errors = run.tolerate_store_errors,
+      .warnings = &run.progress.warnings};
   ObjectSource source(std::move(options), run.sources, run.feed, run.ledger, run.progress.source);
-  RunReport result =
-      Run({.source = source,
-           .make_transform =
-               [&run] { return std::make_unique<MapTransform>(Clock::Real(), &run.scripts); },
-           .make_sink = request.dry_run ? SinkFactory([] { return std::make_unique<NullSink>(); })
-                                        : MixpanelSinks(target),
-           .ledger = run.ledger,
-           .dead_letter = run.dead_letter},
-          request.run, std::move(stop), &run.progress.run);
+  RunParts parts{.source = source,
+                 .make_transform =
+                     [&run] {
+                       return std::make_unique<MapTransform>(Clock::Real(), run.destination.rules(),
+                                                             &run.scripts);
+                     },
+                 .make_sink = nullptr,
+                 .ledger = run.ledger,
+                 .dead_letter = run.dead_letter};
+  SetSink(run, parts);
+  RunOptions run_options = request.run;
+  run.destination.AdaptOptions(run_options);
+  RunReport result = Run(parts, run_options, std::move(stop), &run.progress.run);
   ImportReport report;
   report.status = std::move(result.status);
   report.counts = result.counts;
@@ -76,8 +83,6 @@ ImportReport RunRecords(const RecordRun& run, std::stop_token stop) {
   report.objects_failed = result.objects_failed;
   report.objects_lost = result.objects_lost;
   report.retries = result.retries;
-  report.requests = target.requests;
-  report.bytes_sent = target.bytes_sent;
   report.first_error = std::move(result.first_error);
   return report;
 }

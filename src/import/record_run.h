@@ -6,7 +6,6 @@
 #include <stop_token>
 #include <vector>
 
-#include "connectors/mixpanel/rate_limiter.h"
 #include "import/import.h"
 #include "mapping/current_sources.h"
 #include "mapping/script_pool.h"
@@ -27,7 +26,7 @@ struct RecordRun {
   RecordType type;
   ObjectFeed& feed;  // of objects whose entry is of `type`
   ScriptPool& scripts;
-  mixpanel::RateLimiter& rate_limiter;
+  Destination& destination;
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
   ImportProgress& progress;
@@ -35,7 +34,7 @@ struct RecordRun {
 };
 
 // Blocking; returns when the feed ends, `stop` is requested or a permanent failure occurs. The
-// report does not include what the progress counts for all runs (objects skipped, bytes read,
+// report does not include what is counted for all runs together (objects skipped, requests, bytes,
 // time).
 ImportReport RunRecords(const RecordRun& run, std::stop_token stop);
 

@@ -49,7 +49,8 @@ TEST(SourcesJsonPage, HasExamplesThatLoad) {
     const auto config = SourcesConfig::Parse(example, (folder / "sources.json").string());
     ASSERT_TRUE(config.ok()) << config.status();
     for (const auto& entry : config->entries()) {
-      EXPECT_TRUE(RowMapper::Make(entry, absl::UnixEpoch()).ok()) << entry->config_id;
+      EXPECT_TRUE(RowMapper::Make(entry, absl::UnixEpoch(), RecordRules::Mixpanel()).ok())
+          << entry->config_id;
     }
   }
   std::filesystem::remove_all(folder);

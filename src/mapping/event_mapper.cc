@@ -5,8 +5,9 @@
 
 namespace millrace {
 
-EventMapper::EventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage)
-    : config_(config), writer_(config, now, stage) {}
+EventMapper::EventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now,
+                         const RecordRules& rules, MapStage stage)
+    : config_(config), writer_(config, now, rules, stage) {}
 
 void EventMapper::BeginObject(std::string_view uri, std::string_view version) {
   writer_.BeginObject(uri, version);
@@ -23,8 +24,8 @@ bool EventMapper::Map(const Row& row, RecordOrigin& origin, Batch& out, MapError
 }
 
 MixpanelEventMapper::MixpanelEventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now,
-                                         MapStage stage)
-    : config_(config), stage_(stage), writer_(config, now, stage) {}
+                                         const RecordRules& rules, MapStage stage)
+    : config_(config), stage_(stage), writer_(config, now, rules, stage) {}
 
 void MixpanelEventMapper::BeginObject(std::string_view uri, std::string_view version) {
   writer_.BeginObject(uri, version);

@@ -14,7 +14,8 @@ namespace millrace {
 // By the mappings of the config.
 class EventMapper : public RecordMapper {
  public:
-  EventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);
+  EventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, const RecordRules& rules,
+              MapStage stage);
   void BeginObject(std::string_view uri, std::string_view version) override;
   void SetNow(absl::Time now) override { writer_.SetNow(now); }
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
@@ -29,7 +30,8 @@ class EventMapper : public RecordMapper {
 // Rows {"event": ..., "properties": {...}}; other keys are dropped.
 class MixpanelEventMapper : public RecordMapper {
  public:
-  MixpanelEventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);
+  MixpanelEventMapper(std::shared_ptr<const SourceConfig> config, absl::Time now,
+                      const RecordRules& rules, MapStage stage);
   void BeginObject(std::string_view uri, std::string_view version) override;
   void SetNow(absl::Time now) override { writer_.SetNow(now); }
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;

@@ -13,10 +13,6 @@
 namespace millrace {
 namespace {
 
-// Mixpanel's limits: fewer than 255 properties and less than 1 MB per event.
-constexpr size_t kMaxProperties = 254;
-constexpr size_t kMaxEventBytes = (1 << 20) - 1;
-
 constexpr int64_t kLargestExactInteger = (int64_t{1} << 53) - 1;
 constexpr size_t kExactDigits = 15;  // integers of this many digits are below 2^53
 constexpr size_t kHexDigits = 32;
@@ -49,9 +45,11 @@ std::string ColumnName(const FieldStep& step) {
 
 }  // namespace
 
-EventWriter::EventWriter(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage)
+EventWriter::EventWriter(std::shared_ptr<const SourceConfig> config, absl::Time now,
+                         const RecordRules& rules, MapStage stage)
     : config_(std::move(config)),
       now_(now),
+      rules_(rules),
       stage_(stage),
       static_name_(NameAsJson(config_->event_name)),
       typer_(config_->time_zone) {}
@@ -124,7 +122,7 @@ bool EventWriter::WriteName(const Value& name) {
 
 // Rejects an identity event that lacks the properties that Mixpanel documents for it.
 bool EventWriter::CheckIdentityEvent(const EventPlan& plan, const Row& row) {
-  if (draft()) return true;
+  if (draft() || !rules_.checks_identity_events) return true;
   const auto value_of = [&](std::string_view property) {
     for (const auto* steps : {&plan.user_ids, &plan.properties}) {
       for (const FieldStep& step : *steps) {
@@ -173,7 +171,7 @@ bool EventWriter::WriteTime(const EventPlan& plan, const Row& row) {
   const absl::StatusOr<int64_t> millis =
       ToUnixMillis(value, config_->time_zone, plan.time->time_format);
   absl::Status status = millis.status();
-  if (status.ok() && !draft()) status = CheckEventTime(*millis, now_);
+  if (status.ok() && !draft() && rules_.bounds_time) status = CheckEventTime(*millis, now_);
   if (!status.ok()) {
     return Refuse("invalid_time", plan.time->source_field, ToStd(status.message()));
   }
@@ -197,7 +195,12 @@ bool EventWriter::WriteUserIds(const EventPlan& plan, const Row& row) {
   if (!has_user && !draft() && identity_event_ == IdentityEvent::kNone) {
     const size_t begin = out_->size();
     out_->Append(",\"distinct_id\":\"\"");
-    EndProperty(begin);
+    EndProperty(
+        begin);  // part of the id even if it is not sent, so that ids are the same everywhere
+    if (!rules_.writes_empty_distinct_id) {
+      out_->Truncate(begin);
+      --properties_;
+    }
   }
   return true;
 }
@@ -214,7 +217,7 @@ bool EventWriter::WriteUserId(const FieldStep& step, const Row& row, bool& has_u
     }
     return true;
   }
-  if (!draft() && IsBannedId(text)) {
+  if (!draft() && rules_.refuses_banned_ids && IsBannedId(text)) {
     return Refuse("invalid_id", step.source_field,
                   StrCat(QuoteValue(value), " in ", ColumnName(step),
                          " means \"no user\", and Mixpanel rejects it; leave the id out"));
@@ -374,15 +377,15 @@ void EventWriter::FillPlaceholders(const RecordOrigin& origin) {
 
 bool EventWriter::CheckLimits(size_t begin) {
   const size_t bytes = out_->size() - begin;
-  if (properties_ <= kMaxProperties && bytes <= kMaxEventBytes) return true;
-  if (properties_ > kMaxProperties) {
+  if (properties_ <= rules_.max_properties && bytes <= rules_.max_bytes) return true;
+  if (properties_ > rules_.max_properties) {
     Refuse("too_many_properties", "",
-           StrCat("the event has ", properties_, " properties; Mixpanel accepts ", kMaxProperties,
-                  ": map fewer columns"));
+           StrCat("the event has ", properties_, " properties, and the destination accepts ",
+                  rules_.max_properties, ": map fewer columns"));
   } else {
     Refuse("event_too_large", "",
-           StrCat("the event has ", bytes,
-                  " bytes; Mixpanel accepts less than 1 MB: map fewer columns"));
+           StrCat("the event has ", bytes, " bytes, and at most ", rules_.max_bytes,
+                  " are accepted: map fewer columns"));
   }
   why_->mapped = std::string(out_->view(begin, out_->size()));
   return false;

@@ -1,4 +1,5 @@
-// Writes events: the time, ids and limits that Mixpanel requires of each (docs/sources-json.md).
+// Writes events: their name, time and ids, and the limits of their destination
+// (docs/sources-json.md).
 // Identity events need no time and no ids of their own.
 #ifndef MILLRACE_MAPPING_EVENT_WRITER_H_
 #define MILLRACE_MAPPING_EVENT_WRITER_H_
@@ -14,16 +15,17 @@
 #include "base/hash.h"
 #include "mapping/event_plan.h"
 #include "mapping/identity_event.h"
-#include "records/ids.h"
 #include "mapping/record_mapper.h"
 #include "mapping/typed_value.h"
+#include "records/ids.h"
 
 namespace millrace {
 
 // One thread at a time.
 class EventWriter {
  public:
-  EventWriter(std::shared_ptr<const SourceConfig> config, absl::Time now, MapStage stage);
+  EventWriter(std::shared_ptr<const SourceConfig> config, absl::Time now, const RecordRules& rules,
+              MapStage stage);
 
   void BeginObject(std::string_view uri, std::string_view version);
   void SetNow(absl::Time now) { now_ = now; }
@@ -67,6 +69,7 @@ class EventWriter {
 
   const std::shared_ptr<const SourceConfig> config_;
   absl::Time now_;
+  const RecordRules rules_;
   const MapStage stage_;
   const std::string static_name_;  // the config's name as JSON; empty: none
   Hash128 object_hash_;            // of the object's uri and version

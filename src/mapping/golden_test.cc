@@ -149,7 +149,8 @@ class GoldenTest : public testing::TestWithParam<std::string> {
         Entry(one.sections.at("config"), transform), (folder / "sources.json").string());
     if (!config.ok()) return std::string(ToStd(config.status().message()));
     const std::shared_ptr<const SourceConfig> entry = config->entries()[0];
-    absl::StatusOr<std::unique_ptr<RowMapper>> mapper = RowMapper::Make(entry, kNow);
+    absl::StatusOr<std::unique_ptr<RowMapper>> mapper =
+        RowMapper::Make(entry, kNow, RecordRules::Mixpanel());
     if (!mapper.ok()) return StrCat(ToStd(mapper.status().message()), "\n");
     (*mapper)->BeginObject("gs://bucket/object", "7");
     Recorder recorder(**mapper, hold);

@@ -39,8 +39,8 @@ bool FitsOperation(std::string_view operation, const Value& value) {
 }  // namespace
 
 MixpanelProfileMapper::MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config,
-                                             MapStage stage)
-    : config_(std::move(config)), stage_(stage), typer_(config_->time_zone) {}
+                                             const RecordRules& rules, MapStage stage)
+    : config_(std::move(config)), rules_(rules), stage_(stage), typer_(config_->time_zone) {}
 
 MixpanelProfileMapper::Plan MixpanelProfileMapper::Compile(const RowShape& shape) const {
   const bool group = config_->record_type == RecordType::kGroup;
@@ -95,7 +95,7 @@ bool MixpanelProfileMapper::WriteHead(const Plan& plan, const Row& row) {
   if (group && !WriteGroupKey(plan, row)) return false;
   head_.Append(group ? "\"$group_id\":" : "\"$distinct_id\":");
   const Value id = cells_.Read(plan.id, row);
-  if (!AppendProfileId(head_, id, config_->record_type, stage_,
+  if (!AppendProfileId(head_, id, config_->record_type, rules_, stage_,
                        group ? "$group_id" : "$distinct_id", *why_)) {
     return false;
   }
@@ -138,7 +138,7 @@ bool MixpanelProfileMapper::WriteOneByOne(const Plan& plan, const Row& row, Batc
     out.bytes.Append(head_.view());
     if (!WriteOperation(step, value, out.bytes)) return false;
     out.bytes.Append('}');
-    if (!CheckUpdateSize(out.bytes, begin, *why_)) return false;
+    if (!CheckUpdateSize(out.bytes, begin, rules_, *why_)) return false;
     out.EndRow(row.number);
   }
   if (out.rows() > rows_before) return true;

@@ -20,7 +20,8 @@ namespace millrace {
 // update, except "$token" (the sink adds it); other keys are dropped.
 class MixpanelProfileMapper : public RecordMapper {
  public:
-  MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config, MapStage stage);
+  MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config, const RecordRules& rules,
+                        MapStage stage);
   void BeginObject(std::string_view /*uri*/, std::string_view /*version*/) override {}
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
 
@@ -42,6 +43,7 @@ class MixpanelProfileMapper : public RecordMapper {
   bool WriteOperation(const FieldStep& step, const Value& value, ByteBuffer& out);
 
   const std::shared_ptr<const SourceConfig> config_;
+  const RecordRules rules_;
   const MapStage stage_;
   PlanCache<Plan> plans_;
   CellReader cells_;

@@ -2,13 +2,13 @@
 
 #include "base/strings.h"
 #include "formats/id_text.h"
-#include "records/ids.h"
 #include "mapping/value_text.h"
+#include "records/ids.h"
 
 namespace millrace {
 
-bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage stage,
-                     std::string_view column, MapError& why) {
+bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, const RecordRules& rules,
+                     MapStage stage, std::string_view column, MapError& why) {
   ByteBuffer scratch;
   const std::string_view text = IdText(id, scratch);
   if (stage == MapStage::kDraft) {
@@ -20,7 +20,7 @@ bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage
                   type == RecordType::kGroup ? "the update has no $group_id"
                                              : "the update has no $distinct_id");
   }
-  if (type == RecordType::kUser && IsBannedId(text)) {
+  if (type == RecordType::kUser && rules.refuses_banned_ids && IsBannedId(text)) {
     return Refuse(
         why, "invalid_id", column,
         StrCat(QuoteValue(id), " in \"", column, "\" means \"no user\", and Mixpanel rejects it"));
@@ -29,12 +29,12 @@ bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage
   return true;
 }
 
-bool CheckUpdateSize(const ByteBuffer& out, size_t begin, MapError& why) {
+bool CheckUpdateSize(const ByteBuffer& out, size_t begin, const RecordRules& rules, MapError& why) {
   const size_t bytes = out.size() - begin;
-  if (bytes <= kMaxUpdateBytes) return true;
+  if (bytes <= rules.max_bytes) return true;
   Refuse(why, "event_too_large", "",
-         StrCat("the update has ", bytes,
-                " bytes; Mixpanel accepts less than 1 MB: map fewer columns"));
+         StrCat("the update has ", bytes, " bytes, and at most ", rules.max_bytes,
+                " are accepted: map fewer columns"));
   why.mapped = std::string(out.view(begin, out.size()));
   return false;
 }

@@ -11,17 +11,15 @@
 
 namespace millrace {
 
-// Mixpanel's limit: an update has less than 1 MB.
-inline constexpr size_t kMaxUpdateBytes = (1 << 20) - 1;
-
 // Appends `id`, found in `column`, as the JSON text for $distinct_id (kUser) or $group_id (kGroup).
-// Rejects it and returns false if it is null, empty, or means "no user"; kDraft leaves that to the
+// Rejects it and returns false if it is null or empty, or means "no user" and `rules` refuse that;
+// kDraft leaves that to the
 // transform, and writes null for null.
-bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, MapStage stage,
-                     std::string_view column, MapError& why);
+bool AppendProfileId(ByteBuffer& out, const Value& id, RecordType type, const RecordRules& rules,
+                     MapStage stage, std::string_view column, MapError& why);
 
 // Rejects the update at the end of `out`, from `begin` on, if it is too large.
-bool CheckUpdateSize(const ByteBuffer& out, size_t begin, MapError& why);
+bool CheckUpdateSize(const ByteBuffer& out, size_t begin, const RecordRules& rules, MapError& why);
 
 }  // namespace millrace
 

@@ -21,8 +21,10 @@ bool IsId(const SourceConfig& config, std::string_view property) {
 
 }  // namespace
 
-ProfileMapper::ProfileMapper(std::shared_ptr<const SourceConfig> config, MapStage stage)
+ProfileMapper::ProfileMapper(std::shared_ptr<const SourceConfig> config, const RecordRules& rules,
+                             MapStage stage)
     : config_(std::move(config)),
+      rules_(rules),
       stage_(stage),
       operand_(OperandOf(config_->operation)),
       operation_(KeyFragment(config_->operation)),
@@ -73,7 +75,8 @@ bool ProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch& out, Ma
     return Refuse(why, "invalid_value", plan.id.source_field,
                   StrCat("\"", plan.id.source_field, "\": ", typer_.problem()));
   }
-  if (!AppendProfileId(*out_, id, config_->record_type, stage_, plan.id.source_field, why)) {
+  if (!AppendProfileId(*out_, id, config_->record_type, rules_, stage_, plan.id.source_field,
+                       why)) {
     return false;
   }
   for (const FieldStep& step : plan.beside) {
@@ -82,7 +85,7 @@ bool ProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch& out, Ma
   }
   if (!WriteOperation(plan, row)) return false;
   out_->Append('}');
-  if (stage_ != MapStage::kDraft && !CheckUpdateSize(*out_, begin, why)) return false;
+  if (stage_ != MapStage::kDraft && !CheckUpdateSize(*out_, begin, rules_, why)) return false;
   out.EndRow(row.number);
   return true;
 }

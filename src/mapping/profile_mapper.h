@@ -22,7 +22,8 @@ namespace millrace {
 //   $delete                          null, whatever else is mapped
 class ProfileMapper : public RecordMapper {
  public:
-  ProfileMapper(std::shared_ptr<const SourceConfig> config, MapStage stage);
+  ProfileMapper(std::shared_ptr<const SourceConfig> config, const RecordRules& rules,
+                MapStage stage);
   void BeginObject(std::string_view /*uri*/, std::string_view /*version*/) override {}
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
 
@@ -41,6 +42,7 @@ class ProfileMapper : public RecordMapper {
   bool FitOperand(const FieldStep& step, Operand operand, size_t begin);
 
   const std::shared_ptr<const SourceConfig> config_;
+  const RecordRules rules_;
   const MapStage stage_;
   const Operand operand_;
   std::string opening_;    // up to the value of the id

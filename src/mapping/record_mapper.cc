@@ -22,18 +22,19 @@ std::shared_ptr<const SourceConfig> AfterTransform(const SourceConfig& config) {
 }  // namespace
 
 std::unique_ptr<RecordMapper> NewRecordMapper(std::shared_ptr<const SourceConfig> config,
-                                              absl::Time now, MapStage stage) {
+                                              absl::Time now, const RecordRules& rules,
+                                              MapStage stage) {
   if (stage == MapStage::kFinal) config = AfterTransform(*config);
   if (config->record_type == RecordType::kEvent) {
     if (config->mixpanel_format) {
-      return std::make_unique<MixpanelEventMapper>(std::move(config), now, stage);
+      return std::make_unique<MixpanelEventMapper>(std::move(config), now, rules, stage);
     }
-    return std::make_unique<EventMapper>(std::move(config), now, stage);
+    return std::make_unique<EventMapper>(std::move(config), now, rules, stage);
   }
   if (config->mixpanel_format) {
-    return std::make_unique<MixpanelProfileMapper>(std::move(config), stage);
+    return std::make_unique<MixpanelProfileMapper>(std::move(config), rules, stage);
   }
-  return std::make_unique<ProfileMapper>(std::move(config), stage);
+  return std::make_unique<ProfileMapper>(std::move(config), rules, stage);
 }
 
 void KeepRows(Batch& batch, size_t rows) {

@@ -16,14 +16,14 @@
 
 namespace millrace {
 
-// The stage of a record between its source and Mixpanel.
+// The stage of a record between its source and its destination.
 enum class MapStage {
-  kDirect,  // from the source to Mixpanel
+  kDirect,  // from the source to the destination
   // From the source to the transform: what the transform may still supply (a name, a time, ids) may
   // be missing, limits are not checked yet, and integers beyond 2^53, which JavaScript would round,
   // become text.
   kDraft,
-  kFinal,  // from the transform to Mixpanel
+  kFinal,  // from the transform to the destination
 };
 
 // The source row of a record.
@@ -49,7 +49,8 @@ class RecordMapper {
 // For rows as in their source (kDirect, kDraft) or as a transform returns them (kFinal): by the
 // mappings of `config`, unless the rows are in Mixpanel's format.
 std::unique_ptr<RecordMapper> NewRecordMapper(std::shared_ptr<const SourceConfig> config,
-                                              absl::Time now, MapStage stage);
+                                              absl::Time now, const RecordRules& rules,
+                                              MapStage stage);
 
 // Drops all rows of `batch` except the first `rows`, and anything after them.
 void KeepRows(Batch& batch, size_t rows);

@@ -52,17 +52,18 @@ class DirectMapper : public RowMapper {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowMapper>> RowMapper::Make(
-    std::shared_ptr<const SourceConfig> config, absl::Time now, ScriptPool* scripts) {
+    std::shared_ptr<const SourceConfig> config, absl::Time now, const RecordRules& rules,
+    ScriptPool* scripts) {
   if (config->transform.empty()) {
-    return std::make_unique<DirectMapper>(NewRecordMapper(config, now, MapStage::kDirect));
+    return std::make_unique<DirectMapper>(NewRecordMapper(config, now, rules, MapStage::kDirect));
   }
   const std::string& path = config->transform;
   const std::string& text = config->transform_text;
   ASSIGN_OR_RETURN(std::unique_ptr<Script> script,
                    scripts != nullptr ? scripts->Get(path, text) : Script::Load(path, text));
-  return std::make_unique<TransformMapper>(NewRecordMapper(config, now, MapStage::kDraft),
+  return std::make_unique<TransformMapper>(NewRecordMapper(config, now, rules, MapStage::kDraft),
                                            std::move(script),
-                                           NewRecordMapper(config, now, MapStage::kFinal));
+                                           NewRecordMapper(config, now, rules, MapStage::kFinal));
 }
 
 void AppendRowAsJson(const Row& row, ByteBuffer& out) {

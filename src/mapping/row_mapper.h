@@ -14,6 +14,7 @@
 #include "base/batch.h"
 #include "formats/row.h"
 #include "mapping/sources_config.h"
+#include "base/record_rules.h"
 
 namespace millrace {
 
@@ -54,7 +55,7 @@ class RowMapper {
   // buffered and not flushed.
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
 
-  // From here on `now` bounds event times: for mappers that are used for longer than an hour.
+  // From here on this is `now`: for mappers that are used for longer than an hour.
   virtual void SetNow(absl::Time now) = 0;
 
   // Appends the result of `row` to `out`, each line with `row.number` as its source row:
@@ -74,11 +75,12 @@ class RowMapper {
   virtual size_t Buffer(const Row& row, Batch& out) = 0;
   virtual bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) = 0;
 
-  // `now` bounds event times: up to one hour ahead is accepted. InvalidArgument if the config's
-  // transform does not load (with file, line and message). The transform runs in one of `scripts`,
-  // which many mappers may share; if that is null, in an engine of the mapper's own.
+  // `rules` are those of the records' destination. With RecordRules::bounds_time, event times may
+  // be up to one hour after `now`. InvalidArgument if the config's transform does not load (with
+  // file, line and message). The transform runs in one of `scripts`, which many mappers may share;
+  // if that is null, in an engine of the mapper's own.
   static absl::StatusOr<std::unique_ptr<RowMapper>> Make(std::shared_ptr<const SourceConfig> config,
-                                                         absl::Time now,
+                                                         absl::Time now, const RecordRules& rules,
                                                          ScriptPool* scripts = nullptr);
 };
 

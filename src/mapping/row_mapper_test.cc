@@ -36,7 +36,8 @@ class RowMapperTest : public testing::Test {
                R"("field_mappings": [)", mappings, "]}]"),
         "sources.json");
     ASSERT_TRUE(config.ok()) << config.status();
-    absl::StatusOr<std::unique_ptr<RowMapper>> mapper = RowMapper::Make(config->entries()[0], kNow);
+    absl::StatusOr<std::unique_ptr<RowMapper>> mapper =
+        RowMapper::Make(config->entries()[0], kNow, RecordRules::Mixpanel());
     ASSERT_TRUE(mapper.ok()) << mapper.status();
     mapper_ = *std::move(mapper);
     mapper_->BeginObject("gs://b/o", "1");
@@ -229,9 +230,11 @@ TEST(RowMapper, RunsTheTransformAsReadWithTheConfig) {
   SourceConfig config;
   config.transform = "/nowhere/t.js";
   config.transform_text = "export default (event) => event;";
-  EXPECT_TRUE(RowMapper::Make(std::make_shared<SourceConfig>(config), kNow).ok());
+  EXPECT_TRUE(
+      RowMapper::Make(std::make_shared<SourceConfig>(config), kNow, RecordRules::Mixpanel()).ok());
   config.transform_text = "export default (event) => {";
-  const auto broken = RowMapper::Make(std::make_shared<SourceConfig>(config), kNow);
+  const auto broken =
+      RowMapper::Make(std::make_shared<SourceConfig>(config), kNow, RecordRules::Mixpanel());
   EXPECT_EQ(broken.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(ToStd(broken.status().message())), testing::HasSubstr("/nowhere/t.js"));
 }

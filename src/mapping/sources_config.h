@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "formats/row_reader.h"
 #include "formats/time_text.h"
-#include "records/record_type.h"
+#include "base/record_type.h"
 
 namespace millrace {
 

@@ -90,7 +90,8 @@ RowMapper& MapTransform::MapperFor(const std::shared_ptr<const SourceConfig>& co
                                    absl::Time now) {
   std::unique_ptr<RowMapper>& mapper = mappers_[config.get()];
   if (mapper == nullptr) {
-    absl::StatusOr<std::unique_ptr<RowMapper>> made = RowMapper::Make(config, now, scripts_);
+    absl::StatusOr<std::unique_ptr<RowMapper>> made =
+        RowMapper::Make(config, now, rules_, scripts_);
     // The import loaded every transform before it started: only memory can fail here.
     if (!made.ok()) throw std::runtime_error(made.status().ToString());
     mapper = *std::move(made);

@@ -18,12 +18,13 @@ namespace millrace {
 // times, each time from its beginning.
 class MapTransform : public Transform {
  public:
-  // Event times are bounded by `now`, or by the time of `clock` when they are mapped. `scripts`, if
-  // given, runs the configs' transforms for all workers, and outlives this.
-  explicit MapTransform(absl::Time now, ScriptPool* scripts = nullptr)
-      : now_(now), scripts_(scripts) {}
-  explicit MapTransform(Clock& clock, ScriptPool* scripts = nullptr)
-      : clock_(&clock), scripts_(scripts) {}
+  // By the rules of the records' destination; its "now" is `now`, or the time of `clock` when a
+  // record is mapped. `scripts`, if given, runs the configs' transforms for all workers, and
+  // outlives this.
+  MapTransform(absl::Time now, const RecordRules& rules, ScriptPool* scripts = nullptr)
+      : now_(now), rules_(rules), scripts_(scripts) {}
+  MapTransform(Clock& clock, const RecordRules& rules, ScriptPool* scripts = nullptr)
+      : clock_(&clock), rules_(rules), scripts_(scripts) {}
 
   void Begin(Chunk& chunk) override;
   bool Next(size_t max_bytes, Transformed& out) override;
@@ -34,6 +35,7 @@ class MapTransform : public Transform {
 
   Clock* const clock_ = nullptr;
   const absl::Time now_;
+  const RecordRules rules_;
   ScriptPool* const scripts_;
   DecodeScratch scratch_;
   absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;

@@ -78,7 +78,7 @@ class MapTransformTest : public testing::Test {
 
   std::unique_ptr<TempFolder> folder_;
   std::shared_ptr<const SourceConfig> config_;
-  MapTransform transform_{absl::FromUnixSeconds(1'760'000'100)};
+  MapTransform transform_{absl::FromUnixSeconds(1'760'000'100), RecordRules::Mixpanel()};
 };
 
 // All pieces in one.

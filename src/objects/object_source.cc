@@ -150,8 +150,9 @@ absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
     for (const LedgerKey& key : forgotten) {
       if (key != request.key && options_.on_forgotten) RETURN_IF_ERROR(options_.on_forgotten(key));
     }
+    if (options_.cursor != nullptr) RETURN_IF_ERROR(options_.cursor->Forget(request.key, stop));
   }
-  ASSIGN_OR_RETURN(Ledger::Claim claimed, ledger_.ClaimObject(request, stop));
+  ASSIGN_OR_RETURN(Ledger::Claim claimed, ClaimUnlessCovered(request, stop));
   if (claimed.outcome != Ledger::Claim::Outcome::kHeld || !IsWorkerDead(claimed.entry.owner)) {
     return claimed;
   }
@@ -165,6 +166,21 @@ absl::StatusOr<Ledger::Claim> ObjectSource::Claim(const ListedObject& object,
   const absl::Status freed = ledger_.Release(claimed.entry, stop);
   if (!freed.ok() && !absl::IsAborted(freed)) return freed;
   return ledger_.ClaimObject(request, stop);
+}
+
+// Claims the object after the commit that covers it, if its worker has left one behind.
+absl::StatusOr<Ledger::Claim> ObjectSource::ClaimUnlessCovered(const ClaimRequest& request,
+                                                               const std::stop_token& stop) {
+  for (;;) {
+    ASSIGN_OR_RETURN(Ledger::Claim claimed, ledger_.ClaimObject(request, stop));
+    const std::string& intent = claimed.entry.intent;
+    if (intent.empty() || !options_.resolve_intent) return claimed;
+    const bool is_dead = IsWorkerDead(claimed.entry.owner);
+    const bool is_left = claimed.outcome == Ledger::Claim::Outcome::kUncommitted ||
+                         (claimed.outcome == Ledger::Claim::Outcome::kHeld && is_dead);
+    if (!is_left) return claimed;
+    RETURN_IF_ERROR(options_.resolve_intent(intent, is_dead, stop));
+  }
 }
 
 void ObjectSource::LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,

@@ -21,6 +21,7 @@
 #include "mapping/sources_config.h"
 #include "objects/config_change.h"
 #include "objects/object_feed.h"
+#include "pipeline/delivery_cursor.h"
 #include "pipeline/ledger.h"
 #include "pipeline/source.h"
 
@@ -67,6 +68,12 @@ struct ObjectSourceOptions {
   bool force = false;  // import again what is done in the ledger, under any config
   // Receives the rows of other configs that `force` removed from the ledger.
   std::function<absl::Status(const LedgerKey&)> on_forgotten;
+  // Finishes or withdraws the announced commit `intent`, whose worker may be known to be dead; null:
+  // the destination commits nothing. Ok also if another worker holds it: the claim is tried again.
+  std::function<absl::Status(const std::string& intent, bool owner_is_dead, std::stop_token stop)>
+      resolve_intent;
+  // Of the destination, which forgets the object's rows with `force`; may be null.
+  DeliveryCursor* cursor = nullptr;
   absl::Duration lease = absl::Minutes(5);
   RetryPolicy retry;  // of claims
   ChunkLimits limits;
@@ -101,6 +108,8 @@ class ObjectSource : public Source {
   absl::Status TryClaim(const std::stop_token& stop);
   absl::StatusOr<Ledger::Claim> Claim(const ListedObject& object, const SourceConfig& config,
                                       const std::stop_token& stop);
+  absl::StatusOr<Ledger::Claim> ClaimUnlessCovered(const ClaimRequest& request,
+                                                   const std::stop_token& stop);
   void LeaveToItsConfig(const ListedObject& object, const LedgerEntry& sent,
                         const SourceConfig& config);
   void OpenClaimed(const ListedObject& object);

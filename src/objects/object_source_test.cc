@@ -14,6 +14,7 @@
 #include "mapping/mapping_version.h"
 #include "objects/held_object_retry_feed.h"
 #include "objects/object_lister.h"
+#include "pipeline/intents.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/source_contract.h"
 
@@ -137,6 +138,7 @@ class ObjectSourceFeed : public testing::Test {
       forgotten_.push_back(key.config);
       return absl::OkStatus();
     };
+    options.resolve_intent = resolve_intent_;
     options.retry = {.initial = absl::Milliseconds(1),
                      .max = absl::Milliseconds(1),
                      .min_jitter = absl::ZeroDuration(),
@@ -165,6 +167,7 @@ class ObjectSourceFeed : public testing::Test {
 
   SourceProgress progress_;
   std::vector<std::string> forgotten_;
+  decltype(ObjectSourceOptions::resolve_intent) resolve_intent_;
 };
 
 TEST_F(ObjectSourceFeed, SkipsObjectsSentUnderAnotherConfig) {
@@ -191,6 +194,37 @@ TEST_F(ObjectSourceFeed, ForceRemovesTheRowsOfEveryConfig) {
   EXPECT_THAT(forgotten_, ElementsAre("mixpanel_format:0123"));
   EXPECT_EQ(ledger_.Snapshot().size(), 1u);
   EXPECT_EQ(ledger_.Snapshot().begin()->second.mapping_version, kMappingVersion);
+}
+
+// Of a worker that ended after it had announced the commit.
+TEST_F(ObjectSourceFeed, FinishesTheCommitThatCoversAnObject) {
+  const LedgerKey key = KeyOf(info_, *sources_.Match(info_.uri), "d");
+  const auto claim = ledger_.ClaimObject({key, "other", 1, absl::Minutes(5)}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  Intent intent{.id = std::string(32, 'a'), .destination = "d", .parts = {"part"}};
+  intent.spans = {{.object = key,
+                   .revision = claim->entry.revision,
+                   .after = {.row = 1},
+                   .counts = {.read = 1, .accepted = 1, .events = 1},
+                   .state = LedgerState::kDone}};
+  intent.owner = "other";
+  ASSERT_TRUE(ledger_.intents().Announce(intent, absl::Minutes(5), {}).ok());
+  int resolved = 0;
+  resolve_intent_ = [&](const std::string& id, bool owner_is_dead, std::stop_token stop) {
+    ++resolved;
+    EXPECT_FALSE(owner_is_dead);
+    auto taken = ledger_.intents().Take(id, "me", owner_is_dead, absl::Minutes(5), stop);
+    return ledger_.intents().Settle(**taken, absl::Minutes(5), stop);
+  };
+  const std::unique_ptr<ObjectSource> source = Open(ledger_);
+  for (const Kind kind : {Kind::kHeld, Kind::kDoneBefore}) {
+    Offer();
+    ASSERT_TRUE(source->Next(std::stop_token()).ok());
+    EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, kind)));
+    feed_.settled.clear();
+    clock_.Advance(absl::Minutes(10));
+  }
+  EXPECT_EQ(resolved, 1);
 }
 
 TEST_F(ObjectSourceFeed, IsReadyWhenThereIsSomethingToDo) {

@@ -14,8 +14,8 @@
 #include "pipeline/run.h"
 #include "pipeline/sink.h"
 #include "pipeline/staging.h"
-#include "records/record_rules.h"
-#include "records/record_type.h"
+#include "base/record_rules.h"
+#include "base/record_type.h"
 
 namespace millrace {
 
@@ -24,6 +24,14 @@ struct AccessCheck {
   std::string what;     // "INSERT on table public.events"
   absl::Status status;  // ok: it is there
   std::string remedy;   // how to grant or create it: a statement, a command or a role; empty if ok
+};
+
+// How a destination limits what it is sent; for estimates.
+struct SendLimits {
+  double events_per_second = 0;  // 0: no limit
+  double bytes_per_second = 0;   // of JSON; 0: no limit
+  size_t batch_events = 2000;    // of one request or transaction
+  size_t batch_bytes = 9'600'000;
 };
 
 // Live counters of all sinks of a destination; they count tries.
@@ -49,6 +57,8 @@ class Destination {
 
   // Sets what differs from the defaults: sizes of writes and commits, delays, how many at once.
   virtual void AdaptOptions(RunOptions& options) const { (void)options; }
+
+  virtual SendLimits limits() const { return {}; }
 
   // What is wrong before anything is read: missing credentials, say. Calls nobody.
   virtual absl::Status CheckConfig(RecordType type) const = 0;

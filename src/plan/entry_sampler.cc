@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/decompress.h"
+#include "io/gzip_encoder.h"
 #include "mapping/row_mapper.h"
 #include "objects/mapped_rows.h"
 #include "plan/column_stats.h"
@@ -39,7 +40,7 @@ class EntrySampler::Tally : public RowVisitor {
         mapper_(std::move(mapper)),
         inspector_(config.record_type, options.now, seen),
         columns_(config),
-        gzip_encoder_(options.gzip) {}
+        gzip_encoder_(GzipEffort::kFast) {}
 
   void BeginObject(const ObjectInfo& object, FileType type,
                    const std::vector<std::string>& columns) {
@@ -122,8 +123,8 @@ class EntrySampler::Tally : public RowVisitor {
     const auto parts = [](size_t amount, size_t max) { return (amount + max - 1) / max; };
     of_object_.events += static_cast<double>(batch_.rows());
     of_object_.requests +=
-        static_cast<double>(std::max(parts(batch_.rows(), options_.batch_events),
-                                     parts(batch_.bytes.size(), options_.batch_bytes)));
+        static_cast<double>(std::max(parts(batch_.rows(), options_.limits.batch_events),
+                                     parts(batch_.bytes.size(), options_.limits.batch_bytes)));
     of_object_.bytes += static_cast<double>(batch_.bytes.size());
     of_object_.gzip_bytes += static_cast<double>(gzip_.size());
     batch_.clear();
@@ -195,7 +196,8 @@ class EntrySampler::Tally : public RowVisitor {
 
 absl::StatusOr<std::unique_ptr<EntrySampler>> EntrySampler::Make(
     std::shared_ptr<const SourceConfig> config, const SampleOptions& options, SeenRecords& seen) {
-  ASSIGN_OR_RETURN(std::unique_ptr<RowMapper> mapper, RowMapper::Make(config, options.now));
+  ASSIGN_OR_RETURN(std::unique_ptr<RowMapper> mapper,
+                   RowMapper::Make(config, options.now, options.rules));
   auto sampler = absl::WrapUnique(new EntrySampler(std::move(config), options));
   sampler->stats_ =
       std::make_unique<Tally>(*sampler->config_, sampler->options_, std::move(mapper), seen);

@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "formats/row_reader.h"
-#include "io/gzip_encoder.h"
 #include "objects/object_lister.h"
 #include "plan/plan.h"
 
@@ -20,10 +19,9 @@ namespace millrace {
 struct SampleOptions {
   uint64_t max_rows = 50'000;  // of each object; 0: all
   size_t previews = 3;
-  size_t batch_events = 2000;
-  size_t batch_bytes = 9'600'000;
-  GzipEffort gzip = GzipEffort::kFast;
+  SendLimits limits;  // of the destination
   absl::Time now;
+  RecordRules rules;             // of the destination
   Warnings* warnings = nullptr;  // may be null
 };
 

@@ -38,7 +38,7 @@ class EntryPlanner {
                std::unique_ptr<EntrySampler> sampler)
       : request_(request),
         config_(std::move(config)),
-        destination_(DestinationName(request.import, config_->record_type)),
+        destination_(request.destination->LedgerName(config_->record_type)),
         sampler_(std::move(sampler)) {
     plan_.config_id = config_->config_id;
     plan_.record_type = config_->record_type;
@@ -72,8 +72,9 @@ class EntryPlanner {
     plan_.to_do = sampled_to_do_;
     plan_.to_do += UnsampledToDo();
     plan_.exact = all_exact_ && plan_.objects_sampled == plan_.objects_to_do();
-    plan_.seconds_at_quota = SecondsAtQuota(plan_.to_do, request_.import.events_per_second,
-                                            request_.import.bytes_per_second);
+    plan_.seconds_at_quota =
+        SecondsAtQuota(plan_.to_do, request_.destination->limits().events_per_second,
+                       request_.destination->limits().bytes_per_second);
     plan_.peak_memory_bytes = PeakMemory(request_.import.run, plan_.largest_chunk_bytes);
     return std::move(plan_);
   }
@@ -184,7 +185,7 @@ absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, LedgerReader& 
                                       absl::Time now, std::stop_token stop) {
   absl::flat_hash_set<std::string> destinations;
   for (const auto& entry : request.import.sources.entries()) {
-    destinations.insert(DestinationName(request.import, entry->record_type));
+    destinations.insert(request.destination->LedgerName(entry->record_type));
   }
   return LedgerView::Load(ledger, destinations, now, std::move(stop));
 }
@@ -233,10 +234,9 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
   if (request.import.strict) warnings.MakeErrors();
   const SampleOptions options{.max_rows = request.sample_rows,
                               .previews = request.previews,
-                              .batch_events = request.import.batch_events,
-                              .batch_bytes = request.import.batch_bytes,
-                              .gzip = request.import.gzip.value_or(GzipEffort::kFast),
+                              .limits = request.destination->limits(),
                               .now = now,
+                              .rules = request.destination->rules(),
                               .warnings = &warnings};
   SeenRecords seen;
   const SourcesConfig& sources = request.import.sources;

@@ -19,10 +19,11 @@
 namespace millrace {
 
 struct PlanRequest {
-  ImportRequest import;           // what would be imported; credentials and run are not needed
-  uint64_t sample_rows = 50'000;  // of each object; 0: all
-  uint64_t sample_objects = 100;  // of each config entry, spread evenly; 0: all
-  size_t previews = 3;            // records shown of each entry, mapped and rejected
+  ImportRequest import;                      // what would be imported; run is not needed
+  const Destination* destination = nullptr;  // where to; its credentials are not needed
+  uint64_t sample_rows = 50'000;             // of each object; 0: all
+  uint64_t sample_objects = 100;             // of each config entry, spread evenly; 0: all
+  size_t previews = 3;                       // records shown of each entry, mapped and rejected
 };
 
 // Amounts of data.

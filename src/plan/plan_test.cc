@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "io/temp_folder.h"
 #include "pipeline/testing/memory_ledger.h"
+#include "pipeline/testing/plain_destination.h"
 
 namespace millrace {
 namespace {
@@ -28,8 +29,9 @@ class PlanTest : public ::testing::Test {
     folder_ = *temp_->MakeFolder("data");
     UseConfig(R"("mixpanel_event_name": "click")");
     request_.import.inputs = {folder_};
-    request_.import.credentials.token = "token";
-    request_.import.endpoints.ingestion = "http://localhost";
+    destination_.record_rules = RecordRules::Mixpanel();
+    destination_.send_limits = {.events_per_second = 30'000, .bytes_per_second = 2e9 / 60};
+    request_.destination = &destination_;
   }
 
   // One entry for the test's folder, with time from "ts" and all the rest.
@@ -67,6 +69,7 @@ class PlanTest : public ::testing::Test {
 
   std::unique_ptr<TempFolder> temp_;
   std::string folder_;
+  PlainDestination destination_;
   PlanRequest request_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
@@ -220,7 +223,7 @@ TEST_F(PlanTest, SkipsWhatTheLedgerHasAndResumesWhereItStopped) {
   Write("b.ndjson", Rows(100, 100));
   const SourceConfig& config = *request_.import.sources.entries().front();
   auto store = NewLocalObjectStore();
-  const std::string destination = DestinationName(request_.import, RecordType::kEvent);
+  const std::string destination = destination_.LedgerName(RecordType::kEvent);
   ASSERT_TRUE(store
                   ->List(folder_,
                          [&](const ObjectInfo& object) {

@@ -28,14 +28,14 @@ constexpr uint64_t kMaxUnmatched = 3;  // that the error names
 
 class Finder {
  public:
-  Finder(const ImportRequest& request, Ledger& ledger, absl::Time now, std::stop_token stop,
-         Warnings& warnings)
+  Finder(const ImportRequest& request, const std::string& destination, Ledger& ledger,
+         absl::Time now, std::stop_token stop, Warnings& warnings)
       : request_(request),
         ledger_(ledger),
         now_(now),
         stop_(std::move(stop)),
         warnings_(warnings),
-        destination_(DestinationName(request, RecordType::kEvent)) {
+        destination_(destination) {
     std::error_code none;
     if (!request.config_path.empty()) config_ = fs::canonical(request.config_path, none).string();
   }
@@ -223,10 +223,11 @@ std::string_view NameOf(ObjectProblem problem) {
   return "unreadable";
 }
 
-absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
-                                                      absl::Time now, std::stop_token stop,
-                                                      Warnings& warnings) {
-  return Finder(request, ledger, now, std::move(stop), warnings).Find();
+absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request,
+                                                      const std::string& destination,
+                                                      Ledger& ledger, absl::Time now,
+                                                      std::stop_token stop, Warnings& warnings) {
+  return Finder(request, destination, ledger, now, std::move(stop), warnings).Find();
 }
 
 bool InputNames(const std::string& input, const std::string& uri) {

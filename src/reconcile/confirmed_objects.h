@@ -53,12 +53,13 @@ struct ConfirmedObjects {
   uint64_t not_checked = 0;  // objects of profiles, whose rows exports do not show
 };
 
-// Compares the objects that the inputs name with the ledger. Needs some hundred bytes per object.
-// Adds hidden names to `warnings`. NotFound if an input matches nothing, neither in the store nor
-// in the ledger.
-absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request, Ledger& ledger,
-                                                      absl::Time now, std::stop_token stop,
-                                                      Warnings& warnings);
+// Compares the objects that the inputs name with the ledger's rows of `destination`. Needs some
+// hundred bytes per object. Adds hidden names to `warnings`. NotFound if an input matches nothing,
+// neither in the store nor in the ledger.
+absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& request,
+                                                      const std::string& destination,
+                                                      Ledger& ledger, absl::Time now,
+                                                      std::stop_token stop, Warnings& warnings);
 
 // True if `input` (a path, folder or glob, or file://) names the object `uri`.
 bool InputNames(const std::string& input, const std::string& uri);

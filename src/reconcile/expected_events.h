@@ -27,9 +27,10 @@ class ExpectedEvents {
 
   // Writes fingerprints to `spill` under their day, and names to `names`.
   // Adds problems of the objects to `warnings`.
-  ExpectedEvents(absl::Time now, ReadDead read_dead, FingerprintSpill& spill,
-                 absl::flat_hash_set<std::string>& names, Warnings& warnings)
-      : transform_(now),
+  ExpectedEvents(absl::Time now, const RecordRules& rules, ReadDead read_dead,
+                 FingerprintSpill& spill, absl::flat_hash_set<std::string>& names,
+                 Warnings& warnings)
+      : transform_(now, rules),
         read_dead_(std::move(read_dead)),
         spill_(spill),
         names_(names),

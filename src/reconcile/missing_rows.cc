@@ -98,7 +98,7 @@ class MissingRowsSource : public Source {
 // Maps rows and keeps the wanted ones; the others count as filtered.
 class MissingRowsTransform : public Transform {
  public:
-  explicit MissingRowsTransform(absl::Time now) : map_(now) {}
+  MissingRowsTransform(absl::Time now, const RecordRules& rules) : map_(now, rules) {}
 
   void Begin(Chunk& chunk) override {
     wanted_ = static_cast<WantedRows&>(*chunk.payload).wanted.get();
@@ -163,7 +163,10 @@ absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& obje
   MissingRowsSource source(objects, missing, *ledger, options.lease);
   AddOnlyDeadLetterQueue dead_letter(parts.dead_letter);
   return Run({.source = source,
-              .make_transform = [now] { return std::make_unique<MissingRowsTransform>(now); },
+              .make_transform =
+                  [now, rules = parts.rules] {
+                    return std::make_unique<MissingRowsTransform>(now, rules);
+                  },
               .make_sink = std::move(parts.make_sink),
               .ledger = *ledger,
               .dead_letter = dead_letter,

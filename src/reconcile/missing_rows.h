@@ -15,6 +15,7 @@ namespace millrace {
 
 struct ResendParts {
   SinkFactory make_sink;
+  RecordRules rules;             // of the destination
   DeadLetterQueue& dead_letter;  // stores what is rejected now
   Clock& clock;
 };

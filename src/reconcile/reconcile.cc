@@ -51,7 +51,8 @@ class Reconciler {
     if (request_.import.strict) warnings_.MakeErrors();
     ASSIGN_OR_RETURN(
         ConfirmedObjects found,
-        FindConfirmedObjects(request_.import, parts_.ledger, parts_.clock.Now(), stop_, warnings_));
+        FindConfirmedObjects(request_.import, request_.destination->LedgerName(RecordType::kEvent),
+                             parts_.ledger, parts_.clock.Now(), stop_, warnings_));
     objects_ = std::move(found.objects);
     report_.findings = std::move(found.findings);
     report_.objects_not_checked = found.not_checked;
@@ -68,7 +69,8 @@ class Reconciler {
   }
 
   absl::Status ReadObjects() {
-    ExpectedEvents events(parts_.clock.Now(), parts_.read_dead, *ours_, names_, warnings_);
+    ExpectedEvents events(parts_.clock.Now(), request_.destination->rules(), parts_.read_dead,
+                          *ours_, names_, warnings_);
     for (size_t i = 0; i < objects_.size(); ++i) {
       const ConfirmedObject& object = objects_[i];
       const absl::Status status = events.Read(object, static_cast<uint32_t>(i), stop_);
@@ -177,10 +179,11 @@ class Reconciler {
 
   absl::Status Repair() {
     const uint64_t missing = report_.counts.missing();
-    ASSIGN_OR_RETURN(
-        const RunReport run,
-        ResendMissing(objects_, *missing_, {parts_.make_sink, parts_.dead_letter, parts_.clock},
-                      parts_.clock.Now(), request_.import.run, stop_));
+    ASSIGN_OR_RETURN(const RunReport run,
+                     ResendMissing(objects_, *missing_,
+                                   {parts_.make_sink, request_.destination->rules(),
+                                    parts_.dead_letter, parts_.clock},
+                                   parts_.clock.Now(), request_.import.run, stop_));
     RETURN_IF_ERROR(Annotate(run.status, "sending missing rows again"));
     report_.repair_rejected = run.counts.rejected;
     Log(Severity::kInfo, "missing rows were sent again",

@@ -18,7 +18,8 @@
 namespace millrace {
 
 struct ReconcileRequest {
-  ImportRequest import;     // inputs, config and destination as they were imported
+  ImportRequest import;                      // inputs and config as they were imported
+  const Destination* destination = nullptr;  // and where to
   std::string temp_parent;  // where to create a folder for temporary files: 32 bytes per event
   size_t max_listed = 20;   // rows, events and objects that the report lists
   bool repair = false;      // send missing rows again

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "base/strings.h"
+#include "connectors/mixpanel/mixpanel_destination.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "mapping/mapping_version.h"
 #include "objects/map_transform.h"
@@ -30,13 +32,19 @@ constexpr int64_t kMorning = 1'699'999'200'000;  // 2023-11-14T22:00:00Z
 // Files in Mixpanel's format, imported into a project in memory.
 class ReconcileTest : public testing::Test {
  protected:
+  void UseProject(const std::string& id) {
+    mixpanel::DestinationOptions options{.project_id = id};
+    options.endpoints.ingestion = "http://localhost";
+    destination_.emplace(std::move(options));
+    request_.destination = &*destination_;
+  }
+
   void SetUp() override {
     folder_ = fs::canonical(testing::TempDir()).string() + StrCat("/reconcile_test.", getpid());
     fs::create_directories(folder_ + "/in");
     request_.import.inputs = {folder_ + "/in"};
     request_.import.sources = SourcesConfig::MixpanelFormat();
-    request_.import.endpoints.ingestion = "http://localhost";
-    request_.import.project_id = "1";
+    UseProject("1");
     request_.temp_parent = folder_;
     clock_.Advance(absl::Hours(24 * 365));
   }
@@ -67,16 +75,19 @@ class ReconcileTest : public testing::Test {
     SourceProgress progress;
     const CurrentSources sources(request_.import.sources);
     ObjectSource source(
-        {.destination = DestinationName(request_.import, RecordType::kEvent), .owner = "test"},
-        sources, **lister, ledger_, progress);
-    const RunReport run = millrace::Run(
-        {.source = source,
-         .make_transform = [this] { return std::make_unique<MapTransform>(clock_.Now()); },
-         .make_sink = project_.Sinks(),
-         .ledger = ledger_,
-         .dead_letter = dead_letter_,
-         .clock = clock_},
-        {}, {});
+        {.destination = destination_->LedgerName(RecordType::kEvent), .owner = "test"}, sources,
+        **lister, ledger_, progress);
+    const RunReport run = millrace::Run({.source = source,
+                                         .make_transform =
+                                             [this] {
+                                               return std::make_unique<MapTransform>(
+                                                   clock_.Now(), RecordRules::Mixpanel());
+                                             },
+                                         .make_sink = project_.Sinks(),
+                                         .ledger = ledger_,
+                                         .dead_letter = dead_letter_,
+                                         .clock = clock_},
+                                        {}, {});
     ASSERT_TRUE(run.status.ok()) << run.status;
   }
 
@@ -115,6 +126,7 @@ class ReconcileTest : public testing::Test {
   MemoryLedger ledger_{clock_};
   MemoryDeadLetterQueue dead_letter_;
   std::vector<DeadRows::Replayed> replayed_;
+  std::optional<mixpanel::MixpanelDestination> destination_;
   ReconcileRequest request_;
 };
 
@@ -384,7 +396,7 @@ TEST_F(ReconcileTest, AMissingInputIsFoundInTheLedger) {
 TEST_F(ReconcileTest, ObjectsOfAnotherProjectAreNotImported) {
   WriteFile("a.ndjson", 0, 5);
   Import();
-  request_.import.project_id = "2";
+  UseProject("2");
   const ReconcileReport report = Reconcile();
   EXPECT_FALSE(report.clean(true));
   EXPECT_THAT(Problems(report), ElementsAre("not_imported a.ndjson"));

@@ -105,7 +105,7 @@ absl::StatusOr<std::vector<Remapped>> Remapper::Map(absl::Span<const KeptRow> ro
 absl::StatusOr<RowMapper*> Remapper::MapperFor(const std::shared_ptr<const SourceConfig>& config) {
   std::unique_ptr<RowMapper>& mapper = mappers_[config.get()];
   if (mapper == nullptr) {
-    ASSIGN_OR_RETURN(mapper, RowMapper::Make(config, now_));
+    ASSIGN_OR_RETURN(mapper, RowMapper::Make(config, now_, rules_));
   }
   return mapper.get();
 }

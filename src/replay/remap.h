@@ -35,8 +35,8 @@ struct Remapped {
 // Keeps compiled mappings. One thread at a time.
 class Remapper {
  public:
-  // `now` bounds event times.
-  explicit Remapper(absl::Time now) : now_(now) {}
+  // Applies `rules` with `now`; see RowMapper::Make().
+  Remapper(absl::Time now, const RecordRules& rules) : now_(now), rules_(rules) {}
 
   // Appends the events of `rows` to `out`, in order, with indexes of `rows` as their source rows,
   // and returns the outcome of each. A row whose text is not a JSON object is rejected as
@@ -47,6 +47,7 @@ class Remapper {
   absl::StatusOr<RowMapper*> MapperFor(const std::shared_ptr<const SourceConfig>& config);
 
   const absl::Time now_;
+  const RecordRules rules_;
   DecodeScratch scratch_;
   absl::flat_hash_map<const SourceConfig*, std::unique_ptr<RowMapper>> mappers_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "objects/source_rows.h"
 #include "pipeline/whole_refusals.h"
 #include "replay/remap.h"
+#include "replay/replay_spans.h"
 
 namespace millrace {
 namespace {
@@ -48,9 +50,12 @@ class DestinationReplay {
         type_(type),
         report_(report),
         stop_(std::move(stop)),
-        remapper_(parts.clock.Now()),
+        remapper_(parts.clock.Now(), request.destination->rules()),
         retrier_(request.import.run.retry, parts.clock) {
-    if (!request.dry_run) sink_ = parts.sinks_for(type)();
+    if (request.dry_run) return;
+    sink_ = request.destination->NewSink(type);
+    DeliveryCursor* const cursor = request.destination->cursor(type);
+    if (cursor != nullptr) spans_.emplace(*cursor, retrier_);
   }
 
   RecordType type() const { return type_; }
@@ -188,13 +193,29 @@ class DestinationReplay {
   }
 
   absl::Status Send() {
-    if (batch_.empty()) return absl::OkStatus();
+    if (!spans_) return Write(batch_, {});
+    std::vector<ReplayedRow> records;
+    for (const Replaying& one : records_) {
+      records.push_back({&one.record.object, one.record.rejection.source_row});
+    }
+    RETURN_IF_ERROR(spans_->Prepare(batch_, records, stop_));
+    return Write(spans_->batch(), spans_->spans());
+  }
+
+  absl::Status Write(const Batch& batch, absl::Span<const BatchSpan> spans) {
+    if (batch.empty()) return absl::OkStatus();
     for (RetryLoop tries(retrier_);;) {
-      const WriteResult result = sink_->Write(batch_, {}, stop_);
+      const WriteResult result = sink_->Write(batch, spans, stop_);
       if (result.durable() || result.refused_whole()) {
         tries.Succeeded();
-        ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,
-                         refusals_.Judge(result, batch_.rows()));
+        if (!result.fenced().empty()) {
+          return absl::AbortedError(
+              "another replay of the same records has begun; run again when it has ended");
+        }
+        ASSIGN_OR_RETURN(std::vector<RefusedRow> refused, refusals_.Judge(result, batch.rows()));
+        for (RefusedRow& row : refused) {
+          if (spans_) row.row = spans_->OriginalRow(row.row);
+        }
         TakeRefused(refused);
         return absl::OkStatus();
       }
@@ -278,7 +299,8 @@ class DestinationReplay {
   Remapper remapper_;
   Retrier retrier_;
   WholeRefusals refusals_;
-  std::unique_ptr<Sink> sink_;  // null in a dry run
+  std::unique_ptr<Sink> sink_;        // null in a dry run
+  std::optional<ReplaySpans> spans_;  // of a destination with a cursor
   mixpanel::IdentityReader reader_;
   mixpanel::EventIdentity identity_;
   std::vector<Replaying> records_;
@@ -293,7 +315,7 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
   std::map<std::string, std::unique_ptr<DestinationReplay>> replays;  // by destination
   for (const auto& entry : request.import.sources.entries()) {
     std::unique_ptr<DestinationReplay>& replay =
-        replays[DestinationName(request.import, entry->record_type)];
+        replays[request.destination->LedgerName(entry->record_type)];
     if (replay == nullptr) {
       replay =
           std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);

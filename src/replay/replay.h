@@ -4,7 +4,6 @@
 #define MILLRACE_REPLAY_REPLAY_H_
 
 #include <cstdint>
-#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -12,13 +11,14 @@
 #include "base/clock.h"
 #include "connectors/dead_letter_files/dead_letter_reader.h"
 #include "import/import.h"
-#include "pipeline/sink.h"
+#include "pipeline/destination.h"
 #include "replay/replay_queue.h"
 
 namespace millrace {
 
 struct ReplayRequest {
-  ImportRequest import;  // config and destination; inputs are not used
+  ImportRequest import;                // the config; inputs are not used
+  Destination* destination = nullptr;  // whose records are replayed
   DeadLetterFilter filter;
   bool dry_run = false;  // maps and counts; sends nothing and records nothing
 };
@@ -26,7 +26,6 @@ struct ReplayRequest {
 // Everything outside the process.
 struct ReplayParts {
   ReplayQueue& queue;
-  std::function<SinkFactory(RecordType)> sinks_for;  // not called in a dry run
   Clock& clock = Clock::Real();
 };
 

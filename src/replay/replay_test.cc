@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "base/strings.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
@@ -14,7 +15,9 @@
 #include "objects/object_lister.h"
 #include "objects/object_source.h"
 #include "pipeline/run.h"
+#include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/memory_ledger.h"
+#include "pipeline/testing/plain_destination.h"
 #include "replay/dead_rows.h"
 
 namespace millrace {
@@ -30,6 +33,13 @@ using testing::SizeIs;
 // Rows of a CSV file, some of which the first config rejects.
 class ReplayTest : public testing::Test {
  protected:
+  // Records of another project are not replayed.
+  void UseProject(const std::string& id, SinkFactory sinks = nullptr) {
+    destination_.emplace(sinks ? sinks : project_.Sinks(), StrCat("project ", id));
+    destination_->record_rules = RecordRules::Mixpanel();
+    request_.destination = &*destination_;
+  }
+
   void SetUp() override {
     folder_ = fs::canonical(testing::TempDir()).string() + StrCat("/replay_test.", getpid());
     fs::create_directories(folder_ + "/in");
@@ -39,8 +49,7 @@ class ReplayTest : public testing::Test {
                                             "u3,1699999201,plum\n"
                                             ",1699999202,fig\n";
     dead_letters_ = folder_ + "/dead_letters";
-    request_.import.endpoints.ingestion = "http://localhost";
-    request_.import.project_id = "1";
+    UseProject("1");
     Configure(kStrict);
     auto dead_letter = OpenDiskDeadLetterQueue(dead_letters_, clock_);
     ASSERT_TRUE(dead_letter.ok()) << dead_letter.status();
@@ -78,27 +87,26 @@ class ReplayTest : public testing::Test {
     ASSERT_TRUE(lister.ok()) << lister.status();
     SourceProgress progress;
     const CurrentSources sources(request_.import.sources);
-    ObjectSource source({.destination = DestinationName(request_.import, RecordType::kEvent),
+    ObjectSource source({.destination = destination_->LedgerName(RecordType::kEvent),
                          .owner = "test",
                          .force = force},
                         sources, **lister, ledger_, progress);
-    const RunReport run = millrace::Run(
-        {.source = source,
-         .make_transform = [this] { return std::make_unique<MapTransform>(clock_.Now()); },
-         .make_sink = project_.Sinks(),
-         .ledger = ledger_,
-         .dead_letter = *dead_letter_,
-         .clock = clock_},
-        {}, {});
+    const RunReport run = millrace::Run({.source = source,
+                                         .make_transform =
+                                             [this] {
+                                               return std::make_unique<MapTransform>(
+                                                   clock_.Now(), RecordRules::Mixpanel());
+                                             },
+                                         .make_sink = project_.Sinks(),
+                                         .ledger = ledger_,
+                                         .dead_letter = *dead_letter_,
+                                         .clock = clock_},
+                                        {}, {});
     ASSERT_TRUE(run.status.ok()) << run.status;
   }
 
   ReplayReport Replay() {
-    return millrace::Replay(request_,
-                            {.queue = *queue_,
-                             .sinks_for = [this](RecordType) { return project_.Sinks(); },
-                             .clock = clock_},
-                            {});
+    return millrace::Replay(request_, {.queue = *queue_, .clock = clock_}, {});
   }
 
   // "row code" of the waiting records.
@@ -119,6 +127,7 @@ class ReplayTest : public testing::Test {
   std::string dead_letters_;
   std::unique_ptr<DeadLetterQueue> dead_letter_;
   std::unique_ptr<ReplayQueue> queue_;
+  std::optional<PlainDestination> destination_;
   ReplayRequest request_;
 };
 
@@ -225,7 +234,7 @@ TEST_F(ReplayTest, ADryRunSendsAndRecordsNothing) {
 TEST_F(ReplayTest, RecordsOfOtherProjectsAreSkipped) {
   Import();
   Configure(kLenient);
-  request_.import.project_id = "2";
+  UseProject("2");
   const ReplayReport report = Replay();
   EXPECT_EQ(report.counts.read, 0u);
   EXPECT_EQ(report.not_ours, 2u);
@@ -256,11 +265,7 @@ TEST_F(ReplayTest, AStopLeavesTheRestWaiting) {
   std::stop_source stop;
   stop.request_stop();
   const ReplayReport report =
-      millrace::Replay(request_,
-                       {.queue = *queue_,
-                        .sinks_for = [this](RecordType) { return project_.Sinks(); },
-                        .clock = clock_},
-                       stop.get_token());
+      millrace::Replay(request_, {.queue = *queue_, .clock = clock_}, stop.get_token());
   EXPECT_TRUE(absl::IsCancelled(report.status));
   EXPECT_THAT(Waiting(), SizeIs(2));
 }
@@ -274,13 +279,8 @@ TEST_F(ReplayTest, APermanentSinkFailureEndsTheReplayWithTheRestPending) {
   };
   Import();
   Configure(kLenient);
-  const ReplayReport report = millrace::Replay(request_,
-                                               {.queue = *queue_,
-                                                .sinks_for = [](RecordType) -> SinkFactory {
-                                                  return [] { return std::make_unique<Failing>(); };
-                                                },
-                                                .clock = clock_},
-                                               {});
+  UseProject("1", [] { return std::make_unique<Failing>(); });
+  const ReplayReport report = millrace::Replay(request_, {.queue = *queue_, .clock = clock_}, {});
   EXPECT_TRUE(absl::IsUnauthenticated(report.status));
   EXPECT_EQ(report.counts.pending(), 2u);
   EXPECT_THAT(Waiting(), SizeIs(2));
@@ -295,6 +295,43 @@ TEST_F(ReplayTest, RowsThatWereNeverReadableStay) {
   EXPECT_EQ(Replay().counts.rejected, 1u);
   Replay();
   EXPECT_EQ(Waiting(), before);
+}
+
+// The outcomes are lost, as if the process had been killed after the destination confirmed.
+class ForgetfulQueue : public ReplayQueue {
+ public:
+  explicit ForgetfulQueue(ReplayQueue& queue) : queue_(queue) {}
+  absl::StatusOr<DeadLetterScan> Scan(const DeadLetterFilter& filter, const Visit& visit,
+                                      std::stop_token stop) override {
+    return queue_.Scan(filter, visit, std::move(stop));
+  }
+  absl::Status Ack(absl::Span<const ReplayNote>,
+                   const std::map<LedgerKey, std::vector<Rejection>>&) override {
+    return absl::DataLossError("the disk is gone");
+  }
+
+ private:
+  ReplayQueue& queue_;
+};
+
+TEST_F(ReplayTest, ADestinationWithACursorHasEachRecordOnceAfterARepeat) {
+  Import();
+  Configure(kLenient);
+  FakeDestination warehouse;
+  warehouse.KeepCursor();
+  UseProject("1", [&] { return warehouse.NewSink(); });
+  destination_->delivery_cursor = warehouse.cursor();
+  ForgetfulQueue forgetful(*queue_);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const ReplayReport lost =
+        millrace::Replay(request_, {.queue = forgetful, .clock = clock_}, std::stop_token());
+    EXPECT_TRUE(absl::IsDataLoss(lost.status)) << lost.status;
+  }
+  const ReplayReport report = Replay();
+  EXPECT_EQ(report.counts.accepted, 1u) << report.first_error;  // u4's; u2's time is still wrong
+  const std::map<std::string, int> arrived = warehouse.Arrived();
+  EXPECT_EQ(arrived.size(), 1u);
+  for (const auto& [line, times] : arrived) EXPECT_EQ(times, 1) << line;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/testing/fake_pubsub.h"
+#include "pipeline/testing/plain_destination.h"
 #include "replay/replay.h"
 
 namespace millrace {
@@ -16,6 +17,13 @@ using testing::SizeIs;
 
 class TopicReplay : public testing::Test {
  protected:
+  // Records of another project are not replayed.
+  void UseProject(const std::string& id, SinkFactory sinks = nullptr) {
+    destination_.emplace(sinks ? sinks : project_.Sinks(), StrCat("project ", id));
+    destination_->record_rules = RecordRules::Mixpanel();
+    request_.destination = &*destination_;
+  }
+
   void SetUp() override {
     auto sources = SourcesConfig::Parse(R"([{"config_id":"c","source_gcs_prefix":"gs://lake/",
         "file_type":"NDJSON","mixpanel_event_name":"Buy","field_mappings":[
@@ -25,12 +33,11 @@ class TopicReplay : public testing::Test {
                                         "sources.json");
     ASSERT_TRUE(sources.ok()) << sources.status();
     request_.import.sources = *std::move(sources);
-    request_.import.endpoints.ingestion = "http://localhost";
-    request_.import.project_id = "1";
+    UseProject("1");
     object_ = {.object = "gs://lake/a.ndjson",
                .version = "7",
                .config = "c-0123456789ab",
-               .destination = DestinationName(request_.import, RecordType::kEvent)};
+               .destination = destination_->LedgerName(RecordType::kEvent)};
   }
 
   // Row `row` of user u<row>, rejected; `when` decides whether it can be mapped now.
@@ -49,15 +56,14 @@ class TopicReplay : public testing::Test {
     const auto subscription = topic_.Open();
     const auto queue = NewTopicReplayQueue(
         *subscription, {.dry_run = request_.dry_run, .idle = absl::Milliseconds(100)});
-    return millrace::Replay(
-        request_, {.queue = *queue, .sinks_for = [this](RecordType) { return project_.Sinks(); }},
-        std::move(stop));
+    return millrace::Replay(request_, {.queue = *queue}, std::move(stop));
   }
 
   FakeClock clock_{absl::FromUnixSeconds(1'700'000'000)};
   pubsub::FakePubsub topic_;
   FakeProject project_;
   LedgerKey object_;
+  std::optional<PlainDestination> destination_;
   ReplayRequest request_;
 };
 
@@ -98,11 +104,8 @@ TEST_F(TopicReplay, NothingIsAckedBeforeItIsDelivered) {
       return WriteResult::Stop(absl::UnauthenticatedError("no"));
     }
   };
-  const ReplayReport report = millrace::Replay(
-      request_,
-      {.queue = *queue,
-       .sinks_for = [](RecordType) { return [] { return std::make_unique<StoppedSink>(); }; }},
-      {});
+  UseProject("1", [] { return std::make_unique<StoppedSink>(); });
+  const ReplayReport report = millrace::Replay(request_, {.queue = *queue}, {});
   EXPECT_TRUE(absl::IsUnauthenticated(report.status));
   EXPECT_EQ(report.counts.pending(), 1u);
   EXPECT_EQ(topic_.unacked(), 1u);

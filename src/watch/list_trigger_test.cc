@@ -37,7 +37,8 @@ TEST(ListTriggerTest, AFailedInputDoesNotHideOtherInputs) {
   WatchProgress progress;
   ObjectQueue queue({}, cache, Clock::Real(), progress);
   const CurrentSources sources(SourcesConfig::MixpanelFormat());
-  NotificationRouter router(sources, "", InputFilter({}), {{RecordType::kEvent, &queue}}, progress);
+  NotificationRouter router(sources, "", InputFilter({}), {{{RecordType::kEvent, &queue}}},
+                            progress);
   ListTrigger trigger({"gs://b/x", folder}, stores, absl::InfiniteDuration(), false, router);
   trigger.ListNow();
   while (!trigger.idle()) std::this_thread::yield();

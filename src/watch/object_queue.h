@@ -62,6 +62,11 @@ class ObjectQueue : public ObjectFeed {
 
   // Nothing waits and nothing is in progress.
   bool idle() const;
+  // Whose last attempt failed.
+  size_t objects_failing() const {
+    absl::MutexLock lock(&mutex_);
+    return failing_.size();
+  }
   // Next() ends when nothing waits any more; later notifications have the result kStopped.
   void End();
   // Call it after the run: waiting and later notifications have the result kStopped.

@@ -16,6 +16,7 @@
 #include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "watch/testing/fake_store.h"
+#include "watch/testing/receiver.h"
 #include "watch/watch.h"
 
 namespace millrace::watch {
@@ -39,22 +40,8 @@ pubsub::Message Notification(const std::string& object, const std::string& gener
 class PubsubTriggerTest : public testing::Test {
  protected:
   PubsubTriggerTest() {
-    auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
-      if (!open_) return ServerResponse{.status = 503, .body = "{}"};
-      const auto rows =
-          static_cast<uint64_t>(std::count(request.body.begin(), request.body.end(), '\n') +
-                                (request.body.ends_with('\n') ? 0 : 1));
-      events_ += rows;
-      return ServerResponse{
-          .body = StrCat(R"({"code":200,"status":"OK","num_records_imported":)", rows, "}")};
-    });
-    EXPECT_TRUE(server.ok()) << server.status();
-    mixpanel_ = *std::move(server);
     request_.import.sources = SourcesConfig::MixpanelFormat();
-    request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_->url());
-    request_.import.credentials.token = "token";
-    request_.import.gzip = std::nullopt;
-    request_.import.events_per_second = request_.import.bytes_per_second = 0;
+    SendTo({&receiver_});
     request_.import.run.retry = {.initial = absl::Milliseconds(1),
                                  .max = absl::Milliseconds(2),
                                  .min_jitter = absl::ZeroDuration(),
@@ -70,17 +57,26 @@ class PubsubTriggerTest : public testing::Test {
     if (thread_.joinable()) Stop();
   }
 
+  void SendTo(const std::vector<Receiver*>& receivers) {
+    request_.destinations.clear();
+    progress_ = std::make_unique<WatchProgress>(receivers.size());
+    for (size_t i = 0; i < receivers.size(); ++i) {
+      request_.destinations.push_back(&receivers[i]->destination());
+      progress_->imports[i].destination = receivers[i]->destination().label();
+    }
+  }
+
   void Start() {
     stop_ = std::stop_source();
     thread_ = std::thread([this] {
-      report_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,
-                      [](const std::string&) {});
+      reports_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), *progress_,
+                       [](const std::string&) {});
     });
   }
   ImportReport Stop() {
     stop_.request_stop();
     thread_.join();
-    return report_;
+    return reports_.front();
   }
 
   void Publish(const pubsub::Message& message, int times = 1) {
@@ -95,32 +91,30 @@ class PubsubTriggerTest : public testing::Test {
     WaitUntil([this] { return topic_.unacked() == 0; });
   }
 
-  std::atomic<bool> open_{true};
-  std::atomic<uint64_t> events_{0};
-  std::unique_ptr<HttpServer> mixpanel_;
+  Receiver receiver_;
   FakeBucket bucket_;
   pubsub::FakePubsub topic_;
   std::function<std::unique_ptr<pubsub::Subscription>()> open_subscription_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
   MemoryDeadLetterQueue dead_letter_;
-  WatchProgress progress_;
+  std::unique_ptr<WatchProgress> progress_;
   WatchRequest request_;
   std::stop_source stop_;
-  ImportReport report_;
+  std::vector<ImportReport> reports_;  // by destination
   std::thread thread_;
 };
 
 TEST_F(PubsubTriggerTest, AcksWhenTheObjectIsImported) {
   bucket_.Put("gs://lake/a.ndjson", Event(1) + Event(2));
-  open_ = false;
+  receiver_.set_state(Receiver::State::kClosed);
   Start();
   Publish(Notification("a.ndjson"));
-  WaitUntil([this] { return progress_.objects_in_progress == 1; });
+  WaitUntil([this] { return progress_->objects_in_progress == 1; });
   EXPECT_EQ(topic_.unacked(), 1u);
-  open_ = true;
+  receiver_.set_state(Receiver::State::kOpen);
   WaitUntilAllAcked();
-  EXPECT_EQ(events_, 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
   EXPECT_EQ(Stop().counts.accepted, 2u);
 }
 
@@ -129,7 +123,7 @@ TEST_F(PubsubTriggerTest, TheSameMessageFiveTimesSendsNothingMore) {
   Start();
   Publish(Notification("a.ndjson"), 5);
   WaitUntilAllAcked();
-  EXPECT_EQ(events_, 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
 }
 
 TEST_F(PubsubTriggerTest, AnOverwriteIsANewObject) {
@@ -140,7 +134,7 @@ TEST_F(PubsubTriggerTest, AnOverwriteIsANewObject) {
   bucket_.Put("gs://lake/a.ndjson", Event(2));
   Publish(Notification("a.ndjson", "2"));
   WaitUntilAllAcked();
-  EXPECT_EQ(events_, 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
 }
 
 TEST_F(PubsubTriggerTest, AcksMessagesThatNeedNoWork) {
@@ -152,7 +146,7 @@ TEST_F(PubsubTriggerTest, AcksMessagesThatNeedNoWork) {
   Publish(Notification("a.ndjson", "no generation"));
   Publish({.data = "hello", .attributes = {}});
   WaitUntilAllAcked();
-  EXPECT_EQ(events_, 0u);
+  EXPECT_EQ(receiver_.events(), 0u);
 }
 
 TEST_F(PubsubTriggerTest, AnUnreadableObjectIsDelayed) {
@@ -160,7 +154,7 @@ TEST_F(PubsubTriggerTest, AnUnreadableObjectIsDelayed) {
   bucket_.Fail("gs://lake/a.ndjson", absl::PermissionDeniedError("no"));
   Start();
   Publish(Notification("a.ndjson"));
-  WaitUntil([this] { return progress_.count(NotificationOutcome::kFailed) == 1; });
+  WaitUntil([this] { return progress_->count(NotificationOutcome::kFailed) == 1; });
   EXPECT_EQ(topic_.unacked(), 1u);
   bucket_.Fail("gs://lake/a.ndjson", absl::OkStatus());
   // The trigger may not have returned it yet: its delay ends whenever it has.
@@ -168,7 +162,7 @@ TEST_F(PubsubTriggerTest, AnUnreadableObjectIsDelayed) {
     topic_.EndDelays();
     return topic_.unacked() == 0;
   });
-  EXPECT_EQ(events_, 1u);
+  EXPECT_EQ(receiver_.events(), 1u);
 }
 
 TEST_F(PubsubTriggerTest, AStopReturnsUnfinishedMessages) {
@@ -176,34 +170,34 @@ TEST_F(PubsubTriggerTest, AStopReturnsUnfinishedMessages) {
     bucket_.Put(StrCat("gs://lake/", i, ".ndjson"), Event(i));
     Publish(Notification(StrCat(i, ".ndjson")));
   }
-  open_ = false;
+  receiver_.set_state(Receiver::State::kClosed);
   Start();
-  WaitUntil([this] { return progress_.objects_in_progress > 0; });
+  WaitUntil([this] { return progress_->objects_in_progress > 0; });
   EXPECT_TRUE(absl::IsCancelled(Stop().status));
   EXPECT_EQ(topic_.unacked(), 20u);
-  open_ = true;
+  receiver_.set_state(Receiver::State::kOpen);
   Start();
   WaitUntilAllAcked();
-  EXPECT_EQ(events_, 20u);
+  EXPECT_EQ(receiver_.events(), 20u);
 }
 
 TEST_F(PubsubTriggerTest, ALeaseThatRunsOutBetweenSendAndAckSendsNothingMore) {
   bucket_.Put("gs://lake/a.ndjson", Event(1) + Event(2));
   Start();
   Publish(Notification("a.ndjson"));
-  WaitUntil([this] { return events_ == 2; });
+  WaitUntil([this] { return receiver_.events() == 2; });
   // As after a crash: the holder of the message is silent.
   topic_.ExpireLeases();
   WaitUntilAllAcked();
-  EXPECT_EQ(events_, 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
 }
 
 TEST_F(PubsubTriggerTest, ASubscriptionThatCannotBeReadEndsTheWatch) {
   topic_.FailPull(absl::NotFoundError("projects/p/subscriptions/s: there is none"));
   Start();
   thread_.join();
-  EXPECT_TRUE(absl::IsNotFound(report_.status)) << report_.status;
-  EXPECT_EQ(report_.first_error, "projects/p/subscriptions/s: there is none");
+  EXPECT_TRUE(absl::IsNotFound(reports_.front().status)) << reports_.front().status;
+  EXPECT_EQ(reports_.front().first_error, "projects/p/subscriptions/s: there is none");
 }
 
 TEST_F(PubsubTriggerTest, OverARealServer) {
@@ -225,11 +219,11 @@ TEST_F(PubsubTriggerTest, OverARealServer) {
   }
   // Messages of one object that arrive together are processed once.
   WaitUntil([&] {
-    return events_ == kObjects && progress_.notifications == 2 * kObjects &&
-           progress_.objects_waiting == 0 && progress_.objects_in_progress == 0;
+    return receiver_.events() == kObjects && progress_->notifications == 2 * kObjects &&
+           progress_->objects_waiting == 0 && progress_->objects_in_progress == 0;
   });
   EXPECT_EQ(Stop().counts.accepted, kObjects);
-  EXPECT_EQ(events_, kObjects);
+  EXPECT_EQ(receiver_.events(), kObjects);
 }
 
 }  // namespace

@@ -1,11 +1,7 @@
 #include "watch/watch.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
-#include <list>
-#include <map>
 #include <thread>
 #include <utility>
 
@@ -13,9 +9,9 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "import/record_run.h"
 #include "io/table_folder.h"
 #include "watch/config_reloader.h"
+#include "watch/destination_runs.h"
 #include "watch/folder_trigger.h"
 #include "watch/list_trigger.h"
 #include "watch/watch_metrics.h"
@@ -38,9 +34,7 @@ class Watcher {
         dead_letter_(dead_letter),
         progress_(progress),
         sources_(request.import.sources),
-        stores_(OpenerOf(request)),
-        rate_limiter_(request.import.events_per_second, request.import.bytes_per_second,
-                      Clock::Real()) {}
+        stores_(OpenerOf(request)) {}
   ~Watcher() { End(); }
 
   absl::Status Start();
@@ -50,12 +44,12 @@ class Watcher {
   void End();
 
   std::string url() const { return http_ == nullptr ? "" : http_->url(); }
-  ImportReport TakeReport(absl::Status status);
+  std::vector<ImportReport> TakeReports(const absl::Status& status);
 
  private:
   absl::Status StartTriggers(const std::vector<InputRoot>& roots);
   void StartRuns(const SourcesConfig& sources);
-  void RunQueue(RecordType type, ImportReport& report);
+  void MakeRuns();
   void AwaitEndOfRuns();
   void StartReloader();
   absl::Status Apply(SourcesConfig next);
@@ -71,23 +65,19 @@ class Watcher {
   CurrentSources sources_;
   StoreCache stores_;
   ScriptPool scripts_;
-  mixpanel::RateLimiter rate_limiter_;
-  std::map<RecordType, std::unique_ptr<ObjectQueue>> queues_;  // of every kind of record
+  ImportRequest each_;                                  // of each run
+  std::atomic<int> sharing_runs_{0};                    // the memory
+  std::vector<std::unique_ptr<DestinationRuns>> runs_;  // by destination
   std::unique_ptr<NotificationRouter> router_;
   std::unique_ptr<ListTrigger> list_;
   std::unique_ptr<FolderTrigger> folder_;
   std::unique_ptr<HttpTrigger> http_;
   std::vector<std::unique_ptr<Trigger>> others_;
-  std::stop_source end_;  // of the runs: a run or trigger has ended, or a stop was requested
+  std::stop_source end_;  // all runs have ended, a trigger has, or a stop was requested
   std::unique_ptr<ConfigReloader> reloader_;
-  ImportRequest each_;                // of each run
-  std::atomic<int> runs_sharing_{0};  // the memory
   absl::Mutex mutex_;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // of a trigger
-  bool run_ended_ ABSL_GUARDED_BY(mutex_) = false;
-  std::map<RecordType, ImportReport> reports_ ABSL_GUARDED_BY(mutex_);  // of the runs that began
-  std::list<std::jthread> runs_ ABSL_GUARDED_BY(mutex_);
-  ImportReport report_;
+  std::vector<ImportReport> reports_;             // by destination
 };
 
 absl::Status Watcher::Start() {
@@ -102,21 +92,33 @@ absl::Status Watcher::Start() {
     const absl::Status table = RefuseTableFolder(*store, input);
     if (absl::IsInvalidArgument(table)) return table;
   }
-  std::map<RecordType, ObjectQueue*> queues;
-  for (const RecordType type : {RecordType::kEvent, RecordType::kUser, RecordType::kGroup}) {
-    queues_[type] =
-        std::make_unique<ObjectQueue>(request_.queue, stores_, Clock::Real(), progress_);
-    queues[type] = queues_[type].get();
-    queues[type]->set_on_unmatched(
-        [this](ObjectNotification notification) { router_->OfferAgain(std::move(notification)); });
+  each_ = import;
+  each_.run.sharing_runs = &sharing_runs_;
+  MakeRuns();
+  std::vector<NotificationRouter::Queues> queues(runs_.size());
+  for (size_t i = 0; i < runs_.size(); ++i) {
+    for (const auto& [type, queue] : runs_[i]->queues()) {
+      queues[i][type] = queue.get();
+      queue->set_on_unmatched([this, i](ObjectNotification notification) {
+        router_->OfferAgain(i, std::move(notification));
+      });
+    }
   }
   router_ = std::make_unique<NotificationRouter>(sources_, import.config_path, InputFilter(roots),
                                                  std::move(queues), progress_);
-  each_ = import;
-  each_.run.sharing_runs = &runs_sharing_;
   RETURN_IF_ERROR(StartTriggers(roots));
   StartReloader();
   return absl::OkStatus();
+}
+
+void Watcher::MakeRuns() {
+  const SharedByRuns shared{each_, sources_, scripts_, ledger_, dead_letter_, sharing_runs_};
+  for (size_t i = 0; i < request_.destinations.size(); ++i) {
+    runs_.push_back(std::make_unique<DestinationRuns>(*request_.destinations[i], shared,
+                                                      request_.queue, stores_, progress_,
+                                                      progress_.imports[i]));
+  }
+  reports_.resize(runs_.size());
 }
 
 absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
@@ -153,8 +155,9 @@ absl::Status Watcher::StartTriggers(const std::vector<InputRoot>& roots) {
 
 void Watcher::Run(std::stop_token stop) {
   const std::stop_callback stop_all(stop, [this] { end_.request_stop(); });
-  // New requests are rejected as soon as a stop is requested.
-  const std::stop_callback turn_away(end_.get_token(), [this] {
+  const std::stop_callback stop_runs(end_.get_token(), [this] {
+    for (const auto& runs : runs_) runs->Stop();
+    // New requests are rejected as soon as a stop is requested.
     if (http_ != nullptr) http_->Stop();
   });
   StartRuns(*sources_.Get());
@@ -163,61 +166,25 @@ void Watcher::Run(std::stop_token stop) {
   end_.request_stop();
   idle.join();
   absl::MutexLock lock(&mutex_);
-  report_.status = failure_;
-  for (const auto& [type, report] : reports_) {
-    // A failed run stopped the others, which then report that they were stopped.
-    if (report_.status.ok() && !absl::IsCancelled(report.status)) report_.status = report.status;
+  for (ImportReport& report : reports_) {
+    if (!failure_.ok()) report.status = failure_;
   }
-  for (const auto& [type, report] : reports_) report_.Add(report);
 }
 
 // Starts the runs that `sources` needs and that do not run yet.
 void Watcher::StartRuns(const SourcesConfig& sources) {
-  absl::MutexLock lock(&mutex_);
-  std::vector<RecordType> missing = RecordTypesOf(sources);
-  std::erase_if(missing, [&](RecordType type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return reports_.contains(type);
-  });
-  runs_sharing_ += static_cast<int>(missing.size());
-  for (const RecordType type : missing) {
-    ImportReport& report = reports_[type];
-    runs_.emplace_back([this, type, &report] { RunQueue(type, report); });
-  }
+  for (const auto& runs : runs_) runs->Start(sources);
 }
 
-void Watcher::RunQueue(RecordType type, ImportReport& report) {
-  pthread_setname_np(pthread_self(), "watch-run");
-  ImportReport result = RunRecords({.request = each_,
-                                    .sources = sources_,
-                                    .type = type,
-                                    .feed = *queues_.at(type),
-                                    .scripts = scripts_,
-                                    .rate_limiter = rate_limiter_,
-                                    .ledger = ledger_,
-                                    .dead_letter = dead_letter_,
-                                    .progress = progress_.import,
-                                    .tolerate_store_errors = true},
-                                   end_.get_token());
-  if (!result.status.ok()) end_.request_stop();
-  absl::MutexLock lock(&mutex_);
-  report = std::move(result);
-  run_ended_ = true;
-}
-
-// The runs end together: after a stop, the failure of one, or the end of all queues.
+// A destination that fails does not end the others.
 void Watcher::AwaitEndOfRuns() {
-  {
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(&run_ended_));
+  std::vector<std::jthread> waits;
+  for (size_t i = 0; i < runs_.size(); ++i) {
+    waits.emplace_back([this, i] { reports_[i] = runs_[i]->AwaitEnd(); });
   }
+  waits.clear();  // joins
   if (request_.on_reload_request) request_.on_reload_request(nullptr);
-  reloader_.reset();  // no run starts after it
-  std::list<std::jthread> runs;
-  {
-    absl::MutexLock lock(&mutex_);
-    runs.swap(runs_);
-  }
-  runs.clear();  // joins
+  reloader_.reset();
 }
 
 void Watcher::StartReloader() {
@@ -249,8 +216,8 @@ void Watcher::Fail(const absl::Status& why) {
 }
 
 bool Watcher::Idle() const {
-  return list_->idle() && std::all_of(queues_.begin(), queues_.end(),
-                                      [](const auto& queue) { return queue.second->idle(); });
+  return list_->idle() &&
+         std::all_of(runs_.begin(), runs_.end(), [](const auto& runs) { return runs->idle(); });
 }
 
 void Watcher::EndWhenIdle(std::stop_token stop) {
@@ -264,7 +231,7 @@ void Watcher::EndWhenIdle(std::stop_token stop) {
     const uint64_t now = progress_.notifications;
     if (!Idle() || now != std::exchange(notifications, now)) idle_since = clock.Elapsed();
     if (clock.Elapsed() - idle_since < request_.exit_when_idle) continue;
-    for (const auto& [type, queue] : queues_) queue->End();
+    for (const auto& runs : runs_) runs->EndQueues();
     return;
   }
 }
@@ -277,30 +244,40 @@ void Watcher::End() {
     if (trigger != nullptr) trigger->Stop();
   }
   // From here on, everything that was offered has its result.
-  for (const auto& [type, queue] : queues_) queue->Close();
+  for (const auto& runs : runs_) {
+    for (const auto& [type, queue] : runs->queues()) queue->Close();
+  }
   http_.reset();
   others_.clear();
   folder_.reset();
   list_.reset();
 }
 
-ImportReport Watcher::TakeReport(absl::Status status) {
-  if (!status.ok()) report_.status = std::move(status);
-  report_.AddProgress(progress_.import, Clock::Real().Elapsed() - begin_);
-  // Failed attempts do not count as failures if a later attempt succeeded.
-  report_.objects_failed = progress_.objects_failing;
-  if (report_.first_error.empty() && !report_.status.ok()) {
-    report_.first_error = ToStd(report_.status.message());
+std::vector<ImportReport> Watcher::TakeReports(const absl::Status& status) {
+  reports_.resize(request_.destinations.size());
+  for (size_t i = 0; i < reports_.size(); ++i) {
+    ImportReport& report = reports_[i];
+    report.destination = request_.destinations[i]->label();
+    if (!status.ok()) report.status = status;
+    report.AddProgress(progress_.imports[i], Clock::Real().Elapsed() - begin_);
+    // Failed attempts do not count as failures if a later attempt succeeded.
+    report.objects_failed = runs_.empty() ? 0 : runs_[i]->objects_failing();
+    if (report.first_error.empty() && !report.status.ok()) {
+      report.first_error = ToStd(report.status.message());
+    }
   }
-  return std::move(report_);
+  return std::move(reports_);
 }
 
 }  // namespace
 
-ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
-                   std::stop_token stop, WatchProgress& progress,
-                   const std::function<void(const std::string& url)>& on_ready) {
-  if (request.import.strict) progress.import.warnings.MakeErrors();
+std::vector<ImportReport> Watch(const WatchRequest& request, Ledger& ledger,
+                                DeadLetterQueue& dead_letter, std::stop_token stop,
+                                WatchProgress& progress,
+                                const std::function<void(const std::string& url)>& on_ready) {
+  for (ImportProgress& import : progress.imports) {
+    if (request.import.strict) import.warnings.MakeErrors();
+  }
   Watcher watcher(request, ledger, dead_letter, progress);
   const absl::Status started = watcher.Start();
   if (started.ok()) {
@@ -308,7 +285,7 @@ ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetterQueue&
     watcher.Run(std::move(stop));
   }
   watcher.End();
-  return watcher.TakeReport(started);
+  return watcher.TakeReports(started);
 }
 
 }  // namespace millrace::watch

@@ -1,10 +1,11 @@
-// The watch program: imports objects into Mixpanel as they arrive, with the ledger of imports.
+// The watch program: imports objects into destinations as they arrive, with the ledger of imports.
 #ifndef MILLRACE_WATCH_WATCH_H_
 #define MILLRACE_WATCH_WATCH_H_
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "import/import.h"
@@ -25,6 +26,7 @@ struct WatchRequest {
   // Local `inputs` are watched as folders. All `inputs` together select which objects of the
   // notifications are imported. None: every object that matches the config.
   ImportRequest import;
+  std::vector<Destination*> destinations;  // at least one; they outlive the watch
   // The inputs are listed at this interval, and first at the start; InfiniteDuration: only local
   // inputs are listed, at the start.
   absl::Duration poll_interval = absl::InfiniteDuration();
@@ -44,13 +46,16 @@ struct WatchRequest {
 };
 
 // Runs until `stop` is requested (then writes in flight are finished and recorded, and the rest is
-// released), until it is idle for long enough, or until a permanent failure. The status of the
-// report is then Cancelled, ok, or the failure. InvalidArgument: there is nothing to watch.
+// released), until it is idle for long enough, until a trigger fails, or until all destinations
+// have failed permanently; the others go on when one has. Returns the report of each destination,
+// in order; its status is then Cancelled, ok, or the failure. InvalidArgument: there is nothing to
+// watch. `progress` was made for as many destinations.
 // `on_ready` is called when all triggers are ready, with the URL of the HTTP trigger or "".
 // Blocking; owns its threads.
-ImportReport Watch(const WatchRequest& request, Ledger& ledger, DeadLetterQueue& dead_letter,
-                   std::stop_token stop, WatchProgress& progress,
-                   const std::function<void(const std::string& url)>& on_ready);
+std::vector<ImportReport> Watch(const WatchRequest& request, Ledger& ledger,
+                                DeadLetterQueue& dead_letter, std::stop_token stop,
+                                WatchProgress& progress,
+                                const std::function<void(const std::string& url)>& on_ready);
 
 }  // namespace millrace::watch
 

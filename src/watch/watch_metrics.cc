@@ -11,7 +11,7 @@ double Number(const std::atomic<uint64_t>& number) { return static_cast<double>(
 
 std::string WatchMetrics(const WatchProgress& progress) {
   MetricsText page;
-  AddImportMetrics(progress.import, page);
+  AddImportMetrics(progress.imports, page);
   page.Add(metrics::kNotifications, Number(progress.notifications));
   for (size_t i = 0; i < WatchProgress::kOutcomes; ++i) {
     page.Add(metrics::kOutcomes, Number(progress.outcomes[i]),

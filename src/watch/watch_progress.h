@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "base/histogram.h"
 #include "import/import.h"
@@ -13,9 +14,13 @@
 namespace millrace::watch {
 
 struct WatchProgress {
+  explicit WatchProgress(size_t destinations = 1) : imports(destinations) {}
+
   static constexpr size_t kOutcomes = static_cast<size_t>(NotificationOutcome::kStopped) + 1;
 
-  ImportProgress import;
+  // By destination. The first one also counts what concerns the source alone: objects that match no
+  // entry or are hidden, and warnings of the listing.
+  std::vector<ImportProgress> imports;
   std::atomic<uint64_t> notifications{0};
   std::array<std::atomic<uint64_t>, kOutcomes> outcomes{};  // of objects, by NotificationOutcome
   std::atomic<uint64_t> retries{0};                         // of objects, by the watch itself

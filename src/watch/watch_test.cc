@@ -14,43 +14,13 @@
 #include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "watch/testing/fake_store.h"
+#include "watch/testing/receiver.h"
 
 namespace millrace::watch {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-// Accepts events as Mixpanel does, once it is open.
-class FakeMixpanel {
- public:
-  FakeMixpanel() {
-    auto server = HttpServer::Start({}, [this](const ServerRequest& request) {
-      return open_ ? Take(request) : ServerResponse{.status = 503, .body = "{}"};
-    });
-    EXPECT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-  }
-  void set_open(bool open) { open_ = open; }
-  uint64_t events() const { return events_; }
-  uint64_t requests() const { return requests_; }
-  std::string url() const { return server_->url(); }
-
- private:
-  ServerResponse Take(const ServerRequest& request) {
-    ++requests_;
-    const auto rows =
-        static_cast<uint64_t>(std::count(request.body.begin(), request.body.end(), '\n') +
-                              (request.body.ends_with('\n') ? 0 : 1));
-    events_ += rows;
-    return {.body = StrCat(R"({"code":200,"status":"OK","num_records_imported":)", rows, "}")};
-  }
-
-  std::atomic<bool> open_{true};
-  std::atomic<uint64_t> events_{0};
-  std::atomic<uint64_t> requests_{0};
-  std::unique_ptr<HttpServer> server_;
-};
 
 std::string Event(int number) {
   return StrCat(R"({"event":"e","properties":{"time":)", 1'700'000'000 + number,
@@ -66,10 +36,7 @@ class WatchTest : public testing::Test {
  protected:
   WatchTest() {
     request_.import.sources = SourcesConfig::MixpanelFormat();
-    request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_.url());
-    request_.import.credentials.token = "token";
-    request_.import.gzip = std::nullopt;
-    request_.import.events_per_second = request_.import.bytes_per_second = 0;
+    SendTo({&receiver_});
     request_.import.run.retry = {.initial = absl::Milliseconds(1),
                                  .max = absl::Milliseconds(2),
                                  .min_jitter = absl::ZeroDuration(),
@@ -83,23 +50,32 @@ class WatchTest : public testing::Test {
     if (thread_.joinable()) StopAndReport();
   }
 
+  void SendTo(const std::vector<Receiver*>& receivers) {
+    request_.destinations.clear();
+    progress_ = std::make_unique<WatchProgress>(receivers.size());
+    for (size_t i = 0; i < receivers.size(); ++i) {
+      request_.destinations.push_back(&receivers[i]->destination());
+      progress_->imports[i].destination = receivers[i]->destination().label();
+    }
+  }
+
   void Start() {
     const auto ready = std::make_shared<absl::Notification>();
     thread_ = std::thread([this, ready] {
-      report_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,
-                      [&](const std::string& url) {
-                        url_ = url;
-                        ready->Notify();
-                      });
+      reports_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), *progress_,
+                       [&](const std::string& url) {
+                         url_ = url;
+                         ready->Notify();
+                       });
       if (!ready->HasBeenNotified()) ready->Notify();
     });
     ready->WaitForNotification();
-    ASSERT_NE(url_, "") << report_.status;
+    ASSERT_NE(url_, "") << reports_.front().status;
   }
   ImportReport StopAndReport() {
     stop_.request_stop();
     thread_.join();
-    return report_;
+    return reports_.front();
   }
   RawResponse Post(std::string_view body, std::string_view headers = "") {
     return RawConnection(url_).Exchange("POST", "/", headers, body);
@@ -108,16 +84,16 @@ class WatchTest : public testing::Test {
     return RawConnection(url_).Exchange("GET", path, headers);
   }
 
-  FakeMixpanel mixpanel_;
+  Receiver receiver_;
   FakeBucket bucket_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
   MemoryDeadLetterQueue dead_letter_;
-  WatchProgress progress_;
+  std::unique_ptr<WatchProgress> progress_;
   WatchRequest request_;
   std::stop_source stop_;
   std::string url_;
-  ImportReport report_;
+  std::vector<ImportReport> reports_;  // by destination
   std::thread thread_;
 };
 
@@ -128,7 +104,7 @@ TEST_F(WatchTest, AnswersOnceTheObjectIsImported) {
   EXPECT_EQ(reply.body,
             "{\"objects\":[{\"object\":\"gs://b/a.ndjson\",\"outcome\":\"imported\","
             "\"accepted\":2,\"rejected\":0,\"filtered\":0}]}\n");
-  EXPECT_EQ(mixpanel_.events(), 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
   const ImportReport report = StopAndReport();
   EXPECT_TRUE(absl::IsCancelled(report.status)) << report.status;
   EXPECT_EQ(report.counts.accepted, 2u);
@@ -138,9 +114,9 @@ TEST_F(WatchTest, AnswersOnceTheObjectIsImported) {
 TEST_F(WatchTest, TheSameEventFiveTimesSendsNothingMore) {
   Start();
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
-  EXPECT_EQ(mixpanel_.events(), 2u);
-  EXPECT_EQ(progress_.count(NotificationOutcome::kImported), 1u);
-  EXPECT_EQ(progress_.count(NotificationOutcome::kDoneBefore), 4u);
+  EXPECT_EQ(receiver_.events(), 2u);
+  EXPECT_EQ(progress_->count(NotificationOutcome::kImported), 1u);
+  EXPECT_EQ(progress_->count(NotificationOutcome::kDoneBefore), 4u);
 }
 
 TEST_F(WatchTest, ObjectsSentUnderAnotherConfigAreCountedAndDoNotEndIt) {
@@ -161,26 +137,27 @@ TEST_F(WatchTest, ObjectsSentUnderAnotherConfigAreCountedAndDoNotEndIt) {
   EXPECT_THAT(reply.body, AllOf(HasSubstr("\"outcome\":\"config_changed\""),
                                 HasSubstr("which has changed since")));
   EXPECT_EQ(Post(Object("b.ndjson")).status, 200);
-  EXPECT_EQ(progress_.count(NotificationOutcome::kConfigChanged), 1u);
-  EXPECT_EQ(progress_.count(NotificationOutcome::kImported), 2u);
-  EXPECT_THAT(Get("/metrics").body,
-              AllOf(HasSubstr("millrace_watch_objects_total{outcome=\"config_changed\"} 1"),
-                    HasSubstr("millrace_objects_config_changed_total 1")));
-  EXPECT_EQ(mixpanel_.events(), 4u);
+  EXPECT_EQ(progress_->count(NotificationOutcome::kConfigChanged), 1u);
+  EXPECT_EQ(progress_->count(NotificationOutcome::kImported), 2u);
+  EXPECT_THAT(
+      Get("/metrics").body,
+      AllOf(HasSubstr("millrace_watch_objects_total{outcome=\"config_changed\"} 1"),
+            HasSubstr("millrace_objects_config_changed_total{destination=\"receiver\"} 1")));
+  EXPECT_EQ(receiver_.events(), 4u);
   EXPECT_EQ(StopAndReport().objects_config_changed, 1u);
 }
 
 TEST_F(WatchTest, TheSameEventFiveTimesAtOnceSendsNothingMore) {
-  mixpanel_.set_open(false);
+  receiver_.set_state(Receiver::State::kClosed);
   Start();
   std::vector<std::thread> senders;
   for (int i = 0; i < 5; ++i) {
     senders.emplace_back([this] { EXPECT_EQ(Post(Object("a.ndjson")).status, 200); });
   }
-  while (progress_.notifications < 5) std::this_thread::yield();
-  mixpanel_.set_open(true);
+  while (progress_->notifications < 5) std::this_thread::yield();
+  receiver_.set_state(Receiver::State::kOpen);
   for (std::thread& sender : senders) sender.join();
-  EXPECT_EQ(mixpanel_.events(), 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
 }
 
 TEST_F(WatchTest, AnOverwrittenObjectIsImportedAgain) {
@@ -188,7 +165,7 @@ TEST_F(WatchTest, AnOverwrittenObjectIsImportedAgain) {
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
   bucket_.Put("gs://b/a.ndjson", Event(3));
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
-  EXPECT_EQ(mixpanel_.events(), 3u);
+  EXPECT_EQ(receiver_.events(), 3u);
 }
 
 TEST_F(WatchTest, AcknowledgesWhatIsNotImported) {
@@ -201,7 +178,7 @@ TEST_F(WatchTest, AcknowledgesWhatIsNotImported) {
   const RawResponse deleted =
       Post(R"({"specversion":"1.0","type":"google.cloud.storage.object.v1.deleted","data":{}})");
   EXPECT_EQ(deleted.status, 200);
-  EXPECT_EQ(mixpanel_.requests(), 0u);
+  EXPECT_EQ(receiver_.writes(), 0u);
 }
 
 TEST_F(WatchTest, AnUnreadableObjectFailsAloneAndItsSenderRepeatsIt) {
@@ -243,10 +220,10 @@ TEST_F(WatchTest, AFailedObjectIsRetriedWithoutOtherEvents) {
       });
   Start();
   router->Offer({.uri = "gs://b/a.ndjson", .trigger = "folder"});
-  while (progress_.retries == 0) std::this_thread::yield();
+  while (progress_->retries == 0) std::this_thread::yield();
   bucket_.Fail("gs://b/a.ndjson", absl::OkStatus());
-  while (progress_.count(NotificationOutcome::kImported) == 0) std::this_thread::yield();
-  EXPECT_EQ(mixpanel_.events(), 2u);
+  while (progress_->count(NotificationOutcome::kImported) == 0) std::this_thread::yield();
+  EXPECT_EQ(receiver_.events(), 2u);
 }
 
 TEST_F(WatchTest, BufferedRowsAreSentWhileAnotherObjectIsLookedUp) {
@@ -260,25 +237,25 @@ TEST_F(WatchTest, BufferedRowsAreSentWhileAnotherObjectIsLookedUp) {
   Start();
   std::thread first([&] { EXPECT_EQ(Post(Object("a.ndjson")).status, 200); });
   std::thread second([&] { EXPECT_EQ(Post(Object("slow.ndjson")).status, 200); });
-  while (mixpanel_.events() == 0) std::this_thread::yield();
+  while (receiver_.events() == 0) std::this_thread::yield();
   sent.Notify();
   first.join();
   second.join();
-  EXPECT_EQ(mixpanel_.events(), 3u);
+  EXPECT_EQ(receiver_.events(), 3u);
 }
 
 TEST_F(WatchTest, TheRequestTimeoutRespondsAndTheImportContinues) {
-  mixpanel_.set_open(false);
+  receiver_.set_state(Receiver::State::kClosed);
   request_.http.request_timeout = absl::Milliseconds(30);
   Start();
   const RawResponse reply = Post(Object("a.ndjson"));
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.Header("Retry-After"), "10");
   EXPECT_THAT(reply.body, HasSubstr("--request-timeout"));
-  mixpanel_.set_open(true);
-  while (progress_.count(NotificationOutcome::kImported) == 0) std::this_thread::yield();
+  receiver_.set_state(Receiver::State::kOpen);
+  while (progress_->count(NotificationOutcome::kImported) == 0) std::this_thread::yield();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
-  EXPECT_EQ(mixpanel_.events(), 2u);
+  EXPECT_EQ(receiver_.events(), 2u);
 }
 
 TEST_F(WatchTest, OtherBodiesAreRejected) {
@@ -304,7 +281,7 @@ TEST_F(WatchTest, RequestsMustCarryTheToken) {
   }
   EXPECT_EQ(Get("/metrics").status, 401);
   EXPECT_EQ(Get("/healthz").status, 200);
-  EXPECT_EQ(progress_.notifications, 0u);
+  EXPECT_EQ(progress_->notifications, 0u);
   EXPECT_EQ(Post(event, "Authorization: Bearer sesame\r\n").status, 200);
   EXPECT_EQ(Post(event, "Authorization: Basic eDpzZXNhbWU=\r\n").status, 200);  // x:sesame
   EXPECT_EQ(Get("/metrics", "Authorization: Bearer sesame\r\n").status, 200);
@@ -330,7 +307,8 @@ TEST_F(WatchTest, ShowsHealthAndMetrics) {
   EXPECT_EQ(Get("/readyz").status, 200);
   const RawResponse metrics = Get("/metrics");
   EXPECT_EQ(metrics.Header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_events_accepted_total 2\n"));
+  EXPECT_THAT(metrics.body,
+              HasSubstr("\nmillrace_events_accepted_total{destination=\"receiver\"} 2\n"));
   EXPECT_THAT(metrics.body, HasSubstr("\nmillrace_watch_objects_total{outcome=\"imported\"} 1\n"));
   for (const Metric& metric : AllMetrics()) {
     EXPECT_THAT(metrics.body, HasSubstr(StrCat("# TYPE ", metric.name, " ")));
@@ -338,11 +316,11 @@ TEST_F(WatchTest, ShowsHealthAndMetrics) {
 }
 
 TEST_F(WatchTest, AStopCompletesOpenRequestsAndReleasesObjects) {
-  mixpanel_.set_open(false);
+  receiver_.set_state(Receiver::State::kClosed);
   Start();
   RawResponse reply;
   std::thread sender([&] { reply = Post(Object("a.ndjson")); });
-  while (progress_.import.run.writes == 0) std::this_thread::yield();
+  while (progress_->imports.front().run.writes == 0) std::this_thread::yield();
   const ImportReport report = StopAndReport();
   sender.join();
   EXPECT_EQ(reply.status, 503) << reply.body;
@@ -353,19 +331,46 @@ TEST_F(WatchTest, AStopCompletesOpenRequestsAndReleasesObjects) {
 }
 
 TEST_F(WatchTest, WrongCredentialsEndIt) {
-  request_.import.endpoints = *mixpanel::Endpoints::ForUrl(mixpanel_.url());
-  mixpanel_.set_open(true);
-  auto refusing = HttpServer::Start({}, [](const ServerRequest&) {
-    return ServerResponse{.status = 401,
-                          .body = R"({"code":401,"error":"Unauthorized","status":0})"};
-  });
-  ASSERT_TRUE(refusing.ok());
-  request_.import.endpoints = *mixpanel::Endpoints::ForUrl((*refusing)->url());
+  receiver_.set_state(Receiver::State::kRefusing);
   Start();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 503);
   thread_.join();
-  EXPECT_FALSE(report_.status.ok());
-  EXPECT_FALSE(absl::IsCancelled(report_.status)) << report_.status;
+  EXPECT_FALSE(reports_.front().status.ok());
+  EXPECT_FALSE(absl::IsCancelled(reports_.front().status)) << reports_.front().status;
+}
+
+TEST_F(WatchTest, EachDestinationGetsEveryObjectAndAnswersWait) {
+  Receiver second("second");
+  SendTo({&receiver_, &second});
+  second.set_state(Receiver::State::kClosed);
+  Start();
+  std::thread opener([&] {
+    while (second.turned_away() == 0 || receiver_.events() < 2) std::this_thread::yield();
+    second.set_state(Receiver::State::kOpen);
+  });
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 200);
+  opener.join();
+  EXPECT_EQ(receiver_.events(), 2u);
+  EXPECT_EQ(second.events(), 2u);
+  StopAndReport();
+  ASSERT_EQ(reports_.size(), 2u);
+  for (const ImportReport& report : reports_) EXPECT_EQ(report.counts.accepted, 2u);
+  EXPECT_EQ(ledger_.Snapshot().size(), 2u) << "a row for each destination";
+}
+
+TEST_F(WatchTest, ADestinationThatFailsDoesNotEndTheOthers) {
+  Receiver refusing("refusing");
+  refusing.set_state(Receiver::State::kRefusing);
+  SendTo({&refusing, &receiver_});
+  Start();
+  EXPECT_EQ(Post(Object("a.ndjson")).status, 503) << "it did not arrive everywhere";
+  bucket_.Put("gs://b/b.ndjson", Event(3));
+  EXPECT_EQ(Post(Object("b.ndjson")).status, 503);
+  while (receiver_.events() < 3) std::this_thread::yield();
+  StopAndReport();
+  EXPECT_FALSE(absl::IsCancelled(reports_[0].status)) << reports_[0].status;
+  EXPECT_TRUE(absl::IsCancelled(reports_[1].status)) << reports_[1].status;
+  EXPECT_EQ(reports_[1].counts.accepted, 3u);
 }
 
 TEST_F(WatchTest, EndsWhenIdleIfRequested) {
@@ -373,9 +378,9 @@ TEST_F(WatchTest, EndsWhenIdleIfRequested) {
   Start();
   Post(Object("a.ndjson"));
   thread_.join();
-  EXPECT_TRUE(report_.status.ok()) << report_.status;
-  EXPECT_TRUE(report_.success());
-  EXPECT_EQ(report_.counts.accepted, 2u);
+  EXPECT_TRUE(reports_.front().status.ok()) << reports_.front().status;
+  EXPECT_TRUE(reports_.front().success());
+  EXPECT_EQ(reports_.front().counts.accepted, 2u);
 }
 
 // A config that the test changes under the watch.
@@ -409,7 +414,7 @@ class ChangingConfigTest : public WatchTest {
     check_now_();
   }
   void AwaitReloads(uint64_t reloads) {
-    while (progress_.config_reloads < reloads) std::this_thread::yield();
+    while (progress_->config_reloads < reloads) std::this_thread::yield();
   }
   std::vector<std::string> ConfigsOf(const std::string& object) {
     std::vector<std::string> ids;
@@ -455,7 +460,7 @@ TEST_F(ChangingConfigTest, AWaitingObjectUsesTheConfigThatMatchesLater) {
   sender.join();
   EXPECT_EQ(reply.status, 200);
   EXPECT_THAT(reply.body, HasSubstr("\"outcome\":\"ignored\""));
-  EXPECT_EQ(mixpanel_.events(), 0u);
+  EXPECT_EQ(receiver_.events(), 0u);
   EXPECT_TRUE(ledger_.Snapshot().empty());
 }
 
@@ -484,9 +489,10 @@ TEST_F(ChangingConfigTest, AnotherRecordTypeGetsItsOwnRun) {
 
 TEST_F(WatchTest, NothingToWatchIsAnError) {
   request_.http.listen.clear();
-  const ImportReport report = Watch(request_, ledger_, dead_letter_, stop_.get_token(), progress_,
-                                    [](const std::string&) { FAIL() << "it is not ready"; });
-  EXPECT_TRUE(absl::IsInvalidArgument(report.status)) << report.status;
+  reports_ = Watch(request_, ledger_, dead_letter_, stop_.get_token(), *progress_,
+                   [](const std::string&) { FAIL() << "it is not ready"; });
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_TRUE(absl::IsInvalidArgument(reports_[0].status)) << reports_[0].status;
 }
 
 }  // namespace

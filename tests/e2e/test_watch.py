@@ -519,9 +519,10 @@ class HttpTest(WatchBase):
         families = self.parse_metrics(page)
         samples = {(name, tuple(sorted(labels.items()))): value
                    for _, family in families.values() for name, labels, value in family}
-        self.assertEqual(samples["millrace_rows_read_total", ()], 3)
-        self.assertEqual(samples["millrace_rows_total", (("outcome", "accepted"),)], 2)
-        self.assertEqual(samples["millrace_rows_total", (("outcome", "rejected"),)], 1)
+        to = ("destination", "mixpanel")
+        self.assertEqual(samples["millrace_rows_read_total", (to,)], 3)
+        self.assertEqual(samples["millrace_rows_total", (to, ("outcome", "accepted"))], 2)
+        self.assertEqual(samples["millrace_rows_total", (to, ("outcome", "rejected"))], 1)
         self.assertEqual(samples["millrace_watch_objects_total", (("outcome", "imported"),)], 1)
         self.assertEqual(samples["millrace_watch_object_latency_seconds_count", ()], 1)
         self.assertEqual(samples["millrace_watch_object_latency_seconds_bucket", (("le", "+Inf"),)], 1)

@@ -18,16 +18,26 @@ sockaddr_un AddressOf(const std::string& path) {
   return address;
 }
 
-// False if `from` has ended.
-bool Pass(int from, int to) {
+// What has arrived; empty if `from` has ended.
+std::string Receive(int from) {
   char bytes[16384];
   const ssize_t n = recv(from, bytes, sizeof bytes, 0);
-  for (ssize_t sent = 0; sent < n;) {
-    const ssize_t m = send(to, bytes + sent, static_cast<size_t>(n - sent), MSG_NOSIGNAL);
-    if (m <= 0) return false;
-    sent += m;
+  return {bytes, static_cast<size_t>(n < 0 ? 0 : n)};
+}
+
+bool SendAll(int to, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(n));
   }
-  return n > 0;
+  return true;
+}
+
+// False if `from` has ended.
+bool Pass(int from, int to) {
+  const std::string bytes = Receive(from);
+  return !bytes.empty() && SendAll(to, bytes);
 }
 
 }  // namespace
@@ -41,6 +51,7 @@ CuttingProxy::CuttingProxy(const std::string& folder, std::string server)
 }
 
 CuttingProxy::~CuttingProxy() {
+  Release();
   shutdown(listener_, SHUT_RDWR);
   acceptor_.join();
   {
@@ -55,6 +66,28 @@ CuttingProxy::~CuttingProxy() {
 void CuttingProxy::LoseNextAnswer() {
   absl::MutexLock lock(&mutex_);
   lose_ = true;
+}
+
+void CuttingProxy::CutAfter(std::string text, bool with_effect) {
+  absl::MutexLock lock(&mutex_);
+  cut_ = Cut{std::move(text), with_effect};
+}
+
+void CuttingProxy::HoldAfter(std::string text) {
+  absl::MutexLock lock(&mutex_);
+  cut_ = Cut{std::move(text), /*with_effect=*/false, /*hold=*/true};
+  released_ = false;
+}
+
+void CuttingProxy::Release() {
+  absl::MutexLock lock(&mutex_);
+  released_ = true;
+}
+
+std::optional<CuttingProxy::Cut> CuttingProxy::TakeCut(std::string_view bytes) {
+  absl::MutexLock lock(&mutex_);
+  if (!cut_ || bytes.find(cut_->text) == std::string_view::npos) return std::nullopt;
+  return std::exchange(cut_, std::nullopt);
 }
 
 int CuttingProxy::connections() const {
@@ -85,12 +118,26 @@ void CuttingProxy::Relay(int client) {
   }
   const sockaddr_un address = AddressOf(server_);
   if (connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    std::optional<Cut> cut;  // at the next request
+    bool lose = false;       // the response
     for (;;) {
       pollfd ends[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
       if (poll(ends, 2, -1) < 0) break;
-      if (ends[0].revents != 0 && !Pass(client, server)) break;
+      if (ends[0].revents != 0) {
+        const std::string bytes = Receive(client);
+        if (cut && cut->hold) {
+          shutdown(client, SHUT_RDWR);
+          absl::MutexLock lock(&mutex_);
+          mutex_.Await(absl::Condition(&released_));
+          SendAll(server, bytes);
+        }
+        if (cut && !cut->with_effect) break;
+        lose = cut.has_value();
+        cut = TakeCut(bytes);
+        if (bytes.empty() || !SendAll(server, bytes)) break;
+      }
       if (ends[1].revents == 0) continue;
-      if (TakeLoss() || !Pass(server, client)) break;
+      if (lose || TakeLoss() || !Pass(server, client)) break;
     }
   }
   shutdown(client, SHUT_RDWR);

@@ -16,15 +16,13 @@
 namespace millrace::mixpanel {
 namespace {
 
-using Kind = ImportTarget::Kind;
-
-std::string_view Path(Kind kind) {
-  switch (kind) {
-    case Kind::kEvents:
+std::string_view Path(RecordType type) {
+  switch (type) {
+    case RecordType::kEvent:
       return "/import";
-    case Kind::kUsers:
+    case RecordType::kUser:
       return "/engage";
-    case Kind::kGroups:
+    case RecordType::kGroup:
       return "/groups";
   }
   return "";
@@ -33,8 +31,8 @@ std::string_view Path(Kind kind) {
 // Prevents Mixpanel from using this machine's location as the users' (`ip=0`); an `ip` property of
 // an event or `$ip` of a profile is still used.
 std::string RequestUrl(const ImportTarget& target) {
-  std::string url = StrCat(target.endpoints.ingestion, Path(target.kind), "?strict=1&ip=0");
-  if (target.kind != Kind::kEvents) {
+  std::string url = StrCat(target.endpoints.ingestion, Path(target.type), "?strict=1&ip=0");
+  if (target.type != RecordType::kEvent) {
     url += "&verbose=1";
   } else if (target.credentials.has_service_account()) {
     StrAppend(&url, "&project_id=", UrlEncode(target.project_id));
@@ -47,7 +45,7 @@ HttpRequest RequestTemplate(const ImportTarget& target, bool gzip) {
   request.method = "POST";
   request.url = RequestUrl(target);
   request.headers = {{"User-Agent", "millrace/" MILLRACE_VERSION}, {"Accept", "application/json"}};
-  if (target.kind != Kind::kEvents) {
+  if (target.type != RecordType::kEvent) {
     request.headers.emplace_back("Content-Type", "application/json");
     return request;
   }
@@ -59,23 +57,9 @@ HttpRequest RequestTemplate(const ImportTarget& target, bool gzip) {
   return request;
 }
 
-// Errors that are known before anything is sent.
-absl::Status CheckTarget(const ImportTarget& target) {
-  if (target.kind != Kind::kEvents && target.credentials.token.empty()) {
-    return absl::UnauthenticatedError(
-        "profiles are sent with the project token: set MIXPANEL_TOKEN, or \"token\" in the "
-        "credentials file");
-  }
-  if (target.kind == Kind::kEvents && target.credentials.has_service_account() &&
-      target.project_id.empty()) {
-    return absl::InvalidArgumentError("a service account needs the project's id: --project-id");
-  }
-  return absl::OkStatus();
-}
-
 // 401 and 403 with what the user can check.
 absl::Status AccessRefused(const ImportTarget& target, const absl::Status& why) {
-  const std::string used = target.kind == Kind::kEvents
+  const std::string used = target.type == RecordType::kEvent
                                ? target.credentials.Describe(target.project_id)
                                : "the project token";
   return absl::Status(
@@ -95,14 +79,14 @@ class MixpanelSink final : public Sink {
         plain_request_(RequestTemplate(target, /*gzip=*/false)),
         gzip_request_(RequestTemplate(target, /*gzip=*/true)),
         profile_body_(target.credentials.token),
-        progress_(/*in_order=*/target.kind != Kind::kEvents),
+        progress_(/*in_order=*/target.type != RecordType::kEvent),
         gzip_(target.gzip.value_or(GzipEffort::kFast)) {}
 
   WriteResult Write(const Batch& batch, absl::Span<const BatchSpan>, std::stop_token stop) override;
 
  private:
-  bool is_profiles() const { return target_.kind != Kind::kEvents; }
-  std::string Where() const { return StrCat("Mixpanel ", Path(target_.kind)); }
+  bool is_profiles() const { return target_.type != RecordType::kEvent; }
+  std::string Where() const { return StrCat("Mixpanel ", Path(target_.type)); }
   RequestLimits Limits() const;
   // The next rows of the batch to send; empty if nothing is left.
   RowRange NextRequest(const Batch& batch);
@@ -183,8 +167,8 @@ ImportOutcome MixpanelSink::Send(const Batch& batch, RowRange rows, std::stop_to
     outcome.why = absl::CancelledError("stopped before sending");
     return outcome;
   }
-  target_.requests.fetch_add(1, std::memory_order_relaxed);
-  target_.bytes_sent.fetch_add(request.body.size(), std::memory_order_relaxed);
+  target_.traffic->requests.fetch_add(1, std::memory_order_relaxed);
+  target_.traffic->bytes_sent.fetch_add(request.body.size(), std::memory_order_relaxed);
   target_.bytes_plain.fetch_add(plain_bytes_, std::memory_order_relaxed);
   const absl::Duration sent = clock_.Elapsed();
   const absl::StatusOr<HttpResponse> response = http_->Send(request, stop);
@@ -264,6 +248,30 @@ WriteResult MixpanelSink::Write(const Batch& batch, absl::Span<const BatchSpan>,
 }
 
 }  // namespace
+
+absl::Status CheckTarget(const ImportTarget& target) {
+  if (target.type != RecordType::kEvent && target.credentials.token.empty()) {
+    return absl::UnauthenticatedError(
+        "profiles are sent with the project token: set MIXPANEL_TOKEN, or \"token\" in the "
+        "credentials file");
+  }
+  if (target.type == RecordType::kEvent && target.credentials.has_service_account() &&
+      target.project_id.empty()) {
+    return absl::InvalidArgumentError("a service account needs the project's id: --project-id");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckImport(const ImportTarget& target, HttpClient& http, std::stop_token stop) {
+  RETURN_IF_ERROR(CheckTarget(target));
+  const absl::StatusOr<HttpResponse> response =
+      http.Send(RequestTemplate(target, /*gzip=*/false), stop);
+  RETURN_IF_ERROR(response.status());
+  if (response->status == 200 || response->status == 400) return absl::OkStatus();
+  const ImportOutcome outcome = ClassifyImportResponse(response->status, response->body, 0);
+  const bool refused = response->status == 401 || response->status == 403;
+  return refused ? AccessRefused(target, outcome.why) : outcome.why;
+}
 
 std::unique_ptr<Sink> NewMixpanelSink(ImportTarget& target, std::unique_ptr<HttpClient> http,
                                       Clock& clock) {

@@ -14,6 +14,7 @@
 #include "connectors/mixpanel/rate_limiter.h"
 #include "io/gzip_encoder.h"
 #include "net/http_client.h"
+#include "pipeline/destination.h"
 #include "pipeline/sink.h"
 
 namespace millrace::mixpanel {
@@ -23,7 +24,7 @@ struct ImportTarget {
   Endpoints endpoints;
   Credentials credentials;
   std::string project_id;  // with a service account
-  enum class Kind { kEvents, kUsers, kGroups } kind = Kind::kEvents;
+  RecordType type = RecordType::kEvent;
   size_t batch_events = 2000;      // per request
   size_t batch_bytes = 9'600'000;  // uncompressed, per request; checked before appending
   // After a 413 all sinks send at most this many bytes: the limit in the response, else 2 MB, then
@@ -38,10 +39,8 @@ struct ImportTarget {
   RateLimiter* rate_limiter = nullptr;  // null: no rate limit
   // How long requests may continue after a stop; then the outcome of their events is unknown.
   absl::Duration stop_grace = absl::Seconds(10);
-  // Counters for the summary; they count tries.
-  std::atomic<uint64_t> requests{0};
-  std::atomic<uint64_t> bytes_sent{0};   // on the wire, bodies only
-  std::atomic<uint64_t> bytes_plain{0};  // uncompressed
+  std::atomic<uint64_t> bytes_plain{0};  // of all tries, uncompressed
+  Traffic* traffic = nullptr;            // counts tries, and bytes of bodies on the wire
 };
 
 // Outcomes (docs/connectors/mixpanel.md has them with their sources):
@@ -64,6 +63,13 @@ struct ImportTarget {
 // twice.
 std::unique_ptr<Sink> NewMixpanelSink(ImportTarget& target, std::unique_ptr<HttpClient> http,
                                       Clock& clock = Clock::Real());
+
+// Errors that are known before anything is sent: a credential or the project id is missing.
+absl::Status CheckTarget(const ImportTarget& target);
+
+// Asks Mixpanel with an import of no events whether it accepts the credentials. Unauthenticated or
+// PermissionDenied if not; Unavailable if it does not answer.
+absl::Status CheckImport(const ImportTarget& target, HttpClient& http, std::stop_token stop);
 
 }  // namespace millrace::mixpanel
 

@@ -13,7 +13,7 @@ namespace {
 using mixpanel::FakeMixpanel;
 using mixpanel::ImportTarget;
 
-template <ImportTarget::Kind kKind, FakeMixpanel::Style kStyle, bool kOverSocket>
+template <RecordType kType, FakeMixpanel::Style kStyle, bool kOverSocket>
 class MixpanelFixture final : public SinkFixture {
  public:
   MixpanelFixture() {
@@ -21,7 +21,8 @@ class MixpanelFixture final : public SinkFixture {
     target_.endpoints =
         *mixpanel::Endpoints::ForUrl(kOverSocket ? server_->url() : "https://mixpanel.example");
     target_.credentials.token = "token";
-    target_.kind = kKind;
+    target_.traffic = &traffic_;
+    target_.type = kType;
     mixpanel_.set_style(kStyle);
   }
 
@@ -41,24 +42,24 @@ class MixpanelFixture final : public SinkFixture {
  private:
   FakeMixpanel mixpanel_;
   std::optional<ScriptedServer> server_;
+  Traffic traffic_;
   ImportTarget target_;
 };
 
-template <ImportTarget::Kind kKind, FakeMixpanel::Style kStyle, bool kOverSocket>
+template <RecordType kType, FakeMixpanel::Style kStyle, bool kOverSocket>
 std::unique_ptr<SinkFixture> Make() {
-  return std::make_unique<MixpanelFixture<kKind, kStyle, kOverSocket>>();
+  return std::make_unique<MixpanelFixture<kType, kStyle, kOverSocket>>();
 }
 
-using Kind = ImportTarget::Kind;
 using Style = FakeMixpanel::Style;
 INSTANTIATE_TEST_SUITE_P(Events, SinkContract,
-                         testing::Values(Make<Kind::kEvents, Style::kIndexed, false>,
-                                         Make<Kind::kEvents, Style::kUnnamed, false>,
-                                         Make<Kind::kEvents, Style::kDollarId, true>));
+                         testing::Values(Make<RecordType::kEvent, Style::kIndexed, false>,
+                                         Make<RecordType::kEvent, Style::kUnnamed, false>,
+                                         Make<RecordType::kEvent, Style::kDollarId, true>));
 INSTANTIATE_TEST_SUITE_P(Profiles, SinkContract,
-                         testing::Values(Make<Kind::kUsers, Style::kIndexed, false>,
-                                         Make<Kind::kGroups, Style::kUnnamed, false>,
-                                         Make<Kind::kUsers, Style::kUnnamed, true>));
+                         testing::Values(Make<RecordType::kUser, Style::kIndexed, false>,
+                                         Make<RecordType::kGroup, Style::kUnnamed, false>,
+                                         Make<RecordType::kUser, Style::kUnnamed, true>));
 
 }  // namespace
 }  // namespace millrace

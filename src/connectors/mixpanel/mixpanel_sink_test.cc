@@ -16,7 +16,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-using Kind = ImportTarget::Kind;
 using Style = FakeMixpanel::Style;
 
 std::string Good(int n, size_t size = 0) {
@@ -50,6 +49,7 @@ class MixpanelSinkTest : public ::testing::Test {
   MixpanelSinkTest() {
     target_.endpoints = *Endpoints::ForUrl("https://mixpanel.example");
     target_.credentials.token = "hush";
+    target_.traffic = &traffic_;
   }
 
   Sink& sink() {
@@ -67,6 +67,7 @@ class MixpanelSinkTest : public ::testing::Test {
 
   FakeMixpanel mixpanel_;
   FakeClock clock_;
+  Traffic traffic_;
   ImportTarget target_;
   std::unique_ptr<Sink> sink_;
 };
@@ -104,11 +105,13 @@ TEST_F(MixpanelSinkTest, SendsPlainLinesIfToldTo) {
 }
 
 TEST_F(MixpanelSinkTest, SendsProfilesAsAnArrayWithTheToken) {
-  for (const auto& [kind, path] : {std::pair{Kind::kUsers, "engage"}, {Kind::kGroups, "groups"}}) {
+  for (const auto& [kind, path] :
+       {std::pair{RecordType::kUser, "engage"}, {RecordType::kGroup, "groups"}}) {
     ImportTarget target;
+    target.traffic = &traffic_;
     target.endpoints = target_.endpoints;
     target.credentials = target_.credentials;
-    target.kind = kind;
+    target.type = kind;
     const auto sink = NewMixpanelSink(target, mixpanel_.NewClient(), clock_);
     ASSERT_TRUE(sink->Write(GoodBatch(2), {}, {}).durable());
     const FakeMixpanel::Received received = mixpanel_.received().back();
@@ -128,10 +131,10 @@ TEST_F(MixpanelSinkTest, SendsNothingForAnEmptyBatch) {
 TEST_F(MixpanelSinkTest, CountsRequestsAndBytes) {
   const Batch batch = GoodBatch(100, 100);
   ASSERT_TRUE(Write(batch).durable());
-  EXPECT_EQ(target_.requests, 1u);
+  EXPECT_EQ(traffic_.requests, 1u);
   EXPECT_EQ(target_.bytes_plain, batch.bytes.size());
-  EXPECT_GT(target_.bytes_sent, 0u);
-  EXPECT_LT(target_.bytes_sent, batch.bytes.size());
+  EXPECT_GT(traffic_.bytes_sent, 0u);
+  EXPECT_LT(traffic_.bytes_sent, batch.bytes.size());
 }
 
 TEST_F(MixpanelSinkTest, SplitsByCountAndBytesBeforeSending) {
@@ -206,8 +209,8 @@ TEST_F(MixpanelSinkTest, ASingleBadEventThatIsNamedIsRefusedAlone) {
 }
 
 TEST_F(MixpanelSinkTest, ProfilesThatAreAllRefusedAreSaidToBe) {
-  for (const Kind kind : {Kind::kUsers, Kind::kGroups}) {
-    target_.kind = kind;
+  for (const RecordType type : {RecordType::kUser, RecordType::kGroup}) {
+    target_.type = type;
     sink_ = nullptr;
     mixpanel_.RefuseAll("project is archived");
     EXPECT_TRUE(Write(GoodBatch(100)).refused_whole());
@@ -217,7 +220,7 @@ TEST_F(MixpanelSinkTest, ProfilesThatAreAllRefusedAreSaidToBe) {
 }
 
 TEST_F(MixpanelSinkTest, FindsTheBadProfiles) {
-  target_.kind = Kind::kUsers;
+  target_.type = RecordType::kUser;
   for (const Style style : {Style::kIndexed, Style::kUnnamed}) {
     mixpanel_.set_style(style);
     const WriteResult result = Write(BatchOf({Good(0), Bad(1), Good(2), Good(3), Bad(4)}));
@@ -228,7 +231,7 @@ TEST_F(MixpanelSinkTest, FindsTheBadProfiles) {
 }
 
 TEST_F(MixpanelSinkTest, RefusesProfilesOfOtherProjectsUnsent) {
-  target_.kind = Kind::kUsers;
+  target_.type = RecordType::kUser;
   const std::string foreign = R"({"$token":"other","$distinct_id":"x"})";
   const WriteResult result = Write(BatchOf({foreign, Good(0), foreign, foreign, Good(1)}));
   ASSERT_TRUE(result.durable()) << result.status();
@@ -447,10 +450,11 @@ TEST_F(MixpanelSinkTest, StopsAtWhatSendingAgainDoesNotCure) {
 
 TEST_F(MixpanelSinkTest, StopsBeforeSendingWhatCannotSucceed) {
   target_.credentials.token = "";
-  target_.kind = Kind::kUsers;
+  target_.type = RecordType::kUser;
   EXPECT_FALSE(Write(GoodBatch(1)).retryable());
 
   ImportTarget no_project;
+  no_project.traffic = &traffic_;
   no_project.endpoints = target_.endpoints;
   no_project.credentials.service_account_user = "u";
   const auto sink = NewMixpanelSink(no_project, mixpanel_.NewClient(), clock_);

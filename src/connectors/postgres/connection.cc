@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -18,40 +19,15 @@ namespace millrace::postgres {
 namespace {
 
 constexpr absl::Duration kConnectPatience = absl::Seconds(30);
-constexpr absl::Duration kPatience = absl::Seconds(60);  // for the response to a statement
+constexpr absl::Duration kRollbackPatience = absl::Seconds(5);
+constexpr absl::Duration kCommitGrace = absl::Seconds(10);  // after a stop
+constexpr size_t kCopyBytes = 64 << 10;  // handed to libpq at a time, which copies them
 
 // What a URI may override.
 constexpr std::pair<const char*, const char*> kDefaults[] = {
     {"keepalives_idle", "30"},   {"keepalives_interval", "10"},
     {"keepalives_count", "3"},   {"tcp_user_timeout", "45000"},
     {"client_encoding", "UTF8"}, {"fallback_application_name", "millrace"}};
-
-// By SQLSTATE (PostgreSQL manual, appendix A).
-
-// The server does not accept this connection now; a new connection may reach one that does. 25006:
-// a read-only server, such as the old primary after a failover.
-bool WantsAnotherConnection(std::string_view state) {
-  return state.starts_with("08") || state.starts_with("53") || state.starts_with("57P0") ||
-         state == "25006" || state == "25P03" || state == "25P04";
-}
-
-// A conflict with others, or a time limit.
-bool IsPassing(std::string_view state) {
-  return state.starts_with("40") || state == "55P03" || state == "55006" || state == "57014";
-}
-
-absl::StatusCode CodeOf(std::string_view state) {
-  if (WantsAnotherConnection(state) || IsPassing(state)) return absl::StatusCode::kUnavailable;
-  if (state.starts_with("28")) return absl::StatusCode::kUnauthenticated;
-  if (state == "42501") return absl::StatusCode::kPermissionDenied;
-  if (state == "3D000") return absl::StatusCode::kNotFound;
-  if (state.starts_with("42") || state.starts_with("3F") || state.starts_with("25")) {
-    return absl::StatusCode::kFailedPrecondition;
-  }
-  if (state.starts_with("22") || state.starts_with("54")) return absl::StatusCode::kInvalidArgument;
-  if (state.starts_with("58") || state.starts_with("XX")) return absl::StatusCode::kDataLoss;
-  return absl::StatusCode::kInternal;
-}
 
 // The SQLSTATE in a verbose message, "FATAL:  28P01: ..."; "" if there is none.
 std::string_view StateIn(std::string_view message) {
@@ -94,6 +70,18 @@ bool IsAmbiguous(std::string_view uri) {
          (head.find('@', at + 1) != std::string_view::npos || head.find('/') < at);
 }
 
+using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+// What libpq takes for `keyword` if an address lacks it: from its environment, or a service file.
+std::string Default(std::string_view keyword) {
+  const Options defaults(PQconndefaults(), &PQconninfoFree);
+  for (const PQconninfoOption* option = defaults.get();
+       option != nullptr && option->keyword != nullptr; ++option) {
+    if (keyword == option->keyword && option->val != nullptr) return option->val;
+  }
+  return "";
+}
+
 bool IsPort(std::string_view text) {
   return text.find_first_not_of("0123456789,") == std::string_view::npos;
 }
@@ -113,8 +101,7 @@ bool IsAddress(std::string_view text) {
   const std::string_view rest = text.substr(word.size());
   const size_t equals = rest.find_first_not_of(" \t");
   if (equals == std::string_view::npos || rest[equals] != '=') return false;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> known(PQconndefaults(),
-                                                                           &PQconninfoFree);
+  const Options known(PQconndefaults(), &PQconninfoFree);
   if (known == nullptr) return false;
   for (const PQconninfoOption* option = known.get(); option->keyword != nullptr; ++option) {
     if (word == option->keyword) return true;
@@ -123,29 +110,34 @@ bool IsAddress(std::string_view text) {
 }
 
 absl::StatusOr<Address> Address::Parse(std::string_view uri) {
-  using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
   char* error = nullptr;
   const Options options(PQconninfoParse(std::string(uri).c_str(), &error), &PQconninfoFree);
   if (error != nullptr) PQfreemem(error);  // it may quote a password
   if (options == nullptr || IsAmbiguous(uri)) return Unreadable();
   Address address;
-  std::string host = "local", port = "5432", database;
+  std::map<std::string, std::string, std::less<>> given;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val == nullptr) continue;
-    const std::string_view keyword(option->keyword);
-    if (keyword == "password") address.password_ = option->val;
-    if (keyword == "host") host = option->val;
-    if (keyword == "port") port = option->val;
-    if (keyword == "dbname") database = option->val;
+    given[option->keyword] = option->val;
     address.parameters_.emplace_back(option->keyword, option->val);
   }
+  const auto first_of = [&](std::initializer_list<std::string_view> keywords) {
+    for (const std::string_view keyword : keywords) {
+      if (const auto found = given.find(keyword); found != given.end()) return found->second;
+    }
+    return Default(keywords.begin()[0]);
+  };
+  address.password_ = given["password"];
+  const std::string host = first_of({"host", "hostaddr", "service"});
+  const std::string port = first_of({"port"});
+  const std::string database = first_of({"dbname", "service"});
   if (!IsPort(port) || database.find("://") != std::string::npos) return Unreadable();
   for (const auto& [keyword, value] : kDefaults) {
-    const bool given = std::any_of(address.parameters_.begin(), address.parameters_.end(),
-                                   [k = keyword](const auto& pair) { return pair.first == k; });
-    if (!given) address.parameters_.emplace_back(keyword, value);
+    if (!given.contains(keyword)) address.parameters_.emplace_back(keyword, value);
   }
-  address.name_ = StrCat("postgres://", host, ":", port, "/", database);
+  address.has_database_ = !database.empty();
+  address.name_ = StrCat("postgres://", host.empty() ? "local" : host, ":",
+                         port.empty() ? "5432" : port, "/", database);
   return address;
 }
 
@@ -207,6 +199,7 @@ absl::Status Connection::Connect(const std::stop_token& stop) {
   }
   if (PQstatus(connection) == CONNECTION_OK) {
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+    PQsetnonblocking(connection, 1);
     return absl::OkStatus();
   }
   const std::string message = PQerrorMessage(connection);
@@ -229,43 +222,59 @@ absl::Status Connection::StopWaiting() {
   return StopRequested();
 }
 
-absl::Status Connection::WaitForResponse(const std::stop_token& stop) {
+absl::Status Connection::Await(bool response, Patience patience, const std::stop_token& stop) {
   PGconn* connection = connection_.get();
-  const absl::Duration end = Clock::Real().Elapsed() + kPatience;
+  absl::Duration end = Clock::Real().Elapsed() + patience.idle;
+  absl::Duration stop_end = absl::InfiniteDuration();
   for (;;) {
     const int unsent = PQflush(connection);
     if (unsent < 0) return Lost(PQerrorMessage(connection));
-    if (unsent == 0 && PQisBusy(connection) == 0) return absl::OkStatus();
-    const absl::Duration left = end - Clock::Real().Elapsed();
-    if (left <= absl::ZeroDuration()) return Lost("the server does not answer");
+    if (unsent == 0 && (!response || PQisBusy(connection) == 0)) return absl::OkStatus();
+    const absl::Duration now = Clock::Real().Elapsed();
+    if (now >= end) return Lost("the server does not answer");
     short ready = 0;
     const int events = unsent == 0 ? POLLIN : POLLIN | POLLOUT;
-    if (!Poll(PQsocket(connection), events, ready, left)) return Lost(std::strerror(errno));
-    if (stop.stop_requested() && ready == 0) return StopWaiting();
+    if (!Poll(PQsocket(connection), events, ready, end - now)) return Lost(std::strerror(errno));
+    if (stop.stop_requested()) stop_end = std::min(stop_end, now + patience.after_stop);
+    if (now >= stop_end && ready == 0) return StopWaiting();
+    if (ready != 0) end = now + patience.idle;  // bytes move
     if ((ready & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) {
       return Lost(PQerrorMessage(connection));
     }
   }
 }
 
-// The result of the one statement that was sent, or the last of several.
-absl::StatusOr<Rows> Connection::Receive(const std::stop_token& stop) {
+absl::Status Connection::ReadError(const pg_result* result, bool& reconnect) {
+  const auto field = [result](int code) {
+    const char* text = PQresultErrorField(result, code);
+    return std::string(text == nullptr ? "" : text);
+  };
+  error_ = {.state = field(PG_DIAG_SQLSTATE),
+            .message = field(PG_DIAG_MESSAGE_PRIMARY),
+            .detail = field(PG_DIAG_MESSAGE_DETAIL),
+            .context = field(PG_DIAG_CONTEXT),
+            .column = field(PG_DIAG_COLUMN_NAME),
+            .constraint = field(PG_DIAG_CONSTRAINT_NAME)};
+  if (error_.message.empty()) error_.message = FirstLine(PQresultErrorMessage(result));
+  reconnect = WantsAnotherConnection(error_.state);
+  return absl::Status(error_.state.empty() ? absl::StatusCode::kUnavailable : CodeOf(error_.state),
+                      Redacted(error_.message));
+}
+
+// The result of the one statement that was sent, or the last of several. Returns early if a COPY
+// FROM STDIN wants its data.
+absl::StatusOr<Rows> Connection::Receive(const std::stop_token& stop, Patience patience) {
   Rows last(nullptr);
   absl::Status status;
   bool reconnect = false;
   for (;;) {
-    RETURN_IF_ERROR(WaitForResponse(stop));
+    RETURN_IF_ERROR(Await(/*response=*/true, patience, stop));
     Rows rows(PQgetResult(connection_.get()));
     if (rows.result_ == nullptr) break;
     const ExecStatusType result = PQresultStatus(rows.result_.get());
+    if (result == PGRES_COPY_IN) return rows;
     if (result != PGRES_COMMAND_OK && result != PGRES_TUPLES_OK && status.ok()) {
-      const char* state = PQresultErrorField(rows.result_.get(), PG_DIAG_SQLSTATE);
-      const char* message = PQresultErrorField(rows.result_.get(), PG_DIAG_MESSAGE_PRIMARY);
-      reconnect = state != nullptr && WantsAnotherConnection(state);
-      status = absl::Status(
-          state == nullptr ? absl::StatusCode::kUnavailable : CodeOf(state),
-          Redacted(message != nullptr ? message
-                                      : FirstLine(PQresultErrorMessage(rows.result_.get()))));
+      status = ReadError(rows.result_.get(), reconnect);
     }
     last = std::move(rows);
   }
@@ -275,22 +284,78 @@ absl::StatusOr<Rows> Connection::Receive(const std::stop_token& stop) {
   return last;
 }
 
+absl::Status Connection::Begin(const std::stop_token& stop) {
+  error_ = {};
+  return Connect(stop);
+}
+
 absl::StatusOr<Rows> Connection::Execute(const char* sql, absl::Span<const std::string> parameters,
                                          std::stop_token stop) {
-  RETURN_IF_ERROR(Connect(stop));
+  RETURN_IF_ERROR(Begin(stop));
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   if (PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
                         values.data(), nullptr, nullptr, /*resultFormat=*/0) == 0) {
     return Lost(PQerrorMessage(connection_.get()));
   }
-  return Receive(stop);
+  return Receive(stop, {});
+}
+
+absl::StatusOr<Rows> Connection::Query(const std::string& sql, std::stop_token stop) {
+  RETURN_IF_ERROR(Begin(stop));
+  if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+    return Lost(PQerrorMessage(connection_.get()));
+  }
+  return Receive(stop, {});
 }
 
 absl::Status Connection::ExecuteAll(const char* sql, std::stop_token stop) {
-  RETURN_IF_ERROR(Connect(stop));
-  if (PQsendQuery(connection_.get(), sql) == 0) return Lost(PQerrorMessage(connection_.get()));
-  return Receive(stop).status();
+  return Query(sql, stop).status();
+}
+
+absl::Status Connection::CopyIn(const std::string& sql, std::string_view data,
+                                std::stop_token stop) {
+  ASSIGN_OR_RETURN(const Rows begun, Query(sql, stop));
+  if (PQresultStatus(begun.result_.get()) != PGRES_COPY_IN) {
+    return absl::InternalError(Redacted("the statement is not a COPY FROM STDIN"));
+  }
+  PGconn* connection = connection_.get();
+  while (!data.empty()) {
+    const std::string_view part = data.substr(0, kCopyBytes);
+    const int taken = PQputCopyData(connection, part.data(), static_cast<int>(part.size()));
+    if (taken < 0) return Lost(PQerrorMessage(connection));
+    if (taken > 0) data.remove_prefix(part.size());
+    // All of it, so that libpq does not collect the rest in memory.
+    RETURN_IF_ERROR(Await(/*response=*/false, {}, stop));
+  }
+  int ended = 0;
+  while ((ended = PQputCopyEnd(connection, nullptr)) == 0) {
+    RETURN_IF_ERROR(Await(/*response=*/false, {}, stop));
+  }
+  if (ended < 0) return Lost(PQerrorMessage(connection));
+  return Receive(stop, {}).status();
+}
+
+absl::Status Connection::Commit(const std::stop_token& stop) {
+  error_ = {};
+  if (connection_ == nullptr) return absl::UnavailableError(Redacted("the connection is lost"));
+  if (PQsendQuery(connection_.get(), "COMMIT") == 0) {
+    return Lost(PQerrorMessage(connection_.get()));
+  }
+  ASSIGN_OR_RETURN(const Rows done, Receive(stop, {.after_stop = kCommitGrace}));
+  // That is how the server commits a transaction that has failed.
+  if (std::string_view(PQcmdStatus(done.result_.get())) == "COMMIT") return absl::OkStatus();
+  return absl::AbortedError(Redacted("the transaction was rolled back"));
+}
+
+void Connection::Rollback() {
+  if (connection_ == nullptr) return;
+  const PGTransactionStatusType state = PQtransactionStatus(connection_.get());
+  if (state == PQTRANS_IDLE) return;
+  const bool sent = (state == PQTRANS_INTRANS || state == PQTRANS_INERROR) &&
+                    PQsendQuery(connection_.get(), "ROLLBACK") != 0;
+  // The server rolls back what a lost connection leaves.
+  if (!sent || !Receive({}, {.idle = kRollbackPatience}).ok()) connection_.reset();
 }
 
 }  // namespace millrace::postgres

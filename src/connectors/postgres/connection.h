@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "connectors/postgres/server_error.h"
 
 struct pg_conn;
 struct pg_result;
@@ -34,12 +35,15 @@ class Address {
   // part of the password look like something else.
   static absl::StatusOr<Address> Parse(std::string_view uri);
 
-  // "postgres://host:port/database", for messages.
+  // "postgres://host:port/database", for messages; what the address lacks is libpq's default.
   const std::string& name() const { return name_; }
+  bool has_password() const { return !password_.empty(); }
+  bool has_database() const { return has_database_; }
 
  private:
   friend class Connection;
   std::string name_;
+  bool has_database_ = false;
   std::string password_;  // kept out of messages
   std::vector<std::pair<std::string, std::string>> parameters_;
 };
@@ -76,9 +80,24 @@ class Connection {
   // accept): permanent errors.
   absl::StatusOr<Rows> Execute(const char* sql, absl::Span<const std::string> parameters,
                                std::stop_token stop);
-  // Several statements in one transaction.
+  // Several statements, which are one transaction unless they begin or end one. Returns the rows
+  // of the last one. Errors as above; a transaction that is open then can only be rolled back.
+  absl::StatusOr<Rows> Query(const std::string& sql, std::stop_token stop);
   absl::Status ExecuteAll(const char* sql, std::stop_token stop);
+  // Several statements, of which the last is COPY ... FROM STDIN, and its data. Errors as above;
+  // Unavailable too if no byte moves for 60 s. A stop closes the connection, so that nothing of the
+  // transaction remains.
+  absl::Status CopyIn(const std::string& sql, std::string_view data, std::stop_token stop);
+  // Commits; after a stop it still waits for the outcome, for 10 s. Unavailable and Cancelled: the
+  // outcome is unknown. Other errors: the transaction was rolled back.
+  absl::Status Commit(const std::stop_token& stop);
+  // Rolls back the transaction that is open, if any; takes at most 5 s. Keeps error().
+  void Rollback();
 
+  // Of the last call that failed. Without a state: the server said nothing.
+  const ServerError& error() const { return error_; }
+
+  bool is_connected() const { return connection_ != nullptr; }
   const std::string& name() const { return address_.name(); }
 
  private:
@@ -86,14 +105,24 @@ class Connection {
     void operator()(pg_conn* connection) const;
   };
   absl::Status Connect(const std::stop_token& stop);
-  absl::StatusOr<Rows> Receive(const std::stop_token& stop);
-  absl::Status WaitForResponse(const std::stop_token& stop);
+  absl::Status Begin(const std::stop_token& stop);
+  absl::Status ReadError(const pg_result* result, bool& reconnect);
+  // How long to wait for a server while no byte moves, and after a stop.
+  struct Patience {
+    absl::Duration idle = absl::Seconds(60);
+    absl::Duration after_stop = absl::ZeroDuration();
+  };
+  absl::StatusOr<Rows> Receive(const std::stop_token& stop, Patience patience);
+  // Waits until everything is sent and, if `response`, a result can be read. Unavailable if the
+  // patience ends.
+  absl::Status Await(bool response, Patience patience, const std::stop_token& stop);
   absl::Status StopWaiting();
   absl::Status Lost(std::string_view why);
   std::string Redacted(std::string message) const;
 
   const Address address_;
   std::unique_ptr<pg_conn, Finish> connection_;  // null: not connected
+  ServerError error_;
 };
 
 }  // namespace millrace::postgres

@@ -1,6 +1,6 @@
 // The kinds of records.
-#ifndef MILLRACE_RECORDS_RECORD_TYPE_H_
-#define MILLRACE_RECORDS_RECORD_TYPE_H_
+#ifndef MILLRACE_BASE_RECORD_TYPE_H_
+#define MILLRACE_BASE_RECORD_TYPE_H_
 
 #include <string_view>
 
@@ -28,4 +28,4 @@ constexpr std::string_view PluralOf(RecordType type) {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_RECORDS_RECORD_TYPE_H_
+#endif  // MILLRACE_BASE_RECORD_TYPE_H_

@@ -1,7 +1,7 @@
 // What a destination demands of a record beyond being one. Mapping applies the rules while it makes
 // the record, so no record is parsed twice for them.
-#ifndef MILLRACE_RECORDS_RECORD_RULES_H_
-#define MILLRACE_RECORDS_RECORD_RULES_H_
+#ifndef MILLRACE_BASE_RECORD_RULES_H_
+#define MILLRACE_BASE_RECORD_RULES_H_
 
 #include <cstddef>
 
@@ -38,4 +38,4 @@ struct RecordRules {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_RECORDS_RECORD_RULES_H_
+#endif  // MILLRACE_BASE_RECORD_RULES_H_

@@ -1,0 +1,96 @@
+#include "connectors/mixpanel/mixpanel_destination.h"
+
+#include <utility>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace millrace::mixpanel {
+namespace {
+
+// Profile updates carry the token; for events, see Credentials::Authorization().
+std::string ProjectName(const Credentials& credentials, RecordType type) {
+  const auto hash = [](const std::string& text) { return ToHex(HashBytes(text)).substr(0, 12); };
+  if (type != RecordType::kEvent) return StrCat("token-", hash(credentials.token));
+  if (credentials.has_service_account()) {
+    return StrCat("account-", hash(credentials.service_account_user));
+  }
+  if (!credentials.api_secret.empty()) return StrCat("secret-", hash(credentials.api_secret));
+  return StrCat("token-", hash(credentials.token));
+}
+
+}  // namespace
+
+std::string LedgerName(const DestinationOptions& options, RecordType type) {
+  const std::string project =
+      options.project_id.empty() ? ProjectName(options.credentials, type) : options.project_id;
+  return StrCat("mixpanel:", options.endpoints.ingestion, ":", project, ":", PluralOf(type));
+}
+
+MixpanelDestination::MixpanelDestination(DestinationOptions options)
+    : options_(std::move(options)),
+      label_(options_.project_id.empty() ? "mixpanel" : StrCat("mixpanel:", options_.project_id)),
+      rate_limiter_(options_.events_per_second, options_.bytes_per_second, Clock::Real()) {
+  for (const RecordType type : kAllRecordTypes) {
+    ImportTarget& target = targets_[static_cast<size_t>(type)];
+    target.endpoints = options_.endpoints;
+    target.credentials = options_.credentials;
+    target.project_id = options_.project_id;
+    target.type = type;
+    target.batch_events = options_.batch_events;
+    target.batch_bytes = options_.batch_bytes;
+    target.bytes_limit = options_.batch_bytes;
+    target.gzip = options_.gzip;
+    target.adapts_compression = options_.adapt_compression && options_.events_per_second == 0 &&
+                                options_.bytes_per_second == 0;
+    target.rate_limiter = &rate_limiter_;
+    target.stop_grace = options_.stop_grace;
+    target.traffic = &traffic_;
+  }
+}
+
+std::string MixpanelDestination::LedgerName(RecordType type) const {
+  return mixpanel::LedgerName(options_, type);
+}
+
+absl::Status MixpanelDestination::CheckConfig(RecordType type) const {
+  if (!options_.credentials.empty()) return CheckTarget(targets_[static_cast<size_t>(type)]);
+  return absl::InvalidArgumentError(
+      "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
+      "--project-id, or give --credentials-file FILE");
+}
+
+std::unique_ptr<Sink> MixpanelDestination::NewSink(RecordType type) {
+  return NewMixpanelSink(targets_[static_cast<size_t>(type)], NewCurlHttpClient());
+}
+
+// An empty import asks Mixpanel about the credentials and stores nothing.
+std::vector<AccessCheck> MixpanelDestination::Check(std::stop_token stop) {
+  std::vector<AccessCheck> checks;
+  AccessCheck& credentials = checks.emplace_back();
+  credentials.what = StrCat("credentials for ", options_.endpoints.ingestion);
+  credentials.status = CheckConfig(RecordType::kEvent);
+  if (!credentials.status.ok()) {
+    credentials.remedy = "set MIXPANEL_TOKEN to the project token (Project settings, Access keys)";
+    return checks;
+  }
+  AccessCheck& import = checks.emplace_back();
+  import.what = StrCat("import events as ", options_.credentials.Describe(options_.project_id));
+  import.status =
+      CheckImport(targets_[static_cast<size_t>(RecordType::kEvent)], *NewCurlHttpClient(), stop);
+  if (!import.status.ok()) {
+    import.remedy =
+        "check the region and the project id; a service account needs the role Owner or Admin";
+  }
+  return checks;
+}
+
+absl::Status MixpanelDestination::Create(std::stop_token /*stop*/) { return absl::OkStatus(); }
+
+absl::Status MixpanelDestination::Drop(std::stop_token /*stop*/) {
+  return absl::InvalidArgumentError(
+      "mixpanel: events cannot be dropped from here; delete the project's data in its settings");
+}
+
+}  // namespace millrace::mixpanel

@@ -1,0 +1,144 @@
+#include "connectors/postgres/postgres_destination.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/postgres/access_checks.h"
+#include "connectors/postgres/postgres_cursor.h"
+#include "connectors/postgres/postgres_sink.h"
+#include "connectors/postgres/sql_text.h"
+#include "connectors/postgres/table_spec.h"
+#include "connectors/postgres/target_table.h"
+#include "connectors/postgres/write_errors.h"
+
+namespace millrace {
+namespace {
+
+using postgres::Connection;
+using postgres::PostgresCursor;
+using postgres::TableName;
+using postgres::TableSpec;
+using postgres::TargetTable;
+
+// What Create() made for one type of record.
+struct Target {
+  std::unique_ptr<TargetTable> table;
+  std::unique_ptr<PostgresCursor> cursor;
+};
+
+class PostgresDestination final : public Destination {
+ public:
+  PostgresDestination(TableSpec spec, std::map<RecordType, Target> targets, Clock& clock)
+      : spec_(std::move(spec)), targets_(std::move(targets)), clock_(clock) {}
+
+  const std::string& label() const override { return spec_.address.name(); }
+
+  std::string LedgerName(RecordType type) const override {
+    const auto table = spec_.tables.find(type);
+    return StrCat(
+        label(), "/",
+        table == spec_.tables.end() ? StrCat("public.", PluralOf(type)) : table->second.Text());
+  }
+
+  // Each write has a connection, and the server a process for it. Larger batches than the default
+  // gain nothing, fewer writes leave the server idle while the client encodes.
+  void AdaptOptions(RunOptions& options) const override {
+    options.initial_writes = 2;
+    options.max_writes = 8;
+  }
+
+  absl::Status CheckConfig(RecordType type) const override {
+    if (targets_.contains(type)) return absl::OkStatus();
+    return absl::InvalidArgumentError(StrCat("the destination ", label(), " names no table for ",
+                                             PluralOf(type), ": add ", PluralOf(type), "=TABLE"));
+  }
+
+  std::unique_ptr<Sink> NewSink(RecordType type) override {
+    const auto target = targets_.find(type);
+    if (target == targets_.end()) return nullptr;
+    return postgres::NewPostgresSink({.address = spec_.address,
+                                      .table = *target->second.table,
+                                      .cursor = *target->second.cursor,
+                                      .traffic = traffic_,
+                                      .clock = clock_});
+  }
+
+  DeliveryCursor* cursor(RecordType type) override {
+    const auto target = targets_.find(type);
+    return target == targets_.end() ? nullptr : target->second.cursor.get();
+  }
+
+  std::vector<AccessCheck> Check(std::stop_token stop) override {
+    Connection connection(spec_.address);
+    std::vector<AccessCheck> checks = postgres::CheckServer(connection, stop);
+    if (!checks.front().status.ok()) return checks;
+    for (const auto& [type, target] : targets_) {
+      for (AccessCheck& check : postgres::CheckTable(connection, *target.table, stop)) {
+        checks.push_back(std::move(check));
+      }
+    }
+    return checks;
+  }
+
+  absl::Status Create(std::stop_token stop) override {
+    Connection connection(spec_.address);
+    for (const auto& [type, target] : targets_) {
+      const absl::Status made = target.table->Create(connection, stop);
+      RETURN_IF_ERROR(postgres::Explain(made, connection.error(), target.table->name()));
+      RETURN_IF_ERROR(target.table->CheckColumns(connection, stop));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Drop(std::stop_token stop) override {
+    Connection connection(spec_.address);
+    for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(target.table->Drop(connection, LedgerName(type), stop));
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> DropNames() const override {
+    std::vector<std::string> names;
+    for (const auto& [type, target] : targets_) {
+      names.push_back(StrCat(label(), ": table ", target.table->name().Text()));
+    }
+    for (const auto& [type, target] : targets_) {
+      names.push_back(StrCat(label(), ": the rows of ", target.table->name().Text(), " in ",
+                             target.table->name().schema, ".millrace_writers and ",
+                             target.table->name().schema,
+                             ".millrace_delivered, and these tables once they are empty"));
+    }
+    return names;
+  }
+
+ private:
+  const TableSpec spec_;
+  const std::map<RecordType, Target> targets_;
+  Clock& clock_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Destination>> OpenPostgresDestination(std::string_view uri,
+                                                                     Clock& clock) {
+  ASSIGN_OR_RETURN(TableSpec spec, TableSpec::Parse(uri));
+  std::map<RecordType, Target> targets;
+  for (const auto& [type, name] : spec.tables) {
+    ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec.extra_columns));
+    Target& target = targets[type];
+    target.table = std::make_unique<TargetTable>(spec, std::move(form));
+    target.cursor = std::make_unique<PostgresCursor>(
+        spec.address, target.table->cursor_tables(),
+        [table = target.table.get()](Connection& connection, const std::stop_token& stop) {
+          return table->Prepare(connection, stop);
+        });
+  }
+  return std::make_unique<PostgresDestination>(std::move(spec), std::move(targets), clock);
+}
+
+}  // namespace millrace

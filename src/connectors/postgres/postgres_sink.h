@@ -1,0 +1,33 @@
+// Copies batches into a table; with spans, exactly once.
+#ifndef MILLRACE_CONNECTORS_POSTGRES_POSTGRES_SINK_H_
+#define MILLRACE_CONNECTORS_POSTGRES_POSTGRES_SINK_H_
+
+#include <memory>
+
+#include "base/clock.h"
+#include "connectors/postgres/connection.h"
+#include "connectors/postgres/postgres_cursor.h"
+#include "connectors/postgres/target_table.h"
+#include "pipeline/destination.h"
+#include "pipeline/sink.h"
+
+namespace millrace::postgres {
+
+// What the sinks of one table share; all of it outlives them.
+struct SinkParts {
+  const Address& address;
+  TargetTable& table;
+  PostgresCursor& cursor;
+  Traffic& traffic;
+  Clock& clock;
+};
+
+// Has a connection of its own. A write is one transaction: it copies the rows, then records in the
+// cursor's tables what they settle, and commits. It is made again without them if the server
+// refuses rows or a span is fenced. If the answer to COMMIT is lost, the next write of the same
+// batch finds out what happened.
+std::unique_ptr<Sink> NewPostgresSink(const SinkParts& parts);
+
+}  // namespace millrace::postgres
+
+#endif  // MILLRACE_CONNECTORS_POSTGRES_POSTGRES_SINK_H_

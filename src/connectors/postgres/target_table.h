@@ -1,0 +1,85 @@
+// One table that records are copied into: what it needs to be, and making it so.
+#ifndef MILLRACE_CONNECTORS_POSTGRES_TARGET_TABLE_H_
+#define MILLRACE_CONNECTORS_POSTGRES_TARGET_TABLE_H_
+
+#include <cstdint>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "connectors/postgres/connection.h"
+#include "connectors/postgres/cursor_tables.h"
+#include "connectors/postgres/table_spec.h"
+#include "records/table_form.h"
+
+namespace millrace::postgres {
+
+// Thread-safe.
+class TargetTable {
+ public:
+  // `form`: with its extra columns.
+  TargetTable(const TableSpec& spec, TableForm form);
+
+  const TableName& name() const { return name_; }
+  Form form() const { return spec_form_; }
+  const TableForm& table_form() const { return table_form_; }
+  bool partitioned() const { return partitioned_; }
+  const CursorTables& cursor_tables() const { return cursor_tables_; }
+
+  // COPY of all columns FROM STDIN.
+  const std::string& copy_sql() const { return copy_sql_; }
+
+  // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing, and
+  // nothing else. PermissionDenied: the role may not.
+  absl::Status Create(Connection& connection, const std::stop_token& stop);
+
+  // Drops the table and its partitions, deletes the rows of `destination` from the cursor's tables,
+  // and drops those if they are empty then; all or nothing. What does not exist is no error.
+  absl::Status Drop(Connection& connection, const std::string& destination,
+                    const std::stop_token& stop);
+
+  // What has to be true of a table that exists. FailedPrecondition, with the statement that makes
+  // it so: a column is missing, of another type, or NOT NULL and not one that is filled.
+  absl::Status CheckColumns(Connection& connection, const std::stop_token& stop);
+
+  // Create(), CheckColumns() and, if the spec says so, ALTER TABLE for missing extra columns; once,
+  // until it has succeeded.
+  absl::Status Prepare(Connection& connection, const std::stop_token& stop);
+
+  // Makes missing partitions for these days since 1970-01-01; outliers go to the default one.
+  absl::Status AddPartitions(Connection& connection, absl::Span<const int32_t> days, absl::Time now,
+                             const std::stop_token& stop);
+
+ private:
+  struct ColumnSql {
+    std::string name;
+    ColumnType type;
+    bool required;  // NOT NULL
+    bool extra;
+  };
+  std::vector<ColumnSql> Columns() const;
+  std::string CreateTableSql() const;
+  absl::Status MakeReady(Connection& connection, const std::stop_token& stop);
+  absl::Status AddColumns(Connection& connection, const std::stop_token& stop);
+
+  const TableName name_;
+  const Form spec_form_;
+  const TableForm table_form_;
+  const bool partitioned_;
+  const bool add_columns_;
+  const CursorTables cursor_tables_;
+  const std::string copy_sql_;
+  absl::Mutex preparing_;
+  bool prepared_ ABSL_GUARDED_BY(preparing_) = false;
+  std::set<int32_t> days_ ABSL_GUARDED_BY(preparing_);  // that need no partition made
+};
+
+}  // namespace millrace::postgres
+
+#endif  // MILLRACE_CONNECTORS_POSTGRES_TARGET_TABLE_H_

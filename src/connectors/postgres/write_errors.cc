@@ -1,0 +1,59 @@
+#include "connectors/postgres/write_errors.h"
+
+#include "base/strings.h"
+
+namespace millrace::postgres {
+namespace {
+
+std::string Advice(std::string_view state, const TableName& table) {
+  if (state == "42P01") {
+    return StrCat(". Was a table dropped or renamed? `millrace destinations create` makes ",
+                  table.Text(), "; add --force to send again what was in it");
+  }
+  if (state == "42703") {
+    return StrCat(". Was a column of ", table.Text(), " dropped or renamed? `millrace ",
+                  "destinations check` lists what it needs");
+  }
+  if (state == "42501") {
+    return StrCat(". GRANT USAGE ON SCHEMA and INSERT ON ", table.Quoted(),
+                  " to the role; `millrace destinations check` prints the statements");
+  }
+  if (state == "25006") {
+    return ": it is a standby or default_transaction_read_only is on. Name the primary, or several "
+           "hosts with target_session_attrs=read-write";
+  }
+  if (state == "53100") return ". Its disk is full: make room; nothing is lost meanwhile";
+  if (state == "53300") {
+    return ". It has no free connection: raise max_connections or use fewer concurrent writes";
+  }
+  if (state == "55P03") {
+    return ". Another session has locked the table or the object for more than 30 s";
+  }
+  if (state == "57014") return ". The statement took longer than its limit";
+  return "";
+}
+
+}  // namespace
+
+absl::Status Explain(const absl::Status& why, const ServerError& error, const TableName& table) {
+  const std::string advice = Advice(error.state, table);
+  if (why.ok() || advice.empty()) return why;
+  return absl::Status(why.code(), StrCat(why.message(), advice));
+}
+
+WriteResult FailedWrite(const absl::Status& why, const ServerError& error, const TableName& table) {
+  const absl::Status explained = Explain(why, error, table);
+  const bool passes = absl::IsUnavailable(why) || absl::IsCancelled(why) || absl::IsAborted(why) ||
+                      absl::IsResourceExhausted(why);
+  if (!passes) return WriteResult::Stop(explained);
+  return WriteResult::Retry(explained, absl::ZeroDuration(), IsOverloaded(error.state));
+}
+
+RefusedRow RefusalOf(const ServerError& error) {
+  RefusedRow refused;
+  refused.field = error.column.empty() ? error.constraint : error.column;
+  refused.message = StrCat(error.message, " (SQLSTATE ", error.state, ")");
+  return refused;
+}
+
+}  // namespace millrace::postgres

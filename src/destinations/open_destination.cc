@@ -1,0 +1,84 @@
+#include "destinations/open_destination.h"
+
+#include <utility>
+
+#include "base/redact.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "base/uri_query.h"
+#include "connectors/postgres/postgres_destination.h"
+#include "destinations/null_destination.h"
+
+namespace millrace {
+namespace {
+
+using Opened = absl::StatusOr<std::unique_ptr<Destination>>;
+
+Opened OpenMixpanel(std::string_view uri, const DestinationSetup& setup) {
+  ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
+  ASSIGN_OR_RETURN(mixpanel::DestinationOptions options, setup.mixpanel());
+  if (auto id = query.Take("project_id")) options.project_id = *std::move(id);
+  if (const auto file = query.Take("credentials_file")) {
+    ASSIGN_OR_RETURN(options.credentials, mixpanel::LoadCredentials(*file, setup.environment));
+  }
+  if (const auto name = query.Take("region")) {
+    ASSIGN_OR_RETURN(const mixpanel::Region region, mixpanel::ParseRegion(*name));
+    options.endpoints = mixpanel::Endpoints::ForRegion(region);
+  }
+  if (const auto url = query.Take("url")) {
+    ASSIGN_OR_RETURN(options.endpoints, mixpanel::Endpoints::ForUrl(*url));
+  }
+  RETURN_IF_ERROR(query.CheckAllTaken("project_id, credentials_file, region and url"));
+  return std::make_unique<mixpanel::MixpanelDestination>(std::move(options));
+}
+
+Opened OpenNull(std::string_view uri, const DestinationSetup& /*setup*/) {
+  ASSIGN_OR_RETURN(const UriQuery query, UriQuery::Parse(uri));
+  RETURN_IF_ERROR(query.CheckAllTaken("none"));
+  return std::make_unique<NullDestination>();
+}
+
+Opened OpenPostgres(std::string_view uri, const DestinationSetup& /*setup*/) {
+  return OpenPostgresDestination(uri, Clock::Real());
+}
+
+// A kind of destination: the beginning of its URIs, how people write one (empty: another spelling
+// of the one before), and what opens it.
+struct Kind {
+  std::string_view scheme;
+  std::string_view form;
+  Opened (*open)(std::string_view uri, const DestinationSetup& setup);
+};
+
+constexpr Kind kKinds[] = {
+    {"mixpanel", "mixpanel", OpenMixpanel},
+    {"null", "null:", OpenNull},
+    {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
+    {"postgresql", "", OpenPostgres},
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view uri,
+                                                             const DestinationSetup& setup) {
+  const std::string_view scheme = uri.substr(0, uri.find_first_of(":?"));
+  for (const Kind& kind : kKinds) {
+    if (kind.scheme != scheme) continue;
+    Opened opened = kind.open(uri, setup);
+    if (opened.ok()) return opened;
+    return Annotate(opened.status(), StrCat("destination ", kind.scheme));
+  }
+  return absl::InvalidArgumentError(StrCat("unknown destination ", RedactSecrets(uri),
+                                           ": it should be ", DestinationForms(),
+                                           ", or a name in the file of --destinations"));
+}
+
+std::string DestinationForms() {
+  std::string forms;
+  for (const Kind& kind : kKinds) {
+    if (!kind.form.empty()) StrAppend(&forms, forms.empty() ? "" : ", ", kind.form);
+  }
+  return forms;
+}
+
+}  // namespace millrace

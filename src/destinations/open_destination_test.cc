@@ -1,0 +1,70 @@
+#include "destinations/open_destination.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/strings.h"
+
+namespace millrace {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class OpenDestinationTest : public testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<Destination>> Open(std::string_view uri) {
+    return OpenDestination(uri, setup_);
+  }
+  std::string Error(std::string_view uri) {
+    const auto opened = Open(uri);
+    EXPECT_TRUE(absl::IsInvalidArgument(opened.status())) << uri;
+    return std::string(ToStd(opened.status().message()));
+  }
+
+  bool asked_ = false;
+  const DestinationSetup setup_{
+      .environment = [](std::string_view) { return std::nullopt; },
+      .mixpanel = [this]() -> absl::StatusOr<mixpanel::DestinationOptions> {
+        asked_ = true;
+        mixpanel::DestinationOptions options{.project_id = "1"};
+        options.endpoints.ingestion = "https://flags";
+        options.credentials.token = "t";
+        return options;
+      }};
+};
+
+TEST_F(OpenDestinationTest, MixpanelIsWhatTheFlagsSay) {
+  const auto opened = Open("mixpanel");
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->LedgerName(RecordType::kEvent), "mixpanel:https://flags:1:events");
+  EXPECT_EQ((*opened)->label(), "mixpanel:1");
+  EXPECT_TRUE((*opened)->CheckConfig(RecordType::kUser).ok());
+}
+
+TEST_F(OpenDestinationTest, OptionsReplaceTheFlags) {
+  const auto opened = Open("mixpanel:?project_id=2&region=eu");
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->LedgerName(RecordType::kGroup),
+            "mixpanel:https://api-eu.mixpanel.com:2:groups");
+}
+
+TEST_F(OpenDestinationTest, OtherDestinationsNeedNoMixpanel) {
+  ASSERT_TRUE(Open("null:").ok());
+  EXPECT_FALSE(asked_);
+}
+
+TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
+  EXPECT_THAT(Error("mixpanell"),
+              AllOf(HasSubstr("unknown destination mixpanell"),
+                    HasSubstr("mixpanel, null:, postgres://"), HasSubstr("--destinations")));
+  EXPECT_THAT(Error("postgres://user:hidden@host/db"),
+              AllOf(HasSubstr("destination postgres: "), Not(HasSubstr("hidden"))));
+  EXPECT_THAT(Error(""), HasSubstr("unknown destination"));
+  EXPECT_THAT(Error("mixpanel:?projekt=1"), HasSubstr("unknown option \"projekt\""));
+  EXPECT_THAT(Error("ftp://u:hidden@host/"), Not(HasSubstr("hidden")));
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,54 @@
+// What the value types of a database can hold. What does not fit is refused, never changed
+// (docs/formats/records.md, "Values").
+#ifndef MILLRACE_RECORDS_DIALECT_H_
+#define MILLRACE_RECORDS_DIALECT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "records/table_form.h"
+#include "records/table_reader.h"
+
+namespace millrace {
+
+struct Dialect {
+  std::string_view name;  // "PostgreSQL"
+  // Whether text and JSON strings may contain U+0000.
+  bool takes_nul = false;
+  size_t max_text_bytes = 0;
+  size_t max_json_bytes = 0;
+  // The range of times, in microseconds since 1970, both inclusive.
+  int64_t min_time = 0;
+  int64_t max_time = 0;
+};
+
+// text, bigint, double precision, boolean, timestamptz and jsonb of PostgreSQL 12 and later.
+inline constexpr Dialect kPostgresDialect{
+    .name = "PostgreSQL",
+    .takes_nul = false,
+    .max_text_bytes = (size_t{1} << 30) - 5,  // a field, less its header
+    .max_json_bytes = (size_t{1} << 28) - 1,  // an object or a string in a jsonb value
+    .min_time = -210'866'803'200'000'000,     // 4714-11-24 BC
+    .max_time = INT64_MAX,                    // beyond it: up to 294276-12-31
+};
+
+// Why a row cannot be stored.
+struct Misfit {
+  std::string_view code;  // "nul_in_text", "value_too_large", "time_out_of_range"
+  std::string field;      // the column
+  std::string message;
+};
+
+// The first cell that does not fit; nullopt if the row does.
+std::optional<Misfit> FindMisfit(const Dialect& dialect, const TableForm& form, TableRow row);
+
+// The same for one JSON value: a raw or flat record, in a column called `field`.
+std::optional<Misfit> FindJsonMisfit(const Dialect& dialect, std::string_view field,
+                                     std::string_view json);
+
+}  // namespace millrace
+
+#endif  // MILLRACE_RECORDS_DIALECT_H_
