@@ -10,20 +10,41 @@
 
 namespace millrace {
 
-std::optional<ChunkReader::Taken> ChunkReader::Take() {
+// False if `taken` fills the room; else reduces it.
+bool ChunkReader::Reduce(Room& room, const Taken& taken) {
+  const uint64_t rows = taken.chunk->rows;
+  const size_t bytes = taken.memory();
+  if (room.chunks <= 1 || room.rows <= rows || room.bytes <= bytes) return false;
+  --room.chunks;
+  room.rows -= rows;
+  room.bytes -= bytes;
+  return true;
+}
+
+std::deque<ChunkReader::Taken> ChunkReader::Take(Room room, absl::Duration linger) {
+  std::deque<Taken> taken;
   {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(this, &ChunkReader::TurnIsFree));
     if (!ahead_.empty()) {
-      Taken taken = std::move(ahead_.front());
+      taken.push_back(std::move(ahead_.front()));
       ahead_.pop_front();
       return taken;
     }
-    if (ended_) return std::nullopt;
+    if (ended_) return taken;
     reading_ = true;
   }
-  std::optional<Taken> taken = ReadInTurn(/*may_wait=*/true);
+  std::optional<Taken> first = ReadInTurn(/*may_wait=*/true);
   absl::MutexLock lock(&mutex_);
+  if (first.has_value()) {
+    taken.push_back(*std::move(first));
+    if (linger > absl::ZeroDuration() && Reduce(room, taken.back())) {
+      for (Taken& more : AskAside(room, /*may_wait=*/true, linger)) {
+        taken.push_back(std::move(more));
+      }
+      return taken;
+    }
+  }
   reading_ = false;
   return taken;
 }
@@ -34,16 +55,22 @@ std::deque<ChunkReader::Taken> ChunkReader::TakeMore(const Room& room, absl::Dur
   absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(this, &ChunkReader::TurnIsFreeOrIdle), wait);
   if (reading_) return {};
-  if (ahead_.empty()) {
-    if (ended_ || closed_ || !context_.parts.source.Ready()) return {};
-    reading_ = asked_ = true;
-    room_ = room;
-    if (!aside_.joinable()) aside_ = std::thread([this] { RunReadAside(); });
-    const auto answered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !asked_; };
-    mutex_.AwaitWithTimeout(absl::Condition(&answered), until - clock.Elapsed());
-    given_up_ = asked_;
-    reading_ = asked_;
-  }
+  if (!ahead_.empty()) return std::exchange(ahead_, {});
+  if (ended_ || closed_ || !context_.parts.source.Ready()) return {};
+  reading_ = true;
+  return AskAside(room, /*may_wait=*/false, until - clock.Elapsed());
+}
+
+std::deque<ChunkReader::Taken> ChunkReader::AskAside(const Room& room, bool may_wait,
+                                                     absl::Duration wait) {
+  asked_ = true;
+  may_wait_ = may_wait;
+  room_ = room;
+  if (!aside_.joinable()) aside_ = std::thread([this] { RunReadAside(); });
+  const auto answered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !asked_; };
+  mutex_.AwaitWithTimeout(absl::Condition(&answered), wait);
+  given_up_ = asked_;
+  reading_ = asked_;
   return std::exchange(ahead_, {});
 }
 
@@ -64,17 +91,16 @@ void ChunkReader::RunReadAside() {
 
 void ChunkReader::ReadIntoRoom() {
   for (;;) {
-    std::optional<Taken> taken = ReadInTurn(/*may_wait=*/false);
+    bool may_wait;
+    {
+      absl::MutexLock lock(&mutex_);
+      may_wait = may_wait_;
+    }
+    std::optional<Taken> taken = ReadInTurn(may_wait);
     if (!taken.has_value()) return;
-    const uint64_t rows = taken->chunk->rows;
-    const size_t bytes = taken->memory();
     absl::MutexLock lock(&mutex_);
     ahead_.push_back(*std::move(taken));
-    const bool is_full = room_.chunks <= 1 || room_.rows <= rows || room_.bytes <= bytes;
-    if (is_full || given_up_ || closed_) return;
-    --room_.chunks;
-    room_.rows -= rows;
-    room_.bytes -= bytes;
+    if (!Reduce(room_, ahead_.back()) || given_up_ || closed_) return;
   }
 }
 

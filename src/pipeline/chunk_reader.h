@@ -35,14 +35,16 @@ class ChunkReader {
 
     size_t memory() const { return chunk->payload == nullptr ? 0 : chunk->payload->memory(); }
   };
-  // The next chunk; always nullopt once the source has ended or the run is stopping.
-  std::optional<Taken> Take();
   // How much may be added to a batch before it is sent.
   struct Room {
     size_t chunks = 0;
     uint64_t rows = 0;
     size_t bytes = 0;
   };
+  // The next chunk; always none once the source has ended or the run is stopping. If it does not
+  // fill `room`, waits up to `linger` for more input, and returns the chunks up to the first one
+  // that does.
+  std::deque<Taken> Take(Room room, absl::Duration linger);
   // The next chunks, up to the first one that fills `room`, for a worker that has something to
   // send. Never waits for input to arrive, and waits at most `wait` in total for anything else
   // (claims, slow stores). The next call of Take() returns a chunk that was read too late.
@@ -66,6 +68,10 @@ class ChunkReader {
     return !reading_ || waiting_;
   }
   bool IsAskedOrClosed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return asked_ || closed_; }
+  static bool Reduce(Room& room, const Taken& taken);
+  // Called by the thread whose turn it is; the turn ends with the answer.
+  std::deque<Taken> AskAside(const Room& room, bool may_wait, absl::Duration wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunReadAside();
   void ReadIntoRoom();
   // These are called by the thread whose turn it is.
@@ -90,6 +96,7 @@ class ChunkReader {
 
   // Reads by aside_, for the worker that has the turn until it has the chunks or stops waiting.
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;
+  bool may_wait_ ABSL_GUARDED_BY(mutex_) = false;  // for input to arrive
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
   Room room_ ABSL_GUARDED_BY(mutex_);
   std::deque<Taken> ahead_ ABSL_GUARDED_BY(mutex_);

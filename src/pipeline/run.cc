@@ -10,16 +10,15 @@
 #include <vector>
 
 #include "base/log.h"
-#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "pipeline/batch_writer.h"
 #include "pipeline/chunk_reader.h"
 #include "pipeline/concurrency_limiter.h"
 #include "pipeline/epoch_committer.h"
 #include "pipeline/ledger_recorder.h"
 #include "pipeline/run_context.h"
 #include "pipeline/taken_chunks.h"
-#include "pipeline/whole_refusals.h"
 #include "pipeline/write_batch.h"
 
 namespace millrace {
@@ -49,8 +48,8 @@ class Delivery {
         write_batch_bytes_(std::min(options.write_batch_bytes, MemoryShare(options) / 8)),
         limiter_(std::min(options.initial_writes, MaxWrites(parts, options)),
                  MaxWrites(parts, options), options.max_bytes, options.sharing_runs),
-        retrier_(options.retry, parts.clock),
         recorder_(context_),
+        writer_(context_, recorder_, limiter_),
         committer_(parts.staging == nullptr
                        ? nullptr
                        : std::make_unique<EpochCommitter>(context_, recorder_)),
@@ -72,9 +71,6 @@ class Delivery {
   bool IsSmall(const WriteBatch& write_batch) const;
   ChunkReader::Room RoomIn(const WriteBatch& write_batch) const;
   absl::Status Deliver(WriteBatch& write_batch, Sink& sink);
-  absl::Status Write(WriteBatch& write_batch, Sink& sink);
-  absl::Status Account(const WriteResult& result, const std::vector<BatchSpan>& spans,
-                       WriteBatch& write_batch);
   void Complete(WriteBatch::Part& part);
   absl::Status KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part);
   RunReport Report();
@@ -84,9 +80,8 @@ class Delivery {
   const uint64_t retries_before_;
   const size_t write_batch_bytes_;
   ConcurrencyLimiter limiter_;
-  Retrier retrier_;
-  WholeRefusals refusals_;
   LedgerRecorder recorder_;
+  BatchWriter writer_;
   const std::unique_ptr<EpochCommitter> committer_;  // of a staged destination, else null
   ChunkReader reader_;
 };
@@ -127,24 +122,19 @@ void Delivery::Work(Transform& transform, Sink& sink) {
 // Takes one chunk, from `rest` first, and delivers it and the small ones that are joined with it.
 absl::Status Delivery::Carry(WriteBatch& write_batch, TakenChunks& rest, Transform& transform,
                              Sink& sink, ConcurrencyLimiter::Permit& permit) {
-  if (rest.empty()) {
-    // The source may wait for batches that other workers have not written yet.
-    permit.SetAwaitsInput(true);
-    std::optional<ChunkReader::Taken> taken = reader_.Take();
-    permit.SetAwaitsInput(false);
-    if (!taken.has_value()) {
-      limiter_.Close();
-      return absl::OkStatus();
-    }
-    rest.Add(*std::move(taken));
-    permit.AwaitTurn();
-    if (WorkStop().stop_requested()) return absl::OkStatus();
-  }
-  if (committer_ != nullptr) {
-    permit.SetAwaitsInput(true);
+  // The source may wait for batches that other workers have not written yet, and so may a commit.
+  permit.SetAwaitsInput(true);
+  if (rest.empty()) rest.Add(reader_.Take(RoomIn(write_batch), context_.options.linger));
+  if (!rest.empty() && committer_ != nullptr) {
     committer_->epochs().AwaitTurn(rest.first_ticket().epoch);
-    permit.SetAwaitsInput(false);
   }
+  permit.SetAwaitsInput(false);
+  if (rest.empty()) {
+    limiter_.Close();
+    return absl::OkStatus();
+  }
+  permit.AwaitTurn();
+  if (WorkStop().stop_requested()) return absl::OkStatus();
   if (!BeginNext(write_batch, rest, transform)) return absl::OkStatus();
   for (;;) {
     RETURN_IF_ERROR(Fill(write_batch, rest, transform, permit));
@@ -207,7 +197,9 @@ ChunkReader::Room Delivery::RoomIn(const WriteBatch& write_batch) const {
 }
 
 absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
-  if (!write_batch.batch().empty()) RETURN_IF_ERROR(Write(write_batch, sink));
+  if (!write_batch.batch().empty()) {
+    RETURN_IF_ERROR(writer_.Write(write_batch, sink, WorkStop()));
+  }
   for (WriteBatch::Part& part : write_batch.parts()) {
     if (part.ticket.object->lost()) continue;
     RETURN_IF_ERROR(KeepRejected(write_batch, part));
@@ -222,49 +214,6 @@ void Delivery::Complete(WriteBatch::Part& part) {
   } else {
     recorder_.Complete(part.ticket, part.counts);
   }
-}
-
-// Returns once the outcome of every row is known, or with the reason why the run must end.
-absl::Status Delivery::Write(WriteBatch& write_batch, Sink& sink) {
-  const Batch& batch = write_batch.batch();
-  // A sink without a cursor needs none, and one whose run does not ask for its cursor must not use
-  // it: nothing was claimed.
-  std::vector<BatchSpan> spans;
-  if (context_.parts.cursor != nullptr || committer_ != nullptr) spans = write_batch.Spans();
-  RunProgress& progress = context_.progress;
-  const std::stop_token stop = WorkStop();
-  for (RetryLoop tries(retrier_);;) {
-    const absl::Duration begun = context_.parts.clock.Elapsed();
-    ++progress.writes;
-    ++progress.writes_in_flight;
-    const WriteResult result = sink.Write(batch, spans, stop);
-    --progress.writes_in_flight;
-    if (!result.refused_whole() && committer_ == nullptr) write_batch.NoteSent();
-    if (result.durable() || result.throttled()) {
-      limiter_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
-    }
-    if (result.durable() || result.refused_whole()) {
-      tries.Succeeded();
-      return Account(result, spans, write_batch);
-    }
-    if (!result.retryable()) return result.status();
-    RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop));
-    ++progress.retries;
-  }
-}
-
-absl::Status Delivery::Account(const WriteResult& result, const std::vector<BatchSpan>& spans,
-                               WriteBatch& write_batch) {
-  for (const size_t fenced : result.fenced()) {
-    if (fenced >= spans.size()) return absl::InternalError("the sink fenced an unknown span");
-    for (const WriteBatch::Part& part : write_batch.parts()) {
-      if (&part.ticket.object->key() != spans[fenced].object) continue;
-      recorder_.Lose(part.ticket.object, "another writer took over the object at the destination");
-    }
-  }
-  ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,
-                   refusals_.Judge(result, write_batch.batch().rows()));
-  return write_batch.Refuse(refused);
 }
 
 absl::Status Delivery::KeepRejected(const WriteBatch& write_batch, const WriteBatch::Part& part) {

@@ -39,6 +39,9 @@ struct RunOptions {
   size_t join_bytes = 512 << 10;
   // How long a small batch waits for the next chunk; not at all if the source has none ready.
   absl::Duration max_delay = absl::Seconds(1);
+  // How long it waits for input although the source has none ready. Its rows count before they are
+  // transformed. For destinations that take few large writes better than many small ones.
+  absl::Duration linger = absl::ZeroDuration();
   // A batch is written when it reaches this size, even if its chunk is not complete; at most an
   // eighth of `max_bytes`. A row is never split.
   size_t write_batch_bytes = 4 << 20;

@@ -34,7 +34,6 @@ absl::StatusOr<bool> IsMade(const absl::Status& commit) {
 absl::Status FirestoreIntents::Repeat(const Try& attempt, const std::stop_token& stop) {
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
-  absl::Status last = absl::UnavailableError("others change the documents of the commit too often");
   bool unavailable = false;
   for (int tries = 0; tries < firestore::kMaxTries; ++tries) {
     const absl::StatusOr<bool> made = attempt(**client);
@@ -46,7 +45,7 @@ absl::Status FirestoreIntents::Repeat(const Try& attempt, const std::stop_token&
     RETURN_IF_ERROR(made.status());
     RETURN_IF_ERROR(firestore::BackOff(clock_, tries, stop));
   }
-  return last;
+  return absl::UnavailableError("others change the documents of the commit too often");
 }
 
 absl::StatusOr<FirestoreIntents::Rows> FirestoreIntents::ReadRows(FirestoreClient& client,

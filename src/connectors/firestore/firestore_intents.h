@@ -41,16 +41,18 @@ class FirestoreIntents : public Intents {
   // One try; false: a document has changed meanwhile, so try again.
   using Try = std::function<absl::StatusOr<bool>(firestore::FirestoreClient& client)>;
 
+  // Tries up to kMaxTries times, and after one error Unavailable, which may hide that the commit
+  // was made.
   absl::Status Repeat(const Try& attempt, const std::stop_token& stop);
   absl::StatusOr<Rows> ReadRows(firestore::FirestoreClient& client, const Intent& intent,
                                 const std::stop_token& stop);
-  // The writes that `edit` the rows that `intent` covers, after which its spans have the rows'
-  // revisions.
+  // Writes of the rows that `intent` covers, as `edit` changes them, with new revisions, which it
+  // sets in the spans.
   std::vector<std::string> EditRows(Intent& intent, Rows rows, const std::string& change_id,
                                     const Edit& edit);
   absl::StatusOr<bool> TryAnnounce(firestore::FirestoreClient& client, Intent& intent,
                                    absl::Duration lease, const std::stop_token& stop);
-  // Ends the intent by the change `kind`, which edits the rows that it covers.
+  // Removes the intent and edits the rows that it covers. `kind` is that of ChangeId().
   absl::Status End(const char* kind, Intent& intent, const Edit& edit, const std::stop_token& stop);
   absl::StatusOr<bool> TryEnd(firestore::FirestoreClient& client, const std::string& change_id,
                               Intent& intent, const Edit& edit, const std::stop_token& stop);
