@@ -1,4 +1,4 @@
-// The cost of the forms: records of about 300 bytes to table rows and flat rows, beside only
+// The cost of the forms: records of about 400 bytes to table rows and flat rows, beside only
 // parsing them.
 #include <benchmark/benchmark.h>
 
@@ -27,8 +27,8 @@ void Member(ByteBuffer& out, std::string_view name, std::string_view text) {
   AppendJsonString(out, text);
 }
 
-// Generated events as mapping makes them. `shapes`: every so many events have an own sequence of
-// keys, as events of different names do.
+// Generated events as mapping makes them. With more than one of `shapes`, so many different keys
+// occur in one place, as in events of different names.
 Batch MakeRecords(uint64_t shapes) {
   const EventModel model(1, kRows, kBeginMicros, kEndMicros);
   Batch batch;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json_writer.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "formats/value.h"
 #include "records/form.h"
@@ -45,7 +46,7 @@ class FlatWriter::Impl {
   }
 
   absl::StatusOr<size_t> Append(std::string_view record, ByteBuffer& out) {
-    if (absl::Status status = planner_.Parse(record); !status.ok()) return status;
+    RETURN_IF_ERROR(planner_.Parse(record));
     const size_t begin = out.size();
     const size_t count = planner_.rows();
     for (size_t i = 0; i < count; ++i) {
@@ -86,7 +87,7 @@ class FlatWriter::Impl {
       filled |= uint64_t{1} << step.column;
     }
     if (!operation_written) AppendOperation(row.operation, out);
-    if (absl::Status status = planner_.CheckRequired(filled); !status.ok()) return status;
+    RETURN_IF_ERROR(planner_.CheckRequired(filled));
     out.data()[begin] = '{';  // in place of the first comma: required columns are there
     out.Append("}\n");
     return absl::OkStatus();

@@ -145,6 +145,39 @@ TEST_P(FormGoldenTest, Cases) {
   }
 }
 
+RecordType TypeOf(std::string_view record) {
+  if (record.starts_with("{\"event\"")) return RecordType::kEvent;
+  return record.starts_with("{\"$group_key\"") ? RecordType::kGroup : RecordType::kUser;
+}
+
+// The lines "record ...", "table ..." and "flat ..." of the documentation.
+TEST(FormDocsTest, ExamplesAreTrue) {
+  std::ifstream file(std::filesystem::path(MILLRACE_SOURCE_DIR) / "docs/formats/records.md");
+  std::string record, table, flat;
+  int examples = 0;
+  const auto check = [&] {
+    if (record.empty()) return;
+    EXPECT_EQ(TableOf(TypeOf(record), record, ""), table);
+    EXPECT_EQ(FlatOf(TypeOf(record), record), flat);
+    record.clear();
+    table.clear();
+    flat.clear();
+    ++examples;
+  };
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("record {")) {
+      check();
+      record = line.substr(7);
+    } else if (line.starts_with("table  ")) {
+      table += line.substr(7) + "\n";
+    } else if (line.starts_with("flat   ")) {
+      flat += line.substr(7) + "\n";
+    }
+  }
+  check();
+  EXPECT_EQ(examples, 8);
+}
+
 INSTANTIATE_TEST_SUITE_P(Files, FormGoldenTest,
                          testing::Values("events", "users", "groups", "columns"),
                          [](const auto& info) { return info.param; });

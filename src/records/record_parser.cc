@@ -29,6 +29,7 @@ absl::Status RecordParser::Parse(std::string_view record) {
   payloads_.clear();
   opened_ = 0;
   too_many_ = false;
+  if (readers_.size() > kKeptReaders) readers_.resize(kKeptReaders);
   if (record.find_first_not_of(kWhitespace) == std::string_view::npos) {
     return absl::InvalidArgumentError("not a record: the line is blank");
   }

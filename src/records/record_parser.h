@@ -36,6 +36,7 @@ class RecordParser {
 
  private:
   static constexpr size_t kMaxOperations = 64;
+  static constexpr size_t kKeptReaders = 4;  // each remembers sequences of keys
 
   MemberReader* Open(std::string_view raw_name);
   absl::Status FindPayloads();

@@ -1,12 +1,16 @@
 #include "records/row_planner.h"
 
+#include <utility>
+
 #include "base/strings.h"
 #include "records/standard_columns.h"
 
 namespace millrace {
 namespace {
 
+// When there are more, all are forgotten.
 constexpr size_t kMaxPlans = 512;
+constexpr size_t kMaxPlanBytes = 4 << 20;
 
 // SDKs send these with $delete, which needs no value.
 bool SaysNothing(std::string_view operation, const Value& value) {
@@ -39,17 +43,22 @@ PlannedRow RowPlanner::Row(size_t i) {
   const RowShape* const payload = row.payload == nullptr ? nullptr : &row.payload->shape();
   const PlanKey key(members.shape().id, payload == nullptr ? 0 : payload->id, field);
   if (last_ == nullptr || key != last_key_) {
-    if (plans_.size() >= kMaxPlans && !plans_.contains(key)) plans_.clear();
-    std::unique_ptr<const RowPlan>& plan = plans_[key];
-    if (plan == nullptr) {
-      plan = std::make_unique<const RowPlan>(
-          CompileRowPlan(type_, form_, extra_, {members.shape(), payload, field}));
-    }
-    last_ = plan.get();
+    last_ = FindPlan(key, {members.shape(), payload, field});
     last_key_ = key;
   }
   row.plan = last_;
   return row;
+}
+
+const RowPlan* RowPlanner::FindPlan(const PlanKey& key, const RowShapes& shapes) {
+  if (const auto found = plans_.find(key); found != plans_.end()) return found->second.get();
+  if (plans_.size() >= kMaxPlans || plan_bytes_ >= kMaxPlanBytes) {
+    plans_.clear();
+    plan_bytes_ = 0;
+  }
+  auto plan = std::make_unique<const RowPlan>(CompileRowPlan(type_, form_, extra_, shapes));
+  plan_bytes_ += plan->fragment_bytes + plan->steps.size() * sizeof(RowPlan::Step);
+  return (plans_[key] = std::move(plan)).get();
 }
 
 bool RowPlanner::Applies(const PlannedRow& row, RowPlan::Condition condition, const Value& value) {

@@ -55,6 +55,7 @@ class RowPlanner {
   // The shapes of the record and the payload (0: none), and the payload's field.
   using PlanKey = std::tuple<uint64_t, uint64_t, size_t>;
 
+  const RowPlan* FindPlan(const PlanKey& key, const RowShapes& shapes);
   static bool Applies(const PlannedRow& row, RowPlan::Condition condition, const Value& value);
 
   const RecordType type_;
@@ -62,6 +63,7 @@ class RowPlanner {
   const absl::Span<const Column> extra_;
   RecordParser parser_;
   absl::flat_hash_map<PlanKey, std::unique_ptr<const RowPlan>> plans_;
+  size_t plan_bytes_ = 0;
   PlanKey last_key_{};
   const RowPlan* last_ = nullptr;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "records/standard_columns.h"
 
@@ -67,14 +68,13 @@ absl::StatusOr<TableForm> TableForm::Make(RecordType type, std::vector<std::stri
   absl::flat_hash_set<std::string> names;
   for (const Column& column : form.columns_) names.insert(column.name);
   for (const std::string& spec : extra_columns) {
-    absl::StatusOr<Column> column = ParseColumn(spec);
-    if (!column.ok()) return column.status();
-    if (!names.insert(column->name).second) {
+    ASSIGN_OR_RETURN(Column column, ParseColumn(spec));
+    if (!names.insert(column.name).second) {
       return absl::InvalidArgumentError(StrCat("column \"", spec, "\": the table of ",
                                                PluralOf(type), " already has a column \"",
-                                               column->name, "\""));
+                                               column.name, "\""));
     }
-    form.columns_.push_back(*std::move(column));
+    form.columns_.push_back(std::move(column));
   }
   return form;
 }

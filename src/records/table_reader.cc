@@ -6,6 +6,7 @@
 
 #include "base/byte_buffer.h"
 #include "base/json_writer.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "formats/json_text.h"
 #include "formats/value.h"
@@ -50,16 +51,14 @@ class TableReader::Impl {
 
   absl::Status Read(std::string_view record, absl::Time insert_time, std::vector<TableRow>& rows) {
     rows.clear();
-    if (absl::Status status = planner_.Parse(record); !status.ok()) return status;
+    RETURN_IF_ERROR(planner_.Parse(record));
     const size_t count = planner_.rows();
     while (buffers_.size() < count) buffers_.push_back(std::make_unique<RowBuffers>());
     const int64_t micros = absl::ToUnixMicros(insert_time);
     for (size_t i = 0; i < count; ++i) {
       buffers_[i]->cells.assign(form_.columns().size(), Cell());
       SetInteger(buffers_[i]->cells[insert_time_], micros);
-      if (absl::Status status = Fill(planner_.Row(i), record.size(), *buffers_[i]); !status.ok()) {
-        return status;
-      }
+      RETURN_IF_ERROR(Fill(planner_.Row(i), record.size(), *buffers_[i]));
     }
     for (size_t i = 0; i < count; ++i) rows.push_back(buffers_[i]->cells);
     return absl::OkStatus();
