@@ -326,6 +326,28 @@ TEST_F(PostgresFaultsTest, AStopEndsAWriteThatWaits) {
   EXPECT_EQ(Rows(), 2);
 }
 
+// Of the transaction, whatever the role has: a server that confirms commits early would lose rows
+// that the ledger has passed.
+TEST_F(PostgresFaultsTest, TransactionsHaveLimitsAndAreDurable) {
+  Claim(writer_);
+  MustWrite({Event(0)});
+  schema_.Run(
+      "CREATE TABLE $.seen (name text, setting text); CREATE FUNCTION $.look() RETURNS trigger "
+      "LANGUAGE plpgsql AS 'BEGIN INSERT INTO $.seen SELECT name, current_setting(name) FROM "
+      "unnest(array[''lock_timeout'', ''idle_in_transaction_session_timeout'', "
+      "''statement_timeout'', ''synchronous_commit'']) AS name; RETURN NULL; END'; "
+      "CREATE TRIGGER look AFTER INSERT ON $.events FOR EACH STATEMENT EXECUTE FUNCTION $.look()");
+  const char* seen = "SELECT string_agg(setting, ' ' ORDER BY name) FROM $.seen";
+  Open("table=events", ServerUri() + "&options=-csynchronous_commit%3Doff");
+  MustWrite({Event(1)}, 1);
+  EXPECT_EQ(schema_.Text(seen), "1min 30s 5min on");
+  schema_.Run("TRUNCATE $.seen");
+  Open("table=events",
+       ServerUri() + "&options=-csynchronous_commit%3Dlocal%20-cstatement_timeout%3D1h");
+  MustWrite({Event(2)}, 2);
+  EXPECT_EQ(schema_.Text(seen), "1min 30s 1h local") << "other settings are kept";
+}
+
 // A disk of 1 MB, in memory, that belongs to the server; `mounted` is false if this process may not
 // mount one.
 class SmallDisk {

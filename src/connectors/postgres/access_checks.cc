@@ -99,14 +99,16 @@ std::vector<AccessCheck> CheckTable(Connection& connection, TargetTable& table,
           StrCat("GRANT USAGE ON SCHEMA ", schema, " TO ", role), stop));
   if (!checks.back().status.ok()) return checks;
   const std::string quoted = name.Quoted();
-  if (Exists(connection, quoted, stop)) {
-    absl::Status fits = table.CheckColumns(connection, stop);
-    checks.push_back({StrCat("columns of ", name.Text()), fits,
-                      fits.ok() ? "" : "the statement in the message"});
+  const auto problems = table.Problems(connection, stop);
+  if (problems.ok()) {
+    checks.push_back(Passed(StrCat("table ", name.Text())));
+    for (const TableProblem& problem : *problems) {
+      checks.push_back({StrCat("columns of ", name.Text()),
+                        absl::FailedPreconditionError(problem.message), problem.remedy});
+    }
     CheckPrivileges(connection, quoted, {"INSERT"}, role, stop, checks);
   } else {
-    checks.push_back(
-        {StrCat("table ", name.Text()), absl::NotFoundError("it does not exist"), kCreate});
+    checks.push_back({StrCat("table ", name.Text()), problems.status(), kCreate});
   }
   for (const std::string& cursor :
        {table.cursor_tables().writers(), table.cursor_tables().delivered()}) {

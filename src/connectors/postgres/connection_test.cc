@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 namespace millrace::postgres {
@@ -28,11 +29,24 @@ TEST(AddressTest, NamesTheServerAndHidesWhoAsks) {
            {"postgres://u:hu?sh@h/d", "postgres://h:5432/d"},
            {"host=h port=1234 dbname=d user=u password=hush", "postgres://h:1234/d"},
            {"postgres://h1:1,h2:2/d", "postgres://h1,h2:1,2/d"},
+           {"postgres:///d?hostaddr=192.0.2.1&service=mine", "postgres://192.0.2.1:5432/d"},
+           {"postgres://?service=mine", "postgres://mine:5432/mine"},
            {"postgres:///d?host=/tmp/sock&user=me@corp", "postgres:///tmp/sock:5432/d"}}) {
     const absl::StatusOr<Address> address = Address::Parse(text);
     ASSERT_TRUE(address.ok()) << text << ": " << address.status();
     EXPECT_EQ(address->name(), name);
   }
+}
+
+TEST(AddressTest, WhatIsMissingIsLibpqsDefault) {
+  setenv("PGHOST", "elsewhere", 1);
+  setenv("PGPORT", "6543", 1);
+  setenv("PGDATABASE", "usual", 1);
+  EXPECT_EQ(Address::Parse("postgres://")->name(), "postgres://elsewhere:6543/usual");
+  EXPECT_EQ(Address::Parse("postgres://h:1/d")->name(), "postgres://h:1/d");
+  for (const char* name : {"PGHOST", "PGPORT", "PGDATABASE"}) unsetenv(name);
+  EXPECT_EQ(Address::Parse("postgres://")->name(), "postgres://local:5432/");
+  EXPECT_FALSE(Address::Parse("postgres://")->has_database());
 }
 
 // libpq would take "hu" for the port and "sh@h" for the database, and messages would name both.

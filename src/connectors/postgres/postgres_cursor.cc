@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/postgres/write_errors.h"
 #include "pipeline/shared_ledger.h"
 
 namespace millrace::postgres {
@@ -24,9 +25,8 @@ RowRanges ReadRanges(const Rows& rows) {
 
 }  // namespace
 
-PostgresCursor::PostgresCursor(const Address& address, const CursorTables& tables, Prepare prepare)
-    : tables_(tables),
-      prepare_(std::move(prepare)),
+PostgresCursor::PostgresCursor(const Address& address, TargetTable& table)
+    : table_(table),
       connections_(kMaxConnections, [address] { return std::make_unique<Connection>(address); }) {}
 
 absl::Status PostgresCursor::Transact(const Change& change, const std::stop_token& stop) {
@@ -34,13 +34,14 @@ absl::Status PostgresCursor::Transact(const Change& change, const std::stop_toke
   if (!connection) return StopRequested();
   absl::Status status;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    status = prepare_(**connection, stop);
+    status = table_.Prepare(**connection, stop);
     if (status.ok()) status = (*connection)->Query(kBegin, stop).status();
     if (status.ok()) status = change(**connection);
     if (status.ok()) status = (*connection)->Commit(stop);
     (*connection)->Rollback();
     const bool was_lost = absl::IsUnavailable(status) && WasClosed((*connection)->error().state);
-    if (!was_lost) break;
+    if (was_lost) continue;
+    return Explain(status, (*connection)->error(), table_.name());
   }
   return status;
 }
@@ -49,11 +50,11 @@ absl::Status PostgresCursor::Transact(const Change& change, const std::stop_toke
 // merge puts back meanwhile is not seen and stays.
 absl::Status PostgresCursor::MergeRanges(Connection& connection, uint64_t object,
                                          const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const Rows taken, connection.Query(tables_.TakeRangesSql(object), stop));
+  ASSIGN_OR_RETURN(const Rows taken, connection.Query(tables().TakeRangesSql(object), stop));
   const RowRanges ranges = ReadRanges(taken);
   if (ranges.empty()) return absl::OkStatus();
   const std::vector<std::pair<uint64_t, uint64_t>> merged(ranges.begin(), ranges.end());
-  return connection.Query(tables_.PutRangesSql(object, merged), stop).status();
+  return connection.Query(tables().PutRangesSql(object, merged), stop).status();
 }
 
 absl::StatusOr<RowRanges> PostgresCursor::Claim(const LedgerKey& object, const std::string& writer,
@@ -61,9 +62,9 @@ absl::StatusOr<RowRanges> PostgresCursor::Claim(const LedgerKey& object, const s
   RETURN_IF_ERROR(CheckIsUtf8(object, "PostgreSQL"));
   RowRanges ranges;
   const auto claim = [&](Connection& connection) -> absl::Status {
-    ASSIGN_OR_RETURN(const Rows claimed, connection.Query(tables_.ClaimSql(object, writer), stop));
+    ASSIGN_OR_RETURN(const Rows claimed, connection.Query(tables().ClaimSql(object, writer), stop));
     const uint64_t number = claimed.Number(0, 0);
-    ASSIGN_OR_RETURN(const Rows rows, connection.Query(tables_.RangesSql(number), stop));
+    ASSIGN_OR_RETURN(const Rows rows, connection.Query(tables().RangesSql(number), stop));
     ranges = ReadRanges(rows);
     if (ranges.size() == rows.size()) return absl::OkStatus();
     return MergeRanges(connection, number, stop);
@@ -75,10 +76,10 @@ absl::StatusOr<RowRanges> PostgresCursor::Claim(const LedgerKey& object, const s
 absl::Status PostgresCursor::Forget(const LedgerKey& object, std::stop_token stop) {
   RETURN_IF_ERROR(CheckIsUtf8(object, "PostgreSQL"));
   const auto forget = [&](Connection& connection) -> absl::Status {
-    ASSIGN_OR_RETURN(const Rows numbers, connection.Query(tables_.ForgetSql(object), stop));
+    ASSIGN_OR_RETURN(const Rows numbers, connection.Query(tables().ForgetSql(object), stop));
     for (size_t row = 0; row < numbers.size(); ++row) {
       RETURN_IF_ERROR(
-          connection.Query(tables_.TakeRangesSql(numbers.Number(row, 0)), stop).status());
+          connection.Query(tables().TakeRangesSql(numbers.Number(row, 0)), stop).status());
     }
     return absl::OkStatus();
   };

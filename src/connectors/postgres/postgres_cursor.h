@@ -13,6 +13,7 @@
 #include "base/pool.h"
 #include "connectors/postgres/connection.h"
 #include "connectors/postgres/cursor_tables.h"
+#include "connectors/postgres/target_table.h"
 #include "pipeline/delivery_cursor.h"
 
 namespace millrace::postgres {
@@ -20,19 +21,17 @@ namespace millrace::postgres {
 // Thread-safe.
 class PostgresCursor final : public DeliveryCursor {
  public:
-  using Prepare = std::function<absl::Status(Connection&, std::stop_token)>;
-
   // A sink adds a range with each write; so often those of an object are merged.
   static constexpr uint64_t kMergeEvery = 128;
 
-  // `prepare` makes missing tables.
-  PostgresCursor(const Address& address, const CursorTables& tables, Prepare prepare);
+  // The cursor of `table`, which outlives this object.
+  PostgresCursor(const Address& address, TargetTable& table);
 
   absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
                                   std::stop_token stop) override;
   absl::Status Forget(const LedgerKey& object, std::stop_token stop) override;
 
-  const CursorTables& tables() const { return tables_; }
+  const CursorTables& tables() const { return table_.cursor_tables(); }
 
   // A sink has recorded a range of the object with this number. True if it should call Merge().
   bool CountRange(uint64_t object);
@@ -45,8 +44,7 @@ class PostgresCursor final : public DeliveryCursor {
   absl::Status Transact(const Change& change, const std::stop_token& stop);
   absl::Status MergeRanges(Connection& connection, uint64_t object, const std::stop_token& stop);
 
-  const CursorTables tables_;
-  const Prepare prepare_;
+  TargetTable& table_;
   Pool<Connection> connections_;
   absl::Mutex mutex_;
   absl::flat_hash_map<uint64_t, uint64_t> recorded_ ABSL_GUARDED_BY(mutex_);  // since the merge

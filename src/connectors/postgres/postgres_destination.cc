@@ -10,10 +10,8 @@
 #include "connectors/postgres/access_checks.h"
 #include "connectors/postgres/postgres_cursor.h"
 #include "connectors/postgres/postgres_sink.h"
-#include "connectors/postgres/sql_text.h"
 #include "connectors/postgres/table_spec.h"
 #include "connectors/postgres/target_table.h"
-#include "connectors/postgres/write_errors.h"
 
 namespace millrace {
 namespace {
@@ -44,12 +42,9 @@ class PostgresDestination final : public Destination {
         table == spec_.tables.end() ? StrCat("public.", PluralOf(type)) : table->second.Text());
   }
 
-  // Each write has a connection, and the server a process for it. Larger batches than the default
-  // gain nothing, fewer writes leave the server idle while the client encodes.
-  void AdaptOptions(RunOptions& options) const override {
-    options.initial_writes = 2;
-    options.max_writes = 8;
-  }
+  // Each write has a connection, and the server a process for it. With fewer, the server idles
+  // while the client encodes and the disk syncs; larger batches than the default gain nothing.
+  void AdaptOptions(RunOptions& options) const override { options.max_writes = 8; }
 
   absl::Status CheckConfig(RecordType type) const override {
     if (targets_.contains(type)) return absl::OkStatus();
@@ -87,9 +82,7 @@ class PostgresDestination final : public Destination {
   absl::Status Create(std::stop_token stop) override {
     Connection connection(spec_.address);
     for (const auto& [type, target] : targets_) {
-      const absl::Status made = target.table->Create(connection, stop);
-      RETURN_IF_ERROR(postgres::Explain(made, connection.error(), target.table->name()));
-      RETURN_IF_ERROR(target.table->CheckColumns(connection, stop));
+      RETURN_IF_ERROR(target.table->MakeReady(connection, stop));
     }
     return absl::OkStatus();
   }
@@ -132,11 +125,7 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenPostgresDestination(std::string
     ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec.extra_columns));
     Target& target = targets[type];
     target.table = std::make_unique<TargetTable>(spec, std::move(form));
-    target.cursor = std::make_unique<PostgresCursor>(
-        spec.address, target.table->cursor_tables(),
-        [table = target.table.get()](Connection& connection, const std::stop_token& stop) {
-          return table->Prepare(connection, stop);
-        });
+    target.cursor = std::make_unique<PostgresCursor>(spec.address, *target.table);
   }
   return std::make_unique<PostgresDestination>(std::move(spec), std::move(targets), clock);
 }

@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "connectors/postgres/connection.h"
 #include "connectors/postgres/cursor_tables.h"
+#include "connectors/postgres/table_columns.h"
 #include "connectors/postgres/table_spec.h"
 #include "records/table_form.h"
 
@@ -27,7 +28,7 @@ class TargetTable {
   TargetTable(const TableSpec& spec, TableForm form);
 
   const TableName& name() const { return name_; }
-  Form form() const { return spec_form_; }
+  Form form() const { return form_; }
   const TableForm& table_form() const { return table_form_; }
   bool partitioned() const { return partitioned_; }
   const CursorTables& cursor_tables() const { return cursor_tables_; }
@@ -35,21 +36,19 @@ class TargetTable {
   // COPY of all columns FROM STDIN.
   const std::string& copy_sql() const { return copy_sql_; }
 
-  // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing, and
-  // nothing else. PermissionDenied: the role may not.
-  absl::Status Create(Connection& connection, const std::stop_token& stop);
-
   // Drops the table and its partitions, deletes the rows of `destination` from the cursor's tables,
   // and drops those if they are empty then; all or nothing. What does not exist is no error.
   absl::Status Drop(Connection& connection, const std::string& destination,
                     const std::stop_token& stop);
 
-  // What has to be true of a table that exists. FailedPrecondition, with the statement that makes
-  // it so: a column is missing, of another type, or NOT NULL and not one that is filled.
-  absl::Status CheckColumns(Connection& connection, const std::stop_token& stop);
+  // What is wrong with the table that exists.
+  absl::StatusOr<std::vector<TableProblem>> Problems(Connection& connection,
+                                                     const std::stop_token& stop);
 
-  // Create(), CheckColumns() and, if the spec says so, ALTER TABLE for missing extra columns; once,
-  // until it has succeeded.
+  // Create(), then ALTER TABLE for missing extra columns if the spec says so. FailedPrecondition,
+  // with the remedy: the table has a problem.
+  absl::Status MakeReady(Connection& connection, const std::stop_token& stop);
+  // The same, once it has succeeded never again.
   absl::Status Prepare(Connection& connection, const std::stop_token& stop);
 
   // Makes missing partitions for these days since 1970-01-01; outliers go to the default one.
@@ -57,22 +56,17 @@ class TargetTable {
                              const std::stop_token& stop);
 
  private:
-  struct ColumnSql {
-    std::string name;
-    ColumnType type;
-    bool required;  // NOT NULL
-    bool extra;
-  };
-  std::vector<ColumnSql> Columns() const;
   std::string CreateTableSql() const;
-  absl::Status MakeReady(Connection& connection, const std::stop_token& stop);
+  // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing.
+  absl::Status Create(Connection& connection, const std::stop_token& stop);
   absl::Status AddColumns(Connection& connection, const std::stop_token& stop);
 
   const TableName name_;
-  const Form spec_form_;
+  const Form form_;
   const TableForm table_form_;
   const bool partitioned_;
   const bool add_columns_;
+  const std::vector<TableColumn> columns_;
   const CursorTables cursor_tables_;
   const std::string copy_sql_;
   absl::Mutex preparing_;
