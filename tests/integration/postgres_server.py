@@ -40,12 +40,19 @@ class PostgresServer:
         self._run("initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
         options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off",
                    "max_connections=200", *settings]
-        command = [f"{programs()}/postgres", "-D", str(data)]
+        self.command = [f"{programs()}/postgres", "-D", str(data)]
         for option in options:
-            command += ["-c", option]
-        with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, **self.user)
-        self.uri = f"postgres://tester@/postgres?host={self.folder}"
+            self.command += ["-c", option]
+        self.uri = self.uri_of("tester")
+        self.start()
+
+    def uri_of(self, user, database="postgres", host=None):
+        return f"postgres://{user}@/{database}?host={host or self.folder}"
+
+    def start(self):
+        """Again, after shut_down()."""
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, **self.user)
         self._wait()
 
     def _run(self, program, *arguments):
@@ -59,19 +66,25 @@ class PostgresServer:
                 raise RuntimeError("PostgreSQL does not start: " + (self.folder / "log").read_text()[-2000:])
             time.sleep(0.05)
 
-    def query(self, sql):
+    def query(self, sql, database="postgres"):
         """The rows of a statement, as lists of texts."""
-        out = subprocess.run([f"{programs()}/psql", "-XAt", "-F", "\t", "-c", sql, self.uri], check=True,
-                             capture_output=True, text=True).stdout
-        return [line.split("\t") for line in out.splitlines()]
+        done = subprocess.run([f"{programs()}/psql", "-XAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql,
+                               self.uri_of("tester", database)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{sql}: {done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
 
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)  # a fast shutdown
+    def shut_down(self, how=signal.SIGINT):
+        """By default fast, that is, sessions are ended; SIGQUIT: as if it crashed."""
+        self.process.send_signal(how)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def stop(self):
+        self.shut_down()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -1,0 +1,150 @@
+"""Shared by tests of imports into PostgreSQL: a server, generated events, and an oracle that reads their files
+with DuckDB and compares them with the rows of the table in SQL."""
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+
+import duck
+import postgres_server
+from harness import FAST_RETRY, MillraceTest
+
+UNAVAILABLE = "PostgreSQL or DuckDB is not installed" if None in (postgres_server.programs(), duck.duckdb) else ""
+PATIENCE = 120  # seconds that anything may take on a busy machine
+
+PROPERTIES = {"session_id": "BIGINT", "country": "VARCHAR", "city": "VARCHAR", "os": "VARCHAR",
+              "app_version": "VARCHAR", "page_url": "VARCHAR", "amount": "DOUBLE", "is_new": "BOOLEAN",
+              "comment": "VARCHAR"}
+COLUMNS = {"event_name": "VARCHAR", "business_ts": "VARCHAR", "user_id": "VARCHAR", "device_id": "VARCHAR",
+           "insert_id": "VARCHAR"} | PROPERTIES
+COMPARED = "event, event_time, distinct_id, user_id, device_id, insert_id, properties"
+
+
+class PostgresEventsTest(MillraceTest):
+    """With a server of its own, on which `tester` may do everything."""
+
+    def setUp(self):
+        super().setUp()
+        self.seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
+        self.randomness = random.Random(self.seed)
+        self.server = postgres_server.PostgresServer("max_wal_size=4GB")
+        self.addCleanup(self.server.stop)
+        self.to = self.server.uri
+
+    def events(self, rows, *args):
+        """A folder of generated events, whose config fills distinct_id too."""
+        folder = self.generate(rows, *args, seed=self.seed)
+        config = json.loads((folder / "sources.json").read_text())
+        config[0]["field_mappings"].insert(0, {"source_field": "user_id", "mixpanel_field": "distinct_id",
+                                               "type": "string"})
+        (folder / "sources.json").write_text(json.dumps(config))
+        return folder
+
+    def command(self, folder, *more):
+        return ["import", folder, "--config", folder / "sources.json", "--to", self.to, *FAST_RETRY, *more]
+
+    def load(self, folder, *more, expect=0, **options):
+        """The report of an import, which adds up."""
+        report = self.run_json(*self.command(folder, *more), expect=expect, **options)
+        self.assert_adds_up(report)
+        return report
+
+    def finish(self, process, expect):
+        """The report of an import that was started with --json, and what it wrote to stderr."""
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.fail(f"the import does not end: {process.communicate()[1][-3000:]}")
+        self.assertEqual(process.returncode, expect, f"{out}\n{err[-3000:]}")
+        report = json.loads(out)
+        self.assert_adds_up(report)
+        return report, err
+
+    def count(self, table="events"):
+        if self.server.query(f"SELECT to_regclass('{table}') IS NULL") == [["t"]]:
+            return 0
+        return int(self.server.query(f"SELECT count(*) FROM {table}")[0][0])
+
+    def wait_for_rows(self, count, *processes):
+        """Until about so many rows are in the table; one of the processes must be running until then."""
+        # Much cheaper than to count them.
+        progress = "SELECT coalesce(sum(end_row - first_row), 0) FROM millrace_delivered"
+        deadline = time.monotonic() + PATIENCE
+        while int(self.server.query(progress)[0][0]) < count:
+            self.assertTrue(any(process.poll() is None for process in processes), "the import ended too early")
+            self.assertLess(time.monotonic(), deadline, "the rows do not come")
+
+    def slow_down(self, seconds, table="events"):
+        """Makes each COPY take so long, so that tests can act in the middle of an import."""
+        self.server.query(f"CREATE OR REPLACE FUNCTION wait_a_bit() RETURNS trigger LANGUAGE plpgsql AS "
+                          f"$$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$; "
+                          f"CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON {table} EXECUTE FUNCTION wait_a_bit()")
+
+    def create(self):
+        code, out, err = self.run_program("destinations", "create", self.to)
+        self.assertEqual(code, 0, out + err)
+
+    def expect(self, folder):
+        """Reads the files of `folder` into the table `expected`."""
+        db = duck.connect()
+        files = [str(path) for path in folder.rglob("*.parquet")]
+        if files:
+            db.execute(f"CREATE VIEW source AS SELECT * FROM read_parquet({files})")
+        else:
+            files = [str(path) for path in folder.rglob("*.ndjson.gz")]
+            db.execute(f"CREATE VIEW source AS SELECT * FROM read_json({files}, format='newline_delimited', "
+                       f"columns={COLUMNS})")
+        properties = ", ".join(f"{name} := {name}" for name in PROPERTIES)
+        path = self.folder / "expected.csv"
+        db.execute(f"""COPY (SELECT event_name, business_ts::TIMESTAMPTZ, user_id::VARCHAR, device_id::VARCHAR,
+                                    insert_id::VARCHAR, to_json(struct_pack({properties})) FROM source)
+                       TO '{path}' (FORMAT csv, HEADER false)""")
+        self.server.query("DROP TABLE IF EXISTS expected, arriving; "
+                          "CREATE UNLOGGED TABLE arriving (event text, event_time timestamptz, user_id text, "
+                          "device_id text, insert_id text, properties jsonb)")
+        self.server.query(f"\\copy arriving FROM '{path}' csv")
+        # Times are kept in milliseconds; a property that is null is none.
+        self.server.query("CREATE UNLOGGED TABLE expected AS SELECT event, date_trunc('milliseconds', event_time) AS "
+                          "event_time, user_id AS distinct_id, user_id, device_id, insert_id, "
+                          "jsonb_strip_nulls(properties) AS properties FROM arriving; DROP TABLE arriving")
+        path.unlink()
+
+    def assert_rows(self, folder, times=1, where="true", table="events"):
+        """`table` has each event of `folder` for which `where` holds, `times` times, and nothing else."""
+        self.expect(folder)
+        expected = f"SELECT {COMPARED} FROM expected, generate_series(1, {times}) WHERE {where}"
+        actual = f"SELECT {COMPARED} FROM {table}"
+        # Of two multisets of one size, neither has more than the other if one has not.
+        [[wanted, found, invented]] = self.server.query(
+            f"SET work_mem = '256MB'; SELECT (SELECT count(*) FROM ({expected}) e), (SELECT count(*) FROM {table}), "
+            f"(SELECT count(*) FROM ({actual} EXCEPT ALL {expected}) i)")[-1:]
+        self.assertGreater(int(wanted), 0)
+        if (found, invented) != (wanted, "0"):
+            lost = self.server.query(f"{expected} EXCEPT ALL {actual} LIMIT 3")
+            more = self.server.query(f"{actual} EXCEPT ALL {expected} LIMIT 3")
+            self.fail(f"{wanted} rows expected, {found} found, {invented} of them wrong, such as {more}; lost: {lost}")
+
+
+class Reader(threading.Thread):
+    """Reads what a process writes to stderr as it comes; wait_for() ends once a text is in it."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.process = process
+        self.text = ""
+        self.changed = threading.Condition()
+        self.start()
+
+    def run(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.text += line
+                self.changed.notify_all()
+
+    def wait_for(self, part):
+        with self.changed:
+            if not self.changed.wait_for(lambda: part in self.text, PATIENCE):
+                raise AssertionError(f"{part!r} is not in {self.text[-3000:]}")
