@@ -161,7 +161,7 @@ Command DlqReplayCommand() {
   return {
       .name = "dlq replay",
       .group = "Check and repair",
-      .summary = "send rejected records again, mapped with the current config",
+      .summary = "send rejected records again, mapped by the current config",
       .about =
           "Maps the source row of each record again and sends it with the ids that its import "
           "would "

@@ -16,6 +16,7 @@
 #include "io/temp_folder.h"
 #include "mapping/sources_config.h"
 #include "pipeline/testing/memory_ledger.h"
+#include "pipeline/testing/plain_destination.h"
 #include "plan/plan.h"
 
 namespace millrace {
@@ -73,7 +74,9 @@ TEST_P(InitRealFilesTest, GuessesAConfigThatRejectsNothing) {
 
   auto sources = SourcesConfig::Parse(result->config.json, "sources.json");
   ASSERT_TRUE(sources.ok()) << sources.status();
-  PlanRequest request{.sample_rows = 0, .sample_objects = 0};
+  PlainDestination destination;
+  destination.record_rules = RecordRules::Mixpanel();
+  PlanRequest request{.destination = &destination, .sample_rows = 0, .sample_objects = 0};
   request.import.inputs = {path};
   request.import.sources = *std::move(sources);
   MemoryLedger ledger(Clock::Real());
