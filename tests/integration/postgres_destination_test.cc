@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -213,7 +215,7 @@ TEST_F(PostgresDestinationTest, ATableOfAnotherShapeIsRefusedWithTheRemedy) {
               HasSubstr("not partitioned"));
 }
 
-// Each remedy is run as it stands until none is left; then the role can write.
+// Each remedy is run unchanged until none is left; then the role can write.
 TEST_F(PostgresDestinationTest, TheRemediesOfChecksAreAllThatARoleNeeds) {
   ASSERT_TRUE(Open("table=events")->Create({}).ok());
   schema_.Run("CREATE ROLE w$ LOGIN");
@@ -237,6 +239,21 @@ TEST_F(PostgresDestinationTest, TheRemediesOfChecksAreAllThatARoleNeeds) {
   EXPECT_TRUE(cursor.Claim(object, "w", {}).ok());
   EXPECT_TRUE(cursor.Forget(object, {}).ok());
   schema_.Run("DROP OWNED BY w$; DROP ROLE w$");
+}
+
+TEST_F(PostgresDestinationTest, TheGrantsOfTheDocsAreEnough) {
+  std::ifstream file(MILLRACE_SOURCE_DIR "/docs/connectors/postgres.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const size_t begin = page.find("GRANT USAGE ON SCHEMA public");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string grants = page.substr(begin, page.find("```", begin) - begin);
+  ASSERT_TRUE(Open("table=events")->Create({}).ok());
+  schema_.Run("CREATE ROLE g$ LOGIN");
+  schema_.Run(absl::StrReplaceAll(grants, {{"public", "$"}, {"loader", "g$"}}));
+  const std::unique_ptr<Destination> destination = OpenAs("g" + schema_.name(), "table=events");
+  EXPECT_THAT(Failures(*destination), IsEmpty());
+  MustWrite(*destination, {Event(1)});
+  schema_.Run("DROP OWNED BY g$; DROP ROLE g$");
 }
 
 TEST_F(PostgresDestinationTest, ARoleThatMayNotCreateIsToldWhatToDo) {

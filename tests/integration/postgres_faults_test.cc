@@ -162,7 +162,7 @@ TEST_F(PostgresProxyTest, AFrozenWriterHoldsUpAClaimForALimitedTime) {
   EXPECT_EQ(Rows(), 1);
 }
 
-// No timeout of the server ends a COPY that waits for its data. The sink itself goes on at once
+// No timeout of the server ends a COPY that waits for its data. The sink itself continues at once
 // over a new connection, as the old one might have been closed while it was idle.
 TEST_F(PostgresProxyTest, AWriterThatFreezesInItsCopyHoldsUpNoClaim) {
   Claim(writer_);

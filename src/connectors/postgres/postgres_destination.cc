@@ -18,11 +18,10 @@ namespace {
 
 using postgres::Connection;
 using postgres::PostgresCursor;
-using postgres::TableName;
 using postgres::TableSpec;
 using postgres::TargetTable;
 
-// What Create() made for one type of record.
+// Where the records of one type go.
 struct Target {
   std::unique_ptr<TargetTable> table;
   std::unique_ptr<PostgresCursor> cursor;

@@ -64,7 +64,8 @@ class PostgresSink final : public Sink {
   };
 
   WriteResult Failed(const absl::Status& why);
-  // Ok: the lost transaction was not committed, or there is none of these spans.
+  // What the transaction in doubt has become. Nullopt: it was not committed, or it was of other
+  // spans, or there is none.
   std::optional<WriteResult> ResolveDoubt(absl::Span<const BatchSpan> spans,
                                           const std::stop_token& stop);
   absl::Status Prepare(const Batch& batch, absl::Span<const BatchSpan> spans,
