@@ -23,6 +23,8 @@ constexpr absl::Duration kRollbackPatience = absl::Seconds(5);
 constexpr absl::Duration kCommitGrace = absl::Seconds(10);  // after a stop
 constexpr size_t kCopyBytes = 64 << 10;  // handed to libpq at a time, which copies them
 
+constexpr char kNoPassword[] = "28P01";
+
 // What a URI may override.
 constexpr std::pair<const char*, const char*> kDefaults[] = {
     {"keepalives_idle", "30"},   {"keepalives_interval", "10"},
@@ -203,9 +205,11 @@ absl::Status Connection::Connect(const std::stop_token& stop) {
     return absl::OkStatus();
   }
   const std::string message = PQerrorMessage(connection);
-  const std::string_view sql_state = StateIn(message);
+  error_.state = StateIn(message);
+  // libpq gives up on its own if the server wants a password and there is none.
+  if (PQconnectionNeedsPassword(connection) != 0) error_.state = kNoPassword;
   const absl::StatusCode code =
-      sql_state.empty() ? absl::StatusCode::kUnavailable : CodeOf(sql_state);
+      error_.state.empty() ? absl::StatusCode::kUnavailable : CodeOf(error_.state);
   connection_.reset();
   return absl::Status(code, Redacted(StrCat("connecting: ", FirstLine(message))));
 }

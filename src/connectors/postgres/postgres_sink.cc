@@ -179,6 +179,8 @@ absl::StatusOr<PostgresSink::Outcome> PostgresSink::Copy(absl::Span<const BatchS
   }
   if (!BlamesRows(connection_.error().state)) return copied;
   connection_.Rollback();
+  // A table that was altered since it was prepared may refuse every row, each of which it names.
+  RETURN_IF_ERROR(parts_.table.CheckFits(connection_, stop));
   return CopyAndFindRefused(rows, stop);
 }
 

@@ -171,14 +171,19 @@ absl::Status TargetTable::Prepare(Connection& connection, const std::stop_token&
 
 absl::Status TargetTable::MakeReady(Connection& connection, const std::stop_token& stop) {
   RETURN_IF_ERROR(Create(connection, stop));
-  ASSIGN_OR_RETURN(std::vector<TableProblem> problems, Problems(connection, stop));
-  const bool can_add = add_columns_ && !problems.empty() &&
-                       std::all_of(problems.begin(), problems.end(),
-                                   [](const TableProblem& one) { return one.is_missing_extra; });
+  ASSIGN_OR_RETURN(const std::vector<TableProblem> problems, Problems(connection, stop));
+  if (problems.empty()) return absl::OkStatus();
+  const bool can_add =
+      add_columns_ && std::all_of(problems.begin(), problems.end(),
+                                  [](const TableProblem& one) { return one.is_missing_extra; });
   if (can_add) {
     RETURN_IF_ERROR(AddColumns(connection, stop));
-    ASSIGN_OR_RETURN(problems, Problems(connection, stop));
   }
+  return CheckFits(connection, stop);
+}
+
+absl::Status TargetTable::CheckFits(Connection& connection, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::vector<TableProblem> problems, Problems(connection, stop));
   if (problems.empty()) return absl::OkStatus();
   const TableProblem& first = problems.front();
   return absl::FailedPreconditionError(StrCat(

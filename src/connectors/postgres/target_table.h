@@ -44,6 +44,8 @@ class TargetTable {
   // What is wrong with the table that exists.
   absl::StatusOr<std::vector<TableProblem>> Problems(Connection& connection,
                                                      const std::stop_token& stop);
+  // FailedPrecondition, with the remedy of the first: it has problems.
+  absl::Status CheckFits(Connection& connection, const std::stop_token& stop);
 
   // Create(), then ALTER TABLE for missing extra columns if the spec says so. FailedPrecondition,
   // with the remedy: the table has a problem.

@@ -15,6 +15,10 @@ std::string Advice(std::string_view state, const TableName& table) {
                   "destinations check` lists what it needs");
   }
   if (state == "42501") return ". `millrace destinations check` prints the GRANT statements";
+  if (state == "28P01" || state == "28000") {
+    return ". Check the user, the password (PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf";
+  }
+  if (state == "3D000") return ". Create the database, or name another one";
   if (state == "25006") {
     return ": it is a standby or default_transaction_read_only is on. Name the primary, or several "
            "hosts with target_session_attrs=read-write";
