@@ -8,6 +8,7 @@ import unittest
 import harness
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def block_with(page, text):
@@ -77,6 +78,30 @@ class DocsTest(harness.MillraceTest):
         self.sample("events/a.parquet")
         self.shell("millrace init events/a.parquet > sources.json && millrace import events --config sources.json")
         self.assertIn("a.parquet", self.shell(block_with("docs/verbs/status.md", "millrace status")))
+
+    def test_destinations(self):
+        self.sample("events/a.parquet")
+        self.shell("millrace init events/a.parquet > sources.json")
+        shown = self.shell(block_with("docs/destinations.md", "--to mixpanel --to null:"))
+        self.assertRegex(shown, r"accepted +500\n")
+        self.assertRegex(shown, r"to null:\nobjects +1 +0 done before\nread +500\n")
+        self.assertEqual(len(self.server.export()), 500)
+        self.assertIn("ok ", self.shell(block_with("docs/verbs/destinations.md", "check mixpanel")))
+
+    def test_names_of_destinations(self):
+        [names] = JSON_BLOCK.findall((harness.ROOT / "docs/destinations.md").read_text())
+        self.write("destinations.json", names)
+        self.write("eu.json", '{"token": "of-eu"}').chmod(0o600)
+        self.sample("events/a.parquet")
+        self.shell("millrace init events/a.parquet > sources.json")
+        command = block_with("docs/destinations.md", "--to warehouse")
+        shown = self.shell(command.replace("--to warehouse", "--to discard --dry-run"))  # sends nothing
+        self.assertRegex(shown, r"to mixpanel:123\nobjects +1 ")
+        self.assertRegex(shown, r"to null:\nobjects +1 ")
+        # It says what it would drop, without a connection.
+        dropped = block_with("docs/verbs/destinations.md", "drop warehouse").splitlines()[1]
+        shown = self.shell(f"set +e\n{dropped}\n[ $? = 2 ]")
+        self.assertIn("would drop postgres://db.example.com:5432/analytics: table product.events\n", shown)
 
     def test_staypoints(self):
         self.shell(block_with("docs/verbs/generate.md", "generate trips").replace("1000000", "5000"))
