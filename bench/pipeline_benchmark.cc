@@ -83,7 +83,9 @@ class NullTransform : public Transform {
 
 class NullSink : public Sink {
  public:
-  WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override { return WriteResult::Durable(); }
+  WriteResult Write(const Batch&, absl::Span<const BatchSpan>, std::stop_token) override {
+    return WriteResult::Durable();
+  }
 };
 
 class NullDeadLetterQueue : public DeadLetterQueue {

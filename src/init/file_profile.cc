@@ -12,12 +12,12 @@
 #include "formats/id_text.h"
 #include "init/name_hints.h"
 #include "mapping/identity_event.h"
-#include "records/ids.h"
 #include "mapping/row_mapper.h"
 #include "mapping/time_value.h"
 #include "mapping/typed_value.h"
 #include "mapping/value_text.h"
 #include "plan/record_inspector.h"
+#include "records/ids.h"
 
 namespace millrace {
 namespace {

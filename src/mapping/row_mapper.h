@@ -12,9 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/batch.h"
+#include "base/record_rules.h"
 #include "formats/row.h"
 #include "mapping/sources_config.h"
-#include "base/record_rules.h"
 
 namespace millrace {
 

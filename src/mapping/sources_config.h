@@ -11,9 +11,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/record_type.h"
 #include "formats/row_reader.h"
 #include "formats/time_text.h"
-#include "base/record_type.h"
 
 namespace millrace {
 

@@ -68,8 +68,9 @@ struct ObjectSourceOptions {
   bool force = false;  // import again what is done in the ledger, under any config
   // Receives the rows of other configs that `force` removed from the ledger.
   std::function<absl::Status(const LedgerKey&)> on_forgotten;
-  // Finishes or withdraws the announced commit `intent`, whose worker may be known to be dead; null:
-  // the destination commits nothing. Ok also if another worker holds it: the claim is tried again.
+  // Finishes or withdraws the announced commit `intent`, whose worker may be known to be dead;
+  // null: the destination commits nothing. Ok also if another worker holds it: the claim is tried
+  // again.
   std::function<absl::Status(const std::string& intent, bool owner_is_dead, std::stop_token stop)>
       resolve_intent;
   // Of the destination, which forgets the object's rows with `force`; may be null.

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/record_rules.h"
+#include "base/record_type.h"
 #include "pipeline/delivery_cursor.h"
 #include "pipeline/run.h"
 #include "pipeline/sink.h"
 #include "pipeline/staging.h"
-#include "base/record_rules.h"
-#include "base/record_type.h"
 
 namespace millrace {
 

@@ -180,8 +180,7 @@ absl::Status IntentResolver::KeepRefused(const CommitResult& result, Intent& int
 absl::Status IntentResolver::Resolve(const std::string& id, const std::string& owner,
                                      bool owner_is_dead, std::stop_token stop) {
   ASSIGN_OR_RETURN(std::optional<Intent> intent, RetryUnavailable(retrier_, stop, [&] {
-                     return ledger_.intents().Take(id, owner, owner_is_dead, lease_,
-                                                   stop);
+                     return ledger_.intents().Take(id, owner, owner_is_dead, lease_, stop);
                    }));
   if (!intent.has_value()) return absl::OkStatus();
   Log(Severity::kInfo, "finishing the commit of a worker that did not", {{"commit", id}});

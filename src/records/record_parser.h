@@ -9,10 +9,10 @@
 
 #include "absl/status/status.h"
 #include "base/byte_buffer.h"
+#include "base/record_type.h"
 #include "formats/json_index.h"
 #include "formats/json_scanner.h"
 #include "records/member_reader.h"
-#include "base/record_type.h"
 
 namespace millrace {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "base/record_type.h"
 #include "formats/row.h"
 #include "records/form.h"
-#include "base/record_type.h"
 #include "records/table_form.h"
 
 namespace millrace {

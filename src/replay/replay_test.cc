@@ -298,9 +298,9 @@ TEST_F(ReplayTest, RowsThatWereNeverReadableStay) {
 }
 
 // The outcomes are lost, as if the process had been killed after the destination confirmed.
-class ForgetfulQueue : public ReplayQueue {
+class UnreliableQueue : public ReplayQueue {
  public:
-  explicit ForgetfulQueue(ReplayQueue& queue) : queue_(queue) {}
+  explicit UnreliableQueue(ReplayQueue& queue) : queue_(queue) {}
   absl::StatusOr<DeadLetterScan> Scan(const DeadLetterFilter& filter, const Visit& visit,
                                       std::stop_token stop) override {
     return queue_.Scan(filter, visit, std::move(stop));
@@ -321,10 +321,10 @@ TEST_F(ReplayTest, ADestinationWithACursorHasEachRecordOnceAfterARepeat) {
   warehouse.KeepCursor();
   UseProject("1", [&] { return warehouse.NewSink(); });
   destination_->delivery_cursor = warehouse.cursor();
-  ForgetfulQueue forgetful(*queue_);
+  UnreliableQueue unreliable(*queue_);
   for (int attempt = 0; attempt < 2; ++attempt) {
     const ReplayReport lost =
-        millrace::Replay(request_, {.queue = forgetful, .clock = clock_}, std::stop_token());
+        millrace::Replay(request_, {.queue = unreliable, .clock = clock_}, std::stop_token());
     EXPECT_TRUE(absl::IsDataLoss(lost.status)) << lost.status;
   }
   const ReplayReport report = Replay();

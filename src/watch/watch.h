@@ -47,11 +47,10 @@ struct WatchRequest {
 
 // Runs until `stop` is requested (then writes in flight are finished and recorded, and the rest is
 // released), until it is idle for long enough, until a trigger fails, or until all destinations
-// have failed permanently; the others go on when one has. Returns the report of each destination,
-// in order; its status is then Cancelled, ok, or the failure. InvalidArgument: there is nothing to
-// watch. `progress` was made for as many destinations.
-// `on_ready` is called when all triggers are ready, with the URL of the HTTP trigger or "".
-// Blocking; owns its threads.
+// have failed permanently; the others continue when one has. Returns the report of each
+// destination, in order; its status is then Cancelled, ok, or the failure. InvalidArgument: there
+// is nothing to watch. `progress` was made for as many destinations. `on_ready` is called when all
+// triggers are ready, with the URL of the HTTP trigger or "". Blocking; owns its threads.
 std::vector<ImportReport> Watch(const WatchRequest& request, Ledger& ledger,
                                 DeadLetterQueue& dead_letter, std::stop_token stop,
                                 WatchProgress& progress,

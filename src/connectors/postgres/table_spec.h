@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/record_type.h"
 #include "connectors/postgres/connection.h"
 #include "records/form.h"
-#include "base/record_type.h"
 
 namespace millrace::postgres {
 
