@@ -4,7 +4,6 @@ import json
 import os
 import random
 import subprocess
-import threading
 import time
 
 import duck
@@ -77,6 +76,13 @@ class PostgresEventsTest(MillraceTest):
             self.assertTrue(any(process.poll() is None for process in processes), "the import ended too early")
             self.assertLess(time.monotonic(), deadline, "the rows do not come")
 
+    def wait_for_log(self, text, count):
+        """Until the server has logged `text` so many times."""
+        deadline = time.monotonic() + PATIENCE
+        while (self.server.folder / "log").read_text().count(text) < count:
+            self.assertLess(time.monotonic(), deadline, f"{text!r} is not logged")
+            time.sleep(0.02)
+
     def slow_down(self, seconds, table="events"):
         """Makes each COPY take so long, so that tests can act in the middle of an import."""
         self.server.query(f"CREATE OR REPLACE FUNCTION wait_a_bit() RETURNS trigger LANGUAGE plpgsql AS "
@@ -115,6 +121,10 @@ class PostgresEventsTest(MillraceTest):
     def assert_rows(self, folder, times=1, where="true", table="events"):
         """`table` has each event of `folder` for which `where` holds, `times` times, and nothing else."""
         self.expect(folder)
+        self.assert_same_rows(where, times, table)
+
+    def assert_same_rows(self, where="true", times=1, table="events"):
+        """The same, of what was given to expect() last."""
         expected = f"SELECT {COMPARED} FROM expected, generate_series(1, {times}) WHERE {where}"
         actual = f"SELECT {COMPARED} FROM {table}"
         # Of two multisets of one size, neither has more than the other if one has not.
@@ -126,25 +136,3 @@ class PostgresEventsTest(MillraceTest):
             lost = self.server.query(f"{expected} EXCEPT ALL {actual} LIMIT 3")
             more = self.server.query(f"{actual} EXCEPT ALL {expected} LIMIT 3")
             self.fail(f"{wanted} rows expected, {found} found, {invented} of them wrong, such as {more}; lost: {lost}")
-
-
-class Reader(threading.Thread):
-    """Reads what a process writes to stderr as it comes; wait_for() ends once a text is in it."""
-
-    def __init__(self, process):
-        super().__init__(daemon=True)
-        self.process = process
-        self.text = ""
-        self.changed = threading.Condition()
-        self.start()
-
-    def run(self):
-        for line in self.process.stderr:
-            with self.changed:
-                self.text += line
-                self.changed.notify_all()
-
-    def wait_for(self, part):
-        with self.changed:
-            if not self.changed.wait_for(lambda: part in self.text, PATIENCE):
-                raise AssertionError(f"{part!r} is not in {self.text[-3000:]}")

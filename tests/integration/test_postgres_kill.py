@@ -1,20 +1,16 @@
 """Imports into PostgreSQL, killed (SIGKILL) at random moments and started again: each row is there once, as an
 independent reader of the files sees it.
-
-MILLRACE_TEST_FULL=1 has the sizes of the issue; the default shows the same with fewer rows.
 """
-import os
 import signal
 import subprocess
 import time
 import unittest
 
-from harness import main
-from postgres_events import PATIENCE, UNAVAILABLE, PostgresEventsTest
+from harness import SANITIZED, main
+from postgres_events import UNAVAILABLE, PostgresEventsTest
 
-FULL = bool(os.environ.get("MILLRACE_TEST_FULL"))
-ROWS = 1_000_000 if FULL else 300_000
-FILES, FILE_ROWS, WORKERS = 2000, 200_000 if FULL else 60_000, 4
+ROWS, FILE_ROWS = (100_000, 20_000) if SANITIZED else (1_000_000, 200_000)
+FILES, WORKERS = 2000, 4
 KILLS_OF_ONE, KILLS_OF_FOUR = 10, 10
 
 

@@ -69,7 +69,7 @@ absl::StatusOr<RowRanges> PostgresCursor::Claim(const LedgerKey& object, const s
     if (ranges.size() == rows.size()) return absl::OkStatus();
     return MergeRanges(connection, number, stop);
   };
-  RETURN_IF_ERROR(Annotate(Transact(claim, stop), StrCat("claiming ", object.object)));
+  RETURN_IF_ERROR(Transact(claim, stop));  // the caller says for which object
   return ranges;
 }
 
