@@ -69,7 +69,7 @@ absl::StatusOr<int> RunCheck(const Options& options, Context& context) {
 absl::StatusOr<int> RunCreate(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const auto destinations, options.destination.Open(context));
   for (const auto& destination : destinations) {
-    RETURN_IF_ERROR(Annotate(destination->Create(context.stop), destination->label()));
+    RETURN_IF_ERROR(destination->Create(context.stop));
     if (!options.json) context.out << Printable(destination->label()) << " is complete\n";
   }
   if (options.json) Print({{"success", true}}, context.out);
@@ -86,7 +86,7 @@ absl::StatusOr<int> RunDrop(const Options& options, Context& context) {
       context.out << (options.yes ? "dropping " : "would drop ") << Printable(name) << "\n";
     }
     if (!options.yes) continue;
-    RETURN_IF_ERROR(Annotate(destination->Drop(context.stop), destination->label()));
+    RETURN_IF_ERROR(destination->Drop(context.stop));
   }
   if (!options.yes) {
     return absl::InvalidArgumentError(

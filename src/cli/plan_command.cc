@@ -70,12 +70,12 @@ void Print(const ImportPlan& plan, const PlanRequest& request, const Options& op
   }
   const ImportRequest& import = request.import;
   const SendLimits limits = request.destination->limits();
-  const bool known = CheckConfig(*request.destination, import.sources).ok();
   context.out << PlanAsReport(plan, {.destination = request.destination->label(),
                                      .config = import.config_path,
                                      .events_per_second = limits.events_per_second,
                                      .bytes_per_second = limits.bytes_per_second,
-                                     .ledger_known = known || import.force,
+                                     .ledger_known =
+                                         request.destination->knows_ledger_name() || import.force,
                                      .color = context.color && context.out_is_terminal})
               << std::flush;
 }

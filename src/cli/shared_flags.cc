@@ -191,8 +191,9 @@ void DestinationFlags::AddTo(std::vector<Flag>& flags) {
   flags.push_back({.name = "--to",
                    .target = &to,
                    .value = "DEST",
-                   .doc = StrCat("destination: a name from --destinations, or ", DestinationForms(),
-                                 " (default: mixpanel)")});
+                   .doc = "destination: a name from --destinations, or a URI such as "
+                          "postgres://HOST/DATABASE; docs/destinations.md lists them (default: "
+                          "mixpanel)"});
   flags.push_back({.name = "--destinations",
                    .target = &file,
                    .value = "FILE",
@@ -216,12 +217,20 @@ absl::StatusOr<std::vector<std::unique_ptr<Destination>>> DestinationFlags::Open
                                  return options;
                                }};
   std::vector<std::unique_ptr<Destination>> destinations;
-  std::set<std::string> names;
+  std::set<std::string> names, labels;
   for (const std::string& name : to.empty() ? std::vector<std::string>{"mixpanel"} : to) {
     ASSIGN_OR_RETURN(auto destination, OpenDestination(named.UriOf(name).value_or(name), setup));
-    if (!names.insert(destination->LedgerName(RecordType::kEvent)).second) {
+    for (const RecordType type : kAllRecordTypes) {
+      if (!destination->CheckConfig(type).ok()) continue;  // it takes no such records
+      if (names.insert(destination->LedgerName(type)).second) continue;
+      return absl::InvalidArgumentError(StrCat("two --to, the last ", destination->label(),
+                                               ", write ", PluralOf(type),
+                                               " to the same place: they would be there twice"));
+    }
+    if (!labels.insert(destination->label()).second) {
       return absl::InvalidArgumentError(
-          StrCat("--to ", destination->label(), " is given twice: its rows would be there twice"));
+          StrCat("two --to are called ", destination->label(),
+                 ", and reports could not tell them apart: give each its project_id"));
     }
     destinations.push_back(std::move(destination));
   }

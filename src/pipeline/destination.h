@@ -53,6 +53,9 @@ class Destination {
   // that another key or user does not make the ledger forget. Names in ledgers never change.
   virtual std::string LedgerName(RecordType type) const = 0;
 
+  // False: a credential that LedgerName() depends on is missing, so it is not that of an import.
+  virtual bool knows_ledger_name() const { return true; }
+
   virtual RecordRules rules() const { return {}; }
 
   // Sets what differs from the defaults: sizes of writes and commits, delays, how many at once.

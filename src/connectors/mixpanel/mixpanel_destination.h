@@ -46,6 +46,10 @@ class MixpanelDestination : public Destination {
 
   const std::string& label() const override { return label_; }
   std::string LedgerName(RecordType type) const override;
+  bool knows_ledger_name() const override {
+    return !options_.project_id.empty() ||
+           (!options_.credentials.empty() && !options_.credentials.has_service_account());
+  }
   RecordRules rules() const override { return RecordRules::Mixpanel(); }
   SendLimits limits() const override {
     return {options_.events_per_second, options_.bytes_per_second, options_.batch_events,

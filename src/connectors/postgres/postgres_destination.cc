@@ -1,5 +1,6 @@
 #include "connectors/postgres/postgres_destination.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -21,6 +22,18 @@ using postgres::PostgresCursor;
 using postgres::TableSpec;
 using postgres::TargetTable;
 
+// The database, and the tables if they are not the usual ones.
+std::string LabelOf(const TableSpec& spec) {
+  std::string label = spec.address.name();
+  bool is_usual = spec.tables.size() == std::size(kAllRecordTypes);
+  std::string tables;
+  for (const auto& [type, name] : spec.tables) {
+    is_usual = is_usual && name == postgres::TableName{.table = std::string(PluralOf(type))};
+    StrAppend(&tables, tables.empty() ? "/" : ",", name.Text());
+  }
+  return is_usual ? label : label + tables;
+}
+
 // Where the records of one type go.
 struct Target {
   std::unique_ptr<TargetTable> table;
@@ -30,20 +43,26 @@ struct Target {
 class PostgresDestination final : public Destination {
  public:
   PostgresDestination(TableSpec spec, std::map<RecordType, Target> targets, Clock& clock)
-      : spec_(std::move(spec)), targets_(std::move(targets)), clock_(clock) {}
+      : spec_(std::move(spec)),
+        targets_(std::move(targets)),
+        clock_(clock),
+        label_(LabelOf(spec_)) {}
 
-  const std::string& label() const override { return spec_.address.name(); }
+  const std::string& label() const override { return label_; }
 
   std::string LedgerName(RecordType type) const override {
     const auto table = spec_.tables.find(type);
     return StrCat(
-        label(), "/",
+        spec_.address.name(), "/",
         table == spec_.tables.end() ? StrCat("public.", PluralOf(type)) : table->second.Text());
   }
 
   // Each write has a connection, and the server a process for it. With fewer, the server idles
   // while the client encodes and the disk syncs; larger batches than the default gain nothing.
-  void AdaptOptions(RunOptions& options) const override { options.max_writes = 8; }
+  void AdaptOptions(RunOptions& options) const override {
+    options.max_writes = std::min(options.max_writes, 8);
+    options.initial_writes = std::min(options.initial_writes, options.max_writes);
+  }
 
   absl::Status CheckConfig(RecordType type) const override {
     if (targets_.contains(type)) return absl::OkStatus();
@@ -72,7 +91,11 @@ class PostgresDestination final : public Destination {
     if (!checks.front().status.ok()) return checks;
     for (const auto& [type, target] : targets_) {
       for (AccessCheck& check : postgres::CheckTable(connection, *target.table, stop)) {
-        checks.push_back(std::move(check));
+        // Tables of one schema share it and the cursor's tables.
+        const bool is_known =
+            std::any_of(checks.begin(), checks.end(),
+                        [&](const AccessCheck& other) { return other.what == check.what; });
+        if (!is_known) checks.push_back(std::move(check));
       }
     }
     return checks;
@@ -112,6 +135,7 @@ class PostgresDestination final : public Destination {
   const TableSpec spec_;
   const std::map<RecordType, Target> targets_;
   Clock& clock_;
+  const std::string label_;
 };
 
 }  // namespace
