@@ -75,7 +75,7 @@ class PostgresDestinationTest : public testing::Test {
 TEST_F(PostgresDestinationTest, NamesTellWhereRecordsGo) {
   const std::unique_ptr<Destination> destination =
       MustOpen("postgres://me@h:1/db?events=E&users=s.U&sslmode=require");
-  EXPECT_EQ(destination->label(), "postgres://h:1/db");
+  EXPECT_EQ(destination->label(), "postgres://h:1/db/public.E,s.U");
   EXPECT_EQ(destination->LedgerName(RecordType::kEvent), "postgres://h:1/db/public.E");
   EXPECT_EQ(destination->LedgerName(RecordType::kUser), "postgres://h:1/db/s.U");
   EXPECT_TRUE(destination->CheckConfig(RecordType::kUser).ok());

@@ -120,11 +120,11 @@ class PostgresDestination final : public Destination {
   std::vector<std::string> DropNames() const override {
     std::vector<std::string> names;
     for (const auto& [type, target] : targets_) {
-      names.push_back(StrCat(label(), ": table ", target.table->name().Text()));
+      names.push_back(StrCat(spec_.address.name(), ": table ", target.table->name().Text()));
     }
     for (const auto& [type, target] : targets_) {
-      names.push_back(StrCat(label(), ": the rows of ", target.table->name().Text(), " in ",
-                             target.table->name().schema, ".millrace_writers and ",
+      names.push_back(StrCat(spec_.address.name(), ": the rows of ", target.table->name().Text(),
+                             " in ", target.table->name().schema, ".millrace_writers and ",
                              target.table->name().schema,
                              ".millrace_delivered, and these tables once they are empty"));
     }
