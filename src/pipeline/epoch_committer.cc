@@ -195,7 +195,8 @@ absl::Status EpochCommitter::Announce(const Epochs::Epoch& epoch, std::vector<Pa
     if (!object->has_staged()) continue;
     std::optional<ObjectProgress::Step> step = object->StartCommit();
     if (!step.has_value()) return absl::AbortedError("an object was lost after it was staged");
-    const LedgerEntry& entry = parts.emplace_back(object, *std::move(step)).step.entry;
+    parts.push_back({object, *std::move(step)});
+    const LedgerEntry& entry = parts.back().step.entry;
     intent.spans.push_back({.object = entry.key,
                             .revision = entry.revision,
                             .after = entry.position,
