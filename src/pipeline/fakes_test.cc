@@ -1,7 +1,9 @@
 // The fakes keep the contracts that the real things are held to.
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/strings.h"
 #include "pipeline/split_dead_letter_queue.h"
@@ -10,11 +12,13 @@
 #include "pipeline/testing/dead_letter_queue_contract.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
+#include "pipeline/testing/fake_staging.h"
 #include "pipeline/testing/ledger_contract.h"
 #include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/sink_contract.h"
 #include "pipeline/testing/source_contract.h"
+#include "pipeline/testing/staging_contract.h"
 
 namespace millrace {
 namespace {
@@ -179,6 +183,59 @@ INSTANTIATE_TEST_SUITE_P(Fake, CursorContract,
                          testing::Values(&Make<FakeCursorFixture, SinkFixture>));
 INSTANTIATE_TEST_SUITE_P(Fake, SourceContract,
                          testing::Values(&Make<FakeSourceFixture, SourceFixture>));
+
+// Tears its commits.
+class FakeStagingFixture : public StagingFixture {
+ public:
+  FakeStagingFixture() {
+    destination_.set_commit_script([this](uint64_t) { return std::exchange(next_, kDone); });
+  }
+  std::unique_ptr<Staging> NewStaging() override { return destination_.NewStaging(); }
+  std::string GoodRow(int n) override { return Row(n, 'a'); }
+  std::string BadRow(int n) override { return Row(n, 'x'); }
+  std::string RowRefusedByCommit(int n) override { return Row(n, 'y'); }
+  int Visible(int n) override {
+    const std::map<std::string, int> visible = destination_.Visible();
+    const auto found = visible.find(GoodRow(n));
+    return found == visible.end() ? 0 : found->second;
+  }
+  bool FailNextCommit(Failure how) override {
+    switch (how) {
+      case Failure::kNothingDone:
+        next_ = FakeCommit::kNoAnswer;
+        break;
+      case Failure::kAllDone:
+        next_ = FakeCommit::kResponseLost;
+        break;
+      case Failure::kHalfDone:
+        next_ = FakeCommit::kPartly;
+        break;
+      case Failure::kArrivesLate:
+        next_ = FakeCommit::kLate;
+        break;
+    }
+    return true;
+  }
+  void DeliverLate() override { destination_.DeliverLate(); }
+  bool LosePart(const std::string& part) override {
+    destination_.LoseParts({part});
+    return true;
+  }
+
+ private:
+  static constexpr FakeCommit kDone = FakeCommit::kDone;
+  static std::string Row(int n, char letter) {
+    return StrCat("{\"n\":", n, ",\"is\":\"", std::string_view(&letter, 1), "\"}");
+  }
+
+  FakeCommit next_ = kDone;
+  FakeStagedDestination destination_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Fake, StagingContract,
+                         testing::Values(+[]() -> std::unique_ptr<StagingFixture> {
+                           return std::make_unique<FakeStagingFixture>();
+                         }));
 
 }  // namespace
 }  // namespace millrace
