@@ -283,7 +283,7 @@ void FakeStagedDestination::RemoveOrphans(absl::Span<const Intent> open) {
   std::set<std::string> announced;
   for (const Intent& intent : open) announced.insert(intent.parts.begin(), intent.parts.end());
   absl::MutexLock lock(&mutex_);
-  std::erase_if(parts_, [&](const auto& part) {
+  std::erase_if(parts_, [&](const auto& part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return !processes_.at(part.second.process) && !announced.contains(part.first);
   });
 }
