@@ -171,7 +171,9 @@ bool EventWriter::WriteTime(const EventPlan& plan, const Row& row) {
   const absl::StatusOr<int64_t> millis =
       ToUnixMillis(value, config_->time_zone, plan.time->time_format);
   absl::Status status = millis.status();
-  if (status.ok() && !draft() && rules_.bounds_time) status = CheckEventTime(*millis, now_);
+  if (status.ok() && !draft()) {
+    status = rules_.bounds_time ? CheckEventTime(*millis, now_) : CheckRecordTime(*millis);
+  }
   if (!status.ok()) {
     return Refuse("invalid_time", plan.time->source_field, ToStd(status.message()));
   }

@@ -30,14 +30,15 @@ using Cells = std::vector<std::pair<std::string, Value>>;
 
 class RowMapperTest : public testing::Test {
  protected:
-  void Use(std::string_view mappings, std::string_view more = "") {
+  void Use(std::string_view mappings, std::string_view more = "",
+           const RecordRules& rules = RecordRules::Mixpanel()) {
     const absl::StatusOr<SourcesConfig> config = SourcesConfig::Parse(
         StrCat(R"([{"config_id": "t", "source_prefix": "", "mixpanel_event_name": "e", )", more,
                R"("field_mappings": [)", mappings, "]}]"),
         "sources.json");
     ASSERT_TRUE(config.ok()) << config.status();
     absl::StatusOr<std::unique_ptr<RowMapper>> mapper =
-        RowMapper::Make(config->entries()[0], kNow, RecordRules::Mixpanel());
+        RowMapper::Make(config->entries()[0], kNow, rules);
     ASSERT_TRUE(mapper.ok()) << mapper.status();
     mapper_ = *std::move(mapper);
     mapper_->BeginObject("gs://b/o", "1");
@@ -96,6 +97,34 @@ TEST_F(RowMapperTest, WritesCellsOfParquet) {
             R"("double":0.1,"float":0.1,"uint":18446744073709551615,"decimal":12.3400,)"
             R"("bytes":"AP8=","date":"2024-04-24T00:00:00","ts":"2024-04-24T03:13:01.988123Z",)"
             R"("struct":{"a":[1]}}})");
+}
+
+// What Mixpanel would refuse, and the destination does not.
+TEST_F(RowMapperTest, AppliesTheRulesOfTheDestination) {
+  const Cells nobody = {kTime, {"distinct_id", Text("null")}};
+  const Cells early = {{"time", Text("1960-01-01")}};
+  const Cells late = {{"time", Text("2999-12-31")}};
+  Cells many = {kTime};
+  for (int i = 0; i < 300; ++i) many.push_back({StrCat("p", i), Value::Int(i)});
+  Use(kEverything);
+  EXPECT_EQ(Line(nobody), "invalid_id");
+  EXPECT_EQ(Line(early), "invalid_time");
+  EXPECT_EQ(Line(late), "invalid_time");
+  EXPECT_EQ(Line(many), "too_many_properties");
+  const std::string sent = Line({kTime, {"p", Value::Int(1)}});
+
+  Use(kEverything, "", RecordRules());
+  EXPECT_THAT(Line(nobody), HasSubstr("\"distinct_id\":\"null\""));
+  EXPECT_THAT(Line(early), HasSubstr("\"time\":-315619200000,"));
+  EXPECT_THAT(Line(late), HasSubstr("\"time\":32503593600000,"));
+  EXPECT_THAT(Line(many), HasSubstr("\"p299\":299"));
+  // A record cannot state it: read again, it would be another time.
+  EXPECT_EQ(Line({{"time", Text("9999-12-31")}}), "invalid_time");
+  // No empty distinct_id, and the same $insert_id.
+  std::string stored = sent;
+  const std::string_view kEmpty = "\"distinct_id\":\"\",";
+  stored.erase(stored.find(kEmpty), kEmpty.size());
+  EXPECT_EQ(Line({kTime, {"p", Value::Int(1)}}), stored);
 }
 
 TEST_F(RowMapperTest, TakesTheTimeFromTimestamps) {

@@ -147,6 +147,16 @@ void AppendSentTime(ByteBuffer& out, int64_t unix_millis) {
   AppendJsonInt(out, IsSentInSeconds(unix_millis) ? FloorDivide(unix_millis, 1000) : unix_millis);
 }
 
+absl::Status CheckRecordTime(int64_t unix_millis) {
+  constexpr int64_t kMicrosFrom = 100'000'000'000'000;
+  if (unix_millis < kMicrosFrom && unix_millis > -kMicrosFrom) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("the time ",
+             absl::FormatTime("%Y-%m-%d", absl::FromUnixMillis(unix_millis), absl::UTCTimeZone()),
+             " is not between the years -1198 and 5138, which a record can state; leave it out, or "
+             "map the column to another property"));
+}
+
 absl::Status CheckEventTime(int64_t unix_millis, absl::Time now) {
   if (unix_millis < kEarliestMillis) [[unlikely]] {
     ByteBuffer shown;

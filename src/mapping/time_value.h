@@ -33,6 +33,10 @@ inline bool IsSentInSeconds(int64_t unix_millis) {
 // seconds, rounded down, if IsSentInSeconds().
 void AppendSentTime(ByteBuffer& out, int64_t unix_millis);
 
+// The range of a record, whose time is read by its magnitude as ToUnixMillis() does: milliseconds
+// below 1e14, so the years -1198 to 5138. InvalidArgument outside of it.
+absl::Status CheckRecordTime(int64_t unix_millis);
+
 // Mixpanel's range: from 1971-01-01 to one hour after `now`. InvalidArgument says which end.
 absl::Status CheckEventTime(int64_t unix_millis, absl::Time now);
 

@@ -1,5 +1,6 @@
 #include "mapping/time_value.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -171,6 +172,18 @@ TEST(CheckEventTime, TakesMixpanelsRange) {
       "the time 1970-01-01T00:00:12Z is before 1971-01-01, the earliest that Mixpanel accepts");
   EXPECT_EQ(CheckEventTime(1'700'003'600'001, now).message(),
             "the time 2023-11-14T23:13:20.001Z is more than an hour in the future");
+}
+
+// A later time would be read as microseconds.
+TEST(RecordTimeTest, IsBelowMicroseconds) {
+  constexpr int64_t kEnd = 100'000'000'000'000;
+  EXPECT_TRUE(CheckRecordTime(kEnd - 1).ok());
+  EXPECT_TRUE(CheckRecordTime(1 - kEnd).ok());
+  for (const int64_t millis : {kEnd, -kEnd, int64_t{253'402'214'400'000}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckRecordTime(millis))) << millis;
+  }
+  EXPECT_THAT(std::string(CheckRecordTime(253'402'214'400'000).message()),
+              testing::HasSubstr("9999-12-31"));
 }
 
 }  // namespace
