@@ -14,8 +14,16 @@ namespace {
 
 using Opened = absl::StatusOr<std::unique_ptr<Destination>>;
 
+// For destinations whose URI has nothing but options.
+absl::Status CheckHead(const UriQuery& query, std::string_view scheme) {
+  if (query.head() == scheme || query.head() == StrCat(scheme, ":")) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("write ", scheme, ", with options after a '?': ", scheme, ":?name=value"));
+}
+
 Opened OpenMixpanel(std::string_view uri, const DestinationSetup& setup) {
   ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
+  RETURN_IF_ERROR(CheckHead(query, "mixpanel"));
   ASSIGN_OR_RETURN(mixpanel::DestinationOptions options, setup.mixpanel());
   if (auto id = query.Take("project_id")) options.project_id = *std::move(id);
   if (const auto file = query.Take("credentials_file")) {
@@ -34,6 +42,7 @@ Opened OpenMixpanel(std::string_view uri, const DestinationSetup& setup) {
 
 Opened OpenNull(std::string_view uri, const DestinationSetup& /*setup*/) {
   ASSIGN_OR_RETURN(const UriQuery query, UriQuery::Parse(uri));
+  RETURN_IF_ERROR(CheckHead(query, "null"));
   RETURN_IF_ERROR(query.CheckAllTaken("none"));
   return std::make_unique<NullDestination>();
 }

@@ -61,6 +61,9 @@ TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
                     HasSubstr("mixpanel, null:, postgres://"), HasSubstr("--destinations")));
   EXPECT_THAT(Error("postgres://user:hidden@host/db"),
               AllOf(HasSubstr("destination postgres: "), Not(HasSubstr("hidden"))));
+  EXPECT_THAT(Error("mixpanel://hidden@host"),
+              AllOf(HasSubstr("write mixpanel, with options after"), Not(HasSubstr("hidden"))));
+  EXPECT_THAT(Error("null:x"), HasSubstr("write null"));
   EXPECT_THAT(Error(""), HasSubstr("unknown destination"));
   EXPECT_THAT(Error("mixpanel:?projekt=1"), HasSubstr("unknown option \"projekt\""));
   EXPECT_THAT(Error("ftp://u:hidden@host/"), Not(HasSubstr("hidden")));
