@@ -86,8 +86,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // Sends the batch; blocking. `spans` say where its rows come from, in order and without gaps; a
-  // destination without a cursor may ignore them, and then they may be empty. `stop` ends waits
+  // Sends the batch; blocking. `spans` say where its rows come from, in order and without gaps; they
+  // are empty if the run has not claimed the objects in the destination's cursor. `stop` ends waits
   // (rate limits) and makes the outcome Retry(Cancelled); a request in flight may be finished, but
   // within a bounded time. If the destination takes less than a batch at a time, the sink sends it
   // in parts. If some parts are durable and the others unknown, the outcome is Retry, and the next
