@@ -86,12 +86,12 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // Sends the batch; blocking. `spans` say where its rows come from, in order and without gaps; they
-  // are empty if the run has not claimed the objects in the destination's cursor. `stop` ends waits
-  // (rate limits) and makes the outcome Retry(Cancelled); a request in flight may be finished, but
-  // within a bounded time. If the destination takes less than a batch at a time, the sink sends it
-  // in parts. If some parts are durable and the others unknown, the outcome is Retry, and the next
-  // Write() of the same batch may send only the rest.
+  // Sends the batch; blocking. `spans` say where its rows come from, in order and without gaps;
+  // they are empty if the run has not claimed the objects in the destination's cursor. `stop` ends
+  // waits (rate limits) and makes the outcome Retry(Cancelled); a request in flight may be
+  // finished, but within a bounded time. If the destination takes less than a batch at a time, the
+  // sink sends it in parts. If some parts are durable and the others unknown, the outcome is Retry,
+  // and the next Write() of the same batch may send only the rest.
   virtual WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
                             std::stop_token stop) = 0;
 };
