@@ -79,8 +79,8 @@ std::vector<std::string> UriQuery::TakeList(std::string_view name) {
 
 absl::StatusOr<bool> UriQuery::TakeFlag(std::string_view name) {
   const std::optional<std::string> value = Take(name);
-  if (!value || *value == "false" || *value == "0") return false;
-  if (*value == "true" || *value == "1") return true;
+  if (!value || *value == "false") return false;
+  if (*value == "true") return true;
   return absl::InvalidArgumentError(StrCat("the option \"", name, "\" is true or false"));
 }
 

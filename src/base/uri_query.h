@@ -26,7 +26,7 @@ class UriQuery {
   std::optional<std::string> Take(std::string_view name);
   // The same, split at ','; empty if it is not there.
   std::vector<std::string> TakeList(std::string_view name);
-  // True for "true" and "1", false for "false", "0" and absent; else InvalidArgument.
+  // True for "true", false for "false" and absent; else InvalidArgument.
   absl::StatusOr<bool> TakeFlag(std::string_view name);
 
   // The options that were not taken, with '?' and as they were written; "" if none is left.

@@ -36,6 +36,7 @@ class PostgresFaultsTest : public testing::Test {
     sink_.reset();
     destination_ = MustOpen(schema_.Uri(query, server));
     sink_ = destination_->NewSink(RecordType::kEvent);
+    object_.destination = destination_->LedgerName(RecordType::kEvent);
   }
   DeliveryCursor& cursor() { return *destination_->cursor(RecordType::kEvent); }
   RowRanges Claim(const std::string& writer) {
@@ -87,7 +88,7 @@ class PostgresFaultsTest : public testing::Test {
   Schema schema_;
   std::unique_ptr<Destination> destination_;
   std::unique_ptr<Sink> sink_;
-  LedgerKey object_{.object = "gs://b/k", .version = "1", .config = "c", .destination = "d"};
+  LedgerKey object_{.object = "gs://b/k", .version = "1", .config = "c"};
   std::string writer_ = "writer/1";
 };
 
@@ -396,6 +397,75 @@ TEST_F(PostgresFaultsTest, AMissingServerIsRetriedAndNamed) {
   EXPECT_THAT(Message(result), HasSubstr("127.0.0.1:1"));
   Open("table=events", StrCat("postgres://tester@/nowhere?host=", SocketFolder()));
   EXPECT_FALSE(Write({Event(0)}).retryable());
+}
+
+// The rows that the cursor knows of were in the table that is gone.
+TEST_F(PostgresFaultsTest, ATableThatIsMadeAgainGetsItsRowsAgain) {
+  Claim(writer_);
+  MustWrite({Event(1), Event(2)});
+  EXPECT_EQ(RowsClaimed(writer_), 2u);
+  schema_.Run("DROP TABLE $.events");
+  Open("table=events");
+  EXPECT_EQ(RowsClaimed(writer_), 0u);
+  MustWrite({Event(1), Event(2)});
+  EXPECT_EQ(Rows(), 2);
+}
+
+TEST_F(PostgresFaultsTest, ATableThatIsMadeAgainLeavesTheRowsOfOthers) {
+  schema_.Run("CREATE SCHEMA IF NOT EXISTS $");
+  Claim(writer_);
+  MustWrite({Event(1)});
+  Open("table=more");
+  MustWrite({});
+  Open("table=events");
+  EXPECT_EQ(RowsClaimed(writer_), 1u);
+}
+
+// Both find that the table is missing; the slower one must not forget what the other has written.
+TEST_F(PostgresFaultsTest, OnlyWhoMakesTheTableForgets) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string table = StrCat("t", round);
+    std::vector<std::thread> threads;
+    std::vector<uint64_t> found(4);
+    for (size_t i = 0; i < found.size(); ++i) {
+      threads.emplace_back([&, i] {
+        const std::unique_ptr<Destination> mine = MustOpen(schema_.Uri(StrCat("table=", table)));
+        const std::string writer = StrCat("writer/", i);
+        LedgerKey object = object_;
+        object.object = StrCat("object ", i);
+        object.destination = mine->LedgerName(RecordType::kEvent);
+        DeliveryCursor& cursor = *mine->cursor(RecordType::kEvent);
+        EXPECT_TRUE(cursor.Claim(object, writer, {}).ok());
+        Batch batch;
+        batch.bytes.Append(Event(static_cast<int>(i)));
+        batch.EndRow(0);
+        const BatchSpan span{
+            .object = &object, .writer = &writer, .rows = 1, .begin_row = 0, .end_row = 1};
+        const auto sink = mine->NewSink(RecordType::kEvent);
+        EXPECT_TRUE(sink->Write(batch, {&span, 1}, {}).durable());
+        const auto rows = cursor.Claim(object, writer, {});
+        found[i] = rows.ok() && !rows->empty() ? rows->begin()->second : 0;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_THAT(found, testing::Each(1u)) << round;
+  }
+}
+
+// The server counts what it stored; a row that a trigger left out is not delivered.
+TEST_F(PostgresFaultsTest, ATriggerThatLeavesRowsOutStopsTheRun) {
+  Claim(writer_);
+  MustWrite({Event(1)});
+  schema_.Run(
+      "CREATE FUNCTION $.skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.distinct_id = "
+      "''bad'' THEN RETURN NULL; END IF; RETURN NEW; END'; CREATE TRIGGER skip BEFORE INSERT ON "
+      "$.events FOR EACH ROW EXECUTE FUNCTION $.skip()");
+  const WriteResult result = Write({Event(2), Event(3, "bad")}, 1);
+  EXPECT_FALSE(result.durable());
+  EXPECT_FALSE(result.retryable());
+  EXPECT_THAT(Message(result), AllOf(HasSubstr("stored 1 of 2 rows"), HasSubstr("trigger")));
+  EXPECT_EQ(Rows(), 1) << "all or nothing";
+  MustWrite({Event(2)}, 1);
 }
 
 }  // namespace

@@ -129,7 +129,9 @@ absl::StatusOr<Address> Address::Parse(std::string_view uri) {
     }
     return Default(keywords.begin()[0]);
   };
-  address.password_ = given["password"];
+  for (const char* secret : {"password", "sslpassword"}) {
+    if (const std::string& text = given[secret]; !text.empty()) address.passwords_.push_back(text);
+  }
   const std::string host = first_of({"host", "hostaddr", "service"});
   const std::string port = first_of({"port"});
   const std::string database = first_of({"dbname", "service"});
@@ -165,8 +167,8 @@ uint64_t Rows::changed() const {
 }
 
 std::string Connection::Redacted(std::string message) const {
-  if (!address_.password_.empty()) {
-    message = absl::StrReplaceAll(message, {{address_.password_, "***"}});
+  for (const std::string& password : address_.passwords_) {
+    message = absl::StrReplaceAll(message, {{password, "***"}});
   }
   return StrCat(address_.name(), ": ", message);
 }
@@ -208,8 +210,9 @@ absl::Status Connection::Connect(const std::stop_token& stop) {
   error_.state = StateIn(message);
   // libpq gives up on its own if the server wants a password and there is none.
   if (PQconnectionNeedsPassword(connection) != 0) error_.state = kNoPassword;
-  const absl::StatusCode code =
-      error_.state.empty() ? absl::StatusCode::kUnavailable : CodeOf(error_.state);
+  // Without a state nobody answered. 55000: the database accepts no connections now.
+  const bool may_pass = error_.state.empty() || error_.state == "55000";
+  const absl::StatusCode code = may_pass ? absl::StatusCode::kUnavailable : CodeOf(error_.state);
   connection_.reset();
   return absl::Status(code, Redacted(StrCat("connecting: ", FirstLine(message))));
 }
@@ -317,8 +320,8 @@ absl::Status Connection::ExecuteAll(const char* sql, std::stop_token stop) {
   return Query(sql, stop).status();
 }
 
-absl::Status Connection::CopyIn(const std::string& sql, std::string_view data,
-                                std::stop_token stop) {
+absl::StatusOr<uint64_t> Connection::CopyIn(const std::string& sql, std::string_view data,
+                                            std::stop_token stop) {
   ASSIGN_OR_RETURN(const Rows begun, Query(sql, stop));
   if (PQresultStatus(begun.result_.get()) != PGRES_COPY_IN) {
     return absl::InternalError(Redacted("the statement is not a COPY FROM STDIN"));
@@ -337,7 +340,8 @@ absl::Status Connection::CopyIn(const std::string& sql, std::string_view data,
     RETURN_IF_ERROR(Await(/*response=*/false, {}, stop));
   }
   if (ended < 0) return Lost(PQerrorMessage(connection));
-  return Receive(stop, {}).status();
+  ASSIGN_OR_RETURN(const Rows copied, Receive(stop, {}));
+  return copied.changed();
 }
 
 absl::Status Connection::Commit(const std::stop_token& stop) {

@@ -37,14 +37,15 @@ class Address {
 
   // "postgres://host:port/database", for messages; what the address lacks is libpq's default.
   const std::string& name() const { return name_; }
-  bool has_password() const { return !password_.empty(); }
+  // Of the user, or of the key of its certificate.
+  bool has_password() const { return !passwords_.empty(); }
   bool has_database() const { return has_database_; }
 
  private:
   friend class Connection;
   std::string name_;
   bool has_database_ = false;
-  std::string password_;  // kept out of messages
+  std::vector<std::string> passwords_;  // kept out of messages
   std::vector<std::pair<std::string, std::string>> parameters_;
 };
 
@@ -84,10 +85,12 @@ class Connection {
   // of the last one. Errors as above; a transaction that is open then can only be rolled back.
   absl::StatusOr<Rows> Query(const std::string& sql, std::stop_token stop);
   absl::Status ExecuteAll(const char* sql, std::stop_token stop);
-  // Several statements, of which the last is COPY ... FROM STDIN, and its data. Errors as above;
+  // Several statements, of which the last is COPY ... FROM STDIN, and its data. Returns how many
+  // rows were stored: those that triggers leave out are not. Errors as above;
   // Unavailable too if no byte moves for 60 s. A stop closes the connection, so that nothing of the
   // transaction remains.
-  absl::Status CopyIn(const std::string& sql, std::string_view data, std::stop_token stop);
+  absl::StatusOr<uint64_t> CopyIn(const std::string& sql, std::string_view data,
+                                  std::stop_token stop);
   // Commits; after a stop it still waits for the outcome, for 10 s. Unavailable and Cancelled: the
   // outcome is unknown. Other errors: the transaction was rolled back.
   absl::Status Commit(const std::stop_token& stop);

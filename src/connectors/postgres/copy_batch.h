@@ -50,7 +50,8 @@ class CopyBatch {
   std::string_view bytes(RowRange rows) const {
     return bytes_.view(begin(rows.begin).byte, begin(rows.end).byte);
   }
-  bool has_lines(RowRange rows) const { return begin(rows.begin).line < begin(rows.end).line; }
+  uint64_t lines(RowRange rows) const { return begin(rows.end).line - begin(rows.begin).line; }
+  bool has_lines(RowRange rows) const { return lines(rows) > 0; }
   // The row of line `line`, from 0, of bytes(rows).
   size_t RowOfLine(RowRange rows, uint64_t line) const;
   // The rows that stand or fall together with `row`.

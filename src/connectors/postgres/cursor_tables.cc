@@ -107,6 +107,12 @@ std::string CursorTables::ForgetSql(const LedgerKey& key) const {
                 "' RETURNING object");
 }
 
+std::string CursorTables::ForgetAllSql(std::string_view destination) const {
+  const std::string of_destination = StrCat(" WHERE destination = ", QuoteText(destination));
+  return StrCat("DELETE FROM ", delivered_, " WHERE object IN (SELECT object FROM ", writers_,
+                of_destination, "); DELETE FROM ", writers_, of_destination, "; ");
+}
+
 std::string CursorTables::JoinSpans(absl::Span<const BatchSpan> spans) const {
   return StrCat(writers_, " w JOIN (", SpanValues(spans),
                 ") AS s (span, object_hash, config, writer) ON w.object_hash = s.object_hash "

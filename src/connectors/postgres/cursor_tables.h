@@ -67,6 +67,8 @@ class CursorTables {
   // Makes `writer` the only one; returns the object's number. Waits for transactions that have
   // recorded ranges.
   std::string ClaimSql(const LedgerKey& key, std::string_view writer) const;
+  // Deletes what is known of all objects of a destination; several statements.
+  std::string ForgetAllSql(std::string_view destination) const;
   // Deletes the object's rows under every config and returns their numbers.
   std::string ForgetSql(const LedgerKey& key) const;
 

@@ -50,12 +50,7 @@ class PostgresDestination final : public Destination {
 
   const std::string& label() const override { return label_; }
 
-  std::string LedgerName(RecordType type) const override {
-    const auto table = spec_.tables.find(type);
-    return StrCat(
-        spec_.address.name(), "/",
-        table == spec_.tables.end() ? StrCat("public.", PluralOf(type)) : table->second.Text());
-  }
+  std::string LedgerName(RecordType type) const override { return spec_.LedgerName(type); }
 
   // Each write has a connection, and the server a process for it. With fewer, the server idles
   // while the client encodes and the disk syncs; larger batches than the default gain nothing.
@@ -112,7 +107,7 @@ class PostgresDestination final : public Destination {
   absl::Status Drop(std::stop_token stop) override {
     Connection connection(spec_.address);
     for (const auto& [type, target] : targets_) {
-      RETURN_IF_ERROR(target.table->Drop(connection, LedgerName(type), stop));
+      RETURN_IF_ERROR(target.table->Drop(connection, stop));
     }
     return absl::OkStatus();
   }

@@ -151,7 +151,14 @@ absl::Status PostgresSink::CopyIn(std::string_view statements, RowRange rows,
   const std::string_view bytes = encoded_.bytes(rows);
   parts_.traffic.requests.fetch_add(1, std::memory_order_relaxed);
   parts_.traffic.bytes_sent.fetch_add(bytes.size(), std::memory_order_relaxed);
-  return connection_.CopyIn(StrCat(statements, parts_.table.copy_sql()), bytes, stop);
+  ASSIGN_OR_RETURN(const uint64_t stored,
+                   connection_.CopyIn(StrCat(statements, parts_.table.copy_sql()), bytes, stop));
+  const uint64_t sent = encoded_.lines(rows);
+  if (stored == sent) return absl::OkStatus();
+  return absl::FailedPreconditionError(StrCat(
+      parts_.table.name().Text(), " stored ", stored, " of ", sent,
+      " rows and refused none: a trigger or rule leaves rows out, which would be lost. Drop ",
+      "it, let it raise an exception for rows that are not wanted, or name another table"));
 }
 
 absl::Status PostgresSink::CopyAtOnce(const std::vector<RowRange>& rows,

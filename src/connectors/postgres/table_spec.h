@@ -17,8 +17,8 @@ namespace millrace::postgres {
 struct TableName {
   std::string schema = "public";
   std::string table;
-  // "public.events"
-  std::string Text() const { return schema + '.' + table; }
+  // "public.events"; no two tables have the same text. A part with one of ".,/ in it is quoted.
+  std::string Text() const;
   std::string Quoted() const;
   friend auto operator<=>(const TableName&, const TableName&) = default;
 };
@@ -37,6 +37,9 @@ struct TableSpec {
   // it cannot be read, has a password, names no database, two types have one table, or
   // columns do not go together.
   static absl::StatusOr<TableSpec> Parse(std::string_view uri);
+
+  // LedgerKey::destination of records of `type`.
+  std::string LedgerName(RecordType type) const;
 };
 
 }  // namespace millrace::postgres

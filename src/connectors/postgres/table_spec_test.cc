@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "base/strings.h"
 
 namespace millrace::postgres {
@@ -46,6 +50,21 @@ TEST(TableSpecTest, NamesAreQuoted) {
   EXPECT_EQ(spec.tables.at(RecordType::kEvent).Quoted(), "\"S\xC3\xA9\".\"a \"\"b\"\";--\"");
 }
 
+// Ledgers tell tables apart by it.
+TEST(TableSpecTest, NoTwoTablesHaveTheSameText) {
+  std::set<std::string> texts;
+  const std::vector<std::string> queries = {
+      "table=a.b.c",          "schema=a.b&table=c", "table=a.b%2Cc",
+      "schema=a%2Cb&table=c", "table=a.%22b%22",    "table=a.b",
+      "schema=a%2Fb&table=c", "table=a.b/c",        "schema=%22a%22&table=b",
+      "table=a.%22b.c%22"};
+  for (const std::string& query : queries) {
+    texts.insert(MustParse(StrCat("postgres://h/d?", query)).tables.at(RecordType::kEvent).Text());
+  }
+  EXPECT_EQ(texts.size(), queries.size());
+  EXPECT_THAT(texts, testing::Contains("a.b"));
+}
+
 TEST(TableSpecTest, TheRestIsForLibpq) {
   EXPECT_EQ(
       MustParse("postgres://u@h:1/d?table=T&sslmode=require&connect_timeout=5").address.name(),
@@ -79,7 +98,8 @@ TEST(TableSpecTest, WhatDoesNotGoTogetherIsRefused) {
 }
 
 TEST(TableSpecTest, PasswordsAreRefusedAndNotQuoted) {
-  for (const char* uri : {"postgres://u:hush@h/d", "postgres://u@h/d?password=hush&table=T"}) {
+  for (const char* uri : {"postgres://u:hush@h/d", "postgres://u@h/d?password=hush&table=T",
+                          "postgres://u@h/d?sslpassword=hush"}) {
     EXPECT_THAT(Refusal(uri), testing::AllOf(HasSubstr("PGPASSWORD"), Not(HasSubstr("hush"))));
   }
 }

@@ -54,6 +54,7 @@ std::string DayText(int32_t day) { return absl::FormatCivilTime(absl::CivilDay(1
 
 TargetTable::TargetTable(const TableSpec& spec, TableForm form)
     : name_(spec.tables.at(form.record_type())),
+      destination_(spec.LedgerName(form.record_type())),
       form_(spec.form),
       table_form_(std::move(form)),
       partitioned_(spec.partition_by_day && table_form_.record_type() == RecordType::kEvent),
@@ -89,24 +90,24 @@ std::string TargetTable::CreateTableSql() const {
   return sql;
 }
 
-absl::Status TargetTable::Create(Connection& connection, const std::stop_token& stop) {
-  const auto is_missing = [](std::string_view function, std::string_view quoted) {
-    return StrCat(function, "(", QuoteText(quoted), ") IS NULL");
+// Not to_regclass(), which may not see what another process made since the transaction began.
+std::string TargetTable::MissingSql() const {
+  const std::string schema = StrCat("nspname = ", QuoteText(name_.schema));
+  const auto is_missing = [&](std::string_view table) {
+    return StrCat("NOT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = ",
+                  "relnamespace WHERE ", schema, " AND relname = ", QuoteText(table), ")");
   };
-  ASSIGN_OR_RETURN(
-      const Rows missing,
-      connection.Query(StrCat("SELECT ", is_missing("to_regnamespace", QuoteName(name_.schema)),
-                              ", ", is_missing("to_regclass", name_.Quoted()), ", ",
-                              is_missing("to_regclass", cursor_tables_.writers()), " OR ",
-                              is_missing("to_regclass", cursor_tables_.delivered())),
-                       stop));
-  std::string sql;
-  if (missing.True(0, 0))
-    sql = StrCat("CREATE SCHEMA IF NOT EXISTS ", QuoteName(name_.schema), "; ");
-  if (missing.True(0, 1)) sql += CreateTableSql();
-  if (missing.True(0, 2)) sql += cursor_tables_.CreateSql();
-  if (sql.empty()) return absl::OkStatus();
-  const absl::Status made = Define(connection, sql, stop);
+  return StrCat("SELECT NOT EXISTS (SELECT 1 FROM pg_namespace WHERE ", schema, "), ",
+                is_missing(name_.table), ", ", is_missing("millrace_writers"), " OR ",
+                is_missing("millrace_delivered"));
+}
+
+absl::Status TargetTable::Create(Connection& connection, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Rows missing, connection.Query(MissingSql(), stop));
+  if (!missing.True(0, 0) && !missing.True(0, 1) && !missing.True(0, 2)) return absl::OkStatus();
+  absl::Status made = CreateMissing(connection, stop);
+  if (made.ok()) made = connection.Commit(stop);
+  connection.Rollback();
   if (!absl::IsPermissionDenied(made)) return Annotate(made, StrCat("creating ", name_.Text()));
   return absl::PermissionDeniedError(StrCat(
       "creating ", name_.Text(), " and the tables millrace_writers and millrace_delivered: ",
@@ -114,9 +115,26 @@ absl::Status TargetTable::Create(Connection& connection, const std::stop_token& 
       "GRANT CREATE ON SCHEMA ", QuoteName(name_.schema), " TO the role of the import"));
 }
 
+// In a transaction that it leaves open. What is missing is asked again under the lock: another
+// process may have made the table and written to it meanwhile.
+absl::Status TargetTable::CreateMissing(Connection& connection, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Rows missing,
+                   connection.Query(StrCat(kBegin, kLockDdl, MissingSql()), stop));
+  std::string sql;
+  if (missing.True(0, 0)) {
+    sql = StrCat("CREATE SCHEMA IF NOT EXISTS ", QuoteName(name_.schema), "; ");
+  }
+  if (missing.True(0, 1)) sql += CreateTableSql();
+  if (missing.True(0, 2)) {
+    sql += cursor_tables_.CreateSql();
+  } else if (missing.True(0, 1)) {
+    sql += cursor_tables_.ForgetAllSql(destination_);
+  }
+  return sql.empty() ? absl::OkStatus() : connection.Query(sql, stop).status();
+}
+
 // No CASCADE: views that others made of the table are theirs. Partitions are dropped with it.
-absl::Status TargetTable::Drop(Connection& connection, const std::string& destination,
-                               const std::stop_token& stop) {
+absl::Status TargetTable::Drop(Connection& connection, const std::stop_token& stop) {
   const std::string& writers = cursor_tables_.writers();
   const std::string& delivered = cursor_tables_.delivered();
   const auto drop = [&]() -> absl::Status {
@@ -127,14 +145,11 @@ absl::Status TargetTable::Drop(Connection& connection, const std::string& destin
                                              name_.Quoted(), "; SELECT ", exist),
                                       stop));
     if (!has.True(0, 0)) return connection.Commit(stop);
-    ASSIGN_OR_RETURN(
-        const Rows left,
-        connection.Query(StrCat("LOCK TABLE ", writers, ", ", delivered, "; DELETE FROM ",
-                                delivered, " WHERE object IN (SELECT object FROM ", writers,
-                                " WHERE destination = ", QuoteText(destination), "); DELETE FROM ",
-                                writers, " WHERE destination = ", QuoteText(destination),
-                                "; SELECT EXISTS (SELECT 1 FROM ", writers, ")"),
-                         stop));
+    ASSIGN_OR_RETURN(const Rows left,
+                     connection.Query(StrCat("LOCK TABLE ", writers, ", ", delivered, "; ",
+                                             cursor_tables_.ForgetAllSql(destination_),
+                                             "SELECT EXISTS (SELECT 1 FROM ", writers, ")"),
+                                      stop));
     if (!left.True(0, 0)) {
       RETURN_IF_ERROR(
           connection.Query(StrCat("DROP TABLE ", writers, ", ", delivered), stop).status());

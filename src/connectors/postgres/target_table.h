@@ -36,10 +36,9 @@ class TargetTable {
   // COPY of all columns FROM STDIN.
   const std::string& copy_sql() const { return copy_sql_; }
 
-  // Drops the table and its partitions, deletes the rows of `destination` from the cursor's tables,
+  // Drops the table and its partitions, deletes its destination's rows from the cursor's tables,
   // and drops those if they are empty then; all or nothing. What does not exist is no error.
-  absl::Status Drop(Connection& connection, const std::string& destination,
-                    const std::stop_token& stop);
+  absl::Status Drop(Connection& connection, const std::stop_token& stop);
 
   // What is wrong with the table that exists.
   absl::StatusOr<std::vector<TableProblem>> Problems(Connection& connection,
@@ -59,11 +58,16 @@ class TargetTable {
 
  private:
   std::string CreateTableSql() const;
-  // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing.
+  // What is missing, as one row of three truth values: the schema, the table, the cursor's tables.
+  std::string MissingSql() const;
+  // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing. A
+  // table that is made has no rows, so what the cursor knows of an earlier one is forgotten.
   absl::Status Create(Connection& connection, const std::stop_token& stop);
+  absl::Status CreateMissing(Connection& connection, const std::stop_token& stop);
   absl::Status AddColumns(Connection& connection, const std::stop_token& stop);
 
   const TableName name_;
+  const std::string destination_;  // its name in ledger keys
   const Form form_;
   const TableForm table_form_;
   const bool partitioned_;
