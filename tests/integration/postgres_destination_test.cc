@@ -266,6 +266,59 @@ TEST_F(PostgresDestinationTest, ARoleThatMayNotCreateIsToldWhatToDo) {
   schema_.Run("DROP OWNED BY n$; DROP ROLE n$");
 }
 
+// What an import would stop at, the check finds.
+TEST_F(PostgresDestinationTest, ChecksFindWhatCopyCannotFill) {
+  ASSERT_TRUE(Open("table=events")->Create({}).ok());
+  schema_.Run(
+      "CREATE VIEW $.v AS SELECT * FROM $.events; CREATE MATERIALIZED VIEW $.m AS SELECT * FROM "
+      "$.events; CREATE SEQUENCE $.s; CREATE TABLE $.g (LIKE $.events); ALTER TABLE $.g DROP "
+      "token, "
+      "ADD token text GENERATED ALWAYS AS (event) STORED; CREATE TABLE $.r (LIKE $.events); ALTER "
+      "TABLE $.r ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY");
+  const std::string user = schema_.name() + "_plain";
+  schema_.Run(StrCat("CREATE ROLE ", user, " LOGIN; GRANT ALL ON SCHEMA $ TO ", user,
+                     "; GRANT ALL ON ALL TABLES IN SCHEMA $ TO ", user));
+  for (const char* table : {"v", "m", "s", "g", "r"}) {
+    const std::unique_ptr<Destination> destination = OpenAs(user, StrCat("table=", table));
+    EXPECT_THAT(Failures(*destination), Not(IsEmpty())) << table;
+    const WriteResult result = Write(*destination, {Event(1)});
+    EXPECT_FALSE(result.durable() || result.retryable()) << table;
+  }
+  schema_.Run(StrCat("DROP OWNED BY ", user, "; DROP ROLE ", user));
+}
+
+TEST_F(PostgresDestinationTest, AdviceIsGivenOnce) {
+  ASSERT_TRUE(Open("table=events")->Create({}).ok());
+  const std::string user = schema_.name() + "_no_rights";
+  schema_.Run(StrCat("CREATE ROLE ", user, " LOGIN; GRANT USAGE ON SCHEMA $ TO ", user));
+  const std::unique_ptr<Destination> destination = OpenAs(user, "table=events");
+  const std::string claim = Message(
+      destination->cursor(RecordType::kEvent)->Claim({.object = "o"}, "writer/1", {}).status());
+  const std::string write = Message(Write(*destination, {Event(1)}).status());
+  for (const std::string& message : {claim, write}) {
+    const size_t first = message.find("GRANT statements");
+    ASSERT_NE(first, std::string::npos) << message;
+    EXPECT_EQ(message.find("GRANT statements", first + 1), std::string::npos) << message;
+  }
+  schema_.Run(StrCat("DROP OWNED BY ", user, "; DROP ROLE ", user));
+}
+
+TEST_F(PostgresDestinationTest, ADatabaseWithoutAnEncodingIsFound) {
+  const std::string name = schema_.name() + "_ascii";
+  schema_.Run(StrCat("CREATE DATABASE ", name,
+                     " ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"));
+  {
+    const auto destination =
+        MustOpen(StrCat("postgres://tester@/", name, "?host=", SocketFolder()));
+    bool found = false;
+    for (const AccessCheck& check : Failures(*destination)) {
+      found = found || check.what.find("SQL_ASCII") != std::string::npos;
+    }
+    EXPECT_TRUE(found);
+  }
+  schema_.Run(StrCat("DROP DATABASE ", name));
+}
+
 TEST_F(PostgresDestinationTest, ChecksOfAServerThatCannotBeWrittenTo) {
   schema_.Run("SET default_transaction_read_only = off");
   schema_.Run("CREATE ROLE ro$ LOGIN; ALTER ROLE ro$ SET default_transaction_read_only = on");

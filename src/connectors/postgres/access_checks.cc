@@ -51,7 +51,8 @@ std::vector<AccessCheck> CheckServer(Connection& connection, const std::stop_tok
   std::vector<AccessCheck> checks;
   const absl::StatusOr<Rows> rows = connection.Query(
       "SELECT current_setting('server_version_num'), current_setting('server_version'), "
-      "pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'",
+      "pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', "
+      "current_setting('server_encoding')",
       stop);
   const std::string what = StrCat("connection to ", connection.name());
   if (!rows.ok()) {
@@ -65,6 +66,11 @@ std::vector<AccessCheck> CheckServer(Connection& connection, const std::stop_tok
   if (rows->Number(0, 0) < kMinVersion) {
     checks.back().status = absl::FailedPreconditionError("PostgreSQL 12 or newer is needed");
     checks.back().remedy = "upgrade the server";
+  }
+  checks.push_back(Passed(StrCat("encoding ", rows->Text(0, 4))));
+  if (rows->Text(0, 4) == "SQL_ASCII") {
+    checks.back().status = absl::FailedPreconditionError("it cannot be converted from UTF-8");
+    checks.back().remedy = "use a database with the encoding UTF8";
   }
   checks.push_back(Passed("a server that can be written to"));
   if (rows->True(0, 2)) {

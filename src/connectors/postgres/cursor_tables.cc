@@ -78,8 +78,8 @@ std::vector<SettledRange> Witnesses(const Batch& batch, absl::Span<const BatchSp
 }
 
 CursorTables::CursorTables(std::string_view schema)
-    : writers_(QuoteTable(schema, "millrace_writers")),
-      delivered_(QuoteTable(schema, "millrace_delivered")) {}
+    : writers_(QuoteTable(schema, kWritersTable)),
+      delivered_(QuoteTable(schema, kDeliveredTable)) {}
 
 std::string CursorTables::CreateSql() const {
   return StrCat("CREATE TABLE IF NOT EXISTS ", writers_,

@@ -52,6 +52,9 @@ std::vector<SettledRange> Witnesses(const Batch& batch, absl::Span<const BatchSp
                                     absl::Span<const RefusedRow> refused,
                                     absl::Span<const size_t> fenced);
 
+inline constexpr char kWritersTable[] = "millrace_writers";
+inline constexpr char kDeliveredTable[] = "millrace_delivered";
+
 // SQL for the two tables of one schema. Spans are numbered by their place in `spans`.
 class CursorTables {
  public:

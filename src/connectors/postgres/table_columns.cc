@@ -74,13 +74,27 @@ absl::StatusOr<std::vector<TableProblem>> FindProblems(Connection& connection,
   ASSIGN_OR_RETURN(
       const Rows rows,
       connection.Query(
-          StrCat("SELECT attname, format_type(atttypid, NULL), attnotnull AND NOT atthasdef AND "
-                 "attidentity = '', relkind FROM pg_attribute JOIN pg_class c ON c.oid = attrelid "
-                 "WHERE attrelid = to_regclass(",
-                 QuoteText(table.Quoted()), ") AND attnum > 0 AND NOT attisdropped"),
+          StrCat(
+              "SELECT attname, format_type(atttypid, NULL), attnotnull AND NOT atthasdef AND "
+              "attidentity = '', relkind, attgenerated <> '', row_security_active(c.oid), EXISTS "
+              "(SELECT 1 FROM pg_trigger WHERE tgrelid = c.oid AND tgtype & 64 <> 0) "
+              "FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attrelid = "
+              "to_regclass(",
+              QuoteText(table.Quoted()), ") AND attnum > 0 AND NOT attisdropped"),
           stop));
   if (rows.size() == 0) return absl::NotFoundError(StrCat("there is no table ", table.Text()));
   std::vector<TableProblem> problems;
+  // Ordinary, partitioned and foreign tables, and views with an INSTEAD OF trigger.
+  const std::string_view kind = rows.Text(0, 3);
+  if (kind != "r" && kind != "p" && kind != "f" && !(kind == "v" && rows.True(0, 6))) {
+    return std::vector<TableProblem>{{StrCat(table.Text(), " is not a table that COPY can fill"),
+                                      "name a table, or give the view an INSTEAD OF trigger"}};
+  }
+  if (rows.True(0, 5)) {
+    problems.push_back(
+        {StrCat("the table ", table.Text(), " has row-level security for this role"),
+         StrCat("import as the owner of ", table.Quoted(), ", or as a role with BYPASSRLS")});
+  }
   if (partitioned && rows.Text(0, 3) != "p") {
     problems.push_back({StrCat("the table ", table.Text(), " exists and is not partitioned"),
                         "leave partition=day out, or name another table"});
@@ -104,10 +118,15 @@ absl::StatusOr<std::vector<TableProblem>> FindProblems(Connection& connection,
                   type, " and should have the type ", SqlType(column.type)),
            "change its type, or name another table"});
     }
+    if (rows.True(actual->second, 4)) {
+      problems.push_back({StrCat("the column ", column.name, " of the table ", table.Text(),
+                                 " is generated, and Millrace fills it"),
+                          "drop the column or its expression, or name another table"});
+    }
     others.erase(actual);
   }
   for (const auto& [column, row] : others) {
-    if (!rows.True(row, 2)) continue;
+    if (!rows.True(row, 2) || rows.True(row, 4)) continue;
     problems.push_back({StrCat("the column ", column, " of the table ", table.Text(),
                                " is NOT NULL, has no default, and Millrace does not fill it"),
                         StrCat(alter, " ALTER COLUMN ", QuoteName(column), " DROP NOT NULL")});

@@ -7,7 +7,6 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/postgres/sql_text.h"
-#include "connectors/postgres/write_errors.h"
 
 namespace millrace::postgres {
 namespace {
@@ -98,8 +97,8 @@ std::string TargetTable::MissingSql() const {
                   "relnamespace WHERE ", schema, " AND relname = ", QuoteText(table), ")");
   };
   return StrCat("SELECT NOT EXISTS (SELECT 1 FROM pg_namespace WHERE ", schema, "), ",
-                is_missing(name_.table), ", ", is_missing("millrace_writers"), " OR ",
-                is_missing("millrace_delivered"));
+                is_missing(name_.table), ", ", is_missing(kWritersTable), " OR ",
+                is_missing(kDeliveredTable));
 }
 
 absl::Status TargetTable::Create(Connection& connection, const std::stop_token& stop) {
@@ -179,7 +178,7 @@ absl::Status TargetTable::AddColumns(Connection& connection, const std::stop_tok
 absl::Status TargetTable::Prepare(Connection& connection, const std::stop_token& stop) {
   absl::MutexLock lock(&preparing_);
   if (prepared_) return absl::OkStatus();
-  RETURN_IF_ERROR(Explain(MakeReady(connection, stop), connection.error(), name_));
+  RETURN_IF_ERROR(MakeReady(connection, stop));
   prepared_ = true;
   return absl::OkStatus();
 }
