@@ -22,6 +22,9 @@ struct RecordRules {
   // $identify, $create_alias and $merge must have the ids that they join
   // ("missing_required_field").
   bool checks_identity_events = false;
+  // Only Mixpanel's operations are operations of a profile update. What else looks like one is sent
+  // beside each of them, and is refused if there is none ("missing_required_field").
+  bool has_mixpanel_operations_only = false;
   // An event without a user gets "distinct_id":"".
   bool writes_empty_distinct_id = false;
 
@@ -32,6 +35,7 @@ struct RecordRules {
             .refuses_banned_ids = true,
             .bounds_time = true,
             .checks_identity_events = true,
+            .has_mixpanel_operations_only = true,
             .writes_empty_distinct_id = true};
   }
 };

@@ -7,12 +7,10 @@
 #include "base/strings.h"
 #include "mapping/profile_id.h"
 #include "mapping/value_text.h"
+#include "records/operations.h"
 
 namespace millrace {
 namespace {
-
-constexpr std::string_view kOperations[] = {"$set",   "$set_once", "$add",   "$append",
-                                            "$union", "$remove",   "$unset", "$delete"};
 
 // The names of a profile's properties in Mixpanel's export.
 constexpr std::string_view kExported = "$properties";
@@ -21,17 +19,18 @@ bool HasColumn(const RowShape& shape, std::string_view name) {
   return std::find(shape.names.begin(), shape.names.end(), name) != shape.names.end();
 }
 
-bool IsOperation(std::string_view key) {
-  return std::find(std::begin(kOperations), std::end(kOperations), key) != std::end(kOperations);
-}
-
 // $delete takes any value, and writers send null.
 bool IsAbsent(std::string_view operation, const Value& value) {
   return value.is_null() && operation != "$delete";
 }
 
+// An operation by its value, for names that Mixpanel does not know.
+bool LooksLikeOperation(std::string_view name, const Value& value) {
+  return IsKnownOperation(name) || value.kind == Value::Kind::kJson;
+}
+
 bool FitsOperation(std::string_view operation, const Value& value) {
-  if (operation == "$delete") return true;
+  if (operation == "$delete" || !IsKnownOperation(operation)) return true;
   const char bracket = operation == "$unset" ? '[' : '{';
   return value.kind == Value::Kind::kJson && value.text.starts_with(bracket);
 }
@@ -41,6 +40,11 @@ bool FitsOperation(std::string_view operation, const Value& value) {
 MixpanelProfileMapper::MixpanelProfileMapper(std::shared_ptr<const SourceConfig> config,
                                              const RecordRules& rules, MapStage stage)
     : config_(std::move(config)), rules_(rules), stage_(stage), typer_(config_->time_zone) {}
+
+bool MixpanelProfileMapper::IsOperation(std::string_view property) const {
+  return rules_.has_mixpanel_operations_only ? IsMixpanelOperation(property)
+                                             : MayBeOperation(property);
+}
 
 MixpanelProfileMapper::Plan MixpanelProfileMapper::Compile(const RowShape& shape) const {
   const bool group = config_->record_type == RecordType::kGroup;
@@ -100,18 +104,24 @@ bool MixpanelProfileMapper::WriteHead(const Plan& plan, const Row& row) {
     return false;
   }
   for (const FieldStep& step : plan.beside) {
+    if (!WriteBeside(step, cells_.Read(step.cell, row))) return false;
+  }
+  for (const FieldStep& step : plan.operations) {
     const Value value = cells_.Read(step.cell, row);
-    if (value.is_null()) continue;
-    head_.Append(step.fragment);
-    const TypedResult result = step.type == FieldType::kUnixTimestampAuto
-                                   ? typer_.AppendProfileTime(head_, value)
-                                   : typer_.Append(head_, value, step.type);
-    if (result == TypedResult::kInvalid) {
-      return Refuse(*why_, "invalid_value", step.property,
-                    StrCat("\"", step.property, "\": ", typer_.problem()));
-    }
+    if (!LooksLikeOperation(step.property, value) && !WriteBeside(step, value)) return false;
   }
   return true;
+}
+
+bool MixpanelProfileMapper::WriteBeside(const FieldStep& step, const Value& value) {
+  if (value.is_null()) return true;
+  head_.Append(step.fragment);
+  const TypedResult result = step.type == FieldType::kUnixTimestampAuto
+                                 ? typer_.AppendProfileTime(head_, value)
+                                 : typer_.Append(head_, value, step.type);
+  if (result != TypedResult::kInvalid) return true;
+  return Refuse(*why_, "invalid_value", step.property,
+                StrCat("\"", step.property, "\": ", typer_.problem()));
 }
 
 bool MixpanelProfileMapper::WriteGroupKey(const Plan& plan, const Row& row) {
@@ -133,7 +143,7 @@ bool MixpanelProfileMapper::WriteOneByOne(const Plan& plan, const Row& row, Batc
   const size_t rows_before = out.rows();
   for (const FieldStep& step : plan.operations) {
     const Value value = cells_.Read(step.cell, row);
-    if (IsAbsent(step.property, value)) continue;
+    if (IsAbsent(step.property, value) || !LooksLikeOperation(step.property, value)) continue;
     const size_t begin = out.bytes.size();
     out.bytes.Append(head_.view());
     if (!WriteOperation(step, value, out.bytes)) return false;
@@ -151,7 +161,7 @@ bool MixpanelProfileMapper::WriteTogether(const Plan& plan, const Row& row, Batc
   out.bytes.Append(head_.view());
   for (const FieldStep& step : plan.operations) {
     const Value value = cells_.Read(step.cell, row);
-    if (IsAbsent(step.property, value)) continue;
+    if (IsAbsent(step.property, value) || !LooksLikeOperation(step.property, value)) continue;
     if (!WriteOperation(step, value, out.bytes)) return false;
   }
   out.bytes.Append('}');

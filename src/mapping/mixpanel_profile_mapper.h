@@ -30,11 +30,14 @@ class MixpanelProfileMapper : public RecordMapper {
     CellPath id;
     CellPath group_key;
     std::vector<FieldStep> beside;
+    // With those that are operations if their value is an object or a list, and else stand beside.
     std::vector<FieldStep> operations;
     bool two_sets = false;  // rows may have "$set" and "$properties"
   };
 
   Plan Compile(const RowShape& shape) const;
+  bool IsOperation(std::string_view property) const;
+  bool WriteBeside(const FieldStep& step, const Value& value);
   bool CheckOneSet(const Plan& plan, const Row& row);
   bool WriteHead(const Plan& plan, const Row& row);
   bool WriteGroupKey(const Plan& plan, const Row& row);

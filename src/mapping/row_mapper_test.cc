@@ -127,6 +127,47 @@ TEST_F(RowMapperTest, AppliesTheRulesOfTheDestination) {
   EXPECT_EQ(Line({kTime, {"p", Value::Int(1)}}), stored);
 }
 
+// The records that one update becomes.
+std::vector<std::string> Updates(const RecordRules& rules, const Cells& cells) {
+  const auto config = SourcesConfig::Parse(
+      R"([{"config_id": "t", "source_prefix": "", "record_type": "user"}])", "sources.json");
+  EXPECT_TRUE(config.ok()) << config.status();
+  const auto mapper = RowMapper::Make(config->entries()[0], kNow, rules);
+  (*mapper)->BeginObject("gs://b/o", "1");
+  std::vector<std::string> names;
+  std::vector<Value> values;
+  for (const auto& [name, value] : cells) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  const RowShape shape = RowShape::Make(std::move(names));
+  Batch batch;
+  MapError why;
+  if ((*mapper)->Map({0, &shape, values}, batch, why) == MapOutcome::kRejected) return {why.code};
+  std::vector<std::string> updates;
+  for (size_t row = 0; row < batch.rows(); ++row) updates.emplace_back(batch.row(row));
+  return updates;
+}
+
+// Each operation is in one record, or a warehouse would have it as often as there are records.
+TEST(ProfileOperationsTest, EachOperationIsOneRecord) {
+  const Cells cells = {
+      {"$distinct_id", Text("u")}, {"$set", Json(R"({"a":1})")}, {"$increment", Json(R"({"b":2})")},
+      {"$other", Json("[1]")},     {"$note", Text("text")},      {"$unset", Json(R"(["c"])")}};
+  using testing::ElementsAre;
+  EXPECT_THAT(Updates(RecordRules(), cells),
+              ElementsAre(R"({"$distinct_id":"u","$note":"text","$set":{"a":1}})",
+                          R"({"$distinct_id":"u","$note":"text","$increment":{"b":2}})",
+                          R"({"$distinct_id":"u","$note":"text","$other":[1]})",
+                          R"({"$distinct_id":"u","$note":"text","$unset":["c"]})"));
+  const Cells only = {{"$distinct_id", Text("u")}, {"$increment", Json(R"({"b":2})")}};
+  EXPECT_THAT(Updates(RecordRules(), only),
+              ElementsAre(R"({"$distinct_id":"u","$increment":{"b":2}})"));
+  // Mixpanel gets what it knows.
+  EXPECT_EQ(Updates(RecordRules::Mixpanel(), cells).size(), 2u);
+  EXPECT_THAT(Updates(RecordRules::Mixpanel(), only), ElementsAre("missing_required_field"));
+}
+
 TEST_F(RowMapperTest, TakesTheTimeFromTimestamps) {
   Use(kEverything, R"("time_zone": "Europe/Berlin", )");
   EXPECT_THAT(Line({{"time", Value::Timestamp(1713928381988123, Value::Unit::kMicro, true)}}),

@@ -6,8 +6,8 @@
 namespace millrace {
 namespace {
 
-constexpr std::string_view kOperations[] = {
-    "$set", "$set_once", "$add", "$increment", "$append", "$remove", "$union", "$unset", "$delete"};
+constexpr std::string_view kOperations[] = {"$set",   "$set_once", "$add",   "$append",
+                                            "$union", "$remove",   "$unset", "$delete"};
 
 // What SDKs send beside an operation.
 constexpr std::string_view kDescriptions[] = {"$token",
@@ -25,8 +25,12 @@ constexpr std::string_view kDescriptions[] = {"$token",
 
 }  // namespace
 
-bool IsKnownOperation(std::string_view name) {
+bool IsMixpanelOperation(std::string_view name) {
   return std::find(std::begin(kOperations), std::end(kOperations), name) != std::end(kOperations);
+}
+
+bool IsKnownOperation(std::string_view name) {
+  return IsMixpanelOperation(name) || name == "$increment";
 }
 
 bool MayBeOperation(std::string_view name) {

@@ -6,7 +6,9 @@
 
 namespace millrace {
 
-// Those that Mixpanel documents, and $increment, an old name of $add.
+// Those that Mixpanel documents.
+bool IsMixpanelOperation(std::string_view name);
+// The same, and $increment, an old name of $add.
 bool IsKnownOperation(std::string_view name);
 
 // Whether a member of an update with this name is an operation if its value is an object or a list:
