@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/percent_encoding.h"
 #include "base/strings.h"
 #include "net/http_client.h"
 #include "net/http_server.h"

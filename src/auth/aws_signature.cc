@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "auth/crypto.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/url.h"

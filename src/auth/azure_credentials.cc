@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "auth/azure_token_fetchers.h"
 #include "auth/crypto.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/http_server.h"

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "auth/metadata_service.h"
 #include "auth/token_request.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/durable_file.h"

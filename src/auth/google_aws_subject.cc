@@ -6,6 +6,7 @@
 #include "auth/crypto.h"
 #include "auth/google_fetchers.h"
 #include "auth/google_subject_token.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/url.h"

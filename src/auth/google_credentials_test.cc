@@ -13,6 +13,7 @@
 
 #include "auth/testing/credentials_fixture.h"
 #include "auth/testing/test_key.h"
+#include "base/percent_encoding.h"
 #include "base/strings.h"
 #include "net/http_server.h"
 #include "net/testing/scripted_server.h"

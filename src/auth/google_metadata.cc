@@ -3,6 +3,7 @@
 #include "auth/google_fetchers.h"
 #include "auth/metadata_service.h"
 #include "auth/token_request.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/url.h"

@@ -37,6 +37,14 @@ void StrAppend(std::string* out, const Parts&... parts) {
   absl::StrAppend(out, strings_internal::Part(parts)...);
 }
 
+// `text` truncated to at most `max` bytes of whole UTF-8 characters, with "..." if it was
+// truncated.
+inline std::string Shorten(std::string_view text, size_t max) {
+  if (text.size() <= max) return std::string(text);
+  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;
+  return std::string(text.substr(0, max)) + "...";
+}
+
 // `text` without the blanks (space, tab, line ends) around it.
 inline std::string_view TrimBlanks(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";

@@ -2,38 +2,12 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 
 namespace millrace {
-namespace {
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = absl::ascii_tolower(static_cast<unsigned char>(c));
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-std::optional<std::string> Decode(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = HexValue(text[i + 1]), low = HexValue(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
-}
-
-}  // namespace
-
 absl::StatusOr<UriQuery> UriQuery::Parse(std::string_view uri) {
   UriQuery query;
   const size_t mark = uri.find('?');
@@ -47,7 +21,7 @@ absl::StatusOr<UriQuery> UriQuery::Parse(std::string_view uri) {
       return absl::InvalidArgumentError(
           StrCat("the option \"", name, "\" after '?' has no value: write name=value"));
     }
-    std::optional<std::string> value = Decode(text.substr(equals + 1));
+    std::optional<std::string> value = UrlDecodeStrictly(text.substr(equals + 1));
     if (!value) {
       return absl::InvalidArgumentError(StrCat("the value of the option \"", name,
                                                "\" has a '%' that two hex digits do not follow"));
@@ -94,21 +68,6 @@ absl::Status UriQuery::CheckAllTaken(std::string_view known) const {
   if (options_.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       StrCat("unknown option \"", options_.front().name, "\"; the options are ", known));
-}
-
-std::string EncodeUriComponent(std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' ||
-        c == '~') {
-      encoded += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return encoded;
 }
 
 }  // namespace millrace

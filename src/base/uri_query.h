@@ -44,9 +44,6 @@ class UriQuery {
   std::vector<Option> options_;
 };
 
-// `text` with every byte but [A-Za-z0-9-._~] as %XX.
-std::string EncodeUriComponent(std::string_view text);
-
 }  // namespace millrace
 
 #endif  // MILLRACE_BASE_URI_QUERY_H_

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/percent_encoding.h"
 #include "base/strings.h"
 
 namespace millrace {
@@ -49,7 +50,7 @@ TEST(UriQueryTest, ErrorsNameTheOptionAndNotItsValue) {
 
 TEST(UriQueryTest, EncodedTextIsReadBack) {
   const std::string text = "a b&c=d?e%f,g/ä";
-  auto query = UriQuery::Parse(StrCat("x:?t=", EncodeUriComponent(text)));
+  auto query = UriQuery::Parse(StrCat("x:?t=", UrlEncode(text)));
   ASSERT_TRUE(query.ok()) << query.status();
   EXPECT_EQ(query->Take("t"), text);
 }

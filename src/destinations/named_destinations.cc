@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
@@ -53,8 +54,8 @@ std::string UriOfObject(const Json& object, const std::string& where,
           StrCat(where, ".", name, " must be a text, a number, true, false or a list of texts"));
       continue;
     }
-    StrAppend(&text, text.find('?') == std::string::npos ? "?" : "&", EncodeUriComponent(name), "=",
-              EncodeUriComponent(*option));
+    StrAppend(&text, text.find('?') == std::string::npos ? "?" : "&", UrlEncode(name), "=",
+              UrlEncode(*option));
   }
   return text;
 }

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
-#include "mapping/config_reader.h"
+#include "base/config_reader.h"
 #include "mapping/sources_config.h"
 
 namespace millrace {

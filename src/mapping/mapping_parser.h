@@ -4,7 +4,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "mapping/config_reader.h"
+#include "base/config_reader.h"
 #include "mapping/sources_config.h"
 
 namespace millrace {

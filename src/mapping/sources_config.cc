@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/config_reader.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/durable_file.h"
-#include "mapping/config_reader.h"
 #include "mapping/entry_parser.h"
 #include "mapping/fingerprint.h"
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/json_writer.h"
+#include "base/strings.h"
 #include "formats/byte_scan.h"
 
 namespace millrace {
@@ -41,12 +42,6 @@ std::string QuoteValue(const Value& value) {
   ByteBuffer json;
   AppendJsonValue(json, value);
   return Shorten(json.view(), kMaxQuoted);
-}
-
-std::string Shorten(std::string_view text, size_t max) {
-  if (text.size() <= max) return std::string(text);
-  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;
-  return std::string(text.substr(0, max)) + "...";
 }
 
 }  // namespace millrace

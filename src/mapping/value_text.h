@@ -18,10 +18,6 @@ std::string_view PlainText(const Value& value, ByteBuffer& scratch);
 // `value` as JSON for a message, truncated to about 80 bytes.
 std::string QuoteValue(const Value& value);
 
-// `text` truncated to at most `most` bytes of whole UTF-8 characters, with "..." if it was
-// truncated.
-std::string Shorten(std::string_view text, size_t max);
-
 }  // namespace millrace
 
 #endif  // MILLRACE_MAPPING_VALUE_TEXT_H_

@@ -93,9 +93,6 @@ class HttpServer {
                                                            HttpHandler handler);
 };
 
-// Percent-decoding; with `plus_is_space` as in forms. Invalid escapes are kept unchanged.
-std::string UrlDecode(std::string_view text, bool plus_is_space);
-
 // The pairs of "a=1&b=2", decoded, in order.
 std::vector<std::pair<std::string, std::string>> ParseForm(std::string_view form);
 

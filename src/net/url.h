@@ -27,9 +27,6 @@ struct Url {
 // InvalidArgument, without quoting `text`, unless it is a complete http or https URL.
 absl::StatusOr<Url> ParseUrl(std::string_view text);
 
-// Percent-encoding of everything but unreserved characters (RFC 3986).
-std::string UrlEncode(std::string_view text);
-
 }  // namespace millrace
 
 #endif  // MILLRACE_NET_URL_H_

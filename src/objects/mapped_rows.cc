@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/nearest_name.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "mapping/nearest_name.h"
 #include "mapping/value_text.h"
 
 namespace millrace {

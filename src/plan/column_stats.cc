@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "mapping/nearest_name.h"
+#include "base/nearest_name.h"
 
 namespace millrace {
 ColumnStats::ColumnStats(const SourceConfig& config)

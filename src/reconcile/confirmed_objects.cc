@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "base/hash.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/object_store.h"

@@ -5,6 +5,7 @@
 
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/url.h"

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "absl/strings/escaping.h"
+#include "base/percent_encoding.h"
 #include "io/decompress.h"
 #include "net/url.h"
 #include "sandbox/profile_update.h"

@@ -1,5 +1,6 @@
 // What SDKs use of the sandbox, over real sockets.
 #include "absl/strings/escaping.h"
+#include "base/percent_encoding.h"
 #include "net/url.h"
 #include "sandbox/testing/sandbox_fixture.h"
 

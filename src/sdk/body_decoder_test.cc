@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/escaping.h"
+#include "base/percent_encoding.h"
 #include "base/strings.h"
 #include "io/gzip_encoder.h"
 #include "net/url.h"

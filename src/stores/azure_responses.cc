@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "base/percent_encoding.h"
 #include "base/strings.h"
 #include "net/http_server.h"
 #include "stores/requester.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_replace.h"
+#include "base/percent_encoding.h"
 #include "base/strings.h"
 #include "net/http_status.h"
 #include "net/url.h"

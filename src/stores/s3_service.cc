@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/url.h"

@@ -1,5 +1,6 @@
 // Facts: learn.microsoft.com/azure/event-grid/event-schema-blob-storage. The subject contains
 // the plain name of the blob, the URL the percent-encoded one.
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/http_server.h"

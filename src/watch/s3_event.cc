@@ -1,5 +1,6 @@
 // Facts: docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html and
 // ev-events.html. Keys are form-encoded in notification records and plain in EventBridge events.
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/http_server.h"

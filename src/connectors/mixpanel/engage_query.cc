@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json_parse.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/query_response.h"

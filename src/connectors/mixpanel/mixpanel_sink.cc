@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/stop_deadline.h"
 #include "base/strings.h"

@@ -1,6 +1,7 @@
 #include "connectors/mixpanel/raw_export.h"
 
 #include "base/json_writer.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/export_lines.h"

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 

@@ -1,6 +1,6 @@
 // "Did you mean ...?"
-#ifndef MILLRACE_MAPPING_NEAREST_NAME_H_
-#define MILLRACE_MAPPING_NEAREST_NAME_H_
+#ifndef MILLRACE_BASE_NEAREST_NAME_H_
+#define MILLRACE_BASE_NEAREST_NAME_H_
 
 #include <string>
 #include <string_view>
@@ -18,4 +18,4 @@ std::string Suggestion(std::string_view typed, absl::Span<const std::string_view
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_NEAREST_NAME_H_
+#endif  // MILLRACE_BASE_NEAREST_NAME_H_

@@ -1,6 +1,6 @@
 // Reads a JSON config and reports all of its problems at once.
-#ifndef MILLRACE_MAPPING_CONFIG_READER_H_
-#define MILLRACE_MAPPING_CONFIG_READER_H_
+#ifndef MILLRACE_BASE_CONFIG_READER_H_
+#define MILLRACE_BASE_CONFIG_READER_H_
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -66,4 +66,4 @@ class ConfigObject {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_CONFIG_READER_H_
+#endif  // MILLRACE_BASE_CONFIG_READER_H_

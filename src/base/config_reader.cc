@@ -1,13 +1,12 @@
-#include "mapping/config_reader.h"
+#include "base/config_reader.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "base/nearest_name.h"
 #include "base/strings.h"
-#include "mapping/nearest_name.h"
-#include "mapping/value_text.h"
 
 namespace millrace {
 namespace {
