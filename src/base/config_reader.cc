@@ -79,9 +79,12 @@ absl::Status ConfigProblems::ToStatus(std::string_view path) const {
   return absl::InvalidArgumentError(message);
 }
 
-absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text) {
+absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text, std::string_view path) {
+  const auto refuse = [path](std::string_view why) {
+    return absl::InvalidArgumentError(StrCat(path, ": ", why));
+  };
   if (text.size() > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(
+    return refuse(
         StrCat("is larger than ", kMaxConfigBytes >> 20, " MB; split it into several files"));
   }
   StructureCheck check;
@@ -92,14 +95,14 @@ absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text) {
           return check.OnEvent(depth, event, parsed);
         },
         /*allow_exceptions=*/true, /*ignore_comments=*/true);
-    if (!check.wrong().empty()) return absl::InvalidArgumentError(check.wrong());
+    if (!check.wrong().empty()) return refuse(check.wrong());
     return json;
   } catch (const Json::exception& error) {
     const std::string_view message = error.what();  // "[json.exception.parse_error.101] ..."
     const size_t bracket = message.find("] ");
     const std::string_view plain =
         bracket == std::string_view::npos ? message : message.substr(bracket + 2);
-    return absl::InvalidArgumentError(StrCat("is not JSON: ", Shorten(plain, 300)));
+    return refuse(StrCat("is not JSON: ", Shorten(plain, 300)));
   }
 }
 

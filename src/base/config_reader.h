@@ -25,10 +25,10 @@ class ConfigProblems {
   std::vector<std::string> problems_;
 };
 
-// Parses `text`, in which // and /* */ comments are allowed. InvalidArgument, with line and column
-// if possible, if it is not JSON, is above 4 MB, is nested too deep, or has a key twice in an
-// object.
-absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text);
+// Parses `text`, in which // and /* */ comments are allowed. InvalidArgument, with `path` and, if
+// possible, line and column, if it is not JSON, is above 4 MB, is nested too deep, or has a key
+// twice in an object.
+absl::StatusOr<nlohmann::json> ParseConfigText(std::string_view text, std::string_view path);
 
 // The members of one JSON object. A member of the wrong type is a problem, and counts as absent.
 class ConfigObject {

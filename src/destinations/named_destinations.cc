@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <vector>
 
+#include "base/config_reader.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "base/uri_query.h"
+#include "destinations/open_destination.h"
 #include "io/durable_file.h"
 
 namespace millrace {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr size_t kMaxFileBytes = 1 << 20;
+using Json = nlohmann::json;
 
 bool IsName(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -31,71 +29,70 @@ std::optional<std::string> OptionText(const Json& value) {
   if (!value.is_array()) return std::nullopt;
   std::string list;
   for (const Json& item : value) {
-    if (!item.is_string()) return std::nullopt;
+    // Lists are separated by ','.
+    if (!item.is_string() || item.get_ref<const std::string&>().find(',') != std::string::npos) {
+      return std::nullopt;
+    }
     StrAppend(&list, list.empty() ? "" : ",", item.get<std::string>());
   }
   return list;
 }
 
 // The URI of a destination that is an object: its "uri" and the other members as options.
-std::string UriOfObject(const Json& object, const std::string& where,
-                        std::vector<std::string>& problems) {
-  const auto uri = object.find("uri");
-  if (uri == object.end() || !uri->is_string()) {
-    problems.push_back(StrCat(where, " needs \"uri\", such as \"postgres://host/database\""));
+std::string UriOfObject(const Json& object, const std::string& name, ConfigProblems& problems) {
+  ConfigObject reader(object, StrCat("\"", name, "\""), problems);
+  std::optional<std::string> uri = reader.Text("uri");
+  if (!uri) {
+    if (object.is_object() && !reader.Has("uri")) {
+      reader.Problem("uri", "is missing; write a destination such as \"postgres://host/database\"");
+    }
     return "";
   }
-  std::string text = uri->get<std::string>();
-  for (const auto& [name, value] : object.items()) {
-    if (name == "uri") continue;
+  for (const auto& [key, value] : object.items()) {
+    if (key == "uri") continue;
     const std::optional<std::string> option = OptionText(value);
     if (!option) {
-      problems.push_back(
-          StrCat(where, ".", name, " must be a text, a number, true, false or a list of texts"));
+      reader.Problem(key, "must be a text, an integer, true, false or a list of texts without ','");
       continue;
     }
-    StrAppend(&text, text.find('?') == std::string::npos ? "?" : "&", UrlEncode(name), "=",
+    StrAppend(&*uri, uri->find('?') == std::string::npos ? "?" : "&", UrlEncode(key), "=",
               UrlEncode(*option));
   }
-  return text;
+  return *std::move(uri);
 }
 
 }  // namespace
 
 absl::StatusOr<NamedDestinations> NamedDestinations::Parse(std::string_view json,
                                                            const std::string& path) {
-  const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) {
-    return absl::InvalidArgumentError(
-        StrCat(path,
-               ": not a JSON object of names and destinations: {\"warehouse\": {\"uri\": "
-               "\"postgres://host/database\", \"table\": \"events\"}}"));
-  }
+  ASSIGN_OR_RETURN(const Json parsed, ParseConfigText(json, path));
+  ConfigProblems problems;
   NamedDestinations named;
-  std::vector<std::string> problems;
-  for (const auto& [name, value] : root.items()) {
+  if (!parsed.is_object()) {
+    problems.Add("",
+                 "must be an object of names and destinations: {\"warehouse\": {\"uri\": "
+                 "\"postgres://host/database\", \"table\": \"events\"}}");
+    return problems.ToStatus(path);
+  }
+  for (const auto& [name, value] : parsed.items()) {
+    const std::string where = StrCat("\"", Shorten(name, 64), "\"");
     if (name == "$schema") continue;
-    const std::string where = StrCat("\"", name, "\"");
     if (!IsName(name)) {
-      problems.push_back(StrCat(where, ": a name has 1 to 64 of a-z, 0-9, '-' and '_'"));
-    } else if (name == "mixpanel") {
-      problems.push_back(StrCat(where, " is a destination already; choose another name"));
+      problems.Add(where, "a name has 1 to 64 of a-z, 0-9, '-' and '_'");
+    } else if (IsDestinationScheme(name)) {
+      problems.Add(where, "is the beginning of a URI already; choose another name");
     } else if (value.is_string()) {
       named.uris_[name] = value.get<std::string>();
-    } else if (value.is_object()) {
-      named.uris_[name] = UriOfObject(value, where, problems);
     } else {
-      problems.push_back(StrCat(where, " must be a URI or an object with a \"uri\""));
+      named.uris_[name] = UriOfObject(value, name, problems);
     }
   }
-  if (problems.empty()) return named;
-  std::string message = StrCat(path, ":");
-  for (const std::string& problem : problems) StrAppend(&message, "\n  ", problem);
-  return absl::InvalidArgumentError(message);
+  RETURN_IF_ERROR(problems.ToStatus(path));
+  return named;
 }
 
 absl::StatusOr<NamedDestinations> NamedDestinations::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path));
   return Parse(text, path);
 }
 

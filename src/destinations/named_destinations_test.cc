@@ -27,23 +27,41 @@ TEST(NamedDestinationsTest, ANameIsAUriOrAnObjectWithOptions) {
   ASSERT_TRUE(named.ok()) << named.status();
   EXPECT_EQ(named->UriOf("lake"), "null:");
   EXPECT_EQ(named->UriOf("warehouse"),
-            "postgres://h/d?sslmode=require&table=a%20b.c&columns=plan%2Cseats%3Anumber"
-            "&add_columns=true&port=1");
+            "postgres://h/d?sslmode=require&add_columns=true&columns=plan%2Cseats%3Anumber"
+            "&port=1&table=a%20b.c");
   EXPECT_EQ(named->UriOf("mixpanel"), std::nullopt);
 }
 
 TEST(NamedDestinationsTest, NamesAllProblemsAtOnce) {
   EXPECT_THAT(Error(R"({"Big": "null:", "mixpanel": "null:", "a": 1, "b": {}, "c": {"uri":
                         "null:", "x": {"y": 1}}})"),
-              AllOf(HasSubstr("\"Big\": a name has"), HasSubstr("\"mixpanel\" is a destination"),
-                    HasSubstr("\"a\" must be a URI"), HasSubstr("\"b\" needs \"uri\""),
-                    HasSubstr("\"c\".x must be a text")));
+              AllOf(HasSubstr("d.json: 5 problems:\n"), HasSubstr("\"Big\": a name has"),
+                    HasSubstr("\"mixpanel\": is the beginning of a URI already"),
+                    HasSubstr("\"a\": is a number; write an object"),
+                    HasSubstr("\"b\": uri: is missing"), HasSubstr("\"c\": x: must be a text")));
 }
 
 TEST(NamedDestinationsTest, OtherTextsAreRefused) {
-  for (const char* json : {"", "[]", "{", "{} {}", "null"}) {
-    EXPECT_THAT(Error(json), HasSubstr("d.json: not a JSON object")) << json;
+  for (const char* json : {"", "{", "{} {}"}) {
+    EXPECT_THAT(Error(json), HasSubstr("d.json: is not JSON")) << json;
   }
+  for (const char* json : {"[]", "null"}) {
+    EXPECT_THAT(Error(json), HasSubstr("d.json: must be an object")) << json;
+  }
+}
+
+TEST(NamedDestinationsTest, NothingIsOverwrittenInSilence) {
+  EXPECT_THAT(Error(R"({"a": "null:", "a": "mixpanel"})"), HasSubstr("key \"a\" twice"));
+  EXPECT_THAT(Error(R"({"a": {"uri": "null:", "t": "x", "t": "y"}})"),
+              HasSubstr("key \"t\" twice"));
+  EXPECT_THAT(Error(R"({"null": "mixpanel", "postgres": "null:", "postgresql": "null:"})"),
+              HasSubstr("3 problems"));
+  // It would become two columns.
+  EXPECT_THAT(Error(R"({"a": {"uri": "null:", "columns": ["a,b"]}})"), HasSubstr("without ','"));
+}
+
+TEST(NamedDestinationsTest, ATooLargeFileIsAMistakeInIt) {
+  EXPECT_THAT(Error(std::string(5 << 20, ' ')), HasSubstr("d.json: is larger than 4 MB"));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "destinations/open_destination.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/redact.h"
@@ -80,6 +82,11 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view ur
   return absl::InvalidArgumentError(StrCat("unknown destination ", RedactSecrets(uri),
                                            ": it should be ", DestinationForms(),
                                            ", or a name in the file of --destinations"));
+}
+
+bool IsDestinationScheme(std::string_view text) {
+  return std::any_of(std::begin(kKinds), std::end(kKinds),
+                     [text](const Kind& kind) { return kind.scheme == text; });
 }
 
 std::string DestinationForms() {

@@ -26,6 +26,9 @@ struct DestinationSetup {
 absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view uri,
                                                              const DestinationSetup& setup);
 
+// Whether OpenDestination() reads `text` as a kind of destination: "mixpanel", "postgres".
+bool IsDestinationScheme(std::string_view text);
+
 // The forms of URI that OpenDestination() reads, for help and errors.
 std::string DestinationForms();
 

@@ -18,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxConfigBytes = 4 << 20;
 constexpr std::string_view kFileScheme = "file://";
 
 bool HasScheme(std::string_view uri) { return uri.find("://") != std::string_view::npos; }
@@ -91,22 +90,19 @@ void CheckUniqueIds(const std::vector<SourceConfig>& entries, ConfigProblems& pr
 }  // namespace
 
 absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const std::string& path) {
-  const absl::StatusOr<nlohmann::json> parsed = ParseConfigText(json);
-  if (!parsed.ok()) {
-    return absl::InvalidArgumentError(StrCat(path, ": ", ToStd(parsed.status().message())));
-  }
+  ASSIGN_OR_RETURN(const nlohmann::json parsed, ParseConfigText(json, path));
   ConfigProblems problems;
-  if (!parsed->is_array()) {
+  if (!parsed.is_array()) {
     problems.Add("", "must be a list of entries: [ { \"config_id\": ... }, ... ]");
     return problems.ToStatus(path);
   }
-  if (parsed->empty()) problems.Add("", "has no entries");
+  if (parsed.empty()) problems.Add("", "has no entries");
 
   std::error_code ignored;
   const fs::path folder = fs::absolute(path, ignored).parent_path();
   std::vector<SourceConfig> entries;
-  for (size_t i = 0; i < parsed->size(); ++i) {
-    entries.push_back(ParseEntry((*parsed)[i], i + 1, folder, problems));
+  for (size_t i = 0; i < parsed.size(); ++i) {
+    entries.push_back(ParseEntry((parsed)[i], i + 1, folder, problems));
   }
   CheckUniqueIds(entries, problems);
   RETURN_IF_ERROR(problems.ToStatus(path));
@@ -120,7 +116,7 @@ absl::StatusOr<SourcesConfig> SourcesConfig::Parse(std::string_view json, const 
 }
 
 absl::StatusOr<SourcesConfig> SourcesConfig::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxConfigBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path));
   return Parse(text, path);
 }
 
