@@ -244,6 +244,16 @@ TEST(Dispatch, PrintsAnErrorWithTheVerbAndReturnsItsExitCode) {
   }
 }
 
+TEST(Dispatch, PrintsEachProblemOfAFileOnALineOfItsOwn) {
+  const std::string path = testing::TempDir() + "/problems.json";
+  std::ofstream(path) << R"({"null": "x", "B": "\ny"})";
+  const Ran ran = RunLine({"import", "in.ndjson", "--to", "lake", "--destinations", path});
+  EXPECT_EQ(ran.code, kWrongUsage);
+  EXPECT_NE(ran.err.find("problems.json: 2 problems:\n  \"B\": a name"), std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.err.find("\n  \"null\": is the beginning"), std::string::npos) << ran.err;
+}
+
 TEST(Dispatch, WipesSecretsFromTheArgumentsOfTheProcess) {
   std::string secret;
   Command command{.name = "verb",

@@ -12,6 +12,7 @@
 #include "base/redact.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/error_report.h"
 #include "cli/overview.h"
 #include "cli/text.h"
 
@@ -193,7 +194,7 @@ class Parser {
         const absl::StatusOr<int> code = command->run(context_);
         if (code.ok()) return *code;
         context_.err << "millrace " << command->name << ": "
-                     << Printable(RedactSecrets(ToStd(code.status().message()))) << "\n";
+                     << ErrorAsText(ToStd(code.status().message())) << "\n";
         return ExitCodeOf(code.status());
       }
       return kWrongUsage;

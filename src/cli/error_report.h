@@ -15,6 +15,8 @@ nlohmann::ordered_json ErrorAsJson(std::string_view message);
 // Null if `status` is ok, else its message.
 nlohmann::ordered_json ErrorAsJson(const absl::Status& status);
 
+// The items of a list, which stand on indented lines, keep their lines; any other control character
+// becomes '?'.
 std::string ErrorAsText(std::string_view message);
 
 }  // namespace millrace::cli
