@@ -41,6 +41,15 @@ struct Batch {
   }
 };
 
+// Rows [begin, end) of a batch; their bytes are consecutive.
+struct RowRange {
+  size_t begin = 0;
+  size_t end = 0;
+
+  size_t size() const { return end - begin; }
+  friend bool operator==(const RowRange&, const RowRange&) = default;
+};
+
 }  // namespace millrace
 
 #endif  // MILLRACE_BASE_BATCH_H_

@@ -10,15 +10,6 @@
 
 namespace millrace::mixpanel {
 
-// Rows [begin, end) of a batch: always consecutive, so a request is a view of the batch's bytes.
-struct RowRange {
-  size_t begin = 0;
-  size_t end = 0;
-
-  size_t size() const { return end - begin; }
-  friend bool operator==(const RowRange&, const RowRange&) = default;
-};
-
 struct RequestLimits {
   size_t rows = 0;
   size_t bytes = 0;            // uncompressed

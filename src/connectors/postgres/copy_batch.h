@@ -20,14 +20,6 @@
 
 namespace millrace::postgres {
 
-// Rows [begin, end) of a batch.
-struct RowRange {
-  size_t begin = 0;
-  size_t end = 0;
-  size_t size() const { return end - begin; }
-  friend bool operator==(const RowRange&, const RowRange&) = default;
-};
-
 // A batch row becomes any number of lines: an update of a profile has one for each operation, a row
 // that is refused none. One thread at a time; keeps its buffers.
 class CopyBatch {

@@ -24,9 +24,20 @@ constexpr uint64_t kSchemaVersion = 4;
 constexpr size_t kMaxConnections = 3;
 constexpr size_t kPage = 1000;
 
+#define MR_CREATE_INTENTS                         \
+  "CREATE TABLE IF NOT EXISTS millrace_intents (" \
+  "  id text COLLATE \"C\" PRIMARY KEY,"          \
+  "  destination text COLLATE \"C\" NOT NULL,"    \
+  "  owner text NOT NULL,"                        \
+  "  lease_until timestamptz NOT NULL,"           \
+  "  revision bigint NOT NULL,"                   \
+  "  content text NOT NULL,"                      \
+  "  last_write text NOT NULL"                    \
+  ");\n"
 // One transaction. The lock makes sure that only one worker creates the tables; its number is
 // "millrace" in ASCII.
-constexpr char kSchema[] = R"(
+constexpr char kSchema[] =
+    R"(
 SELECT pg_advisory_xact_lock(7883949219085214565);
 CREATE TABLE IF NOT EXISTS millrace_objects (
   object text COLLATE "C" NOT NULL,
@@ -55,16 +66,8 @@ CREATE TABLE IF NOT EXISTS millrace_objects (
   intent text COLLATE "C" NOT NULL DEFAULT '',
   PRIMARY KEY (object, version, config, destination)
 );
-CREATE TABLE IF NOT EXISTS millrace_intents (
-  id text COLLATE "C" PRIMARY KEY,
-  destination text COLLATE "C" NOT NULL,
-  owner text NOT NULL,
-  lease_until timestamptz NOT NULL,
-  revision bigint NOT NULL,
-  content text NOT NULL,
-  last_write text NOT NULL
-);
-CREATE TABLE IF NOT EXISTS millrace_schema_version (version integer NOT NULL);
+)" MR_CREATE_INTENTS
+    R"(CREATE TABLE IF NOT EXISTS millrace_schema_version (version integer NOT NULL);
 INSERT INTO millrace_schema_version
   SELECT 4 WHERE NOT EXISTS (SELECT 1 FROM millrace_schema_version);
 )";
@@ -76,16 +79,7 @@ ALTER TABLE millrace_objects
   ADD COLUMN IF NOT EXISTS config_parts text NOT NULL DEFAULT '',
   ADD COLUMN IF NOT EXISTS maybe_sent boolean NOT NULL DEFAULT false,
   ADD COLUMN IF NOT EXISTS intent text COLLATE "C" NOT NULL DEFAULT '';
-CREATE TABLE IF NOT EXISTS millrace_intents (
-  id text COLLATE "C" PRIMARY KEY,
-  destination text COLLATE "C" NOT NULL,
-  owner text NOT NULL,
-  lease_until timestamptz NOT NULL,
-  revision bigint NOT NULL,
-  content text NOT NULL,
-  last_write text NOT NULL
-);
-UPDATE millrace_schema_version SET version = 4 WHERE version < 4;
+)" MR_CREATE_INTENTS R"(UPDATE millrace_schema_version SET version = 4 WHERE version < 4;
 )";
 constexpr char kHasSchema[] = "SELECT to_regclass('millrace_schema_version') IS NOT NULL";
 constexpr char kVersion[] = "SELECT max(version) FROM millrace_schema_version";
@@ -173,6 +167,7 @@ constexpr char kNextPage[] =
 #undef MR_KEY
 #undef MR_COLUMNS
 #undef MR_MICROS
+#undef MR_CREATE_INTENTS
 
 constexpr int kMaybeSent = 21;  // columns of MR_COLUMNS
 constexpr int kIntent = 22;

@@ -24,6 +24,15 @@ constexpr uint64_t kSchemaVersion = 4;
 constexpr absl::Duration kBusy = absl::Seconds(10);
 constexpr size_t kPage = 256;
 
+#define MR_CREATE_INTENTS              \
+  "CREATE TABLE intents ("             \
+  "  id TEXT NOT NULL PRIMARY KEY,"    \
+  "  destination TEXT NOT NULL,"       \
+  "  owner TEXT NOT NULL,"             \
+  "  lease_until_us INTEGER NOT NULL," \
+  "  revision INTEGER NOT NULL,"       \
+  "  content TEXT NOT NULL"            \
+  ") STRICT;\n"
 constexpr char kSchema[] = R"(
 CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
 INSERT INTO schema_version VALUES (4);
@@ -53,15 +62,7 @@ CREATE TABLE objects (
   intent TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (object, version, config, destination)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE intents (
-  id TEXT NOT NULL PRIMARY KEY,
-  destination TEXT NOT NULL,
-  owner TEXT NOT NULL,
-  lease_until_us INTEGER NOT NULL,
-  revision INTEGER NOT NULL,
-  content TEXT NOT NULL
-) STRICT;
-)";
+)" MR_CREATE_INTENTS;
 // From each version to the next, beginning with the first.
 constexpr const char* kUpgrades[] = {
     R"(
@@ -73,15 +74,7 @@ UPDATE schema_version SET version = 2;
 ALTER TABLE objects ADD COLUMN maybe_sent INTEGER NOT NULL DEFAULT 0;
 UPDATE schema_version SET version = 3;
 )",
-    R"(
-CREATE TABLE intents (
-  id TEXT NOT NULL PRIMARY KEY,
-  destination TEXT NOT NULL,
-  owner TEXT NOT NULL,
-  lease_until_us INTEGER NOT NULL,
-  revision INTEGER NOT NULL,
-  content TEXT NOT NULL
-) STRICT;
+    MR_CREATE_INTENTS R"(
 ALTER TABLE objects ADD COLUMN intent TEXT NOT NULL DEFAULT '';
 UPDATE schema_version SET version = 4;
 )"};
@@ -162,6 +155,7 @@ static_assert(std::size(kPages) == kSchemaVersion);
 #undef MR_OLD_COLUMNS
 #undef MR_RIVAL
 #undef MR_KEY
+#undef MR_CREATE_INTENTS
 
 void BindKey(Statement& statement, const LedgerKey& key) {
   statement.Bind(key.object).Bind(key.version).Bind(key.config).Bind(key.destination);
