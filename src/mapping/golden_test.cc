@@ -1,27 +1,24 @@
-// The cases in testdata/*.txt. A file is a list of cases:
+// The cases in testdata/*.txt (base/testing/golden_cases.h), with the sections:
 //
-//   === name
 //   --- config         one entry of a sources.json (config_id and source_prefix are added)
 //   --- transform      optional: the text of its transform
 //   --- input          rows: NDJSON, or CSV with its header
 //   --- output         a line for each record: the number of its row, a blank, the JSON;
 //                      for a rejected row: "2 ! code field: message" ("-" for no field);
 //                      for filtered rows: their number at the end, "~ 3"
-//
-// Blank lines are left out; what stands before the first case is a comment.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/strings.h"
+#include "base/testing/golden_cases.h"
 #include "formats/row_reader.h"
 #include "formats/testing/rows.h"
 #include "mapping/row_mapper.h"
@@ -31,28 +28,6 @@ namespace {
 
 // Cases are written for this time.
 const absl::Time kNow = absl::FromUnixSeconds(1'767'225'600);  // 2026-01-01T00:00:00Z
-
-struct Case {
-  std::string name;
-  std::map<std::string, std::string> sections;
-};
-
-std::vector<Case> ReadCases(const std::filesystem::path& path) {
-  std::vector<Case> cases;
-  std::ifstream file(path);
-  std::string* section = nullptr;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("=== ")) {
-      cases.push_back({line.substr(4), {}});
-      section = nullptr;
-    } else if (line.starts_with("--- ")) {
-      section = &cases.back().sections[line.substr(4)];
-    } else if (section != nullptr && !line.empty()) {
-      *section += line + "\n";
-    }
-  }
-  return cases;
-}
 
 // Maps rows one by one or held, and writes down what became of each.
 class Recorder : public RowVisitor {
@@ -128,7 +103,7 @@ class GoldenTest : public testing::TestWithParam<std::string> {
   }
 
   // What becomes of the case's input; the folder of its files is left out of messages.
-  std::string Map(const Case& one, bool hold) {
+  std::string Map(const GoldenCase& one, bool hold) {
     const std::filesystem::path folder =
         std::filesystem::path(testing::TempDir()) / StrCat("millrace_golden.", getpid());
     std::string result = MapIn(folder, one, hold);
@@ -140,7 +115,7 @@ class GoldenTest : public testing::TestWithParam<std::string> {
     return result;
   }
 
-  std::string MapIn(const std::filesystem::path& folder, const Case& one, bool hold) {
+  std::string MapIn(const std::filesystem::path& folder, const GoldenCase& one, bool hold) {
     std::filesystem::create_directories(folder);
     const auto script = one.sections.find("transform");
     const bool transform = script != one.sections.end();
@@ -170,9 +145,7 @@ class GoldenTest : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(GoldenTest, Agrees) {
-  const std::vector<Case> cases = ReadCases(GetParam());
-  EXPECT_FALSE(cases.empty());
-  for (const Case& one : cases) {
+  for (const GoldenCase& one : ReadGoldenCases(GetParam())) {
     SCOPED_TRACE(one.name);
     const std::string& expected = one.sections.at("output");
     EXPECT_EQ(Map(one, /*hold=*/false), expected);

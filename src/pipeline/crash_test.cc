@@ -175,18 +175,7 @@ TEST_P(Crash, RandomSchedules) {
     bool config_changes = dice.OneIn(3);
     const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     for (uint64_t run = dice.Below(4); run > 0; --run) {
-      CrashPoint crash(dice.Below(200));
-      if (dice.OneIn(4)) {
-        world->leases_were_lost = true;
-        crash.InterruptAt(dice.Below(100), [&world = *world, steps = dice.Below(150)] {
-          world.clock.Advance(2 * world.options.lease);
-          CrashPoint other(steps);
-          world.RunBesideOthersUntilCrash("other", other);
-        });
-      }
-      const RunReport report = world->RunUntilCrash(StrCat("run ", run), crash);
-      EXPECT_EQ(world->CheckPromise(), "");
-      EXPECT_TRUE(!report.status.ok() || report.counts.pending() == 0);
+      RunAtRandom(*world, dice, StrCat("run ", run));
       if (dice.OneIn(2)) world->clock.Advance(2 * world->options.lease);
       if (std::exchange(config_changes, false)) world->ChangeConfig("changed");
     }
@@ -215,38 +204,24 @@ TEST_P(Crash, TwoRunsShareOneLedger) {
   }
 }
 
-// Leases are shorter than the waits between tries, so that each run loses objects to the other,
-// which may die; a run that has lost one offers it again, until one of them finishes it.
+// A run that has lost an object offers it again, until one of them finishes it.
 TEST_P(Crash, RunsThatLiveLoseTheirLeases) {
   for (uint64_t seed = 2000; seed < 2300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
     const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
-    world->options.lease = absl::Seconds(3);
-    MemoryDeadLetterQueue dead_letters[2];
-    world->elsewhere = {&dead_letters[0], &dead_letters[1]};
-    world->leases_were_lost = true;
-    CrashPoint one_may_die(dice.OneIn(3) ? dice.Below(100) : 1'000'000);
-    CrashPoint other_lives(1'000'000);
-    RunReport reports[2];
-    std::thread one(
-        [&] { reports[0] = world->RunElsewhereUntilCrash("one", dead_letters[0], one_may_die); });
-    std::thread other(
-        [&] { reports[1] = world->RunElsewhereUntilCrash("other", dead_letters[1], other_lives); });
-    one.join();
-    other.join();
-    EXPECT_EQ(world->CheckPromise(), "");
+    const RunsWithShortLeases runs(*world, dice);
     Counts reported, recorded;
-    for (const RunReport& report : reports) {
-      EXPECT_TRUE(!report.status.ok() || report.counts.pending() == 0);
-      reported += report.counts;
+    for (const RunReport* report : {&runs.first(), &runs.second()}) {
+      EXPECT_TRUE(!report->status.ok() || report->counts.pending() == 0);
+      reported += report->counts;
     }
     for (const auto& [key, entry] : world->ledger.Snapshot()) recorded += entry.counts;
-    if (!one_may_die.dead()) {
+    if (!runs.first_died()) {
       EXPECT_LE(reported.accepted, recorded.accepted);
     }
     // A commit that the other one has finished counts in no report.
-    if (!one_may_die.dead() && kind() != DestinationKind::kStaged) {
+    if (!runs.first_died() && kind() != DestinationKind::kStaged) {
       EXPECT_EQ(reported.accepted, recorded.accepted) << "what each has recorded counts once";
       EXPECT_EQ(reported.rejected, recorded.rejected);
       EXPECT_EQ(reported.filtered, recorded.filtered);

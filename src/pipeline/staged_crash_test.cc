@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -153,18 +152,7 @@ TEST_F(StagedCrash, RandomSchedules) {
     const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     TearAtRandom(*world, dice);
     for (uint64_t run = dice.Below(4); run > 0; --run) {
-      CrashPoint crash(dice.Below(300));
-      if (dice.OneIn(3)) {
-        world->leases_were_lost = true;
-        crash.InterruptAt(dice.Below(150), [&world = *world, steps = dice.Below(200)] {
-          world.clock.Advance(2 * world.options.lease);
-          CrashPoint other(steps);
-          world.RunBesideOthersUntilCrash("other", other);
-        });
-      }
-      const RunReport report = world->RunUntilCrash(StrCat("run ", run), crash);
-      EXPECT_EQ(world->CheckPromise(), "");
-      EXPECT_TRUE(!report.status.ok() || report.counts.pending() == 0);
+      RunAtRandom(*world, dice, StrCat("run ", run));
       if (dice.OneIn(2)) world->staged_destination.DeliverLate();
       EXPECT_EQ(world->CheckPromise(), "");
       if (dice.OneIn(2)) world->clock.Advance(2 * world->options.lease);
@@ -177,26 +165,13 @@ TEST_F(StagedCrash, RandomSchedules) {
   }
 }
 
-// Leases are shorter than the waits between tries, so that each run loses objects and commits to
-// the other, which may die.
 TEST_F(StagedCrash, RunsThatLiveLoseTheirLeases) {
   for (uint64_t seed = 6000; seed < 6300; ++seed) {
     SCOPED_TRACE(StrCat("seed ", seed));
     Dice dice(seed);
     const std::unique_ptr<PipelineSimulation> world = RandomWorld(dice);
     TearAtRandom(*world, dice);
-    world->options.lease = absl::Seconds(3);
-    MemoryDeadLetterQueue dead_letters[2];
-    world->elsewhere = {&dead_letters[0], &dead_letters[1]};
-    world->leases_were_lost = true;
-    CrashPoint one_may_die(dice.OneIn(3) ? dice.Below(150) : 1'000'000);
-    CrashPoint other_lives(1'000'000);
-    std::thread one([&] { world->RunElsewhereUntilCrash("one", dead_letters[0], one_may_die); });
-    std::thread other(
-        [&] { world->RunElsewhereUntilCrash("other", dead_letters[1], other_lives); });
-    one.join();
-    other.join();
-    EXPECT_EQ(world->CheckPromise(), "");
+    const RunsWithShortLeases runs(*world, dice);
     HealAll(*world);
     Finish(*world);
     world->staged_destination.DeliverLate();

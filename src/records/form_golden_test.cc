@@ -1,24 +1,22 @@
-// The cases in testdata/*.txt. A file is a list of cases:
+// The cases in testdata/*.txt (base/testing/golden_cases.h), with the sections:
 //
-//   === name
 //   --- record         one line; of events, unless the file is users.txt or groups.txt
 //   --- columns        optional: requested columns, one per line
 //   --- table          a line for each row: the cells that are not null, name=value, two blanks
 //                      between them; insert_time, which is the same in all, is left out
 //   --- flat           the rows of the flat form
 //
-// A record that is refused has "! message" in both. Blank lines are left out; what stands before
-// the first case is a comment.
+// A record that is refused has "! message" in both.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "base/testing/golden_cases.h"
 #include "records/flat_writer.h"
 #include "records/table_reader.h"
 
@@ -26,28 +24,6 @@ namespace millrace {
 namespace {
 
 const absl::Time kNow = absl::FromUnixMillis(1'796'008'365'123);  // 2026-11-30T03:12:45.123Z
-
-struct Case {
-  std::string name;
-  std::map<std::string, std::string> sections;
-};
-
-std::vector<Case> ReadCases(const std::filesystem::path& path) {
-  std::vector<Case> cases;
-  std::ifstream file(path);
-  std::string* section = nullptr;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("=== ")) {
-      cases.push_back({line.substr(4), {}});
-      section = nullptr;
-    } else if (line.starts_with("--- ")) {
-      section = &cases.back().sections[line.substr(4)];
-    } else if (section != nullptr && !line.empty()) {
-      *section += line + "\n";
-    }
-  }
-  return cases;
-}
 
 std::string Show(const Column& column, const Cell& cell) {
   switch (column.type) {
@@ -121,26 +97,20 @@ class FormGoldenTest : public testing::TestWithParam<std::string> {};
 TEST_P(FormGoldenTest, Cases) {
   const std::filesystem::path path =
       std::filesystem::path(MILLRACE_SOURCE_DIR) / "src/records/testdata" / (GetParam() + ".txt");
-  const std::vector<Case> cases = ReadCases(path);
-  ASSERT_FALSE(cases.empty()) << path;
   const RecordType type = GetParam() == "users"    ? RecordType::kUser
                           : GetParam() == "groups" ? RecordType::kGroup
                                                    : RecordType::kEvent;
-  for (const Case& c : cases) {
+  for (const GoldenCase& c : ReadGoldenCases(path)) {
     SCOPED_TRACE(c.name);
-    const auto section = [&](const std::string& name) {
-      const auto found = c.sections.find(name);
-      return found == c.sections.end() ? std::string() : found->second;
-    };
-    std::string record = section("record");
+    std::string record = c.Section("record");
     ASSERT_FALSE(record.empty());
     record.pop_back();
     ASSERT_TRUE(c.sections.contains("table") || c.sections.contains("flat"));
     if (c.sections.contains("table")) {
-      EXPECT_EQ(TableOf(type, record, section("columns")), section("table"));
+      EXPECT_EQ(TableOf(type, record, c.Section("columns")), c.Section("table"));
     }
     if (c.sections.contains("flat")) {
-      EXPECT_EQ(FlatOf(type, record), section("flat"));
+      EXPECT_EQ(FlatOf(type, record), c.Section("flat"));
     }
   }
 }

@@ -41,7 +41,7 @@ class PubsubTriggerTest : public testing::Test {
  protected:
   PubsubTriggerTest() {
     request_.import.sources = SourcesConfig::MixpanelFormat();
-    SendTo({&receiver_});
+    progress_ = SendTo({&receiver_}, request_);
     request_.import.run.retry = {.initial = absl::Milliseconds(1),
                                  .max = absl::Milliseconds(2),
                                  .min_jitter = absl::ZeroDuration(),
@@ -55,15 +55,6 @@ class PubsubTriggerTest : public testing::Test {
   }
   ~PubsubTriggerTest() override {
     if (thread_.joinable()) Stop();
-  }
-
-  void SendTo(const std::vector<Receiver*>& receivers) {
-    request_.destinations.clear();
-    progress_ = std::make_unique<WatchProgress>(receivers.size());
-    for (size_t i = 0; i < receivers.size(); ++i) {
-      request_.destinations.push_back(&receivers[i]->destination());
-      progress_->imports[i].destination = receivers[i]->destination().label();
-    }
   }
 
   void Start() {

@@ -36,7 +36,7 @@ class WatchTest : public testing::Test {
  protected:
   WatchTest() {
     request_.import.sources = SourcesConfig::MixpanelFormat();
-    SendTo({&receiver_});
+    progress_ = SendTo({&receiver_}, request_);
     request_.import.run.retry = {.initial = absl::Milliseconds(1),
                                  .max = absl::Milliseconds(2),
                                  .min_jitter = absl::ZeroDuration(),
@@ -48,15 +48,6 @@ class WatchTest : public testing::Test {
   }
   ~WatchTest() override {
     if (thread_.joinable()) StopAndReport();
-  }
-
-  void SendTo(const std::vector<Receiver*>& receivers) {
-    request_.destinations.clear();
-    progress_ = std::make_unique<WatchProgress>(receivers.size());
-    for (size_t i = 0; i < receivers.size(); ++i) {
-      request_.destinations.push_back(&receivers[i]->destination());
-      progress_->imports[i].destination = receivers[i]->destination().label();
-    }
   }
 
   void Start() {
@@ -341,7 +332,7 @@ TEST_F(WatchTest, WrongCredentialsEndIt) {
 
 TEST_F(WatchTest, EachDestinationGetsEveryObjectAndAnswersWait) {
   Receiver second("second");
-  SendTo({&receiver_, &second});
+  progress_ = SendTo({&receiver_, &second}, request_);
   second.set_state(Receiver::State::kClosed);
   Start();
   std::thread opener([&] {
@@ -361,7 +352,7 @@ TEST_F(WatchTest, EachDestinationGetsEveryObjectAndAnswersWait) {
 TEST_F(WatchTest, ADestinationThatFailsDoesNotEndTheOthers) {
   Receiver refusing("refusing");
   refusing.set_state(Receiver::State::kRefusing);
-  SendTo({&refusing, &receiver_});
+  progress_ = SendTo({&refusing, &receiver_}, request_);
   Start();
   EXPECT_EQ(Post(Object("a.ndjson")).status, 503) << "it did not arrive everywhere";
   bucket_.Put("gs://b/b.ndjson", Event(3));

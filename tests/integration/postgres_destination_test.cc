@@ -369,11 +369,4 @@ TEST_F(PostgresDestinationTest, ADayThatIsInTheDefaultPartitionStaysThere) {
 }  // namespace
 }  // namespace millrace
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (millrace::ServerUri().empty()) {
-    puts("skipped: MILLRACE_TEST_POSTGRES names no server");
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return millrace::RunPostgresTests(argc, argv); }

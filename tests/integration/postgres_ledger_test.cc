@@ -3,10 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,6 +13,7 @@
 #include "connectors/postgres/connection.h"
 #include "cutting_proxy.h"
 #include "pipeline/testing/ledger_contract.h"
+#include "postgres_schema.h"
 
 namespace millrace {
 namespace {
@@ -25,55 +24,22 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string ServerUri() {
-  const char* uri = std::getenv("MILLRACE_TEST_POSTGRES");
-  return uri == nullptr ? "" : uri;
-}
-
-// The folder of the server's socket.
-std::string SocketFolder() { return ServerUri().substr(ServerUri().find("host=") + 5); }
-
-Address MustParse(const std::string& uri) {
-  absl::StatusOr<Address> address = Address::Parse(uri);
-  EXPECT_TRUE(address.ok()) << address.status();
-  return *std::move(address);
-}
-
 // A schema of its own, in which now() is a clock that the test moves: the search path puts the
 // schema before pg_catalog.
-class Schema {
+class ClockSchema : public Schema {
  public:
-  Schema() : admin_(MustParse(ServerUri())) {
-    static std::atomic<int> made{0};
-    name_ = StrCat("t", getpid(), "_", ++made);
-    Run(StrCat("CREATE SCHEMA ", name_));
-    Run(StrCat("CREATE TABLE ", name_,
-               ".test_clock AS SELECT timestamptz '2026-01-02 03:04:05' AS at"));
-    Run(StrCat("CREATE FUNCTION ", name_, ".now() RETURNS timestamptz STABLE LANGUAGE sql AS ",
-               "'SELECT at FROM ", name_, ".test_clock'"));
+  ClockSchema() {
+    Run("CREATE TABLE $.test_clock AS SELECT timestamptz '2026-01-02 03:04:05' AS at");
+    Run("CREATE FUNCTION $.now() RETURNS timestamptz STABLE LANGUAGE sql AS "
+        "'SELECT at FROM $.test_clock'");
   }
-  ~Schema() { Run(StrCat("DROP SCHEMA ", name_, " CASCADE")); }
 
-  std::string Uri(const std::string& server = ServerUri()) const {
-    return StrCat(server, "&options=-csearch_path%3D", name_, ",pg_catalog");
+  std::string LedgerUri(const std::string& server = ServerUri()) const {
+    return StrCat(server, "&options=-csearch_path%3D", name(), ",pg_catalog");
   }
-  void Run(const std::string& sql) {
-    const absl::Status status = admin_.ExecuteAll(sql.c_str(), {});
-    EXPECT_TRUE(status.ok()) << status;
-  }
-  uint64_t Number(const std::string& sql) {
-    const auto rows = admin_.Execute(sql.c_str(), {}, {});
-    EXPECT_TRUE(rows.ok()) << rows.status();
-    return rows.ok() && rows->size() > 0 ? rows->Number(0, 0) : 0;
-  }
-  const std::string& name() const { return name_; }
-
- private:
-  Connection admin_;
-  std::string name_;
 };
 
-std::unique_ptr<Ledger> MustOpen(const std::string& uri) {
+std::unique_ptr<Ledger> MustOpenLedger(const std::string& uri) {
   absl::StatusOr<std::unique_ptr<Ledger>> ledger = OpenPostgresLedger(uri, {});
   EXPECT_TRUE(ledger.ok()) << ledger.status();
   return ledger.ok() ? *std::move(ledger) : nullptr;
@@ -81,7 +47,7 @@ std::unique_ptr<Ledger> MustOpen(const std::string& uri) {
 
 class LockedTable : public HeldUp {
  public:
-  explicit LockedTable(const std::string& schema) : locker_(MustParse(ServerUri())) {
+  explicit LockedTable(const std::string& schema) : locker_(*Address::Parse(ServerUri())) {
     Run(StrCat("BEGIN; LOCK TABLE ", schema, ".millrace_objects IN ACCESS EXCLUSIVE MODE"));
   }
   ~LockedTable() override { Run("ROLLBACK"); }
@@ -110,25 +76,24 @@ class PostgresLedgerFixture : public LedgerFixture {
   Ledger& ledger() override { return *ledger_; }
   Ledger& other() override { return *other_; }
   absl::Time Now() override {
-    return absl::FromUnixMicros(static_cast<int64_t>(
-        schema_.Number(StrCat("SELECT (extract(epoch FROM at) * 1000000)::bigint FROM ",
-                              schema_.name(), ".test_clock"))));
+    return absl::FromUnixMicros(
+        schema_.Number("SELECT (extract(epoch FROM at) * 1000000)::bigint FROM $.test_clock"));
   }
   void Advance(absl::Duration duration) override {
-    schema_.Run(StrCat("UPDATE ", schema_.name(), ".test_clock SET at = at + interval '",
+    schema_.Run(StrCat("UPDATE $.test_clock SET at = at + interval '",
                        absl::ToInt64Microseconds(duration), " microseconds'"));
   }
   void Reopen() override {
-    ledger_ = MustOpen(schema_.Uri());
-    other_ = MustOpen(schema_.Uri());
+    ledger_ = MustOpenLedger(schema_.LedgerUri());
+    other_ = MustOpenLedger(schema_.LedgerUri());
   }
-  std::unique_ptr<Ledger> OpenAnother() override { return MustOpen(schema_.Uri()); }
+  std::unique_ptr<Ledger> OpenAnother() override { return MustOpenLedger(schema_.LedgerUri()); }
   std::unique_ptr<HeldUp> HoldUp() override {
     return std::make_unique<LockedTable>(schema_.name());
   }
 
  private:
-  Schema schema_;
+  ClockSchema schema_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Ledger> other_;
 };
@@ -152,28 +117,21 @@ class PostgresLedgerTest : public testing::Test {
     return intent;
   }
   uint64_t Revision() {
-    return schema_.Number(StrCat("SELECT revision FROM ", schema_.name(), ".millrace_objects"));
-  }
-  void EndConnections() {
-    schema_.Run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
-        "'millrace' AND pid <> pg_backend_pid()");
+    return static_cast<uint64_t>(schema_.Number("SELECT revision FROM $.millrace_objects"));
   }
 
-  Schema schema_;
+  ClockSchema schema_;
 };
 
 TEST_F(PostgresLedgerTest, ManyWorkersCreateTheTablesConcurrently) {
   std::vector<std::thread> workers;
   std::atomic<int> opened{0};
   for (int i = 0; i < 8; ++i) {
-    workers.emplace_back([&] { opened += MustOpen(schema_.Uri()) != nullptr; });
+    workers.emplace_back([&] { opened += MustOpenLedger(schema_.LedgerUri()) != nullptr; });
   }
   for (std::thread& worker : workers) worker.join();
   EXPECT_EQ(opened, 8);
-  EXPECT_EQ(
-      schema_.Number(StrCat("SELECT count(*) FROM ", schema_.name(), ".millrace_schema_version")),
-      1u);
+  EXPECT_EQ(schema_.Number("SELECT count(*) FROM $.millrace_schema_version"), 1);
 }
 
 class PostgresUpgradeTest : public PostgresLedgerTest, public testing::WithParamInterface<int> {};
@@ -181,22 +139,22 @@ class PostgresUpgradeTest : public PostgresLedgerTest, public testing::WithParam
 // Tables as Millrace created them before it stored the mapping version, before it stored what may
 // be sent, and before it announced commits.
 TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndUsed) {
-  ASSERT_TRUE(MustOpen(schema_.Uri())->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
+  ASSERT_TRUE(MustOpenLedger(schema_.LedgerUri())->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
   const std::string of_version_2 = "DROP COLUMN mapping_version, DROP COLUMN config_parts, ";
   const std::string of_version_3 = "DROP COLUMN maybe_sent, ";
-  schema_.Run(StrCat("ALTER TABLE ", schema_.name(), ".millrace_objects ",
-                     GetParam() < 2 ? of_version_2 : "", GetParam() < 3 ? of_version_3 : "",
-                     "DROP COLUMN intent; DROP TABLE ", schema_.name(),
-                     ".millrace_intents; UPDATE ", schema_.name(),
-                     ".millrace_schema_version SET version = ", GetParam()));
+  schema_.Run(StrCat("ALTER TABLE $.millrace_objects ", GetParam() < 2 ? of_version_2 : "",
+                     GetParam() < 3 ? of_version_3 : "",
+                     "DROP COLUMN intent; DROP TABLE $.millrace_intents; "
+                     "UPDATE $.millrace_schema_version SET version = ",
+                     GetParam()));
   std::vector<std::thread> workers;
   std::atomic<int> opened{0};
   for (int i = 0; i < 4; ++i) {
-    workers.emplace_back([&] { opened += MustOpen(schema_.Uri()) != nullptr; });
+    workers.emplace_back([&] { opened += MustOpenLedger(schema_.LedgerUri()) != nullptr; });
   }
   for (std::thread& worker : workers) worker.join();
   EXPECT_EQ(opened, 4);
-  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  const std::unique_ptr<Ledger> ledger = MustOpenLedger(schema_.LedgerUri());
   const auto claim = ledger->ClaimObject(
       {.key = Key(), .owner = "one", .lease = kLease, .mapping_version = 2}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
@@ -210,23 +168,22 @@ TEST_P(PostgresUpgradeTest, AnOlderFormatIsUpgradedAndUsed) {
 INSTANTIATE_TEST_SUITE_P(Versions, PostgresUpgradeTest, testing::Values(1, 2, 3));
 
 TEST_F(PostgresLedgerTest, ALostConnectionIsOpenedAgain) {
-  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  const std::unique_ptr<Ledger> ledger = MustOpenLedger(schema_.LedgerUri());
   absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
-  EndConnections();
+  schema_.EndConnections();
   claim->entry.position.row = 3;
   EXPECT_TRUE(ledger->Store(claim->entry, kLease, {}).ok());
-  EndConnections();
+  schema_.EndConnections();
   EXPECT_TRUE(ledger->Release(claim->entry, {}).ok());
 }
 
 TEST_F(PostgresLedgerTest, AChangeWithALostResponseIsMadeOnce) {
-  std::string folder = testing::TempDir() + "mrproxy_XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string folder = TempFolder();
   {
     CuttingProxy proxy(folder, SocketFolder() + "/.s.PGSQL.5432");
     const std::unique_ptr<Ledger> ledger =
-        MustOpen(schema_.Uri(StrCat("postgres://tester@/postgres?host=", folder)));
+        MustOpenLedger(schema_.LedgerUri(StrCat("postgres://tester@/postgres?host=", folder)));
     absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
     LedgerEntry entry = claim->entry;
@@ -258,12 +215,11 @@ TEST_F(PostgresLedgerTest, AChangeWithALostResponseIsMadeOnce) {
 }
 
 TEST_F(PostgresLedgerTest, AChangeOfAnIntentWithALostResponseIsMadeOnce) {
-  std::string folder = testing::TempDir() + "mrproxy_XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string folder = TempFolder();
   {
     CuttingProxy proxy(folder, SocketFolder() + "/.s.PGSQL.5432");
     const std::unique_ptr<Ledger> ledger =
-        MustOpen(schema_.Uri(StrCat("postgres://tester@/postgres?host=", folder)));
+        MustOpenLedger(schema_.LedgerUri(StrCat("postgres://tester@/postgres?host=", folder)));
     Intents& intents = ledger->intents();
     const absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
@@ -315,7 +271,7 @@ TEST_F(PostgresLedgerTest, AChangeOfAnIntentWithALostResponseIsMadeOnce) {
 TEST_F(PostgresLedgerTest, AnAnnouncementIsFlushedBeforeItReturns) {
   constexpr int kRounds = 20;
   const std::unique_ptr<Ledger> ledger =
-      MustOpen(StrCat(schema_.Uri(), "%20-csynchronous_commit%3Doff"));
+      MustOpenLedger(StrCat(schema_.LedgerUri(), "%20-csynchronous_commit%3Doff"));
   int unflushed = 0;
   for (int i = 0; i < kRounds; ++i) {
     const auto claim = ledger->ClaimObject({Key(StrCat("o", i)), "one", 1, kLease}, {});
@@ -331,15 +287,14 @@ TEST_F(PostgresLedgerTest, AnAnnouncementIsFlushedBeforeItReturns) {
 
 // Its tables were granted before there were intents.
 TEST_F(PostgresLedgerTest, ARoleWithoutTheTableOfIntentsWorksWithoutThem) {
-  MustOpen(schema_.Uri());
+  MustOpenLedger(schema_.LedgerUri());
   const std::string role = "old_" + schema_.name();
-  schema_.Run(StrCat("CREATE ROLE ", role, " LOGIN; GRANT USAGE ON SCHEMA ", schema_.name(), " TO ",
-                     role, "; GRANT SELECT, INSERT, UPDATE, DELETE ON ", schema_.name(),
-                     ".millrace_objects TO ", role, "; GRANT SELECT ON ", schema_.name(),
-                     ".millrace_schema_version, ", schema_.name(), ".test_clock TO ", role));
+  schema_.Run(StrCat("CREATE ROLE ", role, " LOGIN; GRANT USAGE ON SCHEMA $ TO ", role,
+                     "; GRANT SELECT, INSERT, UPDATE, DELETE ON $.millrace_objects TO ", role,
+                     "; GRANT SELECT ON $.millrace_schema_version, $.test_clock TO ", role));
   {
-    const std::unique_ptr<Ledger> ledger =
-        MustOpen(schema_.Uri(StrCat("postgres://", role, "@/postgres?host=", SocketFolder())));
+    const std::unique_ptr<Ledger> ledger = MustOpenLedger(
+        schema_.LedgerUri(StrCat("postgres://", role, "@/postgres?host=", SocketFolder())));
     absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
     ASSERT_TRUE(claim.ok()) << claim.status();
     EXPECT_TRUE(ledger->Store(claim->entry, kLease, {}).ok());
@@ -351,12 +306,12 @@ TEST_F(PostgresLedgerTest, ARoleWithoutTheTableOfIntentsWorksWithoutThem) {
 
 // As after a failover: the server that was the primary is read-only, until another replaces it.
 TEST_F(PostgresLedgerTest, AReadOnlyServerIsRetriedOverANewConnection) {
-  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  const std::unique_ptr<Ledger> ledger = MustOpenLedger(schema_.LedgerUri());
   absl::StatusOr<Ledger::Claim> claim = ledger->ClaimObject({Key(), "one", 1, kLease}, {});
   ASSERT_TRUE(claim.ok()) << claim.status();
   schema_.Run("SET default_transaction_read_only = off");  // here, whatever the role has
   schema_.Run("ALTER ROLE tester SET default_transaction_read_only = on");
-  EndConnections();
+  schema_.EndConnections();
   const absl::Status status = ledger->Store(claim->entry, kLease, {});
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_TRUE(absl::IsUnavailable(ledger->Release(claim->entry, {})));
@@ -365,7 +320,7 @@ TEST_F(PostgresLedgerTest, AReadOnlyServerIsRetriedOverANewConnection) {
 }
 
 TEST_F(PostgresLedgerTest, SameContentFromAnOldRevisionIsNotMistakenForALostResponse) {
-  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  const std::unique_ptr<Ledger> ledger = MustOpenLedger(schema_.LedgerUri());
   LedgerEntry first = ledger->ClaimObject({Key(), "one", 1, kLease}, {})->entry;
   ASSERT_TRUE(ledger->ClaimObject({Key(), "one", 1, kLease}, {}).ok());
   EXPECT_TRUE(absl::IsAborted(ledger->Store(first, kLease, {})));
@@ -392,29 +347,27 @@ TEST_F(PostgresLedgerTest, PermanentErrorsAreNamed) {
 }
 
 TEST_F(PostgresLedgerTest, ARoleWithoutRightsGetsAdvice) {
-  schema_.Run(StrCat("CREATE ROLE weak_", schema_.name(), " LOGIN; GRANT USAGE ON SCHEMA ",
-                     schema_.name(), " TO weak_", schema_.name()));
+  schema_.Run("CREATE ROLE weak_$ LOGIN; GRANT USAGE ON SCHEMA $ TO weak_$");
   const absl::Status status =
-      OpenPostgresLedger(schema_.Uri(StrCat("postgres://weak_", schema_.name(),
-                                            "@/postgres?host=", SocketFolder())),
+      OpenPostgresLedger(schema_.LedgerUri(StrCat("postgres://weak_", schema_.name(),
+                                                  "@/postgres?host=", SocketFolder())),
                          {})
           .status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("making the ledger's tables"));
-  schema_.Run(StrCat("REVOKE ALL ON SCHEMA ", schema_.name(), " FROM weak_", schema_.name(),
-                     "; DROP ROLE weak_", schema_.name()));
+  schema_.Run("REVOKE ALL ON SCHEMA $ FROM weak_$; DROP ROLE weak_$");
 }
 
 TEST_F(PostgresLedgerTest, ANewerFormatIsRefused) {
-  MustOpen(schema_.Uri());
-  schema_.Run(StrCat("UPDATE ", schema_.name(), ".millrace_schema_version SET version = 99"));
-  const absl::Status status = OpenPostgresLedger(schema_.Uri(), {}).status();
+  MustOpenLedger(schema_.LedgerUri());
+  schema_.Run("UPDATE $.millrace_schema_version SET version = 99");
+  const absl::Status status = OpenPostgresLedger(schema_.LedgerUri(), {}).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("newer Millrace"));
 }
 
 TEST_F(PostgresLedgerTest, TextThatIsNotUtf8) {
-  const std::unique_ptr<Ledger> ledger = MustOpen(schema_.Uri());
+  const std::unique_ptr<Ledger> ledger = MustOpenLedger(schema_.LedgerUri());
   EXPECT_TRUE(absl::IsInvalidArgument(
       ledger->ClaimObject({Key("/data/caf\xE9"), "one", 1, kLease}, {}).status()));
   LedgerEntry entry = ledger->ClaimObject({Key(), "one", 1, kLease}, {})->entry;
@@ -425,11 +378,4 @@ TEST_F(PostgresLedgerTest, TextThatIsNotUtf8) {
 }  // namespace
 }  // namespace millrace
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (millrace::ServerUri().empty()) {
-    puts("skipped: MILLRACE_TEST_POSTGRES names no server");
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return millrace::RunPostgresTests(argc, argv); }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -23,6 +25,16 @@ namespace millrace {
 inline std::string ServerUri() {
   const char* uri = std::getenv("MILLRACE_TEST_POSTGRES");
   return uri == nullptr ? "" : uri;
+}
+
+// The main() of a test program; 77 means that it was skipped.
+inline int RunPostgresTests(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (ServerUri().empty()) {
+    puts("skipped: MILLRACE_TEST_POSTGRES names no server");
+    return 77;
+  }
+  return RUN_ALL_TESTS();
 }
 
 // The folder of the server's socket.
@@ -59,7 +71,7 @@ class Schema {
     EXPECT_TRUE(rows.ok()) << sql << ": " << rows.status();
     return rows.ok() && rows->size() > 0 ? std::string(rows->Text(0, 0)) : "";
   }
-  int Number(std::string_view sql) { return std::atoi(Text(sql).c_str()); }
+  int64_t Number(std::string_view sql) { return std::atoll(Text(sql).c_str()); }
   void EndConnections() {
     Run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
         "'millrace' AND pid <> pg_backend_pid()");

@@ -103,11 +103,4 @@ INSTANTIATE_TEST_SUITE_P(Postgres, CursorContract, kFixtures);
 }  // namespace
 }  // namespace millrace
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (millrace::ServerUri().empty()) {
-    puts("skipped: MILLRACE_TEST_POSTGRES names no server");
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return millrace::RunPostgresTests(argc, argv); }

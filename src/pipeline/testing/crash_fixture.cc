@@ -3,6 +3,7 @@
 #include <atomic>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/log.h"
@@ -23,6 +24,22 @@ std::vector<FakeObject> SmallObjects() {
 }
 
 }  // namespace
+
+RunsWithShortLeases::RunsWithShortLeases(PipelineSimulation& world, Dice& dice) {
+  world.options.lease = absl::Seconds(3);
+  world.elsewhere = {&dead_letters_[0], &dead_letters_[1]};
+  world.leases_were_lost = true;
+  CrashPoint may_die(dice.OneIn(3) ? dice.Below(150) : 1'000'000);
+  CrashPoint lives(1'000'000);
+  std::thread first(
+      [&] { first_ = world.RunElsewhereUntilCrash("one", dead_letters_[0], may_die); });
+  std::thread second(
+      [&] { second_ = world.RunElsewhereUntilCrash("other", dead_letters_[1], lives); });
+  first.join();
+  second.join();
+  first_died_ = may_die.dead();
+  EXPECT_EQ(world.CheckPromise(), "");
+}
 
 void CrashTest::SetUpTestSuite() { SetLogLevel(Severity::kError); }
 void CrashTest::TearDownTestSuite() { SetLogLevel(Severity::kInfo); }
@@ -76,6 +93,21 @@ uint64_t CrashTest::KillAtEachStep(const Setup& setup) const {
     Finish(*world);
     if (testing::Test::HasFailure() || step > 10'000) return step;
   }
+}
+
+void CrashTest::RunAtRandom(PipelineSimulation& world, Dice& dice, const std::string& owner) {
+  CrashPoint crash(dice.Below(300));
+  if (dice.OneIn(3)) {
+    world.leases_were_lost = true;
+    crash.InterruptAt(dice.Below(150), [&world, steps = dice.Below(200)] {
+      world.clock.Advance(2 * world.options.lease);
+      CrashPoint other(steps);
+      world.RunBesideOthersUntilCrash("other", other);
+    });
+  }
+  const RunReport report = world.RunUntilCrash(owner, crash);
+  EXPECT_EQ(world.CheckPromise(), "");
+  EXPECT_TRUE(!report.status.ok() || report.counts.pending() == 0);
 }
 
 void CrashTest::TakeOverAtEachStep(uint64_t other_steps, const Setup& setup) const {

@@ -8,7 +8,9 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <string>
 
+#include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/pipeline_simulation.h"
 
 namespace millrace {
@@ -25,6 +27,22 @@ class Dice {
 };
 
 enum class DestinationKind { kDirect, kWithCursor, kStaged };
+
+// Two runs whose leases are shorter than the waits between tries, so that each run loses objects
+// and commits to the other. The first may die. Must live as long as its world is used.
+class RunsWithShortLeases {
+ public:
+  RunsWithShortLeases(PipelineSimulation& world, Dice& dice);
+
+  const RunReport& first() const { return first_; }
+  const RunReport& second() const { return second_; }
+  bool first_died() const { return first_died_; }
+
+ private:
+  MemoryDeadLetterQueue dead_letters_[2];
+  RunReport first_, second_;
+  bool first_died_ = false;
+};
 
 class CrashTest : public testing::Test {
  protected:
@@ -45,6 +63,9 @@ class CrashTest : public testing::Test {
   static void Finish(PipelineSimulation& world);
   // Kills at step 0, 1, 2, ... until a run is through before its step comes. Returns the steps.
   uint64_t KillAtEachStep(const Setup& setup) const;
+  // One run, which may be killed, and at some step may lose its objects to one that may be killed
+  // too.
+  static void RunAtRandom(PipelineSimulation& world, Dice& dice, const std::string& owner);
   // Another process takes everything over at each step of one that does not know, and gets as far
   // as `other_steps`.
   void TakeOverAtEachStep(uint64_t other_steps, const Setup& setup) const;

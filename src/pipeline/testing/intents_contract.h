@@ -15,7 +15,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/strings.h"
 #include "pipeline/intents.h"
 #include "pipeline/testing/intents_fixture.h"
@@ -497,31 +496,16 @@ TEST_P(IntentsContract, AfterAStopNothingIsChanged) {
 }
 
 TEST_P(IntentsContract, AStopEndsCallsThatAreHeldUp) {
-  constexpr absl::Duration kSoon = absl::Seconds(5);  // shorter than any time limit
   Intent settled = MustAnnounce({"a"}, 1), withdrawn = MustAnnounce({"b"}, 2);
   Intent announced = IntentOf({MustClaim(ledger(), Key("c"))}, 3);
   const Intent taken = MustAnnounce({"d"}, 4);
-  const std::vector<std::function<absl::Status(std::stop_token)>> calls = {
-      [&](std::stop_token stop) { return mine().Announce(announced, kLease, stop); },
-      [&](std::stop_token stop) { return mine().Settle(settled, kLease, stop); },
-      [&](std::stop_token stop) { return mine().Withdraw(withdrawn, stop); },
-      [&](std::stop_token stop) {
-        return mine().Take(taken.id, "one", false, kLease, stop).status();
-      }};
-  for (size_t i = 0; i < calls.size(); ++i) {
-    SCOPED_TRACE(i);
-    const std::unique_ptr<HeldUp> held_up = HoldUp();
-    if (held_up == nullptr) return;
-    std::stop_source stop;
-    absl::Status status;
-    std::thread caller([&] { status = calls[i](stop.get_token()); });
-    held_up->AwaitCall();
-    const absl::Duration begin = Clock::Real().Elapsed();
-    stop.request_stop();
-    caller.join();
-    EXPECT_TRUE(absl::IsCancelled(status)) << status;
-    EXPECT_LT(Clock::Real().Elapsed() - begin, kSoon);
-  }
+  ExpectStopEndsEach(
+      {[&](std::stop_token stop) { return mine().Announce(announced, kLease, stop); },
+       [&](std::stop_token stop) { return mine().Settle(settled, kLease, stop); },
+       [&](std::stop_token stop) { return mine().Withdraw(withdrawn, stop); },
+       [&](std::stop_token stop) {
+         return mine().Take(taken.id, "one", false, kLease, stop).status();
+       }});
   MustAnnounce({"e"}, 5);
 }
 

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <stop_token>
 #include <thread>
@@ -16,7 +15,6 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "base/clock.h"
 #include "base/strings.h"
 #include "pipeline/testing/intents_contract.h"
 #include "pipeline/testing/ledger_config_contract.h"
@@ -311,29 +309,14 @@ TEST_P(LedgerContract, AfterAStopNothingIsChanged) {
 }
 
 TEST_P(LedgerContract, AStopEndsCallsThatAreHeldUp) {
-  constexpr absl::Duration kSoon = absl::Seconds(5);  // shorter than any time limit
   const LedgerEntry entry = MustClaim(ledger(), Key());
   LedgerEntry stored = entry, released = entry;
-  const std::vector<std::function<absl::Status(std::stop_token)>> calls = {
-      [&](std::stop_token stop) {
-        return ledger().ClaimObject({Key("s3://b/another"), "one", 1000, kLease}, stop).status();
-      },
-      [&](std::stop_token stop) { return ledger().Store(stored, kLease, stop); },
-      [&](std::stop_token stop) { return ledger().Release(released, stop); }};
-  for (size_t i = 0; i < calls.size(); ++i) {
-    SCOPED_TRACE(i);
-    const std::unique_ptr<HeldUp> held_up = HoldUp();
-    if (held_up == nullptr) return;
-    std::stop_source stop;
-    absl::Status status;
-    std::thread caller([&] { status = calls[i](stop.get_token()); });
-    held_up->AwaitCall();
-    const absl::Duration begin = Clock::Real().Elapsed();
-    stop.request_stop();
-    caller.join();
-    EXPECT_TRUE(absl::IsCancelled(status)) << status;
-    EXPECT_LT(Clock::Real().Elapsed() - begin, kSoon);
-  }
+  ExpectStopEndsEach(
+      {[&](std::stop_token stop) {
+         return ledger().ClaimObject({Key("s3://b/another"), "one", 1000, kLease}, stop).status();
+       },
+       [&](std::stop_token stop) { return ledger().Store(stored, kLease, stop); },
+       [&](std::stop_token stop) { return ledger().Release(released, stop); }});
   EXPECT_EQ(TryClaim(ledger(), Key("s3://b/third"), "one"), Outcome::kClaimed) << "works again";
 }
 

@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -105,6 +108,26 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
     EXPECT_EQ(a.config_parts, b.config_parts);
     EXPECT_EQ(a.maybe_sent, b.maybe_sent);
     EXPECT_EQ(a.intent, b.intent);
+  }
+
+  // Blocks the ledger before each of `calls`, and asks it to stop while it waits. Nothing is
+  // checked if the ledger cannot be blocked.
+  void ExpectStopEndsEach(const std::vector<std::function<absl::Status(std::stop_token)>>& calls) {
+    constexpr absl::Duration kSoon = absl::Seconds(5);  // shorter than any time limit
+    for (size_t i = 0; i < calls.size(); ++i) {
+      SCOPED_TRACE(i);
+      const std::unique_ptr<HeldUp> held_up = HoldUp();
+      if (held_up == nullptr) return;
+      std::stop_source stop;
+      absl::Status status;
+      std::thread caller([&] { status = calls[i](stop.get_token()); });
+      held_up->AwaitCall();
+      const absl::Duration begin = Clock::Real().Elapsed();
+      stop.request_stop();
+      caller.join();
+      EXPECT_TRUE(absl::IsCancelled(status)) << status;
+      EXPECT_LT(Clock::Real().Elapsed() - begin, kSoon);
+    }
   }
 
   // The same object under another config.

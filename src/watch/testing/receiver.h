@@ -4,8 +4,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "pipeline/testing/plain_destination.h"
+#include "watch/watch.h"
+#include "watch/watch_progress.h"
 
 namespace millrace::watch {
 
@@ -51,6 +55,18 @@ class Receiver {
   std::atomic<uint64_t> writes_{0};
   std::atomic<uint64_t> turned_away_{0};
 };
+
+// Makes `receivers` the destinations of `request`; returns the progress for that many.
+inline std::unique_ptr<WatchProgress> SendTo(const std::vector<Receiver*>& receivers,
+                                             WatchRequest& request) {
+  request.destinations.clear();
+  auto progress = std::make_unique<WatchProgress>(receivers.size());
+  for (size_t i = 0; i < receivers.size(); ++i) {
+    request.destinations.push_back(&receivers[i]->destination());
+    progress->imports[i].destination = receivers[i]->destination().label();
+  }
+  return progress;
+}
 
 }  // namespace millrace::watch
 
