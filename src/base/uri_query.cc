@@ -9,6 +9,9 @@
 
 namespace millrace {
 absl::StatusOr<UriQuery> UriQuery::Parse(std::string_view uri) {
+  if (uri.find('#') != std::string_view::npos) {
+    return absl::InvalidArgumentError("it has a '#': write %23");
+  }
   UriQuery query;
   const size_t mark = uri.find('?');
   query.head_ = uri.substr(0, mark);
@@ -17,9 +20,9 @@ absl::StatusOr<UriQuery> UriQuery::Parse(std::string_view uri) {
     const std::string_view text = ToStd(part);
     const size_t equals = text.find('=');
     const std::string_view name = text.substr(0, equals);
+    // It may be the rest of a password.
     if (equals == std::string_view::npos || name.empty()) {
-      return absl::InvalidArgumentError(
-          StrCat("the option \"", name, "\" after '?' has no value: write name=value"));
+      return absl::InvalidArgumentError("what follows a '?' or '&' is no option: write name=value");
     }
     std::optional<std::string> value = UrlDecodeStrictly(text.substr(equals + 1));
     if (!value) {

@@ -16,8 +16,8 @@ namespace millrace {
 // Whoever reads an option takes it out; what is left at the end is unknown, or for somebody else.
 class UriQuery {
  public:
-  // InvalidArgument if an option has no '=', is there twice, or has a '%' that two hex digits do
-  // not follow. Errors name the option and never its value.
+  // InvalidArgument if `uri` has a '#', or an option has no '=', is there twice, or has a '%' that
+  // two hex digits do not follow. Errors name the option and never its value.
   static absl::StatusOr<UriQuery> Parse(std::string_view uri);
 
   // What precedes the '?'.

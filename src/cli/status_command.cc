@@ -93,7 +93,10 @@ void PrintRow(std::ostream& out, const LedgerEntry& entry,
       << WithCommas(entry.counts.accepted) << std::setw(12) << WithCommas(entry.counts.rejected)
       << std::setw(12) << WithCommas(entry.counts.filtered) << "  " << Printable(entry.key.object)
       << "\n";
-  if (!entry.last_error.empty()) out << "         " << Printable(entry.last_error) << "\n";
+  if (!entry.last_error.empty()) {
+    out << "         " << Printable(entry.key.destination) << ": " << Printable(entry.last_error)
+        << "\n";
+  }
   if (change) out << "         " << Printable(Describe(*change)) << "\n";
 }
 

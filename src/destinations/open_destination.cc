@@ -4,7 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "base/redact.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
@@ -68,6 +67,16 @@ constexpr Kind kKinds[] = {
     {"postgresql", "", OpenPostgres},
 };
 
+// The beginning of what names no destination. The rest may have a secret in a form that nothing
+// here understands.
+std::string Shown(std::string_view text) {
+  constexpr std::string_view kNameCharacters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  const size_t end = text.find_first_not_of(kNameCharacters);
+  const std::string name = StrCat("\"", Shorten(text.substr(0, end), 64), "\"");
+  return end == std::string_view::npos ? name : StrCat("that begins with ", name);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view uri,
@@ -79,8 +88,8 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view ur
     if (opened.ok()) return opened;
     return Annotate(opened.status(), StrCat("destination ", kind.scheme));
   }
-  return absl::InvalidArgumentError(StrCat("unknown destination ", RedactSecrets(uri),
-                                           ": it should be ", DestinationForms(),
+  return absl::InvalidArgumentError(StrCat("unknown destination ", Shown(uri), ": it should be ",
+                                           DestinationForms(),
                                            ", or a name in the file of --destinations"));
 }
 

@@ -57,7 +57,7 @@ TEST_F(OpenDestinationTest, OtherDestinationsNeedNoMixpanel) {
 
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("mixpanell"),
-              AllOf(HasSubstr("unknown destination mixpanell"),
+              AllOf(HasSubstr("unknown destination \"mixpanell\""),
                     HasSubstr("mixpanel, null:, postgres://"), HasSubstr("--destinations")));
   EXPECT_THAT(Error("postgres://user:hidden@host/db"),
               AllOf(HasSubstr("destination postgres: "), Not(HasSubstr("hidden"))));
@@ -66,7 +66,11 @@ TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("null:x"), HasSubstr("write null"));
   EXPECT_THAT(Error(""), HasSubstr("unknown destination"));
   EXPECT_THAT(Error("mixpanel:?projekt=1"), HasSubstr("unknown option \"projekt\""));
-  EXPECT_THAT(Error("ftp://u:hidden@host/"), Not(HasSubstr("hidden")));
+  for (const char* uri : {"ftp://u:hidden@host/", "u:hidden@host/db", "mixpanel?hidden",
+                          "lake#hidden", "%3Ahidden@h", "mixpanel:?region=eu#hidden",
+                          "postgres://h/d?table=t#hidden", "postgres://u:a#hidden@h/d"}) {
+    EXPECT_THAT(Error(uri), Not(HasSubstr("hidden"))) << uri;
+  }
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ TEST(ServerErrorTest, WhatAValueSaysIsNoLine) {
 }
 
 TEST(ServerErrorTest, OnlyDataBlamesRows) {
-  for (const char* state : {"22001", "22P02", "23505", "23514", "44000", "54000", "P0001"}) {
+  for (const char* state :
+       {"22001", "22P02", "23505", "23514", "44000", "54000", "P0001", "P0002"}) {
     EXPECT_TRUE(BlamesRows(state)) << state;
     EXPECT_EQ(CodeOf(state), absl::StatusCode::kInvalidArgument) << state;
   }
