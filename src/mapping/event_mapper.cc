@@ -46,8 +46,11 @@ bool MixpanelEventMapper::Map(const Row& row, RecordOrigin& origin, Batch& out, 
                             ? parser_.Parse(properties.text, inner)
                             : absl::InvalidArgumentError("expected an object");
   if (!parsed.ok()) {
+    // It may be an object with too many keys.
     return Refuse(why, "invalid_value", "properties",
-                  StrCat("\"properties\" is not an object: ", QuoteValue(properties)));
+                  properties.text.starts_with('{')
+                      ? StrCat("\"properties\": ", ToStd(parsed.message()))
+                      : StrCat("\"properties\" is not an object: ", QuoteValue(properties)));
   }
   const EventPlan& plan = plans_.Get(
       *inner.shape, [this](const RowShape& shape) { return CompileEventPlan(*config_, shape); });

@@ -251,6 +251,18 @@ TEST_F(RowMapperTest, RefusesMoreProperties) {
   EXPECT_THAT(error_.mapped, StartsWith(R"({"event":"e")"));
 }
 
+TEST_F(RowMapperTest, SaysThatPropertiesHaveTooManyKeys) {
+  absl::StatusOr<std::unique_ptr<RowMapper>> mapper =
+      RowMapper::Make(SourcesConfig::MixpanelFormat().entries()[0], kNow, RecordRules::Mixpanel());
+  ASSERT_TRUE(mapper.ok()) << mapper.status();
+  mapper_ = *std::move(mapper);
+  mapper_->BeginObject("gs://b/o", "1");
+  std::string properties = R"({"time":1)";
+  for (int i = 0; i < 10'000; ++i) StrAppend(&properties, ",\"", i, "\":1");
+  EXPECT_EQ(Line({{"event", Text("e")}, {"properties", Json(properties + "}")}}), "invalid_value");
+  EXPECT_THAT(error_.message, HasSubstr("more than 10,000 keys"));
+}
+
 TEST_F(RowMapperTest, RefusesLargerEvents) {
   Use(kEverything);
   const std::string max((1 << 20) - 150, 'x');
