@@ -19,6 +19,7 @@ namespace millrace::postgres {
 namespace {
 
 constexpr absl::Duration kConnectPatience = absl::Seconds(30);
+constexpr absl::Duration kScanPatience = absl::Hours(1);
 constexpr absl::Duration kRollbackPatience = absl::Seconds(5);
 constexpr absl::Duration kCommitGrace = absl::Seconds(10);  // after a stop
 constexpr size_t kCopyBytes = 64 << 10;  // handed to libpq at a time, which copies them
@@ -229,14 +230,17 @@ absl::Status Connection::StopWaiting() {
   return StopRequested();
 }
 
-absl::Status Connection::Await(bool response, Patience patience, const std::stop_token& stop) {
+absl::Status Connection::Await(Until until, Patience patience, const std::stop_token& stop) {
   PGconn* connection = connection_.get();
   absl::Duration end = Clock::Real().Elapsed() + patience.idle;
   absl::Duration stop_end = absl::InfiniteDuration();
+  bool has_input = false;
   for (;;) {
     const int unsent = PQflush(connection);
     if (unsent < 0) return Lost(PQerrorMessage(connection));
-    if (unsent == 0 && (!response || PQisBusy(connection) == 0)) return absl::OkStatus();
+    const bool is_there = until == Until::kSent || (until == Until::kInput && has_input) ||
+                          (until == Until::kResult && PQisBusy(connection) == 0);
+    if (unsent == 0 && is_there) return absl::OkStatus();
     const absl::Duration now = Clock::Real().Elapsed();
     if (now >= end) return Lost("the server does not answer");
     short ready = 0;
@@ -245,9 +249,9 @@ absl::Status Connection::Await(bool response, Patience patience, const std::stop
     if (stop.stop_requested()) stop_end = std::min(stop_end, now + patience.after_stop);
     if (now >= stop_end && ready == 0) return StopWaiting();
     if (ready != 0) end = now + patience.idle;  // bytes move
-    if ((ready & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) {
-      return Lost(PQerrorMessage(connection));
-    }
+    if ((ready & ~POLLOUT) == 0) continue;
+    if (PQconsumeInput(connection) == 0) return Lost(PQerrorMessage(connection));
+    has_input = true;
   }
 }
 
@@ -268,18 +272,18 @@ absl::Status Connection::ReadError(const pg_result* result, bool& reconnect) {
                       Redacted(error_.message));
 }
 
-// The result of the one statement that was sent, or the last of several. Returns early if a COPY
-// FROM STDIN wants its data.
+// The result of the one statement that was sent, or the last of several. Returns early when the
+// data of a COPY is due.
 absl::StatusOr<Rows> Connection::Receive(const std::stop_token& stop, Patience patience) {
   Rows last(nullptr);
   absl::Status status;
   bool reconnect = false;
   for (;;) {
-    RETURN_IF_ERROR(Await(/*response=*/true, patience, stop));
+    RETURN_IF_ERROR(Await(Until::kResult, patience, stop));
     Rows rows(PQgetResult(connection_.get()));
     if (rows.result_ == nullptr) break;
     const ExecStatusType result = PQresultStatus(rows.result_.get());
-    if (result == PGRES_COPY_IN) return rows;
+    if (result == PGRES_COPY_IN || result == PGRES_COPY_OUT) return rows;
     if (result != PGRES_COMMAND_OK && result != PGRES_TUPLES_OK && status.ok()) {
       status = ReadError(rows.result_.get(), reconnect);
     }
@@ -333,15 +337,41 @@ absl::StatusOr<uint64_t> Connection::CopyIn(const std::string& sql, std::string_
     if (taken < 0) return Lost(PQerrorMessage(connection));
     if (taken > 0) data.remove_prefix(part.size());
     // All of it, so that libpq does not collect the rest in memory.
-    RETURN_IF_ERROR(Await(/*response=*/false, {}, stop));
+    RETURN_IF_ERROR(Await(Until::kSent, {}, stop));
   }
   int ended = 0;
   while ((ended = PQputCopyEnd(connection, nullptr)) == 0) {
-    RETURN_IF_ERROR(Await(/*response=*/false, {}, stop));
+    RETURN_IF_ERROR(Await(Until::kSent, {}, stop));
   }
   if (ended < 0) return Lost(PQerrorMessage(connection));
   ASSIGN_OR_RETURN(const Rows copied, Receive(stop, {}));
   return copied.changed();
+}
+
+absl::Status Connection::CopyOut(const std::string& sql,
+                                 const std::function<absl::Status(std::string_view row)>& on_row,
+                                 std::stop_token stop) {
+  ASSIGN_OR_RETURN(const Rows begun, Query(sql, stop));
+  if (PQresultStatus(begun.result_.get()) != PGRES_COPY_OUT) {
+    return absl::InternalError(Redacted("the statement is not a COPY TO STDOUT"));
+  }
+  for (;;) {
+    char* line = nullptr;
+    const int size = PQgetCopyData(connection_.get(), &line, /*async=*/1);
+    const std::unique_ptr<char, decltype(&PQfreemem)> owner(line, &PQfreemem);
+    if (size < 0) return Receive(stop, {}).status();  // the end, or an error
+    if (size == 0) {
+      if (stop.stop_requested()) return StopWaiting();
+      RETURN_IF_ERROR(Await(Until::kInput, {.idle = kScanPatience}, stop));
+      continue;
+    }
+    std::string_view row(line, static_cast<size_t>(size));
+    if (row.ends_with('\n')) row.remove_suffix(1);
+    if (absl::Status status = on_row(row); !status.ok()) {
+      connection_.reset();  // the rest would come first
+      return status;
+    }
+  }
 }
 
 absl::Status Connection::Commit(const std::stop_token& stop) {

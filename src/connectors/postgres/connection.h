@@ -3,6 +3,7 @@
 #define MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -91,6 +92,13 @@ class Connection {
   // transaction remains.
   absl::StatusOr<uint64_t> CopyIn(const std::string& sql, std::string_view data,
                                   std::stop_token stop);
+  // Several statements, of which the last is COPY ... TO STDOUT; calls `on_row` with each row of
+  // it, without the line end. Errors as above; Unavailable too if no byte moves for an hour, since
+  // the server may look long for the first row. A status of `on_row` ends the call with it, and
+  // closes the connection, as a stop does.
+  absl::Status CopyOut(const std::string& sql,
+                       const std::function<absl::Status(std::string_view row)>& on_row,
+                       std::stop_token stop);
   // Commits; after a stop it still waits for the outcome, for 10 s. Unavailable and Cancelled: the
   // outcome is unknown. Other errors: the transaction was rolled back.
   absl::Status Commit(const std::stop_token& stop);
@@ -116,9 +124,10 @@ class Connection {
     absl::Duration after_stop = absl::ZeroDuration();
   };
   absl::StatusOr<Rows> Receive(const std::stop_token& stop, Patience patience);
-  // Waits until everything is sent and, if `response`, a result can be read. Unavailable if the
-  // patience ends.
-  absl::Status Await(bool response, Patience patience, const std::stop_token& stop);
+  enum class Until { kSent, kResult, kInput };
+  // Waits until everything is sent and then, unless that is all, a result can be read or some input
+  // has arrived. Unavailable if the patience ends.
+  absl::Status Await(Until until, Patience patience, const std::stop_token& stop);
   absl::Status StopWaiting();
   absl::Status Lost(std::string_view why);
   std::string Redacted(std::string message) const;

@@ -16,6 +16,14 @@ constexpr std::array<char, 256> kEscapes = [] {
   return escapes;
 }();
 
+// What the letter after a '\' of an escape stands for.
+char Unescape(char letter) {
+  constexpr std::string_view kLetters = "bfnrtv";
+  constexpr std::string_view kControls = "\b\f\n\r\t\v";
+  const size_t at = kLetters.find(letter);
+  return at == std::string_view::npos ? letter : kControls[at];
+}
+
 // `value` with at least `width` digits.
 char* WriteDigits(char* out, int64_t value, int width) {
   char digits[24];
@@ -46,6 +54,18 @@ void AppendCopyText(ByteBuffer& out, std::string_view text) {
     }
   }
   out.Commit(static_cast<size_t>(to - begin));
+}
+
+void TakeCopyColumn(std::string_view& row, std::string& text) {
+  const size_t end = row.find('\t');
+  std::string_view column = row.substr(0, end);
+  row.remove_prefix(end == std::string_view::npos ? row.size() : end + 1);
+  text.clear();
+  if (column == "\\N") return;
+  for (size_t i = 0; i < column.size(); ++i) {
+    const bool is_escape = column[i] == '\\' && i + 1 < column.size();
+    text += is_escape ? Unescape(column[++i]) : column[i];
+  }
 }
 
 void AppendCopyJson(ByteBuffer& out, std::string_view json) {

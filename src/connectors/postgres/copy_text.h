@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/byte_buffer.h"
@@ -19,6 +20,9 @@ void AppendCopyText(ByteBuffer& out, std::string_view text);
 
 // JSON without raw control characters, in which only '\' needs an escape.
 void AppendCopyJson(ByteBuffer& out, std::string_view json);
+
+// Takes the first column off `row`, without its tab, and sets `text` to its value; "" for null.
+void TakeCopyColumn(std::string_view& row, std::string& text);
 
 // Writes times as "2026-11-30 03:12:45.123+00"; years before 1 as "0044-03-15 ... BC". Remembers
 // the day, which is often the next row's too.

@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <vector>
 
 namespace millrace::postgres {
 namespace {
@@ -32,6 +33,34 @@ TEST(CopyTextTest, BackslashesOfJsonAreDoubled) {
   EXPECT_EQ(Json(R"({"a":"b"})"), R"({"a":"b"})");
   EXPECT_EQ(Json(R"("\n\"\\")"), R"("\\n\\"\\\\")");
   EXPECT_EQ(Json(R"(\)"), R"(\\)");
+}
+
+TEST(CopyTextTest, ColumnsAreReadAsTheyWereWritten) {
+  const std::vector<std::string> texts = {"plain", "", "a\tb\nc\rd\\e", "\\N", "\\", "\xC3\xA9"};
+  ByteBuffer line;
+  for (const std::string& text : texts) {
+    if (!line.view().empty()) line.Append("\t");
+    AppendCopyText(line, text);
+  }
+  std::string_view row = line.view();
+  for (const std::string& text : texts) {
+    std::string read = "something else";
+    TakeCopyColumn(row, read);
+    EXPECT_EQ(read, text);
+  }
+  EXPECT_TRUE(row.empty());
+}
+
+// It writes more escapes than it needs to read.
+TEST(CopyTextTest, ColumnsThatTheServerWrites) {
+  std::string_view row = "\\N\t\\b\\f\\v\t";
+  std::string text = "something else";
+  TakeCopyColumn(row, text);
+  EXPECT_EQ(text, "") << "null";
+  TakeCopyColumn(row, text);
+  EXPECT_EQ(text, "\b\f\v");
+  TakeCopyColumn(row, text);
+  EXPECT_EQ(text, "");
 }
 
 TEST(CopyTextTest, Times) {
