@@ -7,14 +7,10 @@
 #include "cli/reconcile_report.h"
 #include "cli/shared_flags.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
-#include "connectors/mixpanel/query_rate_limiter.h"
-#include "connectors/mixpanel/raw_export.h"
 #include "reconcile/reconcile.h"
 
 namespace millrace::cli {
 namespace {
-
-constexpr int64_t kMixpanelQueriesPerHour = 60;
 
 struct Options {
   ImportFlags import;
@@ -25,7 +21,7 @@ struct Options {
   int64_t memory_rows = 2'000'000;
   int64_t queries_per_hour = -1;
   absl::Duration wait = absl::ZeroDuration();
-  absl::Duration wait_after_repair = absl::Minutes(5);
+  absl::Duration wait_after_repair = -absl::Seconds(1);
   absl::Duration retry_timeout = absl::Minutes(5);
 };
 
@@ -37,14 +33,15 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--repair", &options.repair, "",
        "send missing rows again, with the ids they had, and compare again"},
       {"--ignore-unexpected", &options.ignore_unexpected, "",
-       "ignore events that come from no source row, for example if SDKs also send events"},
+       "ignore events that come from no source row, for example if others write there too"},
       {"--list", Between(&options.list, 0, 1'000'000), "N",
-       "maximum number of missing rows, unexpected events and objects to list"},
+       "maximum number of missing rows, of unexpected and duplicate events, and of objects to "
+       "list"},
       {"--wait", AtLeast(&options.wait, absl::ZeroDuration()), "TIME",
        "while rows are missing, compare again for this long: Mixpanel shows events after some "
        "minutes"},
       {"--wait-after-repair", AtLeast(&options.wait_after_repair, absl::ZeroDuration()), "TIME",
-       "the same as --wait, but after a repair"},
+       "the same as --wait, but after a repair (default: 5m for Mixpanel, 0s for others)"},
       {"--queries-per-hour", Between(&options.queries_per_hour, 0, 1'000'000), "N",
        "maximum number of exports per hour; 0 for no limit (default: Mixpanel's limit of 60, or no "
        "limit with --mixpanel-url)"},
@@ -64,46 +61,40 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
   request.max_listed = static_cast<size_t>(options.list);
   request.repair = options.repair;
   request.wait = options.wait;
-  request.wait_after_repair = options.wait_after_repair;
   request.max_rows_in_memory = static_cast<size_t>(options.memory_rows);
   return request;
 }
 
+absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(const Options& options,
+                                                             const Context& context) {
+  const DestinationFlags& flags = options.import.destination;
+  return flags.OpenOne(context, [&](mixpanel::DestinationOptions& mixpanel) {
+    if (options.queries_per_hour >= 0) {
+      mixpanel.queries_per_hour = static_cast<size_t>(options.queries_per_hour);
+    } else if (!flags.mixpanel.url.empty()) {
+      mixpanel.queries_per_hour = 0;
+    }
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(ReconcileRequest request, MakeRequest(options, context));
-  ASSIGN_OR_RETURN(const mixpanel::DestinationOptions mixpanel,
-                   options.import.destination.mixpanel.Options(context.environment));
-  if (mixpanel.credentials.empty()) {
-    return absl::InvalidArgumentError(
-        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
-        "export takes no project token), or give --credentials-file FILE");
-  }
-  mixpanel::MixpanelDestination destination(mixpanel);
-  request.destination = &destination;
+  ASSIGN_OR_RETURN(const auto destination, OpenDestination(options, context));
+  ASSIGN_OR_RETURN(const auto reader, destination->NewEventReader());
+  request.destination = destination.get();
+  request.wait_after_repair = options.wait_after_repair < absl::ZeroDuration()
+                                  ? reader->max_delay()
+                                  : options.wait_after_repair;
   ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
   ASSIGN_OR_RETURN(const std::string folder, options.import.state.DeadLetterFolder(context));
   ASSIGN_OR_RETURN(std::unique_ptr<DeadLetterQueue> dead_letter, OpenDiskDeadLetterQueue(folder));
-
-  const int64_t queries = options.queries_per_hour >= 0 ? options.queries_per_hour
-                          : options.import.destination.mixpanel.url.empty()
-                              ? kMixpanelQueriesPerHour
-                              : 0;
-  mixpanel::QueryRateLimiter query_pacer(static_cast<size_t>(queries), Clock::Real());
-  const std::unique_ptr<HttpClient> http = NewCurlHttpClient();
-  const auto raw_export = [&](const mixpanel::RawExportRequest& days,
-                              const std::function<absl::Status(std::string_view)>& on_line) {
-    const absl::Status turn = query_pacer.WaitForTurn(context.stop);
-    return turn.ok() ? mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials,
-                                           mixpanel.project_id, days, on_line, context.stop)
-                     : turn;
-  };
   const ReconcileReport report =
       Reconcile(request,
                 {.ledger = *ledger,
                  .dead_letter = *dead_letter,
                  .read_dead = [&](const LedgerKey& object) { return ReadDeadRows(folder, object); },
-                 .raw_export = raw_export,
-                 .make_sink = [&] { return destination.NewSink(RecordType::kEvent); }},
+                 .reader = *reader},
                 context.stop);
   if (!report.status.ok() && report.requests == 0 && !absl::IsCancelled(report.status)) {
     return report.status;
@@ -126,13 +117,16 @@ Command ReconcileCommand() {
       .group = "Check and repair",
       .summary = "prove that source and destination are the same",
       .about =
-          "Reads the rows that the ledger records as delivered again, and compares them with "
-          "Mixpanel's raw\nexport of the same days and events. The exit status is 0 only if "
-          "nothing "
-          "is missing or unexpected\nand every object that INPUT names could be compared.",
+          "Reads the rows that the ledger records as delivered again, and compares them with what "
+          "the\ndestination has: Mixpanel's raw export of the same days and events, or the rows of "
+          "a "
+          "PostgreSQL\ntable. The exit status is 0 only if nothing is missing, unexpected or, in a "
+          "table, duplicate, and\nevery object that INPUT names could be compared.",
       .examples = {"millrace reconcile data/ --config sources.json --project-id 123",
                    "millrace reconcile data/ --config sources.json --repair --wait 15m",
-                   "millrace reconcile export.ndjson.gz --ignore-unexpected --json"},
+                   "millrace reconcile export.ndjson.gz --ignore-unexpected --json",
+                   "millrace reconcile data/ --config sources.json --to "
+                   "'postgres://loader@db.example.com/analytics?table=events'"},
       .arguments = &options->import.source.inputs,
       .arguments_name = "INPUT",
       .arguments_required = false,

@@ -46,9 +46,9 @@ Json MissingRows(const ReconcileReport& report) {
   return rows;
 }
 
-Json UnexpectedEvents(const ReconcileReport& report) {
+Json Events(const std::vector<std::string>& keys) {
   Json events = Json::array();
-  for (const std::string& key : report.unexpected_events) {
+  for (const std::string& key : keys) {
     const Json parsed = Json::parse(key, nullptr, /*allow_exceptions=*/false);
     if (!parsed.is_array() || parsed.size() != 4) {
       events.push_back({{"unreadable", key}});
@@ -60,6 +60,12 @@ Json UnexpectedEvents(const ReconcileReport& report) {
                       {"$insert_id", parsed[3]}});
   }
   return events;
+}
+
+std::string DuplicatesNote(const ReconcileReport& report) {
+  if (report.counts.duplicates == 0) return "";
+  return report.keeps_repeats ? "rows more than the source has"
+                              : "harmless: Mixpanel counts each event once";
 }
 
 Json Findings(const ReconcileReport& report, size_t max_listed) {
@@ -100,12 +106,14 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
     json[StrCat("objects_", NameOf(problem))] = report.CountOf(problem);
   }
   json["objects_not_checked"] = report.objects_not_checked;
+  json["events_not_checked"] = report.events_not_checked;
   json["days"] = report.days;
   json["requests"] = report.requests;
   json["elapsed_s"] = report.elapsed_s;
   json["peak_memory_bytes"] = PeakMemory();
   json["missing_rows"] = MissingRows(report);
-  json["unexpected_events"] = UnexpectedEvents(report);
+  json["unexpected_events"] = Events(report.unexpected_events);
+  json["duplicate_events"] = Events(report.duplicate_events);
   json["findings"] = Findings(report, max_listed);
   json["warnings"] = WarningsAsJson(report.warnings);
   const bool refused = report.warnings_are_errors && !report.warnings.empty();
@@ -130,6 +138,10 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
     table +=
         Line("  unchecked", report.objects_not_checked, "profiles: exports do not show their rows");
   }
+  if (report.events_not_checked > 0) {
+    table += Line("  unchecked", report.events_not_checked,
+                  "events that connect ids: they have no time and no id");
+  }
   table += Line("rejected", report.rows_rejected,
                 report.rows_rejected > 0
                     ? StrCat("rows; of these replayed: ", WithCommas(report.rows_replayed),
@@ -146,8 +158,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
                "; run again then"));
   }
   table += Line("unexpected", counts.unexpected, UnexpectedNote(report, ignore_unexpected));
-  table += Line("duplicates", counts.duplicates,
-                counts.duplicates > 0 ? "harmless: Mixpanel counts each event once" : "");
+  table += Line("duplicates", counts.duplicates, DuplicatesNote(report));
   if (report.repaired > 0) table += Line("repaired", report.repaired);
   if (report.repair_rejected > 0) {
     table +=
@@ -158,6 +169,9 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   }
   for (const std::string& key : report.unexpected_events) {
     StrAppend(&table, "unexpected: ", Printable(key), "\n");
+  }
+  for (const std::string& key : report.duplicate_events) {
+    StrAppend(&table, "duplicate: ", Printable(key), "\n");
   }
   for (size_t i = 0; i < std::min(report.findings.size(), max_listed); ++i) {
     const ObjectFinding& finding = report.findings[i];

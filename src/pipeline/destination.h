@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/record_rules.h"
 #include "base/record_type.h"
+#include "base/strings.h"
 #include "pipeline/delivery_cursor.h"
+#include "pipeline/event_reader.h"
 #include "pipeline/run.h"
 #include "pipeline/sink.h"
 #include "pipeline/staging.h"
@@ -81,6 +84,13 @@ class Destination {
   virtual DeliveryCursor* cursor(RecordType type) {
     (void)type;
     return nullptr;
+  }
+
+  // Reads back the events that are there; the destination outlives it. InvalidArgument: this
+  // destination cannot be read, or not with these credentials.
+  virtual absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() {
+    return absl::InvalidArgumentError(
+        StrCat(label(), " cannot be read back, so nothing can be compared with it"));
   }
 
   const Traffic& traffic() const { return traffic_; }

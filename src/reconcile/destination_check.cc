@@ -3,44 +3,18 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json_writer.h"
+#include "absl/time/civil_time.h"
 #include "base/log.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "net/url.h"
 
 namespace millrace {
 namespace {
 
-// Names are part of the request line, which many servers and proxies limit to 8,000 bytes; 1,000
-// are reserved for the rest of it.
-constexpr size_t kMaxEncodedNames = 7'000;
 constexpr size_t kSpillMemory = 8 << 20;
 
 absl::CivilDay CivilDayOf(int64_t day) { return absl::CivilDay(1970, 1, 1) + day; }
-
-// The bytes that `name` takes in the URL, as an element of a JSON list.
-size_t EncodedBytes(std::string_view name) {
-  std::string json;
-  AppendJsonString(json, name);
-  json += ',';
-  return UrlEncode(json).size();
-}
-
-// The names to request; empty (all) if there are too many for a URL.
-std::vector<std::string> NamesToAskFor(const absl::flat_hash_set<std::string>& names) {
-  // Mixpanel renames the events of ids that have too many events.
-  std::vector<std::string> asked = {"$hotshard_events"};
-  size_t bytes = EncodedBytes(asked.front());
-  for (const std::string& name : names) {
-    asked.push_back(name);
-    bytes += EncodedBytes(name);
-    if (bytes > kMaxEncodedNames) return {};
-  }
-  std::sort(asked.begin(), asked.end());
-  return asked;
-}
 
 absl::Status AddMissing(ExpectedSet set, FingerprintSpill& missing) {
   for (const Fingerprint& one : std::move(set).TakeMissing()) {
@@ -53,13 +27,12 @@ absl::Status AddMissing(ExpectedSet set, FingerprintSpill& missing) {
 
 DestinationCheck::DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
                                    const absl::flat_hash_set<std::string>& names,
-                                   mixpanel::RawExport raw_export, Clock& clock)
+                                   EventReader& reader, Clock& clock)
     : options_(options),
       folders_(std::move(folders)),
       ours_(ours),
       names_(names),
-      raw_export_(std::move(raw_export)),
-      clock_(clock),
+      reader_(reader),
       retrier_(options.retry, clock) {}
 
 absl::StatusOr<MatchCounts> DestinationCheck::Check(const DaySpan& span, FingerprintSpill& missing,
@@ -76,17 +49,19 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckAtOnce(const DaySpan& span,
   for (int64_t day = span.first; day <= span.last; ++day) {
     RETURN_IF_ERROR(ours_.ForEach(day, [&](const Fingerprint& one) { ours.push_back(one); }));
   }
-  ExpectedSet set(std::move(ours));
-  const size_t listed = unexpected_.size();
+  ExpectedSet set(std::move(ours), repeats());
+  const size_t unexpected = unexpected_.size();
+  const size_t duplicates = duplicates_.size();
   RETURN_IF_ERROR(Fetch(
       span,
       [&] {
         set.Reset();
-        unexpected_.resize(listed);
+        unexpected_.resize(unexpected);
+        duplicates_.resize(duplicates);
         return absl::OkStatus();
       },
-      [&](const mixpanel::EventIdentity& identity) {
-        if (!set.Mark(identity.fingerprint())) ListUnexpected(identity.key);
+      [&](const EventIdentity& identity) {
+        List(set.Mark(identity.fingerprint()), identity.key);
         return absl::OkStatus();
       },
       std::move(stop)));
@@ -111,7 +86,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
   }
   RETURN_IF_ERROR(Fetch(
       span, [&] { return theirs.Clear(); },
-      [&](const mixpanel::EventIdentity& identity) {
+      [&](const EventIdentity& identity) {
         const Hash128 id = identity.fingerprint();
         return theirs.Add(part_of(id), {.id = id});
       },
@@ -122,7 +97,7 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
     const int64_t key = static_cast<int64_t>(part);
     std::vector<Fingerprint> loaded;
     RETURN_IF_ERROR(ours.ForEach(key, [&](const Fingerprint& one) { loaded.push_back(one); }));
-    ExpectedSet set(std::move(loaded));
+    ExpectedSet set(std::move(loaded), repeats());
     RETURN_IF_ERROR(theirs.ForEach(key, [&](const Fingerprint& one) { set.Mark(one.id); }));
     counts += set.counts();
     RETURN_IF_ERROR(AddMissing(std::move(set), missing));
@@ -134,49 +109,46 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
 
 absl::Status DestinationCheck::Fetch(const DaySpan& span,
                                      const std::function<absl::Status()>& begin,
-                                     const Visitor& visit, std::stop_token stop) {
-  // The export rejects future days; events may be an hour ahead.
-  const absl::CivilDay today = absl::ToCivilDay(clock_.Now(), absl::UTCTimeZone());
-  const mixpanel::RawExportRequest request = {.from = std::min(CivilDayOf(span.first), today),
-                                              .to = std::min(CivilDayOf(span.last), today),
-                                              .events = NamesToAskFor(names_),
-                                              .time_in_ms = true};
+                                     const EventReader::OnEvent& visit, std::stop_token stop) {
+  const EventQuery query = {.first_day = span.first, .last_day = span.last, .names = names_};
   for (RetryLoop tries(retrier_);;) {
     RETURN_IF_ERROR(begin());
     ++requests_;
-    const absl::Status status = raw_export_(request, [&](std::string_view line) {
-      if (stop.stop_requested()) return absl::CancelledError("reconciling was stopped");
-      return OnLine(line, visit);
-    });
+    const absl::Status status = reader_.Read(
+        query,
+        [&](const EventIdentity& event) {
+          if (stop.stop_requested()) return absl::CancelledError("reconciling was stopped");
+          return IsCompared(event) ? visit(event) : absl::OkStatus();
+        },
+        stop);
     if (status.ok()) {
       tries.Succeeded();
       return status;
     }
     if (!absl::IsUnavailable(status)) return status;
-    Log(Severity::kWarning, "the export failed and is retried",
-        {{"from", absl::FormatCivilTime(request.from)},
-         {"to", absl::FormatCivilTime(request.to)},
+    Log(Severity::kWarning, "reading the destination failed and is retried",
+        {{"from", absl::FormatCivilTime(CivilDayOf(span.first))},
+         {"to", absl::FormatCivilTime(CivilDayOf(span.last))},
          {"error", ToStd(status.message())}});
     RETURN_IF_ERROR(tries.WaitToRetry(status, absl::ZeroDuration(), stop));
   }
 }
 
-// A day that is exported again shows the same events again.
-void DestinationCheck::ListUnexpected(const std::string& key) {
-  if (unexpected_.size() < options_.max_listed &&
-      std::find(unexpected_.begin(), unexpected_.end(), key) == unexpected_.end()) {
-    unexpected_.push_back(key);
-  }
+// What is no event is not ours; it is counted and shown unchanged.
+bool DestinationCheck::IsCompared(const EventIdentity& event) const {
+  return event.event.empty() ||
+         (names_.contains(event.event) && ours_.counts().contains(event.day()));
 }
 
-absl::Status DestinationCheck::OnLine(std::string_view line, const Visitor& visit) {
-  // A line that cannot be read is not ours; it is counted and shown unchanged.
-  if (!reader_.Read(line, identity_).ok()) {
-    identity_.key = line;
-    return visit(identity_);
+// A day that is read again has the same events again.
+void DestinationCheck::List(ExpectedSet::Match match, const std::string& key) {
+  if (match == ExpectedSet::Match::kOurs) return;
+  const bool is_duplicate = match == ExpectedSet::Match::kDuplicate;
+  if (is_duplicate && !reader_.keeps_repeats()) return;
+  std::vector<std::string>& list = is_duplicate ? duplicates_ : unexpected_;
+  if (list.size() < options_.max_listed && std::find(list.begin(), list.end(), key) == list.end()) {
+    list.push_back(key);
   }
-  const bool ours = names_.contains(identity_.event) && ours_.counts().contains(identity_.day());
-  return ours ? visit(identity_) : absl::OkStatus();
 }
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// Compares the fingerprints of our rows with Mixpanel's raw export, some days at a time.
+// Compares the fingerprints of our rows with the events at the destination, some days at a time.
 #ifndef MILLRACE_RECONCILE_DESTINATION_CHECK_H_
 #define MILLRACE_RECONCILE_DESTINATION_CHECK_H_
 
@@ -6,16 +6,15 @@
 #include <functional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/event_identity.h"
 #include "base/retrier.h"
-#include "connectors/mixpanel/event_identity.h"
-#include "connectors/mixpanel/raw_export.h"
+#include "pipeline/event_reader.h"
 #include "reconcile/day_span.h"
 #include "reconcile/expected_set.h"
 #include "reconcile/fingerprint_spill.h"
@@ -26,7 +25,7 @@ class DestinationCheck {
  public:
   struct Options {
     size_t max_rows = 2'000'000;  // our rows in memory at a time
-    size_t max_listed = 20;       // unexpected events that are listed
+    size_t max_listed = 20;       // unexpected events that are listed, and duplicate ones
     RetryPolicy retry;
   };
   // Two empty folders, for days with more than max_rows.
@@ -38,41 +37,40 @@ class DestinationCheck {
   // `ours` has the day (EventIdentity::day) as its key; the check ignores events at the destination
   // whose name is not in `names`. All must outlive the check.
   DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
-                   const absl::flat_hash_set<std::string>& names, mixpanel::RawExport raw_export,
+                   const absl::flat_hash_set<std::string>& names, EventReader& reader,
                    Clock& clock);
 
-  // Exports the days and compares them with `ours`; retries an export that fails halfway. Adds
-  // missing rows to `missing`, with their object as the key.
+  // Reads the days and compares them with `ours`; starts again if it fails halfway. Adds missing
+  // rows to `missing`, with their object as the key.
   absl::StatusOr<MatchCounts> Check(const DaySpan& span, FingerprintSpill& missing,
                                     std::stop_token stop);
 
   // The keys (EventIdentity::key) of the first unexpected events. Those of days with more than
   // max_rows are counted only.
   const std::vector<std::string>& unexpected() const { return unexpected_; }
+  // The same for duplicates, of a destination that keeps repeats.
+  const std::vector<std::string>& duplicates() const { return duplicates_; }
   uint64_t requests() const { return requests_; }
 
  private:
-  using Visitor = std::function<absl::Status(const mixpanel::EventIdentity&)>;
-
   absl::StatusOr<MatchCounts> CheckAtOnce(const DaySpan& span, FingerprintSpill& missing,
                                           std::stop_token stop);
   absl::StatusOr<MatchCounts> CheckInParts(const DaySpan& span, FingerprintSpill& missing,
                                            std::stop_token stop);
   absl::Status Fetch(const DaySpan& span, const std::function<absl::Status()>& begin,
-                     const Visitor& visit, std::stop_token stop);
-  absl::Status OnLine(std::string_view line, const Visitor& visit);
-  void ListUnexpected(const std::string& key);
+                     const EventReader::OnEvent& visit, std::stop_token stop);
+  bool IsCompared(const EventIdentity& event) const;
+  Repeats repeats() const { return reader_.keeps_repeats() ? Repeats::kEach : Repeats::kOnce; }
+  void List(ExpectedSet::Match match, const std::string& key);
 
   const Options options_;
   const Folders folders_;
   FingerprintSpill& ours_;
   const absl::flat_hash_set<std::string>& names_;
-  const mixpanel::RawExport raw_export_;
-  Clock& clock_;
+  EventReader& reader_;
   Retrier retrier_;
-  mixpanel::IdentityReader reader_;
-  mixpanel::EventIdentity identity_;
   std::vector<std::string> unexpected_;
+  std::vector<std::string> duplicates_;
   uint64_t requests_ = 0;
 };
 

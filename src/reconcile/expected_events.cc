@@ -67,8 +67,13 @@ absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number,
     const bool was_rejected = rejected.Contains(row);
     const bool first_of_row = i == 0 || batch.source_rows[i - 1] != row;
     rows_rejected_ += was_rejected && first_of_row;
-    if (IsIdentityRecord(batch.row(i))) continue;  // an export does not show it row by row
-    RETURN_IF_ERROR(Annotate(reader_.Read(batch.row(i), identity_), StrCat("row ", row + 1)));
+    if (IsIdentityRecord(batch.row(i))) {
+      ++events_not_checked_;
+      continue;
+    }
+    const absl::Status identified = identify_(batch.row(i), identity_);
+    if (!identified.ok() && was_rejected) continue;
+    RETURN_IF_ERROR(Annotate(identified, StrCat("row ", row + 1)));
     RETURN_IF_ERROR(Add(identity_, row, number, all_optional || was_rejected));
   }
   return absl::OkStatus();
@@ -78,15 +83,15 @@ absl::Status ExpectedEvents::TakeReplayed(const std::vector<DeadRows::Replayed>&
                                           uint32_t number, bool all_optional) {
   for (const DeadRows::Replayed& one : replayed) {
     ++rows_replayed_;
-    for (const mixpanel::EventIdentity& event : one.events) {
+    for (const EventIdentity& event : one.events) {
       RETURN_IF_ERROR(Add(event, one.row, number, all_optional));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ExpectedEvents::Add(const mixpanel::EventIdentity& event, uint64_t row,
-                                 uint32_t number, bool optional) {
+absl::Status ExpectedEvents::Add(const EventIdentity& event, uint64_t row, uint32_t number,
+                                 bool optional) {
   names_.insert(event.event);
   return spill_.Add(
       event.day(),

@@ -11,9 +11,10 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/event_identity.h"
 #include "base/warnings.h"
-#include "connectors/mixpanel/event_identity.h"
 #include "objects/map_transform.h"
+#include "pipeline/event_reader.h"
 #include "reconcile/confirmed_objects.h"
 #include "reconcile/fingerprint_spill.h"
 #include "replay/dead_rows.h"
@@ -27,10 +28,11 @@ class ExpectedEvents {
 
   // Writes fingerprints to `spill` under their day, and names to `names`.
   // Adds problems of the objects to `warnings`.
-  ExpectedEvents(absl::Time now, const RecordRules& rules, ReadDead read_dead,
-                 FingerprintSpill& spill, absl::flat_hash_set<std::string>& names,
-                 Warnings& warnings)
+  ExpectedEvents(absl::Time now, const RecordRules& rules, EventReader::Identify identify,
+                 ReadDead read_dead, FingerprintSpill& spill,
+                 absl::flat_hash_set<std::string>& names, Warnings& warnings)
       : transform_(now, rules),
+        identify_(std::move(identify)),
         read_dead_(std::move(read_dead)),
         spill_(spill),
         names_(names),
@@ -47,26 +49,28 @@ class ExpectedEvents {
   uint64_t rows_rejected() const { return rows_rejected_; }
   uint64_t rows_replayed() const { return rows_replayed_; }  // of the rejected rows
   uint64_t rows_filtered() const { return rows_filtered_; }
+  // Events that connect ids ($identify ...): without time and id they cannot be compared.
+  uint64_t events_not_checked() const { return events_not_checked_; }
 
  private:
   absl::Status TakeMapped(const RowSet& rejected, uint32_t number, bool all_optional);
   absl::Status TakeReplayed(const std::vector<DeadRows::Replayed>& replayed, uint32_t number,
                             bool all_optional);
-  absl::Status Add(const mixpanel::EventIdentity& event, uint64_t row, uint32_t number,
-                   bool optional);
+  absl::Status Add(const EventIdentity& event, uint64_t row, uint32_t number, bool optional);
 
   MapTransform transform_;
+  const EventReader::Identify identify_;
   const ReadDead read_dead_;
   FingerprintSpill& spill_;
   absl::flat_hash_set<std::string>& names_;
   Warnings& warnings_;
-  mixpanel::IdentityReader reader_;
-  mixpanel::EventIdentity identity_;
+  EventIdentity identity_;
   Transformed mapped_;
   uint64_t rows_read_ = 0;
   uint64_t rows_rejected_ = 0;
   uint64_t rows_replayed_ = 0;
   uint64_t rows_filtered_ = 0;
+  uint64_t events_not_checked_ = 0;
 };
 
 }  // namespace millrace

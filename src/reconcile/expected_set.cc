@@ -1,6 +1,7 @@
 #include "reconcile/expected_set.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace millrace {
@@ -13,10 +14,13 @@ MatchCounts& MatchCounts::operator+=(const MatchCounts& other) {
   return *this;
 }
 
-ExpectedSet::ExpectedSet(std::vector<Fingerprint> ours) : ours_(std::move(ours)) {
+ExpectedSet::ExpectedSet(std::vector<Fingerprint> ours, Repeats repeats)
+    : repeats_(repeats), ours_(std::move(ours)) {
   std::sort(ours_.begin(), ours_.end());
-  const auto same = [](const Fingerprint& a, const Fingerprint& b) { return a.id == b.id; };
-  ours_.erase(std::unique(ours_.begin(), ours_.end(), same), ours_.end());
+  if (repeats == Repeats::kOnce) {
+    const auto same = [](const Fingerprint& a, const Fingerprint& b) { return a.id == b.id; };
+    ours_.erase(std::unique(ours_.begin(), ours_.end(), same), ours_.end());
+  }
   Reset();
 }
 
@@ -26,19 +30,24 @@ void ExpectedSet::Reset() {
   for (const Fingerprint& one : ours_) counts_.expected += one.optional == 0;
 }
 
-bool ExpectedSet::Mark(const Hash128& id) {
-  const auto place = std::lower_bound(
-      ours_.begin(), ours_.end(), id,
-      [](const Fingerprint& one, const Hash128& wanted) { return one.id < wanted; });
-  if (place == ours_.end() || place->id != id) {
+ExpectedSet::Match ExpectedSet::Mark(const Hash128& id) {
+  const auto [first, last] = std::ranges::equal_range(ours_, id, {}, &Fingerprint::id);
+  if (first == last) {
     ++counts_.unexpected;
-    return false;
+    return Match::kUnexpected;
   }
-  if (place->optional != 0) return true;
-  const size_t i = static_cast<size_t>(place - ours_.begin());
-  ++(found_[i] ? counts_.duplicates : counts_.found);
-  found_[i] = true;
-  return true;
+  const std::ranges::iota_view rows(first - ours_.begin(), last - ours_.begin());
+  const auto next = std::ranges::partition_point(
+      rows, [this](ptrdiff_t row) { return found_[static_cast<size_t>(row)]; });
+  if (next == rows.end()) {
+    if (repeats_ == Repeats::kOnce && first->optional != 0) return Match::kOurs;
+    ++counts_.duplicates;
+    return Match::kDuplicate;
+  }
+  const size_t row = static_cast<size_t>(*next);
+  found_[row] = true;
+  counts_.found += ours_[row].optional == 0;
+  return Match::kOurs;
 }
 
 std::vector<Fingerprint> ExpectedSet::TakeMissing() && {

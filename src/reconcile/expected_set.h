@@ -11,23 +11,30 @@
 namespace millrace {
 
 struct MatchCounts {
-  uint64_t expected = 0;    // our distinct identities
+  uint64_t expected = 0;    // our events
   uint64_t found = 0;       // of those, at the destination
-  uint64_t duplicates = 0;  // further copies there of found ones
+  uint64_t duplicates = 0;  // further copies there of our events
   uint64_t unexpected = 0;  // events there that are not ours
 
   uint64_t missing() const { return expected - found; }
   MatchCounts& operator+=(const MatchCounts& other);
 };
 
+// How rows with the same identity count.
+enum class Repeats {
+  kOnce,  // as one event, that of the first row (by object and row)
+  kEach,  // as an event each
+};
+
 class ExpectedSet {
  public:
-  // Rows with the same identity count once, for the first of them (by object and row). An optional
-  // row is neither expected nor unexpected.
-  explicit ExpectedSet(std::vector<Fingerprint> ours);
+  // An optional row is neither expected nor unexpected. Its duplicates count only if each repeat
+  // does.
+  ExpectedSet(std::vector<Fingerprint> ours, Repeats repeats);
 
-  // Marks that an event with this identity is at the destination. False if it is not ours.
-  bool Mark(const Hash128& id);
+  enum class Match { kOurs, kDuplicate, kUnexpected };
+  // Marks that an event with this identity is at the destination, once more.
+  Match Mark(const Hash128& id);
   // Clears all marks.
   void Reset();
 
@@ -36,8 +43,9 @@ class ExpectedSet {
   std::vector<Fingerprint> TakeMissing() &&;
 
  private:
+  const Repeats repeats_;
   std::vector<Fingerprint> ours_;  // by id
-  std::vector<bool> found_;
+  std::vector<bool> found_;        // of rows with the same identity: the first ones
   MatchCounts counts_;
 };
 

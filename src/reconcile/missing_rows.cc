@@ -1,33 +1,53 @@
 #include "reconcile/missing_rows.h"
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
+#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
+#include "mapping/identity_event.h"
 #include "objects/map_transform.h"
 #include "objects/mapped_rows.h"
 #include "objects/object_source.h"
-#include "objects/row_set.h"
+#include "pipeline/retry_unavailable.h"
+#include "reconcile/wanted_events.h"
 
 namespace millrace {
 namespace {
 
+constexpr std::string_view kRepair = "repair:";
+
+// The object of a repair.
+LedgerKey RepairKey(LedgerKey key) {
+  key.object = StrCat(kRepair, key.object);
+  return key;
+}
+
+LedgerKey ImportKey(LedgerKey key) {
+  key.object.erase(0, kRepair.size());
+  return key;
+}
+
 struct WantedRows : RowsPayload {
-  std::shared_ptr<const RowSet> wanted;
+  std::shared_ptr<const LedgerEntry> imported;  // mapping may hash the name of the object
+  std::vector<Fingerprint> wanted;              // by row
 };
 
 // The objects of `missing`, each up to its last missing row.
 class MissingRowsSource : public Source {
  public:
   MissingRowsSource(const std::vector<ConfirmedObject>& objects, FingerprintSpill& missing,
-                    Ledger& ledger, absl::Duration lease)
+                    std::string folder, Ledger& ledger, absl::Duration lease)
       : objects_(objects),
         missing_(missing),
         next_(missing.counts().begin()),
         ledger_(ledger),
-        lease_(lease) {}
+        lease_(lease),
+        wanted_(std::move(folder)) {}
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
     if (stop.stop_requested()) return absl::CancelledError("repairing was stopped");
@@ -35,7 +55,7 @@ class MissingRowsSource : public Source {
       if (next_ == missing_.counts().end()) return nullptr;
       RETURN_IF_ERROR(Open((next_++)->first, stop));
     }
-    if (after_.row >= wanted_->end()) return Last();
+    if (after_.row >= wanted_.end_row()) return Last();
     ASSIGN_OR_RETURN(std::unique_ptr<RowChunk> rows, reader_->Read(ChunkLimits()));
     if (rows == nullptr) return Last();
     auto chunk = std::make_unique<Chunk>();
@@ -47,7 +67,8 @@ class MissingRowsSource : public Source {
     auto payload = std::make_unique<WantedRows>();
     payload->config = config_;
     payload->rows = std::move(rows);
-    payload->wanted = wanted_;
+    payload->imported = imported_;
+    ASSIGN_OR_RETURN(payload->wanted, wanted_.Take(chunk->first_row, after_.row));
     chunk->payload = std::move(payload);
     return chunk;
   }
@@ -57,17 +78,18 @@ class MissingRowsSource : public Source {
  private:
   absl::Status Open(int64_t number, const std::stop_token& stop) {
     const ConfirmedObject& confirmed = objects_[static_cast<size_t>(number)];
-    auto wanted = std::make_shared<RowSet>();
-    RETURN_IF_ERROR(missing_.ForEach(number, [&](const Fingerprint& f) { wanted->Add(f.row); }));
-    wanted_ = std::move(wanted);
+    RETURN_IF_ERROR(wanted_.Load(missing_, number));
     ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> object,
                      confirmed.object.store->Open(confirmed.object.info));
     ASSIGN_OR_RETURN(reader_, OpenMappedRows(std::move(object), *confirmed.config,
                                              ReadOptionsFor(*confirmed.config)));
     config_ = confirmed.config;
     after_ = {};
+    LedgerEntry imported;
+    imported.key = confirmed.key;
+    imported_ = std::make_shared<const LedgerEntry>(std::move(imported));
     ASSIGN_OR_RETURN(Ledger::Claim claim,
-                     ledger_.ClaimObject({confirmed.key, "repair", 0, lease_}, stop));
+                     ledger_.ClaimObject({RepairKey(confirmed.key), "repair", 0, lease_}, stop));
     entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     return absl::OkStatus();
   }
@@ -89,22 +111,29 @@ class MissingRowsSource : public Source {
   const absl::Duration lease_;
   // Of the open object; entry_ is null between objects.
   std::shared_ptr<const LedgerEntry> entry_;
+  std::shared_ptr<const LedgerEntry> imported_;
   std::shared_ptr<const SourceConfig> config_;
-  std::shared_ptr<const RowSet> wanted_;
+  WantedEvents wanted_;
   std::unique_ptr<RowReader> reader_;
   Position after_;
 };
 
-// Maps rows and keeps the wanted ones; the others count as filtered.
+// Maps rows and keeps the wanted events; rows without one count as filtered.
 class MissingRowsTransform : public Transform {
  public:
-  MissingRowsTransform(absl::Time now, const RecordRules& rules) : map_(now, rules) {}
+  MissingRowsTransform(absl::Time now, const RecordRules& rules, const EventReader& reader)
+      : map_(now, rules), identify_(reader.NewIdentify()), keeps_repeats_(reader.keeps_repeats()) {}
 
   void Begin(Chunk& chunk) override {
-    wanted_ = static_cast<WantedRows&>(*chunk.payload).wanted.get();
+    auto& payload = static_cast<WantedRows&>(*chunk.payload);
+    wanted_ = std::move(payload.wanted);
     unwanted_rows_ = chunk.rows;
-    through_ = !wanted_->ContainsAny(chunk.first_row, chunk.first_row + chunk.rows);
-    if (!through_) map_.Begin(chunk);
+    last_wanted_row_ = UINT64_MAX;
+    through_ = wanted_.empty();
+    if (through_) return;
+    chunk.object.swap(payload.imported);
+    map_.Begin(chunk);
+    chunk.object.swap(payload.imported);
   }
 
   bool Next(size_t max_bytes, Transformed& out) override {
@@ -123,29 +152,49 @@ class MissingRowsTransform : public Transform {
     const Batch& batch = mapped_.batch;
     for (size_t i = 0; i < batch.rows(); ++i) {
       const uint64_t row = batch.source_rows[i];
-      if (!wanted_->Contains(row)) continue;
-      if (i == 0 || batch.source_rows[i - 1] != row) --unwanted_rows_;
+      if (!Take(row, batch.row(i))) continue;
+      if (row != last_wanted_row_) --unwanted_rows_;
+      last_wanted_row_ = row;
       out.bytes.Append(batch.row(i));
       out.EndRow(row);
     }
   }
 
+  // Each missing event is taken once. It is not known whether an event that connects ids is there:
+  // it is sent with the others of its row, unless it would then be there twice.
+  bool Take(uint64_t row, std::string_view record) {
+    const auto events = std::ranges::equal_range(wanted_, row, {}, &Fingerprint::row);
+    if (events.empty()) return false;
+    if (IsIdentityRecord(record)) return !keeps_repeats_;
+    if (!identify_(record, identity_).ok()) return false;
+    const Hash128 id = identity_.fingerprint();
+    const auto found = std::ranges::find_if(
+        events, [&](const Fingerprint& one) { return one.id == id && one.optional == 0; });
+    if (found == events.end()) return false;
+    found->optional = 1;
+    return true;
+  }
+
   MapTransform map_;
+  const EventReader::Identify identify_;
+  const bool keeps_repeats_;
   Transformed mapped_;
+  EventIdentity identity_;
   // Of the chunk:
-  const RowSet* wanted_ = nullptr;
+  std::vector<Fingerprint> wanted_;  // `optional` once it is taken
   uint64_t unwanted_rows_ = 0;
+  uint64_t last_wanted_row_ = UINT64_MAX;
   bool through_ = true;
 };
 
-// Dead letters of earlier runs stay.
+// For the objects of the import, whose earlier dead letters stay.
 class AddOnlyDeadLetterQueue : public DeadLetterQueue {
  public:
   explicit AddOnlyDeadLetterQueue(DeadLetterQueue& kept) : kept_(kept) {}
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
-    return kept_.Add(object, rejections);
+    return kept_.Add(ImportKey(object), rejections);
   }
-  absl::Status Sync(const LedgerKey& object) override { return kept_.Sync(object); }
+  absl::Status Sync(const LedgerKey& object) override { return kept_.Sync(ImportKey(object)); }
   absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
 
  private:
@@ -154,22 +203,37 @@ class AddOnlyDeadLetterQueue : public DeadLetterQueue {
 
 }  // namespace
 
+absl::Status EndEarlierRepairs(const std::vector<ConfirmedObject>& objects,
+                               const FingerprintSpill& missing, ResendParts parts,
+                               const RetryPolicy& retry, std::stop_token stop) {
+  DeliveryCursor* const cursor = parts.destination.cursor(RecordType::kEvent);
+  if (cursor == nullptr) return absl::OkStatus();
+  Retrier retrier(retry, parts.clock);
+  for (const auto& [number, count] : missing.counts()) {
+    const LedgerKey key = RepairKey(objects[static_cast<size_t>(number)].key);
+    RETURN_IF_ERROR(RetryUnavailable(retrier, stop, [&] { return cursor->Forget(key, stop); }));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& objects,
                                         FingerprintSpill& missing, ResendParts parts,
-                                        absl::Time now, const RunOptions& options,
-                                        std::stop_token stop) {
+                                        absl::Time now, RunOptions options, std::stop_token stop) {
   // The ledger rows of the objects stay unchanged: this run is not recorded.
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, OpenSqliteLedger(":memory:", parts.clock));
-  MissingRowsSource source(objects, missing, *ledger, options.lease);
+  MissingRowsSource source(objects, missing, parts.folder, *ledger, options.lease);
   AddOnlyDeadLetterQueue dead_letter(parts.dead_letter);
+  parts.destination.AdaptOptions(options);
   return Run({.source = source,
               .make_transform =
-                  [now, rules = parts.rules] {
-                    return std::make_unique<MissingRowsTransform>(now, rules);
+                  [&parts, now] {
+                    return std::make_unique<MissingRowsTransform>(now, parts.destination.rules(),
+                                                                  parts.reader);
                   },
-              .make_sink = std::move(parts.make_sink),
+              .make_sink = [&parts] { return parts.destination.NewSink(RecordType::kEvent); },
               .ledger = *ledger,
               .dead_letter = dead_letter,
+              .cursor = parts.destination.cursor(RecordType::kEvent),
               .clock = parts.clock},
              options, std::move(stop));
 }

@@ -38,6 +38,7 @@ class Reconciler {
 
   ReconcileReport Run() {
     const absl::Duration begin = parts_.clock.Elapsed();
+    report_.keeps_repeats = parts_.reader.keeps_repeats();
     report_.status = Work();
     report_.elapsed_s = absl::ToDoubleSeconds(parts_.clock.Elapsed() - begin);
     return std::move(report_);
@@ -69,8 +70,8 @@ class Reconciler {
   }
 
   absl::Status ReadObjects() {
-    ExpectedEvents events(parts_.clock.Now(), request_.destination->rules(), parts_.read_dead,
-                          *ours_, names_, warnings_);
+    ExpectedEvents events(parts_.clock.Now(), request_.destination->rules(),
+                          parts_.reader.NewIdentify(), parts_.read_dead, *ours_, names_, warnings_);
     for (size_t i = 0; i < objects_.size(); ++i) {
       const ConfirmedObject& object = objects_[i];
       const absl::Status status = events.Read(object, static_cast<uint32_t>(i), stop_);
@@ -87,6 +88,7 @@ class Reconciler {
     report_.rows_rejected = events.rows_rejected();
     report_.rows_replayed = events.rows_replayed();
     report_.rows_filtered = events.rows_filtered();
+    report_.events_not_checked = events.events_not_checked();
     report_.warnings = warnings_.all();
     report_.warnings_are_errors = warnings_.are_errors();
     Log(Severity::kInfo, "source is read",
@@ -102,10 +104,10 @@ class Reconciler {
                                                .max_listed = request_.max_listed,
                                                .retry = request_.import.run.retry};
     check_ = std::make_unique<DestinationCheck>(options, std::move(folders), *ours_, names_,
-                                                parts_.raw_export, parts_.clock);
-    // Future days are separate spans.
+                                                parts_.reader, parts_.clock);
+    // Days that cannot be read yet are separate spans.
     const std::map<int64_t, uint64_t>& days = ours_->counts();
-    const auto to_come = days.upper_bound(Today());
+    const auto to_come = days.upper_bound(parts_.reader.LastDay());
     for (const auto& part : {std::map(days.begin(), to_come), std::map(to_come, days.end())}) {
       for (const DaySpan& span : PlanSpans(part, request_.max_rows_in_memory)) {
         spans_.push_back({span, std::nullopt});
@@ -144,25 +146,21 @@ class Reconciler {
     report_.not_checkable_yet = 0;
     report_.checkable_from = absl::InfinitePast();
     for (auto& [span, counts] : spans_) {
-      if (span.first > Today()) {
+      if (span.first > parts_.reader.LastDay()) {
         RETURN_IF_ERROR(CountNotCheckable(span));
         continue;
       }
       if (!counts || counts->missing() > 0) {
         absl::StatusOr<MatchCounts> checked = check_->Check(span, *missing_, stop_);
         report_.requests = check_->requests();
-        if (!checked.ok()) return Annotate(checked.status(), "comparing with the export");
+        if (!checked.ok()) return Annotate(checked.status(), "comparing with the destination");
         counts = *checked;
       }
       report_.counts += *counts;
     }
     report_.unexpected_events = check_->unexpected();
+    report_.duplicate_events = check_->duplicates();
     return absl::OkStatus();
-  }
-
-  // The days of the export are in UTC, and it rejects future days.
-  int64_t Today() const {
-    return absl::ToCivilDay(parts_.clock.Now(), absl::UTCTimeZone()) - absl::CivilDay(1970, 1, 1);
   }
 
   absl::Status CountNotCheckable(const DaySpan& span) {
@@ -179,11 +177,19 @@ class Reconciler {
 
   absl::Status Repair() {
     const uint64_t missing = report_.counts.missing();
+    ASSIGN_OR_RETURN(std::string folder, folder_->MakeFolder("wanted"));
+    const ResendParts parts = {.destination = *request_.destination,
+                               .reader = parts_.reader,
+                               .dead_letter = parts_.dead_letter,
+                               .folder = std::move(folder),
+                               .clock = parts_.clock};
+    const RunOptions& options = request_.import.run;
+    if (parts.destination.cursor(RecordType::kEvent) != nullptr) {
+      RETURN_IF_ERROR(EndEarlierRepairs(objects_, *missing_, parts, options.retry, stop_));
+      RETURN_IF_ERROR(Compare());
+    }
     ASSIGN_OR_RETURN(const RunReport run,
-                     ResendMissing(objects_, *missing_,
-                                   {parts_.make_sink, request_.destination->rules(),
-                                    parts_.dead_letter, parts_.clock},
-                                   parts_.clock.Now(), request_.import.run, stop_));
+                     ResendMissing(objects_, *missing_, parts, parts_.clock.Now(), options, stop_));
     RETURN_IF_ERROR(Annotate(run.status, "sending missing rows again"));
     report_.repair_rejected = run.counts.rejected;
     Log(Severity::kInfo, "missing rows were sent again",

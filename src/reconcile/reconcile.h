@@ -18,15 +18,15 @@
 namespace millrace {
 
 struct ReconcileRequest {
-  ImportRequest import;                      // inputs and config as they were imported
-  const Destination* destination = nullptr;  // and where to
+  ImportRequest import;                // inputs and config as they were imported
+  Destination* destination = nullptr;  // and where to
   std::string temp_parent;  // where to create a folder for temporary files: 32 bytes per event
-  size_t max_listed = 20;   // rows, events and objects that the report lists
+  size_t max_listed = 20;   // rows, events and objects that the report lists, of each kind
   bool repair = false;      // send missing rows again
-  // Mixpanel shows events some minutes after it accepted them: while rows are missing, their days
-  // are exported again until this time has passed.
+  // A destination may show events some minutes after it accepted them: while rows are missing,
+  // their days are read again until this time has passed.
   absl::Duration wait;
-  absl::Duration wait_after_repair = absl::Minutes(5);
+  absl::Duration wait_after_repair;
   size_t max_rows_in_memory = 2'000'000;
 };
 
@@ -35,8 +35,7 @@ struct ReconcileParts {
   Ledger& ledger;
   DeadLetterQueue& dead_letter;  // stores what is rejected in a repair
   ExpectedEvents::ReadDead read_dead;
-  mixpanel::RawExport raw_export;
-  SinkFactory make_sink;  // for a repair
+  EventReader& reader;  // of the destination
   Clock& clock = Clock::Real();
 };
 
@@ -54,17 +53,22 @@ struct ReconcileReport {
   uint64_t rows_rejected = 0;    // of these, in the dead letters: not expected
   uint64_t rows_replayed = 0;    // of these, delivered by replays: expected as they were sent
   uint64_t rows_filtered = 0;
-  // Rows of days that have not begun for the export, because events may be an hour ahead: neither
-  // found nor missing, and not in `counts`.
+  // Of the rows, events that connect ids ($identify ...): without time and id they cannot be
+  // compared, and are not in `counts`.
+  uint64_t events_not_checked = 0;
+  // Rows of days that the destination does not show yet, because events may be an hour ahead:
+  // neither found nor missing, and not in `counts`.
   uint64_t not_checkable_yet = 0;
   absl::Time checkable_from = absl::InfinitePast();  // when the first such day begins
   uint64_t objects = 0;                              // compared
   uint64_t objects_not_checked = 0;                  // of profiles
   uint64_t days = 0;
-  uint64_t requests = 0;                       // exports, with repeats
+  uint64_t requests = 0;                       // reads of the destination, with repeats
   std::vector<ObjectFinding> findings;         // objects that are not compared, or only in part
   std::vector<MissingRow> missing_rows;        // the first
   std::vector<std::string> unexpected_events;  // the first, as EventIdentity::key
+  std::vector<std::string> duplicate_events;   // the same; only if keeps_repeats
+  bool keeps_repeats = false;                  // each duplicate counts at the destination
   std::vector<WarningCount> warnings;          // of listing and reading the objects
   bool warnings_are_errors = false;            // --strict
   double elapsed_s = 0;
@@ -74,6 +78,7 @@ struct ReconcileReport {
   bool clean(bool ignore_unexpected) const {
     return status.ok() && !(warnings_are_errors && !warnings.empty()) && findings.empty() &&
            counts.missing() == 0 && not_checkable_yet == 0 &&
+           (!keeps_repeats || counts.duplicates == 0) &&
            (ignore_unexpected || counts.unexpected == 0);
   }
 };

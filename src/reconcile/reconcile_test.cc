@@ -8,15 +8,17 @@
 #include <optional>
 
 #include "base/strings.h"
-#include "connectors/mixpanel/mixpanel_destination.h"
+#include "connectors/mixpanel/mixpanel_event_reader.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "mapping/mapping_version.h"
 #include "objects/map_transform.h"
 #include "objects/object_lister.h"
 #include "objects/object_source.h"
 #include "pipeline/run.h"
+#include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
+#include "pipeline/testing/plain_destination.h"
 
 namespace millrace {
 namespace {
@@ -33,10 +35,11 @@ constexpr int64_t kMorning = 1'699'999'200'000;  // 2023-11-14T22:00:00Z
 class ReconcileTest : public testing::Test {
  protected:
   void UseProject(const std::string& id) {
-    mixpanel::DestinationOptions options{.project_id = id};
-    options.endpoints.ingestion = "http://localhost";
-    destination_.emplace(std::move(options));
+    destination_.emplace(project_.Sinks(), StrCat("project ", id));
+    destination_->record_rules = RecordRules::Mixpanel();
     request_.destination = &*destination_;
+    reader_ = std::make_unique<mixpanel::MixpanelEventReader>(project_.Export(), clock_);
+    request_.wait_after_repair = reader_->max_delay();
   }
 
   void SetUp() override {
@@ -77,17 +80,18 @@ class ReconcileTest : public testing::Test {
     ObjectSource source(
         {.destination = destination_->LedgerName(RecordType::kEvent), .owner = "test"}, sources,
         **lister, ledger_, progress);
-    const RunReport run = millrace::Run({.source = source,
-                                         .make_transform =
-                                             [this] {
-                                               return std::make_unique<MapTransform>(
-                                                   clock_.Now(), RecordRules::Mixpanel());
-                                             },
-                                         .make_sink = project_.Sinks(),
-                                         .ledger = ledger_,
-                                         .dead_letter = dead_letter_,
-                                         .clock = clock_},
-                                        {}, {});
+    const RunReport run = millrace::Run(
+        {.source = source,
+         .make_transform =
+             [this] {
+               return std::make_unique<MapTransform>(clock_.Now(), RecordRules::Mixpanel());
+             },
+         .make_sink = [this] { return destination_->NewSink(RecordType::kEvent); },
+         .ledger = ledger_,
+         .dead_letter = dead_letter_,
+         .cursor = destination_->cursor(RecordType::kEvent),
+         .clock = clock_},
+        {}, {});
     ASSERT_TRUE(run.status.ok()) << run.status;
   }
 
@@ -101,8 +105,7 @@ class ReconcileTest : public testing::Test {
                                                  {.ledger = ledger_,
                                                   .dead_letter = dead_letter_,
                                                   .read_dead = read_dead,
-                                                  .raw_export = project_.Export(),
-                                                  .make_sink = project_.Sinks(),
+                                                  .reader = *reader_,
                                                   .clock = clock_},
                                                  std::move(stop));
     for (const auto& entry : fs::directory_iterator(folder_)) {
@@ -123,10 +126,11 @@ class ReconcileTest : public testing::Test {
   std::string folder_;
   FakeClock clock_;
   FakeProject project_;
+  std::unique_ptr<EventReader> reader_;
   MemoryLedger ledger_{clock_};
   MemoryDeadLetterQueue dead_letter_;
   std::vector<DeadRows::Replayed> replayed_;
-  std::optional<mixpanel::MixpanelDestination> destination_;
+  std::optional<PlainDestination> destination_;
   ReconcileRequest request_;
 };
 
@@ -176,6 +180,126 @@ TEST_F(ReconcileTest, CountsUnexpectedAndDuplicateEvents) {
   EXPECT_THAT(report.unexpected_events, ElementsAre(HasSubstr("id-20-")));
 }
 
+// A table: what is written twice is there twice. It cannot lose rows, but `removed` are not read.
+class WarehouseReader : public EventReader {
+ public:
+  explicit WarehouseReader(const FakeDestination& warehouse) : warehouse_(warehouse) {}
+
+  std::map<std::string, int> removed;
+  int added_copies = 0;  // of the first event
+
+  Identify NewIdentify() const override {
+    return
+        [reader = std::make_shared<mixpanel::IdentityReader>()](
+            std::string_view record, EventIdentity& event) { return reader->Read(record, event); };
+  }
+  absl::Status Read(const EventQuery&, const OnEvent& on_event, std::stop_token) override {
+    const Identify identify = NewIdentify();
+    EventIdentity event;
+    int added = added_copies;
+    for (const auto& [line, times] : warehouse_.Arrived()) {
+      EXPECT_TRUE(identify(line, event).ok()) << line;
+      const auto gone = removed.find(line);
+      const int there =
+          times - (gone == removed.end() ? 0 : gone->second) + std::exchange(added, 0);
+      for (int i = 0; i < there; ++i) {
+        if (absl::Status status = on_event(event); !status.ok()) return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+  bool keeps_repeats() const override { return true; }
+  int64_t LastDay() const override { return INT64_MAX; }
+  absl::Duration max_delay() const override { return absl::ZeroDuration(); }
+
+ private:
+  const FakeDestination& warehouse_;
+};
+
+class WarehouseReconcileTest : public ReconcileTest {
+ protected:
+  void SetUp() override {
+    ReconcileTest::SetUp();
+    warehouse_.KeepCursor();
+    destination_.emplace([this] { return warehouse_.NewSink(); }, "warehouse");
+    destination_->delivery_cursor = warehouse_.cursor();
+    request_.destination = &*destination_;
+    request_.wait_after_repair = absl::ZeroDuration();
+    auto reader = std::make_unique<WarehouseReader>(warehouse_);
+    table_ = reader.get();
+    reader_ = std::move(reader);
+  }
+
+  // Rows of the table, without what was removed.
+  int RowsThere() const {
+    int rows = 0;
+    for (const auto& [line, times] : warehouse_.Arrived()) rows += times;
+    for (const auto& [line, times] : table_->removed) rows -= times;
+    return rows;
+  }
+  void RemoveFirst(int events) {
+    for (const auto& [line, times] : warehouse_.Arrived()) {
+      if (events-- > 0) table_->removed[line] = times;
+    }
+  }
+
+  FakeDestination warehouse_;
+  WarehouseReader* table_ = nullptr;
+};
+
+TEST_F(WarehouseReconcileTest, DuplicatesAreNotClean) {
+  WriteFile("a.ndjson", 0, 10);
+  Import();
+  EXPECT_TRUE(Reconcile().clean(false));
+  table_->added_copies = 2;
+  const ReconcileReport report = Reconcile();
+  EXPECT_EQ(report.counts.found, 10u);
+  EXPECT_EQ(report.counts.duplicates, 2u);
+  EXPECT_THAT(report.duplicate_events, SizeIs(1));
+  EXPECT_FALSE(report.clean(true));
+}
+
+TEST_F(WarehouseReconcileTest, RepairSendsEachMissingEventOnceAlthoughAResponseIsLost) {
+  WriteFile("a.ndjson", 0, 100);
+  Import();
+  RemoveFirst(7);
+  warehouse_.set_script(
+      [](uint64_t n) { return n == 1 ? FakeWrite::kResponseLost : FakeWrite::kDurable; });
+  request_.repair = true;
+  const ReconcileReport report = Reconcile();
+  ASSERT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.repaired, 7u);
+  EXPECT_EQ(report.counts.duplicates, 0u);
+  EXPECT_TRUE(report.clean(false));
+  EXPECT_EQ(RowsThere(), 100);
+}
+
+TEST_F(WarehouseReconcileTest, ARepairThatFailedIsRepeatedWithoutDuplicates) {
+  WriteFile("a.ndjson", 0, 100);
+  Import();
+  RemoveFirst(7);
+  warehouse_.set_script(
+      [](uint64_t n) { return n == 1 ? FakeWrite::kResponseLost : FakeWrite::kStop; });
+  request_.repair = true;
+  EXPECT_FALSE(Reconcile().status.ok());
+  warehouse_.set_script([](uint64_t) { return FakeWrite::kDurable; });
+  const ReconcileReport report = Reconcile();
+  ASSERT_TRUE(report.status.ok()) << report.status;
+  EXPECT_TRUE(report.clean(false));
+  EXPECT_EQ(RowsThere(), 100);
+}
+
+TEST_F(WarehouseReconcileTest, WhatWasRepairedCanBeLostAndRepairedAgain) {
+  WriteFile("a.ndjson", 0, 10);
+  Import();
+  RemoveFirst(1);
+  request_.repair = true;
+  EXPECT_EQ(Reconcile().repaired, 1u);
+  for (auto& [line, times] : table_->removed) times = 2;
+  EXPECT_EQ(Reconcile().repaired, 1u);
+  EXPECT_EQ(RowsThere(), 10);
+}
+
 TEST_F(ReconcileTest, RejectedRowsAreNotExpected) {
   WriteFile("a.ndjson", 0, 10);
   std::ofstream(Path("a.ndjson"), std::ios::app) << "no json\n" << Event(11) << "\n";
@@ -192,7 +316,7 @@ TEST_F(ReconcileTest, ReplayedRowsAreExpectedAsTheyWereSent) {
   WriteFile("a.ndjson", 0, 10);
   project_.Refuse("id-7-");
   Import();
-  mixpanel::EventIdentity replayed;
+  EventIdentity replayed;
   replayed.Set("Buy", "fixed", kMorning, "id-fixed-");
   replayed_ = {{.row = 7, .events = {replayed}}};
   EXPECT_EQ(Reconcile().counts.missing(), 1u);

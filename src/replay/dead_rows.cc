@@ -22,7 +22,7 @@ absl::StatusOr<DeadRows> ReadDeadRows(const std::string& folder, const LedgerKey
   RETURN_IF_ERROR(ForEachReplayNote(path, [&](const ReplayNote& note) {
     DeadRows::Replayed replayed{.row = note.row, .events = {}};
     for (const std::string& event : note.events) {
-      if (mixpanel::EventIdentity identity; identity.SetFromKey(event).ok()) {
+      if (EventIdentity identity; identity.SetFromKey(event).ok()) {
         replayed.events.push_back(std::move(identity));
       }
     }

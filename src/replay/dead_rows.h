@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "connectors/mixpanel/event_identity.h"
+#include "base/event_identity.h"
 #include "objects/row_set.h"
 #include "pipeline/ledger.h"
 
@@ -18,7 +18,7 @@ struct DeadRows {
   // The rows that replays have delivered since.
   struct Replayed {
     uint64_t row = 0;  // 0-based
-    std::vector<mixpanel::EventIdentity> events;
+    std::vector<EventIdentity> events;
   };
   std::vector<Replayed> replayed;
 };

@@ -9,10 +9,10 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_split.h"
+#include "base/event_identity.h"
 #include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/mixpanel/event_identity.h"
 #include "mapping/identity_event.h"
 #include "objects/object_source.h"
 #include "objects/source_rows.h"
@@ -56,6 +56,9 @@ class DestinationReplay {
     sink_ = request.destination->NewSink(type);
     DeliveryCursor* const cursor = request.destination->cursor(type);
     if (cursor != nullptr) spans_.emplace(*cursor, retrier_);
+    if (type != RecordType::kEvent) return;
+    const auto reader = request.destination->NewEventReader();
+    if (reader.ok()) identify_ = (*reader)->NewIdentify();
   }
 
   RecordType type() const { return type_; }
@@ -252,11 +255,11 @@ class DestinationReplay {
   }
 
   absl::Status ReadIdentities() {
-    if (type_ != RecordType::kEvent) return absl::OkStatus();
+    if (identify_ == nullptr) return absl::OkStatus();
     for (size_t i = 0; i < batch_.rows(); ++i) {
       Replaying& one = records_[batch_.source_rows[i]];
       if (one.outcome != MapOutcome::kMapped || IsIdentityRecord(batch_.row(i))) continue;
-      RETURN_IF_ERROR(reader_.Read(batch_.row(i), identity_));
+      RETURN_IF_ERROR(identify_(batch_.row(i), identity_));
       one.events.push_back(identity_.key);
     }
     return absl::OkStatus();
@@ -301,8 +304,8 @@ class DestinationReplay {
   WholeRefusals refusals_;
   std::unique_ptr<Sink> sink_;        // null in a dry run
   std::optional<ReplaySpans> spans_;  // of a destination with a cursor
-  mixpanel::IdentityReader reader_;
-  mixpanel::EventIdentity identity_;
+  EventReader::Identify identify_;    // null: the destination's events cannot be compared
+  EventIdentity identity_;
   std::vector<Replaying> records_;
   size_t bytes_ = 0;
   bool transforms_ = false;  // the config of one of records_ has a transform

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "connectors/dead_letter_files/replay_notes.h"
+#include "connectors/mixpanel/mixpanel_event_reader.h"
 #include "connectors/mixpanel/testing/fake_project.h"
 #include "objects/map_transform.h"
 #include "objects/object_lister.h"
@@ -37,6 +38,9 @@ class ReplayTest : public testing::Test {
   void UseProject(const std::string& id, SinkFactory sinks = nullptr) {
     destination_.emplace(sinks ? sinks : project_.Sinks(), StrCat("project ", id));
     destination_->record_rules = RecordRules::Mixpanel();
+    destination_->make_event_reader = [this] {
+      return std::make_unique<mixpanel::MixpanelEventReader>(project_.Export(), clock_);
+    };
     request_.destination = &*destination_;
   }
 
@@ -255,7 +259,7 @@ TEST_F(ReplayTest, NotesSayWhatWasSentForReconcile) {
   EXPECT_EQ(dead->replayed[0].row, 3u);
   ASSERT_THAT(dead->replayed[0].events, SizeIs(1));
   mixpanel::IdentityReader reader;
-  mixpanel::EventIdentity sent;
+  EventIdentity sent;
   ASSERT_TRUE(reader.Read(project_.events().back(), sent).ok());
   EXPECT_EQ(dead->replayed[0].events[0].key, sent.key);
 }

@@ -1,10 +1,15 @@
 #include "connectors/mixpanel/mixpanel_destination.h"
 
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/mixpanel/mixpanel_event_reader.h"
+#include "connectors/mixpanel/query_rate_limiter.h"
+#include "connectors/mixpanel/raw_export.h"
 
 namespace millrace::mixpanel {
 namespace {
@@ -63,6 +68,25 @@ absl::Status MixpanelDestination::CheckConfig(RecordType type) const {
 
 std::unique_ptr<Sink> MixpanelDestination::NewSink(RecordType type) {
   return NewMixpanelSink(targets_[static_cast<size_t>(type)], NewCurlHttpClient());
+}
+
+absl::StatusOr<std::unique_ptr<EventReader>> MixpanelDestination::NewEventReader() {
+  if (options_.credentials.empty()) {
+    return absl::InvalidArgumentError(
+        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
+        "export takes no project token), or give --credentials-file FILE");
+  }
+  const auto http = std::shared_ptr<HttpClient>(NewCurlHttpClient());
+  const auto turns = std::make_shared<QueryRateLimiter>(options_.queries_per_hour, Clock::Real());
+  return std::make_unique<MixpanelEventReader>(
+      [this, http, turns](const RawExportRequest& request,
+                          const std::function<absl::Status(std::string_view)>& on_line,
+                          std::stop_token stop) -> absl::Status {
+        RETURN_IF_ERROR(turns->WaitForTurn(stop));
+        return ExportRaw(*http, options_.endpoints, options_.credentials, options_.project_id,
+                         request, on_line, stop);
+      },
+      Clock::Real());
 }
 
 // An empty import asks Mixpanel about the credentials and stores nothing.

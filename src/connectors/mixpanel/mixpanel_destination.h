@@ -31,6 +31,7 @@ struct DestinationOptions {
   // runs with a rate limit, which wait in any case.
   bool adapt_compression = false;
   absl::Duration stop_grace = absl::Seconds(10);  // for requests in flight at a stop
+  size_t queries_per_hour = 60;                   // exports, to read events back; 0: no limit
 };
 
 // LedgerKey::destination: host, project and record type, no secret. Without a project id, the
@@ -57,6 +58,7 @@ class MixpanelDestination : public Destination {
   }
   absl::Status CheckConfig(RecordType type) const override;
   std::unique_ptr<Sink> NewSink(RecordType type) override;
+  absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() override;
 
   // Mixpanel has nothing to create or drop.
   std::vector<AccessCheck> Check(std::stop_token stop) override;

@@ -4,6 +4,7 @@
 #define MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,8 @@ absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Crede
 
 // One try of one request, as ExportRaw() makes it.
 using RawExport = std::function<absl::Status(
-    const RawExportRequest& request, const std::function<absl::Status(std::string_view)>& on_line)>;
+    const RawExportRequest& request, const std::function<absl::Status(std::string_view)>& on_line,
+    std::stop_token stop)>;
 
 }  // namespace millrace::mixpanel
 

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "connectors/postgres/access_checks.h"
 #include "connectors/postgres/postgres_cursor.h"
+#include "connectors/postgres/postgres_event_reader.h"
 #include "connectors/postgres/postgres_sink.h"
 #include "connectors/postgres/table_spec.h"
 #include "connectors/postgres/target_table.h"
@@ -78,6 +79,12 @@ class PostgresDestination final : public Destination {
   DeliveryCursor* cursor(RecordType type) override {
     const auto target = targets_.find(type);
     return target == targets_.end() ? nullptr : target->second.cursor.get();
+  }
+
+  absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() override {
+    RETURN_IF_ERROR(CheckConfig(RecordType::kEvent));
+    const TargetTable& events = *targets_.at(RecordType::kEvent).table;
+    return postgres::NewPostgresEventReader(spec_.address, events.name(), events.form());
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override {

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PIPELINE_TESTING_PLAIN_DESTINATION_H_
 #define MILLRACE_PIPELINE_TESTING_PLAIN_DESTINATION_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@ class PlainDestination : public Destination {
   RecordRules record_rules;
   SendLimits send_limits;
   DeliveryCursor* delivery_cursor = nullptr;
+  std::function<std::unique_ptr<EventReader>()> make_event_reader;  // null: it cannot be read
 
   const std::string& label() const override { return label_; }
   std::string LedgerName(RecordType type) const override {
@@ -30,6 +32,10 @@ class PlainDestination : public Destination {
   absl::Status CheckConfig(RecordType) const override { return absl::OkStatus(); }
   std::unique_ptr<Sink> NewSink(RecordType) override { return make_sink_(); }
   DeliveryCursor* cursor(RecordType) override { return delivery_cursor; }
+  absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() override {
+    if (make_event_reader == nullptr) return Destination::NewEventReader();
+    return make_event_reader();
+  }
   std::vector<AccessCheck> Check(std::stop_token) override { return {}; }
   absl::Status Create(std::stop_token) override { return absl::OkStatus(); }
   absl::Status Drop(std::stop_token) override { return absl::OkStatus(); }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "connectors/mixpanel/event_identity.h"
+#include "connectors/mixpanel/identity_reader.h"
 
 namespace millrace {
 namespace {
@@ -44,14 +44,15 @@ SinkFactory FakeProject::Sinks() {
 
 mixpanel::RawExport FakeProject::Export() {
   return [this](const mixpanel::RawExportRequest& request,
-                const std::function<absl::Status(std::string_view)>& on_line) -> absl::Status {
+                const std::function<absl::Status(std::string_view)>& on_line,
+                std::stop_token) -> absl::Status {
     {
       absl::MutexLock lock(&mutex_);
       ++exports_;
     }
     const absl::CivilDay epoch(1970, 1, 1);
     mixpanel::IdentityReader reader;
-    mixpanel::EventIdentity identity;
+    EventIdentity identity;
     for (const std::string& event : events()) {
       RETURN_IF_ERROR(reader.Read(event, identity));
       const bool asked =

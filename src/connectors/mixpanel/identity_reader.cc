@@ -1,13 +1,11 @@
-#include "connectors/mixpanel/event_identity.h"
+#include "connectors/mixpanel/identity_reader.h"
 
 #include <simdjson.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/byte_buffer.h"
-#include "base/json_writer.h"
 #include "base/strings.h"
 
 namespace millrace::mixpanel {
@@ -17,7 +15,6 @@ namespace od = simdjson::ondemand;
 
 static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
-constexpr int64_t kMillisPerDay = 86'400'000;
 // 1971-01-01; no event is earlier, so smaller times are seconds. Not 1e11, as for sent events,
 // because the export also has early times in milliseconds.
 constexpr double kMinMillis = 31'536'000'000;
@@ -115,12 +112,7 @@ void Restore(Fields& fields) {
   if (!fields.distinct_id_before_identity.empty()) {
     fields.distinct_id = std::move(fields.distinct_id_before_identity);
   }
-  if (!fields.distinct_id.empty()) return;
-  if (!fields.user_id.empty()) {
-    fields.distinct_id = std::move(fields.user_id);
-  } else if (!fields.device_id.empty()) {
-    fields.distinct_id = StrCat("$device:", fields.device_id);
-  }
+  fields.distinct_id = ResolveDistinctId(fields.distinct_id, fields.user_id, fields.device_id);
 }
 
 }  // namespace
@@ -132,35 +124,6 @@ struct IdentityReader::Parts {
 
 IdentityReader::IdentityReader() : parts_(std::make_unique<Parts>()) {}
 IdentityReader::~IdentityReader() = default;
-
-void EventIdentity::Set(std::string name, std::string_view distinct_id, int64_t millis,
-                        std::string_view insert_id) {
-  event = std::move(name);
-  unix_millis = millis;
-  key.clear();
-  key += '[';
-  AppendJsonString(key, event);
-  key += ',';
-  AppendJsonString(key, distinct_id);
-  StrAppend(&key, ",", millis, ",");
-  AppendJsonString(key, insert_id);
-  key += ']';
-}
-
-absl::Status EventIdentity::SetFromKey(std::string_view text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array() || json.size() != 4 || !json[0].is_string() || !json[1].is_string() ||
-      !json[2].is_number_integer() || !json[3].is_string()) {
-    return absl::InvalidArgumentError(StrCat("this is no identity of an event: ", text));
-  }
-  Set(json[0], json[1].get<std::string>(), json[2], json[3].get<std::string>());
-  return absl::OkStatus();
-}
-
-int64_t EventIdentity::day() const {
-  const int64_t day = unix_millis / kMillisPerDay;
-  return unix_millis % kMillisPerDay < 0 ? day - 1 : day;
-}
 
 absl::Status IdentityReader::Read(std::string_view json, EventIdentity& identity) {
   ByteBuffer& padded = parts_->padded;

@@ -1,0 +1,231 @@
+#include "connectors/postgres/postgres_event_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/postgres/copy_text.h"
+#include "connectors/postgres/sql_text.h"
+#include "connectors/postgres/write_errors.h"
+#include "records/standard_columns.h"
+#include "records/table_reader.h"
+
+namespace millrace::postgres {
+namespace {
+
+constexpr int64_t kSecondsPerDay = 86'400;
+constexpr size_t kMaxNames = 1000;  // in one statement
+
+// Columns without a zone hold UTC. Nothing of it outlives the transaction, so that poolers work.
+constexpr char kBeginReading[] =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL TIME ZONE 'UTC'; ";
+
+// What to select, and which rows have a time in the days.
+struct Selection {
+  std::string columns;
+  std::string event;
+  std::string from;
+  std::string in_days;
+};
+
+// Milliseconds are cut off first: before PostgreSQL 14 extract() returns a double.
+Selection SelectColumns(const std::string& table, const EventQuery& query) {
+  return {.columns =
+              "(extract(epoch FROM date_trunc('milliseconds', event_time)) * 1000)::bigint, "
+              "event, insert_id, distinct_id, user_id, device_id",
+          .event = "event",
+          .from = table,
+          .in_days = StrCat("event_time >= to_timestamp(", query.first_day * kSecondsPerDay,
+                            ") AND event_time < to_timestamp(",
+                            (query.last_day + 1) * kSecondsPerDay, ")")};
+}
+
+// The text of these times sorts like the times.
+Selection SelectFlat(const std::string& table, const EventQuery& query) {
+  const auto text = [](int64_t day) {
+    const absl::Time midnight = absl::FromUnixSeconds(day * kSecondsPerDay);
+    return QuoteText(absl::FormatTime("%E4Y-%m-%d", midnight, absl::UTCTimeZone()));
+  };
+  return {.columns =
+              "record->>'event_time', record->>'event', record->>'insert_id', "
+              "record->>'distinct_id', record->>'user_id', record->>'device_id'",
+          .event = "record->>'event'",
+          .from = table,
+          .in_days = StrCat("left(record->>'event_time', 10) COLLATE \"C\" BETWEEN ",
+                            text(query.first_day), " AND ", text(query.last_day))};
+}
+
+// Times by magnitude, as records have them (records/record_time.h). CASE keeps what is no number
+// from the cast.
+Selection SelectRaw(const std::string& table, const EventQuery& query) {
+  return {
+      .columns =
+          "m.millis, e.record->>'event', r.p->>'$insert_id', "
+          "coalesce(r.p->>'distinct_id', r.p->>'$distinct_id'), r.p->>'$user_id', "
+          "r.p->>'$device_id'",
+      .event = "e.record->>'event'",
+      .from = StrCat(table,
+                     " AS e CROSS JOIN LATERAL (SELECT e.record->'properties' AS p) AS r "
+                     "CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(r.p->'time') = 'number' "
+                     "THEN (r.p->>'time')::numeric END AS t) AS n "
+                     "CROSS JOIN LATERAL (SELECT floor(CASE WHEN abs(n.t) < 1e11 THEN n.t * 1000 "
+                     "WHEN abs(n.t) < 1e14 THEN n.t WHEN abs(n.t) < 1e17 THEN n.t / 1000 "
+                     "ELSE n.t / 1000000 END) AS millis) AS m"),
+      .in_days = StrCat("m.millis >= ", query.first_day * kSecondsPerDay * 1000, " AND m.millis < ",
+                        (query.last_day + 1) * kSecondsPerDay * 1000)};
+}
+
+Selection Select(const TableName& table, Form form, const EventQuery& query) {
+  switch (form) {
+    case Form::kTable:
+      return SelectColumns(table.Quoted(), query);
+    case Form::kFlat:
+      return SelectFlat(table.Quoted(), query);
+    case Form::kRaw:
+      return SelectRaw(table.Quoted(), query);
+  }
+  return {};
+}
+
+// Names with a NUL are in no table.
+std::string HasName(const std::string& event, const absl::flat_hash_set<std::string>& names) {
+  if (names.size() > kMaxNames) return StrCat(event, " IS NOT NULL");
+  std::vector<std::string> sorted(names.begin(), names.end());
+  std::sort(sorted.begin(), sorted.end());
+  std::string list;
+  for (const std::string& name : sorted) {
+    if (name.find('\0') != std::string::npos) continue;
+    StrAppend(&list, list.empty() ? "" : ", ", QuoteText(name));
+  }
+  return list.empty() ? "false" : StrCat(event, " IN (", list, ")");
+}
+
+std::optional<int64_t> ParseMillis(std::string_view text, Form form) {
+  if (form == Form::kFlat) {
+    absl::Time time;
+    std::string error;
+    if (!absl::ParseTime(absl::RFC3339_full, ToAbsl(text), &time, &error)) return std::nullopt;
+    return absl::ToUnixMillis(time);
+  }
+  int64_t millis = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, millis);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return millis;
+}
+
+// The identity of the row that a record becomes.
+class RowIdentifier {
+ public:
+  RowIdentifier() : form_(*TableForm::Make(RecordType::kEvent, {})), reader_(form_) {}
+
+  absl::Status Identify(std::string_view record, EventIdentity& identity) {
+    RETURN_IF_ERROR(reader_.Read(record, absl::UnixEpoch(), rows_));
+    const TableRow row = rows_.front();
+    const Cell& time = row[time_];
+    if (time.is_null) {
+      return absl::InvalidArgumentError(StrCat("this event has no time: ", record.substr(0, 200)));
+    }
+    int64_t millis = time.integer / 1000;
+    if (time.integer % 1000 < 0) --millis;
+    identity.Set(
+        std::string(row[event_].text),
+        ResolveDistinctId(row[distinct_id_].text, row[user_id_].text, row[device_id_].text), millis,
+        row[insert_id_].text);
+    return absl::OkStatus();
+  }
+
+ private:
+  static size_t ColumnNamed(std::string_view name) {
+    const absl::Span<const StandardColumn> columns = StandardColumns(RecordType::kEvent);
+    const auto is_it = [&](const StandardColumn& column) { return column.name == name; };
+    return static_cast<size_t>(std::find_if(columns.begin(), columns.end(), is_it) -
+                               columns.begin());
+  }
+
+  const size_t event_ = ColumnNamed("event");
+  const size_t time_ = ColumnNamed("event_time");
+  const size_t insert_id_ = ColumnNamed("insert_id");
+  const size_t distinct_id_ = ColumnNamed("distinct_id");
+  const size_t user_id_ = ColumnNamed("user_id");
+  const size_t device_id_ = ColumnNamed("device_id");
+  const TableForm form_;
+  TableReader reader_;
+  std::vector<TableRow> rows_;
+};
+
+class PostgresEventReader final : public EventReader {
+ public:
+  PostgresEventReader(Address address, TableName table, Form form)
+      : connection_(std::move(address)), table_(std::move(table)), form_(form) {}
+
+  Identify NewIdentify() const override {
+    return [rows = std::make_shared<RowIdentifier>()](std::string_view record,
+                                                      EventIdentity& identity) {
+      return rows->Identify(record, identity);
+    };
+  }
+
+  absl::Status Read(const EventQuery& query, const OnEvent& on_event,
+                    std::stop_token stop) override {
+    const absl::Status read = connection_.CopyOut(
+        StrCat(kBeginReading, ReadEventsSql(table_, form_, query)),
+        [&](std::string_view row) {
+          ReadRow(row);
+          return on_event(event_);
+        },
+        std::move(stop));
+    connection_.Rollback();
+    if (absl::IsPermissionDenied(read)) {
+      return absl::PermissionDeniedError(
+          StrCat(read.message(), ". GRANT SELECT ON ", table_.Quoted(), " to the role"));
+    }
+    return Explain(read, connection_.error(), table_);
+  }
+
+  bool keeps_repeats() const override { return true; }
+  int64_t LastDay() const override { return INT64_MAX; }
+  absl::Duration max_delay() const override { return absl::ZeroDuration(); }
+
+ private:
+  void ReadRow(std::string_view row) {
+    std::string_view rest = row;
+    for (std::string* column : {&time_, &name_, &insert_id_, &distinct_id_, &user_id_, &device_id_})
+      TakeCopyColumn(rest, *column);
+    const std::optional<int64_t> millis = ParseMillis(time_, form_);
+    if (!millis || name_.empty()) {
+      event_.event.clear();
+      event_.key = row;
+      return;
+    }
+    event_.Set(name_, ResolveDistinctId(distinct_id_, user_id_, device_id_), *millis, insert_id_);
+  }
+
+  Connection connection_;
+  const TableName table_;
+  const Form form_;
+  std::string time_, name_, insert_id_, distinct_id_, user_id_, device_id_;  // of the row
+  EventIdentity event_;
+};
+
+}  // namespace
+
+std::string ReadEventsSql(const TableName& table, Form form, const EventQuery& query) {
+  const Selection selection = Select(table, form, query);
+  return StrCat("COPY (SELECT ", selection.columns, " FROM ", selection.from, " WHERE ",
+                selection.in_days, " AND ", HasName(selection.event, query.names), ") TO STDOUT");
+}
+
+std::unique_ptr<EventReader> NewPostgresEventReader(Address address, TableName table, Form form) {
+  return std::make_unique<PostgresEventReader>(std::move(address), std::move(table), form);
+}
+
+}  // namespace millrace::postgres
