@@ -150,6 +150,7 @@ absl::StatusOr<std::optional<ChunkReader::Taken>> ChunkReader::Read(bool may_wai
     ASSIGN_OR_RETURN(ChunkTicket ticket, Register(*chunk));
     if (ticket.object->lost()) continue;
     if (committer_ != nullptr) RETURN_IF_ERROR(committer_->Add(*chunk, ticket));
+    if (publisher_ != nullptr) publisher_->Add(*chunk);
     context_.progress.rows_read += chunk->rows;
     return Taken{std::move(chunk), std::move(ticket)};
   }
@@ -175,7 +176,9 @@ absl::StatusOr<ChunkTicket> ChunkReader::Register(const Chunk& chunk) {
     const absl::Duration age = std::max(clock.Now() - entry_->updated, absl::ZeroDuration());
     object_ =
         std::make_shared<ObjectProgress>(*entry_, recorder_.schedule(), clock.Elapsed() - age);
-    RETURN_IF_ERROR(recorder_.Open(object_, entry_->position.row));
+    const uint64_t first_row = entry_->position.row;
+    if (publisher_ != nullptr) RETURN_IF_ERROR(publisher_->Begin(object_, first_row));
+    RETURN_IF_ERROR(recorder_.Open(object_, first_row));
   } else if (entry_ != chunk.object) {
     return absl::InternalError(
         StrCat("the source returned rows of ", key.object, " within ", entry_->key.object));

@@ -16,6 +16,7 @@
 #include "pipeline/chunk_ticket.h"
 #include "pipeline/epoch_committer.h"
 #include "pipeline/ledger_recorder.h"
+#include "pipeline/publisher.h"
 #include "pipeline/run_context.h"
 #include "pipeline/source.h"
 
@@ -24,9 +25,11 @@ namespace millrace {
 // Thread-safe. Owns a thread for background reads, which no worker has to wait for.
 class ChunkReader {
  public:
-  // `committer` is that of a staged run, else null. All arguments outlive it.
-  ChunkReader(RunContext& context, LedgerRecorder& recorder, EpochCommitter* committer)
-      : context_(context), recorder_(recorder), committer_(committer) {}
+  // `committer` is that of a staged run, `publisher` that of a run that replaces, else they are
+  // null. All arguments outlive it.
+  ChunkReader(RunContext& context, LedgerRecorder& recorder, EpochCommitter* committer,
+              Publisher* publisher)
+      : context_(context), recorder_(recorder), committer_(committer), publisher_(publisher) {}
   ~ChunkReader() { Close(); }
 
   struct Taken {
@@ -83,6 +86,7 @@ class ChunkReader {
   RunContext& context_;
   LedgerRecorder& recorder_;
   EpochCommitter* const committer_;
+  Publisher* const publisher_;
 
   // Used by the thread whose turn it is.
   std::shared_ptr<const LedgerEntry> entry_;  // of the object being read; null between objects

@@ -16,6 +16,7 @@
 #include "base/strings.h"
 #include "pipeline/delivery_cursor.h"
 #include "pipeline/event_reader.h"
+#include "pipeline/replacement.h"
 #include "pipeline/run.h"
 #include "pipeline/sink.h"
 #include "pipeline/staging.h"
@@ -91,6 +92,15 @@ class Destination {
   virtual absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() {
     return absl::InvalidArgumentError(
         StrCat(label(), " cannot be read back, so nothing can be compared with it"));
+  }
+
+  // Replaces the records of `scope`, where a run appends otherwise; the destination outlives it.
+  // InvalidArgument: this destination only appends, or cannot tell which records are in `scope`.
+  virtual absl::StatusOr<std::unique_ptr<Replacement>> NewReplacement(RecordType type,
+                                                                      const Scope& scope) {
+    (void)type, (void)scope;
+    return absl::InvalidArgumentError(
+        StrCat("records in ", label(), " cannot be replaced: it only appends"));
   }
 
   const Traffic& traffic() const { return traffic_; }

@@ -10,12 +10,14 @@
 #include "pipeline/testing/crash.h"
 #include "pipeline/testing/cursor_contract.h"
 #include "pipeline/testing/dead_letter_queue_contract.h"
+#include "pipeline/testing/fake_replacement.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
 #include "pipeline/testing/fake_staging.h"
 #include "pipeline/testing/ledger_contract.h"
 #include "pipeline/testing/memory_dead_letter_queue.h"
 #include "pipeline/testing/memory_ledger.h"
+#include "pipeline/testing/replacement_contract.h"
 #include "pipeline/testing/sink_contract.h"
 #include "pipeline/testing/source_contract.h"
 #include "pipeline/testing/staging_contract.h"
@@ -235,6 +237,44 @@ class FakeStagingFixture : public StagingFixture {
 INSTANTIATE_TEST_SUITE_P(Fake, StagingContract,
                          testing::Values(+[]() -> std::unique_ptr<StagingFixture> {
                            return std::make_unique<FakeStagingFixture>();
+                         }));
+
+class FakeReplacementFixture : public ReplacementFixture {
+ public:
+  std::unique_ptr<Replacement> NewReplacement() override { return destination_.NewReplacement(); }
+  std::string GoodRow(int n) override { return StrCat("good ", n); }
+  std::string BadRow(int n) override { return StrCat("bad ", n, "\"is\":\"x\"}"); }
+  std::string RowOutside(int) override { return ""; }
+  int Visible(int n) override { return Count(GoodRow(n)); }
+  int VisibleOld() override { return Count(FakeReplacedDestination::kOldRecord); }
+  bool IsRestUnchanged() override { return true; }
+  bool HasLeftovers() override { return !destination_.Collected().empty(); }
+  bool FailNextWrite(bool with_effect) override {
+    destination_.set_write_script(
+        [how = with_effect ? FakeWrite::kResponseLost : FakeWrite::kRetry](uint64_t) mutable {
+          return std::exchange(how, FakeWrite::kDurable);
+        });
+    return true;
+  }
+  bool FailNextPublish(bool with_effect) override {
+    destination_.set_publish_script([how = with_effect ? FakePublish::kResponseLost
+                                                       : FakePublish::kNoAnswer](uint64_t) mutable {
+      return std::exchange(how, FakePublish::kDone);
+    });
+    return true;
+  }
+
+ private:
+  int Count(const std::string& line) const {
+    const std::map<std::string, int> visible = destination_.Visible();
+    const auto found = visible.find(line);
+    return found == visible.end() ? 0 : found->second;
+  }
+  FakeReplacedDestination destination_;
+};
+INSTANTIATE_TEST_SUITE_P(Fake, ReplacementContract,
+                         testing::Values([]() -> std::unique_ptr<ReplacementFixture> {
+                           return std::make_unique<FakeReplacementFixture>();
                          }));
 
 }  // namespace

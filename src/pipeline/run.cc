@@ -17,6 +17,7 @@
 #include "pipeline/concurrency_limiter.h"
 #include "pipeline/epoch_committer.h"
 #include "pipeline/ledger_recorder.h"
+#include "pipeline/publisher.h"
 #include "pipeline/run_context.h"
 #include "pipeline/taken_chunks.h"
 #include "pipeline/write_batch.h"
@@ -34,15 +35,25 @@ int MaxWrites(const RunParts& parts, const RunOptions& options) {
   return std::min(options.max_writes, EpochCommitter::kMaxSinks);
 }
 
+// A replacement knows what its sinks have, and makes them.
+RunParts WithItsOwnParts(RunParts parts) {
+  Replacement* const replacement = parts.replacement;
+  if (replacement == nullptr) return parts;
+  parts.cursor = replacement;
+  parts.make_sink = [replacement] { return replacement->NewSink(); };
+  return parts;
+}
+
 // One run. Each worker loops: get a permit, take chunks and transform them, write, keep what was
 // refused, complete the chunks. A chunk with more output than a batch holds is written batch by
 // batch. The recorder advances the ledger up to the first chunk that is not complete. If the
 // destination is staged, writes only stage, and the committer makes them visible and advances the
-// ledger, by many chunks at once.
+// ledger, by many chunks at once. A run that replaces collects, and the publisher does that for the
+// whole object, at the end.
 class Delivery {
  public:
   Delivery(const RunParts& parts, const RunOptions& options, RunProgress* progress)
-      : context_(parts, options, progress),
+      : context_(WithItsOwnParts(parts), options, progress),
         writes_before_(context_.progress.writes),
         retries_before_(context_.progress.retries),
         write_batch_bytes_(std::min(options.write_batch_bytes, MemoryShare(options) / 8)),
@@ -53,7 +64,9 @@ class Delivery {
         committer_(parts.staging == nullptr
                        ? nullptr
                        : std::make_unique<EpochCommitter>(context_, recorder_)),
-        reader_(context_, recorder_, committer_.get()) {}
+        publisher_(parts.replacement == nullptr ? nullptr
+                                                : std::make_unique<Publisher>(context_, recorder_)),
+        reader_(context_, recorder_, committer_.get(), publisher_.get()) {}
 
   RunReport Run(std::stop_token stop);
 
@@ -83,6 +96,7 @@ class Delivery {
   LedgerRecorder recorder_;
   BatchWriter writer_;
   const std::unique_ptr<EpochCommitter> committer_;  // of a staged destination, else null
+  const std::unique_ptr<Publisher> publisher_;       // of a run that replaces, else null
   ChunkReader reader_;
 };
 
@@ -211,6 +225,8 @@ absl::Status Delivery::Deliver(WriteBatch& write_batch, Sink& sink) {
 void Delivery::Complete(WriteBatch::Part& part) {
   if (committer_ != nullptr) {
     committer_->Complete(part.ticket, part.counts);
+  } else if (publisher_ != nullptr) {
+    publisher_->Complete(part.ticket, part.counts);
   } else {
     recorder_.Complete(part.ticket, part.counts);
   }

@@ -16,6 +16,7 @@
 #include "pipeline/dead_letter_queue.h"
 #include "pipeline/delivery_cursor.h"
 #include "pipeline/ledger.h"
+#include "pipeline/replacement.h"
 #include "pipeline/sink.h"
 #include "pipeline/source.h"
 #include "pipeline/staging.h"
@@ -92,17 +93,19 @@ struct RunReport {
 struct RunParts {
   Source& source;
   TransformFactory make_transform;
-  SinkFactory make_sink;  // null with `staging`
+  SinkFactory make_sink;  // null with `staging` and `replacement`
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
-  DeliveryCursor* cursor = nullptr;  // of the sinks' destination, if it has one
-  Staging* staging = nullptr;        // of a staged destination; then Run() commits
+  DeliveryCursor* cursor = nullptr;    // of the sinks' destination, if it has one
+  Staging* staging = nullptr;          // of a staged destination; then Run() commits
+  Replacement* replacement = nullptr;  // then Run() replaces: its source has one object at most
   Clock& clock = Clock::Real();
 };
 
 // Runs until the source ends, `stop` is requested (writes in flight are then finished and recorded,
 // and unfinished objects released) or a permanent error occurs. The ledger moves past a row only
-// after each of its events was accepted at least once or the row is in the dead-letter queue.
+// after each of its events was accepted at least once or the row is in the dead-letter queue. A run
+// that replaces moves the ledger once, when all of its object has replaced the scope.
 // Blocking; owns its threads.
 RunReport Run(RunParts parts, const RunOptions& options, std::stop_token stop,
               RunProgress* progress = nullptr);

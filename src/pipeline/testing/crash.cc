@@ -186,6 +186,31 @@ class MortalCursor : public DeliveryCursor {
   CrashPoint& crash_;
 };
 
+class MortalReplacement : public Replacement {
+ public:
+  MortalReplacement(Replacement& replacement, CrashPoint& crash)
+      : replacement_(replacement), crash_(crash), cursor_(replacement, crash) {}
+
+  absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
+                                  std::stop_token stop) override {
+    return cursor_.Claim(object, writer, std::move(stop));
+  }
+  absl::Status Forget(const LedgerKey& object, std::stop_token stop) override {
+    return cursor_.Forget(object, std::move(stop));
+  }
+  std::unique_ptr<Sink> NewSink() override {
+    return std::make_unique<MortalSink>(replacement_.NewSink(), crash_);
+  }
+  absl::Status Publish(std::stop_token stop) override {
+    return Mortal(crash_, [&] { return replacement_.Publish(stop); });
+  }
+
+ private:
+  Replacement& replacement_;
+  CrashPoint& crash_;
+  MortalCursor cursor_;
+};
+
 class MortalStagedSink : public StagedSink {
  public:
   MortalStagedSink(std::unique_ptr<StagedSink> sink, CrashPoint& crash)
@@ -271,6 +296,8 @@ RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_tok
   const auto make_sink = [&] { return std::make_unique<MortalSink>(parts.make_sink(), crash); };
   std::optional<MortalCursor> cursor;
   if (parts.cursor != nullptr) cursor.emplace(*parts.cursor, crash);
+  std::optional<MortalReplacement> replacement;
+  if (parts.replacement != nullptr) replacement.emplace(*parts.replacement, crash);
   return Run({.source = source,
               .make_transform = make_transform,
               .make_sink = make_sink,
@@ -278,6 +305,7 @@ RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_tok
               .dead_letter = parts.dead_letter,
               .cursor = cursor.has_value() ? &*cursor : nullptr,
               .staging = parts.staging,
+              .replacement = replacement.has_value() ? &*replacement : nullptr,
               .clock = parts.clock},
              options, std::move(stop));
 }

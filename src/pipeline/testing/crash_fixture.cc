@@ -49,6 +49,10 @@ std::unique_ptr<PipelineSimulation> CrashTest::NewWorld() const {
   if (kind() == DestinationKind::kWithCursor) world->KeepCursor();
   if (kind() == DestinationKind::kStaged) world->UseStaging();
   world->objects = SmallObjects();
+  if (kind() == DestinationKind::kReplacement) {
+    world->Replace();
+    world->objects.resize(1);
+  }
   return world;
 }
 
@@ -135,7 +139,8 @@ void CrashTest::TakeOverAtEachStep(uint64_t other_steps, const Setup& setup) con
 std::unique_ptr<PipelineSimulation> CrashTest::RandomWorld(Dice& dice) const {
   std::unique_ptr<PipelineSimulation> world = NewWorld();
   world->objects.clear();
-  const uint64_t objects = 1 + dice.Below(6);
+  const bool replaces = kind() == DestinationKind::kReplacement;
+  const uint64_t objects = replaces ? 1 : 1 + dice.Below(6);
   for (uint64_t o = 0; o < objects; ++o) {
     std::string letters;
     for (uint64_t rows = dice.Below(40); rows > 0; --rows) {
@@ -144,7 +149,7 @@ std::unique_ptr<PipelineSimulation> CrashTest::RandomWorld(Dice& dice) const {
       StrAppend(&letters, kRows[dice.Below(12)], " ");
     }
     world->objects.push_back(MakeFakeObject(StrCat("object ", o), letters));
-    if (dice.OneIn(8)) world->objects.back().error = absl::DataLossError("cut");
+    if (!replaces && dice.OneIn(8)) world->objects.back().error = absl::DataLossError("cut");
   }
   world->chunk_rows = 1 + dice.Below(7);
   world->options.initial_writes = static_cast<int>(1 + dice.Below(4));
@@ -152,7 +157,7 @@ std::unique_ptr<PipelineSimulation> CrashTest::RandomWorld(Dice& dice) const {
   world->options.join_rows = 1 + dice.Below(20);
   world->options.max_bytes = dice.OneIn(3) ? 500 : 1 << 20;
   world->options.write_batch_bytes = dice.OneIn(2) ? 50 + dice.Below(500) : 1 << 20;
-  if (dice.OneIn(2)) {
+  if (!replaces && dice.OneIn(2)) {
     world->read_fault = [seed = dice.Below(1'000'000),
                          calls = std::make_shared<std::atomic<uint64_t>>(0)](const FakeObject&,
                                                                              uint64_t) {

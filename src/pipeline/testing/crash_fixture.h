@@ -26,7 +26,7 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-enum class DestinationKind { kDirect, kWithCursor, kStaged };
+enum class DestinationKind { kDirect, kWithCursor, kStaged, kReplacement };
 
 // Two runs whose leases are shorter than the waits between tries, so that each run loses objects
 // and commits to the other. The first may die. Must live as long as its world is used.
@@ -52,7 +52,7 @@ class CrashTest : public testing::Test {
   static void TearDownTestSuite();
 
   virtual DestinationKind kind() const = 0;
-  // Small objects with rows of every outcome.
+  // Small objects with rows of every outcome; for a replacement one that can be read to its end.
   std::unique_ptr<PipelineSimulation> NewWorld() const;
   std::unique_ptr<PipelineSimulation> RandomWorld(Dice& dice) const;
   // Chunks that take several writes each.

@@ -29,7 +29,7 @@ FakeObject MakeFakeObject(const std::string& name, const std::string& letters) {
   return object;
 }
 
-// A process: its source, and its side of a staged destination. It dies at `crash`, unless that is
+// A process: its source, and its side of a destination. It dies at `crash`, unless that is
 // null.
 class PipelineSimulation::Process {
  public:
@@ -41,6 +41,7 @@ class PipelineSimulation::Process {
         mortal_dead_letter_(crash == nullptr ? nullptr
                                              : NewMortalDeadLetterQueue(dead_letter, *crash)),
         staging_(world.staged_destination.NewStaging()),
+        replacement_(world.replaced_destination.NewReplacement()),
         mortal_staging_(crash == nullptr ? nullptr : NewMortalStaging(*staging_, *crash)),
         committer_((crash == nullptr ? *staging_ : *mortal_staging_).NewCommitter()),
         retrier_(world.options.retry, world.clock),
@@ -60,7 +61,9 @@ class PipelineSimulation::Process {
                    .dead_letter = parts_dead_letter(),
                    .cursor = world_.destination.cursor(),
                    .clock = world_.clock};
-    if (!world_.is_staged_) {
+    if (world_.replaces_) {
+      parts.replacement = replacement_.get();
+    } else if (!world_.is_staged_) {
       parts.make_sink = [this] { return world_.destination.NewSink(); };
     } else {
       parts.staging = mortal_staging_ == nullptr ? staging_.get() : mortal_staging_.get();
@@ -79,6 +82,7 @@ class PipelineSimulation::Process {
   const std::unique_ptr<Ledger> mortal_ledger_;
   const std::unique_ptr<DeadLetterQueue> mortal_dead_letter_;
   const std::unique_ptr<Staging> staging_;
+  const std::unique_ptr<Replacement> replacement_;
   const std::unique_ptr<Staging> mortal_staging_;
   const std::unique_ptr<Committer> committer_;
   Retrier retrier_;
@@ -117,9 +121,12 @@ void PipelineSimulation::KeepCursor() {
 
 void PipelineSimulation::UseStaging() { is_staged_ = exactly_once_ = whole_rows_ = true; }
 
+void PipelineSimulation::Replace() { replaces_ = exactly_once_ = whole_rows_ = true; }
+
 void PipelineSimulation::set_write_script(const FakeDestination::Script& script) {
   destination.set_script(script);
   staged_destination.set_stage_script(script);
+  replaced_destination.set_write_script(script);
 }
 
 void PipelineSimulation::ChangeConfig(const std::string& config) {
@@ -198,11 +205,35 @@ std::vector<Rejection> PipelineSimulation::Kept(const LedgerKey& object) const {
   return kept;
 }
 
+std::map<std::string, int> PipelineSimulation::Arrived() const {
+  if (replaces_) return replaced_destination.Visible();
+  return is_staged_ ? staged_destination.Visible() : destination.Arrived();
+}
+
+// What is visible is the old record, or all events of the object.
+std::string PipelineSimulation::CheckReplaced(const MemoryLedger::Rows& recorded,
+                                              const std::map<std::string, int>& arrived) const {
+  const FakeObject& object = objects.front();
+  std::map<std::string, int> all;
+  for (uint64_t row = 0; row < object.rows.size(); ++row) {
+    for (const std::string& line : AcceptedEvents(object, row)) ++all[line];
+  }
+  const std::map<std::string, int> old = {{FakeReplacedDestination::kOldRecord, 1}};
+  const auto entry = recorded.find(object.key);
+  const bool done = entry != recorded.end() && entry->second.state == LedgerState::kDone;
+  if (done && arrived != all) return "the object is done, and has not replaced the old record";
+  if (arrived != all && arrived != old) return "what is visible is not of one moment";
+  return "";
+}
+
 std::string PipelineSimulation::CheckPromise() const {
   // Reads the records first, because others may continue meanwhile.
   const MemoryLedger::Rows recorded = ledger.Snapshot();
-  const std::map<std::string, int> arrived =
-      is_staged_ ? staged_destination.Visible() : destination.Arrived();
+  const std::map<std::string, int> arrived = Arrived();
+  if (replaces_) {
+    const std::string wrong = CheckReplaced(recorded, arrived);
+    if (!wrong.empty()) return wrong;
+  }
   if (const std::string twice = staged_destination.EverTwice(); !twice.empty()) {
     return StrCat(twice, " was visible twice");
   }
@@ -225,6 +256,7 @@ std::string PipelineSimulation::CheckPromise() const {
     }
   }
   for (const auto& [line, times] : arrived) {
+    if (replaces_ && line == FakeReplacedDestination::kOldRecord) continue;
     if (known.count(line) == 0) return StrCat(line, " is invented");
     if (exactly_once_ && times > 1) return StrCat(line, " arrived ", times, " times");
   }

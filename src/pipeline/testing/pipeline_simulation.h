@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "pipeline/run.h"
 #include "pipeline/testing/crash.h"
+#include "pipeline/testing/fake_replacement.h"
 #include "pipeline/testing/fake_sink.h"
 #include "pipeline/testing/fake_source.h"
 #include "pipeline/testing/fake_staging.h"
@@ -35,10 +36,12 @@ struct PipelineSimulation {
   RunReport RunElsewhereUntilCrash(const std::string& owner,
                                    MemoryDeadLetterQueue& dead_letter_there, CrashPoint& crash);
 
-  // Before the first run: the destination keeps a cursor, or it is `staged_destination`. Each event
-  // must then arrive exactly once.
+  // Before the first run: the destination keeps a cursor, it is `staged_destination`, or the one
+  // object replaces what `replaced_destination` has. Each event must then arrive exactly once, and
+  // those of a replacement all at once.
   void KeepCursor();
   void UseStaging();
+  void Replace();
   // How writes go, into either destination.
   void set_write_script(const FakeDestination::Script& script);
 
@@ -69,6 +72,7 @@ struct PipelineSimulation {
   std::vector<const MemoryDeadLetterQueue*> elsewhere;  // the dead letters of other machines
   FakeDestination destination;
   FakeStagedDestination staged_destination;
+  FakeReplacedDestination replaced_destination;
 
  private:
   class Process;
@@ -80,9 +84,13 @@ struct PipelineSimulation {
   std::string CheckRow(const FakeObject& object, uint64_t row,
                        const std::map<std::string, int>& arrived,
                        const std::map<uint64_t, int>& rejected) const;
+  std::map<std::string, int> Arrived() const;
+  std::string CheckReplaced(const MemoryLedger::Rows& recorded,
+                            const std::map<std::string, int>& arrived) const;
   std::vector<Rejection> Kept(const LedgerKey& object) const;  // everywhere
 
   bool is_staged_ = false;
+  bool replaces_ = false;
   bool exactly_once_ = false;
   bool whole_rows_ = false;  // the destination refuses all events of a row with an 'x'
 };

@@ -1,0 +1,47 @@
+// Destinations that can replace what they have: new records are collected where nobody sees them,
+// and then take the place of old ones at once.
+#ifndef MILLRACE_PIPELINE_REPLACEMENT_H_
+#define MILLRACE_PIPELINE_REPLACEMENT_H_
+
+#include <memory>
+#include <stop_token>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "pipeline/delivery_cursor.h"
+#include "pipeline/sink.h"
+
+namespace millrace {
+
+// Which records of one type are replaced: those with a time in [since, until). Without limits, all.
+struct Scope {
+  absl::Time since = absl::InfinitePast();
+  absl::Time until = absl::InfiniteFuture();
+
+  bool is_everything() const {
+    return since == absl::InfinitePast() && until == absl::InfiniteFuture();
+  }
+};
+
+// Replaces one scope by the records of one object: the export of a day, say. Thread-safe; outlives
+// its sinks. Contract: pipeline/testing/replacement_contract.h.
+//
+// As a DeliveryCursor: Claim() lets `writer` collect the object's records from its first one. What
+// was collected before is removed, earlier writers are fenced, and no row is there. Forget()
+// removes what is collected.
+class Replacement : public DeliveryCursor {
+ public:
+  // Of what is collected. A write need not be durable before Publish().
+  virtual std::unique_ptr<Sink> NewSink() = 0;
+
+  // Puts what was collected since the last Claim() in the place of the scope's records, all or
+  // nothing; nobody sees a state in between. Unavailable, Cancelled: the outcome is unknown. Call
+  // it again, which changes nothing if it was done. Aborted: another writer has claimed the object,
+  // and nothing was changed. FailedPrecondition: a record lies outside of the scope, so that the
+  // next replacement would not find it. Other errors: nothing was changed.
+  virtual absl::Status Publish(std::stop_token stop) = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_PIPELINE_REPLACEMENT_H_
