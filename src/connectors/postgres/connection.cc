@@ -312,12 +312,13 @@ absl::StatusOr<Rows> Connection::Execute(const char* sql, absl::Span<const std::
   return Receive(stop, {});
 }
 
-absl::StatusOr<Rows> Connection::Query(const std::string& sql, std::stop_token stop) {
+absl::StatusOr<Rows> Connection::Query(const std::string& sql, std::stop_token stop,
+                                       absl::Duration patience) {
   RETURN_IF_ERROR(Begin(stop));
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
     return Lost(PQerrorMessage(connection_.get()));
   }
-  return Receive(stop, {});
+  return Receive(stop, {.idle = patience});
 }
 
 absl::Status Connection::ExecuteAll(const char* sql, std::stop_token stop) {

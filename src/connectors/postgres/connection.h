@@ -83,8 +83,10 @@ class Connection {
   absl::StatusOr<Rows> Execute(const char* sql, absl::Span<const std::string> parameters,
                                std::stop_token stop);
   // Several statements, which are one transaction unless they begin or end one. Returns the rows
-  // of the last one. Errors as above; a transaction that is open then can only be rolled back.
-  absl::StatusOr<Rows> Query(const std::string& sql, std::stop_token stop);
+  // of the last one. Errors as above, and Unavailable too if no byte moves for `patience`; a
+  // transaction that is open then can only be rolled back.
+  absl::StatusOr<Rows> Query(const std::string& sql, std::stop_token stop,
+                             absl::Duration patience = absl::Seconds(60));
   absl::Status ExecuteAll(const char* sql, std::stop_token stop);
   // Several statements, of which the last is COPY ... FROM STDIN, and its data. Returns how many
   // rows were stored: those that triggers leave out are not. Errors as above;

@@ -77,9 +77,11 @@ std::vector<SettledRange> Witnesses(const Batch& batch, absl::Span<const BatchSp
   return witnesses;
 }
 
-CursorTables::CursorTables(std::string_view schema)
-    : writers_(QuoteTable(schema, kWritersTable)),
-      delivered_(QuoteTable(schema, kDeliveredTable)) {}
+CursorTables::CursorTables(std::string_view schema, std::string_view prefix)
+    : writers_name_(StrCat(prefix, "_writers")),
+      delivered_name_(StrCat(prefix, "_delivered")),
+      writers_(QuoteTable(schema, writers_name_)),
+      delivered_(QuoteTable(schema, delivered_name_)) {}
 
 std::string CursorTables::CreateSql() const {
   return StrCat("CREATE TABLE IF NOT EXISTS ", writers_,
@@ -100,6 +102,12 @@ std::string CursorTables::ClaimSql(const LedgerKey& key, std::string_view writer
                 QuoteText(key.destination), ", ", QuoteText(key.config), ", ", QuoteText(writer),
                 ") ON CONFLICT (object_hash, config) DO UPDATE SET writer = excluded.writer, "
                 "updated = now() RETURNING object");
+}
+
+std::string CursorTables::HeldSql(const LedgerKey& key, std::string_view writer) const {
+  return StrCat("SELECT 1 FROM ", writers_, " WHERE object_hash = '", ObjectHash(key),
+                "' AND config = ", QuoteText(key.config), " AND writer = ", QuoteText(writer),
+                " FOR SHARE");
 }
 
 std::string CursorTables::ForgetSql(const LedgerKey& key) const {

@@ -28,6 +28,10 @@ inline constexpr char kBegin[] =
     "('idle_in_transaction_session_timeout', '0', '60s'), ('statement_timeout', '0', '5min'), "
     "('synchronous_commit', 'off', 'on')) AS v (name, unwanted, value) "
     "WHERE current_setting(name) = unwanted; ";
+// Raises the limits that kBegin has set, for statements that move many rows.
+inline constexpr char kAllowAnHour[] =
+    "SELECT set_config(name, '1h', true) FROM (VALUES ('lock_timeout', '30s'), "
+    "('statement_timeout', '5min')) AS v (name, usual) WHERE current_setting(name) = usual; ";
 
 // The object of a ledger key, whatever its config: 32 hex digits.
 std::string ObjectHash(const LedgerKey& key);
@@ -52,14 +56,15 @@ std::vector<SettledRange> Witnesses(const Batch& batch, absl::Span<const BatchSp
                                     absl::Span<const RefusedRow> refused,
                                     absl::Span<const size_t> fenced);
 
-inline constexpr char kWritersTable[] = "millrace_writers";
-inline constexpr char kDeliveredTable[] = "millrace_delivered";
-
-// SQL for the two tables of one schema. Spans are numbered by their place in `spans`.
+// SQL for the two tables, which are "<prefix>_writers" and "<prefix>_delivered" in `schema`. Spans
+// are numbered by their place in `spans`.
 class CursorTables {
  public:
-  explicit CursorTables(std::string_view schema);
+  explicit CursorTables(std::string_view schema, std::string_view prefix = "millrace");
 
+  // As they are called in their schema.
+  const std::string& writers_name() const { return writers_name_; }
+  const std::string& delivered_name() const { return delivered_name_; }
   // Quoted.
   const std::string& writers() const { return writers_; }
   const std::string& delivered() const { return delivered_; }
@@ -70,6 +75,8 @@ class CursorTables {
   // Makes `writer` the only one; returns the object's number. Waits for transactions that have
   // recorded ranges.
   std::string ClaimSql(const LedgerKey& key, std::string_view writer) const;
+  // Returns a row if `writer` is the only one, and keeps it so until the end of the transaction.
+  std::string HeldSql(const LedgerKey& key, std::string_view writer) const;
   // Deletes what is known of all objects of a destination; several statements.
   std::string ForgetAllSql(std::string_view destination) const;
   // Deletes the object's rows under every config and returns their numbers.
@@ -96,6 +103,8 @@ class CursorTables {
   std::string JoinSpans(absl::Span<const BatchSpan> spans) const;
   std::string IsRecorded(absl::Span<const SettledRange> witnesses) const;
 
+  const std::string writers_name_;
+  const std::string delivered_name_;
   const std::string writers_;
   const std::string delivered_;
 };

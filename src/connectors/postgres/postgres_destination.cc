@@ -11,6 +11,7 @@
 #include "connectors/postgres/access_checks.h"
 #include "connectors/postgres/postgres_cursor.h"
 #include "connectors/postgres/postgres_event_reader.h"
+#include "connectors/postgres/postgres_replacement.h"
 #include "connectors/postgres/postgres_sink.h"
 #include "connectors/postgres/table_spec.h"
 #include "connectors/postgres/target_table.h"
@@ -87,6 +88,16 @@ class PostgresDestination final : public Destination {
     return postgres::NewPostgresEventReader(spec_.address, events.name(), events.form());
   }
 
+  absl::StatusOr<std::unique_ptr<Replacement>> NewReplacement(RecordType type,
+                                                              const Scope& scope) override {
+    RETURN_IF_ERROR(CheckConfig(type));
+    return postgres::NewPostgresReplacement({.address = spec_.address,
+                                             .table = *targets_.at(type).table,
+                                             .traffic = traffic_,
+                                             .clock = clock_},
+                                            scope);
+  }
+
   std::vector<AccessCheck> Check(std::stop_token stop) override {
     Connection connection(spec_.address);
     std::vector<AccessCheck> checks = postgres::CheckServer(connection, stop);
@@ -114,6 +125,7 @@ class PostgresDestination final : public Destination {
   absl::Status Drop(std::stop_token stop) override {
     Connection connection(spec_.address);
     for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(postgres::DropCollecting(connection, target.table->name(), stop));
       RETURN_IF_ERROR(target.table->Drop(connection, stop));
     }
     return absl::OkStatus();
@@ -129,6 +141,9 @@ class PostgresDestination final : public Destination {
                              " in ", target.table->name().schema, ".millrace_writers and ",
                              target.table->name().schema,
                              ".millrace_delivered, and these tables once they are empty"));
+      names.push_back(StrCat(spec_.address.name(), ": tables of unfinished replacements, ",
+                             target.table->name().schema, ".",
+                             postgres::CollectingPrefix(target.table->name()), "*"));
     }
     return names;
   }

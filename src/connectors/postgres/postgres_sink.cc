@@ -153,12 +153,7 @@ absl::Status PostgresSink::CopyIn(std::string_view statements, RowRange rows,
   parts_.traffic.bytes_sent.fetch_add(bytes.size(), std::memory_order_relaxed);
   ASSIGN_OR_RETURN(const uint64_t stored,
                    connection_.CopyIn(StrCat(statements, parts_.table.copy_sql()), bytes, stop));
-  const uint64_t sent = encoded_.lines(rows);
-  if (stored == sent) return absl::OkStatus();
-  return absl::FailedPreconditionError(StrCat(
-      parts_.table.name().Text(), " stored ", stored, " of ", sent,
-      " rows and refused none: a trigger or rule leaves rows out, which would be lost. Drop ",
-      "it, let it raise an exception for rows that are not wanted, or name another table"));
+  return CheckStored(parts_.table.name(), stored, encoded_.lines(rows));
 }
 
 absl::Status PostgresSink::CopyAtOnce(const std::vector<RowRange>& rows,

@@ -18,12 +18,16 @@ constexpr char kLockDdl[] = "SELECT pg_advisory_xact_lock(7883949219085214566); 
 constexpr int32_t kFirstDay = 10957;
 constexpr absl::Duration kMaxAhead = absl::Hours(24 * 7);
 
-std::string CopySql(const TableName& name, const std::vector<TableColumn>& columns) {
-  std::string sql = StrCat("COPY ", name.Quoted(), " (");
+std::string ColumnList(const std::vector<TableColumn>& columns) {
+  std::string list;
   for (const TableColumn& column : columns) {
-    StrAppend(&sql, &column == &columns.front() ? "" : ", ", QuoteName(column.name));
+    StrAppend(&list, list.empty() ? "" : ", ", QuoteName(column.name));
   }
-  return sql + ") FROM STDIN";
+  return list;
+}
+
+std::string CopySql(const TableName& name, std::string_view column_list) {
+  return StrCat("COPY ", name.Quoted(), " (", column_list, ") FROM STDIN");
 }
 
 // Few, since each makes loading slower by about a fifth: what nearly every query filters by.
@@ -60,9 +64,27 @@ TargetTable::TargetTable(const TableSpec& spec, TableForm form)
       add_columns_(spec.add_columns),
       columns_(ColumnsOf(form_, table_form_)),
       cursor_tables_(name_.schema),
-      copy_sql_(CopySql(name_, columns_)) {}
+      column_list_(ColumnList(columns_)),
+      copy_sql_(CopySql(name_, column_list_)) {}
+
+TargetTable::TargetTable(const TargetTable& other, std::string_view name)
+    : name_{.schema = other.name_.schema, .table = std::string(name)},
+      like_(other.name_.Quoted()),
+      destination_(other.destination_),
+      form_(other.form_),
+      table_form_(other.table_form_),
+      partitioned_(false),
+      add_columns_(false),
+      columns_(other.columns_),
+      cursor_tables_(name_.schema, name),
+      column_list_(other.column_list_),
+      copy_sql_(CopySql(name_, column_list_)) {}
 
 std::string TargetTable::CreateTableSql() const {
+  if (!like_.empty()) {
+    return StrCat("CREATE TABLE ", name_.Quoted(), " (LIKE ", like_,
+                  " INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS); ");
+  }
   std::string sql = StrCat("CREATE TABLE IF NOT EXISTS ", name_.Quoted(), " (");
   bool first = true;
   for (const TableColumn& column : columns_) {
@@ -97,8 +119,8 @@ std::string TargetTable::MissingSql() const {
                   "relnamespace WHERE ", schema, " AND relname = ", QuoteText(table), ")");
   };
   return StrCat("SELECT NOT EXISTS (SELECT 1 FROM pg_namespace WHERE ", schema, "), ",
-                is_missing(name_.table), ", ", is_missing(kWritersTable), " OR ",
-                is_missing(kDeliveredTable));
+                is_missing(name_.table), ", ", is_missing(cursor_tables_.writers_name()), " OR ",
+                is_missing(cursor_tables_.delivered_name()));
 }
 
 absl::Status TargetTable::Create(Connection& connection, const std::stop_token& stop) {
@@ -108,10 +130,11 @@ absl::Status TargetTable::Create(Connection& connection, const std::stop_token& 
   if (made.ok()) made = connection.Commit(stop);
   connection.Rollback();
   if (!absl::IsPermissionDenied(made)) return Annotate(made, StrCat("creating ", name_.Text()));
-  return absl::PermissionDeniedError(StrCat(
-      "creating ", name_.Text(), " and the tables millrace_writers and millrace_delivered: ",
-      made.message(), ". Let a role that may create them run `millrace destinations create`, or ",
-      "GRANT CREATE ON SCHEMA ", QuoteName(name_.schema), " TO the role of the import"));
+  return absl::PermissionDeniedError(
+      StrCat("creating ", name_.Text(), " and the tables ", cursor_tables_.writers_name(), " and ",
+             cursor_tables_.delivered_name(), ": ", made.message(),
+             ". Let a role that may create them run `millrace destinations create`, or ",
+             "GRANT CREATE ON SCHEMA ", QuoteName(name_.schema), " TO the role of the import"));
 }
 
 // In a transaction that it leaves open. What is missing is asked again under the lock: another
@@ -132,11 +155,18 @@ absl::Status TargetTable::CreateMissing(Connection& connection, const std::stop_
   return sql.empty() ? absl::OkStatus() : connection.Query(sql, stop).status();
 }
 
+// Of a table like another one.
+std::string TargetTable::DropAllSql() const {
+  return StrCat("DROP TABLE IF EXISTS ", name_.Quoted(), ", ", cursor_tables_.writers(), ", ",
+                cursor_tables_.delivered(), "; ");
+}
+
 // No CASCADE: views that others made of the table are theirs. Partitions are dropped with it.
 absl::Status TargetTable::Drop(Connection& connection, const std::stop_token& stop) {
   const std::string& writers = cursor_tables_.writers();
   const std::string& delivered = cursor_tables_.delivered();
   const auto drop = [&]() -> absl::Status {
+    if (!like_.empty()) return Define(connection, DropAllSql(), stop);
     const std::string exist = StrCat("to_regclass(", QuoteText(writers), ") IS NOT NULL AND ",
                                      "to_regclass(", QuoteText(delivered), ") IS NOT NULL");
     ASSIGN_OR_RETURN(const Rows has,
@@ -161,6 +191,18 @@ absl::Status TargetTable::Drop(Connection& connection, const std::stop_token& st
   prepared_ = false;
   days_.clear();
   return Annotate(dropped, StrCat("dropping ", name_.Text()));
+}
+
+absl::Status TargetTable::MakeAnew(Connection& connection, std::string_view and_then,
+                                   const std::stop_token& stop) {
+  const absl::Status made =
+      Define(connection,
+             StrCat(DropAllSql(), CreateTableSql(), cursor_tables_.CreateSql(), and_then), stop);
+  if (made.ok()) {
+    absl::MutexLock lock(&preparing_);
+    prepared_ = true;  // as `like_` is
+  }
+  return Annotate(made, StrCat("creating ", name_.Text()));
 }
 
 absl::Status TargetTable::AddColumns(Connection& connection, const std::stop_token& stop) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -26,6 +27,9 @@ class TargetTable {
  public:
   // `form`: with its extra columns.
   TargetTable(const TableSpec& spec, TableForm form);
+  // A table like `other` in the same schema, which refuses the same rows but has no indexes, and
+  // has cursor tables of its own. See MakeAnew().
+  TargetTable(const TargetTable& other, std::string_view name);
 
   const TableName& name() const { return name_; }
   Form form() const { return form_; }
@@ -33,12 +37,20 @@ class TargetTable {
   bool partitioned() const { return partitioned_; }
   const CursorTables& cursor_tables() const { return cursor_tables_; }
 
-  // COPY of all columns FROM STDIN.
+  // The columns that are filled, quoted: "a", "b".
+  const std::string& column_list() const { return column_list_; }
+  // COPY of all these columns FROM STDIN.
   const std::string& copy_sql() const { return copy_sql_; }
 
   // Drops the table and its partitions, deletes its destination's rows from the cursor's tables,
-  // and drops those if they are empty then; all or nothing. What does not exist is no error.
+  // and drops those if they are empty then or its own; all or nothing. What does not exist is no
+  // error.
   absl::Status Drop(Connection& connection, const std::stop_token& stop);
+
+  // Of a table like another one, which exists: drops it and its cursor tables, makes them again,
+  // and executes `and_then`; all or nothing.
+  absl::Status MakeAnew(Connection& connection, std::string_view and_then,
+                        const std::stop_token& stop);
 
   // What is wrong with the table that exists.
   absl::StatusOr<std::vector<TableProblem>> Problems(Connection& connection,
@@ -58,6 +70,7 @@ class TargetTable {
 
  private:
   std::string CreateTableSql() const;
+  std::string DropAllSql() const;
   // What is missing, as one row of three truth values: the schema, the table, the cursor's tables.
   std::string MissingSql() const;
   // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing. A
@@ -67,6 +80,7 @@ class TargetTable {
   absl::Status AddColumns(Connection& connection, const std::stop_token& stop);
 
   const TableName name_;
+  const std::string like_;         // the other table, quoted; empty: none
   const std::string destination_;  // its name in ledger keys
   const Form form_;
   const TableForm table_form_;
@@ -74,6 +88,7 @@ class TargetTable {
   const bool add_columns_;
   const std::vector<TableColumn> columns_;
   const CursorTables cursor_tables_;
+  const std::string column_list_;
   const std::string copy_sql_;
   absl::Mutex preparing_;
   bool prepared_ ABSL_GUARDED_BY(preparing_) = false;

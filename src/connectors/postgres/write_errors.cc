@@ -50,6 +50,14 @@ WriteResult FailedWrite(const absl::Status& why, const ServerError& error, const
   return WriteResult::Retry(explained, absl::ZeroDuration(), IsOverloaded(error.state));
 }
 
+absl::Status CheckStored(const TableName& table, uint64_t stored, uint64_t sent) {
+  if (stored == sent) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      StrCat(table.Text(), " stored ", stored, " of ", sent,
+             " rows and refused none: a trigger or rule leaves rows out, which would be lost. Drop "
+             "it, let it raise an exception for rows that are not wanted, or name another table"));
+}
+
 RefusedRow RefusalOf(const ServerError& error) {
   RefusedRow refused;
   refused.field = error.column.empty() ? error.constraint : error.column;

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CONNECTORS_POSTGRES_WRITE_ERRORS_H_
 #define MILLRACE_CONNECTORS_POSTGRES_WRITE_ERRORS_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "connectors/postgres/server_error.h"
 #include "connectors/postgres/table_spec.h"
@@ -16,6 +18,10 @@ WriteResult FailedWrite(const absl::Status& why, const ServerError& error, const
 // A permission that is missing, a table or a column, in words that say what to do; other statuses
 // as they are.
 absl::Status Explain(const absl::Status& why, const ServerError& error, const TableName& table);
+
+// FailedPrecondition, with the remedy: the server stored fewer rows than it was sent, and refused
+// none.
+absl::Status CheckStored(const TableName& table, uint64_t stored, uint64_t sent);
 
 // A row that the server blames with `error`; its number is not set.
 RefusedRow RefusalOf(const ServerError& error);

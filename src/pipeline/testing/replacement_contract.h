@@ -199,9 +199,11 @@ TEST_P(ReplacementContract, AnUnknownOutcomeIsSettledByPublishingAgain) {
     Claim(*replacement, writer);
     Collect(*replacement, writer, 0, 3);
     if (!fixture().FailNextPublish(with_effect)) GTEST_SKIP() << "no response can be lost";
-    const absl::Status lost = replacement->Publish({});
-    EXPECT_TRUE(absl::IsUnavailable(lost)) << lost;
-    MustPublish(*replacement);
+    const absl::Status published = replacement->Publish({});  // it may have tried again itself
+    if (!published.ok()) {
+      EXPECT_TRUE(absl::IsUnavailable(published)) << published;
+      MustPublish(*replacement);
+    }
     ExpectVisible(0, 3);
     EXPECT_FALSE(fixture().HasLeftovers());
   }
