@@ -1,5 +1,5 @@
 // Of a run that replaces: holds back the progress of its object until all of it is collected, then
-// puts it in the place of what the destination has.
+// replaces what the destination has.
 #ifndef MILLRACE_PIPELINE_PUBLISHER_H_
 #define MILLRACE_PIPELINE_PUBLISHER_H_
 

@@ -1,5 +1,5 @@
 // Destinations that can replace what they have: new records are collected where nobody sees them,
-// and then take the place of old ones at once.
+// and replace the old ones all at once.
 #ifndef MILLRACE_PIPELINE_REPLACEMENT_H_
 #define MILLRACE_PIPELINE_REPLACEMENT_H_
 
@@ -34,10 +34,10 @@ class Replacement : public DeliveryCursor {
   // Of what is collected. A write need not be durable before Publish().
   virtual std::unique_ptr<Sink> NewSink() = 0;
 
-  // Puts what was collected since the last Claim() in the place of the scope's records, all or
-  // nothing; nobody sees a state in between. Unavailable, Cancelled: the outcome is unknown. Call
+  // Replaces the scope's records with what was collected since the last Claim(), all or nothing;
+  // nobody sees a state in between. Unavailable, Cancelled: the outcome is unknown. Call
   // it again, which changes nothing if it was done. Aborted: another writer has claimed the object,
-  // and nothing was changed. FailedPrecondition: a record lies outside of the scope, so that the
+  // and nothing was changed. FailedPrecondition: a record is outside of the scope, so that the
   // next replacement would not find it. Other errors: nothing was changed.
   virtual absl::Status Publish(std::stop_token stop) = 0;
 };

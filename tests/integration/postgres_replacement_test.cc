@@ -111,6 +111,143 @@ INSTANTIATE_TEST_SUITE_P(Postgres, ReplacementContract,
                          testing::Values(Make<Kind::kDay>, Make<Kind::kPartitionedDay>,
                                          Make<Kind::kAllEvents>, Make<Kind::kRaw>));
 
+// A table of events, of which kDay is replaced by events 0, 1 and 2.
+class PostgresReplacement : public testing::Test {
+ protected:
+  void Open(const std::string& query = "table=events") {
+    destination_ = MustOpen(schema_.Uri(query));
+    ASSERT_TRUE(destination_->Create({}).ok());
+    auto replacement = destination_->NewReplacement(RecordType::kEvent, kDay);
+    ASSERT_TRUE(replacement.ok()) << replacement.status();
+    replacement_ = *std::move(replacement);
+  }
+  void Collect(Replacement& replacement, int first = 0, int rows = 3) {
+    ASSERT_TRUE(replacement.Claim(object_, writer_, {}).ok());
+    Batch batch;
+    for (int n = first; n < first + rows; ++n) {
+      batch.bytes.Append(EventAt(kDayBegin + n, n));
+      batch.EndRow(batch.rows());
+    }
+    const BatchSpan span{
+        .object = &object_, .writer = &writer_, .rows = batch.rows(), .end_row = batch.rows()};
+    const WriteResult result = replacement.NewSink()->Write(batch, {&span, 1}, {});
+    ASSERT_TRUE(result.durable()) << result.status();
+  }
+  int64_t Events() { return schema_.Number("SELECT count(*) FROM $.events"); }
+
+  Schema schema_;
+  std::unique_ptr<Destination> destination_;
+  std::unique_ptr<Replacement> replacement_;
+  const LedgerKey object_{.object = "day", .version = "1", .config = "c", .destination = "d"};
+  const std::string writer_ = "me/1";
+};
+
+TEST_F(PostgresReplacement, ATriggerThatLeavesRowsOutStopsIt) {
+  Open();
+  schema_.Run(
+      "INSERT INTO $.events (event, event_time, insert_time) VALUES ('old', "
+      "to_timestamp(1796000000), now()); CREATE FUNCTION $.drop_row() RETURNS trigger LANGUAGE "
+      "plpgsql AS 'BEGIN IF NEW.properties->>''n'' = ''1'' THEN RETURN NULL; END IF; RETURN NEW; "
+      "END'; CREATE TRIGGER drop_row BEFORE INSERT ON $.events FOR EACH ROW EXECUTE FUNCTION "
+      "$.drop_row()");
+  Collect(*replacement_);
+  const absl::Status published = replacement_->Publish({});
+  EXPECT_TRUE(absl::IsFailedPrecondition(published)) << published;
+  EXPECT_THAT(published.ToString(), HasSubstr("stored 2 of 3 rows"));
+  EXPECT_EQ(schema_.Text("SELECT string_agg(event, ',') FROM $.events"), "old");
+}
+
+TEST_F(PostgresReplacement, AUniqueIndexThatRefusesARowStopsIt) {
+  Open();
+  schema_.Run("CREATE UNIQUE INDEX ON $.events (event)");
+  Collect(*replacement_);
+  const absl::Status published = replacement_->Publish({});
+  EXPECT_FALSE(published.ok());
+  EXPECT_FALSE(absl::IsUnavailable(published) || absl::IsAborted(published)) << published;
+  EXPECT_THAT(published.ToString(), HasSubstr("duplicate key"));
+  EXPECT_EQ(Events(), 0);
+}
+
+TEST_F(PostgresReplacement, ColumnsAndViewsOfOthersStay) {
+  Open();
+  schema_.Run(
+      "ALTER TABLE $.events ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY, ADD COLUMN note "
+      "text NOT NULL DEFAULT 'none'; CREATE VIEW $.names AS SELECT event, id, note FROM $.events");
+  Collect(*replacement_);
+  const absl::Status published = replacement_->Publish({});
+  ASSERT_TRUE(published.ok()) << published;
+  EXPECT_EQ(schema_.Number("SELECT count(DISTINCT id) FROM $.names WHERE note = 'none'"), 3);
+}
+
+TEST_F(PostgresReplacement, TwoDaysAreReplacedAtTheSameTime) {
+  Open();
+  auto next = destination_->NewReplacement(
+      RecordType::kEvent, {.since = kDay.until, .until = kDay.until + absl::Hours(24)});
+  ASSERT_TRUE(next.ok());
+  Collect(**next, 86400, 2);
+  Collect(*replacement_);
+  const absl::Status published[] = {(*next)->Publish({}), replacement_->Publish({})};
+  for (const absl::Status& one : published) EXPECT_TRUE(one.ok()) << one;
+  EXPECT_EQ(Events(), 5);
+}
+
+TEST_F(PostgresReplacement, APartitionIsMadeForItsRows) {
+  Open("table=events&partition=day");
+  Collect(*replacement_);
+  const absl::Status published = replacement_->Publish({});
+  ASSERT_TRUE(published.ok()) << published;
+  EXPECT_EQ(Events(), 3);
+  EXPECT_EQ(schema_.Number("SELECT count(*) FROM ONLY $.events_default"), 0);
+}
+
+TEST_F(PostgresReplacement, WithoutDeleteItSaysWhatToGrant) {
+  Open();
+  schema_.Run(
+      "DROP ROLE IF EXISTS mr_appender; CREATE ROLE mr_appender LOGIN; GRANT USAGE, CREATE ON "
+      "SCHEMA $ TO mr_appender; GRANT SELECT, INSERT ON $.events TO mr_appender; GRANT SELECT, "
+      "INSERT, UPDATE, DELETE ON $.millrace_writers, $.millrace_delivered TO mr_appender");
+  destination_ = MustOpen(schema_.Uri("table=events&user=mr_appender"));
+  auto replacement = destination_->NewReplacement(RecordType::kEvent, kDay);
+  ASSERT_TRUE(replacement.ok()) << replacement.status();
+  Collect(**replacement);
+  const absl::Status published = (*replacement)->Publish({});
+  EXPECT_TRUE(absl::IsPermissionDenied(published)) << published;
+  EXPECT_THAT(published.ToString(), HasSubstr("GRANT SELECT, INSERT, DELETE ON"));
+  ASSERT_TRUE((*replacement)->Forget(object_, {}).ok());
+  replacement->reset();
+  schema_.Run("DROP OWNED BY mr_appender; DROP ROLE mr_appender");
+}
+
+TEST_F(PostgresReplacement, DropRemovesWhatWasNotPublished) {
+  Open();
+  Collect(*replacement_);
+  EXPECT_EQ(schema_.Number("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+                           "'$'::regnamespace AND relname LIKE 'millrace_replace%'"),
+            3);
+  EXPECT_THAT(destination_->DropNames(), testing::Contains(HasSubstr("unfinished replacements")));
+  const absl::Status dropped = destination_->Drop({});
+  EXPECT_TRUE(dropped.ok()) << dropped;
+  EXPECT_EQ(schema_.Number("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+                           "'$'::regnamespace"),
+            0);
+}
+
+TEST_F(PostgresReplacement, OnlyATableWithTimesHasDays) {
+  const auto destination = MustOpen(schema_.Uri("events=events&users=users"));
+  const auto raw = MustOpen(schema_.Uri("table=events&form=raw"));
+  for (const auto& replacement : {destination->NewReplacement(RecordType::kUser, kDay),
+                                  raw->NewReplacement(RecordType::kEvent, kDay)}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(replacement.status())) << replacement.status();
+    EXPECT_THAT(replacement.status().ToString(), HasSubstr("Replace all of it"));
+  }
+  EXPECT_TRUE(destination->NewReplacement(RecordType::kUser, {}).ok());
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(destination->NewReplacement(RecordType::kGroup, {}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      destination->NewReplacement(RecordType::kEvent, {.since = kDay.until, .until = kDay.since})
+          .status()));
+}
+
 }  // namespace
 }  // namespace millrace
 

@@ -107,7 +107,15 @@ class PostgresReplacement final : public Replacement {
     const bool was_lost = absl::IsUnavailable(status) && WasClosed((*connection)->error().state);
     if (was_connected && was_lost) status = call(**connection);
     (*connection)->Rollback();
+    if (absl::IsPermissionDenied(status)) return WithGrants(status);
     return Explain(status, (*connection)->error(), parts_.table.name());
+  }
+
+  absl::Status WithGrants(const absl::Status& denied) const {
+    const TableName& table = parts_.table.name();
+    return absl::PermissionDeniedError(StrCat(
+        denied.message(), ". To replace rows, the role needs GRANT SELECT, INSERT, DELETE ON ",
+        table.Quoted(), " and GRANT CREATE ON SCHEMA ", QuoteName(table.schema)));
   }
 
   // Aborted: another writer has claimed the object, or has published it.
@@ -116,11 +124,11 @@ class PostgresReplacement final : public Replacement {
         StrCat(collecting_.name().Text(), " is another worker's by now, or was dropped"));
   }
 
-  // Those that the collected rows need. What else would need a lock on the table comes later.
+  // Those that the collected rows need.
   absl::Status AddPartitions(Connection& connection, const std::stop_token& stop) {
     if (!parts_.table.partitioned()) return absl::OkStatus();
     const absl::StatusOr<Rows> rows = connection.Query(
-        StrCat("SELECT DISTINCT (event_time AT TIME ZONE 'UTC')::date - date '1970-01-01' FROM ",
+        StrCat("SELECT DISTINCT floor(extract(epoch FROM event_time) / 86400)::bigint FROM ",
                collecting_.name().Quoted(), " WHERE event_time >= '1970-01-01 00:00+00'"),
         stop, kPatience);
     if (connection.error().state == kUndefinedTable) return NoLongerHeld();

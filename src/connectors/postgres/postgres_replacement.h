@@ -1,5 +1,5 @@
-// Replaces rows of a table: new ones are collected in a table beside it, and one transaction puts
-// them in the place of the old ones.
+// Replaces rows of a table: new ones are collected in a table beside it, and one transaction
+// deletes the old ones and inserts them.
 #ifndef MILLRACE_CONNECTORS_POSTGRES_POSTGRES_REPLACEMENT_H_
 #define MILLRACE_CONNECTORS_POSTGRES_POSTGRES_REPLACEMENT_H_
 

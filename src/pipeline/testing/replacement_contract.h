@@ -22,8 +22,8 @@ class ReplacementFixture {
   virtual ~ReplacementFixture() = default;
   // As one process has it; when it is destroyed, the process is dead.
   virtual std::unique_ptr<Replacement> NewReplacement() = 0;
-  // A row of the scope, another for each `n`; one that the destination refuses; and one that lies
-  // outside of the scope: "" if nothing does.
+  // A row of the scope, another for each `n`; one that the destination refuses; and one that is
+  // outside of the scope: "" if none is.
   virtual std::string GoodRow(int n) = 0;
   virtual std::string BadRow(int n) = 0;
   virtual std::string RowOutside(int n) = 0;
@@ -223,7 +223,7 @@ TEST_P(ReplacementContract, RefusedRowsAreListedAndTheOthersReplace) {
 }
 
 TEST_P(ReplacementContract, ARecordOutsideOfTheScopeStopsTheReplacement) {
-  if (fixture().RowOutside(1).empty()) GTEST_SKIP() << "nothing lies outside of the scope";
+  if (fixture().RowOutside(1).empty()) GTEST_SKIP() << "no row is outside of the scope";
   const auto replacement = fixture().NewReplacement();
   Claim(*replacement, "me/1");
   const WriteResult result =
