@@ -144,7 +144,8 @@ TEST_F(PostgresDestinationTest, CreateMakesAndDropRemovesWhatTheDestNames) {
     EXPECT_TRUE(one->cursor(type)->Claim(object, "w", {}).ok());
   }
   EXPECT_THAT(destination->DropNames(),
-              ElementsAre(HasSubstr(schema_.In("table $.events")), HasSubstr("millrace_writers")));
+              ElementsAre(HasSubstr(schema_.In("table $.events")), HasSubstr("millrace_writers"),
+                          HasSubstr("unfinished replacements")));
   ASSERT_TRUE(destination->Drop({}).ok());
   EXPECT_EQ(Relations(), "millrace_delivered millrace_writers users users_distinct_id_idx");
   EXPECT_EQ(schema_.Text("SELECT destination FROM $.millrace_writers"),
