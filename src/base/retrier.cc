@@ -22,9 +22,11 @@ absl::Status RetryLoop::WaitToRetry(const absl::Status& why, absl::Duration retr
   absl::Duration wait;
   {
     absl::MutexLock lock(&retrier_.mutex_);
-    wait = retrier_.policy_.WaitAfter(failures_, retry_after, retrier_.random_);
     const absl::Duration since = std::max(failing_since_, retrier_.last_success_);
-    if (now + wait > since + retrier_.policy_.give_up_after) {
+    const absl::Duration left = since + retrier_.policy_.give_up_after - now;
+    wait = retrier_.policy_.WaitAfter(failures_, retry_after, retrier_.random_);
+    wait = std::min(wait, left);  // the last try comes at the end
+    if (wait <= absl::ZeroDuration() || wait < retry_after) {
       return Annotate(why, StrCat("giving up after ",
                                   Pluralize(static_cast<uint64_t>(failures_), "try", "tries")));
     }

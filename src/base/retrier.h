@@ -49,9 +49,9 @@ class RetryLoop {
   // the next failure. No operation of the retrier gives up because of failures before it.
   void Succeeded();
 
-  // A try failed with `why`. Waits, then ok: try again. `why` if the next try would come later than
-  // give_up_after since the first failure of this operation, or since any last succeeded, whichever
-  // was later; Cancelled once `stop` is requested.
+  // A try failed with `why`. Waits, then ok: try again. `why` once give_up_after has passed since
+  // the first failure of this operation, or since any last succeeded, whichever was later, or if it
+  // will have passed after `retry_after`; Cancelled once `stop` is requested.
   absl::Status WaitToRetry(const absl::Status& why, absl::Duration retry_after,
                            std::stop_token stop);
 

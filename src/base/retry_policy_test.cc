@@ -46,28 +46,46 @@ class RetrierTest : public testing::Test {
   RetryLoop tries_{retrier_};
 };
 
-TEST_F(RetrierTest, GivesUpWhenTheNextTryWouldComeTooLate) {
+TEST_F(RetrierTest, TheLastTryComesWhenThePatienceEnds) {
   const absl::Duration begun = clock_.Elapsed();
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
-  EXPECT_EQ(clock_.Elapsed() - begun, absl::Seconds(30));
+  for (const int seconds : {10, 20, 30, 35}) {
+    EXPECT_TRUE(Fail(tries_).ok());
+    EXPECT_EQ(clock_.Elapsed() - begun, absl::Seconds(seconds));
+  }
   const absl::Status status = Fail(tries_);
   EXPECT_TRUE(absl::IsUnavailable(status));
-  EXPECT_EQ(status.message(), "giving up after 4 tries: no answer");
+  EXPECT_EQ(status.message(), "giving up after 5 tries: no answer");
+  EXPECT_EQ(clock_.Elapsed() - begun, absl::Seconds(35));
+}
+
+TEST_F(RetrierTest, APatienceShorterThanTheFirstWaitHasASecondTry) {
+  Retrier retrier({.initial = absl::Seconds(10), .give_up_after = absl::Seconds(3)}, clock_);
+  RetryLoop tries(retrier);
+  const absl::Duration begun = clock_.Elapsed();
+  EXPECT_TRUE(Fail(tries).ok());
+  EXPECT_EQ(clock_.Elapsed() - begun, absl::Seconds(3));
+  EXPECT_FALSE(Fail(tries).ok());
+}
+
+TEST_F(RetrierTest, WithoutPatienceTheFirstFailureIsTheLast) {
+  Retrier retrier({.give_up_after = absl::ZeroDuration()}, clock_);
+  RetryLoop tries(retrier);
+  EXPECT_EQ(Fail(tries).message(), "giving up after 1 try: no answer");
 }
 
 TEST_F(RetrierTest, AnySuccessSetsTheTimeBack) {
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Fail(tries_).ok());
   RetryLoop(retrier_).Succeeded();
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Fail(tries_).ok());
   EXPECT_FALSE(Fail(tries_).ok());
 }
 
 TEST_F(RetrierTest, WaitsAreShortAgainAfterASuccess) {
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Fail(tries_).ok());
   tries_.Succeeded();
   EXPECT_EQ(tries_.failures(), 0);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(tries_).ok());
-  EXPECT_EQ(Fail(tries_).message(), "giving up after 4 tries: no answer");
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Fail(tries_).ok());
+  EXPECT_EQ(Fail(tries_).message(), "giving up after 5 tries: no answer");
 }
 
 // As when a request fails, is refused at its next try, and hours later another one fails.
@@ -75,7 +93,7 @@ TEST_F(RetrierTest, AnOldFailureThatNoSuccessFollowedDoesNotCount) {
   EXPECT_TRUE(Fail(tries_).ok());
   clock_.Advance(absl::Hours(5));
   RetryLoop later(retrier_);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Fail(later).ok());
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Fail(later).ok());
   EXPECT_FALSE(Fail(later).ok());
 }
 
