@@ -95,7 +95,9 @@ std::string ImportReportAsTable(const ImportReport& report) {
   table += Line("read", counts.read);
   table += Line("accepted", counts.accepted,
                 counts.events == counts.accepted ? "" : Pluralize(counts.events, "event"));
-  table += Line("rejected", counts.rejected, counts.rejected > 0 ? "see: millrace dlq list" : "");
+  const char* const rejected =
+      report.dry_run ? "not stored: this is a dry run" : "see: millrace dlq list";
+  table += Line("rejected", counts.rejected, counts.rejected > 0 ? rejected : "");
   table += Line("filtered", counts.filtered);
   table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to continue" : "");
   table += Line("requests", report.requests, Pluralize(report.retries, "retry", "retries"));

@@ -102,6 +102,7 @@ class Importer {
 
   ImportReport TakeReport(absl::Status status) {
     report_.destination = destination_.label();
+    report_.dry_run = request_.dry_run;
     report_.status = std::move(status);
     report_.requests = destination_.traffic().requests - traffic_before_[0];
     report_.bytes_sent = destination_.traffic().bytes_sent - traffic_before_[1];

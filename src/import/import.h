@@ -39,6 +39,7 @@ struct ImportProgress;
 // Counts are of this run.
 struct ImportReport {
   std::string destination;  // Destination::label()
+  bool dry_run = false;     // nothing was sent, and rejected rows were not stored
   absl::Status status;      // as RunReport::status
   Counts counts;
   uint64_t objects = 0;            // read by this run; twice if lost and claimed again

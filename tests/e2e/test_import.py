@@ -133,6 +133,9 @@ class ImportTest(MillraceTest):
         path = self.write_ndjson("a.ndjson", [event(1), {"event": "", "properties": {}}])
         report = self.import_json(sandbox, path, "--dry-run", expect=1)
         self.assertEqual((report["read"], report["accepted"], report["rejected"]), (2, 1, 1))
+        table = self.run_program("import", path, "--mixpanel-url", sandbox.url, "--dry-run")[1]
+        self.assertIn("not stored: this is a dry run", table)
+        self.assertNotIn("dlq list", table)
         self.assertEqual(sandbox.stats()["received"], 0)
         self.assertEqual(self.import_json(sandbox, path, expect=1)["read"], 2)
 
