@@ -83,7 +83,8 @@ absl::StatusOr<int> RunDrop(const Options& options, Context& context) {
     for (const std::string& name : destination->DropNames()) {
       dropped.push_back(name);
       if (options.json) continue;
-      context.out << (options.yes ? "dropping " : "would drop ") << Printable(name) << "\n";
+      context.out << (options.yes ? "dropping, if it exists: " : "would drop, if it exists: ")
+                  << Printable(name) << "\n";
     }
     if (!options.yes) continue;
     RETURN_IF_ERROR(destination->Drop(context.stop));

@@ -101,7 +101,7 @@ class DocsTest(harness.MillraceTest):
         # It says what it would drop, without a connection.
         dropped = block_with("docs/verbs/destinations.md", "drop warehouse").splitlines()[1]
         shown = self.shell(f"set +e\n{dropped}\n[ $? = 2 ]")
-        self.assertIn("would drop postgres://db.example.com:5432/analytics: table product.events\n", shown)
+        self.assertIn("would drop, if it exists: postgres://db.example.com:5432/analytics: table product.events\n", shown)
 
     def test_staypoints(self):
         self.shell(block_with("docs/verbs/generate.md", "generate trips").replace("1000000", "5000"))
