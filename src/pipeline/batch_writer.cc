@@ -8,6 +8,7 @@ absl::Status BatchWriter::Write(WriteBatch& write_batch, Sink& sink, const std::
   const Batch& batch = write_batch.batch();
   RunProgress& progress = context_.progress;
   const bool is_staged = context_.parts.staging != nullptr;  // then it is sent by a commit
+  const bool is_hidden = is_staged || context_.parts.replacement != nullptr;
   // Without a claim at the cursor the sink must not ask it whose the rows are.
   std::vector<BatchSpan> spans;
   if (is_staged || context_.parts.cursor != nullptr) spans = write_batch.Spans();
@@ -17,7 +18,7 @@ absl::Status BatchWriter::Write(WriteBatch& write_batch, Sink& sink, const std::
     ++progress.writes_in_flight;
     const WriteResult result = sink.Write(batch, spans, stop);
     --progress.writes_in_flight;
-    if (!result.refused_whole() && !is_staged) write_batch.NoteSent();
+    if (!result.refused_whole() && !is_hidden) write_batch.NoteSent();
     if (result.durable() || result.throttled()) {
       limiter_.Wrote(begun, context_.parts.clock.Elapsed(), result.throttled());
     }
@@ -37,7 +38,7 @@ absl::Status BatchWriter::Account(const WriteResult& result, absl::Span<const Ba
     if (fenced >= spans.size()) return absl::InternalError("the sink fenced an unknown span");
     for (const WriteBatch::Part& part : write_batch.parts()) {
       if (&part.ticket.object->key() != spans[fenced].object) continue;
-      recorder_.Lose(part.ticket.object, "another writer took over the object at the destination");
+      recorder_.LoseAtDestination(part.ticket.object);
     }
   }
   ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,

@@ -186,6 +186,23 @@ void LedgerRecorder::Lose(const ObjectPtr& object, std::string_view why) {
   context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
 }
 
+bool LedgerRecorder::RenewLease(const ObjectPtr& object) {
+  if (!CheckLease(object)) return false;
+  auto renewal = object->StartRenewal(context_.parts.clock.Elapsed());
+  if (renewal.has_value()) Store(object, *renewal, late_.token());
+  object->AwaitStore();
+  return !object->lost();
+}
+
+void LedgerRecorder::LoseAtDestination(const ObjectPtr& object) {
+  if (context_.parts.replacement == nullptr || !RenewLease(object)) {
+    return Lose(object, "another writer took over the object at the destination");
+  }
+  context_.stop_source.RequestStop(absl::FailedPreconditionError(
+      StrCat("another run replaces what ", object->key().object,
+             " is to replace, from another object or ledger: run one of them at a time")));
+}
+
 LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
   {
     absl::MutexLock lock(&mutex_);

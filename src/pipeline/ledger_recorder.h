@@ -49,6 +49,11 @@ class LedgerRecorder {
   // stores what is complete, and releases it so that it is claimed again, here or elsewhere.
   void Lose(const std::shared_ptr<ObjectProgress>& object, std::string_view why);
 
+  // Gives up an object that another writer has claimed at the destination. If the ledger still has
+  // it as this run's and the run replaces, the other writer replaces the same scope, and the two
+  // would fence each other for ever: the run is stopped.
+  void LoseAtDestination(const std::shared_ptr<ObjectProgress>& object);
+
   struct Totals {
     Counts counts;  // pending: begun but not stored
     uint64_t objects = 0;
@@ -66,6 +71,8 @@ class LedgerRecorder {
 
   // Whether this run still has the object, as far as the ledger knows.
   bool CheckLease(const ObjectPtr& object);
+  // The same, by a store if none was due.
+  bool RenewLease(const ObjectPtr& object);
   absl::Status ClaimAtDestination(const ObjectPtr& object);
   void Count(const Counts& counts);
   void EndIfFinished(const ObjectPtr& object, ObjectProgress::Step& step,

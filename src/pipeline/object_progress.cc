@@ -180,6 +180,13 @@ std::optional<ObjectProgress::Step> ObjectProgress::StartStore(absl::Duration no
   return MakeStep();
 }
 
+std::optional<ObjectProgress::Step> ObjectProgress::StartRenewal(absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  if (storing_ || lost_) return std::nullopt;
+  store_begun_ = now;
+  return MakeStep();
+}
+
 ObjectProgress::Step ObjectProgress::StartLastStore(const std::string& last_error) {
   absl::MutexLock lock(&mutex_);
   if (!finished_) settled_.last_error = last_error;

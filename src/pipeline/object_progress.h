@@ -64,6 +64,8 @@ class ObjectProgress {
   // passed, or the lease must be renewed. Nullopt if none is due or another thread is storing one.
   // After a step the caller must call EndStore() and then this again.
   std::optional<Step> StartStore(absl::Duration now);
+  // The same, although none is due.
+  std::optional<Step> StartRenewal(absl::Duration now);
   // When StartStore() will return a step, if nothing changes until then. Infinite if it never will,
   // or if another thread is storing one, because that thread checks again.
   absl::Duration NextStore() const;

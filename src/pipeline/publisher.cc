@@ -16,9 +16,10 @@ Publisher::Publisher(RunContext& context, LedgerRecorder& recorder)
 absl::Status Publisher::Begin(const std::shared_ptr<ObjectProgress>& object, uint64_t first_row) {
   const std::string& name = object->key().object;
   absl::MutexLock lock(&mutex_);
-  if (object_ != nullptr && !object_->lost()) {
-    return absl::FailedPreconditionError(StrCat("a run that replaces reads one object: after ",
-                                                object_->key().object, " came ", name));
+  if (name != context_.parts.replacing_object || (object_ != nullptr && !object_->lost())) {
+    return absl::FailedPreconditionError(
+        StrCat("a run that replaces reads one object, ", context_.parts.replacing_object,
+               object_ == nullptr ? ", and not " : ", once, and no longer ", name));
   }
   if (first_row != 0) {
     return absl::FailedPreconditionError(
@@ -53,14 +54,17 @@ void Publisher::Complete(const ChunkTicket& ticket, const Counts& counts) {
 
 void Publisher::Publish(const std::shared_ptr<ObjectProgress>& object, const absl::Status& end) {
   const std::stop_token stop = late_.token();
-  const auto publish = [&] { return context_.parts.replacement->Publish(stop); };
+  const auto publish = [&]() -> absl::Status {
+    if (object->lost()) return absl::AbortedError("another worker took over the object");
+    return context_.parts.replacement->Publish(object->key(), object->writer(), stop);
+  };
   absl::Status published =
       Annotate(end, "nothing was replaced, since it cannot be read to its end");
   if (published.ok()) published = RetryUnavailable(retrier_, stop, publish);
   if (published.ok()) {
     recorder_.CompleteStaged(object);
   } else if (absl::IsAborted(published)) {
-    recorder_.Lose(object, "another worker has begun to replace with the object");
+    recorder_.LoseAtDestination(object);
   } else {
     context_.stop_source.RequestStop(
         Annotate(published, StrCat("replacing with ", object->key().object)));

@@ -27,7 +27,8 @@ class Publisher {
   Publisher(RunContext& context, LedgerRecorder& recorder);
 
   // The source begins an object, before it is claimed at the destination. FailedPrecondition: it is
-  // a second one, or the ledger has its first rows as delivered.
+  // not the one that replaces, or another version of it after the first, or the ledger has its
+  // first rows as delivered.
   absl::Status Begin(const std::shared_ptr<ObjectProgress>& object, uint64_t first_row);
   // Adds a chunk of it that was read.
   void Add(const Chunk& chunk);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <stop_token>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -27,19 +28,21 @@ struct Scope {
 // its sinks. Contract: pipeline/testing/replacement_contract.h.
 //
 // As a DeliveryCursor: Claim() lets `writer` collect the object's records from its first one. What
-// was collected before is removed, earlier writers are fenced, and no row is there. Forget()
-// removes what is collected.
+// was collected before, of whatever object, is removed, earlier writers are fenced, and no row is
+// there. Forget() removes what is collected.
 class Replacement : public DeliveryCursor {
  public:
-  // Of what is collected. A write need not be durable before Publish().
+  // Of what is collected. A write need not be durable before Publish(), which fails if it is lost.
   virtual std::unique_ptr<Sink> NewSink() = 0;
 
-  // Replaces the scope's records with what was collected since the last Claim(), all or nothing;
+  // Replaces the scope's records with what `writer` has collected, all or nothing;
   // nobody sees a state in between. Unavailable, Cancelled: the outcome is unknown. Call
-  // it again, which changes nothing if it was done. Aborted: another writer has claimed the object,
-  // and nothing was changed. FailedPrecondition: a record is outside of the scope, so that the
-  // next replacement would not find it. Other errors: nothing was changed.
-  virtual absl::Status Publish(std::stop_token stop) = 0;
+  // it again, which changes nothing if it was done. Aborted: another writer has claimed this
+  // scope, and nothing was changed. FailedPrecondition: a record is outside of the scope, so that
+  // the next replacement would not find it, or not all that was collected is still there. Other
+  // errors: nothing was changed.
+  virtual absl::Status Publish(const LedgerKey& object, const std::string& writer,
+                               std::stop_token stop) = 0;
 };
 
 }  // namespace millrace

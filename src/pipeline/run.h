@@ -98,7 +98,8 @@ struct RunParts {
   DeadLetterQueue& dead_letter;
   DeliveryCursor* cursor = nullptr;    // of the sinks' destination, if it has one
   Staging* staging = nullptr;          // of a staged destination; then Run() commits
-  Replacement* replacement = nullptr;  // then Run() replaces: its source has one object at most
+  Replacement* replacement = nullptr;  // then Run() replaces
+  std::string replacing_object = {};   // LedgerKey::object of the only one that may replace
   Clock& clock = Clock::Real();
 };
 

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/strings.h"
 #include "pipeline/testing/run_fixture.h"
 
 namespace millrace {
@@ -100,13 +101,82 @@ TEST_F(RunReplacementTest, ADestinationThatRefusesToReplaceStopsTheRun) {
   ExpectUnchanged();
 }
 
-TEST_F(RunReplacementTest, ASecondObjectStopsTheRun) {
+TEST_F(RunReplacementTest, AnotherObjectNeverReplaces) {
   AddRows("day", 6);
-  AddRows("next day", 6);
-  const RunReport report = world_.Run("me");
-  EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;
-  EXPECT_THAT(report.status.ToString(), HasSubstr("after day came next day"));
-  EXPECT_FALSE(world_.ledger.Find(world_.objects[1].key)->state == LedgerState::kDone);
+  AddRows("next day", 3);
+  for (int run = 0; run < 2; ++run) {
+    const RunReport report = world_.Run("me");
+    EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;
+    EXPECT_THAT(report.status.ToString(), HasSubstr("next day"));
+    EXPECT_EQ(world_.replaced_destination.Visible().size(), 6u) << "that of day";
+    EXPECT_NE(Entry(1).state, LedgerState::kDone);
+  }
+}
+
+TEST_F(RunReplacementTest, AChangedConfigReplacesAfterARunThatDidNot) {
+  AddRows("day", 40);
+  std::stop_source stop;
+  world_.set_write_script([&](uint64_t n) {
+    if (n == 2) stop.request_stop();
+    return FakeWrite::kDurable;
+  });
+  world_.Run("me", stop.get_token());
+  world_.set_write_script([](uint64_t) { return FakeWrite::kDurable; });
+  world_.objects[0].key.config = "changed";
+  const RunReport report = world_.Run("me again");
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.objects_done, 1u);
+  EXPECT_EQ(world_.replaced_destination.Visible().size(), 40u);
+}
+
+// Another run claims the same scope for another object, right after each claim.
+class FencedReplacement : public Replacement {
+ public:
+  FencedReplacement(Replacement& replacement, Replacement& other)
+      : replacement_(replacement), other_(other) {}
+
+  absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
+                                  std::stop_token stop) override {
+    absl::StatusOr<RowRanges> claimed = replacement_.Claim(object, writer, stop);
+    EXPECT_TRUE(other_.Claim({"another object", "1", "c", "d"}, "other/1", stop).ok());
+    return claimed;
+  }
+  absl::Status Forget(const LedgerKey& object, std::stop_token stop) override {
+    return replacement_.Forget(object, stop);
+  }
+  std::unique_ptr<Sink> NewSink() override { return replacement_.NewSink(); }
+  absl::Status Publish(const LedgerKey& object, const std::string& writer,
+                       std::stop_token stop) override {
+    return replacement_.Publish(object, writer, stop);
+  }
+
+ private:
+  Replacement& replacement_;
+  Replacement& other_;
+};
+
+// Each would remove what the other has collected, again and again.
+TEST_F(RunReplacementTest, ARunThatAnotherOneFencesStops) {
+  for (const size_t rows : {40, 0}) {
+    world_.objects.clear();
+    AddRows(StrCat("day with ", rows), rows);
+    const auto replacement = world_.replaced_destination.NewReplacement();
+    const auto other = world_.replaced_destination.NewReplacement();
+    FencedReplacement fenced(*replacement, *other);
+    FakeSource source(world_.objects, world_.ledger, "me", 4);
+    const RunReport report =
+        millrace::Run({.source = source,
+                       .make_transform = [] { return std::make_unique<FakeTransform>(); },
+                       .ledger = world_.ledger,
+                       .dead_letter = world_.dead_letter,
+                       .replacement = &fenced,
+                       .replacing_object = world_.objects[0].key.object,
+                       .clock = world_.clock},
+                      world_.options, {});
+    EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;
+    EXPECT_THAT(report.status.ToString(), HasSubstr("one of them at a time"));
+    ExpectUnchanged();
+  }
 }
 
 TEST_F(RunReplacementTest, AnObjectThatWasAppendedInPartCannotReplace) {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/strings.h"
 #include "cutting_proxy.h"
@@ -86,12 +88,20 @@ class PostgresReplacementFixture final : public ReplacementFixture {
                "SELECT count(*) FROM pg_class WHERE relnamespace = '$'::regnamespace AND relkind = "
                "'r' AND relname LIKE 'millrace\\_replace\\_%'") > 0;
   }
+  bool LoseCollected() override {
+    const std::string table = schema_.Text(
+        "SELECT relname FROM pg_class WHERE relnamespace = '$'::regnamespace AND relname LIKE "
+        "'millrace\\_replace\\_%' AND relkind = 'r' ORDER BY length(relname) LIMIT 1");
+    schema_.Run(
+        StrCat("DELETE FROM $.", table, " WHERE ctid = (SELECT max(ctid) FROM $.", table, ")"));
+    return true;
+  }
   bool FailNextWrite(bool with_effect) override {
     proxy_.CutAfter("_delivered", with_effect);
     return true;
   }
   bool FailNextPublish(bool with_effect) override {
-    proxy_.CutAfter("INSERT INTO ", with_effect);
+    proxy_.CutAfter("SET CONSTRAINTS ALL IMMEDIATE; SELECT", with_effect);
     return true;
   }
 
@@ -133,6 +143,14 @@ class PostgresReplacement : public testing::Test {
     const WriteResult result = replacement.NewSink()->Write(batch, {&span, 1}, {});
     ASSERT_TRUE(result.durable()) << result.status();
   }
+  // As Run() does.
+  absl::Status Publish(Replacement& replacement) {
+    for (int attempt = 0; attempt < 20; ++attempt) {
+      const absl::Status status = replacement.Publish(object_, writer_, {});
+      if (!absl::IsUnavailable(status)) return status;
+    }
+    return absl::UnavailableError("twenty times");
+  }
   int64_t Events() { return schema_.Number("SELECT count(*) FROM $.events"); }
 
   Schema schema_;
@@ -151,17 +169,77 @@ TEST_F(PostgresReplacement, ATriggerThatLeavesRowsOutStopsIt) {
       "END'; CREATE TRIGGER drop_row BEFORE INSERT ON $.events FOR EACH ROW EXECUTE FUNCTION "
       "$.drop_row()");
   Collect(*replacement_);
-  const absl::Status published = replacement_->Publish({});
+  const absl::Status published = replacement_->Publish(object_, writer_, {});
   EXPECT_TRUE(absl::IsFailedPrecondition(published)) << published;
   EXPECT_THAT(published.ToString(), HasSubstr("stored 2 of 3 rows"));
   EXPECT_EQ(schema_.Text("SELECT string_agg(event, ',') FROM $.events"), "old");
+}
+
+// Each would leave rows of the scope there that the next replacement does not find, or keep old
+// ones.
+TEST_F(PostgresReplacement, ATriggerOrRuleThatKeepsOrMovesRowsStopsIt) {
+  Open();
+  schema_.Run(
+      "CREATE FUNCTION $.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+      "CREATE FUNCTION $.move() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.event_time := "
+      "NEW.event_time + interval ''1 year''; RETURN NEW; END'");
+  const std::pair<const char*, const char*> makes_and_drops[] = {
+      {"CREATE TRIGGER t BEFORE DELETE ON $.events FOR EACH ROW EXECUTE FUNCTION $.keep()",
+       "DROP TRIGGER t ON $.events"},
+      {"CREATE TRIGGER t BEFORE INSERT ON $.events FOR EACH ROW EXECUTE FUNCTION $.move()",
+       "DROP TRIGGER t ON $.events"},
+      {"CREATE RULE r AS ON DELETE TO $.events DO INSTEAD NOTHING", "DROP RULE r ON $.events"}};
+  schema_.Run(
+      "INSERT INTO $.events (event, event_time, insert_time) VALUES ('old', "
+      "to_timestamp(1796000000), now())");
+  for (const auto& [make, drop] : makes_and_drops) {
+    schema_.Run(make);
+    Collect(*replacement_);
+    const absl::Status published = replacement_->Publish(object_, writer_, {});
+    EXPECT_TRUE(absl::IsFailedPrecondition(published)) << make << published;
+    EXPECT_THAT(published.ToString(), HasSubstr("trigger, rule or policy"));
+    EXPECT_EQ(schema_.Text("SELECT string_agg(event, ',') FROM $.events"), "old") << make;
+    schema_.Run(drop);
+  }
+}
+
+// Which would hide old rows from the DELETE.
+TEST_F(PostgresReplacement, RowLevelSecurityStopsIt) {
+  Open();
+  schema_.Run(
+      "DROP ROLE IF EXISTS mr_policed; CREATE ROLE mr_policed LOGIN; GRANT USAGE, CREATE ON SCHEMA "
+      "$ TO mr_policed; GRANT SELECT, INSERT, DELETE ON $.events TO mr_policed");
+  destination_ = MustOpen(schema_.Uri("table=events&user=mr_policed"));
+  auto replacement = destination_->NewReplacement(RecordType::kEvent, kDay);
+  ASSERT_TRUE(replacement.ok()) << replacement.status();
+  Collect(**replacement);
+  schema_.Run(
+      "INSERT INTO $.events (event, event_time, insert_time) VALUES ('old', "
+      "to_timestamp(1796000000), now()); ALTER TABLE $.events ENABLE ROW LEVEL SECURITY; CREATE "
+      "POLICY p ON $.events USING (event <> 'old')");
+  const absl::Status published = (*replacement)->Publish(object_, writer_, {});
+  EXPECT_TRUE(absl::IsPermissionDenied(published)) << published;
+  EXPECT_THAT(published.ToString(), HasSubstr("row-level security"));
+  EXPECT_EQ(Events(), 1);
+  replacement->reset();
+  schema_.Run("DROP OWNED BY mr_policed; DROP ROLE mr_policed");
+}
+
+TEST_F(PostgresReplacement, AForeignKeyThatWouldDeleteRowsElsewhereStopsIt) {
+  Open();
+  schema_.Run(
+      "ALTER TABLE $.events ADD UNIQUE (insert_id); CREATE TABLE $.notes (id text REFERENCES "
+      "$.events (insert_id) ON DELETE CASCADE)");
+  const auto claimed = replacement_->Claim(object_, writer_, {});
+  EXPECT_TRUE(absl::IsFailedPrecondition(claimed.status())) << claimed.status();
+  EXPECT_THAT(claimed.status().ToString(), HasSubstr("notes_id_fkey"));
 }
 
 TEST_F(PostgresReplacement, AUniqueIndexThatRefusesARowStopsIt) {
   Open();
   schema_.Run("CREATE UNIQUE INDEX ON $.events (event)");
   Collect(*replacement_);
-  const absl::Status published = replacement_->Publish({});
+  const absl::Status published = replacement_->Publish(object_, writer_, {});
   EXPECT_FALSE(published.ok());
   EXPECT_FALSE(absl::IsUnavailable(published) || absl::IsAborted(published)) << published;
   EXPECT_THAT(published.ToString(), HasSubstr("duplicate key"));
@@ -174,7 +252,7 @@ TEST_F(PostgresReplacement, ColumnsAndViewsOfOthersStay) {
       "ALTER TABLE $.events ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY, ADD COLUMN note "
       "text NOT NULL DEFAULT 'none'; CREATE VIEW $.names AS SELECT event, id, note FROM $.events");
   Collect(*replacement_);
-  const absl::Status published = replacement_->Publish({});
+  const absl::Status published = replacement_->Publish(object_, writer_, {});
   ASSERT_TRUE(published.ok()) << published;
   EXPECT_EQ(schema_.Number("SELECT count(DISTINCT id) FROM $.names WHERE note = 'none'"), 3);
 }
@@ -186,15 +264,53 @@ TEST_F(PostgresReplacement, TwoDaysAreReplacedAtTheSameTime) {
   ASSERT_TRUE(next.ok());
   Collect(**next, 86400, 2);
   Collect(*replacement_);
-  const absl::Status published[] = {(*next)->Publish({}), replacement_->Publish({})};
+  const absl::Status published[] = {(*next)->Publish(object_, writer_, {}),
+                                    replacement_->Publish(object_, writer_, {})};
   for (const absl::Status& one : published) EXPECT_TRUE(one.ok()) << one;
   EXPECT_EQ(Events(), 5);
+}
+
+// The first is held at its COMMIT; both would otherwise keep their rows of the second half.
+TEST_F(PostgresReplacement, OverlappingOnesComeOneAfterTheOther) {
+  Open();
+  const std::string folder = TempFolder();
+  {
+    CuttingProxy proxy(folder, SocketFolder() + "/.s.PGSQL.5432");
+    const auto through = MustOpen(StrCat("postgres://tester@/postgres?host=", folder,
+                                         "&schema=", schema_.name(), "&table=events"));
+    auto first = through->NewReplacement(RecordType::kEvent, kDay);
+    ASSERT_TRUE(first.ok()) << first.status();
+    auto second = destination_->NewReplacement(
+        RecordType::kEvent, {.since = kDay.since, .until = kDay.until + absl::Hours(1)});
+    ASSERT_TRUE(second.ok()) << second.status();
+    Collect(**first, 0, 3);
+    Collect(**second, 0, 2);
+    proxy.HoldAfter("SET CONSTRAINTS ALL IMMEDIATE; SELECT");
+    absl::Status published[2];
+    std::thread publishing_first([&] { published[0] = Publish(**first); });
+    while (schema_.Number("SELECT count(*) FROM pg_locks WHERE relation = '$.events'::regclass AND "
+                          "mode = 'ShareRowExclusiveLock' AND granted") == 0) {
+      std::this_thread::yield();
+    }
+    std::thread publishing_second([&] { published[1] = Publish(**second); });
+    while (schema_.Number("SELECT count(*) FROM pg_locks WHERE relation = '$.events'::regclass AND "
+                          "mode = 'ShareRowExclusiveLock' AND NOT granted") == 0) {
+      std::this_thread::yield();
+    }
+    proxy.Release();
+    publishing_first.join();
+    publishing_second.join();
+    for (const absl::Status& one : published) EXPECT_TRUE(one.ok()) << one;
+    const int64_t events = Events();
+    EXPECT_TRUE(events == 2 || events == 3) << events << ": not both";
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(PostgresReplacement, APartitionIsMadeForItsRows) {
   Open("table=events&partition=day");
   Collect(*replacement_);
-  const absl::Status published = replacement_->Publish({});
+  const absl::Status published = replacement_->Publish(object_, writer_, {});
   ASSERT_TRUE(published.ok()) << published;
   EXPECT_EQ(Events(), 3);
   EXPECT_EQ(schema_.Number("SELECT count(*) FROM ONLY $.events_default"), 0);
@@ -210,7 +326,7 @@ TEST_F(PostgresReplacement, WithoutDeleteItSaysWhatToGrant) {
   auto replacement = destination_->NewReplacement(RecordType::kEvent, kDay);
   ASSERT_TRUE(replacement.ok()) << replacement.status();
   Collect(**replacement);
-  const absl::Status published = (*replacement)->Publish({});
+  const absl::Status published = (*replacement)->Publish(object_, writer_, {});
   EXPECT_TRUE(absl::IsPermissionDenied(published)) << published;
   EXPECT_THAT(published.ToString(), HasSubstr("GRANT SELECT, INSERT, DELETE ON"));
   ASSERT_TRUE((*replacement)->Forget(object_, {}).ok());

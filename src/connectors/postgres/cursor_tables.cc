@@ -106,8 +106,7 @@ std::string CursorTables::ClaimSql(const LedgerKey& key, std::string_view writer
 
 std::string CursorTables::HeldSql(const LedgerKey& key, std::string_view writer) const {
   return StrCat("SELECT 1 FROM ", writers_, " WHERE object_hash = '", ObjectHash(key),
-                "' AND config = ", QuoteText(key.config), " AND writer = ", QuoteText(writer),
-                " FOR SHARE");
+                "' AND config = ", QuoteText(key.config), " AND writer = ", QuoteText(writer));
 }
 
 std::string CursorTables::ForgetSql(const LedgerKey& key) const {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/batch.h"
 #include "pipeline/ledger.h"
@@ -29,6 +30,7 @@ inline constexpr char kBegin[] =
     "('synchronous_commit', 'off', 'on')) AS v (name, unwanted, value) "
     "WHERE current_setting(name) = unwanted; ";
 // Raises the limits that kBegin has set, for statements that move many rows.
+inline constexpr absl::Duration kAnHour = absl::Minutes(65);  // the server's limit ends it first
 inline constexpr char kAllowAnHour[] =
     "SELECT set_config(name, '1h', true) FROM (VALUES ('lock_timeout', '30s'), "
     "('statement_timeout', '5min')) AS v (name, usual) WHERE current_setting(name) = usual; ";
@@ -75,7 +77,7 @@ class CursorTables {
   // Makes `writer` the only one; returns the object's number. Waits for transactions that have
   // recorded ranges.
   std::string ClaimSql(const LedgerKey& key, std::string_view writer) const;
-  // Returns a row if `writer` is the only one, and keeps it so until the end of the transaction.
+  // Returns a row if `writer` is the only one.
   std::string HeldSql(const LedgerKey& key, std::string_view writer) const;
   // Deletes what is known of all objects of a destination; several statements.
   std::string ForgetAllSql(std::string_view destination) const;

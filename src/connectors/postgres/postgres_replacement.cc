@@ -1,5 +1,6 @@
 #include "connectors/postgres/postgres_replacement.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,6 @@
 namespace millrace::postgres {
 namespace {
 
-// Of a statement that moves all rows. The server's own limit ends it first.
-constexpr absl::Duration kPatience = absl::Minutes(65);
 constexpr char kUndefinedTable[] = "42P01";
 constexpr size_t kHashDigits = 12;
 
@@ -59,14 +58,17 @@ class PostgresReplacement final : public Replacement {
   absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
                                   std::stop_token stop) override {
     RETURN_IF_ERROR(CheckIsUtf8(object, "PostgreSQL"));
+    {
+      absl::MutexLock lock(&mutex_);
+      writer_ = writer;
+      stored_ = 0;
+    }
     RETURN_IF_ERROR(Use(stop, [&](Connection& connection) -> absl::Status {
       RETURN_IF_ERROR(parts_.table.Prepare(connection, stop));
-      return collecting_.MakeAnew(connection, collecting_.cursor_tables().ClaimSql(object, writer),
-                                  stop);
+      RETURN_IF_ERROR(CheckNothingFollows(connection, stop));
+      return WithGrants(collecting_.MakeAnew(
+          connection, collecting_.cursor_tables().ClaimSql(object, writer), stop));
     }));
-    absl::MutexLock lock(&mutex_);
-    object_ = object;
-    writer_ = writer;
     return RowRanges();
   }
 
@@ -79,15 +81,22 @@ class PostgresReplacement final : public Replacement {
                             .table = collecting_,
                             .cursor = cursor_,
                             .traffic = parts_.traffic,
-                            .clock = parts_.clock});
+                            .clock = parts_.clock,
+                            .count_stored = [this](const std::string& writer, uint64_t rows) {
+                              absl::MutexLock lock(&mutex_);
+                              if (writer == writer_) stored_ += rows;
+                            }});
   }
 
-  absl::Status Publish(std::stop_token stop) override {
+  absl::Status Publish(const LedgerKey& object, const std::string& writer,
+                       std::stop_token stop) override {
+    const std::string held = collecting_.cursor_tables().HeldSql(object, writer);
     return Use(stop, [&](Connection& connection) -> absl::Status {
+      ASSIGN_OR_RETURN(const uint64_t rows, CountCollected(connection, held, writer, stop));
       RETURN_IF_ERROR(AddPartitions(connection, stop));
-      RETURN_IF_ERROR(Replace(connection, stop));
+      RETURN_IF_ERROR(Replace(connection, held, rows, stop));
       // Otherwise the next claim drops it.
-      const absl::Status dropped = collecting_.Drop(connection, stop);
+      const absl::Status dropped = collecting_.DropIf(connection, held, stop);
       if (!dropped.ok()) {
         Log(Severity::kWarning, "the table of rows that have replaced others is not dropped",
             {{"error", ToStd(dropped.message())}});
@@ -107,85 +116,122 @@ class PostgresReplacement final : public Replacement {
     const bool was_lost = absl::IsUnavailable(status) && WasClosed((*connection)->error().state);
     if (was_connected && was_lost) status = call(**connection);
     (*connection)->Rollback();
-    if (absl::IsPermissionDenied(status)) return WithGrants(status);
     return Explain(status, (*connection)->error(), parts_.table.name());
   }
 
-  absl::Status WithGrants(const absl::Status& denied) const {
+  // What to grant, if `status` is that a privilege is missing.
+  absl::Status WithGrants(const absl::Status& status) const {
+    if (!absl::IsPermissionDenied(status)) return status;
     const TableName& table = parts_.table.name();
-    return absl::PermissionDeniedError(StrCat(
-        denied.message(), ". To replace rows, the role needs GRANT SELECT, INSERT, DELETE ON ",
-        table.Quoted(), " and GRANT CREATE ON SCHEMA ", QuoteName(table.schema)));
+    return absl::PermissionDeniedError(
+        StrCat(status.message(), ". To replace rows, a role needs GRANT SELECT, INSERT, DELETE ON ",
+               table.Quoted(), " and GRANT CREATE ON SCHEMA ", QuoteName(table.schema),
+               "; tables that another role left are dropped by it, or by `millrace destinations ",
+               "drop`"));
   }
 
-  // Aborted: another writer has claimed the object, or has published it.
+  // FailedPrecondition: deleting rows would change those of other tables.
+  absl::Status CheckNothingFollows(Connection& connection, const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(
+        const Rows keys,
+        connection.Query(StrCat("SELECT conname, conrelid::regclass FROM pg_constraint "
+                                "WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd') "
+                                "AND confrelid = to_regclass(",
+                                QuoteText(parts_.table.name().Quoted()), ")"),
+                         stop));
+    if (keys.size() == 0) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        StrCat("rows of ", parts_.table.name().Text(), " cannot be replaced: the foreign key ",
+               keys.Text(0, 0), " of ", keys.Text(0, 1),
+               " would delete or change rows there. Drop it, or give it ON DELETE NO ACTION"));
+  }
+
+  // Aborted: another writer has claimed the scope, or has published it.
   absl::Status NoLongerHeld() const {
     return absl::AbortedError(
         StrCat(collecting_.name().Text(), " is another worker's by now, or was dropped"));
   }
 
-  // Those that the collected rows need.
-  absl::Status AddPartitions(Connection& connection, const std::stop_token& stop) {
-    if (!parts_.table.partitioned()) return absl::OkStatus();
-    const absl::StatusOr<Rows> rows = connection.Query(
-        StrCat("SELECT DISTINCT floor(extract(epoch FROM event_time) / 86400)::bigint FROM ",
-               collecting_.name().Quoted(), " WHERE event_time >= '1970-01-01 00:00+00'"),
-        stop, kPatience);
+  // Aborted if the result is of a query that `held` ends, and it is not.
+  absl::Status CheckHeld(const Connection& connection, const absl::StatusOr<Rows>& result) const {
     if (connection.error().state == kUndefinedTable) return NoLongerHeld();
-    RETURN_IF_ERROR(rows.status());
-    std::vector<int32_t> days;
-    for (size_t row = 0; row < rows->size(); ++row) {
-      days.push_back(static_cast<int32_t>(rows->Number(row, 0)));
-    }
-    return parts_.table.AddPartitions(connection, days, parts_.clock.Now(), stop);
+    RETURN_IF_ERROR(result.status());
+    return result->size() == 0 ? NoLongerHeld() : absl::OkStatus();
   }
 
-  absl::Status Replace(Connection& connection, const std::stop_token& stop) {
-    LedgerKey object;
-    std::string writer;
-    {
-      absl::MutexLock lock(&mutex_);
-      object = object_;
-      writer = writer_;
-    }
-    // Replacements of one table come one after another: two that overlap would both keep their
-    // rows.
-    const std::string lock_table = StrCat("SELECT pg_advisory_xact_lock(hashtextextended(",
-                                          QuoteText(parts_.table.name().Text()), ", 7883949)); ");
-    const absl::StatusOr<Rows> held =
-        connection.Query(StrCat(kBegin, kAllowAnHour, "SET CONSTRAINTS ALL IMMEDIATE; ", lock_table,
-                                collecting_.cursor_tables().HeldSql(object, writer)),
-                         stop, kPatience);
-    const bool is_gone = connection.error().state == kUndefinedTable;
-    if (is_gone || (held.ok() && held->size() == 0)) return NoLongerHeld();
-    RETURN_IF_ERROR(held.status());
-    ASSIGN_OR_RETURN(const uint64_t collected, CountCollected(connection, stop));
-    const std::string& table = parts_.table.name().Quoted();
-    const std::string& columns = parts_.table.column_list();
-    RETURN_IF_ERROR(
-        connection.Query(StrCat("DELETE FROM ", table, " WHERE ", in_scope_), stop, kPatience)
-            .status());
-    ASSIGN_OR_RETURN(const Rows stored,
-                     connection.Query(StrCat("INSERT INTO ", table, " (", columns, ") SELECT ",
-                                             columns, " FROM ", collecting_.name().Quoted()),
-                                      stop, kPatience));
-    RETURN_IF_ERROR(CheckStored(parts_.table.name(), stored.changed(), collected));
-    return connection.Commit(stop);
-  }
-
-  // FailedPrecondition: some are outside of the scope.
-  absl::StatusOr<uint64_t> CountCollected(Connection& connection, const std::stop_token& stop) {
+  // FailedPrecondition: rows are missing, or outside of the scope. Later writers are fenced, and
+  // nobody else writes, so that this remains true.
+  absl::StatusOr<uint64_t> CountCollected(Connection& connection, const std::string& held,
+                                          const std::string& writer, const std::stop_token& stop) {
+    RETURN_IF_ERROR(CheckHeld(connection, connection.Query(held, stop)));
     ASSIGN_OR_RETURN(const Rows counts,
                      connection.Query(StrCat("SELECT count(*), count(*) FILTER (WHERE (", in_scope_,
                                              ") IS NOT TRUE) FROM ", collecting_.name().Quoted()),
-                                      stop, kPatience));
-    const uint64_t outside = counts.Number(0, 1);
-    if (outside == 0) return counts.Number(0, 0);
+                                      stop, kAnHour));
+    const uint64_t collected = counts.Number(0, 0), outside = counts.Number(0, 1);
+    absl::MutexLock lock(&mutex_);
+    if (writer != writer_) return NoLongerHeld();
+    if (collected != stored_) {
+      return absl::FailedPreconditionError(
+          StrCat(collecting_.name().Text(), " has ", collected, " of the ", stored_,
+                 " rows that were collected: the server has lost some, as in a failover, or "
+                 "somebody has changed it. Nothing was replaced; run again"));
+    }
+    if (outside == 0) return collected;
     return absl::FailedPreconditionError(
-        StrCat(outside, " of ", counts.Number(0, 0), " records are outside of what they replace (",
-               in_scope_,
-               ") or have no time: the next replacement would not find them, and so "
-               "they would be there twice"));
+        StrCat(outside, " of ", collected, " records are outside of what they replace (", in_scope_,
+               ") or have no time: the next replacement would not find them, and so they would be "
+               "there twice"));
+  }
+
+  // Those that the collected rows need.
+  absl::Status AddPartitions(Connection& connection, const std::stop_token& stop) {
+    if (!parts_.table.partitioned()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(
+        const Rows rows,
+        connection.Query(
+            StrCat("SELECT DISTINCT floor(extract(epoch FROM event_time) / 86400)::bigint FROM ",
+                   collecting_.name().Quoted(), " WHERE event_time >= '1970-01-01 00:00+00'"),
+            stop, kAnHour));
+    std::vector<int32_t> days;
+    for (size_t row = 0; row < rows.size(); ++row) {
+      days.push_back(static_cast<int32_t>(rows.Number(row, 0)));
+    }
+    return parts_.table.AddPartitions(connection, days, parts_.clock.Now(), stop, /*patient=*/true);
+  }
+
+  // The lock keeps other replacements and imports out, which would otherwise leave rows that
+  // neither this one deletes nor the other; readers see the old rows until the end.
+  absl::Status Replace(Connection& connection, const std::string& held, uint64_t rows,
+                       const std::stop_token& stop) {
+    const std::string& table = parts_.table.name().Quoted();
+    const std::string& columns = parts_.table.column_list();
+    const auto move = [&](const std::string& sql) -> absl::StatusOr<Rows> {
+      absl::StatusOr<Rows> rows = connection.Query(sql, stop, kAnHour);
+      if (!rows.ok()) return WithGrants(rows.status());
+      return rows;
+    };
+    RETURN_IF_ERROR(move(StrCat(kBegin, kAllowAnHour, "SET LOCAL row_security = off; LOCK TABLE ",
+                                table, " IN SHARE ROW EXCLUSIVE MODE"))
+                        .status());
+    const std::string lock =
+        StrCat("LOCK TABLE ", collecting_.name().Quoted(), " IN ACCESS SHARE MODE; ");
+    RETURN_IF_ERROR(CheckHeld(connection, connection.Query(lock + held, stop)));
+    RETURN_IF_ERROR(move(StrCat("DELETE FROM ", table, " WHERE ", in_scope_)).status());
+    ASSIGN_OR_RETURN(const Rows stored,
+                     move(StrCat("INSERT INTO ", table, " (", columns, ") SELECT ", columns,
+                                 " FROM ", collecting_.name().Quoted())));
+    RETURN_IF_ERROR(CheckStored(parts_.table.name(), stored.changed(), rows));
+    ASSIGN_OR_RETURN(const Rows there,
+                     move(StrCat("SET CONSTRAINTS ALL IMMEDIATE; SELECT count(*) FROM ", table,
+                                 " WHERE ", in_scope_)));
+    if (there.Number(0, 0) != rows) {
+      return absl::FailedPreconditionError(
+          StrCat(parts_.table.name().Text(), " would have ", there.Number(0, 0), " rows where ",
+                 rows, " replace what was there: a trigger, rule or policy keeps old ",
+                 "rows or moves new ones. Nothing was replaced; drop it, or name another table"));
+    }
+    return connection.Commit(stop);
   }
 
   const ReplacementParts parts_;
@@ -194,8 +240,8 @@ class PostgresReplacement final : public Replacement {
   PostgresCursor cursor_;
   Pool<Connection> connections_;
   absl::Mutex mutex_;
-  LedgerKey object_ ABSL_GUARDED_BY(mutex_);  // that was claimed last
-  std::string writer_ ABSL_GUARDED_BY(mutex_);
+  std::string writer_ ABSL_GUARDED_BY(mutex_);   // that has claimed last
+  uint64_t stored_ ABSL_GUARDED_BY(mutex_) = 0;  // rows, by its sinks
 };
 
 }  // namespace
@@ -224,11 +270,13 @@ absl::Status DropCollecting(Connection& connection, const TableName& table,
                             const std::stop_token& stop) {
   ASSIGN_OR_RETURN(
       const Rows tables,
-      connection.Query(StrCat("SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
-                              "relnamespace WHERE relkind = 'r' AND nspname = ",
-                              QuoteText(table.schema), " AND starts_with(relname, ",
-                              QuoteText(CollectingPrefix(table)), ")"),
-                       stop));
+      connection.Query(
+          StrCat("SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+                 "relnamespace WHERE relkind = 'r' AND nspname = ",
+                 QuoteText(table.schema), " AND starts_with(relname, ",
+                 QuoteText(CollectingPrefix(table)),
+                 ") ORDER BY length(relname), relname"),  // as in TargetTable::DropAllSql()
+          stop));
   std::string names;
   for (size_t row = 0; row < tables.size(); ++row) {
     StrAppend(&names, names.empty() ? "" : ", ", QuoteTable(table.schema, tables.Text(row, 0)));

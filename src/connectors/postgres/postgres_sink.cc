@@ -1,6 +1,7 @@
 #include "connectors/postgres/postgres_sink.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@ namespace {
 
 // Deferred constraints are checked by the COPY, whose rows can be found, not by the COMMIT.
 constexpr char kCheckNow[] = "SET CONSTRAINTS ALL IMMEDIATE; ";
+constexpr char kUndefinedTable[] = "42P01";
 constexpr char kSave[] = "SAVEPOINT millrace; ";
 constexpr char kKeep[] = "RELEASE SAVEPOINT millrace; ";
 constexpr char kUndo[] = "ROLLBACK TO SAVEPOINT millrace; RELEASE SAVEPOINT millrace; ";
@@ -40,6 +42,7 @@ struct InDoubt {
   std::vector<OwnSpan> spans;
   std::vector<SettledRange> witnesses;  // source rows that are recorded if it was
   WriteResult result;                   // if it was
+  uint64_t lines = 0;                   // that it stored, then
 
   bool IsOf(absl::Span<const BatchSpan> others) const {
     return std::equal(spans.begin(), spans.end(), others.begin(), others.end(),
@@ -59,11 +62,13 @@ class PostgresSink final : public Sink {
   // What a transaction is to commit.
   struct Outcome {
     std::vector<RefusedRow> refused;
+    uint64_t lines = 0;
     std::vector<uint64_t> objects;  // by their numbers
     std::optional<absl::Status> refused_whole;
   };
 
-  WriteResult Failed(const absl::Status& why);
+  WriteResult Failed(const absl::Status& why, absl::Span<const BatchSpan> spans);
+  WriteResult Stored(WriteResult result, absl::Span<const BatchSpan> spans, uint64_t lines) const;
   // What the transaction in doubt has become. Nullopt: it was not committed, or it was of other
   // spans, or there is none.
   std::optional<WriteResult> ResolveDoubt(absl::Span<const BatchSpan> spans,
@@ -99,9 +104,20 @@ class PostgresSink final : public Sink {
   std::optional<InDoubt> in_doubt_;
 };
 
-WriteResult PostgresSink::Failed(const absl::Status& why) {
+WriteResult PostgresSink::Failed(const absl::Status& why, absl::Span<const BatchSpan> spans) {
   connection_.Rollback();
+  if (parts_.table.collects() && connection_.error().state == kUndefinedTable) {
+    std::vector<size_t> all(spans.size());
+    std::iota(all.begin(), all.end(), size_t{0});
+    return WriteResult::Durable({}, std::move(all));
+  }
   return FailedWrite(why, connection_.error(), parts_.table.name());
+}
+
+WriteResult PostgresSink::Stored(WriteResult result, absl::Span<const BatchSpan> spans,
+                                 uint64_t lines) const {
+  if (parts_.count_stored && lines > 0) parts_.count_stored(*spans.front().writer, lines);
+  return result;
 }
 
 std::optional<WriteResult> PostgresSink::ResolveDoubt(absl::Span<const BatchSpan> spans,
@@ -114,13 +130,14 @@ std::optional<WriteResult> PostgresSink::ResolveDoubt(absl::Span<const BatchSpan
   // The server may still be about to commit: the lock waits for that.
   absl::StatusOr<Rows> found = connection_.Query(kBegin + tables.LockSql(spans), stop);
   if (found.ok()) found = connection_.Query(tables.FindSql(spans, in_doubt_->witnesses), stop);
-  if (!found.ok()) return Failed(found.status());
+  if (!found.ok()) return Failed(found.status(), spans);
   connection_.Rollback();
   const bool was_committed = found->size() > 0;
   WriteResult result = std::move(in_doubt_->result);
+  const uint64_t lines = in_doubt_->lines;
   in_doubt_.reset();
   if (!was_committed) return std::nullopt;
-  return result;
+  return Stored(std::move(result), spans, lines);
 }
 
 absl::Status PostgresSink::Prepare(const Batch& batch, absl::Span<const BatchSpan> spans,
@@ -177,6 +194,7 @@ absl::StatusOr<PostgresSink::Outcome> PostgresSink::Copy(absl::Span<const BatchS
   if (copied.ok()) {
     Outcome outcome;
     outcome.refused = CopyPlan(encoded_, rows).TakeRefused();
+    for (const RowRange range : rows) outcome.lines += encoded_.lines(range);
     return outcome;
   }
   if (!BlamesRows(connection_.error().state)) return copied;
@@ -196,6 +214,7 @@ absl::StatusOr<PostgresSink::Outcome> PostgresSink::CopyAndFindRefused(
     const absl::Status copied = CopyIn(std::exchange(pending_, "") + kSave, *next, stop);
     if (copied.ok()) {
       pending_ = kKeep;
+      outcome.lines += encoded_.lines(*next);
       plan.Copied();
       continue;
     }
@@ -271,7 +290,7 @@ WriteResult PostgresSink::Commit(const Batch& batch, absl::Span<const BatchSpan>
     for (const uint64_t object : outcome.objects) {
       if (parts_.cursor.CountRange(object)) parts_.cursor.Merge(connection_, object, stop);
     }
-    return result;
+    return Stored(std::move(result), spans, outcome.lines);
   }
   const bool is_unknown = absl::IsUnavailable(committed) || absl::IsCancelled(committed);
   if (is_unknown && !spans.empty()) {
@@ -279,29 +298,33 @@ WriteResult PostgresSink::Commit(const Batch& batch, absl::Span<const BatchSpan>
     for (const BatchSpan& span : spans) in_doubt_->spans.emplace_back(span);
     in_doubt_->witnesses = Witnesses(batch, spans, result.refused(), fenced_);
     in_doubt_->result = std::move(result);
+    in_doubt_->lines = outcome.lines;
     if (in_doubt_->witnesses.empty()) in_doubt_.reset();  // it stored nothing
   }
-  return Failed(committed);
+  return Failed(committed, spans);
 }
 
 WriteResult PostgresSink::Write(const Batch& batch, absl::Span<const BatchSpan> spans,
                                 std::stop_token stop) {
   if (stop.stop_requested()) return WriteResult::Retry(StopRequested());
   fenced_.clear();
-  if (const absl::Status ready = Prepare(batch, spans, stop); !ready.ok()) return Failed(ready);
+  if (const absl::Status ready = Prepare(batch, spans, stop); !ready.ok()) {
+    return Failed(ready, spans);
+  }
   if (auto result = ResolveDoubt(spans, stop)) return *std::move(result);
   for (;;) {
     absl::StatusOr<Outcome> outcome = Copy(spans, stop);
-    if (!outcome.ok()) return Failed(outcome.status());
+    if (!outcome.ok()) return Failed(outcome.status(), spans);
     if (outcome->refused_whole) {
       connection_.Rollback();
       return WriteResult::RefusedWhole(*outcome->refused_whole);
     }
     const absl::StatusOr<Recorded> recorded = Record(batch, spans, *outcome, stop);
-    if (!recorded.ok()) return Failed(recorded.status());
+    if (!recorded.ok()) return Failed(recorded.status(), spans);
     if (*recorded == Recorded::kRecorded) return Commit(batch, spans, *std::move(outcome), stop);
     if (*recorded == Recorded::kWereThere) {
-      return WriteResult::Durable(std::move(outcome->refused), fenced_);
+      return Stored(WriteResult::Durable(std::move(outcome->refused), fenced_), spans,
+                    outcome->lines);
     }
     if (fenced_.size() == spans.size()) return WriteResult::Durable({}, fenced_);
   }

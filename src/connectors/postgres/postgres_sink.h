@@ -2,7 +2,10 @@
 #ifndef MILLRACE_CONNECTORS_POSTGRES_POSTGRES_SINK_H_
 #define MILLRACE_CONNECTORS_POSTGRES_POSTGRES_SINK_H_
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/clock.h"
 #include "connectors/postgres/connection.h"
@@ -20,12 +23,15 @@ struct SinkParts {
   PostgresCursor& cursor;
   Traffic& traffic;
   Clock& clock;
+  // Called with the rows that a durable write has added to the table; may be null. Thread-safe.
+  std::function<void(const std::string& writer, uint64_t rows)> count_stored;
 };
 
-// Has a connection of its own. A write is one transaction: it copies the rows, then records in the
-// cursor's tables what they settle, and commits. It is made again without them if the server
-// refuses rows or a span is fenced. If the answer to COMMIT is lost, the next write of the same
-// batch finds out what happened.
+// Has a connection of its own. If its table collects and is not there, all spans are fenced. A
+// write is one transaction: it copies the rows, then records in the cursor's tables what they
+// settle, and commits. It is made again without them if the server refuses rows or a span is
+// fenced. If the answer to COMMIT is lost, the next write of the same batch finds out what
+// happened.
 std::unique_ptr<Sink> NewPostgresSink(const SinkParts& parts);
 
 }  // namespace millrace::postgres

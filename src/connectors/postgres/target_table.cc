@@ -44,8 +44,12 @@ std::vector<std::vector<std::string>> IndexedColumns(RecordType type) {
 }
 
 // In a transaction of its own.
-absl::Status Define(Connection& connection, const std::string& sql, const std::stop_token& stop) {
-  absl::Status made = connection.Query(StrCat(kBegin, kLockDdl, sql), stop).status();
+absl::Status Define(Connection& connection, const std::string& sql, const std::stop_token& stop,
+                    bool patient = false) {
+  absl::Status made =
+      patient
+          ? connection.Query(StrCat(kBegin, kAllowAnHour, kLockDdl, sql), stop, kAnHour).status()
+          : connection.Query(StrCat(kBegin, kLockDdl, sql), stop).status();
   if (made.ok()) made = connection.Commit(stop);
   connection.Rollback();
   return made;
@@ -155,10 +159,22 @@ absl::Status TargetTable::CreateMissing(Connection& connection, const std::stop_
   return sql.empty() ? absl::OkStatus() : connection.Query(sql, stop).status();
 }
 
-// Of a table like another one.
+// In the order in which writes and replacements lock them, so that they do not wait for each other.
 std::string TargetTable::DropAllSql() const {
   return StrCat("DROP TABLE IF EXISTS ", name_.Quoted(), ", ", cursor_tables_.writers(), ", ",
                 cursor_tables_.delivered(), "; ");
+}
+
+absl::Status TargetTable::DropIf(Connection& connection, std::string_view held,
+                                 const std::stop_token& stop) {
+  const absl::StatusOr<Rows> rows = connection.Query(StrCat(kBegin, kLockDdl, held), stop);
+  absl::Status dropped = rows.status();
+  if (rows.ok() && rows->size() > 0) {
+    dropped = connection.Query(DropAllSql(), stop).status();
+    if (dropped.ok()) dropped = connection.Commit(stop);
+  }
+  connection.Rollback();
+  return Annotate(dropped, StrCat("dropping ", name_.Text()));
 }
 
 // No CASCADE: views that others made of the table are theirs. Partitions are dropped with it.
@@ -198,10 +214,6 @@ absl::Status TargetTable::MakeAnew(Connection& connection, std::string_view and_
   const absl::Status made =
       Define(connection,
              StrCat(DropAllSql(), CreateTableSql(), cursor_tables_.CreateSql(), and_then), stop);
-  if (made.ok()) {
-    absl::MutexLock lock(&preparing_);
-    prepared_ = true;  // as `like_` is
-  }
   return Annotate(made, StrCat("creating ", name_.Text()));
 }
 
@@ -218,6 +230,7 @@ absl::Status TargetTable::AddColumns(Connection& connection, const std::stop_tok
 }
 
 absl::Status TargetTable::Prepare(Connection& connection, const std::stop_token& stop) {
+  if (collects()) return absl::OkStatus();
   absl::MutexLock lock(&preparing_);
   if (prepared_) return absl::OkStatus();
   RETURN_IF_ERROR(MakeReady(connection, stop));
@@ -253,7 +266,7 @@ absl::StatusOr<std::vector<TableProblem>> TargetTable::Problems(Connection& conn
 
 // A day whose rows are in the default partition already cannot have one: they stay together there.
 absl::Status TargetTable::AddPartitions(Connection& connection, absl::Span<const int32_t> days,
-                                        absl::Time now, const std::stop_token& stop) {
+                                        absl::Time now, const std::stop_token& stop, bool patient) {
   if (!partitioned_) return absl::OkStatus();
   absl::MutexLock lock(&preparing_);
   const auto last = static_cast<int32_t>(absl::ToUnixSeconds(now + kMaxAhead) / (24 * 60 * 60));
@@ -267,7 +280,7 @@ absl::Status TargetTable::AddPartitions(Connection& connection, absl::Span<const
                       QuoteTable(name_.schema, StrCat(name_.table, "_p", suffix)), " PARTITION OF ",
                       name_.Quoted(), " FOR VALUES FROM ('", DayText(day), " 00:00+00') TO ('",
                       DayText(day + 1), " 00:00+00')"),
-               stop);
+               stop, patient);
     const std::string& state = connection.error().state;
     if (absl::IsPermissionDenied(made)) {
       return absl::PermissionDeniedError(

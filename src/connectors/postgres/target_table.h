@@ -27,14 +27,16 @@ class TargetTable {
  public:
   // `form`: with its extra columns.
   TargetTable(const TableSpec& spec, TableForm form);
-  // A table like `other` in the same schema, which refuses the same rows but has no indexes, and
-  // has cursor tables of its own. See MakeAnew().
+  // A table like `other` in the same schema, in which rows are collected: it has the same columns
+  // and CHECK constraints, but no indexes, foreign keys, triggers and partitions, and cursor tables
+  // of its own. Only MakeAnew() makes it.
   TargetTable(const TargetTable& other, std::string_view name);
 
   const TableName& name() const { return name_; }
   Form form() const { return form_; }
   const TableForm& table_form() const { return table_form_; }
   bool partitioned() const { return partitioned_; }
+  bool collects() const { return !like_.empty(); }
   const CursorTables& cursor_tables() const { return cursor_tables_; }
 
   // The columns that are filled, quoted: "a", "b".
@@ -47,10 +49,12 @@ class TargetTable {
   // error.
   absl::Status Drop(Connection& connection, const std::stop_token& stop);
 
-  // Of a table like another one, which exists: drops it and its cursor tables, makes them again,
-  // and executes `and_then`; all or nothing.
+  // Of a table that collects: drops it and its cursor tables, makes them again, and executes
+  // `and_then`; all or nothing.
   absl::Status MakeAnew(Connection& connection, std::string_view and_then,
                         const std::stop_token& stop);
+  // Drops them if `held`, a query of its cursor tables, returns a row. Ok if it returns none.
+  absl::Status DropIf(Connection& connection, std::string_view held, const std::stop_token& stop);
 
   // What is wrong with the table that exists.
   absl::StatusOr<std::vector<TableProblem>> Problems(Connection& connection,
@@ -65,12 +69,13 @@ class TargetTable {
   absl::Status Prepare(Connection& connection, const std::stop_token& stop);
 
   // Makes missing partitions for these days since 1970-01-01; outliers go to the default one.
+  // `patient`: others may have locked the table for up to an hour.
   absl::Status AddPartitions(Connection& connection, absl::Span<const int32_t> days, absl::Time now,
-                             const std::stop_token& stop);
+                             const std::stop_token& stop, bool patient = false);
 
  private:
   std::string CreateTableSql() const;
-  std::string DropAllSql() const;
+  std::string DropAllSql() const;  // of a table that collects
   // What is missing, as one row of three truth values: the schema, the table, the cursor's tables.
   std::string MissingSql() const;
   // Makes the schema, the cursor's tables, and the table with its indexes, if they are missing. A

@@ -201,8 +201,9 @@ class MortalReplacement : public Replacement {
   std::unique_ptr<Sink> NewSink() override {
     return std::make_unique<MortalSink>(replacement_.NewSink(), crash_);
   }
-  absl::Status Publish(std::stop_token stop) override {
-    return Mortal(crash_, [&] { return replacement_.Publish(stop); });
+  absl::Status Publish(const LedgerKey& object, const std::string& writer,
+                       std::stop_token stop) override {
+    return Mortal(crash_, [&] { return replacement_.Publish(object, writer, stop); });
   }
 
  private:
@@ -306,6 +307,7 @@ RunReport RunUntilCrash(RunParts parts, const RunOptions& options, std::stop_tok
               .cursor = cursor.has_value() ? &*cursor : nullptr,
               .staging = parts.staging,
               .replacement = replacement.has_value() ? &*replacement : nullptr,
+              .replacing_object = parts.replacing_object,
               .clock = parts.clock},
              options, std::move(stop));
 }

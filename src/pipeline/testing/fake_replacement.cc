@@ -15,12 +15,7 @@ class FakeReplacedDestination::FakeReplacement : public Replacement {
   absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
                                   std::stop_token stop) override {
     if (stop.stop_requested()) return StopRequested();
-    const Claimed claim{object, writer};
-    {
-      absl::MutexLock lock(&mutex_);
-      claim_ = claim;
-    }
-    RETURN_IF_ERROR(destination_.Begin(claim));
+    RETURN_IF_ERROR(destination_.Begin({object, writer}));
     return RowRanges();
   }
   absl::Status Forget(const LedgerKey&, std::stop_token stop) override {
@@ -28,10 +23,10 @@ class FakeReplacedDestination::FakeReplacement : public Replacement {
     destination_.Remove();
     return absl::OkStatus();
   }
-  absl::Status Publish(std::stop_token stop) override {
+  absl::Status Publish(const LedgerKey& object, const std::string& writer,
+                       std::stop_token stop) override {
     if (stop.stop_requested()) return StopRequested();
-    absl::MutexLock lock(&mutex_);
-    return destination_.TryToPublish(claim_);
+    return destination_.TryToPublish({object, writer});
   }
   std::unique_ptr<Sink> NewSink() override {
     class CollectingSink : public Sink {
@@ -54,8 +49,6 @@ class FakeReplacedDestination::FakeReplacement : public Replacement {
 
  private:
   FakeReplacedDestination& destination_;
-  absl::Mutex mutex_;
-  Claimed claim_ ABSL_GUARDED_BY(mutex_);
 };
 
 std::unique_ptr<Replacement> FakeReplacedDestination::NewReplacement() {
@@ -122,7 +115,7 @@ absl::Status FakeReplacedDestination::PublishLocked(const Claimed& claim) {
   if (collected_ == nullptr || claim != claim_) {
     return absl::AbortedError("another writer has claimed the object");
   }
-  visible_ = collected_->Arrived();
+  visible_.push_back(collected_->Arrived());
   return absl::OkStatus();
 }
 
@@ -132,6 +125,11 @@ void FakeReplacedDestination::DeliverLate() {
 }
 
 std::map<std::string, int> FakeReplacedDestination::Visible() const {
+  absl::MutexLock lock(&mutex_);
+  return visible_.back();
+}
+
+std::vector<std::map<std::string, int>> FakeReplacedDestination::EverVisible() const {
   absl::MutexLock lock(&mutex_);
   return visible_;
 }

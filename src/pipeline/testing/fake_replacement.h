@@ -42,6 +42,8 @@ class FakeReplacedDestination {
   void DeliverLate();
   // How often each line is visible; at first the old record.
   std::map<std::string, int> Visible() const;
+  // What was visible, one state after another.
+  std::vector<std::map<std::string, int>> EverVisible() const;
   // What was collected and is not visible.
   std::map<std::string, int> Collected() const;
 
@@ -74,7 +76,7 @@ class FakeReplacedDestination {
   Claimed claim_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<FakeDestination> collected_ ABSL_GUARDED_BY(mutex_);
   std::vector<Claimed> late_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, int> visible_ ABSL_GUARDED_BY(mutex_) = {{kOldRecord, 1}};
+  std::vector<std::map<std::string, int>> visible_ ABSL_GUARDED_BY(mutex_) = {{{kOldRecord, 1}}};
 };
 
 }  // namespace millrace

@@ -34,6 +34,8 @@ class ReplacementFixture {
   virtual bool IsRestUnchanged() = 0;
   // Whether something of a replacement is left where records are collected.
   virtual bool HasLeftovers() = 0;
+  // Some of what was collected is lost, as in a failover. False if this fixture cannot do that.
+  virtual bool LoseCollected() { return false; }
   // The next write, or call of Publish(), is Unavailable, with or without its effect. False if this
   // fixture cannot do that.
   virtual bool FailNextWrite(bool with_effect) = 0;
@@ -79,15 +81,15 @@ class ReplacementContract : public testing::TestWithParam<ReplacementMaker> {
     EXPECT_TRUE(result.refused().empty());
     EXPECT_TRUE(result.fenced().empty());
   }
-  static absl::Status Publish(Replacement& replacement) {
+  absl::Status Publish(Replacement& replacement, const std::string& writer) {
     for (int attempt = 0; attempt < 10; ++attempt) {
-      const absl::Status status = replacement.Publish({});
+      const absl::Status status = replacement.Publish(object_, writer, {});
       if (!absl::IsUnavailable(status)) return status;
     }
     return absl::UnavailableError("ten times");
   }
-  void MustPublish(Replacement& replacement) {
-    const absl::Status published = Publish(replacement);
+  void MustPublish(Replacement& replacement, const std::string& writer = "me/1") {
+    const absl::Status published = Publish(replacement, writer);
     ASSERT_TRUE(published.ok()) << published;
   }
   // Visible are GoodRow(first) and the next ones, each once, and nothing else.
@@ -126,7 +128,7 @@ TEST_P(ReplacementContract, TheNextReplacementReplacesTheFirst) {
     const auto replacement = fixture().NewReplacement();
     Claim(*replacement, StrCat("me/", first));
     Collect(*replacement, StrCat("me/", first), first, 3);
-    MustPublish(*replacement);
+    MustPublish(*replacement, StrCat("me/", first));
     ExpectVisible(first, 3);
   }
 }
@@ -144,7 +146,9 @@ TEST_P(ReplacementContract, AClaimBeginsAnew) {
   Collect(*replacement, "me/1", 0, 5);
   Claim(*replacement, "me/2");
   Collect(*replacement, "me/2", 0, 2);
-  MustPublish(*replacement);
+  EXPECT_TRUE(absl::IsAborted(Publish(*replacement, "me/1")));
+  ExpectUnchanged();
+  MustPublish(*replacement, "me/2");
   ExpectVisible(0, 2);
 }
 
@@ -173,13 +177,15 @@ TEST_P(ReplacementContract, AnEarlierWriterIsFenced) {
   const WriteResult late = Write(*earlier, "earlier/1", {fixture().GoodRow(2)}, 2);
   ASSERT_TRUE(late.durable()) << late.status();
   EXPECT_EQ(late.fenced(), (std::vector<size_t>{0}));
-  EXPECT_TRUE(absl::IsAborted(Publish(*earlier)));
+  EXPECT_TRUE(absl::IsAborted(Publish(*earlier, "earlier/1")));
   ExpectUnchanged();
   MustPublish(*replacement);
   ExpectVisible(0, 1);
-  EXPECT_TRUE(absl::IsAborted(Publish(*earlier))) << "after it was published as well";
+  EXPECT_TRUE(absl::IsAborted(Publish(*earlier, "earlier/1"))) << "after it was published too";
   const WriteResult later = Write(*earlier, "earlier/1", {fixture().GoodRow(3)}, 3);
-  EXPECT_TRUE(!later.durable() || later.fenced() == std::vector<size_t>{0});
+  ASSERT_TRUE(later.durable()) << later.status();
+  EXPECT_EQ(later.fenced(), (std::vector<size_t>{0}));
+  EXPECT_FALSE(fixture().HasLeftovers());
   ExpectVisible(0, 1);
 }
 
@@ -199,10 +205,11 @@ TEST_P(ReplacementContract, AnUnknownOutcomeIsSettledByPublishingAgain) {
     Claim(*replacement, writer);
     Collect(*replacement, writer, 0, 3);
     if (!fixture().FailNextPublish(with_effect)) GTEST_SKIP() << "no response can be lost";
-    const absl::Status published = replacement->Publish({});  // it may have tried again itself
+    // It may have tried again itself.
+    const absl::Status published = replacement->Publish(object_, writer, {});
     if (!published.ok()) {
       EXPECT_TRUE(absl::IsUnavailable(published)) << published;
-      MustPublish(*replacement);
+      MustPublish(*replacement, writer);
     }
     ExpectVisible(0, 3);
     EXPECT_FALSE(fixture().HasLeftovers());
@@ -229,7 +236,17 @@ TEST_P(ReplacementContract, ARecordOutsideOfTheScopeStopsTheReplacement) {
   const WriteResult result =
       Write(*replacement, "me/1", {fixture().GoodRow(0), fixture().RowOutside(1)});
   ASSERT_TRUE(result.durable()) << result.status();
-  const absl::Status published = Publish(*replacement);
+  const absl::Status published = Publish(*replacement, "me/1");
+  EXPECT_TRUE(absl::IsFailedPrecondition(published)) << published;
+  ExpectUnchanged();
+}
+
+TEST_P(ReplacementContract, WhatWasLostStopsTheReplacement) {
+  const auto replacement = fixture().NewReplacement();
+  Claim(*replacement, "me/1");
+  Collect(*replacement, "me/1", 0, 5);
+  if (!fixture().LoseCollected()) GTEST_SKIP() << "nothing can be lost";
+  const absl::Status published = Publish(*replacement, "me/1");
   EXPECT_TRUE(absl::IsFailedPrecondition(published)) << published;
   ExpectUnchanged();
 }
@@ -244,7 +261,11 @@ TEST_P(ReplacementContract, WhatIsForgottenIsRemoved) {
     EXPECT_TRUE(forgotten.ok()) << forgotten;
   }
   EXPECT_FALSE(fixture().HasLeftovers());
-  EXPECT_TRUE(absl::IsAborted(Publish(*replacement)));
+  EXPECT_TRUE(absl::IsAborted(Publish(*replacement, "me/1")));
+  const WriteResult late = Write(*replacement, "me/1", {fixture().GoodRow(2)}, 2);
+  ASSERT_TRUE(late.durable()) << late.status();
+  EXPECT_EQ(late.fenced(), (std::vector<size_t>{0}));
+  EXPECT_FALSE(fixture().HasLeftovers());
   ExpectUnchanged();
 }
 
@@ -254,7 +275,7 @@ TEST_P(ReplacementContract, AStopEndsEachCall) {
   const auto replacement = fixture().NewReplacement();
   EXPECT_TRUE(absl::IsCancelled(replacement->Claim(object_, "me/1", stop.get_token()).status()));
   Claim(*replacement, "me/1");
-  EXPECT_TRUE(absl::IsCancelled(replacement->Publish(stop.get_token())));
+  EXPECT_TRUE(absl::IsCancelled(replacement->Publish(object_, "me/1", stop.get_token())));
   EXPECT_TRUE(absl::IsCancelled(replacement->Forget(object_, stop.get_token())));
   ExpectUnchanged();
 }
