@@ -107,7 +107,7 @@ class Destination {
 
   // What `millrace destinations` does. Check() looks at everything and does not stop at the first
   // problem. Create() makes what is missing and changes nothing that exists. Drop() removes what
-  // Create() made, by exact names, and nothing else.
+  // Create() made, by exact names, what unfinished replacements left, and nothing else.
   virtual std::vector<AccessCheck> Check(std::stop_token stop) = 0;
   virtual absl::Status Create(std::stop_token stop) = 0;
   virtual absl::Status Drop(std::stop_token stop) = 0;
