@@ -4,13 +4,16 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <thread>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_replace.h"
+#include "absl/synchronization/notification.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -19,7 +22,7 @@ namespace millrace::postgres {
 namespace {
 
 constexpr absl::Duration kConnectPatience = absl::Seconds(30);
-constexpr absl::Duration kScanPatience = absl::Hours(1);
+constexpr absl::Duration kCancelPatience = absl::Seconds(2);
 constexpr absl::Duration kRollbackPatience = absl::Seconds(5);
 constexpr absl::Duration kCommitGrace = absl::Seconds(10);  // after a stop
 constexpr size_t kCopyBytes = 64 << 10;  // handed to libpq at a time, which copies them
@@ -54,6 +57,20 @@ bool Poll(int fd, int events, short& ready, absl::Duration max) {
   const int result = poll(&one, 1, static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1);
   ready = one.revents;
   return result >= 0 || errno == EINTR;
+}
+
+// Ends the statement of a connection. PQcancel() connects anew and blocks, for minutes if the
+// network is gone: then its thread continues without the caller.
+void CancelStatement(PGconn* connection) {
+  const std::shared_ptr<PGcancel> request(PQgetCancel(connection), &PQfreeCancel);
+  if (request == nullptr) return;
+  const auto done = std::make_shared<absl::Notification>();
+  std::thread([request, done] {
+    std::array<char, 256> error;
+    PQcancel(request.get(), error.data(), static_cast<int>(error.size()));
+    done->Notify();
+  }).detach();
+  done->WaitForNotificationWithTimeout(kCancelPatience);
 }
 
 // The first line, which says what is wrong; libpq's further lines give the place in the server's
@@ -226,8 +243,16 @@ absl::Status Connection::Lost(std::string_view why) {
 
 // A late response must not reach the next statement.
 absl::Status Connection::StopWaiting() {
-  connection_.reset();
+  Abandon();
   return StopRequested();
+}
+
+// A server notices only when it sends or reads that its client is gone.
+void Connection::Abandon() {
+  if (may_cancel_ && PQtransactionStatus(connection_.get()) == PQTRANS_ACTIVE) {
+    CancelStatement(connection_.get());
+  }
+  connection_.reset();
 }
 
 absl::Status Connection::Await(Until until, Patience patience, const std::stop_token& stop) {
@@ -242,7 +267,10 @@ absl::Status Connection::Await(Until until, Patience patience, const std::stop_t
                           (until == Until::kResult && PQisBusy(connection) == 0);
     if (unsent == 0 && is_there) return absl::OkStatus();
     const absl::Duration now = Clock::Real().Elapsed();
-    if (now >= end) return Lost("the server does not answer");
+    if (now >= end) {
+      Abandon();
+      return Lost("the server does not answer");
+    }
     short ready = 0;
     const int events = unsent == 0 ? POLLIN : POLLIN | POLLOUT;
     if (!Poll(PQsocket(connection), events, ready, end - now)) return Lost(std::strerror(errno));
@@ -303,6 +331,7 @@ absl::Status Connection::Begin(const std::stop_token& stop) {
 absl::StatusOr<Rows> Connection::Execute(const char* sql, absl::Span<const std::string> parameters,
                                          std::stop_token stop) {
   RETURN_IF_ERROR(Begin(stop));
+  may_cancel_ = false;
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   if (PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
@@ -315,6 +344,7 @@ absl::StatusOr<Rows> Connection::Execute(const char* sql, absl::Span<const std::
 absl::StatusOr<Rows> Connection::Query(const std::string& sql, std::stop_token stop,
                                        absl::Duration patience) {
   RETURN_IF_ERROR(Begin(stop));
+  may_cancel_ = true;
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
     return Lost(PQerrorMessage(connection_.get()));
   }
@@ -351,8 +381,8 @@ absl::StatusOr<uint64_t> Connection::CopyIn(const std::string& sql, std::string_
 
 absl::Status Connection::CopyOut(const std::string& sql,
                                  const std::function<absl::Status(std::string_view row)>& on_row,
-                                 std::stop_token stop) {
-  ASSIGN_OR_RETURN(const Rows begun, Query(sql, stop));
+                                 std::stop_token stop, absl::Duration patience) {
+  ASSIGN_OR_RETURN(const Rows begun, Query(sql, stop, patience));
   if (PQresultStatus(begun.result_.get()) != PGRES_COPY_OUT) {
     return absl::InternalError(Redacted("the statement is not a COPY TO STDOUT"));
   }
@@ -363,13 +393,13 @@ absl::Status Connection::CopyOut(const std::string& sql,
     if (size < 0) return Receive(stop, {}).status();  // the end, or an error
     if (size == 0) {
       if (stop.stop_requested()) return StopWaiting();
-      RETURN_IF_ERROR(Await(Until::kInput, {.idle = kScanPatience}, stop));
+      RETURN_IF_ERROR(Await(Until::kInput, {.idle = patience}, stop));
       continue;
     }
     std::string_view row(line, static_cast<size_t>(size));
     if (row.ends_with('\n')) row.remove_suffix(1);
     if (absl::Status status = on_row(row); !status.ok()) {
-      connection_.reset();  // the rest would come first
+      Abandon();  // the rest would come first
       return status;
     }
   }
@@ -378,6 +408,7 @@ absl::Status Connection::CopyOut(const std::string& sql,
 absl::Status Connection::Commit(const std::stop_token& stop) {
   error_ = {};
   if (connection_ == nullptr) return absl::UnavailableError(Redacted("the connection is lost"));
+  may_cancel_ = false;
   if (PQsendQuery(connection_.get(), "COMMIT") == 0) {
     return Lost(PQerrorMessage(connection_.get()));
   }
@@ -393,8 +424,9 @@ void Connection::Rollback() {
   if (state == PQTRANS_IDLE) return;
   const bool sent = (state == PQTRANS_INTRANS || state == PQTRANS_INERROR) &&
                     PQsendQuery(connection_.get(), "ROLLBACK") != 0;
+  may_cancel_ = may_cancel_ && !sent;
   // The server rolls back what a lost connection leaves.
-  if (!sent || !Receive({}, {.idle = kRollbackPatience}).ok()) connection_.reset();
+  if (!sent || !Receive({}, {.idle = kRollbackPatience}).ok()) Abandon();
 }
 
 }  // namespace millrace::postgres

@@ -68,7 +68,9 @@ class Rows {
   std::unique_ptr<pg_result, Clear> result_;
 };
 
-// One thread at a time. Connects on first use, and again after the connection was lost.
+// One thread at a time. Connects on first use, and again after the connection was lost. A call that
+// a stop or an end of patience ends also ends its statement on the server, if the server can be
+// reached; but not Execute() and Commit(), whose statements may be about to commit.
 class Connection {
  public:
   explicit Connection(Address address) : address_(std::move(address)) {}
@@ -95,12 +97,12 @@ class Connection {
   absl::StatusOr<uint64_t> CopyIn(const std::string& sql, std::string_view data,
                                   std::stop_token stop);
   // Several statements, of which the last is COPY ... TO STDOUT; calls `on_row` with each row of
-  // it, without the line end. Errors as above; Unavailable too if no byte moves for an hour, since
-  // the server may look long for the first row. A status of `on_row` ends the call with it, and
-  // closes the connection, as a stop does.
+  // it, without the line end. Errors as above; `patience` is long, since the server may look long
+  // for the first rows. A status of `on_row` ends the call with it, and closes the connection, as a
+  // stop does.
   absl::Status CopyOut(const std::string& sql,
                        const std::function<absl::Status(std::string_view row)>& on_row,
-                       std::stop_token stop);
+                       std::stop_token stop, absl::Duration patience = absl::Hours(1));
   // Commits; after a stop it still waits for the outcome, for 10 s. Unavailable and Cancelled: the
   // outcome is unknown. Other errors: the transaction was rolled back.
   absl::Status Commit(const std::stop_token& stop);
@@ -131,11 +133,14 @@ class Connection {
   // has arrived. Unavailable if the patience ends.
   absl::Status Await(Until until, Patience patience, const std::stop_token& stop);
   absl::Status StopWaiting();
+  // Closes the connection, and ends the statement that the server may still execute for it.
+  void Abandon();
   absl::Status Lost(std::string_view why);
   std::string Redacted(std::string message) const;
 
   const Address address_;
   std::unique_ptr<pg_conn, Finish> connection_;  // null: not connected
+  bool may_cancel_ = false;                      // the statement that was sent
   ServerError error_;
 };
 
