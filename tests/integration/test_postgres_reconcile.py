@@ -243,7 +243,85 @@ class RowsTest(PostgresReconcileTest):
         self.assert_numbers(self.reconcile(to, file), success=True, expected=9, rows_rejected=1)
 
 
+    def test_an_altered_distinct_id_is_not_found(self):
+        events = self.events(10, **{"$user_id": "u1", "distinct_id": "u1"})
+        file = self.write_ndjson("events.ndjson", events)
+        to = self.to()
+        self.import_to(to, file)
+        self.server.query("UPDATE events SET distinct_id = NULL")
+        self.assert_numbers(self.reconcile(to, file, expect=1), missing=10, unexpected=10)
+
+    def test_records_as_json_or_text(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        for form in ("raw", "flat"):
+            for column in ("json", "text"):
+                with self.subTest(form=form, column=column):
+                    table = f"{form}_{column}"
+                    to = self.to(form=form, table=table)
+                    self.run_program("destinations", "create", to)
+                    self.server.query(f"ALTER TABLE {table} ALTER record TYPE {column}")
+                    self.import_to(to, file)
+                    self.assert_numbers(self.reconcile(to, file), success=True, found=10)
+                    self.server.query(f"DELETE FROM {table} WHERE record::text LIKE '%id-3%'")
+                    self.assert_numbers(self.reconcile(to, file, "--repair"), success=True, repaired=1)
+
+    def test_events_without_a_name_are_not_unexpected(self):
+        events = [event | {"event": f"name {i}"} for i, event in enumerate(self.events(1001))]
+        file = self.write_ndjson("events.ndjson", events)
+        to = self.to()
+        self.import_to(to, file)
+        self.server.query("INSERT INTO events (event, event_time, insert_time) "
+                          "SELECT '', max(event_time), now() FROM events")
+        self.assert_numbers(self.reconcile(to, file), success=True, found=1001, unexpected=0)
+
+
 class FailuresTest(PostgresReconcileTest):
+    def loader(self, to, grants):
+        """The DEST with a role that has only these rights."""
+        self.server.query(f"CREATE ROLE loader LOGIN; {grants}")
+        self.addCleanup(self.server.query, "DROP OWNED BY loader; DROP ROLE loader")
+        return to.replace("tester@", "loader@")
+
+    def fails(self, to, file, *more):
+        code, _, err = self.run_program("reconcile", file, "--to", to, *more)
+        self.assertNotIn(code, (0, 1), err)
+        return err
+
+    def test_rows_that_the_role_must_not_see_are_an_error(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.import_to(to, file)
+        self.server.query("ALTER TABLE events ENABLE ROW LEVEL SECURITY; "
+                          "CREATE POLICY visible ON events USING (insert_id <> 'id-3')")
+        loader = self.loader(to, "GRANT USAGE ON SCHEMA public TO loader; GRANT SELECT ON events TO loader")
+        self.assertIn("BYPASSRLS", self.fails(loader, file))
+
+    def test_what_the_role_needs_is_named(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.import_to(to, file)
+        self.assertIn('GRANT USAGE ON SCHEMA "public"', self.fails(self.loader(to, ""), file))
+
+    def test_a_missing_table_or_column_is_explained(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.import_to(to, file)
+        self.assertIn("form=table, raw or flat", self.fails(self.to(form="raw"), file))
+        self.server.query("DROP TABLE events")
+        err = self.fails(to, file)
+        self.assertIn("reconcile --repair", err)
+        self.assertNotIn("--force", err)
+        self.run_program("destinations", "create", to)
+        self.assert_numbers(self.reconcile(to, file, "--repair"), success=True, repaired=10)
+
+    def test_a_statement_timeout_names_the_parameter_that_lifts_it(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.import_to(to, file)
+        self.session("BEGIN; LOCK TABLE events")
+        err = self.fails(self.to(options="-c statement_timeout=100"), file, "--retry-timeout", "1s")
+        self.assertIn("options=-cstatement_timeout%3D0", err)
+
     def test_what_is_missing_is_named(self):
         file = self.write_ndjson("events.ndjson", self.events(10))
         code, _, err = self.run_program("reconcile", file, "--to", "null:")
@@ -260,11 +338,16 @@ class FailuresTest(PostgresReconcileTest):
         self.assertEqual(code, 2)
         self.assertIn('GRANT SELECT ON "public"."events"', err)
 
-    def test_a_lost_connection_is_retried(self):
+    def test_a_connection_that_is_lost_after_the_first_rows_is_retried(self):
         file = self.write_ndjson("events.ndjson", self.events(1000))
         to = self.to()
         self.import_to(to, file)
-        locker = self.session("BEGIN; LOCK TABLE events")
+        # The last row waits, after the server has sent more than it buffers.
+        self.server.query("ALTER TABLE events RENAME TO stored; CREATE FUNCTION wait(text) RETURNS text AS $$ BEGIN "
+                          "IF $1 = 'id-999' THEN PERFORM pg_advisory_xact_lock_shared(1); END IF; RETURN $1; END $$ "
+                          "LANGUAGE plpgsql; CREATE VIEW events AS SELECT event, event_time, wait(insert_id) AS "
+                          "insert_id, distinct_id FROM stored")
+        locker = self.session("SELECT pg_advisory_lock(1)")
         process = self.start("reconcile", file, "--to", to, "--json", "--retry-timeout", "60s")
         self.await_true(process, "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity "
                                  "WHERE wait_event_type = 'Lock' AND query LIKE '%COPY (SELECT%'")

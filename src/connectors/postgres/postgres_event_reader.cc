@@ -24,9 +24,13 @@ namespace {
 constexpr int64_t kSecondsPerDay = 86'400;
 constexpr size_t kMaxNames = 1000;  // in one statement
 
-// Columns without a zone hold UTC. Nothing of it outlives the transaction, so that poolers work.
+// Columns without a zone hold UTC. Row-level security is an error, because hidden rows would look
+// missing. A lock is awaited for 30 s, unless the server, role or DEST has another limit. Nothing
+// of it outlives the transaction, so that poolers work.
 constexpr char kBeginReading[] =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL TIME ZONE 'UTC'; ";
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL TIME ZONE 'UTC'; "
+    "SET LOCAL row_security = off; SELECT set_config('lock_timeout', '30s', true) "
+    "WHERE current_setting('lock_timeout') = '0'; ";
 
 // What to select, and which rows have a time in the days.
 struct Selection {
@@ -40,12 +44,17 @@ struct Selection {
 Selection SelectColumns(const std::string& table, const EventQuery& query) {
   return {.columns =
               "(extract(epoch FROM date_trunc('milliseconds', event_time)) * 1000)::bigint, "
-              "event, insert_id, distinct_id, user_id, device_id",
+              "event, insert_id, distinct_id",
           .event = "event",
           .from = table,
           .in_days = StrCat("event_time >= to_timestamp(", query.first_day * kSecondsPerDay,
                             ") AND event_time < to_timestamp(",
                             (query.last_day + 1) * kSecondsPerDay, ")")};
+}
+
+// The records of a table, whose column may be json or text.
+std::string Records(const std::string& table) {
+  return StrCat("(SELECT record::jsonb AS record FROM ", table, ") AS e");
 }
 
 // The text of these times sorts like the times.
@@ -56,9 +65,9 @@ Selection SelectFlat(const std::string& table, const EventQuery& query) {
   };
   return {.columns =
               "record->>'event_time', record->>'event', record->>'insert_id', "
-              "record->>'distinct_id', record->>'user_id', record->>'device_id'",
+              "record->>'distinct_id'",
           .event = "record->>'event'",
-          .from = table,
+          .from = Records(table),
           .in_days = StrCat("left(record->>'event_time', 10) COLLATE \"C\" BETWEEN ",
                             text(query.first_day), " AND ", text(query.last_day))};
 }
@@ -69,11 +78,10 @@ Selection SelectRaw(const std::string& table, const EventQuery& query) {
   return {
       .columns =
           "m.millis, e.record->>'event', r.p->>'$insert_id', "
-          "coalesce(r.p->>'distinct_id', r.p->>'$distinct_id'), r.p->>'$user_id', "
-          "r.p->>'$device_id'",
+          "coalesce(r.p->>'distinct_id', r.p->>'$distinct_id')",
       .event = "e.record->>'event'",
-      .from = StrCat(table,
-                     " AS e CROSS JOIN LATERAL (SELECT e.record->'properties' AS p) AS r "
+      .from = StrCat(Records(table),
+                     " CROSS JOIN LATERAL (SELECT e.record->'properties' AS p) AS r "
                      "CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(r.p->'time') = 'number' "
                      "THEN (r.p->>'time')::numeric END AS t) AS n "
                      "CROSS JOIN LATERAL (SELECT floor(CASE WHEN abs(n.t) < 1e11 THEN n.t * 1000 "
@@ -95,9 +103,9 @@ Selection Select(const TableName& table, Form form, const EventQuery& query) {
   return {};
 }
 
-// Names with a NUL are in no table.
+// Names with a NUL are in no table, and no event of ours has an empty one.
 std::string HasName(const std::string& event, const absl::flat_hash_set<std::string>& names) {
-  if (names.size() > kMaxNames) return StrCat(event, " IS NOT NULL");
+  if (names.size() > kMaxNames) return StrCat(event, " <> ''");
   std::vector<std::string> sorted(names.begin(), names.end());
   std::sort(sorted.begin(), sorted.end());
   std::string list;
@@ -136,10 +144,8 @@ class RowIdentifier {
     }
     int64_t millis = time.integer / 1000;
     if (time.integer % 1000 < 0) --millis;
-    identity.Set(
-        std::string(row[event_].text),
-        ResolveDistinctId(row[distinct_id_].text, row[user_id_].text, row[device_id_].text), millis,
-        row[insert_id_].text);
+    identity.Set(std::string(row[event_].text), std::string(row[distinct_id_].text), millis,
+                 row[insert_id_].text);
     return absl::OkStatus();
   }
 
@@ -155,8 +161,6 @@ class RowIdentifier {
   const size_t time_ = ColumnNamed("event_time");
   const size_t insert_id_ = ColumnNamed("insert_id");
   const size_t distinct_id_ = ColumnNamed("distinct_id");
-  const size_t user_id_ = ColumnNamed("user_id");
-  const size_t device_id_ = ColumnNamed("device_id");
   const TableForm form_;
   TableReader reader_;
   std::vector<TableRow> rows_;
@@ -184,11 +188,7 @@ class PostgresEventReader final : public EventReader {
         },
         std::move(stop));
     connection_.Rollback();
-    if (absl::IsPermissionDenied(read)) {
-      return absl::PermissionDeniedError(
-          StrCat(read.message(), ". GRANT SELECT ON ", table_.Quoted(), " to the role"));
-    }
-    return Explain(read, connection_.error(), table_);
+    return ExplainRead(read, connection_.error(), table_);
   }
 
   bool keeps_repeats() const override { return true; }
@@ -198,21 +198,22 @@ class PostgresEventReader final : public EventReader {
  private:
   void ReadRow(std::string_view row) {
     std::string_view rest = row;
-    for (std::string* column : {&time_, &name_, &insert_id_, &distinct_id_, &user_id_, &device_id_})
+    for (std::string* column : {&time_, &name_, &insert_id_, &distinct_id_}) {
       TakeCopyColumn(rest, *column);
+    }
     const std::optional<int64_t> millis = ParseMillis(time_, form_);
-    if (!millis || name_.empty()) {
+    if (!millis) {
       event_.event.clear();
       event_.key = row;
       return;
     }
-    event_.Set(name_, ResolveDistinctId(distinct_id_, user_id_, device_id_), *millis, insert_id_);
+    event_.Set(name_, distinct_id_, *millis, insert_id_);
   }
 
   Connection connection_;
   const TableName table_;
   const Form form_;
-  std::string time_, name_, insert_id_, distinct_id_, user_id_, device_id_;  // of the row
+  std::string time_, name_, insert_id_, distinct_id_;  // of the row
   EventIdentity event_;
 };
 

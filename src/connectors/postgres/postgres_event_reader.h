@@ -18,7 +18,7 @@ namespace millrace::postgres {
 std::unique_ptr<EventReader> NewPostgresEventReader(Address address, TableName table, Form form);
 
 // COPY ... TO STDOUT of the time (milliseconds since 1970; in the flat form, the text of the
-// record), event, $insert_id, distinct_id, user_id and device_id.
+// record), event, $insert_id and distinct_id.
 std::string ReadEventsSql(const TableName& table, Form form, const EventQuery& query);
 
 }  // namespace millrace::postgres

@@ -1,6 +1,7 @@
 #include "connectors/postgres/write_errors.h"
 
 #include "base/strings.h"
+#include "connectors/postgres/sql_text.h"
 
 namespace millrace::postgres {
 namespace {
@@ -30,16 +31,45 @@ std::string Advice(std::string_view state, const TableName& table) {
   if (state == "55P03") {
     return ". Another session has locked the table or the object for more than 30 s";
   }
-  if (state == "57014") return ". The statement took longer than its limit";
+  if (state == "57014") {
+    return ". If it took longer than statement_timeout allows, add options=-cstatement_timeout%3D0 "
+           "to the DEST";
+  }
   return "";
+}
+
+// Where reading needs something else than writing.
+std::string ReadAdvice(std::string_view state, const TableName& table) {
+  if (state == "42P01") {
+    return StrCat(". Was the table dropped or renamed? `millrace destinations create` makes ",
+                  table.Text(), ", and `millrace reconcile --repair` then fills it");
+  }
+  if (state == "42703") {
+    return StrCat(". Is ", table.Text(), " a table of another form (form=table, raw or flat), or ",
+                  "was a column dropped? `millrace destinations check` lists what it needs");
+  }
+  if (state == "42501") {
+    return StrCat(". The role needs: GRANT USAGE ON SCHEMA ", QuoteName(table.schema),
+                  "; GRANT SELECT ON ", table.Quoted(),
+                  "; and if the table has row-level security, BYPASSRLS");
+  }
+  return Advice(state, table);
+}
+
+absl::Status Append(const absl::Status& why, const std::string& advice) {
+  if (why.ok() || advice.empty()) return why;
+  return absl::Status(why.code(), StrCat(why.message(), advice));
 }
 
 }  // namespace
 
 absl::Status Explain(const absl::Status& why, const ServerError& error, const TableName& table) {
-  const std::string advice = Advice(error.state, table);
-  if (why.ok() || advice.empty()) return why;
-  return absl::Status(why.code(), StrCat(why.message(), advice));
+  return Append(why, Advice(error.state, table));
+}
+
+absl::Status ExplainRead(const absl::Status& why, const ServerError& error,
+                         const TableName& table) {
+  return Append(why, ReadAdvice(error.state, table));
 }
 
 WriteResult FailedWrite(const absl::Status& why, const ServerError& error, const TableName& table) {

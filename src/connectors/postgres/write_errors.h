@@ -1,4 +1,4 @@
-// What a failed statement means for a write.
+// What a failed statement means for a write or a read.
 #ifndef MILLRACE_CONNECTORS_POSTGRES_WRITE_ERRORS_H_
 #define MILLRACE_CONNECTORS_POSTGRES_WRITE_ERRORS_H_
 
@@ -18,6 +18,9 @@ WriteResult FailedWrite(const absl::Status& why, const ServerError& error, const
 // A permission that is missing, a table or a column, in words that say what to do; other statuses
 // as they are.
 absl::Status Explain(const absl::Status& why, const ServerError& error, const TableName& table);
+
+// The same for a statement that reads the events of `table`.
+absl::Status ExplainRead(const absl::Status& why, const ServerError& error, const TableName& table);
 
 // FailedPrecondition, with the remedy: the server stored fewer rows than it was sent, and refused
 // none.
