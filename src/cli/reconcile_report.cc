@@ -35,7 +35,7 @@ std::string_view UnexpectedNote(const ReconcileReport& report, bool ignore_unexp
   if (ignore_unexpected) return "ignored";
   return report.CountOf(ObjectProblem::kOtherMapping) > 0
              ? "may come from the objects of other_mapping"
-             : "";
+             : "of no row of these inputs: name all inputs with these events and days";
 }
 
 Json MissingRows(const ReconcileReport& report) {
@@ -64,8 +64,9 @@ Json Events(const std::vector<std::string>& keys) {
 
 std::string DuplicatesNote(const ReconcileReport& report) {
   if (report.counts.duplicates == 0) return "";
-  return report.keeps_repeats ? "rows more than the source has"
-                              : "harmless: Mixpanel counts each event once";
+  return report.keeps_repeats
+             ? "rows more than these inputs have: name all inputs that share events"
+             : "harmless: Mixpanel counts each event once";
 }
 
 Json Findings(const ReconcileReport& report, size_t max_listed) {

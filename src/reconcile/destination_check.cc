@@ -1,6 +1,5 @@
 #include "reconcile/destination_check.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/time/civil_time.h"
@@ -56,8 +55,8 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckAtOnce(const DaySpan& span,
       span,
       [&] {
         set.Reset();
-        unexpected_.resize(unexpected);
-        duplicates_.resize(duplicates);
+        unexpected_.Truncate(unexpected);
+        duplicates_.Truncate(duplicates);
         return absl::OkStatus();
       },
       [&](const EventIdentity& identity) {
@@ -145,10 +144,8 @@ void DestinationCheck::List(ExpectedSet::Match match, const std::string& key) {
   if (match == ExpectedSet::Match::kOurs) return;
   const bool is_duplicate = match == ExpectedSet::Match::kDuplicate;
   if (is_duplicate && !reader_.keeps_repeats()) return;
-  std::vector<std::string>& list = is_duplicate ? duplicates_ : unexpected_;
-  if (list.size() < options_.max_listed && std::find(list.begin(), list.end(), key) == list.end()) {
-    list.push_back(key);
-  }
+  KeyList& list = is_duplicate ? duplicates_ : unexpected_;
+  if (list.size() < options_.max_listed) list.Add(key);
 }
 
 }  // namespace millrace

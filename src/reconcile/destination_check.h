@@ -21,6 +21,23 @@
 
 namespace millrace {
 
+// Different keys in the order in which they were added.
+class KeyList {
+ public:
+  const std::vector<std::string>& keys() const { return keys_; }
+  size_t size() const { return keys_.size(); }
+  void Add(const std::string& key) {
+    if (known_.insert(key).second) keys_.push_back(key);
+  }
+  void Truncate(size_t size) {
+    for (; keys_.size() > size; keys_.pop_back()) known_.erase(keys_.back());
+  }
+
+ private:
+  std::vector<std::string> keys_;
+  absl::flat_hash_set<std::string> known_;
+};
+
 class DestinationCheck {
  public:
   struct Options {
@@ -47,9 +64,9 @@ class DestinationCheck {
 
   // The keys (EventIdentity::key) of the first unexpected events. Those of days with more than
   // max_rows are counted only.
-  const std::vector<std::string>& unexpected() const { return unexpected_; }
+  const std::vector<std::string>& unexpected() const { return unexpected_.keys(); }
   // The same for duplicates, of a destination that keeps repeats.
-  const std::vector<std::string>& duplicates() const { return duplicates_; }
+  const std::vector<std::string>& duplicates() const { return duplicates_.keys(); }
   uint64_t requests() const { return requests_; }
 
  private:
@@ -69,8 +86,8 @@ class DestinationCheck {
   const absl::flat_hash_set<std::string>& names_;
   EventReader& reader_;
   Retrier retrier_;
-  std::vector<std::string> unexpected_;
-  std::vector<std::string> duplicates_;
+  KeyList unexpected_;
+  KeyList duplicates_;
   uint64_t requests_ = 0;
 };
 
