@@ -93,7 +93,10 @@ absl::StatusOr<int> RunReconcile(const Options& options, Context& context) {
       Reconcile(request,
                 {.ledger = *ledger,
                  .dead_letter = *dead_letter,
-                 .read_dead = [&](const LedgerKey& object) { return ReadDeadRows(folder, object); },
+                 .read_dead =
+                     [&](const LedgerKey& object, const EventReader::Identify& identify) {
+                       return ReadDeadRows(folder, object, identify);
+                     },
                  .reader = *reader},
                 context.stop);
   if (!report.status.ok() && report.requests == 0 && !absl::IsCancelled(report.status)) {

@@ -34,6 +34,8 @@ struct Rejection {
   // The mapped event as JSON, empty if the row was not mapped. If a row became several events and
   // the destination refused some, all refused events, one per line.
   std::string payload_after;
+  // The row's other events are at the destination: only those of payload_after may be sent again.
+  bool partial = false;
 };
 
 // "gs://bucket/file: row 12": the name of a row in messages and dead letters. It counts from 1, so

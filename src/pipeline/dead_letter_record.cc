@@ -1,6 +1,6 @@
 // record  = "{" field *("," field) "}" LF
-// field   = id time source version row config destination code field reason, and for the two
-//           payloads: payload_before, payload_after, each with *_bytes if it was truncated.
+// field   = id time source version row config destination code field reason partial, and for the
+//           two payloads: payload_before, payload_after, each with *_bytes if it was truncated.
 // An empty text is omitted. One that is not UTF-8 has its name + "_base64".
 #include "pipeline/dead_letter_record.h"
 
@@ -106,6 +106,7 @@ void AppendDeadLetter(ByteBuffer& out, const LedgerKey& object, const Rejection&
   AppendText(out, "code", rejection.code);
   AppendText(out, "field", CutUtf8(rejection.field, kMaxMessageBytes));
   AppendText(out, "reason", CutUtf8(rejection.message, kMaxMessageBytes));
+  if (rejection.partial) out.Append(",\"partial\":true");
   AppendPayload(out, "payload_before", rejection.payload_before, rejection.payload_before_bytes,
                 max_payload_bytes);
   AppendPayload(out, "payload_after", rejection.payload_after, 0, max_payload_bytes);
@@ -129,6 +130,8 @@ absl::StatusOr<DeadLetterRecord> ParseDeadLetter(std::string_view line) {
   RETURN_IF_ERROR(ReadText(json, "code", record.rejection.code));
   RETURN_IF_ERROR(ReadText(json, "field", record.rejection.field));
   RETURN_IF_ERROR(ReadText(json, "reason", record.rejection.message));
+  const auto partial = json.find("partial");
+  record.rejection.partial = partial != json.end() && *partial == true;
   RETURN_IF_ERROR(ReadText(json, "payload_before", record.rejection.payload_before));
   RETURN_IF_ERROR(ReadText(json, "payload_after", record.rejection.payload_after));
   ASSIGN_OR_RETURN(record.payload_before_bytes, ReadNumber(json, "payload_before_bytes", 0));

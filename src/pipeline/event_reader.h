@@ -41,8 +41,8 @@ class EventReader {
   virtual absl::Status Read(const EventQuery& query, const OnEvent& on_event,
                             std::stop_token stop) = 0;
 
-  // Whether an event that is written twice is there twice. Otherwise the destination counts events
-  // with the same identity once.
+  // Whether an event that is written twice is there twice. Then a source row that is rejected must
+  // have no event there. Otherwise the destination counts events with the same identity once.
   virtual bool keeps_repeats() const = 0;
   // The last day that can be read now. Later events may be there.
   virtual int64_t LastDay() const = 0;

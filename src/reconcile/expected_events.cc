@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> Open(const ConfirmedObject& confirmed
 
 absl::Status ExpectedEvents::Read(const ConfirmedObject& object, uint32_t number,
                                   std::stop_token stop) {
-  ASSIGN_OR_RETURN(const DeadRows dead, read_dead_(object.key));
+  ASSIGN_OR_RETURN(DeadRows dead, read_dead_(object.key, identify_));
   RETURN_IF_ERROR(TakeReplayed(dead.replayed, number, object.other_mapping));
   ASSIGN_OR_RETURN(const std::unique_ptr<RowReader> reader, Open(object, warnings_));
   LedgerEntry entry;
@@ -51,20 +51,29 @@ absl::Status ExpectedEvents::Read(const ConfirmedObject& object, uint32_t number
     for (bool through = false; !through;) {
       mapped_.clear();
       through = transform_.Next(kMappedBytes, mapped_);
-      RETURN_IF_ERROR(TakeMapped(dead.rejected, number, object.other_mapping));
+      RETURN_IF_ERROR(TakeMapped(dead, number, object.other_mapping));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number,
-                                        bool all_optional) {
+bool ExpectedEvents::TakeRefused(DeadRows& dead, uint64_t row, const Hash128& event) {
+  const auto partial = dead.partial.find(row);
+  if (partial == dead.partial.end()) return true;  // all of them
+  std::vector<Hash128>& refused = partial->second;
+  const auto found = std::ranges::lower_bound(refused, event);
+  if (found == refused.end() || *found != event) return false;
+  refused.erase(found);
+  return true;
+}
+
+absl::Status ExpectedEvents::TakeMapped(DeadRows& dead, uint32_t number, bool all_optional) {
   const Batch& batch = mapped_.batch;
   rows_filtered_ += mapped_.filtered;
   rows_rejected_ += mapped_.rejections.size();
   for (size_t i = 0; i < batch.rows(); ++i) {
     const uint64_t row = batch.source_rows[i];
-    const bool was_rejected = rejected.Contains(row);
+    const bool was_rejected = dead.rejected.Contains(row);
     const bool first_of_row = i == 0 || batch.source_rows[i - 1] != row;
     rows_rejected_ += was_rejected && first_of_row;
     if (IsIdentityRecord(batch.row(i))) {
@@ -74,7 +83,10 @@ absl::Status ExpectedEvents::TakeMapped(const RowSet& rejected, uint32_t number,
     const absl::Status identified = identify_(batch.row(i), identity_);
     if (!identified.ok() && was_rejected) continue;
     RETURN_IF_ERROR(Annotate(identified, StrCat("row ", row + 1)));
-    RETURN_IF_ERROR(Add(identity_, row, number, all_optional || was_rejected));
+    const bool was_refused = was_rejected && TakeRefused(dead, row, identity_.fingerprint());
+    // It would make room for a copy of a row with the same identity.
+    if (was_refused && keeps_repeats_) continue;
+    RETURN_IF_ERROR(Add(identity_, row, number, all_optional || was_refused));
   }
   return absl::OkStatus();
 }

@@ -24,23 +24,26 @@ namespace millrace {
 // One thread at a time.
 class ExpectedEvents {
  public:
-  using ReadDead = std::function<absl::StatusOr<DeadRows>(const LedgerKey& object)>;
+  using ReadDead = std::function<absl::StatusOr<DeadRows>(const LedgerKey& object,
+                                                          const EventReader::Identify& identify)>;
 
   // Writes fingerprints to `spill` under their day, and names to `names`.
   // Adds problems of the objects to `warnings`.
-  ExpectedEvents(absl::Time now, const RecordRules& rules, EventReader::Identify identify,
+  ExpectedEvents(absl::Time now, const RecordRules& rules, const EventReader& reader,
                  ReadDead read_dead, FingerprintSpill& spill,
                  absl::flat_hash_set<std::string>& names, Warnings& warnings)
       : transform_(now, rules),
-        identify_(std::move(identify)),
+        identify_(reader.NewIdentify()),
+        keeps_repeats_(reader.keeps_repeats()),
         read_dead_(std::move(read_dead)),
         spill_(spill),
         names_(names),
         warnings_(warnings) {}
 
-  // `number` represents the object in fingerprints. Events of rejected rows are optional, because
-  // the destination may have accepted some of a row's events before it rejected another; so are all
-  // events of an object of other_mapping. Events that a replay delivered are expected as they were
+  // `number` represents the object in fingerprints. Events of rejected rows are not expected.
+  // Unless the destination keeps repeats they are optional, because it may have accepted some of a
+  // row's events before it rejected another. All events of an object of other_mapping are optional.
+  // Events that a replay delivered are expected as they were
   // sent. FailedPrecondition or NotFound if the object has changed since the listing, DataLoss if
   // it cannot be read; keeps what was read before.
   absl::Status Read(const ConfirmedObject& object, uint32_t number, std::stop_token stop);
@@ -53,13 +56,16 @@ class ExpectedEvents {
   uint64_t events_not_checked() const { return events_not_checked_; }
 
  private:
-  absl::Status TakeMapped(const RowSet& rejected, uint32_t number, bool all_optional);
+  absl::Status TakeMapped(DeadRows& dead, uint32_t number, bool all_optional);
+  // Takes this event of a rejected row out of those that were not delivered.
+  static bool TakeRefused(DeadRows& dead, uint64_t row, const Hash128& event);
   absl::Status TakeReplayed(const std::vector<DeadRows::Replayed>& replayed, uint32_t number,
                             bool all_optional);
   absl::Status Add(const EventIdentity& event, uint64_t row, uint32_t number, bool optional);
 
   MapTransform transform_;
   const EventReader::Identify identify_;
+  const bool keeps_repeats_;
   const ReadDead read_dead_;
   FingerprintSpill& spill_;
   absl::flat_hash_set<std::string>& names_;

@@ -1,10 +1,12 @@
 #include "reconcile/missing_rows.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "absl/synchronization/mutex.h"
 #include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -13,6 +15,7 @@
 #include "objects/map_transform.h"
 #include "objects/mapped_rows.h"
 #include "objects/object_source.h"
+#include "objects/row_set.h"
 #include "pipeline/retry_unavailable.h"
 #include "reconcile/wanted_events.h"
 
@@ -37,16 +40,41 @@ struct WantedRows : RowsPayload {
   std::vector<Fingerprint> wanted;              // by row
 };
 
+// The rows of the run's open objects of which not all events are sent. Thread-safe.
+class PartialRows {
+ public:
+  void Add(const LedgerKey& object, uint64_t row) {
+    absl::MutexLock lock(&mutex_);
+    rows_[object].Add(row);
+  }
+  bool Contains(const LedgerKey& object, uint64_t row) const {
+    absl::MutexLock lock(&mutex_);
+    const auto rows = rows_.find(object);
+    return rows != rows_.end() && rows->second.Contains(row);
+  }
+  void Drop(const LedgerKey& object) {
+    absl::MutexLock lock(&mutex_);
+    rows_.erase(object);
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::map<LedgerKey, RowSet> rows_ ABSL_GUARDED_BY(mutex_);
+};
+
 // The objects of `missing`, each up to its last missing row.
 class MissingRowsSource : public Source {
  public:
   MissingRowsSource(const std::vector<ConfirmedObject>& objects, FingerprintSpill& missing,
-                    std::string folder, Ledger& ledger, absl::Duration lease)
+                    std::string folder, Ledger& ledger, std::string owner, absl::Duration lease,
+                    PartialRows& partial)
       : objects_(objects),
         missing_(missing),
         next_(missing.counts().begin()),
         ledger_(ledger),
+        owner_(std::move(owner)),
         lease_(lease),
+        partial_(partial),
         wanted_(std::move(folder)) {}
 
   absl::StatusOr<std::unique_ptr<Chunk>> Next(std::stop_token stop) override {
@@ -74,6 +102,8 @@ class MissingRowsSource : public Source {
   }
 
   bool Ready() override { return true; }  // everything that it reads is known at the start
+  void Ack(const LedgerEntry& object) override { partial_.Drop(object.key); }
+  void Release(const LedgerEntry& object, Unfinished) override { partial_.Drop(object.key); }
 
  private:
   absl::Status Open(int64_t number, const std::stop_token& stop) {
@@ -89,7 +119,7 @@ class MissingRowsSource : public Source {
     imported.key = confirmed.key;
     imported_ = std::make_shared<const LedgerEntry>(std::move(imported));
     ASSIGN_OR_RETURN(Ledger::Claim claim,
-                     ledger_.ClaimObject({RepairKey(confirmed.key), "repair", 0, lease_}, stop));
+                     ledger_.ClaimObject({RepairKey(confirmed.key), owner_, 0, lease_}, stop));
     entry_ = std::make_shared<const LedgerEntry>(std::move(claim.entry));
     return absl::OkStatus();
   }
@@ -108,7 +138,9 @@ class MissingRowsSource : public Source {
   FingerprintSpill& missing_;
   std::map<int64_t, uint64_t>::const_iterator next_;
   Ledger& ledger_;
+  const std::string owner_;
   const absl::Duration lease_;
+  PartialRows& partial_;
   // Of the open object; entry_ is null between objects.
   std::shared_ptr<const LedgerEntry> entry_;
   std::shared_ptr<const LedgerEntry> imported_;
@@ -121,8 +153,12 @@ class MissingRowsSource : public Source {
 // Maps rows and keeps the wanted events; rows without one count as filtered.
 class MissingRowsTransform : public Transform {
  public:
-  MissingRowsTransform(absl::Time now, const RecordRules& rules, const EventReader& reader)
-      : map_(now, rules), identify_(reader.NewIdentify()), keeps_repeats_(reader.keeps_repeats()) {}
+  MissingRowsTransform(absl::Time now, const RecordRules& rules, const EventReader& reader,
+                       PartialRows& partial)
+      : map_(now, rules),
+        identify_(reader.NewIdentify()),
+        keeps_repeats_(reader.keeps_repeats()),
+        partial_(partial) {}
 
   void Begin(Chunk& chunk) override {
     auto& payload = static_cast<WantedRows&>(*chunk.payload);
@@ -131,6 +167,7 @@ class MissingRowsTransform : public Transform {
     last_wanted_row_ = UINT64_MAX;
     through_ = wanted_.empty();
     if (through_) return;
+    object_ = chunk.object;
     chunk.object.swap(payload.imported);
     map_.Begin(chunk);
     chunk.object.swap(payload.imported);
@@ -152,7 +189,12 @@ class MissingRowsTransform : public Transform {
     const Batch& batch = mapped_.batch;
     for (size_t i = 0; i < batch.rows(); ++i) {
       const uint64_t row = batch.source_rows[i];
-      if (!Take(row, batch.row(i))) continue;
+      const auto events = std::ranges::equal_range(wanted_, row, {}, &Fingerprint::row);
+      if (events.empty()) continue;
+      if (!Take(events, batch.row(i))) {
+        partial_.Add(object_->key, row);
+        continue;
+      }
       if (row != last_wanted_row_) --unwanted_rows_;
       last_wanted_row_ = row;
       out.bytes.Append(batch.row(i));
@@ -162,9 +204,8 @@ class MissingRowsTransform : public Transform {
 
   // Each missing event is taken once. It is not known whether an event that connects ids is there:
   // it is sent with the others of its row, unless it would then be there twice.
-  bool Take(uint64_t row, std::string_view record) {
-    const auto events = std::ranges::equal_range(wanted_, row, {}, &Fingerprint::row);
-    if (events.empty()) return false;
+  bool Take(std::ranges::subrange<std::vector<Fingerprint>::iterator> events,
+            std::string_view record) {
     if (IsIdentityRecord(record)) return !keeps_repeats_;
     if (!identify_(record, identity_).ok()) return false;
     const Hash128 id = identity_.fingerprint();
@@ -178,9 +219,11 @@ class MissingRowsTransform : public Transform {
   MapTransform map_;
   const EventReader::Identify identify_;
   const bool keeps_repeats_;
+  PartialRows& partial_;
   Transformed mapped_;
   EventIdentity identity_;
   // Of the chunk:
+  std::shared_ptr<const LedgerEntry> object_;
   std::vector<Fingerprint> wanted_;  // `optional` once it is taken
   uint64_t unwanted_rows_ = 0;
   uint64_t last_wanted_row_ = UINT64_MAX;
@@ -190,28 +233,30 @@ class MissingRowsTransform : public Transform {
 // For the objects of the import, whose earlier dead letters stay.
 class AddOnlyDeadLetterQueue : public DeadLetterQueue {
  public:
-  explicit AddOnlyDeadLetterQueue(DeadLetterQueue& kept) : kept_(kept) {}
+  AddOnlyDeadLetterQueue(DeadLetterQueue& kept, const PartialRows& partial)
+      : kept_(kept), partial_(partial) {}
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override {
-    return kept_.Add(ImportKey(object), rejections);
+    std::vector<Rejection> marked(rejections.begin(), rejections.end());
+    for (Rejection& one : marked) one.partial = partial_.Contains(object, one.source_row);
+    return kept_.Add(ImportKey(object), marked);
   }
   absl::Status Sync(const LedgerKey& object) override { return kept_.Sync(ImportKey(object)); }
   absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
 
  private:
   DeadLetterQueue& kept_;
+  const PartialRows& partial_;
 };
 
 }  // namespace
 
-absl::Status EndEarlierRepairs(const std::vector<ConfirmedObject>& objects,
-                               const FingerprintSpill& missing, ResendParts parts,
-                               const RetryPolicy& retry, std::stop_token stop) {
-  DeliveryCursor* const cursor = parts.destination.cursor(RecordType::kEvent);
-  if (cursor == nullptr) return absl::OkStatus();
-  Retrier retrier(retry, parts.clock);
+absl::Status EndOtherRepairs(const std::vector<ConfirmedObject>& objects,
+                             const FingerprintSpill& missing, RepairClaims& claims,
+                             const RetryPolicy& retry, Clock& clock, std::stop_token stop) {
+  Retrier retrier(retry, clock);
   for (const auto& [number, count] : missing.counts()) {
     const LedgerKey key = RepairKey(objects[static_cast<size_t>(number)].key);
-    RETURN_IF_ERROR(RetryUnavailable(retrier, stop, [&] { return cursor->Forget(key, stop); }));
+    RETURN_IF_ERROR(RetryUnavailable(retrier, stop, [&] { return claims.Take(key, stop); }));
   }
   return absl::OkStatus();
 }
@@ -221,19 +266,22 @@ absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& obje
                                         absl::Time now, RunOptions options, std::stop_token stop) {
   // The ledger rows of the objects stay unchanged: this run is not recorded.
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, OpenSqliteLedger(":memory:", parts.clock));
-  MissingRowsSource source(objects, missing, parts.folder, *ledger, options.lease);
-  AddOnlyDeadLetterQueue dead_letter(parts.dead_letter);
+  PartialRows partial;
+  MissingRowsSource source(objects, missing, parts.folder, *ledger,
+                           parts.claims == nullptr ? "repair" : parts.claims->owner(),
+                           options.lease, partial);
+  AddOnlyDeadLetterQueue dead_letter(parts.dead_letter, partial);
   parts.destination.AdaptOptions(options);
   return Run({.source = source,
               .make_transform =
-                  [&parts, now] {
+                  [&] {
                     return std::make_unique<MissingRowsTransform>(now, parts.destination.rules(),
-                                                                  parts.reader);
+                                                                  parts.reader, partial);
                   },
               .make_sink = [&parts] { return parts.destination.NewSink(RecordType::kEvent); },
               .ledger = *ledger,
               .dead_letter = dead_letter,
-              .cursor = parts.destination.cursor(RecordType::kEvent),
+              .cursor = parts.claims,
               .clock = parts.clock},
              options, std::move(stop));
 }

@@ -13,6 +13,7 @@
 #include "pipeline/run.h"
 #include "reconcile/confirmed_objects.h"
 #include "reconcile/fingerprint_spill.h"
+#include "reconcile/repair_claims.h"
 
 namespace millrace {
 
@@ -22,19 +23,20 @@ struct ResendParts {
   DeadLetterQueue& dead_letter;  // stores what is rejected now
   std::string folder;            // empty, for temporary files
   Clock& clock;
+  RepairClaims* claims = nullptr;  // of a destination with a cursor
 };
 
-// Of a destination with a cursor: ends earlier repairs of the objects that `missing` has, as
-// indexes of `objects`. What they have written can be read when this returns, and they write
-// nothing more: a process that was killed may still have a write in flight.
-absl::Status EndEarlierRepairs(const std::vector<ConfirmedObject>& objects,
-                               const FingerprintSpill& missing, ResendParts parts,
-                               const RetryPolicy& retry, std::stop_token stop);
+// Ends other repairs of the objects that `missing` has, as indexes of `objects`. What they have
+// written can be read when this returns, and they write nothing more.
+absl::Status EndOtherRepairs(const std::vector<ConfirmedObject>& objects,
+                             const FingerprintSpill& missing, RepairClaims& claims,
+                             const RetryPolicy& retry, Clock& clock, std::stop_token stop);
 
 // `missing` has indexes of `objects` as keys. Maps rows again, so that they keep their ids, and
 // sends their missing events with Run(). `accepted` in the counts of the report is the number of
 // rows sent again. A destination with a cursor records the rows under names of their own, apart
-// from those of the import, which has them as delivered.
+// from those of the import, which has them as delivered. A row that is refused and has other events
+// than the missing ones becomes a partial dead letter. `objects_lost`: other repairs have begun.
 absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& objects,
                                         FingerprintSpill& missing, ResendParts parts,
                                         absl::Time now, RunOptions options, std::stop_token stop);

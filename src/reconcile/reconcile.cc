@@ -70,8 +70,8 @@ class Reconciler {
   }
 
   absl::Status ReadObjects() {
-    ExpectedEvents events(parts_.clock.Now(), request_.destination->rules(),
-                          parts_.reader.NewIdentify(), parts_.read_dead, *ours_, names_, warnings_);
+    ExpectedEvents events(parts_.clock.Now(), request_.destination->rules(), parts_.reader,
+                          parts_.read_dead, *ours_, names_, warnings_);
     for (size_t i = 0; i < objects_.size(); ++i) {
       const ConfirmedObject& object = objects_[i];
       const absl::Status status = events.Read(object, static_cast<uint32_t>(i), stop_);
@@ -178,20 +178,29 @@ class Reconciler {
   absl::Status Repair() {
     const uint64_t missing = report_.counts.missing();
     ASSIGN_OR_RETURN(std::string folder, folder_->MakeFolder("wanted"));
+    std::optional<RepairClaims> claims;
+    DeliveryCursor* const cursor = request_.destination->cursor(RecordType::kEvent);
+    if (cursor != nullptr) claims.emplace(*cursor);
     const ResendParts parts = {.destination = *request_.destination,
                                .reader = parts_.reader,
                                .dead_letter = parts_.dead_letter,
                                .folder = std::move(folder),
-                               .clock = parts_.clock};
+                               .clock = parts_.clock,
+                               .claims = claims ? &*claims : nullptr};
     const RunOptions& options = request_.import.run;
-    if (parts.destination.cursor(RecordType::kEvent) != nullptr) {
-      RETURN_IF_ERROR(EndEarlierRepairs(objects_, *missing_, parts, options.retry, stop_));
+    if (claims) {
+      RETURN_IF_ERROR(
+          EndOtherRepairs(objects_, *missing_, *claims, options.retry, parts_.clock, stop_));
       RETURN_IF_ERROR(Compare());
     }
     ASSIGN_OR_RETURN(const RunReport run,
                      ResendMissing(objects_, *missing_, parts, parts_.clock.Now(), options, stop_));
     RETURN_IF_ERROR(Annotate(run.status, "sending missing rows again"));
     report_.repair_rejected = run.counts.rejected;
+    if (run.objects_lost > 0) {
+      return absl::AbortedError(
+          "another repair of the same objects has begun; run again when it has ended");
+    }
     Log(Severity::kInfo, "missing rows were sent again",
         {{"rows", run.counts.accepted}, {"rejected", run.counts.rejected}});
     RETURN_IF_ERROR(

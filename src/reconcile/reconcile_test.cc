@@ -96,7 +96,7 @@ class ReconcileTest : public testing::Test {
   }
 
   ReconcileReport Reconcile(std::stop_token stop = {}) {
-    const auto read_dead = [this](const LedgerKey& key) -> absl::StatusOr<DeadRows> {
+    const auto read_dead = [this](const LedgerKey& key, const auto&) -> absl::StatusOr<DeadRows> {
       DeadRows dead{.replayed = replayed_};
       for (const Rejection& one : dead_letter_.Durable(key)) dead.rejected.Add(one.source_row);
       return dead;

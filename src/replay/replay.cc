@@ -96,7 +96,8 @@ class DestinationReplay {
                  .field = std::move(field),
                  .message = std::move(message),
                  .payload_before = one.row,
-                 .payload_after = std::move(mapped)};
+                 .payload_after = std::move(mapped),
+                 .partial = one.record.rejection.partial};
   }
 
   void AdaptToOutput() {
@@ -142,11 +143,13 @@ class DestinationReplay {
   }
 
   // The rows as they were stored. If only the event was stored and the config has changed, reads
-  // the row again from its object; with the same config, mapping would give the same event.
+  // the row again from its object; with the same config, mapping would give the same event. None of
+  // a partial record.
   absl::Status FindRows() {
     std::map<LedgerKey, std::vector<Replaying*>> to_read;
     for (Replaying& one : records_) {
       const DeadLetterRecord& record = one.record;
+      if (record.rejection.partial) continue;  // the row has more events than may be sent
       if (!record.rejection.payload_before.empty() && record.payload_before_bytes == 0) {
         one.row = record.rejection.payload_before;
       } else if (!HasWholeEvent(record) || ConfigChanged(one)) {

@@ -245,12 +245,16 @@ TEST_F(ReplayTest, RecordsOfOtherProjectsAreSkipped) {
   EXPECT_THAT(project_.events(), SizeIs(2));
 }
 
+absl::Status Identify(std::string_view record, EventIdentity& identity) {
+  return mixpanel::IdentityReader().Read(record, identity);
+}
+
 TEST_F(ReplayTest, NotesSayWhatWasSentForReconcile) {
   Import();
   Configure(kLenient);
   Replay();
   const LedgerKey object = ledger_.Snapshot().begin()->first;
-  const absl::StatusOr<DeadRows> dead = ReadDeadRows(dead_letters_, object);
+  const absl::StatusOr<DeadRows> dead = ReadDeadRows(dead_letters_, object, Identify);
   ASSERT_TRUE(dead.ok()) << dead.status();
   EXPECT_TRUE(dead->rejected.Contains(1));
   EXPECT_FALSE(dead->rejected.Contains(2));
@@ -262,6 +266,42 @@ TEST_F(ReplayTest, NotesSayWhatWasSentForReconcile) {
   EventIdentity sent;
   ASSERT_TRUE(reader.Read(project_.events().back(), sent).ok());
   EXPECT_EQ(dead->replayed[0].events[0].key, sent.key);
+}
+
+// As a repair stores it that sent one of a row's events.
+TEST_F(ReplayTest, OfAPartialRecordOnlyTheStoredEventsAreSent) {
+  Import();
+  const LedgerKey object = ledger_.Snapshot().begin()->first;
+  const std::string stored =
+      R"({"event":"b","properties":{"time":1700000000000,"distinct_id":"u","$insert_id":"i"}})";
+  auto queue = OpenDiskDeadLetterQueue(dead_letters_);
+  ASSERT_TRUE(queue.ok()) << queue.status();
+  ASSERT_TRUE((*queue)
+                  ->Add(object, std::vector<Rejection>{{.source_row = 2,
+                                                        .code = "rejected_by_destination",
+                                                        .message = "no",
+                                                        .payload_after = stored,
+                                                        .partial = true}})
+                  .ok());
+  ASSERT_TRUE((*queue)->Sync(object).ok());
+  EventIdentity identity;
+  ASSERT_TRUE(Identify(stored, identity).ok());
+  absl::StatusOr<DeadRows> dead = ReadDeadRows(dead_letters_, object, Identify);
+  ASSERT_TRUE(dead.ok()) << dead.status();
+  EXPECT_TRUE(dead->rejected.Contains(2));
+  EXPECT_THAT(dead->partial, ElementsAre(testing::Pair(2u, ElementsAre(identity.fingerprint()))));
+
+  Configure(kLenient);  // with another config, other rows are mapped again
+  request_.filter.code = "rejected_by_destination";
+  const size_t before = project_.events().size();
+  EXPECT_EQ(Replay().counts.accepted, 1u);
+  ASSERT_THAT(project_.events(), SizeIs(before + 1));
+  EXPECT_EQ(project_.events().back(), stored);
+  dead = ReadDeadRows(dead_letters_, object, Identify);
+  ASSERT_TRUE(dead.ok()) << dead.status();
+  EXPECT_THAT(dead->partial, ElementsAre(testing::Pair(2u, IsEmpty())));
+  ASSERT_THAT(dead->replayed, SizeIs(1));
+  EXPECT_THAT(dead->replayed[0].events, IsEmpty());
 }
 
 TEST_F(ReplayTest, AStopLeavesTheRestWaiting) {

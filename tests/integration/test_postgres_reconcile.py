@@ -274,6 +274,81 @@ class RowsTest(PostgresReconcileTest):
                           "SELECT '', max(event_time), now() FROM events")
         self.assert_numbers(self.reconcile(to, file), success=True, found=1001, unexpected=0)
 
+    def test_a_rejected_name_that_the_database_cannot_hold(self):
+        self.server.query("DROP DATABASE IF EXISTS latin")
+        self.server.query("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        events = self.events(10)
+        events[3]["event"] = "\u30c6"
+        file = self.write_ndjson("events.ndjson", events)
+        to = self.server.uri_of("tester", "latin")
+        self.import_to(to, file, expect=1)
+        self.assert_numbers(self.reconcile(to, file), success=True, expected=9, rows_rejected=1)
+
+
+class DeadLettersTest(PostgresReconcileTest):
+    """Rows that the table refuses, in an import or in a repair, and their replays."""
+
+    THREE = "function transform(event) { return ['a', 'b', 'c'].map(name => " \
+            "({event: name, properties: {...event.properties}})); }"
+
+    def copy(self, where):
+        self.server.query(f"INSERT INTO events SELECT * FROM events WHERE {where} LIMIT 1")
+
+    def test_a_copy_of_a_replayed_row_is_a_duplicate(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.run_program("destinations", "create", to)
+        self.server.query("ALTER TABLE events ADD CONSTRAINT no CHECK (insert_id <> 'id-3')")
+        self.import_to(to, file, expect=1)
+        self.server.query("ALTER TABLE events DROP CONSTRAINT no")
+        self.run_json("dlq", "replay", "--to", to)
+        self.assert_numbers(self.reconcile(to, file), success=True, expected=10, rows_replayed=1)
+        self.copy("insert_id = 'id-3'")
+        self.assert_numbers(self.reconcile(to, file, expect=1), expected=10, found=10, duplicates=1)
+
+    def test_a_copy_of_a_row_is_a_duplicate_though_another_one_like_it_was_rejected(self):
+        events = self.events(2)
+        events.append(json.loads(json.dumps(events[0])))
+        events[2]["properties"]["x"] = "refused"
+        file = self.write_ndjson("events.ndjson", events)
+        to = self.to()
+        self.run_program("destinations", "create", to)
+        self.server.query("ALTER TABLE events ADD CHECK (properties->>'x' IS NULL)")
+        self.import_to(to, file, expect=1)
+        self.assert_numbers(self.reconcile(to, file), success=True, expected=2)
+        self.copy("insert_id = 'id-0'")
+        self.assert_numbers(self.reconcile(to, file, expect=1), expected=2, duplicates=1)
+
+    def test_of_a_row_that_a_repair_could_not_complete_the_other_events_stay_expected(self):
+        file = self.write_ndjson("in/events.ndjson", [{"t": START + i, "u": f"u{i}"} for i in range(10)])
+        entry = {"config_id": "rows", "source_prefix": str(self.folder / "in"), "mixpanel_event_name": "row",
+                 "transform": str(self.write("three.js", self.THREE)), "insert_id": "position",
+                 "field_mappings": [{"source_field": "t", "mixpanel_field": "time"},
+                                    {"source_field": "u", "mixpanel_field": "distinct_id"}]}
+        config = self.write_config(entry)
+        to = self.to()
+        self.import_to(to, file, "--config", config)
+        self.server.query("DELETE FROM events WHERE event = 'b' AND distinct_id = 'u3'; "
+                          "ALTER TABLE events ADD CONSTRAINT no CHECK (event <> 'b') NOT VALID")
+        report = self.reconcile(to, file, "--config", config, "--repair", expect=1)
+        self.assert_numbers(report, missing=1, repaired=0, repair_rejected=1)
+        self.assert_numbers(self.reconcile(to, file, "--config", config), success=True, expected=29)
+
+        self.server.query("DELETE FROM events WHERE distinct_id = 'u3'")
+        self.assert_numbers(self.reconcile(to, file, "--config", config, expect=1), expected=29, missing=2)
+        self.assert_numbers(self.reconcile(to, file, "--config", config, "--repair"), success=True, repaired=2)
+
+        # A replay sends the refused event only, even if the row would now become other events.
+        self.server.query("ALTER TABLE events DROP CONSTRAINT no")
+        other = self.THREE.replace("'a', 'b', 'c'", "'x', 'y', 'z'")
+        self.run_json("dlq", "replay", "--to", to, "--config",
+                      self.write_config(entry | {"transform": str(self.write("other.js", other))}))
+        config = self.write_config(entry)
+        self.assert_numbers(self.reconcile(to, file, "--config", config), success=True, expected=30)
+        self.assertEqual(self.count(), 30)
+        self.copy("event = 'b' AND distinct_id = 'u3'")
+        self.assert_numbers(self.reconcile(to, file, "--config", config, expect=1), expected=30, duplicates=1)
+
 
 class FailuresTest(PostgresReconcileTest):
     def loader(self, to, grants):
@@ -369,16 +444,40 @@ class FailuresTest(PostgresReconcileTest):
         _, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 3, err)
 
+    def hold_writes_after_the_first(self):
+        """Until the session that is returned ends."""
+        self.server.query("CREATE FUNCTION wait() RETURNS trigger AS $$ BEGIN IF EXISTS (SELECT 1 FROM events) THEN "
+                          "PERFORM pg_advisory_xact_lock_shared(1); END IF; RETURN NULL; END $$ LANGUAGE plpgsql; "
+                          "CREATE TRIGGER wait BEFORE INSERT ON events EXECUTE FUNCTION wait()")
+        return self.session("SELECT pg_advisory_lock(1)")
+
+    def test_of_two_repairs_at_the_same_time_the_later_one_writes(self):
+        file = self.write_ndjson("events.ndjson", self.events(60_000))
+        to = self.to()
+        self.import_to(to, file)
+        self.server.query("DELETE FROM events")
+        locker = self.hold_writes_after_the_first()
+        first = self.start("reconcile", file, "--to", to, "--json", "--repair")
+        self.await_true(first, "EXISTS (SELECT 1 FROM events)")
+        claimed = "SELECT writer FROM millrace_writers WHERE uri LIKE 'repair:%'"
+        writer = self.server.query(claimed)[0][0]
+        later = self.start("reconcile", file, "--to", to, "--json", "--repair")
+        self.await_true(later, f"EXISTS ({claimed} AND writer <> '{writer}')")
+        locker.terminate()
+        out, err = later.communicate(timeout=120)
+        self.assertEqual(later.returncode, 0, err)
+        self.assert_numbers(json.loads(out), success=True, found=60_000, duplicates=0)
+        _, err = first.communicate(timeout=120)
+        self.assertEqual(first.returncode, 3, err)
+        self.assertIn("another repair of the same objects", err)
+        self.assertEqual(self.count(), 60_000)
+
     def test_a_repair_that_is_killed_and_repeated_makes_no_duplicates(self):
         file = self.write_ndjson("events.ndjson", self.events(60_000))
         to = self.to()
         self.import_to(to, file)
         self.server.query("DELETE FROM events")
-        # Writes after the first wait.
-        self.server.query("CREATE FUNCTION wait() RETURNS trigger AS $$ BEGIN IF EXISTS (SELECT 1 FROM events) THEN "
-                          "PERFORM pg_advisory_xact_lock_shared(1); END IF; RETURN NULL; END $$ LANGUAGE plpgsql; "
-                          "CREATE TRIGGER wait BEFORE INSERT ON events EXECUTE FUNCTION wait()")
-        locker = self.session("SELECT pg_advisory_lock(1)")
+        locker = self.hold_writes_after_the_first()
         process = self.start("reconcile", file, "--to", to, "--json", "--repair")
         self.await_true(process, "EXISTS (SELECT 1 FROM events)")
         process.send_signal(signal.SIGKILL)
