@@ -41,6 +41,14 @@ class EventReader {
   virtual absl::Status Read(const EventQuery& query, const OnEvent& on_event,
                             std::stop_token stop) = 0;
 
+  // Asks the destination whether it keeps identities as they are written. FailedPrecondition, with
+  // the remedy: it changes some, so that an event that is written may not be found. Other errors as
+  // of Read().
+  virtual absl::Status CheckKeepsIdentities(std::stop_token stop) {
+    (void)stop;
+    return absl::OkStatus();
+  }
+
   // Whether an event that is written twice is there twice. Then a source row that is rejected must
   // have no event there. Otherwise the destination counts events with the same identity once.
   virtual bool keeps_repeats() const = 0;

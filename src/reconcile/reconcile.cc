@@ -8,9 +8,12 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "base/log.h"
+#include "base/pluralize.h"
+#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/temp_folder.h"
+#include "pipeline/retry_unavailable.h"
 #include "reconcile/missing_rows.h"
 
 namespace millrace {
@@ -176,6 +179,10 @@ class Reconciler {
   }
 
   absl::Status Repair() {
+    const RunOptions& options = request_.import.run;
+    Retrier retrier(options.retry, parts_.clock);
+    RETURN_IF_ERROR(RetryUnavailable(retrier, stop_,
+                                     [&] { return parts_.reader.CheckKeepsIdentities(stop_); }));
     const uint64_t missing = report_.counts.missing();
     ASSIGN_OR_RETURN(std::string folder, folder_->MakeFolder("wanted"));
     std::optional<RepairClaims> claims;
@@ -187,12 +194,12 @@ class Reconciler {
                                .folder = std::move(folder),
                                .clock = parts_.clock,
                                .claims = claims ? &*claims : nullptr};
-    const RunOptions& options = request_.import.run;
     if (claims) {
       RETURN_IF_ERROR(
           EndOtherRepairs(objects_, *missing_, *claims, options.retry, parts_.clock, stop_));
       RETURN_IF_ERROR(Compare());
     }
+    const MatchCounts before = report_.counts;
     ASSIGN_OR_RETURN(const RunReport run,
                      ResendMissing(objects_, *missing_, parts, parts_.clock.Now(), options, stop_));
     RETURN_IF_ERROR(Annotate(run.status, "sending missing rows again"));
@@ -206,7 +213,20 @@ class Reconciler {
     RETURN_IF_ERROR(
         CompareFor(run.counts.accepted > 0 ? request_.wait_after_repair : absl::ZeroDuration()));
     report_.repaired = missing - std::min(missing, report_.counts.missing());
-    return absl::OkStatus();
+    return CheckUnchanged(before, run.counts.accepted);
+  }
+
+  // The same rows would be written again by the next repair.
+  absl::Status CheckUnchanged(const MatchCounts& before, uint64_t sent) const {
+    const MatchCounts& after = report_.counts;
+    const bool were_changed = sent > 0 && report_.keeps_repeats && after.found <= before.found &&
+                              after.unexpected >= before.unexpected + sent;
+    if (!were_changed) return absl::OkStatus();
+    return absl::FailedPreconditionError(StrCat(
+        "the destination changes the name, distinct_id, time or $insert_id of events: ",
+        Pluralize(sent, "row"),
+        " were sent again, and only other events were found. Remove what changes them, such ",
+        "as a trigger, and delete the unexpected events, before another repair"));
   }
 
   absl::Status ListMissing() {

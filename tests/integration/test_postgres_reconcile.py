@@ -389,6 +389,40 @@ class FailuresTest(PostgresReconcileTest):
         self.run_program("destinations", "create", to)
         self.assert_numbers(self.reconcile(to, file, "--repair"), success=True, repaired=10)
 
+    def test_a_column_that_changes_values_is_not_repaired(self):
+        ids = ["6F9619FF-8B86-D011-B42D-00C04FC964FF", "7F9619FF-8B86-D011-B42D-00C04FC964FF"]
+        file = self.write_ndjson("events.ndjson", [
+            {"event": "Buy", "properties": {"time": START + 123, "distinct_id": "u", "$insert_id": one}} for one in ids])
+        to = self.to()
+        self.import_to(to, file)
+        for column, change, back in (("insert_id", "uuid USING insert_id::uuid", "text USING upper(insert_id::text)"),
+                                     ("event_time", "timestamptz(0)", "timestamptz")):
+            with self.subTest(column):
+                self.server.query(f"ALTER TABLE events ALTER {column} TYPE {change}")
+                self.assert_numbers(self.reconcile(to, file, expect=1), missing=2, unexpected=2)
+                self.assertIn(f"the column {column} of public.events", self.fails(to, file, "--repair"))
+                self.assertEqual(self.count(), 2)
+                self.server.query(f"ALTER TABLE events ALTER {column} TYPE {back}")
+
+    def test_an_import_refuses_times_that_are_rounded_to_seconds(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.run_program("destinations", "create", to)
+        self.server.query("ALTER TABLE events ALTER event_time TYPE timestamptz(2)")
+        code, _, err = self.run_program("import", file, "--to", to)
+        self.assertNotIn(code, (0, 1), err)
+        self.assertIn("event_time", err)
+        self.assertEqual(self.count(), 0)
+
+    def test_a_repair_whose_rows_are_changed_says_so(self):
+        file = self.write_ndjson("events.ndjson", self.events(10))
+        to = self.to()
+        self.import_to(to, file)
+        self.server.query("DELETE FROM events; CREATE FUNCTION change() RETURNS trigger AS $$ BEGIN "
+                          "NEW.insert_id = upper(NEW.insert_id); RETURN NEW; END $$ LANGUAGE plpgsql; "
+                          "CREATE TRIGGER change BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION change()")
+        self.assertIn("Remove what changes them", self.fails(to, file, "--repair"))
+
     def test_a_statement_timeout_names_the_parameter_that_lifts_it(self):
         file = self.write_ndjson("events.ndjson", self.events(10))
         to = self.to()

@@ -116,6 +116,17 @@ std::string HasName(const std::string& event, const absl::flat_hash_set<std::str
   return list.empty() ? "false" : StrCat(event, " IN (", list, ")");
 }
 
+// A column of an identity whose type changes values: uuid writes them in lower case, and a time of
+// less than six digits is rounded, maybe to the next millisecond.
+std::string ChangingColumnSql(const TableName& table) {
+  return StrCat(
+      "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = "
+      "to_regclass(",
+      QuoteText(table.Quoted()),
+      ") AND ((attname IN ('event', 'distinct_id', 'insert_id') AND atttypid = 'uuid'::regtype) OR "
+      "(attname = 'event_time' AND atttypmod BETWEEN 0 AND 5)) ORDER BY attnum LIMIT 1");
+}
+
 std::optional<int64_t> ParseMillis(std::string_view text, Form form) {
   if (form == Form::kFlat) {
     absl::Time time;
@@ -189,6 +200,19 @@ class PostgresEventReader final : public EventReader {
         std::move(stop));
     connection_.Rollback();
     return ExplainRead(read, connection_.error(), table_);
+  }
+
+  absl::Status CheckKeepsIdentities(std::stop_token stop) override {
+    if (form_ != Form::kTable) return absl::OkStatus();
+    const absl::StatusOr<Rows> rows = connection_.Query(ChangingColumnSql(table_), std::move(stop));
+    if (!rows.ok()) return ExplainRead(rows.status(), connection_.error(), table_);
+    if (rows->size() == 0) return absl::OkStatus();
+    const std::string column(rows->Text(0, 0));
+    return absl::FailedPreconditionError(
+        StrCat("the column ", column, " of ", table_.Text(), " has the type ", rows->Text(0, 1),
+               ", which changes values, so rows could be written again and again: ALTER TABLE ",
+               table_.Quoted(), " ALTER COLUMN ", QuoteName(column), " TYPE ",
+               column == "event_time" ? "timestamptz" : "text"));
   }
 
   bool keeps_repeats() const override { return true; }

@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<TableProblem>> FindProblems(Connection& connection,
           StrCat(
               "SELECT attname, format_type(atttypid, NULL), attnotnull AND NOT atthasdef AND "
               "attidentity = '', relkind, attgenerated <> '', row_security_active(c.oid), EXISTS "
-              "(SELECT 1 FROM pg_trigger WHERE tgrelid = c.oid AND tgtype & 64 <> 0) "
+              "(SELECT 1 FROM pg_trigger WHERE tgrelid = c.oid AND tgtype & 64 <> 0), atttypmod "
               "FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attrelid = "
               "to_regclass(",
               QuoteText(table.Quoted()), ") AND attnum > 0 AND NOT attisdropped"),
@@ -117,6 +117,14 @@ absl::StatusOr<std::vector<TableProblem>> FindProblems(Connection& connection,
           {StrCat("the column ", column.name, " of the table ", table.Text(), " has the type ",
                   type, " and should have the type ", SqlType(column.type)),
            "change its type, or name another table"});
+    }
+    // The time of the insert is not the source's.
+    const std::string_view digits = rows.Text(actual->second, 7);
+    const bool is_coarse = digits == "0" || digits == "1" || digits == "2";
+    if (column.type == ColumnType::kTime && column.name != "insert_time" && is_coarse) {
+      problems.push_back({StrCat("the column ", column.name, " of the table ", table.Text(),
+                                 " rounds times to less than milliseconds"),
+                          StrCat(alter, " ALTER COLUMN ", QuoteName(column.name), " TYPE ", type)});
     }
     if (rows.True(actual->second, 4)) {
       problems.push_back({StrCat("the column ", column.name, " of the table ", table.Text(),
