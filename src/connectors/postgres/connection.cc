@@ -59,7 +59,7 @@ bool Poll(int fd, int events, short& ready, absl::Duration max) {
   return result >= 0 || errno == EINTR;
 }
 
-// Ends the statement of a connection. PQcancel() connects anew and blocks, for minutes if the
+// Ends the statement of a connection. PQcancel() opens another one and blocks, for minutes if the
 // network is gone: then its thread continues without the caller.
 void CancelStatement(PGconn* connection) {
   const std::shared_ptr<PGcancel> request(PQgetCancel(connection), &PQfreeCancel);
