@@ -67,6 +67,11 @@ absl::Status MakeFolders(const std::string& folder, mode_t mode, std::vector<std
   return SyncFolder(FolderOf(folder));
 }
 
+// Undoes MakeFolders, as far as the folders are still empty.
+void RemoveFolders(const std::vector<std::string>& made) {
+  for (auto folder = made.rbegin(); folder != made.rend(); ++folder) ::rmdir(folder->c_str());
+}
+
 class PosixAppendFile : public AppendFile {
  public:
   PosixAppendFile(std::string path, FileDescriptor file)
@@ -98,7 +103,7 @@ class PosixNewFile : public NewFile {
   ~PosixNewFile() override {
     if (committed_) return;
     if (file_.valid()) ::unlink(beside_.c_str());
-    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());
+    RemoveFolders(made_);
   }
 
   absl::Status Open(FileAudience audience) {
@@ -129,13 +134,68 @@ class PosixNewFile : public NewFile {
     return SyncFolder(FolderOf(path_));
   }
 
+  // Like Commit, but AlreadyExists if there is a file of its name. Called once, last.
+  absl::Status CommitIfAbsent() {
+    if (::fsync(file_.get()) != 0) return WriteError(errno, path_);
+    if (::link(beside_.c_str(), path_.c_str()) != 0) return LinkError(errno);
+    ::unlink(beside_.c_str());
+    committed_ = true;
+    return SyncFolder(FolderOf(path_));
+  }
+
  private:
+  absl::Status LinkError(int error) const {
+    if (error == EPERM || error == EOPNOTSUPP) {
+      return absl::FailedPreconditionError(
+          StrCat("creating ", path_, ": its file system has no hard links"));
+    }
+    if (error != EEXIST) return ErrnoStatus(error, StrCat("creating ", path_));
+    // The process that created it may have ended before it synced the folder.
+    RETURN_IF_ERROR(SyncFolder(FolderOf(path_)));
+    return absl::AlreadyExistsError(StrCat(path_, " exists already"));
+  }
+
   const std::string path_;
   std::string beside_;
   FileDescriptor file_;
   std::vector<std::string> made_;  // folders
   bool committed_ = false;
 };
+
+absl::Status SyncFile(const std::string& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return ErrnoStatus(errno, StrCat("syncing ", path));
+  return absl::OkStatus();
+}
+
+// Makes the names in the folders of `from` and `to` durable.
+absl::Status SyncFoldersOf(const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(SyncFolder(FolderOf(to)));
+  return FolderOf(from) == FolderOf(to) ? absl::OkStatus() : SyncFolder(FolderOf(from));
+}
+
+// Ok if `from` is a file that rename(2) can move to `to`.
+absl::Status CheckMovable(const std::string& from, const std::string& to) {
+  struct stat source;
+  struct stat target;
+  if (::lstat(from.c_str(), &source) != 0) {
+    const absl::Status missing = ErrnoStatus(errno, StrCat("finding ", from));
+    if (!absl::IsNotFound(missing)) return missing;
+    // The process that moved it may have ended before it synced the folders.
+    const absl::Status synced = SyncFoldersOf(from, to);
+    return synced.ok() || absl::IsNotFound(synced) ? missing : synced;
+  }
+  if (!S_ISREG(source.st_mode)) {
+    return absl::InvalidArgumentError(StrCat(from, " is not a regular file"));
+  }
+  // rename(2) would do nothing.
+  if (from != to && source.st_nlink > 1 && ::lstat(to.c_str(), &target) == 0 &&
+      source.st_dev == target.st_dev && source.st_ino == target.st_ino) {
+    return absl::FailedPreconditionError(
+        StrCat(from, " and ", to, " are links to one file; remove one of them"));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -160,6 +220,31 @@ absl::Status ReplaceFile(const std::string& path, std::string_view content) {
   ASSIGN_OR_RETURN(const std::unique_ptr<NewFile> file, CreateNewFile(path, FileAudience::kOwner));
   RETURN_IF_ERROR(file->Append(content));
   return file->Commit();
+}
+
+absl::Status CreateFileIfAbsent(const std::string& path, std::string_view content,
+                                FileAudience audience) {
+  PosixNewFile file(path);
+  RETURN_IF_ERROR(file.Open(audience));
+  RETURN_IF_ERROR(file.Append(content));
+  return file.CommitIfAbsent();
+}
+
+absl::Status MoveFile(const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(CheckMovable(from, to));
+  RETURN_IF_ERROR(SyncFile(from));
+  std::vector<std::string> made;
+  absl::Status status = MakeFolders(FolderOf(to), 0777, made);
+  if (status.ok() && ::rename(from.c_str(), to.c_str()) != 0) {
+    const std::string moving = StrCat("moving ", from, " to ", to);
+    status =
+        errno == EXDEV
+            ? absl::InvalidArgumentError(StrCat(moving, ": they are on different file systems"))
+            : ErrnoStatus(errno, moving);
+  }
+  if (status.ok()) return SyncFoldersOf(from, to);
+  RemoveFolders(made);
+  return status;
 }
 
 absl::Status RemoveFile(const std::string& path) {

@@ -43,6 +43,18 @@ absl::StatusOr<std::unique_ptr<NewFile>> CreateNewFile(const std::string& path,
 // Replaces `path` by `content`, readable only by the owner. All or nothing.
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
 
+// Creates the file `path` with this content, and missing folders, if there is none. AlreadyExists:
+// there is one; it is durable too if this function made it. FailedPrecondition: the file system has
+// no hard links, which this needs.
+absl::Status CreateFileIfAbsent(const std::string& path, std::string_view content,
+                                FileAudience audience);
+
+// Ok once the regular file `from`, with its content, has the name `to`, and has replaced any file
+// of that name; durable. Creates missing folders. NotFound: there is no `from`; if an earlier call
+// moved it, that is durable. InvalidArgument: `from` is not a regular file, or `to` is on another
+// file system. FailedPrecondition: both are hard links to one file.
+absl::Status MoveFile(const std::string& from, const std::string& to);
+
 // Ok once there is no file `path`; durable.
 absl::Status RemoveFile(const std::string& path);
 

@@ -108,6 +108,84 @@ TEST_F(DurableFileTest, ReplacesAFileWhole) {
   EXPECT_EQ(std::distance(fs::directory_iterator(Path("c")), fs::directory_iterator()), 1);
 }
 
+TEST_F(DurableFileTest, MovesAFileAndMakesTheFoldersOfItsNewName) {
+  ASSERT_TRUE(ReplaceFile(Path("a/from"), "content").ok());
+  const absl::Status moved = MoveFile(Path("a/from"), Path("b/.hidden/to"));
+  ASSERT_TRUE(moved.ok()) << moved;
+  EXPECT_EQ(*ReadWholeFile(Path("b/.hidden/to")), "content");
+  EXPECT_TRUE(fs::is_empty(Path("a")));
+  EXPECT_TRUE(absl::IsNotFound(MoveFile(Path("a/from"), Path("b/.hidden/to"))));
+  EXPECT_EQ(*ReadWholeFile(Path("b/.hidden/to")), "content");
+}
+
+TEST_F(DurableFileTest, AMoveThatFailsLeavesWhatWasThere) {
+  ASSERT_TRUE(ReplaceFile(Path("file"), "content").ok());
+  EXPECT_TRUE(absl::IsNotFound(MoveFile(Path("missing"), Path("new/folder/file"))));
+  EXPECT_TRUE(absl::IsInvalidArgument(MoveFile(Path("file"), Path("file/below"))));
+  fs::create_directory(Path("folder"));
+  EXPECT_FALSE(MoveFile(Path("file"), Path("folder")).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(MoveFile(Path("folder"), Path("other"))));
+  fs::create_symlink("file", Path("link"));
+  EXPECT_TRUE(absl::IsInvalidArgument(MoveFile(Path("link"), Path("other"))));
+  const absl::Status too_long = MoveFile(Path("file"), Path("new/" + std::string(300, 'x')));
+  EXPECT_TRUE(absl::IsInvalidArgument(too_long)) << too_long;
+  EXPECT_THAT(std::string(too_long.message()), HasSubstr(Path("file")));
+  EXPECT_EQ(*ReadWholeFile(Path("file")), "content");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
+}
+
+TEST_F(DurableFileTest, AMoveBetweenTwoLinksToOneFileIsRefused) {
+  ASSERT_TRUE(ReplaceFile(Path("file"), "content").ok());
+  fs::create_hard_link(Path("file"), Path("same"));
+  const absl::Status moved = MoveFile(Path("file"), Path("same"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(moved)) << moved;
+  EXPECT_TRUE(MoveFile(Path("file"), Path("file")).ok());
+  EXPECT_TRUE(MoveFile(Path("file"), Path("other")).ok());
+  EXPECT_EQ(*ReadWholeFile(Path("same")), "content");
+  EXPECT_EQ(*ReadWholeFile(Path("other")), "content");
+}
+
+TEST_F(DurableFileTest, AMoveToAnotherFileSystemIsRefused) {
+  struct stat here;
+  struct stat there;
+  if (::stat(folder_.c_str(), &here) != 0 || ::stat("/dev/shm", &there) != 0 ||
+      here.st_dev == there.st_dev || ::access("/dev/shm", W_OK) != 0) {
+    GTEST_SKIP() << "/dev/shm is not another file system that can be written";
+  }
+  ASSERT_TRUE(ReplaceFile(Path("file"), "content").ok());
+  const std::string to = "/dev/shm" + folder_;
+  const absl::Status moved = MoveFile(Path("file"), to + "/file");
+  EXPECT_TRUE(absl::IsInvalidArgument(moved)) << moved;
+  EXPECT_THAT(std::string(moved.message()), HasSubstr("different file systems"));
+  EXPECT_EQ(*ReadWholeFile(Path("file")), "content");
+  EXPECT_FALSE(fs::exists(to));
+}
+
+TEST_F(DurableFileTest, CreatesAFileOnlyIfThereIsNone) {
+  const std::string path = Path("made/for/it/file");
+  const absl::Status created = CreateFileIfAbsent(path, "first", FileAudience::kEveryone);
+  ASSERT_TRUE(created.ok()) << created;
+  const absl::Status again = CreateFileIfAbsent(path, "second", FileAudience::kEveryone);
+  EXPECT_TRUE(absl::IsAlreadyExists(again)) << again;
+  EXPECT_THAT(std::string(again.message()), HasSubstr(path));
+  EXPECT_EQ(*ReadWholeFile(path), "first");
+  EXPECT_EQ(std::distance(fs::directory_iterator(Path("made/for/it")), {}), 1);
+  struct stat stat;
+  ASSERT_EQ(::stat(path.c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_nlink, 1);
+  fs::create_symlink("nowhere", Path("dangling"));
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(CreateFileIfAbsent(Path("dangling"), "x", FileAudience::kEveryone)));
+}
+
+TEST_F(DurableFileTest, AFullDiskLeavesNoNewFile) {
+  const FileSizeLimit limit(1000);
+  const absl::Status status =
+      CreateFileIfAbsent(Path("new/file"), std::string(2000, 'x'), FileAudience::kOwner);
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
 TEST_F(DurableFileTest, AFullDiskNamesThePathAndLeavesTheOldFile) {
   const std::string path = Path("state.json");
   ASSERT_TRUE(ReplaceFile(path, "old").ok());

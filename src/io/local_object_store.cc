@@ -217,6 +217,17 @@ class LocalObjectStore : public ObjectStore {
     return RemoveFile(path);
   }
 
+  absl::Status Move(std::string_view from, std::string_view to) override {
+    ASSIGN_OR_RETURN(const std::string from_path, FilePathOf(from));
+    ASSIGN_OR_RETURN(const std::string to_path, FilePathOf(to));
+    return MoveFile(from_path, to_path);
+  }
+
+  absl::Status CreateIfAbsent(std::string_view uri, std::string_view content) override {
+    ASSIGN_OR_RETURN(const std::string path, FilePathOf(uri));
+    return CreateFileIfAbsent(path, content, FileAudience::kEveryone);
+  }
+
  private:
   // The path of `uri`; InvalidArgument if it is a folder.
   static absl::StatusOr<std::string> FilePathOf(std::string_view uri) {

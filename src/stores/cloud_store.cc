@@ -116,6 +116,16 @@ class CloudStore : public ObjectStore {
     return Annotate(service_->Remove(parsed.bucket, parsed.key, stop_), StrCat("removing ", uri));
   }
 
+  absl::Status Move(std::string_view from, std::string_view to) override {
+    return absl::UnimplementedError(
+        StrCat("moving ", from, " to ", to, ": only local files can be moved yet"));
+  }
+
+  absl::Status CreateIfAbsent(std::string_view uri, std::string_view) override {
+    return absl::UnimplementedError(
+        StrCat("creating ", uri, " if it is absent: only local files can be created so yet"));
+  }
+
  private:
   // A name that exists comes first: the object, the folder; then the glob.
   absl::Status ListUri(const CloudUri& uri, Listing& listing) const {

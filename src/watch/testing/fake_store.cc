@@ -75,6 +75,22 @@ class FakeBucket::Store : public ObjectStore {
     bucket_.Remove(std::string(uri));
     return absl::OkStatus();
   }
+  absl::Status Move(std::string_view from, std::string_view to) override {
+    absl::MutexLock lock(&bucket_.mutex_);
+    auto moved = bucket_.objects_.extract(std::string(from));
+    if (moved.empty()) return absl::NotFoundError(StrCat("no ", from));
+    moved.mapped().generation = ++bucket_.generation_;
+    bucket_.objects_[std::string(to)] = std::move(moved.mapped());
+    return absl::OkStatus();
+  }
+  absl::Status CreateIfAbsent(std::string_view uri, std::string_view content) override {
+    absl::MutexLock lock(&bucket_.mutex_);
+    const bool created =
+        bucket_.objects_
+            .try_emplace(std::string(uri), Object{std::string(content), ++bucket_.generation_, {}})
+            .second;
+    return created ? absl::OkStatus() : absl::AlreadyExistsError(StrCat(uri, " exists already"));
+  }
 
  private:
   FakeBucket& bucket_;
