@@ -100,13 +100,14 @@ class ObjectStore {
   virtual absl::Status Remove(std::string_view uri) = 0;
 
   // Ok once `to` has the content of `from` and there is no `from`; durable. It replaces an object
-  // of that name; others see the old one or the new one, never a part. Nothing else may write
-  // `from` meanwhile. Local folders of `to` are created as needed, that of `from` stays. A move to
-  // the same name changes nothing. NotFound: there is no `from`. InvalidArgument: a name is that of
-  // a folder or a local symbolic link, or the names are in two buckets or file systems.
-  // After any other error `from`, or `to`, or both exist with the content. Calling it again is
-  // harmless: it is NotFound if an earlier call did everything and only its result was lost, so the
-  // caller then checks `to` by Find(); it is durable too.
+  // of that name; others see the old one or the new one, never a part (on Azure an empty one while
+  // a copy is pending, which is rare). Nothing else may write `from` meanwhile. Local folders of
+  // `to` are created as needed, that of `from` stays. A move to the same name changes nothing.
+  // NotFound: there is no `from`. InvalidArgument: a name is that of a folder or a local symbolic
+  // link, or the names are in two buckets or file systems. After any other error `from`, or `to`,
+  // or both exist with the content. Calling it again is harmless: it is NotFound if an earlier call
+  // did everything and only its result was lost, so the caller then checks `to` by Find(); it is
+  // durable too.
   virtual absl::Status Move(std::string_view from, std::string_view to) = 0;
 
   // Creates the object with this content if no object has that name; durable. If several callers

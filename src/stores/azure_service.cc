@@ -1,5 +1,6 @@
 #include "stores/azure_service.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace millrace {
 namespace {
 
 constexpr char kVersion[] = "2021-12-02";
+constexpr absl::Duration kMaxCopyTime = absl::Hours(1);
 
 class AzureService : public CloudService, private CloudProtocol {
  public:
@@ -84,15 +86,23 @@ class AzureService : public CloudService, private CloudProtocol {
 
   absl::Status Put(const std::string& bucket, const std::string& key, std::string_view bytes,
                    std::stop_token stop) override {
-    return requester_
-        .Send(HttpRequest{.method = "PUT",
-                          .url = BlobUrl(bucket, key),
-                          .headers = {{"x-ms-blob-type", "BlockBlob"}},
-                          .body = bytes,
-                          .timeout = absl::ZeroDuration()},
-              std::move(stop))
-        .status();
+    return requester_.Send(PutRequest(bucket, key, bytes), std::move(stop)).status();
   }
+
+  absl::Status PutIfAbsent(const std::string& bucket, const std::string& key,
+                           std::string_view bytes, std::stop_token stop) override {
+    const auto write = [&] {
+      HttpRequest request = PutRequest(bucket, key, bytes);
+      request.headers.emplace_back("If-None-Match", "*");
+      return request;
+    };
+    return requester_.SendIfAbsent(write, std::move(stop));
+  }
+
+  // Within an account the response usually reports the copy as complete. If it is pending, the new
+  // blob exists but is empty until then.
+  absl::Status Copy(const std::string& bucket, const ListedKey& from, const std::string& to,
+                    std::stop_token stop) override;
 
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
                                                       const std::string& key,
@@ -142,6 +152,18 @@ class AzureService : public CloudService, private CloudProtocol {
     return StrCat("https://", account, domain);
   }
 
+  static HttpRequest PutRequest(const std::string& bucket, const std::string& key,
+                                std::string_view bytes) {
+    return {.method = "PUT",
+            .url = BlobUrl(bucket, key),
+            .headers = {{"x-ms-blob-type", "BlockBlob"}},
+            .body = bytes,
+            .timeout = absl::ZeroDuration()};
+  }
+
+  absl::StatusOr<HttpResponse> AwaitCopy(const std::string& url, HttpResponse response,
+                                         std::stop_token stop);
+
   // CloudProtocol:
   absl::Status Authorize(HttpRequest& request, std::stop_token stop) override {
     request.headers.emplace_back("x-ms-version", kVersion);
@@ -170,6 +192,16 @@ Refusal AzureService::ClassifyError(const HttpRequest& request, const HttpRespon
                               ? "there is no such container: check its name and the account"
                               : "no such blob",
                           error)};
+    case 409:
+      if (error.code == "BlobAlreadyExists") {
+        return {CloudStatus(absl::StatusCode::kAlreadyExists, "it exists already", error)};
+      }
+      // Of an earlier try; it may end soon.
+      if (error.code == "PendingCopyOperation") {
+        return {CloudStatus(absl::StatusCode::kUnavailable, "", error),
+                Refusal::RetryAdvice::kWait};
+      }
+      return CommonRefusal(error);
     default:
       return CommonRefusal(error);
   }
@@ -199,6 +231,56 @@ Refusal AzureService::Denied(const HttpRequest& request, const HttpResponse& res
                       "access denied: reading takes the role Storage Blob Data Reader (or a SAS "
                       "with read and list), writing Storage Blob Data Contributor",
                       error)};
+}
+
+absl::Status AzureService::Copy(const std::string& bucket, const ListedKey& from,
+                                const std::string& to, std::stop_token stop) {
+  // A SAS is valid only for the address to which it is added.
+  const std::string& sas = options_.credentials.sas;
+  const std::string url = BlobUrl(bucket, to);
+  const HttpRequest request{.method = "PUT",
+                            .url = url,
+                            .headers = {{"x-ms-copy-source", StrCat(BlobUrl(bucket, from.key),
+                                                                    sas.empty() ? "" : "?", sas)},
+                                        {"x-ms-source-if-match", QuotedEtag(from.version)}}};
+  ASSIGN_OR_RETURN(HttpResponse started, requester_.Send(request, stop));
+  ASSIGN_OR_RETURN(const HttpResponse ended, AwaitCopy(url, std::move(started), stop));
+  const std::string_view status = ended.header("x-ms-copy-status");
+  if (status == "success") return absl::OkStatus();
+  if (status == "failed" || status == "aborted") {
+    // The empty blob that a failed copy leaves must not be mistaken for the object.
+    requester_.SendOnce({.method = "DELETE",
+                         .url = url,
+                         .headers = {{"If-Match", std::string(ended.header("etag"))}}},
+                        stop);
+  }
+  return absl::UnavailableError(StrCat("the server reports the copy as '", status, "' ",
+                                       ended.header("x-ms-copy-status-description")));
+}
+
+// The response that says how the copy to `url` ended, which began with `response`.
+absl::StatusOr<HttpResponse> AzureService::AwaitCopy(const std::string& url, HttpResponse response,
+                                                     std::stop_token stop) {
+  Clock& clock = *options_.service.clock;
+  const absl::Duration begun = clock.Elapsed();
+  const std::string id(response.header("x-ms-copy-id"));
+  absl::Duration wait = absl::Milliseconds(100);
+  while (response.header("x-ms-copy-status") == "pending") {
+    if (clock.Elapsed() - begun > kMaxCopyTime) {
+      return absl::UnavailableError(
+          StrCat("the copy was not complete after ", absl::FormatDuration(kMaxCopyTime)));
+    }
+    if (!clock.SleepFor(wait, stop)) return StopRequested();
+    wait = std::min(2 * wait, absl::Seconds(10));
+    absl::StatusOr<HttpResponse> head =
+        requester_.Send(HttpRequest{.method = "HEAD", .url = url}, stop);
+    if (absl::IsNotFound(head.status()) || (head.ok() && head->header("x-ms-copy-id") != id)) {
+      return absl::AbortedError("another writer replaced or removed the copy");
+    }
+    RETURN_IF_ERROR(head.status());
+    response = *std::move(head);
+  }
+  return response;
 }
 
 // Blocks that a block list turns into a blob; without one they are deleted after a week.

@@ -85,6 +85,16 @@ class CloudService {
   virtual absl::Status Put(const std::string& bucket, const std::string& key,
                            std::string_view bytes, std::stop_token stop) = 0;
 
+  // Writes a whole object if there is none of that name, at once. AlreadyExists: there is one; it
+  // may be from a try of this call whose response was lost.
+  virtual absl::Status PutIfAbsent(const std::string& bucket, const std::string& key,
+                                   std::string_view bytes, std::stop_token stop) = 0;
+
+  // Copies that version of `from` within the bucket to the key `to`, which is another one. Like
+  // Put, it replaces an object of that name. Errors as in Check.
+  virtual absl::Status Copy(const std::string& bucket, const ListedKey& from, const std::string& to,
+                            std::stop_token stop) = 0;
+
   // Every part except the last is a multiple of kPartUnit bytes.
   static constexpr size_t kPartUnit = 8 << 20;
   virtual absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,

@@ -117,13 +117,19 @@ class CloudStore : public ObjectStore {
   }
 
   absl::Status Move(std::string_view from, std::string_view to) override {
-    return absl::UnimplementedError(
-        StrCat("moving ", from, " to ", to, ": only local files can be moved yet"));
+    ASSIGN_OR_RETURN(const CloudUri source, ParseObject(from));
+    ASSIGN_OR_RETURN(const CloudUri target, ParseObject(to));
+    const std::string moving = StrCat("moving ", from, " to ", to);
+    if (source.bucket != target.bucket) {
+      return absl::InvalidArgumentError(StrCat(moving, ": they are in different buckets"));
+    }
+    return Annotate(MoveKey(source, target.key), moving);
   }
 
-  absl::Status CreateIfAbsent(std::string_view uri, std::string_view) override {
-    return absl::UnimplementedError(
-        StrCat("creating ", uri, " if it is absent: only local files can be created so yet"));
+  absl::Status CreateIfAbsent(std::string_view uri, std::string_view content) override {
+    ASSIGN_OR_RETURN(const CloudUri parsed, ParseObject(uri));
+    return Annotate(service_->PutIfAbsent(parsed.bucket, parsed.key, content, stop_),
+                    StrCat("creating ", uri));
   }
 
  private:
@@ -141,6 +147,13 @@ class CloudStore : public ObjectStore {
     if (listing.found()) return absl::OkStatus();
     if (empty) return listing.Visit(*empty);
     return HasWildcard(uri.key) ? listing.All(KeyFilter(uri.key)) : absl::OkStatus();
+  }
+
+  absl::Status MoveKey(const CloudUri& from, const std::string& to) const {
+    ASSIGN_OR_RETURN(const ListedKey found, FindKey(from));
+    if (from.key == to) return absl::OkStatus();
+    RETURN_IF_ERROR(service_->Copy(from.bucket, found, to, stop_));
+    return Annotate(service_->Remove(from.bucket, from.key, stop_), "removing it after the copy");
   }
 
   // NotFound if there is none.

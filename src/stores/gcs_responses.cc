@@ -59,6 +59,20 @@ absl::StatusOr<ListPage> ParseGcsListing(std::string_view json) {
   return page;
 }
 
+absl::StatusOr<GcsRewrite> ParseGcsRewrite(std::string_view json) {
+  const Json answer = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  GcsRewrite rewrite;
+  if (answer.is_object()) {
+    const auto done = answer.find("done");
+    rewrite.done = done != answer.end() && done->is_boolean() && done->get<bool>();
+    rewrite.token = Text(answer, "rewriteToken");
+  }
+  if (!rewrite.done && rewrite.token.empty()) {
+    return absl::UnavailableError("the state of the copy is not a valid GCS response");
+  }
+  return rewrite;
+}
+
 CloudError ParseGcsError(const HttpResponse& response) {
   CloudError error{.http_status = response.status};
   const Json answer = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);

@@ -84,14 +84,32 @@ class GcsService : public CloudService, private CloudProtocol {
 
   absl::Status Put(const std::string& bucket, const std::string& key, std::string_view bytes,
                    std::stop_token stop) override {
-    const HttpRequest request{
-        .method = "POST",
-        .url =
-            StrCat(UploadUrl(bucket), "?uploadType=media&fields=generation&name=", UrlEncode(key)),
-        .headers = {{"Content-Type", "application/octet-stream"}},
-        .body = bytes,
-        .timeout = absl::ZeroDuration()};
-    return requester_.Send(request, std::move(stop)).status();
+    return requester_.Send(InsertRequest(bucket, key, bytes), std::move(stop)).status();
+  }
+
+  absl::Status PutIfAbsent(const std::string& bucket, const std::string& key,
+                           std::string_view bytes, std::stop_token stop) override {
+    const auto write = [&] {
+      HttpRequest request = InsertRequest(bucket, key, bytes);
+      request.url += "&ifGenerationMatch=0";
+      return request;
+    };
+    return requester_.SendIfAbsent(write, std::move(stop));
+  }
+
+  // Large objects take several calls, each of which continues the copy of the one before.
+  absl::Status Copy(const std::string& bucket, const ListedKey& from, const std::string& to,
+                    std::stop_token stop) override {
+    const std::string url = StrCat(
+        ObjectUrl(bucket, from.key), "/rewriteTo/b/", UrlEncode(bucket), "/o/", UrlEncode(to),
+        "?prettyPrint=false&fields=done,rewriteToken&ifSourceGenerationMatch=", from.version);
+    HttpRequest request{.method = "POST", .url = url};
+    for (;;) {
+      ASSIGN_OR_RETURN(const HttpResponse response, requester_.Send(request, stop));
+      ASSIGN_OR_RETURN(const GcsRewrite rewrite, ParseGcsRewrite(response.body));
+      if (rewrite.done) return absl::OkStatus();
+      request.url = StrCat(url, "&rewriteToken=", UrlEncode(rewrite.token));
+    }
   }
 
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
@@ -118,6 +136,16 @@ class GcsService : public CloudService, private CloudProtocol {
   }
   std::string UploadUrl(const std::string& bucket) const {
     return StrCat(options_.endpoint, "/upload/storage/v1/b/", UrlEncode(bucket), "/o");
+  }
+
+  HttpRequest InsertRequest(const std::string& bucket, const std::string& key,
+                            std::string_view bytes) const {
+    return {.method = "POST",
+            .url = StrCat(UploadUrl(bucket),
+                          "?uploadType=media&fields=generation&name=", UrlEncode(key)),
+            .headers = {{"Content-Type", "application/octet-stream"}},
+            .body = bytes,
+            .timeout = absl::ZeroDuration()};
   }
 
   // CloudProtocol:

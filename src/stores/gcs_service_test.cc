@@ -249,6 +249,100 @@ TEST_F(GcsServiceTest, ARefusedTokenOfAMachineWithAWrongClockNamesHowFarItIsOff)
   EXPECT_THAT(std::string(ListStatus().message()), Not(HasSubstr("clock")));
 }
 
+TEST_F(GcsServiceTest, MovesByRewritesOfTheGenerationAndADelete) {
+  std::vector<std::string> sent;
+  cloud_.answer = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    sent.push_back(request.method + " " + request.url);
+    EXPECT_TRUE(request.body.empty());
+    switch (sent.size()) {
+      case 1:
+        return HttpResponse{.status = 200,
+                            .body = R"({"name": "d/a b", "size": "9", "generation": "7"})"};
+      case 2:
+        return HttpResponse{.status = 200, .body = R"({"done": false, "rewriteToken": "t/1"})"};
+      case 3:  // its response is lost
+        return absl::UnavailableError("the connection was closed");
+      case 4:
+        return HttpResponse{.status = 200, .body = R"({"done": true})"};
+      case 5:  // it did its work
+        return HttpResponse{.status = 503};
+      default:
+        return HttpResponse{.status = 404, .body = "No such object: b/d/a b"};
+    }
+  };
+  const absl::Status moved = Store()->Move("gs://b/d/a b", "gs://b/e/\xc3\xa9?");
+  EXPECT_TRUE(moved.ok()) << moved;
+  const std::string source = "http://gcs.test/storage/v1/b/b/o/d%2Fa%20b";
+  const std::string rewrite =
+      "POST " + source +
+      "/rewriteTo/b/b/o/e%2F%C3%A9%3F?prettyPrint=false&fields=done,rewriteToken"
+      "&ifSourceGenerationMatch=7";
+  EXPECT_THAT(sent, testing::ElementsAre(
+                        "GET " + source + "?prettyPrint=false&fields=name,generation,size", rewrite,
+                        rewrite + "&rewriteToken=t%2F1", rewrite + "&rewriteToken=t%2F1",
+                        "DELETE " + source, "DELETE " + source));
+}
+
+TEST_F(GcsServiceTest, AMoveThatFailsKeepsTheSource) {
+  int status = 403;
+  std::string body = Error(403, "forbidden", "x@y may not write");
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.method == "POST") return {.status = status, .body = body};
+    EXPECT_EQ(request.method, "GET");
+    return {.status = 200, .body = R"({"name": "a", "size": "9", "generation": "7"})"};
+  };
+  absl::Status moved = Store()->Move("gs://b/a", "gs://b/c");
+  EXPECT_TRUE(absl::IsPermissionDenied(moved)) << moved;
+  EXPECT_THAT(std::string(moved.message()),
+              testing::AllOf(HasSubstr("moving gs://b/a to gs://b/c"), HasSubstr("x@y may not")));
+  status = 412;
+  moved = Store()->Move("gs://b/a", "gs://b/c");
+  EXPECT_TRUE(absl::IsFailedPrecondition(moved)) << moved;
+  status = 200;
+  body = R"({"done": false})";
+  moved = Store()->Move("gs://b/a", "gs://b/c");
+  EXPECT_TRUE(absl::IsUnavailable(moved)) << moved;
+  const size_t sent = cloud_.requests().size();
+  EXPECT_TRUE(absl::IsInvalidArgument(Store()->Move("gs://b/a", "gs://other/a")));
+  EXPECT_EQ(cloud_.requests().size(), sent);
+}
+
+TEST_F(GcsServiceTest, AMoveThatMayNotRemoveTheSourceSaysThatItWasCopied) {
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.method == "POST") return {.status = 200, .body = R"({"done": true})"};
+    if (request.method == "DELETE") return {.status = 403, .body = "no"};
+    return {.status = 200, .body = R"({"name": "a", "size": "9", "generation": "7"})"};
+  };
+  const absl::Status moved = Store()->Move("gs://b/a", "gs://b/c");
+  EXPECT_TRUE(absl::IsPermissionDenied(moved)) << moved;
+  EXPECT_THAT(std::string(moved.message()), HasSubstr("removing it after the copy"));
+}
+
+TEST_F(GcsServiceTest, AnObjectThatALostTryCreatedExistsAlready) {
+  int tries = 0;
+  cloud_.answer = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    EXPECT_EQ(request.url,
+              "http://gcs.test/upload/storage/v1/b/b/o?uploadType=media&fields=generation"
+              "&name=d%2Fa&ifGenerationMatch=0");
+    EXPECT_EQ(request.body, "content");
+    if (++tries == 1) return absl::UnavailableError("the connection was closed");
+    return HttpResponse{.status = 412, .body = Error(412, "conditionNotMet", "At least one")};
+  };
+  const absl::Status created = Store()->CreateIfAbsent("gs://b/d/a", "content");
+  EXPECT_TRUE(absl::IsAlreadyExists(created)) << created;
+  EXPECT_EQ(created.message(), "creating gs://b/d/a: it exists already");
+  EXPECT_EQ(tries, 2);
+
+  for (const auto& [status, code] :
+       std::vector<std::pair<int, absl::StatusCode>>{{200, absl::StatusCode::kOk},
+                                                     {401, absl::StatusCode::kUnauthenticated},
+                                                     {403, absl::StatusCode::kPermissionDenied},
+                                                     {404, absl::StatusCode::kNotFound}}) {
+    cloud_.answer = [&](const HttpRequest&) { return HttpResponse{.status = status}; };
+    EXPECT_EQ(Store()->CreateIfAbsent("gs://b/d/a", "content").code(), code);
+  }
+}
+
 TEST_F(GcsServiceTest, BucketsMustBeNamed) {
   absl::Status status;
   List("gs://*/a", &status);

@@ -67,13 +67,17 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
     if (response.ok()) {
       if (response->status / 100 == 2 ||
           (call.accepts != nullptr && call.accepts(response->status))) {
-        tries.Succeeded();
-        return response;
+        if (call.check != nullptr) why = call.check(*response);
+        if (why.ok()) {
+          tries.Succeeded();
+          return response;
+        }
+      } else {
+        Refusal refusal = dialect_.ClassifyError(request, *response);
+        why = std::move(refusal.status);
+        if (refusal.cure == Refusal::RetryAdvice::kNow && cures++ < kMaxCures) continue;
+        if (refusal.cure != Refusal::RetryAdvice::kWait) return why;
       }
-      Refusal refusal = dialect_.ClassifyError(request, *response);
-      why = std::move(refusal.status);
-      if (refusal.cure == Refusal::RetryAdvice::kNow && cures++ < kMaxCures) continue;
-      if (refusal.cure != Refusal::RetryAdvice::kWait) return why;
       retry_after = response->RetryAfter(clock_.Now());
     } else if (!absl::IsUnavailable(why)) {
       return why;
@@ -85,6 +89,13 @@ absl::StatusOr<HttpResponse> Requester::Send(const Call& call, std::stop_token s
 
 absl::StatusOr<HttpResponse> Requester::Send(const HttpRequest& request, std::stop_token stop) {
   return Send(Call{.write = [&request] { return request; }}, std::move(stop));
+}
+
+absl::Status Requester::SendIfAbsent(std::function<HttpRequest()> write, std::stop_token stop) {
+  const Call call{.write = std::move(write), .accepts = [](int status) { return status == 412; }};
+  ASSIGN_OR_RETURN(const HttpResponse response, Send(call, std::move(stop)));
+  if (response.status == 412) return absl::AlreadyExistsError("it exists already");
+  return absl::OkStatus();
 }
 
 void Requester::SendOnce(HttpRequest request, std::stop_token stop) {

@@ -55,6 +55,9 @@ class Requester {
     std::function<HttpRequest()> write;
     // Responses other than 2xx that count as success; null: none.
     std::function<bool(int http_status)> accepts;
+    // Called for a response that counts as success; a status that is not ok makes it a failure that
+    // is retried, since some servers report errors with status 200. Null: all is well.
+    std::function<absl::Status(const HttpResponse&)> check;
     // Whether tries since its last call made progress: waits then start again from the shortest.
     // Null: never.
     std::function<bool()> moved;
@@ -65,6 +68,10 @@ class Requester {
   absl::StatusOr<HttpResponse> Send(const Call& call, std::stop_token stop);
   // For a request that is the same at each try.
   absl::StatusOr<HttpResponse> Send(const HttpRequest& request, std::stop_token stop);
+
+  // Sends a request that creates an object if there is none. AlreadyExists: HTTP 412. An earlier
+  // try may have created it without its response arriving.
+  absl::Status SendIfAbsent(std::function<HttpRequest()> write, std::stop_token stop);
 
   // One try, if more are not worthwhile; the response is ignored.
   void SendOnce(HttpRequest request, std::stop_token stop);

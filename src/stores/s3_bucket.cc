@@ -92,11 +92,18 @@ Refusal S3Bucket::ClassifyError(const HttpRequest& request, const HttpResponse& 
     case 403:
       return Denied(request, response, error);
     case 404:
+      if (error.code == "NoSuchUpload") {
+        return {
+            CloudStatus(absl::StatusCode::kAborted, "the upload does not exist any more", error)};
+      }
       return {CloudStatus(absl::StatusCode::kNotFound,
                           error.code == "NoSuchBucket"
                               ? StrCat("there is no bucket ", name_, ": check its name")
                               : "no such object",
                           error)};
+    case 501:
+      return {CloudStatus(absl::StatusCode::kUnimplemented,
+                          "the server does not support this request", error)};
     default:
       if (error.code == "ExpiredToken") return Denied(request, response, error);
       return CommonRefusal(error);

@@ -58,6 +58,20 @@ bool IsS3ErrorBody(std::string_view xml) {
   return ParseXml(xml, document) && document.child("Error");
 }
 
+absl::StatusOr<std::string> ParseS3Copy(const HttpResponse& response) {
+  pugi::xml_document document;
+  if (ParseXml(response.body, document)) {
+    for (const char* name : {"CopyObjectResult", "CopyPartResult"}) {
+      const std::string_view etag = BareEtag(document.child(name).child_value("ETag"));
+      if (!etag.empty()) return std::string(etag);
+    }
+    if (document.child("Error")) {
+      return CloudStatus(absl::StatusCode::kUnavailable, "the copy failed", ParseS3Error(response));
+    }
+  }
+  return absl::UnavailableError("the response to the copy is not a valid S3 response");
+}
+
 std::string S3PartList(const std::vector<std::string>& etags) {
   std::string xml = "<CompleteMultipartUpload>";
   for (size_t i = 0; i < etags.size(); ++i) {

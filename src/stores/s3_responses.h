@@ -29,6 +29,10 @@ std::string ParseS3UploadId(std::string_view xml);
 // CompleteMultipartUpload may respond 200 with an error in the body: true if this is one.
 bool IsS3ErrorBody(std::string_view xml);
 
+// The ETag that CopyObject or UploadPartCopy returns, without quotes. Unavailable if the response
+// is damaged, or is an error although its status is 200.
+absl::StatusOr<std::string> ParseS3Copy(const HttpResponse& response);
+
 // The body of CompleteMultipartUpload for parts 1, 2, ... with these ETags.
 std::string S3PartList(const std::vector<std::string>& etags);
 

@@ -1,5 +1,6 @@
 #include "stores/s3_service.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,11 @@
 
 namespace millrace {
 namespace {
+
+// CopyObject copies at most this many bytes; larger objects are copied in parts.
+constexpr uint64_t kMaxCopyBytes = uint64_t{5} << 30;
+constexpr uint64_t kCopyPartBytes = uint64_t{1} << 30;
+constexpr uint64_t kMaxParts = 10'000;
 
 // '/', then U+10FFFF: after every key of a folder.
 std::string JustBefore(std::string start) {
@@ -88,6 +94,25 @@ class S3Service : public CloudService {
     return Send(bucket, key, write, std::move(stop)).status();
   }
 
+  absl::Status PutIfAbsent(const std::string& bucket, const std::string& key,
+                           std::string_view bytes, std::stop_token stop) override {
+    Bucket& in = Get(bucket);
+    const auto write = [&] {
+      return HttpRequest{.method = "PUT",
+                         .url = in.dialect.Url(key),
+                         .headers = {{"If-None-Match", "*"}},
+                         .body = bytes,
+                         .timeout = absl::ZeroDuration()};
+    };
+    return in.requester.SendIfAbsent(write, std::move(stop));
+  }
+
+  absl::Status Copy(const std::string& bucket, const ListedKey& from, const std::string& to,
+                    std::stop_token stop) override {
+    if (from.size > kMaxCopyBytes) return CopyInParts(bucket, from, to, std::move(stop));
+    return SendCopy(bucket, from, to, {}, std::move(stop)).status();
+  }
+
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
                                                       const std::string& key,
                                                       std::stop_token stop) override;
@@ -130,6 +155,44 @@ class S3Service : public CloudService {
     return in.requester.Send({.write = make}, std::move(stop));
   }
 
+  // One part of a copy: the rest of the url, and the bytes of the source.
+  struct CopyPart {
+    std::string tail;
+    std::string range;
+  };
+
+  // Returns the ETag of the new object or part; `part` is empty for the whole object.
+  absl::StatusOr<std::string> SendCopy(const std::string& bucket, const ListedKey& from,
+                                       const std::string& to, const CopyPart& part,
+                                       std::stop_token stop) {
+    Bucket& in = Get(bucket);
+    const Requester::Call call{
+        .write =
+            [&] {
+              HttpRequest request{
+                  .method = "PUT",
+                  .url = in.dialect.Url(to) + part.tail,
+                  .headers = {{"x-amz-copy-source", StrCat("/", bucket, "/", EncodeKey(from.key))},
+                              {"x-amz-copy-source-if-match", QuotedEtag(from.version)}},
+                  // Some servers send nothing until the copy is complete.
+                  .timeout = absl::Minutes(10),
+                  .stall_timeout = absl::ZeroDuration()};
+              if (!part.range.empty()) {
+                request.headers.emplace_back("x-amz-copy-source-range", part.range);
+              }
+              return request;
+            },
+        .check = [](const HttpResponse& response) { return ParseS3Copy(response).status(); }};
+    ASSIGN_OR_RETURN(const HttpResponse response, in.requester.Send(call, std::move(stop)));
+    return ParseS3Copy(response);
+  }
+
+  absl::Status CopyInParts(const std::string& bucket, const ListedKey& from, const std::string& to,
+                           std::stop_token stop);
+  absl::StatusOr<std::unique_ptr<MultipartUpload>> StartMultipart(const std::string& bucket,
+                                                                  const std::string& key,
+                                                                  std::stop_token stop);
+
   const S3Options options_;
   ClientPool clients_;
   Retrier retrier_;
@@ -148,7 +211,7 @@ class S3Service::MultipartUpload : public Upload {
         stop_(std::move(stop)) {}
 
   absl::Status AddPart(std::string_view bytes) override {
-    const std::string tail = StrCat("?partNumber=", etags_.size() + 1, "&uploadId=", id_);
+    const std::string tail = NextPartTail();
     const auto write = [&](HttpRequest& request) {
       request.method = "PUT";
       request.url += tail;
@@ -164,20 +227,20 @@ class S3Service::MultipartUpload : public Upload {
 
   absl::Status Complete(std::string_view bytes) override {
     RETURN_IF_ERROR(AddPart(bytes));
-    const std::string body = S3PartList(etags_);
-    const auto write = [&](HttpRequest& request) {
-      request.method = "POST";
-      request.url += StrCat("?uploadId=", id_);
-      request.headers = {{"Content-Type", "application/xml"}};
-      request.body = body;
-      request.timeout = absl::Minutes(10);  // the server assembles the parts meanwhile
-    };
-    const absl::StatusOr<HttpResponse> response = service_.Send(bucket_, key_, write, stop_);
-    if (absl::IsNotFound(response.status())) return CheckCompleted(response.status());
-    RETURN_IF_ERROR(response.status());
-    if (!IsS3ErrorBody(response->body)) return absl::OkStatus();
-    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not assembled",
-                       ParseS3Error(*response));
+    return CompleteParts();
+  }
+
+  // Copies the whole object, which the server reads itself, and completes the upload.
+  absl::Status CopyAll(const ListedKey& from) {
+    const uint64_t part_size = std::max(kCopyPartBytes, from.size / kMaxParts + 1);
+    while (size_ < from.size) {
+      const uint64_t size = std::min(part_size, from.size - size_);
+      const CopyPart part{.tail = NextPartTail(), .range = RangeHeader(size_, size)};
+      ASSIGN_OR_RETURN(std::string etag, service_.SendCopy(bucket_, from, key_, part, stop_));
+      etags_.push_back(std::move(etag));
+      size_ += size;
+    }
+    return CompleteParts();
   }
 
   void Abandon() override {
@@ -187,6 +250,29 @@ class S3Service::MultipartUpload : public Upload {
   }
 
  private:
+  std::string NextPartTail() const {
+    return StrCat("?partNumber=", etags_.size() + 1, "&uploadId=", id_);
+  }
+
+  absl::Status CompleteParts() {
+    const std::string body = S3PartList(etags_);
+    const auto write = [&](HttpRequest& request) {
+      request.method = "POST";
+      request.url += StrCat("?uploadId=", id_);
+      request.headers = {{"Content-Type", "application/xml"}};
+      request.body = body;
+      request.timeout = absl::Minutes(10);  // the server assembles the parts meanwhile
+    };
+    const absl::StatusOr<HttpResponse> response = service_.Send(bucket_, key_, write, stop_);
+    if (absl::IsNotFound(response.status()) || absl::IsAborted(response.status())) {
+      return CheckCompleted(response.status());
+    }
+    RETURN_IF_ERROR(response.status());
+    if (!IsS3ErrorBody(response->body)) return absl::OkStatus();
+    return CloudStatus(absl::StatusCode::kUnavailable, "the parts were not assembled",
+                       ParseS3Error(*response));
+  }
+
   // An upload that is no longer known may have been completed by a try whose response was lost.
   absl::Status CheckCompleted(const absl::Status& why) {
     const absl::StatusOr<ListedKey> found = service_.Stat(bucket_, key_, stop_);
@@ -205,9 +291,8 @@ class S3Service::MultipartUpload : public Upload {
   uint64_t size_ = 0;
 };
 
-absl::StatusOr<std::unique_ptr<Upload>> S3Service::StartUpload(const std::string& bucket,
-                                                               const std::string& key,
-                                                               std::stop_token stop) {
+absl::StatusOr<std::unique_ptr<S3Service::MultipartUpload>> S3Service::StartMultipart(
+    const std::string& bucket, const std::string& key, std::stop_token stop) {
   const auto write = [](HttpRequest& request) {
     request.method = "POST";
     request.url += "?uploads=";
@@ -216,6 +301,21 @@ absl::StatusOr<std::unique_ptr<Upload>> S3Service::StartUpload(const std::string
   std::string id = ParseS3UploadId(response.body);
   if (id.empty()) return absl::InternalError("the server did not start a multipart upload");
   return std::make_unique<MultipartUpload>(*this, bucket, key, std::move(id), std::move(stop));
+}
+
+absl::StatusOr<std::unique_ptr<Upload>> S3Service::StartUpload(const std::string& bucket,
+                                                               const std::string& key,
+                                                               std::stop_token stop) {
+  return StartMultipart(bucket, key, std::move(stop));
+}
+
+absl::Status S3Service::CopyInParts(const std::string& bucket, const ListedKey& from,
+                                    const std::string& to, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MultipartUpload> upload,
+                   StartMultipart(bucket, to, std::move(stop)));
+  const absl::Status copied = upload->CopyAll(from);
+  if (!copied.ok()) upload->Abandon();
+  return copied;
 }
 
 }  // namespace

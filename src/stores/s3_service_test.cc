@@ -241,6 +241,134 @@ TEST_F(S3ServiceTest, AnUploadThatIsNotPutTogetherIsAnErrorAndIsAborted) {
   EXPECT_THAT(cloud_.requests().back().url, HasSubstr("?uploadId=u%2F1"));
 }
 
+constexpr char kCopied[] =
+    "<?xml version=\"1.0\"?>\n \n<CopyObjectResult><ETag>&quot;c1&quot;</ETag></CopyObjectResult>";
+
+HttpResponse Head(uint64_t size) {
+  return {.status = 200, .headers = {{"etag", "\"e1\""}, {"content-length", std::to_string(size)}}};
+}
+
+TEST_F(S3ServiceTest, MovesByACopyOfTheVersionAndADelete) {
+  std::vector<std::string> sent;
+  cloud_.answer = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    sent.push_back(request.method + " " + request.url);
+    if (request.method == "HEAD") return Head(5'368'709'120);
+    if (request.method == "DELETE") return HttpResponse{.status = 204};
+    EXPECT_EQ(FakeCloud::HeaderOf(request, "x-amz-copy-source"), "/b/d/a%20b%2B%C3%A9%3Fv%3D1");
+    EXPECT_EQ(FakeCloud::HeaderOf(request, "x-amz-copy-source-if-match"), "\"e1\"");
+    EXPECT_THAT(FakeCloud::HeaderOf(request, "Authorization"),
+                HasSubstr(";x-amz-copy-source;x-amz-copy-source-if-match;"));
+    switch (sent.size()) {
+      case 2:
+        return Refusal(200, "SlowDown");
+      case 3:
+        return HttpResponse{.status = 200, .body = "<?xml version=\"1.0\"?>\n  "};
+      case 4:
+        return absl::UnavailableError("the connection was closed");
+      default:
+        return HttpResponse{.status = 200, .body = kCopied};
+    }
+  };
+  const absl::Status moved = Store()->Move("s3://b/d/a b+\xc3\xa9?v=1", "s3://b/e/x y");
+  EXPECT_TRUE(moved.ok()) << moved;
+  const std::string source = " https://b.s3.us-east-1.amazonaws.com/d/a%20b%2B%C3%A9%3Fv%3D1";
+  const std::string copy = "PUT https://b.s3.us-east-1.amazonaws.com/e/x%20y";
+  EXPECT_THAT(sent,
+              testing::ElementsAre("HEAD" + source, copy, copy, copy, copy, "DELETE" + source));
+}
+
+TEST_F(S3ServiceTest, ACopyThatFailsKeepsTheSource) {
+  HttpResponse response = Refusal(200, "InternalError");
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    EXPECT_NE(request.method, "DELETE");
+    return request.method == "HEAD" ? Head(5) : response;
+  };
+  absl::Status moved = Store()->Move("s3://b/a", "s3://b/c");
+  EXPECT_TRUE(absl::IsUnavailable(moved)) << moved;
+  EXPECT_THAT(std::string(moved.message()),
+              testing::AllOf(HasSubstr("moving s3://b/a to s3://b/c"), HasSubstr("InternalError")));
+  for (const auto& [refusal, code] : std::vector<std::pair<HttpResponse, absl::StatusCode>>{
+           {Refusal(403, "AccessDenied"), absl::StatusCode::kPermissionDenied},
+           {Refusal(403, "InvalidAccessKeyId"), absl::StatusCode::kUnauthenticated},
+           {Refusal(404, "NoSuchBucket"), absl::StatusCode::kNotFound},
+           {Refusal(412, "PreconditionFailed"), absl::StatusCode::kFailedPrecondition}}) {
+    response = refusal;
+    moved = Store()->Move("s3://b/a", "s3://b/c");
+    EXPECT_EQ(moved.code(), code) << moved;
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(Store()->Move("s3://b/a", "s3://other/a")));
+}
+
+TEST_F(S3ServiceTest, ObjectsOverTheLimitOfOneCopyAreCopiedInParts) {
+  const std::string part = "<CopyPartResult><ETag>\"p\"</ETag></CopyPartResult>";
+  std::vector<std::string> ranges;
+  std::string list;
+  int completes = 200;
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.method == "HEAD") return Head(5'368'709'121);
+    if (request.url.ends_with("/c?uploads=")) {
+      return {.status = 200,
+              .body =
+                  "<InitiateMultipartUploadResult><UploadId>u/1</UploadId>"
+                  "</InitiateMultipartUploadResult>"};
+    }
+    if (request.method == "PUT") {
+      ranges.push_back(FakeCloud::HeaderOf(request, "x-amz-copy-source-range"));
+      EXPECT_EQ(FakeCloud::HeaderOf(request, "x-amz-copy-source"), "/b/a");
+      EXPECT_EQ(FakeCloud::HeaderOf(request, "x-amz-copy-source-if-match"), "\"e1\"");
+      EXPECT_THAT(request.url, testing::EndsWith("/c?partNumber=" + std::to_string(ranges.size()) +
+                                                 "&uploadId=u%2F1"));
+      return {.status = 200, .body = part};
+    }
+    if (request.method == "POST") {
+      list = request.body;
+      return completes == 200 ? HttpResponse{.status = 200} : Refusal(completes, "NoSuchUpload");
+    }
+    return {.status = 204};
+  };
+  absl::Status moved = Store()->Move("s3://b/a", "s3://b/c");
+  EXPECT_TRUE(moved.ok()) << moved;
+  EXPECT_THAT(ranges,
+              testing::ElementsAre("bytes=0-1073741823", "bytes=1073741824-2147483647",
+                                   "bytes=2147483648-3221225471", "bytes=3221225472-4294967295",
+                                   "bytes=4294967296-5368709119", "bytes=5368709120-5368709120"));
+  EXPECT_THAT(list, HasSubstr("<PartNumber>6</PartNumber>"));
+  EXPECT_THAT(cloud_.requests().back().url, testing::EndsWith("amazonaws.com/a"));
+  EXPECT_EQ(cloud_.requests().back().method, "DELETE");
+
+  // An upload that another process has aborted does not mean that there is no source.
+  ranges.clear();
+  completes = 404;
+  moved = Store()->Move("s3://b/a", "s3://b/c");
+  EXPECT_TRUE(absl::IsAborted(moved)) << moved;
+  EXPECT_THAT(cloud_.requests().back().url, testing::EndsWith("/c?uploadId=u%2F1"));
+}
+
+TEST_F(S3ServiceTest, AnObjectThatALostTryCreatedExistsAlready) {
+  int tries = 0;
+  cloud_.answer = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    EXPECT_EQ(request.method, "PUT");
+    EXPECT_EQ(FakeCloud::HeaderOf(request, "If-None-Match"), "*");
+    EXPECT_EQ(request.body, "content");
+    if (++tries == 1) return absl::UnavailableError("the connection was closed");
+    if (tries == 2) return Refusal(409, "ConditionalRequestConflict");
+    return Refusal(412, "PreconditionFailed");
+  };
+  const absl::Status created = Store()->CreateIfAbsent("s3://b/a", "content");
+  EXPECT_TRUE(absl::IsAlreadyExists(created)) << created;
+  EXPECT_EQ(created.message(), "creating s3://b/a: it exists already");
+  EXPECT_EQ(tries, 3);
+
+  for (const auto& [refusal, code] : std::vector<std::pair<HttpResponse, absl::StatusCode>>{
+           {Refusal(403, "AccessDenied"), absl::StatusCode::kPermissionDenied},
+           {Refusal(403, "SignatureDoesNotMatch"), absl::StatusCode::kUnauthenticated},
+           {Refusal(404, "NoSuchBucket"), absl::StatusCode::kNotFound},
+           {Refusal(501, "NotImplemented"), absl::StatusCode::kUnimplemented}}) {
+    cloud_.answer = [&](const HttpRequest&) { return refusal; };
+    EXPECT_EQ(Store()->CreateIfAbsent("s3://b/a", "content").code(), code);
+  }
+}
+
 TEST(S3AnswersTest, ReadsKeysAsTheyAre) {
   const auto page = ParseS3Listing(
       "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"

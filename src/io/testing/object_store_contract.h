@@ -9,8 +9,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <latch>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/status.h"
@@ -417,10 +419,133 @@ TEST_P(ObjectStoreContract, AChangeWhileReadingIsNoticed) {
   }
 }
 
+TEST_P(ObjectStoreContract, AMovedObjectHasOnlyItsNewName) {
+  Put("a/from", "moved");
+  Put("a/other");
+  const ObjectInfo before = Info("a/from");
+  const absl::Status moved = store().Move(Uri("a/from"), Uri("deep/er/to"));
+  ASSERT_TRUE(moved.ok()) << moved;
+  EXPECT_THAT(List(""), testing::ElementsAre("a/other", "deep/er/to"));
+  EXPECT_EQ(Content("deep/er/to"), "moved");
+  EXPECT_TRUE(IsGone(store().Open(before).status()));
+  // As after a call whose result was lost.
+  const absl::Status again = store().Move(Uri("a/from"), Uri("deep/er/to"));
+  EXPECT_TRUE(absl::IsNotFound(again)) << again;
+  EXPECT_THAT(std::string(again.message()), testing::HasSubstr(Uri("a/from")));
+  EXPECT_EQ(Content("deep/er/to"), "moved");
+}
+
+TEST_P(ObjectStoreContract, AMoveReplacesTheObjectOfThatName) {
+  Put("from", "new");
+  Put("to", "old content");
+  const ObjectInfo before = Info("to");
+  const absl::Status moved = store().Move(Uri("from"), Uri("to"));
+  ASSERT_TRUE(moved.ok()) << moved;
+  EXPECT_THAT(List(""), testing::ElementsAre("to"));
+  EXPECT_EQ(Content("to"), "new");
+  EXPECT_NE(Info("to").version, before.version);
+}
+
+TEST_P(ObjectStoreContract, AMoveOfAMissingObjectChangesNothing) {
+  Put("to", "old");
+  for (const char* to : {"to", "new/folder/to"}) {
+    const absl::Status moved = store().Move(Uri("missing"), Uri(to));
+    EXPECT_TRUE(absl::IsNotFound(moved)) << moved;
+    EXPECT_THAT(std::string(moved.message()), testing::HasSubstr(Uri("missing")));
+  }
+  EXPECT_THAT(List(""), testing::ElementsAre("to"));
+  EXPECT_EQ(Content("to"), "old");
+}
+
+TEST_P(ObjectStoreContract, AMoveToTheSameNameKeepsTheObject) {
+  Put("a", "kept");
+  const absl::Status moved = store().Move(Uri("a"), Uri("a"));
+  EXPECT_TRUE(moved.ok()) << moved;
+  EXPECT_EQ(Content("a"), "kept");
+  EXPECT_TRUE(absl::IsNotFound(store().Move(Uri("missing"), Uri("missing"))));
+}
+
+TEST_P(ObjectStoreContract, MovesNamesWithAnyCharacter) {
+  const std::vector<std::string> names = {"plain", "a b%2F+c&d=e#f~g'h(i)é日.csv",
+                                          "d[1]/q?x=y*.csv", ".hidden/_t/100% \"x\" ü", "back"};
+  Put(names[0], "odd");
+  for (size_t i = 1; i < names.size(); ++i) {
+    const absl::Status moved = store().Move(Uri(names[i - 1]), Uri(names[i]));
+    ASSERT_TRUE(moved.ok()) << names[i] << ": " << moved;
+    EXPECT_TRUE(absl::IsNotFound(store().Find(Uri(names[i - 1])).status())) << names[i - 1];
+    EXPECT_EQ(Content(names[i]), "odd") << names[i];
+  }
+}
+
+TEST_P(ObjectStoreContract, MovesObjectsOfEverySize) {
+  for (const size_t size : {0, 1, 21'000'001}) {
+    const std::string bytes = Bytes(size, size);
+    Put("from", bytes);
+    const absl::Status moved = store().Move(Uri("from"), Uri("to"));
+    ASSERT_TRUE(moved.ok()) << moved;
+    EXPECT_EQ(Info("to").size, size);
+    EXPECT_TRUE(Content("to") == bytes) << size;
+  }
+}
+
+TEST_P(ObjectStoreContract, AnObjectIsCreatedOnlyIfThereIsNone) {
+  const std::string name = "new/.hidden folder/é?.json";
+  const absl::Status created = store().CreateIfAbsent(Uri(name), "first");
+  ASSERT_TRUE(created.ok()) << created;
+  EXPECT_EQ(Content(name), "first");
+  const ObjectInfo before = Info(name);
+  for (const char* content : {"second", "first", ""}) {
+    const absl::Status again = store().CreateIfAbsent(Uri(name), content);
+    EXPECT_TRUE(absl::IsAlreadyExists(again)) << again;
+    EXPECT_THAT(std::string(again.message()), testing::HasSubstr(Uri(name)));
+  }
+  EXPECT_EQ(Info(name).version, before.version);
+  EXPECT_EQ(Content(name), "first");
+  Put("written", "old");
+  EXPECT_TRUE(absl::IsAlreadyExists(store().CreateIfAbsent(Uri("written"), "new")));
+  EXPECT_EQ(Content("written"), "old");
+  ASSERT_TRUE(store().Remove(Uri(name)).ok());
+  EXPECT_TRUE(store().CreateIfAbsent(Uri(name), "").ok());
+  EXPECT_EQ(Content(name), "");
+}
+
+TEST_P(ObjectStoreContract, OneOfSeveralCreatorsSucceeds) {
+  constexpr int kCreators = 8;
+  for (int round = 0; round < 5; ++round) {
+    const std::string uri = Uri(StrCat("round ", round, "/object"));
+    std::vector<absl::Status> results(kCreators);
+    std::vector<std::string> contents;
+    for (int i = 0; i < kCreators; ++i) contents.push_back(Bytes(10'000 + i, i));
+    std::latch start(kCreators);
+    {
+      std::vector<std::jthread> creators;
+      for (int i = 0; i < kCreators; ++i) {
+        creators.emplace_back([&, i] {
+          start.arrive_and_wait();
+          results[i] = store().CreateIfAbsent(uri, contents[i]);
+        });
+      }
+    }
+    std::vector<std::string> created;
+    for (int i = 0; i < kCreators; ++i) {
+      if (results[i].ok()) {
+        created.push_back(contents[i]);
+      } else {
+        EXPECT_TRUE(absl::IsAlreadyExists(results[i])) << results[i];
+      }
+    }
+    ASSERT_EQ(created.size(), 1);
+    EXPECT_TRUE(Content(StrCat("round ", round, "/object")) == created[0]);
+  }
+}
+
 TEST_P(ObjectStoreContract, FoldersAreNotObjects) {
   Put("f/a");
   EXPECT_TRUE(absl::IsInvalidArgument(store().Create(Uri("f/")).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(store().Remove(Uri("f/"))));
+  EXPECT_TRUE(absl::IsInvalidArgument(store().Move(Uri("f/"), Uri("g"))));
+  EXPECT_TRUE(absl::IsInvalidArgument(store().Move(Uri("f/a"), Uri("f/"))));
+  EXPECT_TRUE(absl::IsInvalidArgument(store().CreateIfAbsent(Uri("f/"), "x")));
   EXPECT_THAT(List(""), testing::ElementsAre("f/a"));
 }
 

@@ -92,6 +92,22 @@ class MemoryService : public CloudService {
     return absl::OkStatus();
   }
 
+  absl::Status PutIfAbsent(const std::string&, const std::string& key, std::string_view bytes,
+                           std::stop_token) override {
+    absl::MutexLock lock(&mutex_);
+    const bool created =
+        objects_.try_emplace(key, Object{std::string(bytes), ++generation_}).second;
+    return created ? absl::OkStatus() : absl::AlreadyExistsError("it exists already");
+  }
+
+  absl::Status Copy(const std::string& bucket, const ListedKey& from, const std::string& to,
+                    std::stop_token stop) override {
+    RETURN_IF_ERROR(Check(bucket, from, std::move(stop)));
+    absl::MutexLock lock(&mutex_);
+    objects_[to] = {objects_[from.key].bytes, ++generation_};
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string&, const std::string& key,
                                                       std::stop_token) override {
     return std::make_unique<Parts>(*this, key);
