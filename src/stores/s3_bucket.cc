@@ -141,7 +141,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
   }
   return {CloudStatus(absl::StatusCode::kPermissionDenied,
                       "access denied: reading takes s3:ListBucket on the bucket and s3:GetObject "
-                      "on its objects, writing s3:PutObject",
+                      "on its objects, writing s3:PutObject and s3:DeleteObject",
                       error)};
 }
 
