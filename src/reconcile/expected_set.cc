@@ -1,7 +1,6 @@
 #include "reconcile/expected_set.h"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 namespace millrace {
@@ -31,22 +30,23 @@ void ExpectedSet::Reset() {
 }
 
 ExpectedSet::Match ExpectedSet::Mark(const Hash128& id) {
-  const auto [first, last] = std::ranges::equal_range(ours_, id, {}, &Fingerprint::id);
+  const auto by_id = [](const Fingerprint& a, const Fingerprint& b) { return a.id < b.id; };
+  const auto [first, last] =
+      std::equal_range(ours_.begin(), ours_.end(), Fingerprint{.id = id}, by_id);
   if (first == last) {
     ++counts_.unexpected;
     return Match::kUnexpected;
   }
-  const std::ranges::iota_view rows(first - ours_.begin(), last - ours_.begin());
-  const auto next = std::ranges::partition_point(
-      rows, [this](ptrdiff_t row) { return found_[static_cast<size_t>(row)]; });
-  if (next == rows.end()) {
+  const auto end = found_.begin() + (last - ours_.begin());
+  const auto next = std::partition_point(found_.begin() + (first - ours_.begin()), end,
+                                         [](bool is_found) { return is_found; });
+  if (next == end) {
     if (repeats_ == Repeats::kOnce && first->optional != 0) return Match::kOurs;
     ++counts_.duplicates;
     return Match::kDuplicate;
   }
-  const size_t row = static_cast<size_t>(*next);
-  found_[row] = true;
-  counts_.found += ours_[row].optional == 0;
+  *next = true;
+  counts_.found += ours_[static_cast<size_t>(next - found_.begin())].optional == 0;
   return Match::kOurs;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -189,9 +190,10 @@ class MissingRowsTransform : public Transform {
     const Batch& batch = mapped_.batch;
     for (size_t i = 0; i < batch.rows(); ++i) {
       const uint64_t row = batch.source_rows[i];
-      const auto events = std::ranges::equal_range(wanted_, row, {}, &Fingerprint::row);
-      if (events.empty()) continue;
-      if (!Take(events, batch.row(i))) {
+      const auto first = std::ranges::lower_bound(wanted_, row, {}, &Fingerprint::row);
+      const auto last = std::ranges::upper_bound(wanted_, row, {}, &Fingerprint::row);
+      if (first == last) continue;
+      if (!Take({&*first, static_cast<size_t>(last - first)}, batch.row(i))) {
         partial_.Add(object_->key, row);
         continue;
       }
@@ -204,13 +206,13 @@ class MissingRowsTransform : public Transform {
 
   // Each missing event is taken once. It is not known whether an event that connects ids is there:
   // it is sent with the others of its row, unless it would then be there twice.
-  bool Take(std::ranges::subrange<std::vector<Fingerprint>::iterator> events,
-            std::string_view record) {
+  bool Take(absl::Span<Fingerprint> events, std::string_view record) {
     if (IsIdentityRecord(record)) return !keeps_repeats_;
     if (!identify_(record, identity_).ok()) return false;
     const Hash128 id = identity_.fingerprint();
-    const auto found = std::ranges::find_if(
-        events, [&](const Fingerprint& one) { return one.id == id && one.optional == 0; });
+    const auto found = std::find_if(events.begin(), events.end(), [&](const Fingerprint& one) {
+      return one.id == id && one.optional == 0;
+    });
     if (found == events.end()) return false;
     found->optional = 1;
     return true;
