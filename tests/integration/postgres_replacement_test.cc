@@ -1,5 +1,5 @@
-// The contract of replacements, kept by PostgreSQL for tables of different kinds, and what triggers,
-// policies and other sessions do to them in the meantime.
+// The contract of replacements, kept by PostgreSQL for tables of different kinds, and what
+// triggers, policies and other sessions do to them in the meantime.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
