@@ -50,7 +50,7 @@ python_clients() { # REQUIREMENTS FOLDER
 if command -v go >/dev/null; then
   install_once servers/fake-gcs-server-1.56.1 go_server github.com/fsouza/fake-gcs-server@v1.56.1
   install_once servers/versitygw-1.8.0 go_server github.com/versity/versitygw/cmd/versitygw@v1.8.0
-  install_once servers/pstest-2.8.0 own_server "$PWD/tests/servers/pstest"
+  install_once servers/pstest-2.8.0-2 own_server "$PWD/tests/servers/pstest"
   install_once clients/mixpanel-go-1.2.1 go_client "$PWD/tests/integration/clients/go"
 else
   echo "setup: no Go compiler: tests against fake-gcs-server, versitygw, pstest and mixpanel-go are skipped" >&2

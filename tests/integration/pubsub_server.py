@@ -6,7 +6,7 @@ import subprocess
 import time
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-SERVER = CACHE / "millrace/servers/pstest-2.8.0/pstest"
+SERVER = CACHE / "millrace/servers/pstest-2.8.0-2/pstest"
 
 
 class PubsubServer:

@@ -5,7 +5,9 @@
 //	{"topic": NAME}                                            creates a topic
 //	{"subscription": NAME, "topic": NAME, "exactly_once": B}   creates a subscription
 //	{"publish": TOPIC, "data": TEXT, "attributes": {...}}      -> {"id": ID}
-//	{"messages": true}     -> {"messages": [{id, data, attributes, deliveries, acks}, ...]}
+//	{"messages": true}     -> {"messages": [{id, topic, data, attributes, ordering_key, deliveries, acks}, ...]}
+//	{"topics": true}       -> {"topics": [NAME, ...]}
+//	{"fault": {...}}       what happens to publish requests from now on; {} ends it
 package main
 
 import (
@@ -14,10 +16,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	pb "cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 type command struct {
@@ -28,17 +34,58 @@ type command struct {
 	Data         string            `json:"data"`
 	Attributes   map[string]string `json:"attributes"`
 	Messages     bool              `json:"messages"`
+	Topics       bool              `json:"topics"`
+	Fault        *fault            `json:"fault"`
+}
+
+// A publish request waits for DelayMS. Then it fails with Code (of gRPC; 0: it does not), if one of its
+// messages contains Match.
+type fault struct {
+	DelayMS int    `json:"delay_ms"`
+	Code    uint32 `json:"code"`
+	Text    string `json:"text"`
+	Match   string `json:"match"`
+}
+
+// The current fault. pstest calls React() with its lock held: requests wait one after another.
+type faultReactor struct {
+	mu    sync.Mutex
+	fault fault
+}
+
+func (r *faultReactor) set(f fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fault = f
+}
+
+func (r *faultReactor) React(request any) (bool, any, error) {
+	r.mu.Lock()
+	f := r.fault
+	r.mu.Unlock()
+	time.Sleep(time.Duration(f.DelayMS) * time.Millisecond)
+	if f.Code == 0 {
+		return false, nil, nil
+	}
+	for _, m := range request.(*pb.PublishRequest).Messages {
+		if strings.Contains(string(m.Data), f.Match) {
+			return true, nil, status.Error(codes.Code(f.Code), f.Text)
+		}
+	}
+	return false, nil, nil
 }
 
 type message struct {
-	ID         string            `json:"id"`
-	Data       string            `json:"data"`
-	Attributes map[string]string `json:"attributes"`
-	Deliveries int               `json:"deliveries"`
-	Acks       int               `json:"acks"`
+	ID          string            `json:"id"`
+	Topic       string            `json:"topic"`
+	OrderingKey string            `json:"ordering_key"`
+	Data        string            `json:"data"`
+	Attributes  map[string]string `json:"attributes"`
+	Deliveries  int               `json:"deliveries"`
+	Acks        int               `json:"acks"`
 }
 
-func run(server *pstest.Server, c command) (any, error) {
+func run(server *pstest.Server, faults *faultReactor, c command) (any, error) {
 	ctx := context.Background()
 	switch {
 	case c.Subscription != "":
@@ -59,10 +106,21 @@ func run(server *pstest.Server, c command) (any, error) {
 	case c.Topic != "":
 		_, err := server.GServer.CreateTopic(ctx, &pb.Topic{Name: c.Topic})
 		return map[string]string{"topic": c.Topic}, err
+	case c.Fault != nil:
+		faults.set(*c.Fault)
+		return map[string]any{}, nil
+	case c.Topics:
+		answer, err := server.GServer.ListTopics(ctx, &pb.ListTopicsRequest{Project: "projects/test"})
+		names := []string{}
+		for _, t := range answer.GetTopics() {
+			names = append(names, t.Name)
+		}
+		return map[string]any{"topics": names}, err
 	case c.Messages:
 		messages := []message{}
 		for _, m := range server.Messages() {
-			messages = append(messages, message{m.ID, string(m.Data), m.Attributes, m.Deliveries, m.Acks})
+			messages = append(messages, message{m.ID, m.Topic, m.OrderingKey, string(m.Data), m.Attributes,
+				m.Deliveries, m.Acks})
 		}
 		return map[string]any{"messages": messages}, nil
 	}
@@ -71,7 +129,9 @@ func run(server *pstest.Server, c command) (any, error) {
 
 func main() {
 	pstest.SetMinAckDeadline(time.Second)
-	server := pstest.NewServerWithAddress("127.0.0.1:0")
+	faults := &faultReactor{}
+	server := pstest.NewServerWithAddress("127.0.0.1:0",
+		pstest.ServerReactorOption{FuncName: "Publish", Reactor: faults})
 	out := json.NewEncoder(os.Stdout)
 	_ = out.Encode(map[string]string{"address": server.Addr})
 	lines := bufio.NewReader(os.Stdin)
@@ -83,7 +143,7 @@ func main() {
 		var c command
 		var answer any
 		if err = json.Unmarshal(line, &c); err == nil {
-			answer, err = run(server, c)
+			answer, err = run(server, faults, c)
 		}
 		if err != nil {
 			answer = map[string]string{"error": err.Error()}

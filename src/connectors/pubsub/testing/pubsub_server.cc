@@ -123,7 +123,7 @@ void Create(const ConnectionOptions& options, const Request& request, Method met
 }  // namespace
 
 std::unique_ptr<PubsubServer> PubsubServer::StartPstest() {
-  const std::string program = CacheFolder() + "/millrace/servers/pstest-2.8.0/pstest";
+  const std::string program = CacheFolder() + "/millrace/servers/pstest-2.8.0-2/pstest";
   if (access(program.c_str(), X_OK) != 0) return nullptr;
   const Child child = Spawn({program});
   const std::string line = LineWith(child.output, "address");
