@@ -4,22 +4,9 @@
 #include <utility>
 
 namespace millrace::mixpanel {
-namespace {
-
-template <typename T>
-std::string_view AsBytes(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
-
-}  // namespace
-
-BatchProgress::Identity BatchProgress::Identify(const Batch& batch) {
-  return {HashBytes(batch.bytes.view()), HashBytes(AsBytes(batch.row_ends)),
-          HashBytes(AsBytes(batch.source_rows))};
-}
 
 void BatchProgress::Begin(const Batch& batch) {
-  if (aside_.has_value() && std::exchange(aside_, std::nullopt) == Identify(batch)) return;
+  if (aside_.has_value() && std::exchange(aside_, std::nullopt) == BatchIdentity::Of(batch)) return;
   open_.clear();
   refused_.clear();
   if (!batch.empty()) open_.push_back({0, batch.rows()});
@@ -31,7 +18,7 @@ void BatchProgress::Begin(const Batch& batch) {
 }
 
 void BatchProgress::PutAside(const Batch& batch) {
-  if (moved_) aside_ = Identify(batch);
+  if (moved_) aside_ = BatchIdentity::Of(batch);
 }
 
 void BatchProgress::TakeFromNext(RowRange rows) {

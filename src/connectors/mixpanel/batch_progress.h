@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/batch.h"
-#include "base/hash.h"
 #include "connectors/mixpanel/request_split.h"
+#include "pipeline/batch_identity.h"
 #include "pipeline/sink.h"
 
 namespace millrace::mixpanel {
@@ -66,13 +66,6 @@ class BatchProgress {
   std::vector<RefusedRow> Finish();
 
  private:
-  struct Identity {
-    Hash128 bytes;
-    Hash128 row_ends;
-    Hash128 source_rows;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
-  static Identity Identify(const Batch& batch);
   void TakeFromNext(RowRange rows);
   // Halves `rows`, which were taken, if that is still allowed.
   bool Halve(RowRange rows);
@@ -86,7 +79,7 @@ class BatchProgress {
   std::string words_;        // of these
   bool told_apart_ = false;  // a row was accepted or named, or the words differ
   bool moved_ = false;       // something differs from a batch just begun
-  std::optional<Identity> aside_;
+  std::optional<BatchIdentity> aside_;
 };
 
 }  // namespace millrace::mixpanel
