@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/pubsub_flags.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
+#include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/pubsub_dead_letter_queue.h"
 #include "connectors/pubsub/resource_name.h"
 #include "pipeline/split_dead_letter_queue.h"
@@ -30,7 +31,7 @@ class OwnedDeadLetterQueue : public DeadLetterQueue {
   absl::StatusOr<DeadLetterQueue*> Topic(const std::string& topic, const Context& context) {
     ASSIGN_OR_RETURN(std::string name, pubsub::TopicName(topic, GoogleProject(context)));
     if (connection_ == nullptr) {
-      ASSIGN_OR_RETURN(connection_, ConnectToPubsub(context));
+      ASSIGN_OR_RETURN(connection_, pubsub::OpenConnection(context.environment));
     }
     OneTopic& one = topics_[name];
     if (one.publisher == nullptr) {

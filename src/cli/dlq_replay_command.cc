@@ -14,6 +14,7 @@
 #include "cli/shared_flags.h"
 #include "cli/text.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
+#include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
 #include "replay/replay.h"
@@ -106,7 +107,7 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
   OpenQueue open;
   ASSIGN_OR_RETURN(std::string name,
                    pubsub::SubscriptionName(options.subscription(), GoogleProject(context)));
-  ASSIGN_OR_RETURN(open.connection, ConnectToPubsub(context));
+  ASSIGN_OR_RETURN(open.connection, pubsub::OpenConnection(context.environment));
   pubsub::SubscriptionOptions subscription{
       .name = std::move(name), .max_messages = kMaxReplayMessages, .max_bytes = kMaxReplayBytes};
   subscription.retry.give_up_after = options.retry_timeout;

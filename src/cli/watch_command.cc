@@ -14,6 +14,7 @@
 #include "cli/metrics_flag.h"
 #include "cli/pubsub_flags.h"
 #include "cli/shared_flags.h"
+#include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
 #include "objects/read_sources.h"
@@ -130,7 +131,7 @@ absl::Status AddSubscription(const Options& options, const Context& context,
   if (options.subscription.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(std::string name,
                    pubsub::SubscriptionName(options.subscription, GoogleProject(context)));
-  ASSIGN_OR_RETURN(connection, ConnectToPubsub(context));
+  ASSIGN_OR_RETURN(connection, pubsub::OpenConnection(context.environment));
   request.triggers.push_back(
       [name, &connection](watch::NotificationRouter& router,
                           std::function<void(const absl::Status&)> on_failure)

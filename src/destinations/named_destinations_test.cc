@@ -54,8 +54,10 @@ TEST(NamedDestinationsTest, NothingIsOverwrittenInSilence) {
   EXPECT_THAT(Error(R"({"a": "null:", "a": "mixpanel"})"), HasSubstr("key \"a\" twice"));
   EXPECT_THAT(Error(R"({"a": {"uri": "null:", "t": "x", "t": "y"}})"),
               HasSubstr("key \"t\" twice"));
-  EXPECT_THAT(Error(R"({"null": "mixpanel", "postgres": "null:", "postgresql": "null:"})"),
-              HasSubstr("3 problems"));
+  EXPECT_THAT(
+      Error(
+          R"({"null": "mixpanel", "postgres": "null:", "postgresql": "null:", "pubsub": "null:"})"),
+      HasSubstr("4 problems"));
   // It would become two columns.
   EXPECT_THAT(Error(R"({"a": {"uri": "null:", "columns": ["a,b"]}})"), HasSubstr("without ','"));
 }

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/uri_query.h"
 #include "connectors/postgres/postgres_destination.h"
+#include "connectors/pubsub/pubsub_destination.h"
 #include "destinations/null_destination.h"
 
 namespace millrace {
@@ -52,6 +53,10 @@ Opened OpenPostgres(std::string_view uri, const DestinationSetup& /*setup*/) {
   return OpenPostgresDestination(uri, Clock::Real());
 }
 
+Opened OpenPubsub(std::string_view uri, const DestinationSetup& setup) {
+  return OpenPubsubDestination(uri, setup.environment);
+}
+
 // A kind of destination: the beginning of its URIs, how people write one (empty: another spelling
 // of the one before), and what opens it.
 struct Kind {
@@ -65,6 +70,7 @@ constexpr Kind kKinds[] = {
     {"null", "null:", OpenNull},
     {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
     {"postgresql", "", OpenPostgres},
+    {"pubsub", "pubsub://PROJECT/TOPIC", OpenPubsub},
 };
 
 // The beginning of what names no destination. The rest may have a secret in a form that nothing

@@ -55,6 +55,28 @@ TEST_F(OpenDestinationTest, OtherDestinationsNeedNoMixpanel) {
   EXPECT_FALSE(asked_);
 }
 
+TEST_F(OpenDestinationTest, TopicsAreOpenedWithoutAConnection) {
+  const auto opened = Open("pubsub://p/good?form=flat");
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->label(), "pubsub://p/good");
+  EXPECT_EQ((*opened)->LedgerName(RecordType::kEvent), "pubsub://p/good:events");
+  EXPECT_TRUE((*opened)->CheckConfig(RecordType::kGroup).ok());
+  RunOptions options;
+  (*opened)->AdaptOptions(options);
+  EXPECT_GT(options.max_writes, 1);
+
+  const auto events = Open("pubsub://p?events=clicks&ordering=distinct_id");
+  ASSERT_TRUE(events.ok()) << events.status();
+  EXPECT_TRUE((*events)->CheckConfig(RecordType::kEvent).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument((*events)->CheckConfig(RecordType::kUser)));
+  EXPECT_EQ((*events)->NewSink(RecordType::kUser), nullptr);
+  EXPECT_EQ((*events)->DropNames(), std::vector<std::string>{"topic projects/p/topics/clicks"});
+  // Only then is the order kept.
+  (*events)->AdaptOptions(options);
+  EXPECT_EQ(options.max_writes, 1);
+  EXPECT_FALSE(asked_);
+}
+
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("mixpanell"),
               AllOf(HasSubstr("unknown destination \"mixpanell\""),
@@ -66,9 +88,11 @@ TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("null:x"), HasSubstr("write null"));
   EXPECT_THAT(Error(""), HasSubstr("unknown destination"));
   EXPECT_THAT(Error("mixpanel:?projekt=1"), HasSubstr("unknown option \"projekt\""));
-  for (const char* uri : {"ftp://u:hidden@host/", "u:hidden@host/db", "mixpanel?hidden",
-                          "lake#hidden", "%3Ahidden@h", "mixpanel:?region=eu#hidden",
-                          "postgres://h/d?table=t#hidden", "postgres://u:a#hidden@h/d"}) {
+  for (const char* uri :
+       {"ftp://u:hidden@host/", "u:hidden@host/db", "mixpanel?hidden", "lake#hidden", "%3Ahidden@h",
+        "mixpanel:?region=eu#hidden", "postgres://h/d?table=t#hidden", "postgres://u:a#hidden@h/d",
+        "pubsub://u:hidden@h/topic", "pubsub://p/topic?events=hidden",
+        "pubsub://p?events=hid-hidden?", "pubsub:hidden"}) {
     EXPECT_THAT(Error(uri), Not(HasSubstr("hidden"))) << uri;
   }
 }

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "auth/google_credentials.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/pubsub/connection_internal.h"
@@ -57,7 +59,8 @@ absl::StatusCode CodeOf(grpc::StatusCode code) {
 std::string_view AdviceFor(grpc::StatusCode code, bool topic) {
   switch (code) {
     case grpc::StatusCode::NOT_FOUND:
-      return topic ? "; create it (gcloud pubsub topics create), or correct its name"
+      return topic ? "; create it (millrace destinations create pubsub://PROJECT/TOPIC, or gcloud "
+                     "pubsub topics create), or correct its name"
                    : "; create it (gcloud pubsub subscriptions create), or correct its name";
     case grpc::StatusCode::PERMISSION_DENIED:
       return topic ? "; grant the role roles/pubsub.publisher on it"
@@ -88,11 +91,32 @@ Connection::Connection(ConnectionOptions options)
     : rpc_(std::make_unique<Rpc>(std::move(options))) {}
 Connection::~Connection() = default;
 
+std::string Connection::emulator() const {
+  return rpc_->options.plaintext ? rpc_->options.address : "";
+}
+
+absl::StatusOr<std::unique_ptr<Connection>> OpenConnection(const Environment& environment) {
+  ConnectionOptions options = ConnectionOptionsFrom(environment);
+  if (!options.plaintext) {
+    GoogleAuthOptions auth{.environment = environment};
+    ASSIGN_OR_RETURN(GoogleCredentials credentials, FindGoogleCredentials(auth));
+    options.credentials =
+        [credentials = std::move(credentials)](std::stop_token stop) -> absl::StatusOr<Headers> {
+      HttpRequest request;
+      RETURN_IF_ERROR(credentials.Authorize(request, std::move(stop)));
+      for (auto& [name, value] : request.headers) absl::AsciiStrToLower(&name);
+      return std::move(request.headers);
+    };
+  }
+  return std::make_unique<Connection>(std::move(options));
+}
+
 Connection::Rpc::Rpc(ConnectionOptions connection_options)
     : options(std::move(connection_options)) {
   const std::shared_ptr<grpc::Channel> channel = Open(options);
   publisher = google::pubsub::v1::Publisher::NewStub(channel);
   subscriber = google::pubsub::v1::Subscriber::NewStub(channel);
+  iam = google::iam::v1::IAMPolicy::NewStub(channel);
 }
 
 absl::Status Connection::Rpc::Prepare(grpc::ClientContext& context, std::string_view resource,
@@ -106,12 +130,18 @@ absl::Status Connection::Rpc::Prepare(grpc::ClientContext& context, std::string_
   return absl::OkStatus();
 }
 
-absl::Status StatusOf(const grpc::Status& status, std::string_view resource) {
+absl::Status PlainStatusOf(const grpc::Status& status, std::string_view resource) {
   if (status.ok()) return absl::OkStatus();
+  return absl::Status(CodeOf(status.error_code()),
+                      StrCat(resource, ": ", status.error_message().substr(0, 1000)));
+}
+
+absl::Status StatusOf(const grpc::Status& status, std::string_view resource) {
+  const absl::Status plain = PlainStatusOf(status, resource);
   const bool topic = resource.find("/topics/") != std::string_view::npos;
-  const std::string message = StrCat(resource, ": ", status.error_message().substr(0, 1000),
-                                     AdviceFor(status.error_code(), topic));
-  return absl::Status(CodeOf(status.error_code()), message);
+  const std::string_view advice = AdviceFor(status.error_code(), topic);
+  if (advice.empty()) return plain;
+  return absl::Status(plain.code(), StrCat(plain.message(), advice));
 }
 
 bool IsTransient(const absl::Status& status) {

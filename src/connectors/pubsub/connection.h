@@ -41,9 +41,16 @@ class Connection {
   struct Rpc;  // connection_internal.h: what needs the headers of gRPC
   Rpc& rpc() const { return *rpc_; }
 
+  // The address of the emulator; "": it is Pub/Sub itself.
+  std::string emulator() const;
+
  private:
   const std::unique_ptr<Rpc> rpc_;
 };
+
+// With ConnectionOptionsFrom(), and with Google's Application Default Credentials unless it is an
+// emulator. Sends nothing yet. Errors are those of FindGoogleCredentials().
+absl::StatusOr<std::unique_ptr<Connection>> OpenConnection(const Environment& environment);
 
 }  // namespace millrace::pubsub
 

@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "connectors/pubsub/connection.h"
+#include "connectors/pubsub/iam_policy.grpc.pb.h"
 #include "connectors/pubsub/pubsub.grpc.pb.h"
 
 namespace millrace::pubsub {
@@ -26,11 +27,14 @@ struct Connection::Rpc {
   const ConnectionOptions options;
   std::unique_ptr<google::pubsub::v1::Publisher::Stub> publisher;
   std::unique_ptr<google::pubsub::v1::Subscriber::Stub> subscriber;
+  std::unique_ptr<google::iam::v1::IAMPolicy::Stub> iam;
 };
 
 // A failed call as a message for the user, with what to do if that is known: which role is missing,
 // what to create. `resource` is the full name of the topic or subscription.
 absl::Status StatusOf(const grpc::Status& status, std::string_view resource);
+// The same without what to do.
+absl::Status PlainStatusOf(const grpc::Status& status, std::string_view resource);
 
 // Whether the same call may succeed later.
 bool IsTransient(const absl::Status& status);

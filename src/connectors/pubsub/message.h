@@ -25,6 +25,7 @@ inline constexpr size_t kMaxRequestBytes = 9'500'000;  // of 10 MB, with room fo
 inline constexpr size_t kMaxAttributes = 100;
 inline constexpr size_t kMaxAttributeKeyBytes = 256;
 inline constexpr size_t kMaxAttributeValueBytes = 1024;
+inline constexpr size_t kMaxOrderingKeyBytes = 1024;
 
 // The approximate size of the message in a request; never less than the real size.
 size_t WireBytes(const Message& message);

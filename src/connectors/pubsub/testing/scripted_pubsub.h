@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "base/strings.h"
 #include "connectors/pubsub/connection.h"
+#include "connectors/pubsub/iam_policy.grpc.pb.h"
 #include "connectors/pubsub/pubsub.grpc.pb.h"
 
 namespace millrace::pubsub {
@@ -28,7 +29,8 @@ using Stream = grpc::ServerReaderWriter<wire::StreamingPullResponse, wire::Strea
 }  // namespace scripted
 
 class ScriptedPubsub : public scripted::wire::Publisher::Service,
-                       public scripted::wire::Subscriber::Service {
+                       public scripted::wire::Subscriber::Service,
+                       public google::iam::v1::IAMPolicy::Service {
  public:
   // Number of the call, from 1. Called on the server's threads.
   std::function<grpc::Status(int call, scripted::Stream& stream, grpc::ServerContext& context)>
@@ -45,6 +47,25 @@ class ScriptedPubsub : public scripted::wire::Publisher::Service,
       [](int, const auto&) { return grpc::Status::OK; };
   std::function<grpc::Status(int call, const scripted::wire::ModifyAckDeadlineRequest& request)>
       modify = [](int, const auto&) { return grpc::Status::OK; };
+  // The permissions that the caller has on a topic. Like an emulator, it does not know.
+  std::function<grpc::Status(const std::string& topic,
+                             google::protobuf::RepeatedPtrField<std::string>& granted)>
+      permissions =
+          [](const auto&, auto&) { return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, ""); };
+  std::function<grpc::Status(scripted::wire::Topic& topic)> get_topic = [](auto&) {
+    return grpc::Status::OK;
+  };
+  std::function<grpc::Status(const std::string& topic)> create_topic = [](const auto&) {
+    return grpc::Status::OK;
+  };
+  std::function<grpc::Status(const std::string& topic)> delete_topic = [](const auto&) {
+    return grpc::Status::OK;
+  };
+  std::function<grpc::Status(google::protobuf::RepeatedPtrField<std::string>& subscriptions)>
+      list_subscriptions = [](auto& subscriptions) {
+        subscriptions.Add("projects/p/subscriptions/one");
+        return grpc::Status::OK;
+      };
 
   void Start(std::shared_ptr<grpc::ServerCredentials> credentials = nullptr) {
     plaintext_ = credentials == nullptr;
@@ -54,6 +75,7 @@ class ScriptedPubsub : public scripted::wire::Publisher::Service,
     builder.SetMaxReceiveMessageSize(64 << 20);
     builder.RegisterService(static_cast<scripted::wire::Publisher::Service*>(this));
     builder.RegisterService(static_cast<scripted::wire::Subscriber::Service*>(this));
+    builder.RegisterService(static_cast<google::iam::v1::IAMPolicy::Service*>(this));
     server_ = builder.BuildAndStart();
   }
   ~ScriptedPubsub() override {
@@ -99,6 +121,30 @@ class ScriptedPubsub : public scripted::wire::Publisher::Service,
                                  const scripted::wire::ModifyAckDeadlineRequest* request,
                                  google::protobuf::Empty*) override {
     return modify(++modifies_, *request);
+  }
+
+  grpc::Status TestIamPermissions(grpc::ServerContext*,
+                                  const google::iam::v1::TestIamPermissionsRequest* request,
+                                  google::iam::v1::TestIamPermissionsResponse* response) override {
+    return permissions(request->resource(), *response->mutable_permissions());
+  }
+  grpc::Status GetTopic(grpc::ServerContext*, const scripted::wire::GetTopicRequest* request,
+                        scripted::wire::Topic* topic) override {
+    topic->set_name(request->topic());
+    return get_topic(*topic);
+  }
+  grpc::Status CreateTopic(grpc::ServerContext*, const scripted::wire::Topic* request,
+                           scripted::wire::Topic*) override {
+    return create_topic(request->name());
+  }
+  grpc::Status DeleteTopic(grpc::ServerContext*, const scripted::wire::DeleteTopicRequest* request,
+                           google::protobuf::Empty*) override {
+    return delete_topic(request->topic());
+  }
+  grpc::Status ListTopicSubscriptions(
+      grpc::ServerContext*, const scripted::wire::ListTopicSubscriptionsRequest*,
+      scripted::wire::ListTopicSubscriptionsResponse* response) override {
+    return list_subscriptions(*response->mutable_subscriptions());
   }
 
   std::atomic<int> pulls_{0};
