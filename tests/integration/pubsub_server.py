@@ -35,9 +35,17 @@ class PubsubServer:
     def publish(self, topic, data="", attributes=None):
         return self.ask(publish=topic, data=data, attributes=attributes or {})["id"]
 
+    def fault(self, **fault):
+        """What happens to publish requests from now on: delay_ms, code, text, match, every; none: nothing."""
+        self.ask(fault=fault)
+
     def messages(self):
         """All messages ever published, with their deliveries and acks."""
         return self.ask(messages=True)["messages"]
+
+    def count(self):
+        """How many messages were ever published."""
+        return self.ask(count=True)["count"]
 
     def wait_until(self, condition, seconds=30):
         """Polls until condition(messages) is true; returns them."""

@@ -6,6 +6,7 @@
 //	{"subscription": NAME, "topic": NAME, "exactly_once": B}   creates a subscription
 //	{"publish": TOPIC, "data": TEXT, "attributes": {...}}      -> {"id": ID}
 //	{"messages": true}     -> {"messages": [{id, topic, data, attributes, ordering_key, deliveries, acks}, ...]}
+//	{"count": true}        -> {"count": N}, of these messages
 //	{"topics": true}       -> {"topics": [NAME, ...]}
 //	{"fault": {...}}       what happens to publish requests from now on; {} ends it
 package main
@@ -34,41 +35,47 @@ type command struct {
 	Data         string            `json:"data"`
 	Attributes   map[string]string `json:"attributes"`
 	Messages     bool              `json:"messages"`
+	Count        bool              `json:"count"`
 	Topics       bool              `json:"topics"`
 	Fault        *fault            `json:"fault"`
 }
 
 // A publish request waits for DelayMS. Then it fails with Code (of gRPC; 0: it does not), if one of its
-// messages contains Match.
+// messages contains Match; only each Every-th such request, if that is not 0.
 type fault struct {
 	DelayMS int    `json:"delay_ms"`
 	Code    uint32 `json:"code"`
 	Text    string `json:"text"`
 	Match   string `json:"match"`
+	Every   int    `json:"every"`
 }
 
 // The current fault. pstest calls React() with its lock held: requests wait one after another.
 type faultReactor struct {
 	mu    sync.Mutex
 	fault fault
+	count int // of requests that match
 }
 
 func (r *faultReactor) set(f fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fault = f
+	r.fault, r.count = f, 0
 }
 
 func (r *faultReactor) React(request any) (bool, any, error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	f := r.fault
-	r.mu.Unlock()
 	time.Sleep(time.Duration(f.DelayMS) * time.Millisecond)
 	if f.Code == 0 {
 		return false, nil, nil
 	}
 	for _, m := range request.(*pb.PublishRequest).Messages {
 		if strings.Contains(string(m.Data), f.Match) {
+			if r.count++; f.Every != 0 && r.count%f.Every != 0 {
+				break
+			}
 			return true, nil, status.Error(codes.Code(f.Code), f.Text)
 		}
 	}
@@ -116,6 +123,8 @@ func run(server *pstest.Server, faults *faultReactor, c command) (any, error) {
 			names = append(names, t.Name)
 		}
 		return map[string]any{"topics": names}, err
+	case c.Count:
+		return map[string]int{"count": len(server.Messages())}, nil
 	case c.Messages:
 		messages := []message{}
 		for _, m := range server.Messages() {
