@@ -33,10 +33,14 @@ class PubsubDestination final : public Destination {
   }
 
   // Each write has several requests in flight, so a few writes are enough. Rows of one ordering key
-  // may be in any two batches: only one write at a time keeps their order.
+  // may be in any two batches: only one write at a time keeps their order. Then it is a large one,
+  // because the rows of a request have to have different keys than those of the others in flight.
   void AdaptOptions(RunOptions& options) const override {
     options.max_writes = spec_.ordered ? 1 : std::min(options.max_writes, 8);
     options.initial_writes = std::min(options.initial_writes, options.max_writes);
+    if (!spec_.ordered) return;
+    options.join_rows = pubsub::kKeyLanes * pubsub::kMaxRequestMessages;
+    options.join_bytes = options.write_batch_bytes;
   }
 
   SendLimits limits() const override {

@@ -19,7 +19,7 @@ struct SinkOptions {
   MessageOptions messages;
   // Of a request. The service takes more bytes; with these, several are on their way.
   PublishPlan::Limits request = {.messages = kMaxRequestMessages, .bytes = 1'000'000};
-  int max_requests = 4;                           // in flight, of one Write()
+  int max_requests = kKeyLanes;                   // in flight, of one Write()
   absl::Duration timeout = absl::Seconds(60);     // of one request
   absl::Duration stop_grace = absl::Seconds(10);  // for what must be sent at a stop
 };

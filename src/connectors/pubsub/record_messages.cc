@@ -15,9 +15,6 @@ namespace {
 
 namespace wire = google::pubsub::v1;
 
-// How many keys can be published at the same time.
-constexpr size_t kKeyLanes = 8;
-
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kNdjson = "application/x-ndjson";
 // Never less than what the message needs beside its lines: framing, and the attributes that are not

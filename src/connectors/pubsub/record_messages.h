@@ -26,6 +26,9 @@ class PubsubMessage;
 
 namespace millrace::pubsub {
 
+// The lanes of rows with ordering keys.
+inline constexpr size_t kKeyLanes = 16;
+
 struct MessageOptions {
   RecordType type = RecordType::kEvent;
   Form form = Form::kRaw;  // or kFlat
