@@ -135,8 +135,9 @@ Command DestinationsCheckCommand() {
 }
 
 Command DestinationsCreateCommand() {
-  return Make("create", "create the tables that a destination lacks",
-              "Creates what is missing (schemas, tables, indexes) and changes nothing that exists. "
+  return Make("create", "create the tables or topics that a destination lacks",
+              "Creates what is missing (schemas, tables, indexes, topics) and changes nothing that "
+              "exists. "
               "It may be repeated.",
               {"millrace destinations create 'postgres://admin@db.example.com/analytics?partition="
                "day'"},
@@ -144,9 +145,9 @@ Command DestinationsCreateCommand() {
 }
 
 Command DestinationsDropCommand() {
-  return Make("drop", "drop the tables of a destination",
-              "Drops the tables that DEST names, by their exact names, with all rows. Without "
-              "--yes it only says what\nit would drop.",
+  return Make("drop", "drop the tables or topics of a destination",
+              "Drops the tables or topics that DEST names, by their exact names, with all rows. "
+              "Without --yes it only\nsays what it would drop.",
               {"millrace destinations drop 'postgres://admin@db.example.com/analytics?table="
                "staging.events' --yes"},
               RunDrop, /*takes_yes=*/true);

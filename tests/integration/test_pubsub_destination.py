@@ -1,13 +1,18 @@
 """Pub/Sub as a destination: what arrives in the topics, and what a run does when they are not well."""
 import collections
 import json
+import os
+import pathlib
 import random
+import re
 import signal
+import subprocess
 import time
 import unittest
 
 import harness
 from pubsub_server import SERVER, PubsubServer
+from test_docs import block_with
 
 EVENTS = {"config_id": "clicks", "source_prefix": "/", "file_type": "NDJSON", "mixpanel_event_name": "Click",
           "field_mappings": [
@@ -100,9 +105,11 @@ class PubsubDestination(harness.MillraceTest):
 
     def test_the_order_of_a_user_survives_a_bad_server(self):
         self.pubsub.create("good")
-        path = self.rows(30_000, users=37)
+        for name, first in (("a", 0), ("b", 20_000)):  # both are read by one process, one after the other
+            self.write_ndjson(f"in/{name}.ndjson", [{"user": f"u{i % 37}", "when": 1_700_000_000 + i, "n": i}
+                                                    for i in range(first, first + 20_000)])
         self.pubsub.fault(code=UNAVAILABLE, text="not now", every=4)
-        report = self.load(path, "pubsub://test/good?ordering=distinct_id")
+        report = self.load(self.folder / "in", "pubsub://test/good?ordering=distinct_id")
         self.assertGreater(report["retries"], 3)
         by_user = collections.defaultdict(list)
         for message in self.pubsub.messages():
@@ -111,7 +118,7 @@ class PubsubDestination(harness.MillraceTest):
             by_user[message["ordering_key"]].append(properties["n"])
         self.assertEqual(len(by_user), 37)
         for user, numbers in by_user.items():
-            self.assertEqual(numbers, list(range(int(user[1:]), 30_000, 37)), user)
+            self.assertEqual(numbers, list(range(int(user[1:]), 40_000, 37)), user)
 
     def test_a_killed_import_loses_nothing(self):
         self.pubsub.create("good")
@@ -248,6 +255,28 @@ class PubsubDestination(harness.MillraceTest):
         report = self.load(self.rows(100, name="in/others.ndjson"), expect=3)
         self.assertEqual((report["accepted"], report["rejected"]), (0, 0))
         self.assertIn("schema validation", report["first_error"])
+
+    def test_the_commands_of_the_documentation(self):
+        made = self.generate(500, "--format", "parquet")
+        for file in made.rglob("*.parquet"):
+            (self.folder / "events").mkdir(exist_ok=True)
+            file.rename(self.folder / "events/a.parquet")
+        self.shell("millrace init events/a.parquet > sources.json")
+        commands = block_with("docs/connectors/pubsub.md", "destinations create").replace("my-project", "test")
+        before, gcloud, after = re.split(r"^(gcloud .*)$", commands, flags=re.MULTILINE)
+        self.shell(before)
+        topic, = self.pubsub.ask(topics=True)["topics"]
+        self.pubsub.ask(subscription="projects/test/subscriptions/reader", topic=topic)
+        self.assertRegex(self.shell(after), r"accepted +500\n")
+        self.assertEqual(len(self.pubsub.messages()), 500)
+        self.assertIn(" ok ", self.shell("millrace destinations check pubsub://test/events"))
+
+    def shell(self, commands):
+        folder = pathlib.Path(harness.PROGRAM).resolve().parent
+        done = subprocess.run(["bash", "-euc", commands], cwd=self.folder, capture_output=True, text=True, timeout=300,
+                              env=self.environment() | {"PATH": f"{folder}:{os.environ['PATH']}"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
     def test_plan_names_the_destination(self):
         code, out, err = self.run_program("plan", self.rows(100), "--config", self.config, "--to",

@@ -26,6 +26,7 @@ struct Call {
   wire::PublishResponse response;
   std::optional<grpc::ClientContext> context;
   std::optional<CancelOnStop> cancel;
+  bool was_sent = false;  // else the status is that of the credentials
   absl::Status status;
 };
 
@@ -53,9 +54,11 @@ class PublishCalls {
     grpc::ClientContext& context = call->context.emplace();
     context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     if (absl::Status ready = rpc_.Prepare(context, call->request.topic(), stop); !ready.ok()) {
+      call->was_sent = false;
       call->status = std::move(ready);
       return Finish(std::move(call));
     }
+    call->was_sent = true;
     call->cancel.emplace(context, stop);
     Call* const raw = call.release();  // the callback owns it
     rpc_.publisher->async()->Publish(&context, &raw->request, &raw->response,
@@ -144,7 +147,9 @@ void PubsubSink::Apply(const Call& call, const std::stop_token& stop) {
                                        " confirmed"));
   }
   const absl::Status why = Annotate(status, "publishing to Pub/Sub");
-  switch (ClassifyPublishStatus(status)) {
+  PublishOutcome outcome = ClassifyPublishStatus(status);
+  if (outcome == PublishOutcome::kRefused && !call.was_sent) outcome = PublishOutcome::kStop;
+  switch (outcome) {
     case PublishOutcome::kDurable:
       return plan_.Published(call.rows);
     case PublishOutcome::kRefused:

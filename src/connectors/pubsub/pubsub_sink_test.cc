@@ -102,6 +102,25 @@ TEST_F(PubsubSinkTest, OutcomesAreByCode) {
               HasSubstr("3 messages were sent and 0 confirmed"));
 }
 
+// They say nothing about the rows.
+TEST(PubsubSinkCredentialsTest, CredentialsThatCannotBeUsedStopTheRun) {
+  Traffic traffic;
+  absl::Status why;
+  Connection connection({.address = "127.0.0.1:1", .credentials = [&](std::stop_token) {
+                           return absl::StatusOr<Headers>(why);
+                         }});
+  const std::unique_ptr<Sink> sink = NewPubsubSink(connection, traffic, {.topic = kTopic});
+  for (const absl::Status& status : {absl::InvalidArgumentError("the key file is broken"),
+                                     absl::UnauthenticatedError("the key was deleted")}) {
+    why = status;
+    const WriteResult result = sink->Write(MakeBatch(3, 1), {}, {});
+    EXPECT_FALSE(result.durable() || result.retryable() || result.refused_whole());
+    EXPECT_THAT(std::string(ToStd(result.status().message())), HasSubstr("the key"));
+  }
+  why = absl::UnavailableError("the metadata server is down");
+  EXPECT_TRUE(sink->Write(MakeBatch(3, 1), {}, {}).retryable());
+}
+
 TEST_F(PubsubSinkTest, RequestsAreInFlightTogether) {
   absl::Mutex mutex;
   int begun = 0;
