@@ -65,7 +65,8 @@ class ParquetReader : public RowReader {
   absl::Status ReadFooter(const ReadOptions& options) {
     ASSIGN_OR_RETURN(footer_, ReadParquetFooter(object_));
     try {
-      ASSIGN_OR_RETURN(schema_, CompileParquetSchema(*footer_.metadata->schema(), options.columns));
+      ASSIGN_OR_RETURN(schema_, CompileParquetSchema(*footer_.metadata->schema(), options.columns,
+                                                     options.field_names.get()));
     } catch (...) {
       return CaughtParquetError();
     }

@@ -1,12 +1,14 @@
 #include "formats/parquet_schema.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/row_reader.h"
+#include "formats/table_rows.h"
 #include "formats/utf8_validation.h"
 #include "parquet/schema.h"
 #include "parquet/types.h"
@@ -187,9 +189,11 @@ struct Place {
 
 class SchemaCompiler {
  public:
-  explicit SchemaCompiler(const std::vector<std::string>& wanted) : wanted_(wanted) {}
+  SchemaCompiler(const std::vector<std::string>& wanted, const FieldNames* names)
+      : wanted_(wanted), names_(names) {}
 
   absl::StatusOr<std::shared_ptr<const ParquetSchema>> Compile(const GroupNode& root) {
+    RETURN_IF_ERROR(CheckFieldIds(root));
     std::vector<std::string> names;
     ASSIGN_OR_RETURN(schema_.columns,
                      Members(root, "", wanted_.empty() ? Wanted::kAll : Wanted::kPart, {}));
@@ -200,6 +204,17 @@ class SchemaCompiler {
 
  private:
   enum class Wanted { kNone, kPart, kAll };
+
+  // Without any id all columns would be null, which nobody intends.
+  absl::Status CheckFieldIds(const GroupNode& root) const {
+    if (names_ == nullptr || names_->by_name || root.field_count() == 0) return absl::OkStatus();
+    for (int i = 0; i < root.field_count(); ++i) {
+      if (root.field(i)->field_id() >= 0) return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        "its columns have no field ids, which are needed to find those of the table; give the "
+        "table a name mapping (the property schema.name-mapping.default)");
+  }
 
   Wanted WantedAt(const std::string& path) const {
     Wanted result = Wanted::kNone;
@@ -216,10 +231,14 @@ class SchemaCompiler {
   absl::StatusOr<std::vector<ParquetNode>> Members(const GroupNode& group, const std::string& path,
                                                    Wanted wanted, Place place) {
     std::vector<ParquetNode> members;
-    const std::vector<std::string> names = NamesOf(group, path);
+    const std::vector<std::optional<std::string>> names = NamesOf(group, path);
     for (int i = 0; i < group.field_count(); ++i) {
       const Node& field = *group.field(i);
-      const std::string& name = names[static_cast<size_t>(i)];
+      if (!names[static_cast<size_t>(i)]) {
+        next_column_ += CountLeaves(field);
+        continue;
+      }
+      const std::string& name = *names[static_cast<size_t>(i)];
       const std::string field_path = path.empty() ? name : StrCat(path, ".", name);
       const Wanted field_wanted = wanted == Wanted::kAll ? wanted : WantedAt(field_path);
       const int leaves = CountLeaves(field);
@@ -238,10 +257,25 @@ class SchemaCompiler {
     return members;
   }
 
-  // The names of the fields of `group`, made unique.
-  std::vector<std::string> NamesOf(const GroupNode& group, const std::string& path) {
+  // The name of `field`, a member of the group at `path`; nullopt if names_ has none.
+  std::optional<std::string> NameOf(const Node& field, const std::string& path) const {
+    if (names_ == nullptr || (names_->by_name && !path.empty())) return field.name();
+    if (names_->by_name) {
+      const auto found = names_->by_name->find(field.name());
+      return found == names_->by_name->end() ? std::nullopt : std::optional(found->second);
+    }
+    const auto found = names_->by_id.find(field.field_id());
+    return found == names_->by_id.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  // The names of the fields of `group`, made unique; nullopt: not read.
+  std::vector<std::optional<std::string>> NamesOf(const GroupNode& group, const std::string& path) {
+    std::vector<std::optional<std::string>> found;
     std::vector<std::string> names;
-    for (int i = 0; i < group.field_count(); ++i) names.push_back(group.field(i)->name());
+    for (int i = 0; i < group.field_count(); ++i) {
+      found.push_back(NameOf(*group.field(i), path));
+      if (found.back()) names.push_back(*found.back());
+    }
     std::vector<RenamedColumn> renamed;
     names = UniqueColumnNames(std::move(names), renamed);
     for (RenamedColumn& column : renamed) {
@@ -250,7 +284,11 @@ class SchemaCompiler {
       schema_.renamed.push_back(std::move(column));
     }
     if (path.empty()) schema_.names = names;
-    return names;
+    auto unique = names.begin();
+    for (std::optional<std::string>& name : found) {
+      if (name) name = std::move(*unique++);
+    }
+    return found;
   }
 
   static void SetName(ParquetNode& node, const std::string& name) {
@@ -361,6 +399,7 @@ class SchemaCompiler {
   }
 
   const std::vector<std::string>& wanted_;
+  const FieldNames* const names_;
   ParquetSchema schema_;
   int next_column_ = 0;
 };
@@ -368,8 +407,9 @@ class SchemaCompiler {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const ParquetSchema>> CompileParquetSchema(
-    const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted) {
-  return SchemaCompiler(wanted).Compile(*schema.group_node());
+    const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted,
+    const FieldNames* names) {
+  return SchemaCompiler(wanted, names).Compile(*schema.group_node());
 }
 
 }  // namespace millrace

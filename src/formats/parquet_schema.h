@@ -18,6 +18,8 @@ class SchemaDescriptor;
 
 namespace millrace {
 
+struct FieldNames;
+
 // How a leaf's values are stored in memory.
 enum class LeafStorage : uint8_t { kBool, kInt32, kInt64, kInt96, kFloat, kDouble, kText, kFixed };
 
@@ -82,10 +84,13 @@ struct ParquetSchema {
   std::vector<RenamedColumn> renamed;
 };
 
-// The part of `schema` that `wanted` names (all if empty; see OpenParquet). InvalidArgument for
-// types outside the limits: more than kMaxJsonDepth levels, decimals with a scale above 1,000.
+// The part of `schema` that `wanted` names (all if empty; see OpenParquet). With `names`, which may
+// be null, fields have these names, also in `wanted`. InvalidArgument for types outside the limits:
+// more than kMaxJsonDepth levels, decimals with a scale above 1,000; and if `names` are by field id
+// and no column has one.
 absl::StatusOr<std::shared_ptr<const ParquetSchema>> CompileParquetSchema(
-    const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted);
+    const parquet::SchemaDescriptor& schema, const std::vector<std::string>& wanted,
+    const FieldNames* names = nullptr);
 
 }  // namespace millrace
 

@@ -42,6 +42,8 @@ class RowVisitor {
                              uint64_t /*size*/) {
     OnBadRow(number, why, raw);
   }
+  // A row of a table's file that does not count (formats/table_rows.h).
+  virtual void OnFilteredRow(uint64_t /*number*/) {}
 };
 
 }  // namespace millrace

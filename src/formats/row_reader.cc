@@ -10,6 +10,7 @@
 #include "formats/detect_format.h"
 #include "formats/json_reader.h"
 #include "formats/parquet_reader.h"
+#include "formats/table_rows.h"
 #include "formats/text_reader.h"
 #include "io/decompress.h"
 
@@ -52,9 +53,15 @@ absl::StatusOr<std::unique_ptr<RowReader>> OpenText(std::shared_ptr<ObjectReader
 absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(std::shared_ptr<ObjectReader> object,
                                                     const ReadOptions& options) {
   ASSIGN_OR_RETURN(const bool parquet, IsParquet(*object));
+  if (!parquet && object->table_rows() != nullptr) {
+    return absl::DataLossError("it is not a Parquet file, but the table says that it is one");
+  }
   if (!parquet) return OpenText(std::move(object), options);
   if (options.type != FileType::kAuto && options.type != FileType::kParquet) {
     return NotAskedForParquet(options.type);
+  }
+  if (const TableRows* const table = object->table_rows()) {
+    return OpenTableRows(std::move(object), *table, options);
   }
   return OpenParquet(std::move(object), options);
 }

@@ -51,6 +51,8 @@ struct ChunkLimits {
   size_t bytes = 1 << 20;  // of decoded text; a longer row is a chunk of its own
 };
 
+struct FieldNames;
+
 // One open object. One thread at a time.
 class RowReader {
  public:
@@ -98,6 +100,9 @@ struct ReadOptions {
   std::vector<std::string> expected_columns;
   // CSV: cells that mean null besides the empty one, when not quoted.
   std::vector<std::string> null_texts = {"NA", "NULL", "null", "\\N"};
+  // Parquet: the names of columns and of their members (formats/table_rows.h); null: as in the
+  // file.
+  std::shared_ptr<const FieldNames> field_names = nullptr;
   // Receives warnings about content that is read although it looks wrong; null: none. Outlives
   // reader and chunks.
   Warnings* warnings = nullptr;
@@ -111,6 +116,9 @@ struct ReadOptions {
 // kNdjson: lines of one or several JSON objects, one array of objects, or objects that span several
 // lines each. Row numbers do not count blank lines, nor a CSV header. Empty text objects have no
 // rows. Readers of text resume at `from` without decoding the rows before it.
+//
+// An object that is a data file of a table (ObjectReader::table_rows()) is read by
+// OpenTableRows().
 absl::StatusOr<std::unique_ptr<RowReader>> OpenRows(std::shared_ptr<ObjectReader> object,
                                                     const ReadOptions& options);
 

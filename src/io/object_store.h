@@ -26,6 +26,8 @@ struct ObjectInfo {
   std::string version;  // generation, ETag, or "<size>-<mtime ns>" for local files
 };
 
+struct TableRows;
+
 struct ByteRange {
   uint64_t offset = 0;
   uint64_t size = 0;
@@ -45,6 +47,9 @@ class ObjectReader {
   // A hint that replaces earlier ones: these ranges will be read soon, each front to back, all in
   // parallel. A remote store can fetch ahead in few requests.
   virtual void WillRead(absl::Span<const ByteRange> ranges) { (void)ranges; }
+  // What the table that the object is a data file of says about its rows (formats/table_rows.h);
+  // null: it is not read as part of a table. Lives as long as the reader.
+  virtual const TableRows* table_rows() const { return nullptr; }
 };
 
 // Writes one object. One thread at a time. If it is destroyed without Finish(), nothing remains.

@@ -7,13 +7,11 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
-#include "formats/value.h"
+#include "formats/row_filter.h"
 #include "io/object_store.h"
 
 namespace millrace {
@@ -32,28 +30,10 @@ enum TripColumn : size_t {
 
 using ColumnSet = std::bitset<kTripColumns>;
 
-// How a column of a file is found: by its Parquet field id if that is set, else by its name.
-struct ColumnRef {
-  std::string name;  // also used in messages
-  std::optional<int32_t> field_id = {};
-  bool may_be_missing = false;  // then all its values are null; otherwise the file is rejected
-};
-
 using TripColumnRefs = std::array<ColumnRef, kTripColumns>;
 
 // The columns with the names in the documentation: "user_id", "trip_start_time", ...
 TripColumnRefs DefaultTripColumns();
-
-// Leaves rows out by their content, as equality deletes of a table format do. Thread-safe.
-class RowFilter {
- public:
-  virtual ~RowFilter() = default;
-  // The columns that Drops() uses; any columns of the file, not only those of a trip.
-  virtual const std::vector<ColumnRef>& columns() const = 0;
-  // True if the row with these values, one for each of columns(), is left out. Views in `values`
-  // are valid during the call.
-  virtual bool Drops(absl::Span<const Value> values) const = 0;
-};
 
 // One file of trips. Parquet or, if neither field ids nor row filters are used, CSV and NDJSON;
 // detected from the content.
