@@ -41,6 +41,19 @@ std::shared_ptr<const std::map<int32_t, std::string>> FindMapped(
 
 }  // namespace
 
+// Files are opened only if the table has some without ids.
+absl::Status MapNames(const IcebergMetadata& metadata, IcebergFile& file) {
+  if (!metadata.has_name_mapping) return absl::OkStatus();
+  const auto check = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> reader,
+                     file.object.store->Open(file.object.info));
+    ASSIGN_OR_RETURN(const ParquetFieldIds ids, ReadParquetFieldIds(std::move(reader)));
+    if (ids.names_by_id.empty()) file.mapped_names = FindMapped(metadata.name_mapping, ids.names);
+    return absl::OkStatus();
+  };
+  return Annotate(check(), StrCat("reading ", file.object.info.uri));
+}
+
 FilePlanner::FilePlanner(const IcebergMetadata& metadata, const IcebergSnapshot& snapshot,
                          TableFiles& files, const IcebergPlanOptions& options)
     : metadata_(metadata), snapshot_(snapshot), files_(files), options_(options) {}
@@ -99,8 +112,11 @@ absl::Status FilePlanner::ReadEntries(const ManifestInfo& manifest) {
     if (data_.size() + deletes_.size() == kMaxFiles) {
       return absl::ResourceExhaustedError("the snapshot has more than 5,000,000 files");
     }
+    entry.is_inside_range =
+        options_.range && HoldsOnly(*options_.range, options_.range_column, entry);
     entry.lower_bounds.clear();
     entry.upper_bounds.clear();
+    entry.null_counts.clear();
     (manifest.holds_deletes ? deletes_ : data_).push_back(std::move(entry));
     return absl::OkStatus();
   };
@@ -136,26 +152,14 @@ absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   ASSIGN_OR_RETURN(file.object, FindFile(entry));
   file.rows = static_cast<uint64_t>(std::max<int64_t>(0, entry.rows));
   file.sequence_number = entry.sequence_number;
+  file.is_inside_range = entry.is_inside_range;
   file.deleted_rows = position_deletes_.Of(entry.path, entry.sequence_number);
   const std::string partition = PartitionOf(entry);
   for (const auto& [scope, deletes] : equality_deletes_) {
     if (scope.first.empty() || scope.first == partition) file.equality_deletes.push_back(deletes);
   }
-  RETURN_IF_ERROR(MapNames(file));
+  RETURN_IF_ERROR(MapNames(metadata_, file));
   return file;
-}
-
-// Checked only if the table has files without ids.
-absl::Status FilePlanner::MapNames(IcebergFile& file) const {
-  if (!metadata_.has_name_mapping) return absl::OkStatus();
-  const auto check = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> reader,
-                     file.object.store->Open(file.object.info));
-    ASSIGN_OR_RETURN(const ParquetFieldIds ids, ReadParquetFieldIds(std::move(reader)));
-    if (ids.names_by_id.empty()) file.mapped_names = FindMapped(metadata_.name_mapping, ids.names);
-    return absl::OkStatus();
-  };
-  return Annotate(check(), StrCat("reading ", file.object.info.uri));
 }
 
 absl::Span<const IcebergPartitionField> FilePlanner::SpecOf(int32_t id) const {

@@ -15,6 +15,9 @@
 
 namespace millrace {
 
+// Sets file.mapped_names if the table has a name mapping and the file has no field ids.
+absl::Status MapNames(const IcebergMetadata& metadata, IcebergFile& file);
+
 // For single use; its arguments must outlive it.
 class FilePlanner {
  public:
@@ -32,7 +35,6 @@ class FilePlanner {
   absl::Status ReadDeleteFiles();
   absl::Status ReadDeleteFile(const ManifestEntry& entry);
   absl::StatusOr<IcebergFile> PlanFile(const ManifestEntry& entry);
-  absl::Status MapNames(IcebergFile& file) const;
   absl::Span<const IcebergPartitionField> SpecOf(int32_t id) const;
   // Equal for files of the same partition of the same spec; empty if the spec has no fields, or
   // only void ones.

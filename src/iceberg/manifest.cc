@@ -105,6 +105,19 @@ std::map<int32_t, std::string> MakeBounds(const AvroValue* list, const std::vect
   return bounds;
 }
 
+std::map<int32_t, int64_t> MakeCounts(const AvroValue* list, const std::vector<int32_t>& ids) {
+  std::map<int32_t, int64_t> counts;
+  if (list == nullptr || list->kind != Kind::kArray) return counts;
+  for (const AvroValue& item : list->items) {
+    const auto key = item.Integer("key");
+    const auto value = item.Integer("value");
+    if (key && value && std::find(ids.begin(), ids.end(), *key) != ids.end()) {
+      counts[static_cast<int32_t>(*key)] = *value;
+    }
+  }
+  return counts;
+}
+
 absl::StatusOr<ManifestEntry> MakeEntry(const AvroValue& value, bool is_new,
                                         const ManifestInfo& manifest,
                                         const std::vector<int32_t>& bounds_of) {
@@ -137,6 +150,7 @@ absl::StatusOr<ManifestEntry> MakeEntry(const AvroValue& value, bool is_new,
   }
   entry.lower_bounds = MakeBounds(file->Field("lower_bounds"), bounds_of);
   entry.upper_bounds = MakeBounds(file->Field("upper_bounds"), bounds_of);
+  entry.null_counts = MakeCounts(file->Field("null_value_counts"), bounds_of);
   if (const AvroValue* ids = file->Field("equality_ids"); ids != nullptr) {
     for (const AvroValue& id : ids->items) {
       entry.equality_ids.push_back(static_cast<int32_t>(id.integer));

@@ -47,7 +47,9 @@ struct ManifestEntry {
   int64_t bytes = 0;
   std::vector<PartitionValue> partition;
   std::map<int32_t, std::string> lower_bounds, upper_bounds;  // by column id, as stored
+  std::map<int32_t, int64_t> null_counts;                     // the same
   std::vector<int32_t> equality_ids;
+  bool is_inside_range = false;  // set by a plan: see IcebergFile
 };
 
 using ManifestVisitor = std::function<absl::Status(ManifestInfo)>;
@@ -56,7 +58,7 @@ using EntryVisitor = std::function<absl::Status(ManifestEntry)>;
 // Messages do not name the file. DataLoss if a required field is missing; others from ReadAvroFile
 // and the visitor.
 absl::Status ReadManifestList(InputStream& stream, const ManifestVisitor& visitor);
-// Entries marked as deleted are skipped. Bounds are kept only for the columns `bounds_of`.
+// Entries marked as deleted are skipped. Statistics are kept only for the columns `bounds_of`.
 absl::Status ReadManifest(InputStream& stream, const ManifestInfo& manifest,
                           const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor);
 

@@ -52,6 +52,39 @@ absl::StatusOr<IcebergTable> IcebergTable::Open(StoreFor store_for, const std::s
   return table;
 }
 
+absl::StatusOr<const IcebergColumn*> FindColumn(const IcebergSchema& schema, std::string_view name,
+                                                std::string_view table) {
+  const IcebergColumn* const column = schema.Find(name);
+  if (column != nullptr) return column;
+  std::string names;
+  for (const IcebergColumn& known : schema.columns) {
+    StrAppend(&names, names.empty() ? "" : ", ", known.name);
+  }
+  return absl::InvalidArgumentError(
+      StrCat("the Iceberg table ", table, " has no column '", name, "'; it has: ", names));
+}
+
+absl::Status CheckTimestamp(const IcebergColumn& column, std::string_view table) {
+  if (column.type == "timestamp" || column.type == "timestamptz") return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("a time range needs a timestamp column: the column '",
+                                           column.name, "' of the Iceberg table ", table,
+                                           " is of the type ", column.type));
+}
+
+std::string IcebergTable::folder() const {
+  std::string_view folder = std::string_view(metadata_uri_).substr(0, metadata_uri_.rfind('/'));
+  constexpr std::string_view kUsual = "/metadata";
+  if (folder.ends_with(kUsual)) folder.remove_suffix(kUsual.size());
+  return std::string(folder);
+}
+
+absl::StatusOr<IcebergFile> IcebergTable::FileWithoutDeletes(StoredObject object) const {
+  IcebergFile file;
+  file.object = std::move(object);
+  RETURN_IF_ERROR(MapNames(metadata_, file));
+  return file;
+}
+
 absl::StatusOr<IcebergPlan> IcebergTable::PlanFiles(const IcebergPlanOptions& options) {
   if (snapshot_ == nullptr) return IcebergPlan();
   FilePlanner planner(metadata_, *snapshot_, *files_, options);

@@ -30,6 +30,8 @@ struct IcebergFile {
   std::shared_ptr<const std::vector<uint64_t>> deleted_rows;  // ascending; null: none
   // Rows that any of them drops for sequence_number do not count.
   std::vector<std::shared_ptr<const EqualityDeletes>> equality_deletes;
+  // The table's statistics show that all its rows are in the range of the plan.
+  bool is_inside_range = false;
 };
 
 struct IcebergPlan {
@@ -43,6 +45,13 @@ struct IcebergPlanOptions {
   std::optional<TimeRange> range;
   int32_t range_column = 0;  // its id
 };
+
+// The column of that name. InvalidArgument, naming `table` and its columns, if there is none.
+absl::StatusOr<const IcebergColumn*> FindColumn(const IcebergSchema& schema, std::string_view name,
+                                                std::string_view table);
+
+// InvalidArgument, naming `table`, unless `column` can be compared with a TimeRange.
+absl::Status CheckTimestamp(const IcebergColumn& column, std::string_view table);
 
 // One snapshot of a table. Thread-compatible.
 class IcebergTable {
@@ -60,12 +69,18 @@ class IcebergTable {
   // Null if the table is empty.
   const IcebergSnapshot* snapshot() const { return snapshot_; }
   const IcebergSchema& schema() const { return *schema_; }
+  // Where the table was found: the folder above that of the metadata file, or the file's own if
+  // that is not called "metadata".
+  std::string folder() const;
 
   // Finds every data file of the snapshot and reads its delete files. NotFound for a file that the
   // table lists and that does not exist; DataLoss if a file is damaged, or its size differs from
   // the table's; Unimplemented for data that is not Parquet, and deletion vectors;
   // ResourceExhausted above 5,000,000 files.
   absl::StatusOr<IcebergPlan> PlanFiles(const IcebergPlanOptions& options);
+
+  // A data file of any snapshot, without its deletes, the number of its rows and of its commit.
+  absl::StatusOr<IcebergFile> FileWithoutDeletes(StoredObject object) const;
 
  private:
   IcebergTable() = default;

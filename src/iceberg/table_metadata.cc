@@ -74,6 +74,27 @@ class Fields {
   const std::string_view what_;
 };
 
+// Adds the members of `type`, a struct or a type that contains structs. The JSON is of bounded
+// depth.
+absl::Status AddNames(const Json& type, std::map<int32_t, std::string>& names) {
+  const Fields fields(type, "a type");
+  ASSIGN_OR_RETURN(const Json* members, fields.List("fields"));
+  for (const Json& item : *members) {
+    const Fields member(item, "a member of a struct");
+    ASSIGN_OR_RETURN(const int32_t id, member.Id("id"));
+    ASSIGN_OR_RETURN(names[id], member.Text("name"));
+    if (const Json* inner = member.Find("type"); inner != nullptr) {
+      RETURN_IF_ERROR(AddNames(*inner, names));
+    }
+  }
+  for (const char* part : {"element", "key", "value"}) {
+    if (const Json* inner = fields.Find(part); inner != nullptr) {
+      RETURN_IF_ERROR(AddNames(*inner, names));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<IcebergSchema> ParseSchema(const Json& json) {
   const Fields fields(json, "a schema");
   IcebergSchema schema;
@@ -95,6 +116,8 @@ absl::StatusOr<IcebergSchema> ParseSchema(const Json& json) {
     }
     const Json* required = field.Find("required");
     column.required = required != nullptr && required->is_boolean() && required->get<bool>();
+    schema.names_by_id[column.id] = column.name;
+    RETURN_IF_ERROR(AddNames(*type, schema.names_by_id));
     schema.columns.push_back(std::move(column));
   }
   return schema;

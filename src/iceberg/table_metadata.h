@@ -25,6 +25,8 @@ struct IcebergColumn {
 struct IcebergSchema {
   int32_t id = 0;
   std::vector<IcebergColumn> columns;  // of the top level
+  // The columns and the members of structs at any depth.
+  std::map<int32_t, std::string> names_by_id;
   const IcebergColumn* Find(std::string_view name) const;
 };
 

@@ -89,4 +89,14 @@ bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPar
                   BoundOf(entry.upper_bounds, column));
 }
 
+bool HoldsOnly(const TimeRange& range, int32_t column, const ManifestEntry& entry) {
+  if (range.is_open()) return true;
+  const auto nulls = entry.null_counts.find(column);
+  if (nulls == entry.null_counts.end() || nulls->second != 0) return false;
+  const std::optional<int64_t> first = BoundOf(entry.lower_bounds, column);
+  const std::optional<int64_t> last = BoundOf(entry.upper_bounds, column);
+  return first && last && (!range.from || *first >= *range.from) &&
+         (!range.to || *last < *range.to);
+}
+
 }  // namespace millrace

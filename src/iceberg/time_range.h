@@ -31,6 +31,9 @@ bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPar
 bool MayHold(const TimeRange& range, int32_t column, absl::Span<const IcebergPartitionField> spec,
              const ManifestEntry& entry);
 
+// True if the statistics of a file show that all its rows are requested.
+bool HoldsOnly(const TimeRange& range, int32_t column, const ManifestEntry& entry);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_ICEBERG_TIME_RANGE_H_
