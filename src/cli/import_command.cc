@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
+#include "cli/iceberg_flags.h"
 #include "cli/import_report.h"
 #include "cli/metrics_flag.h"
 #include "cli/progress_display.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
   ImportFlags import;
+  IcebergFlags iceberg;
   DeliveryFlags delivery;
   DeadLetterFlags dead_letter;
   MetricsFlag metrics;
@@ -31,6 +33,7 @@ struct Options {
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags;
   options.import.AddTo(flags);
+  options.iceberg.AddTo(flags);
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--dry-run", &options.dry_run, "", "read, map and count; send nothing and record nothing"},
@@ -51,6 +54,7 @@ std::vector<Flag> FlagsOf(Options& options) {
 
 absl::StatusOr<ImportRequest> MakeRequest(const Options& options, const Context& context) {
   ASSIGN_OR_RETURN(ImportRequest request, options.import.Request(context));
+  RETURN_IF_ERROR(options.iceberg.ApplyTo(request));
   request.force = options.force;
   request.dry_run = options.dry_run;
   request.wait_for_others = !options.no_wait;
@@ -110,13 +114,15 @@ Command ImportCommand() {
           "INPUT is a file, a folder (everything below it) or a glob ('*', '?', '[ab]', and '**' "
           "across\nfolders), on disk or in gs://, s3:// or az://. Parquet, NDJSON, JSON arrays, "
           "CSV "
-          "and TSV are detected\nfrom content, as are gzip and zstd. A second run sends only what "
-          "the first did not finish; rejected\nrecords are stored for `millrace dlq`.",
+          "and TSV are detected\nfrom content, as are gzip and zstd. iceberg:TABLE is an Iceberg "
+          "table, by its folder or metadata file.\nA second run sends only what the first did not "
+          "finish; rejected records are stored for `millrace dlq`.",
       .examples = {"millrace import 'events/**/*.parquet' --config sources.json",
                    "MIXPANEL_TOKEN=... millrace import export.ndjson.gz",
                    "millrace import 'gs://my-bucket/events/**' --config sources.json",
                    "MIXPANEL_SERVICE_ACCOUNT=user:secret millrace import data/ --project-id 123 "
                    "--region eu --config sources.json",
+                   "millrace import iceberg:gs://my-bucket/warehouse/events --config sources.json",
                    "millrace import data/ --config sources.json --dry-run --json"},
       .arguments = &options->import.source.inputs,
       .arguments_name = "INPUT",

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/iceberg_flags.h"
 #include "cli/plan_json.h"
 #include "cli/plan_report.h"
 #include "cli/shared_flags.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct Options {
   ImportFlags import;
+  IcebergFlags iceberg;
   ThroughputFlags throughput;
   bool json = false;
   bool force = false;
@@ -32,6 +34,7 @@ struct Options {
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags;
   options.import.AddTo(flags);
+  options.iceberg.AddTo(flags);
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the plan as one JSON object"},
       {"--sample-rows", Between(&options.sample_rows, 1, INT64_MAX), "N",
@@ -54,6 +57,7 @@ absl::StatusOr<PlanRequest> MakeRequest(const Options& options, const Destinatio
   PlanRequest request;
   request.destination = &destination;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
+  RETURN_IF_ERROR(options.iceberg.ApplyTo(request.import));
   options.throughput.ApplyTo(request.import);
   request.import.force = options.force;
   request.sample_rows = options.full ? 0 : static_cast<uint64_t>(options.sample_rows);

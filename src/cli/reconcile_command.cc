@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "cli/commands.h"
+#include "cli/iceberg_flags.h"
 #include "cli/reconcile_report.h"
 #include "cli/shared_flags.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct Options {
   ImportFlags import;
+  IcebergFlags iceberg;
   bool json = false;
   bool repair = false;
   bool ignore_unexpected = false;
@@ -28,6 +30,7 @@ struct Options {
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags;
   options.import.AddTo(flags);
+  options.iceberg.AddTo(flags);
   const std::vector<Flag> own = {
       {"--json", &options.json, "", "print the result as one JSON object"},
       {"--repair", &options.repair, "",
@@ -56,6 +59,7 @@ std::vector<Flag> FlagsOf(Options& options) {
 absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Context& context) {
   ReconcileRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
+  RETURN_IF_ERROR(options.iceberg.ApplyTo(request.import));
   ASSIGN_OR_RETURN(request.temp_parent, options.import.state.StateFolder(context));
   request.import.run.retry.give_up_after = options.retry_timeout;
   request.max_listed = static_cast<size_t>(options.list);

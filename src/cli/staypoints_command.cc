@@ -81,7 +81,7 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--quiet", &options.quiet, "", "show no progress"},
       AsFilesFlag(&options.as_files),
   };
-  options.iceberg.AddTo(flags);
+  options.iceberg.AddForTripsTo(flags);
   options.state.AddTo(flags);
   return flags;
 }
@@ -319,7 +319,7 @@ Command StaypointsCommand() {
                    "--column user_id=bike --column trip_start_time=start_time",
                    "millrace staypoints --input trips/ --output lake --output-format hive --memory "
                    "512MB --min-stay 5m --max-gap 72h",
-                   "millrace staypoints --input iceberg:warehouse/trips --from 2026-10-01 --to "
+                   "millrace staypoints --input iceberg:warehouse/trips --since 2026-10-01 --until "
                    "2026-11-01 --output out --report report.html"},
       .arguments = &options->inputs,
       .arguments_name = "INPUT",

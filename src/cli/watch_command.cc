@@ -17,6 +17,7 @@
 #include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
+#include "objects/iceberg_name.h"
 #include "objects/read_sources.h"
 #include "watch/pubsub_trigger.h"
 #include "watch/watch.h"
@@ -99,6 +100,7 @@ bool IsLoopback(std::string_view listen) {
 absl::StatusOr<watch::WatchRequest> MakeRequest(const Options& options, const Context& context) {
   watch::WatchRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
+  RETURN_IF_ERROR(RefuseIcebergInputs(request.import.inputs, "watch"));
   RETURN_IF_ERROR(options.delivery.ApplyTo(request.import));
   // A store that is unavailable must not delay the objects of others: its object is retried later.
   absl::Duration& give_up = request.import.stores.retry.give_up_after;

@@ -151,7 +151,7 @@ class Importer {
 
   // The inputs are listed once for each record type; skipped objects are reported once.
   ListingRules RulesOfListing(bool first) {
-    ListingRules rules{.as_files = request_.as_files};
+    ListingRules rules{.as_files = request_.as_files, .tables = request_.tables};
     if (first) {
       rules.on_hidden = [this](std::string_view uri) {
         NoteHiddenName(uri, progress_.objects_hidden, progress_.warnings);

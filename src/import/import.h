@@ -9,6 +9,7 @@
 
 #include "base/warnings.h"
 #include "mapping/sources_config.h"
+#include "objects/iceberg_store.h"
 #include "objects/object_source.h"
 #include "pipeline/destination.h"
 #include "pipeline/run.h"
@@ -17,11 +18,12 @@
 namespace millrace {
 
 struct ImportRequest {
-  std::vector<std::string> inputs;  // paths, folders, globs
+  std::vector<std::string> inputs;  // paths, folders, globs, "iceberg:TABLE"
   SourcesConfig sources;
   std::string config_path;  // excluded from imported folders; empty: none
 
-  StoreOptions stores;  // how inputs are accessed
+  StoreOptions stores;    // how inputs are accessed
+  TableSelection tables;  // which rows of inputs "iceberg:TABLE" are read
 
   bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables like other files
   bool force = false;

@@ -12,6 +12,8 @@
 #include "init/file_names.h"
 #include "io/table_folder.h"
 #include "mapping/sources_config.h"
+#include "objects/iceberg_name.h"
+#include "objects/iceberg_store.h"
 #include "plan/entry_sampler.h"
 #include "plan/plan.h"
 
@@ -22,8 +24,8 @@ constexpr size_t kMaxSiblings = 1'000;
 
 absl::StatusOr<ListedObject> FirstObject(const InitRequest& request) {
   const std::string& input = request.input;
-  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenStore(input, request.stores));
-  TableGuard tables(*store, input, request.as_files);
+  ASSIGN_OR_RETURN(std::shared_ptr<ObjectStore> store, OpenInputStore(input, request.stores));
+  TableGuard tables(*store, input, request.as_files || IsIcebergName(input));
   std::optional<ObjectInfo> first;
   const absl::Status listed = store->List(
       input,
@@ -53,6 +55,13 @@ std::vector<std::string> Siblings(const ListedObject& object) {
              })
       .IgnoreError();
   return siblings;
+}
+
+// What the entry and its prefix are named after: the object, or the table of a data file.
+absl::StatusOr<std::string> DatasetUri(const std::string& uri) {
+  if (!IsIcebergName(uri)) return uri;
+  ASSIGN_OR_RETURN(const IcebergFileParts parts, ParseIcebergFileName(uri));
+  return IcebergTableName(parts.folder);
 }
 
 bool IsQuoted(std::string_view name) {
@@ -117,11 +126,11 @@ absl::StatusOr<FileProfile> ProfileObject(const ListedObject& object, uint64_t m
     (*chunk)->ForEachRow(scratch, profiler);
   }
   FileProfile profile = profiler.TakeProfile();
-  profile.uri = object.info.uri;
+  ASSIGN_OR_RETURN(profile.uri, DatasetUri(object.info.uri));
   profile.type = rows->type();
   profile.quoted = options.quote.has_value();
   profile.has_header = options.column_names.empty();
-  profile.siblings = Siblings(object);
+  if (!IsIcebergName(object.info.uri)) profile.siblings = Siblings(object);
   profile.whole = whole;
   profile.damage = std::move(damage);
   if (profile.rows == 0 && profile.bad_rows == 0) {

@@ -15,22 +15,25 @@ namespace millrace {
 namespace {
 
 struct TableFormat {
-  std::string_view name;    // with its article
-  std::string_view folder;  // below the table's, in slashes
-  std::string_view log;     // a glob in that folder that matches only in such tables
+  std::string_view name;     // with its article
+  std::string_view folder;   // below the table's, in slashes
+  std::string_view log;      // a glob in that folder that matches only in such tables
+  bool can_be_read = false;  // as "iceberg:TABLE"
 };
 
 constexpr TableFormat kFormats[] = {
     {"a Delta table", "/_delta_log/", "*"},
-    {"an Iceberg table", "/metadata/", "*.metadata.json*"},
+    {"an Iceberg table", "/metadata/", "*.metadata.json*", true},
     {"a Hudi table", "/.hoodie/", "*"},
 };
 
 absl::Status Refusal(std::string_view table, const TableFormat& format) {
+  const std::string advice = format.can_be_read
+                                 ? StrCat("name it iceberg:", table, " to read its current rows")
+                                 : "write the table's current rows to files and import those";
   return absl::InvalidArgumentError(
-      StrCat(table, " is ", format.name,
-             ": its files hold deleted rows; write the table's current rows to files and import "
-             "those, or give --as-files to read all of its files nevertheless"));
+      StrCat(table, " is ", format.name, ": its files hold deleted rows; ", advice,
+             ", or give --as-files to read all of its files nevertheless"));
 }
 
 // The folder that is listed for `input`, without a final '/'.

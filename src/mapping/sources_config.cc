@@ -22,7 +22,10 @@ constexpr std::string_view kFileScheme = "file://";
 
 bool HasScheme(std::string_view uri) { return uri.find("://") != std::string_view::npos; }
 
+constexpr std::string_view kIcebergScheme = "iceberg:";
+
 std::string_view WithoutFileScheme(std::string_view uri) {
+  if (uri.starts_with(kIcebergScheme)) uri.remove_prefix(kIcebergScheme.size());
   return uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
 }
 

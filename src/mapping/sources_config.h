@@ -83,7 +83,8 @@ class SourcesConfig {
   // The entry with the longest source_prefix that `uri` starts with (equal lengths: the first);
   // null if none matches. A local path matches a prefix given as an absolute path, as file://, or
   // relative to the config's folder or the working directory; links in either path are resolved as
-  // they were when the config was read.
+  // they were when the config was read. For a name of an Iceberg table ("iceberg:..."), what
+  // follows "iceberg:" is compared, in prefixes too.
   std::shared_ptr<const SourceConfig> Match(std::string_view uri) const;
 
   const std::vector<std::shared_ptr<const SourceConfig>>& entries() const { return entries_; }

@@ -42,6 +42,12 @@ class HoldVisitor : public RowVisitor {
                                .payload_after = ""});
   }
 
+  void OnFilteredRow(uint64_t number) override {
+    if (number < next_ || IsFull()) return;
+    next_ = number + 1;
+    ++out_.filtered;
+  }
+
   uint64_t next() const { return next_; }
 
  private:

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "io/table_folder.h"
+#include "objects/iceberg_name.h"
 
 namespace millrace {
 
@@ -20,7 +21,8 @@ absl::StatusOr<std::unique_ptr<ObjectLister>> ObjectLister::Start(
   StoreOptions options = stores;
   options.stop = lister->stop_.get_token();
   for (const std::string& input : inputs) {
-    ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, OpenStore(input, options));
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store,
+                     OpenInputStore(input, options, lister->rules_.tables));
     lister->inputs_.push_back({input, std::move(store)});
   }
   ObjectLister* self = lister.get();
@@ -63,7 +65,7 @@ void ObjectLister::List() {
 }
 
 absl::Status ObjectLister::ListInput(const Input& input, Seen& seen) {
-  TableGuard tables(*input.store, input.pattern, rules_.as_files);
+  TableGuard tables(*input.store, input.pattern, rules_.as_files || IsIcebergName(input.pattern));
   const auto visit = [&](const ObjectInfo& info) -> absl::Status {
     if (stop_.stop_requested()) return absl::CancelledError("listing was stopped");
     RETURN_IF_ERROR(tables.OnObject(info));

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "io/object_store.h"
+#include "objects/iceberg_store.h"
 #include "objects/object_feed.h"
 #include "stores/open_store.h"
 
@@ -24,6 +25,7 @@ namespace millrace {
 
 struct ListingRules {
   bool as_files = false;  // read the files of Delta, Iceberg and Hudi tables like other files
+  TableSelection tables;  // of inputs "iceberg:TABLE"
   // Called on the lister's thread with each name that is skipped as hidden; may be empty.
   std::function<void(std::string_view uri)> on_hidden;
 };

@@ -8,6 +8,7 @@
 #include "formats/row_reader.h"
 #include "io/object_store.h"
 #include "mapping/row_mapper.h"
+#include "objects/iceberg_store.h"
 #include "objects/mapped_rows.h"
 
 namespace millrace {
@@ -35,7 +36,7 @@ class KeepWanted : public RowVisitor {
 
 absl::StatusOr<std::unique_ptr<ObjectReader>> OpenVersion(const LedgerKey& object,
                                                           const StoreOptions& stores) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenStore(object.object, stores));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> store, OpenInputStore(object.object, stores));
   ASSIGN_OR_RETURN(const ObjectInfo found, store->Find(object.object));
   if (found.version != object.version) {
     return absl::FailedPreconditionError(StrCat(object.object, " has changed"));

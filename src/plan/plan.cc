@@ -255,9 +255,10 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
           ? ""
           : std::filesystem::canonical(request.import.config_path, none).string();
   std::atomic<uint64_t> hidden = 0;
-  ListingRules rules{.as_files = request.import.as_files, .on_hidden = [&](std::string_view uri) {
-                       NoteHiddenName(uri, hidden, warnings);
-                     }};
+  ListingRules rules{
+      .as_files = request.import.as_files,
+      .tables = request.import.tables,
+      .on_hidden = [&](std::string_view uri) { NoteHiddenName(uri, hidden, warnings); }};
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
                    ObjectLister::Start(
                        request.import.inputs,

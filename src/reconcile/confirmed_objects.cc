@@ -16,6 +16,7 @@
 #include "net/http_server.h"
 #include "objects/config_change.h"
 #include "objects/hidden_names.h"
+#include "objects/iceberg_name.h"
 #include "objects/ledger_view.h"
 #include "objects/object_source.h"
 #include "objects/unmatched.h"
@@ -76,12 +77,13 @@ class Finder {
       if (unmatched_++ < kMaxUnmatched) first_unmatched_.push_back(object.uri);
       return false;
     };
-    ASSIGN_OR_RETURN(
-        std::unique_ptr<ObjectLister> lister,
-        ObjectLister::Start({input}, wanted, request_.stores,
-                            {.as_files = request_.as_files, .on_hidden = [&](std::string_view uri) {
-                               NoteHiddenName(uri, hidden_, warnings_);
-                             }}));
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectLister> lister,
+                     ObjectLister::Start({input}, wanted, request_.stores,
+                                         {.as_files = request_.as_files,
+                                          .tables = request_.tables,
+                                          .on_hidden = [&](std::string_view uri) {
+                                            NoteHiddenName(uri, hidden_, warnings_);
+                                          }}));
     while (true) {
       ASSIGN_OR_RETURN(std::optional<ListedObject> object, lister->Next(std::stop_token()));
       if (!object) return absl::OkStatus();
@@ -232,6 +234,7 @@ absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& reque
 }
 
 bool InputNames(const std::string& input, const std::string& uri) {
+  if (IsIcebergName(input)) return IcebergInputNames(input, uri);
   std::string path = input;
   if (path.starts_with("file://")) {
     path = UrlDecode(path.substr(path.find('/', sizeof("file://") - 1)), /*plus_is_space=*/false);
