@@ -156,10 +156,14 @@ class TableChunk : public RowChunk {
 class TableRowReader : public RowReader {
  public:
   TableRowReader(std::unique_ptr<RowReader> file, std::shared_ptr<RowSelection> selection,
-                 std::shared_ptr<const std::vector<std::string>> columns)
-      : file_(std::move(file)), selection_(std::move(selection)), columns_(std::move(columns)) {}
+                 const TableRows& table)
+      : file_(std::move(file)),
+        selection_(std::move(selection)),
+        columns_(table.columns),
+        has_no_rows_(table.has_no_rows) {}
 
   absl::StatusOr<std::unique_ptr<RowChunk>> Read(const ChunkLimits& limits) override {
+    if (has_no_rows_) return nullptr;
     absl::StatusOr<std::unique_ptr<RowChunk>> rows = file_->Read(limits);
     if (!rows.ok() || *rows == nullptr || selection_->counts_all()) return rows;
     return std::make_unique<TableChunk>(*std::move(rows), selection_);
@@ -167,7 +171,7 @@ class TableRowReader : public RowReader {
 
   FileType type() const override { return file_->type(); }
   uint64_t raw_bytes() const override { return file_->raw_bytes(); }
-  uint64_t known_rows() const override { return file_->known_rows(); }
+  uint64_t known_rows() const override { return has_no_rows_ ? 0 : file_->known_rows(); }
   std::vector<std::string> columns() const override { return *columns_; }
   std::vector<RenamedColumn> renamed_columns() const override { return file_->renamed_columns(); }
 
@@ -175,6 +179,7 @@ class TableRowReader : public RowReader {
   const std::unique_ptr<RowReader> file_;
   const std::shared_ptr<RowSelection> selection_;
   const std::shared_ptr<const std::vector<std::string>> columns_;
+  const bool has_no_rows_;
 };
 
 // Adds the columns of filters to what is read of a file.
@@ -246,7 +251,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> OpenTableRows(std::shared_ptr<ObjectR
   }
   ASSIGN_OR_RETURN(std::unique_ptr<RowReader> file, OpenParquet(std::move(object), read));
   auto selection = std::make_shared<RowSelection>(table, std::move(read_as), std::move(hidden));
-  return std::make_unique<TableRowReader>(std::move(file), std::move(selection), table.columns);
+  return std::make_unique<TableRowReader>(std::move(file), std::move(selection), table);
 }
 
 }  // namespace millrace

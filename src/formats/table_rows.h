@@ -32,7 +32,8 @@ struct TableRows {
   // Rows that do not count: positions in the file, ascending from 0. Null: none.
   std::shared_ptr<const std::vector<uint64_t>> deleted_rows;
   std::vector<std::shared_ptr<const RowFilter>>
-      filters;  // rows that one of them drops do not count
+      filters;               // rows that one of them drops do not count
+  bool has_no_rows = false;  // none of the rows counts, and none is read
 };
 
 // As OpenParquet(). Rows keep their number in the file; those that do not count are passed to

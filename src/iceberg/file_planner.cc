@@ -72,6 +72,30 @@ absl::StatusOr<IcebergPlan> FilePlanner::Plan() {
   return std::move(plan_);
 }
 
+absl::StatusOr<absl::flat_hash_set<std::string>> FilePlanner::ReadRemoved() {
+  RETURN_IF_ERROR(ListManifests());
+  absl::flat_hash_set<std::string> paths;
+  const auto keep = [&](ManifestEntry entry) -> absl::Status {
+    if (entry.snapshot_id != snapshot_.id) return absl::OkStatus();
+    if (paths.size() == kMaxFiles) {
+      return absl::ResourceExhaustedError("the snapshot removed more than 5,000,000 files");
+    }
+    paths.insert(std::move(entry.path));
+    return absl::OkStatus();
+  };
+  for (const ManifestInfo& manifest : manifests_) {
+    if (manifest.holds_deletes || manifest.added_by != snapshot_.id) continue;
+    const auto read = [&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const StoredObject object, files_.Find(manifest.path));
+      return ReadObject(object, [&](InputStream& stream) {
+        return ReadManifest(stream, manifest, {}, keep, EntryKind::kRemoved);
+      });
+    };
+    RETURN_IF_ERROR(Annotate(read(), StrCat("reading the manifest ", manifest.path)));
+  }
+  return paths;
+}
+
 absl::Status FilePlanner::ListManifests() {
   for (const std::string& path : snapshot_.manifests) manifests_.push_back({.path = path});
   if (snapshot_.manifest_list.empty()) return absl::OkStatus();
@@ -101,6 +125,9 @@ absl::Status FilePlanner::ReadEntries(const ManifestInfo& manifest) {
     RETURN_IF_ERROR(CheckFormat(entry));
     if ((entry.content != FileContent::kData) != manifest.holds_deletes) {
       return absl::DataLossError(StrCat("it mixes data and deletes: ", entry.path));
+    }
+    if (options_.paths && !manifest.holds_deletes && !options_.paths->contains(entry.path)) {
+      return absl::OkStatus();
     }
     // Delete files are selected by partition only: their bounds are of other columns, or of keys.
     if (options_.range && manifest.holds_deletes) entry.lower_bounds.clear();
@@ -149,7 +176,13 @@ absl::Status FilePlanner::ReadDeleteFile(const ManifestEntry& entry) {
 
 absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   IcebergFile file;
-  ASSIGN_OR_RETURN(file.object, FindFile(entry));
+  absl::StatusOr<StoredObject> object = FindFile(entry);
+  const bool is_missing = options_.may_be_missing && absl::IsNotFound(object.status());
+  if (!is_missing) {
+    ASSIGN_OR_RETURN(file.object, std::move(object));
+  }
+  file.path = entry.path;
+  file.snapshot_id = entry.snapshot_id;
   file.rows = static_cast<uint64_t>(std::max<int64_t>(0, entry.rows));
   file.sequence_number = entry.sequence_number;
   file.is_inside_range = entry.is_inside_range;
@@ -158,7 +191,7 @@ absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   for (const auto& [scope, deletes] : equality_deletes_) {
     if (scope.first.empty() || scope.first == partition) file.equality_deletes.push_back(deletes);
   }
-  RETURN_IF_ERROR(MapNames(metadata_, file));
+  if (!is_missing) RETURN_IF_ERROR(MapNames(metadata_, file));
   return file;
 }
 

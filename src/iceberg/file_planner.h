@@ -18,13 +18,15 @@ namespace millrace {
 // Sets file.mapped_names if the table has a name mapping and the file has no field ids.
 absl::Status MapNames(const IcebergMetadata& metadata, IcebergFile& file);
 
-// For single use; its arguments must outlive it.
+// For single use; its first three arguments must outlive it.
 class FilePlanner {
  public:
   FilePlanner(const IcebergMetadata& metadata, const IcebergSnapshot& snapshot, TableFiles& files,
               const IcebergPlanOptions& options);
 
   absl::StatusOr<IcebergPlan> Plan();
+  // The paths of the data files that the snapshot removed.
+  absl::StatusOr<absl::flat_hash_set<std::string>> ReadRemoved();
 
  private:
   // Equality deletes apply within one partition, or everywhere if their spec has no fields.
@@ -44,7 +46,7 @@ class FilePlanner {
   const IcebergMetadata& metadata_;
   const IcebergSnapshot& snapshot_;
   TableFiles& files_;
-  const IcebergPlanOptions& options_;
+  const IcebergPlanOptions options_;
 
   std::vector<ManifestInfo> manifests_;
   std::vector<ManifestEntry> data_;

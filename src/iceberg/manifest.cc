@@ -61,6 +61,7 @@ absl::StatusOr<ManifestInfo> MakeManifest(const AvroValue& value) {
   manifest.spec_id = record.Id("partition_spec_id");
   manifest.holds_deletes = value.Integer("content").value_or(0) == 1;
   manifest.sequence_number = value.Integer("sequence_number").value_or(0);
+  manifest.added_by = value.Integer("added_snapshot_id").value_or(0);
   RETURN_IF_ERROR(record.status());
   const AvroValue* partitions = value.Field("partitions");
   if (partitions == nullptr || partitions->kind != Kind::kArray) return manifest;
@@ -143,6 +144,7 @@ absl::StatusOr<ManifestEntry> MakeEntry(const AvroValue& value, bool is_new,
     return Missing("an entry of an older snapshot in the manifest", "sequence_number");
   }
   entry.sequence_number = sequence.value_or(manifest.sequence_number);
+  entry.snapshot_id = value.Integer("snapshot_id").value_or(is_new ? manifest.added_by : 0);
   if (const AvroValue* partition = file->Field("partition"); partition != nullptr) {
     for (const AvroValue& item : partition->items) {
       entry.partition.push_back(MakePartitionValue(item));
@@ -169,13 +171,14 @@ absl::Status ReadManifestList(InputStream& stream, const ManifestVisitor& visito
 }
 
 absl::Status ReadManifest(InputStream& stream, const ManifestInfo& manifest,
-                          const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor) {
+                          const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor,
+                          EntryKind kind) {
   constexpr int64_t kAdded = 1;
   constexpr int64_t kDeleted = 2;
   return ReadAvroFile(stream, [&](const AvroValue& value, const auto&) -> absl::Status {
     const std::optional<int64_t> status = value.Integer("status");
     if (!status) return Missing("an entry of the manifest", "status");
-    if (*status == kDeleted) return absl::OkStatus();
+    if ((*status == kDeleted) != (kind == EntryKind::kRemoved)) return absl::OkStatus();
     ASSIGN_OR_RETURN(ManifestEntry entry, MakeEntry(value, *status == kAdded, manifest, bounds_of));
     return visitor(std::move(entry));
   });

@@ -32,6 +32,7 @@ struct ManifestInfo {
   int32_t spec_id = 0;
   bool holds_deletes = false;
   int64_t sequence_number = 0;               // 0 in tables of version 1
+  int64_t added_by = 0;                      // the snapshot; 0: not given
   std::vector<PartitionSummary> partitions;  // empty: not given
 };
 
@@ -43,6 +44,8 @@ struct ManifestEntry {
   std::string format;  // "PARQUET", ...
   int32_t spec_id = 0;
   int64_t sequence_number = 0;  // of the data, inherited from the manifest if it has none
+  // The snapshot that added the file, or that removed it; inherited in the same way. 0: not given.
+  int64_t snapshot_id = 0;
   int64_t rows = 0;
   int64_t bytes = 0;
   std::vector<PartitionValue> partition;
@@ -58,9 +61,12 @@ using EntryVisitor = std::function<absl::Status(ManifestEntry)>;
 // Messages do not name the file. DataLoss if a required field is missing; others from ReadAvroFile
 // and the visitor.
 absl::Status ReadManifestList(InputStream& stream, const ManifestVisitor& visitor);
-// Entries marked as deleted are skipped. Statistics are kept only for the columns `bounds_of`.
+enum class EntryKind { kLive, kRemoved };
+// Passes the files that are in the table, or those that were in it and that this manifest removes.
+// Statistics are kept only for the columns `bounds_of`.
 absl::Status ReadManifest(InputStream& stream, const ManifestInfo& manifest,
-                          const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor);
+                          const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor,
+                          EntryKind kind = EntryKind::kLive);
 
 }  // namespace millrace
 

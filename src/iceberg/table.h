@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "iceberg/row_deletes.h"
 #include "iceberg/table_files.h"
@@ -22,7 +23,9 @@ namespace millrace {
 // One data file of a snapshot (Parquet) and the rows of it that do not count.
 struct IcebergFile {
   StoredObject object;
-  uint64_t rows = 0;  // as in the table
+  std::string path;         // as in the table
+  int64_t snapshot_id = 0;  // that added it; 0: not known
+  uint64_t rows = 0;        // as in the table
   int64_t sequence_number = 0;
   // If set, the file has no field ids, and this is its name mapping: column id -> name in the file.
   // Columns that are not in it are null. If not set, ids are those of the fields.
@@ -43,7 +46,11 @@ struct IcebergPlan {
 struct IcebergPlanOptions {
   // Files without rows in the range may be left out; other files may still contain rows outside it.
   std::optional<TimeRange> range;
-  int32_t range_column = 0;  // its id
+  int32_t range_column = 0;                   // its id
+  const IcebergSnapshot* snapshot = nullptr;  // null: that of the table
+  // If set, only the files with these paths are planned. Must outlive the call.
+  const absl::flat_hash_set<std::string>* paths = nullptr;
+  bool may_be_missing = false;  // data files that no longer exist are planned without a store
 };
 
 // The column of that name. InvalidArgument, naming `table` and its columns, if there is none.
@@ -79,11 +86,18 @@ class IcebergTable {
   // ResourceExhausted above 5,000,000 files.
   absl::StatusOr<IcebergPlan> PlanFiles(const IcebergPlanOptions& options);
 
+  // The snapshot with that id; null if the table has none (any more).
+  const IcebergSnapshot* FindSnapshot(int64_t id) const;
+
+  // The paths of the data files that `snapshot` removed from the table. Errors as of PlanFiles().
+  absl::StatusOr<absl::flat_hash_set<std::string>> FilesRemovedBy(const IcebergSnapshot& snapshot);
+
   // A data file of any snapshot, without its deletes, the number of its rows and of its commit.
   absl::StatusOr<IcebergFile> FileWithoutDeletes(StoredObject object) const;
 
  private:
   IcebergTable() = default;
+  std::string ContextOf(const IcebergSnapshot& snapshot) const;
 
   // Pointers, so that the table can be moved.
   std::unique_ptr<TableFiles> files_;

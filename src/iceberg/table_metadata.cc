@@ -143,6 +143,15 @@ absl::StatusOr<IcebergSnapshot> ParseSnapshot(const Json& json) {
   if (fields.Find("schema-id") != nullptr) {
     ASSIGN_OR_RETURN(snapshot.schema_id, fields.Id("schema-id"));
   }
+  if (fields.Find("parent-snapshot-id") != nullptr) {
+    ASSIGN_OR_RETURN(snapshot.parent_id, fields.Integer("parent-snapshot-id"));
+  }
+  if (const Json* summary = fields.Find("summary"); summary != nullptr) {
+    const Fields in(*summary, "the summary of a snapshot");
+    if (in.Find("operation") != nullptr) {
+      ASSIGN_OR_RETURN(snapshot.operation, in.Text("operation"));
+    }
+  }
   if (fields.Find("manifest-list") != nullptr) {
     ASSIGN_OR_RETURN(snapshot.manifest_list, fields.Text("manifest-list"));
     return snapshot;

@@ -124,7 +124,7 @@ class Importer {
     ASSIGN_OR_RETURN(
         std::unique_ptr<ObjectLister> lister,
         ObjectLister::Start(request_.inputs, Wanted(request_, type, first, progress_, unmatched_),
-                            request_.stores, RulesOfListing(first)));
+                            request_.stores, RulesOfListing(type, first)));
     HeldObjectRetryFeed waiting(*lister, progress_.source, Clock::Real());
     ObjectFeed* const feed =
         request_.wait_for_others ? &waiting : static_cast<ObjectFeed*>(lister.get());
@@ -150,8 +150,14 @@ class Importer {
   }
 
   // The inputs are listed once for each record type; skipped objects are reported once.
-  ListingRules RulesOfListing(bool first) {
+  ListingRules RulesOfListing(RecordType type, bool first) {
     ListingRules rules{.as_files = request_.as_files, .tables = request_.tables};
+    if (!request_.force) {
+      rules.tables.imported = [this, type](std::string_view table) {
+        return ImportedFiles::Load(ledger_, {destination_.LedgerName(type)}, table, stop_);
+      };
+    }
+    rules.tables.warnings = &progress_.warnings;
     if (first) {
       rules.on_hidden = [this](std::string_view uri) {
         NoteHiddenName(uri, progress_.objects_hidden, progress_.warnings);

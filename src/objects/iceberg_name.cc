@@ -1,11 +1,8 @@
 #include "objects/iceberg_name.h"
 
-#include <filesystem>
-
 #include "absl/time/time.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "iceberg/table_files.h"
 
 namespace millrace {
 namespace {
@@ -16,17 +13,6 @@ constexpr std::string_view kMark = "/#";
 std::string TimeText(int64_t micros) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::FromUnixMicros(micros),
                           absl::UTCTimeZone());
-}
-
-// As stores name it: a local path is absolute and without links.
-std::string Canonical(std::string_view location) {
-  std::string folder = NormalLocation(location);
-  if (folder.find("://") != std::string::npos) return folder;
-  std::error_code error;
-  std::string real =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(folder, error), error).string();
-  while (real.size() > 1 && real.ends_with('/')) real.pop_back();
-  return error ? folder : real;
 }
 
 }  // namespace
@@ -78,18 +64,6 @@ absl::StatusOr<IcebergFileParts> ParseIcebergFileName(std::string_view name) {
       parts.file.starts_with('/') || parts.file.find("://") != std::string::npos;
   if (!is_absolute) parts.file = StrCat(parts.folder, "/", parts.file);
   return parts;
-}
-
-bool IcebergInputNames(std::string_view input, std::string_view name) {
-  const absl::StatusOr<IcebergFileParts> parts = ParseIcebergFileName(name);
-  if (!IsIcebergName(input) || !parts.ok()) return false;
-  std::string place = Canonical(input.substr(kScheme.size()));
-  if (place.ends_with(".metadata.json") || place.ends_with(".metadata.json.gz")) {
-    place.resize(place.rfind('/') == std::string::npos ? 0 : place.rfind('/'));
-  }
-  constexpr std::string_view kMetadata = "/metadata";
-  if (place.ends_with(kMetadata)) place.resize(place.size() - kMetadata.size());
-  return place == parts->folder;
 }
 
 }  // namespace millrace

@@ -36,10 +36,6 @@ struct IcebergFileParts {
 // InvalidArgument if `name` is not the name of a data file.
 absl::StatusOr<IcebergFileParts> ParseIcebergFileName(std::string_view name);
 
-// True if the input "iceberg:TABLE" (a folder or a metadata file) is the table of the data file
-// `name`.
-bool IcebergInputNames(std::string_view input, std::string_view name);
-
 }  // namespace millrace
 
 #endif  // MILLRACE_OBJECTS_ICEBERG_NAME_H_

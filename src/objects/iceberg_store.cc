@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -15,6 +16,7 @@
 #include "iceberg/row_filters.h"
 #include "iceberg/table.h"
 #include "objects/iceberg_name.h"
+#include "objects/rewritten_files.h"
 #include "stores/opened_stores.h"
 
 namespace millrace {
@@ -171,16 +173,19 @@ class IcebergStore : public ObjectStore {
       options = {.range = selection_.times, .range_column = column->id};
     }
     ASSIGN_OR_RETURN(IcebergPlan plan, table.PlanFiles(options));
-    std::sort(plan.files.begin(), plan.files.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.sequence_number, a.object.info.uri) <
-             std::tie(b.sequence_number, b.object.info.uri);
+    ASSIGN_OR_RETURN(std::vector<PlannedFile> files,
+                     Resolve(table, name, options, std::move(plan.files)));
+    std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.file.sequence_number, a.file.object.info.uri) <
+             std::tie(b.file.sequence_number, b.file.object.info.uri);
     });
     const FileDescriber describer(table.schema());
     std::vector<ObjectInfo> listed;
-    listed.reserve(plan.files.size());
+    listed.reserve(files.size());
     absl::MutexLock lock(&mutex_);
-    for (IcebergFile& file : plan.files) {
+    for (auto& [file, is_delivered] : files) {
       TableRows rows = describer.Describe(file);
+      rows.has_no_rows = is_delivered;
       const bool is_cut = time && !file.is_inside_range;
       if (is_cut) rows.filters.push_back(NewTimeFilter(selection_.times, ColumnIn(file, *time)));
       ObjectInfo info = file.object.info;
@@ -189,6 +194,30 @@ class IcebergStore : public ObjectStore {
       listed.push_back(std::move(info));
     }
     return listed;
+  }
+
+  absl::StatusOr<std::vector<PlannedFile>> Resolve(IcebergTable& table, std::string_view name,
+                                                   const IcebergPlanOptions& options,
+                                                   std::vector<IcebergFile> files) const {
+    absl::flat_hash_set<int64_t> rewriting;
+    for (const IcebergSnapshot& snapshot : table.metadata().snapshots) {
+      if (RewritesFiles(snapshot)) rewriting.insert(snapshot.id);
+    }
+    const auto is_rewritten = [&](const IcebergFile& file) {
+      return rewriting.contains(file.snapshot_id);
+    };
+    ImportedFiles imported;
+    if (selection_.imported && std::any_of(files.begin(), files.end(), is_rewritten)) {
+      ASSIGN_OR_RETURN(imported, selection_.imported(name));
+    }
+    if (!imported.empty()) {
+      RewrittenFiles rewritten(table, options, imported, selection_.warnings);
+      return rewritten.Resolve(std::move(files));
+    }
+    std::vector<PlannedFile> planned;
+    planned.reserve(files.size());
+    for (IcebergFile& file : files) planned.push_back({std::move(file)});
+    return planned;
   }
 
   // The column by which selection_.times selects rows.

@@ -8,10 +8,12 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/warnings.h"
 #include "iceberg/table_metadata.h"
 #include "iceberg/time_range.h"
 #include "io/object_store.h"
 #include "mapping/sources_config.h"
+#include "objects/imported_files.h"
 #include "stores/open_store.h"
 
 namespace millrace {
@@ -23,6 +25,10 @@ struct TableSelection {
   // The config entry of a table by its name (IcebergTableName()), which says which column is the
   // time; null if none matches. Called only if `times` is not open.
   std::function<std::shared_ptr<const SourceConfig>(std::string_view table)> entry_of;
+  // The files of a table that were imported before: rows that the table has rewritten since are not
+  // read again (objects/rewritten_files.h). Null: the files of the snapshot are read as they are.
+  std::function<absl::StatusOr<ImportedFiles>(std::string_view table)> imported;
+  Warnings* warnings = nullptr;  // may be null
 };
 
 // Lists "iceberg:TABLE": the data files of the snapshot, which have the names of iceberg_name.h,

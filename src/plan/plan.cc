@@ -181,13 +181,18 @@ class EntryPlanner {
   bool all_exact_ = true;
 };
 
-absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, LedgerReader& ledger,
-                                      absl::Time now, std::stop_token stop) {
+// As the ledger names them.
+absl::flat_hash_set<std::string> DestinationsOf(const PlanRequest& request) {
   absl::flat_hash_set<std::string> destinations;
   for (const auto& entry : request.import.sources.entries()) {
     destinations.insert(request.destination->LedgerName(entry->record_type));
   }
-  return LedgerView::Load(ledger, destinations, now, std::move(stop));
+  return destinations;
+}
+
+absl::StatusOr<LedgerView> LoadLedger(const PlanRequest& request, LedgerReader& ledger,
+                                      absl::Time now, std::stop_token stop) {
+  return LedgerView::Load(ledger, DestinationsOf(request), now, std::move(stop));
 }
 
 void AddUp(ImportPlan& plan) {
@@ -259,6 +264,12 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
       .as_files = request.import.as_files,
       .tables = request.import.tables,
       .on_hidden = [&](std::string_view uri) { NoteHiddenName(uri, hidden, warnings); }};
+  if (!request.import.force) {
+    rules.tables.imported = [&](std::string_view table) {
+      return ImportedFiles::Load(ledger, DestinationsOf(request), table, stop);
+    };
+  }
+  rules.tables.warnings = &warnings;
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectLister> lister,
                    ObjectLister::Start(
                        request.import.inputs,

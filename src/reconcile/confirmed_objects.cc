@@ -150,6 +150,8 @@ class Finder {
   absl::Status FindGone() {
     return ledger_.ForEach(
         [&](const LedgerEntry& entry) {
+          // A table is compared by the files of its snapshot; rows of others may be in them.
+          if (IsIcebergName(entry.key.object)) return Stopped();
           if (entry.key.destination == destination_ && IsConfigured(entry.key) &&
               IsNamed(entry.key) && seen_.insert(HashBytes(entry.key.object)).second) {
             Report(ObjectProblem::kGone, entry.key.object,
@@ -234,7 +236,6 @@ absl::StatusOr<ConfirmedObjects> FindConfirmedObjects(const ImportRequest& reque
 }
 
 bool InputNames(const std::string& input, const std::string& uri) {
-  if (IsIcebergName(input)) return IcebergInputNames(input, uri);
   std::string path = input;
   if (path.starts_with("file://")) {
     path = UrlDecode(path.substr(path.find('/', sizeof("file://") - 1)), /*plus_is_space=*/false);

@@ -13,6 +13,7 @@ if packages.available():
     import pyarrow as pa
     import pyarrow.parquet as pq
     from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.io.pyarrow import _dataframe_to_data_files
     from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestEntry
     from pyiceberg.manifest import ManifestEntryStatus, ManifestWriterV2, write_manifest_list
     from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -146,4 +147,16 @@ class IcebergTablesTest(MillraceTest):
                             manifest_list=base + "-list.avro", summary=Summary(Operation.DELETE), schema_id=table.schema().schema_id)
         self.catalog.commit_table(table, (), (AddSnapshotUpdate(snapshot=snapshot),
                                               SetSnapshotRefUpdate(ref_name="main", type="branch", snapshot_id=snapshot_id)))
+        return self.catalog.load_table(table.name())
+
+    def rewrite(self, table, files, data, operation=None):
+        """Writes `data` in the place of data files of the table, by default as a compaction does."""
+        with table.transaction() as transaction:
+            with transaction.update_snapshot().overwrite() as update:
+                # pyiceberg has no compaction, but the snapshots of one differ only in what they are called.
+                update._summary = lambda properties: Summary(operation or Operation.REPLACE)
+                for file in files:
+                    update.delete_data_file(file)
+                for file in _dataframe_to_data_files(table.metadata, data, table.io):
+                    update.append_data_file(file)
         return self.catalog.load_table(table.name())

@@ -351,6 +351,105 @@ class ImportIcebergTest(ImportIcebergBase):
             file.truncate(65 << 20)
         self.fails("larger than 64 MiB", where, code=3)
 
+@unittest.skipUnless(packages.available(), "pyiceberg, pyarrow or DuckDB is not installed")
+class RewrittenFilesTest(ImportIcebergBase):
+    """Tables that are compacted between imports. The sandbox counts every event that it receives."""
+
+    def data_files(self, table):
+        return [task.file for task in table.scan().plan_files()]
+
+    def compact(self, table, operation=None, files=None):
+        return self.rewrite(table, files or self.data_files(table), table.scan().to_arrow(), operation)
+
+    def expire_all_but_the_current_snapshot(self, table):
+        with table.maintenance.expire_snapshots() as expire:
+            for snapshot in table.snapshots():
+                if snapshot.snapshot_id != table.current_snapshot().snapshot_id:
+                    expire.by_id(snapshot.snapshot_id)
+        return self.catalog.load_table(table.name())
+
+    def test_a_first_import_reads_the_compacted_file(self):
+        table, sandbox = self.create(partitioned=False), self.sandbox()
+        for seed in range(3):
+            self.append(table, make_trips(100, seed))
+        table = self.compact(table)
+        report = self.load(sandbox, table)
+        self.assertEqual((report["objects"], report["accepted"], report["warnings"]), (1, 300, []))
+        self.assertEqual(self.arrived(sandbox), self.trips(table.scan()))
+
+    def test_rows_that_were_imported_before_a_compaction_are_not_sent_again(self):
+        table, sandbox = self.create(partitioned=False), self.sandbox()
+        for seed in range(3):
+            self.append(table, make_trips(100, seed))
+        self.load(sandbox, table)
+        old = self.files(table)
+        # New rows are compacted together with old ones before they are imported; some are deleted before.
+        self.append(table, make_trips(100, 3))
+        new = next(file for file in self.data_files(table) if file.file_path not in old)
+        table = self.delete_positions(table, new.file_path, [5, 6], "pos.parquet")
+        everything = table.scan().to_arrow()
+        table = self.compact(table)
+        self.append(table, make_trips(100, 4))
+        report = self.load(sandbox, table)
+        self.assertEqual((report["read"], report["accepted"], report["filtered"], report["warnings"]), (200, 198, 2, []))
+        expected = self.trips(everything.rename_columns(COLUMNS).to_pylist() + make_trips(100, 4))
+        self.assertEqual(self.arrived(sandbox), expected)
+        # Then the compacted file is recorded as delivered, also by plan.
+        plan = self.run_json("plan", f"iceberg:{self.location(table)}", "--config", self.config_for(table),
+                             "--mixpanel-url", sandbox.url)
+        self.assertEqual((plan["entries"][0]["objects_to_do"], plan["entries"][0]["events"]), (1, 0))
+        report = self.load(sandbox, table)
+        self.assertEqual((report["objects"], report["read"], report["objects_skipped"]), (1, 0, 1))
+        # So nothing comes again after its history has expired, nor after it is compacted again.
+        table = self.expire_all_but_the_current_snapshot(table)
+        self.assertEqual(self.load(sandbox, table)["objects_skipped"], 2)
+        table = self.compact(self.compact(table))
+        self.assertEqual(self.load(sandbox, table)["read"], 0)
+        self.assertEqual(self.arrived(sandbox), expected)
+        self.assertEqual(self.trips(table.scan()), expected)
+        report = self.run_json("reconcile", f"iceberg:{self.location(table)}", "--config", self.config_for(table),
+                               "--mixpanel-url", sandbox.url)
+        self.assertEqual((report["expected"], report["missing"], report["unexpected"]), (498, 0, 0))
+        # --force reads the files as they are.
+        self.assertEqual(self.load(sandbox, table, "--force")["accepted"], 498)
+
+    def test_chains_of_compactions_and_files_that_are_gone(self):
+        table, sandbox = self.create(partitioned=False), self.sandbox()
+        self.append(table, make_trips(100, 0))
+        self.load(sandbox, table)
+        old = self.data_files(table)
+        for seed in (1, 2):
+            self.append(table, make_trips(100, seed))
+            table = self.compact(table)
+        report = self.load(sandbox, table)
+        self.assertEqual((report["read"], report["warnings"]), (200, []))
+        self.assertEqual(self.arrived(sandbox), self.trips(table.scan()))
+        # Files that were not imported and no longer exist: all rows of the compacted file come, with a warning.
+        self.append(table, make_trips(100, 3))
+        added = [file for file in self.data_files(table)]
+        table = self.compact(table)
+        for file in added + old:
+            pathlib.Path(file.file_path.removeprefix("file://")).unlink()
+        place, config = f"iceberg:{self.location(table)}", self.config_for(table)
+        code, _, err = self.run_program("import", place, "--config", config, "--mixpanel-url", sandbox.url, "--strict")
+        self.assertEqual(code, 2, err)
+        self.assertIn("replace", err)
+        report = self.load(sandbox, table)
+        self.assertEqual(report["read"], 400)
+        self.assertEqual([warning["code"] for warning in report["warnings"]], ["rewritten_rows"])
+        self.assertEqual(len({event["properties"]["$insert_id"] for event in sandbox.export()}), 400)
+
+    def test_an_overwrite_of_imported_files_warns(self):
+        table, sandbox = self.create(partitioned=False), self.sandbox()
+        self.append(table, make_trips(100, 0))
+        self.load(sandbox, table)
+        table.delete("user_id == 'u007'")
+        report = self.load(sandbox, self.catalog.load_table(table.name()))
+        self.assertGreater(report["read"], 0)
+        self.assertEqual([warning["code"] for warning in report["warnings"]], ["rewritten_rows"])
+        # Mixpanel recognises the rows by their ids.
+        self.assertEqual(len({event["properties"]["$insert_id"] for event in sandbox.export()}), 100)
+
 
 if __name__ == "__main__":
     main()
