@@ -118,6 +118,23 @@ TEST_F(IcebergTableTest, PlansLiveFiles) {
   EXPECT_EQ(plan->files[1].rows, 10u);
 }
 
+TEST_F(IcebergTableTest, PlansSomeFilesAlthoughTheyAreGone) {
+  Write("data/a", "data");
+  WriteTable(folder_.string(), {{.path = Path("data/a")}, {.path = Path("data/gone")}});
+  auto table =
+      IcebergTable::Open([this](std::string_view) { return store_.get(); }, folder_.string(), {});
+  ASSERT_TRUE(table.ok());
+  const absl::flat_hash_set<std::string> paths = {Path("data/gone")};
+  EXPECT_EQ(table->PlanFiles({.paths = &paths}).status().code(), absl::StatusCode::kNotFound);
+  const auto plan = table->PlanFiles({.paths = &paths, .may_be_missing = true});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->files.size(), 1u);
+  EXPECT_EQ(plan->files[0].object.store, nullptr);
+  EXPECT_EQ(plan->files[0].path, Path("data/gone"));
+  EXPECT_NE(table->FindSnapshot(1), nullptr);
+  EXPECT_EQ(table->FindSnapshot(2), nullptr);
+}
+
 TEST_F(IcebergTableTest, AMovedTableIsFoundBelowItsFolder) {
   Write("data/a", "data");
   for (const char* location : {"/was/here", "file:/was/here", "s3a://bucket/table"}) {

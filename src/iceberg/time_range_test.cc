@@ -78,5 +78,24 @@ TEST(TimeRangeTest, BoundsOfFilesAndManifests) {
   EXPECT_TRUE(MayHold(range, 3, spec, manifest));  // of another column
 }
 
+TEST(TimeRangeTest, OnlyStatisticsShowThatAllRowsOfAFileAreRequested) {
+  const TimeRange range = {.from = 10 * kHour, .to = 12 * kHour};
+  ManifestEntry entry;
+  EXPECT_FALSE(HoldsOnly(range, 2, entry));
+  entry.lower_bounds[2] = Stored(10 * kHour);
+  entry.upper_bounds[2] = Stored(12 * kHour - 1);
+  EXPECT_FALSE(HoldsOnly(range, 2, entry));  // some times may be null
+  entry.null_counts[2] = 0;
+  EXPECT_TRUE(HoldsOnly(range, 2, entry));
+  entry.null_counts[2] = 1;
+  EXPECT_FALSE(HoldsOnly(range, 2, entry));
+  entry.null_counts[2] = 0;
+  entry.upper_bounds[2] = Stored(12 * kHour);
+  EXPECT_FALSE(HoldsOnly(range, 2, entry));
+  EXPECT_TRUE(HoldsOnly({.from = 10 * kHour}, 2, entry));
+  entry.lower_bounds[2] = Stored(10 * kHour - 1);
+  EXPECT_FALSE(HoldsOnly({.from = 10 * kHour}, 2, entry));
+}
+
 }  // namespace
 }  // namespace millrace

@@ -379,6 +379,21 @@ TEST_F(MatchTest, TakesTheLongestPrefix) {
   EXPECT_EQ(Match(config, "/b/events/x.parquet"), "");
 }
 
+TEST_F(MatchTest, FitsTablesByTheirLocation) {
+  const auto config = SourcesConfig::Parse(
+      R"([{"config_id": "cloud", "source_gcs_prefix": "gs://b/db/t/", "mixpanel_event_name": "e",
+           "field_mappings": [{"source_field": "*", "mixpanel_field": "*"}]},
+          {"config_id": "local", "source_gcs_prefix": "iceberg:/w/t", "mixpanel_event_name": "e",
+           "field_mappings": [{"source_field": "*", "mixpanel_field": "*"}]}])",
+      "/sources.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(Match(*config, "iceberg:gs://b/db/t/"), "cloud");
+  EXPECT_EQ(Match(*config, "iceberg:gs://b/db/t/#data/a.parquet"), "cloud");
+  EXPECT_EQ(Match(*config, "iceberg:gs://b/db/t2/#data/a.parquet"), "");
+  EXPECT_EQ(Match(*config, "iceberg:/w/t/#gs://elsewhere/a.parquet"), "local");
+  EXPECT_EQ(Match(*config, "iceberg:file:///w/t/"), "local");
+}
+
 TEST_F(MatchTest, FitsLocalPaths) {
   const SourcesConfig config = Parsed(R"([
     {"config_id": "absolute", "source_prefix": "/data/a/"},
