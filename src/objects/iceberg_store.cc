@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/table_rows.h"
@@ -175,6 +176,10 @@ class IcebergStore : public ObjectStore {
     ASSIGN_OR_RETURN(IcebergPlan plan, table.PlanFiles(options));
     ASSIGN_OR_RETURN(std::vector<PlannedFile> files,
                      Resolve(table, name, options, std::move(plan.files)));
+    Log(Severity::kInfo, "reading an Iceberg table",
+        {{"table", name},
+         {"snapshot", table.snapshot() == nullptr ? "none" : StrCat(table.snapshot()->id)},
+         {"files", files.size()}});
     std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
       return std::tie(a.file.sequence_number, a.file.object.info.uri) <
              std::tie(b.file.sequence_number, b.file.object.info.uri);

@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import packages
+import postgres_server
 from harness import FAST_RETRY, main
 from iceberg_tables import BEGIN, COLUMNS, IcebergTablesTest, make_trips
 
@@ -449,6 +450,41 @@ class RewrittenFilesTest(ImportIcebergBase):
         self.assertEqual([warning["code"] for warning in report["warnings"]], ["rewritten_rows"])
         # Mixpanel recognises the rows by their ids.
         self.assertEqual(len({event["properties"]["$insert_id"] for event in sandbox.export()}), 100)
+
+
+@unittest.skipUnless(packages.available() and postgres_server.programs(), "pyiceberg or PostgreSQL is not installed")
+class PostgresTest(ImportIcebergBase):
+    """A table of PostgreSQL keeps what is written twice: each row must be there once."""
+
+    def test_killed_resumed_and_compacted_meanwhile(self):
+        server = postgres_server.PostgresServer()
+        self.addCleanup(server.stop)
+        table = self.create(partitioned=False)
+        for seed in range(3):
+            self.append(table, make_trips(6000, seed, users=500))
+        command = ["import", f"iceberg:{self.location(table)}", "--config", self.config_for(table), "--to", server.uri, "--json",
+                   "--batch-events", "300", *FAST_RETRY]
+        dice, killed = random.Random(2), 0
+        for _ in range(6):
+            process = self.start(*command)
+            try:
+                process.communicate(timeout=dice.uniform(0.05, 0.25))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                killed += 1
+        self.assertGreater(killed, 0)
+        # What is half imported is compacted, together with rows that are new.
+        self.append(table, make_trips(6000, 3, users=500))
+        table = self.rewrite(table, [task.file for task in table.scan().plan_files()], table.scan().to_arrow())
+        for _ in range(2):
+            code, _, err = self.run_program(*command)
+            self.assertEqual(code, 0, err)
+        self.append(table, make_trips(10, 4))
+        code, _, err = self.run_program(*command)
+        self.assertEqual(code, 0, err)
+        count, distinct = server.query("SELECT count(*), count(DISTINCT insert_id) FROM events")[0]
+        self.assertEqual((int(count), int(distinct)), (24_010, 24_010))
 
 
 if __name__ == "__main__":
