@@ -107,18 +107,24 @@ absl::StatusOr<const RewrittenFiles::Replaced*> RewrittenFiles::ReplacedBy(
 
 absl::Status RewrittenFiles::Follow(const IcebergSnapshot& snapshot, int depth,
                                     Replaced& replaced) {
-  ASSIGN_OR_RETURN(const absl::flat_hash_set<std::string> removed, table_.FilesRemovedBy(snapshot));
+  const auto removed = table_.FilesRemovedBy(snapshot);
+  if (absl::IsNotFound(removed.status())) {
+    // Its metadata is gone: it may have replaced imported files.
+    replaced = {.is_begun = true, .is_readable = false};
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(removed.status());
   const IcebergSnapshot* const before =
       snapshot.parent_id ? table_.FindSnapshot(*snapshot.parent_id) : nullptr;
   IcebergPlanOptions options = options_;
   options.snapshot = before;
-  options.paths = &removed;
+  options.paths = &*removed;
   options.may_be_missing = true;
   absl::StatusOr<IcebergPlan> plan = absl::NotFoundError("the snapshot has expired");
   if (before != nullptr) plan = table_.PlanFiles(options);
   if (absl::IsNotFound(plan.status())) {
     // Without the metadata, all that counts is whether each of the files is done.
-    for (const std::string& path : removed) {
+    for (const std::string& path : *removed) {
       const State state = StateAt(path);
       replaced.is_begun |= state != State::kUnknown;
       replaced.is_readable &= state == State::kDone;
@@ -152,10 +158,13 @@ absl::Status RewrittenFiles::WarnIfOverwritten(const IcebergFile& file) {
   if (overwrite == nullptr || StateOf(file) != State::kUnknown) return absl::OkStatus();
   const auto [known, is_new] = overwrote_imported_.try_emplace(overwrite->id, false);
   if (is_new) {
-    ASSIGN_OR_RETURN(const auto removed, table_.FilesRemovedBy(*overwrite));
-    known->second = std::any_of(removed.begin(), removed.end(), [&](const std::string& path) {
-      return StateAt(path) != State::kUnknown;
-    });
+    const auto removed = table_.FilesRemovedBy(*overwrite);
+    const bool is_gone = absl::IsNotFound(removed.status());
+    if (!is_gone) RETURN_IF_ERROR(removed.status());
+    known->second =
+        is_gone || std::any_of(removed->begin(), removed->end(), [&](const std::string& path) {
+          return StateAt(path) != State::kUnknown;
+        });
   }
   return known->second ? Warn(*overwrite, file) : absl::OkStatus();
 }

@@ -17,10 +17,12 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import cloud_servers
 import packages
 import postgres_server
 from harness import FAST_RETRY, main
 from iceberg_tables import BEGIN, COLUMNS, IcebergTablesTest, make_trips
+from test_staypoints_stores import BucketTest, catalog_of
 
 if packages.available():
     import pyarrow as pa
@@ -485,6 +487,35 @@ class PostgresTest(ImportIcebergBase):
         self.assertEqual(code, 0, err)
         count, distinct = server.query("SELECT count(*), count(DISTINCT insert_id) FROM events")[0]
         self.assertEqual((int(count), int(distinct)), (24_010, 24_010))
+
+
+@unittest.skipUnless(packages.available(), "pyiceberg, pyarrow or DuckDB is not installed")
+class BucketImportTest(BucketTest, ImportIcebergBase):
+    def check(self, kind):
+        self.serve(kind)
+        self.open_catalog(self.server.root + "warehouse", **catalog_of(self.server))
+        table, sandbox, bucket = self.create(), self.sandbox(), {"env": self.server.variables()}
+        self.append(table, make_trips(300, 41))
+        place = table.location()
+        config = self.config_for(table, source_prefix=f"{place}/")
+        self.assertEqual(self.load(sandbox, place, config=config, **bucket)["accepted"], 300)
+        self.append(table, make_trips(200, 42))
+        file = next(iter(table.scan().plan_files())).file
+        deletes = pa.table({"file_path": [file.file_path], "pos": pa.array([0], pa.int64())})
+        table = self.commit_deletes(table, DataFileContent.POSITION_DELETES, deletes, "pos.parquet", file.partition, POSITION_IDS)
+        table = self.rewrite(table, [task.file for task in table.scan().plan_files()], table.scan().to_arrow())
+        report = self.load(sandbox, place, config=config, **bucket)
+        self.assertIn(report["accepted"], (199, 200))  # the deleted row is an old or a new one
+        self.assertEqual(report["read"], 200)
+        arrived = self.arrived(sandbox)
+        self.assertEqual(self.trips(table.scan()) - arrived, collections.Counter())
+        self.assertEqual(self.load(sandbox, place, config=config, **bucket)["read"], 0)
+
+    def test_gcs(self):
+        self.check(cloud_servers.FakeGcs)
+
+    def test_s3(self):
+        self.check(cloud_servers.VersityGateway)
 
 
 if __name__ == "__main__":
