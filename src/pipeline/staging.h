@@ -30,10 +30,12 @@ class StagedSink {
   virtual WriteResult Stage(const Batch& batch, absl::Span<const BatchSpan> spans,
                             std::stop_token stop) = 0;
 
-  // Ends what was staged since the last call. Returns the names of its parts (files, streams,
-  // uploads), which are complete and durable, not visible, and can be committed by any process that
-  // has the destination's credentials. None if nothing was staged. The names begin with nothing
-  // secret and take at most 1 KiB together. Unavailable: call it again.
+  // Ends what was staged since the last call; it may also end what the other sinks of its Staging
+  // have staged, because a commit seals all of them, before any stages again. Returns the names of
+  // its parts (files, streams, uploads), which are complete and durable, not visible, and can be
+  // committed by any process that has the destination's credentials. None if nothing was staged.
+  // The names begin with nothing secret and take at most 1 KiB together. Unavailable: call it
+  // again.
   virtual absl::StatusOr<std::vector<std::string>> Seal(const std::string& commit_id,
                                                         std::stop_token stop) = 0;
 

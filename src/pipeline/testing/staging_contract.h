@@ -293,8 +293,8 @@ TEST_P(StagingContract, RowsRefusedByACommitAreTheSameEachTime) {
 TEST_P(StagingContract, OrphansGoAndTheRestStays) {
   Intent announced;
   {
-    const auto dead = fixture().NewStaging();
-    const auto orphan = dead->NewSink(), sink = dead->NewSink(), unsealed = dead->NewSink();
+    const auto dead = fixture().NewStaging(), killed = fixture().NewStaging();
+    const auto orphan = dead->NewSink(), sink = dead->NewSink(), unsealed = killed->NewSink();
     StageGood(*orphan, 0, 2);
     (void)SealOne(*orphan, 2);
     StageGood(*unsealed, 2, 2);
