@@ -21,6 +21,7 @@ constexpr int32_t kDataPage = 0;
 constexpr int32_t kPlain = 0;
 constexpr int32_t kRle = 3;
 constexpr int32_t kZstd = 6;
+constexpr int32_t kBoolean = 0;
 constexpr int32_t kInt64 = 2;
 constexpr int32_t kDouble = 5;
 constexpr int32_t kByteArray = 6;
@@ -33,13 +34,15 @@ bool IsGroup(Type type) { return type == Type::kGroup || type == Type::kList; }
 
 int32_t PhysicalType(Type type) {
   if (type == Type::kDouble) return kDouble;
+  if (type == Type::kBoolean) return kBoolean;
   return type == Type::kString ? kByteArray : kInt64;
 }
 
 void AppendLogicalType(ThriftWriter& thrift, Type type) {
   if (type == Type::kString) thrift.I32(6, kConvertedUtf8);
   if (type == Type::kList) thrift.I32(6, kConvertedList);
-  if (type != Type::kString && type != Type::kList && type != Type::kTimestampMicros) return;
+  const bool is_time = type == Type::kTimestampMicros || type == Type::kUtcMicros;
+  if (type != Type::kString && type != Type::kList && !is_time) return;
   thrift.BeginStruct(10);  // LogicalType, a union
   switch (type) {
     case Type::kString:
@@ -49,10 +52,10 @@ void AppendLogicalType(ThriftWriter& thrift, Type type) {
       thrift.EmptyStruct(3);
       break;
     default:
-      thrift.BeginStruct(8);  // TIMESTAMP
-      thrift.Bool(1, false);  // isAdjustedToUTC: no zone
-      thrift.BeginStruct(2);  // unit
-      thrift.EmptyStruct(2);  // MICROS
+      thrift.BeginStruct(8);                     // TIMESTAMP
+      thrift.Bool(1, type == Type::kUtcMicros);  // isAdjustedToUTC
+      thrift.BeginStruct(2);                     // unit
+      thrift.EmptyStruct(2);                     // MICROS
       thrift.End();
       thrift.End();
   }
@@ -65,12 +68,34 @@ void AppendLittleEndian(ByteBuffer& out, uint32_t value) {
 
 }  // namespace
 
+ParquetPageEncoder::ParquetPageEncoder() : zstd_(kZstdLevel) {}
+
+absl::StatusOr<ParquetPage> ParquetPageEncoder::Append(uint32_t values, std::string_view body,
+                                                       ByteBuffer& out) {
+  compressed_.clear();
+  RETURN_IF_ERROR(zstd_.Append(body, compressed_));
+  const size_t before = out.size();
+  ThriftWriter header(out);
+  header.I32(1, kDataPage);
+  header.I32(2, static_cast<int32_t>(body.size()));
+  header.I32(3, static_cast<int32_t>(compressed_.size()));
+  header.BeginStruct(5);
+  header.I32(1, static_cast<int32_t>(values));
+  header.I32(2, kPlain);
+  header.I32(3, kRle);
+  header.I32(4, kRle);
+  header.End();
+  header.End();
+  const size_t header_bytes = out.size() - before;
+  out.Append(compressed_.view());
+  return ParquetPage{.values = values,
+                     .bytes = static_cast<uint32_t>(header_bytes + compressed_.size()),
+                     .uncompressed_bytes = static_cast<uint32_t>(header_bytes + body.size())};
+}
+
 ParquetWriter::ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scratch,
                              size_t max_chunk_memory)
-    : schema_(std::move(schema)),
-      scratch_(scratch),
-      max_chunk_memory_(max_chunk_memory),
-      zstd_(kZstdLevel) {
+    : schema_(std::move(schema)), scratch_(scratch), max_chunk_memory_(max_chunk_memory) {
   std::vector<std::string> path;
   size_t next = 0;
   const std::function<void()> visit = [&] {
@@ -96,26 +121,20 @@ void ParquetWriter::Begin(ObjectWriter& to) {
 }
 
 absl::Status ParquetWriter::AddPage(size_t leaf, uint32_t values, std::string_view body) {
-  compressed_.clear();
-  RETURN_IF_ERROR(zstd_.Append(body, compressed_));
-  Chunk& chunk = chunks_[leaf];
-  const size_t before = chunk.pages.size();
-  ThriftWriter header(chunk.pages);
-  header.I32(1, kDataPage);
-  header.I32(2, static_cast<int32_t>(body.size()));
-  header.I32(3, static_cast<int32_t>(compressed_.size()));
-  header.BeginStruct(5);
-  header.I32(1, static_cast<int32_t>(values));
-  header.I32(2, kPlain);
-  header.I32(3, kRle);
-  header.I32(4, kRle);
-  header.End();
-  header.End();
-  const size_t header_bytes = chunk.pages.size() - before;
-  chunk.pages.Append(compressed_.view());
-  chunk.values += values;
-  chunk.bytes += static_cast<int64_t>(header_bytes + compressed_.size());
-  chunk.uncompressed_bytes += static_cast<int64_t>(header_bytes + body.size());
+  ASSIGN_OR_RETURN(const ParquetPage page, page_encoder_.Append(values, body, chunks_[leaf].pages));
+  return Count(chunks_[leaf], page);
+}
+
+absl::Status ParquetWriter::AddPage(size_t leaf, const ParquetPage& page, std::string_view bytes) {
+  chunks_[leaf].pages.Append(bytes);
+  return Count(chunks_[leaf], page);
+}
+
+// A page was appended to chunk.pages.
+absl::Status ParquetWriter::Count(Chunk& chunk, const ParquetPage& page) {
+  chunk.values += page.values;
+  chunk.bytes += page.bytes;
+  chunk.uncompressed_bytes += page.uncompressed_bytes;
   if (chunk.pages.size() <= max_chunk_memory_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ScratchFile::Extent extent, scratch_.Append(chunk.pages.view()));
   chunk.put_away.push_back(extent);
@@ -138,11 +157,11 @@ absl::Status ParquetWriter::EndRowGroup(uint64_t rows) {
 
 absl::Status ParquetWriter::WriteChunk(Chunk& chunk) {
   for (const ScratchFile::Extent& extent : std::exchange(chunk.put_away, {})) {
-    compressed_.clear();
+    copied_.clear();
     const size_t size = std::min<size_t>(extent.size, kPendingBytes);
     for (uint64_t at = 0; at < extent.size; at += size) {
       const size_t part = std::min<size_t>(size, extent.size - at);
-      char* const to = compressed_.Reserve(part);
+      char* const to = copied_.Reserve(part);
       RETURN_IF_ERROR(scratch_.Read(extent, at, absl::MakeSpan(to, part)));
       RETURN_IF_ERROR(Write({to, part}));
     }

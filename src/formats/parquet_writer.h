@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/byte_buffer.h"
 #include "io/object_store.h"
 #include "io/scratch_file.h"
@@ -27,12 +28,43 @@ namespace millrace {
 // A node of the schema; those of a group follow it, depth first.
 struct ParquetField {
   enum class Repetition : uint8_t { kRequired = 0, kOptional = 1, kRepeated = 2 };  // as in Thrift
-  enum class Type : uint8_t { kGroup, kList, kInt64, kTimestampMicros, kDouble, kString };
+  // kTimestampMicros has no zone, kUtcMicros is in UTC.
+  enum class Type : uint8_t {
+    kGroup,
+    kList,
+    kInt64,
+    kTimestampMicros,
+    kUtcMicros,
+    kDouble,
+    kBoolean,
+    kString
+  };
 
   std::string name;
   Repetition repetition = Repetition::kRequired;
   Type type = Type::kGroup;
   int children = 0;  // of groups and lists
+};
+
+// A data page with its header, compressed.
+struct ParquetPage {
+  uint32_t values = 0;              // entries, including nulls
+  uint32_t bytes = 0;               // of the header and the compressed body
+  uint32_t uncompressed_bytes = 0;  // of the header and the body
+};
+
+// Makes pages, which ParquetWriter::AddPage() takes. One thread at a time.
+class ParquetPageEncoder {
+ public:
+  ParquetPageEncoder();
+
+  // Appends a page of `values` entries to `out`. `body` is repetition levels, definition levels
+  // (each with its length, if the leaf has them) and PLAIN values.
+  absl::StatusOr<ParquetPage> Append(uint32_t values, std::string_view body, ByteBuffer& out);
+
+ private:
+  ZstdEncoder zstd_;
+  ByteBuffer compressed_;
 };
 
 class ParquetWriter {
@@ -44,9 +76,9 @@ class ParquetWriter {
   // Begins a file. `to` must stay valid until Finish(), which finishes it.
   void Begin(ObjectWriter& to);
 
-  // Adds a page to leaf `leaf`: `values` entries, including nulls. `body` is repetition levels,
-  // definition levels (each with its length, if the leaf has them) and PLAIN values.
+  // Adds a page to leaf `leaf`, as ParquetPageEncoder takes it, or as it made it.
   absl::Status AddPage(size_t leaf, uint32_t values, std::string_view body);
+  absl::Status AddPage(size_t leaf, const ParquetPage& page, std::string_view bytes);
 
   absl::Status EndRowGroup(uint64_t rows);
 
@@ -73,6 +105,7 @@ class ParquetWriter {
     std::vector<ChunkEntry> chunks;
   };
 
+  absl::Status Count(Chunk& chunk, const ParquetPage& page);
   absl::Status WriteChunk(Chunk& chunk);
   absl::Status Write(std::string_view bytes);
   void AppendSchema(class ThriftWriter& thrift) const;
@@ -83,8 +116,8 @@ class ParquetWriter {
   std::vector<Leaf> leaves_;
   ScratchFile& scratch_;
   const size_t max_chunk_memory_;
-  ZstdEncoder zstd_;
-  ByteBuffer compressed_;
+  ParquetPageEncoder page_encoder_;
+  ByteBuffer copied_;
   ObjectWriter* to_ = nullptr;
   ByteBuffer pending_;    // of the file: small files are written in one piece
   int64_t position_ = 0;  // of the next byte of the file

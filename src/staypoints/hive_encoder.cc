@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "formats/parquet_levels.h"
 
 namespace millrace {
 namespace {
@@ -37,49 +38,6 @@ std::vector<ParquetField> Schema() {
           {"p2", Repetition::kRequired, Type::kString}};
 }
 
-void AppendUint32(ByteBuffer& out, uint32_t value) {
-  out.Append({reinterpret_cast<const char*>(&value), sizeof(value)});
-}
-
-void AppendVarint(ByteBuffer& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.Append(static_cast<char>(value | 0x80));
-  out.Append(static_cast<char>(value));
-}
-
-// Levels of `kBits` bits each, as one bit-packed run preceded by its length (Parquet's "RLE").
-template <int kBits>
-void AppendPackedLevels(ByteBuffer& out, const std::vector<uint8_t>& levels) {
-  constexpr size_t kPerByte = 8 / kBits;
-  const size_t groups = (levels.size() + 7) / 8;
-  const size_t length_at = out.size();
-  AppendUint32(out, 0);
-  AppendVarint(out, groups << 1 | 1);
-  const size_t bytes = groups * kBits;
-  char* const to = out.Reserve(bytes);
-  std::memset(to, 0, bytes);
-  for (size_t i = 0; i < levels.size(); ++i) {
-    to[i / kPerByte] |= static_cast<char>(levels[i] << (i % kPerByte * kBits));
-  }
-  out.Commit(bytes);
-  const auto length = static_cast<uint32_t>(out.size() - length_at - sizeof(uint32_t));
-  std::memcpy(out.data() + length_at, &length, sizeof(length));
-}
-
-// `count` times the same level.
-void AppendEqualLevels(ByteBuffer& out, uint64_t count, uint8_t level) {
-  const size_t length_at = out.size();
-  AppendUint32(out, 0);
-  AppendVarint(out, count << 1);
-  out.Append(static_cast<char>(level));
-  const auto length = static_cast<uint32_t>(out.size() - length_at - sizeof(uint32_t));
-  std::memcpy(out.data() + length_at, &length, sizeof(length));
-}
-
-void AppendText(ByteBuffer& out, std::string_view text) {
-  AppendUint32(out, static_cast<uint32_t>(text.size()));
-  out.Append(text);
-}
-
 }  // namespace
 
 HiveEncoder::HiveEncoder(ScratchFile& scratch, size_t memory)
@@ -106,7 +64,7 @@ absl::Status HiveEncoder::AddUser(std::string_view id) {
     RETURN_IF_ERROR(EndRowGroup());
   }
   if (page_users_ >= kPageUsers || ids_.size() >= kPageIdBytes) RETURN_IF_ERROR(EndUserPages());
-  AppendText(ids_, id);
+  AppendParquetText(ids_, id);
   ++page_users_;
   ++group_users_;
   return absl::OkStatus();
@@ -182,7 +140,7 @@ absl::Status HiveEncoder::EndUserPages() {
   ids_.clear();
   for (const auto& [leaf, text] : {std::pair(kP1Leaf, &p1_), std::pair(kP2Leaf, &p2_)}) {
     body_.clear();
-    for (uint32_t i = 0; i < page_users_; ++i) AppendText(body_, *text);
+    for (uint32_t i = 0; i < page_users_; ++i) AppendParquetText(body_, *text);
     RETURN_IF_ERROR(parquet_.AddPage(leaf, page_users_, body_.view()));
   }
   page_users_ = 0;
