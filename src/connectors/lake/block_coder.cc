@@ -1,0 +1,203 @@
+#include "connectors/lake/block_coder.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/byte_buffer.h"
+#include "base/status.h"
+#include "connectors/lake/packed_row.h"
+#include "formats/parquet_levels.h"
+#include "io/gzip_encoder.h"
+#include "io/zstd_encoder.h"
+
+namespace millrace::lake {
+namespace {
+
+constexpr int kZstdLevel = 1;
+constexpr uint64_t kGroupBytes = 64 << 20;  // compressed
+constexpr uint64_t kGroupRows = 1 << 20;
+constexpr size_t kMaxChunkMemory = 4 << 20;  // of a column, while its row group is written
+constexpr size_t kCopyBytes = 1 << 20;
+
+// gzip and zstd files may be several ones, one after another.
+class LineCoder : public BlockCoder {
+ public:
+  LineCoder(FileFormat format, ScratchFile& scratch)
+      : is_gzip_(format == FileFormat::kNdjsonGz), scratch_(scratch), zstd_(kZstdLevel) {}
+
+  absl::StatusOr<Block> Encode(std::string_view bytes, uint64_t rows) override {
+    compressed_.clear();
+    if (is_gzip_) {
+      gzip_.Encode(bytes, &compressed_);
+    } else {
+      RETURN_IF_ERROR(zstd_.Append(bytes, compressed_));
+    }
+    Block block{.rows = rows};
+    ASSIGN_OR_RETURN(block.extent, scratch_.Append(compressed_.view()));
+    return block;
+  }
+
+  absl::Status Write(absl::Span<const Block> blocks, ObjectWriter& to) override {
+    for (const Block& block : blocks) {
+      for (uint64_t at = 0; at < block.extent.size; at += kCopyBytes) {
+        const size_t size = std::min<uint64_t>(kCopyBytes, block.extent.size - at);
+        compressed_.clear();
+        char* const bytes = compressed_.Reserve(size);
+        RETURN_IF_ERROR(scratch_.Read(block.extent, at, absl::MakeSpan(bytes, size)));
+        RETURN_IF_ERROR(to.Append({bytes, size}));
+      }
+    }
+    return to.Finish();
+  }
+
+ private:
+  const bool is_gzip_;
+  ScratchFile& scratch_;
+  GzipEncoder gzip_;
+  ZstdEncoder zstd_;
+  ByteBuffer compressed_;
+};
+
+ParquetField::Type TypeOf(ColumnType type) {
+  switch (type) {
+    case ColumnType::kInteger:
+      return ParquetField::Type::kInt64;
+    case ColumnType::kNumber:
+      return ParquetField::Type::kDouble;
+    case ColumnType::kBoolean:
+      return ParquetField::Type::kBoolean;
+    case ColumnType::kTime:
+      return ParquetField::Type::kUtcMicros;
+    case ColumnType::kText:
+    case ColumnType::kJson:
+      break;
+  }
+  return ParquetField::Type::kString;
+}
+
+std::vector<ParquetField> SchemaOf(const TableForm& form) {
+  std::vector<ParquetField> schema;
+  for (const Column& column : form.columns()) {
+    schema.push_back({column.name, ParquetField::Repetition::kOptional, TypeOf(column.type)});
+  }
+  return schema;
+}
+
+// A column of the block that is being encoded.
+struct PageColumn {
+  std::vector<uint8_t> levels;  // 1: a value, 0: null
+  uint64_t nulls = 0;
+  ByteBuffer values;  // PLAIN; of booleans a byte each
+};
+
+class ParquetCoder : public BlockCoder {
+ public:
+  ParquetCoder(const TableForm& form, ScratchFile& scratch)
+      : form_(form),
+        scratch_(scratch),
+        columns_(form.columns().size()),
+        writer_(SchemaOf(form), scratch, kMaxChunkMemory) {}
+
+  absl::StatusOr<Block> Encode(std::string_view bytes, uint64_t rows) override {
+    for (PageColumn& column : columns_) {
+      column.levels.clear();
+      column.nulls = 0;
+      column.values.clear();
+    }
+    for (uint64_t row = 0; row < rows; ++row) {
+      for (size_t i = 0; i < columns_.size(); ++i) AddCell(i, bytes);
+    }
+    Block block{.rows = rows};
+    pages_.clear();
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      ASSIGN_OR_RETURN(block.pages.emplace_back(), EncodePage(i, rows));
+    }
+    ASSIGN_OR_RETURN(block.extent, scratch_.Append(pages_.view()));
+    return block;
+  }
+
+  absl::Status Write(absl::Span<const Block> blocks, ObjectWriter& to) override {
+    writer_.Begin(to);
+    for (size_t first = 0, end = first; first < blocks.size(); first = end) {
+      uint64_t rows = 0, size = 0;
+      for (; end < blocks.size() && rows < kGroupRows && size < kGroupBytes; ++end) {
+        rows += blocks[end].rows;
+        size += blocks[end].extent.size;
+      }
+      RETURN_IF_ERROR(AddPages(blocks.subspan(first, end - first)));
+      RETURN_IF_ERROR(writer_.EndRowGroup(rows));
+    }
+    return writer_.Finish();
+  }
+
+ private:
+  void AddCell(size_t i, std::string_view& bytes) {
+    PageColumn& column = columns_[i];
+    std::string_view cell;
+    const bool has_value = TakePackedCell(bytes, cell);
+    column.levels.push_back(has_value ? 1 : 0);
+    if (!has_value) {
+      ++column.nulls;
+      return;
+    }
+    switch (TypeOf(form_.columns()[i].type)) {
+      case ParquetField::Type::kString:
+        return AppendParquetText(column.values, cell);
+      case ParquetField::Type::kBoolean:
+        return column.values.Append(cell.front());  // the lowest byte of 0 or 1
+      default:
+        return column.values.Append(cell);
+    }
+  }
+
+  absl::StatusOr<ParquetPage> EncodePage(size_t i, uint64_t rows) {
+    const PageColumn& column = columns_[i];
+    body_.clear();
+    if (column.nulls == 0 || column.nulls == rows) {
+      AppendEqualLevels(body_, rows, column.nulls == 0 ? 1 : 0);
+    } else {
+      AppendPackedLevels<1>(body_, column.levels);
+    }
+    if (TypeOf(form_.columns()[i].type) == ParquetField::Type::kBoolean) {
+      AppendParquetBits<1>(body_, column.values.size(), (column.values.size() + 7) / 8,
+                           [&](size_t value) { return column.values.data()[value]; });
+    } else {
+      body_.Append(column.values.view());
+    }
+    return encoder_.Append(static_cast<uint32_t>(rows), body_.view(), pages_);
+  }
+
+  absl::Status AddPages(absl::Span<const Block> group) {
+    for (const Block& block : group) {
+      pages_.clear();
+      char* const bytes = pages_.Reserve(block.extent.size);
+      RETURN_IF_ERROR(scratch_.Read(block.extent, 0, absl::MakeSpan(bytes, block.extent.size)));
+      size_t at = 0;
+      for (size_t leaf = 0; leaf < block.pages.size(); ++leaf) {
+        const ParquetPage& page = block.pages[leaf];
+        RETURN_IF_ERROR(writer_.AddPage(leaf, page, {bytes + at, page.bytes}));
+        at += page.bytes;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const TableForm& form_;
+  ScratchFile& scratch_;
+  std::vector<PageColumn> columns_;
+  ByteBuffer body_;
+  ByteBuffer pages_;
+  ParquetPageEncoder encoder_;
+  ParquetWriter writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockCoder> NewBlockCoder(const LakeSpec& spec, const TableForm& form,
+                                          ScratchFile& scratch) {
+  if (spec.format == FileFormat::kParquet) return std::make_unique<ParquetCoder>(form, scratch);
+  return std::make_unique<LineCoder>(spec.format, scratch);
+}
+
+}  // namespace millrace::lake

@@ -1,0 +1,45 @@
+// Rows to blocks, which are pieces of a file, and blocks to files. What a partition has collected
+// is kept as blocks in a scratch file until its file is written: so there may be any number of
+// partitions.
+#ifndef MILLRACE_CONNECTORS_LAKE_BLOCK_CODER_H_
+#define MILLRACE_CONNECTORS_LAKE_BLOCK_CODER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "connectors/lake/lake_spec.h"
+#include "formats/parquet_writer.h"
+#include "io/object_store.h"
+#include "io/scratch_file.h"
+#include "records/table_form.h"
+
+namespace millrace::lake {
+
+struct Block {
+  ScratchFile::Extent extent;  // compressed
+  uint64_t rows = 0;
+  std::vector<ParquetPage> pages;  // of Parquet: one for each column, one after another
+};
+
+// One thread at a time; keeps its buffers.
+class BlockCoder {
+ public:
+  virtual ~BlockCoder() = default;
+  // `bytes`: `rows` rows, as the RowEncoder of the same spec made them.
+  virtual absl::StatusOr<Block> Encode(std::string_view bytes, uint64_t rows) = 0;
+  // Writes a file of `blocks`, in their order, and finishes it.
+  virtual absl::Status Write(absl::Span<const Block> blocks, ObjectWriter& to) = 0;
+};
+
+// All arguments outlive it.
+std::unique_ptr<BlockCoder> NewBlockCoder(const LakeSpec& spec, const TableForm& form,
+                                          ScratchFile& scratch);
+
+}  // namespace millrace::lake
+
+#endif  // MILLRACE_CONNECTORS_LAKE_BLOCK_CODER_H_

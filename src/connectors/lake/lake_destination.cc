@@ -1,0 +1,197 @@
+#include "connectors/lake/lake_destination.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/lake/lake_spec.h"
+#include "connectors/lake/lake_staging.h"
+#include "connectors/lake/lake_store.h"
+#include "io/worker_id.h"
+#include "stores/open_store.h"
+
+namespace millrace {
+namespace {
+
+using lake::LakeSpec;
+using lake::LakeStore;
+
+constexpr std::string_view kSchemes[] = {"file", "gs", "s3", "az", "abfs", "abfss"};
+
+// Where the records of one type go.
+struct Target {
+  Target(TableForm table, std::string folder, std::unique_ptr<ObjectStore> objects,
+         std::stop_source stop)
+      : form(std::move(table)), store(std::move(folder), std::move(objects), std::move(stop)) {}
+
+  const TableForm form;
+  LakeStore store;
+  std::unique_ptr<Staging> staging;  // once it is used
+};
+
+class LakeDestination final : public Destination {
+ public:
+  LakeDestination(LakeSpec spec, std::string scratch, Clock& clock)
+      : spec_(std::move(spec)),
+        scratch_(std::move(scratch)),
+        clock_(clock),
+        label_(LabelOf(spec_)) {}
+
+  absl::Status Open(const Environment& environment) {
+    for (const auto& [type, folder] : spec_.folders) {
+      const std::stop_source stop;
+      ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
+      ASSIGN_OR_RETURN(
+          std::unique_ptr<ObjectStore> objects,
+          OpenStore(spec_.root, {.environment = environment, .stop = stop.get_token()}));
+      targets_[type] =
+          std::make_unique<Target>(std::move(form), spec_.root + folder, std::move(objects), stop);
+    }
+    return absl::OkStatus();
+  }
+
+  const std::string& label() const override { return label_; }
+  std::string LedgerName(RecordType type) const override { return spec_.LedgerName(type); }
+
+  // Large commits make large files. Few workers encode as fast as the processors allow.
+  void AdaptOptions(RunOptions& options) const override {
+    options.max_writes = std::min(options.max_writes, 4);
+    options.initial_writes = std::min(options.initial_writes, options.max_writes);
+    options.commit.bytes = size_t{4} << 30;  // before they are compressed
+    options.commit.rows = 20'000'000;
+    options.commit.age = spec_.age;
+  }
+
+  absl::Status CheckConfig(RecordType type) const override {
+    if (targets_.contains(type)) return absl::OkStatus();
+    return absl::InvalidArgumentError(StrCat("the destination ", label(), " names no folder for ",
+                                             PluralOf(type), ": add ", PluralOf(type), "=FOLDER"));
+  }
+
+  Staging* staging(RecordType type) override {
+    const auto found = targets_.find(type);
+    if (found == targets_.end()) return nullptr;
+    Target& target = *found->second;
+    if (target.staging == nullptr) {
+      target.staging = lake::NewLakeStaging({.spec = spec_,
+                                             .form = target.form,
+                                             .store = target.store,
+                                             .traffic = traffic_,
+                                             .clock = clock_},
+                                            scratch_);
+    }
+    return target.staging.get();
+  }
+
+  std::vector<AccessCheck> Check(std::stop_token stop) override;
+  absl::Status Create(std::stop_token stop) override;
+  absl::Status Drop(std::stop_token stop) override;
+  std::vector<std::string> DropNames() const override {
+    std::vector<std::string> names;
+    for (const auto& [type, target] : targets_) {
+      names.push_back(StrCat("all objects below ", target->store.folder()));
+    }
+    return names;
+  }
+
+ private:
+  static std::string LabelOf(const LakeSpec& spec) {
+    bool is_usual = spec.folders.size() == std::size(kAllRecordTypes);
+    std::string folders;
+    for (const auto& [type, folder] : spec.folders) {
+      is_usual = is_usual && folder == StrCat(PluralOf(type), "/");
+      StrAppend(&folders, folders.empty() ? "" : ",", folder.substr(0, folder.size() - 1));
+    }
+    return is_usual ? spec.root : spec.root + folders;
+  }
+
+  const LakeSpec spec_;
+  const std::string scratch_;
+  Clock& clock_;
+  const std::string label_;
+  std::map<RecordType, std::unique_ptr<Target>> targets_;
+};
+
+// Does what an import does, with an object of a few bytes.
+std::vector<AccessCheck> LakeDestination::Check(std::stop_token stop) {
+  std::vector<AccessCheck> checks;
+  LakeStore& store = targets_.begin()->second->store;
+  const LakeStore::Stop watch = store.Watch(stop);
+  const std::string folder =
+      store.Uri(LakeStore::StagedFolder(StrCat("check-", CurrentWorkerTag())));
+  const std::string from = folder + "probe", to = folder + "moved";
+  const auto add = [&](std::string what, const absl::Status& status, std::string remedy) {
+    checks.push_back({std::move(what), status, status.ok() ? "" : std::move(remedy)});
+    return status.ok();
+  };
+  const auto write = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto writer, store.objects().Create(from));
+    RETURN_IF_ERROR(writer->Append("millrace"));
+    return writer->Finish();
+  };
+  const std::string grant =
+      "let this account create, read, list and delete objects there (docs/connectors/lake.md)";
+  const bool wrote = add(StrCat("writing below ", store.folder()), write(), grant);
+  if (wrote && add("reading what was written", store.objects().Find(from).status(), grant)) {
+    add("moving it", store.objects().Move(from, to), grant);
+    add("listing", store.objects().List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }),
+        grant);
+    add("deleting it", store.objects().Remove(to), grant);
+  }
+  return checks;
+}
+
+// Folders appear with their first file; buckets are made by those who pay for them.
+absl::Status LakeDestination::Create(std::stop_token stop) {
+  for (const AccessCheck& check : Check(std::move(stop))) {
+    RETURN_IF_ERROR(Annotate(check.status, check.what));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LakeDestination::Drop(std::stop_token stop) {
+  for (const auto& [type, target] : targets_) {
+    LakeStore& store = target->store;
+    const LakeStore::Stop watch = store.Watch(stop);
+    std::vector<std::string> uris;
+    const auto add = [&](const ObjectInfo& object) {
+      uris.push_back(object.uri);
+      return absl::OkStatus();
+    };
+    for (const std::string& folder : {store.folder(), store.Uri("_millrace/")}) {
+      const absl::Status listed = store.objects().List(folder, add);
+      if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
+    }
+    RETURN_IF_ERROR(lake::ForEachInParallel(
+        uris.size(), 8, [&](size_t i) { return store.objects().Remove(uris[i]); }));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsLakeUri(std::string_view text) {
+  const std::string_view head = text.substr(0, text.find('?'));
+  const size_t colon = head.find("://");
+  if (colon != std::string_view::npos) {
+    return std::find(std::begin(kSchemes), std::end(kSchemes), head.substr(0, colon)) !=
+           std::end(kSchemes);
+  }
+  return head.find(':') == std::string_view::npos && head.find('/') != std::string_view::npos;
+}
+
+absl::StatusOr<std::unique_ptr<Destination>> OpenLakeDestination(std::string_view uri,
+                                                                 const Environment& environment,
+                                                                 Clock& clock) {
+  ASSIGN_OR_RETURN(LakeSpec spec, LakeSpec::Parse(uri));
+  const std::string scratch = environment("TMPDIR").value_or("/tmp");
+  auto destination = std::make_unique<LakeDestination>(std::move(spec), scratch, clock);
+  RETURN_IF_ERROR(destination->Open(environment));
+  return destination;
+}
+
+}  // namespace millrace

@@ -1,0 +1,275 @@
+#include "connectors/lake/lake_staging.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/lake/partitions.h"
+#include "io/worker_id.h"
+#include "pipeline/row_group.h"
+
+namespace millrace::lake {
+namespace {
+
+using Outcome = LakeStore::Outcome;
+
+constexpr size_t kThreads = 8;        // that write or move files
+constexpr size_t kCommitDigits = 32;  // of an intent's id, with which names begin
+
+std::string NumberedName(std::string_view commit, size_t number, std::string_view extension) {
+  return StrCat(commit, absl::StrFormat("-%05d", number), extension);
+}
+
+class LakeStaging final : public Staging {
+ public:
+  LakeStaging(const LakeParts& parts, std::string scratch)
+      : parts_(parts),
+        process_(CurrentWorkerTag()),
+        partitions_(parts.spec, parts.form, std::move(scratch)) {}
+
+  std::unique_ptr<StagedSink> NewSink() override;
+  std::unique_ptr<Committer> NewCommitter() override;
+  absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) override;
+
+  const LakeParts& parts() const { return parts_; }
+  Partitions& partitions() { return partitions_; }
+  // Seals what all sinks have staged.
+  absl::StatusOr<std::vector<std::string>> Seal(const std::string& commit);
+
+ private:
+  // The files of a commit that is being sealed, and which of them are written.
+  struct Sealing {
+    std::string commit;
+    std::vector<Partitions::File> files;
+    std::vector<LakeFile> written;  // without a path: not yet
+  };
+
+  absl::Status Write(const Partitions::File& file, size_t number, LakeFile& written);
+
+  const LakeParts parts_;
+  const std::string process_;
+  Partitions partitions_;
+  absl::Mutex mutex_;
+  Sealing sealing_ ABSL_GUARDED_BY(mutex_);
+};
+
+class LakeSink final : public StagedSink {
+ public:
+  explicit LakeSink(LakeStaging& staging)
+      : staging_(staging), encoder_(NewRowEncoder(staging.parts().spec, staging.parts().form)) {}
+
+  WriteResult Stage(const Batch& batch, absl::Span<const BatchSpan> spans,
+                    std::stop_token stop) override {
+    if (stop.stop_requested()) return WriteResult::Retry(StopRequested());
+    rows_.clear();
+    std::vector<RefusedRow> refused;
+    const absl::Time now = staging_.parts().clock.Now();
+    RowGroups groups(batch, spans);
+    for (RowRange group = groups.Next(); group.size() > 0; group = groups.Next()) {
+      Encode(batch, group, now, refused);
+    }
+    const absl::Status added = staging_.partitions().Add(rows_);
+    if (!added.ok()) return WriteResult::Stop(added);
+    staged_bytes_ += rows_.bytes.size();
+    return WriteResult::Durable(std::move(refused));
+  }
+
+  absl::StatusOr<std::vector<std::string>> Seal(const std::string& commit_id,
+                                                std::stop_token stop) override {
+    const LakeStore::Stop watch = staging_.parts().store.Watch(stop);
+    ASSIGN_OR_RETURN(std::vector<std::string> parts, staging_.Seal(commit_id));
+    staged_bytes_ = 0;
+    return parts;
+  }
+
+  size_t staged_bytes() const override { return staged_bytes_; }
+
+ private:
+  void Encode(const Batch& batch, RowRange group, absl::Time now,
+              std::vector<RefusedRow>& refused) {
+    const size_t before = rows_.rows.size();
+    for (size_t row = group.begin; row < group.end; ++row) {
+      RefusedRow why{.row = row};
+      if (encoder_->Append(batch.row(row), now, rows_, why)) continue;
+      rows_.Truncate(before);
+      RefuseGroup(group, why, refused);
+      return;
+    }
+  }
+
+  LakeStaging& staging_;
+  const std::unique_ptr<RowEncoder> encoder_;
+  EncodedRows rows_;
+  size_t staged_bytes_ = 0;
+};
+
+class LakeCommitter final : public Committer {
+ public:
+  explicit LakeCommitter(LakeStore& store) : store_(store) {}
+
+  CommitResult Commit(const Intent& intent, std::stop_token stop) override {
+    const LakeStore::Stop watch = store_.Watch(stop);
+    const absl::StatusOr<Outcome> outcome = TryToCommit(intent);
+    if (outcome.ok()) {
+      if (*outcome == Outcome::kCommitted) {
+        RemoveLists(intent);
+        return {.kind = CommitResult::Kind::kCommitted};
+      }
+      return {.kind = CommitResult::Kind::kGone,
+              .status = absl::FailedPreconditionError("the commit was abandoned")};
+    }
+    const absl::Status& why = outcome.status();
+    if (absl::IsNotFound(why)) return {.kind = CommitResult::Kind::kGone, .status = why};
+    const bool may_pass = absl::IsUnavailable(why) || absl::IsCancelled(why);
+    return {.kind = may_pass ? CommitResult::Kind::kRetry : CommitResult::Kind::kStop,
+            .status = why};
+  }
+
+  absl::Status Abandon(const Intent& intent, std::stop_token stop) override {
+    const LakeStore::Stop watch = store_.Watch(stop);
+    ASSIGN_OR_RETURN(const Outcome outcome, store_.Abandon(intent));
+    if (outcome == Outcome::kCommitted) {
+      return absl::FailedPreconditionError(StrCat("the commit ", intent.id, " is made"));
+    }
+    // Staged files first: what is not there cannot be moved any more.
+    std::vector<LakeFile> files;
+    for (const std::string& list : intent.parts) {
+      absl::StatusOr<std::vector<LakeFile>> staged = store_.ReadList(list);
+      if (absl::IsNotFound(staged.status())) continue;
+      RETURN_IF_ERROR(staged.status());
+      files.insert(files.end(), staged->begin(), staged->end());
+    }
+    for (std::string LakeFile::*name : {&LakeFile::staged, &LakeFile::path}) {
+      RETURN_IF_ERROR(ForEachInParallel(files.size(), kThreads, [&](size_t i) {
+        return store_.objects().Remove(store_.Uri(files[i].*name));
+      }));
+    }
+    RemoveLists(intent);
+    return absl::OkStatus();
+  }
+
+ private:
+  // NotFound: a part is gone.
+  absl::StatusOr<Outcome> TryToCommit(const Intent& intent) {
+    ASSIGN_OR_RETURN(const Outcome before, store_.OutcomeOf(intent.id));
+    if (before != Outcome::kNone) return before;
+    std::vector<LakeFile> files;
+    for (const std::string& list : intent.parts) {
+      ASSIGN_OR_RETURN(const std::vector<LakeFile> staged, store_.ReadList(list));
+      files.insert(files.end(), staged.begin(), staged.end());
+    }
+    RETURN_IF_ERROR(
+        ForEachInParallel(files.size(), kThreads, [&](size_t i) { return Show(files[i]); }));
+    return store_.Commit(intent, files);
+  }
+
+  absl::Status Show(const LakeFile& file) {
+    ObjectStore& objects = store_.objects();
+    const absl::Status moved = objects.Move(store_.Uri(file.staged), store_.Uri(file.path));
+    if (!absl::IsNotFound(moved)) return moved;
+    return objects.Find(store_.Uri(file.path)).status();  // an earlier try has moved it
+  }
+
+  // What is left of them does no harm.
+  void RemoveLists(const Intent& intent) {
+    for (const std::string& list : intent.parts) {
+      store_.objects().Remove(store_.Uri(list)).IgnoreError();
+    }
+  }
+
+  LakeStore& store_;
+};
+
+std::unique_ptr<StagedSink> LakeStaging::NewSink() { return std::make_unique<LakeSink>(*this); }
+
+std::unique_ptr<Committer> LakeStaging::NewCommitter() {
+  return std::make_unique<LakeCommitter>(parts_.store);
+}
+
+absl::Status LakeStaging::Write(const Partitions::File& file, size_t number, LakeFile& written) {
+  LakeFile made{
+      .staged =
+          StrCat(LakeStore::StagedFolder(process_), NumberedName(sealing_.commit, number, ".part")),
+      .path = StrCat(parts_.spec.path.FolderOf(file.partition),
+                     NumberedName(sealing_.commit, number, ExtensionOf(parts_.spec.format))),
+      .rows = file.rows};
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer,
+                   parts_.store.objects().Create(parts_.store.Uri(made.staged)));
+  const auto coder = partitions_.Coder();
+  RETURN_IF_ERROR((*coder)->Write(file.blocks, *writer));
+  ++parts_.traffic.requests;
+  for (const Block& block : file.blocks) parts_.traffic.bytes_sent += block.extent.size;
+  written = std::move(made);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> LakeStaging::Seal(const std::string& commit) {
+  absl::MutexLock lock(&mutex_);
+  if (sealing_.files.empty()) {
+    ASSIGN_OR_RETURN(sealing_.files, partitions_.Take());
+    if (sealing_.files.empty()) return std::vector<std::string>();
+    sealing_.written.assign(sealing_.files.size(), LakeFile());
+    sealing_.commit = commit;
+  }
+  RETURN_IF_ERROR(ForEachInParallel(sealing_.files.size(), kThreads,
+                                    [this](size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                                      LakeFile& written = sealing_.written[i];
+                                      if (!written.path.empty()) return absl::OkStatus();
+                                      return Write(sealing_.files[i], i, written);
+                                    }));
+  std::string list = LakeStore::ListPath(process_, commit);
+  RETURN_IF_ERROR(parts_.store.WriteList(list, sealing_.written));
+  partitions_.Release(sealing_.files);
+  sealing_ = Sealing();
+  return std::vector<std::string>{std::move(list)};
+}
+
+absl::Status LakeStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) {
+  {
+    // Of an earlier run of this process.
+    absl::MutexLock lock(&mutex_);
+    partitions_.Release(sealing_.files);
+    sealing_ = Sealing();
+  }
+  partitions_.Clear();
+  const LakeStore::Stop watch = parts_.store.Watch(stop);
+  ObjectStore& objects = parts_.store.objects();
+  const std::string folder = parts_.store.Uri(LakeStore::StagedFolder(""));
+  std::vector<std::string> orphans;
+  const auto look = [&](std::string_view uri) {
+    const std::string_view path = uri.substr(folder.size());
+    const size_t slash = path.find('/');
+    if (slash == std::string_view::npos || !IsWorkerTagDead(path.substr(0, slash))) {
+      return absl::OkStatus();
+    }
+    const std::string_view commit = path.substr(slash + 1).substr(0, kCommitDigits);
+    const bool is_open = std::any_of(
+        open.begin(), open.end(), [commit](const Intent& intent) { return intent.id == commit; });
+    if (!is_open) orphans.emplace_back(uri);
+    return absl::OkStatus();
+  };
+  // Files on disk that a process was writing when it was killed are hidden.
+  const absl::Status listed = objects.List(
+      folder, [&](const ObjectInfo& object) { return look(object.uri); }, look);
+  if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
+  if (!orphans.empty()) {
+    Log(Severity::kInfo, "removing files that an earlier run has staged and not committed",
+        {{"files", orphans.size()}});
+  }
+  return ForEachInParallel(orphans.size(), kThreads,
+                           [&](size_t i) { return objects.Remove(orphans[i]); });
+}
+
+}  // namespace
+
+std::unique_ptr<Staging> NewLakeStaging(const LakeParts& parts, std::string scratch) {
+  return std::make_unique<LakeStaging>(parts, std::move(scratch));
+}
+
+}  // namespace millrace::lake

@@ -1,0 +1,123 @@
+#include "connectors/lake/partitions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+
+namespace millrace::lake {
+namespace {
+
+constexpr size_t kMaxCoders = 8;
+
+}  // namespace
+
+Partitions::Partitions(const LakeSpec& spec, const TableForm& form, std::string scratch)
+    : spec_(spec),
+      scratch_(std::move(scratch)),
+      coders_(kMaxCoders, [this, &form] { return NewBlockCoder(spec_, form, scratch_); }) {}
+
+absl::Status Partitions::Add(const EncodedRows& rows) {
+  std::vector<Taken> full;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (size_t row = 0; row < rows.rows.size();) {
+      // Most rows are in the partition of the row before.
+      const PathTemplate::Partition key = rows.rows[row].partition;
+      const size_t first = row;
+      while (row < rows.rows.size() && rows.rows[row].partition == key) ++row;
+      const size_t begin = first == 0 ? 0 : rows.rows[first - 1].end;
+      Partition& partition = partitions_[key];
+      partition.bytes.Append(rows.bytes.view(begin, rows.rows[row - 1].end));
+      partition.rows += row - first;
+      memory_ += rows.rows[row - 1].end - begin;
+      if (partition.bytes.size() >= kBlockBytes) Move(key, partition, full);
+    }
+    if (memory_ > kMaxMemory) MoveLargest(full);
+  }
+  return Encode(full);
+}
+
+void Partitions::Move(PathTemplate::Partition key, Partition& partition, std::vector<Taken>& to) {
+  memory_ -= partition.bytes.size();
+  to.push_back(
+      {key, std::exchange(partition.bytes, ByteBuffer()), std::exchange(partition.rows, 0)});
+}
+
+// Those of at least the average size, which is a good part of all.
+void Partitions::MoveLargest(std::vector<Taken>& to) {
+  const size_t average = memory_ / partitions_.size();
+  for (auto& [key, partition] : partitions_) {
+    if (partition.rows > 0 && partition.bytes.size() >= average) Move(key, partition, to);
+  }
+}
+
+// What cannot be encoded is put back.
+absl::Status Partitions::Encode(std::vector<Taken>& taken) {
+  if (taken.empty()) return absl::OkStatus();
+  const auto coder = Coder();
+  absl::Status status;
+  for (Taken& one : taken) {
+    absl::StatusOr<Block> block =
+        status.ok() ? (*coder)->Encode(one.bytes.view(), one.rows) : absl::StatusOr<Block>(status);
+    status = block.status();
+    absl::MutexLock lock(&mutex_);
+    Partition& partition = partitions_[one.partition];
+    if (block.ok()) {
+      partition.blocks.push_back(*std::move(block));
+      continue;
+    }
+    partition.bytes.Append(one.bytes.view());
+    partition.rows += one.rows;
+    memory_ += one.bytes.size();
+  }
+  return status;
+}
+
+absl::StatusOr<std::vector<Partitions::File>> Partitions::Take() {
+  std::vector<Taken> rest;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (auto& [key, partition] : partitions_) {
+      if (partition.rows > 0) Move(key, partition, rest);
+    }
+  }
+  RETURN_IF_ERROR(Encode(rest));
+  std::vector<File> files;
+  absl::MutexLock lock(&mutex_);
+  for (auto& [key, partition] : partitions_) {
+    uint64_t bytes = 0;
+    bool begins = true;
+    for (Block& block : partition.blocks) {
+      if (begins || bytes + block.extent.size > spec_.file_bytes) {
+        files.push_back({.partition = key, .blocks = {}});
+        bytes = 0;
+      }
+      begins = false;
+      bytes += block.extent.size;
+      files.back().rows += block.rows;
+      files.back().blocks.push_back(std::move(block));
+    }
+  }
+  partitions_.clear();
+  std::sort(files.begin(), files.end(),
+            [](const File& a, const File& b) { return a.partition < b.partition; });
+  return files;
+}
+
+void Partitions::Clear() {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [key, partition] : partitions_) {
+    for (const Block& block : partition.blocks) scratch_.Release(block.extent);
+  }
+  partitions_.clear();
+  memory_ = 0;
+}
+
+void Partitions::Release(absl::Span<const File> files) {
+  for (const File& file : files) {
+    for (const Block& block : file.blocks) scratch_.Release(block.extent);
+  }
+}
+
+}  // namespace millrace::lake

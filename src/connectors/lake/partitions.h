@@ -1,0 +1,87 @@
+// What one process has staged for a lake since the last commit, by partition: rows in memory, and
+// blocks of them in a scratch file.
+#ifndef MILLRACE_CONNECTORS_LAKE_PARTITIONS_H_
+#define MILLRACE_CONNECTORS_LAKE_PARTITIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "base/byte_buffer.h"
+#include "base/pool.h"
+#include "connectors/lake/block_coder.h"
+#include "connectors/lake/lake_spec.h"
+#include "connectors/lake/row_encoder.h"
+#include "io/scratch_file.h"
+
+namespace millrace::lake {
+
+// Thread-safe.
+class Partitions {
+ public:
+  // Rows in memory, of all partitions. What exceeds them becomes blocks, the largest first.
+  static constexpr size_t kMaxMemory = 64 << 20;
+  // Rows of one partition become a block when they are as many bytes.
+  static constexpr size_t kBlockBytes = 2 << 20;
+
+  // `spec` and `form` outlive it. The scratch file is in the folder `scratch`.
+  Partitions(const LakeSpec& spec, const TableForm& form, std::string scratch);
+
+  absl::Status Add(const EncodedRows& rows);
+
+  // One file to be written.
+  struct File {
+    PathTemplate::Partition partition = 0;
+    std::vector<Block> blocks;
+    uint64_t rows = 0;
+  };
+  // Everything that was added, as files of at most spec.file_bytes, unless a block is larger. After
+  // an error nothing is lost: call it again.
+  absl::StatusOr<std::vector<File>> Take();
+  // The scratch file no longer needs what was taken.
+  void Release(absl::Span<const File> files);
+
+  // Drops everything that was added.
+  void Clear();
+
+  // A coder for one thread. Waits while all are lent.
+  std::optional<Pool<BlockCoder>::Loan> Coder() { return coders_.Borrow({}); }
+
+ private:
+  struct Partition {
+    ByteBuffer bytes;
+    uint64_t rows = 0;
+    std::vector<Block> blocks;
+  };
+  // Rows that are to become a block of their partition.
+  struct Taken {
+    PathTemplate::Partition partition = 0;
+    ByteBuffer bytes;
+    uint64_t rows = 0;
+  };
+
+  void Move(PathTemplate::Partition key, Partition& partition, std::vector<Taken>& to)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MoveLargest(std::vector<Taken>& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Encode(std::vector<Taken>& taken);
+
+  const LakeSpec& spec_;
+  ScratchFile scratch_;
+  Pool<BlockCoder> coders_;
+  absl::Mutex mutex_;
+  absl::flat_hash_map<PathTemplate::Partition, Partition> partitions_ ABSL_GUARDED_BY(mutex_);
+  size_t memory_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace millrace::lake
+
+#endif  // MILLRACE_CONNECTORS_LAKE_PARTITIONS_H_

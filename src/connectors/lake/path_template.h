@@ -1,0 +1,53 @@
+// The folders into which a lake divides its records: "dt={date}/hour={hour}".
+#ifndef MILLRACE_CONNECTORS_LAKE_PATH_TEMPLATE_H_
+#define MILLRACE_CONNECTORS_LAKE_PATH_TEMPLATE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace millrace::lake {
+
+// Immutable. Times are in UTC.
+class PathTemplate {
+ public:
+  // The records of one folder have this in common: the seconds since 1970 at which its time begins.
+  // kNoTime: they have no time.
+  using Partition = int64_t;
+  static constexpr Partition kNoTime = INT64_MIN;
+
+  // `text`: {date} (2026-11-29), {year}, {month}, {day}, {hour}, {minute} and {second} stand for
+  // digits of the time, the rest for itself; empty: one folder. InvalidArgument: an unknown {name},
+  // {hour} without a day (and so on), a part that is empty, "." or "..", or one that begins with
+  // '.' or '_', which readers of lakes skip.
+  static absl::StatusOr<PathTemplate> Parse(std::string_view text);
+
+  // The partition of a time in microseconds since 1970, in the years 1 to 9999; nullopt: none.
+  Partition PartitionOf(std::optional<int64_t> micros) const;
+  // "dt=2026-11-29/hour=07/"; "" of an empty template. Records without a time are in
+  // "dt=__HIVE_DEFAULT_PARTITION__/...", Hive's name for it.
+  std::string FolderOf(Partition partition) const;
+
+  // Whether partitions differ by time at all.
+  bool has_time() const { return unit_ != 0; }
+  const std::string& text() const { return text_; }
+
+ private:
+  enum class Token { kText, kDate, kYear, kMonth, kDay, kHour, kMinute, kSecond };
+  struct Piece {
+    Token token = Token::kText;
+    std::string text;
+  };
+
+  std::string text_;
+  std::vector<Piece> pieces_;
+  int64_t unit_ = 0;  // seconds of the smallest token; a day for {month} and {year}. 0: no token
+};
+
+}  // namespace millrace::lake
+
+#endif  // MILLRACE_CONNECTORS_LAKE_PATH_TEMPLATE_H_
