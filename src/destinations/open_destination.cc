@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
+#include "connectors/lake/lake_destination.h"
 #include "connectors/postgres/postgres_destination.h"
 #include "connectors/pubsub/pubsub_destination.h"
 #include "destinations/null_destination.h"
@@ -73,6 +74,11 @@ constexpr Kind kKinds[] = {
     {"pubsub", "pubsub://PROJECT/TOPIC", OpenPubsub},
 };
 
+Opened Annotated(Opened opened, std::string_view kind) {
+  if (opened.ok()) return opened;
+  return Annotate(opened.status(), StrCat("destination ", kind));
+}
+
 // The beginning of what names no destination. The rest may have a secret in a form that nothing
 // here understands.
 std::string Shown(std::string_view text) {
@@ -90,9 +96,10 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view ur
   const std::string_view scheme = uri.substr(0, uri.find_first_of(":?"));
   for (const Kind& kind : kKinds) {
     if (kind.scheme != scheme) continue;
-    Opened opened = kind.open(uri, setup);
-    if (opened.ok()) return opened;
-    return Annotate(opened.status(), StrCat("destination ", kind.scheme));
+    return Annotated(kind.open(uri, setup), kind.scheme);
+  }
+  if (IsLakeUri(uri)) {
+    return Annotated(OpenLakeDestination(uri, setup.environment, Clock::Real()), "a lake");
   }
   return absl::InvalidArgumentError(StrCat("unknown destination ", Shown(uri), ": it should be ",
                                            DestinationForms(),
@@ -109,7 +116,7 @@ std::string DestinationForms() {
   for (const Kind& kind : kKinds) {
     if (!kind.form.empty()) StrAppend(&forms, forms.empty() ? "" : ", ", kind.form);
   }
-  return forms;
+  return forms + ", a folder on disk, or gs://, s3:// or az:// with ?format=parquet";
 }
 
 }  // namespace millrace
