@@ -77,6 +77,23 @@ TEST_F(OpenDestinationTest, TopicsAreOpenedWithoutAConnection) {
   EXPECT_FALSE(asked_);
 }
 
+TEST_F(OpenDestinationTest, FoldersAreLakes) {
+  for (const char* uri : {"lake/", "./lake", "/data/lake?format=ndjson.gz", "gs://b/lake",
+                          "s3://b/lake/?path=dt={date}", "az://account/c/lake"}) {
+    const auto opened = Open(uri);
+    ASSERT_TRUE(opened.ok()) << uri << opened.status();
+    EXPECT_TRUE((*opened)->LedgerName(RecordType::kEvent).starts_with("lake:")) << uri;
+    EXPECT_NE((*opened)->staging(RecordType::kEvent), nullptr) << uri;
+    EXPECT_EQ((*opened)->NewSink(RecordType::kEvent), nullptr) << uri;
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument((*Open("l/?table=e"))->CheckConfig(RecordType::kUser)));
+  EXPECT_EQ((*Open("gs://b/l?table=e"))->label(), "gs://b/l/e");
+  EXPECT_THAT(Error("lake/?format=orc"), HasSubstr("destination a lake: format is parquet"));
+  EXPECT_THAT(Error("lake"), HasSubstr("unknown destination \"lake\""));
+  EXPECT_THAT(Error("ftp://b/lake"), HasSubstr("unknown destination"));
+  EXPECT_FALSE(asked_);
+}
+
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("mixpanell"),
               AllOf(HasSubstr("unknown destination \"mixpanell\""),

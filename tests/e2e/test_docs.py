@@ -88,6 +88,12 @@ class DocsTest(harness.MillraceTest):
         self.assertEqual(len(self.server.export()), 500)
         self.assertIn("ok ", self.shell(block_with("docs/verbs/destinations.md", "check mixpanel")))
 
+    def test_lakes(self):
+        self.sample("events/a.parquet")
+        self.shell("millrace init events/a.parquet > sources.json")
+        self.assertRegex(self.shell(block_with("docs/connectors/lake.md", "--to 'lake/")), r"accepted +500\n")
+        self.assertTrue(list(self.folder.glob("lake/events/dt=*/*.parquet")))
+
     def test_names_of_destinations(self):
         [names] = JSON_BLOCK.findall((harness.ROOT / "docs/destinations.md").read_text())
         self.write("destinations.json", names)

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "base/strings.h"
+#include "pipeline/row_group.h"
 #include "records/dialect.h"
 
 namespace millrace::postgres {
@@ -17,21 +18,6 @@ void Refuse(const Misfit& misfit, RefusedRow& why) {
   why.field = misfit.field;
   why.message = misfit.message;
 }
-
-// The object of each row, by its span; rows of a batch without spans have none.
-class SpanWalk {
- public:
-  explicit SpanWalk(absl::Span<const BatchSpan> spans) : spans_(spans) {}
-  // Rows ascend.
-  size_t SpanOf(size_t row) {
-    while (next_ < spans_.size() && spans_[next_].first + spans_[next_].rows <= row) ++next_;
-    return next_;
-  }
-
- private:
-  absl::Span<const BatchSpan> spans_;
-  size_t next_ = 0;
-};
 
 }  // namespace
 
@@ -50,37 +36,24 @@ void CopyBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
   refused_.clear();
   days_.clear();
   rows_.reserve(batch.rows());
-  SpanWalk walk(spans);
-  size_t group_span = 0;
-  constexpr size_t kNone = static_cast<size_t>(-1);
-  size_t bad = kNone;  // the first row of the open group that is refused
-  RefusedRow why;
-  const auto close_group = [&] {
-    if (bad == kNone) return;
-    const size_t first = rows_.back().group;
-    const Place start = begin(first);
-    bytes_.Truncate(start.byte);
-    for (size_t row = first; row < rows_.size(); ++row) rows_[row].end = start;
-    RefuseGroup(bad, why, refused_);
-    bad = kNone;
-  };
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    const size_t span = walk.SpanOf(row);
-    const bool joins = row > 0 && !spans.empty() && span == group_span &&
-                       batch.source_rows[row] == batch.source_rows[row - 1];
-    if (!joins) close_group();
-    const size_t group = joins ? rows_.back().group : row;
-    group_span = span;
-    const Place start = begin(row);
-    RefusedRow problem;
-    const size_t lines = AppendRecord(batch.row(row), insert_time, problem);
-    if (!problem.message.empty() && bad == kNone) {
-      bad = row;
-      why = std::move(problem);
+  RowGroups groups(batch, spans);
+  for (RowRange group = groups.Next(); group.size() > 0; group = groups.Next()) {
+    const Place start = begin(group.begin);
+    RefusedRow why;
+    for (size_t row = group.begin; row < group.end; ++row) {
+      const Place before = begin(row);
+      size_t lines = 0;
+      if (why.message.empty()) {
+        lines = AppendRecord(batch.row(row), insert_time, why);
+        why.row = row;
+      }
+      rows_.push_back({.end = {bytes_.size(), before.line + lines}, .group = group.begin});
     }
-    rows_.push_back({.end = {bytes_.size(), start.line + lines}, .group = group});
+    if (why.message.empty()) continue;
+    bytes_.Truncate(start.byte);
+    for (size_t row = group.begin; row < group.end; ++row) rows_[row].end = start;
+    millrace::RefuseGroup(group, why, refused_);
   }
-  close_group();
 }
 
 size_t CopyBatch::AppendRecord(std::string_view record, absl::Time insert_time, RefusedRow& why) {
@@ -194,19 +167,9 @@ RowRange CopyBatch::GroupOf(size_t row) const {
 
 void CopyBatch::RefuseGroup(size_t row, const RefusedRow& why,
                             std::vector<RefusedRow>& refused) const {
-  const RowRange group = GroupOf(row);
-  for (size_t one = group.begin; one < group.end; ++one) {
-    RefusedRow& added = refused.emplace_back();
-    added.row = one;
-    if (one == row) {
-      added.code = why.code;
-      added.field = why.field;
-      added.message = why.message;
-    } else {
-      added.code = "sibling_rejected";
-      added.message = StrCat("another event of the same source row was rejected: ", why.message);
-    }
-  }
+  RefusedRow named = why;
+  named.row = row;
+  millrace::RefuseGroup(GroupOf(row), named, refused);
 }
 
 }  // namespace millrace::postgres
