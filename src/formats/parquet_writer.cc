@@ -121,20 +121,27 @@ void ParquetWriter::Begin(ObjectWriter& to) {
 }
 
 absl::Status ParquetWriter::AddPage(size_t leaf, uint32_t values, std::string_view body) {
-  ASSIGN_OR_RETURN(const ParquetPage page, page_encoder_.Append(values, body, chunks_[leaf].pages));
-  return Count(chunks_[leaf], page);
+  Chunk& chunk = chunks_[leaf];
+  ASSIGN_OR_RETURN(const ParquetPage page, page_encoder_.Append(values, body, chunk.pages));
+  Count(chunk, page);
+  return PutAwayIfLarge(chunk);
 }
 
-absl::Status ParquetWriter::AddPage(size_t leaf, const ParquetPage& page, std::string_view bytes) {
-  chunks_[leaf].pages.Append(bytes);
-  return Count(chunks_[leaf], page);
+absl::Status ParquetWriter::WritePage(size_t leaf, const ParquetPage& page,
+                                      std::string_view bytes) {
+  Chunk& chunk = chunks_[leaf];
+  if (chunk.values == 0) chunk.offset = position_;
+  Count(chunk, page);
+  return Write(bytes);
 }
 
-// A page was appended to chunk.pages.
-absl::Status ParquetWriter::Count(Chunk& chunk, const ParquetPage& page) {
+void ParquetWriter::Count(Chunk& chunk, const ParquetPage& page) {
   chunk.values += page.values;
   chunk.bytes += page.bytes;
   chunk.uncompressed_bytes += page.uncompressed_bytes;
+}
+
+absl::Status ParquetWriter::PutAwayIfLarge(Chunk& chunk) {
   if (chunk.pages.size() <= max_chunk_memory_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ScratchFile::Extent extent, scratch_.Append(chunk.pages.view()));
   chunk.put_away.push_back(extent);
@@ -146,9 +153,11 @@ absl::Status ParquetWriter::EndRowGroup(uint64_t rows) {
   GroupEntry group{rows, {}};
   group.chunks.reserve(chunks_.size());
   for (Chunk& chunk : chunks_) {
-    group.chunks.push_back({position_, chunk.values, chunk.bytes, chunk.uncompressed_bytes});
+    const int64_t offset = chunk.offset >= 0 ? chunk.offset : position_;
+    group.chunks.push_back({offset, chunk.values, chunk.bytes, chunk.uncompressed_bytes});
     RETURN_IF_ERROR(WriteChunk(chunk));
     chunk.pages.clear();
+    chunk.offset = -1;
     chunk.values = chunk.bytes = chunk.uncompressed_bytes = 0;
   }
   groups_.push_back(std::move(group));

@@ -76,9 +76,11 @@ class ParquetWriter {
   // Begins a file. `to` must stay valid until Finish(), which finishes it.
   void Begin(ObjectWriter& to);
 
-  // Adds a page to leaf `leaf`, as ParquetPageEncoder takes it, or as it made it.
+  // Adds a page to leaf `leaf`, as ParquetPageEncoder takes it. Leaves take turns in any order.
   absl::Status AddPage(size_t leaf, uint32_t values, std::string_view body);
-  absl::Status AddPage(size_t leaf, const ParquetPage& page, std::string_view bytes);
+  // Adds a page that is made already and writes it at once: all pages of a row group are added like
+  // this, those of one leaf after those of another.
+  absl::Status WritePage(size_t leaf, const ParquetPage& page, std::string_view bytes);
 
   absl::Status EndRowGroup(uint64_t rows);
 
@@ -93,6 +95,7 @@ class ParquetWriter {
   struct Chunk {
     std::vector<ScratchFile::Extent> put_away;  // its first pages
     ByteBuffer pages;
+    int64_t offset = -1;  // of the first page that is written already
     int64_t values = 0;
     int64_t bytes = 0;
     int64_t uncompressed_bytes = 0;
@@ -105,7 +108,8 @@ class ParquetWriter {
     std::vector<ChunkEntry> chunks;
   };
 
-  absl::Status Count(Chunk& chunk, const ParquetPage& page);
+  static void Count(Chunk& chunk, const ParquetPage& page);
+  absl::Status PutAwayIfLarge(Chunk& chunk);
   absl::Status WriteChunk(Chunk& chunk);
   absl::Status Write(std::string_view bytes);
   void AppendSchema(class ThriftWriter& thrift) const;

@@ -17,7 +17,6 @@ namespace {
 constexpr int kZstdLevel = 1;
 constexpr uint64_t kGroupBytes = 64 << 20;  // compressed
 constexpr uint64_t kGroupRows = 1 << 20;
-constexpr size_t kMaxChunkMemory = 4 << 20;  // of a column, while its row group is written
 constexpr size_t kCopyBytes = 1 << 20;
 
 // gzip and zstd files may be several ones, one after another.
@@ -97,7 +96,8 @@ class ParquetCoder : public BlockCoder {
       : form_(form),
         scratch_(scratch),
         columns_(form.columns().size()),
-        writer_(SchemaOf(form), scratch, kMaxChunkMemory) {}
+        heads_(columns_.size()),
+        writer_(SchemaOf(form), scratch, /*max_chunk_memory=*/0) {}
 
   absl::StatusOr<Block> Encode(std::string_view bytes, uint64_t rows) override {
     for (PageColumn& column : columns_) {
@@ -108,12 +108,13 @@ class ParquetCoder : public BlockCoder {
     for (uint64_t row = 0; row < rows; ++row) {
       for (size_t i = 0; i < columns_.size(); ++i) AddCell(i, bytes);
     }
-    Block block{.rows = rows};
     pages_.clear();
     for (size_t i = 0; i < columns_.size(); ++i) {
-      ASSIGN_OR_RETURN(block.pages.emplace_back(), EncodePage(i, rows));
+      ASSIGN_OR_RETURN(heads_[i], EncodePage(i, rows));
     }
-    ASSIGN_OR_RETURN(block.extent, scratch_.Append(pages_.view()));
+    Block block{.rows = rows};
+    const std::string_view parts[] = {HeadBytes(), pages_.view()};
+    ASSIGN_OR_RETURN(block.extent, scratch_.Append(parts));
     return block;
   }
 
@@ -125,7 +126,7 @@ class ParquetCoder : public BlockCoder {
         rows += blocks[end].rows;
         size += blocks[end].extent.size;
       }
-      RETURN_IF_ERROR(AddPages(blocks.subspan(first, end - first)));
+      RETURN_IF_ERROR(WriteGroup(blocks.subspan(first, end - first)));
       RETURN_IF_ERROR(writer_.EndRowGroup(rows));
     }
     return writer_.Finish();
@@ -168,16 +169,24 @@ class ParquetCoder : public BlockCoder {
     return encoder_.Append(static_cast<uint32_t>(rows), body_.view(), pages_);
   }
 
-  absl::Status AddPages(absl::Span<const Block> group) {
-    for (const Block& block : group) {
-      pages_.clear();
-      char* const bytes = pages_.Reserve(block.extent.size);
-      RETURN_IF_ERROR(scratch_.Read(block.extent, 0, absl::MakeSpan(bytes, block.extent.size)));
-      size_t at = 0;
-      for (size_t leaf = 0; leaf < block.pages.size(); ++leaf) {
-        const ParquetPage& page = block.pages[leaf];
-        RETURN_IF_ERROR(writer_.AddPage(leaf, page, {bytes + at, page.bytes}));
-        at += page.bytes;
+  std::string_view HeadBytes() const {
+    return {reinterpret_cast<const char*>(heads_.data()), heads_.size() * sizeof(ParquetPage)};
+  }
+
+  // Column by column, as they are in the file.
+  absl::Status WriteGroup(absl::Span<const Block> group) {
+    for (size_t leaf = 0; leaf < columns_.size(); ++leaf) {
+      for (const Block& block : group) {
+        char* const heads = reinterpret_cast<char*>(heads_.data());
+        const size_t heads_size = HeadBytes().size();
+        RETURN_IF_ERROR(scratch_.Read(block.extent, 0, absl::MakeSpan(heads, heads_size)));
+        uint64_t at = heads_size;
+        for (size_t i = 0; i < leaf; ++i) at += heads_[i].bytes;
+        const size_t size = heads_[leaf].bytes;
+        pages_.clear();
+        char* const bytes = pages_.Reserve(size);
+        RETURN_IF_ERROR(scratch_.Read(block.extent, at, absl::MakeSpan(bytes, size)));
+        RETURN_IF_ERROR(writer_.WritePage(leaf, heads_[leaf], {bytes, size}));
       }
     }
     return absl::OkStatus();
@@ -186,6 +195,7 @@ class ParquetCoder : public BlockCoder {
   const TableForm& form_;
   ScratchFile& scratch_;
   std::vector<PageColumn> columns_;
+  std::vector<ParquetPage> heads_;  // of the pages of a block
   ByteBuffer body_;
   ByteBuffer pages_;
   ParquetPageEncoder encoder_;

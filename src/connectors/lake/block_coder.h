@@ -20,10 +20,10 @@
 
 namespace millrace::lake {
 
+// Compressed, in the scratch file. Of Parquet: a ParquetPage for each column, then their bytes.
 struct Block {
-  ScratchFile::Extent extent;  // compressed
+  ScratchFile::Extent extent;
   uint64_t rows = 0;
-  std::vector<ParquetPage> pages;  // of Parquet: one for each column, one after another
 };
 
 // One thread at a time; keeps its buffers.

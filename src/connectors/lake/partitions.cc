@@ -28,18 +28,28 @@ absl::Status Partitions::Add(const EncodedRows& rows) {
       while (row < rows.rows.size() && rows.rows[row].partition == key) ++row;
       const size_t begin = first == 0 ? 0 : rows.rows[first - 1].end;
       Partition& partition = partitions_[key];
+      memory_ -= partition.bytes.capacity();
       partition.bytes.Append(rows.bytes.view(begin, rows.rows[row - 1].end));
+      memory_ += partition.bytes.capacity();
       partition.rows += row - first;
-      memory_ += rows.rows[row - 1].end - begin;
       if (partition.bytes.size() >= kBlockBytes) Move(key, partition, full);
     }
-    if (memory_ > kMaxMemory) MoveLargest(full);
   }
-  return Encode(full);
+  RETURN_IF_ERROR(Encode(full));
+  return Shrink();
+}
+
+absl::Status Partitions::Shrink() {
+  absl::MutexLock shrinking(&shrinking_);
+  std::vector<Taken> largest;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (memory_ > kMaxMemory) MoveLargest(largest);
+  }
+  return Encode(largest);
 }
 
 void Partitions::Move(PathTemplate::Partition key, Partition& partition, std::vector<Taken>& to) {
-  memory_ -= partition.bytes.size();
   to.push_back(
       {key, std::exchange(partition.bytes, ByteBuffer()), std::exchange(partition.rows, 0)});
 }
@@ -48,7 +58,7 @@ void Partitions::Move(PathTemplate::Partition key, Partition& partition, std::ve
 void Partitions::MoveLargest(std::vector<Taken>& to) {
   const size_t average = memory_ / partitions_.size();
   for (auto& [key, partition] : partitions_) {
-    if (partition.rows > 0 && partition.bytes.size() >= average) Move(key, partition, to);
+    if (partition.rows > 0 && partition.bytes.capacity() >= average) Move(key, partition, to);
   }
 }
 
@@ -63,13 +73,16 @@ absl::Status Partitions::Encode(std::vector<Taken>& taken) {
     status = block.status();
     absl::MutexLock lock(&mutex_);
     Partition& partition = partitions_[one.partition];
+    memory_ -= one.bytes.capacity();
     if (block.ok()) {
-      partition.blocks.push_back(*std::move(block));
+      partition.blocks.push_back(*block);
+      one.bytes = ByteBuffer();
       continue;
     }
+    memory_ -= partition.bytes.capacity();
     partition.bytes.Append(one.bytes.view());
+    memory_ += partition.bytes.capacity();
     partition.rows += one.rows;
-    memory_ += one.bytes.size();
   }
   return status;
 }
@@ -100,6 +113,7 @@ absl::StatusOr<std::vector<Partitions::File>> Partitions::Take() {
     }
   }
   partitions_.clear();
+  memory_ = 0;
   std::sort(files.begin(), files.end(),
             [](const File& a, const File& b) { return a.partition < b.partition; });
   return files;

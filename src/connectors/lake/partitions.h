@@ -28,8 +28,9 @@ namespace millrace::lake {
 // Thread-safe.
 class Partitions {
  public:
-  // Rows in memory, of all partitions. What exceeds them becomes blocks, the largest first.
-  static constexpr size_t kMaxMemory = 64 << 20;
+  // Rows in memory, of all partitions, with the room that buffers have. What exceeds them becomes
+  // blocks, the largest first.
+  static constexpr size_t kMaxMemory = 48 << 20;
   // Rows of one partition become a block when they are as many bytes.
   static constexpr size_t kBlockBytes = 2 << 20;
 
@@ -72,14 +73,16 @@ class Partitions {
   void Move(PathTemplate::Partition key, Partition& partition, std::vector<Taken>& to)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MoveLargest(std::vector<Taken>& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Shrink();
   absl::Status Encode(std::vector<Taken>& taken);
 
   const LakeSpec& spec_;
   ScratchFile scratch_;
   Pool<BlockCoder> coders_;
+  absl::Mutex shrinking_;  // while it is held, others wait to add more
   absl::Mutex mutex_;
   absl::flat_hash_map<PathTemplate::Partition, Partition> partitions_ ABSL_GUARDED_BY(mutex_);
-  size_t memory_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t memory_ ABSL_GUARDED_BY(mutex_) = 0;  // with what is being encoded
 };
 
 }  // namespace millrace::lake
