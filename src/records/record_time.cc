@@ -22,7 +22,7 @@ int64_t MicrosOfInteger(int64_t value) {
   if (magnitude < kSecondsBelow) return value * 1'000'000;
   if (magnitude < kMillisBelow) return value * 1000;
   if (magnitude < kMicrosBelow) return value;
-  return value / 1000 - (value % 1000 < 0 ? 1 : 0);
+  return MillisOfMicros(value);  // of nanoseconds
 }
 
 std::optional<int64_t> MicrosOfReal(double value) {
@@ -53,6 +53,8 @@ std::optional<int64_t> MicrosOfText(std::string_view text) {
 }
 
 }  // namespace
+
+int64_t MillisOfMicros(int64_t micros) { return micros / 1000 - (micros % 1000 < 0 ? 1 : 0); }
 
 std::optional<int64_t> UnixMicros(const Value& value) {
   switch (value.kind) {

@@ -15,6 +15,9 @@ namespace millrace {
 // 8601, in UTC if it names no zone. Nullopt for everything else.
 std::optional<int64_t> UnixMicros(const Value& value);
 
+// Rounded down.
+int64_t MillisOfMicros(int64_t micros);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_RECORDS_RECORD_TIME_H_

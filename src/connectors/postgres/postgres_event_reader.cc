@@ -15,8 +15,7 @@
 #include "connectors/postgres/copy_text.h"
 #include "connectors/postgres/sql_text.h"
 #include "connectors/postgres/write_errors.h"
-#include "records/standard_columns.h"
-#include "records/table_reader.h"
+#include "records/row_identifier.h"
 
 namespace millrace::postgres {
 namespace {
@@ -140,42 +139,6 @@ std::optional<int64_t> ParseMillis(std::string_view text, Form form) {
   if (error != std::errc() || stop != end) return std::nullopt;
   return millis;
 }
-
-// The identity of the row that a record becomes.
-class RowIdentifier {
- public:
-  RowIdentifier() : form_(*TableForm::Make(RecordType::kEvent, {})), reader_(form_) {}
-
-  absl::Status Identify(std::string_view record, EventIdentity& identity) {
-    RETURN_IF_ERROR(reader_.Read(record, absl::UnixEpoch(), rows_));
-    const TableRow row = rows_.front();
-    const Cell& time = row[time_];
-    if (time.is_null) {
-      return absl::InvalidArgumentError(StrCat("this event has no time: ", record.substr(0, 200)));
-    }
-    int64_t millis = time.integer / 1000;
-    if (time.integer % 1000 < 0) --millis;
-    identity.Set(std::string(row[event_].text), std::string(row[distinct_id_].text), millis,
-                 row[insert_id_].text);
-    return absl::OkStatus();
-  }
-
- private:
-  static size_t ColumnNamed(std::string_view name) {
-    const absl::Span<const StandardColumn> columns = StandardColumns(RecordType::kEvent);
-    const auto is_it = [&](const StandardColumn& column) { return column.name == name; };
-    return static_cast<size_t>(std::find_if(columns.begin(), columns.end(), is_it) -
-                               columns.begin());
-  }
-
-  const size_t event_ = ColumnNamed("event");
-  const size_t time_ = ColumnNamed("event_time");
-  const size_t insert_id_ = ColumnNamed("insert_id");
-  const size_t distinct_id_ = ColumnNamed("distinct_id");
-  const TableForm form_;
-  TableReader reader_;
-  std::vector<TableRow> rows_;
-};
 
 class PostgresEventReader final : public EventReader {
  public:
