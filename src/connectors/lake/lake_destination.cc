@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/lake/lake_event_reader.h"
 #include "connectors/lake/lake_spec.h"
 #include "connectors/lake/lake_staging.h"
 #include "connectors/lake/lake_store.h"
@@ -85,6 +86,11 @@ class LakeDestination final : public Destination {
                                             scratch_);
     }
     return target.staging.get();
+  }
+
+  absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() override {
+    RETURN_IF_ERROR(CheckConfig(RecordType::kEvent));
+    return std::make_unique<lake::LakeEventReader>(spec_, targets_.at(RecordType::kEvent)->store);
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override;

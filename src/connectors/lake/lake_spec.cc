@@ -24,14 +24,16 @@ constexpr char kParameters[] =
     "format, form, table, events, users, groups, columns, path, time, file_size and age";
 constexpr uint64_t kMinFileMegabytes = 1, kMaxFileMegabytes = 4096;
 
-// The root with a '/' at its end; a local one is absolute, so that it names one place.
+// The root with a '/' at its end; a local one is absolute and without symbolic links, so that it
+// names one place and begins the names of what is listed below it.
 absl::StatusOr<std::string> RootOf(std::string_view head) {
   if (head.empty()) return absl::InvalidArgumentError("name a folder");
   if (head.starts_with("file://")) head.remove_prefix(7);
   std::string root(head);
   if (head.find("://") == std::string_view::npos) {
     std::error_code error;
-    root = std::filesystem::absolute(root, error).lexically_normal().string();
+    const std::filesystem::path absolute = std::filesystem::absolute(root, error);
+    if (!error) root = std::filesystem::weakly_canonical(absolute, error).string();
     if (error) return absl::InvalidArgumentError(StrCat(head, ": ", error.message()));
   }
   while (root.ends_with("//")) root.pop_back();

@@ -243,6 +243,7 @@ absl::Status LakeStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
   const std::string folder = parts_.store.Uri(LakeStore::StagedFolder(""));
   std::vector<std::string> orphans;
   const auto look = [&](std::string_view uri) {
+    if (!uri.starts_with(folder)) return absl::OkStatus();  // not ours: a link leads elsewhere
     const std::string_view path = uri.substr(folder.size());
     const size_t slash = path.find('/');
     if (slash == std::string_view::npos || !IsWorkerTagDead(path.substr(0, slash))) {

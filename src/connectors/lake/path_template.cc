@@ -25,6 +25,24 @@ int64_t FloorTo(int64_t value, int64_t unit) {
   return value - (rest < 0 ? rest + unit : rest);
 }
 
+// Takes `digits` digits from the front of `text`.
+bool TakeNumber(std::string_view& text, size_t digits, int64_t& number) {
+  if (text.size() < digits) return false;
+  number = 0;
+  for (const char c : text.substr(0, digits)) {
+    if (c < '0' || c > '9') return false;
+    number = 10 * number + (c - '0');
+  }
+  text.remove_prefix(digits);
+  return true;
+}
+
+bool TakeText(std::string_view& text, std::string_view expected) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(expected.size());
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<PathTemplate> PathTemplate::Parse(std::string_view text) {
@@ -126,6 +144,41 @@ std::string PathTemplate::FolderOf(Partition partition) const {
     }
   }
   return folder.empty() ? folder : folder + "/";
+}
+
+std::optional<PathTemplate::Days> PathTemplate::DaysOf(std::string_view folder) const {
+  int64_t year = 0, month = 0, day = 0, ignored = 0;
+  bool has_time = false, has_no_time = false;
+  for (const Piece& piece : pieces_) {
+    if (piece.token == Token::kText) {
+      if (!TakeText(folder, piece.text)) return std::nullopt;
+      continue;
+    }
+    has_time = true;
+    if (TakeText(folder, kNull)) {
+      has_no_time = true;
+      continue;
+    }
+    const bool is_year = piece.token == Token::kYear || piece.token == Token::kDate;
+    int64_t& first = is_year                        ? year
+                     : piece.token == Token::kMonth ? month
+                     : piece.token == Token::kDay   ? day
+                                                    : ignored;
+    if (!TakeNumber(folder, is_year ? 4 : 2, first)) return std::nullopt;
+    if (piece.token != Token::kDate) continue;
+    const bool is_date = TakeText(folder, "-") && TakeNumber(folder, 2, month) &&
+                         TakeText(folder, "-") && TakeNumber(folder, 2, day);
+    if (!is_date) return std::nullopt;
+  }
+  if (folder != "/" || !has_time) return std::nullopt;
+  if (has_no_time) return Days();
+  if (year < 1 || month > 12 || day > 31) return std::nullopt;
+  const absl::CivilDay first(year, std::max<int64_t>(month, 1), std::max<int64_t>(day, 1));
+  const absl::CivilDay end = day > 0     ? first + 1
+                             : month > 0 ? absl::CivilDay(absl::CivilMonth(first) + 1)
+                                         : absl::CivilDay(absl::CivilYear(first) + 1);
+  constexpr absl::CivilDay kEpoch(1970, 1, 1);
+  return Days{.first = first - kEpoch, .last = end - kEpoch - 1};
 }
 
 }  // namespace millrace::lake

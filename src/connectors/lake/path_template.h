@@ -32,6 +32,15 @@ class PathTemplate {
   // "dt=__HIVE_DEFAULT_PARTITION__/...", Hive's name for it.
   std::string FolderOf(Partition partition) const;
 
+  // Days since 1970, both inclusive; none if the first is after the last.
+  struct Days {
+    int64_t first = 0;
+    int64_t last = -1;
+  };
+  // The days of the times whose records FolderOf() puts into `folder`; none if they have no time.
+  // Nullopt: it is no folder of this template, or times do not matter.
+  std::optional<Days> DaysOf(std::string_view folder) const;
+
   // Whether partitions differ by time at all.
   bool has_time() const { return unit_ != 0; }
   const std::string& text() const { return text_; }

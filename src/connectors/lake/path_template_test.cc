@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "base/strings.h"
+
 namespace millrace::lake {
 namespace {
 
@@ -44,6 +46,44 @@ TEST(PathTemplate, RecordsWithoutATimeHaveHivesFolder) {
   EXPECT_EQ(FolderAt("dt={date}/hour={hour}", std::nullopt),
             "dt=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__/");
   EXPECT_EQ(FolderAt("all", std::nullopt), "all/");
+}
+
+std::string DaysIn(const std::string& text, std::string_view folder) {
+  const auto days = PathTemplate::Parse(text)->DaysOf(folder);
+  return days ? StrCat(days->first, " ", days->last) : "any";
+}
+
+TEST(PathTemplate, KnowsTheDaysOfAFolder) {
+  EXPECT_EQ(DaysIn("dt={date}", "dt=1970-01-02/"), "1 1");
+  EXPECT_EQ(DaysIn("dt={date}", "dt=1969-12-31/"), "-1 -1");
+  EXPECT_EQ(DaysIn("dt={date}/hour={hour}", "dt=1970-01-02/hour=23/"), "1 1");
+  EXPECT_EQ(DaysIn("{year}/{month}", "1970/02/"), "31 58");
+  EXPECT_EQ(DaysIn("y={year}", "y=1971/"), "365 729");
+  EXPECT_EQ(DaysIn("{year}/{month}/{day}", "1970/01/31/"), "30 30");
+  EXPECT_EQ(DaysIn("dt={date}/hour={hour}",
+                   "dt=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__/"),
+            "0 -1");
+}
+
+TEST(PathTemplate, AnyDayMayBeInOtherFolders) {
+  EXPECT_EQ(DaysIn("all", "all/"), "any");
+  EXPECT_EQ(DaysIn("", ""), "any");
+  for (const char* folder : {"", "dt=1970-01-02", "dt=1970-01-02/more/", "dt=1970-1-2/", "dt=x/",
+                             "1970-01-02/", "dt=1970-13-02/", "dt=0000-01-01/"}) {
+    EXPECT_EQ(DaysIn("dt={date}", folder), "any") << folder;
+  }
+}
+
+TEST(PathTemplate, TheFolderOfATimeHasItsDay) {
+  for (const char* text : {"{date}", "a{year}b/{month}-{day}", "{date}/{hour}-{minute}-{second}",
+                           "y={year}", "{year}/{month}"}) {
+    const auto path = *PathTemplate::Parse(text);
+    for (int64_t day = -800; day < 20'000; day += 7) {
+      const auto days = path.DaysOf(path.FolderOf(path.PartitionOf(day * 86'400'000'000 + 5)));
+      ASSERT_TRUE(days.has_value()) << text;
+      EXPECT_TRUE(days->first <= day && day <= days->last) << text << day;
+    }
+  }
 }
 
 TEST(PathTemplate, RefusesWhatIsAmbiguousOrHidden) {
