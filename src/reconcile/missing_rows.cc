@@ -274,16 +274,21 @@ absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& obje
                            options.lease, partial);
   AddOnlyDeadLetterQueue dead_letter(parts.dead_letter, partial);
   parts.destination.AdaptOptions(options);
+  SinkFactory make_sink;
+  if (parts.staging == nullptr) {
+    make_sink = [&parts] { return parts.destination.NewSink(RecordType::kEvent); };
+  }
   return Run({.source = source,
               .make_transform =
                   [&] {
                     return std::make_unique<MissingRowsTransform>(now, parts.destination.rules(),
                                                                   parts.reader, partial);
                   },
-              .make_sink = [&parts] { return parts.destination.NewSink(RecordType::kEvent); },
+              .make_sink = std::move(make_sink),
               .ledger = *ledger,
               .dead_letter = dead_letter,
               .cursor = parts.claims,
+              .staging = parts.staging,
               .clock = parts.clock},
              options, std::move(stop));
 }

@@ -24,6 +24,7 @@ struct ResendParts {
   std::string folder;            // empty, for temporary files
   Clock& clock;
   RepairClaims* claims = nullptr;  // of a destination with a cursor
+  Staging* staging = nullptr;      // of a staged destination
 };
 
 // Ends other repairs of the objects that `missing` has, as indexes of `objects`. What they have
@@ -35,8 +36,10 @@ absl::Status EndOtherRepairs(const std::vector<ConfirmedObject>& objects,
 // `missing` has indexes of `objects` as keys. Maps rows again, so that they keep their ids, and
 // sends their missing events with Run(). `accepted` in the counts of the report is the number of
 // rows sent again. A destination with a cursor records the rows under names of their own, apart
-// from those of the import, which has them as delivered. A row that is refused and has other events
-// than the missing ones becomes a partial dead letter. `objects_lost`: other repairs have begun.
+// from those of the import, which has them as delivered. A staged destination commits as in an
+// import, but what a killed run had announced is forgotten. A row that is refused and has other
+// events than the missing ones becomes a partial dead letter. `objects_lost`: other repairs have
+// begun.
 absl::StatusOr<RunReport> ResendMissing(const std::vector<ConfirmedObject>& objects,
                                         FingerprintSpill& missing, ResendParts parts,
                                         absl::Time now, RunOptions options, std::stop_token stop);

@@ -15,6 +15,7 @@
 #include "io/temp_folder.h"
 #include "pipeline/retry_unavailable.h"
 #include "reconcile/missing_rows.h"
+#include "reconcile/repair_staging.h"
 
 namespace millrace {
 namespace {
@@ -188,25 +189,35 @@ class Reconciler {
     std::optional<RepairClaims> claims;
     DeliveryCursor* const cursor = request_.destination->cursor(RecordType::kEvent);
     if (cursor != nullptr) claims.emplace(*cursor);
+    std::optional<RepairStaging> staging;
+    if (Staging* const staged = request_.destination->staging(RecordType::kEvent)) {
+      staging.emplace(*staged, parts_.ledger, request_.destination->LedgerName(RecordType::kEvent));
+    }
     const ResendParts parts = {.destination = *request_.destination,
                                .reader = parts_.reader,
                                .dead_letter = parts_.dead_letter,
                                .folder = std::move(folder),
                                .clock = parts_.clock,
-                               .claims = claims ? &*claims : nullptr};
+                               .claims = claims ? &*claims : nullptr,
+                               .staging = staging ? &*staging : nullptr};
     if (claims) {
       RETURN_IF_ERROR(
           EndOtherRepairs(objects_, *missing_, *claims, options.retry, parts_.clock, stop_));
-      RETURN_IF_ERROR(Compare());
     }
+    if (staging) {
+      RETURN_IF_ERROR(
+          RetryUnavailable(retrier, stop_, [&] { return staging->RemoveOrphans({}, stop_); }));
+    }
+    if (claims || staging) RETURN_IF_ERROR(Compare());
     const MatchCounts before = report_.counts;
     ASSIGN_OR_RETURN(const RunReport run,
                      ResendMissing(objects_, *missing_, parts, parts_.clock.Now(), options, stop_));
     RETURN_IF_ERROR(Annotate(run.status, "sending missing rows again"));
     report_.repair_rejected = run.counts.rejected;
     if (run.objects_lost > 0) {
-      return absl::AbortedError(
-          "another repair of the same objects has begun; run again when it has ended");
+      return absl::AbortedError(staging ? "what the repair had staged was removed; run it again"
+                                        : "another repair of the same objects has begun; run "
+                                          "again when it has ended");
     }
     Log(Severity::kInfo, "missing rows were sent again",
         {{"rows", run.counts.accepted}, {"rejected", run.counts.rejected}});

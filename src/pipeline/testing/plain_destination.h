@@ -21,6 +21,7 @@ class PlainDestination : public Destination {
   RecordRules record_rules;
   SendLimits send_limits;
   DeliveryCursor* delivery_cursor = nullptr;
+  Staging* staged = nullptr;  // not null: it is staged
   std::function<std::unique_ptr<EventReader>()> make_event_reader;  // null: it cannot be read
 
   const std::string& label() const override { return label_; }
@@ -31,6 +32,7 @@ class PlainDestination : public Destination {
   SendLimits limits() const override { return send_limits; }
   absl::Status CheckConfig(RecordType) const override { return absl::OkStatus(); }
   std::unique_ptr<Sink> NewSink(RecordType) override { return make_sink_(); }
+  Staging* staging(RecordType) override { return staged; }
   DeliveryCursor* cursor(RecordType) override { return delivery_cursor; }
   absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() override {
     if (make_event_reader == nullptr) return Destination::NewEventReader();
