@@ -316,8 +316,22 @@ class DestinationReplay {
   Batch batch_;
 };
 
+// A lake does not know which records it has, so it would have those of a killed replay twice.
+absl::Status CheckIsDirect(const ReplayRequest& request) {
+  if (request.dry_run) return absl::OkStatus();
+  for (const auto& entry : request.import.sources.entries()) {
+    if (request.destination->staging(entry->record_type) == nullptr) continue;
+    return absl::InvalidArgumentError(
+        StrCat("records cannot be replayed into ", request.destination->label(),
+               ", because a replay that is killed and repeated would write them twice: write the ",
+               "rows that `millrace dlq show --json --limit 0` shows to a file, and import it"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
                        std::stop_token stop) {
+  RETURN_IF_ERROR(CheckIsDirect(request));
   std::map<std::string, std::unique_ptr<DestinationReplay>> replays;  // by destination
   for (const auto& entry : request.import.sources.entries()) {
     std::unique_ptr<DestinationReplay>& replay =

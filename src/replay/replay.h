@@ -44,10 +44,10 @@ struct ReplayReport {
   }
 };
 
-// Blocking. A record has the ids that its import would have given it, so a killed or repeated
-// replay is harmless. Records that are accepted or filtered are recorded as replayed after the
-// destination has confirmed them; records that are rejected again stay, on disk with their new
-// reason.
+// Blocking. InvalidArgument: the destination is staged, which a replay cannot write to. A record
+// has the ids that its import would have given it, so a killed or repeated replay is harmless.
+// Records that are accepted or filtered are recorded as replayed after the destination has
+// confirmed them; records that are rejected again stay, on disk with their new reason.
 ReplayReport Replay(const ReplayRequest& request, const ReplayParts& parts, std::stop_token stop);
 
 }  // namespace millrace

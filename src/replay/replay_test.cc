@@ -17,6 +17,7 @@
 #include "objects/object_source.h"
 #include "pipeline/run.h"
 #include "pipeline/testing/fake_sink.h"
+#include "pipeline/testing/fake_staging.h"
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/plain_destination.h"
 #include "replay/dead_rows.h"
@@ -376,6 +377,21 @@ TEST_F(ReplayTest, ADestinationWithACursorHasEachRecordOnceAfterARepeat) {
   const std::map<std::string, int> arrived = warehouse.Arrived();
   EXPECT_EQ(arrived.size(), 1u);
   for (const auto& [line, times] : arrived) EXPECT_EQ(times, 1) << line;
+}
+
+TEST_F(ReplayTest, AStagedDestinationIsRefused) {
+  Import();
+  Configure(kLenient);
+  FakeStagedDestination lake;
+  const std::unique_ptr<Staging> staging = lake.NewStaging();
+  UseProject("1");
+  destination_->staged = staging.get();
+  const ReplayReport report = Replay();
+  EXPECT_TRUE(absl::IsInvalidArgument(report.status)) << report.status;
+  EXPECT_THAT(report.first_error, HasSubstr("dlq show"));
+  request_.dry_run = true;
+  EXPECT_EQ(Replay().counts.accepted, 1u);
+  EXPECT_THAT(lake.Parts(), IsEmpty());
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class PlainDestination : public Destination {
   RecordRules record_rules;
   SendLimits send_limits;
   DeliveryCursor* delivery_cursor = nullptr;
-  Staging* staged = nullptr;  // not null: it is staged
+  Staging* staged = nullptr;                                        // not null: it is staged
   std::function<std::unique_ptr<EventReader>()> make_event_reader;  // null: it cannot be read
 
   const std::string& label() const override { return label_; }
