@@ -125,15 +125,18 @@ Command ReconcileCommand() {
       .summary = "prove that source and destination are the same",
       .about =
           "Reads the rows that the ledger records as delivered again, and compares them with what "
-          "the\ndestination has: Mixpanel's raw export of the same days and events, or the rows of "
-          "a "
-          "PostgreSQL\ntable. The exit status is 0 only if nothing is missing, unexpected or, in a "
-          "table, duplicate, and\nevery object that INPUT names could be compared.",
+          "the\ndestination has: Mixpanel's raw export of the same days and events, the rows of a "
+          "PostgreSQL\ntable, or the data files of a lake. The exit status is 0 only if nothing is "
+          "missing, unexpected\nor, in a table or lake, duplicate, and every object that INPUT "
+          "names "
+          "could be compared.",
       .examples = {"millrace reconcile data/ --config sources.json --project-id 123",
                    "millrace reconcile data/ --config sources.json --repair --wait 15m",
                    "millrace reconcile export.ndjson.gz --ignore-unexpected --json",
                    "millrace reconcile data/ --config sources.json --to "
-                   "'postgres://loader@db.example.com/analytics?table=events'"},
+                   "'postgres://loader@db.example.com/analytics?table=events'",
+                   "millrace reconcile data/ --config sources.json --repair --to "
+                   "'gs://bucket/lake/?format=parquet'"},
       .arguments = &options->import.source.inputs,
       .arguments_name = "INPUT",
       .arguments_required = false,

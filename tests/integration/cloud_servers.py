@@ -32,7 +32,7 @@ def free_port():
 
 
 def send(method, url, body=b"", headers=None):
-    call = urllib.request.Request(url, data=None if method == "GET" else body, method=method, headers=headers or {})
+    call = urllib.request.Request(url, data=None if method in ("GET", "DELETE") else body, method=method, headers=headers or {})
     with urllib.request.urlopen(call, timeout=60) as answer:
         return answer.read()
 
@@ -131,11 +131,19 @@ class VersityGateway(CloudServer):
     def put(self, key, content):
         self.signed("PUT", "/test-bucket/" + urllib.parse.quote(key), content)
 
+    def remove(self, key):
+        self.signed("DELETE", "/test-bucket/" + urllib.parse.quote(key), b"")
+
     def objects(self, prefix=""):
         """Key -> content of all objects below the prefix: they are files of the gateway's folder."""
+        return {key: (self.folder / "data/test-bucket" / key).read_bytes() for key in self.keys(prefix)}
+
+    def keys(self, prefix=""):
+        """Those of all objects below the prefix, also while a program creates and removes some."""
         bucket = self.folder / "data/test-bucket"
-        keys = {str(path.relative_to(bucket)): path for path in bucket.rglob("*") if path.is_file()}
-        return {key: path.read_bytes() for key, path in sorted(keys.items()) if key.startswith(prefix)}
+        keys = [os.path.relpath(os.path.join(folder, name), bucket)
+                for folder, _, names in os.walk(bucket) for name in names]
+        return sorted(key for key in keys if key.startswith(prefix))
 
     def read_request(self, key):
         """(path, headers) of a request for the object; a Range may be added."""
