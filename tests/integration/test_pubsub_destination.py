@@ -256,6 +256,27 @@ class PubsubDestination(harness.MillraceTest):
         self.assertEqual((report["accepted"], report["rejected"]), (0, 0))
         self.assertIn("schema validation", report["first_error"])
 
+    def test_bad_rows_at_the_beginning_of_a_batch(self):
+        """The search for 500 bad rows takes all its requests before it comes to the good half."""
+        for accepted_before in (False, True):
+            with self.subTest(accepted_before=accepted_before):
+                self.pubsub.create(topic := f"good-{accepted_before}".lower())
+                folder = f"in-{accepted_before}"
+                if accepted_before:  # by the same run: these fill the first batch
+                    self.write_ndjson(f"{folder}/a.ndjson", [
+                        {"user": "u", "when": 1_700_000_000, "n": n} for n in range(1000, 17_000)])
+                self.write_ndjson(f"{folder}/b.ndjson", [
+                    {"user": "u", "when": 1_700_000_000, "n": n, "kind": "bad" if n < 500 else "good"}
+                    for n in range(1000)])
+                self.pubsub.fault(code=INVALID_ARGUMENT, text="Message failed schema validation.",
+                                  match='"kind":"bad"')
+                report = self.load(self.folder / folder, f"pubsub://test/{topic}", "--connections", "1", expect=1)
+                good = 16_500 if accepted_before else 500
+                self.assertEqual((report["accepted"], report["rejected"]), (good, 500))
+                arrived = [json.loads(m["data"])["properties"]["n"] for m in self.pubsub.messages()
+                           if m["topic"].endswith(topic)]
+                self.assertEqual(sorted(arrived), list(range(500, 500 + good)))
+
     def test_the_commands_of_the_documentation(self):
         made = self.generate(500, "--format", "parquet")
         for file in made.rglob("*.parquet"):

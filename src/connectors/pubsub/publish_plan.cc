@@ -64,14 +64,17 @@ void PublishPlan::Refused(const Request& request, std::string_view words) {
   if (words_.empty()) words_ = words;
   if (words_ != words) told_apart_ = true;
   LaneState& lane = Take(request);
-  if (request.rows.size() == 1 || search_requests_left_ < 2) {
+  const size_t end = request.begin + request.rows.size();
+  const bool is_last = end == lane.rows.size();
+  const int reserved =
+      told_apart_ || is_last ? 0 : kLastRowRequests * static_cast<int>(lanes_.size());
+  if (request.rows.size() == 1 || search_requests_left_ < reserved + 2) {
     for (const SizedRow& row : request.rows) {
       refused_.push_back({.row = row.row, .message = std::string(words)});
     }
     return;
   }
   search_requests_left_ -= 2;
-  const size_t end = request.begin + request.rows.size();
   const size_t middle = request.begin + request.rows.size() / 2;
   lane.open.push_front({middle, end});
   lane.open.push_front({request.begin, middle});
@@ -82,10 +85,7 @@ bool PublishPlan::finished() const {
                      [](const LaneState& lane) { return lane.open.empty(); });
 }
 
-bool PublishPlan::refused_whole() const {
-  if (refusals_ == 0 || told_apart_) return false;
-  return search_requests_left_ < 2 || finished();
-}
+bool PublishPlan::refused_whole() const { return refusals_ > 0 && !told_apart_ && finished(); }
 
 std::vector<RefusedRow> PublishPlan::Finish() {
   lanes_.clear();

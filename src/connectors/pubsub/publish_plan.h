@@ -32,12 +32,15 @@ using Lane = std::vector<SizedRow>;
 //
 // The service refuses a whole request because of one message, and does not say which. So a request
 // that was refused is halved until the bad rows are found, in order, with at most
-// kMaxSearchRequests more requests per batch; then requests that are still refused are refused with
-// all their rows. If everything is refused with the same message, the whole batch is
-// (refused_whole()).
+// kMaxSearchRequests more requests per batch; then what is left is sent without being halved, and
+// a request that is refused is refused with all its rows. If everything is refused with the same
+// message, the whole batch is (refused_whole()). To find out, some requests are reserved for the
+// last rows of each lane until the service has distinguished rows.
 class PublishPlan {
  public:
   static constexpr int kMaxSearchRequests = 1000;
+  // Halves a request of 1000 rows until its last row is sent alone.
+  static constexpr int kLastRowRequests = 20;
 
   struct Limits {
     size_t messages = 1000;
@@ -66,7 +69,8 @@ class PublishPlan {
   // Its outcome is unknown; it is sent again when the batch is resumed.
   void Failed(const Request& request) { lanes_[request.lane].in_flight = false; }
 
-  // The service has refused everything with the same message: call Finish() and use words().
+  // Everything was sent, and the service has refused it with the same message: call Finish() and
+  // use words().
   bool refused_whole() const;
   const std::string& words() const { return words_; }
   // The refused rows, ascending; forgets the batch.

@@ -147,6 +147,30 @@ TEST(PublishPlanTest, ABatchOfWhichEverythingIsRefusedAlikeIsRefusedWhole) {
   EXPECT_EQ(plan.Finish().size(), 3u);
 }
 
+// The search goes from the first row to the last, so bad rows at the beginning can take all of it.
+TEST(PublishPlanTest, BadRowsAtTheBeginningDoNotHideTheGoodOnes) {
+  for (const size_t lanes : {1u, 16u}) {
+    for (const size_t bad : {500u, 501u, 750u, 999u}) {
+      PublishPlan plan({});
+      std::vector<Lane> all;
+      for (size_t lane = 0; lane < lanes; ++lane) {
+        all.push_back(MakeLane(lane * 1000, (lane + 1) * 1000));
+      }
+      plan.Begin(MakeBatch(lanes * 1000), std::move(all));
+      int requests = 0;
+      const auto published = Drive(
+          plan, [&](size_t row) { return row % 1000 < bad ? "bad" : ""; }, &requests);
+      EXPECT_FALSE(plan.refused_whole()) << lanes << " lanes, " << bad << " bad";
+      EXPECT_LE(requests, PublishPlan::kMaxSearchRequests + static_cast<int>(lanes));
+      EXPECT_EQ(published.size() + plan.Finish().size(), lanes * 1000);
+      // The limited search does not find all good rows, but all that are in the other half.
+      if (bad == 500) {
+        EXPECT_EQ(published.size(), lanes * 500);
+      }
+    }
+  }
+}
+
 TEST(PublishPlanTest, ABatchThatWasSetAsideIsResumed) {
   PublishPlan plan({.messages = 2});
   const Batch batch = MakeBatch(8);
