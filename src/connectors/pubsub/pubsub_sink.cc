@@ -186,14 +186,14 @@ WriteResult PubsubSink::Write(const Batch& batch, absl::Span<const BatchSpan>,
     Apply(*call, late.token());
     calls_.Recycle(std::move(call));
   }
+  if (failure_) {
+    plan_.PutAside(batch);
+    return *std::move(failure_);
+  }
   if (plan_.refused_whole()) {
     const absl::Status why = absl::FailedPreconditionError(ToAbsl(plan_.words()));
     (void)plan_.Finish();
     return WriteResult::RefusedWhole(Annotate(why, "publishing to Pub/Sub"));
-  }
-  if (failure_) {
-    plan_.PutAside(batch);
-    return *std::move(failure_);
   }
   std::vector<RefusedRow> by_service = plan_.Finish();
   refused.insert(refused.end(), std::make_move_iterator(by_service.begin()),

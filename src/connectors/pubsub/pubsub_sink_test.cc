@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "absl/synchronization/notification.h"
 #include "base/strings.h"
 #include "connectors/pubsub/publish_outcome.h"
+#include "connectors/pubsub/publish_plan.h"
 #include "connectors/pubsub/testing/scripted_pubsub.h"
 
 namespace millrace::pubsub {
@@ -200,6 +202,65 @@ TEST_F(PubsubSinkTest, WhatIsDurableIsNotSentAgain) {
   absl::MutexLock lock(&mutex);
   EXPECT_EQ(arrived.size(), 5000u);
   EXPECT_TRUE(std::all_of(arrived.begin(), arrived.end(), [](auto& n) { return n.second == 1; }));
+}
+
+// How many requests a lane of `rows` bad rows takes if another lane is still in flight.
+int RequestsOfABadLane(size_t rows) {
+  const auto lane = [](size_t begin, size_t end) {
+    Lane lane;
+    for (size_t row = begin; row < end; ++row) lane.push_back({.row = row, .bytes = 1});
+    return lane;
+  };
+  PublishPlan plan({});
+  plan.Begin(MakeBatch(static_cast<int>(rows) + 1, 1), {lane(rows, rows + 1), lane(0, rows)});
+  (void)plan.Next();
+  int requests = 0;
+  while (!plan.refused_whole()) {
+    const auto next = plan.Next();
+    if (!next) break;
+    ++requests;
+    plan.Refused(*next, "bad");
+  }
+  return requests;
+}
+
+// Rows whose outcome is unknown must not become dead letters.
+TEST_F(PubsubSinkTest, AFailureIsReportedBeforeRefusals) {
+  constexpr int kBad = 1000;
+  absl::Mutex mutex;
+  const int expected = RequestsOfABadLane(kBad);
+  int refused = 0;
+  std::optional<grpc::Status> failure;
+  server_.publish = [&](int, const auto& request, auto& response, auto&) {
+    absl::MutexLock lock(&mutex);
+    if (NumberOf(request.messages(0)) < kBad) {
+      ++refused;
+      return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "bad");
+    }
+    const auto searched = [&] { return refused >= expected; };
+    mutex.Await(absl::Condition(&searched));
+    if (failure) return *failure;
+    Confirm(request, response);
+    return grpc::Status::OK;
+  };
+  const std::unique_ptr<Sink> sink = Open();
+  const Batch batch = MakeBatch(kBad + 1, 1);
+  failure = grpc::Status(grpc::StatusCode::UNAVAILABLE, "later");
+  const WriteResult unknown = sink->Write(batch, {}, {});
+  ASSERT_FALSE(unknown.durable() || unknown.refused_whole()) << unknown.status();
+  EXPECT_TRUE(unknown.retryable());
+
+  // The next writes resume the batch: they send only the row whose outcome is unknown.
+  failure = grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no role");
+  const WriteResult denied = sink->Write(batch, {}, {});
+  EXPECT_FALSE(denied.durable() || denied.refused_whole() || denied.retryable());
+  EXPECT_THAT(std::string(ToStd(denied.status().message())), HasSubstr("no role"));
+
+  failure.reset();
+  const WriteResult durable = sink->Write(batch, {}, {});
+  ASSERT_TRUE(durable.durable()) << durable.status();
+  EXPECT_EQ(durable.refused().size(), size_t{kBad});
+  EXPECT_EQ(refused, expected);
 }
 
 TEST_F(PubsubSinkTest, AStopEndsARequestThatHangs) {
