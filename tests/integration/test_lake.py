@@ -136,12 +136,15 @@ class LakeTest(MillraceTest):
         self.assertEqual(code, 0, out + err)
         self.assertEqual([path for path in self.lake.rglob("*") if path.is_file()], [])
 
-    def wait_for_files(self, count, *processes):
+    def wait_for_commits(self, count, *processes):
+        """Until there are so many commits; False if all processes have ended before."""
         deadline = time.monotonic() + PATIENCE
         while sum(1 for _ in self.lake.glob("*/_millrace/commits/*.json")) < count:
-            self.assertTrue(any(process.poll() is None for process in processes), "the import ended too early")
+            if all(process.poll() is not None for process in processes):
+                return False
             self.assertLess(time.monotonic(), deadline, "the files do not come")
             time.sleep(0.001)
+        return True
 
     def kill(self, process):
         try:
@@ -161,7 +164,7 @@ class LakeTest(MillraceTest):
             commits = sum(1 for _ in self.lake.glob("*/_millrace/commits/*.json"))
             process = self.start(*self.command(folder, to, "--quiet"))
             if runs % 2:
-                self.wait_for_files(commits + 1, process)
+                self.wait_for_commits(commits + 1, process)
             killed = self.kill(process)
             kills += killed
             if not killed:
@@ -170,6 +173,7 @@ class LakeTest(MillraceTest):
         self.assertEqual(report["rejected"] + report["pending"], 0)
         self.assertEqual(self.run_json("status")["totals"]["accepted"], ROWS)
         elapsed = time.monotonic() - started
+        self.assertGreater(kills, 0)
         self.assert_rows(folder, self.lake, "parquet")
         self.assertEqual(self.stray(self.lake), [])
         print(f"{kills} kills, seed {self.seed}: {ROWS} rows once each, in {elapsed:.1f} s")
@@ -180,9 +184,10 @@ class LakeTest(MillraceTest):
         started = time.monotonic()
         workers = [self.start(*command) for _ in range(4)]
         kills = 0
-        while kills < 10 and any(worker.poll() is None for worker in workers):
+        while kills < 10:
             commits = sum(1 for _ in self.lake.glob("*/_millrace/commits/*.json"))
-            self.wait_for_files(commits + 1, *workers)
+            if not self.wait_for_commits(commits + 1, *workers):
+                break
             victim = workers.pop(self.randomness.randrange(4))
             kills += self.kill(victim)
             workers.append(self.start(*command))
@@ -191,6 +196,7 @@ class LakeTest(MillraceTest):
             self.assertEqual(worker.returncode, 0, err[-2000:])
             self.assert_adds_up(json.loads(out))
         elapsed = time.monotonic() - started
+        self.assertGreater(kills, 0)
         self.assert_rows(folder, self.lake, "ndjson.gz")
         self.assertEqual(self.stray(self.lake), [])
         print(f"{kills} kills of 4 processes, seed {self.seed}: {FILE_ROWS} rows of 2000 files once each, "
