@@ -101,7 +101,7 @@ absl::StatusOr<std::vector<Partitions::File>> Partitions::Take() {
   for (auto& [key, partition] : partitions_) {
     uint64_t bytes = 0;
     bool begins = true;
-    for (Block& block : partition.blocks) {
+    for (const Block& block : partition.blocks) {
       if (begins || bytes + block.extent.size > spec_.file_bytes) {
         files.push_back({.partition = key, .blocks = {}});
         bytes = 0;
@@ -109,7 +109,7 @@ absl::StatusOr<std::vector<Partitions::File>> Partitions::Take() {
       begins = false;
       bytes += block.extent.size;
       files.back().rows += block.rows;
-      files.back().blocks.push_back(std::move(block));
+      files.back().blocks.push_back(block);
     }
   }
   partitions_.clear();
