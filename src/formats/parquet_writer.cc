@@ -115,6 +115,10 @@ ParquetWriter::ParquetWriter(std::vector<ParquetField> schema, ScratchFile& scra
 void ParquetWriter::Begin(ObjectWriter& to) {
   to_ = &to;
   groups_.clear();
+  for (Chunk& chunk : chunks_) {  // of a file that failed
+    for (const ScratchFile::Extent& extent : chunk.put_away) scratch_.Release(extent);
+    chunk = Chunk();
+  }
   pending_.clear();
   pending_.Append(kMagic);
   position_ = static_cast<int64_t>(kMagic.size());

@@ -83,4 +83,9 @@ void ScratchFile::Release(const Extent& extent) {
                     static_cast<off_t>(begin), static_cast<off_t>(end - begin));
 }
 
+void ScratchFile::Reset() {
+  absl::MutexLock lock(&mutex_);
+  if (is_open_ && ::ftruncate(file_.get(), 0) == 0) end_ = 0;
+}
+
 }  // namespace millrace

@@ -45,6 +45,9 @@ class ScratchFile {
   // Frees the disk space of `extent`, if the file system supports that. It is not read again.
   void Release(const Extent& extent);
 
+  // Frees all disk space. No extent is used any more, and none is being appended.
+  void Reset();
+
   // The total number of bytes appended.
   uint64_t bytes_written() const { return end_; }
 

@@ -1,8 +1,12 @@
 #include "connectors/lake/lake_destination.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -25,9 +29,8 @@ constexpr std::string_view kSchemes[] = {"file", "gs", "s3", "az", "abfs", "abfs
 
 // Where the records of one type go.
 struct Target {
-  Target(TableForm table, std::string folder, std::unique_ptr<ObjectStore> objects,
-         std::stop_source stop)
-      : form(std::move(table)), store(std::move(folder), std::move(objects), std::move(stop)) {}
+  Target(TableForm table, std::string folder, LakeStore::Open open)
+      : form(std::move(table)), store(std::move(folder), std::move(open)) {}
 
   const TableForm form;
   LakeStore store;
@@ -43,14 +46,17 @@ class LakeDestination final : public Destination {
         label_(LabelOf(spec_)) {}
 
   absl::Status Open(const Environment& environment) {
+    const auto open = [root = spec_.root, environment](std::stop_token stop) {
+      return OpenStore(root, {.environment = environment, .stop = std::move(stop)});
+    };
+    RETURN_IF_ERROR(open({}).status());
     for (const auto& [type, folder] : spec_.folders) {
-      const std::stop_source stop;
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
-      ASSIGN_OR_RETURN(
-          std::unique_ptr<ObjectStore> objects,
-          OpenStore(spec_.root, {.environment = environment, .stop = stop.get_token()}));
-      targets_[type] =
-          std::make_unique<Target>(std::move(form), spec_.root + folder, std::move(objects), stop);
+      targets_[type] = std::make_unique<Target>(std::move(form), spec_.root + folder,
+                                                [open](std::stop_token stop) {
+                                                  auto store = open(std::move(stop));
+                                                  return store.ok() ? *std::move(store) : nullptr;
+                                                });
     }
     return absl::OkStatus();
   }
@@ -122,31 +128,43 @@ class LakeDestination final : public Destination {
   std::map<RecordType, std::unique_ptr<Target>> targets_;
 };
 
-// Does what an import does, with an object of a few bytes.
-std::vector<AccessCheck> LakeDestination::Check(std::stop_token stop) {
-  std::vector<AccessCheck> checks;
-  LakeStore& store = targets_.begin()->second->store;
-  const LakeStore::Stop watch = store.Watch(stop);
-  const std::string folder =
-      store.Uri(LakeStore::StagedFolder(StrCat("check-", CurrentWorkerTag())));
-  const std::string from = folder + "probe", to = folder + "moved";
-  const auto add = [&](std::string what, const absl::Status& status, std::string remedy) {
-    checks.push_back({std::move(what), status, status.ok() ? "" : std::move(remedy)});
+// Does what an import does, with objects of a few bytes.
+void CheckFolder(LakeStore& store, std::vector<AccessCheck>& checks) {
+  const std::string folder = store.Uri(LakeStore::StagedFolder(CurrentWorkerTag()));
+  const std::string from = folder + "check-written", to = folder + "check-moved";
+  const auto add = [&](std::string_view what, const absl::Status& status) {
+    checks.push_back({StrCat(what, " below ", store.folder()), status,
+                      status.ok() ? ""
+                                  : "let this account create, read, list and delete objects "
+                                    "there (docs/connectors/lake.md)"});
     return status.ok();
   };
+  ObjectStore& objects = store.objects();
   const auto write = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const auto writer, store.objects().Create(from));
+    ASSIGN_OR_RETURN(const auto writer, objects.Create(from));
     RETURN_IF_ERROR(writer->Append("millrace"));
     return writer->Finish();
   };
-  const std::string grant =
-      "let this account create, read, list and delete objects there (docs/connectors/lake.md)";
-  const bool wrote = add(StrCat("writing below ", store.folder()), write(), grant);
-  if (wrote && add("reading what was written", store.objects().Find(from).status(), grant)) {
-    add("moving it", store.objects().Move(from, to), grant);
-    add("listing", store.objects().List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }),
-        grant);
-    add("deleting it", store.objects().Remove(to), grant);
+  const auto create_once = [&]() -> absl::Status {
+    const absl::Status again = objects.CreateIfAbsent(to, "millrace");
+    if (absl::IsAlreadyExists(again)) return absl::OkStatus();
+    if (!again.ok()) return again;
+    return absl::FailedPreconditionError(
+        "an object was replaced that must only be created: commits need If-None-Match");
+  };
+  if (!add("writing", write()) || !add("reading", objects.Find(from).status())) return;
+  if (add("moving", objects.Move(from, to))) add("creating only what is absent", create_once());
+  add("listing", objects.List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }));
+  add("deleting", objects.Remove(to));
+  objects.Remove(from).IgnoreError();
+  if (!store.local_folder().empty()) ::rmdir(folder.c_str());
+}
+
+std::vector<AccessCheck> LakeDestination::Check(std::stop_token stop) {
+  std::vector<AccessCheck> checks;
+  for (const auto& [type, target] : targets_) {
+    const LakeStore::Stop watch = target->store.Watch(stop);
+    CheckFolder(target->store, checks);
   }
   return checks;
 }
@@ -162,6 +180,12 @@ absl::Status LakeDestination::Create(std::stop_token stop) {
 absl::Status LakeDestination::Drop(std::stop_token stop) {
   for (const auto& [type, target] : targets_) {
     LakeStore& store = target->store;
+    if (const std::string folder = store.local_folder(); !folder.empty()) {
+      std::error_code error;  // links are removed, and what they lead to stays
+      std::filesystem::remove_all(folder.substr(0, folder.size() - 1), error);
+      if (error) return absl::InternalError(StrCat("removing ", folder, ": ", error.message()));
+      continue;
+    }
     const LakeStore::Stop watch = store.Watch(stop);
     std::vector<std::string> uris;
     const auto add = [&](const ObjectInfo& object) {

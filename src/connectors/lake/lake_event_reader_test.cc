@@ -72,10 +72,12 @@ class LakeEventReaderTest : public testing::Test {
   void Open(std::string_view query) {
     spec_ = std::make_unique<LakeSpec>(*LakeSpec::Parse(StrCat(root_, "/?", query)));
     form_ = std::make_unique<TableForm>(*TableForm::Make(RecordType::kEvent, spec_->extra_columns));
-    auto objects = std::make_unique<WatchedStore>();
-    objects_ = objects.get();
     store_ = std::make_unique<LakeStore>(spec_->root + spec_->folders.at(RecordType::kEvent),
-                                         std::move(objects), std::stop_source());
+                                         [this](std::stop_token) {
+                                           auto objects = std::make_unique<WatchedStore>();
+                                           objects_ = objects.get();
+                                           return objects;
+                                         });
     reader_ = std::make_unique<LakeEventReader>(*spec_, *store_);
   }
 

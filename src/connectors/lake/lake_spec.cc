@@ -69,9 +69,13 @@ absl::Status ParseFolders(UriQuery& query, LakeSpec& spec) {
   std::set<std::string> names;
   for (const auto& [type, name] : given) {
     RETURN_IF_ERROR(CheckFolder(PluralOf(type), name));
-    if (!names.insert(name).second) {
-      return absl::InvalidArgumentError(StrCat("the folder ", name, " is named twice"));
+    for (const std::string& other : names) {
+      if (!(name + "/").starts_with(other + "/") && !(other + "/").starts_with(name + "/"))
+        continue;
+      return absl::InvalidArgumentError(
+          StrCat("the folders ", other, " and ", name, " of two types of record overlap"));
     }
+    names.insert(name);
     spec.folders[type] = name + "/";
   }
   return absl::OkStatus();

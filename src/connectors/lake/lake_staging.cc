@@ -1,6 +1,10 @@
 #include "connectors/lake/lake_staging.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,8 +23,9 @@ namespace {
 
 using Outcome = LakeStore::Outcome;
 
-constexpr size_t kThreads = 8;        // that write or move files
-constexpr size_t kCommitDigits = 32;  // of an intent's id, with which names begin
+constexpr size_t kThreads = 8;                // that write or move files
+constexpr size_t kPartitionBytes = 16 << 10;  // as which one counts: a commit has few files
+constexpr size_t kCommitDigits = 32;          // of an intent's id, with which names begin
 
 std::string NumberedName(std::string_view commit, size_t number, std::string_view extension) {
   return StrCat(commit, absl::StrFormat("-%05d", number), extension);
@@ -32,6 +37,8 @@ class LakeStaging final : public Staging {
       : parts_(parts),
         process_(CurrentWorkerTag()),
         partitions_(parts.spec, parts.form, std::move(scratch)) {}
+
+  ~LakeStaging() override { RemoveFolder(process_); }
 
   std::unique_ptr<StagedSink> NewSink() override;
   std::unique_ptr<Committer> NewCommitter() override;
@@ -51,6 +58,9 @@ class LakeStaging final : public Staging {
   };
 
   absl::Status Write(const Partitions::File& file, size_t number, LakeFile& written);
+  // On disk: that of what a process has staged, if it is empty.
+  void RemoveFolder(std::string_view process);
+  void RemoveFoldersOfDead();
 
   const LakeParts parts_;
   const std::string process_;
@@ -74,9 +84,9 @@ class LakeSink final : public StagedSink {
     for (RowRange group = groups.Next(); group.size() > 0; group = groups.Next()) {
       Encode(batch, group, now, refused);
     }
-    const absl::Status added = staging_.partitions().Add(rows_);
-    if (!added.ok()) return WriteResult::Stop(added);
-    staged_bytes_ += rows_.bytes.size();
+    const absl::StatusOr<size_t> partitions = staging_.partitions().Add(rows_);
+    if (!partitions.ok()) return WriteResult::Stop(partitions.status());
+    staged_bytes_ += rows_.bytes.size() + *partitions * kPartitionBytes;
     return WriteResult::Durable(std::move(refused));
   }
 
@@ -141,7 +151,11 @@ class LakeCommitter final : public Committer {
     std::vector<LakeFile> files;
     for (const std::string& list : intent.parts) {
       absl::StatusOr<std::vector<LakeFile>> staged = store_.ReadList(list);
-      if (absl::IsNotFound(staged.status())) continue;
+      if (absl::IsNotFound(staged.status())) {
+        // Somebody has removed the list: a part may be visible all the same.
+        RETURN_IF_ERROR(store_.RemoveFilesOf(intent.id));
+        continue;
+      }
       RETURN_IF_ERROR(staged.status());
       files.insert(files.end(), staged->begin(), staged->end());
     }
@@ -225,16 +239,33 @@ absl::StatusOr<std::vector<std::string>> LakeStaging::Seal(const std::string& co
                                     }));
   std::string list = LakeStore::ListPath(process_, commit);
   RETURN_IF_ERROR(parts_.store.WriteList(list, sealing_.written));
-  partitions_.Release(sealing_.files);
   sealing_ = Sealing();
+  partitions_.Release();
   return std::vector<std::string>{std::move(list)};
+}
+
+void LakeStaging::RemoveFolder(std::string_view process) {
+  const std::string folder = parts_.store.local_folder();
+  if (!folder.empty()) ::rmdir((folder + LakeStore::StagedFolder(process)).c_str());
+}
+
+void LakeStaging::RemoveFoldersOfDead() {
+  const std::string folder = parts_.store.local_folder();
+  if (folder.empty()) return;
+  std::error_code error;
+  std::vector<std::string> dead;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(folder + LakeStore::StagedFolder(""), error)) {
+    const std::string process = entry.path().filename().string();
+    if (IsWorkerTagDead(process)) dead.push_back(process);
+  }
+  for (const std::string& process : dead) RemoveFolder(process);
 }
 
 absl::Status LakeStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) {
   {
     // Of an earlier run of this process.
     absl::MutexLock lock(&mutex_);
-    partitions_.Release(sealing_.files);
     sealing_ = Sealing();
   }
   partitions_.Clear();
@@ -263,8 +294,10 @@ absl::Status LakeStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
     Log(Severity::kInfo, "removing files that an earlier run has staged and not committed",
         {{"files", orphans.size()}});
   }
-  return ForEachInParallel(orphans.size(), kThreads,
-                           [&](size_t i) { return objects.Remove(orphans[i]); });
+  RETURN_IF_ERROR(ForEachInParallel(orphans.size(), kThreads,
+                                    [&](size_t i) { return objects.Remove(orphans[i]); }));
+  RemoveFoldersOfDead();
+  return absl::OkStatus();
 }
 
 }  // namespace

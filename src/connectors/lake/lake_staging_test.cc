@@ -31,6 +31,11 @@ using testing::HasSubstr;
 // A store whose next calls that make something visible fail as set.
 class FaultyStore : public ObjectStore {
  public:
+  // As a bucket's: calls end once `stop` is requested.
+  explicit FaultyStore(std::stop_token stop) : stop_(std::move(stop)) {}
+
+  // Of the next object that is created, writing fails in the middle.
+  void FailNextObject() { fails_object_ = true; }
   // Call number `n` from now, of Move() and CreateIfAbsent() together, is Unavailable.
   void FailCall(int n, bool with_effect) {
     with_effect_ = with_effect;
@@ -46,7 +51,9 @@ class FaultyStore : public ObjectStore {
     return store_->Open(object);
   }
   absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(std::string_view uri) override {
-    return store_->Create(uri);
+    ASSIGN_OR_RETURN(std::unique_ptr<ObjectWriter> writer, store_->Create(uri));
+    if (!fails_object_.exchange(false)) return writer;
+    return std::make_unique<FailingWriter>(std::move(writer));
   }
   absl::Status Remove(std::string_view uri) override { return store_->Remove(uri); }
   absl::Status Move(std::string_view from, std::string_view to) override {
@@ -57,14 +64,32 @@ class FaultyStore : public ObjectStore {
   }
 
  private:
+  // Takes one piece.
+  class FailingWriter : public ObjectWriter {
+   public:
+    explicit FailingWriter(std::unique_ptr<ObjectWriter> writer) : writer_(std::move(writer)) {}
+    absl::Status Append(std::string_view bytes) override {
+      if (std::exchange(has_piece_, true)) return absl::UnavailableError("the store is gone");
+      return writer_->Append(bytes);
+    }
+    absl::Status Finish() override { return absl::UnavailableError("the store is gone"); }
+
+   private:
+    const std::unique_ptr<ObjectWriter> writer_;
+    bool has_piece_ = false;
+  };
+
   template <typename Call>
   absl::Status MayFail(Call call) {
+    if (stop_.stop_requested()) return StopRequested();
     if (--calls_left_ != 0) return call();
     if (with_effect_) call().IgnoreError();
     return absl::UnavailableError("the store does not answer");
   }
 
   const std::unique_ptr<ObjectStore> store_ = NewLocalObjectStore();
+  const std::stop_token stop_;
+  std::atomic<bool> fails_object_ = false;
   std::atomic<int> calls_left_ = 0;
   bool with_effect_ = false;
 };
@@ -98,8 +123,11 @@ struct TestLake {
   explicit TestLake(std::string_view query, const std::string& root = TempFolder())
       : spec(*LakeSpec::Parse(StrCat(root, "?", query))),
         form(*TableForm::Make(RecordType::kEvent, spec.extra_columns)),
-        store(spec.root + spec.folders.at(RecordType::kEvent),
-              std::unique_ptr<ObjectStore>(faults = new FaultyStore()), std::stop_source()) {}
+        store(spec.root + spec.folders.at(RecordType::kEvent), [this](std::stop_token stop) {
+          auto opened = std::make_unique<FaultyStore>(std::move(stop));
+          faults = opened.get();
+          return opened;
+        }) {}
   ~TestLake() { std::filesystem::remove_all(spec.root); }
 
   std::unique_ptr<Staging> NewStaging() {
@@ -273,6 +301,64 @@ TEST_F(LakeStagingTest, APartitionAboveTheFileSizeIsSeveralFiles) {
   }
   Commit(*staging, Seal(*sink));
   EXPECT_GT(lake.Files().size(), 1u);
+}
+
+TEST_F(LakeStagingTest, AFileThatFailedInTheMiddleIsWrittenAgainAsIfItHadNot) {
+  for (const char* format : {"format=parquet&path=", "format=ndjson.gz&path="}) {
+    TestLake lake(format);
+    const auto staging = lake.NewStaging();
+    const auto sink = staging->NewSink();
+    uint64_t random = 1;
+    for (int n = 0; n < 1600; ++n) {
+      Batch batch;
+      batch.bytes.Append(StrCat(R"({"event":"e","properties":{"distinct_id":"u)", n, R"(","x":")"));
+      for (int i = 0; i < 1000; ++i) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        batch.bytes.Append(StrCat(random >> 33));
+      }
+      batch.bytes.Append("\"}}");
+      batch.EndRow(static_cast<uint64_t>(n));
+      ASSERT_TRUE(sink->Stage(batch, {}, {}).durable());
+    }
+    for (int times = 0; times < 2; ++times) {
+      lake.faults->FailNextObject();
+      EXPECT_TRUE(absl::IsUnavailable(sink->Seal(kCommit, {}).status()));
+    }
+    Commit(*staging, Seal(*sink));
+    EXPECT_EQ(lake.Ids().size(), 1600u);
+  }
+}
+
+// Its list may be removed by hand, or by another process that takes the commit for nobody's.
+TEST_F(LakeStagingTest, AHalfMovedCommitWithoutItsListIsRemovedWhenItIsAbandoned) {
+  TestLake lake("format=ndjson.gz&path=dt={date}/hour={hour}");
+  const auto staging = lake.NewStaging();
+  const auto sink = staging->NewSink();
+  Stage(*sink, 0, 2);
+  Stage(*sink, 2, 2, "1796108365");
+  const Intent intent = Seal(*sink);
+  const auto committer = staging->NewCommitter();
+  lake.faults->FailCall(1, /*with_effect=*/false);
+  EXPECT_EQ(committer->Commit(intent, {}).kind, CommitResult::Kind::kRetry);
+  EXPECT_FALSE(lake.Files().empty());
+  std::filesystem::remove_all(lake.spec.root + "events/_millrace");
+  EXPECT_EQ(committer->Commit(intent, {}).kind, CommitResult::Kind::kGone);
+  ASSERT_TRUE(committer->Abandon(intent, {}).ok());
+  EXPECT_TRUE(lake.Files().empty());
+}
+
+TEST_F(LakeStagingTest, ACommitThatWasStoppedDoesNotStopTheNext) {
+  TestLake lake("format=ndjson.gz");
+  const auto staging = lake.NewStaging();
+  const auto sink = staging->NewSink();
+  Stage(*sink, 0, 1);
+  const Intent intent = Seal(*sink);
+  std::stop_source stop;  // such as that of a lease which another worker has taken over
+  stop.request_stop();
+  EXPECT_NE(staging->NewCommitter()->Commit(intent, stop.get_token()).kind,
+            CommitResult::Kind::kCommitted);
+  Commit(*staging, intent);
+  EXPECT_EQ(lake.Ids().size(), 1u);
 }
 
 TEST_F(LakeStagingTest, FilesOfDeadProcessesAreRemovedUnlessTheirCommitIsOpen) {

@@ -38,6 +38,42 @@ Json Objects(const Intent& intent) {
 
 }  // namespace
 
+void LakeStore::AddStore() {
+  auto store = std::make_unique<Store>();
+  store->objects = open_(store->stop.get_token());
+  if (store->objects == nullptr) return;
+  absl::MutexLock lock(&mutex_);
+  stores_.push_back(std::move(store));
+}
+
+ObjectStore& LakeStore::objects() {
+  absl::MutexLock lock(&mutex_);
+  return *stores_.back()->objects;
+}
+
+LakeStore::Stop LakeStore::Watch(const std::stop_token& stop) {
+  const auto current = [this] {
+    absl::MutexLock lock(&mutex_);
+    return stores_.back()->stop;
+  };
+  if (current().stop_requested() && !stop.stop_requested()) AddStore();
+  return Stop(stop, [source = current()]() mutable { source.request_stop(); });
+}
+
+absl::Status LakeStore::RemoveFilesOf(const std::string& commit) {
+  std::vector<std::string> files;
+  const auto look = [&](const ObjectInfo& object) {
+    const std::string_view name = std::string_view(object.uri).substr(object.uri.rfind('/') + 1);
+    if (name.starts_with(commit)) files.push_back(object.uri);
+    return absl::OkStatus();
+  };
+  for (const std::string& folder : {Uri(StagedFolder("")), folder_}) {
+    const absl::Status listed = objects().List(folder, look);
+    if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
+  }
+  return ForEachInParallel(files.size(), 8, [&](size_t i) { return objects().Remove(files[i]); });
+}
+
 std::string LakeStore::StagedFolder(std::string_view process) {
   return StrCat("_millrace/staged/", process, process.empty() ? "" : "/");
 }
@@ -51,17 +87,17 @@ absl::Status LakeStore::WriteList(const std::string& path, const std::vector<Lak
   for (const LakeFile& file : files) {
     list.push_back({{"staged", file.staged}, {"path", file.path}, {"rows", file.rows}});
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, store_->Create(Uri(path)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer, objects().Create(Uri(path)));
   RETURN_IF_ERROR(writer->Append(Dump({{"files", std::move(list)}})));
   return writer->Finish();
 }
 
 absl::StatusOr<std::string> LakeStore::Read(const std::string& path) {
-  ASSIGN_OR_RETURN(const ObjectInfo info, store_->Find(Uri(path)));
+  ASSIGN_OR_RETURN(const ObjectInfo info, objects().Find(Uri(path)));
   if (info.size > kMaxListBytes) {
     return absl::ResourceExhaustedError(StrCat(info.uri, " is larger than ", kMaxListBytes));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, store_->Open(info));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, objects().Open(info));
   std::string text(info.size, '\0');
   ASSIGN_OR_RETURN(const size_t read, reader->ReadAt(0, absl::MakeSpan(text)));
   text.resize(read);
@@ -97,7 +133,7 @@ absl::StatusOr<LakeStore::Outcome> LakeStore::OutcomeOf(const std::string& commi
 
 absl::StatusOr<LakeStore::Outcome> LakeStore::Record(const std::string& commit,
                                                      std::string_view manifest) {
-  const absl::Status created = store_->CreateIfAbsent(Uri(ManifestPath(commit)), manifest);
+  const absl::Status created = objects().CreateIfAbsent(Uri(ManifestPath(commit)), manifest);
   if (!created.ok() && !absl::IsAlreadyExists(created)) return created;
   return OutcomeOf(commit);
 }

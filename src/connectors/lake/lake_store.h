@@ -17,8 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "io/object_store.h"
 #include "pipeline/intents.h"
 #include "stores/open_store.h"
@@ -35,19 +37,25 @@ struct LakeFile {
 // Thread-safe. Unavailable: try again.
 class LakeStore {
  public:
-  // `folder` ends with '/'.
-  LakeStore(std::string folder, std::unique_ptr<ObjectStore> store, std::stop_source stop)
-      : folder_(std::move(folder)), store_(std::move(store)), stop_(std::move(stop)) {}
+  // Makes a store whose calls end once the token is requested; null if it cannot.
+  using Open = std::function<std::unique_ptr<ObjectStore>(std::stop_token stop)>;
+  // `folder` ends with '/'. The first call of `open` succeeds.
+  LakeStore(std::string folder, Open open) : folder_(std::move(folder)), open_(std::move(open)) {
+    AddStore();
+  }
 
   const std::string& folder() const { return folder_; }
-  ObjectStore& objects() { return *store_; }
+  // "" in a bucket.
+  std::string local_folder() const {
+    return folder_.find("://") == std::string::npos ? folder_ : "";
+  }
+  ObjectStore& objects();
   std::string Uri(std::string_view path) const { return folder_ + std::string(path); }
 
-  // Ends everything that this store does, now and later, once `stop` is requested.
+  // Ends what this store does once `stop` is requested. A later call with a token that is not
+  // begins anew.
   using Stop = std::stop_callback<std::function<void()>>;
-  Stop Watch(const std::stop_token& stop) {
-    return Stop(stop, [this] { stop_.request_stop(); });
-  }
+  Stop Watch(const std::stop_token& stop);
 
   // The list of what a process has staged for a commit: its name is all that an intent needs.
   static std::string StagedFolder(std::string_view process);
@@ -62,14 +70,24 @@ class LakeStore {
   // Returns what is recorded then.
   absl::StatusOr<Outcome> Commit(const Intent& intent, const std::vector<LakeFile>& files);
   absl::StatusOr<Outcome> Abandon(const Intent& intent);
+  // Removes all data files and staged files of a commit, by their names.
+  absl::Status RemoveFilesOf(const std::string& commit);
 
  private:
   absl::StatusOr<std::string> Read(const std::string& path);
   absl::StatusOr<Outcome> Record(const std::string& commit, std::string_view manifest);
 
+  struct Store {
+    std::stop_source stop;
+    std::unique_ptr<ObjectStore> objects;
+  };
+  void AddStore();
+
   const std::string folder_;
-  const std::unique_ptr<ObjectStore> store_;
-  std::stop_source stop_;  // of `store_`
+  const Open open_;
+  absl::Mutex mutex_;
+  // The last one is used; others may still be by calls that were stopped.
+  std::vector<std::unique_ptr<Store>> stores_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Calls `work` with 0 to count - 1, in several threads, until one fails. The first failure.

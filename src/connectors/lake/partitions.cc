@@ -17,10 +17,12 @@ Partitions::Partitions(const LakeSpec& spec, const TableForm& form, std::string 
       scratch_(std::move(scratch)),
       coders_(kMaxCoders, [this, &form] { return NewBlockCoder(spec_, form, scratch_); }) {}
 
-absl::Status Partitions::Add(const EncodedRows& rows) {
+absl::StatusOr<size_t> Partitions::Add(const EncodedRows& rows) {
   std::vector<Taken> full;
+  size_t added = 0;
   {
     absl::MutexLock lock(&mutex_);
+    const size_t before = partitions_.size();
     for (size_t row = 0; row < rows.rows.size();) {
       // Most rows are in the partition of the row before.
       const PathTemplate::Partition key = rows.rows[row].partition;
@@ -34,9 +36,11 @@ absl::Status Partitions::Add(const EncodedRows& rows) {
       partition.rows += row - first;
       if (partition.bytes.size() >= kBlockBytes) Move(key, partition, full);
     }
+    added = partitions_.size() - before;
   }
   RETURN_IF_ERROR(Encode(full));
-  return Shrink();
+  RETURN_IF_ERROR(Shrink());
+  return added;
 }
 
 absl::Status Partitions::Shrink() {
@@ -121,17 +125,14 @@ absl::StatusOr<std::vector<Partitions::File>> Partitions::Take() {
 
 void Partitions::Clear() {
   absl::MutexLock lock(&mutex_);
-  for (auto& [key, partition] : partitions_) {
-    for (const Block& block : partition.blocks) scratch_.Release(block.extent);
-  }
   partitions_.clear();
   memory_ = 0;
+  scratch_.Reset();
 }
 
-void Partitions::Release(absl::Span<const File> files) {
-  for (const File& file : files) {
-    for (const Block& block : file.blocks) scratch_.Release(block.extent);
-  }
+void Partitions::Release() {
+  absl::MutexLock lock(&mutex_);
+  if (partitions_.empty()) scratch_.Reset();
 }
 
 }  // namespace millrace::lake

@@ -37,7 +37,8 @@ class Partitions {
   // `spec` and `form` outlive it. The scratch file is in the folder `scratch`.
   Partitions(const LakeSpec& spec, const TableForm& form, std::string scratch);
 
-  absl::Status Add(const EncodedRows& rows);
+  // Returns how many partitions had no rows before.
+  absl::StatusOr<size_t> Add(const EncodedRows& rows);
 
   // One file to be written.
   struct File {
@@ -48,8 +49,8 @@ class Partitions {
   // Everything that was added, as files of at most spec.file_bytes, unless a block is larger. After
   // an error nothing is lost: call it again.
   absl::StatusOr<std::vector<File>> Take();
-  // The scratch file no longer needs what was taken.
-  void Release(absl::Span<const File> files);
+  // What was taken is no longer needed. Nothing is added meanwhile.
+  void Release();
 
   // Drops everything that was added.
   void Clear();
