@@ -57,7 +57,8 @@ class LakeStaging final : public Staging {
     std::vector<LakeFile> written;  // without a path: not yet
   };
 
-  absl::Status Write(const Partitions::File& file, size_t number, LakeFile& written);
+  absl::Status Write(const std::string& commit, const Partitions::File& file, size_t number,
+                     LakeFile& written);
   // On disk: that of what a process has staged, if it is empty.
   void RemoveFolder(std::string_view process);
   void RemoveFoldersOfDead();
@@ -206,12 +207,12 @@ std::unique_ptr<Committer> LakeStaging::NewCommitter() {
   return std::make_unique<LakeCommitter>(parts_.store);
 }
 
-absl::Status LakeStaging::Write(const Partitions::File& file, size_t number, LakeFile& written) {
+absl::Status LakeStaging::Write(const std::string& commit, const Partitions::File& file,
+                                size_t number, LakeFile& written) {
   LakeFile made{
-      .staged =
-          StrCat(LakeStore::StagedFolder(process_), NumberedName(sealing_.commit, number, ".part")),
+      .staged = StrCat(LakeStore::StagedFolder(process_), NumberedName(commit, number, ".part")),
       .path = StrCat(parts_.spec.path.FolderOf(file.partition),
-                     NumberedName(sealing_.commit, number, ExtensionOf(parts_.spec.format))),
+                     NumberedName(commit, number, ExtensionOf(parts_.spec.format))),
       .rows = file.rows};
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer,
                    parts_.store.objects().Create(parts_.store.Uri(made.staged)));
@@ -232,10 +233,10 @@ absl::StatusOr<std::vector<std::string>> LakeStaging::Seal(const std::string& co
     sealing_.commit = commit;
   }
   RETURN_IF_ERROR(ForEachInParallel(sealing_.files.size(), kThreads,
-                                    [this](size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                                    [&](size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
                                       LakeFile& written = sealing_.written[i];
                                       if (!written.path.empty()) return absl::OkStatus();
-                                      return Write(sealing_.files[i], i, written);
+                                      return Write(commit, sealing_.files[i], i, written);
                                     }));
   std::string list = LakeStore::ListPath(process_, commit);
   RETURN_IF_ERROR(parts_.store.WriteList(list, sealing_.written));
