@@ -52,7 +52,6 @@ class LakeStaging final : public Staging {
  private:
   // The files of a commit that is being sealed, and which of them are written.
   struct Sealing {
-    std::string commit;
     std::vector<Partitions::File> files;
     std::vector<LakeFile> written;  // without a path: not yet
   };
@@ -230,7 +229,6 @@ absl::StatusOr<std::vector<std::string>> LakeStaging::Seal(const std::string& co
     ASSIGN_OR_RETURN(sealing_.files, partitions_.Take());
     if (sealing_.files.empty()) return std::vector<std::string>();
     sealing_.written.assign(sealing_.files.size(), LakeFile());
-    sealing_.commit = commit;
   }
   RETURN_IF_ERROR(ForEachInParallel(sealing_.files.size(), kThreads,
                                     [&](size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
