@@ -470,7 +470,7 @@ class PostgresTest(ImportIcebergBase):
         for _ in range(6):
             process = self.start(*command)
             try:
-                process.communicate(timeout=dice.uniform(0.05, 0.25))
+                process.communicate(timeout=dice.uniform(0.005, 0.15))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
