@@ -72,28 +72,34 @@ absl::StatusOr<IcebergPlan> FilePlanner::Plan() {
   return std::move(plan_);
 }
 
-absl::StatusOr<absl::flat_hash_set<std::string>> FilePlanner::ReadRemoved() {
+absl::StatusOr<IcebergChanges> FilePlanner::ReadChanges() {
   RETURN_IF_ERROR(ListManifests());
-  absl::flat_hash_set<std::string> paths;
-  const auto keep = [&](ManifestEntry entry) -> absl::Status {
-    if (entry.snapshot_id != snapshot_.id) return absl::OkStatus();
-    if (paths.size() == kMaxFiles) {
-      return absl::ResourceExhaustedError("the snapshot removed more than 5,000,000 files");
-    }
-    paths.insert(std::move(entry.path));
-    return absl::OkStatus();
-  };
+  IcebergChanges changes;
   for (const ManifestInfo& manifest : manifests_) {
-    if (manifest.holds_deletes || manifest.added_by != snapshot_.id) continue;
+    // Old tables do not say which snapshot added a manifest.
+    const bool is_older = manifest.added_by != 0 && manifest.added_by != snapshot_.id;
+    if (manifest.holds_deletes || is_older) continue;
+    const auto spec = SpecOf(manifest.spec_id);
+    const auto keep = [&](ManifestEntry entry) -> absl::Status {
+      if (entry.snapshot_id != snapshot_.id) return absl::OkStatus();
+      const bool may_hold =
+          !options_.range || MayHold(*options_.range, options_.range_column, spec, entry);
+      if (entry.is_removed && !may_hold) return absl::OkStatus();
+      if (changes.added.size() + changes.removed.size() == kMaxFiles) {
+        return absl::ResourceExhaustedError("the snapshot changed more than 5,000,000 files");
+      }
+      (entry.is_removed ? changes.removed : changes.added).push_back(std::move(entry.path));
+      return absl::OkStatus();
+    };
     const auto read = [&]() -> absl::Status {
       ASSIGN_OR_RETURN(const StoredObject object, files_.Find(manifest.path));
       return ReadObject(object, [&](InputStream& stream) {
-        return ReadManifest(stream, manifest, {}, keep, EntryKind::kRemoved);
+        return ReadManifest(stream, manifest, {options_.range_column}, keep, EntryKind::kAny);
       });
     };
     RETURN_IF_ERROR(Annotate(read(), StrCat("reading the manifest ", manifest.path)));
   }
-  return paths;
+  return changes;
 }
 
 absl::Status FilePlanner::ListManifests() {
@@ -125,9 +131,6 @@ absl::Status FilePlanner::ReadEntries(const ManifestInfo& manifest) {
     RETURN_IF_ERROR(CheckFormat(entry));
     if ((entry.content != FileContent::kData) != manifest.holds_deletes) {
       return absl::DataLossError(StrCat("it mixes data and deletes: ", entry.path));
-    }
-    if (options_.paths && !manifest.holds_deletes && !options_.paths->contains(entry.path)) {
-      return absl::OkStatus();
     }
     // Delete files are selected by partition only: their bounds are of other columns, or of keys.
     if (options_.range && manifest.holds_deletes) entry.lower_bounds.clear();
@@ -176,11 +179,7 @@ absl::Status FilePlanner::ReadDeleteFile(const ManifestEntry& entry) {
 
 absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   IcebergFile file;
-  absl::StatusOr<StoredObject> object = FindFile(entry);
-  const bool is_missing = options_.may_be_missing && absl::IsNotFound(object.status());
-  if (!is_missing) {
-    ASSIGN_OR_RETURN(file.object, std::move(object));
-  }
+  ASSIGN_OR_RETURN(file.object, FindFile(entry));
   file.path = entry.path;
   file.snapshot_id = entry.snapshot_id;
   file.rows = static_cast<uint64_t>(std::max<int64_t>(0, entry.rows));
@@ -191,7 +190,7 @@ absl::StatusOr<IcebergFile> FilePlanner::PlanFile(const ManifestEntry& entry) {
   for (const auto& [scope, deletes] : equality_deletes_) {
     if (scope.first.empty() || scope.first == partition) file.equality_deletes.push_back(deletes);
   }
-  if (!is_missing) RETURN_IF_ERROR(MapNames(metadata_, file));
+  RETURN_IF_ERROR(MapNames(metadata_, file));
   return file;
 }
 

@@ -25,8 +25,7 @@ class FilePlanner {
               const IcebergPlanOptions& options);
 
   absl::StatusOr<IcebergPlan> Plan();
-  // The paths of the data files that the snapshot removed.
-  absl::StatusOr<absl::flat_hash_set<std::string>> ReadRemoved();
+  absl::StatusOr<IcebergChanges> ReadChanges();
 
  private:
   // Equality deletes apply within one partition, or everywhere if their spec has no fields.

@@ -178,8 +178,10 @@ absl::Status ReadManifest(InputStream& stream, const ManifestInfo& manifest,
   return ReadAvroFile(stream, [&](const AvroValue& value, const auto&) -> absl::Status {
     const std::optional<int64_t> status = value.Integer("status");
     if (!status) return Missing("an entry of the manifest", "status");
-    if ((*status == kDeleted) != (kind == EntryKind::kRemoved)) return absl::OkStatus();
+    const bool is_removed = *status == kDeleted;
+    if (is_removed && kind == EntryKind::kLive) return absl::OkStatus();
     ASSIGN_OR_RETURN(ManifestEntry entry, MakeEntry(value, *status == kAdded, manifest, bounds_of));
+    entry.is_removed = is_removed;
     return visitor(std::move(entry));
   });
 }

@@ -46,6 +46,7 @@ struct ManifestEntry {
   int64_t sequence_number = 0;  // of the data, inherited from the manifest if it has none
   // The snapshot that added the file, or that removed it; inherited in the same way. 0: not given.
   int64_t snapshot_id = 0;
+  bool is_removed = false;  // from the table, by this manifest
   int64_t rows = 0;
   int64_t bytes = 0;
   std::vector<PartitionValue> partition;
@@ -61,9 +62,9 @@ using EntryVisitor = std::function<absl::Status(ManifestEntry)>;
 // Messages do not name the file. DataLoss if a required field is missing; others from ReadAvroFile
 // and the visitor.
 absl::Status ReadManifestList(InputStream& stream, const ManifestVisitor& visitor);
-enum class EntryKind { kLive, kRemoved };
-// Passes the files that are in the table, or those that were in it and that this manifest removes.
-// Statistics are kept only for the columns `bounds_of`.
+enum class EntryKind { kLive, kAny };
+// Passes the files that are in the table, and with kAny also those that this manifest removes from
+// it. Statistics are kept only for the columns `bounds_of`.
 absl::Status ReadManifest(InputStream& stream, const ManifestInfo& manifest,
                           const std::vector<int32_t>& bounds_of, const EntryVisitor& visitor,
                           EntryKind kind = EntryKind::kLive);

@@ -86,27 +86,19 @@ absl::StatusOr<IcebergFile> IcebergTable::FileWithoutDeletes(StoredObject object
 }
 
 absl::StatusOr<IcebergPlan> IcebergTable::PlanFiles(const IcebergPlanOptions& options) {
-  const IcebergSnapshot* const snapshot = options.snapshot ? options.snapshot : snapshot_;
-  if (snapshot == nullptr) return IcebergPlan();
-  FilePlanner planner(metadata_, *snapshot, *files_, options);
+  if (snapshot_ == nullptr) return IcebergPlan();
+  FilePlanner planner(metadata_, *snapshot_, *files_, options);
   absl::StatusOr<IcebergPlan> plan = planner.Plan();
-  if (!plan.ok()) return Annotate(plan.status(), ContextOf(*snapshot));
+  if (!plan.ok()) return Annotate(plan.status(), ContextOf(*snapshot_));
   return plan;
 }
 
-const IcebergSnapshot* IcebergTable::FindSnapshot(int64_t id) const {
-  for (const IcebergSnapshot& snapshot : metadata_.snapshots) {
-    if (snapshot.id == id) return &snapshot;
-  }
-  return nullptr;
-}
-
-absl::StatusOr<absl::flat_hash_set<std::string>> IcebergTable::FilesRemovedBy(
-    const IcebergSnapshot& snapshot) {
-  FilePlanner planner(metadata_, snapshot, *files_, {});
-  absl::StatusOr<absl::flat_hash_set<std::string>> paths = planner.ReadRemoved();
-  if (!paths.ok()) return Annotate(paths.status(), ContextOf(snapshot));
-  return paths;
+absl::StatusOr<IcebergChanges> IcebergTable::ChangesOf(const IcebergSnapshot& snapshot,
+                                                       const IcebergPlanOptions& options) {
+  FilePlanner planner(metadata_, snapshot, *files_, options);
+  absl::StatusOr<IcebergChanges> changes = planner.ReadChanges();
+  if (!changes.ok()) return Annotate(changes.status(), ContextOf(snapshot));
+  return changes;
 }
 
 std::string IcebergTable::ContextOf(const IcebergSnapshot& snapshot) const {

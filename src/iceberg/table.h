@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "iceberg/row_deletes.h"
 #include "iceberg/table_files.h"
@@ -46,11 +45,13 @@ struct IcebergPlan {
 struct IcebergPlanOptions {
   // Files without rows in the range may be left out; other files may still contain rows outside it.
   std::optional<TimeRange> range;
-  int32_t range_column = 0;                   // its id
-  const IcebergSnapshot* snapshot = nullptr;  // null: that of the table
-  // If set, only the files with these paths are planned. Must outlive the call.
-  const absl::flat_hash_set<std::string>* paths = nullptr;
-  bool may_be_missing = false;  // data files that no longer exist are planned without a store
+  int32_t range_column = 0;  // its id
+};
+
+// The paths of the data files that one snapshot added to a table and removed from it.
+struct IcebergChanges {
+  std::vector<std::string> added;
+  std::vector<std::string> removed;
 };
 
 // The column of that name. InvalidArgument, naming `table` and its columns, if there is none.
@@ -86,11 +87,10 @@ class IcebergTable {
   // ResourceExhausted above 5,000,000 files.
   absl::StatusOr<IcebergPlan> PlanFiles(const IcebergPlanOptions& options);
 
-  // The snapshot with that id; null if the table has none (any more).
-  const IcebergSnapshot* FindSnapshot(int64_t id) const;
-
-  // The paths of the data files that `snapshot` removed from the table. Errors as of PlanFiles().
-  absl::StatusOr<absl::flat_hash_set<std::string>> FilesRemovedBy(const IcebergSnapshot& snapshot);
+  // What `snapshot` of the table changed. Removed files without rows in the range of `options` may
+  // be left out. NotFound if its metadata is gone; others as of PlanFiles().
+  absl::StatusOr<IcebergChanges> ChangesOf(const IcebergSnapshot& snapshot,
+                                           const IcebergPlanOptions& options);
 
   // A data file of any snapshot, without its deletes, the number of its rows and of its commit.
   absl::StatusOr<IcebergFile> FileWithoutDeletes(StoredObject object) const;

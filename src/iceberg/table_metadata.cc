@@ -143,8 +143,8 @@ absl::StatusOr<IcebergSnapshot> ParseSnapshot(const Json& json) {
   if (fields.Find("schema-id") != nullptr) {
     ASSIGN_OR_RETURN(snapshot.schema_id, fields.Id("schema-id"));
   }
-  if (fields.Find("parent-snapshot-id") != nullptr) {
-    ASSIGN_OR_RETURN(snapshot.parent_id, fields.Integer("parent-snapshot-id"));
+  if (fields.Find("sequence-number") != nullptr) {
+    ASSIGN_OR_RETURN(snapshot.sequence_number, fields.Integer("sequence-number"));
   }
   if (const Json* summary = fields.Find("summary"); summary != nullptr) {
     const Fields in(*summary, "the summary of a snapshot");

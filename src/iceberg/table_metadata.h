@@ -38,8 +38,8 @@ struct IcebergPartitionField {
 
 struct IcebergSnapshot {
   int64_t id = 0;
-  std::optional<int64_t> parent_id;
-  std::string operation;  // "append", "replace", "overwrite", "delete"; empty: not given
+  int64_t sequence_number = 0;  // 0 in tables of version 1
+  std::string operation;        // "append", "replace", "overwrite", "delete"; empty: not given
   absl::Time time;
   std::string manifest_list;           // or, in old tables of version 1:
   std::vector<std::string> manifests;  // the manifests themselves

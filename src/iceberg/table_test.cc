@@ -13,6 +13,7 @@
 namespace millrace {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 namespace fs = std::filesystem;
@@ -23,6 +24,7 @@ constexpr std::string_view kListSchema = R"({"type":"record","name":"manifest_fi
 
 constexpr std::string_view kEntrySchema = R"({"type":"record","name":"manifest_entry","fields":[
   {"name":"status","type":"int"},{"name":"sequence_number","type":["null","long"]},
+  {"name":"snapshot_id","type":["null","long"]},
   {"name":"data_file","type":{"type":"record","name":"r2","fields":[
     {"name":"content","type":"int"},{"name":"file_path","type":"string"},
     {"name":"file_format","type":"string"},
@@ -32,6 +34,7 @@ constexpr std::string_view kEntrySchema = R"({"type":"record","name":"manifest_e
 struct Entry {
   int64_t status = 1;
   std::optional<int64_t> sequence;
+  std::optional<int64_t> snapshot;
   int64_t content = 0;
   std::string path;
   std::string format = "PARQUET";
@@ -73,10 +76,9 @@ class IcebergTableTest : public ::testing::Test {
     for (const Entry& entry : entries) {
       AvroBytes bytes;
       bytes.Long(entry.status);
-      if (entry.sequence) {
-        bytes.Long(1).Long(*entry.sequence);
-      } else {
-        bytes.Long(0);
+      for (const std::optional<int64_t>& number : {entry.sequence, entry.snapshot}) {
+        bytes.Long(number ? 1 : 0);
+        if (number) bytes.Long(*number);
       }
       bytes.Long(entry.content).Bytes(entry.path).Bytes(entry.format).Long(10).Long(entry.bytes);
       values += bytes.str();
@@ -118,21 +120,20 @@ TEST_F(IcebergTableTest, PlansLiveFiles) {
   EXPECT_EQ(plan->files[1].rows, 10u);
 }
 
-TEST_F(IcebergTableTest, PlansSomeFilesAlthoughTheyAreGone) {
-  Write("data/a", "data");
-  WriteTable(folder_.string(), {{.path = Path("data/a")}, {.path = Path("data/gone")}});
+TEST_F(IcebergTableTest, ChangesAreThoseOfOneSnapshot) {
+  WriteTable(folder_.string(), {{.snapshot = 1, .path = "/added"},
+                                {.status = 0, .sequence = 3, .snapshot = 5, .path = "/older"},
+                                {.status = 2, .sequence = 3, .snapshot = 1, .path = "/removed"},
+                                {.status = 2, .sequence = 3, .snapshot = 5, .path = "/before"}});
   auto table =
       IcebergTable::Open([this](std::string_view) { return store_.get(); }, folder_.string(), {});
   ASSERT_TRUE(table.ok());
-  const absl::flat_hash_set<std::string> paths = {Path("data/gone")};
-  EXPECT_EQ(table->PlanFiles({.paths = &paths}).status().code(), absl::StatusCode::kNotFound);
-  const auto plan = table->PlanFiles({.paths = &paths, .may_be_missing = true});
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  ASSERT_EQ(plan->files.size(), 1u);
-  EXPECT_EQ(plan->files[0].object.store, nullptr);
-  EXPECT_EQ(plan->files[0].path, Path("data/gone"));
-  EXPECT_NE(table->FindSnapshot(1), nullptr);
-  EXPECT_EQ(table->FindSnapshot(2), nullptr);
+  auto changes = table->ChangesOf(*table->snapshot(), {});
+  ASSERT_TRUE(changes.ok()) << changes.status();
+  EXPECT_THAT(changes->added, ElementsAre("/added"));
+  EXPECT_THAT(changes->removed, ElementsAre("/removed"));
+  fs::remove(folder_ / "metadata/m.avro");
+  EXPECT_EQ(table->ChangesOf(*table->snapshot(), {}).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(IcebergTableTest, AMovedTableIsFoundBelowItsFolder) {

@@ -15,6 +15,7 @@
 #include "objects/held_object_retry_feed.h"
 #include "objects/hidden_names.h"
 #include "objects/object_lister.h"
+#include "objects/object_source.h"
 #include "objects/unmatched.h"
 
 namespace millrace {
@@ -154,7 +155,12 @@ class Importer {
     ListingRules rules{.as_files = request_.as_files, .tables = request_.tables};
     if (!request_.force) {
       rules.tables.imported = [this, type](std::string_view table) {
-        return ImportedFiles::Load(ledger_, {destination_.LedgerName(type)}, table, stop_);
+        const auto key_now = [this, type](std::string_view object) -> std::optional<LedgerKey> {
+          const auto config = sources_.Match(object);
+          if (config == nullptr || config->record_type != type) return std::nullopt;
+          return KeyOf({.uri = std::string(object)}, *config, destination_.LedgerName(type));
+        };
+        return ImportedFiles::Load(ledger_, key_now, table, stop_);
       };
     }
     rules.tables.warnings = &progress_.warnings;

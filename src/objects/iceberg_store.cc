@@ -174,8 +174,8 @@ class IcebergStore : public ObjectStore {
       options = {.range = selection_.times, .range_column = column->id};
     }
     ASSIGN_OR_RETURN(IcebergPlan plan, table.PlanFiles(options));
-    ASSIGN_OR_RETURN(std::vector<PlannedFile> files,
-                     Resolve(table, name, options, std::move(plan.files)));
+    ASSIGN_OR_RETURN(PlannedFiles planned, Resolve(table, name, options, std::move(plan.files)));
+    std::vector<PlannedFile>& files = planned.files;
     Log(Severity::kInfo, "reading an Iceberg table",
         {{"table", name},
          {"snapshot", table.snapshot() == nullptr ? "none" : StrCat(table.snapshot()->id)},
@@ -185,8 +185,9 @@ class IcebergStore : public ObjectStore {
              std::tie(b.file.sequence_number, b.file.object.info.uri);
     });
     const FileDescriber describer(table.schema());
-    std::vector<ObjectInfo> listed;
-    listed.reserve(files.size());
+    // A claim of these changes nothing and reports the config.
+    std::vector<ObjectInfo> listed = std::move(planned.imported_otherwise);
+    listed.reserve(listed.size() + files.size());
     absl::MutexLock lock(&mutex_);
     for (auto& [file, is_delivered] : files) {
       TableRows rows = describer.Describe(file);
@@ -201,9 +202,9 @@ class IcebergStore : public ObjectStore {
     return listed;
   }
 
-  absl::StatusOr<std::vector<PlannedFile>> Resolve(IcebergTable& table, std::string_view name,
-                                                   const IcebergPlanOptions& options,
-                                                   std::vector<IcebergFile> files) const {
+  absl::StatusOr<PlannedFiles> Resolve(IcebergTable& table, std::string_view name,
+                                       const IcebergPlanOptions& options,
+                                       std::vector<IcebergFile> files) const {
     absl::flat_hash_set<int64_t> rewriting;
     for (const IcebergSnapshot& snapshot : table.metadata().snapshots) {
       if (RewritesFiles(snapshot)) rewriting.insert(snapshot.id);
@@ -219,9 +220,9 @@ class IcebergStore : public ObjectStore {
       RewrittenFiles rewritten(table, options, imported, selection_.warnings);
       return rewritten.Resolve(std::move(files));
     }
-    std::vector<PlannedFile> planned;
-    planned.reserve(files.size());
-    for (IcebergFile& file : files) planned.push_back({std::move(file)});
+    PlannedFiles planned;
+    planned.files.reserve(files.size());
+    for (IcebergFile& file : files) planned.files.push_back({std::move(file)});
     return planned;
   }
 

@@ -1,8 +1,10 @@
 #include "objects/rewritten_files.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "iceberg/table_files.h"
@@ -11,21 +13,11 @@
 namespace millrace {
 namespace {
 
-using State = ImportedFiles::State;
-
-// Compactions of files that compactions have written. Each import records what it found delivered,
-// so longer chains are those of tables that were not imported meanwhile.
-constexpr int kMaxDepth = 50;
-
 constexpr std::string_view kReplace = "replace";
 constexpr std::string_view kOverwrite = "overwrite";
 
-// Where a file of the table was, by its path in the metadata.
-std::string PlaceOf(const IcebergTable& table, const std::string& folder, std::string_view path) {
-  std::string file = NormalLocation(path);
-  const std::string location = NormalLocation(table.metadata().location);
-  if (file.starts_with(location + "/")) file = folder + file.substr(location.size());
-  return file;
+bool IsNewer(const IcebergSnapshot* a, const IcebergSnapshot* b) {
+  return std::tie(a->sequence_number, a->time) > std::tie(b->sequence_number, b->time);
 }
 
 }  // namespace
@@ -42,142 +34,122 @@ RewrittenFiles::RewrittenFiles(IcebergTable& table, const IcebergPlanOptions& op
       warnings_(warnings),
       folder_(table.folder()) {
   for (const IcebergSnapshot& snapshot : table.metadata().snapshots) {
-    if (RewritesFiles(snapshot)) snapshots_[snapshot.id] = &snapshot;
+    if (RewritesFiles(snapshot)) newest_first_.push_back(&snapshot);
   }
+  std::reverse(newest_first_.begin(), newest_first_.end());
+  std::stable_sort(newest_first_.begin(), newest_first_.end(), IsNewer);
 }
 
-absl::StatusOr<std::vector<PlannedFile>> RewrittenFiles::Resolve(std::vector<IcebergFile> files) {
-  std::vector<PlannedFile> planned;
-  absl::flat_hash_set<std::string> taken;
-  const auto take = [&](IcebergFile file, bool is_delivered) {
-    if (taken.insert(file.path).second) planned.push_back({std::move(file), is_delivered});
+absl::StatusOr<PlannedFiles> RewrittenFiles::Resolve(std::vector<IcebergFile> files) {
+  std::map<int64_t, const IcebergSnapshot*> rewriting;
+  for (const IcebergSnapshot* snapshot : newest_first_) rewriting[snapshot->id] = snapshot;
+  const auto is_rewritten = [&](const IcebergFile& file) {
+    return rewriting.contains(file.snapshot_id) && StateOf(file.object.info.uri) == State::kUnknown;
   };
+  std::set<int64_t> wanted;
+  for (const IcebergFile& file : files) {
+    if (is_rewritten(file)) wanted.insert(file.snapshot_id);
+  }
+  ASSIGN_OR_RETURN(const std::vector<Rewrite> rewrites, FindRewrites(std::move(wanted)));
+  for (const Rewrite& rewrite : rewrites) Judge(rewrite);
+
+  PlannedFiles planned;
   for (IcebergFile& file : files) {
-    const IcebergSnapshot* const compaction = WriterOf(file, kReplace);
-    if (StateOf(file) != State::kUnknown || compaction == nullptr) {
-      RETURN_IF_ERROR(WarnIfOverwritten(file));
-      take(std::move(file), false);
-      continue;
-    }
-    ASSIGN_OR_RETURN(const Replaced* replaced, ReplacedBy(*compaction, 0));
-    if (replaced->is_begun && replaced->is_readable) {
-      const bool is_delivered = replaced->pending.empty();
-      if (is_delivered) take(std::move(file), true);
-      for (const IcebergFile& pending : replaced->pending) take(pending, false);
-      continue;
-    }
-    if (replaced->is_begun) RETURN_IF_ERROR(Warn(*compaction, file));
-    take(std::move(file), false);
+    const Origin origin = is_rewritten(file) ? origins_.at(file.snapshot_id) : Origin::kUnknown;
+    if (origin == Origin::kOtherConfig) continue;
+    if (origin == Origin::kBegun) RETURN_IF_ERROR(Warn(*rewriting[file.snapshot_id], file));
+    planned.files.push_back({std::move(file), origin == Origin::kDone});
+  }
+  for (auto& [name, object] : imported_otherwise_) {
+    planned.imported_otherwise.push_back(std::move(object));
   }
   return planned;
 }
 
-ImportedFiles::State RewrittenFiles::StateOf(const IcebergFile& file) const {
-  const std::string uri =
-      file.object.store != nullptr ? file.object.info.uri : PlaceOf(table_, folder_, file.path);
-  State state = imported_.Find(IcebergFileName(folder_, uri, TimeRange()));
-  if (options_.range && !file.is_inside_range) {
-    state = std::max(state, imported_.Find(IcebergFileName(folder_, uri, *options_.range)));
-  }
-  return state;
+// The uri of a file that may no longer exist.
+std::string RewrittenFiles::PlaceOf(std::string_view path) const {
+  std::string file = NormalLocation(path);
+  const std::string location = NormalLocation(table_.metadata().location);
+  if (file.starts_with(location + "/")) file = folder_ + file.substr(location.size());
+  return file;
 }
 
-ImportedFiles::State RewrittenFiles::StateAt(std::string_view path) const {
-  return imported_.Find(IcebergFileName(folder_, PlaceOf(table_, folder_, path), TimeRange()));
+ImportedFiles::State RewrittenFiles::StateOf(std::string_view uri) const {
+  const State state = imported_.Find(IcebergFileName(folder_, uri, TimeRange()));
+  if (!options_.range) return state;
+  return std::max(state, imported_.Find(IcebergFileName(folder_, uri, *options_.range)));
 }
 
-const IcebergSnapshot* RewrittenFiles::WriterOf(const IcebergFile& file,
-                                                std::string_view operation) const {
-  const auto snapshot = snapshots_.find(file.snapshot_id);
-  if (snapshot == snapshots_.end()) return nullptr;
-  return snapshot->second->operation == operation ? snapshot->second : nullptr;
-}
-
-absl::StatusOr<const RewrittenFiles::Replaced*> RewrittenFiles::ReplacedBy(
-    const IcebergSnapshot& snapshot, int depth) {
-  // Also ends cycles in damaged metadata: the unfinished entry is found.
-  const auto [entry, is_new] = replaced_.try_emplace(snapshot.id);
-  if (is_new) {
-    Replaced replaced;
-    RETURN_IF_ERROR(Follow(snapshot, depth, replaced));
-    replaced_[snapshot.id] = std::move(replaced);
-  }
-  return &replaced_[snapshot.id];
-}
-
-absl::Status RewrittenFiles::Follow(const IcebergSnapshot& snapshot, int depth,
-                                    Replaced& replaced) {
-  const auto removed = table_.FilesRemovedBy(snapshot);
-  if (absl::IsNotFound(removed.status())) {
-    // Its metadata is gone: it may have replaced imported files.
-    replaced = {.is_begun = true, .is_readable = false};
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(removed.status());
-  const IcebergSnapshot* const before =
-      snapshot.parent_id ? table_.FindSnapshot(*snapshot.parent_id) : nullptr;
-  IcebergPlanOptions options = options_;
-  options.snapshot = before;
-  options.paths = &*removed;
-  options.may_be_missing = true;
-  absl::StatusOr<IcebergPlan> plan = absl::NotFoundError("the snapshot has expired");
-  if (before != nullptr) plan = table_.PlanFiles(options);
-  if (absl::IsNotFound(plan.status())) {
-    // Without the metadata, all that counts is whether each of the files is done.
-    for (const std::string& path : *removed) {
-      const State state = StateAt(path);
-      replaced.is_begun |= state != State::kUnknown;
-      replaced.is_readable &= state == State::kDone;
+// Returns the snapshots `wanted`, and those that wrote the files that they replaced and that are
+// not in the ledger, and so on; oldest first. Reads the metadata of each snapshot at most once,
+// however long the chains are.
+absl::StatusOr<std::vector<RewrittenFiles::Rewrite>> RewrittenFiles::FindRewrites(
+    std::set<int64_t> wanted) {
+  std::vector<Rewrite> rewrites;
+  absl::flat_hash_set<std::string> unknown;  // replaced files that an older snapshot has written
+  for (const IcebergSnapshot* const snapshot : newest_first_) {
+    bool is_needed = wanted.erase(snapshot->id) > 0;
+    if (!is_needed && unknown.empty()) continue;
+    absl::StatusOr<IcebergChanges> changes = table_.ChangesOf(*snapshot, options_);
+    if (absl::IsNotFound(changes.status())) {
+      // Its metadata is gone: it may have written any of the files, from imported ones.
+      origins_[snapshot->id] = Origin::kBegun;
+      for (const std::string& path : unknown) files_[path] = Origin::kBegun;
+      continue;
     }
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(plan.status());
-  for (IcebergFile& file : plan->files) {
-    const State state = StateOf(file);
-    replaced.is_begun |= state != State::kUnknown;
-    if (state == State::kDone) continue;
-    const IcebergSnapshot* const compaction = WriterOf(file, kReplace);
-    if (state == State::kUnknown && compaction != nullptr && depth < kMaxDepth) {
-      ASSIGN_OR_RETURN(const Replaced* earlier, ReplacedBy(*compaction, depth + 1));
-      if (earlier->is_begun && earlier->is_readable) {
-        replaced.is_begun = true;
-        replaced.pending.insert(replaced.pending.end(), earlier->pending.begin(),
-                                earlier->pending.end());
-        continue;
-      }
-      if (earlier->is_begun) RETURN_IF_ERROR(Warn(*compaction, file));
+    RETURN_IF_ERROR(changes.status());
+    for (const std::string& path : changes->added) is_needed |= unknown.erase(path) > 0;
+    if (!is_needed) continue;
+    for (const std::string& path : changes->removed) {
+      if (StateOf(PlaceOf(path)) == State::kUnknown) unknown.insert(path);
     }
-    replaced.is_readable &= file.object.store != nullptr;
-    replaced.pending.push_back(std::move(file));
+    rewrites.push_back({snapshot, *std::move(changes)});
   }
-  return absl::OkStatus();
+  std::reverse(rewrites.begin(), rewrites.end());
+  return rewrites;
 }
 
-absl::Status RewrittenFiles::WarnIfOverwritten(const IcebergFile& file) {
-  const IcebergSnapshot* const overwrite = WriterOf(file, kOverwrite);
-  if (overwrite == nullptr || StateOf(file) != State::kUnknown) return absl::OkStatus();
-  const auto [known, is_new] = overwrote_imported_.try_emplace(overwrite->id, false);
-  if (is_new) {
-    const auto removed = table_.FilesRemovedBy(*overwrite);
-    const bool is_gone = absl::IsNotFound(removed.status());
-    if (!is_gone) RETURN_IF_ERROR(removed.status());
-    known->second =
-        is_gone || std::any_of(removed->begin(), removed->end(), [&](const std::string& path) {
-          return StateAt(path) != State::kUnknown;
-        });
+// Those that wrote the replaced files were judged before.
+void RewrittenFiles::Judge(const Rewrite& rewrite) {
+  std::set<Origin> replaced;
+  for (const std::string& path : rewrite.changes.removed) {
+    const std::string uri = PlaceOf(path);
+    Origin origin = StateOf(uri);
+    if (origin == Origin::kOtherConfig) NoteOtherConfig(uri);
+    if (origin == Origin::kUnknown) {
+      if (const auto found = files_.find(path); found != files_.end()) origin = found->second;
+    }
+    replaced.insert(origin);
   }
-  return known->second ? Warn(*overwrite, file) : absl::OkStatus();
+  Origin origin = Origin::kBegun;
+  if (replaced.contains(Origin::kOtherConfig)) {
+    origin = Origin::kOtherConfig;
+  } else if (replaced.empty()) {
+    origin = Origin::kUnknown;
+  } else if (replaced.size() == 1) {
+    origin = *replaced.begin();
+  }
+  if (origin == Origin::kDone && rewrite.snapshot->operation == kOverwrite) origin = Origin::kBegun;
+  origins_[rewrite.snapshot->id] = origin;
+  for (const std::string& path : rewrite.changes.added) files_[path] = origin;
+}
+
+void RewrittenFiles::NoteOtherConfig(std::string_view uri) {
+  for (const TimeRange& range : {TimeRange(), options_.range.value_or(TimeRange())}) {
+    const ObjectInfo* object = imported_.FindOther(IcebergFileName(folder_, uri, range));
+    if (object != nullptr) imported_otherwise_[object->uri] = *object;
+  }
 }
 
 absl::Status RewrittenFiles::Warn(const IcebergSnapshot& snapshot, const IcebergFile& file) {
   if (warnings_ == nullptr) return absl::OkStatus();
   return warnings_->Add(
       {.code = "rewritten_rows",
-       .object = IcebergFileName(folder_, PlaceOf(table_, folder_, file.path), TimeRange()),
+       .object = IcebergFileName(folder_, file.object.info.uri, TimeRange()),
        .message = StrCat("snapshot ", snapshot.id, " (", snapshot.operation,
-                         ") wrote it from files that were imported before: their rows are sent "
-                         "again, with the ids that they had; a destination that keeps repeated "
-                         "rows has them twice")});
+                         ") wrote it from files that were imported before, at least in part: all "
+                         "its rows are sent, those that were imported with the ids that they had; "
+                         "a destination that keeps repeated rows has them twice")});
 }
 
 }  // namespace millrace

@@ -266,7 +266,13 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
       .on_hidden = [&](std::string_view uri) { NoteHiddenName(uri, hidden, warnings); }};
   if (!request.import.force) {
     rules.tables.imported = [&](std::string_view table) {
-      return ImportedFiles::Load(ledger, DestinationsOf(request), table, stop);
+      const auto key_now = [&](std::string_view object) -> std::optional<LedgerKey> {
+        const auto config = sources.Match(object);
+        if (config == nullptr) return std::nullopt;
+        return KeyOf({.uri = std::string(object)}, *config,
+                     request.destination->LedgerName(config->record_type));
+      };
+      return ImportedFiles::Load(ledger, key_now, table, stop);
     };
   }
   rules.tables.warnings = &warnings;
