@@ -21,7 +21,12 @@ absl::StatusOr<ParquetFieldIds> ReadParquetFieldIds(std::shared_ptr<ObjectReader
     for (int i = 0; i < root.field_count(); ++i) {
       const parquet::schema::Node& field = *root.field(i);
       ids.names.push_back(field.name());
-      if (field.field_id() >= 0) ids.names_by_id[field.field_id()] = field.name();
+      if (field.field_id() < 0) continue;
+      ids.names_by_id[field.field_id()] = field.name();
+      if (!field.is_primitive()) continue;
+      const auto type = static_cast<const parquet::schema::PrimitiveNode&>(field).physical_type();
+      const bool is_float = type == parquet::Type::FLOAT || type == parquet::Type::DOUBLE;
+      if (is_float) ids.float_ids.insert(field.field_id());
     }
   } catch (...) {
     return Annotate(CaughtParquetError(), "reading the Parquet footer");

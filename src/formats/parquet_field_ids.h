@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace millrace {
 struct ParquetFieldIds {
   std::map<int32_t, std::string> names_by_id;  // of columns that have an id; empty if none has
   std::vector<std::string> names;              // of all
+  std::set<int32_t> float_ids;                 // ids of columns of the types float and double
 };
 
 // Reads the footer only. Statuses as of OpenParquet.

@@ -17,6 +17,14 @@ absl::Status TooMany() {
       "the table (rewrite_data_files) and read it again");
 }
 
+// Values that are not finite are read as null, so it cannot be told which rows the key deletes.
+absl::Status NotANumber(std::string_view column) {
+  return absl::UnimplementedError(
+      StrCat("it deletes rows whose column '", column,
+             "' is null, NaN or infinite, which is not supported; compact the table "
+             "(rewrite_data_files) and read it again"));
+}
+
 // Passes the cells of `columns`, by name, of each row of a Parquet file to `see`.
 class DeleteRows : public RowVisitor {
  public:
@@ -125,6 +133,7 @@ absl::Status EqualityDeletes::Add(const StoredObject& file, int64_t sequence, si
   ASSIGN_OR_RETURN(std::shared_ptr<ObjectReader> object, file.store->Open(file.info));
   ASSIGN_OR_RETURN(const ParquetFieldIds ids, ReadParquetFieldIds(object));
   std::vector<std::string> columns;
+  std::vector<bool> is_float;
   for (const int32_t id : column_ids_) {
     const auto found = ids.names_by_id.find(id);
     if (found == ids.names_by_id.end()) {
@@ -132,10 +141,16 @@ absl::Status EqualityDeletes::Add(const StoredObject& file, int64_t sequence, si
           StrCat("it has no column with the field id ", id, ", by which it deletes rows"));
     }
     columns.push_back(found->second);
+    is_float.push_back(ids.float_ids.contains(id));
   }
   ByteBuffer text;
   return DeleteRows(columns,
                     [&](absl::Span<const Value> cells) {
+                      for (size_t i = 0; i < cells.size(); ++i) {
+                        if (is_float[i] && cells[i].kind == Value::Kind::kNull) {
+                          return NotANumber(columns[i]);
+                        }
+                      }
                       const auto [key, is_new] = keys_.try_emplace(KeyOf(cells, text), sequence);
                       if (!is_new) {
                         key->second = std::max(key->second, sequence);

@@ -130,6 +130,23 @@ class ImportIcebergTest(ImportIcebergBase):
         report = self.load(sandbox, table, "--snapshot-id", first, "--force")
         self.assertEqual((report["read"], report["filtered"]), (3000, 0))
 
+    def test_equality_deletes_of_numbers_that_are_not_finite(self):
+        for number, accepted in ((1.5, True), (float("nan"), False), (float("inf"), False), (None, False)):
+            with self.subTest(number=number):
+                table = self.create(f"number{number}".replace(".", "_"), partitioned=False)
+                rows = make_trips(4, 0)
+                for row, value in zip(rows, (1.5, float("nan"), float("-inf"), None)):
+                    row["start_lat"] = value
+                self.append(table, rows)
+                deletes = pa.table({"start_lat": pa.array([number], pa.float64())})
+                table = self.commit_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, "eq.parquet", Record(), [4],
+                                            equality_ids=[4])
+                if accepted:
+                    self.assertEqual(self.load(self.sandbox(), table)["accepted"], 3)
+                else:
+                    self.config_for(table)
+                    self.fails(["start_lat", "eq.parquet"], table, code=2)
+
     def test_snapshots_and_schema_evolution(self):
         table, sandbox = self.create(), self.sandbox()
         self.append(table, make_trips(300, 6))
@@ -458,7 +475,8 @@ class RewrittenFilesTest(ImportIcebergBase):
         table, sandbox = self.create(partitioned=False), self.sandbox()
         self.append(table, make_trips(20, 0))
         self.load(sandbox, table)
-        rows = make_trips(20, 0)
+        self.append(table, make_trips(20, 1))
+        rows = make_trips(20, 0) + make_trips(20, 1)
         data = pa.Table.from_pylist(rows, schema=table.schema().as_arrow())
         for _ in range(12):  # each writes several files from several
             with table.transaction() as transaction:
@@ -466,12 +484,12 @@ class RewrittenFilesTest(ImportIcebergBase):
                     update._summary = lambda properties: Summary(Operation.REPLACE)
                     for file in self.data_files(table):
                         update.delete_data_file(file)
-                    for part in (data.slice(0, 7), data.slice(7, 7), data.slice(14)):
+                    for part in (data.slice(0, 15), data.slice(15, 15), data.slice(30)):
                         for file in _dataframe_to_data_files(table.metadata, part, table.io):
                             update.append_data_file(file)
             table = self.catalog.load_table(table.name())
         report = self.load(sandbox, table, timeout=60)
-        self.assertEqual((report["read"], report["warnings"]), (0, []))
+        self.assertEqual((report["read"], [warning["code"] for warning in report["warnings"]]), (40, ["rewritten_rows"]))
         self.assertLess(report["peak_memory_bytes"], 500_000_000)
 
     def test_a_changed_config_is_reported_after_a_compaction(self):
