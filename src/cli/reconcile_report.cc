@@ -14,10 +14,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr ObjectProblem kProblems[] = {ObjectProblem::kOpen,          ObjectProblem::kNotImported,
-                                       ObjectProblem::kConfigChanged, ObjectProblem::kOtherMapping,
-                                       ObjectProblem::kChanged,       ObjectProblem::kGone,
-                                       ObjectProblem::kUnreadable};
+constexpr ObjectProblem kProblems[] = {
+    ObjectProblem::kOpen,         ObjectProblem::kNotImported,  ObjectProblem::kConfigChanged,
+    ObjectProblem::kOtherMapping, ObjectProblem::kChanged,      ObjectProblem::kGone,
+    ObjectProblem::kUnreadable,   ObjectProblem::kNotComparable};
 
 std::string Line(std::string_view name, uint64_t number, std::string_view note = "") {
   const std::string digits = WithCommas(number);

@@ -116,10 +116,26 @@ class Finder {
                       standing.last_error, "; import it again to continue"));
         break;
       case LedgerStanding::State::kDone:
+        if (HasIdsOfOtherFiles(key, *config, standing)) return ReportNotComparable(key.object);
         break;
     }
     found_.objects.push_back(
         {std::move(object), std::move(config), std::move(key), rows, other_mapping});
+  }
+
+  // True of a data file that an import has recorded without reading it: a compaction wrote it from
+  // imported files, and the ids of its rows are made of the positions in those.
+  static bool HasIdsOfOtherFiles(const LedgerKey& key, const SourceConfig& config,
+                                 const LedgerStanding& standing) {
+    return IsIcebergName(key.object) && config.insert_id == InsertIdRule::kPosition &&
+           standing.position.row == 0;
+  }
+
+  void ReportNotComparable(const std::string& object) {
+    Report(ObjectProblem::kNotComparable, object,
+           "it cannot be compared: a compaction wrote it from files that were imported, and with "
+           "\"insert_id\": \"position\" its rows have the ids of those. Reconcile the snapshot "
+           "before the compaction (--snapshot-id)");
   }
 
   void ReportOtherMapping(const std::string& object, uint64_t version) {
@@ -224,6 +240,8 @@ std::string_view NameOf(ObjectProblem problem) {
       return "gone";
     case ObjectProblem::kUnreadable:
       return "unreadable";
+    case ObjectProblem::kNotComparable:
+      return "not_comparable";
   }
   return "unreadable";
 }

@@ -38,6 +38,7 @@ enum class ObjectProblem {
   kChanged,        // in the ledger with another version
   kGone,           // in the ledger, but the inputs no longer find it
   kUnreadable,     // cannot be read (again)
+  kNotComparable,  // its rows were imported from other objects, under ids that it does not show
 };
 std::string_view NameOf(ObjectProblem problem);
 

@@ -546,6 +546,23 @@ class RewrittenFilesTest(ImportIcebergBase):
         self.assertEqual((report["accepted"], [warning["code"] for warning in report["warnings"]]),
                          (300 - accepted, ["rewritten_rows"]))
 
+    def test_reconcile_leaves_out_compacted_files_whose_ids_are_positions(self):
+        table, sandbox = self.create(partitioned=False), self.sandbox()
+        config = self.config_for(table, insert_id="position")
+        for seed in range(2):
+            self.append(table, make_trips(100, seed))
+        self.load(sandbox, table, config=config)
+        table = self.compact(table)
+        self.append(table, make_trips(50, 2))
+        self.load(sandbox, table, config=config)
+        code, out, err = self.run_program("reconcile", f"iceberg:{self.location(table)}", "--config", config, "--mixpanel-url",
+                                          sandbox.url, "--repair", "--wait-after-repair", "0s", "--json")
+        report = json.loads(out)
+        self.assertEqual((code, report["objects_not_comparable"], report["expected"], report["missing"], report["repaired"]),
+                         (1, 1, 50, 0, 0), err)
+        self.assertIn("cannot be compared", out)
+        self.assertEqual(sandbox.stats()["received"], 250)
+
     def test_an_overwrite_of_imported_files_warns(self):
         table, sandbox = self.create(partitioned=False), self.sandbox()
         self.append(table, make_trips(100, 0))
