@@ -478,7 +478,7 @@ class RewrittenFilesTest(ImportIcebergBase):
         self.append(table, make_trips(20, 1))
         rows = make_trips(20, 0) + make_trips(20, 1)
         data = pa.Table.from_pylist(rows, schema=table.schema().as_arrow())
-        for _ in range(12):  # each writes several files from several
+        for _ in range(16):  # each writes three files from three
             with table.transaction() as transaction:
                 with transaction.update_snapshot().overwrite() as update:
                     update._summary = lambda properties: Summary(Operation.REPLACE)
