@@ -52,8 +52,8 @@ class LakeStore {
   ObjectStore& objects();
   std::string Uri(std::string_view path) const { return folder_ + std::string(path); }
 
-  // Ends what this store does once `stop` is requested. A later call with a token that is not
-  // begins anew.
+  // Ends what this store does once `stop` is requested. After a later call with a token that is not
+  // requested, it works again.
   using Stop = std::stop_callback<std::function<void()>>;
   Stop Watch(const std::stop_token& stop);
 
