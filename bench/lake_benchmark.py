@@ -81,7 +81,7 @@ class Bench:
             url = json.loads(server.stdout.readline())["url"]
             os.environ["MIXPANEL_TOKEN"] = "bench"
             return self.millrace(self.folder / "raw.ndjson", "mixpanel", "--mixpanel-url", url, "--events-per-second",
-                                 "0", "--gigabytes-per-minute", "0")
+                                 "0", "--gigabytes-per-minute", "0", "--compression", "fast")
         finally:
             server.terminate()
             server.wait()
