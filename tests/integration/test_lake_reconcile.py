@@ -254,6 +254,11 @@ class KillTest(LakeReconcileTest):
                                 repaired=KILLED_ROWS - before)
             rows = self.rows_on_disk()
             self.assertEqual((len(rows), set(rows.values())), (KILLED_ROWS, {1}), f"kill {kills}, seed {self.seed}")
+            if before == KILLED_ROWS:
+                # Killed after its last file: a repair that has nothing to do touches nothing, and the next one cleans.
+                self.data()[0].unlink()
+                self.reconcile(to, files, "--repair")
+                self.assertEqual(sum(self.rows_on_disk().values()), KILLED_ROWS)
             self.assertEqual([path for path in staged.rglob("*") if path.is_file()], [], "something staged is left")
         print(f"{kills} repairs killed, {partial} of them between two files of a commit, seed {self.seed}")
 
