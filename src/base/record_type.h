@@ -13,6 +13,19 @@ enum class RecordType { kEvent, kUser, kGroup };
 inline constexpr RecordType kAllRecordTypes[] = {RecordType::kEvent, RecordType::kUser,
                                                  RecordType::kGroup};
 
+// "event", "user", "group": in sources.json, reports and messages.
+constexpr std::string_view NameOf(RecordType type) {
+  switch (type) {
+    case RecordType::kEvent:
+      return "event";
+    case RecordType::kUser:
+      return "user";
+    case RecordType::kGroup:
+      return "group";
+  }
+  return "event";
+}
+
 // "events", "users", "groups": in ledger keys, table names and reports.
 constexpr std::string_view PluralOf(RecordType type) {
   switch (type) {

@@ -102,7 +102,7 @@ Json SampleJson(const EntryPlan& entry) {
 
 Json EntryJson(const EntryPlan& entry) {
   Json json = {{"config_id", entry.config_id},
-               {"record_type", RecordTypeName(entry.record_type)},
+               {"record_type", NameOf(entry.record_type)},
                {"formats", entry.formats},
                {"objects", entry.objects},
                {"objects_done", entry.objects_done},

@@ -24,18 +24,6 @@ inline std::string_view StateName(ObjectPlan::State state) {
   return "to do";
 }
 
-inline std::string_view RecordTypeName(RecordType type) {
-  switch (type) {
-    case RecordType::kEvent:
-      return "event";
-    case RecordType::kUser:
-      return "user";
-    case RecordType::kGroup:
-      return "group";
-  }
-  return "event";
-}
-
 inline std::string_view SeverityName(PlanProblem::Severity severity) {
   switch (severity) {
     case PlanProblem::Severity::kNote:

@@ -158,7 +158,7 @@ class Report {
   }
 
   void AddEntry(const EntryPlan& entry) {
-    std::string kind = StrCat(RecordTypeName(entry.record_type), "s");
+    std::string kind = std::string(PluralOf(entry.record_type));
     for (const std::string& format : entry.formats) StrAppend(&kind, ", ", format);
     StrAppend(&text_, "\n", Bold(entry.config_id.empty() ? "mixpanel format" : entry.config_id),
               "  (", kind, ")\n");

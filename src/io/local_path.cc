@@ -8,18 +8,12 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 
 namespace millrace {
 namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 struct FreeText {
   void operator()(char* text) const { std::free(text); }
@@ -98,17 +92,7 @@ absl::StatusOr<std::string> LocalPathOf(std::string_view uri) {
     return absl::InvalidArgumentError(
         StrCat(uri, " names a host; write file:///absolute/path for a local file"));
   }
-  std::string path;
-  for (size_t i = 0; i < rest.size(); ++i) {
-    if (rest[i] == '%' && i + 2 < rest.size() && HexDigit(rest[i + 1]) >= 0 &&
-        HexDigit(rest[i + 2]) >= 0) {
-      path += static_cast<char>(HexDigit(rest[i + 1]) * 16 + HexDigit(rest[i + 2]));
-      i += 2;
-    } else {
-      path += rest[i];
-    }
-  }
-  return path;
+  return UrlDecode(rest, /*plus_is_space=*/false);
 }
 
 absl::StatusOr<std::string> ResolvePath(std::string_view path) {

@@ -22,19 +22,6 @@ constexpr std::string_view kNdjson = "application/x-ndjson";
 constexpr size_t kMessageBytes = 128;
 constexpr size_t kAttributeBytes = 32;  // the framing of one, and its name
 
-// As sources.json has it.
-std::string_view NameOf(RecordType type) {
-  switch (type) {
-    case RecordType::kEvent:
-      return "event";
-    case RecordType::kUser:
-      return "user";
-    case RecordType::kGroup:
-      return "group";
-  }
-  return "";
-}
-
 void SetAttribute(wire::PubsubMessage& message, const char* name, std::string_view value) {
   (*message.mutable_attributes())[name].assign(value.data(), value.size());
 }
