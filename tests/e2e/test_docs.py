@@ -3,8 +3,8 @@ import os
 import pathlib
 import re
 import subprocess
-import unittest
 
+import duck
 import harness
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -92,7 +92,14 @@ class DocsTest(harness.MillraceTest):
         self.sample("events/a.parquet")
         self.shell("millrace init events/a.parquet > sources.json")
         self.assertRegex(self.shell(block_with("docs/connectors/lake.md", "--to 'lake/")), r"accepted +500\n")
-        self.assertTrue(list(self.folder.glob("lake/events/dt=*/*.parquet")))
+        files = sorted(self.folder.glob("lake/events/dt=*/*.parquet"))
+        self.assertTrue(files)
+        if duck.duckdb is None:
+            return
+        page = (harness.ROOT / "docs/connectors/lake.md").read_text()
+        [statement] = re.findall(r"-- DuckDB\n(.*?;)\n", page, re.DOTALL)
+        statement = statement.replace("lake/", f"{self.folder}/lake/").replace("2026-11-29", files[0].parent.name[3:])
+        self.assertTrue(duck.connect().execute(statement).fetchall())
 
     def test_names_of_destinations(self):
         [names] = JSON_BLOCK.findall((harness.ROOT / "docs/destinations.md").read_text())

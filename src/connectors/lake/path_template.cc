@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kDay = 24 * 60 * 60;
 constexpr char kNull[] = "__HIVE_DEFAULT_PARTITION__";
+constexpr char kNullFolder[] = "no_time";  // readers skip folders that begin with '_'
 
 absl::Status Invalid(std::string_view text, std::string_view why) {
   return absl::InvalidArgumentError(StrCat("path=", text, ": ", why));
@@ -113,7 +114,7 @@ std::string PathTemplate::FolderOf(Partition partition) const {
   std::string folder;
   for (const Piece& piece : pieces_) {
     if (piece.token != Token::kText && partition == kNoTime) {
-      folder += kNull;
+      folder += folder.empty() || folder.ends_with('/') ? kNullFolder : kNull;
       continue;
     }
     switch (piece.token) {
@@ -155,7 +156,7 @@ std::optional<PathTemplate::Days> PathTemplate::DaysOf(std::string_view folder) 
       continue;
     }
     has_time = true;
-    if (TakeText(folder, kNull)) {
+    if (TakeText(folder, kNull) || TakeText(folder, kNullFolder)) {
       has_no_time = true;
       continue;
     }

@@ -29,7 +29,8 @@ class PathTemplate {
   // The partition of a time in microseconds since 1970, in the years 1 to 9999; nullopt: none.
   Partition PartitionOf(std::optional<int64_t> micros) const;
   // "dt=2026-11-29/hour=07/"; "" of an empty template. Records without a time are in
-  // "dt=__HIVE_DEFAULT_PARTITION__/...", Hive's name for it.
+  // "dt=__HIVE_DEFAULT_PARTITION__/...", Hive's name for it, or, where a folder would begin with
+  // that, in "no_time/...".
   std::string FolderOf(Partition partition) const;
 
   // Days since 1970, both inclusive; none if the first is after the last.

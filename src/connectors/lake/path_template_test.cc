@@ -46,6 +46,8 @@ TEST(PathTemplate, RecordsWithoutATimeHaveHivesFolder) {
   EXPECT_EQ(FolderAt("dt={date}/hour={hour}", std::nullopt),
             "dt=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__/");
   EXPECT_EQ(FolderAt("all", std::nullopt), "all/");
+  EXPECT_EQ(FolderAt("{year}/{month}-{day}", std::nullopt),
+            "no_time/no_time-__HIVE_DEFAULT_PARTITION__/");
 }
 
 std::string DaysIn(const std::string& text, std::string_view folder) {
