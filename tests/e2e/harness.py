@@ -128,6 +128,15 @@ class MillraceTest(unittest.TestCase):
             self.fail(f"{args[0]} did not end within {timeout} s: {err[-2000:]}")
         return process.returncode, out, err
 
+    def kill_after(self, process, seconds):
+        """Kills the process (SIGKILL) unless it ends before; True if it was killed."""
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        return process.returncode == -signal.SIGKILL
+
     def run_json(self, *args, expect=0, **options):
         """The one JSON object that the verb prints with --json."""
         code, out, err = self.run_program(*args, "--json", **options)

@@ -1,45 +1,28 @@
 """Shared by tests of imports into PostgreSQL: a server, generated events, and an oracle that reads their files
 with DuckDB and compares them with the rows of the table in SQL."""
 import json
-import os
-import random
 import subprocess
 import time
 
 import duck
 import postgres_server
-from harness import FAST_RETRY, MillraceTest
+from generated_events import PROPERTIES, GeneratedEventsTest, source_of
+from harness import FAST_RETRY
 
 UNAVAILABLE = "PostgreSQL or DuckDB is not installed" if None in (postgres_server.programs(), duck.duckdb) else ""
 PATIENCE = 120  # seconds that anything may take on a busy machine
 
-PROPERTIES = {"session_id": "BIGINT", "country": "VARCHAR", "city": "VARCHAR", "os": "VARCHAR",
-              "app_version": "VARCHAR", "page_url": "VARCHAR", "amount": "DOUBLE", "is_new": "BOOLEAN",
-              "comment": "VARCHAR"}
-COLUMNS = {"event_name": "VARCHAR", "business_ts": "VARCHAR", "user_id": "VARCHAR", "device_id": "VARCHAR",
-           "insert_id": "VARCHAR"} | PROPERTIES
 COMPARED = "event, event_time, distinct_id, user_id, device_id, insert_id, properties"
 
 
-class PostgresEventsTest(MillraceTest):
+class PostgresEventsTest(GeneratedEventsTest):
     """With a server of its own, on which `tester` may do everything."""
 
     def setUp(self):
         super().setUp()
-        self.seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
-        self.randomness = random.Random(self.seed)
         self.server = postgres_server.PostgresServer("max_wal_size=4GB")
         self.addCleanup(self.server.stop)
         self.to = self.server.uri
-
-    def events(self, rows, *args):
-        """A folder of generated events, whose config fills distinct_id too."""
-        folder = self.generate(rows, *args, seed=self.seed)
-        config = json.loads((folder / "sources.json").read_text())
-        config[0]["field_mappings"].insert(0, {"source_field": "user_id", "mixpanel_field": "distinct_id",
-                                               "type": "string"})
-        (folder / "sources.json").write_text(json.dumps(config))
-        return folder
 
     def command(self, folder, *more):
         return ["import", folder, "--config", folder / "sources.json", "--to", self.to, *FAST_RETRY, *more]
@@ -96,13 +79,7 @@ class PostgresEventsTest(MillraceTest):
     def expect(self, folder):
         """Reads the files of `folder` into the table `expected`."""
         db = duck.connect()
-        files = [str(path) for path in folder.rglob("*.parquet")]
-        if files:
-            db.execute(f"CREATE VIEW source AS SELECT * FROM read_parquet({files})")
-        else:
-            files = [str(path) for path in folder.rglob("*.ndjson.gz")]
-            db.execute(f"CREATE VIEW source AS SELECT * FROM read_json({files}, format='newline_delimited', "
-                       f"columns={COLUMNS})")
+        db.execute(f"CREATE VIEW source AS SELECT * FROM {source_of(folder)}")
         properties = ", ".join(f"{name} := {name}" for name in PROPERTIES)
         path = self.folder / "expected.csv"
         db.execute(f"""COPY (SELECT event_name, business_ts::TIMESTAMPTZ, user_id::VARCHAR, device_id::VARCHAR,

@@ -1,21 +1,13 @@
 """Imports into lakes on disk and in buckets, read back with DuckDB and compared with the files that they came from."""
 import json
-import os
-import random
-import signal
-import subprocess
 import time
 import unittest
 
 import cloud_servers
 import duck
-from harness import FAST_RETRY, SANITIZED, MillraceTest, main
+from generated_events import PROPERTIES, GeneratedEventsTest, source_of
+from harness import FAST_RETRY, SANITIZED, main
 
-PROPERTIES = {"session_id": "BIGINT", "country": "VARCHAR", "city": "VARCHAR", "os": "VARCHAR",
-              "app_version": "VARCHAR", "page_url": "VARCHAR", "amount": "DOUBLE", "is_new": "BOOLEAN",
-              "comment": "VARCHAR"}
-SOURCE = {"event_name": "VARCHAR", "business_ts": "VARCHAR", "user_id": "VARCHAR", "device_id": "VARCHAR",
-          "insert_id": "VARCHAR"} | PROPERTIES
 IDS = "event, event_time, distinct_id, user_id, device_id, insert_id"
 TABLE = {"event": "VARCHAR", "event_time": "TIMESTAMPTZ", "distinct_id": "VARCHAR", "user_id": "VARCHAR",
          "device_id": "VARCHAR", "insert_id": "VARCHAR"}
@@ -24,23 +16,13 @@ PATIENCE = 120
 
 
 @unittest.skipIf(duck.duckdb is None, "DuckDB is not installed (tools/setup.sh --tests)")
-class LakeTest(MillraceTest):
+class LakeTest(GeneratedEventsTest):
     def setUp(self):
         super().setUp()
-        self.seed = int(os.environ.get("MILLRACE_TEST_SEED", "1"))
-        self.randomness = random.Random(self.seed)
         self.lake = self.folder / "lake"
 
     def environment(self):
         return super().environment() | {"AWS_EC2_METADATA_DISABLED": "true"}
-
-    def events(self, rows, *args):
-        folder = self.generate(rows, *args, seed=self.seed)
-        config = json.loads((folder / "sources.json").read_text())
-        config[0]["field_mappings"].insert(0, {"source_field": "user_id", "mixpanel_field": "distinct_id",
-                                               "type": "string"})
-        (folder / "sources.json").write_text(json.dumps(config))
-        return folder
 
     def command(self, folder, to, *more):
         return ["import", folder, "--config", folder / "sources.json", "--to", to, *FAST_RETRY, *more]
@@ -54,16 +36,12 @@ class LakeTest(MillraceTest):
         """The data files of `lake` have each event of `folder` once, and nothing else."""
         db = duck.connect()
         db.execute("SET TimeZone = 'UTC'")
-        files = [str(path) for path in folder.rglob("*.parquet")]
-        source = f"read_parquet({files})" if files else (
-            f"read_json({[str(path) for path in folder.rglob('*.ndjson.gz')]}, format='newline_delimited', "
-            f"columns={SOURCE})")
         kinds = ", ".join(f"{name}::{type} AS {name}" for name, type in PROPERTIES.items())
         db.execute(f"""CREATE TABLE expected AS
                        SELECT event_name AS event, date_trunc('milliseconds', business_ts::TIMESTAMPTZ) AS event_time,
                               user_id::VARCHAR AS distinct_id, user_id::VARCHAR AS user_id,
                               device_id::VARCHAR AS device_id, insert_id::VARCHAR AS insert_id, {kinds}
-                       FROM {source}""")
+                       FROM {source_of(folder)}""")
         glob = f"{lake}/**/*.{kind}"
         if kind == "parquet":
             columns = ", ".join(f"(properties->>'{name}')::{type} AS {name}" for name, type in PROPERTIES.items())
@@ -147,12 +125,7 @@ class LakeTest(MillraceTest):
         return True
 
     def kill(self, process):
-        try:
-            process.wait(self.randomness.uniform(0, 0.2))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return process.returncode == -signal.SIGKILL
+        return self.kill_after(process, self.randomness.uniform(0, 0.2))
 
     def test_one_process_killed_ten_times(self):
         folder = self.events(ROWS, "--format", "parquet", "--files", "40")

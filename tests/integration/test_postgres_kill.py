@@ -1,8 +1,6 @@
 """Imports into PostgreSQL, killed (SIGKILL) at random moments and started again: each row is there once, as an
 independent reader of the files sees it.
 """
-import signal
-import subprocess
 import time
 import unittest
 
@@ -18,12 +16,7 @@ KILLS_OF_ONE, KILLS_OF_FOUR = 10, 10
 class KillTest(PostgresEventsTest):
     def kill(self, process):
         # Not always after a commit.
-        try:
-            process.wait(self.randomness.uniform(0, 0.1))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return process.returncode == -signal.SIGKILL
+        return self.kill_after(process, self.randomness.uniform(0, 0.1))
 
     def test_one_process_killed_ten_times(self):
         folder = self.events(ROWS, "--format", "parquet", "--files", "3")
