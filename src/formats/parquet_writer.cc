@@ -38,9 +38,12 @@ int32_t PhysicalType(Type type) {
   return type == Type::kString ? kByteArray : kInt64;
 }
 
-void AppendLogicalType(ThriftWriter& thrift, Type type) {
+void AppendConvertedType(ThriftWriter& thrift, Type type) {
   if (type == Type::kString) thrift.I32(6, kConvertedUtf8);
   if (type == Type::kList) thrift.I32(6, kConvertedList);
+}
+
+void AppendLogicalType(ThriftWriter& thrift, Type type) {
   const bool is_time = type == Type::kTimestampMicros || type == Type::kUtcMicros;
   if (type != Type::kString && type != Type::kList && !is_time) return;
   thrift.BeginStruct(10);  // LogicalType, a union
@@ -66,7 +69,34 @@ void AppendLittleEndian(ByteBuffer& out, uint32_t value) {
   out.Append({reinterpret_cast<const char*>(&value), sizeof(value)});
 }
 
+std::string_view BytesOf(const int64_t& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+void AppendStatistics(ThriftWriter& thrift, const ParquetStatistics& statistics) {
+  thrift.BeginStruct(12);
+  thrift.I64(3, static_cast<int64_t>(statistics.nulls));
+  if (statistics.bounds) {
+    thrift.Binary(5, BytesOf(statistics.bounds->max));
+    thrift.Binary(6, BytesOf(statistics.bounds->min));
+  }
+  thrift.End();
+}
+
+void AddTo(std::optional<ParquetStatistics>& sum, const std::optional<ParquetStatistics>& more) {
+  if (!more) sum.reset();
+  if (sum) sum->Add(*more);
+}
+
 }  // namespace
+
+void ParquetStatistics::Add(const ParquetStatistics& other) {
+  nulls += other.nulls;
+  if (!other.bounds) return;
+  if (!bounds) bounds = other.bounds;
+  bounds->min = std::min(bounds->min, other.bounds->min);
+  bounds->max = std::max(bounds->max, other.bounds->max);
+}
 
 ParquetPageEncoder::ParquetPageEncoder() : zstd_(kZstdLevel) {}
 
@@ -143,6 +173,7 @@ void ParquetWriter::Count(Chunk& chunk, const ParquetPage& page) {
   chunk.values += page.values;
   chunk.bytes += page.bytes;
   chunk.uncompressed_bytes += page.uncompressed_bytes;
+  AddTo(chunk.statistics, page.statistics);
 }
 
 absl::Status ParquetWriter::PutAwayIfLarge(Chunk& chunk) {
@@ -158,11 +189,13 @@ absl::Status ParquetWriter::EndRowGroup(uint64_t rows) {
   group.chunks.reserve(chunks_.size());
   for (Chunk& chunk : chunks_) {
     const int64_t offset = chunk.offset >= 0 ? chunk.offset : position_;
-    group.chunks.push_back({offset, chunk.values, chunk.bytes, chunk.uncompressed_bytes});
+    group.chunks.push_back(
+        {offset, chunk.values, chunk.bytes, chunk.uncompressed_bytes, chunk.statistics});
     RETURN_IF_ERROR(WriteChunk(chunk));
     chunk.pages.clear();
     chunk.offset = -1;
     chunk.values = chunk.bytes = chunk.uncompressed_bytes = 0;
+    chunk.statistics = ParquetStatistics();
   }
   groups_.push_back(std::move(group));
   return absl::OkStatus();
@@ -192,13 +225,30 @@ absl::Status ParquetWriter::Write(std::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status ParquetWriter::Finish() {
+absl::StatusOr<ParquetFileSummary> ParquetWriter::Finish() {
   const size_t before = pending_.size();
   AppendFooter(pending_);
   AppendLittleEndian(pending_, static_cast<uint32_t>(pending_.size() - before));
   pending_.Append(kMagic);
+  position_ += static_cast<int64_t>(pending_.size() - before);
   RETURN_IF_ERROR(to_->Append(pending_.view()));
-  return std::exchange(to_, nullptr)->Finish();
+  RETURN_IF_ERROR(std::exchange(to_, nullptr)->Finish());
+  return Summary();
+}
+
+ParquetFileSummary ParquetWriter::Summary() const {
+  ParquetFileSummary summary{.bytes = static_cast<uint64_t>(position_), .leaves = {}};
+  for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
+    ParquetFileSummary::Leaf& sum = summary.leaves.emplace_back();
+    sum.statistics = ParquetStatistics();
+    for (const GroupEntry& group : groups_) {
+      const ChunkEntry& chunk = group.chunks[leaf];
+      sum.bytes += static_cast<uint64_t>(chunk.bytes);
+      sum.values += static_cast<uint64_t>(chunk.values);
+      AddTo(sum.statistics, chunk.statistics);
+    }
+  }
+  return summary;
 }
 
 void ParquetWriter::AppendFooter(ByteBuffer& out) const {
@@ -211,6 +261,13 @@ void ParquetWriter::AppendFooter(ByteBuffer& out) const {
   thrift.BeginList(4, ThriftWriter::Type::kStruct, groups_.size());
   for (const GroupEntry& group : groups_) AppendRowGroup(thrift, group);
   thrift.Binary(6, kCreatedBy);
+  // Bounds are in the order of the type.
+  thrift.BeginList(7, ThriftWriter::Type::kStruct, leaves_.size());
+  for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
+    thrift.BeginElement();
+    thrift.EmptyStruct(1);
+    thrift.End();
+  }
   thrift.End();
 }
 
@@ -230,6 +287,8 @@ void ParquetWriter::AppendSchema(ThriftWriter& thrift) const {
     thrift.I32(3, static_cast<int32_t>(field.repetition));
     thrift.Binary(4, field.name);
     if (IsGroup(field.type)) thrift.I32(5, field.children);
+    AppendConvertedType(thrift, field.type);
+    if (field.id != ParquetField::kNoId) thrift.I32(9, field.id);
     AppendLogicalType(thrift, field.type);
     thrift.End();
   }
@@ -258,6 +317,7 @@ void ParquetWriter::AppendRowGroup(ThriftWriter& thrift, const GroupEntry& group
     thrift.I64(6, chunk.uncompressed_bytes);
     thrift.I64(7, chunk.bytes);
     thrift.I64(9, chunk.offset);
+    if (chunk.statistics) AppendStatistics(thrift, *chunk.statistics);
     thrift.End();
     thrift.End();
   }

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,14 +44,42 @@ struct ParquetField {
   std::string name;
   Repetition repetition = Repetition::kRequired;
   Type type = Type::kGroup;
-  int children = 0;  // of groups and lists
+  int children = 0;    // of groups and lists
+  int32_t id = kNoId;  // by which tables know the column, whatever its name
+
+  static constexpr int32_t kNoId = -1;
+};
+
+// What readers can know of the values of a leaf without reading them.
+struct ParquetStatistics {
+  uint64_t nulls = 0;
+  struct Bounds {
+    int64_t min = 0;
+    int64_t max = 0;
+  };
+  std::optional<Bounds> bounds;  // of kInt64, kTimestampMicros and kUtcMicros
+
+  // Becomes that of both.
+  void Add(const ParquetStatistics& other);
 };
 
 // A data page with its header, compressed.
 struct ParquetPage {
-  uint32_t values = 0;              // entries, including nulls
-  uint32_t bytes = 0;               // of the header and the compressed body
-  uint32_t uncompressed_bytes = 0;  // of the header and the body
+  uint32_t values = 0;                          // entries, including nulls
+  uint32_t bytes = 0;                           // of the header and the compressed body
+  uint32_t uncompressed_bytes = 0;              // of the header and the body
+  std::optional<ParquetStatistics> statistics;  // a file has those of leaves whose pages all do
+};
+
+// A file that was written.
+struct ParquetFileSummary {
+  uint64_t bytes = 0;
+  struct Leaf {
+    uint64_t bytes = 0;
+    uint64_t values = 0;  // entries, including nulls
+    std::optional<ParquetStatistics> statistics;
+  };
+  std::vector<Leaf> leaves;
 };
 
 // Makes pages, which ParquetWriter::AddPage() takes. One thread at a time.
@@ -85,7 +114,7 @@ class ParquetWriter {
   absl::Status EndRowGroup(uint64_t rows);
 
   // Writes the footer. The writer may begin another file.
-  absl::Status Finish();
+  absl::StatusOr<ParquetFileSummary> Finish();
 
  private:
   struct Leaf {
@@ -99,9 +128,11 @@ class ParquetWriter {
     int64_t values = 0;
     int64_t bytes = 0;
     int64_t uncompressed_bytes = 0;
+    std::optional<ParquetStatistics> statistics = ParquetStatistics();
   };
   struct ChunkEntry {
     int64_t offset, values, bytes, uncompressed_bytes;
+    std::optional<ParquetStatistics> statistics;
   };
   struct GroupEntry {
     uint64_t rows;
@@ -109,6 +140,7 @@ class ParquetWriter {
   };
 
   static void Count(Chunk& chunk, const ParquetPage& page);
+  ParquetFileSummary Summary() const;
   absl::Status PutAwayIfLarge(Chunk& chunk);
   absl::Status WriteChunk(Chunk& chunk);
   absl::Status Write(std::string_view bytes);

@@ -157,7 +157,7 @@ absl::Status HiveEncoder::EndRowGroup() {
 
 absl::Status HiveEncoder::Finish() {
   RETURN_IF_ERROR(EndRowGroup());
-  return parquet_.Finish();
+  return parquet_.Finish().status();
 }
 
 }  // namespace millrace

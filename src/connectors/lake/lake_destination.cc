@@ -14,26 +14,28 @@
 #include "base/strings.h"
 #include "connectors/lake/lake_event_reader.h"
 #include "connectors/lake/lake_spec.h"
-#include "connectors/lake/lake_staging.h"
-#include "connectors/lake/lake_store.h"
+#include "connectors/lake/manifests.h"
+#include "data_files/file_staging.h"
+#include "data_files/file_store.h"
 #include "io/worker_id.h"
 #include "stores/open_store.h"
 
 namespace millrace {
 namespace {
 
+using data_files::FileStore;
 using lake::LakeSpec;
-using lake::LakeStore;
 
 constexpr std::string_view kSchemes[] = {"file", "gs", "s3", "az", "abfs", "abfss"};
 
 // Where the records of one type go.
 struct Target {
-  Target(TableForm table, std::string folder, LakeStore::Open open)
+  Target(TableForm table, std::string folder, FileStore::Open open)
       : form(std::move(table)), store(std::move(folder), std::move(open)) {}
 
   const TableForm form;
-  LakeStore store;
+  FileStore store;
+  lake::Manifests manifests{store};
   std::unique_ptr<Staging> staging;  // once it is used
 };
 
@@ -84,19 +86,21 @@ class LakeDestination final : public Destination {
     if (found == targets_.end()) return nullptr;
     Target& target = *found->second;
     if (target.staging == nullptr) {
-      target.staging = lake::NewLakeStaging({.spec = spec_,
-                                             .form = target.form,
-                                             .store = target.store,
-                                             .traffic = traffic_,
-                                             .clock = clock_},
-                                            scratch_);
+      target.staging = data_files::NewFileStaging({.layout = spec_.layout,
+                                                   .form = target.form,
+                                                   .store = target.store,
+                                                   .log = target.manifests,
+                                                   .traffic = traffic_,
+                                                   .clock = clock_},
+                                                  scratch_);
     }
     return target.staging.get();
   }
 
   absl::StatusOr<std::unique_ptr<EventReader>> NewEventReader() override {
     RETURN_IF_ERROR(CheckConfig(RecordType::kEvent));
-    return std::make_unique<lake::LakeEventReader>(spec_, targets_.at(RecordType::kEvent)->store);
+    return std::make_unique<lake::LakeEventReader>(spec_.layout,
+                                                   targets_.at(RecordType::kEvent)->store);
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override;
@@ -129,8 +133,8 @@ class LakeDestination final : public Destination {
 };
 
 // Does what an import does, with objects of a few bytes.
-void CheckFolder(LakeStore& store, std::vector<AccessCheck>& checks) {
-  const std::string folder = store.Uri(LakeStore::StagedFolder(CurrentWorkerTag()));
+void CheckFolder(FileStore& store, std::vector<AccessCheck>& checks) {
+  const std::string folder = store.Uri(FileStore::StagedFolder(CurrentWorkerTag()));
   const std::string from = folder + "check-written", to = folder + "check-moved";
   const auto add = [&](std::string_view what, const absl::Status& status) {
     checks.push_back({StrCat(what, " below ", store.folder()), status,
@@ -163,7 +167,7 @@ void CheckFolder(LakeStore& store, std::vector<AccessCheck>& checks) {
 std::vector<AccessCheck> LakeDestination::Check(std::stop_token stop) {
   std::vector<AccessCheck> checks;
   for (const auto& [type, target] : targets_) {
-    const LakeStore::Stop watch = target->store.Watch(stop);
+    const FileStore::Stop watch = target->store.Watch(stop);
     CheckFolder(target->store, checks);
   }
   return checks;
@@ -179,25 +183,8 @@ absl::Status LakeDestination::Create(std::stop_token stop) {
 
 absl::Status LakeDestination::Drop(std::stop_token stop) {
   for (const auto& [type, target] : targets_) {
-    LakeStore& store = target->store;
-    if (const std::string folder = store.local_folder(); !folder.empty()) {
-      std::error_code error;  // links are removed, and what they lead to stays
-      std::filesystem::remove_all(folder.substr(0, folder.size() - 1), error);
-      if (error) return absl::InternalError(StrCat("removing ", folder, ": ", error.message()));
-      continue;
-    }
-    const LakeStore::Stop watch = store.Watch(stop);
-    std::vector<std::string> uris;
-    const auto add = [&](const ObjectInfo& object) {
-      uris.push_back(object.uri);
-      return absl::OkStatus();
-    };
-    for (const std::string& folder : {store.folder(), store.Uri("_millrace/")}) {
-      const absl::Status listed = store.objects().List(folder, add);
-      if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
-    }
-    RETURN_IF_ERROR(lake::ForEachInParallel(
-        uris.size(), 8, [&](size_t i) { return store.objects().Remove(uris[i]); }));
+    const FileStore::Stop watch = target->store.Watch(stop);
+    RETURN_IF_ERROR(target->store.RemoveAll());
   }
   return absl::OkStatus();
 }

@@ -7,24 +7,26 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "connectors/lake/lake_spec.h"
-#include "connectors/lake/lake_store.h"
+#include "data_files/event_rows.h"
+#include "data_files/file_layout.h"
+#include "data_files/file_store.h"
 #include "io/object_store.h"
 #include "pipeline/event_reader.h"
 
 namespace millrace::lake {
 
 // Reads every data file below the folder of events whose partition can hold the days of the query,
-// whoever wrote it, one after the other: Parquet files and NDJSON files with rows of the spec's
-// form. Hidden names and what is staged are skipped.
+// whoever wrote it, one after the other: Parquet files and NDJSON files with rows of the
+// layout's form. Hidden names and what is staged are skipped.
 //
 // The identity of a record is that of its row in the table form, whatever the form of the files.
 class LakeEventReader final : public EventReader {
  public:
   // Both outlive it.
-  LakeEventReader(const LakeSpec& spec, LakeStore& store) : spec_(spec), store_(store) {}
+  LakeEventReader(const data_files::FileLayout& layout, data_files::FileStore& store)
+      : layout_(layout), store_(store) {}
 
-  Identify NewIdentify() const override;
+  Identify NewIdentify() const override { return data_files::NewRowIdentify(); }
   // Unavailable also if a file was removed or replaced after it was listed. FailedPrecondition,
   // with the name and the remedy: a file is damaged, or not one of this lake.
   absl::Status Read(const EventQuery& query, const OnEvent& on_event,
@@ -34,14 +36,13 @@ class LakeEventReader final : public EventReader {
   absl::Duration max_delay() const override { return absl::ZeroDuration(); }
 
  private:
-  class Rows;
-
   absl::StatusOr<std::vector<ObjectInfo>> FindFiles(const EventQuery& query);
   bool MayHold(std::string_view uri, const EventQuery& query) const;
-  absl::Status ReadFile(const ObjectInfo& file, Rows& rows, const std::stop_token& stop);
+  absl::Status ReadFile(const ObjectInfo& file, data_files::EventRows& rows,
+                        const std::stop_token& stop);
 
-  const LakeSpec& spec_;
-  LakeStore& store_;
+  const data_files::FileLayout& layout_;
+  data_files::FileStore& store_;
 };
 
 }  // namespace millrace::lake

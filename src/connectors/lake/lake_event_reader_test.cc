@@ -15,12 +15,15 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/lake/lake_staging.h"
+#include "connectors/lake/lake_spec.h"
+#include "connectors/lake/manifests.h"
+#include "data_files/file_staging.h"
 
 namespace millrace::lake {
 namespace {
 
 namespace fs = std::filesystem;
+using data_files::FileStore;
 using testing::AllOf;
 using testing::Each;
 using testing::HasSubstr;
@@ -72,13 +75,14 @@ class LakeEventReaderTest : public testing::Test {
   void Open(std::string_view query) {
     spec_ = std::make_unique<LakeSpec>(*LakeSpec::Parse(StrCat(root_, "/?", query)));
     form_ = std::make_unique<TableForm>(*TableForm::Make(RecordType::kEvent, spec_->extra_columns));
-    store_ = std::make_unique<LakeStore>(spec_->root + spec_->folders.at(RecordType::kEvent),
+    store_ = std::make_unique<FileStore>(spec_->root + spec_->folders.at(RecordType::kEvent),
                                          [this](std::stop_token) {
                                            auto objects = std::make_unique<WatchedStore>();
                                            objects_ = objects.get();
                                            return objects;
                                          });
-    reader_ = std::make_unique<LakeEventReader>(*spec_, *store_);
+    manifests_ = std::make_unique<Manifests>(*store_);
+    reader_ = std::make_unique<LakeEventReader>(spec_->layout, *store_);
   }
 
   static std::string Event(int n, int64_t millis, std::string_view more = "") {
@@ -87,12 +91,13 @@ class LakeEventReaderTest : public testing::Test {
   }
 
   void Commit(const std::vector<std::string>& records) {
-    const auto staging = NewLakeStaging({.spec = *spec_,
-                                         .form = *form_,
-                                         .store = *store_,
-                                         .traffic = traffic_,
-                                         .clock = Clock::Real()},
-                                        testing::TempDir());
+    const auto staging = data_files::NewFileStaging({.layout = spec_->layout,
+                                                     .form = *form_,
+                                                     .store = *store_,
+                                                     .log = *manifests_,
+                                                     .traffic = traffic_,
+                                                     .clock = Clock::Real()},
+                                                    testing::TempDir());
     const auto sink = staging->NewSink();
     Batch batch;
     for (const std::string& record : records) {
@@ -152,7 +157,8 @@ class LakeEventReaderTest : public testing::Test {
   std::unique_ptr<LakeSpec> spec_;
   std::unique_ptr<TableForm> form_;
   WatchedStore* objects_ = nullptr;
-  std::unique_ptr<LakeStore> store_;
+  std::unique_ptr<FileStore> store_;
+  std::unique_ptr<Manifests> manifests_;
   std::unique_ptr<LakeEventReader> reader_;
   Traffic traffic_;
   int commits_ = 0;

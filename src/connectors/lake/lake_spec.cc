@@ -16,6 +16,9 @@
 namespace millrace::lake {
 namespace {
 
+using data_files::FileFormat;
+using data_files::PathTemplate;
+
 constexpr std::pair<std::string_view, FileFormat> kFormats[] = {
     {"parquet", FileFormat::kParquet},
     {"ndjson.gz", FileFormat::kNdjsonGz},
@@ -86,20 +89,20 @@ absl::Status ParseForm(UriQuery& query, LakeSpec& spec) {
   bool is_known = false;
   for (const auto& [name, value] : kFormats) {
     if (name != format) continue;
-    spec.format = value;
+    spec.layout.format = value;
     is_known = true;
   }
   if (!is_known) {
     return absl::InvalidArgumentError("format is parquet, ndjson.gz or ndjson.zst");
   }
-  const bool is_parquet = spec.format == FileFormat::kParquet;
-  spec.form = is_parquet ? Form::kTable : Form::kFlat;
+  const bool is_parquet = spec.layout.format == FileFormat::kParquet;
+  spec.layout.form = is_parquet ? Form::kTable : Form::kFlat;
   if (const auto name = query.Take("form")) {
     const std::optional<Form> form = FormNamed(*name);
     if (!form) return absl::InvalidArgumentError("form is table, raw or flat");
-    spec.form = *form;
+    spec.layout.form = *form;
   }
-  if (is_parquet && spec.form != Form::kTable) {
+  if (is_parquet && spec.layout.form != Form::kTable) {
     return absl::InvalidArgumentError(
         "Parquet files have the columns of form=table; for raw or flat records use ndjson.gz or "
         "ndjson.zst");
@@ -107,7 +110,7 @@ absl::Status ParseForm(UriQuery& query, LakeSpec& spec) {
   for (std::string& column : query.TakeList("columns")) {
     spec.extra_columns.push_back(std::move(column));
   }
-  if (!spec.extra_columns.empty() && spec.form != Form::kTable) {
+  if (!spec.extra_columns.empty() && spec.layout.form != Form::kTable) {
     return absl::InvalidArgumentError("columns= needs form=table");
   }
   for (const auto& [type, folder] : spec.folders) {
@@ -117,12 +120,12 @@ absl::Status ParseForm(UriQuery& query, LakeSpec& spec) {
 }
 
 absl::Status ParseLayout(UriQuery& query, LakeSpec& spec) {
-  ASSIGN_OR_RETURN(spec.path, PathTemplate::Parse(query.Take("path").value_or("dt={date}")));
+  ASSIGN_OR_RETURN(spec.layout.path, PathTemplate::Parse(query.Take("path").value_or("dt={date}")));
   const std::string time = query.Take("time").value_or("event");
   if (time != "event" && time != "arrival") {
     return absl::InvalidArgumentError("time is event or arrival");
   }
-  spec.by_arrival = time == "arrival";
+  spec.layout.by_arrival = time == "arrival";
   if (const auto size = query.Take("file_size")) {
     uint64_t megabytes = 0;
     if (!absl::SimpleAtoi(*size, &megabytes) || megabytes < kMinFileMegabytes ||
@@ -130,7 +133,7 @@ absl::Status ParseLayout(UriQuery& query, LakeSpec& spec) {
       return absl::InvalidArgumentError(StrCat("file_size is a number of megabytes from ",
                                                kMinFileMegabytes, " to ", kMaxFileMegabytes));
     }
-    spec.file_bytes = megabytes << 20;
+    spec.layout.file_bytes = megabytes << 20;
   }
   if (const auto age = query.Take("age")) {
     if (!absl::ParseDuration(*age, &spec.age) || spec.age <= absl::ZeroDuration()) {
@@ -141,18 +144,6 @@ absl::Status ParseLayout(UriQuery& query, LakeSpec& spec) {
 }
 
 }  // namespace
-
-std::string_view ExtensionOf(FileFormat format) {
-  switch (format) {
-    case FileFormat::kParquet:
-      return ".parquet";
-    case FileFormat::kNdjsonGz:
-      return ".ndjson.gz";
-    case FileFormat::kNdjsonZst:
-      return ".ndjson.zst";
-  }
-  return "";
-}
 
 absl::StatusOr<LakeSpec> LakeSpec::Parse(std::string_view uri) {
   ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));

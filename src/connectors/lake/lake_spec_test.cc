@@ -28,10 +28,10 @@ std::string Error(const std::string& uri) {
 TEST(LakeSpec, HasDefaults) {
   const LakeSpec spec = MustParse("gs://b/lake");
   EXPECT_EQ(spec.root, "gs://b/lake/");
-  EXPECT_EQ(spec.format, FileFormat::kParquet);
-  EXPECT_EQ(spec.form, Form::kTable);
-  EXPECT_EQ(spec.path.text(), "dt={date}");
-  EXPECT_FALSE(spec.by_arrival);
+  EXPECT_EQ(spec.layout.format, data_files::FileFormat::kParquet);
+  EXPECT_EQ(spec.layout.form, Form::kTable);
+  EXPECT_EQ(spec.layout.path.text(), "dt={date}");
+  EXPECT_FALSE(spec.layout.by_arrival);
   EXPECT_EQ(spec.folders.at(RecordType::kEvent), "events/");
   EXPECT_EQ(spec.folders.at(RecordType::kGroup), "groups/");
 }
@@ -41,16 +41,16 @@ TEST(LakeSpec, ReadsEachParameter) {
       "s3://b/a//?format=ndjson.zst&form=table&table=clicks&users=people&columns=a,b:integer&"
       "path={year}/{month}&time=arrival&file_size=16&age=90s");
   EXPECT_EQ(spec.root, "s3://b/a/");
-  EXPECT_EQ(spec.format, FileFormat::kNdjsonZst);
-  EXPECT_EQ(spec.form, Form::kTable);
+  EXPECT_EQ(spec.layout.format, data_files::FileFormat::kNdjsonZst);
+  EXPECT_EQ(spec.layout.form, Form::kTable);
   EXPECT_EQ(spec.folders.at(RecordType::kEvent), "clicks/");
   EXPECT_EQ(spec.folders.at(RecordType::kUser), "people/");
   EXPECT_EQ(spec.folders.count(RecordType::kGroup), 0u);
   EXPECT_THAT(spec.extra_columns, testing::ElementsAre("a", "b:integer"));
-  EXPECT_TRUE(spec.by_arrival);
-  EXPECT_EQ(spec.file_bytes, size_t{16} << 20);
+  EXPECT_TRUE(spec.layout.by_arrival);
+  EXPECT_EQ(spec.layout.file_bytes, size_t{16} << 20);
   EXPECT_EQ(spec.age, absl::Seconds(90));
-  EXPECT_EQ(MustParse("/lake/?format=ndjson.gz").form, Form::kFlat);
+  EXPECT_EQ(MustParse("/lake/?format=ndjson.gz").layout.form, Form::kFlat);
 }
 
 TEST(LakeSpec, OnePlaceHasOneNameInTheLedger) {

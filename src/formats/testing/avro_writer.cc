@@ -41,31 +41,6 @@ std::string Encode(std::string_view data, std::string_view codec) {
 
 }  // namespace
 
-AvroBytes& AvroBytes::Long(int64_t value) {
-  uint64_t zigzag = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-  for (; zigzag > 127; zigzag >>= 7) bytes_ += static_cast<char>((zigzag & 127) | 128);
-  bytes_ += static_cast<char>(zigzag);
-  return *this;
-}
-
-AvroBytes& AvroBytes::Bytes(std::string_view bytes) {
-  return Long(static_cast<int64_t>(bytes.size())).Raw(bytes);
-}
-
-AvroBytes& AvroBytes::Boolean(bool value) {
-  bytes_ += static_cast<char>(value);
-  return *this;
-}
-
-AvroBytes& AvroBytes::Double(double value) {
-  return Raw({reinterpret_cast<const char*>(&value), sizeof value});
-}
-
-AvroBytes& AvroBytes::Raw(std::string_view bytes) {
-  bytes_ += bytes;
-  return *this;
-}
-
 std::string AvroHeader(std::string_view schema, std::string_view codec) {
   AvroBytes header;
   header.Raw({"Obj\1", 4}).Long(2).Bytes("avro.schema").Bytes(schema);

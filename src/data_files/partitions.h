@@ -1,7 +1,7 @@
-// What one process has staged for a lake since the last commit, by partition: rows in memory, and
+// What one process has staged since the last commit, by partition: rows in memory, and
 // blocks of them in a scratch file.
-#ifndef MILLRACE_CONNECTORS_LAKE_PARTITIONS_H_
-#define MILLRACE_CONNECTORS_LAKE_PARTITIONS_H_
+#ifndef MILLRACE_DATA_FILES_PARTITIONS_H_
+#define MILLRACE_DATA_FILES_PARTITIONS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -18,12 +18,12 @@
 #include "absl/synchronization/mutex.h"
 #include "base/byte_buffer.h"
 #include "base/pool.h"
-#include "connectors/lake/block_coder.h"
-#include "connectors/lake/lake_spec.h"
-#include "connectors/lake/row_encoder.h"
+#include "data_files/block_coder.h"
+#include "data_files/file_layout.h"
+#include "data_files/row_encoder.h"
 #include "io/scratch_file.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 
 // Thread-safe.
 class Partitions {
@@ -34,8 +34,8 @@ class Partitions {
   // Rows of one partition become a block when they are as many bytes.
   static constexpr size_t kBlockBytes = 2 << 20;
 
-  // `spec` and `form` outlive it. The scratch file is in the folder `scratch`.
-  Partitions(const LakeSpec& spec, const TableForm& form, std::string scratch);
+  // `layout` and `form` outlive it. The scratch file is in the folder `scratch`.
+  Partitions(const FileLayout& layout, const TableForm& form, std::string scratch);
 
   // Returns how many partitions had no rows before.
   absl::StatusOr<size_t> Add(const EncodedRows& rows);
@@ -46,8 +46,8 @@ class Partitions {
     std::vector<Block> blocks;
     uint64_t rows = 0;
   };
-  // Everything that was added, as files of at most spec.file_bytes, unless a block is larger. After
-  // an error nothing is lost: call it again.
+  // Everything that was added, as files of at most layout.file_bytes, unless a block is larger.
+  // After an error nothing is lost: call it again.
   absl::StatusOr<std::vector<File>> Take();
   // What was taken is no longer needed. Nothing is added meanwhile.
   void Release();
@@ -77,7 +77,7 @@ class Partitions {
   absl::Status Shrink();
   absl::Status Encode(std::vector<Taken>& taken);
 
-  const LakeSpec& spec_;
+  const FileLayout& layout_;
   ScratchFile scratch_;
   Pool<BlockCoder> coders_;
   absl::Mutex shrinking_;  // while it is held, others wait to add more
@@ -86,6 +86,6 @@ class Partitions {
   size_t memory_ ABSL_GUARDED_BY(mutex_) = 0;  // with what is being encoded
 };
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files
 
-#endif  // MILLRACE_CONNECTORS_LAKE_PARTITIONS_H_
+#endif  // MILLRACE_DATA_FILES_PARTITIONS_H_

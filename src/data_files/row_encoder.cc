@@ -1,4 +1,4 @@
-#include "connectors/lake/row_encoder.h"
+#include "data_files/row_encoder.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,19 +7,19 @@
 
 #include "base/json_writer.h"
 #include "base/strings.h"
-#include "connectors/lake/packed_row.h"
+#include "data_files/packed_row.h"
 #include "records/dialect.h"
 #include "records/flat_writer.h"
 #include "records/record_parser.h"
 #include "records/record_time.h"
 #include "records/table_reader.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
 // Text and JSON of Parquet, and times whose folders have four digits for the year.
-constexpr Dialect kLakeDialect{
-    .name = "a lake",
+constexpr Dialect kFileDialect{
+    .name = "a data file",
     .takes_nul = true,
     .max_text_bytes = (size_t{1} << 31) - 1,
     .max_json_bytes = (size_t{1} << 31) - 1,
@@ -41,8 +41,8 @@ void Refuse(const Misfit& misfit, RefusedRow& why) {
 // Which time names the folder of a record.
 class Partitioner {
  public:
-  Partitioner(const LakeSpec& spec, RecordType type)
-      : path_(spec.path), by_event_(type == RecordType::kEvent && !spec.by_arrival) {}
+  Partitioner(const FileLayout& layout, RecordType type)
+      : path_(layout.path), by_event_(type == RecordType::kEvent && !layout.by_arrival) {}
 
   // Whether the time of an event decides.
   bool needs_event_time() const { return by_event_ && path_.has_time(); }
@@ -74,7 +74,7 @@ class EventTimeReader {
     const Value& value = properties->field(*time).value;
     if (value.is_null()) return true;
     micros = UnixMicros(value);
-    if (micros && *micros >= kLakeDialect.min_time && *micros <= kLakeDialect.max_time) return true;
+    if (micros && *micros >= kFileDialect.min_time && *micros <= kFileDialect.max_time) return true;
     why.code = "time_out_of_range";
     why.field = "time";
     why.message = "time is not a time in the years 1 to 9999";
@@ -99,8 +99,8 @@ class EventTimeReader {
 
 class LineEncoder : public RowEncoder {
  public:
-  LineEncoder(const LakeSpec& spec, RecordType type) : partitioner_(spec, type) {
-    if (spec.form == Form::kFlat) flat_.emplace(type);
+  LineEncoder(const FileLayout& layout, RecordType type) : partitioner_(layout, type) {
+    if (layout.form == Form::kFlat) flat_.emplace(type);
   }
 
   bool Append(std::string_view record, absl::Time now, EncodedRows& to, RefusedRow& why) override {
@@ -135,8 +135,8 @@ class LineEncoder : public RowEncoder {
 // Rows of the table form; what a row becomes is the subclass's.
 class TableEncoder : public RowEncoder {
  public:
-  TableEncoder(const LakeSpec& spec, const TableForm& form)
-      : form_(form), partitioner_(spec, form.record_type()), reader_(form) {
+  TableEncoder(const FileLayout& layout, const TableForm& form)
+      : form_(form), partitioner_(layout, form.record_type()), reader_(form) {
     const std::vector<Column>& columns = form.columns();
     for (size_t i = 0; i < form.standard_columns(); ++i) {
       if (columns[i].name == "event_time") event_time_ = i;
@@ -149,7 +149,7 @@ class TableEncoder : public RowEncoder {
       return false;
     }
     for (const TableRow& row : rows_) {
-      if (const auto misfit = FindMisfit(kLakeDialect, form_, row)) {
+      if (const auto misfit = FindMisfit(kFileDialect, form_, row)) {
         Refuse(*misfit, why);
         return false;
       }
@@ -208,7 +208,7 @@ class PackedEncoder : public TableEncoder {
 // A row as a JSON object of its columns; nulls are left out, times are RFC 3339.
 class JsonTableEncoder : public TableEncoder {
  public:
-  JsonTableEncoder(const LakeSpec& spec, const TableForm& form) : TableEncoder(spec, form) {
+  JsonTableEncoder(const FileLayout& layout, const TableForm& form) : TableEncoder(layout, form) {
     for (const Column& column : form.columns()) {
       std::string& key = keys_.emplace_back();
       AppendJsonString(key, column.name);
@@ -257,10 +257,10 @@ class JsonTableEncoder : public TableEncoder {
 
 }  // namespace
 
-std::unique_ptr<RowEncoder> NewRowEncoder(const LakeSpec& spec, const TableForm& form) {
-  if (spec.form != Form::kTable) return std::make_unique<LineEncoder>(spec, form.record_type());
-  if (spec.format == FileFormat::kParquet) return std::make_unique<PackedEncoder>(spec, form);
-  return std::make_unique<JsonTableEncoder>(spec, form);
+std::unique_ptr<RowEncoder> NewRowEncoder(const FileLayout& layout, const TableForm& form) {
+  if (layout.form != Form::kTable) return std::make_unique<LineEncoder>(layout, form.record_type());
+  if (layout.format == FileFormat::kParquet) return std::make_unique<PackedEncoder>(layout, form);
+  return std::make_unique<JsonTableEncoder>(layout, form);
 }
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

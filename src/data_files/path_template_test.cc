@@ -1,4 +1,4 @@
-#include "connectors/lake/path_template.h"
+#include "data_files/path_template.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 
 #include "base/strings.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
 using testing::HasSubstr;
@@ -99,4 +99,4 @@ TEST(PathTemplate, RefusesWhatIsAmbiguousOrHidden) {
 }
 
 }  // namespace
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

@@ -5,8 +5,8 @@
 //   null = %xFF.FF.FF.FF
 //   text = size *OCTET               size: 4 bytes, below the null
 //   integer = %x08.00.00.00 8OCTET   integers, times, and doubles by their bits
-#ifndef MILLRACE_CONNECTORS_LAKE_PACKED_ROW_H_
-#define MILLRACE_CONNECTORS_LAKE_PACKED_ROW_H_
+#ifndef MILLRACE_DATA_FILES_PACKED_ROW_H_
+#define MILLRACE_DATA_FILES_PACKED_ROW_H_
 
 #include <cstdint>
 #include <cstring>
@@ -14,7 +14,7 @@
 
 #include "base/byte_buffer.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 
 inline constexpr uint32_t kPackedNull = UINT32_MAX;
 
@@ -42,6 +42,6 @@ inline bool TakePackedCell(std::string_view& bytes, std::string_view& cell) {
   return true;
 }
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files
 
-#endif  // MILLRACE_CONNECTORS_LAKE_PACKED_ROW_H_
+#endif  // MILLRACE_DATA_FILES_PACKED_ROW_H_

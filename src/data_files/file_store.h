@@ -1,13 +1,10 @@
-// The objects of a lake for one type of record. Readers see only data files, whose names never
-// change:
+// The folder of data files of one type of record. Readers look for data files only, whose names
+// never change; what is staged is not visible:
 //
 //   <folder>/dt=2026-11-29/<commit>-00000.parquet   data
-//   <folder>/_millrace/commits/<commit>.json        the manifest of a commit
 //   <folder>/_millrace/staged/<process>/<commit>-00000.part, <commit>.json
-//
-// Format of the manifest: docs/connectors/lake.md.
-#ifndef MILLRACE_CONNECTORS_LAKE_LAKE_STORE_H_
-#define MILLRACE_CONNECTORS_LAKE_LAKE_STORE_H_
+#ifndef MILLRACE_DATA_FILES_FILE_STORE_H_
+#define MILLRACE_DATA_FILES_FILE_STORE_H_
 
 #include <cstdint>
 #include <functional>
@@ -15,32 +12,35 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "data_files/path_template.h"
+#include "formats/parquet_writer.h"
 #include "io/object_store.h"
-#include "pipeline/intents.h"
-#include "stores/open_store.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 
 // A file of a commit. Paths are relative to the folder.
-struct LakeFile {
+struct DataFile {
   std::string staged;  // until it is committed
   std::string path;
+  PathTemplate::Partition partition = 0;
   uint64_t rows = 0;
+  ParquetFileSummary summary;
 };
 
 // Thread-safe. Unavailable: try again.
-class LakeStore {
+class FileStore {
  public:
   // Makes a store whose calls end once the token is requested; null if it cannot.
   using Open = std::function<std::unique_ptr<ObjectStore>(std::stop_token stop)>;
   // `folder` ends with '/'. The first call of `open` succeeds.
-  LakeStore(std::string folder, Open open) : folder_(std::move(folder)), open_(std::move(open)) {
+  FileStore(std::string folder, Open open) : folder_(std::move(folder)), open_(std::move(open)) {
     AddStore();
   }
 
@@ -57,26 +57,24 @@ class LakeStore {
   using Stop = std::stop_callback<std::function<void()>>;
   Stop Watch(const std::stop_token& stop);
 
+  // The whole of a small object. NotFound: there is none.
+  absl::StatusOr<std::string> Read(std::string_view path);
+  // Replaces one.
+  absl::Status Write(std::string_view path, std::string_view text);
+
   // The list of what a process has staged for a commit: its name is all that an intent needs.
   static std::string StagedFolder(std::string_view process);
   static std::string ListPath(std::string_view process, std::string_view commit);
-  absl::Status WriteList(const std::string& path, const std::vector<LakeFile>& files);
+  absl::Status WriteList(const std::string& path, const std::vector<DataFile>& files);
   // NotFound: there is none.
-  absl::StatusOr<std::vector<LakeFile>> ReadList(const std::string& path);
+  absl::StatusOr<std::vector<DataFile>> ReadList(const std::string& path);
 
-  enum class Outcome { kNone, kCommitted, kAbandoned };
-  absl::StatusOr<Outcome> OutcomeOf(const std::string& commit);
-  // Records that the commit is made, or that it never will be, unless the other is recorded.
-  // Returns what is recorded then.
-  absl::StatusOr<Outcome> Commit(const Intent& intent, const std::vector<LakeFile>& files);
-  absl::StatusOr<Outcome> Abandon(const Intent& intent);
-  // Removes all data files and staged files of a commit, by their names.
+  // Removes all files of a commit, staged or not, by their names.
   absl::Status RemoveFilesOf(const std::string& commit);
+  // Removes the folder and all that is in it.
+  absl::Status RemoveAll();
 
  private:
-  absl::StatusOr<std::string> Read(const std::string& path);
-  absl::StatusOr<Outcome> Record(const std::string& commit, std::string_view manifest);
-
   struct Store {
     std::stop_source stop;
     std::unique_ptr<ObjectStore> objects;
@@ -90,10 +88,6 @@ class LakeStore {
   std::vector<std::unique_ptr<Store>> stores_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Calls `work` with 0 to count - 1, in several threads, until one fails. The first failure.
-absl::Status ForEachInParallel(size_t count, size_t threads,
-                               const std::function<absl::Status(size_t)>& work);
+}  // namespace millrace::data_files
 
-}  // namespace millrace::lake
-
-#endif  // MILLRACE_CONNECTORS_LAKE_LAKE_STORE_H_
+#endif  // MILLRACE_DATA_FILES_FILE_STORE_H_

@@ -1,16 +1,17 @@
-#include "connectors/lake/row_encoder.h"
+#include "data_files/row_encoder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
-#include "connectors/lake/packed_row.h"
+#include "data_files/packed_row.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
 using testing::ElementsAre;
@@ -20,13 +21,31 @@ constexpr char kEvent[] =
     R"({"event":"Buy","properties":{"time":1796008365,"distinct_id":"u1","n":7,"p":1.5,"b":true}})";
 const absl::Time kNow = absl::FromUnixSeconds(1796100000);
 
-// An encoder of one lake, and what it makes of a record.
+constexpr FileFormat kParquet = FileFormat::kParquet, kNdjson = FileFormat::kNdjsonGz;
+
+FileLayout Layout(FileFormat format, Form form, bool by_arrival = false,
+                  std::string_view path = "dt={date}") {
+  return {.format = format,
+          .form = form,
+          .path = *PathTemplate::Parse(path),
+          .by_arrival = by_arrival,
+          .field_ids = {}};
+}
+
+// Where the time of an event is found in three ways.
+std::vector<FileLayout> Layouts() {
+  return {Layout(kParquet, Form::kTable), Layout(kNdjson, Form::kRaw),
+          Layout(kNdjson, Form::kFlat)};
+}
+
+// An encoder of one layout, and what it makes of a record.
 class Encoded {
  public:
-  explicit Encoded(const std::string& query, RecordType type = RecordType::kEvent)
-      : spec_(*LakeSpec::Parse("/lake/?" + query)),
-        form_(*TableForm::Make(type, spec_.extra_columns)),
-        encoder_(NewRowEncoder(spec_, form_)) {}
+  explicit Encoded(FileLayout layout, std::vector<std::string> columns = {},
+                   RecordType type = RecordType::kEvent)
+      : layout_(std::move(layout)),
+        form_(*TableForm::Make(type, std::move(columns))),
+        encoder_(NewRowEncoder(layout_, form_)) {}
 
   bool Append(std::string_view record) { return encoder_->Append(record, kNow, rows_, why_); }
   std::vector<std::string> Lines() const {
@@ -35,12 +54,12 @@ class Encoded {
     return lines;
   }
   std::string Folder(size_t row = 0) const {
-    return spec_.path.FolderOf(rows_.rows[row].partition);
+    return layout_.path.FolderOf(rows_.rows[row].partition);
   }
   const RefusedRow& why() const { return why_; }
 
  private:
-  const LakeSpec spec_;
+  const FileLayout layout_;
   const TableForm form_;
   const std::unique_ptr<RowEncoder> encoder_;
   EncodedRows rows_;
@@ -48,14 +67,14 @@ class Encoded {
 };
 
 TEST(RowEncoder, RawIsTheRecord) {
-  Encoded rows("format=ndjson.gz&form=raw&path=dt={date}/hour={hour}");
+  Encoded rows(Layout(kNdjson, Form::kRaw, /*by_arrival=*/false, "dt={date}/hour={hour}"));
   ASSERT_TRUE(rows.Append(kEvent));
   EXPECT_THAT(rows.Lines(), ElementsAre(StrCat(kEvent, "\n")));
   EXPECT_EQ(rows.Folder(), "dt=2026-11-30/hour=03/");
 }
 
 TEST(RowEncoder, FlatHasAPropertyBesideTheOther) {
-  Encoded rows("format=ndjson.gz");
+  Encoded rows(Layout(kNdjson, Form::kFlat));
   ASSERT_TRUE(rows.Append(kEvent));
   EXPECT_THAT(
       rows.Lines(),
@@ -64,7 +83,7 @@ TEST(RowEncoder, FlatHasAPropertyBesideTheOther) {
 }
 
 TEST(RowEncoder, TheTableAsJson) {
-  Encoded rows("format=ndjson.zst&form=table&columns=n:integer,p:number,b:boolean");
+  Encoded rows(Layout(kNdjson, Form::kTable), {"n:integer", "p:number", "b:boolean"});
   ASSERT_TRUE(rows.Append(kEvent));
   EXPECT_THAT(rows.Lines(),
               ElementsAre("{\"event\":\"Buy\",\"event_time\":\"2026-11-30T03:12:45.000000Z\","
@@ -73,7 +92,7 @@ TEST(RowEncoder, TheTableAsJson) {
 }
 
 TEST(RowEncoder, TheTableAsCells) {
-  Encoded rows("format=parquet&columns=n:integer,p:number,b:boolean,absent");
+  Encoded rows(Layout(kParquet, Form::kTable), {"n:integer", "p:number", "b:boolean", "absent"});
   ASSERT_TRUE(rows.Append(kEvent));
   const std::string packed = rows.Lines()[0];
   std::string_view left = packed;
@@ -94,43 +113,43 @@ TEST(RowEncoder, TheTableAsCells) {
 }
 
 TEST(RowEncoder, AnUpdateIsARowForEachOperationByArrival) {
-  Encoded rows("format=ndjson.gz", RecordType::kUser);
+  Encoded rows(Layout(kNdjson, Form::kFlat), {}, RecordType::kUser);
   ASSERT_TRUE(rows.Append(R"({"$distinct_id":"u","$set":{"a":1},"$unset":["b"]})"));
   EXPECT_EQ(rows.Lines().size(), 2u);
   EXPECT_EQ(rows.Folder(1), "dt=2026-12-01/");
 }
 
 TEST(RowEncoder, ByArrivalTheTimeOfTheEventDoesNotCount) {
-  Encoded rows("format=ndjson.gz&form=raw&time=arrival");
+  Encoded rows(Layout(kNdjson, Form::kRaw, /*by_arrival=*/true));
   ASSERT_TRUE(rows.Append(R"({"event":"e","properties":{"time":"never"}})"));
   EXPECT_EQ(rows.Folder(), "dt=2026-12-01/");
 }
 
 TEST(RowEncoder, AnEventWithoutATimeHasAFolder) {
-  for (const char* query : {"format=parquet", "format=ndjson.gz&form=raw", "format=ndjson.gz"}) {
+  for (const FileLayout& layout : Layouts()) {
     for (const char* record :
          {R"({"event":"e","properties":{}})", R"({"event":"e","properties":{"time":null}})"}) {
-      Encoded rows(query);
-      ASSERT_TRUE(rows.Append(record)) << query << record;
-      EXPECT_EQ(rows.Folder(), "dt=__HIVE_DEFAULT_PARTITION__/") << query << record;
+      Encoded rows(layout);
+      ASSERT_TRUE(rows.Append(record)) << NameOf(layout.form) << record;
+      EXPECT_EQ(rows.Folder(), "dt=__HIVE_DEFAULT_PARTITION__/") << NameOf(layout.form) << record;
     }
   }
 }
 
 TEST(RowEncoder, ATimeThatIsNoneIsRefused) {
-  for (const char* query : {"format=parquet", "format=ndjson.gz&form=raw", "format=ndjson.gz"}) {
+  for (const FileLayout& layout : Layouts()) {
     for (const char* time : {"\"yesterday\"", "{}", "\"20000-01-01T00:00:00Z\"", "-99999999999"}) {
-      Encoded rows(query);
+      Encoded rows(layout);
       EXPECT_FALSE(rows.Append(StrCat("{\"event\":\"e\",\"properties\":{\"time\":", time, "}}")))
-          << query << time;
+          << NameOf(layout.form) << time;
       EXPECT_NE(rows.why().code, "");
       EXPECT_NE(rows.why().message, "");
     }
-    Encoded rows(query);
+    Encoded rows(layout);
     EXPECT_FALSE(rows.Append("[]"));
     EXPECT_EQ(rows.why().code, "invalid_record");
   }
 }
 
 }  // namespace
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

@@ -1,7 +1,5 @@
 // The contract of staged destinations, kept by a lake on disk in each format; and what goes wrong
 // with its files.
-#include "connectors/lake/lake_staging.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -17,6 +15,9 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/lake/lake_spec.h"
+#include "connectors/lake/manifests.h"
+#include "data_files/file_staging.h"
 #include "formats/row_reader.h"
 #include "io/worker_id.h"
 #include "pipeline/testing/staging_contract.h"
@@ -24,8 +25,8 @@
 namespace millrace {
 namespace {
 
+using data_files::FileStore;
 using lake::LakeSpec;
-using lake::LakeStore;
 using testing::HasSubstr;
 
 // A store whose next calls that make something visible fail as set.
@@ -131,9 +132,13 @@ struct TestLake {
   ~TestLake() { std::filesystem::remove_all(spec.root); }
 
   std::unique_ptr<Staging> NewStaging() {
-    return lake::NewLakeStaging(
-        {.spec = spec, .form = form, .store = store, .traffic = traffic, .clock = Clock::Real()},
-        testing::TempDir());
+    return data_files::NewFileStaging({.layout = spec.layout,
+                                       .form = form,
+                                       .store = store,
+                                       .log = manifests,
+                                       .traffic = traffic,
+                                       .clock = Clock::Real()},
+                                      testing::TempDir());
   }
   // Of data that readers see, or of everything.
   std::vector<std::string> Files(bool hidden = false) {
@@ -168,7 +173,8 @@ struct TestLake {
   FaultyStore* faults = nullptr;
   const LakeSpec spec;
   const TableForm form;
-  LakeStore store;
+  FileStore store;
+  lake::Manifests manifests{store};
   Traffic traffic;
 };
 

@@ -1,21 +1,21 @@
-#include "connectors/lake/partitions.h"
+#include "data_files/partitions.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/status.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
 constexpr size_t kMaxCoders = 8;
 
 }  // namespace
 
-Partitions::Partitions(const LakeSpec& spec, const TableForm& form, std::string scratch)
-    : spec_(spec),
+Partitions::Partitions(const FileLayout& layout, const TableForm& form, std::string scratch)
+    : layout_(layout),
       scratch_(std::move(scratch)),
-      coders_(kMaxCoders, [this, &form] { return NewBlockCoder(spec_, form, scratch_); }) {}
+      coders_(kMaxCoders, [this, &form] { return NewBlockCoder(layout_, form, scratch_); }) {}
 
 absl::StatusOr<size_t> Partitions::Add(const EncodedRows& rows) {
   std::vector<Taken> full;
@@ -106,7 +106,7 @@ absl::StatusOr<std::vector<Partitions::File>> Partitions::Take() {
     uint64_t bytes = 0;
     bool begins = true;
     for (const Block& block : partition.blocks) {
-      if (begins || bytes + block.extent.size > spec_.file_bytes) {
+      if (begins || bytes + block.extent.size > layout_.file_bytes) {
         files.push_back({.partition = key, .blocks = {}});
         bytes = 0;
       }
@@ -135,4 +135,4 @@ void Partitions::Release() {
   if (partitions_.empty()) scratch_.Reset();
 }
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

@@ -1,4 +1,4 @@
-#include "connectors/lake/lake_staging.h"
+#include "data_files/file_staging.h"
 
 #include <unistd.h>
 
@@ -12,16 +12,17 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/lake/partitions.h"
+#include "data_files/partitions.h"
 #include "io/worker_id.h"
 #include "pipeline/row_group.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
-using Outcome = LakeStore::Outcome;
+using Outcome = CommitLog::Outcome;
 
 constexpr size_t kThreads = 8;                // that write or move files
 constexpr size_t kPartitionBytes = 16 << 10;  // as which one counts: a commit has few files
@@ -31,20 +32,20 @@ std::string NumberedName(std::string_view commit, size_t number, std::string_vie
   return StrCat(commit, absl::StrFormat("-%05d", number), extension);
 }
 
-class LakeStaging final : public Staging {
+class FileStaging final : public Staging {
  public:
-  LakeStaging(const LakeParts& parts, std::string scratch)
+  FileStaging(const FileStagingParts& parts, std::string scratch)
       : parts_(parts),
         process_(CurrentWorkerTag()),
-        partitions_(parts.spec, parts.form, std::move(scratch)) {}
+        partitions_(parts.layout, parts.form, std::move(scratch)) {}
 
-  ~LakeStaging() override { RemoveFolder(process_); }
+  ~FileStaging() override { RemoveFolder(process_); }
 
   std::unique_ptr<StagedSink> NewSink() override;
   std::unique_ptr<Committer> NewCommitter() override;
   absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) override;
 
-  const LakeParts& parts() const { return parts_; }
+  const FileStagingParts& parts() const { return parts_; }
   Partitions& partitions() { return partitions_; }
   // Seals what all sinks have staged.
   absl::StatusOr<std::vector<std::string>> Seal(const std::string& commit);
@@ -53,26 +54,26 @@ class LakeStaging final : public Staging {
   // The files of a commit that is being sealed, and which of them are written.
   struct Sealing {
     std::vector<Partitions::File> files;
-    std::vector<LakeFile> written;  // without a path: not yet
+    std::vector<DataFile> written;  // without a path: not yet
   };
 
   absl::Status Write(const std::string& commit, const Partitions::File& file, size_t number,
-                     LakeFile& written);
+                     DataFile& written);
   // On disk: that of what a process has staged, if it is empty.
   void RemoveFolder(std::string_view process);
   void RemoveFoldersOfDead();
 
-  const LakeParts parts_;
+  const FileStagingParts parts_;
   const std::string process_;
   Partitions partitions_;
   absl::Mutex mutex_;
   Sealing sealing_ ABSL_GUARDED_BY(mutex_);
 };
 
-class LakeSink final : public StagedSink {
+class FileSink final : public StagedSink {
  public:
-  explicit LakeSink(LakeStaging& staging)
-      : staging_(staging), encoder_(NewRowEncoder(staging.parts().spec, staging.parts().form)) {}
+  explicit FileSink(FileStaging& staging)
+      : staging_(staging), encoder_(NewRowEncoder(staging.parts().layout, staging.parts().form)) {}
 
   WriteResult Stage(const Batch& batch, absl::Span<const BatchSpan> spans,
                     std::stop_token stop) override {
@@ -92,7 +93,7 @@ class LakeSink final : public StagedSink {
 
   absl::StatusOr<std::vector<std::string>> Seal(const std::string& commit_id,
                                                 std::stop_token stop) override {
-    const LakeStore::Stop watch = staging_.parts().store.Watch(stop);
+    const FileStore::Stop watch = staging_.parts().store.Watch(stop);
     ASSIGN_OR_RETURN(std::vector<std::string> parts, staging_.Seal(commit_id));
     staged_bytes_ = 0;
     return parts;
@@ -113,18 +114,18 @@ class LakeSink final : public StagedSink {
     }
   }
 
-  LakeStaging& staging_;
+  FileStaging& staging_;
   const std::unique_ptr<RowEncoder> encoder_;
   EncodedRows rows_;
   size_t staged_bytes_ = 0;
 };
 
-class LakeCommitter final : public Committer {
+class FileCommitter final : public Committer {
  public:
-  explicit LakeCommitter(LakeStore& store) : store_(store) {}
+  FileCommitter(FileStore& store, CommitLog& log) : store_(store), log_(log) {}
 
   CommitResult Commit(const Intent& intent, std::stop_token stop) override {
-    const LakeStore::Stop watch = store_.Watch(stop);
+    const FileStore::Stop watch = store_.Watch(stop);
     const absl::StatusOr<Outcome> outcome = TryToCommit(intent);
     if (outcome.ok()) {
       if (*outcome == Outcome::kCommitted) {
@@ -142,15 +143,15 @@ class LakeCommitter final : public Committer {
   }
 
   absl::Status Abandon(const Intent& intent, std::stop_token stop) override {
-    const LakeStore::Stop watch = store_.Watch(stop);
-    ASSIGN_OR_RETURN(const Outcome outcome, store_.Abandon(intent));
+    const FileStore::Stop watch = store_.Watch(stop);
+    ASSIGN_OR_RETURN(const Outcome outcome, log_.Abandon(intent));
     if (outcome == Outcome::kCommitted) {
       return absl::FailedPreconditionError(StrCat("the commit ", intent.id, " is made"));
     }
     // Staged files first: what is not there cannot be moved any more.
-    std::vector<LakeFile> files;
+    std::vector<DataFile> files;
     for (const std::string& list : intent.parts) {
-      absl::StatusOr<std::vector<LakeFile>> staged = store_.ReadList(list);
+      absl::StatusOr<std::vector<DataFile>> staged = store_.ReadList(list);
       if (absl::IsNotFound(staged.status())) {
         // Somebody has removed the list: a part may be visible all the same.
         RETURN_IF_ERROR(store_.RemoveFilesOf(intent.id));
@@ -159,7 +160,7 @@ class LakeCommitter final : public Committer {
       RETURN_IF_ERROR(staged.status());
       files.insert(files.end(), staged->begin(), staged->end());
     }
-    for (std::string LakeFile::*name : {&LakeFile::staged, &LakeFile::path}) {
+    for (std::string DataFile::*name : {&DataFile::staged, &DataFile::path}) {
       RETURN_IF_ERROR(ForEachInParallel(files.size(), kThreads, [&](size_t i) {
         return store_.objects().Remove(store_.Uri(files[i].*name));
       }));
@@ -171,19 +172,19 @@ class LakeCommitter final : public Committer {
  private:
   // NotFound: a part is gone.
   absl::StatusOr<Outcome> TryToCommit(const Intent& intent) {
-    ASSIGN_OR_RETURN(const Outcome before, store_.OutcomeOf(intent.id));
+    ASSIGN_OR_RETURN(const Outcome before, log_.OutcomeOf(intent));
     if (before != Outcome::kNone) return before;
-    std::vector<LakeFile> files;
+    std::vector<DataFile> files;
     for (const std::string& list : intent.parts) {
-      ASSIGN_OR_RETURN(const std::vector<LakeFile> staged, store_.ReadList(list));
+      ASSIGN_OR_RETURN(const std::vector<DataFile> staged, store_.ReadList(list));
       files.insert(files.end(), staged.begin(), staged.end());
     }
     RETURN_IF_ERROR(
         ForEachInParallel(files.size(), kThreads, [&](size_t i) { return Show(files[i]); }));
-    return store_.Commit(intent, files);
+    return log_.Commit(intent, files);
   }
 
-  absl::Status Show(const LakeFile& file) {
+  absl::Status Show(const DataFile& file) {
     ObjectStore& objects = store_.objects();
     const absl::Status moved = objects.Move(store_.Uri(file.staged), store_.Uri(file.path));
     if (!absl::IsNotFound(moved)) return moved;
@@ -197,80 +198,83 @@ class LakeCommitter final : public Committer {
     }
   }
 
-  LakeStore& store_;
+  FileStore& store_;
+  CommitLog& log_;
 };
 
-std::unique_ptr<StagedSink> LakeStaging::NewSink() { return std::make_unique<LakeSink>(*this); }
+std::unique_ptr<StagedSink> FileStaging::NewSink() { return std::make_unique<FileSink>(*this); }
 
-std::unique_ptr<Committer> LakeStaging::NewCommitter() {
-  return std::make_unique<LakeCommitter>(parts_.store);
+std::unique_ptr<Committer> FileStaging::NewCommitter() {
+  return std::make_unique<FileCommitter>(parts_.store, parts_.log);
 }
 
-absl::Status LakeStaging::Write(const std::string& commit, const Partitions::File& file,
-                                size_t number, LakeFile& written) {
-  LakeFile made{
-      .staged = StrCat(LakeStore::StagedFolder(process_), NumberedName(commit, number, ".part")),
-      .path = StrCat(parts_.spec.path.FolderOf(file.partition),
-                     NumberedName(commit, number, ExtensionOf(parts_.spec.format))),
-      .rows = file.rows};
+absl::Status FileStaging::Write(const std::string& commit, const Partitions::File& file,
+                                size_t number, DataFile& written) {
+  DataFile made{
+      .staged = StrCat(FileStore::StagedFolder(process_), NumberedName(commit, number, ".part")),
+      .path = StrCat(parts_.layout.path.FolderOf(file.partition),
+                     NumberedName(commit, number, ExtensionOf(parts_.layout.format))),
+      .partition = file.partition,
+      .rows = file.rows,
+      .summary = {}};
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer,
                    parts_.store.objects().Create(parts_.store.Uri(made.staged)));
   const auto coder = partitions_.Coder();
-  RETURN_IF_ERROR((*coder)->Write(file.blocks, *writer));
+  ASSIGN_OR_RETURN(made.summary, (*coder)->Write(file.blocks, *writer));
   ++parts_.traffic.requests;
-  for (const Block& block : file.blocks) parts_.traffic.bytes_sent += block.extent.size;
+  parts_.traffic.bytes_sent += made.summary.bytes;
   written = std::move(made);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> LakeStaging::Seal(const std::string& commit) {
+absl::StatusOr<std::vector<std::string>> FileStaging::Seal(const std::string& commit) {
   absl::MutexLock lock(&mutex_);
   if (sealing_.files.empty()) {
     ASSIGN_OR_RETURN(sealing_.files, partitions_.Take());
     if (sealing_.files.empty()) return std::vector<std::string>();
-    sealing_.written.assign(sealing_.files.size(), LakeFile());
+    sealing_.written.assign(sealing_.files.size(), DataFile());
   }
   RETURN_IF_ERROR(ForEachInParallel(sealing_.files.size(), kThreads,
                                     [&](size_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                                      LakeFile& written = sealing_.written[i];
+                                      DataFile& written = sealing_.written[i];
                                       if (!written.path.empty()) return absl::OkStatus();
                                       return Write(commit, sealing_.files[i], i, written);
                                     }));
-  std::string list = LakeStore::ListPath(process_, commit);
+  std::string list = FileStore::ListPath(process_, commit);
   RETURN_IF_ERROR(parts_.store.WriteList(list, sealing_.written));
   sealing_ = Sealing();
   partitions_.Release();
   return std::vector<std::string>{std::move(list)};
 }
 
-void LakeStaging::RemoveFolder(std::string_view process) {
+void FileStaging::RemoveFolder(std::string_view process) {
   const std::string folder = parts_.store.local_folder();
-  if (!folder.empty()) ::rmdir((folder + LakeStore::StagedFolder(process)).c_str());
+  if (!folder.empty()) ::rmdir((folder + FileStore::StagedFolder(process)).c_str());
 }
 
-void LakeStaging::RemoveFoldersOfDead() {
+void FileStaging::RemoveFoldersOfDead() {
   const std::string folder = parts_.store.local_folder();
   if (folder.empty()) return;
   std::error_code error;
   std::vector<std::string> dead;
   for (const auto& entry :
-       std::filesystem::directory_iterator(folder + LakeStore::StagedFolder(""), error)) {
+       std::filesystem::directory_iterator(folder + FileStore::StagedFolder(""), error)) {
     const std::string process = entry.path().filename().string();
     if (IsWorkerTagDead(process)) dead.push_back(process);
   }
   for (const std::string& process : dead) RemoveFolder(process);
 }
 
-absl::Status LakeStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) {
+absl::Status FileStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) {
   {
     // Of an earlier run of this process.
     absl::MutexLock lock(&mutex_);
     sealing_ = Sealing();
   }
   partitions_.Clear();
-  const LakeStore::Stop watch = parts_.store.Watch(stop);
+  const FileStore::Stop watch = parts_.store.Watch(stop);
   ObjectStore& objects = parts_.store.objects();
-  const std::string folder = parts_.store.Uri(LakeStore::StagedFolder(""));
+  const std::string folder = parts_.store.Uri(FileStore::StagedFolder(""));
   std::vector<std::string> orphans;
   const auto look = [&](std::string_view uri) {
     if (!uri.starts_with(folder)) return absl::OkStatus();  // not ours: a link leads elsewhere
@@ -301,8 +305,8 @@ absl::Status LakeStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
 
 }  // namespace
 
-std::unique_ptr<Staging> NewLakeStaging(const LakeParts& parts, std::string scratch) {
-  return std::make_unique<LakeStaging>(parts, std::move(scratch));
+std::unique_ptr<Staging> NewFileStaging(const FileStagingParts& parts, std::string scratch) {
+  return std::make_unique<FileStaging>(parts, std::move(scratch));
 }
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

@@ -1,6 +1,6 @@
 // Turns records into rows of files and decides to which partition each one belongs.
-#ifndef MILLRACE_CONNECTORS_LAKE_ROW_ENCODER_H_
-#define MILLRACE_CONNECTORS_LAKE_ROW_ENCODER_H_
+#ifndef MILLRACE_DATA_FILES_ROW_ENCODER_H_
+#define MILLRACE_DATA_FILES_ROW_ENCODER_H_
 
 #include <cstddef>
 #include <memory>
@@ -9,12 +9,12 @@
 
 #include "absl/time/time.h"
 #include "base/byte_buffer.h"
-#include "connectors/lake/lake_spec.h"
-#include "connectors/lake/path_template.h"
+#include "data_files/file_layout.h"
+#include "data_files/path_template.h"
 #include "pipeline/sink.h"
 #include "records/table_form.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 
 // Rows of a batch, one after another; those of NDJSON files are lines, those of Parquet files cells
 // (packed_row.h).
@@ -52,8 +52,8 @@ class RowEncoder {
 };
 
 // Both arguments outlive it.
-std::unique_ptr<RowEncoder> NewRowEncoder(const LakeSpec& spec, const TableForm& form);
+std::unique_ptr<RowEncoder> NewRowEncoder(const FileLayout& layout, const TableForm& form);
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files
 
-#endif  // MILLRACE_CONNECTORS_LAKE_ROW_ENCODER_H_
+#endif  // MILLRACE_DATA_FILES_ROW_ENCODER_H_

@@ -1,4 +1,4 @@
-#include "connectors/lake/path_template.h"
+#include "data_files/path_template.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "absl/time/civil_time.h"
 #include "base/strings.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
 constexpr int64_t kDay = 24 * 60 * 60;
@@ -182,4 +182,4 @@ std::optional<PathTemplate::Days> PathTemplate::DaysOf(std::string_view folder) 
   return Days{.first = first - kEpoch, .last = end - kEpoch - 1};
 }
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

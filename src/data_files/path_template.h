@@ -1,6 +1,6 @@
-// The folders into which a lake divides its records: "dt={date}/hour={hour}".
-#ifndef MILLRACE_CONNECTORS_LAKE_PATH_TEMPLATE_H_
-#define MILLRACE_CONNECTORS_LAKE_PATH_TEMPLATE_H_
+// The folders into which records are divided: "dt={date}/hour={hour}".
+#ifndef MILLRACE_DATA_FILES_PATH_TEMPLATE_H_
+#define MILLRACE_DATA_FILES_PATH_TEMPLATE_H_
 
 #include <cstdint>
 #include <optional>
@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 
 // Immutable. Times are in UTC.
 class PathTemplate {
@@ -23,7 +23,7 @@ class PathTemplate {
   // `text`: {date} (2026-11-29), {year}, {month}, {day}, {hour}, {minute} and {second} stand for
   // digits of the time, the rest for itself; empty: one folder. InvalidArgument: an unknown {name},
   // {hour} without a day (and so on), a part that is empty, "." or "..", or one that begins with
-  // '.' or '_', which readers of lakes skip.
+  // '.' or '_', which readers skip.
   static absl::StatusOr<PathTemplate> Parse(std::string_view text);
 
   // The partition of a time in microseconds since 1970, in the years 1 to 9999; nullopt: none.
@@ -58,6 +58,6 @@ class PathTemplate {
   int64_t unit_ = 0;  // seconds of the smallest token; a day for {month} and {year}. 0: no token
 };
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files
 
-#endif  // MILLRACE_CONNECTORS_LAKE_PATH_TEMPLATE_H_
+#endif  // MILLRACE_DATA_FILES_PATH_TEMPLATE_H_

@@ -1,17 +1,18 @@
-#include "connectors/lake/block_coder.h"
+#include "data_files/block_coder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
 #include "base/byte_buffer.h"
 #include "base/status.h"
-#include "connectors/lake/packed_row.h"
+#include "data_files/packed_row.h"
 #include "formats/parquet_levels.h"
 #include "io/gzip_encoder.h"
 #include "io/zstd_encoder.h"
 
-namespace millrace::lake {
+namespace millrace::data_files {
 namespace {
 
 constexpr int kZstdLevel = 1;
@@ -37,8 +38,11 @@ class LineCoder : public BlockCoder {
     return block;
   }
 
-  absl::Status Write(absl::Span<const Block> blocks, ObjectWriter& to) override {
+  absl::StatusOr<ParquetFileSummary> Write(absl::Span<const Block> blocks,
+                                           ObjectWriter& to) override {
+    ParquetFileSummary summary;
     for (const Block& block : blocks) {
+      summary.bytes += block.extent.size;
       for (uint64_t at = 0; at < block.extent.size; at += kCopyBytes) {
         const size_t size = std::min<uint64_t>(kCopyBytes, block.extent.size - at);
         compressed_.clear();
@@ -47,7 +51,8 @@ class LineCoder : public BlockCoder {
         RETURN_IF_ERROR(to.Append({bytes, size}));
       }
     }
-    return to.Finish();
+    RETURN_IF_ERROR(to.Finish());
+    return summary;
   }
 
  private:
@@ -75,12 +80,28 @@ ParquetField::Type TypeOf(ColumnType type) {
   return ParquetField::Type::kString;
 }
 
-std::vector<ParquetField> SchemaOf(const TableForm& form) {
+std::vector<ParquetField> SchemaOf(const FileLayout& layout, const TableForm& form) {
   std::vector<ParquetField> schema;
   for (const Column& column : form.columns()) {
-    schema.push_back({column.name, ParquetField::Repetition::kOptional, TypeOf(column.type)});
+    ParquetField& field = schema.emplace_back();
+    field.name = column.name;
+    field.repetition = ParquetField::Repetition::kOptional;
+    field.type = TypeOf(column.type);
+    if (!layout.field_ids.empty()) field.id = layout.field_ids[schema.size() - 1];
   }
   return schema;
+}
+
+// `values`: 64-bit integers.
+ParquetStatistics::Bounds BoundsOf(std::string_view values) {
+  ParquetStatistics::Bounds bounds{.min = INT64_MAX, .max = INT64_MIN};
+  for (size_t at = 0; at < values.size(); at += sizeof(int64_t)) {
+    int64_t value = 0;
+    std::memcpy(&value, values.data() + at, sizeof(value));
+    bounds.min = std::min(bounds.min, value);
+    bounds.max = std::max(bounds.max, value);
+  }
+  return bounds;
 }
 
 // A column of the block that is being encoded.
@@ -92,12 +113,12 @@ struct PageColumn {
 
 class ParquetCoder : public BlockCoder {
  public:
-  ParquetCoder(const TableForm& form, ScratchFile& scratch)
+  ParquetCoder(const FileLayout& layout, const TableForm& form, ScratchFile& scratch)
       : form_(form),
         scratch_(scratch),
         columns_(form.columns().size()),
         heads_(columns_.size()),
-        writer_(SchemaOf(form), scratch, /*max_chunk_memory=*/0) {}
+        writer_(SchemaOf(layout, form), scratch, /*max_chunk_memory=*/0) {}
 
   absl::StatusOr<Block> Encode(std::string_view bytes, uint64_t rows) override {
     for (PageColumn& column : columns_) {
@@ -118,7 +139,8 @@ class ParquetCoder : public BlockCoder {
     return block;
   }
 
-  absl::Status Write(absl::Span<const Block> blocks, ObjectWriter& to) override {
+  absl::StatusOr<ParquetFileSummary> Write(absl::Span<const Block> blocks,
+                                           ObjectWriter& to) override {
     writer_.Begin(to);
     for (size_t first = 0, end = first; first < blocks.size(); first = end) {
       uint64_t rows = 0, size = 0;
@@ -160,13 +182,22 @@ class ParquetCoder : public BlockCoder {
     } else {
       AppendPackedLevels<1>(body_, column.levels);
     }
-    if (TypeOf(form_.columns()[i].type) == ParquetField::Type::kBoolean) {
+    const ParquetField::Type type = TypeOf(form_.columns()[i].type);
+    if (type == ParquetField::Type::kBoolean) {
       AppendParquetBits<1>(body_, column.values.size(), (column.values.size() + 7) / 8,
                            [&](size_t value) { return column.values.data()[value]; });
     } else {
       body_.Append(column.values.view());
     }
-    return encoder_.Append(static_cast<uint32_t>(rows), body_.view(), pages_);
+    ASSIGN_OR_RETURN(ParquetPage page,
+                     encoder_.Append(static_cast<uint32_t>(rows), body_.view(), pages_));
+    page.statistics = ParquetStatistics{.nulls = column.nulls};
+    const bool is_integer =
+        type == ParquetField::Type::kInt64 || type == ParquetField::Type::kUtcMicros;
+    if (is_integer && column.nulls < rows) {
+      page.statistics->bounds = BoundsOf(column.values.view());
+    }
+    return page;
   }
 
   std::string_view HeadBytes() const {
@@ -204,10 +235,11 @@ class ParquetCoder : public BlockCoder {
 
 }  // namespace
 
-std::unique_ptr<BlockCoder> NewBlockCoder(const LakeSpec& spec, const TableForm& form,
+std::unique_ptr<BlockCoder> NewBlockCoder(const FileLayout& layout, const TableForm& form,
                                           ScratchFile& scratch) {
-  if (spec.format == FileFormat::kParquet) return std::make_unique<ParquetCoder>(form, scratch);
-  return std::make_unique<LineCoder>(spec.format, scratch);
+  if (layout.format == FileFormat::kParquet)
+    return std::make_unique<ParquetCoder>(layout, form, scratch);
+  return std::make_unique<LineCoder>(layout.format, scratch);
 }
 
-}  // namespace millrace::lake
+}  // namespace millrace::data_files

@@ -1,0 +1,33 @@
+// The manifests of a lake: an object for each commit, which says that it is made, or never will be.
+// Their format: docs/connectors/lake.md.
+#ifndef MILLRACE_CONNECTORS_LAKE_MANIFESTS_H_
+#define MILLRACE_CONNECTORS_LAKE_MANIFESTS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data_files/commit_log.h"
+
+namespace millrace::lake {
+
+// Thread-safe.
+class Manifests final : public data_files::CommitLog {
+ public:
+  // `store` outlives it.
+  explicit Manifests(data_files::FileStore& store) : store_(store) {}
+
+  absl::StatusOr<Outcome> OutcomeOf(const Intent& intent) override;
+  absl::StatusOr<Outcome> Commit(const Intent& intent,
+                                 const std::vector<data_files::DataFile>& files) override;
+  absl::StatusOr<Outcome> Abandon(const Intent& intent) override;
+
+ private:
+  absl::StatusOr<Outcome> Record(const Intent& intent, std::string_view manifest);
+
+  data_files::FileStore& store_;
+};
+
+}  // namespace millrace::lake
+
+#endif  // MILLRACE_CONNECTORS_LAKE_MANIFESTS_H_

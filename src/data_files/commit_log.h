@@ -1,0 +1,29 @@
+// Where it is recorded which commits of data files were made.
+#ifndef MILLRACE_DATA_FILES_COMMIT_LOG_H_
+#define MILLRACE_DATA_FILES_COMMIT_LOG_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "data_files/file_store.h"
+#include "pipeline/intents.h"
+
+namespace millrace::data_files {
+
+// Thread-safe. Whatever is recorded of a commit first stays. Unavailable: unknown; ask again.
+class CommitLog {
+ public:
+  virtual ~CommitLog() = default;
+
+  enum class Outcome { kNone, kCommitted, kAbandoned };
+  virtual absl::StatusOr<Outcome> OutcomeOf(const Intent& intent) = 0;
+  // Records that the commit is made, or that it never will be, unless the other is recorded.
+  // Returns what is recorded then. All files of a commit have their names already.
+  virtual absl::StatusOr<Outcome> Commit(const Intent& intent,
+                                         const std::vector<DataFile>& files) = 0;
+  virtual absl::StatusOr<Outcome> Abandon(const Intent& intent) = 0;
+};
+
+}  // namespace millrace::data_files
+
+#endif  // MILLRACE_DATA_FILES_COMMIT_LOG_H_
