@@ -54,6 +54,12 @@ std::optional<std::string> OptionalBytes(const AvroValue& record, std::string_vi
   return std::string(*bytes);
 }
 
+// Old writers call "added_files_count" "added_data_files_count".
+std::optional<int64_t> FileCount(const AvroValue& value, std::string_view status) {
+  const std::optional<int64_t> count = value.Integer(StrCat(status, "_files_count"));
+  return count ? count : value.Integer(StrCat(status, "_data_files_count"));
+}
+
 absl::StatusOr<ManifestInfo> MakeManifest(const AvroValue& value) {
   Record record(value, "an entry of the manifest list");
   ManifestInfo manifest;
@@ -63,11 +69,21 @@ absl::StatusOr<ManifestInfo> MakeManifest(const AvroValue& value) {
   manifest.sequence_number = value.Integer("sequence_number").value_or(0);
   manifest.added_by = value.Integer("added_snapshot_id").value_or(0);
   RETURN_IF_ERROR(record.status());
+  manifest.bytes = value.Integer("manifest_length").value_or(0);
+  manifest.min_sequence_number = value.Integer("min_sequence_number").value_or(0);
+  manifest.files = {FileCount(value, "added"), FileCount(value, "existing"),
+                    FileCount(value, "deleted")};
+  manifest.rows = {value.Integer("added_rows_count"), value.Integer("existing_rows_count"),
+                   value.Integer("deleted_rows_count")};
+  manifest.key_metadata = OptionalBytes(value, "key_metadata");
   const AvroValue* partitions = value.Field("partitions");
   if (partitions == nullptr || partitions->kind != Kind::kArray) return manifest;
   for (const AvroValue& summary : partitions->items) {
-    manifest.partitions.push_back(
-        {OptionalBytes(summary, "lower_bound"), OptionalBytes(summary, "upper_bound")});
+    PartitionSummary& added = manifest.partitions.emplace_back();
+    added.lower = OptionalBytes(summary, "lower_bound");
+    added.upper = OptionalBytes(summary, "upper_bound");
+    added.has_null = summary.Integer("contains_null").value_or(1) != 0;
+    if (const auto has_nan = summary.Integer("contains_nan")) added.has_nan = *has_nan != 0;
   }
   return manifest;
 }

@@ -1,4 +1,4 @@
-// Manifest lists and manifests of an Iceberg table (Iceberg specification, "Manifests",
+// Reads manifest lists and manifests of an Iceberg table (Iceberg specification, "Manifests",
 // "Snapshots"): the files of a snapshot.
 #ifndef MILLRACE_ICEBERG_MANIFEST_H_
 #define MILLRACE_ICEBERG_MANIFEST_H_
@@ -22,18 +22,28 @@ struct PartitionValue {
   std::string text;  // distinguishes values of the same field
 };
 
-// The minimum and maximum of one partition field in a manifest, as stored: little-endian.
+// The values of one partition field in a manifest. Bounds are as stored: little-endian.
 struct PartitionSummary {
   std::optional<std::string> lower, upper;
+  bool has_null = false;
+  std::optional<bool> has_nan;
 };
 
 struct ManifestInfo {
   std::string path;
+  int64_t bytes = 0;
   int32_t spec_id = 0;
   bool holds_deletes = false;
-  int64_t sequence_number = 0;               // 0 in tables of version 1
-  int64_t added_by = 0;                      // the snapshot; 0: not given
+  int64_t sequence_number = 0;  // 0 in tables of version 1
+  int64_t min_sequence_number = 0;
+  int64_t added_by = 0;  // the snapshot; 0: not given
+  // Entries of a manifest by their status, and their rows. Old lists do not have them.
+  struct Counts {
+    std::optional<int64_t> added, existing, removed;
+  };
+  Counts files, rows;
   std::vector<PartitionSummary> partitions;  // empty: not given
+  std::optional<std::string> key_metadata;   // of encryption
 };
 
 enum class FileContent : uint8_t { kData = 0, kPositionDeletes = 1, kEqualityDeletes = 2 };

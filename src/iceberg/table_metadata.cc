@@ -18,6 +18,10 @@ absl::Status Wrong(std::string_view what) {
   return absl::InvalidArgumentError(StrCat("not Iceberg table metadata: ", what));
 }
 
+std::string DumpJson(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 // Members of one JSON object, with type checks.
 class Fields {
  public:
@@ -98,6 +102,7 @@ absl::Status AddNames(const Json& type, std::map<int32_t, std::string>& names) {
 absl::StatusOr<IcebergSchema> ParseSchema(const Json& json) {
   const Fields fields(json, "a schema");
   IcebergSchema schema;
+  schema.json = DumpJson(json);
   if (fields.Find("schema-id") != nullptr) {
     ASSIGN_OR_RETURN(schema.id, fields.Id("schema-id"));
   }
@@ -128,6 +133,9 @@ absl::StatusOr<std::vector<IcebergPartitionField>> ParseSpec(const Json& list) {
   for (const Json& item : list) {
     const Fields field(item, "a partition field");
     IcebergPartitionField& added = spec.emplace_back();
+    if (field.Find("field-id") != nullptr) {
+      ASSIGN_OR_RETURN(added.id, field.Id("field-id"));
+    }
     ASSIGN_OR_RETURN(added.source_id, field.Id("source-id"));
     ASSIGN_OR_RETURN(added.name, field.Text("name"));
     ASSIGN_OR_RETURN(added.transform, field.Text("transform"));
@@ -150,6 +158,9 @@ absl::StatusOr<IcebergSnapshot> ParseSnapshot(const Json& json) {
     const Fields in(*summary, "the summary of a snapshot");
     if (in.Find("operation") != nullptr) {
       ASSIGN_OR_RETURN(snapshot.operation, in.Text("operation"));
+    }
+    for (const auto& [key, value] : summary->items()) {
+      if (value.is_string()) snapshot.summary[key] = value.get<std::string>();
     }
   }
   if (fields.Find("manifest-list") != nullptr) {
@@ -286,8 +297,20 @@ absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view text) {
   }
   if (version < 1) return Wrong("its format version is below 1");
   metadata.format_version = static_cast<int>(version);
+  if (fields.Find("table-uuid") != nullptr) {
+    ASSIGN_OR_RETURN(metadata.uuid, fields.Text("table-uuid"));
+  }
   ASSIGN_OR_RETURN(metadata.location, fields.Text("location"));
   ASSIGN_OR_RETURN(metadata.last_updated, fields.Time("last-updated-ms"));
+  if (fields.Find("last-sequence-number") != nullptr) {
+    ASSIGN_OR_RETURN(metadata.last_sequence_number, fields.Integer("last-sequence-number"));
+  }
+  if (fields.Find("last-column-id") != nullptr) {
+    ASSIGN_OR_RETURN(metadata.last_column_id, fields.Id("last-column-id"));
+  }
+  if (fields.Find("default-spec-id") != nullptr) {
+    ASSIGN_OR_RETURN(metadata.default_spec_id, fields.Id("default-spec-id"));
+  }
   RETURN_IF_ERROR(ParseSchemas(fields, metadata));
   RETURN_IF_ERROR(ParseSpecs(fields, metadata));
   RETURN_IF_ERROR(ParseSnapshots(fields, metadata));

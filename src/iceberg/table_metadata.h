@@ -27,10 +27,12 @@ struct IcebergSchema {
   std::vector<IcebergColumn> columns;  // of the top level
   // The columns and the members of structs at any depth.
   std::map<int32_t, std::string> names_by_id;
+  std::string json;  // the whole, as manifests repeat it
   const IcebergColumn* Find(std::string_view name) const;
 };
 
 struct IcebergPartitionField {
+  int32_t id = 0;
   int32_t source_id = 0;  // the column
   std::string name;
   std::string transform;  // "hour", "identity", "bucket[16]", ...
@@ -40,6 +42,7 @@ struct IcebergSnapshot {
   int64_t id = 0;
   int64_t sequence_number = 0;  // 0 in tables of version 1
   std::string operation;        // "append", "replace", "overwrite", "delete"; empty: not given
+  std::map<std::string, std::string> summary;  // with the operation
   absl::Time time;
   std::string manifest_list;           // or, in old tables of version 1:
   std::vector<std::string> manifests;  // the manifests themselves
@@ -48,11 +51,15 @@ struct IcebergSnapshot {
 
 struct IcebergMetadata {
   int format_version = 0;  // 1 or 2
+  std::string uuid;        // empty: not given
   std::string location;    // of the table, as recorded by its writer
   absl::Time last_updated;
   std::vector<IcebergSchema> schemas;
   int32_t current_schema_id = 0;
+  int32_t last_column_id = 0;        // the highest that was ever given to a column
+  int64_t last_sequence_number = 0;  // 0 in tables of version 1
   std::map<int32_t, std::vector<IcebergPartitionField>> partition_specs;
+  int32_t default_spec_id = 0;
   std::vector<IcebergSnapshot> snapshots;
   std::optional<int64_t> current_snapshot_id;  // nullopt: the table is empty
   struct LogEntry {
