@@ -2,6 +2,7 @@
 #ifndef MILLRACE_DATA_FILES_COMMIT_LOG_H_
 #define MILLRACE_DATA_FILES_COMMIT_LOG_H_
 
+#include <stop_token>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,12 +17,12 @@ class CommitLog {
   virtual ~CommitLog() = default;
 
   enum class Outcome { kNone, kCommitted, kAbandoned };
-  virtual absl::StatusOr<Outcome> OutcomeOf(const Intent& intent) = 0;
+  virtual absl::StatusOr<Outcome> OutcomeOf(const Intent& intent, const std::stop_token& stop) = 0;
   // Records that the commit is made, or that it never will be, unless the other is recorded.
   // Returns what is recorded then. All files of a commit have their names already.
-  virtual absl::StatusOr<Outcome> Commit(const Intent& intent,
-                                         const std::vector<DataFile>& files) = 0;
-  virtual absl::StatusOr<Outcome> Abandon(const Intent& intent) = 0;
+  virtual absl::StatusOr<Outcome> Commit(const Intent& intent, const std::vector<DataFile>& files,
+                                         const std::stop_token& stop) = 0;
+  virtual absl::StatusOr<Outcome> Abandon(const Intent& intent, const std::stop_token& stop) = 0;
 };
 
 }  // namespace millrace::data_files

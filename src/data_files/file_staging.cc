@@ -126,7 +126,7 @@ class FileCommitter final : public Committer {
 
   CommitResult Commit(const Intent& intent, std::stop_token stop) override {
     const FileStore::Stop watch = store_.Watch(stop);
-    const absl::StatusOr<Outcome> outcome = TryToCommit(intent);
+    const absl::StatusOr<Outcome> outcome = TryToCommit(intent, stop);
     if (outcome.ok()) {
       if (*outcome == Outcome::kCommitted) {
         RemoveLists(intent);
@@ -144,7 +144,7 @@ class FileCommitter final : public Committer {
 
   absl::Status Abandon(const Intent& intent, std::stop_token stop) override {
     const FileStore::Stop watch = store_.Watch(stop);
-    ASSIGN_OR_RETURN(const Outcome outcome, log_.Abandon(intent));
+    ASSIGN_OR_RETURN(const Outcome outcome, log_.Abandon(intent, stop));
     if (outcome == Outcome::kCommitted) {
       return absl::FailedPreconditionError(StrCat("the commit ", intent.id, " is made"));
     }
@@ -171,8 +171,8 @@ class FileCommitter final : public Committer {
 
  private:
   // NotFound: a part is gone.
-  absl::StatusOr<Outcome> TryToCommit(const Intent& intent) {
-    ASSIGN_OR_RETURN(const Outcome before, log_.OutcomeOf(intent));
+  absl::StatusOr<Outcome> TryToCommit(const Intent& intent, const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(const Outcome before, log_.OutcomeOf(intent, stop));
     if (before != Outcome::kNone) return before;
     std::vector<DataFile> files;
     for (const std::string& list : intent.parts) {
@@ -181,7 +181,7 @@ class FileCommitter final : public Committer {
     }
     RETURN_IF_ERROR(
         ForEachInParallel(files.size(), kThreads, [&](size_t i) { return Show(files[i]); }));
-    return log_.Commit(intent, files);
+    return log_.Commit(intent, files, stop);
   }
 
   absl::Status Show(const DataFile& file) {
@@ -307,6 +307,15 @@ absl::Status FileStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
 
 std::unique_ptr<Staging> NewFileStaging(const FileStagingParts& parts, std::string scratch) {
   return std::make_unique<FileStaging>(parts, std::move(scratch));
+}
+
+// Large commits make large files. Few workers encode as fast as the processors allow.
+void AdaptOptions(absl::Duration age, RunOptions& options) {
+  options.max_writes = std::min(options.max_writes, 4);
+  options.initial_writes = std::min(options.initial_writes, options.max_writes);
+  options.commit.bytes = size_t{4} << 30;  // before they are compressed
+  options.commit.rows = 20'000'000;
+  options.commit.age = age;
 }
 
 }  // namespace millrace::data_files

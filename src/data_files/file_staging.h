@@ -30,6 +30,10 @@ struct FileStagingParts {
 // look for; a commit moves these to their names and then records in the log that it is made.
 std::unique_ptr<Staging> NewFileStaging(const FileStagingParts& parts, std::string scratch);
 
+// What Destination::AdaptOptions() does for data files that are committed after `age` at the
+// latest.
+void AdaptOptions(absl::Duration age, RunOptions& options);
+
 }  // namespace millrace::data_files
 
 #endif  // MILLRACE_DATA_FILES_FILE_STAGING_H_

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
+#include "connectors/iceberg/iceberg_destination.h"
 #include "connectors/lake/lake_destination.h"
 #include "connectors/postgres/postgres_destination.h"
 #include "connectors/pubsub/pubsub_destination.h"
@@ -43,6 +44,10 @@ Opened OpenMixpanel(std::string_view uri, const DestinationSetup& setup) {
   return std::make_unique<mixpanel::MixpanelDestination>(std::move(options));
 }
 
+Opened OpenIceberg(std::string_view uri, const DestinationSetup& setup) {
+  return OpenIcebergDestination(uri, setup.environment, Clock::Real());
+}
+
 Opened OpenNull(std::string_view uri, const DestinationSetup& /*setup*/) {
   ASSIGN_OR_RETURN(const UriQuery query, UriQuery::Parse(uri));
   RETURN_IF_ERROR(CheckHead(query, "null"));
@@ -68,6 +73,7 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {"mixpanel", "mixpanel", OpenMixpanel},
+    {"iceberg", "iceberg:FOLDER", OpenIceberg},
     {"null", "null:", OpenNull},
     {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
     {"postgresql", "", OpenPostgres},

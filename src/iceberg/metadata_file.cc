@@ -11,6 +11,7 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kMetadataFolder = "/metadata";
+constexpr size_t kMaxMetadataBytes = 64 << 20;
 
 bool IsMetadataName(std::string_view name) {
   return name.ends_with(".metadata.json") || name.ends_with(".metadata.json.gz");
@@ -49,10 +50,30 @@ absl::StatusOr<std::string> ReadHint(const StoredObject& hint) {
   return std::string(absl::StripAsciiWhitespace(text));
 }
 
+struct Hint {
+  std::string uri;
+  std::string text;
+};
+
+// NotFound: there is none. Writers replace it with each version.
+absl::StatusOr<Hint> FindHint(const StoreFor& store_for, const std::string& folder) {
+  constexpr int kTries = 8;
+  for (int tries = 1;; ++tries) {
+    ASSIGN_OR_RETURN(const StoredObject object,
+                     FindObject(store_for, StrCat(folder, "/version-hint.text")));
+    absl::StatusOr<std::string> text = ReadHint(object);
+    if (text.ok()) return Hint{object.info.uri, *std::move(text)};
+    const bool was_replaced =
+        absl::IsFailedPrecondition(text.status()) || absl::IsNotFound(text.status());
+    if (!was_replaced) return text.status();
+    if (tries == kTries) return absl::UnavailableError(text.status().message());
+  }
+}
+
 // A hint may be older than the table: writers commit the new version before they update the hint.
 absl::StatusOr<StoredObject> FollowHint(const StoreFor& store_for, const std::string& folder,
-                                        const StoredObject& hint) {
-  ASSIGN_OR_RETURN(const std::string text, ReadHint(hint));
+                                        const Hint& hint) {
+  const std::string& text = hint.text;
   uint64_t version = 0;
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, version);
@@ -60,7 +81,7 @@ absl::StatusOr<StoredObject> FollowHint(const StoreFor& store_for, const std::st
     // Some writers put the name there.
     if (text.empty() || text.find('/') != text.npos) {
       return absl::InvalidArgumentError(
-          StrCat(hint.info.uri, " does not contain a version; name the metadata file itself"));
+          StrCat(hint.uri, " does not contain a version; name the metadata file itself"));
     }
     return FindObject(store_for,
                       StrCat(folder, "/", text, IsMetadataName(text) ? "" : ".metadata.json"));
@@ -122,12 +143,30 @@ absl::StatusOr<MetadataFile> FindMetadataFile(const StoreFor& store_for, std::st
     return found;
   }
   if (!place.ends_with(kMetadataFolder)) place += kMetadataFolder;
-  const absl::StatusOr<StoredObject> hint = FindObject(store_for, place + "/version-hint.text");
+  const absl::StatusOr<Hint> hint = FindHint(store_for, place);
   if (!hint.ok() && !absl::IsNotFound(hint.status())) return hint.status();
   ASSIGN_OR_RETURN(found.object,
                    hint.ok() ? FollowHint(store_for, place, *hint) : FindHighest(store_for, place));
   found.table_folder = std::string(FolderOf(FolderOf(found.object.info.uri)));
   return found;
+}
+
+absl::StatusOr<std::string> ReadMetadataText(const StoredObject& object) {
+  std::string text;
+  RETURN_IF_ERROR(ReadObject(object, [&](InputStream& stream) -> absl::Status {
+    for (;;) {
+      constexpr size_t kBlock = 64 * 1024;
+      const size_t old = text.size();
+      text.resize(old + kBlock);
+      ASSIGN_OR_RETURN(const size_t got, stream.Read(absl::MakeSpan(text.data() + old, kBlock)));
+      text.resize(old + got);
+      if (got == 0) return absl::OkStatus();
+      if (text.size() > kMaxMetadataBytes) {
+        return absl::ResourceExhaustedError("the metadata is larger than 64 MiB");
+      }
+    }
+  }));
+  return text;
 }
 
 }  // namespace millrace

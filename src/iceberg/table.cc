@@ -8,29 +8,6 @@
 #include "iceberg/metadata_file.h"
 
 namespace millrace {
-namespace {
-
-constexpr size_t kMaxMetadataBytes = 64 << 20;
-
-absl::StatusOr<std::string> ReadText(const StoredObject& object) {
-  std::string text;
-  RETURN_IF_ERROR(ReadObject(object, [&](InputStream& stream) -> absl::Status {
-    for (;;) {
-      constexpr size_t kBlock = 64 * 1024;
-      const size_t old = text.size();
-      text.resize(old + kBlock);
-      ASSIGN_OR_RETURN(const size_t got, stream.Read(absl::MakeSpan(text.data() + old, kBlock)));
-      text.resize(old + got);
-      if (got == 0) return absl::OkStatus();
-      if (text.size() > kMaxMetadataBytes) {
-        return absl::ResourceExhaustedError("the metadata is larger than 64 MiB");
-      }
-    }
-  }));
-  return text;
-}
-
-}  // namespace
 
 absl::StatusOr<IcebergTable> IcebergTable::Open(StoreFor store_for, const std::string& path,
                                                 const SnapshotChoice& choice) {
@@ -39,7 +16,7 @@ absl::StatusOr<IcebergTable> IcebergTable::Open(StoreFor store_for, const std::s
     ASSIGN_OR_RETURN(const MetadataFile file, FindMetadataFile(store_for, path));
     IcebergTable table;
     table.metadata_uri_ = file.object.info.uri;
-    ASSIGN_OR_RETURN(const std::string text, ReadText(file.object));
+    ASSIGN_OR_RETURN(const std::string text, ReadMetadataText(file.object));
     ASSIGN_OR_RETURN(table.metadata_, ParseIcebergMetadata(text));
     ASSIGN_OR_RETURN(table.snapshot_, ChooseSnapshot(table.metadata_, choice));
     ASSIGN_OR_RETURN(table.schema_, SchemaOf(table.metadata_, table.snapshot_, choice));

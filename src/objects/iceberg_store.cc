@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "formats/table_rows.h"
+#include "iceberg/file_describer.h"
 #include "iceberg/row_filters.h"
 #include "iceberg/table.h"
 #include "objects/iceberg_name.h"
@@ -44,40 +45,6 @@ class TableObject : public ObjectReader {
   const std::unique_ptr<ObjectReader> file_;
   const ObjectInfo info_;
   const std::shared_ptr<const TableRows> rows_;
-};
-
-// Describes the files of one table. Thread-compatible.
-class FileDescriber {
- public:
-  explicit FileDescriber(const IcebergSchema& schema) {
-    auto names = std::make_shared<FieldNames>();
-    names->by_id = schema.names_by_id;
-    by_id_ = std::move(names);
-    auto columns = std::make_shared<std::vector<std::string>>();
-    for (const IcebergColumn& column : schema.columns) columns->push_back(column.name);
-    columns_ = std::move(columns);
-    schema_ = schema.columns;
-  }
-
-  TableRows Describe(const IcebergFile& file) const {
-    TableRows rows{.names = by_id_, .columns = columns_, .deleted_rows = file.deleted_rows};
-    rows.filters = EqualityFiltersOf(file);
-    if (file.mapped_names != nullptr) {
-      auto names = std::make_shared<FieldNames>();
-      names->by_name.emplace();
-      for (const IcebergColumn& column : schema_) {
-        const auto stored = file.mapped_names->find(column.id);
-        if (stored != file.mapped_names->end()) (*names->by_name)[stored->second] = column.name;
-      }
-      rows.names = std::move(names);
-    }
-    return rows;
-  }
-
- private:
-  std::shared_ptr<const FieldNames> by_id_;
-  std::shared_ptr<const std::vector<std::string>> columns_;
-  std::vector<IcebergColumn> schema_;
 };
 
 // The column that `entry` sends as the time of its records; empty: none.

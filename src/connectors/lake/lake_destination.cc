@@ -1,12 +1,8 @@
 #include "connectors/lake/lake_destination.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,7 +13,7 @@
 #include "connectors/lake/manifests.h"
 #include "data_files/file_staging.h"
 #include "data_files/file_store.h"
-#include "io/worker_id.h"
+#include "data_files/store_check.h"
 #include "stores/open_store.h"
 
 namespace millrace {
@@ -66,13 +62,8 @@ class LakeDestination final : public Destination {
   const std::string& label() const override { return label_; }
   std::string LedgerName(RecordType type) const override { return spec_.LedgerName(type); }
 
-  // Large commits make large files. Few workers encode as fast as the processors allow.
   void AdaptOptions(RunOptions& options) const override {
-    options.max_writes = std::min(options.max_writes, 4);
-    options.initial_writes = std::min(options.initial_writes, options.max_writes);
-    options.commit.bytes = size_t{4} << 30;  // before they are compressed
-    options.commit.rows = 20'000'000;
-    options.commit.age = spec_.age;
+    data_files::AdaptOptions(spec_.age, options);
   }
 
   absl::Status CheckConfig(RecordType type) const override {
@@ -132,43 +123,11 @@ class LakeDestination final : public Destination {
   std::map<RecordType, std::unique_ptr<Target>> targets_;
 };
 
-// Does what an import does, with objects of a few bytes.
-void CheckFolder(FileStore& store, std::vector<AccessCheck>& checks) {
-  const std::string folder = store.Uri(FileStore::StagedFolder(CurrentWorkerTag()));
-  const std::string from = folder + "check-written", to = folder + "check-moved";
-  const auto add = [&](std::string_view what, const absl::Status& status) {
-    checks.push_back({StrCat(what, " below ", store.folder()), status,
-                      status.ok() ? ""
-                                  : "let this account create, read, list and delete objects "
-                                    "there (docs/connectors/lake.md)"});
-    return status.ok();
-  };
-  ObjectStore& objects = store.objects();
-  const auto write = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const auto writer, objects.Create(from));
-    RETURN_IF_ERROR(writer->Append("millrace"));
-    return writer->Finish();
-  };
-  const auto create_once = [&]() -> absl::Status {
-    const absl::Status again = objects.CreateIfAbsent(to, "millrace");
-    if (absl::IsAlreadyExists(again)) return absl::OkStatus();
-    if (!again.ok()) return again;
-    return absl::FailedPreconditionError(
-        "an object was replaced that must only be created: commits need If-None-Match");
-  };
-  if (!add("writing", write()) || !add("reading", objects.Find(from).status())) return;
-  if (add("moving", objects.Move(from, to))) add("creating only what is absent", create_once());
-  add("listing", objects.List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }));
-  add("deleting", objects.Remove(to));
-  objects.Remove(from).IgnoreError();
-  if (!store.local_folder().empty()) ::rmdir(folder.c_str());
-}
-
 std::vector<AccessCheck> LakeDestination::Check(std::stop_token stop) {
   std::vector<AccessCheck> checks;
   for (const auto& [type, target] : targets_) {
     const FileStore::Stop watch = target->store.Watch(stop);
-    CheckFolder(target->store, checks);
+    data_files::CheckStore(target->store, "docs/connectors/lake.md", checks);
   }
   return checks;
 }

@@ -34,7 +34,12 @@ Json Objects(const Intent& intent) {
 
 }  // namespace
 
-absl::StatusOr<CommitLog::Outcome> Manifests::OutcomeOf(const Intent& intent) {
+absl::StatusOr<CommitLog::Outcome> Manifests::OutcomeOf(const Intent& intent,
+                                                        const std::stop_token& /*stop*/) {
+  return Find(intent);
+}
+
+absl::StatusOr<CommitLog::Outcome> Manifests::Find(const Intent& intent) {
   const absl::StatusOr<std::string> text = store_.Read(ManifestPath(intent.id));
   if (absl::IsNotFound(text.status())) return Outcome::kNone;
   RETURN_IF_ERROR(text.status());
@@ -50,11 +55,12 @@ absl::StatusOr<CommitLog::Outcome> Manifests::Record(const Intent& intent,
   const absl::Status created =
       store_.objects().CreateIfAbsent(store_.Uri(ManifestPath(intent.id)), manifest);
   if (!created.ok() && !absl::IsAlreadyExists(created)) return created;
-  return OutcomeOf(intent);
+  return Find(intent);
 }
 
 absl::StatusOr<CommitLog::Outcome> Manifests::Commit(const Intent& intent,
-                                                     const std::vector<DataFile>& files) {
+                                                     const std::vector<DataFile>& files,
+                                                     const std::stop_token& /*stop*/) {
   Json list = Json::array();
   for (const DataFile& file : files) list.push_back({{"path", file.path}, {"rows", file.rows}});
   return Record(intent, Dump({{"commit", intent.id},
@@ -63,7 +69,8 @@ absl::StatusOr<CommitLog::Outcome> Manifests::Commit(const Intent& intent,
                               {"objects", Objects(intent)}}));
 }
 
-absl::StatusOr<CommitLog::Outcome> Manifests::Abandon(const Intent& intent) {
+absl::StatusOr<CommitLog::Outcome> Manifests::Abandon(const Intent& intent,
+                                                      const std::stop_token& /*stop*/) {
   return Record(intent, Dump({{"commit", intent.id}, {"committed", false}}));
 }
 

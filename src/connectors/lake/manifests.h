@@ -3,6 +3,7 @@
 #ifndef MILLRACE_CONNECTORS_LAKE_MANIFESTS_H_
 #define MILLRACE_CONNECTORS_LAKE_MANIFESTS_H_
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,18 +12,20 @@
 
 namespace millrace::lake {
 
-// Thread-safe.
+// Thread-safe. Its calls end with those of the store, which the caller watches.
 class Manifests final : public data_files::CommitLog {
  public:
   // `store` outlives it.
   explicit Manifests(data_files::FileStore& store) : store_(store) {}
 
-  absl::StatusOr<Outcome> OutcomeOf(const Intent& intent) override;
+  absl::StatusOr<Outcome> OutcomeOf(const Intent& intent, const std::stop_token& stop) override;
   absl::StatusOr<Outcome> Commit(const Intent& intent,
-                                 const std::vector<data_files::DataFile>& files) override;
-  absl::StatusOr<Outcome> Abandon(const Intent& intent) override;
+                                 const std::vector<data_files::DataFile>& files,
+                                 const std::stop_token& stop) override;
+  absl::StatusOr<Outcome> Abandon(const Intent& intent, const std::stop_token& stop) override;
 
  private:
+  absl::StatusOr<Outcome> Find(const Intent& intent);
   absl::StatusOr<Outcome> Record(const Intent& intent, std::string_view manifest);
 
   data_files::FileStore& store_;

@@ -1,0 +1,50 @@
+// Requests to an Iceberg REST catalog, and what its answers mean.
+#ifndef MILLRACE_CONNECTORS_ICEBERG_REST_CLIENT_H_
+#define MILLRACE_CONNECTORS_ICEBERG_REST_CLIENT_H_
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "auth/token_source.h"
+#include "base/clock.h"
+#include "base/environment.h"
+#include "net/http_client.h"
+
+namespace millrace::iceberg {
+
+// Thread-safe; one request at a time. It does not retry, but for a token that is refused.
+class RestClient {
+ public:
+  // `url` has no '/' at its end. Credentials: see NewRestCatalog(). The clock outlives it.
+  static absl::StatusOr<std::unique_ptr<RestClient>> Make(std::string url,
+                                                          const Environment& environment,
+                                                          Clock& clock);
+
+  // The JSON of a 2xx response; null if it has no body. `path`: "/v1/config?warehouse=w". An empty
+  // `body`: none. InvalidArgument: 400. Unauthenticated: 401 and 419, also with another token.
+  // PermissionDenied: 403. NotFound: 404. AlreadyExists: 409. Unavailable: 429, 5xx, no response,
+  // or one that is no JSON; the request may have been executed. Others: FailedPrecondition.
+  // Messages have the catalog's explanation.
+  absl::StatusOr<nlohmann::json> Send(std::string_view method, std::string_view path,
+                                      std::string_view body, std::stop_token stop);
+
+ private:
+  RestClient(std::string url, std::unique_ptr<TokenSource> tokens);
+  absl::StatusOr<HttpResponse> Exchange(std::string_view method, std::string_view path,
+                                        std::string_view body, const std::stop_token& stop);
+
+  const std::string url_;
+  const std::unique_ptr<TokenSource> tokens_;
+  absl::Mutex mutex_;
+  const std::unique_ptr<HttpClient> http_ ABSL_PT_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace::iceberg
+
+#endif  // MILLRACE_CONNECTORS_ICEBERG_REST_CLIENT_H_

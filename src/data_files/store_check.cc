@@ -1,0 +1,41 @@
+#include "data_files/store_check.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "io/worker_id.h"
+
+namespace millrace::data_files {
+
+void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck>& checks) {
+  const std::string name = FileStore::StagedFolder(CurrentWorkerTag()), folder = store.Uri(name);
+  const std::string from = folder + "check-written", to = folder + "check-moved";
+  const auto add = [&](std::string_view what, const absl::Status& status) {
+    checks.push_back({StrCat(what, " below ", store.folder()), status,
+                      status.ok() ? std::string()
+                                  : StrCat("let this account create, read, list and delete ",
+                                           "objects there (", page, ")")});
+    return status.ok();
+  };
+  ObjectStore& objects = store.objects();
+  const auto create_once = [&]() -> absl::Status {
+    const absl::Status again = objects.CreateIfAbsent(to, "millrace");
+    if (absl::IsAlreadyExists(again)) return absl::OkStatus();
+    if (!again.ok()) return again;
+    return absl::FailedPreconditionError(
+        "an object was replaced that must only be created: commits need If-None-Match");
+  };
+  if (!add("writing", store.Write(name + "check-written", "millrace")) ||
+      !add("reading", objects.Find(from).status()))
+    return;
+  if (add("moving", objects.Move(from, to))) add("creating only what is absent", create_once());
+  add("listing", objects.List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }));
+  add("deleting", objects.Remove(to));
+  objects.Remove(from).IgnoreError();
+  if (!store.local_folder().empty()) ::rmdir(folder.c_str());
+}
+
+}  // namespace millrace::data_files
