@@ -165,6 +165,12 @@ std::optional<int64_t> AvroValue::Integer(std::string_view field) const {
   return value->integer;
 }
 
+std::optional<bool> AvroValue::Boolean(std::string_view field) const {
+  const AvroValue* value = Field(field);
+  if (value == nullptr || value->kind != Kind::kBoolean) return std::nullopt;
+  return value->integer != 0;
+}
+
 std::optional<std::string_view> AvroValue::Bytes(std::string_view field) const {
   const AvroValue* value = Field(field);
   if (value == nullptr || (value->kind != Kind::kString && value->kind != Kind::kBytes &&

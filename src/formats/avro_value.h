@@ -26,6 +26,7 @@ struct AvroValue {
   const AvroValue* Field(std::string_view name) const;
   // The value of a field, if it is present and of that kind.
   std::optional<int64_t> Integer(std::string_view field) const;
+  std::optional<bool> Boolean(std::string_view field) const;
   std::optional<std::string_view> Bytes(std::string_view field) const;
 };
 

@@ -82,8 +82,8 @@ absl::StatusOr<ManifestInfo> MakeManifest(const AvroValue& value) {
     PartitionSummary& added = manifest.partitions.emplace_back();
     added.lower = OptionalBytes(summary, "lower_bound");
     added.upper = OptionalBytes(summary, "upper_bound");
-    added.has_null = summary.Integer("contains_null").value_or(1) != 0;
-    if (const auto has_nan = summary.Integer("contains_nan")) added.has_nan = *has_nan != 0;
+    added.has_null = summary.Boolean("contains_null").value_or(true);
+    added.has_nan = summary.Boolean("contains_nan");
   }
   return manifest;
 }

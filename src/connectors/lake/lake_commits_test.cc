@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -19,6 +18,7 @@
 #include "connectors/lake/manifests.h"
 #include "data_files/file_staging.h"
 #include "formats/row_reader.h"
+#include "io/testing/faulty_store.h"
 #include "io/worker_id.h"
 #include "pipeline/testing/staging_contract.h"
 
@@ -28,72 +28,6 @@ namespace {
 using data_files::FileStore;
 using lake::LakeSpec;
 using testing::HasSubstr;
-
-// A store whose next calls that make something visible fail as set.
-class FaultyStore : public ObjectStore {
- public:
-  // As a bucket's: calls end once `stop` is requested.
-  explicit FaultyStore(std::stop_token stop) : stop_(std::move(stop)) {}
-
-  // Of the next object that is created, writing fails in the middle.
-  void FailNextObject() { fails_object_ = true; }
-  // Call number `n` from now, of Move() and CreateIfAbsent() together, is Unavailable.
-  void FailCall(int n, bool with_effect) {
-    with_effect_ = with_effect;
-    calls_left_ = n + 1;
-  }
-
-  absl::Status List(std::string_view pattern, const Visitor& visitor,
-                    const HiddenVisitor& hidden) override {
-    return store_->List(pattern, visitor, hidden);
-  }
-  absl::StatusOr<ObjectInfo> Find(std::string_view uri) override { return store_->Find(uri); }
-  absl::StatusOr<std::unique_ptr<ObjectReader>> Open(const ObjectInfo& object) override {
-    return store_->Open(object);
-  }
-  absl::StatusOr<std::unique_ptr<ObjectWriter>> Create(std::string_view uri) override {
-    ASSIGN_OR_RETURN(std::unique_ptr<ObjectWriter> writer, store_->Create(uri));
-    if (!fails_object_.exchange(false)) return writer;
-    return std::make_unique<FailingWriter>(std::move(writer));
-  }
-  absl::Status Remove(std::string_view uri) override { return store_->Remove(uri); }
-  absl::Status Move(std::string_view from, std::string_view to) override {
-    return MayFail([&] { return store_->Move(from, to); });
-  }
-  absl::Status CreateIfAbsent(std::string_view uri, std::string_view content) override {
-    return MayFail([&] { return store_->CreateIfAbsent(uri, content); });
-  }
-
- private:
-  // Takes one piece.
-  class FailingWriter : public ObjectWriter {
-   public:
-    explicit FailingWriter(std::unique_ptr<ObjectWriter> writer) : writer_(std::move(writer)) {}
-    absl::Status Append(std::string_view bytes) override {
-      if (std::exchange(has_piece_, true)) return absl::UnavailableError("the store is gone");
-      return writer_->Append(bytes);
-    }
-    absl::Status Finish() override { return absl::UnavailableError("the store is gone"); }
-
-   private:
-    const std::unique_ptr<ObjectWriter> writer_;
-    bool has_piece_ = false;
-  };
-
-  template <typename Call>
-  absl::Status MayFail(Call call) {
-    if (stop_.stop_requested()) return StopRequested();
-    if (--calls_left_ != 0) return call();
-    if (with_effect_) call().IgnoreError();
-    return absl::UnavailableError("the store does not answer");
-  }
-
-  const std::unique_ptr<ObjectStore> store_ = NewLocalObjectStore();
-  const std::stop_token stop_;
-  std::atomic<bool> fails_object_ = false;
-  std::atomic<int> calls_left_ = 0;
-  bool with_effect_ = false;
-};
 
 std::string TempFolder() {
   std::string folder = testing::TempDir() + "mrlake_XXXXXX";
