@@ -22,8 +22,9 @@ constexpr Unit kUnits[] = {Unit::kNone, Unit::kHour, Unit::kDay, Unit::kMonth, U
 constexpr char kFolderParameters[] =
     "table, events, users, groups, columns, partition, time, file_size and age";
 constexpr char kCatalogParameters[] =
-    "namespace, warehouse, table, events, users, groups, columns, partition, time, file_size and "
-    "age";
+    "namespace, warehouse, sigv4, table, events, users, groups, columns, partition, time, "
+    "file_size "
+    "and age";
 
 bool IsUrl(std::string_view text) {
   return text.starts_with("https://") || text.starts_with("http://");
@@ -50,6 +51,7 @@ absl::Status ParseCatalog(std::string_view text, UriQuery& query, IcebergSpec& s
     spec.catalog.name_space.emplace_back(level);
   }
   spec.catalog.warehouse = query.Take("warehouse").value_or("");
+  spec.catalog.sigv4 = query.Take("sigv4").value_or("");
   return absl::OkStatus();
 }
 

@@ -26,6 +26,7 @@ struct IcebergSpec {
     std::string url;  // "https://catalog.example.com/api", without '/' at its end
     std::string warehouse;
     std::vector<std::string> name_space;  // its levels
+    std::string sigv4;  // the AWS service that requests are signed for; empty: none
   } catalog;
   // The name of the table for each type of record that is taken.
   std::map<RecordType, std::string> tables;
@@ -37,8 +38,8 @@ struct IcebergSpec {
   absl::Duration age = absl::Minutes(10);  // the time after which what was staged is committed
 
   // "iceberg:FOLDER?..." or "iceberg:https://HOST/PATH?namespace=...". The parameters are table,
-  // events, users, groups, columns, partition, time, file_size and age, and for a catalog namespace
-  // and warehouse. InvalidArgument: it cannot be read.
+  // events, users, groups, columns, partition, time, file_size and age, and for a catalog
+  // namespace, warehouse and sigv4. InvalidArgument: it cannot be read.
   static absl::StatusOr<IcebergSpec> Parse(std::string_view uri);
 
   bool has_catalog() const { return root.empty(); }

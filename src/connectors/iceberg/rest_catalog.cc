@@ -146,9 +146,9 @@ absl::StatusOr<std::unique_ptr<Catalog>> NewRestCatalog(const IcebergSpec::Catal
                                                         std::string table,
                                                         const Environment& environment,
                                                         Clock& clock) {
-  ASSIGN_OR_RETURN(std::unique_ptr<RestClient> client,
-                   RestClient::Make(place.url, environment, clock));
-  return std::make_unique<RestCatalog>(place, std::move(table), std::move(client));
+  ASSIGN_OR_RETURN(std::unique_ptr<RestAuth> auth, NewRestAuth(place, environment, clock));
+  return std::make_unique<RestCatalog>(place, std::move(table),
+                                       std::make_unique<RestClient>(place.url, std::move(auth)));
 }
 
 }  // namespace millrace::iceberg

@@ -35,7 +35,7 @@ std::string Loaded() {
 class RestCatalogTest : public testing::Test {
  protected:
   // Answers of the tables' path, in their order; the configuration is answered always.
-  void Serve(std::vector<ScriptedResponse> answers) {
+  void Serve(std::vector<ScriptedResponse> answers, std::string_view more = "") {
     answers_ = std::move(answers);
     server_ = std::make_unique<ScriptedServer>([this](const ScriptedRequest& request) {
       if (request.line().find("/v1/config") != std::string::npos) {
@@ -49,7 +49,7 @@ class RestCatalogTest : public testing::Test {
       return answers_[next_++];
     });
     const auto spec =
-        IcebergSpec::Parse(StrCat("iceberg:", server_->url(), "?namespace=a.b&warehouse=w"));
+        IcebergSpec::Parse(StrCat("iceberg:", server_->url(), "?namespace=a.b&warehouse=w", more));
     ASSERT_TRUE(spec.ok()) << spec.status();
     const auto environment = [this](std::string_view name) -> std::optional<std::string> {
       const auto found = environment_.find(std::string(name));
@@ -132,6 +132,23 @@ TEST_F(RestCatalogTest, ATokenThatIsRefusedIsFetchedAgainOnce) {
   EXPECT_THAT(tokens_, ElementsAre("", "Bearer t1", "", "Bearer t2", "Bearer t2", "", "Bearer t3"));
   EXPECT_EQ(bodies_[0],
             "grant_type=client_credentials&client_id=me&client_secret=hunter2&scope=catalog");
+}
+
+TEST_F(RestCatalogTest, RequestsAreSignedForAws) {
+  environment_ = {{"AWS_ACCESS_KEY_ID", "AKID"},
+                  {"AWS_SECRET_ACCESS_KEY", "hunter2"},
+                  {"AWS_REGION", "eu-west-1"}};
+  Serve({ScriptedResponse::Answer(200, Loaded()), Error(401, "UnrecognizedClientException"),
+         Error(401, "UnrecognizedClientException")},
+        "&sigv4=glue");
+  EXPECT_TRUE(catalog_->Load({}).ok());
+  EXPECT_THAT(
+      tokens_[0],
+      testing::MatchesRegex("AWS4-HMAC-SHA256 Credential=AKID/[0-9]+/eu-west-1/glue/aws4_request, "
+                            "SignedHeaders=accept;host;x-amz-date, Signature=[0-9a-f]+"));
+  const absl::Status refused = catalog_->Load({}).status();
+  EXPECT_TRUE(absl::IsUnauthenticated(refused)) << refused;
+  EXPECT_THAT(refused.message(), HasSubstr("AWS credentials"));
 }
 
 TEST_F(RestCatalogTest, ANamespaceIsMadeForATableThatNeedsIt) {

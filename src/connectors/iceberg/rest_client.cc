@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "auth/token_request.h"
 #include "base/json_parse.h"
 #include "base/printable.h"
 #include "base/status.h"
@@ -18,60 +17,6 @@ using nlohmann::json;
 constexpr size_t kMaxResponseBytes = 128 << 20;  // metadata with its snapshots
 constexpr size_t kMaxExplanation = 500;
 constexpr int kTokenExpired = 419;  // of the REST specification
-
-// OAuth 2's client credentials.
-class ClientFetcher : public TokenFetcher {
- public:
-  ClientFetcher(std::string url, std::string id, std::string secret, std::string scope,
-                Clock& clock)
-      : url_(std::move(url)),
-        id_(std::move(id)),
-        secret_(std::move(secret)),
-        scope_(std::move(scope)),
-        clock_(clock) {}
-
-  absl::StatusOr<AccessToken> Fetch(HttpClient& http, std::stop_token stop) override {
-    ASSIGN_OR_RETURN(TokenRequest request,
-                     NewFormRequest(url_, {{"grant_type", "client_credentials"},
-                                           {"client_id", id_},
-                                           {"client_secret", secret_},
-                                           {"scope", scope_}}));
-    request.secrets = {secret_};
-    const absl::Time now = clock_.Now();
-    const absl::StatusOr<std::string> answer = Ask(http, request, std::move(stop));
-    if (!answer.ok()) {
-      return Annotate(answer.status(), "getting a token for ICEBERG_REST_CREDENTIAL");
-    }
-    return ParseTokenResponse(*answer, now);
-  }
-
- private:
-  const std::string url_, id_, secret_, scope_;
-  Clock& clock_;
-};
-
-absl::StatusOr<std::unique_ptr<TokenSource>> TokensFrom(const Environment& environment,
-                                                        const std::string& url, Clock& clock) {
-  const std::optional<std::string> token = environment("ICEBERG_REST_TOKEN");
-  const std::optional<std::string> credential = environment("ICEBERG_REST_CREDENTIAL");
-  if (token && credential) {
-    return absl::InvalidArgumentError(
-        "ICEBERG_REST_TOKEN and ICEBERG_REST_CREDENTIAL are both set: use one of them");
-  }
-  if (!credential) return NewFixedTokenSource(token.value_or(""));
-  const size_t colon = credential->find(':');
-  if (colon == std::string::npos) {
-    return absl::InvalidArgumentError("ICEBERG_REST_CREDENTIAL must be ID:SECRET");
-  }
-  const std::string endpoint =
-      environment("ICEBERG_REST_OAUTH_URI").value_or(url + "/v1/oauth/tokens");
-  RETURN_IF_ERROR(Annotate(CheckMayCarrySecrets(endpoint), "ICEBERG_REST_OAUTH_URI"));
-  return NewCachedTokenSource(
-      std::make_unique<ClientFetcher>(endpoint, credential->substr(0, colon),
-                                      credential->substr(colon + 1),
-                                      environment("ICEBERG_REST_SCOPE").value_or("catalog"), clock),
-      NewCurlHttpClient(), clock);
-}
 
 // {"error": {"message": ..., "type": ..., "code": ...}}
 std::string ExplanationOf(const HttpResponse& response) {
@@ -110,42 +55,36 @@ absl::Status StatusOf(const HttpResponse& response) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RestClient>> RestClient::Make(std::string url,
-                                                             const Environment& environment,
-                                                             Clock& clock) {
-  ASSIGN_OR_RETURN(std::unique_ptr<TokenSource> tokens, TokensFrom(environment, url, clock));
-  return std::unique_ptr<RestClient>(new RestClient(std::move(url), std::move(tokens)));
-}
-
-RestClient::RestClient(std::string url, std::unique_ptr<TokenSource> tokens)
-    : url_(std::move(url)), tokens_(std::move(tokens)), http_(NewCurlHttpClient()) {}
+RestClient::RestClient(std::string url, std::unique_ptr<RestAuth> auth)
+    : url_(std::move(url)), auth_(std::move(auth)), http_(NewCurlHttpClient()) {}
 
 absl::StatusOr<HttpResponse> RestClient::Exchange(std::string_view method, std::string_view path,
                                                   std::string_view body,
                                                   const std::stop_token& stop) {
   for (bool has_renewed = false;; has_renewed = true) {
-    ASSIGN_OR_RETURN(const AccessToken token, tokens_->Token(stop));
     HttpRequest request{.method = std::string(method), .url = StrCat(url_, path), .body = body};
     request.max_response_bytes = kMaxResponseBytes;
     request.accept_gzip = true;
     request.headers.emplace_back("Accept", "application/json");
     if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-    if (!token.value.empty()) {
-      request.headers.emplace_back("Authorization", StrCat("Bearer ", token.value));
-    }
+    RETURN_IF_ERROR(auth_->Authorize(request, stop));
     absl::MutexLock lock(&mutex_);
     absl::StatusOr<HttpResponse> response = http_->Send(request, stop);
     const bool is_refused =
         response.ok() && (response->status == 401 || response->status == kTokenExpired);
     if (!is_refused || has_renewed) return response;
-    tokens_->Forget(token);
+    auth_->Forget();
   }
 }
 
 absl::StatusOr<json> RestClient::Send(std::string_view method, std::string_view path,
                                       std::string_view body, std::stop_token stop) {
   ASSIGN_OR_RETURN(const HttpResponse response, Exchange(method, path, body, stop));
-  if (response.status < 200 || response.status >= 300) return StatusOf(response);
+  if (response.status < 200 || response.status >= 300) {
+    const absl::Status status = StatusOf(response);
+    if (!absl::IsUnauthenticated(status)) return status;
+    return absl::UnauthenticatedError(StrCat(ToStd(status.message()), "; ", auth_->remedy()));
+  }
   if (response.body.empty()) return json();
   std::optional<json> parsed = ParseJson(response.body);
   if (!parsed) return absl::UnavailableError("the response is no JSON of bounded depth");

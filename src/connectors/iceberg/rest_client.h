@@ -11,23 +11,19 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "auth/token_source.h"
-#include "base/clock.h"
-#include "base/environment.h"
+#include "connectors/iceberg/rest_auth.h"
 #include "net/http_client.h"
 
 namespace millrace::iceberg {
 
-// Thread-safe; one request at a time. It does not retry, but for a token that is refused.
+// Thread-safe; one request at a time. It does not retry, but for credentials that are refused.
 class RestClient {
  public:
-  // `url` has no '/' at its end. Credentials: see NewRestCatalog(). The clock outlives it.
-  static absl::StatusOr<std::unique_ptr<RestClient>> Make(std::string url,
-                                                          const Environment& environment,
-                                                          Clock& clock);
+  // `url` has no '/' at its end.
+  RestClient(std::string url, std::unique_ptr<RestAuth> auth);
 
   // The JSON of a 2xx response; null if it has no body. `path`: "/v1/config?warehouse=w". An empty
-  // `body`: none. InvalidArgument: 400. Unauthenticated: 401 and 419, also with another token.
+  // `body`: none. InvalidArgument: 400. Unauthenticated: 401 and 419, also with fresh credentials.
   // PermissionDenied: 403. NotFound: 404. AlreadyExists: 409. Unavailable: 429, 5xx, no response,
   // or one that is no JSON; the request may have been executed. Others: FailedPrecondition.
   // Messages have the catalog's explanation.
@@ -35,12 +31,11 @@ class RestClient {
                                       std::string_view body, std::stop_token stop);
 
  private:
-  RestClient(std::string url, std::unique_ptr<TokenSource> tokens);
   absl::StatusOr<HttpResponse> Exchange(std::string_view method, std::string_view path,
                                         std::string_view body, const std::stop_token& stop);
 
   const std::string url_;
-  const std::unique_ptr<TokenSource> tokens_;
+  const std::unique_ptr<RestAuth> auth_;
   absl::Mutex mutex_;
   const std::unique_ptr<HttpClient> http_ ABSL_PT_GUARDED_BY(mutex_);
 };
