@@ -126,7 +126,8 @@ Command ReconcileCommand() {
       .about =
           "Reads the rows that the ledger records as delivered again, and compares them with what "
           "the\ndestination has: Mixpanel's raw export of the same days and events, the rows of a "
-          "PostgreSQL\ntable, or the data files of a lake. The exit status is 0 only if nothing is "
+          "PostgreSQL\nor Iceberg table, or the data files of a lake. The exit status is 0 only if "
+          "nothing is "
           "missing, unexpected\nor, in a table or lake, duplicate, and every object that INPUT "
           "names "
           "could be compared.",

@@ -73,11 +73,11 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {"mixpanel", "mixpanel", OpenMixpanel},
-    {"iceberg", "iceberg:FOLDER", OpenIceberg},
     {"null", "null:", OpenNull},
     {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
     {"postgresql", "", OpenPostgres},
     {"pubsub", "pubsub://PROJECT/TOPIC", OpenPubsub},
+    {"iceberg", "iceberg:FOLDER", OpenIceberg},
 };
 
 Opened Annotated(Opened opened, std::string_view kind) {

@@ -94,6 +94,22 @@ TEST_F(OpenDestinationTest, FoldersAreLakes) {
   EXPECT_FALSE(asked_);
 }
 
+TEST_F(OpenDestinationTest, IcebergTablesAreStaged) {
+  for (const char* uri : {"iceberg:tables", "iceberg:s3://b/t?partition=hour",
+                          "iceberg:https://c.example/api?namespace=n"}) {
+    const auto opened = Open(uri);
+    ASSERT_TRUE(opened.ok()) << uri << opened.status();
+    EXPECT_TRUE((*opened)->LedgerName(RecordType::kEvent).starts_with("iceberg:")) << uri;
+    EXPECT_NE((*opened)->staging(RecordType::kEvent), nullptr) << uri;
+    EXPECT_EQ((*opened)->NewSink(RecordType::kEvent), nullptr) << uri;
+  }
+  EXPECT_TRUE(
+      absl::IsInvalidArgument((*Open("iceberg:t?table=e"))->CheckConfig(RecordType::kUser)));
+  EXPECT_EQ((*Open("iceberg:gs://b/l?table=e"))->label(), "iceberg:gs://b/l/e");
+  EXPECT_EQ((*Open("iceberg:https://c?namespace=n&table=e"))->label(), "iceberg:https://c/n.e");
+  EXPECT_THAT(Error("iceberg:t?format=orc"), HasSubstr("destination iceberg: "));
+}
+
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("mixpanell"),
               AllOf(HasSubstr("unknown destination \"mixpanell\""),

@@ -101,6 +101,12 @@ class DocsTest(harness.MillraceTest):
         statement = statement.replace("lake/", f"{self.folder}/lake/").replace("2026-11-29", files[0].parent.name[3:])
         self.assertTrue(duck.connect().execute(statement).fetchall())
 
+    def test_iceberg(self):
+        self.sample("events/a.parquet")
+        self.shell("millrace init events/a.parquet > sources.json")
+        self.assertRegex(self.shell(block_with("docs/connectors/iceberg.md", "--to 'iceberg:tables/")), r"accepted +500\n")
+        self.assertEqual(self.folder.joinpath("tables/events/metadata/version-hint.text").read_text(), "2")
+
     def test_names_of_destinations(self):
         [names] = JSON_BLOCK.findall((harness.ROOT / "docs/destinations.md").read_text())
         self.write("destinations.json", names)
