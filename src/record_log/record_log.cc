@@ -359,15 +359,14 @@ absl::Status RecordLog::failure() const {
   return failure_;
 }
 
-void RecordLog::AwaitMore(uint64_t sequence, uint64_t end, const std::stop_token& stop,
-                          absl::Duration timeout) const {
+void RecordLog::AwaitMore(uint64_t sequence, RecordType type, uint64_t count,
+                          const std::stop_token& stop, absl::Duration timeout) const {
   const std::stop_callback wake(stop, [this] { absl::MutexLock lock(&state_mutex_); });
   const auto has_more = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_mutex_) {
+    if (stop.stop_requested()) return true;
     const auto found = segments_.find(sequence);
-    const bool is_past = found == segments_.end()
-                             ? sequence <= segments_.rbegin()->first
-                             : found->second.end > end || found->second.is_sealed;
-    return is_past || stop.stop_requested();
+    if (found == segments_.end()) return sequence < segments_.rbegin()->first;
+    return found->second.is_sealed || found->second.counts[static_cast<size_t>(type)] > count;
   };
   absl::MutexLock lock(&state_mutex_);
   state_mutex_.AwaitWithTimeout(absl::Condition(&has_more), timeout);

@@ -75,9 +75,9 @@ class RecordLog {
   // Why nothing is acknowledged any more; ok if all is well.
   absl::Status failure() const;
 
-  // Waits until segment `sequence` has frames after `end`, or is sealed, or a `stop` or `timeout`
-  // ends the wait.
-  void AwaitMore(uint64_t sequence, uint64_t end, const std::stop_token& stop,
+  // Waits until segment `sequence` has more than `count` records of that type, or is sealed, or was
+  // removed, or a `stop` or `timeout` ends the wait.
+  void AwaitMore(uint64_t sequence, RecordType type, uint64_t count, const std::stop_token& stop,
                  absl::Duration timeout) const;
 
   // Removes a sealed segment; ok once that is on stable storage. Readers that have its file may

@@ -126,7 +126,7 @@ TEST_F(RecordLogTest, SegmentsEndWhenTheyAreOld) {
   Open(options);
   ASSERT_TRUE(Append("a\n").ok());
   const uint64_t first = log_->last_sequence();
-  log_->AwaitMore(first, log_->segment(first)->end, {}, absl::Seconds(60));
+  log_->AwaitMore(first, RecordType::kEvent, 1, {}, absl::Seconds(60));
   EXPECT_TRUE(log_->segment(first)->is_sealed);
   EXPECT_EQ(log_->last_sequence(), first + 1);
 }
@@ -300,13 +300,15 @@ TEST_F(RecordLogTest, ReadersFollowTheWriter) {
       int expected = 0;
       for (uint64_t sequence = 1; expected < kFrames; ++sequence) {
         SegmentReader reader(*log_, sequence);
+        uint64_t read_of_segment = 0;
         while (expected < kFrames && !reader.at_end()) {
           const auto frame = reader.Next(type);
           ASSERT_TRUE(frame.ok()) << frame.status();
           if (*frame) {
             ASSERT_EQ((*frame)->records, Line(expected++));
+            ++read_of_segment;
           } else if (!reader.at_end()) {
-            log_->AwaitMore(sequence, reader.place(), {}, absl::Seconds(60));
+            log_->AwaitMore(sequence, type, read_of_segment, {}, absl::Seconds(60));
           }
         }
       }
@@ -325,7 +327,7 @@ TEST_F(RecordLogTest, AStopEndsAWait) {
   Open();
   std::stop_source stop;
   std::jthread other([&] { stop.request_stop(); });
-  log_->AwaitMore(log_->last_sequence(), kSegmentHeaderBytes, stop.get_token(),
+  log_->AwaitMore(log_->last_sequence(), RecordType::kEvent, 0, stop.get_token(),
                   absl::InfiniteDuration());
 }
 
