@@ -68,12 +68,9 @@ LogSource::~LogSource() {
 
 absl::StatusOr<std::unique_ptr<Chunk>> LogSource::Next(std::stop_token stop) {
   if (open_ == nullptr) {
-    if (stop.stop_requested()) return Stopped();
     const std::optional<uint64_t> sequence = Choose(stop);
-    if (!sequence) {
-      if (stop.stop_requested()) return Stopped();
-      return nullptr;
-    }
+    if (!sequence && !HasEnded()) return Stopped();
+    if (!sequence) return nullptr;
     RETURN_IF_ERROR(Claim(*sequence, stop));
     if (open_ == nullptr) return std::make_unique<Chunk>();
   }
@@ -142,6 +139,11 @@ std::optional<uint64_t> LogSource::Choose(const std::stop_token& stop) {
                    absl::InfiniteDuration());
   }
   return std::nullopt;
+}
+
+bool LogSource::HasEnded() {
+  absl::MutexLock lock(&mutex_);
+  return next_ > options_.last_sequence && unfinished_.empty() && again_.empty();
 }
 
 // Waits until every object is acknowledged or released. Whether one is to be read again.

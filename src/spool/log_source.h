@@ -72,6 +72,7 @@ class LogSource : public Source {
   };
 
   std::optional<uint64_t> Choose(const std::stop_token& stop);
+  bool HasEnded();
   bool AwaitSettled(const std::stop_token& stop);
   bool HasRecords(const SegmentState& segment) const {
     return segment.counts[static_cast<size_t>(options_.type)] > 0;
