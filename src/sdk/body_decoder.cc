@@ -29,7 +29,9 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
 // The plain body, in `request` or in `scratch`.
 absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t max,
                                            ByteBuffer* scratch) {
-  const std::string_view encoding = request.header("content-encoding");
+  constexpr std::string_view kGzipMagic("\x1f\x8b\x08");
+  std::string_view encoding = request.header("content-encoding");
+  if (request.body.starts_with(kGzipMagic)) encoding = "gzip";
   if (encoding.empty() || encoding == "identity") {
     if (request.body.size() > max) return absl::ResourceExhaustedError("the body is too large");
     return request.body;
@@ -55,9 +57,28 @@ uint32_t SurrogateAt(std::string_view text, size_t at) {
   return 0xD000u | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
 }
 
-// `text` with each CESU-8 surrogate pair replaced by the four bytes of UTF-8 that it means, and
-// each lone surrogate by U+FFFD. mixpanel-js encodes characters beyond U+FFFF this way before it
-// encodes base64 (mixpanel-js#385).
+// Records that were the value of `data`, moved to `scratch` for its padding.
+absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
+  const std::string_view text = TrimBlanks(data);
+  std::string decoded;
+  if (!LooksLikeJson(text)) {
+    ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
+    decoded = FromCesu8(std::move(decoded));
+    if (!LooksLikeJson(TrimBlanks(decoded))) {
+      return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
+    }
+  }
+  const std::string_view json = decoded.empty() ? text : std::string_view(decoded);
+  ByteBuffer copy;
+  copy.Append(json);
+  *scratch = std::move(copy);
+  return scratch->view();
+}
+
+}  // namespace
+
+// mixpanel-js encodes characters beyond U+FFFF as CESU-8 before it encodes base64
+// (mixpanel-js#385).
 std::string FromCesu8(std::string text) {
   if (std::find(text.begin(), text.end(), '\xED') == text.end()) return text;
   std::string utf8;
@@ -83,26 +104,6 @@ std::string FromCesu8(std::string text) {
   }
   return utf8;
 }
-
-// Records that were the value of `data`, moved to `scratch` for its padding.
-absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
-  const std::string_view text = TrimBlanks(data);
-  std::string decoded;
-  if (!LooksLikeJson(text)) {
-    ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
-    decoded = FromCesu8(std::move(decoded));
-    if (!LooksLikeJson(TrimBlanks(decoded))) {
-      return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
-    }
-  }
-  const std::string_view json = decoded.empty() ? text : std::string_view(decoded);
-  ByteBuffer copy;
-  copy.Append(json);
-  *scratch = std::move(copy);
-  return scratch->view();
-}
-
-}  // namespace
 
 void Params::AddForm(std::string_view form) {
   for (auto& pair : ParseForm(form)) pairs_.push_back(std::move(pair));
@@ -173,6 +174,7 @@ absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
     if (TrimBlanks(body).empty()) return decoded;
     return absl::InvalidArgumentError("the body is neither JSON nor a form with data");
   }
+  decoded.is_form = true;
   const std::string data(decoded.params.Get("data"));
   decoded.params.erase("data");
   if (TrimBlanks(data).empty()) return decoded;
