@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct ServerRequest {
   std::string_view body;          // ByteBuffer::kPadding readable bytes follow it
   std::string_view peer_address;  // "127.0.0.1"
   std::function<std::string_view(std::string_view name)> header;  // "" if absent; any case
+  // The values of all headers of that name, joined with ", ". Not set by every caller of a handler.
+  std::function<std::string(std::string_view name)> joined_header;
 };
 
 struct ServerResponse;
@@ -71,11 +74,20 @@ struct HttpServerOptions {
   int threads = 2;
   size_t max_body_bytes = 64 << 20;  // 413 above it
   size_t max_header_bytes = 64 << 10;
-  int max_connections = 1024;                          // further ones wait in the accept queue
+  size_t max_headers = 256;    // of a request
+  int max_connections = 1024;  // further ones wait in the accept queue
+  int max_connections_per_address = std::numeric_limits<int>::max();  // further ones are closed
+  // Of bodies of which not all has arrived. A request that exceeds it is answered with 503.
+  size_t max_partial_body_bytes = std::numeric_limits<size_t>::max();
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
+  absl::Duration header_timeout = absl::Seconds(60);   // from first byte to whole head
   absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also of
                                                        // a TLS handshake, and the longest wait for
                                                        // a peer that does not read
+  // If set, it may change the server's own response to a request that the handler does not get
+  // (too large, malformed), such as add headers. The request has no body, and has no path or
+  // headers if its head could not be read.
+  std::function<void(const ServerRequest&, ServerResponse*)> on_refusal;
 };
 
 class HttpServer {

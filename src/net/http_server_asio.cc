@@ -6,6 +6,7 @@
 #include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/post.hpp>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -40,6 +41,7 @@ class BeastHttpServer final : public HttpServer {
   void RunWorkers();
   void AwaitConnections();
   void AcceptAll();
+  bool CountAddress(const Socket& socket, std::string* key);
   void OnRoom();
 
   Shared shared_;
@@ -148,13 +150,31 @@ void BeastHttpServer::AcceptAll() {
       });
       return;
     }
+    std::string address_key;
+    if (!CountAddress(socket, &address_key)) continue;  // which closes the socket
     next_worker_ = (next_worker_ + 1) % workers_.size();
     ++shared_.connections;
-    asio::post(worker.io, [&worker, socket = std::move(socket)]() mutable {
-      auto session = std::make_shared<Session>(worker, std::move(socket));
+    asio::post(worker.io, [&worker, socket = std::move(socket),
+                           address_key = std::move(address_key)]() mutable {
+      auto session = std::make_shared<Session>(worker, std::move(socket), std::move(address_key));
       if (!worker.shared.stopping) session->Run();
     });
   }
+}
+
+// False: the peer has as many connections as an address may have. *key is what was counted.
+bool BeastHttpServer::CountAddress(const Socket& socket, std::string* key) {
+  const int max = shared_.options.max_connections_per_address;
+  if (max == std::numeric_limits<int>::max()) return true;
+  error_code ec;
+  const Tcp::endpoint peer = socket.remote_endpoint(ec);
+  if (ec) return true;
+  *key = AddressKey(peer.address());
+  absl::MutexLock lock(&shared_.mutex);
+  int& connections = shared_.by_address[*key];
+  if (connections >= max) return false;
+  ++connections;
+  return true;
 }
 
 void BeastHttpServer::OnRoom() {

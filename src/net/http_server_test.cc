@@ -344,6 +344,93 @@ TEST(HttpServer, LetsFurtherConnectionsWait) {
   EXPECT_EQ(third.Receive().body, "GET /3? ");
 }
 
+TEST(HttpServer, BoundsTheNumberOfHeaders) {
+  HttpServerOptions options;
+  options.max_headers = 4;  // Host, Content-Length, and two more
+  auto server = MustStart(Echo, options);
+  RawConnection connection(server->url());
+  EXPECT_EQ(connection.Exchange("GET", "/", "A: 1\r\nB: 2\r\n").status, 200);
+  EXPECT_EQ(connection.Exchange("GET", "/", "A: 1\r\nB: 2\r\nC: 3\r\n").status, 431);
+}
+
+TEST(HttpServer, BoundsTheConnectionsOfAnAddress) {
+  HttpServerOptions options;
+  options.max_connections_per_address = 2;
+  auto server = MustStart(Echo, options);
+  auto first = std::make_unique<RawConnection>(server->url());
+  RawConnection second(server->url());
+  EXPECT_EQ(first->Exchange("GET", "/").status, 200);
+  EXPECT_EQ(second.Exchange("GET", "/").status, 200);
+  EXPECT_TRUE(RawConnection(server->url()).Closed());
+  EXPECT_EQ(second.Exchange("GET", "/").status, 200);
+  first = nullptr;
+  int status = 0;  // the server learns of the end a little later
+  for (int i = 0; i < 1000 && status != 200; ++i) {
+    RawConnection third(server->url());
+    status = third.Exchange("GET", "/").status;
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST(HttpServer, EndsRequestsWhoseHeadIsSlow) {
+  HttpServerOptions options;
+  options.header_timeout = absl::Milliseconds(60);
+  auto server = MustStart(Echo, options);
+  RawConnection slow_head(server->url()), slow_body(server->url());
+  slow_body.Send("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx");
+  slow_head.Send("GET / HTTP/1.1\r\nA: ");
+  EXPECT_EQ(slow_head.Receive().status, 408);
+  slow_body.Send("y");
+  EXPECT_EQ(slow_body.Receive().body, "POST /? xy");
+}
+
+TEST(HttpServer, BoundsTheBytesOfPartialBodies) {
+  HttpServerOptions options;
+  options.max_partial_body_bytes = 50'000;
+  auto server = MustStart(Echo, options);
+  const std::string half(60'000, 'x');
+  for (const std::string& head : {std::string("Content-Length: 120000\r\n\r\n"),
+                                  std::string("Transfer-Encoding: chunked\r\n\r\n1d4c0\r\n")}) {
+    RawConnection connection(server->url());
+    connection.Send("POST / HTTP/1.1\r\n" + head + half);
+    const RawResponse refused = connection.Receive();
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.Header("Retry-After"), "5");
+    // What was refused or answered does not count any more.
+    RawConnection next(server->url());
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(next.Exchange("POST", "/", "", std::string(40'000, 'x')).status, 200);
+    }
+  }
+}
+
+TEST(HttpServer, LetsItsOwnResponsesBeChanged) {
+  HttpServerOptions options;
+  options.max_body_bytes = 10;
+  options.on_refusal = [](const ServerRequest& request, ServerResponse* reply) {
+    reply->headers.emplace_back("X-Seen",
+                                StrCat(request.method, request.path, request.header("origin")));
+  };
+  auto server = MustStart(Echo, options);
+  const RawResponse refused =
+      RawConnection(server->url())
+          .Exchange("POST", "/a?b", "Origin: http://x\r\n", "too long a body");
+  EXPECT_EQ(refused.status, 413);
+  EXPECT_EQ(refused.Header("X-Seen"), "POST/ahttp://x");
+  RawConnection garbage(server->url());
+  garbage.Send("garbage\r\n\r\n");
+  EXPECT_EQ(garbage.Receive().status, 400);
+}
+
+TEST(HttpServer, JoinsRepeatedHeaders) {
+  auto server = MustStart([](const ServerRequest& request) {
+    return ServerResponse{.body = StrCat(request.header("x"), "|", request.joined_header("x"), "|",
+                                         request.joined_header("y"))};
+  });
+  EXPECT_EQ(RawConnection(server->url()).Exchange("GET", "/", "X: 1\r\nZ: 0\r\nx: 2\r\n").body,
+            "1|1, 2|");
+}
+
 TEST(HttpServer, ServesManyConnections) {
   auto server = MustStart(Echo);
   std::vector<std::unique_ptr<RawConnection>> connections;

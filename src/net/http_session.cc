@@ -51,11 +51,22 @@ void Worker::Tick() {
   });
 }
 
-Session::Session(Worker& worker, Socket socket)
+std::string AddressKey(const asio::ip::address& address) {
+  constexpr size_t kNetworkBytes = 8;
+  if (address.is_v4()) return address.to_string();
+  const asio::ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  const auto bytes = v6.to_bytes();
+  return std::string(reinterpret_cast<const char*>(bytes.data()), kNetworkBytes);
+}
+
+Session::Session(Worker& worker, Socket socket, std::string address_key)
     : worker_(worker),
       shared_(worker.shared),
       transport_(std::move(socket), shared_.tls),
-      parser_(shared_.options.max_header_bytes, shared_.options.max_body_bytes) {
+      address_key_(std::move(address_key)),
+      parser_(shared_.options.max_header_bytes, shared_.options.max_body_bytes,
+              shared_.options.max_headers) {
   worker_.sessions.insert(this);
   error_code ec;
   Socket& own = transport_.socket();
@@ -70,9 +81,12 @@ Session::~Session() {
   worker_.sessions.erase(this);
   error_code ec;
   transport_.socket().close(ec);
+  CountBody(0);
   {
     absl::MutexLock lock(&shared_.mutex);
     --shared_.connections;
+    const auto same = shared_.by_address.find(address_key_);
+    if (same != shared_.by_address.end() && --same->second == 0) shared_.by_address.erase(same);
   }
   shared_.on_room();
 }
@@ -122,6 +136,8 @@ Session::Parsed Session::ParseRequest() {
     while (in_begin_ < in_.size() && IsLineEnd(in_.data()[in_begin_])) ++in_begin_;
     if (in_begin_ == in_.size()) return Parsed::kNeedsMore;
     SetDeadline(shared_.options.request_timeout);
+    request_deadline_ = deadline_;
+    deadline_ = std::min(deadline_, SteadyClock::now() + ToChrono(shared_.options.header_timeout));
   }
   if (!parser_.head_done()) {
     size_t used;
@@ -129,6 +145,7 @@ Session::Parsed Session::ParseRequest() {
     in_begin_ += used;
     if (head == Parsed::kRefused) Refuse();
     if (head != Parsed::kDone) return head;
+    deadline_ = request_deadline_;
     const bool arrived = !parser_.chunked() && unused().size() >= parser_.content_length();
     if (!arrived) {
       body_ = worker_.TakeBodyBuffer();
@@ -144,6 +161,7 @@ Session::Parsed Session::ParseBody() {
     const Parsed body = parser_.ParseChunks(unused(), &used, &body_);
     in_begin_ += used;
     if (body == Parsed::kRefused) Refuse();
+    if (body != Parsed::kRefused && !CountBody(body_.size())) return RefuseBody();
     whole_body_ = body_.view();
     return body;
   }
@@ -156,6 +174,7 @@ Session::Parsed Session::ParseBody() {
   used = std::min<size_t>(unused().size(), size - body_.size());
   body_.Append(unused().substr(0, used));
   in_begin_ += used;
+  if (!CountBody(body_.size())) return RefuseBody();
   if (body_.size() < size) return Parsed::kNeedsMore;
   whole_body_ = body_.view();
   return Parsed::kDone;
@@ -164,10 +183,42 @@ Session::Parsed Session::ParseBody() {
 void Session::Refuse() {
   keep_alive_ = false;
   refused_ = true;
-  QueueResponse(ErrorResponse(parser_.refusal_status(), parser_.refusal()));
+  QueueResponse(OwnResponse(parser_.refusal_status(), parser_.refusal()));
 }
 
-ServerResponse Session::CallHandler() {
+Session::Parsed Session::RefuseBody() {
+  keep_alive_ = false;
+  refused_ = true;
+  ServerResponse reply = OwnResponse(503, "too many request bodies are arriving; try again later");
+  reply.headers.emplace_back("Retry-After", "5");
+  QueueResponse(std::move(reply));
+  body_ = {};
+  CountBody(0);
+  return Parsed::kRefused;
+}
+
+// False: all bodies together have more bytes than allowed.
+bool Session::CountBody(size_t bytes) {
+  if (bytes == counted_body_) return true;
+  const size_t added = bytes - counted_body_;  // modulo 2^64
+  const size_t all = shared_.partial_body_bytes.fetch_add(added) + added;
+  const bool grows = bytes > counted_body_;
+  counted_body_ = bytes;
+  return !grows || all <= shared_.options.max_partial_body_bytes;
+}
+
+// The server's own response to the request that is arriving.
+ServerResponse Session::OwnResponse(int status, std::string_view error) {
+  ServerResponse reply = ErrorResponse(status, error);
+  if (shared_.options.on_refusal) {
+    ServerRequest request = Request();
+    request.body = {};
+    shared_.options.on_refusal(request, &reply);
+  }
+  return reply;
+}
+
+ServerRequest Session::Request() {
   std::string_view target = parser_.target();
   if (!target.starts_with('/')) {  // absolute form, as proxies send it
     const size_t scheme = target.find("://");
@@ -182,8 +233,11 @@ ServerResponse Session::CallHandler() {
   request.body = whole_body_;
   request.peer_address = peer_;
   request.header = [this](std::string_view name) { return parser_.Header(name); };
-  return shared_.handler(request);
+  request.joined_header = [this](std::string_view name) { return parser_.JoinedHeader(name); };
+  return request;
 }
+
+ServerResponse Session::CallHandler() { return shared_.handler(Request()); }
 
 // Reaches the session only through its worker: sessions live and end on its thread.
 class Session::Pending final : public PendingResponse {
@@ -282,6 +336,7 @@ void Session::QueueResponse(ServerResponse reply) {
 
 void Session::EndRequest() {
   if (body_.capacity() > 0) worker_.GiveBack(std::exchange(body_, {}));
+  CountBody(0);
   parser_.Reset();
   whole_body_ = {};
   if (in_begin_ == in_.size()) {
@@ -395,7 +450,7 @@ void Session::Close() {
 void Session::CheckDeadline(SteadyClock::time_point now) {
   if (!open_ || now < deadline_) return;
   if (parser_.started() && !unsent() && !lingering_) {
-    QueueResponse(ErrorResponse(408, "the request did not arrive in time"));
+    QueueResponse(OwnResponse(408, "the request did not arrive in time"));
     error_code ec;
     transport_.WriteSome({asio::const_buffer(out_.data(), out_.size())}, ec);
   }

@@ -15,6 +15,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "base/byte_buffer.h"
 #include "net/http_request_parser.h"
@@ -46,10 +48,16 @@ struct Shared {
   TlsContext tls;  // null: plain HTTP
   std::atomic<int> connections{0};
   std::atomic<bool> stopping{false};
+  std::atomic<size_t> partial_body_bytes{0};
   std::function<void()> on_room;  // called when a connection ends
   absl::Mutex mutex;              // held while `connections` falls, so that Stop() sees it
+  // If they are limited: connections by AddressKey() of their peer.
+  absl::flat_hash_map<std::string, int> by_address ABSL_GUARDED_BY(mutex);
   std::shared_ptr<LateReplies> late_replies = std::make_shared<LateReplies>();
 };
+
+// What counts as one address: an IPv4 address, or the network (64 bits) of an IPv6 address.
+std::string AddressKey(const asio::ip::address& address);
 
 struct Worker {
   explicit Worker(Shared& shared) : shared(shared), io(1), tick(io) {}
@@ -74,7 +82,8 @@ struct Worker {
 // operations keep it alive.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Worker& worker, Socket socket);
+  // `address_key` is counted in Shared::by_address; empty: it is not.
+  Session(Worker& worker, Socket socket, std::string address_key);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -100,6 +109,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Parsed ParseRequest();
   Parsed ParseBody();
   void Refuse();
+  Parsed RefuseBody();
+  bool CountBody(size_t bytes);
+  ServerRequest Request();
+  ServerResponse OwnResponse(int status, std::string_view error);
   void Serve();
   void AnswerAfter(absl::Duration wait, ServerResponse reply);
   void Answer(ServerResponse reply);
@@ -121,7 +134,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<ServerResponse> late_;  // the awaited response, until it is queued
   uint64_t served_ = 0;                 // requests; also the number of the waiting one
   std::string peer_;
+  const std::string address_key_;
   SteadyClock::time_point deadline_;
+  SteadyClock::time_point request_deadline_;  // of the request whose head is arriving
+  size_t counted_body_ = 0;                   // of Shared::partial_body_bytes
 
   ByteBuffer in_;  // bytes [in_begin_, size) were received but not used yet
   size_t in_begin_ = 0;
