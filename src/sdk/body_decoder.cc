@@ -142,20 +142,35 @@ void Params::erase(std::string_view name) {
 absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
   if (text.size() % 4 == 1) return absl::InvalidArgumentError("data is not valid base64");
-  std::string decoded;
-  decoded.reserve(text.size() / 4 * 3 + 3);
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = kBase64Values[static_cast<unsigned char>(c)];
-    if (value < 0) return absl::InvalidArgumentError("data is not valid base64");
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      decoded += static_cast<char>(bits >> count & 0xff);
-    }
+  std::string decoded(text.size() / 4 * 3 + 3, '\0');
+  char* out = decoded.data();
+  const auto value_at = [text](size_t i) -> int {
+    return kBase64Values[static_cast<unsigned char>(text[i])];
+  };
+  size_t i = 0;
+  int wrong = 0;  // negative if one of the values is
+  for (; i + 4 <= text.size(); i += 4) {
+    const int a = value_at(i), b = value_at(i + 1), c = value_at(i + 2), d = value_at(i + 3);
+    wrong |= a | b | c | d;
+    const uint32_t bits = static_cast<uint32_t>(a) << 18 | static_cast<uint32_t>(b) << 12 |
+                          static_cast<uint32_t>(c) << 6 | static_cast<uint32_t>(d);
+    *out++ = static_cast<char>(bits >> 16);
+    *out++ = static_cast<char>(bits >> 8);
+    *out++ = static_cast<char>(bits);
   }
+  uint32_t bits = 0;
+  const size_t rest = text.size() - i;  // 0, 2 or 3
+  for (; i < text.size(); ++i) {
+    wrong |= value_at(i);
+    bits = bits << 6 | static_cast<uint32_t>(value_at(i));
+  }
+  if (wrong < 0) return absl::InvalidArgumentError("data is not valid base64");
+  if (rest == 2) *out++ = static_cast<char>(bits >> 4);
+  if (rest == 3) {
+    *out++ = static_cast<char>(bits >> 10);
+    *out++ = static_cast<char>(bits >> 2);
+  }
+  decoded.resize(static_cast<size_t>(out - decoded.data()));
   return decoded;
 }
 
