@@ -174,7 +174,7 @@ bool Enricher::Impl::TakeWhole(std::string_view text) {
   *text_.Reserve(1) = '\n';  // where the scanner stops
   if (index_.Index(text_.view()) != JsonIndex::Result::kOk) return false;
   const size_t size = text.size();
-  has_line_ends_ = text.find_first_of("\r\n") != std::string_view::npos;
+  has_line_ends_ = HasLineEnds(text);
   scanner_.Begin(text_.data(), size);
   keys_.clear();
   const size_t lines = out_->lines.size(), rejected = out_->rejected.size();
@@ -334,8 +334,8 @@ void Enricher::Impl::EndMember(Place at, Place next, bool rewrite, Member* membe
   member->text = text_.view(begin, end);
   member->has_rewrites = rewrite || (member->value.is_null() && scanner_.TokenAt(at) != 'n');
   const bool has_blanks = *at - begin != member->raw_key.size() + 3;
-  const bool has_line_ends = has_line_ends_ && member->value.kind == Value::Kind::kJson &&
-                             member->raw.find_first_of("\r\n") != std::string_view::npos;
+  const bool has_line_ends =
+      has_line_ends_ && member->value.kind == Value::Kind::kJson && HasLineEnds(member->raw);
   member->is_compact = !member->has_rewrites && !has_blanks && !has_line_ends;
 }
 

@@ -51,7 +51,7 @@ void AppendCanonical(ByteBuffer& out, const Member& member) {
     case Value::Kind::kNull:
       return out.Append("null");
     case Value::Kind::kJson:
-      if (member.has_rewrites || member.raw.find_first_of("\r\n") != std::string_view::npos) {
+      if (member.has_rewrites || HasLineEnds(member.raw)) {
         return AppendCompactJson(out, member.raw);
       }
       return out.Append(member.raw);

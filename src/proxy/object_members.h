@@ -74,6 +74,11 @@ class MemberWriter {
   bool any_ = false;
 };
 
+// Unlike find_first_of(), at the speed of memchr().
+inline bool HasLineEnds(std::string_view text) {
+  return text.find('\n') != std::string_view::npos || text.find('\r') != std::string_view::npos;
+}
+
 // Appends the value of a member as canonical JSON on one line.
 void AppendCanonical(ByteBuffer& out, const Member& member);
 

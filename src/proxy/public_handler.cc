@@ -101,9 +101,8 @@ class Delivery {
   void EndScratch() { state_->scratches.Give(std::exchange(scratch_, nullptr)); }
 
   ServerResponse success;
-  ServerResponse failure;
 
-  // Before the first part may be done. The client is told `failure` after `timeout`.
+  // Before the first part may be done. The client has another response after `timeout`.
   void Begin(std::shared_ptr<PendingResponse> pending, size_t parts, size_t bytes,
              absl::Duration timeout) {
     pending_ = std::move(pending);
@@ -130,8 +129,8 @@ class Delivery {
     } else if (state_->clock.Elapsed() > deadline_) {
       ++state_->counts.late;
     }
-    pending_->Send(failed_ ? std::move(failure) : std::move(success));
-    pending_ = nullptr;
+    if (!failed_) pending_->Send(std::move(success));
+    pending_ = nullptr;  // without a response, the client gets the one that the handler returned
   }
 
   const std::shared_ptr<State> state_;
@@ -395,7 +394,6 @@ ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request,
   if (records.count == 0 && rejected.records.empty()) return std::move(delivery->success);
   ServerResponse reply = Overloaded("the records could not be stored in time; send them again");
   cors_.AddHeaders(request, &reply);
-  delivery->failure = reply;
   reply.later_timeout = options_.ack_timeout;
   reply.later = [this, delivery = std::move(delivery),
                  rejected = std::make_shared<RejectedBatch>(std::move(rejected)),

@@ -70,9 +70,8 @@ class PublicHandlerTest : public ::testing::Test {
     ServerResponse reply = handler_->Handle(request);
     std::memset(body_.data(), 'x', body_.size());  // the server's buffer is used again
     if (reply.later == nullptr) return reply;
-    auto pending = std::make_shared<FakePendingResponse>(&sent_);
     const auto later = std::exchange(reply.later, nullptr);
-    later(std::move(pending));
+    later(std::make_shared<FakePendingResponse>(reply, &sent_));
     if (sent_.empty()) return reply;
     reply = std::move(sent_.back());
     sent_.pop_back();

@@ -67,14 +67,20 @@ class FakeRejectedRecords final : public RejectedRecords {
   std::deque<Done> waiting;
 };
 
-// Where a response arrives that is sent later.
+// Where a response arrives that is sent later; without one, `fallback` does.
 class FakePendingResponse final : public PendingResponse {
  public:
-  explicit FakePendingResponse(std::vector<ServerResponse>* sent) : sent_(sent) {}
-  void Send(ServerResponse reply) override { sent_->push_back(std::move(reply)); }
+  FakePendingResponse(ServerResponse fallback, std::vector<ServerResponse>* sent)
+      : fallback_(std::move(fallback)), sent_(sent) {}
+  ~FakePendingResponse() override { Send(std::move(fallback_)); }
+  void Send(ServerResponse reply) override {
+    if (!std::exchange(is_sent_, true)) sent_->push_back(std::move(reply));
+  }
 
  private:
+  ServerResponse fallback_;
   std::vector<ServerResponse>* const sent_;
+  bool is_sent_ = false;
 };
 
 }  // namespace millrace::proxy
