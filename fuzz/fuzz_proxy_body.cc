@@ -75,7 +75,8 @@ std::string Records(std::string_view target, std::string_view text) {
     const auto later = std::exchange(reply.later, nullptr);
     later(std::make_shared<Pending>(&reply));
   }
-  Require(reply.status == 200 || reply.status == 400 || reply.status == 404 || reply.status == 413);
+  const int status = reply.status;
+  Require(status == 200 || status == 400 || status == 404 || status == 405 || status == 413);
   bool has_origin = false;
   for (const auto& header : reply.headers) {
     has_origin |= header.first == "Access-Control-Allow-Origin";

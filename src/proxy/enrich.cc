@@ -274,8 +274,9 @@ Place Enricher::Impl::TakeRecord(Place at, std::string_view source) {
     if (next == nullptr) return nullptr;
     is_written = is_event() ? WriteEvent() : WriteUpdate();
   } else {
-    Member member;
-    next = TakeValue(at, /*depth=*/0, &member);
+    Value ignored;
+    bool rewrite = false;
+    next = scanner_.TakeValue(at, /*depth=*/0, &ignored, &rewrite);
     if (next == nullptr) return nullptr;
     Reject(kUnreadable, "", "the record is not a JSON object");
   }

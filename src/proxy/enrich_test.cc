@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "absl/strings/str_split.h"
 #include "base/json_parse.h"
 #include "base/strings.h"
@@ -34,6 +36,7 @@ struct Enriching {
 
   Result Run(std::string_view text) {
     EnrichedRecords records;
+    text = texts.emplace_back(text);
     request.unix_millis = kNow;
     EXPECT_TRUE(enricher.Enrich(text, request, &records));
     Result result{.rejected = records.rejected, .received = records.received};
@@ -60,6 +63,7 @@ struct Enriching {
 
   EnrichRequest request;
   Enricher enricher;
+  std::deque<std::string> texts;  // which rejected records view
 };
 
 std::string IdOf(const std::string& line) {
@@ -278,7 +282,8 @@ TEST(EnrichEvents, RejectsWhatIsNoEvent) {
     EXPECT_EQ(result.rejected[0].field, field) << text;
     EXPECT_FALSE(result.rejected[0].message.empty());
   }
-  const std::string_view nul("{\"event\":\"a\0b\",\"properties\":{}}", 34);
+  const std::string nul =
+      StrCat("{\"event\":\"a", std::string_view("\0", 1), "b\",\"properties\":{}}");
   EXPECT_THAT(enriching.Run(nul).rejected, SizeIs(1));
 }
 
