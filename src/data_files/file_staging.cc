@@ -151,14 +151,14 @@ class FileCommitter final : public Committer {
     // Staged files first: what is not there cannot be moved any more.
     std::vector<DataFile> files;
     for (const std::string& list : intent.parts) {
-      absl::StatusOr<std::vector<DataFile>> staged = store_.ReadList(list);
+      absl::StatusOr<StagedFiles> staged = store_.ReadList(list, intent.id);
       if (absl::IsNotFound(staged.status())) {
         // Somebody has removed the list: a part may be visible all the same.
         RETURN_IF_ERROR(store_.RemoveFilesOf(intent.id));
         continue;
       }
       RETURN_IF_ERROR(staged.status());
-      files.insert(files.end(), staged->begin(), staged->end());
+      files.insert(files.end(), staged->files.begin(), staged->files.end());
     }
     for (std::string DataFile::*name : {&DataFile::staged, &DataFile::path}) {
       RETURN_IF_ERROR(ForEachInParallel(files.size(), kThreads, [&](size_t i) {
@@ -174,14 +174,20 @@ class FileCommitter final : public Committer {
   absl::StatusOr<Outcome> TryToCommit(const Intent& intent, const std::stop_token& stop) {
     ASSIGN_OR_RETURN(const Outcome before, log_.OutcomeOf(intent, stop));
     if (before != Outcome::kNone) return before;
-    std::vector<DataFile> files;
+    StagedFiles all;
     for (const std::string& list : intent.parts) {
-      ASSIGN_OR_RETURN(const std::vector<DataFile> staged, store_.ReadList(list));
-      files.insert(files.end(), staged.begin(), staged.end());
+      absl::StatusOr<StagedFiles> staged = store_.ReadList(list, intent.id);
+      if (absl::IsNotFound(staged.status())) {
+        ASSIGN_OR_RETURN(const bool is_made, log_.HasFilesOf(intent, stop));
+        if (is_made) return Outcome::kCommitted;
+      }
+      RETURN_IF_ERROR(staged.status());
+      all.files.insert(all.files.end(), staged->files.begin(), staged->files.end());
+      all.note = std::move(staged->note);
     }
-    RETURN_IF_ERROR(
-        ForEachInParallel(files.size(), kThreads, [&](size_t i) { return Show(files[i]); }));
-    return log_.Commit(intent, files, stop);
+    RETURN_IF_ERROR(ForEachInParallel(all.files.size(), kThreads,
+                                      [&](size_t i) { return Show(all.files[i]); }));
+    return log_.Commit(intent, all, stop);
   }
 
   absl::Status Show(const DataFile& file) {
@@ -241,7 +247,7 @@ absl::StatusOr<std::vector<std::string>> FileStaging::Seal(const std::string& co
                                       return Write(commit, sealing_.files[i], i, written);
                                     }));
   std::string list = FileStore::ListPath(process_, commit);
-  RETURN_IF_ERROR(parts_.store.WriteList(list, sealing_.written));
+  RETURN_IF_ERROR(parts_.store.WriteList(list, {sealing_.written, parts_.log.Note()}));
   sealing_ = Sealing();
   partitions_.Release();
   return std::vector<std::string>{std::move(list)};

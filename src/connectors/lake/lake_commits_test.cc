@@ -139,11 +139,12 @@ class LakeFixture : public StagingFixture {
         lake_.faults->FailCall(0, /*with_effect=*/true);
         return true;
       case Failure::kArrivesLate:
-        return false;
+        lake_.faults->DelayNextCreate();
+        return true;
     }
     return false;
   }
-  void DeliverLate() override {}
+  void DeliverLate() override { lake_.faults->DeliverLate(); }
   bool LosePart(const std::string& part) override {
     return lake_.store.objects().Remove(lake_.store.Uri(part)).ok();
   }
