@@ -204,9 +204,7 @@ absl::StatusOr<std::string> CommitRequestOf(const IcebergMetadata& metadata,
         {{"type", "assert-current-schema-id"}, {"current-schema-id", metadata.current_schema_id}});
     requirements.push_back({{"type", "assert-last-assigned-field-id"},
                             {"last-assigned-field-id", metadata.last_column_id}});
-    const int32_t last_id = std::max(metadata.last_column_id, LastId(change.new_columns));
-    updates.push_back(
-        {{"action", "add-schema"}, {"schema", std::move(schema)}, {"last-column-id", last_id}});
+    updates.push_back({{"action", "add-schema"}, {"schema", std::move(schema)}});
     updates.push_back({{"action", "set-current-schema"}, {"schema-id", -1}});  // the one above
   }
   if (change.snapshot) {

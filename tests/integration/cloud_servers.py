@@ -101,11 +101,14 @@ class FakeGcs(CloudServer):
 
     def objects(self, prefix=""):
         """Key -> content of all objects below the prefix."""
+        return {key: send("GET", self.url + self.read_request(key)[0]) for key in self.keys(prefix)}
+
+    def keys(self, prefix=""):
+        """Those of all objects below the prefix."""
         query = urllib.parse.urlencode({"prefix": prefix, "maxResults": 10_000})
         page = json.loads(send("GET", f"{self.url}/storage/v1/b/test-bucket/o?{query}"))
         assert "nextPageToken" not in page
-        return {item["name"]: send("GET", self.url + self.read_request(item["name"])[0])
-                for item in page.get("items", [])}
+        return sorted(item["name"] for item in page.get("items", []))
 
     def read_request(self, key):
         """(path, headers) of a request for the object; a Range may be added."""

@@ -5,10 +5,9 @@ import unittest
 
 import cloud_servers
 import duck
-from generated_events import PROPERTIES, GeneratedEventsTest, source_of
+from generated_events import IDS, PROPERTIES, TABLE_ROW, GeneratedEventsTest
 from harness import FAST_RETRY, SANITIZED, main
 
-IDS = "event, event_time, distinct_id, user_id, device_id, insert_id"
 TABLE = {"event": "VARCHAR", "event_time": "TIMESTAMPTZ", "distinct_id": "VARCHAR", "user_id": "VARCHAR",
          "device_id": "VARCHAR", "insert_id": "VARCHAR"}
 ROWS, FILE_ROWS = (50_000, 20_000) if SANITIZED else (1_000_000, 200_000)
@@ -34,31 +33,13 @@ class LakeTest(GeneratedEventsTest):
 
     def assert_rows(self, folder, lake, kind):
         """The data files of `lake` have each event of `folder` once, and nothing else."""
-        db = duck.connect()
-        db.execute("SET TimeZone = 'UTC'")
-        kinds = ", ".join(f"{name}::{type} AS {name}" for name, type in PROPERTIES.items())
-        db.execute(f"""CREATE TABLE expected AS
-                       SELECT event_name AS event, date_trunc('milliseconds', business_ts::TIMESTAMPTZ) AS event_time,
-                              user_id::VARCHAR AS distinct_id, user_id::VARCHAR AS user_id,
-                              device_id::VARCHAR AS device_id, insert_id::VARCHAR AS insert_id, {kinds}
-                       FROM {source_of(folder)}""")
         glob = f"{lake}/**/*.{kind}"
         if kind == "parquet":
-            columns = ", ".join(f"(properties->>'{name}')::{type} AS {name}" for name, type in PROPERTIES.items())
-            actual = f"SELECT {IDS}, {columns} FROM read_parquet('{glob}', hive_partitioning=false)"
+            actual = f"SELECT {TABLE_ROW} FROM read_parquet('{glob}', hive_partitioning=false)"
         else:
             actual = (f"SELECT {IDS}, {', '.join(PROPERTIES)} FROM read_json('{glob}', format='newline_delimited', "
                       f"columns={TABLE | PROPERTIES}, hive_partitioning=false)")
-        db.execute(f"CREATE TABLE actual AS {actual}")
-        [(wanted, found, lost, invented)] = db.execute(
-            "SELECT (SELECT count(*) FROM expected), (SELECT count(*) FROM actual), "
-            "(SELECT count(*) FROM (FROM expected EXCEPT ALL FROM actual)), "
-            "(SELECT count(*) FROM (FROM actual EXCEPT ALL FROM expected))").fetchall()
-        self.assertGreater(wanted, 0)
-        if (found, lost, invented) != (wanted, 0, 0):
-            example = db.execute("FROM expected EXCEPT ALL FROM actual LIMIT 2").fetchall()
-            other = db.execute("FROM actual EXCEPT ALL FROM expected LIMIT 2").fetchall()
-            self.fail(f"{wanted} rows expected, {found} found, {lost} lost: {example}; {invented} wrong: {other}")
+        self.assert_same_rows(self.expected_rows(folder), actual)
 
     def stray(self, lake):
         """Files that are neither data of a commit nor its manifest, but for manifests that were never finished."""
