@@ -19,6 +19,7 @@ constexpr size_t kMaxPartBytes = (2 << 10) * EpochCommitter::kMaxSinks;
 
 CommitLimits LimitsWithin(const RunOptions& options) {
   CommitLimits limits = options.commit;
+  limits.bytes = std::min(limits.bytes, options.max_staging_bytes);
   limits.age = std::min(limits.age, options.lease / 2);
   return limits;
 }

@@ -71,6 +71,30 @@ class LakeTest(GeneratedEventsTest):
         self.assertEqual(rows[0], 2000)
         self.assertGreater(min(rows[1], rows[2], rows[3], rows[5]), 0)
 
+    def test_staging_max_makes_more_commits(self):
+        folder = self.events(40_000, "--format", "ndjson", "--files", "4")
+        commits = {}
+        for limit in ((), ("--staging-max", "1MB"), ("--staging-max", "1TB")):
+            lake = self.folder / ("lake" + "".join(limit))
+            self.load(folder, f"{lake}/", *limit)
+            self.assert_rows(folder, lake, "parquet")
+            commits[limit[1:]] = len(list(lake.glob("events/_millrace/commits/*.json")))
+        # The rows are 17 MB; what is in flight when the limit is reached belongs to the commit too.
+        self.assertEqual((commits[()], commits[("1TB",)]), (1, 1))  # it does not raise the limit
+        self.assertGreaterEqual(commits[("1MB",)], 3)
+
+        def repair(*more):
+            for file in self.lake.rglob("*.parquet"):
+                file.unlink()
+            report = self.run_json("reconcile", folder, "--config", folder / "sources.json", "--to", f"{self.lake}/",
+                                   "--repair", *more)
+            self.assertEqual(report["repaired"], 40_000)
+            self.assert_rows(folder, self.lake, "parquet")
+            return len(list(self.lake.glob("events/_millrace/commits/*.json")))
+
+        self.assertEqual(repair(), 2)
+        self.assertGreaterEqual(repair("--staging-max", "1MB"), 2 + 3)
+
     def test_what_a_lake_cannot_be_is_refused(self):
         folder = self.events(10, "--format", "ndjson", "--files", "1")
         for query, text in (("format=orc", "parquet, ndjson.gz or ndjson.zst"), ("path=dt={day}", "path=dt={day}"),
