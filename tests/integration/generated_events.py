@@ -18,11 +18,12 @@ TABLE_ROW = ", ".join([IDS, *(f"(properties->>'{name}')::{type} AS {name}" for n
 
 
 def source_of(folder):
-    """The generated files of a folder, in DuckDB's SQL."""
-    files = [str(path) for path in folder.rglob("*.parquet")]
+    """The generated files of a folder, or those of a list, in DuckDB's SQL."""
+    paths = folder if isinstance(folder, list) else list(folder.rglob("*"))
+    files = [str(path) for path in paths if path.suffix == ".parquet"]
     if files:
         return f"read_parquet({files})"
-    files = [str(path) for path in folder.rglob("*.ndjson.gz")]
+    files = [str(path) for path in paths if path.name.endswith(".ndjson.gz")]
     return f"read_json({files}, format='newline_delimited', columns={COLUMNS})"
 
 
@@ -42,7 +43,7 @@ class GeneratedEventsTest(MillraceTest):
         return folder
 
     def expected_rows(self, *folders):
-        """A DuckDB connection with the table `expected`: the events of these folders, as tables have them."""
+        """A DuckDB connection with the table `expected`: the events of these folders or lists of files, as tables have them."""
         db = duck.connect()
         properties = ", ".join(f"{name}::{type} AS {name}" for name, type in PROPERTIES.items())
         source = " UNION ALL ".join(f"FROM {source_of(folder)}" for folder in folders)

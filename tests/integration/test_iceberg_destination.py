@@ -2,9 +2,11 @@
 
 Skipped and counted where pyiceberg, pyarrow or DuckDB is not installed (tools/setup.sh --tests).
 """
+import contextlib
 import datetime
 import json
 import pathlib
+import re
 import sys
 import unittest
 
@@ -14,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import duck_iceberg
 import packages
 from generated_events import IDS, PROPERTIES, TABLE_ROW
-from harness import main
+from harness import ROOT, main
 from iceberg_destination import IcebergDestinationTest
 from iceberg_places import UNAVAILABLE, DiskTables
 
@@ -251,6 +253,23 @@ class DiskTest(IcebergDestinationTest):
             self.assertEqual(code, 0, out + err)
             self.assertFalse((self.disk.folder / "events").exists())
             self.assertEqual([self.disk.version(name) for name in ("users", "groups")], [1, 1])
+
+    def test_the_documentation_reads_the_table(self):
+        """Its statements for DuckDB and pyiceberg."""
+        page = (ROOT / "docs/connectors/iceberg.md").read_text()
+        folder = self.events(ROWS, "--format", "ndjson", "--files", "1")
+        self.load(folder, "iceberg:tables/", cwd=self.folder)
+        statement = re.search(r"^-- DuckDB\n(.*?);$", page, re.DOTALL | re.MULTILINE)[1]
+        # Instead of the example's date one that the events have.
+        statement = statement.replace("'tables/events'", f"'{self.disk.root}/events'").replace("2026-11-29", "2026-10-20")
+        db = self.expected_rows(folder)
+        counts = "SELECT event, count(*) FROM expected WHERE event_time >= '2026-10-20' GROUP BY 1"
+        self.assertEqual(sorted(map(tuple, duck_iceberg.query(statement))), sorted(db.execute(counts).fetchall()))
+        program = re.search(r"```py\n(# pyiceberg.*?)```", page, re.DOTALL)[1]
+        found = {}
+        with contextlib.chdir(self.folder):
+            exec(program, found)
+        self.assertEqual(found["events"].num_rows, ROWS)
 
     def test_what_a_table_cannot_be_is_refused(self):
         folder = self.events(10, "--format", "ndjson", "--files", "1")

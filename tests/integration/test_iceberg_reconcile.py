@@ -175,6 +175,26 @@ class CatalogTest(IcebergReconcileTest):
         self.kill_after(process, 0)
 
 
+    def test_a_repair_that_arrives_after_the_next_one(self):
+        """The catalog receives the commit of a killed repair, and executes it when the repeated one is made."""
+        self.load(self.source, self.place.to(), env=self.place.variables)
+        self.place.table().delete("event == 'purchase'")
+        missing = ROWS - self.place.table().scan().to_arrow().num_rows
+        catalog = self.place.catalog
+        catalog.hold_commits(1)
+        process = self.start("reconcile", self.source, "--config", self.source / "sources.json", "--to", self.place.to(), "--repair",
+                             env=self.place.variables)
+        catalog.wait_until_held()
+        self.kill_after(process, 0)
+        self.assert_numbers(self.reconcile(self.place, "--repair"), success=True, repaired=missing)
+        catalog.release()
+        deadline = time.monotonic() + PATIENCE
+        while catalog.requests[-1].status != 409:
+            self.assertLess(time.monotonic(), deadline, "the first repair is not refused")
+        self.assert_clean(self.place)
+        self.assert_rows(self.place)
+
+
 class DiskTest(IcebergReconcileTest):
     def roll_back(self, place, to=0):
         """Makes an earlier snapshot the current one, as engines do on request: in a new version of the metadata."""
