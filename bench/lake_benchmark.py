@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Imports into lakes: Parquet against DuckDB, and NDJSON.gz against the import into Mixpanel, which compresses too.
+"""Imports into lakes and Iceberg tables: Parquet against DuckDB, and NDJSON.gz against the import into Mixpanel, which compresses too.
 
 The same generated events are imported as Mixpanel events (NDJSON, one partition) by `millrace import`, and copied by
 DuckDB from NDJSON files that have the columns already, with zstd level 1; both use all processors. The two take turns;
@@ -70,6 +70,10 @@ class Bench:
         shutil.rmtree(self.folder / "out", ignore_errors=True)
         return self.millrace(self.folder / "raw.ndjson", f"{self.folder}/out/?format=parquet&path=")
 
+    def iceberg(self):
+        shutil.rmtree(self.folder / "out", ignore_errors=True)
+        return self.millrace(self.folder / "raw.ndjson", f"iceberg:{self.folder}/out/?partition=none")
+
     def lines(self):
         shutil.rmtree(self.folder / "out", ignore_errors=True)
         return self.millrace(self.folder / "raw.ndjson", f"{self.folder}/out/?format=ndjson.gz&form=raw&path=")
@@ -105,7 +109,7 @@ def main():
         sys.exit("DuckDB is not installed (tools/setup.sh --tests)")
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
         bench = Bench(pathlib.Path(folder))
-        kinds = {"Parquet": bench.parquet, "DuckDB COPY": bench.duckdb, "NDJSON.gz": bench.lines,
+        kinds = {"Parquet": bench.parquet, "DuckDB COPY": bench.duckdb, "Iceberg": bench.iceberg, "NDJSON.gz": bench.lines,
                  "Mixpanel (gzip)": bench.mixpanel}
         results = {name: [] for name in kinds}
         for _ in range(ROUNDS):
@@ -114,7 +118,7 @@ def main():
         medians = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in results.items()}
         print(f"{ROWS:,} events, medians of {ROUNDS}")
         print(f"{'':<18}{'s':>8}{'CPU s':>8}{'peak MB':>9}{'ratio':>8}{'CPU ratio':>11}")
-        for name, other in (("Parquet", "DuckDB COPY"), ("NDJSON.gz", "Mixpanel (gzip)")):
+        for name, other in (("Parquet", "DuckDB COPY"), ("Iceberg", "DuckDB COPY"), ("NDJSON.gz", "Mixpanel (gzip)")):
             for row in (name, other):
                 wall, cpu, memory = medians[row]
                 ratio = f"{medians[other][0] / wall:>8.2f}{medians[other][1] / cpu:>11.2f}" if row == name else ""

@@ -21,6 +21,16 @@ void Check(const absl::StatusOr<millrace::ListPage>& page) {
   }
 }
 
+void CheckUploads(const absl::StatusOr<millrace::UploadPage>& page) {
+  if (!page.ok()) {
+    if (!absl::IsUnavailable(page.status())) std::abort();
+    return;
+  }
+  for (const millrace::OpenUpload& upload : page->uploads) {
+    if (upload.key.empty() || upload.id.empty()) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -34,6 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 1:
       Check(millrace::ParseS3Listing(text));
+      CheckUploads(millrace::ParseS3Uploads(text));
       (void)millrace::ParseS3Error(response);
       (void)millrace::ParseS3UploadId(text);
       (void)millrace::IsS3ErrorBody(text);

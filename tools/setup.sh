@@ -90,6 +90,24 @@ fetch() {
   trap - EXIT
 }
 
+# Many packages in one folder, which only tests look into (tests/integration/packages.py, duck_iceberg.py); it is
+# installed again if the list has changed. Tests, the third argument, are skipped without them.
+install_packages() {
+  local name=$1 list=$2 target=$deps/$1 work
+  cmp -s "$list" "$target/requirements.txt" && return
+  echo "setup: installing $name into $deps" >&2
+  work=$(mktemp -d "$deps/.$name.XXXXXX")
+  if python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
+    --only-binary=:all: --target "$work" -r "$list"; then
+    cp "$list" "$work/requirements.txt"
+    rm -rf "$target"
+    mv "$work" "$target"
+  else
+    echo "setup: $name cannot be installed; $3 are skipped" >&2
+    rm -rf "$work"
+  fi
+}
+
 # Whether cmake/Arrow.cmake will take an Arrow that is installed: of the pinned major version, with Parquet.
 arrow_is_installed() {
   local version
@@ -111,20 +129,7 @@ if [ -n "$tests" ]; then
   [ -d "$deps/duckdb-2.0.0" ] ||
     echo "setup: DuckDB cannot be installed; tests that compare with it are skipped" >&2
 
-  # Many packages in one folder, which only tests look into (tests/integration/packages.py).
-  target=$deps/pyiceberg-0.12.0
-  if ! cmp -s tools/requirements-iceberg.txt "$target/requirements.txt"; then
-    echo "setup: installing pyiceberg-0.12.0 into $deps" >&2
-    work=$(mktemp -d "$deps/.pyiceberg.XXXXXX")
-    if python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
-      --only-binary=:all: --target "$work" -r tools/requirements-iceberg.txt; then
-      cp tools/requirements-iceberg.txt "$work/requirements.txt"
-      rm -rf "$target"
-      mv "$work" "$target"
-    else
-      echo "setup: pyiceberg cannot be installed; tests of tables that it writes are skipped" >&2
-      rm -rf "$work"
-    fi
-  fi
+  install_packages pyiceberg-0.12.0 tools/requirements-iceberg.txt "tests of Iceberg tables"
+  install_packages duckdb-iceberg-1.5.5 tools/requirements-duckdb-iceberg.txt "tests of tables that Millrace writes"
   tools/test_servers.sh
 fi

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "cli/staging_flag.h"
 
 namespace millrace::cli {
 namespace {
@@ -180,6 +181,42 @@ TEST(Commands, NumbersOutsideOfTheirRangeAreUsageErrorsThatNameTheRange) {
     }
   }
   EXPECT_GT(flags, 40);
+}
+
+TEST(Commands, SizesOfStagingThatMakeNoSenseAreUsageErrors) {
+  for (const char* verb : {"import", "watch", "reconcile"}) {
+    for (const char* size : {"0", "-5GB", "999KB", "nan", "inf", "2000000TB"}) {
+      const Ran ran = RunLine({verb, "a.ndjson", StrCat("--staging-max=", size)});
+      EXPECT_EQ(ran.code, kWrongUsage) << verb << " " << size;
+      EXPECT_NE(ran.err.find(StrCat("--staging-max ", size, " is out of range: give at least 1MB")),
+                std::string::npos)
+          << ran.err;
+    }
+    for (const char* size : {"much", "unlimited", "5XB", "5 GB", "MB"}) {
+      const Ran ran = RunLine({verb, "a.ndjson", StrCat("--staging-max=", size)});
+      EXPECT_EQ(ran.code, kWrongUsage) << verb << " " << size;
+      EXPECT_NE(ran.err.find(
+                    StrCat("--staging-max must be a size such as 500MB or 2GB, not '", size, "'")),
+                std::string::npos)
+          << ran.err;
+    }
+  }
+}
+
+TEST(StagingFlag, IsASizeInMegabytesUnlessItHasAUnit) {
+  StagingFlag flag;
+  RunOptions options;
+  ASSERT_TRUE(flag.ApplyTo(options).ok());
+  EXPECT_EQ(options.max_staging_bytes, SIZE_MAX);
+  for (const auto& [size, bytes] :
+       std::vector<std::pair<std::string, size_t>>{{"1", 1'000'000},
+                                                   {"1MB", 1'000'000},
+                                                   {"1.5GiB", 1'610'612'736},
+                                                   {"2G", 2'000'000'000}}) {
+    flag.max = size;
+    ASSERT_TRUE(flag.ApplyTo(options).ok());
+    EXPECT_EQ(options.max_staging_bytes, bytes) << size;
+  }
 }
 
 TEST(Dispatch, RangesApplyToTheEnvironmentToo) {

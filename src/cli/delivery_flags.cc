@@ -23,6 +23,7 @@ absl::StatusOr<std::optional<GzipEffort>> ParseCompression(std::string_view name
 
 void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
   throughput.AddTo(flags);
+  staging.AddTo(flags);
   const std::vector<Flag> own = {
       {"--compression", &compression, "auto|fast|small|none",
        "compression of request bodies: fast; small, if the network costs more than CPU time; none; "
@@ -43,6 +44,7 @@ void DeliveryFlags::AddTo(std::vector<Flag>& flags) {
 
 absl::Status DeliveryFlags::ApplyTo(ImportRequest& request) const {
   throughput.ApplyTo(request);
+  RETURN_IF_ERROR(staging.ApplyTo(request.run));
   request.run.lease = lease;
   request.run.retry = {.initial = retry_initial,
                        .max = retry_max,

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
+#include "cli/staging_flag.h"
 #include "cli/throughput_flags.h"
 #include "connectors/mixpanel/mixpanel_destination.h"
 #include "import/import.h"
@@ -16,6 +17,7 @@ namespace millrace::cli {
 
 struct DeliveryFlags {
   ThroughputFlags throughput;
+  StagingFlag staging;
   std::string compression = "auto";
   absl::Duration retry_initial = absl::Seconds(2);
   absl::Duration retry_max = absl::Seconds(60);

@@ -7,6 +7,7 @@
 #include "cli/iceberg_flags.h"
 #include "cli/reconcile_report.h"
 #include "cli/shared_flags.h"
+#include "cli/staging_flag.h"
 #include "connectors/dead_letter_files/disk_dead_letter_queue.h"
 #include "reconcile/reconcile.h"
 
@@ -16,6 +17,7 @@ namespace {
 struct Options {
   ImportFlags import;
   IcebergFlags iceberg;
+  StagingFlag staging;
   bool json = false;
   bool repair = false;
   bool ignore_unexpected = false;
@@ -53,6 +55,7 @@ std::vector<Flag> FlagsOf(Options& options) {
       RetryTimeoutFlag(&options.retry_timeout),
   };
   flags.insert(flags.end(), own.begin(), own.end());
+  options.staging.AddTo(flags);
   return flags;
 }
 
@@ -60,6 +63,7 @@ absl::StatusOr<ReconcileRequest> MakeRequest(const Options& options, const Conte
   ReconcileRequest request;
   ASSIGN_OR_RETURN(request.import, options.import.Request(context));
   RETURN_IF_ERROR(options.iceberg.ApplyTo(request.import));
+  RETURN_IF_ERROR(options.staging.ApplyTo(request.import.run));
   ASSIGN_OR_RETURN(request.temp_parent, options.import.state.StateFolder(context));
   request.import.run.retry.give_up_after = options.retry_timeout;
   request.max_listed = static_cast<size_t>(options.list);

@@ -1,6 +1,5 @@
 // millrace staypoints: trips to staypoints per user.
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/report_file.h"
 #include "cli/shared_flags.h"
+#include "cli/size_text.h"
 #include "cli/staypoints_progress.h"
 #include "cli/text.h"
 #include "cli/trip_inputs.h"
@@ -113,32 +113,19 @@ absl::StatusOr<TripColumnRefs> ParseColumns(const std::vector<std::string>& colu
   return refs;
 }
 
-// "256MB", "1.5GiB", "512" (megabytes), "unlimited".
-absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
+absl::StatusOr<uint64_t> ParseMemory(std::string_view text) {
   if (text.empty()) return DefaultMemory();
   if (text == "unlimited") return UINT64_MAX;
-  struct Unit {
-    std::string_view name;
-    double bytes;
-  };
-  constexpr Unit kUnits[] = {{"", 1e6},    {"B", 1},         {"KB", 1e3},      {"K", 1e3},
-                             {"MB", 1e6},  {"M", 1e6},       {"GB", 1e9},      {"G", 1e9},
-                             {"TB", 1e12}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-  double number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  const std::string_view unit(stop, static_cast<size_t>(end - stop));
-  for (const Unit& known : kUnits) {
-    if (error != std::errc() || unit != known.name) continue;
-    const double bytes = number * known.bytes;
-    if (!(bytes >= 16e6) || bytes > 1e18) {
-      return absl::InvalidArgumentError(
-          StrCat("--memory ", text, " is out of range: give 16MB to 1000000TB, or unlimited"));
-    }
-    return static_cast<uint64_t>(bytes);
+  const std::optional<double> bytes = ParseSize(text);
+  if (!bytes) {
+    return absl::InvalidArgumentError(
+        StrCat("--memory must be a size such as 256MB or 2GB, or unlimited, not '", text, "'"));
   }
-  return absl::InvalidArgumentError(
-      StrCat("--memory must be a size such as 256MB or 2GB, or unlimited, not '", text, "'"));
+  if (!(*bytes >= 16e6) || *bytes > 1e18) {
+    return absl::InvalidArgumentError(
+        StrCat("--memory ", text, " is out of range: give 16MB to 1000000TB, or unlimited"));
+  }
+  return static_cast<uint64_t>(*bytes);
 }
 
 // Returns what went wrong, for the summary: the output is complete at this point.
@@ -173,7 +160,7 @@ absl::StatusOr<Prepared> Prepare(const Options& options, const Context& context)
   Prepared prepared;
   ASSIGN_OR_RETURN(prepared.format, ParseFormat(options.format));
   ASSIGN_OR_RETURN(TripColumnRefs columns, ParseColumns(options.columns));
-  ASSIGN_OR_RETURN(prepared.memory, ParseSize(options.memory));
+  ASSIGN_OR_RETURN(prepared.memory, ParseMemory(options.memory));
   if (options.min_stay > absl::ZeroDuration()) {
     prepared.rules.min_stay = absl::ToInt64Microseconds(options.min_stay);
   }

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -30,6 +32,18 @@ constexpr size_t kCommitDigits = 32;          // of an intent's id, with which n
 
 std::string NumberedName(std::string_view commit, size_t number, std::string_view extension) {
   return StrCat(commit, absl::StrFormat("-%05d", number), extension);
+}
+
+// What a process of this machine that has ended has staged below `folder`: its name there, without
+// the process. Nullopt for all else.
+std::optional<std::string_view> NameStagedByDead(std::string_view uri, std::string_view folder) {
+  if (!uri.starts_with(folder)) return std::nullopt;  // not ours: a link leads elsewhere
+  const std::string_view path = uri.substr(folder.size());
+  const size_t slash = path.find('/');
+  if (slash == std::string_view::npos || !IsWorkerTagDead(path.substr(0, slash))) {
+    return std::nullopt;
+  }
+  return path.substr(slash + 1);
 }
 
 class FileStaging final : public Staging {
@@ -62,12 +76,15 @@ class FileStaging final : public Staging {
   // On disk: that of what a process has staged, if it is empty.
   void RemoveFolder(std::string_view process);
   void RemoveFoldersOfDead();
+  // The parts of files that they were uploading. Fails only if it is stopped.
+  absl::Status RemoveUploadsOfDead();
 
   const FileStagingParts parts_;
   const std::string process_;
   Partitions partitions_;
   absl::Mutex mutex_;
   Sealing sealing_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> has_warned_ = false;  // that uploads could not be removed
 };
 
 class FileSink final : public StagedSink {
@@ -151,14 +168,14 @@ class FileCommitter final : public Committer {
     // Staged files first: what is not there cannot be moved any more.
     std::vector<DataFile> files;
     for (const std::string& list : intent.parts) {
-      absl::StatusOr<std::vector<DataFile>> staged = store_.ReadList(list);
+      absl::StatusOr<StagedFiles> staged = store_.ReadList(list, intent.id);
       if (absl::IsNotFound(staged.status())) {
         // Somebody has removed the list: a part may be visible all the same.
         RETURN_IF_ERROR(store_.RemoveFilesOf(intent.id));
         continue;
       }
       RETURN_IF_ERROR(staged.status());
-      files.insert(files.end(), staged->begin(), staged->end());
+      files.insert(files.end(), staged->files.begin(), staged->files.end());
     }
     for (std::string DataFile::*name : {&DataFile::staged, &DataFile::path}) {
       RETURN_IF_ERROR(ForEachInParallel(files.size(), kThreads, [&](size_t i) {
@@ -174,14 +191,20 @@ class FileCommitter final : public Committer {
   absl::StatusOr<Outcome> TryToCommit(const Intent& intent, const std::stop_token& stop) {
     ASSIGN_OR_RETURN(const Outcome before, log_.OutcomeOf(intent, stop));
     if (before != Outcome::kNone) return before;
-    std::vector<DataFile> files;
+    StagedFiles all;
     for (const std::string& list : intent.parts) {
-      ASSIGN_OR_RETURN(const std::vector<DataFile> staged, store_.ReadList(list));
-      files.insert(files.end(), staged.begin(), staged.end());
+      absl::StatusOr<StagedFiles> staged = store_.ReadList(list, intent.id);
+      if (absl::IsNotFound(staged.status())) {
+        ASSIGN_OR_RETURN(const bool is_made, log_.HasFilesOf(intent, stop));
+        if (is_made) return Outcome::kCommitted;
+      }
+      RETURN_IF_ERROR(staged.status());
+      all.files.insert(all.files.end(), staged->files.begin(), staged->files.end());
+      all.note = std::move(staged->note);
     }
-    RETURN_IF_ERROR(
-        ForEachInParallel(files.size(), kThreads, [&](size_t i) { return Show(files[i]); }));
-    return log_.Commit(intent, files, stop);
+    RETURN_IF_ERROR(ForEachInParallel(all.files.size(), kThreads,
+                                      [&](size_t i) { return Show(all.files[i]); }));
+    return log_.Commit(intent, all, stop);
   }
 
   absl::Status Show(const DataFile& file) {
@@ -241,7 +264,7 @@ absl::StatusOr<std::vector<std::string>> FileStaging::Seal(const std::string& co
                                       return Write(commit, sealing_.files[i], i, written);
                                     }));
   std::string list = FileStore::ListPath(process_, commit);
-  RETURN_IF_ERROR(parts_.store.WriteList(list, sealing_.written));
+  RETURN_IF_ERROR(parts_.store.WriteList(list, {sealing_.written, parts_.log.Note()}));
   sealing_ = Sealing();
   partitions_.Release();
   return std::vector<std::string>{std::move(list)};
@@ -277,13 +300,9 @@ absl::Status FileStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
   const std::string folder = parts_.store.Uri(FileStore::StagedFolder(""));
   std::vector<std::string> orphans;
   const auto look = [&](std::string_view uri) {
-    if (!uri.starts_with(folder)) return absl::OkStatus();  // not ours: a link leads elsewhere
-    const std::string_view path = uri.substr(folder.size());
-    const size_t slash = path.find('/');
-    if (slash == std::string_view::npos || !IsWorkerTagDead(path.substr(0, slash))) {
-      return absl::OkStatus();
-    }
-    const std::string_view commit = path.substr(slash + 1).substr(0, kCommitDigits);
+    const std::optional<std::string_view> name = NameStagedByDead(uri, folder);
+    if (!name) return absl::OkStatus();
+    const std::string_view commit = name->substr(0, kCommitDigits);
     const bool is_open = std::any_of(
         open.begin(), open.end(), [commit](const Intent& intent) { return intent.id == commit; });
     if (!is_open) orphans.emplace_back(uri);
@@ -300,6 +319,23 @@ absl::Status FileStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
   RETURN_IF_ERROR(ForEachInParallel(orphans.size(), kThreads,
                                     [&](size_t i) { return objects.Remove(orphans[i]); }));
   RemoveFoldersOfDead();
+  return RemoveUploadsOfDead();
+}
+
+// Those of open commits too: their files were complete before. What is left costs money and does no
+// other harm, so the run continues if it may not remove it.
+absl::Status FileStaging::RemoveUploadsOfDead() {
+  const std::string folder = parts_.store.Uri(FileStore::StagedFolder(""));
+  const absl::StatusOr<size_t> removed = parts_.store.objects().RemoveUnfinished(
+      folder, [&](std::string_view uri) { return NameStagedByDead(uri, folder).has_value(); });
+  if (absl::IsCancelled(removed.status())) return removed.status();
+  if (!removed.ok()) {
+    if (has_warned_.exchange(true)) return absl::OkStatus();
+    Log(Severity::kWarning, "cannot remove uploads that a killed run has left",
+        {{"error", ToStd(removed.status().message())}});
+  } else if (*removed > 0) {
+    Log(Severity::kInfo, "removed uploads that a killed run has left", {{"uploads", *removed}});
+  }
   return absl::OkStatus();
 }
 

@@ -68,6 +68,16 @@ bool ParseLeaf(const Json& json, ParquetFileSummary::Leaf& leaf) {
   return true;
 }
 
+// Whether the paths are such as sealing makes: they are moved and removed.
+bool IsOfCommit(const DataFile& file, const std::string& commit) {
+  const auto names_it = [&](std::string_view path) {
+    return ("/" + std::string(path)).find("/../") == std::string::npos &&
+           path.substr(path.rfind('/') + 1).starts_with(commit);
+  };
+  return file.staged.starts_with(FileStore::StagedFolder("")) && names_it(file.staged) &&
+         names_it(file.path);
+}
+
 bool ParseDataFile(const Json& json, DataFile& file) {
   if (!json.is_object() || !json.value("staged", Json()).is_string() ||
       !json.value("path", Json()).is_string() || !TakeInteger(json, "partition", file.partition) ||
@@ -146,23 +156,27 @@ absl::Status FileStore::Write(std::string_view path, std::string_view text) {
   return writer->Finish();
 }
 
-absl::Status FileStore::WriteList(const std::string& path, const std::vector<DataFile>& files) {
+absl::Status FileStore::WriteList(const std::string& path, const StagedFiles& staged) {
   Json list = Json::array();
-  for (const DataFile& file : files) list.push_back(ToJson(file));
-  return Write(path, Dump({{"files", std::move(list)}}));
+  for (const DataFile& file : staged.files) list.push_back(ToJson(file));
+  return Write(path, Dump({{"files", std::move(list)}, {"note", staged.note}}));
 }
 
-absl::StatusOr<std::vector<DataFile>> FileStore::ReadList(const std::string& path) {
+absl::StatusOr<StagedFiles> FileStore::ReadList(const std::string& path,
+                                                const std::string& commit) {
   ASSIGN_OR_RETURN(const std::string text, Read(path));
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  std::vector<DataFile> files;
+  StagedFiles staged;
   const Json list = json.is_object() ? json.value("files", Json()) : Json();
-  bool is_list = list.is_array();
+  const Json note = json.is_object() ? json.value("note", Json()) : Json();
+  bool is_list = list.is_array() && note.is_string();
   for (size_t i = 0; is_list && i < list.size(); ++i) {
-    is_list = ParseDataFile(list[i], files.emplace_back());
+    DataFile& file = staged.files.emplace_back();
+    is_list = ParseDataFile(list[i], file) && IsOfCommit(file, commit);
   }
   if (!is_list) return absl::DataLossError(StrCat(Uri(path), " is not a list of files"));
-  return files;
+  staged.note = note.get<std::string>();
+  return staged;
 }
 
 absl::Status FileStore::RemoveAll() {

@@ -34,6 +34,12 @@ struct DataFile {
   ParquetFileSummary summary;
 };
 
+// What a process has staged for a commit: all that is needed to make it.
+struct StagedFiles {
+  std::vector<DataFile> files;
+  std::string note;  // of the CommitLog, when they were sealed
+};
+
 // Thread-safe. Unavailable: try again.
 class FileStore {
  public:
@@ -65,9 +71,9 @@ class FileStore {
   // The list of what a process has staged for a commit: its name is all that an intent needs.
   static std::string StagedFolder(std::string_view process);
   static std::string ListPath(std::string_view process, std::string_view commit);
-  absl::Status WriteList(const std::string& path, const std::vector<DataFile>& files);
-  // NotFound: there is none.
-  absl::StatusOr<std::vector<DataFile>> ReadList(const std::string& path);
+  absl::Status WriteList(const std::string& path, const StagedFiles& staged);
+  // The list of a commit. NotFound: there is none. DataLoss: it is none, or not of that commit.
+  absl::StatusOr<StagedFiles> ReadList(const std::string& path, const std::string& commit);
 
   // Removes all files of a commit, staged or not, by their names.
   absl::Status RemoveFilesOf(const std::string& commit);

@@ -13,6 +13,8 @@ namespace millrace::data_files {
 namespace {
 
 constexpr int64_t kDay = 24 * 60 * 60;
+// Months and years have no fixed length: these say which of them is meant.
+constexpr int64_t kMonth = 28 * kDay, kYear = 365 * kDay;
 constexpr char kNull[] = "__HIVE_DEFAULT_PARTITION__";
 constexpr char kNullFolder[] = "no_time";  // readers skip folders that begin with '_'
 
@@ -53,8 +55,8 @@ absl::StatusOr<PathTemplate> PathTemplate::Parse(std::string_view text) {
     int64_t unit;
   };
   constexpr std::array<Name, 7> kNames = {{{"date", Token::kDate, kDay},
-                                           {"year", Token::kYear, kDay},
-                                           {"month", Token::kMonth, kDay},
+                                           {"year", Token::kYear, kYear},
+                                           {"month", Token::kMonth, kMonth},
                                            {"day", Token::kDay, kDay},
                                            {"hour", Token::kHour, 60 * 60},
                                            {"minute", Token::kMinute, 60},
@@ -105,7 +107,11 @@ absl::StatusOr<PathTemplate> PathTemplate::Parse(std::string_view text) {
 PathTemplate::Partition PathTemplate::PartitionOf(std::optional<int64_t> micros) const {
   if (unit_ == 0) return 0;
   if (!micros) return kNoTime;
-  return FloorTo(FloorTo(*micros, 1'000'000) / 1'000'000, unit_);
+  const int64_t seconds = FloorTo(*micros, 1'000'000) / 1'000'000;
+  if (unit_ < kMonth) return FloorTo(seconds, unit_);
+  constexpr absl::CivilSecond kEpoch(1970, 1, 1);
+  const absl::CivilMonth month(kEpoch + seconds);
+  return absl::CivilSecond(unit_ == kYear ? absl::CivilMonth(month.year(), 1) : month) - kEpoch;
 }
 
 std::string PathTemplate::FolderOf(Partition partition) const {

@@ -55,7 +55,7 @@ class PathTemplate {
 
   std::string text_;
   std::vector<Piece> pieces_;
-  int64_t unit_ = 0;  // seconds of the smallest token; a day for {month} and {year}. 0: no token
+  int64_t unit_ = 0;  // about the seconds of the smallest token; 0: no token
 };
 
 }  // namespace millrace::data_files

@@ -42,6 +42,17 @@ TEST(PathTemplate, RecordsOfOneUnitShareAPartition) {
   EXPECT_NE(path.PartitionOf(kMicros), path.PartitionOf(kMicros - 766'000'000));
 }
 
+TEST(PathTemplate, AMonthOrAYearIsOnePartition) {
+  constexpr int64_t kFirst = 1793491200'000000;  // 2026-11-01
+  const auto month = *PathTemplate::Parse("y={year}/m={month}");
+  EXPECT_EQ(month.PartitionOf(kMicros), month.PartitionOf(kFirst));
+  EXPECT_NE(month.PartitionOf(kFirst), month.PartitionOf(kFirst - 1));
+  const auto year = *PathTemplate::Parse("{year}");
+  EXPECT_EQ(year.PartitionOf(kMicros), year.PartitionOf(kFirst - 304 * 86'400'000'000));
+  EXPECT_NE(year.PartitionOf(kMicros), year.PartitionOf(kFirst - 304 * 86'400'000'000 - 1));
+  EXPECT_EQ(FolderAt("y={year}", -1), "y=1969/");
+}
+
 TEST(PathTemplate, RecordsWithoutATimeHaveHivesFolder) {
   EXPECT_EQ(FolderAt("dt={date}/hour={hour}", std::nullopt),
             "dt=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__/");

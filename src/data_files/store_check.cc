@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "base/status.h"
 #include "base/strings.h"
@@ -20,6 +22,9 @@ void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck
                                            "objects there (", page, ")")});
     return status.ok();
   };
+  const std::string local = store.local_folder();
+  std::error_code error;
+  const bool existed = !local.empty() && std::filesystem::exists(local, error);
   ObjectStore& objects = store.objects();
   const auto create_once = [&]() -> absl::Status {
     const absl::Status again = objects.CreateIfAbsent(to, "millrace");
@@ -35,7 +40,11 @@ void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck
   add("listing", objects.List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }));
   add("deleting", objects.Remove(to));
   objects.Remove(from).IgnoreError();
-  if (!store.local_folder().empty()) ::rmdir(folder.c_str());
+  if (local.empty()) return;
+  // What was made for this, if it is empty.
+  ::rmdir(folder.c_str());
+  for (const char* made : {"_millrace/staged", "_millrace"}) ::rmdir((local + made).c_str());
+  if (!existed) ::rmdir(local.c_str());
 }
 
 }  // namespace millrace::data_files

@@ -52,12 +52,22 @@ absl::StatusOr<Names> TakeNames(UriQuery& query) {
   }
   if (auto table = query.Take("table")) {
     if (!given.emplace(RecordType::kEvent, *std::move(table)).second) {
-      return absl::InvalidArgumentError("table= is the folder of events: name one");
+      return absl::InvalidArgumentError("table= and events= name the same: give one of them");
     }
   }
   if (given.empty()) {
     for (const RecordType type : kAllRecordTypes) given[type] = PluralOf(type);
   }
+  std::set<std::string> names;
+  for (const auto& [type, name] : given) {
+    if (names.insert(name).second) continue;
+    return absl::InvalidArgumentError(StrCat(name, " is the name of two types of record"));
+  }
+  return given;
+}
+
+absl::StatusOr<Names> TakeFolders(UriQuery& query) {
+  ASSIGN_OR_RETURN(Names given, TakeNames(query));
   std::set<std::string> names;
   for (const auto& [type, name] : given) {
     RETURN_IF_ERROR(CheckFolder(PluralOf(type), name));

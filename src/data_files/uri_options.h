@@ -24,6 +24,8 @@ absl::StatusOr<std::string> RootOf(std::string_view folder);
 using Names = std::map<RecordType, std::string>;
 // table=T, events=T, users=T and groups=T: those that are named, or all three by the names of the
 // types.
+absl::StatusOr<Names> TakeFolders(UriQuery& query);
+// The same for names that are no folders, and need only differ.
 absl::StatusOr<Names> TakeNames(UriQuery& query);
 
 // time=event or time=arrival.

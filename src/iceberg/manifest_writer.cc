@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "absl/strings/str_format.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
 #include "formats/avro_writer.h"
@@ -79,11 +80,32 @@ std::string Stored(T value) {
   return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
+// A name of Avro: letters, digits and '_'. Other characters become "_x" and their code, as other
+// writers of manifests do it.
+std::string AvroName(std::string_view name) {
+  std::string valid;
+  for (const char c : name) {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    const bool is_digit = c >= '0' && c <= '9';
+    if (is_digit && valid.empty()) valid += '_';
+    if (is_letter || is_digit) {
+      valid += c;
+    } else {
+      StrAppend(&valid, "_x", absl::StrFormat("%X", static_cast<unsigned char>(c)));
+    }
+  }
+  return valid.empty() ? "_" : valid;
+}
+
 std::string EntrySchema(const std::optional<IcebergPartitionField>& field) {
   std::string partition;
   if (field) {
     partition = R"({"name":)";
-    AppendJsonString(partition, field->name);
+    AppendJsonString(partition, AvroName(field->name));
+    if (AvroName(field->name) != field->name) {
+      partition += R"(,"iceberg-field-name":)";
+      AppendJsonString(partition, field->name);
+    }
     // A day is a date; hours, months and years are numbers.
     StrAppend(&partition, R"(,"type":["null",)",
               field->transform == "day" ? R"({"type":"int","logicalType":"date"})" : R"("int")",

@@ -11,7 +11,6 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kMetadataFolder = "/metadata";
-constexpr size_t kMaxMetadataBytes = 64 << 20;
 
 bool IsMetadataName(std::string_view name) {
   return name.ends_with(".metadata.json") || name.ends_with(".metadata.json.gz");
@@ -145,8 +144,11 @@ absl::StatusOr<MetadataFile> FindMetadataFile(const StoreFor& store_for, std::st
   if (!place.ends_with(kMetadataFolder)) place += kMetadataFolder;
   const absl::StatusOr<Hint> hint = FindHint(store_for, place);
   if (!hint.ok() && !absl::IsNotFound(hint.status())) return hint.status();
-  ASSIGN_OR_RETURN(found.object,
-                   hint.ok() ? FollowHint(store_for, place, *hint) : FindHighest(store_for, place));
+  absl::StatusOr<StoredObject> current = absl::NotFoundError("");
+  if (hint.ok()) current = FollowHint(store_for, place, *hint);
+  // Without a hint, or if it names a version that was removed.
+  if (absl::IsNotFound(current.status())) current = FindHighest(store_for, place);
+  ASSIGN_OR_RETURN(found.object, std::move(current));
   found.table_folder = std::string(FolderOf(FolderOf(found.object.info.uri)));
   return found;
 }

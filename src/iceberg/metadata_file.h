@@ -20,7 +20,9 @@ struct MetadataFile {
 // See IcebergTable::Open. `path` is a table's folder, its metadata folder, or a metadata file.
 absl::StatusOr<MetadataFile> FindMetadataFile(const StoreFor& store_for, std::string_view path);
 
-// ResourceExhausted if it is larger than 64 MiB.
+inline constexpr size_t kMaxMetadataBytes = 64 << 20;
+
+// ResourceExhausted if it is larger than kMaxMetadataBytes.
 absl::StatusOr<std::string> ReadMetadataText(const StoredObject& object);
 
 // "v12.metadata.json", "00012-1b4e...-.gz.metadata.json" -> 12; nullopt for other names.

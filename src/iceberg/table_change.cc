@@ -104,22 +104,31 @@ size_t PreviousVersionsOf(const Json& metadata) {
   return std::max<size_t>(count, 1);
 }
 
-Json& ListIn(Json& metadata, const char* name) {
+// An empty list if it is missing.
+absl::StatusOr<Json*> ListIn(Json& metadata, const char* name) {
   Json& list = metadata[name];
-  if (!list.is_array()) list = Json::array();
-  return list;
+  if (list.is_null()) list = Json::array();
+  if (list.is_array()) return &list;
+  return absl::InvalidArgumentError(
+      StrCat("not Iceberg table metadata: '", name, "' is not a list"));
 }
 
-void AddSnapshot(Json& metadata, const NewSnapshot& snapshot) {
-  ListIn(metadata, "snapshots").push_back(ToJson(snapshot));
+absl::Status AddSnapshot(Json& metadata, const NewSnapshot& snapshot) {
+  ASSIGN_OR_RETURN(Json* const snapshots, ListIn(metadata, "snapshots"));
+  snapshots->push_back(ToJson(snapshot));
   metadata["current-snapshot-id"] = snapshot.id;
   metadata["last-sequence-number"] = snapshot.sequence_number;
-  ListIn(metadata, "snapshot-log")
-      .push_back(
-          {{"timestamp-ms", absl::ToUnixMillis(snapshot.time)}, {"snapshot-id", snapshot.id}});
-  Json& main = metadata["refs"]["main"];
-  main["snapshot-id"] = snapshot.id;
-  main["type"] = "branch";
+  ASSIGN_OR_RETURN(Json* const log, ListIn(metadata, "snapshot-log"));
+  log->push_back(
+      {{"timestamp-ms", absl::ToUnixMillis(snapshot.time)}, {"snapshot-id", snapshot.id}});
+  Json& refs = metadata["refs"];
+  if (refs.is_null()) refs = Json::object();
+  if (!refs.is_object() || (refs.contains("main") && !refs["main"].is_object())) {
+    return absl::InvalidArgumentError("not Iceberg table metadata: 'refs' is not an object");
+  }
+  refs["main"]["snapshot-id"] = snapshot.id;
+  refs["main"]["type"] = "branch";
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -166,17 +175,22 @@ absl::StatusOr<std::string> ChangedMetadata(std::string_view metadata,
   Json json = ParseOrderedJson(metadata).value_or(Json::object());
   if (!change.new_columns.empty()) {
     ASSIGN_OR_RETURN(const Json schema, WithColumns(parsed, change.new_columns));
-    json["schemas"].push_back(schema);
+    ASSIGN_OR_RETURN(Json* const schemas, ListIn(json, "schemas"));
+    schemas->push_back(schema);
     json["current-schema-id"] = schema["schema-id"];
     json["last-column-id"] = std::max(parsed.last_column_id, LastId(change.new_columns));
   }
-  if (change.snapshot) AddSnapshot(json, *change.snapshot);
-  Json& log = ListIn(json, "metadata-log");
-  log.push_back({{"timestamp-ms", absl::ToUnixMillis(parsed.last_updated)},
-                 {"metadata-file", metadata_file}});
+  absl::Time updated = std::max(now, parsed.last_updated);
+  if (change.snapshot) {
+    RETURN_IF_ERROR(AddSnapshot(json, *change.snapshot));
+    updated = std::max(updated, change.snapshot->time);
+  }
+  ASSIGN_OR_RETURN(Json* const log, ListIn(json, "metadata-log"));
+  log->push_back({{"timestamp-ms", absl::ToUnixMillis(parsed.last_updated)},
+                  {"metadata-file", metadata_file}});
   const size_t kept = PreviousVersionsOf(json);
-  if (log.size() > kept) log.erase(log.begin(), log.end() - static_cast<ptrdiff_t>(kept));
-  json["last-updated-ms"] = absl::ToUnixMillis(std::max(now, parsed.last_updated));
+  if (log->size() > kept) log->erase(log->begin(), log->end() - static_cast<ptrdiff_t>(kept));
+  json["last-updated-ms"] = absl::ToUnixMillis(updated);
   return Dump(json);
 }
 
@@ -190,9 +204,7 @@ absl::StatusOr<std::string> CommitRequestOf(const IcebergMetadata& metadata,
         {{"type", "assert-current-schema-id"}, {"current-schema-id", metadata.current_schema_id}});
     requirements.push_back({{"type", "assert-last-assigned-field-id"},
                             {"last-assigned-field-id", metadata.last_column_id}});
-    const int32_t last_id = std::max(metadata.last_column_id, LastId(change.new_columns));
-    updates.push_back(
-        {{"action", "add-schema"}, {"schema", std::move(schema)}, {"last-column-id", last_id}});
+    updates.push_back({{"action", "add-schema"}, {"schema", std::move(schema)}});
     updates.push_back({{"action", "set-current-schema"}, {"schema-id", -1}});  // the one above
   }
   if (change.snapshot) {
@@ -201,10 +213,12 @@ absl::StatusOr<std::string> CommitRequestOf(const IcebergMetadata& metadata,
     requirements.push_back(
         {{"type", "assert-ref-snapshot-id"}, {"ref", "main"}, {"snapshot-id", std::move(parent)}});
     updates.push_back({{"action", "add-snapshot"}, {"snapshot", ToJson(*change.snapshot)}});
-    updates.push_back({{"action", "set-snapshot-ref"},
-                       {"ref-name", "main"},
-                       {"type", "branch"},
-                       {"snapshot-id", change.snapshot->id}});
+    Json ref = {{"action", "set-snapshot-ref"},
+                {"ref-name", "main"},
+                {"type", "branch"},
+                {"snapshot-id", change.snapshot->id}};
+    for (const auto& [name, value] : metadata.main_retention) ref[name] = value;
+    updates.push_back(std::move(ref));
   }
   return Dump({{"requirements", std::move(requirements)}, {"updates", std::move(updates)}});
 }

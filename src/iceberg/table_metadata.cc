@@ -13,6 +13,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMaxListedSnapshots = 10;  // in messages
+constexpr int64_t kMaxSequence = int64_t{1} << 62;
+constexpr int32_t kMaxColumnId = 1 << 30;
 
 absl::Status Wrong(std::string_view what) {
   return absl::InvalidArgumentError(StrCat("not Iceberg table metadata: ", what));
@@ -216,6 +218,13 @@ absl::Status ParseSnapshots(const Fields& fields, IcebergMetadata& metadata) {
     ASSIGN_OR_RETURN(const int64_t id, fields.Integer("current-snapshot-id"));
     if (id != -1) metadata.current_snapshot_id = id;
   }
+  if (const Json* refs = fields.Find("refs"); refs != nullptr) {
+    const Json* main = Fields(*refs, "refs").Find("main");
+    for (const char* name : {"min-snapshots-to-keep", "max-snapshot-age-ms", "max-ref-age-ms"}) {
+      if (main == nullptr || Fields(*main, "a ref").Find(name) == nullptr) continue;
+      ASSIGN_OR_RETURN(metadata.main_retention[name], Fields(*main, "a ref").Integer(name));
+    }
+  }
   ASSIGN_OR_RETURN(const Json* log, fields.List("snapshot-log"));
   for (const Json& json : *log) {
     const Fields entry(json, "an entry of the snapshot log");
@@ -286,8 +295,13 @@ const IcebergColumn* IcebergSchema::Find(std::string_view name) const {
 
 absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view text) {
   const std::optional<Json> json = ParseJson(text);
-  if (!json || !json->is_object()) return Wrong("it is not one JSON object of bounded depth");
-  const Fields fields(*json, "it");
+  if (!json) return Wrong("it is not one JSON object of bounded depth");
+  return IcebergMetadataOf(*json);
+}
+
+absl::StatusOr<IcebergMetadata> IcebergMetadataOf(const Json& json) {
+  if (!json.is_object()) return Wrong("it is not one JSON object of bounded depth");
+  const Fields fields(json, "it");
   IcebergMetadata metadata;
   ASSIGN_OR_RETURN(const int64_t version, fields.Integer("format-version"));
   if (version > 2) {
@@ -307,6 +321,9 @@ absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view text) {
   }
   if (fields.Find("last-column-id") != nullptr) {
     ASSIGN_OR_RETURN(metadata.last_column_id, fields.Id("last-column-id"));
+  }
+  if (metadata.last_sequence_number > kMaxSequence || metadata.last_column_id > kMaxColumnId) {
+    return Wrong("its last sequence number or column id is too large to be continued");
   }
   if (fields.Find("default-spec-id") != nullptr) {
     ASSIGN_OR_RETURN(metadata.default_spec_id, fields.Id("default-spec-id"));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,8 @@ struct IcebergMetadata {
   int32_t default_spec_id = 0;
   std::vector<IcebergSnapshot> snapshots;
   std::optional<int64_t> current_snapshot_id;  // nullopt: the table is empty
+  // How long snapshots of the branch main are kept: "max-snapshot-age-ms" and others.
+  std::map<std::string, int64_t> main_retention;
   struct LogEntry {
     absl::Time time;
     int64_t snapshot_id = 0;
@@ -75,6 +78,7 @@ struct IcebergMetadata {
 // Parses the JSON text. InvalidArgument, naming the field, if it is not table metadata;
 // Unimplemented for format versions above 2.
 absl::StatusOr<IcebergMetadata> ParseIcebergMetadata(std::string_view json);
+absl::StatusOr<IcebergMetadata> IcebergMetadataOf(const nlohmann::json& json);
 
 struct SnapshotChoice {
   std::optional<int64_t> snapshot_id;  // at most one of the two is set

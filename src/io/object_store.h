@@ -3,6 +3,7 @@
 #ifndef MILLRACE_IO_OBJECT_STORE_H_
 #define MILLRACE_IO_OBJECT_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -120,6 +121,20 @@ class ObjectStore {
   // be from an earlier try of this call whose result was lost: the caller reads it to find out.
   // Other errors: as of Create() and ObjectWriter; after Unavailable the object may exist.
   virtual absl::Status CreateIfAbsent(std::string_view uri, std::string_view content) = 0;
+
+  // True for the uris that are meant.
+  using UriFilter = std::function<bool(std::string_view uri)>;
+
+  // Removes what unfinished writers have stored of the objects below `folder`, a uri with '/' at
+  // its end, for which the filter is true, and returns how many writers that were. They may be of
+  // any process; one that still runs fails from then on. The default removes nothing: a writer that
+  // is killed leaves a hidden file on disk, for List() and Remove(), and what it leaves at Google
+  // and Azure is removed by them after a week.
+  virtual absl::StatusOr<size_t> RemoveUnfinished(std::string_view folder,
+                                                  const UriFilter& filter) {
+    (void)folder, (void)filter;
+    return 0;
+  }
 };
 
 std::unique_ptr<ObjectStore> NewLocalObjectStore();

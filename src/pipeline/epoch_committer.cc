@@ -19,6 +19,7 @@ constexpr size_t kMaxPartBytes = (2 << 10) * EpochCommitter::kMaxSinks;
 
 CommitLimits LimitsWithin(const RunOptions& options) {
   CommitLimits limits = options.commit;
+  limits.bytes = std::min(limits.bytes, options.max_staging_bytes);
   limits.age = std::min(limits.age, options.lease / 2);
   return limits;
 }
@@ -103,7 +104,7 @@ absl::Status EpochCommitter::PrepareDestination(const std::string& destination,
   ASSIGN_OR_RETURN(const std::vector<Intent> open, RetryUnavailable(retrier_, stop, list));
   return RetryUnavailable(retrier_, stop, [&] {
     return Annotate(context_.parts.staging->RemoveOrphans(open, stop),
-                    "removing what earlier runs have staged");
+                    "preparing the destination");
   });
 }
 

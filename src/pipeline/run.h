@@ -51,8 +51,10 @@ struct RunOptions {
   // If stores are slow, it is extended up to 200 ms, so that they take a small share of the time.
   absl::Duration ledger_interval = absl::ZeroDuration();
   absl::Duration lease = absl::Minutes(5);
-  // When a staged destination commits.
+  // When a staged destination commits. It sets the limits; its `bytes` are lowered to at most
+  // `max_staging_bytes`.
   CommitLimits commit;
+  size_t max_staging_bytes = SIZE_MAX;
   // The time after a stop to record in the ledger what the destination has accepted, and to stage
   // and commit what was read.
   absl::Duration stop_grace = absl::Seconds(10);

@@ -42,6 +42,7 @@ class CloudFixture : public ObjectStoreFixture {
   ObjectStore& store() override { return *store_; }
   std::string root() override { return root_; }
   bool names_are_paths() override { return root_.starts_with("s3:"); }  // of versitygw's folder
+  bool keeps_unfinished() override { return root_.starts_with("s3:"); }
 
  private:
   const std::unique_ptr<TestServer> server_;
@@ -146,6 +147,7 @@ class MemoryFixture : public ObjectStoreFixture {
       : store_(NewCloudStore(std::make_shared<MemoryService>(behaviour), {})) {}
   ObjectStore& store() override { return *store_; }
   std::string root() override { return "mem://bucket/root/"; }
+  bool keeps_unfinished() override { return true; }
 
  private:
   const std::unique_ptr<ObjectStore> store_;

@@ -43,6 +43,18 @@ struct ListPage {
   std::string next_token;       // empty: the last page
 };
 
+// An upload that was started and neither completed nor abandoned.
+struct OpenUpload {
+  std::string key;
+  std::string id;
+  friend bool operator==(const OpenUpload&, const OpenUpload&) = default;
+};
+
+struct UploadPage {
+  std::vector<OpenUpload> uploads;
+  OpenUpload next;  // where the next page begins; no key: the last page
+};
+
 // An object that is uploaded in parts and appears when it is completed. One thread at a time.
 class Upload {
  public:
@@ -100,6 +112,21 @@ class CloudService {
   virtual absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string& bucket,
                                                               const std::string& key,
                                                               std::stop_token stop) = 0;
+
+  // Open uploads, of this process and others, to keys that begin with `prefix`; `from` is the
+  // previous page's `next`. Always empty if the service removes the parts of old ones itself.
+  virtual absl::StatusOr<UploadPage> ListUploads(const std::string& bucket,
+                                                 const std::string& prefix, const OpenUpload& from,
+                                                 std::stop_token stop) {
+    (void)bucket, (void)prefix, (void)from, (void)stop;
+    return UploadPage();
+  }
+  // Deletes the parts of an upload that ListUploads() returned. Ok if it is not open any more.
+  virtual absl::Status AbandonUpload(const std::string& bucket, const OpenUpload& upload,
+                                     std::stop_token stop) {
+    (void)bucket, (void)upload, (void)stop;
+    return absl::OkStatus();
+  }
 
   // Ok if there is none.
   virtual absl::Status Remove(const std::string& bucket, const std::string& key,

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "base/strings.h"
@@ -132,7 +133,38 @@ class CloudStore : public ObjectStore {
                     StrCat("creating ", uri));
   }
 
+  absl::StatusOr<size_t> RemoveUnfinished(std::string_view folder,
+                                          const UriFilter& filter) override {
+    ASSIGN_OR_RETURN(const CloudUri uri, service_->Parse(folder));
+    // Of all pages before one is removed, because a page may begin after one. If a page fails, at
+    // least those of the pages before are removed.
+    std::vector<OpenUpload> found;
+    const absl::Status listed = FindUploads(uri, filter, found);
+    for (const OpenUpload& upload : found) {
+      RETURN_IF_ERROR(Annotate(service_->AbandonUpload(uri.bucket, upload, stop_),
+                               StrCat("removing an unfinished upload of ", uri.root, upload.key)));
+    }
+    RETURN_IF_ERROR(Annotate(listed, StrCat("listing unfinished uploads below ", folder)));
+    return found.size();
+  }
+
  private:
+  absl::Status FindUploads(const CloudUri& folder, const UriFilter& filter,
+                           std::vector<OpenUpload>& found) const {
+    OpenUpload from;
+    for (;;) {
+      ASSIGN_OR_RETURN(UploadPage page,
+                       service_->ListUploads(folder.bucket, folder.key, from, stop_));
+      for (OpenUpload& upload : page.uploads) {
+        const bool is_below = upload.key.starts_with(folder.key);
+        if (is_below && filter(folder.root + upload.key)) found.push_back(std::move(upload));
+      }
+      if (page.next.key.empty()) return absl::OkStatus();
+      if (page.next == from) return absl::UnavailableError("the service repeats a page");
+      from = std::move(page.next);
+    }
+  }
+
   // A name that exists comes first: the object, the folder; then the glob.
   absl::Status ListUri(const CloudUri& uri, Listing& listing) const {
     const bool names_folder = uri.key.empty() || uri.key.ends_with('/');

@@ -27,6 +27,15 @@ std::string_view HeaderOf(const HttpRequest& request, std::string_view name) {
   return {};
 }
 
+// What the request needs, and requests like it. (Keys in urls have no "?".)
+std::string_view PermissionsFor(const HttpRequest& request) {
+  if (request.method == "GET" && request.url.find("?uploads=") != std::string::npos) {
+    return "listing unfinished uploads takes s3:ListBucketMultipartUploads on the bucket";
+  }
+  return "reading takes s3:ListBucket on the bucket and s3:GetObject on its objects, writing "
+         "s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload";
+}
+
 }  // namespace
 
 S3Bucket::S3Bucket(std::string name, const S3Options& options)
@@ -140,9 +149,7 @@ Refusal S3Bucket::Denied(const HttpRequest& request, const HttpResponse& respons
         error)};
   }
   return {CloudStatus(absl::StatusCode::kPermissionDenied,
-                      "access denied: reading takes s3:ListBucket on the bucket and s3:GetObject "
-                      "on its objects, writing s3:PutObject and s3:DeleteObject",
-                      error)};
+                      StrCat("access denied: ", PermissionsFor(request)), error)};
 }
 
 // True if the response names a different region than the request.

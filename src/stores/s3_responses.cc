@@ -53,6 +53,28 @@ std::string ParseS3UploadId(std::string_view xml) {
   return document.child("InitiateMultipartUploadResult").child_value("UploadId");
 }
 
+absl::StatusOr<UploadPage> ParseS3Uploads(std::string_view xml) {
+  const auto broken = [] {
+    return absl::UnavailableError("the list of uploads is not a valid S3 response");
+  };
+  pugi::xml_document document;
+  if (!ParseXml(xml, document)) return broken();
+  const pugi::xml_node root = document.child("ListMultipartUploadsResult");
+  if (!root) return broken();
+  UploadPage page;
+  for (const pugi::xml_node item : root.children("Upload")) {
+    OpenUpload upload{.key = item.child_value("Key"), .id = item.child_value("UploadId")};
+    if (upload.key.empty() || upload.id.empty()) return broken();
+    page.uploads.push_back(std::move(upload));
+  }
+  if (std::string_view(root.child_value("IsTruncated")) == "true") {
+    page.next = {.key = root.child_value("NextKeyMarker"),
+                 .id = root.child_value("NextUploadIdMarker")};
+    if (page.next.key.empty()) return broken();
+  }
+  return page;
+}
+
 bool IsS3ErrorBody(std::string_view xml) {
   pugi::xml_document document;
   return ParseXml(xml, document) && document.child("Error");

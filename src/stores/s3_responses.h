@@ -26,6 +26,9 @@ S3Error ParseS3Error(const HttpResponse& response);
 // The UploadId of CreateMultipartUpload; "" if there is none.
 std::string ParseS3UploadId(std::string_view xml);
 
+// A page of ListMultipartUploads. Unavailable if the text is not one.
+absl::StatusOr<UploadPage> ParseS3Uploads(std::string_view xml);
+
 // CompleteMultipartUpload may respond 200 with an error in the body: true if this is one.
 bool IsS3ErrorBody(std::string_view xml);
 

@@ -117,6 +117,27 @@ class S3Service : public CloudService {
                                                       const std::string& key,
                                                       std::stop_token stop) override;
 
+  absl::StatusOr<UploadPage> ListUploads(const std::string& bucket, const std::string& prefix,
+                                         const OpenUpload& from, std::stop_token stop) override {
+    std::string tail = StrCat("?uploads=&prefix=", UrlEncode(prefix));
+    if (!from.key.empty()) StrAppend(&tail, "&key-marker=", UrlEncode(from.key));
+    if (!from.id.empty()) StrAppend(&tail, "&upload-id-marker=", UrlEncode(from.id));
+    const auto write = [&](HttpRequest& request) { request.url += tail; };
+    ASSIGN_OR_RETURN(const HttpResponse response, Send(bucket, "", write, std::move(stop)));
+    return ParseS3Uploads(response.body);
+  }
+
+  absl::Status AbandonUpload(const std::string& bucket, const OpenUpload& upload,
+                             std::stop_token stop) override {
+    const auto write = [&](HttpRequest& request) {
+      request.method = "DELETE";
+      request.url += StrCat("?uploadId=", UrlEncode(upload.id));
+    };
+    const absl::Status status = Send(bucket, upload.key, write, std::move(stop)).status();
+    const bool is_gone = absl::IsAborted(status) || absl::IsNotFound(status);
+    return is_gone ? absl::OkStatus() : status;
+  }
+
   absl::Status Remove(const std::string& bucket, const std::string& key,
                       std::stop_token stop) override {
     const auto write = [](HttpRequest& request) { request.method = "DELETE"; };

@@ -344,6 +344,85 @@ TEST_F(S3ServiceTest, ObjectsOverTheLimitOfOneCopyAreCopiedInParts) {
   EXPECT_THAT(cloud_.requests().back().url, testing::EndsWith("/c?uploadId=u%2F1"));
 }
 
+std::string UploadXml(const std::string& key, const std::string& id) {
+  return "<Upload><Key>" + key + "</Key><UploadId>" + id + "</UploadId></Upload>";
+}
+
+HttpResponse Uploads(const std::string& content) {
+  return {.status = 200,
+          .body = "<ListMultipartUploadsResult>" + content + "</ListMultipartUploadsResult>"};
+}
+
+TEST_F(S3ServiceTest, FindsUnfinishedUploadsOnAllPagesBeforeItAbortsThem) {
+  std::vector<std::string> sent;
+  cloud_.answer = [&](const HttpRequest& request) -> HttpResponse {
+    sent.push_back(request.method + " " +
+                   request.url.substr(request.url.find("amazonaws.com") + 13));
+    if (request.method == "DELETE") {
+      return sent.size() == 5 ? Refusal(404, "NoSuchUpload") : HttpResponse{.status = 204};
+    }
+    const std::string truncated = "<IsTruncated>true</IsTruncated>";
+    switch (sent.size()) {
+      case 1:
+        return Uploads(truncated + "<NextKeyMarker>a/x &amp;</NextKeyMarker>" +
+                       "<NextUploadIdMarker>1+</NextUploadIdMarker>" +
+                       UploadXml("a/x &amp;", "1+"));
+      case 2:  // a page may be empty, and end without an id
+        return Uploads(truncated + "<NextKeyMarker>a/x &amp;</NextKeyMarker>");
+      default:  // some servers ignore the prefix
+        return Uploads("<IsTruncated>false</IsTruncated>" + UploadXml("a/kept", "2") +
+                       UploadXml("a/x &amp;", "3") + UploadXml("other/x &amp;", "4"));
+    }
+  };
+  std::vector<std::string> names;
+  const auto removed = Store()->RemoveUnfinished("s3://b/a/", [&](std::string_view uri) {
+    names.emplace_back(uri);
+    return uri != "s3://b/a/kept";
+  });
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_EQ(*removed, 2);
+  EXPECT_THAT(names, testing::ElementsAre("s3://b/a/x &", "s3://b/a/kept", "s3://b/a/x &"));
+  const std::string list = "GET /?uploads=&prefix=a%2F";
+  EXPECT_THAT(sent, testing::ElementsAre(
+                        list, list + "&key-marker=a%2Fx%20%26&upload-id-marker=1%2B",
+                        list + "&key-marker=a%2Fx%20%26", "DELETE /a/x%20%26?uploadId=1%2B",
+                        "DELETE /a/x%20%26?uploadId=3"));
+}
+
+TEST_F(S3ServiceTest, ListsOfUploadsThatRepeatThemselvesOrAreDeniedAreErrors) {
+  const auto remove = [this] {
+    return Store()->RemoveUnfinished("s3://b/a/", [](std::string_view) { return true; }).status();
+  };
+  cloud_.answer = [](const HttpRequest& request) {
+    if (request.method == "DELETE") return HttpResponse{.status = 204};
+    return Uploads("<IsTruncated>true</IsTruncated><NextKeyMarker>a/x</NextKeyMarker>" +
+                   UploadXml("a/x", "1"));
+  };
+  absl::Status status = remove();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("unfinished uploads below s3://b/a/"));
+  EXPECT_EQ(cloud_.requests().size(), 4);
+  EXPECT_EQ(cloud_.requests().back().method, "DELETE");  // what was found is removed
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(403, "AccessDenied"); };
+  status = remove();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("s3:ListBucketMultipartUploads"));
+  EXPECT_EQ(cloud_.requests().size(), 5);
+
+  cloud_.answer = [](const HttpRequest& request) {
+    return request.method == "DELETE" ? Refusal(403, "AccessDenied")
+                                      : Uploads(UploadXml("a/x", "1"));
+  };
+  status = remove();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("s3://b/a/x"), HasSubstr("s3:AbortMultipartUpload")));
+
+  cloud_.answer = [](const HttpRequest&) { return Refusal(501, "NotImplemented"); };
+  EXPECT_TRUE(absl::IsUnimplemented(remove()));
+}
+
 TEST_F(S3ServiceTest, AnObjectThatALostTryCreatedExistsAlready) {
   int tries = 0;
   cloud_.answer = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
@@ -384,6 +463,37 @@ TEST(S3AnswersTest, ReadsKeysAsTheyAre) {
        {"", "<a/>", "<ListBucketResult>", "{}",
         "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>"}) {
     EXPECT_TRUE(absl::IsUnavailable(ParseS3Listing(broken).status())) << broken;
+  }
+}
+
+TEST(S3AnswersTest, ReadsUploadsOrRefusesTheText) {
+  const auto page = ParseS3Uploads(
+      "<?xml version=\"1.0\"?><ListMultipartUploadsResult "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Bucket>b</Bucket><KeyMarker/>"
+      "<UploadIdMarker/><NextKeyMarker> c</NextKeyMarker><NextUploadIdMarker>2"
+      "</NextUploadIdMarker><IsTruncated>true</IsTruncated>"
+      "<Upload><Key> a&lt;b&#10;</Key><UploadId>1</UploadId><Initiator><ID>x</ID></Initiator>"
+      "</Upload><Upload><Key> c</Key><UploadId>2</UploadId></Upload>"
+      "</ListMultipartUploadsResult>");
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_THAT(page->uploads,
+              testing::ElementsAre(OpenUpload{" a<b\n", "1"}, OpenUpload{" c", "2"}));
+  EXPECT_EQ(page->next, (OpenUpload{" c", "2"}));
+
+  std::string deep;
+  for (int i = 0; i < 100'000; ++i) deep += "<Upload>";
+  // Entities of the text itself are not expanded.
+  const std::string entity =
+      "<!DOCTYPE x [<!ENTITY e \"secret\">]>" + Uploads(UploadXml("&e;", "1")).body;
+  EXPECT_THAT(ParseS3Uploads(entity)->uploads, testing::ElementsAre(OpenUpload{"&e;", "1"}));
+  for (const std::string& broken :
+       {std::string(), std::string("{}"), std::string(kEmpty), deep, Uploads(deep).body,
+        Uploads("<Upload><Key>a</Key></Upload>").body,
+        Uploads("<Upload><UploadId>1</UploadId></Upload>").body,
+        Uploads("<Upload><Key><b>a</b></Key><UploadId>1</UploadId></Upload>").body,
+        Uploads("<IsTruncated>true</IsTruncated>" + UploadXml("a", "1")).body,
+        Uploads(UploadXml("a", "1")).body.substr(0, 70)}) {
+    EXPECT_TRUE(absl::IsUnavailable(ParseS3Uploads(broken).status())) << broken.substr(0, 100);
   }
 }
 

@@ -3,10 +3,12 @@
 Each listens on a free loopback port and is stopped by its own process id.
 """
 import base64
+import contextlib
 import datetime
 import hashlib
 import hmac
 import html
+import http.client
 import http.server
 import json
 import os
@@ -69,6 +71,19 @@ class CloudServer:
         self.stop()
         raise RuntimeError(f"{self.program} did not start")
 
+    def forward(self, request):
+        """What this server responds to a request that a ScriptedCloud has received."""
+        body = request.rfile.read(int(request.headers["Content-Length"] or 0))
+        own = ("connection", "content-length", "date", "server", "transfer-encoding")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request(request.command, request.path, body, dict(request.headers))
+            response = connection.getresponse()
+            headers = {name: value for name, value in response.getheaders() if name.lower() not in own}
+            if request.command == "HEAD":
+                return response.status, headers | {"Content-Length": response.headers["Content-Length"]}, iter(())
+            return response.status, headers, response.read()
+
     def stop(self):
         self.process.terminate()
         try:
@@ -101,11 +116,14 @@ class FakeGcs(CloudServer):
 
     def objects(self, prefix=""):
         """Key -> content of all objects below the prefix."""
+        return {key: send("GET", self.url + self.read_request(key)[0]) for key in self.keys(prefix)}
+
+    def keys(self, prefix=""):
+        """Those of all objects below the prefix."""
         query = urllib.parse.urlencode({"prefix": prefix, "maxResults": 10_000})
         page = json.loads(send("GET", f"{self.url}/storage/v1/b/test-bucket/o?{query}"))
         assert "nextPageToken" not in page
-        return {item["name"]: send("GET", self.url + self.read_request(item["name"])[0])
-                for item in page.get("items", [])}
+        return sorted(item["name"] for item in page.get("items", []))
 
     def read_request(self, key):
         """(path, headers) of a request for the object; a Range may be added."""
@@ -150,16 +168,26 @@ class VersityGateway(CloudServer):
         path = "/test-bucket/" + urllib.parse.quote(key)
         return path, self.sign("GET", path, b"")
 
-    def signed(self, method, path, body):
-        return send(method, self.url + path, body, self.sign(method, path, body))
+    def start_upload(self, key):
+        self.signed("POST", "/test-bucket/" + urllib.parse.quote(key), b"", "uploads=")
 
-    def sign(self, method, path, body):
+    def uploads(self):
+        """The keys of the multipart uploads that are open."""
+        listed = self.signed("GET", "/test-bucket", b"", "uploads=").decode()
+        assert "<IsTruncated>false" in listed
+        return [html.unescape(key) for key in re.findall("<Key>(.*?)</Key>", listed)]
+
+    def signed(self, method, path, body, query=""):
+        url = self.url + path + ("?" + query if query else "")
+        return send(method, url, body, self.sign(method, path, body, query))
+
+    def sign(self, method, path, body, query=""):
         """AWS Signature Version 4, the few lines of it that these requests need."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         digest = hashlib.sha256(body).hexdigest()
         headers = {"host": f"127.0.0.1:{self.port}", "x-amz-content-sha256": digest, "x-amz-date": now}
         names = ";".join(headers)
-        canonical = "\n".join([method, path, "", *(f"{k}:{v}" for k, v in headers.items()), "", names, digest])
+        canonical = "\n".join([method, path, query, *(f"{k}:{v}" for k, v in headers.items()), "", names, digest])
         scope = f"{now[:8]}/us-east-1/s3/aws4_request"
         text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
         key = b"AWS4test-secret"

@@ -4,6 +4,7 @@ import gzip
 import json
 import pathlib
 import random
+import time
 
 import packages
 from harness import MillraceTest
@@ -47,6 +48,15 @@ def make_trips(count, seed, users=40, hours=8):
                      "trip_end_time": start + datetime.timedelta(milliseconds=dice.randrange(900_000)),
                      **{name: round(dice.uniform(-80, 80), 5) for name in COLUMNS[3:]}})
     return rows
+
+
+def catalog_of(server):
+    """What pyiceberg needs to read and write tables in the bucket of a server of cloud_servers.py."""
+    hour = str(int(time.time() + 3600) * 1000)
+    return {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
+            "gcs.service.host": server.url, "gcs.oauth2.token": "any", "gcs.oauth2.token-expires-at": hour,
+            "s3.endpoint": server.url, "s3.access-key-id": "test-key", "s3.secret-access-key": "test-secret",
+            "s3.region": "us-east-1"}
 
 
 class IcebergTablesTest(MillraceTest):

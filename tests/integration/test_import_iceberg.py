@@ -18,9 +18,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import cloud_servers
 import packages
 from harness import FAST_RETRY, main
-from iceberg_tables import BEGIN, COLUMNS, make_trips
+from iceberg_tables import BEGIN, COLUMNS, catalog_of, make_trips
 from import_iceberg import POSITION_IDS, ImportIcebergBase
-from test_staypoints_stores import BucketTest, catalog_of
+from test_staypoints_stores import BucketTest
 
 if packages.available():
     import pyarrow as pa

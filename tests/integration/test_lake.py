@@ -5,10 +5,9 @@ import unittest
 
 import cloud_servers
 import duck
-from generated_events import PROPERTIES, GeneratedEventsTest, source_of
+from generated_events import IDS, PROPERTIES, TABLE_ROW, GeneratedEventsTest
 from harness import FAST_RETRY, SANITIZED, main
 
-IDS = "event, event_time, distinct_id, user_id, device_id, insert_id"
 TABLE = {"event": "VARCHAR", "event_time": "TIMESTAMPTZ", "distinct_id": "VARCHAR", "user_id": "VARCHAR",
          "device_id": "VARCHAR", "insert_id": "VARCHAR"}
 ROWS, FILE_ROWS = (50_000, 20_000) if SANITIZED else (1_000_000, 200_000)
@@ -34,31 +33,13 @@ class LakeTest(GeneratedEventsTest):
 
     def assert_rows(self, folder, lake, kind):
         """The data files of `lake` have each event of `folder` once, and nothing else."""
-        db = duck.connect()
-        db.execute("SET TimeZone = 'UTC'")
-        kinds = ", ".join(f"{name}::{type} AS {name}" for name, type in PROPERTIES.items())
-        db.execute(f"""CREATE TABLE expected AS
-                       SELECT event_name AS event, date_trunc('milliseconds', business_ts::TIMESTAMPTZ) AS event_time,
-                              user_id::VARCHAR AS distinct_id, user_id::VARCHAR AS user_id,
-                              device_id::VARCHAR AS device_id, insert_id::VARCHAR AS insert_id, {kinds}
-                       FROM {source_of(folder)}""")
         glob = f"{lake}/**/*.{kind}"
         if kind == "parquet":
-            columns = ", ".join(f"(properties->>'{name}')::{type} AS {name}" for name, type in PROPERTIES.items())
-            actual = f"SELECT {IDS}, {columns} FROM read_parquet('{glob}', hive_partitioning=false)"
+            actual = f"SELECT {TABLE_ROW} FROM read_parquet('{glob}', hive_partitioning=false)"
         else:
             actual = (f"SELECT {IDS}, {', '.join(PROPERTIES)} FROM read_json('{glob}', format='newline_delimited', "
                       f"columns={TABLE | PROPERTIES}, hive_partitioning=false)")
-        db.execute(f"CREATE TABLE actual AS {actual}")
-        [(wanted, found, lost, invented)] = db.execute(
-            "SELECT (SELECT count(*) FROM expected), (SELECT count(*) FROM actual), "
-            "(SELECT count(*) FROM (FROM expected EXCEPT ALL FROM actual)), "
-            "(SELECT count(*) FROM (FROM actual EXCEPT ALL FROM expected))").fetchall()
-        self.assertGreater(wanted, 0)
-        if (found, lost, invented) != (wanted, 0, 0):
-            example = db.execute("FROM expected EXCEPT ALL FROM actual LIMIT 2").fetchall()
-            other = db.execute("FROM actual EXCEPT ALL FROM expected LIMIT 2").fetchall()
-            self.fail(f"{wanted} rows expected, {found} found, {lost} lost: {example}; {invented} wrong: {other}")
+        self.assert_same_rows(self.expected_rows(folder), actual)
 
     def stray(self, lake):
         """Files that are neither data of a commit nor its manifest, but for manifests that were never finished."""
@@ -89,6 +70,30 @@ class LakeTest(GeneratedEventsTest):
                               WHERE event_time::DATE = dt AND date_part('hour', event_time) = hour::INT""").fetchone()
         self.assertEqual(rows[0], 2000)
         self.assertGreater(min(rows[1], rows[2], rows[3], rows[5]), 0)
+
+    def test_staging_max_makes_more_commits(self):
+        folder = self.events(40_000, "--format", "ndjson", "--files", "4")
+        commits = {}
+        for limit in ((), ("--staging-max", "1MB"), ("--staging-max", "1TB")):
+            lake = self.folder / ("lake" + "".join(limit))
+            self.load(folder, f"{lake}/", *limit)
+            self.assert_rows(folder, lake, "parquet")
+            commits[limit[1:]] = len(list(lake.glob("events/_millrace/commits/*.json")))
+        # The rows are 17 MB; what is in flight when the limit is reached belongs to the commit too.
+        self.assertEqual((commits[()], commits[("1TB",)]), (1, 1))  # it does not raise the limit
+        self.assertGreaterEqual(commits[("1MB",)], 3)
+
+        def repair(*more):
+            for file in self.lake.rglob("*.parquet"):
+                file.unlink()
+            report = self.run_json("reconcile", folder, "--config", folder / "sources.json", "--to", f"{self.lake}/",
+                                   "--repair", *more)
+            self.assertEqual(report["repaired"], 40_000)
+            self.assert_rows(folder, self.lake, "parquet")
+            return len(list(self.lake.glob("events/_millrace/commits/*.json")))
+
+        self.assertEqual(repair(), 2)
+        self.assertGreaterEqual(repair("--staging-max", "1MB"), 2 + 3)
 
     def test_what_a_lake_cannot_be_is_refused(self):
         folder = self.events(10, "--format", "ndjson", "--files", "1")

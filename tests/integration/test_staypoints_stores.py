@@ -4,7 +4,6 @@ What is found and what is written is the same as on disk, byte for byte. The ser
 """
 import pathlib
 import sys
-import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
@@ -12,21 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import cloud_servers
 import harness
 import packages
-from iceberg_tables import BEGIN, IcebergTablesTest, make_trips
+from iceberg_tables import BEGIN, IcebergTablesTest, catalog_of, make_trips
 
 if packages.available():
     import pyarrow as pa
     from pyiceberg.manifest import DataFileContent
     from pyiceberg.typedef import Record
-
-
-def catalog_of(server):
-    """What pyiceberg needs to write tables into the server's bucket."""
-    hour = str(int(time.time() + 3600) * 1000)
-    return {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
-            "gcs.service.host": server.url, "gcs.oauth2.token": "any", "gcs.oauth2.token-expires-at": hour,
-            "s3.endpoint": server.url, "s3.access-key-id": "test-key", "s3.secret-access-key": "test-secret",
-            "s3.region": "us-east-1"}
 
 
 class BucketTest(harness.MillraceTest):

@@ -1,9 +1,11 @@
 #include "connectors/iceberg/append_target.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/time/civil_time.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -11,6 +13,8 @@
 
 namespace millrace::iceberg {
 namespace {
+
+using nlohmann::json;
 
 constexpr int kTries = 10;                   // while others change the table too
 constexpr int32_t kFirstPartitionId = 1000;  // by the specification
@@ -30,6 +34,13 @@ std::string_view TypeOf(ColumnType type) {
       break;
   }
   return "string";
+}
+
+Unit UnitOf(std::string_view transform) {
+  for (const Unit unit : {Unit::kHour, Unit::kDay, Unit::kMonth, Unit::kYear}) {
+    if (transform == NameOf(unit)) return unit;
+  }
+  return Unit::kNone;
 }
 
 // The column whose time partitions a new table.
@@ -76,6 +87,11 @@ absl::StatusOr<std::vector<IcebergColumn>> MissingColumns(const Catalog& catalog
   for (const Column& column : form.columns()) {
     const std::string_view type = TypeOf(column.type);
     const IcebergColumn* const known = schema.Find(column.name);
+    for (const IcebergColumn& other : schema.columns) {
+      if (&other == known || !absl::EqualsIgnoreCase(other.name, column.name)) continue;
+      return Misfit(catalog, StrCat("has a column ", other.name, " beside ", column.name,
+                                    ", which most engines cannot tell apart: rename it"));
+    }
     if (known == nullptr) {
       missing.push_back({.id = ++last_id, .name = column.name, .type = std::string(type)});
     } else if (known->type != type) {
@@ -106,15 +122,15 @@ absl::Status FindField(const Catalog& catalog, const IcebergMetadata& metadata,
     return Misfit(catalog, StrCat("is partitioned by several fields; ", kRemedy));
   }
   const IcebergPartitionField& field = found->second.front();
-  for (const Unit unit : {Unit::kHour, Unit::kDay, Unit::kMonth, Unit::kYear}) {
-    if (field.transform == NameOf(unit)) target.unit = unit;
+  target.unit = UnitOf(field.transform);
+  std::string column;  // of the top level
+  for (const IcebergColumn& one : target.schema.columns) {
+    if (one.id == field.source_id) column = one.name;
   }
-  const auto name = target.schema.names_by_id.find(field.source_id);
-  const std::string column = name == target.schema.names_by_id.end() ? "" : name->second;
   const bool is_event_time = column == "event_time" && form.record_type() == RecordType::kEvent;
   if (target.unit == Unit::kNone || (!is_event_time && column != "insert_time")) {
     return Misfit(catalog, StrCat("is partitioned by ", field.transform, " of ",
-                                  column.empty() ? "a column" : column, "; ", kRemedy));
+                                  column.empty() ? "a nested column" : column, "; ", kRemedy));
   }
   target.layout.by_arrival = !is_event_time;
   target.field = field;
@@ -140,7 +156,7 @@ std::string_view PathOf(Unit unit) {
 absl::StatusOr<AppendTarget> TargetOf(const Catalog& catalog, const IcebergSpec& spec,
                                       const IcebergMetadata& metadata, const IcebergSchema& schema,
                                       const TableForm& form) {
-  AppendTarget target{.location = metadata.location, .schema = schema};
+  AppendTarget target{.uuid = metadata.uuid, .location = metadata.location, .schema = schema};
   if (!target.location.ends_with('/')) target.location += '/';
   target.layout.file_bytes = spec.file_bytes;
   for (const Column& column : form.columns()) {
@@ -163,6 +179,61 @@ absl::Status CheckVersion(const Catalog& catalog, const IcebergMetadata& metadat
 }
 
 }  // namespace
+
+std::string AppendTarget::ToNote() const {
+  json note = {{"uuid", uuid},           {"location", location},  {"field_ids", layout.field_ids},
+               {"schema_id", schema.id}, {"schema", schema.json}, {"spec_id", spec_id}};
+  if (field) {
+    note["field"] = {{"id", field->id},
+                     {"source_id", field->source_id},
+                     {"name", field->name},
+                     {"transform", field->transform}};
+  }
+  return note.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+absl::StatusOr<AppendTarget> AppendTarget::FromNote(const std::string& note) {
+  AppendTarget target;
+  try {
+    const json parsed = json::parse(note);
+    target.uuid = parsed.at("uuid");
+    target.location = parsed.at("location");
+    target.layout.field_ids = parsed.at("field_ids").get<std::vector<int32_t>>();
+    target.schema.id = parsed.at("schema_id");
+    target.schema.json = parsed.at("schema");
+    target.spec_id = parsed.at("spec_id");
+    if (parsed.contains("field")) {
+      IcebergPartitionField& field = target.field.emplace();
+      field.id = parsed["field"].at("id");
+      field.source_id = parsed["field"].at("source_id");
+      field.name = parsed["field"].at("name");
+      field.transform = parsed["field"].at("transform");
+      target.unit = UnitOf(field.transform);
+    }
+  } catch (const json::exception&) {
+    return absl::InvalidArgumentError("the list of staged files does not describe their table");
+  }
+  return target;
+}
+
+absl::Status AppendTarget::CheckFits(const IcebergMetadata& metadata) const {
+  if (metadata.uuid != uuid) return absl::NotFoundError("it is another table of that name");
+  std::string now = metadata.location;
+  if (!now.ends_with('/')) now += '/';
+  if (now != location) return absl::NotFoundError("its location is another one");
+  if (!metadata.partition_specs.contains(spec_id)) {
+    return absl::NotFoundError("its partition spec was removed");
+  }
+  for (const IcebergSchema& current : metadata.schemas) {
+    if (current.id != metadata.current_schema_id) continue;
+    for (const int32_t id : layout.field_ids) {
+      const bool is_there = std::any_of(current.columns.begin(), current.columns.end(),
+                                        [id](const IcebergColumn& one) { return one.id == id; });
+      if (!is_there) return absl::NotFoundError("a column was dropped");
+    }
+  }
+  return absl::OkStatus();
+}
 
 std::optional<int32_t> AppendTarget::PartitionValueOf(
     data_files::PathTemplate::Partition partition) const {
@@ -188,8 +259,8 @@ absl::StatusOr<AppendTarget> PrepareTable(Catalog& catalog, const IcebergSpec& s
   for (int tries = 0; tries < kTries; ++tries) {
     absl::StatusOr<LoadedTable> table = catalog.Load(stop);
     if (absl::IsNotFound(table.status())) {
+      Log(Severity::kInfo, "there is no table: creating it", {{"table", catalog.table()}});
       RETURN_IF_ERROR(catalog.Create(TableOf(spec, form), stop));
-      Log(Severity::kInfo, "there was no table, so one was created", {{"table", catalog.table()}});
       ASSIGN_OR_RETURN(table, catalog.Load(stop));
     }
     RETURN_IF_ERROR(table.status());

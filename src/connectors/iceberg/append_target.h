@@ -17,7 +17,8 @@
 namespace millrace::iceberg {
 
 struct AppendTarget {
-  std::string location;  // of the table, with '/' at its end
+  std::string uuid;      // of the table
+  std::string location;  // the same, with '/' at its end
   data_files::FileLayout layout;
   IcebergSchema schema;
   int32_t spec_id = 0;
@@ -26,6 +27,13 @@ struct AppendTarget {
 
   // What manifests of new files say of the table.
   ManifestSchema manifest_schema() const { return {schema, spec_id, field}; }
+  // Files that were sealed for this target are committed by it, whoever does so and whatever the
+  // table looks like then. InvalidArgument: `note` is none.
+  std::string ToNote() const;
+  static absl::StatusOr<AppendTarget> FromNote(const std::string& note);
+  // NotFound: such files cannot be committed to the table with this metadata. It is another one of
+  // the same name, or lacks a column or the partition spec.
+  absl::Status CheckFits(const IcebergMetadata& metadata) const;
   // The value of the partition field; nullopt: null, or there is no field.
   std::optional<int32_t> PartitionValueOf(data_files::PathTemplate::Partition partition) const;
 };

@@ -13,7 +13,7 @@
 namespace millrace::iceberg {
 
 struct LoadedTable {
-  std::string text;  // of the metadata
+  std::string text;  // of the metadata; of folders only
   std::string file;  // where it is
   IcebergMetadata metadata;
 };

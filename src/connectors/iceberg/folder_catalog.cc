@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "iceberg/metadata_file.h"
@@ -38,6 +39,11 @@ class FolderCatalog final : public Catalog {
     ASSIGN_OR_RETURN(const MetadataFile found, FindMetadataFile(here, store_.folder()));
     const std::string& uri = found.object.info.uri;
     const std::optional<uint64_t> version = MetadataVersion(uri.substr(uri.rfind('/') + 1));
+    if (version && uri.find(".gz") != std::string::npos && uri.find("/v") != std::string::npos) {
+      return absl::FailedPreconditionError(
+          StrCat(uri, " is compressed: set write.metadata.compression-codec to none, and change ",
+                 "the table once with the engine that wrote it"));
+    }
     if (!version || !uri.ends_with("/" + VersionName(*version))) {
       return absl::FailedPreconditionError(
           StrCat(uri, " is not called v1.metadata.json or so: the table belongs to a catalog, ",
@@ -58,6 +64,7 @@ class FolderCatalog final : public Catalog {
 
   absl::Status Create(const NewTable& table, std::stop_token stop) override {
     const FileStore::Stop watch = store_.Watch(stop);
+    RETURN_IF_ERROR(CheckIsFree());
     const std::string text = MetadataOf(table, LocationOf(store_), clock_.Now());
     const absl::Status created = CreateVersion(1, text);
     if (absl::IsAlreadyExists(created)) return absl::OkStatus();
@@ -70,6 +77,11 @@ class FolderCatalog final : public Catalog {
     const FileStore::Stop watch = store_.Watch(stop);
     ASSIGN_OR_RETURN(const std::string text,
                      ChangedMetadata(base.text, base.file, change, clock_.Now()));
+    if (text.size() > kMaxMetadataBytes) {
+      return absl::FailedPreconditionError(StrCat("the metadata of ", store_.folder(),
+                                                  " has grown to ", text.size() >> 20,
+                                                  " MiB: let another engine expire old snapshots"));
+    }
     const uint64_t version = VersionOf(base) + 1;
     const absl::Status created = CreateVersion(version, text);
     if (absl::IsAlreadyExists(created)) {
@@ -85,7 +97,11 @@ class FolderCatalog final : public Catalog {
     return WriteHint(VersionOf(table));
   }
 
+  // Only what is a table of ours.
   absl::Status Drop(std::stop_token stop) override {
+    const absl::Status table = Load(stop).status();
+    if (absl::IsNotFound(table)) return absl::OkStatus();
+    RETURN_IF_ERROR(table);
     const FileStore::Stop watch = store_.Watch(stop);
     return store_.RemoveAll();
   }
@@ -99,8 +115,38 @@ class FolderCatalog final : public Catalog {
     return store_.objects().CreateIfAbsent(store_.Uri(VersionName(version)), text);
   }
 
-  // Whoever writes the hint last has looked for later versions afterwards, so it ends at the last.
+  // Whether a table can be made in the folder: it has no files, and is not in a table itself.
+  absl::Status CheckIsFree() {
+    bool is_taken = false;
+    const absl::Status listed = store_.objects().List(store_.folder(), [&](const ObjectInfo& one) {
+      std::string_view path = one.uri;
+      if (path.starts_with(store_.folder())) path.remove_prefix(store_.folder().size());
+      // A table that was dropped leaves what was written at that moment.
+      is_taken = is_taken || !(path.starts_with("data/") || path.starts_with("metadata/"));
+      return absl::OkStatus();
+    });
+    if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
+    if (is_taken) {
+      return absl::FailedPreconditionError(
+          StrCat("the folder ", store_.folder(), " has files and is no table: name another one"));
+    }
+    std::string_view above = std::string_view(store_.folder());
+    above.remove_suffix(1);
+    above = above.substr(0, above.rfind('/') + 1);
+    const absl::Status outer = store_.objects().Find(StrCat(above, kHint)).status();
+    if (absl::IsNotFound(outer) || absl::IsInvalidArgument(outer)) return absl::OkStatus();
+    RETURN_IF_ERROR(outer);
+    return absl::FailedPreconditionError(
+        StrCat("the folder ", above, " is a table: name the folder that it is in, and table=NAME"));
+  }
+
+  // It never goes back. Whoever writes it last has looked for later versions afterwards, so it ends
+  // at the last one.
   absl::Status WriteHint(uint64_t version) {
+    const absl::StatusOr<std::string> hint = store_.Read(kHint);
+    if (!hint.ok() && !absl::IsNotFound(hint.status())) return hint.status();
+    uint64_t before = 0;
+    if (hint.ok() && absl::SimpleAtoi(*hint, &before) && before >= version) return absl::OkStatus();
     for (;; ++version) {
       RETURN_IF_ERROR(store_.Write(kHint, StrCat(version)));
       const absl::Status next =

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/percent_encoding.h"
@@ -55,6 +57,17 @@ absl::Status ParseCatalog(std::string_view text, UriQuery& query, IcebergSpec& s
   return absl::OkStatus();
 }
 
+// Most engines do not tell upper from lower case.
+absl::Status CheckNamesDiffer(const TableForm& form) {
+  std::set<std::string> names;
+  for (const Column& column : form.columns()) {
+    if (names.insert(absl::AsciiStrToLower(column.name)).second) continue;
+    return absl::InvalidArgumentError(
+        StrCat("columns=: ", column.name, " differs from another column only by its case"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string_view NameOf(Unit unit) {
@@ -81,17 +94,26 @@ absl::StatusOr<IcebergSpec> IcebergSpec::Parse(std::string_view uri) {
   if (IsUrl(place)) {
     RETURN_IF_ERROR(ParseCatalog(place, query, spec));
   } else {
+    if (place.ends_with(".json") || place.ends_with(".json.gz")) {
+      return absl::InvalidArgumentError(
+          "name the folder that the tables are in, not a metadata file");
+    }
     ASSIGN_OR_RETURN(spec.root, data_files::RootOf(place));
   }
-  ASSIGN_OR_RETURN(spec.tables, data_files::TakeNames(query));
+  ASSIGN_OR_RETURN(spec.tables, spec.has_catalog() ? data_files::TakeNames(query)
+                                                   : data_files::TakeFolders(query));
   for (const auto& [type, table] : spec.tables) {
-    if (spec.has_catalog() && table.find('/') != std::string::npos) {
-      return absl::InvalidArgumentError(StrCat(table, " is not the name of a table"));
+    // A '.' separates the levels of namespaces in names of ledgers.
+    if (spec.has_catalog() && (table.empty() || table.find_first_of("./") != std::string::npos)) {
+      return absl::InvalidArgumentError(
+          StrCat("\"", table, "\" is not the name of a table; namespaces are named by namespace="));
     }
   }
   spec.extra_columns = query.TakeList("columns");
   for (const auto& [type, table] : spec.tables) {
-    RETURN_IF_ERROR(Annotate(TableForm::Make(type, spec.extra_columns).status(), "columns="));
+    const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
+    RETURN_IF_ERROR(Annotate(form.status(), "columns="));
+    RETURN_IF_ERROR(CheckNamesDiffer(*form));
   }
   if (const auto name = query.Take("partition")) {
     const auto* const unit = std::find_if(std::begin(kUnits), std::end(kUnits),

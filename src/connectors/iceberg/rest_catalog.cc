@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/iceberg/rest_client.h"
+#include "iceberg/table_files.h"
+#include "net/url.h"
 
 namespace millrace::iceberg {
 namespace {
@@ -21,6 +23,11 @@ json Member(const json& object, const char* name) {
   return object.is_object() ? object.value(name, json()) : json();
 }
 
+bool IsLoopback(std::string_view url) {
+  const absl::StatusOr<Url> parsed = ParseUrl(url);
+  return parsed.ok() && parsed->IsLoopback();
+}
+
 class RestCatalog final : public Catalog {
  public:
   RestCatalog(const IcebergSpec::Catalog& place, std::string table,
@@ -28,6 +35,7 @@ class RestCatalog final : public Catalog {
       : place_(place),
         name_(std::move(table)),
         table_(StrCat(place.url, " ", absl::StrJoin(place.name_space, "."), ".", name_)),
+        is_local_(IsLoopback(place.url)),
         client_(std::move(client)) {}
 
   const std::string& table() const override { return table_; }
@@ -46,6 +54,11 @@ class RestCatalog final : public Catalog {
     absl::StatusOr<IcebergMetadata> parsed = ParseIcebergMetadata(loaded.text);
     if (!parsed.ok()) return Annotate(parsed.status(), table_);
     loaded.metadata = *std::move(parsed);
+    const std::string location = NormalLocation(loaded.metadata.location);
+    if (!is_local_ && location.find("://") == std::string::npos) {
+      return absl::FailedPreconditionError(
+          StrCat(table_, " is at ", location, " on the catalog's own disk, not in a bucket"));
+    }
     return loaded;
   }
 
@@ -65,7 +78,11 @@ class RestCatalog final : public Catalog {
     ASSIGN_OR_RETURN(const std::string path, TablePath(stop));
     ASSIGN_OR_RETURN(const std::string request, CommitRequestOf(base.metadata, change));
     const absl::Status changed = Send("POST", path, request, stop).status();
-    return absl::IsAlreadyExists(changed) ? absl::AbortedError(changed.message()) : changed;
+    if (absl::IsAlreadyExists(changed)) return absl::AbortedError(changed.message());
+    if (!absl::IsInvalidArgument(changed)) return changed;
+    // Some catalogs answer 400 if a commit to another branch has taken the sequence number.
+    ASSIGN_OR_RETURN(const LoadedTable now, Load(stop));
+    return now.file == base.file ? changed : absl::AbortedError(changed.message());
   }
 
   absl::Status Publish(const LoadedTable& /*table*/, std::stop_token /*stop*/) override {
@@ -93,10 +110,19 @@ class RestCatalog final : public Catalog {
     const std::string path = place_.warehouse.empty()
                                  ? std::string("/v1/config")
                                  : StrCat("/v1/config?warehouse=", UrlEncode(place_.warehouse));
-    ASSIGN_OR_RETURN(const json config, Send("GET", path, "", stop));
+    const absl::StatusOr<json> config = Send("GET", path, "", stop);
+    if (absl::IsNotFound(config.status())) {
+      return absl::FailedPreconditionError(StrCat(
+          "the catalog ", place_.url, " has no such warehouse: ", config.status().message()));
+    }
+    RETURN_IF_ERROR(config.status());
+    if (!config->is_object() || !(config->contains("defaults") || config->contains("overrides"))) {
+      return absl::FailedPreconditionError(
+          StrCat("there is no Iceberg catalog at ", place_.url, "/v1: check the URL"));
+    }
     prefix_ = "/v1";
     for (const char* const part : {"overrides", "defaults"}) {
-      const json prefix = Member(Member(config, part), "prefix");
+      const json prefix = Member(Member(*config, part), "prefix");
       if (!prefix.is_string() || prefix.get_ref<const std::string&>().empty()) continue;
       StrAppend(&*prefix_, "/", prefix.get_ref<const std::string&>());
       break;
@@ -135,6 +161,7 @@ class RestCatalog final : public Catalog {
   const IcebergSpec::Catalog place_;
   const std::string name_;
   const std::string table_;
+  const bool is_local_;  // the catalog is on this machine
   const std::unique_ptr<RestClient> client_;
   absl::Mutex mutex_;
   std::optional<std::string> prefix_ ABSL_GUARDED_BY(mutex_);

@@ -91,15 +91,16 @@ TEST_F(RestCatalogTest, LoadsWithThePrefixOfTheConfiguration) {
 TEST_F(RestCatalogTest, AnswersHaveMeanings) {
   Serve({ScriptedResponse::Answer(200, Loaded()), Error(409, "CommitFailedException"),
          Error(500, "CommitStateUnknownException"), Error(503, "SlowDown"),
-         Error(400, "BadRequestException"), Error(403, "ForbiddenException"),
-         Error(404, "NoSuchTableException"), ScriptedResponse::Answer(204, ""),
+         Error(400, "BadRequestException"), ScriptedResponse::Answer(200, Loaded()),
+         Error(403, "ForbiddenException"), Error(404, "NoSuchTableException"),
+         ScriptedResponse::Answer(404, "default backend - 404"), ScriptedResponse::Answer(204, ""),
          ScriptedResponse::Answer(200, "{"), ScriptedResponse::Answer(200, "{}").CutAfter(20)});
   const auto table = catalog_->Load({});
   ASSERT_TRUE(table.ok()) << table.status();
   using Code = absl::StatusCode;
   for (const Code code : {Code::kAborted, Code::kUnavailable, Code::kUnavailable,
                           Code::kInvalidArgument, Code::kPermissionDenied, Code::kNotFound,
-                          Code::kOk, Code::kUnavailable, Code::kUnavailable}) {
+                          Code::kUnavailable, Code::kOk, Code::kUnavailable, Code::kUnavailable}) {
     const absl::Status status = catalog_->Change(*table, Snapshot(), {});
     EXPECT_EQ(status.code(), code) << status;
     if (!status.ok()) {
@@ -113,6 +114,33 @@ TEST_F(RestCatalogTest, AnswersHaveMeanings) {
             R"({"action":"add-snapshot","snapshot":{"snapshot-id":7,"sequence-number":5,)"
             R"("timestamp-ms":0,"summary":{},"manifest-list":"s3://b/t/l","schema-id":0}},)"
             R"({"action":"set-snapshot-ref","ref-name":"main","type":"branch","snapshot-id":7}]})");
+}
+
+TEST_F(RestCatalogTest, ACommitKeepsHowLongSnapshotsAreKept) {
+  std::string loaded = Loaded();
+  loaded.replace(loaded.find("\"snapshots\":"), 0,
+                 R"("refs":{"main":{"snapshot-id":3,"type":"branch","max-snapshot-age-ms":9}},)");
+  Serve({ScriptedResponse::Answer(200, loaded), ScriptedResponse::Answer(200, "{}")});
+  const auto table = catalog_->Load({});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_TRUE(catalog_->Change(*table, Snapshot(), {}).ok());
+  EXPECT_THAT(bodies_[1], HasSubstr(R"("snapshot-id":7,"max-snapshot-age-ms":9})"));
+}
+
+// By a commit to another branch, which does not change what this one requires.
+TEST_F(RestCatalogTest, ASequenceNumberThatWasTakenIsAConflict) {
+  std::string moved = Loaded();
+  moved.replace(moved.find("1.json"), 1, "2");
+  Serve({ScriptedResponse::Answer(200, Loaded()), Error(400, "BadRequestException"),
+         ScriptedResponse::Answer(200, moved)});
+  const auto table = catalog_->Load({});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_TRUE(absl::IsAborted(catalog_->Change(*table, Snapshot(), {})));
+}
+
+TEST_F(RestCatalogTest, ATableOnADiskElsewhereIsRefused) {
+  EXPECT_TRUE(IcebergSpec::Parse("iceberg:https://c?namespace=n&table=_a").ok());
+  EXPECT_FALSE(IcebergSpec::Parse("iceberg:https://c?namespace=n&table=a.b").ok());
 }
 
 TEST_F(RestCatalogTest, ATokenThatIsRefusedIsFetchedAgainOnce) {

@@ -19,38 +19,56 @@ constexpr size_t kMaxExplanation = 500;
 constexpr int kTokenExpired = 419;  // of the REST specification
 
 // {"error": {"message": ..., "type": ..., "code": ...}}
-std::string ExplanationOf(const HttpResponse& response) {
+struct Explanation {
+  std::string type;
+  std::string text;  // for people
+};
+
+Explanation ExplanationOf(const HttpResponse& response) {
   const std::optional<json> body = ParseJson(response.body);
   const json error = body && body->is_object() ? body->value("error", json()) : json();
+  const auto text_of = [&](const char* field) -> std::string {
+    if (!error.is_object() || !error.value(field, json()).is_string()) return "";
+    return error[field].get<std::string>();
+  };
+  Explanation explanation{.type = text_of("type")};
   std::string text = StrCat("HTTP ", response.status);
-  for (const char* const field : {"type", "message"}) {
-    if (!error.is_object() || !error.value(field, json()).is_string()) continue;
-    StrAppend(&text, text.ends_with("Exception") ? ": " : ", ",
-              error[field].get_ref<const std::string&>());
-  }
-  return Printable(Shorten(text, kMaxExplanation));
+  const std::string message = text_of("message");
+  if (!explanation.type.empty()) StrAppend(&text, ", ", explanation.type);
+  if (!message.empty()) StrAppend(&text, ": ", message);
+  explanation.text = Printable(Shorten(text, kMaxExplanation));
+  return explanation;
 }
 
 absl::Status StatusOf(const HttpResponse& response) {
-  const std::string why = ExplanationOf(response);
+  const Explanation why = ExplanationOf(response);
   switch (response.status) {
     case 400:
-      return absl::InvalidArgumentError(why);
+      return absl::InvalidArgumentError(why.text);
     case 401:
     case kTokenExpired:
-      return absl::UnauthenticatedError(StrCat(
-          why,
-          "; set ICEBERG_REST_TOKEN or ICEBERG_REST_CREDENTIAL to credentials that are valid"));
+      return absl::UnauthenticatedError(why.text);
     case 403:
-      return absl::PermissionDeniedError(why);
-    case 404:
-      return absl::NotFoundError(why);
+      return absl::PermissionDeniedError(why.text);
+    case 404: {
+      // Gateways say 404 too, which proves nothing.
+      const bool is_sure = why.type.starts_with("NoSuch") || why.type == "EntityNotFoundException";
+      if (is_sure) return absl::NotFoundError(why.text);
+      return absl::UnavailableError(StrCat(why.text, ", which does not come from a catalog"));
+    }
     case 409:
-      return absl::AlreadyExistsError(why);
+      return absl::AlreadyExistsError(why.text);
     default:
-      return response.status == 429 || response.status >= 500 ? absl::UnavailableError(why)
-                                                              : absl::FailedPreconditionError(why);
+      return response.status == 429 || response.status >= 500
+                 ? absl::UnavailableError(why.text)
+                 : absl::FailedPreconditionError(why.text);
   }
+}
+
+// Whether other credentials may help. AWS says 403 when temporary keys have expired.
+bool IsRefused(const HttpResponse& response) {
+  return response.status == 401 || response.status == kTokenExpired ||
+         (response.status == 403 && response.body.find("Expired") != std::string::npos);
 }
 
 }  // namespace
@@ -70,9 +88,7 @@ absl::StatusOr<HttpResponse> RestClient::Exchange(std::string_view method, std::
     RETURN_IF_ERROR(auth_->Authorize(request, stop));
     absl::MutexLock lock(&mutex_);
     absl::StatusOr<HttpResponse> response = http_->Send(request, stop);
-    const bool is_refused =
-        response.ok() && (response->status == 401 || response->status == kTokenExpired);
-    if (!is_refused || has_renewed) return response;
+    if (!response.ok() || !IsRefused(*response) || has_renewed) return response;
     auth_->Forget();
   }
 }

@@ -24,9 +24,10 @@ class RestClient {
 
   // The JSON of a 2xx response; null if it has no body. `path`: "/v1/config?warehouse=w". An empty
   // `body`: none. InvalidArgument: 400. Unauthenticated: 401 and 419, also with fresh credentials.
-  // PermissionDenied: 403. NotFound: 404. AlreadyExists: 409. Unavailable: 429, 5xx, no response,
-  // or one that is no JSON; the request may have been executed. Others: FailedPrecondition.
-  // Messages have the catalog's explanation.
+  // PermissionDenied: 403. NotFound: 404, and the catalog says that there is no such table or
+  // namespace; any other 404 is Unavailable. AlreadyExists: 409. Unavailable: 429, 5xx, no
+  // response, or one that is no JSON; the request may have been executed. Others:
+  // FailedPrecondition. Messages have the catalog's explanation.
   absl::StatusOr<nlohmann::json> Send(std::string_view method, std::string_view path,
                                       std::string_view body, std::stop_token stop);
 

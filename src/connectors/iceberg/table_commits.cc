@@ -24,9 +24,11 @@ namespace {
 using data_files::CommitLog;
 using data_files::DataFile;
 using data_files::FileStore;
+using data_files::StagedFiles;
 
 constexpr char kCommits[] = "millrace.commits";
-constexpr size_t kCarriedCommits = 20;
+constexpr size_t kCarriedCommits = 10;
+constexpr size_t kIdDigits = 16;  // of the 32 of an id, as each snapshot is kept in each version
 constexpr size_t kMaxManifests = 1'000'000;
 constexpr int kTries = 10;  // while others commit too
 
@@ -38,12 +40,14 @@ std::vector<std::string> CommitsOf(const IcebergSnapshot& snapshot) {
   return absl::StrSplit(found->second, ',', absl::SkipEmpty());
 }
 
+std::string ShortId(const std::string& commit) { return commit.substr(0, kIdDigits); }
+
 // What any snapshot that the table still has says of the commit.
 CommitLog::Outcome OutcomeIn(const IcebergMetadata& metadata, const std::string& commit) {
   for (const IcebergSnapshot& snapshot : metadata.snapshots) {
     for (const std::string& id : CommitsOf(snapshot)) {
-      if (id == commit) return CommitLog::Outcome::kCommitted;
-      if (id == "-" + commit) return CommitLog::Outcome::kAbandoned;
+      if (id == ShortId(commit)) return CommitLog::Outcome::kCommitted;
+      if (id == "-" + ShortId(commit)) return CommitLog::Outcome::kAbandoned;
     }
   }
   return CommitLog::Outcome::kNone;
@@ -64,6 +68,10 @@ std::string CarriedCommits(const IcebergMetadata& metadata, const std::string& i
     commits.erase(commits.begin(), commits.end() - kCarriedCommits);
   }
   return absl::StrJoin(commits, ",");
+}
+
+std::string LocationIn(const IcebergMetadata& metadata, std::string_view path) {
+  return StrCat(metadata.location, metadata.location.ends_with('/') ? "" : "/", path);
 }
 
 const IcebergSnapshot* CurrentSnapshot(const IcebergMetadata& metadata) {
@@ -102,10 +110,40 @@ void Count(const IcebergSnapshot* before, const std::vector<AddedFile>& added, S
   }
 }
 
+// `target`: the one that the file was sealed for.
+AddedFile AddedOf(const AppendTarget& target, const DataFile& file) {
+  AddedFile added{.path = StrCat(target.location, file.path),
+                  .partition = target.PartitionValueOf(file.partition),
+                  .rows = file.rows,
+                  .bytes = file.summary.bytes,
+                  .columns = {}};
+  for (size_t i = 0; i < file.summary.leaves.size() && i < target.layout.field_ids.size(); ++i) {
+    const ParquetFileSummary::Leaf& leaf = file.summary.leaves[i];
+    AddedFile::Column& column = added.columns.emplace_back();
+    column.id = target.layout.field_ids[i];
+    column.bytes = leaf.bytes;
+    column.values = leaf.values;
+    if (!leaf.statistics) continue;
+    column.nulls = leaf.statistics->nulls;
+    if (!leaf.statistics->bounds) continue;
+    column.min = leaf.statistics->bounds->min;
+    column.max = leaf.statistics->bounds->max;
+  }
+  return added;
+}
+
+// What a snapshot adds.
+struct Addition {
+  AppendTarget target;
+  std::vector<AddedFile> files;
+};
+
 class TableCommits final : public CommitLog {
  public:
   TableCommits(Catalog& catalog, FileStore& store, const AppendTarget& target, Clock& clock)
       : catalog_(catalog), store_(store), target_(target), clock_(clock) {}
+
+  std::string Note() const override { return target_.ToNote(); }
 
   absl::StatusOr<Outcome> OutcomeOf(const Intent& intent, const std::stop_token& stop) override {
     const absl::StatusOr<State> state = Look(intent, stop);
@@ -114,21 +152,51 @@ class TableCommits final : public CommitLog {
     return state->outcome;
   }
 
-  absl::StatusOr<Outcome> Commit(const Intent& intent, const std::vector<DataFile>& files,
-                                 const std::stop_token& stop) override {
-    std::vector<AddedFile> added;
-    for (const DataFile& file : files) added.push_back(AddedOf(file));
-    const absl::StatusOr<Outcome> outcome = Append(intent, added, stop);
-    if (absl::IsNotFound(outcome.status())) {
-      return absl::FailedPreconditionError(
-          StrCat("the table ", catalog_.table(), " was dropped while it was written; run the same ",
-                 "command again to create it"));
+  // Other engines may have expired its snapshot and merged its manifest.
+  absl::StatusOr<bool> HasFilesOf(const Intent& intent, const std::stop_token& stop) override {
+    const absl::StatusOr<LoadedTable> table = catalog_.Load(stop);
+    if (absl::IsNotFound(table.status())) return false;
+    RETURN_IF_ERROR(table.status());
+    ASSIGN_OR_RETURN(const std::vector<ManifestInfo> manifests, ManifestsOf(*table));
+    bool has_files = false;
+    for (const ManifestInfo& manifest : manifests) {
+      if (manifest.holds_deletes || has_files) continue;
+      const auto look = [&](const ManifestEntry& entry) {
+        const std::string_view path = entry.path;
+        has_files = has_files || path.substr(path.rfind('/') + 1).starts_with(intent.id);
+        return absl::OkStatus();
+      };
+      const auto read = [&]() -> absl::Status {
+        ASSIGN_OR_RETURN(const StoredObject object,
+                         FindObject(Stores(), NormalLocation(manifest.path)));
+        return ReadObject(
+            object, [&](InputStream& stream) { return ReadManifest(stream, manifest, {}, look); });
+      };
+      RETURN_IF_ERROR(Annotate(read(), StrCat("reading the manifest ", manifest.path)));
     }
-    return outcome;
+    return has_files;
+  }
+
+  absl::StatusOr<Outcome> Commit(const Intent& intent, const StagedFiles& staged,
+                                 const std::stop_token& stop) override {
+    Addition addition;
+    ASSIGN_OR_RETURN(addition.target, AppendTarget::FromNote(staged.note));
+    for (const DataFile& file : staged.files) {
+      addition.files.push_back(AddedOf(addition.target, file));
+    }
+    const absl::StatusOr<Outcome> outcome = Append(intent, &addition, stop);
+    if (!absl::IsNotFound(outcome.status()) || addition.target.uuid != target_.uuid) {
+      return outcome;
+    }
+    return absl::FailedPreconditionError(
+        StrCat("the table ", catalog_.table(), " was dropped or changed while it was written: ",
+               outcome.status().message(), "; run the same command again"));
   }
 
   absl::StatusOr<Outcome> Abandon(const Intent& intent, const std::stop_token& stop) override {
-    absl::StatusOr<Outcome> outcome = Append(intent, std::nullopt, stop);
+    ASSIGN_OR_RETURN(const bool is_made, HasFilesOf(intent, stop));
+    if (is_made) return Outcome::kCommitted;
+    absl::StatusOr<Outcome> outcome = Append(intent, nullptr, stop);
     // Without the table no commit can be made.
     if (absl::IsNotFound(outcome.status())) outcome = Outcome::kAbandoned;
     if (outcome.ok() && *outcome == Outcome::kAbandoned) {
@@ -141,36 +209,16 @@ class TableCommits final : public CommitLog {
   static std::string ManifestPath(const Intent& intent) {
     return StrCat("metadata/", intent.id, "-m0.avro");
   }
-  std::string Location(std::string_view path) const { return StrCat(target_.location, path); }
-
-  AddedFile AddedOf(const DataFile& file) const {
-    AddedFile added{.path = Location(file.path),
-                    .partition = target_.PartitionValueOf(file.partition),
-                    .rows = file.rows,
-                    .bytes = file.summary.bytes,
-                    .columns = {}};
-    for (size_t i = 0; i < file.summary.leaves.size() && i < target_.layout.field_ids.size(); ++i) {
-      const ParquetFileSummary::Leaf& leaf = file.summary.leaves[i];
-      AddedFile::Column& column = added.columns.emplace_back();
-      column.id = target_.layout.field_ids[i];
-      column.bytes = leaf.bytes;
-      column.values = leaf.values;
-      if (!leaf.statistics) continue;
-      column.nulls = leaf.statistics->nulls;
-      if (!leaf.statistics->bounds) continue;
-      column.min = leaf.statistics->bounds->min;
-      column.max = leaf.statistics->bounds->max;
-    }
-    return added;
+  StoreFor Stores() {
+    return [this](std::string_view) { return &store_.objects(); };
   }
 
   // Each try writes the same manifest.
-  absl::StatusOr<ManifestInfo> WriteManifestOf(const Intent& intent,
-                                               const std::vector<AddedFile>& added) {
-    WrittenManifest written = WriteManifest(target_.manifest_schema(), added);
+  absl::StatusOr<ManifestInfo> WriteManifestOf(const Intent& intent, const Addition& addition) {
+    WrittenManifest written = WriteManifest(addition.target.manifest_schema(), addition.files);
     const std::string path = ManifestPath(intent);
     RETURN_IF_ERROR(store_.Write(path, written.bytes));
-    written.info.path = Location(path);
+    written.info.path = addition.target.location + path;
     return std::move(written.info);
   }
 
@@ -194,9 +242,9 @@ class TableCommits final : public CommitLog {
     return state;
   }
 
-  // Appends a snapshot with the files; nullopt: the one that says that the commit is abandoned.
-  absl::StatusOr<Outcome> Append(const Intent& intent,
-                                 const std::optional<std::vector<AddedFile>>& added,
+  // Appends a snapshot with the files; null: the one that says that the commit is abandoned.
+  // NotFound: there is no table, or they do not fit into it.
+  absl::StatusOr<Outcome> Append(const Intent& intent, const Addition* added,
                                  const std::stop_token& stop) {
     std::optional<ManifestInfo> manifest;
     std::string list;  // of the last try
@@ -204,16 +252,17 @@ class TableCommits final : public CommitLog {
       ASSIGN_OR_RETURN(State state, Look(intent, stop));
       if (state.outcome != Outcome::kNone) return state.outcome;
       if (!list.empty()) store_.objects().Remove(store_.Uri(list)).IgnoreError();
-      if (added && !manifest) {
+      if (added != nullptr) RETURN_IF_ERROR(added->target.CheckFits(state.table.metadata));
+      if (added != nullptr && !manifest) {
         ASSIGN_OR_RETURN(manifest, WriteManifestOf(intent, *added));
       }
       NewSnapshot snapshot = SnapshotAfter(state.table.metadata);
       list = StrCat("metadata/snap-", snapshot.id, "-", intent.id, ".avro");
-      snapshot.manifest_list = Location(list);
-      snapshot.summary[kCommits] =
-          CarriedCommits(state.table.metadata, StrCat(added ? "" : "-", intent.id));
-      Count(CurrentSnapshot(state.table.metadata), added.value_or(std::vector<AddedFile>()),
-            snapshot.summary);
+      snapshot.manifest_list = LocationIn(state.table.metadata, list);
+      snapshot.summary[kCommits] = CarriedCommits(
+          state.table.metadata, StrCat(added == nullptr ? "-" : "", ShortId(intent.id)));
+      Count(CurrentSnapshot(state.table.metadata),
+            added == nullptr ? std::vector<AddedFile>() : added->files, snapshot.summary);
       if (manifest) {
         manifest->sequence_number = manifest->min_sequence_number = snapshot.sequence_number;
         manifest->added_by = snapshot.id;
@@ -223,7 +272,7 @@ class TableCommits final : public CommitLog {
       RETURN_IF_ERROR(store_.Write(list, bytes));
       TableChange change{.new_columns = {}, .snapshot = std::move(snapshot)};
       const absl::Status changed = catalog_.Change(state.table, change, stop);
-      if (changed.ok()) return added ? Outcome::kCommitted : Outcome::kAbandoned;
+      if (changed.ok()) return added == nullptr ? Outcome::kAbandoned : Outcome::kCommitted;
       if (!absl::IsAborted(changed)) return changed;
     }
     return absl::UnavailableError(
@@ -244,12 +293,16 @@ class TableCommits final : public CommitLog {
 
   absl::StatusOr<std::vector<ManifestInfo>> ManifestsOf(const LoadedTable& table) {
     std::vector<ManifestInfo> manifests;
+    if (!table.metadata.current_snapshot_id) return manifests;
     const IcebergSnapshot* const snapshot = CurrentSnapshot(table.metadata);
-    if (snapshot == nullptr) return manifests;
-    const StoreFor here = [this](std::string_view) { return &store_.objects(); };
+    if (snapshot == nullptr) {
+      return absl::FailedPreconditionError(
+          StrCat("the table ", catalog_.table(), " is damaged: its metadata does not have its ",
+                 "current snapshot ", *table.metadata.current_snapshot_id));
+    }
     const auto read = [&]() -> absl::Status {
       ASSIGN_OR_RETURN(const StoredObject object,
-                       FindObject(here, NormalLocation(snapshot->manifest_list)));
+                       FindObject(Stores(), NormalLocation(snapshot->manifest_list)));
       return ReadObject(object, [&](InputStream& stream) {
         return ReadManifestList(stream, [&](ManifestInfo manifest) {
           if (manifests.size() == kMaxManifests) {

@@ -16,9 +16,11 @@ namespace millrace::iceberg {
 // snapshot, with those of the commits before:
 //
 //   millrace.commits = [ "-" ] id *( "," [ "-" ] id )    "-": abandoned; the last one is its own
+//   id = 16 hex digits, the first ones of the commit's
 //
-// So whether a commit was made is asked of the table: of all snapshots that it still has, and of
-// the manifests of the current one, whose names begin with the id. Abandoning appends an empty
+// So whether a commit was made is asked of the table: of all snapshots that it still has, of the
+// manifests of the current one, whose names begin with the id, and, before anything is removed, of
+// all files in them. Abandoning appends an empty
 // snapshot, after which a late request of an earlier try finds another table than it requires.
 //
 // All arguments outlive it; `store` has the files of the table.

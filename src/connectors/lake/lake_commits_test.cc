@@ -139,11 +139,12 @@ class LakeFixture : public StagingFixture {
         lake_.faults->FailCall(0, /*with_effect=*/true);
         return true;
       case Failure::kArrivesLate:
-        return false;
+        lake_.faults->DelayNextCreate();
+        return true;
     }
     return false;
   }
-  void DeliverLate() override {}
+  void DeliverLate() override { lake_.faults->DeliverLate(); }
   bool LosePart(const std::string& part) override {
     return lake_.store.objects().Remove(lake_.store.Uri(part)).ok();
   }
@@ -323,6 +324,49 @@ TEST_F(LakeStagingTest, FilesOfDeadProcessesAreRemovedUnlessTheirCommitIsOpen) {
   EXPECT_EQ(lake.Files(/*hidden=*/true).size(), 3u);
   EXPECT_FALSE(std::filesystem::exists(StrCat(folder, dead, "/", kCommit, "-00000.part")));
   EXPECT_FALSE(std::filesystem::exists(StrCat(folder, dead, "/", kCommit, ".json")));
+}
+
+TEST_F(LakeStagingTest, UploadsOfDeadProcessesAreRemoved) {
+  TestLake lake("format=ndjson.gz");
+  const std::string folder = lake.spec.root + "events/_millrace/staged/";
+  const std::string here = CurrentWorkerTag().substr(0, CurrentWorkerTag().find('.'));
+  const std::string dead = here + ".999999999.1";
+  const std::string open = "ffffffffffffffffffffffffffffffff";
+  const std::vector<std::string> kept = {
+      StrCat(folder, "00000000000000000000000000000000.1.1/", kCommit, "-00000.part"),
+      StrCat(folder, CurrentWorkerTag(), "/", kCommit, "-00000.part"),
+      StrCat(folder, dead, ".1/", kCommit, "-00000.part"),
+      StrCat(folder, "x/", dead, "/", kCommit, "-00000.part"),
+      StrCat(folder, dead),
+      StrCat(folder, "../", dead, "/", kCommit, "-00000.part"),
+      StrCat(lake.spec.root, "events/dt=2026-11-29/", dead, "/a.parquet"),
+      StrCat(lake.spec.root, "users/_millrace/staged/", dead, "/", kCommit, "-00000.part")};
+  const auto staging = lake.NewStaging();
+  lake.faults->unfinished = kept;
+  for (const std::string& name : {StrCat(kCommit, "-00000.part"), StrCat(kCommit, "-00001.part"),
+                                  StrCat(open, "-00000.part"), StrCat(open, ".json")}) {
+    lake.faults->unfinished.push_back(StrCat(folder, dead, "/", name));
+  }
+  const Intent intent{.id = open};
+  const absl::Status removed = staging->RemoveOrphans({&intent, 1}, {});
+  ASSERT_TRUE(removed.ok()) << removed;
+  EXPECT_EQ(lake.faults->unfinished, kept);
+}
+
+TEST_F(LakeStagingTest, UploadsThatCannotBeRemovedAreAWarning) {
+  TestLake lake("format=ndjson.gz");
+  const auto staging = lake.NewStaging();
+  for (const absl::Status& status : {absl::PermissionDeniedError("denied"),
+                                     absl::UnavailableError("no list"), absl::AbortedError("")}) {
+    lake.faults->unfinished_denied = status;
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(staging->RemoveOrphans({}, {}).ok());
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(log.find("denied") != log.npos, absl::IsPermissionDenied(status)) << log;
+    EXPECT_EQ(log.find("WARNING") != log.npos, absl::IsPermissionDenied(status)) << log;
+  }
+  lake.faults->unfinished_denied = absl::CancelledError("stopped");
+  EXPECT_TRUE(absl::IsCancelled(staging->RemoveOrphans({}, {})));
 }
 
 TEST_F(LakeStagingTest, WhatAnEarlierRunHasStagedIsNotInTheNextCommit) {

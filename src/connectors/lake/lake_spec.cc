@@ -69,7 +69,7 @@ absl::StatusOr<LakeSpec> LakeSpec::Parse(std::string_view uri) {
   ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
   LakeSpec spec;
   ASSIGN_OR_RETURN(spec.root, data_files::RootOf(query.head()));
-  ASSIGN_OR_RETURN(const data_files::Names folders, data_files::TakeNames(query));
+  ASSIGN_OR_RETURN(const data_files::Names folders, data_files::TakeFolders(query));
   for (const auto& [type, folder] : folders) spec.folders[type] = folder + "/";
   RETURN_IF_ERROR(ParseForm(query, spec));
   RETURN_IF_ERROR(ParseLayout(query, spec));

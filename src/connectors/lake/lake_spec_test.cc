@@ -70,8 +70,8 @@ TEST(LakeSpec, SaysWhatIsWrong) {
   EXPECT_THAT(Error("/l/?form=raw"), HasSubstr("for raw or flat records use"));
   EXPECT_THAT(Error("/l/?format=ndjson.gz&columns=a"), HasSubstr("needs form=table"));
   EXPECT_THAT(Error("/l/?columns=a:colour"), HasSubstr("columns="));
-  EXPECT_THAT(Error("/l/?table=a&events=b"), HasSubstr("name one"));
-  EXPECT_THAT(Error("/l/?events=a&users=a"), HasSubstr("overlap"));
+  EXPECT_THAT(Error("/l/?table=a&events=b"), HasSubstr("give one of them"));
+  EXPECT_THAT(Error("/l/?events=a&users=a"), HasSubstr("two types of record"));
   EXPECT_THAT(Error("/l/?events=a&users=a/b"), HasSubstr("overlap"));
   for (const char* folder : {"_a", ".a", "a//b", "", "..", "a/_b"}) {
     EXPECT_THAT(Error(StrCat("/l/?table=", folder)), HasSubstr("readers skip"));

@@ -11,6 +11,7 @@ namespace {
 
 using data_files::CommitLog;
 using data_files::DataFile;
+using data_files::StagedFiles;
 using Json = nlohmann::ordered_json;
 
 std::string Dump(const Json& json) {
@@ -59,10 +60,11 @@ absl::StatusOr<CommitLog::Outcome> Manifests::Record(const Intent& intent,
 }
 
 absl::StatusOr<CommitLog::Outcome> Manifests::Commit(const Intent& intent,
-                                                     const std::vector<DataFile>& files,
+                                                     const StagedFiles& staged,
                                                      const std::stop_token& /*stop*/) {
   Json list = Json::array();
-  for (const DataFile& file : files) list.push_back({{"path", file.path}, {"rows", file.rows}});
+  for (const DataFile& file : staged.files)
+    list.push_back({{"path", file.path}, {"rows", file.rows}});
   return Record(intent, Dump({{"commit", intent.id},
                               {"committed", true},
                               {"files", std::move(list)},

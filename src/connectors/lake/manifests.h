@@ -6,7 +6,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "data_files/commit_log.h"
 
@@ -19,8 +18,7 @@ class Manifests final : public data_files::CommitLog {
   explicit Manifests(data_files::FileStore& store) : store_(store) {}
 
   absl::StatusOr<Outcome> OutcomeOf(const Intent& intent, const std::stop_token& stop) override;
-  absl::StatusOr<Outcome> Commit(const Intent& intent,
-                                 const std::vector<data_files::DataFile>& files,
+  absl::StatusOr<Outcome> Commit(const Intent& intent, const data_files::StagedFiles& staged,
                                  const std::stop_token& stop) override;
   absl::StatusOr<Outcome> Abandon(const Intent& intent, const std::stop_token& stop) override;
 

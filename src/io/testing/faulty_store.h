@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +34,17 @@ class FaultyStore : public ObjectStore {
   void DelayNextCreate() { delays_create_ = true; }
   void DeliverLate() {
     if (late_) std::exchange(late_, nullptr)();
+  }
+
+  // As of killed writers to a bucket, which leave parts: the uris of their objects.
+  std::vector<std::string> unfinished;
+  absl::Status unfinished_denied;  // RemoveUnfinished() fails with this, if it is not ok
+
+  absl::StatusOr<size_t> RemoveUnfinished(std::string_view folder,
+                                          const UriFilter& filter) override {
+    RETURN_IF_ERROR(unfinished_denied);
+    return std::erase_if(
+        unfinished, [&](const std::string& uri) { return uri.starts_with(folder) && filter(uri); });
   }
 
   absl::Status List(std::string_view pattern, const Visitor& visitor,

@@ -32,6 +32,8 @@ class ObjectStoreFixture {
   virtual bool pins_reads() { return true; }
   // Whether names are paths of a file system: "a//b" is "a/b", "a" and "a/b" do not both exist.
   virtual bool names_are_paths() { return false; }
+  // Whether the store keeps what unfinished writers have sent, until RemoveUnfinished().
+  virtual bool keeps_unfinished() { return false; }
 };
 
 // Returns null, with `why` set, if what it needs is not installed.
@@ -366,6 +368,37 @@ TEST_P(ObjectStoreContract, WhatIsNotFinishedIsNotThere) {
   }
   EXPECT_THAT(List(""), testing::ElementsAre("kept"));
   EXPECT_EQ(Content("kept"), "old");
+}
+
+TEST_P(ObjectStoreContract, UnfinishedWritersAreRemovedIfTheyAreMeant) {
+  const std::string bytes = Bytes(21'000'000, 1);
+  std::vector<std::unique_ptr<ObjectWriter>> writers;
+  for (const char* name : {"d[1]/gone", "d[1]/gone", "d[1]/kept", "d1/gone", "d[1]2/gone"}) {
+    auto writer = store().Create(Uri(name));
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE((*writer)->Append(bytes).ok());
+    writers.push_back(*std::move(writer));
+  }
+  std::vector<std::string> names;
+  const auto removed = store().RemoveUnfinished(Uri("d[1]/"), [&](std::string_view uri) {
+    names.emplace_back(uri);
+    return uri == Uri("d[1]/gone");
+  });
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  const bool keeps = fixture().keeps_unfinished();
+  EXPECT_EQ(*removed, keeps ? 2 : 0);
+  if (keeps) {
+    EXPECT_THAT(
+        names, testing::UnorderedElementsAre(Uri("d[1]/gone"), Uri("d[1]/gone"), Uri("d[1]/kept")));
+    EXPECT_EQ(*store().RemoveUnfinished(Uri("d[1]/"), [](std::string_view) { return false; }), 0);
+  }
+  for (size_t i = 0; i < writers.size(); ++i) {
+    const absl::Status finished = writers[i]->Finish();
+    EXPECT_EQ(finished.ok(), !keeps || i >= 2) << i << ": " << finished;
+  }
+  writers.clear();
+  EXPECT_EQ(*store().RemoveUnfinished(fixture().root(), [](std::string_view) { return true; }), 0);
+  EXPECT_TRUE(Content("d[1]/kept") == bytes);
 }
 
 TEST_P(ObjectStoreContract, AReplacedObjectIsAnotherVersion) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -110,7 +111,30 @@ class MemoryService : public CloudService {
 
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const std::string&, const std::string& key,
                                                       std::stop_token) override {
-    return std::make_unique<Parts>(*this, key);
+    absl::MutexLock lock(&mutex_);
+    const OpenUpload upload{key, StrCat("upload ", ++generation_)};
+    uploads_.insert({upload.key, upload.id});
+    return std::make_unique<Parts>(*this, upload);
+  }
+
+  // One for each page.
+  absl::StatusOr<UploadPage> ListUploads(const std::string&, const std::string& prefix,
+                                         const OpenUpload& from, std::stop_token) override {
+    absl::MutexLock lock(&mutex_);
+    auto it = uploads_.lower_bound(from.key.empty() ? std::pair(prefix, std::string())
+                                                    : std::pair(from.key, from.id));
+    UploadPage page;
+    if (it != uploads_.end() && it->first.starts_with(prefix)) {
+      page.uploads.push_back({it->first, it->second});
+      if (++it != uploads_.end()) page.next = {it->first, it->second};
+    }
+    return page;
+  }
+
+  absl::Status AbandonUpload(const std::string&, const OpenUpload& upload,
+                             std::stop_token) override {
+    End(upload);
+    return absl::OkStatus();
   }
 
   absl::Status Remove(const std::string&, const std::string& key, std::stop_token) override {
@@ -127,21 +151,29 @@ class MemoryService : public CloudService {
 
   class Parts : public Upload {
    public:
-    Parts(MemoryService& service, std::string key) : service_(service), key_(std::move(key)) {}
+    Parts(MemoryService& service, OpenUpload upload)
+        : service_(service), upload_(std::move(upload)) {}
     absl::Status AddPart(std::string_view bytes) override {
       bytes_ += bytes;
       return absl::OkStatus();
     }
     absl::Status Complete(std::string_view bytes) override {
-      return service_.Put("", key_, bytes_ += bytes, {});
+      if (!service_.End(upload_)) return absl::AbortedError("no such upload");
+      return service_.Put("", upload_.key, bytes_ += bytes, {});
     }
-    void Abandon() override {}
+    void Abandon() override { service_.End(upload_); }
 
    private:
     MemoryService& service_;
-    const std::string key_;
+    const OpenUpload upload_;
     std::string bytes_;
   };
+
+  // False: it is not open.
+  bool End(const OpenUpload& upload) {
+    absl::MutexLock lock(&mutex_);
+    return uploads_.erase({upload.key, upload.id}) > 0;
+  }
 
   static ListedKey Describe(const std::pair<const std::string, Object>& object) {
     return {object.first, object.second.bytes.size(), std::to_string(object.second.generation)};
@@ -150,6 +182,7 @@ class MemoryService : public CloudService {
   const Behaviour behaviour_;
   absl::Mutex mutex_;
   std::map<std::string, Object> objects_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::pair<std::string, std::string>> uploads_ ABSL_GUARDED_BY(mutex_);  // keys and ids
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
   int listings_ ABSL_GUARDED_BY(mutex_) = 0;
 };
