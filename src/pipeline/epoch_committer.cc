@@ -103,8 +103,7 @@ absl::Status EpochCommitter::PrepareDestination(const std::string& destination,
   }
   ASSIGN_OR_RETURN(const std::vector<Intent> open, RetryUnavailable(retrier_, stop, list));
   return RetryUnavailable(retrier_, stop, [&] {
-    return Annotate(context_.parts.staging->RemoveOrphans(open, stop),
-                    "preparing the destination");
+    return Annotate(context_.parts.staging->RemoveOrphans(open, stop), "preparing the destination");
   });
 }
 
