@@ -232,7 +232,7 @@ Command ProxyCommand() {
   return {
       .name = "proxy",
       .group = "Receive from SDKs",
-      .summary = "receive what Mixpanel's SDKs send, for Mixpanel and other destinations",
+      .summary = "receive what SDKs send, and pass it to destinations",
       .about =
           "Serves /track, /engage, /groups and /import. Records are on disk before a request is "
           "answered, and\neach destination gets them from there at its own speed: one that is slow "
