@@ -1,4 +1,6 @@
 // millrace proxy: an HTTP server for Mixpanel's SDKs.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <memory>
 #include <ostream>
@@ -12,15 +14,16 @@
 #include "cli/commands.h"
 #include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
+#include "cli/proxy_files.h"
 #include "cli/shared_flags.h"
 #include "cli/size_text.h"
-#include "io/durable_file.h"
 #include "proxy/proxy.h"
 
 namespace millrace::cli {
 namespace {
 
-constexpr size_t kMaxTlsFile = 1 << 20;
+// How often changed files are looked for.
+constexpr absl::Duration kRefreshTime = absl::Seconds(1);
 constexpr double kMegabyte = 1 << 20;
 constexpr uint64_t kMinSpool = 256 << 20;
 
@@ -31,8 +34,7 @@ struct Options {
   std::string spool_max = "10GB";
   bool from_oldest = false;
   bool wait_for_spool = false;
-  std::string tls_cert;
-  std::string tls_key;
+  ProxyFiles::Paths files;
   std::vector<std::string> prefixes, aliases, origins, trusted_proxies, tokens, refused_tokens;
   bool anonymize_ip = false;
   std::string token;
@@ -64,8 +66,9 @@ std::vector<Flag> FlagsOf(Options& options) {
        "a destination that is new gets all records that the spool still has, not only new ones"},
       {"--wait-for-spool", &options.wait_for_spool, "",
        "wait until another proxy that has the spool ends, instead of failing"},
-      {"--tls-cert", &options.tls_cert, "FILE", "serve HTTPS with this certificate chain (PEM)"},
-      {"--tls-key", &options.tls_key, "FILE", "the private key of --tls-cert (PEM)"},
+      {"--tls-cert", &options.files.tls_cert, "FILE",
+       "serve HTTPS with this certificate chain (PEM), which is read again when it changes"},
+      {"--tls-key", &options.files.tls_key, "FILE", "the private key of --tls-cert (PEM)"},
       {"--prefix", &options.prefixes, "PATH",
        "also serve everything below this path, such as /_mp/api; one that ends in /libs has the "
        "SDK's JavaScript; repeatable"},
@@ -87,6 +90,9 @@ std::vector<Flag> FlagsOf(Options& options) {
        "accept only records with these project tokens; others become dead letters; repeatable"},
       {"--refuse-token", &options.refused_tokens, "TOKEN",
        "records with this project token become dead letters; repeatable"},
+      {"--token-rules", &options.files.token_rules, "FILE",
+       "more tokens to accept and to refuse, as {\"accept\": [...], \"refuse\": [...]}, read again "
+       "when the file changes"},
       {"--upstream", &options.upstream, "URL|none",
        "where /record, /flags, /settings and /decide are passed on to (default: Mixpanel's API of "
        "--region); none: answer as a project that uses none of them"},
@@ -128,7 +134,7 @@ absl::Status SetRequests(const Options& options, proxy::PublicHandlerOptions& re
   return absl::OkStatus();
 }
 
-absl::Status SetListeners(const Options& options, proxy::ProxyOptions& start) {
+void SetListeners(const Options& options, proxy::ProxyOptions& start) {
   start.listen.listen = options.listen;
   start.listen.threads = static_cast<int>(options.threads);
   start.listen.max_connections = static_cast<int>(options.connections);
@@ -138,14 +144,16 @@ absl::Status SetListeners(const Options& options, proxy::ProxyOptions& start) {
   start.listen.request_timeout = absl::Seconds(30);
   start.admin_listen.listen = options.admin_listen;
   start.admin_listen.threads = 1;
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
+}
+
+absl::StatusOr<ProxyFiles> FilesOf(const Options& options) {
+  if (options.files.tls_cert.empty() != options.files.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key need each other");
   }
-  if (options.tls_cert.empty()) return absl::OkStatus();
-  TlsCertificate& tls = start.listen.tls.emplace();
-  ASSIGN_OR_RETURN(tls.chain, ReadWholeFile(options.tls_cert, kMaxTlsFile));
-  ASSIGN_OR_RETURN(tls.private_key, ReadWholeFile(options.tls_key, kMaxTlsFile));
-  return absl::OkStatus();
+  proxy::TokenRules tokens{.replacement = options.token};
+  tokens.allowed.insert(options.tokens.begin(), options.tokens.end());
+  tokens.refused.insert(options.refused_tokens.begin(), options.refused_tokens.end());
+  return ProxyFiles(options.files, std::move(tokens));
 }
 
 absl::StatusOr<uint64_t> SpoolMax(const std::string& text) {
@@ -157,13 +165,13 @@ absl::StatusOr<uint64_t> SpoolMax(const std::string& text) {
   return static_cast<uint64_t>(*bytes);
 }
 
-absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const Context& context) {
+absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const ProxyFiles& files,
+                                                const Context& context) {
   proxy::ProxyOptions start;
   RETURN_IF_ERROR(SetRequests(options, start.requests));
-  RETURN_IF_ERROR(SetListeners(options, start));
-  start.tokens.replacement = options.token;
-  start.tokens.allowed.insert(options.tokens.begin(), options.tokens.end());
-  start.tokens.refused.insert(options.refused_tokens.begin(), options.refused_tokens.end());
+  SetListeners(options, start);
+  ASSIGN_OR_RETURN(start.listen.tls, files.ReadCertificate());
+  ASSIGN_OR_RETURN(start.tokens, files.ReadTokens());
   if (options.upstream.empty()) {
     ASSIGN_OR_RETURN(const mixpanel::DestinationOptions mixpanel,
                      options.destination.mixpanel.Options(context.environment));
@@ -188,6 +196,20 @@ absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const Co
   return start;
 }
 
+// A shell allows 1,024 open files unless a program asks for more.
+void AllowConnections(int64_t connections) {
+  constexpr rlim_t kOtherFiles = 1000;  // of the spool and the destinations
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t wanted = static_cast<rlim_t>(connections) + kOtherFiles;
+  if (limit.rlim_max >= wanted) return;
+  Log(Severity::kWarning, "the limit of open files is too low for --max-connections",
+      {{"limit", static_cast<uint64_t>(limit.rlim_max)},
+       {"wanted", static_cast<uint64_t>(wanted)}});
+}
+
 void Announce(const proxy::Proxy& running, const Options& options, std::ostream& out) {
   if (options.json) {
     std::string line = "{\"url\": ";
@@ -202,7 +224,9 @@ void Announce(const proxy::Proxy& running, const Options& options, std::ostream&
 }
 
 absl::StatusOr<int> RunProxy(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(const proxy::ProxyOptions start, MakeOptions(options, context));
+  ASSIGN_OR_RETURN(ProxyFiles files, FilesOf(options));
+  ASSIGN_OR_RETURN(const proxy::ProxyOptions start, MakeOptions(options, files, context));
+  AllowConnections(options.connections);
   ASSIGN_OR_RETURN(const auto destinations,
                    options.destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
                      return options.delivery.ApplyTo(mixpanel);
@@ -217,8 +241,7 @@ absl::StatusOr<int> RunProxy(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const std::unique_ptr<proxy::Proxy> running,
                    proxy::Proxy::Start(start, followers, *dead_letter, context.stop));
   Announce(*running, options, context.out);
-  while (Clock::Real().SleepFor(absl::Hours(1), context.stop)) {
-  }
+  while (Clock::Real().SleepFor(kRefreshTime, context.stop)) files.Refresh(*running);
   running->Stop();
   return kStopped;
 }

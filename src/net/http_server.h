@@ -95,6 +95,9 @@ class HttpServer {
   virtual ~HttpServer() = default;  // Stop()s
   // "http://127.0.0.1:41234", or https.
   virtual std::string url() const = 0;
+  // Connections that begin afterwards get it; of a server that has options.tls. Thread-safe.
+  // InvalidArgument: not a certificate with its key; the earlier one stays.
+  virtual absl::Status SetCertificate(const TlsCertificate& certificate) = 0;
   // Stops accepting, waits up to `grace` for requests in progress, and closes the other
   // connections. Idempotent; not from a handler.
   virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;

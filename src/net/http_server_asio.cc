@@ -33,6 +33,7 @@ class BeastHttpServer final : public HttpServer {
   ~BeastHttpServer() override { Stop(absl::Seconds(5)); }
 
   std::string url() const override { return url_; }
+  absl::Status SetCertificate(const TlsCertificate& certificate) override;
   void Stop(absl::Duration grace) override;
 
  private:
@@ -66,12 +67,17 @@ BeastHttpServer::BeastHttpServer(const HttpServerOptions& options, HttpHandler h
 absl::StatusOr<std::unique_ptr<HttpServer>> BeastHttpServer::Start(const HttpServerOptions& options,
                                                                    HttpHandler handler) {
   std::unique_ptr<BeastHttpServer> server(new BeastHttpServer(options, std::move(handler)));
-  if (options.tls) {
-    ASSIGN_OR_RETURN(server->shared_.tls, NewTlsContext(*options.tls));
-  }
+  if (options.tls) RETURN_IF_ERROR(server->SetCertificate(*options.tls));
   RETURN_IF_ERROR(Annotate(server->Listen(), StrCat("listening on ", options.listen)));
   server->RunWorkers();
   return server;
+}
+
+absl::Status BeastHttpServer::SetCertificate(const TlsCertificate& certificate) {
+  ASSIGN_OR_RETURN(TlsContext made, NewTlsContext(certificate));
+  absl::MutexLock lock(&shared_.mutex);
+  shared_.tls.swap(made);
+  return absl::OkStatus();
 }
 
 absl::Status BeastHttpServer::Listen() {
@@ -107,7 +113,7 @@ absl::Status BeastHttpServer::Listen() {
                                           : asio::ip::address(asio::ip::address_v6::loopback()));
   }
   const std::string address = local.address().to_string();
-  url_ = StrCat(shared_.tls != nullptr ? "https" : "http", "://",
+  url_ = StrCat(shared_.options.tls ? "https" : "http", "://",
                 local.address().is_v6() ? StrCat("[", address, "]") : address, ":", local.port());
   return absl::OkStatus();
 }

@@ -63,7 +63,7 @@ std::string AddressKey(const asio::ip::address& address) {
 Session::Session(Worker& worker, Socket socket, std::string address_key)
     : worker_(worker),
       shared_(worker.shared),
-      transport_(std::move(socket), shared_.tls),
+      transport_(std::move(socket), shared_.TlsOfNew()),
       address_key_(std::move(address_key)),
       parser_(shared_.options.max_header_bytes, shared_.options.max_body_bytes,
               shared_.options.max_headers) {

@@ -45,7 +45,6 @@ struct LateReplies {
 struct Shared {
   HttpServerOptions options;
   HttpHandler handler;
-  TlsContext tls;  // null: plain HTTP
   std::atomic<int> connections{0};
   std::atomic<bool> stopping{false};
   std::atomic<size_t> partial_body_bytes{0};
@@ -53,7 +52,14 @@ struct Shared {
   absl::Mutex mutex;              // held while `connections` falls, so that Stop() sees it
   // If they are limited: connections by AddressKey() of their peer.
   absl::flat_hash_map<std::string, int> by_address ABSL_GUARDED_BY(mutex);
+  TlsContext tls ABSL_GUARDED_BY(mutex);  // of connections that begin; null: plain HTTP
   std::shared_ptr<LateReplies> late_replies = std::make_shared<LateReplies>();
+
+  TlsContext TlsOfNew() {
+    if (!options.tls) return nullptr;
+    absl::MutexLock lock(&mutex);
+    return tls;
+  }
 };
 
 // What counts as one address: an IPv4 address, or the network (64 bits) of an IPv6 address.

@@ -46,6 +46,10 @@ class RunningProxy final : public Proxy {
 
   std::string url() const override { return server_->url(); }
   std::string admin_url() const override { return admin_->url(); }
+  void SetTokens(TokenRules tokens) override { requests_->SetTokens(std::move(tokens)); }
+  absl::Status SetCertificate(const TlsCertificate& certificate) override {
+    return server_->SetCertificate(certificate);
+  }
 
   void Stop() override {
     if (server_ != nullptr) server_->Stop();

@@ -41,6 +41,10 @@ class Proxy {
   // "http://127.0.0.1:41234", or https.
   virtual std::string url() const = 0;
   virtual std::string admin_url() const = 0;
+  // Of records that arrive afterwards.
+  virtual void SetTokens(TokenRules tokens) = 0;
+  // As HttpServer::SetCertificate(), of the listener for SDKs.
+  virtual absl::Status SetCertificate(const TlsCertificate& certificate) = 0;
   // Accepts nothing new, answers what has arrived, and ends the deliveries. What they have not
   // delivered stays in the spool. Idempotent.
   virtual void Stop() = 0;
