@@ -4,6 +4,7 @@ import shutil
 import ssl
 import subprocess
 import unittest
+import unittest
 
 import harness
 import proxy_harness
