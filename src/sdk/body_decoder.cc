@@ -10,6 +10,9 @@
 namespace millrace::sdk {
 namespace {
 
+// A name takes a hundred times its bytes in memory, and 10 MB have millions of them.
+constexpr size_t kMaxParams = 1000;
+
 bool LooksLikeJson(std::string_view text) { return text.starts_with('[') || text.starts_with('{'); }
 
 constexpr std::array<int8_t, 256> kBase64Values = [] {
@@ -106,7 +109,11 @@ std::string FromCesu8(std::string text) {
 }
 
 void Params::AddForm(std::string_view form) {
-  for (auto& pair : ParseForm(form)) pairs_.push_back(std::move(pair));
+  while (!form.empty() && pairs_.size() < kMaxParams) {
+    const size_t end = form.find('&');
+    for (auto& pair : ParseForm(form.substr(0, end))) pairs_.push_back(std::move(pair));
+    form.remove_prefix(end == std::string_view::npos ? form.size() : end + 1);
+  }
 }
 
 void Params::Add(std::string name, std::string value) {

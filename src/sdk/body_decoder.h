@@ -19,6 +19,7 @@ namespace millrace::sdk {
 // Parameters from the query and from a form body; SDKs use either.
 class Params {
  public:
+  // Ignores what comes after 1000 parameters.
   void AddForm(std::string_view form);
   void Add(std::string name, std::string value);
   // The first value of that name, or "".
