@@ -53,7 +53,9 @@ struct Options {
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags = {
       {"--listen", &options.listen, "HOST:PORT",
-       "address for SDKs; port 0 picks a free port; 0.0.0.0:8080 is reachable from other machines"},
+       "address for SDKs; port 0 picks a free port; 0.0.0.0:8080 is reachable from other machines; "
+       "fd:3 is "
+       "a socket that listens already, as systemd passes it"},
       {"--admin-listen", &options.admin_listen, "HOST:PORT",
        "address for /status, /readyz and /metrics, which should stay private"},
       {"--spool", &options.spool, "DIR",

@@ -155,7 +155,10 @@ HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size
   while (!impl_->parser->is_header_done()) {
     if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
   }
-  const std::string_view encoding = Header("transfer-encoding");
+  const std::string encoding = JoinedHeader("transfer-encoding");
+  if (!encoding.empty() && http_minor() == 0) {
+    return impl_->Refuse(400, "malformed request: HTTP/1.0 has no transfer encodings");
+  }
   if (!encoding.empty() && !SameText(encoding, "chunked")) {
     return impl_->Refuse(501, "transfer encodings other than chunked are not supported");
   }

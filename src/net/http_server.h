@@ -69,8 +69,10 @@ struct ServerResponse {
 using HttpHandler = std::function<ServerResponse(const ServerRequest&)>;
 
 struct HttpServerOptions {
-  std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one
-  std::optional<TlsCertificate> tls;   // if set, HTTPS: TLS 1.2 or later
+  // host:port; port 0 picks a free one. Or fd:N: a socket that listens already, whose descriptor
+  // this process was started with, as systemd's socket activation does; the server closes it.
+  std::string listen = "127.0.0.1:0";
+  std::optional<TlsCertificate> tls;  // if set, HTTPS: TLS 1.2 or later
   int threads = 2;
   size_t max_body_bytes = 64 << 20;  // 413 above it
   size_t max_header_bytes = 64 << 10;
@@ -98,8 +100,8 @@ class HttpServer {
   // Connections that begin afterwards get it; of a server that has options.tls. Thread-safe.
   // InvalidArgument: not a certificate with its key; the earlier one stays.
   virtual absl::Status SetCertificate(const TlsCertificate& certificate) = 0;
-  // Stops accepting, waits up to `grace` for requests in progress, and closes the other
-  // connections. Idempotent; not from a handler.
+  // Stops accepting, waits up to `grace` for requests in progress and shortly for the first one of
+  // each connection, and closes the other connections. Idempotent; not from a handler.
   virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;
 
   // It listens on return. InvalidArgument: bad address or certificate. Unavailable: the address is

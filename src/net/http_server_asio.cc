@@ -1,7 +1,11 @@
 // HttpServer on Asio; Boost.Beast's parser reads requests (http_request_parser.h). Each worker
 // thread runs one io_context and owns its connections, so only the count that Stop() waits for
 // needs a lock.
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -39,6 +43,8 @@ class BeastHttpServer final : public HttpServer {
  private:
   BeastHttpServer(const HttpServerOptions& options, HttpHandler handler);
   absl::Status Listen();
+  absl::Status Bind();
+  absl::Status UseOpenSocket(std::string_view number);
   void RunWorkers();
   void AwaitConnections();
   void AcceptAll();
@@ -80,7 +86,28 @@ absl::Status BeastHttpServer::SetCertificate(const TlsCertificate& certificate) 
   return absl::OkStatus();
 }
 
-absl::Status BeastHttpServer::Listen() {
+// A socket that listens already, which this process was started with.
+absl::Status BeastHttpServer::UseOpenSocket(std::string_view number) {
+  int fd = -1;
+  if (!absl::SimpleAtoi(ToAbsl(number), &fd) || fd <= STDERR_FILENO) {
+    return absl::InvalidArgumentError("expected the number of an open socket, such as fd:3");
+  }
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  sockaddr_storage address{};
+  socklen_t address_size = sizeof address;
+  const bool usable = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+                      listens == 1 &&
+                      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &address_size) == 0 &&
+                      (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+  if (!usable) return absl::InvalidArgumentError("it is not a TCP socket that listens");
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  error_code ec;
+  acceptor_->assign(address.ss_family == AF_INET ? Tcp::v4() : Tcp::v6(), fd, ec);
+  return ec ? absl::InvalidArgumentError(ec.message()) : absl::OkStatus();
+}
+
+absl::Status BeastHttpServer::Bind() {
   const std::string& listen = shared_.options.listen;
   const size_t colon = listen.rfind(':');
   if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size()) {
@@ -92,21 +119,29 @@ absl::Status BeastHttpServer::Listen() {
   }
   std::string host = listen.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  asio::io_context& io = workers_[0]->io;
   error_code ec;
-  Tcp::resolver resolver(io);
+  Tcp::resolver resolver(workers_[0]->io);
   const auto found = resolver.resolve(host, StrCat(port),
                                       Tcp::resolver::passive | Tcp::resolver::numeric_service, ec);
   if (ec) return absl::InvalidArgumentError(ec.message());
   const Tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_.emplace(io.get_executor());
   acceptor_->open(endpoint.protocol(), ec);
   if (!ec) acceptor_->set_option(Acceptor::reuse_address(true), ec);
   if (!ec) acceptor_->bind(endpoint, ec);
   if (!ec) acceptor_->listen(Acceptor::max_listen_connections, ec);
-  if (!ec) acceptor_->non_blocking(true, ec);
   if (ec == asio::error::address_in_use) return absl::UnavailableError("the address is in use");
-  if (ec) return absl::InvalidArgumentError(ec.message());
+  return ec ? absl::InvalidArgumentError(ec.message()) : absl::OkStatus();
+}
+
+absl::Status BeastHttpServer::Listen() {
+  constexpr std::string_view kOpenSocket = "fd:";
+  const std::string_view listen = shared_.options.listen;
+  acceptor_.emplace(workers_[0]->io.get_executor());
+  RETURN_IF_ERROR(listen.starts_with(kOpenSocket) ? UseOpenSocket(listen.substr(kOpenSocket.size()))
+                                                  : Bind());
+  error_code ec;
+  acceptor_->non_blocking(true, ec);
+  if (ec) return absl::InternalError(ec.message());
   Tcp::endpoint local = acceptor_->local_endpoint(ec);
   if (local.address().is_unspecified()) {
     local.address(local.address().is_v4() ? asio::ip::address(asio::ip::address_v4::loopback())
@@ -163,7 +198,8 @@ void BeastHttpServer::AcceptAll() {
     asio::post(worker.io, [&worker, socket = std::move(socket),
                            address_key = std::move(address_key)]() mutable {
       auto session = std::make_shared<Session>(worker, std::move(socket), std::move(address_key));
-      if (!worker.shared.stopping) session->Run();
+      if (worker.shared.stopping) session->Drain();
+      session->Run();
     });
   }
 }

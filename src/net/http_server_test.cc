@@ -1,5 +1,9 @@
 #include "net/http_server.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -198,6 +202,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(3000, 'x'),
                 400},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding:\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: "
+                "keep-alive\r\n\r\n0\r\n\r\n",
+                400},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         Refusal{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400},
         Refusal{"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400},
@@ -460,6 +468,59 @@ TEST(HttpServer, StopLetsRequestsInWorkFinish) {
   EXPECT_EQ(reply.Header("Connection"), "close");
   EXPECT_TRUE(idle.Closed());
   server->Stop();
+}
+
+TEST(HttpServer, StopServesConnectionsThatItHasAccepted) {
+  absl::Notification entered;
+  auto server = MustStart([&](const ServerRequest& request) {
+    ServerResponse reply;
+    reply.body = std::string(request.path);
+    if (request.path == "/busy") {
+      reply.delay = absl::Milliseconds(400);
+      entered.Notify();
+    }
+    return reply;
+  });
+  RawConnection busy(server->url()), begun(server->url()), silent(server->url());
+  busy.Send("GET /busy HTTP/1.1\r\n\r\n");
+  entered.WaitForNotification();
+  std::thread stop([&] { server->Stop(); });
+  begun.Send("GET /begun HTTP/1.1\r\n\r\n");
+  const RawResponse reply = begun.Receive();
+  EXPECT_EQ(reply.body, "/begun");
+  EXPECT_EQ(busy.Receive().body, "/busy");
+  EXPECT_TRUE(silent.Closed());
+  stop.join();
+}
+
+TEST(HttpServer, AcceptsFromASocketThatListensAlready) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(HttpServer::Start({.listen = StrCat("fd:", fd)}, {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(fd, 16), 0);
+  // Its other holder, as a service manager has it: what arrives between two servers waits.
+  const int kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  auto server = HttpServer::Start({.listen = StrCat("fd:", fd)}, [](const ServerRequest&) {
+    return ServerResponse{.body = "first"};
+  });
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(RawConnection((*server)->url()).Exchange("GET", "/").body, "first");
+  (*server)->Stop();
+  RawConnection waiting((*server)->url());
+  waiting.Send("GET / HTTP/1.1\r\n\r\n");
+  server = HttpServer::Start({.listen = StrCat("fd:", kept)},
+                             [](const ServerRequest&) { return ServerResponse{.body = "second"}; });
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(waiting.Receive().body, "second");
+  for (const char* wrong : {"fd:", "fd:x", "fd:-1", "fd:0", "fd:99999"}) {
+    EXPECT_EQ(HttpServer::Start({.listen = wrong}, {}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << wrong;
+  }
 }
 
 TEST(HttpServer, StopDoesNotWaitLongerThanTold) {

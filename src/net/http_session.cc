@@ -15,6 +15,8 @@ constexpr size_t kPooledBodies = 16;              // body buffers a worker keeps
 constexpr size_t kMaxPooledBytes = 16 << 20;      // larger ones are freed
 constexpr int kRequestsPerTurn = 64;              // then the worker's other connections continue
 constexpr auto kLingerTime = std::chrono::seconds(2);
+// How long a server that stops waits for the first request of a connection that it has accepted.
+constexpr auto kFirstRequestTime = std::chrono::milliseconds(500);
 
 bool IsLineEnd(char c) { return c == '\r' || c == '\n'; }
 
@@ -458,7 +460,9 @@ void Session::CheckDeadline(SteadyClock::time_point now) {
 }
 
 void Session::Drain() {
-  if (idle() || (lingering_ && !refused_)) {
+  if (idle() && served_ == 0) {
+    deadline_ = std::min(deadline_, SteadyClock::now() + kFirstRequestTime);
+  } else if (idle() || (lingering_ && !refused_)) {
     Close();
   } else if (!parser_.started()) {
     keep_alive_ = false;

@@ -97,7 +97,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Continues until it must wait to receive or send bytes.
   void Run();
   void CheckDeadline(SteadyClock::time_point now);
-  // Ends an idle connection at once and a busy one after its response.
+  // Ends an idle connection at once, a busy one after its response, and one that has had no request
+  // after its first, unless that is late.
   void Drain();
   void Close();
 
