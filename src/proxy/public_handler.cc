@@ -23,6 +23,9 @@ namespace millrace::proxy {
 namespace {
 
 constexpr size_t kKeptBytes = 1 << 20;  // of a buffer that is kept for later requests
+// Dead letters of one request: as many as a batch for Mixpanel may have. Each takes hundreds of
+// bytes, even if what was sent has two.
+constexpr size_t kMaxKeptRejections = 2000;
 constexpr absl::Duration kLargeBodyRetryAfter = absl::Minutes(10);
 
 bool IsIngestion(Route route) {
@@ -378,10 +381,18 @@ ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route r
 RejectedBatch PublicHandler::Impl::BatchOf(RecordType type, const EnrichedRecords& records,
                                            absl::Time now) const {
   RejectedBatch batch{.type = type, .arrival = now};
-  for (const RejectedRecord& record : records.rejected) {
+  const std::vector<RejectedRecord>& all = records.rejected;
+  const size_t single = all.size() <= kMaxKeptRejections ? all.size() : kMaxKeptRejections - 1;
+  for (size_t i = 0; i < single; ++i) {
     batch.records.push_back(
-        {std::string(record.code), record.field, record.message, std::string(record.text)});
+        {std::string(all[i].code), all[i].field, all[i].message, std::string(all[i].text)});
   }
+  if (single == all.size()) return batch;
+  const std::string_view first = all[single].text, last = all.back().text;  // of one text
+  batch.records.push_back({std::string(all[single].code), all[single].field,
+                           StrCat(all[single].message, "; with all that follows, in which ",
+                                  all.size() - single - 1, " more records are rejected"),
+                           std::string(first.data(), last.data() + last.size())});
   return batch;
 }
 
@@ -412,7 +423,7 @@ ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request,
                   });
     }
     if (!rejected->records.empty()) {
-      const size_t count = rejected->records.size();
+      const size_t count = records.rejected.size();
       rejected_.Add(std::move(*rejected), [delivery, count](const absl::Status& status) {
         delivery->OnRejected(count, status);
       });

@@ -18,6 +18,7 @@ namespace millrace::proxy {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -201,6 +202,21 @@ TEST_F(PublicHandlerTest, KeepsBadRecordsAndAnswersSuccess) {
   for (std::string_view body : {"", "data=", "[]"}) EXPECT_EQ(Post("/track", body).body, "0");
   const PublicCounts& counts = handler_->counts();
   EXPECT_EQ(counts.received[0], counts.accepted[0] + counts.rejected[0]);
+}
+
+TEST_F(PublicHandlerTest, KeepsTheRestOfManyBadRecordsAsOne) {
+  std::string batch = "[0";
+  for (int i = 1; i < 3000; ++i) batch += StrCat(",", i);
+  EXPECT_EQ(Post("/track", StrCat(batch, ",", kEvent, ",\"last\"]")).body, "1");
+  ASSERT_THAT(rejected_.records, SizeIs(2000));
+  EXPECT_EQ(rejected_.records[1998].payload, "1998");
+  const KeptRejection& rest = rejected_.records[1999];
+  EXPECT_THAT(rest.payload, StartsWith("1999,2000,"));
+  EXPECT_THAT(rest.payload, EndsWith(StrCat(",2999,", kEvent, ",\"last\"")));
+  EXPECT_THAT(rest.message, HasSubstr("in which 1001 more records are rejected"));
+  const PublicCounts& counts = handler_->counts();
+  EXPECT_EQ(counts.rejected[0], 3001);
+  EXPECT_EQ(counts.accepted[0], 1);
 }
 
 TEST_F(PublicHandlerTest, WaitsForAllOfTheRequest) {

@@ -407,6 +407,7 @@ class HostileTest(ProxyTest):
             "chunked, chunked": b"Transfer-Encoding: chunked, chunked",
             "two, chunked first": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
             "two, chunked last": b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+            "two, nothing first": b"Transfer-Encoding:\r\nTransfer-Encoding: xchunked",
             "two, both chunked": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
             "xchunked": length + b"Transfer-Encoding: xchunked",
             "xchunked without length": b"Transfer-Encoding: xchunked",
@@ -432,7 +433,10 @@ class HostileTest(ProxyTest):
             "bare LF before Content-Length": b"X: 1\nContent-Length: %d" % size,
             "bare CR before Content-Length": b"X: 1\rContent-Length: %d" % size,
         }
-        return {"Transfer-Encoding, " + name: self.ping(header, chunks) for name, header in headers.items()}
+        found = {"Transfer-Encoding, " + name: self.ping(header, chunks) for name, header in headers.items()}
+        found["Transfer-Encoding, HTTP/1.0"] = self.ping(b"Transfer-Encoding: chunked\r\nConnection: keep-alive",
+                                                         chunks, b"POST /ping HTTP/1.0")
+        return found
 
     def chunks(self):
         """Name -> a request whose chunks must be refused."""
