@@ -340,6 +340,33 @@ class LifeTest(LakeProxyTest):
         running = self.proxy("--to", self.to_lake)
         self.assertEqual(sorted(self.delivered(running)), ["first", *(f"late-{number:03}" for number in range(20))])
 
+    def test_a_stop_waits_for_what_is_arriving(self):
+        running, client = self.start_with_lake()
+        self.send(client, "first")
+        address = urllib.parse.urlsplit(running.url)
+        body = json.dumps([event("slow", pad="x" * 20_000)]).encode()
+        connection = socket.create_connection((address.hostname, address.port), PATIENCE)
+        self.addCleanup(connection.close)
+        connection.sendall(b"POST /track HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(body))
+        self.assertIn(b"100", connection.recv(4096))  # so it has read the headers
+        connection.sendall(body[:1000])
+        running.process.send_signal(signal.SIGTERM)
+
+        def is_closed():
+            try:
+                socket.create_connection((address.hostname, address.port), 5).close()
+                return False
+            except OSError:
+                return True
+
+        self.poll(is_closed, "it still listens")
+        connection.sendall(body[1000:])
+        answer = self.read_all(connection)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        self.assertEqual(running.process.wait(60), 3)
+        running = self.proxy("--to", self.to_lake)
+        self.assertEqual(sorted(self.delivered(running)), ["first", "slow"])
+
     @staticmethod
     def read_all(connection):
         content = b""
@@ -397,6 +424,53 @@ class LifeTest(LakeProxyTest):
         sandbox = self.sandbox()
         gate.open(sandbox.url)
         self.assertEqual(running.wait_until_delivered()["mixpanel"]["last_error"], "")
+
+    def test_a_destination_that_refuses_delays_only_itself(self):
+        sandbox = self.sandbox("--fault", "401")
+        running, client = self.start_with_lake(*self.to_mixpanel(sandbox.url))
+        for number in range(5):
+            self.send(client, f"a{number}")
+        self.assertEqual(client.post("/engage", {"$token": "t", "$distinct_id": "u", "$set": {"a": 1}})[0], 200)
+        running.wait_until_delivered(self.lake_name)
+        error = self.poll(lambda: running.destinations()["mixpanel"]["last_error"], "its error is not shown")
+        self.assertIn("401", error)
+        self.assertIn("will be tried again", running.messages())
+        found = running.destinations()
+        self.assertEqual((found["mixpanel"]["accepted"], found["mixpanel"]["rejected"], found["mixpanel"]["pending"]), (0, 0, 6))
+        self.assertEqual((found[self.lake_name]["accepted"], found[self.lake_name]["last_error"]), (6, ""))
+        self.assertEqual(self.dead_letters(), [])
+        sandbox.set_faults()
+        found = running.wait_until_delivered()
+        self.assertEqual((found["mixpanel"]["accepted"], found["mixpanel"]["rejected"], found["mixpanel"]["last_error"]), (6, 0, ""))
+        self.assertEqual((len(sandbox.export()), len(sandbox.profiles())), (5, 1))
+
+    def test_updates_of_a_profile_stay_in_order(self):
+        sandbox = self.sandbox("--fault", "cut:0.2", "--fault", "reply_lost:0.1")
+        running, client = self.start_with_lake(*self.to_mixpanel(sandbox.url), "--batch-events", "1")
+        for number in range(200):
+            update = {"$token": "t", "$distinct_id": "u", "$set": {"last": number, f"p{number % 50}": number}}
+            self.assertEqual(client.post("/engage", update)[0], 200)
+        running.wait_until_delivered()
+        values = sandbox.profiles()[0]["$properties"]
+        self.assertEqual(values["last"], 199)
+        self.assertEqual([values[f"p{number}"] for number in range(50)], list(range(150, 200)))
+
+    def test_a_transform_changes_and_drops_records(self):
+        script = self.write("transform.js", """export default function (record) {
+          if (record.event === 'Drop') return null;
+          if (record.event === 'Twice') return [record, { event: 'Second', properties: { ...record.properties, $insert_id: 'second' } }];
+          if (record.properties) record.properties.changed = true;
+          return record;
+        }
+        """)
+        running, client = self.start_with_lake("--to", "null:", "--transform", script)
+        records = [event("kept"), event("dropped") | {"event": "Drop"}, event("twice") | {"event": "Twice"}]
+        self.assertEqual(client.post("/track", records)[0], 200)
+        found = self.delivered(running)
+        self.assertEqual(sorted(found), ["kept", "second", "twice"])
+        self.assertTrue(found["kept"]["changed"])
+        for one in running.destinations().values():
+            self.assertEqual((one["accepted"], one["filtered"], one["pending"]), (2, 1, 0), one)
 
     def test_destinations_that_are_removed_and_added(self):
         gate = self.gate()

@@ -22,7 +22,9 @@ TEXT = "käse 🧀 漢字"
 class Load:
     """Threads that send records, each with an id of its own and once only, to the proxy that runs at the moment."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, pad=0):
+        """`pad`: bytes that are added to each event."""
+        self.pad = "x" * pad
         self.lock = threading.Lock()
         self.changed = threading.Condition(self.lock)
         self.url = None
@@ -74,6 +76,11 @@ class Load:
         return "/groups", {f"{name}-{i}": {"$token": "t", "$group_key": "company", "$group_id": f"{name}-{i}",
                                            "$set": {"a": i, "text": TEXT}} for i in range(count)}
 
+    def padded(self, record):
+        if not self.pad or "properties" not in record:
+            return record
+        return record | {"properties": record["properties"] | {"pad": self.pad}}
+
     def run(self, thread, randomness):
         client, generation, number = None, 0, 0
         while True:
@@ -87,7 +94,7 @@ class Load:
                 number += 1
                 path, records = self.make(f"{thread}-{number}", randomness)
                 self.attempted |= records
-            body = list(records.values())
+            body = [self.padded(record) for record in records.values()]
             try:
                 status, _, answer = client.post(path, body[0] if len(body) == 1 else body)
             except (OSError, http.client.HTTPException):
@@ -112,7 +119,7 @@ class ProxyKillTest(ProxyTest):
         self.randomness = random.Random(self.seed)
         self.last_total = 0
 
-    def check_status(self, proxy, load):
+    def check_status(self, proxy, load, destinations=2):
         """What it says of each destination adds up to what was appended."""
         answered, _ = load.counts()
         try:
@@ -121,15 +128,15 @@ class ProxyKillTest(ProxyTest):
             return  # it ended
         _, attempted = load.counts()
         totals = {one["accepted"] + one["rejected"] + one["filtered"] + one["pending"] for one in status["destinations"]}
-        self.assertEqual(len(status["destinations"]), 2)
+        self.assertEqual(len(status["destinations"]), destinations)
         # They are read one after another while records arrive.
         self.assertGreaterEqual(min(totals), max(answered, self.last_total), status)
         self.assertLessEqual(max(totals), attempted, status)
         self.last_total = max(totals)
 
-    def run_and_kill(self, arguments, load):
+    def run_and_kill(self, arguments, load, longest=0.7):
         """True if it listened before it was killed."""
-        end = time.monotonic() + self.randomness.choice([self.randomness.uniform(0, 0.15), self.randomness.uniform(0.1, 0.7)])
+        end = time.monotonic() + self.randomness.choice([self.randomness.uniform(0, 0.15), self.randomness.uniform(0.1, longest)])
         proxy = self.begin_proxy(*arguments)
         listens = bool(select.select([proxy.process.stdout], [], [], max(0, end - time.monotonic()))[0])
         if listens:
@@ -176,6 +183,33 @@ class ProxyKillTest(ProxyTest):
               f"sent, {len(load.answered)} answered with 200, {load.cut_off} requests cut off, {in_lake} in the lake in "
               f"{len(list(self.lake.rglob('commits/*.json')))} commits, {again} events sent to the sandbox more than once")
 
+    def test_killed_while_segments_are_reused(self):
+        """Events so large that segments end and their files are used again between two kills."""
+        kills, pad = (3, 100_000) if SANITIZED else (12, 300_000)
+        arguments = ["--to", "null:", "--to", self.to_lake, "--spool-max", "300MB"]
+        load = Load(self.seed, pad)
+        load.start()
+        self.addCleanup(load.stop)
+        listened = sum(self.run_and_kill(arguments, load, longest=2) for _ in range(kills))
+        proxy = self.proxy(*arguments)
+        load.set_url(proxy.url)
+        answered, _ = load.counts()
+        self.poll(lambda: load.counts()[0] > answered + 100, "the last proxy does not answer")
+        self.check_status(proxy, load)
+        load.stop()
+        destinations = proxy.wait_until_delivered()
+        # The spool may be full at times.
+        self.assertLessEqual(load.statuses.keys(), {503})
+        in_lake = self.check_lake(load)
+        for name, one in destinations.items():
+            self.assertEqual((one["accepted"], one["rejected"], one["filtered"]), (in_lake, 0, 0), name)
+        self.assertLess(proxy.status()["spool_bytes"], 2 * (64 << 20))
+        last = max(int(path.stem, 16) for path in (self.state / "spool/log").glob("0*.log"))
+        self.assertGreater(last, kills + 1)  # each start begins one
+        self.assertEqual(proxy.stop(), 3)
+        print(f"{kills} kills, {listened} while it listened, seed {self.seed}: {len(load.attempted)} records sent, "
+              f"{len(load.answered)} answered with 200, {load.statuses} others, {in_lake} in the lake, {last} segments")
+
     def check_found(self, load, found, where):
         """`found` has what was answered, and nothing that was not sent."""
         invented = found.keys() - load.attempted.keys()
@@ -201,6 +235,8 @@ class ProxyKillTest(ProxyTest):
                 properties = record.get("properties", record)
                 key = properties.get("$insert_id") or record.get("$group_id") or record["$distinct_id"]
                 self.assertNotIn(key, found, "twice in the lake")
+                if load.pad and "properties" in record:
+                    self.assertEqual(properties.pop("pad", None), load.pad, key)
                 found[key] = record
         self.check_found(load, found, "the lake")
         for key, record in found.items():
