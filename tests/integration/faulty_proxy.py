@@ -12,7 +12,8 @@ OF_CONNECTION = {"connection", "keep-alive", "expect", "transfer-encoding", "con
 
 
 class FaultyProxy:
-    """Listens on a free port. While `is_down`, it closes connections without an answer.
+    """Listens on a free port. While `is_down`, it closes connections without an answer. `before(method, path)` is called before
+    a request is forwarded.
 
     lose(pattern, share, seed) makes it lose this share of the requests whose "METHOD path" matches: by turns the answer,
     after the server has executed the request, and the request. It loses none twice in a row, so that clients get on.
@@ -21,6 +22,7 @@ class FaultyProxy:
     def __init__(self, port):
         self.target = port
         self.is_down = False
+        self.before = lambda method, path: None
         self.refused = 0  # requests while it was down
         self.lost = collections.Counter()  # "answer" and "request"
         self._lock = threading.Lock()
@@ -76,6 +78,7 @@ def make_handler(proxy):
             fault = proxy.fault_of(self.command, self.path)
             if fault in ("down", "request"):
                 return self.cut()
+            proxy.before(self.command, self.path)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_CONNECTION}
             if body or self.command in ("PUT", "POST"):
                 headers["Content-Length"] = str(len(body))

@@ -2,7 +2,6 @@
 import collections
 import pathlib
 
-import duck
 import duck_iceberg
 import packages
 from generated_events import TABLE_ROW, GeneratedEventsTest

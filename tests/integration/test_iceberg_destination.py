@@ -294,7 +294,8 @@ class CatalogTest(IcebergDestinationTest):
         super().setUp()
         self.source = self.events(ROWS, "--format", "ndjson", "--files", "3")
         self.place = self.serve_catalog(credential="us:er")
-        self.client = RestClient("client", uri=self.place.url, warehouse="w", credential="us:er", scope="catalog")
+        self.client = RestClient("client", uri=self.place.url, warehouse="w", credential="us:er", scope="catalog",
+                                 **{"oauth2-server-uri": f"{self.place.url}/v1/oauth/tokens"})
         self.client.create_namespace("analytics")
 
     def create(self, name, *fields, properties=None, required=(), **types):

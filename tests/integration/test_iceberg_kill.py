@@ -20,7 +20,7 @@ from iceberg_destination import PATIENCE, IcebergDestinationTest
 from iceberg_places import UNAVAILABLE, GcsTables, S3Tables
 
 ROWS, GCS_ROWS = (50_000, 50_000) if SANITIZED else (1_000_000, 500_000)
-KILLS = 20
+KILLS, AGE = (8, "5ms") if SANITIZED else (20, "50ms")
 # The files that a commit writes, in this order. None: a random moment.
 MOMENTS = [r"_millrace/staged/.*\.part", r"_millrace/staged/.*\.json", r"data/.*\.parquet", r"metadata/\w+-m0\.avro",
            r"metadata/snap-.*\.avro", r"metadata/v\d+\.metadata\.json", None]
@@ -57,7 +57,7 @@ class KillTest(IcebergDestinationTest):
         """The generated events, once all of them are in the table. The process is killed when a part of the rows is
         committed: at a random moment, or as soon as it has written the next file of some kind."""
         folder = self.events(rows, "--format", "parquet", "--files", "40")
-        command = self.command(folder, place.to("age=50ms"))
+        command = self.command(folder, place.to(f"age={AGE}"))
         started = time.monotonic()
         announced = 0
         for kills in range(KILLS):

@@ -144,7 +144,10 @@ class FolderCatalog final : public Catalog {
   // at the last one.
   absl::Status WriteHint(uint64_t version) {
     const absl::StatusOr<std::string> hint = store_.Read(kHint);
-    if (!hint.ok() && !absl::IsNotFound(hint.status())) return hint.status();
+    // Another writer may replace it while it is read. What it said then is not known.
+    const bool is_unknown =
+        absl::IsNotFound(hint.status()) || absl::IsFailedPrecondition(hint.status());
+    if (!hint.ok() && !is_unknown) return hint.status();
     uint64_t before = 0;
     if (hint.ok() && absl::SimpleAtoi(*hint, &before) && before >= version) return absl::OkStatus();
     for (;; ++version) {
