@@ -512,6 +512,55 @@ class LifeTest(LakeProxyTest):
         self.assertEqual(sorted(self.delivered_to(self.lake)), [str(number) for number in range(1, 9)])
         self.assertEqual(sorted(self.delivered_to(other)), ["7", "8"])
 
+    def test_another_project_is_another_destination(self):
+        down = ["--to", f"mixpanel?url={self.gate().url}&project_id=1"]  # keeps the records in the spool
+        old, new = self.sandbox(), self.sandbox()
+        running = self.proxy(*down, "--to", f"mixpanel?url={old.url}&project_id=2")
+        self.send(self.client(running), "1", "2")
+        self.poll(lambda: old.stats()["received"] == 2, "it is not delivered")
+        running.stop()
+        before = running.messages()
+        running = self.proxy(*down, "--to", f"mixpanel?url={new.url}&project_id=2")
+        self.send(self.client(running), "3")
+        running.wait_until_delivered("mixpanel:2")
+        self.assertEqual([one["properties"]["$insert_id"] for one in new.export()], ["3"])
+        self.assertIn("no longer followed", running.messages()[len(before):])
+
+    def test_a_torn_end_is_cut_off(self):
+        down = self.to_mixpanel(self.gate().url)
+        running = self.proxy(*down)
+        client = self.client(running)
+        for number in range(10):
+            self.send(client, f"{number:02}")
+        running.stop(signal.SIGKILL)
+        [segment] = (self.state / "spool/log").glob("0*.log")
+        content = segment.read_bytes()
+        last = content.rindex(b'"$insert_id":"09"')
+        segment.write_bytes(content[:last])  # not written to the disk in full, as after a power cut
+        running, _ = self.start_with_lake("--from-oldest", *down)
+        running.wait_until_delivered(self.lake_name)
+        self.assertEqual(sorted(self.delivered_to(self.lake)), [f"{number:02}" for number in range(9)])
+        running.stop(signal.SIGKILL)
+
+    def test_damage_is_not_taken_for_a_torn_end(self):
+        down = self.to_mixpanel(self.gate().url)
+        running = self.proxy(*down)
+        client = self.client(running)
+        for number in range(10):
+            self.send(client, f"{number:02}")
+        running.stop(signal.SIGKILL)
+        [segment] = (self.state / "spool/log").glob("0*.log")
+        content = segment.read_bytes()
+        self.assertEqual(content.count(b'"$insert_id":"04"'), 1)
+        segment.write_bytes(content.replace(b'"$insert_id":"04"', b'"$insert_id":"44"'))
+        running = self.begin_proxy(*down)
+        if running.process.stdout.readline():
+            running.stop()
+        else:
+            self.assertIn(running.process.wait(60), (2, 3))
+        # What comes after it was answered with 200; it must not vanish silently.
+        self.assertIn(segment.stem, running.messages())
+
     def delivered_to(self, lake):
         self.lake, before = lake, self.lake
         try:
