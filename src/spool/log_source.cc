@@ -173,12 +173,14 @@ absl::Status LogSource::TryToClaim(uint64_t sequence, const std::stop_token& sto
   const ObjectInfo info{.uri = SegmentObject(log_.id(), sequence, options_.type),
                         .size = segment->end,
                         .version = "1"};
-  const ClaimRequest request{.key = KeyOf(info, *options_.config, options_.destination),
-                             .owner = options_.owner,
-                             .object_bytes = info.size,
-                             .lease = options_.lease,
-                             .mapping_version = kMappingVersion,
-                             .config_parts = options_.config->fingerprint_parts};
+  // The config is not part of the key: the records have their ids already, so a transform that has
+  // changed goes on where the earlier one stopped.
+  const ClaimRequest request{
+      .key = {info.uri, info.version, options_.config->config_id, options_.destination},
+      .owner = options_.owner,
+      .object_bytes = info.size,
+      .lease = options_.lease,
+      .mapping_version = kMappingVersion};
   ASSIGN_OR_RETURN(Ledger::Claim claim, ledger_.ClaimObject(request, stop));
   while (!claim.entry.intent.empty() && options_.resolve_intent &&
          claim.outcome != Ledger::Claim::Outcome::kClaimed) {
@@ -193,10 +195,7 @@ absl::Status LogSource::TryToClaim(uint64_t sequence, const std::stop_token& sto
       if (options_.on_done) options_.on_done(sequence);
       return absl::OkStatus();
     case Ledger::Claim::Outcome::kConfigChanged:
-      return absl::FailedPreconditionError(
-          StrCat(info.uri,
-                 " was begun under another version of the transform; start with the earlier one ",
-                 "until what it had begun is delivered"));
+      return absl::InternalError(StrCat(info.uri, " was begun under another config"));
     case Ledger::Claim::Outcome::kHeld:
     case Ledger::Claim::Outcome::kUncommitted:
       Log(Severity::kWarning, "a segment is held by another run, and left to it",

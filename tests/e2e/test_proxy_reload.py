@@ -70,6 +70,23 @@ class ProxyReloadTest(proxy_harness.ProxyTest):
         self.poll(lambda: "tokens.json" in proxy.messages(), "no warning")
         self.assertEqual([accepted(token) for token in ("a", "b")], [0, 1])
 
+    def test_another_transform_after_a_restart(self):
+        def version(number):
+            """Runs a proxy with a transform of its own for two requests."""
+            script = self.write("transform.js", 
+                                f"export default (record) => {{ record.properties.v = {number}; return record; }}")
+            proxy = self.proxy("--to", self.to_lake, "--transform", script)
+            client = self.client(proxy)
+            for name in (f"a{number}", f"b{number}"):
+                client.post("/track", [{"event": name, "properties": {"token": "t", "distinct_id": "u"}}])
+                proxy.wait_until_delivered(patience=30)
+            proxy.stop()
+
+        for number in (1, 2, 3):
+            version(number)
+        self.assertEqual(sorted((record["event"], record["properties"]["v"]) for record in self.lake_records()),
+                         [("a1", 1), ("a2", 2), ("a3", 3), ("b1", 1), ("b2", 2), ("b3", 3)])
+
     def test_files_that_cannot_be_used(self):
         self.assertEqual(self.refused("--to", self.to_lake, "--tls-cert", "a.pem"),
                          (2, "millrace proxy: --tls-cert and --tls-key need each other\n"))
