@@ -14,7 +14,7 @@ import time
 import unittest
 import urllib.parse
 
-from harness import SANITIZED, main
+from harness import main
 from proxy_harness import PATIENCE, ProxyTest
 
 EMOJI = "käse 🧀 漢字 👩‍🚀 + & = % \u2028"
@@ -587,6 +587,33 @@ class LifeTest(LakeProxyTest):
         self.assertEqual((found["mixpanel"]["accepted"], found["mixpanel"]["rejected"]), (accepted, 0))
         self.assertGreaterEqual(sandbox.stats()["received"], accepted)
         self.assertLess(running.status()["spool_bytes"], 128 << 20)
+
+    def test_a_proxy_starts_with_a_full_spool(self):
+        sandbox = self.sandbox("--discard")
+        gate = self.gate()
+        arguments = [*self.to_mixpanel(gate.url), "--spool-max", "270MB"]
+        running = self.proxy(*arguments)
+        accepted = self.fill(self.client(running), 270_000_000)
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            running.stop(how)
+            running = self.proxy(*arguments)
+            self.assertEqual(running.destinations()["mixpanel"]["pending"], accepted)
+        client = self.client(running)
+        self.assertEqual(client.request("POST", "/track", self.large_batch("refused"))[0], 503)
+        gate.open(sandbox.url)
+        self.poll(lambda: client.request("POST", "/track", self.large_batch("again"))[0] == 200, "it does not recover")
+        self.assertEqual(running.wait_until_delivered()["mixpanel"]["accepted"], accepted + LARGE_BATCH)
+
+    def test_restarts_do_not_fill_the_spool(self):
+        sandbox = self.sandbox()
+        gate = self.gate()
+        for number in range(8):
+            running = self.proxy(*self.to_mixpanel(gate.url), "--spool-max", "270MB")
+            self.send(self.client(running), str(number))
+            if number == 7:
+                gate.open(sandbox.url)
+                self.assertEqual(running.wait_until_delivered()["mixpanel"]["accepted"], 8)
+            running.stop(signal.SIGKILL)
 
     @staticmethod
     def large_batch(name):
