@@ -6,7 +6,6 @@
 #include <map>
 
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "base/strings.h"
 #include "net/testing/fake_http_client.h"
 #include "proxy/library_cache.h"
@@ -78,30 +77,37 @@ class Client {
     state_->reply = std::move(reply);
     const auto later = std::exchange(state_->reply.later, nullptr);
     if (later == nullptr) {
-      state_->done.Notify();
+      state_->End();
     } else {
       later(std::make_shared<Pending>(state_));
     }
   }
   ServerResponse Wait() {
-    EXPECT_TRUE(state_->done.WaitForNotificationWithTimeout(absl::Seconds(20)));
+    absl::MutexLock lock(&state_->mutex);
+    EXPECT_TRUE(
+        state_->mutex.AwaitWithTimeout(absl::Condition(&state_->is_done), absl::Seconds(20)));
     return state_->reply;
   }
 
  private:
   struct State {
+    absl::Mutex mutex;
     ServerResponse reply;
-    absl::Notification done;
+    bool is_done = false;
+
+    void End() {
+      absl::MutexLock lock(&mutex);
+      is_done = true;
+    }
   };
   class Pending final : public PendingResponse {
    public:
     explicit Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    ~Pending() override {
-      if (!state_->done.HasBeenNotified()) state_->done.Notify();
-    }
+    ~Pending() override { state_->End(); }
     void Send(ServerResponse reply) override {
+      absl::MutexLock lock(&state_->mutex);
       state_->reply = std::move(reply);
-      state_->done.Notify();
+      state_->is_done = true;
     }
 
    private:

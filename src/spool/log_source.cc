@@ -174,7 +174,7 @@ absl::Status LogSource::TryToClaim(uint64_t sequence, const std::stop_token& sto
                         .size = segment->end,
                         .version = "1"};
   // The config is not part of the key: the records have their ids already, so a transform that has
-  // changed goes on where the earlier one stopped.
+  // changed continues where the earlier one stopped.
   const ClaimRequest request{
       .key = {info.uri, info.version, options_.config->config_id, options_.destination},
       .owner = options_.owner,
