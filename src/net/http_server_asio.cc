@@ -236,19 +236,14 @@ void BeastHttpServer::Stop(absl::Duration grace) {
     });
     for (const auto& worker : workers_) {
       asio::post(worker->io, [&worker = *worker] {
-        std::vector<std::shared_ptr<Session>> alive;
-        for (Session* session : worker.sessions) alive.push_back(session->shared_from_this());
-        for (const auto& session : alive) session->Drain();
+        for (const auto& session : worker.AllSessions()) session->Drain();
       });
     }
     const auto none_left = [this] { return shared_.connections == 0; };
     absl::MutexLock lock(&shared_.mutex);
     shared_.mutex.AwaitWithTimeout(absl::Condition(&none_left), grace);
   }
-  {
-    absl::MutexLock lock(&shared_.late_replies->mutex);
-    shared_.late_replies->open = false;
-  }
+  for (const auto& worker : workers_) worker->late_responses->Close();
   for (const auto& worker : workers_) worker->io.stop();
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();

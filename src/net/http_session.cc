@@ -22,6 +22,45 @@ bool IsLineEnd(char c) { return c == '\r' || c == '\n'; }
 
 }  // namespace
 
+void LateResponses::Add(LateResponse response) {
+  absl::MutexLock lock(&mutex_);
+  if (!is_open_) return;
+  responses_.push_back(std::move(response));
+  if (responses_.size() > 1) return;  // the worker will see it
+  asio::post(worker_.io, [&worker = worker_] { worker.AnswerLate(); });
+}
+
+void LateResponses::Take(std::vector<LateResponse>* taken) {
+  absl::MutexLock lock(&mutex_);
+  responses_.swap(*taken);
+}
+
+void LateResponses::Close() {
+  absl::MutexLock lock(&mutex_);
+  is_open_ = false;
+}
+
+Worker::~Worker() {
+  for (const auto& session : AllSessions()) session->StopWaiting();
+}
+
+std::vector<std::shared_ptr<Session>> Worker::AllSessions() const {
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(sessions.size());
+  for (Session* session : sessions) all.push_back(session->shared_from_this());
+  return all;
+}
+
+void Worker::AnswerLate() {
+  late_responses->Take(&taken_responses);
+  for (LateResponse& late : taken_responses) {
+    if (const auto session = late.session.lock()) {
+      session->AnswerNumber(late.number, std::move(late.reply));
+    }
+  }
+  taken_responses.clear();
+}
+
 ByteBuffer Worker::TakeBodyBuffer() {
   if (bodies.empty()) return {};
   ByteBuffer buffer = std::move(bodies.back());
@@ -45,10 +84,7 @@ void Worker::Tick() {
     if (ec) return;
     date = HttpDate(absl::Now());
     const SteadyClock::time_point now = SteadyClock::now();
-    std::vector<std::shared_ptr<Session>> alive;
-    alive.reserve(sessions.size());
-    for (Session* session : sessions) alive.push_back(session->shared_from_this());
-    for (const auto& session : alive) session->CheckDeadline(now);
+    for (const auto& session : AllSessions()) session->CheckDeadline(now);
     Tick();
   });
 }
@@ -245,27 +281,20 @@ ServerResponse Session::CallHandler() { return shared_.handler(Request()); }
 class Session::Pending final : public PendingResponse {
  public:
   Pending(Session& session, uint64_t number)
-      : late_(session.shared_.late_replies),
-        io_(session.worker_.io),
+      : responses_(session.worker_.late_responses),
         session_(session.weak_from_this()),
         number_(number) {}
-  ~Pending() override { Post(std::nullopt); }
-
-  void Send(ServerResponse reply) override { Post(std::move(reply)); }
-
- private:
-  void Post(std::optional<ServerResponse> reply) {
-    if (sent_.exchange(true)) return;
-    absl::MutexLock lock(&late_->mutex);
-    if (!late_->open) return;
-    asio::post(io_, [session = session_, number = number_, reply = std::move(reply)]() mutable {
-      if (const auto self = session.lock()) self->AnswerNumber(number, std::move(reply));
-    });
+  ~Pending() override {
+    if (!sent_) responses_->Add({std::move(session_), number_, std::nullopt});
   }
 
-  const std::shared_ptr<LateReplies> late_;
-  asio::io_context& io_;
-  const std::weak_ptr<Session> session_;
+  void Send(ServerResponse reply) override {
+    if (!sent_.exchange(true)) responses_->Add({session_, number_, std::move(reply)});
+  }
+
+ private:
+  const std::shared_ptr<LateResponses> responses_;
+  std::weak_ptr<Session> session_;
   const uint64_t number_;
   std::atomic<bool> sent_{false};
 };
@@ -276,37 +305,37 @@ void Session::Serve() {
   ++served_;
   if (reply.later != nullptr) {
     const auto later = std::exchange(reply.later, nullptr);
-    const absl::Duration timeout = reply.later_timeout;
-    AnswerAfter(timeout, std::move(reply));
+    answer_by_ = SteadyClock::now() + ToChrono(reply.later_timeout);
+    self_ = shared_from_this();
+    Wait(std::move(reply));
     later(std::make_shared<Pending>(*this, served_));
   } else if (reply.delay > absl::ZeroDuration()) {
-    const absl::Duration delay = reply.delay;
-    AnswerAfter(delay, std::move(reply));
+    delay_.emplace(transport_.socket().get_executor(), ToChrono(reply.delay));
+    delay_->async_wait([self = shared_from_this()](const error_code& cancelled) {
+      if (!cancelled) self->Answer(std::move(self->fallback_));
+    });
+    Wait(std::move(reply));
   } else {
     QueueResponse(std::move(reply));
     EndRequest();
   }
 }
 
-void Session::AnswerAfter(absl::Duration wait, ServerResponse reply) {
+void Session::Wait(ServerResponse fallback) {
   waiting_ = true;
   deadline_ = SteadyClock::time_point::max();
-  fallback_ = std::move(reply);
-  delay_.emplace(transport_.socket().get_executor(), ToChrono(wait));
-  delay_->async_wait([self = shared_from_this(), number = served_](const error_code& cancelled) {
-    if (!cancelled) self->AnswerNumber(number, std::nullopt);
-  });
+  fallback_ = std::move(fallback);
 }
 
-// The response to request `number`, if it still waits for one; nullopt: the fallback.
 void Session::AnswerNumber(uint64_t number, std::optional<ServerResponse> reply) {
   if (!waiting_ || number != served_) return;
-  delay_->cancel();
   Answer(reply ? *std::move(reply) : std::move(fallback_));
 }
 
 void Session::Answer(ServerResponse reply) {
   waiting_ = false;
+  answer_by_ = SteadyClock::time_point::max();
+  StopWaiting();
   if (!open_) return;
   SetDeadline(shared_.options.request_timeout);
   late_ = std::move(reply);
@@ -450,7 +479,9 @@ void Session::Close() {
 }
 
 void Session::CheckDeadline(SteadyClock::time_point now) {
-  if (!open_ || now < deadline_) return;
+  if (!open_) return;
+  if (now >= answer_by_) return Answer(std::move(fallback_));
+  if (now < deadline_) return;
   if (parser_.started() && !unsent() && !lingering_) {
     QueueResponse(OwnResponse(408, "the request did not arrive in time"));
     error_code ec;

@@ -34,11 +34,32 @@ inline SteadyClock::duration ToChrono(absl::Duration duration) {
 }
 
 class Session;
+struct Worker;
 
-// Delivers later responses to their sessions, as long as these exist.
-struct LateReplies {
-  absl::Mutex mutex;
-  bool open = true;  // the io_contexts run
+// A response that was sent after its handler had returned.
+struct LateResponse {
+  std::weak_ptr<Session> session;
+  uint64_t number = 0;                  // of the request
+  std::optional<ServerResponse> reply;  // nullopt: the one that the handler returned
+};
+
+// From any thread to the worker of the sessions, as long as it runs. A whole group commit of a log
+// may be answered at once, so its responses share one wake-up of the worker.
+class LateResponses {
+ public:
+  explicit LateResponses(Worker& worker) : worker_(worker) {}
+
+  void Add(LateResponse response);
+  // Swaps what was added with `taken`, which is empty.
+  void Take(std::vector<LateResponse>* taken);
+  // The worker does not run any more.
+  void Close();
+
+ private:
+  Worker& worker_;
+  absl::Mutex mutex_;
+  bool is_open_ ABSL_GUARDED_BY(mutex_) = true;
+  std::vector<LateResponse> responses_ ABSL_GUARDED_BY(mutex_);
 };
 
 // State that the workers share.
@@ -53,7 +74,6 @@ struct Shared {
   // If they are limited: connections by AddressKey() of their peer.
   absl::flat_hash_map<std::string, int> by_address ABSL_GUARDED_BY(mutex);
   TlsContext tls ABSL_GUARDED_BY(mutex);  // of connections that begin; null: plain HTTP
-  std::shared_ptr<LateReplies> late_replies = std::make_shared<LateReplies>();
 
   TlsContext TlsOfNew() {
     if (!options.tls) return nullptr;
@@ -67,9 +87,14 @@ std::string AddressKey(const asio::ip::address& address);
 
 struct Worker {
   explicit Worker(Shared& shared) : shared(shared), io(1), tick(io) {}
+  ~Worker();
 
   // Checks the deadlines of the sessions periodically.
   void Tick();
+  std::vector<std::shared_ptr<Session>> AllSessions() const;
+
+  // Passes on what late_responses has.
+  void AnswerLate();
 
   // Body buffers are reused.
   ByteBuffer TakeBodyBuffer();
@@ -79,6 +104,8 @@ struct Worker {
   std::vector<ByteBuffer> bodies;
   std::unordered_set<Session*> sessions;
   std::string date = HttpDate(absl::Now());
+  const std::shared_ptr<LateResponses> late_responses = std::make_shared<LateResponses>(*this);
+  std::vector<LateResponse> taken_responses;
   asio::io_context io;  // destroyed first: its pending operations own the sessions
   Timer tick;
   std::thread thread;
@@ -97,6 +124,10 @@ class Session : public std::enable_shared_from_this<Session> {
   // Continues until it must wait to receive or send bytes.
   void Run();
   void CheckDeadline(SteadyClock::time_point now);
+  // The response to request `number`, if it still waits for one; nullopt: the fallback.
+  void AnswerNumber(uint64_t number, std::optional<ServerResponse> reply);
+  // Ends what the wait for a PendingResponse has begun; the caller holds the session.
+  void StopWaiting() { self_ = nullptr; }
   // Ends an idle connection at once, a busy one after its response, and one that has had no request
   // after its first, unless that is late.
   void Drain();
@@ -121,9 +152,8 @@ class Session : public std::enable_shared_from_this<Session> {
   ServerRequest Request();
   ServerResponse OwnResponse(int status, std::string_view error);
   void Serve();
-  void AnswerAfter(absl::Duration wait, ServerResponse reply);
+  void Wait(ServerResponse fallback);
   void Answer(ServerResponse reply);
-  void AnswerNumber(uint64_t number, std::optional<ServerResponse> reply);
   ServerResponse CallHandler();
   void QueueResponse(ServerResponse reply);
   void EndRequest();
@@ -136,8 +166,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Worker& worker_;
   Shared& shared_;
   Transport transport_;
-  std::optional<Timer> delay_;          // runs while waiting_, and holds the session
-  ServerResponse fallback_;             // the response when it ends
+  std::optional<Timer> delay_;     // of ServerResponse::delay; holds the session while it runs
+  std::shared_ptr<Session> self_;  // holds the session while it waits for a PendingResponse
+  SteadyClock::time_point answer_by_ = SteadyClock::time_point::max();  // with fallback_, then
+  ServerResponse fallback_;             // the response if no other one comes
   std::optional<ServerResponse> late_;  // the awaited response, until it is queued
   uint64_t served_ = 0;                 // requests; also the number of the waiting one
   std::string peer_;

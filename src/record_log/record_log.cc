@@ -332,7 +332,12 @@ SegmentState RecordLog::Last() const {
 std::vector<SegmentState> RecordLog::segments() const {
   absl::MutexLock lock(&state_mutex_);
   std::vector<SegmentState> segments;
-  for (const auto& [sequence, segment] : segments_) segments.push_back(segment);
+  for (const auto& [sequence, segment] : segments_) {
+    segments.push_back({.sequence = segment.sequence,
+                        .end = segment.end,
+                        .counts = segment.counts,
+                        .is_sealed = segment.is_sealed});
+  }
   return segments;
 }
 

@@ -66,7 +66,8 @@ class RecordLog {
   void Append(const Frame& frame, Done done);
 
   const std::string& id() const { return id_; }  // 32 hex digits
-  // In the order of their numbers. The last one is not sealed.
+  // In the order of their numbers. The last one is not sealed. Without their files, because a file
+  // that somebody has is not used again.
   std::vector<SegmentState> segments() const;
   // Nullopt: it was removed, or does not exist yet.
   std::optional<SegmentState> segment(uint64_t sequence) const;

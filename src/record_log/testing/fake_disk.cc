@@ -107,6 +107,11 @@ int FakeDisk::syncs() const {
   return syncs_;
 }
 
+int FakeDisk::creates() const {
+  absl::MutexLock lock(&mutex_);
+  return creates_;
+}
+
 absl::Status FakeDisk::CheckIsOn() const {
   return is_on_ ? absl::OkStatus() : absl::UnavailableError("no power");
 }
@@ -128,6 +133,7 @@ absl::StatusOr<std::unique_ptr<LogFile>> FakeDisk::Create(const std::string& nam
   auto node = std::make_shared<Node>();
   node->bytes.resize(size);
   names_[name] = node;
+  ++creates_;
   return std::make_unique<File>(*this, node, boot_);
 }
 

@@ -32,6 +32,7 @@ class FakeDisk : public LogFiles {
   // Flips a bit.
   void Damage(const std::string& name, uint64_t offset);
   int syncs() const;
+  int creates() const;
 
   absl::StatusOr<std::vector<std::string>> List() override;
   absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size) override;
@@ -57,6 +58,7 @@ class FakeDisk : public LogFiles {
   uint64_t boot_ ABSL_GUARDED_BY(mutex_) = 0;  // files of an earlier one do nothing
   int syncs_left_ ABSL_GUARDED_BY(mutex_) = -1;
   int syncs_ ABSL_GUARDED_BY(mutex_) = 0;
+  int creates_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t room_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;
 };
 
