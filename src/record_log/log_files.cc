@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -65,10 +66,18 @@ class DiskFile final : public LogFile {
 
   uint64_t size() const override { return size_; }
 
+  absl::Status Truncate(uint64_t size) override {
+    if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) {
+      return ErrnoStatus("truncating", path_);
+    }
+    size_ = size;
+    return absl::OkStatus();
+  }
+
  private:
   const FileDescriptor file_;
   const std::string path_;
-  const uint64_t size_;
+  std::atomic<uint64_t> size_;
 };
 
 class DiskFiles final : public LogFiles {

@@ -26,6 +26,8 @@ class LogFile {
   // Fewer bytes than asked for only at the end of the file.
   virtual absl::StatusOr<size_t> Read(uint64_t offset, absl::Span<char> to) = 0;
   virtual uint64_t size() const = 0;
+  // Gives back the room after `size` bytes. It need not survive a crash.
+  virtual absl::Status Truncate(uint64_t size) = 0;
 };
 
 // One folder. Thread-safe.

@@ -97,6 +97,7 @@ absl::Status RecordLog::Recover() {
   }
   if (raw_id_.empty()) raw_id_ = NewId();
   id_ = absl::BytesToHexString(raw_id_);
+  begun_beyond_max_ = !CheckRoom(options_.segment_bytes).ok();
   Prepared first{.sequence = last + 1};
   ASSIGN_OR_RETURN(first.file, Prepare(first.sequence));
   Begin(std::move(first));
@@ -121,15 +122,50 @@ absl::StatusOr<SegmentState> RecordLog::RecoverSegment(const std::string& name, 
     if (counts.ok()) {
       segment.end = *seal_at;
       segment.counts = *counts;
+      Shrink(segment);
       return segment;
     }
   }
   ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(*segment.file, sequence));
+  if (scan.has_more) {
+    Log(Severity::kWarning,
+        "a record of the spool is damaged, and what follows it in its segment was cut off; only a "
+        "loss of power leaves this without a loss of records",
+        {{"segment", name}, {"at", scan.end}});
+  }
   segment.end = scan.end;
   segment.counts = scan.counts;
   // Its last frames may not be on stable storage yet, and readers must not see them before.
   if (segment.counts != RecordCounts()) RETURN_IF_ERROR(Seal(segment));
+  Shrink(segment);
   return segment;
+}
+
+// A segment that ended early, by its age or with its process, does not keep room that it will never
+// use.
+void RecordLog::Shrink(const SegmentState& sealed) const {
+  const uint64_t used = sealed.end + kSealBytes;
+  if (sealed.counts == RecordCounts() || used > options_.segment_bytes / 2) return;
+  if (sealed.file->size() <= used) return;
+  if (const absl::Status shrunk = sealed.file->Truncate(used); !shrunk.ok()) {
+    Log(Severity::kWarning, "a segment of the spool keeps room that it does not need",
+        {{"error", ToStd(shrunk.message())}});
+  }
+}
+
+absl::Status RecordLog::CheckRoom(uint64_t more) const {
+  absl::MutexLock lock(&state_mutex_);
+  uint64_t bytes = more;
+  for (const auto& [sequence, segment] : segments_) bytes += segment.file->size();
+  if (bytes <= options_.max_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      StrCat("the spool has reached its maximum of ", options_.max_bytes,
+             " bytes: destinations have not taken ", segments_.size(), " segments"));
+}
+
+absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::PrepareWithin(uint64_t sequence) {
+  RETURN_IF_ERROR(CheckRoom(options_.segment_bytes));
+  return Prepare(sequence);
 }
 
 // A file for the segment, which has its name on stable storage.
@@ -137,11 +173,6 @@ absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::Prepare(uint64_t sequence) {
   std::string spare;
   {
     absl::MutexLock lock(&state_mutex_);
-    if ((segments_.size() + 1) * options_.segment_bytes > options_.max_bytes) {
-      return absl::ResourceExhaustedError(
-          StrCat("the spool has reached its maximum of ", options_.max_bytes,
-                 " bytes: destinations have not taken ", segments_.size(), " segments"));
-    }
     if (!spare_.empty()) {
       spare = std::move(spare_.back());
       spare_.pop_back();
@@ -179,7 +210,7 @@ void RecordLog::PrepareAhead() {
     if (ends_preparing_) return;
     Prepared prepared{.sequence = segments_.rbegin()->first + 1};
     state_mutex_.Unlock();
-    absl::StatusOr<std::shared_ptr<LogFile>> file = Prepare(prepared.sequence);
+    absl::StatusOr<std::shared_ptr<LogFile>> file = PrepareWithin(prepared.sequence);
     state_mutex_.Lock();
     no_room_ = file.status();
     if (file.ok()) {
@@ -250,6 +281,10 @@ void RecordLog::Write(Batch& batch) {
   const size_t count = batch.waiting.size();
   for (size_t first = 0; first < count;) {
     absl::Status status = failure();
+    if (status.ok() && begun_beyond_max_) {
+      status = CheckRoom(0);
+      begun_beyond_max_ = !status.ok();
+    }
     const uint64_t room = options_.segment_bytes - kSealBytes - Last().end;
     const size_t begin = first == 0 ? 0 : batch.waiting[first - 1].end;
     size_t last = first;
@@ -318,6 +353,7 @@ absl::Status RecordLog::Rotate() {
     Fail(sealed);
     return failure();
   }
+  Shrink(last);
   Begin(std::move(next));
   absl::MutexLock lock(&state_mutex_);
   segments_[last.sequence].is_sealed = true;

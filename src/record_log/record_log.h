@@ -29,9 +29,11 @@ namespace millrace {
 struct RecordLogOptions {
   uint64_t segment_bytes = 64 << 20;  // of a file; a segment ends when the next frame does not fit
   absl::Duration segment_age = absl::Minutes(10);  // or when it is this old and has records
-  uint64_t max_bytes = uint64_t{10} << 30;         // of all segments; then the log is full
-  size_t max_waiting_bytes = 32 << 20;             // appended and not yet written
-  bool syncs = true;                               // false: for benchmarks
+  // Of the files of all segments; then the log is full. A log that is full when it is opened begins
+  // a segment all the same, which stays empty until there is room.
+  uint64_t max_bytes = uint64_t{10} << 30;
+  size_t max_waiting_bytes = 32 << 20;  // appended and not yet written
+  bool syncs = true;                    // false: for benchmarks
 };
 
 // A segment as readers see it: up to the last sync.
@@ -106,6 +108,10 @@ class RecordLog {
   absl::Status Recover();
   absl::StatusOr<SegmentState> RecoverSegment(const std::string& name, uint64_t sequence);
   absl::StatusOr<std::shared_ptr<LogFile>> Prepare(uint64_t sequence);
+  absl::StatusOr<std::shared_ptr<LogFile>> PrepareWithin(uint64_t sequence);
+  // Whether the log and `more` bytes are within the maximum.
+  absl::Status CheckRoom(uint64_t more) const;
+  void Shrink(const SegmentState& sealed) const;
   void Begin(Prepared prepared);
   void PrepareAhead();
   void Commit();
@@ -145,7 +151,8 @@ class RecordLog {
   absl::Status no_room_ ABSL_GUARDED_BY(state_mutex_);  // why there is no next segment
   bool ends_preparing_ ABSL_GUARDED_BY(state_mutex_) = false;
 
-  absl::Duration begun_;  // when the last segment got its first frame; of the committer
+  bool begun_beyond_max_ = false;  // of the committer
+  absl::Duration begun_;           // when the last segment got its first frame; of the committer
 
   std::thread committer_;
   std::thread preparer_;

@@ -170,6 +170,33 @@ TEST_F(RecordLogTest, AFullLogRefusesUntilASegmentIsRemoved) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
+TEST_F(RecordLogTest, AFullLogOpensAndStaysFull) {
+  RecordLogOptions options = kSmall;
+  options.max_bytes = 2048;
+  Open(options);
+  std::vector<std::string> expected;
+  for (int n = 0; Append(Line(n)).ok() && n < 1000; ++n) expected.push_back(Line(n));
+  for (int i = 0; i < 3; ++i) {
+    Open(options);
+    EXPECT_EQ(Records(), expected);
+    EXPECT_TRUE(absl::IsResourceExhausted(Append("more\n")));
+  }
+  ASSERT_TRUE(log_->Remove(log_->segments()[0].sequence).ok());
+  EXPECT_TRUE(Append("again\n").ok());
+}
+
+TEST_F(RecordLogTest, SegmentsThatEndEarlyGiveBackTheirRoom) {
+  RecordLogOptions options = kSmall;
+  options.max_bytes = 2048;
+  std::vector<std::string> expected;
+  for (int n = 0; n < 8; ++n) {
+    Open(options);
+    ASSERT_TRUE(Append(Line(n)).ok()) << n;
+    expected.push_back(Line(n));
+  }
+  EXPECT_EQ(Records(), expected);
+}
+
 TEST_F(RecordLogTest, AFullDiskRefusesAndLosesNothing) {
   disk_.SetRoom(2500);
   Open();

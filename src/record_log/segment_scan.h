@@ -16,6 +16,9 @@ absl::StatusOr<RecordCounts> ReadSeal(LogFile& file, uint64_t sequence, uint64_t
 struct SegmentScan {
   uint64_t end = kSegmentHeaderBytes;  // of the last whole frame before the first that is not
   RecordCounts counts = {};
+  // A whole frame follows the one that is not: that one is damaged, or the machine lost power in
+  // the middle of a write of several.
+  bool has_more = false;
 };
 absl::StatusOr<SegmentScan> ScanSegment(LogFile& file, uint64_t sequence);
 

@@ -42,6 +42,15 @@ class FakeDisk::File : public LogFile {
     absl::MutexLock lock(&disk_.mutex_);
     return node_->bytes.size();
   }
+  absl::Status Truncate(uint64_t size) override {
+    absl::MutexLock lock(&disk_.mutex_);
+    if (!IsAlive()) return absl::UnavailableError("no power");
+    std::erase_if(node_->unsynced,
+                  [size](const auto& write) { return write.first + write.second > size; });
+    node_->bytes.resize(size);
+    node_->durable.resize(std::min<size_t>(node_->durable.size(), size));
+    return absl::OkStatus();
+  }
 
  private:
   bool IsAlive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_.mutex_) {
