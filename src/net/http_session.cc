@@ -491,7 +491,9 @@ void Session::CheckDeadline(SteadyClock::time_point now) {
 }
 
 void Session::Drain() {
-  if (idle() && served_ == 0) {
+  error_code ec;
+  const bool has_sent = transport_.socket().available(ec) > 0;
+  if (idle() && (served_ == 0 || has_sent)) {
     deadline_ = std::min(deadline_, SteadyClock::now() + kFirstRequestTime);
   } else if (idle() || (lingering_ && !refused_)) {
     Close();

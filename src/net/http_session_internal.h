@@ -128,8 +128,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void AnswerNumber(uint64_t number, std::optional<ServerResponse> reply);
   // Ends what the wait for a PendingResponse has begun; the caller holds the session.
   void StopWaiting() { self_ = nullptr; }
-  // Ends an idle connection at once, a busy one after its response, and one that has had no request
-  // after its first, unless that is late.
+  // Ends an idle connection at once, and a busy one after its response. One that has had no request
+  // yet, or of which bytes wait to be read, ends after that request, unless it is late.
   void Drain();
   void Close();
 
