@@ -39,6 +39,14 @@ Counts CountsOf(const json& object) {
           .events = Number(object, "events")};
 }
 
+// Whether both are one destination: a name may mean another project or server than it did before.
+bool IsSame(const SpoolFollower& a, const SpoolFollower& b) {
+  return std::all_of(a.ledger_names.begin(), a.ledger_names.end(), [&b](const auto& one) {
+    const auto other = b.ledger_names.find(one.first);
+    return other == b.ledger_names.end() || other->second == one.second;
+  });
+}
+
 uint64_t Settled(const Counts& counts) {
   return counts.accepted + counts.rejected + counts.filtered;
 }
@@ -115,7 +123,7 @@ absl::StatusOr<std::vector<FollowerStatus>> Spool::SetFollowers(
   for (SpoolFollower& follower : followers) {
     const auto before = followings_.find(follower.name);
     Following& following = next[follower.name];
-    if (before != followings_.end()) {
+    if (before != followings_.end() && IsSame(before->second.follower, follower)) {
       following = std::move(before->second);
       followings_.erase(before);
     } else {
