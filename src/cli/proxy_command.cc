@@ -17,6 +17,7 @@
 #include "cli/proxy_files.h"
 #include "cli/shared_flags.h"
 #include "cli/size_text.h"
+#include "net/url.h"
 #include "proxy/proxy.h"
 
 namespace millrace::cli {
@@ -24,8 +25,8 @@ namespace {
 
 // How often changed files are looked for.
 constexpr absl::Duration kRefreshTime = absl::Seconds(1);
-constexpr double kMegabyte = 1 << 20;
-constexpr uint64_t kMinSpool = 256 << 20;
+constexpr uint64_t kMegabyte = 1'000'000;
+constexpr uint64_t kMinSpool = 256 * kMegabyte;
 
 struct Options {
   std::string listen = "127.0.0.1:8080";
@@ -167,6 +168,10 @@ absl::StatusOr<uint64_t> SpoolMax(const std::string& text) {
   return static_cast<uint64_t>(*bytes);
 }
 
+absl::Status CheckUrl(std::string_view flag, const std::string& url) {
+  return Annotate(ParseUrl(url).status(), StrCat(flag, " ", url));
+}
+
 absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const ProxyFiles& files,
                                                 const Context& context) {
   proxy::ProxyOptions start;
@@ -180,9 +185,13 @@ absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const Pr
     start.upstream.api_url = mixpanel.endpoints.ingestion;
     start.upstream.decide_url = "https://decide.mixpanel.com";
   } else if (options.upstream != "none") {
+    RETURN_IF_ERROR(CheckUrl("--upstream", options.upstream));
     start.upstream.api_url = start.upstream.decide_url = options.upstream;
   }
-  if (options.library_url != "none") start.upstream.library_url = options.library_url;
+  if (options.library_url != "none") {
+    RETURN_IF_ERROR(CheckUrl("--library-url", options.library_url));
+    start.upstream.library_url = options.library_url;
+  }
   start.spool.folder = options.spool;
   if (options.spool.empty()) {
     ASSIGN_OR_RETURN(const std::string state, options.state.StateFolder(context));
@@ -252,8 +261,8 @@ absl::StatusOr<int> RunProxy(const Options& options, Context& context) {
 
 Command ProxyCommand() {
   auto options = std::make_shared<Options>();
-  // A proxy keeps running while a destination is unavailable.
-  options->delivery.retry_timeout = absl::InfiniteDuration();
+  // A delivery that gives up says why, and is tried again: a proxy keeps running.
+  options->delivery.retry_timeout = absl::Minutes(1);
   return {
       .name = "proxy",
       .group = "Receive from SDKs",

@@ -416,10 +416,10 @@ class LifeTest(LakeProxyTest):
 
     def test_the_error_of_a_destination_that_is_down_is_shown(self):
         gate = self.gate()
-        running, client = self.start_with_lake(*self.to_mixpanel(gate.url))
+        running, client = self.start_with_lake(*self.to_mixpanel(gate.url), "--retry-timeout", "1s")
         self.send(client, "a")
         running.wait_until_delivered(self.lake_name)
-        self.poll(lambda: running.destinations()["mixpanel"]["last_error"], "its error is not shown", patience=20)
+        self.poll(lambda: running.destinations()["mixpanel"]["last_error"], "its error is not shown")
         self.assertIn("127.0.0.1", running.messages())
         sandbox = self.sandbox()
         gate.open(sandbox.url)
