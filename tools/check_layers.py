@@ -28,7 +28,7 @@ OWNERS = {
     "JavaScriptCore/": {"mapping"},
     "libpq": {"connectors/postgres"},
     "sqlite3": {"connectors/sqlite", "sandbox"},
-    "isa-l": {"io"},
+    "isa-l": {"io", "record_log"},
     "zstd": {"io"},
     "xxhash": {"base"},
 }

@@ -34,7 +34,13 @@ constexpr Metric kAll[] = {metrics::kRowsRead,
                            metrics::kConfigReloads,
                            metrics::kConfigInvalid,
                            metrics::kObjectLatency,
-                           metrics::kRequestDuration};
+                           metrics::kRequestDuration,
+                           metrics::kProxyRequests,
+                           metrics::kProxyRecords,
+                           metrics::kProxyRefusals,
+                           metrics::kProxySpoolBytes,
+                           metrics::kProxyPending,
+                           metrics::kProxyOldest};
 
 std::string_view NameOf(MetricType type) {
   switch (type) {

@@ -79,6 +79,21 @@ inline constexpr Metric kRequestDuration{
     "millrace_watch_request_duration_seconds", MetricType::kHistogram,
     "Time from the arrival of a request until all its objects have a result"};
 
+// Metrics of the proxy only.
+inline constexpr Metric kProxyRequests{"millrace_proxy_requests_total", MetricType::kCounter,
+                                       "Requests of the public listener"};
+inline constexpr Metric kProxyRecords{"millrace_proxy_records_total", MetricType::kCounter,
+                                      "Records that were stored before they were acknowledged, by "
+                                      "outcome"};
+inline constexpr Metric kProxyRefusals{"millrace_proxy_refusals_total", MetricType::kCounter,
+                                       "Requests answered with 503 or 413, by reason"};
+inline constexpr Metric kProxySpoolBytes{"millrace_proxy_spool_bytes", MetricType::kGauge,
+                                         "Bytes of records that some destination has not got"};
+inline constexpr Metric kProxyPending{"millrace_proxy_pending_records", MetricType::kGauge,
+                                      "Records that a destination has not got"};
+inline constexpr Metric kProxyOldest{"millrace_proxy_oldest_pending_seconds", MetricType::kGauge,
+                                     "Age of the oldest record that a destination has not got"};
+
 }  // namespace metrics
 
 // All metrics, for documentation and its test.

@@ -1,5 +1,7 @@
 #include "base/percent_encoding.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 
 namespace millrace {
@@ -39,17 +41,22 @@ std::string UrlEncode(std::string_view text) {
 }
 
 std::string UrlDecode(std::string_view text, bool plus_is_space) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int byte = EncodedByte(text.substr(i));
-    if (byte >= 0) {
-      decoded += static_cast<char>(byte);
-      i += 2;
-    } else {
-      decoded += text[i] == '+' && plus_is_space ? ' ' : text[i];
+  std::string decoded(text.size(), '\0');
+  char* out = decoded.data();
+  while (!text.empty()) {
+    const std::string_view plain = text.substr(0, text.find('%'));
+    std::copy(plain.begin(), plain.end(), out);
+    if (plus_is_space) std::replace(out, out + plain.size(), '+', ' ');
+    out += plain.size();
+    text.remove_prefix(plain.size());
+    // Escapes come in runs.
+    for (; text.starts_with('%'); ++out) {
+      const int byte = EncodedByte(text);
+      *out = byte < 0 ? '%' : static_cast<char>(byte);
+      text.remove_prefix(byte < 0 ? 1 : 3);
     }
   }
+  decoded.resize(static_cast<size_t>(out - decoded.data()));
   return decoded;
 }
 

@@ -27,6 +27,9 @@ struct RecordRules {
   bool has_mixpanel_operations_only = false;
   // An event without a user gets "distinct_id":"".
   bool writes_empty_distinct_id = false;
+  // Tokens of updates, and of the events that join identities, are left out: the destination is one
+  // project, which has its own.
+  bool has_one_token = false;
 
   // Mixpanel's rules (docs/connectors/mixpanel.md).
   static constexpr RecordRules Mixpanel() {
@@ -36,7 +39,8 @@ struct RecordRules {
             .bounds_time = true,
             .checks_identity_events = true,
             .has_mixpanel_operations_only = true,
-            .writes_empty_distinct_id = true};
+            .writes_empty_distinct_id = true,
+            .has_one_token = true};
   }
 };
 

@@ -10,6 +10,7 @@ namespace millrace::cli {
 
 Command ImportCommand();
 Command WatchCommand();
+Command ProxyCommand();
 Command PlanCommand();
 Command StatusCommand();
 Command ReconcileCommand();

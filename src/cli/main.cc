@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 
@@ -60,6 +61,11 @@ int Main(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
   // Few arenas: memory freed by one thread serves the others.
   mallopt(M_ARENA_MAX, 2);
+#ifdef NDEBUG
+  // Abseil as Debian builds it looks for a deadlock at every lock, which costs more than twice the
+  // lock itself. Tests and debug builds keep that.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
 
   Signals signals;
   const bool err_is_terminal = isatty(STDERR_FILENO) != 0;

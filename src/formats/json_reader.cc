@@ -77,6 +77,11 @@ bool IsMultiLineObject(std::string_view head) {
 
 }  // namespace
 
+std::unique_ptr<RowChunk> NewJsonChunk(std::unique_ptr<TextRows> rows,
+                                       std::shared_ptr<TextRowsPool> pool) {
+  return std::make_unique<JsonChunk>(std::move(rows), std::move(pool), /*lines=*/true);
+}
+
 absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextReader> text,
                                                          const ReadOptions& options) {
   ASSIGN_OR_RETURN(const std::string_view head, text->Peek(kHeadBytes));

@@ -17,6 +17,10 @@ namespace millrace {
 absl::StatusOr<std::unique_ptr<RowReader>> NewJsonReader(std::unique_ptr<TextReader> text,
                                                          const ReadOptions& options);
 
+// A chunk of lines, each of them one JSON object, that are in memory already.
+std::unique_ptr<RowChunk> NewJsonChunk(std::unique_ptr<TextRows> rows,
+                                       std::shared_ptr<TextRowsPool> pool);
+
 }  // namespace millrace
 
 #endif  // MILLRACE_FORMATS_JSON_READER_H_

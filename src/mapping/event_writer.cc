@@ -283,7 +283,8 @@ bool EventWriter::WriteInsertId(const EventPlan& plan, const RecordOrigin& origi
 }
 
 bool EventWriter::WriteProperty(const FieldStep& step, const Row& row) {
-  if (identity_event_ != IdentityEvent::kNone && step.property == "token") return true;
+  const bool joins = identity_event_ != IdentityEvent::kNone;
+  if (joins && rules_.has_one_token && step.property == "token") return true;
   const Value value = cells_.Read(step.cell, row);
   if (value.is_null()) return WriteNull(step);
   const size_t begin = out_->size();

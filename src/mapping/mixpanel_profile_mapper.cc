@@ -54,7 +54,8 @@ MixpanelProfileMapper::Plan MixpanelProfileMapper::Compile(const RowShape& shape
   Plan plan{.id = FindCell(shape, id), .group_key = FindCell(shape, "$group_key")};
   plan.two_sets = exported && HasColumn(shape, "$set");
   for (const std::string& name : shape.names) {
-    if (!name.starts_with('$') || name == id || name == "$group_key" || name == "$token") continue;
+    if (!name.starts_with('$') || name == id || name == "$group_key") continue;
+    if (name == "$token" && rules_.has_one_token) continue;
     const std::string_view property = name == kExported ? "$set" : std::string_view(name);
     FieldStep step{.cell = FindCell(shape, name),
                    .source_field = name,

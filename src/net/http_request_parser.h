@@ -15,7 +15,7 @@ namespace millrace {
 // together with chunks, a transfer encoding other than "chunked") is refused. One thread at a time.
 class HttpRequestParser {
  public:
-  HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes);
+  HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes, size_t max_headers = 256);
   ~HttpRequestParser();
 
   enum class Result { kDone, kNeedsMore, kRefused };
@@ -37,8 +37,9 @@ class HttpRequestParser {
   // Valid until Reset(); empty, or as for a plain HTTP/1.1 request, before the head is complete.
   std::string_view method() const;  // upper case
   std::string_view target() const;
-  std::string_view Header(std::string_view name) const;  // any case; "" if absent
-  int http_minor() const;                                // 0 or 1
+  std::string_view Header(std::string_view name) const;   // any case; "" if absent
+  std::string JoinedHeader(std::string_view name) const;  // all of that name, joined with ", "
+  int http_minor() const;                                 // 0 or 1
   bool keep_alive() const;
   bool chunked() const;
   uint64_t content_length() const;  // 0 if there is none

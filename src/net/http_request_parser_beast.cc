@@ -49,8 +49,8 @@ bool SameText(std::string_view a, std::string_view b) {
 
 class Parser final : public http::basic_parser<true> {
  public:
-  Parser(Head& head, size_t max_header_bytes, size_t max_body_bytes)
-      : head_(head), max_header_bytes_(max_header_bytes) {
+  Parser(Head& head, size_t max_header_bytes, size_t max_body_bytes, size_t max_headers)
+      : head_(head), max_header_bytes_(max_header_bytes), max_headers_(max_headers) {
     header_limit(static_cast<uint32_t>(max_header_bytes));
     body_limit(max_body_bytes);
   }
@@ -70,7 +70,8 @@ class Parser final : public http::basic_parser<true> {
   void on_field_impl(http::field, beast::string_view name, beast::string_view value,
                      error_code& ec) override {
     if (head_.done) return;  // trailers say nothing that is used
-    if (head_.text.size() + name.size() + value.size() > max_header_bytes_) {
+    if (head_.text.size() + name.size() + value.size() > max_header_bytes_ ||
+        head_.fields.size() == max_headers_) {
       ec = http::error::header_limit;
       return;
     }
@@ -90,14 +91,17 @@ class Parser final : public http::basic_parser<true> {
 
   Head& head_;
   const size_t max_header_bytes_;
+  const size_t max_headers_;
 };
 
 }  // namespace
 
 class HttpRequestParser::Impl {
  public:
-  Impl(size_t max_header_bytes, size_t max_body_bytes)
-      : max_header_bytes(max_header_bytes), max_body_bytes(max_body_bytes) {}
+  Impl(size_t max_header_bytes, size_t max_body_bytes, size_t max_headers)
+      : max_header_bytes(max_header_bytes),
+        max_body_bytes(max_body_bytes),
+        max_headers(max_headers) {}
 
   Result Put(std::string_view in, size_t* used) {
     error_code ec;
@@ -120,14 +124,16 @@ class HttpRequestParser::Impl {
 
   const size_t max_header_bytes;
   const size_t max_body_bytes;
+  const size_t max_headers;
   Head head;
   std::optional<Parser> parser;
   int refusal_status = 0;
   std::string refusal;
 };
 
-HttpRequestParser::HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes)
-    : impl_(std::make_unique<Impl>(max_header_bytes, max_body_bytes)) {}
+HttpRequestParser::HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes,
+                                     size_t max_headers)
+    : impl_(std::make_unique<Impl>(max_header_bytes, max_body_bytes, max_headers)) {}
 HttpRequestParser::~HttpRequestParser() = default;
 
 void HttpRequestParser::Reset() {
@@ -143,12 +149,16 @@ void HttpRequestParser::Reset() {
 HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size_t* used) {
   *used = 0;
   if (!impl_->parser) {
-    impl_->parser.emplace(impl_->head, impl_->max_header_bytes, impl_->max_body_bytes);
+    impl_->parser.emplace(impl_->head, impl_->max_header_bytes, impl_->max_body_bytes,
+                          impl_->max_headers);
   }
   while (!impl_->parser->is_header_done()) {
     if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
   }
-  const std::string_view encoding = Header("transfer-encoding");
+  const std::string encoding = JoinedHeader("transfer-encoding");
+  if (!encoding.empty() && http_minor() == 0) {
+    return impl_->Refuse(400, "malformed request: HTTP/1.0 has no transfer encodings");
+  }
   if (!encoding.empty() && !SameText(encoding, "chunked")) {
     return impl_->Refuse(501, "transfer encodings other than chunked are not supported");
   }
@@ -185,6 +195,16 @@ std::string_view HttpRequestParser::Header(std::string_view name) const {
     if (SameText(impl_->head.View(field.name), name)) return impl_->head.View(field.value);
   }
   return {};
+}
+
+std::string HttpRequestParser::JoinedHeader(std::string_view name) const {
+  std::string joined;
+  for (const Head::Field& field : impl_->head.fields) {
+    if (!SameText(impl_->head.View(field.name), name)) continue;
+    if (!joined.empty()) joined += ", ";
+    joined += impl_->head.View(field.value);
+  }
+  return joined;
 }
 
 uint64_t HttpRequestParser::content_length() const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct ServerRequest {
   std::string_view body;          // ByteBuffer::kPadding readable bytes follow it
   std::string_view peer_address;  // "127.0.0.1"
   std::function<std::string_view(std::string_view name)> header;  // "" if absent; any case
+  // The values of all headers of that name, joined with ", ". Not set by every caller of a handler.
+  std::function<std::string(std::string_view name)> joined_header;
 };
 
 struct ServerResponse;
@@ -66,16 +69,27 @@ struct ServerResponse {
 using HttpHandler = std::function<ServerResponse(const ServerRequest&)>;
 
 struct HttpServerOptions {
-  std::string listen = "127.0.0.1:0";  // host:port; port 0 picks a free one
-  std::optional<TlsCertificate> tls;   // if set, HTTPS: TLS 1.2 or later
+  // host:port; port 0 picks a free one. Or fd:N: a socket that listens already, whose descriptor
+  // this process was started with, as systemd's socket activation does; the server closes it.
+  std::string listen = "127.0.0.1:0";
+  std::optional<TlsCertificate> tls;  // if set, HTTPS: TLS 1.2 or later
   int threads = 2;
   size_t max_body_bytes = 64 << 20;  // 413 above it
   size_t max_header_bytes = 64 << 10;
-  int max_connections = 1024;                          // further ones wait in the accept queue
+  size_t max_headers = 256;    // of a request
+  int max_connections = 1024;  // further ones wait in the accept queue
+  int max_connections_per_address = std::numeric_limits<int>::max();  // further ones are closed
+  // Of bodies of which not all has arrived. A request that exceeds it is answered with 503.
+  size_t max_partial_body_bytes = std::numeric_limits<size_t>::max();
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
+  absl::Duration header_timeout = absl::Seconds(60);   // from first byte to whole head
   absl::Duration request_timeout = absl::Seconds(60);  // from first byte to whole request; also of
                                                        // a TLS handshake, and the longest wait for
                                                        // a peer that does not read
+  // If set, it may change the server's own response to a request that the handler does not get
+  // (too large, malformed), such as add headers. The request has no body, and has no path or
+  // headers if its head could not be read.
+  std::function<void(const ServerRequest&, ServerResponse*)> on_refusal;
 };
 
 class HttpServer {
@@ -83,8 +97,11 @@ class HttpServer {
   virtual ~HttpServer() = default;  // Stop()s
   // "http://127.0.0.1:41234", or https.
   virtual std::string url() const = 0;
-  // Stops accepting, waits up to `grace` for requests in progress, and closes the other
-  // connections. Idempotent; not from a handler.
+  // Connections that begin afterwards get it; of a server that has options.tls. Thread-safe.
+  // InvalidArgument: not a certificate with its key; the earlier one stays.
+  virtual absl::Status SetCertificate(const TlsCertificate& certificate) = 0;
+  // Stops accepting, waits up to `grace` for requests in progress and shortly for the first one of
+  // each connection, and closes the other connections. Idempotent; not from a handler.
   virtual void Stop(absl::Duration grace = absl::Seconds(5)) = 0;
 
   // It listens on return. InvalidArgument: bad address or certificate. Unavailable: the address is

@@ -1,11 +1,16 @@
 // HttpServer on Asio; Boost.Beast's parser reads requests (http_request_parser.h). Each worker
 // thread runs one io_context and owns its connections, so only the count that Stop() waits for
 // needs a lock.
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/post.hpp>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -32,14 +37,18 @@ class BeastHttpServer final : public HttpServer {
   ~BeastHttpServer() override { Stop(absl::Seconds(5)); }
 
   std::string url() const override { return url_; }
+  absl::Status SetCertificate(const TlsCertificate& certificate) override;
   void Stop(absl::Duration grace) override;
 
  private:
   BeastHttpServer(const HttpServerOptions& options, HttpHandler handler);
   absl::Status Listen();
+  absl::Status Bind();
+  absl::Status UseOpenSocket(std::string_view number);
   void RunWorkers();
   void AwaitConnections();
   void AcceptAll();
+  bool CountAddress(const Socket& socket, std::string* key);
   void OnRoom();
 
   Shared shared_;
@@ -64,15 +73,41 @@ BeastHttpServer::BeastHttpServer(const HttpServerOptions& options, HttpHandler h
 absl::StatusOr<std::unique_ptr<HttpServer>> BeastHttpServer::Start(const HttpServerOptions& options,
                                                                    HttpHandler handler) {
   std::unique_ptr<BeastHttpServer> server(new BeastHttpServer(options, std::move(handler)));
-  if (options.tls) {
-    ASSIGN_OR_RETURN(server->shared_.tls, NewTlsContext(*options.tls));
-  }
+  if (options.tls) RETURN_IF_ERROR(server->SetCertificate(*options.tls));
   RETURN_IF_ERROR(Annotate(server->Listen(), StrCat("listening on ", options.listen)));
   server->RunWorkers();
   return server;
 }
 
-absl::Status BeastHttpServer::Listen() {
+absl::Status BeastHttpServer::SetCertificate(const TlsCertificate& certificate) {
+  ASSIGN_OR_RETURN(TlsContext made, NewTlsContext(certificate));
+  absl::MutexLock lock(&shared_.mutex);
+  shared_.tls.swap(made);
+  return absl::OkStatus();
+}
+
+// A socket that listens already, which this process was started with.
+absl::Status BeastHttpServer::UseOpenSocket(std::string_view number) {
+  int fd = -1;
+  if (!absl::SimpleAtoi(ToAbsl(number), &fd) || fd <= STDERR_FILENO) {
+    return absl::InvalidArgumentError("expected the number of an open socket, such as fd:3");
+  }
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  sockaddr_storage address{};
+  socklen_t address_size = sizeof address;
+  const bool usable = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+                      listens == 1 &&
+                      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &address_size) == 0 &&
+                      (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+  if (!usable) return absl::InvalidArgumentError("it is not a TCP socket that listens");
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  error_code ec;
+  acceptor_->assign(address.ss_family == AF_INET ? Tcp::v4() : Tcp::v6(), fd, ec);
+  return ec ? absl::InvalidArgumentError(ec.message()) : absl::OkStatus();
+}
+
+absl::Status BeastHttpServer::Bind() {
   const std::string& listen = shared_.options.listen;
   const size_t colon = listen.rfind(':');
   if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size()) {
@@ -84,28 +119,36 @@ absl::Status BeastHttpServer::Listen() {
   }
   std::string host = listen.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  asio::io_context& io = workers_[0]->io;
   error_code ec;
-  Tcp::resolver resolver(io);
+  Tcp::resolver resolver(workers_[0]->io);
   const auto found = resolver.resolve(host, StrCat(port),
                                       Tcp::resolver::passive | Tcp::resolver::numeric_service, ec);
   if (ec) return absl::InvalidArgumentError(ec.message());
   const Tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_.emplace(io.get_executor());
   acceptor_->open(endpoint.protocol(), ec);
   if (!ec) acceptor_->set_option(Acceptor::reuse_address(true), ec);
   if (!ec) acceptor_->bind(endpoint, ec);
   if (!ec) acceptor_->listen(Acceptor::max_listen_connections, ec);
-  if (!ec) acceptor_->non_blocking(true, ec);
   if (ec == asio::error::address_in_use) return absl::UnavailableError("the address is in use");
-  if (ec) return absl::InvalidArgumentError(ec.message());
+  return ec ? absl::InvalidArgumentError(ec.message()) : absl::OkStatus();
+}
+
+absl::Status BeastHttpServer::Listen() {
+  constexpr std::string_view kOpenSocket = "fd:";
+  const std::string_view listen = shared_.options.listen;
+  acceptor_.emplace(workers_[0]->io.get_executor());
+  RETURN_IF_ERROR(listen.starts_with(kOpenSocket) ? UseOpenSocket(listen.substr(kOpenSocket.size()))
+                                                  : Bind());
+  error_code ec;
+  acceptor_->non_blocking(true, ec);
+  if (ec) return absl::InternalError(ec.message());
   Tcp::endpoint local = acceptor_->local_endpoint(ec);
   if (local.address().is_unspecified()) {
     local.address(local.address().is_v4() ? asio::ip::address(asio::ip::address_v4::loopback())
                                           : asio::ip::address(asio::ip::address_v6::loopback()));
   }
   const std::string address = local.address().to_string();
-  url_ = StrCat(shared_.tls != nullptr ? "https" : "http", "://",
+  url_ = StrCat(shared_.options.tls ? "https" : "http", "://",
                 local.address().is_v6() ? StrCat("[", address, "]") : address, ":", local.port());
   return absl::OkStatus();
 }
@@ -148,13 +191,32 @@ void BeastHttpServer::AcceptAll() {
       });
       return;
     }
+    std::string address_key;
+    if (!CountAddress(socket, &address_key)) continue;  // which closes the socket
     next_worker_ = (next_worker_ + 1) % workers_.size();
     ++shared_.connections;
-    asio::post(worker.io, [&worker, socket = std::move(socket)]() mutable {
-      auto session = std::make_shared<Session>(worker, std::move(socket));
-      if (!worker.shared.stopping) session->Run();
+    asio::post(worker.io, [&worker, socket = std::move(socket),
+                           address_key = std::move(address_key)]() mutable {
+      auto session = std::make_shared<Session>(worker, std::move(socket), std::move(address_key));
+      if (worker.shared.stopping) session->Drain();
+      session->Run();
     });
   }
+}
+
+// False: the peer has as many connections as an address may have. *key is what was counted.
+bool BeastHttpServer::CountAddress(const Socket& socket, std::string* key) {
+  const int max = shared_.options.max_connections_per_address;
+  if (max == std::numeric_limits<int>::max()) return true;
+  error_code ec;
+  const Tcp::endpoint peer = socket.remote_endpoint(ec);
+  if (ec) return true;
+  *key = AddressKey(peer.address());
+  absl::MutexLock lock(&shared_.mutex);
+  int& connections = shared_.by_address[*key];
+  if (connections >= max) return false;
+  ++connections;
+  return true;
 }
 
 void BeastHttpServer::OnRoom() {
@@ -174,19 +236,14 @@ void BeastHttpServer::Stop(absl::Duration grace) {
     });
     for (const auto& worker : workers_) {
       asio::post(worker->io, [&worker = *worker] {
-        std::vector<std::shared_ptr<Session>> alive;
-        for (Session* session : worker.sessions) alive.push_back(session->shared_from_this());
-        for (const auto& session : alive) session->Drain();
+        for (const auto& session : worker.AllSessions()) session->Drain();
       });
     }
     const auto none_left = [this] { return shared_.connections == 0; };
     absl::MutexLock lock(&shared_.mutex);
     shared_.mutex.AwaitWithTimeout(absl::Condition(&none_left), grace);
   }
-  {
-    absl::MutexLock lock(&shared_.late_replies->mutex);
-    shared_.late_replies->open = false;
-  }
+  for (const auto& worker : workers_) worker->late_responses->Close();
   for (const auto& worker : workers_) worker->io.stop();
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();

@@ -1,5 +1,9 @@
 #include "net/http_server.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -198,6 +202,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(3000, 'x'),
                 400},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding:\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: "
+                "keep-alive\r\n\r\n0\r\n\r\n",
+                400},
         Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         Refusal{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400},
         Refusal{"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400},
@@ -344,6 +352,93 @@ TEST(HttpServer, LetsFurtherConnectionsWait) {
   EXPECT_EQ(third.Receive().body, "GET /3? ");
 }
 
+TEST(HttpServer, BoundsTheNumberOfHeaders) {
+  HttpServerOptions options;
+  options.max_headers = 4;  // Host, Content-Length, and two more
+  auto server = MustStart(Echo, options);
+  RawConnection connection(server->url());
+  EXPECT_EQ(connection.Exchange("GET", "/", "A: 1\r\nB: 2\r\n").status, 200);
+  EXPECT_EQ(connection.Exchange("GET", "/", "A: 1\r\nB: 2\r\nC: 3\r\n").status, 431);
+}
+
+TEST(HttpServer, BoundsTheConnectionsOfAnAddress) {
+  HttpServerOptions options;
+  options.max_connections_per_address = 2;
+  auto server = MustStart(Echo, options);
+  auto first = std::make_unique<RawConnection>(server->url());
+  RawConnection second(server->url());
+  EXPECT_EQ(first->Exchange("GET", "/").status, 200);
+  EXPECT_EQ(second.Exchange("GET", "/").status, 200);
+  EXPECT_TRUE(RawConnection(server->url()).Closed());
+  EXPECT_EQ(second.Exchange("GET", "/").status, 200);
+  first = nullptr;
+  int status = 0;  // the server learns of the end a little later
+  for (int i = 0; i < 1000 && status != 200; ++i) {
+    RawConnection third(server->url());
+    status = third.Exchange("GET", "/").status;
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST(HttpServer, EndsRequestsWhoseHeadIsSlow) {
+  HttpServerOptions options;
+  options.header_timeout = absl::Milliseconds(60);
+  auto server = MustStart(Echo, options);
+  RawConnection slow_head(server->url()), slow_body(server->url());
+  slow_body.Send("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx");
+  slow_head.Send("GET / HTTP/1.1\r\nA: ");
+  EXPECT_EQ(slow_head.Receive().status, 408);
+  slow_body.Send("y");
+  EXPECT_EQ(slow_body.Receive().body, "POST /? xy");
+}
+
+TEST(HttpServer, BoundsTheBytesOfPartialBodies) {
+  HttpServerOptions options;
+  options.max_partial_body_bytes = 50'000;
+  auto server = MustStart(Echo, options);
+  const std::string half(60'000, 'x');
+  for (const std::string& head : {std::string("Content-Length: 120000\r\n\r\n"),
+                                  std::string("Transfer-Encoding: chunked\r\n\r\n1d4c0\r\n")}) {
+    RawConnection connection(server->url());
+    connection.Send("POST / HTTP/1.1\r\n" + head + half);
+    const RawResponse refused = connection.Receive();
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.Header("Retry-After"), "5");
+    // What was refused or answered does not count any more.
+    RawConnection next(server->url());
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(next.Exchange("POST", "/", "", std::string(40'000, 'x')).status, 200);
+    }
+  }
+}
+
+TEST(HttpServer, LetsItsOwnResponsesBeChanged) {
+  HttpServerOptions options;
+  options.max_body_bytes = 10;
+  options.on_refusal = [](const ServerRequest& request, ServerResponse* reply) {
+    reply->headers.emplace_back("X-Seen",
+                                StrCat(request.method, request.path, request.header("origin")));
+  };
+  auto server = MustStart(Echo, options);
+  const RawResponse refused =
+      RawConnection(server->url())
+          .Exchange("POST", "/a?b", "Origin: http://x\r\n", "too long a body");
+  EXPECT_EQ(refused.status, 413);
+  EXPECT_EQ(refused.Header("X-Seen"), "POST/ahttp://x");
+  RawConnection garbage(server->url());
+  garbage.Send("garbage\r\n\r\n");
+  EXPECT_EQ(garbage.Receive().status, 400);
+}
+
+TEST(HttpServer, JoinsRepeatedHeaders) {
+  auto server = MustStart([](const ServerRequest& request) {
+    return ServerResponse{.body = StrCat(request.header("x"), "|", request.joined_header("x"), "|",
+                                         request.joined_header("y"))};
+  });
+  EXPECT_EQ(RawConnection(server->url()).Exchange("GET", "/", "X: 1\r\nZ: 0\r\nx: 2\r\n").body,
+            "1|1, 2|");
+}
+
 TEST(HttpServer, ServesManyConnections) {
   auto server = MustStart(Echo);
   std::vector<std::unique_ptr<RawConnection>> connections;
@@ -373,6 +468,59 @@ TEST(HttpServer, StopLetsRequestsInWorkFinish) {
   EXPECT_EQ(reply.Header("Connection"), "close");
   EXPECT_TRUE(idle.Closed());
   server->Stop();
+}
+
+TEST(HttpServer, StopServesConnectionsThatItHasAccepted) {
+  absl::Notification entered;
+  auto server = MustStart([&](const ServerRequest& request) {
+    ServerResponse reply;
+    reply.body = std::string(request.path);
+    if (request.path == "/busy") {
+      reply.delay = absl::Milliseconds(400);
+      entered.Notify();
+    }
+    return reply;
+  });
+  RawConnection busy(server->url()), begun(server->url()), silent(server->url());
+  busy.Send("GET /busy HTTP/1.1\r\n\r\n");
+  entered.WaitForNotification();
+  std::thread stop([&] { server->Stop(); });
+  begun.Send("GET /begun HTTP/1.1\r\n\r\n");
+  const RawResponse reply = begun.Receive();
+  EXPECT_EQ(reply.body, "/begun");
+  EXPECT_EQ(busy.Receive().body, "/busy");
+  EXPECT_TRUE(silent.Closed());
+  stop.join();
+}
+
+TEST(HttpServer, AcceptsFromASocketThatListensAlready) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(HttpServer::Start({.listen = StrCat("fd:", fd)}, {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(fd, 16), 0);
+  // Its other holder, as a service manager has it: what arrives between two servers waits.
+  const int kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  auto server = HttpServer::Start({.listen = StrCat("fd:", fd)}, [](const ServerRequest&) {
+    return ServerResponse{.body = "first"};
+  });
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(RawConnection((*server)->url()).Exchange("GET", "/").body, "first");
+  (*server)->Stop();
+  RawConnection waiting((*server)->url());
+  waiting.Send("GET / HTTP/1.1\r\n\r\n");
+  server = HttpServer::Start({.listen = StrCat("fd:", kept)},
+                             [](const ServerRequest&) { return ServerResponse{.body = "second"}; });
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(waiting.Receive().body, "second");
+  for (const char* wrong : {"fd:", "fd:x", "fd:-1", "fd:0", "fd:99999"}) {
+    EXPECT_EQ(HttpServer::Start({.listen = wrong}, {}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << wrong;
+  }
 }
 
 TEST(HttpServer, StopDoesNotWaitLongerThanTold) {

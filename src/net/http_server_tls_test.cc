@@ -275,6 +275,26 @@ TEST_F(HttpServerTlsTest, SurvivesPeersThatLeaveInTheMiddle) {
   sigaction(SIGPIPE, &before, nullptr);
 }
 
+TEST_F(HttpServerTlsTest, NewConnectionsGetANewCertificate) {
+  Start(Echo);
+  TlsClient before(server_->url());
+  auto other = MakeSelfSignedCertificate({"127.0.0.1"});
+  ASSERT_TRUE(other.ok()) << other.status();
+  TlsCertificate mixed = other->server;
+  mixed.private_key = MakeSelfSignedCertificate({"127.0.0.1"})->server.private_key;
+  EXPECT_EQ(server_->SetCertificate(mixed).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(Send(server_->url()).ok());  // as before
+
+  ASSERT_TRUE(server_->SetCertificate(other->server).ok());
+  client_ = NewCurlHttpClient({.ca_file = ca_});
+  EXPECT_EQ(Send(server_->url()).status().code(), absl::StatusCode::kUnauthenticated);
+  std::ofstream(ca_) << other->ca;
+  client_ = NewCurlHttpClient({.ca_file = ca_});
+  EXPECT_TRUE(Send(server_->url()).ok());
+  EXPECT_TRUE(before.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_THAT(before.ReceiveUntil("/a "), HasSubstr("200 OK"));
+}
+
 TEST_F(HttpServerTlsTest, RefusesWhatIsNoCertificate) {
   auto certificate = MakeSelfSignedCertificate({"localhost"});
   ASSERT_TRUE(certificate.ok());

@@ -15,10 +15,51 @@ constexpr size_t kPooledBodies = 16;              // body buffers a worker keeps
 constexpr size_t kMaxPooledBytes = 16 << 20;      // larger ones are freed
 constexpr int kRequestsPerTurn = 64;              // then the worker's other connections continue
 constexpr auto kLingerTime = std::chrono::seconds(2);
+// How long a server that stops waits for the first request of a connection that it has accepted.
+constexpr auto kFirstRequestTime = std::chrono::milliseconds(500);
 
 bool IsLineEnd(char c) { return c == '\r' || c == '\n'; }
 
 }  // namespace
+
+void LateResponses::Add(LateResponse response) {
+  absl::MutexLock lock(&mutex_);
+  if (!is_open_) return;
+  responses_.push_back(std::move(response));
+  if (responses_.size() > 1) return;  // the worker will see it
+  asio::post(worker_.io, [&worker = worker_] { worker.AnswerLate(); });
+}
+
+void LateResponses::Take(std::vector<LateResponse>* taken) {
+  absl::MutexLock lock(&mutex_);
+  responses_.swap(*taken);
+}
+
+void LateResponses::Close() {
+  absl::MutexLock lock(&mutex_);
+  is_open_ = false;
+}
+
+Worker::~Worker() {
+  for (const auto& session : AllSessions()) session->StopWaiting();
+}
+
+std::vector<std::shared_ptr<Session>> Worker::AllSessions() const {
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(sessions.size());
+  for (Session* session : sessions) all.push_back(session->shared_from_this());
+  return all;
+}
+
+void Worker::AnswerLate() {
+  late_responses->Take(&taken_responses);
+  for (LateResponse& late : taken_responses) {
+    if (const auto session = late.session.lock()) {
+      session->AnswerNumber(late.number, std::move(late.reply));
+    }
+  }
+  taken_responses.clear();
+}
 
 ByteBuffer Worker::TakeBodyBuffer() {
   if (bodies.empty()) return {};
@@ -43,19 +84,27 @@ void Worker::Tick() {
     if (ec) return;
     date = HttpDate(absl::Now());
     const SteadyClock::time_point now = SteadyClock::now();
-    std::vector<std::shared_ptr<Session>> alive;
-    alive.reserve(sessions.size());
-    for (Session* session : sessions) alive.push_back(session->shared_from_this());
-    for (const auto& session : alive) session->CheckDeadline(now);
+    for (const auto& session : AllSessions()) session->CheckDeadline(now);
     Tick();
   });
 }
 
-Session::Session(Worker& worker, Socket socket)
+std::string AddressKey(const asio::ip::address& address) {
+  constexpr size_t kNetworkBytes = 8;
+  if (address.is_v4()) return address.to_string();
+  const asio::ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  const auto bytes = v6.to_bytes();
+  return std::string(reinterpret_cast<const char*>(bytes.data()), kNetworkBytes);
+}
+
+Session::Session(Worker& worker, Socket socket, std::string address_key)
     : worker_(worker),
       shared_(worker.shared),
-      transport_(std::move(socket), shared_.tls),
-      parser_(shared_.options.max_header_bytes, shared_.options.max_body_bytes) {
+      transport_(std::move(socket), shared_.TlsOfNew()),
+      address_key_(std::move(address_key)),
+      parser_(shared_.options.max_header_bytes, shared_.options.max_body_bytes,
+              shared_.options.max_headers) {
   worker_.sessions.insert(this);
   error_code ec;
   Socket& own = transport_.socket();
@@ -70,9 +119,12 @@ Session::~Session() {
   worker_.sessions.erase(this);
   error_code ec;
   transport_.socket().close(ec);
+  CountBody(0);
   {
     absl::MutexLock lock(&shared_.mutex);
     --shared_.connections;
+    const auto same = shared_.by_address.find(address_key_);
+    if (same != shared_.by_address.end() && --same->second == 0) shared_.by_address.erase(same);
   }
   shared_.on_room();
 }
@@ -122,6 +174,8 @@ Session::Parsed Session::ParseRequest() {
     while (in_begin_ < in_.size() && IsLineEnd(in_.data()[in_begin_])) ++in_begin_;
     if (in_begin_ == in_.size()) return Parsed::kNeedsMore;
     SetDeadline(shared_.options.request_timeout);
+    request_deadline_ = deadline_;
+    deadline_ = std::min(deadline_, SteadyClock::now() + ToChrono(shared_.options.header_timeout));
   }
   if (!parser_.head_done()) {
     size_t used;
@@ -129,6 +183,7 @@ Session::Parsed Session::ParseRequest() {
     in_begin_ += used;
     if (head == Parsed::kRefused) Refuse();
     if (head != Parsed::kDone) return head;
+    deadline_ = request_deadline_;
     const bool arrived = !parser_.chunked() && unused().size() >= parser_.content_length();
     if (!arrived) {
       body_ = worker_.TakeBodyBuffer();
@@ -144,6 +199,7 @@ Session::Parsed Session::ParseBody() {
     const Parsed body = parser_.ParseChunks(unused(), &used, &body_);
     in_begin_ += used;
     if (body == Parsed::kRefused) Refuse();
+    if (body != Parsed::kRefused && !CountBody(body_.size())) return RefuseBody();
     whole_body_ = body_.view();
     return body;
   }
@@ -156,6 +212,7 @@ Session::Parsed Session::ParseBody() {
   used = std::min<size_t>(unused().size(), size - body_.size());
   body_.Append(unused().substr(0, used));
   in_begin_ += used;
+  if (!CountBody(body_.size())) return RefuseBody();
   if (body_.size() < size) return Parsed::kNeedsMore;
   whole_body_ = body_.view();
   return Parsed::kDone;
@@ -164,10 +221,42 @@ Session::Parsed Session::ParseBody() {
 void Session::Refuse() {
   keep_alive_ = false;
   refused_ = true;
-  QueueResponse(ErrorResponse(parser_.refusal_status(), parser_.refusal()));
+  QueueResponse(OwnResponse(parser_.refusal_status(), parser_.refusal()));
 }
 
-ServerResponse Session::CallHandler() {
+Session::Parsed Session::RefuseBody() {
+  keep_alive_ = false;
+  refused_ = true;
+  ServerResponse reply = OwnResponse(503, "too many request bodies are arriving; try again later");
+  reply.headers.emplace_back("Retry-After", "5");
+  QueueResponse(std::move(reply));
+  body_ = {};
+  CountBody(0);
+  return Parsed::kRefused;
+}
+
+// False: all bodies together have more bytes than allowed.
+bool Session::CountBody(size_t bytes) {
+  if (bytes == counted_body_) return true;
+  const size_t added = bytes - counted_body_;  // modulo 2^64
+  const size_t all = shared_.partial_body_bytes.fetch_add(added) + added;
+  const bool grows = bytes > counted_body_;
+  counted_body_ = bytes;
+  return !grows || all <= shared_.options.max_partial_body_bytes;
+}
+
+// The server's own response to the request that is arriving.
+ServerResponse Session::OwnResponse(int status, std::string_view error) {
+  ServerResponse reply = ErrorResponse(status, error);
+  if (shared_.options.on_refusal) {
+    ServerRequest request = Request();
+    request.body = {};
+    shared_.options.on_refusal(request, &reply);
+  }
+  return reply;
+}
+
+ServerRequest Session::Request() {
   std::string_view target = parser_.target();
   if (!target.starts_with('/')) {  // absolute form, as proxies send it
     const size_t scheme = target.find("://");
@@ -182,34 +271,30 @@ ServerResponse Session::CallHandler() {
   request.body = whole_body_;
   request.peer_address = peer_;
   request.header = [this](std::string_view name) { return parser_.Header(name); };
-  return shared_.handler(request);
+  request.joined_header = [this](std::string_view name) { return parser_.JoinedHeader(name); };
+  return request;
 }
+
+ServerResponse Session::CallHandler() { return shared_.handler(Request()); }
 
 // Reaches the session only through its worker: sessions live and end on its thread.
 class Session::Pending final : public PendingResponse {
  public:
   Pending(Session& session, uint64_t number)
-      : late_(session.shared_.late_replies),
-        io_(session.worker_.io),
+      : responses_(session.worker_.late_responses),
         session_(session.weak_from_this()),
         number_(number) {}
-  ~Pending() override { Post(std::nullopt); }
-
-  void Send(ServerResponse reply) override { Post(std::move(reply)); }
-
- private:
-  void Post(std::optional<ServerResponse> reply) {
-    if (sent_.exchange(true)) return;
-    absl::MutexLock lock(&late_->mutex);
-    if (!late_->open) return;
-    asio::post(io_, [session = session_, number = number_, reply = std::move(reply)]() mutable {
-      if (const auto self = session.lock()) self->AnswerNumber(number, std::move(reply));
-    });
+  ~Pending() override {
+    if (!sent_) responses_->Add({std::move(session_), number_, std::nullopt});
   }
 
-  const std::shared_ptr<LateReplies> late_;
-  asio::io_context& io_;
-  const std::weak_ptr<Session> session_;
+  void Send(ServerResponse reply) override {
+    if (!sent_.exchange(true)) responses_->Add({session_, number_, std::move(reply)});
+  }
+
+ private:
+  const std::shared_ptr<LateResponses> responses_;
+  std::weak_ptr<Session> session_;
   const uint64_t number_;
   std::atomic<bool> sent_{false};
 };
@@ -220,37 +305,37 @@ void Session::Serve() {
   ++served_;
   if (reply.later != nullptr) {
     const auto later = std::exchange(reply.later, nullptr);
-    const absl::Duration timeout = reply.later_timeout;
-    AnswerAfter(timeout, std::move(reply));
+    answer_by_ = SteadyClock::now() + ToChrono(reply.later_timeout);
+    self_ = shared_from_this();
+    Wait(std::move(reply));
     later(std::make_shared<Pending>(*this, served_));
   } else if (reply.delay > absl::ZeroDuration()) {
-    const absl::Duration delay = reply.delay;
-    AnswerAfter(delay, std::move(reply));
+    delay_.emplace(transport_.socket().get_executor(), ToChrono(reply.delay));
+    delay_->async_wait([self = shared_from_this()](const error_code& cancelled) {
+      if (!cancelled) self->Answer(std::move(self->fallback_));
+    });
+    Wait(std::move(reply));
   } else {
     QueueResponse(std::move(reply));
     EndRequest();
   }
 }
 
-void Session::AnswerAfter(absl::Duration wait, ServerResponse reply) {
+void Session::Wait(ServerResponse fallback) {
   waiting_ = true;
   deadline_ = SteadyClock::time_point::max();
-  fallback_ = std::move(reply);
-  delay_.emplace(transport_.socket().get_executor(), ToChrono(wait));
-  delay_->async_wait([self = shared_from_this(), number = served_](const error_code& cancelled) {
-    if (!cancelled) self->AnswerNumber(number, std::nullopt);
-  });
+  fallback_ = std::move(fallback);
 }
 
-// The response to request `number`, if it still waits for one; nullopt: the fallback.
 void Session::AnswerNumber(uint64_t number, std::optional<ServerResponse> reply) {
   if (!waiting_ || number != served_) return;
-  delay_->cancel();
   Answer(reply ? *std::move(reply) : std::move(fallback_));
 }
 
 void Session::Answer(ServerResponse reply) {
   waiting_ = false;
+  answer_by_ = SteadyClock::time_point::max();
+  StopWaiting();
   if (!open_) return;
   SetDeadline(shared_.options.request_timeout);
   late_ = std::move(reply);
@@ -282,6 +367,7 @@ void Session::QueueResponse(ServerResponse reply) {
 
 void Session::EndRequest() {
   if (body_.capacity() > 0) worker_.GiveBack(std::exchange(body_, {}));
+  CountBody(0);
   parser_.Reset();
   whole_body_ = {};
   if (in_begin_ == in_.size()) {
@@ -393,9 +479,11 @@ void Session::Close() {
 }
 
 void Session::CheckDeadline(SteadyClock::time_point now) {
-  if (!open_ || now < deadline_) return;
+  if (!open_) return;
+  if (now >= answer_by_) return Answer(std::move(fallback_));
+  if (now < deadline_) return;
   if (parser_.started() && !unsent() && !lingering_) {
-    QueueResponse(ErrorResponse(408, "the request did not arrive in time"));
+    QueueResponse(OwnResponse(408, "the request did not arrive in time"));
     error_code ec;
     transport_.WriteSome({asio::const_buffer(out_.data(), out_.size())}, ec);
   }
@@ -403,7 +491,11 @@ void Session::CheckDeadline(SteadyClock::time_point now) {
 }
 
 void Session::Drain() {
-  if (idle() || (lingering_ && !refused_)) {
+  error_code ec;
+  const bool has_sent = transport_.socket().available(ec) > 0;
+  if (idle() && (served_ == 0 || has_sent)) {
+    deadline_ = std::min(deadline_, SteadyClock::now() + kFirstRequestTime);
+  } else if (idle() || (lingering_ && !refused_)) {
     Close();
   } else if (!parser_.started()) {
     keep_alive_ = false;

@@ -82,7 +82,9 @@ class Transport {
   // would_block: nothing was written; wait, then call again with the same bytes (more may follow
   // them).
   size_t WriteSome(const Buffers& from, error_code& ec) {
-    return tls_ == nullptr ? socket_.write_some(from, ec) : tls_->WriteSome(from, ec);
+    if (tls_ != nullptr) return tls_->WriteSome(from, ec);
+    // The system takes a single buffer faster.
+    return from[1].size() == 0 ? socket_.write_some(from[0], ec) : socket_.write_some(from, ec);
   }
   template <typename Handler>
   void AsyncWaitToWrite(Handler handler) {

@@ -10,6 +10,9 @@
 namespace millrace::sdk {
 namespace {
 
+// A name takes a hundred times its bytes in memory, and 10 MB have millions of them.
+constexpr size_t kMaxParams = 1000;
+
 bool LooksLikeJson(std::string_view text) { return text.starts_with('[') || text.starts_with('{'); }
 
 constexpr std::array<int8_t, 256> kBase64Values = [] {
@@ -29,7 +32,9 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
 // The plain body, in `request` or in `scratch`.
 absl::StatusOr<std::string_view> PlainBody(const ServerRequest& request, size_t max,
                                            ByteBuffer* scratch) {
-  const std::string_view encoding = request.header("content-encoding");
+  constexpr std::string_view kGzipMagic("\x1f\x8b\x08");
+  std::string_view encoding = request.header("content-encoding");
+  if (request.body.starts_with(kGzipMagic)) encoding = "gzip";
   if (encoding.empty() || encoding == "identity") {
     if (request.body.size() > max) return absl::ResourceExhaustedError("the body is too large");
     return request.body;
@@ -55,9 +60,28 @@ uint32_t SurrogateAt(std::string_view text, size_t at) {
   return 0xD000u | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
 }
 
-// `text` with each CESU-8 surrogate pair replaced by the four bytes of UTF-8 that it means, and
-// each lone surrogate by U+FFFD. mixpanel-js encodes characters beyond U+FFFF this way before it
-// encodes base64 (mixpanel-js#385).
+// Records that were the value of `data`, moved to `scratch` for its padding.
+absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
+  const std::string_view text = TrimBlanks(data);
+  std::string decoded;
+  if (!LooksLikeJson(text)) {
+    ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
+    decoded = FromCesu8(std::move(decoded));
+    if (!LooksLikeJson(TrimBlanks(decoded))) {
+      return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
+    }
+  }
+  const std::string_view json = decoded.empty() ? text : std::string_view(decoded);
+  ByteBuffer copy;
+  copy.Append(json);
+  *scratch = std::move(copy);
+  return scratch->view();
+}
+
+}  // namespace
+
+// mixpanel-js encodes characters beyond U+FFFF as CESU-8 before it encodes base64
+// (mixpanel-js#385).
 std::string FromCesu8(std::string text) {
   if (std::find(text.begin(), text.end(), '\xED') == text.end()) return text;
   std::string utf8;
@@ -84,28 +108,12 @@ std::string FromCesu8(std::string text) {
   return utf8;
 }
 
-// Records that were the value of `data`, moved to `scratch` for its padding.
-absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* scratch) {
-  const std::string_view text = TrimBlanks(data);
-  std::string decoded;
-  if (!LooksLikeJson(text)) {
-    ASSIGN_OR_RETURN(decoded, DecodeAnyBase64(text));
-    decoded = FromCesu8(std::move(decoded));
-    if (!LooksLikeJson(TrimBlanks(decoded))) {
-      return absl::InvalidArgumentError("data is neither JSON nor base64 of JSON");
-    }
-  }
-  const std::string_view json = decoded.empty() ? text : std::string_view(decoded);
-  ByteBuffer copy;
-  copy.Append(json);
-  *scratch = std::move(copy);
-  return scratch->view();
-}
-
-}  // namespace
-
 void Params::AddForm(std::string_view form) {
-  for (auto& pair : ParseForm(form)) pairs_.push_back(std::move(pair));
+  while (!form.empty() && pairs_.size() < kMaxParams) {
+    const size_t end = form.find('&');
+    for (auto& pair : ParseForm(form.substr(0, end))) pairs_.push_back(std::move(pair));
+    form.remove_prefix(end == std::string_view::npos ? form.size() : end + 1);
+  }
 }
 
 void Params::Add(std::string name, std::string value) {
@@ -141,20 +149,35 @@ void Params::erase(std::string_view name) {
 absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
   if (text.size() % 4 == 1) return absl::InvalidArgumentError("data is not valid base64");
-  std::string decoded;
-  decoded.reserve(text.size() / 4 * 3 + 3);
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = kBase64Values[static_cast<unsigned char>(c)];
-    if (value < 0) return absl::InvalidArgumentError("data is not valid base64");
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      decoded += static_cast<char>(bits >> count & 0xff);
-    }
+  std::string decoded(text.size() / 4 * 3 + 3, '\0');
+  char* out = decoded.data();
+  const auto value_at = [text](size_t i) -> int {
+    return kBase64Values[static_cast<unsigned char>(text[i])];
+  };
+  size_t i = 0;
+  int wrong = 0;  // negative if one of the values is
+  for (; i + 4 <= text.size(); i += 4) {
+    const int a = value_at(i), b = value_at(i + 1), c = value_at(i + 2), d = value_at(i + 3);
+    wrong |= a | b | c | d;
+    const uint32_t bits = static_cast<uint32_t>(a) << 18 | static_cast<uint32_t>(b) << 12 |
+                          static_cast<uint32_t>(c) << 6 | static_cast<uint32_t>(d);
+    *out++ = static_cast<char>(bits >> 16);
+    *out++ = static_cast<char>(bits >> 8);
+    *out++ = static_cast<char>(bits);
   }
+  uint32_t bits = 0;
+  const size_t rest = text.size() - i;  // 0, 2 or 3
+  for (; i < text.size(); ++i) {
+    wrong |= value_at(i);
+    bits = bits << 6 | static_cast<uint32_t>(value_at(i));
+  }
+  if (wrong < 0) return absl::InvalidArgumentError("data is not valid base64");
+  if (rest == 2) *out++ = static_cast<char>(bits >> 4);
+  if (rest == 3) {
+    *out++ = static_cast<char>(bits >> 10);
+    *out++ = static_cast<char>(bits >> 2);
+  }
+  decoded.resize(static_cast<size_t>(out - decoded.data()));
   return decoded;
 }
 
@@ -173,6 +196,7 @@ absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
     if (TrimBlanks(body).empty()) return decoded;
     return absl::InvalidArgumentError("the body is neither JSON nor a form with data");
   }
+  decoded.is_form = true;
   const std::string data(decoded.params.Get("data"));
   decoded.params.erase("data");
   if (TrimBlanks(data).empty()) return decoded;

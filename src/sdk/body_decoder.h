@@ -1,6 +1,7 @@
 // Every form in which Mixpanel's SDKs send records: JSON, NDJSON, forms with plain, escaped or
-// base64 `data`, GET with `data`, gzip of any of them. The content decides, not the content type.
-// Base64 may contain CESU-8, as the browser SDK encodes emoji; the records are UTF-8.
+// base64 `data`, GET with `data`, gzip of any of them. The content decides, not the content type
+// and not Content-Encoding: gzip is found by its first bytes, too. Base64 may contain CESU-8, as
+// the browser SDK encodes emoji; the records are UTF-8.
 #ifndef MILLRACE_SDK_BODY_DECODER_H_
 #define MILLRACE_SDK_BODY_DECODER_H_
 
@@ -18,6 +19,7 @@ namespace millrace::sdk {
 // Parameters from the query and from a form body; SDKs use either.
 class Params {
  public:
+  // Ignores what comes after 1000 parameters.
   void AddForm(std::string_view form);
   void Add(std::string name, std::string value);
   // The first value of that name, or "".
@@ -38,6 +40,7 @@ struct DecodedBody {
   // JSON or NDJSON, in the request's body or in the scratch buffer; kPadding readable bytes follow.
   std::string_view records;
   size_t plain_bytes = 0;  // of the body, decompressed
+  bool is_form = false;    // the records were the value of `data`
 };
 
 // ResourceExhausted: more than `most` bytes after decompression. InvalidArgument: damaged gzip,
@@ -45,6 +48,10 @@ struct DecodedBody {
 // empty records.
 absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
                                        ByteBuffer* scratch);
+
+// `text` with each CESU-8 surrogate pair replaced by the four bytes of UTF-8 that it means, and
+// each lone surrogate by U+FFFD.
+std::string FromCesu8(std::string text);
 
 // Base64 with or without padding, in the standard or the URL-safe alphabet, with spaces for '+'.
 // InvalidArgument if it is not base64.

@@ -107,6 +107,15 @@ TEST(DecodeBody, Base64MayHoldSurrogatePairsAsCesu8) {
   }
 }
 
+TEST(DecodeBody, FindsGzipByItsFirstBytes) {
+  Decoding decoding;
+  const auto decoded = decoding.Run(Gzip("data=e30"));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->records, "{}");
+  EXPECT_TRUE(decoded->is_form);
+  EXPECT_FALSE(decoding.Run(kJson)->is_form);
+}
+
 TEST(DecodeBody, RejectsUnsupportedContent) {
   Decoding decoding;
   const auto invalid = absl::StatusCode::kInvalidArgument;

@@ -18,7 +18,11 @@ size_t SkipString(std::string_view text, size_t quote) {
   return text.size();
 }
 
-absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* records) {
+absl::Status TooMany(size_t max) {
+  return absl::ResourceExhaustedError(StrCat("more than ", max, " records"));
+}
+
+absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* records, size_t max) {
   size_t begin = 1;
   int depth = 1;
   for (size_t i = 1; i < text.size();) {
@@ -32,6 +36,7 @@ absl::Status SplitArray(std::string_view text, std::vector<std::string_view>* re
     if (depth == 0 || (depth == 1 && c == ',')) {
       const std::string_view element = TrimBlanks(text.substr(begin, i - begin));
       const bool empty_array = depth == 0 && records->empty() && element.empty();
+      if (!empty_array && records->size() == max) return TooMany(max);
       if (!empty_array) records->push_back(element);
       begin = i + 1;
     }
@@ -54,9 +59,10 @@ bool SpansLines(std::string_view text) {
 
 }  // namespace
 
-absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* records) {
+absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* records,
+                          size_t max) {
   text = TrimBlanks(text);
-  if (text.starts_with('[')) return SplitArray(text, records);
+  if (text.starts_with('[')) return SplitArray(text, records, max);
   if (SpansLines(text)) {
     if (!text.empty()) records->push_back(text);
     return absl::OkStatus();
@@ -64,6 +70,7 @@ absl::Status SplitRecords(std::string_view text, std::vector<std::string_view>* 
   while (!text.empty()) {
     const size_t end = text.find('\n');
     const std::string_view line = TrimBlanks(text.substr(0, end));
+    if (!line.empty() && records->size() == max) return TooMany(max);
     if (!line.empty()) records->push_back(line);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }

@@ -57,5 +57,15 @@ TEST(SplitRecords, KeepsOneObjectWhole) {
   EXPECT_THAT(Split(" \n"), IsEmpty());
 }
 
+TEST(SplitRecords, StopsAfterTheMaximum) {
+  for (std::string_view text : {"[1,2,3]", "{}\n{}\n{}"}) {
+    std::vector<std::string_view> records;
+    EXPECT_TRUE(SplitRecords(text, &records, 3).ok());
+    records.clear();
+    EXPECT_TRUE(absl::IsResourceExhausted(SplitRecords(text, &records, 2))) << text;
+    EXPECT_EQ(records.size(), 2);
+  }
+}
+
 }  // namespace
 }  // namespace millrace::sdk

@@ -2,10 +2,12 @@
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 
 import duck
 import harness
+import proxy_harness
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -106,6 +108,22 @@ class DocsTest(harness.MillraceTest):
         self.shell("millrace init events/a.parquet > sources.json")
         self.assertRegex(self.shell(block_with("docs/connectors/iceberg.md", "--to 'iceberg:tables/")), r"accepted +500\n")
         self.assertEqual(self.folder.joinpath("tables/events/metadata/version-hint.text").read_text(), "2")
+
+    def test_proxy(self):
+        commands, requests = (block_with("docs/verbs/proxy.md", text) for text in ("millrace proxy", "curl -d"))
+        [to_both] = [line for line in commands.splitlines() if "lake/" in line]
+        [token, _, _, *arguments] = shlex.split(to_both, comments=True)
+        proxy = proxy_harness.Proxy(self.folder / "log", self.environment() | {
+            "MIXPANEL_URL": self.server.url, token.split("=")[0]: "T"}, *(argument.replace("lake/", f"{self.folder}/lake/") for argument in arguments))
+        self.addCleanup(proxy.clean_up)
+        proxy.wait_until_it_listens()
+        shown = self.shell(requests.replace("http://127.0.0.1:8080", proxy.url)
+                           .replace("http://127.0.0.1:PORT", proxy.admin_url))
+        self.assertIn('"accepted":1', shown)
+        proxy.wait_until_delivered("mixpanel")
+        self.assertEqual([event["event"] for event in self.server.export()], ["Sign up"])
+        proxy.stop()  # what is left of a lake's files is committed
+        self.assertTrue(list(self.folder.glob("lake/events/dt=*/*.parquet")))
 
     def test_names_of_destinations(self):
         [names] = JSON_BLOCK.findall((harness.ROOT / "docs/destinations.md").read_text())

@@ -1,0 +1,153 @@
+#include "proxy/proxy.h"
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "mapping/row_mapper.h"
+#include "mapping/script_pool.h"
+#include "mapping/sources_config.h"
+#include "proxy/admin_handler.h"
+#include "proxy/dead_letter_writer.h"
+#include "proxy/record_appender.h"
+#include "spool/delivery.h"
+
+namespace millrace::proxy {
+namespace {
+
+// How records of the log are mapped for every destination: as they are, or by a transform.
+absl::StatusOr<Delivery::Entries> EntriesOf(const std::string& transform) {
+  nlohmann::json config = nlohmann::json::array();
+  for (const RecordType type : kAllRecordTypes) {
+    nlohmann::json entry = {{"config_id", StrCat("proxy_", PluralOf(type))},
+                            {"source_prefix", StrCat("spool:/", PluralOf(type))},
+                            {"record_type", NameOf(type)}};
+    if (!transform.empty()) entry["transform"] = transform;
+    config.push_back(std::move(entry));
+  }
+  ASSIGN_OR_RETURN(const SourcesConfig parsed, SourcesConfig::Parse(config.dump(), "--transform"));
+  Delivery::Entries entries;
+  for (const auto& entry : parsed.entries()) entries[entry->record_type] = entry;
+  return entries;
+}
+
+class RunningProxy final : public Proxy {
+ public:
+  RunningProxy(const ProxyOptions& options, DeadLetterQueue& dead_letter)
+      : options_(options), dead_letter_(dead_letter) {}
+  ~RunningProxy() override { Stop(); }
+
+  absl::Status Open(std::vector<Destination*> destinations, const std::stop_token& stop);
+  absl::Status Listen();
+
+  std::string url() const override { return server_->url(); }
+  std::string admin_url() const override { return admin_->url(); }
+  void SetTokens(TokenRules tokens) override { requests_->SetTokens(std::move(tokens)); }
+  absl::Status SetCertificate(const TlsCertificate& certificate) override {
+    return server_->SetCertificate(certificate);
+  }
+
+  void Stop() override {
+    if (server_ != nullptr) server_->Stop();
+    for (const auto& delivery : deliveries_) delivery->Stop();
+    if (admin_ != nullptr) admin_->Stop();
+  }
+
+ private:
+  absl::Status SetFollowers(const std::vector<Destination*>& destinations);
+
+  const ProxyOptions options_;
+  DeadLetterQueue& dead_letter_;
+  Clock& clock_ = Clock::Real();
+  ScriptPool scripts_;
+  std::atomic<int> sharing_runs_ = 0;
+  std::unique_ptr<Spool> spool_;
+  std::vector<std::unique_ptr<Delivery>> deliveries_;
+  // The handler is used until the log has acknowledged what it appended.
+  std::unique_ptr<LogAppender> appender_;
+  std::unique_ptr<DeadLetterWriter> rejected_;
+  std::unique_ptr<PassThrough> upstream_;
+  std::unique_ptr<PublicHandler> requests_;
+  std::unique_ptr<AdminHandler> status_;
+  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<HttpServer> admin_;
+};
+
+absl::Status RunningProxy::SetFollowers(const std::vector<Destination*>& destinations) {
+  std::vector<SpoolFollower> followers;
+  for (Destination* const destination : destinations) {
+    followers.push_back(Delivery::FollowerOf(*destination, options_.new_destinations_from_oldest));
+  }
+  ASSIGN_OR_RETURN(const std::vector<FollowerStatus> left,
+                   spool_->SetFollowers(std::move(followers)));
+  for (const FollowerStatus& one : left) {
+    Log(Severity::kWarning,
+        "a destination is no longer followed; records that it has not got stay "
+        "away from it",
+        {{"destination", one.name},
+         {"accepted", one.counts.accepted},
+         {"not_delivered", one.counts.pending()}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunningProxy::Open(std::vector<Destination*> destinations,
+                                const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Delivery::Entries entries, EntriesOf(options_.transform));
+  for (Destination* const destination : destinations) {
+    for (const auto& [type, entry] : entries) {
+      RETURN_IF_ERROR(
+          RowMapper::Make(entry, clock_.Now(), destination->rules(), &scripts_).status());
+    }
+  }
+  ASSIGN_OR_RETURN(spool_, Spool::Open(options_.spool, clock_, stop));
+  RETURN_IF_ERROR(SetFollowers(destinations));
+  const DeliveryParts parts{*spool_, dead_letter_, scripts_, options_.run, sharing_runs_, clock_};
+  for (Destination* const destination : destinations) {
+    deliveries_.push_back(std::make_unique<Delivery>(*destination, entries, parts));
+  }
+  for (const auto& delivery : deliveries_) delivery->Start();
+  return absl::OkStatus();
+}
+
+absl::Status RunningProxy::Listen() {
+  appender_ = std::make_unique<LogAppender>(spool_->log());
+  rejected_ = std::make_unique<DeadLetterWriter>(
+      DeadLetterWriter::Options{.spool = spool_->log().id()}, dead_letter_);
+  upstream_ = std::make_unique<PassThrough>(
+      options_.upstream, [] { return NewCurlHttpClient(); }, clock_);
+  ASSIGN_OR_RETURN(requests_, PublicHandler::Make(options_.requests, *appender_, *rejected_,
+                                                  *upstream_, clock_));
+  requests_->SetTokens(options_.tokens);
+  status_ = std::make_unique<AdminHandler>(*spool_, deliveries_, *requests_, clock_);
+  ASSIGN_OR_RETURN(admin_,
+                   HttpServer::Start(options_.admin_listen, [this](const ServerRequest& request) {
+                     return status_->Handle(request);
+                   }));
+  HttpServerOptions listen = options_.listen;
+  listen.on_refusal = [this](const ServerRequest& request, ServerResponse* reply) {
+    requests_->OnRefusal(request, reply);
+  };
+  ASSIGN_OR_RETURN(server_, HttpServer::Start(listen, [this](const ServerRequest& request) {
+                     return requests_->Handle(request);
+                   }));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(const ProxyOptions& options,
+                                                    std::vector<Destination*> destinations,
+                                                    DeadLetterQueue& dead_letter,
+                                                    const std::stop_token& stop) {
+  auto proxy = std::make_unique<RunningProxy>(options, dead_letter);
+  RETURN_IF_ERROR(proxy->Open(std::move(destinations), stop));
+  RETURN_IF_ERROR(proxy->Listen());
+  return proxy;
+}
+
+}  // namespace millrace::proxy

@@ -1,0 +1,484 @@
+#include "record_log/record_log.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "record_log/segment_scan.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kSegmentExtension = ".log";
+constexpr std::string_view kSparePrefix = "spare-";
+constexpr size_t kMaxSpares = 2;
+constexpr size_t kIdBytes = 16;
+constexpr absl::Duration kRetryRoom = absl::Seconds(1);  // after a full disk
+
+std::string SegmentName(uint64_t sequence) {
+  return absl::StrFormat("%016x", sequence) + std::string(kSegmentExtension);
+}
+
+std::optional<uint64_t> SequenceOf(std::string_view name) {
+  if (!name.ends_with(kSegmentExtension)) return std::nullopt;
+  name.remove_suffix(kSegmentExtension.size());
+  uint64_t sequence = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), sequence, 16);
+  if (error != std::errc() || end != name.data() + name.size() || name.size() != 16) {
+    return std::nullopt;
+  }
+  return sequence;
+}
+
+std::string NewId() {
+  absl::BitGen random;
+  std::string id;
+  while (id.size() < kIdBytes) id += static_cast<char>(absl::Uniform<uint8_t>(random));
+  return id;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RecordLog>> RecordLog::Open(LogFiles& files,
+                                                           const RecordLogOptions& options,
+                                                           Clock& clock) {
+  if (options.max_bytes < 2 * options.segment_bytes) {
+    return absl::InvalidArgumentError(
+        StrCat("a spool takes at least two segments, ", 2 * options.segment_bytes, " bytes"));
+  }
+  auto log = std::unique_ptr<RecordLog>(new RecordLog(files, options, clock));
+  RETURN_IF_ERROR(log->Recover());
+  log->preparer_ = std::thread([log = log.get()] { log->PrepareAhead(); });
+  log->committer_ = std::thread([log = log.get()] { log->Commit(); });
+  return log;
+}
+
+RecordLog::~RecordLog() {
+  {
+    absl::MutexLock lock(&append_mutex_);
+    ends_ = true;
+  }
+  if (committer_.joinable()) committer_.join();
+  {
+    absl::MutexLock lock(&state_mutex_);
+    ends_preparing_ = true;
+  }
+  if (preparer_.joinable()) preparer_.join();
+}
+
+absl::Status RecordLog::Recover() {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List());
+  uint64_t last = 0;
+  for (const std::string& name : names) {
+    if (name.starts_with(kSparePrefix)) {
+      RETURN_IF_ERROR(files_.Remove(name));
+      continue;
+    }
+    const std::optional<uint64_t> sequence = SequenceOf(name);
+    if (!sequence) continue;
+    last = std::max(last, *sequence);
+    absl::StatusOr<SegmentState> segment = RecoverSegment(name, *sequence);
+    if (!segment.ok()) return Annotate(segment.status(), StrCat("the segment ", name));
+    const bool is_empty = segment->counts == RecordCounts();
+    absl::MutexLock lock(&state_mutex_);
+    if (is_empty) {
+      RETURN_IF_ERROR(files_.Remove(name));
+    } else {
+      segments_[*sequence] = *std::move(segment);
+    }
+  }
+  if (raw_id_.empty()) raw_id_ = NewId();
+  id_ = absl::BytesToHexString(raw_id_);
+  begun_beyond_max_ = !CheckRoom(options_.segment_bytes).ok();
+  Prepared first{.sequence = last + 1};
+  ASSIGN_OR_RETURN(first.file, Prepare(first.sequence));
+  Begin(std::move(first));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SegmentState> RecordLog::RecoverSegment(const std::string& name, uint64_t sequence) {
+  SegmentState segment{.sequence = sequence, .is_sealed = true};
+  ASSIGN_OR_RETURN(segment.file, files_.Open(name));
+  std::string header(kSegmentHeaderBytes, '\0');
+  ASSIGN_OR_RETURN(const size_t read, segment.file->Read(0, absl::MakeSpan(header)));
+  const std::optional<SegmentHeader> decoded = DecodeHeader(header.substr(0, read));
+  if (!decoded || decoded->sequence != sequence) {
+    return absl::DataLossError("its header is damaged; restore the file, or move it away");
+  }
+  if (!raw_id_.empty() && decoded->spool_id != raw_id_) {
+    return absl::DataLossError("it belongs to another spool; move it away");
+  }
+  raw_id_ = decoded->spool_id;
+  if (const std::optional<uint64_t> seal_at = DecodeNote(sequence, header)) {
+    const absl::StatusOr<RecordCounts> counts = ReadSeal(*segment.file, sequence, *seal_at);
+    if (counts.ok()) {
+      segment.end = *seal_at;
+      segment.counts = *counts;
+      Shrink(segment);
+      return segment;
+    }
+  }
+  ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(*segment.file, sequence));
+  if (scan.has_more) {
+    Log(Severity::kWarning,
+        "a record of the spool is damaged, and what follows it in its segment was cut off; only a "
+        "loss of power leaves this without a loss of records",
+        {{"segment", name}, {"at", scan.end}});
+  }
+  segment.end = scan.end;
+  segment.counts = scan.counts;
+  // Its last frames may not be on stable storage yet, and readers must not see them before.
+  if (segment.counts != RecordCounts()) RETURN_IF_ERROR(Seal(segment));
+  Shrink(segment);
+  return segment;
+}
+
+// A segment that ended early, by its age or with its process, does not keep room that it will never
+// use.
+void RecordLog::Shrink(const SegmentState& sealed) const {
+  const uint64_t used = sealed.end + kSealBytes;
+  if (sealed.counts == RecordCounts() || used > options_.segment_bytes / 2) return;
+  if (sealed.file->size() <= used) return;
+  if (const absl::Status shrunk = sealed.file->Truncate(used); !shrunk.ok()) {
+    Log(Severity::kWarning, "a segment of the spool keeps room that it does not need",
+        {{"error", ToStd(shrunk.message())}});
+  }
+}
+
+absl::Status RecordLog::CheckRoom(uint64_t more) const {
+  absl::MutexLock lock(&state_mutex_);
+  uint64_t bytes = more;
+  for (const auto& [sequence, segment] : segments_) bytes += segment.file->size();
+  if (bytes <= options_.max_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      StrCat("the spool has reached its maximum of ", options_.max_bytes,
+             " bytes: destinations have not taken ", segments_.size(), " segments"));
+}
+
+absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::PrepareWithin(uint64_t sequence) {
+  RETURN_IF_ERROR(CheckRoom(options_.segment_bytes));
+  return Prepare(sequence);
+}
+
+// A file for the segment, which has its name on stable storage.
+absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::Prepare(uint64_t sequence) {
+  std::string spare;
+  {
+    absl::MutexLock lock(&state_mutex_);
+    if (!spare_.empty()) {
+      spare = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  std::shared_ptr<LogFile> file;
+  if (!spare.empty()) {
+    ASSIGN_OR_RETURN(file, files_.Open(spare));
+    if (file->size() != options_.segment_bytes) {
+      RETURN_IF_ERROR(files_.Remove(spare));
+      file = nullptr;
+    }
+  }
+  if (file == nullptr) {
+    spare = StrCat(kSparePrefix, SegmentName(sequence));
+    ASSIGN_OR_RETURN(file, files_.Create(spare, options_.segment_bytes));
+  }
+  RETURN_IF_ERROR(file->Write(0, EncodeHeader({.spool_id = raw_id_, .sequence = sequence})));
+  RETURN_IF_ERROR(file->Sync());
+  RETURN_IF_ERROR(files_.Rename(spare, SegmentName(sequence)));
+  RETURN_IF_ERROR(files_.SyncNames());
+  return file;
+}
+
+void RecordLog::Begin(Prepared prepared) {
+  absl::MutexLock lock(&state_mutex_);
+  segments_[prepared.sequence] = {.sequence = prepared.sequence, .file = std::move(prepared.file)};
+}
+
+void RecordLog::PrepareAhead() {
+  pthread_setname_np(pthread_self(), "mr-log-next");
+  absl::MutexLock lock(&state_mutex_);
+  for (;;) {
+    state_mutex_.Await(absl::Condition(this, &RecordLog::MayPrepare));
+    if (ends_preparing_) return;
+    Prepared prepared{.sequence = segments_.rbegin()->first + 1};
+    state_mutex_.Unlock();
+    absl::StatusOr<std::shared_ptr<LogFile>> file = PrepareWithin(prepared.sequence);
+    state_mutex_.Lock();
+    no_room_ = file.status();
+    if (file.ok()) {
+      prepared.file = *std::move(file);
+      next_ = std::move(prepared);
+      continue;
+    }
+    // Another try when a segment was removed, or somebody may have made room on the disk.
+    wants_next_ = false;
+    state_mutex_.AwaitWithTimeout(absl::Condition(this, &RecordLog::MayPrepare), kRetryRoom);
+    wants_next_ = true;
+  }
+}
+
+void RecordLog::Append(const Frame& frame, Done done) {
+  if (kSegmentHeaderBytes + kFrameHeaderBytes + frame.records.size() + kSealBytes >
+          options_.segment_bytes ||
+      frame.records.size() > kMaxFrameBytes || frame.records.empty()) {
+    return done(absl::InvalidArgumentError("the records do not fit into a segment"));
+  }
+  {
+    absl::MutexLock lock(&append_mutex_);
+    const bool has_room =
+        batch_.frames.size() + frame.records.size() <= options_.max_waiting_bytes ||
+        batch_.frames.empty();
+    if (has_room && !ends_) {
+      AppendFrame(frame, batch_.frames);
+      batch_.waiting.push_back({batch_.frames.size(), frame.type, frame.count, std::move(done)});
+      return;
+    }
+  }
+  done(absl::ResourceExhaustedError("too much waits for the disk"));
+}
+
+void RecordLog::Commit() {
+  pthread_setname_np(pthread_self(), "mr-log-commit");
+  Batch batch;
+  for (;;) {
+    bool ends = false;
+    {
+      absl::MutexLock lock(&append_mutex_);
+      append_mutex_.AwaitWithTimeout(absl::Condition(this, &RecordLog::HasWork), TimeToRotate());
+      std::swap(batch, batch_);
+      ends = ends_;
+    }
+    Write(batch);
+    batch.frames.clear();
+    batch.waiting.clear();
+    if (!ends && TimeToRotate() == absl::ZeroDuration()) Rotate().IgnoreError();
+    if (!ends) continue;
+    const SegmentState last = Last();
+    if (last.counts != RecordCounts() && failure().ok()) Seal(last).IgnoreError();
+    return;
+  }
+}
+
+absl::Duration RecordLog::TimeToRotate() const {
+  absl::MutexLock lock(&state_mutex_);
+  const SegmentState& last = segments_.rbegin()->second;
+  if (last.counts == RecordCounts()) return absl::InfiniteDuration();
+  const absl::Duration left = begun_ + options_.segment_age - clock_.Elapsed();
+  if (left > absl::ZeroDuration()) return left;
+  return no_room_.ok() && failure_.ok() ? absl::ZeroDuration() : kRetryRoom;
+}
+
+// In as many runs as there are segments that it takes.
+void RecordLog::Write(Batch& batch) {
+  const size_t count = batch.waiting.size();
+  for (size_t first = 0; first < count;) {
+    absl::Status status = failure();
+    if (status.ok() && begun_beyond_max_) {
+      status = CheckRoom(0);
+      begun_beyond_max_ = !status.ok();
+    }
+    const uint64_t room = options_.segment_bytes - kSealBytes - Last().end;
+    const size_t begin = first == 0 ? 0 : batch.waiting[first - 1].end;
+    size_t last = first;
+    while (last < count && batch.waiting[last].end - begin <= room) ++last;
+    if (status.ok() && last == first) {
+      status = Rotate();
+      if (status.ok()) continue;
+    }
+    if (status.ok()) status = WriteRun(batch, first, last);
+    // Without room for the first one, the others that wait do not get ahead of it.
+    if (!status.ok()) last = count;
+    for (; first < last; ++first) batch.waiting[first].done(status);
+  }
+}
+
+// Frames `first` to `last` - 1, which fit.
+absl::Status RecordLog::WriteRun(Batch& batch, size_t first, size_t last) {
+  const SegmentState segment = Last();
+  const size_t begin = first == 0 ? 0 : batch.waiting[first - 1].end;
+  const size_t end = batch.waiting[last - 1].end;
+  SaltFrames(segment.sequence, batch.frames.data() + begin, end - begin);
+  absl::Status status = segment.file->Write(segment.end, batch.frames.view(begin, end));
+  if (status.ok() && options_.syncs) status = segment.file->Sync();
+  if (!status.ok()) {
+    Fail(status);
+    return failure();
+  }
+  if (segment.counts == RecordCounts()) begun_ = clock_.Elapsed();
+  absl::MutexLock lock(&state_mutex_);
+  SegmentState& state = segments_[segment.sequence];
+  state.end += end - begin;
+  for (size_t i = first; i < last; ++i) {
+    state.counts[static_cast<size_t>(batch.waiting[i].type)] += batch.waiting[i].count;
+  }
+  if (state.end > options_.segment_bytes / 2) wants_next_ = true;
+  return absl::OkStatus();
+}
+
+void RecordLog::Fail(const absl::Status& why) {
+  Log(Severity::kError, "the disk of the spool failed; nothing is acknowledged any more",
+      {{"error", ToStd(why.message())}});
+  absl::MutexLock lock(&state_mutex_);
+  failure_ = absl::UnavailableError(StrCat("the disk of the spool failed: ", why.message()));
+}
+
+absl::Status RecordLog::Seal(const SegmentState& segment) {
+  RETURN_IF_ERROR(segment.file->Write(segment.end, EncodeSeal(segment.sequence, segment.counts)));
+  RETURN_IF_ERROR(segment.file->Sync());
+  // If it is lost, the frames are read to find the seal.
+  return segment.file->Write(kNoteAt, EncodeNote(segment.sequence, segment.end));
+}
+
+absl::Status RecordLog::Rotate() {
+  Prepared next;
+  {
+    absl::MutexLock lock(&state_mutex_);
+    wants_next_ = true;
+    state_mutex_.Await(absl::Condition(this, &RecordLog::NextIsKnown));
+    if (!next_) return no_room_;
+    next = *std::move(next_);
+    next_.reset();
+    wants_next_ = false;
+  }
+  const SegmentState last = Last();
+  if (const absl::Status sealed = Seal(last); !sealed.ok()) {
+    Fail(sealed);
+    return failure();
+  }
+  Shrink(last);
+  Begin(std::move(next));
+  absl::MutexLock lock(&state_mutex_);
+  segments_[last.sequence].is_sealed = true;
+  return absl::OkStatus();
+}
+
+SegmentState RecordLog::Last() const {
+  absl::MutexLock lock(&state_mutex_);
+  return segments_.rbegin()->second;
+}
+
+std::vector<SegmentState> RecordLog::segments() const {
+  absl::MutexLock lock(&state_mutex_);
+  std::vector<SegmentState> segments;
+  for (const auto& [sequence, segment] : segments_) {
+    segments.push_back({.sequence = segment.sequence,
+                        .end = segment.end,
+                        .counts = segment.counts,
+                        .is_sealed = segment.is_sealed});
+  }
+  return segments;
+}
+
+std::optional<SegmentState> RecordLog::segment(uint64_t sequence) const {
+  absl::MutexLock lock(&state_mutex_);
+  const auto found = segments_.find(sequence);
+  return found == segments_.end() ? std::nullopt : std::optional(found->second);
+}
+
+uint64_t RecordLog::last_sequence() const {
+  absl::MutexLock lock(&state_mutex_);
+  return segments_.rbegin()->first;
+}
+
+uint64_t RecordLog::bytes() const {
+  absl::MutexLock lock(&state_mutex_);
+  uint64_t bytes = 0;
+  for (const auto& [sequence, segment] : segments_) bytes += segment.end;
+  return bytes;
+}
+
+absl::Status RecordLog::failure() const {
+  absl::MutexLock lock(&state_mutex_);
+  return failure_;
+}
+
+void RecordLog::AwaitMore(uint64_t sequence, RecordType type, uint64_t count,
+                          const std::stop_token& stop, absl::Duration timeout) const {
+  const std::stop_callback wake(stop, [this] { absl::MutexLock lock(&state_mutex_); });
+  const auto has_more = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_mutex_) {
+    if (stop.stop_requested()) return true;
+    const auto found = segments_.find(sequence);
+    if (found == segments_.end()) return sequence < segments_.rbegin()->first;
+    return found->second.is_sealed || found->second.counts[static_cast<size_t>(type)] > count;
+  };
+  absl::MutexLock lock(&state_mutex_);
+  state_mutex_.AwaitWithTimeout(absl::Condition(&has_more), timeout);
+}
+
+absl::Status RecordLog::Remove(uint64_t sequence) {
+  bool is_spare = false;
+  {
+    absl::MutexLock lock(&state_mutex_);
+    const auto found = segments_.find(sequence);
+    if (found == segments_.end() || !found->second.is_sealed) return absl::OkStatus();
+    // A file that somebody still reads must not be written again.
+    is_spare = found->second.file.use_count() == 1 && spare_.size() < kMaxSpares;
+    segments_.erase(found);
+  }
+  const std::string name = SegmentName(sequence), spare = StrCat(kSparePrefix, name);
+  RETURN_IF_ERROR(is_spare ? files_.Rename(name, spare) : files_.Remove(name));
+  RETURN_IF_ERROR(files_.SyncNames());
+  absl::MutexLock lock(&state_mutex_);
+  if (is_spare) spare_.push_back(spare);
+  wants_next_ = wants_next_ || !no_room_.ok();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string_view> SegmentReader::Peek(size_t size) {
+  constexpr size_t kReadBytes = 256 << 10;
+  const uint64_t buffered = buffer_at_ + buffer_.size();
+  if (place_ >= buffer_at_ && place_ + size <= buffered) {
+    return buffer_.view(place_ - buffer_at_, place_ - buffer_at_ + size);
+  }
+  const uint64_t left = state_.end + (state_.is_sealed ? kSealBytes : 0) - place_;
+  if (size > left) return absl::DataLossError("a frame goes beyond the end of its segment");
+  const size_t wanted = std::min<uint64_t>(left, std::max(size, kReadBytes));
+  buffer_.clear();
+  buffer_at_ = place_;
+  char* const to = buffer_.Reserve(wanted);
+  ASSIGN_OR_RETURN(const size_t read, state_.file->Read(place_, absl::MakeSpan(to, wanted)));
+  buffer_.Commit(read);
+  if (read < size) return absl::DataLossError("the file of a segment is too short");
+  return buffer_.view(0, size);
+}
+
+absl::StatusOr<std::optional<Frame>> SegmentReader::Next(RecordType type) {
+  while (!at_end_) {
+    if (place_ >= state_.end) {
+      std::optional<SegmentState> now = log_.segment(sequence_);
+      if (!now) return absl::NotFoundError(StrCat("the segment ", sequence_, " was removed"));
+      state_ = *std::move(now);
+      if (place_ >= state_.end) {
+        at_end_ = state_.is_sealed;
+        return std::nullopt;
+      }
+    }
+    ASSIGN_OR_RETURN(const std::string_view bytes, Peek(kFrameHeaderBytes));
+    const FrameHead head = DecodeFrameHead(bytes);
+    const absl::Status damaged =
+        absl::DataLossError(StrCat("the segment ", sequence_, " is damaged at byte ", place_));
+    if (head.kind != FrameHead::Kind::kFrame) return damaged;
+    if (head.type != type) {
+      place_ += head.bytes();
+      continue;
+    }
+    ASSIGN_OR_RETURN(const std::string_view whole, Peek(head.bytes()));
+    if (!IsFrameWhole(sequence_, whole)) return damaged;
+    place_ += head.bytes();
+    return Frame{.type = head.type,
+                 .count = head.count,
+                 .unix_micros = head.unix_micros,
+                 .records = whole.substr(kFrameHeaderBytes)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace millrace
