@@ -8,8 +8,9 @@ turns, and the figures are medians; CPU time per request is the lowest one, beca
 
     ./dev bench proxy
 
-MILLRACE_BENCH_SECONDS (3) of each measurement, MILLRACE_BENCH_REPEATS (3) of all, MILLRACE_BENCH_THREADS (1) that serve
-connections, MILLRACE_BENCH_DIR (the temporary folder) for the logs: a local disk.
+MILLRACE_BENCH_SECONDS (3) of each measurement, MILLRACE_BENCH_REPEATS (3) of all, MILLRACE_BENCH_DIR (the temporary
+folder) for the logs: a local disk. MILLRACE_BENCH_THREADS of the proxy (2, as by default) and
+MILLRACE_BENCH_YARDSTICK_THREADS (1, which is the fastest on two processors) serve connections.
 """
 import contextlib
 import json
@@ -28,7 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/release"
 SECONDS = float(os.environ.get("MILLRACE_BENCH_SECONDS", "3"))
 REPEATS = int(os.environ.get("MILLRACE_BENCH_REPEATS", "3"))
-THREADS = os.environ.get("MILLRACE_BENCH_THREADS", "1")
+THREADS = os.environ.get("MILLRACE_BENCH_THREADS", "2")
+YARDSTICK_THREADS = os.environ.get("MILLRACE_BENCH_YARDSTICK_THREADS", "1")
 FOLDER = os.environ.get("MILLRACE_BENCH_DIR")
 
 # Name: arguments of the load generator, the figure that counts.
@@ -68,7 +70,7 @@ def running(command, port_of, **options):
 
 
 def yardstick(folder):
-    return running([BUILD / "bench/proxy_yardstick", THREADS, f"{folder}/yardstick.log"], int)
+    return running([BUILD / "bench/proxy_yardstick", YARDSTICK_THREADS, f"{folder}/yardstick.log"], int)
 
 
 def proxy(folder, **environment):
@@ -152,7 +154,7 @@ class Figures:
 def main():
     figures, memory, lag, syncs = Figures(), [], [], {4096: [], 65536: []}
     with tempfile.TemporaryDirectory(prefix="millrace-bench-", dir=FOLDER) as folder:
-        print(f"{machine(folder)}; {THREADS} thread(s) for connections; load at the start: {os.getloadavg()[0]:.1f}")
+        print(f"{machine(folder)}; load at the start: {os.getloadavg()[0]:.1f}")
         without_syncs = {"LD_PRELOAD": str(BUILD / "bench/libwithout_fdatasync.so")}
         for _ in range(REPEATS):
             for size, rates in syncs.items():

@@ -22,8 +22,10 @@
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <initializer_list>
 #include <map>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -81,22 +83,51 @@ double CpuSecondsOf(int pid) {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-// An event as mixpanel-js sends it.
-std::string Event(size_t number) {
-  char id[32], device[64];
-  std::snprintf(id, sizeof(id), "%016zx", number * 0x9e3779b97f4a7c15u);
-  std::snprintf(device, sizeof(device), "%08zx-f1d8-4b0e-a3e5-%012zx",
-                number * 2654435761u % (size_t{1} << 32), number);
-  std::string event =
-      std::string(
-          R"({"event":"Page Viewed","properties":{"$os":"Mac OS X","$browser":"Chrome","$browser_version":126,)"
-          R"("$current_url":"https://shop.example.com/shoes?page=2","$screen_height":1080,)"
-          R"("$screen_width":1920,"mp_lib":"web","$lib_version":"2.55.1","$insert_id":")") +
-      id + R"(","time":1764510123.456,"distinct_id":"$device:)" + device + R"(","$device_id":")" +
-      device + R"(","token":"0123456789abcdef0123456789abcdef","title":")";
-  event.resize(std::max(event.size(), kEventBytes - 3), 'x');
-  return event + "\"}}";
-}
+// Events as mixpanel-js sends them, which differ as those of a shop would.
+class Events {
+ public:
+  // Of another visitor.
+  std::string Next() {
+    device_ = Hex(8) + "-f1d8-4b0e-a3e5-" + Hex(12);
+    browser_ = Pick({"Chrome", "Safari", "Firefox", "Microsoft Edge"});
+    os_ = Pick({"Mac OS X", "Windows", "Android", "iOS", "Linux"});
+    width_ = Pick({"1920", "1440", "2560", "390", "414"});
+    return NextOfVisitor();
+  }
+  std::string NextOfVisitor() {
+    const std::string page = Word() + "/" + Word() + "?page=" + std::to_string(random_() % 100);
+    std::string event =
+        "{\"event\":\"" + Pick({"Page Viewed", "Item Added", "Search", "Checkout Started"}) +
+        "\",\"properties\":{\"$os\":\"" + os_ + "\",\"$browser\":\"" + browser_ +
+        "\",\"$browser_version\":126,\"$current_url\":\"https://shop.example.com/" + page +
+        "\",\"$screen_height\":1080,\"$screen_width\":" + width_ +
+        ",\"mp_lib\":\"web\",\"$lib_version\":\"2.55.1\",\"$insert_id\":\"" + Hex(16) +
+        "\",\"time\":17645" + std::to_string(10000 + random_() % 90000) + "." +
+        std::to_string(100 + random_() % 900) + ",\"distinct_id\":\"$device:" + device_ +
+        "\",\"token\":\"0123456789abcdef0123456789abcdef\",\"title\":\"";
+    while (event.size() < kEventBytes - 3) event += Word() + " ";
+    event.resize(kEventBytes - 3);
+    return event + "\"}}";
+  }
+
+ private:
+  std::string Pick(std::initializer_list<const char*> choices) {
+    return choices.begin()[random_() % choices.size()];
+  }
+  std::string Word() {
+    return Pick({"shoes", "boots", "winter", "summer", "leather", "running", "kids", "sale", "new",
+                 "black", "white", "trail", "canvas", "laces", "size", "offer"}) +
+           std::to_string(random_() % 1000);
+  }
+  std::string Hex(size_t digits) {
+    std::string text;
+    while (digits-- > 0) text += "0123456789abcdef"[random_() % 16];
+    return text;
+  }
+
+  std::mt19937_64 random_{1};
+  std::string device_, browser_, os_, width_;
+};
 
 std::string FormEscaped(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -130,15 +161,14 @@ std::string Gzip(const std::string& text) {
   return out;
 }
 
-std::string Request(const std::string& kind, size_t variant) {
+std::string Request(const std::string& kind, Events& events) {
   std::string type = "application/x-www-form-urlencoded", encoding, body;
   if (kind == "single") {
-    body = "data=" + FormEscaped(Event(variant));
+    body = "data=" + FormEscaped(events.Next());
   } else {
     type = "application/json";
-    for (size_t i = 0; i < kEventsOfBatch; ++i) {
-      body += (i == 0 ? "[" : ",") + Event(variant * kEventsOfBatch + i);
-    }
+    body = "[" + events.Next();
+    for (size_t i = 1; i < kEventsOfBatch; ++i) body += "," + events.NextOfVisitor();
     body += ']';
     if (kind == "gzip") {
       body = Gzip(body);
@@ -179,7 +209,8 @@ struct Connection {
 class Load {
  public:
   explicit Load(const Options& options) : options_(options) {
-    for (size_t i = 0; i < kVariants; ++i) requests_.push_back(Request(options.body, i));
+    Events events;
+    while (requests_.size() < kVariants) requests_.push_back(Request(options.body, events));
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     ::prctl(PR_SET_TIMERSLACK, 1);
     for (size_t i = 0; i < options.connections; ++i) Connect(i);

@@ -49,6 +49,7 @@ using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 
 constexpr size_t kLogBytes = size_t{512} << 20;
 constexpr size_t kMaxBodyBytes = 10 << 20;
+constexpr size_t kReadBytes = 8 << 10;  // at once, as the proxy; Beast alone begins with 512
 constexpr std::string_view kResponse =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1";
 constexpr std::string_view kBadRequest = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
@@ -126,6 +127,7 @@ class Connection {
       : worker_(worker), log_(log), socket_(std::move(socket)) {
     socket_.set_option(Tcp::no_delay(true));
     socket_.non_blocking(true);
+    buffer_.reserve(kReadBytes);
   }
 
   void Read() {

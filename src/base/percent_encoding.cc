@@ -1,24 +1,32 @@
 #include "base/percent_encoding.h"
 
-#include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "absl/strings/ascii.h"
 
 namespace millrace {
 namespace {
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+// Of hex digits; -1 for other bytes.
+constexpr std::array<int8_t, 256> kHexValues = [] {
+  std::array<int8_t, 256> values{};
+  values.fill(-1);
+  constexpr std::string_view kLower = "0123456789abcdef", kUpper = "0123456789ABCDEF";
+  for (size_t i = 0; i < kLower.size(); ++i) {
+    values[static_cast<unsigned char>(kLower[i])] = static_cast<int8_t>(i);
+    values[static_cast<unsigned char>(kUpper[i])] = static_cast<int8_t>(i);
+  }
+  return values;
+}();
 
-// The byte that the "%XX" at the beginning of `text` encodes; -1: it is none.
-int EncodedByte(std::string_view text) {
-  if (text.size() < 3 || text[0] != '%') return -1;
-  const int high = HexDigit(text[1]), low = HexDigit(text[2]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
+int HexValue(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
+
+// The byte that "%XX" at `text` encodes; -1: it is none.
+int EncodedByte(const char* text, const char* end) {
+  if (end - text < 3) return -1;
+  // Negative if one of them is.
+  return HexValue(text[1]) * 16 | HexValue(text[2]);
 }
 
 }  // namespace
@@ -43,18 +51,18 @@ std::string UrlEncode(std::string_view text) {
 std::string UrlDecode(std::string_view text, bool plus_is_space) {
   std::string decoded(text.size(), '\0');
   char* out = decoded.data();
-  while (!text.empty()) {
-    const std::string_view plain = text.substr(0, text.find('%'));
-    std::copy(plain.begin(), plain.end(), out);
-    if (plus_is_space) std::replace(out, out + plain.size(), '+', ' ');
-    out += plain.size();
-    text.remove_prefix(plain.size());
-    // Escapes come in runs.
-    for (; text.starts_with('%'); ++out) {
-      const int byte = EncodedByte(text);
-      *out = byte < 0 ? '%' : static_cast<char>(byte);
-      text.remove_prefix(byte < 0 ? 1 : 3);
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at != end; ++at) {
+    char c = *at;
+    if (c == '%') {
+      if (const int byte = EncodedByte(at, end); byte >= 0) {
+        c = static_cast<char>(byte);
+        at += 2;
+      }
+    } else if (c == '+' && plus_is_space) {
+      c = ' ';
     }
+    *out++ = c;
   }
   decoded.resize(static_cast<size_t>(out - decoded.data()));
   return decoded;
@@ -62,7 +70,7 @@ std::string UrlDecode(std::string_view text, bool plus_is_space) {
 
 std::optional<std::string> UrlDecodeStrictly(std::string_view text) {
   for (size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
-    if (EncodedByte(text.substr(i)) < 0) return std::nullopt;
+    if (EncodedByte(text.data() + i, text.data() + text.size()) < 0) return std::nullopt;
   }
   return UrlDecode(text, /*plus_is_space=*/false);
 }

@@ -9,6 +9,8 @@
 namespace millrace {
 std::vector<std::pair<std::string, std::string>> ParseForm(std::string_view form) {
   std::vector<std::pair<std::string, std::string>> pairs;
+  constexpr size_t kUsualPairs = 4;
+  if (!form.empty()) pairs.reserve(kUsualPairs);
   while (!form.empty()) {
     const size_t end = form.find('&');
     const std::string_view pair = form.substr(0, end);

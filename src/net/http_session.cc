@@ -321,28 +321,33 @@ void Session::Serve() {
   }
 }
 
-void Session::Wait(ServerResponse fallback) {
+void Session::Wait(ServerResponse&& fallback) {
   waiting_ = true;
   deadline_ = SteadyClock::time_point::max();
   fallback_ = std::move(fallback);
 }
 
-void Session::AnswerNumber(uint64_t number, std::optional<ServerResponse> reply) {
+void Session::AnswerNumber(uint64_t number, std::optional<ServerResponse>&& reply) {
   if (!waiting_ || number != served_) return;
   Answer(reply ? *std::move(reply) : std::move(fallback_));
 }
 
-void Session::Answer(ServerResponse reply) {
+void Session::Answer(ServerResponse&& reply) {
   waiting_ = false;
   answer_by_ = SteadyClock::time_point::max();
   StopWaiting();
   if (!open_) return;
   SetDeadline(shared_.options.request_timeout);
-  late_ = std::move(reply);
-  if (!unsent()) Run();  // else it is called when the rest is sent
+  if (unsent()) {  // then Run() is called when the rest is sent
+    late_ = std::move(reply);
+    return;
+  }
+  QueueResponse(std::move(reply));
+  EndRequest();
+  Run();
 }
 
-void Session::QueueResponse(ServerResponse reply) {
+void Session::QueueResponse(ServerResponse&& reply) {
   if (reply.cut) abrupt_ = true;
   if (reply.cut || shared_.stopping) keep_alive_ = false;
   const int minor = parser_.http_minor();

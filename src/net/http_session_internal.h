@@ -125,7 +125,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Run();
   void CheckDeadline(SteadyClock::time_point now);
   // The response to request `number`, if it still waits for one; nullopt: the fallback.
-  void AnswerNumber(uint64_t number, std::optional<ServerResponse> reply);
+  void AnswerNumber(uint64_t number, std::optional<ServerResponse>&& reply);
   // Ends what the wait for a PendingResponse has begun; the caller holds the session.
   void StopWaiting() { self_ = nullptr; }
   // Ends an idle connection at once, and a busy one after its response. One that has had no request
@@ -152,10 +152,10 @@ class Session : public std::enable_shared_from_this<Session> {
   ServerRequest Request();
   ServerResponse OwnResponse(int status, std::string_view error);
   void Serve();
-  void Wait(ServerResponse fallback);
-  void Answer(ServerResponse reply);
+  void Wait(ServerResponse&& fallback);
+  void Answer(ServerResponse&& reply);
   ServerResponse CallHandler();
-  void QueueResponse(ServerResponse reply);
+  void QueueResponse(ServerResponse&& reply);
   void EndRequest();
   bool SendSome();
   void PullPiece();

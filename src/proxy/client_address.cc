@@ -94,9 +94,12 @@ std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
 bool IpAddress::is_v4() const { return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin()); }
 
 std::string IpAddress::ToString() const {
+  if (is_v4()) {
+    const auto* const v4 = bytes_.data() + kMappedBytes;
+    return StrCat(v4[0], ".", v4[1], ".", v4[2], ".", v4[3]);
+  }
   char text[INET6_ADDRSTRLEN] = {};
-  const bool v4 = is_v4();
-  inet_ntop(v4 ? AF_INET : AF_INET6, bytes_.data() + (v4 ? kMappedBytes : 0), text, sizeof(text));
+  inet_ntop(AF_INET6, bytes_.data(), text, sizeof(text));
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -152,9 +153,11 @@ struct FrameLines {
   uint32_t count = 0;
 };
 
+using Frames = absl::InlinedVector<FrameLines, 1>;
+
 // Cuts lines into pieces of at most `max_bytes`, or of one line.
-std::vector<FrameLines> CutLines(std::string_view lines, uint32_t count, size_t max_bytes) {
-  std::vector<FrameLines> pieces;
+Frames CutLines(std::string_view lines, uint32_t count, size_t max_bytes) {
+  Frames pieces;
   while (lines.size() > max_bytes) {
     size_t end = lines.rfind('\n', max_bytes - 1);
     if (end == std::string_view::npos) end = lines.find('\n');
@@ -200,6 +203,7 @@ class PublicHandler::Impl {
         rejected_(rejected),
         pass_through_(pass_through),
         clock_(clock),
+        not_stored_(Overloaded("the records could not be stored in time; send them again")),
         state_(std::make_shared<State>(clock)) {}
 
   ServerResponse Handle(const ServerRequest& request);
@@ -232,6 +236,7 @@ class PublicHandler::Impl {
   RejectedRecords& rejected_;
   PassThrough& pass_through_;
   Clock& clock_;
+  const ServerResponse not_stored_;  // without CORS
   const std::shared_ptr<State> state_;
   mutable absl::Mutex tokens_mutex_;
   std::shared_ptr<const TokenRules> tokens_ ABSL_GUARDED_BY(tokens_mutex_) =
@@ -403,15 +408,14 @@ ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request,
   cors_.AddHeaders(request, &delivery->success);
   const EnrichedRecords& records = delivery->scratch().records;
   if (records.count == 0 && rejected.records.empty()) return std::move(delivery->success);
-  ServerResponse reply = Overloaded("the records could not be stored in time; send them again");
+  ServerResponse reply = not_stored_;
   cors_.AddHeaders(request, &reply);
   reply.later_timeout = options_.ack_timeout;
   reply.later = [this, delivery = std::move(delivery),
                  rejected = std::make_shared<RejectedBatch>(std::move(rejected)),
                  now](std::shared_ptr<PendingResponse> pending) {
     const EnrichedRecords& records = delivery->scratch().records;
-    const std::vector<FrameLines> frames =
-        CutLines(records.lines.view(), records.count, options_.max_frame_bytes);
+    const Frames frames = CutLines(records.lines.view(), records.count, options_.max_frame_bytes);
     size_t bytes = records.lines.size();
     for (const KeptRejection& record : rejected->records) bytes += record.payload.size();
     delivery->Begin(std::move(pending), frames.size() + (rejected->records.empty() ? 0 : 1), bytes,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/status.h"
 #include "base/strings.h"
@@ -72,9 +73,8 @@ absl::StatusOr<std::string_view> DecodeData(std::string_view data, ByteBuffer* s
     }
   }
   const std::string_view json = decoded.empty() ? text : std::string_view(decoded);
-  ByteBuffer copy;
-  copy.Append(json);
-  *scratch = std::move(copy);
+  scratch->clear();
+  scratch->Append(json);
   return scratch->view();
 }
 
@@ -109,10 +109,16 @@ std::string FromCesu8(std::string text) {
 }
 
 void Params::AddForm(std::string_view form) {
-  while (!form.empty() && pairs_.size() < kMaxParams) {
-    const size_t end = form.find('&');
-    for (auto& pair : ParseForm(form.substr(0, end))) pairs_.push_back(std::move(pair));
-    form.remove_prefix(end == std::string_view::npos ? form.size() : end + 1);
+  size_t end = 0;
+  for (size_t n = pairs_.size(); n < kMaxParams && end != form.npos; ++n) {
+    end = form.find('&', end);
+    if (end != form.npos) ++end;
+  }
+  auto added = ParseForm(form.substr(0, end));
+  if (pairs_.empty()) {
+    pairs_ = std::move(added);
+  } else {
+    std::move(added.begin(), added.end(), std::back_inserter(pairs_));
   }
 }
 
@@ -144,6 +150,15 @@ bool Params::Flag(std::string_view name, bool otherwise) const {
 
 void Params::erase(std::string_view name) {
   std::erase_if(pairs_, [name](const auto& pair) { return pair.first == name; });
+}
+
+std::string Params::Take(std::string_view name) {
+  std::string value;
+  const auto found = std::find_if(pairs_.begin(), pairs_.end(),
+                                  [name](const auto& pair) { return pair.first == name; });
+  if (found != pairs_.end()) value = std::move(found->second);
+  erase(name);
+  return value;
 }
 
 absl::StatusOr<std::string> DecodeAnyBase64(std::string_view text) {
@@ -197,8 +212,7 @@ absl::StatusOr<DecodedBody> DecodeBody(const ServerRequest& request, size_t max,
     return absl::InvalidArgumentError("the body is neither JSON nor a form with data");
   }
   decoded.is_form = true;
-  const std::string data(decoded.params.Get("data"));
-  decoded.params.erase("data");
+  const std::string data = decoded.params.Take("data");
   if (TrimBlanks(data).empty()) return decoded;
   ASSIGN_OR_RETURN(decoded.records, DecodeData(data, scratch));
   return decoded;

@@ -30,6 +30,8 @@ class Params {
   // "0" and "false" are false; `otherwise` if the parameter is absent.
   bool Flag(std::string_view name, bool otherwise) const;
   void erase(std::string_view name);
+  // Get() and erase() of all values.
+  std::string Take(std::string_view name);
 
  private:
   std::vector<std::pair<std::string, std::string>> pairs_;
