@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PROXY_OBJECT_MEMBERS_H_
 #define MILLRACE_PROXY_OBJECT_MEMBERS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -41,11 +42,18 @@ class ObjectMembers {
     uint32_t round = 0;
     uint32_t index = 0;
   };
+  // Few keys are compared one by one, which takes less time than their hashes.
+  static constexpr size_t kMaxScanned = 32;
+
+  void DropEqual(std::string_view key, uint32_t mark);
+  void AddToTable(std::string_view key);
+  void FillTable();
   void GrowTable();
   Slot& FindSlot(std::string_view key);
 
   std::vector<Member> members_;
-  std::vector<Slot> table_;  // by hashes of keys; slots of earlier rounds are free
+  std::array<uint32_t, kMaxScanned> marks_{};  // of the first keys: different for most
+  std::vector<Slot> table_;  // by hashes of keys, if there are more; earlier rounds' slots are free
   uint32_t round_ = 0;
 };
 
