@@ -64,7 +64,7 @@ RecordScan::Place RecordScan::TakeObject(Place at, OnMember on_member) {
 Member RecordScan::BeginMember(size_t begin, std::string_view raw_key) {
   Member member;
   member.raw_key = member.key = raw_key;
-  member.text = {text_.data() + begin, 0};
+  member.text = text_.view(begin, begin);
   if (raw_key.find('\\') != std::string_view::npos) {
     if (keys_.empty()) keys_.Reserve(text_.size());
     const size_t at = keys_.size();
