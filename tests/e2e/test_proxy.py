@@ -1,5 +1,6 @@
 """The proxy as a program: what clients are answered, what its destinations get, and how it starts, stops and resumes."""
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -300,8 +301,11 @@ class LifeTest(LakeProxyTest):
         lock = str(self.state / "spool/lock")
 
         def waits(process):
-            found = pathlib.Path(f"/proc/{process.pid}/fd")
-            return any(os.path.lexists(link) and os.readlink(link) == lock for link in found.iterdir())
+            for link in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                    if os.readlink(link) == lock:
+                        return True
+            return False
 
         second = self.begin_proxy("--to", self.to_lake, "--wait-for-spool")
         third = self.begin_proxy("--to", self.to_lake, "--wait-for-spool")
