@@ -33,6 +33,7 @@ struct Options {
   std::string admin_listen = "127.0.0.1:0";
   std::string spool;
   std::string spool_max = "10GB";
+  absl::Duration spool_max_age = absl::InfiniteDuration();
   bool from_oldest = false;
   bool wait_for_spool = false;
   ProxyFiles::Paths files;
@@ -65,6 +66,10 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--spool-max", &options.spool_max, "SIZE",
        "size of the spool, such as 10GB; when it is reached, requests are answered with 503 until "
        "a destination catches up"},
+      {"--spool-max-age", AtLeast(&options.spool_max_age, absl::Minutes(10)), "TIME",
+       "drop records that a destination could not get for this long, such as 72h, and count them "
+       "as "
+       "expired; inf: never"},
       {"--from-oldest", &options.from_oldest, "",
        "a destination that is new gets all records that the spool still has, not only new ones"},
       {"--wait-for-spool", &options.wait_for_spool, "",
@@ -198,6 +203,7 @@ absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const Pr
     start.spool.folder = state + "/spool";
   }
   ASSIGN_OR_RETURN(start.spool.log.max_bytes, SpoolMax(options.spool_max));
+  start.spool.max_age = options.spool_max_age;
   if (options.wait_for_spool) start.spool.wait = SpoolLock::Wait::kYes;
   start.new_destinations_from_oldest = options.from_oldest;
   start.transform = options.transform;

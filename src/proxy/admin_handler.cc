@@ -58,8 +58,8 @@ ServerResponse AdminHandler::Status() const {
                             {"accepted", one.counts.accepted},
                             {"rejected", one.counts.rejected},
                             {"filtered", one.counts.filtered},
-                            {"pending", one.counts.pending()},
-                            {"expired", 0},
+                            {"pending", one.pending()},
+                            {"expired", one.expired},
                             {"oldest_pending_s", std::move(pending_s)},
                             {"last_error", LastErrorOf(one.name)}});
   }
@@ -91,7 +91,7 @@ ServerResponse AdminHandler::Metrics() const {
   page.Add(metrics::kProxyRefusals, number(counts.too_large), {{"reason", "size"}});
   page.Add(metrics::kProxySpoolBytes, number(spool_.log().bytes()));
   for (const FollowerStatus& one : *all) {
-    page.Add(metrics::kProxyPending, number(one.counts.pending()), {{"destination", one.name}});
+    page.Add(metrics::kProxyPending, number(one.pending()), {{"destination", one.name}});
   }
   for (const FollowerStatus& one : *all) {
     const double age =

@@ -90,7 +90,7 @@ absl::Status RunningProxy::SetFollowers(const std::vector<Destination*>& destina
         "away from it",
         {{"destination", one.name},
          {"accepted", one.counts.accepted},
-         {"not_delivered", one.counts.pending()}});
+         {"not_delivered", one.pending()}});
   }
   return absl::OkStatus();
 }

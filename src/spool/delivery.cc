@@ -118,6 +118,8 @@ RunReport Delivery::RunOnce(RecordType type, const std::stop_token& stop) {
       .config = entries_.at(type),
       .lease = parts_.run.lease,
       .retry = parts_.run.retry,
+      .expires = [this,
+                  type](uint64_t sequence) { return parts_.spool.Expire(name_, type, sequence); },
       .on_done = [this, type](uint64_t sequence) { parts_.spool.Done(name_, type, sequence); }};
   if (finisher) options.resolve_intent = std::ref(*finisher);
   LogSource source(std::move(options), parts_.spool.log(), parts_.spool.ledger());

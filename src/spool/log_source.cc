@@ -128,7 +128,10 @@ std::optional<uint64_t> LogSource::Choose(const std::stop_token& stop) {
       if (segment.sequence < next_ || segment.sequence > options_.last_sequence) continue;
       if (!HasRecords(segment) && !segment.is_sealed) break;
       next_ = segment.sequence + 1;
-      if (HasRecords(segment)) return segment.sequence;
+      if (HasRecords(segment)) {
+        if (options_.expires && options_.expires(segment.sequence)) continue;
+        return segment.sequence;
+      }
       if (options_.on_done) options_.on_done(segment.sequence);
     }
     if (next_ > options_.last_sequence) {

@@ -42,6 +42,8 @@ struct LogSourceOptions {
       resolve_intent;
   absl::Duration lease = absl::Minutes(5);
   RetryPolicy retry;  // of claims
+  // Asked before a segment is begun: whether its records of the type are not to be delivered.
+  std::function<bool(uint64_t sequence)> expires;
   // Called for each segment of which all records of the type are accounted for, from any thread.
   std::function<void(uint64_t sequence)> on_done;
 };

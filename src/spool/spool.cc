@@ -51,12 +51,18 @@ uint64_t Settled(const Counts& counts) {
   return counts.accepted + counts.rejected + counts.filtered;
 }
 
+bool Has(const std::map<RecordType, std::set<uint64_t>>& sequences, RecordType type,
+         uint64_t sequence) {
+  const auto found = sequences.find(type);
+  return found != sequences.end() && found->second.contains(sequence);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options, Clock& clock,
                                                    const std::stop_token& stop) {
   ASSIGN_OR_RETURN(SpoolLock lock, SpoolLock::Acquire(options.folder, options.wait, stop));
-  auto spool = std::unique_ptr<Spool>(new Spool(options.folder, std::move(lock)));
+  auto spool = std::unique_ptr<Spool>(new Spool(options, std::move(lock), clock));
   RETURN_IF_ERROR(spool->Load());
   ASSIGN_OR_RETURN(spool->files_, OpenLogFiles(options.folder + "/log"));
   absl::StatusOr<std::unique_ptr<RecordLog>> log =
@@ -85,6 +91,7 @@ absl::Status Spool::Load() {
     following.follower.name = name;
     following.since = Number(one, "since");
     following.removed = CountsOf(one.value("removed", json::object()));
+    following.removed_expired = Number(one, "expired");
     for (const RecordType type : kAllRecordTypes) {
       const json ledger_names = one.value("ledger_names", json::object());
       const auto found = ledger_names.find(std::string(PluralOf(type)));
@@ -105,7 +112,8 @@ absl::Status Spool::Store() const {
     }
     destinations[name] = {{"since", following.since},
                           {"ledger_names", std::move(ledger_names)},
-                          {"removed", ToJson(following.removed)}};
+                          {"removed", ToJson(following.removed)},
+                          {"expired", following.removed_expired}};
   }
   const json state = {{"version", kVersion},
                       {"id", log_->id()},
@@ -186,11 +194,42 @@ void Spool::Done(const std::string& name, RecordType type, uint64_t sequence) {
   const auto found = followings_.find(name);
   if (found == followings_.end()) return;
   found->second.done[type].insert(sequence);
-  if (const absl::Status removed = RemoveDone(); !removed.ok()) {
-    Log(Severity::kWarning,
-        "a segment that every destination has was not removed; it will be later",
-        {{"error", ToStd(removed.message())}});
+  TryToRemoveDone();
+}
+
+void Spool::TryToRemoveDone() {
+  const absl::Status removed = RemoveDone();
+  if (removed.ok()) return;
+  Log(Severity::kWarning, "a segment that no destination needs was not removed; it will be later",
+      {{"error", ToStd(removed.message())}});
+}
+
+bool Spool::Expire(const std::string& name, RecordType type, uint64_t sequence) {
+  if (max_age_ == absl::InfiniteDuration()) return false;
+  absl::MutexLock lock(&mutex_);
+  const auto found = followings_.find(name);
+  if (found == followings_.end()) return false;
+  const absl::StatusOr<bool> is_too_old = IsTooOld(found->second, type, sequence);
+  if (!is_too_old.ok()) {
+    Log(Severity::kWarning, "it is not known how old a segment is; it will be delivered",
+        {{"destination", name}, {"error", ToStd(is_too_old.status().message())}});
   }
+  if (!is_too_old.ok() || !*is_too_old) return false;
+  found->second.expired[type].insert(sequence);
+  Log(Severity::kWarning, "records are too old to be delivered, and were dropped",
+      {{"destination", name}, {"object", SegmentObject(log_->id(), sequence, type)}});
+  TryToRemoveDone();
+  return true;
+}
+
+absl::StatusOr<bool> Spool::IsTooOld(const Following& following, RecordType type,
+                                     uint64_t sequence) const {
+  const std::optional<SegmentState> segment = log_->segment(sequence);
+  if (!segment || !segment->is_sealed || Has(following.done, type, sequence)) return false;
+  SegmentReader reader(*log_, sequence);
+  ASSIGN_OR_RETURN(const std::optional<Frame> first, reader.Next(type));
+  if (!first) return false;
+  return clock_.Now() - absl::FromUnixMicros(first->unix_micros) > max_age_;
 }
 
 bool Spool::IsDone(const SegmentState& segment) const {
@@ -199,30 +238,37 @@ bool Spool::IsDone(const SegmentState& segment) const {
     if (segment.sequence < following.since) continue;
     for (const auto& [type, ledger_name] : following.follower.ledger_names) {
       if (segment.counts[static_cast<size_t>(type)] == 0) continue;
-      const auto done = following.done.find(type);
-      if (done == following.done.end() || !done->second.contains(segment.sequence)) return false;
+      if (!Has(following.done, type, segment.sequence) &&
+          !Has(following.expired, type, segment.sequence)) {
+        return false;
+      }
     }
   }
   return true;
 }
 
-// The oldest segments, as far as every destination has them.
+// The oldest segments, as far as no destination needs them.
 absl::Status Spool::RemoveDone() {
   for (const SegmentState& segment : log_->segments()) {
     if (!IsDone(segment)) return absl::OkStatus();
-    RETURN_IF_ERROR(RemoveSegment(segment.sequence));
+    RETURN_IF_ERROR(RemoveSegment(segment));
   }
   return absl::OkStatus();
 }
 
 // First it is recorded, with what became of its records; the rest may then be done again.
-absl::Status Spool::RemoveSegment(uint64_t sequence) {
+absl::Status Spool::RemoveSegment(const SegmentState& segment) {
+  const uint64_t sequence = segment.sequence;
   for (auto& [name, following] : followings_) {
     for (const auto& [type, ledger_name] : following.follower.ledger_names) {
       ASSIGN_OR_RETURN(const auto rows, RowsOf(ledger_name));
-      if (const auto row = rows.find(sequence); row != rows.end()) {
-        following.removed += row->second.counts;
+      const auto row = rows.find(sequence);
+      Counts counts = row == rows.end() ? Counts() : row->second.counts;
+      if (following.expired[type].erase(sequence) > 0) {
+        counts.read = segment.counts[static_cast<size_t>(type)];
+        following.removed_expired += counts.read - Settled(counts);
       }
+      following.removed += counts;
       following.done[type].erase(sequence);
     }
   }
@@ -246,7 +292,9 @@ absl::Status Spool::ForgetRows(uint64_t through) {
 }
 
 absl::StatusOr<FollowerStatus> Spool::StatusOf(const Following& following) const {
-  FollowerStatus status{.name = following.follower.name, .counts = following.removed};
+  FollowerStatus status{.name = following.follower.name,
+                        .counts = following.removed,
+                        .expired = following.removed_expired};
   for (const auto& [type, ledger_name] : following.follower.ledger_names) {
     ASSIGN_OR_RETURN(const auto rows, RowsOf(ledger_name));
     bool has_pending = false;
@@ -259,6 +307,10 @@ absl::StatusOr<FollowerStatus> Spool::StatusOf(const Following& following) const
       const uint64_t settled = Settled(counts);
       counts.read = records;
       status.counts += counts;
+      if (Has(following.expired, type, segment.sequence)) {
+        status.expired += records - settled;
+        continue;
+      }
       if (has_pending || settled >= records) continue;
       has_pending = true;
       SegmentReader reader(*log_, segment.sequence);

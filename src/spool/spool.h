@@ -2,7 +2,8 @@
 //
 //   lock, spool.json, ledger.db, log/0000000000000001.log
 //
-// A segment stays until every destination has all of its records. Format: docs/formats/spool.md.
+// A segment stays until every destination has all of its records, or until those that a destination
+// has not got are too old for it. Format: docs/formats/spool.md.
 #ifndef MILLRACE_SPOOL_SPOOL_H_
 #define MILLRACE_SPOOL_SPOOL_H_
 
@@ -30,6 +31,8 @@ namespace millrace {
 struct SpoolOptions {
   std::string folder;
   RecordLogOptions log;
+  // Records that are older when their delivery would begin are not delivered: they are expired.
+  absl::Duration max_age = absl::InfiniteDuration();
   SpoolLock::Wait wait = SpoolLock::Wait::kNo;  // for another process to let it go
 };
 
@@ -44,8 +47,12 @@ struct SpoolFollower {
 struct FollowerStatus {
   std::string name;
   Counts counts;  // read: all that it is to get
+  // Of those, the ones that were too old before it was known that the destination has them.
+  uint64_t expired = 0;
   // Of the oldest record that is pending; nullopt: none is.
   std::optional<absl::Time> oldest_pending;
+
+  uint64_t pending() const { return counts.pending() - expired; }
 };
 
 // Thread-safe.
@@ -71,6 +78,10 @@ class Spool {
   // All records of `type` in the segment are accounted for.
   void Done(const std::string& name, RecordType type, uint64_t sequence);
 
+  // Whether the records of `type` in a segment are too old for a destination, which then must not
+  // deliver them. To be asked before the delivery of a segment begins.
+  bool Expire(const std::string& name, RecordType type, uint64_t sequence);
+
   // Of each follower.
   absl::StatusOr<std::vector<FollowerStatus>> Status() const;
 
@@ -78,25 +89,34 @@ class Spool {
   struct Following {
     SpoolFollower follower;
     uint64_t since = 1;
-    Counts removed;  // of segments that are removed
-    std::map<RecordType, std::set<uint64_t>> done;
+    // Of segments that are removed.
+    Counts removed;
+    uint64_t removed_expired = 0;
+    // Of the others.
+    std::map<RecordType, std::set<uint64_t>> done, expired;
   };
   using Followings = std::map<std::string, Following>;
 
-  Spool(std::string folder, SpoolLock lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
+  Spool(const SpoolOptions& options, SpoolLock lock, Clock& clock)
+      : folder_(options.folder), max_age_(options.max_age), lock_(std::move(lock)), clock_(clock) {}
   absl::Status Load();
   absl::Status Store() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status LoadDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TryToRemoveDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RemoveDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsDone(const SegmentState& segment) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status RemoveSegment(uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RemoveSegment(const SegmentState& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<bool> IsTooOld(const Following& following, RecordType type,
+                                uint64_t sequence) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status ForgetRows(uint64_t through) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<FollowerStatus> StatusOf(const Following& following) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::map<uint64_t, LedgerEntry>> RowsOf(const std::string& ledger_name) const;
 
   const std::string folder_;
+  const absl::Duration max_age_;
   const SpoolLock lock_;
+  Clock& clock_;
   std::unique_ptr<LogFiles> files_;
   std::unique_ptr<RecordLog> log_;
   std::unique_ptr<Ledger> ledger_;

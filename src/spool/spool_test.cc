@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -37,6 +38,22 @@ std::string Event(int n) {
                 "\"}}\n");
 }
 
+// Real time, later by what it is advanced.
+class ShiftedClock : public Clock {
+ public:
+  absl::Time Now() override { return Real().Now() + absl::Nanoseconds(shift_nanos_.load()); }
+  absl::Duration Elapsed() override {
+    return Real().Elapsed() + absl::Nanoseconds(shift_nanos_.load());
+  }
+  bool SleepFor(absl::Duration duration, std::stop_token stop) override {
+    return Real().SleepFor(duration, std::move(stop));
+  }
+  void Advance(absl::Duration duration) { shift_nanos_ += absl::ToInt64Nanoseconds(duration); }
+
+ private:
+  std::atomic<int64_t> shift_nanos_ = 0;
+};
+
 class SpoolTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -58,7 +75,7 @@ class SpoolTest : public testing::Test {
 
   void Open() {
     spool_ = nullptr;
-    auto spool = Spool::Open(options_, Clock::Real(), {});
+    auto spool = Spool::Open(options_, clock_, {});
     ASSERT_TRUE(spool.ok()) << spool.status();
     spool_ = *std::move(spool);
   }
@@ -76,7 +93,7 @@ class SpoolTest : public testing::Test {
     absl::BlockingCounter done(count);
     for (int n = first; n < first + count; ++n) {
       const std::string line = Event(n);
-      spool_->log().Append({.count = 1, .unix_micros = 1000 + n, .records = line},
+      spool_->log().Append({.count = 1, .unix_micros = first_micros_ + n, .records = line},
                            [&](const absl::Status& status) {
                              EXPECT_TRUE(status.ok()) << status;
                              done.DecrementCount();
@@ -85,7 +102,7 @@ class SpoolTest : public testing::Test {
     done.Wait();
   }
   std::unique_ptr<Delivery> Deliver(Destination& destination) {
-    const DeliveryParts parts{*spool_, dead_letter_, scripts_, run_, sharing_runs_, Clock::Real()};
+    const DeliveryParts parts{*spool_, dead_letter_, scripts_, run_, sharing_runs_, clock_};
     auto delivery = std::make_unique<Delivery>(destination, Entries(), parts);
     delivery->Start();
     return delivery;
@@ -94,8 +111,9 @@ class SpoolTest : public testing::Test {
     const auto all = spool_->Status();
     EXPECT_TRUE(all.ok()) << all.status();
     for (const FollowerStatus& status : *all) {
-      EXPECT_LE(status.counts.accepted + status.counts.rejected + status.counts.filtered,
-                status.counts.read);
+      EXPECT_LE(
+          status.counts.accepted + status.counts.rejected + status.counts.filtered + status.expired,
+          status.counts.read);
       if (status.name == name) return status;
     }
     return {};
@@ -104,6 +122,8 @@ class SpoolTest : public testing::Test {
     while (StatusOf(name).counts.accepted < accepted) absl::SleepFor(kLook);
   }
 
+  ShiftedClock clock_;
+  int64_t first_micros_ = 1000;
   std::string folder_;
   SpoolOptions options_;
   RunOptions run_;
@@ -227,6 +247,76 @@ TEST_F(SpoolTest, RowsThatAreRejectedCount) {
   while (StatusOf("d").counts.rejected < 2) absl::SleepFor(kLook);
   EXPECT_EQ(StatusOf("d").counts.pending(), 0u);
   EXPECT_THAT(dead_letter_.Objects(), SizeIs(1));
+}
+
+TEST_F(SpoolTest, RecordsThatAreTooOldExpireForWhoHasNotGotThem) {
+  options_.max_age = absl::Hours(1);
+  first_micros_ = absl::ToUnixMicros(clock_.Now());
+  Open();
+  FakeDestination good, late;
+  PlainDestination first([&] { return good.NewSink(); }, "good");
+  PlainDestination second([&] { return late.NewSink(); }, "late");
+  Follow({&first, &second});
+  Append(0, 30);
+  {
+    const auto to_late = Deliver(second);
+    AwaitAccepted("late", 30);
+  }
+  std::unique_ptr<Delivery> to_good = Deliver(first);
+  Append(30, 70);
+  AwaitAccepted("good", 100);
+  clock_.Advance(absl::Minutes(61));
+  first_micros_ = absl::ToUnixMicros(clock_.Now());
+  Append(100, 1);
+  AwaitAccepted("good", 101);
+  EXPECT_EQ(StatusOf("late").pending(), 71u);
+  {
+    const auto to_late = Deliver(second);
+    // Of a segment that still grows, all records are delivered.
+    while (StatusOf("late").pending() > 0) absl::SleepFor(kLook);
+  }
+  const auto check = [&] {
+    const FollowerStatus status = StatusOf("late");
+    EXPECT_GT(status.expired, 20u);
+    EXPECT_EQ(status.counts.accepted + status.expired, 101u);
+    EXPECT_EQ(status.oldest_pending, std::nullopt);
+    EXPECT_EQ(StatusOf("good").expired, 0u);
+    return status.expired;
+  };
+  const uint64_t expired = check();
+  EXPECT_THAT(spool_->log().segments(), SizeIs(1)) << "nobody needs the others";
+  EXPECT_THAT(late.Arrived(), SizeIs(101 - expired));
+  to_good = nullptr;
+  Open();
+  Follow({&first, &second});
+  EXPECT_EQ(check(), expired);
+}
+
+TEST_F(SpoolTest, WhatIsExpiredStaysSoWhileOthersNeedTheSegment) {
+  options_.max_age = absl::Hours(1);
+  first_micros_ = absl::ToUnixMicros(clock_.Now());
+  Open();
+  FakeDestination fake, slow;
+  PlainDestination first([&] { return fake.NewSink(); }, "first");
+  PlainDestination second([&] { return slow.NewSink(); }, "second");
+  Follow({&first, &second});
+  Append(0, 100);
+  const size_t segments = spool_->log().segments().size();
+  const uint64_t oldest = spool_->log().segments().front().sequence;
+  EXPECT_FALSE(spool_->Expire("first", RecordType::kEvent, oldest)) << "it is not old yet";
+  clock_.Advance(absl::Minutes(61));
+  EXPECT_TRUE(spool_->Expire("first", RecordType::kEvent, oldest));
+  EXPECT_FALSE(spool_->Expire("first", RecordType::kEvent, spool_->log().last_sequence()))
+      << "it still grows";
+  EXPECT_FALSE(spool_->Expire("nobody", RecordType::kEvent, oldest));
+  const uint64_t expired = StatusOf("first").expired;
+  EXPECT_GT(expired, 0u);
+  EXPECT_EQ(StatusOf("first").pending(), 100 - expired);
+  EXPECT_EQ(StatusOf("second").pending(), 100u);
+  EXPECT_THAT(spool_->log().segments(), SizeIs(segments));
+  EXPECT_TRUE(spool_->Expire("second", RecordType::kEvent, oldest));
+  EXPECT_THAT(spool_->log().segments(), SizeIs(segments - 1));
+  EXPECT_EQ(StatusOf("second").expired, expired);
 }
 
 TEST_F(SpoolTest, OneProcessAtATimeHasIt) {
