@@ -12,21 +12,16 @@ MILLRACE_BENCH_SECONDS (3) of each measurement, MILLRACE_BENCH_REPEATS (3) of al
 folder) for the logs: a local disk. MILLRACE_BENCH_THREADS of the proxy (2, as by default) and
 MILLRACE_BENCH_YARDSTICK_THREADS (1, which is the fastest on two processors) serve connections.
 """
-import contextlib
 import json
 import os
-import pathlib
-import re
 import shutil
-import signal
 import statistics
 import subprocess
 import tempfile
 import time
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build/release"
+from proxy_processes import BUILD, destinations, load_command, machine, memory_megabytes, proxy, running
+
 SECONDS = float(os.environ.get("MILLRACE_BENCH_SECONDS", "3"))
 REPEATS = int(os.environ.get("MILLRACE_BENCH_REPEATS", "3"))
 THREADS = os.environ.get("MILLRACE_BENCH_THREADS", "2")
@@ -53,33 +48,12 @@ server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 """
 
 
-@contextlib.contextmanager
-def running(command, port_of, **options):
-    """Runs a server that prints where it listens; yields the port, its process and what it printed."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
-    try:
-        line = process.stdout.readline()
-        yield port_of(line), process, line
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        process.kill()
-        process.wait()
-
-
 def yardstick(folder):
     return running([BUILD / "bench/proxy_yardstick", YARDSTICK_THREADS, f"{folder}/yardstick.log"], int)
 
 
-def proxy(folder, **environment):
-    spool = f"{folder}/spool"
-    shutil.rmtree(spool, ignore_errors=True)
-    command = [BUILD / "millrace", "proxy", "--listen", "127.0.0.1:0", "--to", "null:", "--threads", THREADS,
-               "--upstream", "none", "--library-url", "none", "--spool", spool, "--json"]
-    return running(command, lambda line: int(json.loads(line)["url"].rsplit(":", 1)[1]), cwd=folder,
-                   stderr=subprocess.DEVNULL, env={**os.environ, **environment})
+def proxy_under_test(folder, **environment):
+    return proxy(folder, ["--to", "null:", "--threads", THREADS], **environment)
 
 
 def node():
@@ -87,20 +61,8 @@ def node():
 
 
 def measure(port, process, name):
-    arguments = LOADS[name][0] + ["--port", str(port), "--pid", str(process.pid), "--seconds", str(SECONDS)]
-    output = subprocess.run([BUILD / "bench/proxy_load", *arguments], capture_output=True, text=True, check=True)
-    return json.loads(output.stdout)
-
-
-def peak_megabytes(process):
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
-
-
-def pending(line):
-    """Events that the proxy has not delivered yet."""
-    with urllib.request.urlopen(json.loads(line)["admin_url"] + "/status") as response:
-        return sum(destination["pending"] for destination in json.load(response)["destinations"])
+    command = load_command(port, process, *LOADS[name][0], "--seconds", SECONDS)
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def disk_syncs(folder, size):
@@ -120,12 +82,6 @@ def disk_syncs(folder, size):
     os.close(file)
     os.remove(path)
     return count / seconds
-
-
-def machine(folder):
-    model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    disk = subprocess.run(["df", "--output=source,fstype", folder], capture_output=True, text=True, check=True)
-    return f"{os.cpu_count()} x {model[1] if model else '?'}, {' '.join(disk.stdout.split()[-2:])}"
 
 
 class Figures:
@@ -154,7 +110,7 @@ class Figures:
 def main():
     figures, memory, lag, syncs = Figures(), [], [], {4096: [], 65536: []}
     with tempfile.TemporaryDirectory(prefix="millrace-bench-", dir=FOLDER) as folder:
-        print(f"{machine(folder)}; load at the start: {os.getloadavg()[0]:.1f}")
+        print(machine(folder))
         without_syncs = {"LD_PRELOAD": str(BUILD / "bench/libwithout_fdatasync.so")}
         for _ in range(REPEATS):
             for size, rates in syncs.items():
@@ -162,12 +118,12 @@ def main():
             with yardstick(folder) as (port, process, _):
                 for load in LOADS:
                     figures.add("yardstick", load, measure(port, process, load))
-            with proxy(folder) as (port, process, line):
+            with proxy_under_test(folder) as (port, process, line):
                 for load in LOADS:
                     figures.add("proxy", load, measure(port, process, load))
-                lag.append(pending(line))
-                memory.append(peak_megabytes(process))
-            with proxy(folder, **without_syncs) as (port, process, _):
+                lag.append(sum(one["pending"] for one in destinations(line).values()))
+                memory.append(memory_megabytes(process, "VmHWM"))
+            with proxy_under_test(folder, **without_syncs) as (port, process, _):
                 for load in LOADS:
                     figures.add("proxy without fdatasync", load, measure(port, process, load))
             if shutil.which("node"):
