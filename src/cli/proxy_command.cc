@@ -27,6 +27,9 @@ namespace {
 constexpr absl::Duration kRefreshTime = absl::Seconds(1);
 constexpr uint64_t kMegabyte = 1'000'000;
 constexpr uint64_t kMinSpool = 256 * kMegabyte;
+constexpr std::string_view kNoSpool = "none";
+// Of records that wait in memory for their destinations.
+constexpr uint64_t kMemorySegment = 16 << 20, kMaxMemory = 4 * kMemorySegment;
 
 struct Options {
   std::string listen = "127.0.0.1:8080";
@@ -45,6 +48,7 @@ struct Options {
   std::string transform;
   int64_t threads = 2;
   int64_t connections = 10'000;
+  std::string respond = "sdk";
   DestinationFlags destination;
   StateFlags state;
   DeliveryFlags delivery;
@@ -60,9 +64,10 @@ std::vector<Flag> FlagsOf(Options& options) {
        "a socket that listens already, as systemd passes it"},
       {"--admin-listen", &options.admin_listen, "HOST:PORT",
        "address for /status, /readyz and /metrics, which should stay private"},
-      {"--spool", &options.spool, "DIR",
+      {"--spool", &options.spool, "DIR|none",
        "folder on a local disk that keeps records until every destination has them (default: "
-       "spool in the state folder)"},
+       "spool in the state folder); none, for machines without a disk: a request is answered when "
+       "every destination has its records"},
       {"--spool-max", &options.spool_max, "SIZE",
        "size of the spool, such as 10GB; when it is reached, requests are answered with 503 until "
        "a destination catches up"},
@@ -111,6 +116,9 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--threads", Between(&options.threads, 1, 64), "N", "threads that serve connections"},
       {"--max-connections", Between(&options.connections, 1, 1'000'000), "N",
        "open connections; further ones wait"},
+      {"--respond", &options.respond, "sdk|results",
+       "how /track, /engage and /groups are answered: as SDKs expect, or, with --spool none, by "
+       "[{\"name\": DEST, \"result\": {\"status\": \"success\"}}, ...]"},
       {"--json", &options.json, "",
        "print {\"url\": ..., \"admin_url\": ...} once connections are accepted"},
   };
@@ -173,6 +181,50 @@ absl::StatusOr<uint64_t> SpoolMax(const std::string& text) {
   return static_cast<uint64_t>(*bytes);
 }
 
+absl::Status SetSpool(const Options& options, const Context& context, proxy::ProxyOptions& start) {
+  if (options.spool == kNoSpool) {
+    start.spool.log.segment_bytes = kMemorySegment;
+    start.spool.log.max_bytes = kMaxMemory;
+    return absl::OkStatus();
+  }
+  start.spool.folder = options.spool;
+  if (options.spool.empty()) {
+    ASSIGN_OR_RETURN(const std::string state, options.state.StateFolder(context));
+    start.spool.folder = state + "/spool";
+  }
+  ASSIGN_OR_RETURN(start.spool.log.max_bytes, SpoolMax(options.spool_max));
+  start.spool.max_age = options.spool_max_age;
+  if (options.wait_for_spool) start.spool.wait = SpoolLock::Wait::kYes;
+  start.new_destinations_from_oldest = options.from_oldest;
+  return absl::OkStatus();
+}
+
+// Which destinations answers name; empty: they are what SDKs expect.
+absl::StatusOr<std::vector<std::string>> ResultNames(const Options& options,
+                                                     const std::vector<Destination*>& followers) {
+  std::vector<std::string> names;
+  if (options.respond == "sdk") return names;
+  if (options.respond != "results") {
+    return absl::InvalidArgumentError(
+        StrCat("--respond must be sdk or results, not '", options.respond, "'"));
+  }
+  if (options.spool != kNoSpool) {
+    return absl::InvalidArgumentError(
+        "--respond results needs --spool none: with a spool, requests are answered before any "
+        "destination has their records");
+  }
+  for (const Destination* const destination : followers) names.push_back(destination->label());
+  return names;
+}
+
+absl::Status CheckAnswersInTime(Destination& destination) {
+  if (destination.staging(RecordType::kEvent) == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("--spool none: ", destination.label(),
+             " gets files of many requests, which take longer than an answer may; it needs a spool "
+             "on a disk"));
+}
+
 absl::Status CheckUrl(std::string_view flag, const std::string& url) {
   return Annotate(ParseUrl(url).status(), StrCat(flag, " ", url));
 }
@@ -197,15 +249,7 @@ absl::StatusOr<proxy::ProxyOptions> MakeOptions(const Options& options, const Pr
     RETURN_IF_ERROR(CheckUrl("--library-url", options.library_url));
     start.upstream.library_url = options.library_url;
   }
-  start.spool.folder = options.spool;
-  if (options.spool.empty()) {
-    ASSIGN_OR_RETURN(const std::string state, options.state.StateFolder(context));
-    start.spool.folder = state + "/spool";
-  }
-  ASSIGN_OR_RETURN(start.spool.log.max_bytes, SpoolMax(options.spool_max));
-  start.spool.max_age = options.spool_max_age;
-  if (options.wait_for_spool) start.spool.wait = SpoolLock::Wait::kYes;
-  start.new_destinations_from_oldest = options.from_oldest;
+  RETURN_IF_ERROR(SetSpool(options, context, start));
   start.transform = options.transform;
   ImportRequest delivery;
   RETURN_IF_ERROR(options.delivery.ApplyTo(delivery));
@@ -242,7 +286,7 @@ void Announce(const proxy::Proxy& running, const Options& options, std::ostream&
 
 absl::StatusOr<int> RunProxy(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(ProxyFiles files, FilesOf(options));
-  ASSIGN_OR_RETURN(const proxy::ProxyOptions start, MakeOptions(options, files, context));
+  ASSIGN_OR_RETURN(proxy::ProxyOptions start, MakeOptions(options, files, context));
   AllowConnections(options.connections);
   ASSIGN_OR_RETURN(const auto destinations,
                    options.destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
@@ -251,8 +295,10 @@ absl::StatusOr<int> RunProxy(const Options& options, Context& context) {
   std::vector<Destination*> followers;
   for (const auto& destination : destinations) {
     RETURN_IF_ERROR(destination->CheckConfig(RecordType::kEvent));
+    if (options.spool == kNoSpool) RETURN_IF_ERROR(CheckAnswersInTime(*destination));
     followers.push_back(destination.get());
   }
+  ASSIGN_OR_RETURN(start.requests.result_names, ResultNames(options, followers));
   ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
                    options.dead_letter.Open(options.state, options.delivery.stop_grace, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<proxy::Proxy> running,

@@ -68,7 +68,7 @@ class RunningProxy final : public Proxy {
   std::unique_ptr<Spool> spool_;
   std::vector<std::unique_ptr<Delivery>> deliveries_;
   // The handler is used until the log has acknowledged what it appended.
-  std::unique_ptr<LogAppender> appender_;
+  std::unique_ptr<RecordAppender> appender_;
   std::unique_ptr<DeadLetterWriter> rejected_;
   std::unique_ptr<PassThrough> upstream_;
   std::unique_ptr<PublicHandler> requests_;
@@ -115,7 +115,11 @@ absl::Status RunningProxy::Open(std::vector<Destination*> destinations,
 }
 
 absl::Status RunningProxy::Listen() {
-  appender_ = std::make_unique<LogAppender>(spool_->log());
+  if (Confirmations* const confirmations = spool_->confirmations()) {
+    appender_ = std::make_unique<ConfirmedAppender>(spool_->log(), *confirmations);
+  } else {
+    appender_ = std::make_unique<LogAppender>(spool_->log());
+  }
   rejected_ = std::make_unique<DeadLetterWriter>(
       DeadLetterWriter::Options{.spool = spool_->log().id()}, dead_letter_);
   upstream_ = std::make_unique<PassThrough>(

@@ -218,6 +218,7 @@ class PublicHandler::Impl {
  private:
   ServerResponse Respond(const ServerRequest& request);
   ServerResponse Ingest(const ServerRequest& request, Route route);
+  ServerResponse Success(sdk::Params& params) const;
   ServerResponse TooLarge(const ServerRequest& request, Route route) const;
   ServerResponse Overloaded(std::string_view why) const;
   ServerResponse Deliver(const ServerRequest& request, std::shared_ptr<Delivery> delivery,
@@ -284,6 +285,19 @@ ServerResponse PublicHandler::Impl::Overloaded(std::string_view why) const {
   return reply;
 }
 
+ServerResponse PublicHandler::Impl::Success(sdk::Params& params) const {
+  if (options_.result_names.empty()) return RecordsResponse(params, true, "");
+  ServerResponse reply{.body = "["};
+  for (const std::string& name : options_.result_names) {
+    if (reply.body.size() > 1) reply.body += ',';
+    reply.body += "{\"name\":";
+    AppendJsonString(reply.body, name);
+    reply.body += ",\"result\":{\"status\":\"success\"}}";
+  }
+  reply.body += ']';
+  return reply;
+}
+
 // Which of the two loses nothing: see the top of the header.
 ServerResponse PublicHandler::Impl::TooLarge(const ServerRequest& request, Route route) const {
   const std::string message = StrCat("request exceeds max limit of ", options_.max_body_bytes,
@@ -346,7 +360,7 @@ ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route r
                                 .message = std::string(ToStd(body.status().message())),
                                 .insert_id = "",
                                 .text = request.body.empty() ? request.query : request.body});
-    delivery->success = RecordsResponse(params, true, "");
+    delivery->success = Success(params);
   } else {
     sdk::Params& params = body->params;
     // /import comes from servers, whose address says nothing of the user.
@@ -375,7 +389,7 @@ ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route r
     } else if (records.received == 0) {
       return with_cors(RecordsResponse(params, false, "data, missing or empty"));
     } else {
-      delivery->success = RecordsResponse(params, true, "");
+      delivery->success = Success(params);
     }
   }
   counts.received[static_cast<size_t>(type)] += records.received;

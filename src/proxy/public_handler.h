@@ -47,6 +47,9 @@ struct PublicHandlerOptions {
   absl::Duration retry_after = absl::Seconds(10);
   absl::Duration ack_timeout = absl::Seconds(30);  // then 503, though the records may be there
   std::string version = "1.0.0";                   // in /ping
+  // If there are some, success is a list of a result for each of these destinations,
+  // [{"name":"mixpanel","result":{"status":"success"}}], instead of what SDKs expect.
+  std::vector<std::string> result_names;
 };
 
 struct PublicCounts {

@@ -148,6 +148,16 @@ TEST_F(PublicHandlerTest, AnswersAsEachSdkNeedsIt) {
   EXPECT_EQ(Send("PUT", "/track", body).status, 405);
 }
 
+TEST_F(PublicHandlerTest, AnswersWithResultsOnRequest) {
+  Open({.result_names = {"mixpanel", "a \"topic\""}});
+  constexpr std::string_view kResults = R"([{"name":"mixpanel","result":{"status":"success"}},)"
+                                        R"({"name":"a \"topic\"","result":{"status":"success"}}])";
+  EXPECT_EQ(Post("/track?verbose=1", kEvent).body, kResults);
+  EXPECT_EQ(Post("/engage", R"({"$token":"t","$distinct_id":"u","$set":{"a":1}})").body, kResults);
+  EXPECT_THAT(Post("/import?strict=1", kEvent).body, HasSubstr("num_records_imported"));
+  EXPECT_EQ(Post("/track", "[]").body, "0");
+}
+
 TEST_F(PublicHandlerTest, WritesEachTypeAsItsOwn) {
   EXPECT_EQ(Post("/engage?ip=1", R"([{"$token":"t","$distinct_id":"u","$set":{"a":1}}])").body,
             "1");

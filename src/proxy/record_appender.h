@@ -2,9 +2,11 @@
 #ifndef MILLRACE_PROXY_RECORD_APPENDER_H_
 #define MILLRACE_PROXY_RECORD_APPENDER_H_
 
+#include <memory>
 #include <utility>
 
 #include "record_log/record_log.h"
+#include "spool/confirmations.h"
 
 namespace millrace::proxy {
 
@@ -26,6 +28,27 @@ class LogAppender final : public RecordAppender {
 
  private:
   RecordLog& log_;
+};
+
+// Done once every destination has the records.
+class ConfirmedAppender final : public RecordAppender {
+ public:
+  // Both outlive it and what it appended.
+  ConfirmedAppender(RecordLog& log, Confirmations& confirmations)
+      : log_(log), confirmations_(confirmations) {}
+  void Append(const Frame& frame, RecordLog::Done done) override {
+    const auto place = std::make_shared<FramePlace>();
+    const auto appended = [&confirmations = confirmations_, type = frame.type, place,
+                           done = std::move(done)](const absl::Status& status) {
+      if (!status.ok()) return done(status);
+      confirmations.Await(type, *place, done);
+    };
+    log_.Append(frame, appended, place.get());
+  }
+
+ private:
+  RecordLog& log_;
+  Confirmations& confirmations_;
 };
 
 }  // namespace millrace::proxy

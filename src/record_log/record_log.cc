@@ -225,7 +225,7 @@ void RecordLog::PrepareAhead() {
   }
 }
 
-void RecordLog::Append(const Frame& frame, Done done) {
+void RecordLog::Append(const Frame& frame, Done done, FramePlace* place) {
   if (kSegmentHeaderBytes + kFrameHeaderBytes + frame.records.size() + kSealBytes >
           options_.segment_bytes ||
       frame.records.size() > kMaxFrameBytes || frame.records.empty()) {
@@ -238,7 +238,8 @@ void RecordLog::Append(const Frame& frame, Done done) {
         batch_.frames.empty();
     if (has_room && !ends_) {
       AppendFrame(frame, batch_.frames);
-      batch_.waiting.push_back({batch_.frames.size(), frame.type, frame.count, std::move(done)});
+      batch_.waiting.push_back(
+          {batch_.frames.size(), frame.type, frame.count, std::move(done), place});
       return;
     }
   }
@@ -317,7 +318,10 @@ absl::Status RecordLog::WriteRun(Batch& batch, size_t first, size_t last) {
   SegmentState& state = segments_[segment.sequence];
   state.end += end - begin;
   for (size_t i = first; i < last; ++i) {
-    state.counts[static_cast<size_t>(batch.waiting[i].type)] += batch.waiting[i].count;
+    const Waiting& one = batch.waiting[i];
+    uint64_t& rows = state.counts[static_cast<size_t>(one.type)];
+    rows += one.count;
+    if (one.place != nullptr) *one.place = {.sequence = state.sequence, .end_row = rows};
   }
   if (state.end > options_.segment_bytes / 2) wants_next_ = true;
   return absl::OkStatus();

@@ -36,6 +36,12 @@ struct RecordLogOptions {
   bool syncs = true;                    // false: for benchmarks
 };
 
+// Where the records of a frame are.
+struct FramePlace {
+  uint64_t sequence = 0;  // of the segment
+  uint64_t end_row = 0;   // the number of records of their type in the segment up to their end
+};
+
 // A segment as readers see it: up to the last sync.
 struct SegmentState {
   uint64_t sequence = 0;
@@ -65,7 +71,8 @@ class RecordLog {
   using Done = std::function<void(const absl::Status&)>;
   // `frame` need only be valid during the call, which does not block. InvalidArgument, at once: it
   // does not fit into a segment.
-  void Append(const Frame& frame, Done done);
+  // `place`, if given, is set before `done` is called with ok, and outlives that call.
+  void Append(const Frame& frame, Done done, FramePlace* place = nullptr);
 
   const std::string& id() const { return id_; }  // 32 hex digits
   // In the order of their numbers. The last one is not sealed. Without their files, because a file
@@ -93,6 +100,7 @@ class RecordLog {
     RecordType type = RecordType::kEvent;
     uint32_t count = 0;
     Done done;
+    FramePlace* place = nullptr;
   };
   struct Batch {
     ByteBuffer frames;

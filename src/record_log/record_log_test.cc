@@ -16,6 +16,7 @@
 
 #include "absl/synchronization/blocking_counter.h"
 #include "base/strings.h"
+#include "record_log/memory_log_files.h"
 #include "record_log/testing/fake_disk.h"
 
 namespace millrace {
@@ -378,6 +379,36 @@ TEST(RecordLogOnDisk, WorksOnFiles) {
   EXPECT_EQ(std::filesystem::status(folder + "/spool").permissions(),
             std::filesystem::perms::owner_all);
   std::filesystem::remove_all(folder);
+}
+
+TEST(MemoryRecordLog, RecordsArePlacedAndReadLikeThoseOfFiles) {
+  const std::unique_ptr<LogFiles> files = NewMemoryLogFiles();
+  const auto log = RecordLog::Open(*files, kSmall, Clock::Real());
+  ASSERT_TRUE(log.ok()) << log.status();
+  std::map<uint64_t, uint64_t> rows;  // by segment
+  for (int n = 0; n < 200; ++n) {
+    FramePlace place;
+    absl::BlockingCounter done(1);
+    (*log)->Append(
+        {.count = 2, .records = Line(n) + Line(n)},
+        [&](const absl::Status& status) {
+          EXPECT_TRUE(status.ok()) << status;
+          done.DecrementCount();
+        },
+        &place);
+    done.Wait();
+    EXPECT_EQ(place.end_row, rows[place.sequence] += 2);
+    if (place.sequence <= 2) continue;
+    // Files are used again.
+    ASSERT_TRUE((*log)->Remove(place.sequence - 2).ok());
+    SegmentReader reader(**log, place.sequence);
+    for (uint64_t row = 0; row < place.end_row; row += 2) {
+      const auto frame = reader.Next(RecordType::kEvent);
+      ASSERT_TRUE(frame.ok() && *frame) << frame.status();
+      EXPECT_EQ((*frame)->count, 2u);
+    }
+  }
+  EXPECT_GT(rows.size(), 3u);
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 #include "base/strings.h"
 #include "connectors/sqlite/sqlite_ledger.h"
 #include "io/durable_file.h"
+#include "record_log/memory_log_files.h"
 #include "spool/log_source.h"
+#include "spool/watched_ledger.h"
 
 namespace millrace {
 namespace {
@@ -61,16 +63,28 @@ bool Has(const std::map<RecordType, std::set<uint64_t>>& sequences, RecordType t
 
 absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options, Clock& clock,
                                                    const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(SpoolLock lock, SpoolLock::Acquire(options.folder, options.wait, stop));
-  auto spool = std::unique_ptr<Spool>(new Spool(options, std::move(lock), clock));
-  RETURN_IF_ERROR(spool->Load());
-  ASSIGN_OR_RETURN(spool->files_, OpenLogFiles(options.folder + "/log"));
+  auto spool = std::unique_ptr<Spool>(new Spool(options, clock));
+  if (spool->is_in_memory()) {
+    spool->files_ = NewMemoryLogFiles();
+  } else {
+    ASSIGN_OR_RETURN(spool->lock_, SpoolLock::Acquire(options.folder, options.wait, stop));
+    RETURN_IF_ERROR(spool->Load());
+    ASSIGN_OR_RETURN(spool->files_, OpenLogFiles(options.folder + "/log"));
+  }
   absl::StatusOr<std::unique_ptr<RecordLog>> log =
       RecordLog::Open(*spool->files_, options.log, clock);
   if (!log.ok()) return Annotate(log.status(), StrCat("opening the spool ", options.folder));
   spool->log_ = *std::move(log);
-  ASSIGN_OR_RETURN(spool->ledger_, OpenSqliteLedger(options.folder + "/ledger.db", clock));
+  const std::string path = spool->is_in_memory() ? ":memory:" : options.folder + "/ledger.db";
+  ASSIGN_OR_RETURN(spool->ledger_, OpenSqliteLedger(path, clock));
+  if (spool->is_in_memory()) spool->WatchLedger();
   return spool;
+}
+
+void Spool::WatchLedger() {
+  confirmations_ = std::make_unique<Confirmations>(log_->id());
+  ledger_ = std::make_unique<WatchedLedger>(
+      std::move(ledger_), [this](const LedgerEntry& entry) { confirmations_->OnStored(entry); });
 }
 
 absl::Status Spool::Load() {
@@ -104,6 +118,7 @@ absl::Status Spool::Load() {
 }
 
 absl::Status Spool::Store() const {
+  if (is_in_memory()) return absl::OkStatus();
   json destinations = json::object();
   for (const auto& [name, following] : followings_) {
     json ledger_names = json::object();
@@ -145,6 +160,7 @@ absl::StatusOr<std::vector<FollowerStatus>> Spool::SetFollowers(
     left.push_back(std::move(status));
   }
   followings_ = std::move(next);
+  if (confirmations_ != nullptr) confirmations_->SetFollowers(LedgerNames());
   RETURN_IF_ERROR(Store());
   // What a crash has left of a removal.
   for (const SegmentState& segment : log_->segments()) {
@@ -154,6 +170,16 @@ absl::StatusOr<std::vector<FollowerStatus>> Spool::SetFollowers(
   RETURN_IF_ERROR(LoadDone());
   RETURN_IF_ERROR(RemoveDone());
   return left;
+}
+
+std::map<RecordType, std::set<std::string>> Spool::LedgerNames() const {
+  std::map<RecordType, std::set<std::string>> names;
+  for (const auto& [name, following] : followings_) {
+    for (const auto& [type, ledger_name] : following.follower.ledger_names) {
+      names[type].insert(ledger_name);
+    }
+  }
+  return names;
 }
 
 uint64_t Spool::FirstSequenceOf(const std::string& name) const {

@@ -24,12 +24,13 @@
 #include "base/clock.h"
 #include "pipeline/ledger.h"
 #include "record_log/record_log.h"
+#include "spool/confirmations.h"
 #include "spool/spool_lock.h"
 
 namespace millrace {
 
 struct SpoolOptions {
-  std::string folder;
+  std::string folder;  // empty: in memory, and gone with the process
   RecordLogOptions log;
   // Records that are older when their delivery would begin are not delivered: they are expired.
   absl::Duration max_age = absl::InfiniteDuration();
@@ -58,14 +59,17 @@ struct FollowerStatus {
 // Thread-safe.
 class Spool {
  public:
-  // Opens the spool in a folder, or makes one. FailedPrecondition: another process has it. Other
-  // errors of RecordLog::Open() and OpenSqliteLedger(). The clock outlives it.
+  // Opens the spool in a folder, or makes one there or in memory. FailedPrecondition: another
+  // process has it. Other errors of RecordLog::Open() and OpenSqliteLedger(). The clock outlives
+  // it.
   static absl::StatusOr<std::unique_ptr<Spool>> Open(const SpoolOptions& options, Clock& clock,
                                                      const std::stop_token& stop);
 
   RecordLog& log() { return *log_; }
   Ledger& ledger() { return *ledger_; }
   const std::string& folder() const { return folder_; }
+  // Null unless it is in memory.
+  Confirmations* confirmations() { return confirmations_.get(); }
   // Of claims: the same for every process that has this spool.
   std::string owner() const { return "spool:" + log_->id(); }
 
@@ -97,13 +101,17 @@ class Spool {
   };
   using Followings = std::map<std::string, Following>;
 
-  Spool(const SpoolOptions& options, SpoolLock lock, Clock& clock)
-      : folder_(options.folder), max_age_(options.max_age), lock_(std::move(lock)), clock_(clock) {}
+  Spool(const SpoolOptions& options, Clock& clock)
+      : folder_(options.folder), max_age_(options.max_age), clock_(clock) {}
+  bool is_in_memory() const { return folder_.empty(); }
+  void WatchLedger();
   absl::Status Load();
   absl::Status Store() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status LoadDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TryToRemoveDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RemoveDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::map<RecordType, std::set<std::string>> LedgerNames() const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   bool IsDone(const SegmentState& segment) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RemoveSegment(const SegmentState& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<bool> IsTooOld(const Following& following, RecordType type,
@@ -115,9 +123,10 @@ class Spool {
 
   const std::string folder_;
   const absl::Duration max_age_;
-  const SpoolLock lock_;
+  std::optional<SpoolLock> lock_;  // of the folder
   Clock& clock_;
   std::unique_ptr<LogFiles> files_;
+  std::unique_ptr<Confirmations> confirmations_;
   std::unique_ptr<RecordLog> log_;
   std::unique_ptr<Ledger> ledger_;
 

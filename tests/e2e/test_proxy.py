@@ -289,6 +289,41 @@ class LifeTest(LakeProxyTest):
         status, _, content = client.post("/track", [event(insert_id) for insert_id in insert_ids])
         self.assertEqual(status, 200, content)
 
+    def test_without_a_spool_an_answer_means_delivered(self):
+        sandbox = self.sandbox()
+        gate = self.gate(sandbox.url)
+        running = self.proxy(*self.to_mixpanel(gate.url), "--to", "null:", "--spool", "none", "--respond", "results")
+        client = self.client(running)
+        sent = [f"i{number}" for number in range(20)]
+        for insert_id in sent:
+            status, _, content = client.post("/track", event(insert_id))
+            self.assertEqual(status, 200, content)
+            self.assertEqual(json.loads(content), [{"name": name, "result": {"status": "success"}}
+                                                   for name in ("mixpanel", "null:")])
+            self.assertEqual(running.destinations()["mixpanel"]["pending"], 0)
+        self.assertEqual([one["properties"]["$insert_id"] for one in sandbox.export()], sent)
+
+        gate.shut()
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(self.client(running).post("/track", event("late"))))
+        waiting.start()
+        self.poll(lambda: running.destinations()["mixpanel"]["pending"] == 1, "nothing waits")
+        self.poll(lambda: running.destinations()["null:"]["pending"] == 0, "the other one waits too")
+        self.assertEqual(answers, [])
+        gate.open(sandbox.url)
+        waiting.join(PATIENCE)
+        self.assertEqual(answers[0][0], 200)
+        self.assertEqual(len(sandbox.export()), len(sent) + 1)
+        self.assertFalse((self.state / "spool").exists())
+
+    def test_without_a_spool_some_things_are_refused(self):
+        code, said = self.refused("--to", self.to_lake, "--spool", "none")
+        self.assertEqual(code, 2)
+        self.assertIn(f"--spool none: {self.lake_name} gets files", said)
+        code, said = self.refused("--to", "null:", "--respond", "results")
+        self.assertEqual(code, 2)
+        self.assertIn("--respond results needs --spool none", said)
+
     def test_one_process_has_a_spool(self):
         first = self.proxy("--to", self.to_lake)
         code, said = self.refused("--to", self.to_lake)
