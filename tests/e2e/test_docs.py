@@ -8,17 +8,7 @@ import subprocess
 import duck
 import harness
 import proxy_harness
-
-BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def block_with(page, text):
-    """The commands of the one block of `page` that holds `text`."""
-    found = [block for block in BLOCK.findall((harness.ROOT / page).read_text()) if text in block]
-    if len(found) != 1:
-        raise AssertionError(f"{page} has {len(found)} blocks with {text!r}, not 1")
-    return found[0]
+from doc_blocks import block_with, blocks
 
 
 class DocsTest(harness.MillraceTest):
@@ -126,7 +116,7 @@ class DocsTest(harness.MillraceTest):
         self.assertTrue(list(self.folder.glob("lake/events/dt=*/*.parquet")))
 
     def test_names_of_destinations(self):
-        [names] = JSON_BLOCK.findall((harness.ROOT / "docs/destinations.md").read_text())
+        [names] = blocks("docs/destinations.md", "json")
         self.write("destinations.json", names)
         self.write("eu.json", '{"token": "of-eu"}').chmod(0o600)
         self.sample("events/a.parquet")
