@@ -32,6 +32,9 @@ own_server() { # FOLDER-OF-MODULE FOLDER
 npm_server() { # PACKAGE FOLDER
   npm install --silent --no-audit --no-fund --prefix "$2" "$1"
 }
+debian_server() { # PACKAGE FOLDER; unpacked only, so that no service starts
+  (cd "$2" && apt-get download "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
+}
 npm_client() { # PACKAGE FOLDER
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$2" "$1"
 }
@@ -67,6 +70,12 @@ if command -v mvn >/dev/null; then
   install_once clients/mixpanel-java-1.5.3 maven_client "$PWD/tests/integration/clients/java/pom.xml"
 else
   echo "setup: no Maven: the test of mixpanel-java is skipped" >&2
+fi
+if command -v apt-get >/dev/null; then
+  install_once servers/nginx-debian debian_server nginx
+  install_once servers/caddy-debian debian_server caddy
+else
+  echo "setup: no apt-get: tests against nginx and Caddy are skipped" >&2
 fi
 install_once "clients/python-$(sha256sum tools/requirements-clients.txt | cut -c1-12)" \
   python_clients "$PWD/tools/requirements-clients.txt"
