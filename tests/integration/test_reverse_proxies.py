@@ -114,8 +114,11 @@ class Configured:
         records = [event | {"n": n, "long": "x" * 900_000} for n in range(10)]
         status, _, body = self.ask("POST", "/track?verbose=1", json.dumps(records), Content_Type="application/json")
         self.assertEqual((status, body), verbose)
-        self.assertEqual(self.ask("GET", "/healthz")[0], 200)
         self.assertEqual(self.running.status()["received"], 12)
+        # What is too large, the proxy refuses, and a browser may read its answer.
+        status, headers, _ = self.ask("POST", "/track", b"data=" + b"x" * 11_000_000, Origin=ORIGIN)
+        self.assertEqual((status, headers.get_all("Access-Control-Allow-Origin")), (413, [ORIGIN]))
+        self.assertEqual(self.ask("GET", "/healthz")[0], 200)
 
     def test_proxy_is_not_there(self):
         self.assertEqual(self.running.stop(), 3)
@@ -138,7 +141,7 @@ class NginxTest(Configured, ReverseProxyTest):
         self.proxy_port, self.port = free_port(), free_port()
         self.start_proxy()
         self.configuration = block_with(PAGE, "upstream millrace", "nginx")
-        if "cloudfront" not in self._testMethodName:
+        if not self._testMethodName.startswith("test_address_from_"):
             self.start_nginx()
 
     def start_nginx(self):
@@ -160,6 +163,15 @@ class NginxTest(Configured, ReverseProxyTest):
         self.track("v4", CloudFront_Viewer_Address="198.51.100.10:46532", X_Forwarded_For="8.8.8.8")
         self.track("v6", CloudFront_Viewer_Address="2001:db8::7:46532")
         self.assertEqual(self.addresses(), {"v4": "198.51.100.10", "v6": "2001:db8::7"})
+
+
+    def test_address_from_cloudflare(self):
+        lines = replaced(block_with(PAGE, "real_ip_header", "nginx"), ("198.51.100.0/24", CLIENT))
+        self.configuration = replaced(self.configuration, ("    location / {", f"{lines}    location / {{"))
+        self.start_nginx()
+        self.track("client", CF_Connecting_IP="198.51.100.10", X_Forwarded_For="8.8.8.8, 198.51.100.10")
+        self.track("without", X_Forwarded_For="8.8.8.8")
+        self.assertEqual(self.addresses(), {"client": "198.51.100.10", "without": CLIENT})
 
 
 @unittest.skipUnless(CADDY.is_file(), "Caddy is not installed; ./dev test installs it")
@@ -188,6 +200,31 @@ class CaddyTest(Configured, ReverseProxyTest):
         self.poll(lambda: self.running.status()["accepted"] == 1, "the request did not wait")
         sent.join()
         self.assertEqual(self.addresses(), {"waited": CLIENT})
+
+
+class CommandsTest(ProxyTest):
+    def shell(self, commands, **environment):
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=self.folder, env=os.environ | environment,
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_ranges_of_cloudflare(self):
+        """As its lists are: a range a line, without an end of the last one."""
+        programs = {"curl": 'case $* in *ips-v4) printf "192.0.2.0/24\\n198.51.100.0/24";; *) printf 2001:db8::/32;; esac',
+                    "millrace": 'echo "$@"'}
+        for name, script in programs.items():
+            self.write(f"bin/{name}", f"#!/bin/sh\n{script}\n").chmod(0o755)
+        said = self.shell(block_with(PAGE, "www.cloudflare.com"), PATH=f"{self.folder}/bin:{os.environ['PATH']}").split()
+        self.assertEqual([value for flag, value in zip(said, said[1:]) if flag == "--trusted-proxy"],
+                         ["192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"])
+
+    def test_is_the_address_right(self):
+        running = self.proxy("--to", self.to_lake)
+        command = replaced(block_with(PAGE, "Address"), ("curl ", "curl -sS "), ("https://proxy.example.com", running.url))
+        self.assertEqual(self.shell(command), "1")
+        running.wait_until_delivered()
+        self.assertEqual([event["properties"]["ip"] for event in self.lake_records()], ["127.0.0.1"])
 
 
 if __name__ == "__main__":
