@@ -46,11 +46,11 @@ class Client:
 class Proxy:
     """A running `millrace proxy`; its log is a file."""
 
-    def __init__(self, log, environment, *arguments, listen="127.0.0.1:0", library_url="none"):
+    def __init__(self, log, environment, *arguments, listen="127.0.0.1:0", upstream="none", library_url="none"):
         self.log = log
         with open(log, "a") as file:
             self.process = subprocess.Popen(
-                [PROGRAM, "proxy", "--listen", listen, "--upstream", "none", "--library-url", library_url, "--json",
+                [PROGRAM, "proxy", "--listen", listen, "--upstream", upstream, "--library-url", library_url, "--json",
                  *FAST_RETRY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=file, text=True, env=environment)
         self.url = self.admin_url = None
 

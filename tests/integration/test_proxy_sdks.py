@@ -128,6 +128,7 @@ class ThroughProxy(ProxyTest):
     """Mixed into tests of clients: start_sandbox() starts the proxy and its destinations, too."""
 
     tls = True
+    proxy_arguments, proxy_options = (), {}  # of proxy()
     reads = False  # the client also reads from Mixpanel
     has_groups = True
     events_have_tokens = True  # else the account says whose they are
@@ -146,7 +147,7 @@ class ThroughProxy(ProxyTest):
                 self.skipTest("openssl is not installed")
             chain, key = make_certificate(self.folder)
             arguments += ["--tls-cert", chain, "--tls-key", key]
-        self.running = self.proxy(*arguments)
+        self.running = self.proxy(*arguments, *self.proxy_arguments, **self.proxy_options)
         url = self.running.url.replace("127.0.0.1", "localhost")
         if self.reads:
             router = Router(self.running, sandbox, chain, chain, key)
