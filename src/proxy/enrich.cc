@@ -394,7 +394,8 @@ bool Enricher::Impl::WriteUpdate() {
       if (member.is_dropped || (i == roles().token && !token.empty())) continue;
       writer.Write(member);
     }
-    if (!roles().ip && !request_->address.empty()) writer.AddText("$ip", request_->address);
+    const bool adds_ip = request_->type == RecordType::kUser && !roles().ip;
+    if (adds_ip && !request_->address.empty()) writer.AddText("$ip", request_->address);
     WriteToken(writer, "$token");
   }
   lines.Append("}\n");

@@ -425,6 +425,17 @@ TEST(EnrichUpdates, BoundTheirOperations) {
   EXPECT_THAT(enriching.Run(keys + "}}").rejected, SizeIs(1));
 }
 
+TEST(EnrichUpdates, OfGroupsGetNoAddress) {
+  Enriching enriching;
+  enriching.request.type = RecordType::kGroup;
+  enriching.request.address = "9.9.9.9";
+  for (const std::string update :
+       {R"({"$group_key":"company","$group_id":"acme","$set":{"a":1}})",
+        R"({"$group_key":"company","$group_id":"acme","$ip":"8.8.8.8","$set":{"a":1}})"}) {
+    EXPECT_EQ(enriching.One(update), update);
+  }
+}
+
 TEST(EnrichUpdates, OfGroupsNeedTheirIds) {
   Enriching enriching;
   enriching.request.type = RecordType::kGroup;
