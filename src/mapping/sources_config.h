@@ -68,6 +68,8 @@ struct SourceConfig {
   std::string fingerprint_parts;  // the same by part; see FingerprintParts()
 };
 
+inline constexpr size_t kMaxScriptBytes = 1 << 20;  // of the file of a transform
+
 class SourcesConfig {
  public:
   // Parses the text of a sources.json; `path` names it in errors, and transforms are relative to

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "io/durable_file.h"
 #include "mapping/row_mapper.h"
 #include "mapping/script_pool.h"
 #include "mapping/sources_config.h"
@@ -21,6 +22,9 @@ namespace {
 
 // How records of the log are mapped for every destination: as they are, or by a transform.
 absl::StatusOr<Delivery::Entries> EntriesOf(const std::string& transform) {
+  if (!transform.empty()) {  // here, because the entries below would each report it
+    RETURN_IF_ERROR(Annotate(ReadWholeFile(transform, kMaxScriptBytes).status(), "--transform"));
+  }
   nlohmann::json config = nlohmann::json::array();
   for (const RecordType type : kAllRecordTypes) {
     nlohmann::json entry = {{"config_id", StrCat("proxy_", PluralOf(type))},

@@ -723,13 +723,14 @@ class FlagTest(ProxyTest):
         for arguments, words in (
                 (["--spool-max", "10MB"], ["--spool-max 10MB", "256MB"]),
                 (["--alias", "/t"], ["--alias /t", "/track"]),
-                (["--alias", "/t=/nowhere"], ["/nowhere"]),
-                (["--prefix", "x"], ['"x"', "/"]),
+                (["--alias", "/t=/nowhere"], ["--alias /t=/nowhere", "/track"]),
+                (["--alias", "/t=/track", "--prefix", "/t"], ["--alias", "--prefix", '"/t"', "twice"]),
+                (["--prefix", "x"], ["--prefix x", "'/'"]),
                 (["--trusted-proxy", "10.0.0.1/8"], ["--trusted-proxy 10.0.0.1/8"]),
-                (["--origin", "nonsense"], ["nonsense", "origin"]),
+                (["--origin", "nonsense"], ["--origin nonsense", "https://"]),
                 (["--tls-cert", "x"], ["--tls-cert", "--tls-key"]),
                 (["--tls-cert", self.folder / "bad.pem", "--tls-key", self.folder / "bad.pem"], ["certificate"]),
-                (["--transform", self.folder / "none.js"], ["none.js"]),
+                (["--transform", self.folder / "none.js"], ["--transform", "none.js"]),
                 (["--upstream", "nonsense"], ["--upstream"]),
                 (["--library-url", "ftp://host/libs"], ["--library-url"]),
                 (["--to", "nowhere"], ["nowhere"]),
@@ -748,6 +749,7 @@ class FlagTest(ProxyTest):
                 self.assertEqual(process.returncode, 2, err)
                 for word in words:
                     self.assertIn(word, err)
+                self.assertLessEqual(len(err.splitlines()), 2, err)
 
     def test_the_smallest_spool_that_the_message_names(self):
         _, err = self.refused("--to", "null:", "--spool-max", "1MB")
