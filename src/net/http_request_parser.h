@@ -11,8 +11,9 @@
 
 namespace millrace {
 
-// Strict about framing: a request that two parsers could split differently (two lengths, a length
-// together with chunks, a transfer encoding other than "chunked") is refused. One thread at a time.
+// Strict about what two parsers could read differently: a request with two lengths, a length
+// together with chunks, a transfer encoding other than "chunked", a header that is continued in the
+// next line, more than one Host or (HTTP/1.1) none is refused. One thread at a time.
 class HttpRequestParser {
  public:
   HttpRequestParser(size_t max_header_bytes, size_t max_body_bytes, size_t max_headers = 256);

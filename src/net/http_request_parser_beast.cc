@@ -40,8 +40,19 @@ struct Head {
   Slice method;
   Slice target;
   int http_minor = 1;
+  int hosts = 0;  // headers of that name
   bool done = false;
 };
+
+// Whether a header is continued in a line that begins with a blank (RFC 9112, section 5.2), which
+// not every server takes as a part of it.
+bool HasFoldedLine(std::string_view lines) {
+  for (size_t end = 0; (end = lines.find('\n', end)) != std::string_view::npos;) {
+    ++end;
+    if (end < lines.size() && (lines[end] == ' ' || lines[end] == '\t')) return true;
+  }
+  return false;
+}
 
 bool SameText(std::string_view a, std::string_view b) {
   return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
@@ -67,9 +78,10 @@ class Parser final : public http::basic_parser<true> {
     head_.target = head_.Keep(target);
     head_.http_minor = version % 10;
   }
-  void on_field_impl(http::field, beast::string_view name, beast::string_view value,
+  void on_field_impl(http::field field, beast::string_view name, beast::string_view value,
                      error_code& ec) override {
     if (head_.done) return;  // trailers say nothing that is used
+    if (field == http::field::host) ++head_.hosts;
     if (head_.text.size() + name.size() + value.size() > max_header_bytes_ ||
         head_.fields.size() == max_headers_) {
       ec = http::error::header_limit;
@@ -143,6 +155,7 @@ void HttpRequestParser::Reset() {
   impl_->head.method = {};
   impl_->head.target = {};
   impl_->head.http_minor = 1;
+  impl_->head.hosts = 0;
   impl_->head.done = false;
 }
 
@@ -153,7 +166,11 @@ HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size
                           impl_->max_headers);
   }
   while (!impl_->parser->is_header_done()) {
+    const size_t begin = *used;
     if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
+    if (HasFoldedLine(in.substr(begin, *used - begin))) {
+      return impl_->Refuse(400, "malformed request: a header goes on in the next line");
+    }
   }
   const std::string encoding = JoinedHeader("transfer-encoding");
   if (!encoding.empty() && http_minor() == 0) {
@@ -161,6 +178,11 @@ HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size
   }
   if (!encoding.empty() && !SameText(encoding, "chunked")) {
     return impl_->Refuse(501, "transfer encodings other than chunked are not supported");
+  }
+  const int hosts = impl_->head.hosts;
+  if (hosts > 1 || (hosts == 0 && http_minor() > 0)) {
+    return impl_->Refuse(400, StrCat("malformed request: it has ",
+                                     hosts == 0 ? "no" : "more than one", " Host header"));
   }
   return Result::kDone;
 }

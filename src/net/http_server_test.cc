@@ -193,31 +193,56 @@ INSTANTIATE_TEST_SUITE_P(
     All, RefusedRequests,
     ::testing::Values(
         Refusal{"\x01 no http\r\n\r\n", 400}, Refusal{"GET / HTTP/3.0\r\n\r\n", 505},
-        Refusal{"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n" + std::string(1001, 'x'), 413},
-        Refusal{"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413},
         Refusal{
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + std::string(2000, 'x'),
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n" + std::string(1001, 'x'),
             413},
-        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
-        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(3000, 'x'),
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", 413},
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" +
+                    std::string(2000, 'x'),
+                413},
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
+                    std::string(3000, 'x'),
                 400},
-        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
-        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding:\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        Refusal{
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\nTransfer-Encoding: gzip\r\n\r\n",
+            501},
         Refusal{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: "
                 "keep-alive\r\n\r\n0\r\n\r\n",
                 400},
-        Refusal{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
-        Refusal{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400},
-        Refusal{"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400},
-        Refusal{"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-        Refusal{"GET / HTTP/1.1\r\nX: " + std::string(3000, 'x') + "\r\n\r\n", 431}));
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+                400},
+        Refusal{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400},
+        Refusal{
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400},
+        Refusal{"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.1\r\nHost: h\r\nX:\r\n\tb\r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n \r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.1\r\n\r\n", 400}, Refusal{"GET / HTTP/1.1\r\nX: Host\r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.0\r\nHost: h\r\nhost: i\r\n\r\n", 400},
+        Refusal{"GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(3000, 'x') + "\r\n\r\n", 431}));
+
+TEST(HttpServer, RefusesAFoldedHeaderHoweverItArrives) {
+  auto server = MustStart([](const ServerRequest&) { return ServerResponse(); });
+  for (const bool folded : {false, true}) {
+    RawConnection connection(server->url());
+    const std::string request =
+        StrCat("GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n", folded ? " b" : "Y: b", "\r\n\r\n");
+    for (const char c : request) connection.Send(std::string(1, c));
+    EXPECT_EQ(connection.Receive().status, folded ? 400 : 200);
+  }
+}
 
 TEST(HttpServer, BoundsHeadersThatArriveInPieces) {
   HttpServerOptions options;
   options.max_header_bytes = 4000;
   auto server = MustStart(Echo, options);
   RawConnection connection(server->url());
-  connection.Send("GET / HTTP/1.1\r\n");
+  connection.Send("GET / HTTP/1.1\r\nHost: h\r\n");
   for (int i = 0; i < 1000 && connection.Send("X-Header: some forty bytes of header text\r\n");
        ++i) {
   }
@@ -227,7 +252,7 @@ TEST(HttpServer, BoundsHeadersThatArriveInPieces) {
 TEST(HttpServer, AnswersRequestsThatCameBeforeABadOne) {
   auto server = MustStart(Echo);
   RawConnection connection(server->url());
-  connection.Send("GET /good HTTP/1.1\r\n\r\n\x01\x02 bad\r\n\r\n");
+  connection.Send("GET /good HTTP/1.1\r\nHost: h\r\n\r\n\x01\x02 bad\r\n\r\n");
   EXPECT_EQ(connection.Receive().body, "GET /good? ");
   EXPECT_EQ(connection.Receive().status, 400);
 }
@@ -312,7 +337,7 @@ TEST(HttpServer, DelaysOneConnectionWithoutTheOthers) {
       options);
   RawConnection slow(server->url());
   const absl::Time begin = absl::Now();
-  slow.Send("GET /slow HTTP/1.1\r\n\r\nGET /behind HTTP/1.1\r\n\r\n");
+  slow.Send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\nGET /behind HTTP/1.1\r\nHost: h\r\n\r\n");
   RawConnection other(server->url());
   EXPECT_EQ(other.Exchange("GET", "/quick").body, "GET /quick? ");
   EXPECT_LT(absl::Now() - begin, absl::Milliseconds(200));
@@ -330,7 +355,7 @@ TEST(HttpServer, EndsIdleConnectionsAndUnfinishedRequests) {
   RawConnection head(server->url());
   RawConnection body(server->url());
   head.Send("GET / HTT");
-  body.Send("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc");
+  body.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
   EXPECT_TRUE(idle.Closed());
   EXPECT_EQ(head.Receive().status, 408);
   EXPECT_EQ(body.Receive().status, 408);
@@ -346,7 +371,7 @@ TEST(HttpServer, LetsFurtherConnectionsWait) {
   EXPECT_EQ(first->Exchange("GET", "/1").status, 200);
   EXPECT_EQ(second->Exchange("GET", "/2").status, 200);
   RawConnection third(server->url());
-  third.Send("GET /3 HTTP/1.1\r\n\r\n");
+  third.Send("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(first->Exchange("GET", "/4").status, 200);
   first.reset();
   EXPECT_EQ(third.Receive().body, "GET /3? ");
@@ -385,8 +410,8 @@ TEST(HttpServer, EndsRequestsWhoseHeadIsSlow) {
   options.header_timeout = absl::Milliseconds(60);
   auto server = MustStart(Echo, options);
   RawConnection slow_head(server->url()), slow_body(server->url());
-  slow_body.Send("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx");
-  slow_head.Send("GET / HTTP/1.1\r\nA: ");
+  slow_body.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nx");
+  slow_head.Send("GET / HTTP/1.1\r\nHost: h\r\nA: ");
   EXPECT_EQ(slow_head.Receive().status, 408);
   slow_body.Send("y");
   EXPECT_EQ(slow_body.Receive().body, "POST /? xy");
@@ -400,7 +425,7 @@ TEST(HttpServer, BoundsTheBytesOfPartialBodies) {
   for (const std::string& head : {std::string("Content-Length: 120000\r\n\r\n"),
                                   std::string("Transfer-Encoding: chunked\r\n\r\n1d4c0\r\n")}) {
     RawConnection connection(server->url());
-    connection.Send("POST / HTTP/1.1\r\n" + head + half);
+    connection.Send("POST / HTTP/1.1\r\nHost: h\r\n" + head + half);
     const RawResponse refused = connection.Receive();
     EXPECT_EQ(refused.status, 503);
     EXPECT_EQ(refused.Header("Retry-After"), "5");
@@ -460,7 +485,7 @@ TEST(HttpServer, StopLetsRequestsInWorkFinish) {
   });
   RawConnection busy(server->url());
   RawConnection idle(server->url());
-  busy.Send("GET / HTTP/1.1\r\n\r\n");
+  busy.Send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   entered.WaitForNotification();
   server->Stop();
   const RawResponse reply = busy.Receive();
@@ -482,10 +507,10 @@ TEST(HttpServer, StopServesConnectionsThatItHasAccepted) {
     return reply;
   });
   RawConnection busy(server->url()), begun(server->url()), silent(server->url());
-  busy.Send("GET /busy HTTP/1.1\r\n\r\n");
+  busy.Send("GET /busy HTTP/1.1\r\nHost: h\r\n\r\n");
   entered.WaitForNotification();
   std::thread stop([&] { server->Stop(); });
-  begun.Send("GET /begun HTTP/1.1\r\n\r\n");
+  begun.Send("GET /begun HTTP/1.1\r\nHost: h\r\n\r\n");
   const RawResponse reply = begun.Receive();
   EXPECT_EQ(reply.body, "/begun");
   EXPECT_EQ(busy.Receive().body, "/busy");
@@ -511,7 +536,7 @@ TEST(HttpServer, AcceptsFromASocketThatListensAlready) {
   EXPECT_EQ(RawConnection((*server)->url()).Exchange("GET", "/").body, "first");
   (*server)->Stop();
   RawConnection waiting((*server)->url());
-  waiting.Send("GET / HTTP/1.1\r\n\r\n");
+  waiting.Send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   server = HttpServer::Start({.listen = StrCat("fd:", kept)},
                              [](const ServerRequest&) { return ServerResponse{.body = "second"}; });
   ASSERT_TRUE(server.ok()) << server.status();
@@ -532,7 +557,7 @@ TEST(HttpServer, StopDoesNotWaitLongerThanTold) {
     return reply;
   });
   RawConnection busy(server->url());
-  busy.Send("GET / HTTP/1.1\r\n\r\n");
+  busy.Send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   entered.WaitForNotification();
   server->Stop(absl::Milliseconds(10));
   EXPECT_TRUE(busy.Closed());

@@ -75,8 +75,8 @@ TEST_F(PublicListenerTest, TellsClientsToKeepTheirRecordsWhenTheDiskFails) {
 TEST_F(PublicListenerTest, TakesClientsThatLeaveWhileTheyWait) {
   for (int i = 0; i < 50; ++i) {
     RawConnection connection(server_->url());
-    connection.Send(
-        StrCat("POST /track/ HTTP/1.1\r\nContent-Length: ", kEvent.size(), "\r\n\r\n", kEvent));
+    connection.Send(StrCat("POST /track/ HTTP/1.1\r\nHost: h\r\nContent-Length: ", kEvent.size(),
+                           "\r\n\r\n", kEvent));
   }
   RawConnection connection(server_->url());
   EXPECT_EQ(connection.Exchange("POST", "/track", "", kEvent).body, "1");

@@ -486,6 +486,10 @@ class HostileTest(ProxyTest):
             "a line without a colon": b"Nothing",
             "no name": b": a",
             "a blank in a name": b"X Y: a",
+            "a folded value": b"X: a\r\n b",
+            "a folded value, which begins on the second line": b"X:\r\n\tb",
+            "two hosts": b"Host: proxy",
+            "two hosts, one of which has another case": b"hOST: evil",
             "a byte that is not ASCII in a name": "Xé: a".encode(),
             "DEL in a name": b"X\x7f: a",
             "a bracket in a name": b"X(: a",
@@ -506,6 +510,7 @@ class HostileTest(ProxyTest):
             "version 1.10": b"POST /ping HTTP/1.10",
             "version 1.": b"POST /ping HTTP/1.",
         }.items()}
+        found["no host"] = b"POST /ping HTTP/1.1" + length + b"\r\n\r\n" + self.HIDDEN
         found["HTTP/2"] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.HIDDEN
         return found
 
