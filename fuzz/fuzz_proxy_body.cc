@@ -18,7 +18,12 @@ namespace millrace::proxy {
 namespace {
 
 struct Log final : public RecordAppender {
-  void Append(const Frame& frame, RecordLog::Done done) override {
+  void Append(absl::Span<const Frame> frames, RecordLog::Done done) override {
+    Require(!frames.empty());
+    for (const Frame& frame : frames) Check(frame);
+    done(absl::OkStatus());
+  }
+  void Check(const Frame& frame) {
     Require(frame.count > 0 && !frame.records.empty() && frame.records.back() == '\n');
     RecordParser parser(frame.type);
     uint32_t lines = 0;
@@ -30,7 +35,6 @@ struct Log final : public RecordAppender {
     }
     Require(lines == frame.count);
     records += frame.records;
-    done(absl::OkStatus());
   }
   std::string records;
 };

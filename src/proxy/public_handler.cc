@@ -147,28 +147,24 @@ class Delivery {
   std::atomic<bool> failed_{false};
 };
 
-// Lines of records that become one frame.
-struct FrameLines {
-  std::string_view text;
-  uint32_t count = 0;
-};
+using Frames = absl::InlinedVector<Frame, 1>;
 
-using Frames = absl::InlinedVector<FrameLines, 1>;
-
-// Cuts lines into pieces of at most `max_bytes`, or of one line.
-Frames CutLines(std::string_view lines, uint32_t count, size_t max_bytes) {
-  Frames pieces;
-  while (lines.size() > max_bytes) {
-    size_t end = lines.rfind('\n', max_bytes - 1);
-    if (end == std::string_view::npos) end = lines.find('\n');
-    const std::string_view piece = lines.substr(0, end + 1);
-    const auto records = static_cast<uint32_t>(std::count(piece.begin(), piece.end(), '\n'));
-    pieces.push_back({piece, records});
-    count -= records;
-    lines.remove_prefix(piece.size());
+// Cuts `rest` into frames of at most `max_bytes`, or of one record.
+Frames CutFrame(Frame rest, size_t max_bytes) {
+  Frames frames;
+  while (rest.records.size() > max_bytes) {
+    size_t end = rest.records.rfind('\n', max_bytes - 1);
+    if (end == std::string_view::npos) end = rest.records.find('\n');
+    Frame piece = rest;
+    piece.records = rest.records.substr(0, end + 1);
+    piece.count =
+        static_cast<uint32_t>(std::count(piece.records.begin(), piece.records.end(), '\n'));
+    rest.records.remove_prefix(piece.records.size());
+    rest.count -= piece.count;
+    frames.push_back(piece);
   }
-  if (count > 0) pieces.push_back({lines, count});
-  return pieces;
+  if (rest.count > 0) frames.push_back(rest);
+  return frames;
 }
 
 // The user of "Basic base64(user:)", where it is a project's token.
@@ -429,16 +425,17 @@ ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request,
                  rejected = std::make_shared<RejectedBatch>(std::move(rejected)),
                  now](std::shared_ptr<PendingResponse> pending) {
     const EnrichedRecords& records = delivery->scratch().records;
-    const Frames frames = CutLines(records.lines.view(), records.count, options_.max_frame_bytes);
+    const Frames frames =
+        CutFrame({delivery->type(), records.count, absl::ToUnixMicros(now), records.lines.view()},
+                 options_.max_frame_bytes);
     size_t bytes = records.lines.size();
     for (const KeptRejection& record : rejected->records) bytes += record.payload.size();
-    delivery->Begin(std::move(pending), frames.size() + (rejected->records.empty() ? 0 : 1), bytes,
-                    options_.ack_timeout);
-    for (const FrameLines& frame : frames) {
-      log_.Append({delivery->type(), frame.count, absl::ToUnixMicros(now), frame.text},
-                  [delivery, count = frame.count](const absl::Status& status) {
-                    delivery->OnAccepted(count, status);
-                  });
+    const size_t parts = (frames.empty() ? 0 : 1) + (rejected->records.empty() ? 0 : 1);
+    delivery->Begin(std::move(pending), parts, bytes, options_.ack_timeout);
+    if (!frames.empty()) {
+      log_.Append(frames, [delivery, count = records.count](const absl::Status& status) {
+        delivery->OnAccepted(count, status);
+      });
     }
     if (!rejected->records.empty()) {
       const size_t count = records.rejected.size();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "record_log/record_log.h"
 #include "spool/confirmations.h"
 
@@ -14,16 +15,16 @@ namespace millrace::proxy {
 class RecordAppender {
  public:
   virtual ~RecordAppender() = default;
-  // As RecordLog::Append().
-  virtual void Append(const Frame& frame, RecordLog::Done done) = 0;
+  // As RecordLog::Append(); there are some.
+  virtual void Append(absl::Span<const Frame> frames, RecordLog::Done done) = 0;
 };
 
 class LogAppender final : public RecordAppender {
  public:
   // `log` outlives it.
   explicit LogAppender(RecordLog& log) : log_(log) {}
-  void Append(const Frame& frame, RecordLog::Done done) override {
-    log_.Append(frame, std::move(done));
+  void Append(absl::Span<const Frame> frames, RecordLog::Done done) override {
+    log_.Append(frames, std::move(done));
   }
 
  private:
@@ -36,14 +37,14 @@ class ConfirmedAppender final : public RecordAppender {
   // Both outlive it and what it appended.
   ConfirmedAppender(RecordLog& log, Confirmations& confirmations)
       : log_(log), confirmations_(confirmations) {}
-  void Append(const Frame& frame, RecordLog::Done done) override {
+  void Append(absl::Span<const Frame> frames, RecordLog::Done done) override {
     const auto place = std::make_shared<FramePlace>();
-    const auto appended = [&confirmations = confirmations_, type = frame.type, place,
+    const auto appended = [&confirmations = confirmations_, type = frames[0].type, place,
                            done = std::move(done)](const absl::Status& status) {
       if (!status.ok()) return done(status);
       confirmations.Await(type, *place, done);
     };
-    log_.Append(frame, appended, place.get());
+    log_.Append(frames, appended, place.get());
   }
 
  private:

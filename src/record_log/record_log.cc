@@ -225,21 +225,26 @@ void RecordLog::PrepareAhead() {
   }
 }
 
-void RecordLog::Append(const Frame& frame, Done done, FramePlace* place) {
-  if (kSegmentHeaderBytes + kFrameHeaderBytes + frame.records.size() + kSealBytes >
-          options_.segment_bytes ||
-      frame.records.size() > kMaxFrameBytes || frame.records.empty()) {
+void RecordLog::Append(absl::Span<const Frame> frames, Done done, FramePlace* place) {
+  size_t bytes = 0;
+  uint32_t count = 0;
+  bool fits = !frames.empty();
+  for (const Frame& frame : frames) {
+    fits = fits && !frame.records.empty() && frame.records.size() <= kMaxFrameBytes;
+    bytes += kFrameHeaderBytes + frame.records.size();
+    count += frame.count;
+  }
+  if (!fits || kSegmentHeaderBytes + bytes + kSealBytes > options_.segment_bytes) {
     return done(absl::InvalidArgumentError("the records do not fit into a segment"));
   }
   {
     absl::MutexLock lock(&append_mutex_);
     const bool has_room =
-        batch_.frames.size() + frame.records.size() <= options_.max_waiting_bytes ||
-        batch_.frames.empty();
+        batch_.frames.size() + bytes <= options_.max_waiting_bytes || batch_.frames.empty();
     if (has_room && !ends_) {
-      AppendFrame(frame, batch_.frames);
+      for (const Frame& frame : frames) AppendFrame(frame, batch_.frames);
       batch_.waiting.push_back(
-          {batch_.frames.size(), frame.type, frame.count, std::move(done), place});
+          {batch_.frames.size(), frames[0].type, count, std::move(done), place});
       return;
     }
   }
@@ -301,7 +306,7 @@ void RecordLog::Write(Batch& batch) {
   }
 }
 
-// Frames `first` to `last` - 1, which fit.
+// What was appended from `first` to `last` - 1, which fits.
 absl::Status RecordLog::WriteRun(Batch& batch, size_t first, size_t last) {
   const SegmentState segment = Last();
   const size_t begin = first == 0 ? 0 : batch.waiting[first - 1].end;

@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/byte_buffer.h"
 #include "base/clock.h"
 #include "record_log/frame.h"
@@ -36,7 +38,7 @@ struct RecordLogOptions {
   bool syncs = true;                    // false: for benchmarks
 };
 
-// Where the records of a frame are.
+// Where the records of one Append() are.
 struct FramePlace {
   uint64_t sequence = 0;  // of the segment
   uint64_t end_row = 0;   // the number of records of their type in the segment up to their end
@@ -65,14 +67,18 @@ class RecordLog {
   ~RecordLog();
 
   // Called once for each Append(), in their order, from the log's thread or from Append(); does not
-  // block. Ok: the frame is on stable storage. ResourceExhausted: there is no room for it in the
-  // log, on the disk or in memory; it is not in the log. Unavailable: the disk failed; the frame
-  // may be in the log, and nothing is acknowledged any more.
+  // block. Ok: the frames are on stable storage. ResourceExhausted: there is no room for all of
+  // them in the log, on the disk or in memory; none is in the log. Unavailable: the disk failed;
+  // they may be in the log, and nothing is acknowledged any more.
   using Done = std::function<void(const absl::Status&)>;
-  // `frame` need only be valid during the call, which does not block. InvalidArgument, at once: it
-  // does not fit into a segment.
-  // `place`, if given, is set before `done` is called with ok, and outlives that call.
-  void Append(const Frame& frame, Done done, FramePlace* place = nullptr);
+  // `frames`, all of one type, need only be valid during the call, which does not block. They are
+  // written one after another into one segment. InvalidArgument, at once: they do not fit into one,
+  // or there is none. `place`, if given, is set before `done` is called with ok, and outlives that
+  // call.
+  void Append(absl::Span<const Frame> frames, Done done, FramePlace* place = nullptr);
+  void Append(const Frame& frame, Done done, FramePlace* place = nullptr) {
+    Append({&frame, 1}, std::move(done), place);
+  }
 
   const std::string& id() const { return id_; }  // 32 hex digits
   // In the order of their numbers. The last one is not sealed. Without their files, because a file
@@ -96,7 +102,7 @@ class RecordLog {
 
  private:
   struct Waiting {
-    size_t end = 0;  // of its frame in the batch
+    size_t end = 0;  // of its frames in the batch
     RecordType type = RecordType::kEvent;
     uint32_t count = 0;
     Done done;

@@ -25,6 +25,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 constexpr RecordLogOptions kSmall = {
     .segment_bytes = 1024, .segment_age = absl::InfiniteDuration(), .max_bytes = 64 * 1024};
@@ -238,6 +239,34 @@ TEST_F(RecordLogTest, WhatDoesNotFitIsRefusedAtOnce) {
   EXPECT_TRUE(absl::IsInvalidArgument(Append("")));
   EXPECT_TRUE(absl::IsInvalidArgument(
       RecordLog::Open(disk_, {.segment_bytes = 1024, .max_bytes = 2047}, Clock::Real()).status()));
+}
+
+TEST_F(RecordLogTest, FramesOfOneAppendAreAllThereOrNone) {
+  Open({.segment_bytes = 1024, .segment_age = absl::InfiniteDuration(), .max_bytes = 4096});
+  const std::string first(300, 'a'), second(200, 'b');
+  constexpr auto kType = RecordType::kUser;
+  const Frame frames[] = {{.type = kType, .count = 3, .records = first},
+                          {.type = kType, .count = 2, .records = second}};
+  absl::Status status;
+  size_t appended = 0;
+  for (; status.ok() && appended < 100; ++appended) {
+    absl::BlockingCounter done(1);
+    log_->Append(frames, [&](const absl::Status& result) {
+      status = result;
+      done.DecrementCount();
+    });
+    done.Wait();
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  // One pair fits into a segment, and only the first frame of a second one.
+  const std::vector<SegmentState> segments = log_->segments();
+  EXPECT_EQ(segments.size(), appended - 1);
+  for (const SegmentState& segment : segments) {
+    EXPECT_THAT(segment.counts, ElementsAre(0, 5, 0));
+  }
+  EXPECT_THAT(Records(kType), SizeIs(2 * (appended - 1)));
+  log_->Append(absl::Span<const Frame>(), [&](const absl::Status& result) { status = result; });
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
 }
 
 TEST_F(RecordLogTest, DamageIsFoundAndNamed) {

@@ -15,7 +15,7 @@
 
 namespace millrace::proxy {
 
-// Keeps frames in memory, with RecordLog's contract: `frame` is copied, one `done` for each.
+// Keeps frames in memory, with RecordLog's contract: `frames` are copied, one `done` for all.
 class FakeAppender final : public RecordAppender {
  public:
   struct Kept {
@@ -24,9 +24,10 @@ class FakeAppender final : public RecordAppender {
     std::string records;
   };
 
-  void Append(const Frame& frame, RecordLog::Done done) override {
-    frames.push_back({frame.type, frame.count, std::string(frame.records)});
-    if (!status.ok()) frames.pop_back();
+  void Append(absl::Span<const Frame> appended, RecordLog::Done done) override {
+    for (const Frame& frame : appended) {
+      if (status.ok()) frames.push_back({frame.type, frame.count, std::string(frame.records)});
+    }
     if (holds) {
       waiting.push_back(std::move(done));
     } else {
