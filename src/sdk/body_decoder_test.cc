@@ -78,6 +78,30 @@ TEST(DecodeBody, FindsParametersInQueryAndBody) {
   EXPECT_FALSE(decoded->params.Has("data"));
 }
 
+TEST(DecodeBody, BoundsParametersOfQueryAndBodyTogether) {
+  Decoding decoding;
+  const auto pairs = [](int first, int end) {
+    std::string form;
+    for (int i = first; i < end; ++i) StrAppend(&form, i > first ? "&" : "", "p", i, "=", i);
+    return form;
+  };
+  for (const auto& [query, body] :
+       {std::pair(pairs(0, 1500), std::string()), std::pair(std::string(), pairs(0, 1500)),
+        std::pair(pairs(0, 600), pairs(600, 1500))}) {
+    Params params;
+    params.AddForm(query);
+    params.AddForm(body);
+    EXPECT_EQ(params.Get("p0"), "0");
+    EXPECT_EQ(params.Get("p999"), "999");
+    EXPECT_FALSE(params.Has("p1000"));
+    EXPECT_FALSE(params.Has("p1499"));
+  }
+  constexpr size_t kMax = 100'000;
+  EXPECT_TRUE(decoding.Run(StrCat(pairs(1, 1000), "&data=e30"), "", "", kMax).ok());
+  EXPECT_FALSE(decoding.Run(StrCat(pairs(0, 1000), "&data=e30"), "", "", kMax).ok());
+  EXPECT_FALSE(decoding.Run("data=e30", "", pairs(0, 1000), kMax).ok());
+}
+
 TEST(DecodeBody, EmptyBodiesHaveNoRecords) {
   Decoding decoding;
   for (std::string_view body : {"", "  \n", "data=", "data=%20"}) {
