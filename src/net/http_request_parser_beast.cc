@@ -169,7 +169,7 @@ HttpRequestParser::Result HttpRequestParser::ParseHead(std::string_view in, size
     const size_t begin = *used;
     if (const Result result = impl_->Put(in, used); result != Result::kDone) return result;
     if (HasFoldedLine(in.substr(begin, *used - begin))) {
-      return impl_->Refuse(400, "malformed request: a header goes on in the next line");
+      return impl_->Refuse(400, "malformed request: a header is continued in the next line");
     }
   }
   const std::string encoding = JoinedHeader("transfer-encoding");
