@@ -65,9 +65,10 @@ ServerResponse AdminHandler::Status() const {
   }
   const PublicCounts& counts = requests_.counts();
   const Json status = {
-      {"received", Sum(counts.received)},    {"accepted", Sum(counts.accepted)},
-      {"rejected", Sum(counts.rejected)},    {"requests", counts.requests.load()},
-      {"spool_bytes", spool_.log().bytes()}, {"destinations", std::move(destinations)}};
+      {"received", Sum(counts.received)},       {"accepted", Sum(counts.accepted)},
+      {"rejected", Sum(counts.rejected)},       {"requests", counts.requests.load()},
+      {"spool_bytes", spool_.log().bytes()},    {"damaged", spool_.log().damaged()},
+      {"destinations", std::move(destinations)}};
   return {.body = status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "record_log/damaged_part.h"
 #include "record_log/segment_scan.h"
 
 namespace millrace {
@@ -127,14 +128,20 @@ absl::StatusOr<SegmentState> RecordLog::RecoverSegment(const std::string& name, 
     }
   }
   ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(*segment.file, sequence));
-  if (scan.has_more) {
-    Log(Severity::kWarning,
-        "a record of the spool is damaged, and what follows it in its segment was cut off; only a "
-        "loss of power leaves this without a loss of records",
-        {{"segment", name}, {"at", scan.end}});
-  }
   segment.end = scan.end;
   segment.counts = scan.counts;
+  for (const DamagedPart& part : scan.damaged) {
+    ASSIGN_OR_RETURN(const LostRecords lost, ReplaceDamagedPart(*segment.file, sequence, part));
+    segment.counts[static_cast<size_t>(lost.type)] += lost.count;
+    damaged_ += lost.count;
+    Log(Severity::kWarning,
+        "records of the spool are damaged, and become dead letters; after a loss of power, they "
+        "may be records that were not answered",
+        {{"segment", name},
+         {"at", part.begin},
+         {"bytes", part.end - part.begin},
+         {"records", static_cast<uint64_t>(lost.count)}});
+  }
   // Its last frames may not be on stable storage yet, and readers must not see them before.
   if (segment.counts != RecordCounts()) RETURN_IF_ERROR(Seal(segment));
   Shrink(segment);

@@ -57,9 +57,9 @@ struct SegmentState {
 class RecordLog {
  public:
   // Opens the log in `files`, or makes one. A segment whose writer was killed ends with its last
-  // whole frame, and a new one is begun. DataLoss: a segment is damaged before its end, which is
-  // not the trace of a crash; ResourceExhausted: there is no room for a segment. All arguments
-  // outlive it.
+  // whole frame, and a new one is begun; what is damaged before that frame becomes records that are
+  // no JSON. DataLoss: the header of a segment is damaged; ResourceExhausted: there is no room for
+  // a segment. All arguments outlive it.
   static absl::StatusOr<std::unique_ptr<RecordLog>> Open(LogFiles& files,
                                                          const RecordLogOptions& options,
                                                          Clock& clock);
@@ -88,6 +88,8 @@ class RecordLog {
   std::optional<SegmentState> segment(uint64_t sequence) const;
   uint64_t last_sequence() const;
   uint64_t bytes() const;  // of all segments
+  // Records that were damaged when it was opened.
+  uint64_t damaged() const { return damaged_; }
   // Why nothing is acknowledged any more; ok if all is well.
   absl::Status failure() const;
 
@@ -151,6 +153,7 @@ class RecordLog {
   Clock& clock_;
   std::string raw_id_;
   std::string id_;
+  uint64_t damaged_ = 0;  // of Recover()
 
   absl::Mutex append_mutex_;
   Batch batch_ ABSL_GUARDED_BY(append_mutex_);  // collects while another one is written

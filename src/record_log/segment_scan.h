@@ -3,6 +3,7 @@
 #define MILLRACE_RECORD_LOG_SEGMENT_SCAN_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "record_log/frame.h"
@@ -13,13 +14,20 @@ namespace millrace {
 // DataLoss: there is no seal of this segment at `seal_at`.
 absl::StatusOr<RecordCounts> ReadSeal(LogFile& file, uint64_t sequence, uint64_t seal_at);
 
-struct SegmentScan {
-  uint64_t end = kSegmentHeaderBytes;  // of the last whole frame before the first that is not
-  RecordCounts counts = {};
-  // A whole frame follows the one that is not: that one is damaged, or the machine lost power in
-  // the middle of a write of several.
-  bool has_more = false;
+// A part of a segment that is no whole frame though one follows: it is damaged, or the machine lost
+// power in the middle of a write of several frames. It has room for the head of a frame and a
+// record.
+struct DamagedPart {
+  uint64_t begin = 0;
+  uint64_t end = 0;
 };
+
+struct SegmentScan {
+  uint64_t end = kSegmentHeaderBytes;  // of the last whole frame
+  RecordCounts counts = {};            // of whole frames
+  std::vector<DamagedPart> damaged;    // before `end`
+};
+// Reads all of the file.
 absl::StatusOr<SegmentScan> ScanSegment(LogFile& file, uint64_t sequence);
 
 }  // namespace millrace

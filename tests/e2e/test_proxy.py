@@ -592,13 +592,16 @@ class LifeTest(LakeProxyTest):
         content = segment.read_bytes()
         self.assertEqual(content.count(b'"$insert_id":"04"'), 1)
         segment.write_bytes(content.replace(b'"$insert_id":"04"', b'"$insert_id":"44"'))
-        running = self.begin_proxy(*down)
-        if running.process.stdout.readline():
-            running.stop()
-        else:
-            self.assertIn(running.process.wait(60), (2, 3))
-        # What comes after it was answered with 200; it must not vanish silently.
+        # All of it was answered with 200: what follows the damage is delivered, and the rest is named and counted.
+        running, _ = self.start_with_lake("--from-oldest", *down)
+        found = running.wait_until_delivered(self.lake_name)[self.lake_name]
+        self.assertEqual(sorted(self.delivered_to(self.lake)), [f"{number:02}" for number in range(10) if number != 4])
+        self.assertEqual((found["accepted"], found["rejected"], running.status()["damaged"]), (9, 1, 1))
         self.assertIn(segment.stem, running.messages())
+        running.stop(signal.SIGKILL)
+        [lost] = self.dead_letters()
+        self.assertEqual(lost["code"], "unreadable_row")
+        self.assertIn('"$insert_id":"44"', json.dumps(lost).replace("\\", ""))
 
     def delivered_to(self, lake):
         self.lake, before = lake, self.lake
