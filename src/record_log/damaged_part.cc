@@ -12,7 +12,8 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kMinLineBytes = 2;  // "!\n"
+constexpr size_t kMinLineBytes = 2;        // "!\n"
+constexpr size_t kMaxLineBytes = 1 << 20;  // as of records
 
 // The head with the size that the part has: only its other fields are believed.
 FrameHead HeadOf(std::string_view part) {
@@ -42,6 +43,20 @@ void MarkLines(std::string& text, size_t count) {
   }
 }
 
+// Fills `text` with blank lines that are no JSON; returns how many.
+uint32_t FillWithLines(std::string& text) {
+  std::fill(text.begin(), text.end(), ' ');
+  uint32_t count = 0;
+  for (size_t at = 0; at < text.size(); ++count) {
+    text[at] = '!';
+    const size_t left = text.size() - at;
+    // No line is left that has no room for its end.
+    at += left <= kMaxLineBytes ? left : std::min(kMaxLineBytes, left - kMinLineBytes);
+    text[at - 1] = '\n';
+  }
+  return count;
+}
+
 }  // namespace
 
 absl::StatusOr<LostRecords> ReplaceDamagedPart(LogFile& file, uint64_t sequence,
@@ -53,13 +68,17 @@ absl::StatusOr<LostRecords> ReplaceDamagedPart(LogFile& file, uint64_t sequence,
   std::string text = bytes.substr(kFrameHeaderBytes);
   const size_t max = text.size() / kMinLineBytes;
   LostRecords lost;
-  if (head.kind == FrameHead::Kind::kFrame && head.count <= max) {
-    lost = {head.type, head.count};
+  if (part.is_unwritten) {
+    lost.count = FillWithLines(text);
   } else {
-    const auto ends = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-    lost.count = static_cast<uint32_t>(std::clamp<size_t>(ends, 1, max));
+    if (head.kind == FrameHead::Kind::kFrame && head.count <= max) {
+      lost = {head.type, head.count};
+    } else {
+      const auto ends = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+      lost.count = static_cast<uint32_t>(std::clamp<size_t>(ends, 1, max));
+    }
+    MarkLines(text, lost.count);
   }
-  MarkLines(text, lost.count);
   ByteBuffer frame;
   AppendFrame({lost.type, lost.count, head.unix_micros, text}, frame);
   SaltFrames(sequence, frame.data(), frame.size());

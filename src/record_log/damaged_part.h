@@ -19,7 +19,7 @@ struct LostRecords {
 // Writes a frame over `part`, which is not synced. Its records are what was found there, but begin
 // with '!', which is no JSON: every destination rejects them. They are as many as the frame says
 // that it had, because positions in a segment are counted in records; or, if that is damaged, as
-// there are ends of lines.
+// there are ends of lines. For a part that was never written they are blank, and as few as can be.
 absl::StatusOr<LostRecords> ReplaceDamagedPart(LogFile& file, uint64_t sequence,
                                                const DamagedPart& part);
 

@@ -35,6 +35,8 @@ uint32_t Crc(std::string_view bytes, uint32_t before = 0) {
 
 // Another one for each sequence number below 2^32.
 uint32_t SaltOf(uint64_t sequence) { return static_cast<uint32_t>(sequence) * 0x9e3779b1u; }
+// SaltOf(SequenceOf(salt)) == salt.
+uint32_t SequenceOf(uint32_t salt) { return salt * 0x0e8b2f51u; }
 
 // Of all of a frame but its check.
 uint32_t FrameCrc(std::string_view frame) {
@@ -133,6 +135,11 @@ FrameHead DecodeFrameHead(std::string_view bytes) {
     head.type = static_cast<RecordType>(type);
   }
   return head;
+}
+
+bool IsFrameOfEarlier(uint64_t sequence, std::string_view bytes) {
+  const uint32_t other = SequenceOf(FrameCrc(bytes) ^ Load<uint32_t>(bytes.data() + kCheckAt));
+  return other > 0 && other < static_cast<uint32_t>(sequence);
 }
 
 bool IsFrameWhole(uint64_t sequence, std::string_view bytes) {

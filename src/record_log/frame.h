@@ -83,6 +83,8 @@ struct FrameHead {
 FrameHead DecodeFrameHead(std::string_view bytes);
 // Whether the check of a frame, or of a seal, is right. `bytes`: all of it.
 bool IsFrameWhole(uint64_t sequence, std::string_view bytes);
+// Whether it is right in an earlier segment than `sequence`, which had the same file.
+bool IsFrameOfEarlier(uint64_t sequence, std::string_view bytes);
 
 }  // namespace millrace
 

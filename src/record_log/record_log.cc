@@ -130,17 +130,18 @@ absl::StatusOr<SegmentState> RecordLog::RecoverSegment(const std::string& name, 
   ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(*segment.file, sequence));
   segment.end = scan.end;
   segment.counts = scan.counts;
+  uint64_t damaged = 0;
   for (const DamagedPart& part : scan.damaged) {
     ASSIGN_OR_RETURN(const LostRecords lost, ReplaceDamagedPart(*segment.file, sequence, part));
     segment.counts[static_cast<size_t>(lost.type)] += lost.count;
-    damaged_ += lost.count;
+    damaged += lost.count;
+  }
+  if (damaged > 0) {
+    damaged_ += damaged;
     Log(Severity::kWarning,
         "records of the spool are damaged, and become dead letters; after a loss of power, they "
         "may be records that were not answered",
-        {{"segment", name},
-         {"at", part.begin},
-         {"bytes", part.end - part.begin},
-         {"records", static_cast<uint64_t>(lost.count)}});
+        {{"segment", name}, {"at", scan.damaged[0].begin}, {"records", damaged}});
   }
   // Its last frames may not be on stable storage yet, and readers must not see them before.
   if (segment.counts != RecordCounts()) RETURN_IF_ERROR(Seal(segment));

@@ -350,6 +350,41 @@ TEST_F(RecordLogTest, EachOfSeveralDamagedFramesKeepsItsRecordsCounted) {
   EXPECT_EQ(log_->damaged(), 2);
 }
 
+TEST_F(RecordLogTest, WhatWasNeverWrittenIsFewRecords) {
+  constexpr uint64_t kSequence = 7;
+  constexpr size_t kFrames = 20'000;  // of an earlier segment: most of 3 MB
+  const std::string stale(120, 's');
+  const auto frames = [](uint64_t sequence, std::string_view records, size_t count) {
+    ByteBuffer bytes;
+    for (size_t i = 0; i < count; ++i) AppendFrame({.count = 1, .records = records}, bytes);
+    SaltFrames(sequence, bytes.data(), bytes.size());
+    return std::string(bytes.view());
+  };
+  const std::string parts[] = {frames(kSequence, "a\n", 1), frames(kSequence - 1, stale, kFrames),
+                               frames(kSequence, "b\n", 1), std::string(100, '\0'),
+                               frames(kSequence, "c\n", 1)};
+  const std::string id(16, 'i');
+  std::string bytes = EncodeHeader({.spool_id = id, .sequence = kSequence});
+  for (const std::string& part : parts) bytes += part;
+  {
+    auto file = disk_.Create("0000000000000007.log", 4 << 20);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->Write(0, bytes).ok());
+    ASSERT_TRUE((*file)->Sync().ok());
+    ASSERT_TRUE(disk_.SyncNames().ok());
+  }
+  Open({.segment_bytes = 4 << 20, .max_bytes = 16 << 20});
+  const std::vector<std::string> records = Records();
+  ASSERT_THAT(records, SizeIs(5));
+  EXPECT_EQ(records[0], "a\n");
+  EXPECT_EQ(std::count(records[1].begin(), records[1].end(), '\n'), 3) << "a MB in each";
+  EXPECT_EQ(records[1].find('s'), std::string::npos);
+  EXPECT_EQ(records[2], "b\n");
+  EXPECT_THAT(records[3], testing::StartsWith("! "));
+  EXPECT_EQ(records[4], "c\n");
+  EXPECT_EQ(log_->damaged(), 4);
+}
+
 // Appends from two threads until the machine crashes, again and again.
 TEST_F(RecordLogTest, WhatWasAcknowledgedSurvivesACrashAtAnyMoment) {
   const RecordLogOptions options = {

@@ -20,6 +20,8 @@ absl::StatusOr<RecordCounts> ReadSeal(LogFile& file, uint64_t sequence, uint64_t
 struct DamagedPart {
   uint64_t begin = 0;
   uint64_t end = 0;
+  // There is nothing, or a frame of an earlier segment: the write never reached the disk.
+  bool is_unwritten = false;
 };
 
 struct SegmentScan {
