@@ -17,7 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-
 const std::vector<std::string_view> kRecordTypes = {"event", "user", "group"};
 const std::vector<std::string_view> kUserOperations = {"$set",   "$set_once", "$add",   "$append",
                                                        "$union", "$remove",   "$unset", "$delete"};

@@ -4,8 +4,9 @@
 // Events: `time` is added in milliseconds if it is missing or null, `ip` if it is missing, and
 // `$insert_id` if it is missing or none; a `$insert_id` that Mixpanel would not accept becomes the
 // hash of itself. Updates of users: `$ip` is added if it is missing; a group has no address, and it
-// would become a property of the group. The token is replaced if the rules say so. Everything else is kept, members beside `event`, `properties` and the
-// operations too (`$mp_metadata`, and the `id` that Swift's SDK leaves).
+// would become a property of the group. The token is replaced if the rules say so. Everything else
+// is kept, members beside `event`, `properties` and the operations too (`$mp_metadata`, and the
+// `id` that Swift's SDK leaves).
 //
 // A missing $insert_id is derived from what an SDK sends again when it repeats a request: the
 // event, its token, its time and $mp_event_id of its $mp_metadata; or, without $mp_event_id, the
