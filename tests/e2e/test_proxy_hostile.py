@@ -132,7 +132,7 @@ class HostileTest(ProxyTest):
 
     SLOW = 2000
     HEADER_TIMEOUT, REQUEST_TIMEOUT = 10, 30  # of the proxy
-    SLACK = 15
+    SLACK = 60
 
     def test_slow_connections(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -244,7 +244,7 @@ class HostileTest(ProxyTest):
                 client.close()
             expected = import_answer if path == "/import" else answer
             if status == 503 and expected != 503:  # too much at once, which is not this bomb's fault
-                self.assertIn(b"in flight", text)
+                self.assertRegex(text, b"too many bytes are in flight|could not be stored in time")
             elif status != expected:
                 return f"{path}, bomb {number}: {status} instead of {expected}, {text[:200]}"
             if status == 503:
