@@ -10,6 +10,7 @@
 #include "proxy/insert_ids.h"
 #include "proxy/object_members.h"
 #include "proxy/record_scan.h"
+#include "proxy/usual_event.h"
 #include "records/record_time.h"
 #include "sdk/body_decoder.h"
 #include "sdk/record_splitter.h"
@@ -75,6 +76,7 @@ class Enricher::Impl {
   bool CheckSize(size_t begin);
   bool RejectSize(size_t bytes);
   void WriteProperties();
+  void WriteMillis(MemberWriter& writer, const Member& time);
   void WriteToken(MemberWriter& writer, std::string_view key);
   std::string_view TokenText();
   bool HasToken() const { return roles().token && IsId(TokenMember()); }
@@ -106,7 +108,10 @@ class Enricher::Impl {
   const EnrichRequest* request_ = nullptr;
   EnrichedRecords* out_ = nullptr;
   RejectedRecord rejected_;
-  std::string_view insert_id_;  // of the event that is written; see InsertIds::Choose()
+  // Of the event that is written:
+  int64_t unix_micros_ = 0;     // when it happened
+  bool is_usual_ = false;       // see IsUsualEvent()
+  std::string_view insert_id_;  // see InsertIds::Choose()
 };
 
 bool Enricher::Impl::Enrich(std::string_view text, const EnrichRequest& request,
@@ -280,10 +285,14 @@ bool Enricher::Impl::CheckEvent() {
 
 bool Enricher::Impl::CheckTime() {
   if (roles().time) {
-    if (UnixMicros(Property(*roles().time).value)) return true;
+    if (const std::optional<int64_t> micros = UnixMicros(Property(*roles().time).value)) {
+      unix_micros_ = *micros;
+      return true;
+    }
     return Reject("invalid_time", "properties.time",
                   "'properties.time' is invalid: must be specified as seconds since epoch");
   }
+  unix_micros_ = request_->unix_millis * 1000;
   if (!request_->requires_time || JoinsIdentities(Top(*roles().event).value.text)) return true;
   return Reject("invalid_time", "properties.time", "'properties.time' must not be missing");
 }
@@ -296,6 +305,16 @@ bool Enricher::Impl::WriteEvent() {
     return false;
   }
   insert_id_ = ids_.Choose(scan_);
+  is_usual_ = IsUsualEvent(scan_, unix_micros_, request_->unix_millis);
+  if (is_usual_) {
+    lines.Append("{\"event\":");
+    lines.Append(Top(*roles().event).raw);
+    lines.Append(",\"properties\":");
+    WriteProperties();
+    lines.Append("}\n");
+    return CheckSize(begin);
+  }
+  out_->are_mapped = false;
   lines.Append('{');
   {
     MemberWriter writer(lines);
@@ -338,7 +357,12 @@ void Enricher::Impl::WriteProperties() {
       const Member& member = Property(i);
       const bool is_replaced = i == roles().blank_time || (i == roles().token && !token.empty()) ||
                                (i == roles().insert_id && !insert_id_.empty());
-      if (!member.is_dropped && !is_replaced) writer.Write(member);
+      if (member.is_dropped || is_replaced || (is_usual_ && member.value.is_null())) continue;
+      if (is_usual_ && i == roles().time) {
+        WriteMillis(writer, member);
+      } else {
+        writer.Write(member);
+      }
     }
     const bool needs_no_time =
         request_->requires_time && JoinsIdentities(Top(*roles().event).value.text);
@@ -352,6 +376,17 @@ void Enricher::Impl::WriteProperties() {
     if (!insert_id_.empty()) writer.AddText("$insert_id", insert_id_);
   }
   lines.Append('}');
+}
+
+// Of a usual event.
+void Enricher::Impl::WriteMillis(MemberWriter& writer, const Member& time) {
+  const int64_t millis = unix_micros_ / 1000;
+  if (time.value.kind == Value::Kind::kInt && time.value.integer == millis) {
+    return writer.Write(time);
+  }
+  scratch_.clear();
+  AppendJsonInt(scratch_, millis);
+  writer.WriteValue(time, scratch_.view());
 }
 
 void Enricher::Impl::WriteToken(MemberWriter& writer, std::string_view key) {
@@ -382,6 +417,7 @@ bool Enricher::Impl::CheckUpdate() {
 }
 
 bool Enricher::Impl::WriteUpdate() {
+  out_->are_mapped = false;
   if (!CheckUpdate()) return false;
   ByteBuffer& lines = out_->lines;
   const size_t begin = lines.size();

@@ -58,14 +58,16 @@ struct RejectedRecord {
 };
 
 struct EnrichedRecords {
-  ByteBuffer lines;    // each ends with '\n'
-  uint32_t count = 0;  // of lines
+  ByteBuffer lines;        // each ends with '\n'
+  uint32_t count = 0;      // of lines
+  bool are_mapped = true;  // all lines are usual events (Frame::is_mapped)
   uint64_t received = 0;
   std::vector<RejectedRecord> rejected;
 
   void clear() {
     lines.clear();
     count = 0;
+    are_mapped = true;
     received = 0;
     rejected.clear();
   }

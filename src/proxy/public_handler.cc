@@ -425,9 +425,9 @@ ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request,
                  rejected = std::make_shared<RejectedBatch>(std::move(rejected)),
                  now](std::shared_ptr<PendingResponse> pending) {
     const EnrichedRecords& records = delivery->scratch().records;
-    const Frames frames =
-        CutFrame({delivery->type(), records.count, absl::ToUnixMicros(now), records.lines.view()},
-                 options_.max_frame_bytes);
+    const Frames frames = CutFrame({delivery->type(), records.count, absl::ToUnixMicros(now),
+                                    records.lines.view(), records.are_mapped},
+                                   options_.max_frame_bytes);
     size_t bytes = records.lines.size();
     for (const KeptRejection& record : rejected->records) bytes += record.payload.size();
     const size_t parts = (frames.empty() ? 0 : 1) + (rejected->records.empty() ? 0 : 1);

@@ -118,6 +118,7 @@ RecordScan::Place RecordScan::TakeProperties(Place at) {
   properties_.clear();
   // Of an earlier one.
   roles_.token = roles_.time = roles_.blank_time = roles_.ip = roles_.insert_id = std::nullopt;
+  roles_.distinct_id = roles_.user_id = roles_.device_id = std::nullopt;
   return TakeObject(at, [this](size_t begin, std::string_view key, Place value) {
     Member member = BeginMember(begin, key);
     const Place next = TakeValue(value, /*depth=*/2, &member);
@@ -176,6 +177,9 @@ void RecordScan::NoteProperty(const Member& member) {
   }
   if (key == "token") roles_.token = index;
   if (key == "$insert_id") roles_.insert_id = index;
+  if (key == "distinct_id") roles_.distinct_id = index;
+  if (key == "$user_id") roles_.user_id = index;
+  if (key == "$device_id") roles_.device_id = index;
 }
 
 void RecordScan::Trim() {

@@ -21,7 +21,8 @@ struct RecordRoles {
   std::optional<size_t> event, properties, metadata, id, group_key, group_id;
   // Of properties(), or of top() of an update of a profile.
   std::optional<size_t> token, time, ip, insert_id;
-  std::optional<size_t> blank_time;  // null or "", instead of `time`
+  std::optional<size_t> distinct_id, user_id, device_id;  // of properties()
+  std::optional<size_t> blank_time;                       // null or "", instead of `time`
   size_t operations = 0;
   bool has_too_many_keys = false;
 };

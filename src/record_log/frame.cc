@@ -15,6 +15,7 @@ constexpr size_t kIdBytes = 16;
 constexpr size_t kHeaderCheckAt = kMagic.size() + kIdBytes + sizeof(uint64_t);
 constexpr size_t kCheckAt = sizeof(uint32_t);  // in a frame
 constexpr uint32_t kSealType = 255;
+constexpr uint32_t kMappedBit = 256;  // of the type
 
 template <typename T>
 T Load(const char* bytes) {
@@ -91,8 +92,9 @@ std::optional<uint64_t> DecodeNote(uint64_t sequence, std::string_view header) {
 void AppendFrame(const Frame& frame, ByteBuffer& out) {
   const size_t at = out.size();
   char head[kFrameHeaderBytes] = {};
-  EncodeFrameHead(static_cast<uint32_t>(frame.records.size()), static_cast<uint32_t>(frame.type),
-                  frame.count, frame.unix_micros, head);
+  const uint32_t type = static_cast<uint32_t>(frame.type) | (frame.is_mapped ? kMappedBit : 0);
+  EncodeFrameHead(static_cast<uint32_t>(frame.records.size()), type, frame.count, frame.unix_micros,
+                  head);
   out.Append({head, sizeof(head)});
   out.Append(frame.records);
   Store(out.data() + at + kCheckAt, FrameCrc(out.view(at, out.size())));
@@ -124,15 +126,17 @@ FrameHead DecodeFrameHead(std::string_view bytes) {
   FrameHead head;
   head.size = Load<uint32_t>(bytes.data());
   head.check = Load<uint32_t>(bytes.data() + kCheckAt);
-  const auto type = Load<uint32_t>(bytes.data() + 8);
+  const auto type_and_bit = Load<uint32_t>(bytes.data() + 8);
+  const uint32_t type = type_and_bit & ~kMappedBit;
   head.count = Load<uint32_t>(bytes.data() + 12);
   head.unix_micros = Load<int64_t>(bytes.data() + 16);
-  if (type == kSealType && head.size == sizeof(RecordCounts)) {
+  if (type_and_bit == kSealType && head.size == sizeof(RecordCounts)) {
     head.kind = FrameHead::Kind::kSeal;
   } else if (type < std::size(kAllRecordTypes) && head.size > 0 && head.size <= kMaxFrameBytes &&
              head.count > 0) {
     head.kind = FrameHead::Kind::kFrame;
     head.type = static_cast<RecordType>(type);
+    head.is_mapped = type != type_and_bit;
   }
   return head;
 }

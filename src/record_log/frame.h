@@ -6,6 +6,8 @@
 //   frame   = size check type count time records           4 + 4 + 4 + 4 + 8 + `size` bytes
 //   seal    = a frame of the type 255: counts of events, users and groups, 8 bytes each
 //
+// 256 is added to the type of a frame whose records are mapped already (Frame::is_mapped).
+//
 // The note is written after the seal, so that the seal is found without reading all frames. A
 // check is the CRC32C of the other bytes, xored with a salt that the sequence number of the
 // segment decides: a file is used again for another segment, and frames of the earlier one are then
@@ -35,6 +37,9 @@ struct Frame {
   uint32_t count = 0;        // of records
   int64_t unix_micros = 0;   // of the arrival
   std::string_view records;  // lines of JSON; each ends with '\n'
+  // The records are events as mapping would write them for every destination, so that a delivery
+  // may copy them (docs/adr/0051-usual-events-are-mapped-when-they-arrive.md).
+  bool is_mapped = false;
 };
 
 struct SegmentHeader {
@@ -77,6 +82,7 @@ struct FrameHead {
   RecordType type = RecordType::kEvent;
   uint32_t count = 0;
   int64_t unix_micros = 0;
+  bool is_mapped = false;
   size_t bytes() const { return kFrameHeaderBytes + size; }
 };
 // The head of a frame, of which the check is not verified yet. `bytes`: kFrameHeaderBytes.

@@ -493,7 +493,8 @@ absl::StatusOr<std::optional<Frame>> SegmentReader::Next(RecordType type) {
     return Frame{.type = head.type,
                  .count = head.count,
                  .unix_micros = head.unix_micros,
-                 .records = whole.substr(kFrameHeaderBytes)};
+                 .records = whole.substr(kFrameHeaderBytes),
+                 .is_mapped = head.is_mapped};
   }
   return std::nullopt;
 }

@@ -10,9 +10,9 @@
 #include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "objects/map_transform.h"
 #include "pipeline/intent_resolver.h"
 #include "spool/log_source.h"
+#include "spool/log_transform.h"
 
 namespace millrace {
 namespace {
@@ -131,7 +131,7 @@ RunReport Delivery::RunOnce(RecordType type, const std::stop_token& stop) {
   RunParts parts{.source = source,
                  .make_transform =
                      [this] {
-                       return std::make_unique<MapTransform>(parts_.clock, destination_.rules(),
+                       return std::make_unique<LogTransform>(parts_.clock, destination_.rules(),
                                                              &parts_.scripts);
                      },
                  .make_sink = [this, type] { return destination_.NewSink(type); },

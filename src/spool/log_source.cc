@@ -11,13 +11,15 @@
 #include "base/strings.h"
 #include "formats/json_reader.h"
 #include "mapping/mapping_version.h"
-#include "objects/object_source.h"
+#include "spool/log_transform.h"
 
 namespace millrace {
 namespace {
 
 constexpr size_t kChunkRows = 2000;
 constexpr size_t kChunkBytes = 1 << 20;
+// Mapped records and others are in one chunk if there would be smaller chunks than this.
+constexpr size_t kMinApartRows = 100;
 constexpr absl::Duration kReleaseGrace = absl::Seconds(10);
 
 absl::Status Stopped() { return absl::CancelledError("the run was stopped"); }
@@ -82,10 +84,11 @@ absl::StatusOr<std::unique_ptr<Chunk>> LogSource::Next(std::stop_token stop) {
     if (!open_->error.ok()) return EndObject(open_->error);
     std::unique_ptr<TextRows> rows = pool_->Take();
     rows->first_row = open_->rows;
-    const absl::Status filled = Fill(*rows);
+    bool are_mapped = false;
+    const absl::Status filled = Fill(*rows, are_mapped);
     if (!rows->rows.empty()) {
       open_->error = filled;
-      return MakeChunk(std::move(rows));
+      return MakeChunk(std::move(rows), are_mapped);
     }
     pool_->Return(std::move(rows));
     if (!filled.ok()) return EndObject(filled);
@@ -224,18 +227,25 @@ absl::Status LogSource::SkipTo(uint64_t row) {
       continue;
     }
     open_->left = frame->records;
+    open_->left_is_mapped = frame->is_mapped;
     for (; row > 0; --row) TakeLine(open_->left);
   }
   return absl::OkStatus();
 }
 
-// Adds rows up to the size of a chunk, as far as there are some.
-absl::Status LogSource::Fill(TextRows& rows) {
+// Adds rows up to the size of a chunk, as far as there are some. `are_mapped`: all of them are.
+absl::Status LogSource::Fill(TextRows& rows, bool& are_mapped) {
   while (rows.rows.size() < kChunkRows && rows.text.size() < kChunkBytes) {
     if (open_->left.empty()) {
       ASSIGN_OR_RETURN(const std::optional<Frame> frame, open_->reader->Next(options_.type));
       if (!frame) return absl::OkStatus();
       open_->left = frame->records;
+      open_->left_is_mapped = frame->is_mapped;
+    }
+    if (rows.rows.empty()) are_mapped = open_->left_is_mapped;
+    if (are_mapped != open_->left_is_mapped) {
+      if (rows.rows.size() >= kMinApartRows) return absl::OkStatus();
+      are_mapped = false;
     }
     const std::string_view line = TakeLine(open_->left);
     const auto begin = static_cast<uint32_t>(rows.text.size());
@@ -246,15 +256,16 @@ absl::Status LogSource::Fill(TextRows& rows) {
   return absl::OkStatus();
 }
 
-std::unique_ptr<Chunk> LogSource::MakeChunk(std::unique_ptr<TextRows> rows) {
+std::unique_ptr<Chunk> LogSource::MakeChunk(std::unique_ptr<TextRows> rows, bool are_mapped) {
   auto chunk = std::make_unique<Chunk>();
   chunk->object = open_->entry;
   chunk->first_row = rows->first_row;
   chunk->rows = rows->rows.size();
   chunk->after = {.row = open_->rows};
   rows->after = chunk->after;
-  auto payload = std::make_unique<RowsPayload>();
+  auto payload = std::make_unique<LogPayload>();
   payload->config = options_.config;
+  if (are_mapped) payload->mapped = rows.get();
   payload->rows = NewJsonChunk(std::move(rows), pool_);
   chunk->payload = std::move(payload);
   if (!open_->is_shown) {

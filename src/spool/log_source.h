@@ -66,11 +66,11 @@ class LogSource : public Source {
     std::shared_ptr<const LedgerEntry> entry;
     uint64_t sequence = 0;
     std::unique_ptr<SegmentReader> reader;
-    Frame frame;            // whose records are being returned
-    std::string_view left;  // of them
-    uint64_t rows = 0;      // returned, or before the claim's position
-    bool is_shown = false;  // a chunk was returned: the run owns the claim
-    absl::Status error;     // it cannot be read further
+    std::string_view left;        // of the records of the frame that is being returned
+    bool left_is_mapped = false;  // Frame::is_mapped
+    uint64_t rows = 0;            // returned, or before the claim's position
+    bool is_shown = false;        // a chunk was returned: the run owns the claim
+    absl::Status error;           // it cannot be read further
   };
 
   std::optional<uint64_t> Choose(const std::stop_token& stop);
@@ -82,8 +82,8 @@ class LogSource : public Source {
   absl::Status Claim(uint64_t sequence, const std::stop_token& stop);
   absl::Status TryToClaim(uint64_t sequence, const std::stop_token& stop);
   absl::Status SkipTo(uint64_t row);
-  absl::Status Fill(TextRows& rows);
-  std::unique_ptr<Chunk> MakeChunk(std::unique_ptr<TextRows> rows);
+  absl::Status Fill(TextRows& rows, bool& are_mapped);
+  std::unique_ptr<Chunk> MakeChunk(std::unique_ptr<TextRows> rows, bool are_mapped);
   std::unique_ptr<Chunk> EndObject(absl::Status error);
   bool IsAtEnd() const;
   bool TakeLost(const std::string& object);
