@@ -1,7 +1,7 @@
 #include "proxy/insert_ids.h"
 
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "base/json_writer.h"
 #include "base/strings.h"
@@ -65,7 +65,7 @@ std::string_view InsertIds::Choose(const RecordScan& event) {
 
 Hash128 InsertIds::Derive(const RecordScan& event) {
   const RecordRoles& roles = event.roles();
-  const std::vector<Member>& properties = event.properties().members();
+  const std::span<const Member> properties = event.properties().members();
   const std::string_view name = event.top().members()[*roles.event].value.text;
   if (const std::string_view id = EventIdOf(event); !id.empty()) {
     const auto raw = [&](std::optional<size_t> role) {
@@ -85,7 +85,7 @@ Hash128 InsertIds::Derive(const RecordScan& event) {
     const Member& member = properties[i];
     if (member.is_dropped || i == roles.insert_id) continue;
     if (member.is_compact) {
-      hash.Add(member.text);
+      hash.Add(member.text());
       continue;
     }
     scratch_.clear();

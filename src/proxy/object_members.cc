@@ -11,6 +11,35 @@ namespace {
 
 constexpr size_t kMinSlots = 128;
 
+struct KnownText {
+  std::string_view text;
+  KnownKey key;
+};
+constexpr KnownText kKnownTexts[] = {
+    {"event", KnownKey::kEvent},
+    {"properties", KnownKey::kProperties},
+    {"$mp_metadata", KnownKey::kMetadata},
+    {"token", KnownKey::kToken},
+    {"time", KnownKey::kTime},
+    {"ip", KnownKey::kIp},
+    {"$insert_id", KnownKey::kInsertId},
+    {"distinct_id", KnownKey::kDistinctId},
+    {"$user_id", KnownKey::kUserId},
+    {"$device_id", KnownKey::kDeviceId},
+    {"$token", KnownKey::kProfileToken},
+    {"$ip", KnownKey::kProfileIp},
+    {"$distinct_id", KnownKey::kProfileId},
+    {"$group_key", KnownKey::kGroupKey},
+    {"$group_id", KnownKey::kGroupId},
+};
+
+KnownKey KnownKeyOf(std::string_view key) {
+  for (const KnownText& known : kKnownTexts) {
+    if (known.text == key) return known.key;
+  }
+  return KnownKey::kOther;
+}
+
 // The size and the last two bytes.
 uint32_t MarkOf(std::string_view key) {
   const auto size = static_cast<uint32_t>(key.size()) << 16;
@@ -23,54 +52,77 @@ uint32_t MarkOf(std::string_view key) {
 }  // namespace
 
 void ObjectMembers::clear() {
-  members_.clear();
-  marks_.fill(0);
+  if (count_ == 0) return;
+  expected_ = has_repeats_ ? 0 : std::min(count_, kMaxScanned);
+  has_repeats_ = false;
+  count_ = 0;
   if (++round_ == 0) {  // the slots of 2^32 rounds ago would count
     std::fill(table_.begin(), table_.end(), Slot{});
     round_ = 1;
   }
 }
 
-bool ObjectMembers::Add(const Member& member) {
-  const size_t index = members_.size();
-  if (index == kMaxKeys) return false;
-  if (index < kMaxScanned) {
-    const uint32_t mark = MarkOf(member.key);
-    DropEqual(member.key, mark);
-    marks_[index] = mark;
-  } else {
-    AddToTable(member.key);
-  }
-  members_.push_back(member);
-  return true;
+void ObjectMembers::Forget() {
+  clear();
+  expected_ = 0;
 }
 
-void ObjectMembers::DropEqual(std::string_view key, uint32_t mark) {
-  uint32_t equal = 0;  // a count, and of all, for the compiler to use vectors
-  for (const uint32_t other : marks_) equal += other == mark ? 1 : 0;
-  if (equal == 0) return;
-  for (Member& member : members_) {
-    if (member.key == key) member.is_dropped = true;
+Member& ObjectMembers::AddExpected() {
+  Member& member = all_[count_++];
+  member.is_dropped = false;
+  return member;
+}
+
+Member* ObjectMembers::Add(std::string_view key, std::string_view raw_key) {
+  expected_ = 0;  // the next keys may repeat this one
+  if (count_ == kMaxKeys) return nullptr;
+  if (count_ < kMaxScanned) {
+    const uint32_t mark = MarkOf(key);
+    has_repeats_ |= DropEqual(key, mark);
+    marks_[count_] = mark;
+  } else {
+    AddToTable(key);
   }
+  if (count_ == all_.size()) all_.resize(std::max(kMaxScanned, 2 * count_));
+  Member& member = all_[count_++];
+  member.key = key;
+  member.raw_key = raw_key;
+  member.known = KnownKeyOf(key);
+  member.is_dropped = false;
+  return &member;
+}
+
+bool ObjectMembers::DropEqual(std::string_view key, uint32_t mark) {
+  uint32_t equal = 0;  // a count, and of all, for the compiler to use vectors
+  for (size_t i = 0; i < count_; ++i) equal += marks_[i] == mark ? 1 : 0;
+  if (equal == 0) return false;
+  bool dropped = false;
+  for (size_t i = 0; i < count_; ++i) {
+    if (all_[i].key != key) continue;
+    dropped = all_[i].is_dropped = true;
+  }
+  return dropped;
 }
 
 void ObjectMembers::AddToTable(std::string_view key) {
-  const size_t index = members_.size();
-  if (index * 2 >= table_.size()) {
+  if (count_ * 2 >= table_.size()) {
     GrowTable();
-  } else if (index == kMaxScanned) {
+  } else if (count_ == kMaxScanned) {
     FillTable();
   }
   Slot& slot = FindSlot(key);
-  if (slot.round == round_) members_[slot.index].is_dropped = true;
-  slot = {round_, static_cast<uint32_t>(index)};
+  if (slot.round == round_) {
+    all_[slot.index].is_dropped = true;
+    has_repeats_ = true;
+  }
+  slot = {round_, static_cast<uint32_t>(count_)};
 }
 
 ObjectMembers::Slot& ObjectMembers::FindSlot(std::string_view key) {
   const size_t mask = table_.size() - 1;
   for (size_t i = HashBytes(key).low & mask;; i = (i + 1) & mask) {
     Slot& slot = table_[i];
-    if (slot.round != round_ || members_[slot.index].key == key) return slot;
+    if (slot.round != round_ || all_[slot.index].key == key) return slot;
   }
 }
 
@@ -81,8 +133,8 @@ void ObjectMembers::GrowTable() {
 }
 
 void ObjectMembers::FillTable() {
-  for (uint32_t i = 0; i < members_.size(); ++i) {
-    if (!members_[i].is_dropped) FindSlot(members_[i].key) = {round_, i};
+  for (uint32_t i = 0; i < count_; ++i) {
+    if (!all_[i].is_dropped) FindSlot(all_[i].key) = {round_, i};
   }
 }
 
@@ -117,14 +169,15 @@ void MemberWriter::Write(const Member& member) {
     Begin(member);
     return AppendCanonical(out_, member);
   }
-  const bool continues = !run_.empty() && run_.data() + run_.size() + 1 == member.text.data() &&
+  const std::string_view text = member.text();
+  const bool continues = !run_.empty() && run_.data() + run_.size() + 1 == text.data() &&
                          run_.data()[run_.size()] == ',';
   if (continues) {
-    run_ = {run_.data(), run_.size() + 1 + member.text.size()};
+    run_ = {run_.data(), run_.size() + 1 + text.size()};
     return;
   }
   Flush();
-  run_ = member.text;
+  run_ = text;
 }
 
 void MemberWriter::Begin(const Member& member) {

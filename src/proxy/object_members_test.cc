@@ -17,10 +17,8 @@ using ::testing::ElementsAre;
 class ObjectMembersTest : public testing::Test {
  protected:
   bool Add(const std::string& key) {
-    const auto [place, is_new] = keys_.insert(key);
-    Member member;
-    member.key = *place;
-    return members_.Add(member);
+    const auto place = keys_.insert(key).first;
+    return members_.Add(*place, *place) != nullptr;
   }
   // Places of the members that count.
   std::vector<size_t> Kept() const {

@@ -24,6 +24,8 @@ JsonIndex::Result RecordScan::Begin(std::string_view text) {
   text_.Append(text);
   *text_.Reserve(1) = '\n';  // where the scanner stops
   keys_.clear();
+  top_.Forget();
+  properties_.Forget();
   const JsonIndex::Result indexed = index_.Index(text_.view());
   if (indexed != JsonIndex::Result::kOk) return indexed;
   has_line_ends_ = HasLineEnds(text_.view());
@@ -40,18 +42,12 @@ RecordScan::Place RecordScan::Take(Place at, RecordType type) {
   return scanner_.TakeValue(at, /*depth=*/0, &ignored, &rewrite);
 }
 
-template <typename OnMember>
-RecordScan::Place RecordScan::TakeObject(Place at, OnMember on_member) {
+template <typename TakeMember>
+RecordScan::Place RecordScan::TakeObject(Place at, TakeMember take_member) {
   ++at;
   if (scanner_.TokenAt(at) == '}') return at + 1;
   for (;; ++at) {
-    const size_t begin = *at;
-    std::string_view key;
-    if (scanner_.TokenAt(at) != '"') return scanner_.Fail("expected a key in quotes", begin);
-    at = scanner_.TakeString(at, &key);
-    if (at == nullptr) return nullptr;
-    if (scanner_.TokenAt(at) != ':') return scanner_.Fail("expected ':' after a key", *at);
-    at = on_member(begin, key, at + 1);
+    at = take_member(at);
     if (at == nullptr) return nullptr;
     if (scanner_.TokenAt(at) != ',') break;
   }
@@ -61,27 +57,50 @@ RecordScan::Place RecordScan::TakeObject(Place at, OnMember on_member) {
   return at + 1;
 }
 
-Member RecordScan::BeginMember(size_t begin, std::string_view raw_key) {
-  Member member;
-  member.raw_key = member.key = raw_key;
-  member.text = text_.view(begin, begin);
-  if (raw_key.find('\\') != std::string_view::npos) {
-    if (keys_.empty()) keys_.Reserve(text_.size());
-    const size_t at = keys_.size();
-    AppendUnescaped(keys_, raw_key);
-    member.key = keys_.view(at, keys_.size());
+// Takes a key and its ':'.
+RecordScan::Place RecordScan::TakeKey(Place at, std::string_view* raw_key) {
+  if (scanner_.TokenAt(at) != '"') return scanner_.Fail("expected a key in quotes", *at);
+  at = scanner_.TakeString(at, raw_key);
+  if (at == nullptr) return nullptr;
+  return scanner_.TokenAt(at) == ':' ? at + 1 : scanner_.Fail("expected ':' after a key", *at);
+}
+
+// The same, of a new member.
+RecordScan::Place RecordScan::BeginMember(Place at, ObjectMembers& members, Member** member) {
+  const char* const begin = text_.data() + *at;
+  Place value = nullptr;
+  if (members.expects_key()) value = scanner_.TakeKey(at, members.expected_key());
+  if (value != nullptr) {
+    *member = &members.AddExpected();
+  } else {
+    std::string_view raw_key;
+    value = TakeKey(at, &raw_key);
+    if (value == nullptr) return nullptr;
+    *member = members.Add(Unescape(raw_key), raw_key);
+    if (*member == nullptr) {
+      roles_.has_too_many_keys = true;
+      *member = &ignored_;
+    }
   }
-  return member;
+  (*member)->begin = begin;
+  return value;
+}
+
+std::string_view RecordScan::Unescape(std::string_view raw_key) {
+  if (raw_key.find('\\') == std::string_view::npos) return raw_key;
+  if (keys_.empty()) keys_.Reserve(text_.size());
+  const size_t at = keys_.size();
+  AppendUnescaped(keys_, raw_key);
+  return keys_.view(at, keys_.size());
 }
 
 void RecordScan::EndMember(Place at, Place next, bool rewrite, Member* member) {
   size_t end = *next;
   while (IsBlankByte(text_.data()[end - 1])) --end;
   member->raw = text_.view(*at, end);
-  const size_t begin = static_cast<size_t>(member->text.data() - text_.data());
-  member->text = text_.view(begin, end);
+  const auto key_bytes = static_cast<size_t>(member->raw.data() - member->begin);
   member->has_rewrites = rewrite || (member->value.is_null() && scanner_.TokenAt(at) != 'n');
-  const bool has_blanks = *at - begin != member->raw_key.size() + 3;
+  const bool has_blanks = key_bytes != member->raw_key.size() + 3;
   const bool has_line_ends =
       has_line_ends_ && member->value.kind == Value::Kind::kJson && HasLineEnds(member->raw);
   member->is_compact = !member->has_rewrites && !has_blanks && !has_line_ends;
@@ -98,18 +117,21 @@ RecordScan::Place RecordScan::TakeTop(Place at) {
   top_.clear();
   properties_.clear();
   roles_ = {};
-  return TakeObject(at, [this](size_t begin, std::string_view key, Place value) -> Place {
-    Member member = BeginMember(begin, key);
-    const bool opens = is_event_ && member.key == "properties" && scanner_.TokenAt(value) == '{';
+  return TakeObject(at, [this](Place key) -> Place {
+    Member* member = nullptr;
+    const Place value = BeginMember(key, top_, &member);
+    if (value == nullptr) return nullptr;
+    const bool opens =
+        is_event_ && member->known == KnownKey::kProperties && scanner_.TokenAt(value) == '{';
     Place next = nullptr;
     if (opens) {
       next = TakeProperties(value);
-      member.value = Value::Text(Value::Kind::kJson, {});
-      if (next != nullptr) EndMember(value, next, false, &member);
+      member->value = Value::Text(Value::Kind::kJson, {});
+      if (next != nullptr) EndMember(value, next, false, member);
     } else {
-      next = TakeValue(value, /*depth=*/1, &member);
+      next = TakeValue(value, /*depth=*/1, member);
     }
-    if (next != nullptr) NoteTop(member, value);
+    if (next != nullptr) NoteTop(*member, value);
     return next;
   });
 }
@@ -119,31 +141,31 @@ RecordScan::Place RecordScan::TakeProperties(Place at) {
   // Of an earlier one.
   roles_.token = roles_.time = roles_.blank_time = roles_.ip = roles_.insert_id = std::nullopt;
   roles_.distinct_id = roles_.user_id = roles_.device_id = std::nullopt;
-  return TakeObject(at, [this](size_t begin, std::string_view key, Place value) {
-    Member member = BeginMember(begin, key);
-    const Place next = TakeValue(value, /*depth=*/2, &member);
-    if (next != nullptr) NoteProperty(member);
+  return TakeObject(at, [this](Place key) -> Place {
+    Member* member = nullptr;
+    const Place value = BeginMember(key, properties_, &member);
+    if (value == nullptr) return nullptr;
+    const Place next = TakeValue(value, /*depth=*/2, member);
+    if (next != nullptr) NoteProperty(*member);
     return next;
   });
 }
 
 void RecordScan::NoteTop(const Member& member, Place at) {
-  const std::string_view key = member.key;
-  const size_t index = top_.members().size();
-  if (!top_.Add(member)) roles_.has_too_many_keys = true;
   if (roles_.has_too_many_keys) return;
+  const size_t index = top_.members().size() - 1;
   if (is_event_) {
-    if (key == "event") roles_.event = index;
-    if (key == "properties") roles_.properties = index;
-    if (key == "$mp_metadata") roles_.metadata = index;
+    if (member.known == KnownKey::kEvent) roles_.event = index;
+    if (member.known == KnownKey::kProperties) roles_.properties = index;
+    if (member.known == KnownKey::kMetadata) roles_.metadata = index;
     return;
   }
-  if (key == "$token") roles_.token = index;
-  if (key == "$ip") roles_.ip = index;
-  if (key == "$distinct_id") roles_.id = index;
-  if (key == "$group_key") roles_.group_key = index;
-  if (key == "$group_id") roles_.group_id = index;
-  if (MayBeOperation(key)) {
+  if (member.known == KnownKey::kProfileToken) roles_.token = index;
+  if (member.known == KnownKey::kProfileIp) roles_.ip = index;
+  if (member.known == KnownKey::kProfileId) roles_.id = index;
+  if (member.known == KnownKey::kGroupKey) roles_.group_key = index;
+  if (member.known == KnownKey::kGroupId) roles_.group_id = index;
+  if (MayBeOperation(member.key)) {
     ++roles_.operations;
     if (scanner_.TokenAt(at) == '{') CountKeys(at, member.raw.size());
   }
@@ -153,33 +175,47 @@ void RecordScan::NoteTop(const Member& member, Place at) {
 void RecordScan::CountKeys(Place at, size_t bytes) {
   if (bytes < ObjectMembers::kMaxKeys * kMinBytesPerMember) return;
   size_t keys = 0;
-  TakeObject(at, [&](size_t, std::string_view, Place value) {
+  TakeObject(at, [&](Place key) {
     ++keys;
+    std::string_view raw_key;
     Value ignored;
     bool rewrite = false;
-    return scanner_.TakeValue(value, /*depth=*/2, &ignored, &rewrite);
+    return scanner_.TakeValue(TakeKey(key, &raw_key), /*depth=*/2, &ignored, &rewrite);
   });
   if (keys > ObjectMembers::kMaxKeys) roles_.has_too_many_keys = true;
 }
 
 void RecordScan::NoteProperty(const Member& member) {
-  const size_t index = properties_.members().size();
-  if (!properties_.Add(member)) {
-    roles_.has_too_many_keys = true;
-    return;
+  if (member.known == KnownKey::kOther) return;
+  const size_t index = properties_.members().size() - 1;
+  switch (member.known) {
+    case KnownKey::kIp:
+      roles_.ip = index;
+      break;
+    case KnownKey::kTime: {
+      const bool is_blank = IsBlank(member.value);
+      roles_.time = is_blank ? std::nullopt : std::optional(index);
+      roles_.blank_time = is_blank ? std::optional(index) : std::nullopt;
+      break;
+    }
+    case KnownKey::kToken:
+      roles_.token = index;
+      break;
+    case KnownKey::kInsertId:
+      roles_.insert_id = index;
+      break;
+    case KnownKey::kDistinctId:
+      roles_.distinct_id = index;
+      break;
+    case KnownKey::kUserId:
+      roles_.user_id = index;
+      break;
+    case KnownKey::kDeviceId:
+      roles_.device_id = index;
+      break;
+    default:
+      break;
   }
-  const std::string_view key = member.key;
-  if (key == "ip") roles_.ip = index;
-  if (key == "time") {
-    const bool is_blank = IsBlank(member.value);
-    roles_.time = is_blank ? std::nullopt : std::optional(index);
-    roles_.blank_time = is_blank ? std::optional(index) : std::nullopt;
-  }
-  if (key == "token") roles_.token = index;
-  if (key == "$insert_id") roles_.insert_id = index;
-  if (key == "distinct_id") roles_.distinct_id = index;
-  if (key == "$user_id") roles_.user_id = index;
-  if (key == "$device_id") roles_.device_id = index;
 }
 
 void RecordScan::Trim() {

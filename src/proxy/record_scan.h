@@ -56,10 +56,12 @@ class RecordScan {
  private:
   Place TakeTop(Place at);
   Place TakeProperties(Place at);
-  template <typename OnMember>
-  Place TakeObject(Place at, OnMember on_member);
+  template <typename TakeMember>
+  Place TakeObject(Place at, TakeMember take_member);
+  Place TakeKey(Place at, std::string_view* raw_key);
   Place TakeValue(Place at, int depth, Member* member);
-  Member BeginMember(size_t begin, std::string_view raw_key);
+  Place BeginMember(Place at, ObjectMembers& members, Member** member);
+  std::string_view Unescape(std::string_view raw_key);
   void EndMember(Place at, Place next, bool rewrite, Member* member);
   void NoteTop(const Member& member, Place at);
   void NoteProperty(const Member& member);
@@ -74,6 +76,7 @@ class RecordScan {
   bool is_object_ = false;
   ObjectMembers top_;
   ObjectMembers properties_;
+  Member ignored_;  // one of too many
   RecordRoles roles_;
 };
 
