@@ -72,7 +72,7 @@ class Enricher::Impl {
   bool CheckUpdate();
   bool CheckToken();
   bool CheckKeys();
-  bool CheckId(std::optional<size_t> id, std::string_view name);
+  bool CheckId(RecordRoles::Index id, std::string_view name);
   bool CheckSize(size_t begin);
   bool RejectSize(size_t bytes);
   void WriteProperties();
@@ -397,7 +397,7 @@ void Enricher::Impl::WriteToken(MemberWriter& writer, std::string_view key) {
   writer.Add(key, scratch_.view());
 }
 
-bool Enricher::Impl::CheckId(std::optional<size_t> id, std::string_view name) {
+bool Enricher::Impl::CheckId(RecordRoles::Index id, std::string_view name) {
   if (id && IsId(Top(*id))) return true;
   return Reject(kMissingField, std::string(name), StrCat(name, ", missing or empty"));
 }

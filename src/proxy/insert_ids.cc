@@ -28,7 +28,7 @@ std::string_view FindEventId(std::string_view metadata) {
 }
 
 std::string_view EventIdOf(const RecordScan& event) {
-  const std::optional<size_t> metadata = event.roles().metadata;
+  const RecordRoles::Index metadata = event.roles().metadata;
   if (!metadata) return {};
   return FindEventId(event.top().members()[*metadata].raw);
 }
@@ -68,7 +68,7 @@ Hash128 InsertIds::Derive(const RecordScan& event) {
   const std::span<const Member> properties = event.properties().members();
   const std::string_view name = event.top().members()[*roles.event].value.text;
   if (const std::string_view id = EventIdOf(event); !id.empty()) {
-    const auto raw = [&](std::optional<size_t> role) {
+    const auto raw = [&](RecordRoles::Index role) {
       return role ? properties[*role].raw : std::string_view();
     };
     scratch_.clear();

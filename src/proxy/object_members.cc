@@ -67,12 +67,6 @@ void ObjectMembers::Forget() {
   expected_ = 0;
 }
 
-Member& ObjectMembers::AddExpected() {
-  Member& member = all_[count_++];
-  member.is_dropped = false;
-  return member;
-}
-
 Member* ObjectMembers::Add(std::string_view key, std::string_view raw_key) {
   expected_ = 0;  // the next keys may repeat this one
   if (count_ == kMaxKeys) return nullptr;

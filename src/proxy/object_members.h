@@ -68,7 +68,11 @@ class ObjectMembers {
   bool expects_key() const { return count_ < expected_; }
   std::string_view expected_key() const { return all_[count_].raw_key; }
   // Adds a member with the expected key. All but its keys is left to the caller.
-  Member& AddExpected();
+  Member& AddExpected() {
+    Member& member = all_[count_++];
+    member.is_dropped = false;
+    return member;
+  }
   // Adds a member with another key. Of equal keys the last one counts. Null: there are more than
   // kMaxKeys.
   Member* Add(std::string_view key, std::string_view raw_key);

@@ -66,23 +66,29 @@ RecordScan::Place RecordScan::TakeKey(Place at, std::string_view* raw_key) {
 }
 
 // The same, of a new member.
-RecordScan::Place RecordScan::BeginMember(Place at, ObjectMembers& members, Member** member) {
-  const char* const begin = text_.data() + *at;
+inline RecordScan::Place RecordScan::BeginMember(Place at, ObjectMembers& members,
+                                                 Member** member) {
   Place value = nullptr;
   if (members.expects_key()) value = scanner_.TakeKey(at, members.expected_key());
   if (value != nullptr) {
     *member = &members.AddExpected();
   } else {
-    std::string_view raw_key;
-    value = TakeKey(at, &raw_key);
+    value = BeginOtherMember(at, members, member);
     if (value == nullptr) return nullptr;
-    *member = members.Add(Unescape(raw_key), raw_key);
-    if (*member == nullptr) {
-      roles_.has_too_many_keys = true;
-      *member = &ignored_;
-    }
   }
-  (*member)->begin = begin;
+  (*member)->begin = text_.data() + *at;
+  return value;
+}
+
+RecordScan::Place RecordScan::BeginOtherMember(Place at, ObjectMembers& members, Member** member) {
+  std::string_view raw_key;
+  const Place value = TakeKey(at, &raw_key);
+  if (value == nullptr) return nullptr;
+  *member = members.Add(Unescape(raw_key), raw_key);
+  if (*member == nullptr) {
+    roles_.has_too_many_keys = true;
+    *member = &ignored_;
+  }
   return value;
 }
 
@@ -94,7 +100,7 @@ std::string_view RecordScan::Unescape(std::string_view raw_key) {
   return keys_.view(at, keys_.size());
 }
 
-void RecordScan::EndMember(Place at, Place next, bool rewrite, Member* member) {
+inline void RecordScan::EndMember(Place at, Place next, bool rewrite, Member* member) {
   size_t end = *next;
   while (IsBlankByte(text_.data()[end - 1])) --end;
   member->raw = text_.view(*at, end);
@@ -106,7 +112,7 @@ void RecordScan::EndMember(Place at, Place next, bool rewrite, Member* member) {
   member->is_compact = !member->has_rewrites && !has_blanks && !has_line_ends;
 }
 
-RecordScan::Place RecordScan::TakeValue(Place at, int depth, Member* member) {
+inline RecordScan::Place RecordScan::TakeValue(Place at, int depth, Member* member) {
   bool rewrite = false;
   const Place next = scanner_.TakeValue(at, depth, &member->value, &rewrite);
   if (next != nullptr) EndMember(at, next, rewrite, member);
@@ -153,7 +159,7 @@ RecordScan::Place RecordScan::TakeProperties(Place at) {
 
 void RecordScan::NoteTop(const Member& member, Place at) {
   if (roles_.has_too_many_keys) return;
-  const size_t index = top_.members().size() - 1;
+  const auto index = static_cast<uint16_t>(top_.members().size() - 1);
   if (is_event_) {
     if (member.known == KnownKey::kEvent) roles_.event = index;
     if (member.known == KnownKey::kProperties) roles_.properties = index;
@@ -187,7 +193,7 @@ void RecordScan::CountKeys(Place at, size_t bytes) {
 
 void RecordScan::NoteProperty(const Member& member) {
   if (member.known == KnownKey::kOther) return;
-  const size_t index = properties_.members().size() - 1;
+  const auto index = static_cast<uint16_t>(properties_.members().size() - 1);
   switch (member.known) {
     case KnownKey::kIp:
       roles_.ip = index;

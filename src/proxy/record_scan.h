@@ -17,12 +17,14 @@ namespace millrace::proxy {
 
 // Indexes of members of one record; of equal keys, of the last one.
 struct RecordRoles {
+  using Index = std::optional<uint16_t>;
+  static_assert(ObjectMembers::kMaxKeys <= UINT16_MAX);
   // Of top().
-  std::optional<size_t> event, properties, metadata, id, group_key, group_id;
+  Index event, properties, metadata, id, group_key, group_id;
   // Of properties(), or of top() of an update of a profile.
-  std::optional<size_t> token, time, ip, insert_id;
-  std::optional<size_t> distinct_id, user_id, device_id;  // of properties()
-  std::optional<size_t> blank_time;                       // null or "", instead of `time`
+  Index token, time, ip, insert_id;
+  Index distinct_id, user_id, device_id;  // of properties()
+  Index blank_time;                       // null or "", instead of `time`
   size_t operations = 0;
   bool has_too_many_keys = false;
 };
@@ -61,6 +63,7 @@ class RecordScan {
   Place TakeKey(Place at, std::string_view* raw_key);
   Place TakeValue(Place at, int depth, Member* member);
   Place BeginMember(Place at, ObjectMembers& members, Member** member);
+  Place BeginOtherMember(Place at, ObjectMembers& members, Member** member);
   std::string_view Unescape(std::string_view raw_key);
   void EndMember(Place at, Place next, bool rewrite, Member* member);
   void NoteTop(const Member& member, Place at);

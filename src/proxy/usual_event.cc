@@ -41,7 +41,7 @@ bool HasUsualTime(const RecordScan& event, int64_t unix_micros, int64_t now_mill
 bool HasUsualUser(const RecordScan& event) {
   bool has_user = false;
   const RecordRoles& roles = event.roles();
-  for (const std::optional<size_t> role : {roles.distinct_id, roles.user_id, roles.device_id}) {
+  for (const RecordRoles::Index role : {roles.distinct_id, roles.user_id, roles.device_id}) {
     if (!role) continue;
     const Value& id = event.properties().members()[*role].value;
     if (id.is_null()) continue;

@@ -34,7 +34,34 @@ std::optional<int64_t> MicrosOfReal(double value) {
   return static_cast<int64_t>(std::floor(value / 1e3));
 }
 
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Takes digits from the front of `text`, up to `max`, after `number`. Returns how many.
+size_t TakeDigits(std::string_view& text, size_t max, int64_t& number) {
+  size_t taken = 0;
+  for (; taken < max && taken < text.size() && IsDigit(text[taken]); ++taken) {
+    number = number * 10 + (text[taken] - '0');
+  }
+  text.remove_prefix(taken);
+  return taken;
+}
+
+// Seconds as most SDKs send them, 1713928381.988. As MicrosOfReal(), which is exact for these.
+std::optional<int64_t> MicrosOfDecimal(std::string_view text) {
+  constexpr size_t kMaxDigits = 10, kMicroDigits = 6;
+  constexpr int64_t kDoublesExactBelow = 4'000'000'000;  // within half a microsecond
+  int64_t number = 0;
+  if (TakeDigits(text, kMaxDigits, number) == 0 || number >= kDoublesExactBelow) return {};
+  if (!text.starts_with('.')) return {};
+  text.remove_prefix(1);
+  size_t digits = TakeDigits(text, kMicroDigits, number);
+  if (digits == 0 || !text.empty()) return {};
+  for (; digits < kMicroDigits; ++digits) number *= 10;
+  return number;
+}
+
 std::optional<int64_t> MicrosOfText(std::string_view text) {
+  if (const std::optional<int64_t> micros = MicrosOfDecimal(text)) return micros;
   const char* const end = text.data() + text.size();
   int64_t integer = 0;
   if (const auto [stop, error] = std::from_chars(text.data(), end, integer);
