@@ -89,6 +89,21 @@ TEST_F(RecordLogTest, WhatIsAcknowledgedIsRead) {
   EXPECT_EQ((*frame)->unix_micros, 7);
 }
 
+TEST_F(RecordLogTest, FramesSayWhetherTheyAreMapped) {
+  Open();
+  for (const bool is_mapped : {true, false}) {
+    absl::BlockingCounter done(1);
+    log_->Append({.count = 1, .records = "a\n", .is_mapped = is_mapped},
+                 [&](const absl::Status&) { done.DecrementCount(); });
+    done.Wait();
+  }
+  const SegmentState segment = log_->segments().at(0);
+  EXPECT_THAT(segment.counts, ElementsAre(2, 0, 0));
+  SegmentReader reader(*log_, segment.sequence);
+  EXPECT_TRUE((*reader.Next(RecordType::kEvent))->is_mapped);
+  EXPECT_FALSE((*reader.Next(RecordType::kEvent))->is_mapped);
+}
+
 TEST_F(RecordLogTest, ARestartKeepsEverythingAndNoNumberIsUsedAgain) {
   Open();
   const std::string id = log_->id();

@@ -28,6 +28,13 @@ TEST(UnixMicrosTest, IntegersByMagnitude) {
 TEST(UnixMicrosTest, Fractions) {
   EXPECT_EQ(UnixMicros(Number("1713928381.988")), 1'713'928'381'988'000);
   EXPECT_EQ(UnixMicros(Number("1713928381.9884")), 1'713'928'381'988'400);
+  // Up to six digits are exact; more are rounded.
+  EXPECT_EQ(UnixMicros(Number("1713928381.000001")), 1'713'928'381'000'001);
+  EXPECT_EQ(UnixMicros(Number("3999999999.999999")), 3'999'999'999'999'999);
+  EXPECT_EQ(UnixMicros(Number("1713928381.9999996")), 1'713'928'382'000'000);
+  EXPECT_EQ(UnixMicros(Number("4000000000.5")), 4'000'000'000'500'000);
+  EXPECT_EQ(UnixMicros(Number("99999999999.5")), 99'999'999'999'500'000);
+  EXPECT_EQ(UnixMicros(Number("0.5")), 500'000);
   EXPECT_EQ(UnixMicros(Number("1.7960083651234e9")), 1'796'008'365'123'400);
   EXPECT_EQ(UnixMicros(Number("1796008365123.5")), 1'796'008'365'123'500);
   EXPECT_EQ(UnixMicros(Number("-0.5")), -500'000);

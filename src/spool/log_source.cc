@@ -235,17 +235,16 @@ absl::Status LogSource::SkipTo(uint64_t row) {
 
 // Adds rows up to the size of a chunk, as far as there are some. `are_mapped`: all of them are.
 absl::Status LogSource::Fill(TextRows& rows, bool& are_mapped) {
+  are_mapped = open_->left_is_mapped;
   while (rows.rows.size() < kChunkRows && rows.text.size() < kChunkBytes) {
     if (open_->left.empty()) {
       ASSIGN_OR_RETURN(const std::optional<Frame> frame, open_->reader->Next(options_.type));
       if (!frame) return absl::OkStatus();
       open_->left = frame->records;
       open_->left_is_mapped = frame->is_mapped;
-    }
-    if (rows.rows.empty()) are_mapped = open_->left_is_mapped;
-    if (are_mapped != open_->left_is_mapped) {
-      if (rows.rows.size() >= kMinApartRows) return absl::OkStatus();
-      are_mapped = false;
+      if (rows.rows.empty()) are_mapped = frame->is_mapped;
+      if (are_mapped != frame->is_mapped && rows.rows.size() >= kMinApartRows) break;
+      are_mapped = are_mapped && frame->is_mapped;
     }
     const std::string_view line = TakeLine(open_->left);
     const auto begin = static_cast<uint32_t>(rows.text.size());

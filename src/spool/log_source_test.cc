@@ -15,6 +15,7 @@
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/source_contract.h"
 #include "record_log/testing/fake_disk.h"
+#include "spool/log_transform.h"
 
 namespace millrace {
 namespace {
@@ -37,13 +38,16 @@ class TestLog {
  public:
   TestLog() : log_(*RecordLog::Open(disk_, kLogOptions, Clock::Real())) {}
 
-  void Append(RecordType type, int records) {
+  void Append(RecordType type, int records, bool are_mapped = false) {
     std::string lines;
     for (int n = 0; n < records; ++n) {
       StrAppend(&lines, R"({"event":"e","properties":{"time":1796008365,"n":)", n, "}}\n");
     }
     absl::BlockingCounter done(1);
-    log_->Append({.type = type, .count = static_cast<uint32_t>(records), .records = lines},
+    log_->Append({.type = type,
+                  .count = static_cast<uint32_t>(records),
+                  .records = lines,
+                  .is_mapped = are_mapped},
                  [&](const absl::Status& status) {
                    EXPECT_TRUE(status.ok()) << status;
                    done.DecrementCount();
@@ -143,6 +147,41 @@ TEST(LogSource, FollowsASegmentThatIsWritten) {
   std::stop_source stop;
   std::jthread other([&] { stop.request_stop(); });
   EXPECT_TRUE(absl::IsCancelled(source.Next(stop.get_token()).status()));
+}
+
+// The rows of the next chunk, and whether all of them are mapped.
+std::pair<uint64_t, bool> NextRows(LogSource& source) {
+  const auto chunk = source.Next({});
+  EXPECT_TRUE(chunk.ok()) << chunk.status();
+  if (!chunk.ok()) return {};
+  const auto& payload = static_cast<const LogPayload&>(*(*chunk)->payload);
+  if (payload.mapped != nullptr) {
+    EXPECT_EQ(payload.mapped->rows.size(), (*chunk)->rows);
+  }
+  return {(*chunk)->rows, payload.mapped != nullptr};
+}
+
+TEST(LogSource, MappedRecordsAreApartFromOthers) {
+  TestLog log;
+  for (const bool are_mapped : {true, false, true}) {
+    for (int n = 0; n < 2; ++n) log.Append(RecordType::kEvent, 100, are_mapped);
+  }
+  MemoryLedger ledger(Clock::Real());
+  LogSource source(log.Options("one"), log.log(), ledger);
+  for (const bool are_mapped : {true, false, true}) {
+    EXPECT_TRUE(source.Ready());
+    EXPECT_EQ(NextRows(source), std::pair(uint64_t{200}, are_mapped));
+  }
+}
+
+TEST(LogSource, MappedRecordsMakeNoSmallChunks) {
+  TestLog log;
+  for (int n = 0; n < 20; ++n) log.Append(RecordType::kEvent, 15, /*are_mapped=*/n % 2 == 0);
+  MemoryLedger ledger(Clock::Real());
+  LogSource source(log.Options("one"), log.log(), ledger);
+  EXPECT_EQ(NextRows(source), std::pair(uint64_t{120}, false));
+  EXPECT_EQ(NextRows(source), std::pair(uint64_t{120}, false));
+  EXPECT_EQ(NextRows(source), std::pair(uint64_t{60}, false));
 }
 
 TEST(LogSource, SegmentsWithoutItsRecordsAreDone) {
