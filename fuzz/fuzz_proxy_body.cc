@@ -1,7 +1,7 @@
 // A request to the public listener of the proxy, from its body to the record log: each line of the
 // log must be a record, what was received must be accepted or rejected, and the same request must
-// get the same lines again. The input is a line "target" and the body; a body that begins as gzip
-// does is one.
+// get the same lines again. Mapped frames must arrive as if they were mapped by the delivery. The
+// input is a line "target" and the body; a body that begins as gzip does is one.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,13 +9,28 @@
 #include <vector>
 
 #include "base/byte_buffer.h"
+#include "mapping/sources_config.h"
 #include "net/server_response.h"
 #include "proxy/public_handler.h"
 #include "records/record_parser.h"
 #include "require.h"
+#include "spool/testing/delivered_events.h"
 
 namespace millrace::proxy {
 namespace {
+
+void RequireEqualDeliveries(std::string_view lines) {
+  static FakeClock clock;
+  static const std::shared_ptr<const SourceConfig> config =
+      SourcesConfig::MixpanelFormat().entries()[0];
+  for (const RecordRules& rules : {RecordRules(), RecordRules::Mixpanel()}) {
+    LogTransform transform(clock, rules);
+    const DeliveredEvents mapped =
+        Deliver(transform, LogChunk(lines, /*are_mapped=*/false, config));
+    const DeliveredEvents copied = Deliver(transform, LogChunk(lines, /*are_mapped=*/true, config));
+    Require(mapped.rejected.empty() && copied.events == mapped.events);
+  }
+}
 
 struct Log final : public RecordAppender {
   void Append(absl::Span<const Frame> frames, RecordLog::Done done) override {
@@ -34,6 +49,7 @@ struct Log final : public RecordAppender {
       rest.remove_prefix(end + 1);
     }
     Require(lines == frame.count);
+    if (frame.is_mapped) RequireEqualDeliveries(frame.records);
     records += frame.records;
   }
   std::string records;

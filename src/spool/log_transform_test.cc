@@ -89,7 +89,7 @@ TEST_F(LogTransformTest, CopiesPieceByPieceAndNumbersRows) {
   EXPECT_TRUE(transform.Next(1 << 20, out));
   EXPECT_THAT(out.batch.source_rows, ElementsAre(70, 71, 72));
   EXPECT_EQ(out.batch.bytes.view(), kLines);
-  // The next chunk begins anew.
+  // The next chunk begins with its first row.
   Chunk next = LogChunk(kLines, true, PlainConfig(), /*first_row=*/73);
   transform.Begin(next);
   EXPECT_FALSE(transform.Next(1, out));
