@@ -75,6 +75,7 @@ class Enricher::Impl {
   bool CheckId(RecordRoles::Index id, std::string_view name);
   bool CheckSize(size_t begin);
   bool RejectSize(size_t bytes);
+  void WriteMembers();
   void WriteProperties();
   void WriteMillis(MemberWriter& writer, const Member& time);
   void WriteToken(MemberWriter& writer, std::string_view key);
@@ -306,31 +307,33 @@ bool Enricher::Impl::WriteEvent() {
   }
   insert_id_ = ids_.Choose(scan_);
   is_usual_ = IsUsualEvent(scan_, unix_micros_, request_->unix_millis);
+  out_->are_mapped = out_->are_mapped && is_usual_;
   if (is_usual_) {
     lines.Append("{\"event\":");
     lines.Append(Top(*roles().event).raw);
     lines.Append(",\"properties\":");
     WriteProperties();
-    lines.Append("}\n");
-    return CheckSize(begin);
-  }
-  out_->are_mapped = false;
-  lines.Append('{');
-  {
-    MemberWriter writer(lines);
-    for (size_t i = 0; i < scan_.top().members().size(); ++i) {
-      const Member& member = Top(i);
-      if (member.is_dropped) continue;
-      if (i == *roles().properties) {
-        writer.Begin(member);
-        WriteProperties();
-      } else {
-        writer.Write(member);
-      }
-    }
+  } else {
+    lines.Append('{');
+    WriteMembers();
   }
   lines.Append("}\n");
   return CheckSize(begin);
+}
+
+// The members of an event.
+void Enricher::Impl::WriteMembers() {
+  MemberWriter writer(out_->lines);
+  for (size_t i = 0; i < scan_.top().members().size(); ++i) {
+    const Member& member = Top(i);
+    if (member.is_dropped) continue;
+    if (i == *roles().properties) {
+      writer.Begin(member);
+      WriteProperties();
+    } else {
+      writer.Write(member);
+    }
+  }
 }
 
 // Of the line that begins at `begin`, which is removed if it is too large.

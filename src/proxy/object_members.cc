@@ -158,20 +158,14 @@ void MemberWriter::Flush() {
   run_ = {};
 }
 
-void MemberWriter::Write(const Member& member) {
+// A member that does not follow the run.
+void MemberWriter::WriteApart(const Member& member) {
   if (!member.is_compact) {
     Begin(member);
     return AppendCanonical(out_, member);
   }
-  const std::string_view text = member.text();
-  const bool continues = !run_.empty() && run_.data() + run_.size() + 1 == text.data() &&
-                         run_.data()[run_.size()] == ',';
-  if (continues) {
-    run_ = {run_.data(), run_.size() + 1 + text.size()};
-    return;
-  }
   Flush();
-  run_ = text;
+  run_ = member.text();
 }
 
 void MemberWriter::Begin(const Member& member) {

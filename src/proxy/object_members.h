@@ -108,7 +108,14 @@ class MemberWriter {
   explicit MemberWriter(ByteBuffer& out) : out_(out) {}
   ~MemberWriter() { Flush(); }
 
-  void Write(const Member& member);
+  void Write(const Member& member) {
+    const std::string_view text = member.text();
+    const bool continues = member.is_compact && !run_.empty() &&
+                           run_.data() + run_.size() + 1 == text.data() &&
+                           run_.data()[run_.size()] == ',';
+    if (!continues) return WriteApart(member);
+    run_ = {run_.data(), run_.size() + 1 + text.size()};
+  }
   // Writes the key of `member` with another value, which is JSON.
   void WriteValue(const Member& member, std::string_view json);
   // A new member; `key` needs no escapes.
@@ -121,6 +128,7 @@ class MemberWriter {
 
  private:
   void Comma();
+  void WriteApart(const Member& member);
 
   ByteBuffer& out_;
   std::string_view run_;  // not appended yet

@@ -246,13 +246,24 @@ absl::Status LogSource::Fill(TextRows& rows, bool& are_mapped) {
       if (are_mapped != frame->is_mapped && rows.rows.size() >= kMinApartRows) break;
       are_mapped = are_mapped && frame->is_mapped;
     }
-    const std::string_view line = TakeLine(open_->left);
-    const auto begin = static_cast<uint32_t>(rows.text.size());
-    rows.text.Append(line);
-    rows.rows.push_back({begin, begin + static_cast<uint32_t>(line.size()) - 1});
-    ++open_->rows;
+    TakeRows(rows);
   }
   return absl::OkStatus();
+}
+
+// Adds rows of the frame, up to the size of a chunk.
+void LogSource::TakeRows(TextRows& rows) {
+  const size_t before = rows.rows.size();
+  const size_t begin = rows.text.size();
+  size_t size = 0;  // of the rows that are taken, with their line ends
+  while (size < open_->left.size() && rows.rows.size() < kChunkRows && begin + size < kChunkBytes) {
+    const size_t end = std::min(open_->left.find('\n', size), open_->left.size() - 1);
+    rows.rows.push_back({static_cast<uint32_t>(begin + size), static_cast<uint32_t>(begin + end)});
+    size = end + 1;
+  }
+  rows.text.Append(open_->left.substr(0, size));
+  open_->left.remove_prefix(size);
+  open_->rows += rows.rows.size() - before;
 }
 
 std::unique_ptr<Chunk> LogSource::MakeChunk(std::unique_ptr<TextRows> rows, bool are_mapped) {

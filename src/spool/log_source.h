@@ -83,6 +83,7 @@ class LogSource : public Source {
   absl::Status TryToClaim(uint64_t sequence, const std::stop_token& stop);
   absl::Status SkipTo(uint64_t row);
   absl::Status Fill(TextRows& rows, bool& are_mapped);
+  void TakeRows(TextRows& rows);
   std::unique_ptr<Chunk> MakeChunk(std::unique_ptr<TextRows> rows, bool are_mapped);
   std::unique_ptr<Chunk> EndObject(absl::Status error);
   bool IsAtEnd() const;

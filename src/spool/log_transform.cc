@@ -1,5 +1,7 @@
 #include "spool/log_transform.h"
 
+#include <vector>
+
 namespace millrace {
 namespace {
 
@@ -31,13 +33,17 @@ bool LogTransform::Next(size_t max_bytes, Transformed& out) {
 }
 
 bool LogTransform::Copy(size_t max_bytes, Batch& out) {
+  const std::vector<RowSpan>& rows = mapped_->rows;
+  const size_t begin = rows[next_].begin;
   const size_t before = out.bytes.size();
-  while (next_ < mapped_->rows.size() && out.bytes.size() - before < max_bytes) {
-    out.bytes.Append(mapped_->row(next_));
-    out.EndRow(mapped_->first_row + next_);
-    ++next_;
+  size_t size = 0;  // of the rows that are copied, with their line ends
+  for (; next_ < rows.size() && size < max_bytes; ++next_) {
+    size = rows[next_].end + 1 - begin;
+    out.row_ends.push_back(before + size);
+    out.source_rows.push_back(mapped_->first_row + next_);
   }
-  return next_ == mapped_->rows.size();
+  out.bytes.Append(mapped_->text.view(begin, begin + size));
+  return next_ == rows.size();
 }
 
 }  // namespace millrace

@@ -17,7 +17,8 @@ namespace millrace {
 
 // The payload of the chunks of a LogSource.
 struct LogPayload : RowsPayload {
-  // The rows, if all of them are from mapped frames (Frame::is_mapped), else null.
+  // The rows, if all of them are from mapped frames (Frame::is_mapped), else null. They are lines,
+  // one after another.
   const TextRows* mapped = nullptr;
 };
 
