@@ -23,6 +23,11 @@ constexpr std::string_view kSparePrefix = "spare-";
 constexpr size_t kMaxSpares = 2;
 constexpr size_t kIdBytes = 16;
 constexpr absl::Duration kRetryRoom = absl::Seconds(1);  // after a full disk
+// After a sync of many frames, more are on their way: the next one waits a moment, because a sync
+// of many takes as much processor time as one of few.
+constexpr size_t kBusyFrames = 8;
+constexpr size_t kGatheredFrames = 32;
+constexpr absl::Duration kGatherTime = absl::Microseconds(200);
 
 std::string SegmentName(uint64_t sequence) {
   return absl::StrFormat("%016x", sequence) + std::string(kSegmentExtension);
@@ -262,15 +267,20 @@ void RecordLog::Append(absl::Span<const Frame> frames, Done done, FramePlace* pl
 void RecordLog::Commit() {
   pthread_setname_np(pthread_self(), "mr-log-commit");
   Batch batch;
+  size_t last_frames = 0;
   for (;;) {
     bool ends = false;
     {
       absl::MutexLock lock(&append_mutex_);
       append_mutex_.AwaitWithTimeout(absl::Condition(this, &RecordLog::HasWork), TimeToRotate());
+      if (last_frames >= kBusyFrames) {
+        append_mutex_.AwaitWithTimeout(absl::Condition(this, &RecordLog::HasGathered), kGatherTime);
+      }
       std::swap(batch, batch_);
       ends = ends_;
     }
     Write(batch);
+    last_frames = batch.waiting.size();
     batch.frames.clear();
     batch.waiting.clear();
     if (!ends && TimeToRotate() == absl::ZeroDuration()) Rotate().IgnoreError();
@@ -280,6 +290,8 @@ void RecordLog::Commit() {
     return;
   }
 }
+
+bool RecordLog::HasGathered() const { return ends_ || batch_.waiting.size() >= kGatheredFrames; }
 
 absl::Duration RecordLog::TimeToRotate() const {
   absl::MutexLock lock(&state_mutex_);

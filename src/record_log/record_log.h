@@ -147,6 +147,7 @@ class RecordLog {
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_) {
     return ends_ || !batch_.waiting.empty();
   }
+  bool HasGathered() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
 
   LogFiles& files_;
   const RecordLogOptions options_;
