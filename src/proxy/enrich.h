@@ -6,8 +6,8 @@
 // hash of itself. Updates of users: `$ip` is added if it is missing; a group has no address, and it
 // would become a property of the group. The token is replaced if the rules say so. Everything else
 // is kept, members beside `event`, `properties` and the operations too (`$mp_metadata`, and the
-// `id` that Swift's SDK leaves). But usual events (usual_event.h) are written as mapping would write
-// them: without such members and nulls, and with the time in milliseconds.
+// `id` that Swift's SDK leaves). But usual events (usual_event.h) are written as mapping would
+// write them: without such members and nulls, and with the time in milliseconds.
 //
 // A missing $insert_id is derived from what an SDK sends again when it repeats a request: the
 // event, its token, its time and $mp_event_id of its $mp_metadata; or, without $mp_event_id, the
