@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "auth/google_fetchers.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -55,6 +56,20 @@ absl::StatusOr<GoogleCredentials> FromFile(const Json& file, const std::string& 
   credentials.description = Describe(file, origin);
   credentials.tokens = NewCachedTokenSource(std::move(fetcher), options.new_http(), options.clock);
   return credentials;
+}
+
+absl::StatusOr<GoogleCredentials> FromVariables(const std::string& email, std::string_view key,
+                                                const GoogleAuthOptions& options) {
+  if (email.empty() || key.empty()) {
+    return absl::InvalidArgumentError(StrCat("Google credentials: ", kGoogleEmailVariable, " and ",
+                                             kGooglePrivateKeyVariable, " need each other"));
+  }
+  const Json file = {{"type", "service_account"},
+                     {"client_email", email},
+                     {"private_key", absl::StrReplaceAll(ToAbsl(key), {{"\\n", "\n"}})}};
+  return ParseGoogleCredentials(file.dump(-1, ' ', false, Json::error_handler_t::replace),
+                                StrCat(kGoogleEmailVariable, " and ", kGooglePrivateKeyVariable),
+                                options);
 }
 
 }  // namespace
@@ -128,6 +143,9 @@ absl::StatusOr<GoogleCredentials> ParseGoogleCredentials(std::string_view json,
 
 absl::StatusOr<GoogleCredentials> FindGoogleCredentials(const GoogleAuthOptions& options) {
   const Environment& environment = options.environment;
+  const std::string email = Variable(environment, kGoogleEmailVariable);
+  const std::string key = Variable(environment, kGooglePrivateKeyVariable);
+  if (!email.empty() || !key.empty()) return FromVariables(email, key, options);
   if (const std::string path = Variable(environment, "GOOGLE_APPLICATION_CREDENTIALS");
       !path.empty()) {
     return LoadFile(path, StrCat("GOOGLE_APPLICATION_CREDENTIALS=", path), options);

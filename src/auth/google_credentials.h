@@ -41,11 +41,17 @@ struct GoogleAuthOptions {
   Clock& clock = Clock::Real();
 };
 
-// Application Default Credentials, in Google's order: the file that GOOGLE_APPLICATION_CREDENTIALS
-// names; application_default_credentials.json in $CLOUDSDK_CONFIG or ~/.config/gcloud; the metadata
-// server of the machine (GCE_METADATA_HOST overrides its address). A file that exists but cannot be
-// used is an error that names it; it is never skipped. Kinds of files: service_account,
-// authorized_user, external_account (file, url, aws, and executable if
+// A service account without a file: its e-mail address, and its private key (PEM; "\n" stands for
+// a line end, as in variables of containers).
+inline constexpr std::string_view kGoogleEmailVariable = "MILLRACE_GOOGLE_EMAIL";
+inline constexpr std::string_view kGooglePrivateKeyVariable = "MILLRACE_GOOGLE_PRIVATE_KEY";
+
+// The service account of the two variables above, if either is set (InvalidArgument: the other is
+// not). Else Application Default Credentials, in Google's order: the file that
+// GOOGLE_APPLICATION_CREDENTIALS names; application_default_credentials.json in $CLOUDSDK_CONFIG or
+// ~/.config/gcloud; the metadata server of the machine (GCE_METADATA_HOST overrides its address). A
+// file that exists but cannot be used is an error that names it; it is never skipped. Kinds of
+// files: service_account, authorized_user, external_account (file, url, aws, and executable if
 // GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES is 1), impersonated_service_account.
 // GOOGLE_CLOUD_QUOTA_PROJECT replaces a file's quota project. Sends nothing before the first token
 // is requested; on a machine outside Google Cloud, that request reports missing credentials

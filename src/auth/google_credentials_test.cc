@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "absl/strings/str_replace.h"
 #include "auth/testing/credentials_fixture.h"
 #include "auth/testing/test_key.h"
 #include "base/percent_encoding.h"
@@ -264,6 +265,25 @@ TEST_F(GoogleCredentialsTest, TheOrderIsVariableThenWellKnownFileThenMetadata) {
   variables_["GOOGLE_APPLICATION_CREDENTIALS"] = Write("key.json", ServiceAccount().dump());
   EXPECT_THAT(FindGoogleCredentials(Options())->description,
               AllOf(HasSubstr("loader@p"), HasSubstr("GOOGLE_APPLICATION_CREDENTIALS")));
+}
+
+TEST_F(GoogleCredentialsTest, AServiceAccountOfVariablesComesFirst) {
+  variables_["GOOGLE_APPLICATION_CREDENTIALS"] = Write("key.json", ServiceAccount().dump());
+  variables_["MILLRACE_GOOGLE_EMAIL"] = "inline@p.iam.gserviceaccount.com";
+  EXPECT_THAT(TokenOf(FindGoogleCredentials(Options())), HasSubstr("need each other"));
+  const std::string& pem = Key().private_pem();
+  for (const std::string& key : {pem, absl::StrReplaceAll(pem, {{"\n", "\\n"}})}) {
+    variables_["MILLRACE_GOOGLE_PRIVATE_KEY"] = key;
+    const auto credentials = FindGoogleCredentials(Options());
+    ASSERT_TRUE(credentials.ok()) << credentials.status();
+    EXPECT_THAT(credentials->description, HasSubstr("inline@p"));
+    const std::string token = TokenOf(credentials).substr(std::string("Bearer ").size());
+    EXPECT_TRUE(Key().HasSigned(token));
+    EXPECT_EQ(Json::parse(JwtClaims(token)).at("iss"), "inline@p.iam.gserviceaccount.com");
+  }
+  variables_["MILLRACE_GOOGLE_PRIVATE_KEY"] = "hidden";
+  EXPECT_THAT(TokenOf(FindGoogleCredentials(Options())),
+              AllOf(HasSubstr("MILLRACE_GOOGLE_PRIVATE_KEY"), Not(HasSubstr("hidden"))));
 }
 
 TEST_F(GoogleCredentialsTest, ABadFileIsAnErrorAndNotPassedOver) {

@@ -67,10 +67,9 @@ void ConfigProblems::Add(std::string_view where, std::string_view what) {
 
 absl::Status ConfigProblems::ToStatus(std::string_view path) const {
   if (problems_.empty()) return absl::OkStatus();
-  if (problems_.size() == 1) {
-    return absl::InvalidArgumentError(StrCat(path, ": ", problems_.front()));
-  }
-  std::string message = StrCat(path, ": ", problems_.size(), " problems:");
+  const std::string prefix = path.empty() ? "" : StrCat(path, ": ");
+  if (problems_.size() == 1) return absl::InvalidArgumentError(prefix + problems_.front());
+  std::string message = StrCat(prefix, problems_.size(), " problems:");
   const size_t shown = std::min(problems_.size(), kMaxProblems);
   for (size_t i = 0; i < shown; ++i) StrAppend(&message, "\n  ", problems_[i]);
   if (shown < problems_.size()) {

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_BASE_CONFIG_READER_H_
 #define MILLRACE_BASE_CONFIG_READER_H_
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@ class ConfigProblems {
  public:
   void Add(std::string_view where, std::string_view what);
   bool empty() const { return problems_.empty(); }
-  // InvalidArgument with one problem a line, or ok if there are none. `path` names the file.
+  size_t size() const { return problems_.size(); }
+  // InvalidArgument with one problem a line, or ok if there are none. `path` names the file;
+  // empty: the problems name theirs.
   absl::Status ToStatus(std::string_view path) const;
 
  private:
@@ -38,6 +41,8 @@ class ConfigObject {
   ConfigObject(const nlohmann::json& object, std::string where, ConfigProblems& problems);
 
   bool Has(std::string_view key);
+  // Of any type; null if absent.
+  const nlohmann::json* Member(std::string_view key) { return Find(key); }
   std::optional<std::string> Text(std::string_view key);
   bool Flag(std::string_view key);  // false if absent
   const nlohmann::json* Array(std::string_view key);

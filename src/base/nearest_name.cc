@@ -11,8 +11,10 @@ namespace {
 
 constexpr size_t kLongestTyped = 64;
 
-// Levenshtein's distance, ignoring case.
-size_t Edits(std::string_view a, std::string_view b) {
+}  // namespace
+
+// Levenshtein's distance.
+size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -28,14 +30,12 @@ size_t Edits(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-}  // namespace
-
 std::string_view NearestName(std::string_view typed, absl::Span<const std::string_view> names) {
   if (typed.size() > kLongestTyped) return {};
   std::string_view nearest;
   size_t fewest = std::max<size_t>(2, typed.size() / 3) + 1;
   for (const std::string_view name : names) {
-    const size_t edits = Edits(typed, name);
+    const size_t edits = EditDistance(typed, name);
     if (edits < fewest && edits < name.size()) {
       fewest = edits;
       nearest = name;

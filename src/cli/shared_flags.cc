@@ -202,36 +202,56 @@ void DestinationFlags::AddTo(std::vector<Flag>& flags) {
   mixpanel.AddTo(flags);
 }
 
-absl::StatusOr<std::vector<std::unique_ptr<Destination>>> DestinationFlags::Open(
-    const Context& context,
-    std::function<absl::Status(mixpanel::DestinationOptions&)> set_mixpanel) const {
+absl::Status DistinctDestinations::Add(const Destination& destination) {
+  for (const RecordType type : kAllRecordTypes) {
+    if (!destination.CheckConfig(type).ok()) continue;  // it takes no such records
+    if (names_.insert(destination.LedgerName(type)).second) continue;
+    return absl::InvalidArgumentError(StrCat("two ", what_, ", the last ", destination.label(),
+                                             ", write ", PluralOf(type),
+                                             " to the same place: they would be there twice"));
+  }
+  if (labels_.insert(destination.label()).second) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("two ", what_, " are called ", destination.label(),
+             ", and reports could not tell them apart: give each its project_id"));
+}
+
+absl::StatusOr<std::vector<NamedDestination>> DestinationFlags::Targets() const {
   NamedDestinations named;
   if (!file.empty()) {
     ASSIGN_OR_RETURN(named, NamedDestinations::Load(file));
   }
-  const DestinationSetup setup{.environment = context.environment,
-                               .mixpanel = [&]() -> absl::StatusOr<mixpanel::DestinationOptions> {
-                                 ASSIGN_OR_RETURN(mixpanel::DestinationOptions options,
-                                                  mixpanel.Options(context.environment));
-                                 if (set_mixpanel) RETURN_IF_ERROR(set_mixpanel(options));
-                                 return options;
-                               }};
-  std::vector<std::unique_ptr<Destination>> destinations;
-  std::set<std::string> names, labels;
+  std::vector<NamedDestination> targets;
   for (const std::string& name : to.empty() ? std::vector<std::string>{"mixpanel"} : to) {
-    ASSIGN_OR_RETURN(auto destination, OpenDestination(named.UriOf(name).value_or(name), setup));
-    for (const RecordType type : kAllRecordTypes) {
-      if (!destination->CheckConfig(type).ok()) continue;  // it takes no such records
-      if (names.insert(destination->LedgerName(type)).second) continue;
-      return absl::InvalidArgumentError(StrCat("two --to, the last ", destination->label(),
-                                               ", write ", PluralOf(type),
-                                               " to the same place: they would be there twice"));
-    }
-    if (!labels.insert(destination->label()).second) {
-      return absl::InvalidArgumentError(
-          StrCat("two --to are called ", destination->label(),
-                 ", and reports could not tell them apart: give each its project_id"));
-    }
+    const NamedDestination* const found = named.Find(name);
+    targets.push_back(found == nullptr ? NamedDestination{.uri = name} : *found);
+  }
+  return targets;
+}
+
+absl::StatusOr<std::unique_ptr<Destination>> DestinationFlags::OpenTarget(
+    const NamedDestination& target, const Environment& environment,
+    const std::function<absl::Status(mixpanel::DestinationOptions&)>& set_mixpanel) const {
+  RETURN_IF_ERROR(CheckVariables(target.environment, environment));
+  const Environment own = RenameVariables(environment, target.environment);
+  return OpenDestination(
+      target.uri,
+      {.environment = own, .mixpanel = [&]() -> absl::StatusOr<mixpanel::DestinationOptions> {
+         ASSIGN_OR_RETURN(mixpanel::DestinationOptions options, mixpanel.Options(own));
+         if (set_mixpanel) RETURN_IF_ERROR(set_mixpanel(options));
+         return options;
+       }});
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Destination>>> DestinationFlags::Open(
+    const Context& context,
+    std::function<absl::Status(mixpanel::DestinationOptions&)> set_mixpanel) const {
+  ASSIGN_OR_RETURN(const std::vector<NamedDestination> targets, Targets());
+  std::vector<std::unique_ptr<Destination>> destinations;
+  DistinctDestinations distinct("--to");
+  for (const NamedDestination& target : targets) {
+    ASSIGN_OR_RETURN(auto destination, OpenTarget(target, context.environment, set_mixpanel));
+    RETURN_IF_ERROR(distinct.Add(*destination));
     destinations.push_back(std::move(destination));
   }
   return destinations;

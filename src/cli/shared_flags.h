@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "cli/command.h"
 #include "connectors/mixpanel/mixpanel_destination.h"
+#include "destinations/named_destinations.h"
 #include "import/import.h"
 #include "mapping/sources_config.h"
 #include "pipeline/dead_letter_queue.h"
@@ -57,6 +59,19 @@ struct MixpanelFlags {
   absl::StatusOr<mixpanel::Credentials> Credentials(const Environment& environment) const;
 };
 
+// Destinations that do not write to one place, and are called differently in reports.
+class DistinctDestinations {
+ public:
+  // `what`: "--to".
+  explicit DistinctDestinations(std::string_view what) : what_(what) {}
+  // InvalidArgument: `destination` is the same as one before.
+  absl::Status Add(const Destination& destination);
+
+ private:
+  const std::string what_;
+  std::set<std::string> names_, labels_;
+};
+
 // --to and --destinations, and what flags say of Mixpanel.
 struct DestinationFlags {
   std::vector<std::string> to;  // default: Mixpanel
@@ -64,6 +79,12 @@ struct DestinationFlags {
   MixpanelFlags mixpanel;
 
   void AddTo(std::vector<Flag>& flags);
+  // What --to names, in its order. Errors of the file.
+  absl::StatusOr<std::vector<NamedDestination>> Targets() const;
+  // Opens one. Its variables are those of `environment`, as it renames them.
+  absl::StatusOr<std::unique_ptr<Destination>> OpenTarget(
+      const NamedDestination& target, const Environment& environment,
+      const std::function<absl::Status(mixpanel::DestinationOptions&)>& set_mixpanel) const;
   // The destinations, in the order of --to. `set_mixpanel` adds to the options of each that is
   // Mixpanel; may be null. InvalidArgument if one cannot be opened or is given twice.
   absl::StatusOr<std::vector<std::unique_ptr<Destination>>> Open(

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "base/config_reader.h"
+#include "absl/strings/ascii.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -15,9 +16,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+bool IsVariableName(std::string_view name) {
+  return !name.empty() && name.size() <= 256 && std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
   });
 }
 
@@ -38,30 +39,87 @@ std::optional<std::string> OptionText(const Json& value) {
   return list;
 }
 
-// The URI of a destination that is an object: its "uri" and the other members as options.
-std::string UriOfObject(const Json& object, const std::string& name, ConfigProblems& problems) {
-  ConfigObject reader(object, StrCat("\"", name, "\""), problems);
+}  // namespace
+
+bool IsDestinationName(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+Environment RenameVariables(Environment environment, VariableNames names) {
+  if (names.empty()) return environment;
+  return [environment = std::move(environment),
+          names = std::move(names)](std::string_view name) -> std::optional<std::string> {
+    const auto found = names.find(name);
+    if (found == names.end()) return environment(name);
+    return found->second ? environment(*found->second) : std::nullopt;
+  };
+}
+
+absl::Status CheckVariables(const VariableNames& names, const Environment& environment) {
+  std::string missing;
+  for (const auto& [name, source] : names) {
+    if (!source || environment(*source)) continue;
+    StrAppend(&missing, missing.empty() ? "" : ", ", *source);
+  }
+  if (missing.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("environment: not set: ", missing, "; set it, or remove it from \"environment\""));
+}
+
+VariableNames ParseVariableNames(ConfigObject& object, std::string_view key) {
+  VariableNames names;
+  const Json* const value = object.Member(key);
+  if (value == nullptr) return names;
+  if (!value->is_object()) {
+    object.Problem(key,
+                   "must be an object of names of variables, such as {\"AWS_REGION\": "
+                   "\"LAKE_REGION\"}");
+    return names;
+  }
+  for (const auto& [name, source] : value->items()) {
+    const bool is_name = source.is_string() && IsVariableName(source.get_ref<const std::string&>());
+    if (IsVariableName(name) && (is_name || source.is_null())) {
+      names[name] = is_name ? std::optional(source.get<std::string>()) : std::nullopt;
+      continue;
+    }
+    object.Problem(StrCat(key, ": \"", Shorten(name, 64), "\""),
+                   "write the name of a variable, which has the value, or null; never the value "
+                   "itself");
+  }
+  return names;
+}
+
+NamedDestination ParseNamedDestination(const Json& value, const std::string& where,
+                                       ConfigProblems& problems) {
+  NamedDestination destination;
+  if (value.is_string()) {
+    destination.uri = value.get<std::string>();
+    return destination;
+  }
+  ConfigObject reader(value, where, problems);
   std::optional<std::string> uri = reader.Text("uri");
+  destination.environment = ParseVariableNames(reader, "environment");
   if (!uri) {
-    if (object.is_object() && !reader.Has("uri")) {
+    if (value.is_object() && !reader.Has("uri")) {
       reader.Problem("uri", "is missing; write a destination such as \"postgres://host/database\"");
     }
-    return "";
+    return destination;
   }
-  for (const auto& [key, value] : object.items()) {
-    if (key == "uri") continue;
-    const std::optional<std::string> option = OptionText(value);
-    if (!option) {
+  for (const auto& [key, option] : value.items()) {
+    if (key == "uri" || key == "environment") continue;
+    const std::optional<std::string> text = OptionText(option);
+    if (!text) {
       reader.Problem(key, "must be a text, an integer, true, false or a list of texts without ','");
       continue;
     }
     StrAppend(&*uri, uri->find('?') == std::string::npos ? "?" : "&", UrlEncode(key), "=",
-              UrlEncode(*option));
+              UrlEncode(*text));
   }
-  return *std::move(uri);
+  destination.uri = *std::move(uri);
+  return destination;
 }
-
-}  // namespace
 
 absl::StatusOr<NamedDestinations> NamedDestinations::Parse(std::string_view json,
                                                            const std::string& path) {
@@ -77,14 +135,12 @@ absl::StatusOr<NamedDestinations> NamedDestinations::Parse(std::string_view json
   for (const auto& [name, value] : parsed.items()) {
     const std::string where = StrCat("\"", Shorten(name, 64), "\"");
     if (name == "$schema") continue;
-    if (!IsName(name)) {
+    if (!IsDestinationName(name)) {
       problems.Add(where, "a name has 1 to 64 of a-z, 0-9, '-' and '_'");
     } else if (IsDestinationScheme(name)) {
       problems.Add(where, "is the beginning of a URI already; choose another name");
-    } else if (value.is_string()) {
-      named.uris_[name] = value.get<std::string>();
     } else {
-      named.uris_[name] = UriOfObject(value, name, problems);
+      named.destinations_[name] = ParseNamedDestination(value, where, problems);
     }
   }
   RETURN_IF_ERROR(problems.ToStatus(path));
@@ -96,9 +152,9 @@ absl::StatusOr<NamedDestinations> NamedDestinations::Load(const std::string& pat
   return Parse(text, path);
 }
 
-std::optional<std::string> NamedDestinations::UriOf(std::string_view name) const {
-  const auto found = uris_.find(name);
-  return found == uris_.end() ? std::nullopt : std::optional(found->second);
+const NamedDestination* NamedDestinations::Find(std::string_view name) const {
+  const auto found = destinations_.find(name);
+  return found == destinations_.end() ? nullptr : &found->second;
 }
 
 }  // namespace millrace

@@ -10,6 +10,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string Error(std::string_view json) {
   const auto parsed = NamedDestinations::Parse(json, "d.json");
@@ -25,11 +26,41 @@ TEST(NamedDestinationsTest, ANameIsAUriOrAnObjectWithOptions) {
                     "columns": ["plan", "seats:number"], "add_columns": true, "port": 1}})",
                                               "d.json");
   ASSERT_TRUE(named.ok()) << named.status();
-  EXPECT_EQ(named->UriOf("lake"), "null:");
-  EXPECT_EQ(named->UriOf("warehouse"),
+  EXPECT_EQ(named->Find("lake")->uri, "null:");
+  EXPECT_EQ(named->Find("warehouse")->uri,
             "postgres://h/d?sslmode=require&add_columns=true&columns=plan%2Cseats%3Anumber"
             "&port=1&table=a%20b.c");
-  EXPECT_EQ(named->UriOf("mixpanel"), std::nullopt);
+  EXPECT_EQ(named->Find("mixpanel"), nullptr);
+}
+
+TEST(NamedDestinationsTest, ADestinationSeesVariablesInItsOwnWay) {
+  const auto named = NamedDestinations::Parse(R"({"lake": {"uri": "s3://b/l", "format": "parquet",
+      "environment": {"AWS_REGION": "LAKE_REGION", "AWS_PROFILE": null}}})",
+                                              "d.json");
+  ASSERT_TRUE(named.ok()) << named.status();
+  const NamedDestination& lake = *named->Find("lake");
+  EXPECT_EQ(lake.uri, "s3://b/l?format=parquet");
+  const Environment process = [](std::string_view name) -> std::optional<std::string> {
+    if (name == "HOME") return "/home";
+    if (name == "LAKE_REGION") return "eu-west-1";
+    return name.starts_with("AWS_") ? std::optional<std::string>("of the process") : std::nullopt;
+  };
+  const Environment own = RenameVariables(process, lake.environment);
+  EXPECT_EQ(own("AWS_REGION"), "eu-west-1");
+  EXPECT_EQ(own("AWS_PROFILE"), std::nullopt);
+  EXPECT_EQ(own("AWS_SESSION_TOKEN"), "of the process");
+  EXPECT_EQ(own("HOME"), "/home");
+  EXPECT_TRUE(CheckVariables(lake.environment, process).ok());
+  const auto absent = CheckVariables({{"A", "MISSING_ONE"}, {"B", std::nullopt}}, process);
+  EXPECT_THAT(ToStd(absent.message()), HasSubstr("not set: MISSING_ONE;"));
+}
+
+TEST(NamedDestinationsTest, AnEnvironmentHasNamesOnly) {
+  EXPECT_THAT(Error(R"({"a": {"uri": "null:", "environment": {"A": "the secret!", "b c": "D"}},
+                        "b": {"uri": "null:", "environment": "A"}})"),
+              AllOf(HasSubstr("3 problems"), HasSubstr("\"a\": environment: \"A\": write the name"),
+                    HasSubstr("\"b c\""), HasSubstr("\"b\": environment: must be an object"),
+                    Not(HasSubstr("the secret"))));
 }
 
 TEST(NamedDestinationsTest, NamesAllProblemsAtOnce) {

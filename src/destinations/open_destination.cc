@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "auth/google_credentials.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
@@ -44,6 +47,31 @@ Opened OpenMixpanel(std::string_view uri, const DestinationSetup& setup) {
   return std::make_unique<mixpanel::MixpanelDestination>(std::move(options));
 }
 
+// Takes `credentials_file` out of the options of `uri`, if it is there: Google credentials that
+// this destination has instead of those of the process.
+absl::StatusOr<std::string> TakeGoogleCredentials(std::string_view uri, Environment& environment) {
+  ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
+  std::optional<std::string> file = query.Take("credentials_file");
+  if (!file) return std::string(uri);
+  if (file->empty()) return absl::InvalidArgumentError("credentials_file: name a file");
+  environment = [file = *std::move(file), environment = std::move(environment)](
+                    std::string_view name) -> std::optional<std::string> {
+    if (name == "GOOGLE_APPLICATION_CREDENTIALS") return file;
+    if (name == kGoogleEmailVariable || name == kGooglePrivateKeyVariable) return std::nullopt;
+    return environment(name);
+  };
+  return query.head() + query.Rest();
+}
+
+Opened OpenLake(std::string_view uri, const DestinationSetup& setup) {
+  Environment environment = setup.environment;
+  std::string rest(uri);
+  if (uri.starts_with("gs://")) {
+    ASSIGN_OR_RETURN(rest, TakeGoogleCredentials(uri, environment));
+  }
+  return OpenLakeDestination(rest, environment, Clock::Real());
+}
+
 Opened OpenIceberg(std::string_view uri, const DestinationSetup& setup) {
   return OpenIcebergDestination(uri, setup.environment, Clock::Real());
 }
@@ -60,7 +88,9 @@ Opened OpenPostgres(std::string_view uri, const DestinationSetup& /*setup*/) {
 }
 
 Opened OpenPubsub(std::string_view uri, const DestinationSetup& setup) {
-  return OpenPubsubDestination(uri, setup.environment);
+  Environment environment = setup.environment;
+  ASSIGN_OR_RETURN(const std::string rest, TakeGoogleCredentials(uri, environment));
+  return OpenPubsubDestination(rest, environment);
 }
 
 // A kind of destination: the beginning of its URIs, how people write one (empty: another spelling
@@ -105,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenDestination(std::string_view ur
     return Annotated(kind.open(uri, setup), kind.scheme);
   }
   if (IsLakeUri(uri)) {
-    return Annotated(OpenLakeDestination(uri, setup.environment, Clock::Real()), "a lake");
+    return Annotated(OpenLake(uri, setup), "a lake");
   }
   return absl::InvalidArgumentError(StrCat("unknown destination ", Shown(uri), ": it should be ",
                                            DestinationForms(),

@@ -110,6 +110,16 @@ TEST_F(OpenDestinationTest, IcebergTablesAreStaged) {
   EXPECT_THAT(Error("iceberg:t?format=orc"), HasSubstr("destination iceberg: "));
 }
 
+TEST_F(OpenDestinationTest, ADestinationMayHaveGoogleCredentialsOfItsOwn) {
+  for (const char* uri : {"pubsub://p/good?form=flat&credentials_file=/none/key.json",
+                          "gs://b/lake?credentials_file=/none/key.json"}) {
+    const auto opened = Open(uri);
+    EXPECT_THAT(ToStd(opened.status().message()), HasSubstr("/none/key.json")) << uri;
+  }
+  EXPECT_THAT(Error("s3://b/lake?credentials_file=/none/key.json"), HasSubstr("credentials_file"));
+  EXPECT_THAT(Error("pubsub://p/good?credentials_file="), HasSubstr("name a file"));
+}
+
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
   EXPECT_THAT(Error("mixpanell"),
               AllOf(HasSubstr("unknown destination \"mixpanell\""),
