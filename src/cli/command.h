@@ -7,6 +7,7 @@
 #include <functional>
 #include <iosfwd>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -72,10 +73,13 @@ struct Context {
   std::ostream& err;     // messages for people; logs go to stderr as well
   std::stop_token stop;  // requested by SIGINT or SIGTERM
   std::function<std::optional<std::string>(std::string_view name)> environment;
+  std::vector<std::string> variable_names;  // of all variables of the environment
   // Makes SIGHUP call `handler`, from a separate thread; null: SIGHUP ends the program, as it does
   // by default. When this returns, no call of the previous handler is running.
   std::function<void(std::function<void()> handler)> set_hangup_handler =
       [](std::function<void()>) {};
+  // The names of the flags that the command line or the environment gives; set by Dispatch().
+  std::set<std::string, std::less<>> given = {};
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool color = false;

@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/error_report.h"
+#include "cli/flag_value.h"
 #include "cli/overview.h"
 #include "cli/text.h"
 
@@ -25,67 +26,16 @@ std::string NamesOf(const Flag& flag) {
   return names;
 }
 
-std::string Written(int64_t number) { return std::to_string(number); }
-std::string Written(double number) { return absl::StrFormat("%.15g", number); }
-std::string Written(absl::Duration duration) { return absl::FormatDuration(duration); }
-
 std::string DocOf(const Flag& flag) {
   const std::string range = RangeOf(flag.target);
   return StrCat(flag.doc, range.empty() ? "" : StrCat("; ", range),
                 flag.env.empty() ? "" : StrCat(" [env: ", flag.env, "]"));
 }
 
-bool Parse(const std::string& text, int64_t* out) { return absl::SimpleAtoi(text, out); }
-bool Parse(const std::string& text, double* out) { return absl::SimpleAtod(text, out); }
-bool Parse(const std::string& text, absl::Duration* out) { return absl::ParseDuration(text, out); }
-
-// Parses `text` into the flag's target. Returns what is wrong with it; "" if nothing is.
-struct Assigner {
-  const Flag& flag;
-  const std::string& text;
-
-  std::string Invalid() const {
-    return flag.secret ? "its value is not valid"
-                       : StrCat("'", text, "' is not a valid ", flag.value);
-  }
-  std::string operator()(bool* out) const { return absl::SimpleAtob(text, out) ? "" : Invalid(); }
-  std::string operator()(std::string* out) const {
-    *out = text;
-    return "";
-  }
-  std::string operator()(std::vector<std::string>* out) const {
-    *out = absl::StrSplit(text, ',', absl::SkipEmpty());
-    return "";
-  }
-  template <typename Number>
-  std::string operator()(const Ranged<Number>& range) const {
-    Number number;
-    if (!Parse(text, &number)) return Invalid();
-    if (!(number >= range.min && number <= range.max)) {
-      return StrCat(text, " is out of range: give ", RangeOf(range));
-    }
-    *range.target = number;
-    return "";
-  }
-};
-
-std::string Assign(const Flag& flag, const std::string& text) {
-  return std::visit(Assigner{flag, text}, flag.target);
-}
-
-struct DefaultWriter {
-  std::string operator()(const bool*) const { return ""; }
-  std::string operator()(const std::string* text) const { return *text; }
-  std::string operator()(const std::vector<std::string>*) const { return ""; }
-  template <typename Number>
-  std::string operator()(const Ranged<Number>& range) const {
-    const Number number = *range.target;
-    return number >= range.min && number <= range.max ? Written(number) : "";
-  }
-};
-
+// What --help shows as the default.
 std::string DefaultOf(const Flag& flag) {
-  return flag.secret ? "" : std::visit(DefaultWriter{}, flag.target);
+  if (flag.secret || std::holds_alternative<bool*>(flag.target) || IsList(flag)) return "";
+  return ValueOf(flag);
 }
 
 CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
@@ -100,7 +50,7 @@ CLI::Option* AddFlag(CLI::App& app, const Flag& flag) {
   CLI::Option* option = app.add_option_function<std::string>(
       NamesOf(flag),
       [flag](const std::string& text) {
-        if (std::string wrong = Assign(flag, text); !wrong.empty()) {
+        if (std::string wrong = SetFlag(flag, text); !wrong.empty()) {
           throw CLI::ValidationError(flag.name, wrong);
         }
       },
@@ -130,14 +80,16 @@ std::string Footer(const Command& command) {
 }
 
 // Flags that are not given take their value from the environment.
-void ReadEnvironment(const Command& command, CLI::App& app, const Context& context) {
+void ReadEnvironment(const Command& command, CLI::App& app, Context& context) {
   for (const Flag& flag : command.flags) {
+    if (IsGiven(app, flag)) context.given.insert(flag.name);
     if (flag.env.empty() || IsGiven(app, flag)) continue;
     const std::optional<std::string> text = context.environment(flag.env);
     if (!text) continue;
-    if (std::string wrong = Assign(flag, *text); !wrong.empty()) {
+    if (std::string wrong = SetFlag(flag, *text); !wrong.empty()) {
       throw CLI::ValidationError(flag.env, wrong);
     }
+    context.given.insert(flag.name);
   }
 }
 
@@ -241,26 +193,6 @@ class Parser {
 };
 
 }  // namespace
-
-std::string RangeOf(const FlagTarget& target) {
-  struct Visitor {
-    std::string operator()(const bool*) const { return ""; }
-    std::string operator()(const std::string*) const { return ""; }
-    std::string operator()(const std::vector<std::string>*) const { return ""; }
-    std::string operator()(const Ranged<absl::Duration>& range) const {
-      if (range.max == absl::InfiniteDuration()) return StrCat("at least ", Written(range.min));
-      return StrCat(Written(range.min), " to ", Written(range.max));
-    }
-    std::string operator()(const Ranged<int64_t>& range) const {
-      if (range.max == INT64_MAX) return StrCat("at least ", range.min);
-      return StrCat(range.min, " to ", range.max);
-    }
-    std::string operator()(const Ranged<double>& range) const {
-      return StrCat(Written(range.min), " to ", Written(range.max));
-    }
-  };
-  return std::visit(Visitor{}, target);
-}
 
 ExitCode ExitCodeOf(const absl::Status& error) {
   switch (error.code()) {

@@ -38,6 +38,15 @@ std::optional<std::string> ReadEnvironment(std::string_view name) {
   return value.empty() ? std::nullopt : std::optional(std::string(value));
 }
 
+std::vector<std::string> NamesOfVariables() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    names.emplace_back(variable.substr(0, variable.find('=')));
+  }
+  return names;
+}
+
 // A process may be started with standard descriptors closed. The next file that it opens would get
 // the number of one of them, and would receive what is written to standard error. The replacements
 // can be neither read (0) nor written (1, 2), so that a result that cannot be delivered is an
@@ -73,6 +82,7 @@ int Main(int argc, char** argv) {
                   .err = std::cerr,
                   .stop = signals.stop(),
                   .environment = ReadEnvironment,
+                  .variable_names = NamesOfVariables(),
                   .set_hangup_handler =
                       [&signals](std::function<void()> handler) {
                         signals.SetHangupHandler(std::move(handler));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -44,6 +45,8 @@ class ProxyFiles {
   // InvalidArgument, NotFound and others, with the file's name.
   absl::StatusOr<std::optional<TlsCertificate>> ReadCertificate() const;
   absl::StatusOr<proxy::TokenRules> ReadTokens() const;
+  // From now on these are the rules of flags.
+  void SetGiven(proxy::TokenRules given) { given_ = std::move(given); }
 
   // Gives `running` what has changed. A file that cannot be used is a warning, and what was read
   // earlier stays.
@@ -51,7 +54,7 @@ class ProxyFiles {
 
  private:
   const Paths paths_;
-  const proxy::TokenRules given_;
+  proxy::TokenRules given_;
   FileWatch certificate_;
   FileWatch tokens_;
 };

@@ -65,7 +65,7 @@ class ClientAddress {
   bool IsTrusted(const IpAddress& address) const;
   std::optional<IpAddress> Resolve(const ServerRequest& request) const;
 
-  const ClientAddressOptions options_;
+  ClientAddressOptions options_;
 };
 
 }  // namespace millrace::proxy

@@ -20,10 +20,12 @@
 namespace millrace::proxy {
 namespace {
 
-// How records of the log are mapped for every destination: as they are, or by a transform.
-absl::StatusOr<Delivery::Entries> EntriesOf(const std::string& transform) {
+// How records of the log are mapped for a destination: as they are, or by its transform.
+absl::StatusOr<Delivery::Entries> EntriesFor(const ProxyDestination& follower,
+                                             ScriptPool& scripts) {
+  const std::string& transform = follower.transform;
   if (!transform.empty()) {  // here, because the entries below would each report it
-    RETURN_IF_ERROR(Annotate(ReadWholeFile(transform, kMaxScriptBytes).status(), "--transform"));
+    RETURN_IF_ERROR(ReadWholeFile(transform, kMaxScriptBytes).status());
   }
   nlohmann::json config = nlohmann::json::array();
   for (const RecordType type : kAllRecordTypes) {
@@ -35,7 +37,12 @@ absl::StatusOr<Delivery::Entries> EntriesOf(const std::string& transform) {
   }
   ASSIGN_OR_RETURN(const SourcesConfig parsed, SourcesConfig::Parse(config.dump(), "--transform"));
   Delivery::Entries entries;
-  for (const auto& entry : parsed.entries()) entries[entry->record_type] = entry;
+  for (const auto& entry : parsed.entries()) {
+    RETURN_IF_ERROR(
+        RowMapper::Make(entry, Clock::Real().Now(), follower.destination->rules(), &scripts)
+            .status());
+    entries[entry->record_type] = entry;
+  }
   return entries;
 }
 
@@ -45,12 +52,15 @@ class RunningProxy final : public Proxy {
       : options_(options), dead_letter_(dead_letter) {}
   ~RunningProxy() override { Stop(); }
 
-  absl::Status Open(std::vector<Destination*> destinations, const std::stop_token& stop);
+  absl::Status Open(const std::vector<ProxyDestination>& destinations, const std::stop_token& stop);
   absl::Status Listen();
 
   std::string url() const override { return server_->url(); }
   std::string admin_url() const override { return admin_->url(); }
   void SetTokens(TokenRules tokens) override { requests_->SetTokens(std::move(tokens)); }
+  absl::Status SetRules(const PublicHandlerOptions& requests) override {
+    return requests_->SetRules(requests);
+  }
   absl::Status SetCertificate(const TlsCertificate& certificate) override {
     return server_->SetCertificate(certificate);
   }
@@ -62,7 +72,7 @@ class RunningProxy final : public Proxy {
   }
 
  private:
-  absl::Status SetFollowers(const std::vector<Destination*>& destinations);
+  absl::Status SetFollowers(const std::vector<ProxyDestination>& destinations);
 
   const ProxyOptions options_;
   DeadLetterQueue& dead_letter_;
@@ -81,10 +91,11 @@ class RunningProxy final : public Proxy {
   std::unique_ptr<HttpServer> admin_;
 };
 
-absl::Status RunningProxy::SetFollowers(const std::vector<Destination*>& destinations) {
+absl::Status RunningProxy::SetFollowers(const std::vector<ProxyDestination>& destinations) {
   std::vector<SpoolFollower> followers;
-  for (Destination* const destination : destinations) {
-    followers.push_back(Delivery::FollowerOf(*destination, options_.new_destinations_from_oldest));
+  for (const ProxyDestination& one : destinations) {
+    followers.push_back(
+        Delivery::FollowerOf(*one.destination, options_.new_destinations_from_oldest));
   }
   ASSIGN_OR_RETURN(const std::vector<FollowerStatus> left,
                    spool_->SetFollowers(std::move(followers)));
@@ -99,20 +110,18 @@ absl::Status RunningProxy::SetFollowers(const std::vector<Destination*>& destina
   return absl::OkStatus();
 }
 
-absl::Status RunningProxy::Open(std::vector<Destination*> destinations,
+absl::Status RunningProxy::Open(const std::vector<ProxyDestination>& destinations,
                                 const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const Delivery::Entries entries, EntriesOf(options_.transform));
-  for (Destination* const destination : destinations) {
-    for (const auto& [type, entry] : entries) {
-      RETURN_IF_ERROR(
-          RowMapper::Make(entry, clock_.Now(), destination->rules(), &scripts_).status());
-    }
+  std::vector<Delivery::Entries> entries;
+  for (const ProxyDestination& one : destinations) {
+    ASSIGN_OR_RETURN(entries.emplace_back(), EntriesFor(one, scripts_));
   }
   ASSIGN_OR_RETURN(spool_, Spool::Open(options_.spool, clock_, stop));
   RETURN_IF_ERROR(SetFollowers(destinations));
   const DeliveryParts parts{*spool_, dead_letter_, scripts_, options_.run, sharing_runs_, clock_};
-  for (Destination* const destination : destinations) {
-    deliveries_.push_back(std::make_unique<Delivery>(*destination, entries, parts));
+  for (size_t i = 0; i < destinations.size(); ++i) {
+    deliveries_.push_back(
+        std::make_unique<Delivery>(*destinations[i].destination, std::move(entries[i]), parts));
   }
   for (const auto& delivery : deliveries_) delivery->Start();
   return absl::OkStatus();
@@ -148,12 +157,17 @@ absl::Status RunningProxy::Listen() {
 
 }  // namespace
 
+absl::Status CheckTransform(const ProxyDestination& destination) {
+  ScriptPool scripts;
+  return EntriesFor(destination, scripts).status();
+}
+
 absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(const ProxyOptions& options,
-                                                    std::vector<Destination*> destinations,
+                                                    std::vector<ProxyDestination> destinations,
                                                     DeadLetterQueue& dead_letter,
                                                     const std::stop_token& stop) {
   auto proxy = std::make_unique<RunningProxy>(options, dead_letter);
-  RETURN_IF_ERROR(proxy->Open(std::move(destinations), stop));
+  RETURN_IF_ERROR(proxy->Open(destinations, stop));
   RETURN_IF_ERROR(proxy->Listen());
   return proxy;
 }

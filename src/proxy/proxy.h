@@ -30,9 +30,16 @@ struct ProxyOptions {
   TokenRules tokens;
   SpoolOptions spool;
   bool new_destinations_from_oldest = false;  // else they get what arrives from now on
-  std::string transform;                      // a file of JavaScript; empty: none
   RunOptions run;                             // of all deliveries together
 };
+
+struct ProxyDestination {
+  Destination* destination = nullptr;
+  std::string transform;  // a file of JavaScript that changes its records; empty: none
+};
+
+// InvalidArgument, NotFound and others: the transform cannot be used.
+absl::Status CheckTransform(const ProxyDestination& destination);
 
 // Thread-safe.
 class Proxy {
@@ -43,6 +50,8 @@ class Proxy {
   virtual std::string admin_url() const = 0;
   // Of records that arrive afterwards.
   virtual void SetTokens(TokenRules tokens) = 0;
+  // Of requests that come afterwards: PublicHandler::SetRules().
+  virtual absl::Status SetRules(const PublicHandlerOptions& requests) = 0;
   // As HttpServer::SetCertificate(), of the listener for SDKs.
   virtual absl::Status SetCertificate(const TlsCertificate& certificate) = 0;
   // Accepts nothing new, answers what has arrived, and ends the deliveries. What they have not
@@ -53,7 +62,7 @@ class Proxy {
   // FailedPrecondition: another process has the spool. Cancelled: `stop` was requested while it
   // waited for that. Others of the spool, the listeners and the transform.
   static absl::StatusOr<std::unique_ptr<Proxy>> Start(const ProxyOptions& options,
-                                                      std::vector<Destination*> destinations,
+                                                      std::vector<ProxyDestination> destinations,
                                                       DeadLetterQueue& dead_letter,
                                                       const std::stop_token& stop);
 };

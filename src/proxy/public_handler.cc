@@ -189,67 +189,84 @@ ServerResponse RecordsResponse(sdk::Params& params, bool success, std::string_vi
 
 class PublicHandler::Impl {
  public:
-  Impl(PublicHandlerOptions options, Routes routes, Cors cors, RecordAppender& log,
-       RejectedRecords& rejected, PassThrough& pass_through, Clock& clock)
+  // What may change while requests are handled. A request uses those of its beginning.
+  struct Rules {
+    Routes routes;
+    Cors cors;
+    ClientAddress addresses;
+    TokenRules tokens;
+  };
+  static absl::StatusOr<Rules> MakeRules(const PublicHandlerOptions& options) {
+    ASSIGN_OR_RETURN(Routes routes, Routes::Make(options.routes));
+    ASSIGN_OR_RETURN(Cors cors, Cors::Make(options.allowed_origins));
+    return Rules{std::move(routes), std::move(cors), ClientAddress(options.addresses), {}};
+  }
+
+  Impl(PublicHandlerOptions options, Rules rules, RecordAppender& log, RejectedRecords& rejected,
+       PassThrough& pass_through, Clock& clock)
       : options_(std::move(options)),
-        routes_(std::move(routes)),
-        cors_(std::move(cors)),
-        addresses_(options_.addresses),
         log_(log),
         rejected_(rejected),
         pass_through_(pass_through),
         clock_(clock),
         not_stored_(Overloaded("the records could not be stored in time; send them again")),
-        state_(std::make_shared<State>(clock)) {}
+        state_(std::make_shared<State>(clock)),
+        rules_(std::make_shared<const Rules>(std::move(rules))) {}
 
   ServerResponse Handle(const ServerRequest& request);
   void OnRefusal(const ServerRequest& request, ServerResponse* reply) const;
   void SetTokens(TokenRules tokens) {
-    auto shared = std::make_shared<const TokenRules>(std::move(tokens));
-    absl::MutexLock lock(&tokens_mutex_);
-    tokens_ = std::move(shared);
+    absl::MutexLock lock(&rules_mutex_);
+    auto changed = std::make_shared<Rules>(*rules_);
+    changed->tokens = std::move(tokens);
+    rules_ = std::move(changed);
+  }
+  absl::Status SetRules(const PublicHandlerOptions& options) {
+    ASSIGN_OR_RETURN(Rules rules, MakeRules(options));
+    absl::MutexLock lock(&rules_mutex_);
+    rules.tokens = rules_->tokens;
+    rules_ = std::make_shared<const Rules>(std::move(rules));
+    return absl::OkStatus();
   }
   const PublicCounts& counts() const { return state_->counts; }
 
  private:
-  ServerResponse Respond(const ServerRequest& request);
-  ServerResponse Ingest(const ServerRequest& request, Route route);
+  ServerResponse Respond(const ServerRequest& request, const Rules& rules);
+  ServerResponse Ingest(const ServerRequest& request, Route route, const Rules& rules);
   ServerResponse Success(sdk::Params& params) const;
   ServerResponse TooLarge(const ServerRequest& request, Route route) const;
   ServerResponse Overloaded(std::string_view why) const;
-  ServerResponse Deliver(const ServerRequest& request, std::shared_ptr<Delivery> delivery,
-                         RejectedBatch rejected, absl::Time now);
+  ServerResponse Deliver(const ServerRequest& request, const Cors& cors,
+                         std::shared_ptr<Delivery> delivery, RejectedBatch rejected,
+                         absl::Time now);
   RejectedBatch BatchOf(RecordType type, const EnrichedRecords& records, absl::Time now) const;
-  std::shared_ptr<const TokenRules> tokens() const {
-    absl::ReaderMutexLock lock(&tokens_mutex_);
-    return tokens_;
+  std::shared_ptr<const Rules> rules() const {
+    absl::ReaderMutexLock lock(&rules_mutex_);
+    return rules_;
   }
 
   const PublicHandlerOptions options_;
-  const Routes routes_;
-  const Cors cors_;
-  const ClientAddress addresses_;
   RecordAppender& log_;
   RejectedRecords& rejected_;
   PassThrough& pass_through_;
   Clock& clock_;
   const ServerResponse not_stored_;  // without CORS
   const std::shared_ptr<State> state_;
-  mutable absl::Mutex tokens_mutex_;
-  std::shared_ptr<const TokenRules> tokens_ ABSL_GUARDED_BY(tokens_mutex_) =
-      std::make_shared<const TokenRules>();
+  mutable absl::Mutex rules_mutex_;
+  std::shared_ptr<const Rules> rules_ ABSL_GUARDED_BY(rules_mutex_);
 };
 
 ServerResponse PublicHandler::Impl::Handle(const ServerRequest& request) {
   ++state_->counts.requests;
   state_->counts.bytes += request.body.size();
-  if (request.method == "OPTIONS") return cors_.Preflight(request);
-  return Respond(request);
+  const std::shared_ptr<const Rules> rules = this->rules();
+  if (request.method == "OPTIONS") return rules->cors.Preflight(request);
+  return Respond(request, *rules);
 }
 
-ServerResponse PublicHandler::Impl::Respond(const ServerRequest& request) {
-  const RouteMatch match = routes_.Find(request.path);
-  if (IsIngestion(match.route)) return Ingest(request, match.route);
+ServerResponse PublicHandler::Impl::Respond(const ServerRequest& request, const Rules& rules) {
+  const RouteMatch match = rules.routes.Find(request.path);
+  if (IsIngestion(match.route)) return Ingest(request, match.route, rules);
   ServerResponse reply;
   switch (match.route) {
     case Route::kPing:
@@ -267,11 +284,11 @@ ServerResponse PublicHandler::Impl::Respond(const ServerRequest& request) {
       break;
     default: {
       ServerResponse cors;
-      cors_.AddHeaders(request, &cors);
-      return pass_through_.Handle(request, match, addresses_.Find(request), cors.headers);
+      rules.cors.AddHeaders(request, &cors);
+      return pass_through_.Handle(request, match, rules.addresses.Find(request), cors.headers);
     }
   }
-  cors_.AddHeaders(request, &reply);
+  rules.cors.AddHeaders(request, &reply);
   return reply;
 }
 
@@ -308,18 +325,20 @@ ServerResponse PublicHandler::Impl::TooLarge(const ServerRequest& request, Route
 
 void PublicHandler::Impl::OnRefusal(const ServerRequest& request, ServerResponse* reply) const {
   ++state_->counts.requests;
-  const Route route = routes_.Find(request.path).route;
+  const std::shared_ptr<const Rules> rules = this->rules();
+  const Route route = rules->routes.Find(request.path).route;
   if (reply->status == 413 && IsIngestion(route)) {
     ++state_->counts.too_large;
     *reply = TooLarge(request, route);
   }
-  cors_.AddHeaders(request, reply);
+  rules->cors.AddHeaders(request, reply);
 }
 
-ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route route) {
+ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route route,
+                                           const Rules& rules) {
   PublicCounts& counts = state_->counts;
   const auto with_cors = [&](ServerResponse reply) {
-    cors_.AddHeaders(request, &reply);
+    rules.cors.AddHeaders(request, &reply);
     return reply;
   };
   if (request.method != "POST" && request.method != "GET") {
@@ -361,19 +380,19 @@ ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route r
     sdk::Params& params = body->params;
     // /import comes from servers, whose address says nothing of the user.
     const bool adds_address = is_import ? params.Flag("ip") : params.Flag("ip", true);
-    const std::string address = adds_address ? addresses_.Find(request) : "";
-    const std::shared_ptr<const TokenRules> tokens = this->tokens();
+    const std::string address = adds_address ? rules.addresses.Find(request) : "";
+    const TokenRules& tokens = rules.tokens;
     std::string default_token;
-    if (is_import && !tokens->allowed.empty()) {
+    if (is_import && !tokens.allowed.empty()) {
       // The user may also be a secret, which must not be stored: only a known token is taken.
       default_token = BasicUser(request.header("authorization"));
-      if (!tokens->allowed.contains(default_token)) default_token.clear();
+      if (!tokens.allowed.contains(default_token)) default_token.clear();
     }
     const EnrichRequest enrich{.type = type,
                                .address = address,
                                .unix_millis = absl::ToUnixMillis(now),
                                .requires_time = is_import,
-                               .tokens = tokens.get(),
+                               .tokens = &tokens,
                                .default_token = default_token};
     if (!scratch.enricher.Enrich(body->records, enrich, &records)) {
       ++counts.too_large;
@@ -390,7 +409,7 @@ ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route r
   }
   counts.received[static_cast<size_t>(type)] += records.received;
   RejectedBatch rejected = BatchOf(type, records, now);
-  return Deliver(request, std::move(delivery), std::move(rejected), now);
+  return Deliver(request, rules.cors, std::move(delivery), std::move(rejected), now);
 }
 
 RejectedBatch PublicHandler::Impl::BatchOf(RecordType type, const EnrichedRecords& records,
@@ -412,14 +431,14 @@ RejectedBatch PublicHandler::Impl::BatchOf(RecordType type, const EnrichedRecord
 }
 
 // Appends what the delivery holds, and answers when all of it is on stable storage.
-ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request,
+ServerResponse PublicHandler::Impl::Deliver(const ServerRequest& request, const Cors& cors,
                                             std::shared_ptr<Delivery> delivery,
                                             RejectedBatch rejected, absl::Time now) {
-  cors_.AddHeaders(request, &delivery->success);
+  cors.AddHeaders(request, &delivery->success);
   const EnrichedRecords& records = delivery->scratch().records;
   if (records.count == 0 && rejected.records.empty()) return std::move(delivery->success);
   ServerResponse reply = not_stored_;
-  cors_.AddHeaders(request, &reply);
+  cors.AddHeaders(request, &reply);
   reply.later_timeout = options_.ack_timeout;
   reply.later = [this, delivery = std::move(delivery),
                  rejected = std::make_shared<RejectedBatch>(std::move(rejected)),
@@ -453,10 +472,9 @@ absl::StatusOr<std::unique_ptr<PublicHandler>> PublicHandler::Make(PublicHandler
                                                                    RejectedRecords& rejected,
                                                                    PassThrough& pass_through,
                                                                    Clock& clock) {
-  ASSIGN_OR_RETURN(Routes routes, Routes::Make(options.routes));
-  ASSIGN_OR_RETURN(Cors cors, Cors::Make(options.allowed_origins));
+  ASSIGN_OR_RETURN(Impl::Rules rules, Impl::MakeRules(options));
   return std::unique_ptr<PublicHandler>(new PublicHandler(std::make_unique<Impl>(
-      std::move(options), std::move(routes), std::move(cors), log, rejected, pass_through, clock)));
+      std::move(options), std::move(rules), log, rejected, pass_through, clock)));
 }
 
 PublicHandler::PublicHandler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -471,6 +489,10 @@ void PublicHandler::OnRefusal(const ServerRequest& request, ServerResponse* repl
 }
 
 void PublicHandler::SetTokens(TokenRules tokens) { impl_->SetTokens(std::move(tokens)); }
+
+absl::Status PublicHandler::SetRules(const PublicHandlerOptions& options) {
+  return impl_->SetRules(options);
+}
 
 const PublicCounts& PublicHandler::counts() const { return impl_->counts(); }
 

@@ -86,6 +86,9 @@ class PublicHandler {
 
   // Takes effect for requests that come later.
   void SetTokens(TokenRules tokens);
+  // The same with `routes`, `allowed_origins` and `addresses` of `options`; the others do not
+  // change. InvalidArgument, as Make().
+  absl::Status SetRules(const PublicHandlerOptions& options);
 
   const PublicCounts& counts() const;
 

@@ -434,6 +434,34 @@ TEST_F(PublicHandlerTest, UsesPrefixesTokensAndTrustedProxies) {
   EXPECT_EQ(Post("/import", kEvent, basic("secret")).status, 400);
 }
 
+TEST_F(PublicHandlerTest, TakesOtherRulesWhileItRuns) {
+  Open({.routes = {.prefixes = {"/before"}}});
+  handler_->SetTokens({.allowed = {"good"}});
+  const std::string event = R"({"event":"E","properties":{"token":"good"}})";
+  const Headers page = {{"origin", "https://b.example"}};
+  EXPECT_EQ(HeaderOf(Post("/before/track", event, page), "Access-Control-Allow-Origin"),
+            "https://b.example");
+
+  PublicHandlerOptions other{.routes = {.prefixes = {"/after"}},
+                             .allowed_origins = {"https://a.example"}};
+  other.addresses.trusted_proxies = {*AddressRange::Parse("203.0.113.0/24")};
+  ASSERT_TRUE(handler_->SetRules(other).ok());
+  EXPECT_EQ(Post("/before/track", event).status, 404);
+  log_.frames.clear();
+  EXPECT_EQ(HeaderOf(Post("/after/track", event,
+                          {{"origin", "https://b.example"}, {"x-forwarded-for", "9.9.9.9"}}),
+                     "Access-Control-Allow-Origin"),
+            "https://a.example");
+  EXPECT_THAT(log_.all(), HasSubstr(R"("ip":"9.9.9.9")"));
+  EXPECT_THAT(rejected_.records, IsEmpty());
+  Post("/after/track", R"({"event":"E","properties":{"token":"bad"}})");
+  EXPECT_THAT(rejected_.records, SizeIs(1)) << "the rules of tokens stay";
+
+  other.routes.prefixes = {"no slash"};
+  EXPECT_TRUE(absl::IsInvalidArgument(handler_->SetRules(other)));
+  EXPECT_EQ(Post("/after/track", event).status, 200);
+}
+
 TEST_F(PublicHandlerTest, SurvivesHostileBodies) {
   for (const std::string& body : std::initializer_list<std::string>{
            std::string(1'000'000, '['), std::string(1'000'000, '{'), std::string(1'000'000, '"'),
