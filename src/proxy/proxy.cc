@@ -35,7 +35,7 @@ absl::StatusOr<Delivery::Entries> EntriesFor(const ProxyDestination& follower,
     if (!transform.empty()) entry["transform"] = transform;
     config.push_back(std::move(entry));
   }
-  ASSIGN_OR_RETURN(const SourcesConfig parsed, SourcesConfig::Parse(config.dump(), "--transform"));
+  ASSIGN_OR_RETURN(const SourcesConfig parsed, SourcesConfig::Parse(config.dump(), "transform"));
   Delivery::Entries entries;
   for (const auto& entry : parsed.entries()) {
     RETURN_IF_ERROR(

@@ -22,7 +22,7 @@ std::optional<std::string> FlagText(const Json& value) {
 }
 
 std::optional<Setting> ParseSetting(const Json& value) {
-  Setting setting{.is_list = value.is_array(), .is_text = value.is_string()};
+  Setting setting{.is_list = value.is_array(), .is_text = value.is_string() || value.is_array()};
   if (!setting.is_list) {
     std::optional<std::string> text = FlagText(value);
     if (!text) return std::nullopt;

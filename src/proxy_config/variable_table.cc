@@ -1,6 +1,8 @@
 #include "proxy_config/variable_table.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "base/nearest_name.h"
@@ -83,6 +85,7 @@ constexpr Variable kVariables[] = {
     {"azure_connection_string", "azure"},
 };
 
+constexpr size_t kLongestName = 64;
 constexpr size_t kShortName = 8;  // letters, of names in which two wrong ones are another name
 
 // Whether `name` was probably meant to be that of `variable`.
@@ -91,6 +94,27 @@ bool IsNearly(std::string_view name, const Variable& variable) {
   if (variable.name.size() < 6) return false;
   const size_t allowed = variable.name.size() < kShortName ? 1 : 2;
   return EditDistance(name, variable.name) <= allowed;
+}
+
+bool IsKnown(std::string_view name) {
+  return std::any_of(std::begin(kVariables), std::end(kVariables), [name](const Variable& one) {
+    return absl::EqualsIgnoreCase(ToAbsl(name), ToAbsl(one.name));
+  });
+}
+
+// Adds a problem for each of `names` that is nearly a variable for which `matters` is true.
+template <typename Matters>
+void CheckNames(const std::vector<std::string>& names, ConfigProblems& problems,
+                const Matters& matters) {
+  for (const std::string& name : names) {
+    if (name.empty() || name.size() > kLongestName || name[0] == '_' || IsKnown(name)) continue;
+    const auto* const nearest = std::find_if(
+        std::begin(kVariables), std::end(kVariables),
+        [&](const Variable& variable) { return matters(variable) && IsNearly(name, variable); });
+    if (nearest == std::end(kVariables)) continue;
+    problems.Add(name, StrCat("is no variable of the proxy; did you mean ", nearest->name,
+                              "? Correct or remove it"));
+  }
 }
 
 }  // namespace
@@ -107,21 +131,17 @@ void CheckRequired(std::string_view destination, const Environment& environment,
   }
 }
 
-void CheckSpelling(const std::vector<std::string>& names, bool all, ConfigProblems& problems) {
-  constexpr size_t kLongestName = 64;
-  for (const std::string& name : names) {
-    if (name.size() > kLongestName) continue;
-    const Variable* nearest = nullptr;
-    bool is_known = false;
-    for (const Variable& variable : kVariables) {
-      if (absl::EqualsIgnoreCase(name, ToAbsl(variable.name))) is_known = true;
-      if (!all && variable.name != "DESTINATIONS") continue;
-      if (nearest == nullptr && IsNearly(name, variable)) nearest = &variable;
-    }
-    if (is_known || nearest == nullptr) continue;
-    problems.Add(name, StrCat("is no variable of the proxy; did you mean ", nearest->name,
-                              "? Correct or remove it"));
-  }
+void CheckSpelling(const std::vector<std::string>& names,
+                   const std::set<std::string, std::less<>>& destinations,
+                   ConfigProblems& problems) {
+  CheckNames(names, problems, [&](const Variable& variable) {
+    return variable.destination.empty() || destinations.contains(variable.destination);
+  });
+}
+
+void CheckSpellingOfDestinations(const std::vector<std::string>& names, ConfigProblems& problems) {
+  CheckNames(names, problems,
+             [](const Variable& variable) { return variable.name == "DESTINATIONS"; });
 }
 
 }  // namespace millrace::proxy_config

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_PROXY_CONFIG_VARIABLE_TABLE_H_
 #define MILLRACE_PROXY_CONFIG_VARIABLE_TABLE_H_
 
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +32,14 @@ void CheckRequired(std::string_view destination, const Environment& environment,
                    ConfigProblems& problems);
 
 // Adds a problem for each of `names`, those of all variables that are set, that is nearly one of
-// the table: one letter is wrong, or two of a long name. `all`: of DESTINATIONS only, if false.
-void CheckSpelling(const std::vector<std::string>& names, bool all, ConfigProblems& problems);
+// the server itself or of `destinations`: one letter is wrong, or two of a long name. Names that
+// begin with '_' are passed over: so people turn variables off.
+void CheckSpelling(const std::vector<std::string>& names,
+                   const std::set<std::string, std::less<>>& destinations,
+                   ConfigProblems& problems);
+
+// The same for DESTINATIONS alone.
+void CheckSpellingOfDestinations(const std::vector<std::string>& names, ConfigProblems& problems);
 
 }  // namespace millrace::proxy_config
 

@@ -64,6 +64,8 @@ class Translator {
 
   void ReadServer();
   void ReadDestinations();
+  // Those of DESTINATIONS, once they are read.
+  const std::set<std::string, std::less<>>& destinations() const { return kinds_; }
   FromVariables Take() { return std::move(result_); }
 
  private:
@@ -91,7 +93,7 @@ class Translator {
 
   const Environment& environment_;
   ConfigProblems& problems_;
-  std::set<std::string> kinds_;  // that DESTINATIONS has
+  std::set<std::string, std::less<>> kinds_;  // that DESTINATIONS has
   FromVariables result_;
 };
 
@@ -133,7 +135,8 @@ void Translator::ReadLogLevel() {
 
 void Translator::ReadDestinations() {
   std::vector<std::string> order;
-  for (const std::string& item : SplitList(Get("DESTINATIONS"))) {
+  const std::vector<std::string> items = SplitList(Get("DESTINATIONS"));
+  for (const std::string& item : items) {
     const std::string kind = Lower(item);
     const auto known = DestinationKinds();
     if (std::find(known.begin(), known.end(), kind) == known.end()) {
@@ -143,7 +146,7 @@ void Translator::ReadDestinations() {
       order.push_back(kind);
     }
   }
-  if (order.empty() && problems_.empty()) problems_.Add("DESTINATIONS", "names no destination");
+  if (items.empty()) problems_.Add("DESTINATIONS", "names no destination");
   for (const std::string& kind : order) AddDestination(kind);
   ReadBadTopic();
   WarnOfOthers();
@@ -284,7 +287,7 @@ void Translator::ReadBadTopic() {
 void Translator::WarnOfOthers() {
   for (const Variable& variable : AllVariables()) {
     if (variable.no_effect.empty() || !IsSet(variable.name)) continue;
-    if (!variable.destination.empty() && !kinds_.contains(std::string(variable.destination))) {
+    if (!variable.destination.empty() && !kinds_.contains(variable.destination)) {
       continue;
     }
     Warn(variable.name, StrCat("has no effect: ", variable.no_effect));
@@ -336,12 +339,14 @@ bool HasDestinations(const Environment& environment) {
 
 FromVariables ConfigOf(const Environment& environment, const std::vector<std::string>& names,
                        bool needs_destinations, ConfigProblems& problems) {
-  const bool in_effect = HasDestinations(environment);
-  CheckSpelling(names, in_effect, problems);
-  if (!in_effect) return {};
+  if (!HasDestinations(environment)) {
+    CheckSpellingOfDestinations(names, problems);
+    return {};
+  }
   Translator translator(environment, problems);
   translator.ReadServer();
   if (needs_destinations) translator.ReadDestinations();
+  CheckSpelling(names, translator.destinations(), problems);
   return translator.Take();
 }
 

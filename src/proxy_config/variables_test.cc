@@ -256,7 +256,14 @@ TEST_F(VariablesTest, WarehousesAreCheckedAndNotDeliveredToYet) {
 }
 
 TEST_F(VariablesTest, NamesMisspelledOnes) {
-  Read(WithMixpanel({{"FRONTED_URL", "x"},
+  Read(WithMixpanel({{"_mixpanel_region", "x"}, {"azure_containr", "x"}}));
+  EXPECT_EQ(problems_, "") << "it is turned off; it is of no destination";
+  Read(WithMixpanel({{"DESTINATIONS", "mixpanel, s3"},
+                     {"s3_bucket", "b"},
+                     {"s3_region", "r"},
+                     {"s3_access_key_id", "i"},
+                     {"s3_secret_access_key", "k"},
+                     {"FRONTED_URL", "x"},
                      {"S3_BUKET", "x"},
                      {"s3_secret_acces_key", "hidden"},
                      {"RUNTIMES", "x"},
