@@ -1,0 +1,176 @@
+"""The environment of mixpanel-dwh-proxy, unchanged, starts the proxy and delivers into the stores and topics that it names."""
+import gzip
+import json
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+import cloud_servers
+import harness
+import proxy_harness
+import pubsub_server
+
+# As the old server's example has them: its own names and defaults, comments, and what is turned off by a '_'.
+EXAMPLE = """
+# choose warehouses and lakes; comma separated
+DESTINATIONS={destinations}
+
+# config
+MAX_RETRIES=10 # for failed requests
+# FRONTEND_URL=https://shop.example
+
+EVENTS_TABLE_NAME=my_events_table
+USERS_TABLE_NAME=my_users_table
+GROUPS_TABLE_NAME=my_groups_table
+
+mixpanel_token=of-the-project
+mixpanel_region=us
+
+_bigquery_service_account_email=my-service@my-acct.iam.gserviceaccount.com
+bigquery_service_account_private_key="-----BEGIN PRIVATE KEY-----\\n ... \\n-----END PRIVATE KEY-----\\n"
+
+gcs_project=foo
+gcs_bucket=test-bucket
+gcs_service_account=my-service@my-acct.iam.gserviceaccount.com
+gcs_service_account_private_key="-----BEGIN PRIVATE KEY-----\\n ... \\n-----END PRIVATE KEY-----\\n"
+
+s3_bucket=test-bucket
+s3_region=us-east-1
+s3_access_key_id=test-key
+s3_secret_access_key=test-secret
+
+azure_account=devstoreaccount1
+azure_key={azure_key}
+azure_container=test-container
+
+pubsub_project=test
+pubsub_service_account_email=my-service@my-acct.iam.gserviceaccount.com
+pubsub_service_account_private_key="-----BEGIN PRIVATE KEY-----\\n ... \\n-----END PRIVATE KEY-----\\n"
+"""
+
+EVENTS = [{"event": "Sign up", "properties": {"token": "of-the-page", "distinct_id": "é😀", "n": n}} for n in range(3)]
+USER = {"$token": "of-the-page", "$distinct_id": "u", "$set": {"plan": "pro"}}
+GROUP = {"$token": "of-the-page", "$group_key": "firm", "$group_id": "f", "$set": {"seats": 3}}
+
+
+class ProxyVariablesTest(proxy_harness.ProxyTest):
+    """Where the servers of the tests are is said by the variables that the clouds' own programs have for that."""
+    servers = {}
+
+    def environment(self):
+        kept = {name: value for name, value in super().environment().items()
+                if not name.upper().startswith(("AWS_", "AZURE_", "GOOGLE_")) and name != "MIXPANEL_TOKEN"}
+        return kept | self.servers
+
+    def deliver(self, destinations, extra=""):
+        """Sends three events, a user and a group through a proxy with the example's variables."""
+        example = EXAMPLE.format(destinations=destinations, azure_key=cloud_servers.Azurite.key)
+        # Lakes commit after half of the lease.
+        proxy = self.proxy("--lease", "4s", "--env-file", self.write(".env", example + extra))
+        self.assertIn("MAX_RETRIES: has no effect", proxy.messages())
+        client = self.client(proxy)
+        for path, records in (("/track", EVENTS), ("/engage", [USER]), ("/groups", [GROUP])):
+            self.assertEqual(client.post(path, records)[0], 200)
+        return proxy
+
+    def check_lake(self, server, proxy):
+        proxy.wait_until_delivered()
+        found = {}
+        for key, content in server.objects("").items():
+            if "/_millrace/" not in key:
+                found.setdefault(key.split("/")[0], []).extend(
+                    json.loads(line) for line in gzip.decompress(content).splitlines())
+        self.assertEqual(sorted(found), ["my_events_table", "my_groups_table", "my_users_table"])
+        self.assertEqual(sorted((row["event"], row["distinct_id"], row["token"], row["n"])
+                                for row in found["my_events_table"]),
+                         [("Sign up", "é😀", "of-the-project", n) for n in range(3)])
+        [user], [group] = found["my_users_table"], found["my_groups_table"]
+        self.assertEqual((user["distinct_id"], user["operation"], user["plan"]), ("u", "$set", "pro"))
+        self.assertEqual((group["group_key"], group["group_id"], group["seats"]), ("firm", "f", 3))
+
+    def start_server(self, kind):
+        server = kind()
+        self.addCleanup(server.stop)
+        return server
+
+    def test_gcs(self):
+        server = self.start_server(cloud_servers.FakeGcs)
+        self.servers = {"STORAGE_EMULATOR_HOST": server.url}
+        self.check_lake(server, self.deliver("GCS"))
+
+    def test_s3(self):
+        server = self.start_server(cloud_servers.VersityGateway)
+        # What the process has for other buckets does not count.
+        self.servers = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_ACCESS_KEY_ID": "other", "AWS_SECRET_ACCESS_KEY": "other",
+                        "AWS_SESSION_TOKEN": "other", "AWS_REGION": "other", "AWS_EC2_METADATA_DISABLED": "true"}
+        self.check_lake(server, self.deliver("S3"))
+
+    def test_azure_by_a_connection_string(self):
+        server = self.start_server(cloud_servers.Azurite)
+        self.check_lake(server, self.deliver(
+            "azure", f'azure_connection_string="{server.variables()["AZURE_STORAGE_CONNECTION_STRING"]}"\n'))
+
+    def test_pubsub_topics(self):
+        server = self.pubsub()
+        for topic in ("my_events_table", "my_users_table", "my_groups_table"):
+            server.create(topic)
+        proxy = self.deliver("PUBSUB")
+        proxy.wait_until_delivered()
+        found = {}
+        for message in server.messages():
+            found.setdefault(message["topic"].rsplit("/", 1)[1], []).append(json.loads(message["data"]))
+        self.assertEqual({topic: len(rows) for topic, rows in found.items()},
+                         {"my_events_table": 3, "my_users_table": 1, "my_groups_table": 1})
+        self.assertEqual({row["token"] for row in found["my_events_table"]}, {"of-the-project"})
+        self.assertEqual(found["my_users_table"][0]["plan"], "pro")
+
+    def test_pubsub_good_and_bad_topic(self):
+        server = self.pubsub()
+        server.create("all")
+        server.create("bad")
+        proxy = self.deliver("pubsub", "pubsub_good_topic=all\npubsub_bad_topic=bad\n")
+        proxy.wait_until_delivered()
+        self.assertEqual([message["topic"] for message in server.messages()], ["projects/test/topics/all"] * 5)
+        # No attribute of a message can hold such a name.
+        event = {"event": "x" * 2000, "properties": {"token": "t", "distinct_id": "u"}}
+        self.assertEqual(self.client(proxy).post("/track", [event])[0], 200)
+        [name] = proxy.wait_until_delivered()
+        self.assertEqual(proxy.destinations()[name]["rejected"], 1)
+        [bad] = [message for message in server.messages() if message["topic"] == "projects/test/topics/bad"]
+        self.assertIn("attribute_too_large", json.dumps(bad))
+
+    def pubsub(self):
+        if not pubsub_server.SERVER.exists():
+            raise unittest.SkipTest("pstest is not installed")
+        server = self.start_server(pubsub_server.PubsubServer)
+        self.servers = server.environment()
+        return server
+
+    def test_several_at_once(self):
+        buckets = [self.start_server(kind) for kind in (cloud_servers.FakeGcs, cloud_servers.VersityGateway)]
+        mixpanel = self.sandbox()
+        self.servers = {"STORAGE_EMULATOR_HOST": buckets[0].url, "AWS_ENDPOINT_URL_S3": buckets[1].url,
+                        "MIXPANEL_URL": mixpanel.url, "AWS_EC2_METADATA_DISABLED": "true"}
+        proxy = self.deliver("mixpanel, gcs, s3")
+        proxy.wait_until_delivered()
+        self.assertEqual({event["properties"]["n"] for event in mixpanel.export()}, {0, 1, 2})
+        self.check_lake(buckets[0], proxy)
+        self.check_lake(buckets[1], proxy)
+
+    def test_keys_that_are_none_are_named(self):
+        """Without an emulator, the example's placeholders are no credentials."""
+        example = EXAMPLE.format(destinations="gcs, pubsub, azure", azure_key="my key")
+        code, out, err = self.run_program("proxy", "--check", "--env-file", self.write(".env", example), timeout=60)
+        self.assertEqual((code, out), (2, ""))
+        for name in ("gcs", "pubsub", "azure"):
+            self.assertIn(f"DESTINATIONS: {name}: ", err)
+        self.assertNotIn("BEGIN PRIVATE", err)
+        self.assertNotIn("my key", err)
+
+
+if __name__ == "__main__":
+    harness.main()
