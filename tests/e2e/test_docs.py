@@ -1,4 +1,5 @@
 """The commands of the documentation, run as written: by a shell, in a folder with the files that they name."""
+import json
 import os
 import pathlib
 import re
@@ -100,7 +101,7 @@ class DocsTest(harness.MillraceTest):
         self.assertEqual(self.folder.joinpath("tables/events/metadata/version-hint.text").read_text(), "2")
 
     def test_proxy(self):
-        commands, requests = (block_with("docs/verbs/proxy.md", text) for text in ("millrace proxy", "curl -d"))
+        commands, requests = (block_with("docs/verbs/proxy.md", text) for text in ("--to 'lake/", "curl -d"))
         [to_both] = [line for line in commands.splitlines() if "lake/" in line]
         [token, _, _, *arguments] = shlex.split(to_both, comments=True)
         proxy = proxy_harness.Proxy(self.folder / "log", self.environment() | {
@@ -115,8 +116,35 @@ class DocsTest(harness.MillraceTest):
         proxy.stop()  # what is left of a lake's files is committed
         self.assertTrue(list(self.folder.glob("lake/events/dt=*/*.parquet")))
 
+    def test_the_configuration_of_a_proxy(self):
+        first, secrets, last = blocks("docs/proxy-json.md", "json")
+        self.write("without_addresses.js", "export default (record) => record;")
+        self.write(".env", "DESTINATIONS=mixpanel\nMIXPANEL_REGION=EU\n")
+        check, start = block_with("docs/proxy-json.md", "--check").splitlines()
+        self.assertEqual(f"{check}\n", f"{start} --check\n")
+        for text in (first, last):
+            self.write("proxy.json", text)
+            said, shown = json.loads(text), json.loads(self.shell(check))
+            self.assertEqual({key: shown[key] for key in said if key != "destinations"},
+                             {key: value for key, value in said.items() if key != "destinations"})
+            self.assertEqual(list(shown["destinations"]), sorted(said["destinations"]))
+        self.write("key.json", "{}")
+        self.write("proxy.json", secrets.replace("/run/secrets/their-project.json", "key.json"))
+        names = dict.fromkeys(re.findall(r'"([A-Z_]*(?:TOKEN|KEY_ID|KEY|FILE))"', secrets), "x")
+        self.assertIn("destinations: \"topics\": ", self.shell(f"{check} 2>&1 || [ $? = 2 ]", **names))
+        for page in ("docs/verbs/proxy.md", "docs/from-mixpanel-dwh-proxy.md"):
+            self.write("proxy.json", last)
+            for line in block_with(page, "--env-file").splitlines():
+                line = line.split("#")[0].replace(" --check", "")
+                self.assertIn('"destinations"', self.shell(f"{line} --check"))
+
     def test_names_of_destinations(self):
-        [names] = blocks("docs/destinations.md", "json")
+        names, variables = blocks("docs/destinations.md", "json")
+        self.write("own.json", variables)
+        self.write("their-project.json", "{}")
+        for name, problem in (("theirs", "not set: THEIR_KEY_ID, THEIR_KEY"), ("topics", "their-project.json")):
+            shown = self.shell(f"millrace destinations drop {name} --destinations own.json 2>&1 || [ $? = 2 ]")
+            self.assertIn(problem, shown)
         self.write("destinations.json", names)
         self.write("eu.json", '{"token": "of-eu"}').chmod(0o600)
         self.sample("events/a.parquet")
