@@ -43,7 +43,15 @@ Opened OpenMixpanel(std::string_view uri, const DestinationSetup& setup) {
   if (const auto url = query.Take("url")) {
     ASSIGN_OR_RETURN(options.endpoints, mixpanel::Endpoints::ForUrl(*url));
   }
-  RETURN_IF_ERROR(query.CheckAllTaken("project_id, credentials_file, region and url"));
+  if (const auto tokens = query.Take("tokens")) {
+    if (*tokens != "records") return absl::InvalidArgumentError("tokens is records");
+    if (!options.project_id.empty()) {
+      return absl::InvalidArgumentError("project_id names one project: take it or tokens out");
+    }
+    options.credentials = {};
+    options.tokens_of_records = true;
+  }
+  RETURN_IF_ERROR(query.CheckAllTaken("project_id, credentials_file, region, url and tokens"));
   return std::make_unique<mixpanel::MixpanelDestination>(std::move(options));
 }
 

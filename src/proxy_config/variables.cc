@@ -177,12 +177,7 @@ void Translator::Add(std::string_view name, std::string uri, Names names) {
 void Translator::AddMixpanel() {
   const bool has_credentials = IsSet("MIXPANEL_TOKEN") || IsSet("MIXPANEL_SERVICE_ACCOUNT") ||
                                IsSet("MIXPANEL_API_SECRET") || IsSet("MIXPANEL_CREDENTIALS_FILE");
-  if (!has_credentials) {
-    problems_.Add("MIXPANEL_TOKEN",
-                  "is not set, but DESTINATIONS has mixpanel; set the token of the project that "
-                  "gets the records");
-  }
-  Add("mixpanel", "mixpanel", {});
+  Add("mixpanel", has_credentials ? "mixpanel" : "mixpanel:?tokens=records", {});
 }
 
 // "&events=...&users=...&groups=..."

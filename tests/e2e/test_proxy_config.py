@@ -186,6 +186,24 @@ class VariablesTest(ProxyConfigTest):
         self.assertEqual([one["$distinct_id"] for one in server.profiles()], ["u"])
         self.assertEqual(proxy.stop(), 3)
 
+    def test_mixpanel_without_a_token(self):
+        """As before, each record then goes to the project of its own token."""
+        server = self.sandbox()
+        self.variables = {"DESTINATIONS": "mixpanel", "MIXPANEL_URL": server.url}
+        proxy = self.proxy()
+        client = self.client(proxy)
+        client.post("/track", [event("a", "one"), event("b", "two"), {"event": "c", "properties": {"distinct_id": "u"}}])
+        client.post("/engage", [{"$token": "one", "$distinct_id": "u", "$set": {"n": 1}},
+                                {"$token": "two", "$distinct_id": "v", "$set": {"n": 2}}])
+        found = proxy.wait_until_delivered()["mixpanel"]
+        self.assertEqual((found["accepted"], found["rejected"]), (4, 1))
+        self.assertEqual(sorted((one["event"], one["properties"]["token"]) for one in server.export()),
+                         [("a", "one"), ("b", "two")])
+        self.assertEqual(sorted(one["$distinct_id"] for one in server.profiles()), ["u", "v"])
+        proxy.stop()
+        [letter] = self.dead_letters()
+        self.assertIn("no project token", json.dumps(letter))
+
     def test_the_server(self):
         self.variables = {"DESTINATIONS": "mixpanel", "MIXPANEL_TOKEN": "hidden", "PORT": "9", "frontend_url": "none",
                           "QUEUE_MAX": "10", "QUEUE_INTERVAL": "900", "MAX_RETRIES": "5", "MIXPANEL_REGION": "EU"}

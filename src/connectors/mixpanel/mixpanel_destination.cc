@@ -28,8 +28,9 @@ std::string ProjectName(const Credentials& credentials, RecordType type) {
 }  // namespace
 
 std::string LedgerName(const DestinationOptions& options, RecordType type) {
-  const std::string project =
-      options.project_id.empty() ? ProjectName(options.credentials, type) : options.project_id;
+  std::string project = options.project_id;
+  if (options.tokens_of_records) project = "tokens-of-records";
+  if (project.empty()) project = ProjectName(options.credentials, type);
   return StrCat("mixpanel:", options.endpoints.ingestion, ":", project, ":", PluralOf(type));
 }
 
@@ -42,6 +43,7 @@ MixpanelDestination::MixpanelDestination(DestinationOptions options)
     target.endpoints = options_.endpoints;
     target.credentials = options_.credentials;
     target.project_id = options_.project_id;
+    target.tokens_of_records = options_.tokens_of_records;
     target.type = type;
     target.batch_events = options_.batch_events;
     target.batch_bytes = options_.batch_bytes;
@@ -60,7 +62,8 @@ std::string MixpanelDestination::LedgerName(RecordType type) const {
 }
 
 absl::Status MixpanelDestination::CheckConfig(RecordType type) const {
-  if (!options_.credentials.empty()) return CheckTarget(targets_[static_cast<size_t>(type)]);
+  if (!options_.credentials.empty() || options_.tokens_of_records)
+    return CheckTarget(targets_[static_cast<size_t>(type)]);
   return absl::InvalidArgumentError(
       "no credentials: set MIXPANEL_TOKEN, or MIXPANEL_SERVICE_ACCOUNT=user:secret with "
       "--project-id, or give --credentials-file FILE");
@@ -99,6 +102,7 @@ std::vector<AccessCheck> MixpanelDestination::Check(std::stop_token stop) {
     credentials.remedy = "set MIXPANEL_TOKEN to the project token (Project settings, Access keys)";
     return checks;
   }
+  if (options_.tokens_of_records) return checks;  // whose tokens come is not known
   AccessCheck& import = checks.emplace_back();
   import.what = StrCat("import events as ", options_.credentials.Describe(options_.project_id));
   import.status =

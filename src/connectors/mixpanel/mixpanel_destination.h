@@ -21,6 +21,9 @@ struct DestinationOptions {
   Endpoints endpoints;
   Credentials credentials;
   std::string project_id;
+  // Each record goes to the project of the token that it carries; `credentials` and `project_id`
+  // are empty.
+  bool tokens_of_records = false;
   double events_per_second = 30'000;   // 0: no limit
   double bytes_per_second = 2e9 / 60;  // uncompressed; 0: no limit
   size_t batch_events = 2000;
@@ -48,10 +51,14 @@ class MixpanelDestination : public Destination {
   const std::string& label() const override { return label_; }
   std::string LedgerName(RecordType type) const override;
   bool knows_ledger_name() const override {
-    return !options_.project_id.empty() ||
+    return !options_.project_id.empty() || options_.tokens_of_records ||
            (!options_.credentials.empty() && !options_.credentials.has_service_account());
   }
-  RecordRules rules() const override { return RecordRules::Mixpanel(); }
+  RecordRules rules() const override {
+    RecordRules rules = RecordRules::Mixpanel();
+    rules.has_one_token = !options_.tokens_of_records;
+    return rules;
+  }
   SendLimits limits() const override {
     return {options_.events_per_second, options_.bytes_per_second, options_.batch_events,
             options_.batch_bytes};

@@ -11,6 +11,7 @@
 #include "connectors/mixpanel/batch_progress.h"
 #include "connectors/mixpanel/import_response.h"
 #include "connectors/mixpanel/profile_body.h"
+#include "connectors/mixpanel/record_token.h"
 #include "connectors/mixpanel/request_split.h"
 #include "io/gzip_encoder.h"
 
@@ -52,7 +53,9 @@ HttpRequest RequestTemplate(const ImportTarget& target, bool gzip) {
   }
   request.headers.emplace_back("Content-Type", "application/x-ndjson");
   if (gzip) request.headers.emplace_back("Content-Encoding", "gzip");
-  if (!target.credentials.empty()) {
+  if (target.tokens_of_records) {
+    request.headers.emplace_back("Authorization", "");  // of each request
+  } else if (!target.credentials.empty()) {
     request.headers.emplace_back("Authorization", target.credentials.Authorization());
   }
   return request;
@@ -61,7 +64,9 @@ HttpRequest RequestTemplate(const ImportTarget& target, bool gzip) {
 // 401 and 403 with what the user can check.
 absl::Status AccessRefused(const ImportTarget& target, const absl::Status& why) {
   const std::string used = target.type == RecordType::kEvent
-                               ? target.credentials.Describe(target.project_id)
+                               ? target.tokens_of_records
+                                     ? "the token of the record"
+                                     : target.credentials.Describe(target.project_id)
                                : "the project token";
   return absl::Status(
       why.code(),
@@ -80,6 +85,7 @@ class MixpanelSink final : public Sink {
         plain_request_(RequestTemplate(target, /*gzip=*/false)),
         gzip_request_(RequestTemplate(target, /*gzip=*/true)),
         profile_body_(target.credentials.token),
+        token_reader_(target.type),
         progress_(/*in_order=*/target.type != RecordType::kEvent),
         gzip_(target.gzip.value_or(GzipEffort::kFast)) {}
 
@@ -91,6 +97,9 @@ class MixpanelSink final : public Sink {
   RequestLimits Limits() const;
   // The next rows of the batch to send; empty if nothing is left.
   RowRange NextRequest(const Batch& batch);
+  // With `tokens_of_records`: the rows at the front of `rows` that have the token of the first one,
+  // which is kept in token_; empty if that has none and was refused.
+  RowRange RowsOfOneToken(const Batch& batch, RowRange rows);
   // The request that carries `rows`; valid until the next call.
   HttpRequest& MakeRequest(const Batch& batch, RowRange rows, bool gzip);
   ImportOutcome Send(const Batch& batch, RowRange rows, std::stop_token stop,
@@ -106,6 +115,8 @@ class MixpanelSink final : public Sink {
   HttpRequest plain_request_;
   HttpRequest gzip_request_;
   const ProfileBody profile_body_;
+  RecordTokenReader token_reader_;
+  std::string token_;  // of the last request's records
   BatchProgress progress_;
   GzipEncoder gzip_;
   ByteBuffer encoded_;      // the body, unless it is a view of the batch
@@ -121,6 +132,11 @@ RequestLimits MixpanelSink::Limits() const {
 RowRange MixpanelSink::NextRequest(const Batch& batch) {
   while (!progress_.finished()) {
     RowRange rows = FirstRequest(batch, progress_.next(), Limits());
+    if (target_.tokens_of_records) {
+      rows = RowsOfOneToken(batch, rows);
+      if (rows.size() > 0) return rows;
+      continue;
+    }
     if (!is_profiles()) return rows;
     size_t good = rows.begin;
     while (good < rows.end && !profile_body_.IsForAnotherProject(batch.row(good))) ++good;
@@ -132,6 +148,18 @@ RowRange MixpanelSink::NextRequest(const Batch& batch) {
   return {};
 }
 
+RowRange MixpanelSink::RowsOfOneToken(const Batch& batch, RowRange rows) {
+  token_ = token_reader_.Read(batch.row(rows.begin));
+  if (token_.empty()) {
+    progress_.Refuse({rows.begin, rows.begin + 1}, "rejected_by_destination",
+                     "it has no project token: set MIXPANEL_TOKEN, or let the SDK send one");
+    return {};
+  }
+  size_t end = rows.begin + 1;
+  while (end < rows.end && token_reader_.Read(batch.row(end)) == token_) ++end;
+  return {rows.begin, end};
+}
+
 HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool gzip) {
   HttpRequest& request = gzip ? gzip_request_ : plain_request_;
   if (is_profiles()) {
@@ -140,6 +168,7 @@ HttpRequest& MixpanelSink::MakeRequest(const Batch& batch, RowRange rows, bool g
     plain_bytes_ = request.body.size();
     return request;
   }
+  if (target_.tokens_of_records) request.headers.back().second = BasicAuthorization(token_, "");
   request.body = Bytes(batch, rows);
   plain_bytes_ = request.body.size();
   if (gzip) {
@@ -221,6 +250,11 @@ std::optional<WriteResult> MixpanelSink::Apply(const Batch& batch, RowRange rows
       if (progress_.SearchUnclear(rows)) return std::nullopt;
       break;
     case ImportOutcome::Kind::kStop:
+      if (target_.tokens_of_records &&
+          (absl::IsUnauthenticated(outcome.why) || absl::IsPermissionDenied(outcome.why))) {
+        progress_.Refuse(rows, "rejected_by_destination", ToStd(outcome.why.message()));
+        return std::nullopt;
+      }
       return WriteResult::Stop(Annotate(outcome.why, Where()));
     case ImportOutcome::Kind::kRetry:
       break;
@@ -235,7 +269,8 @@ WriteResult MixpanelSink::Write(const Batch& batch, absl::Span<const BatchSpan>,
   const StopDeadline deadline(stop, target_.stop_grace, clock_);
   for (;;) {
     const RowRange rows = NextRequest(batch);
-    if (progress_.refused_whole()) {
+    // Records of one project that refuses them do not hold up those of others.
+    if (progress_.refused_whole() && !target_.tokens_of_records) {
       const absl::Status why = absl::FailedPreconditionError(ToAbsl(progress_.words()));
       (void)progress_.Finish();
       return WriteResult::RefusedWhole(Annotate(why, Where()));
@@ -251,6 +286,7 @@ WriteResult MixpanelSink::Write(const Batch& batch, absl::Span<const BatchSpan>,
 }  // namespace
 
 absl::Status CheckTarget(const ImportTarget& target) {
+  if (target.tokens_of_records) return absl::OkStatus();
   if (target.type != RecordType::kEvent && target.credentials.token.empty()) {
     return absl::UnauthenticatedError(
         "profiles are sent with the project token: set MIXPANEL_TOKEN, or \"token\" in the "

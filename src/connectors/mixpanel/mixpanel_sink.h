@@ -24,6 +24,8 @@ struct ImportTarget {
   Endpoints endpoints;
   Credentials credentials;
   std::string project_id;  // with a service account
+  // Without credentials: each record goes to the project of the token that it carries.
+  bool tokens_of_records = false;
   RecordType type = RecordType::kEvent;
   size_t batch_events = 2000;      // per request
   size_t batch_bytes = 9'600'000;  // uncompressed, per request; checked before appending
@@ -53,7 +55,9 @@ struct ImportTarget {
 //   413                         split and resent; a single event refused (event_too_large)
 //   429                         Retry(throttled); 408, other 5xx, no response: Retry
 //   200 or 400 that is not Mixpanel's, or a 200 with a count that is not what was sent: Retry
-// A stop ends the wait for the rate limiter at once, and a batch that is not complete after
+// With `tokens_of_records` a request has consecutive rows of one token. Rows without one are
+// refused, and so are those whose token Mixpanel refuses (401, 403): others are not held up by
+// them. A stop ends the wait for the rate limiter at once, and a batch that is not complete after
 // `stop_grace`. A batch in progress is finished if the destination responds, because its rows would
 // be sent again. When some requests of a batch are durable and a later one is not, the next Write()
 // of that batch (the same content from the same source rows) sends only the rest.

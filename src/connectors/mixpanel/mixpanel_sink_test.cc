@@ -240,6 +240,49 @@ TEST_F(MixpanelSinkTest, RefusesProfilesOfOtherProjectsUnsent) {
   EXPECT_EQ(mixpanel_.stored(), 2u);
 }
 
+TEST_F(MixpanelSinkTest, SendsRecordsToTheProjectsOfTheirTokens) {
+  target_.credentials = {};
+  target_.tokens_of_records = true;
+  const auto event = [](std::string_view token, int n) {
+    return StrCat(R"({"event":"e","properties":{"token":")", token, R"(","n":)", n, "}}");
+  };
+  const WriteResult result = Write(BatchOf({event("a", 0), event("a", 1), event("b", 2),
+                                            R"({"event":"e","properties":{}})", event("b", 4)}));
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_THAT(RefusedRows(result), ElementsAre(3));
+  EXPECT_THAT(result.refused()[0].message, HasSubstr("no project token"));
+  ASSERT_THAT(RequestSizes(), ElementsAre(2, 1, 1));
+  EXPECT_EQ(mixpanel_.received()[0].authorization, "Basic YTo=");  // a:
+  EXPECT_EQ(mixpanel_.received()[1].authorization, "Basic Yjo=");
+  EXPECT_EQ(mixpanel_.received()[2].authorization, "Basic Yjo=");
+}
+
+TEST_F(MixpanelSinkTest, SendsProfilesWithTheirOwnTokens) {
+  target_.credentials = {};
+  target_.tokens_of_records = true;
+  target_.type = RecordType::kUser;
+  const std::string update = R"({"$token":"a","$distinct_id":"u"})";
+  const WriteResult result = Write(BatchOf({update, R"({"$distinct_id":"u"})"}));
+  ASSERT_TRUE(result.durable()) << result.status();
+  EXPECT_THAT(RefusedRows(result), ElementsAre(1));
+  EXPECT_THAT(RequestSizes(), ElementsAre(1));
+}
+
+TEST_F(MixpanelSinkTest, ATokenThatIsRefusedHoldsUpNoOther) {
+  target_.credentials = {};
+  target_.tokens_of_records = true;
+  const std::string bad = R"({"event":"e","properties":{"token":"bad"}})";
+  const std::string good = R"({"event":"e","properties":{"token":"good"}})";
+  for (const int status : {401, 403}) {
+    mixpanel_.AnswerNext(Answer(status, R"({"code":401,"error":"no such token"})"));
+    const WriteResult result = Write(BatchOf({bad, good}));
+    ASSERT_TRUE(result.durable()) << result.status();
+    EXPECT_THAT(RefusedRows(result), ElementsAre(0));
+    EXPECT_THAT(result.refused()[0].message, HasSubstr("the token of the record"));
+  }
+  EXPECT_EQ(mixpanel_.stored(good), 2);
+}
+
 TEST_F(MixpanelSinkTest, DoesNotBelieveCountsThatContradict) {
   mixpanel_.AnswerNext(
       Answer(400, R"({"code":400,"failed_records":[{"index":0}],"num_records_imported":1})"), true);
