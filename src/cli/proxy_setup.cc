@@ -68,6 +68,9 @@ class SetupReader {
   void Add(std::string_view flag, const absl::Status& status) {
     if (!status.ok()) problems_.Add(PlaceOf(flag), ToStd(status.message()));
   }
+  void AddValue(std::string_view flag, const std::string& value, const absl::Status& status) {
+    if (!status.ok()) problems_.Add(StrCat(PlaceOf(flag), " ", value), ToStd(status.message()));
+  }
   std::optional<std::string> ReadFile(std::string_view flag, const std::string& path) {
     absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFileBytes);
     if (text.ok()) return *std::move(text);
@@ -201,7 +204,7 @@ void SetupReader::MakeRequests() {
   for (const std::string& alias : flags().aliases) {
     const size_t equals = alias.find('=');
     if (equals == std::string::npos) {
-      problems_.Add(PlaceOf("--alias"), StrCat(alias, ": write NAME=PATH, such as /t=/track"));
+      AddValue("--alias", alias, absl::InvalidArgumentError("write NAME=PATH, such as /t=/track"));
       continue;
     }
     requests.routes.aliases.emplace_back(alias.substr(0, equals), alias.substr(equals + 1));
@@ -212,7 +215,7 @@ void SetupReader::MakeRequests() {
   Add("--origin", proxy::Cors::Make(requests.allowed_origins).status());
   for (const std::string& range : flags().trusted_proxies) {
     absl::StatusOr<proxy::AddressRange> parsed = proxy::AddressRange::Parse(range);
-    Add("--trusted-proxy", Annotate(parsed.status(), range));
+    AddValue("--trusted-proxy", range, parsed.status());
     if (parsed.ok()) requests.addresses.trusted_proxies.push_back(*std::move(parsed));
   }
   requests.addresses.anonymizes = flags().anonymize_ip;
@@ -256,7 +259,7 @@ void SetupReader::MakeListeners() {
 void SetupReader::MakeUpstream() {
   proxy::PassThroughOptions& upstream = setup_.options.upstream;
   const auto check = [this](std::string_view flag, const std::string& url) {
-    Add(flag, Annotate(ParseUrl(url).status(), url));
+    AddValue(flag, url, ParseUrl(url).status());
   };
   if (flags().upstream.empty()) {
     const auto mixpanel = flags().destination.mixpanel.Options(setup_.environment);
@@ -279,8 +282,9 @@ void SetupReader::MakeSpool() {
   const std::string& max = flags().spool_max;
   const std::optional<double> bytes = ParseSize(max);
   if (!bytes || !(*bytes >= static_cast<double>(kMinSpool)) || *bytes > 1e15) {
-    problems_.Add(PlaceOf("--spool-max"), StrCat(max, ": write a size of at least ",
-                                                 kMinSpool / kMegabyte, "MB, such as 10GB"));
+    AddValue("--spool-max", max,
+             absl::InvalidArgumentError(
+                 StrCat("write a size of at least ", kMinSpool / kMegabyte, "MB, such as 10GB")));
   } else {
     options.spool.log.max_bytes = static_cast<uint64_t>(*bytes);
   }

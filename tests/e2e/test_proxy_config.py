@@ -104,11 +104,11 @@ class ProxyJsonTest(ProxyConfigTest):
         name = f"{config}: "
         for problem in (f'{name}spol_max: is no key; did you mean "spool_max"?',
                         f"{name}anonymize_ip: must be true or false",
-                        f"{name}spool_max: 1MB: write a size of at least 256MB",
-                        f"{name}listen: must be a text in quotes", f"{name}trusted_proxy: 10.0.0.0/99",
-                        f'{name}origin: "here" is not an origin', f"{name}alias: /t: write NAME=PATH",
+                        f"{name}spool_max 1MB: write a size of at least 256MB",
+                        f"{name}listen: must be a text in quotes", f"{name}trusted_proxy 10.0.0.0/99",
+                        f'{name}origin: "here" is not an origin', f"{name}alias /t: write NAME=PATH",
                         f"{name}to: is no key", f"{name}replace_token_variable: the variable NOT_SET is not set",
-                        "tokens.json", "--tls-cert and --tls-key need each other", f"{name}upstream: nowhere",
+                        "tokens.json", "--tls-cert and --tls-key need each other", f"{name}upstream nowhere",
                         f"{name}log_level: write debug", f'{name}destinations: "a": destination null: unknown option',
                         f'{name}destinations: "b": ', f'{name}destinations: "c": ', "none.js",
                         f'{name}destinations: "d": two destinations', f'{name}destinations: "e": environment: not set: NO_FILE'):
