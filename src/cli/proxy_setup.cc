@@ -9,6 +9,7 @@
 
 #include "base/config_reader.h"
 #include "base/nearest_name.h"
+#include "base/redact.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/flag_value.h"
@@ -69,7 +70,8 @@ class SetupReader {
     if (!status.ok()) problems_.Add(PlaceOf(flag), ToStd(status.message()));
   }
   void AddValue(std::string_view flag, const std::string& value, const absl::Status& status) {
-    if (!status.ok()) problems_.Add(StrCat(PlaceOf(flag), " ", value), ToStd(status.message()));
+    if (!status.ok())
+      problems_.Add(StrCat(PlaceOf(flag), " ", RedactSecrets(value)), ToStd(status.message()));
   }
   std::optional<std::string> ReadFile(std::string_view flag, const std::string& path) {
     absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFileBytes);
