@@ -104,7 +104,7 @@ absl::StatusOr<int> RunProxy(const ProxyFlags& flags, Context& context) {
   LogWarnings(setup);
   Context own = context;
   own.environment = setup.environment;
-  if (setup.options.spool.folder.empty()) {
+  if (setup.flags.spool.empty()) {
     ASSIGN_OR_RETURN(const std::string state, setup.flags.state.StateFolder(own));
     setup.options.spool.folder = state + "/spool";
   }

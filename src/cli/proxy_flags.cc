@@ -47,9 +47,10 @@ std::vector<Flag> ProxyFlags::Table() {
        "a socket that listens already, as systemd passes it"},
       {"--admin-listen", &admin_listen, "HOST:PORT",
        "address for /status, /readyz and /metrics, which should stay private"},
-      {"--spool", &spool, "DIR",
+      {"--spool", &spool, "DIR|none",
        "folder on a local disk that keeps records until every destination has them (default: "
-       "spool in the state folder)"},
+       "spool in the state folder); none, for machines without a disk: a request is answered when "
+       "every destination has its records"},
       {"--spool-max", &spool_max, "SIZE",
        "size of the spool, such as 10GB; when it is reached, requests are answered with 503 until "
        "a destination catches up"},
@@ -99,6 +100,9 @@ std::vector<Flag> ProxyFlags::Table() {
       {"--threads", Between(&threads, 1, 64), "N", "threads that serve connections"},
       {"--max-connections", Between(&connections, 1, 1'000'000), "N",
        "open connections; further ones wait"},
+      {"--respond", &respond, "sdk|results",
+       "how /track, /engage and /groups are answered: as SDKs expect, or, with --spool none, by "
+       "[{\"name\": DEST, \"result\": {\"status\": \"success\"}}, ...]"},
       {"--json", &json, "",
        "print {\"url\": ..., \"admin_url\": ...} once connections are accepted"},
   };

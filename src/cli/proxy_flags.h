@@ -36,6 +36,7 @@ struct ProxyFlags {
   std::string log_level = "info";
   int64_t threads = 2;
   int64_t connections = 10'000;
+  std::string respond = "sdk";
   DestinationFlags destination;
   StateFlags state;
   DeliveryFlags delivery;
@@ -43,6 +44,8 @@ struct ProxyFlags {
   bool json = false;
 
   ProxyFlags();
+  // Records wait in memory for their destinations.
+  bool has_spool() const { return spool != "none"; }
   // The flags, whose targets are the members of this object.
   std::vector<Flag> Table();
 };

@@ -29,6 +29,8 @@ using proxy_config::Setting;
 
 constexpr uint64_t kMegabyte = 1'000'000;
 constexpr uint64_t kMinSpool = 256 * kMegabyte;
+// Of records that wait in memory for their destinations.
+constexpr uint64_t kMemorySegment = 16 << 20, kMaxMemory = 4 * kMemorySegment;
 constexpr size_t kMaxFileBytes = 8 << 20;
 
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};  // as Severity
@@ -53,6 +55,7 @@ class SetupReader {
     MakeUpstream();
     MakeSpool();
     OpenDestinations();
+    MakeResponses();
     RETURN_IF_ERROR(problems_.ToStatus(""));
     DescribeConfig();
     return std::move(setup_);
@@ -88,6 +91,8 @@ class SetupReader {
   void MakeListeners();
   void MakeUpstream();
   void MakeSpool();
+  void MakeDiskSpool(SpoolOptions& spool);
+  void MakeResponses();
   void OpenDestinations();
   void TakeTargets();
   void CheckFollower(Destination& destination, const std::string& transform,
@@ -280,7 +285,22 @@ void SetupReader::MakeUpstream() {
 
 void SetupReader::MakeSpool() {
   proxy::ProxyOptions& options = setup_.options;
-  options.spool.folder = flags().spool;
+  if (flags().has_spool()) {
+    MakeDiskSpool(options.spool);
+    options.new_destinations_from_oldest = flags().from_oldest;
+  } else {
+    options.spool.log.segment_bytes = kMemorySegment;
+    options.spool.log.max_bytes = kMaxMemory;
+  }
+  ImportRequest delivery;
+  if (const absl::Status status = flags().delivery.ApplyTo(delivery); !status.ok()) {
+    problems_.Add("", ToStd(status.message()));
+  }
+  options.run = delivery.run;
+}
+
+void SetupReader::MakeDiskSpool(SpoolOptions& spool) {
+  spool.folder = flags().spool;
   const std::string& max = flags().spool_max;
   const std::optional<double> bytes = ParseSize(max);
   if (!bytes || !(*bytes >= static_cast<double>(kMinSpool)) || *bytes > 1e15) {
@@ -288,16 +308,27 @@ void SetupReader::MakeSpool() {
              absl::InvalidArgumentError(
                  StrCat("write a size of at least ", kMinSpool / kMegabyte, "MB, such as 10GB")));
   } else {
-    options.spool.log.max_bytes = static_cast<uint64_t>(*bytes);
+    spool.log.max_bytes = static_cast<uint64_t>(*bytes);
   }
-  options.spool.max_age = flags().spool_max_age;
-  if (flags().wait_for_spool) options.spool.wait = SpoolLock::Wait::kYes;
-  options.new_destinations_from_oldest = flags().from_oldest;
-  ImportRequest delivery;
-  if (const absl::Status status = flags().delivery.ApplyTo(delivery); !status.ok()) {
-    problems_.Add("", ToStd(status.message()));
+  spool.max_age = flags().spool_max_age;
+  if (flags().wait_for_spool) spool.wait = SpoolLock::Wait::kYes;
+}
+
+// Which destinations answers name; none: they are what SDKs expect.
+void SetupReader::MakeResponses() {
+  const std::string& respond = flags().respond;
+  if (respond == "sdk") return;
+  if (respond != "results") {
+    return AddValue("--respond", respond, absl::InvalidArgumentError("write sdk or results"));
   }
-  options.run = delivery.run;
+  if (flags().has_spool()) {
+    return problems_.Add("", StrCat(PlaceOf("--respond"),
+                                    " results needs --spool none: with a spool, requests are "
+                                    "answered before any destination has their records"));
+  }
+  for (const auto& destination : setup_.destinations) {
+    setup_.options.requests.result_names.push_back(destination->label());
+  }
 }
 
 void SetupReader::CheckFollower(Destination& destination, const std::string& transform,
@@ -306,6 +337,12 @@ void SetupReader::CheckFollower(Destination& destination, const std::string& tra
   for (const absl::Status& status :
        {destination.CheckConfig(RecordType::kEvent), proxy::CheckTransform(follower)}) {
     if (!status.ok()) problems_.Add(place, ToStd(status.message()));
+  }
+  if (!flags().has_spool() && destination.staging(RecordType::kEvent) != nullptr) {
+    AddValue("--spool", "none",
+             absl::InvalidArgumentError(StrCat(destination.label(),
+                                               " gets files of many requests, which take longer "
+                                               "than an answer may; it needs a spool on a disk")));
   }
   setup_.followers.push_back(follower);
 }

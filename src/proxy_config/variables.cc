@@ -305,7 +305,7 @@ void ReadRuntime(const std::string& runtime, FromVariables& result, ConfigProble
   result.warnings.push_back(StrCat(
       "RUNTIME: the spool is on the disk of this instance, by default in ", kServerlessState,
       ". What no destination has yet is lost if the platform removes the instance: mount a disk "
-      "that stays, and name it with --spool"));
+      "that stays and name it with --spool, or answer after delivery with --spool none"));
 }
 
 }  // namespace
