@@ -95,8 +95,7 @@ class SetupReader {
   void MakeResponses();
   void OpenDestinations();
   void TakeTargets();
-  void CheckFollower(Destination& destination, const std::string& transform,
-                     const std::string& place);
+  void CheckFollower(const ConfiguredDestination& one, Destination& destination);
   void DescribeConfig();
 
   const Context& context_;
@@ -106,6 +105,7 @@ class SetupReader {
   std::set<std::string, std::less<>> given_;
   std::vector<std::string> variable_names_;
   std::map<std::string, std::string, std::less<>> origins_;  // by the flag's name
+  std::set<std::string> wrong_transforms_;                   // by place
   bool destinations_known_ = true;
 };
 
@@ -207,6 +207,10 @@ void SetupReader::Apply(const Flag& flag, const std::string& key, const Setting&
 
 void SetupReader::MakeRequests() {
   proxy::PublicHandlerOptions& requests = setup_.options.requests;
+  const size_t before = problems_.size();
+  for (const std::string& prefix : flags().prefixes) {
+    AddValue("--prefix", prefix, proxy::Routes::Make({.prefixes = {prefix}}).status());
+  }
   requests.routes.prefixes = flags().prefixes;
   for (const std::string& alias : flags().aliases) {
     const size_t equals = alias.find('=');
@@ -215,11 +219,14 @@ void SetupReader::MakeRequests() {
       continue;
     }
     requests.routes.aliases.emplace_back(alias.substr(0, equals), alias.substr(equals + 1));
+    AddValue("--alias", alias,
+             proxy::Routes::Make({.aliases = {requests.routes.aliases.back()}}).status());
   }
-  Add(requests.routes.aliases.empty() ? "--prefix" : "--alias",
-      proxy::Routes::Make(requests.routes).status());
+  if (problems_.size() == before) Add("", proxy::Routes::Make(requests.routes).status());
+  for (const std::string& origin : flags().origins) {
+    AddValue("--origin", origin, proxy::Cors::Make({origin}).status());
+  }
   requests.allowed_origins = flags().origins;
-  Add("--origin", proxy::Cors::Make(requests.allowed_origins).status());
   for (const std::string& range : flags().trusted_proxies) {
     absl::StatusOr<proxy::AddressRange> parsed = proxy::AddressRange::Parse(range);
     AddValue("--trusted-proxy", range, parsed.status());
@@ -331,12 +338,16 @@ void SetupReader::MakeResponses() {
   }
 }
 
-void SetupReader::CheckFollower(Destination& destination, const std::string& transform,
-                                const std::string& place) {
-  const proxy::ProxyDestination follower{&destination, transform};
-  for (const absl::Status& status :
-       {destination.CheckConfig(RecordType::kEvent), proxy::CheckTransform(follower)}) {
-    if (!status.ok()) problems_.Add(place, ToStd(status.message()));
+void SetupReader::CheckFollower(const ConfiguredDestination& one, Destination& destination) {
+  const bool is_own = !one.transform.empty();
+  const proxy::ProxyDestination follower{&destination, is_own ? one.transform : flags().transform};
+  if (const absl::Status status = destination.CheckConfig(RecordType::kEvent); !status.ok()) {
+    problems_.Add(one.origin, ToStd(status.message()));
+  }
+  if (const absl::Status status = proxy::CheckTransform(follower); !status.ok()) {
+    const std::string place = is_own ? StrCat(one.origin, ": transform") : PlaceOf("--transform");
+    // That of several destinations is one problem.
+    if (wrong_transforms_.insert(place).second) problems_.Add(place, ToStd(status.message()));
   }
   if (!flags().has_spool() && destination.staging(RecordType::kEvent) != nullptr) {
     AddValue("--spool", "none",
@@ -375,7 +386,7 @@ void SetupReader::OpenDestinations() {
       problems_.Add(one.origin, ToStd(status.message()));
       continue;
     }
-    CheckFollower(**opened, one.transform.empty() ? flags().transform : one.transform, one.origin);
+    CheckFollower(one, **opened);
     setup_.destinations.push_back(*std::move(opened));
   }
   const absl::Status status = CheckVariables(setup_.config.dlq_environment, setup_.environment);

@@ -50,7 +50,7 @@ absl::StatusOr<Cors> Cors::Make(const std::vector<std::string>& origins) {
     const size_t host = scheme == std::string::npos ? scheme : scheme + 3;
     if (host == std::string::npos || host >= text.size() || scheme == 0 || !IsPlausible(text)) {
       return absl::InvalidArgumentError(
-          StrCat("--origin ", text, ": write an origin, such as https://www.example.com"));
+          StrCat("\"", text, "\" is not an origin, such as https://www.example.com"));
     }
     cors.origins_.push_back(absl::AsciiStrToLower(text.substr(0, text.find('/', host))));
   }

@@ -56,28 +56,26 @@ Route RouteOf(std::string_view path) {
 
 absl::StatusOr<Routes> Routes::Make(const RouteOptions& options) {
   Routes routes;
-  const auto add = [&](std::string_view flag, std::string_view from, std::string_view to) {
+  const auto add = [&](std::string_view from, std::string_view to) {
     routes.rewrites_.push_back(
         {std::string(WithoutSlashesAtEnd(from)), std::string(WithoutSlashesAtEnd(to))});
     const std::string& name = routes.rewrites_.back().from;
     if (!name.starts_with('/') || name.starts_with("//")) {
-      return absl::InvalidArgumentError(StrCat(
-          flag, ": the path \"", from, "\" must begin with one '/' and have a name after it"));
+      return absl::InvalidArgumentError(
+          StrCat("the path \"", from, "\" must begin with one '/' and have a name after it"));
     }
     return absl::OkStatus();
   };
   for (const std::string& prefix : options.prefixes) {
     const bool is_library = WithoutSlashesAtEnd(prefix).ends_with("/libs");
-    const std::string flag = StrCat("--prefix ", prefix);
-    if (auto status = add(flag, prefix, is_library ? "/libs" : ""); !status.ok()) return status;
+    if (auto status = add(prefix, is_library ? "/libs" : ""); !status.ok()) return status;
   }
   for (const auto& [name, path] : options.aliases) {
-    const std::string flag = StrCat("--alias ", name, "=", path);
-    if (auto status = add(flag, name, path); !status.ok()) return status;
+    if (auto status = add(name, path); !status.ok()) return status;
     const std::string_view to = routes.rewrites_.back().to;
     if (RouteOf(to) == Route::kNotFound && to != "/libs") {
       return absl::InvalidArgumentError(
-          StrCat(flag, ": \"", path, "\" is no path of the proxy, such as /track"));
+          StrCat("\"", path, "\" is no path of the proxy, such as /track"));
     }
   }
   std::sort(

@@ -99,6 +99,8 @@ class ProxyJsonTest(ProxyConfigTest):
             "log_level": "loud", "transform": str(self.folder / "none.js"),
             "destinations": {"a": {"uri": "null:", "colour": "red"}, "b": {"uri": "postgres://h/d?table=a&table=b"},
                              "c": {"uri": "null:"}, "d": {"uri": "null:"},
+                             "f": {"uri": f"{self.folder}/f/", "transform": str(self.write("f.js", "export default 1;"))},
+                             "g": f"{self.folder}/g/",
                              "e": {"uri": "gs://b/l", "environment": {"GOOGLE_APPLICATION_CREDENTIALS": "NO_FILE"}}}})
         err = self.problems("--config", config, "--threads", "2")
         name = f"{config}: "
@@ -106,14 +108,16 @@ class ProxyJsonTest(ProxyConfigTest):
                         f"{name}anonymize_ip: must be true or false",
                         f"{name}spool_max 1MB: write a size of at least 256MB",
                         f"{name}listen: must be a text in quotes", f"{name}trusted_proxy 10.0.0.0/99",
-                        f'{name}origin: "here" is not an origin', f"{name}alias /t: write NAME=PATH",
+                        f'{name}origin here: "here" is not an origin', f"{name}alias /t: write NAME=PATH",
                         f"{name}to: is no key", f"{name}replace_token_variable: the variable NOT_SET is not set",
                         "tokens.json", "--tls-cert and --tls-key need each other", f"{name}upstream nowhere",
                         f"{name}log_level: write debug", f'{name}destinations: "a": destination null: unknown option',
-                        f'{name}destinations: "b": ', f'{name}destinations: "c": ', "none.js",
+                        f'{name}destinations: "b": ', f"{name}transform: opening {self.folder}/none.js",
+                        f'{name}destinations: "f": transform: ',
                         f'{name}destinations: "d": two destinations', f'{name}destinations: "e": environment: not set: NO_FILE'):
             self.assertIn(problem, err)
         self.assertNotIn("threads", err, "the flag wins")
+        self.assertEqual(err.count("none.js"), 1, err)
 
     def test_files_that_are_none(self):
         self.assertIn("no-such.json", self.problems("--config", self.folder / "no-such.json"))
