@@ -50,8 +50,8 @@ class OwnedDeadLetterQueue : public DeadLetterQueue {
     return split_->Add(object, rejections);
   }
   absl::Status Sync(const LedgerKey& object) override { return split_->Sync(object); }
-  absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
-    return split_->Rewind(object, row);
+  absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) override {
+    return split_->RemoveRows(object, begin, end);
   }
 
  private:
@@ -80,6 +80,11 @@ void DeadLetterFlags::AddTo(std::vector<Flag>& flags) {
        "destination of --dlq)"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
+}
+
+bool DeadLetterFlags::UsesTopics(const StateFlags& state) const {
+  return state.dead_letters.starts_with("pubsub://") || !transform_topic.empty() ||
+         !api_topic.empty();
 }
 
 absl::StatusOr<std::unique_ptr<DeadLetterQueue>> DeadLetterFlags::Open(

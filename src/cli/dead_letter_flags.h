@@ -19,6 +19,8 @@ struct DeadLetterFlags {
   std::string api_topic;
 
   void AddTo(std::vector<Flag>& flags);
+  // Whether some records go to a topic instead of the folder.
+  bool UsesTopics(const StateFlags& state) const;
   // A kind without its own topic goes to the destination of --dlq, by default a folder in the state
   // folder. InvalidArgument if a flag names no topic; errors of Google credentials. Topics are not
   // checked before the first record is published. After a stop, publishing ends within

@@ -30,7 +30,9 @@ class NullDeadLetterQueue : public DeadLetterQueue {
     return absl::OkStatus();
   }
   absl::Status Sync(const LedgerKey&) override { return absl::OkStatus(); }
-  absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
+  absl::Status RemoveRows(const LedgerKey&, uint64_t, uint64_t) override {
+    return absl::OkStatus();
+  }
 };
 
 // Selects the listed objects that a run over one record type reads.

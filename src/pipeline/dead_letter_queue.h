@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -54,9 +55,14 @@ class DeadLetterQueue {
   // rejected row.
   virtual absl::Status Sync(const LedgerKey& object) = 0;
 
+  // Removes the records of `object` with `begin` <= row < `end`.
+  virtual absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) = 0;
+
   // Removes the records of `object` with rows >= `row`. Run() calls it before it processes a
   // claimed object from there, so that a row that is processed again is kept once.
-  virtual absl::Status Rewind(const LedgerKey& object, uint64_t row) = 0;
+  absl::Status Rewind(const LedgerKey& object, uint64_t row) {
+    return RemoveRows(object, row, std::numeric_limits<uint64_t>::max());
+  }
 };
 
 }  // namespace millrace

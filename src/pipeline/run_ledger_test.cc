@@ -319,7 +319,9 @@ class FailingDeadLetterQueue : public DeadLetterQueue {
   absl::Status Sync(const LedgerKey&) override {
     return absl::ResourceExhaustedError("disk is full");
   }
-  absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
+  absl::Status RemoveRows(const LedgerKey&, uint64_t, uint64_t) override {
+    return absl::OkStatus();
+  }
 
  private:
   const bool add_fails_;

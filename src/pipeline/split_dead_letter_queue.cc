@@ -29,9 +29,10 @@ absl::Status SplitDeadLetterQueue::Sync(const LedgerKey& object) {
   return refused_.Sync(object);
 }
 
-absl::Status SplitDeadLetterQueue::Rewind(const LedgerKey& object, uint64_t row) {
-  RETURN_IF_ERROR(unmapped_.Rewind(object, row));
-  return refused_.Rewind(object, row);
+absl::Status SplitDeadLetterQueue::RemoveRows(const LedgerKey& object, uint64_t begin,
+                                              uint64_t end) {
+  RETURN_IF_ERROR(unmapped_.RemoveRows(object, begin, end));
+  return refused_.RemoveRows(object, begin, end);
 }
 
 }  // namespace millrace

@@ -11,7 +11,7 @@ namespace millrace {
 bool IsRefusedByDestination(const Rejection& rejection);
 
 // Rows that could not be mapped go to `unmapped`, rows that the destination refused to `refused`;
-// both must outlive it. Sync() and Rewind() go to both.
+// both must outlive it. Sync() and RemoveRows() go to both.
 class SplitDeadLetterQueue : public DeadLetterQueue {
  public:
   SplitDeadLetterQueue(DeadLetterQueue& unmapped, DeadLetterQueue& refused)
@@ -19,7 +19,7 @@ class SplitDeadLetterQueue : public DeadLetterQueue {
 
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override;
   absl::Status Sync(const LedgerKey& object) override;
-  absl::Status Rewind(const LedgerKey& object, uint64_t row) override;
+  absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) override;
 
  private:
   DeadLetterQueue& unmapped_;

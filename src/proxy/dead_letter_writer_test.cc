@@ -73,7 +73,9 @@ class BrokenQueue final : public DeadLetterQueue {
     return absl::OkStatus();
   }
   absl::Status Sync(const LedgerKey&) override { return absl::UnavailableError("disk"); }
-  absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
+  absl::Status RemoveRows(const LedgerKey&, uint64_t, uint64_t) override {
+    return absl::OkStatus();
+  }
 };
 
 TEST(DeadLetterWriter, SaysWhatIsNotDurable) {

@@ -1,47 +1,30 @@
 #include "proxy/proxy.h"
 
 #include <atomic>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "io/durable_file.h"
 #include "mapping/row_mapper.h"
 #include "mapping/script_pool.h"
-#include "mapping/sources_config.h"
 #include "proxy/admin_handler.h"
 #include "proxy/dead_letter_writer.h"
 #include "proxy/record_appender.h"
 #include "spool/delivery.h"
+#include "spool/spool_entries.h"
 
 namespace millrace::proxy {
 namespace {
 
 // How records of the log are mapped for a destination: as they are, or by its transform.
-absl::StatusOr<Delivery::Entries> EntriesFor(const ProxyDestination& follower,
-                                             ScriptPool& scripts) {
-  const std::string& transform = follower.transform;
-  if (!transform.empty()) {  // here, because the entries below would each report it
-    RETURN_IF_ERROR(ReadWholeFile(transform, kMaxScriptBytes).status());
-  }
-  nlohmann::json config = nlohmann::json::array();
-  for (const RecordType type : kAllRecordTypes) {
-    nlohmann::json entry = {{"config_id", StrCat("proxy_", PluralOf(type))},
-                            {"source_prefix", StrCat("spool:/", PluralOf(type))},
-                            {"record_type", NameOf(type)}};
-    if (!transform.empty()) entry["transform"] = transform;
-    config.push_back(std::move(entry));
-  }
-  ASSIGN_OR_RETURN(const SourcesConfig parsed, SourcesConfig::Parse(config.dump(), "transform"));
-  Delivery::Entries entries;
-  for (const auto& entry : parsed.entries()) {
+absl::StatusOr<SpoolEntries> EntriesFor(const ProxyDestination& follower, ScriptPool& scripts) {
+  ASSIGN_OR_RETURN(SpoolEntries entries, MakeSpoolEntries(follower.transform));
+  for (const auto& [type, entry] : entries) {
     RETURN_IF_ERROR(
         RowMapper::Make(entry, Clock::Real().Now(), follower.destination->rules(), &scripts)
             .status());
-    entries[entry->record_type] = entry;
   }
   return entries;
 }
@@ -112,7 +95,7 @@ absl::Status RunningProxy::SetFollowers(const std::vector<ProxyDestination>& des
 
 absl::Status RunningProxy::Open(const std::vector<ProxyDestination>& destinations,
                                 const std::stop_token& stop) {
-  std::vector<Delivery::Entries> entries;
+  std::vector<SpoolEntries> entries;
   for (const ProxyDestination& one : destinations) {
     ASSIGN_OR_RETURN(entries.emplace_back(), EntriesFor(one, scripts_));
   }

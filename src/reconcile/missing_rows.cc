@@ -243,7 +243,9 @@ class AddOnlyDeadLetterQueue : public DeadLetterQueue {
     return kept_.Add(ImportKey(object), marked);
   }
   absl::Status Sync(const LedgerKey& object) override { return kept_.Sync(ImportKey(object)); }
-  absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
+  absl::Status RemoveRows(const LedgerKey&, uint64_t, uint64_t) override {
+    return absl::OkStatus();
+  }
 
  private:
   DeadLetterQueue& kept_;

@@ -23,10 +23,10 @@ constexpr absl::Duration kFirstWait = absl::Seconds(1), kLongestWait = absl::Min
 // Ends commits that an earlier process has announced.
 class CommitFinisher {
  public:
-  CommitFinisher(Staging& staging, const DeliveryParts& parts)
+  CommitFinisher(Staging& staging, const DeliveryParts& parts, DeadLetterQueue& dead_letter)
       : committer_(staging.NewCommitter()),
         retrier_(parts.run.retry, parts.clock),
-        resolver_(parts.spool.ledger(), *committer_, parts.dead_letter, retrier_, parts.clock,
+        resolver_(parts.spool.ledger(), *committer_, dead_letter, retrier_, parts.clock,
                   parts.run.lease),
         owner_(parts.spool.owner()) {}
 
@@ -52,10 +52,11 @@ SpoolFollower Delivery::FollowerOf(const Destination& destination, bool from_old
   return follower;
 }
 
-Delivery::Delivery(Destination& destination, Entries entries, const DeliveryParts& parts)
+Delivery::Delivery(Destination& destination, SpoolEntries entries, const DeliveryParts& parts)
     : destination_(destination),
       entries_(std::move(entries)),
       parts_(parts),
+      dead_letter_(parts.dead_letter, parts.spool.log()),
       name_(destination.label()) {
   for (const auto& [type, entry] : entries_) {
     if (destination_.CheckConfig(type).ok()) ++parts_.sharing_runs;
@@ -109,7 +110,7 @@ void Delivery::Follow(RecordType type, const std::stop_token& stop) {
 RunReport Delivery::RunOnce(RecordType type, const std::stop_token& stop) {
   Staging* const staging = destination_.staging(type);
   std::optional<CommitFinisher> finisher;
-  if (staging != nullptr) finisher.emplace(*staging, parts_);
+  if (staging != nullptr) finisher.emplace(*staging, parts_, dead_letter_);
   LogSourceOptions options{
       .type = type,
       .destination = destination_.LedgerName(type),
@@ -136,7 +137,7 @@ RunReport Delivery::RunOnce(RecordType type, const std::stop_token& stop) {
                      },
                  .make_sink = [this, type] { return destination_.NewSink(type); },
                  .ledger = parts_.spool.ledger(),
-                 .dead_letter = parts_.dead_letter,
+                 .dead_letter = dead_letter_,
                  .cursor = destination_.cursor(type),
                  .staging = staging,
                  .clock = parts_.clock};

@@ -4,7 +4,6 @@
 #define MILLRACE_SPOOL_DELIVERY_H_
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -16,11 +15,12 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "mapping/script_pool.h"
-#include "mapping/sources_config.h"
 #include "pipeline/dead_letter_queue.h"
 #include "pipeline/destination.h"
 #include "pipeline/run.h"
+#include "spool/daily_dead_letters.h"
 #include "spool/spool.h"
+#include "spool/spool_entries.h"
 
 namespace millrace {
 
@@ -41,9 +41,7 @@ class Delivery {
   // How a destination is named in the spool, and which types it takes.
   static SpoolFollower FollowerOf(const Destination& destination, bool from_oldest);
 
-  // `entries`: how records of each type are mapped; Mixpanel's format, with a transform or without.
-  using Entries = std::map<RecordType, std::shared_ptr<const SourceConfig>>;
-  Delivery(Destination& destination, Entries entries, const DeliveryParts& parts);
+  Delivery(Destination& destination, SpoolEntries entries, const DeliveryParts& parts);
   ~Delivery() { Stop(); }
 
   void Start();
@@ -61,8 +59,9 @@ class Delivery {
   void NoteError(std::string error);
 
   Destination& destination_;
-  const Entries entries_;
+  const SpoolEntries entries_;
   const DeliveryParts parts_;
+  DailyDeadLetters dead_letter_;
   const std::string name_;
   RunProgress progress_;
   mutable absl::Mutex mutex_;

@@ -28,7 +28,7 @@ using testing::SizeIs;
 
 constexpr absl::Duration kLook = absl::Milliseconds(1);
 
-Delivery::Entries Entries() {
+SpoolEntries Entries() {
   return {{RecordType::kEvent, SourcesConfig::MixpanelFormat().entries()[0]}};
 }
 

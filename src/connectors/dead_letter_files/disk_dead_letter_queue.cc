@@ -72,14 +72,14 @@ class RecordFile {
     return absl::OkStatus();
   }
 
-  absl::Status Rewind(uint64_t row) {
+  absl::Status RemoveRows(uint64_t begin, uint64_t end) {
     RETURN_IF_ERROR(Sync());
     absl::MutexLock lock(&mutex_);
     ASSIGN_OR_RETURN(const FolderLock folder_lock, FolderLock::Take(folder_));
     file_.reset();
     // First the notes that records were replayed, because the rows may be rejected again.
-    RETURN_IF_ERROR(DropRows(ReplayedPath(path_), row + 1));
-    return DropRows(path_, row + 1);
+    RETURN_IF_ERROR(DropRows(ReplayedPath(path_), begin, end));
+    return DropRows(path_, begin, end);
   }
 
  private:
@@ -117,12 +117,12 @@ class DiskDeadLetterQueue : public DeadLetterQueue {
     return file->Sync();
   }
 
-  absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
+  absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) override {
     const std::string path = DeadLetterPath(folder_, object);
     struct stat stat;
     if (::stat(path.c_str(), &stat) != 0 && errno == ENOENT) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::shared_ptr<RecordFile> file, FileOf(object));
-    return file->Rewind(row);
+    return file->RemoveRows(begin, end);
   }
 
  private:

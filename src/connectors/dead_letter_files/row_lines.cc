@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -43,13 +42,17 @@ absl::StatusOr<bool> EndsTorn(const std::string& path) {
   return last != '\n';
 }
 
-// True if a line of `row` or later is in the file.
-absl::StatusOr<bool> HasRow(const std::string& path, uint64_t row) {
+// Whether a line is of the rows that DropRows() removes.
+bool IsWithin(std::string_view line, uint64_t begin, uint64_t end) {
+  const absl::StatusOr<uint64_t> row = RowOfLine(line);
+  return row.ok() && *row > begin && *row <= end;
+}
+
+absl::StatusOr<bool> HasRow(const std::string& path, uint64_t begin, uint64_t end) {
   bool has = false;
   const absl::Status status =
       ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) {
-        const absl::StatusOr<uint64_t> of_line = RowOfLine(line);
-        has = has || (of_line.ok() && *of_line >= row);
+        has = has || IsWithin(line, begin, end);
         return absl::OkStatus();
       });
   if (absl::IsNotFound(status)) return false;
@@ -58,15 +61,14 @@ absl::StatusOr<bool> HasRow(const std::string& path, uint64_t row) {
 }
 
 // Writes the remaining lines to a new file, syncs it and replaces the file with it.
-absl::Status Rewrite(const std::string& path, uint64_t row) {
+absl::Status Rewrite(const std::string& path, uint64_t begin, uint64_t end) {
   const std::string beside = path + ".new";
   ::unlink(beside.c_str());
   ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file, OpenAppendFile(beside));
   ByteBuffer kept;
   RETURN_IF_ERROR(
       ForEachLine(path, kMaxRecordBytes, [&](std::string_view line, uint64_t) -> absl::Status {
-        const absl::StatusOr<uint64_t> of_line = RowOfLine(line);
-        if (of_line.ok() && *of_line >= row) return absl::OkStatus();
+        if (IsWithin(line, begin, end)) return absl::OkStatus();
         kept.Append(line);
         kept.Append('\n');
         if (kept.size() < kBlock) return absl::OkStatus();
@@ -120,15 +122,15 @@ absl::StatusOr<uint64_t> RowOfLine(std::string_view line) {
 
 absl::StatusOr<std::unique_ptr<AppendFile>> OpenLines(const std::string& path) {
   ASSIGN_OR_RETURN(const bool torn, EndsTorn(path));
-  if (torn) RETURN_IF_ERROR(Rewrite(path, std::numeric_limits<uint64_t>::max()));
+  if (torn) RETURN_IF_ERROR(Rewrite(path, 0, 0));
   return OpenAppendFile(path);
 }
 
-absl::Status DropRows(const std::string& path, uint64_t row) {
+absl::Status DropRows(const std::string& path, uint64_t begin, uint64_t end) {
   ASSIGN_OR_RETURN(const bool torn, EndsTorn(path));
-  ASSIGN_OR_RETURN(const bool has_row, HasRow(path, row));
+  ASSIGN_OR_RETURN(const bool has_row, HasRow(path, begin, end));
   if (!torn && !has_row) return absl::OkStatus();
-  return Rewrite(path, row);
+  return Rewrite(path, begin, end);
 }
 
 }  // namespace millrace

@@ -27,9 +27,9 @@ absl::StatusOr<uint64_t> RowOfLine(std::string_view line);
 // Opens `path` for appending whole lines, creating it if it is missing.
 absl::StatusOr<std::unique_ptr<AppendFile>> OpenLines(const std::string& path);
 
-// Removes the lines whose row is >= `row`, and a torn one, all or none, durably. Lines without a
-// row stay. Ok if there is no file.
-absl::Status DropRows(const std::string& path, uint64_t row);
+// Removes the lines with `begin` < row <= `end`, which are rows begin to end - 1 counted from 0,
+// and a torn one, all or none, durably. Lines without a row stay. Ok if there is no file.
+absl::Status DropRows(const std::string& path, uint64_t begin, uint64_t end);
 
 }  // namespace millrace
 

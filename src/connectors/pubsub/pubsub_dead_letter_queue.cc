@@ -54,13 +54,13 @@ class Waiting {
     return messages_.empty();
   }
 
-  void Drop(uint64_t row) {
+  void Drop(uint64_t begin, uint64_t end) {
     absl::MutexLock lock(&mutex_);
     std::vector<Message> messages;
     std::vector<uint64_t> rows;
     bytes_ = 0;
     for (size_t i = 0; i < rows_.size(); ++i) {
-      if (rows_[i] >= row) continue;
+      if (rows_[i] >= begin && rows_[i] < end) continue;
       bytes_ += WireBytes(messages_[i]);
       messages.push_back(std::move(messages_[i]));
       rows.push_back(rows_[i]);
@@ -107,8 +107,8 @@ class PubsubDeadLetterQueue : public DeadLetterQueue {
     return absl::OkStatus();
   }
 
-  absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
-    if (const std::shared_ptr<Waiting> waiting = Find(object)) waiting->Drop(row);
+  absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) override {
+    if (const std::shared_ptr<Waiting> waiting = Find(object)) waiting->Drop(begin, end);
     return absl::OkStatus();
   }
 

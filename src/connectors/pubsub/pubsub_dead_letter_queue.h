@@ -19,9 +19,9 @@ namespace millrace::pubsub {
 Message DeadLetterMessage(const LedgerKey& object, const Rejection& rejection, absl::Time time);
 
 // Add() keeps records in memory, up to a few MB, then publishes them; Sync() is ok when the topic
-// has all of them. A topic cannot delete messages: Rewind() drops what was not published, and a row
-// that is processed again is published again, with the same record_id. After `stop` is requested,
-// publishing continues for `stop_grace` at most. All must outlive it.
+// has all of them. A topic cannot delete messages: RemoveRows() drops what was not published, and a
+// row that is processed again is published again, with the same record_id. After `stop` is
+// requested, publishing continues for `stop_grace` at most. All must outlive it.
 std::unique_ptr<DeadLetterQueue> NewPubsubDeadLetterQueue(Publisher& publisher,
                                                           std::stop_token stop,
                                                           absl::Duration stop_grace,

@@ -94,10 +94,10 @@ class MortalDeadLetterQueue : public DeadLetterQueue {
   absl::Status Sync(const LedgerKey& object) override {
     return Mortal(crash_, [&] { return dead_letter_.Sync(object); });
   }
-  absl::Status Rewind(const LedgerKey& object, uint64_t row) override {
+  absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) override {
     // The lease was checked just before; no process sleeps for a whole one in between.
     if (!crash_.Step(/*interruptible=*/false)) return Dead();
-    const absl::Status status = dead_letter_.Rewind(object, row);
+    const absl::Status status = dead_letter_.RemoveRows(object, begin, end);
     return crash_.Step() ? status : Dead();
   }
 

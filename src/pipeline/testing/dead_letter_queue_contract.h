@@ -153,6 +153,14 @@ TEST_P(DeadLetterContract, RewindForgetsFromARowOn) {
   EXPECT_EQ(KeptRows(Key()), forgets() ? Rows{} : (Rows{1, 2, 3, 4, 7, 9}));
 }
 
+TEST_P(DeadLetterContract, RemovesARangeOfRows) {
+  MustAdd(Key(), {At(1), At(9), At(2), At(7), At(3)});
+  const absl::Status removed = dead_letter().RemoveRows(Key(), 2, 7);
+  EXPECT_TRUE(removed.ok()) << removed;
+  MustSync(Key());
+  EXPECT_EQ(KeptRows(Key()), (Rows{1, 7, 9}));
+}
+
 TEST_P(DeadLetterContract, RewindForgetsWhatIsNotSynced) {
   MustAdd(Key(), {At(1), At(2), At(3)});
   MustRewind(Key(), 2);

@@ -19,11 +19,13 @@ absl::Status MemoryDeadLetterQueue::Sync(const LedgerKey& object) {
   return absl::OkStatus();
 }
 
-absl::Status MemoryDeadLetterQueue::Rewind(const LedgerKey& object, uint64_t row) {
+absl::Status MemoryDeadLetterQueue::RemoveRows(const LedgerKey& object, uint64_t begin,
+                                               uint64_t end) {
   absl::MutexLock lock(&mutex_);
   Records& records = objects_[object];
-  std::erase_if(records.rejections,
-                [row](const Rejection& rejection) { return rejection.source_row >= row; });
+  std::erase_if(records.rejections, [begin, end](const Rejection& rejection) {
+    return rejection.source_row >= begin && rejection.source_row < end;
+  });
   records.synced = records.rejections.size();
   return absl::OkStatus();
 }

@@ -15,7 +15,7 @@ class MemoryDeadLetterQueue : public DeadLetterQueue {
  public:
   absl::Status Add(const LedgerKey& object, absl::Span<const Rejection> rejections) override;
   absl::Status Sync(const LedgerKey& object) override;
-  absl::Status Rewind(const LedgerKey& object, uint64_t row) override;
+  absl::Status RemoveRows(const LedgerKey& object, uint64_t begin, uint64_t end) override;
 
   void Crash();
 
