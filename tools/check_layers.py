@@ -30,6 +30,7 @@ OWNERS = {
     "sqlite3": {"connectors/sqlite", "sandbox"},
     "isa-l": {"io", "record_log"},
     "zstd": {"io"},
+    "prometheus/": {"base"},
     "xxhash": {"base"},
 }
 

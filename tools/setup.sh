@@ -11,6 +11,7 @@ packages=(
   g++ cmake ninja-build mold ccache git pkg-config python3 python3-pip unzip
   libabsl-dev nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libisal-dev libpugixml-dev libzstd-dev
   zlib1g-dev libsqlite3-dev libpq-dev libxxhash-dev libcli11-dev libjavascriptcoregtk-4.1-dev
+  prometheus-cpp-dev
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libbenchmark-dev libgtest-dev libgmock-dev
 )

@@ -1,12 +1,14 @@
 #include "base/metrics_text.h"
 
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
-
-#include "base/strings.h"
+#include <vector>
 
 namespace millrace {
 namespace {
@@ -36,86 +38,83 @@ constexpr Metric kAll[] = {metrics::kRowsRead,
                            metrics::kObjectLatency,
                            metrics::kRequestDuration,
                            metrics::kProxyRequests,
+                           metrics::kProxyRequestDuration,
+                           metrics::kProxyConnections,
+                           metrics::kProxyInFlight,
                            metrics::kProxyRecords,
                            metrics::kProxyRefusals,
                            metrics::kProxySpoolBytes,
+                           metrics::kProxySpoolLimit,
+                           metrics::kProxySyncDuration,
                            metrics::kProxyPending,
                            metrics::kProxyOldest};
 
-std::string_view NameOf(MetricType type) {
+prometheus::MetricType TypeOf(MetricType type) {
   switch (type) {
     case MetricType::kCounter:
-      return "counter";
+      return prometheus::MetricType::Counter;
     case MetricType::kGauge:
-      return "gauge";
+      return prometheus::MetricType::Gauge;
     case MetricType::kHistogram:
-      return "histogram";
+      return prometheus::MetricType::Histogram;
   }
-  return "untyped";
-}
-
-// Whole numbers without an exponent, others with the digits that reproduce them.
-std::string Number(double value) {
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  if (value == std::floor(value) && std::abs(value) < 1e15) {
-    return std::to_string(static_cast<int64_t>(value));
-  }
-  return absl::StrCat(value);
-}
-
-void AppendLabelValue(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
+  return prometheus::MetricType::Untyped;
 }
 
 }  // namespace
 
 absl::Span<const Metric> AllMetrics() { return kAll; }
 
-void MetricsText::Begin(const Metric& metric) {
-  if (current_ == metric.name) return;
-  current_ = metric.name;
-  StrAppend(&text_, "# HELP ", metric.name, " ", metric.help, "\n# TYPE ", metric.name, " ",
-            NameOf(metric.type), "\n");
-}
-
-void MetricsText::Sample(std::string_view name, std::string_view suffix, Labels labels,
-                         double value) {
-  StrAppend(&text_, name, suffix);
-  char before = '{';
-  for (const auto& [key, label] : labels) {
-    text_ += before;
-    StrAppend(&text_, key, "=\"");
-    AppendLabelValue(text_, label);
-    text_ += '"';
-    before = ',';
+struct MetricsText::Families {
+  // A new sample of `metric`.
+  prometheus::ClientMetric& NewSample(const Metric& metric, Labels labels) {
+    auto family = std::find_if(all.begin(), all.end(),
+                               [&](const auto& known) { return known.name == metric.name; });
+    if (family == all.end()) {
+      all.push_back({.name = std::string(metric.name),
+                     .help = std::string(metric.help),
+                     .type = TypeOf(metric.type),
+                     .metric = {}});
+      family = all.end() - 1;
+    }
+    prometheus::ClientMetric& sample = family->metric.emplace_back();
+    for (const auto& [name, value] : labels) {
+      sample.label.push_back({std::string(name), std::string(value)});
+    }
+    return sample;
   }
-  if (before == ',') text_ += '}';
-  StrAppend(&text_, " ", Number(value), "\n");
-}
+
+  std::vector<prometheus::MetricFamily> all;
+};
+
+MetricsText::MetricsText() : families_(std::make_unique<Families>()) {}
+MetricsText::~MetricsText() = default;
 
 void MetricsText::Add(const Metric& metric, double value, Labels labels) {
-  Begin(metric);
-  Sample(metric.name, "", labels, value);
+  prometheus::ClientMetric& sample = families_->NewSample(metric, labels);
+  if (metric.type == MetricType::kCounter) {
+    sample.counter.value = value;
+  } else {
+    sample.gauge.value = value;
+  }
 }
 
 void MetricsText::Add(const Metric& metric, const Histogram& histogram) {
-  Begin(metric);
+  prometheus::ClientMetric::Histogram& sample = families_->NewSample(metric, {}).histogram;
   const Histogram::Snapshot snapshot = histogram.Take();
   uint64_t below = 0;
   for (size_t i = 0; i < snapshot.counts.size(); ++i) {
     below += snapshot.counts[i];
     const double bound = i < histogram.bounds().size() ? histogram.bounds()[i] : INFINITY;
-    Sample(metric.name, "_bucket", {{"le", Number(bound)}}, static_cast<double>(below));
+    sample.bucket.push_back({.cumulative_count = below, .upper_bound = bound});
   }
-  Sample(metric.name, "_sum", {}, snapshot.sum);
-  Sample(metric.name, "_count", {}, static_cast<double>(snapshot.count));
+  sample.sample_count = snapshot.count;
+  sample.sample_sum = snapshot.sum;
+}
+
+std::string MetricsText::Take() {
+  const std::vector<prometheus::MetricFamily> all = std::exchange(families_->all, {});
+  return static_cast<const prometheus::Serializer&>(prometheus::TextSerializer()).Serialize(all);
 }
 
 void AddProcessMetrics(MetricsText& page) {

@@ -1,8 +1,10 @@
-// Metrics in Prometheus' text format, version 0.0.4. Every metric of Millrace is in the list below.
+// Metrics in Prometheus' text format, version 0.0.4, which prometheus-cpp writes from the program's
+// own counters at each scrape. Every metric of Millrace is in the list below.
 #ifndef MILLRACE_BASE_METRICS_TEXT_H_
 #define MILLRACE_BASE_METRICS_TEXT_H_
 
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -81,14 +83,28 @@ inline constexpr Metric kRequestDuration{
 
 // Metrics of the proxy only.
 inline constexpr Metric kProxyRequests{"millrace_proxy_requests_total", MetricType::kCounter,
-                                       "Requests of the public listener"};
+                                       "Requests of the public listener, by path and status"};
+inline constexpr Metric kProxyRequestDuration{
+    "millrace_proxy_request_duration_seconds", MetricType::kHistogram,
+    "Time from the arrival of a request with records until its answer is ready"};
+inline constexpr Metric kProxyConnections{"millrace_proxy_connections", MetricType::kGauge,
+                                          "Open connections of the public listener"};
+inline constexpr Metric kProxyInFlight{
+    "millrace_proxy_in_flight_bytes", MetricType::kGauge,
+    "Bytes of records that are not on stable storage yet, of requests that wait for it"};
 inline constexpr Metric kProxyRecords{"millrace_proxy_records_total", MetricType::kCounter,
                                       "Records that were stored before they were acknowledged, by "
                                       "outcome"};
 inline constexpr Metric kProxyRefusals{"millrace_proxy_refusals_total", MetricType::kCounter,
                                        "Requests answered with 503 or 413, by reason"};
 inline constexpr Metric kProxySpoolBytes{"millrace_proxy_spool_bytes", MetricType::kGauge,
-                                         "Bytes of records that some destination has not got"};
+                                         "Bytes of the segments of the spool"};
+inline constexpr Metric kProxySpoolLimit{
+    "millrace_proxy_spool_limit_bytes", MetricType::kGauge,
+    "Bytes of segments at which requests are answered with 503"};
+inline constexpr Metric kProxySyncDuration{"millrace_proxy_fsync_duration_seconds",
+                                           MetricType::kHistogram,
+                                           "Time of one flush of the spool to stable storage"};
 inline constexpr Metric kProxyPending{"millrace_proxy_pending_records", MetricType::kGauge,
                                       "Records that a destination has not got"};
 inline constexpr Metric kProxyOldest{"millrace_proxy_oldest_pending_seconds", MetricType::kGauge,
@@ -99,22 +115,23 @@ inline constexpr Metric kProxyOldest{"millrace_proxy_oldest_pending_seconds", Me
 // All metrics, for documentation and its test.
 absl::Span<const Metric> AllMetrics();
 
-// Writes a page. Samples of one metric come one after another.
+// Writes a page. Samples of one metric stand together, in the order of the first of each.
 class MetricsText {
  public:
   using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
+  MetricsText();
+  ~MetricsText();
+
   void Add(const Metric& metric, double value, Labels labels = {});
   void Add(const Metric& metric, const Histogram& histogram);
 
-  std::string Take() { return std::move(text_); }
+  // The page; what was added is gone.
+  std::string Take();
 
  private:
-  void Begin(const Metric& metric);
-  void Sample(std::string_view name, std::string_view suffix, Labels labels, double value);
-
-  std::string text_;
-  std::string_view current_;  // the metric whose header was written last
+  struct Families;
+  const std::unique_ptr<Families> families_;
 };
 
 // Adds the metrics of the process itself.

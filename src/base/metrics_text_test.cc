@@ -28,6 +28,23 @@ TEST(MetricsText, WritesHeadsOnceAndSamplesWithLabels) {
             "millrace_some_total{outcome=\"a\\\"b\\\\c\\nd\",more=\"x\"} 12345678901\n");
 }
 
+TEST(MetricsText, KeepsSamplesOfAMetricTogether) {
+  constexpr Metric kOther{"millrace_other", MetricType::kGauge, "Others"};
+  MetricsText page;
+  page.Add(kSome, 1, {{"n", "1"}});
+  page.Add(kOther, 0.5);
+  page.Add(kSome, 2, {{"n", "2"}});
+  EXPECT_EQ(page.Take(),
+            "# HELP millrace_some_total Some things\n"
+            "# TYPE millrace_some_total counter\n"
+            "millrace_some_total{n=\"1\"} 1\n"
+            "millrace_some_total{n=\"2\"} 2\n"
+            "# HELP millrace_other Others\n"
+            "# TYPE millrace_other gauge\n"
+            "millrace_other 0.5\n");
+  EXPECT_EQ(page.Take(), "");
+}
+
 TEST(MetricsText, HistogramsCountWhatIsBelowEachBound) {
   Histogram histogram{0.5, 1, 10};
   for (const double value : {0.1, 0.5, 0.75, 3.0, 100.0}) histogram.Observe(value);
@@ -36,12 +53,12 @@ TEST(MetricsText, HistogramsCountWhatIsBelowEachBound) {
   EXPECT_EQ(page.Take(),
             "# HELP millrace_times_seconds Times\n"
             "# TYPE millrace_times_seconds histogram\n"
+            "millrace_times_seconds_count 5\n"
+            "millrace_times_seconds_sum 104.35\n"
             "millrace_times_seconds_bucket{le=\"0.5\"} 2\n"
             "millrace_times_seconds_bucket{le=\"1\"} 3\n"
             "millrace_times_seconds_bucket{le=\"10\"} 4\n"
-            "millrace_times_seconds_bucket{le=\"+Inf\"} 5\n"
-            "millrace_times_seconds_sum 104.35\n"
-            "millrace_times_seconds_count 5\n");
+            "millrace_times_seconds_bucket{le=\"+Inf\"} 5\n");
 }
 
 TEST(Metrics, KeepToTheNamesOfPrometheus) {
