@@ -6,7 +6,7 @@
 //   PUT    /sandbox/faults                   a JSON list of specs replaces the active ones
 //   DELETE /sandbox/faults                   no faults
 //   POST   /sandbox/reset                    empties stores and counters; faults stay
-// All reject requests that a page of another site could have caused (browser_guard.h).
+// All reject requests that a page of another site could have caused (net/browser_guard.h).
 #ifndef MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
 #define MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
 

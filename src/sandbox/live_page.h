@@ -4,17 +4,10 @@
 
 #include <string_view>
 
-#include "net/http_server.h"
-
 namespace millrace::sandbox {
 
-// live_page.html, which the build embeds. "{{nonce}}" is replaced by the nonce of its script and
-// style.
+// live_page.html, which the build embeds, for HtmlPage().
 std::string_view LivePageHtml();
-
-// With a Content-Security-Policy that allows only that script, that style and requests to the
-// sandbox itself.
-ServerResponse LivePage();
 
 }  // namespace millrace::sandbox
 

@@ -3,8 +3,9 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "net/browser_guard.h"
+#include "net/html_page.h"
 #include "net/server_response.h"
-#include "sandbox/browser_guard.h"
 #include "sandbox/control_handlers.h"
 #include "sandbox/discard.h"
 #include "sandbox/import_handler.h"
@@ -15,6 +16,10 @@
 
 namespace millrace::sandbox {
 namespace {
+
+// Clients with a fixed host reach the sandbox through a name server or a proxy that maps the name.
+// Nobody else can serve pages under these names.
+constexpr std::string_view kMixpanel = "mixpanel.com";
 
 std::string_view WithoutSlashes(std::string_view path) {
   while (path.ends_with('/')) path.remove_suffix(1);
@@ -46,7 +51,8 @@ ServerResponse Preflight() {
 }
 
 ServerResponse Welcome(const ServerRequest& request) {
-  if (request.header("accept").find("text/html") != std::string_view::npos) return LivePage();
+  if (request.header("accept").find("text/html") != std::string_view::npos)
+    return HtmlPage(LivePageHtml());
   ServerResponse reply;
   reply.body =
       "{\"error\":\"Welcome to the Millrace sandbox, a local stand-in for the Mixpanel API. Open "
@@ -77,7 +83,8 @@ ServerResponse RouteSdk(Context& context, std::string_view path, const ServerReq
 // Endpoints that only programs, and the sandbox's own page, call.
 ServerResponse RouteServerApi(Context& context, std::string_view path,
                               const ServerRequest& request) {
-  const absl::Status same_site = CheckSameSite(request, context.scheme, context.listen_host);
+  const absl::Status same_site =
+      CheckSameSite(request, context.scheme, context.listen_host, kMixpanel);
   if (!same_site.ok()) return ErrorResponse(403, ToStd(same_site.message()));
   if (path == "/import") return Ingest(context, path, request);
   if (path == "/api/2.0/export") {

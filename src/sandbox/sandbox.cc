@@ -7,9 +7,9 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/browser_guard.h"
 #include "net/http_server.h"
 #include "net/tls_certificate.h"
-#include "sandbox/browser_guard.h"
 #include "sandbox/context.h"
 #include "sandbox/router.h"
 #include "sandbox/sqlite_database.h"

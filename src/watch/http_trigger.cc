@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "absl/memory/memory.h"
-#include "absl/strings/escaping.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/access_token.h"
 #include "net/metrics_server.h"
 #include "watch/object_log.h"
 #include "watch/storage_event.h"
@@ -28,30 +28,6 @@ ServerResponse JsonResponse(int status, std::string_view key, std::string_view t
   reply.body += "}\n";
   if (status == 503) reply.headers = {{"Retry-After", std::string(kRetryAfterSeconds)}};
   return reply;
-}
-
-// Takes the same time wherever the first difference is.
-bool SameText(std::string_view a, std::string_view b) {
-  unsigned char difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < b.size(); ++i) {
-    difference |= static_cast<unsigned char>(b[i] ^ (i < a.size() ? a[i] : ~b[i]));
-  }
-  return difference == 0;
-}
-
-// The token of "Bearer <token>", or the password of "Basic <base64 of name:password>", the only
-// form that the URL of a subscription can carry.
-std::string TokenOf(std::string_view authorization) {
-  static constexpr std::string_view kBearer = "Bearer ";
-  static constexpr std::string_view kBasic = "Basic ";
-  if (authorization.starts_with(kBearer)) return std::string(authorization.substr(kBearer.size()));
-  std::string pair;
-  if (!authorization.starts_with(kBasic) ||
-      !absl::Base64Unescape(ToAbsl(authorization.substr(kBasic.size())), &pair)) {
-    return "";
-  }
-  const size_t colon = pair.find(':');
-  return colon == std::string::npos ? "" : pair.substr(colon + 1);
 }
 
 int StatusOf(NotificationOutcome outcome) {
@@ -145,8 +121,7 @@ HttpTrigger::~HttpTrigger() {
 }
 
 bool HttpTrigger::MayEnter(const ServerRequest& request) const {
-  return options_.token.empty() ||
-         SameText(TokenOf(request.header("authorization")), options_.token);
+  return options_.token.empty() || HasToken(request.header("authorization"), options_.token);
 }
 
 ServerResponse HttpTrigger::Handle(const ServerRequest& request) {

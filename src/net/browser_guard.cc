@@ -1,4 +1,4 @@
-#include "sandbox/browser_guard.h"
+#include "net/browser_guard.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "absl/strings/match.h"
 #include "base/strings.h"
 
-namespace millrace::sandbox {
+namespace millrace {
 namespace {
 
 bool IsIpv4(std::string_view host) {
@@ -17,15 +17,13 @@ bool IsIpv4(std::string_view host) {
 
 bool IsIpv6(std::string_view host) { return host.find(':') != std::string_view::npos; }
 
-// Clients with a fixed host reach the sandbox through a name server or a proxy that maps the name.
-// Nobody else can serve pages under these names.
-bool IsMixpanel(std::string_view host) {
-  return host == "mixpanel.com" || absl::EndsWith(ToAbsl(host), ".mixpanel.com");
+bool IsWithin(std::string_view host, std::string_view domain) {
+  return !domain.empty() && (host == domain || host.ends_with(StrCat(".", domain)));
 }
 
-bool IsAllowedHost(std::string_view host, std::string_view listen_host) {
+bool IsAllowedHost(std::string_view host, std::string_view listen_host, std::string_view domain) {
   if (host.empty()) return false;
-  return IsMixpanel(host) || IsIpv4(host) || IsIpv6(host) ||
+  return IsWithin(host, domain) || IsIpv4(host) || IsIpv6(host) ||
          host.find('.') == std::string_view::npos || absl::EndsWith(ToAbsl(host), ".localhost") ||
          host == listen_host;
 }
@@ -41,9 +39,9 @@ std::string HostOf(std::string_view host_and_port) {
 }
 
 absl::Status CheckSameSite(const ServerRequest& request, std::string_view scheme,
-                           std::string_view listen_host) {
+                           std::string_view listen_host, std::string_view domain) {
   const std::string_view host = request.header("host");
-  if (!IsAllowedHost(HostOf(host), listen_host)) {
+  if (!IsAllowedHost(HostOf(host), listen_host, domain)) {
     return absl::PermissionDeniedError(
         "the Host header does not name an address of this machine; use its IP address or "
         "localhost");
@@ -60,4 +58,4 @@ absl::Status CheckSameSite(const ServerRequest& request, std::string_view scheme
   return absl::OkStatus();
 }
 
-}  // namespace millrace::sandbox
+}  // namespace millrace
