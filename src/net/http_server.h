@@ -97,6 +97,7 @@ class HttpServer {
   virtual ~HttpServer() = default;  // Stop()s
   // "http://127.0.0.1:41234", or https.
   virtual std::string url() const = 0;
+  virtual int connections() const = 0;  // open ones; thread-safe
   // Connections that begin afterwards get it; of a server that has options.tls. Thread-safe.
   // InvalidArgument: not a certificate with its key; the earlier one stays.
   virtual absl::Status SetCertificate(const TlsCertificate& certificate) = 0;

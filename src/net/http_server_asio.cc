@@ -37,6 +37,7 @@ class BeastHttpServer final : public HttpServer {
   ~BeastHttpServer() override { Stop(absl::Seconds(5)); }
 
   std::string url() const override { return url_; }
+  int connections() const override { return shared_.connections; }
   absl::Status SetCertificate(const TlsCertificate& certificate) override;
   void Stop(absl::Duration grace) override;
 

@@ -333,7 +333,11 @@ absl::Status RecordLog::WriteRun(Batch& batch, size_t first, size_t last) {
   const size_t end = batch.waiting[last - 1].end;
   SaltFrames(segment.sequence, batch.frames.data() + begin, end - begin);
   absl::Status status = segment.file->Write(segment.end, batch.frames.view(begin, end));
-  if (status.ok() && options_.syncs) status = segment.file->Sync();
+  if (status.ok() && options_.syncs) {
+    const absl::Duration begin = clock_.Elapsed();
+    status = segment.file->Sync();
+    sync_durations_.Observe(absl::ToDoubleSeconds(clock_.Elapsed() - begin));
+  }
   if (!status.ok()) {
     Fail(status);
     return failure();
@@ -479,7 +483,7 @@ absl::StatusOr<std::string_view> SegmentReader::Peek(size_t size) {
   return buffer_.view(0, size);
 }
 
-absl::StatusOr<std::optional<Frame>> SegmentReader::Next(RecordType type) {
+absl::StatusOr<std::optional<Frame>> SegmentReader::Read(std::optional<RecordType> type) {
   while (!at_end_) {
     if (place_ >= state_.end) {
       std::optional<SegmentState> now = log_.segment(sequence_);
@@ -495,7 +499,7 @@ absl::StatusOr<std::optional<Frame>> SegmentReader::Next(RecordType type) {
     const absl::Status damaged =
         absl::DataLossError(StrCat("the segment ", sequence_, " is damaged at byte ", place_));
     if (head.kind != FrameHead::Kind::kFrame) return damaged;
-    if (head.type != type) {
+    if (type && head.type != *type) {
       place_ += head.bytes();
       continue;
     }

@@ -4,6 +4,7 @@
 #ifndef MILLRACE_RECORD_LOG_RECORD_LOG_H_
 #define MILLRACE_RECORD_LOG_RECORD_LOG_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -23,6 +24,7 @@
 #include "absl/types/span.h"
 #include "base/byte_buffer.h"
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "record_log/frame.h"
 #include "record_log/log_files.h"
 
@@ -91,6 +93,8 @@ class RecordLog {
   uint64_t bytes() const;  // of all segments
   // Records that were damaged when it was opened.
   uint64_t damaged() const { return damaged_; }
+  uint64_t max_bytes() const { return options_.max_bytes; }
+  const Histogram& sync_durations() const { return sync_durations_; }  // in seconds
   // Why nothing is acknowledged any more; ok if all is well.
   absl::Status failure() const;
 
@@ -153,6 +157,8 @@ class RecordLog {
   LogFiles& files_;
   const RecordLogOptions options_;
   Clock& clock_;
+  Histogram sync_durations_{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                            0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5};
   std::string raw_id_;
   std::string id_;
   uint64_t damaged_ = 0;  // of Recover()
@@ -180,24 +186,30 @@ class RecordLog {
 // Reads one segment, frame by frame, up to the last sync. One thread at a time.
 class SegmentReader {
  public:
-  SegmentReader(const RecordLog& log, uint64_t sequence) : log_(log), sequence_(sequence) {}
+  // Begins at `place`, the place() of an earlier reader or the `end` of an earlier SegmentState.
+  SegmentReader(const RecordLog& log, uint64_t sequence, uint64_t place = kSegmentHeaderBytes)
+      : log_(log), sequence_(sequence), place_(std::max<uint64_t>(place, kSegmentHeaderBytes)) {}
 
   // The next frame of that type; its views are valid until the next call. Nullopt: there is none
-  // for now; see at_end(). NotFound: the segment was removed. DataLoss: it is damaged.
-  absl::StatusOr<std::optional<Frame>> Next(RecordType type);
+  // for now; see at_end(). NotFound: the segment was removed. DataLoss: it is damaged, or the place
+  // where the reader began is not that of a frame.
+  absl::StatusOr<std::optional<Frame>> Next(RecordType type) { return Read(type); }
+  // The same for frames of all types.
+  absl::StatusOr<std::optional<Frame>> Next() { return Read(std::nullopt); }
   // Whether the segment is sealed and all of it was read.
   bool at_end() const { return at_end_; }
   // How far it has read.
   uint64_t place() const { return place_; }
 
  private:
+  absl::StatusOr<std::optional<Frame>> Read(std::optional<RecordType> type);
   // Makes `size` bytes at place_ available.
   absl::StatusOr<std::string_view> Peek(size_t size);
 
   const RecordLog& log_;
   const uint64_t sequence_;
   SegmentState state_;  // as it was last asked for
-  uint64_t place_ = kSegmentHeaderBytes;
+  uint64_t place_;
   bool at_end_ = false;
   ByteBuffer buffer_;
   uint64_t buffer_at_ = 0;  // of the segment
