@@ -94,7 +94,9 @@ class NullDeadLetterQueue : public DeadLetterQueue {
     return absl::OkStatus();
   }
   absl::Status Sync(const LedgerKey&) override { return absl::OkStatus(); }
-  absl::Status Rewind(const LedgerKey&, uint64_t) override { return absl::OkStatus(); }
+  absl::Status RemoveRows(const LedgerKey&, uint64_t, uint64_t) override {
+    return absl::OkStatus();
+  }
 };
 
 double CpuSeconds() {

@@ -44,3 +44,5 @@ run reconcile "$folder/sample" --config "$folder/sample/sources.json" --mixpanel
 
 say "5. Import again: the ledger knows that nothing is left to send"
 run import "$folder/sample" --config "$folder/sample/sources.json" --mixpanel-url "$url" --events-per-second 0
+
+say "Next: Mixpanel's SDKs through the proxy, with a page to try it: build/release/millrace proxy --demo"

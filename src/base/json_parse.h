@@ -10,15 +10,15 @@
 
 namespace millrace {
 
-inline constexpr int kMaxJsonDepth = 64;
+inline constexpr int kMaxParseDepth = 64;
 
 // Nullopt if `text` is not JSON or is nested more than `max_depth` levels deep. Of duplicate keys
 // the last one counts.
-std::optional<nlohmann::json> ParseJson(std::string_view text, int max_depth = kMaxJsonDepth);
+std::optional<nlohmann::json> ParseJson(std::string_view text, int max_depth = kMaxParseDepth);
 
 // The same; members keep their order.
 std::optional<nlohmann::ordered_json> ParseOrderedJson(std::string_view text,
-                                                       int max_depth = kMaxJsonDepth);
+                                                       int max_depth = kMaxParseDepth);
 
 }  // namespace millrace
 

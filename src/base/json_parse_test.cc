@@ -17,8 +17,8 @@ TEST(ParseJson, ReadsJsonOnly) {
 }
 
 TEST(ParseJson, TakesNoPartOfWhatIsNestedTooDeeply) {
-  EXPECT_TRUE(ParseJson(Nested(kMaxJsonDepth)).has_value());
-  for (const int levels : {kMaxJsonDepth + 2, 100'000}) {
+  EXPECT_TRUE(ParseJson(Nested(kMaxParseDepth)).has_value());
+  for (const int levels : {kMaxParseDepth + 2, 100'000}) {
     EXPECT_FALSE(ParseJson(Nested(levels)).has_value()) << levels;
     EXPECT_FALSE(ParseJson("{\"a\":" + Nested(levels) + "}").has_value()) << levels;
     EXPECT_FALSE(ParseOrderedJson("{\"a\":" + Nested(levels) + "}").has_value()) << levels;

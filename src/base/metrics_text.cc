@@ -45,6 +45,7 @@ constexpr Metric kAll[] = {metrics::kRowsRead,
                            metrics::kProxyRefusals,
                            metrics::kProxySpoolBytes,
                            metrics::kProxySpoolLimit,
+                           metrics::kProxyDamaged,
                            metrics::kProxySyncDuration,
                            metrics::kProxyPending,
                            metrics::kProxyOldest};

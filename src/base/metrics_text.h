@@ -102,6 +102,8 @@ inline constexpr Metric kProxySpoolBytes{"millrace_proxy_spool_bytes", MetricTyp
 inline constexpr Metric kProxySpoolLimit{
     "millrace_proxy_spool_limit_bytes", MetricType::kGauge,
     "Bytes of segments at which requests are answered with 503"};
+inline constexpr Metric kProxyDamaged{"millrace_proxy_damaged_records", MetricType::kGauge,
+                                      "Records of the spool that this start found damaged"};
 inline constexpr Metric kProxySyncDuration{"millrace_proxy_fsync_duration_seconds",
                                            MetricType::kHistogram,
                                            "Time of one flush of the spool to stable storage"};

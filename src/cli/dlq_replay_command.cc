@@ -17,7 +17,10 @@
 #include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/resource_name.h"
 #include "connectors/pubsub/subscription.h"
+#include "net/http_client.h"
+#include "proxy/admin_client.h"
 #include "replay/replay.h"
+#include "spool/spool_entries.h"
 
 namespace millrace::cli {
 namespace {
@@ -32,6 +35,9 @@ struct Options {
   bool json = false;
   absl::Duration retry_timeout = absl::Minutes(5);
   absl::Duration wait = absl::Seconds(10);
+  std::string transform;  // of a proxy
+  std::string proxy;      // its admin address
+  std::string proxy_token;
 
   // The subscription that is replayed; "": the dead letters on disk.
   std::string subscription() const {
@@ -52,6 +58,7 @@ absl::StatusOr<ReplayRequest> MakeRequest(const Options& options, const Context&
   ASSIGN_OR_RETURN(request.import, options.import.Request(context, InputsAre::kOptional));
   request.import.run.retry.give_up_after = options.retry_timeout;
   request.dry_run = options.dry_run;
+  ASSIGN_OR_RETURN(request.spool_entries, MakeSpoolEntries(options.transform));
   return request;
 }
 
@@ -117,8 +124,31 @@ absl::StatusOr<OpenQueue> OpenTopic(const Options& options, const Context& conte
   return open;
 }
 
+// The proxy replays what it or its destinations refused, with its own destinations and transform.
+absl::StatusOr<int> RunAtProxy(const Options& options, const DeadLetterFilter& filter,
+                               Context& context) {
+  if (options.dry_run || !options.subscription().empty() || !filter.object.empty()) {
+    return absl::InvalidArgumentError(
+        "--proxy replays records by ID, --code or --since, without --dry-run");
+  }
+  const std::unique_ptr<HttpClient> client = NewCurlHttpClient();
+  ASSIGN_OR_RETURN(
+      const ReplayReport report,
+      proxy::ReplayAtProxy(options.proxy, options.proxy_token, filter, *client, context.stop));
+  if (options.json) {
+    PrintJson(report, Traffic(), context.out);
+  } else {
+    PrintTable(report, /*dry_run=*/false, context.out);
+  }
+  if (!filter.id.empty() && report.counts.read + report.not_ours == 0) {
+    return NoRecordHasId(filter.id);
+  }
+  return report.success() && report.first_error.empty() ? kAllAccepted : kRejectedRecords;
+}
+
 absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(ReplayRequest request, MakeRequest(options, context));
+  if (!options.proxy.empty()) return RunAtProxy(options, request.filter, context);
   ASSIGN_OR_RETURN(const auto destination, options.import.destination.OpenOne(context));
   if (!options.dry_run) RETURN_IF_ERROR(CheckConfig(*destination, request.import.sources));
   request.destination = destination.get();
@@ -156,6 +186,17 @@ Command DlqReplayCommand() {
       RetryTimeoutFlag(&options->retry_timeout),
       {"--wait", AtLeast(&options->wait, absl::Milliseconds(1)), "TIME",
        "for a subscription: the replay ends when no further record has arrived for this long"},
+      {"--transform", &options->transform, "FILE",
+       "JavaScript to map records of a proxy with, as its own --transform"},
+      {"--proxy", &options->proxy, "URL",
+       "admin address of a running proxy: it replays what it refused itself into its log, and what "
+       "its destinations refused to them"},
+      {.name = "--proxy-token",
+       .target = &options->proxy_token,
+       .value = "TOKEN",
+       .doc = "the --admin-token of that proxy",
+       .env = "MILLRACE_PROXY_ADMIN_TOKEN",
+       .secret = true},
       {"--json", &options->json, "", "print the result as one JSON object"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -174,7 +215,8 @@ Command DlqReplayCommand() {
       .examples = {"millrace dlq replay --config sources.json --dry-run",
                    "millrace dlq replay --code invalid_time --config sources.json",
                    "millrace dlq replay 0123456789abcdef-12 --config sources.json --json",
-                   "millrace dlq replay pubsub://my-project/rejected --config sources.json"},
+                   "millrace dlq replay pubsub://my-project/rejected --config sources.json",
+                   "millrace dlq replay --proxy http://127.0.0.1:9000 --code missing_event_name"},
       .arguments = &options->ids,
       .arguments_name = "ID",
       .arguments_required = false,

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "cli/commands.h"
+#include "cli/proxy_demo.h"
 #include "cli/proxy_files.h"
 #include "cli/proxy_flags.h"
 #include "cli/proxy_setup.h"
@@ -38,8 +39,8 @@ void AllowConnections(int64_t connections) {
        {"wanted", static_cast<uint64_t>(wanted)}});
 }
 
-void Announce(const proxy::Proxy& running, bool json, std::ostream& out) {
-  if (json) {
+void Announce(const proxy::Proxy& running, const ProxyFlags& flags, std::ostream& out) {
+  if (flags.json) {
     std::string line = "{\"url\": ";
     AppendJsonString(line, running.url());
     line += ", \"admin_url\": ";
@@ -47,8 +48,11 @@ void Announce(const proxy::Proxy& running, bool json, std::ostream& out) {
     out << line << "}" << std::endl;
     return;
   }
+  if (flags.demo) {
+    out << "demo: open " << running.admin_url() << "/demo in a browser; Ctrl-C ends it\n";
+  }
   out << "proxy for Mixpanel's SDKs at " << running.url() << "\n"
-      << "status at " << running.admin_url() << "/status" << std::endl;
+      << "live page and status at " << running.admin_url() << std::endl;
 }
 
 void LogWarnings(const ProxySetup& setup) {
@@ -93,7 +97,23 @@ void Reload(const ProxyFlags& flags, const Context& context, ProxySetup& setup, 
   Log(Severity::kInfo, "the configuration was read again");
 }
 
-absl::StatusOr<int> RunProxy(const ProxyFlags& flags, Context& context) {
+// What `--demo` adds to the flags.
+absl::StatusOr<std::unique_ptr<DemoParts>> StartDemo(Context& context, ProxyFlags& flags) {
+  ASSIGN_OR_RETURN(std::unique_ptr<DemoParts> demo, DemoParts::Start(context.environment));
+  RETURN_IF_ERROR(demo->SetFlags(flags.destination, flags.state));
+  flags.spool.clear();
+  // Others may have the usual port.
+  if (flags.listen == ProxyFlags().listen) flags.listen = "127.0.0.1:0";
+  // Files and variables change none of these.
+  context.given.insert({"--to", "--mixpanel-url", "--state", "--dlq", "--spool", "--listen"});
+  return demo;
+}
+
+absl::StatusOr<int> RunProxy(ProxyFlags flags, Context& context) {
+  std::unique_ptr<DemoParts> demo;
+  if (flags.demo && !flags.check) {
+    ASSIGN_OR_RETURN(demo, StartDemo(context, flags));
+  }
   ASSIGN_OR_RETURN(ProxySetup setup, ReadProxySetup(flags, context));
   if (flags.check) {
     for (const std::string& warning : setup.warnings) context.err << "warning: " << warning << "\n";
@@ -108,6 +128,10 @@ absl::StatusOr<int> RunProxy(const ProxyFlags& flags, Context& context) {
     ASSIGN_OR_RETURN(const std::string state, setup.flags.state.StateFolder(own));
     setup.options.spool.folder = state + "/spool";
   }
+  if (!setup.flags.dead_letter.UsesTopics(setup.flags.state)) {
+    ASSIGN_OR_RETURN(setup.options.dead_letter_folder, setup.flags.state.DeadLetterFolder(own));
+  }
+  if (demo != nullptr) setup.options.demo = demo->page();
   AllowConnections(setup.flags.connections);
   ProxyFiles files(setup.flags.files, setup.tokens);
   ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
@@ -116,7 +140,7 @@ absl::StatusOr<int> RunProxy(const ProxyFlags& flags, Context& context) {
                    proxy::Proxy::Start(setup.options, setup.followers, *dead_letter, context.stop));
   std::atomic<bool> wants_reload = false;
   context.set_hangup_handler([&wants_reload] { wants_reload = true; });
-  Announce(*running, flags.json, context.out);
+  Announce(*running, flags, context.out);
   while (Clock::Real().SleepFor(kRefreshTime, context.stop)) {
     if (wants_reload.exchange(false)) Reload(flags, context, setup, files, *running);
     files.Refresh(*running);
@@ -141,7 +165,7 @@ Command ProxyCommand() {
           "the SDK's JavaScript is served. SIGINT and\nSIGTERM answer what has arrived and end the "
           "proxy with exit status 3; what destinations have not got\nis delivered after the next "
           "start.",
-      .examples = {"MIXPANEL_TOKEN=... millrace proxy",
+      .examples = {"MIXPANEL_TOKEN=... millrace proxy", "millrace proxy --demo",
                    "millrace proxy --listen 0.0.0.0:8080 --trusted-proxy 10.0.0.0/8 --to mixpanel "
                    "--to 'gs://bucket/lake/?format=parquet'",
                    "millrace proxy --to 'postgres://loader@db.example.com/analytics?table=events' "

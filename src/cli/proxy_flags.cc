@@ -11,8 +11,8 @@ namespace millrace::cli {
 namespace {
 
 // What a file of the configuration cannot say, or says in another way.
-constexpr std::string_view kNotInConfig[] = {"--config", "--env-file", "--check",
-                                             "--json",   "--to",       "--destinations"};
+constexpr std::string_view kNotInConfig[] = {"--config", "--env-file",     "--check", "--json",
+                                             "--to",     "--destinations", "--demo"};
 
 constexpr std::string_view kReloadable[] = {"--prefix",        "--alias",         "--origin",
                                             "--trusted-proxy", "--anonymize-ip",  "--accept-token",
@@ -46,7 +46,13 @@ std::vector<Flag> ProxyFlags::Table() {
        "fd:3 is "
        "a socket that listens already, as systemd passes it"},
       {"--admin-listen", &admin_listen, "HOST:PORT",
-       "address for /status, /readyz and /metrics, which should stay private"},
+       "address for the live page, /status, /readyz and /metrics, which should stay private"},
+      {.name = "--admin-token",
+       .target = &admin_token,
+       .value = "TOKEN",
+       .doc = "lets who knows it replay dead letters on the live page (default: nobody)",
+       .env = "MILLRACE_PROXY_ADMIN_TOKEN",
+       .secret = true},
       {"--spool", &spool, "DIR|none",
        "folder on a local disk that keeps records until every destination has them (default: "
        "spool in the state folder); none, for machines without a disk: a request is answered when "
@@ -103,6 +109,9 @@ std::vector<Flag> ProxyFlags::Table() {
       {"--respond", &respond, "sdk|results",
        "how /track, /engage and /groups are answered: as SDKs expect, or, with --spool none, by "
        "[{\"name\": DEST, \"result\": {\"status\": \"success\"}}, ...]"},
+      {"--demo", &demo, "",
+       "start a sandbox and a lake as destinations, and show a page that sends records; all of it "
+       "is removed at the end"},
       {"--json", &json, "",
        "print {\"url\": ..., \"admin_url\": ...} once connections are accepted"},
   };

@@ -33,6 +33,7 @@ struct ProxyFlags {
   std::string upstream;
   std::string library_url = "https://cdn.mxpnl.com/libs";
   std::string transform;
+  std::string admin_token;
   std::string log_level = "info";
   int64_t threads = 2;
   int64_t connections = 10'000;
@@ -41,6 +42,7 @@ struct ProxyFlags {
   StateFlags state;
   DeliveryFlags delivery;
   DeadLetterFlags dead_letter;
+  bool demo = false;
   bool json = false;
 
   ProxyFlags();

@@ -255,6 +255,8 @@ void SetupReader::MakeListeners() {
   options.listen.request_timeout = absl::Seconds(30);
   options.admin_listen.listen = flags().admin_listen;
   options.admin_listen.threads = 1;
+  options.admin_listen.max_body_bytes = 64 << 10;
+  options.admin_token = flags().admin_token;
 
   const ProxyFiles::Paths& paths = flags().files;
   if (paths.tls_cert.empty() != paths.tls_key.empty()) {

@@ -4,9 +4,16 @@
 #include <utility>
 
 #include "base/metrics_text.h"
+#include "base/redact.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "net/access_token.h"
+#include "net/browser_guard.h"
+#include "net/html_page.h"
 #include "net/metrics_server.h"
+#include "net/server_response.h"
+#include "proxy/admin_client.h"
+#include "proxy/live_records.h"
 
 namespace millrace::proxy {
 namespace {
@@ -24,35 +31,120 @@ ServerResponse Unavailable(const absl::Status& why) {
   return {.status = 503, .content_type = "text/plain", .body = StrCat(why.message(), "\n")};
 }
 
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+ServerResponse Private(std::string json) {
+  return {.body = std::move(json),
+          .headers = {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}}};
+}
+
+// "" if it is missing.
+std::string FirstOf(std::string_view query, std::string_view name) {
+  for (auto& [key, value] : ParseForm(query)) {
+    if (key == name) return std::move(value);
+  }
+  return "";
+}
+
 }  // namespace
 
-ServerResponse AdminHandler::Handle(const ServerRequest& request) const {
-  if (request.method != "GET" && request.method != "HEAD") {
-    return {.status = 405, .content_type = "text/plain", .body = "only GET\n"};
+ServerResponse AdminHandler::Handle(const ServerRequest& request) {
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  const bool is_replay = request.path == "/page/replay";
+  if (is_replay ? request.method != "POST" : !is_get) {
+    return ErrorResponse(405, is_replay ? "use POST" : "use GET");
   }
   if (request.path == "/status") return Status();
   if (request.path == "/readyz") return Ready();
   if (request.path == "/metrics") return Metrics();
-  return {.status = 404,
-          .content_type = "text/plain",
-          .body = "there are /status, /readyz and /metrics\n"};
+  if (request.path == "/" || request.path.starts_with("/page/")) return Page(request);
+  if (request.path == "/demo" && parts_.demo) return HtmlPage(DemoPageHtml(), parts_.url());
+  return ErrorResponse(404, "there are /, /status, /readyz and /metrics");
+}
+
+ServerResponse AdminHandler::Page(const ServerRequest& request) {
+  // A page may be opened from anywhere; what it shows and does comes from requests of its own.
+  if (request.path == "/") return HtmlPage(LivePageHtml());
+  const absl::Status same_site = CheckSameSite(request, "http", parts_.listen_host);
+  if (!same_site.ok()) return ErrorResponse(403, ToStd(same_site.message()));
+  if (request.path == "/page/state") return State();
+  if (request.path == "/page/records") {
+    return Private(LiveRecords(parts_.spool.log(), FirstOf(request.query, "cursor")));
+  }
+  if (request.path == "/page/dead_letters") return DeadLetters(request);
+  if (request.path == "/page/replay") return Replay(request);
+  return ErrorResponse(404, "the page has no such part");
+}
+
+ServerResponse AdminHandler::InBackground(
+    std::function<ServerResponse(const std::stop_token&)> work) {
+  ServerResponse busy = ErrorResponse(503, "the proxy is busy with dead letters; try again later");
+  busy.later = [this, work = std::move(work)](const std::shared_ptr<PendingResponse>& pending) {
+    // If it is not taken, the response is that the proxy is busy.
+    background_.Post([work, pending](const std::stop_token& stop) { pending->Send(work(stop)); });
+  };
+  return busy;
+}
+
+ServerResponse AdminHandler::DeadLetters(const ServerRequest& request) {
+  return InBackground([this, code = FirstOf(request.query, "code")](const std::stop_token&) {
+    absl::StatusOr<std::string> list = parts_.dead_letters.List(code);
+    if (!list.ok()) return ErrorResponse(500, ToStd(list.status().message()));
+    return Private(*std::move(list));
+  });
+}
+
+ServerResponse AdminHandler::Replay(const ServerRequest& request) {
+  if (parts_.token.empty()) {
+    return ErrorResponse(403, "start the proxy with MILLRACE_PROXY_ADMIN_TOKEN to allow replays");
+  }
+  if (!HasToken(request.header("authorization"), parts_.token)) {
+    return ErrorResponse(401, "this is not the admin token of the proxy");
+  }
+  absl::StatusOr<DeadLetterFilter> filter = ParseReplayBody(request.body);
+  if (!filter.ok()) return ErrorResponse(400, ToStd(filter.status().message()));
+  return InBackground([this, filter = *std::move(filter)](const std::stop_token& stop) {
+    return Private(ReplayResponse(parts_.dead_letters.Replay(filter, stop)));
+  });
+}
+
+ServerResponse AdminHandler::State() const {
+  ServerResponse reply = Status();
+  if (reply.status != 200) return reply;
+  Json state = Json::parse(reply.body);
+  const RecordLog& log = parts_.spool.log();
+  const Histogram& durations = parts_.requests.stats().durations();
+  state["spool_limit_bytes"] = log.max_bytes();
+  state["connections"] = parts_.connections();
+  state["answer_bounds_s"] = durations.bounds();
+  state["answer_counts"] = durations.Take().counts;
+  state["failure"] = log.failure().ok() ? "" : std::string(ToStd(log.failure().message()));
+  state["may_replay"] = !parts_.token.empty();
+  if (parts_.demo) {
+    state["demo"] = {{"proxy", parts_.url()},
+                     {"sandbox", parts_.demo->sandbox_url},
+                     {"lake", parts_.demo->lake}};
+  }
+  return Private(Dump(state));
 }
 
 std::string AdminHandler::LastErrorOf(const std::string& destination) const {
-  for (const std::unique_ptr<Delivery>& delivery : deliveries_) {
+  for (const std::unique_ptr<Delivery>& delivery : parts_.deliveries) {
     if (delivery->name() == destination) return delivery->last_error();
   }
   return "";
 }
 
 ServerResponse AdminHandler::Status() const {
-  const auto all = spool_.Status();
+  const auto all = parts_.spool.Status();
   if (!all.ok()) return Unavailable(all.status());
   Json destinations = Json::array();
   for (const FollowerStatus& one : *all) {
     Json pending_s;
     if (one.oldest_pending) {
-      pending_s = absl::ToDoubleSeconds(clock_.Now() - *one.oldest_pending);
+      pending_s = absl::ToDoubleSeconds(parts_.clock.Now() - *one.oldest_pending);
     }
     destinations.push_back({{"name", one.name},
                             {"accepted", one.counts.accepted},
@@ -61,42 +153,60 @@ ServerResponse AdminHandler::Status() const {
                             {"pending", one.pending()},
                             {"expired", one.expired},
                             {"oldest_pending_s", std::move(pending_s)},
-                            {"last_error", LastErrorOf(one.name)}});
+                            {"last_error", RedactSecrets(LastErrorOf(one.name))}});
   }
-  const PublicCounts& counts = requests_.counts();
+  const PublicCounts& counts = parts_.requests.counts();
   const Json status = {
-      {"received", Sum(counts.received)},       {"accepted", Sum(counts.accepted)},
-      {"rejected", Sum(counts.rejected)},       {"requests", counts.requests.load()},
-      {"spool_bytes", spool_.log().bytes()},    {"damaged", spool_.log().damaged()},
+      {"received", Sum(counts.received)},          {"accepted", Sum(counts.accepted)},
+      {"rejected", Sum(counts.rejected)},          {"requests", counts.requests.load()},
+      {"spool_bytes", parts_.spool.log().bytes()}, {"damaged", parts_.spool.log().damaged()},
       {"destinations", std::move(destinations)}};
-  return {.body = status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+  return {.body = Dump(status) + "\n"};
 }
 
 ServerResponse AdminHandler::Ready() const {
-  const absl::Status failure = spool_.log().failure();
+  const absl::Status failure = parts_.spool.log().failure();
   if (!failure.ok()) return Unavailable(failure);
   return {.content_type = "text/plain", .body = "ok\n"};
 }
 
 ServerResponse AdminHandler::Metrics() const {
-  const auto all = spool_.Status();
+  const auto all = parts_.spool.Status();
   if (!all.ok()) return Unavailable(all.status());
-  const PublicCounts& counts = requests_.counts();
+  const PublicCounts& counts = parts_.requests.counts();
   const auto number = [](uint64_t value) { return static_cast<double>(value); };
   MetricsText page;
-  page.Add(metrics::kProxyRequests, number(counts.requests));
+  const RequestStats& stats = parts_.requests.stats();
+  for (size_t route = 0; route < kRoutes; ++route) {
+    for (size_t i = 0; i < RequestStats::kStatuses.size(); ++i) {
+      const uint64_t count = stats.Get(static_cast<Route>(route), i);
+      // What is usual is there from the start, so that rates see its first increase.
+      const bool is_usual = route <= static_cast<size_t>(Route::kImport) && i == 0;
+      if (count == 0 && !is_usual) continue;
+      page.Add(metrics::kProxyRequests, number(count),
+               {{"path", PathOf(static_cast<Route>(route))},
+                {"status", StrCat(RequestStats::kStatuses[i])}});
+    }
+  }
+  page.Add(metrics::kProxyRequestDuration, stats.durations());
+  page.Add(metrics::kProxyConnections, parts_.connections());
+  page.Add(metrics::kProxyInFlight, number(counts.bytes_in_flight));
   page.Add(metrics::kProxyRecords, number(Sum(counts.accepted)), {{"outcome", "accepted"}});
   page.Add(metrics::kProxyRecords, number(Sum(counts.rejected)), {{"outcome", "rejected"}});
   page.Add(metrics::kProxyRefusals, number(counts.refused_by_budget), {{"reason", "memory"}});
   page.Add(metrics::kProxyRefusals, number(counts.refused_by_log), {{"reason", "spool"}});
   page.Add(metrics::kProxyRefusals, number(counts.too_large), {{"reason", "size"}});
-  page.Add(metrics::kProxySpoolBytes, number(spool_.log().bytes()));
+  const RecordLog& log = parts_.spool.log();
+  page.Add(metrics::kProxySpoolBytes, number(log.bytes()));
+  page.Add(metrics::kProxySpoolLimit, number(log.max_bytes()));
+  page.Add(metrics::kProxyDamaged, number(log.damaged()));
+  page.Add(metrics::kProxySyncDuration, log.sync_durations());
   for (const FollowerStatus& one : *all) {
     page.Add(metrics::kProxyPending, number(one.pending()), {{"destination", one.name}});
   }
   for (const FollowerStatus& one : *all) {
     const double age =
-        one.oldest_pending ? absl::ToDoubleSeconds(clock_.Now() - *one.oldest_pending) : 0;
+        one.oldest_pending ? absl::ToDoubleSeconds(parts_.clock.Now() - *one.oldest_pending) : 0;
     page.Add(metrics::kProxyOldest, age, {{"destination", one.name}});
   }
   const std::pair<const char*, uint64_t Counts::*> outcomes[] = {{"accepted", &Counts::accepted},
@@ -108,6 +218,11 @@ ServerResponse AdminHandler::Metrics() const {
                {{"destination", one.name}, {"outcome", outcome}});
     }
   }
+  for (const FollowerStatus& one : *all) {
+    page.Add(metrics::kRows, number(one.expired),
+             {{"destination", one.name}, {"outcome", "expired"}});
+  }
+  AddProcessMetrics(page);
   return MetricsResponse(page.Take());
 }
 

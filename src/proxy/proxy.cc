@@ -9,7 +9,9 @@
 #include "base/strings.h"
 #include "mapping/row_mapper.h"
 #include "mapping/script_pool.h"
+#include "net/browser_guard.h"
 #include "proxy/admin_handler.h"
+#include "proxy/dead_letter_desk.h"
 #include "proxy/dead_letter_writer.h"
 #include "proxy/record_appender.h"
 #include "spool/delivery.h"
@@ -40,7 +42,13 @@ class RunningProxy final : public Proxy {
 
   std::string url() const override { return server_->url(); }
   std::string admin_url() const override { return admin_->url(); }
-  void SetTokens(TokenRules tokens) override { requests_->SetTokens(std::move(tokens)); }
+  void SetTokens(TokenRules tokens) override {
+    {
+      absl::MutexLock lock(&tokens_mutex_);
+      tokens_ = tokens;
+    }
+    requests_->SetTokens(std::move(tokens));
+  }
   absl::Status SetRules(const PublicHandlerOptions& requests) override {
     return requests_->SetRules(requests);
   }
@@ -50,12 +58,15 @@ class RunningProxy final : public Proxy {
 
   void Stop() override {
     if (server_ != nullptr) server_->Stop();
+    if (status_ != nullptr) status_->Stop();
     for (const auto& delivery : deliveries_) delivery->Stop();
     if (admin_ != nullptr) admin_->Stop();
   }
 
  private:
   absl::Status SetFollowers(const std::vector<ProxyDestination>& destinations);
+  void OpenDesk();
+  absl::Status ListenForAdmins();
 
   const ProxyOptions options_;
   DeadLetterQueue& dead_letter_;
@@ -69,8 +80,13 @@ class RunningProxy final : public Proxy {
   std::unique_ptr<DeadLetterWriter> rejected_;
   std::unique_ptr<PassThrough> upstream_;
   std::unique_ptr<PublicHandler> requests_;
+  std::vector<ReplayTarget> targets_;  // the destinations
+  absl::Mutex tokens_mutex_;
+  TokenRules tokens_ ABSL_GUARDED_BY(tokens_mutex_);
+  std::unique_ptr<DeadLetterDesk> desk_;
   std::unique_ptr<AdminHandler> status_;
   std::unique_ptr<HttpServer> server_;
+  std::atomic<HttpServer*> open_server_ = nullptr;  // server_, for the admin listener's thread
   std::unique_ptr<HttpServer> admin_;
 };
 
@@ -95,16 +111,15 @@ absl::Status RunningProxy::SetFollowers(const std::vector<ProxyDestination>& des
 
 absl::Status RunningProxy::Open(const std::vector<ProxyDestination>& destinations,
                                 const std::stop_token& stop) {
-  std::vector<SpoolEntries> entries;
   for (const ProxyDestination& one : destinations) {
-    ASSIGN_OR_RETURN(entries.emplace_back(), EntriesFor(one, scripts_));
+    ASSIGN_OR_RETURN(SpoolEntries entries, EntriesFor(one, scripts_));
+    targets_.push_back({one.destination, std::move(entries)});
   }
   ASSIGN_OR_RETURN(spool_, Spool::Open(options_.spool, clock_, stop));
   RETURN_IF_ERROR(SetFollowers(destinations));
   const DeliveryParts parts{*spool_, dead_letter_, scripts_, options_.run, sharing_runs_, clock_};
-  for (size_t i = 0; i < destinations.size(); ++i) {
-    deliveries_.push_back(
-        std::make_unique<Delivery>(*destinations[i].destination, std::move(entries[i]), parts));
+  for (const ReplayTarget& one : targets_) {
+    deliveries_.push_back(std::make_unique<Delivery>(*one.destination, one.entries, parts));
   }
   for (const auto& delivery : deliveries_) delivery->Start();
   return absl::OkStatus();
@@ -122,18 +137,56 @@ absl::Status RunningProxy::Listen() {
       options_.upstream, [] { return NewCurlHttpClient(); }, clock_);
   ASSIGN_OR_RETURN(requests_, PublicHandler::Make(options_.requests, *appender_, *rejected_,
                                                   *upstream_, clock_));
-  requests_->SetTokens(options_.tokens);
-  status_ = std::make_unique<AdminHandler>(*spool_, deliveries_, *requests_, clock_);
-  ASSIGN_OR_RETURN(admin_,
-                   HttpServer::Start(options_.admin_listen, [this](const ServerRequest& request) {
-                     return status_->Handle(request);
-                   }));
+  SetTokens(options_.tokens);
+  OpenDesk();
+  RETURN_IF_ERROR(ListenForAdmins());
   HttpServerOptions listen = options_.listen;
   listen.on_refusal = [this](const ServerRequest& request, ServerResponse* reply) {
     requests_->OnRefusal(request, reply);
   };
   ASSIGN_OR_RETURN(server_, HttpServer::Start(listen, [this](const ServerRequest& request) {
                      return requests_->Handle(request);
+                   }));
+  open_server_ = server_.get();
+  return absl::OkStatus();
+}
+
+void RunningProxy::OpenDesk() {
+  DeadLetterDeskOptions options{.folder = options_.dead_letter_folder,
+                                // One in memory is another one after each start.
+                                .spool = options_.spool.folder.empty() ? "" : spool_->log().id(),
+                                .retry = options_.run.retry};
+  const auto tokens = [this] {
+    absl::MutexLock lock(&tokens_mutex_);
+    return tokens_;
+  };
+  desk_ =
+      std::make_unique<DeadLetterDesk>(std::move(options), targets_, *appender_, tokens, clock_);
+}
+
+absl::Status RunningProxy::ListenForAdmins() {
+  const auto connections = [this] {
+    HttpServer* const server = open_server_;
+    return server == nullptr ? 0 : server->connections();
+  };
+  const auto url = [this] {
+    HttpServer* const server = open_server_;
+    return server == nullptr ? "" : server->url();
+  };
+  status_ =
+      std::make_unique<AdminHandler>(AdminParts{.spool = *spool_,
+                                                .deliveries = deliveries_,
+                                                .requests = *requests_,
+                                                .dead_letters = *desk_,
+                                                .connections = connections,
+                                                .url = url,
+                                                .demo = options_.demo,
+                                                .listen_host = HostOf(options_.admin_listen.listen),
+                                                .token = options_.admin_token,
+                                                .clock = clock_});
+  ASSIGN_OR_RETURN(admin_,
+                   HttpServer::Start(options_.admin_listen, [this](const ServerRequest& request) {
+                     return status_->Handle(request);
                    }));
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #define MILLRACE_PROXY_PROXY_H_
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "pipeline/dead_letter_queue.h"
 #include "pipeline/destination.h"
 #include "pipeline/run.h"
+#include "proxy/live_page.h"
 #include "proxy/pass_through.h"
 #include "proxy/public_handler.h"
 #include "proxy/token_rules.h"
@@ -31,6 +33,9 @@ struct ProxyOptions {
   SpoolOptions spool;
   bool new_destinations_from_oldest = false;  // else they get what arrives from now on
   RunOptions run;                             // of all deliveries together
+  std::string dead_letter_folder;             // of the queue; empty: it is not in a folder
+  std::string admin_token;                    // for replays by the page; empty: none are allowed
+  std::optional<ProxyDemo> demo;              // adds the page of a demo
 };
 
 struct ProxyDestination {

@@ -83,6 +83,7 @@ struct State {
 
   Clock& clock;
   PublicCounts counts;
+  RequestStats stats;
   ScratchPool scratches;
 };
 
@@ -90,8 +91,13 @@ struct State {
 // are.
 class Delivery {
  public:
-  Delivery(std::shared_ptr<State> state, RecordType type)
-      : state_(std::move(state)), scratch_(state_->scratches.Take()), type_(type) {}
+  // `begin`: when the request arrived, on the clock's Elapsed().
+  Delivery(std::shared_ptr<State> state, Route route, absl::Duration begin)
+      : state_(std::move(state)),
+        scratch_(state_->scratches.Take()),
+        route_(route),
+        type_(TypeOf(route)),
+        begin_(begin) {}
   ~Delivery() {
     state_->counts.bytes_in_flight -= bytes_;
     if (scratch_ != nullptr) state_->scratches.Give(std::move(scratch_));
@@ -113,7 +119,7 @@ class Delivery {
     left_ = parts;
     bytes_ = bytes;
     state_->counts.bytes_in_flight += bytes;
-    deadline_ = state_->clock.Elapsed() + timeout;
+    deadline_ = begin_ + timeout;
   }
   void OnAccepted(uint64_t records, const absl::Status& status) {
     if (status.ok()) state_->counts.accepted[static_cast<size_t>(type_)] += records;
@@ -128,18 +134,20 @@ class Delivery {
   void OnPart(const absl::Status& status) {
     if (!status.ok()) failed_ = true;
     if (--left_ > 0) return;
-    if (failed_) {
-      ++state_->counts.refused_by_log;
-    } else if (state_->clock.Elapsed() > deadline_) {
-      ++state_->counts.late;
-    }
+    const absl::Duration now = state_->clock.Elapsed();
+    const bool is_late = !failed_ && now > deadline_;
+    if (failed_) ++state_->counts.refused_by_log;
+    if (is_late) ++state_->counts.late;
+    state_->stats.Observe(route_, failed_ || is_late ? 503 : success.status, now - begin_);
     if (!failed_) pending_->Send(std::move(success));
     pending_ = nullptr;  // without a response, the client gets the one that the handler returned
   }
 
   const std::shared_ptr<State> state_;
   std::unique_ptr<Scratch> scratch_;
+  const Route route_;
   const RecordType type_;
+  const absl::Duration begin_;
   size_t bytes_ = 0;
   absl::Duration deadline_;
   std::shared_ptr<PendingResponse> pending_;
@@ -229,11 +237,13 @@ class PublicHandler::Impl {
     return absl::OkStatus();
   }
   const PublicCounts& counts() const { return state_->counts; }
+  const RequestStats& stats() const { return state_->stats; }
 
  private:
-  ServerResponse Respond(const ServerRequest& request, const Rules& rules);
-  ServerResponse Ingest(const ServerRequest& request, Route route, const Rules& rules);
   ServerResponse Success(sdk::Params& params) const;
+  ServerResponse Respond(const ServerRequest& request, const RouteMatch& match, const Rules& rules);
+  ServerResponse Ingest(const ServerRequest& request, Route route, const Rules& rules,
+                        absl::Duration begin);
   ServerResponse TooLarge(const ServerRequest& request, Route route) const;
   ServerResponse Overloaded(std::string_view why) const;
   ServerResponse Deliver(const ServerRequest& request, const Cors& cors,
@@ -260,13 +270,27 @@ ServerResponse PublicHandler::Impl::Handle(const ServerRequest& request) {
   ++state_->counts.requests;
   state_->counts.bytes += request.body.size();
   const std::shared_ptr<const Rules> rules = this->rules();
-  if (request.method == "OPTIONS") return rules->cors.Preflight(request);
-  return Respond(request, *rules);
+  const RouteMatch match = rules->routes.Find(request.path);
+  if (request.method != "OPTIONS" && IsIngestion(match.route)) {
+    const absl::Duration begin = clock_.Elapsed();
+    ServerResponse reply = Ingest(request, match.route, *rules, begin);
+    if (reply.later == nullptr) {
+      state_->stats.Observe(match.route, reply.status, clock_.Elapsed() - begin);
+    }
+    return reply;
+  }
+  ServerResponse reply = request.method == "OPTIONS" ? rules->cors.Preflight(request)
+                                                     : Respond(request, match, *rules);
+  if (reply.later == nullptr) {
+    state_->stats.Count(match.route, reply.status);
+  } else {
+    RequestStats::CountLater({state_, &state_->stats}, match.route, &reply);
+  }
+  return reply;
 }
 
-ServerResponse PublicHandler::Impl::Respond(const ServerRequest& request, const Rules& rules) {
-  const RouteMatch match = rules.routes.Find(request.path);
-  if (IsIngestion(match.route)) return Ingest(request, match.route, rules);
+ServerResponse PublicHandler::Impl::Respond(const ServerRequest& request, const RouteMatch& match,
+                                            const Rules& rules) {
   ServerResponse reply;
   switch (match.route) {
     case Route::kPing:
@@ -331,11 +355,12 @@ void PublicHandler::Impl::OnRefusal(const ServerRequest& request, ServerResponse
     ++state_->counts.too_large;
     *reply = TooLarge(request, route);
   }
+  state_->stats.Count(route, reply->status);
   rules->cors.AddHeaders(request, reply);
 }
 
 ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route route,
-                                           const Rules& rules) {
+                                           const Rules& rules, absl::Duration begin) {
   PublicCounts& counts = state_->counts;
   const auto with_cors = [&](ServerResponse reply) {
     rules.cors.AddHeaders(request, &reply);
@@ -351,7 +376,7 @@ ServerResponse PublicHandler::Impl::Ingest(const ServerRequest& request, Route r
   const absl::Time now = clock_.Now();
   const RecordType type = TypeOf(route);
   const bool is_import = route == Route::kImport;
-  auto delivery = std::make_shared<Delivery>(state_, type);
+  auto delivery = std::make_shared<Delivery>(state_, route, begin);
   Scratch& scratch = delivery->scratch();
   EnrichedRecords& records = scratch.records;
 
@@ -495,5 +520,6 @@ absl::Status PublicHandler::SetRules(const PublicHandlerOptions& options) {
 }
 
 const PublicCounts& PublicHandler::counts() const { return impl_->counts(); }
+const RequestStats& PublicHandler::stats() const { return impl_->stats(); }
 
 }  // namespace millrace::proxy

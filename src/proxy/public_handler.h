@@ -32,6 +32,7 @@
 #include "proxy/pass_through.h"
 #include "proxy/record_appender.h"
 #include "proxy/rejected_records.h"
+#include "proxy/request_stats.h"
 #include "proxy/routes.h"
 #include "proxy/token_rules.h"
 
@@ -91,6 +92,7 @@ class PublicHandler {
   absl::Status SetRules(const PublicHandlerOptions& options);
 
   const PublicCounts& counts() const;
+  const RequestStats& stats() const;
 
  private:
   class Impl;

@@ -12,7 +12,7 @@ struct NamedRoute {
   Route route;
 };
 
-constexpr NamedRoute kRoutes[] = {
+constexpr NamedRoute kPaths[] = {
     {"/track", Route::kTrack},
     {"/engage", Route::kEngage},
     {"/groups", Route::kGroups},
@@ -40,7 +40,7 @@ std::string_view WithOneSlashAtBegin(std::string_view path) {
 }
 
 Route RouteOf(std::string_view path) {
-  for (const NamedRoute& named : kRoutes) {
+  for (const NamedRoute& named : kPaths) {
     if (named.path == path) return named.route;
   }
   if (path.starts_with("/libs/")) return Route::kLibrary;
@@ -53,6 +53,25 @@ Route RouteOf(std::string_view path) {
 }
 
 }  // namespace
+
+std::string_view PathOf(Route route) {
+  switch (route) {
+    case Route::kFirstTimeEvents:
+      return "/flags/ID/first-time-events";
+    case Route::kLibrary:
+      return "/libs";
+    case Route::kRoot:
+      return "/";
+    case Route::kNotFound:
+      return "other";
+    default:
+      break;
+  }
+  for (const NamedRoute& named : kPaths) {
+    if (named.route == route) return named.path;
+  }
+  return "other";
+}
 
 absl::StatusOr<Routes> Routes::Make(const RouteOptions& options) {
   Routes routes;

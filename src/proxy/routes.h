@@ -2,6 +2,7 @@
 #ifndef MILLRACE_PROXY_ROUTES_H_
 #define MILLRACE_PROXY_ROUTES_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,10 @@ enum class Route {
   kHealthz,
   kNotFound,
 };
+inline constexpr size_t kRoutes = static_cast<size_t>(Route::kNotFound) + 1;
+
+// In metrics: "/track", "/libs", or "other" for kNotFound.
+std::string_view PathOf(Route route);
 
 struct RouteOptions {
   // "/_mp/api" makes /_mp/api/track the same as /track. A prefix that ends in "/libs" holds the

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,25 @@ constexpr size_t kMaxBytes = 4 << 20;
 // are small, and later batches are as large as the earlier ones allow.
 constexpr size_t kFirstTransformed = 16;
 
+bool IsOfSpool(const LedgerKey& object) { return object.object.starts_with("spool:"); }
+bool IsOfProxy(const LedgerKey& object) {
+  return IsOfSpool(object) || object.object.starts_with("proxy:");
+}
+
+// Null: the record belongs to another config.
+std::shared_ptr<const SourceConfig> ConfigOf(const ReplayRequest& request,
+                                             const LedgerKey& object) {
+  if (!IsOfProxy(object)) return request.import.sources.Match(object.object);
+  for (const auto& [type, entry] : request.spool_entries) {
+    const std::string_view name = PluralOf(type);
+    if (IsOfSpool(object) ? object.object.find(StrCat("/", name)) != std::string::npos
+                          : object.destination == name) {
+      return entry;
+    }
+  }
+  return nullptr;
+}
+
 // One record in progress.
 struct Replaying {
   DeadLetterRecord record;
@@ -47,7 +67,6 @@ class DestinationReplay {
                     ReplayReport& report, std::stop_token stop)
       : request_(request),
         parts_(parts),
-        type_(type),
         report_(report),
         stop_(std::move(stop)),
         remapper_(parts.clock.Now(), request.destination->rules()),
@@ -60,8 +79,6 @@ class DestinationReplay {
     const auto reader = request.destination->NewEventReader();
     if (reader.ok()) identify_ = (*reader)->NewIdentify();
   }
-
-  RecordType type() const { return type_; }
 
   absl::Status Add(const DeadLetterRecord& record, std::shared_ptr<const SourceConfig> config) {
     ++report_.counts.read;
@@ -125,7 +142,8 @@ class DestinationReplay {
       index.push_back(i);
     }
     const size_t taken = batch_.rows();
-    ASSIGN_OR_RETURN(std::vector<Remapped> remapped, remapper_.Map(rows, batch_));
+    ASSIGN_OR_RETURN(std::vector<Remapped> remapped,
+                     request_.remap ? request_.remap(rows, batch_) : remapper_.Map(rows, batch_));
     for (size_t i = taken; i < batch_.rows(); ++i) {
       batch_.source_rows[i] = index[batch_.source_rows[i]];
     }
@@ -152,7 +170,7 @@ class DestinationReplay {
       if (record.rejection.partial) continue;  // the row has more events than may be sent
       if (!record.rejection.payload_before.empty() && record.payload_before_bytes == 0) {
         one.row = record.rejection.payload_before;
-      } else if (!HasWholeEvent(record) || ConfigChanged(one)) {
+      } else if (!IsOfProxy(record.object) && (!HasWholeEvent(record) || ConfigChanged(one))) {
         to_read[record.object].push_back(&one);
       }
     }
@@ -299,7 +317,6 @@ class DestinationReplay {
 
   const ReplayRequest& request_;
   const ReplayParts& parts_;
-  const RecordType type_;
   ReplayReport& report_;
   const std::stop_token stop_;
   Remapper remapper_;
@@ -316,11 +333,18 @@ class DestinationReplay {
   Batch batch_;
 };
 
+std::set<RecordType> TypesOf(const ReplayRequest& request) {
+  std::set<RecordType> types;
+  for (const auto& entry : request.import.sources.entries()) types.insert(entry->record_type);
+  for (const auto& [type, entry] : request.spool_entries) types.insert(type);
+  return types;
+}
+
 // A lake does not know which records it has, so it would have those of a killed replay twice.
 absl::Status CheckIsDirect(const ReplayRequest& request) {
   if (request.dry_run) return absl::OkStatus();
-  for (const auto& entry : request.import.sources.entries()) {
-    if (request.destination->staging(entry->record_type) == nullptr) continue;
+  for (const RecordType type : TypesOf(request)) {
+    if (request.destination->staging(type) == nullptr) continue;
     return absl::InvalidArgumentError(
         StrCat("records cannot be replayed into ", request.destination->label(),
                ", because a replay that is killed and repeated would write them twice: write the ",
@@ -332,23 +356,21 @@ absl::Status CheckIsDirect(const ReplayRequest& request) {
 absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
                        std::stop_token stop) {
   RETURN_IF_ERROR(CheckIsDirect(request));
-  std::map<std::string, std::unique_ptr<DestinationReplay>> replays;  // by destination
-  for (const auto& entry : request.import.sources.entries()) {
-    std::unique_ptr<DestinationReplay>& replay =
-        replays[request.destination->LedgerName(entry->record_type)];
-    if (replay == nullptr) {
-      replay =
-          std::make_unique<DestinationReplay>(request, parts, entry->record_type, report, stop);
-    }
+  struct OfType {
+    RecordType type;
+    std::unique_ptr<DestinationReplay> replay = nullptr;  // once there is a record
+  };
+  std::map<std::string, OfType> replays;  // by destination
+  for (const RecordType type : TypesOf(request)) {
+    replays.emplace(request.destination->LedgerName(type), OfType{type});
   }
   // Records that are rejected again are appended to the file that is being read.
   absl::flat_hash_set<std::string> taken;
   const auto take = [&](const DeadLetterRecord& record, bool replayed) {
     if (!taken.insert(record.id()).second) return absl::OkStatus();
-    const auto replay = replays.find(record.object.destination);
-    std::shared_ptr<const SourceConfig> config = request.import.sources.Match(record.object.object);
-    if (replay == replays.end() || config == nullptr ||
-        config->record_type != replay->second->type()) {
+    const auto found = replays.find(record.object.destination);
+    std::shared_ptr<const SourceConfig> config = ConfigOf(request, record.object);
+    if (found == replays.end() || config == nullptr || config->record_type != found->second.type) {
       ++report.not_ours;
       return absl::OkStatus();
     }
@@ -356,13 +378,21 @@ absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, R
       ++report.replayed_before;
       return absl::OkStatus();
     }
-    return replay->second->Add(record, std::move(config));
+    std::unique_ptr<DestinationReplay>& replay = found->second.replay;
+    if (replay == nullptr) {
+      if (!request.dry_run) RETURN_IF_ERROR(request.destination->CheckConfig(config->record_type));
+      replay =
+          std::make_unique<DestinationReplay>(request, parts, config->record_type, report, stop);
+    }
+    return replay->Add(record, std::move(config));
   };
   DeadLetterFilter filter = request.filter;
   filter.with_replayed = true;
   ASSIGN_OR_RETURN(const DeadLetterScan scan, parts.queue.Scan(filter, take, stop));
   report.damaged = scan.damaged;
-  for (const auto& [destination, replay] : replays) RETURN_IF_ERROR(replay->Flush());
+  for (const auto& [destination, of_type] : replays) {
+    if (of_type.replay != nullptr) RETURN_IF_ERROR(of_type.replay->Flush());
+  }
   return absl::OkStatus();
 }
 

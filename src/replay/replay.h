@@ -1,18 +1,24 @@
 // Sends rejected records again: mapped again with the current config, or unchanged if only the
-// destination rejected them.
+// destination rejected them. Dead letters of a proxy are of objects "spool:..." (refused by one of
+// its destinations, or on the way there) and "proxy:..." (refused when they arrived, so they belong
+// into the proxy's log).
 #ifndef MILLRACE_REPLAY_REPLAY_H_
 #define MILLRACE_REPLAY_REPLAY_H_
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "connectors/dead_letter_files/dead_letter_reader.h"
 #include "import/import.h"
 #include "pipeline/destination.h"
+#include "replay/remap.h"
 #include "replay/replay_queue.h"
+#include "spool/spool_entries.h"
 
 namespace millrace {
 
@@ -20,7 +26,10 @@ struct ReplayRequest {
   ImportRequest import;                // the config; inputs are not used
   Destination* destination = nullptr;  // whose records are replayed
   DeadLetterFilter filter;
-  bool dry_run = false;  // maps and counts; sends nothing and records nothing
+  bool dry_run = false;        // maps and counts; sends nothing and records nothing
+  SpoolEntries spool_entries;  // of records of a proxy, instead of the config
+  // Maps records as Remapper::Map() does, instead of it.
+  std::function<absl::StatusOr<std::vector<Remapped>>(absl::Span<const KeptRow>, Batch&)> remap;
 };
 
 // Everything outside the process.

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shlex
 import subprocess
+import time
 
 import duck
 import harness
@@ -137,6 +138,26 @@ class DocsTest(harness.MillraceTest):
             for line in block_with(page, "--env-file").splitlines():
                 line = line.split("#")[0].replace(" --check", "")
                 self.assertIn('"destinations"', self.shell(f"{line} --check"))
+
+    def test_proxy_replays_dead_letters(self):
+        commands = block_with("docs/verbs/proxy.md", "dlq replay")
+        token = {"MILLRACE_PROXY_ADMIN_TOKEN": "operators"}
+        rules = self.write("rules.json", '{"refuse": ["T"]}')
+        proxy = proxy_harness.Proxy(self.folder / "log", self.environment() | token, "--mixpanel-url", self.server.url,
+                                    "--token-rules", rules)
+        self.addCleanup(proxy.clean_up)
+        proxy.wait_until_it_listens()
+        client = proxy_harness.Client(proxy.url)
+        self.addCleanup(client.close)
+        client.post("/track", [{"event": "Sign up", "properties": {"token": "T", "distinct_id": "u1"}}])
+        rules.write_text("{}")
+        while "new rules of tokens" not in proxy.messages():
+            self.assertIsNone(proxy.process.poll())
+            time.sleep(0.02)
+        shown = self.shell(commands.replace("http://127.0.0.1:9000", proxy.admin_url).replace("TOKEN=...", "TOKEN=operators"))
+        self.assertRegex(shown, r"accepted +1\n")
+        proxy.wait_until_delivered("mixpanel")
+        self.assertEqual([one["event"] for one in self.server.export()], ["Sign up"])
 
     def test_names_of_destinations(self):
         names, variables = blocks("docs/destinations.md", "json")
