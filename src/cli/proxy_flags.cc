@@ -50,9 +50,13 @@ std::vector<Flag> ProxyFlags::Table() {
       {.name = "--admin-token",
        .target = &admin_token,
        .value = "TOKEN",
-       .doc = "lets who knows it replay dead letters on the live page (default: nobody)",
+       .doc = "lets who knows it replay dead letters on the live page, and POST /drop (default: "
+              "nobody)",
        .env = "MILLRACE_PROXY_ADMIN_TOKEN",
        .secret = true},
+      {"--allow-drop", &allow_drop, "",
+       "let POST /drop of the admin listener, with the admin token, remove the tables of all "
+       "destinations, as millrace destinations drop does"},
       {"--spool", &spool, "DIR|none",
        "folder on a local disk that keeps records until every destination has them (default: "
        "spool in the state folder); none, for machines without a disk: a request is answered when "

@@ -34,6 +34,7 @@ struct ProxyFlags {
   std::string library_url = "https://cdn.mxpnl.com/libs";
   std::string transform;
   std::string admin_token;
+  bool allow_drop = false;
   std::string log_level = "info";
   int64_t threads = 2;
   int64_t connections = 10'000;

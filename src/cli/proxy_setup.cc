@@ -257,6 +257,7 @@ void SetupReader::MakeListeners() {
   options.admin_listen.threads = 1;
   options.admin_listen.max_body_bytes = 64 << 10;
   options.admin_token = flags().admin_token;
+  options.allows_drop = flags().allow_drop;
 
   const ProxyFiles::Paths& paths = flags().files;
   if (paths.tls_cert.empty() != paths.tls_key.empty()) {

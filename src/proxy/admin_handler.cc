@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/log.h"
 #include "base/metrics_text.h"
 #include "base/redact.h"
 #include "base/status.h"
@@ -52,13 +53,14 @@ std::string FirstOf(std::string_view query, std::string_view name) {
 
 ServerResponse AdminHandler::Handle(const ServerRequest& request) {
   const bool is_get = request.method == "GET" || request.method == "HEAD";
-  const bool is_replay = request.path == "/page/replay";
-  if (is_replay ? request.method != "POST" : !is_get) {
-    return ErrorResponse(405, is_replay ? "use POST" : "use GET");
+  const bool is_change = request.path == "/page/replay" || request.path == "/drop";
+  if (is_change ? request.method != "POST" : !is_get) {
+    return ErrorResponse(405, is_change ? "use POST" : "use GET");
   }
   if (request.path == "/status") return Status();
   if (request.path == "/readyz") return Ready();
   if (request.path == "/metrics") return Metrics();
+  if (request.path == "/drop") return Drop(request);
   if (request.path == "/" || request.path.starts_with("/page/")) return Page(request);
   if (request.path == "/demo" && parts_.demo) return HtmlPage(DemoPageHtml(), parts_.url());
   return ErrorResponse(404, "there are /, /status, /readyz and /metrics");
@@ -80,7 +82,8 @@ ServerResponse AdminHandler::Page(const ServerRequest& request) {
 
 ServerResponse AdminHandler::InBackground(
     std::function<ServerResponse(const std::stop_token&)> work) {
-  ServerResponse busy = ErrorResponse(503, "the proxy is busy with dead letters; try again later");
+  ServerResponse busy =
+      ErrorResponse(503, "the proxy is busy with an earlier request; try again later");
   busy.later = [this, work = std::move(work)](const std::shared_ptr<PendingResponse>& pending) {
     // If it is not taken, the response is that the proxy is busy.
     background_.Post([work, pending](const std::stop_token& stop) { pending->Send(work(stop)); });
@@ -96,13 +99,37 @@ ServerResponse AdminHandler::DeadLetters(const ServerRequest& request) {
   });
 }
 
-ServerResponse AdminHandler::Replay(const ServerRequest& request) {
+std::optional<ServerResponse> AdminHandler::CheckToken(const ServerRequest& request) const {
   if (parts_.token.empty()) {
-    return ErrorResponse(403, "start the proxy with MILLRACE_PROXY_ADMIN_TOKEN to allow replays");
+    return ErrorResponse(403, "start the proxy with MILLRACE_PROXY_ADMIN_TOKEN to allow this");
   }
   if (!HasToken(request.header("authorization"), parts_.token)) {
     return ErrorResponse(401, "this is not the admin token of the proxy");
   }
+  return std::nullopt;
+}
+
+ServerResponse AdminHandler::Drop(const ServerRequest& request) {
+  if (parts_.dropped.empty()) return ErrorResponse(403, "start the proxy with --allow-drop");
+  if (std::optional<ServerResponse> refusal = CheckToken(request)) return *std::move(refusal);
+  return InBackground([this](const std::stop_token& stop) {
+    Json results = Json::array();
+    for (Destination* const destination : parts_.dropped) {
+      const absl::Status dropped = destination->Drop(stop);
+      Log(dropped.ok() ? Severity::kWarning : Severity::kError,
+          dropped.ok() ? "dropped what a destination had, as POST /drop asked"
+                       : "POST /drop failed at a destination",
+          {{"destination", destination->label()}, {"error", ToStd(dropped.message())}});
+      Json result = {{"status", dropped.ok() ? "success" : "error"}};
+      if (!dropped.ok()) result["errorMessage"] = RedactSecrets(ToStd(dropped.message()));
+      results.push_back({{"name", destination->label()}, {"result", std::move(result)}});
+    }
+    return Private(Dump(results));
+  });
+}
+
+ServerResponse AdminHandler::Replay(const ServerRequest& request) {
+  if (std::optional<ServerResponse> refusal = CheckToken(request)) return *std::move(refusal);
   absl::StatusOr<DeadLetterFilter> filter = ParseReplayBody(request.body);
   if (!filter.ok()) return ErrorResponse(400, ToStd(filter.status().message()));
   return InBackground([this, filter = *std::move(filter)](const std::stop_token& stop) {

@@ -26,11 +26,12 @@ struct AdminParts {
   const std::vector<std::unique_ptr<Delivery>>& deliveries;
   const PublicHandler& requests;
   DeadLetterDesk& dead_letters;
-  std::function<int()> connections;  // of the public listener
-  std::function<std::string()> url;  // of the public listener
-  std::optional<ProxyDemo> demo;     // its page is at /demo
-  std::string listen_host;           // of the admin listener; see CheckSameSite()
-  std::string token;                 // that a replay needs; empty: there is none
+  std::function<int()> connections;   // of the public listener
+  std::function<std::string()> url;   // of the public listener
+  std::optional<ProxyDemo> demo;      // its page is at /demo
+  std::string listen_host;            // of the admin listener; see CheckSameSite()
+  std::string token;                  // that changes need; empty: there are none
+  std::vector<Destination*> dropped;  // by POST /drop; empty: it is not allowed
   Clock& clock;
 };
 
@@ -41,6 +42,9 @@ struct AdminParts {
 //   GET  /page/records        ?cursor=: LiveRecords()
 //   GET  /page/dead_letters   ?code=: DeadLetterDesk::List()
 //   POST /page/replay         ReplayBody(), with "Authorization: Bearer TOKEN": ReplayResponse()
+//
+// POST /drop, with the same authorization, makes every destination Drop(), one after another, and
+// says what became of that: [{"name": ..., "result": {"status": "success"}}].
 class AdminHandler {
  public:
   explicit AdminHandler(AdminParts parts) : parts_(std::move(parts)) {}
@@ -57,11 +61,14 @@ class AdminHandler {
   ServerResponse State() const;
   ServerResponse DeadLetters(const ServerRequest& request);
   ServerResponse Replay(const ServerRequest& request);
+  ServerResponse Drop(const ServerRequest& request);
+  // Of a request that changes something: 401 or 403, unless it has the token.
+  std::optional<ServerResponse> CheckToken(const ServerRequest& request) const;
   ServerResponse InBackground(std::function<ServerResponse(const std::stop_token&)> work);
   std::string LastErrorOf(const std::string& destination) const;
 
   const AdminParts parts_;
-  // Lists and replays of dead letters, which may take long.
+  // Lists and replays of dead letters, and drops, which may take long.
   BackgroundThread background_{/*max_waiting=*/4};
 };
 

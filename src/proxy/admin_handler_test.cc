@@ -77,7 +77,8 @@ class AdminHandlerTest : public testing::Test {
     spool_ = nullptr;
     std::filesystem::remove_all(folder_);
   }
-  void Open(const std::string& token, std::optional<ProxyDemo> demo = std::nullopt) {
+  void Open(const std::string& token, std::optional<ProxyDemo> demo = std::nullopt,
+            std::vector<Destination*> dropped = {}) {
     handler_ =
         std::make_unique<AdminHandler>(AdminParts{.spool = *spool_,
                                                   .deliveries = deliveries_,
@@ -88,6 +89,7 @@ class AdminHandlerTest : public testing::Test {
                                                   .demo = std::move(demo),
                                                   .listen_host = "127.0.0.1",
                                                   .token = token,
+                                                  .dropped = std::move(dropped),
                                                   .clock = Clock::Real()});
   }
 
@@ -130,6 +132,42 @@ class AdminHandlerTest : public testing::Test {
   std::unique_ptr<DeadLetterDesk> desk_;
   std::unique_ptr<AdminHandler> handler_;
 };
+
+class DroppedDestination final : public PlainDestination {
+ public:
+  DroppedDestination(std::string name, absl::Status status)
+      : PlainDestination([] { return nullptr; }, std::move(name)), status_(std::move(status)) {}
+  absl::Status Drop(std::stop_token) override {
+    ++drops;
+    return status_;
+  }
+  int drops = 0;
+
+ private:
+  const absl::Status status_;
+};
+
+TEST_F(AdminHandlerTest, DropsOnlyWhenAllowedAndForTheToken) {
+  const auto drop = [this](const std::string& authorization) {
+    return Send("POST", "/drop", "", {{"authorization", authorization}});
+  };
+  EXPECT_EQ(drop("Bearer secret").status, 403) << "it is not allowed";
+  DroppedDestination good("good", absl::OkStatus());
+  DroppedDestination bad("bad", absl::PermissionDeniedError("not the owner of table events"));
+  Open("", std::nullopt, {&good, &bad});
+  EXPECT_EQ(drop("Bearer ").status, 403) << "there is no token";
+  Open("secret", std::nullopt, {&bad, &good});
+  EXPECT_EQ(drop("").status, 401);
+  EXPECT_EQ(drop("Bearer other").status, 401);
+  EXPECT_EQ(Get("/drop", {{"authorization", "Bearer secret"}}).status, 405);
+  EXPECT_EQ(good.drops + bad.drops, 0);
+  const ServerResponse reply = drop("Bearer secret");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, R"([{"name":"bad","result":{"status":"error",)"
+                        R"("errorMessage":"not the owner of table events"}},)"
+                        R"({"name":"good","result":{"status":"success"}}])");
+  EXPECT_EQ(good.drops, 1);
+}
 
 TEST_F(AdminHandlerTest, ServesThePageAndItsParts) {
   EXPECT_THAT(Get("/").body, HasSubstr("<title>Millrace proxy</title>"));

@@ -173,6 +173,10 @@ absl::Status RunningProxy::ListenForAdmins() {
     HttpServer* const server = open_server_;
     return server == nullptr ? "" : server->url();
   };
+  std::vector<Destination*> dropped;
+  if (options_.allows_drop) {
+    for (const ReplayTarget& target : targets_) dropped.push_back(target.destination);
+  }
   status_ =
       std::make_unique<AdminHandler>(AdminParts{.spool = *spool_,
                                                 .deliveries = deliveries_,
@@ -183,6 +187,7 @@ absl::Status RunningProxy::ListenForAdmins() {
                                                 .demo = options_.demo,
                                                 .listen_host = HostOf(options_.admin_listen.listen),
                                                 .token = options_.admin_token,
+                                                .dropped = std::move(dropped),
                                                 .clock = clock_});
   ASSIGN_OR_RETURN(admin_,
                    HttpServer::Start(options_.admin_listen, [this](const ServerRequest& request) {

@@ -34,7 +34,8 @@ struct ProxyOptions {
   bool new_destinations_from_oldest = false;  // else they get what arrives from now on
   RunOptions run;                             // of all deliveries together
   std::string dead_letter_folder;             // of the queue; empty: it is not in a folder
-  std::string admin_token;                    // for replays by the page; empty: none are allowed
+  std::string admin_token;                    // for what changes something; empty: nothing may
+  bool allows_drop = false;                   // POST /drop of the admin listener
   std::optional<ProxyDemo> demo;              // adds the page of a demo
 };
 

@@ -21,6 +21,8 @@ constexpr size_t kChunkBytes = 1 << 20;
 // Mapped records and others are in one chunk if there would be smaller chunks than this.
 constexpr size_t kMinApartRows = 100;
 constexpr absl::Duration kReleaseGrace = absl::Seconds(10);
+// While the log does not grow: an object may be given up meanwhile, which must be read again.
+constexpr absl::Duration kLookAgain = absl::Seconds(1);
 
 absl::Status Stopped() { return absl::CancelledError("the run was stopped"); }
 
@@ -93,7 +95,7 @@ absl::StatusOr<std::unique_ptr<Chunk>> LogSource::Next(std::stop_token stop) {
     pool_->Return(std::move(rows));
     if (!filled.ok()) return EndObject(filled);
     if (IsAtEnd()) return EndObject(absl::OkStatus());
-    log_.AwaitMore(open_->sequence, options_.type, open_->rows, stop, absl::InfiniteDuration());
+    log_.AwaitMore(open_->sequence, options_.type, open_->rows, stop, kLookAgain);
   }
 }
 
@@ -141,8 +143,7 @@ std::optional<uint64_t> LogSource::Choose(const std::stop_token& stop) {
       if (!AwaitSettled(stop)) return std::nullopt;
       continue;
     }
-    log_.AwaitMore(std::max(next_, log_.last_sequence()), options_.type, 0, stop,
-                   absl::InfiniteDuration());
+    log_.AwaitMore(std::max(next_, log_.last_sequence()), options_.type, 0, stop, kLookAgain);
   }
   return std::nullopt;
 }
