@@ -80,6 +80,15 @@ class DiskFile final : public LogFile {
   std::atomic<uint64_t> size_;
 };
 
+absl::Status WriteZeros(LogFile& file) {
+  constexpr size_t kPieceBytes = 1 << 20;
+  const std::string zeros(kPieceBytes, '\0');
+  for (uint64_t at = 0; at < file.size(); at += kPieceBytes) {
+    RETURN_IF_ERROR(file.Write(at, std::string_view(zeros).substr(0, file.size() - at)));
+  }
+  return absl::OkStatus();
+}
+
 class DiskFiles final : public LogFiles {
  public:
   DiskFiles(std::string path, FileDescriptor folder)
@@ -96,7 +105,8 @@ class DiskFiles final : public LogFiles {
     return names;
   }
 
-  absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size) override {
+  absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size,
+                                                  Fill fill) override {
     const std::string path = PathOf(name);
     FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (file.get() < 0) return ErrnoStatus("creating", path);
@@ -106,7 +116,9 @@ class DiskFiles final : public LogFiles {
       ::unlink(path.c_str());
       return status;
     }
-    return std::make_unique<DiskFile>(std::move(file), path, size);
+    auto made = std::make_unique<DiskFile>(std::move(file), path, size);
+    if (fill == Fill::kZeros) RETURN_IF_ERROR(WriteZeros(*made));
+    return made;
   }
 
   absl::StatusOr<std::unique_ptr<LogFile>> Open(const std::string& name) override {

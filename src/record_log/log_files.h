@@ -35,9 +35,12 @@ class LogFiles {
  public:
   virtual ~LogFiles() = default;
   virtual absl::StatusOr<std::vector<std::string>> List() = 0;
+  // kZeros: all of the file is written, in large pieces, which takes a while. Small writes and
+  // syncs are quicker then, because blocks are allocated and the system caches large folios of it.
+  enum class Fill { kNone, kZeros };
   // A file of `size` bytes, whose room on the disk is taken. ResourceExhausted: there is no room.
-  virtual absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name,
-                                                          uint64_t size) = 0;
+  virtual absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size,
+                                                          Fill fill) = 0;
   virtual absl::StatusOr<std::unique_ptr<LogFile>> Open(const std::string& name) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& name) = 0;

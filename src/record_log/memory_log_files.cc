@@ -61,7 +61,8 @@ class MemoryLogFiles final : public LogFiles {
     for (const auto& [name, node] : nodes_) names.push_back(name);
     return names;
   }
-  absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size) override {
+  absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size,
+                                                  Fill /*fill*/) override {
     auto node = std::make_shared<Node>(size);
     absl::MutexLock lock(&mutex_);
     nodes_[name] = node;

@@ -26,7 +26,7 @@ constexpr absl::Duration kRetryRoom = absl::Seconds(1);  // after a full disk
 // After a sync of many frames, more are on their way: the next one waits a moment, because a sync
 // of many takes as much processor time as one of few.
 constexpr size_t kBusyFrames = 8;
-constexpr size_t kGatheredFrames = 32;
+constexpr size_t kGatheredFrames = 16;
 constexpr absl::Duration kGatherTime = absl::Microseconds(200);
 
 std::string SegmentName(uint64_t sequence) {
@@ -104,8 +104,8 @@ absl::Status RecordLog::Recover() {
   if (raw_id_.empty()) raw_id_ = NewId();
   id_ = absl::BytesToHexString(raw_id_);
   begun_beyond_max_ = !CheckRoom(options_.segment_bytes).ok();
-  Prepared first{.sequence = last + 1};
-  ASSIGN_OR_RETURN(first.file, Prepare(first.sequence));
+  // Quickly: requests wait for it.
+  ASSIGN_OR_RETURN(Prepared first, Prepare(last + 1, LogFiles::Fill::kNone));
   Begin(std::move(first));
   return absl::OkStatus();
 }
@@ -176,13 +176,8 @@ absl::Status RecordLog::CheckRoom(uint64_t more) const {
              " bytes: destinations have not taken ", segments_.size(), " segments"));
 }
 
-absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::PrepareWithin(uint64_t sequence) {
-  RETURN_IF_ERROR(CheckRoom(options_.segment_bytes));
-  return Prepare(sequence);
-}
-
-// A file for the segment, which has its name on stable storage.
-absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::Prepare(uint64_t sequence) {
+// A file for the segment, which has its name on stable storage: one to be used again, or a new one.
+absl::StatusOr<RecordLog::Prepared> RecordLog::Prepare(uint64_t sequence, LogFiles::Fill fill) {
   std::string spare;
   {
     absl::MutexLock lock(&state_mutex_);
@@ -191,28 +186,27 @@ absl::StatusOr<std::shared_ptr<LogFile>> RecordLog::Prepare(uint64_t sequence) {
       spare_.pop_back();
     }
   }
-  std::shared_ptr<LogFile> file;
+  Prepared prepared{.sequence = sequence, .is_filled = true};
   if (!spare.empty()) {
-    ASSIGN_OR_RETURN(file, files_.Open(spare));
-    if (file->size() != options_.segment_bytes) {
-      RETURN_IF_ERROR(files_.Remove(spare));
-      file = nullptr;
-    }
-  }
-  if (file == nullptr) {
+    ASSIGN_OR_RETURN(prepared.file, files_.Open(spare));
+  } else {
     spare = StrCat(kSparePrefix, SegmentName(sequence));
-    ASSIGN_OR_RETURN(file, files_.Create(spare, options_.segment_bytes));
+    ASSIGN_OR_RETURN(prepared.file, files_.Create(spare, options_.segment_bytes, fill));
+    prepared.is_filled = fill == LogFiles::Fill::kZeros;
   }
-  RETURN_IF_ERROR(file->Write(0, EncodeHeader({.spool_id = raw_id_, .sequence = sequence})));
-  RETURN_IF_ERROR(file->Sync());
+  const std::string header = EncodeHeader({.spool_id = raw_id_, .sequence = sequence});
+  RETURN_IF_ERROR(prepared.file->Write(0, header));
+  RETURN_IF_ERROR(prepared.file->Sync());
   RETURN_IF_ERROR(files_.Rename(spare, SegmentName(sequence)));
   RETURN_IF_ERROR(files_.SyncNames());
-  return file;
+  return prepared;
 }
 
 void RecordLog::Begin(Prepared prepared) {
   absl::MutexLock lock(&state_mutex_);
-  segments_[prepared.sequence] = {.sequence = prepared.sequence, .file = std::move(prepared.file)};
+  segments_[prepared.sequence] = {.sequence = prepared.sequence,
+                                  .is_filled = prepared.is_filled,
+                                  .file = std::move(prepared.file)};
 }
 
 void RecordLog::PrepareAhead() {
@@ -221,14 +215,16 @@ void RecordLog::PrepareAhead() {
   for (;;) {
     state_mutex_.Await(absl::Condition(this, &RecordLog::MayPrepare));
     if (ends_preparing_) return;
-    Prepared prepared{.sequence = segments_.rbegin()->first + 1};
+    const uint64_t sequence = segments_.rbegin()->first + 1;
+    // One that follows a quiet time is needed at once, and will not be full.
+    const LogFiles::Fill fill = is_busy_ ? LogFiles::Fill::kZeros : LogFiles::Fill::kNone;
     state_mutex_.Unlock();
-    absl::StatusOr<std::shared_ptr<LogFile>> file = PrepareWithin(prepared.sequence);
+    const absl::Status room = CheckRoom(options_.segment_bytes);
+    absl::StatusOr<Prepared> prepared = room.ok() ? Prepare(sequence, fill) : room;
     state_mutex_.Lock();
-    no_room_ = file.status();
-    if (file.ok()) {
-      prepared.file = *std::move(file);
-      next_ = std::move(prepared);
+    no_room_ = prepared.status();
+    if (prepared.ok()) {
+      next_ = *std::move(prepared);
       continue;
     }
     // Another try when a segment was removed, or somebody may have made room on the disk.
@@ -352,7 +348,7 @@ absl::Status RecordLog::WriteRun(Batch& batch, size_t first, size_t last) {
     rows += one.count;
     if (one.place != nullptr) *one.place = {.sequence = state.sequence, .end_row = rows};
   }
-  if (state.end > options_.segment_bytes / 2) wants_next_ = true;
+  if (state.end > options_.segment_bytes / 2) wants_next_ = is_busy_ = true;
   return absl::OkStatus();
 }
 
@@ -379,7 +375,7 @@ absl::Status RecordLog::Rotate() {
     if (!next_) return no_room_;
     next = *std::move(next_);
     next_.reset();
-    wants_next_ = false;
+    wants_next_ = is_busy_ = false;
   }
   const SegmentState last = Last();
   if (const absl::Status sealed = Seal(last); !sealed.ok()) {
@@ -453,7 +449,9 @@ absl::Status RecordLog::Remove(uint64_t sequence) {
     const auto found = segments_.find(sequence);
     if (found == segments_.end() || !found->second.is_sealed) return absl::OkStatus();
     // A file that somebody still reads must not be written again.
-    is_spare = found->second.file.use_count() == 1 && spare_.size() < kMaxSpares;
+    const SegmentState& segment = found->second;
+    is_spare = segment.is_filled && segment.file->size() == options_.segment_bytes &&
+               segment.file.use_count() == 1 && spare_.size() < kMaxSpares;
     segments_.erase(found);
   }
   const std::string name = SegmentName(sequence), spare = StrCat(kSparePrefix, name);

@@ -52,6 +52,7 @@ struct SegmentState {
   uint64_t end = kSegmentHeaderBytes;  // of its frames
   RecordCounts counts = {};
   bool is_sealed = false;  // there will be no more
+  bool is_filled = false;  // the file was created with LogFiles::Fill::kZeros
   std::shared_ptr<LogFile> file;
 };
 
@@ -122,14 +123,14 @@ class RecordLog {
   struct Prepared {
     uint64_t sequence = 0;
     std::shared_ptr<LogFile> file;
+    bool is_filled = false;
   };
 
   RecordLog(LogFiles& files, const RecordLogOptions& options, Clock& clock)
       : files_(files), options_(options), clock_(clock) {}
   absl::Status Recover();
   absl::StatusOr<SegmentState> RecoverSegment(const std::string& name, uint64_t sequence);
-  absl::StatusOr<std::shared_ptr<LogFile>> Prepare(uint64_t sequence);
-  absl::StatusOr<std::shared_ptr<LogFile>> PrepareWithin(uint64_t sequence);
+  absl::StatusOr<Prepared> Prepare(uint64_t sequence, LogFiles::Fill fill);
   // Whether the log and `more` bytes are within the maximum.
   absl::Status CheckRoom(uint64_t more) const;
   void Shrink(const SegmentState& sealed) const;
@@ -173,6 +174,7 @@ class RecordLog {
   absl::Status failure_ ABSL_GUARDED_BY(state_mutex_);
   std::optional<Prepared> next_ ABSL_GUARDED_BY(state_mutex_);
   bool wants_next_ ABSL_GUARDED_BY(state_mutex_) = false;
+  bool is_busy_ ABSL_GUARDED_BY(state_mutex_) = false;  // the last segment grows towards its end
   absl::Status no_room_ ABSL_GUARDED_BY(state_mutex_);  // why there is no next segment
   bool ends_preparing_ ABSL_GUARDED_BY(state_mutex_) = false;
 

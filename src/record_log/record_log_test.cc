@@ -382,7 +382,7 @@ TEST_F(RecordLogTest, WhatWasNeverWrittenIsFewRecords) {
   std::string bytes = EncodeHeader({.spool_id = id, .sequence = kSequence});
   for (const std::string& part : parts) bytes += part;
   {
-    auto file = disk_.Create("0000000000000007.log", 4 << 20);
+    auto file = disk_.Create("0000000000000007.log", 4 << 20, LogFiles::Fill::kNone);
     ASSERT_TRUE(file.ok());
     ASSERT_TRUE((*file)->Write(0, bytes).ok());
     ASSERT_TRUE((*file)->Sync().ok());

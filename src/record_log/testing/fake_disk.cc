@@ -133,7 +133,8 @@ absl::StatusOr<std::vector<std::string>> FakeDisk::List() {
   return names;
 }
 
-absl::StatusOr<std::unique_ptr<LogFile>> FakeDisk::Create(const std::string& name, uint64_t size) {
+absl::StatusOr<std::unique_ptr<LogFile>> FakeDisk::Create(const std::string& name, uint64_t size,
+                                                          Fill /*fill*/) {
   absl::MutexLock lock(&mutex_);
   if (!is_on_) return CheckIsOn();
   uint64_t used = 0;

@@ -35,7 +35,8 @@ class FakeDisk : public LogFiles {
   int creates() const;
 
   absl::StatusOr<std::vector<std::string>> List() override;
-  absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size) override;
+  absl::StatusOr<std::unique_ptr<LogFile>> Create(const std::string& name, uint64_t size,
+                                                  Fill fill) override;
   absl::StatusOr<std::unique_ptr<LogFile>> Open(const std::string& name) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Remove(const std::string& name) override;
