@@ -1,15 +1,16 @@
 """POST /drop of the proxy's admin listener, with PostgreSQL: tables go, and are made again for the next records."""
 import json
 import pathlib
+import subprocess
 import sys
 import unittest
-import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import postgres_server
+from doc_blocks import block_with
 from harness import main
 from proxy_harness import ProxyTest
 
@@ -38,10 +39,9 @@ class ProxyDropTest(ProxyTest):
         send("before")
         proxy.wait_until_delivered()
         self.assertIn("events", tables())
-        request = urllib.request.Request(proxy.admin_url + "/drop", method="POST",
-                                         headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(request) as response:
-            [dropped] = json.load(response)
+        command = block_with("docs/verbs/proxy.md", "/drop").replace("http://127.0.0.1:9000", proxy.admin_url)
+        done = subprocess.run(["bash", "-euc", command], env=self.environment(), capture_output=True, text=True)
+        [dropped] = json.loads(done.stdout)
         self.assertEqual(dropped["result"], {"status": "success"})
         self.assertNotIn("events", tables())
         send("after")
