@@ -82,6 +82,11 @@ void ProxyConfig::Set(std::string_view key, std::string value, std::string_view 
   settings[std::string(key)] = {.values = {std::move(value)}, .origin = std::string(origin)};
 }
 
+void ProxyConfig::SetTrue(std::string_view key, std::string_view origin) {
+  settings[std::string(key)] = {
+      .values = {"true"}, .is_text = false, .origin = std::string(origin)};
+}
+
 void ProxyConfig::SetList(std::string_view key, std::vector<std::string> values,
                           std::string_view origin) {
   settings[std::string(key)] = {

@@ -35,8 +35,9 @@ struct ProxyConfig {
   std::vector<ConfiguredDestination> destinations;  // empty: those of --to
   VariableNames dlq_environment;                    // of the topics for dead letters
 
-  // Adds a setting of one value, or of a list.
+  // Adds a setting: a text, true, or a list of texts.
   void Set(std::string_view key, std::string value, std::string_view origin);
+  void SetTrue(std::string_view key, std::string_view origin);
   void SetList(std::string_view key, std::vector<std::string> values, std::string_view origin);
   // Adds the settings and destinations that `other` has and this one has not.
   void FillFrom(ProxyConfig other);

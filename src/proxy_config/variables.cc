@@ -128,7 +128,7 @@ void Translator::ReadLogLevel() {
   if (mode.empty()) return;
   if (mode == "dev" || mode == "development" || mode == "test") {
     result_.config.Set("log_level", "debug", kName);
-    result_.config.Set("allow_drop", "true", kName);
+    result_.config.SetTrue("allow_drop", kName);
   } else if (mode != "prod" && mode != "production") {
     problems_.Add(kName, StrCat("\"", Shorten(mode, 40), "\" is not known; write dev or prod"));
   }
