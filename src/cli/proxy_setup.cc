@@ -193,10 +193,9 @@ void SetupReader::Apply(const Flag& flag, const std::string& key, const Setting&
   if (flag.secret) {
     std::optional<std::string> secret = setup_.environment(value);
     if (!secret) {
-      return problems_.Add(setting.origin, StrCat("the variable ", value,
-                                                  " is not set; set it, or "
-                                                  "remove ",
-                                                  key));
+      // What is named may be a secret in the wrong place, and is not repeated.
+      return problems_.Add(setting.origin,
+                           StrCat("names a variable that is not set; set it, or remove ", key));
     }
     value = *std::move(secret);
   }

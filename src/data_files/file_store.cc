@@ -181,8 +181,12 @@ absl::StatusOr<StagedFiles> FileStore::ReadList(const std::string& path,
 
 absl::Status FileStore::RemoveAll() {
   if (const std::string folder = local_folder(); !folder.empty()) {
-    std::error_code error;  // links are removed, and what they lead to stays
-    std::filesystem::remove_all(folder.substr(0, folder.size() - 1), error);
+    constexpr int kTries = 10;  // a writer may remove or move files at the same time
+    std::error_code error;      // links are removed, and what they lead to stays
+    for (int i = 0; i < kTries; ++i) {
+      std::filesystem::remove_all(folder.substr(0, folder.size() - 1), error);
+      if (error != std::errc::no_such_file_or_directory) break;
+    }
     if (error) return absl::InternalError(StrCat("removing ", folder, ": ", error.message()));
     return absl::OkStatus();
   }

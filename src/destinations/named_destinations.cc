@@ -61,11 +61,13 @@ absl::Status CheckVariables(const VariableNames& names, const Environment& envir
   std::string missing;
   for (const auto& [name, source] : names) {
     if (!source || environment(*source)) continue;
-    StrAppend(&missing, missing.empty() ? "" : ", ", *source);
+    StrAppend(&missing, missing.empty() ? "" : ", ", name);
   }
   if (missing.empty()) return absl::OkStatus();
+  // What is named may be a secret in the wrong place, and is not repeated.
   return absl::InvalidArgumentError(
-      StrCat("environment: not set: ", missing, "; set it, or remove it from \"environment\""));
+      StrCat("environment: variables that are not set are named for: ", missing,
+             "; set them, or remove these keys"));
 }
 
 VariableNames ParseVariableNames(ConfigObject& object, std::string_view key) {

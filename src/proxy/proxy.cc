@@ -20,6 +20,9 @@
 namespace millrace::proxy {
 namespace {
 
+// Of destinations, after a stop, for requests that wait for them. The server waits for 5 s.
+constexpr absl::Duration kConfirmTime = absl::Seconds(3);
+
 // How records of the log are mapped for a destination: as they are, or by its transform.
 absl::StatusOr<SpoolEntries> EntriesFor(const ProxyDestination& follower, ScriptPool& scripts) {
   ASSIGN_OR_RETURN(SpoolEntries entries, MakeSpoolEntries(follower.transform));
@@ -57,13 +60,14 @@ class RunningProxy final : public Proxy {
   }
 
   void Stop() override {
-    if (server_ != nullptr) server_->Stop();
+    StopServer();
     if (status_ != nullptr) status_->Stop();
     for (const auto& delivery : deliveries_) delivery->Stop();
     if (admin_ != nullptr) admin_->Stop();
   }
 
  private:
+  void StopServer();
   absl::Status SetFollowers(const std::vector<ProxyDestination>& destinations);
   void OpenDesk();
   absl::Status ListenForAdmins();
@@ -89,6 +93,16 @@ class RunningProxy final : public Proxy {
   std::atomic<HttpServer*> open_server_ = nullptr;  // server_, for the admin listener's thread
   std::unique_ptr<HttpServer> admin_;
 };
+
+// Requests that wait for destinations are answered in time for the server to send that.
+void RunningProxy::StopServer() {
+  if (server_ == nullptr) return;
+  Confirmations* const confirmations = spool_->confirmations();
+  const std::jthread refuse([this, confirmations](const std::stop_token& stop) {
+    if (confirmations != nullptr && clock_.SleepFor(kConfirmTime, stop)) confirmations->Close();
+  });
+  server_->Stop();
+}
 
 absl::Status RunningProxy::SetFollowers(const std::vector<ProxyDestination>& destinations) {
   std::vector<SpoolFollower> followers;

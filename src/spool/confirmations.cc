@@ -11,14 +11,23 @@ namespace {
 
 constexpr uint64_t kAllRows = UINT64_MAX;
 
+absl::Status Closed() {
+  return absl::UnavailableError("the proxy ends before every destination has the records");
+}
+
 }  // namespace
 
-Confirmations::~Confirmations() {
-  for (auto& [segment, places] : segments_) {
-    for (auto& [row, done] : places.waiting) {
-      done(absl::UnavailableError("the proxy ends before every destination has the records"));
+void Confirmations::Close() {
+  std::vector<Done> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_closed_ = true;
+    for (auto& [segment, places] : segments_) {
+      for (auto& [row, done] : places.waiting) waiting.push_back(std::move(done));
+      places.waiting.clear();
     }
   }
+  for (Done& done : waiting) done(Closed());
 }
 
 void Confirmations::SetFollowers(std::map<RecordType, std::set<std::string>> ledger_names) {
@@ -38,16 +47,18 @@ uint64_t Confirmations::ConfirmedRows(const Segment& segment, const Places& plac
 }
 
 void Confirmations::Await(RecordType type, const FramePlace& place, Done done) {
+  bool is_confirmed = false;
   {
     absl::MutexLock lock(&mutex_);
     const Segment segment(type, place.sequence);
     Places& places = segments_[segment];
-    if (ConfirmedRows(segment, places) < place.end_row) {
+    is_confirmed = ConfirmedRows(segment, places) >= place.end_row;
+    if (!is_confirmed && !is_closed_) {
       places.waiting.emplace(place.end_row, std::move(done));
       return;
     }
   }
-  done(absl::OkStatus());
+  done(is_confirmed ? absl::OkStatus() : Closed());
 }
 
 void Confirmations::OnStored(const LedgerEntry& entry) {

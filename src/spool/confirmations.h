@@ -24,8 +24,7 @@ class Confirmations {
   using Done = RecordLog::Done;
 
   explicit Confirmations(std::string spool_id) : spool_id_(std::move(spool_id)) {}
-  // Unavailable, for all that still wait.
-  ~Confirmations();
+  ~Confirmations() { Close(); }
 
   // The ledger names of the destinations that take records of each type. Once, before the rest.
   void SetFollowers(std::map<RecordType, std::set<std::string>> ledger_names);
@@ -33,6 +32,9 @@ class Confirmations {
   // Calls `done` with ok once all records of the type up to `place` in its segment are accounted
   // for at every destination, from this call or from any thread.
   void Await(RecordType type, const FramePlace& place, Done done);
+
+  // Unavailable for all that wait, and for whoever comes later.
+  void Close();
 
   // A row of the spool's ledger, as it was stored.
   void OnStored(const LedgerEntry& entry);
@@ -49,6 +51,7 @@ class Confirmations {
 
   const std::string spool_id_;
   absl::Mutex mutex_;
+  bool is_closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<RecordType, std::set<std::string>> followers_ ABSL_GUARDED_BY(mutex_);
   std::map<Segment, Places> segments_ ABSL_GUARDED_BY(mutex_);
 };

@@ -82,9 +82,17 @@ TEST_F(ConfirmationsTest, ASegmentThatIsDoneHasAllOfItsRecords) {
 
 TEST_F(ConfirmationsTest, WhoStillWaitsAtTheEndIsToldSo) {
   Await("1", RecordType::kEvent, {1, 10});
-  confirmations_ = nullptr;
-  EXPECT_THAT(confirmed_, IsEmpty());
+  Store("a", RecordType::kEvent, 1, 9);
+  Store("b", RecordType::kEvent, 1, 9);
+  confirmations_->Close();
   EXPECT_THAT(failed_, ElementsAre("1"));
+  Await("2", RecordType::kEvent, {1, 11});
+  EXPECT_THAT(failed_, ElementsAre("1", "2"));
+  Await("3", RecordType::kEvent, {1, 9});
+  EXPECT_THAT(confirmed_, ElementsAre("3"));
+  Await("4", RecordType::kEvent, {2, 1});
+  confirmations_ = nullptr;
+  EXPECT_THAT(failed_, ElementsAre("1", "2", "4"));
 }
 
 }  // namespace

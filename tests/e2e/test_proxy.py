@@ -316,6 +316,20 @@ class LifeTest(LakeProxyTest):
         self.assertEqual(len(sandbox.export()), len(sent) + 1)
         self.assertFalse((self.state / "spool").exists())
 
+    def test_without_a_spool_a_stop_refuses_what_waits(self):
+        running = self.proxy(*self.to_mixpanel(self.gate().url), "--spool", "none")
+        answers = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(self.client(running).post("/track", event("late"), {"Origin": ORIGIN})))
+        waiting.start()
+        self.poll(lambda: running.destinations()["mixpanel"]["pending"] == 1, "nothing waits")
+        self.assertEqual(running.stop(), 3)
+        waiting.join(PATIENCE)
+        status, headers, _ = answers[0]
+        self.assertEqual(status, 503)
+        self.assertIn("Retry-After", headers)
+        self.assertEqual(headers["Access-Control-Allow-Origin"], ORIGIN)
+
     def test_without_a_spool_some_things_are_refused(self):
         code, said = self.refused("--to", self.to_lake, "--spool", "none")
         self.assertEqual(code, 2)
