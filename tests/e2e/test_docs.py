@@ -163,7 +163,7 @@ class DocsTest(harness.MillraceTest):
         names, variables = blocks("docs/destinations.md", "json")
         self.write("own.json", variables)
         self.write("their-project.json", "{}")
-        for name, problem in (("theirs", "not set: THEIR_KEY_ID, THEIR_KEY"), ("topics", "their-project.json")):
+        for name, problem in (("theirs", "are named for: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"), ("topics", "their-project.json")):
             shown = self.shell(f"millrace destinations drop {name} --destinations own.json 2>&1 || [ $? = 2 ]")
             self.assertIn(problem, shown)
         self.write("destinations.json", names)

@@ -109,12 +109,12 @@ class ProxyJsonTest(ProxyConfigTest):
                         f"{name}spool_max 1MB: write a size of at least 256MB",
                         f"{name}listen: must be a text in quotes", f"{name}trusted_proxy 10.0.0.0/99",
                         f'{name}origin here: "here" is not an origin', f"{name}alias /t: write NAME=PATH",
-                        f"{name}to: is no key", f"{name}replace_token_variable: the variable NOT_SET is not set",
+                        f"{name}to: is no key", f"{name}replace_token_variable: names a variable that is not set",
                         "tokens.json", "--tls-cert and --tls-key need each other", f"{name}upstream nowhere",
                         f"{name}log_level: write debug", f'{name}destinations: "a": destination null: unknown option',
                         f'{name}destinations: "b": ', f"{name}transform: opening {self.folder}/none.js",
                         f'{name}destinations: "f": transform: ',
-                        f'{name}destinations: "d": two destinations', f'{name}destinations: "e": environment: not set: NO_FILE'):
+                        f'{name}destinations: "d": two destinations', f'{name}destinations: "e": environment: variables that are not set are named for: GOOGLE_'):
             self.assertIn(problem, err)
         self.assertNotIn("threads", err, "the flag wins")
         self.assertEqual(err.count("none.js"), 1, err)
