@@ -114,7 +114,8 @@ class ProxyJsonTest(ProxyConfigTest):
                         f"{name}log_level: write debug", f'{name}destinations: "a": destination null: unknown option',
                         f'{name}destinations: "b": ', f"{name}transform: opening {self.folder}/none.js",
                         f'{name}destinations: "f": transform: ',
-                        f'{name}destinations: "d": two destinations', f'{name}destinations: "e": environment: variables that are not set are named for: GOOGLE_'):
+                        f'{name}destinations: "d": two destinations',
+                        f'{name}destinations: "e": environment: variables that are not set are named for: GOOGLE_'):
             self.assertIn(problem, err)
         self.assertNotIn("threads", err, "the flag wins")
         self.assertEqual(err.count("none.js"), 1, err)
