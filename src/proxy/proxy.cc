@@ -20,8 +20,8 @@
 namespace millrace::proxy {
 namespace {
 
-// Of destinations, after a stop, for requests that wait for them. The server waits for 5 s.
-constexpr absl::Duration kConfirmTime = absl::Seconds(3);
+// After a stop: of destinations, for requests that wait for them, and of the server after that.
+constexpr absl::Duration kConfirmTime = absl::Seconds(3), kAnswerTime = absl::Seconds(5);
 
 // How records of the log are mapped for a destination: as they are, or by its transform.
 absl::StatusOr<SpoolEntries> EntriesFor(const ProxyDestination& follower, ScriptPool& scripts) {
@@ -98,10 +98,11 @@ class RunningProxy final : public Proxy {
 void RunningProxy::StopServer() {
   if (server_ == nullptr) return;
   Confirmations* const confirmations = spool_->confirmations();
+  if (confirmations == nullptr) return server_->Stop(kAnswerTime);
   const std::jthread refuse([this, confirmations](const std::stop_token& stop) {
-    if (confirmations != nullptr && clock_.SleepFor(kConfirmTime, stop)) confirmations->Close();
+    if (clock_.SleepFor(kConfirmTime, stop)) confirmations->Close();
   });
-  server_->Stop();
+  server_->Stop(kConfirmTime + kAnswerTime);
 }
 
 absl::Status RunningProxy::SetFollowers(const std::vector<ProxyDestination>& destinations) {
