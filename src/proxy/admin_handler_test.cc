@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -24,7 +23,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-using Headers = std::map<std::string, std::string, std::less<>>;
+using Headers = TestHeaders;
 
 // Waits for a response that is sent later.
 class AwaitedResponse final : public PendingResponse {
@@ -96,15 +95,8 @@ class AdminHandlerTest : public testing::Test {
   ServerResponse Send(std::string_view method, std::string_view target, std::string_view body = "",
                       Headers headers = {}) {
     headers.try_emplace("host", "127.0.0.1:9000");
-    ServerRequest request;
-    request.method = method;
-    request.path = target.substr(0, target.find('?'));
-    if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);
+    ServerRequest request = TestRequest(method, target, headers);
     request.body = body;
-    request.header = [&](std::string_view name) -> std::string_view {
-      const auto found = headers.find(name);
-      return found == headers.end() ? std::string_view() : std::string_view(found->second);
-    };
     ServerResponse reply = handler_->Handle(request);
     if (reply.later == nullptr) return reply;
     auto pending = std::make_shared<AwaitedResponse>(reply);

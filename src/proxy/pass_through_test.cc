@@ -3,12 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "absl/synchronization/mutex.h"
 #include "base/strings.h"
 #include "net/testing/fake_http_client.h"
 #include "proxy/library_cache.h"
+#include "proxy/testing/fakes.h"
 
 namespace millrace::proxy {
 namespace {
@@ -21,7 +20,7 @@ using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-using Headers = std::map<std::string, std::string, std::less<>>;
+using Headers = TestHeaders;
 
 std::string HeaderOf(const ServerResponse& reply, std::string_view name) {
   for (const auto& [header, value] : reply.headers) {
@@ -129,15 +128,8 @@ class PassThroughTest : public ::testing::Test {
   std::unique_ptr<Client> Start(std::string_view method, std::string_view target,
                                 std::string_view body = "", const Headers& headers = {}) {
     if (pass_through_ == nullptr) Open({});
-    ServerRequest request;
-    request.method = method;
-    request.path = target.substr(0, target.find('?'));
-    if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);
+    ServerRequest request = TestRequest(method, target, headers);
     request.body = body;
-    request.header = [&](std::string_view name) -> std::string_view {
-      const auto found = headers.find(name);
-      return found == headers.end() ? std::string_view() : std::string_view(found->second);
-    };
     const RouteMatch match = Routes::Make({})->Find(request.path);
     return std::make_unique<Client>(
         pass_through_->Handle(request, match, "203.0.113.7", {{"X-Cors", "yes"}}));

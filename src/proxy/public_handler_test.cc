@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "absl/strings/escaping.h"
 #include "base/json_parse.h"
 #include "base/percent_encoding.h"
@@ -52,22 +50,15 @@ class PublicHandlerTest : public ::testing::Test {
     handler_ = *std::move(made);
   }
 
-  using Headers = std::map<std::string, std::string, std::less<>>;
+  using Headers = TestHeaders;
   // What the server sends at once; if it waits, what is sent later goes to sent_.
   ServerResponse Send(std::string_view method, std::string_view target, std::string_view body = "",
                       const Headers& headers = {}) {
     body_.clear();
     body_.Append(body);
-    ServerRequest request;
-    request.method = method;
-    request.path = target.substr(0, target.find('?'));
-    if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);
+    ServerRequest request = TestRequest(method, target, headers);
     request.body = body_.view();
     request.peer_address = "203.0.113.7";
-    request.header = [&](std::string_view name) -> std::string_view {
-      const auto found = headers.find(name);
-      return found == headers.end() ? std::string_view() : std::string_view(found->second);
-    };
     ServerResponse reply = handler_->Handle(request);
     if (!body.empty()) std::memset(body_.data(), 'x', body.size());  // it is used again
     if (reply.later == nullptr) return reply;

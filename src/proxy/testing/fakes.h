@@ -4,8 +4,10 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,22 @@
 #include "proxy/rejected_records.h"
 
 namespace millrace::proxy {
+
+using TestHeaders = std::map<std::string, std::string, std::less<>>;
+
+// A request without a body. `target` is a path, with or without a query; both arguments outlive it.
+inline ServerRequest TestRequest(std::string_view method, std::string_view target,
+                                 const TestHeaders& headers) {
+  ServerRequest request;
+  request.method = method;
+  request.path = target.substr(0, target.find('?'));
+  if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);
+  request.header = [&headers](std::string_view name) -> std::string_view {
+    const auto found = headers.find(name);
+    return found == headers.end() ? std::string_view() : std::string_view(found->second);
+  };
+  return request;
+}
 
 // Keeps frames in memory, with RecordLog's contract: `frames` are copied, one `done` for all.
 class FakeAppender final : public RecordAppender {
