@@ -222,11 +222,15 @@ class Azurite(CloudServer):
 
     def objects(self, prefix=""):
         """Key -> content of all objects below the prefix."""
+        return {key: self.signed("GET", "/test-container/" + urllib.parse.quote(key), b"", "", "", {})
+                for key in self.keys(prefix)}
+
+    def keys(self, prefix=""):
+        """Those of all objects below the prefix."""
         page = self.signed("GET", "/test-container", b"", f"\ncomp:list\nprefix:{prefix}\nrestype:container",
                            f"?restype=container&comp=list&prefix={urllib.parse.quote(prefix, safe='')}", {}).decode()
         assert "<NextMarker/>" in page or "<NextMarker></NextMarker>" in page
-        return {key: self.signed("GET", "/test-container/" + urllib.parse.quote(key), b"", "", "", {})
-                for key in map(html.unescape, re.findall("<Name>(.*?)</Name>", page))}
+        return sorted(map(html.unescape, re.findall("<Name>(.*?)</Name>", page)))
 
     def signed(self, method, path, body, resource_query, query, own):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -1,51 +1,14 @@
 """Imports into lakes on disk and in buckets, read back with DuckDB and compared with the files that they came from."""
-import json
-import time
 import unittest
 
 import cloud_servers
 import duck
-from generated_events import IDS, PROPERTIES, TABLE_ROW, GeneratedEventsTest
-from harness import FAST_RETRY, SANITIZED, main
-
-TABLE = {"event": "VARCHAR", "event_time": "TIMESTAMPTZ", "distinct_id": "VARCHAR", "user_id": "VARCHAR",
-         "device_id": "VARCHAR", "insert_id": "VARCHAR"}
-ROWS, FILE_ROWS = (50_000, 20_000) if SANITIZED else (1_000_000, 200_000)
-PATIENCE = 120
+from harness import main
+from lake_import import LakeImportTest, download
 
 
 @unittest.skipIf(duck.duckdb is None, "DuckDB is not installed (tools/setup.sh --tests)")
-class LakeTest(GeneratedEventsTest):
-    def setUp(self):
-        super().setUp()
-        self.lake = self.folder / "lake"
-
-    def environment(self):
-        return super().environment() | {"AWS_EC2_METADATA_DISABLED": "true"}
-
-    def command(self, folder, to, *more):
-        return ["import", folder, "--config", folder / "sources.json", "--to", to, *FAST_RETRY, *more]
-
-    def load(self, folder, to, *more, expect=0, **options):
-        report = self.run_json(*self.command(folder, to, *more), expect=expect, **options)
-        self.assert_adds_up(report)
-        return report
-
-    def assert_rows(self, folder, lake, kind):
-        """The data files of `lake` have each event of `folder` once, and nothing else."""
-        glob = f"{lake}/**/*.{kind}"
-        if kind == "parquet":
-            actual = f"SELECT {TABLE_ROW} FROM read_parquet('{glob}', hive_partitioning=false)"
-        else:
-            actual = (f"SELECT {IDS}, {', '.join(PROPERTIES)} FROM read_json('{glob}', format='newline_delimited', "
-                      f"columns={TABLE | PROPERTIES}, hive_partitioning=false)")
-        self.assert_same_rows(self.expected_rows(folder), actual)
-
-    def stray(self, lake):
-        """Files that are neither data of a commit nor its manifest, but for manifests that were never finished."""
-        commits = {path.stem for path in lake.glob("*/_millrace/commits/*.json")}
-        return [path for path in lake.rglob("*") if path.is_file() and not path.match("commits/.millrace-*") and path.name.split("-")[0].split(".")[0] not in commits]
-
+class LakeTest(LakeImportTest):
     def test_each_format_on_disk(self):
         folder = self.events(20_000, "--format", "ndjson", "--files", "5")
         for kind in ("parquet", "ndjson.gz", "ndjson.zst"):
@@ -119,67 +82,6 @@ class LakeTest(GeneratedEventsTest):
         self.assertEqual(code, 0, out + err)
         self.assertEqual([path for path in self.lake.rglob("*") if path.is_file()], [])
 
-    def wait_for_commits(self, count, *processes):
-        """Until there are so many commits; False if all processes have ended before."""
-        deadline = time.monotonic() + PATIENCE
-        while sum(1 for _ in self.lake.glob("*/_millrace/commits/*.json")) < count:
-            if all(process.poll() is not None for process in processes):
-                return False
-            self.assertLess(time.monotonic(), deadline, "the files do not come")
-            time.sleep(0.001)
-        return True
-
-    def kill(self, process):
-        return self.kill_after(process, self.randomness.uniform(0, 0.2))
-
-    def test_one_process_killed_ten_times(self):
-        folder = self.events(ROWS, "--format", "parquet", "--files", "40")
-        to = f"{self.lake}/?format=parquet&age=50ms"
-        started = time.monotonic()
-        kills = runs = 0
-        while kills < 10:
-            runs += 1
-            commits = sum(1 for _ in self.lake.glob("*/_millrace/commits/*.json"))
-            process = self.start(*self.command(folder, to, "--quiet"))
-            if runs % 2:
-                self.wait_for_commits(commits + 1, process)
-            killed = self.kill(process)
-            kills += killed
-            if not killed:
-                break
-        report = self.load(folder, to)
-        self.assertEqual(report["rejected"] + report["pending"], 0)
-        self.assertEqual(self.run_json("status")["totals"]["accepted"], ROWS)
-        elapsed = time.monotonic() - started
-        self.assertGreater(kills, 0)
-        self.assert_rows(folder, self.lake, "parquet")
-        self.assertEqual(self.stray(self.lake), [])
-        print(f"{kills} kills, seed {self.seed}: {ROWS} rows once each, in {elapsed:.1f} s")
-
-    def test_four_processes_killed_ten_times(self):
-        folder = self.events(FILE_ROWS, "--format", "ndjson", "--files", "2000")
-        command = self.command(folder, f"{self.lake}/?format=ndjson.gz&age=50ms", "--quiet", "--json")
-        started = time.monotonic()
-        workers = [self.start(*command) for _ in range(4)]
-        kills = 0
-        while kills < 10:
-            commits = sum(1 for _ in self.lake.glob("*/_millrace/commits/*.json"))
-            if not self.wait_for_commits(commits + 1, *workers):
-                break
-            victim = workers.pop(self.randomness.randrange(4))
-            kills += self.kill(victim)
-            workers.append(self.start(*command))
-        for worker in workers:
-            out, err = worker.communicate(timeout=PATIENCE)
-            self.assertEqual(worker.returncode, 0, err[-2000:])
-            self.assert_adds_up(json.loads(out))
-        elapsed = time.monotonic() - started
-        self.assertGreater(kills, 0)
-        self.assert_rows(folder, self.lake, "ndjson.gz")
-        self.assertEqual(self.stray(self.lake), [])
-        print(f"{kills} kills of 4 processes, seed {self.seed}: {FILE_ROWS} rows of 2000 files once each, "
-              f"in {elapsed:.1f} s")
-
     def check_bucket(self, kind):
         server = kind()
         self.addCleanup(server.stop)
@@ -190,10 +92,7 @@ class LakeTest(GeneratedEventsTest):
             self.assertEqual(self.load(folder, to, env=env)["accepted"], 5000)
             self.assertEqual(self.load(folder, to, env=env)["objects_skipped"], 3)
             local = self.folder / f"from-bucket-{format}"
-            for key, content in server.objects(f"some/{format}/").items():
-                path = local / key
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+            download(server, f"some/{format}/", local)
             self.assert_rows(folder, local / f"some/{format}", format)
             self.assertEqual(self.stray(local / f"some/{format}"), [])
         code, out, err = self.run_program("destinations", "check", f"{server.root}some/", env=env)

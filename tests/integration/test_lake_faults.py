@@ -1,9 +1,11 @@
-"""Disks that fill up under a lake or an Iceberg table, and a partition for each second."""
+"""Disks that fill up under a lake or an Iceberg table, clocks that jump, and a partition for each second."""
+import json
 import os
 import subprocess
 import unittest
 
 import duck
+import wrong_clock
 from generated_events import GeneratedEventsTest
 from harness import FAST_RETRY, main
 
@@ -66,6 +68,35 @@ class LakeFaultsTest(GeneratedEventsTest):
                 self.assertIn("No space left on device", report["stopped_by"])
                 self.assertEqual(self.load(folder, one)["accepted"], ROWS)
                 self.assertEqual(self.rows(files.format(folder=self.folder)), (ROWS, ROWS))
+
+    def test_the_clock_jumps(self):
+        folder = self.events(ROWS, "--format", "ndjson", "--files", "12")
+        clock = self.folder / "clock"
+        for name, to, files in commands():
+            with self.subTest(name):
+                clock.write_text("+0d")
+                process = self.start("import", folder, "--config", folder / "sources.json", "--json",
+                                     "--to", to.format(folder=self.folder) + ("&" if "?" in to else "?") + "age=20ms",
+                                     *FAST_RETRY, env=wrong_clock.variables(FAKETIME_TIMESTAMP_FILE=str(clock)))
+                jumps = 0
+                while True:
+                    try:
+                        out, err = process.communicate(timeout=0.005)
+                        break
+                    except subprocess.TimeoutExpired:
+                        # Days ahead and back, years back: leases, ages and names of commits must not care.
+                        replacement = clock.with_suffix(".new")
+                        replacement.write_text(("+3d", "-3d", "-20y", "+40d")[jumps % 4])
+                        replacement.rename(clock)
+                        jumps += 1
+                self.assertEqual(process.returncode, 0, err)
+                self.assertGreater(jumps, 4)
+                report = json.loads(out)
+                self.assert_adds_up(report)
+                self.assertEqual(report["accepted"], ROWS)
+                self.assertEqual(self.rows(files.format(folder=self.folder)), (ROWS, ROWS))
+                # A later run, with the right clock, finds everything done.
+                self.assertEqual(self.load(folder, to.format(folder=self.folder))["objects_skipped"], 12)
 
     def test_a_partition_for_each_second(self):
         folder = self.events(10_000, "--format", "ndjson")

@@ -25,6 +25,7 @@ class LakeUploadsTest(harness.MillraceTest):
         self.server = cloud_servers.VersityGateway()
         self.addCleanup(self.server.stop)
         self.denied = False
+        self.refusal = lambda request: None  # what is responded to a request instead; None: it is forwarded
         self.holds = threading.Event()  # set: the next second part of an upload is held
         self.held, self.released = threading.Event(), threading.Event()
         self.proxy = cloud_servers.ScriptedCloud(self.answer)
@@ -38,6 +39,10 @@ class LakeUploadsTest(harness.MillraceTest):
     def answer(self, request):
         if self.denied and request.command == "GET" and "?uploads" in request.path:
             return 403, {}, b"<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
+        refused = self.refusal(request)
+        if refused is not None:
+            request.rfile.read(int(request.headers["Content-Length"] or 0))
+            return refused
         if "partNumber=2&" in request.path and self.holds.is_set():
             self.holds.clear()
             self.held.set()
@@ -120,6 +125,40 @@ class LakeUploadsTest(harness.MillraceTest):
         self.assertIn("s3:ListBucketMultipartUploads", err)
         self.assertEqual(self.server.uploads(), [key])
         self.assert_each_once(ROWS)
+
+    def check_refusal(self, refusal, *words):
+        """A run that meets the refusal stops and says so; once it is over, the same command brings each row once."""
+        folder = self.events("a", 0)
+        self.refusal = refusal
+        report = self.run_json(*self.command(folder), expect=3)
+        self.assertEqual(report["accepted"] + report["rejected"], 0)
+        for word in words:
+            self.assertIn(word, report["stopped_by"])
+        self.assertEqual(self.users(), {})
+        self.refusal = lambda request: None
+        self.assertEqual(self.run_json(*self.command(folder))["accepted"], ROWS)
+        self.assert_each_once(ROWS)
+
+    def test_the_permission_is_lost_between_two_parts(self):
+        denied = 403, {}, b"<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
+        self.check_refusal(lambda request: denied if "partNumber=2&" in request.path else None, "AccessDenied")
+
+    def test_the_permission_is_lost_before_the_upload_is_complete(self):
+        denied = 403, {}, b"<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
+        self.check_refusal(lambda request: denied if request.command == "POST" and "uploadId=" in request.path else None,
+                           "AccessDenied")
+
+    def test_the_bucket_goes_away_between_two_parts(self):
+        parts = []
+
+        def refusal(request):
+            if "partNumber=" in request.path:
+                parts.append(request.path)
+            if len(parts) < 2:
+                return None
+            return 404, {}, b"<Error><Code>NoSuchBucket</Code><Message>The bucket does not exist</Message></Error>"
+
+        self.check_refusal(refusal, "test-bucket")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ messages and its exit status.
 """
 import datetime
 import email.utils
-import glob
 import gzip
 import json
 import os
@@ -17,6 +16,7 @@ import urllib.parse
 
 import cloud_servers
 import harness
+import wrong_clock
 
 TOKEN = {"GCE_METADATA_HOST": "127.0.0.1:9"}  # no server there: no external name lookups
 
@@ -128,22 +128,13 @@ class StoresTest(harness.MillraceTest):
 
     # Wrong clocks.
 
-    def clock_off_by(self, minutes):
-        """Variables for a program whose clock is off by this much."""
-        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-        if not libraries:
-            self.skipTest("faketime is not installed; ./dev test installs it")
-        if "TSAN_OPTIONS" in os.environ or "ASAN_OPTIONS" in os.environ:
-            self.skipTest("faketime and sanitizers replace the same functions")
-        return {"LD_PRELOAD": libraries[0], "FAKETIME": f"{minutes:+}m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
     def test_s3_follows_the_servers_clock(self):
         server = cloud_servers.VersityGateway()
         self.addCleanup(server.stop)
         server.put("data/a.ndjson", self.events(100))
         sandbox = self.sandbox()
         code, out, err = self.run_program("import", server.root + "data", "--mixpanel-url", sandbox.url, "--json",
-                                          env=server.variables() | self.clock_off_by(-20))
+                                          env=server.variables() | wrong_clock.variables(FAKETIME="-20m"))
         self.assertEqual(code, 0, err)
         self.assertEqual(json.loads(out)["accepted"], 100)
         self.assertIn("this machine's clock is off by 20 minutes; correct it (e.g. with NTP)", err)
