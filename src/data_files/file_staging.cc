@@ -139,13 +139,15 @@ class FileSink final : public StagedSink {
 
 class FileCommitter final : public Committer {
  public:
-  FileCommitter(FileStore& store, CommitLog& log) : store_(store), log_(log) {}
+  FileCommitter(FileStore& store, CommitLog& log, bool in_place)
+      : store_(store), log_(log), in_place_(in_place) {}
 
   CommitResult Commit(const Intent& intent, std::stop_token stop) override {
     const FileStore::Stop watch = store_.Watch(stop);
     const absl::StatusOr<Outcome> outcome = TryToCommit(intent, stop);
     if (outcome.ok()) {
       if (*outcome == Outcome::kCommitted) {
+        if (in_place_) RemoveLoaded(intent);
         RemoveLists(intent);
         return {.kind = CommitResult::Kind::kCommitted};
       }
@@ -202,8 +204,10 @@ class FileCommitter final : public Committer {
       all.files.insert(all.files.end(), staged->files.begin(), staged->files.end());
       all.note = std::move(staged->note);
     }
-    RETURN_IF_ERROR(ForEachInParallel(all.files.size(), kThreads,
-                                      [&](size_t i) { return Show(all.files[i]); }));
+    if (!in_place_) {
+      RETURN_IF_ERROR(ForEachInParallel(all.files.size(), kThreads,
+                                        [&](size_t i) { return Show(all.files[i]); }));
+    }
     return log_.Commit(intent, all, stop);
   }
 
@@ -212,6 +216,17 @@ class FileCommitter final : public Committer {
     const absl::Status moved = objects.Move(store_.Uri(file.staged), store_.Uri(file.path));
     if (!absl::IsNotFound(moved)) return moved;
     return objects.Find(store_.Uri(file.path)).status();  // an earlier try has moved it
+  }
+
+  // What is left of it is removed as an orphan.
+  void RemoveLoaded(const Intent& intent) {
+    for (const std::string& list : intent.parts) {
+      const absl::StatusOr<StagedFiles> staged = store_.ReadList(list, intent.id);
+      if (!staged.ok()) continue;
+      ForEachInParallel(staged->files.size(), kThreads, [&](size_t i) {
+        return store_.objects().Remove(store_.Uri(staged->files[i].path));
+      }).IgnoreError();
+    }
   }
 
   // What is left of them does no harm.
@@ -223,23 +238,28 @@ class FileCommitter final : public Committer {
 
   FileStore& store_;
   CommitLog& log_;
+  const bool in_place_;
 };
 
 std::unique_ptr<StagedSink> FileStaging::NewSink() { return std::make_unique<FileSink>(*this); }
 
 std::unique_ptr<Committer> FileStaging::NewCommitter() {
-  return std::make_unique<FileCommitter>(parts_.store, parts_.log);
+  return std::make_unique<FileCommitter>(parts_.store, parts_.log, parts_.in_place);
 }
 
 absl::Status FileStaging::Write(const std::string& commit, const Partitions::File& file,
                                 size_t number, DataFile& written) {
+  const std::string_view extension = ExtensionOf(parts_.layout.format);
   DataFile made{
-      .staged = StrCat(FileStore::StagedFolder(process_), NumberedName(commit, number, ".part")),
-      .path = StrCat(parts_.layout.path.FolderOf(file.partition),
-                     NumberedName(commit, number, ExtensionOf(parts_.layout.format))),
+      .staged = StrCat(parts_.store.StagedFolder(process_),
+                       NumberedName(commit, number, parts_.in_place ? extension : ".part")),
+      .path = {},
       .partition = file.partition,
       .rows = file.rows,
       .summary = {}};
+  made.path = parts_.in_place ? made.staged
+                              : StrCat(parts_.layout.path.FolderOf(file.partition),
+                                       NumberedName(commit, number, extension));
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectWriter> writer,
                    parts_.store.objects().Create(parts_.store.Uri(made.staged)));
   const auto coder = partitions_.Coder();
@@ -263,7 +283,7 @@ absl::StatusOr<std::vector<std::string>> FileStaging::Seal(const std::string& co
                                       if (!written.path.empty()) return absl::OkStatus();
                                       return Write(commit, sealing_.files[i], i, written);
                                     }));
-  std::string list = FileStore::ListPath(process_, commit);
+  std::string list = parts_.store.ListPath(process_, commit);
   RETURN_IF_ERROR(parts_.store.WriteList(list, {sealing_.written, parts_.log.Note()}));
   sealing_ = Sealing();
   partitions_.Release();
@@ -272,7 +292,7 @@ absl::StatusOr<std::vector<std::string>> FileStaging::Seal(const std::string& co
 
 void FileStaging::RemoveFolder(std::string_view process) {
   const std::string folder = parts_.store.local_folder();
-  if (!folder.empty()) ::rmdir((folder + FileStore::StagedFolder(process)).c_str());
+  if (!folder.empty()) ::rmdir((folder + parts_.store.StagedFolder(process)).c_str());
 }
 
 void FileStaging::RemoveFoldersOfDead() {
@@ -281,7 +301,7 @@ void FileStaging::RemoveFoldersOfDead() {
   std::error_code error;
   std::vector<std::string> dead;
   for (const auto& entry :
-       std::filesystem::directory_iterator(folder + FileStore::StagedFolder(""), error)) {
+       std::filesystem::directory_iterator(folder + parts_.store.StagedFolder(""), error)) {
     const std::string process = entry.path().filename().string();
     if (IsWorkerTagDead(process)) dead.push_back(process);
   }
@@ -297,7 +317,7 @@ absl::Status FileStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
   partitions_.Clear();
   const FileStore::Stop watch = parts_.store.Watch(stop);
   ObjectStore& objects = parts_.store.objects();
-  const std::string folder = parts_.store.Uri(FileStore::StagedFolder(""));
+  const std::string folder = parts_.store.Uri(parts_.store.StagedFolder(""));
   std::vector<std::string> orphans;
   const auto look = [&](std::string_view uri) {
     const std::optional<std::string_view> name = NameStagedByDead(uri, folder);
@@ -325,7 +345,7 @@ absl::Status FileStaging::RemoveOrphans(absl::Span<const Intent> open, std::stop
 // Those of open commits too: their files were complete before. What is left costs money and does no
 // other harm, so the run continues if it may not remove it.
 absl::Status FileStaging::RemoveUploadsOfDead() {
-  const std::string folder = parts_.store.Uri(FileStore::StagedFolder(""));
+  const std::string folder = parts_.store.Uri(parts_.store.StagedFolder(""));
   const absl::StatusOr<size_t> removed = parts_.store.objects().RemoveUnfinished(
       folder, [&](std::string_view uri) { return NameStagedByDead(uri, folder).has_value(); });
   if (absl::IsCancelled(removed.status())) return removed.status();

@@ -23,11 +23,14 @@ struct FileStagingParts {
   CommitLog& log;
   Traffic& traffic;
   Clock& clock;
+  // Files are read where they were staged, and removed once their commit is made.
+  bool in_place = false;
 };
 
 // Rows are collected by partition, in memory and in a scratch file in the folder `scratch`, whose
 // disk space ends with the process. Sealing writes them as files under names that readers do not
-// look for; a commit moves these to their names and then records in the log that it is made.
+// look for; a commit moves these to their names, unless they are read in place, and then records in
+// the log that it is made.
 std::unique_ptr<Staging> NewFileStaging(const FileStagingParts& parts, std::string scratch);
 
 // What Destination::AdaptOptions() does for data files that are committed after `age` at the

@@ -69,13 +69,12 @@ bool ParseLeaf(const Json& json, ParquetFileSummary::Leaf& leaf) {
 }
 
 // Whether the paths are such as sealing makes: they are moved and removed.
-bool IsOfCommit(const DataFile& file, const std::string& commit) {
+bool IsOfCommit(const DataFile& file, const std::string& folder, const std::string& commit) {
   const auto names_it = [&](std::string_view path) {
     return ("/" + std::string(path)).find("/../") == std::string::npos &&
            path.substr(path.rfind('/') + 1).starts_with(commit);
   };
-  return file.staged.starts_with(FileStore::StagedFolder("")) && names_it(file.staged) &&
-         names_it(file.path);
+  return file.staged.starts_with(folder) && names_it(file.staged) && names_it(file.path);
 }
 
 bool ParseDataFile(const Json& json, DataFile& file) {
@@ -130,11 +129,11 @@ absl::Status FileStore::RemoveFilesOf(const std::string& commit) {
   return ForEachInParallel(files.size(), 8, [&](size_t i) { return objects().Remove(files[i]); });
 }
 
-std::string FileStore::StagedFolder(std::string_view process) {
-  return StrCat("_millrace/staged/", process, process.empty() ? "" : "/");
+std::string FileStore::StagedFolder(std::string_view process) const {
+  return StrCat(hidden_, "staged/", process, process.empty() ? "" : "/");
 }
 
-std::string FileStore::ListPath(std::string_view process, std::string_view commit) {
+std::string FileStore::ListPath(std::string_view process, std::string_view commit) const {
   return StrCat(StagedFolder(process), commit, ".json");
 }
 
@@ -172,7 +171,7 @@ absl::StatusOr<StagedFiles> FileStore::ReadList(const std::string& path,
   bool is_list = list.is_array() && note.is_string();
   for (size_t i = 0; is_list && i < list.size(); ++i) {
     DataFile& file = staged.files.emplace_back();
-    is_list = ParseDataFile(list[i], file) && IsOfCommit(file, commit);
+    is_list = ParseDataFile(list[i], file) && IsOfCommit(file, StagedFolder(""), commit);
   }
   if (!is_list) return absl::DataLossError(StrCat(Uri(path), " is not a list of files"));
   staged.note = note.get<std::string>();
@@ -195,7 +194,7 @@ absl::Status FileStore::RemoveAll() {
     uris.push_back(object.uri);
     return absl::OkStatus();
   };
-  for (const std::string& folder : {folder_, Uri("_millrace/")}) {
+  for (const std::string& folder : {folder_, Uri(hidden_)}) {
     const absl::Status listed = objects().List(folder, add);
     if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
   }

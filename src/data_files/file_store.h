@@ -3,6 +3,10 @@
 //
 //   <folder>/dt=2026-11-29/<commit>-00000.parquet   data
 //   <folder>/_millrace/staged/<process>/<commit>-00000.part, <commit>.json
+//
+// Files that are read where they were staged have no other name:
+//
+//   <folder>/staged/<process>/<commit>-00000.ndjson.gz, <commit>.json
 #ifndef MILLRACE_DATA_FILES_FILE_STORE_H_
 #define MILLRACE_DATA_FILES_FILE_STORE_H_
 
@@ -45,8 +49,10 @@ class FileStore {
  public:
   // Makes a store whose calls end once the token is requested; null if it cannot.
   using Open = std::function<std::unique_ptr<ObjectStore>(std::stop_token stop)>;
-  // `folder` ends with '/'. The first call of `open` succeeds.
-  FileStore(std::string folder, Open open) : folder_(std::move(folder)), open_(std::move(open)) {
+  // `folder` ends with '/', and so does `hidden`, the folder in it of what is not visible; empty:
+  // the folder itself. The first call of `open` succeeds.
+  FileStore(std::string folder, Open open, std::string hidden = "_millrace/")
+      : folder_(std::move(folder)), hidden_(std::move(hidden)), open_(std::move(open)) {
     AddStore();
   }
 
@@ -69,8 +75,8 @@ class FileStore {
   absl::Status Write(std::string_view path, std::string_view text);
 
   // The list of what a process has staged for a commit: its name is all that an intent needs.
-  static std::string StagedFolder(std::string_view process);
-  static std::string ListPath(std::string_view process, std::string_view commit);
+  std::string StagedFolder(std::string_view process) const;
+  std::string ListPath(std::string_view process, std::string_view commit) const;
   absl::Status WriteList(const std::string& path, const StagedFiles& staged);
   // The list of a commit. NotFound: there is none. DataLoss: it is none, or not of that commit.
   absl::StatusOr<StagedFiles> ReadList(const std::string& path, const std::string& commit);
@@ -88,6 +94,7 @@ class FileStore {
   void AddStore();
 
   const std::string folder_;
+  const std::string hidden_;
   const Open open_;
   absl::Mutex mutex_;
   // The last one is used; others may still be by calls that were stopped.

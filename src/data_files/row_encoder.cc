@@ -17,15 +17,8 @@
 namespace millrace::data_files {
 namespace {
 
-// Text and JSON of Parquet, and times whose folders have four digits for the year.
-constexpr Dialect kFileDialect{
-    .name = "a data file",
-    .takes_nul = true,
-    .max_text_bytes = (size_t{1} << 31) - 1,
-    .max_json_bytes = (size_t{1} << 31) - 1,
-    .min_time = -62'135'596'800'000'000,  // 0001-01-01
-    .max_time = 253'402'300'799'999'999,  // 9999-12-31
-};
+// Readers of JSON may keep numbers as doubles.
+constexpr int64_t kMaxExactInteger = (int64_t{1} << 53) - 1;
 
 void Unreadable(const absl::Status& status, RefusedRow& why) {
   why.code = "invalid_record";
@@ -136,7 +129,10 @@ class LineEncoder : public RowEncoder {
 class TableEncoder : public RowEncoder {
  public:
   TableEncoder(const FileLayout& layout, const TableForm& form)
-      : form_(form), partitioner_(layout, form.record_type()), reader_(form) {
+      : form_(form),
+        dialect_(layout.dialect),
+        partitioner_(layout, form.record_type()),
+        reader_(form) {
     const std::vector<Column>& columns = form.columns();
     for (size_t i = 0; i < form.standard_columns(); ++i) {
       if (columns[i].name == "event_time") event_time_ = i;
@@ -149,7 +145,7 @@ class TableEncoder : public RowEncoder {
       return false;
     }
     for (const TableRow& row : rows_) {
-      if (const auto misfit = FindMisfit(kFileDialect, form_, row)) {
+      if (const auto misfit = FindMisfit(dialect_, form_, row)) {
         Refuse(*misfit, why);
         return false;
       }
@@ -166,6 +162,7 @@ class TableEncoder : public RowEncoder {
   const TableForm& form_;
 
  private:
+  const Dialect dialect_;
   const Partitioner partitioner_;
   TableReader reader_;
   std::optional<size_t> event_time_;
@@ -208,7 +205,8 @@ class PackedEncoder : public TableEncoder {
 // A row as a JSON object of its columns; nulls are left out, times are RFC 3339.
 class JsonTableEncoder : public TableEncoder {
  public:
-  JsonTableEncoder(const FileLayout& layout, const TableForm& form) : TableEncoder(layout, form) {
+  JsonTableEncoder(const FileLayout& layout, const TableForm& form)
+      : TableEncoder(layout, form), quotes_large_integers_(layout.quotes_large_integers) {
     for (const Column& column : form.columns()) {
       std::string& key = keys_.emplace_back();
       AppendJsonString(key, column.name);
@@ -234,7 +232,7 @@ class JsonTableEncoder : public TableEncoder {
           out.Append(cell.text);
           break;
         case ColumnType::kInteger:
-          AppendJsonInt(out, cell.integer);
+          AppendInteger(cell.integer, out);
           break;
         case ColumnType::kBoolean:
           out.Append(cell.integer != 0 ? "true" : "false");
@@ -252,6 +250,15 @@ class JsonTableEncoder : public TableEncoder {
   }
 
  private:
+  void AppendInteger(int64_t integer, ByteBuffer& out) const {
+    const bool quotes =
+        quotes_large_integers_ && (integer > kMaxExactInteger || integer < -kMaxExactInteger);
+    if (quotes) out.Append('"');
+    AppendJsonInt(out, integer);
+    if (quotes) out.Append('"');
+  }
+
+  const bool quotes_large_integers_;
   std::vector<std::string> keys_;
 };
 

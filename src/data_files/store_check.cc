@@ -12,8 +12,9 @@
 
 namespace millrace::data_files {
 
-void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck>& checks) {
-  const std::string name = FileStore::StagedFolder(CurrentWorkerTag()), folder = store.Uri(name);
+void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck>& checks,
+                bool in_place) {
+  const std::string name = store.StagedFolder(CurrentWorkerTag()), folder = store.Uri(name);
   const std::string from = folder + "check-written", to = folder + "check-moved";
   const auto add = [&](std::string_view what, const absl::Status& status) {
     checks.push_back({StrCat(what, " below ", store.folder()), status,
@@ -36,9 +37,11 @@ void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck
   if (!add("writing", store.Write(name + "check-written", "millrace")) ||
       !add("reading", objects.Find(from).status()))
     return;
-  if (add("moving", objects.Move(from, to))) add("creating only what is absent", create_once());
+  if (!in_place && add("moving", objects.Move(from, to))) {
+    add("creating only what is absent", create_once());
+  }
   add("listing", objects.List(folder, [](const ObjectInfo&) { return absl::OkStatus(); }));
-  add("deleting", objects.Remove(to));
+  add("deleting", objects.Remove(in_place ? from : to));
   objects.Remove(from).IgnoreError();
   if (local.empty()) return;
   // What was made for this, if it is empty.

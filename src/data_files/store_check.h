@@ -11,7 +11,9 @@
 namespace millrace::data_files {
 
 // Adds a check for each kind of access, with objects of a few bytes. `page` documents permissions.
-void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck>& checks);
+// `in_place`: files are never moved, and nothing says in the store that a commit is made.
+void CheckStore(FileStore& store, std::string_view page, std::vector<AccessCheck>& checks,
+                bool in_place = false);
 
 }  // namespace millrace::data_files
 

@@ -14,7 +14,7 @@
 namespace millrace::data_files {
 namespace {
 
-constexpr uint64_t kMinFileMegabytes = 1, kMaxFileMegabytes = 4096, kFileMegabytes = 512;
+constexpr uint64_t kMinFileMegabytes = 1, kMaxFileMegabytes = 4096;
 constexpr absl::Duration kAge = absl::Minutes(10);
 
 absl::Status CheckFolder(std::string_view name, std::string_view text) {
@@ -90,8 +90,8 @@ absl::StatusOr<bool> TakeByArrival(UriQuery& query) {
   return time == "arrival";
 }
 
-absl::StatusOr<size_t> TakeFileBytes(UriQuery& query) {
-  uint64_t megabytes = kFileMegabytes;
+absl::StatusOr<size_t> TakeFileBytes(UriQuery& query, size_t by_default) {
+  uint64_t megabytes = by_default >> 20;
   if (const auto size = query.Take("file_size")) {
     if (!absl::SimpleAtoi(*size, &megabytes) || megabytes < kMinFileMegabytes ||
         megabytes > kMaxFileMegabytes) {

@@ -31,7 +31,7 @@ absl::StatusOr<Names> TakeNames(UriQuery& query);
 // time=event or time=arrival.
 absl::StatusOr<bool> TakeByArrival(UriQuery& query);
 // file_size=MEGABYTES, in bytes.
-absl::StatusOr<size_t> TakeFileBytes(UriQuery& query);
+absl::StatusOr<size_t> TakeFileBytes(UriQuery& query, size_t by_default = size_t{512} << 20);
 // age=T.
 absl::StatusOr<absl::Duration> TakeAge(UriQuery& query);
 

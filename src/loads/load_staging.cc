@@ -1,0 +1,139 @@
+#include "loads/load_staging.h"
+
+#include <stop_token>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "data_files/file_staging.h"
+
+namespace millrace::loads {
+namespace {
+
+using data_files::CommitLog;
+using data_files::DataFile;
+using data_files::FileStore;
+using data_files::StagedFiles;
+
+// The warehouse knows which commits were made.
+class LoadLog final : public CommitLog {
+ public:
+  LoadLog(FileStore& store, FileLoader& loader) : store_(store), loader_(loader) {}
+
+  absl::Status Prepare(const std::stop_token& stop) {
+    const absl::Status prepared = loader_.Prepare(stop);
+    absl::MutexLock lock(&mutex_);
+    is_prepared_ = prepared.ok();
+    return prepared;
+  }
+
+  absl::StatusOr<Outcome> OutcomeOf(const Intent& intent, const std::stop_token& stop) override {
+    return loader_.OutcomeOf(intent.id, stop);
+  }
+
+  absl::StatusOr<Outcome> Commit(const Intent& intent, const StagedFiles& staged,
+                                 const std::stop_token& stop) override {
+    // What an earlier process left is committed before this one stages anything.
+    if (!is_prepared()) RETURN_IF_ERROR(Prepare(stop));
+    FileLoad load = LoadOf(intent, staged.files);
+    const std::string manifest = ManifestPath(intent, staged.files);
+    bool has_manifest = false;
+    load.write_manifest = [&](std::string_view text) -> absl::StatusOr<std::string> {
+      has_manifest = true;
+      RETURN_IF_ERROR(store_.Write(manifest, text));
+      return store_.Uri(manifest);
+    };
+    absl::StatusOr<Outcome> outcome = loader_.Load(load, stop);
+    if (outcome.ok() && has_manifest) store_.objects().Remove(store_.Uri(manifest)).IgnoreError();
+    if (outcome.ok() || absl::IsUnavailable(outcome.status()) ||
+        absl::IsCancelled(outcome.status())) {
+      return outcome;
+    }
+    for (const LoadFile& file : load.files) {
+      const absl::Status found = store_.objects().Find(file.uri).status();
+      if (absl::IsNotFound(found)) return found;
+    }
+    absl::MutexLock lock(&mutex_);
+    is_prepared_ = false;  // somebody may have changed the table
+    if (!absl::IsNotFound(outcome.status())) return outcome;
+    return absl::FailedPreconditionError(outcome.status().message());
+  }
+
+  absl::StatusOr<Outcome> Abandon(const Intent& intent, const std::stop_token& stop) override {
+    std::vector<DataFile> files;
+    for (const std::string& list : intent.parts) {
+      absl::StatusOr<StagedFiles> staged = store_.ReadList(list, intent.id);
+      if (absl::IsNotFound(staged.status())) continue;
+      RETURN_IF_ERROR(staged.status());
+      files.insert(files.end(), staged->files.begin(), staged->files.end());
+    }
+    const absl::StatusOr<Outcome> outcome = loader_.Abandon(LoadOf(intent, files), stop);
+    if (outcome.ok() && !files.empty()) {
+      store_.objects().Remove(store_.Uri(ManifestPath(intent, files))).IgnoreError();
+    }
+    return outcome;
+  }
+
+ private:
+  bool is_prepared() {
+    absl::MutexLock lock(&mutex_);
+    return is_prepared_;
+  }
+
+  // What removes files knows them by the commit.
+  static std::string ManifestPath(const Intent& intent, const std::vector<DataFile>& files) {
+    const std::string_view first = files.front().path;
+    return StrCat(first.substr(0, first.rfind('/') + 1), intent.id, ".manifest");
+  }
+
+  FileLoad LoadOf(const Intent& intent, const std::vector<DataFile>& files) {
+    FileLoad load{.commit = intent.id};
+    for (const DataFile& file : files) {
+      load.files.push_back({store_.Uri(file.path), file.rows, file.summary.bytes});
+    }
+    load.remove_files = [this, commit = intent.id] { return store_.RemoveFilesOf(commit); };
+    return load;
+  }
+
+  FileStore& store_;
+  FileLoader& loader_;
+  absl::Mutex mutex_;
+  bool is_prepared_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class LoadStaging final : public Staging {
+ public:
+  LoadStaging(const LoadStagingParts& parts, std::string scratch)
+      : log_(parts.store, parts.loader),
+        files_(data_files::NewFileStaging({.layout = parts.layout,
+                                           .form = parts.form,
+                                           .store = parts.store,
+                                           .log = log_,
+                                           .traffic = parts.traffic,
+                                           .clock = parts.clock,
+                                           .in_place = true},
+                                          std::move(scratch))) {}
+
+  std::unique_ptr<StagedSink> NewSink() override { return files_->NewSink(); }
+  std::unique_ptr<Committer> NewCommitter() override { return files_->NewCommitter(); }
+  absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) override {
+    RETURN_IF_ERROR(log_.Prepare(stop));
+    return files_->RemoveOrphans(open, std::move(stop));
+  }
+
+ private:
+  LoadLog log_;
+  const std::unique_ptr<Staging> files_;
+};
+
+}  // namespace
+
+std::unique_ptr<Staging> NewLoadStaging(const LoadStagingParts& parts, std::string scratch) {
+  return std::make_unique<LoadStaging>(parts, std::move(scratch));
+}
+
+}  // namespace millrace::loads
