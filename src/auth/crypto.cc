@@ -6,7 +6,9 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -19,8 +21,24 @@ const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// Instead of a prompt on the terminal.
-int NoPassphrase(char*, int, int, void*) { return -1; }
+// Instead of a prompt on the terminal: the passphrase, a std::string, or none.
+int GivePassphrase(char* to, int size, int /*is_writing*/, void* passphrase) {
+  const auto* text = static_cast<const std::string*>(passphrase);
+  if (text == nullptr || text->size() > static_cast<size_t>(size)) return -1;
+  std::memcpy(to, text->data(), text->size());
+  return static_cast<int>(text->size());
+}
+
+// Null: it is not an RSA key that can be read with `passphrase`, which may be null.
+std::shared_ptr<EVP_PKEY> ReadRsaKey(std::string_view pem, std::string* passphrase) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
+  std::shared_ptr<EVP_PKEY> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, GivePassphrase, passphrase), &EVP_PKEY_free);
+  ERR_clear_error();  // libcurl would read leftover errors as its own
+  if (key != nullptr && EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) key.reset();
+  return key;
+}
 
 }  // namespace
 
@@ -45,13 +63,19 @@ std::string Sha256Hex(std::string_view bytes) { return LowerHex(Sha256(bytes)); 
 std::string Base64Url(std::string_view bytes) { return absl::WebSafeBase64Escape(ToAbsl(bytes)); }
 
 absl::StatusOr<RsaKey> RsaKey::FromPem(std::string_view pem) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
-  std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr),
-                                &EVP_PKEY_free);
-  ERR_clear_error();  // libcurl would read leftover errors as its own
-  if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
+  std::shared_ptr<EVP_PKEY> key = ReadRsaKey(pem, nullptr);
+  if (key == nullptr) {
     return absl::InvalidArgumentError("it is not an RSA private key in PEM format");
+  }
+  return RsaKey(std::move(key));
+}
+
+absl::StatusOr<RsaKey> RsaKey::FromPem(std::string_view pem, const std::string& passphrase) {
+  std::string text = passphrase;
+  std::shared_ptr<EVP_PKEY> key = ReadRsaKey(pem, &text);
+  if (key == nullptr) {
+    return absl::InvalidArgumentError(
+        "it is not an RSA private key in PEM format, or the passphrase is not its own");
   }
   return RsaKey(std::move(key));
 }
@@ -70,6 +94,15 @@ absl::StatusOr<std::string> RsaKey::SignSha256(std::string_view bytes) const {
   if (!ok) return absl::InternalError("OpenSSL could not sign with the private key");
   signature.resize(size);
   return signature;
+}
+
+absl::StatusOr<std::string> RsaKey::PublicKeyDer() const {
+  unsigned char* bytes = nullptr;
+  const int size = i2d_PUBKEY(static_cast<EVP_PKEY*>(key_.get()), &bytes);
+  if (size <= 0) return absl::InternalError("OpenSSL could not encode the public key");
+  std::string der(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
+  OPENSSL_free(bytes);
+  return der;
 }
 
 absl::StatusOr<std::string> SignJwt(std::string_view header, std::string_view claims,

@@ -27,9 +27,14 @@ class RsaKey {
   // From PEM text, "BEGIN PRIVATE KEY" or "BEGIN RSA PRIVATE KEY", without a passphrase.
   // InvalidArgument, without quoting it, if it is anything else.
   static absl::StatusOr<RsaKey> FromPem(std::string_view pem);
+  // The same, also for "BEGIN ENCRYPTED PRIVATE KEY". InvalidArgument if the passphrase is wrong.
+  static absl::StatusOr<RsaKey> FromPem(std::string_view pem, const std::string& passphrase);
 
   // RSASSA-PKCS1-v1_5 with SHA-256: "RS256" of RFC 7518.
   absl::StatusOr<std::string> SignSha256(std::string_view bytes) const;
+
+  // The public key as a SubjectPublicKeyInfo in DER (RFC 5280 section 4.1); bytes, not text.
+  absl::StatusOr<std::string> PublicKeyDer() const;
 
  private:
   explicit RsaKey(std::shared_ptr<void> key) : key_(std::move(key)) {}
