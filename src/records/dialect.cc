@@ -1,8 +1,11 @@
 #include "records/dialect.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "base/strings.h"
+#include "records/exact_number.h"
 
 namespace millrace {
 namespace {
@@ -21,6 +24,35 @@ bool HasNulEscape(std::string_view json) {
     slash = json.find('\\', slash + 2);
   }
   return false;
+}
+
+template <typename Integer>
+bool IsInteger(std::string_view number) {
+  Integer value = 0;
+  const char* const end = number.data() + number.size();
+  const auto [stop, error] = std::from_chars(number.data(), end, value);
+  return error == std::errc() && stop == end;
+}
+
+// The first number in `json` that is neither a 64-bit integer nor a double; empty: none.
+std::string_view FindWideNumber(std::string_view json) {
+  constexpr std::string_view kNumber = "+-.0123456789Ee";
+  for (size_t at = 0; at < json.size();) {
+    if (json[at] == '"') {
+      for (++at; at < json.size() && json[at] != '"';) at += json[at] == '\\' ? 2 : 1;
+      ++at;
+    } else if (json[at] == '-' || (json[at] >= '0' && json[at] <= '9')) {
+      const size_t end = std::min(json.find_first_not_of(kNumber, at), json.size());
+      const std::string_view number = json.substr(at, end - at);
+      const bool fits =
+          FitsDouble(number) || IsInteger<int64_t>(number) || IsInteger<uint64_t>(number);
+      if (!fits) return number;
+      at = end;
+    } else {
+      ++at;
+    }
+  }
+  return {};
 }
 
 Misfit Nul(const Dialect& dialect, std::string_view field) {
@@ -59,7 +91,12 @@ std::optional<Misfit> FindJsonMisfit(const Dialect& dialect, std::string_view fi
     return TooLarge(dialect, field, json.size(), dialect.max_json_bytes);
   }
   if (!dialect.takes_nul && HasNulEscape(json)) return Nul(dialect, field);
-  return std::nullopt;
+  if (!dialect.json_has_doubles) return std::nullopt;
+  const std::string_view number = FindWideNumber(json);
+  if (number.empty()) return std::nullopt;
+  return Misfit{"number_not_exact", std::string(field),
+                StrCat("\"", field, "\" contains the number ", Shorten(number, 40), ", which ",
+                       dialect.name, " would round; make it text in the source")};
 }
 
 std::optional<Misfit> FindMisfit(const Dialect& dialect, const TableForm& form, TableRow row) {

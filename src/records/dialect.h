@@ -23,6 +23,8 @@ struct Dialect {
   // The range of times, in microseconds since 1970, both inclusive.
   int64_t min_time = 0;
   int64_t max_time = 0;
+  // Numbers in JSON are 64-bit integers, with or without a sign, or doubles: others are refused.
+  bool json_has_doubles = false;
 };
 
 // text, bigint, double precision, boolean, timestamptz and jsonb of PostgreSQL 12 and later.
@@ -35,9 +37,22 @@ inline constexpr Dialect kPostgresDialect{
     .max_time = INT64_MAX,                    // beyond it: up to 294276-12-31
 };
 
+// STRING, INT64, FLOAT64, BOOL, TIMESTAMP and JSON of BigQuery. How large a row may be decides the
+// request that it is sent in.
+inline constexpr Dialect kBigqueryDialect{
+    .name = "BigQuery",
+    .takes_nul = true,
+    .max_text_bytes = SIZE_MAX,
+    .max_json_bytes = SIZE_MAX,
+    .min_time = -62'135'596'800'000'000,  // 0001-01-01
+    .max_time = 253'402'300'799'999'999,  // 9999-12-31
+    .json_has_doubles = true,
+};
+
 // Why a row cannot be stored.
 struct Misfit {
-  std::string_view code;  // "nul_in_text", "value_too_large", "time_out_of_range"
+  // "nul_in_text", "number_not_exact", "value_too_large", "time_out_of_range"
+  std::string_view code;
   std::string field;      // the column
   std::string message;
 };

@@ -1,0 +1,163 @@
+#include "connectors/bigquery/table_spec.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/time/time.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "base/uri_query.h"
+#include "records/table_form.h"
+
+namespace millrace::bigquery {
+namespace {
+
+constexpr std::string_view kScheme = "bigquery://";
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr size_t kMaxProjectBytes = 100;
+constexpr size_t kMaxNameBytes = 1024;
+constexpr size_t kMaxColumnBytes = 300;
+// Prefixes that BigQuery keeps for itself, in any case.
+constexpr std::string_view kReserved[] = {"_TABLE_",        "_FILE_",   "_PARTITION",
+                                          "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER"};
+
+absl::Status Invalid(std::string_view what) {
+  return absl::InvalidArgumentError(StrCat("the BigQuery destination: ", what));
+}
+
+bool ConsistsOf(std::string_view text, std::string_view more) {
+  const std::string allowed = StrCat(kLetters, "0123456789", more);
+  return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+absl::Status ParsePlace(std::string_view head, TableSpec& spec) {
+  constexpr std::string_view kForm = "it should be bigquery://PROJECT/DATASET?table=events";
+  if (!head.starts_with(kScheme)) return Invalid(kForm);
+  head.remove_prefix(kScheme.size());
+  const size_t slash = head.find('/');
+  if (slash == std::string_view::npos) return Invalid(kForm);
+  spec.project = head.substr(0, slash);
+  spec.dataset = head.substr(slash + 1);
+  // "example.com:project" is the id of a project of a domain.
+  if (!ConsistsOf(spec.project, "-.:") || spec.project.size() > kMaxProjectBytes) {
+    return Invalid(StrCat(kForm, ": a project is its id, of letters, digits and -"));
+  }
+  if (!ConsistsOf(spec.dataset, "_") || spec.dataset.size() > kMaxNameBytes) {
+    return Invalid(StrCat(kForm, ": a dataset has letters, digits and _"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseTables(UriQuery& query, TableSpec& spec) {
+  for (const RecordType type : kAllRecordTypes) {
+    if (auto name = query.Take(PluralOf(type))) spec.tables[type] = *std::move(name);
+  }
+  if (auto table = query.Take("table")) {
+    if (!spec.tables.emplace(RecordType::kEvent, *std::move(table)).second) {
+      return Invalid("table= and events= name the same: give one of them");
+    }
+  }
+  if (spec.tables.empty()) {
+    for (const RecordType type : kAllRecordTypes) spec.tables[type] = PluralOf(type);
+  }
+  std::set<std::string> names;
+  for (const auto& [type, table] : spec.tables) {
+    if (!ConsistsOf(table, "_-") || table.size() > kMaxNameBytes) {
+      return Invalid(StrCat("the name of the table of ", PluralOf(type),
+                            " should have letters, digits, _ and - only"));
+    }
+    if (!names.insert(table).second) return Invalid(StrCat(table, " is named twice"));
+  }
+  return absl::OkStatus();
+}
+
+// BigQuery does not tell upper from lower case in names of columns.
+absl::Status CheckColumns(const TableForm& form) {
+  std::set<std::string> names;
+  for (const Column& column : form.columns()) {
+    const std::string& name = column.name;
+    if (!ConsistsOf(name, "_") || absl::ascii_isdigit(static_cast<unsigned char>(name.front())) ||
+        name.size() > kMaxColumnBytes) {
+      return Invalid(StrCat("columns=: ", name,
+                            " is no name of a column: it should have letters, digits and _, and "
+                            "not begin with a digit"));
+    }
+    const bool is_reserved = std::any_of(std::begin(kReserved), std::end(kReserved), [&](auto p) {
+      return absl::StartsWithIgnoreCase(name, ToAbsl(p));
+    });
+    if (is_reserved) return Invalid(StrCat("columns=: BigQuery keeps names like ", name));
+    if (!names.insert(absl::AsciiStrToLower(name)).second) {
+      return Invalid(StrCat("columns=: ", name, " differs from another column only by its case"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
+  spec.extra_columns = query.TakeList("columns");
+  for (const auto& [type, table] : spec.tables) {
+    const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
+    RETURN_IF_ERROR(Annotate(form.status(), "columns="));
+    RETURN_IF_ERROR(CheckColumns(*form));
+  }
+  const std::string partition = query.Take("partition").value_or("day");
+  if (partition != "day" && partition != "none") return Invalid("partition is day or none");
+  spec.partition_by_day = partition == "day";
+  if (auto location = query.Take("location")) {
+    if (!ConsistsOf(*location, "-")) return Invalid("location is like EU, US or europe-west1");
+    spec.location = *std::move(location);
+  }
+  if (const auto age = query.Take("age")) {
+    if (!absl::ParseDuration(*age, &spec.age) || spec.age < absl::Seconds(1)) {
+      return Invalid("age is a time of at least 1s, such as 10s or 5m");
+    }
+  }
+  const std::string forgotten = query.Take("forgotten").value_or("stop");
+  if (forgotten == "resend") {
+    spec.forgotten = Forgotten::kResend;
+  } else if (forgotten == "done") {
+    spec.forgotten = Forgotten::kDone;
+  } else if (forgotten != "stop") {
+    return Invalid("forgotten is stop, resend or done");
+  }
+  return query.CheckAllTaken(
+      "table, events, users, groups, columns, partition, location, age and forgotten");
+}
+
+}  // namespace
+
+absl::StatusOr<TableSpec> TableSpec::Parse(std::string_view uri) {
+  ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
+  TableSpec spec;
+  RETURN_IF_ERROR(ParsePlace(query.head(), spec));
+  RETURN_IF_ERROR(ParseTables(query, spec));
+  RETURN_IF_ERROR(ParseOptions(query, spec));
+  return spec;
+}
+
+std::string TableSpec::Label() const {
+  bool is_usual = tables.size() == std::size(kAllRecordTypes);
+  std::string names;
+  for (const auto& [type, table] : tables) {
+    is_usual = is_usual && table == PluralOf(type);
+    StrAppend(&names, names.empty() ? "/" : ",", table);
+  }
+  return StrCat(kScheme, project, "/", dataset, is_usual ? "" : names);
+}
+
+std::string TableSpec::LedgerName(RecordType type, std::string_view emulator) const {
+  const auto table = tables.find(type);
+  const std::string_view name = table == tables.end() ? PluralOf(type) : table->second;
+  return StrCat(kScheme, project, "/", dataset, "/", name, emulator.empty() ? "" : "@", emulator);
+}
+
+std::string ResourceName(const TableSpec& spec, std::string_view table) {
+  return StrCat("projects/", spec.project, "/datasets/", spec.dataset, "/tables/", table);
+}
+
+}  // namespace millrace::bigquery
