@@ -53,7 +53,7 @@ inline constexpr Dialect kBigqueryDialect{
 struct Misfit {
   // "nul_in_text", "number_not_exact", "value_too_large", "time_out_of_range"
   std::string_view code;
-  std::string field;      // the column
+  std::string field;  // the column
   std::string message;
 };
 

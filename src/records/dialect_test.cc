@@ -62,6 +62,25 @@ TEST_F(DialectTest, Limits) {
   EXPECT_EQ(Check(kSmall, "E", R"({"time":-1})"), "time_out_of_range event_time");
 }
 
+TEST_F(DialectTest, BigqueryHasTheYears1To9999) {
+  EXPECT_EQ(Check(kBigqueryDialect, R"(a\u0000b)", R"({"at":"0001-01-01","a":"\u0000"})"), "fits");
+  EXPECT_EQ(Check(kBigqueryDialect, "E", R"({"at":"9999-12-31T23:59:59.999999Z"})"), "fits");
+  EXPECT_EQ(Check(kBigqueryDialect, "E", R"({"at":"0000-12-31"})"), "time_out_of_range at");
+}
+
+TEST_F(DialectTest, BigqueryKeepsOnlyIntegersAndDoublesInJson) {
+  EXPECT_EQ(Check(kBigqueryDialect, "E",
+                  R"({"a":[-9223372036854775808,18446744073709551615,0.1,-1.5e300,1e5]})"),
+            "fits");
+  EXPECT_EQ(Check(kBigqueryDialect, "E", R"({"a":"12345678901234567890123","b\"9e":true})"),
+            "fits");
+  EXPECT_EQ(Check(kBigqueryDialect, "E", R"({"a":{"b":[1,18446744073709551617]}})"),
+            "number_not_exact properties");
+  EXPECT_THAT(misfit_->message, HasSubstr("18446744073709551617, which BigQuery would round"));
+  EXPECT_EQ(Check(kBigqueryDialect, "E", R"({"a\\":0.12345678901234567890})"),
+            "number_not_exact properties");
+}
+
 TEST_F(DialectTest, WholeRecords) {
   EXPECT_FALSE(FindJsonMisfit(kPostgresDialect, "record", R"({"event":"\\u0000"})").has_value());
   const auto misfit = FindJsonMisfit(kPostgresDialect, "record", R"({"event":"\u0000"})");

@@ -34,8 +34,7 @@ void AppendBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
       why.row = row;
       if (!Append(batch.row(row), insert_time, why)) break;
     }
-    const size_t size =
-        bytes_.size() - first_byte + kRowOverhead * (rows_.size() - first_row);
+    const size_t size = bytes_.size() - first_byte + kRowOverhead * (rows_.size() - first_row);
     if (why.message.empty() && size > max_request_bytes_) {
       why.row = group.begin;
       why.code = "value_too_large";
@@ -99,8 +98,7 @@ void AppendBatch::Appended() {
 void AppendBatch::Refuse(size_t i, std::string_view message) {
   Group& group = groups_[rows_[request_[i]].group];
   if (std::exchange(group.refused, true)) return;
-  RefuseGroup(group.source, {.row = group.source.begin, .message = std::string(message)},
-              refused_);
+  RefuseGroup(group.source, {.row = group.source.begin, .message = std::string(message)}, refused_);
 }
 
 std::vector<RefusedRow> AppendBatch::TakeRefused() {

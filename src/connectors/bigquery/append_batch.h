@@ -55,8 +55,8 @@ class AppendBatch {
     size_t group = 0;  // of groups_
   };
   struct Group {
-    RowRange source;      // in the batch
-    size_t end = 0;       // of its rows in rows_
+    RowRange source;  // in the batch
+    size_t end = 0;   // of its rows in rows_
     bool refused = false;
   };
   bool Append(std::string_view record, absl::Time insert_time, RefusedRow& why);

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/connection_internal.h"
-#include "connectors/bigquery/wire_errors.h"
+#include "connectors/bigquery/wire_errors_internal.h"
 
 namespace millrace::bigquery {
 namespace {
@@ -127,8 +127,8 @@ AppendOutcome AppendStream::Append(const AppendBatch& batch, int64_t offset, std
     (void)data.mutable_writer_schema()->mutable_proto_descriptor()->ParseFromString(descriptor_);
     request.set_trace_id("millrace");
     call_ = std::make_unique<Call>(timeout_);
-    const absl::Status ready = connection_.rpc().Prepare(
-        call_->context(), StrCat("write_stream=", name_), stop);
+    const absl::Status ready =
+        connection_.rpc().Prepare(call_->context(), StrCat("write_stream=", name_), stop);
     if (!ready.ok()) {
       call_.reset();
       return {.error = {.status = ready}};

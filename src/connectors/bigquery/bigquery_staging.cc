@@ -34,7 +34,12 @@ class BigqueryStaging final : public Staging {
   }
 
   // Streams that nobody announced are removed by the service; they cannot be listed.
+  // The table may have been changed since an earlier run of this process.
   absl::Status RemoveOrphans(absl::Span<const Intent>, std::stop_token stop) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_prepared_ = false;
+    }
     return Prepare(stop);
   }
 
@@ -101,7 +106,7 @@ class BigquerySink final : public StagedSink {
   size_t staged_bytes() const override { return staged_bytes_; }
 
  private:
-  // Makes the batch the one that is being staged, or goes on with it if it already is.
+  // Makes the batch the one that is being staged, or continues it if it already is.
   void Take(const Batch& batch, absl::Span<const BatchSpan> spans);
   // Nullopt: it may be appended to.
   std::optional<WriteResult> OpenStream(const std::stop_token& stop);

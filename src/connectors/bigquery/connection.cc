@@ -36,8 +36,7 @@ Connection::Connection(ConnectionOptions options)
 Connection::~Connection() = default;
 
 Connection::Rpc::Rpc(ConnectionOptions connection_options)
-    : options(std::move(connection_options)),
-      write(wire::BigQueryWrite::NewStub(Open(options))) {}
+    : options(std::move(connection_options)), write(wire::BigQueryWrite::NewStub(Open(options))) {}
 
 absl::Status Connection::Rpc::Prepare(grpc::ClientContext& context, std::string_view route,
                                       std::stop_token stop) const {

@@ -1,8 +1,8 @@
 // Rows of tables as protobuf messages, in the wire format, and the schema that describes them.
 //
 //   row   = { field }
-//   field = tag value        tag: varint of (number << 3 | type); number: that of the column, from 1
-//   value = varint           INT64, BOOL, TIMESTAMP (microseconds since 1970): type 0
+//   field = tag value        tag: varint of (number << 3 | type); number: that of the column, from
+//   1 value = varint           INT64, BOOL, TIMESTAMP (microseconds since 1970): type 0
 //         | 8 bytes          FLOAT64, little-endian: type 1
 //         | varint bytes     STRING, JSON (as text): length, then UTF-8: type 2
 //

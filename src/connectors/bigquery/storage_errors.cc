@@ -75,8 +75,8 @@ ErrorAction ClassifyCall(const StorageError& error) {
 
 absl::Status Explain(const StorageError& error, std::string_view table) {
   if (error.ok()) return absl::OkStatus();
-  return absl::Status(error.status.code(), StrCat(table, ": ", ToStd(error.status.message()),
-                                                  AdviceFor(error)));
+  return absl::Status(error.status.code(),
+                      StrCat(table, ": ", ToStd(error.status.message()), AdviceFor(error)));
 }
 
 }  // namespace millrace::bigquery

@@ -189,8 +189,8 @@ absl::Status StreamCommitter::Abandon(const Intent& intent, std::stop_token stop
   ASSIGN_OR_RETURN(const Found fence, Look({parts.fence}, stop));
   // Committed: it is abandoned already. Missing: every commit names it, and fails.
   if (fence.pending == 0) return absl::OkStatus();
-  return absl::UnavailableError(StrCat(streams_.table(), ": BigQuery does not commit the fence of ",
-                                       intent.id));
+  return absl::UnavailableError(
+      StrCat(streams_.table(), ": BigQuery does not commit the fence of ", intent.id));
 }
 
 }  // namespace

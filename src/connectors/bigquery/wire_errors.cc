@@ -1,9 +1,8 @@
-#include "connectors/bigquery/wire_errors.h"
-
 #include <string>
 
 #include "base/printable.h"
 #include "base/strings.h"
+#include "connectors/bigquery/wire_errors_internal.h"
 
 namespace millrace::bigquery {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/connection_internal.h"
-#include "connectors/bigquery/wire_errors.h"
+#include "connectors/bigquery/wire_errors_internal.h"
 
 namespace millrace::bigquery {
 namespace {
@@ -48,10 +48,10 @@ StorageError WriteStreams::Create(std::string& id, std::stop_token stop) const {
   request.set_parent(table_);
   request.mutable_write_stream()->set_type(wire::WriteStream::PENDING);
   wire::WriteStream stream;
-  StorageError error = Call(connection_, traffic_, StrCat("parent=", table_), stop,
-                            [&](auto& write, auto& context) {
-                              return write.CreateWriteStream(&context, request, &stream);
-                            });
+  StorageError error =
+      Call(connection_, traffic_, StrCat("parent=", table_), stop, [&](auto& write, auto& context) {
+        return write.CreateWriteStream(&context, request, &stream);
+      });
   if (!error.ok()) return error;
   const std::string& name = stream.name();
   const size_t at = name.rfind(kStreams);
@@ -83,10 +83,10 @@ WriteStreams::Committed WriteStreams::Commit(const std::vector<std::string>& ids
   for (const std::string& id : ids) request.add_write_streams(NameOf(id));
   wire::BatchCommitWriteStreamsResponse response;
   Committed committed;
-  committed.error = Call(connection_, traffic_, StrCat("parent=", table_), stop,
-                         [&](auto& write, auto& context) {
-                           return write.BatchCommitWriteStreams(&context, request, &response);
-                         });
+  committed.error =
+      Call(connection_, traffic_, StrCat("parent=", table_), stop, [&](auto& write, auto& context) {
+        return write.BatchCommitWriteStreams(&context, request, &response);
+      });
   for (const wire::StorageError& error : response.stream_errors()) {
     committed.codes.push_back(static_cast<StorageCode>(error.code()));
   }
@@ -103,10 +103,9 @@ StorageError WriteStreams::Look(const std::string& id, bool& is_committed,
   wire::GetWriteStreamRequest request;
   request.set_name(NameOf(id));
   wire::WriteStream stream;
-  StorageError error = Call(connection_, traffic_, StrCat("name=", request.name()), stop,
-                            [&](auto& write, auto& context) {
-                              return write.GetWriteStream(&context, request, &stream);
-                            });
+  StorageError error = Call(
+      connection_, traffic_, StrCat("name=", request.name()), stop,
+      [&](auto& write, auto& context) { return write.GetWriteStream(&context, request, &stream); });
   is_committed = error.ok() && stream.has_commit_time();
   return error;
 }

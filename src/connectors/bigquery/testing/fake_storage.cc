@@ -249,8 +249,8 @@ wire::AppendRowsResponse FakeStorage::Append(const wire::AppendRowsRequest& requ
   }
   const auto offset = static_cast<size_t>(request.offset().value());
   if (offset < stream.rows.size()) {
-    return Answer(Error(grpc::StatusCode::ALREADY_EXISTS,
-                        wire::StorageError::OFFSET_ALREADY_EXISTS, "there"));
+    return Answer(Error(grpc::StatusCode::ALREADY_EXISTS, wire::StorageError::OFFSET_ALREADY_EXISTS,
+                        "there"));
   }
   if (offset > stream.rows.size()) {
     return Answer(

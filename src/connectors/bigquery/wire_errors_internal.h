@@ -1,6 +1,6 @@
 // Errors as they arrive over gRPC.
-#ifndef MILLRACE_CONNECTORS_BIGQUERY_WIRE_ERRORS_H_
-#define MILLRACE_CONNECTORS_BIGQUERY_WIRE_ERRORS_H_
+#ifndef MILLRACE_CONNECTORS_BIGQUERY_WIRE_ERRORS_INTERNAL_H_
+#define MILLRACE_CONNECTORS_BIGQUERY_WIRE_ERRORS_INTERNAL_H_
 
 #include <grpcpp/support/status.h>
 
@@ -16,4 +16,4 @@ StorageError ErrorOf(const google::cloud::bigquery::storage::v1::RpcStatus& stat
 
 }  // namespace millrace::bigquery
 
-#endif  // MILLRACE_CONNECTORS_BIGQUERY_WIRE_ERRORS_H_
+#endif  // MILLRACE_CONNECTORS_BIGQUERY_WIRE_ERRORS_INTERNAL_H_

@@ -1,0 +1,215 @@
+#include "connectors/bigquery/bigquery_destination.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "auth/google_credentials.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/bigquery/bigquery_staging.h"
+#include "connectors/bigquery/connection.h"
+#include "connectors/bigquery/rest_client.h"
+#include "connectors/bigquery/table_spec.h"
+#include "connectors/bigquery/target_table.h"
+#include "connectors/bigquery/write_streams.h"
+
+namespace millrace {
+namespace {
+
+using bigquery::Connection;
+using bigquery::ConnectionOptions;
+using bigquery::RestClient;
+using bigquery::TableSpec;
+using bigquery::TargetTable;
+using bigquery::WriteStreams;
+
+constexpr char kPage[] = "see docs/connectors/bigquery.md";
+constexpr char kRestEmulator[] = "BIGQUERY_EMULATOR_HOST";
+constexpr char kStorageEmulator[] = "BIGQUERY_STORAGE_EMULATOR_HOST";
+
+// While a source has nothing, commits follow each other at this distance at least: BigQuery lets a
+// project create 10,000 streams in an hour.
+constexpr absl::Duration kLinger = absl::Seconds(5);
+
+// Where BigQuery is, and how to be let in.
+struct Services {
+  std::string rest_url;
+  GoogleCredentials credentials;
+  ConnectionOptions storage;
+
+  std::string emulator() const { return storage.plaintext ? storage.address : ""; }
+};
+
+absl::StatusOr<Services> FindServices(const Environment& environment) {
+  const auto rest = EmulatorUrl(environment, kRestEmulator);
+  const auto storage = environment(kStorageEmulator);
+  const bool has_storage = storage && !storage->empty();
+  if (rest.has_value() != has_storage) {
+    return absl::InvalidArgumentError(
+        StrCat("set both ", kRestEmulator, " and ", kStorageEmulator, ", or neither"));
+  }
+  Services services;
+  if (rest) {
+    services.rest_url = *rest;
+    services.credentials = NoGoogleCredentials();
+    services.storage = {.address = *storage, .plaintext = true};
+    return services;
+  }
+  ASSIGN_OR_RETURN(services.credentials, FindGoogleCredentials({.environment = environment}));
+  const std::string& domain = services.credentials.universe_domain;
+  services.rest_url = StrCat("https://bigquery.", domain);
+  services.storage.address = StrCat("bigquerystorage.", domain, ":443");
+  services.storage.credentials = [credentials = services.credentials](
+                                     std::stop_token stop) -> absl::StatusOr<bigquery::Headers> {
+    HttpRequest request;
+    RETURN_IF_ERROR(credentials.Authorize(request, std::move(stop)));
+    for (auto& [name, value] : request.headers) absl::AsciiStrToLower(&name);
+    return std::move(request.headers);
+  };
+  return services;
+}
+
+// Where the records of one type go.
+struct Target {
+  Target(TableForm table_form, const TableSpec& spec, const std::string& table, RestClient& rest,
+         Connection& connection, Traffic& traffic)
+      : form(std::move(table_form)),
+        target(rest, spec, table, form),
+        streams(connection, traffic, bigquery::ResourceName(spec, table)) {}
+
+  const TableForm form;
+  TargetTable target;
+  const WriteStreams streams;
+  std::unique_ptr<Staging> staging;  // once it is used
+};
+
+class BigqueryDestination final : public Destination {
+ public:
+  BigqueryDestination(TableSpec spec, Services services, Clock& clock)
+      : spec_(std::move(spec)),
+        emulator_(services.emulator()),
+        clock_(clock),
+        label_(spec_.Label()),
+        rest_(std::move(services.rest_url), std::move(services.credentials), NewCurlHttpClient()),
+        connection_(std::move(services.storage)) {}
+
+  absl::Status Open() {
+    for (const auto& [type, table] : spec_.tables) {
+      ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
+      targets_[type] =
+          std::make_unique<Target>(std::move(form), spec_, table, rest_, connection_, traffic_);
+    }
+    return absl::OkStatus();
+  }
+
+  const std::string& label() const override { return label_; }
+  std::string LedgerName(RecordType type) const override {
+    return spec_.LedgerName(type, emulator_);
+  }
+
+  // A stream takes a few megabytes a second, and each commit creates one for each writer.
+  void AdaptOptions(RunOptions& options) const override {
+    options.max_writes = std::min(options.max_writes, 8);
+    options.initial_writes = std::min(options.initial_writes, options.max_writes);
+    options.commit.bytes = size_t{1} << 30;
+    options.commit.age = spec_.age;
+    options.commit.linger = std::min(spec_.age, kLinger);
+  }
+
+  SendLimits limits() const override { return {.batch_bytes = bigquery::kMaxRequestBytes}; }
+
+  absl::Status CheckConfig(RecordType type) const override {
+    if (targets_.contains(type)) return absl::OkStatus();
+    return absl::InvalidArgumentError(StrCat("the destination ", label(), " names no table for ",
+                                             PluralOf(type), ": add ", PluralOf(type), "=TABLE"));
+  }
+
+  Staging* staging(RecordType type) override {
+    const auto found = targets_.find(type);
+    if (found == targets_.end()) return nullptr;
+    Target& target = *found->second;
+    if (target.staging == nullptr) {
+      target.staging = bigquery::NewBigqueryStaging(
+          {.form = target.form,
+           .connection = connection_,
+           .streams = target.streams,
+           .traffic = traffic_,
+           .clock = clock_,
+           .prepare = [&target](std::stop_token stop) { return target.target.Prepare(stop); },
+           .forgotten = spec_.forgotten});
+    }
+    return target.staging.get();
+  }
+
+  std::vector<AccessCheck> Check(std::stop_token stop) override;
+  absl::Status Create(std::stop_token stop) override {
+    for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(target->target.Prepare(stop).status());
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Drop(std::stop_token stop) override {
+    for (const auto& [type, target] : targets_) RETURN_IF_ERROR(target->target.Drop(stop));
+    return absl::OkStatus();
+  }
+  std::vector<std::string> DropNames() const override {
+    std::vector<std::string> names;
+    for (const auto& [type, target] : targets_) {
+      names.push_back(StrCat("the table ", target->target.name()));
+    }
+    return names;
+  }
+
+ private:
+  const TableSpec spec_;
+  const std::string emulator_;
+  Clock& clock_;
+  const std::string label_;
+  RestClient rest_;
+  Connection connection_;
+  std::map<RecordType, std::unique_ptr<Target>> targets_;
+};
+
+std::vector<AccessCheck> BigqueryDestination::Check(std::stop_token stop) {
+  std::vector<AccessCheck> checks;
+  for (const auto& [type, target] : targets_) {
+    const std::string& name = target->target.name();
+    const absl::Status found = target->target.Look(stop);
+    checks.push_back({StrCat("the table ", name), found, ""});
+    if (absl::IsNotFound(found)) {
+      checks.back().remedy = StrCat("millrace destinations create '", label(), "'");
+      continue;
+    }
+    if (!found.ok()) {
+      checks.back().remedy = kPage;
+      continue;
+    }
+    const absl::Status may_write = target->target.CheckMayWrite(stop);
+    if (absl::IsUnimplemented(may_write)) continue;
+    checks.push_back({StrCat("writing rows to ", name), may_write, ""});
+    if (may_write.ok()) continue;
+    checks.back().remedy =
+        StrCat("bq add-iam-policy-binding --member=serviceAccount:ACCOUNT ",
+               "--role=roles/bigquery.dataEditor ", spec_.project, ":", spec_.dataset);
+  }
+  return checks;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Destination>> OpenBigqueryDestination(std::string_view uri,
+                                                                     const Environment& environment,
+                                                                     Clock& clock) {
+  ASSIGN_OR_RETURN(TableSpec spec, TableSpec::Parse(uri));
+  ASSIGN_OR_RETURN(Services services, FindServices(environment));
+  auto destination =
+      std::make_unique<BigqueryDestination>(std::move(spec), std::move(services), clock);
+  RETURN_IF_ERROR(destination->Open());
+  return destination;
+}
+
+}  // namespace millrace

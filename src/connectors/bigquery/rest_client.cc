@@ -1,0 +1,100 @@
+#include "connectors/bigquery/rest_client.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/json_parse.h"
+#include "base/printable.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "net/http_status.h"
+
+namespace millrace::bigquery {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxExplanation = 500;
+
+// {"error": {"code": 403, "message": ..., "errors": [{"reason": ...}]}}
+struct Explanation {
+  std::string reason;
+  std::string text;  // for people
+};
+
+std::string TextOf(const json& object, const char* field) {
+  if (!object.is_object()) return "";
+  const auto found = object.find(field);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Explanation ExplanationOf(const HttpResponse& response) {
+  const std::optional<json> body = ParseJson(response.body);
+  const json error = body && body->is_object() ? body->value("error", json()) : json();
+  Explanation explanation;
+  if (error.is_object() && error.contains("errors") && error["errors"].is_array() &&
+      !error["errors"].empty()) {
+    explanation.reason = TextOf(error["errors"][0], "reason");
+  }
+  std::string text = StrCat("HTTP ", response.status);
+  if (!explanation.reason.empty()) StrAppend(&text, ", ", explanation.reason);
+  if (const std::string message = TextOf(error, "message"); !message.empty()) {
+    StrAppend(&text, ": ", message);
+  }
+  explanation.text = Printable(Shorten(text, kMaxExplanation));
+  return explanation;
+}
+
+absl::Status StatusOf(const HttpResponse& response) {
+  const Explanation why = ExplanationOf(response);
+  const bool may_pass = why.reason == "rateLimitExceeded" || why.reason == "quotaExceeded" ||
+                        why.reason == "backendError" || why.reason == "internalError" ||
+                        IsRetryableStatus(response.status);
+  if (may_pass) return absl::UnavailableError(why.text);
+  switch (response.status) {
+    case 400:
+      return absl::InvalidArgumentError(why.text);
+    case 401:
+      return absl::UnauthenticatedError(why.text);
+    case 403:
+      return absl::PermissionDeniedError(why.text);
+    case 404:
+      // Proxies say 404 too, which proves nothing.
+      if (why.reason == "notFound") return absl::NotFoundError(why.text);
+      return absl::UnavailableError(StrCat(why.text, ", which does not come from BigQuery"));
+    case 409:
+      return absl::AlreadyExistsError(why.text);
+    case 412:
+      return absl::AbortedError(why.text);
+    default:
+      return absl::FailedPreconditionError(why.text);
+  }
+}
+
+}  // namespace
+
+RestClient::RestClient(std::string url, GoogleCredentials credentials,
+                       std::unique_ptr<HttpClient> http)
+    : url_(std::move(url)), credentials_(std::move(credentials)), http_(std::move(http)) {}
+
+absl::StatusOr<json> RestClient::Send(std::string_view method, std::string_view path,
+                                      std::string_view body, std::string_view etag,
+                                      std::stop_token stop) {
+  HttpRequest request{.method = std::string(method),
+                      .url = StrCat(url_, "/bigquery/v2/projects/", path),
+                      .body = body};
+  request.accept_gzip = true;
+  if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  if (!etag.empty()) request.headers.emplace_back("If-Match", etag);
+  RETURN_IF_ERROR(credentials_.Authorize(request, stop));
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(const HttpResponse response, http_->Send(request, std::move(stop)));
+  if (response.status < 200 || response.status >= 300) return StatusOf(response);
+  if (response.body.empty()) return json();
+  std::optional<json> parsed = ParseJson(response.body);
+  if (!parsed) return absl::UnavailableError("the response is no JSON of bounded depth");
+  return *std::move(parsed);
+}
+
+}  // namespace millrace::bigquery

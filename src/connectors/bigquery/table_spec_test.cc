@@ -1,0 +1,67 @@
+#include "connectors/bigquery/table_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace::bigquery {
+namespace {
+
+using testing::HasSubstr;
+
+std::string ErrorOf(std::string_view uri) {
+  const auto spec = TableSpec::Parse(uri);
+  EXPECT_FALSE(spec.ok()) << uri;
+  return std::string(spec.status().message());
+}
+
+TEST(TableSpec, TablesHaveTheNamesOfTheTypes) {
+  const auto spec = TableSpec::Parse("bigquery://my-project/analytics");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->tables.at(RecordType::kEvent), "events");
+  EXPECT_EQ(spec->tables.at(RecordType::kGroup), "groups");
+  EXPECT_TRUE(spec->partition_by_day);
+  EXPECT_EQ(spec->age, absl::Seconds(30));
+  EXPECT_EQ(spec->forgotten, Forgotten::kStop);
+  EXPECT_EQ(spec->Label(), "bigquery://my-project/analytics");
+  EXPECT_EQ(spec->LedgerName(RecordType::kUser, ""), "bigquery://my-project/analytics/users");
+  EXPECT_EQ(spec->LedgerName(RecordType::kUser, "h:1"),
+            "bigquery://my-project/analytics/users@h:1");
+  EXPECT_EQ(ResourceName(*spec, "events"), "projects/my-project/datasets/analytics/tables/events");
+}
+
+TEST(TableSpec, Options) {
+  const auto spec = TableSpec::Parse(
+      "bigquery://example.com:p/d?table=raw_events&columns=plan,amount:number&partition=none"
+      "&location=EU&age=10s&forgotten=resend");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->tables.size(), 1u);
+  EXPECT_EQ(spec->Label(), "bigquery://example.com:p/d/raw_events");
+  EXPECT_EQ(spec->extra_columns.size(), 2u);
+  EXPECT_FALSE(spec->partition_by_day);
+  EXPECT_EQ(spec->location, "EU");
+  EXPECT_EQ(spec->age, absl::Seconds(10));
+  EXPECT_EQ(spec->forgotten, Forgotten::kResend);
+}
+
+TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
+  EXPECT_THAT(ErrorOf("bigquery://project"), HasSubstr("bigquery://PROJECT/DATASET"));
+  EXPECT_THAT(ErrorOf("bigquery:///d"), HasSubstr("a project is its id"));
+  EXPECT_THAT(ErrorOf("bigquery://p/my-data"), HasSubstr("a dataset has letters, digits and _"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d/t"), HasSubstr("a dataset has letters, digits and _"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?table=a.b"), HasSubstr("the table of events"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?events=a&table=b"), HasSubstr("give one of them"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?events=a&users=a"), HasSubstr("a is named twice"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=Event"), HasSubstr("only by its case"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=1st"), HasSubstr("not begin with a digit"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=a%20b"), HasSubstr("letters, digits and _"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=_partition_x"), HasSubstr("BigQuery keeps names"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=a:blob"), HasSubstr("columns="));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?partition=hour"), HasSubstr("day or none"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?age=10ms"), HasSubstr("at least 1s"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?location=a%2Fb"), HasSubstr("location"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?forgotten=x"), HasSubstr("stop, resend or done"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?key=secret"), HasSubstr("key"));
+}
+
+}  // namespace
+}  // namespace millrace::bigquery

@@ -1,0 +1,127 @@
+#include "connectors/bigquery/target_table.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/log.h"
+#include "base/percent_encoding.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/bigquery/table_schema.h"
+
+namespace millrace::bigquery {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kTries = 10;  // while others change the table too
+constexpr char kWriteRows[] = "bigquery.tables.updateData";
+
+std::string EtagOf(const json& table) {
+  const auto found = table.find("etag");
+  return found != table.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+}  // namespace
+
+TargetTable::TargetTable(RestClient& rest, const TableSpec& spec, std::string table,
+                         const TableForm& form)
+    : rest_(rest),
+      spec_(spec),
+      table_(std::move(table)),
+      form_(form),
+      name_(StrCat(spec.project, ".", spec.dataset, ".", table_)),
+      dataset_path_(StrCat(UrlEncode(spec.project), "/datasets/", spec.dataset)),
+      path_(StrCat(dataset_path_, "/tables/", table_)) {}
+
+absl::Status TargetTable::Explain(const absl::Status& status, std::string_view doing) const {
+  const absl::Status why = Annotate(status, StrCat(doing, " ", name_));
+  if (absl::IsPermissionDenied(why)) {
+    return absl::PermissionDeniedError(
+        StrCat(ToStd(why.message()), "; grant the role roles/bigquery.dataEditor on the dataset, ",
+               "or on the project if the dataset must be created"));
+  }
+  if (absl::IsUnauthenticated(why)) {
+    return absl::UnauthenticatedError(
+        StrCat(ToStd(why.message()), "; check the Google credentials ",
+               "(GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login)"));
+  }
+  return why;
+}
+
+absl::StatusOr<bool> TargetTable::Create(const std::stop_token& stop) {
+  const std::string body = NewTable(spec_, table_, form_).dump();
+  const std::string tables = StrCat(dataset_path_, "/tables");
+  absl::Status made = rest_.Send("POST", tables, body, "", stop).status();
+  if (absl::IsNotFound(made)) {
+    json dataset = {
+        {"datasetReference", {{"projectId", spec_.project}, {"datasetId", spec_.dataset}}}};
+    if (!spec_.location.empty()) dataset["location"] = spec_.location;
+    const absl::Status created =
+        rest_.Send("POST", StrCat(UrlEncode(spec_.project), "/datasets"), dataset.dump(), "", stop)
+            .status();
+    if (!created.ok() && !absl::IsAlreadyExists(created)) {
+      return Explain(created, "creating the dataset of");
+    }
+    made = rest_.Send("POST", tables, body, "", stop).status();
+  }
+  if (absl::IsAlreadyExists(made)) return false;  // somebody else has just made it
+  if (!made.ok()) return Explain(made, "creating the table");
+  Log(Severity::kInfo, "created a table", {{"table", name_}});
+  return true;
+}
+
+absl::StatusOr<bool> TargetTable::Prepare(std::stop_token stop) {
+  bool is_changed = false;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", stop);
+    if (absl::IsNotFound(table.status())) {
+      ASSIGN_OR_RETURN(const bool is_made, Create(stop));
+      if (is_made) return true;
+      continue;
+    }
+    if (!table.ok()) return Explain(table.status(), "looking at the table");
+    ASSIGN_OR_RETURN(const json fields, NeededFields(*table, name_, form_));
+    if (fields.is_null()) return is_changed;
+    const absl::Status changed =
+        rest_
+            .Send("PATCH", path_, json{{"schema", {{"fields", fields}}}}.dump(), EtagOf(*table),
+                  stop)
+            .status();
+    if (absl::IsAborted(changed)) continue;  // it was changed meanwhile
+    if (!changed.ok()) return Explain(changed, "adding columns to the table");
+    Log(Severity::kInfo, "added or relaxed columns of a table", {{"table", name_}});
+    is_changed = true;
+  }
+  return absl::UnavailableError(StrCat(name_, ": others keep changing the table"));
+}
+
+absl::Status TargetTable::Look(std::stop_token stop) {
+  const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", std::move(stop));
+  if (!table.ok()) return Explain(table.status(), "looking at the table");
+  return NeededFields(*table, name_, form_).status();
+}
+
+absl::Status TargetTable::CheckMayWrite(std::stop_token stop) {
+  const absl::StatusOr<json> granted =
+      rest_.Send("POST", StrCat(path_, ":testIamPermissions"),
+                 json{{"permissions", {kWriteRows}}}.dump(), "", std::move(stop));
+  // Emulators have no permissions.
+  if (absl::IsInvalidArgument(granted.status()) || absl::IsUnavailable(granted.status()) ||
+      absl::IsFailedPrecondition(granted.status())) {
+    return absl::UnimplementedError("permissions cannot be looked up");
+  }
+  if (!granted.ok()) return Explain(granted.status(), "looking up permissions on");
+  if (granted->is_object() && granted->contains("permissions") &&
+      !(*granted)["permissions"].empty()) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(StrCat(name_, ": the permission ", kWriteRows, " is missing"));
+}
+
+absl::Status TargetTable::Drop(std::stop_token stop) {
+  const absl::Status status = rest_.Send("DELETE", path_, "", "", std::move(stop)).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : Explain(status, "dropping the table");
+}
+
+}  // namespace millrace::bigquery

@@ -1,0 +1,52 @@
+// A table that records are written to: looking at it, and making it what it needs to be.
+#ifndef MILLRACE_CONNECTORS_BIGQUERY_TARGET_TABLE_H_
+#define MILLRACE_CONNECTORS_BIGQUERY_TARGET_TABLE_H_
+
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "connectors/bigquery/rest_client.h"
+#include "connectors/bigquery/table_spec.h"
+#include "records/table_form.h"
+
+namespace millrace::bigquery {
+
+// Thread-safe. Errors are those of RestClient::Send(), with the missing role.
+class TargetTable {
+ public:
+  // `rest`, `spec` and `form` outlive it.
+  TargetTable(RestClient& rest, const TableSpec& spec, std::string table, const TableForm& form);
+
+  // "project.dataset.table", as SQL names it.
+  const std::string& name() const { return name_; }
+
+  // Creates the dataset and the table, or adds and relaxes columns; whether something was changed.
+  // FailedPrecondition: the table exists and cannot be used (NeededFields()).
+  absl::StatusOr<bool> Prepare(std::stop_token stop);
+
+  // Changes nothing. NotFound: there is no such table. FailedPrecondition: as above.
+  absl::Status Look(std::stop_token stop);
+
+  // Whether these credentials may write rows. Unimplemented: it cannot be looked up.
+  absl::Status CheckMayWrite(std::stop_token stop);
+
+  // Ok if it does not exist. The dataset stays.
+  absl::Status Drop(std::stop_token stop);
+
+ private:
+  absl::StatusOr<bool> Create(const std::stop_token& stop);
+  absl::Status Explain(const absl::Status& status, std::string_view doing) const;
+
+  RestClient& rest_;
+  const TableSpec& spec_;
+  const std::string table_;
+  const TableForm& form_;
+  const std::string name_;
+  const std::string dataset_path_;  // in URLs
+  const std::string path_;
+};
+
+}  // namespace millrace::bigquery
+
+#endif  // MILLRACE_CONNECTORS_BIGQUERY_TARGET_TABLE_H_
