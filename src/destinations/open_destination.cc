@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
+#include "connectors/bigquery/bigquery_destination.h"
 #include "connectors/iceberg/iceberg_destination.h"
 #include "connectors/lake/lake_destination.h"
 #include "connectors/postgres/postgres_destination.h"
@@ -71,6 +72,12 @@ absl::StatusOr<std::string> TakeGoogleCredentials(std::string_view uri, Environm
   return query.head() + query.Rest();
 }
 
+Opened OpenBigquery(std::string_view uri, const DestinationSetup& setup) {
+  Environment environment = setup.environment;
+  ASSIGN_OR_RETURN(const std::string rest, TakeGoogleCredentials(uri, environment));
+  return OpenBigqueryDestination(rest, environment, Clock::Real());
+}
+
 Opened OpenLake(std::string_view uri, const DestinationSetup& setup) {
   Environment environment = setup.environment;
   std::string rest(uri);
@@ -116,6 +123,7 @@ constexpr Kind kKinds[] = {
     {"postgresql", "", OpenPostgres},
     {"pubsub", "pubsub://PROJECT/TOPIC", OpenPubsub},
     {"iceberg", "iceberg:FOLDER", OpenIceberg},
+    {"bigquery", "bigquery://PROJECT/DATASET", OpenBigquery},
 };
 
 Opened Annotated(Opened opened, std::string_view kind) {

@@ -112,12 +112,38 @@ TEST_F(OpenDestinationTest, IcebergTablesAreStaged) {
 
 TEST_F(OpenDestinationTest, ADestinationMayHaveGoogleCredentialsOfItsOwn) {
   for (const char* uri : {"pubsub://p/good?form=flat&credentials_file=/none/key.json",
+                          "bigquery://p/d?credentials_file=/none/key.json",
                           "gs://b/lake?credentials_file=/none/key.json"}) {
     const auto opened = Open(uri);
     EXPECT_THAT(ToStd(opened.status().message()), HasSubstr("/none/key.json")) << uri;
   }
   EXPECT_THAT(Error("s3://b/lake?credentials_file=/none/key.json"), HasSubstr("credentials_file"));
   EXPECT_THAT(Error("pubsub://p/good?credentials_file="), HasSubstr("name a file"));
+}
+
+TEST_F(OpenDestinationTest, BigqueryIsStagedAndConnectsLater) {
+  const auto opened = Open("bigquery://p/d?table=e&age=10s");
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->label(), "bigquery://p/d/e");
+  EXPECT_EQ((*opened)->LedgerName(RecordType::kEvent), "bigquery://p/d/e");
+  EXPECT_NE((*opened)->staging(RecordType::kEvent), nullptr);
+  EXPECT_EQ((*opened)->NewSink(RecordType::kEvent), nullptr);
+  EXPECT_EQ((*opened)->staging(RecordType::kUser), nullptr);
+  EXPECT_TRUE(absl::IsInvalidArgument((*opened)->CheckConfig(RecordType::kUser)));
+  EXPECT_EQ((*opened)->DropNames(), std::vector<std::string>{"the table p.d.e"});
+  RunOptions options;
+  (*opened)->AdaptOptions(options);
+  EXPECT_EQ(options.commit.age, absl::Seconds(10));
+  EXPECT_EQ(options.commit.linger, absl::Seconds(5));
+
+  const DestinationSetup half{
+      .environment = [](std::string_view name) -> std::optional<std::string> {
+        if (name == "BIGQUERY_EMULATOR_HOST") return "127.0.0.1:9";
+        return std::nullopt;
+      },
+      .mixpanel = setup_.mixpanel};
+  EXPECT_THAT(std::string(ToStd(OpenDestination("bigquery://p/d", half).status().message())),
+              HasSubstr("set both BIGQUERY_EMULATOR_HOST and BIGQUERY_STORAGE_EMULATOR_HOST"));
 }
 
 TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
@@ -135,7 +161,8 @@ TEST_F(OpenDestinationTest, ErrorsSayWhatToWrite) {
        {"ftp://u:hidden@host/", "u:hidden@host/db", "mixpanel?hidden", "lake#hidden", "%3Ahidden@h",
         "mixpanel:?region=eu#hidden", "postgres://h/d?table=t#hidden", "postgres://u:a#hidden@h/d",
         "pubsub://u:hidden@h/topic", "pubsub://p/topic?events=hidden",
-        "pubsub://p?events=hid-hidden?", "pubsub:hidden"}) {
+        "pubsub://p?events=hid-hidden?", "pubsub:hidden", "bigquery://u:hidden@h/d",
+        "bigquery://p/d?key=hidden", "bigquery://p/hidden-?", "bigquery:hidden"}) {
     EXPECT_THAT(Error(uri), Not(HasSubstr("hidden"))) << uri;
   }
 }
