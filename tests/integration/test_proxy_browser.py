@@ -4,12 +4,10 @@ feature flags reach the upstream server as the browser sent them.
 """
 import base64
 import gzip
-import http.server
 import json
 import pathlib
 import re
 import sys
-import threading
 import unittest
 import urllib.parse
 
@@ -19,6 +17,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import test_sdk_clients as sdk
 from harness import main
+from page_server import PageServer
 from test_proxy_sdks import ThroughProxy
 
 DIST = sdk.BROWSER.parent
@@ -27,39 +26,6 @@ FLAG = {"variant_key": "röd-🔴", "variant_value": {"hex": "#f00", "name": "r�
         "is_experiment_active": True, "is_qa_tester": False}
 ANSWERS = {"/flags/": {"flags": {"färg-🎨": FLAG}}, "/record/": {"code": 200, "status": "OK"}}
 STUBS = {"/flags/": {"code": 200, "flags": {}}, "/record/": {"code": 200, "status": "OK"}}
-
-
-class Server:
-    """An HTTP server on a port of its own. `answer(path, query)` returns (content type, body), or None for 404."""
-
-    def __init__(self, answer):
-        self.requests = requests = []  # (method, target, headers, body)
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def respond(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                requests.append((self.command, self.path, self.headers, body))
-                kind, content = answer(self.path.partition("?")[0]) or (None, b"not found")
-                self.send_response(200 if kind else 404)
-                self.send_header("Content-Type", kind or "text/plain")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = respond
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def library(path):
@@ -78,7 +44,7 @@ class SnippetTest(ThroughProxy, sdk.ClientTest):
     tls = False
 
     def serve(self, answer):
-        server = Server(answer)
+        server = PageServer(answer)
         self.addCleanup(server.stop)
         return server
 
@@ -90,10 +56,10 @@ class SnippetTest(ThroughProxy, sdk.ClientTest):
         self.start_sandbox()
         url = self.running.url
         self.input |= {"library": url + script, "api_host": url + api, "lib_base_path": url + libs}
-        pages = sdk.PageServer({"/": ("text/html", (HERE / "clients/browser_snippet.html").read_bytes()),
-                                "/snippet.js": ("text/javascript", (DIST / "mixpanel-jslib-snippet.min.js").read_bytes()),
-                                "/input.js": ("text/javascript", b"const input = " + json.dumps(self.input).encode())})
-        self.addCleanup(pages.stop)
+        files = {"/": ("text/html", (HERE / "clients/browser_snippet.html").read_bytes()),
+                 "/snippet.js": ("text/javascript", (DIST / "mixpanel-jslib-snippet.min.js").read_bytes()),
+                 "/input.js": ("text/javascript", b"const input = " + json.dumps(self.input).encode())}
+        pages = self.serve(files.get)
         with sdk.chromium.Page(pages.url + "/") as page:
             outcome = page.wait_for("window.outcome", 60)
             self.assertIsNotNone(outcome, page.evaluate("JSON.stringify([errors, requests])"))

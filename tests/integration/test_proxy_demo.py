@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import chromium
 import test_sdk_clients as sdk
 from harness import main
+from page_server import PageServer
 from proxy_harness import ProxyTest
 
 LIBRARY = sdk.BROWSER.parent / "mixpanel.min.js"
@@ -68,7 +69,7 @@ class ProxyDemoTest(ProxyTest):
 
     @unittest.skipUnless(LIBRARY.is_file(), "mixpanel-browser is not installed")
     def test_mixpanels_library_sends_to_the_proxy(self):
-        library = sdk.PageServer({"/mixpanel-2-latest.min.js": ("text/javascript", LIBRARY.read_bytes())})
+        library = PageServer({"/mixpanel-2-latest.min.js": ("text/javascript", LIBRARY.read_bytes())}.get)
         self.addCleanup(library.stop)
         self.start_demo(library_url=library.url)
         page = self.open(width=1300)

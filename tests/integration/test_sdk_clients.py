@@ -4,14 +4,12 @@ tools/test_servers.sh installs them at pinned versions; what is not installed is
 program in clients/ that reads one input file and prints what was accepted, and what it read, as JSON.
 """
 import hashlib
-import http.server
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -21,6 +19,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import chromium
 from harness import ROOT, MillraceTest, main
+from page_server import PageServer
 
 CLIENTS = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "millrace/clients"
 BROWSER = CLIENTS / "mixpanel-browser-2.83.0/node_modules/mixpanel-browser/dist/mixpanel.umd.js"
@@ -143,38 +142,14 @@ class ClientTest(MillraceTest):
         self.assertEqual(box.stats()["profile_updates_rejected"], 0)
 
 
-class PageServer:
-    """Serves a page and what it loads, on its own port: an origin other than the sandbox's."""
-
-    def __init__(self, files):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                kind, body = files.get(self.path.partition("?")[0], (None, b""))
-                self.send_response(200 if kind else 404)
-                self.send_header("Content-Type", kind or "text/plain")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class BrowserTest(ClientTest):
     @unittest.skipUnless(BROWSER.is_file() and chromium.PROGRAM, "mixpanel-browser or Chromium is not installed")
     def test_mixpanel_browser(self):
         box = self.start_sandbox()
-        pages = PageServer({"/": ("text/html", (HERE / "clients/browser.html").read_bytes()),
-                            "/mixpanel.js": ("text/javascript", BROWSER.read_bytes()),
-                            "/input.json": ("application/json", json.dumps(self.input).encode())})
+        files = {"/": ("text/html", (HERE / "clients/browser.html").read_bytes()),
+                 "/mixpanel.js": ("text/javascript", BROWSER.read_bytes()),
+                 "/input.json": ("application/json", json.dumps(self.input).encode())}
+        pages = PageServer(files.get)
         self.addCleanup(pages.stop)
         with chromium.Page(pages.url + "/") as page:
             outcome = page.wait_for("window.outcome", 60)

@@ -25,6 +25,7 @@ import test_sdk_clients as sdk
 from cloud_servers import free_port
 from doc_blocks import block_with, blocks, replaced
 from harness import main
+from page_server import PageServer
 from proxy_harness import ProxyTest
 from test_proxy_sdks import OPENSSL, make_certificate
 
@@ -126,7 +127,7 @@ class JavaScriptPageTest(SdkPageTest):
     def serve(self, files):
         """What is at these paths, files of the library by name; more may be added."""
         files = {path: ("text/javascript", (LIBRARY / name).read_bytes()) for path, name in files.items()}
-        server = sdk.PageServer(files)
+        server = PageServer(files.get)
         self.addCleanup(server.stop)
         return server, files
 
