@@ -1,4 +1,5 @@
-// The contract of staged destinations, over gRPC, against a service within the test.
+// The contract of staged destinations, kept by pending streams, over gRPC against a service within
+// the test, and by load jobs.
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -8,6 +9,7 @@
 #include "base/strings.h"
 #include "connectors/bigquery/bigquery_staging.h"
 #include "connectors/bigquery/testing/fake_storage.h"
+#include "connectors/bigquery/testing/load_fixture.h"
 #include "pipeline/testing/staging_contract.h"
 
 namespace millrace::bigquery {
@@ -76,10 +78,12 @@ class Fixture final : public StagingFixture {
 };
 
 std::unique_ptr<StagingFixture> NewFixture() { return std::make_unique<Fixture>(); }
+std::unique_ptr<StagingFixture> NewLoadFixture() { return std::make_unique<LoadFixture>(); }
 
 }  // namespace
 }  // namespace millrace::bigquery
 
 namespace millrace {
-INSTANTIATE_TEST_SUITE_P(Bigquery, StagingContract, testing::Values(&bigquery::NewFixture));
+INSTANTIATE_TEST_SUITE_P(Bigquery, StagingContract,
+                         testing::Values(&bigquery::NewFixture, &bigquery::NewLoadFixture));
 }  // namespace millrace
