@@ -17,8 +17,8 @@ constexpr size_t kRowOverhead = 5;  // its tag and length in a request
 
 }  // namespace
 
-AppendBatch::AppendBatch(const TableForm& form, size_t max_request_bytes)
-    : form_(form), max_request_bytes_(max_request_bytes), reader_(form) {}
+AppendBatch::AppendBatch(const TableForm& form, RequestFormat format)
+    : form_(form), format_(std::move(format)), reader_(form) {}
 
 void AppendBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
                          absl::Time insert_time) {
@@ -32,14 +32,14 @@ void AppendBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
     RefusedRow why;
     for (size_t row = group.begin; row < group.end && why.message.empty(); ++row) {
       why.row = row;
-      if (!Append(batch.row(row), insert_time, why)) break;
+      if (!Append({batch.row(row), batch.source_rows[row]}, insert_time, why)) break;
     }
     const size_t size = bytes_.size() - first_byte + kRowOverhead * (rows_.size() - first_row);
-    if (why.message.empty() && size > max_request_bytes_) {
+    if (why.message.empty() && size > format_.max_bytes) {
       why.row = group.begin;
       why.code = "value_too_large";
       why.message = StrCat("the row has ", size, " bytes; BigQuery takes at most ",
-                           max_request_bytes_, " in a request");
+                           format_.max_bytes, " in a request");
     }
     if (!why.message.empty()) {
       bytes_.Truncate(first_byte);
@@ -53,8 +53,8 @@ void AppendBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
   FillRequest();
 }
 
-bool AppendBatch::Append(std::string_view record, absl::Time insert_time, RefusedRow& why) {
-  if (const absl::Status read = reader_.Read(record, insert_time, table_rows_); !read.ok()) {
+bool AppendBatch::Append(RowOrigin origin, absl::Time insert_time, RefusedRow& why) {
+  if (const absl::Status read = reader_.Read(origin.record, insert_time, table_rows_); !read.ok()) {
     why.code = kUnreadable;
     why.message = ToStd(read.message());
     return false;
@@ -66,7 +66,12 @@ bool AppendBatch::Append(std::string_view record, absl::Time insert_time, Refuse
       why.message = misfit->message;
       return false;
     }
-    AppendRow(form_, row, bytes_);
+    if (format_.encode) {
+      format_.encode(origin, row, bytes_);
+    } else {
+      AppendRow(form_, row, bytes_);
+    }
+    ++origin.index;
     rows_.push_back({.end = bytes_.size(), .group = groups_.size()});
   }
   return true;
@@ -80,7 +85,9 @@ void AppendBatch::FillRequest() {
     if (group.refused) continue;
     const size_t first = end_group_ == 0 ? 0 : groups_[end_group_ - 1].end;
     size += begin(group.end) - begin(first) + kRowOverhead * (group.end - first);
-    if (size > max_request_bytes_ && !request_.empty()) return;
+    const bool is_full =
+        size > format_.max_bytes || request_.size() + (group.end - first) > format_.max_rows;
+    if (is_full && !request_.empty()) return;
     for (size_t row = first; row < group.end; ++row) request_.push_back(row);
   }
 }
@@ -95,10 +102,13 @@ void AppendBatch::Appended() {
   FillRequest();
 }
 
-void AppendBatch::Refuse(size_t i, std::string_view message) {
+void AppendBatch::Refuse(size_t i, std::string_view message, std::string_view field) {
   Group& group = groups_[rows_[request_[i]].group];
   if (std::exchange(group.refused, true)) return;
-  RefuseGroup(group.source, {.row = group.source.begin, .message = std::string(message)}, refused_);
+  RefuseGroup(
+      group.source,
+      {.row = group.source.begin, .field = std::string(field), .message = std::string(message)},
+      refused_);
 }
 
 std::vector<RefusedRow> AppendBatch::TakeRefused() {

@@ -4,6 +4,8 @@
 #define MILLRACE_CONNECTORS_BIGQUERY_APPEND_BATCH_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -21,13 +23,29 @@ namespace millrace::bigquery {
 // the schema and the names.
 inline constexpr size_t kMaxRequestBytes = 8 << 20;
 
+// Where a row of a table comes from.
+struct RowOrigin {
+  std::string_view record;
+  uint64_t source_row = 0;  // as in Batch
+  size_t index = 0;         // among the rows of the record
+};
+
+struct RequestFormat {
+  size_t max_bytes = kMaxRequestBytes;
+  size_t max_rows = SIZE_MAX;  // rows that stand or fall together may exceed it
+  // Appends a row as it is in a request; null: as a protobuf message (row_encoder.h).
+  std::function<void(const RowOrigin& origin, TableRow row, ByteBuffer& out)> encode;
+};
+
 // A row of the batch becomes any number of table rows: an update of a profile has one for each
 // operation, a row that is refused none. Rows that stand or fall together are in one request. One
 // thread at a time; keeps its buffers.
 class AppendBatch {
  public:
   // `form` outlives it.
-  explicit AppendBatch(const TableForm& form, size_t max_request_bytes = kMaxRequestBytes);
+  explicit AppendBatch(const TableForm& form, size_t max_request_bytes = kMaxRequestBytes)
+      : AppendBatch(form, RequestFormat{.max_bytes = max_request_bytes}) {}
+  AppendBatch(const TableForm& form, RequestFormat format);
 
   // Encodes `batch`. Rows that BigQuery cannot hold are refused, and with them those of the same
   // source row. If `spans` is empty, each row stands alone.
@@ -41,7 +59,7 @@ class AppendBatch {
   void Appended();
   // Row `i` of the request will never be accepted. After Retried() the request lacks it and those
   // that stand or fall with it.
-  void Refuse(size_t i, std::string_view message);
+  void Refuse(size_t i, std::string_view message, std::string_view field = "");
   void Retried() { FillRequest(); }
 
   // By row, ascending.
@@ -59,12 +77,12 @@ class AppendBatch {
     size_t end = 0;   // of its rows in rows_
     bool refused = false;
   };
-  bool Append(std::string_view record, absl::Time insert_time, RefusedRow& why);
+  bool Append(RowOrigin origin, absl::Time insert_time, RefusedRow& why);
   size_t begin(size_t row) const { return row == 0 ? 0 : rows_[row - 1].end; }
   void FillRequest();
 
   const TableForm& form_;
-  const size_t max_request_bytes_;
+  const RequestFormat format_;
   TableReader reader_;
   std::vector<TableRow> table_rows_;
   ByteBuffer bytes_;

@@ -1,0 +1,299 @@
+// The contract of direct destinations, kept by insertAll against a service within the test; and
+// what is in its requests.
+#include "connectors/bigquery/insert_all_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "auth/google_credentials.h"
+#include "base/strings.h"
+#include "connectors/bigquery/insert_row.h"
+#include "net/testing/fake_http_client.h"
+#include "pipeline/testing/sink_contract.h"
+
+namespace millrace {
+namespace {
+
+using bigquery::PreparedTable;
+using bigquery::RestClient;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr size_t kMaxRows = 500;
+
+// Takes rows as insertAll does: none of a request with a bad one.
+class Service {
+ public:
+  std::unique_ptr<HttpClient> NewClient() {
+    return std::make_unique<FakeHttpClient>(
+        [this](const HttpRequest& request) { return Answer(request); });
+  }
+
+  static HttpResponse Error(int status, const std::string& reason, const std::string& message) {
+    HttpResponse response;
+    response.status = status;
+    response.body = json({{"error",
+                           {{"code", status},
+                            {"message", message},
+                            {"errors", {{{"reason", reason}, {"message", message}}}}}}})
+                        .dump();
+    return response;
+  }
+
+  absl::Mutex mutex;
+  std::map<std::string, int> ids;  // distinct_id of the rows that were stored
+  std::vector<json> requests;
+  std::string refusal;
+  // The answers to the next requests.
+  std::vector<HttpResponse> answers;
+  bool answers_have_effect = false;
+
+ private:
+  absl::StatusOr<HttpResponse> Answer(const HttpRequest& request) {
+    absl::MutexLock lock(&mutex);
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.url, "http://fake/bigquery/v2/projects/p/datasets/d/tables/events/insertAll");
+    EXPECT_LT(request.body.size(), size_t{10} << 20);
+    requests.push_back(json::parse(request.body));
+    if (!refusal.empty()) return Error(400, "invalid", refusal);
+    if (answers.empty()) return Store(requests.back());
+    if (answers_have_effect) (void)Store(requests.back());
+    HttpResponse answer = std::move(answers.front());
+    answers.erase(answers.begin());
+    return answer;
+  }
+
+  HttpResponse Store(const json& request) {
+    const json& rows = request["rows"];
+    EXPECT_LE(rows.size(), kMaxRows);
+    EXPECT_EQ(request["skipInvalidRows"], false);
+    json errors = json::array();
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const bool is_bad = IsBad(rows[i]["json"]);
+      if (is_bad) {
+        errors.push_back({{"index", i},
+                          {"errors",
+                           {{{"reason", "invalid"},
+                             {"location", "distinct_id"},
+                             {"message", "that user is bad"}}}}});
+      }
+    }
+    HttpResponse response;
+    response.status = 200;
+    if (!errors.empty()) {
+      for (size_t i = 0; i < rows.size(); ++i) {
+        if (IsBad(rows[i]["json"])) continue;
+        errors.push_back({{"index", i}, {"errors", {{{"reason", "stopped"}}}}});
+      }
+      response.body = json({{"insertErrors", errors}}).dump();
+      return response;
+    }
+    for (const json& row : rows) {
+      if (insert_ids_.insert(row["insertId"].get<std::string>()).second) {
+        ++ids[row["json"]["distinct_id"].get<std::string>()];
+      }
+    }
+    response.body = "{}";
+    return response;
+  }
+
+  static bool IsBad(const json& row) {
+    return row["distinct_id"].get<std::string>().starts_with("bad");
+  }
+
+  std::set<std::string> insert_ids_;
+};
+
+std::string Event(std::string_view user) {
+  return StrCat(R"({"event":"e","properties":{"time":1796008365.5,"distinct_id":")", user,
+                R"(","n":9007199254740993,"list":[1,"\""]}})");
+}
+
+struct Table {
+  std::unique_ptr<Sink> NewSink() {
+    return bigquery::NewInsertAllSink(
+        {.rest = std::make_unique<RestClient>("http://fake", NoGoogleCredentials(),
+                                              service.NewClient()),
+         .path = "p/datasets/d/tables/events",
+         .form = form,
+         .table = table,
+         .traffic = traffic,
+         .clock = clock});
+  }
+
+  Service service;
+  FakeClock clock;
+  Traffic traffic;
+  const TableForm form = *TableForm::Make(RecordType::kEvent, {"n:integer"});
+  int prepared = 0;
+  bool is_changed = false;
+  PreparedTable table{[this](std::stop_token) -> absl::StatusOr<bool> {
+                        ++prepared;
+                        return is_changed;
+                      },
+                      clock};
+};
+
+class InsertAllFixture : public SinkFixture {
+ public:
+  std::unique_ptr<Sink> NewSink() override { return table_.NewSink(); }
+  std::string GoodRow(int n) override { return Event(StrCat("u", n)); }
+  // Every other one is refused before it is sent.
+  std::string BadRow(int n) override {
+    return n % 2 == 0 ? Event(StrCat("bad", n)) : StrCat(R"({"event":"e)", n, "\"");
+  }
+  int Arrived(int n) override {
+    absl::MutexLock lock(&table_.service.mutex);
+    return table_.service.ids[StrCat("u", n)];
+  }
+  bool FailNextWrite(bool with_effect) override {
+    table_.service.answers = {Service::Error(503, "backendError", "busy")};
+    table_.service.answers_have_effect = with_effect;
+    return true;
+  }
+  void RefuseAll(const std::string& reason) override { table_.service.refusal = reason; }
+
+ private:
+  Table table_;
+};
+
+std::unique_ptr<SinkFixture> MakeFixture() { return std::make_unique<InsertAllFixture>(); }
+INSTANTIATE_TEST_SUITE_P(BigqueryInsertAll, SinkContract, testing::Values(MakeFixture));
+
+Batch BatchOf(const std::vector<std::string>& records) {
+  Batch batch;
+  for (const std::string& record : records) {
+    batch.bytes.Append(record);
+    batch.EndRow(batch.rows());
+  }
+  return batch;
+}
+
+TEST(InsertAllSinkTest, RowsHaveTheIdOfTheirRecordAndJsonAsText) {
+  Table table;
+  const auto sink = table.NewSink();
+  ASSERT_TRUE(sink->Write(BatchOf({Event("a"), Event("b"), Event("a")}), {}, {}).durable());
+  const json& rows = table.service.requests.at(0)["rows"];
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["insertId"], rows[2]["insertId"]);
+  EXPECT_NE(rows[0]["insertId"], rows[1]["insertId"]);
+  const json& row = rows[0]["json"];
+  EXPECT_EQ(row["event_time"], "2026-11-30 03:12:45.500000 UTC");
+  EXPECT_EQ(row["n"], "9007199254740993");
+  EXPECT_EQ(json::parse(row["properties"].get<std::string>())["list"], json({1, "\""}));
+  EXPECT_EQ(table.prepared, 1);
+  EXPECT_EQ(table.traffic.requests.load(), 1u);
+}
+
+TEST(InsertAllSinkTest, EqualUpdatesOfAProfileAreTwoChanges) {
+  const TableForm form = *TableForm::Make(RecordType::kUser, {});
+  ByteBuffer out;
+  const std::vector<Cell> cells(form.columns().size());
+  const auto id = [&](uint64_t source_row, size_t index) {
+    out.clear();
+    bigquery::AppendInsertRow(form, {"{}", source_row, index}, cells, out);
+    return json::parse(out.view())["insertId"].get<std::string>();
+  };
+  EXPECT_EQ(id(1, 0), id(1, 0));
+  EXPECT_NE(id(1, 0), id(2, 0));
+  EXPECT_NE(id(1, 0), id(1, 1));
+}
+
+TEST(InsertAllSinkTest, RowsOfASourceRowStandOrFallTogether) {
+  Table table;
+  const auto sink = table.NewSink();
+  Batch batch;
+  for (const char* user : {"u0", "bad", "u1"}) {
+    batch.bytes.Append(Event(user));
+    batch.EndRow(user == std::string_view("u0") ? 0 : 1);
+  }
+  const LedgerKey key{.object = "o", .version = "1", .config = "c", .destination = "d"};
+  const std::string writer = "w";
+  const BatchSpan span{.object = &key, .writer = &writer, .rows = 3, .begin_row = 0, .end_row = 2};
+  const WriteResult result = sink->Write(batch, {&span, 1}, {});
+  ASSERT_TRUE(result.durable()) << result.status();
+  ASSERT_EQ(result.refused().size(), 2u);
+  EXPECT_EQ(result.refused()[0].row, 1u);
+  EXPECT_EQ(result.refused()[1].row, 2u);
+  EXPECT_EQ(table.service.ids, (std::map<std::string, int>{{"u0", 1}}));
+}
+
+TEST(InsertAllSinkTest, AnswersSayWhatToDoNext) {
+  const struct {
+    int status;
+    const char* reason;
+    bool retryable, throttled, refused_whole;
+  } kCases[] = {
+      {503, "backendError", true, false, false},     {500, "internalError", true, false, false},
+      {403, "rateLimitExceeded", true, true, false}, {403, "quotaExceeded", true, true, false},
+      {403, "accessDenied", false, false, false},    {401, "authError", false, false, false},
+      {404, "notFound", false, false, false},        {400, "invalid", false, false, true},
+      {413, "requestTooLarge", false, false, false},
+  };
+  for (const auto& one : kCases) {
+    Table table;
+    table.service.answers = {Service::Error(one.status, one.reason, "words")};
+    const WriteResult result = table.NewSink()->Write(BatchOf({Event("a")}), {}, {});
+    EXPECT_FALSE(result.durable()) << one.reason;
+    EXPECT_EQ(result.retryable(), one.retryable) << one.reason << result.status();
+    EXPECT_EQ(result.throttled(), one.throttled) << one.reason;
+    EXPECT_EQ(result.refused_whole(), one.refused_whole) << one.reason;
+    EXPECT_THAT(result.status().message(), HasSubstr("words"));
+  }
+}
+
+TEST(InsertAllSinkTest, ATableThatWasJustMadeMayBeUnknownForAWhile) {
+  Table table;
+  table.is_changed = true;
+  const auto sink = table.NewSink();
+  const Batch batch = BatchOf({Event("a")});
+  HttpResponse unknown_column;
+  unknown_column.status = 200;
+  unknown_column.body = R"({"insertErrors":[{"index":0,"errors":[
+      {"reason":"invalid","location":"n","message":"no such field: n."}]}]})";
+  for (const HttpResponse& answer : {Service::Error(404, "notFound", "x"), unknown_column}) {
+    table.service.answers = {answer};
+    EXPECT_TRUE(sink->Write(batch, {}, {}).retryable());
+  }
+  table.clock.Advance(PreparedTable::kSettleTime);
+  table.service.answers = {unknown_column};
+  const WriteResult refused = sink->Write(batch, {}, {});
+  ASSERT_TRUE(refused.durable());
+  ASSERT_EQ(refused.refused().size(), 1u);
+  EXPECT_EQ(refused.refused()[0].field, "n");
+  EXPECT_EQ(table.prepared, 1);
+  // Somebody has dropped it; the next run makes it.
+  table.service.answers = {Service::Error(404, "notFound", "x")};
+  EXPECT_FALSE(sink->Write(batch, {}, {}).retryable());
+  EXPECT_TRUE(sink->Write(batch, {}, {}).durable());
+  EXPECT_EQ(table.prepared, 2);
+}
+
+TEST(InsertAllSinkTest, ResponsesThatAreNoneAreUnknownOutcomes) {
+  for (const char* body :
+       {"[]", "1", R"({"insertErrors":1})", R"({"insertErrors":[1]})",
+        R"({"insertErrors":[{"index":7,"errors":[]}]})",
+        R"({"insertErrors":[{"index":-1,"errors":[]}]})", R"({"insertErrors":[{"index":0}]})",
+        R"({"insertErrors":[{"index":0,"errors":[{"reason":"stopped"}]}]})",
+        R"({"insertErrors":[{"index":0,"errors":[{"reason":"timeout"}]}]})"}) {
+    Table table;
+    HttpResponse response;
+    response.status = 200;
+    response.body = body;
+    table.service.answers = {response};
+    const WriteResult result = table.NewSink()->Write(BatchOf({Event("a")}), {}, {});
+    EXPECT_FALSE(result.durable()) << body;
+    EXPECT_TRUE(result.retryable()) << body;
+  }
+}
+
+}  // namespace
+}  // namespace millrace
