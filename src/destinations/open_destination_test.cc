@@ -136,6 +136,20 @@ TEST_F(OpenDestinationTest, BigqueryIsStagedAndConnectsLater) {
   EXPECT_EQ(options.commit.age, absl::Seconds(10));
   EXPECT_EQ(options.commit.linger, absl::Seconds(5));
 
+  const auto loads = Open("bigquery://p/d?table=e&bucket=gs://b/x");
+  ASSERT_TRUE(loads.ok()) << loads.status();
+  EXPECT_EQ((*loads)->LedgerName(RecordType::kEvent), "bigquery://p/d/e");
+  EXPECT_NE((*loads)->staging(RecordType::kEvent), nullptr);
+  EXPECT_EQ((*loads)->NewSink(RecordType::kEvent), nullptr);
+  (*loads)->AdaptOptions(options);
+  EXPECT_EQ(options.commit.age, absl::Minutes(2));
+  EXPECT_EQ(options.commit.linger, absl::Minutes(2));
+
+  const auto direct = Open("bigquery://p/d?table=e&method=insert_all");
+  ASSERT_TRUE(direct.ok()) << direct.status();
+  EXPECT_EQ((*direct)->staging(RecordType::kEvent), nullptr);
+  EXPECT_NE((*direct)->NewSink(RecordType::kEvent), nullptr);
+
   const DestinationSetup half{
       .environment = [](std::string_view name) -> std::optional<std::string> {
         if (name == "BIGQUERY_EMULATOR_HOST") return "127.0.0.1:9";

@@ -105,10 +105,44 @@ class LoadLog final : public CommitLog {
   bool is_prepared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// Of a commit that was staged in another way, this one knows nothing.
+absl::Status CheckIsOurs(const FileStore& store, const Intent& intent) {
+  const std::string folder = store.StagedFolder("");
+  for (const std::string& part : intent.parts) {
+    if (part.starts_with(folder)) continue;
+    return absl::UnimplementedError(StrCat("the commit ", intent.id, " was begun with another ",
+                                           "method than that of this bucket: run the command once ",
+                                           "more with it"));
+  }
+  return absl::OkStatus();
+}
+
+class LoadCommitter final : public Committer {
+ public:
+  LoadCommitter(const FileStore& store, std::unique_ptr<Committer> files)
+      : store_(store), files_(std::move(files)) {}
+
+  CommitResult Commit(const Intent& intent, std::stop_token stop) override {
+    if (const absl::Status ours = CheckIsOurs(store_, intent); !ours.ok()) {
+      return {.kind = CommitResult::Kind::kStop, .status = ours};
+    }
+    return files_->Commit(intent, std::move(stop));
+  }
+  absl::Status Abandon(const Intent& intent, std::stop_token stop) override {
+    RETURN_IF_ERROR(CheckIsOurs(store_, intent));
+    return files_->Abandon(intent, std::move(stop));
+  }
+
+ private:
+  const FileStore& store_;
+  const std::unique_ptr<Committer> files_;
+};
+
 class LoadStaging final : public Staging {
  public:
   LoadStaging(const LoadStagingParts& parts, std::string scratch)
-      : log_(parts.store, parts.loader),
+      : store_(parts.store),
+        log_(parts.store, parts.loader),
         files_(data_files::NewFileStaging({.layout = parts.layout,
                                            .form = parts.form,
                                            .store = parts.store,
@@ -119,13 +153,16 @@ class LoadStaging final : public Staging {
                                           std::move(scratch))) {}
 
   std::unique_ptr<StagedSink> NewSink() override { return files_->NewSink(); }
-  std::unique_ptr<Committer> NewCommitter() override { return files_->NewCommitter(); }
+  std::unique_ptr<Committer> NewCommitter() override {
+    return std::make_unique<LoadCommitter>(store_, files_->NewCommitter());
+  }
   absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) override {
     RETURN_IF_ERROR(log_.Prepare(stop));
     return files_->RemoveOrphans(open, std::move(stop));
   }
 
  private:
+  const FileStore& store_;
   LoadLog log_;
   const std::unique_ptr<Staging> files_;
 };

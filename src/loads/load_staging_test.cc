@@ -367,6 +367,16 @@ TEST_F(LoadStagingTest, ACommitWithoutItsFilesIsGone) {
   EXPECT_THAT(table.Files(), IsEmpty());
 }
 
+TEST_F(LoadStagingTest, ACommitOfAnotherMethodStopsTheRun) {
+  TestTable table;
+  const auto staging = table.NewStaging();
+  const Intent intent{.id = kCommit, .parts = {"stream:abc"}};
+  const CommitResult result = staging->NewCommitter()->Commit(intent, {});
+  EXPECT_EQ(result.kind, CommitResult::Kind::kStop);
+  EXPECT_THAT(result.status.message(), HasSubstr("begun with another method"));
+  EXPECT_FALSE(staging->NewCommitter()->Abandon(intent, {}).ok());
+}
+
 TEST(LoadBucketTest, OptionsAreTakenFromTheDest) {
   const std::string_view schemes[] = {"gs", "s3"};
   UriQuery query = *UriQuery::Parse("w://a/b?bucket=gs://b/p&file_size=64");

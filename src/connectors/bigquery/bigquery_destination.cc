@@ -12,16 +12,22 @@
 #include "base/strings.h"
 #include "connectors/bigquery/bigquery_staging.h"
 #include "connectors/bigquery/connection.h"
+#include "connectors/bigquery/insert_all_sink.h"
+#include "connectors/bigquery/load_target.h"
 #include "connectors/bigquery/rest_client.h"
 #include "connectors/bigquery/table_spec.h"
 #include "connectors/bigquery/target_table.h"
 #include "connectors/bigquery/write_streams.h"
+#include "data_files/file_staging.h"
 
 namespace millrace {
 namespace {
 
 using bigquery::Connection;
 using bigquery::ConnectionOptions;
+using bigquery::LoadTarget;
+using bigquery::Method;
+using bigquery::PreparedTable;
 using bigquery::RestClient;
 using bigquery::TableSpec;
 using bigquery::TargetTable;
@@ -76,15 +82,18 @@ absl::StatusOr<Services> FindServices(const Environment& environment) {
 // Where the records of one type go.
 struct Target {
   Target(TableForm table_form, const TableSpec& spec, const std::string& table, RestClient& rest,
-         Connection& connection, Traffic& traffic)
+         Connection& connection, Traffic& traffic, Clock& clock)
       : form(std::move(table_form)),
         target(rest, spec, table, form),
-        streams(connection, traffic, bigquery::ResourceName(spec, table)) {}
+        streams(connection, traffic, bigquery::ResourceName(spec, table)),
+        prepared([this](std::stop_token stop) { return target.Prepare(std::move(stop)); }, clock) {}
 
   const TableForm form;
   TargetTable target;
   const WriteStreams streams;
-  std::unique_ptr<Staging> staging;  // once it is used
+  PreparedTable prepared;             // of kInsertAll
+  std::unique_ptr<LoadTarget> loads;  // of kLoad
+  std::unique_ptr<Staging> staging;   // of kStorageWrite, once it is used
 };
 
 class BigqueryDestination final : public Destination {
@@ -94,14 +103,27 @@ class BigqueryDestination final : public Destination {
         emulator_(services.emulator()),
         clock_(clock),
         label_(spec_.Label()),
-        rest_(std::move(services.rest_url), std::move(services.credentials), NewCurlHttpClient()),
+        rest_url_(std::move(services.rest_url)),
+        credentials_(std::move(services.credentials)),
+        rest_(rest_url_, credentials_, NewCurlHttpClient()),
         connection_(std::move(services.storage)) {}
 
-  absl::Status Open() {
+  absl::Status Open(const Environment& environment) {
     for (const auto& [type, table] : spec_.tables) {
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
-      targets_[type] =
-          std::make_unique<Target>(std::move(form), spec_, table, rest_, connection_, traffic_);
+      auto target = std::make_unique<Target>(std::move(form), spec_, table, rest_, connection_,
+                                             traffic_, clock_);
+      if (spec_.method == Method::kLoad) {
+        ASSIGN_OR_RETURN(target->loads, LoadTarget::Open({.spec = spec_,
+                                                          .table = table,
+                                                          .form = target->form,
+                                                          .rest = rest_,
+                                                          .target = target->target,
+                                                          .traffic = traffic_,
+                                                          .clock = clock_},
+                                                         LedgerName(type), environment));
+      }
+      targets_[type] = std::move(target);
     }
     return absl::OkStatus();
   }
@@ -113,6 +135,11 @@ class BigqueryDestination final : public Destination {
 
   // A stream takes a few megabytes a second, and each commit creates one for each writer.
   void AdaptOptions(RunOptions& options) const override {
+    if (spec_.method == Method::kLoad) {
+      data_files::AdaptOptions(spec_.age, options);
+      options.commit.linger = spec_.age;  // each commit is one of the jobs of a day
+      return;
+    }
     options.max_writes = std::min(options.max_writes, 8);
     options.initial_writes = std::min(options.initial_writes, options.max_writes);
     options.commit.bytes = size_t{1} << 30;
@@ -132,6 +159,8 @@ class BigqueryDestination final : public Destination {
     const auto found = targets_.find(type);
     if (found == targets_.end()) return nullptr;
     Target& target = *found->second;
+    if (target.loads != nullptr) return &target.loads->staging();
+    if (spec_.method == Method::kInsertAll) return nullptr;
     if (target.staging == nullptr) {
       target.staging = bigquery::NewBigqueryStaging(
           {.form = target.form,
@@ -143,6 +172,19 @@ class BigqueryDestination final : public Destination {
            .forgotten = spec_.forgotten});
     }
     return target.staging.get();
+  }
+
+  std::unique_ptr<Sink> NewSink(RecordType type) override {
+    const auto found = targets_.find(type);
+    if (found == targets_.end() || spec_.method != Method::kInsertAll) return nullptr;
+    Target& target = *found->second;
+    return bigquery::NewInsertAllSink(
+        {.rest = std::make_unique<RestClient>(rest_url_, credentials_, NewCurlHttpClient()),
+         .path = target.target.path(),
+         .form = target.form,
+         .table = target.prepared,
+         .traffic = traffic_,
+         .clock = clock_});
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override;
@@ -169,6 +211,8 @@ class BigqueryDestination final : public Destination {
   const std::string emulator_;
   Clock& clock_;
   const std::string label_;
+  const std::string rest_url_;
+  const GoogleCredentials credentials_;
   RestClient rest_;
   Connection connection_;
   std::map<RecordType, std::unique_ptr<Target>> targets_;
@@ -177,6 +221,7 @@ class BigqueryDestination final : public Destination {
 std::vector<AccessCheck> BigqueryDestination::Check(std::stop_token stop) {
   std::vector<AccessCheck> checks;
   for (const auto& [type, target] : targets_) {
+    if (target->loads != nullptr) target->loads->Check(stop, checks);
     const std::string& name = target->target.name();
     const absl::Status found = target->target.Look(stop);
     checks.push_back({StrCat("the table ", name), found, ""});
@@ -208,7 +253,7 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenBigqueryDestination(std::string
   ASSIGN_OR_RETURN(Services services, FindServices(environment));
   auto destination =
       std::make_unique<BigqueryDestination>(std::move(spec), std::move(services), clock);
-  RETURN_IF_ERROR(destination->Open());
+  RETURN_IF_ERROR(destination->Open(environment));
   return destination;
 }
 

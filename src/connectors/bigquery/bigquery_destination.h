@@ -12,11 +12,11 @@
 
 namespace millrace {
 
-// Staged. `uri` is "bigquery://PROJECT/DATASET?table=T..." (TableSpec::Parse). Credentials are
-// Google's Application Default Credentials. BIGQUERY_EMULATOR_HOST (REST) and
-// BIGQUERY_STORAGE_EMULATOR_HOST (gRPC), both host:port, are used without TLS and credentials.
-// InvalidArgument: the URI cannot be used, or one of the two is missing; or as
-// FindGoogleCredentials().
+// Staged, but for method=insert_all. `uri` is "bigquery://PROJECT/DATASET?table=T..."
+// (TableSpec::Parse). Credentials are Google's Application Default Credentials.
+// BIGQUERY_EMULATOR_HOST (REST) and BIGQUERY_STORAGE_EMULATOR_HOST (gRPC), both host:port, are used
+// without TLS and credentials. InvalidArgument: the URI cannot be used, or one of the two is
+// missing; or as FindGoogleCredentials().
 absl::StatusOr<std::unique_ptr<Destination>> OpenBigqueryDestination(std::string_view uri,
                                                                      const Environment& environment,
                                                                      Clock& clock);

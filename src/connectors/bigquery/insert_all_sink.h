@@ -23,7 +23,7 @@ namespace millrace::bigquery {
 // A table that is made what it needs to be before rows are written. Thread-safe.
 class PreparedTable {
  public:
-  // For so long after it was changed, BigQuery may answer as if it had not been.
+  // How long BigQuery may answer as if the table had not been changed.
   static constexpr absl::Duration kSettleTime = absl::Minutes(10);
 
   // `prepare` says whether it has changed the table.

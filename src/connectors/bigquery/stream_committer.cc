@@ -38,6 +38,7 @@ struct Parts {
   std::vector<std::string> streams;
   std::string fence;  // empty: there is none
   bool is_broken = false;
+  bool is_foreign = false;  // of another method
 
   static Parts Of(const Intent& intent) {
     Parts parts;
@@ -48,6 +49,7 @@ struct Parts {
         parts.fence = part.substr(kFencePart.size());
       } else {
         parts.is_broken = true;
+        parts.is_foreign = parts.is_foreign || !part.starts_with(kBrokenPart);
       }
     }
     return parts;
@@ -59,6 +61,12 @@ struct Parts {
     return all;
   }
 };
+
+absl::Status ForeignCommit(const Intent& intent) {
+  return absl::UnimplementedError(StrCat("the commit ", intent.id,
+                                         " was begun with another method ",
+                                         "than storage_write: run the command once more with it"));
+}
 
 class StreamCommitter final : public Committer {
  public:
@@ -154,6 +162,7 @@ absl::StatusOr<CommitResult> StreamCommitter::Settle(const Parts& parts, const a
 
 CommitResult StreamCommitter::Commit(const Intent& intent, std::stop_token stop) {
   const Parts parts = Parts::Of(intent);
+  if (parts.is_foreign) return {.kind = Kind::kStop, .status = ForeignCommit(intent)};
   if (parts.is_broken || parts.streams.empty()) {
     return {.kind = Kind::kGone,
             .status = absl::DataLossError("rows were lost before they were committed")};
@@ -174,6 +183,7 @@ CommitResult StreamCommitter::Commit(const Intent& intent, std::stop_token stop)
 
 absl::Status StreamCommitter::Abandon(const Intent& intent, std::stop_token stop) {
   const Parts parts = Parts::Of(intent);
+  if (parts.is_foreign) return ForeignCommit(intent);
   if (parts.fence.empty()) {
     // Only an intent of nothing but broken streams, which are never committed, has none.
     return parts.streams.empty() ? absl::OkStatus()

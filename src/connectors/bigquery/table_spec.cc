@@ -22,6 +22,12 @@ constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO
 constexpr size_t kMaxProjectBytes = 100;
 constexpr size_t kMaxNameBytes = 1024;
 constexpr size_t kMaxColumnBytes = 300;
+// Below the number of load jobs that a table may have in a day.
+constexpr absl::Duration kMinLoadAge = absl::Minutes(1), kLoadAge = absl::Minutes(2);
+constexpr std::pair<std::string_view, Method> kMethods[] = {
+    {"storage_write", Method::kStorageWrite},
+    {"load", Method::kLoad},
+    {"insert_all", Method::kInsertAll}};
 // Prefixes that BigQuery keeps for itself, in any case.
 constexpr std::string_view kReserved[] = {"_TABLE_",        "_FILE_",   "_PARTITION",
                                           "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER"};
@@ -98,6 +104,33 @@ absl::Status CheckColumns(const TableForm& form) {
   return absl::OkStatus();
 }
 
+absl::Status ParseMethod(UriQuery& query, TableSpec& spec) {
+  constexpr std::string_view kStores[] = {"gs"};
+  absl::StatusOr<std::optional<loads::LoadBucket>> bucket = loads::TakeLoadBucket(query, kStores);
+  if (!bucket.ok()) return Invalid(ToStd(bucket.status().message()));
+  spec.bucket = *std::move(bucket);
+  const std::string method = query.Take("method").value_or(spec.bucket ? "load" : "storage_write");
+  const auto named = std::find_if(std::begin(kMethods), std::end(kMethods),
+                                  [&](const auto& one) { return one.first == method; });
+  if (named == std::end(kMethods)) return Invalid("method is storage_write, load or insert_all");
+  spec.method = named->second;
+  const bool is_load = spec.method == Method::kLoad;
+  if (is_load && !spec.bucket) {
+    return Invalid(
+        "method=load needs bucket=gs://bucket/folder/; without a bucket take storage_write");
+  }
+  if (!is_load && spec.bucket) return Invalid(StrCat("bucket= is for method=load, not ", method));
+  const absl::Duration min_age = is_load ? kMinLoadAge : absl::Seconds(1);
+  if (is_load) spec.age = kLoadAge;
+  if (const auto age = query.Take("age")) {
+    if (!absl::ParseDuration(*age, &spec.age) || spec.age < min_age) {
+      return Invalid(StrCat("age is a time of at least ", absl::FormatDuration(min_age),
+                            ", such as ", is_load ? "2m" : "10s", " or 5m"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   spec.extra_columns = query.TakeList("columns");
   for (const auto& [type, table] : spec.tables) {
@@ -112,11 +145,7 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
     if (!ConsistsOf(*location, "-")) return Invalid("location is like EU, US or europe-west1");
     spec.location = *std::move(location);
   }
-  if (const auto age = query.Take("age")) {
-    if (!absl::ParseDuration(*age, &spec.age) || spec.age < absl::Seconds(1)) {
-      return Invalid("age is a time of at least 1s, such as 10s or 5m");
-    }
-  }
+  RETURN_IF_ERROR(ParseMethod(query, spec));
   const std::string forgotten = query.Take("forgotten").value_or("stop");
   if (forgotten == "resend") {
     spec.forgotten = Forgotten::kResend;
@@ -126,7 +155,8 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
     return Invalid("forgotten is stop, resend or done");
   }
   return query.CheckAllTaken(
-      "table, events, users, groups, columns, partition, location, age and forgotten");
+      "table, events, users, groups, columns, partition, location, method, bucket, file_size, age "
+      "and forgotten");
 }
 
 }  // namespace

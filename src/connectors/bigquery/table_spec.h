@@ -3,6 +3,7 @@
 #define MILLRACE_CONNECTORS_BIGQUERY_TABLE_SPEC_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/record_type.h"
+#include "loads/load_bucket.h"
 
 namespace millrace::bigquery {
 
@@ -18,6 +20,13 @@ enum class Forgotten {
   kStop,    // somebody has to look
   kResend,  // its rows are not in the table
   kDone,    // its rows are in the table
+};
+
+// How rows get into a table.
+enum class Method {
+  kStorageWrite,  // pending streams of the Storage Write API
+  kLoad,          // load jobs, of files in a bucket
+  kInsertAll,     // tabledata.insertAll
 };
 
 struct TableSpec {
@@ -30,12 +39,15 @@ struct TableSpec {
   // Of what is created; what exists stays as it is.
   bool partition_by_day = true;
   std::string location;  // of the dataset: "EU", "europe-west1"; empty: BigQuery's default
-  absl::Duration age = absl::Seconds(30);  // the time after which what was staged is committed
+  Method method = Method::kStorageWrite;
+  std::optional<loads::LoadBucket> bucket;  // of kLoad
+  absl::Duration age = absl::Seconds(30);   // the time after which what was staged is committed
   Forgotten forgotten = Forgotten::kStop;
 
   // "bigquery://PROJECT/DATASET?table=T&...". The parameters are table, events, users, groups,
-  // columns, partition, location, age and forgotten. InvalidArgument: it cannot be read, a name is
-  // none that BigQuery has, two types have one table, or columns do not go together.
+  // columns, partition, location, method, bucket, file_size, age and forgotten. InvalidArgument: it
+  // cannot be read, a name is none that BigQuery has, two types have one table, or columns do not
+  // go together.
   static absl::StatusOr<TableSpec> Parse(std::string_view uri);
 
   // "bigquery://project/dataset", with the tables if they are not the usual ones.

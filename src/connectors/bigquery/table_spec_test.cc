@@ -43,6 +43,22 @@ TEST(TableSpec, Options) {
   EXPECT_EQ(spec->forgotten, Forgotten::kResend);
 }
 
+TEST(TableSpec, ABucketIsForLoads) {
+  EXPECT_EQ(TableSpec::Parse("bigquery://p/d")->method, Method::kStorageWrite);
+  EXPECT_EQ(TableSpec::Parse("bigquery://p/d?method=insert_all")->method, Method::kInsertAll);
+  for (const char* text :
+       {"bigquery://p/d?bucket=gs://b/x", "bigquery://p/d?method=load&bucket=gs://b/x"}) {
+    const auto spec = TableSpec::Parse(text);
+    ASSERT_TRUE(spec.ok()) << spec.status();
+    EXPECT_EQ(spec->method, Method::kLoad);
+    EXPECT_EQ(spec->bucket->root, "gs://b/x/");
+    EXPECT_EQ(spec->age, absl::Minutes(2));
+    // The table is the same.
+    EXPECT_EQ(spec->LedgerName(RecordType::kEvent, ""), "bigquery://p/d/events");
+    EXPECT_EQ(spec->Label(), "bigquery://p/d");
+  }
+}
+
 TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://project"), HasSubstr("bigquery://PROJECT/DATASET"));
   EXPECT_THAT(ErrorOf("bigquery:///d"), HasSubstr("a project is its id"));
@@ -58,6 +74,12 @@ TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=a:blob"), HasSubstr("columns="));
   EXPECT_THAT(ErrorOf("bigquery://p/d?partition=hour"), HasSubstr("day or none"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?age=10ms"), HasSubstr("at least 1s"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?bucket=gs://b&age=10s"), HasSubstr("at least 1m"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?bucket=s3://b"), HasSubstr("gs://bucket/folder/"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?method=load"), HasSubstr("take storage_write"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?method=insert_all&bucket=gs://b"), HasSubstr("method=load"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?method=copy"), HasSubstr("storage_write, load"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?file_size=64"), HasSubstr("file_size"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?location=a%2Fb"), HasSubstr("location"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?forgotten=x"), HasSubstr("stop, resend or done"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?key=secret"), HasSubstr("key"));

@@ -20,6 +20,8 @@ class TargetTable {
 
   // "project.dataset.table", as SQL names it.
   const std::string& name() const { return name_; }
+  // "project/datasets/dataset/tables/table", as URLs name it.
+  const std::string& path() const { return path_; }
 
   // Creates the dataset and the table, or adds and relaxes columns; whether something was changed.
   // FailedPrecondition: the table exists and cannot be used (NeededFields()).
