@@ -57,6 +57,10 @@ TEST_P(Crash, AtEachStepWhileWritesFail) {
   });
 }
 
+TEST_P(Crash, AtEachStepWithACursorThatForgetsDeliveredObjects) {
+  KillAtEachStep([](PipelineSimulation& world) { world.destination.ForgetDelivered(); });
+}
+
 TEST_P(Crash, AtEachStepWhileRowsFanOut) {
   const uint64_t steps = KillAtEachStep(FanOut);
   EXPECT_GT(steps, 60u);

@@ -26,6 +26,13 @@ class DeliveryCursor {
 
   // Forgets the object's rows under every config: they may be written again. For --force.
   virtual absl::Status Forget(const LedgerKey& object, std::stop_token stop) = 0;
+
+  // `writer` writes no more rows of the object. `delivered`: the ledger has recorded that nothing
+  // of it is left to deliver, so it is claimed again only if the ledger loses that, and what is
+  // kept of it may be deleted. Returns soon.
+  virtual void Release(const LedgerKey& object, const std::string& writer, bool delivered) {
+    (void)object, (void)writer, (void)delivered;
+  }
 };
 
 }  // namespace millrace

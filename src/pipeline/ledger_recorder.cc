@@ -68,6 +68,11 @@ absl::Status LedgerRecorder::ClaimAtDestination(const ObjectPtr& object) {
   return absl::OkStatus();
 }
 
+void LedgerRecorder::ReleaseAtDestination(const ObjectPtr& object, bool delivered) {
+  if (context_.parts.cursor == nullptr) return;
+  context_.parts.cursor->Release(object->key(), object->writer(), delivered);
+}
+
 void LedgerRecorder::Complete(const ChunkTicket& ticket, const Counts& counts) {
   Count(counts);
   ticket.object->Complete(ticket.number, counts);
@@ -109,6 +114,7 @@ bool LedgerRecorder::Store(const ObjectPtr& object, ObjectProgress::Step& step,
   object->EndStore(step, status, context_.parts.clock.Elapsed());
   if (absl::IsAborted(status)) {
     if (!Remove(object, &Totals::objects_lost)) return false;
+    ReleaseAtDestination(object, /*delivered=*/false);
     Log(Severity::kWarning, "another worker took over the object",
         {{"object", object->key().object}});
     context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
@@ -126,6 +132,7 @@ void LedgerRecorder::EndIfFinished(const ObjectPtr& object, ObjectProgress::Step
                                    const std::stop_token& stop) {
   if (!step.finished) return;
   const bool done = step.entry.state == LedgerState::kDone;
+  ReleaseAtDestination(object, /*delivered=*/done);
   CompleteObject(step.entry, stop);
   Remove(object, done ? &Totals::objects_done : &Totals::objects_failed);
 }
@@ -182,6 +189,7 @@ void LedgerRecorder::Lose(const ObjectPtr& object, std::string_view why) {
     context_.stop_source.RequestStop(status);
   }
   if (!Remove(object, &Totals::objects_lost)) return;
+  ReleaseAtDestination(object, /*delivered=*/false);
   Log(Severity::kWarning, why, {{"object", object->key().object}});
   context_.parts.source.Release(step.entry, Source::Unfinished::kTakenOver);
 }
@@ -220,6 +228,7 @@ LedgerRecorder::Totals LedgerRecorder::Close(const absl::Status& why) {
     ObjectProgress::Step step = object->StartLastStore(last_error);
     const bool stored = Store(object, step, late.token());
     if (object->lost() || (stored && step.finished)) continue;
+    ReleaseAtDestination(object, /*delivered=*/false);
     if (stored) Release(step.entry, late.token());
     context_.parts.source.Release(step.entry, Source::Unfinished::kRunEnds);
   }

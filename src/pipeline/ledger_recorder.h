@@ -74,6 +74,7 @@ class LedgerRecorder {
   // The same, by a store if none was due.
   bool RenewLease(const ObjectPtr& object);
   absl::Status ClaimAtDestination(const ObjectPtr& object);
+  void ReleaseAtDestination(const ObjectPtr& object, bool delivered);
   void Count(const Counts& counts);
   void EndIfFinished(const ObjectPtr& object, ObjectProgress::Step& step,
                      const std::stop_token& stop);

@@ -37,6 +37,9 @@ class FailingCursor : public DeliveryCursor {
   absl::Status Forget(const LedgerKey& object, std::stop_token stop) override {
     return cursor_.Forget(object, stop);
   }
+  void Release(const LedgerKey& object, const std::string& writer, bool delivered) override {
+    cursor_.Release(object, writer, delivered);
+  }
   int claims() const { return claims_; }
 
  private:
@@ -149,6 +152,22 @@ TEST_F(RunCursorTest, TwoProcessesWithDifferentLedgersDeliverEachRowOnce) {
   EXPECT_EQ(report.objects_lost, 1u);
   EXPECT_EQ(world_.CheckComplete(), "");
   EXPECT_EQ(other_ledger.Find(world_.objects[0].key)->state, LedgerState::kDone);
+}
+
+TEST_F(RunCursorTest, EachWriterIsReleasedOnce) {
+  AddObject("one", "a r a a");
+  AddObject("two", "a a");
+  AddRows("three", 4);
+  world_.Run("me");
+  EXPECT_THAT(world_.destination.Releases(),
+              testing::UnorderedElementsAre("one delivered", "two delivered", "three delivered"));
+}
+
+TEST_F(RunCursorTest, AWriterWhoseRunStopsIsReleasedWithoutItsObject) {
+  AddRows("one", 4);
+  world_.destination.set_script(Always(FakeWrite::kStop));
+  world_.Run("me");
+  EXPECT_THAT(world_.destination.Releases(), ElementsAre("one"));
 }
 
 TEST_F(RunCursorTest, ASinkThatFencesAnUnknownSpanStopsTheRun) {

@@ -29,6 +29,10 @@ absl::StatusOr<RowRanges> RepairClaims::Claim(const LedgerKey& object, const std
   return cursor_.Claim(object, writer, std::move(stop));
 }
 
+void RepairClaims::Release(const LedgerKey& object, const std::string& writer, bool delivered) {
+  cursor_.Release(object, writer, delivered);
+}
+
 absl::Status RepairClaims::Forget(const LedgerKey& object, std::stop_token stop) {
   return cursor_.Forget(object, std::move(stop));
 }

@@ -31,6 +31,7 @@ class RepairClaims final : public DeliveryCursor {
   absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
                                   std::stop_token stop) override;
   absl::Status Forget(const LedgerKey& object, std::stop_token stop) override;
+  void Release(const LedgerKey& object, const std::string& writer, bool delivered) override;
 
  private:
   DeliveryCursor& cursor_;

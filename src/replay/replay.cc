@@ -97,6 +97,7 @@ class DestinationReplay {
     if (!request_.dry_run) {
       RETURN_IF_ERROR(Send());
       RETURN_IF_ERROR(Note());
+      if (spans_) spans_->Release();
     }
     Count();
     records_.clear();

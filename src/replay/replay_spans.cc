@@ -53,4 +53,11 @@ absl::Status ReplaySpans::Prepare(const Batch& batch, const std::vector<Replayed
   return absl::OkStatus();
 }
 
+void ReplaySpans::Release() {
+  for (const auto& [object, claimed] : claimed_) {
+    cursor_.Release(claimed.key, writer_, /*delivered=*/true);
+  }
+  claimed_.clear();
+}
+
 }  // namespace millrace

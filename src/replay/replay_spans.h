@@ -35,6 +35,10 @@ class ReplaySpans {
   absl::Status Prepare(const Batch& batch, const std::vector<ReplayedRow>& records,
                        std::stop_token stop);
 
+  // The outcomes of the batch are recorded: its records are not replayed again, unless they were
+  // refused.
+  void Release();
+
   // The rows that the destination lacks, with their rows of the objects as source rows.
   const Batch& batch() const { return batch_; }
   const std::vector<BatchSpan>& spans() const { return spans_; }

@@ -180,6 +180,9 @@ class MortalCursor : public DeliveryCursor {
   absl::Status Forget(const LedgerKey& object, std::stop_token stop) override {
     return Mortal(crash_, [&] { return cursor_.Forget(object, stop); });
   }
+  void Release(const LedgerKey& object, const std::string& writer, bool delivered) override {
+    if (crash_.Step()) cursor_.Release(object, writer, delivered);
+  }
 
  private:
   DeliveryCursor& cursor_;

@@ -197,6 +197,40 @@ TEST_P(CursorContract, AWriterOfAForgottenObjectIsFenced) {
   EXPECT_EQ(fixture().Arrived(0), 0);
 }
 
+TEST_P(CursorContract, AReleasedObjectMayBeClaimedAgain) {
+  const ObjectBatch rows = MakeBatch({0, 1});
+  MustWrite(rows);
+  fixture().cursor()->Release(rows.object, rows.writer, /*delivered=*/false);
+  EXPECT_EQ(Claim(rows.object, "writer/2"), (Ranges{{0, 2}}));
+}
+
+TEST_P(CursorContract, AReleaseEndsNoOtherWriter) {
+  const ObjectBatch rows = MakeBatch({0});
+  MustWrite(rows);
+  ObjectBatch later{.object = rows.object, .writer = "writer/2", .first_row = 1};
+  Claim(later.object, later.writer);
+  fixture().cursor()->Release(rows.object, rows.writer, /*delivered=*/false);
+  AddRows({1}, later);
+  MustWrite(later);
+  for (const int n : {0, 1}) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+  EXPECT_EQ(Claim(rows.object, "writer/3"), (Ranges{{0, 2}}));
+}
+
+// What is kept of it may be deleted, but not while it is written again.
+TEST_P(CursorContract, ADeliveredObjectMayBeWrittenAgain) {
+  ObjectBatch rows = MakeBatch({0, 1});
+  MustWrite(rows);
+  fixture().cursor()->Release(rows.object, rows.writer, /*delivered=*/true);
+  const Ranges there = Claim(rows.object, "writer/2");
+  EXPECT_TRUE(there == Ranges() || there == (Ranges{{0, 2}}));
+  ObjectBatch later{.object = rows.object, .writer = "writer/2", .first_row = 2};
+  AddRows({2, 3}, later);
+  MustWrite(later);
+  const Ranges then = Claim(rows.object, "writer/3");
+  EXPECT_TRUE(then == (Ranges{{2, 4}}) || then == (Ranges{{0, 4}}));
+  for (const int n : {2, 3}) EXPECT_EQ(fixture().Arrived(n), 1) << n;
+}
+
 TEST_P(CursorContract, AStoppedClaimSaysSo) {
   std::stop_source stop;
   stop.request_stop();

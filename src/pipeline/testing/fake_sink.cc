@@ -130,6 +130,19 @@ absl::Status FakeDestination::Forget(const LedgerKey& object, std::stop_token st
   return absl::OkStatus();
 }
 
+void FakeDestination::Release(const LedgerKey& object, const std::string& writer, bool delivered) {
+  absl::MutexLock lock(&mutex_);
+  releases_.push_back(object.object + (delivered ? " delivered" : ""));
+  const auto known = delivered_.find(object);
+  if (!forgets_delivered_ || !delivered || known == delivered_.end()) return;
+  if (known->second.writer == writer) delivered_.erase(known);
+}
+
+std::vector<std::string> FakeDestination::Releases() const {
+  absl::MutexLock lock(&mutex_);
+  return releases_;
+}
+
 std::map<std::string, int> FakeDestination::Arrived() const {
   absl::MutexLock lock(&mutex_);
   return arrived_;

@@ -41,8 +41,12 @@ class FakeDestination : private DeliveryCursor {
   void set_script(Script script);
   // Before anything is written.
   void KeepCursor() { keeps_cursor_ = true; }
+  // From then on, the cursor forgets objects that are released as delivered.
+  void ForgetDelivered() { forgets_delivered_ = true; }
   DeliveryCursor* cursor() { return keeps_cursor_ ? this : nullptr; }
 
+  // The releases that the cursor has seen: the URI of the object, and " delivered" or "".
+  std::vector<std::string> Releases() const;
   // How often each accepted line arrived.
   std::map<std::string, int> Arrived() const;
   // Rows of each write, in order.
@@ -58,6 +62,7 @@ class FakeDestination : private DeliveryCursor {
   absl::StatusOr<RowRanges> Claim(const LedgerKey& object, const std::string& writer,
                                   std::stop_token stop) override;
   absl::Status Forget(const LedgerKey& object, std::stop_token stop) override;
+  void Release(const LedgerKey& object, const std::string& writer, bool delivered) override;
   WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans);
   WriteResult Accept(const Batch& batch, absl::Span<const BatchSpan> spans)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -65,10 +70,12 @@ class FakeDestination : private DeliveryCursor {
                   std::vector<RefusedRow>& refused) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   bool keeps_cursor_ = false;
+  bool forgets_delivered_ = false;
   mutable absl::Mutex mutex_;
   Script script_ ABSL_GUARDED_BY(mutex_);
   std::vector<size_t> batch_sizes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> arrived_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> releases_ ABSL_GUARDED_BY(mutex_);
   std::map<LedgerKey, Delivered> delivered_ ABSL_GUARDED_BY(mutex_);
 };
 
