@@ -1,4 +1,6 @@
 // millrace dlq replay: sends rejected records again.
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -146,6 +148,13 @@ absl::StatusOr<int> RunAtProxy(const Options& options, const DeadLetterFilter& f
   return report.success() && report.first_error.empty() ? kAllAccepted : kRejectedRecords;
 }
 
+// Its commits are announced in the ledger.
+bool IsStaged(Destination& destination) {
+  constexpr RecordType kTypes[] = {RecordType::kEvent, RecordType::kUser, RecordType::kGroup};
+  return std::any_of(std::begin(kTypes), std::end(kTypes),
+                     [&](RecordType type) { return destination.staging(type) != nullptr; });
+}
+
 absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(ReplayRequest request, MakeRequest(options, context));
   if (!options.proxy.empty()) return RunAtProxy(options, request.filter, context);
@@ -154,7 +163,12 @@ absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
   request.destination = destination.get();
   ASSIGN_OR_RETURN(OpenQueue open, options.subscription().empty() ? OpenFolder(options, context)
                                                                   : OpenTopic(options, context));
-  const ReplayReport report = Replay(request, {.queue = *open.queue}, context.stop);
+  std::unique_ptr<Ledger> ledger;
+  if (!options.dry_run && IsStaged(*destination)) {
+    ASSIGN_OR_RETURN(ledger, options.import.state.OpenLedger(context));
+  }
+  const ReplayReport report =
+      Replay(request, {.queue = *open.queue, .ledger = ledger.get()}, context.stop);
   if (options.json) {
     PrintJson(report, destination->traffic(), context.out);
   } else {

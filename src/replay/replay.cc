@@ -19,6 +19,7 @@
 #include "objects/source_rows.h"
 #include "pipeline/whole_refusals.h"
 #include "replay/remap.h"
+#include "replay/replay_commits.h"
 #include "replay/replay_spans.h"
 
 namespace millrace {
@@ -72,7 +73,14 @@ class DestinationReplay {
         remapper_(parts.clock.Now(), request.destination->rules()),
         retrier_(request.import.run.retry, parts.clock) {
     if (request.dry_run) return;
-    sink_ = request.destination->NewSink(type);
+    if (Staging* const staging = request.destination->staging(type)) {
+      commits_.emplace(
+          ReplayCommitsParts{*staging, *parts.ledger, refusals_, retrier_, parts.clock},
+          request.destination->LedgerName(type), request.import.run.lease);
+      max_records_ = ReplayCommits::kMaxRecords;
+    } else {
+      sink_ = request.destination->NewSink(type);
+    }
     DeliveryCursor* const cursor = request.destination->cursor(type);
     if (cursor != nullptr) spans_.emplace(*cursor, retrier_);
     if (type != RecordType::kEvent) return;
@@ -85,7 +93,7 @@ class DestinationReplay {
     bytes_ += record.rejection.payload_before.size() + record.rejection.payload_after.size();
     transforms_ = transforms_ || !config->transform.empty();
     records_.push_back({.record = record, .config = std::move(config)});
-    const size_t max_records = transforms_ ? max_transformed_ : kMaxRecords;
+    const size_t max_records = transforms_ ? max_transformed_ : max_records_;
     return records_.size() < max_records && bytes_ < kMaxBytes ? absl::OkStatus() : Flush();
   }
 
@@ -98,6 +106,7 @@ class DestinationReplay {
       RETURN_IF_ERROR(Send());
       RETURN_IF_ERROR(Note());
       if (spans_) spans_->Release();
+      if (commits_) commits_->Forget(stop_);
     }
     Count();
     records_.clear();
@@ -122,7 +131,7 @@ class DestinationReplay {
     if (batch_.bytes.size() > kMaxBytes) {
       max_transformed_ = std::max<size_t>(1, records_.size() / 2);
     } else if (batch_.bytes.size() < kMaxBytes / 4) {
-      max_transformed_ = std::min(kMaxRecords, 2 * max_transformed_);
+      max_transformed_ = std::min(max_records_, 2 * max_transformed_);
     }
     transforms_ = false;
   }
@@ -218,6 +227,7 @@ class DestinationReplay {
   }
 
   absl::Status Send() {
+    if (commits_) return Commit();
     if (!spans_) return Write(batch_, {});
     std::vector<ReplayedRow> records;
     for (const Replaying& one : records_) {
@@ -248,6 +258,20 @@ class DestinationReplay {
       RETURN_IF_ERROR(tries.WaitToRetry(result.status(), result.retry_after(), stop_));
       ++report_.retries;
     }
+  }
+
+  absl::Status Commit() {
+    std::vector<const DeadLetterRecord*> records;
+    for (const Replaying& one : records_) records.push_back(&one.record);
+    ASSIGN_OR_RETURN(const auto refused, commits_->Write(batch_, records, stop_));
+    std::vector<RefusedRow> rows;
+    for (size_t row = 0; row < batch_.rows(); ++row) {
+      const auto why = refused.find(batch_.source_rows[row]);
+      if (why == refused.end()) continue;
+      rows.push_back({row, why->second.code, why->second.field, why->second.message});
+    }
+    TakeRefused(rows);
+    return absl::OkStatus();
   }
 
   void TakeRefused(const std::vector<RefusedRow>& refused) {
@@ -323,13 +347,15 @@ class DestinationReplay {
   Remapper remapper_;
   Retrier retrier_;
   WholeRefusals refusals_;
-  std::unique_ptr<Sink> sink_;        // null in a dry run
-  std::optional<ReplaySpans> spans_;  // of a destination with a cursor
-  EventReader::Identify identify_;    // null: the destination's events cannot be compared
+  std::unique_ptr<Sink> sink_;            // null in a dry run, and of a staged destination
+  std::optional<ReplaySpans> spans_;      // of a destination with a cursor
+  std::optional<ReplayCommits> commits_;  // of a staged destination
+  EventReader::Identify identify_;        // null: the destination's events cannot be compared
   EventIdentity identity_;
   std::vector<Replaying> records_;
   size_t bytes_ = 0;
   bool transforms_ = false;  // the config of one of records_ has a transform
+  size_t max_records_ = kMaxRecords;
   size_t max_transformed_ = kFirstTransformed;
   Batch batch_;
 };
@@ -341,22 +367,21 @@ std::set<RecordType> TypesOf(const ReplayRequest& request) {
   return types;
 }
 
-// A lake does not know which records it has, so it would have those of a killed replay twice.
-absl::Status CheckIsDirect(const ReplayRequest& request) {
-  if (request.dry_run) return absl::OkStatus();
+absl::Status CheckCanCommit(const ReplayRequest& request, const ReplayParts& parts) {
+  if (request.dry_run || parts.ledger != nullptr) return absl::OkStatus();
   for (const RecordType type : TypesOf(request)) {
     if (request.destination->staging(type) == nullptr) continue;
     return absl::InvalidArgumentError(
-        StrCat("records cannot be replayed into ", request.destination->label(),
-               ", because a replay that is killed and repeated would write them twice: write the ",
-               "rows that `millrace dlq show --json --limit 0` shows to a file, and import it"));
+        StrCat(request.destination->label(),
+               " makes rows visible by commits, which a running proxy makes alone: replay them by ",
+               "`millrace dlq replay --object spool: --to DEST`"));
   }
   return absl::OkStatus();
 }
 
 absl::Status ReplayAll(const ReplayRequest& request, const ReplayParts& parts, ReplayReport& report,
                        std::stop_token stop) {
-  RETURN_IF_ERROR(CheckIsDirect(request));
+  RETURN_IF_ERROR(CheckCanCommit(request, parts));
   struct OfType {
     RecordType type;
     std::unique_ptr<DestinationReplay> replay = nullptr;  // once there is a record

@@ -35,6 +35,9 @@ struct ReplayRequest {
 // Everything outside the process.
 struct ReplayParts {
   ReplayQueue& queue;
+  // Where commits of a staged destination are announced; null: there is none, and records cannot be
+  // replayed into such a destination.
+  Ledger* ledger = nullptr;
   Clock& clock = Clock::Real();
 };
 
@@ -53,8 +56,8 @@ struct ReplayReport {
   }
 };
 
-// Blocking. InvalidArgument: the destination is staged, which a replay cannot write to. A record
-// has the ids that its import would have given it, so a killed or repeated replay is harmless.
+// Blocking. InvalidArgument: the destination is staged, and there is no ledger. A record has the
+// ids that its import would have given it, so a killed or repeated replay is harmless.
 // Records that are accepted or filtered are recorded as replayed after the destination has
 // confirmed them; records that are rejected again stay, on disk with their new reason.
 ReplayReport Replay(const ReplayRequest& request, const ReplayParts& parts, std::stop_token stop);

@@ -31,6 +31,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
+using testing::UnorderedElementsAre;
 
 // Rows of a CSV file, some of which the first config rejects.
 class ReplayTest : public testing::Test {
@@ -379,19 +380,132 @@ TEST_F(ReplayTest, ADestinationWithACursorHasEachRecordOnceAfterARepeat) {
   for (const auto& [line, times] : arrived) EXPECT_EQ(times, 1) << line;
 }
 
-TEST_F(ReplayTest, AStagedDestinationIsRefused) {
-  Import();
-  Configure(kLenient);
-  FakeStagedDestination lake;
-  const std::unique_ptr<Staging> staging = lake.NewStaging();
-  UseProject("1");
-  destination_->staged = staging.get();
+// Replays into a destination that commits.
+class StagedReplayTest : public ReplayTest {
+ protected:
+  void SetUp() override {
+    ReplayTest::SetUp();
+    Import();
+    Configure(kLenient);
+    UseProject("1");
+    NewProcess();
+  }
+
+  void NewProcess() {
+    staging_.reset();
+    staging_ = lake_.NewStaging();
+    destination_->staged = staging_.get();
+  }
+
+  ReplayReport Replay(ReplayQueue* queue = nullptr) {
+    return millrace::Replay(
+        request_,
+        {.queue = queue != nullptr ? *queue : *queue_, .ledger = &ledger_, .clock = clock_}, {});
+  }
+
+  std::vector<std::string> LedgerObjects() {
+    std::vector<std::string> objects;
+    EXPECT_TRUE(ledger_
+                    .ForEach(
+                        [&](const LedgerEntry& entry) {
+                          objects.push_back(entry.key.object);
+                          return absl::OkStatus();
+                        },
+                        {})
+                    .ok());
+    return objects;
+  }
+
+  void ExpectU4Once() {
+    const std::map<std::string, int> visible = lake_.Visible();
+    ASSERT_EQ(visible.size(), 1u);
+    EXPECT_THAT(visible.begin()->first, HasSubstr("fig"));
+    EXPECT_EQ(visible.begin()->second, 1);
+    EXPECT_EQ(lake_.EverTwice(), "");
+  }
+
+  FakeStagedDestination lake_;
+  std::unique_ptr<Staging> staging_;
+};
+
+TEST_F(StagedReplayTest, RecordsAreCommittedAndTheLedgerForgetsThem) {
   const ReplayReport report = Replay();
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.counts.accepted, 1u) << report.first_error;  // u4's; u2's time is still wrong
+  ExpectU4Once();
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time"));
+  EXPECT_THAT(lake_.Parts(), IsEmpty());
+  EXPECT_THAT(LedgerObjects(), ElementsAre(folder_ + "/in/a.csv"));
+}
+
+TEST_F(StagedReplayTest, WithoutALedgerNothingIsSent) {
+  const ReplayReport report = ReplayTest::Replay();
   EXPECT_TRUE(absl::IsInvalidArgument(report.status)) << report.status;
-  EXPECT_THAT(report.first_error, HasSubstr("dlq show"));
+  EXPECT_THAT(report.first_error, HasSubstr("dlq replay --object spool: --to"));
   request_.dry_run = true;
+  EXPECT_EQ(ReplayTest::Replay().counts.accepted, 1u);
+  EXPECT_THAT(lake_.Parts(), IsEmpty());
+}
+
+TEST_F(StagedReplayTest, OutcomesThatWereLostAreKnownToTheLedger) {
+  UnreliableQueue unreliable(*queue_);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    NewProcess();
+    EXPECT_TRUE(absl::IsDataLoss(Replay(&unreliable).status));
+  }
+  NewProcess();
   EXPECT_EQ(Replay().counts.accepted, 1u);
-  EXPECT_THAT(lake.Parts(), IsEmpty());
+  ExpectU4Once();
+  EXPECT_THAT(LedgerObjects(), SizeIs(1));
+}
+
+class UnfinishedReplayTest : public StagedReplayTest,
+                             public testing::WithParamInterface<FakeCommit> {};
+
+// The commit is announced, and the replay is killed before it knows the outcome.
+TEST_P(UnfinishedReplayTest, IsFinishedByTheNextReplay) {
+  lake_.set_commit_script([](uint64_t n) { return n == 0 ? GetParam() : FakeCommit::kStop; });
+  EXPECT_FALSE(Replay().status.ok());
+  EXPECT_THAT(Waiting(), SizeIs(2));
+  NewProcess();
+  lake_.set_commit_script([](uint64_t) { return FakeCommit::kDone; });
+  const ReplayReport report = Replay();
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.counts.accepted, 1u);
+  lake_.DeliverLate();
+  ExpectU4Once();
+  EXPECT_THAT(Waiting(), ElementsAre("2 invalid_time"));
+  EXPECT_THAT(LedgerObjects(), SizeIs(1));
+}
+INSTANTIATE_TEST_SUITE_P(Faults, UnfinishedReplayTest,
+                         testing::Values(FakeCommit::kNoAnswer, FakeCommit::kResponseLost,
+                                         FakeCommit::kPartly, FakeCommit::kLate,
+                                         FakeCommit::kStop));
+
+TEST_F(StagedReplayTest, PartsThatAreGoneAreStagedAgain) {
+  lake_.set_commit_script(
+      [](uint64_t n) { return n == 0 ? FakeCommit::kGone : FakeCommit::kDone; });
+  EXPECT_EQ(Replay().counts.accepted, 1u);
+  ExpectU4Once();
+}
+
+TEST_F(StagedReplayTest, RecordsThatTheDestinationRefusesStay) {
+  Configure(kStrict);
+  std::ofstream(folder_ + "/in/b.csv") << "user,when,item\n"
+                                          ",1699999203,x\n"   // refused when it is staged
+                                          ",1699999204,y\n";  // refused in the commit
+  Import();
+  std::string text = kLenient;
+  const std::string_view name = R"("mixpanel_field":"item")";
+  Configure(text.replace(text.find(name), name.size(), R"("mixpanel_field":"is")"));
+  const ReplayReport report = Replay();
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.counts.accepted, 1u);
+  EXPECT_EQ(report.counts.rejected, 3u);
+  ExpectU4Once();
+  EXPECT_THAT(Waiting(), UnorderedElementsAre("2 invalid_time", "1 rejected_by_destination",
+                                              "2 rejected_by_destination"));
+  EXPECT_THAT(LedgerObjects(), SizeIs(2));
 }
 
 }  // namespace

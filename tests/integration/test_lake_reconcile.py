@@ -202,19 +202,6 @@ class FilesTest(LakeReconcileTest):
         self.assertLess(rows, 20)
         self.assert_numbers(self.reconcile(to, files, "--repair"), success=True, expected=rows, rows_rejected=20 - rows)
 
-    def test_rejected_records_cannot_be_replayed_into_a_lake(self):
-        events = self.events(20)
-        events[3]["properties"]["time"] = "soon"
-        files = self.write_ndjson("in.ndjson", events)
-        self.import_to(f"{self.lake}/", files, expect=1)
-        before = self.data()
-        code, _, err = self.run_program("dlq", "replay", "--to", f"{self.lake}/")
-        self.assertEqual(code, 2, err)
-        self.assertIn("dlq show", err)
-        self.assertEqual(self.data(), before)
-        code, _, err = self.run_program("dlq", "replay", "--dry-run", "--to", f"{self.lake}/")
-        self.assertEqual(code, 1, err)
-
 
 class KillTest(LakeReconcileTest):
     """A repair that is killed, in whatever moment, and repeated brings each row back once."""

@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 bool HasLetter(std::string_view line, char letter) {
-  return line.ends_with(StrCat("\"is\":\"", std::string_view(&letter, 1), "\"}"));
+  return line.find(StrCat("\"is\":\"", std::string_view(&letter, 1), "\"}")) != line.npos;
 }
 
 CommitResult Unknown() {
