@@ -1,7 +1,7 @@
 """A strict BigQuery for tests: bqemulator runs the SQL, and these modules are the rules that it lacks.
 
-bigquery_front_rest.py: REST with tokens, quotas and the rules of tables. bigquery_front_write.py: the Storage Write API.
-bigquery_front_control.py: what a test may tell it.
+bigquery_front_rest.py: REST with tokens, quotas and the rules of tables. bigquery_front_write.py: the Storage Write
+API. bigquery_front_control.py: what a test may tell it.
 
 Its argument is a file with the public key (PEM) of the service account that it knows. Its first line on stdout has the
 addresses. Commands and answers are lines of JSON on stdin and stdout.
@@ -57,7 +57,8 @@ async def main():
         persistence_mode=PersistenceMode.EPHEMERAL, log_level="error", query_cache_ttl_seconds=0))
     await server.start()
     write, port = bigquery_front_write.start(front.tables, front.control)
-    print(json.dumps({"rest": f"127.0.0.1:{server.rest_port}", "storage": f"127.0.0.1:{port}"}), file=ANSWERS, flush=True)
+    print(json.dumps({"rest": f"127.0.0.1:{server.rest_port}", "storage": f"127.0.0.1:{port}"}),
+          file=ANSWERS, flush=True)
     commands = threading.Thread(target=front.serve_commands)  # until stdin is closed
     commands.start()
     while commands.is_alive():

@@ -1,7 +1,7 @@
 """What a test tells bigquery_front.py: faults, calls that are held, quotas and tokens; and what the front has counted.
 
-Methods are those of the Storage Write API by short names ("create", "append", "finalize", "commit", "get"), and requests of
-the REST API by "rest:" and their HTTP method ("rest:PATCH").
+Methods are those of the Storage Write API by short names ("create", "append", "finalize", "commit", "get"), and
+requests of the REST API by "rest:" and their HTTP method ("rest:PATCH").
 """
 import collections
 import secrets

@@ -81,7 +81,8 @@ class RestApi:
 
     @staticmethod
     async def send_json(send, status, value):
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(value).encode()})
 
     def token(self, body):
@@ -97,7 +98,8 @@ class RestApi:
             raise Refusal(400, "invalid_grant", str(error)) from error
         if self.control.key_is_revoked:
             raise Refusal(400, "invalid_grant", "Invalid JWT Signature.")
-        return {"access_token": self.control.new_token(), "expires_in": self.control.token_seconds, "token_type": "Bearer"}
+        return {"access_token": self.control.new_token(), "expires_in": self.control.token_seconds,
+                "token_type": "Bearer"}
 
     def check(self, method, path, headers, body):
         """The answer, or None: the emulator gives it."""
@@ -126,11 +128,13 @@ class RestApi:
         if "schema" not in change:
             return
         wanted = {field["name"].lower(): field for field in change["schema"]["fields"]}
-        added = [field for name, field in wanted.items() if name not in {old.name.lower() for old in table.schema_.fields}]
+        known = {old.name.lower() for old in table.schema_.fields}
+        added = [field for name, field in wanted.items() if name not in known]
         for old in table.schema_.fields:
             new = wanted.get(old.name.lower())
             if new is None:
-                raise Refusal(400, "invalid", f"Provided Schema does not match: Field {old.name} is missing in new schema")
+                raise Refusal(400, "invalid",
+                              f"Provided Schema does not match: Field {old.name} is missing in new schema")
             mode = new.get("mode", "NULLABLE")
             if new["type"].upper() != old.type.upper():
                 raise Refusal(400, "invalid", f"Field {old.name} has changed type from {old.type} to {new['type']}")

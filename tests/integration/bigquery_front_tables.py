@@ -69,7 +69,8 @@ class RowDecoder:
         for field in descriptor.field:
             column = columns.get(field.name.lower())
             if column is None:
-                raise WrongSchema(f"Input schema has more fields than BigQuery schema, extra fields: '{field.name}'", True)
+                raise WrongSchema(
+                    f"Input schema has more fields than BigQuery schema, extra fields: '{field.name}'", True)
             kind = column_type(column.type)
             if field.type not in COLUMN_TYPES[kind][0] or field.label == Proto.LABEL_REPEATED:
                 raise WrongSchema(f"The proto field mismatched with BigQuery field at {field.name}")

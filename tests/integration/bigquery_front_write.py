@@ -167,7 +167,8 @@ class WriteService(grpc.GenericRpcHandler):
                 try:
                     stream = self.stream(name)
                 except Failure as failure:
-                    errors.append(types.StorageError(code=failure.storage_code, entity=name, error_message=str(failure)))
+                    errors.append(types.StorageError(code=failure.storage_code, entity=name,
+                                                     error_message=str(failure)))
                     continue
                 streams.append(stream)
                 code = (Code.INVALID_STREAM_TYPE if stream.kind != Type.PENDING else
@@ -202,9 +203,9 @@ class WriteService(grpc.GenericRpcHandler):
                     if request.proto_rows.writer_schema.proto_descriptor.field:
                         descriptor = request.proto_rows.writer_schema.proto_descriptor
                         decoder, table = None, None
-                    if decoder is None or table != self.tables.find(table.project_id, table.dataset_id, table.table_id):
+                    if decoder is None or table != self.current(table):
                         # The table may have lost a column since the connection was made.
-                        table = self.tables.find(stream.table.project_id, stream.table.dataset_id, stream.table.table_id)
+                        table = self.current(stream.table)
                         decoder = RowDecoder(descriptor, table, self.control.hidden)
                     response = self.append(stream, decoder, request, len(bytes_of_request))
                 except WrongSchema as wrong:
@@ -219,6 +220,9 @@ class WriteService(grpc.GenericRpcHandler):
                 yield types.AppendRowsResponse.serialize(response)
         except Failure as failure:
             self.abort(context, failure)
+
+    def current(self, table):
+        return self.tables.find(table.project_id, table.dataset_id, table.table_id)
 
     @staticmethod
     def failed(name, failure, row_errors=()):

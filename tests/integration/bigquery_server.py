@@ -35,8 +35,8 @@ class BigqueryServer:
             subprocess.run(["openssl", *command], check=True, stderr=subprocess.DEVNULL)
         self.log = open(folder / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, FRONT, public_key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-            env=os.environ | packages_environment() | {"HOME": self.home.name})
+            [sys.executable, FRONT, public_key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+            text=True, env=os.environ | packages_environment() | {"HOME": self.home.name})
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
@@ -71,12 +71,12 @@ class BigqueryServer:
         return self.ask(await_held=seconds)["held"]
 
     def release(self):
-        """Lets the call go on, which is executed if it was not."""
+        """Lets the call continue, which is executed if it was not."""
         self.ask(release=True)
 
     def fault(self, method, how, count=1, skip=0, every=1):
-        """After `skip` calls of the method, each `every`th call has the fault ("unavailable", "lost": after it was executed,
-        "internal", "quota", "unauthenticated", "denied"), until there were `count` of them."""
+        """After `skip` calls of the method, each `every`th call has the fault, until there were `count` of them:
+        "unavailable", "lost" (after it was executed), "internal", "quota", "unauthenticated" or "denied"."""
         self.ask(fault={"method": method, "how": how, "count": count, "skip": skip, "every": every})
 
     def calls(self, method):
