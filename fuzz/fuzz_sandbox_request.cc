@@ -67,7 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;
   using namespace millrace::sandbox;
   FakeClock clock;
-  Context context{.clock = clock,
+  Context context{.clock = AdjustableClock(clock),
                   .access = {"", ""},
                   .store_name = "memory",
                   .listen_host = "127.0.0.1",

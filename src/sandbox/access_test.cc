@@ -38,5 +38,16 @@ TEST(IsAuthorized, RequiresTheTokenOrTheServiceAccountOfTheProject) {
   EXPECT_FALSE(IsAuthorized(access, "", "", ""));
 }
 
+TEST(IsAuthorized, AcceptsItsOAuthTokenForAProject) {
+  const Access access{.oauth_token = "abc"};
+  EXPECT_TRUE(IsAuthorized(access, "Bearer abc", "7", ""));
+  EXPECT_TRUE(IsAuthorized(access, "bearer  abc ", "7", ""));
+  EXPECT_FALSE(IsAuthorized(access, "Bearer abc", "", ""));
+  EXPECT_FALSE(IsAuthorized(access, "Bearer abcd", "7", ""));
+  EXPECT_FALSE(IsAuthorized(access, "Bearer", "7", ""));
+  EXPECT_FALSE(IsAuthorized(access, Basic("abc:"), "7", ""));
+  EXPECT_FALSE(IsAuthorized(Access(), "Bearer ", "7", ""));
+}
+
 }  // namespace
 }  // namespace millrace::sandbox

@@ -11,11 +11,18 @@
 #include "absl/synchronization/mutex.h"
 #include "base/byte_buffer.h"
 #include "base/clock.h"
+#include "sandbox/adjustable_clock.h"
+#include "sandbox/annotations.h"
 #include "sandbox/authorization.h"
+#include "sandbox/cohorts.h"
+#include "sandbox/engage_sessions.h"
 #include "sandbox/event_check.h"
 #include "sandbox/event_store.h"
 #include "sandbox/faults.h"
+#include "sandbox/limits.h"
 #include "sandbox/profile_store.h"
+#include "sandbox/project_time.h"
+#include "sandbox/query_limits.h"
 #include "sandbox/stats.h"
 
 namespace millrace::sandbox {
@@ -63,8 +70,10 @@ class ScratchPool {
 };
 
 struct Context {
-  Clock& clock;
+  AdjustableClock clock;
   Access access;
+  std::string project_id = "1";  // of the project that requests without one mean
+  ProjectTime project;
   std::string store_name;  // shown on the page: "memory" or the folder
   bool discard = false;
   std::string listen_host;
@@ -75,7 +84,11 @@ struct Context {
   Stats stats;
   ScratchPool scratch;
   std::atomic<uint64_t> made_up_ids{0};  // $insert_ids that /track generated
-  std::atomic<uint64_t> sessions{0};     // of engage queries
+  QueryLimits limits;
+  size_t engage_page_size = kEngagePageSize;
+  EngageSessions sessions;
+  Cohorts cohorts;
+  Annotations annotations;
 
   int64_t NowMs() { return absl::ToUnixMillis(clock.Now()); }
 };

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "net/server_response.h"
+#include "sandbox/limits.h"
 #include "sdk/body_decoder.h"
 
 namespace millrace::sandbox {
@@ -58,6 +59,9 @@ ServerResponse ShowStats(Context& context) {
   json["data_group_ids"] = DataGroupIds(*context.profiles);
   json["profile_updates"] = stats.profile_updates.load();
   json["profile_updates_rejected"] = stats.profile_updates_rejected.load();
+  json["exports"] = stats.exports.load();
+  json["queries"] = stats.queries.load();
+  json["queries_limited"] = stats.queries_limited.load();
   json["store"] = context.discard ? "discard" : context.store_name;
   return JsonResponse(json);
 }
@@ -119,6 +123,14 @@ ServerResponse ShowFaults(Context& context) {
       {"slow", "slow=500ms", "responses are delayed"},
       {"cut", "cut:0.1", "the connection closes in the middle of the response"},
       {"reply_lost", "reply_lost:0.1", "processed, but no response is sent"},
+      {"export_status", "export_status=503:0.2", "exports get this status"},
+      {"query_status", "query_status=429:0.2", "queries get this status"},
+      {"slow_query", "slow_query=500ms", "exports and queries are delayed"},
+      {"stale", "stale=10m", "events are exported this long after they arrive"},
+      {"terminated_early", "terminated_early:0.1", "exports end early, with a line that says so"},
+      {"cut_export", "cut_export:0.1", "the connection closes in the middle of an export"},
+      {"short_gzip", "short_gzip:0.1", "a compressed export lacks its end"},
+      {"split_records", "split_records=0.01", "this share of exported records is on two lines"},
   }};
   Json known = Json::array();
   for (const auto& [name, example, about] : kKnown) {
@@ -142,12 +154,97 @@ ServerResponse SetFaults(Context& context, std::string_view body) {
   return ShowFaults(context);
 }
 
+ServerResponse ShowClock(Context& context) {
+  const absl::Time now = context.clock.Now();
+  return JsonResponse({{"now", absl::FormatTime(absl::RFC3339_full, now, absl::UTCTimeZone())},
+                       {"now_ms", absl::ToUnixMillis(now)},
+                       {"stopped", context.clock.is_stopped()}});
+}
+
+// Nullopt: not a time from 1971 to 9999.
+std::optional<absl::Time> ParseNow(const nlohmann::json& value) {
+  absl::Time time = absl::InfinitePast();
+  if (value.is_number_integer()) time = absl::FromUnixMillis(value.get<int64_t>());
+  if (value.is_string() &&
+      !absl::ParseTime(absl::RFC3339_full, value.get<std::string>(), &time, nullptr)) {
+    return std::nullopt;
+  }
+  const bool fits = time >= absl::FromUnixMillis(kEarliestTimeMs) &&
+                    time < absl::FromCivil(absl::CivilYear(10'000), absl::UTCTimeZone());
+  return fits ? std::optional(time) : std::nullopt;
+}
+
+ServerResponse SetClock(Context& context, std::string_view body) {
+  const std::optional<nlohmann::json> json = ParseJson(body);
+  const auto wrong = [](std::string_view what) { return ErrorResponse(400, what); };
+  if (!json || !json->is_object()) {
+    return wrong("expected a JSON object, such as {\"now\": \"2023-11-14T00:00:00Z\"}");
+  }
+  std::optional<absl::Time> now;
+  std::optional<bool> stopped;
+  for (const auto& [name, value] : json->items()) {
+    if (name == "now") {
+      now = ParseNow(value);
+      if (!now) return wrong("now must be a time (RFC 3339) or milliseconds since 1970");
+    } else if (name == "advance_ms" && value.is_number_integer()) {
+      // Far more than the longest time that fits, and no overflow.
+      constexpr int64_t kMaxAdvanceMs = int64_t{1} << 50;
+      const auto advance = std::clamp(value.get<int64_t>(), -kMaxAdvanceMs, kMaxAdvanceMs);
+      now = ParseNow(absl::ToUnixMillis(context.clock.Now()) + advance);
+      if (!now) return wrong("advance_ms is too large");
+    } else if (name == "stopped" && value.is_boolean()) {
+      stopped = value.get<bool>();
+    } else {
+      return wrong(StrCat("not known, or of the wrong type: ", name));
+    }
+  }
+  if (now) context.clock.Set(*now);
+  if (stopped) context.clock.SetStopped(*stopped);
+  return ShowClock(context);
+}
+
+ServerResponse ClockRequest(Context& context, const ServerRequest& request, bool is_get) {
+  if (is_get) return ShowClock(context);
+  if (request.method == "PUT") return SetClock(context, request.body);
+  if (request.method != "DELETE") return ErrorResponse(405, "use GET, PUT or DELETE");
+  context.clock.Reset();
+  return ShowClock(context);
+}
+
+ServerResponse CohortsRequest(Context& context, const ServerRequest& request, bool is_get) {
+  if (request.method == "PUT") {
+    const absl::Status set = context.cohorts.Set(request.body);
+    if (!set.ok()) return ErrorResponse(400, ToStd(set.message()));
+  } else if (!is_get) {
+    return ErrorResponse(405, "use GET or PUT");
+  }
+  Json list = Json::array();
+  for (const Cohort& cohort : context.cohorts.All()) {
+    Json shown = {{"id", cohort.id},
+                  {"name", cohort.name},
+                  {"description", cohort.description},
+                  {"created", cohort.created},
+                  {"is_visible", cohort.is_visible}};
+    if (cohort.where) {
+      shown["where"] = cohort.where_text;
+    } else {
+      shown["distinct_ids"] = cohort.distinct_ids;
+    }
+    list.push_back(std::move(shown));
+  }
+  return JsonResponse(list);
+}
+
 ServerResponse Reset(Context& context) {
   absl::Status cleared = context.events->Clear();
   if (cleared.ok()) cleared = context.profiles->Clear();
   if (!cleared.ok()) return ErrorResponse(500, ToStd(cleared.message()));
   context.stats.Reset();
   context.faults.ResetHits();
+  context.limits.Clear();
+  context.sessions.Clear();
+  context.cohorts.Clear();
+  context.annotations.Clear();
   return JsonResponse({{"status", "OK"}});
 }
 
@@ -167,6 +264,8 @@ ServerResponse HandleControl(Context& context, std::string_view path,
     if (request.method == "DELETE") return SetFaults(context, "[]");
     return ErrorResponse(405, "use GET, PUT or DELETE");
   }
+  if (path == "/sandbox/clock") return ClockRequest(context, request, is_get);
+  if (path == "/sandbox/cohorts") return CohortsRequest(context, request, is_get);
   if (path == "/sandbox/reset") {
     return request.method == "POST" ? Reset(context) : ErrorResponse(405, "use POST");
   }

@@ -5,7 +5,15 @@
 //   GET    /sandbox/faults                   {"active": [specs], "hits": {...}, "known": [...]}
 //   PUT    /sandbox/faults                   a JSON list of specs replaces the active ones
 //   DELETE /sandbox/faults                   no faults
-//   POST   /sandbox/reset                    empties stores and counters; faults stay
+//   GET    /sandbox/clock                    {"now": RFC 3339, "now_ms": ..., "stopped": bool}
+//   PUT    /sandbox/clock                    {"now": RFC 3339 or ms, "advance_ms": ...,
+//                                            "stopped": bool}, each optional
+//   DELETE /sandbox/clock                    the real time
+//   GET    /sandbox/cohorts                  as they were set
+//   PUT    /sandbox/cohorts                  a JSON list replaces them (cohorts.h)
+//   POST   /sandbox/reset                    empties stores, counters, cohorts, annotations and
+//                                            sessions, forgets earlier queries; faults and the
+//                                            clock stay
 // All reject requests that a page of another site could have caused (net/browser_guard.h).
 #ifndef MILLRACE_SANDBOX_CONTROL_HANDLERS_H_
 #define MILLRACE_SANDBOX_CONTROL_HANDLERS_H_

@@ -2,99 +2,18 @@
 
 #include <cmath>
 
-#include "absl/strings/numbers.h"
 #include "base/strings.h"
 #include "sandbox/limits.h"
 
 namespace millrace::sandbox {
 namespace {
 
-constexpr std::array<std::string_view, kFaultKinds> kNames = {
-    "401",  "429", "503_retry_after", "413_2mb",     "413_10mb",
-    "slow", "cut", "reply_lost",      "partial_400", "strings_400"};
-
-constexpr double kDefaultShare = 0.01;
 // The shortest complete response has more bytes.
 constexpr size_t kMaxCutBytes = 100;
-
-std::string KnownFaults() {
-  std::string known = "known faults:";
-  for (const std::string_view name : kNames) StrAppend(&known, " ", name);
-  return known;
-}
-
-absl::Status Wrong(std::string_view spec, std::string_view why) {
-  return absl::InvalidArgumentError(
-      StrCat("fault \"", spec, "\": ", why, " (NAME[=VALUE][:PROBABILITY]; ", KnownFaults(), ")"));
-}
-
-bool ParseShare(std::string_view text, double* share) {
-  return absl::SimpleAtod(ToAbsl(text), share) && *share >= 0 && *share <= 1;
-}
-
-absl::Status SetValue(std::string_view value, FaultSpec* parsed) {
-  const std::string_view spec = parsed->text;
-  switch (parsed->fault) {
-    case Fault::kSlow:
-      if (!absl::ParseDuration(ToAbsl(value), &parsed->duration) ||
-          parsed->duration < absl::ZeroDuration() || parsed->duration > absl::Hours(1)) {
-        return Wrong(spec, "the value is not a duration such as 500ms or 2s");
-      }
-      return absl::OkStatus();
-    case Fault::k503: {
-      int64_t seconds = 0;
-      if (!absl::SimpleAtoi(ToAbsl(value), &seconds) || seconds < 0 || seconds > 86400) {
-        return Wrong(spec, "the value is not a number of seconds");
-      }
-      parsed->duration = absl::Seconds(seconds);
-      return absl::OkStatus();
-    }
-    case Fault::kPartial400:
-    case Fault::kStrings400:
-      parsed->has_share = true;
-      if (!ParseShare(value, &parsed->share)) {
-        return Wrong(spec, "the value is not a share between 0 and 1");
-      }
-      return absl::OkStatus();
-    default:
-      return Wrong(spec, "it takes no value");
-  }
-}
+constexpr double kMaxExportCutBytes = 100'000;
+constexpr double kMaxTerminatedRecords = 1000;
 
 }  // namespace
-
-std::string_view FaultName(Fault fault) { return kNames[static_cast<size_t>(fault)]; }
-
-absl::StatusOr<FaultSpec> ParseFault(std::string_view spec) {
-  FaultSpec parsed;
-  parsed.text = spec;
-  std::string_view rest = spec;
-  const size_t colon = rest.rfind(':');
-  const bool has_probability = colon != std::string_view::npos;
-  if (has_probability) {
-    if (!ParseShare(rest.substr(colon + 1), &parsed.probability)) {
-      return Wrong(spec, "the probability is not between 0 and 1");
-    }
-    rest = rest.substr(0, colon);
-  }
-  const size_t equals = rest.find('=');
-  const std::string_view name = rest.substr(0, equals);
-  size_t kind = 0;
-  while (kind < kNames.size() && kNames[kind] != name) ++kind;
-  if (kind == kNames.size()) return Wrong(spec, "there is no such fault");
-  parsed.fault = static_cast<Fault>(kind);
-  if (equals != std::string_view::npos) {
-    absl::Status set = SetValue(rest.substr(equals + 1), &parsed);
-    if (!set.ok()) return set;
-  } else if (parsed.fault == Fault::kSlow) {
-    return Wrong(spec, "it needs a value, such as slow=500ms");
-  } else if (parsed.fault == Fault::k503) {
-    parsed.duration = absl::Seconds(1);
-  } else if (parsed.fault == Fault::kPartial400 && !has_probability) {
-    parsed.share = kDefaultShare;
-  }
-  return parsed;
-}
 
 absl::Status Faults::Set(const std::vector<std::string>& texts) {
   auto specs = std::make_shared<Specs>();
@@ -125,7 +44,7 @@ std::vector<std::pair<std::string, uint64_t>> Faults::hits() const {
   std::vector<std::pair<std::string, uint64_t>> result;
   absl::MutexLock lock(&mutex_);
   for (size_t i = 0; i < kFaultKinds; ++i) {
-    if (shown[i] || hits_[i] > 0) result.emplace_back(kNames[i], hits_[i]);
+    if (shown[i] || hits_[i] > 0) result.emplace_back(FaultName(static_cast<Fault>(i)), hits_[i]);
   }
   return result;
 }
@@ -154,12 +73,16 @@ double Faults::NextChance(Fault fault, std::string_view what) {
   return Chance(what, static_cast<uint64_t>(fault), draw);
 }
 
+bool Faults::Occurs(const FaultSpec& spec) {
+  return NextChance(spec.fault, FaultName(spec.fault)) < spec.probability;
+}
+
 RequestFaults Faults::Draw() {
   RequestFaults drawn;
   drawn.max_body_bytes = kMaxBodyBytes;
   for (const FaultSpec& spec : *specs()) {
     const bool by_content = spec.fault == Fault::kPartial400 || spec.fault == Fault::kStrings400;
-    if (by_content || NextChance(spec.fault, FaultName(spec.fault)) >= spec.probability) continue;
+    if (by_content || IsOfReads(spec.fault) || !Occurs(spec)) continue;
     // A rejected request gets no second fault except slowness; a cut one is not also lost.
     if (drawn.refusal != 0 && spec.fault != Fault::kSlow) continue;
     switch (spec.fault) {
@@ -195,14 +118,73 @@ RequestFaults Faults::Draw() {
         if (drawn.cut) continue;
         drawn.reply_lost = true;
         break;
-      case Fault::kPartial400:
-      case Fault::kStrings400:
+      default:
         continue;
     }
     CountHit(spec.fault);
   }
   return drawn;
 }
+
+void Faults::Add(const FaultSpec& spec, ReadFaults* drawn) {
+  switch (spec.fault) {
+    case Fault::kExportStatus:
+    case Fault::kQueryStatus:
+      drawn->status = static_cast<int>(*spec.number);
+      return CountHit(spec.fault);
+    case Fault::kSlowQuery:
+      drawn->delay += spec.duration;
+      return CountHit(spec.fault);
+    case Fault::kStale:
+      drawn->stale = std::max(drawn->stale, spec.duration);
+      return CountHit(spec.fault);
+    case Fault::kTerminatedEarly:
+      drawn->records.terminated_after =
+          spec.number ? *spec.number
+                      : static_cast<uint64_t>(NextChance(spec.fault, "terminated after") *
+                                              kMaxTerminatedRecords);
+      return;
+    case Fault::kCutExport:
+      drawn->cut_after =
+          spec.number
+              ? *spec.number
+              : static_cast<uint64_t>(NextChance(spec.fault, "cut after") * kMaxExportCutBytes);
+      return;
+    case Fault::kShortGzip:
+      drawn->short_gzip = true;
+      return;
+    default:
+      drawn->records.split_share = spec.share;
+      return;
+  }
+}
+
+ReadFaults Faults::DrawRead(ReadApi api) {
+  ReadFaults drawn;
+  for (const FaultSpec& spec : *specs()) {
+    if (!IsOfReads(spec.fault)) continue;
+    const bool of_both = spec.fault == Fault::kSlowQuery;
+    const bool of_queries = spec.fault == Fault::kQueryStatus;
+    if (!of_both && of_queries != (api == ReadApi::kQuery)) continue;
+    if (Occurs(spec)) Add(spec, &drawn);
+  }
+  if (drawn.records.split_share > 0) {
+    absl::MutexLock lock(&mutex_);
+    drawn.records.export_number = ++split_exports_;
+  }
+  return drawn;
+}
+
+bool Faults::SplitsRecord(const ExportFaults& drawn, uint64_t event_id) {
+  if (drawn.split_share <= 0 ||
+      Chance("split_records", drawn.export_number, event_id) >= drawn.split_share) {
+    return false;
+  }
+  CountHit(Fault::kSplitRecords);
+  return true;
+}
+
+double Faults::SplitPlace(uint64_t event_id) const { return Chance("split place", event_id, 0); }
 
 bool Faults::RefusesRecord(const Hash128& key) {
   for (const FaultSpec& spec : *specs()) {

@@ -40,6 +40,64 @@ TEST(ParseFault, RejectsUnknownFaultsAndListsTheKnownOnes) {
   }
 }
 
+TEST(ParseFault, ReadsThoseOfReads) {
+  EXPECT_EQ(ParseFault("export_status=402:0.1")->number, 402);
+  EXPECT_EQ(ParseFault("query_status=599")->number, 599);
+  EXPECT_EQ(ParseFault("stale=10m")->duration, absl::Minutes(10));
+  EXPECT_EQ(ParseFault("slow_query=1s")->duration, absl::Seconds(1));
+  EXPECT_EQ(ParseFault("terminated_early=0")->number, 0);
+  EXPECT_EQ(ParseFault("terminated_early:0.1")->number, std::nullopt);
+  EXPECT_EQ(ParseFault("cut_export=123456789012")->number, 123456789012);
+  EXPECT_EQ(ParseFault("split_records")->share, 0.01);
+  EXPECT_EQ(ParseFault("split_records=1:0.5")->share, 1);
+  for (std::string_view bad :
+       {"export_status", "export_status=200", "query_status=600", "query_status=x", "stale",
+        "slow_query", "terminated_early=-1", "cut_export=x", "short_gzip=1", "split_records=2"}) {
+    EXPECT_FALSE(ParseFault(bad).ok()) << bad;
+  }
+}
+
+TEST(Faults, DrawsThoseOfReadsForReadsOnly) {
+  Faults faults(1);
+  ASSERT_TRUE(faults
+                  .Set({"401", "slow=1s", "export_status=503", "query_status=429", "slow_query=2s",
+                        "stale=1m", "short_gzip", "cut_export=7"})
+                  .ok());
+  const ReadFaults of_export = faults.DrawRead(ReadApi::kExport);
+  EXPECT_EQ(of_export.status, 503);
+  EXPECT_EQ(of_export.delay, absl::Seconds(2));
+  EXPECT_EQ(of_export.stale, absl::Minutes(1));
+  EXPECT_TRUE(of_export.short_gzip);
+  EXPECT_EQ(of_export.cut_after, 7);
+  const ReadFaults of_query = faults.DrawRead(ReadApi::kQuery);
+  EXPECT_EQ(of_query.status, 429);
+  EXPECT_EQ(of_query.delay, absl::Seconds(2));
+  EXPECT_EQ(of_query.stale, absl::ZeroDuration());
+  EXPECT_FALSE(of_query.short_gzip || of_query.cut_after);
+  const RequestFaults of_ingestion = faults.Draw();
+  EXPECT_EQ(of_ingestion.refusal, 401);
+  EXPECT_EQ(of_ingestion.delay, absl::Seconds(1));
+}
+
+TEST(Faults, DrawsReadsAgainForTheSameSeed) {
+  const auto drawn = [] {
+    Faults faults(7);
+    EXPECT_TRUE(faults.Set({"terminated_early:0.5", "cut_export:0.5", "split_records=0.5"}).ok());
+    std::vector<std::optional<uint64_t>> numbers;
+    for (int i = 0; i < 50; ++i) {
+      const ReadFaults read = faults.DrawRead(ReadApi::kExport);
+      numbers.insert(numbers.end(), {read.records.terminated_after, read.cut_after,
+                                     faults.SplitsRecord(read.records, 3) ? 1 : 0});
+    }
+    return numbers;
+  };
+  const auto numbers = drawn();
+  EXPECT_EQ(numbers, drawn());
+  const auto none = std::count(numbers.begin(), numbers.end(), std::nullopt);
+  EXPECT_GT(none, 30);
+  EXPECT_LT(none, 70);
+}
+
 TEST(Faults, SetsAllOrNone) {
   Faults faults(1);
   ASSERT_TRUE(faults.Set({"401", "slow=1s"}).ok());

@@ -20,6 +20,7 @@ inline constexpr int64_t kTrackWindowMs = 5 * 86'400'000LL;  // /track drops old
 inline constexpr size_t kGzipFromBytes = 1400;               // export bodies above it
 inline constexpr size_t kMaxExportEvents = 100'000;          // the largest `limit`
 inline constexpr size_t kEngagePageSize = 1000;
+inline constexpr size_t kMaxEngagePageSize = 100'000;
 
 }  // namespace millrace::sandbox
 

@@ -6,11 +6,13 @@
 #include "net/browser_guard.h"
 #include "net/html_page.h"
 #include "net/server_response.h"
+#include "sandbox/app_handler.h"
 #include "sandbox/control_handlers.h"
 #include "sandbox/discard.h"
+#include "sandbox/engage_handler.h"
+#include "sandbox/export_handler.h"
 #include "sandbox/import_handler.h"
 #include "sandbox/live_page.h"
-#include "sandbox/query_handlers.h"
 #include "sandbox/sdk_handlers.h"
 #include "sandbox/sdk_stubs.h"
 
@@ -80,6 +82,18 @@ ServerResponse RouteSdk(Context& context, std::string_view path, const ServerReq
   return reply;
 }
 
+// `name` is what follows /api/query/ or, as older clients have it, /api/2.0/.
+ServerResponse RouteQuery(Context& context, std::string_view name, const ServerRequest& request) {
+  const bool is_engage = name == "engage";
+  if (!is_engage && name != "cohorts/list") {
+    return ErrorResponse(404, "the sandbox has no such endpoint");
+  }
+  if (request.method != "POST" && request.method != "GET") {
+    return ErrorResponse(405, "use POST or GET");
+  }
+  return is_engage ? HandleEngageQuery(context, request) : HandleCohortList(context, request);
+}
+
 // Endpoints that only programs, and the sandbox's own page, call.
 ServerResponse RouteServerApi(Context& context, std::string_view path,
                               const ServerRequest& request) {
@@ -90,11 +104,9 @@ ServerResponse RouteServerApi(Context& context, std::string_view path,
   if (path == "/api/2.0/export") {
     return request.method == "GET" ? HandleExport(context, request) : ErrorResponse(405, "use GET");
   }
-  if (path == "/api/query/engage" || path == "/api/2.0/engage") {
-    return request.method == "POST" || request.method == "GET"
-               ? HandleEngageQuery(context, request)
-               : ErrorResponse(405, "use POST or GET");
-  }
+  if (path.starts_with("/api/query/")) return RouteQuery(context, path.substr(11), request);
+  if (path.starts_with("/api/2.0/")) return RouteQuery(context, path.substr(9), request);
+  if (path.starts_with("/api/app/")) return HandleApp(context, path, request);
   if (path.starts_with("/sandbox")) return HandleControl(context, path, request);
   return ErrorResponse(404, "the sandbox has no such endpoint");
 }

@@ -30,13 +30,16 @@ std::vector<std::string> HostsOfCertificate(const std::string& listen_host) {
 class RunningSandbox final : public Sandbox {
  public:
   RunningSandbox(const SandboxOptions& options, Clock& clock)
-      : context_{.clock = clock,
-                 .access = {options.token, options.service_account},
+      : context_{.clock = AdjustableClock(clock),
+                 .access = {options.token, options.service_account, options.oauth_token},
+                 .project_id = options.project_id,
                  .store_name = options.store,
                  .discard = options.discard,
                  .listen_host = HostOf(options.listen),
                  .scheme = options.tls_self_signed ? "https" : "http",
-                 .faults = Faults(options.seed)} {}
+                 .faults = Faults(options.seed),
+                 .limits = QueryLimits(options.query_limit),
+                 .engage_page_size = options.engage_page_size} {}
   ~RunningSandbox() override { Stop(); }
 
   std::string url() const override { return server_->url(); }
@@ -47,6 +50,7 @@ class RunningSandbox final : public Sandbox {
 
   absl::Status Open(const SandboxOptions& options) {
     RETURN_IF_ERROR(context_.faults.Set(options.faults));
+    ASSIGN_OR_RETURN(context_.project, ProjectTime::Make(options.time_zone, options.export_times));
     if (options.discard && !options.faults.empty()) {
       return absl::InvalidArgumentError(
           "--discard does not process records; it cannot be combined with faults");

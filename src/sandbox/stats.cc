@@ -40,8 +40,9 @@ void RejectedRecords::Clear() {
 }
 
 void Stats::Reset() {
-  for (std::atomic<uint64_t>* counter : {&requests, &received, &rejected, &bytes, &bytes_plain,
-                                         &profile_updates, &profile_updates_rejected}) {
+  for (std::atomic<uint64_t>* counter :
+       {&requests, &received, &rejected, &bytes, &bytes_plain, &profile_updates,
+        &profile_updates_rejected, &exports, &queries, &queries_limited}) {
     *counter = 0;
   }
   rejected_records.Clear();

@@ -37,7 +37,7 @@ class RejectedRecords {
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Of ingestion requests since the start or the last reset.
+// Of requests since the start or the last reset.
 struct Stats {
   std::atomic<uint64_t> requests{0};     // including those that a fault rejected
   std::atomic<uint64_t> received{0};     // events of requests that were processed
@@ -46,6 +46,9 @@ struct Stats {
   std::atomic<uint64_t> bytes_plain{0};  // the same, decompressed
   std::atomic<uint64_t> profile_updates{0};
   std::atomic<uint64_t> profile_updates_rejected{0};
+  std::atomic<uint64_t> exports{0};          // admitted by the limits
+  std::atomic<uint64_t> queries{0};          // of profiles, cohorts and JQL; admitted by the limits
+  std::atomic<uint64_t> queries_limited{0};  // exports and queries that a limit refused
   RejectedRecords rejected_records;
 
   void Reset();

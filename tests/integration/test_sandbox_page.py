@@ -103,7 +103,7 @@ class SandboxPageTest(unittest.TestCase):
 
     def test_switches_faults(self):
         page = self.open()
-        page.wait_for("document.querySelectorAll('.fault').length === 10")
+        page.wait_for("document.querySelectorAll('.fault').length === 18")
         self.picture(page, "faults")
         page.evaluate("document.querySelector('.fault input[aria-label=\"429\"]').click()")
         self.assertTrue(page.wait_for("document.getElementById('faults-on').textContent === '1 on'"))

@@ -249,7 +249,7 @@ class PythonTest(ClientTest):
         self.assertEqual({name: read["user-1"].get(name) for name in PROFILES["user-1"]}, PROFILES["user-1"])
 
     def test_mixpanel_headless(self):
-        box = self.start_sandbox("--tls", "self-signed")
+        box = self.start_sandbox("--tls", "self-signed", "--project-id", "7", "--time-zone", "Asia/Kolkata", "--export-times", "utc")
         events = [{"event": event["event"], "properties": {**event["identity"], **event["properties"], "time": event["time"],
                                                            "$insert_id": event["insert_id"]}}
                   for event in self.input["events"]]
@@ -261,6 +261,10 @@ class PythonTest(ClientTest):
                                                    for key, groups in GROUPS.items() for group, values in groups.items()]))
         numbers = box.stats()["data_group_ids"]
         self.input["group_ids"] = [*GROUPS, *map(str, numbers.values())]
+        self.input["cohort"] = 1000
+        box.request("PUT", "/sandbox/cohorts", json.dumps([
+            {"id": 1000, "name": "Two", "distinct_ids": ["user-1", "nobody"]},
+            {"id": 2000, "name": "First", "where": 'properties["i"] < 3'}]))
         outcome = self.run_python(box, "headless_client.py", MP_API_BASE_URL=self.input["url"], MP_USERNAME="user",
                                   MP_SECRET="secret", MP_PROJECT_ID="7", MP_REGION="us")
         self.check_events(outcome["read_events"], range(len(events)))
@@ -274,6 +278,11 @@ class PythonTest(ClientTest):
             for name in (key, str(numbers[key])):
                 found = {profile["$distinct_id"]: profile["$properties"] for profile in outcome["read_groups"][name]}
                 self.assertEqual(found, groups)
+        self.assertEqual(outcome["time_zones"], {"7": "Asia/Kolkata"})
+        self.assertEqual(sorted(outcome["cohorts"]), [[1000, "Two", 2], [2000, "First", 3]])
+        self.assertEqual(sorted(profile["$distinct_id"] for profile in outcome["cohort"]), ["nobody", "user-1"])
+        self.assertEqual(outcome["annotations"], [["2023-11-14 12:00:00", "Launch"]])
+        self.assertEqual(sorted(event["properties"]["n"] for event in outcome["where"]), [0, 1])
 
     def add_profiles(self, box, count):
         names = [f"more-{i:04}" for i in range(count)]
