@@ -135,13 +135,14 @@ Command DestinationsCheckCommand() {
 }
 
 Command DestinationsCreateCommand() {
-  return Make("create", "create the tables or topics that a destination lacks",
-              "Creates what is missing (schemas, tables, indexes, topics) and changes nothing that "
-              "exists. "
-              "It may be repeated.",
-              {"millrace destinations create 'postgres://admin@db.example.com/analytics?partition="
-               "day'"},
-              RunCreate, /*takes_yes=*/false);
+  return Make(
+      "create", "create the tables or topics that a destination lacks",
+      "Creates what is missing (schemas, tables, indexes, views, topics) and changes nothing that "
+      "exists. "
+      "It may be repeated.",
+      {"millrace destinations create 'postgres://admin@db.example.com/analytics?partition="
+       "day'"},
+      RunCreate, /*takes_yes=*/false);
 }
 
 Command DestinationsDropCommand() {

@@ -64,7 +64,7 @@ class PostgresDestinationTest : public testing::Test {
   std::string Relations() {
     return schema_.Text(
         "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = "
-        "'$'::regnamespace AND relkind IN ('r', 'p', 'i', 'I') AND relname NOT LIKE "
+        "'$'::regnamespace AND relkind IN ('r', 'p', 'i', 'I', 'v') AND relname NOT LIKE "
         "'millrace%_key' "
         "AND relname NOT LIKE '%_pkey'");
   }
@@ -133,8 +133,8 @@ TEST_F(PostgresDestinationTest, CreateMakesAndDropRemovesWhatTheDestNames) {
   const std::unique_ptr<Destination> destination = Open("table=events");
   ASSERT_TRUE(destination->Create({}).ok());
   EXPECT_EQ(Relations(),
-            "events events_distinct_id_idx events_event_time_idx millrace_delivered "
-            "millrace_writers");
+            "events events_deduped events_distinct_id_idx events_event_time_idx "
+            "millrace_delivered millrace_writers");
   const std::unique_ptr<Destination> other = Open("users=users");
   ASSERT_TRUE(other->Create({}).ok());
   ASSERT_TRUE(destination->Create({}).ok()) << "all exists";
@@ -144,10 +144,12 @@ TEST_F(PostgresDestinationTest, CreateMakesAndDropRemovesWhatTheDestNames) {
     EXPECT_TRUE(one->cursor(type)->Claim(object, "w", {}).ok());
   }
   EXPECT_THAT(destination->DropNames(),
-              ElementsAre(HasSubstr(schema_.In("table $.events")), HasSubstr("millrace_writers"),
-                          HasSubstr("unfinished replacements")));
+              ElementsAre(HasSubstr(schema_.In("table $.events")),
+                          HasSubstr(schema_.In("view $.events_deduped")),
+                          HasSubstr("millrace_writers"), HasSubstr("unfinished replacements")));
   ASSERT_TRUE(destination->Drop({}).ok());
-  EXPECT_EQ(Relations(), "millrace_delivered millrace_writers users users_distinct_id_idx");
+  EXPECT_EQ(Relations(),
+            "millrace_delivered millrace_writers users users_current users_distinct_id_idx");
   EXPECT_EQ(schema_.Text("SELECT destination FROM $.millrace_writers"),
             other->LedgerName(RecordType::kUser));
   ASSERT_TRUE(destination->Drop({}).ok()) << "nothing is left to drop";
@@ -164,6 +166,22 @@ TEST_F(PostgresDestinationTest, WhatOthersMadeOfATableIsNotDropped) {
   const absl::Status dropped = destination->Drop({});
   EXPECT_TRUE(absl::IsFailedPrecondition(dropped)) << dropped;
   EXPECT_EQ(schema_.Number("SELECT count(*) FROM $.mine"), 0);
+}
+
+TEST_F(PostgresDestinationTest, CreateMakesViewsUnlessTheirNamesAreTaken) {
+  schema_.Run("CREATE TABLE $.events_deduped (mine int)");
+  const std::unique_ptr<Destination> destination = Open("events=events&users=users");
+  ASSERT_TRUE(destination->Create({}).ok());
+  MustWrite(*destination, {R"({"$distinct_id":"u","$add":{"n":2}})"}, RecordType::kUser);
+  EXPECT_EQ(schema_.Text("SELECT properties FROM $.users_current"), R"({"n": 2})");
+  ASSERT_TRUE(destination->Drop({}).ok());
+  EXPECT_EQ(Relations(), "events_deduped") << "what others made stays";
+  const std::unique_ptr<Destination> none = Open("users=users&views=false");
+  ASSERT_TRUE(none->Create({}).ok());
+  EXPECT_THAT(Relations(), testing::Not(HasSubstr("users_current")));
+  const std::unique_ptr<Destination> raw = Open("events=raw&form=raw");
+  ASSERT_TRUE(raw->Create({}).ok());
+  EXPECT_THAT(Relations(), testing::Not(HasSubstr("raw_deduped")));
 }
 
 TEST_F(PostgresDestinationTest, AMissingSchemaIsMade) {

@@ -184,7 +184,7 @@ class RowsTest(PostgresReconcileTest):
 
     def test_a_column_without_time_zone_holds_utc(self):
         file = self.write_ndjson("events.ndjson", self.events(10))
-        self.run_program("destinations", "create", self.to())
+        self.run_program("destinations", "create", self.to() + "&views=false")
         self.server.query("ALTER TABLE events ALTER event_time TYPE timestamp")
         to = self.to(options="-c timezone=Asia/Kathmandu")
         self.import_to(to, file)
@@ -407,7 +407,7 @@ class FailuresTest(PostgresReconcileTest):
     def test_an_import_refuses_times_that_are_rounded_to_seconds(self):
         file = self.write_ndjson("events.ndjson", self.events(10))
         to = self.to()
-        self.run_program("destinations", "create", to)
+        self.run_program("destinations", "create", to + "&views=false")
         self.server.query("ALTER TABLE events ALTER event_time TYPE timestamptz(2)")
         code, _, err = self.run_program("import", file, "--to", to)
         self.assertNotIn(code, (0, 1), err)

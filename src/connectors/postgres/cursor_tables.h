@@ -29,6 +29,10 @@ inline constexpr char kBegin[] =
     "('idle_in_transaction_session_timeout', '0', '60s'), ('statement_timeout', '0', '5min'), "
     "('synchronous_commit', 'off', 'on')) AS v (name, unwanted, value) "
     "WHERE current_setting(name) = unwanted; ";
+// Of processes that make tables at the same time, which IF NOT EXISTS alone does not order. After
+// kBegin.
+inline constexpr char kLockDdl[] = "SELECT pg_advisory_xact_lock(7883949219085214566); ";
+
 // Raises the limits that kBegin has set, for statements that move many rows.
 inline constexpr absl::Duration kAnHour = absl::Minutes(65);  // the server's limit ends it first
 inline constexpr char kAllowAnHour[] =

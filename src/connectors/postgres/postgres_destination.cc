@@ -14,6 +14,7 @@
 #include "connectors/postgres/postgres_replacement.h"
 #include "connectors/postgres/postgres_sink.h"
 #include "connectors/postgres/table_spec.h"
+#include "connectors/postgres/table_view.h"
 #include "connectors/postgres/target_table.h"
 
 namespace millrace {
@@ -118,6 +119,7 @@ class PostgresDestination final : public Destination {
     Connection connection(spec_.address);
     for (const auto& [type, target] : targets_) {
       RETURN_IF_ERROR(target.table->MakeReady(connection, stop));
+      if (spec_.views) RETURN_IF_ERROR(postgres::CreateView(connection, *target.table, stop));
     }
     return absl::OkStatus();
   }
@@ -135,6 +137,9 @@ class PostgresDestination final : public Destination {
     std::vector<std::string> names;
     for (const auto& [type, target] : targets_) {
       names.push_back(StrCat(spec_.address.name(), ": table ", target.table->name().Text()));
+      if (spec_.form == Form::kTable) {
+        names.push_back(StrCat(spec_.address.name(), ": view ", target.table->view().Text()));
+      }
     }
     for (const auto& [type, target] : targets_) {
       names.push_back(StrCat(spec_.address.name(), ": the rows of ", target.table->name().Text(),

@@ -105,6 +105,9 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   if (partition != "day" && partition != "none") return Invalid("partition is day or none");
   spec.partition_by_day = partition == "day";
   ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
+  const std::string views = query.Take("views").value_or("true");
+  if (views != "true" && views != "false") return Invalid("views is true or false");
+  spec.views = views == "true" && spec.form == Form::kTable;
   if (spec.form == Form::kTable) return absl::OkStatus();
   if (!spec.extra_columns.empty()) return Invalid("columns= needs form=table");
   if (spec.partition_by_day) return Invalid("partition=day needs form=table");

@@ -31,9 +31,11 @@ struct TableSpec {
   std::vector<std::string> extra_columns;  // as TableForm::Make() takes them
   bool partition_by_day = false;
   bool add_columns = false;
+  bool views = true;  // which Create() makes, in the form kTable
 
   // "postgres://user@host:5432/db?table=T&...". The parameters table, events, users, groups,
-  // schema, form, columns, partition and add_columns are ours, all others libpq's. InvalidArgument:
+  // schema, form, columns, partition, add_columns and
+  // views are ours, all others libpq's. InvalidArgument:
   // it cannot be read, has a password, names no database, two types have one table, or
   // columns do not go together.
   static absl::StatusOr<TableSpec> Parse(std::string_view uri);

@@ -7,12 +7,11 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/postgres/sql_text.h"
+#include "connectors/postgres/table_view.h"
+#include "records/view_sql.h"
 
 namespace millrace::postgres {
 namespace {
-
-// Of processes that make tables at the same time, which IF NOT EXISTS alone does not order.
-constexpr char kLockDdl[] = "SELECT pg_advisory_xact_lock(7883949219085214566); ";
 
 // Days before 2000 and far in the future are mistakes of clocks: each would be a table.
 constexpr int32_t kFirstDay = 10957;
@@ -64,6 +63,7 @@ TargetTable::TargetTable(const TableSpec& spec, TableForm form)
       destination_(spec.LedgerName(form.record_type())),
       form_(spec.form),
       table_form_(std::move(form)),
+      view_{.schema = name_.schema, .table = ViewName(table_form_.record_type(), name_.table)},
       partitioned_(spec.partition_by_day && table_form_.record_type() == RecordType::kEvent),
       add_columns_(spec.add_columns),
       columns_(ColumnsOf(form_, table_form_)),
@@ -77,6 +77,7 @@ TargetTable::TargetTable(const TargetTable& other, std::string_view name)
       destination_(other.destination_),
       form_(other.form_),
       table_form_(other.table_form_),
+      view_(other.view_),
       partitioned_(false),
       add_columns_(false),
       columns_(other.columns_),
@@ -177,7 +178,8 @@ absl::Status TargetTable::DropIf(Connection& connection, std::string_view held,
   return Annotate(dropped, StrCat("dropping ", name_.Text()));
 }
 
-// No CASCADE: views that others made of the table are theirs. Partitions are dropped with it.
+// No CASCADE: views that others made of the table are theirs. Partitions are dropped with it, and
+// our own view before it.
 absl::Status TargetTable::Drop(Connection& connection, const std::stop_token& stop) {
   const std::string& writers = cursor_tables_.writers();
   const std::string& delivered = cursor_tables_.delivered();
@@ -185,10 +187,11 @@ absl::Status TargetTable::Drop(Connection& connection, const std::stop_token& st
     if (!like_.empty()) return Define(connection, DropAllSql(), stop);
     const std::string exist = StrCat("to_regclass(", QuoteText(writers), ") IS NOT NULL AND ",
                                      "to_regclass(", QuoteText(delivered), ") IS NOT NULL");
-    ASSIGN_OR_RETURN(const Rows has,
-                     connection.Query(StrCat(kBegin, kLockDdl, "DROP TABLE IF EXISTS ",
-                                             name_.Quoted(), "; SELECT ", exist),
-                                      stop));
+    RETURN_IF_ERROR(connection.Query(StrCat(kBegin, kLockDdl), stop).status());
+    ASSIGN_OR_RETURN(const std::string drop_view, DropViewSql(connection, view_, stop));
+    ASSIGN_OR_RETURN(const Rows has, connection.Query(StrCat(drop_view, "DROP TABLE IF EXISTS ",
+                                                             name_.Quoted(), "; SELECT ", exist),
+                                                      stop));
     if (!has.True(0, 0)) return connection.Commit(stop);
     ASSIGN_OR_RETURN(const Rows left,
                      connection.Query(StrCat("LOCK TABLE ", writers, ", ", delivered, "; ",

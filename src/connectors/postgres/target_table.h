@@ -35,6 +35,8 @@ class TargetTable {
   const TableName& name() const { return name_; }
   Form form() const { return form_; }
   const TableForm& table_form() const { return table_form_; }
+  // The view that CreateView() makes; the same for a table that collects.
+  const TableName& view() const { return view_; }
   bool partitioned() const { return partitioned_; }
   bool collects() const { return !like_.empty(); }
   const CursorTables& cursor_tables() const { return cursor_tables_; }
@@ -44,9 +46,9 @@ class TargetTable {
   // COPY of all these columns FROM STDIN.
   const std::string& copy_sql() const { return copy_sql_; }
 
-  // Drops the table and its partitions, deletes its destination's rows from the cursor's tables,
-  // and drops those if they are empty then or its own; all or nothing. What does not exist is no
-  // error.
+  // Drops the view, the table and its partitions, deletes its destination's rows from the cursor's
+  // tables, and drops those if they are empty then or its own; all or nothing. What does not exist
+  // is no error.
   absl::Status Drop(Connection& connection, const std::stop_token& stop);
 
   // Of a table that collects: drops it and its cursor tables, makes them again, and executes
@@ -89,6 +91,7 @@ class TargetTable {
   const std::string destination_;  // its name in ledger keys
   const Form form_;
   const TableForm table_form_;
+  const TableName view_;
   const bool partitioned_;
   const bool add_columns_;
   const std::vector<TableColumn> columns_;
