@@ -143,7 +143,7 @@ TEST_F(OpenDestinationTest, BigqueryIsStagedAndConnectsLater) {
   EXPECT_EQ((*loads)->NewSink(RecordType::kEvent), nullptr);
   (*loads)->AdaptOptions(options);
   EXPECT_EQ(options.commit.age, absl::Minutes(2));
-  EXPECT_EQ(options.commit.linger, absl::Minutes(2));
+  EXPECT_EQ(options.commit.linger, absl::Seconds(1));
 
   const auto direct = Open("bigquery://p/d?table=e&method=insert_all");
   ASSERT_TRUE(direct.ok()) << direct.status();

@@ -1,7 +1,7 @@
 """A strict BigQuery for tests: bqemulator runs the SQL, and these modules are the rules that it lacks.
 
-bigquery_front_rest.py: REST with tokens, quotas and the rules of tables. bigquery_front_write.py: the Storage Write
-API. bigquery_front_control.py: what a test may tell it.
+bigquery_front_rest.py: REST with tokens, quotas and the rules of tables. bigquery_front_jobs.py: load jobs and
+insertAll. bigquery_front_write.py: the Storage Write API. bigquery_front_control.py: what a test may tell it.
 
 Its argument is a file with the public key (PEM) of the service account that it knows. Its first line on stdout has the
 addresses. Commands and answers are lines of JSON on stdin and stdout.
@@ -24,6 +24,7 @@ import_extension("spatial")  # bqemulator does not start without it
 import bigquery_front_write
 import bqemulator.server
 from bigquery_front_control import Control
+from bigquery_front_jobs import Jobs
 from bigquery_front_rest import RestApi
 from bigquery_front_tables import Tables
 from bqemulator.config import PersistenceMode, Settings
@@ -31,17 +32,20 @@ from bqemulator.config import PersistenceMode, Settings
 
 class Front:
     def __init__(self, public_key):
-        self.control, self.public_key, self.tables = Control(), public_key, None
+        self.control, self.public_key, self.tables, self.jobs = Control(), public_key, None, None
 
     def wrap(self, create_app):
         def create(context):
             self.tables = Tables(context)
-            return RestApi(create_app(context), self.tables, self.control, self.public_key)
+            self.jobs = Jobs(self.tables, self.control)
+            return RestApi(create_app(context), self.tables, self.jobs, self.control, self.public_key)
         return create
 
     def answer(self, command):
         if "drop_column" in command:
             self.tables.drop_column(*command["drop_column"])
+        elif "gcs" in command:
+            self.jobs.gcs = command["gcs"]
         return self.control.answer(command)
 
     def serve_commands(self):

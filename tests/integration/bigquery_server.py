@@ -79,6 +79,10 @@ class BigqueryServer:
         "unavailable", "lost" (after it was executed), "internal", "quota", "unauthenticated" or "denied"."""
         self.ask(fault={"method": method, "how": how, "count": count, "skip": skip, "every": every})
 
+    def read_bucket_of(self, gcs):
+        """Load jobs read the files of this server (cloud_servers.FakeGcs)."""
+        self.ask(gcs=gcs.url)
+
     def calls(self, method):
         return self.ask(calls=True)["calls"].get(method, 0)
 

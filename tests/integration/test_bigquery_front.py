@@ -3,6 +3,7 @@ from it what the documentation says of tables, streams, offsets, commits and tok
 
 Skipped and counted where they are not installed (tools/setup.sh --tests).
 """
+import gzip
 import pathlib
 import sys
 import unittest
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import bigquery_server
+import cloud_servers
 import harness
 from bigquery_server import PROJECT, BigqueryServer
 
@@ -106,6 +108,46 @@ class RestTest(FrontTest):
         self.server.ask(permissions=["bigquery.tables.get"])
         granted = self.client.test_iam_permissions(TABLE, ["bigquery.tables.get", "bigquery.tables.updateData"])
         self.assertEqual(granted["permissions"], ["bigquery.tables.get"])
+
+
+class JobsTest(FrontTest):
+    def setUp(self):
+        super().setUp()
+        self.gcs = cloud_servers.FakeGcs()
+        self.addCleanup(self.gcs.stop)
+        self.server.read_bucket_of(self.gcs)
+
+    def load(self, name, lines, job_id):
+        self.gcs.put(name, gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+        config = bigquery.LoadJobConfig(source_format="NEWLINE_DELIMITED_JSON", write_disposition="WRITE_APPEND",
+                                        create_disposition="CREATE_NEVER")
+        return self.client.load_table_from_uri(f"gs://test-bucket/{name}", TABLE, job_id=job_id, location="US",
+                                               job_config=config)
+
+    def test_a_load_appends_all_rows_or_none_and_its_id_is_used_once(self):
+        good = '{"event": "a", "event_time": "2026-11-30 03:12:45.5 UTC", "properties": {"n": 1}}'
+        job = self.load("a.ndjson.gz", [good, good], "job-1")
+        self.assertEqual(job.result(timeout=TIMEOUT).output_rows, 2)
+        self.assertEqual(self.client.get_job("job-1", location="US").state, "DONE")
+        with self.assertRaises(exceptions.NotFound):
+            self.client.get_job("job-1", location="EU")
+        with self.assertRaises(exceptions.Conflict):
+            self.load("a.ndjson.gz", [good], "job-1")
+        for number, bad in enumerate(['{"event": 1}', '{"event": "b", "none": 1}', '{"event_time": "2026-11-30"}', "{"]):
+            with self.assertRaises(exceptions.BadRequest):
+                self.load("b.ndjson.gz", [good, bad], f"bad-{number}").result(timeout=TIMEOUT)
+        self.assertEqual(self.events(), ["a", "a"])
+
+    def test_rows_are_inserted_all_or_none_and_ids_are_recognised(self):
+        rows = [{"event": "a", "event_time": "2026-11-30T03:12:45Z", "properties": '{"n": 1}'}, {"event": "b"}]
+        for _ in range(2):
+            self.assertEqual(self.client.insert_rows_json(TABLE, rows, row_ids=["1", "2"]), [])
+        errors = self.client.insert_rows_json(TABLE, [{"event": "c"}, {"event": 7}, {"none": "d", "event": "d"}])
+        self.assertEqual([(error["index"], error["errors"][0]["reason"]) for error in errors],
+                         [(0, "stopped"), (1, "invalid"), (2, "invalid")])
+        self.assertEqual(self.events(), ["a", "b"])
+        with self.assertRaises(exceptions.NotFound):
+            self.client.insert_rows_json(f"{PROJECT}.d.none", rows)
 
 
 class StorageTest(FrontTest):

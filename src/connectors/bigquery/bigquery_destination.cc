@@ -40,6 +40,8 @@ constexpr char kStorageEmulator[] = "BIGQUERY_STORAGE_EMULATOR_HOST";
 // While a source has nothing, commits follow each other at this distance at least: BigQuery lets a
 // project create 10,000 streams in an hour.
 constexpr absl::Duration kLinger = absl::Seconds(5);
+// JobPace makes commits by load jobs wait if there are too many.
+constexpr absl::Duration kLoadLinger = absl::Seconds(1);
 
 // Where BigQuery is, and how to be let in.
 struct Services {
@@ -137,7 +139,7 @@ class BigqueryDestination final : public Destination {
   void AdaptOptions(RunOptions& options) const override {
     if (spec_.method == Method::kLoad) {
       data_files::AdaptOptions(spec_.age, options);
-      options.commit.linger = spec_.age;  // each commit is one of the jobs of a day
+      options.commit.linger = kLoadLinger;
       return;
     }
     options.max_writes = std::min(options.max_writes, 8);
