@@ -8,6 +8,7 @@ std::vector<Command> AllCommands() {
       PlanCommand(),
       ImportCommand(),
       WatchCommand(),
+      ExportEventsCommand(),
       ProxyCommand(),
       StatusCommand(),
       ReconcileCommand(),

@@ -9,6 +9,7 @@
 namespace millrace::cli {
 
 Command ImportCommand();
+Command ExportEventsCommand();
 Command WatchCommand();
 Command ProxyCommand();
 Command PlanCommand();

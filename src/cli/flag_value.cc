@@ -18,7 +18,15 @@ std::string Written(absl::Duration duration) { return absl::FormatDuration(durat
 
 bool Parse(const std::string& text, int64_t* out) { return absl::SimpleAtoi(text, out); }
 bool Parse(const std::string& text, double* out) { return absl::SimpleAtod(text, out); }
-bool Parse(const std::string& text, absl::Duration* out) { return absl::ParseDuration(text, out); }
+// As Abseil, and a number of days: "5d".
+bool Parse(const std::string& text, absl::Duration* out) {
+  double days;
+  if (text.ends_with('d') && absl::SimpleAtod(text.substr(0, text.size() - 1), &days)) {
+    *out = days * absl::Hours(24);
+    return true;
+  }
+  return absl::ParseDuration(text, out);
+}
 
 struct Assigner {
   const Flag& flag;

@@ -33,6 +33,7 @@ std::string ExportUrl(const Endpoints& endpoints, const Credentials& credentials
   if (!request.events.empty()) {
     StrAppend(&url, "&event=", UrlEncode(JsonArray(request.events)));
   }
+  if (!request.where.empty()) StrAppend(&url, "&where=", UrlEncode(request.where));
   if (request.time_in_ms) url += "&time_in_ms=true";
   return url;
 }

@@ -17,9 +17,10 @@
 namespace millrace::mixpanel {
 
 struct RawExportRequest {
-  absl::CivilDay from;  // both inclusive, UTC projects
+  absl::CivilDay from;  // both inclusive, in the time zone of the project's export
   absl::CivilDay to;
   std::vector<std::string> events;  // names; empty: all
+  std::string where = {};           // Mixpanel's expression; empty: all
   bool time_in_ms = false;          // the property "time" in milliseconds, not seconds
 };
 

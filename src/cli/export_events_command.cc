@@ -1,0 +1,214 @@
+// millrace export events: events of a Mixpanel project into destinations.
+#include <memory>
+#include <optional>
+#include <ostream>
+
+#include "absl/time/civil_time.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/dead_letter_flags.h"
+#include "cli/delivery_flags.h"
+#include "cli/export_report.h"
+#include "cli/progress_lines.h"
+#include "cli/shared_flags.h"
+#include "cli/text.h"
+#include "connectors/mixpanel/raw_export.h"
+#include "export/export.h"
+#include "net/http_client.h"
+
+namespace millrace::cli {
+namespace {
+
+struct Options {
+  DestinationFlags destination;
+  StateFlags state;
+  DeliveryFlags delivery;
+  DeadLetterFlags dead_letter;
+  std::string since;
+  std::string until;
+  std::string time_zone;
+  std::vector<std::string> events;
+  std::string where;
+  absl::Duration late = absl::Hours(5 * 24);
+  int64_t queries_per_hour = -1;
+  int64_t rows_per_query = 1'000'000;
+  bool json = false;
+  bool quiet = false;
+};
+
+std::vector<Flag> FlagsOf(Options& options) {
+  std::vector<Flag> flags = {
+      {"--since", &options.since, "DAY", "first day to export, of the project, e.g. 2026-11-01"},
+      {"--until", &options.until, "DAY",
+       "day before which the export ends (default: tomorrow, so that today is the last one)"},
+      {"--late", Between(&options.late, absl::ZeroDuration(), absl::Hours(24 * 3650)), "TIME",
+       "how long after its end a day is read again, for events that arrive late, e.g. 5d"},
+      {"--time-zone", &options.time_zone, "ZONE",
+       "how the project exports times: utc (projects made since 2023), or the project's time zone, "
+       "e.g. America/New_York (older projects, which export local time)"},
+      {"--event", &options.events, "NAME", "export only events of this name; may be repeated"},
+      {"--where", &options.where, "EXPRESSION",
+       "export only events for which this expression of Mixpanel is true, e.g. "
+       "'properties[\"plan\"] == \"pro\"'"},
+      {"--queries-per-hour", Between(&options.queries_per_hour, 0, 1'000'000), "N",
+       "maximum number of queries per hour of all processes that share the ledger; 0 for no limit "
+       "(default: Mixpanel's limit of 60, or no limit with --mixpanel-url)"},
+      {"--rows-per-query", Between(&options.rows_per_query, 1, 1'000'000'000), "N",
+       "small days are read by one query up to about this number of rows"},
+  };
+  options.destination.AddTo(flags);
+  options.state.AddTo(flags);
+  flags.push_back({"--json", &options.json, "", "print the result as one JSON object"});
+  flags.push_back({"--quiet", &options.quiet, "", "show no progress"});
+  options.delivery.AddTo(flags);
+  options.dead_letter.AddTo(flags);
+  return flags;
+}
+
+absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string& text) {
+  absl::CivilDay day;
+  if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
+  return absl::InvalidArgumentError(
+      StrCat(flag, " must be a day such as 2026-11-01, not '", text, "'"));
+}
+
+absl::StatusOr<absl::TimeZone> ParseZone(const std::string& text) {
+  if (text.empty()) {
+    return absl::InvalidArgumentError(
+        "give --time-zone: utc if the project was made in 2023 or later; else the time zone of its "
+        "settings, e.g. America/New_York, because older projects export local time");
+  }
+  if (text == "utc" || text == "UTC") return absl::UTCTimeZone();
+  absl::TimeZone zone;
+  if (absl::LoadTimeZone(text, &zone)) return zone;
+  return absl::InvalidArgumentError(
+      StrCat("--time-zone '", text, "' is not known: give utc or a name such as America/New_York"));
+}
+
+absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context& context) {
+  ExportRequest request;
+  request.project_id = options.destination.mixpanel.project_id;
+  if (request.project_id.empty()) {
+    return absl::InvalidArgumentError("give --project-id: the project to export");
+  }
+  if (options.destination.to.empty()) {
+    return absl::InvalidArgumentError(
+        "give --to: where the events go, e.g. postgres://HOST/DATABASE or a folder");
+  }
+  if (options.since.empty()) return absl::InvalidArgumentError("give --since, the first day");
+  ASSIGN_OR_RETURN(request.since, ParseDay("--since", options.since));
+  request.until = absl::CivilDay::max();
+  if (!options.until.empty()) {
+    ASSIGN_OR_RETURN(request.until, ParseDay("--until", options.until));
+  }
+  if (request.since >= request.until) {
+    return absl::InvalidArgumentError("--since must be before --until");
+  }
+  ASSIGN_OR_RETURN(request.selection.zone, ParseZone(options.time_zone));
+  request.selection.events = options.events;
+  request.selection.where = options.where;
+  request.late = options.late;
+  request.rows_per_query = static_cast<uint64_t>(options.rows_per_query);
+  if (options.queries_per_hour >= 0) {
+    request.queries_per_hour = static_cast<size_t>(options.queries_per_hour);
+  } else if (!options.destination.mixpanel.url.empty()) {
+    request.queries_per_hour = 0;
+  }
+  ASSIGN_OR_RETURN(request.state_folder, options.state.StateFolder(context));
+  request.delivery.sources = SourcesConfig::MixpanelFormat();
+  RETURN_IF_ERROR(options.delivery.ApplyTo(request.delivery));
+  return request;
+}
+
+// The raw export of the project that the flags name.
+absl::StatusOr<mixpanel::RawExport> OpenRawExport(const Options& options, const Context& context) {
+  ASSIGN_OR_RETURN(const mixpanel::DestinationOptions mixpanel,
+                   options.destination.mixpanel.Options(context.environment));
+  if (mixpanel.credentials.empty()) {
+    return absl::UnauthenticatedError(
+        "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret or give "
+        "--credentials-file");
+  }
+  const std::shared_ptr<HttpClient> http = NewCurlHttpClient();
+  return [http, mixpanel](const mixpanel::RawExportRequest& request,
+                          const std::function<absl::Status(std::string_view)>& on_line,
+                          std::stop_token stop) {
+    return mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials,
+                               mixpanel.project_id, request, on_line, std::move(stop));
+  };
+}
+
+std::vector<std::string> ProgressText(const ExportProgress& progress, absl::Duration elapsed) {
+  uint64_t accepted = 0, rejected = 0, retries = 0;
+  for (const ImportProgress& one : progress.destinations) {
+    accepted += one.run.rows_accepted;
+    rejected += one.run.rows_rejected;
+    retries += one.run.retries;
+  }
+  return {StrCat("windows ", progress.windows_read.load(), " of ", progress.windows.load(),
+                 "  queries ", progress.queries.load(), "  retrieved ",
+                 WithCommas(progress.records), " (", Bytes(progress.bytes), ")  accepted ",
+                 WithCommas(accepted), "  rejected ", WithCommas(rejected), "  retries ", retries,
+                 "  ", Span(elapsed))};
+}
+
+absl::StatusOr<int> RunExport(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const ExportRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(mixpanel::RawExport raw_export, OpenRawExport(options, context));
+  ASSIGN_OR_RETURN(const auto destinations,
+                   options.destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
+                     return options.delivery.ApplyTo(mixpanel);
+                   }));
+  for (const auto& destination : destinations) {
+    RETURN_IF_ERROR(CheckConfig(*destination, request.delivery.sources));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.state.OpenLedger(context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
+                   options.dead_letter.Open(options.state, options.delivery.stop_grace, context));
+  ExportProgress progress;
+  progress.destinations = std::vector<ImportProgress>(destinations.size());
+  for (size_t i = 0; i < destinations.size(); ++i) {
+    progress.destinations[i].destination = destinations[i]->label();
+  }
+  std::optional<ProgressLines> lines;
+  if (!options.quiet) {
+    lines.emplace([&progress](absl::Duration elapsed) { return ProgressText(progress, elapsed); },
+                  context.err, context.err_is_terminal);
+  }
+  const ExportReport report = Export(request,
+                                     {.raw_export = std::move(raw_export),
+                                      .destinations = destinations,
+                                      .ledger = *ledger,
+                                      .dead_letter = *dead_letter},
+                                     context.stop, progress);
+  lines.reset();
+  return FinishExport(report, options.json, context);
+}
+
+}  // namespace
+
+Command ExportEventsCommand() {
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "export events",
+      .group = "Export from Mixpanel",
+      .summary = "export the events of a project, day by day, without holes or repeats",
+      .about =
+          "Reads each day of [--since, --until) whole, and delivers to every --to the events that "
+          "it does not\nhave. A day is read again by later runs until --late has passed since its "
+          "end, so events that arrive\nlate are found; after that it is closed. Run it as often as "
+          "you like: a run that was stopped or missed\nleaves no hole.",
+      .examples = {"MIXPANEL_SERVICE_ACCOUNT=user:secret millrace export events --project-id 123 "
+                   "--since 2026-11-01 --time-zone utc --to "
+                   "'postgres://loader@db.example.com/analytics?table=events'",
+                   "millrace export events --project-id 123 --since 2026-01-01 --until 2026-02-01 "
+                   "--time-zone America/New_York --to 'gs://bucket/lake/?format=parquet'",
+                   "millrace export events --project-id 123 --since 2026-11-01 --time-zone utc "
+                   "--event Purchase --late 10d --to 'lake/' --json"},
+      .flags = FlagsOf(*options),
+      .run = [options](Context& context) { return RunExport(*options, context); },
+  };
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,51 @@
+#include "export/row_hashes.h"
+
+#include <algorithm>
+#include <string_view>
+#include <type_traits>
+
+#include "base/status.h"
+
+namespace millrace {
+namespace {
+
+static_assert(std::is_trivially_copyable_v<RowHash>);
+constexpr size_t kMaxBuffered = (512 << 10) / sizeof(RowHash);
+
+size_t BucketOf(const Hash128& hash) { return static_cast<size_t>(hash.high >> 56); }
+
+}  // namespace
+
+absl::Status RowHashes::Add(const RowHash& row) {
+  buffers_[BucketOf(row.hash)].push_back(row);
+  ++rows_;
+  return ++buffered_ < kMaxBuffered ? absl::OkStatus() : Flush();
+}
+
+absl::Status RowHashes::Flush() {
+  for (size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    std::vector<RowHash>& rows = buffers_[bucket];
+    if (rows.empty()) continue;
+    const std::string_view bytes(reinterpret_cast<const char*>(rows.data()),
+                                 rows.size() * sizeof(RowHash));
+    ASSIGN_OR_RETURN(const ScratchFile::Extent extent, file_->Append(bytes));
+    extents_[bucket].push_back(extent);
+    rows.clear();
+  }
+  buffered_ = 0;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<RowHash>> RowHashes::ReadSorted(size_t bucket) {
+  std::vector<RowHash> rows = buffers_[bucket];
+  for (const ScratchFile::Extent& extent : extents_[bucket]) {
+    const size_t begin = rows.size();
+    rows.resize(begin + extent.size / sizeof(RowHash));
+    RETURN_IF_ERROR(
+        file_->Read(extent, 0, {reinterpret_cast<char*>(rows.data() + begin), extent.size}));
+  }
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+}  // namespace millrace
