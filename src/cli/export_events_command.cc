@@ -134,8 +134,8 @@ absl::StatusOr<mixpanel::RawExport> OpenRawExport(const Options& options, const 
   return [http, mixpanel](const mixpanel::RawExportRequest& request,
                           const std::function<absl::Status(std::string_view)>& on_line,
                           std::stop_token stop) {
-    return mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials,
-                               mixpanel.project_id, request, on_line, std::move(stop));
+    return mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials, mixpanel.project_id,
+                               request, on_line, std::move(stop));
   };
 }
 
@@ -192,8 +192,8 @@ Command ExportEventsCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "export events",
-      .group = "Export from Mixpanel",
-      .summary = "export the events of a project, day by day, without holes or repeats",
+      .group = "Import, receive and export",
+      .summary = "export events of Mixpanel, each once",
       .about =
           "Reads each day of [--since, --until) whole, and delivers to every --to the events that "
           "it does not\nhave. A day is read again by later runs until --late has passed since its "

@@ -108,7 +108,7 @@ Command ImportCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "import",
-      .group = "Import into Mixpanel",
+      .group = "Import, receive and export",
       .summary = "import files into Mixpanel, every record accounted for",
       .about =
           "INPUT is a file, a folder (everything below it) or a glob ('*', '?', '[ab]', and '**' "

@@ -108,7 +108,7 @@ Command InitCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "init",
-      .group = "Import into Mixpanel",
+      .group = "Import, receive and export",
       .summary = "inspect a file and write a first sources.json for it",
       .about =
           "Guesses the event name, time, ids and file type from the names and values of columns, "

@@ -129,7 +129,7 @@ Command PlanCommand() {
   auto options = std::make_shared<Options>();
   return {
       .name = "plan",
-      .group = "Import into Mixpanel",
+      .group = "Import, receive and export",
       .summary = "show what an import would do, and send nothing",
       .about =
           "Reads a sample of each object, maps it as an import would, and reports rows, events, "

@@ -156,7 +156,7 @@ Command ProxyCommand() {
   auto flags = std::make_shared<ProxyFlags>();
   return {
       .name = "proxy",
-      .group = "Receive from SDKs",
+      .group = "Import, receive and export",
       .summary = "receive what SDKs send, and pass it to destinations",
       .about =
           "Serves /track, /engage, /groups and /import. Records are on disk before a request is "

@@ -188,7 +188,7 @@ Command WatchCommand() {
   options->delivery.retry_timeout = absl::InfiniteDuration();
   return {
       .name = "watch",
-      .group = "Import into Mixpanel",
+      .group = "Import, receive and export",
       .summary = "import new objects as they arrive",
       .about =
           "Imports the files in the local folders among INPUT, and watches these folders for new "

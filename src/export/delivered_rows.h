@@ -18,10 +18,11 @@ struct NewRows {
   uint64_t delivered = 0;    // rows in the file that was written
 };
 
-// Reads the hashes of `before` (no such file: none was delivered) and of `rows`, and writes those of
-// both to `after`, durably. A hash that `before` has, or that an earlier row has, is not new, except
-// that rows which count each are new as often as they are there more often than before. DataLoss:
-// `before` is damaged. 16 bytes a row on disk; memory as for `rows`, and a bit for each row.
+// Reads the hashes of `before` (no such file: none was delivered) and of `rows`, and writes those
+// of both to `after`, durably. A hash that `before` has, or that an earlier row has, is not new,
+// except that rows which count each are new as often as they are there more often than before.
+// DataLoss: `before` is damaged. 16 bytes a row on disk; memory as for `rows`, and a bit for each
+// row.
 absl::StatusOr<NewRows> MergeDelivered(const std::string& before, RowHashes& rows,
                                        const std::string& after);
 

@@ -73,8 +73,8 @@ absl::Status DeliveryFolder::Load() {
   std::sort(pending_.begin(), pending_.end(),
             [](const PendingWindow& a, const PendingWindow& b) { return a.name < b.name; });
   for (const std::string& path : unfinished) {
-    const bool is_used = std::any_of(
-        pending_.begin(), pending_.end(), [&](const PendingWindow& window) {
+    const bool is_used =
+        std::any_of(pending_.begin(), pending_.end(), [&](const PendingWindow& window) {
           return path == PathOf(window.name, kNext) || path == RowsPath(window.name);
         });
     if (!is_used) RETURN_IF_ERROR(RemoveFile(path));

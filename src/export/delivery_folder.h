@@ -1,5 +1,5 @@
-// The windows of one destination on disk: those that are fetched and not delivered yet, and what was
-// delivered of those that are read again.
+// The windows of one destination on disk: those that are fetched and not delivered yet, and what
+// was delivered of those that are read again.
 #ifndef MILLRACE_EXPORT_DELIVERY_FOLDER_H_
 #define MILLRACE_EXPORT_DELIVERY_FOLDER_H_
 

@@ -36,8 +36,7 @@ std::string FolderOf(const ExportRequest& request, const std::string& destinatio
 }  // namespace
 
 DestinationExport::DestinationExport(const ExportRequest& request, const ExportParts& parts,
-                                     Destination& destination,
-                                     const std::atomic<int>& sharing_runs,
+                                     Destination& destination, const std::atomic<int>& sharing_runs,
                                      ImportProgress& progress, std::stop_token stop)
     : request_(request),
       parts_(parts),
@@ -172,9 +171,9 @@ absl::Status DestinationExport::Settle() {
         outcome.kind != ObjectOutcome::Kind::kDoneBefore) {
       continue;
     }
-    const auto window =
-        std::find_if(pending.begin(), pending.end(),
-                     [&](const PendingWindow& one) { return ObjectOf(one.name) == object; });
+    const auto window = std::find_if(pending.begin(), pending.end(), [&](const PendingWindow& one) {
+      return ObjectOf(one.name) == object;
+    });
     RETURN_IF_ERROR(folder_->Complete(window->name));
     RETURN_IF_ERROR(Record(*window));
   }

@@ -17,6 +17,8 @@
 namespace millrace {
 namespace {
 
+constexpr absl::Duration kClockError = absl::Minutes(5);
+
 std::string NameOf(absl::CivilDay day) { return absl::FormatCivilTime(day); }
 
 class Exporter {
@@ -59,10 +61,11 @@ class Exporter {
     return ReadAndDeliver();
   }
 
-  // The day after the last one that can be read: Mixpanel refuses days that have not begun.
+  // The day after the last one that can be read: Mixpanel refuses days that have not begun, by its
+  // own clock.
   absl::CivilDay End() const {
-    const absl::CivilDay today = absl::ToCivilDay(parts_.clock.Now(), request_.selection.zone);
-    return std::min(request_.until, today + 1);
+    const absl::Time now = parts_.clock.Now() - kClockError;
+    return std::min(request_.until, absl::ToCivilDay(now, request_.selection.zone) + 1);
   }
 
   // What an earlier export has fetched and not delivered comes first: the same windows may be read

@@ -1,5 +1,5 @@
-// The export program: reads windows of a Mixpanel project whole, and delivers to each destination the
-// rows that it does not have.
+// The export program: reads windows of a Mixpanel project whole, and delivers to each destination
+// the rows that it does not have.
 #ifndef MILLRACE_EXPORT_EXPORT_H_
 #define MILLRACE_EXPORT_EXPORT_H_
 
@@ -57,9 +57,9 @@ struct ExportReport {
   // Ok: all windows were read. Cancelled: a stop was requested. Otherwise the error that ended it.
   absl::Status status;
   std::vector<DestinationReport> destinations;  // in the order of ExportParts::destinations
-  uint64_t queries = 0;     // with retries
-  uint64_t retries = 0;     // of queries
-  uint64_t bytes_read = 0;  // of exported records, uncompressed
+  uint64_t queries = 0;                         // with retries
+  uint64_t retries = 0;                         // of queries
+  uint64_t bytes_read = 0;                      // of exported records, uncompressed
   double elapsed_s = 0;
 
   bool success() const;

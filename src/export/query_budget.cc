@@ -35,7 +35,7 @@ absl::Status QueryBudget::Take(std::stop_token stop) {
 
 absl::StatusOr<absl::Time> QueryBudget::TryTake(std::stop_token stop) {
   // A name of its own for each query: a row that this process has claimed is not claimed again.
-  const std::string owner = StrCat(CurrentWorkerId(), "#", taken_);
+  const std::string owner = StrCat(CurrentWorkerId(), "#", random_());
   absl::Time free = absl::InfiniteFuture();
   for (size_t tried = 0; tried < per_hour_; ++tried) {
     const size_t row = (next_ + tried) % per_hour_;
@@ -46,7 +46,6 @@ absl::StatusOr<absl::Time> QueryBudget::TryTake(std::stop_token stop) {
     ASSIGN_OR_RETURN(const Ledger::Claim claim, ledger_.ClaimObject(request, stop));
     if (claim.outcome == Ledger::Claim::Outcome::kClaimed) {
       next_ = row + 1;
-      ++taken_;
       return absl::InfinitePast();
     }
     free = std::min(free, claim.entry.lease_until);

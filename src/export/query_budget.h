@@ -3,11 +3,13 @@
 #define MILLRACE_EXPORT_QUERY_BUDGET_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <stop_token>
 #include <string>
+#include <utility>
 
+#include "absl/random/random.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/retry_policy.h"
 #include "pipeline/ledger.h"
@@ -39,8 +41,8 @@ class QueryBudget {
   const size_t per_hour_;
   const RetryPolicy retry_;
   Clock& clock_;
-  size_t next_ = 0;    // the row to try first
-  uint64_t taken_ = 0;
+  absl::BitGen random_;
+  size_t next_ = 0;  // the row to try first
 };
 
 }  // namespace millrace

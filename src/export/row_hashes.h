@@ -1,4 +1,5 @@
-// Hashes of the rows of one window, on disk, in an order that can be merged with what was delivered.
+// Hashes of the rows of one window, on disk, in an order that can be merged with what was
+// delivered.
 #ifndef MILLRACE_EXPORT_ROW_HASHES_H_
 #define MILLRACE_EXPORT_ROW_HASHES_H_
 

@@ -71,8 +71,7 @@ absl::StatusOr<WindowState> WindowClaims::Claim(const std::string& window, std::
 }
 
 absl::StatusOr<Ledger::Claim> WindowClaims::TryClaim(const LedgerKey& key, std::stop_token stop) {
-  const ClaimRequest request = {
-      .key = key, .owner = CurrentWorkerId(), .lease = options_.lease};
+  const ClaimRequest request = {.key = key, .owner = CurrentWorkerId(), .lease = options_.lease};
   ASSIGN_OR_RETURN(Ledger::Claim claim, ledger_.ClaimObject(request, stop));
   const bool is_held = claim.outcome == Ledger::Claim::Outcome::kHeld;
   if (!is_held || !IsWorkerDead(claim.entry.owner)) return claim;
@@ -93,8 +92,8 @@ absl::Status WindowClaims::Store(const std::string& window, const WindowState& s
   LedgerEntry& entry = found->second;
   entry.position = {state.delivered, state.in_flight};
   entry.state = state.closed ? LedgerState::kDone : LedgerState::kOpen;
-  RETURN_IF_ERROR(RetryUnavailable(
-      retrier, stop, [&] { return ledger_.Store(entry, options_.lease, stop); }));
+  RETURN_IF_ERROR(
+      RetryUnavailable(retrier, stop, [&] { return ledger_.Store(entry, options_.lease, stop); }));
   if (state.closed) entries_.erase(found);
   return absl::OkStatus();
 }

@@ -24,9 +24,7 @@ class WindowStore : public ObjectStore {
   }
   absl::Status Remove(std::string_view) override { return Unsupported(); }
   absl::Status Move(std::string_view, std::string_view) override { return Unsupported(); }
-  absl::Status CreateIfAbsent(std::string_view, std::string_view) override {
-    return Unsupported();
-  }
+  absl::Status CreateIfAbsent(std::string_view, std::string_view) override { return Unsupported(); }
 
  private:
   absl::Status Unsupported() const {

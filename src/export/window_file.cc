@@ -13,8 +13,8 @@ constexpr size_t kBlockBytes = 256 << 10;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<WindowFileWriter>> WindowFileWriter::Create(
-    const std::string& path, ZstdEncoder& encoder) {
+absl::StatusOr<std::unique_ptr<WindowFileWriter>> WindowFileWriter::Create(const std::string& path,
+                                                                           ZstdEncoder& encoder) {
   ASSIGN_OR_RETURN(std::unique_ptr<NewFile> file, CreateNewFile(path, FileAudience::kOwner));
   return absl::WrapUnique(new WindowFileWriter(path, std::move(file), encoder));
 }
@@ -54,7 +54,8 @@ absl::StatusOr<std::string> CopyRows(const std::string& from, const std::vector<
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, disk->Open(info));
   ASSIGN_OR_RETURN(const std::unique_ptr<InputStream> stream,
                    NewDecompressingStream(NewObjectStream(*reader)));
-  ASSIGN_OR_RETURN(const std::unique_ptr<WindowFileWriter> writer, WindowFileWriter::Create(to, encoder));
+  ASSIGN_OR_RETURN(const std::unique_ptr<WindowFileWriter> writer,
+                   WindowFileWriter::Create(to, encoder));
   ByteBuffer text;
   uint64_t row = 0;
   for (;;) {

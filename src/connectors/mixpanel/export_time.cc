@@ -100,8 +100,7 @@ absl::StatusOr<ExportTimes::Times> ExportTimes::Read(std::string_view json) {
   if (!error) error = document.get_object().get(event);
   if (!error) error = ReadEvent(event, padded.data(), times, has_time);
   if (error || !has_time) {
-    return absl::InvalidArgumentError(
-        StrCat("this is no event with a time: ", Shorten(json, 200)));
+    return absl::InvalidArgumentError(StrCat("this is no event with a time: ", Shorten(json, 200)));
   }
   return times;
 }

@@ -25,7 +25,7 @@ class ExportTimes {
   ~ExportTimes();
 
   struct Times {
-    int64_t unix_millis = 0;  // as it is written
+    int64_t unix_millis = 0;                  // as it is written
     std::optional<int64_t> processed_millis;  // mp_processing_time_ms
     bool is_imported = false;                 // $import: it may be of any time
     size_t begin = 0, end = 0;                // of the number in the text
