@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "cli/commands.h"
+#include "cli/create_at_start.h"
 #include "cli/proxy_demo.h"
 #include "cli/proxy_files.h"
 #include "cli/proxy_flags.h"
@@ -138,6 +140,8 @@ absl::StatusOr<int> RunProxy(ProxyFlags flags, Context& context) {
                    OpenDeadLetters(setup, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<proxy::Proxy> running,
                    proxy::Proxy::Start(setup.options, setup.followers, *dead_letter, context.stop));
+  std::optional<CreateAtStart> creation;
+  if (setup.flags.create) creation.emplace(setup.destinations, Clock::Real());
   std::atomic<bool> wants_reload = false;
   context.set_hangup_handler([&wants_reload] { wants_reload = true; });
   Announce(*running, flags, context.out);
@@ -146,6 +150,7 @@ absl::StatusOr<int> RunProxy(ProxyFlags flags, Context& context) {
     files.Refresh(*running);
   }
   context.set_hangup_handler(nullptr);
+  creation.reset();
   running->Stop();
   return kStopped;
 }

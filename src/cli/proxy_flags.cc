@@ -57,6 +57,9 @@ std::vector<Flag> ProxyFlags::Table() {
       {"--allow-drop", &allow_drop, "",
        "let POST /drop of the admin listener, with the admin token, remove the tables of all "
        "destinations, as millrace destinations drop does"},
+      {"--create", &create, "",
+       "at the start, create the tables, views and topics that destinations lack, as millrace "
+       "destinations create does"},
       {"--spool", &spool, "DIR|none",
        "folder on a local disk that keeps records until every destination has them (default: "
        "spool in the state folder); none, for machines without a disk: a request is answered when "

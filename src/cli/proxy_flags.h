@@ -35,6 +35,7 @@ struct ProxyFlags {
   std::string transform;
   std::string admin_token;
   bool allow_drop = false;
+  bool create = false;
   std::string log_level = "info";
   int64_t threads = 2;
   int64_t connections = 10'000;

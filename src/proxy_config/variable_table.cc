@@ -15,6 +15,7 @@ constexpr bool kRequired = true;
 constexpr std::string_view kNoQueue =
     "records are on disk before a request is answered, and each destination is written to in "
     "batches of its own";
+constexpr std::string_view kNoRegion = "snowflake_access_url says where the account is";
 constexpr std::string_view kNoTask = "the old server did not use it either";
 
 constexpr std::string_view kKinds[] = {"mixpanel", "bigquery", "snowflake", "redshift",
@@ -50,7 +51,7 @@ constexpr Variable kVariables[] = {
     {"pubsub_bad_topic", ""},
     {"snowflake_account", "snowflake", kRequired},
     {"snowflake_user", "snowflake", kRequired},
-    {"snowflake_password", "snowflake", kRequired},
+    {"snowflake_password", "snowflake"},  // or snowflake_private_key
     {"snowflake_database", "snowflake", kRequired},
     {"snowflake_schema", "snowflake", kRequired},
     {"snowflake_warehouse", "snowflake", kRequired},
@@ -59,8 +60,8 @@ constexpr Variable kVariables[] = {
     {"snowflake_stage", "snowflake"},
     {"snowflake_pipe", "snowflake"},
     {"snowflake_private_key", "snowflake"},
-    {"snowflake_region", "snowflake"},
-    {"snowflake_provider", "snowflake"},
+    {"snowflake_region", "snowflake", false, kNoRegion},
+    {"snowflake_provider", "snowflake", false, kNoRegion},
     {"snowflake_task", "snowflake", false, kNoTask},
     {"snowflake_task_schedule", "snowflake", false, kNoTask},
     {"redshift_workgroup", "redshift", kRequired},

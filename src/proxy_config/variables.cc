@@ -85,8 +85,12 @@ class Translator {
   void AddS3();
   void AddAzure();
   void Add(std::string_view name, std::string uri, Names names);
-  void CheckSnowflake();
+  void AddSnowflake();
+  void AddRedshift();
   Names CredentialsOf(const GoogleVariables& variables);
+  Names SnowflakeCredentials();
+  static Names AwsCredentials(std::string_view key_id, std::string_view secret,
+                              std::string_view token);
   std::string Tables() const;
   void ReadBadTopic();
   void WarnOfOthers();
@@ -149,6 +153,7 @@ void Translator::ReadDestinations() {
   }
   if (items.empty()) problems_.Add("DESTINATIONS", "names no destination");
   for (const std::string& kind : order) AddDestination(kind);
+  result_.config.SetTrue("create", "DESTINATIONS");
   ReadBadTopic();
   WarnOfOthers();
 }
@@ -163,10 +168,12 @@ void Translator::AddDestination(const std::string& kind) {
   }
   if (kind == "s3") return AddS3();
   if (kind == "azure") return AddAzure();
-  if (kind == "bigquery") CredentialsOf(kBigqueryCredentials);  // checks them
-  if (kind == "snowflake") CheckSnowflake();
-  problems_.Add("DESTINATIONS",
-                StrCat(kind, ": this version does not deliver there yet; remove it from the list"));
+  if (kind == "snowflake") return AddSnowflake();
+  if (kind == "redshift") return AddRedshift();
+  Add("bigquery",
+      StrCat("bigquery://", UrlEncode(Get("bigquery_project")), "/",
+             UrlEncode(Get("bigquery_dataset")), "?", Tables().substr(1)),
+      CredentialsOf(kBigqueryCredentials));
 }
 
 void Translator::Add(std::string_view name, std::string uri, Names names) {
@@ -207,12 +214,9 @@ void Translator::AddPubsub() {
 }
 
 void Translator::AddS3() {
-  Add("s3", StrCat("s3://", Get("s3_bucket"), "/?format=ndjson.gz", Tables()),
-      {{"AWS_ACCESS_KEY_ID", "s3_access_key_id"},
-       {"AWS_SECRET_ACCESS_KEY", "s3_secret_access_key"},
-       {"AWS_REGION", "s3_region"},
-       {"AWS_SESSION_TOKEN", std::nullopt},
-       {"AWS_PROFILE", std::nullopt}});
+  Names names = AwsCredentials("s3_access_key_id", "s3_secret_access_key", "");
+  names["AWS_REGION"] = "s3_region";
+  Add("s3", StrCat("s3://", Get("s3_bucket"), "/?format=ndjson.gz", Tables()), std::move(names));
 }
 
 void Translator::AddAzure() {
@@ -234,12 +238,74 @@ void Translator::AddAzure() {
       std::move(names));
 }
 
-void Translator::CheckSnowflake() {
-  if (!IsSet("snowflake_pipe")) return;
-  for (const std::string_view name :
-       {"snowflake_stage", "snowflake_private_key", "snowflake_region"}) {
-    if (!IsSet(name)) problems_.Add(name, "is not set, but snowflake_pipe needs it");
+// A key pair, or a programmatic access token in the place of the password. What the process has for
+// other programs does not count.
+VariableNames Translator::SnowflakeCredentials() {
+  Names names;
+  for (const std::string_view other :
+       {"SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_RAW", "SNOWFLAKE_PRIVATE_KEY_FILE",
+        "SNOWFLAKE_PRIVATE_KEY_PATH", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "PRIVATE_KEY_PASSPHRASE",
+        "SNOWFLAKE_TOKEN", "SNOWFLAKE_TOKEN_FILE_PATH", "SNOWFLAKE_PASSWORD",
+        "SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_HOST"}) {
+    names[std::string(other)] = std::nullopt;
   }
+  if (IsSet("snowflake_private_key")) {
+    names["SNOWFLAKE_PRIVATE_KEY"] = "snowflake_private_key";
+    if (IsSet("snowflake_password")) {
+      Warn("snowflake_password", "snowflake_private_key is used instead");
+    }
+    return names;
+  }
+  if (!IsSet("snowflake_password")) {
+    problems_.Add("snowflake_password",
+                  "is not set, but DESTINATIONS has snowflake; set it to a programmatic access "
+                  "token, or set snowflake_private_key");
+  } else if (IsSet("snowflake_pipe")) {
+    problems_.Add("snowflake_private_key", "is not set, but snowflake_pipe needs it");
+  }
+  names["SNOWFLAKE_PASSWORD"] = "snowflake_password";
+  return names;
+}
+
+// The old server uploaded files to an internal stage, and pipes loaded them; both need Snowflake's
+// driver. Snowpipe Streaming takes the rows themselves.
+void Translator::AddSnowflake() {
+  std::string options =
+      StrCat("?user=", UrlEncode(Get("snowflake_user")), "&role=", UrlEncode(Get("snowflake_role")),
+             "&warehouse=", UrlEncode(Get("snowflake_warehouse")),
+             "&url=", UrlEncode(Get("snowflake_access_url")), Tables());
+  const std::string pipe = Get("snowflake_pipe");
+  if (IsSet("snowflake_private_key") || IsSet("snowflake_stage")) options += "&method=streaming";
+  if (!pipe.empty()) StrAppend(&options, "&pipe=", UrlEncode(pipe));
+  if (IsSet("snowflake_stage")) {
+    Warn("snowflake_stage",
+         "is not used: rows are sent by Snowpipe Streaming, which needs no files in a stage");
+  }
+  Add("snowflake",
+      StrCat("snowflake://", UrlEncode(Get("snowflake_account")), "/",
+             UrlEncode(Get("snowflake_database")), "/", UrlEncode(Get("snowflake_schema")),
+             options),
+      SnowflakeCredentials());
+}
+
+void Translator::AddRedshift() {
+  Add("redshift",
+      StrCat("redshift://", UrlEncode(Get("redshift_workgroup")), "/",
+             UrlEncode(Get("redshift_database")), "/", UrlEncode(Get("redshift_schema_name")),
+             "?region=", UrlEncode(Get("redshift_region")), Tables()),
+      AwsCredentials("redshift_access_key_id", "redshift_secret_access_key",
+                     IsSet("redshift_session_token") ? "redshift_session_token" : ""));
+}
+
+// `token`: empty if there is none.
+VariableNames Translator::AwsCredentials(std::string_view key_id, std::string_view secret,
+                                         std::string_view token) {
+  Names names = {{"AWS_ACCESS_KEY_ID", std::string(key_id)},
+                 {"AWS_SECRET_ACCESS_KEY", std::string(secret)},
+                 {"AWS_SESSION_TOKEN", std::nullopt},
+                 {"AWS_PROFILE", std::nullopt}};
+  if (!token.empty()) names["AWS_SESSION_TOKEN"] = std::string(token);
+  return names;
 }
 
 VariableNames Translator::CredentialsOf(const GoogleVariables& variables) {
@@ -276,7 +342,8 @@ void Translator::ReadBadTopic() {
   if (project.empty()) project = Get("bigquery_project");
   result_.config.Set("dlq_topic_api_errors", StrCat("pubsub://", project, "/", topic), kName);
   for (const ConfiguredDestination& one : result_.config.destinations) {
-    if (one.name == "pubsub") result_.config.dlq_environment = one.target.environment;
+    if (one.name == (of_pubsub ? "pubsub" : "bigquery"))
+      result_.config.dlq_environment = one.target.environment;
   }
 }
 

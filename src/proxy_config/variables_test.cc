@@ -94,14 +94,14 @@ TEST_F(VariablesTest, OfTheServer) {
 TEST_F(VariablesTest, WithoutATokenThoseOfRecordsCount) {
   const ProxyConfig config = Read({{"DESTINATIONS", "mixpanel"}});
   EXPECT_EQ(problems_ + warnings_, "");
-  EXPECT_THAT(config.settings, IsEmpty());
+  EXPECT_EQ(ValueOf(config, "replace_token_variable"), "");
   EXPECT_EQ(config.destinations[0].target.uri, "mixpanel:?tokens=records");
 }
 
 TEST_F(VariablesTest, TheirDefaults) {
   const ProxyConfig config = Read(WithMixpanel({{"NODE_ENV", "prod"}}));
   EXPECT_EQ(problems_ + warnings_, "");
-  EXPECT_EQ(config.settings.size(), 1u);  // the token: it listens on this machine
+  EXPECT_EQ(config.settings.size(), 2u);  // the token, and create: it listens on this machine
 }
 
 TEST_F(VariablesTest, FrontendUrl) {
@@ -247,19 +247,107 @@ TEST_F(VariablesTest, NamesAllThatAreMissingAtOnce) {
   std::string all;
   for (const auto& [destination, names] : required) StrAppend(&all, destination, ",");
   Read({{"DESTINATIONS", all}});
-  EXPECT_THAT(problems_, HasSubstr("28 problems"));
+  EXPECT_THAT(problems_, HasSubstr("25 problems"));
 }
 
-TEST_F(VariablesTest, WarehousesAreCheckedAndNotDeliveredToYet) {
-  Read({{"DESTINATIONS", "bigquery"},
-        {"bigquery_project", "p"},
-        {"bigquery_dataset", "d"},
-        {"bigquery_service_account_email", "e"}});
-  EXPECT_THAT(problems_, AllOf(HasSubstr("bigquery: this version does not deliver there yet"),
-                               HasSubstr("bigquery_service_account_private_key: is not set")));
-  Read({{"DESTINATIONS", "snowflake"}, {"snowflake_pipe", "p"}});
-  EXPECT_THAT(problems_, AllOf(HasSubstr("snowflake_stage: is not set, but snowflake_pipe"),
-                               HasSubstr("snowflake_private_key"), HasSubstr("snowflake_region")));
+constexpr char kTables[] = "events=clicks&users=users&groups=groups";
+
+TEST_F(VariablesTest, OfBigquery) {
+  Given given = {{"DESTINATIONS", "BigQuery"},
+                 {"bigquery_project", "p"},
+                 {"bigquery_dataset", "d"},
+                 {"EVENTS_TABLE_NAME", "clicks"},
+                 {"pubsub_bad_topic", "bad"},
+                 {"bigquery_service_account_email", "e"},
+                 {"bigquery_service_account_private_key", "hidden"}};
+  const ProxyConfig config = Read(given);
+  EXPECT_EQ(problems_ + warnings_, "");
+  ASSERT_EQ(config.destinations.size(), 1u);
+  EXPECT_EQ(config.destinations[0].target.uri, StrCat("bigquery://p/d?", kTables));
+  const VariableNames names = config.destinations[0].target.environment;
+  EXPECT_EQ(names.at("MILLRACE_GOOGLE_EMAIL"), "bigquery_service_account_email");
+  EXPECT_EQ(names.at("MILLRACE_GOOGLE_PRIVATE_KEY"), "bigquery_service_account_private_key");
+  EXPECT_EQ(ValueOf(config, "dlq_topic_api_errors"), "pubsub://p/bad");
+  EXPECT_EQ(config.dlq_environment, names) << "of the only Google destination";
+  EXPECT_THAT(ToJson(config), AllOf(HasSubstr("\"create\": true"), Not(HasSubstr("hidden"))));
+
+  given.erase("bigquery_service_account_private_key");
+  Read(given);
+  EXPECT_THAT(problems_, HasSubstr("bigquery_service_account_private_key: is not set, but"));
+}
+
+Given WithSnowflake(Given more) {
+  Given given = {{"DESTINATIONS", "snowflake"},
+                 {"snowflake_account", "ab12345"},
+                 {"snowflake_user", "u"},
+                 {"snowflake_password", "hidden"},
+                 {"snowflake_database", "db"},
+                 {"snowflake_schema", "public"},
+                 {"snowflake_warehouse", "w h"},
+                 {"snowflake_role", "r"},
+                 {"snowflake_access_url", "https://ab12345.snowflakecomputing.com"},
+                 {"EVENTS_TABLE_NAME", "clicks"}};
+  for (auto& [name, value] : more) given[name] = value;
+  return given;
+}
+
+TEST_F(VariablesTest, OfSnowflake) {
+  const std::string uri = StrCat(
+      "snowflake://ab12345/db/public?user=u&role=r&warehouse=w%20h&url=https%3A%2F%2F"
+      "ab12345.snowflakecomputing.com&",
+      kTables);
+  ProxyConfig config = Read(WithSnowflake({}));
+  EXPECT_EQ(problems_ + warnings_, "");
+  ASSERT_EQ(config.destinations.size(), 1u);
+  EXPECT_EQ(config.destinations[0].target.uri, uri);
+  VariableNames names = config.destinations[0].target.environment;
+  EXPECT_EQ(names.at("SNOWFLAKE_PASSWORD"), "snowflake_password");
+  EXPECT_EQ(names.at("SNOWFLAKE_PRIVATE_KEY"), std::nullopt) << "that of others";
+
+  config = Read(WithSnowflake({{"snowflake_private_key", "hidden"},
+                               {"snowflake_stage", "s"},
+                               {"snowflake_pipe", "p"},
+                               {"snowflake_region", "us-central1"},
+                               {"snowflake_provider", "gcp"}}));
+  EXPECT_EQ(problems_, "");
+  EXPECT_THAT(warnings_, AllOf(HasSubstr("snowflake_stage: is not used: rows are sent by Snowpipe"),
+                               HasSubstr("snowflake_password: snowflake_private_key is used"),
+                               HasSubstr("snowflake_region: has no effect"),
+                               HasSubstr("snowflake_provider: has no effect")));
+  EXPECT_EQ(config.destinations[0].target.uri, uri + "&method=streaming&pipe=p");
+  names = config.destinations[0].target.environment;
+  EXPECT_EQ(names.at("SNOWFLAKE_PRIVATE_KEY"), "snowflake_private_key");
+  EXPECT_EQ(names.at("SNOWFLAKE_PASSWORD"), std::nullopt);
+
+  Read(WithSnowflake({{"snowflake_pipe", "p"}}));
+  EXPECT_THAT(problems_, HasSubstr("snowflake_private_key: is not set, but snowflake_pipe needs"));
+  Read(WithSnowflake({{"snowflake_password", ""}}));
+  EXPECT_THAT(problems_, HasSubstr("snowflake_password: is not set, but"));
+  Read(WithSnowflake({{"snowflake_password", ""}, {"snowflake_private_key", "hidden"}}));
+  EXPECT_EQ(problems_, "");
+}
+
+TEST_F(VariablesTest, OfRedshift) {
+  Given given = {{"DESTINATIONS", "redshift"},
+                 {"redshift_workgroup", "w"},
+                 {"redshift_database", "dev"},
+                 {"redshift_access_key_id", "i"},
+                 {"redshift_secret_access_key", "hidden"},
+                 {"redshift_session_token", "hidden"},
+                 {"redshift_region", "us-east-2"},
+                 {"redshift_schema_name", "s"},
+                 {"EVENTS_TABLE_NAME", "clicks"}};
+  const ProxyConfig config = Read(given);
+  EXPECT_EQ(problems_ + warnings_, "");
+  ASSERT_EQ(config.destinations.size(), 1u);
+  EXPECT_EQ(config.destinations[0].target.uri,
+            StrCat("redshift://w/dev/s?region=us-east-2&", kTables));
+  VariableNames names = config.destinations[0].target.environment;
+  EXPECT_EQ(names.at("AWS_ACCESS_KEY_ID"), "redshift_access_key_id");
+  EXPECT_EQ(names.at("AWS_SESSION_TOKEN"), "redshift_session_token");
+  given.erase("redshift_session_token");
+  names = Read(given).destinations[0].target.environment;
+  EXPECT_EQ(names.at("AWS_SESSION_TOKEN"), std::nullopt) << "that of others";
 }
 
 TEST_F(VariablesTest, NamesMisspelledOnes) {

@@ -213,7 +213,7 @@ class VariablesTest(ProxyConfigTest):
         self.variables = {"DESTINATIONS": "mixpanel", "MIXPANEL_TOKEN": "hidden", "PORT": "9", "frontend_url": "none",
                           "QUEUE_MAX": "10", "QUEUE_INTERVAL": "900", "MAX_RETRIES": "5", "MIXPANEL_REGION": "EU"}
         shown, err = self.check()
-        self.assertEqual(shown, {"destinations": {"mixpanel": {"uri": "mixpanel"}}, "listen": "0.0.0.0:9", "region": "EU",
+        self.assertEqual(shown, {"create": True, "destinations": {"mixpanel": {"uri": "mixpanel"}}, "listen": "0.0.0.0:9", "region": "EU",
                                  "replace_token_variable": "MIXPANEL_TOKEN", "state": str(self.state)})
         for name in ("QUEUE_MAX", "QUEUE_INTERVAL", "MAX_RETRIES"):
             self.assertIn(f"warning: {name}: has no effect: ", err)
@@ -233,11 +233,9 @@ class VariablesTest(ProxyConfigTest):
         self.variables = {"DESTINATIONS": "bigquery,snowflake,redshift", "bigquery_project": "p",
                           "bigquery_service_account_email": "e", "snowflake_pipe": "p"}
         err = self.problems()
-        for kind in ("bigquery", "snowflake", "redshift"):
-            self.assertIn(f"DESTINATIONS: {kind}: this version does not deliver there yet", err)
         for name in ("bigquery_dataset", "bigquery_service_account_private_key", "snowflake_account", "snowflake_user",
                      "snowflake_password", "snowflake_database", "snowflake_schema", "snowflake_warehouse",
-                     "snowflake_role", "snowflake_access_url", "snowflake_stage", "redshift_workgroup",
+                     "snowflake_role", "snowflake_access_url", "redshift_workgroup",
                      "redshift_database", "redshift_access_key_id", "redshift_secret_access_key", "redshift_region",
                      "redshift_schema_name"):
             self.assertIn(f"  {name}: is not set", err)

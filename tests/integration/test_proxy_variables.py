@@ -9,6 +9,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import bigquery_server
 import cloud_servers
 import harness
 import proxy_harness
@@ -52,6 +53,10 @@ pubsub_service_account_email=my-service@my-acct.iam.gserviceaccount.com
 pubsub_service_account_private_key="-----BEGIN PRIVATE KEY-----\\n ... \\n-----END PRIVATE KEY-----\\n"
 """
 
+COLUMNS = {"my_events_table": ["event", "distinct_id", "insert_id", "event_time"],
+           "my_users_table": ["distinct_id", "operation"],
+           "my_groups_table": ["group_key", "group_id", "operation"]}
+
 EVENTS = [{"event": "Sign up", "properties": {"token": "of-the-page", "distinct_id": "é😀", "n": n}} for n in range(3)]
 USER = {"$token": "of-the-page", "$distinct_id": "u", "$set": {"plan": "pro"}}
 GROUP = {"$token": "of-the-page", "$group_key": "firm", "$group_id": "f", "$set": {"seats": 3}}
@@ -72,6 +77,9 @@ class ProxyVariablesTest(proxy_harness.ProxyTest):
         # Lakes commit after half of the lease.
         proxy = self.proxy("--lease", "4s", "--env-file", self.write(".env", example + extra))
         self.assertIn("MAX_RETRIES: has no effect", proxy.messages())
+        count = len(destinations.split(","))
+        self.poll(lambda: proxy.messages().count("the destination has its tables or topics") == count,
+                  "what the old server created at its start")
         client = self.client(proxy)
         for path, records in (("/track", EVENTS), ("/engage", [USER]), ("/groups", [GROUP])):
             self.assertEqual(client.post(path, records)[0], 200)
@@ -114,10 +122,34 @@ class ProxyVariablesTest(proxy_harness.ProxyTest):
         self.check_lake(server, self.deliver(
             "azure", f'azure_connection_string="{server.variables()["AZURE_STORAGE_CONNECTION_STRING"]}"\n'))
 
+    def check_table_form(self, rows):
+        """`rows`: of each table, {column: text or None} of its rows."""
+        self.assertEqual(sorted((row["event"], row["distinct_id"], row["token"], json.loads(row["properties"])["n"])
+                                for row in rows["my_events_table"]),
+                         [("Sign up", "é😀", "of-the-project", n) for n in range(3)])
+        self.assertTrue(all(row["insert_id"] and row["event_time"] for row in rows["my_events_table"]))
+        [user], [group] = rows["my_users_table"], rows["my_groups_table"]
+        self.assertEqual((user["distinct_id"], user["operation"], json.loads(user["properties"])["plan"]),
+                         ("u", "$set", "pro"))
+        self.assertEqual((group["group_key"], group["group_id"], json.loads(group["properties"])["seats"]),
+                         ("firm", "f", 3))
+
+    @unittest.skipUnless(bigquery_server.available(), "bqemulator is not installed")
+    def test_bigquery(self):
+        server = self.start_server(bigquery_server.BigqueryServer)
+        self.servers = server.environment()
+        proxy = self.deliver("BIGQUERY", "bigquery_project=test\nbigquery_dataset=old\n"
+                                         "bigquery_service_account_email=my-service@my-acct.iam.gserviceaccount.com\n")
+        proxy.wait_until_delivered()
+        rows = {}
+        for table, ids in COLUMNS.items():
+            names = [*ids, "token", "properties"]
+            found = server.query(f"SELECT {', '.join(names)} FROM `test.old.{table}`")
+            rows[table] = [dict(zip(names, row)) for row in found]
+        self.check_table_form(rows)
+
     def test_pubsub_topics(self):
         server = self.pubsub()
-        for topic in ("my_events_table", "my_users_table", "my_groups_table"):
-            server.create(topic)
         proxy = self.deliver("PUBSUB")
         proxy.wait_until_delivered()
         found = {}
