@@ -14,6 +14,7 @@
 #include "cli/shared_flags.h"
 #include "cli/text.h"
 #include "cli/throughput_flags.h"
+#include "plan/cost_estimate.h"
 #include "plan/plan.h"
 
 namespace millrace::cli {
@@ -29,6 +30,7 @@ struct Options {
   int64_t sample_rows = 50'000;
   int64_t sample_objects = 100;
   int64_t previews = 3;
+  std::vector<std::string> prices;
 };
 
 std::vector<Flag> FlagsOf(Options& options) {
@@ -45,6 +47,9 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--full", &options.full, "", "read all rows of all objects instead of a sample"},
       {"--previews", Between(&options.previews, 0, 1000), "N",
        "number of records to show for each config entry"},
+      {"--price", &options.prices, "NAME=DOLLARS",
+       "price of one unit of what the destination charges for, such as bigquery_write=0.025; "
+       "repeatable"},
       {"--force", &options.force, "", "plan as if the ledger were empty, as import --force does"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
@@ -66,10 +71,10 @@ absl::StatusOr<PlanRequest> MakeRequest(const Options& options, const Destinatio
   return request;
 }
 
-void Print(const ImportPlan& plan, const PlanRequest& request, const Options& options,
-           Context& context) {
+void Print(const ImportPlan& plan, const std::vector<CostLine>& costs, const PlanRequest& request,
+           const Options& options, Context& context) {
   if (options.json) {
-    context.out << PlanAsJson(plan) << "\n" << std::flush;
+    context.out << PlanAsJson(plan, costs) << "\n" << std::flush;
     return;
   }
   const ImportRequest& import = request.import;
@@ -80,6 +85,7 @@ void Print(const ImportPlan& plan, const PlanRequest& request, const Options& op
                                      .bytes_per_second = limits.bytes_per_second,
                                      .ledger_known =
                                          request.destination->knows_ledger_name() || import.force,
+                                     .costs = costs,
                                      .color = context.color && context.out_is_terminal})
               << std::flush;
 }
@@ -112,13 +118,17 @@ absl::StatusOr<int> RunPlan(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(const PlanRequest request, MakeRequest(options, *destination, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<LedgerReader> ledger,
                    options.import.state.OpenLedgerToRead(context));
+  ASSIGN_OR_RETURN(const Prices prices, ParsePrices(options.prices));
+  const std::vector<BilledUnit> units = destination->billed_units();
+  RETURN_IF_ERROR(EstimateCosts({}, units, prices).status());  // before anything is read
   PlanProgress progress;
   std::optional<ProgressLine> line;
   if (context.err_is_terminal) line.emplace(progress, context.err);
   const absl::StatusOr<ImportPlan> plan = PlanImport(request, *ledger, context.stop, progress);
   line.reset();
   if (!plan.ok()) return plan.status();
-  Print(*plan, request, options, context);
+  ASSIGN_OR_RETURN(const std::vector<CostLine> costs, EstimateCosts(plan->to_do, units, prices));
+  Print(*plan, costs, request, options, context);
   if (plan->stopped) return kStopped;
   return plan->success() ? kAllAccepted : kRejectedRecords;
 }

@@ -130,9 +130,19 @@ Json ProblemJson(const PlanProblem& problem) {
           {"advice", TextOrNull(problem.advice)}};
 }
 
+Json CostJson(const CostLine& line) {
+  return {{"name", line.name},
+          {"unit", line.unit},
+          {"amount", line.amount},
+          {"price", line.price},
+          {"price_given", line.price_given},
+          {"cost", line.cost()},
+          {"assumes", line.assumes}};
+}
+
 }  // namespace
 
-std::string PlanAsJson(const ImportPlan& plan) {
+std::string PlanAsJson(const ImportPlan& plan, const std::vector<CostLine>& costs) {
   Json json = {{"success", plan.success()}, {"stopped", plan.stopped}};
   const auto sum = [&](uint64_t EntryPlan::*member) {
     uint64_t total = 0;
@@ -153,6 +163,8 @@ std::string PlanAsJson(const ImportPlan& plan) {
   AddAmounts(json, plan.to_do, plan.exact);
   json["hours"] = plan.seconds_at_quota / 3600;
   json["peak_memory_bytes"] = plan.peak_memory_bytes;
+  Json& lines = json["costs"] = Json::array();
+  for (const CostLine& line : costs) lines.push_back(CostJson(line));
   Json& entries = json["entries"] = Json::array();
   for (const EntryPlan& entry : plan.entries) entries.push_back(EntryJson(entry));
   json["unmatched"] = plan.unmatched;

@@ -3,12 +3,14 @@
 #define MILLRACE_CLI_PLAN_JSON_H_
 
 #include <string>
+#include <vector>
 
+#include "plan/cost_estimate.h"
 #include "plan/plan.h"
 
 namespace millrace::cli {
 
-std::string PlanAsJson(const ImportPlan& plan);
+std::string PlanAsJson(const ImportPlan& plan, const std::vector<CostLine>& costs);
 
 }  // namespace millrace::cli
 

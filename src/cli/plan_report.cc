@@ -100,6 +100,12 @@ std::string Share(uint64_t part, uint64_t whole) {
   return text;
 }
 
+std::string Decimals(double number, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.*f", digits, number);
+  return text;
+}
+
 // True if every row that is left to import was read.
 bool WasCounted(const EntryPlan& entry) {
   return entry.exact && static_cast<double>(entry.sampled_rows) == entry.to_do.rows;
@@ -116,6 +122,7 @@ class Report {
       if (entry.objects > 0) AddEntry(entry);
     }
     if (plan_.entries.size() > 1) AddTotal();
+    if (plan_.to_do.events >= 1) AddCosts();
     AddProblems();
     return std::move(text_);
   }
@@ -287,6 +294,23 @@ class Report {
                std::all_of(plan_.entries.begin(), plan_.entries.end(), WasCounted));
     Line("time", StrCat("at least ", Span(absl::Seconds(plan_.seconds_at_quota)), " at the quota"));
     Line("memory", StrCat("about ", Bytes(plan_.peak_memory_bytes), " at the peak"));
+  }
+
+  void AddCosts() {
+    if (options_.costs.empty()) return;
+    StrAppend(&text_, "\n", Bold("Costs"), "\n");
+    double total = 0;
+    for (const CostLine& line : options_.costs) {
+      total += line.cost();
+      StrAppend(&text_, "  ", line.name, "\n");
+      WrappedLine("",
+                  StrCat(Decimals(line.amount, 3), " ", line.unit, " at ", Decimals(line.price, 4),
+                         line.price_given ? "" : " (default)", ": ", Decimals(line.cost(), 2)));
+      if (!line.assumes.empty()) WrappedLine("", StrCat("assumed: ", line.assumes));
+    }
+    Line("total", StrCat("about ", Decimals(total, 2),
+                         " US dollars, without storage, queries and free amounts; --price sets a "
+                         "price"));
   }
 
   void AddProblems() {

@@ -3,7 +3,9 @@
 #define MILLRACE_CLI_PLAN_REPORT_H_
 
 #include <string>
+#include <vector>
 
+#include "plan/cost_estimate.h"
 #include "plan/plan.h"
 
 namespace millrace::cli {
@@ -14,6 +16,7 @@ struct PlanReportOptions {
   double events_per_second = 0;
   double bytes_per_second = 0;
   bool ledger_known = true;  // false: no project is given, so the ledger cannot be queried
+  std::vector<CostLine> costs;
   bool color = false;
 };
 

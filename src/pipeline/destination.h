@@ -14,6 +14,7 @@
 #include "base/record_rules.h"
 #include "base/record_type.h"
 #include "base/strings.h"
+#include "pipeline/billed_unit.h"
 #include "pipeline/delivery_cursor.h"
 #include "pipeline/event_reader.h"
 #include "pipeline/replacement.h"
@@ -66,6 +67,9 @@ class Destination {
   virtual void AdaptOptions(RunOptions& options) const { (void)options; }
 
   virtual SendLimits limits() const { return {}; }
+
+  // What sending costs, for estimates; empty: nothing, or it is not known.
+  virtual std::vector<BilledUnit> billed_units() const { return {}; }
 
   // What is wrong before anything is read: missing credentials, say. Calls nobody.
   virtual absl::Status CheckConfig(RecordType type) const = 0;

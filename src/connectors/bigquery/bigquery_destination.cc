@@ -81,6 +81,38 @@ absl::StatusOr<Services> FindServices(const Environment& environment) {
   return services;
 }
 
+// List prices of US regions, before free amounts (docs/verbs/plan.md).
+std::vector<BilledUnit> UnitsOf(const TableSpec& spec) {
+  constexpr double kGib = 1 << 30;
+  switch (spec.method) {
+    case Method::kStorageWrite:
+      return {{.name = "bigquery_write",
+               .unit = "GiB written by the Storage Write API",
+               .size = kGib,
+               .price = 0.025,
+               .assumes = "a row has as many bytes as its JSON"}};
+    case Method::kInsertAll:
+      return {{.name = "bigquery_insert",
+               .unit = "GiB inserted by insertAll",
+               .size = kGib,
+               .min_record_bytes = 1024,
+               .price = 0.05,
+               .assumes = "a row has as many bytes as its JSON, and 1 KiB at least"}};
+    case Method::kLoad:
+      return {{.name = "bigquery_load",
+               .unit = "GiB loaded by load jobs",
+               .size = kGib,
+               .assumes = "load jobs are free; a commit of all its files is one job"},
+              {.name = "bucket_writes",
+               .unit = "thousand files written to the bucket",
+               .by = BilledBy::kGzipBytes,
+               .size = 1000.0 * static_cast<double>(spec.bucket->file_bytes),
+               .price = 0.005,
+               .assumes = "files are full"}};
+  }
+  return {};
+}
+
 // Where the records of one type go.
 struct Target {
   Target(TableForm table_form, const TableSpec& spec, const std::string& table, RestClient& rest,
@@ -150,6 +182,7 @@ class BigqueryDestination final : public Destination {
   }
 
   SendLimits limits() const override { return {.batch_bytes = bigquery::kMaxRequestBytes}; }
+  std::vector<BilledUnit> billed_units() const override { return UnitsOf(spec_); }
 
   absl::Status CheckConfig(RecordType type) const override {
     if (targets_.contains(type)) return absl::OkStatus();

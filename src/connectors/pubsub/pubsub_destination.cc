@@ -48,6 +48,14 @@ class PubsubDestination final : public Destination {
             .batch_bytes = pubsub::SinkOptions().request.bytes};
   }
 
+  std::vector<BilledUnit> billed_units() const override {
+    return {{.name = "pubsub_throughput",
+             .unit = "TiB published",
+             .size = static_cast<double>(uint64_t{1} << 40),
+             .price = 40,
+             .assumes = "without attributes; each subscription costs as much again"}};
+  }
+
   absl::Status CheckConfig(RecordType type) const override {
     if (spec_.topics.contains(type)) return absl::OkStatus();
     return absl::InvalidArgumentError(StrCat("the destination ", label(), " names no topic for ",
