@@ -133,5 +133,6 @@ if [ -n "$tests" ]; then
   install_packages pyiceberg-0.12.0 tools/requirements-iceberg.txt "tests of Iceberg tables"
   install_packages duckdb-iceberg-1.5.5 tools/requirements-duckdb-iceberg.txt "tests of tables that Millrace writes"
   install_packages bqemulator-1.4.0 tools/requirements-bigquery.txt "tests of BigQuery"
+  install_packages fakesnow-0.12.1 tools/requirements-snowflake.txt "tests of Snowflake"
   tools/test_servers.sh
 fi

@@ -15,6 +15,7 @@
 #include "connectors/lake/lake_destination.h"
 #include "connectors/postgres/postgres_destination.h"
 #include "connectors/pubsub/pubsub_destination.h"
+#include "connectors/snowflake/snowflake_destination.h"
 #include "destinations/null_destination.h"
 
 namespace millrace {
@@ -108,6 +109,10 @@ Opened OpenPubsub(std::string_view uri, const DestinationSetup& setup) {
   return OpenPubsubDestination(rest, environment);
 }
 
+Opened OpenSnowflake(std::string_view uri, const DestinationSetup& setup) {
+  return OpenSnowflakeDestination(uri, setup.environment, Clock::Real());
+}
+
 // A kind of destination: the beginning of its URIs, how people write one (empty: another spelling
 // of the one before), and what opens it.
 struct Kind {
@@ -122,6 +127,7 @@ constexpr Kind kKinds[] = {
     {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
     {"postgresql", "", OpenPostgres},
     {"pubsub", "pubsub://PROJECT/TOPIC", OpenPubsub},
+    {"snowflake", "snowflake://ACCOUNT/DATABASE/SCHEMA", OpenSnowflake},
     {"iceberg", "iceberg:FOLDER", OpenIceberg},
     {"bigquery", "bigquery://PROJECT/DATASET", OpenBigquery},
 };

@@ -34,8 +34,19 @@ bool IsInteger(std::string_view number) {
   return error == std::errc() && stop == end;
 }
 
-// The first number in `json` that is neither a 64-bit integer nor a double; empty: none.
-std::string_view FindWideNumber(std::string_view json) {
+// Whether `number` has at most `max` digits and no exponent.
+bool IsDecimal(std::string_view number, size_t max) {
+  size_t digits = 0;
+  for (const char c : number) {
+    if (c == 'e' || c == 'E') return false;
+    digits += c >= '0' && c <= '9';
+  }
+  return digits <= max;
+}
+
+// The first number in `json` that is neither a 64-bit integer nor a double nor a decimal of up to
+// `max_digits` digits; empty: none.
+std::string_view FindWideNumber(std::string_view json, size_t max_digits) {
   constexpr std::string_view kNumber = "+-.0123456789Ee";
   for (size_t at = 0; at < json.size();) {
     if (json[at] == '"') {
@@ -44,8 +55,8 @@ std::string_view FindWideNumber(std::string_view json) {
     } else if (json[at] == '-' || (json[at] >= '0' && json[at] <= '9')) {
       const size_t end = std::min(json.find_first_not_of(kNumber, at), json.size());
       const std::string_view number = json.substr(at, end - at);
-      const bool fits =
-          FitsDouble(number) || IsInteger<int64_t>(number) || IsInteger<uint64_t>(number);
+      const bool fits = FitsDouble(number) || IsInteger<int64_t>(number) ||
+                        IsInteger<uint64_t>(number) || IsDecimal(number, max_digits);
       if (!fits) return number;
       at = end;
     } else {
@@ -92,7 +103,7 @@ std::optional<Misfit> FindJsonMisfit(const Dialect& dialect, std::string_view fi
   }
   if (!dialect.takes_nul && HasNulEscape(json)) return Nul(dialect, field);
   if (!dialect.json_has_doubles) return std::nullopt;
-  const std::string_view number = FindWideNumber(json);
+  const std::string_view number = FindWideNumber(json, dialect.max_json_digits);
   if (number.empty()) return std::nullopt;
   return Misfit{"number_not_exact", std::string(field),
                 StrCat("\"", field, "\" contains the number ", Shorten(number, 40), ", which ",

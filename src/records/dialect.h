@@ -25,6 +25,8 @@ struct Dialect {
   int64_t max_time = 0;
   // Numbers in JSON are 64-bit integers, with or without a sign, or doubles: others are refused.
   bool json_has_doubles = false;
+  // Beside them, numbers without an exponent of up to so many digits.
+  size_t max_json_digits = 0;
 };
 
 // text, bigint, double precision, boolean, timestamptz and jsonb of PostgreSQL 12 and later.
@@ -47,6 +49,19 @@ inline constexpr Dialect kBigqueryDialect{
     .min_time = -62'135'596'800'000'000,  // 0001-01-01
     .max_time = 253'402'300'799'999'999,  // 9999-12-31
     .json_has_doubles = true,
+};
+
+// VARCHAR, NUMBER, FLOAT, BOOLEAN, TIMESTAMP_NTZ and VARIANT of Snowflake. Accounts may have larger
+// ones; these limits hold for all. Years before 1582 are those that Snowflake advises against.
+inline constexpr Dialect kSnowflakeDialect{
+    .name = "Snowflake",
+    .takes_nul = false,
+    .max_text_bytes = size_t{16} << 20,
+    .max_json_bytes = (size_t{16} << 20) - (64 << 10),  // less what a VARIANT adds
+    .min_time = -12'244'089'600'000'000,                // 1582-01-01
+    .max_time = 253'402'300'799'999'999,                // 9999-12-31
+    .json_has_doubles = true,
+    .max_json_digits = 38,
 };
 
 // Why a row cannot be stored.

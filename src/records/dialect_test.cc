@@ -81,6 +81,20 @@ TEST_F(DialectTest, BigqueryKeepsOnlyIntegersAndDoublesInJson) {
             "number_not_exact properties");
 }
 
+TEST_F(DialectTest, SnowflakeKeeps38DigitsInJson) {
+  const std::string digits(38, '7');
+  EXPECT_EQ(Check(kSnowflakeDialect, "E",
+                  StrCat(R"({"a":[)", digits, ",-", digits, ",0.", digits.substr(1), ",1e300]}")),
+            "fits");
+  EXPECT_EQ(Check(kSnowflakeDialect, "E", StrCat(R"({"a":)", digits, "7}")),
+            "number_not_exact properties");
+  EXPECT_EQ(Check(kSnowflakeDialect, "E", R"({"a":1.23456789012345678901e5})"),
+            "number_not_exact properties");
+  EXPECT_EQ(Check(kSnowflakeDialect, R"(a\u0000b)", "{}"), "nul_in_text event");
+  EXPECT_EQ(Check(kSnowflakeDialect, "E", R"({"at":"1582-01-01"})"), "fits");
+  EXPECT_EQ(Check(kSnowflakeDialect, "E", R"({"at":"1581-12-31"})"), "time_out_of_range at");
+}
+
 TEST_F(DialectTest, WholeRecords) {
   EXPECT_FALSE(FindJsonMisfit(kPostgresDialect, "record", R"({"event":"\\u0000"})").has_value());
   const auto misfit = FindJsonMisfit(kPostgresDialect, "record", R"({"event":"\u0000"})");

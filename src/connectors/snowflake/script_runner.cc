@@ -1,0 +1,164 @@
+#include "connectors/snowflake/script_runner.h"
+
+#include <set>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/snowflake/sql_rows.h"
+#include "connectors/snowflake/sql_text.h"
+#include "sql_delivery/cursor_sql.h"
+
+namespace millrace::snowflake {
+namespace {
+
+using sql_delivery::Script;
+using sql_delivery::ScriptFailure;
+using sql_delivery::SqlDialect;
+using sql_delivery::TextRows;
+
+constexpr std::string_view kTables[] = {kLockTable, kWritersTable, kDeliveredTable};
+
+std::string ColumnsOf(std::string_view table) {
+  if (table == kLockTable) return "n NUMBER(38,0) NOT NULL";
+  if (table == kWritersTable) return sql_delivery::WritersColumns("VARCHAR");
+  return sql_delivery::DeliveredColumns("VARCHAR", "NUMBER(38,0)");
+}
+
+absl::Status Run(SqlClient& client, std::string sql, const std::stop_token& stop) {
+  return client.Execute({.text = std::move(sql), .in_schema = false}, stop).status();
+}
+
+absl::StatusOr<TextRows> RunScript(SqlClient& client, const Script& script,
+                                   const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const SqlResult result, client.Execute(RequestOf(script), stop));
+  if (!script.result) return TextRows();
+  return client.Fetch(result.handles[*script.result + 1], stop);  // after BEGIN
+}
+
+class SnowflakeScriptRunner final : public sql_delivery::ScriptRunner {
+ public:
+  SnowflakeScriptRunner(const SnowflakeSpec& spec, TargetTable& table, const SqlDialect& dialect,
+                        std::unique_ptr<AccountClient> account)
+      : table_(table),
+        dialect_(dialect),
+        cursor_(spec, spec.LedgerName(table.form().record_type())),
+        account_(std::move(account)),
+        client_(spec, *account_) {}
+
+  absl::Status Prepare(std::stop_token stop) override {
+    const auto make_cursor = [&](bool is_new) -> absl::Status {
+      RETURN_IF_ERROR(cursor_.Create(client_, stop));
+      return is_new ? cursor_.Forget(client_, dialect_, stop) : absl::OkStatus();
+    };
+    return table_.Prepare(client_, make_cursor, stop);
+  }
+
+  absl::StatusOr<TextRows> Run(const Script& script, std::stop_token stop) override {
+    return RunScript(client_, script, stop);
+  }
+
+  ScriptFailure Explain(const absl::Status& error) override {
+    using Kind = ScriptFailure::Kind;
+    const ErrorKind kind = RuleOf(client_.error()).kind;
+    if (client_.error().http_status != 0) {
+      switch (kind) {
+        case ErrorKind::kRetry:
+          return {Kind::kRetry, error};
+        case ErrorKind::kThrottled:
+          return {Kind::kThrottled, error};
+        case ErrorKind::kRefuseRow:
+          return {Kind::kRefusesRow, error};
+        case ErrorKind::kSignIn:
+        case ErrorKind::kStop:
+          return {Kind::kStop, error};
+      }
+    }
+    return {absl::IsUnavailable(error) || absl::IsCancelled(error) ? Kind::kRetry : Kind::kStop,
+            error};
+  }
+
+ private:
+  TargetTable& table_;
+  const SqlDialect& dialect_;
+  const CursorTables cursor_;
+  const std::unique_ptr<AccountClient> account_;
+  SqlClient client_;
+};
+
+}  // namespace
+
+Statements RequestOf(const Script& script) {
+  Statements request{.text = "BEGIN TRANSACTION",
+                     .count = static_cast<int>(script.statements.size()) + 2};
+  size_t size = 64;
+  for (const std::string& statement : script.statements) size += statement.size() + 2;
+  request.text.reserve(size);
+  for (const std::string& statement : script.statements) {
+    StrAppend(&request.text, ";\n", statement);
+  }
+  request.text += ";\nCOMMIT";
+  return request;
+}
+
+absl::Status CursorTables::Create(SqlClient& client, const std::stop_token& stop) const {
+  std::string names;
+  for (const std::string_view table : kTables) {
+    StrAppend(&names, names.empty() ? "" : ", ", QuoteText(table));
+  }
+  ASSIGN_OR_RETURN(
+      const SqlResult found,
+      client.Execute({.text = StrCat("SELECT TABLE_NAME FROM ", QuoteName(spec_.database),
+                                     ".INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ",
+                                     QuoteText(spec_.schema), " AND TABLE_NAME IN (", names, ")"),
+                      .in_schema = false},
+                     stop));
+  std::set<std::string> there;
+  for (const auto& row : found.rows) {
+    if (!row.empty() && row[0]) there.insert(*row[0]);
+  }
+  for (const std::string_view table : kTables) {
+    if (there.contains(std::string(table))) continue;
+    const std::string name = spec_.QuotedTable(table);
+    RETURN_IF_ERROR(Annotate(
+        Run(client, StrCat("CREATE TABLE IF NOT EXISTS ", name, " (", ColumnsOf(table), ")"), stop),
+        StrCat("creating ", name)));
+    if (table != kLockTable) continue;
+    RETURN_IF_ERROR(Run(client,
+                        StrCat("INSERT INTO ", name, " (n) SELECT 0 WHERE NOT EXISTS ",
+                               "(SELECT 1 FROM ", name, ")"),
+                        stop));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CursorTables::Forget(SqlClient& client, const SqlDialect& dialect,
+                                  const std::stop_token& stop) const {
+  const absl::Status forgotten =
+      RunScript(client, sql_delivery::ForgetAllScript(dialect, destination_), stop).status();
+  return absl::IsNotFound(forgotten) ? absl::OkStatus() : forgotten;
+}
+
+absl::Status CursorTables::Drop(SqlClient& client, const SqlDialect& dialect,
+                                const std::stop_token& stop) const {
+  RETURN_IF_ERROR(Forget(client, dialect, stop));
+  const absl::StatusOr<SqlResult> left = client.Execute(
+      {.text = StrCat("SELECT COUNT(*) FROM ", dialect.writers()), .in_schema = false}, stop);
+  if (absl::IsNotFound(left.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(left.status());
+  const bool is_empty = left->rows.size() == 1 && left->rows[0].size() == 1 && left->rows[0][0] &&
+                        *left->rows[0][0] == "0";
+  if (!is_empty) return absl::OkStatus();
+  for (const std::string_view table : kTables) {
+    RETURN_IF_ERROR(Run(client, StrCat("DROP TABLE IF EXISTS ", spec_.QuotedTable(table)), stop));
+  }
+  return absl::OkStatus();
+}
+
+std::unique_ptr<sql_delivery::ScriptRunner> NewScriptRunner(
+    const SnowflakeSpec& spec, TargetTable& table, const SqlDialect& dialect,
+    std::unique_ptr<AccountClient> account) {
+  return std::make_unique<SnowflakeScriptRunner>(spec, table, dialect, std::move(account));
+}
+
+}  // namespace millrace::snowflake

@@ -1,0 +1,196 @@
+#include "connectors/snowflake/snowflake_destination.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/snowflake/access_checks.h"
+#include "connectors/snowflake/account_client.h"
+#include "connectors/snowflake/script_runner.h"
+#include "connectors/snowflake/sign_in.h"
+#include "connectors/snowflake/snowflake_spec.h"
+#include "connectors/snowflake/sql_client.h"
+#include "connectors/snowflake/sql_rows.h"
+#include "connectors/snowflake/sql_text.h"
+#include "connectors/snowflake/target_table.h"
+#include "net/http_client.h"
+#include "sql_delivery/sql_cursor.h"
+#include "sql_delivery/sql_sink.h"
+
+namespace millrace {
+namespace {
+
+using snowflake::AccountClient;
+using snowflake::CursorTables;
+using snowflake::SignIn;
+using snowflake::SnowflakeDialect;
+using snowflake::SnowflakeSpec;
+using snowflake::SqlClient;
+using snowflake::TargetTable;
+
+// Of JSON: what becomes a statement that Snowflake takes.
+constexpr size_t kSqlBatchBytes = 800 << 10;
+// Transactions of a schema wait for each other: more writes than these would only wait.
+constexpr int kMaxSqlWrites = 2;
+
+// The schema, and the tables if they are not the usual ones.
+std::string LabelOf(const SnowflakeSpec& spec) {
+  std::string tables;
+  bool is_usual = spec.tables.size() == std::size(kAllRecordTypes);
+  for (const auto& [type, name] : spec.tables) {
+    is_usual = is_usual && name == snowflake::FoldName(PluralOf(type));
+    StrAppend(&tables, tables.empty() ? "/" : ",", name);
+  }
+  return is_usual ? spec.name() : spec.name() + tables;
+}
+
+// A client of the SQL API that owns its connection.
+struct OwnClient {
+  AccountClient account;
+  SqlClient sql;
+
+  OwnClient(const SnowflakeSpec& spec, SignIn& sign_in, Clock& clock)
+      : account(spec.url, sign_in, NewCurlHttpClient(), clock), sql(spec, account) {}
+};
+
+// Where the records of one type go.
+struct Target {
+  Target(const SnowflakeSpec& spec, TableForm form)
+      : table(spec, std::move(form)), sql(spec, table) {}
+
+  TargetTable table;
+  const SnowflakeDialect sql;
+  std::unique_ptr<sql_delivery::SqlCursor> cursor;
+};
+
+class SnowflakeDestination final : public Destination {
+ public:
+  SnowflakeDestination(SnowflakeSpec spec, absl::StatusOr<SignIn> sign_in, Clock& clock)
+      : spec_(std::move(spec)),
+        sign_in_(std::move(sign_in)),
+        clock_(clock),
+        label_(LabelOf(spec_)) {}
+
+  absl::Status Open() {
+    for (const auto& [type, name] : spec_.tables) {
+      ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
+      auto target = std::make_unique<Target>(spec_, std::move(form));
+      target->cursor = std::make_unique<sql_delivery::SqlCursor>(
+          target->sql, [this, to = target.get()] { return NewRunner(*to); });
+      targets_[type] = std::move(target);
+    }
+    return absl::OkStatus();
+  }
+
+  const std::string& label() const override { return label_; }
+  std::string LedgerName(RecordType type) const override { return spec_.LedgerName(type); }
+
+  void AdaptOptions(RunOptions& options) const override {
+    options.max_writes = std::min(options.max_writes, kMaxSqlWrites);
+    options.initial_writes = std::min(options.initial_writes, options.max_writes);
+    options.write_batch_bytes = std::min(options.write_batch_bytes, kSqlBatchBytes);
+  }
+
+  SendLimits limits() const override { return {.batch_bytes = kSqlBatchBytes}; }
+
+  absl::Status CheckConfig(RecordType type) const override {
+    if (!targets_.contains(type)) {
+      return absl::InvalidArgumentError(StrCat("the destination ", label(), " names no table for ",
+                                               PluralOf(type), ": add ", PluralOf(type), "=TABLE"));
+    }
+    return sign_in_.status();
+  }
+
+  std::unique_ptr<Sink> NewSink(RecordType type) override {
+    const auto found = targets_.find(type);
+    if (found == targets_.end() || !sign_in_.ok()) return nullptr;
+    Target& target = *found->second;
+    return sql_delivery::NewSqlSink({.dialect = target.sql,
+                                     .form = target.table.form(),
+                                     .runner = NewRunner(target),
+                                     .traffic = traffic_,
+                                     .clock = clock_});
+  }
+
+  DeliveryCursor* cursor(RecordType type) override {
+    const auto found = targets_.find(type);
+    return found == targets_.end() || !sign_in_.ok() ? nullptr : found->second->cursor.get();
+  }
+
+  std::vector<AccessCheck> Check(std::stop_token stop) override {
+    if (!sign_in_.ok()) {
+      return {{"credentials", sign_in_.status(), "set one of the variables"}};
+    }
+    OwnClient client(spec_, *sign_in_, clock_);
+    std::vector<AccessCheck> checks = snowflake::CheckAccount(spec_, client.sql, stop);
+    if (!checks.back().status.ok()) return checks;
+    for (const auto& [type, target] : targets_) {
+      for (AccessCheck& check : snowflake::CheckTable(spec_, target->table, client.sql, stop)) {
+        checks.push_back(std::move(check));
+      }
+    }
+    return checks;
+  }
+
+  absl::Status Create(std::stop_token stop) override {
+    RETURN_IF_ERROR(sign_in_.status());
+    for (const auto& [type, target] : targets_) {
+      const std::unique_ptr<sql_delivery::ScriptRunner> runner = NewRunner(*target);
+      RETURN_IF_ERROR(runner->Prepare(stop));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Drop(std::stop_token stop) override {
+    RETURN_IF_ERROR(sign_in_.status());
+    OwnClient client(spec_, *sign_in_, clock_);
+    for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(target->table.Drop(client.sql, stop));
+      const CursorTables cursor(spec_, LedgerName(type));
+      RETURN_IF_ERROR(cursor.Drop(client.sql, target->sql, stop));
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> DropNames() const override {
+    std::vector<std::string> names;
+    for (const auto& [type, target] : targets_) {
+      names.push_back(StrCat("the table ", target->table.quoted()));
+    }
+    names.push_back(StrCat("what ", spec_.QuotedTable(snowflake::kWritersTable), " and ",
+                           spec_.QuotedTable(snowflake::kDeliveredTable),
+                           " know of them; these tables too once they are empty"));
+    return names;
+  }
+
+ private:
+  std::unique_ptr<sql_delivery::ScriptRunner> NewRunner(Target& target) {
+    return snowflake::NewScriptRunner(
+        spec_, target.table, target.sql,
+        std::make_unique<AccountClient>(spec_.url, *sign_in_, NewCurlHttpClient(), clock_));
+  }
+
+  const SnowflakeSpec spec_;
+  absl::StatusOr<SignIn> sign_in_;
+  Clock& clock_;
+  const std::string label_;
+  std::map<RecordType, std::unique_ptr<Target>> targets_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Destination>> OpenSnowflakeDestination(
+    std::string_view uri, const Environment& environment, Clock& clock) {
+  ASSIGN_OR_RETURN(SnowflakeSpec spec, SnowflakeSpec::Parse(uri, environment));
+  absl::StatusOr<SignIn> sign_in = snowflake::NewSignIn(spec, environment, clock);
+  auto destination =
+      std::make_unique<SnowflakeDestination>(std::move(spec), std::move(sign_in), clock);
+  RETURN_IF_ERROR(destination->Open());
+  return destination;
+}
+
+}  // namespace millrace

@@ -1,0 +1,66 @@
+// The statements by which a database keeps the cursor. "writers" has a row for each object, version
+// and config, with its only writer; "delivered" has ranges of its source rows.
+#ifndef MILLRACE_SQL_DELIVERY_CURSOR_SQL_H_
+#define MILLRACE_SQL_DELIVERY_CURSOR_SQL_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "base/row_ranges.h"
+#include "pipeline/ledger.h"
+#include "sql_delivery/script.h"
+
+namespace millrace::sql_delivery {
+
+// The columns of the two tables, for CREATE TABLE: names are written without quotes. `text` and
+// `integer` (64 bits) are types of the database.
+std::string WritersColumns(std::string_view text);
+std::string DeliveredColumns(std::string_view text, std::string_view integer);
+
+// What a part of a batch settles of one of its spans.
+struct PartSpan {
+  size_t span = 0;     // its place in the batch
+  std::string object;  // ObjectKey()
+  std::string writer;
+  // A source row that is recorded if the part is, and was not before; nullopt: the part has no row
+  // of the span.
+  std::optional<uint64_t> witness;
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;  // source rows
+};
+
+// The object, version, destination and config: 32 hex digits.
+std::string ObjectKey(const LedgerKey& key);
+
+// Stores `rows` (EncodedBatch::rows()) of the spans that are open, and records their ranges. A span
+// is open if its writer is the only one and its witness is not recorded. The result has HeldSpans.
+Script StoreScript(const SqlDialect& dialect, std::string_view rows,
+                   absl::Span<const PartSpan> spans);
+
+// A span whose writer is the only one.
+struct HeldSpan {
+  size_t span = 0;
+  bool was_there = false;  // an earlier script had stored it
+};
+// nullopt: `rows` is not such a result.
+std::optional<std::vector<HeldSpan>> ReadHeldSpans(const TextRows& rows);
+
+// Makes `writer` the only one. The result has the ranges that are recorded.
+Script ClaimScript(const SqlDialect& dialect, const LedgerKey& key, std::string_view writer);
+std::optional<RowRanges> ReadRanges(const TextRows& rows);
+// Replaces the ranges by `ranges` if `writer` is still the only one.
+Script MergeScript(const SqlDialect& dialect, const LedgerKey& key, std::string_view writer,
+                   const RowRanges& ranges);
+
+// Deletes what is known of the object under every config.
+Script ForgetScript(const SqlDialect& dialect, const LedgerKey& key);
+// Deletes what is known of all objects of a destination (LedgerKey::destination).
+Script ForgetAllScript(const SqlDialect& dialect, std::string_view destination);
+
+}  // namespace millrace::sql_delivery
+
+#endif  // MILLRACE_SQL_DELIVERY_CURSOR_SQL_H_
