@@ -96,8 +96,7 @@ Script StoreScript(const SqlDialect& dialect, std::string_view rows,
   const std::string open = StrCat("SELECT s.span_number", held, " WHERE d.object_key IS NULL");
   if (!rows.empty()) script.statements.push_back(dialect.InsertSql(rows, open));
   script.result = script.statements.size();
-  script.statements.push_back(
-      StrCat("SELECT s.span_number, CASE WHEN d.object_key IS NULL THEN 0 ELSE 1 END", held));
+  script.statements.push_back(StrCat("SELECT s.span_number, d.end_row", held));
   if (const std::string ranges = RangeRows(spans); !ranges.empty()) {
     script.statements.push_back(StrCat("INSERT INTO ", dialect.delivered(),
                                        " (object_key, first_row, end_row) SELECT r.object_key, "
@@ -111,11 +110,33 @@ std::optional<std::vector<HeldSpan>> ReadHeldSpans(const TextRows& rows) {
   std::vector<HeldSpan> spans;
   for (const auto& row : rows) {
     const std::optional<uint64_t> span = ReadNumber(row, 0);
-    const std::optional<uint64_t> was_there = ReadNumber(row, 1);
-    if (!span || !was_there) return std::nullopt;
-    spans.push_back({.span = *span, .was_there = *was_there != 0});
+    const std::optional<uint64_t> end = ReadNumber(row, 1);
+    const bool is_open = row.size() == 2 && !row[1];
+    if (!span || (!end && !is_open)) return std::nullopt;
+    spans.push_back({.span = *span, .there_until = end});
   }
   return spans;
+}
+
+Script RangesScript(const SqlDialect& dialect, absl::Span<const PartSpan> spans) {
+  Script script{.statements = dialect.LockStatements()};
+  script.result = script.statements.size();
+  script.statements.push_back(StrCat("SELECT s.span_number, d.first_row, d.end_row FROM (",
+                                     SpanRows(dialect, spans), ") s JOIN ", dialect.delivered(),
+                                     " d ON d.object_key = s.object_key"));
+  return script;
+}
+
+std::optional<std::vector<SpanRange>> ReadSpanRanges(const TextRows& rows) {
+  std::vector<SpanRange> ranges;
+  for (const auto& row : rows) {
+    const std::optional<uint64_t> span = ReadNumber(row, 0);
+    const std::optional<uint64_t> begin = ReadNumber(row, 1);
+    const std::optional<uint64_t> end = ReadNumber(row, 2);
+    if (!span || !begin || !end) return std::nullopt;
+    ranges.push_back({.span = *span, .begin = *begin, .end = *end});
+  }
+  return ranges;
 }
 
 Script ClaimScript(const SqlDialect& dialect, const LedgerKey& key, std::string_view writer) {

@@ -30,6 +30,7 @@ struct PartSpan {
   // A source row that is recorded if the part is, and was not before; nullopt: the part has no row
   // of the span.
   std::optional<uint64_t> witness;
+  std::optional<uint64_t> last_row;  // the last such row
   std::vector<std::pair<uint64_t, uint64_t>> ranges;  // source rows
 };
 
@@ -44,10 +45,20 @@ Script StoreScript(const SqlDialect& dialect, std::string_view rows,
 // A span whose writer is the only one.
 struct HeldSpan {
   size_t span = 0;
-  bool was_there = false;  // an earlier script had stored it
+  // Set if an earlier script had stored the witness: the end of the range that has it.
+  std::optional<uint64_t> there_until;
 };
 // nullopt: `rows` is not such a result.
 std::optional<std::vector<HeldSpan>> ReadHeldSpans(const TextRows& rows);
+
+// The result has all ranges of the spans' objects, whoever recorded them.
+Script RangesScript(const SqlDialect& dialect, absl::Span<const PartSpan> spans);
+struct SpanRange {
+  size_t span = 0;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+std::optional<std::vector<SpanRange>> ReadSpanRanges(const TextRows& rows);
 
 // Makes `writer` the only one. The result has the ranges that are recorded.
 Script ClaimScript(const SqlDialect& dialect, const LedgerKey& key, std::string_view writer);

@@ -1,13 +1,16 @@
 #include "sql_delivery/sql_sink.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/row_ranges.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "pipeline/batch_identity.h"
@@ -64,8 +67,11 @@ class SqlSink final : public Sink {
   void Begin(const Batch& batch, absl::Span<const BatchSpan> spans);
   std::vector<PartSpan> SpansOf(RowRange groups) const;
   PartSpan SpanOf(size_t span, RowRange groups) const;
-  // Sends groups; notes spans that are fenced.
+  // Sends groups; notes spans that are fenced. What an earlier sink had stored of them is found.
   absl::Status Store(RowRange groups, const std::stop_token& stop);
+  // Some rows of `spans` were there. Plans those of `groups` that were not.
+  absl::Status PlanRest(RowRange groups, const std::vector<PartSpan>& spans,
+                        const std::stop_token& stop);
   // Sends what is left; nullopt: all of it is stored, or refused row by row.
   std::optional<WriteResult> StoreAll(const std::stop_token& stop);
   // A part was refused with `why`: plans smaller ones. The result, if the batch is refused whole or
@@ -137,6 +143,7 @@ PartSpan SqlSink::SpanOf(size_t span, RowRange groups) const {
     if (!is_of_span(i)) continue;
     if (!all[i].refused) {
       if (!part.witness) part.witness = source_row(i);
+      part.last_row = source_row(i);
       continue;
     }
     add_until(source_row(i));
@@ -175,11 +182,47 @@ absl::Status SqlSink::Store(RowRange groups, const std::stop_token& stop) {
                    parts_.runner->Run(StoreScript(parts_.dialect, rows, spans), stop));
   const std::optional<std::vector<HeldSpan>> held = ReadHeldSpans(result);
   if (!held) return absl::UnavailableError("the result of a script could not be read");
+  std::vector<PartSpan> cut;
   for (const PartSpan& span : spans) {
-    const bool is_held = std::any_of(held->begin(), held->end(),
-                                     [&](const HeldSpan& one) { return one.span == span.span; });
+    bool is_held = false;
+    uint64_t there_until = UINT64_MAX;
+    for (const HeldSpan& one : *held) {
+      if (one.span != span.span) continue;
+      is_held = true;
+      if (one.there_until) there_until = std::min(there_until, *one.there_until);
+    }
     if (!is_held) progress_.fenced.insert(span.span);
+    if (span.last_row && *span.last_row >= there_until) cut.push_back(span);
   }
+  return cut.empty() ? absl::OkStatus() : PlanRest(groups, cut, stop);
+}
+
+absl::Status SqlSink::PlanRest(RowRange groups, const std::vector<PartSpan>& spans,
+                               const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const TextRows result,
+                   parts_.runner->Run(RangesScript(parts_.dialect, spans), stop));
+  const std::optional<std::vector<SpanRange>> ranges = ReadSpanRanges(result);
+  if (!ranges) return absl::UnavailableError("the ranges of delivered rows could not be read");
+  std::map<size_t, RowRanges> there;
+  for (const PartSpan& span : spans) there[span.span] = RowRanges();
+  for (const SpanRange& range : *ranges) there[range.span].Add(range.begin, range.end);
+  std::vector<RowRange> rest;
+  for (size_t i = groups.begin; i < groups.end; ++i) {
+    const EncodedBatch::Group& group = encoded_.groups()[i];
+    const auto found = there.find(group.span);
+    const bool is_missing = found != there.end() && !group.refused &&
+                            !found->second.Contains(batch_->source_rows[group.rows.begin]);
+    if (!is_missing) continue;
+    const bool continues = !rest.empty() && rest.back().end == i;
+    if (continues) {
+      rest.back().end = i + 1;
+    } else {
+      rest.push_back({i, i + 1});
+    }
+  }
+  // The first part that is left is `groups`, which the caller takes away.
+  progress_.told_apart = true;
+  progress_.left.insert(progress_.left.begin() + 1, rest.begin(), rest.end());
   return absl::OkStatus();
 }
 

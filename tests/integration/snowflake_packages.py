@@ -9,9 +9,8 @@ FOLDERS = [duck.CACHE / "fakesnow-0.12.1", duck.CACHE / "pyarrow-26.0.1"]
 
 
 def available():
-    """True, and the packages can be imported, if they are installed for this Python. The DuckDB of these packages
-    takes the place of that of duck.py in a process that has not imported it."""
-    if not all(folder.is_dir() for folder in FOLDERS):
+    """True, and the packages can be imported, if they are installed for this Python."""
+    if duck.duckdb is None or not all(folder.is_dir() for folder in FOLDERS):
         return False
     sys.path[:0] = [str(folder) for folder in FOLDERS if str(folder) not in sys.path]
     warnings.filterwarnings("ignore", module="fakesnow")

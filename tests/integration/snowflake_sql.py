@@ -153,6 +153,11 @@ class Database:
         return names, [[as_text(cell) for cell in row] for row in rows]
 
     @staticmethod
+    def variable(cursor, name):
+        """The long literal that GETVARIABLE('name') stands for."""
+        return cursor._duck_conn.execute(f"SELECT getvariable('{name}')").fetchone()[0]  # pylint: disable=protected-access
+
+    @staticmethod
     def _failure(error):
         text = str(error)
         for pattern, code, state, message in MESSAGES:
