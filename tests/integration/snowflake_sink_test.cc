@@ -28,6 +28,11 @@ std::optional<std::string> Variable(std::string_view name) {
 
 std::string ServerUrl() { return Variable("MILLRACE_TEST_SNOWFLAKE").value_or(""); }
 
+int NextSchema() {
+  static std::atomic<int> made{0};
+  return ++made;
+}
+
 // How a bad row is refused.
 enum class Refusal { kDialect, kServer };
 
@@ -36,8 +41,7 @@ template <Refusal kRefusal>
 class SnowflakeFixture final : public SinkFixture {
  public:
   SnowflakeFixture() {
-    static std::atomic<int> made{0};
-    const std::string uri = StrCat("snowflake://org-acct/tests/s", ++made,
+    const std::string uri = StrCat("snowflake://org-acct/tests/s", NextSchema(),
                                    "?method=sql&role=loader&warehouse=wh&url=", ServerUrl());
     auto opened = OpenSnowflakeDestination(uri, Variable, clock_);
     EXPECT_TRUE(opened.ok()) << opened.status();
