@@ -60,14 +60,11 @@ std::string StatementPath(const std::string& handle) {
 }  // namespace
 
 absl::StatusOr<HttpResponse> SqlClient::SendUntilHeard(const HttpRequest& request,
-                                                       const std::string& retry_url,
                                                        const std::stop_token& stop) {
   absl::Duration wait = kFirstRetry;
   for (int tries = 1;; ++tries) {
-    HttpRequest next = request;
-    if (tries > 1) next.url = retry_url;
     error_ = ServerError();
-    absl::StatusOr<HttpResponse> response = account_.Send(std::move(next), stop);
+    absl::StatusOr<HttpResponse> response = account_.Send(request, stop);
     absl::Duration pause = wait;
     absl::Status why = response.status();
     if (response.ok()) {
@@ -101,7 +98,7 @@ absl::StatusOr<HttpResponse> SqlClient::WaitFor(HttpResponse response, absl::Dur
     poll.url = StatementPath(handle);
     poll.timeout = kRequestTimeout;
     poll.accept_gzip = true;
-    ASSIGN_OR_RETURN(response, SendUntilHeard(poll, poll.url, stop));
+    ASSIGN_OR_RETURN(response, SendUntilHeard(poll, stop));
   }
   return response;
 }
@@ -145,7 +142,7 @@ absl::StatusOr<SqlRows> SqlClient::ReadRows(const Json& body, const std::stop_to
     request.url = StrCat(StatementPath(handle), "?partition=", next);
     request.timeout = kRequestTimeout;
     request.accept_gzip = true;
-    ASSIGN_OR_RETURN(const HttpResponse response, SendUntilHeard(request, request.url, stop));
+    ASSIGN_OR_RETURN(const HttpResponse response, SendUntilHeard(request, stop));
     ASSIGN_OR_RETURN(part, ReadBody(response));
   }
 }
@@ -169,13 +166,13 @@ absl::StatusOr<SqlResult> SqlClient::Execute(const Statements& statements,
   const std::string text = body.dump();
   HttpRequest request;
   request.method = "POST";
-  request.url = StrCat("/api/v2/statements?requestId=", NewRequestId());
+  // Also in the first request: libcurl repeats one by itself if a kept connection was closed.
+  request.url = StrCat("/api/v2/statements?requestId=", NewRequestId(), "&retry=true");
   request.body = text;
   request.timeout = kRequestTimeout;
   request.stop_grace = kStopGrace;
   request.accept_gzip = true;
-  ASSIGN_OR_RETURN(HttpResponse response,
-                   SendUntilHeard(request, request.url + "&retry=true", stop));
+  ASSIGN_OR_RETURN(HttpResponse response, SendUntilHeard(request, stop));
   ASSIGN_OR_RETURN(response, WaitFor(std::move(response), statements.timeout, stop));
   ASSIGN_OR_RETURN(const Json answer, ReadBody(response));
   SqlResult result;
@@ -202,7 +199,7 @@ absl::StatusOr<SqlRows> SqlClient::Fetch(const std::string& handle, const std::s
   request.timeout = kRequestTimeout;
   request.stop_grace = kStopGrace;
   request.accept_gzip = true;
-  ASSIGN_OR_RETURN(HttpResponse response, SendUntilHeard(request, request.url, stop));
+  ASSIGN_OR_RETURN(HttpResponse response, SendUntilHeard(request, stop));
   ASSIGN_OR_RETURN(response, WaitFor(std::move(response), absl::Minutes(1), stop));
   ASSIGN_OR_RETURN(const Json body, ReadBody(response));
   return ReadRows(body, stop);

@@ -58,8 +58,8 @@ class SqlClient {
   const ServerError& error() const { return error_; }
 
  private:
+  // Tries again while no response comes or the server asks for it.
   absl::StatusOr<HttpResponse> SendUntilHeard(const HttpRequest& request,
-                                              const std::string& retry_url,
                                               const std::stop_token& stop);
   absl::StatusOr<HttpResponse> WaitFor(HttpResponse response, absl::Duration timeout,
                                        const std::stop_token& stop);
