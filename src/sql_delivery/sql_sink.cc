@@ -46,7 +46,7 @@ class SqlSink final : public Sink {
                     std::stop_token stop) override;
 
  private:
-  // How far the batch that is being written has come. A write that is tried again goes on from
+  // How far the batch that is being written has come. A write that is tried again resumes from
   // there: the parts must be the same again, since each is known by its first row.
   struct Progress {
     std::deque<RowRange> left;  // of groups
@@ -96,9 +96,9 @@ class SqlSink final : public Sink {
 void SqlSink::Begin(const Batch& batch, absl::Span<const BatchSpan> spans) {
   batch_ = &batch;
   spans_ = spans;
-  const bool goes_on = unfinished_ && unfinished_->IsOf(batch, spans);
+  const bool resumes = unfinished_ && unfinished_->IsOf(batch, spans);
   unfinished_.reset();
-  if (goes_on) return;
+  if (resumes) return;
   encoded_.Encode(batch, spans, parts_.clock.Now());
   progress_ = Progress();
   for (const RowRange part : encoded_.Parts()) progress_.left.push_back(part);
