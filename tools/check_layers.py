@@ -26,7 +26,7 @@ OWNERS = {
     "google/protobuf/": {"connectors/bigquery", "connectors/pubsub"},
     "CLI/": {"cli"},
     "JavaScriptCore/": {"mapping"},
-    "libpq": {"connectors/postgres"},
+    "libpq": {"postgres_client"},
     "sqlite3": {"connectors/sqlite", "sandbox"},
     "isa-l": {"io", "record_log"},
     "zstd": {"io"},

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/strings.h"
-#include "connectors/postgres/connection.h"
+#include "postgres_client/connection.h"
 #include "postgres_schema.h"
 
 namespace millrace::postgres {

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "base/strings.h"
-#include "connectors/postgres/connection.h"
 #include "cutting_proxy.h"
 #include "pipeline/testing/ledger_contract.h"
+#include "postgres_client/connection.h"
 #include "postgres_schema.h"
 
 namespace millrace {

@@ -17,8 +17,8 @@
 #include "absl/strings/str_replace.h"
 #include "base/clock.h"
 #include "base/strings.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/postgres_destination.h"
+#include "postgres_client/connection.h"
 
 namespace millrace {
 

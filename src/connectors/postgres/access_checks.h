@@ -5,9 +5,9 @@
 #include <stop_token>
 #include <vector>
 
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/target_table.h"
 #include "pipeline/destination.h"
+#include "postgres_client/connection.h"
 
 namespace millrace::postgres {
 

@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "base/strings.h"
-#include "connectors/postgres/sql_text.h"
+#include "postgres_client/sql_text.h"
 
 namespace millrace::postgres {
 namespace {

@@ -11,10 +11,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "base/pool.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/cursor_tables.h"
 #include "connectors/postgres/target_table.h"
 #include "pipeline/delivery_cursor.h"
+#include "postgres_client/connection.h"
 
 namespace millrace::postgres {
 

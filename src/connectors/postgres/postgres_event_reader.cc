@@ -13,8 +13,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/postgres/copy_text.h"
-#include "connectors/postgres/sql_text.h"
 #include "connectors/postgres/write_errors.h"
+#include "postgres_client/sql_text.h"
 #include "records/row_identifier.h"
 
 namespace millrace::postgres {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/table_spec.h"
 #include "pipeline/event_reader.h"
+#include "postgres_client/connection.h"
 #include "records/form.h"
 
 namespace millrace::postgres {

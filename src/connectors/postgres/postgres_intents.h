@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "connectors/postgres/connection.h"
 #include "pipeline/intents.h"
+#include "postgres_client/connection.h"
 
 namespace millrace {
 

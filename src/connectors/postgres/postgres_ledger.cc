@@ -9,9 +9,9 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/utf8.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/postgres_intents.h"
 #include "pipeline/shared_ledger.h"
+#include "postgres_client/connection.h"
 
 namespace millrace {
 namespace {

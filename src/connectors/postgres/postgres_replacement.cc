@@ -15,9 +15,9 @@
 #include "base/strings.h"
 #include "connectors/postgres/postgres_cursor.h"
 #include "connectors/postgres/postgres_sink.h"
-#include "connectors/postgres/sql_text.h"
 #include "connectors/postgres/write_errors.h"
 #include "pipeline/shared_ledger.h"
+#include "postgres_client/sql_text.h"
 
 namespace millrace::postgres {
 namespace {

@@ -9,10 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/target_table.h"
 #include "pipeline/destination.h"
 #include "pipeline/replacement.h"
+#include "postgres_client/connection.h"
 
 namespace millrace::postgres {
 

@@ -8,11 +8,11 @@
 #include <string>
 
 #include "base/clock.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/postgres_cursor.h"
 #include "connectors/postgres/target_table.h"
 #include "pipeline/destination.h"
 #include "pipeline/sink.h"
+#include "postgres_client/connection.h"
 
 namespace millrace::postgres {
 

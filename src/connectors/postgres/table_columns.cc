@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/postgres/sql_text.h"
+#include "postgres_client/sql_text.h"
 
 namespace millrace::postgres {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/table_spec.h"
+#include "postgres_client/connection.h"
 #include "records/form.h"
 #include "records/table_form.h"
 

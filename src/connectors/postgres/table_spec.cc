@@ -11,7 +11,7 @@
 #include "base/strings.h"
 #include "base/uri_query.h"
 #include "base/utf8.h"
-#include "connectors/postgres/sql_text.h"
+#include "postgres_client/sql_text.h"
 #include "records/table_form.h"
 
 namespace millrace::postgres {

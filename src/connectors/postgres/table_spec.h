@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/record_type.h"
-#include "connectors/postgres/connection.h"
+#include "postgres_client/connection.h"
 #include "records/form.h"
 
 namespace millrace::postgres {

@@ -5,8 +5,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/postgres/cursor_tables.h"
-#include "connectors/postgres/sql_text.h"
 #include "connectors/postgres/target_table.h"
+#include "postgres_client/sql_text.h"
 #include "records/view_sql.h"
 
 namespace millrace::postgres {

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/table_spec.h"
+#include "postgres_client/connection.h"
 
 namespace millrace::postgres {
 

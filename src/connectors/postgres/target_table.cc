@@ -6,8 +6,8 @@
 #include "absl/time/civil_time.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/postgres/sql_text.h"
 #include "connectors/postgres/table_view.h"
+#include "postgres_client/sql_text.h"
 #include "records/view_sql.h"
 
 namespace millrace::postgres {

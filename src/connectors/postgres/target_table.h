@@ -14,10 +14,10 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "connectors/postgres/connection.h"
 #include "connectors/postgres/cursor_tables.h"
 #include "connectors/postgres/table_columns.h"
 #include "connectors/postgres/table_spec.h"
+#include "postgres_client/connection.h"
 #include "records/table_form.h"
 
 namespace millrace::postgres {

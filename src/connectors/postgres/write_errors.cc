@@ -1,7 +1,7 @@
 #include "connectors/postgres/write_errors.h"
 
 #include "base/strings.h"
-#include "connectors/postgres/sql_text.h"
+#include "postgres_client/sql_text.h"
 
 namespace millrace::postgres {
 namespace {

@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "connectors/postgres/server_error.h"
 #include "connectors/postgres/table_spec.h"
 #include "pipeline/sink.h"
+#include "postgres_client/server_error.h"
 
 namespace millrace::postgres {
 

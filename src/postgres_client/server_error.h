@@ -1,6 +1,6 @@
 // What a PostgreSQL server says about a statement that failed, and what that means.
-#ifndef MILLRACE_CONNECTORS_POSTGRES_SERVER_ERROR_H_
-#define MILLRACE_CONNECTORS_POSTGRES_SERVER_ERROR_H_
+#ifndef MILLRACE_POSTGRES_CLIENT_SERVER_ERROR_H_
+#define MILLRACE_POSTGRES_CLIENT_SERVER_ERROR_H_
 
 #include <cstdint>
 #include <optional>
@@ -46,4 +46,4 @@ std::optional<uint64_t> CopyLine(const ServerError& error, std::string_view tabl
 
 }  // namespace millrace::postgres
 
-#endif  // MILLRACE_CONNECTORS_POSTGRES_SERVER_ERROR_H_
+#endif  // MILLRACE_POSTGRES_CLIENT_SERVER_ERROR_H_

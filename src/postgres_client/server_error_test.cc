@@ -1,4 +1,4 @@
-#include "connectors/postgres/server_error.h"
+#include "postgres_client/server_error.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "connectors/postgres/connection.h"
+#include "postgres_client/connection.h"
 
 #include <libpq-fe.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 // Names and texts inside of SQL.
-#ifndef MILLRACE_CONNECTORS_POSTGRES_SQL_TEXT_H_
-#define MILLRACE_CONNECTORS_POSTGRES_SQL_TEXT_H_
+#ifndef MILLRACE_POSTGRES_CLIENT_SQL_TEXT_H_
+#define MILLRACE_POSTGRES_CLIENT_SQL_TEXT_H_
 
 #include <string>
 #include <string_view>
@@ -28,4 +28,4 @@ inline std::string QuoteTable(std::string_view schema, std::string_view table) {
 
 }  // namespace millrace::postgres
 
-#endif  // MILLRACE_CONNECTORS_POSTGRES_SQL_TEXT_H_
+#endif  // MILLRACE_POSTGRES_CLIENT_SQL_TEXT_H_

@@ -1,6 +1,6 @@
 // A connection to PostgreSQL by libpq, with errors as absl::Status.
-#ifndef MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_
-#define MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_
+#ifndef MILLRACE_POSTGRES_CLIENT_CONNECTION_H_
+#define MILLRACE_POSTGRES_CLIENT_CONNECTION_H_
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "connectors/postgres/server_error.h"
+#include "postgres_client/server_error.h"
 
 struct pg_conn;
 struct pg_result;
@@ -146,4 +146,4 @@ class Connection {
 
 }  // namespace millrace::postgres
 
-#endif  // MILLRACE_CONNECTORS_POSTGRES_CONNECTION_H_
+#endif  // MILLRACE_POSTGRES_CLIENT_CONNECTION_H_

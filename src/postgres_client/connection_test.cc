@@ -1,6 +1,6 @@
 // Addresses, for which no server is needed; the rest is in
 // tests/integration/postgres_ledger_test.cc.
-#include "connectors/postgres/connection.h"
+#include "postgres_client/connection.h"
 
 #include <gtest/gtest.h>
 
