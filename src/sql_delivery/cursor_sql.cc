@@ -1,6 +1,7 @@
 #include "sql_delivery/cursor_sql.h"
 
 #include <charconv>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/strings.h"
@@ -18,9 +19,10 @@ std::string ObjectHash(const LedgerKey& key) {
 std::string SpanRows(const SqlDialect& dialect, absl::Span<const PartSpan> spans) {
   std::string rows;
   for (const PartSpan& span : spans) {
+    // Some databases do not know the type of a literal that is a column.
     StrAppend(&rows, rows.empty() ? "SELECT " : " UNION ALL SELECT ", span.span,
-              " AS span_number, '", span.object, "' AS object_key, ",
-              dialect.QuoteText(span.writer), " AS writer, ",
+              " AS span_number, CAST('", span.object, "' AS VARCHAR(64)) AS object_key, CAST(",
+              dialect.QuoteText(span.writer), " AS VARCHAR(1000)) AS writer, ",
               span.witness ? StrCat(*span.witness) : "-1", " AS witness");
   }
   return rows;
@@ -36,13 +38,18 @@ std::string HeldSpansSql(const SqlDialect& dialect, absl::Span<const PartSpan> s
                 "d.end_row > s.witness");
 }
 
+// The result that ReadHeldSpans() reads.
+std::string SelectHeldSpans(const std::string& held) {
+  return StrCat("SELECT s.span_number, d.end_row", held);
+}
+
 std::string RangeRows(absl::Span<const PartSpan> spans) {
   std::string rows;
   for (const PartSpan& span : spans) {
     for (const auto& [begin, end] : span.ranges) {
       StrAppend(&rows, rows.empty() ? "SELECT " : " UNION ALL SELECT ", span.span,
-                " AS span_number, '", span.object, "' AS object_key, ", begin, " AS first_row, ",
-                end, " AS end_row");
+                " AS span_number, CAST('", span.object, "' AS VARCHAR(64)) AS object_key, ", begin,
+                " AS first_row, ", end, " AS end_row");
     }
   }
   return rows;
@@ -84,25 +91,45 @@ std::string ObjectKey(const LedgerKey& key) {
       HashBytes(StrCat(Sized(key.object), Sized(key.version), Sized(key.destination), key.config)));
 }
 
-Script StoreScript(const SqlDialect& dialect, std::string_view rows,
+Script StoreScript(const SqlDialect& dialect, absl::Span<const std::string_view> rows,
                    absl::Span<const PartSpan> spans) {
   Script script;
   if (spans.empty()) {
-    script.statements.push_back(dialect.InsertSql(rows, ""));
+    for (const std::string_view piece : rows) {
+      script.statements.push_back(dialect.InsertSql(piece, ""));
+    }
     return script;
   }
   script.statements = dialect.LockStatements();
   const std::string held = HeldSpansSql(dialect, spans);
   const std::string open = StrCat("SELECT s.span_number", held, " WHERE d.object_key IS NULL");
-  if (!rows.empty()) script.statements.push_back(dialect.InsertSql(rows, open));
-  script.result = script.statements.size();
-  script.statements.push_back(StrCat("SELECT s.span_number, d.end_row", held));
-  if (const std::string ranges = RangeRows(spans); !ranges.empty()) {
-    script.statements.push_back(StrCat("INSERT INTO ", dialect.delivered(),
-                                       " (object_key, first_row, end_row) SELECT r.object_key, "
-                                       "r.first_row, r.end_row FROM (",
-                                       ranges, ") r WHERE r.span_number IN (", open, ")"));
+  std::string guard = dialect.GuardSql(open, spans.size());
+  if (!guard.empty()) {
+    script.guard = script.statements.size();
+    script.statements.push_back(std::move(guard));
   }
+  for (const std::string_view piece : rows) {
+    script.statements.push_back(dialect.InsertSql(piece, script.guard ? "" : open));
+  }
+  if (!script.guard) {
+    script.result = script.statements.size();
+    script.statements.push_back(SelectHeldSpans(held));
+  }
+  if (const std::string ranges = RangeRows(spans); !ranges.empty()) {
+    std::string insert = StrCat("INSERT INTO ", dialect.delivered(),
+                                " (object_key, first_row, end_row) SELECT r.object_key, "
+                                "r.first_row, r.end_row FROM (",
+                                ranges, ") r");
+    if (!script.guard) StrAppend(&insert, " WHERE r.span_number IN (", open, ")");
+    script.statements.push_back(std::move(insert));
+  }
+  return script;
+}
+
+Script HeldScript(const SqlDialect& dialect, absl::Span<const PartSpan> spans) {
+  Script script{.statements = dialect.LockStatements()};
+  script.result = script.statements.size();
+  script.statements.push_back(SelectHeldSpans(HeldSpansSql(dialect, spans)));
   return script;
 }
 

@@ -30,17 +30,20 @@ struct PartSpan {
   // A source row that is recorded if the part is, and was not before; nullopt: the part has no row
   // of the span.
   std::optional<uint64_t> witness;
-  std::optional<uint64_t> last_row;  // the last such row
+  std::optional<uint64_t> last_row;                   // the last such row
   std::vector<std::pair<uint64_t, uint64_t>> ranges;  // source rows
 };
 
 // The object, version, destination and config: 32 hex digits.
 std::string ObjectKey(const LedgerKey& key);
 
-// Stores `rows` (EncodedBatch::rows()) of the spans that are open, and records their ranges. A span
+// Stores `rows` (EncodedBatch::Rows()) of the spans that are open, and records their ranges. A span
 // is open if its writer is the only one and its witness is not recorded. The result has HeldSpans.
-Script StoreScript(const SqlDialect& dialect, std::string_view rows,
+// With a guard: all spans must be open, and there is no result.
+Script StoreScript(const SqlDialect& dialect, absl::Span<const std::string_view> rows,
                    absl::Span<const PartSpan> spans);
+// Stores nothing; the result has HeldSpans.
+Script HeldScript(const SqlDialect& dialect, absl::Span<const PartSpan> spans);
 
 // A span whose writer is the only one.
 struct HeldSpan {

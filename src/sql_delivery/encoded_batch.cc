@@ -33,7 +33,8 @@ void EncodedBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
       why.row = row;
       (void)AppendRecord(batch.row(row), span, insert_time, why);
     }
-    const size_t max = dialect_.max_script_bytes() - kFrameBytes - kSpanBytes;
+    const size_t max = std::min(dialect_.max_script_bytes() - kFrameBytes - kSpanBytes,
+                                dialect_.max_insert_bytes());
     if (why.message.empty() && bytes_.size() - start > max) {
       why.code = "value_too_large";
       why.row = group.begin;
@@ -67,13 +68,28 @@ bool EncodedBatch::AppendRecord(std::string_view record, size_t span, absl::Time
   return true;
 }
 
-std::string_view EncodedBatch::rows(size_t begin, size_t end) const {
-  if (begin == end) return {};
-  std::string_view rows = std::string_view(bytes_).substr(begin_of(begin));
-  rows = rows.substr(0, groups_[end - 1].end - begin_of(begin));
+std::vector<std::string_view> EncodedBatch::Rows(RowRange groups,
+                                                 const std::set<size_t>& closed) const {
+  std::vector<std::string_view> pieces;
   const std::string_view separator = dialect_.row_separator();
-  if (begin_of(begin) > 0 && rows.starts_with(separator)) rows.remove_prefix(separator.size());
-  return rows;
+  size_t first = 0, last = 0;  // bytes of the current piece
+  const auto end_piece = [&] {
+    std::string_view rows = std::string_view(bytes_).substr(first, last - first);
+    if (first > 0 && rows.starts_with(separator)) rows.remove_prefix(separator.size());
+    if (!rows.empty()) pieces.push_back(rows);
+  };
+  for (size_t i = groups.begin; i < groups.end; ++i) {
+    const Group& group = groups_[i];
+    if (group.refused || closed.contains(group.span) || group.end == begin_of(i)) continue;
+    const bool follows = begin_of(i) == last && last > first;
+    if (!follows || group.end - first > dialect_.max_insert_bytes()) {
+      end_piece();
+      first = begin_of(i);
+    }
+    last = group.end;
+  }
+  end_piece();
+  return pieces;
 }
 
 std::vector<RowRange> EncodedBatch::Parts() const {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +37,9 @@ class EncodedBatch {
   };
   const std::vector<Group>& groups() const { return groups_; }
 
-  // The rows of groups [begin, end), separated.
-  std::string_view rows(size_t begin, size_t end) const;
+  // The rows of `groups`, separated, without those that are refused and those of the spans in
+  // `closed`; each piece is for one statement.
+  std::vector<std::string_view> Rows(RowRange groups, const std::set<size_t>& closed) const;
 
   // Ranges of groups of at most the dialect's size, with what their spans take.
   std::vector<RowRange> Parts() const;

@@ -4,6 +4,7 @@
 #define MILLRACE_SQL_DELIVERY_SCRIPT_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -24,6 +25,8 @@ struct Script {
   std::vector<std::string> statements;
   // The statement whose rows are wanted; nullopt: none.
   std::optional<size_t> result;
+  // The statement that SqlDialect::GuardSql() has made; nullopt: none.
+  std::optional<size_t> guard;
 };
 
 // Rows of text; nullopt is NULL.
@@ -35,6 +38,7 @@ struct ScriptFailure {
     kRetry,       // unknown whether it was executed, or it may succeed later
     kThrottled,   // the server asks for a lower rate
     kRefusesRow,  // nothing was stored: a value in it is not accepted
+    kGuard,       // nothing was stored: the script's guard failed
     kStop,        // a retry will not help
   };
   Kind kind = Kind::kRetry;
@@ -67,6 +71,8 @@ class SqlDialect {
   virtual const Dialect& values() const = 0;
   // The sizes of scripts and of rows in them, in bytes.
   virtual size_t max_script_bytes() const = 0;
+  // Of the rows of one InsertSql(); a script may have several.
+  virtual size_t max_insert_bytes() const { return SIZE_MAX; }
 
   // `text`, without NUL, as a literal.
   virtual std::string QuoteText(std::string_view text) const = 0;
@@ -76,6 +82,13 @@ class SqlDialect {
   // The tables of the cursor, quoted (CursorSql).
   virtual std::string writers() const = 0;
   virtual std::string delivered() const = 0;
+
+  // Of a database whose InsertSql() cannot leave rows out: a statement that fails unless the query
+  // `open` returns `spans` rows, and with it the script. "": InsertSql() can.
+  virtual std::string GuardSql(std::string_view open, size_t spans) const {
+    (void)open, (void)spans;
+    return "";
+  }
 
   // Appends `row` of the span number `span` as an element of InsertSql(). The row fits values().
   virtual void AppendRow(size_t span, const TableForm& form, TableRow row,

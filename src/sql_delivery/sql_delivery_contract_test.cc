@@ -90,9 +90,9 @@ class Server {
 
   absl::StatusOr<TextRows> Run(const Script& script) {
     absl::MutexLock lock(&mutex_);
-    const bool writes = std::any_of(
-        script.statements.begin(), script.statements.end(),
-        [](const std::string& sql) { return sql.starts_with("INSERT INTO events"); });
+    const bool writes =
+        std::any_of(script.statements.begin(), script.statements.end(),
+                    [](const std::string& sql) { return sql.starts_with("INSERT INTO events"); });
     if (fails_ && writes && !with_effect_) {
       fails_ = false;
       return absl::UnavailableError("the request was lost");
@@ -108,7 +108,8 @@ class Server {
       return done;
     }
     EXPECT_TRUE(Execute("COMMIT", nullptr).ok());
-    if (writes && std::exchange(fails_, false)) return absl::UnavailableError("the response was lost");
+    if (writes && std::exchange(fails_, false))
+      return absl::UnavailableError("the response was lost");
     return result;
   }
 

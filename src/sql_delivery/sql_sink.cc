@@ -69,6 +69,13 @@ class SqlSink final : public Sink {
   PartSpan SpanOf(size_t span, RowRange groups) const;
   // Sends groups; notes spans that are fenced. What an earlier sink had stored of them is found.
   absl::Status Store(RowRange groups, const std::stop_token& stop);
+  // The spans of a part that are not stored by it.
+  struct Closed {
+    std::set<size_t> there;     // an earlier script has stored their first row
+    std::vector<PartSpan> cut;  // of these, those of which it may not have stored all rows
+  };
+  // Reads a result that has HeldSpans; notes spans that are fenced.
+  absl::Status ReadHeld(const TextRows& rows, const std::vector<PartSpan>& spans, Closed& closed);
   // Some rows of `spans` were there. Plans those of `groups` that were not.
   absl::Status PlanRest(RowRange groups, const std::vector<PartSpan>& spans,
                         const std::stop_token& stop);
@@ -112,6 +119,8 @@ WriteResult SqlSink::Failed(const absl::Status& why, const std::stop_token& stop
       return WriteResult::Retry(failure.status);
     case ScriptFailure::Kind::kThrottled:
       return WriteResult::Retry(failure.status, absl::ZeroDuration(), /*throttled=*/true);
+    case ScriptFailure::Kind::kGuard:  // what it found has changed since
+      return WriteResult::Retry(failure.status);
     case ScriptFailure::Kind::kRefusesRow:
     case ScriptFailure::Kind::kStop:
       break;
@@ -171,30 +180,57 @@ std::vector<PartSpan> SqlSink::SpansOf(RowRange groups) const {
 }
 
 absl::Status SqlSink::Store(RowRange groups, const std::stop_token& stop) {
-  const bool is_refused = groups.size() == 1 && encoded_.groups()[groups.begin].refused;
-  const std::string_view rows =
-      is_refused ? std::string_view() : encoded_.rows(groups.begin, groups.end);
-  const std::vector<PartSpan> spans = SpansOf(groups);
-  if (spans.empty() && (rows.empty() || !spans_.empty())) return absl::OkStatus();
-  parts_.traffic.requests.fetch_add(1, std::memory_order_relaxed);
-  parts_.traffic.bytes_sent.fetch_add(rows.size(), std::memory_order_relaxed);
-  ASSIGN_OR_RETURN(const TextRows result,
-                   parts_.runner->Run(StoreScript(parts_.dialect, rows, spans), stop));
-  const std::optional<std::vector<HeldSpan>> held = ReadHeldSpans(result);
+  Closed closed;
+  for (;;) {
+    std::set<size_t> left_out = progress_.fenced;
+    left_out.insert(closed.there.begin(), closed.there.end());
+    const std::vector<std::string_view> rows = encoded_.Rows(groups, left_out);
+    std::vector<PartSpan> spans = SpansOf(groups);
+    std::erase_if(spans, [&](const PartSpan& span) { return left_out.contains(span.span); });
+    if (spans.empty() && (rows.empty() || !spans_.empty())) break;
+    parts_.traffic.requests.fetch_add(1, std::memory_order_relaxed);
+    for (const std::string_view piece : rows) {
+      parts_.traffic.bytes_sent.fetch_add(piece.size(), std::memory_order_relaxed);
+    }
+    const Script script = StoreScript(parts_.dialect, rows, spans);
+    const absl::StatusOr<TextRows> result = parts_.runner->Run(script, stop);
+    if (result.ok()) {
+      if (!script.guard) RETURN_IF_ERROR(ReadHeld(*result, spans, closed));
+      break;
+    }
+    const bool is_guard = !stop.stop_requested() && parts_.runner->Explain(result.status()).kind ==
+                                                        ScriptFailure::Kind::kGuard;
+    if (!is_guard) return result.status();
+    // The next script goes without the spans that are not open.
+    ASSIGN_OR_RETURN(const TextRows state,
+                     parts_.runner->Run(HeldScript(parts_.dialect, spans), stop));
+    const size_t before = left_out.size();
+    RETURN_IF_ERROR(ReadHeld(state, spans, closed));
+    if (progress_.fenced.size() + closed.there.size() == before) {
+      return absl::UnavailableError("the writers of the batch have changed meanwhile");
+    }
+  }
+  return closed.cut.empty() ? absl::OkStatus() : PlanRest(groups, closed.cut, stop);
+}
+
+absl::Status SqlSink::ReadHeld(const TextRows& rows, const std::vector<PartSpan>& spans,
+                               Closed& closed) {
+  const std::optional<std::vector<HeldSpan>> held = ReadHeldSpans(rows);
   if (!held) return absl::UnavailableError("the result of a script could not be read");
-  std::vector<PartSpan> cut;
   for (const PartSpan& span : spans) {
     bool is_held = false;
-    uint64_t there_until = UINT64_MAX;
+    std::optional<uint64_t> there_until;
     for (const HeldSpan& one : *held) {
       if (one.span != span.span) continue;
       is_held = true;
-      if (one.there_until) there_until = std::min(there_until, *one.there_until);
+      if (!one.there_until) continue;
+      there_until = std::min(there_until.value_or(UINT64_MAX), *one.there_until);
     }
     if (!is_held) progress_.fenced.insert(span.span);
-    if (span.last_row && *span.last_row >= there_until) cut.push_back(span);
+    if (there_until) closed.there.insert(span.span);
+    if (there_until && span.last_row && *span.last_row >= *there_until) closed.cut.push_back(span);
   }
-  return cut.empty() ? absl::OkStatus() : PlanRest(groups, cut, stop);
+  return absl::OkStatus();
 }
 
 absl::Status SqlSink::PlanRest(RowRange groups, const std::vector<PartSpan>& spans,
