@@ -44,19 +44,37 @@ bool IsDecimal(std::string_view number, size_t max) {
   return digits <= max;
 }
 
+// The end of the string of JSON that begins at `at`.
+size_t EndOfString(std::string_view json, size_t at) {
+  for (++at; at < json.size() && json[at] != '"';) at += json[at] == '\\' ? 2 : 1;
+  return at + 1;
+}
+
+// The bytes of the first string in `json` that is longer than `max`, without its quotes and as it
+// is written; 0: none.
+size_t FindLongString(std::string_view json, size_t max) {
+  if (json.size() <= max) return 0;
+  for (size_t at = 0; (at = json.find('"', at)) != std::string_view::npos;) {
+    const size_t end = EndOfString(json, at);
+    if (end - at - 2 > max) return end - at - 2;
+    at = end;
+  }
+  return 0;
+}
+
 // The first number in `json` that is neither a 64-bit integer nor a double nor a decimal of up to
-// `max_digits` digits; empty: none.
-std::string_view FindWideNumber(std::string_view json, size_t max_digits) {
+// `max_json_digits` digits; empty: none.
+std::string_view FindWideNumber(std::string_view json, const Dialect& dialect) {
   constexpr std::string_view kNumber = "+-.0123456789Ee";
   for (size_t at = 0; at < json.size();) {
     if (json[at] == '"') {
-      for (++at; at < json.size() && json[at] != '"';) at += json[at] == '\\' ? 2 : 1;
-      ++at;
+      at = EndOfString(json, at);
     } else if (json[at] == '-' || (json[at] >= '0' && json[at] <= '9')) {
       const size_t end = std::min(json.find_first_not_of(kNumber, at), json.size());
       const std::string_view number = json.substr(at, end - at);
       const bool fits = FitsDouble(number) || IsInteger<int64_t>(number) ||
-                        IsInteger<uint64_t>(number) || IsDecimal(number, max_digits);
+                        (!dialect.json_has_signed_only && IsInteger<uint64_t>(number)) ||
+                        IsDecimal(number, dialect.max_json_digits);
       if (!fits) return number;
       at = end;
     } else {
@@ -102,8 +120,13 @@ std::optional<Misfit> FindJsonMisfit(const Dialect& dialect, std::string_view fi
     return TooLarge(dialect, field, json.size(), dialect.max_json_bytes);
   }
   if (!dialect.takes_nul && HasNulEscape(json)) return Nul(dialect, field);
+  if (const size_t bytes = FindLongString(json, dialect.max_json_string_bytes); bytes > 0) {
+    return Misfit{"value_too_large", std::string(field),
+                  StrCat("\"", field, "\" contains a string of ", bytes, " bytes; ", dialect.name,
+                         " stores at most ", dialect.max_json_string_bytes)};
+  }
   if (!dialect.json_has_doubles) return std::nullopt;
-  const std::string_view number = FindWideNumber(json, dialect.max_json_digits);
+  const std::string_view number = FindWideNumber(json, dialect);
   if (number.empty()) return std::nullopt;
   return Misfit{"number_not_exact", std::string(field),
                 StrCat("\"", field, "\" contains the number ", Shorten(number, 40), ", which ",

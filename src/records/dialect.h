@@ -27,6 +27,10 @@ struct Dialect {
   bool json_has_doubles = false;
   // Beside them, numbers without an exponent of up to so many digits.
   size_t max_json_digits = 0;
+  // With json_has_doubles: integers beyond 2^63 - 1 are only taken if they are doubles.
+  bool json_has_signed_only = false;
+  // Of a string in JSON, and of a name.
+  size_t max_json_string_bytes = SIZE_MAX;
 };
 
 // text, bigint, double precision, boolean, timestamptz and jsonb of PostgreSQL 12 and later.
@@ -62,6 +66,21 @@ inline constexpr Dialect kSnowflakeDialect{
     .max_time = 253'402'300'799'999'999,                // 9999-12-31
     .json_has_doubles = true,
     .max_json_digits = 38,
+};
+
+// VARCHAR(65535), BIGINT, DOUBLE PRECISION, BOOLEAN, TIMESTAMP and SUPER of Redshift (developer
+// guide, "Data types" and "Limitations" of SUPER). The guide does not say what becomes of integers
+// beyond 64 bits in JSON.
+inline constexpr Dialect kRedshiftDialect{
+    .name = "Redshift",
+    .takes_nul = false,
+    .max_text_bytes = 65'535,
+    .max_json_bytes = 16'000'000,
+    .min_time = -62'135'596'800'000'000,  // 0001-01-01
+    .max_time = 253'402'300'799'999'999,  // 9999-12-31
+    .json_has_doubles = true,
+    .json_has_signed_only = true,
+    .max_json_string_bytes = 65'535,
 };
 
 // Why a row cannot be stored.

@@ -95,6 +95,22 @@ TEST_F(DialectTest, SnowflakeKeeps38DigitsInJson) {
   EXPECT_EQ(Check(kSnowflakeDialect, "E", R"({"at":"1581-12-31"})"), "time_out_of_range at");
 }
 
+TEST_F(DialectTest, RedshiftHasShortTextAndSignedIntegers) {
+  const std::string longest(65'535, 'x');
+  EXPECT_EQ(Check(kRedshiftDialect, longest, StrCat(R"({"a":["\\\"",")", longest, R"(",1e300]})")),
+            "fits");
+  EXPECT_EQ(Check(kRedshiftDialect, longest + "x", "{}"), "value_too_large event");
+  EXPECT_EQ(Check(kRedshiftDialect, "E", StrCat(R"({"a":["\\\"",")", longest, R"(x"]})")),
+            "value_too_large properties");
+  EXPECT_THAT(misfit_->message, HasSubstr("a string of 65536 bytes; Redshift stores at most"));
+  EXPECT_EQ(Check(kRedshiftDialect, "E", R"({"a":[9223372036854775807,0.1]})"), "fits");
+  EXPECT_EQ(Check(kRedshiftDialect, "E", R"({"a":9223372036854775809})"),
+            "number_not_exact properties");
+  EXPECT_EQ(Check(kRedshiftDialect, "E", R"({"a":"\u0000"})"), "nul_in_text properties");
+  EXPECT_EQ(Check(kRedshiftDialect, "E", R"({"at":"0001-01-01"})"), "fits");
+  EXPECT_EQ(Check(kRedshiftDialect, "E", R"({"at":"0000-12-31"})"), "time_out_of_range at");
+}
+
 TEST_F(DialectTest, WholeRecords) {
   EXPECT_FALSE(FindJsonMisfit(kPostgresDialect, "record", R"({"event":"\\u0000"})").has_value());
   const auto misfit = FindJsonMisfit(kPostgresDialect, "record", R"({"event":"\u0000"})");
