@@ -134,5 +134,6 @@ if [ -n "$tests" ]; then
   install_packages duckdb-iceberg-1.5.5 tools/requirements-duckdb-iceberg.txt "tests of tables that Millrace writes"
   install_packages bqemulator-1.4.0 tools/requirements-bigquery.txt "tests of BigQuery"
   install_packages fakesnow-0.12.1 tools/requirements-snowflake.txt "tests of Snowflake"
+  install_packages boto3-1.44.8 tools/requirements-redshift.txt "tests of Redshift"
   tools/test_servers.sh
 fi

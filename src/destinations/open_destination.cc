@@ -15,6 +15,7 @@
 #include "connectors/lake/lake_destination.h"
 #include "connectors/postgres/postgres_destination.h"
 #include "connectors/pubsub/pubsub_destination.h"
+#include "connectors/redshift/redshift_destination.h"
 #include "connectors/snowflake/snowflake_destination.h"
 #include "destinations/null_destination.h"
 
@@ -113,6 +114,10 @@ Opened OpenSnowflake(std::string_view uri, const DestinationSetup& setup) {
   return OpenSnowflakeDestination(uri, setup.environment, Clock::Real());
 }
 
+Opened OpenRedshift(std::string_view uri, const DestinationSetup& setup) {
+  return OpenRedshiftDestination(uri, setup.environment, Clock::Real());
+}
+
 // A kind of destination: the beginning of its URIs, how people write one (empty: another spelling
 // of the one before), and what opens it.
 struct Kind {
@@ -127,6 +132,7 @@ constexpr Kind kKinds[] = {
     {"postgres", "postgres://HOST/DATABASE?table=T", OpenPostgres},
     {"postgresql", "", OpenPostgres},
     {"pubsub", "pubsub://PROJECT/TOPIC", OpenPubsub},
+    {"redshift", "redshift://WORKGROUP/DATABASE/SCHEMA", OpenRedshift},
     {"snowflake", "snowflake://ACCOUNT/DATABASE/SCHEMA", OpenSnowflake},
     {"iceberg", "iceberg:FOLDER", OpenIceberg},
     {"bigquery", "bigquery://PROJECT/DATASET", OpenBigquery},

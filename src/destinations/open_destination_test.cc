@@ -121,6 +121,20 @@ TEST_F(OpenDestinationTest, ADestinationMayHaveGoogleCredentialsOfItsOwn) {
   EXPECT_THAT(Error("pubsub://p/good?credentials_file="), HasSubstr("name a file"));
 }
 
+TEST_F(OpenDestinationTest, RedshiftHasACursorAndConnectsLater) {
+  const auto destination = Open("redshift://work/dev/s?table=e&region=eu-west-1");
+  ASSERT_TRUE(destination.ok()) << destination.status();
+  EXPECT_EQ((*destination)->label(), "redshift://work/dev/s/e");
+  EXPECT_EQ((*destination)->LedgerName(RecordType::kEvent), "redshift://work.eu-west-1/dev/s.e");
+  EXPECT_TRUE((*destination)->CheckConfig(RecordType::kEvent).ok());
+  EXPECT_FALSE((*destination)->CheckConfig(RecordType::kUser).ok());
+  EXPECT_NE((*destination)->cursor(RecordType::kEvent), nullptr);
+  EXPECT_NE((*destination)->NewSink(RecordType::kEvent), nullptr);
+  const auto server = Open("redshift://u@h:5439/dev/s");
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE((*server)->CheckConfig(RecordType::kUser).ok());
+}
+
 TEST_F(OpenDestinationTest, BigqueryIsStagedAndConnectsLater) {
   const auto opened = Open("bigquery://p/d?table=e&age=10s");
   ASSERT_TRUE(opened.ok()) << opened.status();

@@ -163,6 +163,15 @@ absl::StatusOr<Address> Address::Parse(std::string_view uri) {
   return address;
 }
 
+Address Address::WithDatabase(const std::string& database) const {
+  Address other = *this;
+  std::erase_if(other.parameters_, [](const auto& one) { return one.first == "dbname"; });
+  other.parameters_.emplace_back("dbname", database);
+  other.has_database_ = true;
+  other.name_ = StrCat(name_.substr(0, name_.rfind('/') + 1), database);
+  return other;
+}
+
 void Rows::Clear::operator()(pg_result* result) const { PQclear(result); }
 void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
 
@@ -178,6 +187,12 @@ uint64_t Rows::Number(size_t row, int column) const {
   uint64_t number = 0;
   return absl::SimpleAtoi(ToAbsl(Text(row, column)), &number) ? number : 0;
 }
+
+bool Rows::IsNull(size_t row, int column) const {
+  return PQgetisnull(result_.get(), static_cast<int>(row), column) != 0;
+}
+
+int Rows::columns() const { return PQnfields(result_.get()); }
 
 uint64_t Rows::changed() const {
   uint64_t number = 0;

@@ -41,6 +41,8 @@ class Address {
   // Of the user, or of the key of its certificate.
   bool has_password() const { return !passwords_.empty(); }
   bool has_database() const { return has_database_; }
+  // The same server and user, and another database.
+  Address WithDatabase(const std::string& database) const;
 
  private:
   friend class Connection;
@@ -57,6 +59,8 @@ class Rows {
   std::string_view Text(size_t row, int column) const;
   uint64_t Number(size_t row, int column) const;  // 0 if it is not a number
   bool True(size_t row, int column) const { return Text(row, column) == "t"; }
+  bool IsNull(size_t row, int column) const;
+  int columns() const;
   uint64_t changed() const;  // rows that the statement inserted, updated or deleted
 
  private:

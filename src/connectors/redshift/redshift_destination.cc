@@ -1,0 +1,203 @@
+#include "connectors/redshift/redshift_destination.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "auth/aws_credentials.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/redshift/access_checks.h"
+#include "connectors/redshift/data_api.h"
+#include "connectors/redshift/libpq_session.h"
+#include "connectors/redshift/redshift_spec.h"
+#include "connectors/redshift/script_runner.h"
+#include "connectors/redshift/target_table.h"
+#include "net/http_client.h"
+#include "postgres_client/sql_text.h"
+#include "sql_delivery/sql_cursor.h"
+#include "sql_delivery/sql_sink.h"
+
+namespace millrace {
+namespace {
+
+using redshift::DataApiService;
+using redshift::RedshiftSpec;
+using redshift::SqlSession;
+using redshift::TargetTable;
+
+// How a session is made.
+class Sessions {
+ public:
+  Sessions(const RedshiftSpec& spec, std::optional<DataApiService> service, Clock& clock)
+      : spec_(spec), service_(std::move(service)), clock_(clock) {}
+
+  std::unique_ptr<SqlSession> New() const {
+    if (!service_) return redshift::NewLibpqSession(spec_);
+    return redshift::NewDataApiSession(spec_, *service_, NewCurlHttpClient(), clock_);
+  }
+
+ private:
+  const RedshiftSpec& spec_;
+  const std::optional<DataApiService> service_;
+  Clock& clock_;
+};
+
+// Where the records of one type go.
+struct Target {
+  Target(const RedshiftSpec& spec, RecordType type, TableForm form, const Sessions& sessions)
+      : table(spec, type, std::move(form)), cursor(table.dialect(), [this, &sessions] {
+          return redshift::NewScriptRunner(table, sessions.New());
+        }) {}
+
+  TargetTable table;
+  sql_delivery::SqlCursor cursor;
+};
+
+class RedshiftDestination final : public Destination {
+ public:
+  RedshiftDestination(RedshiftSpec spec, std::optional<DataApiService> service, Clock& clock)
+      : spec_(std::move(spec)),
+        sessions_(spec_, std::move(service), clock),
+        clock_(clock),
+        label_(spec_.Label()) {}
+
+  absl::Status Open() {
+    for (const auto& [type, table] : spec_.tables) {
+      ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
+      targets_[type] = std::make_unique<Target>(spec_, type, std::move(form), sessions_);
+    }
+    return absl::OkStatus();
+  }
+
+  const std::string& label() const override { return label_; }
+  std::string LedgerName(RecordType type) const override { return spec_.LedgerName(type); }
+
+  // Writes of one table wait for each other, so a second one only hides the way to the server. Few
+  // large writes cost less than many small ones.
+  void AdaptOptions(RunOptions& options) const override {
+    options.max_writes = std::min(options.max_writes, 2);
+    options.initial_writes = options.max_writes;
+    // One transaction: 34 INSERTs take about 3 MB of SQL, which is more than the JSON.
+    options.write_batch_bytes = std::min(options.write_batch_bytes, size_t{2'200'000});
+    options.join_rows = 10'000;
+    options.join_bytes = 2'000'000;
+    options.max_delay = std::max(options.max_delay, absl::Seconds(2));
+    options.linger = std::max(options.linger, absl::Seconds(1));
+  }
+
+  SendLimits limits() const override { return {.batch_events = 10'000, .batch_bytes = 2'200'000}; }
+
+  absl::Status CheckConfig(RecordType type) const override {
+    if (spec_.uses_data_api() && spec_.region.empty()) {
+      return absl::InvalidArgumentError(StrCat(
+          "the destination ", label_, " needs a region: add region=REGION, or set AWS_REGION"));
+    }
+    if (targets_.contains(type)) return absl::OkStatus();
+    return absl::InvalidArgumentError(StrCat("the destination ", label_, " names no table for ",
+                                             PluralOf(type), ": add ", PluralOf(type), "=TABLE"));
+  }
+
+  std::unique_ptr<Sink> NewSink(RecordType type) override {
+    const auto target = targets_.find(type);
+    if (target == targets_.end()) return nullptr;
+    TargetTable& table = target->second->table;
+    return sql_delivery::NewSqlSink({.dialect = table.dialect(),
+                                     .form = table.form(),
+                                     .runner = redshift::NewScriptRunner(table, sessions_.New()),
+                                     .traffic = traffic_,
+                                     .clock = clock_});
+  }
+
+  DeliveryCursor* cursor(RecordType type) override {
+    const auto target = targets_.find(type);
+    return target == targets_.end() ? nullptr : &target->second->cursor;
+  }
+
+  std::vector<AccessCheck> Check(std::stop_token stop) override {
+    const std::unique_ptr<SqlSession> session = sessions_.New();
+    std::vector<AccessCheck> checks = redshift::CheckWarehouse(spec_, *session, stop);
+    if (!checks.front().status.ok()) return checks;
+    for (const auto& [type, target] : targets_) {
+      for (AccessCheck& check : redshift::CheckTable(target->table, *session, stop)) {
+        const bool is_known =  // tables share the schema
+            std::any_of(checks.begin(), checks.end(),
+                        [&](const AccessCheck& other) { return other.what == check.what; });
+        if (!is_known) checks.push_back(std::move(check));
+      }
+    }
+    return checks;
+  }
+
+  absl::Status Create(std::stop_token stop) override {
+    const std::unique_ptr<SqlSession> session = sessions_.New();
+    RETURN_IF_ERROR(CreateDatabase(*session, stop));
+    for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(target->table.MakeReady(*session, stop));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Drop(std::stop_token stop) override {
+    const std::unique_ptr<SqlSession> session = sessions_.New();
+    for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(target->table.Drop(*session, stop));
+      target->table.NotReady();
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> DropNames() const override {
+    std::vector<std::string> names;
+    for (const auto& [type, target] : targets_) {
+      const redshift::RedshiftDialect& dialect = target->table.dialect();
+      for (const std::string& table : {dialect.table(), dialect.writers(), dialect.delivered()}) {
+        names.push_back(StrCat(spec_.database, ": table ", table));
+      }
+    }
+    return names;
+  }
+
+ private:
+  // CREATE DATABASE cannot be part of a transaction, and says so if there is one already.
+  absl::Status CreateDatabase(SqlSession& session, const std::stop_token& stop) {
+    if (spec_.create_from.empty()) return absl::OkStatus();
+    const absl::Status created = session.ExecuteAlone(
+        StrCat("CREATE DATABASE ", postgres::QuoteName(spec_.database)), spec_.create_from, stop);
+    const bool exists = ToStd(created.message()).find("already exists") != std::string_view::npos;
+    return exists ? absl::OkStatus() : created;
+  }
+
+  const RedshiftSpec spec_;
+  const Sessions sessions_;
+  Clock& clock_;
+  const std::string label_;
+  std::map<RecordType, std::unique_ptr<Target>> targets_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Destination>> OpenRedshiftDestination(std::string_view uri,
+                                                                     const Environment& environment,
+                                                                     Clock& clock) {
+  ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
+  ASSIGN_OR_RETURN(RedshiftSpec spec, RedshiftSpec::Parse(std::move(query), /*has_bucket=*/false));
+  std::optional<DataApiService> service;
+  if (spec.uses_data_api()) {
+    ASSIGN_OR_RETURN(AwsCredentials credentials,
+                     FindAwsCredentials({.environment = environment, .clock = clock}));
+    if (spec.region.empty()) spec.region = credentials.region;
+    service = {.url = redshift::DataApiUrl(spec.region, environment),
+               .region = spec.region,
+               .keys = std::move(credentials.keys)};
+  }
+  auto destination =
+      std::make_unique<RedshiftDestination>(std::move(spec), std::move(service), clock);
+  RETURN_IF_ERROR(destination->Open());
+  return destination;
+}
+
+}  // namespace millrace

@@ -1,0 +1,223 @@
+#include "connectors/redshift/redshift_spec.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "base/percent_encoding.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "base/utf8.h"
+#include "postgres_client/sql_text.h"
+#include "records/table_form.h"
+
+namespace millrace::redshift {
+namespace {
+
+constexpr std::string_view kScheme = "redshift://";
+constexpr size_t kMaxNameBytes = 127;
+// Leaves room for "millrace_..._delivered".
+constexpr size_t kMaxTableBytes = 100;
+constexpr std::string_view kShape =
+    "it should be redshift://WORKGROUP/DATABASE/SCHEMA, or redshift://USER@HOST:5439/DATABASE/"
+    "SCHEMA, with options after a '?'";
+
+absl::Status Invalid(std::string_view what) {
+  return absl::InvalidArgumentError(StrCat("the Redshift destination: ", what));
+}
+
+// Redshift has all names in lower case.
+absl::StatusOr<std::string> ParseName(std::string_view what, std::string_view text,
+                                      size_t max = kMaxNameBytes) {
+  std::string name(text);
+  absl::AsciiStrToLower(&name);
+  if (name.empty()) return Invalid(StrCat(what, " has no name"));
+  if (name.size() > max) {
+    return Invalid(StrCat(what, " has a name of more than ", max, " bytes"));
+  }
+  if (!IsWellFormedUtf8(name) || name.find('\0') != std::string::npos) {
+    return Invalid(StrCat("the name of ", what, " is not UTF-8 text"));
+  }
+  return name;
+}
+
+bool IsIdentifier(std::string_view name) {
+  return name.size() >= 3 && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+struct Head {
+  std::string authority;
+  std::string database;
+  std::string schema;
+};
+
+absl::StatusOr<Head> ParseHead(std::string_view head) {
+  if (!head.starts_with(kScheme)) return Invalid(kShape);
+  head.remove_prefix(kScheme.size());
+  if (head.ends_with('/')) head.remove_suffix(1);
+  const std::vector<std::string> parts = absl::StrSplit(ToAbsl(head), '/');
+  if (parts.size() != 2 && parts.size() != 3) return Invalid(kShape);
+  const std::optional<std::string> database = UrlDecodeStrictly(parts[1]);
+  const std::optional<std::string> schema =
+      UrlDecodeStrictly(parts.size() == 3 ? parts[2] : "public");
+  if (!database || !schema) return Invalid("a '%' is not followed by two hex digits");
+  Head parsed{.authority = parts[0]};
+  ASSIGN_OR_RETURN(parsed.database, ParseName("the database", *database));
+  ASSIGN_OR_RETURN(parsed.schema, ParseName("the schema", *schema));
+  return parsed;
+}
+
+absl::Status ParseTables(UriQuery& query, RedshiftSpec& spec) {
+  const std::optional<std::string> table = query.Take("table");
+  std::map<RecordType, std::string> given;
+  for (const RecordType type : kAllRecordTypes) {
+    if (auto name = query.Take(PluralOf(type))) given[type] = *std::move(name);
+  }
+  if (table && !given.emplace(RecordType::kEvent, *table).second) {
+    return Invalid("table= is the table of events: name one");
+  }
+  if (given.empty()) {
+    for (const RecordType type : kAllRecordTypes) given[type] = PluralOf(type);
+  }
+  std::set<std::string> names;
+  for (const auto& [type, text] : given) {
+    ASSIGN_OR_RETURN(std::string name, ParseName("a table", text, kMaxTableBytes));
+    if (!names.insert(name).second) return Invalid(StrCat("table ", name, " is named twice"));
+    spec.tables[type] = std::move(name);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseColumns(UriQuery& query, RedshiftSpec& spec) {
+  spec.extra_columns = query.TakeList("columns");
+  std::erase(spec.extra_columns, "");
+  for (const auto& [type, table] : spec.tables) {
+    const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
+    RETURN_IF_ERROR(Annotate(form.status(), "columns="));
+    std::set<std::string> names;
+    for (const Column& column : form->columns()) {
+      ASSIGN_OR_RETURN(const std::string name, ParseName("a column", column.name));
+      if (names.insert(name).second) continue;
+      return Invalid(StrCat("columns= names ", column.name,
+                            ", which is a column of the table already: Redshift has all names in "
+                            "lower case"));
+    }
+  }
+  ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
+  return absl::OkStatus();
+}
+
+absl::Status ParseMethod(UriQuery& query, bool has_bucket, RedshiftSpec& spec) {
+  const std::string method = query.Take("method").value_or(has_bucket ? "copy" : "insert");
+  if (method != "insert" && method != "copy") return Invalid("method is insert or copy");
+  spec.method = method == "copy" ? Method::kCopy : Method::kInsert;
+  if (has_bucket && spec.method == Method::kInsert) return Invalid("bucket= is for method=copy");
+  if (!has_bucket && spec.method == Method::kCopy) {
+    return Invalid("method=copy needs bucket=s3://BUCKET/PREFIX/, where files are staged");
+  }
+  const std::optional<std::string> role = query.Take("iam_role");
+  if (role && spec.method == Method::kInsert) return Invalid("iam_role= is for method=copy");
+  if (role) spec.iam_role = *role;
+  if (spec.iam_role != "default" && !spec.iam_role.starts_with("arn:")) {
+    return Invalid("iam_role= is the ARN of a role of the warehouse, or default");
+  }
+  return absl::OkStatus();
+}
+
+// libpq encrypts by default only if the server wants it.
+absl::Status ParseServer(const Head& head, UriQuery& query, RedshiftSpec& spec) {
+  std::string rest = query.Rest();
+  const std::optional<std::string> mode = query.Take("sslmode");
+  if (!mode) StrAppend(&rest, rest.empty() ? "?" : "&", "sslmode=require");
+  const std::string uri =
+      StrCat("postgres://", head.authority, "/", UrlEncode(head.database), rest);
+  absl::StatusOr<postgres::Address> address = postgres::Address::Parse(uri);
+  if (!address.ok()) {
+    return Invalid(
+        "the address of the server cannot be read: it should be USER@HOST:5439, and "
+        "options that are not Millrace's are libpq's, such as sslrootcert=FILE");
+  }
+  if (address->has_password()) {
+    return Invalid(
+        "it must not contain a password: set PGPASSWORD, a ~/.pgpass file or "
+        "passfile=FILE");
+  }
+  spec.host = head.authority.substr(head.authority.rfind('@') + 1);
+  absl::AsciiStrToLower(&spec.host);
+  spec.address = *std::move(address);
+  return absl::OkStatus();
+}
+
+absl::Status ParseDataApi(const Head& head, UriQuery& query, RedshiftSpec& spec) {
+  if (head.authority.find('@') != std::string::npos) {
+    return Invalid("a user is for a host with a port; the Data API takes AWS credentials");
+  }
+  if (!IsIdentifier(head.authority)) {
+    return Invalid(
+        "WORKGROUP is the name of a workgroup or the identifier of a cluster: lower case letters, "
+        "digits and hyphens; a host needs its port, as in HOST:5439");
+  }
+  spec.cluster_user = query.Take("cluster_user").value_or("");
+  ASSIGN_OR_RETURN(const bool is_cluster, query.TakeFlag("cluster"));
+  const bool names_cluster = is_cluster || !spec.cluster_user.empty();
+  (names_cluster ? spec.cluster : spec.workgroup) = head.authority;
+  spec.secret_arn = query.Take("secret_arn").value_or("");
+  spec.region = query.Take("region").value_or("");
+  if (!spec.secret_arn.empty() && !spec.cluster_user.empty()) {
+    return Invalid("cluster_user= and secret_arn= are two ways to sign in: name one");
+  }
+  return query.CheckAllTaken(
+      "table, events, users, groups, columns, add_columns, method, bucket, file_size, iam_role, "
+      "region, cluster, cluster_user, secret_arn and create_from");
+}
+
+// A part of a ledger's name, quoted where it would not be clear where it ends.
+std::string NamePart(const std::string& name) {
+  return name.find_first_of("\".,/") == std::string::npos ? name : postgres::QuoteName(name);
+}
+
+std::string ServerOf(const RedshiftSpec& spec) {
+  const std::string& name = spec.workgroup.empty() ? spec.cluster : spec.workgroup;
+  return StrCat(kScheme, spec.uses_data_api() ? name : spec.host);
+}
+
+}  // namespace
+
+std::string_view NameOf(Method method) { return method == Method::kCopy ? "copy" : "insert"; }
+
+absl::StatusOr<RedshiftSpec> RedshiftSpec::Parse(UriQuery query, bool has_bucket) {
+  ASSIGN_OR_RETURN(const Head head, ParseHead(query.head()));
+  RedshiftSpec spec{.database = head.database, .schema = head.schema};
+  RETURN_IF_ERROR(ParseTables(query, spec));
+  RETURN_IF_ERROR(ParseColumns(query, spec));
+  RETURN_IF_ERROR(ParseMethod(query, has_bucket, spec));
+  if (const auto from = query.Take("create_from")) {
+    ASSIGN_OR_RETURN(spec.create_from, ParseName("create_from", *from));
+  }
+  const bool is_server = head.authority.find(':') != std::string::npos;
+  RETURN_IF_ERROR(is_server ? ParseServer(head, query, spec) : ParseDataApi(head, query, spec));
+  return spec;
+}
+
+std::string RedshiftSpec::Label() const {
+  std::string label = StrCat(ServerOf(*this), "/", database, "/", schema);
+  bool is_usual = tables.size() == std::size(kAllRecordTypes);
+  std::string names;
+  for (const auto& [type, name] : tables) {
+    is_usual = is_usual && name == PluralOf(type);
+    StrAppend(&names, names.empty() ? "/" : ",", name);
+  }
+  return is_usual ? label : label + names;
+}
+
+std::string RedshiftSpec::LedgerName(RecordType type) const {
+  const auto table = tables.find(type);
+  const std::string name = table == tables.end() ? std::string(PluralOf(type)) : table->second;
+  return StrCat(ServerOf(*this), region.empty() ? "" : StrCat(".", region), "/", NamePart(database),
+                "/", NamePart(schema), ".", NamePart(name));
+}
+
+}  // namespace millrace::redshift
