@@ -25,6 +25,7 @@ import redshift_packages
 AVAILABLE = redshift_packages.available() and postgres_server.programs() is not None
 if AVAILABLE:
     import aws_signatures
+    import redshift_copy
     import redshift_sql
 
 SKIPPED = 77
@@ -96,8 +97,8 @@ class RedshiftFront:
     """Listens on return. `server` is a PostgresServer, which outlives it."""
 
     def __init__(self, server, workgroup="work", database="dev", cluster="clu", max_active=500, total_bytes=None,
-                 rates=None, seed=1):
-        self.server, self.workgroup, self.cluster = server, workgroup, cluster
+                 rates=None, region=REGION, seed=1):
+        self.server, self.workgroup, self.cluster, self.region = server, workgroup, cluster, region
         self.max_active, self.total_bytes = max_active, total_bytes
         self.keys = aws_signatures.Keys()
         self.keys.add("AKIDTEST", "secret-of-tests")
@@ -110,7 +111,7 @@ class RedshiftFront:
         self.faults = collections.deque()    # of the next requests: (operation, "Rows" or "*"; kind)
         self.random_faults = {}              # kind -> probability, of every request
         self.randomness = random.Random(seed)
-        self.copy = None                     # executes COPY: function (connection, sql) -> rows
+        self.bucket = None                   # what COPY reads from: redshift_copy.Bucket
         self.databases = set()
         if not self.has_database(database):
             redshift_sql.set_up(server, database)
@@ -124,7 +125,7 @@ class RedshiftFront:
         return self.server.query(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") != []
 
     def variables(self):
-        return {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret-of-tests", "AWS_REGION": REGION,
+        return {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret-of-tests", "AWS_REGION": self.region,
                 "AWS_ENDPOINT_URL_REDSHIFT_DATA": self.url, "AWS_EC2_METADATA_DISABLED": "true"}
 
     # -- HTTP ---------------------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ class RedshiftFront:
             raise Refused("UnknownOperationException", operation)
         if request.headers.get("Content-Type") != "application/x-amz-json-1.1":
             raise Refused("SerializationException", "Content-Type")
-        aws_signatures.check(request, body, self.keys, REGION, "redshift-data")
+        aws_signatures.check(request, body, self.keys, self.region, "redshift-data")
         with self.lock:
             self.counts[operation] += 1
             limiter = self.rates.get(operation)
@@ -394,8 +395,8 @@ class RedshiftFront:
         return ""
 
     def run_one(self, connection, sql):
-        if self.copy is not None and re.match(r"\s*COPY\b", sql, re.I):
-            return None, [], self.copy(connection, sql)
+        if re.match(r"\s*COPY\b", sql, re.I):
+            return None, [], redshift_copy.execute(connection, sql, self.bucket)
         made = re.match(r'\s*CREATE\s+DATABASE\s+"?(\w+)"?', sql, re.I)
         if made:
             if self.has_database(made[1]):

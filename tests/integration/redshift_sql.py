@@ -14,6 +14,8 @@ SETUP = f"""
 CREATE DOMAIN public.super AS jsonb;
 CREATE DOMAIN public.varchar_bytes AS varchar CHECK (octet_length(VALUE) <= {MAX_VARCHAR});
 CREATE FUNCTION public.json_parse(text) RETURNS public.super IMMUTABLE STRICT LANGUAGE sql AS 'SELECT $1::jsonb::public.super';
+CREATE FUNCTION public.pg_last_copy_count() RETURNS bigint LANGUAGE sql AS
+  'SELECT current_setting(''front.copied'')::bigint';
 CREATE VIEW public.svv_columns AS
   SELECT table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
          CASE domain_name WHEN 'super' THEN 'super' WHEN 'varchar_bytes' THEN 'character varying' ELSE data_type END

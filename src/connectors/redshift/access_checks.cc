@@ -80,7 +80,7 @@ std::vector<AccessCheck> CheckTable(TargetTable& table, SqlSession& session,
             StrCat("GRANT ", privilege, " ON ", quoted, " TO ", user), stop));
   };
   if (problems.ok()) ask(dialect.table(), "INSERT");
-  const std::vector<std::string> names = {dialect.writers_name(), dialect.delivered_name()};
+  const std::vector<std::string> names = table.StateTables();
   const auto found = table.TablesAmong(names, session, stop);
   for (const std::string& name : names) {
     const std::string quoted = postgres::QuoteTable(table.schema(), name);

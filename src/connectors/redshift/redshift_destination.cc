@@ -11,11 +11,15 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/redshift/access_checks.h"
+#include "connectors/redshift/copy_target.h"
 #include "connectors/redshift/data_api.h"
 #include "connectors/redshift/libpq_session.h"
 #include "connectors/redshift/redshift_spec.h"
 #include "connectors/redshift/script_runner.h"
 #include "connectors/redshift/target_table.h"
+#include "data_files/file_staging.h"
+#include "data_files/uri_options.h"
+#include "loads/load_bucket.h"
 #include "net/http_client.h"
 #include "postgres_client/sql_text.h"
 #include "sql_delivery/sql_cursor.h"
@@ -24,10 +28,16 @@
 namespace millrace {
 namespace {
 
+using redshift::CopyTarget;
 using redshift::DataApiService;
 using redshift::RedshiftSpec;
 using redshift::SqlSession;
 using redshift::TargetTable;
+
+// Where COPY reads from.
+constexpr std::string_view kStores[] = {"s3"};
+// While a source has nothing, commits follow each other at this distance at least.
+constexpr absl::Duration kCopyLinger = absl::Seconds(30);
 
 // How a session is made.
 class Sessions {
@@ -55,20 +65,35 @@ struct Target {
 
   TargetTable table;
   sql_delivery::SqlCursor cursor;
+  std::unique_ptr<CopyTarget> copy;  // of method=copy
 };
 
 class RedshiftDestination final : public Destination {
  public:
-  RedshiftDestination(RedshiftSpec spec, std::optional<DataApiService> service, Clock& clock)
+  RedshiftDestination(RedshiftSpec spec, std::optional<loads::LoadBucket> bucket,
+                      absl::Duration age, std::optional<DataApiService> service, Clock& clock)
       : spec_(std::move(spec)),
+        bucket_(std::move(bucket)),
+        age_(age),
         sessions_(spec_, std::move(service), clock),
         clock_(clock),
         label_(spec_.Label()) {}
 
-  absl::Status Open() {
+  absl::Status Open(const Environment& environment) {
     for (const auto& [type, table] : spec_.tables) {
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
-      targets_[type] = std::make_unique<Target>(spec_, type, std::move(form), sessions_);
+      auto target = std::make_unique<Target>(spec_, type, std::move(form), sessions_);
+      if (bucket_) {
+        ASSIGN_OR_RETURN(target->copy,
+                         CopyTarget::Open({.spec = spec_,
+                                           .bucket = *bucket_,
+                                           .table = target->table,
+                                           .new_session = [this] { return sessions_.New(); },
+                                           .traffic = traffic_,
+                                           .clock = clock_},
+                                          environment));
+      }
+      targets_[type] = std::move(target);
     }
     return absl::OkStatus();
   }
@@ -79,6 +104,11 @@ class RedshiftDestination final : public Destination {
   // Writes of one table wait for each other, so a second one only hides the way to the server. Few
   // large writes cost less than many small ones.
   void AdaptOptions(RunOptions& options) const override {
+    if (bucket_) {
+      data_files::AdaptOptions(age_, options);
+      options.commit.linger = std::min(age_, kCopyLinger);
+      return;
+    }
     options.max_writes = std::min(options.max_writes, 2);
     options.initial_writes = options.max_writes;
     // One transaction: 34 INSERTs take about 3 MB of SQL, which is more than the JSON.
@@ -103,7 +133,7 @@ class RedshiftDestination final : public Destination {
 
   std::unique_ptr<Sink> NewSink(RecordType type) override {
     const auto target = targets_.find(type);
-    if (target == targets_.end()) return nullptr;
+    if (target == targets_.end() || bucket_) return nullptr;
     TargetTable& table = target->second->table;
     return sql_delivery::NewSqlSink({.dialect = table.dialect(),
                                      .form = table.form(),
@@ -114,7 +144,12 @@ class RedshiftDestination final : public Destination {
 
   DeliveryCursor* cursor(RecordType type) override {
     const auto target = targets_.find(type);
-    return target == targets_.end() ? nullptr : &target->second->cursor;
+    return target == targets_.end() || bucket_ ? nullptr : &target->second->cursor;
+  }
+
+  Staging* staging(RecordType type) override {
+    const auto target = targets_.find(type);
+    return target == targets_.end() || !bucket_ ? nullptr : &target->second->copy->staging();
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override {
@@ -122,6 +157,7 @@ class RedshiftDestination final : public Destination {
     std::vector<AccessCheck> checks = redshift::CheckWarehouse(spec_, *session, stop);
     if (!checks.front().status.ok()) return checks;
     for (const auto& [type, target] : targets_) {
+      if (target->copy != nullptr) target->copy->Check(stop, checks);
       for (AccessCheck& check : redshift::CheckTable(target->table, *session, stop)) {
         const bool is_known =  // tables share the schema
             std::any_of(checks.begin(), checks.end(),
@@ -154,7 +190,8 @@ class RedshiftDestination final : public Destination {
     std::vector<std::string> names;
     for (const auto& [type, target] : targets_) {
       const redshift::RedshiftDialect& dialect = target->table.dialect();
-      for (const std::string& table : {dialect.table(), dialect.writers(), dialect.delivered()}) {
+      for (const std::string& table :
+           {dialect.table(), dialect.writers(), dialect.delivered(), dialect.commits()}) {
         names.push_back(StrCat(spec_.database, ": table ", table));
       }
     }
@@ -172,6 +209,8 @@ class RedshiftDestination final : public Destination {
   }
 
   const RedshiftSpec spec_;
+  const std::optional<loads::LoadBucket> bucket_;  // of method=copy
+  const absl::Duration age_;                       // after which a commit of it is made
   const Sessions sessions_;
   Clock& clock_;
   const std::string label_;
@@ -184,7 +223,12 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenRedshiftDestination(std::string
                                                                      const Environment& environment,
                                                                      Clock& clock) {
   ASSIGN_OR_RETURN(UriQuery query, UriQuery::Parse(uri));
-  ASSIGN_OR_RETURN(RedshiftSpec spec, RedshiftSpec::Parse(std::move(query), /*has_bucket=*/false));
+  ASSIGN_OR_RETURN(std::optional<loads::LoadBucket> bucket, loads::TakeLoadBucket(query, kStores));
+  absl::Duration age = absl::ZeroDuration();
+  if (bucket) {
+    ASSIGN_OR_RETURN(age, data_files::TakeAge(query));
+  }
+  ASSIGN_OR_RETURN(RedshiftSpec spec, RedshiftSpec::Parse(std::move(query), bucket.has_value()));
   std::optional<DataApiService> service;
   if (spec.uses_data_api()) {
     ASSIGN_OR_RETURN(AwsCredentials credentials,
@@ -194,9 +238,9 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenRedshiftDestination(std::string
                .region = spec.region,
                .keys = std::move(credentials.keys)};
   }
-  auto destination =
-      std::make_unique<RedshiftDestination>(std::move(spec), std::move(service), clock);
-  RETURN_IF_ERROR(destination->Open());
+  auto destination = std::make_unique<RedshiftDestination>(std::move(spec), std::move(bucket), age,
+                                                           std::move(service), clock);
+  RETURN_IF_ERROR(destination->Open(environment));
   return destination;
 }
 

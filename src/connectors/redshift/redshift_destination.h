@@ -12,7 +12,8 @@
 
 namespace millrace {
 
-// method=insert: direct, with a cursor that the warehouse keeps. `uri` is
+// method=insert: direct, with a cursor that the warehouse keeps. method=copy: staged in a bucket.
+// `uri` is
 // "redshift://WORKGROUP/DATABASE/SCHEMA?table=T..." (RedshiftSpec::Parse). AWS credentials and the
 // region come from `environment` (FindAwsCredentials). Connects to nothing. Missing tables are made
 // when they are first needed, if the user may. InvalidArgument: the URI cannot be used.

@@ -63,8 +63,10 @@ RedshiftDialect::RedshiftDialect(std::string_view schema, std::string_view table
     : table_(QuoteTable(schema, table)),
       writers_name_(StrCat("millrace_", table, "_writers")),
       delivered_name_(StrCat("millrace_", table, "_delivered")),
+      commits_name_(StrCat("millrace_", table, "_commits")),
       writers_(QuoteTable(schema, writers_name_)),
       delivered_(QuoteTable(schema, delivered_name_)),
+      commits_(QuoteTable(schema, commits_name_)),
       by_requests_(by_requests) {}
 
 size_t RedshiftDialect::max_script_bytes() const {

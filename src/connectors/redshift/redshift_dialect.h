@@ -34,6 +34,9 @@ class RedshiftDialect final : public sql_delivery::SqlDialect {
   const std::string& table() const { return table_; }  // quoted, with the schema, as the next
   const std::string& writers_name() const { return writers_name_; }
   const std::string& delivered_name() const { return delivered_name_; }
+  // Of method=copy: the outcomes of commits.
+  const std::string& commits_name() const { return commits_name_; }
+  const std::string& commits() const { return commits_; }  // quoted
 
   const Dialect& values() const override { return kRedshiftDialect; }
   size_t max_script_bytes() const override;
@@ -56,8 +59,10 @@ class RedshiftDialect final : public sql_delivery::SqlDialect {
   const std::string table_;
   const std::string writers_name_;
   const std::string delivered_name_;
+  const std::string commits_name_;
   const std::string writers_;
   const std::string delivered_;
+  const std::string commits_;
   const bool by_requests_;
   std::string columns_;
   std::atomic<Backslash> backslash_{Backslash::kUnknown};

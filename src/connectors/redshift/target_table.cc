@@ -178,27 +178,40 @@ absl::StatusOr<std::vector<std::string>> TargetTable::TablesAmong(
   return found;
 }
 
+std::vector<std::string> TargetTable::StateTables() const {
+  if (spec_.method == Method::kCopy) return {dialect_.commits_name()};
+  return {dialect_.writers_name(), dialect_.delivered_name()};
+}
+
+// What is known of the rows of an earlier table.
+std::vector<std::string> TargetTable::ForgetStatements() const {
+  if (spec_.method == Method::kCopy) return {StrCat("DELETE FROM ", dialect_.commits())};
+  return sql_delivery::ForgetAllScript(dialect_, destination_).statements;
+}
+
 absl::Status TargetTable::CreateMissing(SqlSession& session, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(
-      const std::vector<std::string> found,
-      TablesAmong({name_, dialect_.writers_name(), dialect_.delivered_name()}, session, stop));
-  if (found.size() == 3) return absl::OkStatus();
+  std::vector<std::string> names = StateTables();
+  names.push_back(name_);
+  ASSIGN_OR_RETURN(const std::vector<std::string> found, TablesAmong(names, session, stop));
+  if (found.size() == names.size()) return absl::OkStatus();
   std::vector<std::string> statements;
   ASSIGN_OR_RETURN(const bool has_schema, HasSchema(session, stop));
   if (!has_schema) {
     statements.push_back(StrCat("CREATE SCHEMA IF NOT EXISTS ", QuoteName(spec_.schema)));
   }
-  statements.push_back(StrCat("CREATE TABLE IF NOT EXISTS ", dialect_.writers(), " (",
-                              sql_delivery::WritersColumns(kCursorText), ")"));
-  statements.push_back(StrCat("CREATE TABLE IF NOT EXISTS ", dialect_.delivered(), " (",
-                              sql_delivery::DeliveredColumns(kCursorText, "BIGINT"), ")"));
+  if (spec_.method == Method::kCopy) {
+    statements.push_back(StrCat("CREATE TABLE IF NOT EXISTS ", dialect_.commits(),
+                                " (commit_id VARCHAR(64) NOT NULL, outcome VARCHAR(16) NOT NULL)"));
+  } else {
+    statements.push_back(StrCat("CREATE TABLE IF NOT EXISTS ", dialect_.writers(), " (",
+                                sql_delivery::WritersColumns(kCursorText), ")"));
+    statements.push_back(StrCat("CREATE TABLE IF NOT EXISTS ", dialect_.delivered(), " (",
+                                sql_delivery::DeliveredColumns(kCursorText, "BIGINT"), ")"));
+  }
   if (std::find(found.begin(), found.end(), name_) == found.end()) {
     // It fails if another process has made the table meanwhile, which may have rows by now.
     statements.push_back(CreateTableSql());
-    for (std::string& statement :
-         sql_delivery::ForgetAllScript(dialect_, destination_).statements) {
-      statements.push_back(std::move(statement));
-    }
+    for (std::string& statement : ForgetStatements()) statements.push_back(std::move(statement));
   }
   return session.Execute(statements, std::nullopt, stop).status();
 }
@@ -223,8 +236,7 @@ absl::Status TargetTable::AddColumns(SqlSession& session, const std::stop_token&
   for (const TableProblem& problem : problems) {
     const bool adds = problem.is_missing_extra && spec_.add_columns;
     if (adds) {
-      const absl::Status added =
-          session.Execute({problem.remedy}, std::nullopt, stop).status();
+      const absl::Status added = session.Execute({problem.remedy}, std::nullopt, stop).status();
       // Another process may have added it.
       if (!added.ok() && !absl::StrContains(added.message(), "already exists")) return added;
       continue;
@@ -275,7 +287,8 @@ absl::Status TargetTable::Drop(SqlSession& session, const std::stop_token& stop)
   return session
       .Execute({StrCat("DROP TABLE IF EXISTS ", dialect_.table()),
                 StrCat("DROP TABLE IF EXISTS ", dialect_.delivered()),
-                StrCat("DROP TABLE IF EXISTS ", dialect_.writers())},
+                StrCat("DROP TABLE IF EXISTS ", dialect_.writers()),
+                StrCat("DROP TABLE IF EXISTS ", dialect_.commits())},
                std::nullopt, stop)
       .status();
 }

@@ -56,7 +56,7 @@ class TargetTable {
   // The name of its destination in ledger keys.
   const std::string& destination() const { return destination_; }
 
-  // Makes the schema, the table and the cursor's tables that are missing, and adds missing columns
+  // Makes the schema, the table and the tables beside it that are missing, and adds missing columns
   // of columns= if add_columns=true. A table that is made has no rows, so what the cursor knows of
   // an earlier one is forgotten. FailedPrecondition, with the remedy: the table has a problem.
   absl::Status MakeReady(SqlSession& session, const std::stop_token& stop);
@@ -74,11 +74,15 @@ class TargetTable {
                                                        SqlSession& session,
                                                        const std::stop_token& stop);
 
-  // Drops the table and its cursor's tables. It is no error if there are none.
+  // The tables beside it that say which of its rows are there: of the cursor, or of commits.
+  std::vector<std::string> StateTables() const;
+
+  // Drops the table and those beside it. It is no error if there are none.
   absl::Status Drop(SqlSession& session, const std::stop_token& stop);
 
  private:
   std::string CreateTableSql() const;
+  std::vector<std::string> ForgetStatements() const;
   absl::Status CreateMissing(SqlSession& session, const std::stop_token& stop);
   absl::Status AddColumns(SqlSession& session, const std::stop_token& stop);
   absl::Status LearnBackslash(SqlSession& session, const std::stop_token& stop);

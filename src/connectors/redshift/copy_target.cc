@@ -1,0 +1,48 @@
+#include "connectors/redshift/copy_target.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "data_files/store_check.h"
+#include "loads/load_staging.h"
+#include "records/dialect.h"
+
+namespace millrace::redshift {
+namespace {
+
+// A line of JSON that COPY takes has 4 MB.
+Dialect CopyDialect() {
+  Dialect dialect = kRedshiftDialect;
+  dialect.max_json_bytes = 3'000'000;
+  return dialect;
+}
+
+}  // namespace
+
+CopyTarget::CopyTarget(const Parts& parts, std::unique_ptr<data_files::FileStore> store,
+                       std::string scratch)
+    : layout_(loads::LoadLayout(parts.bucket, CopyDialect())),
+      store_(std::move(store)),
+      loader_(parts.spec, parts.table, parts.new_session),
+      staging_(loads::NewLoadStaging({.layout = layout_,
+                                      .form = parts.table.form(),
+                                      .store = *store_,
+                                      .loader = loader_,
+                                      .traffic = parts.traffic,
+                                      .clock = parts.clock},
+                                     std::move(scratch))) {}
+
+absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Open(const Parts& parts,
+                                                             const Environment& environment) {
+  ASSIGN_OR_RETURN(std::unique_ptr<data_files::FileStore> store,
+                   loads::OpenLoadStore(parts.bucket, parts.table.destination(), environment));
+  return std::unique_ptr<CopyTarget>(
+      new CopyTarget(parts, std::move(store), environment("TMPDIR").value_or("/tmp")));
+}
+
+void CopyTarget::Check(std::stop_token stop, std::vector<AccessCheck>& checks) {
+  const data_files::FileStore::Stop watch = store_->Watch(stop);
+  data_files::CheckStore(*store_, "docs/connectors/redshift.md", checks, /*in_place=*/true);
+}
+
+}  // namespace millrace::redshift

@@ -1,0 +1,55 @@
+// One table that files of a bucket are copied into.
+#ifndef MILLRACE_CONNECTORS_REDSHIFT_COPY_TARGET_H_
+#define MILLRACE_CONNECTORS_REDSHIFT_COPY_TARGET_H_
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/environment.h"
+#include "connectors/redshift/copy_loader.h"
+#include "connectors/redshift/redshift_spec.h"
+#include "connectors/redshift/target_table.h"
+#include "data_files/file_layout.h"
+#include "data_files/file_store.h"
+#include "loads/load_bucket.h"
+#include "pipeline/destination.h"
+#include "pipeline/staging.h"
+
+namespace millrace::redshift {
+
+class CopyTarget {
+ public:
+  // All of it outlives the target.
+  struct Parts {
+    const RedshiftSpec& spec;
+    const loads::LoadBucket& bucket;
+    TargetTable& table;
+    std::function<std::unique_ptr<SqlSession>()> new_session;
+    Traffic& traffic;
+    Clock& clock;
+  };
+  // Credentials of the bucket come from `environment`. InvalidArgument: as OpenStore().
+  static absl::StatusOr<std::unique_ptr<CopyTarget>> Open(const Parts& parts,
+                                                          const Environment& environment);
+
+  Staging& staging() { return *staging_; }
+  // Adds the checks of the bucket.
+  void Check(std::stop_token stop, std::vector<AccessCheck>& checks);
+
+ private:
+  CopyTarget(const Parts& parts, std::unique_ptr<data_files::FileStore> store, std::string scratch);
+
+  const data_files::FileLayout layout_;
+  const std::unique_ptr<data_files::FileStore> store_;
+  CopyLoader loader_;
+  const std::unique_ptr<Staging> staging_;
+};
+
+}  // namespace millrace::redshift
+
+#endif  // MILLRACE_CONNECTORS_REDSHIFT_COPY_TARGET_H_
