@@ -30,6 +30,9 @@ class RedshiftTest(RedshiftEventsTest):
         self.assertLess(self.front.largest, 100_000)
         self.load(folder, "--force")
         self.assert_rows(folder, times=2)
+        self.create()  # makes the view
+        [[rows]] = self.server.query("SELECT count(*) FROM events_deduped")
+        self.assertEqual(int(rows), ROWS)
 
     def test_by_a_connection(self):
         self.to = self.connection()
@@ -46,6 +49,8 @@ class RedshiftTest(RedshiftEventsTest):
         self.assertEqual(code, 0, out + err)
         code, out, err = self.run_program("destinations", "check", to)
         self.assertEqual(code, 0, out + err)
+        [[view]] = self.behind.query("SELECT count(*) FROM svv_columns WHERE table_name = 'events_deduped'", "fresh")
+        self.assertEqual(view, "10")
         types = dict(self.behind.query("SELECT column_name, data_type FROM svv_columns WHERE table_schema = 'sales' AND "
                                        "table_name = 'events'", "fresh"))
         self.assertEqual((types["properties"], types["plan"], types["event_time"]),

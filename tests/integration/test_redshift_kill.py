@@ -52,7 +52,8 @@ class KillTest(RedshiftEventsTest):
         self.assertIn(code, (0, 1), out + err)  # 1: the large rows are in the last part
         totals = self.run_json("status", expect=1)["totals"]
         self.assertEqual((totals["accepted"], totals["rejected"]), (ROWS, len(large)))
-        self.assertEqual(sorted(letter["payload"]["properties"]["$insert_id"] for letter in self.dead_letters()),
+        letters = [json.loads(letter["payload_after"]) for letter in self.dead_letters()]
+        self.assertEqual(sorted(letter["properties"]["$insert_id"] for letter in letters),
                          ["large-0", "large-1", "large-2"])
         elapsed = time.monotonic() - started
         self.assert_rows(folder, where="event <> 'large'")

@@ -16,6 +16,7 @@
 #include "connectors/redshift/libpq_session.h"
 #include "connectors/redshift/redshift_spec.h"
 #include "connectors/redshift/script_runner.h"
+#include "connectors/redshift/table_view.h"
 #include "connectors/redshift/target_table.h"
 #include "data_files/file_staging.h"
 #include "data_files/uri_options.h"
@@ -173,6 +174,7 @@ class RedshiftDestination final : public Destination {
     RETURN_IF_ERROR(CreateDatabase(*session, stop));
     for (const auto& [type, target] : targets_) {
       RETURN_IF_ERROR(target->table.MakeReady(*session, stop));
+      if (spec_.views) RETURN_IF_ERROR(redshift::CreateView(target->table, *session, stop));
     }
     return absl::OkStatus();
   }
@@ -180,6 +182,11 @@ class RedshiftDestination final : public Destination {
   absl::Status Drop(std::stop_token stop) override {
     const std::unique_ptr<SqlSession> session = sessions_.New();
     for (const auto& [type, target] : targets_) {
+      ASSIGN_OR_RETURN(const std::string drop_view,
+                       redshift::DropViewSql(target->table, *session, stop));
+      if (!drop_view.empty()) {
+        RETURN_IF_ERROR(session->Execute({drop_view}, std::nullopt, stop).status());
+      }
       RETURN_IF_ERROR(target->table.Drop(*session, stop));
       target->table.NotReady();
     }
@@ -189,6 +196,8 @@ class RedshiftDestination final : public Destination {
   std::vector<std::string> DropNames() const override {
     std::vector<std::string> names;
     for (const auto& [type, target] : targets_) {
+      const std::string view = redshift::ViewOf(target->table);
+      if (spec_.views && !view.empty()) names.push_back(StrCat(spec_.database, ": view ", view));
       const redshift::RedshiftDialect& dialect = target->table.dialect();
       for (const std::string& table :
            {dialect.table(), dialect.writers(), dialect.delivered(), dialect.commits()}) {

@@ -107,6 +107,9 @@ absl::Status ParseColumns(UriQuery& query, RedshiftSpec& spec) {
     }
   }
   ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
+  const std::string views = query.Take("views").value_or("true");
+  if (views != "true" && views != "false") return Invalid("views is true or false");
+  spec.views = views == "true";
   return absl::OkStatus();
 }
 
@@ -170,8 +173,8 @@ absl::Status ParseDataApi(const Head& head, UriQuery& query, RedshiftSpec& spec)
     return Invalid("cluster_user= and secret_arn= are two ways to sign in: name one");
   }
   return query.CheckAllTaken(
-      "table, events, users, groups, columns, add_columns, method, bucket, file_size, iam_role, "
-      "region, cluster, cluster_user, secret_arn and create_from");
+      "table, events, users, groups, columns, add_columns, views, method, bucket, file_size, age, "
+      "iam_role, region, cluster, cluster_user, secret_arn and create_from");
 }
 
 // A part of a ledger's name, quoted where it would not be clear where it ends.

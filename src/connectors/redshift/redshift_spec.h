@@ -38,6 +38,7 @@ struct RedshiftSpec {
   std::map<RecordType, std::string> tables;
   std::vector<std::string> extra_columns;  // as TableForm::Make() takes them
   bool add_columns = false;
+  bool views = true;  // Create() makes them
   Method method = Method::kInsert;
   std::string iam_role = "default";  // with which COPY reads the bucket: an ARN
 

@@ -75,6 +75,7 @@ TEST(RedshiftSpecTest, Errors) {
   EXPECT_THAT(ErrorOf("redshift://work/dev/s?tabel=x"), HasSubstr("tabel"));
   EXPECT_THAT(ErrorOf("redshift://work/dev/s?events=a&users=A"), HasSubstr("named twice"));
   EXPECT_THAT(ErrorOf("redshift://work/dev/s?columns=Token"), HasSubstr("lower case"));
+  EXPECT_THAT(ErrorOf("redshift://work/dev/s?views=no"), HasSubstr("true or false"));
   EXPECT_THAT(ErrorOf("redshift://work/dev/s?method=x"), HasSubstr("insert or copy"));
   EXPECT_THAT(ErrorOf("redshift://work/dev/s?cluster_user=u&secret_arn=a"), HasSubstr("name one"));
   EXPECT_THAT(ErrorOf("redshift://work//s"), HasSubstr("no name"));
