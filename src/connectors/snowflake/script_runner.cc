@@ -1,12 +1,11 @@
 #include "connectors/snowflake/script_runner.h"
 
-#include <set>
 #include <utility>
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/snowflake/bookkeeping.h"
 #include "connectors/snowflake/sql_rows.h"
-#include "connectors/snowflake/sql_text.h"
 #include "sql_delivery/cursor_sql.h"
 
 namespace millrace::snowflake {
@@ -16,18 +15,6 @@ using sql_delivery::Script;
 using sql_delivery::ScriptFailure;
 using sql_delivery::SqlDialect;
 using sql_delivery::TextRows;
-
-constexpr std::string_view kTables[] = {kLockTable, kWritersTable, kDeliveredTable};
-
-std::string ColumnsOf(std::string_view table) {
-  if (table == kLockTable) return "n NUMBER(38,0) NOT NULL";
-  if (table == kWritersTable) return sql_delivery::WritersColumns("VARCHAR");
-  return sql_delivery::DeliveredColumns("VARCHAR", "NUMBER(38,0)");
-}
-
-absl::Status Run(SqlClient& client, std::string sql, const std::stop_token& stop) {
-  return client.Execute({.text = std::move(sql), .in_schema = false}, stop).status();
-}
 
 absl::StatusOr<TextRows> RunScript(SqlClient& client, const Script& script,
                                    const std::stop_token& stop) {
@@ -102,34 +89,12 @@ Statements RequestOf(const Script& script) {
 }
 
 absl::Status CursorTables::Create(SqlClient& client, const std::stop_token& stop) const {
-  std::string names;
-  for (const std::string_view table : kTables) {
-    StrAppend(&names, names.empty() ? "" : ", ", QuoteText(table));
-  }
-  ASSIGN_OR_RETURN(
-      const SqlResult found,
-      client.Execute({.text = StrCat("SELECT TABLE_NAME FROM ", QuoteName(spec_.database),
-                                     ".INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ",
-                                     QuoteText(spec_.schema), " AND TABLE_NAME IN (", names, ")"),
-                      .in_schema = false},
-                     stop));
-  std::set<std::string> there;
-  for (const auto& row : found.rows) {
-    if (!row.empty() && row[0]) there.insert(*row[0]);
-  }
-  for (const std::string_view table : kTables) {
-    if (there.contains(std::string(table))) continue;
-    const std::string name = spec_.QuotedTable(table);
-    RETURN_IF_ERROR(Annotate(
-        Run(client, StrCat("CREATE TABLE IF NOT EXISTS ", name, " (", ColumnsOf(table), ")"), stop),
-        StrCat("creating ", name)));
-    if (table != kLockTable) continue;
-    RETURN_IF_ERROR(Run(client,
-                        StrCat("INSERT INTO ", name, " (n) SELECT 0 WHERE NOT EXISTS ",
-                               "(SELECT 1 FROM ", name, ")"),
-                        stop));
-  }
-  return absl::OkStatus();
+  return CreateBooks(
+      spec_,
+      {BookTable{.name = kWritersTable, .columns = sql_delivery::WritersColumns("VARCHAR")},
+       BookTable{.name = kDeliveredTable,
+                 .columns = sql_delivery::DeliveredColumns("VARCHAR", "NUMBER(38,0)")}},
+      client, stop);
 }
 
 absl::Status CursorTables::Forget(SqlClient& client, const SqlDialect& dialect,
@@ -142,17 +107,7 @@ absl::Status CursorTables::Forget(SqlClient& client, const SqlDialect& dialect,
 absl::Status CursorTables::Drop(SqlClient& client, const SqlDialect& dialect,
                                 const std::stop_token& stop) const {
   RETURN_IF_ERROR(Forget(client, dialect, stop));
-  const absl::StatusOr<SqlResult> left = client.Execute(
-      {.text = StrCat("SELECT COUNT(*) FROM ", dialect.writers()), .in_schema = false}, stop);
-  if (absl::IsNotFound(left.status())) return absl::OkStatus();
-  RETURN_IF_ERROR(left.status());
-  const bool is_empty = left->rows.size() == 1 && left->rows[0].size() == 1 && left->rows[0][0] &&
-                        *left->rows[0][0] == "0";
-  if (!is_empty) return absl::OkStatus();
-  for (const std::string_view table : kTables) {
-    RETURN_IF_ERROR(Run(client, StrCat("DROP TABLE IF EXISTS ", spec_.QuotedTable(table)), stop));
-  }
-  return absl::OkStatus();
+  return DropBooks(spec_, {kWritersTable, kDeliveredTable}, client, stop);
 }
 
 std::unique_ptr<sql_delivery::ScriptRunner> NewScriptRunner(

@@ -69,6 +69,8 @@ constexpr ErrorRule kRules[] = {
     {"", "02000", 0, ErrorKind::kStop, StatusCode::kNotFound, kCreateTables},
     {"003001", "", 0, ErrorKind::kStop, StatusCode::kPermissionDenied, kPrivileges},
     {"", "42501", 0, ErrorKind::kStop, StatusCode::kPermissionDenied, kPrivileges},
+    {"091016", "", 0, ErrorKind::kStop, StatusCode::kNotFound,
+     "staged files are missing: does the stage's URL begin with bucket=, and may it read there?"},
     {"000904", "", 0, ErrorKind::kStop, StatusCode::kFailedPrecondition,
      "was a column dropped or renamed? `millrace destinations check` lists what the table needs"},
     {"", "42", 0, ErrorKind::kStop, StatusCode::kFailedPrecondition, ""},

@@ -10,6 +10,8 @@
 #include "base/strings.h"
 #include "connectors/snowflake/access_checks.h"
 #include "connectors/snowflake/account_client.h"
+#include "connectors/snowflake/copy_target.h"
+#include "connectors/snowflake/own_client.h"
 #include "connectors/snowflake/script_runner.h"
 #include "connectors/snowflake/sign_in.h"
 #include "connectors/snowflake/snowflake_spec.h"
@@ -17,6 +19,7 @@
 #include "connectors/snowflake/sql_rows.h"
 #include "connectors/snowflake/sql_text.h"
 #include "connectors/snowflake/target_table.h"
+#include "data_files/file_staging.h"
 #include "net/http_client.h"
 #include "sql_delivery/sql_cursor.h"
 #include "sql_delivery/sql_sink.h"
@@ -25,7 +28,10 @@ namespace millrace {
 namespace {
 
 using snowflake::AccountClient;
+using snowflake::CopyTarget;
 using snowflake::CursorTables;
+using snowflake::Method;
+using snowflake::OwnClient;
 using snowflake::SignIn;
 using snowflake::SnowflakeDialect;
 using snowflake::SnowflakeSpec;
@@ -48,15 +54,6 @@ std::string LabelOf(const SnowflakeSpec& spec) {
   return is_usual ? spec.name() : spec.name() + tables;
 }
 
-// A client of the SQL API that owns its connection.
-struct OwnClient {
-  AccountClient account;
-  SqlClient sql;
-
-  OwnClient(const SnowflakeSpec& spec, SignIn& sign_in, Clock& clock)
-      : account(spec.url, sign_in, NewCurlHttpClient(), clock), sql(spec, account) {}
-};
-
 // Where the records of one type go.
 struct Target {
   Target(const SnowflakeSpec& spec, TableForm form)
@@ -65,6 +62,7 @@ struct Target {
   TargetTable table;
   const SnowflakeDialect sql;
   std::unique_ptr<sql_delivery::SqlCursor> cursor;
+  std::unique_ptr<CopyTarget> copy;  // of that method
 };
 
 class SnowflakeDestination final : public Destination {
@@ -75,12 +73,22 @@ class SnowflakeDestination final : public Destination {
         clock_(clock),
         label_(LabelOf(spec_)) {}
 
-  absl::Status Open() {
+  // Credentials of a bucket come from `environment`.
+  absl::Status Open(const Environment& environment) {
     for (const auto& [type, name] : spec_.tables) {
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
       auto target = std::make_unique<Target>(spec_, std::move(form));
       target->cursor = std::make_unique<sql_delivery::SqlCursor>(
           target->sql, [this, to = target.get()] { return NewRunner(*to); });
+      if (spec_.method == Method::kCopy) {
+        ASSIGN_OR_RETURN(target->copy,
+                         CopyTarget::Open({.spec = spec_,
+                                           .table = target->table,
+                                           .new_client = [this] { return NewClient(); },
+                                           .traffic = traffic_,
+                                           .clock = clock_},
+                                          environment));
+      }
       targets_[type] = std::move(target);
     }
     return absl::OkStatus();
@@ -90,6 +98,7 @@ class SnowflakeDestination final : public Destination {
   std::string LedgerName(RecordType type) const override { return spec_.LedgerName(type); }
 
   void AdaptOptions(RunOptions& options) const override {
+    if (spec_.method == Method::kCopy) return data_files::AdaptOptions(spec_.age, options);
     options.max_writes = std::min(options.max_writes, kMaxSqlWrites);
     options.initial_writes = std::min(options.initial_writes, options.max_writes);
     options.write_batch_bytes = std::min(options.write_batch_bytes, kSqlBatchBytes);
@@ -105,10 +114,17 @@ class SnowflakeDestination final : public Destination {
     return sign_in_.status();
   }
 
+  Staging* staging(RecordType type) override {
+    const auto found = targets_.find(type);
+    if (found == targets_.end() || !sign_in_.ok() || found->second->copy == nullptr) return nullptr;
+    return &found->second->copy->staging();
+  }
+
   std::unique_ptr<Sink> NewSink(RecordType type) override {
     const auto found = targets_.find(type);
     if (found == targets_.end() || !sign_in_.ok()) return nullptr;
     Target& target = *found->second;
+    if (target.copy != nullptr) return nullptr;
     return sql_delivery::NewSqlSink({.dialect = target.sql,
                                      .form = target.table.form(),
                                      .runner = NewRunner(target),
@@ -118,7 +134,8 @@ class SnowflakeDestination final : public Destination {
 
   DeliveryCursor* cursor(RecordType type) override {
     const auto found = targets_.find(type);
-    return found == targets_.end() || !sign_in_.ok() ? nullptr : found->second->cursor.get();
+    if (found == targets_.end() || !sign_in_.ok() || found->second->copy != nullptr) return nullptr;
+    return found->second->cursor.get();
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override {
@@ -132,6 +149,7 @@ class SnowflakeDestination final : public Destination {
       for (AccessCheck& check : snowflake::CheckTable(spec_, target->table, client.sql, stop)) {
         checks.push_back(std::move(check));
       }
+      if (target->copy != nullptr) target->copy->Check(stop, checks);
     }
     return checks;
   }
@@ -139,6 +157,10 @@ class SnowflakeDestination final : public Destination {
   absl::Status Create(std::stop_token stop) override {
     RETURN_IF_ERROR(sign_in_.status());
     for (const auto& [type, target] : targets_) {
+      if (target->copy != nullptr) {
+        RETURN_IF_ERROR(target->copy->loader().Prepare(stop));
+        continue;
+      }
       const std::unique_ptr<sql_delivery::ScriptRunner> runner = NewRunner(*target);
       RETURN_IF_ERROR(runner->Prepare(stop));
     }
@@ -150,6 +172,7 @@ class SnowflakeDestination final : public Destination {
     OwnClient client(spec_, *sign_in_, clock_);
     for (const auto& [type, target] : targets_) {
       RETURN_IF_ERROR(target->table.Drop(client.sql, stop));
+      if (target->copy != nullptr) RETURN_IF_ERROR(target->copy->loader().Drop(client.sql, stop));
       const CursorTables cursor(spec_, LedgerName(type));
       RETURN_IF_ERROR(cursor.Drop(client.sql, target->sql, stop));
     }
@@ -161,13 +184,16 @@ class SnowflakeDestination final : public Destination {
     for (const auto& [type, target] : targets_) {
       names.push_back(StrCat("the table ", target->table.quoted()));
     }
-    names.push_back(StrCat("what ", spec_.QuotedTable(snowflake::kWritersTable), " and ",
-                           spec_.QuotedTable(snowflake::kDeliveredTable),
+    names.push_back(StrCat("what the tables MILLRACE_* of ", spec_.QuotedSchema(),
                            " know of them; these tables too once they are empty"));
     return names;
   }
 
  private:
+  std::unique_ptr<OwnClient> NewClient() {
+    return std::make_unique<OwnClient>(spec_, *sign_in_, clock_);
+  }
+
   std::unique_ptr<sql_delivery::ScriptRunner> NewRunner(Target& target) {
     return snowflake::NewScriptRunner(
         spec_, target.table, target.sql,
@@ -189,7 +215,7 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenSnowflakeDestination(
   absl::StatusOr<SignIn> sign_in = snowflake::NewSignIn(spec, environment, clock);
   auto destination =
       std::make_unique<SnowflakeDestination>(std::move(spec), std::move(sign_in), clock);
-  RETURN_IF_ERROR(destination->Open());
+  RETURN_IF_ERROR(destination->Open(environment));
   return destination;
 }
 

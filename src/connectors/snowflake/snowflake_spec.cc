@@ -25,7 +25,7 @@ constexpr std::string_view kScheme = "snowflake://";
 constexpr std::string_view kDomain = ".snowflakecomputing.com";
 constexpr std::string_view kOptions =
     "user, role, warehouse, url, table, events, users, groups, columns, add_columns, method, "
-    "bucket, stage, storage_integration and pipe";
+    "bucket, file_size, age, stage, storage_integration and pipe";
 constexpr std::array kMethods = {Method::kStreaming, Method::kElastic, Method::kSql, Method::kCopy};
 
 absl::Status Invalid(std::string_view what) {
@@ -141,12 +141,10 @@ absl::Status ParseColumns(UriQuery& query, SnowflakeSpec& spec) {
 }
 
 absl::Status ParseBucket(UriQuery& query, SnowflakeSpec& spec) {
-  spec.bucket = query.Take("bucket").value_or("");
-  const std::string& bucket = spec.bucket;
-  const bool is_bucket = bucket.empty() || bucket.starts_with("s3://") ||
-                         bucket.starts_with("gs://") || bucket.starts_with("az://");
-  if (!is_bucket) return Invalid("bucket= is s3://, gs:// or az://, with a prefix");
-  if (!bucket.empty() && !bucket.ends_with('/')) spec.bucket += '/';
+  constexpr std::string_view kStores[] = {"s3", "gs", "az"};
+  absl::StatusOr<std::optional<loads::LoadBucket>> bucket = loads::TakeLoadBucket(query, kStores);
+  if (!bucket.ok()) return Invalid(ToStd(bucket.status().message()));
+  spec.bucket = *std::move(bucket);
   if (const auto stage = query.Take("stage")) {
     ASSIGN_OR_RETURN(spec.stage, ParseName("the stage", *stage));
   }
@@ -162,20 +160,26 @@ absl::Status ParseMethod(UriQuery& query, SnowflakeSpec& spec) {
                                            [&](Method method) { return NameOf(method) == *name; });
     if (found == kMethods.end()) return Invalid("method is streaming, elastic, sql or copy");
     spec.method = *found;
-  } else if (!spec.bucket.empty()) {
+  } else if (spec.bucket) {
     spec.method = Method::kCopy;
   }
-  if (spec.method == Method::kCopy) {
-    if (spec.bucket.empty()) {
-      return Invalid("method=copy needs bucket=URI, where files are staged");
-    }
-    if (spec.stage.empty() == spec.storage_integration.empty()) {
-      return Invalid(
-          "method=copy needs one of stage=NAME, an external stage whose URL is the bucket, and "
-          "storage_integration=NAME");
-    }
-  } else if (!spec.bucket.empty() || !spec.storage_integration.empty()) {
+  if (spec.method != Method::kCopy) {
+    if (!spec.bucket && spec.storage_integration.empty()) return absl::OkStatus();
     return Invalid("bucket= and storage_integration= are for method=copy");
+  }
+  if (!spec.bucket) return Invalid("method=copy needs bucket=URI, where files are staged");
+  if (spec.stage.empty() == spec.storage_integration.empty()) {
+    return Invalid(
+        "method=copy needs one of stage=NAME, an external stage whose URL is the bucket, and "
+        "storage_integration=NAME");
+  }
+  if (spec.bucket->root.starts_with("az://") && spec.stage.empty()) {
+    return Invalid("storage_integration= is for s3:// and gs://: make a stage and name it, stage=");
+  }
+  if (const auto age = query.Take("age")) {
+    if (!absl::ParseDuration(*age, &spec.age) || spec.age < absl::Seconds(1)) {
+      return Invalid("age is a time of at least 1s, such as 30s or 5m");
+    }
   }
   return absl::OkStatus();
 }

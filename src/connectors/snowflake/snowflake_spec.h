@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/environment.h"
 #include "base/record_type.h"
+#include "loads/load_bucket.h"
 
 namespace millrace::snowflake {
 
@@ -41,11 +43,12 @@ struct SnowflakeSpec {
   std::vector<std::string> extra_columns;  // as TableForm::Make() takes them
   bool add_columns = false;
 
-  std::optional<Method> method;     // nullopt: not named
-  std::string bucket;               // where files are staged, "s3://b/prefix/"; empty: none
-  std::string stage;                // folded; an external stage that is at `bucket`
-  std::string storage_integration;  // folded; for COPY without a stage
-  std::string pipe;                 // the pipe of a table is <pipe>_<table>; empty: its default
+  std::optional<Method> method;             // nullopt: not named
+  std::optional<loads::LoadBucket> bucket;  // where files are staged
+  absl::Duration age = absl::Minutes(1);    // of what is staged, when it is committed
+  std::string stage;                        // folded; an external stage that is at `bucket`
+  std::string storage_integration;          // folded; for COPY without a stage
+  std::string pipe;  // the pipe of a table is <pipe>_<table>; empty: its default
 
   // Parses "snowflake://ACCOUNT/DATABASE/SCHEMA?user=U&table=T...". User, role, warehouse and host
   // that it lacks are SNOWFLAKE_USER, SNOWFLAKE_ROLE, SNOWFLAKE_WAREHOUSE and SNOWFLAKE_HOST.

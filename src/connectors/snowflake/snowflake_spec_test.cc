@@ -86,14 +86,20 @@ TEST_F(SnowflakeSpecTest, MethodsAndBuckets) {
   const auto copy = Parse("snowflake://a/d/s?bucket=s3://b/p&stage=files");
   ASSERT_TRUE(copy.ok()) << copy.status();
   EXPECT_EQ(copy->method, Method::kCopy);
-  EXPECT_EQ(copy->bucket, "s3://b/p/");
+  ASSERT_TRUE(copy->bucket);
+  EXPECT_EQ(copy->bucket->root, "s3://b/p/");
   EXPECT_EQ(copy->stage, "FILES");
   EXPECT_EQ(Parse("snowflake://a/d/s?method=sql")->method, Method::kSql);
   EXPECT_EQ(Parse("snowflake://a/d/s?method=elastic")->method, Method::kElastic);
   EXPECT_EQ(Parse("snowflake://a/d/s?stage=s&pipe=p")->pipe, "P");
   EXPECT_THAT(Error("snowflake://a/d/s?method=copy"), HasSubstr("needs bucket=URI"));
   EXPECT_THAT(Error("snowflake://a/d/s?bucket=s3://b/"), HasSubstr("needs one of stage=NAME"));
-  EXPECT_THAT(Error("snowflake://a/d/s?bucket=/tmp/x&stage=s"), HasSubstr("bucket= is s3://"));
+  EXPECT_THAT(Error("snowflake://a/d/s?bucket=/tmp/x&stage=s"), HasSubstr("bucket is a folder"));
+  EXPECT_THAT(Error("snowflake://a/d/s?bucket=az://b/p/&storage_integration=i"),
+              HasSubstr("make a stage"));
+  EXPECT_EQ(Parse("snowflake://a/d/s?bucket=gs://b/p&storage_integration=i&age=5m")->age,
+            absl::Minutes(5));
+  EXPECT_THAT(Error("snowflake://a/d/s?bucket=s3://b/&stage=s&age=0s"), HasSubstr("at least 1s"));
   EXPECT_THAT(Error("snowflake://a/d/s?bucket=s3://b/&method=sql"), HasSubstr("for method=copy"));
   EXPECT_THAT(Error("snowflake://a/d/s?method=put"), HasSubstr("streaming, elastic, sql or copy"));
 }

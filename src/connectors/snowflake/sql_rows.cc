@@ -3,6 +3,7 @@
 #include "base/byte_buffer.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
+#include "connectors/snowflake/bookkeeping.h"
 #include "connectors/snowflake/sql_client.h"
 #include "connectors/snowflake/sql_text.h"
 
@@ -70,7 +71,7 @@ void AppendJsonRow(std::string_view first, const TableForm& form, TableRow row, 
 
 SnowflakeDialect::SnowflakeDialect(const SnowflakeSpec& spec, const TargetTable& table)
     : table_(table),
-      lock_(spec.QuotedTable(kLockTable)),
+      lock_(LockSql(spec)),
       writers_(spec.QuotedTable(kWritersTable)),
       delivered_(spec.QuotedTable(kDeliveredTable)) {
   for (size_t i = 0; i < table.columns().size(); ++i) {
@@ -80,10 +81,6 @@ SnowflakeDialect::SnowflakeDialect(const SnowflakeSpec& spec, const TargetTable&
 
 std::string SnowflakeDialect::QuoteText(std::string_view text) const {
   return snowflake::QuoteText(text);
-}
-
-std::vector<std::string> SnowflakeDialect::LockStatements() const {
-  return {StrCat("UPDATE ", lock_, " SET n = n + 1")};
 }
 
 void SnowflakeDialect::AppendRow(size_t span, const TableForm& form, TableRow row,

@@ -13,7 +13,6 @@
 namespace millrace::snowflake {
 
 // The tables of the cursor, in the schema of the target.
-inline constexpr std::string_view kLockTable = "MILLRACE_LOCK";
 inline constexpr std::string_view kWritersTable = "MILLRACE_WRITERS";
 inline constexpr std::string_view kDeliveredTable = "MILLRACE_DELIVERED";
 
@@ -29,9 +28,7 @@ class SnowflakeDialect final : public sql_delivery::SqlDialect {
   const Dialect& values() const override { return kSnowflakeDialect; }
   size_t max_script_bytes() const override { return kMaxSqlBytes; }
   std::string QuoteText(std::string_view text) const override;
-  // An UPDATE of the only row of a table holds its lock until the transaction ends; INSERT alone
-  // would not wait for another INSERT.
-  std::vector<std::string> LockStatements() const override;
+  std::vector<std::string> LockStatements() const override { return {lock_}; }
   std::string writers() const override { return writers_; }
   std::string delivered() const override { return delivered_; }
   // "[span, cell, ...]": rows are the elements of one array, which FLATTEN takes apart.
@@ -41,7 +38,7 @@ class SnowflakeDialect final : public sql_delivery::SqlDialect {
 
  private:
   const TargetTable& table_;
-  const std::string lock_;
+  const std::string lock_;  // a statement
   const std::string writers_;
   const std::string delivered_;
   std::string select_;  // the cells of "value", as the columns of the table
