@@ -1,5 +1,7 @@
 #include "connectors/snowflake/copy_loader.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/hash.h"
@@ -45,9 +47,14 @@ std::string CellSql(const Column& column) {
   return cell;
 }
 
-// The URL of a stage at `root`, "s3://bucket/folder/".
+// The URL of a stage at `root`: "s3://bucket/folder/", "gs://bucket/folder/" or
+// "az://account/container/folder/".
 std::string StageUrl(std::string_view root) {
-  return root.starts_with("gs://") ? StrCat("gcs", root.substr(2)) : std::string(root);
+  if (root.starts_with("gs://")) return StrCat("gcs", root.substr(2));
+  if (!root.starts_with("az://")) return std::string(root);
+  root.remove_prefix(5);
+  const size_t slash = std::min(root.find('/'), root.size());
+  return StrCat("azure://", root.substr(0, slash), ".blob.core.windows.net", root.substr(slash));
 }
 
 uint64_t RowsOf(const loads::FileLoad& load) {

@@ -173,9 +173,6 @@ absl::Status ParseMethod(UriQuery& query, SnowflakeSpec& spec) {
         "method=copy needs one of stage=NAME, an external stage whose URL is the bucket, and "
         "storage_integration=NAME");
   }
-  if (spec.bucket->root.starts_with("az://") && spec.stage.empty()) {
-    return Invalid("storage_integration= is for s3:// and gs://: make a stage and name it, stage=");
-  }
   if (const auto age = query.Take("age")) {
     if (!absl::ParseDuration(*age, &spec.age) || spec.age < absl::Seconds(1)) {
       return Invalid("age is a time of at least 1s, such as 30s or 5m");

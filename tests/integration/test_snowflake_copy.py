@@ -1,0 +1,119 @@
+"""COPY INTO from a bucket into Snowflake: files are staged in a real S3 server, and the stand-in reads them from there."""
+import os
+import pathlib
+import sys
+import threading
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+import cloud_servers
+from harness import FAST_RETRY, SANITIZED, main
+from snowflake_events import PATIENCE, TABLES, UNAVAILABLE, SnowflakeEventsTest
+
+ROWS = int(os.environ.get("MILLRACE_TEST_ROWS", "30000" if SANITIZED else "60000"))
+KILLS = 10
+FAULTS = {"lost": 0.05, "drop": 0.03, "503": 0.03, "429": 0.02, "slow": 0.1, "locked": 0.02}
+STAGE = ("ANALYTICS", "RAW", "FILES")
+
+
+@unittest.skipIf(UNAVAILABLE, UNAVAILABLE)
+class CopyTest(SnowflakeEventsTest):
+    options = "bucket=s3://test-bucket/staged/&stage=files&age=1s&file_size=1"
+
+    def new_front(self):
+        import snowflake_front
+        import snowflake_stages
+        self.bucket = cloud_servers.VersityGateway()
+        self.addCleanup(self.bucket.stop)
+        database = snowflake_stages.StagedDatabase(self.bucket)
+        database.stages[STAGE] = "s3://test-bucket/staged/"
+        return snowflake_front.Front(database=database)
+
+    def environment(self):
+        return super().environment() | self.bucket.variables()
+
+    def commits(self):
+        return self.query(f'SELECT STATE, COUNT(*) FROM {TABLES}."MILLRACE_COMMITS" GROUP BY STATE')
+
+    def test_rows_arrive_once_and_files_are_removed(self):
+        folder = self.events(ROWS, "--format", "parquet", "--files", "2")
+        self.destinations("create")
+        self.assertNotIn("missing", self.destinations("check"))
+        self.assertEqual(self.load(folder)["accepted"], ROWS)
+        self.assert_rows(folder)
+        self.assertEqual([name for name in self.bucket.keys("staged/") if name.endswith(".gz")], [])
+        self.assertEqual({state for state, _ in self.commits()}, {"committed"})
+        self.destinations("drop", "--yes")
+        self.assertEqual(self.tables(), [])
+
+    def test_a_stage_is_made_for_a_storage_integration(self):
+        self.to = self.front.destination("bucket=s3://test-bucket/other/&storage_integration=s3_int&columns=amount:number")
+        folder = self.events(1000, "--format", "ndjson")
+        self.assertEqual(self.load(folder)["accepted"], 1000)
+        self.assertEqual(self.count(), 1000)
+        self.assertEqual(len(self.front.database.stages), 2)
+        self.destinations("drop", "--yes")
+        self.assertEqual(list(self.front.database.stages), [STAGE])
+
+    def test_a_stage_that_does_not_exist_or_is_elsewhere_stops_the_import(self):
+        folder = self.events(100, "--format", "ndjson")
+        self.front.database.stages[STAGE] = "s3://test-bucket/elsewhere/"
+        self.assertIn("does the stage's URL begin with bucket=", str(self.load(folder, expect=3)))
+        self.front.database.stages = {}
+        self.assertIn("002003", str(self.load(folder, expect=3)))
+        self.front.database.stages = {STAGE: "s3://test-bucket/staged/"}
+        self.load(folder)
+        self.assert_rows(folder)
+
+    def test_a_commit_that_is_asked_for_again_is_made_once(self):
+        folder = self.events(2000, "--format", "ndjson")
+        # The response of the transaction is lost, and so are those of all tries with its id.
+        lost = []
+
+        def lose():
+            if not lost:
+                lost.append(self.front.faults.script(*["lost"] * 6))
+        self.front.database.before_commit = lose
+        self.load(folder)
+        self.assertEqual(self.front.faults.met["lost"], 6)
+        self.assertEqual(self.commits(), [("committed", 1)])
+        for _, name in self.front.database.loaded:
+            self.assertRegex(name, r"[0-9a-f]{32}")  # the id of the commit
+        self.assert_rows(folder)
+
+    def test_killed_ten_times_with_faults_on(self):
+        folder = self.events(ROWS, "--format", "parquet", "--files", str(KILLS))
+        files = sorted(folder.rglob("*.parquet"))
+        self.destinations("create")
+        self.front.faults.rates = dict(FAULTS)
+        copying = threading.Event()
+        self.front.database.before_commit = copying.set
+        started = time.monotonic()
+        kills = 0
+
+        def command(count):
+            return ["import", *files[:count], "--config", folder / "sources.json", "--to", self.to, *FAST_RETRY]
+        for count in range(1, KILLS + 1):
+            # While it stages a file, or when the COPY of it is executed and not yet committed.
+            copying.clear()
+            process = self.start(*command(count), "--quiet")
+            if count % 2:
+                kills += self.kill_after(process, self.randomness.uniform(0.1, 0.6))
+            else:
+                self.assertTrue(copying.wait(PATIENCE), "nothing is copied")
+                kills += self.kill_after(process, 0)
+        self.assertGreater(kills, KILLS // 2)
+        report = self.run_json(*command(KILLS))
+        self.assertEqual(report["rejected"] + report["pending"], 0)
+        elapsed = time.monotonic() - started
+        met = dict(self.front.faults.met)
+        self.front.faults.clear()
+        self.assert_rows(folder)
+        print(f"{kills} kills, seed {self.seed}: {ROWS} rows once each, {self.commits()}, in {elapsed:.1f} s; faults {met}")
+
+
+if __name__ == "__main__":
+    main()
