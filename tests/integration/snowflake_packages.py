@@ -13,6 +13,7 @@ def available():
     if duck.duckdb is None or not all(folder.is_dir() for folder in FOLDERS):
         return False
     sys.path[:0] = [str(folder) for folder in FOLDERS if str(folder) not in sys.path]
+    sys.modules.pop("typing_extensions", None)  # that of the interpreter may be too old
     warnings.filterwarnings("ignore", module="fakesnow")
     try:
         importlib.import_module("fakesnow.instance")

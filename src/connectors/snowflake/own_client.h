@@ -2,6 +2,9 @@
 #ifndef MILLRACE_CONNECTORS_SNOWFLAKE_OWN_CLIENT_H_
 #define MILLRACE_CONNECTORS_SNOWFLAKE_OWN_CLIENT_H_
 
+#include <memory>
+#include <utility>
+
 #include "base/clock.h"
 #include "connectors/snowflake/account_client.h"
 #include "connectors/snowflake/sign_in.h"
@@ -16,8 +19,9 @@ struct OwnClient {
   AccountClient account;
   SqlClient sql;
 
-  OwnClient(const SnowflakeSpec& spec, SignIn& sign_in, Clock& clock)
-      : account(spec.url, sign_in, NewCurlHttpClient(), clock), sql(spec, account) {}
+  OwnClient(const SnowflakeSpec& spec, SignIn& sign_in, std::unique_ptr<HttpClient> http,
+            Clock& clock)
+      : account(spec.url, sign_in, std::move(http), clock), sql(spec, account) {}
 };
 
 }  // namespace millrace::snowflake

@@ -142,7 +142,7 @@ class SnowflakeDestination final : public Destination {
     if (!sign_in_.ok()) {
       return {{"credentials", sign_in_.status(), "set one of the variables"}};
     }
-    OwnClient client(spec_, *sign_in_, clock_);
+    OwnClient client(spec_, *sign_in_, NewCurlHttpClient(), clock_);
     std::vector<AccessCheck> checks = snowflake::CheckAccount(spec_, client.sql, stop);
     if (!checks.back().status.ok()) return checks;
     for (const auto& [type, target] : targets_) {
@@ -169,7 +169,7 @@ class SnowflakeDestination final : public Destination {
 
   absl::Status Drop(std::stop_token stop) override {
     RETURN_IF_ERROR(sign_in_.status());
-    OwnClient client(spec_, *sign_in_, clock_);
+    OwnClient client(spec_, *sign_in_, NewCurlHttpClient(), clock_);
     for (const auto& [type, target] : targets_) {
       RETURN_IF_ERROR(target->table.Drop(client.sql, stop));
       if (target->copy != nullptr) RETURN_IF_ERROR(target->copy->loader().Drop(client.sql, stop));
@@ -191,7 +191,7 @@ class SnowflakeDestination final : public Destination {
 
  private:
   std::unique_ptr<OwnClient> NewClient() {
-    return std::make_unique<OwnClient>(spec_, *sign_in_, clock_);
+    return std::make_unique<OwnClient>(spec_, *sign_in_, NewCurlHttpClient(), clock_);
   }
 
   std::unique_ptr<sql_delivery::ScriptRunner> NewRunner(Target& target) {
