@@ -14,7 +14,8 @@ import test_proxy_kill
 from harness import main
 
 UNAVAILABLE = "" if snowflake_packages.available() else "fakesnow is not installed"
-KILLS = int(os.environ.get("MILLRACE_TEST_KILLS", "10"))
+KILLS = 10
+LONGEST = float(os.environ.get("MILLRACE_TEST_SECONDS", "2"))  # that a proxy runs
 FAULTS = {"lost": 0.02, "503": 0.01, "slow": 0.02, "expired": 0.01}
 
 
@@ -38,7 +39,7 @@ class SnowflakeKillTest(test_proxy_kill.ProxyKillTest):
         load = test_proxy_kill.Load(self.seed)
         load.start()
         self.addCleanup(load.stop)
-        listened = sum(self.run_and_kill(arguments, load, longest=2) for _ in range(KILLS))
+        listened = sum(self.run_and_kill(arguments, load, longest=LONGEST) for _ in range(KILLS))
         proxy = self.proxy(*arguments)
         load.set_url(proxy.url)
         answered, _ = load.counts()
