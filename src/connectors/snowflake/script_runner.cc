@@ -51,6 +51,7 @@ class SnowflakeScriptRunner final : public sql_delivery::ScriptRunner {
     if (client_.error().http_status != 0) {
       switch (kind) {
         case ErrorKind::kRetry:
+        case ErrorKind::kReopenChannel:
           return {Kind::kRetry, error};
         case ErrorKind::kThrottled:
           return {Kind::kThrottled, error};

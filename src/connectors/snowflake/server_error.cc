@@ -13,7 +13,7 @@ namespace {
 using absl::StatusCode;
 
 constexpr size_t kMaxMessage = 1000;
-constexpr size_t kMaxCode = 32;
+constexpr size_t kMaxCode = 64;
 
 constexpr std::string_view kCreateTables =
     "was it dropped or renamed, or may the role not see it? `millrace destinations create` makes "
@@ -27,6 +27,9 @@ constexpr std::string_view kJwt =
     "and the account are right, and this machine's clock";
 constexpr std::string_view kWarehouse =
     "name a warehouse that the role may use: warehouse=NAME, or SNOWFLAKE_WAREHOUSE";
+constexpr std::string_view kPipe =
+    "does the table exist, and may the role use it, or the pipe of pipe=? `millrace destinations "
+    "check` says what is missing";
 constexpr std::string_view kQuota =
     "the quota of a resource monitor is used up: raise it or wait for its next period; nothing is "
     "lost meanwhile";
@@ -60,6 +63,27 @@ constexpr ErrorRule kRules[] = {
     {"", "XX", 0, ErrorKind::kRetry, StatusCode::kUnavailable, ""},
     {"", "", 429, ErrorKind::kThrottled, StatusCode::kUnavailable, ""},
     {"", "", 408, ErrorKind::kRetry, StatusCode::kUnavailable, ""},
+    // Channels of Snowpipe Streaming.
+    {"STALE_CONTINUATION_TOKEN_SEQUENCER", "", 0, ErrorKind::kReopenChannel,
+     StatusCode::kUnavailable, ""},
+    {"ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER", "", 0, ErrorKind::kReopenChannel,
+     StatusCode::kUnavailable, ""},
+    {"ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER", "", 0, ErrorKind::kReopenChannel,
+     StatusCode::kUnavailable, ""},
+    {"ERR_CHANNEL_MUST_BE_REOPENED", "", 0, ErrorKind::kReopenChannel, StatusCode::kUnavailable,
+     ""},
+    {"ERR_CHANNEL_MUST_BE_REOPENED_DUE_TO_ROW_SEQ_GAP", "", 0, ErrorKind::kReopenChannel,
+     StatusCode::kUnavailable, ""},
+    {"ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", "", 0, ErrorKind::kReopenChannel,
+     StatusCode::kUnavailable, ""},
+    {"ERR_CHANNEL_HAS_UNCOMMITTED_DATA", "", 0, ErrorKind::kRetry, StatusCode::kUnavailable, ""},
+    {"ERR_OPEN_CHANNEL_IN_PROGRESS", "", 0, ErrorKind::kRetry, StatusCode::kUnavailable, ""},
+    {"ERR_GENERAL_EXCEPTION_RETRY_REQUEST", "", 0, ErrorKind::kRetry, StatusCode::kUnavailable, ""},
+    {"ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", "", 0, ErrorKind::kStop, StatusCode::kNotFound,
+     kPipe},
+    {"ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED", "", 0, ErrorKind::kStop, StatusCode::kNotFound,
+     kCreateTables},
+    {"", "", 409, ErrorKind::kReopenChannel, StatusCode::kUnavailable, ""},
     // What has to be fixed.
     {"000606", "", 0, ErrorKind::kStop, StatusCode::kFailedPrecondition, kWarehouse},
     {"", "57P03", 0, ErrorKind::kStop, StatusCode::kFailedPrecondition, kWarehouse},
@@ -100,6 +124,9 @@ std::string TextOf(const nlohmann::json& object, const char* key, size_t max) {
 ServerError ParseServerError(const HttpResponse& response) {
   ServerError error{.http_status = response.status};
   const std::optional<nlohmann::json> body = ParseJson(response.body);
+  if (body && body->is_string()) {
+    error.code = Shorten(ToValidUtf8(body->get_ref<const std::string&>()), kMaxCode);
+  }
   if (!body || !body->is_object()) return error;
   error.code = TextOf(*body, "code", kMaxCode);
   if (error.code.empty()) error.code = TextOf(*body, "error_code", kMaxCode);

@@ -18,15 +18,17 @@ struct ServerError {
   std::string message;  // at most 1,000 bytes
 };
 
-// Reads {"code", "sqlState", "message"}; "error_code" is another spelling of "code".
+// Reads {"code", "sqlState", "message"}; "error_code" is another spelling of "code". Some errors of
+// Snowpipe Streaming are the code alone, as a JSON string.
 ServerError ParseServerError(const HttpResponse& response);
 
 enum class ErrorKind {
-  kRetry,      // passes: try again
-  kThrottled,  // the server asks for a lower rate: try again later
-  kSignIn,     // the token is not valid (any more): get another one
-  kRefuseRow,  // a row is to blame
-  kStop,       // somebody has to fix something
+  kRetry,          // passes: try again
+  kThrottled,      // the server asks for a lower rate: try again later
+  kSignIn,         // the token is not valid (any more): get another one
+  kRefuseRow,      // a row is to blame
+  kStop,           // somebody has to fix something
+  kReopenChannel,  // of Snowpipe Streaming: open the channel again and learn what it has
 };
 
 // A line of the table: the first that fits an error says what it means.

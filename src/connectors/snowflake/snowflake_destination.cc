@@ -11,6 +11,7 @@
 #include "connectors/snowflake/access_checks.h"
 #include "connectors/snowflake/account_client.h"
 #include "connectors/snowflake/copy_target.h"
+#include "connectors/snowflake/ingest_session.h"
 #include "connectors/snowflake/own_client.h"
 #include "connectors/snowflake/script_runner.h"
 #include "connectors/snowflake/sign_in.h"
@@ -18,6 +19,7 @@
 #include "connectors/snowflake/sql_client.h"
 #include "connectors/snowflake/sql_rows.h"
 #include "connectors/snowflake/sql_text.h"
+#include "connectors/snowflake/streaming_delivery.h"
 #include "connectors/snowflake/target_table.h"
 #include "data_files/file_staging.h"
 #include "net/http_client.h"
@@ -36,6 +38,7 @@ using snowflake::SignIn;
 using snowflake::SnowflakeDialect;
 using snowflake::SnowflakeSpec;
 using snowflake::SqlClient;
+using snowflake::StreamingDelivery;
 using snowflake::TargetTable;
 
 // Of JSON: what becomes a statement that Snowflake takes.
@@ -62,7 +65,8 @@ struct Target {
   TargetTable table;
   const SnowflakeDialect sql;
   std::unique_ptr<sql_delivery::SqlCursor> cursor;
-  std::unique_ptr<CopyTarget> copy;  // of that method
+  std::unique_ptr<CopyTarget> copy;              // of that method
+  std::unique_ptr<StreamingDelivery> streaming;  // of these methods
 };
 
 class SnowflakeDestination final : public Destination {
@@ -75,6 +79,9 @@ class SnowflakeDestination final : public Destination {
 
   // Credentials of a bucket come from `environment`.
   absl::Status Open(const Environment& environment) {
+    if (is_streaming() && sign_in_.ok()) {
+      session_ = std::make_unique<snowflake::IngestSession>(spec_, *sign_in_, new_http_, clock_);
+    }
     for (const auto& [type, name] : spec_.tables) {
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
       auto target = std::make_unique<Target>(spec_, std::move(form));
@@ -89,6 +96,12 @@ class SnowflakeDestination final : public Destination {
                                            .clock = clock_},
                                           environment));
       }
+      if (session_ != nullptr) {
+        target->streaming = std::make_unique<StreamingDelivery>(
+            spec_, *session_, target->table,
+            [this, to = target.get()](std::stop_token stop) { return Prepare(*to, stop); },
+            traffic_, clock_);
+      }
       targets_[type] = std::move(target);
     }
     return absl::OkStatus();
@@ -99,12 +112,16 @@ class SnowflakeDestination final : public Destination {
 
   void AdaptOptions(RunOptions& options) const override {
     if (spec_.method == Method::kCopy) return data_files::AdaptOptions(spec_.age, options);
+    if (is_streaming()) return snowflake::AdaptToStreaming(options);
     options.max_writes = std::min(options.max_writes, kMaxSqlWrites);
     options.initial_writes = std::min(options.initial_writes, options.max_writes);
     options.write_batch_bytes = std::min(options.write_batch_bytes, kSqlBatchBytes);
   }
 
-  SendLimits limits() const override { return {.batch_bytes = kSqlBatchBytes}; }
+  SendLimits limits() const override {
+    if (is_streaming()) return snowflake::StreamingLimits();
+    return {.batch_bytes = kSqlBatchBytes};
+  }
 
   absl::Status CheckConfig(RecordType type) const override {
     if (!targets_.contains(type)) {
@@ -125,6 +142,10 @@ class SnowflakeDestination final : public Destination {
     if (found == targets_.end() || !sign_in_.ok()) return nullptr;
     Target& target = *found->second;
     if (target.copy != nullptr) return nullptr;
+    if (target.streaming != nullptr) {
+      return spec_.method == Method::kElastic ? target.streaming->NewElasticSink()
+                                              : target.streaming->NewNamedSink();
+    }
     return sql_delivery::NewSqlSink({.dialect = target.sql,
                                      .form = target.table.form(),
                                      .runner = NewRunner(target),
@@ -135,6 +156,8 @@ class SnowflakeDestination final : public Destination {
   DeliveryCursor* cursor(RecordType type) override {
     const auto found = targets_.find(type);
     if (found == targets_.end() || !sign_in_.ok() || found->second->copy != nullptr) return nullptr;
+    if (spec_.method == Method::kElastic) return nullptr;
+    if (spec_.method == Method::kStreaming) return &found->second->streaming->cursor();
     return found->second->cursor.get();
   }
 
@@ -150,6 +173,9 @@ class SnowflakeDestination final : public Destination {
         checks.push_back(std::move(check));
       }
       if (target->copy != nullptr) target->copy->Check(stop, checks);
+      if (target->streaming != nullptr && checks.back().status.ok()) {
+        checks.push_back(target->streaming->Check(stop));
+      }
     }
     return checks;
   }
@@ -159,6 +185,10 @@ class SnowflakeDestination final : public Destination {
     for (const auto& [type, target] : targets_) {
       if (target->copy != nullptr) {
         RETURN_IF_ERROR(target->copy->loader().Prepare(stop));
+        continue;
+      }
+      if (target->streaming != nullptr) {
+        RETURN_IF_ERROR(Prepare(*target, stop));
         continue;
       }
       const std::unique_ptr<sql_delivery::ScriptRunner> runner = NewRunner(*target);
@@ -194,6 +224,17 @@ class SnowflakeDestination final : public Destination {
     return std::make_unique<OwnClient>(spec_, *sign_in_, NewCurlHttpClient(), clock_);
   }
 
+  bool is_streaming() const {
+    return spec_.method == Method::kStreaming || spec_.method == Method::kElastic;
+  }
+
+  // Makes the table ready for rows that no statement inserts.
+  absl::Status Prepare(Target& target, const std::stop_token& stop) {
+    const std::unique_ptr<OwnClient> client = NewClient();
+    return target.table.Prepare(
+        client->sql, [](bool /*is_new*/) { return absl::OkStatus(); }, stop);
+  }
+
   std::unique_ptr<sql_delivery::ScriptRunner> NewRunner(Target& target) {
     return snowflake::NewScriptRunner(
         spec_, target.table, target.sql,
@@ -204,6 +245,8 @@ class SnowflakeDestination final : public Destination {
   absl::StatusOr<SignIn> sign_in_;
   Clock& clock_;
   const std::string label_;
+  const snowflake::HttpClientFactory new_http_ = [] { return NewCurlHttpClient(); };
+  std::unique_ptr<snowflake::IngestSession> session_;  // of Snowpipe Streaming; or null
   std::map<RecordType, std::unique_ptr<Target>> targets_;
 };
 

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "absl/random/random.h"
-#include "absl/strings/str_format.h"
 #include "base/json_parse.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "connectors/snowflake/request_id.h"
 
 namespace millrace::snowflake {
 namespace {
@@ -27,15 +26,6 @@ constexpr absl::Duration kStopGrace = absl::Seconds(10);
 constexpr absl::Duration kPatience = absl::Minutes(1);
 constexpr size_t kMaxPartitions = 1000;
 constexpr size_t kMaxRows = 1'000'000;
-
-// A random UUID (RFC 9562, version 4).
-std::string NewRequestId() {
-  absl::BitGen random;
-  const auto word = [&] { return absl::Uniform<uint32_t>(random); };
-  const uint32_t a = word(), b = word(), c = word(), d = word();
-  return absl::StrFormat("%08x-%04x-4%03x-%04x-%04x%08x", a, b >> 16, b & 0xFFF,
-                         0x8000 | (c >> 16 & 0x3FFF), c & 0xFFFF, d);
-}
 
 const Json* Member(const Json& object, const char* key) {
   if (!object.is_object()) return nullptr;
