@@ -20,6 +20,13 @@ def _decode(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
+def _seconds(claim):
+    """The time of a claim; Snowflake's client for Snowpipe Streaming writes milliseconds."""
+    if not isinstance(claim, int):
+        return None
+    return claim // 1000 if claim > 100_000_000_000 else claim
+
+
 class Tokens:
     """Checks what stands in Authorization. The account is in upper case, as in the claims of a token."""
 
@@ -82,11 +89,11 @@ class Tokens:
             header, claims = json.loads(_decode(head)), json.loads(_decode(body))
             account, _, rest = claims["iss"].partition(".")
             user, _, fingerprint = rest.partition(".")
-            issued, expires = claims["iat"], claims["exp"]
+            issued, expires = (_seconds(claims[name]) for name in ("iat", "exp"))
             key = self.keys.get(user, {})[fingerprint]
             if header != {"alg": "RS256", "typ": "JWT"} or claims["sub"] != f"{account}.{user}":
                 raise invalid
-            if account != self.account or not isinstance(issued, int) or not isinstance(expires, int):
+            if account != self.account or issued is None or expires is None:
                 raise invalid
             key.verify(_decode(signature), f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
         except (ValueError, KeyError, InvalidSignature) as error:
