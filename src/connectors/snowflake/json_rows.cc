@@ -8,6 +8,7 @@
 #include "absl/time/civil_time.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
+#include "connectors/snowflake/repeated_keys.h"
 #include "pipeline/row_group.h"
 #include "records/dialect.h"
 
@@ -89,6 +90,12 @@ bool JsonRows::AppendRecord(std::string_view record, absl::Time insert_time, Ref
       why.message = misfit->message;
       return false;
     }
+    if (const std::string key = RepeatedKey(row, why.field); !key.empty()) {
+      why.code = "repeated_key";
+      why.message = StrCat("\"", why.field, "\" contains an object that has the key \"",
+                           Shorten(key, 100), "\" twice, which Snowpipe Streaming does not store");
+      return false;
+    }
     char separator = '{';
     for (size_t i = 0; i < row.size(); ++i) {
       if (row[i].is_null) continue;
@@ -100,6 +107,17 @@ bool JsonRows::AppendRecord(std::string_view record, absl::Time insert_time, Ref
     bytes_.Append("}\n");
   }
   return true;
+}
+
+std::string JsonRows::RepeatedKey(TableRow row, std::string& column) const {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (row[i].is_null || form_.columns()[i].type != ColumnType::kJson) continue;
+    std::string key = FindRepeatedKey(row[i].text);
+    if (key.empty()) continue;
+    column = form_.columns()[i].name;
+    return key;
+  }
+  return "";
 }
 
 void JsonRows::AppendCell(ColumnType type, const Cell& cell) {

@@ -46,6 +46,8 @@ class JsonRows {
   size_t start(size_t row) const { return row == 0 ? 0 : ends_[row - 1]; }
   // False with `why` set if the row is refused.
   bool AppendRecord(std::string_view record, absl::Time insert_time, RefusedRow& why);
+  // A key that an object in a JSON cell has twice, and its column; "" if there is none.
+  std::string RepeatedKey(TableRow row, std::string& column) const;
   void AppendCell(ColumnType type, const Cell& cell);
   void AppendTime(int64_t micros);
 

@@ -67,20 +67,23 @@ TEST_F(JsonRowsTest, RefusesWhatSnowflakeCannotHold) {
   Add(R"({"event":"good","properties":{"time":1}})");
   Add(R"({"event":"bad","properties":{"time":1,"x":"\u0000"}})");
   Add(R"({"event":"bad","properties":{"time":1,"wide":0.12345678901234567890123456789012345678901234567}})");
+  Add(R"({"event":"bad","properties":{"time":1,"deep":[{"k":1,"k":2}]}})");
   Add("no record");
   Add(StrCat(R"({"event":")", std::string(17 << 20, 'x'), R"(","properties":{"time":1}})"));
   Add(R"({"event":"good","properties":{"time":2}})");
   const std::string rows = Encode();
   EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 2);
-  ASSERT_EQ(rows_.refused().size(), 4u);
+  ASSERT_EQ(rows_.refused().size(), 5u);
   EXPECT_EQ(rows_.refused()[0].code, "nul_in_text");
   EXPECT_EQ(rows_.refused()[1].code, "number_not_exact");
-  EXPECT_EQ(rows_.refused()[2].code, "invalid_record");
-  EXPECT_EQ(rows_.refused()[3].code, "value_too_large");
-  EXPECT_TRUE(rows_.is_refused(1) && !rows_.is_refused(0) && !rows_.is_refused(5));
+  EXPECT_EQ(rows_.refused()[2].code, "repeated_key");
+  EXPECT_EQ(rows_.refused()[2].field, "properties");
+  EXPECT_EQ(rows_.refused()[3].code, "invalid_record");
+  EXPECT_EQ(rows_.refused()[4].code, "value_too_large");
+  EXPECT_TRUE(rows_.is_refused(1) && !rows_.is_refused(0) && !rows_.is_refused(6));
   rows_.Refuse({0, 1}, {.row = 0, .code = "late", .field = {}, .message = "m"});
   EXPECT_EQ(rows_.refused().front().code, "late");
-  EXPECT_EQ(rows_.refused().size(), 5u);
+  EXPECT_EQ(rows_.refused().size(), 6u);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "base/json_parse.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
@@ -120,7 +119,7 @@ absl::StatusOr<std::string> PipeClient::Send(std::string_view method, const std:
     ASSIGN_OR_RETURN(HttpResponse response, http_->Send(request, stop));
     if (response.status / 100 == 2) return std::move(response.body);
     error_ = ParseServerError(response);
-    retry_after_ = response.RetryAfter(absl::Now());
+    retry_after_ = response.RetryAfter(clock_.Now());
     if (RuleOf(error_).kind == ErrorKind::kSignIn) {
       session_.Forget(access.token);
       if (is_first) continue;

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "connectors/snowflake/ingest_session.h"
 #include "connectors/snowflake/server_error.h"
 #include "net/http_client.h"
@@ -60,8 +61,8 @@ class PipeClient {
  public:
   // All but `http` outlive the client.
   PipeClient(const PipeName& pipe, IngestSession& session, std::unique_ptr<HttpClient> http,
-             Traffic& traffic)
-      : pipe_(pipe), session_(session), http_(std::move(http)), traffic_(traffic) {}
+             Traffic& traffic, Clock& clock)
+      : pipe_(pipe), session_(session), http_(std::move(http)), traffic_(traffic), clock_(clock) {}
 
   struct Opened {
     std::string continuation;  // of the first append
@@ -106,6 +107,7 @@ class PipeClient {
   IngestSession& session_;
   const std::unique_ptr<HttpClient> http_;
   Traffic& traffic_;
+  Clock& clock_;
   ServerError error_;
   absl::Duration retry_after_;
 };

@@ -94,7 +94,7 @@ std::shared_ptr<Channel> StreamingChannels::Find(const LedgerKey& object) {
 }
 
 absl::Status StreamingChannels::AwaitRoom(const std::string& name, const std::stop_token& stop) {
-  const absl::Time until = absl::Now() + kMaxWaitForRoom;
+  const absl::Duration until = clock_.Elapsed() + kMaxWaitForRoom;
   const auto may_open = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return dropping_ != name && channels_.size() + delivered_.size() < options_.max_open;
   };
@@ -102,7 +102,7 @@ absl::Status StreamingChannels::AwaitRoom(const std::string& name, const std::st
   while (!may_open()) {
     if (stop.stop_requested()) return StopRequested();
     // Other processes may drop theirs, and the limit may be higher than it usually is.
-    if (absl::Now() > until && dropping_ != name) break;
+    if (clock_.Elapsed() > until && dropping_ != name) break;
     mutex_.AwaitWithTimeout(absl::Condition(&may_open), kLookAround);
   }
   return absl::OkStatus();

@@ -70,7 +70,7 @@ StreamingDelivery::StreamingDelivery(const SnowflakeSpec& spec, IngestSession& s
           ChecksHash(form_), [this] { return NewClient(); }, prepare_, clock) {}
 
 std::unique_ptr<PipeClient> StreamingDelivery::NewClient() {
-  return std::make_unique<PipeClient>(pipe_, session_, NewCurlHttpClient(), traffic_);
+  return std::make_unique<PipeClient>(pipe_, session_, NewCurlHttpClient(), traffic_, clock_);
 }
 
 std::unique_ptr<Sink> StreamingDelivery::NewNamedSink() {

@@ -24,6 +24,9 @@ bool IsRefusal(const ServerError& error) {
   return error.http_status == 400 || error.http_status == 422;
 }
 
+// Of the checks that are not data: records that cannot be read, repeated keys, sizes of requests.
+constexpr int kChecksVersion = 1;
+
 class StreamingSink final : public Sink {
  public:
   StreamingSink(const StreamingSinkParts& parts, std::unique_ptr<PipeClient> client)
@@ -238,10 +241,10 @@ std::unique_ptr<Sink> NewStreamingSink(const StreamingSinkParts& parts,
 }
 
 std::string ChecksHash(const TableForm& form) {
-  std::string text =
-      StrCat(kSnowflakeDialect.max_text_bytes, ",", kSnowflakeDialect.max_json_bytes, ",",
-             kSnowflakeDialect.max_json_digits, ",", kSnowflakeDialect.takes_nul, ",",
-             kSnowflakeDialect.min_time, ",", kSnowflakeDialect.max_time);
+  std::string text = StrCat(kChecksVersion, ",", kSnowflakeDialect.max_text_bytes, ",",
+                            kSnowflakeDialect.max_json_bytes, ",",
+                            kSnowflakeDialect.max_json_digits, ",", kSnowflakeDialect.takes_nul,
+                            ",", kSnowflakeDialect.min_time, ",", kSnowflakeDialect.max_time);
   for (const Column& column : form.columns()) {
     StrAppend(&text, ";", column.name, ":", NameOf(column.type));
   }

@@ -72,7 +72,7 @@ class Process {
     return spec;
   }
   std::unique_ptr<PipeClient> NewClient() {
-    return std::make_unique<PipeClient>(pipe_, session_, service_.NewClient(), traffic_);
+    return std::make_unique<PipeClient>(pipe_, session_, service_.NewClient(), traffic_, clock_);
   }
 
   FakeStreaming& service_;
