@@ -44,7 +44,9 @@ class Front:
     def answer(self, command):
         if "drop_column" in command:
             self.tables.drop_column(*command["drop_column"])
-        elif "gcs" in command:
+        if "save" in command:
+            self.tables.save(*command["save"])
+        if "gcs" in command:
             self.jobs.gcs = command["gcs"]
         return self.control.answer(command)
 

@@ -138,6 +138,11 @@ class Tables:
             for name, kind in columns:
                 cursor.execute(f'ALTER TABLE {target} ADD COLUMN "{name}" {DUCKDB_TYPES[column_type(kind)]}')
 
+    def save(self, project, dataset, table, path):
+        """Writes all rows to a Parquet file."""
+        with self.lock, self.context.engine.connection.cursor() as cursor:
+            cursor.execute(f"COPY {quoted_table_ref(project, dataset, table)} TO '{path}' (FORMAT parquet)")
+
     def drop_column(self, project, dataset, table_id, name):
         """As ALTER TABLE DROP COLUMN does."""
         table = self.find(project, dataset, table_id)

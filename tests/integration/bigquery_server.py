@@ -107,6 +107,10 @@ class BigqueryServer:
         answer = self.request("POST", "/queries", {"query": sql, "useLegacySql": False, "maxResults": 1_000_000})
         return [[cell["v"] for cell in row["f"]] for row in answer.get("rows", [])]
 
+    def save(self, dataset, table, path):
+        """Writes all rows to a Parquet file."""
+        self.ask(save=[PROJECT, dataset, table, str(path)])
+
     def stop(self):
         self.process.stdin.close()
         try:
