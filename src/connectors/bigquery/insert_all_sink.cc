@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "connectors/bigquery/append_batch.h"
 #include "connectors/bigquery/insert_row.h"
+#include "pipeline/batch_identity.h"
 
 namespace millrace::bigquery {
 namespace {
@@ -90,12 +91,16 @@ class InsertAllSink final : public Sink {
       return absl::IsUnavailable(ready) || absl::IsCancelled(ready) ? WriteResult::Retry(ready)
                                                                     : WriteResult::Stop(ready);
     }
-    batch_.Encode(batch, spans, parts_.clock.Now());
-    bool has_stored = false;
+    const BatchIdentity identity = BatchIdentity::Of(batch);
+    if (in_progress_ != identity) {
+      batch_.Encode(batch, spans, parts_.clock.Now());
+      in_progress_ = identity;
+      has_stored_ = false;
+    }
     while (batch_.request_rows() > 0) {
       const absl::StatusOr<json> response = Send(stop);
       if (!response.ok()) {
-        return Failure(Annotate(response.status(), "writing rows"), has_stored);
+        return Failure(Annotate(response.status(), "writing rows"));
       }
       const auto errors = RowErrorsOf(*response, batch_.request_rows());
       if (!errors.ok()) return WriteResult::Retry(errors.status());
@@ -108,13 +113,14 @@ class InsertAllSink final : public Sink {
         }
       }
       if (errors->empty()) {
-        has_stored = true;
+        has_stored_ = true;
         batch_.Appended();
         continue;
       }
       for (const RowError& error : *errors) batch_.Refuse(error.row, error.message, error.field);
       batch_.Retried();
     }
+    in_progress_.reset();
     return WriteResult::Durable(batch_.TakeRefused());
   }
 
@@ -132,7 +138,7 @@ class InsertAllSink final : public Sink {
     return parts_.rest->Send("POST", path_, body_.view(), "", stop);
   }
 
-  WriteResult Failure(const absl::Status& why, bool has_stored) {
+  WriteResult Failure(const absl::Status& why) {
     if (absl::IsCancelled(why)) return WriteResult::Retry(why);
     if (absl::IsUnavailable(why)) {
       const bool throttled = ToStd(why.message()).find("Exceeded") != std::string::npos;
@@ -142,7 +148,8 @@ class InsertAllSink final : public Sink {
       if (parts_.table.is_settling()) return WriteResult::Retry(why);
       parts_.table.Reset();
     }
-    if (absl::IsInvalidArgument(why) && !has_stored) return WriteResult::RefusedWhole(why);
+    in_progress_.reset();
+    if (absl::IsInvalidArgument(why) && !has_stored_) return WriteResult::RefusedWhole(why);
     return WriteResult::Stop(why);
   }
 
@@ -150,6 +157,8 @@ class InsertAllSink final : public Sink {
   const std::string path_;
   AppendBatch batch_;
   ByteBuffer body_;
+  std::optional<BatchIdentity> in_progress_;  // the batch that is partly written, or may be
+  bool has_stored_ = false;                   // some of it
 };
 
 }  // namespace

@@ -55,8 +55,8 @@ struct InsertAllParts {
 };
 
 // A write is requests of at most 500 rows and 8 MiB, one after another. BigQuery names the rows
-// that it refuses and stores none of their request; the others are sent again. A write that is
-// repeated sends every row again.
+// that it refuses and stores none of their request; the others are sent again. A write of the same
+// batch after one that failed begins with the request that failed.
 std::unique_ptr<Sink> NewInsertAllSink(InsertAllParts parts);
 
 }  // namespace millrace::bigquery

@@ -250,6 +250,28 @@ TEST(InsertAllSinkTest, AnswersSayWhatToDoNext) {
   }
 }
 
+TEST(InsertAllSinkTest, AWriteThatFailedIsResumedWhereItFailed) {
+  Table table;
+  const auto sink = table.NewSink();
+  std::vector<std::string> records;
+  for (size_t n = 0; n < 3 * kMaxRows; ++n) records.push_back(Event(StrCat("u", n)));
+  const Batch batch = BatchOf(records);
+  HttpResponse stored;
+  stored.status = 200;
+  stored.body = "{}";
+  table.service.answers = {stored, Service::Error(503, "backendError", "busy")};
+  EXPECT_TRUE(sink->Write(batch, {}, {}).retryable());
+  // What was not answered may be there.
+  table.service.answers = {Service::Error(400, "invalid", "no")};
+  const WriteResult stopped = sink->Write(batch, {}, {});
+  EXPECT_FALSE(stopped.retryable() || stopped.refused_whole()) << stopped.status();
+  EXPECT_EQ(table.service.requests.size(), 3u);
+  EXPECT_EQ(table.service.requests[1], table.service.requests[2]);
+  EXPECT_TRUE(sink->Write(batch, {}, {}).durable());
+  EXPECT_EQ(table.service.requests.size(), 6u);
+  EXPECT_EQ(table.service.ids.size(), 3 * kMaxRows);
+}
+
 TEST(InsertAllSinkTest, ATableThatWasJustMadeMayBeUnknownForAWhile) {
   Table table;
   table.is_changed = true;
