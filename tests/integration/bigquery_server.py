@@ -118,6 +118,9 @@ class BigqueryServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.returncode != 0:
+            self.log.seek(0)
+            print(f"bigquery_front.py ended with {self.process.returncode}: {self.log.read()[-4000:]}", file=sys.stderr)
         self.process.stdout.close()
         self.log.close()
         self.home.cleanup()
