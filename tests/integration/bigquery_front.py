@@ -48,6 +48,8 @@ class Front:
             self.tables.save(*command["save"])
         if "gcs" in command:
             self.jobs.gcs = command["gcs"]
+        elif "save" in command:
+            self.tables.save(*command["save"])
         return self.control.answer(command)
 
     def serve_commands(self):

@@ -36,6 +36,7 @@ class AppendStream::Call {
   Call& operator=(const Call&) = delete;
 
   grpc::ClientContext& context() { return context_; }
+  Headers credentials;
 
   bool Start(wire::BigQueryWrite::Stub& stub) {
     stream_ = stub.PrepareAsyncAppendRows(&context_, &queue_);
@@ -105,18 +106,21 @@ StorageError AppendStream::Exchange(bool is_new, const wire::AppendRowsRequest& 
                                     const std::stop_token& stop) {
   const CancelOnStop cancel(call_->context(), stop);
   const bool is_connected = !is_new || call_->Start(*connection_.rpc().write);
-  if (is_connected && call_->Exchange(request, response)) return {};
-  StorageError error = ErrorOf(call_->Finish());
+  if (is_connected && call_->Exchange(request, response)) {
+    return connection_.rpc().Judge({}, call_->credentials);
+  }
+  StorageError error = connection_.rpc().Judge(ErrorOf(call_->Finish()), call_->credentials);
   if (error.ok()) error.status = absl::AbortedError("the service closed the connection");
   if (stop.stop_requested()) error = {.status = StopRequested()};
   return error;
 }
 
-AppendOutcome AppendStream::Append(const AppendBatch& batch, int64_t offset, std::stop_token stop) {
+AppendOutcome AppendStream::Append(const AppendBatch& batch, std::optional<int64_t> offset,
+                                   std::stop_token stop) {
   if (stop.stop_requested()) return {.error = {.status = StopRequested()}};
   wire::AppendRowsRequest request;
   request.set_write_stream(name_);
-  request.mutable_offset()->set_value(offset);
+  if (offset) request.mutable_offset()->set_value(*offset);
   wire::AppendRowsRequest::ProtoData& data = *request.mutable_proto_rows();
   for (size_t i = 0; i < batch.request_rows(); ++i) {
     const std::string_view row = batch.request_row(i);
@@ -127,12 +131,13 @@ AppendOutcome AppendStream::Append(const AppendBatch& batch, int64_t offset, std
     (void)data.mutable_writer_schema()->mutable_proto_descriptor()->ParseFromString(descriptor_);
     request.set_trace_id("millrace");
     call_ = std::make_unique<Call>(timeout_);
-    const absl::Status ready =
+    absl::StatusOr<Headers> credentials =
         connection_.rpc().Prepare(call_->context(), StrCat("write_stream=", name_), stop);
-    if (!ready.ok()) {
+    if (!credentials.ok()) {
       call_.reset();
-      return {.error = {.status = ready}};
+      return {.error = {.status = credentials.status()}};
     }
+    call_->credentials = *std::move(credentials);
   }
   ++traffic_.requests;
   traffic_.bytes_sent += request.ByteSizeLong();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -42,8 +43,9 @@ class AppendStream {
 
   // Appends the request of `batch` at `offset`, and waits for the answer, for `timeout` or until
   // `stop` is requested. An outcome that is unknown is settled by the same call: rows that are
-  // there are not stored twice.
-  AppendOutcome Append(const AppendBatch& batch, int64_t offset, std::stop_token stop);
+  // there are not stored twice. Without an offset, for the default stream, they are.
+  AppendOutcome Append(const AppendBatch& batch, std::optional<int64_t> offset,
+                       std::stop_token stop);
 
  private:
   class Call;

@@ -6,15 +6,18 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "auth/google_credentials.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/bigquery_staging.h"
+#include "connectors/bigquery/call_pace.h"
 #include "connectors/bigquery/connection.h"
+#include "connectors/bigquery/default_stream_sink.h"
 #include "connectors/bigquery/insert_all_sink.h"
 #include "connectors/bigquery/load_target.h"
+#include "connectors/bigquery/prepared_table.h"
 #include "connectors/bigquery/rest_client.h"
+#include "connectors/bigquery/services.h"
 #include "connectors/bigquery/table_spec.h"
 #include "connectors/bigquery/target_table.h"
 #include "connectors/bigquery/write_streams.h"
@@ -23,69 +26,30 @@
 namespace millrace {
 namespace {
 
+using bigquery::CallPace;
 using bigquery::Connection;
-using bigquery::ConnectionOptions;
 using bigquery::LoadTarget;
 using bigquery::Method;
 using bigquery::PreparedTable;
 using bigquery::RestClient;
+using bigquery::Services;
 using bigquery::TableSpec;
 using bigquery::TargetTable;
 using bigquery::WriteStreams;
 
 constexpr char kPage[] = "see docs/connectors/bigquery.md";
-constexpr char kRestEmulator[] = "BIGQUERY_EMULATOR_HOST";
-constexpr char kStorageEmulator[] = "BIGQUERY_STORAGE_EMULATOR_HOST";
-
-// While a source has nothing, commits follow each other at this distance at least: BigQuery lets a
-// project create 10,000 streams in an hour.
-constexpr absl::Duration kLinger = absl::Seconds(5);
+// How long a source may have nothing before what it gave is committed. Streams are bounded by
+// kStreamQuota.
+constexpr absl::Duration kLinger = absl::Seconds(1);
 // JobPace makes commits by load jobs wait if there are too many.
 constexpr absl::Duration kLoadLinger = absl::Seconds(1);
-
-// Where BigQuery is, and how to be let in.
-struct Services {
-  std::string rest_url;
-  GoogleCredentials credentials;
-  ConnectionOptions storage;
-
-  std::string emulator() const { return storage.plaintext ? storage.address : ""; }
-};
-
-absl::StatusOr<Services> FindServices(const Environment& environment) {
-  const auto rest = EmulatorUrl(environment, kRestEmulator);
-  const auto storage = environment(kStorageEmulator);
-  const bool has_storage = storage && !storage->empty();
-  if (rest.has_value() != has_storage) {
-    return absl::InvalidArgumentError(
-        StrCat("set both ", kRestEmulator, " and ", kStorageEmulator, ", or neither"));
-  }
-  Services services;
-  if (rest) {
-    services.rest_url = *rest;
-    services.credentials = NoGoogleCredentials();
-    services.storage = {.address = *storage, .plaintext = true};
-    return services;
-  }
-  ASSIGN_OR_RETURN(services.credentials, FindGoogleCredentials({.environment = environment}));
-  const std::string& domain = services.credentials.universe_domain;
-  services.rest_url = StrCat("https://bigquery.", domain);
-  services.storage.address = StrCat("bigquerystorage.", domain, ":443");
-  services.storage.credentials = [credentials = services.credentials](
-                                     std::stop_token stop) -> absl::StatusOr<bigquery::Headers> {
-    HttpRequest request;
-    RETURN_IF_ERROR(credentials.Authorize(request, std::move(stop)));
-    for (auto& [name, value] : request.headers) absl::AsciiStrToLower(&name);
-    return std::move(request.headers);
-  };
-  return services;
-}
 
 // List prices of US regions, before free amounts (docs/verbs/plan.md).
 std::vector<BilledUnit> UnitsOf(const TableSpec& spec) {
   constexpr double kGib = 1 << 30;
   switch (spec.method) {
     case Method::kStorageWrite:
+    case Method::kDefaultStream:
       return {{.name = "bigquery_write",
                .unit = "GiB written by the Storage Write API",
                .size = kGib,
@@ -116,16 +80,16 @@ std::vector<BilledUnit> UnitsOf(const TableSpec& spec) {
 // Where the records of one type go.
 struct Target {
   Target(TableForm table_form, const TableSpec& spec, const std::string& table, RestClient& rest,
-         Connection& connection, Traffic& traffic, Clock& clock)
+         Connection& connection, Traffic& traffic, CallPace& creations, Clock& clock)
       : form(std::move(table_form)),
         target(rest, spec, table, form),
-        streams(connection, traffic, bigquery::ResourceName(spec, table)),
+        streams(connection, traffic, creations, bigquery::ResourceName(spec, table)),
         prepared([this](std::stop_token stop) { return target.Prepare(std::move(stop)); }, clock) {}
 
   const TableForm form;
   TargetTable target;
   const WriteStreams streams;
-  PreparedTable prepared;             // of kInsertAll
+  PreparedTable prepared;             // of direct methods
   std::unique_ptr<LoadTarget> loads;  // of kLoad
   std::unique_ptr<Staging> staging;   // of kStorageWrite, once it is used
 };
@@ -134,19 +98,20 @@ class BigqueryDestination final : public Destination {
  public:
   BigqueryDestination(TableSpec spec, Services services, Clock& clock)
       : spec_(std::move(spec)),
-        emulator_(services.emulator()),
+        emulator_(std::move(services.emulator)),
         clock_(clock),
         label_(spec_.Label()),
         rest_url_(std::move(services.rest_url)),
         credentials_(std::move(services.credentials)),
         rest_(rest_url_, credentials_, NewCurlHttpClient()),
-        connection_(std::move(services.storage)) {}
+        connection_(std::move(services.storage)),
+        creations_(bigquery::kStreamQuota, clock) {}
 
   absl::Status Open(const Environment& environment) {
     for (const auto& [type, table] : spec_.tables) {
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
       auto target = std::make_unique<Target>(std::move(form), spec_, table, rest_, connection_,
-                                             traffic_, clock_);
+                                             traffic_, creations_, clock_);
       if (spec_.method == Method::kLoad) {
         ASSIGN_OR_RETURN(target->loads, LoadTarget::Open({.spec = spec_,
                                                           .table = table,
@@ -195,7 +160,7 @@ class BigqueryDestination final : public Destination {
     if (found == targets_.end()) return nullptr;
     Target& target = *found->second;
     if (target.loads != nullptr) return &target.loads->staging();
-    if (spec_.method == Method::kInsertAll) return nullptr;
+    if (spec_.method != Method::kStorageWrite) return nullptr;
     if (target.staging == nullptr) {
       target.staging = bigquery::NewBigqueryStaging(
           {.form = target.form,
@@ -211,8 +176,17 @@ class BigqueryDestination final : public Destination {
 
   std::unique_ptr<Sink> NewSink(RecordType type) override {
     const auto found = targets_.find(type);
-    if (found == targets_.end() || spec_.method != Method::kInsertAll) return nullptr;
+    if (found == targets_.end()) return nullptr;
     Target& target = *found->second;
+    if (spec_.method == Method::kDefaultStream) {
+      return bigquery::NewDefaultStreamSink({.form = target.form,
+                                             .connection = connection_,
+                                             .streams = target.streams,
+                                             .table = target.prepared,
+                                             .traffic = traffic_,
+                                             .clock = clock_});
+    }
+    if (spec_.method != Method::kInsertAll) return nullptr;
     return bigquery::NewInsertAllSink(
         {.rest = std::make_unique<RestClient>(rest_url_, credentials_, NewCurlHttpClient()),
          .path = target.target.path(),
@@ -250,6 +224,7 @@ class BigqueryDestination final : public Destination {
   const GoogleCredentials credentials_;
   RestClient rest_;
   Connection connection_;
+  CallPace creations_;
   std::map<RecordType, std::unique_ptr<Target>> targets_;
 };
 
@@ -285,7 +260,7 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenBigqueryDestination(std::string
                                                                      const Environment& environment,
                                                                      Clock& clock) {
   ASSIGN_OR_RETURN(TableSpec spec, TableSpec::Parse(uri));
-  ASSIGN_OR_RETURN(Services services, FindServices(environment));
+  ASSIGN_OR_RETURN(Services services, bigquery::FindServices(environment));
   auto destination =
       std::make_unique<BigqueryDestination>(std::move(spec), std::move(services), clock);
   RETURN_IF_ERROR(destination->Open(environment));

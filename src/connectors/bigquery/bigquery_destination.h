@@ -12,11 +12,9 @@
 
 namespace millrace {
 
-// Staged, but for method=insert_all. `uri` is "bigquery://PROJECT/DATASET?table=T..."
-// (TableSpec::Parse). Credentials are Google's Application Default Credentials.
-// BIGQUERY_EMULATOR_HOST (REST) and BIGQUERY_STORAGE_EMULATOR_HOST (gRPC), both host:port, are used
-// without TLS and credentials. InvalidArgument: the URI cannot be used, or one of the two is
-// missing; or as FindGoogleCredentials().
+// Staged, but for method=default_stream and method=insert_all. `uri` is
+// "bigquery://PROJECT/DATASET?table=T..." (TableSpec::Parse); credentials and addresses are those
+// of FindServices(). InvalidArgument: the URI cannot be used; or as FindServices().
 absl::StatusOr<std::unique_ptr<Destination>> OpenBigqueryDestination(std::string_view uri,
                                                                      const Environment& environment,
                                                                      Clock& clock);

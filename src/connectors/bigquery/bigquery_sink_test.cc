@@ -86,7 +86,8 @@ class BigquerySinkTest : public testing::Test {
   const TableForm form_ = *TableForm::Make(RecordType::kEvent, {});
   Connection connection_{storage_.options()};
   Traffic traffic_;
-  const WriteStreams streams_{connection_, traffic_, kTable};
+  CallPace creations_{kStreamQuota, Clock::Real()};
+  const WriteStreams streams_{connection_, traffic_, creations_, kTable};
   bool prepared_ = false;  // whether the table was changed
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<StagedSink> sink_;

@@ -74,7 +74,8 @@ class Fixture final : public StagingFixture {
   const TableForm form_ = *TableForm::Make(RecordType::kEvent, {});
   Connection connection_{storage_.options()};
   Traffic traffic_;
-  const WriteStreams streams_{connection_, traffic_, kTable};
+  CallPace creations_{kStreamQuota, Clock::Real()};
+  const WriteStreams streams_{connection_, traffic_, creations_, kTable};
 };
 
 std::unique_ptr<StagingFixture> NewFixture() { return std::make_unique<Fixture>(); }

@@ -2,27 +2,13 @@
 #ifndef MILLRACE_CONNECTORS_BIGQUERY_CONNECTION_H_
 #define MILLRACE_CONNECTORS_BIGQUERY_CONNECTION_H_
 
-#include <functional>
 #include <memory>
-#include <stop_token>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/status/statusor.h"
+#include "grpc_client/channel.h"
 
 namespace millrace::bigquery {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;  // names in lower case
-
-struct ConnectionOptions {
-  std::string address = "bigquerystorage.googleapis.com:443";
-  // Without TLS and credentials: for emulators on this machine.
-  bool plaintext = false;
-  // Returns the headers for authentication ("authorization"); called before each call, from any
-  // thread; may block. Unset: no headers. Not used with `plaintext`.
-  std::function<absl::StatusOr<Headers>(std::stop_token stop)> credentials;
-};
+using ConnectionOptions = grpc_client::ChannelOptions;
 
 // Thread-safe. It connects when it is first used, and again when the connection breaks.
 class Connection {

@@ -1,172 +1,29 @@
-// The contract of direct destinations, kept by insertAll against a service within the test; and
-// what is in its requests.
+// What is in requests of insertAll, and what its answers mean.
 #include "connectors/bigquery/insert_all_sink.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
-#include "auth/google_credentials.h"
 #include "base/strings.h"
 #include "connectors/bigquery/insert_row.h"
-#include "net/testing/fake_http_client.h"
-#include "pipeline/testing/sink_contract.h"
+#include "connectors/bigquery/testing/insert_all_service.h"
 
 namespace millrace {
 namespace {
 
 using bigquery::PreparedTable;
-using bigquery::RestClient;
+using Service = bigquery::InsertAllService;
+using Table = bigquery::InsertAllTable;
 using nlohmann::json;
 using testing::HasSubstr;
 
 constexpr size_t kMaxRows = 500;
 
-// Takes rows as insertAll does: none of a request with a bad one.
-class Service {
- public:
-  std::unique_ptr<HttpClient> NewClient() {
-    return std::make_unique<FakeHttpClient>(
-        [this](const HttpRequest& request) { return Answer(request); });
-  }
-
-  static HttpResponse Error(int status, const std::string& reason, const std::string& message) {
-    HttpResponse response;
-    response.status = status;
-    response.body = json({{"error",
-                           {{"code", status},
-                            {"message", message},
-                            {"errors", {{{"reason", reason}, {"message", message}}}}}}})
-                        .dump();
-    return response;
-  }
-
-  absl::Mutex mutex;
-  std::map<std::string, int> ids;  // distinct_id of the rows that were stored
-  std::vector<json> requests;
-  std::string refusal;
-  // The answers to the next requests.
-  std::vector<HttpResponse> answers;
-  bool answers_have_effect = false;
-
- private:
-  absl::StatusOr<HttpResponse> Answer(const HttpRequest& request) {
-    absl::MutexLock lock(&mutex);
-    EXPECT_EQ(request.method, "POST");
-    EXPECT_EQ(request.url, "http://fake/bigquery/v2/projects/p/datasets/d/tables/events/insertAll");
-    EXPECT_LT(request.body.size(), size_t{10} << 20);
-    requests.push_back(json::parse(request.body));
-    if (!refusal.empty()) return Error(400, "invalid", refusal);
-    if (answers.empty()) return Store(requests.back());
-    if (answers_have_effect) (void)Store(requests.back());
-    HttpResponse answer = std::move(answers.front());
-    answers.erase(answers.begin());
-    return answer;
-  }
-
-  HttpResponse Store(const json& request) {
-    const json& rows = request["rows"];
-    EXPECT_LE(rows.size(), kMaxRows);
-    EXPECT_EQ(request["skipInvalidRows"], false);
-    json errors = json::array();
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const bool is_bad = IsBad(rows[i]["json"]);
-      if (is_bad) {
-        errors.push_back({{"index", i},
-                          {"errors",
-                           {{{"reason", "invalid"},
-                             {"location", "distinct_id"},
-                             {"message", "that user is bad"}}}}});
-      }
-    }
-    HttpResponse response;
-    response.status = 200;
-    if (!errors.empty()) {
-      for (size_t i = 0; i < rows.size(); ++i) {
-        if (IsBad(rows[i]["json"])) continue;
-        errors.push_back({{"index", i}, {"errors", {{{"reason", "stopped"}}}}});
-      }
-      response.body = json({{"insertErrors", errors}}).dump();
-      return response;
-    }
-    for (const json& row : rows) {
-      if (insert_ids_.insert(row["insertId"].get<std::string>()).second) {
-        ++ids[row["json"]["distinct_id"].get<std::string>()];
-      }
-    }
-    response.body = "{}";
-    return response;
-  }
-
-  static bool IsBad(const json& row) {
-    return row["distinct_id"].get<std::string>().starts_with("bad");
-  }
-
-  std::set<std::string> insert_ids_;
-};
-
-std::string Event(std::string_view user) {
-  return StrCat(R"({"event":"e","properties":{"time":1796008365.5,"distinct_id":")", user,
-                R"(","n":9007199254740993,"list":[1,"\""]}})");
-}
-
-struct Table {
-  std::unique_ptr<Sink> NewSink() {
-    return bigquery::NewInsertAllSink(
-        {.rest = std::make_unique<RestClient>("http://fake", NoGoogleCredentials(),
-                                              service.NewClient()),
-         .path = "p/datasets/d/tables/events",
-         .form = form,
-         .table = table,
-         .traffic = traffic,
-         .clock = clock});
-  }
-
-  Service service;
-  FakeClock clock;
-  Traffic traffic;
-  const TableForm form = *TableForm::Make(RecordType::kEvent, {"n:integer"});
-  int prepared = 0;
-  bool is_changed = false;
-  PreparedTable table{[this](std::stop_token) -> absl::StatusOr<bool> {
-                        ++prepared;
-                        return is_changed;
-                      },
-                      clock};
-};
-
-class InsertAllFixture : public SinkFixture {
- public:
-  std::unique_ptr<Sink> NewSink() override { return table_.NewSink(); }
-  std::string GoodRow(int n) override { return Event(StrCat("u", n)); }
-  // Every other one is refused before it is sent.
-  std::string BadRow(int n) override {
-    return n % 2 == 0 ? Event(StrCat("bad", n)) : StrCat(R"({"event":"e)", n, "\"");
-  }
-  int Arrived(int n) override {
-    absl::MutexLock lock(&table_.service.mutex);
-    return table_.service.ids[StrCat("u", n)];
-  }
-  bool FailNextWrite(bool with_effect) override {
-    table_.service.answers = {Service::Error(503, "backendError", "busy")};
-    table_.service.answers_have_effect = with_effect;
-    return true;
-  }
-  void RefuseAll(const std::string& reason) override { table_.service.refusal = reason; }
-
- private:
-  Table table_;
-};
-
-std::unique_ptr<SinkFixture> MakeFixture() { return std::make_unique<InsertAllFixture>(); }
-INSTANTIATE_TEST_SUITE_P(BigqueryInsertAll, SinkContract, testing::Values(MakeFixture));
+std::string Event(std::string_view user) { return bigquery::InsertAllEvent(user); }
 
 Batch BatchOf(const std::vector<std::string>& records) {
   Batch batch;

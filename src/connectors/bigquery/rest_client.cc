@@ -29,6 +29,13 @@ std::string TextOf(const json& object, const char* field) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+std::string AuthorizationOf(const HttpRequest& request) {
+  for (const auto& [name, value] : request.headers) {
+    if (name == "Authorization") return value;
+  }
+  return "";
+}
+
 Explanation ExplanationOf(const HttpResponse& response) {
   const std::optional<json> body = ParseJson(response.body);
   const json error = body && body->is_object() ? body->value("error", json()) : json();
@@ -76,7 +83,27 @@ absl::Status StatusOf(const HttpResponse& response) {
 
 RestClient::RestClient(std::string url, GoogleCredentials credentials,
                        std::unique_ptr<HttpClient> http)
-    : url_(std::move(url)), credentials_(std::move(credentials)), http_(std::move(http)) {}
+    : url_(std::move(url)),
+      credentials_(std::move(credentials)),
+      renewal_(credentials_.tokens),
+      http_(std::move(http)) {}
+
+absl::StatusOr<HttpResponse> RestClient::SendWithToken(const HttpRequest& plain,
+                                                       const std::stop_token& stop) {
+  HttpRequest request = plain;
+  RETURN_IF_ERROR(credentials_.Authorize(request, stop));
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(HttpResponse response, http_->Send(request, stop));
+  const std::string token = AuthorizationOf(request);
+  if (response.status == 401 && renewal_.Refused(token)) {
+    request = plain;
+    RETURN_IF_ERROR(credentials_.Authorize(request, stop));
+    if (AuthorizationOf(request) == token) return response;
+    ASSIGN_OR_RETURN(response, http_->Send(request, stop));
+  }
+  if (response.status != 401) renewal_.Accepted();
+  return response;
+}
 
 absl::StatusOr<json> RestClient::Send(std::string_view method, std::string_view path,
                                       std::string_view body, std::string_view etag,
@@ -87,9 +114,7 @@ absl::StatusOr<json> RestClient::Send(std::string_view method, std::string_view 
   request.accept_gzip = true;
   if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
   if (!etag.empty()) request.headers.emplace_back("If-Match", etag);
-  RETURN_IF_ERROR(credentials_.Authorize(request, stop));
-  absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(const HttpResponse response, http_->Send(request, std::move(stop)));
+  ASSIGN_OR_RETURN(const HttpResponse response, SendWithToken(request, stop));
   if (response.status < 200 || response.status >= 300) return StatusOf(response);
   if (response.body.empty()) return json();
   std::optional<json> parsed = ParseJson(response.body);

@@ -12,11 +12,13 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "auth/google_credentials.h"
+#include "auth/token_renewal.h"
 #include "net/http_client.h"
 
 namespace millrace::bigquery {
 
-// Thread-safe; one request at a time. It does not retry.
+// Thread-safe; one request at a time. It does not retry, but for one request whose token was
+// refused: it is sent again with another one.
 class RestClient {
  public:
   // `url`: "https://bigquery.googleapis.com".
@@ -33,8 +35,12 @@ class RestClient {
                                       std::stop_token stop);
 
  private:
+  // Sends the request with a token, and again if that was refused and there is another.
+  absl::StatusOr<HttpResponse> SendWithToken(const HttpRequest& plain, const std::stop_token& stop);
+
   const std::string url_;
   const GoogleCredentials credentials_;
+  TokenRenewal renewal_;
   absl::Mutex mutex_;
   const std::unique_ptr<HttpClient> http_ ABSL_PT_GUARDED_BY(mutex_);
 };

@@ -26,6 +26,7 @@ constexpr size_t kMaxColumnBytes = 300;
 constexpr absl::Duration kMinLoadAge = absl::Minutes(1), kLoadAge = absl::Minutes(2);
 constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"storage_write", Method::kStorageWrite},
+    {"default_stream", Method::kDefaultStream},
     {"load", Method::kLoad},
     {"insert_all", Method::kInsertAll}};
 // Prefixes that BigQuery keeps for itself, in any case.
@@ -112,7 +113,8 @@ absl::Status ParseMethod(UriQuery& query, TableSpec& spec) {
   const std::string method = query.Take("method").value_or(spec.bucket ? "load" : "storage_write");
   const auto named = std::find_if(std::begin(kMethods), std::end(kMethods),
                                   [&](const auto& one) { return one.first == method; });
-  if (named == std::end(kMethods)) return Invalid("method is storage_write, load or insert_all");
+  if (named == std::end(kMethods))
+    return Invalid("method is storage_write, default_stream, load or insert_all");
   spec.method = named->second;
   const bool is_load = spec.method == Method::kLoad;
   if (is_load && !spec.bucket) {

@@ -24,9 +24,10 @@ enum class Forgotten {
 
 // How rows get into a table.
 enum class Method {
-  kStorageWrite,  // pending streams of the Storage Write API
-  kLoad,          // load jobs, of files in a bucket
-  kInsertAll,     // tabledata.insertAll
+  kStorageWrite,   // pending streams of the Storage Write API
+  kDefaultStream,  // its default stream
+  kLoad,           // load jobs, of files in a bucket
+  kInsertAll,      // tabledata.insertAll
 };
 
 struct TableSpec {

@@ -46,6 +46,8 @@ TEST(TableSpec, Options) {
 TEST(TableSpec, ABucketIsForLoads) {
   EXPECT_EQ(TableSpec::Parse("bigquery://p/d")->method, Method::kStorageWrite);
   EXPECT_EQ(TableSpec::Parse("bigquery://p/d?method=insert_all")->method, Method::kInsertAll);
+  EXPECT_EQ(TableSpec::Parse("bigquery://p/d?method=default_stream")->method,
+            Method::kDefaultStream);
   for (const char* text :
        {"bigquery://p/d?bucket=gs://b/x", "bigquery://p/d?method=load&bucket=gs://b/x"}) {
     const auto spec = TableSpec::Parse(text);
@@ -78,7 +80,7 @@ TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://p/d?bucket=s3://b"), HasSubstr("gs://bucket/folder/"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?method=load"), HasSubstr("take storage_write"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?method=insert_all&bucket=gs://b"), HasSubstr("method=load"));
-  EXPECT_THAT(ErrorOf("bigquery://p/d?method=copy"), HasSubstr("storage_write, load"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?method=copy"), HasSubstr("storage_write, default_stream"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?file_size=64"), HasSubstr("file_size"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?location=a%2Fb"), HasSubstr("location"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?forgotten=x"), HasSubstr("stop, resend or done"));

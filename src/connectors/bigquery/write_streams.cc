@@ -25,19 +25,19 @@ StorageError Call(const Connection& connection, Traffic& traffic, const std::str
   grpc::ClientContext context;
   const CancelOnStop cancel(context, stop);
   context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
-  if (absl::Status ready = rpc.Prepare(context, route, stop); !ready.ok()) {
-    return {.status = std::move(ready)};
-  }
+  const absl::StatusOr<Headers> credentials = rpc.Prepare(context, route, stop);
+  if (!credentials.ok()) return {.status = credentials.status()};
   ++traffic.requests;
-  StorageError error = ErrorOf(method(*rpc.write, context));
+  StorageError error = rpc.Judge(ErrorOf(method(*rpc.write, context)), *credentials);
   if (!error.ok() && stop.stop_requested()) return {.status = StopRequested()};
   return error;
 }
 
 }  // namespace
 
-WriteStreams::WriteStreams(Connection& connection, Traffic& traffic, std::string table)
-    : connection_(connection), traffic_(traffic), table_(std::move(table)) {}
+WriteStreams::WriteStreams(Connection& connection, Traffic& traffic, CallPace& creations,
+                           std::string table)
+    : connection_(connection), traffic_(traffic), creations_(creations), table_(std::move(table)) {}
 
 std::string WriteStreams::NameOf(const std::string& id) const {
   return StrCat(table_, kStreams, id);
@@ -45,6 +45,7 @@ std::string WriteStreams::NameOf(const std::string& id) const {
 
 StorageError WriteStreams::Create(std::string& id, std::stop_token stop) const {
   wire::CreateWriteStreamRequest request;
+  if (!creations_.Acquire(stop)) return {.status = StopRequested()};
   request.set_parent(table_);
   request.mutable_write_stream()->set_type(wire::WriteStream::PENDING);
   wire::WriteStream stream;
@@ -52,6 +53,7 @@ StorageError WriteStreams::Create(std::string& id, std::stop_token stop) const {
       Call(connection_, traffic_, StrCat("parent=", table_), stop, [&](auto& write, auto& context) {
         return write.CreateWriteStream(&context, request, &stream);
       });
+  if (absl::IsResourceExhausted(error.status)) creations_.QuotaExceeded();
   if (!error.ok()) return error;
   const std::string& name = stream.name();
   const size_t at = name.rfind(kStreams);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "connectors/bigquery/call_pace.h"
 #include "connectors/bigquery/connection.h"
 #include "connectors/bigquery/storage_errors.h"
 #include "pipeline/destination.h"
@@ -18,13 +19,13 @@ namespace millrace::bigquery {
 class WriteStreams {
  public:
   // All but `table`, "projects/P/datasets/D/tables/T", outlive it.
-  WriteStreams(Connection& connection, Traffic& traffic, std::string table);
+  WriteStreams(Connection& connection, Traffic& traffic, CallPace& creations, std::string table);
 
   const std::string& table() const { return table_; }
   // The full name of the stream `id`.
   std::string NameOf(const std::string& id) const;
 
-  // A new stream: its id, which is its name without the table's.
+  // A new stream: its id, which is its name without the table's. Waits for the quota of streams.
   StorageError Create(std::string& id, std::stop_token stop) const;
   // The stream takes no more rows; how many it has. It may be called again.
   StorageError Finalize(const std::string& id, int64_t& rows, std::stop_token stop) const;
@@ -37,12 +38,16 @@ class WriteStreams {
   };
   Committed Commit(const std::vector<std::string>& ids, std::stop_token stop) const;
 
+  // The stream that every table has: its rows are visible at once.
+  std::string default_stream() const { return NameOf("_default"); }
+
   // Whether a stream is committed.
   StorageError Look(const std::string& id, bool& is_committed, std::stop_token stop) const;
 
  private:
   Connection& connection_;
   Traffic& traffic_;
+  CallPace& creations_;
   const std::string table_;
 };
 

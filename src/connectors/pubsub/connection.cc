@@ -1,15 +1,7 @@
 #include "connectors/pubsub/connection.h"
 
-#include <grpc/grpc.h>
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
-#include <fstream>
-#include <iterator>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "auth/google_credentials.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -17,39 +9,6 @@
 
 namespace millrace::pubsub {
 namespace {
-
-// A pull may carry several messages of 10 MB.
-constexpr int kMaxReceivedBytes = 64 << 20;
-
-// Empty, which gRPC takes for the system's, if no file is named or it cannot be read: then no
-// server is trusted that should not be.
-std::string ReadCertificates(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ConnectionOptions& options) {
-  if (options.plaintext) return grpc::InsecureChannelCredentials();
-  grpc::SslCredentialsOptions tls;
-  if (!options.ca_file.empty()) tls.pem_root_certs = ReadCertificates(options.ca_file);
-  return grpc::SslCredentials(tls);
-}
-
-std::shared_ptr<grpc::Channel> Open(const ConnectionOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxReceivedBytes);
-  arguments.SetUserAgentPrefix("millrace");
-  // A peer that disappeared silently is noticed within about a minute.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  // We time the retries; the channel must be ready to connect when we retry.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  // Two connections to one address are separate, so that one that breaks does not affect the other.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(options.address, CredentialsOf(options), arguments);
-}
 
 absl::StatusCode CodeOf(grpc::StatusCode code) {
   // gRPC and Abseil use the same numbers.
@@ -76,7 +35,7 @@ std::string_view AdviceFor(grpc::StatusCode code, bool topic) {
 }  // namespace
 
 ConnectionOptions ConnectionOptionsFrom(const Environment& environment) {
-  ConnectionOptions options;
+  ConnectionOptions options{.address = "pubsub.googleapis.com:443"};
   if (const auto host = environment("PUBSUB_EMULATOR_HOST"); host && !host->empty()) {
     options.address = *host;
     options.plaintext = true;
@@ -98,22 +57,16 @@ std::string Connection::emulator() const {
 absl::StatusOr<std::unique_ptr<Connection>> OpenConnection(const Environment& environment) {
   ConnectionOptions options = ConnectionOptionsFrom(environment);
   if (!options.plaintext) {
-    GoogleAuthOptions auth{.environment = environment};
-    ASSIGN_OR_RETURN(GoogleCredentials credentials, FindGoogleCredentials(auth));
-    options.credentials =
-        [credentials = std::move(credentials)](std::stop_token stop) -> absl::StatusOr<Headers> {
-      HttpRequest request;
-      RETURN_IF_ERROR(credentials.Authorize(request, std::move(stop)));
-      for (auto& [name, value] : request.headers) absl::AsciiStrToLower(&name);
-      return std::move(request.headers);
-    };
+    ASSIGN_OR_RETURN(GoogleCredentials credentials,
+                     FindGoogleCredentials({.environment = environment}));
+    grpc_client::UseGoogleCredentials(std::move(credentials), options);
   }
   return std::make_unique<Connection>(std::move(options));
 }
 
 Connection::Rpc::Rpc(ConnectionOptions connection_options)
     : options(std::move(connection_options)) {
-  const std::shared_ptr<grpc::Channel> channel = Open(options);
+  const std::shared_ptr<grpc::Channel> channel = grpc_client::OpenChannel(options);
   publisher = google::pubsub::v1::Publisher::NewStub(channel);
   subscriber = google::pubsub::v1::Subscriber::NewStub(channel);
   iam = google::iam::v1::IAMPolicy::NewStub(channel);
@@ -124,10 +77,7 @@ absl::Status Connection::Rpc::Prepare(grpc::ClientContext& context, std::string_
   const bool topic = resource.find("/topics/") != std::string_view::npos;
   context.AddMetadata("x-goog-request-params",
                       StrCat(topic ? "topic=" : "subscription=", resource));
-  if (options.plaintext || !options.credentials) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const Headers headers, options.credentials(std::move(stop)));
-  for (const auto& [name, value] : headers) context.AddMetadata(name, value);
-  return absl::OkStatus();
+  return grpc_client::AddCredentials(options, context, std::move(stop)).status();
 }
 
 absl::Status PlainStatusOf(const grpc::Status& status, std::string_view resource) {

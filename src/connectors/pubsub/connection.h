@@ -2,29 +2,16 @@
 #ifndef MILLRACE_CONNECTORS_PUBSUB_CONNECTION_H_
 #define MILLRACE_CONNECTORS_PUBSUB_CONNECTION_H_
 
-#include <functional>
 #include <memory>
-#include <stop_token>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/environment.h"
+#include "grpc_client/channel.h"
 
 namespace millrace::pubsub {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;  // names in lower case
-
-struct ConnectionOptions {
-  std::string address = "pubsub.googleapis.com:443";
-  // Without TLS and credentials: for emulators on this machine.
-  bool plaintext = false;
-  std::string ca_file;  // certificates to trust (PEM) instead of the system's
-  // Returns the headers for authentication ("authorization"); called before each call, from any
-  // thread; may block. Unset: no headers. Not used with `plaintext`.
-  std::function<absl::StatusOr<Headers>(std::stop_token stop)> credentials;
-};
+using ConnectionOptions = grpc_client::ChannelOptions;
 
 // PUBSUB_EMULATOR_HOST (host:port) is used without TLS and credentials. Else Pub/Sub itself, or
 // another host by CLOUD_PUBSUB_ENDPOINT (a region's: "europe-west1-pubsub.googleapis.com:443").

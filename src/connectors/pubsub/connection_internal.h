@@ -13,6 +13,7 @@
 #include "connectors/pubsub/connection.h"
 #include "connectors/pubsub/iam_policy.grpc.pb.h"
 #include "connectors/pubsub/pubsub.grpc.pb.h"
+#include "grpc_client/channel_internal.h"
 
 namespace millrace::pubsub {
 
@@ -39,15 +40,7 @@ absl::Status PlainStatusOf(const grpc::Status& status, std::string_view resource
 // Whether the same call may succeed later.
 bool IsTransient(const absl::Status& status);
 
-// Ends `context`'s call when `stop` is requested.
-class CancelOnStop {
- public:
-  CancelOnStop(grpc::ClientContext& context, std::stop_token stop)
-      : callback_(std::move(stop), [&context] { context.TryCancel(); }) {}
-
- private:
-  std::stop_callback<std::function<void()>> callback_;
-};
+using grpc_client::CancelOnStop;
 
 }  // namespace millrace::pubsub
 

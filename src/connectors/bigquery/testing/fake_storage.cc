@@ -17,6 +17,7 @@ namespace {
 namespace wire = google::cloud::bigquery::storage::v1;
 
 constexpr size_t kMaxRequest = 10'000'000;
+constexpr std::string_view kDefaultStream = "/streams/_default";
 
 grpc::Status Error(grpc::StatusCode code, wire::StorageError::StorageErrorCode storage_code,
                    const std::string& message) {
@@ -230,7 +231,8 @@ void FakeStorage::DeliverLate() {
 wire::AppendRowsResponse FakeStorage::Append(const wire::AppendRowsRequest& request,
                                              Schema& schema) {
   EXPECT_LT(request.ByteSizeLong(), kMaxRequest);
-  EXPECT_TRUE(request.has_offset());
+  const bool is_default = request.write_stream().ends_with(kDefaultStream);
+  EXPECT_NE(request.has_offset(), is_default);
   std::vector<Row> rows;
   for (const std::string& bytes : request.proto_rows().rows().serialized_rows()) {
     const std::unique_ptr<google::protobuf::Message> message(schema.row->New());
@@ -238,6 +240,15 @@ wire::AppendRowsResponse FakeStorage::Append(const wire::AppendRowsRequest& requ
     rows.push_back(RowOf(*message));
   }
   absl::MutexLock lock(&mutex_);
+  if (is_default) {
+    const std::string table =
+        request.write_stream().substr(0, request.write_stream().size() - kDefaultStream.size());
+    if (!tables_.contains(table)) {
+      return Answer(
+          Error(grpc::StatusCode::NOT_FOUND, wire::StorageError::TABLE_NOT_FOUND, "gone"));
+    }
+    return Store(request, rows, rows_[table]);
+  }
   const auto found = streams_.find(request.write_stream());
   if (found == streams_.end()) {
     return Answer(Error(grpc::StatusCode::NOT_FOUND, wire::StorageError::STREAM_NOT_FOUND, "gone"));
@@ -256,7 +267,13 @@ wire::AppendRowsResponse FakeStorage::Append(const wire::AppendRowsRequest& requ
     return Answer(
         Error(grpc::StatusCode::OUT_OF_RANGE, wire::StorageError::OFFSET_OUT_OF_RANGE, "gap"));
   }
+  return Store(request, rows, stream.rows);
+}
+
+wire::AppendRowsResponse FakeStorage::Store(const wire::AppendRowsRequest& request,
+                                            const std::vector<Row>& rows, std::vector<Row>& to) {
   wire::AppendRowsResponse response;
+  if (refuse_all) return Answer(*refuse_all);
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::string why = refuse ? refuse(rows[i]) : "";
     if (why.empty()) continue;
@@ -270,8 +287,11 @@ wire::AppendRowsResponse FakeStorage::Append(const wire::AppendRowsRequest& requ
     response.mutable_error()->set_message("Errors found while processing rows");
     return response;
   }
-  stream.rows.insert(stream.rows.end(), rows.begin(), rows.end());
-  response.mutable_append_result()->mutable_offset()->set_value(request.offset().value());
+  to.insert(to.end(), rows.begin(), rows.end());
+  response.mutable_append_result();
+  if (request.has_offset()) {
+    response.mutable_append_result()->mutable_offset()->set_value(request.offset().value());
+  }
   return response;
 }
 

@@ -47,6 +47,8 @@ class FakeStorage final : private google::cloud::bigquery::storage::v1::BigQuery
   // Answers a request of AppendRows instead of the fake, if it returns something.
   std::function<std::optional<google::cloud::bigquery::storage::v1::AppendRowsResponse>(int call)>
       append_answer;
+  // The answer to every append, if it is set.
+  std::optional<grpc::Status> refuse_all;
   // Why a row cannot be stored; empty: it can.
   std::function<std::string(const Row& row)> refuse;
 
@@ -93,6 +95,10 @@ class FakeStorage final : private google::cloud::bigquery::storage::v1::BigQuery
       override;
   google::cloud::bigquery::storage::v1::AppendRowsResponse Append(
       const google::cloud::bigquery::storage::v1::AppendRowsRequest& request, Schema& schema);
+  // Adds the rows `to` those of a stream or table, or answers why not.
+  google::cloud::bigquery::storage::v1::AppendRowsResponse Store(
+      const google::cloud::bigquery::storage::v1::AppendRowsRequest& request,
+      const std::vector<Row>& rows, std::vector<Row>& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(const google::cloud::bigquery::storage::v1::BatchCommitWriteStreamsRequest& request,
               google::cloud::bigquery::storage::v1::BatchCommitWriteStreamsResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
