@@ -22,6 +22,7 @@ class Control:
         self.hold, self.is_held = None, False  # {"method", "skip", "when"}
         self.quotas = dict(QUOTAS)
         self.recent = collections.defaultdict(collections.deque)
+        self.append_seconds = 0  # how long an append takes at least
         self.refused = None  # {"field", "value"}: rows that the service does not take
         self.hidden = set()  # columns that the Storage Write API does not know yet
         self.tokens = {}  # -> when it expires; None: no tokens are needed
@@ -104,6 +105,8 @@ class Control:
                 self.faults.clear()
             elif "quota" in command:
                 self.quotas[command["quota"]["method"]] = (command["quota"]["calls"], command["quota"]["seconds"])
+            elif "append_seconds" in command:
+                self.append_seconds = command["append_seconds"]
             elif "refuse" in command:
                 self.refused = command["refuse"]
             elif "hide_columns" in command:

@@ -198,6 +198,7 @@ class WriteService(grpc.GenericRpcHandler):
                 if fault and fault != "lost":
                     raise Failure(*FAULTS[fault])
                 self.control.wait("append", "before")
+                time.sleep(self.control.append_seconds)
                 try:
                     stream = self.stream(name)
                     if request.proto_rows.writer_schema.proto_descriptor.field:

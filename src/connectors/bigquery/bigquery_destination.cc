@@ -169,7 +169,9 @@ class BigqueryDestination final : public Destination {
            .traffic = traffic_,
            .clock = clock_,
            .prepare = [&target](std::stop_token stop) { return target.target.Prepare(stop); },
-           .forgotten = spec_.forgotten});
+           .forgotten = spec_.forgotten,
+           .table_time =
+               [&target](std::stop_token stop) { return target.target.CreationTime(stop); }});
     }
     return target.staging.get();
   }

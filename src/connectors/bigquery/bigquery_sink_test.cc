@@ -39,6 +39,7 @@ class BigquerySinkTest : public testing::Test {
                                    .clock = Clock::Real(),
                                    .prepare = [this](std::stop_token) { return prepared_; },
                                    .forgotten = forgotten,
+                                   .table_time = table_time_,
                                    .max_request_bytes = max_request_bytes});
     sink_ = staging_->NewSink();
     committer_ = staging_->NewCommitter();
@@ -89,6 +90,7 @@ class BigquerySinkTest : public testing::Test {
   CallPace creations_{kStreamQuota, Clock::Real()};
   const WriteStreams streams_{connection_, traffic_, creations_, kTable};
   bool prepared_ = false;  // whether the table was changed
+  TableTime table_time_;
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<StagedSink> sink_;
   std::unique_ptr<Committer> committer_;
@@ -281,6 +283,25 @@ TEST_F(BigquerySinkTest, ACommitIntoATableThatIsGoneIsGone) {
   storage_.DropTable(kTable);
   EXPECT_EQ(Commit(intent).kind, Kind::kGone);
   EXPECT_TRUE(committer_->Abandon(intent, {}).ok());
+}
+
+TEST_F(BigquerySinkTest, ACommitIntoATableThatWasMadeAgainIsGone) {
+  std::string created = "1796065222229";
+  table_time_ = [&](std::stop_token) -> absl::StatusOr<std::string> { return created; };
+  for (const auto& [now, kind] :
+       {std::pair{"1796065222229", Kind::kStop}, std::pair{"1796065999999", Kind::kGone}}) {
+    created = "1796065222229";
+    Open();
+    ASSERT_TRUE(staging_->RemoveOrphans({}, {}).ok());
+    ASSERT_TRUE(Stage({"a"}).durable());
+    const Intent intent = Seal();
+    EXPECT_THAT(intent.parts.back(), testing::EndsWith("@1796065222229"));
+    storage_.DropTable(kTable);
+    storage_.AddTable(kTable);
+    created = now;
+    EXPECT_EQ(Commit(intent).kind, kind) << now;
+    EXPECT_TRUE(committer_->Abandon(intent, {}).ok());
+  }
 }
 
 TEST_F(BigquerySinkTest, ACommitThatIsForbiddenStops) {

@@ -30,7 +30,7 @@ class BigqueryStaging final : public Staging {
 
   std::unique_ptr<StagedSink> NewSink() override;
   std::unique_ptr<Committer> NewCommitter() override {
-    return NewStreamCommitter(parts_.streams, parts_.forgotten);
+    return NewStreamCommitter(parts_.streams, parts_.forgotten, parts_.table_time);
   }
 
   // Streams that nobody announced are removed by the service; they cannot be listed.
@@ -48,6 +48,9 @@ class BigqueryStaging final : public Staging {
     if (is_prepared_) return absl::OkStatus();
     ASSIGN_OR_RETURN(const bool is_changed, parts_.prepare(stop));
     if (is_changed) changed_at_ = parts_.clock.Elapsed();
+    if (parts_.table_time) {
+      ASSIGN_OR_RETURN(table_time_, parts_.table_time(stop));
+    }
     is_prepared_ = true;
     return absl::OkStatus();
   }
@@ -68,12 +71,17 @@ class BigqueryStaging final : public Staging {
                                                    const std::stop_token& stop) {
     absl::MutexLock lock(&mutex_);
     if (fenced_ == commit) return std::nullopt;
-    std::string id;
-    RETURN_IF_ERROR(Sealed(parts_.streams.Create(id, stop)));
+    // A fence that was made for a call that failed serves the next one.
+    if (next_fence_.empty()) {
+      RETURN_IF_ERROR(Sealed(parts_.streams.Create(next_fence_, stop)));
+    }
     int64_t rows = 0;
-    RETURN_IF_ERROR(Sealed(parts_.streams.Finalize(id, rows, stop)));
+    const StorageError finalized = parts_.streams.Finalize(next_fence_, rows, stop);
+    if (ClassifyAppend(finalized) == ErrorAction::kStreamLost) next_fence_.clear();
+    RETURN_IF_ERROR(Sealed(finalized));
     fenced_ = commit;
-    return id;
+    const std::string id = std::exchange(next_fence_, "");
+    return table_time_.empty() ? id : StrCat(id, "@", table_time_);
   }
 
   // As Seal() reports it: Unavailable if it is worth a retry.
@@ -91,6 +99,8 @@ class BigqueryStaging final : public Staging {
   absl::Mutex mutex_;
   bool is_prepared_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Duration> changed_at_ ABSL_GUARDED_BY(mutex_);
+  std::string table_time_ ABSL_GUARDED_BY(mutex_);
+  std::string next_fence_ ABSL_GUARDED_BY(mutex_);
   std::string fenced_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -127,6 +137,7 @@ class BigquerySink final : public StagedSink {
   int64_t stream_rows_ = 0;
   bool is_broken_ = false;  // rows that were staged since the last Seal() are lost, or too many
   std::string broken_id_;
+  std::optional<bool> is_whole_;  // once the stream is finalized
   size_t staged_bytes_ = 0;
 };
 
@@ -239,8 +250,10 @@ absl::StatusOr<std::vector<std::string>> BigquerySink::Seal(const std::string& c
     parts.push_back(StrCat(kBrokenPart, broken_id_));
   } else if (stream_rows_ > 0) {
     stream_.reset();  // a stream is finalized without a connection to it
-    ASSIGN_OR_RETURN(const bool is_whole, FinalizeStream(stop));
-    parts.push_back(StrCat(is_whole ? kStreamPart : kBrokenPart, stream_id_));
+    if (!is_whole_) {
+      ASSIGN_OR_RETURN(is_whole_, FinalizeStream(stop));
+    }
+    parts.push_back(StrCat(*is_whole_ ? kStreamPart : kBrokenPart, stream_id_));
   }
   if (!parts.empty()) {
     ASSIGN_OR_RETURN(const std::optional<std::string> fence, staging_.Fence(commit_id, stop));
@@ -251,6 +264,7 @@ absl::StatusOr<std::vector<std::string>> BigquerySink::Seal(const std::string& c
   broken_id_.clear();
   stream_rows_ = 0;
   is_broken_ = false;
+  is_whole_.reset();
   staged_bytes_ = 0;
   return parts;
 }

@@ -27,13 +27,15 @@ struct StagingParts {
   // Makes the table what it needs to be, before anything is staged; whether that changed it.
   std::function<absl::StatusOr<bool>(std::stop_token stop)> prepare;
   Forgotten forgotten = Forgotten::kStop;
+  TableTime table_time = nullptr;  // unset: a table that was made again is not told from this one
   size_t max_request_bytes = kMaxRequestBytes;
 };
 
 // The parts of an intent are "stream:ID", one for each sink that has staged rows, and one
-// "fence:ID", a stream without rows. All of them are committed by one request, or none is. An
-// intent is abandoned by committing its fence alone: no request can commit the others then, because
-// no stream is committed twice. Instead of a stream that is not whole there is "broken:ID".
+// "fence:ID" or "fence:ID@TIME", a stream without rows, with the time at which the table was
+// created. All of them are committed by one request, or none is. An intent is abandoned by
+// committing its fence alone: no request can commit the others then, because no stream is committed
+// twice. Instead of a stream that is not whole there is "broken:ID".
 //
 // The service removes pending streams that are never committed; nobody else can.
 std::unique_ptr<Staging> NewBigqueryStaging(StagingParts parts);

@@ -36,7 +36,8 @@ bool IsAboutStreams(const WriteStreams::Committed& committed) {
 // The ids of the parts of an intent.
 struct Parts {
   std::vector<std::string> streams;
-  std::string fence;  // empty: there is none
+  std::string fence;       // empty: there is none
+  std::string table_time;  // empty: it is not known
   bool is_broken = false;
   bool is_foreign = false;  // of another method
 
@@ -47,6 +48,10 @@ struct Parts {
         parts.streams.push_back(part.substr(kStreamPart.size()));
       } else if (part.starts_with(kFencePart)) {
         parts.fence = part.substr(kFencePart.size());
+        if (const size_t at = parts.fence.find('@'); at != std::string::npos) {
+          parts.table_time = parts.fence.substr(at + 1);
+          parts.fence.resize(at);
+        }
       } else {
         parts.is_broken = true;
         parts.is_foreign = parts.is_foreign || !part.starts_with(kBrokenPart);
@@ -70,25 +75,21 @@ absl::Status ForeignCommit(const Intent& intent) {
 
 class StreamCommitter final : public Committer {
  public:
-  StreamCommitter(const WriteStreams& streams, Forgotten forgotten)
-      : streams_(streams), forgotten_(forgotten) {}
+  StreamCommitter(const WriteStreams& streams, Forgotten forgotten, TableTime table_time)
+      : streams_(streams), forgotten_(forgotten), table_time_(std::move(table_time)) {}
 
   CommitResult Commit(const Intent& intent, std::stop_token stop) override;
   absl::Status Abandon(const Intent& intent, std::stop_token stop) override;
 
  private:
-  // How many of some streams are there.
-  struct Found {
-    size_t committed = 0;
-    size_t pending = 0;
-    size_t missing = 0;
-  };
+  enum class Found { kMissing, kPending, kCommitted };
+  // What the first of the streams that is there says of all, which are committed together.
   absl::StatusOr<Found> Look(const std::vector<std::string>& ids, const std::stop_token& stop);
   // What the streams say about a commit that was refused.
   absl::StatusOr<CommitResult> Settle(const Parts& parts, const absl::Status& why,
                                       const std::stop_token& stop);
   // The commit cannot be told from one that was never made.
-  absl::StatusOr<CommitResult> Guess(const std::stop_token& stop);
+  absl::StatusOr<CommitResult> Guess(const Parts& parts, const std::stop_token& stop);
   absl::Status Explained(const StorageError& error) const {
     return Explain(error, streams_.table());
   }
@@ -100,26 +101,33 @@ class StreamCommitter final : public Committer {
 
   const WriteStreams& streams_;
   const Forgotten forgotten_;
+  const TableTime table_time_;
 };
 
 absl::StatusOr<StreamCommitter::Found> StreamCommitter::Look(const std::vector<std::string>& ids,
                                                              const std::stop_token& stop) {
-  Found found;
   for (const std::string& id : ids) {
     bool is_committed = false;
     const StorageError error = streams_.Look(id, is_committed, stop);
-    if (error.ok()) {
-      ++(is_committed ? found.committed : found.pending);
-    } else if (absl::IsNotFound(error.status) || error.code != StorageCode::kNone) {
-      ++found.missing;
-    } else {
+    if (error.ok()) return is_committed ? Found::kCommitted : Found::kPending;
+    if (error.code == StorageCode::kStreamAlreadyCommitted) return Found::kCommitted;
+    if (!absl::IsNotFound(error.status) && error.code == StorageCode::kNone) {
       return Annotated(error);
     }
   }
-  return found;
+  return Found::kMissing;
 }
 
-absl::StatusOr<CommitResult> StreamCommitter::Guess(const std::stop_token& stop) {
+absl::StatusOr<CommitResult> StreamCommitter::Guess(const Parts& parts,
+                                                    const std::stop_token& stop) {
+  if (table_time_ && !parts.table_time.empty()) {
+    const absl::StatusOr<std::string> now = table_time_(stop);
+    if (!now.ok() && !absl::IsNotFound(now.status())) return now.status();
+    if (!now.ok() || *now != parts.table_time) {
+      return CommitResult{.kind = Kind::kGone,
+                          .status = absl::NotFoundError("its table was dropped")};
+    }
+  }
   // A stream that nobody uses tells whether the table is there.
   std::string id;
   const StorageError error = streams_.Create(id, stop);
@@ -148,15 +156,11 @@ absl::StatusOr<CommitResult> StreamCommitter::Guess(const std::stop_token& stop)
 absl::StatusOr<CommitResult> StreamCommitter::Settle(const Parts& parts, const absl::Status& why,
                                                      const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const Found streams, Look(parts.streams, stop));
-  if (streams.committed > 0) return CommitResult{.kind = Kind::kCommitted};
-  const std::vector<std::string> fences =
-      parts.fence.empty() ? std::vector<std::string>() : std::vector<std::string>{parts.fence};
-  ASSIGN_OR_RETURN(const Found fence, Look(fences, stop));
-  if (fence.committed > 0) {
-    return CommitResult{.kind = Kind::kGone,
-                        .status = absl::FailedPreconditionError("the commit was abandoned")};
-  }
-  if (streams.pending + fence.pending == 0) return Guess(stop);
+  if (streams == Found::kCommitted) return CommitResult{.kind = Kind::kCommitted};
+  if (streams == Found::kPending) return CommitResult{.kind = Kind::kGone, .status = why};
+  if (parts.fence.empty()) return Guess(parts, stop);
+  ASSIGN_OR_RETURN(const Found fence, Look({parts.fence}, stop));
+  if (fence == Found::kMissing) return Guess(parts, stop);
   return CommitResult{.kind = Kind::kGone, .status = why};
 }
 
@@ -193,20 +197,21 @@ absl::Status StreamCommitter::Abandon(const Intent& intent, std::stop_token stop
   if (fenced.error.ok() && fenced.codes.empty()) return absl::OkStatus();
   if (!IsAboutStreams(fenced)) return Annotated(fenced.error);
   ASSIGN_OR_RETURN(const Found streams, Look(parts.streams, stop));
-  if (streams.committed > 0) {
+  if (streams == Found::kCommitted) {
     return absl::FailedPreconditionError(StrCat("the commit ", intent.id, " is made"));
   }
   ASSIGN_OR_RETURN(const Found fence, Look({parts.fence}, stop));
   // Committed: it is abandoned already. Missing: every commit names it, and fails.
-  if (fence.pending == 0) return absl::OkStatus();
+  if (fence != Found::kPending) return absl::OkStatus();
   return absl::UnavailableError(
       StrCat(streams_.table(), ": BigQuery does not commit the fence of ", intent.id));
 }
 
 }  // namespace
 
-std::unique_ptr<Committer> NewStreamCommitter(const WriteStreams& streams, Forgotten forgotten) {
-  return std::make_unique<StreamCommitter>(streams, forgotten);
+std::unique_ptr<Committer> NewStreamCommitter(const WriteStreams& streams, Forgotten forgotten,
+                                              TableTime table_time) {
+  return std::make_unique<StreamCommitter>(streams, forgotten, std::move(table_time));
 }
 
 }  // namespace millrace::bigquery

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -12,6 +13,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
+#include "connectors/bigquery/schema_file.h"
+#include "io/durable_file.h"
 #include "records/table_form.h"
 
 namespace millrace::bigquery {
@@ -22,6 +25,7 @@ constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO
 constexpr size_t kMaxProjectBytes = 100;
 constexpr size_t kMaxNameBytes = 1024;
 constexpr size_t kMaxColumnBytes = 300;
+constexpr size_t kMaxSchemaBytes = 10 << 20;
 // Below the number of load jobs that a table may have in a day.
 constexpr absl::Duration kMinLoadAge = absl::Minutes(1), kLoadAge = absl::Minutes(2);
 constexpr std::pair<std::string_view, Method> kMethods[] = {
@@ -105,6 +109,20 @@ absl::Status CheckColumns(const TableForm& form) {
   return absl::OkStatus();
 }
 
+absl::Status ParseSchema(UriQuery& query, TableSpec& spec) {
+  const std::optional<std::string> file = query.Take("schema");
+  if (!file) return absl::OkStatus();
+  if (spec.tables.size() != 1) {
+    return Invalid("schema= describes one table: name it with table=, users= or groups=");
+  }
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(*file, kMaxSchemaBytes));
+  absl::StatusOr<std::vector<std::string>> columns =
+      ColumnsOfSchema(text, spec.tables.begin()->first);
+  RETURN_IF_ERROR(Annotate(columns.status(), StrCat("the schema ", *file)));
+  spec.extra_columns.insert(spec.extra_columns.end(), columns->begin(), columns->end());
+  return absl::OkStatus();
+}
+
 absl::Status ParseMethod(UriQuery& query, TableSpec& spec) {
   constexpr std::string_view kStores[] = {"gs"};
   absl::StatusOr<std::optional<loads::LoadBucket>> bucket = loads::TakeLoadBucket(query, kStores);
@@ -135,6 +153,7 @@ absl::Status ParseMethod(UriQuery& query, TableSpec& spec) {
 
 absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   spec.extra_columns = query.TakeList("columns");
+  RETURN_IF_ERROR(ParseSchema(query, spec));
   for (const auto& [type, table] : spec.tables) {
     const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
     RETURN_IF_ERROR(Annotate(form.status(), "columns="));
@@ -157,8 +176,8 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
     return Invalid("forgotten is stop, resend or done");
   }
   return query.CheckAllTaken(
-      "table, events, users, groups, columns, partition, location, method, bucket, file_size, age "
-      "and forgotten");
+      "table, events, users, groups, columns, schema, partition, location, method, bucket, "
+      "file_size, age and forgotten");
 }
 
 }  // namespace

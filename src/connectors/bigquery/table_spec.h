@@ -46,9 +46,9 @@ struct TableSpec {
   Forgotten forgotten = Forgotten::kStop;
 
   // "bigquery://PROJECT/DATASET?table=T&...". The parameters are table, events, users, groups,
-  // columns, partition, location, method, bucket, file_size, age and forgotten. InvalidArgument: it
-  // cannot be read, a name is none that BigQuery has, two types have one table, or columns do not
-  // go together.
+  // columns, schema, partition, location, method, bucket, file_size, age and forgotten; the file of
+  // `schema` is read. InvalidArgument: it cannot be read, a name is none that BigQuery has, two
+  // types have one table, or columns do not go together; or as ReadWholeFile().
   static absl::StatusOr<TableSpec> Parse(std::string_view uri);
 
   // "bigquery://project/dataset", with the tables if they are not the usual ones.

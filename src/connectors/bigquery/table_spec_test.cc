@@ -74,6 +74,8 @@ TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=a%20b"), HasSubstr("letters, digits and _"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=_partition_x"), HasSubstr("BigQuery keeps names"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=a:blob"), HasSubstr("columns="));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?schema=x.json"), HasSubstr("schema= describes one table"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?table=t&schema=/none/x.json"), HasSubstr("/none/x.json"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?partition=hour"), HasSubstr("day or none"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?age=10ms"), HasSubstr("at least 1s"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?bucket=gs://b&age=10s"), HasSubstr("at least 1m"));

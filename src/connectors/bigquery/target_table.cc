@@ -17,8 +17,8 @@ using nlohmann::json;
 constexpr int kTries = 10;  // while others change the table too
 constexpr char kWriteRows[] = "bigquery.tables.updateData";
 
-std::string EtagOf(const json& table) {
-  const auto found = table.find("etag");
+std::string TextOf(const json& table, const char* member) {
+  const auto found = table.is_object() ? table.find(member) : table.end();
   return found != table.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
@@ -85,8 +85,8 @@ absl::StatusOr<bool> TargetTable::Prepare(std::stop_token stop) {
     if (fields.is_null()) return is_changed;
     const absl::Status changed =
         rest_
-            .Send("PATCH", path_, json{{"schema", {{"fields", fields}}}}.dump(), EtagOf(*table),
-                  stop)
+            .Send("PATCH", path_, json{{"schema", {{"fields", fields}}}}.dump(),
+                  TextOf(*table, "etag"), stop)
             .status();
     if (absl::IsAborted(changed)) continue;  // it was changed meanwhile
     if (!changed.ok()) return Explain(changed, "adding columns to the table");
@@ -100,6 +100,12 @@ absl::Status TargetTable::Look(std::stop_token stop) {
   const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", std::move(stop));
   if (!table.ok()) return Explain(table.status(), "looking at the table");
   return NeededFields(*table, name_, form_).status();
+}
+
+absl::StatusOr<std::string> TargetTable::CreationTime(std::stop_token stop) {
+  const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", std::move(stop));
+  if (!table.ok()) return Explain(table.status(), "looking at the table");
+  return TextOf(*table, "creationTime");
 }
 
 absl::Status TargetTable::CheckMayWrite(std::stop_token stop) {

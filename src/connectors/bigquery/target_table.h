@@ -30,6 +30,10 @@ class TargetTable {
   // Changes nothing. NotFound: there is no such table. FailedPrecondition: as above.
   absl::Status Look(std::stop_token stop);
 
+  // When the table was created, which tells it from another one of its name. NotFound: there is
+  // none.
+  absl::StatusOr<std::string> CreationTime(std::stop_token stop);
+
   // Whether these credentials may write rows. Unimplemented: it cannot be looked up.
   absl::Status CheckMayWrite(std::stop_token stop);
 
