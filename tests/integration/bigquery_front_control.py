@@ -112,7 +112,7 @@ class Control:
             elif "hide_columns" in command:
                 self.hidden = set(command["hide_columns"])
             elif "tokens" in command:
-                self.needs_tokens, self.token_seconds = True, command["tokens"]
+                self.needs_tokens, self.token_seconds = command["tokens"] is not None, command["tokens"]
             elif "expire_tokens" in command:
                 self.tokens.clear()
             elif "revoke_key" in command:

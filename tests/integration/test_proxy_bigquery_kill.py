@@ -1,5 +1,5 @@
-"""SIGKILL of the proxy at random moments under load, with BigQuery as its destination, whose calls fail and whose answers are
-lost: every record that was answered with 200 is there, exactly once.
+"""SIGKILL of the proxy at random moments under load, with BigQuery as its destination, whose calls fail and whose answers
+are lost: every record that was answered with 200 is there, exactly once.
 
 Skipped and counted where bqemulator is not installed (tools/setup.sh --tests).
 """
@@ -47,6 +47,7 @@ class BigqueryKillTest(test_proxy_kill.ProxyKillTest):
         load.stop()
         self.assertEqual(load.statuses, {})
         proxy.wait_until_delivered()
+        self.server.ask(clear_faults=True)
         in_lake = self.check_lake(load)
         rows = collections.Counter()
         for table, key in (("events", "insert_id"), ("users", "distinct_id"), ("groups", "group_id")):
