@@ -85,6 +85,38 @@ class Tables(BigqueryTest):
         # The object is done; only --force sends it again.
         self.assertEqual(self.load(self.folder / "in/rows.ndjson", self.to())["read"], 0)
 
+    def test_repeats_are_not_in_the_view(self):
+        to = self.to("events=events&users=users&columns=plan")
+        code, out, err = self.run_program("destinations", "create", to)
+        self.assertEqual(code, 0, err)
+        path = self.write_ndjson("in/rows.ndjson", [{"user": "u", "when": 1_796_008_365_123 + i % 2, "plan": "pro"}
+                                                    for i in range(4)])
+        self.load(path, to)
+        self.load(path, to, "--force")
+        self.server.request("POST", "/datasets/analytics/tables/events/insertAll",
+                            {"rows": [{"json": {"event": "Click", "insert_time": "2026-11-30T00:00:00Z"}}] * 2})
+        self.assertEqual(self.server.query("SELECT COUNT(*) FROM `test.analytics.events`"), [["10"]])
+        self.assertEqual(self.server.query("SELECT insert_id IS NULL, plan, COUNT(*) FROM `test.analytics.events_deduped` "
+                                           "GROUP BY 1, 2 ORDER BY 1"),
+                         [["false", "pro", "2"], ["true", None, "2"]])
+        code, out, err = self.run_program("destinations", "drop", to, "--yes")
+        self.assertEqual((code, "the view test.analytics.events_deduped" in out), (0, True), out + err)
+        self.assertEqual(self.server.request("GET", "/datasets/analytics/tables").get("tables", []), [])
+
+    def test_a_view_of_somebody_else_stays(self):
+        self.create_table([{"name": "n", "type": "INTEGER"}])
+        self.server.request("POST", "/datasets/analytics/tables", {
+            "tableReference": {"projectId": PROJECT, "datasetId": "analytics", "tableId": "clicks_deduped"},
+            "view": {"query": "SELECT n FROM `test.analytics.events`", "useLegacySql": False}})
+        to = self.to("events=clicks")
+        self.assertEqual(self.run_program("destinations", "create", to)[0], 0)
+        self.assertEqual(self.run_program("destinations", "drop", to, "--yes")[0], 0)
+        left = self.server.request("GET", "/datasets/analytics/tables")["tables"]
+        self.assertEqual({table["tableReference"]["tableId"] for table in left}, {"events", "clicks_deduped"})
+        self.assertEqual(self.run_program("destinations", "create", self.to("events=others&views=false"))[0], 0)
+        left = self.server.request("GET", "/datasets/analytics/tables")["tables"]
+        self.assertNotIn("others_deduped", {table["tableReference"]["tableId"] for table in left})
+
     def test_profiles_have_tables_of_their_own(self):
         self.config = self.write_config(USERS)
         path = self.write_ndjson("in/users.ndjson", [{"user": f"u{i}", "plan": "free"} for i in range(20)])

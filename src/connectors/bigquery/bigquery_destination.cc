@@ -202,6 +202,7 @@ class BigqueryDestination final : public Destination {
   absl::Status Create(std::stop_token stop) override {
     for (const auto& [type, target] : targets_) {
       RETURN_IF_ERROR(target->target.Prepare(stop).status());
+      if (spec_.views) RETURN_IF_ERROR(target->target.CreateView(stop));
     }
     return absl::OkStatus();
   }
@@ -213,6 +214,9 @@ class BigqueryDestination final : public Destination {
     std::vector<std::string> names;
     for (const auto& [type, target] : targets_) {
       names.push_back(StrCat("the table ", target->target.name()));
+      if (const std::string view = target->target.view(); !view.empty()) {
+        names.push_back(StrCat("the view ", view));
+      }
     }
     return names;
   }

@@ -162,6 +162,9 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   const std::string partition = query.Take("partition").value_or("day");
   if (partition != "day" && partition != "none") return Invalid("partition is day or none");
   spec.partition_by_day = partition == "day";
+  const std::string views = query.Take("views").value_or("true");
+  if (views != "true" && views != "false") return Invalid("views is true or false");
+  spec.views = views == "true";
   if (auto location = query.Take("location")) {
     if (!ConsistsOf(*location, "-")) return Invalid("location is like EU, US or europe-west1");
     spec.location = *std::move(location);

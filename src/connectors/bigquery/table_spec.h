@@ -39,6 +39,7 @@ struct TableSpec {
   std::vector<std::string> extra_columns;  // as TableForm::Make() takes them
   // Of what is created; what exists stays as it is.
   bool partition_by_day = true;
+  bool views = true;     // which Create() makes
   std::string location;  // of the dataset: "EU", "europe-west1"; empty: BigQuery's default
   Method method = Method::kStorageWrite;
   std::optional<loads::LoadBucket> bucket;  // of kLoad
@@ -46,9 +47,9 @@ struct TableSpec {
   Forgotten forgotten = Forgotten::kStop;
 
   // "bigquery://PROJECT/DATASET?table=T&...". The parameters are table, events, users, groups,
-  // columns, schema, partition, location, method, bucket, file_size, age and forgotten; the file of
-  // `schema` is read. InvalidArgument: it cannot be read, a name is none that BigQuery has, two
-  // types have one table, or columns do not go together; or as ReadWholeFile().
+  // columns, schema, partition, views, location, method, bucket, file_size, age and forgotten; the
+  // file of `schema` is read. InvalidArgument: it cannot be read, a name is none that BigQuery has,
+  // two types have one table, or columns do not go together; or as ReadWholeFile().
   static absl::StatusOr<TableSpec> Parse(std::string_view uri);
 
   // "bigquery://project/dataset", with the tables if they are not the usual ones.

@@ -8,13 +8,15 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/table_schema.h"
+#include "records/view_sql.h"
 
 namespace millrace::bigquery {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kTries = 10;  // while others change the table too
+constexpr int kTries = 10;                 // while others change the table too
+constexpr char kViewLabel[] = "millrace";  // marks the views that are ours
 constexpr char kWriteRows[] = "bigquery.tables.updateData";
 
 std::string TextOf(const json& table, const char* member) {
@@ -125,7 +127,46 @@ absl::Status TargetTable::CheckMayWrite(std::stop_token stop) {
   return absl::PermissionDeniedError(StrCat(name_, ": the permission ", kWriteRows, " is missing"));
 }
 
+std::string TargetTable::ViewQueryText() const {
+  return ViewQuery(SqlDialect::kBigQuery, form_, StrCat("`", name_, "`")).value_or("");
+}
+
+std::string TargetTable::view() const {
+  return ViewQueryText().empty() ? "" : ViewName(form_.record_type(), name_);
+}
+
+absl::Status TargetTable::CreateView(std::stop_token stop) {
+  const std::string query = ViewQueryText();
+  if (query.empty()) return absl::OkStatus();
+  const json view = {{"tableReference",
+                      {{"projectId", spec_.project},
+                       {"datasetId", spec_.dataset},
+                       {"tableId", ViewName(form_.record_type(), table_)}}},
+                     {"labels", {{kViewLabel, "view"}}},
+                     {"view", {{"query", query}, {"useLegacySql", false}}}};
+  const absl::Status made =
+      rest_.Send("POST", StrCat(dataset_path_, "/tables"), view.dump(), "", std::move(stop))
+          .status();
+  if (made.ok() || absl::IsAlreadyExists(made)) return absl::OkStatus();
+  return Explain(made, "creating the view of");
+}
+
+absl::Status TargetTable::DropView(const std::stop_token& stop) {
+  if (view().empty()) return absl::OkStatus();
+  const std::string path = ViewName(form_.record_type(), path_);
+  const absl::StatusOr<json> found = rest_.Send("GET", path, "", "", stop);
+  if (absl::IsNotFound(found.status())) return absl::OkStatus();
+  if (!found.ok()) return Explain(found.status(), "looking at the view of");
+  const auto labels = found->find("labels");
+  if (labels == found->end() || !labels->is_object() || !labels->contains(kViewLabel)) {
+    return absl::OkStatus();  // somebody else's
+  }
+  const absl::Status status = rest_.Send("DELETE", path, "", "", stop).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : Explain(status, "dropping the view of");
+}
+
 absl::Status TargetTable::Drop(std::stop_token stop) {
+  RETURN_IF_ERROR(DropView(stop));
   const absl::Status status = rest_.Send("DELETE", path_, "", "", std::move(stop)).status();
   return absl::IsNotFound(status) ? absl::OkStatus() : Explain(status, "dropping the table");
 }

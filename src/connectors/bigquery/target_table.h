@@ -37,11 +37,19 @@ class TargetTable {
   // Whether these credentials may write rows. Unimplemented: it cannot be looked up.
   absl::Status CheckMayWrite(std::stop_token stop);
 
-  // Ok if it does not exist. The dataset stays.
+  // Creates the view of the table (records/view_sql.h), unless something of its name exists. Ok,
+  // without one, for tables whose view BigQuery's SQL cannot express.
+  absl::Status CreateView(std::stop_token stop);
+  // "project.dataset.view"; empty: the table has none.
+  std::string view() const;
+
+  // With the view that CreateView() made. Ok if it does not exist. The dataset stays.
   absl::Status Drop(std::stop_token stop);
 
  private:
   absl::StatusOr<bool> Create(const std::stop_token& stop);
+  std::string ViewQueryText() const;  // empty: there is no view
+  absl::Status DropView(const std::stop_token& stop);
   absl::Status Explain(const absl::Status& status, std::string_view doing) const;
 
   RestClient& rest_;

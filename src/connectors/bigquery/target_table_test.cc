@@ -139,13 +139,21 @@ TEST_F(TargetTableTest, ErrorsSayWhatToDo) {
 }
 
 TEST_F(TargetTableTest, DroppingWhatIsNotThereIsNoError) {
+  // Of each, what is asked first is the view.
+  Answer(404, ErrorBody("notFound"));
   Answer(204, "");
   EXPECT_TRUE(table_.Drop({}).ok());
   Answer(404, ErrorBody("notFound"));
+  Answer(404, ErrorBody("notFound"));
   EXPECT_TRUE(table_.Drop({}).ok());
+  Answer(200, R"({"labels":{"millrace":"view"}})");
+  Answer(204, "");
   Answer(403, ErrorBody("accessDenied"));
   EXPECT_TRUE(absl::IsPermissionDenied(table_.Drop({})));
-  EXPECT_THAT(Line(0), StartsWith("DELETE /bigquery/v2/projects/p/datasets/d/tables/events "));
+  const std::string path = "/bigquery/v2/projects/p/datasets/d/tables/";
+  EXPECT_THAT(Line(0), StartsWith(StrCat("GET ", path, "events_deduped ")));
+  EXPECT_THAT(Line(1), StartsWith(StrCat("DELETE ", path, "events ")));
+  EXPECT_THAT(Line(5), StartsWith(StrCat("DELETE ", path, "events_deduped ")));
 }
 
 }  // namespace
