@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (of_json.empty()) CheckRoundTrip(config);
 
   ConfigProblems of_dotenv;
-  std::vector<DotenvVariable> variables = ParseDotenv(text, ".env", of_dotenv);
+  std::vector<std::string> warnings;
+  std::vector<DotenvVariable> variables = ParseDotenv(text, ".env", of_dotenv, warnings);
   std::vector<std::string> names;
   for (const DotenvVariable& variable : variables) {
     Require(!variable.name.empty() && variable.name.size() <= 256);

@@ -113,7 +113,7 @@ absl::StatusOr<std::unique_ptr<DemoParts>> StartDemo(Context& context, ProxyFlag
 
 absl::StatusOr<int> RunProxy(ProxyFlags flags, Context& context) {
   std::unique_ptr<DemoParts> demo;
-  if (flags.demo && !flags.check) {
+  if (flags.demo) {
     ASSIGN_OR_RETURN(demo, StartDemo(context, flags));
   }
   ASSIGN_OR_RETURN(ProxySetup setup, ReadProxySetup(flags, context));

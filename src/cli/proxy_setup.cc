@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "base/config_reader.h"
 #include "base/nearest_name.h"
 #include "base/redact.h"
@@ -35,6 +36,26 @@ constexpr size_t kMaxFileBytes = 8 << 20;
 
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};  // as Severity
 
+// `message` with the variables called as the user calls them. A name of which no variable is set
+// may be a secret in the wrong place, and is not repeated.
+std::string WithOwnNames(std::string message, const VariableNames& names,
+                         const Environment& environment) {
+  const auto is_part = [](char c) {
+    return c == '_' || absl::ascii_isalnum(static_cast<unsigned char>(c));
+  };
+  for (const auto& [known, own] : names) {
+    if (!own || *own == known || !environment(*own)) continue;
+    for (size_t at = message.find(known); at != std::string::npos; at = message.find(known, at)) {
+      const size_t end = at + known.size();
+      const bool is_longer =
+          (at > 0 && is_part(message[at - 1])) || (end < message.size() && is_part(message[end]));
+      if (!is_longer) message.replace(at, known.size(), *own);
+      at += is_longer ? known.size() : own->size();
+    }
+  }
+  return message;
+}
+
 // Reads everything into a setup, and keeps what is wrong with it.
 class SetupReader {
  public:
@@ -56,6 +77,7 @@ class SetupReader {
     MakeSpool();
     OpenDestinations();
     MakeResponses();
+    if (context_.stop.stop_requested()) return absl::CancelledError("stopped");
     RETURN_IF_ERROR(problems_.ToStatus(""));
     DescribeConfig();
     return std::move(setup_);
@@ -77,7 +99,7 @@ class SetupReader {
       problems_.Add(StrCat(PlaceOf(flag), " ", RedactSecrets(value)), ToStd(status.message()));
   }
   std::optional<std::string> ReadFile(std::string_view flag, const std::string& path) {
-    absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFileBytes);
+    absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFileBytes, context_.stop);
     if (text.ok()) return *std::move(text);
     Add(flag, text.status());
     return std::nullopt;
@@ -115,7 +137,7 @@ void SetupReader::ReadEnvFile() {
   const std::optional<std::string> text = ReadFile("--env-file", flags().env_file);
   if (!text) return;
   std::vector<proxy_config::DotenvVariable> variables =
-      proxy_config::ParseDotenv(*text, flags().env_file, problems_);
+      proxy_config::ParseDotenv(*text, flags().env_file, problems_, setup_.warnings);
   for (const auto& variable : variables) variable_names_.push_back(variable.name);
   setup_.environment = proxy_config::AddVariables(context_.environment, std::move(variables));
   for (const Flag& flag : table_) {
@@ -129,6 +151,7 @@ void SetupReader::ReadEnvFile() {
 }
 
 void SetupReader::ReadConfig() {
+  const size_t before = problems_.size();
   if (const std::string& path = flags().config; !path.empty()) {
     if (const auto text = ReadFile("--config", path)) {
       setup_.config = proxy_config::ParseProxyConfig(*text, path, problems_);
@@ -136,7 +159,6 @@ void SetupReader::ReadConfig() {
   }
   const bool has_list = !setup_.config.destinations.empty();
   const bool has_to = IsGiven("--to");
-  const size_t before = problems_.size();
   const auto take = [this](proxy_config::FromVariables variables) {
     setup_.config.FillFrom(std::move(variables.config));
     std::move(variables.warnings.begin(), variables.warnings.end(),
@@ -179,7 +201,10 @@ void SetupReader::ApplySettings() {
 void SetupReader::Apply(const Flag& flag, const std::string& key, const Setting& setting) {
   origins_[flag.name] = setting.origin;
   if (auto* const* list = std::get_if<std::vector<std::string>*>(&flag.target)) {
-    if (!setting.is_text) return problems_.Add(setting.origin, "must be a list of texts");
+    if (!setting.is_text) {
+      return problems_.Add(setting.origin,
+                           "must be a list of texts in quotes, such as [\"a\", \"b\"]");
+    }
     **list = setting.values;
     return;
   }
@@ -278,9 +303,9 @@ void SetupReader::MakeUpstream() {
     AddValue(flag, url, ParseUrl(url).status());
   };
   if (flags().upstream.empty()) {
-    const auto mixpanel = flags().destination.mixpanel.Options(setup_.environment);
+    const auto mixpanel = flags().destination.mixpanel.Endpoints();
     Add("--region", mixpanel.status());
-    if (mixpanel.ok()) upstream.api_url = mixpanel->endpoints.ingestion;
+    if (mixpanel.ok()) upstream.api_url = mixpanel->ingestion;
     upstream.decide_url = "https://decide.mixpanel.com";
   } else if (flags().upstream != "none") {
     check("--upstream", flags().upstream);
@@ -385,7 +410,8 @@ void SetupReader::OpenDestinations() {
                                                  });
     const absl::Status status = opened.ok() ? distinct.Add(**opened) : opened.status();
     if (!status.ok()) {
-      problems_.Add(one.origin, ToStd(status.message()));
+      problems_.Add(one.origin, WithOwnNames(std::string(status.message()), one.target.environment,
+                                             setup_.environment));
       continue;
     }
     CheckFollower(one, **opened);

@@ -53,9 +53,9 @@ struct MixpanelFlags {
   void AddTo(std::vector<Flag>& flags);
   // The credentials may be empty.
   absl::StatusOr<mixpanel::DestinationOptions> Options(const Environment& environment) const;
+  absl::StatusOr<mixpanel::Endpoints> Endpoints() const;
 
  private:
-  absl::StatusOr<mixpanel::Endpoints> Endpoints() const;
   absl::StatusOr<mixpanel::Credentials> Credentials(const Environment& environment) const;
 };
 

@@ -1,6 +1,7 @@
 #include "io/durable_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -253,8 +254,9 @@ absl::Status RemoveFile(const std::string& path) {
   return ErrnoStatus(errno, StrCat("removing ", path));
 }
 
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max,
+                                          const std::stop_token& stop) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) return ErrnoStatus(errno, StrCat("opening ", path));
   std::string content;
   for (;;) {
@@ -262,11 +264,17 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max) {
     if (size > max) {
       return absl::ResourceExhaustedError(StrCat(path, " is larger than ", max, " bytes"));
     }
+    // A pipe that nobody writes to yet would look like one that is at its end.
+    pollfd readable{.fd = file.get(), .events = POLLIN, .revents = 0};
+    while (::poll(&readable, 1, /*milliseconds=*/100) == 0) {
+      if (stop.stop_requested()) return absl::CancelledError(StrCat("reading ", path, ": stopped"));
+    }
     content.resize(size + std::min<size_t>(64 << 10, max - size + 1));
     const ssize_t n = ::read(file.get(), content.data() + size, content.size() - size);
     content.resize(size + static_cast<size_t>(std::max<ssize_t>(n, 0)));
     if (n == 0) return content;
-    if (n < 0 && errno != EINTR) return ErrnoStatus(errno, StrCat("reading ", path));
+    if (n < 0 && errno != EINTR && errno != EAGAIN)
+      return ErrnoStatus(errno, StrCat("reading ", path));
   }
 }
 

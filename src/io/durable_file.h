@@ -3,6 +3,7 @@
 #define MILLRACE_IO_DURABLE_FILE_H_
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -58,8 +59,10 @@ absl::Status MoveFile(const std::string& from, const std::string& to);
 // Ok once there is no file `path`; durable.
 absl::Status RemoveFile(const std::string& path);
 
-// The whole file; ResourceExhausted if it is larger than `most` bytes.
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max = 64 << 20);
+// The whole file; ResourceExhausted if it is larger than `max` bytes. A pipe is read until its
+// writers have closed it. Cancelled: `stop` was requested while that was awaited.
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t max = 64 << 20,
+                                          const std::stop_token& stop = {});
 
 }  // namespace millrace
 

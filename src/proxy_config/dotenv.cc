@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -24,8 +25,9 @@ bool IsNameCharacter(char c) {
 
 class DotenvParser {
  public:
-  DotenvParser(std::string_view text, std::string_view path, ConfigProblems& problems)
-      : rest_(text), path_(path), problems_(problems) {}
+  DotenvParser(std::string_view text, std::string_view path, ConfigProblems& problems,
+               std::vector<std::string>& warnings)
+      : rest_(text), path_(path), problems_(problems), warnings_(warnings) {}
 
   std::vector<DotenvVariable> Parse() {
     if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
@@ -83,6 +85,13 @@ class DotenvParser {
       Refuse(line, StrCat(name, ": has a zero byte, which no variable can have"));
       return;
     }
+    const auto [first, is_new] =
+        lines_.emplace(absl::AsciiStrToLower(ToAbsl(name)), std::pair(std::string(name), line));
+    if (!is_new) {
+      warnings_.push_back(StrCat(path_, ": line ", line, ": ", name, " is set in line ",
+                                 first->second.second, " too, as ", first->second.first,
+                                 ": the last value counts"));
+    }
     variables_.push_back({std::string(name), *std::move(value)});
     SkipBlanks();
     if (Peek() != '#' && !IsLineEnd(Peek())) {
@@ -134,6 +143,8 @@ class DotenvParser {
   std::string_view rest_;
   const std::string_view path_;
   ConfigProblems& problems_;
+  std::vector<std::string>& warnings_;
+  std::map<std::string, std::pair<std::string, size_t>> lines_;  // by name in lower case
   size_t line_ = 1;
   std::vector<DotenvVariable> variables_;
 };
@@ -141,12 +152,13 @@ class DotenvParser {
 }  // namespace
 
 std::vector<DotenvVariable> ParseDotenv(std::string_view text, std::string_view path,
-                                        ConfigProblems& problems) {
+                                        ConfigProblems& problems,
+                                        std::vector<std::string>& warnings) {
   if (text.size() > kMaxFileBytes) {
     problems.Add(path, "is larger than 1 MB; is it a file of environment variables?");
     return {};
   }
-  return DotenvParser(text, path, problems).Parse();
+  return DotenvParser(text, path, problems, warnings).Parse();
 }
 
 Environment AddVariables(Environment environment, std::vector<DotenvVariable> variables) {

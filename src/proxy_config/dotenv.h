@@ -28,9 +28,10 @@ struct DotenvVariable {
 };
 
 // At most 1 MB of text. What is wrong is added to `problems`, with `path` and the line, and without
-// the value.
+// the value; a name that is there twice, in any letter case, to `warnings`.
 std::vector<DotenvVariable> ParseDotenv(std::string_view text, std::string_view path,
-                                        ConfigProblems& problems);
+                                        ConfigProblems& problems,
+                                        std::vector<std::string>& warnings);
 
 // `environment`, and the variables of the file where it has none. Names are found in any letter
 // case, and an empty value counts as not set.

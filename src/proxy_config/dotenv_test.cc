@@ -17,11 +17,12 @@ using testing::Not;
 // "NAME=value" of each variable; the problems, if there are any.
 std::vector<std::string> Read(std::string_view text) {
   ConfigProblems problems;
-  std::vector<std::string> read;
-  for (const DotenvVariable& variable : ParseDotenv(text, ".env", problems)) {
+  std::vector<std::string> read, warnings;
+  for (const DotenvVariable& variable : ParseDotenv(text, ".env", problems, warnings)) {
     read.push_back(StrCat(variable.name, "=", variable.value));
   }
   if (!problems.empty()) read.emplace_back(ToStd(problems.ToStatus("").message()));
+  read.insert(read.end(), warnings.begin(), warnings.end());
   return read;
 }
 
@@ -34,6 +35,12 @@ TEST(DotenvTest, ReadsNamesAndValues) {
               ElementsAre("A=1"));
   EXPECT_THAT(Read(""), IsEmpty());
   EXPECT_THAT(Read("\n\n  \n# A=1\n  # B=2"), IsEmpty());
+}
+
+TEST(DotenvTest, ANameTwiceIsAWarning) {
+  EXPECT_THAT(Read("A=1\nB=2\na=3\n"),
+              ElementsAre("A=1", "B=2", "a=3",
+                          ".env: line 3: a is set in line 1 too, as A: the last value counts"));
 }
 
 TEST(DotenvTest, QuotesKeepWhatIsInThem) {

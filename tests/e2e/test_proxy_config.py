@@ -1,6 +1,7 @@
 """What a proxy is configured with: proxy.json, environment variables of mixpanel-dwh-proxy, .env files and SIGHUP."""
 import gzip
 import json
+import os
 import signal
 
 import harness
@@ -121,10 +122,52 @@ class ProxyJsonTest(ProxyConfigTest):
         self.assertEqual(err.count("none.js"), 1, err)
 
     def test_files_that_are_none(self):
-        self.assertIn("no-such.json", self.problems("--config", self.folder / "no-such.json"))
+        for err in (self.problems("--config", self.folder / "no-such.json"),
+                    self.problems("--config", self.write("a.json", "{"))):
+            self.assertIn(".json", err)
+            self.assertNotIn("credentials", err, "the file may have named destinations")
         self.assertIn("is not JSON", self.problems("--config", self.write("a.json", "{")))
         self.assertIn("no-such.env", self.problems("--env-file", self.folder / "no-such.env"))
         self.assertIn("line 1: is no variable", self.problems("--to", "null:", "--env-file", self.write(".env", "?")))
+
+    def test_a_pipe_is_read_to_its_end_and_a_signal_ends_the_wait(self):
+        pipe = self.folder / "pipe.json"
+        os.mkfifo(pipe)
+        process = self.start("proxy", "--check", "--config", pipe)
+        pipe.write_text('{"destinations": {"a": "null:"}}')
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, list(json.loads(out)["destinations"])), (0, ["a"]), err)
+        process = self.start("proxy", "--check", "--config", pipe)
+        opened = f"/proc/{process.pid}/fd"
+        self.poll(lambda: any(os.path.realpath(f"{opened}/{fd}") == str(pipe) for fd in os.listdir(opened)), "the wait")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 3)
+
+    def test_problems_are_in_the_place_and_words_of_the_user(self):
+        config = self.write_json("proxy.json", {"credentials_file": "none.json", "destinations": {"a": "null:"}})
+        self.check("--config", config)
+        config = self.write_json("proxy.json", {"credentials_file": "none.json", "destinations": {"m": "mixpanel"}})
+        err = self.problems("--config", config)
+        self.assertIn('"m": ', err)
+        self.assertNotIn("--region", err)
+        err = self.problems("--config", self.write_json("proxy.json", {"origin": 7}))
+        self.assertIn('origin: must be a list of texts in quotes, such as ["a", "b"]', err)
+        self.variables = {"DESTINATIONS": "gcs", "gcs_bucket": "b", "gcs_service_account": "e",
+                          "gcs_service_account_private_key": "no key"}
+        err = self.problems()
+        self.assertIn("gcs_service_account_private_key", err)
+        self.assertNotIn("MILLRACE_GOOGLE", err)
+
+    def test_a_variable_twice_is_a_warning(self):
+        file = self.write(".env", "DESTINATIONS=mixpanel\nmixpanel_token=a\nMIXPANEL_TOKEN=b\n")
+        _, err = self.check("--env-file", file)
+        self.assertIn("line 3: MIXPANEL_TOKEN is set in line 2 too, as mixpanel_token: the last value counts", err)
+
+    def test_the_demo_can_be_checked(self):
+        code, out, err = self.run_program("proxy", "--demo", "--check", "--prefix", "/a", timeout=60)
+        self.assertEqual((code, json.loads(out)["prefix"]), (0, ["/a"]), err)
+        self.assertEqual(self.run_program("proxy", "--demo", "--check", "--prefix", "a b", timeout=60)[0], 2)
 
     def test_hangup_takes_what_can_change(self):
         def write(**settings):
