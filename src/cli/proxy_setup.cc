@@ -369,7 +369,8 @@ void SetupReader::CheckFollower(const ConfiguredDestination& one, Destination& d
   const bool is_own = !one.transform.empty();
   const proxy::ProxyDestination follower{&destination, is_own ? one.transform : flags().transform};
   if (const absl::Status status = destination.CheckConfig(RecordType::kEvent); !status.ok()) {
-    problems_.Add(one.origin, ToStd(status.message()));
+    problems_.Add(one.origin, WithOwnNames(std::string(status.message()), one.target.environment,
+                                           setup_.environment));
   }
   if (const absl::Status status = proxy::CheckTransform(follower); !status.ok()) {
     const std::string place = is_own ? StrCat(one.origin, ": transform") : PlaceOf("--transform");

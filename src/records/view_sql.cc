@@ -46,6 +46,13 @@ std::string ColumnList(SqlDialect dialect, const TableForm& form) {
 // Mixpanel's own key for repeats, and the project; of several, the last one counts there too. An
 // event without an id is never a repeat.
 std::string DedupeQuery(SqlDialect dialect, const TableForm& form, std::string_view table) {
+  // Names without quotes are in upper case there, as its columns are.
+  if (dialect == SqlDialect::kSnowflake) {
+    return StrCat(
+        "SELECT * FROM ", table,
+        "\nQUALIFY row_number() OVER (PARTITION BY token, event, distinct_id, event_time, "
+        "insert_id\n  ORDER BY insert_time DESC) = 1 OR insert_id IS NULL");
+  }
   return StrCat("SELECT ", ColumnList(dialect, form),
                 "\nFROM (\n  SELECT *, row_number() OVER (PARTITION BY token, event, distinct_id, "
                 "event_time, insert_id\n    ORDER BY insert_time DESC) AS repeat_number\n  FROM ",

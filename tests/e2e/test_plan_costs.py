@@ -4,7 +4,8 @@ import unittest
 
 from harness import MillraceTest, main
 
-NOBODY = {"BIGQUERY_EMULATOR_HOST": "127.0.0.1:1", "BIGQUERY_STORAGE_EMULATOR_HOST": "127.0.0.1:1"}
+NOBODY = {"BIGQUERY_EMULATOR_HOST": "127.0.0.1:1", "BIGQUERY_STORAGE_EMULATOR_HOST": "127.0.0.1:1",
+          "SNOWFLAKE_TOKEN": "eyJraWQiOiIxIn0.eyJwIjoiMSJ9.c2lnbmF0dXJl"}
 GIB = 2 ** 30
 
 
@@ -29,6 +30,9 @@ class PlanCostsTest(MillraceTest):
         insert = self.costs("bigquery://p/d?table=events&method=insert_all")[0]["bigquery_insert"]
         self.assertAlmostEqual(insert["amount"], 1000 * 1024 / GIB, msg="1 KiB for each row")
         self.assertEqual(self.costs("postgres://nobody/d")[0], {})
+        snowflake = "snowflake://org-acct/d/s?user=u&method=sql"
+        credit = self.costs(snowflake)[0]["snowflake_credit"]
+        self.assertAlmostEqual(credit["amount"], 1000 / 2000 / 3600)
 
     def test_prices_are_inputs(self):
         to = "bigquery://p/d?table=events"

@@ -83,7 +83,10 @@ class Database:
 
     def connect(self):
         """A connection of Snowflake's connector for Python, for looking at what is there."""
-        return self._instance.connect(database=None, schema=None)
+        connection = self._instance.connect(database=None, schema=None)
+        # fakesnow takes '$set' in a literal for a session variable, of which there are none here.
+        connection.variables.inline_variables = lambda sql: sql
+        return connection
 
     def query(self, sql):
         """The rows of one statement, as the connector returns them."""

@@ -3,6 +3,7 @@ import gzip
 import json
 import pathlib
 import sys
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -14,6 +15,7 @@ import cloud_servers
 import harness
 import proxy_harness
 import pubsub_server
+import snowflake_packages
 
 # As the old server's example has them: its own names and defaults, comments, and what is turned off by a '_'.
 EXAMPLE = """
@@ -147,6 +149,47 @@ class ProxyVariablesTest(proxy_harness.ProxyTest):
             found = server.query(f"SELECT {', '.join(names)} FROM `test.old.{table}`")
             rows[table] = [dict(zip(names, row)) for row in found]
         self.check_table_form(rows)
+
+    SNOWFLAKE = """
+snowflake_account=ORG-ACCT
+snowflake_user=old_user
+snowflake_database=analytics
+snowflake_schema=raw
+snowflake_warehouse=wh
+snowflake_role=loader
+snowflake_access_url={url}
+snowflake_password={password}
+"""
+
+    @unittest.skipUnless(snowflake_packages.available(), "fakesnow is not installed")
+    def test_snowflake_by_a_token_in_place_of_the_password(self):
+        import snowflake_front
+        front = snowflake_front.Front()
+        self.addCleanup(front.close)
+        token = "eyJraWQiOiIxIn0.eyJwIjoiMSJ9.c2lnbmF0dXJl"
+        front.tokens.access_tokens[token] = ("OLD_USER", time.time() + 600)
+        # What the process has for other programs does not count.
+        self.servers = {"SNOWFLAKE_PRIVATE_KEY_FILE": "/nowhere", "SNOWFLAKE_TOKEN": "another"}
+        proxy = self.deliver("SNOWFLAKE", self.SNOWFLAKE.format(url=front.url, password=token))
+        proxy.wait_until_delivered()
+        rows = {}
+        for table, ids in COLUMNS.items():
+            names = [*ids, "token", "properties"]
+            found = front.database.query(f'SELECT {", ".join(names)} FROM "ANALYTICS"."RAW"."{table.upper()}"')
+            rows[table] = [dict(zip(names, row)) for row in found]
+        self.check_table_form(rows)
+        self.assertEqual(front.database.query('SELECT COUNT(*) FROM "ANALYTICS"."RAW"."MY_EVENTS_TABLE_DEDUPED"'),
+                         [(3,)])
+
+    def test_a_password_of_snowflake_is_refused(self):
+        example = EXAMPLE.format(destinations="snowflake", azure_key="k")
+        extra = self.SNOWFLAKE.format(url="https://org-acct.snowflakecomputing.com", password="of the user")
+        code, out, err = self.run_program("proxy", "--check", "--env-file", self.write(".env", example + extra), timeout=60)
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("DESTINATIONS: snowflake: ", err)
+        self.assertIn("snowflake_password looks like a user's password", err)
+        self.assertIn("ADD PROGRAMMATIC ACCESS TOKEN", err)
+        self.assertNotIn("of the user", err)
 
     def test_pubsub_topics(self):
         server = self.pubsub()

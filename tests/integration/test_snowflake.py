@@ -43,6 +43,22 @@ class SnowflakeTest(SnowflakeEventsTest):
         self.assertEqual(self.tables(), ["MY_EVENTS_OLD"])
         self.destinations("drop", "--yes")
 
+    def test_repeats_are_not_in_the_view(self):
+        self.destinations("create")
+        folder = self.events(100, "--format", "ndjson")
+        self.load(folder)
+        self.load(folder, "--force")
+        self.query(f'INSERT INTO {TABLES}."EVENTS" (EVENT, INSERT_TIME) SELECT \'a\', CURRENT_TIMESTAMP() FROM '
+                   "(VALUES (1), (2))")
+        counts = [self.query(f'SELECT COUNT(*) FROM {TABLES}."{name}"')[0][0] for name in ("EVENTS", "EVENTS_DEDUPED")]
+        self.assertEqual(counts, [202, 102])
+        self.assertIn("EVENTS_DEDUPED", self.destinations("drop", "--yes"))
+        self.assertEqual(self.query(f"SHOW VIEWS IN SCHEMA {TABLES}"), [])
+        self.query(f'CREATE TABLE {TABLES}."EVENTS_DEDUPED" (A VARCHAR)')
+        self.destinations("create")
+        self.destinations("drop", "--yes")
+        self.assertEqual(self.tables(), ["EVENTS_DEDUPED"])
+
     def test_an_import_makes_what_is_missing_and_rows_arrive_once(self):
         folder = self.events(ROWS, "--format", "ndjson")
         self.front.partition_rows = 1  # results come in many partitions

@@ -123,6 +123,30 @@ class SnowflakeDestination final : public Destination {
     return {.batch_bytes = kSqlBatchBytes};
   }
 
+  // Prices of the Standard edition in US regions (docs/verbs/plan.md).
+  std::vector<BilledUnit> billed_units() const override {
+    constexpr double kCredit = 2, kRowsPerSecond = 2000, kGigabytesPerCredit = 1 / 0.0037;
+    switch (spec_.method.value_or(snowflake::Method::kSql)) {
+      case snowflake::Method::kSql:
+        return {{.name = "snowflake_credit",
+                 .unit = "credits of an X-Small warehouse",
+                 .by = BilledBy::kRecords,
+                 .size = kRowsPerSecond * 3600,
+                 .price = kCredit,
+                 .assumes = "2,000 rows a second, a credit an hour, and nothing else uses it"}};
+      case snowflake::Method::kStreaming:
+      case snowflake::Method::kElastic:
+        return {{.name = "snowflake_credit",
+                 .unit = "credits of Snowpipe Streaming",
+                 .size = kGigabytesPerCredit * 1e9,
+                 .price = kCredit,
+                 .assumes = "0.0037 credits a GB, and a row has as many bytes as its JSON"}};
+      case snowflake::Method::kCopy:
+        return {};
+    }
+    return {};
+  }
+
   absl::Status CheckConfig(RecordType type) const override {
     if (!targets_.contains(type)) {
       return absl::InvalidArgumentError(StrCat("the destination ", label(), " names no table for ",
@@ -194,6 +218,11 @@ class SnowflakeDestination final : public Destination {
       const std::unique_ptr<sql_delivery::ScriptRunner> runner = NewRunner(*target);
       RETURN_IF_ERROR(runner->Prepare(stop));
     }
+    if (!spec_.views) return absl::OkStatus();
+    OwnClient client(spec_, *sign_in_, clock_);
+    for (const auto& [type, target] : targets_) {
+      RETURN_IF_ERROR(target->table.CreateView(client.sql, stop));
+    }
     return absl::OkStatus();
   }
 
@@ -213,6 +242,9 @@ class SnowflakeDestination final : public Destination {
     std::vector<std::string> names;
     for (const auto& [type, target] : targets_) {
       names.push_back(StrCat("the table ", target->table.quoted()));
+      if (const std::string view = target->table.quoted_view(); !view.empty()) {
+        names.push_back(StrCat("the view ", view));
+      }
     }
     names.push_back(StrCat("what the tables MILLRACE_* of ", spec_.QuotedSchema(),
                            " know of them; these tables too once they are empty"));

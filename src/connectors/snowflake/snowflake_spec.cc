@@ -24,8 +24,8 @@ constexpr size_t kMaxNameBytes = 255;
 constexpr std::string_view kScheme = "snowflake://";
 constexpr std::string_view kDomain = ".snowflakecomputing.com";
 constexpr std::string_view kOptions =
-    "user, role, warehouse, url, table, events, users, groups, columns, add_columns, method, "
-    "bucket, file_size, age, stage, storage_integration and pipe";
+    "user, role, warehouse, url, table, events, users, groups, columns, add_columns, views, "
+    "method, bucket, file_size, age, stage, storage_integration and pipe";
 constexpr std::array kMethods = {Method::kStreaming, Method::kElastic, Method::kSql, Method::kCopy};
 
 absl::Status Invalid(std::string_view what) {
@@ -137,6 +137,9 @@ absl::Status ParseColumns(UriQuery& query, SnowflakeSpec& spec) {
     }
   }
   ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
+  const std::string views = query.Take("views").value_or("true");
+  if (views != "true" && views != "false") return Invalid("views is true or false");
+  spec.views = views == "true";
   return absl::OkStatus();
 }
 

@@ -42,6 +42,7 @@ struct SnowflakeSpec {
 
   std::vector<std::string> extra_columns;  // as TableForm::Make() takes them
   bool add_columns = false;
+  bool views = true;  // which Create() makes
 
   std::optional<Method> method;             // nullopt: not named
   std::optional<loads::LoadBucket> bucket;  // where files are staged

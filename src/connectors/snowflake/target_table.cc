@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/snowflake/sql_text.h"
+#include "records/view_sql.h"
 
 namespace millrace::snowflake {
 namespace {
@@ -143,8 +145,53 @@ absl::Status TargetTable::Prepare(SqlClient& client,
   return absl::OkStatus();
 }
 
+// "EVENTS_DEDUPED", as Snowflake stores it.
+std::string TargetTable::ViewNameHere() const {
+  return StrCat(name_, absl::AsciiStrToUpper(ViewName(form_.record_type(), "")));
+}
+
+std::string TargetTable::quoted_view() const {
+  const bool has_view = ViewQuery(SqlDialect::kSnowflake, form_, quoted_).has_value();
+  return has_view ? spec_.QuotedTable(ViewNameHere()) : "";
+}
+
+absl::StatusOr<bool> TargetTable::IsListed(std::string_view kind, SqlClient& client,
+                                           const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(
+      const SqlResult found,
+      client.Execute({.text = StrCat("SELECT TABLE_NAME FROM ", QuoteName(spec_.database),
+                                     ".INFORMATION_SCHEMA.", kind,
+                                     " WHERE TABLE_SCHEMA = ", QuoteText(spec_.schema),
+                                     " AND TABLE_NAME = ", QuoteText(ViewNameHere())),
+                      .in_schema = false},
+                     stop));
+  return !found.rows.empty();
+}
+
+absl::Status TargetTable::CreateView(SqlClient& client, const std::stop_token& stop) {
+  const std::string view = quoted_view();
+  if (view.empty()) return absl::OkStatus();
+  for (const std::string_view kind : {"VIEWS", "TABLES"}) {
+    ASSIGN_OR_RETURN(const bool exists, IsListed(kind, client, stop));
+    if (exists) return absl::OkStatus();
+  }
+  const std::string query = *ViewQuery(SqlDialect::kSnowflake, form_, quoted_);
+  const absl::Status made =
+      Run(client, StrCat("CREATE VIEW IF NOT EXISTS ", view, " AS ", query), stop);
+  return made.ok() ? made : MayNotCreate(spec_, made, StrCat("the view ", view));
+}
+
 absl::Status TargetTable::Drop(SqlClient& client, const std::stop_token& stop) {
-  const absl::Status dropped = Run(client, StrCat("DROP TABLE IF EXISTS ", quoted_), stop);
+  const std::string view = quoted_view();
+  absl::Status dropped = absl::OkStatus();
+  if (!view.empty()) {
+    const absl::StatusOr<bool> exists = IsListed("VIEWS", client, stop);
+    dropped = exists.status();
+    if (exists.ok() && *exists) {
+      dropped = Run(client, StrCat("DROP VIEW IF EXISTS ", view), stop);
+    }
+  }
+  if (dropped.ok()) dropped = Run(client, StrCat("DROP TABLE IF EXISTS ", quoted_), stop);
   absl::MutexLock lock(&preparing_);
   prepared_ = false;
   // Without the database or the schema there is no table either.

@@ -47,11 +47,21 @@ class TargetTable {
   absl::StatusOr<std::vector<TableProblem>> Problems(SqlClient& client,
                                                      const std::stop_token& stop);
 
-  // Drops the table. It is no error if there is none.
+  // Makes the view of the table (records/view_sql.h), unless something of its name exists, or
+  // there is none for this type of record.
+  absl::Status CreateView(SqlClient& client, const std::stop_token& stop);
+  // As SQL names it; empty: there is none.
+  std::string quoted_view() const;
+
+  // Drops the table, and the view of its name. It is no error if there is none.
   absl::Status Drop(SqlClient& client, const std::stop_token& stop);
 
  private:
   std::string CreateTableSql() const;
+  std::string ViewNameHere() const;
+  // Whether INFORMATION_SCHEMA's VIEWS or TABLES has the name of the view.
+  absl::StatusOr<bool> IsListed(std::string_view kind, SqlClient& client,
+                                const std::stop_token& stop);
   absl::StatusOr<bool> CreateMissing(SqlClient& client, const std::stop_token& stop);
   absl::Status AddColumns(SqlClient& client, const std::stop_token& stop);
 
