@@ -30,6 +30,9 @@ class PlanCostsTest(MillraceTest):
         insert = self.costs("bigquery://p/d?table=events&method=insert_all")[0]["bigquery_insert"]
         self.assertAlmostEqual(insert["amount"], 1000 * 1024 / GIB, msg="1 KiB for each row")
         self.assertEqual(self.costs("postgres://nobody/d")[0], {})
+        redshift = self.costs("redshift://work/dev/public?region=eu-west-1")[0]["redshift_rpu_hour"]
+        self.assertAlmostEqual(redshift["amount"], 1000 / 4000 / 3600 * 8)
+        self.assertEqual(self.costs("redshift://u@h:5439/dev/public")[0], {}, "a connection bills nothing by itself")
         snowflake = "snowflake://org-acct/d/s?user=u&method=sql"
         credit = self.costs(snowflake)[0]["snowflake_credit"]
         self.assertAlmostEqual(credit["amount"], 1000 / 2000 / 3600)

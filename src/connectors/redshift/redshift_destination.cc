@@ -120,6 +120,18 @@ class RedshiftDestination final : public Destination {
     options.linger = std::max(options.linger, absl::Seconds(1));
   }
 
+  // The price of a US region (docs/verbs/plan.md).
+  std::vector<BilledUnit> billed_units() const override {
+    if (spec_.workgroup.empty() || spec_.method != redshift::Method::kInsert) return {};
+    constexpr double kRpus = 8, kRowsPerSecond = 4000;
+    return {{.name = "redshift_rpu_hour",
+             .unit = "RPU-hours of Redshift Serverless",
+             .by = BilledBy::kRecords,
+             .size = kRowsPerSecond * 3600 / kRpus,
+             .price = 0.375,
+             .assumes = "a workgroup of 8 RPUs, 4,000 rows a second, and nothing else uses it"}};
+  }
+
   SendLimits limits() const override { return {.batch_events = 10'000, .batch_bytes = 2'200'000}; }
 
   absl::Status CheckConfig(RecordType type) const override {
