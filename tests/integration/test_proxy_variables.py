@@ -4,6 +4,7 @@ import json
 import pathlib
 import sys
 import time
+import urllib.request
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,6 +59,8 @@ pubsub_service_account_private_key="-----BEGIN PRIVATE KEY-----\\n ... \\n-----E
 COLUMNS = {"my_events_table": ["event", "distinct_id", "insert_id", "event_time"],
            "my_users_table": ["distinct_id", "operation"],
            "my_groups_table": ["group_key", "group_id", "operation"]}
+
+ADMIN = {"MILLRACE_PROXY_ADMIN_TOKEN": "a secret of the operators"}
 
 EVENTS = [{"event": "Sign up", "properties": {"token": "of-the-page", "distinct_id": "é😀", "n": n}} for n in range(3)]
 USER = {"$token": "of-the-page", "$distinct_id": "u", "$set": {"plan": "pro"}}
@@ -136,11 +139,19 @@ class ProxyVariablesTest(proxy_harness.ProxyTest):
         self.assertEqual((group["group_key"], group["group_id"], json.loads(group["properties"])["seats"]),
                          ("firm", "f", 3))
 
+    def drop(self, proxy):
+        """POST /drop, which NODE_ENV=test allows."""
+        call = urllib.request.Request(proxy.admin_url + "/drop", method="POST", data=b"",
+                                      headers={"Authorization": f"Bearer {ADMIN['MILLRACE_PROXY_ADMIN_TOKEN']}"})
+        with urllib.request.urlopen(call, timeout=60) as response:
+            [dropped] = json.load(response)
+        self.assertEqual(dropped["result"], {"status": "success"})
+
     @unittest.skipUnless(bigquery_server.available(), "bqemulator is not installed")
     def test_bigquery(self):
         server = self.start_server(bigquery_server.BigqueryServer)
-        self.servers = server.environment()
-        proxy = self.deliver("BIGQUERY", "bigquery_project=test\nbigquery_dataset=old\n"
+        self.servers = server.environment() | ADMIN
+        proxy = self.deliver("BIGQUERY", "NODE_ENV=test\nbigquery_project=test\nbigquery_dataset=old\n"
                                          "bigquery_service_account_email=my-service@my-acct.iam.gserviceaccount.com\n")
         proxy.wait_until_delivered()
         rows = {}
@@ -149,6 +160,9 @@ class ProxyVariablesTest(proxy_harness.ProxyTest):
             found = server.query(f"SELECT {', '.join(names)} FROM `test.old.{table}`")
             rows[table] = [dict(zip(names, row)) for row in found]
         self.check_table_form(rows)
+        self.assertEqual(server.query("SELECT COUNT(*) FROM `test.old.my_events_table_deduped`"), [["3"]])
+        self.drop(proxy)
+        self.assertEqual(server.request("GET", "/datasets/old/tables").get("tables", []), [])
 
     SNOWFLAKE = """
 snowflake_account=ORG-ACCT
@@ -169,8 +183,8 @@ snowflake_password={password}
         token = "eyJraWQiOiIxIn0.eyJwIjoiMSJ9.c2lnbmF0dXJl"
         front.tokens.access_tokens[token] = ("OLD_USER", time.time() + 600)
         # What the process has for other programs does not count.
-        self.servers = {"SNOWFLAKE_PRIVATE_KEY_FILE": "/nowhere", "SNOWFLAKE_TOKEN": "another"}
-        proxy = self.deliver("SNOWFLAKE", self.SNOWFLAKE.format(url=front.url, password=token))
+        self.servers = {"SNOWFLAKE_PRIVATE_KEY_FILE": "/nowhere", "SNOWFLAKE_TOKEN": "another"} | ADMIN
+        proxy = self.deliver("SNOWFLAKE", "NODE_ENV=test\n" + self.SNOWFLAKE.format(url=front.url, password=token))
         proxy.wait_until_delivered()
         rows = {}
         for table, ids in COLUMNS.items():
@@ -180,6 +194,9 @@ snowflake_password={password}
         self.check_table_form(rows)
         self.assertEqual(front.database.query('SELECT COUNT(*) FROM "ANALYTICS"."RAW"."MY_EVENTS_TABLE_DEDUPED"'),
                          [(3,)])
+        self.drop(proxy)
+        left = front.database.query('SHOW TABLES IN SCHEMA "ANALYTICS"."RAW"')
+        self.assertEqual([row[1] for row in left if row[1].startswith("MY_")], [])
 
     def test_a_password_of_snowflake_is_refused(self):
         example = EXAMPLE.format(destinations="snowflake", azure_key="k")
