@@ -13,12 +13,19 @@
 #include "cli/progress_lines.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
+#include "connectors/mixpanel/project_settings.h"
 #include "connectors/mixpanel/raw_export.h"
 #include "export/export.h"
+#include "export/zone_probe.h"
 #include "net/http_client.h"
 
 namespace millrace::cli {
 namespace {
+
+struct MixpanelProject {
+  std::shared_ptr<HttpClient> http;
+  mixpanel::DestinationOptions options;
+};
 
 struct Options {
   DestinationFlags destination;
@@ -31,6 +38,9 @@ struct Options {
   std::vector<std::string> events;
   std::string where;
   absl::Duration late = absl::Hours(5 * 24);
+  std::string by = "event-date";
+  absl::Duration settle = absl::Minutes(30);
+  absl::Duration look_back = absl::Hours(30 * 24);
   int64_t queries_per_hour = -1;
   int64_t rows_per_query = 1'000'000;
   bool json = false;
@@ -44,9 +54,18 @@ std::vector<Flag> FlagsOf(Options& options) {
        "day before which the export ends (default: tomorrow, so that today is the last one)"},
       {"--late", Between(&options.late, absl::ZeroDuration(), absl::Hours(24 * 3650)), "TIME",
        "how long after its end a day is read again, for events that arrive late, e.g. 5d"},
+      {"--by", &options.by, "event-date|processing-time",
+       "how events are divided into windows: days in which they happened, which are read again for "
+       "late events; or hours in which Mixpanel received them, which are read once"},
+      {"--settle", Between(&options.settle, absl::ZeroDuration(), absl::Hours(240)), "TIME",
+       "with --by processing-time: how long after its end an hour is read"},
+      {"--look-back", Between(&options.look_back, absl::Hours(24), absl::Hours(24 * 3650)), "TIME",
+       "with --by processing-time: events that were older than this when they arrived are not "
+       "found, e.g. 30d"},
       {"--time-zone", &options.time_zone, "ZONE",
        "how the project exports times: utc (projects made since 2023), or the project's time zone, "
-       "e.g. America/New_York (older projects, which export local time)"},
+       "e.g. America/New_York (older projects, which export local time); without it, some events "
+       "are read to find out"},
       {"--event", &options.events, "NAME", "export only events of this name; may be repeated"},
       {"--where", &options.where, "EXPRESSION",
        "export only events for which this expression of Mixpanel is true, e.g. "
@@ -74,16 +93,18 @@ absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string
 }
 
 absl::StatusOr<absl::TimeZone> ParseZone(const std::string& text) {
-  if (text.empty()) {
-    return absl::InvalidArgumentError(
-        "give --time-zone: utc if the project was made in 2023 or later; else the time zone of its "
-        "settings, e.g. America/New_York, because older projects export local time");
-  }
   if (text == "utc" || text == "UTC") return absl::UTCTimeZone();
   absl::TimeZone zone;
   if (absl::LoadTimeZone(text, &zone)) return zone;
   return absl::InvalidArgumentError(
       StrCat("--time-zone '", text, "' is not known: give utc or a name such as America/New_York"));
+}
+
+absl::StatusOr<WindowsBy> ParseBy(const std::string& text) {
+  if (text == "event-date") return WindowsBy::kEventDate;
+  if (text == "processing-time") return WindowsBy::kProcessingTime;
+  return absl::InvalidArgumentError(
+      StrCat("--by must be event-date or processing-time, not '", text, "'"));
 }
 
 absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context& context) {
@@ -97,18 +118,23 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
         "give --to: where the events go, e.g. postgres://HOST/DATABASE or a folder");
   }
   if (options.since.empty()) return absl::InvalidArgumentError("give --since, the first day");
-  ASSIGN_OR_RETURN(request.since, ParseDay("--since", options.since));
-  request.until = absl::CivilDay::max();
+  ASSIGN_OR_RETURN(request.windows.since, ParseDay("--since", options.since));
+  request.windows.until = absl::CivilDay::max();
   if (!options.until.empty()) {
-    ASSIGN_OR_RETURN(request.until, ParseDay("--until", options.until));
+    ASSIGN_OR_RETURN(request.windows.until, ParseDay("--until", options.until));
   }
-  if (request.since >= request.until) {
+  if (request.windows.since >= request.windows.until) {
     return absl::InvalidArgumentError("--since must be before --until");
   }
-  ASSIGN_OR_RETURN(request.selection.zone, ParseZone(options.time_zone));
-  request.selection.events = options.events;
-  request.selection.where = options.where;
-  request.late = options.late;
+  if (!options.time_zone.empty()) {
+    ASSIGN_OR_RETURN(request.windows.selection.zone, ParseZone(options.time_zone));
+  }
+  ASSIGN_OR_RETURN(request.windows.by, ParseBy(options.by));
+  request.windows.settle = options.settle;
+  request.windows.look_back = options.look_back;
+  request.windows.selection.events = options.events;
+  request.windows.selection.where = options.where;
+  request.windows.late = options.late;
   request.rows_per_query = static_cast<uint64_t>(options.rows_per_query);
   if (options.queries_per_hour >= 0) {
     request.queries_per_hour = static_cast<size_t>(options.queries_per_hour);
@@ -121,22 +147,49 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
   return request;
 }
 
-// The raw export of the project that the flags name.
-absl::StatusOr<mixpanel::RawExport> OpenRawExport(const Options& options, const Context& context) {
-  ASSIGN_OR_RETURN(const mixpanel::DestinationOptions mixpanel,
-                   options.destination.mixpanel.Options(context.environment));
-  if (mixpanel.credentials.empty()) {
-    return absl::UnauthenticatedError(
-        "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret or give "
-        "--credentials-file");
-  }
-  const std::shared_ptr<HttpClient> http = NewCurlHttpClient();
-  return [http, mixpanel](const mixpanel::RawExportRequest& request,
-                          const std::function<absl::Status(std::string_view)>& on_line,
-                          std::stop_token stop) {
+// The project that the flags name.
+absl::StatusOr<MixpanelProject> OpenProject(const Options& options, const Context& context) {
+  MixpanelProject project{.http = NewCurlHttpClient()};
+  ASSIGN_OR_RETURN(project.options, options.destination.mixpanel.Options(context.environment));
+  if (!project.options.credentials.empty()) return project;
+  return absl::UnauthenticatedError(
+      "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret or give "
+      "--credentials-file");
+}
+
+mixpanel::RawExport RawExportOf(const MixpanelProject& project) {
+  return [http = project.http, mixpanel = project.options](
+             const mixpanel::RawExportRequest& request,
+             const std::function<absl::Status(std::string_view)>& on_line, std::stop_token stop) {
     return mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials, mixpanel.project_id,
                                request, on_line, std::move(stop));
   };
+}
+
+// How the project exports times, by a probe. InvalidArgument if that does not show it.
+absl::StatusOr<absl::TimeZone> FindZone(const MixpanelProject& project,
+                                        const ExportRequest& request, Ledger& ledger,
+                                        const std::stop_token& stop) {
+  const absl::StatusOr<std::optional<absl::TimeZone>> found = ProbeProjectZone(
+      {.request = request,
+       .raw_export = RawExportOf(project),
+       .read_zone_name =
+           [&project](std::stop_token stop_reading) {
+             return mixpanel::ReadTimeZoneName(*project.http, project.options.endpoints,
+                                               project.options.credentials,
+                                               project.options.project_id, std::move(stop_reading));
+           },
+       .ledger = ledger},
+      stop);
+  if (found.ok() && found->has_value()) return **found;
+  if (!found.ok() && (absl::IsCancelled(found.status()) || absl::IsUnavailable(found.status()))) {
+    return found.status();
+  }
+  std::string message =
+      "its events do not show how the project exports times: give --time-zone utc if it was made "
+      "in 2023 or later, else --time-zone with the zone of its settings, e.g. America/New_York";
+  if (!found.ok()) StrAppend(&message, " (", ToStd(found.status().message()), ")");
+  return absl::InvalidArgumentError(message);
 }
 
 std::vector<std::string> ProgressText(const ExportProgress& progress, absl::Duration elapsed) {
@@ -154,8 +207,8 @@ std::vector<std::string> ProgressText(const ExportProgress& progress, absl::Dura
 }
 
 absl::StatusOr<int> RunExport(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(const ExportRequest request, MakeRequest(options, context));
-  ASSIGN_OR_RETURN(mixpanel::RawExport raw_export, OpenRawExport(options, context));
+  ASSIGN_OR_RETURN(ExportRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(const MixpanelProject project, OpenProject(options, context));
   ASSIGN_OR_RETURN(const auto destinations,
                    options.destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
                      return options.delivery.ApplyTo(mixpanel);
@@ -164,6 +217,10 @@ absl::StatusOr<int> RunExport(const Options& options, Context& context) {
     RETURN_IF_ERROR(CheckConfig(*destination, request.delivery.sources));
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.state.OpenLedger(context));
+  if (options.time_zone.empty()) {
+    ASSIGN_OR_RETURN(request.windows.selection.zone,
+                     FindZone(project, request, *ledger, context.stop));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
                    options.dead_letter.Open(options.state, options.delivery.stop_grace, context));
   ExportProgress progress;
@@ -177,7 +234,7 @@ absl::StatusOr<int> RunExport(const Options& options, Context& context) {
                   context.err, context.err_is_terminal);
   }
   const ExportReport report = Export(request,
-                                     {.raw_export = std::move(raw_export),
+                                     {.raw_export = RawExportOf(project),
                                       .destinations = destinations,
                                       .ledger = *ledger,
                                       .dead_letter = *dead_letter},

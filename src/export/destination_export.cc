@@ -15,7 +15,8 @@ namespace millrace {
 namespace {
 
 // What decides, besides the window, which rows are delivered and how. Part of ledger keys.
-std::string SelectionId(const EventSelection& selection) {
+std::string SelectionId(const EventWindowOptions& windows) {
+  const EventSelection& selection = windows.selection;
   std::vector<std::string> events = selection.events;
   std::sort(events.begin(), events.end());
   std::string text;
@@ -62,7 +63,7 @@ absl::Status DestinationExport::Begin(const std::vector<std::string>& windows) {
   claims_ = std::make_unique<WindowClaims>(
       parts_.ledger, WindowClaimOptions{.destination = destination,
                                         .label = destination_.label(),
-                                        .selection = SelectionId(request_.selection),
+                                        .selection = SelectionId(request_.windows),
                                         .lease = delivery_.run.lease,
                                         .retry = delivery_.run.retry,
                                         .on_lost = [this](absl::Status why) {

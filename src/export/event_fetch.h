@@ -1,4 +1,4 @@
-// Reads the days of one query of the raw export into files, one for each day.
+// Reads the windows of one query of the raw export into files, one for each window.
 #ifndef MILLRACE_EXPORT_EVENT_FETCH_H_
 #define MILLRACE_EXPORT_EVENT_FETCH_H_
 
@@ -8,43 +8,34 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
 #include "connectors/mixpanel/raw_export.h"
-#include "export/day_queries.h"
+#include "export/event_windows.h"
 #include "export/row_hashes.h"
 #include "export/window_file.h"
 #include "io/scratch_file.h"
 
 namespace millrace {
 
-struct EventSelection {
-  std::vector<std::string> events;  // names; empty: all
-  std::string where;                // an expression of Mixpanel; empty: all
-  // How the project exports times: in UTC, or as local time of this zone that is written as if it
-  // were UTC. The events that are delivered have true UTC times.
-  absl::TimeZone zone = absl::UTCTimeZone();
+// One window, or a piece of it, fetched whole.
+struct FetchedWindow {
+  int64_t window = 0;
+  WindowFile file;   // temporary
+  RowHashes hashes;  // of its rows
 };
 
-// One day, fetched whole.
-struct FetchedDay {
-  absl::CivilDay day;  // of the project
-  WindowFile file;     // temporary
-  RowHashes hashes;    // of its rows
-};
-
-struct FetchedDays {
-  std::vector<FetchedDay> days;
+struct FetchedWindows {
+  std::vector<FetchedWindow> windows;
   uint64_t bytes = 0;  // of the records that were read
 };
 
-// One try of one query. The files are in `folder`, which exists and is empty; `hashes` has what is
+// One try of one query of `range`. The files are in `folder`, which exists; `hashes` has what is
 // needed of their rows. Unavailable, as mixpanel::ExportRaw() returns it: try again. OutOfRange: an
-// event is of another day than those of the query.
-absl::StatusOr<FetchedDays> FetchEvents(const mixpanel::RawExport& raw_export,
-                                        const EventSelection& selection, const DayQuery& query,
-                                        const std::string& folder, ScratchFile& hashes,
-                                        std::stop_token stop);
+// event belongs to another window than those of the query.
+absl::StatusOr<FetchedWindows> FetchEvents(const mixpanel::RawExport& raw_export,
+                                           const mixpanel::RawExportRequest& request,
+                                           const EventWindows& windows, const WindowRange& range,
+                                           const std::string& folder, ScratchFile& hashes,
+                                           std::stop_token stop);
 
 }  // namespace millrace
 

@@ -9,17 +9,17 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/query_rate_limiter.h"
-#include "export/day_queries.h"
 #include "export/destination_export.h"
+#include "export/event_fetch.h"
 #include "export/query_budget.h"
+#include "export/window_queries.h"
 #include "io/temp_folder.h"
 
 namespace millrace {
 namespace {
 
-constexpr absl::Duration kClockError = absl::Minutes(5);
-
-std::string NameOf(absl::CivilDay day) { return absl::FormatCivilTime(day); }
+// A query that is broken off so often is made smaller.
+constexpr int kTriesOfSize = 3;
 
 class Exporter {
  public:
@@ -27,6 +27,7 @@ class Exporter {
            ExportProgress& progress)
       : request_(request),
         parts_(parts),
+        windows_(request.windows),
         stop_(std::move(stop)),
         progress_(progress),
         sharing_runs_(static_cast<int>(parts.destinations.size())),
@@ -54,18 +55,20 @@ class Exporter {
  private:
   absl::Status Work() {
     ASSIGN_OR_RETURN(folder_, TempFolder::Make(request_.state_folder, "export"));
+    range_ = windows_.Readable(parts_.clock.Now());
     std::vector<std::string> windows;
-    for (absl::CivilDay day = request_.since; day < End(); ++day) windows.push_back(NameOf(day));
+    for (int64_t window : Windows()) windows.push_back(windows_.NameOf(window));
     for (const auto& one : exports_) RETURN_IF_ERROR(one->Begin(windows));
     RETURN_IF_ERROR(DeliverPending());
     return ReadAndDeliver();
   }
 
-  // The day after the last one that can be read: Mixpanel refuses days that have not begun, by its
-  // own clock.
-  absl::CivilDay End() const {
-    const absl::Time now = parts_.clock.Now() - kClockError;
-    return std::min(request_.until, absl::ToCivilDay(now, request_.selection.zone) + 1);
+  std::vector<int64_t> Windows() const {
+    std::vector<int64_t> windows;
+    for (int64_t one = range_ ? range_->first : 0; range_ && one <= range_->last; ++one) {
+      windows.push_back(one);
+    }
+    return windows;
   }
 
   // What an earlier export has fetched and not delivered comes first: the same windows may be read
@@ -93,78 +96,130 @@ class Exporter {
   }
 
   absl::Status ReadAll() {
-    DayQueries days(request_.rows_per_query);
-    for (absl::CivilDay day = request_.since; day < End(); ++day) {
+    WindowQueries queries(request_.rows_per_query, windows_.max_windows());
+    for (const int64_t window : Windows()) {
       std::optional<uint64_t> rows;
       bool is_wanted = false;
       for (DestinationExport* const one : begun_) {
-        is_wanted = is_wanted || one->wants(NameOf(day));
-        rows = std::max(rows, one->rows_of(NameOf(day)));
+        is_wanted = is_wanted || one->wants(windows_.NameOf(window));
+        rows = std::max(rows, one->rows_of(windows_.NameOf(window)));
       }
-      if (is_wanted) days.Add(day, rows);
+      if (is_wanted) queries.Add(window, rows);
     }
-    progress_.windows = days.days();
-    while (const std::optional<DayQuery> query = days.Take()) {
+    progress_.windows = queries.windows();
+    while (const std::optional<WindowQueries::Query> query = queries.Take()) {
       for (DestinationExport* const one : begun_) one->AwaitTaken();
       const auto can_deliver = [](const auto* one) { return one->is_delivering(); };
       if (std::none_of(begun_.begin(), begun_.end(), can_deliver)) return absl::OkStatus();
-      ASSIGN_OR_RETURN(const uint64_t rows, Read(*query));
-      days.Learn(rows / static_cast<uint64_t>(query->last - query->first + 1));
+      ASSIGN_OR_RETURN(const uint64_t rows, Read(query->windows, query->pieces));
+      queries.Learn(rows / static_cast<uint64_t>(query->windows.size()));
     }
     return absl::OkStatus();
   }
 
-  // Reads the days of a query and hands them to the destinations. Returns how many rows they have.
-  absl::StatusOr<uint64_t> Read(const DayQuery& query) {
+  // Reads windows, a single one perhaps in pieces, and hands them to the destinations. Returns how
+  // many rows they have.
+  absl::StatusOr<uint64_t> Read(const WindowRange& range, int pieces) {
     const absl::Time now = parts_.clock.Now();
-    ASSIGN_OR_RETURN(const std::string folder,
-                     folder_->MakeFolder(StrCat("query", progress_.queries.load())));
+    ASSIGN_OR_RETURN(const std::string folder, folder_->MakeFolder(StrCat("query", folders_++)));
+    const auto cleanup = [&folder] {
+      std::error_code error;
+      std::filesystem::remove_all(folder, error);  // or with the folder that it is in
+    };
     ScratchFile hashes(folder);
-    ASSIGN_OR_RETURN(FetchedDays fetched, Fetch(query, folder, hashes));
+    absl::StatusOr<FetchedWindows> fetched = pieces == 1
+                                                 ? Fetch(range, 0, 1, folder, hashes)
+                                                 : FetchPieces(range, pieces, folder, hashes);
+    if (fetched.ok()) {
+      const absl::StatusOr<uint64_t> rows = HandOut(*fetched, now);
+      cleanup();
+      return rows;
+    }
+    cleanup();
+    if (!absl::IsAborted(fetched.status())) return fetched.status();
+    if (range.size() == 1) return Read(range, std::min(pieces * 4, EventWindows::kMaxPieces));
+    const int64_t middle = range.first + range.size() / 2;
+    ASSIGN_OR_RETURN(const uint64_t first, Read({range.first, middle - 1}, 1));
+    ASSIGN_OR_RETURN(const uint64_t second, Read({middle, range.last}, 1));
+    return first + second;
+  }
+
+  absl::StatusOr<uint64_t> HandOut(FetchedWindows& fetched, absl::Time read_at) {
     uint64_t rows = 0;
-    for (FetchedDay& day : fetched.days) {
-      rows += day.file.rows;
-      const absl::Time end = absl::FromCivil(day.day + 1, request_.selection.zone);
-      const bool closes = now >= end + request_.late;
-      Log(Severity::kInfo, StrCat("retrieved: ", day.file.rows, " records"),
-          {{"window", NameOf(day.day)}});
+    for (FetchedWindow& window : fetched.windows) {
+      const std::string name = windows_.NameOf(window.window);
+      rows += window.file.rows;
+      Log(Severity::kInfo, StrCat("retrieved: ", window.file.rows, " records"), {{"window", name}});
       for (DestinationExport* const one : begun_) {
-        if (!one->is_delivering() || !one->wants(NameOf(day.day))) continue;
-        RETURN_IF_ERROR(one->Add(NameOf(day.day), day.file, day.hashes, closes));
+        if (!one->is_delivering() || !one->wants(name)) continue;
+        RETURN_IF_ERROR(
+            one->Add(name, window.file, window.hashes, windows_.Closes(window.window, read_at)));
       }
       ++progress_.windows_read;
-      progress_.records += day.file.rows;
+      progress_.records += window.file.rows;
     }
-    std::error_code error;
-    std::filesystem::remove_all(folder, error);  // or with the folder that it is in
     for (DestinationExport* const one : begun_) RETURN_IF_ERROR(one->Settle());
     return rows;
   }
 
-  absl::StatusOr<FetchedDays> Fetch(const DayQuery& query, const std::string& folder,
-                                    ScratchFile& hashes) {
+  absl::StatusOr<FetchedWindows> FetchPieces(const WindowRange& range, int pieces,
+                                             const std::string& folder, ScratchFile& hashes) {
+    FetchedWindows whole;
+    RowHashes all(hashes);
+    std::vector<WindowFile> files;
+    for (int piece = 0; piece < pieces; ++piece) {
+      const std::string part = StrCat(folder, "/", piece);
+      ASSIGN_OR_RETURN(FetchedWindows fetched, Fetch(range, piece, pieces, part, hashes));
+      whole.bytes += fetched.bytes;
+      files.push_back(std::move(fetched.windows[0].file));
+      RETURN_IF_ERROR(all.Append(std::move(fetched.windows[0].hashes)));
+    }
+    ASSIGN_OR_RETURN(WindowFile file, JoinFiles(files, folder + "/joined"));
+    whole.windows.push_back({range.first, std::move(file), std::move(all)});
+    return whole;
+  }
+
+  // Aborted: the query was broken off several times, and can be made smaller.
+  absl::StatusOr<FetchedWindows> Fetch(const WindowRange& range, int piece, int pieces,
+                                       const std::string& folder, ScratchFile& hashes) {
+    int breaks = 0;
+    const bool is_divisible = range.size() > 1 || pieces < EventWindows::kMaxPieces;
     for (RetryLoop tries(retrier_);;) {
       RETURN_IF_ERROR(limiter_.WaitForTurn(stop_));
       RETURN_IF_ERROR(budget_.Take(stop_));
       ++progress_.queries;
-      absl::StatusOr<FetchedDays> fetched =
-          FetchEvents(parts_.raw_export, request_.selection, query, folder, hashes, stop_);
+      const mixpanel::RawExportRequest query =
+          windows_.RequestFor(range, piece, pieces, parts_.clock.Now());
+      bool has_begun = false;
+      const auto raw_export = [&](const mixpanel::RawExportRequest& request, const auto& on_line,
+                                  std::stop_token stop) {
+        return parts_.raw_export(
+            request, [&](std::string_view line) { return has_begun = true, on_line(line); },
+            std::move(stop));
+      };
+      absl::StatusOr<FetchedWindows> fetched =
+          FetchEvents(raw_export, query, windows_, range, folder, hashes, stop_);
       if (fetched.ok()) {
         tries.Succeeded();
         progress_.bytes += fetched->bytes;
         return fetched;
       }
       if (!absl::IsUnavailable(fetched.status())) return fetched;
-      Log(Severity::kWarning, "the export of a window failed and is read again",
-          {{"window", NameOf(query.first)}, {"error", ToStd(fetched.status().message())}});
+      const std::string why(ToStd(fetched.status().message()));
+      Log(Severity::kWarning, "an export query failed and is repeated",
+          {{"window", windows_.NameOf(range.first)}, {"error", why}});
       RETURN_IF_ERROR(tries.WaitToRetry(fetched.status(), absl::ZeroDuration(), stop_));
       ++report_.retries;
-      hashes.Reset();
+      breaks += has_begun;
+      if (is_divisible && breaks >= kTriesOfSize) {
+        return absl::AbortedError(why);
+      }
     }
   }
 
   const ExportRequest& request_;
   const ExportParts& parts_;
+  const EventWindows windows_;
   const std::stop_token stop_;
   ExportProgress& progress_;
   const std::atomic<int> sharing_runs_;
@@ -172,7 +227,9 @@ class Exporter {
   mixpanel::QueryRateLimiter limiter_;
   Retrier retrier_;
   ExportReport report_;
+  std::optional<WindowRange> range_;  // that can be read
   std::unique_ptr<TempFolder> folder_;
+  int folders_ = 0;  // in it, so far
   std::vector<std::unique_ptr<DestinationExport>> exports_;
   std::vector<DestinationExport*> begun_;  // those that can deliver
 };

@@ -11,12 +11,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "connectors/mixpanel/raw_export.h"
-#include "export/event_fetch.h"
+#include "export/event_windows.h"
 #include "import/import.h"
 #include "pipeline/dead_letter_queue.h"
 #include "pipeline/destination.h"
@@ -26,12 +24,9 @@ namespace millrace {
 
 struct ExportRequest {
   std::string project_id;
-  EventSelection selection;
-  absl::CivilDay since, until;  // the days [since, until) of the project, up to its present day
-  // How long after its end a day is read again, for events that arrive late.
-  absl::Duration late = absl::Hours(5 * 24);
+  EventWindowOptions windows;
   size_t queries_per_hour = 60;         // 0: no limit
-  uint64_t rows_per_query = 1'000'000;  // small days are joined up to this
+  uint64_t rows_per_query = 1'000'000;  // small windows are joined up to this, larger ones split
   std::string state_folder;
   ImportRequest delivery;  // how records are mapped and written; its inputs are not used
 };

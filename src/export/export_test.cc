@@ -21,8 +21,9 @@ constexpr absl::CivilDay kToday(2026, 11, 10);
 // A project whose export is what a test adds, in the order of arrival.
 class FakeProject {
  public:
-  void Add(absl::CivilDay day, const std::string& id, const std::string& more = "") {
-    const int64_t time = absl::ToUnixMillis(absl::FromCivil(day, absl::UTCTimeZone())) + 3'600'000;
+  void Add(absl::CivilDay day, const std::string& id, const std::string& more = "", int hour = 1) {
+    const int64_t time =
+        absl::ToUnixMillis(absl::FromCivil(day, absl::UTCTimeZone())) + hour * 3'600'000;
     lines_.emplace_back(day, StrCat(R"({"event":"a","properties":{"time":)", time,
                                     R"(,"distinct_id":"u","$insert_id":")", id, "\"", more, "}}"));
   }
@@ -32,8 +33,16 @@ class FakeProject {
                           const std::function<absl::Status(std::string_view)>& on_line,
                           std::stop_token) {
     queries.push_back(request);
+    int64_t begin = 0, end_of_piece = INT64_MAX;
+    std::sscanf(request.where.c_str(),
+                "event[\"$time\"] >= datetime(%ld) and event[\"$time\"] < datetime(%ld)", &begin,
+                &end_of_piece);
+    size_t records = 0;
     for (const auto& [day, line] : lines_) {
       if (day < request.from || day > request.to) continue;
+      const int64_t time = nlohmann::json::parse(line)["properties"]["time"];
+      if (time / 1000 < begin || time / 1000 >= end_of_piece) continue;
+      if (++records > max_records) return absl::UnavailableError("terminated early");
       if (cuts > 0) {
         --cuts;
         return absl::UnavailableError("the export ends inside a record");
@@ -45,8 +54,9 @@ class FakeProject {
   }
 
   std::vector<mixpanel::RawExportRequest> queries;
-  int cuts = 0;      // how many queries end at their first record
-  absl::Status end;  // of all queries
+  int cuts = 0;                   // how many queries end at their first record
+  size_t max_records = SIZE_MAX;  // of a query; one with more is terminated early
+  absl::Status end;               // of all queries
 
  private:
   std::vector<std::pair<absl::CivilDay, std::string>> lines_;
@@ -56,8 +66,8 @@ class ExportTest : public testing::Test {
  protected:
   ExportTest() {
     request_.project_id = "7";
-    request_.since = kToday - 2;
-    request_.until = absl::CivilDay::max();
+    request_.windows.since = kToday - 2;
+    request_.windows.until = absl::CivilDay::max();
     request_.queries_per_hour = 0;
     request_.state_folder = folder_->path();
     request_.delivery.sources = SourcesConfig::MixpanelFormat();
@@ -127,9 +137,9 @@ TEST_F(ExportTest, DeliversEachDayAndRepeatsOnce) {
 
 // The rule that docs/verbs/export.md publishes.
 TEST_F(ExportTest, AnEventThatArrivesWithinLateIsDeliveredOnceAndALaterOneIsNot) {
-  request_.since = kToday;
-  request_.until = kToday + 1;
-  request_.late = absl::Hours(5 * 24);
+  request_.windows.since = kToday;
+  request_.windows.until = kToday + 1;
+  request_.windows.late = absl::Hours(5 * 24);
   project_.Add(kToday, "on-the-day");
   for (int days = 1; days <= 8; ++days) {
     EXPECT_TRUE(Run().success());
@@ -148,7 +158,7 @@ TEST_F(ExportTest, AnEventThatArrivesWithinLateIsDeliveredOnceAndALaterOneIsNot)
 }
 
 TEST_F(ExportTest, ARunThatWasMissedLeavesNoHole) {
-  request_.since = kToday;
+  request_.windows.since = kToday;
   clock_.Advance(absl::Hours(24 * 30));
   for (int day = 0; day < 30; ++day) project_.Add(kToday + day, StrCat(day));
   EXPECT_TRUE(Run().success());
@@ -176,6 +186,29 @@ TEST_F(ExportTest, AQueryThatIsCutIsReadAgainAndNothingOfItIsDelivered) {
   EXPECT_EQ(Ids(arrived_), (Once{{"a", 1}}));
 }
 
+TEST_F(ExportTest, QueriesThatAreTooLargeAreMadeSmaller) {
+  for (int i = 0; i < 72; ++i) {
+    project_.Add(kToday - 2 + i / 24, StrCat("event-", i), "", /*hour=*/i % 24);
+  }
+  project_.max_records = 2;
+  const ExportReport report = Run();
+  EXPECT_TRUE(report.success()) << report.status;
+  EXPECT_EQ(Ids(arrived_).size(), 72);
+  EXPECT_EQ(report.destinations[0].delivery.counts.accepted, 72);
+  EXPECT_EQ(report.destinations[0].delivery.counts.filtered, 0);
+}
+
+TEST_F(ExportTest, ADayThatIsKnownToBeLargeIsReadInPieces) {
+  request_.windows.since = kToday;
+  for (int hour = 0; hour < 12; ++hour) project_.Add(kToday, StrCat("event-", hour), "", hour);
+  ASSERT_TRUE(Run().success());
+  request_.rows_per_query = 4;
+  const size_t before = project_.queries.size();
+  project_.Add(kToday, "late", "", 11);
+  EXPECT_EQ(Run().destinations[0].delivery.counts.accepted, 1);
+  EXPECT_EQ(project_.queries.size() - before, 3);
+}
+
 TEST_F(ExportTest, WhatMixpanelRefusesStopsTheExport) {
   project_.end = absl::PermissionDeniedError("Mixpanel answered 402");
   const ExportReport report = Run();
@@ -200,7 +233,7 @@ TEST_F(ExportTest, DestinationsAreIndependentAndShareTheQueries) {
 }
 
 TEST_F(ExportTest, ARefusedRecordIsADeadLetterAndIsNotSentAgain) {
-  request_.since = kToday;
+  request_.windows.since = kToday;
   project_.Add(kToday, "a");
   project_.AddLine(kToday, R"({"event":"","properties":{"time":1}})");
   const ExportReport report = Run();
@@ -228,7 +261,7 @@ TEST_F(ExportTest, RefusesADayThatIsExportedElsewhere) {
 TEST_F(ExportTest, RefusesADayThatWasExportedWithAnotherFilter) {
   project_.Add(kToday, "a");
   ASSERT_TRUE(Run().success());
-  request_.selection.events = {"a"};
+  request_.windows.selection.events = {"a"};
   EXPECT_TRUE(absl::IsFailedPrecondition(Run().status));
 }
 
@@ -242,9 +275,9 @@ TEST_F(ExportTest, RefusesADayWhoseStateFolderIsAnother) {
 }
 
 TEST_F(ExportTest, SendsTheFilterAndConvertsLocalTimes) {
-  ASSERT_TRUE(absl::LoadTimeZone("America/New_York", &request_.selection.zone));
-  request_.selection.events = {"a"};
-  request_.selection.where = "true";
+  ASSERT_TRUE(absl::LoadTimeZone("America/New_York", &request_.windows.selection.zone));
+  request_.windows.selection.events = {"a"};
+  request_.windows.selection.where = "true";
   project_.Add(kToday, "a");
   ASSERT_TRUE(Run().success());
   EXPECT_EQ(project_.queries[0].where, "true");

@@ -29,20 +29,33 @@ absl::Status RowHashes::Flush() {
     const std::string_view bytes(reinterpret_cast<const char*>(rows.data()),
                                  rows.size() * sizeof(RowHash));
     ASSIGN_OR_RETURN(const ScratchFile::Extent extent, file_->Append(bytes));
-    extents_[bucket].push_back(extent);
+    extents_[bucket].push_back({extent, 0});
     rows.clear();
   }
   buffered_ = 0;
   return absl::OkStatus();
 }
 
+absl::Status RowHashes::Append(RowHashes other) {
+  RETURN_IF_ERROR(other.Flush());
+  for (size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    for (Extent& extent : other.extents_[bucket]) {
+      extent.first_row += rows_;
+      extents_[bucket].push_back(extent);
+    }
+  }
+  rows_ += other.rows_;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<RowHash>> RowHashes::ReadSorted(size_t bucket) {
   std::vector<RowHash> rows = buffers_[bucket];
-  for (const ScratchFile::Extent& extent : extents_[bucket]) {
+  for (const auto& [extent, first_row] : extents_[bucket]) {
     const size_t begin = rows.size();
     rows.resize(begin + extent.size / sizeof(RowHash));
     RETURN_IF_ERROR(
         file_->Read(extent, 0, {reinterpret_cast<char*>(rows.data() + begin), extent.size}));
+    for (size_t i = begin; i < rows.size(); ++i) rows[i].row += first_row;
   }
   std::sort(rows.begin(), rows.end());
   return rows;

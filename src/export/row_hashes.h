@@ -36,6 +36,8 @@ class RowHashes {
   explicit RowHashes(ScratchFile& file) : file_(&file) {}
 
   absl::Status Add(const RowHash& row);
+  // Adds the rows of `other`, of the same file, after those that are there.
+  absl::Status Append(RowHashes other);
   uint64_t rows() const { return rows_; }
 
   // The rows whose hash begins with the byte `bucket`, sorted.
@@ -44,9 +46,14 @@ class RowHashes {
  private:
   absl::Status Flush();
 
+  struct Extent {
+    ScratchFile::Extent extent;
+    uint64_t first_row = 0;  // what its row numbers count from
+  };
+
   ScratchFile* file_;
   std::array<std::vector<RowHash>, kBuckets> buffers_;
-  std::array<std::vector<ScratchFile::Extent>, kBuckets> extents_;
+  std::array<std::vector<Extent>, kBuckets> extents_;
   size_t buffered_ = 0;  // rows
   uint64_t rows_ = 0;
 };

@@ -46,6 +46,32 @@ absl::StatusOr<WindowFile> WindowFileWriter::Finish() {
   return WindowFile{.path = path_, .version = ToHex(hash_), .rows = rows_};
 }
 
+absl::StatusOr<WindowFile> JoinFiles(const std::vector<WindowFile>& parts, const std::string& to) {
+  const std::unique_ptr<ObjectStore> disk = NewLocalObjectStore();
+  ASSIGN_OR_RETURN(const std::unique_ptr<NewFile> file, CreateNewFile(to, FileAudience::kOwner));
+  WindowFile joined{.path = to};
+  std::string versions;
+  ByteBuffer block;
+  for (const WindowFile& part : parts) {
+    // Compressed frames may follow each other.
+    ASSIGN_OR_RETURN(const ObjectInfo info, disk->Find(part.path));
+    ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, disk->Open(info));
+    const std::unique_ptr<InputStream> stream = NewObjectStream(*reader);
+    for (;;) {
+      block.clear();
+      ASSIGN_OR_RETURN(const size_t size, stream->Read({block.Reserve(kBlockBytes), kBlockBytes}));
+      if (size == 0) break;
+      block.Commit(size);
+      RETURN_IF_ERROR(file->Append(block.view()));
+    }
+    joined.rows += part.rows;
+    versions += part.version;
+  }
+  RETURN_IF_ERROR(file->Commit());
+  joined.version = ToHex(HashBytes(versions));
+  return joined;
+}
+
 absl::StatusOr<std::string> CopyRows(const std::string& from, const std::vector<bool>& keep,
                                      const std::string& to) {
   ZstdEncoder encoder(kWindowFileLevel);

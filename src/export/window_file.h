@@ -51,6 +51,9 @@ class WindowFileWriter {
   uint64_t rows_ = 0;
 };
 
+// Writes the rows of `parts`, one file after another, to the new file `to`, durably.
+absl::StatusOr<WindowFile> JoinFiles(const std::vector<WindowFile>& parts, const std::string& to);
+
 // Writes the rows of the file `from` for which `keep` is true to the new file `to`, durably.
 // Returns the version of its content. DataLoss: `from` has another number of rows.
 absl::StatusOr<std::string> CopyRows(const std::string& from, const std::vector<bool>& keep,

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/response_text.h"
@@ -41,31 +40,34 @@ absl::Status ExportLines::Push(std::string_view bytes) {
   }
 }
 
-absl::Status ExportLines::TakeLine(std::string_view line) {
-  line = ToStd(absl::StripAsciiWhitespace(ToAbsl(line)));
-  if (line.empty()) return absl::OkStatus();
+absl::Status ExportLines::TakeLine(std::string_view text) {
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  const std::string_view line = TrimBlanks(text);
+  // Between records. Blanks at the end of a piece of a record may be part of a string.
+  if (line.empty() && (text.empty() || record_.empty())) return absl::OkStatus();
   if (line == "terminated early" || line == "export terminated early") {
     return absl::UnavailableError("Mixpanel broke the export off: \"terminated early\"");
   }
-  const bool begins_record = line.front() == '{';
+  const bool begins_record = line.starts_with('{');
   if (record_.empty() && !begins_record) {
     return absl::UnavailableError(StrCat("not a record of an export: ", CleanText(line, 100)));
   }
-  if (!record_.empty() && begins_record && record_.back() == '}') RETURN_IF_ERROR(Deliver());
-  if (record_.size() + line.size() > max_line_bytes_) {
+  if (begins_record && TrimBlanks(record_).ends_with('}')) RETURN_IF_ERROR(Deliver());
+  if (record_.size() + text.size() > max_line_bytes_) {
     return absl::DataLossError(
         StrCat("a record of the export is longer than ", max_line_bytes_, " bytes"));
   }
   record_is_joined_ = !record_.empty();
-  record_.append(line);
+  record_.append(text);
   return absl::OkStatus();
 }
 
 absl::Status ExportLines::Deliver() {
-  if (record_is_joined_ && !IsObject(record_)) {
+  const std::string_view record = TrimBlanks(record_);
+  if (record_is_joined_ && !IsObject(record)) {
     return absl::UnavailableError(StrCat("not a record of an export: ", CleanText(record_, 100)));
   }
-  const absl::Status status = on_line_(record_);
+  const absl::Status status = on_line_(record);
   record_.clear();
   record_is_joined_ = false;
   return status;
@@ -75,7 +77,7 @@ absl::Status ExportLines::Finish() {
   RETURN_IF_ERROR(TakeLine(unfinished_));
   unfinished_.clear();
   if (record_.empty()) return absl::OkStatus();
-  if (!IsObject(record_)) {
+  if (!IsObject(TrimBlanks(record_))) {
     return absl::UnavailableError(
         StrCat("the export ends inside a record: ", CleanText(record_, 100)));
   }

@@ -25,7 +25,7 @@ class ExportLines {
   absl::Status Finish();
 
  private:
-  absl::Status TakeLine(std::string_view line);
+  absl::Status TakeLine(std::string_view text);
   absl::Status Deliver();
 
   const OnLine on_line_;

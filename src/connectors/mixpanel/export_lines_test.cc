@@ -54,6 +54,12 @@ TEST_P(ExportLinesTest, TakesAnEmptyBodyForNoEvents) {
   EXPECT_THAT(outcome.lines, IsEmpty());
 }
 
+TEST_P(ExportLinesTest, KeepsTheBlanksWhereARecordIsSplit) {
+  const Outcome outcome = Read("{\"a\":\"x \n y\"}\n {\"b\":\"\n  \nz\"} \r\n{}", GetParam());
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_THAT(outcome.lines, ElementsAre("{\"a\":\"x  y\"}", "{\"b\":\"  z\"}", "{}"));
+}
+
 TEST_P(ExportLinesTest, JoinsARecordThatIsSplit) {
   const Outcome outcome =
       Read("{\"a\":\n1}\n{\"b\":\"x\ny}\nz\"}\n{\"c\":\n{\"d\":3}}\n{}", GetParam());

@@ -34,6 +34,7 @@ std::string ExportUrl(const Endpoints& endpoints, const Credentials& credentials
     StrAppend(&url, "&event=", UrlEncode(JsonArray(request.events)));
   }
   if (!request.where.empty()) StrAppend(&url, "&where=", UrlEncode(request.where));
+  if (request.limit > 0) StrAppend(&url, "&limit=", request.limit);
   if (request.time_in_ms) url += "&time_in_ms=true";
   return url;
 }

@@ -3,6 +3,7 @@
 #ifndef MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_
 #define MILLRACE_CONNECTORS_MIXPANEL_RAW_EXPORT_H_
 
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -21,6 +22,7 @@ struct RawExportRequest {
   absl::CivilDay to;
   std::vector<std::string> events;  // names; empty: all
   std::string where = {};           // Mixpanel's expression; empty: all
+  uint64_t limit = 0;               // events, at most 100,000; 0: all
   bool time_in_ms = false;          // the property "time" in milliseconds, not seconds
 };
 

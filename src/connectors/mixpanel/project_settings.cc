@@ -1,0 +1,35 @@
+#include "connectors/mixpanel/project_settings.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/json_parse.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "connectors/mixpanel/query_response.h"
+
+namespace millrace::mixpanel {
+
+absl::StatusOr<std::string> ReadTimeZoneName(HttpClient& http, const Endpoints& endpoints,
+                                             const Credentials& credentials,
+                                             const std::string& project_id, std::stop_token stop) {
+  constexpr std::string_view kContext = "reading the project's settings";
+  HttpRequest request;
+  request.url = endpoints.query + "/api/app/me";
+  request.headers = {{"Accept", "application/json"},
+                     {"User-Agent", "millrace/" MILLRACE_VERSION},
+                     {"Authorization", credentials.Authorization()}};
+  request.accept_gzip = true;
+  const absl::StatusOr<HttpResponse> response = http.Send(request, std::move(stop));
+  if (!response.ok()) return Annotate(response.status(), kContext);
+  RETURN_IF_ERROR(Annotate(CheckResponse(*response), kContext));
+  const std::optional<nlohmann::json> json = ParseJson(response->body);
+  const nlohmann::json::json_pointer zone("/results/projects/" + project_id + "/timezone");
+  if (!json || !json->is_object() || !json->contains(zone) || !json->at(zone).is_string()) {
+    return absl::NotFoundError(StrCat(kContext, ": Mixpanel names no time zone of project ",
+                                      project_id, "; does the account have access to it?"));
+  }
+  return json->at(zone).get<std::string>();
+}
+
+}  // namespace millrace::mixpanel
