@@ -9,6 +9,8 @@ std::vector<Command> AllCommands() {
       ImportCommand(),
       WatchCommand(),
       ExportEventsCommand(),
+      ExportUsersCommand(),
+      ExportGroupsCommand(),
       ProxyCommand(),
       StatusCommand(),
       ReconcileCommand(),

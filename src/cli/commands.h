@@ -10,6 +10,8 @@ namespace millrace::cli {
 
 Command ImportCommand();
 Command ExportEventsCommand();
+Command ExportUsersCommand();
+Command ExportGroupsCommand();
 Command WatchCommand();
 Command ProxyCommand();
 Command PlanCommand();

@@ -1,37 +1,21 @@
 // millrace export events: events of a Mixpanel project into destinations.
 #include <memory>
 #include <optional>
-#include <ostream>
 
 #include "absl/time/civil_time.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/dead_letter_flags.h"
-#include "cli/delivery_flags.h"
-#include "cli/export_report.h"
-#include "cli/progress_lines.h"
-#include "cli/shared_flags.h"
-#include "cli/text.h"
+#include "cli/export_flags.h"
 #include "connectors/mixpanel/project_settings.h"
-#include "connectors/mixpanel/raw_export.h"
 #include "export/export.h"
 #include "export/zone_probe.h"
-#include "net/http_client.h"
 
 namespace millrace::cli {
 namespace {
 
-struct MixpanelProject {
-  std::shared_ptr<HttpClient> http;
-  mixpanel::DestinationOptions options;
-};
-
 struct Options {
-  DestinationFlags destination;
-  StateFlags state;
-  DeliveryFlags delivery;
-  DeadLetterFlags dead_letter;
+  ExportFlags shared;
   std::string since;
   std::string until;
   std::string time_zone;
@@ -41,10 +25,7 @@ struct Options {
   std::string by = "event-date";
   absl::Duration settle = absl::Minutes(30);
   absl::Duration look_back = absl::Hours(30 * 24);
-  int64_t queries_per_hour = -1;
   int64_t rows_per_query = 1'000'000;
-  bool json = false;
-  bool quiet = false;
 };
 
 std::vector<Flag> FlagsOf(Options& options) {
@@ -70,18 +51,10 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--where", &options.where, "EXPRESSION",
        "export only events for which this expression of Mixpanel is true, e.g. "
        "'properties[\"plan\"] == \"pro\"'"},
-      {"--queries-per-hour", Between(&options.queries_per_hour, 0, 1'000'000), "N",
-       "maximum number of queries per hour of all processes that share the ledger; 0 for no limit "
-       "(default: Mixpanel's limit of 60, or no limit with --mixpanel-url)"},
       {"--rows-per-query", Between(&options.rows_per_query, 1, 1'000'000'000), "N",
        "small days are read by one query up to about this number of rows"},
   };
-  options.destination.AddTo(flags);
-  options.state.AddTo(flags);
-  flags.push_back({"--json", &options.json, "", "print the result as one JSON object"});
-  flags.push_back({"--quiet", &options.quiet, "", "show no progress"});
-  options.delivery.AddTo(flags);
-  options.dead_letter.AddTo(flags);
+  options.shared.AddTo(flags);
   return flags;
 }
 
@@ -108,15 +81,7 @@ absl::StatusOr<WindowsBy> ParseBy(const std::string& text) {
 }
 
 absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context& context) {
-  ExportRequest request;
-  request.project_id = options.destination.mixpanel.project_id;
-  if (request.project_id.empty()) {
-    return absl::InvalidArgumentError("give --project-id: the project to export");
-  }
-  if (options.destination.to.empty()) {
-    return absl::InvalidArgumentError(
-        "give --to: where the events go, e.g. postgres://HOST/DATABASE or a folder");
-  }
+  ASSIGN_OR_RETURN(ExportRequest request, options.shared.Request(context));
   if (options.since.empty()) return absl::InvalidArgumentError("give --since, the first day");
   ASSIGN_OR_RETURN(request.windows.since, ParseDay("--since", options.since));
   request.windows.until = absl::CivilDay::max();
@@ -136,34 +101,7 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
   request.windows.selection.where = options.where;
   request.windows.late = options.late;
   request.rows_per_query = static_cast<uint64_t>(options.rows_per_query);
-  if (options.queries_per_hour >= 0) {
-    request.queries_per_hour = static_cast<size_t>(options.queries_per_hour);
-  } else if (!options.destination.mixpanel.url.empty()) {
-    request.queries_per_hour = 0;
-  }
-  ASSIGN_OR_RETURN(request.state_folder, options.state.StateFolder(context));
-  request.delivery.sources = SourcesConfig::MixpanelFormat();
-  RETURN_IF_ERROR(options.delivery.ApplyTo(request.delivery));
   return request;
-}
-
-// The project that the flags name.
-absl::StatusOr<MixpanelProject> OpenProject(const Options& options, const Context& context) {
-  MixpanelProject project{.http = NewCurlHttpClient()};
-  ASSIGN_OR_RETURN(project.options, options.destination.mixpanel.Options(context.environment));
-  if (!project.options.credentials.empty()) return project;
-  return absl::UnauthenticatedError(
-      "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret or give "
-      "--credentials-file");
-}
-
-mixpanel::RawExport RawExportOf(const MixpanelProject& project) {
-  return [http = project.http, mixpanel = project.options](
-             const mixpanel::RawExportRequest& request,
-             const std::function<absl::Status(std::string_view)>& on_line, std::stop_token stop) {
-    return mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials, mixpanel.project_id,
-                               request, on_line, std::move(stop));
-  };
 }
 
 // How the project exports times, by a probe. InvalidArgument if that does not show it.
@@ -192,55 +130,15 @@ absl::StatusOr<absl::TimeZone> FindZone(const MixpanelProject& project,
   return absl::InvalidArgumentError(message);
 }
 
-std::vector<std::string> ProgressText(const ExportProgress& progress, absl::Duration elapsed) {
-  uint64_t accepted = 0, rejected = 0, retries = 0;
-  for (const ImportProgress& one : progress.destinations) {
-    accepted += one.run.rows_accepted;
-    rejected += one.run.rows_rejected;
-    retries += one.run.retries;
-  }
-  return {StrCat("windows ", progress.windows_read.load(), " of ", progress.windows.load(),
-                 "  queries ", progress.queries.load(), "  retrieved ",
-                 WithCommas(progress.records), " (", Bytes(progress.bytes), ")  accepted ",
-                 WithCommas(accepted), "  rejected ", WithCommas(rejected), "  retries ", retries,
-                 "  ", Span(elapsed))};
-}
-
 absl::StatusOr<int> RunExport(const Options& options, Context& context) {
   ASSIGN_OR_RETURN(ExportRequest request, MakeRequest(options, context));
-  ASSIGN_OR_RETURN(const MixpanelProject project, OpenProject(options, context));
-  ASSIGN_OR_RETURN(const auto destinations,
-                   options.destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
-                     return options.delivery.ApplyTo(mixpanel);
-                   }));
-  for (const auto& destination : destinations) {
-    RETURN_IF_ERROR(CheckConfig(*destination, request.delivery.sources));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.state.OpenLedger(context));
-  if (options.time_zone.empty()) {
-    ASSIGN_OR_RETURN(request.windows.selection.zone,
-                     FindZone(project, request, *ledger, context.stop));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
-                   options.dead_letter.Open(options.state, options.delivery.stop_grace, context));
-  ExportProgress progress;
-  progress.destinations = std::vector<ImportProgress>(destinations.size());
-  for (size_t i = 0; i < destinations.size(); ++i) {
-    progress.destinations[i].destination = destinations[i]->label();
-  }
-  std::optional<ProgressLines> lines;
-  if (!options.quiet) {
-    lines.emplace([&progress](absl::Duration elapsed) { return ProgressText(progress, elapsed); },
-                  context.err, context.err_is_terminal);
-  }
-  const ExportReport report = Export(request,
-                                     {.raw_export = RawExportOf(project),
-                                      .destinations = destinations,
-                                      .ledger = *ledger,
-                                      .dead_letter = *dead_letter},
-                                     context.stop, progress);
-  lines.reset();
-  return FinishExport(report, options.json, context);
+  ASSIGN_OR_RETURN(const MixpanelProject project, options.shared.OpenProject(context));
+  const auto set_zone = [&](ExportRequest& unset, Ledger& ledger) -> absl::Status {
+    if (!options.time_zone.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(unset.windows.selection.zone, FindZone(project, unset, ledger, context.stop));
+    return absl::OkStatus();
+  };
+  return options.shared.Run(std::move(request), project, set_zone, ExportEvents, context);
 }
 
 }  // namespace

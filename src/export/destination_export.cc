@@ -15,8 +15,8 @@ namespace millrace {
 namespace {
 
 // What decides, besides the window, which rows are delivered and how. Part of ledger keys.
-std::string SelectionId(const EventWindowOptions& windows) {
-  const EventSelection& selection = windows.selection;
+std::string SelectionId(const ExportRequest& request) {
+  const EventSelection& selection = request.windows.selection;
   std::vector<std::string> events = selection.events;
   std::sort(events.begin(), events.end());
   std::string text;
@@ -30,7 +30,7 @@ std::string SelectionId(const EventWindowOptions& windows) {
 }
 
 std::string FolderOf(const ExportRequest& request, const std::string& destination) {
-  return StrCat(request.state_folder, "/export/", request.project_id, "-events-",
+  return StrCat(request.state_folder, "/export/", request.project_id, "-", request.stream, "-",
                 ToHex(HashBytes(destination)).substr(0, 16));
 }
 
@@ -54,16 +54,19 @@ DestinationExport::DestinationExport(const ExportRequest& request, const ExportP
 
 DestinationExport::~DestinationExport() { stop_.request_stop(); }
 
-std::string DestinationExport::ObjectOf(const std::string& window) const {
-  return StrCat("mixpanel:", request_.project_id, "/events/", window);
+std::string DestinationExport::StreamName() const {
+  return StrCat("mixpanel:", request_.project_id, "/", request_.stream);
 }
 
-absl::Status DestinationExport::Begin(const std::vector<std::string>& windows) {
-  const std::string destination = destination_.LedgerName(RecordType::kEvent);
-  claims_ = std::make_unique<WindowClaims>(
-      parts_.ledger, WindowClaimOptions{.destination = destination,
+std::string DestinationExport::ObjectOf(const std::string& window) const {
+  return StrCat(StreamName(), "/", window);
+}
+
+std::unique_ptr<WindowClaims> DestinationExport::NewClaims(std::string selection) {
+  return std::make_unique<WindowClaims>(
+      parts_.ledger, WindowClaimOptions{.destination = destination_.LedgerName(request_.type),
                                         .label = destination_.label(),
-                                        .selection = SelectionId(request_.windows),
+                                        .selection = std::move(selection),
                                         .lease = delivery_.run.lease,
                                         .retry = delivery_.run.retry,
                                         .on_lost = [this](absl::Status why) {
@@ -71,18 +74,27 @@ absl::Status DestinationExport::Begin(const std::vector<std::string>& windows) {
                                           lost_.Update(why);
                                           stop_.request_stop();
                                         }});
-  // The claims come first: what another process has not finished yet must not be removed.
-  for (const std::string& window : windows) {
-    ASSIGN_OR_RETURN(states_[window], claims_->Claim(ObjectOf(window), stop_.get_token()));
-  }
-  ASSIGN_OR_RETURN(folder_, DeliveryFolder::Open(FolderOf(request_, destination)));
+}
+
+absl::Status DestinationExport::Begin(const std::vector<std::string>& windows) {
+  // First, because what another process has not finished yet must not be removed.
+  running_ =
+      NewClaims(request_.windows.by == WindowsBy::kEventDate ? "export" : "export:processed");
+  ASSIGN_OR_RETURN(running_state_, running_->Claim(StreamName(), stop_.get_token()));
+  claims_ = NewClaims(SelectionId(request_));
+  for (const std::string& window : windows) RETURN_IF_ERROR(Claim(window));
+  ASSIGN_OR_RETURN(
+      folder_, DeliveryFolder::Open(FolderOf(request_, destination_.LedgerName(request_.type))));
   for (const PendingWindow& window : folder_->pending()) {
-    if (states_.contains(window.name)) continue;
-    ASSIGN_OR_RETURN(states_[window.name],
-                     claims_->Claim(ObjectOf(window.name), stop_.get_token()));
+    if (!states_.contains(window.name)) RETURN_IF_ERROR(Claim(window.name));
   }
   for (auto& [window, state] : states_) RETURN_IF_ERROR(Compare(window, state));
   for (const std::string& window : windows) report_.windows_skipped += states_[window].closed;
+  return absl::OkStatus();
+}
+
+absl::Status DestinationExport::Claim(const std::string& window) {
+  ASSIGN_OR_RETURN(states_[window], claims_->Claim(ObjectOf(window), stop_.get_token()));
   return absl::OkStatus();
 }
 
@@ -119,22 +131,40 @@ std::optional<uint64_t> DestinationExport::rows_of(const std::string& window) co
 absl::Status DestinationExport::Start() {
   feed_ = std::make_unique<WindowFeed>();
   const std::vector<PendingWindow> pending = folder_->pending();
+  // A snapshot, of which there is one at a time.
+  std::string replacing;
+  if (request_.type != RecordType::kEvent && !request_.profiles.append) {
+    RETURN_IF_ERROR(OpenReplacement());
+    if (!pending.empty()) replacing = ObjectOf(pending.front().name);
+  }
   for (const PendingWindow& window : pending) RETURN_IF_ERROR(Offer(window));
-  thread_ = std::jthread([this] {
+  thread_ = std::jthread([this, replacing] {
     part_ = RunRecords({.request = delivery_,
                         .sources = sources_,
-                        .type = RecordType::kEvent,
+                        .type = request_.type,
                         .feed = *feed_,
                         .scripts = scripts_,
                         .destination = destination_,
                         .ledger = parts_.ledger,
                         .dead_letter = parts_.dead_letter,
-                        .progress = progress_},
+                        .progress = progress_,
+                        .replacement = replacement_.get(),
+                        .replacing_object = replacing},
                        stop_.get_token());
     feed_->ReaderEnded();
   });
   pthread_setname_np(thread_.native_handle(), "deliver");
   return absl::OkStatus();
+}
+
+absl::Status DestinationExport::OpenReplacement() {
+  absl::StatusOr<std::unique_ptr<Replacement>> opened =
+      destination_.NewReplacement(request_.type, Scope());
+  if (opened.ok()) {
+    replacement_ = *std::move(opened);
+    return absl::OkStatus();
+  }
+  return absl::IsInvalidArgument(opened.status()) ? absl::OkStatus() : opened.status();
 }
 
 absl::Status DestinationExport::Offer(const PendingWindow& window) {
@@ -143,6 +173,15 @@ absl::Status DestinationExport::Offer(const PendingWindow& window) {
   RETURN_IF_ERROR(claims_->Store(ObjectOf(window.name), state, stop_.get_token()));
   progress_.objects_listed += 1;
   return feed_->Add(ObjectOf(window.name), window.version, folder_->RowsPath(window.name));
+}
+
+absl::Status DestinationExport::Keep(const std::string& window, const WindowFile& file,
+                                     RowHashes& hashes) {
+  ASSIGN_OR_RETURN(const PendingWindow pending,
+                   folder_->Add(window, file, hashes, /*closes=*/true));
+  report_.delivery.counts.read += file.rows - pending.rows;
+  report_.delivery.counts.filtered += file.rows - pending.rows;
+  return pending.rows > 0 ? absl::OkStatus() : Record(pending);
 }
 
 absl::Status DestinationExport::Add(const std::string& window, const WindowFile& file,
@@ -157,6 +196,11 @@ absl::Status DestinationExport::Add(const std::string& window, const WindowFile&
 // The destination has all rows of the window.
 absl::Status DestinationExport::Record(const PendingWindow& window) {
   ++report_.windows;
+  if (window.delivered > 0 && running_state_.delivered == 0) {
+    // From now on, the other kind of windows is refused.
+    running_state_.delivered = 1;
+    RETURN_IF_ERROR(running_->Store(StreamName(), running_state_, stop_.get_token()));
+  }
   WindowState& state = states_[window.name];
   const WindowState now = {.closed = window.closes, .delivered = window.delivered};
   if (std::exchange(state, now) != now) {

@@ -32,11 +32,14 @@ class DestinationExport {
                     ImportProgress& progress, std::stop_token stop);
   ~DestinationExport();
 
-  // Opens what an earlier export has left, and claims its windows and `windows`. Errors as of
+  // Opens what an earlier export has left, and claims its windows and `windows`. Aborted: another
+  // process exports to the destination. Errors as of
   // WindowClaims::Claim(). FailedPrecondition also if the rows of a window are known in another
   // state folder only.
   absl::Status Begin(const std::vector<std::string>& windows);
 
+  // Claims one more window. Errors as of WindowClaims::Claim().
+  absl::Status Claim(const std::string& window);
   // Whether the window is still to be read. Its rows, if it was read before and has any.
   bool wants(const std::string& window) const;
   std::optional<uint64_t> rows_of(const std::string& window) const;
@@ -47,6 +50,8 @@ class DestinationExport {
 
   // Begins to deliver: first what is pending, then what is added.
   absl::Status Start();
+  // Keeps the rows of a snapshot until Start() delivers them.
+  absl::Status Keep(const std::string& window, const WindowFile& file, RowHashes& hashes);
   // Delivers the new rows of a window that was fetched, if it has any.
   absl::Status Add(const std::string& window, const WindowFile& file, RowHashes& hashes,
                    bool closes);
@@ -62,9 +67,12 @@ class DestinationExport {
   DestinationReport TakeReport();
 
  private:
+  std::unique_ptr<WindowClaims> NewClaims(std::string selection);
+  absl::Status OpenReplacement();
   absl::Status Compare(const std::string& window, WindowState& state);
   absl::Status Offer(const PendingWindow& window);
   absl::Status Record(const PendingWindow& window);
+  std::string StreamName() const;  // the ledger object of all windows together
   std::string ObjectOf(const std::string& window) const;
 
   const ExportRequest& request_;
@@ -85,8 +93,11 @@ class DestinationExport {
   ImportReport part_;                          // of the run that has ended
   absl::Mutex mutex_;
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<WindowClaims> running_;  // that no other process exports to this destination
+  WindowState running_state_;
   std::unique_ptr<WindowClaims> claims_;
-  std::jthread thread_;  // last
+  std::unique_ptr<Replacement> replacement_;  // of the run
+  std::jthread thread_;                       // last
 };
 
 }  // namespace millrace

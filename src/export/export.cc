@@ -241,8 +241,8 @@ bool ExportReport::success() const {
   return status.ok() && std::all_of(destinations.begin(), destinations.end(), is_delivered);
 }
 
-ExportReport Export(const ExportRequest& request, const ExportParts& parts, std::stop_token stop,
-                    ExportProgress& progress) {
+ExportReport ExportEvents(const ExportRequest& request, const ExportParts& parts,
+                          std::stop_token stop, ExportProgress& progress) {
   return Exporter(request, parts, std::move(stop), progress).Run();
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -13,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "base/record_type.h"
+#include "connectors/mixpanel/engage_query.h"
 #include "connectors/mixpanel/raw_export.h"
 #include "export/event_windows.h"
 #include "import/import.h"
@@ -22,10 +25,22 @@
 
 namespace millrace {
 
+struct ProfileSelection {
+  std::string group_key;  // of groups
+  std::string group_id;   // Mixpanel's number of the group key
+  // Everything else that decides which profiles are exported, and what of them.
+  std::string where;
+  std::vector<std::string> properties;  // names; empty: all
+  bool append = false;  // beside earlier snapshots, also if the destination can replace them
+};
+
 struct ExportRequest {
   std::string project_id;
-  EventWindowOptions windows;
-  size_t queries_per_hour = 60;         // 0: no limit
+  RecordType type = RecordType::kEvent;
+  std::string stream = "events";  // what is exported, in names of ledger objects: "groups-company"
+  EventWindowOptions windows;     // of events
+  ProfileSelection profiles;      // of users and groups
+  size_t queries_per_hour = 60;   // 0: no limit
   uint64_t rows_per_query = 1'000'000;  // small windows are joined up to this, larger ones split
   std::string state_folder;
   ImportRequest delivery;  // how records are mapped and written; its inputs are not used
@@ -33,7 +48,9 @@ struct ExportRequest {
 
 // Everything outside the process.
 struct ExportParts {
-  mixpanel::RawExport raw_export;
+  mixpanel::RawExport raw_export;  // of events
+  // Begins to read profiles from their first page.
+  std::function<std::unique_ptr<mixpanel::ProfileReader>()> open_profiles;
   absl::Span<const std::unique_ptr<Destination>> destinations;
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
@@ -70,9 +87,15 @@ struct ExportProgress {
   std::vector<ImportProgress> destinations;  // of as many as there are
 };
 
-// Blocking; owns its threads. `stop` ends it early and safely.
-ExportReport Export(const ExportRequest& request, const ExportParts& parts, std::stop_token stop,
-                    ExportProgress& progress);
+// Exports events. Blocking; owns its threads. `stop` ends it early and safely.
+ExportReport ExportEvents(const ExportRequest& request, const ExportParts& parts,
+                          std::stop_token stop, ExportProgress& progress);
+
+// Exports a snapshot of all users or of the groups of one key. A destination that can replace its
+// records has the last snapshot, and nothing else of their type; others get it beside the earlier
+// ones. Otherwise as ExportEvents().
+ExportReport ExportProfiles(const ExportRequest& request, const ExportParts& parts,
+                            std::stop_token stop, ExportProgress& progress);
 
 }  // namespace millrace
 

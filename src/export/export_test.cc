@@ -86,13 +86,13 @@ class ExportTest : public testing::Test {
   ExportReport Run(std::stop_token stop = {}) {
     ExportProgress progress;
     progress.destinations = std::vector<ImportProgress>(destinations_.size());
-    ExportReport report = Export(request_,
-                                 {.raw_export = std::ref(project_),
-                                  .destinations = destinations_,
-                                  .ledger = ledger_,
-                                  .dead_letter = dead_letter_,
-                                  .clock = clock_},
-                                 std::move(stop), progress);
+    ExportReport report = ExportEvents(request_,
+                                       {.raw_export = std::ref(project_),
+                                        .destinations = destinations_,
+                                        .ledger = ledger_,
+                                        .dead_letter = dead_letter_,
+                                        .clock = clock_},
+                                       std::move(stop), progress);
     for (const DestinationReport& one : report.destinations) {
       const Counts& counts = one.delivery.counts;
       EXPECT_EQ(counts.read,
@@ -246,11 +246,10 @@ TEST_F(ExportTest, ARefusedRecordIsADeadLetterAndIsNotSentAgain) {
 
 TEST_F(ExportTest, RefusesADayThatIsExportedElsewhere) {
   ASSERT_TRUE(ledger_
-                  .ClaimObject(
-                      {.key = {"mixpanel:7/events/2026-11-10", "window", "export:x", "lake:events"},
-                       .owner = "other/1/2/3/4",
-                       .lease = absl::Hours(1)},
-                      {})
+                  .ClaimObject({.key = {"mixpanel:7/events", "window", "export", "lake:events"},
+                                .owner = "other/1/2/3/4",
+                                .lease = absl::Hours(1)},
+                               {})
                   .ok());
   const ExportReport report = Run();
   EXPECT_TRUE(absl::IsAborted(report.status)) << report.status;

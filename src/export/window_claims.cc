@@ -59,8 +59,8 @@ absl::StatusOr<WindowState> WindowClaims::Claim(const std::string& window, std::
     case Ledger::Claim::Outcome::kConfigChanged:
       return absl::FailedPreconditionError(StrCat(
           window, " was exported to ", options_.label,
-          " with another filter or time zone, so its rows would be mixed: use the same flags, or "
-          "another table or folder"));
+          " with another filter or time zone, or by windows of another kind, so that rows would be "
+          "mixed: use the same flags, or another table or folder"));
     case Ledger::Claim::Outcome::kHeld:
     case Ledger::Claim::Outcome::kUncommitted:
       break;

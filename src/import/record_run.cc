@@ -23,6 +23,11 @@ void SetSink(const RecordRun& run, RunParts& parts) {
     parts.make_sink = [] { return std::make_unique<NullSink>(); };
     return;
   }
+  if (run.replacement != nullptr) {
+    parts.replacement = run.replacement;
+    parts.replacing_object = run.replacing_object;
+    return;
+  }
   parts.make_sink = [&run] { return run.destination.NewSink(run.type); };
   parts.cursor = run.destination.cursor(run.type);
   parts.staging = run.destination.staging(run.type);

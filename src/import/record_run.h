@@ -4,6 +4,7 @@
 #define MILLRACE_IMPORT_RECORD_RUN_H_
 
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "import/import.h"
@@ -31,6 +32,8 @@ struct RecordRun {
   DeadLetterQueue& dead_letter;
   ImportProgress& progress;
   bool tolerate_store_errors = false;  // as in ObjectSourceOptions
+  Replacement* replacement = nullptr;  // then the object of this name replaces its scope
+  std::string replacing_object = {};
 };
 
 // Blocking; returns when the feed ends, `stop` is requested or a permanent failure occurs. The

@@ -1,0 +1,126 @@
+#include "cli/export_flags.h"
+
+#include <optional>
+#include <ostream>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "cli/export_report.h"
+#include "cli/progress_lines.h"
+#include "cli/text.h"
+
+namespace millrace::cli {
+namespace {
+
+std::vector<std::string> ProgressText(const ExportProgress& progress, absl::Duration elapsed) {
+  uint64_t accepted = 0, rejected = 0, retries = 0;
+  for (const ImportProgress& one : progress.destinations) {
+    accepted += one.run.rows_accepted;
+    rejected += one.run.rows_rejected;
+    retries += one.run.retries;
+  }
+  return {StrCat("windows ", progress.windows_read.load(), " of ", progress.windows.load(),
+                 "  queries ", progress.queries.load(), "  retrieved ",
+                 WithCommas(progress.records), " (", Bytes(progress.bytes), ")  accepted ",
+                 WithCommas(accepted), "  rejected ", WithCommas(rejected), "  retries ", retries,
+                 "  ", Span(elapsed))};
+}
+
+}  // namespace
+
+void ExportFlags::AddTo(std::vector<Flag>& flags) {
+  flags.push_back(
+      {"--queries-per-hour", Between(&queries_per_hour, 0, 1'000'000), "N",
+       "maximum number of queries per hour of all processes that share the ledger; 0 for no limit "
+       "(default: Mixpanel's limit of 60, or no limit with --mixpanel-url)"});
+  destination.AddTo(flags);
+  state.AddTo(flags);
+  flags.push_back({"--json", &json, "", "print the result as one JSON object"});
+  flags.push_back({"--quiet", &quiet, "", "show no progress"});
+  delivery.AddTo(flags);
+  dead_letter.AddTo(flags);
+}
+
+absl::StatusOr<ExportRequest> ExportFlags::Request(const Context& context) const {
+  ExportRequest request;
+  request.project_id = destination.mixpanel.project_id;
+  if (request.project_id.empty()) {
+    return absl::InvalidArgumentError("give --project-id: the project to export");
+  }
+  if (destination.to.empty()) {
+    return absl::InvalidArgumentError(
+        "give --to: where the records go, e.g. postgres://HOST/DATABASE or a folder");
+  }
+  if (queries_per_hour >= 0) {
+    request.queries_per_hour = static_cast<size_t>(queries_per_hour);
+  } else if (!destination.mixpanel.url.empty()) {
+    request.queries_per_hour = 0;
+  }
+  ASSIGN_OR_RETURN(request.state_folder, state.StateFolder(context));
+  request.delivery.sources = SourcesConfig::MixpanelFormat();
+  RETURN_IF_ERROR(delivery.ApplyTo(request.delivery));
+  return request;
+}
+
+absl::StatusOr<MixpanelProject> ExportFlags::OpenProject(const Context& context) const {
+  MixpanelProject project{.http = NewCurlHttpClient()};
+  ASSIGN_OR_RETURN(project.options, destination.mixpanel.Options(context.environment));
+  if (!project.options.credentials.empty()) return project;
+  return absl::UnauthenticatedError(
+      "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret or give "
+      "--credentials-file");
+}
+
+mixpanel::RawExport RawExportOf(const MixpanelProject& project) {
+  return [http = project.http, mixpanel = project.options](
+             const mixpanel::RawExportRequest& request,
+             const std::function<absl::Status(std::string_view)>& on_line, std::stop_token stop) {
+    return mixpanel::ExportRaw(*http, mixpanel.endpoints, mixpanel.credentials, mixpanel.project_id,
+                               request, on_line, std::move(stop));
+  };
+}
+
+absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const MixpanelProject& project,
+                                     const Set& set, Export run_export, Context& context) const {
+  ASSIGN_OR_RETURN(const auto destinations,
+                   destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
+                     return delivery.ApplyTo(mixpanel);
+                   }));
+  for (const auto& one : destinations) {
+    RETURN_IF_ERROR(CheckConfig(*one, request.delivery.sources));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, state.OpenLedger(context));
+  ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> queue,
+                   dead_letter.Open(state, delivery.stop_grace, context));
+  if (set) RETURN_IF_ERROR(set(request, *ledger));
+  ExportProgress progress;
+  progress.destinations = std::vector<ImportProgress>(destinations.size());
+  for (size_t i = 0; i < destinations.size(); ++i) {
+    progress.destinations[i].destination = destinations[i]->label();
+  }
+  std::optional<ProgressLines> lines;
+  if (!quiet) {
+    lines.emplace([&progress](absl::Duration elapsed) { return ProgressText(progress, elapsed); },
+                  context.err, context.err_is_terminal);
+  }
+  const ExportParts parts = {
+      .raw_export = RawExportOf(project),
+      .open_profiles =
+          [&project, &request] {
+            return std::make_unique<mixpanel::ProfileReader>(
+                *project.http, project.options.endpoints, project.options.credentials,
+                project.options.project_id,
+                mixpanel::ProfileQuery{.where = request.profiles.where,
+                                       .output_properties = request.profiles.properties,
+                                       .data_group_id = request.profiles.group_id});
+          },
+      .destinations = destinations,
+      .ledger = *ledger,
+      .dead_letter = *queue};
+  const ExportReport report = run_export(request, parts, context.stop, progress);
+  lines.reset();
+  return FinishExport(report, json, context);
+}
+
+}  // namespace millrace::cli

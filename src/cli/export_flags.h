@@ -1,0 +1,56 @@
+// What the verbs `export ...` have in common: flags, the project, and the run.
+#ifndef MILLRACE_CLI_EXPORT_FLAGS_H_
+#define MILLRACE_CLI_EXPORT_FLAGS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/command.h"
+#include "cli/dead_letter_flags.h"
+#include "cli/delivery_flags.h"
+#include "cli/shared_flags.h"
+#include "export/export.h"
+#include "net/http_client.h"
+
+namespace millrace::cli {
+
+// The project that is exported.
+struct MixpanelProject {
+  std::shared_ptr<HttpClient> http;
+  mixpanel::DestinationOptions options;
+};
+
+struct ExportFlags {
+  DestinationFlags destination;
+  StateFlags state;
+  DeliveryFlags delivery;
+  DeadLetterFlags dead_letter;
+  int64_t queries_per_hour = -1;
+  bool json = false;
+  bool quiet = false;
+
+  void AddTo(std::vector<Flag>& flags);
+  // A request for `stream`, without what is particular to it. InvalidArgument names what is
+  // missing.
+  absl::StatusOr<ExportRequest> Request(const Context& context) const;
+  // Unauthenticated: there are no credentials.
+  absl::StatusOr<MixpanelProject> OpenProject(const Context& context) const;
+
+  // Opens what the flags name, calls `set` (which may complete the request), exports and reports.
+  using Set = std::function<absl::Status(ExportRequest& request, Ledger& ledger)>;
+  using Export = ExportReport (*)(const ExportRequest& request, const ExportParts& parts,
+                                  std::stop_token stop, ExportProgress& progress);
+  absl::StatusOr<int> Run(ExportRequest request, const MixpanelProject& project, const Set& set,
+                          Export run_export, Context& context) const;
+};
+
+// The raw export of the project.
+mixpanel::RawExport RawExportOf(const MixpanelProject& project);
+
+}  // namespace millrace::cli
+
+#endif  // MILLRACE_CLI_EXPORT_FLAGS_H_
