@@ -9,6 +9,7 @@ std::vector<Command> AllCommands() {
       ImportCommand(),
       WatchCommand(),
       ExportEventsCommand(),
+      ExportPlanCommand(),
       ExportUsersCommand(),
       ExportGroupsCommand(),
       ProxyCommand(),

@@ -10,6 +10,7 @@ namespace millrace::cli {
 
 Command ImportCommand();
 Command ExportEventsCommand();
+Command ExportPlanCommand();
 Command ExportUsersCommand();
 Command ExportGroupsCommand();
 Command WatchCommand();

@@ -1,14 +1,18 @@
 // millrace export events: events of a Mixpanel project into destinations.
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <ostream>
 
 #include "absl/time/civil_time.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/export_flags.h"
+#include "cli/text.h"
 #include "connectors/mixpanel/project_settings.h"
 #include "export/export.h"
+#include "export/export_plan.h"
 #include "export/zone_probe.h"
 
 namespace millrace::cli {
@@ -141,6 +145,54 @@ absl::StatusOr<int> RunExport(const Options& options, Context& context) {
   return options.shared.Run(std::move(request), project, set_zone, ExportEvents, context);
 }
 
+std::string HoursOf(uint64_t queries, size_t per_hour) {
+  return absl::FormatDuration(ExportPlan::WaitOf(queries, per_hour));
+}
+
+std::string PlanAsTable(const ExportPlan& plan, size_t per_hour) {
+  const auto range = [](uint64_t min, uint64_t max) {
+    return min == max ? WithCommas(min) : StrCat(WithCommas(min), " to ", WithCommas(max));
+  };
+  std::string table = StrCat("windows   ", WithCommas(plan.windows), " to read, ",
+                             WithCommas(plan.windows_skipped), " closed before\n", "records   ",
+                             WithCommas(plan.rows_known), " in ", WithCommas(plan.windows_known),
+                             " windows that were read before; the others are not known\n",
+                             "queries   ", range(plan.queries_min, plan.queries_max), "\n");
+  if (per_hour > 0) {
+    StrAppend(&table, "waits     ", HoursOf(plan.queries_min, per_hour), " to ",
+              HoursOf(plan.queries_max, per_hour), " for the limit of ", per_hour,
+              " queries an hour, if others send none\n");
+  }
+  return table;
+}
+
+std::string PlanAsJson(const ExportPlan& plan, size_t per_hour) {
+  const nlohmann::ordered_json json = {
+      {"windows", plan.windows},
+      {"windows_skipped", plan.windows_skipped},
+      {"windows_known", plan.windows_known},
+      {"rows_known", plan.rows_known},
+      {"queries_min", plan.queries_min},
+      {"queries_max", plan.queries_max},
+      {"hours_min", absl::ToDoubleHours(ExportPlan::WaitOf(plan.queries_min, per_hour))},
+      {"hours_max", absl::ToDoubleHours(ExportPlan::WaitOf(plan.queries_max, per_hour))}};
+  return json.dump();
+}
+
+absl::StatusOr<int> RunPlan(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const ExportRequest request, MakeRequest(options, context));
+  ASSIGN_OR_RETURN(const auto destinations, options.shared.destination.Open(context));
+  absl::flat_hash_set<std::string> names;
+  for (const auto& one : destinations) names.insert(one->LedgerName(request.type));
+  ASSIGN_OR_RETURN(const std::unique_ptr<LedgerReader> ledger,
+                   options.shared.state.OpenLedgerToRead(context));
+  ASSIGN_OR_RETURN(const ExportPlan plan,
+                   PlanExport(request, names, *ledger, Clock::Real().Now(), context.stop));
+  context.out << (options.shared.json ? PlanAsJson(plan, request.queries_per_hour) + "\n"
+                                      : PlanAsTable(plan, request.queries_per_hour));
+  return kAllAccepted;
+}
+
 }  // namespace
 
 Command ExportEventsCommand() {
@@ -163,6 +215,22 @@ Command ExportEventsCommand() {
                    "--event Purchase --late 10d --to 'lake/' --json"},
       .flags = FlagsOf(*options),
       .run = [options](Context& context) { return RunExport(*options, context); },
+  };
+}
+
+Command ExportPlanCommand() {
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "export plan",
+      .group = "Import, receive and export",
+      .summary = "say how many queries an export needs, and send none",
+      .about =
+          "Takes the flags of `export events`. Windows that were read before are estimated by what "
+          "they had then;\nthe volume of others is not known, so that a range is shown.",
+      .examples = {"millrace export plan --project-id 123 --since 2026-01-01 --to "
+                   "'postgres://loader@db.example.com/analytics?table=events'"},
+      .flags = FlagsOf(*options),
+      .run = [options](Context& context) { return RunPlan(*options, context); },
   };
 }
 

@@ -18,7 +18,6 @@ constexpr std::string_view kTail =
     "\n"
     "millrace VERB --help   what a verb does, its flags and examples\n"
     "millrace --version     the version of this program\n"
-    "\n"
     "Exit status: 0 everything was accepted; 1 finished, but records were rejected;\n"
     "2 wrong usage or configuration; 3 stopped before the end, safe to run again.\n";
 

@@ -16,7 +16,6 @@
 namespace millrace {
 namespace {
 
-constexpr char kVersion[] = "window";  // the files of a window have hashes as versions
 constexpr absl::Duration kReleaseGrace = absl::Seconds(10);
 
 }  // namespace

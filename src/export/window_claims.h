@@ -41,6 +41,9 @@ struct WindowClaimOptions {
 // Thread-safe. Renews the claims until it is destroyed, which releases them.
 class WindowClaims {
  public:
+  // LedgerKey::version of windows; their files have hashes as versions.
+  static constexpr char kVersion[] = "window";
+
   // `ledger` outlives this.
   WindowClaims(Ledger& ledger, WindowClaimOptions options);
   ~WindowClaims();

@@ -17,7 +17,8 @@
 
 namespace millrace {
 
-inline constexpr int kWindowFileLevel = 1;  // of compression
+// Of compression: the file is read once or twice, so speed counts more than size.
+inline constexpr int kWindowFileLevel = -4;
 
 struct WindowFile {
   std::string path;

@@ -118,6 +118,15 @@ class LakeTest(ExportTest):
                                   day_of(3), "--to", f"{other}?format=ndjson.gz")
         self.assertEqual(report["accepted"], 3 * len(arrivals))
 
+    def test_a_plan_says_how_many_queries_and_reads_nothing(self):
+        flags = ["--project-id", "1", "--mixpanel-url", self.started.url, "--since", day_of(9), *self.to]
+        plan = self.run_json("export", "plan", *flags)
+        self.assertEqual((plan["windows"], plan["queries_min"], plan["queries_max"]), (10, 1, 10))
+        self.send(self.started, [self.event(days) for days in range(10)])
+        self.export_json(self.started, "--since", day_of(9), *self.to)
+        plan = self.run_json("export", "plan", *flags)
+        self.assertEqual((plan["windows"], plan["windows_skipped"], plan["rows_known"], plan["queries_max"]), (6, 4, 6, 1))
+
     def test_wrong_usage_says_what_to_do(self):
         for flags, text in ((["--since", "yesterday", "--time-zone", "utc", *self.to], "--since must be a day"),
                             (["--since", day_of(1), "--time-zone", "Mars/Base", *self.to], "is not known"),
