@@ -26,7 +26,7 @@ OWNERS = {
     "grpcpp/": {"connectors/bigquery", "connectors/pubsub", "grpc_client"},
     "google/protobuf/": {"connectors/bigquery", "connectors/pubsub"},
     "CLI/": {"cli"},
-    "JavaScriptCore/": {"mapping"},
+    "JavaScriptCore/": {"script"},
     "libpq": {"postgres_client"},
     "sqlite3": {"connectors/sqlite", "sandbox"},
     "isa-l": {"io", "record_log"},

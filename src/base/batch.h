@@ -34,6 +34,13 @@ struct Batch {
   // Drops the bytes of a row that was begun but not ended.
   void DropUnfinishedRow() { bytes.Truncate(row_ends.empty() ? 0 : row_ends.back()); }
 
+  // Drops all rows but the first `rows`, and bytes of a row that was begun.
+  void KeepRows(size_t rows) {
+    row_ends.resize(rows);
+    source_rows.resize(rows);
+    DropUnfinishedRow();
+  }
+
   void clear() {
     bytes.clear();
     row_ends.clear();

@@ -79,8 +79,9 @@ Command SandboxCommand() {
       .group = "Try it out",
       .summary = "run a local stand-in for Mixpanel, with a live page",
       .about =
-          "Serves /import, /track, /engage, /groups, raw export, and queries of profiles and "
-          "cohorts with\nMixpanel's own rules, limits and responses, until it is stopped. Faults "
+          "Serves /import, /track, /engage, /groups, raw export, and queries of profiles, "
+          "cohorts and JQL with\nMixpanel's own rules, limits and responses, until it is stopped. "
+          "Faults "
           "of "
           "ingestion: partial_400,\nstrings_400, 401, 413_2mb, 413_10mb, 429, 503_retry_after, "
           "slow=500ms, cut, reply_lost; of exports\nand queries: export_status=503, "

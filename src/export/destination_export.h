@@ -19,7 +19,7 @@
 #include "export/export.h"
 #include "export/window_claims.h"
 #include "export/window_feed.h"
-#include "mapping/script_pool.h"
+#include "script/script_pool.h"
 
 namespace millrace {
 

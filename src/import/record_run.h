@@ -9,8 +9,8 @@
 
 #include "import/import.h"
 #include "mapping/current_sources.h"
-#include "mapping/script_pool.h"
 #include "objects/object_feed.h"
+#include "script/script_pool.h"
 
 namespace millrace {
 

@@ -77,7 +77,7 @@ bool MixpanelProfileMapper::Map(const Row& row, RecordOrigin& /*origin*/, Batch&
   const size_t rows_before = out.rows();
   const bool written =
       stage_ == MapStage::kDraft ? WriteTogether(plan, row, out) : WriteOneByOne(plan, row, out);
-  if (!written) KeepRows(out, rows_before);
+  if (!written) out.KeepRows(rows_before);
   return written;
 }
 

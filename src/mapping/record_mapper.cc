@@ -37,12 +37,6 @@ std::unique_ptr<RecordMapper> NewRecordMapper(std::shared_ptr<const SourceConfig
   return std::make_unique<ProfileMapper>(std::move(config), rules, stage);
 }
 
-void KeepRows(Batch& batch, size_t rows) {
-  batch.row_ends.resize(rows);
-  batch.source_rows.resize(rows);
-  batch.DropUnfinishedRow();
-}
-
 bool Refuse(MapError& why, std::string_view code, std::string_view field,
             std::string_view message) {
   why.code = code;

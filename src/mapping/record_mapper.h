@@ -52,9 +52,6 @@ std::unique_ptr<RecordMapper> NewRecordMapper(std::shared_ptr<const SourceConfig
                                               absl::Time now, const RecordRules& rules,
                                               MapStage stage);
 
-// Drops all rows of `batch` except the first `rows`, and anything after them.
-void KeepRows(Batch& batch, size_t rows);
-
 // Fills `why`; always false.
 bool Refuse(MapError& why, std::string_view code, std::string_view field, std::string_view message);
 

@@ -5,9 +5,9 @@
 #include "base/json_writer.h"
 #include "base/status.h"
 #include "mapping/record_mapper.h"
-#include "mapping/script.h"
-#include "mapping/script_pool.h"
 #include "mapping/transform_mapper.h"
+#include "script/script.h"
+#include "script/script_pool.h"
 
 namespace millrace {
 namespace {

@@ -120,7 +120,7 @@ void TransformMapper::OnRow(const Row& row) {
   }
   if (why.mapped.empty()) why.mapped = std::string(parser_.line(row.number));
   draft_rejected_ = true;
-  KeepRows(*out_, out_rows_);
+  out_->KeepRows(out_rows_);
   Reject(draft, std::move(why));
 }
 
@@ -129,7 +129,7 @@ void TransformMapper::OnBadRow(uint64_t number, const absl::Status& why, std::st
   if (draft != draft_) BeginDraft(draft);
   if (draft_rejected_) return;
   draft_rejected_ = true;
-  KeepRows(*out_, out_rows_);
+  out_->KeepRows(out_rows_);
   Reject(draft, {.code = "invalid_value",
                  .message = StrCat("what the transform returned: ", ToStd(why.message())),
                  .mapped = std::string(parser_.line(number))});

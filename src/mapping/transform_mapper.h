@@ -9,7 +9,7 @@
 #include "mapping/json_object.h"
 #include "mapping/record_mapper.h"
 #include "mapping/row_mapper.h"
-#include "mapping/script.h"
+#include "script/script.h"
 
 namespace millrace {
 

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "formats/row_reader.h"
 #include "mapping/row_mapper.h"
-#include "mapping/script_pool.h"
 #include "pipeline/transform.h"
+#include "script/script_pool.h"
 
 namespace millrace {
 

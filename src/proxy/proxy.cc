@@ -8,12 +8,12 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "mapping/row_mapper.h"
-#include "mapping/script_pool.h"
 #include "net/browser_guard.h"
 #include "proxy/admin_handler.h"
 #include "proxy/dead_letter_desk.h"
 #include "proxy/dead_letter_writer.h"
 #include "proxy/record_appender.h"
+#include "script/script_pool.h"
 #include "spool/delivery.h"
 #include "spool/spool_entries.h"
 

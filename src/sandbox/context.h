@@ -19,11 +19,13 @@
 #include "sandbox/event_check.h"
 #include "sandbox/event_store.h"
 #include "sandbox/faults.h"
+#include "sandbox/jql_query.h"
 #include "sandbox/limits.h"
 #include "sandbox/profile_store.h"
 #include "sandbox/project_time.h"
 #include "sandbox/query_limits.h"
 #include "sandbox/stats.h"
+#include "sandbox/task_threads.h"
 
 namespace millrace::sandbox {
 
@@ -89,6 +91,8 @@ struct Context {
   EngageSessions sessions;
   Cohorts cohorts;
   Annotations annotations;
+  JqlLimits jql_limits;
+  TaskThreads tasks{kMaxRunningQueries};  // last: they use the others until they end
 
   int64_t NowMs() { return absl::ToUnixMillis(clock.Now()); }
 };

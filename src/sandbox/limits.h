@@ -19,6 +19,8 @@ inline constexpr int64_t kMaxAheadMs = 3'600'000;
 inline constexpr int64_t kTrackWindowMs = 5 * 86'400'000LL;  // /track drops older events
 inline constexpr size_t kGzipFromBytes = 1400;               // export bodies above it
 inline constexpr size_t kMaxExportEvents = 100'000;          // the largest `limit`
+inline constexpr size_t kMaxRunningQueries = 5;
+inline constexpr size_t kMaxRunningExports = 100;
 inline constexpr size_t kEngagePageSize = 1000;
 inline constexpr size_t kMaxEngagePageSize = 100'000;
 

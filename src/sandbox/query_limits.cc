@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "sandbox/limits.h"
 
 namespace millrace::sandbox {
 namespace {
 
 constexpr size_t kExportsPerSecond = 3;
-constexpr size_t kMaxExports = 100;  // at a time
-constexpr size_t kMaxQueries = 5;    // at a time
 constexpr int64_t kConcurrencyRetryS = 10;
 
 constexpr std::string_view kHelp =
@@ -27,7 +26,7 @@ std::variant<QueryLimits::Permit, QueryLimits::Refusal> QueryLimits::Admit(
   const size_t per_hour = state_->per_hour;
   if (per_hour == 0) return Permit();
   const bool is_query = api == ReadApi::kQuery;
-  const size_t most = is_query ? kMaxQueries : kMaxExports;
+  const size_t most = is_query ? kMaxRunningQueries : kMaxRunningExports;
   absl::MutexLock lock(&state_->mutex);
   Usage& usage = state_->usage[is_query ? 1 : 0];
   std::deque<absl::Time>& begun = usage.begun;

@@ -1,6 +1,7 @@
 #include "sandbox/query_request.h"
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -60,9 +61,33 @@ ServerResponse FaultError(ReadApi api, int status, std::string_view project_id) 
   return reply;
 }
 
+void Hold(QueryLimits::Permit permit, ServerResponse* reply);
+
+// A response that comes later and keeps a permit, too.
+class HeldResponse final : public PendingResponse {
+ public:
+  HeldResponse(QueryLimits::Permit permit, std::shared_ptr<PendingResponse> pending)
+      : permit_(std::move(permit)), pending_(std::move(pending)) {}
+  void Send(ServerResponse reply) override {
+    Hold(permit_, &reply);
+    pending_->Send(std::move(reply));
+  }
+
+ private:
+  const QueryLimits::Permit permit_;
+  const std::shared_ptr<PendingResponse> pending_;
+};
+
 // Keeps `permit` until the response is sent.
 void Hold(QueryLimits::Permit permit, ServerResponse* reply) {
   if (permit.use_count() == 0) return;
+  if (reply->later) {
+    reply->later = [permit = std::move(permit),
+                    later = std::move(reply->later)](std::shared_ptr<PendingResponse> pending) {
+      later(std::make_shared<HeldResponse>(permit, std::move(pending)));
+    };
+    return;
+  }
   if (!reply->next_piece) {
     reply->next_piece = [body = std::move(reply->body), sent = false](std::string* piece) mutable {
       if (!std::exchange(sent, true)) *piece = std::move(body);

@@ -12,6 +12,7 @@
 #include "sandbox/engage_handler.h"
 #include "sandbox/export_handler.h"
 #include "sandbox/import_handler.h"
+#include "sandbox/jql_handler.h"
 #include "sandbox/live_page.h"
 #include "sandbox/sdk_handlers.h"
 #include "sandbox/sdk_stubs.h"
@@ -84,6 +85,9 @@ ServerResponse RouteSdk(Context& context, std::string_view path, const ServerReq
 
 // `name` is what follows /api/query/ or, as older clients have it, /api/2.0/.
 ServerResponse RouteQuery(Context& context, std::string_view name, const ServerRequest& request) {
+  if (name == "jql") {
+    return request.method == "POST" ? HandleJql(context, request) : ErrorResponse(405, "use POST");
+  }
   const bool is_engage = name == "engage";
   if (!is_engage && name != "cohorts/list") {
     return ErrorResponse(404, "the sandbox has no such endpoint");

@@ -39,7 +39,8 @@ class RunningSandbox final : public Sandbox {
                  .scheme = options.tls_self_signed ? "https" : "http",
                  .faults = Faults(options.seed),
                  .limits = QueryLimits(options.query_limit),
-                 .engage_page_size = options.engage_page_size} {}
+                 .engage_page_size = options.engage_page_size,
+                 .jql_limits = options.jql_limits} {}
   ~RunningSandbox() override { Stop(); }
 
   std::string url() const override { return server_->url(); }

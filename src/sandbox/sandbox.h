@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "sandbox/jql_query.h"
 #include "sandbox/limits.h"
 #include "sandbox/project_time.h"
 
@@ -25,6 +26,7 @@ struct SandboxOptions {
   ExportTimes export_times = ExportTimes::kLocal;  // with a time zone
   size_t query_limit = 0;                          // exports and queries an hour each; 0: no limits
   size_t engage_page_size = kEngagePageSize;
+  JqlLimits jql_limits;
   std::vector<std::string> faults;  // specs NAME[=VALUE][:PROBABILITY]
   uint64_t seed = 1;                // of the faults' randomness
   int threads = 2;

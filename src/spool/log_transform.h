@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/record_rules.h"
 #include "formats/text_rows.h"
-#include "mapping/script_pool.h"
 #include "objects/map_transform.h"
 #include "objects/object_source.h"
 #include "pipeline/transform.h"
+#include "script/script_pool.h"
 
 namespace millrace {
 

@@ -1,4 +1,4 @@
-#include "mapping/script_pool.h"
+#include "script/script_pool.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // Prepares the text of a transform's file for a script engine without modules.
-#ifndef MILLRACE_MAPPING_SCRIPT_SOURCE_H_
-#define MILLRACE_MAPPING_SCRIPT_SOURCE_H_
+#ifndef MILLRACE_SCRIPT_SCRIPT_SOURCE_H_
+#define MILLRACE_SCRIPT_SCRIPT_SOURCE_H_
 
 #include <string>
 #include <string_view>
@@ -20,4 +20,4 @@ absl::StatusOr<std::string> ModuleExpression(std::string_view text);
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_SOURCE_H_
+#endif  // MILLRACE_SCRIPT_SCRIPT_SOURCE_H_

@@ -1,4 +1,4 @@
-#include "mapping/script.h"
+#include "script/script.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

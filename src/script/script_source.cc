@@ -1,4 +1,4 @@
-#include "mapping/script_source.h"
+#include "script/script_source.h"
 
 #include <algorithm>
 

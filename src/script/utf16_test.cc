@@ -1,4 +1,4 @@
-#include "mapping/utf16.h"
+#include "script/utf16.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "mapping/script_thread.h"
+#include "script/script_thread.h"
 
 #include <pthread.h>
 

@@ -1,13 +1,13 @@
 // A script in its own thread.
-#ifndef MILLRACE_MAPPING_SCRIPT_THREAD_H_
-#define MILLRACE_MAPPING_SCRIPT_THREAD_H_
+#ifndef MILLRACE_SCRIPT_SCRIPT_THREAD_H_
+#define MILLRACE_SCRIPT_SCRIPT_THREAD_H_
 
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "mapping/script.h"
+#include "script/script.h"
 
 namespace millrace {
 
@@ -19,4 +19,4 @@ absl::StatusOr<std::unique_ptr<Script>> LoadInThread(std::string path, std::stri
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_THREAD_H_
+#endif  // MILLRACE_SCRIPT_SCRIPT_THREAD_H_

@@ -1,6 +1,6 @@
 // A JavaScriptCore heap with the user's function loaded.
-#ifndef MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
-#define MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
+#ifndef MILLRACE_SCRIPT_SCRIPT_ENGINE_INTERNAL_H_
+#define MILLRACE_SCRIPT_SCRIPT_ENGINE_INTERNAL_H_
 
 #include <JavaScriptCore/JavaScript.h>
 
@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/byte_buffer.h"
-#include "mapping/script.h"
+#include "script/script.h"
 
 namespace millrace {
 
@@ -84,4 +84,4 @@ class ScriptEngine {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_ENGINE_INTERNAL_H_
+#endif  // MILLRACE_SCRIPT_SCRIPT_ENGINE_INTERNAL_H_

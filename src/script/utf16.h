@@ -1,7 +1,7 @@
 // Converts UTF-8 to UTF-16, the encoding of JavaScript strings, and back. JavaScriptCore's own
 // conversions take as long as the rest of a transform.
-#ifndef MILLRACE_MAPPING_UTF16_H_
-#define MILLRACE_MAPPING_UTF16_H_
+#ifndef MILLRACE_SCRIPT_UTF16_H_
+#define MILLRACE_SCRIPT_UTF16_H_
 
 #include <cstddef>
 #include <string_view>
@@ -19,4 +19,4 @@ void AppendUtf8(const char16_t* utf16, size_t size, ByteBuffer& out);
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_UTF16_H_
+#endif  // MILLRACE_SCRIPT_UTF16_H_

@@ -1,6 +1,6 @@
 // The JavaScript between the engine and the user's function.
-#ifndef MILLRACE_MAPPING_SCRIPT_HARNESS_H_
-#define MILLRACE_MAPPING_SCRIPT_HARNESS_H_
+#ifndef MILLRACE_SCRIPT_SCRIPT_HARNESS_H_
+#define MILLRACE_SCRIPT_SCRIPT_HARNESS_H_
 
 #include <string_view>
 
@@ -158,4 +158,4 @@ inline constexpr std::string_view kScriptHarness =
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_HARNESS_H_
+#endif  // MILLRACE_SCRIPT_SCRIPT_HARNESS_H_

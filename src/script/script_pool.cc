@@ -1,11 +1,11 @@
-#include "mapping/script_pool.h"
+#include "script/script_pool.h"
 
 #include <algorithm>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "mapping/script_thread.h"
+#include "script/script_thread.h"
 
 namespace millrace {
 

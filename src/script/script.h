@@ -1,6 +1,6 @@
 // Users' JavaScript: a function from record to records, run by JavaScriptCore.
-#ifndef MILLRACE_MAPPING_SCRIPT_H_
-#define MILLRACE_MAPPING_SCRIPT_H_
+#ifndef MILLRACE_SCRIPT_SCRIPT_H_
+#define MILLRACE_SCRIPT_SCRIPT_H_
 
 #include <cstdint>
 #include <memory>
@@ -56,4 +56,4 @@ class Script {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_H_
+#endif  // MILLRACE_SCRIPT_SCRIPT_H_

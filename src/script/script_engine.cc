@@ -9,10 +9,9 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "mapping/script_engine_internal.h"
-#include "mapping/script_harness.h"
-#include "mapping/utf16.h"
-#include "mapping/value_text.h"
+#include "script/script_engine_internal.h"
+#include "script/script_harness.h"
+#include "script/utf16.h"
 
 // Exported by JavaScriptCore, declared in its private headers only.
 extern "C" {

@@ -1,4 +1,4 @@
-#include "mapping/script.h"
+#include "script/script.h"
 
 #include <algorithm>
 #include <limits>
@@ -7,9 +7,8 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "mapping/record_mapper.h"
-#include "mapping/script_engine_internal.h"
-#include "mapping/script_source.h"
+#include "script/script_engine_internal.h"
+#include "script/script_source.h"
 
 namespace millrace {
 namespace {
@@ -119,7 +118,7 @@ class EngineScript : public Script {
       } else {
         // UTF-8 text may be up to three times as long as the same text in JavaScript.
         if (results_->bytes.size() - results_->start(rows_before) > limits_.result_bytes) {
-          KeepRows(*results_, rows_before);
+          results_->KeepRows(rows_before);
           FailTooLarge(record);
         }
         rows_before = results_->rows();

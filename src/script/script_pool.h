@@ -1,7 +1,7 @@
 // Scripts for many workers: a heap with compiled code costs tens of megabytes, so there are as many
 // as can run at once, whatever the number of workers, each in its own thread.
-#ifndef MILLRACE_MAPPING_SCRIPT_POOL_H_
-#define MILLRACE_MAPPING_SCRIPT_POOL_H_
+#ifndef MILLRACE_SCRIPT_SCRIPT_POOL_H_
+#define MILLRACE_SCRIPT_SCRIPT_POOL_H_
 
 #include <cstddef>
 #include <memory>
@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "mapping/script.h"
+#include "script/script.h"
 
 namespace millrace {
 
@@ -43,4 +43,4 @@ class ScriptPool {
 
 }  // namespace millrace
 
-#endif  // MILLRACE_MAPPING_SCRIPT_POOL_H_
+#endif  // MILLRACE_SCRIPT_SCRIPT_POOL_H_
