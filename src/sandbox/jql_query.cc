@@ -53,20 +53,20 @@ std::string ModuleText(std::string_view script, std::string_view params) {
   return text;
 }
 
-// One of: no event of its name, or an expression that is true.
+// Events of that name for which the expression is true; each is optional.
 struct Selector {
   std::optional<std::string> event;
   std::optional<WhereExpression> where;
 };
 
 struct Selection {
-  std::optional<std::vector<Selector>> selectors;  // nullopt: everything
-  EventFilter filter;                              // of events
+  std::vector<Selector> selectors;  // any of them; none: everything
+  EventFilter filter;               // of events
 };
 
-absl::StatusOr<std::optional<std::vector<Selector>>> ParseSelectors(const Json& given) {
-  if (!given.is_array()) return std::nullopt;
+absl::StatusOr<std::vector<Selector>> ParseSelectors(const Json& given) {
   std::vector<Selector> selectors;
+  if (!given.is_array()) return selectors;
   for (const Json& one : given) {
     Selector selector;
     if (one.contains("event")) selector.event = one["event"].get<std::string>();
@@ -83,8 +83,8 @@ absl::StatusOr<std::optional<std::vector<Selector>>> ParseSelectors(const Json& 
 
 absl::StatusOr<bool> IsSelected(const Selection& selection, std::string_view event,
                                 WhereExpression::Lookup lookup) {
-  if (!selection.selectors) return true;
-  for (const Selector& selector : *selection.selectors) {
+  if (selection.selectors.empty()) return true;
+  for (const Selector& selector : selection.selectors) {
     if (selector.event && *selector.event != event) continue;
     if (!selector.where) return true;
     ASSIGN_OR_RETURN(const bool found, selector.where->IsTrue(lookup));
@@ -259,8 +259,8 @@ class Query {
 
   static absl::StatusOr<bool> IsWantedPerson(const Selection& selection, std::string_view id,
                                              std::string_view properties) {
-    if (!selection.selectors) return true;
-    for (const Selector& selector : *selection.selectors) {
+    if (selection.selectors.empty()) return true;
+    for (const Selector& selector : selection.selectors) {
       if (!selector.where) return true;
       ASSIGN_OR_RETURN(const bool found, ProfileMatches(*selector.where, id, properties));
       if (found) return true;

@@ -79,7 +79,7 @@ TEST_P(JqlTest, SelectsByExpressionsAndParameters) {
       select("[{event: 'buy', selector: 'properties[\"n\"] > 4', label: 'x'}, {event: 'see'}]"),
       R"(["2","3"])");
   EXPECT_EQ(select("[{selector: 'properties[\"n\"] == 3'}]"), R"(["1"])");
-  EXPECT_EQ(select("[]"), "[]");
+  EXPECT_EQ(select("[]"), R"(["1","2","3"])") << "as the default of mixpanel-utils";
   EXPECT_THAT(select("[{selector: 'properties['}]"), HasSubstr("invalid expression"));
   EXPECT_EQ(Result("People({user_selectors: [{selector: 'has_prefix(user[\"when\"], \"2023\")'}]})"
                    ".map(u => u.distinct_id)"),

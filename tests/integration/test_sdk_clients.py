@@ -242,6 +242,10 @@ class PythonTest(ClientTest):
         outcome = self.run_python(box, "utils_client.py")
         self.check_events(box.export(), outcome["events"])
         self.check_events(outcome["read_events"], outcome["events"])
+        self.check_events(outcome["jql_events"], outcome["events"])
+        self.assertEqual([event["properties"]["n"] for event in outcome["jql_selected"]], [0, 3, 6, 9])
+        self.assertEqual([profile["$distinct_id"] for profile in outcome["jql_people"]], ["user-1"])
+        self.assertEqual(outcome["jql_count"], [len(outcome["read_profiles"])])
         read = {profile["$distinct_id"]: profile["$properties"] for profile in outcome["read_profiles"]}
         self.assertEqual(read, {profile["$distinct_id"]: profile["$properties"] for profile in box.profiles()})
         self.assertEqual(sorted(read), sorted([*more, *PROFILES]))

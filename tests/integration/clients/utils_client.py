@@ -23,4 +23,9 @@ print(json.dumps({
     "profiles": list(given["profiles"]),
     "read_events": client.query_export({"from_date": given["from_date"], "to_date": given["to_date"]}, add_gzip_header=True),
     "read_profiles": client.query_engage(),
+    "jql_events": client.query_jql_events(given["from_date"], given["to_date"]),
+    "jql_selected": client.query_jql_events(given["from_date"], given["to_date"], output_properties=["n"], event_selectors={
+        "event": given["events"][0]["event"], "selector": 'properties["n"] < 10'}),
+    "jql_people": client.query_jql_people(user_selectors='user["age"] > 40'),
+    "jql_count": client.query_jql("function main() { return People().reduce(mixpanel.reducer.count()); }"),
 }))
