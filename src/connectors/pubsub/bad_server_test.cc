@@ -324,7 +324,9 @@ TEST_F(BadServer, CredentialsGoOverTlsOnly) {
   };
   server_.Start(grpc::SslServerCredentials(tls));
   ConnectionOptions options = server_.options();
-  options.credentials = [](std::stop_token) { return Headers{{"authorization", "Bearer secret"}}; };
+  options.credentials = [](std::stop_token) {
+    return grpc_client::Headers{{"authorization", "Bearer secret"}};
+  };
 
   // Nobody says that this certificate is to be trusted.
   Connection strict(options);

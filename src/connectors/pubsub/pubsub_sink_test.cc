@@ -109,7 +109,7 @@ TEST(PubsubSinkCredentialsTest, CredentialsThatCannotBeUsedStopTheRun) {
   Traffic traffic;
   absl::Status why;
   Connection connection({.address = "127.0.0.1:1", .credentials = [&](std::stop_token) {
-                           return absl::StatusOr<Headers>(why);
+                           return absl::StatusOr<grpc_client::Headers>(why);
                          }});
   const std::unique_ptr<Sink> sink = NewPubsubSink(connection, traffic, {.topic = kTopic});
   for (const absl::Status& status : {absl::InvalidArgumentError("the key file is broken"),

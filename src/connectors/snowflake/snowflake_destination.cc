@@ -219,7 +219,7 @@ class SnowflakeDestination final : public Destination {
       RETURN_IF_ERROR(runner->Prepare(stop));
     }
     if (!spec_.views) return absl::OkStatus();
-    OwnClient client(spec_, *sign_in_, clock_);
+    OwnClient client(spec_, *sign_in_, NewCurlHttpClient(), clock_);
     for (const auto& [type, target] : targets_) {
       RETURN_IF_ERROR(target->table.CreateView(client.sql, stop));
     }
