@@ -144,11 +144,12 @@ TEST_F(OpenDestinationTest, BigqueryIsStagedAndConnectsLater) {
   EXPECT_EQ((*opened)->NewSink(RecordType::kEvent), nullptr);
   EXPECT_EQ((*opened)->staging(RecordType::kUser), nullptr);
   EXPECT_TRUE(absl::IsInvalidArgument((*opened)->CheckConfig(RecordType::kUser)));
-  EXPECT_EQ((*opened)->DropNames(), std::vector<std::string>{"the table p.d.e"});
+  EXPECT_EQ((*opened)->DropNames(),
+            (std::vector<std::string>{"the table p.d.e", "the view p.d.e_deduped"}));
   RunOptions options;
   (*opened)->AdaptOptions(options);
   EXPECT_EQ(options.commit.age, absl::Seconds(10));
-  EXPECT_EQ(options.commit.linger, absl::Seconds(5));
+  EXPECT_EQ(options.commit.linger, absl::Seconds(1));
 
   const auto loads = Open("bigquery://p/d?table=e&bucket=gs://b/x");
   ASSERT_TRUE(loads.ok()) << loads.status();
