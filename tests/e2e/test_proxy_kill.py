@@ -22,9 +22,10 @@ TEXT = "käse 🧀 漢字"
 class Load:
     """Threads that send records, each with an id of its own and once only, to the proxy that runs at the moment."""
 
-    def __init__(self, seed, pad=0):
-        """`pad`: bytes that are added to each event."""
+    def __init__(self, seed, pad=0, pause=0):
+        """`pad`: bytes that are added to each event. `pause`: seconds between two requests of a client."""
         self.pad = "x" * pad
+        self.pause = pause
         self.lock = threading.Lock()
         self.changed = threading.Condition(self.lock)
         self.url = None
@@ -91,6 +92,8 @@ class Load:
                     break
                 if client is None:
                     client, generation = Client(self.url), self.generation
+                if self.pause:
+                    self.changed.wait(self.pause)
                 number += 1
                 path, records = self.make(f"{thread}-{number}", randomness)
                 self.attempted |= records
@@ -134,9 +137,11 @@ class ProxyKillTest(ProxyTest):
         self.assertLessEqual(max(totals), attempted, status)
         self.last_total = max(totals)
 
-    def run_and_kill(self, arguments, load, longest=0.7):
-        """True if it listened before it was killed."""
-        end = time.monotonic() + self.randomness.choice([self.randomness.uniform(0, 0.15), self.randomness.uniform(0.1, longest)])
+    def run_and_kill(self, arguments, load, longest=0.7, seconds=None):
+        """True if it listened before it was killed: at a random moment, or after so many seconds."""
+        if seconds is None:
+            seconds = self.randomness.choice([self.randomness.uniform(0, 0.15), self.randomness.uniform(0.1, longest)])
+        end = time.monotonic() + seconds
         proxy = self.begin_proxy(*arguments)
         listens = bool(select.select([proxy.process.stdout], [], [], max(0, end - time.monotonic()))[0])
         if listens:

@@ -1,6 +1,5 @@
 """Imports into Redshift and proxy traffic, killed (SIGKILL) at random moments while the service has faults: each row is
-there once, as an independent reader of the files sees it. MILLRACE_KILL_ROWS asks for a long run."""
-import collections
+there once, as an independent reader of the files sees it. MILLRACE_TEST_ROWS asks for a long run."""
 import gzip
 import json
 import os
@@ -15,11 +14,11 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import postgres_server
 import redshift_front
-import test_proxy_kill
 from harness import SANITIZED, main
+from proxy_kills import DatabaseKillTest
 from redshift_events import UNAVAILABLE, RedshiftEventsTest
 
-ROWS = int(os.environ.get("MILLRACE_KILL_ROWS", "40000" if SANITIZED else "100000"))
+ROWS = int(os.environ.get("MILLRACE_TEST_ROWS", "40000" if SANITIZED else "100000"))
 KILLS = 10
 # Of each request: lost before or after it was executed, refused, or executed with an error in its place.
 FAULTS = {"lost_before": 0.01, "lost": 0.02, "500": 0.02, "503": 0.01, "throttle": 0.01, "expired": 0.005,
@@ -68,9 +67,7 @@ class KillTest(RedshiftEventsTest):
 
 
 @unittest.skipIf(UNAVAILABLE, UNAVAILABLE)
-class ProxyKillTest(test_proxy_kill.ProxyKillTest):
-    test_killed_fifty_times = test_killed_while_segments_are_reused = None  # those of the base class
-
+class ProxyKillTest(DatabaseKillTest):
     def environment(self):
         return super().environment() | self.front.variables()
 
@@ -79,33 +76,14 @@ class ProxyKillTest(test_proxy_kill.ProxyKillTest):
         self.addCleanup(server.stop)
         self.front = redshift_front.RedshiftFront(server, rates={})
         self.addCleanup(self.front.stop)
-        arguments = ["--to", "redshift://work/dev/public", "--to", self.to_lake]
-        load = test_proxy_kill.Load(self.seed)
-        load.start()
-        self.addCleanup(load.stop)
         self.front.random_faults = FAULTS
-        listened = sum(self.run_and_kill(arguments, load, longest=2) for _ in range(KILLS))
-        self.front.random_faults = {}
-        proxy = self.proxy(*arguments)
-        load.set_url(proxy.url)
-        answered, _ = load.counts()
-        self.poll(lambda: load.counts()[0] > answered + 100, "the last proxy does not answer")
-        self.check_status(proxy, load)
-        load.stop()
-        self.assertEqual(load.statuses, {})
-        destinations = proxy.wait_until_delivered()
-        in_lake = self.check_lake(load)
-        rows = collections.Counter()
-        for table, key in (("events", "insert_id"), ("users", "distinct_id"), ("groups", "group_id")):
-            rows.update(key for [key] in server.query(f"SELECT {key} FROM {table}", "dev"))
-        self.check_found(load, rows, "Redshift")
-        self.assertEqual([key for key, count in rows.items() if count > 1], [])
-        for name, one in destinations.items():
-            self.assertEqual((one["accepted"], one["rejected"], one["filtered"]), (in_lake, 0, 0), name)
-        self.assertEqual(len(rows), in_lake)
-        self.assertEqual(proxy.stop(), 3)
-        print(f"{KILLS} kills, {listened} while it listened, seed {self.seed}: {len(load.attempted)} records sent, "
-              f"{len(load.answered)} answered with 200, {len(rows)} rows; {dict(self.front.counts)}")
+
+        def calm():
+            self.front.random_faults = {}
+
+        self.kill_and_check_exactly_once("redshift://work/dev/public",
+                                         lambda table, column: server.query(f"SELECT {column} FROM {table}", "dev"), calm=calm)
+        print(dict(self.front.counts))
 
 
 if __name__ == "__main__":
