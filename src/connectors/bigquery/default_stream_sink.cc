@@ -30,18 +30,18 @@ class DefaultStreamSink final : public Sink {
     if (in_progress_ != identity) {
       batch_.Encode(batch, spans, parts_.clock.Now());
       in_progress_ = identity;
+      has_stored_ = false;
     }
-    bool has_stored = false;
     while (batch_.request_rows() > 0) {
       const AppendOutcome outcome = stream_.Append(batch_, std::nullopt, stop);
       if (!outcome.bad_rows.empty()) {
         for (const auto& [row, message] : outcome.bad_rows) batch_.Refuse(row, message);
         batch_.Retried();
       } else if (outcome.error.ok()) {
-        has_stored = true;
+        has_stored_ = true;
         batch_.Appended();
       } else {
-        return Failure(outcome.error, has_stored, stop);
+        return Failure(outcome.error, stop);
       }
     }
     in_progress_.reset();
@@ -49,7 +49,7 @@ class DefaultStreamSink final : public Sink {
   }
 
  private:
-  WriteResult Failure(const StorageError& error, bool has_stored, const std::stop_token& stop) {
+  WriteResult Failure(const StorageError& error, const std::stop_token& stop) {
     if (stop.stop_requested()) return WriteResult::Retry(StopRequested());
     const absl::Status why =
         Annotate(Explain(error, parts_.streams.table()), "appending to BigQuery");
@@ -65,7 +65,7 @@ class DefaultStreamSink final : public Sink {
         return WriteResult::Stop(why);
       default:
         in_progress_.reset();
-        if (absl::IsInvalidArgument(error.status) && !has_stored) {
+        if (absl::IsInvalidArgument(error.status) && !has_stored_) {
           return WriteResult::RefusedWhole(why);
         }
         return WriteResult::Stop(why);
@@ -76,6 +76,7 @@ class DefaultStreamSink final : public Sink {
   AppendBatch batch_;
   AppendStream stream_;
   std::optional<BatchIdentity> in_progress_;  // the batch that is partly written, or may be
+  bool has_stored_ = false;                   // some of it
 };
 
 }  // namespace
