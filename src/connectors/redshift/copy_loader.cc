@@ -92,8 +92,10 @@ absl::StatusOr<CopyLoader::Outcome> CopyLoader::OutcomeOf(const std::string& com
   const auto session = sessions_.Borrow(stop);
   if (!session) return StopRequested();
   const absl::StatusOr<TextRows> rows = (*session)->Query(SelectOutcome(commit), stop);
-  // Without the table nothing is recorded.
-  if (!rows.ok() && (*session)->error().kind == ServerError::Kind::kMissing) return Outcome::kNone;
+  if (!rows.ok() && (*session)->error().kind == ServerError::Kind::kMissing) {
+    RETURN_IF_ERROR(table_.RequireKnownCommits(**session, stop));
+    return Outcome::kNone;
+  }
   RETURN_IF_ERROR(rows.status());
   return ReadOutcome(*rows);
 }
@@ -133,7 +135,8 @@ absl::StatusOr<CopyLoader::Outcome> CopyLoader::Abandon(const FileLoad& load,
        SelectOutcome(load.commit)},
       2, stop);
   if (!rows.ok() && (*session)->error().kind == ServerError::Kind::kMissing) {
-    // Without the table nothing is loaded; a late request finds no files.
+    RETURN_IF_ERROR(table_.RequireKnownCommits(**session, stop));
+    // Without the tables nothing is loaded; a late request finds no files.
     RETURN_IF_ERROR(load.remove_files());
     return Outcome::kAbandoned;
   }

@@ -127,8 +127,25 @@ TEST_F(CopyLoaderTest, AbandonRecordsItUnlessItIsCommitted) {
   EXPECT_EQ(*loader_.Abandon(TwoFiles(), {}), FileLoader::Outcome::kCommitted);
   EXPECT_FALSE(removed_);
   exchange_.Fail({.kind = Kind::kMissing, .message = "no table"});
+  exchange_.Answer({{"events"}});
+  EXPECT_TRUE(absl::IsFailedPrecondition(loader_.Abandon(TwoFiles(), {}).status()));
+  EXPECT_FALSE(removed_);
+  exchange_.Fail({.kind = Kind::kMissing, .message = "no table"});
+  exchange_.Answer({});
   EXPECT_EQ(*loader_.Abandon(TwoFiles(), {}), FileLoader::Outcome::kAbandoned);
   EXPECT_TRUE(removed_);
+}
+
+// An announced commit may be in the table whose record of commits is gone.
+TEST_F(CopyLoaderTest, AMissingRecordOfCommitsStopsWhatIsOpen) {
+  exchange_.Fail({.kind = Kind::kMissing, .message = "no table"});
+  exchange_.Answer({{"events"}});
+  const absl::Status gone = loader_.OutcomeOf("c0ffee", {}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(gone)) << gone;
+  EXPECT_THAT(ToStd(gone.message()), HasSubstr("s.millrace_events_commits is missing"));
+  exchange_.Fail({.kind = Kind::kMissing, .message = "no table"});
+  exchange_.Answer({{"events"}, {"millrace_events_commits"}});
+  EXPECT_TRUE(absl::IsUnavailable(loader_.OutcomeOf("c0ffee", {}).status()));
 }
 
 TEST_F(CopyLoaderTest, Outcomes) {
@@ -137,6 +154,7 @@ TEST_F(CopyLoaderTest, Outcomes) {
   exchange_.Answer({{"committed"}});
   EXPECT_EQ(*loader_.OutcomeOf("c0ffee", {}), FileLoader::Outcome::kCommitted);
   exchange_.Fail({.kind = Kind::kMissing, .message = "no table"});
+  exchange_.Answer({});
   EXPECT_EQ(*loader_.OutcomeOf("c0ffee", {}), FileLoader::Outcome::kNone);
   exchange_.Fail({.kind = Kind::kThrottled, .message = "slow"});
   EXPECT_TRUE(absl::IsUnavailable(loader_.OutcomeOf("c0ffee", {}).status()));

@@ -30,6 +30,7 @@ constexpr absl::Duration kMaxPoll = absl::Seconds(2);
 constexpr absl::Duration kPatience = absl::Minutes(30);
 constexpr absl::Duration kStopGrace = absl::Seconds(10);
 constexpr size_t kMaxRows = 1'000'000;
+constexpr size_t kMaxPages = 10'000;
 constexpr size_t kMaxMessageBytes = 500;
 
 std::string NewToken() {
@@ -50,6 +51,13 @@ std::string TextAt(const Json& object, const char* name) {
 }
 
 std::string Message(std::string_view text) { return Printable(Shorten(text, kMaxMessageBytes)); }
+
+// What a row takes in memory, about.
+size_t BytesOf(const TextRows::value_type& row) {
+  size_t bytes = row.size() * sizeof(row[0]);
+  for (const auto& cell : row) bytes += cell ? cell->size() : 0;
+  return bytes;
+}
 
 // {"__type": "com.amazon...#ValidationException", "message": ...}
 ServerError ErrorOf(const HttpResponse& response) {
@@ -259,7 +267,9 @@ absl::Status DataApiSession::ReadPage(const Json& page, TextRows& rows) {
 absl::StatusOr<TextRows> DataApiSession::Fetch(const std::string& id, const std::stop_token& stop) {
   TextRows rows;
   std::string next;
-  do {
+  size_t bytes = 0;
+  for (size_t pages = 1; pages == 1 || !next.empty(); ++pages) {
+    if (pages > kMaxPages) return Unexpected("a result has more than 10,000 pages");
     std::string body = "{\"Id\":";
     AppendJsonString(body, id);
     if (!next.empty()) {
@@ -268,9 +278,14 @@ absl::StatusOr<TextRows> DataApiSession::Fetch(const std::string& id, const std:
     }
     body += '}';
     ASSIGN_OR_RETURN(const Json page, Send("GetStatementResult", body, stop));
+    const size_t rows_before = rows.size();
     RETURN_IF_ERROR(ReadPage(page, rows));
+    for (size_t i = rows_before; i < rows.size(); ++i) bytes += BytesOf(rows[i]);
+    if (bytes > service_.max_result_bytes) {
+      return Unexpected(StrCat("a result has more than ", service_.max_result_bytes, " bytes"));
+    }
     next = TextAt(page, "NextToken");
-  } while (!next.empty());
+  }
   return rows;
 }
 

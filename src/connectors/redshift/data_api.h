@@ -24,6 +24,7 @@ struct DataApiService {
   std::string url;  // "https://redshift-data.eu-west-1.amazonaws.com"
   std::string region;
   std::shared_ptr<AwsKeySource> keys;
+  size_t max_result_bytes = size_t{64} << 20;  // of the rows of a statement, in memory
 };
 
 // Its address in `region`, or AWS_ENDPOINT_URL_REDSHIFT_DATA or AWS_ENDPOINT_URL of `environment`.

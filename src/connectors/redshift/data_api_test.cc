@@ -49,7 +49,8 @@ class DataApiTest : public testing::Test {
     DataApiService service{
         .url = "https://h",
         .region = "eu-west-1",
-        .keys = std::make_shared<AwsKeySource>(std::make_unique<SessionKeys>(), "test")};
+        .keys = std::make_shared<AwsKeySource>(std::make_unique<SessionKeys>(), "test"),
+        .max_result_bytes = 64'000};
     auto http =
         std::make_unique<FakeHttpClient>([this](const HttpRequest& r) { return Handle(r); });
     session_ = NewDataApiSession(spec_, std::move(service), std::move(http), clock_);
@@ -176,6 +177,29 @@ TEST_F(DataApiTest, OddResponsesAreErrors) {
   Answer(200, {{"Id", "i"}});
   Answer(200, {{"Status", "DANCING"}});
   EXPECT_TRUE(absl::IsUnavailable(session_->Execute({"A"}, 0, {}).status()));
+}
+
+TEST_F(DataApiTest, EmptyPagesHaveAnEnd) {
+  Answer(200, {{"Id", "i"}});
+  Answer(200, {{"Status", "FINISHED"}});
+  for (int i = 0; i < 10'010; ++i) {
+    Answer(200, {{"Records", Json::array()}, {"NextToken", "n"}});
+  }
+  const absl::Status endless = session_->Execute({"A"}, 0, {}).status();
+  EXPECT_THAT(ToStd(endless.message()), HasSubstr("more than 10,000 pages"));
+  EXPECT_EQ(answers_.size(), 10u);
+}
+
+TEST_F(DataApiTest, AResultThatIsTooLargeIsAnError) {
+  Answer(200, {{"Id", "i"}});
+  Answer(200, {{"Status", "FINISHED"}});
+  const Json cell = {{"stringValue", std::string(12'000, 'x')}};
+  for (int i = 0; i < 7; ++i) {  // the sixth is too much
+    Answer(200, {{"Records", Json::array({Json::array({cell})})}, {"NextToken", "n"}});
+  }
+  const absl::Status large = session_->Execute({"A"}, 0, {}).status();
+  EXPECT_THAT(ToStd(large.message()), HasSubstr("more than 64000 bytes"));
+  EXPECT_EQ(answers_.size(), 1u);
 }
 
 TEST_F(DataApiTest, AStopEndsTheWait) {

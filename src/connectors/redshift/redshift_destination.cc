@@ -255,6 +255,11 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenRedshiftDestination(std::string
     ASSIGN_OR_RETURN(AwsCredentials credentials,
                      FindAwsCredentials({.environment = environment, .clock = clock}));
     if (spec.region.empty()) spec.region = credentials.region;
+    if (!spec.region.empty() && !redshift::IsRegion(spec.region)) {
+      return absl::InvalidArgumentError(
+          "the Redshift destination: the region of the AWS settings (AWS_REGION, "
+          "AWS_DEFAULT_REGION or the profile) is none: set one such as eu-west-1");
+    }
     service = {.url = redshift::DataApiUrl(spec.region, environment),
                .region = spec.region,
                .keys = std::move(credentials.keys)};

@@ -48,6 +48,12 @@ bool IsIdentifier(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
+// The value of an option; `otherwise` if it is absent or empty.
+std::string TakeText(UriQuery& query, std::string_view name, std::string_view otherwise) {
+  std::string text = query.Take(name).value_or("");
+  return text.empty() ? std::string(otherwise) : text;
+}
+
 struct Head {
   std::string authority;
   std::string database;
@@ -130,13 +136,29 @@ absl::Status ParseMethod(UriQuery& query, bool has_bucket, RedshiftSpec& spec) {
   return absl::OkStatus();
 }
 
-// libpq encrypts by default only if the server wants it.
+// The first parameter in `options`, "?name=value&...", that libpq does not have; "" if it has all.
+std::string FindUnknownOption(std::string_view options) {
+  if (options.empty()) return "";
+  for (const auto option : absl::StrSplit(ToAbsl(options.substr(1)), '&')) {
+    const std::string_view name = ToStd(option).substr(0, ToStd(option).find('='));
+    // A value that every parameter takes, a port too.
+    const std::string alone = StrCat("postgres://host/database?", name, "=1");
+    if (!postgres::Address::Parse(alone).ok()) return std::string(name);
+  }
+  return "";
+}
+
 absl::Status ParseServer(const Head& head, UriQuery& query, RedshiftSpec& spec) {
-  std::string rest = query.Rest();
-  const std::optional<std::string> mode = query.Take("sslmode");
-  if (!mode) StrAppend(&rest, rest.empty() ? "?" : "&", "sslmode=require");
+  for (const char* name : {"region", "cluster", "cluster_user", "secret_arn"}) {
+    if (!query.Take(name)) continue;
+    return Invalid(StrCat(name, "= is only for the Data API, and HOST:PORT is a connection"));
+  }
+  const std::string options = LibpqOptions(query);
+  if (const std::string unknown = FindUnknownOption(options); !unknown.empty()) {
+    return Invalid(StrCat(unknown, "= is neither an option of Millrace nor a parameter of libpq"));
+  }
   const std::string uri =
-      StrCat("postgres://", head.authority, "/", UrlEncode(head.database), rest);
+      StrCat("postgres://", head.authority, "/", UrlEncode(head.database), options);
   absl::StatusOr<postgres::Address> address = postgres::Address::Parse(uri);
   if (!address.ok()) {
     return Invalid(
@@ -169,6 +191,9 @@ absl::Status ParseDataApi(const Head& head, UriQuery& query, RedshiftSpec& spec)
   (names_cluster ? spec.cluster : spec.workgroup) = head.authority;
   spec.secret_arn = query.Take("secret_arn").value_or("");
   spec.region = query.Take("region").value_or("");
+  if (!spec.region.empty() && !IsRegion(spec.region)) {
+    return Invalid("region= is the name of an AWS region, such as eu-west-1");
+  }
   if (!spec.secret_arn.empty() && !spec.cluster_user.empty()) {
     return Invalid("cluster_user= and secret_arn= are two ways to sign in: name one");
   }
@@ -183,13 +208,31 @@ std::string NamePart(const std::string& name) {
 }
 
 std::string ServerOf(const RedshiftSpec& spec) {
-  const std::string& name = spec.workgroup.empty() ? spec.cluster : spec.workgroup;
-  return StrCat(kScheme, spec.uses_data_api() ? name : spec.host);
+  if (!spec.uses_data_api()) return StrCat(kScheme, spec.host);
+  // A workgroup and a cluster may have one name.
+  return spec.workgroup.empty() ? StrCat(kScheme, "cluster:", spec.cluster)
+                                : StrCat(kScheme, spec.workgroup);
 }
 
 }  // namespace
 
 std::string_view NameOf(Method method) { return method == Method::kCopy ? "copy" : "insert"; }
+
+// libpq encrypts by default, and if sslmode= is empty, only if the server wants it.
+std::string LibpqOptions(UriQuery& query) {
+  const std::string mode = TakeText(query, "sslmode", "require");
+  const std::string root = TakeText(query, "sslrootcert", "");
+  std::string options = query.Rest();
+  // libpq decodes names too ("ssl%6dode") and takes the last one.
+  StrAppend(&options, options.empty() ? "?" : "&", "sslmode=", UrlEncode(mode));
+  if (!root.empty()) StrAppend(&options, "&sslrootcert=", UrlEncode(root));
+  return options;
+}
+
+bool IsRegion(std::string_view region) {
+  return !region.empty() && region.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") ==
+                                std::string_view::npos;
+}
 
 absl::StatusOr<RedshiftSpec> RedshiftSpec::Parse(UriQuery query, bool has_bucket) {
   ASSIGN_OR_RETURN(const Head head, ParseHead(query.head()));

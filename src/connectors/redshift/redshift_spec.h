@@ -19,6 +19,13 @@ namespace millrace::redshift {
 enum class Method { kInsert, kCopy };
 std::string_view NameOf(Method method);  // as in method=
 
+// What is left of the options of a connection, as libpq takes them: "?name=value&...". Always with
+// sslmode=, "require" if the DEST has none or an empty one; without an empty sslrootcert=.
+std::string LibpqOptions(UriQuery& query);
+
+// Lower case letters, digits and hyphens: it becomes a part of a host's name.
+bool IsRegion(std::string_view region);
+
 struct RedshiftSpec {
   // One of the three is set. The first two are reached by the Data API, the last one by libpq.
   std::string workgroup;  // of Redshift Serverless
@@ -51,9 +58,10 @@ struct RedshiftSpec {
   // has, two types have one table, or columns do not go together.
   static absl::StatusOr<RedshiftSpec> Parse(UriQuery query, bool has_bucket);
 
-  // "redshift://workgroup/database/schema", with the tables if they are not the usual ones.
+  // "redshift://workgroup/database/schema", with the tables if they are not the usual ones. A
+  // cluster is "redshift://cluster:NAME/...".
   std::string Label() const;
-  // LedgerKey::destination of records of `type`.
+  // LedgerKey::destination of records of `type`. The AWS account is not part of it.
   std::string LedgerName(RecordType type) const;
 };
 

@@ -45,8 +45,51 @@ TEST(RedshiftSpecTest, AClusterAndATable) {
   EXPECT_EQ(spec->workgroup, "");
   EXPECT_EQ(spec->schema, "public");
   EXPECT_EQ(spec->tables.size(), 1u);
-  EXPECT_EQ(spec->LedgerName(RecordType::kEvent), "redshift://clu/dev/public.\"\"\"odd.name\"\"\"");
+  EXPECT_EQ(spec->LedgerName(RecordType::kEvent),
+            "redshift://cluster:clu/dev/public.\"\"\"odd.name\"\"\"");
   EXPECT_TRUE(Parse("redshift://clu/dev/s?cluster=true")->cluster == "clu");
+}
+
+TEST(RedshiftSpecTest, AClusterAndAWorkgroupOfOneNameAreTwo) {
+  const auto workgroup = Parse("redshift://work/dev/s?region=eu-west-1");
+  const auto cluster = Parse("redshift://work/dev/s?region=eu-west-1&cluster=true");
+  ASSERT_TRUE(workgroup.ok() && cluster.ok());
+  EXPECT_EQ(workgroup->LedgerName(RecordType::kEvent), "redshift://work.eu-west-1/dev/s.events");
+  EXPECT_EQ(cluster->LedgerName(RecordType::kEvent),
+            "redshift://cluster:work.eu-west-1/dev/s.events");
+  EXPECT_EQ(cluster->Label(), "redshift://cluster:work/dev/s");
+}
+
+TEST(RedshiftSpecTest, AnEmptySslmodeIsAbsent) {
+  const auto options = [](std::string_view text) {
+    auto query = UriQuery::Parse(StrCat("redshift://h:1/d", text));
+    EXPECT_TRUE(query.ok()) << query.status();
+    return LibpqOptions(*query);
+  };
+  EXPECT_EQ(options(""), "?sslmode=require");
+  EXPECT_EQ(options("?sslmode="), "?sslmode=require");
+  EXPECT_EQ(options("?sslrootcert=&sslmode=&keepalives=1"), "?keepalives=1&sslmode=require");
+  EXPECT_EQ(options("?ssl%6dode="), "?ssl%6dode=&sslmode=require");
+  EXPECT_EQ(options("?sslmode=verify-full&sslrootcert=/a%20b"),
+            "?sslmode=verify-full&sslrootcert=%2Fa%20b");
+}
+
+TEST(RedshiftSpecTest, OptionsOfAnotherWayAreNamed) {
+  for (const char* name : {"region", "cluster", "cluster_user", "secret_arn"}) {
+    const std::string error = ErrorOf(StrCat("redshift://u@host:5439/dev/s?", name, "=hidden"));
+    EXPECT_THAT(error, HasSubstr(StrCat(name, "= is only for the Data API")));
+    EXPECT_THAT(error, Not(HasSubstr("hidden")));
+  }
+  const std::string unknown = ErrorOf("redshift://u@host:5439/dev/s?keepalives=1&tabel=hidden");
+  EXPECT_THAT(unknown, HasSubstr("tabel= is neither"));
+  EXPECT_THAT(unknown, Not(HasSubstr("hidden")));
+  EXPECT_TRUE(Parse("redshift://u@h:1/d?port=5439&connect_timeout=3").ok());
+}
+
+TEST(RedshiftSpecTest, ARegionIsNoHost) {
+  for (const char* region : {"evil.example/", "EU-west-1", "a%40b", "eu-west-1."}) {
+    EXPECT_THAT(ErrorOf(StrCat("redshift://work/dev/s?region=", region)), HasSubstr("eu-west-1"));
+  }
 }
 
 TEST(RedshiftSpecTest, AServer) {

@@ -1,9 +1,14 @@
 #include "connectors/redshift/server_error.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "net/http_status.h"
 #include "postgres_client/server_error.h"
@@ -39,8 +44,8 @@ constexpr auto kExceptions = std::to_array<Rule>({
     {"RequestExpired", Kind::kExpired},
 });
 
-// What Redshift's messages contain; the first one that fits counts. Messages about values come
-// first, because they quote the value, in which anything may stand.
+// What Redshift's messages contain without the names in them; the first one that fits counts.
+// Messages about values come first, because they quote the value, in which anything may stand.
 constexpr auto kFailures = std::to_array<Rule>({
     {"value too long", Kind::kRefusesRow},
     {"invalid input syntax", Kind::kRefusesRow},
@@ -58,28 +63,47 @@ constexpr auto kFailures = std::to_array<Rule>({
     {"serializable isolation violation", Kind::kRetry},
     {"conflict with concurrent transaction", Kind::kRetry},
     {"could not open relation with oid", Kind::kRetry},
+    {"permission denied", Kind::kStop},
+    {"must be owner", Kind::kStop},
+    {"does not exist", Kind::kStop},
+    {"of type", Kind::kStop},
     {"deadlock detected", Kind::kRetry},
     {"cancelled on user's request", Kind::kRetry},
     {"canceling statement", Kind::kRetry},
     {"query cancelled", Kind::kRetry},
     {"wlm query monitoring", Kind::kRetry},
     {"terminating connection", Kind::kRetry},
-    {"connection", Kind::kRetry},
+    {"closed the connection", Kind::kRetry},
+    {"lost connection", Kind::kRetry},
+    {"connection to", Kind::kRetry},
+    {"connection lost", Kind::kRetry},
+    {"connection was", Kind::kRetry},
+    {"connection has been", Kind::kRetry},
+    {"connection is closed", Kind::kRetry},
+    {"connection closed", Kind::kRetry},
+    {"connection reset", Kind::kRetry},
+    {"connection refused", Kind::kRetry},
+    {"connection failure", Kind::kRetry},
+    {"connection failed", Kind::kRetry},
+    {"connection limit", Kind::kThrottled},
+    {"could not connect", Kind::kRetry},
     {"timed out", Kind::kRetry},
     {"timeout", Kind::kRetry},
-    {"restart", Kind::kRetry},
+    {"restarting", Kind::kRetry},
+    {"restarted", Kind::kRetry},
+    {"cluster restart", Kind::kRetry},
     {"paused", Kind::kRetry},
     {"resuming", Kind::kRetry},
     {"not available", Kind::kRetry},
     {"disk full", Kind::kThrottled},
     {"out of memory", Kind::kThrottled},
     {"usage limit", Kind::kThrottled},
-    {"quota", Kind::kThrottled},
+    {"quota exceeded", Kind::kThrottled},
+    {"exceeded the quota", Kind::kThrottled},
+    {"disk quota", Kind::kThrottled},
+    {"schema quota", Kind::kThrottled},
+    {"storage quota", Kind::kThrottled},
     {"too many", Kind::kThrottled},
-    {"permission denied", Kind::kStop},
-    {"must be owner", Kind::kStop},
-    {"of type", Kind::kStop},
-    {"does not exist", Kind::kStop},
     {"not found", Kind::kStop},
     {"json", Kind::kRefusesRow},
     {"super", Kind::kRefusesRow},
@@ -88,9 +112,38 @@ constexpr auto kFailures = std::to_array<Rule>({
     {"exceeds the maximum", Kind::kRefusesRow},
 });
 
+// What a name follows in a message.
+constexpr std::string_view kNamedKinds[] = {"relation", "table",  "view",     "schema",
+                                            "database", "column", "function", "user"};
+
 // `part` is in lower case.
 bool Contains(std::string_view text, std::string_view part) {
   return absl::StrContains(absl::AsciiStrToLower(ToAbsl(text)), ToAbsl(part));
+}
+
+// The message in lower case, with '_' in place of "..." and of what follows the kind of a name, as
+// in "relation NAME": a name does not say what failed.
+std::string WithoutNames(std::string_view message) {
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(message));
+  std::string unquoted;
+  for (size_t at = 0; at < lower.size();) {
+    const size_t open = lower.find('"', at);
+    const size_t close = open == std::string::npos ? open : lower.find('"', open + 1);
+    unquoted += lower.substr(at, close == std::string::npos ? close : open - at);
+    if (close == std::string::npos) break;
+    unquoted += '_';
+    at = close + 1;
+  }
+  std::vector<std::string> words = absl::StrSplit(unquoted, ' ');
+  for (size_t i = 1; i < words.size(); ++i) {
+    const bool names = std::find(std::begin(kNamedKinds), std::end(kNamedKinds), words[i - 1]) !=
+                       std::end(kNamedKinds);
+    // "relation with OID", "column is of type", "schema quota"
+    const bool is_phrase =
+        words[i] == "with" || words[i] == "is" || words[i] == "of" || words[i] == "quota";
+    if (names && !is_phrase) words[i] = "_";
+  }
+  return absl::StrJoin(words, " ");
 }
 
 // The table or the schema, not a column or a function.
@@ -143,9 +196,10 @@ ServerError::Kind ClassifyFailure(std::string_view state, std::string_view messa
     if (postgres::BlamesRows(state)) return Kind::kRefusesRow;
     return Kind::kStop;
   }
+  const std::string text = WithoutNames(message);
   for (const Rule& rule : kFailures) {
-    if (!Contains(message, rule.text)) continue;
-    return rule.kind == Kind::kStop && IsMissingTable(message) ? Kind::kMissing : rule.kind;
+    if (!Contains(text, rule.text)) continue;
+    return rule.kind == Kind::kStop && IsMissingTable(text) ? Kind::kMissing : rule.kind;
   }
   return Kind::kStop;
 }
@@ -163,12 +217,14 @@ absl::Status StatusOf(const ServerError& error) {
     message += "; check the AWS keys, and that they are not revoked";
   } else if (error.code == "ResourceNotFoundException") {
     code = absl::StatusCode::kNotFound;
-  } else if (error.code == "42501" || Contains(error.message, "permission denied")) {
+  } else if (error.code == "42501" ||
+             (error.kind == Kind::kStop &&
+              Contains(WithoutNames(error.message), "permission denied"))) {
     code = absl::StatusCode::kPermissionDenied;
     message += "; GRANT it, as docs/connectors/redshift.md says";
   } else if (error.code.starts_with("28")) {
     code = absl::StatusCode::kUnauthenticated;
-  } else if (error.kind == Kind::kStop && Contains(error.message, "column")) {
+  } else if (error.kind == Kind::kStop && Contains(WithoutNames(error.message), "column")) {
     message += "; add the column, or run millrace destinations check";
   } else if (error.kind == Kind::kMissing) {
     message += "; run it again, which makes missing tables, or millrace destinations create";

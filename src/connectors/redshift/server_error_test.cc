@@ -52,6 +52,40 @@ TEST(RedshiftServerErrorTest, AValueDoesNotDecide) {
   }
 }
 
+TEST(RedshiftServerErrorTest, ANameDoesNotDecide) {
+  for (const char* name : {"connections", "quota_events", "overflow", "restarting", "super",
+                           "timeout", "connection to", "columns", "out of range"}) {
+    EXPECT_EQ(ClassifyFailure("", StrCat("ERROR: relation \"", name, "\" does not exist")),
+              Kind::kMissing)
+        << name;
+    EXPECT_EQ(ClassifyFailure("", StrCat("ERROR: permission denied for relation ", name)),
+              Kind::kStop)
+        << name;
+    EXPECT_EQ(ClassifyFailure("", StrCat("ERROR: must be owner of relation ", name)), Kind::kStop)
+        << name;
+    EXPECT_EQ(ClassifyFailure("", StrCat("ERROR: column \"", name,
+                                         "\" is of type bigint but expression is of type super")),
+              Kind::kStop)
+        << name;
+  }
+  EXPECT_EQ(ClassifyFailure("", "ERROR: relation s.quota_exceeded does not exist"), Kind::kMissing);
+  EXPECT_EQ(ClassifyFailure("", "ERROR: could not open relation with OID 7"), Kind::kRetry);
+}
+
+TEST(RedshiftServerErrorTest, PhrasesThatDecide) {
+  for (const char* passing :
+       {"ERROR: the connection to the compute node was lost", "FATAL: connection reset by peer",
+        "server closed the connection unexpectedly", "ERROR: the cluster is restarting",
+        "ERROR: could not connect to node", "connection timed out"}) {
+    EXPECT_EQ(ClassifyFailure("", passing), Kind::kRetry) << passing;
+  }
+  for (const char* slow :
+       {"ERROR: Schema quota exceeded", "aborted due to exceeding the disk quota in schema(s): s",
+        "ERROR: connection limit exceeded", "FATAL: too many connections"}) {
+    EXPECT_EQ(ClassifyFailure("", slow), Kind::kThrottled) << slow;
+  }
+}
+
 TEST(RedshiftServerErrorTest, MessagesSayWhatToDo) {
   const absl::Status denied =
       StatusOf({.kind = Kind::kStop, .code = "AccessDeniedException", .message = "no"});

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "postgres_client/sql_text.h"
@@ -189,11 +190,52 @@ std::vector<std::string> TargetTable::ForgetStatements() const {
   return sql_delivery::ForgetAllScript(dialect_, destination_).statements;
 }
 
+absl::Status TargetTable::CheckLoss(const std::vector<std::string>& found) const {
+  const auto exists = [&found](const std::string& name) {
+    return std::find(found.begin(), found.end(), name) != found.end();
+  };
+  if (!exists(name_)) return absl::OkStatus();
+  std::vector<std::string> missing, others;
+  for (const std::string& name : StateTables()) {
+    (exists(name) ? others : missing).push_back(StrCat(spec_.schema, ".", name));
+  }
+  if (missing.empty()) return absl::OkStatus();
+  const std::string table = StrCat(spec_.schema, ".", name_);
+  if (others.empty()) {
+    Log(Severity::kWarning,
+        "the table exists and has no record of what was delivered: a new one is begun, and rows "
+        "that are there are not known to it",
+        {{"table", table}, {"record", missing[0]}});
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      StrCat("the cursor of ", table, " is gone (", missing[0],
+             " is missing): rows that were delivered before would be there twice; restore it (or "
+             "GRANT SELECT, INSERT, DELETE on it, if it exists), or drop ",
+             others[0], " too to begin a new one"));
+}
+
+absl::Status TargetTable::RequireKnownCommits(SqlSession& session, const std::stop_token& stop) {
+  const std::string& commits = dialect_.commits_name();
+  ASSIGN_OR_RETURN(const std::vector<std::string> found,
+                   TablesAmong({name_, commits}, session, stop));
+  if (std::find(found.begin(), found.end(), name_) == found.end()) return absl::OkStatus();
+  // Another process may have made it meanwhile.
+  if (found.size() == 2) return absl::UnavailableError("the table of commits has just been made");
+  return absl::FailedPreconditionError(
+      StrCat("the record of commits of ", spec_.schema, ".", name_, " is gone (", spec_.schema, ".",
+             commits,
+             " is missing): a commit that is still open may have been loaded, and would be there "
+             "twice; restore it (or GRANT SELECT, INSERT, DELETE on it, if it exists), or drop ",
+             spec_.schema, ".", name_, " too and send everything again with --force"));
+}
+
 absl::Status TargetTable::CreateMissing(SqlSession& session, const std::stop_token& stop) {
   std::vector<std::string> names = StateTables();
   names.push_back(name_);
   ASSIGN_OR_RETURN(const std::vector<std::string> found, TablesAmong(names, session, stop));
   if (found.size() == names.size()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckLoss(found));
   std::vector<std::string> statements;
   ASSIGN_OR_RETURN(const bool has_schema, HasSchema(session, stop));
   if (!has_schema) {

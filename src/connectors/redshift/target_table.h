@@ -58,7 +58,8 @@ class TargetTable {
 
   // Makes the schema, the table and the tables beside it that are missing, and adds missing columns
   // of columns= if add_columns=true. A table that is made has no rows, so what the cursor knows of
-  // an earlier one is forgotten. FailedPrecondition, with the remedy: the table has a problem.
+  // an earlier one is forgotten. FailedPrecondition, with the remedy: the table has a problem, or
+  // one of the two tables of its cursor is missing. If all of them are missing, that is logged.
   absl::Status MakeReady(SqlSession& session, const std::stop_token& stop);
   // The same; once it has succeeded it does nothing until NotReady() is called.
   absl::Status Prepare(SqlSession& session, const std::stop_token& stop);
@@ -77,12 +78,18 @@ class TargetTable {
   // The tables beside it that say which of its rows are there: of the cursor, or of commits.
   std::vector<std::string> StateTables() const;
 
+  // Called if the table of commits is missing. OK: the table is missing too, so no commit is in it.
+  // FailedPrecondition, with the remedy: it exists. Unavailable: both exist by now.
+  absl::Status RequireKnownCommits(SqlSession& session, const std::stop_token& stop);
+
   // Drops the table and those beside it. It is no error if there are none.
   absl::Status Drop(SqlSession& session, const std::stop_token& stop);
 
  private:
   std::string CreateTableSql() const;
   std::vector<std::string> ForgetStatements() const;
+  // Whether tables that say what is in the table are gone; `found`: the tables that exist.
+  absl::Status CheckLoss(const std::vector<std::string>& found) const;
   absl::Status CreateMissing(SqlSession& session, const std::stop_token& stop);
   absl::Status AddColumns(SqlSession& session, const std::stop_token& stop);
   absl::Status LearnBackslash(SqlSession& session, const std::stop_token& stop);
