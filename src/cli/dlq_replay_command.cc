@@ -5,6 +5,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <set>
+#include <string>
 
 #include "absl/time/clock.h"
 #include "base/status.h"
@@ -22,6 +24,7 @@
 #include "net/http_client.h"
 #include "proxy/admin_client.h"
 #include "replay/replay.h"
+#include "replay/replay_commits.h"
 #include "spool/spool_entries.h"
 
 namespace millrace::cli {
@@ -148,9 +151,10 @@ absl::StatusOr<int> RunAtProxy(const Options& options, const DeadLetterFilter& f
   return report.success() && report.first_error.empty() ? kAllAccepted : kRejectedRecords;
 }
 
+constexpr RecordType kTypes[] = {RecordType::kEvent, RecordType::kUser, RecordType::kGroup};
+
 // Its commits are announced in the ledger.
 bool IsStaged(Destination& destination) {
-  constexpr RecordType kTypes[] = {RecordType::kEvent, RecordType::kUser, RecordType::kGroup};
   return std::any_of(std::begin(kTypes), std::end(kTypes),
                      [&](RecordType type) { return destination.staging(type) != nullptr; });
 }
@@ -166,6 +170,11 @@ absl::StatusOr<int> RunReplay(const Options& options, Context& context) {
   std::unique_ptr<Ledger> ledger;
   if (!options.dry_run && IsStaged(*destination)) {
     ASSIGN_OR_RETURN(ledger, options.import.state.OpenLedger(context));
+  } else if (!options.dry_run) {
+    ASSIGN_OR_RETURN(const auto reader, options.import.state.OpenLedgerToRead(context));
+    std::set<std::string> names;
+    for (const RecordType type : kTypes) names.insert(destination->LedgerName(type));
+    RETURN_IF_ERROR(CheckNoOpenCommit(*reader, names, context.stop));
   }
   const ReplayReport report =
       Replay(request, {.queue = *open.queue, .ledger = ledger.get()}, context.stop);

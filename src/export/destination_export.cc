@@ -216,9 +216,10 @@ absl::Status DestinationExport::Settle() {
         outcome.kind != ObjectOutcome::Kind::kDoneBefore) {
       continue;
     }
-    const auto window = std::find_if(pending.begin(), pending.end(), [&](const PendingWindow& one) {
+    const auto is_its = [&, &object = object](const PendingWindow& one) {
       return ObjectOf(one.name) == object;
-    });
+    };
+    const auto window = std::find_if(pending.begin(), pending.end(), is_its);
     RETURN_IF_ERROR(folder_->Complete(window->name));
     RETURN_IF_ERROR(Record(*window));
   }

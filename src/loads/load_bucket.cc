@@ -15,6 +15,7 @@ namespace millrace::loads {
 namespace {
 
 constexpr size_t kFileBytes = size_t{128} << 20;
+constexpr size_t kMaxFileBytes = size_t{3800} << 20;  // BigQuery takes 4 GB of compressed JSON
 
 // "bigquery/project/dataset/events/". Warehouses skip files in folders that begin with '_' or '.'.
 std::string FolderOf(std::string_view ledger_name) {
@@ -58,6 +59,9 @@ absl::StatusOr<std::optional<LoadBucket>> TakeLoadBucket(
   LoadBucket bucket;
   ASSIGN_OR_RETURN(bucket.root, data_files::RootOf(*uri));
   ASSIGN_OR_RETURN(bucket.file_bytes, data_files::TakeFileBytes(query, kFileBytes));
+  if (bucket.file_bytes > kMaxFileBytes) {
+    return absl::InvalidArgumentError("file_size of files to load is at most 3800 megabytes");
+  }
   return bucket;
 }
 

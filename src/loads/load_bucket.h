@@ -23,7 +23,7 @@ struct LoadBucket {
   size_t file_bytes = 0;
 };
 
-// bucket=URI and file_size=MEGABYTES (1 to 4096, by default 128; compressed). Nullopt: there is no
+// bucket=URI and file_size=MEGABYTES (1 to 3800, by default 128; compressed). Nullopt: there is no
 // bucket. `schemes`: of the stores that the warehouse can read, such as "gs". InvalidArgument: they
 // cannot be used.
 absl::StatusOr<std::optional<LoadBucket>> TakeLoadBucket(

@@ -19,6 +19,12 @@ using data_files::DataFile;
 using data_files::FileStore;
 using data_files::StagedFiles;
 
+// Beside the first list of the commit's files. What removes files knows it by the commit.
+std::string ManifestPath(const Intent& intent) {
+  const std::string_view list = intent.parts.front();
+  return StrCat(list.substr(0, list.rfind('/') + 1), intent.id, ".manifest");
+}
+
 // The warehouse knows which commits were made.
 class LoadLog final : public CommitLog {
  public:
@@ -39,16 +45,14 @@ class LoadLog final : public CommitLog {
                                  const std::stop_token& stop) override {
     // What an earlier process left is committed before this one stages anything.
     if (!is_prepared()) RETURN_IF_ERROR(Prepare(stop));
+    if (staged.files.empty()) return absl::DataLossError("the commit has no files");
     FileLoad load = LoadOf(intent, staged.files);
-    const std::string manifest = ManifestPath(intent, staged.files);
-    bool has_manifest = false;
     load.write_manifest = [&](std::string_view text) -> absl::StatusOr<std::string> {
-      has_manifest = true;
+      const std::string manifest = ManifestPath(intent);
       RETURN_IF_ERROR(store_.Write(manifest, text));
       return store_.Uri(manifest);
     };
     absl::StatusOr<Outcome> outcome = loader_.Load(load, stop);
-    if (outcome.ok() && has_manifest) store_.objects().Remove(store_.Uri(manifest)).IgnoreError();
     if (outcome.ok() || absl::IsUnavailable(outcome.status()) ||
         absl::IsCancelled(outcome.status())) {
       return outcome;
@@ -71,23 +75,13 @@ class LoadLog final : public CommitLog {
       RETURN_IF_ERROR(staged.status());
       files.insert(files.end(), staged->files.begin(), staged->files.end());
     }
-    const absl::StatusOr<Outcome> outcome = loader_.Abandon(LoadOf(intent, files), stop);
-    if (outcome.ok() && !files.empty()) {
-      store_.objects().Remove(store_.Uri(ManifestPath(intent, files))).IgnoreError();
-    }
-    return outcome;
+    return loader_.Abandon(LoadOf(intent, files), stop);
   }
 
  private:
   bool is_prepared() {
     absl::MutexLock lock(&mutex_);
     return is_prepared_;
-  }
-
-  // What removes files knows them by the commit.
-  static std::string ManifestPath(const Intent& intent, const std::vector<DataFile>& files) {
-    const std::string_view first = files.front().path;
-    return StrCat(first.substr(0, first.rfind('/') + 1), intent.id, ".manifest");
   }
 
   FileLoad LoadOf(const Intent& intent, const std::vector<DataFile>& files) {
@@ -110,31 +104,41 @@ absl::Status CheckIsOurs(const FileStore& store, const Intent& intent) {
   const std::string folder = store.StagedFolder("");
   for (const std::string& part : intent.parts) {
     if (part.starts_with(folder)) continue;
-    return absl::UnimplementedError(StrCat("the commit ", intent.id, " was begun with another ",
-                                           "method than that of this bucket: run the command once ",
-                                           "more with it"));
+    return absl::FailedPreconditionError(
+        StrCat("the commit ", intent.id, " was begun with another method or bucket (\"",
+               Shorten(part, 64), "\"): run the command once more with the DEST of that run"));
   }
   return absl::OkStatus();
 }
 
 class LoadCommitter final : public Committer {
  public:
-  LoadCommitter(const FileStore& store, std::unique_ptr<Committer> files)
+  LoadCommitter(FileStore& store, std::unique_ptr<Committer> files)
       : store_(store), files_(std::move(files)) {}
 
   CommitResult Commit(const Intent& intent, std::stop_token stop) override {
     if (const absl::Status ours = CheckIsOurs(store_, intent); !ours.ok()) {
       return {.kind = CommitResult::Kind::kStop, .status = ours};
     }
-    return files_->Commit(intent, std::move(stop));
+    CommitResult result = files_->Commit(intent, std::move(stop));
+    if (result.kind == CommitResult::Kind::kCommitted) RemoveManifest(intent);
+    return result;
   }
   absl::Status Abandon(const Intent& intent, std::stop_token stop) override {
     RETURN_IF_ERROR(CheckIsOurs(store_, intent));
-    return files_->Abandon(intent, std::move(stop));
+    RETURN_IF_ERROR(files_->Abandon(intent, std::move(stop)));
+    RemoveManifest(intent);
+    return absl::OkStatus();
   }
 
  private:
-  const FileStore& store_;
+  // Also one that a killed process has written. If it stays, the next run removes it.
+  void RemoveManifest(const Intent& intent) {
+    if (intent.parts.empty()) return;
+    store_.objects().Remove(store_.Uri(ManifestPath(intent))).IgnoreError();
+  }
+
+  FileStore& store_;
   const std::unique_ptr<Committer> files_;
 };
 
@@ -162,7 +166,7 @@ class LoadStaging final : public Staging {
   }
 
  private:
-  const FileStore& store_;
+  FileStore& store_;
   LoadLog log_;
   const std::unique_ptr<Staging> files_;
 };

@@ -279,6 +279,7 @@ TEST_F(LoadStagingTest, FilesAreRemovedOnceTheyAreLoaded) {
 
 TEST_F(LoadStagingTest, FilesOfALoadWhoseAnswerWasLostAreRemovedByTheNextProcess) {
   TestTable table;
+  table.warehouse.uses_manifest = true;
   Intent intent;
   {
     const auto dead = table.NewStaging();
@@ -288,7 +289,7 @@ TEST_F(LoadStagingTest, FilesOfALoadWhoseAnswerWasLostAreRemovedByTheNextProcess
     table.warehouse.LoseNextAnswer();
     EXPECT_EQ(dead->NewCommitter()->Commit(intent, {}).kind, CommitResult::Kind::kRetry);
   }
-  EXPECT_EQ(table.Files().size(), 2u);
+  EXPECT_EQ(table.Files().size(), 3u);
   EXPECT_EQ(table.NewStaging()->NewCommitter()->Commit(intent, {}).kind,
             CommitResult::Kind::kCommitted);
   EXPECT_THAT(table.Files(), IsEmpty());
@@ -373,7 +374,7 @@ TEST_F(LoadStagingTest, ACommitOfAnotherMethodStopsTheRun) {
   const Intent intent{.id = kCommit, .parts = {"stream:abc"}};
   const CommitResult result = staging->NewCommitter()->Commit(intent, {});
   EXPECT_EQ(result.kind, CommitResult::Kind::kStop);
-  EXPECT_THAT(result.status.message(), HasSubstr("begun with another method"));
+  EXPECT_THAT(result.status.message(), HasSubstr("begun with another method or bucket"));
   EXPECT_FALSE(staging->NewCommitter()->Abandon(intent, {}).ok());
 }
 

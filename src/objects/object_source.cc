@@ -9,6 +9,7 @@
 #include "io/worker_id.h"
 #include "mapping/mapping_version.h"
 #include "objects/mapped_rows.h"
+#include "pipeline/intents.h"
 
 namespace millrace {
 namespace {
@@ -174,11 +175,12 @@ absl::StatusOr<Ledger::Claim> ObjectSource::ClaimUnlessCovered(const ClaimReques
   for (;;) {
     ASSIGN_OR_RETURN(Ledger::Claim claimed, ledger_.ClaimObject(request, stop));
     const std::string& intent = claimed.entry.intent;
-    if (intent.empty() || !options_.resolve_intent) return claimed;
+    if (intent.empty()) return claimed;
     const bool is_dead = IsWorkerDead(claimed.entry.owner);
     const bool is_left = claimed.outcome == Ledger::Claim::Outcome::kUncommitted ||
                          (claimed.outcome == Ledger::Claim::Outcome::kHeld && is_dead);
     if (!is_left) return claimed;
+    if (!options_.resolve_intent) return OpenCommitOfAnotherMethod(request.key, intent);
     RETURN_IF_ERROR(options_.resolve_intent(intent, is_dead, stop));
   }
 }

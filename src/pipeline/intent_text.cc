@@ -100,6 +100,12 @@ bool ReadSpan(const Json& json, IntentSpan& span) {
 
 }  // namespace
 
+absl::Status OpenCommitOfAnotherMethod(const LedgerKey& object, const std::string& id) {
+  return absl::FailedPreconditionError(
+      StrCat(object.object, ": the commit ", id, " of an earlier run is open, and only its own ",
+             "method can finish it: run the command once more with the DEST of that run"));
+}
+
 size_t Intent::Bytes() const {
   constexpr size_t kAround = sizeof(R"({"parts":[],"spans":[]})");
   constexpr size_t kSpan = sizeof(R"({"object":,"version":,"config":,"state":"open","error":},)");

@@ -46,6 +46,10 @@ struct Intent {
   size_t Bytes() const;
 };
 
+// A run that does not commit has found the row of `object` under the intent `id`, which it can
+// neither finish nor withdraw.
+absl::Status OpenCommitOfAnotherMethod(const LedgerKey& object, const std::string& id);
+
 // Part of a ledger. Thread-safe; statuses as in Ledger. Aborted: a row or the intent is another
 // worker's by now, or the intent is gone; nothing was changed.
 //

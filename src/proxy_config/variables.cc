@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "auth/google_credentials.h"
 #include "base/nearest_name.h"
@@ -171,8 +172,8 @@ void Translator::AddDestination(const std::string& kind) {
   if (kind == "snowflake") return AddSnowflake();
   if (kind == "redshift") return AddRedshift();
   Add("bigquery",
-      StrCat("bigquery://", UrlEncode(Get("bigquery_project")), "/",
-             UrlEncode(Get("bigquery_dataset")), "?", Tables().substr(1)),
+      StrCat("bigquery://", absl::StrReplaceAll(UrlEncode(Get("bigquery_project")), {{"%3A", ":"}}),
+             "/", UrlEncode(Get("bigquery_dataset")), "?", Tables().substr(1)),
       CredentialsOf(kBigqueryCredentials));
 }
 

@@ -55,8 +55,8 @@ std::string DedupeQuery(SqlDialect dialect, const TableForm& form, std::string_v
   }
   return StrCat("SELECT ", ColumnList(dialect, form),
                 "\nFROM (\n  SELECT *, row_number() OVER (PARTITION BY token, event, distinct_id, "
-                "event_time, insert_id\n    ORDER BY insert_time DESC) AS repeat_number\n  FROM ",
-                table, ") AS numbered\nWHERE repeat_number = 1 OR insert_id IS NULL");
+                "event_time, insert_id\n    ORDER BY insert_time DESC) AS millrace_repeat\n  FROM ",
+                table, ") AS numbered\nWHERE millrace_repeat = 1 OR insert_id IS NULL");
 }
 
 std::string ReservedNames(SqlDialect dialect, const TableForm& form) {

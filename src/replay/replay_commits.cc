@@ -228,4 +228,18 @@ void ReplayCommits::Forget(std::stop_token stop) {
   known_.clear();
 }
 
+absl::Status CheckNoOpenCommit(LedgerReader& ledger, const std::set<std::string>& destinations,
+                               std::stop_token stop) {
+  return ledger.ForEach(
+      [&](const LedgerEntry& entry) {
+        const LedgerKey& key = entry.key;
+        const bool is_open = key.object.starts_with(kPrefix) && !entry.intent.empty();
+        if (!is_open || !destinations.contains(key.destination)) return absl::OkStatus();
+        return absl::FailedPreconditionError(
+            StrCat("the commit ", entry.intent, " of an earlier replay is open, and only its own ",
+                   "method can finish it: run the replay once more with the DEST of that run"));
+      },
+      std::move(stop));
+}
+
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -64,6 +65,9 @@ class ReplayCommits {
                                  absl::Span<const DeadLetterRecord* const> records,
                                  std::stop_token stop);
 
+  // Finishes what replays that were killed have announced; Write() does it too.
+  absl::Status FinishEarlier(std::stop_token stop) { return Prepare(stop); }
+
   // The outcomes of the last Write() are recorded, so the ledger may forget its records. A failure
   // does no harm.
   void Forget(std::stop_token stop);
@@ -96,6 +100,11 @@ class ReplayCommits {
   std::map<size_t, Claimed> claimed_;  // by record; of the current Write()
   std::vector<LedgerKey> known_;       // in the ledger, of the last Write()
 };
+
+// FailedPrecondition: a replay into one of `destinations` (of ledger keys) has announced a commit
+// that is not finished, which only a replay that commits can do.
+absl::Status CheckNoOpenCommit(LedgerReader& ledger, const std::set<std::string>& destinations,
+                               std::stop_token stop);
 
 }  // namespace millrace
 

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "formats/json_reader.h"
 #include "mapping/mapping_version.h"
+#include "pipeline/intents.h"
 #include "spool/log_transform.h"
 
 namespace millrace {
@@ -189,8 +190,10 @@ absl::Status LogSource::TryToClaim(uint64_t sequence, const std::stop_token& sto
       .lease = options_.lease,
       .mapping_version = kMappingVersion};
   ASSIGN_OR_RETURN(Ledger::Claim claim, ledger_.ClaimObject(request, stop));
-  while (!claim.entry.intent.empty() && options_.resolve_intent &&
-         claim.outcome != Ledger::Claim::Outcome::kClaimed) {
+  while (!claim.entry.intent.empty() && claim.outcome != Ledger::Claim::Outcome::kClaimed) {
+    if (!options_.resolve_intent) {
+      return OpenCommitOfAnotherMethod(request.key, claim.entry.intent);
+    }
     // No other process has this ledger, so whoever announced the commit is dead.
     RETURN_IF_ERROR(options_.resolve_intent(claim.entry.intent, /*owner_is_dead=*/true, stop));
     ASSIGN_OR_RETURN(claim, ledger_.ClaimObject(request, stop));

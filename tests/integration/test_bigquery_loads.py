@@ -223,8 +223,8 @@ class Faults(LoadsTest):
         self.server.fault("job", "invalid")
         self.assertEqual(self.run_program(*self.command(path, self.to()))[0], 3)
         code, out, err = self.run_program(*self.command(path, f"bigquery://{PROJECT}/analytics?table=events"))
-        self.assertEqual(code, 2, err)
-        self.assertIn("was begun with another method", err)
+        self.assertEqual(code, 3, err)
+        self.assertIn("was begun with bucket=", err)
         self.load(path)
         self.assert_in_table(20)
 

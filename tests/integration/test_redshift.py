@@ -105,7 +105,7 @@ class RedshiftTest(RedshiftEventsTest):
         self.slow_down(0.1)
         process = self.start(*self.command(folder, "--json"))
         self.wait_for_rows(1, process)
-        self.server.query("DROP TABLE events")
+        self.server.query("DROP TABLE events CASCADE")
         out, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 3, out + err)
         self.assertIn("does not exist", out)

@@ -32,7 +32,7 @@ void AppendBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
     RefusedRow why;
     for (size_t row = group.begin; row < group.end && why.message.empty(); ++row) {
       why.row = row;
-      if (!Append({batch.row(row), batch.source_rows[row]}, insert_time, why)) break;
+      if (!Append(batch.row(row), insert_time, why)) break;
     }
     const size_t size = bytes_.size() - first_byte + kRowOverhead * (rows_.size() - first_row);
     if (why.message.empty() && size > format_.max_bytes) {
@@ -53,8 +53,8 @@ void AppendBatch::Encode(const Batch& batch, absl::Span<const BatchSpan> spans,
   FillRequest();
 }
 
-bool AppendBatch::Append(RowOrigin origin, absl::Time insert_time, RefusedRow& why) {
-  if (const absl::Status read = reader_.Read(origin.record, insert_time, table_rows_); !read.ok()) {
+bool AppendBatch::Append(std::string_view record, absl::Time insert_time, RefusedRow& why) {
+  if (const absl::Status read = reader_.Read(record, insert_time, table_rows_); !read.ok()) {
     why.code = kUnreadable;
     why.message = ToStd(read.message());
     return false;
@@ -67,11 +67,10 @@ bool AppendBatch::Append(RowOrigin origin, absl::Time insert_time, RefusedRow& w
       return false;
     }
     if (format_.encode) {
-      format_.encode(origin, row, bytes_);
+      format_.encode(row, bytes_);
     } else {
       AppendRow(form_, row, bytes_);
     }
-    ++origin.index;
     rows_.push_back({.end = bytes_.size(), .group = groups_.size()});
   }
   return true;

@@ -23,18 +23,11 @@ namespace millrace::bigquery {
 // the schema and the names.
 inline constexpr size_t kMaxRequestBytes = 8 << 20;
 
-// Where a row of a table comes from.
-struct RowOrigin {
-  std::string_view record;
-  uint64_t source_row = 0;  // as in Batch
-  size_t index = 0;         // among the rows of the record
-};
-
 struct RequestFormat {
   size_t max_bytes = kMaxRequestBytes;
   size_t max_rows = SIZE_MAX;  // rows that stand or fall together may exceed it
   // Appends a row as it is in a request; null: as a protobuf message (row_encoder.h).
-  std::function<void(const RowOrigin& origin, TableRow row, ByteBuffer& out)> encode;
+  std::function<void(TableRow row, ByteBuffer& out)> encode;
 };
 
 // A row of the batch becomes any number of table rows: an update of a profile has one for each
@@ -77,7 +70,7 @@ class AppendBatch {
     size_t end = 0;   // of its rows in rows_
     bool refused = false;
   };
-  bool Append(RowOrigin origin, absl::Time insert_time, RefusedRow& why);
+  bool Append(std::string_view record, absl::Time insert_time, RefusedRow& why);
   size_t begin(size_t row) const { return row == 0 ? 0 : rows_[row - 1].end; }
   void FillRequest();
 

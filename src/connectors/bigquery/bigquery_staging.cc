@@ -62,8 +62,7 @@ class BigqueryStaging final : public Staging {
   ErrorAction Decide(ErrorAction action) {
     if (action != ErrorAction::kNotYet) return action;
     absl::MutexLock lock(&mutex_);
-    const bool is_new = changed_at_ && parts_.clock.Elapsed() - *changed_at_ < kNewFor;
-    return is_new ? ErrorAction::kRetry : ErrorAction::kStop;
+    return IsNew() ? ErrorAction::kRetry : ErrorAction::kStop;
   }
 
   // The fence of a commit, of which there is one: nullopt for all but the first who asks.
@@ -73,27 +72,47 @@ class BigqueryStaging final : public Staging {
     if (fenced_ == commit) return std::nullopt;
     // A fence that was made for a call that failed serves the next one.
     if (next_fence_.empty()) {
-      RETURN_IF_ERROR(Sealed(parts_.streams.Create(next_fence_, stop)));
+      RETURN_IF_ERROR(SealedWhile(IsNew(), parts_.streams.Create(next_fence_, stop), stop));
     }
     int64_t rows = 0;
     const StorageError finalized = parts_.streams.Finalize(next_fence_, rows, stop);
-    if (ClassifyAppend(finalized) == ErrorAction::kStreamLost) next_fence_.clear();
-    RETURN_IF_ERROR(Sealed(finalized));
+    // Finalized already: by an earlier call, whose answer was lost.
+    if (finalized.code != StorageCode::kStreamFinalized) {
+      if (ClassifyAppend(finalized) == ErrorAction::kStreamLost) next_fence_.clear();
+      RETURN_IF_ERROR(SealedWhile(IsNew(), finalized, stop));
+    }
     fenced_ = commit;
     const std::string id = std::exchange(next_fence_, "");
     return table_time_.empty() ? id : StrCat(id, "@", table_time_);
   }
 
   // As Seal() reports it: Unavailable if it is worth a retry.
-  absl::Status Sealed(const StorageError& error) const {
-    if (error.ok() || absl::IsCancelled(error.status)) return error.status;
-    const ErrorAction action = ClassifyCall(error);
-    const absl::Status why = Explain(error, parts_.streams.table());
-    const bool may_pass = action == ErrorAction::kRetry || action == ErrorAction::kThrottled;
-    return may_pass ? absl::UnavailableError(why.message()) : why;
+  absl::Status Sealed(const StorageError& error, const std::stop_token& stop) {
+    bool is_new = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      is_new = IsNew();
+    }
+    return SealedWhile(is_new, error, stop);
   }
 
  private:
+  // Whether the service may not know the table yet.
+  bool IsNew() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return changed_at_ && parts_.clock.Elapsed() - *changed_at_ < kNewFor;
+  }
+
+  absl::Status SealedWhile(bool is_new, const StorageError& error,
+                           const std::stop_token& stop) const {
+    if (error.ok() || stop.stop_requested()) return error.status;
+    const ErrorAction action = ClassifyCall(error);
+    const absl::Status why = Explain(error, parts_.streams.table());
+    const bool may_pass = action == ErrorAction::kRetry || action == ErrorAction::kThrottled ||
+                          absl::IsCancelled(error.status) ||
+                          (action == ErrorAction::kNotYet && is_new);
+    return may_pass ? absl::UnavailableError(why.message()) : why;
+  }
+
   const StagingParts parts_;
   const std::string descriptor_;
   absl::Mutex mutex_;
@@ -234,7 +253,7 @@ absl::StatusOr<bool> BigquerySink::FinalizeStream(const std::stop_token& stop) {
   // By an earlier call, whose answer was lost; all rows were confirmed before.
   if (error.code == StorageCode::kStreamFinalized) return true;
   if (ClassifyAppend(error) == ErrorAction::kStreamLost) return false;
-  return staging_.Sealed(error);
+  return staging_.Sealed(error, stop);
 }
 
 absl::StatusOr<std::vector<std::string>> BigquerySink::Seal(const std::string& commit_id,

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "base/byte_buffer.h"
+#include "base/hash.h"
 #include "base/printable.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/append_batch.h"
 #include "connectors/bigquery/insert_row.h"
+#include "io/worker_id.h"
 #include "pipeline/batch_identity.h"
 
 namespace millrace::bigquery {
@@ -78,11 +80,9 @@ class InsertAllSink final : public Sink {
   explicit InsertAllSink(InsertAllParts parts)
       : parts_(std::move(parts)),
         path_(parts_.path + "/insertAll"),
-        batch_(parts_.form,
-               {.max_rows = kMaxRows,
-                .encode = [this](const RowOrigin& origin, TableRow row, ByteBuffer& out) {
-                  AppendInsertRow(parts_.form, origin, row, out);
-                }}) {}
+        batch_(parts_.form, {.max_rows = kMaxRows, .encode = [this](TableRow row, ByteBuffer& out) {
+                               AppendInsertRow(parts_.form, batch_id_, next_number_++, row, out);
+                             }}) {}
 
   WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
                     std::stop_token stop) override {
@@ -93,6 +93,7 @@ class InsertAllSink final : public Sink {
     }
     const BatchIdentity identity = BatchIdentity::Of(batch);
     if (in_progress_ != identity) {
+      BeginIds();
       batch_.Encode(batch, spans, parts_.clock.Now());
       in_progress_ = identity;
       has_stored_ = false;
@@ -125,6 +126,14 @@ class InsertAllSink final : public Sink {
   }
 
  private:
+  // Ids that no other batch has, of whatever process.
+  void BeginIds() {
+    batch_id_ =
+        ToHex(HashBytes(StrCat(CurrentWorkerId(), "\n", reinterpret_cast<uintptr_t>(this), "\n",
+                               absl::ToUnixNanos(parts_.clock.Now()), "\n", batches_++)));
+    next_number_ = 0;
+  }
+
   absl::StatusOr<json> Send(const std::stop_token& stop) {
     body_.clear();
     body_.Append(R"({"skipInvalidRows":false,"ignoreUnknownValues":false,"rows":)");
@@ -159,6 +168,9 @@ class InsertAllSink final : public Sink {
   ByteBuffer body_;
   std::optional<BatchIdentity> in_progress_;  // the batch that is partly written, or may be
   bool has_stored_ = false;                   // some of it
+  std::string batch_id_;                      // of insertId
+  uint64_t next_number_ = 0;
+  uint64_t batches_ = 0;
 };
 
 }  // namespace

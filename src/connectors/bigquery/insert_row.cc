@@ -1,25 +1,16 @@
 #include "connectors/bigquery/insert_row.h"
 
 #include "absl/time/time.h"
-#include "base/hash.h"
 #include "base/json_writer.h"
 
 namespace millrace::bigquery {
 
-void AppendInsertRow(const TableForm& form, const RowOrigin& origin, TableRow row,
+void AppendInsertRow(const TableForm& form, std::string_view batch, uint64_t number, TableRow row,
                      ByteBuffer& out) {
-  char id[32];
-  WriteHex(HashBytes(origin.record), id);
   out.Append(R"({"insertId":")");
-  out.Append({id, sizeof(id)});
-  if (form.record_type() != RecordType::kEvent) {
-    out.Append('-');
-    AppendJsonInt(out, static_cast<int64_t>(origin.source_row));
-  }
-  if (origin.index > 0) {
-    out.Append('-');
-    AppendJsonInt(out, static_cast<int64_t>(origin.index));
-  }
+  out.Append(batch);
+  out.Append('-');
+  AppendJsonInt(out, static_cast<int64_t>(number));
   out.Append(R"(","json":)");
   char before = '{';
   for (size_t i = 0; i < row.size(); ++i) {

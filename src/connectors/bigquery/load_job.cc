@@ -13,6 +13,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr char kRowsLabel[] = "millrace_rows";
 constexpr size_t kMaxExplanation = 500;
 constexpr size_t kMaxErrors = 3;  // of a job, that are shown
 
@@ -65,6 +66,9 @@ json NewLoadJob(const JobId& id, const TableSpec& spec, std::string_view table,
   json uris = json::array();
   for (const loads::LoadFile& file : load.files) uris.push_back(file.uri);
   json job = Head(id, spec, "load");
+  uint64_t rows = 0;
+  for (const loads::LoadFile& file : load.files) rows += file.rows;
+  job["configuration"]["labels"][kRowsLabel] = StrCat(rows);
   job["configuration"]["load"] = {
       {"destinationTable",
        {{"projectId", spec.project}, {"datasetId", spec.dataset}, {"tableId", std::string(table)}}},
@@ -88,7 +92,8 @@ absl::StatusOr<JobState> StateOf(const json& job) {
   const std::string state = TextOf(status, "state");
   JobState found;
   if (!Member(Member(job, "configuration"), "load").is_object()) {
-    if (state.empty()) return absl::UnavailableError("the response is no job");
+    const bool is_fence = Member(Member(job, "configuration"), "query").is_object();
+    if (state.empty() || !is_fence) return absl::UnavailableError("the response is no job");
     found.kind = JobState::Kind::kFence;
     return found;
   }
@@ -108,6 +113,8 @@ absl::StatusOr<JobState> StateOf(const json& job) {
   uint64_t rows = 0;
   const json& load = Member(Member(job, "statistics"), "load");
   if (absl::SimpleAtoi(TextOf(load, "outputRows"), &rows)) found.rows = rows;
+  const json& labels = Member(Member(job, "configuration"), "labels");
+  if (absl::SimpleAtoi(TextOf(labels, kRowsLabel), &rows)) found.rows_of_files = rows;
   return found;
 }
 

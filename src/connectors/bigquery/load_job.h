@@ -42,6 +42,7 @@ struct JobState {
   absl::Status failure;
   bool is_quota = false;  // the failure is that of the quota of jobs
   std::optional<uint64_t> rows;
+  std::optional<uint64_t> rows_of_files;  // that it should have loaded
 };
 
 // What the resource of a job says. Unavailable: it is none.

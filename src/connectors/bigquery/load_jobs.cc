@@ -32,12 +32,6 @@ absl::Status Explain(const absl::Status& status, std::string_view doing) {
                                             "roles/storage.objectViewer on the bucket"));
 }
 
-uint64_t RowsOf(const loads::FileLoad& load) {
-  uint64_t rows = 0;
-  for (const loads::LoadFile& file : load.files) rows += file.rows;
-  return rows;
-}
-
 }  // namespace
 
 LoadJobs::LoadJobs(Parts parts) : parts_(std::move(parts)), pace_(parts_.clock) {}
@@ -116,12 +110,25 @@ absl::StatusOr<JobState> LoadJobs::Await(const JobId& id, const std::stop_token&
   }
 }
 
+// Of a job that has loaded, whoever made it.
+absl::Status LoadJobs::CheckRows(const JobId& id, const JobState& state) const {
+  const bool differs = state.rows && state.rows_of_files && *state.rows != *state.rows_of_files;
+  if (!differs || parts_.spec.forgotten == Forgotten::kDone) return absl::OkStatus();
+  return absl::DataLossError(
+      StrCat("the job ", id.name(), " has loaded ", *state.rows, " of ", *state.rows_of_files,
+             " rows. Compare the table with the source, add what is missing, and run the command ",
+             "again with forgotten=done in the DEST"));
+}
+
 absl::StatusOr<LoadJobs::Outcome> LoadJobs::OutcomeOf(const std::string& commit,
                                                       std::stop_token stop) {
   const absl::StatusOr<Current> current = FindCurrent(commit, stop);
   if (absl::IsNotFound(current.status())) return Outcome::kNone;  // the dataset was dropped
   RETURN_IF_ERROR(current.status());
-  if (current->state.kind == Kind::kLoaded) return Outcome::kCommitted;
+  if (current->state.kind == Kind::kLoaded) {
+    RETURN_IF_ERROR(CheckRows(current->id, current->state));
+    return Outcome::kCommitted;
+  }
   return current->state.kind == Kind::kFence ? Outcome::kAbandoned : Outcome::kNone;
 }
 
@@ -144,10 +151,7 @@ absl::StatusOr<LoadJobs::Outcome> LoadJobs::Load(const loads::FileLoad& load,
   }
   Forget(load.commit);
   if (state.kind == Kind::kFence) return Outcome::kAbandoned;
-  if (state.rows && *state.rows != RowsOf(load)) {
-    return absl::DataLossError(StrCat(current.id.name(), " has loaded ", *state.rows, " of ",
-                                      RowsOf(load), " rows; compare the table with the source"));
-  }
+  RETURN_IF_ERROR(CheckRows(current.id, state));
   return Outcome::kCommitted;
 }
 

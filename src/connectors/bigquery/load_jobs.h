@@ -58,6 +58,7 @@ class LoadJobs final : public loads::FileLoader {
   absl::Status Insert(const std::string& job, const std::stop_token& stop);
   // Where the dataset, and so its jobs, are. NotFound: there is no dataset.
   absl::StatusOr<std::string> Location(const std::stop_token& stop);
+  absl::Status CheckRows(const JobId& id, const JobState& state) const;
   void Forget(const std::string& commit);
 
   const Parts parts_;

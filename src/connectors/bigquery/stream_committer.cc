@@ -68,9 +68,9 @@ struct Parts {
 };
 
 absl::Status ForeignCommit(const Intent& intent) {
-  return absl::UnimplementedError(StrCat("the commit ", intent.id,
-                                         " was begun with another method ",
-                                         "than storage_write: run the command once more with it"));
+  return absl::FailedPreconditionError(
+      StrCat("the commit ", intent.id, " was begun with bucket=, and its files are at ",
+             intent.parts.front(), " there: run the command once more with the DEST of that run"));
 }
 
 class StreamCommitter final : public Committer {
@@ -93,9 +93,10 @@ class StreamCommitter final : public Committer {
   absl::Status Explained(const StorageError& error) const {
     return Explain(error, streams_.table());
   }
-  absl::Status Annotated(const StorageError& error) const {
+  // Cancelled: only because of `stop`.
+  absl::Status Annotated(const StorageError& error, const std::stop_token& stop) const {
     const absl::Status why = Annotate(Explained(error), "committing to BigQuery");
-    if (!MayPass(error) || absl::IsCancelled(why)) return why;
+    if (!MayPass(error) || (absl::IsCancelled(why) && stop.stop_requested())) return why;
     return absl::UnavailableError(why.message());
   }
 
@@ -112,7 +113,7 @@ absl::StatusOr<StreamCommitter::Found> StreamCommitter::Look(const std::vector<s
     if (error.ok()) return is_committed ? Found::kCommitted : Found::kPending;
     if (error.code == StorageCode::kStreamAlreadyCommitted) return Found::kCommitted;
     if (!absl::IsNotFound(error.status) && error.code == StorageCode::kNone) {
-      return Annotated(error);
+      return Annotated(error, stop);
     }
   }
   return Found::kMissing;
@@ -134,7 +135,7 @@ absl::StatusOr<CommitResult> StreamCommitter::Guess(const Parts& parts,
   if (ClassifyCall(error) == ErrorAction::kNotYet) {
     return CommitResult{.kind = Kind::kGone, .status = Explained(error)};
   }
-  if (!error.ok()) return Annotated(error);
+  if (!error.ok()) return Annotated(error, stop);
   switch (forgotten_) {
     case Forgotten::kDone:
       return CommitResult{.kind = Kind::kCommitted};
@@ -173,7 +174,7 @@ CommitResult StreamCommitter::Commit(const Intent& intent, std::stop_token stop)
   }
   const WriteStreams::Committed committed = streams_.Commit(parts.All(), stop);
   if (committed.error.ok() && committed.codes.empty()) return {.kind = Kind::kCommitted};
-  absl::Status why = Annotated(committed.error);
+  absl::Status why = Annotated(committed.error, stop);
   if (why.ok()) why = absl::FailedPreconditionError("BigQuery refused the streams of the commit");
   if (!IsAboutStreams(committed)) {
     return {.kind = MayPass(committed.error) ? Kind::kRetry : Kind::kStop, .status = why};
@@ -195,7 +196,7 @@ absl::Status StreamCommitter::Abandon(const Intent& intent, std::stop_token stop
   }
   const WriteStreams::Committed fenced = streams_.Commit({parts.fence}, stop);
   if (fenced.error.ok() && fenced.codes.empty()) return absl::OkStatus();
-  if (!IsAboutStreams(fenced)) return Annotated(fenced.error);
+  if (!IsAboutStreams(fenced)) return Annotated(fenced.error, stop);
   ASSIGN_OR_RETURN(const Found streams, Look(parts.streams, stop));
   if (streams == Found::kCommitted) {
     return absl::FailedPreconditionError(StrCat("the commit ", intent.id, " is made"));

@@ -179,8 +179,8 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
     return Invalid("forgotten is stop, resend or done");
   }
   return query.CheckAllTaken(
-      "table, events, users, groups, columns, schema, partition, location, method, bucket, "
-      "file_size, age and forgotten");
+      "table, events, users, groups, columns, schema, partition, views, location, method, bucket, "
+      "file_size, age, forgotten and credentials_file");
 }
 
 }  // namespace

@@ -37,7 +37,6 @@ using snowflake::OwnClient;
 using snowflake::SignIn;
 using snowflake::SnowflakeDialect;
 using snowflake::SnowflakeSpec;
-using snowflake::SqlClient;
 using snowflake::StreamingDelivery;
 using snowflake::TargetTable;
 

@@ -2,9 +2,9 @@
 SELECT "event", "event_time", "insert_time", "token", "device_id", "insert_id", "user_id", "distinct_id", "properties"
 FROM (
   SELECT *, row_number() OVER (PARTITION BY token, event, distinct_id, event_time, insert_id
-    ORDER BY insert_time DESC) AS repeat_number
+    ORDER BY insert_time DESC) AS millrace_repeat
   FROM public.events) AS numbered
-WHERE repeat_number = 1 OR insert_id IS NULL;
+WHERE millrace_repeat = 1 OR insert_id IS NULL;
 -- users_current
 WITH stored AS (
   SELECT token, distinct_id, operation, insert_time, CASE WHEN jsonb_typeof(properties::jsonb) = 'object' THEN properties::jsonb ELSE '{}' END AS properties
