@@ -9,6 +9,8 @@
 namespace millrace::sql_delivery {
 namespace {
 
+constexpr std::string_view kForgottenWriter = "-";
+
 std::string Sized(std::string_view text) { return StrCat(text.size(), ":", text); }
 
 // The object whatever its config.
@@ -68,6 +70,14 @@ std::optional<uint64_t> ReadNumber(const std::vector<std::optional<std::string>>
 std::string IsWriter(const SqlDialect& dialect, std::string_view object, std::string_view writer) {
   return StrCat("EXISTS (SELECT 1 FROM ", dialect.writers(), " WHERE object_key = '", object,
                 "' AND writer = ", dialect.QuoteText(writer), ")");
+}
+
+// Deletes the writers of the clause `where`, and their ranges.
+void AppendForget(const SqlDialect& dialect, const std::string& where, Script& script) {
+  script.statements.push_back(StrCat("DELETE FROM ", dialect.delivered(),
+                                     " WHERE object_key IN (SELECT object_key FROM ",
+                                     dialect.writers(), where, ")"));
+  script.statements.push_back(StrCat("DELETE FROM ", dialect.writers(), where));
 }
 
 }  // namespace
@@ -215,21 +225,25 @@ Script MergeScript(const SqlDialect& dialect, const LedgerKey& key, std::string_
 Script ForgetScript(const SqlDialect& dialect, const LedgerKey& key) {
   const std::string of_object = StrCat(" WHERE object_hash = '", ObjectHash(key), "'");
   Script script{.statements = dialect.LockStatements()};
-  script.statements.push_back(StrCat("DELETE FROM ", dialect.delivered(),
-                                     " WHERE object_key IN (SELECT object_key FROM ",
-                                     dialect.writers(), of_object, ")"));
-  script.statements.push_back(StrCat("DELETE FROM ", dialect.writers(), of_object));
+  AppendForget(dialect, of_object, script);
   return script;
 }
 
 Script ForgetAllScript(const SqlDialect& dialect, std::string_view destination) {
+  Script script{.statements = dialect.LockStatements()};
+  AppendForget(dialect, StrCat(" WHERE destination = ", dialect.QuoteText(destination)), script);
+  return script;
+}
+
+Script ForgetAllIfScript(const SqlDialect& dialect, std::string_view destination,
+                         std::string_view only_if) {
   const std::string of_destination =
       StrCat(" WHERE destination = ", dialect.QuoteText(destination));
   Script script{.statements = dialect.LockStatements()};
-  script.statements.push_back(StrCat("DELETE FROM ", dialect.delivered(),
-                                     " WHERE object_key IN (SELECT object_key FROM ",
-                                     dialect.writers(), of_destination, ")"));
-  script.statements.push_back(StrCat("DELETE FROM ", dialect.writers(), of_destination));
+  // What the condition asks about may change between two statements; no writer has this name.
+  script.statements.push_back(StrCat("UPDATE ", dialect.writers(), " SET writer = '",
+                                     kForgottenWriter, "'", of_destination, " AND ", only_if));
+  AppendForget(dialect, StrCat(of_destination, " AND writer = '", kForgottenWriter, "'"), script);
   return script;
 }
 

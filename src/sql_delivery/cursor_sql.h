@@ -74,6 +74,9 @@ Script MergeScript(const SqlDialect& dialect, const LedgerKey& key, std::string_
 Script ForgetScript(const SqlDialect& dialect, const LedgerKey& key);
 // Deletes what is known of all objects of a destination (LedgerKey::destination).
 Script ForgetAllScript(const SqlDialect& dialect, std::string_view destination);
+// The same, if the condition `only_if` holds; it is evaluated once.
+Script ForgetAllIfScript(const SqlDialect& dialect, std::string_view destination,
+                         std::string_view only_if);
 
 }  // namespace millrace::sql_delivery
 

@@ -18,6 +18,8 @@ OPTIONS = "ON_ERROR = ABORT_STATEMENT FORCE = FALSE"
 MAX_FILES = 1000
 COLUMNS = ["file", "status", "rows_parsed", "rows_loaded", "error_limit", "errors_seen", "first_error",
            "first_error_line", "first_error_character", "first_error_column_name"]
+# What COPY returned is not kept for RESULT_SCAN, but for the question that is asked of it.
+ROWS_COPIED = """(SELECT SUM(OBJECT_CONSTRUCT(*):"rows_loaded"::NUMBER(38,0)) FROM TABLE(RESULT_SCAN(LAST_QUERY_ID())))"""
 TIME_FORMAT = "'YYYY-MM-DD\"T\"HH24:MI:SS.FF6\"Z\"'"
 
 
@@ -31,6 +33,7 @@ class StagedDatabase(snowflake_sql.Database):
         self.integrations = {"S3_INT"}
         self.loaded = set()  # (table, file)
         self._pending = []
+        self._copied = "NULL"  # rows of the last COPY; NULL: it loaded no file
         self.before_commit = lambda: None  # called after each COPY
 
     def run(self, text, count, context, bindings=()):
@@ -50,7 +53,10 @@ class StagedDatabase(snowflake_sql.Database):
             self.stages.pop(found.group(1, 2, 3), None)
             return ["status"], [[f"{found.group(3)} successfully dropped."]]
         if re.match(r"\s*COPY\s", sql):
-            return self._copy(cursor, sql, context)
+            names, rows = self._copy(cursor, sql, context)
+            self._copied = sum(int(row[COLUMNS.index("rows_loaded")]) for row in rows) if names == COLUMNS else "NULL"
+            return names, rows
+        sql = sql.replace(ROWS_COPIED, f"({self._copied})")
         return super().execute_one(cursor, sql, context, bindings)
 
     def _copy(self, cursor, sql, context):

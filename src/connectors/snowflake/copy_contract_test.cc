@@ -81,7 +81,6 @@ class FakeAccount {
 
   absl::StatusOr<HttpResponse> Respond(const HttpRequest& request) {
     absl::MutexLock lock(&mutex_);
-    if (request.method == "GET") return Rows(copied_);
     const std::string id = request.url.substr(request.url.find("requestId="));
     if (doomed_.contains(id)) return absl::UnavailableError("the connection was reset");
     const std::string sql = Json::parse(request.body)["statement"];
@@ -126,7 +125,7 @@ class FakeAccount {
     }
     if (state == states_.end()) states_[commit] = is_copy ? "committed" : "abandoned";
     Json handles = Json::array();
-    const int count = is_copy ? 6 : 4;
+    const int count = is_copy ? 7 : 4;
     for (int i = 0; i < count; ++i) handles.push_back("h");
     return Answer(200, {{"statementHandles", handles}, {"data", Json::array()}});
   }
@@ -141,11 +140,20 @@ class FakeAccount {
       paths.push_back(root_ + (*i)[1].str());
       if (!std::filesystem::exists(paths.back())) return false;
     }
-    copied_ = Json::array();
-    for (const std::string& path : paths) {
-      copied_.push_back(Json::array({path, "LOADED", "0", StrCat(Read(path))}));
-    }
-    return true;
+    const LoadedIds before = table_;
+    uint64_t rows = 0;
+    for (const std::string& path : paths) rows += Read(path);
+    if (rows == RowsWanted(sql)) return true;
+    table_ = before;
+    return false;
+  }
+
+  // The guard's, which follows COPY INTO.
+  static uint64_t RowsWanted(const std::string& sql) {
+    static const std::regex kRows(R"(RESULT_SCAN\(LAST_QUERY_ID\(\)\)\)\) <> ([0-9]+) THEN)");
+    std::smatch found;
+    EXPECT_TRUE(std::regex_search(sql, found, kRows)) << sql;
+    return found.empty() ? 0 : std::stoull(found[1]);
   }
 
   uint64_t Read(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -182,7 +190,6 @@ class FakeAccount {
   std::set<std::string> doomed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> late_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> states_ ABSL_GUARDED_BY(mutex_);  // by commit
-  Json copied_ ABSL_GUARDED_BY(mutex_);                                // what COPY returned
   LoadedIds table_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "connectors/snowflake/bookkeeping.h"
 #include "connectors/snowflake/script_runner.h"
+#include "connectors/snowflake/sql_rows.h"
 #include "connectors/snowflake/sql_text.h"
 
 namespace millrace::snowflake {
@@ -24,8 +25,8 @@ constexpr std::string_view kAbandoned = "abandoned";
 constexpr char kCommitColumns[] =
     "commit_id VARCHAR NOT NULL, destination VARCHAR NOT NULL, state VARCHAR NOT NULL, "
     "recorded TIMESTAMP_LTZ NOT NULL";
-// Of the columns that COPY INTO returns for each file.
-constexpr size_t kRowsLoaded = 3;
+constexpr std::string_view kRecorded = "the commit is recorded";
+constexpr std::string_view kOtherRows = "the files have other rows";
 
 // A member of a line as a value of the column's type; NULL if the line does not have it.
 std::string CellSql(const Column& column) {
@@ -63,25 +64,19 @@ uint64_t RowsOf(const loads::FileLoad& load) {
   return rows;
 }
 
-// Nullopt: no file was loaded, because all were loaded before.
-std::optional<uint64_t> RowsLoaded(const SqlRows& result) {
-  std::optional<uint64_t> rows;
-  for (const auto& row : result) {
-    if (row.size() <= kRowsLoaded || !row[kRowsLoaded]) continue;
-    uint64_t loaded = 0;
-    for (const char c : *row[kRowsLoaded]) {
-      if (c < '0' || c > '9') return std::nullopt;
-      loaded = loaded * 10 + static_cast<uint64_t>(c - '0');
-    }
-    rows = rows.value_or(0) + loaded;
-  }
-  return rows;
+// Neither reason is a number: the statement fails, and says the reason, where the condition holds.
+std::string FailIf(const std::string& condition, std::string_view reason) {
+  return StrCat("SELECT CAST(CASE WHEN ", condition, " THEN '", reason,
+                "' ELSE '0' END AS NUMBER(38,0))");
 }
 
-// "cannot be committed" is not a number: the statement fails where the condition holds.
-std::string FailIf(const std::string& condition) {
-  return StrCat("SELECT CAST(CASE WHEN ", condition,
-                " THEN 'the commit is recorded' ELSE '0' END AS NUMBER(38,0))");
+// Of the COPY INTO before it, which has a row for each file that it loaded, and one without this
+// column if all were loaded before.
+std::string FailUnlessLoaded(uint64_t rows) {
+  return FailIf(StrCat("(SELECT SUM(OBJECT_CONSTRUCT(*):\"rows_loaded\"::NUMBER(38,0)) FROM "
+                       "TABLE(RESULT_SCAN(LAST_QUERY_ID()))) <> ",
+                       rows),
+                kOtherRows);
 }
 
 }  // namespace
@@ -115,12 +110,16 @@ absl::Status CopyLoader::Prepare(std::stop_token stop) {
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
   SqlClient& sql = (*client)->sql;
-  const auto make_books = [&](bool /*is_new*/) -> absl::Status {
+  const SnowflakeDialect dialect(spec_, table_);
+  const auto forget = [&] {
+    return CursorTables(spec_, destination_).ForgetDropped(table_, sql, dialect, stop);
+  };
+  const auto make_books = [&]() -> absl::Status {
     RETURN_IF_ERROR(CreateBooks(
         spec_, {BookTable{.name = kCommitsTable, .columns = kCommitColumns}}, sql, stop));
     return CreateStage(sql, stop);
   };
-  return table_.Prepare(sql, make_books, stop);
+  return table_.Prepare(sql, forget, make_books, stop);
 }
 
 absl::StatusOr<Outcome> CopyLoader::Find(SqlClient& client, const std::string& commit,
@@ -183,24 +182,26 @@ absl::StatusOr<Outcome> CopyLoader::Load(const loads::FileLoad& load, std::stop_
   sql_delivery::Script script;
   script.statements = {LockSql(spec_),
                        FailIf(StrCat("EXISTS (SELECT 1 FROM ", commits_,
-                                     " WHERE commit_id = ", QuoteText(load.commit), ")")),
-                       copy, RecordSql(load.commit, kCommitted, "")};
-  constexpr size_t kCopy = 2;
+                                     " WHERE commit_id = ", QuoteText(load.commit), ")"),
+                              kRecorded),
+                       copy, FailUnlessLoaded(RowsOf(load)),
+                       RecordSql(load.commit, kCommitted, "")};
   Statements request = RequestOf(script);
   request.timeout = kTimeout;
   const absl::StatusOr<SqlResult> done = sql.Execute(request, stop);
   if (!done.ok()) {
+    if (sql.error().message.find(kOtherRows) != std::string::npos) {
+      return absl::DataLossError(StrCat("the files of the commit ", load.commit, " do not have ",
+                                        RowsOf(load),
+                                        " rows, and nothing was loaded: does "
+                                        "something else write to ",
+                                        spec_.bucket->root, "?"));
+    }
     if (RuleOf(sql.error()).kind == ErrorKind::kRefuseRow) {
       ASSIGN_OR_RETURN(const Outcome outcome, Find(sql, load.commit, stop));
       if (outcome != Outcome::kNone) return outcome;
     }
     return Annotate(done.status(), StrCat("loading the commit ", load.commit));
-  }
-  ASSIGN_OR_RETURN(const SqlRows copied, sql.Fetch(done->handles[kCopy + 1], stop));
-  const std::optional<uint64_t> rows = RowsLoaded(copied);
-  if (rows && *rows != RowsOf(load)) {
-    return absl::DataLossError(StrCat("the commit ", load.commit, " has loaded ", *rows, " of ",
-                                      RowsOf(load), " rows; compare the table with the source"));
   }
   return Outcome::kCommitted;
 }

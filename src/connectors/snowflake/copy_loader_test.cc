@@ -3,9 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "auth/token_source.h"
 #include "base/strings.h"
+#include "net/testing/fake_http_client.h"
 
 namespace millrace::snowflake {
 namespace {
@@ -44,6 +50,38 @@ TEST(CopyLoaderTest, AStageOfItsOwnIsNamedByTheBucket) {
   EXPECT_THAT(one, HasSubstr(R"(FROM @"D"."S"."MILLRACE_STAGE_)"));
   EXPECT_THAT(CopySql("snowflake://a/d/s?bucket=gs://b/q/&storage_integration=i", load),
               HasSubstr("is not in the bucket"));
+}
+
+// The rows are compared before the commit, so that a commit that is recorded is whole.
+TEST(CopyLoaderTest, FilesThatHaveOtherRowsAreNotCommitted) {
+  const auto none = [](std::string_view) -> std::optional<std::string> { return std::nullopt; };
+  const SnowflakeSpec spec =
+      *SnowflakeSpec::Parse("snowflake://a/d/s?bucket=s3://b/p/&stage=files", none);
+  TargetTable table(spec, *TableForm::Make(RecordType::kUser, spec.extra_columns));
+  FakeClock clock;
+  SignIn sign_in{.tokens = NewFixedTokenSource("token"), .origin = "test"};
+  std::vector<std::string> sent;
+  const auto respond = [&](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+    sent.push_back(nlohmann::json::parse(request.body)["statement"]);
+    return HttpResponse{.status = 422, .body = R"({"code":"100038","sqlState":"22018","message":
+        "Numeric value 'the files have other rows' is not recognized"})"};
+  };
+  CopyLoader loader(spec, table, [&] {
+    return std::make_unique<OwnClient>(spec, sign_in, std::make_unique<FakeHttpClient>(respond),
+                                       clock);
+  });
+  const auto outcome = loader.Load(
+      {.commit = "c",
+       .files = {{.uri = "s3://b/p/c-0.gz", .rows = 4}, {.uri = "s3://b/p/c-1.gz", .rows = 3}}},
+      {});
+  EXPECT_TRUE(absl::IsDataLoss(outcome.status())) << outcome.status();
+  EXPECT_THAT(ToStd(outcome.status().message()), HasSubstr("do not have 7 rows"));
+  ASSERT_EQ(sent.size(), 1u);
+  const size_t copy = sent[0].find("COPY INTO"), guard = sent[0].find("<> 7 THEN"),
+               record = sent[0].find("'committed'");
+  EXPECT_LT(copy, guard);
+  EXPECT_LT(guard, record);
+  EXPECT_NE(record, std::string::npos);
 }
 
 TEST(CopyLoaderTest, TakesAThousandFiles) {

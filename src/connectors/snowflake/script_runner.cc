@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "connectors/snowflake/bookkeeping.h"
 #include "connectors/snowflake/sql_rows.h"
+#include "connectors/snowflake/sql_text.h"
 #include "sql_delivery/cursor_sql.h"
 
 namespace millrace::snowflake {
@@ -34,11 +35,9 @@ class SnowflakeScriptRunner final : public sql_delivery::ScriptRunner {
         client_(spec, *account_) {}
 
   absl::Status Prepare(std::stop_token stop) override {
-    const auto make_cursor = [&](bool is_new) -> absl::Status {
-      RETURN_IF_ERROR(cursor_.Create(client_, stop));
-      return is_new ? cursor_.Forget(client_, dialect_, stop) : absl::OkStatus();
-    };
-    return table_.Prepare(client_, make_cursor, stop);
+    const auto forget = [&] { return cursor_.ForgetDropped(table_, client_, dialect_, stop); };
+    const auto make_cursor = [&] { return cursor_.Create(client_, stop); };
+    return table_.Prepare(client_, forget, make_cursor, stop);
   }
 
   absl::StatusOr<TextRows> Run(const Script& script, std::stop_token stop) override {
@@ -98,16 +97,32 @@ absl::Status CursorTables::Create(SqlClient& client, const std::stop_token& stop
       client, stop);
 }
 
-absl::Status CursorTables::Forget(SqlClient& client, const SqlDialect& dialect,
-                                  const std::stop_token& stop) const {
+absl::Status CursorTables::ForgetDropped(const TargetTable& table, SqlClient& client,
+                                         const SqlDialect& dialect,
+                                         const std::stop_token& stop) const {
+  const auto listed = [&](std::string_view name) {
+    return StrCat("SELECT TABLE_NAME FROM ", QuoteName(spec_.database),
+                  ".INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ", QuoteText(spec_.schema),
+                  " AND TABLE_NAME = ", QuoteText(name));
+  };
+  // Methods that need no warehouse have none for the script, and usually nothing to forget.
+  const absl::StatusOr<SqlResult> writers =
+      client.Execute({.text = listed(kWritersTable), .in_schema = false}, stop);
+  if (absl::IsNotFound(writers.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(writers.status());
+  if (writers->rows.empty()) return absl::OkStatus();
+  const std::string is_missing = StrCat("NOT EXISTS (", listed(table.name()), ")");
   const absl::Status forgotten =
-      RunScript(client, sql_delivery::ForgetAllScript(dialect, destination_), stop).status();
-  return absl::IsNotFound(forgotten) ? absl::OkStatus() : forgotten;
+      RunScript(client, sql_delivery::ForgetAllIfScript(dialect, destination_, is_missing), stop)
+          .status();
+  if (absl::IsNotFound(forgotten)) return absl::OkStatus();
+  return Annotate(forgotten,
+                  StrCat("forgetting the rows of ", table.quoted(), " that was dropped"));
 }
 
-absl::Status CursorTables::Drop(SqlClient& client, const SqlDialect& dialect,
-                                const std::stop_token& stop) const {
-  RETURN_IF_ERROR(Forget(client, dialect, stop));
+absl::Status CursorTables::Drop(const TargetTable& table, SqlClient& client,
+                                const SqlDialect& dialect, const std::stop_token& stop) const {
+  RETURN_IF_ERROR(ForgetDropped(table, client, dialect, stop));
   return DropBooks(spec_, {kWritersTable, kDeliveredTable}, client, stop);
 }
 

@@ -22,12 +22,15 @@ class CursorTables {
 
   // Makes those that are missing in a schema that exists.
   absl::Status Create(SqlClient& client, const std::stop_token& stop) const;
-  // Deletes what they know of the destination. It is no error if they are not there.
-  absl::Status Forget(SqlClient& client, const sql_delivery::SqlDialect& dialect,
-                      const std::stop_token& stop) const;
-  // Deletes what they know of the destination, and drops them if they are empty then.
-  absl::Status Drop(SqlClient& client, const sql_delivery::SqlDialect& dialect,
-                    const std::stop_token& stop) const;
+  // Deletes what they know of the destination, unless `table`, whose rows they know of, exists.
+  // Called before the table is created: writers that know the ranges of a table that was dropped
+  // lose their claims. It is no error if the tables of the cursor are not there.
+  absl::Status ForgetDropped(const TargetTable& table, SqlClient& client,
+                             const sql_delivery::SqlDialect& dialect,
+                             const std::stop_token& stop) const;
+  // The same, and drops them if they are empty then.
+  absl::Status Drop(const TargetTable& table, SqlClient& client,
+                    const sql_delivery::SqlDialect& dialect, const std::stop_token& stop) const;
 
  private:
   const SnowflakeSpec& spec_;

@@ -232,7 +232,7 @@ class SnowflakeDestination final : public Destination {
       RETURN_IF_ERROR(target->table.Drop(client.sql, stop));
       if (target->copy != nullptr) RETURN_IF_ERROR(target->copy->loader().Drop(client.sql, stop));
       const CursorTables cursor(spec_, LedgerName(type));
-      RETURN_IF_ERROR(cursor.Drop(client.sql, target->sql, stop));
+      RETURN_IF_ERROR(cursor.Drop(target->table, client.sql, target->sql, stop));
     }
     return absl::OkStatus();
   }
@@ -259,11 +259,18 @@ class SnowflakeDestination final : public Destination {
     return spec_.method == Method::kStreaming || spec_.method == Method::kElastic;
   }
 
+  // What method=sql knows of the table that is about to be created.
+  absl::Status ForgetDropped(Target& target, SqlClient& client, const std::stop_token& stop) {
+    const CursorTables cursor(spec_, LedgerName(target.table.form().record_type()));
+    return cursor.ForgetDropped(target.table, client, target.sql, stop);
+  }
+
   // Makes the table ready for rows that no statement inserts.
   absl::Status Prepare(Target& target, const std::stop_token& stop) {
     const std::unique_ptr<OwnClient> client = NewClient();
     return target.table.Prepare(
-        client->sql, [](bool /*is_new*/) { return absl::OkStatus(); }, stop);
+        client->sql, [&] { return ForgetDropped(target, client->sql, stop); },
+        [] { return absl::OkStatus(); }, stop);
   }
 
   std::unique_ptr<sql_delivery::ScriptRunner> NewRunner(Target& target) {

@@ -90,15 +90,14 @@ absl::Status CreateSchema(const SnowflakeSpec& spec, SqlClient& client,
   return absl::OkStatus();
 }
 
-// The response says whether another process has made the table meanwhile.
-absl::StatusOr<bool> TargetTable::CreateMissing(SqlClient& client, const std::stop_token& stop) {
+// CREATE TABLE commits by itself, so that what has to be done for a new table comes first.
+absl::Status TargetTable::CreateMissing(SqlClient& client,
+                                        const std::function<absl::Status()>& before_create,
+                                        const std::stop_token& stop) {
   RETURN_IF_ERROR(CreateSchema(spec_, client, stop));
-  const absl::StatusOr<SqlResult> made =
-      client.Execute({.text = CreateTableSql(), .in_schema = false}, stop);
-  if (!made.ok()) return MayNotCreate(spec_, made.status(), StrCat("the table ", quoted_));
-  const bool was_there = !made->rows.empty() && !made->rows[0].empty() && made->rows[0][0] &&
-                         made->rows[0][0]->find("already exists") != std::string::npos;
-  return !was_there;
+  RETURN_IF_ERROR(before_create());
+  const absl::Status made = Run(client, CreateTableSql(), stop);
+  return made.ok() ? made : MayNotCreate(spec_, made, StrCat("the table ", quoted_));
 }
 
 absl::Status TargetTable::AddColumns(SqlClient& client, const std::stop_token& stop) {
@@ -112,11 +111,12 @@ absl::Status TargetTable::AddColumns(SqlClient& client, const std::stop_token& s
                   StrCat("adding columns to ", quoted_));
 }
 
-absl::StatusOr<bool> TargetTable::MakeReady(SqlClient& client, const std::stop_token& stop) {
-  bool is_new = false;
+absl::Status TargetTable::MakeReady(SqlClient& client,
+                                    const std::function<absl::Status()>& before_create,
+                                    const std::stop_token& stop) {
   absl::StatusOr<std::vector<TableProblem>> problems = Problems(client, stop);
   if (absl::IsNotFound(problems.status())) {
-    ASSIGN_OR_RETURN(is_new, CreateMissing(client, stop));
+    RETURN_IF_ERROR(CreateMissing(client, before_create, stop));
     problems = Problems(client, stop);
   }
   RETURN_IF_ERROR(problems.status());
@@ -128,19 +128,20 @@ absl::StatusOr<bool> TargetTable::MakeReady(SqlClient& client, const std::stop_t
     problems = Problems(client, stop);
     RETURN_IF_ERROR(problems.status());
   }
-  if (problems->empty()) return is_new;
+  if (problems->empty()) return absl::OkStatus();
   const TableProblem& first = problems->front();
   return absl::FailedPreconditionError(StrCat(
       first.message, ": ", first.remedy, first.is_missing_extra ? ", or add_columns=true" : ""));
 }
 
 absl::Status TargetTable::Prepare(SqlClient& client,
-                                  const std::function<absl::Status(bool is_new)>& and_then,
+                                  const std::function<absl::Status()>& before_create,
+                                  const std::function<absl::Status()>& and_then,
                                   const std::stop_token& stop) {
   absl::MutexLock lock(&preparing_);
   if (prepared_) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const bool is_new, MakeReady(client, stop));
-  RETURN_IF_ERROR(and_then(is_new));
+  RETURN_IF_ERROR(MakeReady(client, before_create, stop));
+  RETURN_IF_ERROR(and_then());
   prepared_ = true;
   return absl::OkStatus();
 }

@@ -35,12 +35,13 @@ class TargetTable {
   // Makes the database, the schema and the table that are missing, and adds missing columns of
   // columns= to a table that exists if add_columns=true. FailedPrecondition, with the remedy: the
   // table has a problem. PermissionDenied: the role may not make what is missing.
-  // True: the table is new.
-  absl::StatusOr<bool> MakeReady(SqlClient& client, const std::stop_token& stop);
-  // The same, then `and_then`, which is told whether the table is new; once both have succeeded
-  // never again.
-  absl::Status Prepare(SqlClient& client, const std::function<absl::Status(bool is_new)>& and_then,
-                       const std::stop_token& stop);
+  // `before_create` is called if the table is missing, when its schema is there; a table that it
+  // fails for is not created.
+  absl::Status MakeReady(SqlClient& client, const std::function<absl::Status()>& before_create,
+                         const std::stop_token& stop);
+  // The same, then `and_then`; once both have succeeded never again.
+  absl::Status Prepare(SqlClient& client, const std::function<absl::Status()>& before_create,
+                       const std::function<absl::Status()>& and_then, const std::stop_token& stop);
 
   // What is wrong with the table that exists. NotFound: there is no such table, or the role sees
   // none.
@@ -62,7 +63,8 @@ class TargetTable {
   // Whether INFORMATION_SCHEMA's VIEWS or TABLES has the name of the view.
   absl::StatusOr<bool> IsListed(std::string_view kind, SqlClient& client,
                                 const std::stop_token& stop);
-  absl::StatusOr<bool> CreateMissing(SqlClient& client, const std::stop_token& stop);
+  absl::Status CreateMissing(SqlClient& client, const std::function<absl::Status()>& before_create,
+                             const std::stop_token& stop);
   absl::Status AddColumns(SqlClient& client, const std::stop_token& stop);
 
   const SnowflakeSpec& spec_;
