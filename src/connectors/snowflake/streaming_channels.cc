@@ -31,6 +31,13 @@ absl::Status NotOurs(const Channel& channel) {
              "program use it?"));
 }
 
+// To append would reset what the other process knows of its rows.
+absl::Status TakenOver(const Channel& channel) {
+  return absl::FailedPreconditionError(
+      StrCat("another process delivers ", channel.object, " with another configuration to channel ",
+             channel.name, ": let it finish before this one runs again"));
+}
+
 // Snowflake counts rows that it could not store, and stores the others.
 absl::Status RowsAreMissing(const Channel& channel, const ChannelStatus& status) {
   const std::optional<OffsetToken> token = ParseOffsetToken(status.error_offset);
@@ -178,7 +185,8 @@ absl::Status StreamingChannels::Reopen(Channel& channel, PipeClient& client,
   if (!opened.status.committed.empty()) {
     std::optional<OffsetToken> token = ParseOffsetToken(opened.status.committed);
     if (!token) return NotOurs(channel);
-    if (token->config == config) there = std::move(token->rows);
+    if (token->config != config) return TakenOver(channel);
+    there = std::move(token->rows);
   }
   const RowRanges known = channel.committed();
   if (!Covers(there, known)) {

@@ -11,6 +11,7 @@
 #include "connectors/snowflake/json_rows.h"
 #include "connectors/snowflake/offset_token.h"
 #include "connectors/snowflake/server_error.h"
+#include "pipeline/batch_identity.h"
 #include "pipeline/settled_ranges.h"
 #include "records/dialect.h"
 
@@ -42,7 +43,6 @@ class StreamingSink final : public Sink {
     std::optional<WriteResult> failed;
     std::optional<absl::Status> refused_whole;
     std::vector<StreamingChannels::Appended> appended;
-    bool sent = false;  // at least one request was accepted
   };
 
   void AppendSpan(const Batch& batch, absl::Span<const BatchSpan> spans, size_t index,
@@ -65,6 +65,10 @@ class StreamingSink final : public Sink {
   const std::unique_ptr<PipeClient> client_;
   JsonRows encoded_;
   BodyEncoder body_;
+  // The batch that is not durable yet, and whether a request with rows of it may have been accepted
+  // in one of its tries: rows that may be stored are not refused.
+  std::optional<BatchIdentity> in_progress_;
+  bool has_sent_ = false;
 };
 
 // Keeps the first reason, but a stop is more than a retry.
@@ -121,7 +125,7 @@ StreamingSink::Sent StreamingSink::SendPart(const Batch& batch, const BatchSpan&
     channel.continuation = *std::move(next);
     channel.settled = std::move(settled);
     channel.refused = std::move(refused);
-    outcome.sent = true;
+    has_sent_ = true;
     return Sent::kAll;
   }
   if (client_->error().http_status == 413) return Sent::kTooLarge;
@@ -174,6 +178,7 @@ void StreamingSink::AppendSpan(const Batch& batch, absl::Span<const BatchSpan> s
   const size_t end = span.first + span.rows;
   for (size_t row = span.first; row < end;) {
     if (channel->settled.Contains(batch.source_rows[row])) {
+      has_sent_ = has_sent_ || !encoded_.is_refused(row);  // by a try of another sink
       ++row;
       continue;
     }
@@ -195,7 +200,7 @@ WriteResult StreamingSink::Finish(absl::Span<const BatchSpan> spans, Outcome out
                                   const std::stop_token& stop) {
   if (outcome.failed) return *std::move(outcome.failed);
   if (outcome.refused_whole) {
-    if (!outcome.sent) return WriteResult::RefusedWhole(*outcome.refused_whole);
+    if (!has_sent_) return WriteResult::RefusedWhole(*outcome.refused_whole);
     return WriteResult::Stop(*outcome.refused_whole);
   }
   const absl::Status committed = parts_.channels.Await(outcome.appended, *client_, stop);
@@ -215,6 +220,7 @@ WriteResult StreamingSink::Finish(absl::Span<const BatchSpan> spans, Outcome out
         });
     if (!is_fenced) refused.push_back(row);
   }
+  in_progress_.reset();
   return WriteResult::Durable(std::move(refused), std::move(outcome.fenced));
 }
 
@@ -223,6 +229,10 @@ WriteResult StreamingSink::Write(const Batch& batch, absl::Span<const BatchSpan>
   if (stop.stop_requested()) return WriteResult::Retry(StopRequested());
   if (spans.empty() && !batch.empty()) {
     return WriteResult::Stop(absl::InternalError("rows without a claim of their object"));
+  }
+  if (const BatchIdentity identity = BatchIdentity::Of(batch); in_progress_ != identity) {
+    in_progress_ = identity;
+    has_sent_ = false;
   }
   encoded_.Encode(batch, spans, parts_.clock.Now());
   Outcome outcome;

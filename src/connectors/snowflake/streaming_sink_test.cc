@@ -236,6 +236,68 @@ TEST_F(StreamingTest, AClaimDiscardsWhatIsNeverCommitted) {
   ExpectEachOnce(5);
 }
 
+// Two processes of different configurations: the one whose channel was taken over stops, and does
+// not discard what the other one knows.
+TEST_F(StreamingTest, AChannelThatAnotherConfigHasTakenOverIsNotReset) {
+  Process other(service_);
+  Rows rows = Make(0, 2);
+  Claim(process_, rows);
+  const auto sink = process_.NewSink();
+  ASSERT_TRUE(Write(*sink, rows).durable());
+  Rows changed = Make(0, 3);
+  changed.object.config = "changed";
+  changed.writer = "other/1";
+  Claim(other, changed);
+  ASSERT_TRUE(Write(*other.NewSink(), changed).durable());
+  const Rows more = Make(2, 4);
+  WriteResult result = Write(*sink, more);
+  if (result.retryable()) result = Write(*sink, more);
+  EXPECT_FALSE(result.durable() || result.retryable());
+  EXPECT_THAT(ToStd(result.status().message()), HasSubstr("another configuration"));
+  EXPECT_EQ(service_.Tokens().begin()->second, StrCat("m1.", ShortHash("changed"), ".0-3"));
+  EXPECT_THAT(Claim(other, changed), ElementsAre(std::pair(0u, 3u)));
+}
+
+// A batch of two objects: the first is stored before a retry, the second is refused after it.
+TEST_F(StreamingTest, ABatchOfWhichAnEarlierTryHasStoredRowsIsNotRefused) {
+  const Rows rows = Make(0, 4);
+  LedgerKey second = rows.object;
+  second.object = "second";
+  Claim(process_, rows);
+  ASSERT_TRUE(process_.channels().Claim(second, rows.writer, {}).ok());
+  const std::vector<BatchSpan> spans = {
+      {.object = &rows.object, .writer = &rows.writer, .rows = 2, .begin_row = 0, .end_row = 2},
+      {.object = &second,
+       .writer = &rows.writer,
+       .first = 2,
+       .rows = 2,
+       .begin_row = 2,
+       .end_row = 4}};
+  service_.set_script([n = 0](Kind kind) mutable -> FakeStreaming::Fault {
+    if (kind != Kind::kAppend) return {};
+    ++n;
+    if (n == 2) return Refusal(429, "390701");
+    return n == 3 ? Refusal(400, "X") : FakeStreaming::Fault{};
+  });
+  const auto sink = process_.NewSink();
+  EXPECT_TRUE(sink->Write(rows.batch, spans, {}).retryable());
+  const WriteResult result = sink->Write(rows.batch, spans, {});
+  EXPECT_FALSE(result.durable() || result.retryable());
+  EXPECT_FALSE(result.refused_whole()) << result.status();
+}
+
+// Nor if another sink tries it again.
+TEST_F(StreamingTest, RowsThatAnotherSinkHasStoredAreNotRefused) {
+  const Rows rows = Make(0, 2);
+  Claim(process_, rows);
+  ASSERT_TRUE(Write(*process_.NewSink(), rows).durable());
+  const Rows more = Make(0, 4);
+  Fail(Kind::kAppend, Refusal(400, "X"));
+  const WriteResult result = Write(*process_.NewSink(), more);
+  EXPECT_FALSE(result.durable() || result.retryable());
+  EXPECT_FALSE(result.refused_whole()) << result.status();
+}
+
 // A process that was frozen, and the one that has taken over its object.
 TEST_F(StreamingTest, ProcessesThatAppendToOneChannelLearnWhatTheOtherHasAppended) {
   Process other(service_);
