@@ -53,6 +53,26 @@ absl::StatusOr<std::string> IngestUrl(const std::string& account_url, std::strin
                 has_port || is_default ? "" : StrCat(":", account.port));
 }
 
+// The token goes to the host: to one of Snowflake's, of the account's domain, or, if the account is
+// on this machine, to this machine.
+bool MayIngestAt(const Url& account, const Url& ingest) {
+  if (account.IsLoopback() && ingest.IsLoopback()) return true;
+  const auto is_in = [&](std::string_view domain) {
+    return ingest.host.size() > domain.size() && ingest.host.ends_with(domain) &&
+           ingest.host[ingest.host.size() - domain.size() - 1] == '.';
+  };
+  if (ingest.host == account.host || is_in("snowflakecomputing.com") ||
+      is_in("snowflakecomputing.cn")) {
+    return true;
+  }
+  // "acct.example.com" and what is beside it; a top-level domain is nobody's.
+  const size_t dot = account.host.find('.');
+  if (account.IsLoopback() || dot == std::string::npos) return false;
+  const std::string_view domain = std::string_view(account.host).substr(dot + 1);
+  const bool is_address = account.host.find_first_not_of("0123456789.:[]") == std::string::npos;
+  return !is_address && domain.find('.') != std::string_view::npos && is_in(domain);
+}
+
 }  // namespace
 
 absl::Time ExpiryOf(std::string_view token, absl::Time now) {
@@ -102,6 +122,14 @@ class IngestSession::Exchange final : public TokenFetcher {
                  "method=sql if this account has no Snowpipe Streaming"));
     }
     ASSIGN_OR_RETURN(std::string url, IngestUrl(spec_.url, host));
+    ASSIGN_OR_RETURN(const Url account, ParseUrl(spec_.url));
+    const absl::StatusOr<Url> ingest = ParseUrl(url);
+    if (!ingest.ok() || !MayIngestAt(account, *ingest)) {
+      return absl::FailedPreconditionError(
+          StrCat(spec_.url, " names ", host,
+                 " as the host of Snowpipe Streaming, which is in no domain of the account or of "
+                 "Snowflake: no token is sent there; is url= right?"));
+    }
     host_ = std::move(host);
     absl::MutexLock lock(&session_.mutex_);
     session_.url_ = std::move(url);

@@ -6,6 +6,7 @@
 
 #include "base/json_parse.h"
 #include "base/percent_encoding.h"
+#include "base/printable.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/utf8.h"
@@ -61,11 +62,12 @@ uint64_t CountAt(const Json& object, const char* key) {
 ChannelStatus ReadStatus(const Json& json) {
   ChannelStatus status;
   if (!json.is_object()) return status;
-  status.code = Shorten(ToValidUtf8(TextAt(json, "channel_status_code")), kMaxMessage);
+  status.code = Printable(Shorten(ToValidUtf8(TextAt(json, "channel_status_code")), kMaxMessage));
   status.committed = TextAt(json, "last_committed_offset_token");
   // The answer to an open and the status of many channels have different names for it.
   status.error_rows = std::max(CountAt(json, "rows_error_count"), CountAt(json, "rows_errors"));
-  status.error_message = Shorten(ToValidUtf8(TextAt(json, "last_error_message")), kMaxMessage);
+  status.error_message =
+      Printable(Shorten(ToValidUtf8(TextAt(json, "last_error_message")), kMaxMessage));
   status.error_offset = TextAt(json, "last_error_offset_upper_bound");
   return status;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/json_parse.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 
@@ -116,7 +117,7 @@ constexpr ErrorRule kUnknown{
 std::string TextOf(const nlohmann::json& object, const char* key, size_t max) {
   const auto member = object.find(key);
   if (member == object.end() || !member->is_string()) return "";
-  return Shorten(ToValidUtf8(member->get_ref<const std::string&>()), max);
+  return Printable(Shorten(ToValidUtf8(member->get_ref<const std::string&>()), max));
 }
 
 }  // namespace
@@ -125,7 +126,7 @@ ServerError ParseServerError(const HttpResponse& response) {
   ServerError error{.http_status = response.status};
   const std::optional<nlohmann::json> body = ParseJson(response.body);
   if (body && body->is_string()) {
-    error.code = Shorten(ToValidUtf8(body->get_ref<const std::string&>()), kMaxCode);
+    error.code = Printable(Shorten(ToValidUtf8(body->get_ref<const std::string&>()), kMaxCode));
   }
   if (!body || !body->is_object()) return error;
   error.code = TextOf(*body, "code", kMaxCode);

@@ -26,6 +26,7 @@ constexpr absl::Duration kStopGrace = absl::Seconds(10);
 constexpr absl::Duration kPatience = absl::Minutes(1);
 constexpr size_t kMaxPartitions = 1000;
 constexpr size_t kMaxRows = 1'000'000;
+constexpr size_t kMaxResultBytes = size_t{64} << 20;  // of cells
 
 const Json* Member(const Json& object, const char* key) {
   if (!object.is_object()) return nullptr;
@@ -109,6 +110,7 @@ absl::StatusOr<SqlRows> SqlClient::ReadRows(const Json& body, const std::stop_to
   if (partitions > kMaxPartitions) return Unexpected("too many partitions");
   const std::string handle = TextAt(body, "statementHandle");
   SqlRows rows;
+  size_t bytes = 0;
   Json part = body;
   for (size_t next = 1;; ++next) {
     const Json* data = Member(part, "data");
@@ -118,6 +120,9 @@ absl::StatusOr<SqlRows> SqlClient::ReadRows(const Json& body, const std::stop_to
       if (!row.is_array()) return Unexpected("a row is not an array");
       auto& cells = rows.emplace_back();
       for (const Json& cell : row) {
+        bytes +=
+            sizeof(cells[0]) + (cell.is_string() ? cell.get_ref<const std::string&>().size() : 0);
+        if (bytes > kMaxResultBytes) return Unexpected("its partitions have more than 64 MiB");
         if (cell.is_null()) {
           cells.emplace_back();
         } else if (cell.is_string()) {

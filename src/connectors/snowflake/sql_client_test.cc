@@ -149,6 +149,26 @@ TEST_F(SqlClientTest, ReadsAllPartitions) {
   EXPECT_THAT(sent_[1].url, EndsWith("/h?partition=1"));
 }
 
+TEST_F(SqlClientTest, TextOfTheServerIsPrintable) {
+  answers_.push_back(Answer(
+      422, {{"code", "00\x1b[2J"}, {"sqlState", "42\r"}, {"message", "a\x1b[31m\nforged line"}}));
+  const std::string text{ToStd(client_.Execute({.text = "x"}, {}).status().message())};
+  EXPECT_THAT(text, HasSubstr("a?[31m?forged line (code 00?[2J, SQLSTATE 42?)"));
+}
+
+TEST_F(SqlClientTest, ThePartitionsOfAResultAreBoundedTogether) {
+  const std::string large(12 << 20, 'x');
+  Json first = Rows(Json::array({Json::array({large})}));
+  first["resultSetMetaData"]["partitionInfo"] = Json::array();
+  for (int i = 0; i < 6; ++i) {
+    first["resultSetMetaData"]["partitionInfo"].push_back(Json::object());
+  }
+  answers_.push_back(Answer(200, first));
+  for (int i = 0; i < 5; ++i) answers_.push_back(Answer(200, {{"data", {{large}}}}));
+  const auto result = client_.Execute({.text = "x"}, {});
+  EXPECT_THAT(ToStd(result.status().message()), HasSubstr("more than 64 MiB"));
+}
+
 TEST_F(SqlClientTest, SeveralStatementsHaveHandles) {
   answers_.push_back(Answer(200, {{"statementHandles", {"a", "b"}}, {"data", Json::array()}}));
   answers_.push_back(Answer(200, Rows({{"2"}})));
