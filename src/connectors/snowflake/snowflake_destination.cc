@@ -37,6 +37,7 @@ using snowflake::OwnClient;
 using snowflake::SignIn;
 using snowflake::SnowflakeDialect;
 using snowflake::SnowflakeSpec;
+using snowflake::SqlClient;
 using snowflake::StreamingDelivery;
 using snowflake::TargetTable;
 
