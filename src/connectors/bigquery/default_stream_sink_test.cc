@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
 
+#include "base/strings.h"
 #include "connectors/bigquery/testing/fake_storage.h"
 
 namespace millrace::bigquery {
@@ -30,10 +32,10 @@ TEST(DefaultStreamSinkTest, AWriteThatFailedIsResumedWhereItFailed) {
                                                            .table = prepared,
                                                            .traffic = traffic,
                                                            .clock = Clock::Real(),
-                                                           .max_request_bytes = 1});
+                                                           .max_request_bytes = 300});
   Batch batch;
-  for (const char* const record : {R"({"event":"a","properties":{}})", R"({"event":"b"})"}) {
-    batch.bytes.Append(record);
+  for (const char letter : {'a', 'b'}) {  // each fills a request
+    batch.bytes.Append(StrCat(R"({"event":")", std::string(200, letter), R"(","properties":{}})"));
     batch.EndRow(batch.rows());
   }
   storage.on_append = [](int call) {

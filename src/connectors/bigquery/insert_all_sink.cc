@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <random>
 #include <utility>
 #include <vector>
 
 #include "base/byte_buffer.h"
-#include "base/hash.h"
 #include "base/printable.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/append_batch.h"
 #include "connectors/bigquery/insert_row.h"
-#include "io/worker_id.h"
 #include "pipeline/batch_identity.h"
 
 namespace millrace::bigquery {
@@ -126,11 +125,14 @@ class InsertAllSink final : public Sink {
   }
 
  private:
+  static std::string NewId() {
+    std::random_device random;
+    return StrCat(random(), "-", random());
+  }
+
   // Ids that no other batch has, of whatever process.
   void BeginIds() {
-    batch_id_ =
-        ToHex(HashBytes(StrCat(CurrentWorkerId(), "\n", reinterpret_cast<uintptr_t>(this), "\n",
-                               absl::ToUnixNanos(parts_.clock.Now()), "\n", batches_++)));
+    batch_id_ = StrCat(sink_id_, "-", batches_++);
     next_number_ = 0;
   }
 
@@ -168,7 +170,8 @@ class InsertAllSink final : public Sink {
   ByteBuffer body_;
   std::optional<BatchIdentity> in_progress_;  // the batch that is partly written, or may be
   bool has_stored_ = false;                   // some of it
-  std::string batch_id_;                      // of insertId
+  const std::string sink_id_ = NewId();
+  std::string batch_id_;  // of insertId
   uint64_t next_number_ = 0;
   uint64_t batches_ = 0;
 };
