@@ -65,9 +65,6 @@ class ReplayCommits {
                                  absl::Span<const DeadLetterRecord* const> records,
                                  std::stop_token stop);
 
-  // Finishes what replays that were killed have announced; Write() does it too.
-  absl::Status FinishEarlier(std::stop_token stop) { return Prepare(stop); }
-
   // The outcomes of the last Write() are recorded, so the ledger may forget its records. A failure
   // does no harm.
   void Forget(std::stop_token stop);

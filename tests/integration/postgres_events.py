@@ -1,21 +1,18 @@
 """Shared by tests of imports into PostgreSQL: a server, generated events, and an oracle that reads their files
 with DuckDB and compares them with the rows of the table in SQL."""
-import json
-import subprocess
 import time
 
 import duck
 import postgres_server
-from generated_events import PROPERTIES, GeneratedEventsTest, source_of
-from harness import FAST_RETRY
+from generated_events import PROPERTIES, source_of
+from warehouse_events import PATIENCE, WarehouseEventsTest
 
 UNAVAILABLE = "PostgreSQL or DuckDB is not installed" if None in (postgres_server.programs(), duck.duckdb) else ""
-PATIENCE = 120  # seconds that anything may take on a busy machine
 
 COMPARED = "event, event_time, distinct_id, user_id, device_id, insert_id, properties"
 
 
-class PostgresEventsTest(GeneratedEventsTest):
+class PostgresEventsTest(WarehouseEventsTest):
     """With a server of its own, on which `tester` may do everything."""
 
     def setUp(self):
@@ -23,27 +20,6 @@ class PostgresEventsTest(GeneratedEventsTest):
         self.server = postgres_server.PostgresServer("max_wal_size=4GB")
         self.addCleanup(self.server.stop)
         self.to = self.server.uri
-
-    def command(self, folder, *more):
-        return ["import", folder, "--config", folder / "sources.json", "--to", self.to, *FAST_RETRY, *more]
-
-    def load(self, folder, *more, expect=0, **options):
-        """The report of an import, which adds up."""
-        report = self.run_json(*self.command(folder, *more), expect=expect, **options)
-        self.assert_adds_up(report)
-        return report
-
-    def finish(self, process, expect):
-        """The report of an import that was started with --json, and what it wrote to stderr."""
-        try:
-            out, err = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            self.fail(f"the import does not end: {process.communicate()[1][-3000:]}")
-        self.assertEqual(process.returncode, expect, f"{out}\n{err[-3000:]}")
-        report = json.loads(out)
-        self.assert_adds_up(report)
-        return report, err
 
     def count(self, table="events"):
         if self.server.query(f"SELECT to_regclass('{table}') IS NULL") == [["t"]]:

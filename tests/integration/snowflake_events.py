@@ -1,20 +1,17 @@
 """Shared by tests of Snowflake: the stand-in for an account, generated events, and what its tables have."""
-import json
-import subprocess
 import time
 
 import duck
 import snowflake_packages
-from generated_events import TABLE_ROW, GeneratedEventsTest
-from harness import FAST_RETRY
+from generated_events import TABLE_ROW
+from warehouse_events import PATIENCE, WarehouseEventsTest
 
 UNAVAILABLE = "" if snowflake_packages.available() else "fakesnow is not installed"
-PATIENCE = 120  # seconds that anything may take on a busy machine
 USER = "LOADER_USER"
 TABLES = '"ANALYTICS"."RAW"'
 
 
-class SnowflakeEventsTest(GeneratedEventsTest):
+class SnowflakeEventsTest(WarehouseEventsTest):
     """With an account of its own, in which a user with a key pair has the role LOADER."""
 
     options = "method=sql"
@@ -33,27 +30,6 @@ class SnowflakeEventsTest(GeneratedEventsTest):
     def environment(self):
         keep = {name: value for name, value in super().environment().items() if not name.startswith("SNOWFLAKE_")}
         return keep | {"SNOWFLAKE_USER": USER.lower(), "SNOWFLAKE_PRIVATE_KEY_FILE": str(self.key)}
-
-    def command(self, folder, *more):
-        return ["import", folder, "--config", folder / "sources.json", "--to", self.to, *FAST_RETRY, *more]
-
-    def load(self, folder, *more, expect=0, **options):
-        """The report of an import, which adds up."""
-        report = self.run_json(*self.command(folder, *more), expect=expect, **options)
-        self.assert_adds_up(report)
-        return report
-
-    def finish(self, process, expect):
-        """The report of an import that was started with --json, and what it wrote to stderr."""
-        try:
-            out, err = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            self.fail(f"the import does not end: {process.communicate()[1][-3000:]}")
-        self.assertEqual(process.returncode, expect, f"{out}\n{err[-3000:]}")
-        report = json.loads(out)
-        self.assert_adds_up(report)
-        return report, err
 
     def destinations(self, verb, *more, expect=0, **options):
         """What `millrace destinations VERB` prints."""

@@ -257,6 +257,17 @@ TEST_F(BigquerySinkTest, SealIsRepeatedUntilTheServiceAnswers) {
   EXPECT_THAT(Visible(), ElementsAre("a"));
 }
 
+// Cancelled by the service, not by a stop.
+TEST_F(BigquerySinkTest, SealIsRepeatedIfTheServiceCancels) {
+  Open();
+  ASSERT_TRUE(Stage({"a"}).durable());
+  storage_.failure = {grpc::StatusCode::CANCELLED, "the server cancelled"};
+  storage_.on_finalize = [](int call) { return call == 1 ? Fault::kNotDone : Fault::kNone; };
+  EXPECT_TRUE(absl::IsUnavailable(sink_->Seal("commit 1", {}).status()));
+  EXPECT_EQ(Commit(Seal()).kind, Kind::kCommitted);
+  EXPECT_THAT(Visible(), ElementsAre("a"));
+}
+
 TEST_F(BigquerySinkTest, ACommitThatNobodyRemembersIsDecidedByTheUser) {
   for (const auto& [forgotten, kind] :
        {std::pair{Forgotten::kStop, Kind::kStop}, std::pair{Forgotten::kResend, Kind::kGone},

@@ -172,6 +172,9 @@ TEST(LoadJobsTest, ALoadOfOtherRowsThanWereStagedStopsTheRun) {
   jobs.load = [](const std::string&) { return uint64_t{2}; };
   const absl::Status status = LoadProcess(jobs).loader.Load(OneFile(), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  // The next run does not take it as made.
+  const absl::Status next = LoadProcess(jobs).loader.OutcomeOf(OneFile().commit, {}).status();
+  EXPECT_EQ(next.code(), absl::StatusCode::kDataLoss) << next;
 }
 
 TEST(LoadJobsTest, AStopEndsTheWait) {
@@ -190,7 +193,8 @@ TEST(LoadJobsTest, ResponsesThatAreNoJobsAreUnknown) {
   for (const char* text :
        {"null", "[]", "{}", "1", R"({"configuration":{"load":{}}})",
         R"({"configuration":{"load":{}},"status":{"state":"ODD"}})",
-        R"({"configuration":{"load":{}},"status":[]})", R"({"status":{"state":7}})"}) {
+        R"({"configuration":{"load":{}},"status":[]})", R"({"status":{"state":7}})",
+        R"({"configuration":{},"status":{"state":"DONE"}})"}) {
     EXPECT_TRUE(absl::IsUnavailable(bigquery::StateOf(nlohmann::json::parse(text)).status()))
         << text;
   }

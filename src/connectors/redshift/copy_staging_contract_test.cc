@@ -19,6 +19,7 @@
 #include "io/object_store.h"
 #include "loads/load_bucket.h"
 #include "loads/load_staging.h"
+#include "loads/testing/loaded_rows.h"
 #include "pipeline/testing/staging_contract.h"
 #include "records/dialect.h"
 
@@ -26,21 +27,6 @@ namespace millrace::redshift {
 namespace {
 
 using Kind = ServerError::Kind;
-
-class CopiedRows : public RowVisitor {
- public:
-  void OnRow(const Row& row) override {
-    ++rows;
-    for (size_t i = 0; i < row.values.size(); ++i) {
-      if (row.shape->names[i] == "distinct_id") ++ids[std::string(row.values[i].text)];
-    }
-  }
-  void OnBadRow(uint64_t, const absl::Status& why, std::string_view) override {
-    ADD_FAILURE() << why;
-  }
-  std::map<std::string, int> ids;
-  uint64_t rows = 0;
-};
 
 // What is between the first `before` and the next `after` in `text`.
 std::string Between(const std::string& text, const std::string& before, const std::string& after) {
@@ -93,7 +79,7 @@ class Warehouse {
     if (late_) std::exchange(late_, nullptr)();
   }
 
-  CopiedRows rows;
+  loads::LoadedRows rows;
 
  private:
   static absl::Status Fail(ServerError failure, ServerError& error) {
@@ -113,7 +99,7 @@ class Warehouse {
     if (manifest.is_discarded()) {
       return {.kind = Kind::kRefusesRow, .message = "no manifest", .statement = 2};
     }
-    CopiedRows copied = rows;
+    loads::LoadedRows copied = rows;
     for (const auto& entry : manifest["entries"]) {
       if (!Read(entry["url"].get<std::string>(), copied)) {
         return {.kind = Kind::kRefusesRow, .message = "no such file", .statement = 2};
@@ -127,7 +113,7 @@ class Warehouse {
     return {};
   }
 
-  static bool Read(const std::string& uri, CopiedRows& into) {
+  static bool Read(const std::string& uri, loads::LoadedRows& into) {
     const auto store = NewLocalObjectStore();
     const auto found = store->Find(uri);
     if (!found.ok()) return false;

@@ -22,6 +22,7 @@
 #include "io/object_store.h"
 #include "loads/load_bucket.h"
 #include "loads/load_staging.h"
+#include "loads/testing/loaded_rows.h"
 #include "net/testing/fake_http_client.h"
 #include "pipeline/testing/staging_contract.h"
 #include "records/dialect.h"
@@ -30,21 +31,6 @@ namespace millrace::snowflake {
 namespace {
 
 using Json = nlohmann::json;
-
-class LoadedIds : public RowVisitor {
- public:
-  void OnRow(const Row& row) override {
-    ++rows;
-    for (size_t i = 0; i < row.values.size(); ++i) {
-      if (row.shape->names[i] == "distinct_id") ++ids[std::string(row.values[i].text)];
-    }
-  }
-  void OnBadRow(uint64_t, const absl::Status& why, std::string_view) override {
-    ADD_FAILURE() << why;
-  }
-  std::map<std::string, int> ids;
-  uint64_t rows = 0;
-};
 
 // The account. Thread-safe.
 class FakeAccount {
@@ -140,7 +126,7 @@ class FakeAccount {
       paths.push_back(root_ + (*i)[1].str());
       if (!std::filesystem::exists(paths.back())) return false;
     }
-    const LoadedIds before = table_;
+    const loads::LoadedRows before = table_;
     uint64_t rows = 0;
     for (const std::string& path : paths) rows += Read(path);
     if (rows == RowsWanted(sql)) return true;
@@ -190,7 +176,7 @@ class FakeAccount {
   std::set<std::string> doomed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> late_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> states_ ABSL_GUARDED_BY(mutex_);  // by commit
-  LoadedIds table_ ABSL_GUARDED_BY(mutex_);
+  loads::LoadedRows table_ ABSL_GUARDED_BY(mutex_);
 };
 
 class CopyFixture : public StagingFixture {

@@ -19,25 +19,11 @@
 #include "io/object_store.h"
 #include "loads/load_bucket.h"
 #include "loads/load_staging.h"
+#include "loads/testing/loaded_rows.h"
 #include "pipeline/testing/staging_contract.h"
 #include "records/dialect.h"
 
 namespace millrace::bigquery {
-
-class LoadedRows : public RowVisitor {
- public:
-  void OnRow(const Row& row) override {
-    ++rows;
-    for (size_t i = 0; i < row.values.size(); ++i) {
-      if (row.shape->names[i] == "distinct_id") ++ids[std::string(row.values[i].text)];
-    }
-  }
-  void OnBadRow(uint64_t, const absl::Status& why, std::string_view) override {
-    ADD_FAILURE() << why;
-  }
-  std::map<std::string, int> ids;
-  uint64_t rows = 0;
-};
 
 class LoadFixture : public StagingFixture {
  public:
@@ -118,7 +104,7 @@ class LoadFixture : public StagingFixture {
   const TableForm form_ = *TableForm::Make(RecordType::kEvent, {});
   std::unique_ptr<data_files::FileStore> store_;
   FakeJobs jobs_;
-  LoadedRows table_;
+  loads::LoadedRows table_;
   Traffic traffic_;
   std::vector<std::unique_ptr<LoadProcess>> processes_;
 };
