@@ -13,6 +13,16 @@ PACKAGES = duck.CACHE / "bqemulator-1.4.0"
 PYARROW = duck.CACHE / "pyarrow-26.0.1"
 FRONT = pathlib.Path(__file__).resolve().with_name("bigquery_front.py")
 PROJECT = "test"
+# Entries of sources.json.
+EVENTS = {"config_id": "clicks", "source_prefix": "/", "file_type": "NDJSON", "mixpanel_event_name": "Click",
+          "field_mappings": [
+              {"source_field": "user", "mixpanel_field": "distinct_id", "type": "string"},
+              {"source_field": "when", "mixpanel_field": "time", "type": "unix_timestamp_auto",
+               "is_required_in_source": True},
+              {"source_field": "*", "mixpanel_field": "*"}]}
+USERS = {"config_id": "users", "source_prefix": "/", "file_type": "NDJSON", "record_type": "user",
+         "field_mappings": [{"source_field": "user", "mixpanel_field": "$distinct_id", "type": "string"},
+                            {"source_field": "plan", "mixpanel_field": "plan", "type": "string"}]}
 
 
 def available():

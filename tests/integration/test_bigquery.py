@@ -13,17 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import harness
 import bigquery_server
-from bigquery_server import PROJECT, BigqueryServer
+from bigquery_server import EVENTS, PROJECT, USERS, BigqueryServer
 
-EVENTS = {"config_id": "clicks", "source_prefix": "/", "file_type": "NDJSON", "mixpanel_event_name": "Click",
-          "field_mappings": [
-              {"source_field": "user", "mixpanel_field": "distinct_id", "type": "string"},
-              {"source_field": "when", "mixpanel_field": "time", "type": "unix_timestamp_auto",
-               "is_required_in_source": True},
-              {"source_field": "*", "mixpanel_field": "*"}]}
-USERS = {"config_id": "users", "source_prefix": "/", "file_type": "NDJSON", "record_type": "user",
-         "field_mappings": [{"source_field": "user", "mixpanel_field": "$distinct_id", "type": "string"},
-                            {"source_field": "plan", "mixpanel_field": "plan", "type": "string"}]}
 PATIENCE = 60  # seconds
 ROWS = 3000
 ONE_BATCH = 1500  # rows that one stream gets
