@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "connectors/mixpanel/engage_query.h"
+#include "connectors/mixpanel/project_settings.h"
 #include "connectors/mixpanel/raw_export.h"
 #include "net/testing/fake_http_client.h"
 #include "require.h"
@@ -39,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Credentials credentials;
   credentials.service_account_user = "u";
   CheckProfiles(http, *endpoints, credentials);
+  (void)ReadTimeZoneName(http, *endpoints, credentials, "1", {});
   size_t lines = 0;
   const absl::Status exported = ExportRaw(
       http, *endpoints, credentials, "1", {absl::CivilDay(2024, 1, 1), absl::CivilDay(2024, 1, 2)},

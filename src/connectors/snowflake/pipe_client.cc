@@ -182,7 +182,11 @@ absl::StatusOr<std::map<std::string, ChannelStatus>> PipeClient::Statuses(
   const auto found = json->find("channel_statuses");
   if (found == json->end() || !found->is_object()) return Unexpected("the status of channels");
   std::map<std::string, ChannelStatus> statuses;
-  for (const auto& [name, status] : found->items()) statuses[name] = ReadStatus(status);
+  for (const std::string& channel : channels) {
+    if (const auto status = found->find(channel); status != found->end()) {
+      statuses[channel] = ReadStatus(*status);
+    }
+  }
   return statuses;
 }
 
