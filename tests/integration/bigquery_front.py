@@ -1,7 +1,8 @@
 """A strict BigQuery for tests: bqemulator runs the SQL, and these modules are the rules that it lacks.
 
 bigquery_front_rest.py: REST with tokens, quotas and the rules of tables. bigquery_front_jobs.py: load jobs and
-insertAll. bigquery_front_write.py: the Storage Write API. bigquery_front_control.py: what a test may tell it.
+insertAll. bigquery_front_write.py: the Storage Write API. bigquery_front_changes.py: rows that replace or delete others.
+bigquery_front_control.py: what a test may tell it.
 
 Its argument is a file with the public key (PEM) of the service account that it knows. Its first line on stdout has the
 addresses. Commands and answers are lines of JSON on stdin and stdout.
@@ -23,6 +24,7 @@ import_extension("spatial")  # bqemulator does not start without it
 
 import bigquery_front_write
 import bqemulator.server
+from bigquery_front_changes import Changes
 from bigquery_front_control import Control
 from bigquery_front_jobs import Jobs
 from bigquery_front_rest import RestApi
@@ -32,13 +34,14 @@ from bqemulator.config import PersistenceMode, Settings
 
 class Front:
     def __init__(self, public_key):
-        self.control, self.public_key, self.tables, self.jobs = Control(), public_key, None, None
+        self.control, self.public_key, self.tables, self.changes, self.jobs = Control(), public_key, None, None, None
 
     def wrap(self, create_app):
         def create(context):
             self.tables = Tables(context)
+            self.changes = Changes(self.tables)
             self.jobs = Jobs(self.tables, self.control)
-            return RestApi(create_app(context), self.tables, self.jobs, self.control, self.public_key)
+            return RestApi(create_app(context), self.tables, self.changes, self.jobs, self.control, self.public_key)
         return create
 
     def answer(self, command):
@@ -64,7 +67,7 @@ async def main():
         rest_host="127.0.0.1", rest_port=0, grpc_host="127.0.0.1", grpc_port=0,
         persistence_mode=PersistenceMode.EPHEMERAL, log_level="error", query_cache_ttl_seconds=0))
     await server.start()
-    write, port = bigquery_front_write.start(front.tables, front.control)
+    write, port = bigquery_front_write.start(front.tables, front.changes, front.control)
     print(json.dumps({"rest": f"127.0.0.1:{server.rest_port}", "storage": f"127.0.0.1:{port}"}),
           file=ANSWERS, flush=True)
     commands = threading.Thread(target=front.serve_commands)  # until stdin is closed

@@ -12,6 +12,7 @@ import jwt
 
 PREFIX = "/bigquery/v2/projects/"
 TABLE = re.compile(PREFIX + r"([^/]+)/datasets/([^/]+)/tables/([^/:]+)")
+STATEMENTS = re.compile(PREFIX + r"([^/]+)/(queries|jobs)")
 TABLES = re.compile(PREFIX + r"([^/]+)/datasets/([^/]+)/tables")
 FAULTS = {"unavailable": (503, "backendError"), "lost": (503, "backendError"), "internal": (500, "internalError"),
           "quota": (403, "quotaExceeded"), "rate": (403, "rateLimitExceeded"), "unauthenticated": (401, "authError"),
@@ -32,8 +33,9 @@ class Refusal(Exception):
 class RestApi:
     """An application of ASGI around that of the emulator."""
 
-    def __init__(self, emulator, tables, jobs, control, public_key):
-        self.emulator, self.tables, self.jobs, self.control, self.public_key = emulator, tables, jobs, control, public_key
+    def __init__(self, emulator, tables, changes, jobs, control, public_key):
+        self.emulator, self.tables, self.changes, self.jobs = emulator, tables, changes, jobs
+        self.control, self.public_key = control, public_key
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -122,6 +124,11 @@ class RestApi:
         elif method == "POST" and (match := TABLES.fullmatch(path)):
             if self.tables.context.catalog.get_dataset(match[1], match[2]) is None:
                 raise Refusal(404, "notFound", f"Not found: Dataset {match[1]}:{match[2]}")
+            self.changes.created(Refusal, match[1], match[2], json.loads(body))
+        elif method == "POST" and (match := STATEMENTS.fullmatch(path)):
+            request = json.loads(body)
+            sql = request.get("query") or request.get("configuration", {}).get("query", {}).get("query", "")
+            self.changes.check_statement(Refusal, sql)
         return None
 
     def table(self, match):

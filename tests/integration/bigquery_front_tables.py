@@ -25,6 +25,7 @@ COLUMN_TYPES = {
 OTHER_NAMES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 DUCKDB_TYPES = {"STRING": "VARCHAR", "JSON": "JSON", "INTEGER": "BIGINT", "FLOAT": "DOUBLE", "BOOLEAN": "BOOLEAN",
                 "TIMESTAMP": "TIMESTAMPTZ", "DATE": "DATE", "NUMERIC": "DECIMAL(38, 9)", "BYTES": "BLOB"}
+PSEUDOCOLUMNS = ("_CHANGE_TYPE", "_CHANGE_SEQUENCE_NUMBER")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 FIRST_TIME = (datetime.datetime(1, 1, 1, tzinfo=datetime.timezone.utc) - EPOCH) // datetime.timedelta(microseconds=1)
 END_OF_TIME = (datetime.datetime(9999, 12, 31, tzinfo=datetime.timezone.utc) - EPOCH) // datetime.timedelta(
@@ -66,7 +67,13 @@ class RowDecoder:
             pool.FindFileByName("row.proto").message_types_by_name[descriptor.name])
         columns = {field.name.lower(): field for field in table.schema_.fields if field.name not in hidden}
         self.columns = []  # (field, column, type)
+        self.pseudocolumns = []  # that say how a row changes the table
         for field in descriptor.field:
+            if field.name in PSEUDOCOLUMNS:
+                if field.type != Proto.TYPE_STRING:
+                    raise WrongSchema(f"The proto field mismatched with BigQuery field at {field.name}")
+                self.pseudocolumns.append(field.name)
+                continue
             column = columns.get(field.name.lower())
             if column is None:
                 raise WrongSchema(
@@ -100,6 +107,12 @@ class RowDecoder:
             cells.append(cell)
         return cells
 
+    def change_of(self, row):
+        """The values of the pseudocolumns, None if there is none."""
+        message = self.message.FromString(row)
+        return [getattr(message, name) if name in self.pseudocolumns and message.HasField(name) else None
+                for name in PSEUDOCOLUMNS]
+
     @staticmethod
     def no_constant(name):
         raise ValueError(f"{name} is no JSON")
@@ -117,16 +130,35 @@ class Tables:
         """Rows, as RowDecoder.read() returns them, become visible."""
         if not rows:
             return
+        with self.lock, self.context.engine.connection.cursor() as cursor:
+            self.insert_by(cursor, table, decoder, rows)
+        self.changed(table)
+
+    @staticmethod
+    def insert_by(cursor, table, decoder, rows):
         columns = list(zip(*rows))
         data = pyarrow.table({
             column.name: pyarrow.array(cells, COLUMN_TYPES[kind][1])
             for cells, (_, column, kind) in zip(columns, decoder.columns)})
         names = ", ".join(f'"{column.name}"' for _, column, _ in decoder.columns)
         target = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
+        cursor.register("new_rows", data)
+        cursor.execute(f"INSERT INTO {target} ({names}) SELECT {names} FROM new_rows")
+        cursor.unregister("new_rows")
+
+    def replace(self, table, keys, decoder, rows):
+        """Rows become visible in place of those with these keys, {name: (type, values)}."""
+        names = ", ".join(f'"{name}"' for name in keys)
+        data = pyarrow.table({name: pyarrow.array(values, kind) for name, (kind, values) in keys.items()})
+        target = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
         with self.lock, self.context.engine.connection.cursor() as cursor:
-            cursor.register("new_rows", data)
-            cursor.execute(f"INSERT INTO {target} ({names}) SELECT {names} FROM new_rows")
-            cursor.unregister("new_rows")
+            cursor.register("old_keys", data)
+            cursor.execute("BEGIN")
+            cursor.execute(f"DELETE FROM {target} WHERE ({names}) IN (SELECT ({names}) FROM old_keys)")
+            if rows:
+                self.insert_by(cursor, table, decoder, rows)
+            cursor.execute("COMMIT")
+            cursor.unregister("old_keys")
         self.changed(table)
 
     def changed(self, table):

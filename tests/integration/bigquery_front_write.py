@@ -55,8 +55,8 @@ class Stream:
 
 
 class WriteService(grpc.GenericRpcHandler):
-    def __init__(self, tables, control):
-        self.tables, self.control = tables, control
+    def __init__(self, tables, changes, control):
+        self.tables, self.changes, self.control = tables, changes, control
         self.lock = threading.RLock()
         self.streams = {}
         self.unary = {
@@ -237,11 +237,14 @@ class WriteService(grpc.GenericRpcHandler):
         has_offset = types.AppendRowsRequest.pb(request).HasField("offset")
         if is_default and has_offset:
             raise Failure(grpc.StatusCode.INVALID_ARGUMENT, "the default stream takes no offset")
-        rows, errors = [], []
+        are_changes = self.changes.check_writer(Failure, is_default, stream.table, decoder)
+        rows, changes, errors = [], [], []
         refused = self.control.refused
         for i, row in enumerate(request.proto_rows.rows.serialized_rows):
             try:
                 rows.append(decoder.read(row, refused))
+                if are_changes:
+                    changes.append(self.changes.read(stream.table, decoder, row, rows[-1]))
             except Exception as error:  # also those of protobuf
                 errors.append(types.RowError(index=i, code=types.RowError.RowErrorCode.FIELDS_ERROR,
                                              message=str(error)[:500]))
@@ -263,17 +266,19 @@ class WriteService(grpc.GenericRpcHandler):
                 result.offset = stream.rows
             if stream.kind == Type.PENDING:
                 stream.batches.append((decoder, rows))
+            elif are_changes:
+                self.changes.apply(stream.table, decoder, rows, changes)
             else:
                 self.tables.insert(stream.table, decoder, rows)
             stream.rows += len(rows)
             return types.AppendRowsResponse(append_result=result, write_stream=stream.name)
 
 
-def start(tables, control):
+def start(tables, changes, control):
     """The running server, and its port."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=100), options=[
         ("grpc.max_receive_message_length", 64 << 20), ("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers([WriteService(tables, control)])
+    server.add_generic_rpc_handlers([WriteService(tables, changes, control)])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port

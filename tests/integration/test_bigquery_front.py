@@ -150,12 +150,11 @@ class JobsTest(FrontTest):
             self.client.insert_rows_json(f"{PROJECT}.d.none", rows)
 
 
-class StorageTest(FrontTest):
-    def setUp(self):
-        super().setUp()
+class WriterTest(FrontTest):
+    def use(self, fields):
+        """Rows have these fields from now on, as (name, type)."""
         self.descriptor = descriptor_pb2.DescriptorProto(name="Row")
-        for number, (name, kind) in enumerate([("event", "TYPE_STRING"), ("event_time", "TYPE_INT64"),
-                                               ("properties", "TYPE_STRING")], 1):
+        for number, (name, kind) in enumerate(fields, 1):
             self.descriptor.field.add(name=name, number=number, type=kind, label="LABEL_OPTIONAL")
         file = descriptor_pb2.FileDescriptorProto(name="front.proto")
         file.message_type.add().CopyFrom(self.descriptor)
@@ -163,8 +162,8 @@ class StorageTest(FrontTest):
         pool.Add(file)
         self.row = message_factory.GetMessageClass(pool.FindMessageTypeByName("Row"))
 
-    def stream(self, kind="PENDING"):
-        return self.storage.create_write_stream(parent=PARENT, write_stream=types.WriteStream(type_=kind),
+    def stream(self, kind="PENDING", parent=PARENT):
+        return self.storage.create_write_stream(parent=parent, write_stream=types.WriteStream(type_=kind),
                                                 retry=None).name
 
     def writer(self, name):
@@ -179,6 +178,12 @@ class StorageTest(FrontTest):
         request = types.AppendRowsRequest(offset=offset)
         request.proto_rows.rows.serialized_rows = [row.SerializeToString() for row in rows]
         return stream.send(request).result(TIMEOUT)
+
+
+class StorageTest(WriterTest):
+    def setUp(self):
+        super().setUp()
+        self.use([("event", "TYPE_STRING"), ("event_time", "TYPE_INT64"), ("properties", "TYPE_STRING")])
 
     def rows(self, *events):
         return [self.row(event=event, event_time=1_796_008_365_000_000, properties='{"a":1}') for event in events]
