@@ -105,8 +105,11 @@ class InsertAllSink final : public Sink {
       const auto errors = RowErrorsOf(*response, batch_.request_rows());
       if (!errors.ok()) return WriteResult::Retry(errors.status());
       for (const RowError& error : *errors) {
-        const bool is_new_column =
-            parts_.table.is_settling() && error.message.find("no such field") != std::string::npos;
+        // An error of a row has a reason, a location and a message (ErrorProto). The reason of an
+        // unknown column is "invalid", as of a bad value, and the location is the column in both
+        // cases: only the message tells them apart.
+        const bool is_new_column = parts_.table.is_settling() && error.reason == "invalid" &&
+                                   error.message.find("no such field") != std::string::npos;
         if (MayPass(error) || is_new_column) {
           return WriteResult::Retry(
               absl::UnavailableError(StrCat(error.reason, ": ", error.message)));
@@ -152,8 +155,7 @@ class InsertAllSink final : public Sink {
   WriteResult Failure(const absl::Status& why) {
     if (absl::IsCancelled(why)) return WriteResult::Retry(why);
     if (absl::IsUnavailable(why)) {
-      const bool throttled = ToStd(why.message()).find("Exceeded") != std::string::npos;
-      return WriteResult::Retry(why, absl::ZeroDuration(), throttled);
+      return WriteResult::Retry(why, absl::ZeroDuration(), LimitOf(why) != Limit::kNone);
     }
     if (absl::IsNotFound(why)) {
       if (parts_.table.is_settling()) return WriteResult::Retry(why);

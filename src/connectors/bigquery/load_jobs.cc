@@ -19,11 +19,6 @@ constexpr absl::Duration kFirstPoll = absl::Milliseconds(200);
 constexpr absl::Duration kMaxPoll = absl::Seconds(5);
 constexpr absl::Duration kLongLoad = absl::Minutes(1);
 
-// RestClient says "HTTP 403, quotaExceeded: ...".
-bool IsQuota(const absl::Status& status) {
-  return ToStd(status.message()).find(", quotaExceeded") != std::string::npos;
-}
-
 absl::Status Explain(const absl::Status& status, std::string_view doing) {
   const absl::Status why = Annotate(status, doing);
   if (!absl::IsPermissionDenied(why)) return why;
@@ -139,7 +134,7 @@ absl::StatusOr<LoadJobs::Outcome> LoadJobs::Load(const loads::FileLoad& load,
     if (!pace_.Acquire(stop)) return StopRequested();
     const json job = NewLoadJob(current.id, parts_.spec, parts_.table, load);
     const absl::Status inserted = Insert(job.dump(), stop);
-    if (IsQuota(inserted)) pace_.QuotaExceeded();
+    if (LimitOf(inserted) == Limit::kQuota) pace_.QuotaExceeded();
     if (!inserted.ok() && !absl::IsAlreadyExists(inserted)) {
       return Explain(inserted, StrCat("creating the load job ", current.id.name()));
     }

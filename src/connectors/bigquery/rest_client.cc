@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "base/json_parse.h"
 #include "base/printable.h"
 #include "base/status.h"
@@ -16,10 +17,15 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxExplanation = 500;
+constexpr int kTooManyRequests = 429;
 
-// {"error": {"code": 403, "message": ..., "errors": [{"reason": ...}]}}
+constexpr char kLimitPayload[] = "millrace/bigquery_limit";
+constexpr char kRateValue[] = "rate", kQuotaValue[] = "quota";
+
+// {"error": {"code": 403, "status": ..., "message": ..., "errors": [{"reason": ...}]}}
 struct Explanation {
-  std::string reason;
+  std::string reason;  // the first one
+  Limit limit = Limit::kNone;
   std::string text;  // for people
 };
 
@@ -40,9 +46,19 @@ Explanation ExplanationOf(const HttpResponse& response) {
   const std::optional<json> body = ParseJson(response.body);
   const json error = body && body->is_object() ? body->value("error", json()) : json();
   Explanation explanation;
-  if (error.is_object() && error.contains("errors") && error["errors"].is_array() &&
-      !error["errors"].empty()) {
-    explanation.reason = TextOf(error["errors"][0], "reason");
+  if (response.status == kTooManyRequests || TextOf(error, "status") == "RESOURCE_EXHAUSTED") {
+    explanation.limit = Limit::kRate;
+  }
+  if (error.is_object() && error.contains("errors") && error["errors"].is_array()) {
+    for (const json& one : error["errors"]) {
+      const std::string reason = TextOf(one, "reason");
+      if (explanation.reason.empty()) explanation.reason = reason;
+      if (reason == "rateLimitExceeded") explanation.limit = Limit::kRate;
+      if (reason == "quotaExceeded") {
+        explanation.limit = Limit::kQuota;
+        break;
+      }
+    }
   }
   std::string text = StrCat("HTTP ", response.status);
   if (!explanation.reason.empty()) StrAppend(&text, ", ", explanation.reason);
@@ -55,8 +71,13 @@ Explanation ExplanationOf(const HttpResponse& response) {
 
 absl::Status StatusOf(const HttpResponse& response) {
   const Explanation why = ExplanationOf(response);
-  const bool may_pass = why.reason == "rateLimitExceeded" || why.reason == "quotaExceeded" ||
-                        why.reason == "backendError" || why.reason == "internalError" ||
+  if (why.limit != Limit::kNone) {
+    absl::Status limited = absl::UnavailableError(why.text);
+    limited.SetPayload(kLimitPayload,
+                       absl::Cord(why.limit == Limit::kQuota ? kQuotaValue : kRateValue));
+    return limited;
+  }
+  const bool may_pass = why.reason == "backendError" || why.reason == "internalError" ||
                         IsRetryableStatus(response.status);
   if (may_pass) return absl::UnavailableError(why.text);
   switch (response.status) {
@@ -80,6 +101,12 @@ absl::Status StatusOf(const HttpResponse& response) {
 }
 
 }  // namespace
+
+Limit LimitOf(const absl::Status& status) {
+  const auto limit = status.GetPayload(kLimitPayload);
+  if (!limit) return Limit::kNone;
+  return *limit == kQuotaValue ? Limit::kQuota : Limit::kRate;
+}
 
 RestClient::RestClient(std::string url, GoogleCredentials credentials,
                        std::unique_ptr<HttpClient> http)

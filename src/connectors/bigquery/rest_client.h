@@ -17,6 +17,18 @@
 
 namespace millrace::bigquery {
 
+// A limit of BigQuery that was exceeded.
+enum class Limit {
+  kNone,
+  kRate,   // rateLimitExceeded, HTTP 429: try again soon, and less often
+  kQuota,  // quotaExceeded: of an hour or a day, say
+};
+
+// Of an error of RestClient::Send(), by the reasons that BigQuery gives in its answer
+// (error.errors[].reason and error.status; docs.cloud.google.com/bigquery/docs/error-messages),
+// also after Annotate().
+Limit LimitOf(const absl::Status& status);
+
 // Thread-safe; one request at a time. It does not retry, but for one request whose token was
 // refused: it is sent again with another one.
 class RestClient {
