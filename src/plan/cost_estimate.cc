@@ -14,7 +14,7 @@ double AmountOf(const Amounts& amounts, const BilledUnit& unit) {
     case BilledBy::kRecords:
       return amounts.events / unit.size;
     case BilledBy::kBytes:
-      return std::max(amounts.bytes, amounts.events * unit.min_record_bytes) / unit.size;
+      return (unit.min_record_bytes > 0 ? amounts.padded_bytes : amounts.bytes) / unit.size;
     case BilledBy::kGzipBytes:
       return amounts.gzip_bytes / unit.size;
     case BilledBy::kRequests:

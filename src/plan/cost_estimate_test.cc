@@ -8,8 +8,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Amounts kAmounts{
-    .rows = 1000, .events = 1000, .requests = 2.5, .bytes = 500'000, .gzip_bytes = 50'000};
+constexpr Amounts kAmounts{.rows = 1000,
+                           .events = 1000,
+                           .requests = 2.5,
+                           .bytes = 500'000,
+                           .padded_bytes = 1'024'000,
+                           .gzip_bytes = 50'000};
 
 TEST(ParsePrices, TakesNumbersByName) {
   const auto prices = ParsePrices({"a=0.5", "b=0"});
@@ -25,7 +29,7 @@ TEST(EstimateCosts, CountsUnitsAndMultipliesByThePrice) {
   const std::vector<BilledUnit> units = {
       {.name = "records", .by = BilledBy::kRecords, .size = 100, .price = 2},
       {.name = "bytes", .by = BilledBy::kBytes, .size = 1000, .price = 1},
-      {.name = "min", .by = BilledBy::kBytes, .size = 1024, .min_record_bytes = 1024, .price = 1},
+      {.name = "padded", .size = 1024, .min_record_bytes = 1024, .price = 1},
       {.name = "gzip", .by = BilledBy::kGzipBytes, .size = 1000},
       {.name = "requests", .by = BilledBy::kRequests, .size = 1, .price = 0.1}};
   const auto lines = EstimateCosts(kAmounts, units, {{"records", 3.0}, {"requests", 0.0}});
@@ -33,7 +37,7 @@ TEST(EstimateCosts, CountsUnitsAndMultipliesByThePrice) {
   const auto amount = [&](size_t i) { return (*lines)[i].amount; };
   EXPECT_DOUBLE_EQ(amount(0), 10);
   EXPECT_DOUBLE_EQ(amount(1), 500);
-  EXPECT_DOUBLE_EQ(amount(2), 1000) << "each record counts as 1 KiB";
+  EXPECT_DOUBLE_EQ(amount(2), 1000);
   EXPECT_DOUBLE_EQ(amount(3), 50);
   EXPECT_DOUBLE_EQ(amount(4), 3) << "whole requests";
   EXPECT_DOUBLE_EQ((*lines)[0].cost(), 30);

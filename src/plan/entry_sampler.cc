@@ -126,6 +126,10 @@ class EntrySampler::Tally : public RowVisitor {
         static_cast<double>(std::max(parts(batch_.rows(), options_.limits.batch_events),
                                      parts(batch_.bytes.size(), options_.limits.batch_bytes)));
     of_object_.bytes += static_cast<double>(batch_.bytes.size());
+    for (size_t i = 0; i < batch_.rows(); ++i) {
+      const size_t size = batch_.row_ends[i] - batch_.start(i);
+      of_object_.padded_bytes += std::max(static_cast<double>(size), options_.min_record_bytes);
+    }
     of_object_.gzip_bytes += static_cast<double>(gzip_.size());
     batch_.clear();
   }

@@ -19,7 +19,8 @@ namespace millrace {
 struct SampleOptions {
   uint64_t max_rows = 50'000;  // of each object; 0: all
   size_t previews = 3;
-  SendLimits limits;  // of the destination
+  SendLimits limits;            // of the destination
+  double min_record_bytes = 0;  // BilledUnit's, of the destination
   absl::Time now;
   RecordRules rules;             // of the destination
   Warnings* warnings = nullptr;  // may be null

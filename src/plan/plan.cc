@@ -205,6 +205,14 @@ void AddUp(ImportPlan& plan) {
   }
 }
 
+double MinRecordBytes(const Destination& destination) {
+  double bytes = 0;
+  for (const BilledUnit& unit : destination.billed_units()) {
+    bytes = std::max(bytes, unit.min_record_bytes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Amounts& Amounts::operator+=(const Amounts& other) {
@@ -213,13 +221,14 @@ Amounts& Amounts::operator+=(const Amounts& other) {
   rejected += other.rejected;
   requests += other.requests;
   bytes += other.bytes;
+  padded_bytes += other.padded_bytes;
   gzip_bytes += other.gzip_bytes;
   return *this;
 }
 
 Amounts Amounts::ScaledBy(double factor) const {
-  return {rows * factor,     events * factor, rejected * factor,
-          requests * factor, bytes * factor,  gzip_bytes * factor};
+  return {rows * factor,  events * factor,       rejected * factor,  requests * factor,
+          bytes * factor, padded_bytes * factor, gzip_bytes * factor};
 }
 
 bool ImportPlan::success() const {
@@ -240,6 +249,7 @@ absl::StatusOr<ImportPlan> PlanImport(const PlanRequest& request, LedgerReader& 
   const SampleOptions options{.max_rows = request.sample_rows,
                               .previews = request.previews,
                               .limits = request.destination->limits(),
+                              .min_record_bytes = MinRecordBytes(*request.destination),
                               .now = now,
                               .rules = request.destination->rules(),
                               .warnings = &warnings};

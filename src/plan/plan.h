@@ -32,8 +32,9 @@ struct Amounts {
   double events = 0;
   double rejected = 0;
   double requests = 0;
-  double bytes = 0;       // uncompressed JSON
-  double gzip_bytes = 0;  // on the wire
+  double bytes = 0;         // uncompressed JSON
+  double padded_bytes = 0;  // the same; smaller records count as BilledUnit::min_record_bytes
+  double gzip_bytes = 0;    // on the wire
 
   Amounts& operator+=(const Amounts& other);
   Amounts ScaledBy(double factor) const;

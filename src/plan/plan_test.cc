@@ -20,6 +20,12 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+class BilledDestination : public PlainDestination {
+ public:
+  std::vector<BilledUnit> units;
+  std::vector<BilledUnit> billed_units() const override { return units; }
+};
+
 class PlanTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -69,7 +75,7 @@ class PlanTest : public ::testing::Test {
 
   std::unique_ptr<TempFolder> temp_;
   std::string folder_;
-  PlainDestination destination_;
+  BilledDestination destination_;
   PlanRequest request_;
   FakeClock clock_;
   MemoryLedger ledger_{clock_};
@@ -93,6 +99,20 @@ TEST_F(PlanTest, CountsASmallFileExactly) {
   EXPECT_THAT(entry.columns, ElementsAre("ts", "user", "n"));
   EXPECT_EQ(entry.records.first, absl::FromUnixSeconds(1'600'000'000));
   EXPECT_THAT(plan.problems, IsEmpty());
+}
+
+// Large records do not make up for small ones.
+TEST_F(PlanTest, SmallRecordsAreBilledOneByOne) {
+  const std::string large(50'000, 'x');
+  Write("a.ndjson", Rows(9) + R"({"ts":1600000000,"user":"u","n":")" + large + "\"}\n");
+  const Amounts whole = Plan().entries.front().to_do;
+  EXPECT_EQ(whole.events, 10);
+  EXPECT_EQ(whole.padded_bytes, whole.bytes);
+  destination_.units = {{.min_record_bytes = 1024}};
+  const Amounts padded = Plan().entries.front().to_do;
+  EXPECT_EQ(padded.bytes, whole.bytes);
+  EXPECT_GT(padded.padded_bytes, 9 * 1024 + 50'000);
+  EXPECT_LT(padded.padded_bytes, 9 * 1024 + 51'000);
 }
 
 TEST_F(PlanTest, CountsTheCellsThatANullWordMadeNull) {
