@@ -165,6 +165,21 @@ class ObjectSourceFeed : public testing::Test {
     ASSERT_TRUE(ledger_.Store(claim->entry, absl::Minutes(5), {}).ok());
   }
 
+  // The commit of a worker that ended after it had announced it.
+  void AnnounceCommit() {
+    const LedgerKey key = KeyOf(info_, *sources_.Match(info_.uri), "d");
+    const auto claim = ledger_.ClaimObject({key, "other", 1, absl::Minutes(5)}, {});
+    ASSERT_TRUE(claim.ok()) << claim.status();
+    Intent intent{.id = std::string(32, 'a'), .destination = "d", .parts = {"part"}};
+    intent.spans = {{.object = key,
+                     .revision = claim->entry.revision,
+                     .after = {.row = 1},
+                     .counts = {.read = 1, .accepted = 1, .events = 1},
+                     .state = LedgerState::kDone}};
+    intent.owner = "other";
+    ASSERT_TRUE(ledger_.intents().Announce(intent, absl::Minutes(5), {}).ok());
+  }
+
   SourceProgress progress_;
   std::vector<std::string> forgotten_;
   decltype(ObjectSourceOptions::resolve_intent) resolve_intent_;
@@ -196,19 +211,8 @@ TEST_F(ObjectSourceFeed, ForceRemovesTheRowsOfEveryConfig) {
   EXPECT_EQ(ledger_.Snapshot().begin()->second.mapping_version, kMappingVersion);
 }
 
-// Of a worker that ended after it had announced the commit.
 TEST_F(ObjectSourceFeed, FinishesTheCommitThatCoversAnObject) {
-  const LedgerKey key = KeyOf(info_, *sources_.Match(info_.uri), "d");
-  const auto claim = ledger_.ClaimObject({key, "other", 1, absl::Minutes(5)}, {});
-  ASSERT_TRUE(claim.ok()) << claim.status();
-  Intent intent{.id = std::string(32, 'a'), .destination = "d", .parts = {"part"}};
-  intent.spans = {{.object = key,
-                   .revision = claim->entry.revision,
-                   .after = {.row = 1},
-                   .counts = {.read = 1, .accepted = 1, .events = 1},
-                   .state = LedgerState::kDone}};
-  intent.owner = "other";
-  ASSERT_TRUE(ledger_.intents().Announce(intent, absl::Minutes(5), {}).ok());
+  ASSERT_NO_FATAL_FAILURE(AnnounceCommit());
   int resolved = 0;
   resolve_intent_ = [&](const std::string& id, bool owner_is_dead, std::stop_token stop) {
     ++resolved;
@@ -225,6 +229,23 @@ TEST_F(ObjectSourceFeed, FinishesTheCommitThatCoversAnObject) {
     clock_.Advance(absl::Minutes(10));
   }
   EXPECT_EQ(resolved, 1);
+}
+
+// A direct run, which makes no commits.
+TEST_F(ObjectSourceFeed, StopsAtACommitThatItCannotFinish) {
+  ASSERT_NO_FATAL_FAILURE(AnnounceCommit());
+  clock_.Advance(absl::Minutes(10));
+  const LedgerEntry before = ledger_.Snapshot().begin()->second;
+  Offer();
+  const auto stopped = Open(ledger_)->Next(std::stop_token());
+  EXPECT_TRUE(absl::IsFailedPrecondition(stopped.status())) << stopped.status();
+  EXPECT_THAT(std::string(stopped.status().message()),
+              AllOf(HasSubstr(info_.uri), HasSubstr(std::string(32, 'a')),
+                    HasSubstr("run the command once more with the DEST of that run")));
+  const LedgerEntry after = ledger_.Snapshot().begin()->second;
+  EXPECT_EQ(after.revision, before.revision);
+  EXPECT_EQ(after.intent, std::string(32, 'a'));
+  EXPECT_THAT(feed_.settled, ElementsAre(testing::Pair(info_.uri, Kind::kReleased)));
 }
 
 TEST_F(ObjectSourceFeed, IsReadyWhenThereIsSomethingToDo) {

@@ -21,6 +21,7 @@
 #include "pipeline/testing/memory_ledger.h"
 #include "pipeline/testing/plain_destination.h"
 #include "replay/dead_rows.h"
+#include "replay/replay_commits.h"
 
 namespace millrace {
 namespace {
@@ -481,6 +482,22 @@ INSTANTIATE_TEST_SUITE_P(Faults, UnfinishedReplayTest,
                          testing::Values(FakeCommit::kNoAnswer, FakeCommit::kResponseLost,
                                          FakeCommit::kPartly, FakeCommit::kLate,
                                          FakeCommit::kStop));
+
+// A replay by a direct method, into a table with a commit of one that commits.
+TEST_F(StagedReplayTest, AnOpenCommitIsLeftToItsMethod) {
+  const std::string name = destination_->LedgerName(RecordType::kEvent);
+  EXPECT_TRUE(CheckNoOpenCommit(ledger_, {name}, {}).ok()) << "an import is no replay";
+  lake_.set_commit_script([](uint64_t) { return FakeCommit::kStop; });
+  EXPECT_FALSE(Replay().status.ok());
+  const absl::Status open = CheckNoOpenCommit(ledger_, {"other", name}, {});
+  EXPECT_TRUE(absl::IsFailedPrecondition(open)) << open;
+  EXPECT_THAT(std::string(open.message()), HasSubstr("with the DEST of that run"));
+  EXPECT_TRUE(CheckNoOpenCommit(ledger_, {"other"}, {}).ok());
+  NewProcess();
+  lake_.set_commit_script([](uint64_t) { return FakeCommit::kDone; });
+  EXPECT_TRUE(Replay().status.ok());
+  EXPECT_TRUE(CheckNoOpenCommit(ledger_, {name}, {}).ok());
+}
 
 TEST_F(StagedReplayTest, PartsThatAreGoneAreStagedAgain) {
   lake_.set_commit_script(

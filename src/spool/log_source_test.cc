@@ -202,6 +202,40 @@ TEST(LogSource, SegmentsWithoutItsRecordsAreDone) {
   EXPECT_THAT(done, testing::ElementsAre(1, 2, 3));
 }
 
+// A direct run, which makes no commits.
+TEST(LogSource, StopsAtACommitThatItCannotFinish) {
+  TestLog log;
+  MemoryLedger ledger(Clock::Real());
+  log.Append(RecordType::kEvent, 3);
+  LogSourceOptions options = log.Options("one");
+  const std::string object = SegmentObject(log.log().id(), 1, RecordType::kEvent);
+  const auto claim = ledger.ClaimObject(
+      {{object, "1", options.config->config_id, "d"}, "dead", 1, absl::Minutes(5)}, {});
+  ASSERT_TRUE(claim.ok()) << claim.status();
+  Intent intent{.id = std::string(32, 'a'), .destination = "d", .parts = {"part"}};
+  intent.spans = {
+      {.object = claim->entry.key, .revision = claim->entry.revision, .after = {.row = 3}}};
+  intent.owner = "dead";
+  ASSERT_TRUE(ledger.intents().Announce(intent, absl::Minutes(5), {}).ok());
+  const auto stopped = LogSource(options, log.log(), ledger).Next({});
+  EXPECT_TRUE(absl::IsFailedPrecondition(stopped.status())) << stopped.status();
+  EXPECT_THAT(std::string(stopped.status().message()),
+              testing::AllOf(testing::HasSubstr(object), testing::HasSubstr(intent.id)));
+  // The run whose commit it is finishes it.
+  int resolved = 0;
+  options.resolve_intent = [&](const std::string& id, bool owner_is_dead, std::stop_token stop) {
+    ++resolved;
+    EXPECT_TRUE(owner_is_dead);
+    auto taken = ledger.intents().Take(id, "one", owner_is_dead, absl::Minutes(5), stop);
+    return ledger.intents().Withdraw(**taken, stop);
+  };
+  LogSource finishing(options, log.log(), ledger);
+  const auto chunk = finishing.Next({});
+  ASSERT_TRUE(chunk.ok()) << chunk.status();
+  EXPECT_EQ((*chunk)->rows, 3u);
+  EXPECT_EQ(resolved, 1);
+}
+
 TEST(LogSource, AnObjectThatWasGivenUpIsReadAgain) {
   TestLog log;
   MemoryLedger ledger(Clock::Real());
