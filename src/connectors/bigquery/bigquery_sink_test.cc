@@ -257,6 +257,63 @@ TEST_F(BigquerySinkTest, SealIsRepeatedUntilTheServiceAnswers) {
   EXPECT_THAT(Visible(), ElementsAre("a"));
 }
 
+// Of the stream, and of its fence: the answer to an earlier call was lost, and the service does not
+// take the second one for a repeat.
+TEST_F(BigquerySinkTest, WhatIsFinalizedAlreadyIsSealed) {
+  wire::StorageError finalized;
+  finalized.set_code(wire::StorageError::STREAM_FINALIZED);
+  wire::RpcStatus details;
+  details.set_code(grpc::StatusCode::FAILED_PRECONDITION);
+  details.add_details()->PackFrom(finalized);
+  const grpc::Status again(grpc::StatusCode::FAILED_PRECONDITION, "is finalized",
+                           details.SerializeAsString());
+  const grpc::Status lost(grpc::StatusCode::UNAVAILABLE, "the answer is lost");
+  for (const int first : {1, 2}) {  // the call of the stream, and that of the fence
+    FakeStorage storage;
+    storage.AddTable(kTable);
+    Connection connection(storage.options());
+    const WriteStreams streams(connection, traffic_, creations_, kTable);
+    const auto staging = NewBigqueryStaging({.form = form_,
+                                             .connection = connection,
+                                             .streams = streams,
+                                             .traffic = traffic_,
+                                             .clock = Clock::Real(),
+                                             .prepare = [](std::stop_token) { return false; }});
+    const auto sink = staging->NewSink();
+    ASSERT_TRUE(sink->Stage(Events({"a"}), {}, {}).durable());
+    storage.on_finalize = [&storage, &lost, &again, first](int call) {
+      if (call != first && call != first + 1) return Fault::kNone;
+      storage.failure = call == first ? lost : again;
+      return Fault::kReplyLost;
+    };
+    EXPECT_TRUE(absl::IsUnavailable(sink->Seal("commit 1", {}).status())) << first;
+    const auto parts = sink->Seal("commit 1", {});
+    ASSERT_TRUE(parts.ok()) << first << parts.status();
+    EXPECT_THAT(*parts, ElementsAre(StartsWith("stream:"), StartsWith("fence:")));
+    storage.on_finalize = nullptr;
+    const Intent intent{.id = "commit 1", .parts = *parts};
+    EXPECT_EQ(staging->NewCommitter()->Commit(intent, {}).kind, Kind::kCommitted) << first;
+    EXPECT_EQ(storage.rows(kTable).size(), 1u);
+    EXPECT_EQ(storage.streams(), 2u) << "the fence is the one that was finalized";
+  }
+}
+
+TEST_F(BigquerySinkTest, SealIsRepeatedWhileTheTableIsNew) {
+  for (const bool is_new : {true, false}) {
+    prepared_ = is_new;
+    Open();
+    std::atomic<int> creates = 0;
+    storage_.failure = {grpc::StatusCode::NOT_FOUND, "no such table"};
+    storage_.on_create = [&](int) { return ++creates == 2 ? Fault::kNotDone : Fault::kNone; };
+    ASSERT_TRUE(Stage({"a"}).durable());
+    const absl::Status failed = sink_->Seal("commit 1", {}).status();  // it needs a fence
+    EXPECT_EQ(failed.code(), is_new ? absl::StatusCode::kUnavailable : absl::StatusCode::kNotFound)
+        << failed;
+    EXPECT_EQ(Commit(Seal()).kind, Kind::kCommitted);
+  }
+  EXPECT_THAT(Visible(), ElementsAre("a", "a"));
+}
+
 // Cancelled by the service, not by a stop.
 TEST_F(BigquerySinkTest, SealIsRepeatedIfTheServiceCancels) {
   Open();
