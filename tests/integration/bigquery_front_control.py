@@ -22,6 +22,7 @@ class Control:
         self.hold, self.is_held = None, False  # {"method", "skip", "when"}
         self.quotas = dict(QUOTAS)
         self.recent = collections.defaultdict(collections.deque)
+        self.sizes = []  # rows of the appends that were stored, in order
         self.append_seconds = 0  # how long an append takes at least
         self.refused = None  # {"field", "value"}: rows that the service does not take
         self.hidden = set()  # columns that the Storage Write API does not know yet
@@ -101,6 +102,9 @@ class Control:
                 self.release()
             elif "fault" in command:
                 self.faults.append({"skip": 0, "count": 1, "every": 1} | command["fault"])
+            elif "take_sizes" in command:
+                sizes, self.sizes = self.sizes, []
+                return {"sizes": sizes}
             elif "clear_faults" in command:
                 self.faults.clear()
             elif "quota" in command:

@@ -271,6 +271,7 @@ class WriteService(grpc.GenericRpcHandler):
             else:
                 self.tables.insert(stream.table, decoder, rows)
             stream.rows += len(rows)
+            self.control.sizes.append(len(rows))
             return types.AppendRowsResponse(append_result=result, write_stream=stream.name)
 
 

@@ -96,6 +96,10 @@ class BigqueryServer:
     def calls(self, method):
         return self.ask(calls=True)["calls"].get(method, 0)
 
+    def take_sizes(self):
+        """How many rows each append had that was stored since the last call."""
+        return self.ask(take_sizes=True)["sizes"]
+
     def violations(self):
         """Documented rules that clients have broken, and how often."""
         return self.ask(calls=True)["violations"]

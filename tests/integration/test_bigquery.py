@@ -203,6 +203,27 @@ class Kills(BigqueryTest):
     def test_between_the_fence_and_the_announcement(self):
         self.check("finalize", "after", skip=1)
 
+    def test_a_restart_has_other_batches(self):
+        """What is appended and not committed, in whatever pieces, counts for nothing: the rows of a committed stream would be
+        lost (test_bigquery_front.py)."""
+        rows = 3 * ONE_BATCH
+        path = self.write_ndjson("in/rows.ndjson", [{"user": "u", "when": 1_796_008_365_123, "n": i // 2, "text": "x" * 500}
+                                                    for i in range(rows)])
+        sizes = []
+        for memory, moment in ((64, ("append", "after", 1)), (1, ("append", "before", 2)), (2, ("finalize", "before", 0))):
+            self.server.hold(*moment)
+            process = self.start(*self.command(path, self.to()), "--memory", str(memory), "--quiet")
+            self.assertTrue(self.server.is_held(PATIENCE), f"{moment} does not come")
+            self.assertTrue(self.kill_after(process, 0))
+            self.server.release()
+            sizes.append(max(self.server.take_sizes()))
+            self.assert_in_table(0)
+        report = self.load(path, self.to(), "--memory", "3")
+        sizes.append(max(self.server.take_sizes()))
+        self.assertEqual((report["accepted"], report["rejected"], report["pending"]), (rows, 0, 0))
+        self.assertEqual(len(set(sizes)), 4, f"all runs have the same batches: {sizes}")
+        self.assertEqual(self.numbers(), collections.Counter(i // 2 for i in range(rows)))
+
     def test_between_the_announcement_and_the_commit(self):
         path = self.kill_while_held("commit", "before")
         self.assert_in_table(0)
