@@ -16,6 +16,7 @@
 #include "connectors/bigquery/insert_all_sink.h"
 #include "connectors/bigquery/load_target.h"
 #include "connectors/bigquery/prepared_table.h"
+#include "connectors/bigquery/profile_upserts.h"
 #include "connectors/bigquery/rest_client.h"
 #include "connectors/bigquery/services.h"
 #include "connectors/bigquery/table_spec.h"
@@ -89,7 +90,7 @@ struct Target {
   const TableForm form;
   TargetTable target;
   const WriteStreams streams;
-  PreparedTable prepared;             // of direct methods
+  PreparedTable prepared;             // of direct methods and upserts
   std::unique_ptr<LoadTarget> loads;  // of kLoad
   std::unique_ptr<Staging> staging;   // of kStorageWrite, once it is used
 };
@@ -112,7 +113,7 @@ class BigqueryDestination final : public Destination {
       ASSIGN_OR_RETURN(TableForm form, TableForm::Make(type, spec_.extra_columns));
       auto target = std::make_unique<Target>(std::move(form), spec_, table, rest_, connection_,
                                              traffic_, creations_, clock_);
-      if (spec_.method == Method::kLoad) {
+      if (spec_.method == Method::kLoad && !spec_.upserts(type)) {
         ASSIGN_OR_RETURN(target->loads, LoadTarget::Open({.spec = spec_,
                                                           .table = table,
                                                           .form = target->form,
@@ -159,6 +160,7 @@ class BigqueryDestination final : public Destination {
     const auto found = targets_.find(type);
     if (found == targets_.end()) return nullptr;
     Target& target = *found->second;
+    if (spec_.upserts(type)) return nullptr;
     if (target.loads != nullptr) return &target.loads->staging();
     if (spec_.method != Method::kStorageWrite) return nullptr;
     if (target.staging == nullptr) {
@@ -180,6 +182,7 @@ class BigqueryDestination final : public Destination {
     const auto found = targets_.find(type);
     if (found == targets_.end()) return nullptr;
     Target& target = *found->second;
+    if (spec_.upserts(type)) return bigquery::NewNoAppendSink();
     if (spec_.method == Method::kDefaultStream) {
       return bigquery::NewDefaultStreamSink({.form = target.form,
                                              .connection = connection_,
@@ -196,6 +199,24 @@ class BigqueryDestination final : public Destination {
          .table = target.prepared,
          .traffic = traffic_,
          .clock = clock_});
+  }
+
+  absl::StatusOr<std::unique_ptr<Replacement>> NewReplacement(RecordType type,
+                                                              const Scope& scope) override {
+    const auto found = targets_.find(type);
+    if (found == targets_.end() || !spec_.upserts(type) || !scope.is_everything()) {
+      return Destination::NewReplacement(type, scope);
+    }
+    Target& target = *found->second;
+    return bigquery::NewProfileUpserts({.spec = spec_,
+                                        .form = target.form,
+                                        .rest = rest_,
+                                        .target = target.target,
+                                        .table = target.prepared,
+                                        .connection = connection_,
+                                        .streams = target.streams,
+                                        .traffic = traffic_,
+                                        .clock = clock_});
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override;

@@ -5,7 +5,6 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/append_stream.h"
-#include "connectors/bigquery/row_encoder.h"
 #include "pipeline/batch_identity.h"
 
 namespace millrace::bigquery {
@@ -15,9 +14,9 @@ class DefaultStreamSink final : public Sink {
  public:
   explicit DefaultStreamSink(const DefaultStreamParts& parts)
       : parts_(parts),
-        batch_(parts.form, parts.max_request_bytes),
+        batch_(parts.form, FormatOf(parts)),
         stream_(parts.connection, parts.traffic, parts.streams.default_stream(),
-                RowDescriptor(parts.form)) {}
+                parts.version ? ChangeDescriptor(parts.form) : RowDescriptor(parts.form)) {}
 
   WriteResult Write(const Batch& batch, absl::Span<const BatchSpan> spans,
                     std::stop_token stop) override {
@@ -28,7 +27,8 @@ class DefaultStreamSink final : public Sink {
     }
     const BatchIdentity identity = BatchIdentity::Of(batch);
     if (in_progress_ != identity) {
-      batch_.Encode(batch, spans, parts_.clock.Now());
+      version_ = parts_.version ? parts_.version() : parts_.clock.Now();
+      batch_.Encode(batch, spans, version_);
       in_progress_ = identity;
       has_stored_ = false;
     }
@@ -49,6 +49,16 @@ class DefaultStreamSink final : public Sink {
   }
 
  private:
+  RequestFormat FormatOf(const DefaultStreamParts& parts) {
+    RequestFormat format{.max_bytes = parts.max_request_bytes};
+    if (parts.version) {
+      format.encode = [this](TableRow row, ByteBuffer& out) {
+        AppendChange(parts_.form, parts_.change, version_, row, out);
+      };
+    }
+    return format;
+  }
+
   WriteResult Failure(const StorageError& error, const std::stop_token& stop) {
     if (stop.stop_requested()) return WriteResult::Retry(StopRequested());
     const absl::Status why =
@@ -73,6 +83,7 @@ class DefaultStreamSink final : public Sink {
   }
 
   const DefaultStreamParts parts_;
+  absl::Time version_;  // of the batch
   AppendBatch batch_;
   AppendStream stream_;
   std::optional<BatchIdentity> in_progress_;  // the batch that is partly written, or may be

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "absl/strings/str_format.h"
+
 namespace millrace::bigquery {
 namespace {
 
@@ -40,6 +42,12 @@ void AppendTag(size_t number, WireType type, ByteBuffer& out) {
   AppendVarint(uint64_t{number} << 3 | type, out);
 }
 
+void AppendText(size_t number, std::string_view text, ByteBuffer& out) {
+  AppendTag(number, kBytes, out);
+  AppendVarint(text.size(), out);
+  out.Append(text);
+}
+
 // The digits are those of a double (records/table_reader.h).
 void AppendDouble(std::string_view digits, ByteBuffer& out) {
   static_assert(std::endian::native == std::endian::little);
@@ -53,9 +61,7 @@ void AppendCell(size_t number, ColumnType type, const Cell& cell, ByteBuffer& ou
   switch (type) {
     case ColumnType::kText:
     case ColumnType::kJson:
-      AppendTag(number, kBytes, out);
-      AppendVarint(cell.text.size(), out);
-      return out.Append(cell.text);
+      return AppendText(number, cell.text, out);
     case ColumnType::kNumber:
       AppendTag(number, kFixed64, out);
       return AppendDouble(cell.text, out);
@@ -67,18 +73,32 @@ void AppendCell(size_t number, ColumnType type, const Cell& cell, ByteBuffer& ou
   }
 }
 
-}  // namespace
+void AddField(const std::string& name, FieldDescriptorProto::Type type,
+              google::protobuf::DescriptorProto& message) {
+  FieldDescriptorProto& field = *message.add_field();
+  field.set_name(name);
+  field.set_number(message.field_size());
+  field.set_label(FieldDescriptorProto::LABEL_OPTIONAL);
+  field.set_type(type);
+}
 
-std::string RowDescriptor(const TableForm& form) {
+google::protobuf::DescriptorProto MessageOf(const TableForm& form) {
   google::protobuf::DescriptorProto message;
   message.set_name("Row");
   for (const Column& column : form.columns()) {
-    FieldDescriptorProto& field = *message.add_field();
-    field.set_name(column.name);
-    field.set_number(message.field_size());
-    field.set_label(FieldDescriptorProto::LABEL_OPTIONAL);
-    field.set_type(FieldType(column.type));
+    AddField(column.name, FieldType(column.type), message);
   }
+  return message;
+}
+
+}  // namespace
+
+std::string RowDescriptor(const TableForm& form) { return MessageOf(form).SerializeAsString(); }
+
+std::string ChangeDescriptor(const TableForm& form) {
+  google::protobuf::DescriptorProto message = MessageOf(form);
+  AddField("_CHANGE_TYPE", FieldDescriptorProto::TYPE_STRING, message);
+  AddField("_CHANGE_SEQUENCE_NUMBER", FieldDescriptorProto::TYPE_STRING, message);
   return message.SerializeAsString();
 }
 
@@ -86,6 +106,15 @@ void AppendRow(const TableForm& form, TableRow row, ByteBuffer& out) {
   for (size_t i = 0; i < row.size(); ++i) {
     if (!row[i].is_null) AppendCell(i + 1, form.columns()[i].type, row[i], out);
   }
+}
+
+void AppendChange(const TableForm& form, ChangeType type, absl::Time version, TableRow row,
+                  ByteBuffer& out) {
+  AppendRow(form, row, out);
+  const bool is_upsert = type == ChangeType::kUpsert;
+  AppendText(row.size() + 1, is_upsert ? "UPSERT" : "DELETE", out);
+  AppendText(row.size() + 2,
+             absl::StrFormat("%x/%d", absl::ToUnixMicros(version), is_upsert ? 1 : 0), out);
 }
 
 }  // namespace millrace::bigquery

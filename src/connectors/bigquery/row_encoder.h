@@ -12,6 +12,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "base/byte_buffer.h"
 #include "records/table_form.h"
 #include "records/table_reader.h"
@@ -23,6 +24,19 @@ std::string RowDescriptor(const TableForm& form);
 
 // Appends one row to `out`.
 void AppendRow(const TableForm& form, TableRow row, ByteBuffer& out);
+
+// Rows as changes of a table with a primary key (change data capture), with two more fields:
+// _CHANGE_TYPE, and _CHANGE_SEQUENCE_NUMBER, by which the service orders the changes of one key,
+// whatever order they arrive in. It is the version in microseconds since 1970, and then 1 for an
+// upsert and 0 for a deletion: of one version, upserts win.
+enum class ChangeType {
+  kUpsert,  // the row replaces the one with its key
+  kDelete,  // of the row with its key
+};
+std::string ChangeDescriptor(const TableForm& form);
+// `version`: 1970 or later.
+void AppendChange(const TableForm& form, ChangeType type, absl::Time version, TableRow row,
+                  ByteBuffer& out);
 
 }  // namespace millrace::bigquery
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -63,15 +64,25 @@ json Field(const Column& column) {
 }
 
 json Clusters(RecordType type) {
-  switch (type) {
-    case RecordType::kEvent:
-      return json::array({"event", "distinct_id"});
-    case RecordType::kUser:
-      return json::array({"distinct_id"});
-    case RecordType::kGroup:
-      return json::array({"group_key", "group_id"});
+  if (type == RecordType::kEvent) return json::array({"event", "distinct_id"});
+  return KeyColumns(type);
+}
+
+// The names of the columns of its primary key, in lower case.
+std::set<std::string> KeyOf(const json& table) {
+  std::set<std::string> key;
+  const json columns =
+      table.value(json::json_pointer("/tableConstraints/primaryKey/columns"), json());
+  for (const json& column : columns) {
+    if (column.is_string()) key.insert(absl::AsciiStrToLower(column.get<std::string>()));
   }
-  return json::array();
+  return key;
+}
+
+// As BigQuery writes an INTERVAL: "0-0 0 0:15:0".
+std::string IntervalText(absl::Duration time) {
+  const int64_t seconds = absl::ToInt64Seconds(time);
+  return StrCat("0-0 0 ", seconds / 3600, ":", seconds / 60 % 60, ":", seconds % 60);
 }
 
 absl::Status Misfit(std::string_view name, std::string_view what) {
@@ -97,6 +108,18 @@ absl::Status AdaptField(const Column& column, RecordType type, json& field, bool
 
 }  // namespace
 
+std::vector<std::string> KeyColumns(RecordType type) {
+  switch (type) {
+    case RecordType::kEvent:
+      break;
+    case RecordType::kUser:
+      return {"distinct_id"};
+    case RecordType::kGroup:
+      return {"group_key", "group_id"};
+  }
+  return {};
+}
+
 json NewTable(const TableSpec& spec, std::string_view table, const TableForm& form) {
   json fields = json::array();
   for (const Column& column : form.columns()) fields.push_back(Field(column));
@@ -105,7 +128,12 @@ json NewTable(const TableSpec& spec, std::string_view table, const TableForm& fo
                 {{"projectId", spec.project}, {"datasetId", spec.dataset}, {"tableId", table}}},
                {"schema", {{"fields", std::move(fields)}}},
                {"clustering", {{"fields", Clusters(type)}}}};
-  if (spec.partition_by_day) {
+  if (spec.upserts(type)) {
+    made["tableConstraints"] = {{"primaryKey", {{"columns", KeyColumns(type)}}}};
+    if (spec.max_staleness > absl::ZeroDuration()) {
+      made["maxStaleness"] = IntervalText(spec.max_staleness);
+    }
+  } else if (spec.partition_by_day) {
     made["timePartitioning"] = {
         {"type", "DAY"}, {"field", type == RecordType::kEvent ? "event_time" : "insert_time"}};
   }
@@ -148,6 +176,24 @@ absl::StatusOr<json> NeededFields(const json& table, std::string_view name, cons
                                " ALTER COLUMN ", column, " DROP NOT NULL"));
   }
   return is_changed ? fields : json();
+}
+
+absl::Status CheckKey(const json& table, std::string_view name, const TableSpec& spec,
+                      RecordType type) {
+  if (type == RecordType::kEvent) return absl::OkStatus();
+  const std::vector<std::string> columns = KeyColumns(type);
+  const bool is_keyed = KeyOf(table) == std::set<std::string>(columns.begin(), columns.end());
+  if (is_keyed == spec.upserts(type)) return absl::OkStatus();
+  if (is_keyed) {
+    return Misfit(name, StrCat("has a primary key, so it has one row for each profile, and updates "
+                               "cannot be appended: name another table, or add profiles=upsert to "
+                               "an export"));
+  }
+  std::string key;
+  for (const std::string& column : columns) StrAppend(&key, key.empty() ? "" : ", ", column);
+  return Misfit(name, StrCat("does not have the primary key (", key, "), so updates may have been ",
+                             "appended to it, and profiles=upsert would mix with them: name a ",
+                             "table of its own, which is created"));
 }
 
 }  // namespace millrace::bigquery

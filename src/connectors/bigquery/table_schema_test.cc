@@ -57,6 +57,36 @@ TEST(TableSchema, TablesOfProfilesArePartitionedByArrival) {
   EXPECT_FALSE(NewTable({.partition_by_day = false}, "t", users).contains("timePartitioning"));
 }
 
+TEST(TableSchema, ATableOfUpsertsHasAKeyAndNoPartitions) {
+  const TableSpec spec = *TableSpec::Parse("bigquery://p/d?profiles=upsert&max_staleness=75m");
+  const TableSpec appending = *TableSpec::Parse("bigquery://p/d");
+  EXPECT_EQ(NewTable(spec, "t", Events()), NewTable(appending, "t", Events()));
+  for (const auto& [type, key] : {std::pair{RecordType::kUser, json::array({"distinct_id"})},
+                                  std::pair{RecordType::kGroup, json{"group_key", "group_id"}}}) {
+    json table = NewTable(spec, "t", *TableForm::Make(type, {}));
+    EXPECT_EQ(table["tableConstraints"]["primaryKey"]["columns"], key);
+    EXPECT_EQ(table["clustering"]["fields"], key);
+    EXPECT_EQ(table["maxStaleness"], "0-0 0 1:15:0");
+    EXPECT_FALSE(table.contains("timePartitioning"));
+    EXPECT_TRUE(CheckKey(table, "p.d.t", spec, type).ok());
+    const absl::Status appended = CheckKey(table, "p.d.t", appending, type);
+    EXPECT_TRUE(absl::IsFailedPrecondition(appended));
+    EXPECT_THAT(std::string(appended.message()), HasSubstr("one row for each profile"));
+
+    table.erase("tableConstraints");
+    EXPECT_TRUE(CheckKey(table, "p.d.t", appending, type).ok());
+    const absl::Status upserted = CheckKey(table, "p.d.t", spec, type);
+    EXPECT_TRUE(absl::IsFailedPrecondition(upserted));
+    EXPECT_THAT(std::string(upserted.message()), HasSubstr("the table p.d.t does not have"));
+    table["tableConstraints"]["primaryKey"]["columns"] = {"token"};
+    EXPECT_FALSE(CheckKey(table, "p.d.t", spec, type).ok()) << "another key";
+    EXPECT_TRUE(CheckKey(table, "p.d.t", appending, type).ok());
+  }
+  json events = NewTable(appending, "t", Events());
+  events["tableConstraints"]["primaryKey"]["columns"] = {"insert_id"};
+  EXPECT_TRUE(CheckKey(events, "p.d.t", spec, RecordType::kEvent).ok());
+}
+
 TEST(TableSchema, ATableThatFitsIsLeftAlone) {
   json fields = Fields();
   fields[0]["mode"] = "REQUIRED";   // an event always has a name

@@ -33,9 +33,11 @@ constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"default_stream", Method::kDefaultStream},
     {"load", Method::kLoad},
     {"insert_all", Method::kInsertAll}};
+constexpr absl::Duration kMaxStaleness = absl::Hours(24);
 // Prefixes that BigQuery keeps for itself, in any case.
-constexpr std::string_view kReserved[] = {"_TABLE_",        "_FILE_",   "_PARTITION",
-                                          "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER"};
+constexpr std::string_view kReserved[] = {
+    "_TABLE_",        "_FILE_",       "_PARTITION",        "_ROW_TIMESTAMP",         "__ROOT__",
+    "_COLIDENTIFIER", "_CHANGE_TYPE", "_CHANGE_TIMESTAMP", "_CHANGE_SEQUENCE_NUMBER"};
 
 absl::Status Invalid(std::string_view what) {
   return absl::InvalidArgumentError(StrCat("the BigQuery destination: ", what));
@@ -151,6 +153,24 @@ absl::Status ParseMethod(UriQuery& query, TableSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ParseProfiles(UriQuery& query, TableSpec& spec) {
+  const std::string profiles = query.Take("profiles").value_or("append");
+  if (profiles != "append" && profiles != "upsert") return Invalid("profiles is append or upsert");
+  spec.upserts_profiles = profiles == "upsert";
+  if (spec.upserts_profiles && spec.tables.size() == 1 &&
+      spec.tables.contains(RecordType::kEvent)) {
+    return Invalid("profiles=upsert needs a table of profiles: add users=TABLE or groups=TABLE");
+  }
+  const std::optional<std::string> staleness = query.Take("max_staleness");
+  if (!staleness) return absl::OkStatus();
+  if (!spec.upserts_profiles) return Invalid("max_staleness= is for profiles=upsert");
+  if (!absl::ParseDuration(*staleness, &spec.max_staleness) ||
+      spec.max_staleness < absl::ZeroDuration() || spec.max_staleness > kMaxStaleness) {
+    return Invalid("max_staleness is a time up to 24h, such as 15m");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   spec.extra_columns = query.TakeList("columns");
   RETURN_IF_ERROR(ParseSchema(query, spec));
@@ -170,6 +190,7 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
     spec.location = *std::move(location);
   }
   RETURN_IF_ERROR(ParseMethod(query, spec));
+  RETURN_IF_ERROR(ParseProfiles(query, spec));
   const std::string forgotten = query.Take("forgotten").value_or("stop");
   if (forgotten == "resend") {
     spec.forgotten = Forgotten::kResend;
@@ -180,7 +201,7 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   }
   return query.CheckAllTaken(
       "table, events, users, groups, columns, schema, partition, views, location, method, bucket, "
-      "file_size, age, forgotten and credentials_file");
+      "file_size, age, forgotten, profiles, max_staleness and credentials_file");
 }
 
 }  // namespace

@@ -45,12 +45,20 @@ struct TableSpec {
   std::optional<loads::LoadBucket> bucket;  // of kLoad
   absl::Duration age = absl::Seconds(30);   // the time after which what was staged is committed
   Forgotten forgotten = Forgotten::kStop;
+  // Whether whole profiles replace the rows with their keys, in tables of their own; else they are
+  // appended.
+  bool upserts_profiles = false;
+  absl::Duration max_staleness;  // of such a table that is created
 
   // "bigquery://PROJECT/DATASET?table=T&...". The parameters are table, events, users, groups,
-  // columns, schema, partition, views, location, method, bucket, file_size, age and forgotten; the
-  // file of `schema` is read. InvalidArgument: it cannot be read, a name is none that BigQuery has,
-  // two types have one table, or columns do not go together; or as ReadWholeFile().
+  // columns, schema, partition, views, location, method, bucket, file_size, age, forgotten,
+  // profiles and max_staleness; the file of `schema` is read. InvalidArgument: it cannot be read, a
+  // name is none that BigQuery has, two types have one table, or columns do not go together; or as
+  // ReadWholeFile().
   static absl::StatusOr<TableSpec> Parse(std::string_view uri);
+
+  // Whether rows of this type are upserted.
+  bool upserts(RecordType type) const { return upserts_profiles && type != RecordType::kEvent; }
 
   // "bigquery://project/dataset", with the tables if they are not the usual ones.
   std::string Label() const;

@@ -61,6 +61,20 @@ TEST(TableSpec, ABucketIsForLoads) {
   }
 }
 
+TEST(TableSpec, ProfilesAreAppendedUnlessUpsertsAreAskedFor) {
+  const auto usual = TableSpec::Parse("bigquery://p/d?profiles=append");
+  ASSERT_TRUE(usual.ok()) << usual.status();
+  EXPECT_FALSE(usual->upserts(RecordType::kUser));
+  const auto spec =
+      TableSpec::Parse("bigquery://p/d?users=people&profiles=upsert&max_staleness=15m");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(spec->upserts(RecordType::kUser));
+  EXPECT_TRUE(spec->upserts(RecordType::kGroup));
+  EXPECT_FALSE(spec->upserts(RecordType::kEvent));
+  EXPECT_EQ(spec->max_staleness, absl::Minutes(15));
+  EXPECT_EQ(spec->LedgerName(RecordType::kUser, ""), "bigquery://p/d/people");
+}
+
 TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://project"), HasSubstr("bigquery://PROJECT/DATASET"));
   EXPECT_THAT(ErrorOf("bigquery:///d"), HasSubstr("a project is its id"));
@@ -86,6 +100,11 @@ TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://p/d?file_size=64"), HasSubstr("file_size"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?location=a%2Fb"), HasSubstr("location"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?forgotten=x"), HasSubstr("stop, resend or done"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=_change_type"), HasSubstr("BigQuery keeps names"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?profiles=merge"), HasSubstr("append or upsert"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?table=t&profiles=upsert"), HasSubstr("add users=TABLE"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?max_staleness=15m"), HasSubstr("for profiles=upsert"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?profiles=upsert&max_staleness=25h"), HasSubstr("up to 24h"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?key=secret"), HasSubstr("key"));
 }
 

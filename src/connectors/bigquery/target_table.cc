@@ -83,6 +83,7 @@ absl::StatusOr<bool> TargetTable::Prepare(std::stop_token stop) {
       continue;
     }
     if (!table.ok()) return Explain(table.status(), "looking at the table");
+    RETURN_IF_ERROR(CheckKey(*table, name_, spec_, form_.record_type()));
     ASSIGN_OR_RETURN(const json fields, NeededFields(*table, name_, form_));
     if (fields.is_null()) return is_changed;
     const absl::Status changed =
@@ -101,6 +102,7 @@ absl::StatusOr<bool> TargetTable::Prepare(std::stop_token stop) {
 absl::Status TargetTable::Look(std::stop_token stop) {
   const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", std::move(stop));
   if (!table.ok()) return Explain(table.status(), "looking at the table");
+  RETURN_IF_ERROR(CheckKey(*table, name_, spec_, form_.record_type()));
   return NeededFields(*table, name_, form_).status();
 }
 

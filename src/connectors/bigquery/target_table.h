@@ -24,7 +24,7 @@ class TargetTable {
   const std::string& path() const { return path_; }
 
   // Creates the dataset and the table, or adds and relaxes columns; whether something was changed.
-  // FailedPrecondition: the table exists and cannot be used (NeededFields()).
+  // FailedPrecondition: the table exists and cannot be used (NeededFields(), CheckKey()).
   absl::StatusOr<bool> Prepare(std::stop_token stop);
 
   // Changes nothing. NotFound: there is no such table. FailedPrecondition: as above.
