@@ -2,31 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/testing/control_group_files.h"
 
 namespace millrace {
 namespace {
 
-namespace fs = std::filesystem;
-
-class MemoryLimitTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "millrace-cgroup-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  void Put(const std::string& path, const std::string& content) const {
-    const fs::path file = root_ + path;
-    fs::create_directories(file.parent_path());
-    std::ofstream(file) << content << "\n";
-  }
-
-  std::string root_;
-};
+using MemoryLimitTest = ControlGroupTest;
 
 TEST_F(MemoryLimitTest, TheLeastOfAllGroupsAboveCounts) {
   Put("/proc/self/cgroup", "0::/system.slice/job.service/worker");
