@@ -2,16 +2,25 @@
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
+#include <utility>
 #include <vector>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "base/memory_limit.h"
+#include "base/processor_limit.h"
 
 namespace millrace {
 namespace {
+
+const absl::Time g_start = absl::Now();
 
 constexpr Metric kAll[] = {metrics::kRowsRead,
                            metrics::kRows,
@@ -26,7 +35,26 @@ constexpr Metric kAll[] = {metrics::kRowsRead,
                            metrics::kWrites,
                            metrics::kRetries,
                            metrics::kInFlight,
+                           metrics::kHttpResponses,
                            metrics::kMemory,
+                           metrics::kMemoryLimit,
+                           metrics::kCpu,
+                           metrics::kProcessors,
+                           metrics::kStart,
+                           metrics::kRunEnd,
+                           metrics::kRunExitStatus,
+                           metrics::kRunDuration,
+                           metrics::kRunInterval,
+                           metrics::kRunMemory,
+                           metrics::kRunCpu,
+                           metrics::kExportWindows,
+                           metrics::kExportRecords,
+                           metrics::kExportQueries,
+                           metrics::kExportRetrieved,
+                           metrics::kStaypointsTrips,
+                           metrics::kStaypointsRejected,
+                           metrics::kStaypointsFound,
+                           metrics::kStaypointsSpilled,
                            metrics::kNotifications,
                            metrics::kOutcomes,
                            metrics::kObjectRetries,
@@ -67,8 +95,8 @@ prometheus::MetricType TypeOf(MetricType type) {
 absl::Span<const Metric> AllMetrics() { return kAll; }
 
 struct MetricsText::Families {
-  // A new sample of `metric`.
-  prometheus::ClientMetric& NewSample(const Metric& metric, Labels labels) {
+  // A new sample of `metric`. `run`: empty, or another label.
+  prometheus::ClientMetric& NewSample(const Metric& metric, const std::string& run, Labels labels) {
     auto family = std::find_if(all.begin(), all.end(),
                                [&](const auto& known) { return known.name == metric.name; });
     if (family == all.end()) {
@@ -79,6 +107,7 @@ struct MetricsText::Families {
       family = all.end() - 1;
     }
     prometheus::ClientMetric& sample = family->metric.emplace_back();
+    if (!run.empty()) sample.label.push_back({"run", run});
     for (const auto& [name, value] : labels) {
       sample.label.push_back({std::string(name), std::string(value)});
     }
@@ -88,11 +117,12 @@ struct MetricsText::Families {
   std::vector<prometheus::MetricFamily> all;
 };
 
-MetricsText::MetricsText() : families_(std::make_unique<Families>()) {}
+MetricsText::MetricsText(std::string run)
+    : run_(std::move(run)), families_(std::make_unique<Families>()) {}
 MetricsText::~MetricsText() = default;
 
 void MetricsText::Add(const Metric& metric, double value, Labels labels) {
-  prometheus::ClientMetric& sample = families_->NewSample(metric, labels);
+  prometheus::ClientMetric& sample = families_->NewSample(metric, run_, labels);
   if (metric.type == MetricType::kCounter) {
     sample.counter.value = value;
   } else {
@@ -101,7 +131,7 @@ void MetricsText::Add(const Metric& metric, double value, Labels labels) {
 }
 
 void MetricsText::Add(const Metric& metric, const Histogram& histogram) {
-  prometheus::ClientMetric::Histogram& sample = families_->NewSample(metric, {}).histogram;
+  prometheus::ClientMetric::Histogram& sample = families_->NewSample(metric, run_, {}).histogram;
   const Histogram::Snapshot snapshot = histogram.Take();
   uint64_t below = 0;
   for (size_t i = 0; i < snapshot.counts.size(); ++i) {
@@ -118,11 +148,22 @@ std::string MetricsText::Take() {
   return static_cast<const prometheus::Serializer&>(prometheus::TextSerializer()).Serialize(all);
 }
 
+double CpuSeconds() {
+  struct rusage usage = {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return absl::ToDoubleSeconds(absl::DurationFromTimeval(usage.ru_utime) +
+                               absl::DurationFromTimeval(usage.ru_stime));
+}
+
 void AddProcessMetrics(MetricsText& page) {
   uint64_t pages_all = 0, pages_resident = 0;
   std::ifstream("/proc/self/statm") >> pages_all >> pages_resident;
   page.Add(metrics::kMemory,
            static_cast<double>(pages_resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+  page.Add(metrics::kMemoryLimit, static_cast<double>(AvailableMemory()));
+  page.Add(metrics::kCpu, CpuSeconds());
+  page.Add(metrics::kProcessors, AvailableProcessors());
+  page.Add(metrics::kStart, absl::ToDoubleSeconds(g_start - absl::UnixEpoch()));
 }
 
 }  // namespace millrace

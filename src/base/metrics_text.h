@@ -54,8 +54,58 @@ inline constexpr Metric kRetries{"millrace_write_retries_total", MetricType::kCo
                                  "Batch writes that repeat an earlier write"};
 inline constexpr Metric kInFlight{"millrace_writes_in_flight", MetricType::kGauge,
                                   "Writes waiting for the response of the destination"};
+inline constexpr Metric kHttpResponses{
+    "millrace_http_responses_total", MetricType::kCounter,
+    "Responses of servers to the requests of this process, by host and status"};
 inline constexpr Metric kMemory{"process_resident_memory_bytes", MetricType::kGauge,
                                 "Resident memory of the process"};
+inline constexpr Metric kMemoryLimit{
+    "millrace_memory_limit_bytes", MetricType::kGauge,
+    "Memory that the process may use: that of the machine or its control group"};
+inline constexpr Metric kCpu{"process_cpu_seconds_total", MetricType::kCounter,
+                             "Time of processors that the process has used"};
+inline constexpr Metric kProcessors{
+    "millrace_processors", MetricType::kGauge,
+    "Processors that the process may use: those of the machine or the quota of its control group"};
+inline constexpr Metric kStart{"process_start_time_seconds", MetricType::kGauge,
+                               "When the process started, in seconds since 1970"};
+
+// Metrics of a run that ends, in the file of --metrics-file.
+inline constexpr Metric kRunEnd{"millrace_run_end_timestamp_seconds", MetricType::kGauge,
+                                "When the last run ended, in seconds since 1970"};
+inline constexpr Metric kRunExitStatus{"millrace_run_exit_status", MetricType::kGauge,
+                                       "Exit status of the last run"};
+inline constexpr Metric kRunDuration{"millrace_run_duration_seconds", MetricType::kGauge,
+                                     "How long the last run took"};
+inline constexpr Metric kRunInterval{"millrace_run_interval_seconds", MetricType::kGauge,
+                                     "How often runs are scheduled, as --run-interval says"};
+inline constexpr Metric kRunMemory{"millrace_run_peak_memory_bytes", MetricType::kGauge,
+                                   "Peak of resident memory of the last run"};
+inline constexpr Metric kRunCpu{"millrace_run_cpu_seconds", MetricType::kGauge,
+                                "Time of processors that the last run used"};
+
+// Metrics of export only.
+inline constexpr Metric kExportWindows{"millrace_export_windows_total", MetricType::kCounter,
+                                       "Windows that were retrieved, also empty ones"};
+inline constexpr Metric kExportRecords{"millrace_export_records_total", MetricType::kCounter,
+                                       "Records that were retrieved"};
+inline constexpr Metric kExportQueries{"millrace_export_queries_total", MetricType::kCounter,
+                                       "Queries of Mixpanel, with repeated ones"};
+inline constexpr Metric kExportRetrieved{
+    "millrace_export_retrieved_timestamp_seconds", MetricType::kGauge,
+    "When the last window was retrieved, in seconds since 1970; 0: none in this run"};
+
+// Metrics of staypoints only.
+inline constexpr Metric kStaypointsTrips{"millrace_staypoints_trips_total", MetricType::kCounter,
+                                         "Trips that were read, including rejected ones"};
+inline constexpr Metric kStaypointsRejected{"millrace_staypoints_rejected_total",
+                                            MetricType::kCounter, "Trips that were rejected"};
+inline constexpr Metric kStaypointsFound{"millrace_staypoints_found_total", MetricType::kCounter,
+                                         "Staypoints that were written"};
+inline constexpr Metric kStaypointsSpilled{"millrace_staypoints_spilled_bytes_total",
+                                           MetricType::kCounter,
+                                           "Bytes that did not fit memory and went to disk"};
+
 // Metrics of watch only.
 inline constexpr Metric kNotifications{"millrace_watch_notifications_total", MetricType::kCounter,
                                        "Notifications of objects, from all triggers"};
@@ -122,7 +172,8 @@ class MetricsText {
  public:
   using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-  MetricsText();
+  // Every sample has the label `run`, unless that is empty.
+  explicit MetricsText(std::string run = "");
   ~MetricsText();
 
   void Add(const Metric& metric, double value, Labels labels = {});
@@ -133,8 +184,12 @@ class MetricsText {
 
  private:
   struct Families;
+  const std::string run_;
   const std::unique_ptr<Families> families_;
 };
+
+// Time of processors that this process has used.
+double CpuSeconds();
 
 // Adds the metrics of the process itself.
 void AddProcessMetrics(MetricsText& page);

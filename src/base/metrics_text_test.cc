@@ -13,6 +13,7 @@ namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Metric kSome{"millrace_some_total", MetricType::kCounter, "Some things"};
 constexpr Metric kTimes{"millrace_times_seconds", MetricType::kHistogram, "Times"};
@@ -59,6 +60,35 @@ TEST(MetricsText, HistogramsCountWhatIsBelowEachBound) {
             "millrace_times_seconds_bucket{le=\"1\"} 3\n"
             "millrace_times_seconds_bucket{le=\"10\"} 4\n"
             "millrace_times_seconds_bucket{le=\"+Inf\"} 5\n");
+}
+
+TEST(MetricsText, NamesTheRunInEverySample) {
+  Histogram histogram{1};
+  histogram.Observe(2);
+  MetricsText page("nightly \"x\"");
+  page.Add(kSome, 3, {{"outcome", "done"}});
+  page.Add(kTimes, histogram);
+  EXPECT_EQ(page.Take(),
+            "# HELP millrace_some_total Some things\n"
+            "# TYPE millrace_some_total counter\n"
+            "millrace_some_total{run=\"nightly \\\"x\\\"\",outcome=\"done\"} 3\n"
+            "# HELP millrace_times_seconds Times\n"
+            "# TYPE millrace_times_seconds histogram\n"
+            "millrace_times_seconds_count{run=\"nightly \\\"x\\\"\"} 1\n"
+            "millrace_times_seconds_sum{run=\"nightly \\\"x\\\"\"} 2\n"
+            "millrace_times_seconds_bucket{run=\"nightly \\\"x\\\"\",le=\"1\"} 0\n"
+            "millrace_times_seconds_bucket{run=\"nightly \\\"x\\\"\",le=\"+Inf\"} 1\n");
+}
+
+TEST(MetricsText, HasWhatTheProcessUsesAndMayUse) {
+  MetricsText page;
+  AddProcessMetrics(page);
+  const std::string text = page.Take();
+  for (const Metric& metric : {metrics::kMemory, metrics::kMemoryLimit, metrics::kCpu,
+                               metrics::kProcessors, metrics::kStart}) {
+    EXPECT_THAT(text, HasSubstr(StrCat("\n", metric.name, " ")));
+    EXPECT_THAT(text, Not(HasSubstr(StrCat("\n", metric.name, " 0\n"))));
+  }
 }
 
 TEST(Metrics, KeepToTheNamesOfPrometheus) {

@@ -134,7 +134,7 @@ absl::StatusOr<absl::TimeZone> FindZone(const MixpanelProject& project,
   return absl::InvalidArgumentError(message);
 }
 
-absl::StatusOr<int> RunExport(const Options& options, Context& context) {
+absl::StatusOr<int> RunExport(const Options& options, RunMetrics& metrics, Context& context) {
   ASSIGN_OR_RETURN(ExportRequest request, MakeRequest(options, context));
   ASSIGN_OR_RETURN(const MixpanelProject project, options.shared.OpenProject(context));
   const auto set_zone = [&](ExportRequest& unset, Ledger& ledger) -> absl::Status {
@@ -142,7 +142,7 @@ absl::StatusOr<int> RunExport(const Options& options, Context& context) {
     ASSIGN_OR_RETURN(unset.windows.selection.zone, FindZone(project, unset, ledger, context.stop));
     return absl::OkStatus();
   };
-  return options.shared.Run(std::move(request), project, set_zone, ExportEvents, context);
+  return options.shared.Run(std::move(request), project, set_zone, ExportEvents, metrics, context);
 }
 
 std::string HoursOf(uint64_t queries, size_t per_hour) {
@@ -214,7 +214,11 @@ Command ExportEventsCommand() {
                    "millrace export events --project-id 123 --since 2026-11-01 --time-zone utc "
                    "--event Purchase --late 10d --to 'lake/' --json"},
       .flags = FlagsOf(*options),
-      .run = [options](Context& context) { return RunExport(*options, context); },
+      .run =
+          [options](Context& context) {
+            return options->shared.metrics.Run(
+                [&](RunMetrics& metrics) { return RunExport(*options, metrics, context); });
+          },
   };
 }
 

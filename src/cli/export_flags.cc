@@ -9,6 +9,7 @@
 #include "cli/export_report.h"
 #include "cli/progress_lines.h"
 #include "cli/text.h"
+#include "export/export_metrics.h"
 
 namespace millrace::cli {
 namespace {
@@ -38,6 +39,7 @@ void ExportFlags::AddTo(std::vector<Flag>& flags) {
   state.AddTo(flags);
   flags.push_back({"--json", &json, "", "print the result as one JSON object"});
   flags.push_back({"--quiet", &quiet, "", "show no progress"});
+  metrics.AddTo(flags);
   delivery.AddTo(flags);
   dead_letter.AddTo(flags);
 }
@@ -82,7 +84,8 @@ mixpanel::RawExport RawExportOf(const MixpanelProject& project) {
 }
 
 absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const MixpanelProject& project,
-                                     const Set& set, Export run_export, Context& context) const {
+                                     const Set& set, Export run_export, RunMetrics& run,
+                                     Context& context) const {
   ASSIGN_OR_RETURN(const auto destinations,
                    destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
                      return delivery.ApplyTo(mixpanel);
@@ -99,6 +102,9 @@ absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const MixpanelProjec
   for (size_t i = 0; i < destinations.size(); ++i) {
     progress.destinations[i].destination = destinations[i]->label();
   }
+  ASSIGN_OR_RETURN(const auto following, run.Follow([&progress](MetricsText& page) {
+    AddExportMetrics(progress, page);
+  }));
   std::optional<ProgressLines> lines;
   if (!quiet) {
     lines.emplace([&progress](absl::Duration elapsed) { return ProgressText(progress, elapsed); },

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
+#include "cli/run_metrics.h"
 #include "cli/shared_flags.h"
 #include "export/export.h"
 #include "net/http_client.h"
@@ -29,6 +30,7 @@ struct ExportFlags {
   StateFlags state;
   DeliveryFlags delivery;
   DeadLetterFlags dead_letter;
+  RunMetricsFlags metrics;
   int64_t queries_per_hour = -1;
   bool json = false;
   bool quiet = false;
@@ -45,7 +47,7 @@ struct ExportFlags {
   using Export = ExportReport (*)(const ExportRequest& request, const ExportParts& parts,
                                   std::stop_token stop, ExportProgress& progress);
   absl::StatusOr<int> Run(ExportRequest request, const MixpanelProject& project, const Set& set,
-                          Export run_export, Context& context) const;
+                          Export run_export, RunMetrics& run, Context& context) const;
 };
 
 // The raw export of the project.

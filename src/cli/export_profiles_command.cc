@@ -49,7 +49,8 @@ absl::StatusOr<SourcesConfig> SourcesOf(RecordType type, const std::string& grou
   return SourcesConfig::Parse(nlohmann::json::array({entry}).dump(), "sources.json");
 }
 
-absl::StatusOr<int> RunExport(const Options& options, RecordType type, Context& context) {
+absl::StatusOr<int> RunExport(const Options& options, RecordType type, RunMetrics& metrics,
+                              Context& context) {
   ASSIGN_OR_RETURN(ExportRequest request, options.shared.Request(context));
   request.type = type;
   request.profiles = options.profiles;
@@ -62,7 +63,7 @@ absl::StatusOr<int> RunExport(const Options& options, RecordType type, Context& 
   }
   ASSIGN_OR_RETURN(request.delivery.sources, SourcesOf(type, options.profiles.group_key));
   ASSIGN_OR_RETURN(const MixpanelProject project, options.shared.OpenProject(context));
-  return options.shared.Run(std::move(request), project, nullptr, ExportProfiles, context);
+  return options.shared.Run(std::move(request), project, nullptr, ExportProfiles, metrics, context);
 }
 
 constexpr char kAbout[] =
@@ -85,7 +86,11 @@ Command ExportUsersCommand() {
                    "\"pro\"' --properties '$email,plan' --to 'gs://bucket/lake/?format=parquet'"},
       .flags = FlagsOf(*options, RecordType::kUser),
       .run =
-          [options](Context& context) { return RunExport(*options, RecordType::kUser, context); },
+          [options](Context& context) {
+            return options->shared.metrics.Run([&](RunMetrics& metrics) {
+              return RunExport(*options, RecordType::kUser, metrics, context);
+            });
+          },
   };
 }
 
@@ -100,7 +105,11 @@ Command ExportGroupsCommand() {
                    "--to 'postgres://loader@db.example.com/analytics?table=groups'"},
       .flags = FlagsOf(*options, RecordType::kGroup),
       .run =
-          [options](Context& context) { return RunExport(*options, RecordType::kGroup, context); },
+          [options](Context& context) {
+            return options->shared.metrics.Run([&](RunMetrics& metrics) {
+              return RunExport(*options, RecordType::kGroup, metrics, context);
+            });
+          },
   };
 }
 

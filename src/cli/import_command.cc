@@ -9,8 +9,8 @@
 #include "cli/delivery_flags.h"
 #include "cli/iceberg_flags.h"
 #include "cli/import_report.h"
-#include "cli/metrics_flag.h"
 #include "cli/progress_display.h"
+#include "cli/run_metrics.h"
 #include "cli/shared_flags.h"
 #include "import/import_metrics.h"
 
@@ -22,7 +22,7 @@ struct Options {
   IcebergFlags iceberg;
   DeliveryFlags delivery;
   DeadLetterFlags dead_letter;
-  MetricsFlag metrics;
+  RunMetricsFlags metrics;
   bool json = false;
   bool force = false;
   bool dry_run = false;
@@ -74,14 +74,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Destination>>> OpenDestinations(
   return destinations;
 }
 
-std::string MetricsPage(const std::vector<ImportProgress>& progress) {
-  MetricsText page;
-  AddImportMetrics(progress, page);
-  AddProcessMetrics(page);
-  return page.Take();
-}
-
-absl::StatusOr<int> RunImport(const Options& options, Context& context) {
+absl::StatusOr<int> RunImport(const Options& options, RunMetrics& metrics, Context& context) {
   ASSIGN_OR_RETURN(const ImportRequest request, MakeRequest(options, context));
   ASSIGN_OR_RETURN(const auto destinations, OpenDestinations(options, request.sources, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, options.import.state.OpenLedger(context));
@@ -90,8 +83,9 @@ absl::StatusOr<int> RunImport(const Options& options, Context& context) {
       options.dead_letter.Open(options.import.state, options.delivery.stop_grace, context));
   std::vector<ImportProgress> progress(destinations.size());
   for (size_t i = 0; i < progress.size(); ++i) progress[i].destination = destinations[i]->label();
-  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> metrics,
-                   options.metrics.Serve([&progress] { return MetricsPage(progress); }));
+  ASSIGN_OR_RETURN(const auto following, metrics.Follow([&progress](MetricsText& page) {
+    AddImportMetrics(progress, page);
+  }));
   std::optional<ProgressDisplay> display;
   if (!options.quiet) {
     display.emplace(progress, context.err, context.err_is_terminal, context.color);
@@ -128,7 +122,11 @@ Command ImportCommand() {
       .arguments_name = "INPUT",
       .arguments_required = false,
       .flags = FlagsOf(*options),
-      .run = [options](Context& context) { return RunImport(*options, context); },
+      .run =
+          [options](Context& context) {
+            return options->metrics.Run(
+                [&](RunMetrics& metrics) { return RunImport(*options, metrics, context); });
+          },
   };
 }
 

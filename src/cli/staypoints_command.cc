@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/report_file.h"
+#include "cli/run_metrics.h"
 #include "cli/shared_flags.h"
 #include "cli/size_text.h"
 #include "cli/staypoints_progress.h"
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::string> inputs;
   IcebergFlags iceberg;
   StateFlags state;
+  RunMetricsFlags metrics;
   std::string output;
   std::string format = "json";
   std::vector<std::string> columns;
@@ -82,6 +84,7 @@ std::vector<Flag> FlagsOf(Options& options) {
       AsFilesFlag(&options.as_files),
   };
   options.iceberg.AddForTripsTo(flags);
+  options.metrics.AddTo(flags);
   options.state.AddTo(flags);
   return flags;
 }
@@ -126,6 +129,16 @@ absl::StatusOr<uint64_t> ParseMemory(std::string_view text) {
         StrCat("--memory ", text, " is out of range: give 16MB to 1000000TB, or unlimited"));
   }
   return static_cast<uint64_t>(*bytes);
+}
+
+void AddStaypointsMetrics(const StaypointsProgress& progress, MetricsText& page) {
+  const auto add = [&page](const Metric& metric, uint64_t value) {
+    page.Add(metric, static_cast<double>(value));
+  };
+  add(metrics::kStaypointsTrips, progress.rows);
+  add(metrics::kStaypointsRejected, progress.rejected);
+  add(metrics::kStaypointsFound, progress.staypoints);
+  add(metrics::kStaypointsSpilled, progress.bytes_spilled);
 }
 
 // Returns what went wrong, for the summary: the output is complete at this point.
@@ -244,13 +257,16 @@ absl::Status Failed(StaypointsReport report, const Options& options, Context& co
   return report.status;
 }
 
-absl::StatusOr<int> RunStaypoints(const Options& options, Context& context) {
+absl::StatusOr<int> RunStaypoints(const Options& options, RunMetrics& metrics, Context& context) {
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(options, context));
   ASSIGN_OR_RETURN(const std::string folder, options.state.DeadLetterFolder(context));
   ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> dead_letter,
                    OpenDiskDeadLetterQueue(folder));
 
   StaypointsProgress progress;
+  ASSIGN_OR_RETURN(const auto following, metrics.Follow([&progress](MetricsText& page) {
+    AddStaypointsMetrics(progress, page);
+  }));
   std::optional<StaypointsDisplay> display;
   if (!options.quiet) {
     display.emplace(progress, context.err, context.err_is_terminal);
@@ -312,7 +328,11 @@ Command StaypointsCommand() {
       .arguments_name = "INPUT",
       .arguments_required = false,
       .flags = FlagsOf(*options),
-      .run = [options](Context& context) { return RunStaypoints(*options, context); },
+      .run =
+          [options](Context& context) {
+            return options->metrics.Run(
+                [&](RunMetrics& metrics) { return RunStaypoints(*options, metrics, context); });
+          },
   };
 }
 

@@ -12,6 +12,7 @@
 #include "export/destination_export.h"
 #include "export/event_fetch.h"
 #include "export/query_budget.h"
+#include "export/retrieved.h"
 #include "export/window_queries.h"
 #include "io/temp_folder.h"
 
@@ -149,13 +150,12 @@ class Exporter {
     for (FetchedWindow& window : fetched.windows) {
       const std::string name = windows_.NameOf(window.window);
       rows += window.file.rows;
-      Log(Severity::kInfo, StrCat("retrieved: ", window.file.rows, " records"), {{"window", name}});
+      NoteRetrieved(name, window.file.rows, parts_.clock.Now(), progress_);
       for (DestinationExport* const one : begun_) {
         if (!one->is_delivering() || !one->wants(name)) continue;
         RETURN_IF_ERROR(
             one->Add(name, window.file, window.hashes, windows_.Closes(window.window, read_at)));
       }
-      ++progress_.windows_read;
       progress_.records += window.file.rows;
     }
     for (DestinationExport* const one : begun_) RETURN_IF_ERROR(one->Settle());

@@ -84,6 +84,7 @@ struct ExportProgress {
   std::atomic<uint64_t> queries{0};
   std::atomic<uint64_t> records{0};  // retrieved
   std::atomic<uint64_t> bytes{0};
+  std::atomic<int64_t> retrieved_at{0};      // the last window, in seconds since 1970
   std::vector<ImportProgress> destinations;  // of as many as there are
 };
 

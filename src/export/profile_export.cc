@@ -12,6 +12,7 @@
 #include "export/export.h"
 #include "export/profile_fetch.h"
 #include "export/query_budget.h"
+#include "export/retrieved.h"
 #include "io/temp_folder.h"
 
 namespace millrace {
@@ -61,8 +62,7 @@ class ProfileExporter {
         absl::FormatTime("snapshot-%Y-%m-%dT%H%M%E3S", now, absl::UTCTimeZone());
     progress_.windows = 1;
     ASSIGN_OR_RETURN(const WindowFile file, Fetch(folder->path(), now, scratch, hashes));
-    progress_.windows_read = 1;
-    Log(Severity::kInfo, StrCat("retrieved: ", file.rows, " records"), {{"window", name}});
+    NoteRetrieved(name, file.rows, parts_.clock.Now(), progress_);
     for (const auto& one : exports_) {
       if (!one->status().ok()) continue;
       RETURN_IF_ERROR(one->Claim(name));

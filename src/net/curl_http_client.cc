@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/http_client.h"
+#include "net/response_counts.h"
 
 namespace millrace {
 namespace {
@@ -371,6 +372,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const HttpRequest& request,
   if (!exchange.error.ok()) status = exchange.error;
   if (!status.ok()) return Annotate(status, where);
   RETURN_IF_ERROR(exchange.ShowHead());  // of a response without a body
+  CountResponse(url.host, exchange.response.status);
   return std::move(exchange.response);
 }
 

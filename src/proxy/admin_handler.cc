@@ -12,6 +12,7 @@
 #include "net/browser_guard.h"
 #include "net/html_page.h"
 #include "net/metrics_server.h"
+#include "net/response_counts.h"
 #include "net/server_response.h"
 #include "proxy/admin_client.h"
 #include "proxy/live_records.h"
@@ -249,6 +250,7 @@ ServerResponse AdminHandler::Metrics() const {
     page.Add(metrics::kRows, number(one.expired),
              {{"destination", one.name}, {"outcome", "expired"}});
   }
+  AddResponseMetrics(page);
   AddProcessMetrics(page);
   return MetricsResponse(page.Take());
 }

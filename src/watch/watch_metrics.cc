@@ -1,6 +1,7 @@
 #include "watch/watch_metrics.h"
 
 #include "import/import_metrics.h"
+#include "net/response_counts.h"
 
 namespace millrace::watch {
 namespace {
@@ -27,6 +28,7 @@ std::string WatchMetrics(const WatchProgress& progress) {
   page.Add(metrics::kConfigInvalid, progress.config_invalid ? 1 : 0);
   page.Add(metrics::kObjectLatency, progress.object_latency);
   page.Add(metrics::kRequestDuration, progress.request_duration);
+  AddResponseMetrics(page);
   AddProcessMetrics(page);
   return page.Take();
 }
