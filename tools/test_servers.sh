@@ -54,9 +54,10 @@ if command -v go >/dev/null; then
   install_once servers/fake-gcs-server-1.56.1 go_server github.com/fsouza/fake-gcs-server@v1.56.1
   install_once servers/versitygw-1.8.0 go_server github.com/versity/versitygw/cmd/versitygw@v1.8.0
   install_once servers/pstest-2.8.0-2 own_server "$PWD/tests/servers/pstest"
+  install_once servers/hclfmt-2.25.0 go_server github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.25.0
   install_once clients/mixpanel-go-1.2.1 go_client "$PWD/tests/integration/clients/go"
 else
-  echo "setup: no Go compiler: tests against fake-gcs-server, versitygw, pstest and mixpanel-go are skipped" >&2
+  echo "setup: no Go compiler: tests against fake-gcs-server, versitygw, pstest and mixpanel-go, and of Terraform's format, are skipped" >&2
 fi
 if command -v npm >/dev/null; then
   install_once servers/azurite-3.35.0 npm_server azurite@3.35.0
@@ -74,8 +75,10 @@ fi
 if command -v apt-get >/dev/null; then
   install_once servers/nginx-debian debian_server nginx
   install_once servers/caddy-debian debian_server caddy
+  install_once servers/prometheus-debian debian_server prometheus
+  install_once servers/node-exporter-debian debian_server prometheus-node-exporter
 else
-  echo "setup: no apt-get: tests against nginx and Caddy are skipped" >&2
+  echo "setup: no apt-get: tests against nginx, Caddy and Prometheus are skipped" >&2
 fi
 install_once "clients/python-$(sha256sum tools/requirements-clients.txt | cut -c1-12)" \
   python_clients "$PWD/tools/requirements-clients.txt"
