@@ -135,5 +135,6 @@ if [ -n "$tests" ]; then
   install_packages bqemulator-1.4.0 tools/requirements-bigquery.txt "tests of BigQuery"
   install_packages fakesnow-0.12.1 tools/requirements-snowflake.txt "tests of Snowflake"
   install_packages boto3-1.44.8 tools/requirements-redshift.txt "tests of Redshift"
+  install_packages checkov-3.3.30 tools/requirements-terraform.txt "tests of Terraform"
   tools/test_servers.sh
 fi
