@@ -29,6 +29,11 @@ variable "interval_s" {
   description = "Seconds between two scheduled exports. Null: there is no export, or none that is scheduled."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.interval_s == null ? true : var.interval_s >= 60 && var.interval_s % 60 == 0
+    error_message = "interval_s is in whole minutes, as Cloud Monitoring counts an absence."
+  }
 }
 
 variable "intervals" {
