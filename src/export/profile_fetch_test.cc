@@ -13,8 +13,8 @@ namespace {
 class ProfileFetchTest : public testing::Test {
  protected:
   absl::StatusOr<WindowFile> Fetch() {
-    mixpanel::ProfileReader reader(http_, mixpanel::Endpoints::ForRegion(mixpanel::Region::kUs), {},
-                                   "7", {});
+    mixpanel::ProfileReader reader(http_, mixpanel::Endpoints::ForRegion(mixpanel::Region::kUs),
+                                   credentials_, "7", {});
     RowHashes hashes(scratch_);
     return FetchProfiles(reader,
                          {.path = folder_->path() + "/profiles",
@@ -25,6 +25,7 @@ class ProfileFetchTest : public testing::Test {
                          hashes, {});
   }
 
+  const mixpanel::Credentials credentials_;
   std::deque<HttpResponse> answers_;
   FakeHttpClient http_{[this](const HttpRequest&) -> absl::StatusOr<HttpResponse> {
     HttpResponse answer = std::move(answers_.front());

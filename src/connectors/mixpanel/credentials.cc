@@ -52,12 +52,41 @@ absl::StatusOr<std::string> StringMember(const Json& object, const char* key) {
   return Secret(found->get_ref<const std::string&>(), StrCat("\"", key, "\""));
 }
 
+// Refuses a file that other users can read.
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, "opening it");
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return absl::PermissionDeniedError(StrCat("other users can read it; run: chmod 600 ", path));
+  }
+  return ReadWholeFile(path, kMaxFileBytes);
+}
+
+absl::StatusOr<std::string> ReadOauthToken(const std::string& path) {
+  const std::string name = StrCat("OAuth token file ", path);
+  absl::StatusOr<std::string> text = ReadSecretFile(path);
+  if (!text.ok()) return Annotate(text.status(), name);
+  return Secret(*text, name);
+}
+
+absl::Status CheckOauth(const Credentials& credentials) {
+  if (credentials.oauth_token_file.empty()) return absl::OkStatus();
+  if (!credentials.oauth_token.empty()) {
+    return absl::InvalidArgumentError("give an OAuth token or a file that has it, not both");
+  }
+  return ReadOauthToken(credentials.oauth_token_file).status();
+}
+
 absl::Status ReadMembers(const Json& file, Credentials& credentials) {
   for (const auto& [key, value] : file.items()) {
     if (key == "token") {
       ASSIGN_OR_RETURN(credentials.token, StringMember(file, "token"));
     } else if (key == "api_secret") {
       ASSIGN_OR_RETURN(credentials.api_secret, StringMember(file, "api_secret"));
+    } else if (key == "oauth_token") {
+      ASSIGN_OR_RETURN(credentials.oauth_token, StringMember(file, "oauth_token"));
+    } else if (key == "oauth_token_file") {
+      ASSIGN_OR_RETURN(credentials.oauth_token_file, StringMember(file, "oauth_token_file"));
     } else if (key == "service_account" && value.is_string()) {
       RETURN_IF_ERROR(SetServiceAccount(value.get_ref<const std::string&>(), "\"service_account\"",
                                         credentials));
@@ -69,19 +98,15 @@ absl::Status ReadMembers(const Json& file, Credentials& credentials) {
           "\"service_account\" must be {\"user\", \"secret\"} or \"user:secret\"");
     } else {
       return absl::InvalidArgumentError(
-          "only \"token\", \"service_account\" and \"api_secret\" may stand in it");
+          "only \"token\", \"service_account\", \"api_secret\", \"oauth_token\" and "
+          "\"oauth_token_file\" may stand in it");
     }
   }
-  return absl::OkStatus();
+  return CheckOauth(credentials);
 }
 
 absl::Status ReadFile(const std::string& path, Credentials& credentials) {
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, "opening it");
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::PermissionDeniedError(StrCat("other users can read it; run: chmod 600 ", path));
-  }
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path));
   // The parser's own message would quote the file.
   const Json file = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!file.is_object()) return absl::InvalidArgumentError("it is not a JSON object");
@@ -104,7 +129,12 @@ absl::Status ReadEnvironment(const Environment& environment, Credentials& creden
       credentials.api_secret.empty() && !secret.empty()) {
     ASSIGN_OR_RETURN(credentials.api_secret, Secret(secret, "MIXPANEL_API_SECRET"));
   }
-  return absl::OkStatus();
+  if (credentials.has_oauth()) return absl::OkStatus();
+  if (const std::string token = get("MIXPANEL_OAUTH_TOKEN"); !token.empty()) {
+    ASSIGN_OR_RETURN(credentials.oauth_token, Secret(token, "MIXPANEL_OAUTH_TOKEN"));
+  }
+  credentials.oauth_token_file = get("MIXPANEL_OAUTH_TOKEN_FILE");
+  return CheckOauth(credentials);
 }
 
 }  // namespace
@@ -118,6 +148,13 @@ std::string Credentials::Authorization() const {
     return BasicAuthorization(service_account_user, service_account_secret);
   }
   return BasicAuthorization(api_secret.empty() ? token : api_secret, "");
+}
+
+absl::StatusOr<std::string> Credentials::ReadAuthorization() const {
+  if (has_service_account() || !has_oauth()) return empty() ? std::string() : Authorization();
+  if (oauth_token_file.empty()) return "Bearer " + oauth_token;
+  ASSIGN_OR_RETURN(const std::string token, ReadOauthToken(oauth_token_file));
+  return "Bearer " + token;
 }
 
 std::string Credentials::Describe(std::string_view project_id) const {

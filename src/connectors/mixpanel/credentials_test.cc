@@ -71,6 +71,32 @@ TEST(LoadCredentials, RefusesBadVariablesWithoutQuotingThem) {
   }
 }
 
+TEST(LoadCredentials, AnOauthTokenIsForReading) {
+  const auto loaded = LoadCredentials("", Variables({{"MIXPANEL_OAUTH_TOKEN", "bearer\n"}}));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_TRUE(loaded->empty());
+  EXPECT_TRUE(loaded->can_read());
+  EXPECT_EQ(*loaded->ReadAuthorization(), "Bearer bearer");
+  EXPECT_EQ(*Credentials().ReadAuthorization(), "");
+}
+
+TEST_F(CredentialsFile, NamesAFileOfAnOauthToken) {
+  const std::string token = path_ + ".token";
+  std::ofstream(token) << "bearer\n";
+  chmod(token.c_str(), 0600);
+  const auto loaded = Load(StrCat("{\"oauth_token_file\": \"", token, "\"}"), 0600,
+                           Variables({{"MIXPANEL_OAUTH_TOKEN", "other"}}));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(*loaded->ReadAuthorization(), "Bearer bearer");
+  const auto both = LoadCredentials(
+      "", Variables({{"MIXPANEL_OAUTH_TOKEN", "other"}, {"MIXPANEL_OAUTH_TOKEN_FILE", token}}));
+  EXPECT_THAT(both.status().ToString(), HasSubstr("not both"));
+  unlink(token.c_str());
+  const auto gone = LoadCredentials("", Variables({{"MIXPANEL_OAUTH_TOKEN_FILE", token}}));
+  EXPECT_TRUE(absl::IsNotFound(gone.status()));
+  EXPECT_THAT(gone.status().ToString(), HasSubstr(token));
+}
+
 TEST_F(CredentialsFile, IsReadBeforeTheEnvironment) {
   const auto loaded =
       Load(R"({"token": "file", "service_account": {"user": "u", "secret": "s"}})", 0600,

@@ -8,7 +8,7 @@
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/mixpanel/query_response.h"
+#include "connectors/mixpanel/query_request.h"
 #include "connectors/mixpanel/response_text.h"
 
 namespace millrace::mixpanel {
@@ -38,18 +38,11 @@ uint64_t Number(const Json& page, const char* key, uint64_t otherwise) {
 ProfileReader::ProfileReader(HttpClient& http, const Endpoints& endpoints,
                              const Credentials& credentials, const std::string& project_id,
                              ProfileQuery query)
-    : http_(http), query_(std::move(query)) {
+    : http_(http), credentials_(credentials), project_id_(project_id), query_(std::move(query)) {
   request_.method = "POST";
   request_.url = StrCat(endpoints.query, "/api/query/engage");
-  if (credentials.has_service_account()) {
-    StrAppend(&request_.url, "?project_id=", UrlEncode(project_id));
-  }
   request_.headers = {{"Accept", "application/json"},
-                      {"Content-Type", "application/x-www-form-urlencoded"},
-                      {"User-Agent", "millrace/" MILLRACE_VERSION}};
-  if (!credentials.empty()) {
-    request_.headers.emplace_back("Authorization", credentials.Authorization());
-  }
+                      {"Content-Type", "application/x-www-form-urlencoded"}};
   request_.max_response_bytes = kMaxPageBytes;
   request_.accept_gzip = true;
 }
@@ -61,6 +54,10 @@ std::string ProfileReader::Form() const {
     AppendField(form, "output_properties", Json(query_.output_properties).dump());
   }
   AppendField(form, "data_group_id", query_.data_group_id);
+  if (!query_.cohort_id.empty()) {
+    AppendField(form, "filter_by_cohort", StrCat("{\"id\":", query_.cohort_id, "}"));
+    AppendField(form, "include_all_users", "true");
+  }
   if (page_ > 0) {
     AppendField(form, "session_id", session_id_);
     AppendField(form, "page", StrCat(page_));
@@ -81,8 +78,8 @@ absl::StatusOr<std::vector<Profile>> ProfileReader::TakePage(std::string_view bo
     if (!result.is_object() || !result.contains("$distinct_id")) return NotAPage(body);
     const Json& id = result["$distinct_id"];
     const auto properties = result.find("$properties");
-    profiles.push_back({id.is_string() ? id.get<std::string>() : id.dump(),
-                        properties == result.end() ? "{}" : properties->dump()});
+    profiles.push_back({.distinct_id = id.is_string() ? id.get<std::string>() : id.dump(),
+                        .properties = properties == result.end() ? "{}" : properties->dump()});
   }
   if (page_ == 0) {
     if (const auto id = page.find("session_id"); id != page.end() && id->is_string()) {
@@ -100,9 +97,9 @@ absl::StatusOr<std::vector<Profile>> ProfileReader::Next(std::stop_token stop) {
   const std::string context = StrCat("reading page ", page_, " of Mixpanel's profiles");
   const std::string form = Form();
   request_.body = form;
-  absl::StatusOr<HttpResponse> response = http_.Send(request_, stop);
+  absl::StatusOr<HttpResponse> response =
+      SendQuery(http_, credentials_, project_id_, request_, stop);
   if (!response.ok()) return Annotate(response.status(), context);
-  RETURN_IF_ERROR(Annotate(CheckResponse(*response), context));
   absl::StatusOr<std::vector<Profile>> page = TakePage(response->body);
   if (!page.ok()) return Annotate(page.status(), context);
   return page;

@@ -74,10 +74,11 @@ std::unique_ptr<Sink> MixpanelDestination::NewSink(RecordType type) {
 }
 
 absl::StatusOr<std::unique_ptr<EventReader>> MixpanelDestination::NewEventReader() {
-  if (options_.credentials.empty()) {
+  if (!options_.credentials.can_read()) {
     return absl::InvalidArgumentError(
-        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret with --project-id (Mixpanel's "
-        "export takes no project token), or give --credentials-file FILE");
+        "no credentials: set MIXPANEL_SERVICE_ACCOUNT=user:secret or MIXPANEL_OAUTH_TOKEN with "
+        "--project-id (Mixpanel's export takes no project token), or give --credentials-file "
+        "FILE");
   }
   const auto http = std::shared_ptr<HttpClient>(NewCurlHttpClient());
   const auto turns = std::make_shared<QueryRateLimiter>(options_.queries_per_hour, Clock::Real());

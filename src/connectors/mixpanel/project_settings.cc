@@ -6,7 +6,7 @@
 #include "base/json_parse.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "connectors/mixpanel/query_response.h"
+#include "connectors/mixpanel/query_request.h"
 
 namespace millrace::mixpanel {
 
@@ -16,13 +16,11 @@ absl::StatusOr<std::string> ReadTimeZoneName(HttpClient& http, const Endpoints& 
   constexpr std::string_view kContext = "reading the project's settings";
   HttpRequest request;
   request.url = endpoints.query + "/api/app/me";
-  request.headers = {{"Accept", "application/json"},
-                     {"User-Agent", "millrace/" MILLRACE_VERSION},
-                     {"Authorization", credentials.Authorization()}};
+  request.headers = {{"Accept", "application/json"}};
   request.accept_gzip = true;
-  const absl::StatusOr<HttpResponse> response = http.Send(request, std::move(stop));
+  const absl::StatusOr<HttpResponse> response =
+      SendQuery(http, credentials, /*project_id=*/"", std::move(request), std::move(stop));
   if (!response.ok()) return Annotate(response.status(), kContext);
-  RETURN_IF_ERROR(Annotate(CheckResponse(*response), kContext));
   const std::optional<nlohmann::json> json = ParseJson(response->body);
   const nlohmann::json::json_pointer zone("/results/projects/" + project_id + "/timezone");
   if (!json || !json->is_object() || !json->contains(zone) || !json->at(zone).is_string()) {

@@ -13,7 +13,7 @@ namespace millrace::mixpanel {
 
 // The name of the time zone of the project's settings, such as "America/New_York". One try.
 // Unavailable: try again. NotFound: the account does not have the project. Unauthenticated: it
-// needs a service account.
+// needs a service account or an OAuth token.
 absl::StatusOr<std::string> ReadTimeZoneName(HttpClient& http, const Endpoints& endpoints,
                                              const Credentials& credentials,
                                              const std::string& project_id, std::stop_token stop);

@@ -1,11 +1,13 @@
 #include "connectors/mixpanel/raw_export.h"
 
+#include <utility>
+
 #include "base/json_writer.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/mixpanel/export_lines.h"
-#include "connectors/mixpanel/query_response.h"
+#include "connectors/mixpanel/query_request.h"
 
 namespace millrace::mixpanel {
 namespace {
@@ -22,14 +24,10 @@ std::string JsonArray(const std::vector<std::string>& texts) {
   return array + "]";
 }
 
-std::string ExportUrl(const Endpoints& endpoints, const Credentials& credentials,
-                      const std::string& project_id, const RawExportRequest& request) {
+std::string ExportUrl(const Endpoints& endpoints, const RawExportRequest& request) {
   std::string url =
       StrCat(endpoints.data, "/api/2.0/export?from_date=", absl::FormatCivilTime(request.from),
              "&to_date=", absl::FormatCivilTime(request.to));
-  if (credentials.has_service_account()) {
-    StrAppend(&url, "&project_id=", UrlEncode(project_id));
-  }
   if (!request.events.empty()) {
     StrAppend(&url, "&event=", UrlEncode(JsonArray(request.events)));
   }
@@ -54,20 +52,17 @@ absl::Status ExportRaw(HttpClient& http, const Endpoints& endpoints, const Crede
     return refused_line;
   });
   HttpRequest http_request;
-  http_request.url = ExportUrl(endpoints, credentials, project_id, request);
-  http_request.headers = {{"Accept", "text/plain"}, {"User-Agent", "millrace/" MILLRACE_VERSION}};
-  if (!credentials.empty()) {
-    http_request.headers.emplace_back("Authorization", credentials.Authorization());
-  }
+  http_request.url = ExportUrl(endpoints, request);
+  http_request.headers = {{"Accept", "text/plain"}};
   http_request.timeout = absl::ZeroDuration();
   http_request.stall_timeout = kLongestSilence;
   http_request.accept_gzip = true;
   http_request.on_body = [&](std::string_view piece) { return lines.Push(piece); };
 
-  const absl::StatusOr<HttpResponse> response = http.Send(http_request, stop);
+  const absl::StatusOr<HttpResponse> response =
+      SendQuery(http, credentials, project_id, std::move(http_request), stop);
   if (!refused_line.ok()) return refused_line;
   if (!response.ok()) return Annotate(response.status(), context);
-  RETURN_IF_ERROR(Annotate(CheckResponse(*response), context));
   const absl::Status end = lines.Finish();
   return refused_line.ok() ? Annotate(end, context) : refused_line;
 }

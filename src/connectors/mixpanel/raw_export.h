@@ -24,6 +24,9 @@ struct RawExportRequest {
   std::string where = {};           // Mixpanel's expression; empty: all
   uint64_t limit = 0;               // events, at most 100,000; 0: all
   bool time_in_ms = false;          // the property "time" in milliseconds, not seconds
+  // Also part of `where`: times of arrival [from, to), in milliseconds since 1970; 0: all.
+  int64_t processed_from_millis = 0;
+  int64_t processed_to_millis = 0;
 };
 
 // Calls `on_line` with each line (without '\n'; may be split over read boundaries, not here). Only
