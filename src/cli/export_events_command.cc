@@ -4,16 +4,14 @@
 #include <optional>
 #include <ostream>
 
-#include "absl/time/civil_time.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/export_flags.h"
+#include "cli/export_zone.h"
 #include "cli/text.h"
-#include "connectors/mixpanel/project_settings.h"
 #include "export/export.h"
 #include "export/export_plan.h"
-#include "export/zone_probe.h"
 
 namespace millrace::cli {
 namespace {
@@ -47,10 +45,7 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--look-back", Between(&options.look_back, absl::Hours(24), absl::Hours(24 * 3650)), "TIME",
        "with --by processing-time: events that were older than this when they arrived are not "
        "found, e.g. 30d"},
-      {"--time-zone", &options.time_zone, "ZONE",
-       "how the project exports times: utc (projects made since 2023), or the project's time zone, "
-       "e.g. America/New_York (older projects, which export local time); without it, some events "
-       "are read to find out"},
+      TimeZoneFlag(&options.time_zone),
       {"--event", &options.events, "NAME", "export only events of this name; may be repeated"},
       {"--where", &options.where, "EXPRESSION",
        "export only events for which this expression of Mixpanel is true, e.g. "
@@ -60,21 +55,6 @@ std::vector<Flag> FlagsOf(Options& options) {
   };
   options.shared.AddTo(flags);
   return flags;
-}
-
-absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string& text) {
-  absl::CivilDay day;
-  if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
-  return absl::InvalidArgumentError(
-      StrCat(flag, " must be a day such as 2026-11-01, not '", text, "'"));
-}
-
-absl::StatusOr<absl::TimeZone> ParseZone(const std::string& text) {
-  if (text == "utc" || text == "UTC") return absl::UTCTimeZone();
-  absl::TimeZone zone;
-  if (absl::LoadTimeZone(text, &zone)) return zone;
-  return absl::InvalidArgumentError(
-      StrCat("--time-zone '", text, "' is not known: give utc or a name such as America/New_York"));
 }
 
 absl::StatusOr<WindowsBy> ParseBy(const std::string& text) {
@@ -95,9 +75,7 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
   if (request.windows.since >= request.windows.until) {
     return absl::InvalidArgumentError("--since must be before --until");
   }
-  if (!options.time_zone.empty()) {
-    ASSIGN_OR_RETURN(request.windows.selection.zone, ParseZone(options.time_zone));
-  }
+  ASSIGN_OR_RETURN(request.windows.selection.zone, ParseZone(options.time_zone));
   ASSIGN_OR_RETURN(request.windows.by, ParseBy(options.by));
   request.windows.settle = options.settle;
   request.windows.look_back = options.look_back;
@@ -108,41 +86,14 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
   return request;
 }
 
-// How the project exports times, by a probe. InvalidArgument if that does not show it.
-absl::StatusOr<absl::TimeZone> FindZone(const MixpanelProject& project,
-                                        const ExportRequest& request, Ledger& ledger,
-                                        const std::stop_token& stop) {
-  const absl::StatusOr<std::optional<absl::TimeZone>> found = ProbeProjectZone(
-      {.request = request,
-       .raw_export = RawExportOf(project),
-       .read_zone_name =
-           [&project](std::stop_token stop_reading) {
-             return mixpanel::ReadTimeZoneName(*project.http, project.options.endpoints,
-                                               project.options.credentials,
-                                               project.options.project_id, std::move(stop_reading));
-           },
-       .ledger = ledger},
-      stop);
-  if (found.ok() && found->has_value()) return **found;
-  if (!found.ok() && (absl::IsCancelled(found.status()) || absl::IsUnavailable(found.status()))) {
-    return found.status();
-  }
-  std::string message =
-      "its events do not show how the project exports times: give --time-zone utc if it was made "
-      "in 2023 or later, else --time-zone with the zone of its settings, e.g. America/New_York";
-  if (!found.ok()) StrAppend(&message, " (", ToStd(found.status().message()), ")");
-  return absl::InvalidArgumentError(message);
-}
-
 absl::StatusOr<int> RunExport(const Options& options, RunMetrics& metrics, Context& context) {
   ASSIGN_OR_RETURN(ExportRequest request, MakeRequest(options, context));
   ASSIGN_OR_RETURN(const MixpanelProject project, options.shared.OpenProject(context));
-  const auto set_zone = [&](ExportRequest& unset, Ledger& ledger) -> absl::Status {
-    if (!options.time_zone.empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(unset.windows.selection.zone, FindZone(project, unset, ledger, context.stop));
-    return absl::OkStatus();
-  };
-  return options.shared.Run(std::move(request), project, set_zone, ExportEvents, metrics, context);
+  return options.shared.Run(std::move(request),
+                            {.raw_export = RawExportOf(project),
+                             .run_export = ExportEvents,
+                             .complete = ZoneFinder(options.time_zone, project, context.stop)},
+                            metrics, context);
 }
 
 std::string HoursOf(uint64_t queries, size_t per_hour) {

@@ -1,5 +1,6 @@
 #include "cli/export_flags.h"
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <utility>
@@ -68,10 +69,10 @@ absl::StatusOr<ExportRequest> ExportFlags::Request(const Context& context) const
 absl::StatusOr<MixpanelProject> ExportFlags::OpenProject(const Context& context) const {
   MixpanelProject project{.http = NewCurlHttpClient()};
   ASSIGN_OR_RETURN(project.options, destination.mixpanel.Options(context.environment));
-  if (!project.options.credentials.empty()) return project;
+  if (project.options.credentials.can_read()) return project;
   return absl::UnauthenticatedError(
-      "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret or give "
-      "--credentials-file");
+      "no credentials for Mixpanel: set MIXPANEL_SERVICE_ACCOUNT=user:secret, MIXPANEL_OAUTH_TOKEN "
+      "or MIXPANEL_OAUTH_TOKEN_FILE, or give --credentials-file");
 }
 
 mixpanel::RawExport RawExportOf(const MixpanelProject& project) {
@@ -83,9 +84,23 @@ mixpanel::RawExport RawExportOf(const MixpanelProject& project) {
   };
 }
 
-absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const MixpanelProject& project,
-                                     const Set& set, Export run_export, RunMetrics& run,
-                                     Context& context) const {
+absl::StatusOr<SourcesConfig> ProfileSources(RecordType type, const std::string& group_key) {
+  nlohmann::json entry = {{"config_id", "mixpanel_profiles"},
+                          {"source_prefix", "mixpanel:"},
+                          {"record_type", type == RecordType::kGroup ? "group" : "user"}};
+  if (!group_key.empty()) entry["group_key"] = group_key;
+  return SourcesConfig::Parse(nlohmann::json::array({entry}).dump(), "sources.json");
+}
+
+absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string& text) {
+  absl::CivilDay day;
+  if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
+  return absl::InvalidArgumentError(
+      StrCat(flag, " must be a day such as 2026-11-01, not '", text, "'"));
+}
+
+absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const ExportSource& source,
+                                     RunMetrics& run, Context& context) const {
   ASSIGN_OR_RETURN(const auto destinations,
                    destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
                      return delivery.ApplyTo(mixpanel);
@@ -96,7 +111,7 @@ absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const MixpanelProjec
   ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, state.OpenLedger(context));
   ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> queue,
                    dead_letter.Open(state, delivery.stop_grace, context));
-  if (set) RETURN_IF_ERROR(set(request, *ledger));
+  if (source.complete) RETURN_IF_ERROR(source.complete(request, *ledger));
   ExportProgress progress;
   progress.destinations = std::vector<ImportProgress>(destinations.size());
   for (size_t i = 0; i < destinations.size(); ++i) {
@@ -110,21 +125,12 @@ absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const MixpanelProjec
     lines.emplace([&progress](absl::Duration elapsed) { return ProgressText(progress, elapsed); },
                   context.err, context.err_is_terminal);
   }
-  const ExportParts parts = {
-      .raw_export = RawExportOf(project),
-      .open_profiles =
-          [&project, &request] {
-            return std::make_unique<mixpanel::ProfileReader>(
-                *project.http, project.options.endpoints, project.options.credentials,
-                project.options.project_id,
-                mixpanel::ProfileQuery{.where = request.profiles.where,
-                                       .output_properties = request.profiles.properties,
-                                       .data_group_id = request.profiles.group_id});
-          },
-      .destinations = destinations,
-      .ledger = *ledger,
-      .dead_letter = *queue};
-  const ExportReport report = run_export(request, parts, context.stop, progress);
+  const ExportParts parts = {.raw_export = source.raw_export,
+                             .open_profiles = source.open_profiles,
+                             .destinations = destinations,
+                             .ledger = *ledger,
+                             .dead_letter = *queue};
+  const ExportReport report = source.run_export(request, parts, context.stop, progress);
   lines.reset();
   return FinishExport(report, json, context);
 }

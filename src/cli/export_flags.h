@@ -6,9 +6,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
 #include "cli/command.h"
 #include "cli/dead_letter_flags.h"
 #include "cli/delivery_flags.h"
@@ -23,6 +25,17 @@ namespace millrace::cli {
 struct MixpanelProject {
   std::shared_ptr<HttpClient> http;
   mixpanel::DestinationOptions options;
+};
+
+// What is exported, and how.
+struct ExportSource {
+  // ExportParts has the same.
+  mixpanel::RawExport raw_export;
+  decltype(ExportParts::open_profiles) open_profiles;
+  ExportReport (*run_export)(const ExportRequest& request, const ExportParts& parts,
+                             std::stop_token stop, ExportProgress& progress);
+  // If set, completes the request once the ledger is open.
+  std::function<absl::Status(ExportRequest& request, Ledger& ledger)> complete;
 };
 
 struct ExportFlags {
@@ -42,16 +55,19 @@ struct ExportFlags {
   // Unauthenticated: there are no credentials.
   absl::StatusOr<MixpanelProject> OpenProject(const Context& context) const;
 
-  // Opens what the flags name, calls `set` (which may complete the request), exports and reports.
-  using Set = std::function<absl::Status(ExportRequest& request, Ledger& ledger)>;
-  using Export = ExportReport (*)(const ExportRequest& request, const ExportParts& parts,
-                                  std::stop_token stop, ExportProgress& progress);
-  absl::StatusOr<int> Run(ExportRequest request, const MixpanelProject& project, const Set& set,
-                          Export run_export, RunMetrics& run, Context& context) const;
+  // Opens what the flags name, exports and reports.
+  absl::StatusOr<int> Run(ExportRequest request, const ExportSource& source, RunMetrics& run,
+                          Context& context) const;
 };
 
 // The raw export of the project.
 mixpanel::RawExport RawExportOf(const MixpanelProject& project);
+
+// The rows are profiles as Mixpanel exports them. Without `group_key`, rows of groups name theirs.
+absl::StatusOr<SourcesConfig> ProfileSources(RecordType type, const std::string& group_key);
+
+// "2026-11-01". InvalidArgument names `flag`.
+absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string& text);
 
 }  // namespace millrace::cli
 

@@ -1,6 +1,5 @@
 // millrace export users, millrace export groups: profiles of a Mixpanel project into destinations.
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -40,15 +39,6 @@ std::vector<Flag> FlagsOf(Options& options, RecordType type) {
   return flags;
 }
 
-// The rows are profiles as Mixpanel exports them.
-absl::StatusOr<SourcesConfig> SourcesOf(RecordType type, const std::string& group_key) {
-  nlohmann::json entry = {{"config_id", "mixpanel_profiles"},
-                          {"source_prefix", "mixpanel:"},
-                          {"record_type", type == RecordType::kGroup ? "group" : "user"}};
-  if (type == RecordType::kGroup) entry["group_key"] = group_key;
-  return SourcesConfig::Parse(nlohmann::json::array({entry}).dump(), "sources.json");
-}
-
 absl::StatusOr<int> RunExport(const Options& options, RecordType type, RunMetrics& metrics,
                               Context& context) {
   ASSIGN_OR_RETURN(ExportRequest request, options.shared.Request(context));
@@ -61,9 +51,20 @@ absl::StatusOr<int> RunExport(const Options& options, RecordType type, RunMetric
     request.stream = "groups-" + UrlEncode(key);
     if (request.profiles.group_id.empty()) request.profiles.group_id = key;
   }
-  ASSIGN_OR_RETURN(request.delivery.sources, SourcesOf(type, options.profiles.group_key));
+  ASSIGN_OR_RETURN(request.delivery.sources, ProfileSources(type, options.profiles.group_key));
   ASSIGN_OR_RETURN(const MixpanelProject project, options.shared.OpenProject(context));
-  return options.shared.Run(std::move(request), project, nullptr, ExportProfiles, metrics, context);
+  const mixpanel::ProfileQuery query = {.where = request.profiles.where,
+                                        .output_properties = request.profiles.properties,
+                                        .data_group_id = request.profiles.group_id};
+  const auto open = [&](const std::function<absl::Status()>& take_query)
+      -> absl::StatusOr<std::unique_ptr<mixpanel::ProfilePages>> {
+    RETURN_IF_ERROR(take_query());
+    return std::make_unique<mixpanel::ProfileReader>(*project.http, project.options.endpoints,
+                                                     project.options.credentials,
+                                                     project.options.project_id, query);
+  };
+  return options.shared.Run(
+      std::move(request), {.open_profiles = open, .run_export = ExportProfiles}, metrics, context);
 }
 
 constexpr char kAbout[] =
@@ -81,7 +82,7 @@ Command ExportUsersCommand() {
       .summary = "export a snapshot of Mixpanel's user profiles",
       .about = kAbout,
       .examples = {"MIXPANEL_SERVICE_ACCOUNT=user:secret millrace export users --project-id 123 "
-                   "--to 'postgres://loader@db.example.com/analytics?table=users'",
+                   "--to 'postgres://loader@db.example.com/analytics?users=users'",
                    "millrace export users --project-id 123 --where 'properties[\"plan\"] == "
                    "\"pro\"' --properties '$email,plan' --to 'gs://bucket/lake/?format=parquet'"},
       .flags = FlagsOf(*options, RecordType::kUser),
@@ -102,7 +103,7 @@ Command ExportGroupsCommand() {
       .summary = "export a snapshot of the profiles of a group key",
       .about = kAbout,
       .examples = {"millrace export groups --project-id 123 --group-key company --group-id 4711 "
-                   "--to 'postgres://loader@db.example.com/analytics?table=groups'"},
+                   "--to 'postgres://loader@db.example.com/analytics?groups=groups'"},
       .flags = FlagsOf(*options, RecordType::kGroup),
       .run =
           [options](Context& context) {

@@ -26,6 +26,7 @@ std::string SelectionId(const ExportRequest& request) {
   }
   AppendJsonString(text, selection.where);
   AppendJsonString(text, ToStd(selection.zone.name()));
+  if (!selection.script.empty()) AppendJsonString(text, selection.script);
   return "export:" + ToHex(HashBytes(text));
 }
 

@@ -72,6 +72,8 @@ class Fetch {
     if (!windows_.IsByDate()) {
       ASSIGN_OR_RETURN(const mixpanel::ExportTimes::Times times, times_.Read(line));
       processed = times.processed_millis;
+      // A script may leave it out.
+      if (!processed && windows_.options().by == WindowsBy::kScript) return range_.first;
     }
     const int64_t window = windows_.WindowOf(identity_.unix_millis, processed);
     if (window >= range_.first && window <= range_.last) return window;

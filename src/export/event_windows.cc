@@ -48,7 +48,9 @@ bool EventWindows::Closes(int64_t window, absl::Time now) const {
 
 std::string EventWindows::NameOf(int64_t window) const {
   if (IsByDate()) return absl::FormatCivilTime(kEpoch + window);
-  return absl::FormatTime("processed-%Y-%m-%dT%H", BeginOfHour(window), absl::UTCTimeZone());
+  const bool is_script = options_.by == WindowsBy::kScript;
+  return absl::FormatTime(is_script ? "script-%Y-%m-%dT%H" : "processed-%Y-%m-%dT%H",
+                          BeginOfHour(window), absl::UTCTimeZone());
 }
 
 mixpanel::RawExportRequest EventWindows::RequestFor(const WindowRange& windows, int piece,
@@ -74,6 +76,8 @@ mixpanel::RawExportRequest EventWindows::RequestFor(const WindowRange& windows, 
   request.from = absl::ToCivilDay(absl::FromUnixMillis(begin) - options_.look_back, selection.zone);
   // Events may be ahead of their arrival by a wrong clock, but no day is read before it begins.
   request.to = std::max(request.from, today);
+  request.processed_from_millis = begin;
+  request.processed_to_millis = end;
   request.where = And(request.where, StrCat("properties[\"mp_processing_time_ms\"] >= ", begin,
                                             " and properties[\"mp_processing_time_ms\"] < ", end));
   return request;

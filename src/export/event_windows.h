@@ -17,6 +17,7 @@ namespace millrace {
 struct EventSelection {
   std::vector<std::string> events;  // names; empty: all
   std::string where;                // an expression of Mixpanel; empty: all
+  std::string script;               // with WindowsBy::kScript: everything that decides its rows
   // How the project exports times: in UTC, or as local time of this zone that is written as if it
   // were UTC. The events that are delivered have true UTC times.
   absl::TimeZone zone = absl::UTCTimeZone();
@@ -25,6 +26,7 @@ struct EventSelection {
 enum class WindowsBy {
   kEventDate,       // days of the project, read again until `late` has passed since their end
   kProcessingTime,  // hours in UTC in which Mixpanel received events, read once after `settle`
+  kScript,          // the same hours, one a query, whose rows a script selects
 };
 
 struct EventWindowOptions {
@@ -56,10 +58,12 @@ class EventWindows {
   std::optional<WindowRange> Readable(absl::Time now) const;
   // Whether a window that is read now is not read again.
   bool Closes(int64_t window, absl::Time now) const;
-  // "2026-11-29", "processed-2026-11-29T10".
+  // "2026-11-29", "processed-2026-11-29T10", "script-2026-11-29T10".
   std::string NameOf(int64_t window) const;
   // How many windows one query may read.
-  int64_t max_windows() const { return IsByDate() ? 31 : 48; }
+  int64_t max_windows() const {
+    return options_.by == WindowsBy::kScript ? 1 : IsByDate() ? 31 : 48;
+  }
 
   // The query of some windows, or piece `piece` of `pieces` of one window.
   mixpanel::RawExportRequest RequestFor(const WindowRange& windows, int piece, int pieces,

@@ -67,6 +67,22 @@ TEST(EventWindowsTest, AFilterAndAPieceAreBothRequired) {
       testing::StartsWith("(a or b) and (event"));
 }
 
+TEST(EventWindowsTest, AScriptReadsOneHourAndKnowsWhich) {
+  EventWindows windows(
+      {.by = WindowsBy::kScript, .since = kDate, .until = kDate + 1, .look_back = absl::Hours(48)});
+  EXPECT_EQ(windows.NameOf(kDay * 24 + 5), "script-2026-10-31T05");
+  EXPECT_EQ(windows.max_windows(), 1);
+  const absl::Time now = At(absl::CivilSecond(2026, 11, 5, 12, 0, 0));
+  int64_t end = kDay * 86'400'000;
+  for (int piece = 0; piece < 7; ++piece) {
+    const auto request = windows.RequestFor({kDay * 24, kDay * 24}, piece, 7, now);
+    EXPECT_EQ(request.processed_from_millis, end);
+    end = request.processed_to_millis;
+    EXPECT_EQ(request.from, kDate - 2);
+  }
+  EXPECT_EQ(end, kDay * 86'400'000 + 3'600'000);
+}
+
 TEST(EventWindowsTest, HoursOfArrivalEndAfterTheSettleTime) {
   EventWindows windows({.by = WindowsBy::kProcessingTime,
                         .since = kDate,

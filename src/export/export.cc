@@ -204,6 +204,9 @@ class Exporter {
         progress_.bytes += fetched->bytes;
         return fetched;
       }
+      if (absl::IsAborted(fetched.status()) && !is_divisible) {
+        return absl::FailedPreconditionError(fetched.status().message());
+      }
       if (!absl::IsUnavailable(fetched.status())) return fetched;
       const std::string why(ToStd(fetched.status().message()));
       Log(Severity::kWarning, "an export query failed and is repeated",

@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/record_type.h"
 #include "connectors/mixpanel/engage_query.h"
 #include "connectors/mixpanel/raw_export.h"
 #include "export/event_windows.h"
+#include "export/identity_events.h"
 #include "import/import.h"
 #include "pipeline/dead_letter_queue.h"
 #include "pipeline/destination.h"
@@ -25,6 +27,7 @@
 
 namespace millrace {
 
+// Of a snapshot.
 struct ProfileSelection {
   std::string group_key;  // of groups
   std::string group_id;   // Mixpanel's number of the group key
@@ -34,13 +37,19 @@ struct ProfileSelection {
   bool append = false;  // beside earlier snapshots, also if the destination can replace them
 };
 
+struct IdentitySelection {
+  IdMerge merge = IdMerge::kOriginal;
+  uint64_t max_ids = 10'000'000;
+};
+
 struct ExportRequest {
   std::string project_id;
   RecordType type = RecordType::kEvent;
   std::string stream = "events";  // what is exported, in names of ledger objects: "groups-company"
-  EventWindowOptions windows;     // of events
+  EventWindowOptions windows;     // of events and identities
   ProfileSelection profiles;      // of users and groups
-  size_t queries_per_hour = 60;   // 0: no limit
+  IdentitySelection identities;
+  size_t queries_per_hour = 60;         // 0: no limit
   uint64_t rows_per_query = 1'000'000;  // small windows are joined up to this, larger ones split
   std::string state_folder;
   ImportRequest delivery;  // how records are mapped and written; its inputs are not used
@@ -48,9 +57,12 @@ struct ExportRequest {
 
 // Everything outside the process.
 struct ExportParts {
-  mixpanel::RawExport raw_export;  // of events
-  // Begins to read profiles from their first page.
-  std::function<std::unique_ptr<mixpanel::ProfileReader>()> open_profiles;
+  mixpanel::RawExport raw_export;  // of events and identities
+  // Begins to read a snapshot from its first page. `take_query`, which may be kept, waits before
+  // each query until one more may be sent; the pages of a session are one.
+  std::function<absl::StatusOr<std::unique_ptr<mixpanel::ProfilePages>>(
+      std::function<absl::Status()> take_query)>
+      open_profiles;
   absl::Span<const std::unique_ptr<Destination>> destinations;
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
@@ -97,6 +109,12 @@ ExportReport ExportEvents(const ExportRequest& request, const ExportParts& parts
 // ones. Otherwise as ExportEvents().
 ExportReport ExportProfiles(const ExportRequest& request, const ExportParts& parts,
                             std::stop_token stop, ExportProgress& progress);
+
+// Exports a snapshot of which distinct_ids have another one in the end, from the events of
+// `request.windows`. What earlier runs have found is in the state folder. Otherwise as
+// ExportProfiles().
+ExportReport ExportIdentities(const ExportRequest& request, const ExportParts& parts,
+                              std::stop_token stop, ExportProgress& progress);
 
 }  // namespace millrace
 

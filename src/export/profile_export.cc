@@ -83,14 +83,18 @@ class ProfileExporter {
     return status;
   }
 
+  absl::Status TakeQuery() {
+    RETURN_IF_ERROR(budget_.Take(stop_));
+    ++progress_.queries;
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<WindowFile> Fetch(const std::string& folder, absl::Time taken_at,
                                    ScratchFile& scratch, RowHashes& hashes) {
     for (int tried = 1;; ++tried) {
-      // The pages of a session are one query.
-      RETURN_IF_ERROR(budget_.Take(stop_));
-      ++progress_.queries;
       hashes = RowHashes(scratch);
-      const std::unique_ptr<mixpanel::ProfileReader> reader = parts_.open_profiles();
+      ASSIGN_OR_RETURN(const std::unique_ptr<mixpanel::ProfilePages> reader,
+                       parts_.open_profiles([this] { return TakeQuery(); }));
       absl::StatusOr<WindowFile> file =
           FetchProfiles(*reader,
                         {.path = StrCat(folder, "/profiles-", tried),

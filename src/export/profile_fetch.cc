@@ -16,9 +16,10 @@ namespace {
 void WriteRow(const mixpanel::Profile& profile, const ProfileFetch& fetch, std::string& row) {
   row = "{\"$distinct_id\":";
   AppendJsonString(row, profile.distinct_id);
-  if (!fetch.group_key.empty()) {
+  const std::string& key = profile.group_key.empty() ? fetch.group_key : profile.group_key;
+  if (!key.empty()) {
     row += ",\"$group_key\":";
-    AppendJsonString(row, fetch.group_key);
+    AppendJsonString(row, key);
   }
   StrAppend(&row, ",\"$time\":", absl::ToUnixMillis(fetch.taken_at),
             ",\"$properties\":", profile.properties, "}");
@@ -26,7 +27,7 @@ void WriteRow(const mixpanel::Profile& profile, const ProfileFetch& fetch, std::
 
 }  // namespace
 
-absl::StatusOr<WindowFile> FetchProfiles(mixpanel::ProfileReader& reader, const ProfileFetch& fetch,
+absl::StatusOr<WindowFile> FetchProfiles(mixpanel::ProfilePages& reader, const ProfileFetch& fetch,
                                          RowHashes& hashes, std::stop_token stop) {
   ZstdEncoder encoder(kWindowFileLevel);
   ASSIGN_OR_RETURN(const std::unique_ptr<WindowFileWriter> file,
@@ -55,7 +56,8 @@ absl::StatusOr<WindowFile> FetchProfiles(mixpanel::ProfileReader& reader, const 
       for (const mixpanel::Profile& profile : *page) {
         WriteRow(profile, fetch, row);
         bytes += row.size() + 1;
-        RETURN_IF_ERROR(hashes.Add({.hash = HashBytes(profile.distinct_id), .row = file->rows()}));
+        RETURN_IF_ERROR(hashes.Add(
+            {.hash = HashBytes(profile.group_key + profile.distinct_id), .row = file->rows()}));
         RETURN_IF_ERROR(file->Append(row));
       }
       fetch.on_page(page->size(), bytes);

@@ -30,7 +30,7 @@ struct ProfileFetch {
 // `hashes`. Each profile is there once, though it may move from one page to the next while they are
 // read. Aborted: there are fewer profiles than Mixpanel says, or the session has ended; a new
 // reader may succeed. Other errors as of the reader.
-absl::StatusOr<WindowFile> FetchProfiles(mixpanel::ProfileReader& reader, const ProfileFetch& fetch,
+absl::StatusOr<WindowFile> FetchProfiles(mixpanel::ProfilePages& reader, const ProfileFetch& fetch,
                                          RowHashes& hashes, std::stop_token stop);
 
 }  // namespace millrace

@@ -72,32 +72,40 @@ absl::StatusOr<WindowFile> JoinFiles(const std::vector<WindowFile>& parts, const
   return joined;
 }
 
-absl::StatusOr<std::string> CopyRows(const std::string& from, const std::vector<bool>& keep,
-                                     const std::string& to) {
-  ZstdEncoder encoder(kWindowFileLevel);
+absl::Status ForEachRow(const std::string& path,
+                        const std::function<absl::Status(std::string_view)>& on_row) {
   const std::unique_ptr<ObjectStore> disk = NewLocalObjectStore();
-  ASSIGN_OR_RETURN(const ObjectInfo info, disk->Find(from));
+  ASSIGN_OR_RETURN(const ObjectInfo info, disk->Find(path));
   ASSIGN_OR_RETURN(const std::unique_ptr<ObjectReader> reader, disk->Open(info));
   ASSIGN_OR_RETURN(const std::unique_ptr<InputStream> stream,
                    NewDecompressingStream(NewObjectStream(*reader)));
-  ASSIGN_OR_RETURN(const std::unique_ptr<WindowFileWriter> writer,
-                   WindowFileWriter::Create(to, encoder));
   ByteBuffer text;
-  uint64_t row = 0;
   for (;;) {
     ASSIGN_OR_RETURN(const size_t size, stream->Read({text.Reserve(kBlockBytes), kBlockBytes}));
-    if (size == 0) break;
+    if (size == 0) return absl::OkStatus();
     text.Commit(size);
     std::string_view rest = text.view();
     for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-      if (row < keep.size() && keep[row]) RETURN_IF_ERROR(writer->Append(rest.substr(0, end)));
-      ++row;
+      RETURN_IF_ERROR(on_row(rest.substr(0, end)));
       rest.remove_prefix(end + 1);
     }
     ByteBuffer unfinished;
     unfinished.Append(rest);
     text.swap(unfinished);
   }
+}
+
+absl::StatusOr<std::string> CopyRows(const std::string& from, const std::vector<bool>& keep,
+                                     const std::string& to) {
+  ZstdEncoder encoder(kWindowFileLevel);
+  ASSIGN_OR_RETURN(const std::unique_ptr<WindowFileWriter> writer,
+                   WindowFileWriter::Create(to, encoder));
+  uint64_t row = 0;
+  RETURN_IF_ERROR(ForEachRow(from, [&](std::string_view line) {
+    const bool is_kept = row < keep.size() && keep[row];
+    ++row;
+    return is_kept ? writer->Append(line) : absl::OkStatus();
+  }));
   if (row != keep.size()) {
     return absl::DataLossError(StrCat(from, " has ", row, " rows instead of ", keep.size()));
   }

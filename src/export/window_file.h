@@ -3,6 +3,7 @@
 #define MILLRACE_EXPORT_WINDOW_FILE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,6 +52,10 @@ class WindowFileWriter {
   Hash128 hash_;  // of all blocks so far
   uint64_t rows_ = 0;
 };
+
+// Calls `on_row` with each row of the file, without its line end. An error of `on_row` ends it.
+absl::Status ForEachRow(const std::string& path,
+                        const std::function<absl::Status(std::string_view)>& on_row);
 
 // Writes the rows of `parts`, one file after another, to the new file `to`, durably.
 absl::StatusOr<WindowFile> JoinFiles(const std::vector<WindowFile>& parts, const std::string& to);
