@@ -23,6 +23,7 @@ struct Options {
   std::string time_zone;
   std::vector<std::string> events;
   std::string where;
+  std::vector<std::string> properties;
   absl::Duration late = absl::Hours(5 * 24);
   std::string by = "event-date";
   absl::Duration settle = absl::Minutes(30);
@@ -50,6 +51,9 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--where", &options.where, "EXPRESSION",
        "export only events for which this expression of Mixpanel is true, e.g. "
        "'properties[\"plan\"] == \"pro\"'"},
+      {"--properties", &options.properties, "NAME",
+       "export only these properties, separated by commas, besides time, distinct_id, $insert_id "
+       "and mp_processing_time_ms; may be repeated (default: all)"},
       {"--rows-per-query", Between(&options.rows_per_query, 1, 1'000'000'000), "N",
        "small days are read by one query up to about this number of rows"},
   };
@@ -81,6 +85,7 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
   request.windows.look_back = options.look_back;
   request.windows.selection.events = options.events;
   request.windows.selection.where = options.where;
+  request.windows.selection.properties = SplitNames(options.properties);
   request.windows.late = options.late;
   request.rows_per_query = static_cast<uint64_t>(options.rows_per_query);
   return request;
@@ -148,6 +153,8 @@ absl::StatusOr<int> RunPlan(const Options& options, Context& context) {
 
 Command ExportEventsCommand() {
   auto options = std::make_shared<Options>();
+  std::vector<Flag> flags = FlagsOf(*options);
+  flags.push_back(options->shared.DeletionsFlag());
   return {
       .name = "export events",
       .group = "Import, receive and export",
@@ -164,7 +171,7 @@ Command ExportEventsCommand() {
                    "--time-zone America/New_York --to 'gs://bucket/lake/?format=parquet'",
                    "millrace export events --project-id 123 --since 2026-11-01 --time-zone utc "
                    "--event Purchase --late 10d --to 'lake/' --json"},
-      .flags = FlagsOf(*options),
+      .flags = std::move(flags),
       .run =
           [options](Context& context) {
             return options->shared.metrics.Run(

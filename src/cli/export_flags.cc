@@ -1,16 +1,22 @@
 #include "cli/export_flags.h"
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <utility>
 
+#include "absl/strings/str_split.h"
+#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/export_report.h"
 #include "cli/progress_lines.h"
 #include "cli/text.h"
+#include "export/deleted_ids.h"
+#include "export/export_filter.h"
 #include "export/export_metrics.h"
+#include "pipeline/retry_unavailable.h"
 
 namespace millrace::cli {
 namespace {
@@ -29,6 +35,26 @@ std::vector<std::string> ProgressText(const ExportProgress& progress, absl::Dura
                  "  ", Span(elapsed))};
 }
 
+// Deletes the rows of these users where the export has succeeded: what is pending would arrive
+// after it.
+void DeleteUsers(absl::Span<const std::unique_ptr<Destination>> destinations, RecordType type,
+                 const std::vector<std::string>& ids, const RetryPolicy& retry,
+                 const std::stop_token& stop, ExportReport& report) {
+  if (ids.empty() || !report.status.ok()) return;
+  for (size_t i = 0; i < destinations.size(); ++i) {
+    DestinationReport& one = report.destinations[i];
+    if (!one.delivery.status.ok()) continue;
+    Retrier retrier(retry, Clock::Real());
+    const absl::StatusOr<uint64_t> deleted = RetryUnavailable(
+        retrier, stop, [&] { return destinations[i]->DeleteUsers(type, ids, stop); });
+    if (deleted.ok()) one.deleted = *deleted;
+    one.delivery.status = deleted.status();
+    if (!deleted.ok() && one.delivery.first_error.empty()) {
+      one.delivery.first_error = ToStd(deleted.status().message());
+    }
+  }
+}
+
 }  // namespace
 
 void ExportFlags::AddTo(std::vector<Flag>& flags) {
@@ -43,6 +69,13 @@ void ExportFlags::AddTo(std::vector<Flag>& flags) {
   metrics.AddTo(flags);
   delivery.AddTo(flags);
   dead_letter.AddTo(flags);
+}
+
+Flag ExportFlags::DeletionsFlag() {
+  return {
+      "--deletions", &deletions, "FILE",
+      "users whose rows are deleted at the destinations and never exported again: a distinct_id "
+      "a line, or the body of a request to Mixpanel's deletion API"};
 }
 
 absl::StatusOr<ExportRequest> ExportFlags::Request(const Context& context) const {
@@ -92,6 +125,16 @@ absl::StatusOr<SourcesConfig> ProfileSources(RecordType type, const std::string&
   return SourcesConfig::Parse(nlohmann::json::array({entry}).dump(), "sources.json");
 }
 
+std::vector<std::string> SplitNames(const std::vector<std::string>& values) {
+  std::vector<std::string> names;
+  for (const std::string& value : values) {
+    for (const absl::string_view name : absl::StrSplit(value, ',', absl::SkipEmpty())) {
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
 absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string& text) {
   absl::CivilDay day;
   if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
@@ -112,6 +155,18 @@ absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const ExportSource& 
   ASSIGN_OR_RETURN(const std::unique_ptr<DeadLetterQueue> queue,
                    dead_letter.Open(state, delivery.stop_grace, context));
   if (source.complete) RETURN_IF_ERROR(source.complete(request, *ledger));
+  ASSIGN_OR_RETURN(DeletedIds deleted,
+                   DeletedIds::Open(StrCat(request.state_folder, "/export/", request.project_id,
+                                           "-deleted-ids")));
+  std::vector<std::string> deletions;
+  if (!this->deletions.empty()) {
+    ASSIGN_OR_RETURN(deletions, ReadDeletionList(this->deletions));
+    RETURN_IF_ERROR(deleted.Add(deletions));
+    for (const auto& one : destinations) {
+      RETURN_IF_ERROR(one->DeleteUsers(request.type, {}, context.stop).status());
+    }
+  }
+  std::atomic<uint64_t> left_out = 0;
   ExportProgress progress;
   progress.destinations = std::vector<ImportProgress>(destinations.size());
   for (size_t i = 0; i < destinations.size(); ++i) {
@@ -125,12 +180,22 @@ absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const ExportSource& 
     lines.emplace([&progress](absl::Duration elapsed) { return ProgressText(progress, elapsed); },
                   context.err, context.err_is_terminal);
   }
-  const ExportParts parts = {.raw_export = source.raw_export,
-                             .open_profiles = source.open_profiles,
-                             .destinations = destinations,
-                             .ledger = *ledger,
-                             .dead_letter = *queue};
-  const ExportReport report = source.run_export(request, parts, context.stop, progress);
+  const ExportParts parts = {
+      .raw_export =
+          FilterEvents(source.raw_export, request.windows.selection.properties, deleted, left_out),
+      .open_profiles = [&](std::function<absl::Status()> take_query)
+          -> absl::StatusOr<std::unique_ptr<mixpanel::ProfilePages>> {
+        ASSIGN_OR_RETURN(auto pages, source.open_profiles(std::move(take_query)));
+        return FilterProfiles(std::move(pages), deleted, left_out);
+      },
+      .destinations = destinations,
+      .ledger = *ledger,
+      .dead_letter = *queue,
+      .deleted = &deleted};
+  ExportReport report = source.run_export(request, parts, context.stop, progress);
+  DeleteUsers(destinations, request.type, deletions, request.delivery.run.retry, context.stop,
+              report);
+  report.left_out = left_out;
   lines.reset();
   return FinishExport(report, json, context);
 }

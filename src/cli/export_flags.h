@@ -45,10 +45,12 @@ struct ExportFlags {
   DeadLetterFlags dead_letter;
   RunMetricsFlags metrics;
   int64_t queries_per_hour = -1;
+  std::string deletions;  // of verbs that add DeletionsFlag()
   bool json = false;
   bool quiet = false;
 
   void AddTo(std::vector<Flag>& flags);
+  Flag DeletionsFlag();
   // A request for `stream`, without what is particular to it. InvalidArgument names what is
   // missing.
   absl::StatusOr<ExportRequest> Request(const Context& context) const;
@@ -65,6 +67,9 @@ mixpanel::RawExport RawExportOf(const MixpanelProject& project);
 
 // The rows are profiles as Mixpanel exports them. Without `group_key`, rows of groups name theirs.
 absl::StatusOr<SourcesConfig> ProfileSources(RecordType type, const std::string& group_key);
+
+// The names of a flag that may be repeated and takes several, separated by commas.
+std::vector<std::string> SplitNames(const std::vector<std::string>& values);
 
 // "2026-11-01". InvalidArgument names `flag`.
 absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string& text);

@@ -39,6 +39,7 @@ std::vector<Flag> FlagsOf(Options& options) {
       {"--append", &options.profiles.append, "",
        "add the snapshot to earlier ones, also if the destination can replace them"},
   };
+  flags.push_back(options.shared.DeletionsFlag());
   options.shared.AddTo(flags);
   return flags;
 }
@@ -90,7 +91,7 @@ Command ExportIdentitiesCommand() {
   return {
       .name = "export identities",
       .group = "Import, receive and export",
-      .summary = "export which distinct_ids belong together, by Mixpanel's identity events",
+      .summary = "export which distinct_ids belong together",
       .about =
           "Delivers a snapshot of the ids that have another one in the end, as Mixpanel's "
           "pipelines "

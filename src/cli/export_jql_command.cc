@@ -45,6 +45,7 @@ std::vector<Flag> FlagsOf(Options& options) {
        "how long before the window params.from_date is, for events that arrive late, e.g. 5d"},
       TimeZoneFlag(&options.time_zone),
   };
+  flags.push_back(options.shared.DeletionsFlag());
   options.shared.AddTo(flags);
   return flags;
 }

@@ -35,6 +35,7 @@ std::vector<Flag> FlagsOf(Options& options, RecordType type) {
        "add the snapshot to earlier ones, also if the destination can replace them"},
   };
   flags.insert(flags.end(), own.begin(), own.end());
+  if (type == RecordType::kUser) flags.push_back(options.shared.DeletionsFlag());
   options.shared.AddTo(flags);
   return flags;
 }
@@ -44,6 +45,7 @@ absl::StatusOr<int> RunExport(const Options& options, RecordType type, RunMetric
   ASSIGN_OR_RETURN(ExportRequest request, options.shared.Request(context));
   request.type = type;
   request.profiles = options.profiles;
+  request.profiles.properties = SplitNames(options.profiles.properties);
   request.stream = "users";
   if (type == RecordType::kGroup) {
     const std::string& key = options.profiles.group_key;

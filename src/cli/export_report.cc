@@ -18,7 +18,7 @@ namespace {
 
 struct Sums {
   Counts counts;
-  uint64_t windows = 0, windows_skipped = 0;
+  uint64_t windows = 0, windows_skipped = 0, deleted = 0;
   uint64_t retries = 0;  // of writes
   std::string first_error;
   absl::Status status;  // the first one that is not ok
@@ -31,6 +31,7 @@ Sums SumsOf(const ExportReport& report) {
     sums.counts += one.delivery.counts;
     sums.windows += one.windows;
     sums.windows_skipped += one.windows_skipped;
+    sums.deleted += one.deleted;
     sums.retries += one.delivery.retries;
     sums.status.Update(one.delivery.status);
     if (sums.first_error.empty()) sums.first_error = one.delivery.first_error;
@@ -55,6 +56,7 @@ nlohmann::ordered_json AsJson(const DestinationReport& report) {
                                  {"windows", report.windows},
                                  {"windows_skipped", report.windows_skipped}};
   AddCounts(report.delivery.counts, json);
+  json["deleted"] = report.deleted;
   json["requests"] = report.delivery.requests;
   json["retries"] = report.delivery.retries;
   json["bytes_sent"] = report.delivery.bytes_sent;
@@ -82,6 +84,7 @@ std::string AsTable(const DestinationReport& report) {
   table += Line("filtered", counts.filtered,
                 counts.filtered > 0 ? "delivered before, or repeats of an event" : "");
   table += Line("pending", counts.pending(), counts.pending() > 0 ? "run again to continue" : "");
+  if (report.deleted > 0) table += Line("deleted", report.deleted, "rows of deleted users");
   if (!report.delivery.status.ok()) {
     StrAppend(&table, "stopped by: ", ErrorAsText(ToStd(report.delivery.status.message())), "\n");
   } else if (!report.delivery.first_error.empty()) {
@@ -104,6 +107,8 @@ std::string ExportReportAsJson(const ExportReport& report) {
                                  {"windows", sums.windows},
                                  {"windows_skipped", sums.windows_skipped}};
   AddCounts(sums.counts, json);
+  json["deleted"] = sums.deleted;
+  json["left_out"] = report.left_out;
   json["queries"] = report.queries;
   json["retries"] = report.retries + sums.retries;
   json["bytes_read"] = report.bytes_read;

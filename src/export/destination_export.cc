@@ -27,6 +27,9 @@ std::string SelectionId(const ExportRequest& request) {
   AppendJsonString(text, selection.where);
   AppendJsonString(text, ToStd(selection.zone.name()));
   if (!selection.script.empty()) AppendJsonString(text, selection.script);
+  std::vector<std::string> properties = selection.properties;
+  std::sort(properties.begin(), properties.end());
+  for (const std::string& property : properties) AppendJsonString(text += ';', property);
   return "export:" + ToHex(HashBytes(text));
 }
 

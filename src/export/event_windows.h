@@ -15,9 +15,10 @@
 namespace millrace {
 
 struct EventSelection {
-  std::vector<std::string> events;  // names; empty: all
-  std::string where;                // an expression of Mixpanel; empty: all
-  std::string script;               // with WindowsBy::kScript: everything that decides its rows
+  std::vector<std::string> events;      // names; empty: all
+  std::string where;                    // an expression of Mixpanel; empty: all
+  std::vector<std::string> properties;  // names; empty: all
+  std::string script;                   // with WindowsBy::kScript: everything that decides its rows
   // How the project exports times: in UTC, or as local time of this zone that is written as if it
   // were UTC. The events that are delivered have true UTC times.
   absl::TimeZone zone = absl::UTCTimeZone();

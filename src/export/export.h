@@ -18,6 +18,7 @@
 #include "base/record_type.h"
 #include "connectors/mixpanel/engage_query.h"
 #include "connectors/mixpanel/raw_export.h"
+#include "export/deleted_ids.h"
 #include "export/event_windows.h"
 #include "export/identity_events.h"
 #include "import/import.h"
@@ -67,6 +68,7 @@ struct ExportParts {
   Ledger& ledger;
   DeadLetterQueue& dead_letter;
   Clock& clock = Clock::Real();
+  const DeletedIds* deleted = nullptr;  // left out of identities
 };
 
 // The result for one destination. `delivery` counts rows: `read` are those that Mixpanel exported,
@@ -75,6 +77,7 @@ struct DestinationReport {
   ImportReport delivery;
   uint64_t windows = 0;          // that the destination has got, or that had nothing new
   uint64_t windows_skipped = 0;  // closed before
+  uint64_t deleted = 0;          // rows of deleted users that were there
 };
 
 struct ExportReport {
@@ -84,6 +87,7 @@ struct ExportReport {
   uint64_t queries = 0;                         // with retries
   uint64_t retries = 0;                         // of queries
   uint64_t bytes_read = 0;                      // of exported records, uncompressed
+  uint64_t left_out = 0;                        // records of deleted users
   double elapsed_s = 0;
 
   bool success() const;

@@ -24,14 +24,15 @@ constexpr absl::Duration kSavePeriod = absl::Minutes(1);
 // The ids that have another one in the end.
 class IdentityPages final : public mixpanel::ProfilePages {
  public:
-  // `graph` outlives this.
-  explicit IdentityPages(const IdentityGraph& graph) : graph_(graph) {}
+  // Both outlive this. `deleted`: ids that are left out, or null.
+  IdentityPages(const IdentityGraph& graph, const DeletedIds* deleted)
+      : graph_(graph), deleted_(deleted) {}
 
   absl::StatusOr<std::vector<mixpanel::Profile>> Next(std::stop_token /*stop*/) override {
     std::vector<mixpanel::Profile> page;
     for (; next_ < graph_.size() && page.size() < kRowsPerPage; ++next_) {
       const std::string_view id = graph_.IdOf(next_), resolved = graph_.ResolvedOf(next_);
-      if (id == resolved) continue;
+      if (id == resolved || IsDeleted(id) || IsDeleted(resolved)) continue;
       std::string properties = "{\"resolved_distinct_id\":";
       AppendJsonString(properties, resolved);
       page.push_back({.distinct_id = std::string(id), .properties = properties + "}"});
@@ -42,7 +43,12 @@ class IdentityPages final : public mixpanel::ProfilePages {
   uint64_t total() const override { return total_; }
 
  private:
+  bool IsDeleted(std::string_view id) const {
+    return deleted_ != nullptr && deleted_->Contains(id);
+  }
+
   const IdentityGraph& graph_;
+  const DeletedIds* const deleted_;
   uint32_t next_ = 0;
   uint64_t total_ = 0;
 };
@@ -188,7 +194,7 @@ ExportReport ExportIdentities(const ExportRequest& request, const ExportParts& p
       .open_profiles = [&](const std::function<absl::Status()>& take_query)
           -> absl::StatusOr<std::unique_ptr<mixpanel::ProfilePages>> {
         RETURN_IF_ERROR(reading.Run(take_query));
-        return std::make_unique<IdentityPages>(reading.graph());
+        return std::make_unique<IdentityPages>(reading.graph(), parts.deleted);
       },
       .destinations = parts.destinations,
       .ledger = parts.ledger,

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "base/record_rules.h"
 #include "base/record_type.h"
 #include "base/strings.h"
@@ -105,6 +106,19 @@ class Destination {
     (void)type, (void)scope;
     return absl::InvalidArgumentError(
         StrCat("records in ", label(), " cannot be replaced: it only appends"));
+  }
+
+  // Deletes the records of `type`, events or users, that have one of these distinct_ids; durable
+  // when it returns, and may be repeated. Returns how many rows. Unimplemented: Millrace cannot
+  // delete there; the message says what can be done. Without ids, only this is found out.
+  virtual absl::StatusOr<uint64_t> DeleteUsers(RecordType type,
+                                               absl::Span<const std::string> distinct_ids,
+                                               std::stop_token stop) {
+    (void)type, (void)distinct_ids, (void)stop;
+    return absl::UnimplementedError(
+        StrCat("Millrace cannot delete rows in ", label(),
+               ": delete those of these distinct_ids there, then export without --deletions; what "
+               "was in the list is not exported again"));
   }
 
   const Traffic& traffic() const { return traffic_; }

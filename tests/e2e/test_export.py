@@ -10,7 +10,7 @@ from export_harness import DAY_MS, ExportTest, day_of, midnight
 from harness import SANITIZED, main
 
 ROWS, KILLS = (4_000, 5) if SANITIZED else (20_000, 20)
-KEYS = {"success", "windows", "windows_skipped", "read", "accepted", "rejected", "filtered", "pending", "queries", "retries",
+KEYS = {"success", "windows", "windows_skipped", "read", "accepted", "rejected", "filtered", "pending", "deleted", "left_out", "queries", "retries",
         "bytes_read", "elapsed_s", "peak_memory_bytes", "stopped_by", "first_error", "destinations"}
 
 

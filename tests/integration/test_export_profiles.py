@@ -62,10 +62,11 @@ class LakeTest(ProfilesTest):
     def test_filters_and_properties(self):
         self.set_users({f"user-{i}": {"plan": "pro" if i % 2 else "free", "n": i} for i in range(20)})
         lake = self.folder / "lake"
-        report = self.export_json("users", "--where", 'properties["plan"] == "pro"', "--properties", "n", "--to",
+        report = self.export_json("users", "--where", 'properties["plan"] == "pro"', "--properties", "n,other", "--to",
                                   f"{lake}?format=ndjson.gz")
         self.assertEqual(report["accepted"], 10)
         self.assertNotIn("plan", str(list(self.rows_of(lake))))
+        self.assertTrue(all("n" in row for row in self.rows_of(lake)))
 
     def test_groups(self):
         updates = [{"$token": "test-token", "$group_key": "company", "$group_id": f"c{i}", "$set": {"n": i}} for i in range(120)]

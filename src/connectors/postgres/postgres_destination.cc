@@ -16,6 +16,7 @@
 #include "connectors/postgres/table_spec.h"
 #include "connectors/postgres/table_view.h"
 #include "connectors/postgres/target_table.h"
+#include "connectors/postgres/user_deletion.h"
 
 namespace millrace {
 namespace {
@@ -97,6 +98,13 @@ class PostgresDestination final : public Destination {
                                              .traffic = traffic_,
                                              .clock = clock_},
                                             scope);
+  }
+
+  absl::StatusOr<uint64_t> DeleteUsers(RecordType type, absl::Span<const std::string> distinct_ids,
+                                       std::stop_token stop) override {
+    RETURN_IF_ERROR(CheckConfig(type));
+    return postgres::DeleteUserRows(spec_.address, *targets_.at(type).table, type, distinct_ids,
+                                    std::move(stop));
   }
 
   std::vector<AccessCheck> Check(std::stop_token stop) override {
