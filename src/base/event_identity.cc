@@ -1,7 +1,6 @@
 #include "base/event_identity.h"
 
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "base/json_writer.h"
 #include "base/strings.h"
@@ -13,9 +12,9 @@ constexpr int64_t kMillisPerDay = 86'400'000;
 
 }  // namespace
 
-void EventIdentity::Set(std::string name, std::string_view distinct_id, int64_t millis,
+void EventIdentity::Set(std::string_view name, std::string_view distinct_id, int64_t millis,
                         std::string_view insert_id) {
-  event = std::move(name);
+  event = name;
   unix_millis = millis;
   key.clear();
   key += '[';
@@ -33,7 +32,8 @@ absl::Status EventIdentity::SetFromKey(std::string_view text) {
       !json[2].is_number_integer() || !json[3].is_string()) {
     return absl::InvalidArgumentError(StrCat("this is no identity of an event: ", text));
   }
-  Set(json[0], json[1].get<std::string>(), json[2], json[3].get<std::string>());
+  Set(json[0].get_ref<const std::string&>(), json[1].get_ref<const std::string&>(), json[2],
+      json[3].get_ref<const std::string&>());
   return absl::OkStatus();
 }
 

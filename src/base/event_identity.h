@@ -18,7 +18,7 @@ struct EventIdentity {
   // The four keys as compact JSON: ["event","distinct_id",milliseconds,"$insert_id"].
   std::string key;
 
-  void Set(std::string name, std::string_view distinct_id, int64_t millis,
+  void Set(std::string_view name, std::string_view distinct_id, int64_t millis,
            std::string_view insert_id);
   // Parses a text in the form of `key`. InvalidArgument if it is not one.
   absl::Status SetFromKey(std::string_view text);

@@ -147,18 +147,30 @@ void AppendNumber(ByteBuffer& out, Number value) {
   out.Commit(static_cast<size_t>(std::to_chars(begin, begin + 32, value).ptr - begin));
 }
 
-}  // namespace
+// Room for a text of `size` bytes as WriteString() writes it.
+constexpr size_t RoomForString(size_t size) { return size * kLongestEscape + 18; }
 
-void AppendJsonString(ByteBuffer& out, std::string_view text) {
-  char* const begin = out.Reserve(text.size() * kLongestEscape + 18);
-  char* to = begin;
+char* WriteString(char* to, std::string_view text) {
   *to++ = '"';
   to = CopyEscaped(to, text.data(), text.size());
   *to++ = '"';
-  out.Commit(static_cast<size_t>(to - begin));
+  return to;
+}
+
+}  // namespace
+
+void AppendJsonString(ByteBuffer& out, std::string_view text) {
+  char* const begin = out.Reserve(RoomForString(text.size()));
+  out.Commit(static_cast<size_t>(WriteString(begin, text) - begin));
 }
 
 void AppendJsonString(std::string& out, std::string_view text) {
+  constexpr size_t kShort = 64;  // most texts: they need no memory from the heap
+  if (text.size() <= kShort) {
+    char written[RoomForString(kShort)];
+    out.append(written, static_cast<size_t>(WriteString(written, text) - written));
+    return;
+  }
   ByteBuffer buffer;
   AppendJsonString(buffer, text);
   out.append(buffer.view());

@@ -12,6 +12,10 @@ namespace {
 static_assert(std::is_trivially_copyable_v<RowHash>);
 constexpr size_t kMaxBuffered = (512 << 10) / sizeof(RowHash);
 
+std::string_view BytesOf(const std::vector<RowHash>& rows) {
+  return {reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(RowHash)};
+}
+
 size_t BucketOf(const Hash128& hash) { return static_cast<size_t>(hash.high >> 56); }
 
 }  // namespace
@@ -22,15 +26,18 @@ absl::Status RowHashes::Add(const RowHash& row) {
   return ++buffered_ < kMaxBuffered ? absl::OkStatus() : Flush();
 }
 
+// Writes all buckets at once: most are small.
 absl::Status RowHashes::Flush() {
+  std::vector<RowHash> all;
+  all.reserve(buffered_);
+  for (const std::vector<RowHash>& rows : buffers_) all.insert(all.end(), rows.begin(), rows.end());
+  ASSIGN_OR_RETURN(ScratchFile::Extent rest, file_->Append(BytesOf(all)));
   for (size_t bucket = 0; bucket < kBuckets; ++bucket) {
-    std::vector<RowHash>& rows = buffers_[bucket];
-    if (rows.empty()) continue;
-    const std::string_view bytes(reinterpret_cast<const char*>(rows.data()),
-                                 rows.size() * sizeof(RowHash));
-    ASSIGN_OR_RETURN(const ScratchFile::Extent extent, file_->Append(bytes));
-    extents_[bucket].push_back({extent, 0});
-    rows.clear();
+    const uint64_t size = BytesOf(buffers_[bucket]).size();
+    if (size == 0) continue;
+    extents_[bucket].push_back({{.offset = rest.offset, .size = size}, 0});
+    rest.offset += size;
+    buffers_[bucket].clear();
   }
   buffered_ = 0;
   return absl::OkStatus();

@@ -35,7 +35,7 @@ absl::Status RowIdentifier::Identify(std::string_view record, EventIdentity& ide
   if (time.is_null) {
     return absl::InvalidArgumentError(StrCat("this event has no time: ", record.substr(0, 200)));
   }
-  identity.Set(std::string(row[event_].text), row[distinct_id_].text, MillisOfMicros(time.integer),
+  identity.Set(row[event_].text, row[distinct_id_].text, MillisOfMicros(time.integer),
                row[insert_id_].text);
   return absl::OkStatus();
 }

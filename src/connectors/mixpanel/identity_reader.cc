@@ -3,6 +3,8 @@
 #include <simdjson.h>
 
 #include <cmath>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include "base/byte_buffer.h"
@@ -19,15 +21,16 @@ static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 // because the export also has early times in milliseconds.
 constexpr double kMinMillis = 31'536'000'000;
 
+// Views of the text and of the parser's strings.
 struct Fields {
-  std::string event, original_event;
-  std::string distinct_id, distinct_id_before_identity, original_distinct_id;
-  std::string user_id, device_id;
-  std::string insert_id;
+  std::string_view event, original_event;
+  std::string_view distinct_id, distinct_id_before_identity, original_distinct_id;
+  std::string_view user_id, device_id;
+  std::string_view insert_id;
   bool has_time = false;
   int64_t unix_millis = 0;
 
-  std::string* Text(std::string_view name) {
+  std::string_view* Text(std::string_view name) {
     if (name == "distinct_id") return &distinct_id;
     if (name == "$insert_id") return &insert_id;
     if (name == "$distinct_id_before_identity") return &distinct_id_before_identity;
@@ -39,18 +42,32 @@ struct Fields {
   }
 };
 
+// Whether text between quotes stands for itself. The parser copies escapes and all else byte by
+// byte, which takes longer than the rest of the reading.
+bool IsPlain(std::string_view inside) {
+  return std::memchr(inside.data(), '\\', inside.size()) == nullptr;
+}
+
+simdjson::error_code ReadName(od::field& member, std::string_view& name) {
+  name = member.escaped_key();
+  return IsPlain(name) ? simdjson::SUCCESS : member.unescaped_key(true).get(name);
+}
+
+simdjson::error_code ReadString(od::value value, std::string_view& out) {
+  const std::string_view token = TrimBlanks(value.raw_json_token());
+  if (token.size() >= 2 && token.front() == '"' && token.back() == '"' && IsPlain(token)) {
+    out = token.substr(1, token.size() - 2);
+    return simdjson::SUCCESS;
+  }
+  return value.get_string(/*allow_replacement=*/true).get(out);
+}
+
 // The text of a string, the digits of a number; nothing for other values.
-simdjson::error_code ReadText(od::value value, std::string& out) {
+simdjson::error_code ReadText(od::value value, std::string_view& out) {
   od::json_type type;
   if (const auto error = value.type().get(type)) return error;
-  if (type == od::json_type::string) {
-    std::string_view text;
-    if (const auto error = value.get_string(/*allow_replacement=*/true).get(text)) return error;
-    out = text;
-  } else if (type == od::json_type::number) {
-    std::string_view digits = value.raw_json_token();
-    out = digits.substr(0, digits.find_last_not_of(" \t\r\n") + 1);
-  }
+  if (type == od::json_type::string) return ReadString(value, out);
+  if (type == od::json_type::number) out = TrimBlanks(value.raw_json_token());
   return simdjson::SUCCESS;
 }
 
@@ -72,15 +89,14 @@ simdjson::error_code ReadTime(od::value value, Fields& fields) {
 
 simdjson::error_code ReadProperties(od::object properties, Fields& fields) {
   for (auto property : properties) {
+    od::field field;
+    if (const auto error = std::move(property).get(field)) return error;
     std::string_view name;
-    if (const auto error = property.unescaped_key(true).get(name)) return error;
-    od::value value;
+    if (const auto error = ReadName(field, name)) return error;
     if (name == "time") {
-      if (const auto error = property.value().get(value)) return error;
-      if (const auto error = ReadTime(value, fields)) return error;
-    } else if (std::string* text = fields.Text(name)) {
-      if (const auto error = property.value().get(value)) return error;
-      if (const auto error = ReadText(value, *text)) return error;
+      if (const auto error = ReadTime(field.value(), fields)) return error;
+    } else if (std::string_view* text = fields.Text(name)) {
+      if (const auto error = ReadText(field.value(), *text)) return error;
     }
   }
   return simdjson::SUCCESS;
@@ -88,15 +104,15 @@ simdjson::error_code ReadProperties(od::object properties, Fields& fields) {
 
 simdjson::error_code ReadEvent(od::object event, Fields& fields) {
   for (auto member : event) {
+    od::field field;
+    if (const auto error = std::move(member).get(field)) return error;
     std::string_view name;
-    if (const auto error = member.unescaped_key(true).get(name)) return error;
+    if (const auto error = ReadName(field, name)) return error;
     if (name == "event") {
-      std::string_view text;
-      if (const auto error = member.value().get_string(true).get(text)) return error;
-      fields.event = text;
+      if (const auto error = ReadString(field.value(), fields.event)) return error;
     } else if (name == "properties") {
       od::object properties;
-      if (const auto error = member.value().get_object().get(properties)) return error;
+      if (const auto error = field.value().get_object().get(properties)) return error;
       if (const auto error = ReadProperties(properties, fields)) return error;
     }
   }
@@ -106,13 +122,12 @@ simdjson::error_code ReadEvent(od::object event, Fields& fields) {
 // Puts back what Mixpanel replaced.
 void Restore(Fields& fields) {
   if (fields.event == "$hotshard_events" && !fields.original_event.empty()) {
-    fields.event = std::move(fields.original_event);
-    fields.distinct_id = std::move(fields.original_distinct_id);
+    fields.event = fields.original_event;
+    fields.distinct_id = fields.original_distinct_id;
   }
   if (!fields.distinct_id_before_identity.empty()) {
-    fields.distinct_id = std::move(fields.distinct_id_before_identity);
+    fields.distinct_id = fields.distinct_id_before_identity;
   }
-  fields.distinct_id = ResolveDistinctId(fields.distinct_id, fields.user_id, fields.device_id);
 }
 
 }  // namespace
@@ -120,6 +135,7 @@ void Restore(Fields& fields) {
 struct IdentityReader::Parts {
   od::parser parser;
   ByteBuffer padded;
+  std::string resolved;
 };
 
 IdentityReader::IdentityReader() : parts_(std::make_unique<Parts>()) {}
@@ -146,7 +162,12 @@ absl::Status IdentityReader::Read(std::string_view json, EventIdentity& identity
         StrCat("this event has no name or no time: ", json.substr(0, 200)));
   }
   Restore(fields);
-  identity.Set(std::move(fields.event), fields.distinct_id, fields.unix_millis, fields.insert_id);
+  std::string& resolved = parts_->resolved;
+  if (fields.distinct_id.empty()) {
+    resolved = ResolveDistinctId("", fields.user_id, fields.device_id);
+    fields.distinct_id = resolved;
+  }
+  identity.Set(fields.event, fields.distinct_id, fields.unix_millis, fields.insert_id);
   return absl::OkStatus();
 }
 
