@@ -36,6 +36,7 @@ absl::Status BrokenString(std::string_view row) {
 
 void JsonDecoder::Decode(TextRows& rows, bool lines, RowVisitor& visitor) {
   multiline_ = !lines;
+  opens_ = visitor.opens();
   const size_t begin = rows.rows.front().begin;
   const size_t end = rows.rows.back().end;
   // One index for all rows. Strings cannot contain a line end, so a broken row cannot affect its
@@ -84,7 +85,14 @@ JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t
   while (*place < span.begin - base) ++place;
   row_size_ = span.end - span.begin;
   if (const JsonScanner::Place behind = TakeRow(place, end); behind != nullptr) {
-    visitor.OnRow(MakeRow(rows.first_row + i));
+    Row row = MakeRow(row_, rows.first_row + i);
+    Row opened;
+    // Of a repeated key, the value that counts may be another one.
+    if (is_opened_ && row_.predicted->cells.empty()) {
+      opened = MakeRow(opened_, row.number);
+      row.opened = &opened;
+    }
+    visitor.OnRow(row);
     return behind;
   }
   const size_t at = scanner_.fault_position() + base;
@@ -97,91 +105,122 @@ JsonScanner::Place JsonDecoder::DecodeRow(const TextRows& rows, size_t i, size_t
 
 // Takes the object at `at`, which must end at offset `end`.
 JsonScanner::Place JsonDecoder::TakeRow(JsonScanner::Place at, size_t end) {
-  fields_ = 0;
-  rewritten_.clear();
-  as_predicted_ = predicted_ != nullptr;
+  is_opened_ = false;
+  at = TakeObject(row_, at, 0);
+  if (at == nullptr) return nullptr;
+  // The scanner does not know about rows: this one may have continued into the next.
+  if (*(at - 1) >= end) return scanner_.Fail("", end);
+  return *at >= end ? at : scanner_.Fail("text after the end of the object", *at);
+}
+
+// Takes the object at `at`, which is `depth` levels below the top; returns the place after it.
+JsonScanner::Place JsonDecoder::TakeObject(Object& object, JsonScanner::Place at, int depth) {
+  object.fields = 0;
+  object.rewritten.clear();
+  object.is_canonical = true;
+  object.as_predicted = object.predicted != nullptr;
   if (scanner_.TokenAt(at) != '{') return scanner_.Fail("expected an object", *at);
   ++at;
   if (scanner_.TokenAt(at) != '}') {
     for (;; ++at) {
-      at = TakeField(at);
+      at = TakeField(object, at, depth + 1);
       if (at == nullptr) return nullptr;
       if (scanner_.TokenAt(at) != ',') break;
     }
     if (scanner_.TokenAt(at) != '}') return scanner_.Fail("expected ',' or '}' in an object", *at);
   }
-  // The scanner does not know about rows: this one may have continued into the next.
-  if (*at >= end) return scanner_.Fail("", end);
-  ++at;
-  return *at >= end ? at : scanner_.Fail("text after the end of the object", *at);
+  return at + 1;
 }
 
-JsonScanner::Place JsonDecoder::TakeField(JsonScanner::Place at) {
-  if (fields_ == values_.size()) {
-    if (fields_ == kMaxKeys) return scanner_.Fail("more than 10,000 keys", *at);
-    values_.resize(std::clamp<size_t>(fields_ * 2, 64, kMaxKeys));
+JsonScanner::Place JsonDecoder::TakeField(Object& object, JsonScanner::Place at, int depth) {
+  size_t& fields = object.fields;
+  if (fields == object.values.size()) {
+    if (fields == kMaxKeys) return scanner_.Fail("more than 10,000 keys", *at);
+    object.values.resize(std::clamp<size_t>(fields * 2, 64, kMaxKeys));
   }
+  std::string_view key;
   JsonScanner::Place behind_key = nullptr;
-  if (as_predicted_ && fields_ < predicted_->raw_keys.size()) {
-    behind_key = scanner_.TakeKey(at, predicted_->raw_keys[fields_]);
+  if (object.as_predicted && fields < object.predicted->raw_keys.size()) {
+    key = object.predicted->raw_keys[fields];
+    behind_key = scanner_.TakeKey(at, key);
   }
   if (behind_key == nullptr) {
-    behind_key = TakeOtherKey(at);
+    behind_key = TakeOtherKey(object, at, &key);
     if (behind_key == nullptr) return nullptr;
   }
-  Value& value = values_[fields_++];
+  Value& value = object.values[fields++];
   bool rewrite = false;
-  const JsonScanner::Place behind = scanner_.TakeValue(behind_key, 1, &value, &rewrite);
-  if (behind != nullptr && (rewrite || (multiline_ && value.kind == Value::Kind::kJson))) {
-    Rewrite(value);
+  const JsonScanner::Place behind = TakeCell(key, behind_key, depth, &value, &rewrite);
+  if (behind == nullptr) return nullptr;
+  if (rewrite || (value.is_null() && scanner_.TokenAt(behind_key) != 'n')) {
+    object.is_canonical = false;
   }
+  if (rewrite || (multiline_ && value.kind == Value::Kind::kJson)) Rewrite(object, value);
+  return behind;
+}
+
+// Takes the value of a key, and opens it if it is the visitor's.
+JsonScanner::Place JsonDecoder::TakeCell(std::string_view key, JsonScanner::Place at, int depth,
+                                         Value* value, bool* rewrite) {
+  const bool opens = depth == 1 && !opens_.empty() && key == opens_ && scanner_.TokenAt(at) == '{';
+  if (!opens) return scanner_.TakeValue(at, depth, value, rewrite);
+  const JsonScanner::Place behind = TakeObject(opened_, at, depth);
+  is_opened_ = behind != nullptr;
+  // It is no object, which is said then, or has too many keys to be opened.
+  if (!is_opened_) return scanner_.TakeValue(at, depth, value, rewrite);
+  *value = Value::Text(Value::Kind::kJson, scanner_.Between(at, behind - 1));
+  *rewrite = !opened_.is_canonical;
   return behind;
 }
 
 // Takes a key that is not the predicted one, or is written differently.
-JsonScanner::Place JsonDecoder::TakeOtherKey(JsonScanner::Place at) {
-  std::string_view key;
+JsonScanner::Place JsonDecoder::TakeOtherKey(Object& object, JsonScanner::Place at,
+                                             std::string_view* key) {
   if (scanner_.TokenAt(at) != '"') return scanner_.Fail("expected a key in quotes", *at);
-  const JsonScanner::Place colon = scanner_.TakeString(at, &key);
+  const JsonScanner::Place colon = scanner_.TakeString(at, key);
   if (colon == nullptr) return nullptr;
   if (scanner_.TokenAt(colon) != ':') return scanner_.Fail("expected ':' after a key", *colon);
-  const bool predicted = as_predicted_ && fields_ < predicted_->raw_keys.size() &&
-                         predicted_->raw_keys[fields_] == key;
-  if (!predicted) NoteKey(key);
+  const bool predicted = object.as_predicted && object.fields < object.predicted->raw_keys.size() &&
+                         object.predicted->raw_keys[object.fields] == *key;
+  if (!predicted) NoteKey(object, *key);
   return colon + 1;
 }
 
-// A key that differs from the prediction: from here on the row's keys are kept.
-void JsonDecoder::NoteKey(std::string_view key) {
-  if (as_predicted_ || fields_ == 0) {
-    keys_.clear();
-    if (fields_ != 0) {
-      keys_.assign(predicted_->raw_keys.begin(), predicted_->raw_keys.begin() + fields_);
+// A key that differs from the prediction: from here on the object's keys are kept.
+void JsonDecoder::NoteKey(Object& object, std::string_view key) {
+  if (object.as_predicted || object.fields == 0) {
+    object.keys.clear();
+    if (object.fields != 0) {
+      object.keys.assign(object.predicted->raw_keys.begin(),
+                         object.predicted->raw_keys.begin() + object.fields);
     }
-    as_predicted_ = false;
+    object.as_predicted = false;
   }
-  keys_.push_back(key);
+  object.keys.push_back(key);
 }
 
-void JsonDecoder::Rewrite(Value& value) {
+void JsonDecoder::Rewrite(Object& object, Value& value) const {
   // Reserves memory for all cells of the row, so that views of it stay valid.
-  if (rewritten_.empty()) rewritten_.Reserve(row_size_ + row_size_ / 3 + 1);
-  const size_t begin = rewritten_.size();
-  AppendCompactJson(rewritten_, value.text);
-  value.text = rewritten_.view(begin, rewritten_.size());
+  ByteBuffer& rewritten = object.rewritten;
+  if (rewritten.empty()) rewritten.Reserve(row_size_ + row_size_ / 3 + 1);
+  const size_t begin = rewritten.size();
+  AppendCompactJson(rewritten, value.text);
+  value.text = rewritten.view(begin, rewritten.size());
 }
 
-Row JsonDecoder::MakeRow(uint64_t number) {
-  if (!as_predicted_ || fields_ != predicted_->raw_keys.size()) {
-    if (as_predicted_) {
-      keys_.assign(predicted_->raw_keys.begin(), predicted_->raw_keys.begin() + fields_);
-    } else if (fields_ == 0) {
-      keys_.clear();
+Row JsonDecoder::MakeRow(Object& object, uint64_t number) {
+  const KeySequence*& predicted = object.predicted;
+  if (!object.as_predicted || object.fields != predicted->raw_keys.size()) {
+    if (object.as_predicted) {
+      object.keys.assign(predicted->raw_keys.begin(), predicted->raw_keys.begin() + object.fields);
+    } else if (object.fields == 0) {
+      object.keys.clear();
     }
-    predicted_ = &shapes_.Find(keys_);
+    predicted = &object.shapes.Find(object.keys);
   }
-  for (size_t i = 0; i < predicted_->cells.size(); ++i) values_[predicted_->cells[i]] = values_[i];
-  return {number, &predicted_->shape, {values_.data(), predicted_->shape.names.size()}};
+  std::vector<Value>& values = object.values;
+  for (size_t i = 0; i < predicted->cells.size(); ++i) values[predicted->cells[i]] = values[i];
+  return {number, &predicted->shape, {values.data(), predicted->shape.names.size()}};
 }
 
 }  // namespace millrace

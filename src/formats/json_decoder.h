@@ -26,30 +26,42 @@ class JsonDecoder : public FormatScratch {
   void Decode(TextRows& rows, bool lines, RowVisitor& visitor);
 
  private:
+  // An object of the current row: the row itself, or a cell that is opened.
+  struct Object {
+    std::vector<Value> values;  // in the order of the keys
+    size_t fields = 0;          // how many of them there are
+    ByteBuffer rewritten;       // cells that cannot be shown unchanged
+    bool is_canonical = true;   // its text can be copied, but for line ends
+    ShapeCache shapes;
+    // `keys` is not kept while each key equals the last object's.
+    const KeySequence* predicted = nullptr;
+    bool as_predicted = false;
+    std::vector<std::string_view> keys;
+  };
+
   void DecodeAlone(TextRows& rows, size_t i, RowVisitor& visitor);
   JsonScanner::Place DecodeRow(const TextRows& rows, size_t i, size_t base,
                                JsonScanner::Place place, RowVisitor& visitor);
   JsonScanner::Place TakeRow(JsonScanner::Place at, size_t end);
-  JsonScanner::Place TakeField(JsonScanner::Place at);
-  JsonScanner::Place TakeOtherKey(JsonScanner::Place at);
-  void NoteKey(std::string_view key);
-  void Rewrite(Value& value);
-  Row MakeRow(uint64_t number);
+  JsonScanner::Place TakeObject(Object& object, JsonScanner::Place at, int depth);
+  JsonScanner::Place TakeField(Object& object, JsonScanner::Place at, int depth);
+  JsonScanner::Place TakeOtherKey(Object& object, JsonScanner::Place at, std::string_view* key);
+  JsonScanner::Place TakeCell(std::string_view key, JsonScanner::Place at, int depth, Value* value,
+                              bool* rewrite);
+  static void NoteKey(Object& object, std::string_view key);
+  void Rewrite(Object& object, Value& value) const;
+  static Row MakeRow(Object& object, uint64_t number);
 
   JsonIndex index_;
   JsonScanner scanner_;
-  ShapeCache shapes_;
   bool multiline_ = false;  // rows may contain line ends
+  std::string_view opens_;  // the visitor's
 
   // Of the current row:
   size_t row_size_ = 0;
-  std::vector<Value> values_;  // in the order of the keys
-  size_t fields_ = 0;          // how many of them there are
-  ByteBuffer rewritten_;       // cells that cannot be shown unchanged
-  // `keys_` is not kept while each key equals the last row's.
-  const KeySequence* predicted_ = nullptr;
-  bool as_predicted_ = false;
-  std::vector<std::string_view> keys_;
+  Object row_;
+  Object opened_;
+  bool is_opened_ = false;
 };
 
 }  // namespace millrace

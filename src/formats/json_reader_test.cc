@@ -370,5 +370,76 @@ TEST(JsonPropertyTest, ChunkSizesDoNotChangeTheRowsAndReadingResumesAtEveryChunk
   }
 }
 
+// Shows each row, and the members of its cell "o" if that is opened.
+class OpensO : public RowsAsText {
+ public:
+  std::string_view opens() const override { return "o"; }
+  void OnRow(const Row& row) override {
+    RowsAsText::OnRow(row);
+    if (row.opened == nullptr) return;
+    RowsAsText members;
+    members.OnRow(*row.opened);
+    rows.back() += " -> " + members.rows.front();
+  }
+};
+
+std::vector<std::string> OpenedRows(std::string text) {
+  auto reader = OpenRows(std::make_shared<MemoryObject>(std::move(text)), {});
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  auto chunk = (*reader)->Read({});
+  EXPECT_TRUE(chunk.ok() && *chunk != nullptr);
+  DecodeScratch scratch;
+  OpensO rows;
+  (*chunk)->ForEachRow(scratch, rows);
+  return rows.rows;
+}
+
+TEST(OpenedCellTest, HasItsMembers) {
+  EXPECT_THAT(OpenedRows("{\"a\":1,\"o\":{\"b\":\"\\u00e9\",\"c\":[1, {\"o\":{}}]},\"d\":2}\n"
+                         "{\"o\":{}}\n{\"o\" : { \"b\" : 2 } }\n"),
+              ElementsAre("a=1 o={\"b\":\"\\u00e9\",\"c\":[1, {\"o\":{}}]} d=2 -> "
+                          "b=\"\\u00e9\" c=[1, {\"o\":{}}]",
+                          "o={} -> ", "o={ \"b\" : 2 } -> b=2"));
+}
+
+TEST(OpenedCellTest, IsNotOpenedIfItIsNoObjectOrRepeated) {
+  EXPECT_THAT(
+      OpenedRows(R"({"a":1}
+{"o":[1]}
+{"o":null}
+{"o":{"b":1},"o":2}
+{"o":{"b":1},"\u006f":{"b":2}}
+{"o":{"b":1,"b":2}}
+)"),
+      ElementsAre("a=1", "o=[1]", "o=null", "o=2", R"(o={"b":2})", R"(o={"b":1,"b":2} -> b=2)"));
+}
+
+TEST(OpenedCellTest, IsRewrittenLikeOthers) {
+  EXPECT_THAT(OpenedRows("[{\"o\":{\n \"b\": NaN,\n \"c\": [\n1e999, 2],\n \"d\": \"\\ud800\"}}]"),
+              ElementsAre(R"(o={ "b": null, "c": [null, 2], "d": "\ufffd"} -> b=null )"
+                          R"(c=[null, 2] d="\ufffd")"));
+}
+
+TEST(OpenedCellTest, MistakesInItAreThoseOfTheRow) {
+  const std::vector<std::string> rows = OpenedRows(R"({"o":{"b":tru}}
+{"o":{"b":"\q"}}
+{"o":{"b":1
+{"o":{"c":"\u0041"}}
+{"o":{"b":1}}}
+)");
+  ASSERT_THAT(rows, SizeIs(5));
+  for (const size_t bad : {0, 1, 2, 4})
+    EXPECT_THAT(rows[bad], StartsWith("! invalid JSON: ")) << bad;
+  EXPECT_EQ(rows[3], R"(o={"c":"\u0041"} -> c="\u0041")");
+}
+
+TEST(OpenedCellTest, IsNotOpenedIfItHasTooManyKeys) {
+  std::string many = "{";
+  for (int i = 0; i <= 10'000; ++i) StrAppend(&many, i == 0 ? "" : ",", "\"", i, "\":\"\\n\"");
+  many += "}";
+  EXPECT_THAT(OpenedRows("{\"o\":" + many + "}\n{\"o\":{\"b\":1}}\n"),
+              ElementsAre("o=" + many, R"(o={"b":1} -> b=1)"));
+}
+
 }  // namespace
 }  // namespace millrace

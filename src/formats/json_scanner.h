@@ -35,6 +35,10 @@ class JsonScanner {
   }
 
   char TokenAt(Place at) const { return text_[*at]; }
+  // The text from the token at `first` to the token of one character at `last`.
+  std::string_view Between(Place first, Place last) const {
+    return {text_ + *first, *last + 1 - *first};
+  }
 
   // Takes `key` in quotes and the ':' after it, if they come next, without white space. `key` is
   // one that TakeString returned before, followed by at least 16 readable bytes.
@@ -76,7 +80,15 @@ class JsonScanner {
       }
       case 'n':
         if (std::memcmp(begin, "null", 4) != 0 || at[1] - at[0] != 4) return TakeWord(at, value);
-        value->kind = Value::Kind::kNull;
+        *value = Value::Null();
+        return at + 1;
+      case 't':
+        if (std::memcmp(begin, "true", 4) != 0 || at[1] - at[0] != 4) return TakeWord(at, value);
+        *value = Value::Bool(true);
+        return at + 1;
+      case 'f':
+        if (at[1] - at[0] != 5 || std::memcmp(begin, "false", 5) != 0) return TakeWord(at, value);
+        *value = Value::Bool(false);
         return at + 1;
       default:
         if (IsDigit(c)) return TakeDigits(at, 0, value);
@@ -117,7 +129,7 @@ class JsonScanner {
   }
 
   // True if one of the `size` bytes at `begin` is a backslash. Calls go front to back, so that all
-  // of them together scan the text once.
+  // of them together scan the text once. What is taken again has been checked before.
   bool HasSlash(const char* begin, size_t size) {
     if (slash_ < begin) slash_ = FindSlash(begin);
     return slash_ < begin + size;
@@ -141,6 +153,7 @@ class JsonScanner {
       value->kind = Value::Kind::kInt;
       value->integer =
           sign == 0 ? static_cast<int64_t>(magnitude) : -static_cast<int64_t>(magnitude);
+      value->text = {begin, static_cast<size_t>(end - begin)};
       return at + 1;
     }
     if (*digit != '.' || !IsDigit(digit[1]) || digit - first > 19) return TakeLongNumber(at, value);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,6 +28,9 @@ struct Row {
   uint64_t number = 0;  // 0-based, in the object
   const RowShape* shape = nullptr;
   absl::Span<const Value> values;  // one per name of the shape
+  // The members of the cell that RowVisitor::opens() names; null: it is no object, or the reader
+  // does not open cells.
+  const Row* opened = nullptr;
 };
 
 // Receives the rows of a chunk, in order. Views in `row` are valid during the call.
@@ -34,6 +38,8 @@ class RowVisitor {
  public:
   virtual ~RowVisitor() = default;
   virtual void OnRow(const Row& row) = 0;
+  // The cell whose members are wanted as Row::opened, which spares parsing it again; empty: none.
+  virtual std::string_view opens() const { return {}; }
   // A row that cannot be read: `why` says what is wrong with it (without file and row, which the
   // caller adds), `raw` is its text, which may not be UTF-8.
   virtual void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) = 0;

@@ -114,7 +114,7 @@ void AppendJsonValue(ByteBuffer& out, const Value& value) {
     case Value::Kind::kBool:
       return out.Append(value.integer != 0 ? "true" : "false");
     case Value::Kind::kInt:
-      return AppendJsonInt(out, value.integer);
+      return value.text.empty() ? AppendJsonInt(out, value.integer) : out.Append(value.text);
     case Value::Kind::kUint:
       return AppendJsonUint(out, static_cast<uint64_t>(value.integer));
     case Value::Kind::kDouble:

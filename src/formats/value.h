@@ -13,7 +13,7 @@ struct Value {
   enum class Kind : uint8_t {
     kNull,       // also NaN and infinities, and an absent cell; text: see NullWord()
     kBool,       // integer: 0 or 1
-    kInt,        // integer
+    kInt,        // integer; text: its digits if they are known, else empty
     kUint,       // integer, reinterpreted as uint64_t: only values above INT64_MAX
     kDouble,     // real; finite
     kFloat,      // real, written with the shortest digits of a float

@@ -33,7 +33,7 @@ void MixpanelEventMapper::BeginObject(std::string_view uri, std::string_view ver
 
 bool MixpanelEventMapper::Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) {
   const Envelope& envelope = envelopes_.Get(*row.shape, [](const RowShape& shape) {
-    return Envelope{FindCell(shape, "event"), FindCell(shape, "properties")};
+    return Envelope{FindCell(shape, "event"), FindCell(shape, kProperties)};
   });
   const Value properties = cells_.Read(envelope.properties, row);
   if (properties.is_null()) {
@@ -42,9 +42,14 @@ bool MixpanelEventMapper::Map(const Row& row, RecordOrigin& origin, Batch& out, 
                   "has no \"properties\" (other rows need field_mappings)");
   }
   Row inner{.number = row.number};
-  absl::Status parsed = properties.kind == Value::Kind::kJson
-                            ? parser_.Parse(properties.text, inner)
-                            : absl::InvalidArgumentError("expected an object");
+  absl::Status parsed;
+  if (row.opened != nullptr) {
+    inner = *row.opened;
+  } else if (properties.kind == Value::Kind::kJson) {
+    parsed = parser_.Parse(properties.text, inner);
+  } else {
+    parsed = absl::InvalidArgumentError("expected an object");
+  }
   if (!parsed.ok()) {
     // It may be an object with too many keys.
     return Refuse(why, "invalid_value", "properties",

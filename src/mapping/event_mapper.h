@@ -34,9 +34,12 @@ class MixpanelEventMapper : public RecordMapper {
                       const RecordRules& rules, MapStage stage);
   void BeginObject(std::string_view uri, std::string_view version) override;
   void SetNow(absl::Time now) override { writer_.SetNow(now); }
+  std::string_view opened_cell() const override { return kProperties; }
   bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) override;
 
  private:
+  static constexpr std::string_view kProperties = "properties";
+
   struct Envelope {
     CellPath event;
     CellPath properties;

@@ -29,11 +29,15 @@ namespace {
 // Cases are written for this time.
 const absl::Time kNow = absl::FromUnixSeconds(1'767'225'600);  // 2026-01-01T00:00:00Z
 
-// Maps rows one by one or held, and writes down what became of each.
+// Maps rows one by one or held, and writes down what became of each. Held rows have the cell opened
+// that the mapper reads, as in imports.
 class Recorder : public RowVisitor {
  public:
   Recorder(RowMapper& mapper, bool hold) : mapper_(mapper), hold_(hold) {}
 
+  std::string_view opens() const override {
+    return hold_ ? mapper_.opened_cell() : std::string_view();
+  }
   void OnRow(const Row& row) override {
     if (hold_) {
       mapper_.Buffer(row, batch_);

@@ -41,6 +41,8 @@ class RecordMapper {
   virtual void BeginObject(std::string_view uri, std::string_view version) = 0;
   // As in RowMapper; records without a time ignore it.
   virtual void SetNow(absl::Time /*now*/) {}
+  // The cell whose members are read, for RowVisitor::opens(); empty: none.
+  virtual std::string_view opened_cell() const { return {}; }
   // Appends the result of `row` to `out`, one or more lines. False if it is rejected: then `why` is
   // filled, and the last row of `out` may be unfinished.
   virtual bool Map(const Row& row, RecordOrigin& origin, Batch& out, MapError& why) = 0;

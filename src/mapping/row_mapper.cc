@@ -23,6 +23,8 @@ class DirectMapper : public RowMapper {
 
   void SetNow(absl::Time now) override { mapper_->SetNow(now); }
 
+  std::string_view opened_cell() const override { return mapper_->opened_cell(); }
+
   MapOutcome Map(const Row& row, Batch& out, MapError& why) override {
     RecordOrigin origin{.row = row.number};
     if (mapper_->Map(row, origin, out, why)) return MapOutcome::kMapped;

@@ -58,6 +58,9 @@ class RowMapper {
   // From here on this is `now`: for mappers that are used for longer than an hour.
   virtual void SetNow(absl::Time now) = 0;
 
+  // The cell whose members are read, for RowVisitor::opens(); empty: none.
+  virtual std::string_view opened_cell() const = 0;
+
   // Appends the result of `row` to `out`, each line with `row.number` as its source row:
   //   events  {"event":"Name","properties":{"time":<ms>,"distinct_id":"..","$insert_id":"..",...}}
   //   users   {"$distinct_id":"..","$set":{...}}

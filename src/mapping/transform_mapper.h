@@ -22,6 +22,7 @@ class TransformMapper : public RowMapper, private RowVisitor {
 
   void BeginObject(std::string_view uri, std::string_view version) override;
   void SetNow(absl::Time now) override;
+  std::string_view opened_cell() const override { return drafter_->opened_cell(); }
   MapOutcome Map(const Row& row, Batch& out, MapError& why) override;
   size_t Buffer(const Row& row, Batch& out) override;
   bool Flush(size_t max_bytes, Batch& out, BufferedRows& held) override;
@@ -35,6 +36,7 @@ class TransformMapper : public RowMapper, private RowVisitor {
   void Reject(size_t draft, MapError why);
 
   // A record that the script returned; its number is the line's number.
+  std::string_view opens() const override { return finisher_->opened_cell(); }
   void OnRow(const Row& row) override;
   void OnBadRow(uint64_t number, const absl::Status& why, std::string_view raw) override;
 

@@ -18,6 +18,7 @@ class HoldVisitor : public RowVisitor {
   HoldVisitor(RowMapper& mapper, uint64_t begin, size_t max_bytes, Transformed& out)
       : mapper_(mapper), next_(begin), out_(out), full_at_(out.batch.bytes.size() + max_bytes) {}
 
+  std::string_view opens() const override { return mapper_.opened_cell(); }
   void OnRow(const Row& row) override {
     if (row.number < next_ || IsFull()) return;
     next_ = row.number + 1;

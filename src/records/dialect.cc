@@ -137,15 +137,13 @@ std::optional<Misfit> FindMisfit(const Dialect& dialect, const TableForm& form, 
   for (size_t i = 0; i < row.size(); ++i) {
     if (row[i].is_null) continue;
     const Column& column = form.columns()[i];
-    std::optional<Misfit> misfit;
     if (column.type == ColumnType::kText) {
-      misfit = FindTextMisfit(dialect, column.name, row[i].text);
+      if (auto misfit = FindTextMisfit(dialect, column.name, row[i].text)) return misfit;
     } else if (column.type == ColumnType::kJson) {
-      misfit = FindJsonMisfit(dialect, column.name, row[i].text);
+      if (auto misfit = FindJsonMisfit(dialect, column.name, row[i].text)) return misfit;
     } else if (column.type == ColumnType::kTime) {
-      misfit = FindTimeMisfit(dialect, column.name, row[i].integer);
+      if (auto misfit = FindTimeMisfit(dialect, column.name, row[i].integer)) return misfit;
     }
-    if (misfit) return misfit;
   }
   return std::nullopt;
 }
