@@ -26,20 +26,18 @@ from lake_benchmark import PROGRAM, ROUNDS, ROWS, duck  # noqa: E402
 
 
 class Server:
-    """Serves the days of a folder, as a process of its own would: it is forked."""
+    """Answers each query of the raw export with `send(handler, first day, last day)`, in a thread of this process."""
 
-    def __init__(self, folder):
+    def __init__(self, send):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
-                first, last = query["from_date"][0], query["to_date"][0]
-                days = [path for path in sorted(folder.iterdir()) if first <= path.name <= last]
+                send(self, query["from_date"][0], query["to_date"][0])
+
+            def begin(self, size):
                 self.send_response(200)
-                self.send_header("Content-Length", str(sum(path.stat().st_size for path in days)))
+                self.send_header("Content-Length", str(size))
                 self.end_headers()
-                for path in days:
-                    with open(path, "rb") as file:
-                        self.connection.sendfile(file)
 
             def log_message(self, *_):
                 pass
@@ -50,23 +48,35 @@ class Server:
 
 
 class Bench(lake_benchmark.Bench):
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self, folder, rows=ROWS):
+        super().__init__(folder, rows)
+        self.first = self.split_days()
+        self.server = Server(self.send_days)
+
+    def split_days(self):
+        """Returns the first day."""
         days = {}
-        (folder / "days").mkdir()
-        with open(folder / "raw.ndjson", "rb") as lines:
+        (self.folder / "days").mkdir()
+        with open(self.folder / "raw.ndjson", "rb") as lines:
             for line in lines:
                 millis = json.loads(line)["properties"]["time"]
                 day = time.strftime("%Y-%m-%d", time.gmtime(millis / 1000))
                 if day not in days:
-                    days[day] = open(folder / "days" / day, "wb")
+                    days[day] = open(self.folder / "days" / day, "wb")
                 days[day].write(line)
         for file in days.values():
             file.close()
-        self.first = min(days)
-        self.server = Server(folder / "days")
+        return min(days)
 
-    def export(self, state, accepted):
+    def send_days(self, handler, first, last):
+        days = [path for path in sorted((self.folder / "days").iterdir()) if first <= path.name <= last]
+        handler.begin(sum(path.stat().st_size for path in days))
+        for path in days:
+            with open(path, "rb") as file:
+                handler.connection.sendfile(file)
+
+    def export(self, state, rows, accepted):
+        """Seconds, CPU seconds, peak MB."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.monotonic()
         report = json.loads(self.run([PROGRAM, "export", "events", "--project-id", "1", "--mixpanel-url", self.server.url,
@@ -75,17 +85,17 @@ class Bench(lake_benchmark.Bench):
                                       "--quiet", "--json"], env=os.environ | {"MIXPANEL_TOKEN": "bench"}))
         wall = time.monotonic() - begin
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if report["accepted"] != accepted or report["read"] != ROWS:
+        if report["accepted"] != accepted or report["read"] != rows:
             sys.exit(f"{report['accepted']} of {report['read']} rows: {report['first_error']}")
         return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, report["peak_memory_bytes"] / 1e6
 
     def first_export(self):
         shutil.rmtree(self.folder / "out", ignore_errors=True)
         shutil.rmtree(self.folder / "state-export", ignore_errors=True)
-        return self.export(self.folder / "state-export", ROWS)
+        return self.export(self.folder / "state-export", self.rows, self.rows)
 
     def second_export(self):
-        return self.export(self.folder / "state-export", 0)
+        return self.export(self.folder / "state-export", self.rows, 0)
 
 
 def main():

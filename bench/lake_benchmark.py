@@ -32,10 +32,11 @@ COLUMNS = {"event": "VARCHAR", "event_time": "TIMESTAMPTZ", "insert_time": "TIME
 
 
 class Bench:
-    def __init__(self, folder):
+    def __init__(self, folder, rows=ROWS):
         self.folder = folder
+        self.rows = rows
         self.runs = 0
-        self.run([PROGRAM, "generate", "events", "--rows", str(ROWS), "--seed", "1", "--format", "ndjson",
+        self.run([PROGRAM, "generate", "events", "--rows", str(rows), "--seed", "1", "--format", "ndjson",
                   "--output", str(folder / "generated")])
         # The same events as Mixpanel's and as rows of the table.
         for form in ("raw", "table"):
@@ -62,8 +63,8 @@ class Bench:
                                       str(self.folder / f"state-{self.runs}"), "--quiet", "--json", *more]))
         wall = time.monotonic() - begin
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if report["accepted"] != ROWS:
-            sys.exit(f"{report['accepted']} of {ROWS} rows: {report['first_error']}")
+        if report["accepted"] != self.rows:
+            sys.exit(f"{report['accepted']} of {self.rows} rows: {report['first_error']}")
         return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, report["peak_memory_bytes"] / 1e6
 
     def parquet(self):
