@@ -1,5 +1,5 @@
-"""millrace export into PostgreSQL and Iceberg, killed (SIGKILL) at random moments while events arrive: each event of the
-sandbox is there once.
+"""millrace export into a lake, PostgreSQL and Iceberg, killed (SIGKILL) at random moments while events arrive late and twice and
+queries fail: each event of the sandbox is there once.
 
 Skipped and counted where PostgreSQL, pyiceberg or pyarrow is not installed (tools/setup.sh --tests).
 """
@@ -13,30 +13,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import iceberg_places
 import postgres_server
-from export_harness import ExportTest, day_of
-from harness import SANITIZED, main
-
-ROWS, KILLS = (4_000, 5) if SANITIZED else (20_000, 20)
+from export_kills import ExportKillTest
+from harness import main
 
 
-class KillTest(ExportTest):
-    def kill_often(self, to, found):
-        """`found` returns what the destination has, by event."""
-        sandbox = self.sandbox()
-        self.send(sandbox, [self.event(self.randomness.randrange(6)) for _ in range(ROWS)])
-        flags = ["--since", day_of(6), "--late", "30d", "--to", to]
-        command = self.export_command(sandbox, "--time-zone", "utc", *flags)
-        kills, runs = 0, 0
-        while kills < KILLS:
-            kills += self.kill_after(self.start(*command), self.randomness.uniform(0, 0.4))
-            runs += 1
-            self.assertLess(runs, 20 * KILLS)
-            late = [self.event(self.randomness.randrange(6)) for _ in range(ROWS // 50)]
-            self.send(sandbox, late + late[::9])
-        self.export_json(sandbox, *flags)
-        expected = self.expected(sandbox)
-        self.assert_same(found(), expected)
-        print(f"{kills} kills in {runs} runs, seed {self.seed}: each of {len(expected)} events once")
+class UtcTest(ExportKillTest):
+    def test_lake(self):
+        lake = self.folder / "lake"
+        self.kill_often(f"{lake}?format=ndjson.gz", lambda: self.lake_keys(lake))
 
     @unittest.skipIf(postgres_server.programs() is None, "PostgreSQL is not installed")
     def test_postgresql(self):
@@ -60,6 +44,10 @@ class KillTest(ExportTest):
                                         row["insert_id"]) for row in rows)
 
         self.kill_often(disk.to(), found)
+
+
+class LocalTimeTest(UtcTest):
+    zone = "Asia/Kolkata"
 
 
 if __name__ == "__main__":
