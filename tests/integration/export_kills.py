@@ -31,7 +31,9 @@ class ExportKillTest(ExportTest):
         killed, delivering, runs = 0, 0, 0
         while killed < kills or delivering < kills // 4:
             killed += self.kill_after(self.start(*command), self.randomness.uniform(0, longest))
-            delivering += any((self.state / "export").rglob("*.pending"))
+            is_delivering = any((self.state / "export").rglob("*.pending"))
+            delivering += is_delivering
+            longest *= 1 if is_delivering else 1.1  # a busy machine gets that far later
             runs += 1
             self.assertLess(runs, 20 * kills, f"{killed} kills, {delivering} on the way")
             late = [self.some_event() for _ in range(ROWS // 50)]
