@@ -12,6 +12,8 @@
 #include "cli/commands.h"
 #include "cli/shared_flags.h"
 #include "cli/text.h"
+#include "export/query_budget.h"
+#include "export/window_claims.h"
 #include "objects/config_change.h"
 #include "objects/object_source.h"
 
@@ -27,7 +29,11 @@ struct Options {
   bool json = false;
 };
 
+// A window of an export, beside the objects that its rows are delivered as.
+bool IsWindow(const LedgerEntry& entry) { return entry.key.version == WindowClaims::kVersion; }
+
 std::string_view StateOf(const LedgerEntry& entry) {
+  if (IsWindow(entry) && entry.state == LedgerState::kDone) return "closed";
   if (entry.state == LedgerState::kDone) return "done";
   if (!entry.owner.empty() && entry.lease_until > absl::Now()) return "running";
   return entry.last_error.empty() ? "open" : "failed";
@@ -87,6 +93,20 @@ std::string Sums(const Counts& counts) {
                 WithCommas(counts.filtered), " + pending ", WithCommas(counts.pending()));
 }
 
+nlohmann::ordered_json WindowAsJson(const LedgerEntry& entry) {
+  return {{"window", entry.key.object},
+          {"destination", entry.key.destination},
+          {"state", StateOf(entry)},
+          {"delivered", entry.position.row},
+          {"updated", absl::FormatTime(absl::RFC3339_sec, entry.updated, absl::UTCTimeZone())}};
+}
+
+void PrintWindow(std::ostream& out, const LedgerEntry& entry) {
+  out << std::left << std::setw(8) << StateOf(entry) << std::right << std::setw(14)
+      << WithCommas(entry.position.row) << std::setw(24) << "window"
+      << "  " << Printable(entry.key.object) << "\n";
+}
+
 void PrintRow(std::ostream& out, const LedgerEntry& entry,
               const std::optional<ConfigChange>& change) {
   out << std::left << std::setw(8) << StateOf(entry) << std::right << std::setw(14)
@@ -110,7 +130,8 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
   }
   Counts totals;
   std::map<std::string, Counts> by_destination;
-  uint64_t objects = 0, done = 0, failed = 0, config_changed = 0;
+  uint64_t objects = 0, done = 0, failed = 0, config_changed = 0, rows = 0;
+  uint64_t windows = 0, windows_closed = 0, queries = 0;
   std::ostream& out = context.out;
   // One JSON object, written as the rows come: the ledger may have millions.
   if (options.json) {
@@ -124,12 +145,26 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
         if (entry.key.destination.find(options.destination) == std::string::npos) {
           return absl::OkStatus();
         }
+        if (entry.key.destination == QueryBudget::kDestination) {
+          queries += entry.lease_until > absl::Now();
+          return absl::OkStatus();
+        }
+        if (IsWindow(entry) && (entry.key.config == WindowClaims::kAllDays ||
+                                entry.key.config == WindowClaims::kAllHours)) {
+          return absl::OkStatus();
+        }
         if (options.open_only && entry.state == LedgerState::kDone) return absl::OkStatus();
+        if (options.json) out << (rows++ == 0 ? "\n" : ",\n");
+        if (IsWindow(entry)) {
+          ++windows;
+          windows_closed += entry.state == LedgerState::kDone;
+          options.json ? void(out << WindowAsJson(entry).dump()) : PrintWindow(out, entry);
+          return absl::OkStatus();
+        }
         const std::optional<ConfigChange> change = ChangeOf(entry, sources);
         config_changed += change.has_value();
         if (options.json) {
-          out << (objects == 0 ? "\n" : ",\n")
-              << AsJson(entry, change)
+          out << AsJson(entry, change)
                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
         } else {
           PrintRow(out, entry, change);
@@ -149,6 +184,9 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
                                   {"done", done},
                                   {"failed", failed},
                                   {"config_changed", config_changed},
+                                  {"windows", windows},
+                                  {"windows_closed", windows_closed},
+                                  {"queries_last_hour", queries},
                                   {"read", totals.read},
                                   {"accepted", totals.accepted},
                                   {"rejected", totals.rejected},
@@ -162,6 +200,10 @@ absl::StatusOr<int> RunStatus(const Options& options, Context& context) {
         << (config_changed > 0 ? StrCat(", ", config_changed, " under a config that changed since")
                                : "")
         << "; " << Sums(totals) << "\n";
+    if (windows > 0) {
+      out << Pluralize(windows, "window") << " of exports, " << windows_closed << " closed; "
+          << Pluralize(queries, "query", "queries") << " of Mixpanel in the last hour\n";
+    }
     for (const auto& [name, counts] : by_destination) {
       if (by_destination.size() > 1) out << Printable(name) << ": " << Sums(counts) << "\n";
     }

@@ -40,7 +40,7 @@ absl::StatusOr<absl::Time> QueryBudget::TryTake(std::stop_token stop) {
   for (size_t tried = 0; tried < per_hour_; ++tried) {
     const size_t row = (next_ + tried) % per_hour_;
     const ClaimRequest request = {
-        .key = {StrCat("mixpanel:", project_id_, "/queries/", row), "hour", "", "mixpanel:queries"},
+        .key = {StrCat("mixpanel:", project_id_, "/queries/", row), "hour", "", kDestination},
         .owner = owner,
         .lease = kHour};
     ASSIGN_OR_RETURN(const Ledger::Claim claim, ledger_.ClaimObject(request, stop));

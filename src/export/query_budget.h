@@ -20,6 +20,9 @@ namespace millrace {
 // released. One thread at a time.
 class QueryBudget {
  public:
+  // LedgerKey::destination of the rows.
+  static constexpr char kDestination[] = "mixpanel:queries";
+
   // `per_hour` 0: no limit. `ledger` and `clock` outlive this.
   QueryBudget(Ledger& ledger, std::string project_id, size_t per_hour, RetryPolicy retry,
               Clock& clock)

@@ -43,6 +43,9 @@ class WindowClaims {
  public:
   // LedgerKey::version of windows; their files have hashes as versions.
   static constexpr char kVersion[] = "window";
+  // LedgerKey::config of the object of all windows of a destination, by their kind.
+  static constexpr char kAllDays[] = "export";
+  static constexpr char kAllHours[] = "export:processed";
 
   // `ledger` outlives this.
   WindowClaims(Ledger& ledger, WindowClaimOptions options);
