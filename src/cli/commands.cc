@@ -19,6 +19,7 @@ std::vector<Command> AllCommands() {
       ProxyCommand(),
       StatusCommand(),
       ReconcileCommand(),
+      ExportReconcileCommand(),
       DlqListCommand(),
       DlqShowCommand(),
       DlqReplayCommand(),

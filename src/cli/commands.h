@@ -11,6 +11,7 @@ namespace millrace::cli {
 Command ImportCommand();
 Command ExportEventsCommand();
 Command ExportPlanCommand();
+Command ExportReconcileCommand();
 Command ExportUsersCommand();
 Command ExportGroupsCommand();
 Command ExportCohortsCommand();

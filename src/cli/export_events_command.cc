@@ -9,9 +9,11 @@
 #include "cli/commands.h"
 #include "cli/export_flags.h"
 #include "cli/export_zone.h"
+#include "cli/reconcile_report.h"
 #include "cli/text.h"
 #include "export/export.h"
 #include "export/export_plan.h"
+#include "reconcile/export_reconcile.h"
 
 namespace millrace::cli {
 namespace {
@@ -26,10 +28,19 @@ struct Options {
   std::vector<std::string> properties;
   absl::Duration late = absl::Hours(5 * 24);
   std::string by = "event-date";
+  bool replace = false;
   absl::Duration settle = absl::Minutes(30);
   absl::Duration look_back = absl::Hours(30 * 24);
   int64_t rows_per_query = 1'000'000;
 };
+
+// Of `export events` alone.
+Flag ReplaceFlag(Options& options) {
+  return {
+      "--replace", &options.replace, "",
+      "read all days, also closed ones, and replace what the destination has of each of them by "
+      "what Mixpanel has now; only PostgreSQL can do that"};
+}
 
 std::vector<Flag> FlagsOf(Options& options) {
   std::vector<Flag> flags = {
@@ -88,6 +99,11 @@ absl::StatusOr<ExportRequest> MakeRequest(const Options& options, const Context&
   request.windows.selection.properties = SplitNames(options.properties);
   request.windows.late = options.late;
   request.rows_per_query = static_cast<uint64_t>(options.rows_per_query);
+  request.replace = options.replace;
+  if (request.replace && request.windows.by != WindowsBy::kEventDate) {
+    return absl::InvalidArgumentError(
+        "--replace needs days: events by processing time have any day");
+  }
   return request;
 }
 
@@ -149,12 +165,92 @@ absl::StatusOr<int> RunPlan(const Options& options, Context& context) {
   return kAllAccepted;
 }
 
+struct ReconcileOptions {
+  Options exported;
+  bool repair = false;
+  bool replace = false;
+  bool ignore_unexpected = false;
+  int64_t list = 20;
+  int64_t memory_rows = 2'000'000;
+  absl::Duration wait = absl::ZeroDuration();
+};
+
+std::vector<Flag> FlagsOf(ReconcileOptions& options) {
+  const std::vector<Flag> own = {
+      {"--repair", &options.repair, "", "deliver what is missing, and compare again"},
+      {"--replace", &options.replace, "",
+       "replace each day that is different by what Mixpanel has, which also removes rows that are "
+       "there twice or that Mixpanel does not have; only PostgreSQL can do that"},
+      {"--ignore-unexpected", &options.ignore_unexpected, "",
+       "ignore events that Mixpanel does not have, for example if others write there too"},
+      {"--list", Between(&options.list, 0, 1'000'000), "N",
+       "maximum number of missing rows, and of unexpected and duplicate events to list"},
+      {"--wait", AtLeast(&options.wait, absl::ZeroDuration()), "TIME",
+       "while rows are missing, compare again for this long, if the destination shows rows late"},
+      {"--memory-rows", Between(&options.memory_rows, 1000, 1'000'000'000), "N",
+       "rows compared at a time; each takes 32 bytes of memory"},
+  };
+  std::vector<Flag> flags = FlagsOf(options.exported);
+  flags.insert(flags.end(), own.begin(), own.end());
+  return flags;
+}
+
+absl::StatusOr<ExportReconcileRequest> MakeRequest(const ReconcileOptions& options,
+                                                   const Context& context) {
+  ExportReconcileRequest request;
+  ASSIGN_OR_RETURN(request.exported, MakeRequest(options.exported, context));
+  if (request.exported.windows.by != WindowsBy::kEventDate) {
+    return absl::InvalidArgumentError(
+        "exports by processing time cannot be compared: their hours have events of any day");
+  }
+  if (options.exported.shared.destination.to.size() != 1) {
+    return absl::InvalidArgumentError("give one --to: destinations are compared one by one");
+  }
+  request.exported.replace = options.replace;
+  request.repair = options.repair;
+  request.replace = options.replace;
+  request.ignore_unexpected = options.ignore_unexpected;
+  request.max_listed = static_cast<size_t>(options.list);
+  request.wait = options.wait;
+  request.max_rows_in_memory = static_cast<size_t>(options.memory_rows);
+  return request;
+}
+
+absl::StatusOr<int> RunReconcile(const ReconcileOptions& options, RunMetrics& metrics,
+                                 Context& context) {
+  ASSIGN_OR_RETURN(ExportReconcileRequest request, MakeRequest(options, context));
+  const ExportFlags& shared = options.exported.shared;
+  ASSIGN_OR_RETURN(const MixpanelProject project, shared.OpenProject(context));
+  ExportReconcileReport report;
+  const auto reconcile = [&](const ExportWork& work) -> absl::Status {
+    request.exported = work.request;
+    ASSIGN_OR_RETURN(const auto reader, work.parts.destinations[0]->NewEventReader());
+    request.wait_after_repair = reader->max_delay();
+    report = ReconcileExport(request, work.parts, *reader, context.stop, work.progress);
+    return absl::OkStatus();
+  };
+  const ExportSource source = {
+      .raw_export = RawExportOf(project),
+      .complete = ZoneFinder(options.exported.time_zone, project, context.stop)};
+  RETURN_IF_ERROR(shared.With(request.exported, source, metrics, reconcile, context));
+  const ReconcileReport& result = report.result;
+  if (!result.status.ok() && result.requests == 0 && !absl::IsCancelled(result.status)) {
+    return result.status;
+  }
+  const bool ignore = options.ignore_unexpected;
+  context.out << (shared.json ? ReconcileReportAsJson(result, ignore, request.max_listed) + "\n"
+                              : ReconcileReportAsTable(result, ignore, request.max_listed));
+  if (!result.status.ok()) return result.status;
+  return result.clean(ignore) ? kAllAccepted : kRejectedRecords;
+}
+
 }  // namespace
 
 Command ExportEventsCommand() {
   auto options = std::make_shared<Options>();
   std::vector<Flag> flags = FlagsOf(*options);
   flags.push_back(options->shared.DeletionsFlag());
+  flags.push_back(ReplaceFlag(*options));
   return {
       .name = "export events",
       .group = "Import, receive and export",
@@ -193,6 +289,32 @@ Command ExportPlanCommand() {
                    "'postgres://loader@db.example.com/analytics?table=events'"},
       .flags = FlagsOf(*options),
       .run = [options](Context& context) { return RunPlan(*options, context); },
+  };
+}
+
+Command ExportReconcileCommand() {
+  auto options = std::make_shared<ReconcileOptions>();
+  return {
+      .name = "export reconcile",
+      .group = "Check and repair",
+      .summary = "prove that a destination has what Mixpanel has",
+      .about =
+          "Takes the flags of `export events`, and one --to. Reads the days of [--since, --until) "
+          "from Mixpanel again\nand compares them with the destination's rows, each by its name, "
+          "distinct_id, time and $insert_id. The\nexit status is 0 only if nothing is missing, "
+          "unexpected or duplicate.",
+      .examples = {"millrace export reconcile --project-id 123 --since 2026-11-01 --until "
+                   "2026-11-08 --time-zone utc --to 'postgres://loader@db.example.com/analytics'",
+                   "millrace export reconcile --project-id 123 --since 2026-11-01 --time-zone utc "
+                   "--repair --to 'gs://bucket/lake/?format=parquet'",
+                   "millrace export reconcile --project-id 123 --since 2026-11-01 --time-zone utc "
+                   "--replace --to 'postgres://loader@db.example.com/analytics' --json"},
+      .flags = FlagsOf(*options),
+      .run =
+          [options](Context& context) {
+            return options->exported.shared.metrics.Run(
+                [&](RunMetrics& metrics) { return RunReconcile(*options, metrics, context); });
+          },
   };
 }
 

@@ -144,6 +144,20 @@ absl::StatusOr<absl::CivilDay> ParseDay(std::string_view flag, const std::string
 
 absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const ExportSource& source,
                                      RunMetrics& run, Context& context) const {
+  ExportReport report;
+  const auto use = [&](const ExportWork& work) {
+    report = source.run_export(work.request, work.parts, context.stop, work.progress);
+    DeleteUsers(work.parts.destinations, work.request.type, work.deletions,
+                work.request.delivery.run.retry, context.stop, report);
+    report.left_out = work.left_out;
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(With(std::move(request), source, run, use, context));
+  return FinishExport(report, json, context);
+}
+
+absl::Status ExportFlags::With(ExportRequest request, const ExportSource& source, RunMetrics& run,
+                               const Use& use, Context& context) const {
   ASSIGN_OR_RETURN(const auto destinations,
                    destination.Open(context, [&](mixpanel::DestinationOptions& mixpanel) {
                      return delivery.ApplyTo(mixpanel);
@@ -192,12 +206,11 @@ absl::StatusOr<int> ExportFlags::Run(ExportRequest request, const ExportSource& 
       .ledger = *ledger,
       .dead_letter = *queue,
       .deleted = &deleted};
-  ExportReport report = source.run_export(request, parts, context.stop, progress);
-  DeleteUsers(destinations, request.type, deletions, request.delivery.run.retry, context.stop,
-              report);
-  report.left_out = left_out;
-  lines.reset();
-  return FinishExport(report, json, context);
+  return use({.request = request,
+              .parts = parts,
+              .progress = progress,
+              .deletions = deletions,
+              .left_out = left_out});
 }
 
 }  // namespace millrace::cli

@@ -38,6 +38,15 @@ struct ExportSource {
   std::function<absl::Status(ExportRequest& request, Ledger& ledger)> complete;
 };
 
+// What is open during a run.
+struct ExportWork {
+  const ExportRequest& request;  // complete
+  const ExportParts& parts;
+  ExportProgress& progress;
+  const std::vector<std::string>& deletions;  // the users of --deletions
+  const std::atomic<uint64_t>& left_out;      // rows of deleted users, so far
+};
+
 struct ExportFlags {
   DestinationFlags destination;
   StateFlags state;
@@ -57,7 +66,11 @@ struct ExportFlags {
   // Unauthenticated: there are no credentials.
   absl::StatusOr<MixpanelProject> OpenProject(const Context& context) const;
 
-  // Opens what the flags name, exports and reports.
+  // Opens what the flags name, completes the request, and calls `use` while its progress is shown.
+  using Use = std::function<absl::Status(const ExportWork& work)>;
+  absl::Status With(ExportRequest request, const ExportSource& source, RunMetrics& run,
+                    const Use& use, Context& context) const;
+  // Does so, exports and reports.
   absl::StatusOr<int> Run(ExportRequest request, const ExportSource& source, RunMetrics& run,
                           Context& context) const;
 };

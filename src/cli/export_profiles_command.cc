@@ -31,6 +31,9 @@ std::vector<Flag> FlagsOf(Options& options, RecordType type) {
        "export only profiles for which this expression of Mixpanel is true"},
       {"--properties", &options.profiles.properties, "NAME",
        "export only these properties, separated by commas; may be repeated (default: all)"},
+      {"--allow-empty", &options.profiles.allow_empty, "",
+       "if Mixpanel has no profiles, remove those of the destination, too; without it, such a "
+       "snapshot changes nothing"},
       {"--append", &options.profiles.append, "",
        "add the snapshot to earlier ones, also if the destination can replace them"},
   };

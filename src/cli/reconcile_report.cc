@@ -97,6 +97,7 @@ std::string ReconcileReportAsJson(const ReconcileReport& report, bool ignore_une
                              : Json(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", report.checkable_from,
                                                      absl::UTCTimeZone()))},
       {"repaired", report.repaired},
+      {"removed", report.removed},
       {"repair_rejected", report.repair_rejected},
       {"rows", report.rows},
       {"rows_rejected", report.rows_rejected},
@@ -141,7 +142,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   }
   if (report.events_not_checked > 0) {
     table += Line("  unchecked", report.events_not_checked,
-                  "events that connect ids: they have no time and no id");
+                  "events that connect ids, or whose distinct_id Mixpanel has changed");
   }
   table += Line("rejected", report.rows_rejected,
                 report.rows_rejected > 0
@@ -161,6 +162,7 @@ std::string ReconcileReportAsTable(const ReconcileReport& report, bool ignore_un
   table += Line("unexpected", counts.unexpected, UnexpectedNote(report, ignore_unexpected));
   table += Line("duplicates", counts.duplicates, DuplicatesNote(report));
   if (report.repaired > 0) table += Line("repaired", report.repaired);
+  if (report.removed > 0) table += Line("removed", report.removed, "that were surplus");
   if (report.repair_rejected > 0) {
     table +=
         Line("refused", report.repair_rejected, "rejected in the repair; see millrace dlq list");

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <random>
 #include <string_view>
 
 #include "base/json_parse.h"
@@ -34,7 +35,16 @@ absl::StatusOr<PendingWindow> Parse(const std::string& path, std::string name) {
                        .version = (*json)["version"],
                        .rows = (*json)["rows"],
                        .delivered = (*json)["delivered"],
-                       .closes = json->value("closes", false)};
+                       .closes = json->value("closes", false),
+                       .replaces = json->value("replaces", false)};
+}
+
+// Rows that were delivered before are an object of their own when they are delivered again.
+std::string NewVersion(const std::string& content) {
+  std::random_device random;
+  std::string version = content;
+  for (int i = 0; i < 4; ++i) StrAppend(&version, "-", random());
+  return version;
 }
 
 // `to` has the content of `from`, and exists once the folder is durable.
@@ -98,13 +108,49 @@ absl::StatusOr<PendingWindow> DeliveryFolder::Add(const std::string& name, const
   } else {
     ASSIGN_OR_RETURN(window.version, CopyRows(file.path, rows.is_new, RowsPath(name)));
   }
+  RETURN_IF_ERROR(Keep(window));
+  return window;
+}
+
+absl::StatusOr<PendingWindow> DeliveryFolder::AddReplacement(const std::string& name,
+                                                             const WindowFile& file,
+                                                             RowHashes& hashes, bool closes) {
+  ASSIGN_OR_RETURN(const NewRows rows, MergeDelivered("", hashes, PathOf(name, kNext)));
+  PendingWindow window{.name = name,
+                       .rows = rows.count,
+                       .delivered = rows.delivered,
+                       .closes = closes,
+                       .replaces = true};
+  ASSIGN_OR_RETURN(const std::string content, CopyRows(file.path, rows.is_new, RowsPath(name)));
+  window.version = NewVersion(content);
+  RETURN_IF_ERROR(Keep(window));
+  return window;
+}
+
+absl::StatusOr<PendingWindow> DeliveryFolder::AddMissing(const std::string& name,
+                                                         const WindowFile& missing,
+                                                         RowHashes& hashes, bool closes) {
+  ASSIGN_OR_RETURN(const NewRows rows,
+                   MergeDelivered(PathOf(name, kDelivered), hashes, PathOf(name, kNext)));
+  const PendingWindow window{.name = name,
+                             .version = NewVersion(missing.version),
+                             .rows = missing.rows,
+                             .delivered = rows.delivered,
+                             .closes = closes};
+  RETURN_IF_ERROR(LinkOrCopy(missing.path, missing.rows, RowsPath(name)));
+  RETURN_IF_ERROR(Keep(window));
+  return window;
+}
+
+absl::Status DeliveryFolder::Keep(const PendingWindow& window) {
   const nlohmann::json json = {{"version", window.version},
                                {"rows", window.rows},
                                {"delivered", window.delivered},
-                               {"closes", window.closes}};
-  RETURN_IF_ERROR(ReplaceFile(PathOf(name, kPending), json.dump()));
+                               {"closes", window.closes},
+                               {"replaces", window.replaces}};
+  RETURN_IF_ERROR(ReplaceFile(PathOf(window.name, kPending), json.dump()));
   pending_.push_back(window);
-  return window;
+  return absl::OkStatus();
 }
 
 absl::Status DeliveryFolder::Complete(const std::string& name) {

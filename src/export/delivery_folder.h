@@ -18,9 +18,10 @@ namespace millrace {
 struct PendingWindow {
   std::string name;        // of the window: "2026-11-29"
   std::string version;     // of the content of the file
-  uint64_t rows = 0;       // in the file; at least one
+  uint64_t rows = 0;       // in the file; at least one, unless it replaces
   uint64_t delivered = 0;  // rows of the window that the destination has once it has these
   bool closes = false;     // the window is not read again
+  bool replaces = false;   // the rows replace all that the destination has of the window
 };
 
 // For each window NAME: NAME.delivered has the hashes of the rows that the destination has.
@@ -39,6 +40,14 @@ class DeliveryFolder {
   // result without rows means that none is new, and nothing was kept. `file` remains.
   absl::StatusOr<PendingWindow> Add(const std::string& name, const WindowFile& file,
                                     RowHashes& hashes, bool closes);
+  // Keeps all rows of `file`, repeats once, to replace what the destination has of the window, as
+  // Add() does.
+  absl::StatusOr<PendingWindow> AddReplacement(const std::string& name, const WindowFile& file,
+                                               RowHashes& hashes, bool closes);
+  // Keeps the rows of `missing`, whether they were delivered or not: the destination lacks them,
+  // and has all other rows with `hashes`. As Add().
+  absl::StatusOr<PendingWindow> AddMissing(const std::string& name, const WindowFile& missing,
+                                           RowHashes& hashes, bool closes);
   // The rows of the window, which was pending, are delivered. Durable, and may be repeated.
   absl::Status Complete(const std::string& name);
   // The window is not read again.
@@ -52,6 +61,8 @@ class DeliveryFolder {
  private:
   explicit DeliveryFolder(std::string folder) : folder_(std::move(folder)) {}
   absl::Status Load();
+  // Writes the file that makes the window pending.
+  absl::Status Keep(const PendingWindow& window);
   std::string PathOf(const std::string& name, std::string_view ending) const;
 
   std::string folder_;

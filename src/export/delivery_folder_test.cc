@@ -16,6 +16,13 @@ class DeliveryFolderTest : public testing::Test {
 
   // Adds rows "0", "1", ... as those of the window.
   PendingWindow Add(DeliveryFolder& folder, int rows, bool closes = false) {
+    return AddAs(folder, rows, &DeliveryFolder::Add, closes);
+  }
+
+  using Method = absl::StatusOr<PendingWindow> (DeliveryFolder::*)(const std::string&,
+                                                                   const WindowFile&, RowHashes&,
+                                                                   bool);
+  PendingWindow AddAs(DeliveryFolder& folder, int rows, Method method, bool closes = false) {
     const std::string path = temp_->path() + "/fetched";
     ZstdEncoder encoder(1);
     ScratchFile scratch(temp_->path());
@@ -26,7 +33,7 @@ class DeliveryFolderTest : public testing::Test {
       EXPECT_TRUE(hashes.Add({.hash = HashBytes(std::to_string(i)), .row = hashes.rows()}).ok());
     }
     const WindowFile file = *writer->Finish();
-    const absl::StatusOr<PendingWindow> added = folder.Add("day", file, hashes, closes);
+    const absl::StatusOr<PendingWindow> added = (folder.*method)("day", file, hashes, closes);
     EXPECT_TRUE(added.ok()) << added.status();
     std::filesystem::remove(path);
     return *added;
@@ -65,6 +72,33 @@ TEST_F(DeliveryFolderTest, KeepsOnlyWhatIsNew) {
   EXPECT_EQ(late.rows, 2);
   EXPECT_EQ(late.delivered, 5);
   EXPECT_NE(late.version, first);
+}
+
+TEST_F(DeliveryFolderTest, WhatIsMissingIsDeliveredAgainAsAnotherObject) {
+  DeliveryFolder folder = Open();
+  const std::string first = Add(folder, 3).version;
+  ASSERT_TRUE(folder.Complete("day").ok());
+  const auto missing = AddAs(folder, 3, &DeliveryFolder::AddMissing);
+  EXPECT_EQ(missing.rows, 3);
+  EXPECT_EQ(missing.delivered, 3);
+  EXPECT_NE(missing.version, first);
+  EXPECT_FALSE(Open().pending()[0].replaces);
+  ASSERT_TRUE(folder.Complete("day").ok());
+  EXPECT_EQ(Add(folder, 3).rows, 0);
+}
+
+TEST_F(DeliveryFolderTest, AReplacementHasAllRowsAndIsAllThatIsDeliveredThen) {
+  DeliveryFolder folder = Open();
+  Add(folder, 5);
+  ASSERT_TRUE(folder.Complete("day").ok());
+  const auto replacement = AddAs(folder, 3, &DeliveryFolder::AddReplacement);
+  EXPECT_EQ(replacement.rows, 3);
+  EXPECT_EQ(replacement.delivered, 3);
+  DeliveryFolder again = Open();
+  EXPECT_TRUE(again.pending()[0].replaces);
+  EXPECT_EQ(again.pending()[0].version, replacement.version);
+  ASSERT_TRUE(again.Complete("day").ok());
+  EXPECT_EQ(Add(again, 5).rows, 2);
 }
 
 TEST_F(DeliveryFolderTest, RemovesWhatWasNotFinished) {

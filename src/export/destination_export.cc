@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/hash.h"
@@ -82,10 +83,13 @@ std::unique_ptr<WindowClaims> DestinationExport::NewClaims(std::string selection
 
 absl::Status DestinationExport::Begin(const std::vector<std::string>& windows) {
   // First, because what another process has not finished yet must not be removed.
-  running_ =
-      NewClaims(request_.windows.by == WindowsBy::kEventDate ? "export" : "export:processed");
+  running_ = NewClaims(request_.windows.by == WindowsBy::kEventDate ? WindowClaims::kAllDays
+                                                                    : WindowClaims::kAllHours);
   ASSIGN_OR_RETURN(running_state_, running_->Claim(StreamName(), stop_.get_token()));
   claims_ = NewClaims(SelectionId(request_));
+  if (request_.replace && !windows.empty()) {
+    RETURN_IF_ERROR(OpenReplacement(windows.front()).status());  // it can replace days
+  }
   for (const std::string& window : windows) RETURN_IF_ERROR(Claim(window));
   ASSIGN_OR_RETURN(
       folder_, DeliveryFolder::Open(FolderOf(request_, destination_.LedgerName(request_.type))));
@@ -93,7 +97,7 @@ absl::Status DestinationExport::Begin(const std::vector<std::string>& windows) {
     if (!states_.contains(window.name)) RETURN_IF_ERROR(Claim(window.name));
   }
   for (auto& [window, state] : states_) RETURN_IF_ERROR(Compare(window, state));
-  for (const std::string& window : windows) report_.windows_skipped += states_[window].closed;
+  for (const std::string& window : windows) report_.windows_skipped += !wants(window);
   return absl::OkStatus();
 }
 
@@ -123,7 +127,7 @@ absl::Status DestinationExport::Compare(const std::string& window, WindowState& 
 
 bool DestinationExport::wants(const std::string& window) const {
   const auto state = states_.find(window);
-  return state != states_.end() && !state->second.closed;
+  return state != states_.end() && (request_.replace || !state->second.closed);
 }
 
 std::optional<uint64_t> DestinationExport::rows_of(const std::string& window) const {
@@ -132,68 +136,124 @@ std::optional<uint64_t> DestinationExport::rows_of(const std::string& window) co
   return state->second.delivered;
 }
 
+bool DestinationExport::is_closed(const std::string& window) const {
+  const auto state = states_.find(window);
+  return state != states_.end() && state->second.closed;
+}
+
+bool DestinationExport::Replaces(const PendingWindow& window) const {
+  if (request_.type == RecordType::kEvent) return window.replaces;
+  return !request_.profiles.append;
+}
+
 absl::Status DestinationExport::Start() {
   feed_ = std::make_unique<WindowFeed>();
+  replacing_.clear();
+  part_ = {};
   const std::vector<PendingWindow> pending = folder_->pending();
-  // A snapshot, of which there is one at a time.
-  std::string replacing;
-  if (request_.type != RecordType::kEvent && !request_.profiles.append) {
-    RETURN_IF_ERROR(OpenReplacement());
-    if (!pending.empty()) replacing = ObjectOf(pending.front().name);
+  for (const PendingWindow& window : pending) {
+    std::unique_ptr<Replacement> replacement;
+    if (Replaces(window)) {
+      ASSIGN_OR_RETURN(replacement, OpenReplacement(window.name));
+    }
+    if (replacement == nullptr) {
+      RETURN_IF_ERROR(Offer(window, *feed_));
+      continue;
+    }
+    Replacing one{ObjectOf(window.name), std::move(replacement), std::make_unique<WindowFeed>()};
+    RETURN_IF_ERROR(Offer(window, *one.feed));
+    one.feed->End();
+    replacing_.push_back(std::move(one));
   }
-  for (const PendingWindow& window : pending) RETURN_IF_ERROR(Offer(window));
-  thread_ = std::jthread([this, replacing] {
-    part_ = RunRecords({.request = delivery_,
-                        .sources = sources_,
-                        .type = request_.type,
-                        .feed = *feed_,
-                        .scripts = scripts_,
-                        .destination = destination_,
-                        .ledger = parts_.ledger,
-                        .dead_letter = parts_.dead_letter,
-                        .progress = progress_,
-                        .replacement = replacement_.get(),
-                        .replacing_object = replacing},
-                       stop_.get_token());
-    feed_->ReaderEnded();
-  });
+  thread_ = std::jthread([this] { Deliver(); });
   pthread_setname_np(thread_.native_handle(), "deliver");
   return absl::OkStatus();
 }
 
-absl::Status DestinationExport::OpenReplacement() {
-  absl::StatusOr<std::unique_ptr<Replacement>> opened =
-      destination_.NewReplacement(request_.type, Scope());
-  if (opened.ok()) {
-    replacement_ = *std::move(opened);
-    return absl::OkStatus();
+void DestinationExport::Deliver() {
+  for (const Replacing& one : replacing_) {
+    part_.Add(RunFeed(*one.feed, one.replacement.get(), one.object));
+    if (!part_.status.ok()) break;
   }
-  return absl::IsInvalidArgument(opened.status()) ? absl::OkStatus() : opened.status();
+  if (part_.status.ok()) part_.Add(RunFeed(*feed_, nullptr, ""));
+  feed_->ReaderEnded();
 }
 
-absl::Status DestinationExport::Offer(const PendingWindow& window) {
+ImportReport DestinationExport::RunFeed(WindowFeed& feed, Replacement* replacement,
+                                        const std::string& replacing) {
+  return RunRecords({.request = delivery_,
+                     .sources = sources_,
+                     .type = request_.type,
+                     .feed = feed,
+                     .scripts = scripts_,
+                     .destination = destination_,
+                     .ledger = parts_.ledger,
+                     .dead_letter = parts_.dead_letter,
+                     .progress = progress_,
+                     .replacement = replacement,
+                     .replacing_object = replacing},
+                    stop_.get_token());
+}
+
+absl::StatusOr<std::unique_ptr<Replacement>> DestinationExport::OpenReplacement(
+    const std::string& window) {
+  Scope scope;
+  if (request_.type == RecordType::kEvent) {
+    ASSIGN_OR_RETURN(std::tie(scope.since, scope.until),
+                     EventWindows(request_.windows).TimesOf(window));
+  }
+  absl::StatusOr<std::unique_ptr<Replacement>> opened =
+      destination_.NewReplacement(request_.type, scope);
+  const bool may_append = request_.type != RecordType::kEvent;
+  if (may_append && absl::IsInvalidArgument(opened.status())) return nullptr;
+  return opened;
+}
+
+absl::Status DestinationExport::Offer(const PendingWindow& window, WindowFeed& feed) {
   WindowState& state = states_[window.name];
-  state.in_flight = window.rows;
-  RETURN_IF_ERROR(claims_->Store(ObjectOf(window.name), state, stop_.get_token()));
+  if (!state.closed) {
+    state.in_flight = window.rows;
+    RETURN_IF_ERROR(claims_->Store(ObjectOf(window.name), state, stop_.get_token()));
+  }
   progress_.objects_listed += 1;
-  return feed_->Add(ObjectOf(window.name), window.version, folder_->RowsPath(window.name));
+  return feed.Add(ObjectOf(window.name), window.version, folder_->RowsPath(window.name));
+}
+
+void DestinationExport::CountRepeats(uint64_t rows) {
+  report_.delivery.counts.read += rows;
+  report_.delivery.counts.filtered += rows;
 }
 
 absl::Status DestinationExport::Keep(const std::string& window, const WindowFile& file,
                                      RowHashes& hashes) {
+  const bool replaces = request_.profiles.allow_empty && !request_.profiles.append;
+  if (file.rows == 0 && replaces) {
+    return folder_->AddReplacement(window, file, hashes, /*closes=*/true).status();
+  }
   ASSIGN_OR_RETURN(const PendingWindow pending,
                    folder_->Add(window, file, hashes, /*closes=*/true));
-  report_.delivery.counts.read += file.rows - pending.rows;
-  report_.delivery.counts.filtered += file.rows - pending.rows;
+  CountRepeats(file.rows - pending.rows);
   return pending.rows > 0 ? absl::OkStatus() : Record(pending);
+}
+
+absl::Status DestinationExport::KeepReplacement(const std::string& window, const WindowFile& file,
+                                                RowHashes& hashes, bool closes) {
+  ASSIGN_OR_RETURN(const PendingWindow pending,
+                   folder_->AddReplacement(window, file, hashes, closes || is_closed(window)));
+  CountRepeats(file.rows - pending.rows);
+  return absl::OkStatus();
+}
+
+absl::Status DestinationExport::KeepMissing(const std::string& window, const WindowFile& missing,
+                                            RowHashes& hashes, bool closes) {
+  return folder_->AddMissing(window, missing, hashes, closes || is_closed(window)).status();
 }
 
 absl::Status DestinationExport::Add(const std::string& window, const WindowFile& file,
                                     RowHashes& hashes, bool closes) {
   ASSIGN_OR_RETURN(const PendingWindow pending, folder_->Add(window, file, hashes, closes));
-  report_.delivery.counts.read += file.rows - pending.rows;
-  report_.delivery.counts.filtered += file.rows - pending.rows;
-  if (pending.rows > 0) return Offer(pending);
+  CountRepeats(file.rows - pending.rows);
+  if (pending.rows > 0) return Offer(pending, *feed_);
   return Record(pending);
 }
 
@@ -207,15 +267,21 @@ absl::Status DestinationExport::Record(const PendingWindow& window) {
   }
   WindowState& state = states_[window.name];
   const WindowState now = {.closed = window.closes, .delivered = window.delivered};
-  if (std::exchange(state, now) != now) {
+  // A closed one is not claimed: what repairs deliver of it does not open it.
+  if (!state.closed && std::exchange(state, now) != now) {
     RETURN_IF_ERROR(claims_->Store(ObjectOf(window.name), now, stop_.get_token()));
   }
   return window.closes ? folder_->Forget(window.name) : absl::OkStatus();
 }
 
 absl::Status DestinationExport::Settle() {
+  for (const Replacing& one : replacing_) RETURN_IF_ERROR(SettleFeed(*one.feed));
+  return SettleFeed(*feed_);
+}
+
+absl::Status DestinationExport::SettleFeed(WindowFeed& feed) {
   const std::vector<PendingWindow> pending = folder_->pending();
-  for (const auto& [object, outcome] : feed_->TakeOutcomes()) {
+  for (const auto& [object, outcome] : feed.TakeOutcomes()) {
     if (outcome.kind != ObjectOutcome::Kind::kImported &&
         outcome.kind != ObjectOutcome::Kind::kDoneBefore) {
       continue;
@@ -236,6 +302,7 @@ absl::Status DestinationExport::Finish() {
   report_.delivery.Add(part_);
   const absl::Status settled = Settle();
   feed_.reset();
+  replacing_.clear();
   absl::MutexLock lock(&mutex_);
   if (!lost_.ok()) report_.delivery.status = lost_;
   report_.delivery.status.Update(settled);

@@ -42,6 +42,7 @@ class DestinationExport {
   absl::Status Claim(const std::string& window);
   // Whether the window is still to be read. Its rows, if it was read before and has any.
   bool wants(const std::string& window) const;
+  bool is_closed(const std::string& window) const;
   std::optional<uint64_t> rows_of(const std::string& window) const;
   // Whether rows of an earlier export are to be delivered.
   bool has_pending() const { return !folder_->pending().empty(); }
@@ -52,6 +53,14 @@ class DestinationExport {
   absl::Status Start();
   // Keeps the rows of a snapshot until Start() delivers them.
   absl::Status Keep(const std::string& window, const WindowFile& file, RowHashes& hashes);
+  // Keeps all rows of a window of events, repeats once, until Start() replaces with them what the
+  // destination has of it.
+  absl::Status KeepReplacement(const std::string& window, const WindowFile& file, RowHashes& hashes,
+                               bool closes);
+  // Keeps rows until Start() delivers them, whether they were delivered before or not: the
+  // destination lacks them, and has all others with `hashes`.
+  absl::Status KeepMissing(const std::string& window, const WindowFile& missing, RowHashes& hashes,
+                           bool closes);
   // Delivers the new rows of a window that was fetched, if it has any.
   absl::Status Add(const std::string& window, const WindowFile& file, RowHashes& hashes,
                    bool closes);
@@ -66,14 +75,29 @@ class DestinationExport {
 
   DestinationReport TakeReport();
 
+  // The ledger object of a window.
+  std::string ObjectOf(const std::string& window) const;
+
  private:
   std::unique_ptr<WindowClaims> NewClaims(std::string selection);
-  absl::Status OpenReplacement();
+  // A window whose rows replace what the destination has, by a run of its own.
+  struct Replacing {
+    std::string object;
+    std::unique_ptr<Replacement> replacement;
+    std::unique_ptr<WindowFeed> feed;
+  };
+
+  bool Replaces(const PendingWindow& window) const;
+  // Null: the records are appended, because a snapshot cannot replace others there.
+  absl::StatusOr<std::unique_ptr<Replacement>> OpenReplacement(const std::string& window);
   absl::Status Compare(const std::string& window, WindowState& state);
-  absl::Status Offer(const PendingWindow& window);
+  absl::Status Offer(const PendingWindow& window, WindowFeed& feed);
+  ImportReport RunFeed(WindowFeed& feed, Replacement* replacement, const std::string& replacing);
+  void Deliver();
+  absl::Status SettleFeed(WindowFeed& feed);
+  void CountRepeats(uint64_t rows);
   absl::Status Record(const PendingWindow& window);
   std::string StreamName() const;  // the ledger object of all windows together
-  std::string ObjectOf(const std::string& window) const;
 
   const ExportRequest& request_;
   const ExportParts& parts_;
@@ -89,6 +113,7 @@ class DestinationExport {
   DestinationReport report_;
   std::optional<DeliveryFolder> folder_;
   std::map<std::string, WindowState> states_;  // of claimed windows, by their names
+  std::vector<Replacing> replacing_;           // while deliveries run, which begin with these
   std::unique_ptr<WindowFeed> feed_;           // while deliveries run
   ImportReport part_;                          // of the run that has ended
   absl::Mutex mutex_;
@@ -96,8 +121,7 @@ class DestinationExport {
   std::unique_ptr<WindowClaims> running_;  // that no other process exports to this destination
   WindowState running_state_;
   std::unique_ptr<WindowClaims> claims_;
-  std::unique_ptr<Replacement> replacement_;  // of the run
-  std::jthread thread_;                       // last
+  std::jthread thread_;  // last
 };
 
 }  // namespace millrace

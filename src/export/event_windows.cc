@@ -53,6 +53,16 @@ std::string EventWindows::NameOf(int64_t window) const {
                           BeginOfHour(window), absl::UTCTimeZone());
 }
 
+absl::StatusOr<std::pair<absl::Time, absl::Time>> EventWindows::TimesOf(
+    const std::string& name) const {
+  absl::CivilDay day;
+  if (!IsByDate() || !absl::ParseCivilTime(name, &day)) {
+    return absl::InvalidArgumentError(StrCat("the events of ", name, " have any times"));
+  }
+  const absl::TimeZone zone = options_.selection.zone;
+  return std::pair(absl::FromCivil(day, zone), absl::FromCivil(day + 1, zone));
+}
+
 mixpanel::RawExportRequest EventWindows::RequestFor(const WindowRange& windows, int piece,
                                                     int pieces, absl::Time now) const {
   const EventSelection& selection = options_.selection;

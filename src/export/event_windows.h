@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "connectors/mixpanel/raw_export.h"
@@ -61,6 +63,9 @@ class EventWindows {
   bool Closes(int64_t window, absl::Time now) const;
   // "2026-11-29", "processed-2026-11-29T10", "script-2026-11-29T10".
   std::string NameOf(int64_t window) const;
+  // The times of the events of a window of event dates, by its name: [first, second).
+  // InvalidArgument: it is another window, whose events have any times.
+  absl::StatusOr<std::pair<absl::Time, absl::Time>> TimesOf(const std::string& name) const;
   // How many windows one query may read.
   int64_t max_windows() const {
     return options_.by == WindowsBy::kScript ? 1 : IsByDate() ? 31 : 48;

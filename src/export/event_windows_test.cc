@@ -105,5 +105,18 @@ TEST(EventWindowsTest, HoursOfArrivalEndAfterTheSettleTime) {
   EXPECT_EQ(windows.WindowOf(5, std::nullopt), -1);
 }
 
+TEST(EventWindowsTest, TimesOfAWindowAreThoseOfTheProjectsDay) {
+  EventWindowOptions options;
+  absl::LoadTimeZone("America/New_York", &options.selection.zone);
+  const EventWindows days(options);
+  const auto times = days.TimesOf("2026-11-01");  // has 25 hours
+  ASSERT_TRUE(times.ok()) << times.status();
+  EXPECT_EQ(times->first, absl::FromUnixSeconds(1'793'505'600));
+  EXPECT_EQ(times->second - times->first, absl::Hours(25));
+  EXPECT_FALSE(days.TimesOf("snapshot").ok());
+  options.by = WindowsBy::kProcessingTime;
+  EXPECT_FALSE(EventWindows(options).TimesOf("processed-2026-11-01T10").ok());
+}
+
 }  // namespace
 }  // namespace millrace

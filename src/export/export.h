@@ -35,7 +35,8 @@ struct ProfileSelection {
   // Everything else that decides which profiles are exported, and what of them.
   std::string where;
   std::vector<std::string> properties;  // names; empty: all
-  bool append = false;  // beside earlier snapshots, also if the destination can replace them
+  bool append = false;       // beside earlier snapshots, also if the destination can replace them
+  bool allow_empty = false;  // a snapshot without profiles replaces earlier ones, too
 };
 
 struct IdentitySelection {
@@ -50,6 +51,7 @@ struct ExportRequest {
   EventWindowOptions windows;     // of events and identities
   ProfileSelection profiles;      // of users and groups
   IdentitySelection identities;
+  bool replace = false;  // of events: all windows are read, and replace what was delivered of them
   size_t queries_per_hour = 60;         // 0: no limit
   uint64_t rows_per_query = 1'000'000;  // small windows are joined up to this, larger ones split
   std::string state_folder;

@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/pluralize.h"
-#include "base/retrier.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "export/destination_export.h"
@@ -63,6 +62,12 @@ class ProfileExporter {
     progress_.windows = 1;
     ASSIGN_OR_RETURN(const WindowFile file, Fetch(folder->path(), now, scratch, hashes));
     NoteRetrieved(name, file.rows, parts_.clock.Now(), progress_);
+    const ProfileSelection& profiles = request_.profiles;
+    if (file.rows == 0 && !profiles.append && !profiles.allow_empty) {
+      Log(Severity::kWarning,
+          "Mixpanel has no such profiles, so nothing is changed: give --allow-empty to remove "
+          "those of the destination");
+    }
     for (const auto& one : exports_) {
       if (!one->status().ok()) continue;
       RETURN_IF_ERROR(one->Claim(name));
@@ -123,7 +128,7 @@ class ProfileExporter {
   ExportProgress& progress_;
   const std::atomic<int> sharing_runs_;
   QueryBudget budget_;
-  Retrier retrier_;
+  QueryRetrier retrier_;
   ExportReport report_;
   std::vector<std::unique_ptr<DestinationExport>> exports_;
 };

@@ -34,10 +34,10 @@ absl::StatusOr<WindowFile> FetchProfiles(mixpanel::ProfilePages& reader, const P
                    WindowFileWriter::Create(fetch.path, encoder));
   std::string row;
   for (bool is_first = true;; is_first = false) {
-    for (RetryLoop tries(fetch.retrier);;) {
+    for (QueryTries tries(fetch.retrier);;) {
       absl::StatusOr<std::vector<mixpanel::Profile>> page = reader.Next(stop);
       if (!page.ok() && absl::IsUnavailable(page.status())) {
-        RETURN_IF_ERROR(tries.WaitToRetry(page.status(), absl::ZeroDuration(), stop));
+        RETURN_IF_ERROR(tries.WaitToRetry(page.status(), stop));
         fetch.on_retry();
         continue;
       }

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "base/retrier.h"
 #include "connectors/mixpanel/engage_query.h"
+#include "export/query_tries.h"
 #include "export/row_hashes.h"
 #include "export/window_file.h"
 
@@ -21,7 +21,7 @@ struct ProfileFetch {
   std::string path;       // of the file
   std::string group_key;  // empty: profiles of users
   absl::Time taken_at;    // "$time" of each row
-  Retrier& retrier;       // of each page
+  QueryRetrier& retrier;  // of each page
   std::function<void()> on_retry;
   std::function<void(uint64_t profiles, uint64_t bytes)> on_page;
 };

@@ -33,7 +33,7 @@ class ProfileFetchTest : public testing::Test {
     return answer;
   }};
   FakeClock clock_;
-  Retrier retrier_{RetryPolicy(), clock_};
+  QueryRetrier retrier_{RetryPolicy(), clock_};
   int retries_ = 0;
   const std::unique_ptr<TempFolder> folder_ = *TempFolder::Make(testing::TempDir(), "profiles");
   ScratchFile scratch_{folder_->path()};

@@ -37,12 +37,17 @@ class WindowStore : public ObjectStore {
 
 }  // namespace
 
-absl::Status WindowFeed::Add(const std::string& name, const std::string& version,
-                             const std::string& path) {
+absl::StatusOr<ListedObject> ListWindowFile(const std::string& name, const std::string& version,
+                                            const std::string& path) {
   std::unique_ptr<ObjectStore> disk = NewLocalObjectStore();
   ASSIGN_OR_RETURN(const ObjectInfo file, disk->Find(path));
-  ListedObject object{.store = std::make_shared<WindowStore>(std::move(disk), file),
+  return ListedObject{.store = std::make_shared<WindowStore>(std::move(disk), file),
                       .info = {.uri = name, .size = file.size, .version = version}};
+}
+
+absl::Status WindowFeed::Add(const std::string& name, const std::string& version,
+                             const std::string& path) {
+  ASSIGN_OR_RETURN(ListedObject object, ListWindowFile(name, version, path));
   absl::MutexLock lock(&mutex_);
   waiting_.push_back(std::move(object));
   return absl::OkStatus();

@@ -15,6 +15,10 @@
 
 namespace millrace {
 
+// The file `path` as an object of this name and version.
+absl::StatusOr<ListedObject> ListWindowFile(const std::string& name, const std::string& version,
+                                            const std::string& path);
+
 // Thread-safe, but for one caller of Next() and Ready().
 class WindowFeed : public ObjectFeed {
  public:

@@ -21,6 +21,7 @@ struct EventQuery {
   int64_t first_day = 0;
   int64_t last_day = 0;
   const absl::flat_hash_set<std::string>& names;
+  bool all_names = false;  // whatever `names` has
 };
 
 // One thread at a time.

@@ -109,7 +109,10 @@ absl::StatusOr<MatchCounts> DestinationCheck::CheckInParts(const DaySpan& span,
 absl::Status DestinationCheck::Fetch(const DaySpan& span,
                                      const std::function<absl::Status()>& begin,
                                      const EventReader::OnEvent& visit, std::stop_token stop) {
-  const EventQuery query = {.first_day = span.first, .last_day = span.last, .names = names_};
+  const EventQuery query = {.first_day = span.first,
+                            .last_day = span.last,
+                            .names = names_,
+                            .all_names = options_.all_of.has_value()};
   for (RetryLoop tries(retrier_);;) {
     RETURN_IF_ERROR(begin());
     ++requests_;
@@ -135,8 +138,11 @@ absl::Status DestinationCheck::Fetch(const DaySpan& span,
 
 // What is no event is not ours; it is counted and shown unchanged.
 bool DestinationCheck::IsCompared(const EventIdentity& event) const {
-  return event.event.empty() ||
-         (names_.contains(event.event) && ours_.counts().contains(event.day()));
+  if (event.event.empty()) return true;
+  if (const std::optional<MillisRange>& times = options_.all_of) {
+    return event.unix_millis >= times->begin && event.unix_millis < times->end;
+  }
+  return names_.contains(event.event) && ours_.counts().contains(event.day());
 }
 
 // A day that is read again has the same events again.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -38,12 +39,19 @@ class KeyList {
   absl::flat_hash_set<std::string> known_;
 };
 
+// In milliseconds since 1970: [begin, end).
+struct MillisRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
 class DestinationCheck {
  public:
   struct Options {
     size_t max_rows = 2'000'000;  // our rows in memory at a time
     size_t max_listed = 20;       // unexpected events that are listed, and duplicate ones
     RetryPolicy retry;
+    std::optional<MillisRange> all_of;
   };
   // Two empty folders, for days with more than max_rows.
   struct Folders {
@@ -51,8 +59,9 @@ class DestinationCheck {
     std::string theirs;
   };
 
-  // `ours` has the day (EventIdentity::day) as its key; the check ignores events at the destination
-  // whose name is not in `names`. All must outlive the check.
+  // `ours` has the day (EventIdentity::day) as its key. With `all_of`, all events of these times at
+  // the destination are compared; otherwise those of the days of `ours` whose name is in `names`.
+  // All must outlive the check.
   DestinationCheck(Options options, Folders folders, FingerprintSpill& ours,
                    const absl::flat_hash_set<std::string>& names, EventReader& reader,
                    Clock& clock);

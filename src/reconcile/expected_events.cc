@@ -14,6 +14,7 @@ namespace millrace {
 namespace {
 
 constexpr ChunkLimits kChunk;
+constexpr std::string_view kRekeyed = "\"$distinct_id_before_identity\"";
 constexpr size_t kMappedBytes = 4 << 20;  // of a chunk, at a time
 
 absl::StatusOr<std::unique_ptr<RowReader>> Open(const ConfirmedObject& confirmed,
@@ -76,19 +77,34 @@ absl::Status ExpectedEvents::TakeMapped(DeadRows& dead, uint32_t number, bool al
     const bool was_rejected = dead.rejected.Contains(row);
     const bool first_of_row = i == 0 || batch.source_rows[i - 1] != row;
     rows_rejected_ += was_rejected && first_of_row;
-    if (IsIdentityRecord(batch.row(i))) {
+    const absl::Status identified = identify_(batch.row(i), identity_);
+    // Mixpanel exports events that connect ids with a time.
+    const bool may_be_compared = other_identity_ != nullptr && identified.ok();
+    if (IsIdentityRecord(batch.row(i)) && !may_be_compared) {
       ++events_not_checked_;
       continue;
     }
-    const absl::Status identified = identify_(batch.row(i), identity_);
     if (!identified.ok() && was_rejected) continue;
     RETURN_IF_ERROR(Annotate(identified, StrCat("row ", row + 1)));
+    if (other_identity_ != nullptr && batch.row(i).find(kRekeyed) != std::string_view::npos) {
+      RETURN_IF_ERROR(AddBoth(batch.row(i), row, number));
+      continue;
+    }
     const bool was_refused = was_rejected && TakeRefused(dead, row, identity_.fingerprint());
     // It would make room for a copy of a row with the same identity.
     if (was_refused && keeps_repeats_) continue;
     RETURN_IF_ERROR(Add(identity_, row, number, all_optional || was_refused));
   }
   return absl::OkStatus();
+}
+
+absl::Status ExpectedEvents::AddBoth(std::string_view record, uint64_t row, uint32_t number) {
+  ++events_not_checked_;
+  RETURN_IF_ERROR(Add(identity_, row, number, /*optional=*/true));
+  EventIdentity other;
+  RETURN_IF_ERROR(Annotate(other_identity_(record, other), StrCat("row ", row + 1)));
+  if (other.key == identity_.key) return absl::OkStatus();
+  return Add(other, row, number, /*optional=*/true);
 }
 
 absl::Status ExpectedEvents::TakeReplayed(const std::vector<DeadRows::Replayed>& replayed,

@@ -6,6 +6,8 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -40,6 +42,10 @@ class ExpectedEvents {
         names_(names),
         warnings_(warnings) {}
 
+  // Another identity under which the destination may have an event whose distinct_id Mixpanel has
+  // changed since it was delivered. Such events are optional under both.
+  void SetOtherIdentity(EventReader::Identify identify) { other_identity_ = std::move(identify); }
+
   // `number` represents the object in fingerprints. Events of rejected rows are not expected.
   // Unless the destination keeps repeats they are optional, because it may have accepted some of a
   // row's events before it rejected another. All events of an object of other_mapping are optional.
@@ -52,7 +58,8 @@ class ExpectedEvents {
   uint64_t rows_rejected() const { return rows_rejected_; }
   uint64_t rows_replayed() const { return rows_replayed_; }  // of the rejected rows
   uint64_t rows_filtered() const { return rows_filtered_; }
-  // Events that connect ids ($identify ...): without time and id they cannot be compared.
+  // Events that connect ids ($identify ...): without time and id they cannot be compared. And those
+  // with another identity.
   uint64_t events_not_checked() const { return events_not_checked_; }
 
  private:
@@ -61,10 +68,12 @@ class ExpectedEvents {
   static bool TakeRefused(DeadRows& dead, uint64_t row, const Hash128& event);
   absl::Status TakeReplayed(const std::vector<DeadRows::Replayed>& replayed, uint32_t number,
                             bool all_optional);
+  absl::Status AddBoth(std::string_view record, uint64_t row, uint32_t number);
   absl::Status Add(const EventIdentity& event, uint64_t row, uint32_t number, bool optional);
 
   MapTransform transform_;
   const EventReader::Identify identify_;
+  EventReader::Identify other_identity_;  // may be null
   const bool keeps_repeats_;
   const ReadDead read_dead_;
   FingerprintSpill& spill_;

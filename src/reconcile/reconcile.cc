@@ -23,6 +23,11 @@ namespace {
 constexpr size_t kSpillMemory = 16 << 20;
 constexpr absl::Duration kFirstPause = absl::Seconds(15);
 
+int64_t DayOf(int64_t unix_millis) {
+  constexpr int64_t kDay = 86'400'000;
+  return unix_millis / kDay - (unix_millis % kDay < 0);
+}
+
 // Errors of one object that do not affect the others.
 ObjectProblem ProblemOf(const absl::Status& status) {
   if (absl::IsFailedPrecondition(status)) return ObjectProblem::kChanged;
@@ -54,18 +59,30 @@ class Reconciler {
     ASSIGN_OR_RETURN(ours_, MakeSpill("ours"));
     ASSIGN_OR_RETURN(missing_, MakeSpill("missing"));
     if (request_.import.strict) warnings_.MakeErrors();
-    ASSIGN_OR_RETURN(
-        ConfirmedObjects found,
-        FindConfirmedObjects(request_.import, request_.destination->LedgerName(RecordType::kEvent),
-                             parts_.ledger, parts_.clock.Now(), stop_, warnings_));
+    ASSIGN_OR_RETURN(ConfirmedObjects found, FindObjects());
     objects_ = std::move(found.objects);
     report_.findings = std::move(found.findings);
     report_.objects_not_checked = found.not_checked;
     RETURN_IF_ERROR(ReadObjects());
     RETURN_IF_ERROR(MakeCheck());
     RETURN_IF_ERROR(CompareFor(request_.wait));
-    if (request_.repair && report_.counts.missing() > 0) RETURN_IF_ERROR(Repair());
+    if (parts_.repair != nullptr) {
+      if (IsDifferent(report_.counts)) RETURN_IF_ERROR(RepairByCaller());
+    } else if (request_.repair && report_.counts.missing() > 0) {
+      RETURN_IF_ERROR(Repair());
+    }
     return ListMissing();
+  }
+
+  absl::StatusOr<ConfirmedObjects> FindObjects() {
+    if (parts_.find_objects != nullptr) return parts_.find_objects();
+    return FindConfirmedObjects(request_.import,
+                                request_.destination->LedgerName(RecordType::kEvent), parts_.ledger,
+                                parts_.clock.Now(), stop_, warnings_);
+  }
+
+  bool IsDifferent(const MatchCounts& counts) const {
+    return counts.missing() > 0 || counts.unexpected > 0 || counts.duplicates > 0;
   }
 
   absl::StatusOr<std::unique_ptr<FingerprintSpill>> MakeSpill(const std::string& name) {
@@ -76,6 +93,7 @@ class Reconciler {
   absl::Status ReadObjects() {
     ExpectedEvents events(parts_.clock.Now(), request_.destination->rules(), parts_.reader,
                           parts_.read_dead, *ours_, names_, warnings_);
+    events.SetOtherIdentity(parts_.other_identity);
     for (size_t i = 0; i < objects_.size(); ++i) {
       const ConfirmedObject& object = objects_[i];
       const absl::Status status = events.Read(object, static_cast<uint32_t>(i), stop_);
@@ -102,22 +120,30 @@ class Reconciler {
 
   absl::Status MakeCheck() {
     DestinationCheck::Folders folders;
-    ASSIGN_OR_RETURN(folders.ours, folder_->MakeFolder("part_ours"));
-    ASSIGN_OR_RETURN(folders.theirs, folder_->MakeFolder("part_theirs"));
+    const int number = checks_++;
+    ASSIGN_OR_RETURN(folders.ours, folder_->MakeFolder(StrCat("part_ours", number)));
+    ASSIGN_OR_RETURN(folders.theirs, folder_->MakeFolder(StrCat("part_theirs", number)));
     const DestinationCheck::Options options = {.max_rows = request_.max_rows_in_memory,
                                                .max_listed = request_.max_listed,
-                                               .retry = request_.import.run.retry};
+                                               .retry = request_.import.run.retry,
+                                               .all_of = request_.all_of};
     check_ = std::make_unique<DestinationCheck>(options, std::move(folders), *ours_, names_,
                                                 parts_.reader, parts_.clock);
     // Days that cannot be read yet are separate spans.
-    const std::map<int64_t, uint64_t>& days = ours_->counts();
+    std::map<int64_t, uint64_t> days = ours_->counts();
+    if (request_.all_of) {
+      const int64_t last = DayOf(request_.all_of->end - 1);
+      for (int64_t day = DayOf(request_.all_of->begin); day <= last; ++day)
+        days.try_emplace(day, 0);
+    }
+    spans_.clear();
     const auto to_come = days.upper_bound(parts_.reader.LastDay());
     for (const auto& part : {std::map(days.begin(), to_come), std::map(to_come, days.end())}) {
       for (const DaySpan& span : PlanSpans(part, request_.max_rows_in_memory)) {
         spans_.push_back({span, std::nullopt});
       }
     }
-    report_.days = ours_->counts().size();
+    report_.days = days.size();
     return absl::OkStatus();
   }
 
@@ -156,7 +182,7 @@ class Reconciler {
       }
       if (!counts || counts->missing() > 0) {
         absl::StatusOr<MatchCounts> checked = check_->Check(span, *missing_, stop_);
-        report_.requests = check_->requests();
+        report_.requests = requests_before_ + check_->requests();
         if (!checked.ok()) return Annotate(checked.status(), "comparing with the destination");
         counts = *checked;
       }
@@ -227,6 +253,22 @@ class Reconciler {
     return CheckUnchanged(before, run.counts.accepted);
   }
 
+  absl::Status RepairByCaller() {
+    const MatchCounts before = report_.counts;
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> rejected, parts_.repair(before, *missing_));
+    if (!rejected) return absl::OkStatus();
+    report_.repair_rejected = *rejected;
+    requests_before_ += check_->requests();
+    RETURN_IF_ERROR(MakeCheck());  // that lists only what it finds now
+    RETURN_IF_ERROR(CompareFor(request_.wait_after_repair));
+    const MatchCounts& after = report_.counts;
+    const auto less = [](uint64_t was, uint64_t is) { return was - std::min(was, is); };
+    report_.repaired = less(before.missing(), after.missing());
+    report_.removed =
+        less(before.unexpected, after.unexpected) + less(before.duplicates, after.duplicates);
+    return absl::OkStatus();
+  }
+
   // The same rows would be written again by the next repair.
   absl::Status CheckUnchanged(const MatchCounts& before, uint64_t sent) const {
     const MatchCounts& after = report_.counts;
@@ -263,6 +305,8 @@ class Reconciler {
   std::vector<ConfirmedObject> objects_;
   absl::flat_hash_set<std::string> names_;
   std::unique_ptr<DestinationCheck> check_;
+  int checks_ = 0;                                                     // that were made
+  uint64_t requests_before_ = 0;                                       // of earlier ones
   std::vector<std::pair<DaySpan, std::optional<MatchCounts>>> spans_;  // with their last counts
   Warnings warnings_;
   ReconcileReport report_;
@@ -274,6 +318,37 @@ uint64_t ReconcileReport::CountOf(ObjectProblem problem) const {
   return static_cast<uint64_t>(
       std::count_if(findings.begin(), findings.end(),
                     [&](const ObjectFinding& finding) { return finding.problem == problem; }));
+}
+
+void ReconcileReport::Add(const ReconcileReport& other, size_t max_listed) {
+  if (status.ok()) status = other.status;
+  counts += other.counts;
+  repaired += other.repaired;
+  removed += other.removed;
+  repair_rejected += other.repair_rejected;
+  rows += other.rows;
+  rows_rejected += other.rows_rejected;
+  rows_replayed += other.rows_replayed;
+  rows_filtered += other.rows_filtered;
+  events_not_checked += other.events_not_checked;
+  not_checkable_yet += other.not_checkable_yet;
+  if (checkable_from == absl::InfinitePast()) checkable_from = other.checkable_from;
+  objects += other.objects;
+  objects_not_checked += other.objects_not_checked;
+  days += other.days;
+  requests += other.requests;
+  const auto append = [max_listed](auto& to, const auto& from) {
+    const size_t room = max_listed - std::min(max_listed, to.size());
+    to.insert(to.end(), from.begin(),
+              from.begin() + static_cast<ptrdiff_t>(std::min(room, from.size())));
+  };
+  findings.insert(findings.end(), other.findings.begin(), other.findings.end());
+  append(missing_rows, other.missing_rows);
+  append(unexpected_events, other.unexpected_events);
+  append(duplicate_events, other.duplicate_events);
+  warnings.insert(warnings.end(), other.warnings.begin(), other.warnings.end());
+  keeps_repeats = other.keeps_repeats;
+  warnings_are_errors = other.warnings_are_errors;
 }
 
 ReconcileReport Reconcile(const ReconcileRequest& request, const ReconcileParts& parts,

@@ -3,6 +3,8 @@
 #define MILLRACE_RECONCILE_RECONCILE_H_
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,8 @@ struct ReconcileRequest {
   absl::Duration wait;
   absl::Duration wait_after_repair;
   size_t max_rows_in_memory = 2'000'000;
+  // All events of these times at the destination are compared, whatever their names.
+  std::optional<MillisRange> all_of;
 };
 
 // Everything outside the process.
@@ -37,6 +41,16 @@ struct ReconcileParts {
   ExpectedEvents::ReadDead read_dead;
   EventReader& reader;  // of the destination
   Clock& clock = Clock::Real();
+  // The objects, instead of those that the request's inputs name.
+  std::function<absl::StatusOr<ConfirmedObjects>()> find_objects = nullptr;
+  // As ExpectedEvents::SetOtherIdentity().
+  EventReader::Identify other_identity = nullptr;
+  // Repairs what was found to be different, instead of a run that sends missing rows again.
+  // `missing` has indexes of the objects as keys. Returns how many rows were refused; nullopt:
+  // there was nothing to do. Called if something is missing, duplicate or unexpected.
+  using Repair = std::function<absl::StatusOr<std::optional<uint64_t>>(const MatchCounts& counts,
+                                                                       FingerprintSpill& missing)>;
+  Repair repair = nullptr;
 };
 
 struct MissingRow {
@@ -48,6 +62,7 @@ struct ReconcileReport {
   absl::Status status;  // Cancelled: a stop was requested; otherwise the error that ended it early
   MatchCounts counts;   // after the repair
   uint64_t repaired = 0;         // missing before the repair, found after it
+  uint64_t removed = 0;          // surplus events before the repair that are gone after it
   uint64_t repair_rejected = 0;  // rows that the destination rejected in the repair
   uint64_t rows = 0;             // read of the confirmed objects
   uint64_t rows_rejected = 0;    // of these, in the dead letters: not expected
@@ -74,6 +89,8 @@ struct ReconcileReport {
   double elapsed_s = 0;
 
   uint64_t CountOf(ObjectProblem problem) const;
+  // Adds the result for other objects and other days. Elapsed time is not added.
+  void Add(const ReconcileReport& other, size_t max_listed);
   // Source and destination are the same for the inputs.
   bool clean(bool ignore_unexpected) const {
     return status.ok() && !(warnings_are_errors && !warnings.empty()) && findings.empty() &&

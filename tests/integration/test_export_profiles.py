@@ -110,6 +110,18 @@ class PostgresTest(ProfilesTest):
         self.assertNotIn("user-1", found)
         self.assertEqual(found["user-0"]["n"], -1)
 
+    def test_a_snapshot_without_profiles_changes_nothing_unless_that_is_allowed(self):
+        self.set_users({f"user-{i}": {"n": i} for i in range(20)})
+        self.export_json("users", "--to", self.server.uri)
+        self.started.reset()
+        code, _, err = self.run_program(*self.command("users", "--to", self.server.uri))
+        self.assertEqual(code, 0, err)
+        self.assertIn("give --allow-empty", err)
+        self.assertEqual(len(self.found()), 20)
+        report = self.export_json("users", "--allow-empty", "--to", self.server.uri)
+        self.assertEqual((report["windows"], report["read"]), (1, 0))
+        self.assertEqual(self.found(), {})
+
     def test_append(self):
         self.set_users({f"user-{i}": {"n": i} for i in range(20)})
         for _ in range(2):

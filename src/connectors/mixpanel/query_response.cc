@@ -9,6 +9,8 @@
 namespace millrace::mixpanel {
 namespace {
 
+constexpr char kLimitReached[] = "millrace/mixpanel-limit-reached";  // a payload
+
 absl::StatusCode CodeOf(int http_status) {
   switch (http_status) {
     case 400:
@@ -45,7 +47,13 @@ absl::Status CheckResponse(const HttpResponse& response) {
   if (const std::string reason = Reason(response.body); !reason.empty()) {
     StrAppend(&message, ": ", reason);
   }
-  return absl::Status(CodeOf(response.status), message);
+  absl::Status status(CodeOf(response.status), message);
+  if (response.status == 429) status.SetPayload(kLimitReached, absl::Cord());
+  return status;
+}
+
+bool IsLimitReached(const absl::Status& status) {
+  return status.GetPayload(kLimitReached).has_value();
 }
 
 }  // namespace millrace::mixpanel

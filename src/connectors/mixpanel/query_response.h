@@ -13,6 +13,9 @@ namespace millrace::mixpanel {
 // cleaned and shortened.
 absl::Status CheckResponse(const HttpResponse& response);
 
+// Whether an error is that the limit of queries is reached (429).
+bool IsLimitReached(const absl::Status& status);
+
 }  // namespace millrace::mixpanel
 
 #endif  // MILLRACE_CONNECTORS_MIXPANEL_QUERY_RESPONSE_H_

@@ -103,9 +103,9 @@ Selection Select(const TableName& table, Form form, const EventQuery& query) {
 }
 
 // Names with a NUL are in no table, and no event of ours has an empty one.
-std::string HasName(const std::string& event, const absl::flat_hash_set<std::string>& names) {
-  if (names.size() > kMaxNames) return StrCat(event, " <> ''");
-  std::vector<std::string> sorted(names.begin(), names.end());
+std::string HasName(const std::string& event, const EventQuery& query) {
+  if (query.all_names || query.names.size() > kMaxNames) return StrCat(event, " <> ''");
+  std::vector<std::string> sorted(query.names.begin(), query.names.end());
   std::sort(sorted.begin(), sorted.end());
   std::string list;
   for (const std::string& name : sorted) {
@@ -209,7 +209,7 @@ class PostgresEventReader final : public EventReader {
 std::string ReadEventsSql(const TableName& table, Form form, const EventQuery& query) {
   const Selection selection = Select(table, form, query);
   return StrCat("COPY (SELECT ", selection.columns, " FROM ", selection.from, " WHERE ",
-                selection.in_days, " AND ", HasName(selection.event, query.names), ") TO STDOUT");
+                selection.in_days, " AND ", HasName(selection.event, query), ") TO STDOUT");
 }
 
 std::unique_ptr<EventReader> NewPostgresEventReader(Address address, TableName table, Form form) {
