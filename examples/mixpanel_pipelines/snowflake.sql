@@ -1,0 +1,10 @@
+-- The tables of Mixpanel's pipelines, as views of the tables that `millrace export` fills.
+CREATE VIEW MP_MASTER_EVENT AS
+SELECT DEVICE_ID, DISTINCT_ID, EVENT AS EVENT_NAME, INSERT_ID, PROPERTIES, EVENT_TIME AS TIME, USER_ID
+FROM EVENTS;
+
+-- Each export of users adds a snapshot: the last one counts.
+CREATE VIEW MP_PEOPLE_DATA_VIEW AS
+SELECT DISTINCT_ID, PROPERTIES
+FROM USERS
+WHERE PROPERTIES:"time"::NUMBER = (SELECT MAX(PROPERTIES:"time"::NUMBER) FROM USERS);
