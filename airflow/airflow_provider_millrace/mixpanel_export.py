@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 def destination(variable: dict[str, Any] | None, stream: str) -> str:
     """The DEST of "events" or "users" that the Variable describes. Keys: `gcp_project`, `bigquery_dataset` (or
     `gcp_dataset`), `bigquery_event_table`, `bigquery_people_table` (or `people_table`), and `gcs_bucket`, through which
-    rows are loaded if it is given. `to`, if there is one, is a DEST that replaces all of these."""
+    rows are loaded if it is given. `event_schema` and `people_schema`, which older exports did not have, are paths of
+    schema files on the workers. `to`, if there is one, is a DEST that replaces all of these."""
     values = {key: str(value).strip() for key, value in (variable or {}).items() if value is not None}
     table = (values.get("bigquery_event_table") or "events" if stream == "events"
              else values.get("bigquery_people_table") or values.get("people_table") or "people")
@@ -34,6 +35,9 @@ def destination(variable: dict[str, Any] | None, stream: str) -> str:
     if values.get("gcs_bucket"):
         bucket = values["gcs_bucket"].split("://")[-1].rstrip("/")
         options["bucket"] = f"gs://{bucket}/data/"
+    schema = values.get("event_schema" if stream == "events" else "people_schema")
+    if schema:
+        options["schema"] = schema
     return f"bigquery://{project}/{dataset}?{urlencode(options, safe=':/')}"
 
 
