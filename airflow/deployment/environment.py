@@ -148,10 +148,12 @@ def deploy_plugin(options: argparse.Namespace) -> None:
                 ignore.write_text(f"{known.rstrip()}\n{wheel.IGNORE}".lstrip(), encoding="utf-8")
             else:
                 ignore.write_text(known, encoding="utf-8")
-        run("gsutil", "-q", "cp", pathlib.Path(folder) / ".airflowignore", f"{bucket}/plugins/.airflowignore")
-        for name in names:
-            if name != ".airflowignore":
+        # The list of ignored folders comes first, and the file by which Airflow loads the others last.
+        for name in sorted(names, key=lambda name: (name == wheel.PLUGIN, name)):
+            if (pathlib.Path(folder) / name).is_dir():
                 sync(pathlib.Path(folder) / name, f"{bucket}/plugins/{name}")
+            else:
+                run("gsutil", "-q", "cp", pathlib.Path(folder) / name, f"{bucket}/plugins/{name}")
         for line in listed:
             old = line.rstrip("/").rpartition("/")[2]
             if re.fullmatch(rf"{wheel.PACKAGE}-[^/]+\.dist-info", old) and old not in names:

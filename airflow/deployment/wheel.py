@@ -73,15 +73,22 @@ def build(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-# Airflow imports every file of the plugins folder as a plugin of its own, unless it is ignored. These names mean the
-# same as regular expressions (Airflow 2) and as globs (Airflow 3).
+# Airflow imports every file of the plugins folder as a plugin of its own, unless it is ignored. This name means the same
+# as a regular expression (Airflow 2) and as a glob (Airflow 3).
 IGNORE = "airflow_provider_millrace\n"
+PLUGIN = "millrace_plugin.py"
+PLUGIN_TEXT = """# Airflow finds the status page of Millrace by this file.
+from airflow_provider_millrace.status_page.plugin import MillraceStatusPlugin  # noqa: F401
+"""
 
 
 def unpack(folder: pathlib.Path) -> list[str]:
-    """Writes the provider as a plugins folder has it: the package and its metadata, by which Airflow finds it as if it
-    were installed, and .airflowignore. Returns the names at the top of it."""
+    """Writes the provider as a plugins folder has it: the package, its metadata, by which Airflow finds it as if it were
+    installed, a file for the plugin, and .airflowignore. Returns the names at the top of it."""
     contents = files()
+    entries = f"{PACKAGE}-{version()}.dist-info/entry_points.txt"
+    contents[entries] = contents[entries].partition(b"\n[airflow.plugins]")[0]  # the file says it; not twice
+    contents[PLUGIN] = PLUGIN_TEXT.encode()
     name, data = record(contents)
     for path, content in [*contents.items(), (name, data)]:
         target = folder / path

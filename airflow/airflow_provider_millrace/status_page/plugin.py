@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_provider_millrace.links.millrace import STATUS_KEY
+from airflow_provider_millrace.links.millrace import STATUS_KEY, MillraceRunLink
 from airflow_provider_millrace.status_page.page import render
 from airflow_provider_millrace.version_compat import AIRFLOW_V_3_0_PLUS
 
@@ -61,9 +61,10 @@ def _flask_blueprint() -> Any:
 
 
 class MillraceStatusPlugin(AirflowPlugin):
-    """Only web servers build the page."""
+    """The page, and the links to it."""
 
     name = "millrace_status"
+    operator_extra_links = [MillraceRunLink()]
 
 
 def _add_page() -> None:
