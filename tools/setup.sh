@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing and says what; a second run changes nothing. Never asks.
-#   tools/setup.sh [--tests] [--clang]
+#   tools/setup.sh [--tests] [--clang] [--airflow]
 # --tests: also what only tests use (Chromium, faketime, OpenSSL, PostgreSQL, test servers).
+# --airflow: also Airflow, of two versions, for tests of airflow/ and for a local one (./dev airflow).
 # --clang: also clang with its tools, for ./dev check, format, asan and fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,11 +17,16 @@ packages=(
   libbenchmark-dev libgtest-dev libgmock-dev
 )
 tests=
+airflow=
 for argument in "$@"; do
   case $argument in
     --tests)
       tests=yes
       packages+=(chromium faketime openssl postgresql python3-prometheus-client)
+      ;;
+    --airflow)
+      airflow=yes
+      packages+=(postgresql)
       ;;
     --clang) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev) ;;
     *)
@@ -109,6 +115,23 @@ install_packages() {
   fi
 }
 
+# The same as a virtual environment, for programs that start Python again. It needs no python3-venv.
+install_environment() {
+  local name=$1 list=$2 target=$deps/$1
+  cmp -s "$list" "$target/requirements.txt" && return
+  echo "setup: installing $name into $deps" >&2
+  rm -rf "$target"
+  # At its final place, because its programs name it. requirements.txt comes last.
+  if python3 -m venv --without-pip "$target" &&
+    python3 -m pip --python "$target/bin/python" install -q --disable-pip-version-check --no-deps --require-hashes \
+      --only-binary=:all: --no-binary=python-nvd3 -r "$list"; then
+    cp "$list" "$target/requirements.txt"
+  else
+    echo "setup: $name cannot be installed; $3 are skipped" >&2
+    rm -rf "$target"
+  fi
+}
+
 # Whether cmake/Arrow.cmake will take an Arrow that is installed: of the pinned major version, with Parquet.
 arrow_is_installed() {
   local version
@@ -137,4 +160,8 @@ if [ -n "$tests" ]; then
   install_packages boto3-1.44.8 tools/requirements-redshift.txt "tests of Redshift"
   install_packages checkov-3.3.30 tools/requirements-terraform.txt "tests of Terraform"
   tools/test_servers.sh
+fi
+if [ -n "$airflow" ]; then
+  install_environment airflow-3.3.2 tools/requirements-airflow-3.txt "tests of Airflow 3"
+  install_environment airflow-2.10.5 tools/requirements-airflow-2.txt "tests of Airflow 2"
 fi

@@ -12,7 +12,7 @@ def asset_uri(dest: str, stream: str) -> str:
     millrace://postgres/db/analytics/clicks. Without users and options, so that they can change."""
     place, _, query = dest.partition("?")
     options = parse_qs(query)
-    table = (options.get("table") or options.get(stream) or [stream])[0]
+    table = (options.get(stream) or (options.get("table") if stream == "events" else None) or [stream])[0]
     kind, colon, rest = place.partition(":")
     if not colon or "/" in kind:
         kind, rest = ("file", place) if "/" in place else ("name", place)

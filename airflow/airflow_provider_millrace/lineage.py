@@ -13,7 +13,7 @@ def dataset_name(dest: str, stream: str) -> tuple[str, str]:
     """The namespace and the name of a DEST by OpenLineage's rules; for a kind that has none, those of its asset."""
     url = urlsplit(dest)
     options = parse_qs(url.query)
-    table = (options.get("table") or options.get(stream) or [stream])[0]
+    table = (options.get(stream) or (options.get("table") if stream == "events" else None) or [stream])[0]
     path = unquote(url.path).strip("/")
     if url.scheme in ("postgres", "postgresql") and url.hostname:
         schema = (options.get("schema") or ["public"])[0]

@@ -20,18 +20,19 @@ def destination(variable: dict[str, Any] | None, stream: str) -> str:
     """The DEST of "events" or "users" that the Variable describes. Keys: `gcp_project`, `bigquery_dataset` (or
     `gcp_dataset`), `bigquery_event_table`, `bigquery_people_table` (or `people_table`), and `gcs_bucket`, through which
     rows are loaded if it is given. `event_schema` and `people_schema`, which older exports did not have, are paths of
-    schema files on the workers. `to`, if there is one, is a DEST that replaces all of these."""
+    schema files on the workers. `to`, if there is one, is a DEST that replaces project,
+    dataset and bucket."""
     values = {key: str(value).strip() for key, value in (variable or {}).items() if value is not None}
     table = (values.get("bigquery_event_table") or "events" if stream == "events"
              else values.get("bigquery_people_table") or values.get("people_table") or "people")
     if values.get("to"):
         dest = values["to"]
-        return dest if "table=" in dest else f"{dest}{'&' if '?' in dest else '?'}{urlencode({stream: table})}"
+        return f"{dest}{'&' if '?' in dest else '?'}{urlencode({stream: table})}"
     project, dataset = values.get("gcp_project"), values.get("bigquery_dataset") or values.get("gcp_dataset")
     missing = [name for name, value in (("gcp_project", project), ("bigquery_dataset", dataset)) if not value]
     if missing:
         raise ValueError(f"the Variable {VARIABLE} has no {' and no '.join(missing)}")
-    options = {"table": table}
+    options = {stream: table}
     if values.get("gcs_bucket"):
         bucket = values["gcs_bucket"].split("://")[-1].rstrip("/")
         options["bucket"] = f"gs://{bucket}/data/"

@@ -11,8 +11,9 @@ with open(record, "a") as file:
     file.write(json.dumps({{"argv": sys.argv[1:], "env": {{k: v for k, v in os.environ.items() if k.startswith(names) and k != "AWS_CA_BUNDLE"}}}}) + "\\n")
 for line in log:
     print(line, file=sys.stderr, flush=True)
-if wait:
-    time.sleep(600)
+end = time.monotonic() + 600
+while wait and not os.path.exists(wait) and time.monotonic() < end:
+    time.sleep(0.05)
 if report is not None:
     print(json.dumps(report))
 sys.exit(code)
@@ -28,8 +29,9 @@ class FakeMillrace:
         self.record = pathlib.Path(folder) / "calls"
         self.set()
 
-    def set(self, report=REPORT, code=0, log=("retrieved: 5 records",), wait=False):  # noqa: B006
+    def set(self, report=REPORT, code=0, log=("retrieved: 5 records",), wait=None):  # noqa: B006
         # pylint: disable=dangerous-default-value
+        # `wait`: the program waits until this file exists.
         # Replaced, not written to: a running program is busy.
         part = self.path.with_suffix(".part")
         part.write_text(PROGRAM.format(python=sys.executable, record=str(self.record), report=report, code=code, log=list(log), wait=wait))

@@ -89,10 +89,10 @@ class DagsTest(unittest.TestCase):
 
     def test_the_variable_as_it_was(self):
         task = self.render("mixpanel_export.py", SEED)
-        self.assertEqual(task.to, "bigquery://acv-data/analytics?table=events&bucket=gs://us-east1-export-bucket/data/")
+        self.assertEqual(task.to, "bigquery://acv-data/analytics?events=events&bucket=gs://us-east1-export-bucket/data/")
         self.assertEqual((task.since, task.until, task.time_zone, task.project_id), ("2026-11-30", "2026-12-01", "", ""))
         people = self.render("mixpanel_export_people.py", SEED)
-        self.assertEqual(people.to, "bigquery://acv-data/analytics?table=people&bucket=gs://us-east1-export-bucket/data/")
+        self.assertEqual(people.to, "bigquery://acv-data/analytics?users=people&bucket=gs://us-east1-export-bucket/data/")
 
     def test_windows_follow_data_intervals(self):
         # The hour from 23 to 24 has settled at 0:30.
@@ -102,12 +102,12 @@ class DagsTest(unittest.TestCase):
 
     def test_other_variables(self):
         for variable, stream, expected in [
-            ({**SEED, "gcs_bucket": ""}, "events", "bigquery://acv-data/analytics?table=events"),
-            ({**SEED, "bigquery_dataset": ""}, "events", "bigquery://acv-data/mixpanel?table=events&bucket=gs://us-east1-export-bucket/data/"),
-            ({"gcp_project": "p", "bigquery_dataset": "d", "people_table": "people_test"}, "users", "bigquery://p/d?table=people_test"),
-            ({"gcp_project": "p", "bigquery_dataset": "d"}, "users", "bigquery://p/d?table=people"),
+            ({**SEED, "gcs_bucket": ""}, "events", "bigquery://acv-data/analytics?events=events"),
+            ({**SEED, "bigquery_dataset": ""}, "events", "bigquery://acv-data/mixpanel?events=events&bucket=gs://us-east1-export-bucket/data/"),
+            ({"gcp_project": "p", "bigquery_dataset": "d", "people_table": "people_test"}, "users", "bigquery://p/d?users=people_test"),
+            ({"gcp_project": "p", "bigquery_dataset": "d"}, "users", "bigquery://p/d?users=people"),
             ({"gcp_project": "p", "bigquery_dataset": "d", "gcs_bucket": "gs://b/", "event_schema": "/s/e.json"}, "events",
-             "bigquery://p/d?table=events&bucket=gs://b/data/&schema=/s/e.json"),
+             "bigquery://p/d?events=events&bucket=gs://b/data/&schema=/s/e.json"),
             ({"to": "postgres://u@h/d?sslmode=require", "bigquery_people_table": "people"}, "users",
              "postgres://u@h/d?sslmode=require&users=people"),
             ({"to": "postgres://u@h/d"}, "events", "postgres://u@h/d?events=events"),

@@ -249,7 +249,7 @@ class ProviderTest(unittest.TestCase):
         class Killed(BaseException):
             pass
 
-        self.program.set(wait=True)
+        self.program.set(wait="/no/such/file")
         with sleeping(Killed), mock.patch.object(operator, "_stop"), \
                 self.assertRaises(Killed):
             self.execute(operator)
@@ -290,7 +290,7 @@ class ProviderTest(unittest.TestCase):
         self.assertEqual(len(self.program.calls()), 2)
 
     def test_a_timeout_leaves_no_process(self):
-        self.program.set(wait=True)
+        self.program.set(wait="/no/such/file")
         with sleeping(TimeoutError("execution_timeout")), self.assertRaises(TimeoutError):
             self.execute(self.export())
         self.assertEqual(self.run_folder().status(), "ended")
@@ -304,7 +304,7 @@ class ProviderTest(unittest.TestCase):
         self.assertEqual(folder.result()["stopped"], "the task was killed")
 
     def test_the_deadline_is_that_of_the_task(self):
-        self.program.set(wait=True)
+        self.program.set(wait="/no/such/file")
         task = Task()
         task.start_date -= timedelta(seconds=60)
         with self.assertRaisesRegex(AirflowException, "the process was stopped: timeout"):
@@ -359,7 +359,7 @@ class ProviderTest(unittest.TestCase):
 
     def cancelled(self, awaited):
         """The run folder after the trigger was cancelled, while the task waits for it (or not)."""
-        self.program.set(wait=True, log=["waiting"])
+        self.program.set(wait="/no/such/file", log=["waiting"])
         trigger, _ = self.defer(self.export(deferrable=True))
 
         async def is_awaited():
