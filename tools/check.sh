@@ -16,6 +16,8 @@ python3 tools/check_language.py
 echo "check: shell and Python syntax"
 git ls-files '*.sh' dev .ci/run | xargs -n1 bash -n
 git ls-files '*.py' | xargs -r python3 -m py_compile
+echo "check: Airflow provider"
+make -s -C airflow lint
 [ "${1:-}" = --fast ] && exit 0
 echo "check: clang-tidy"
 ./dev build release  # which makes sources of its own, that others include

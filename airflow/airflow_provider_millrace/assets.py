@@ -1,4 +1,5 @@
 """The asset of a destination: what a finished task has changed."""
+
 from __future__ import annotations
 
 import re

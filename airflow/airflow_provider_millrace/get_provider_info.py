@@ -1,4 +1,5 @@
 """What Airflow's provider manager reads."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -19,8 +20,13 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Millrace",
         "description": "Exports of Mixpanel into warehouses and lakes, and imports into it, with Millrace.",
         "versions": [__version__],
-        "integrations": [{"integration-name": "Millrace", "external-doc-url": "https://docs.mixpanel.com/docs/export-methods",
-                          "tags": ["service"]}],
+        "integrations": [
+            {
+                "integration-name": "Millrace",
+                "external-doc-url": "https://docs.mixpanel.com/docs/export-methods",
+                "tags": ["service"],
+            }
+        ],
         "operators": [{"integration-name": "Millrace", "python-modules": [f"{PACKAGE}.operators.millrace"]}],
         "sensors": [{"integration-name": "Millrace", "python-modules": [f"{PACKAGE}.sensors.millrace"]}],
         "hooks": [{"integration-name": "Millrace", "python-modules": [f"{PACKAGE}.hooks.millrace"]}],
@@ -32,7 +38,11 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "Millrace (Mixpanel)",
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port"],
-                    "relabeling": {"host": "Mixpanel URL", "login": "Service account", "password": "Secret of the account"},
+                    "relabeling": {
+                        "host": "Mixpanel URL",
+                        "login": "Service account",
+                        "password": "Secret of the account",
+                    },
                     "placeholders": {"host": "empty for Mixpanel itself; http://127.0.0.1:8080 for a sandbox"},
                 },
                 "conn-fields": {
@@ -53,11 +63,19 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Where Millrace is on the workers.",
                 "options": {
                     "binary": {
-                        "description": "The program, by its path or by a name on PATH.", "version_added": "1.0.0", "type": "string",
-                        "example": "/opt/millrace/bin/millrace", "default": "millrace"},
+                        "description": "The program, by its path or by a name on PATH.",
+                        "version_added": "1.0.0",
+                        "type": "string",
+                        "example": "/opt/millrace/bin/millrace",
+                        "default": "millrace",
+                    },
                     "state": {
                         "description": "The folder for ledger, dead letters and runs; it must outlive the workers.",
-                        "version_added": "1.0.0", "type": "string", "example": "/var/lib/millrace", "default": ""},
+                        "version_added": "1.0.0",
+                        "type": "string",
+                        "example": "/var/lib/millrace",
+                        "default": "",
+                    },
                 },
             }
         },

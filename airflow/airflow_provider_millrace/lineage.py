@@ -1,4 +1,5 @@
 """OpenLineage datasets of a run. Its packages are imported only if Airflow asks for lineage."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -36,7 +37,11 @@ def dataset_name(dest: str, stream: str) -> tuple[str, str]:
 def lineage_of(source: tuple[str, str], to: list[str], stream: str, report: dict[str, Any] | None) -> Any:
     """OperatorLineage; None if OpenLineage's provider is not installed. `report`: of a run that has ended."""
     try:
-        from airflow.providers.common.compat.openlineage.facet import Dataset, OutputDataset, OutputStatisticsOutputDatasetFacet
+        from airflow.providers.common.compat.openlineage.facet import (
+            Dataset,
+            OutputDataset,
+            OutputStatisticsOutputDatasetFacet,
+        )
         from airflow.providers.openlineage.extractors import OperatorLineage
     except ImportError:
         return None

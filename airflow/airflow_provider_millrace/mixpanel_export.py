@@ -2,6 +2,7 @@
 
 Nothing here reads a Variable: templates do, when a task runs.
 """
+
 from __future__ import annotations
 
 import json
@@ -23,8 +24,11 @@ def destination(variable: dict[str, Any] | None, stream: str) -> str:
     schema files on the workers. `to`, if there is one, is a DEST that replaces project,
     dataset and bucket."""
     values = {key: str(value).strip() for key, value in (variable or {}).items() if value is not None}
-    table = (values.get("bigquery_event_table") or "events" if stream == "events"
-             else values.get("bigquery_people_table") or values.get("people_table") or "people")
+    table = (
+        values.get("bigquery_event_table") or "events"
+        if stream == "events"
+        else values.get("bigquery_people_table") or values.get("people_table") or "people"
+    )
     if values.get("to"):
         dest = values["to"]
         return f"{dest}{'&' if '?' in dest else '?'}{urlencode({stream: table})}"
@@ -65,8 +69,12 @@ def window_day(interval_end: datetime, days: int = 0) -> str:
 
 def _report(level: int, message: str, context: dict[str, Any]) -> None:
     ti = context.get("task_instance") or context.get("ti")
-    fields = {"dag_id": getattr(ti, "dag_id", None), "task_id": getattr(ti, "task_id", None),
-              "run_id": getattr(ti, "run_id", None) or context.get("run_id"), "try_number": getattr(ti, "try_number", None)}
+    fields = {
+        "dag_id": getattr(ti, "dag_id", None),
+        "task_id": getattr(ti, "task_id", None),
+        "run_id": getattr(ti, "run_id", None) or context.get("run_id"),
+        "try_number": getattr(ti, "try_number", None),
+    }
     log.log(level, "%s", json.dumps({"severity": logging.getLevelName(level), "message": message, **fields}))
 
 

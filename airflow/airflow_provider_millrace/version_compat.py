@@ -1,4 +1,5 @@
 """The names of Airflow that have another place, or another name, in some of the versions 2.9 to 3.x."""
+
 # ruff: noqa: F401
 # pylint: disable=unused-import,no-name-in-module
 from __future__ import annotations

@@ -9,6 +9,7 @@ The bucket of an environment has
   plugins/                     the provider
 Secrets are in no command line: connections go through a file of the bucket, which is removed again.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -47,7 +48,9 @@ def run(*command: str | pathlib.Path) -> str:
     except FileNotFoundError:
         raise Problem(f"{texts[0]} is not installed: install the Google Cloud CLI") from None
     if done.returncode != 0:
-        raise Problem(f"{' '.join(texts)}: exit status {done.returncode}\n{(done.stderr or done.stdout).strip()[-2000:]}")
+        raise Problem(
+            f"{' '.join(texts)}: exit status {done.returncode}\n{(done.stderr or done.stdout).strip()[-2000:]}"
+        )
     return done.stdout
 
 
@@ -64,7 +67,15 @@ class Composer:
     def bucket(self) -> str:
         """gs://BUCKET"""
         if not self._bucket:
-            prefix = run("gcloud", "composer", "environments", "describe", self.name, *self.place, "--format=value(config.dagGcsPrefix)")
+            prefix = run(
+                "gcloud",
+                "composer",
+                "environments",
+                "describe",
+                self.name,
+                *self.place,
+                "--format=value(config.dagGcsPrefix)",
+            )
             self._bucket = prefix.strip()
         found = re.fullmatch(r"(?:gs://)?([a-z0-9][a-z0-9._-]+)(?:/dags)?/?", self._bucket)
         if not found:
@@ -74,7 +85,9 @@ class Composer:
     def airflow(self, *command: str) -> str:
         """Runs a command of Airflow: `variables list` and the like, with its arguments after --."""
         words = [word for word in command if not word.startswith("-")][:2]
-        return run("gcloud", "composer", "environments", "run", self.name, *self.place, *words, "--", *command[len(words):])
+        return run(
+            "gcloud", "composer", "environments", "run", self.name, *self.place, *words, "--", *command[len(words) :]
+        )
 
     @contextlib.contextmanager
     def data_file(self, text: str | None = None):
@@ -204,13 +217,19 @@ def variables_import(options: argparse.Namespace) -> None:
     same = {name for name in new if name in there and value_of(new[name]) == value_of(there[name])}
     collisions = sorted(name for name in new if name in there and name not in same)
     if collisions and not options.overwrite:
-        raise Problem(f"{composer.name} has these Variables with other values: {', '.join(collisions)}. Nothing was imported. "
-                      "Remove them from the file, or repeat with OVERWRITE=1")
+        raise Problem(
+            f"{composer.name} has these Variables with other values: {', '.join(collisions)}. Nothing was imported. "
+            "Remove them from the file, or repeat with OVERWRITE=1"
+        )
     missing = {name: value for name, value in new.items() if name not in same}
     if missing:
         with composer.data_file(json.dumps(missing)) as (_, path):
             composer.airflow("variables", "import", path)
-    for word, names in (("imported", sorted(set(missing) - set(collisions))), ("replaced", collisions), ("the same already", sorted(same))):
+    for word, names in (
+        ("imported", sorted(set(missing) - set(collisions))),
+        ("replaced", collisions),
+        ("the same already", sorted(same)),
+    ):
         if names:
             print(f"{word}: {', '.join(names)}")
 
@@ -237,7 +256,9 @@ def connections_add(options: argparse.Namespace) -> None:
         raise Problem("set MIXPANEL_API_SECRET to the API secret of the project, from its settings")
     composer = Composer(options)
     if any(row["conn_id"] == CONNECTION for row in run_list(composer)):
-        raise Problem(f"{composer.name} has a connection {CONNECTION} already; change it in Airflow under Admin, Connections")
+        raise Problem(
+            f"{composer.name} has a connection {CONNECTION} already; change it in Airflow under Admin, Connections"
+        )
     connection = {CONNECTION: {"conn_type": "http", "host": MIXPANEL, "login": secret}}
     with composer.data_file(json.dumps(connection)) as (_, path):
         composer.airflow("connections", "import", path)
@@ -265,9 +286,15 @@ def delete_dag(options: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    "deploy-dag": deploy_dag, "deploy-plugin": deploy_plugin, "deploy-dependencies": deploy_dependencies, "local-update": local_update,
-    "variables-export": variables_export, "variables-import": variables_import, "connections-list": connections_list,
-    "connections-add": connections_add, "delete-dag": delete_dag,
+    "deploy-dag": deploy_dag,
+    "deploy-plugin": deploy_plugin,
+    "deploy-dependencies": deploy_dependencies,
+    "local-update": local_update,
+    "variables-export": variables_export,
+    "variables-import": variables_import,
+    "connections-list": connections_list,
+    "connections-add": connections_add,
+    "delete-dag": delete_dag,
 }
 
 

@@ -4,6 +4,7 @@ destination, until Ctrl-C: local.py [--home DIR] [--port PORT]
 
 Everything listens on loopback, and is in one folder, which is removed at the end unless --home names it.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -41,19 +42,33 @@ class LocalAirflow:
     """Airflow in a folder of its own, with the provider and the DAGs; the components are started one by one. `python` has
     Airflow installed."""
 
-    def __init__(self, home: pathlib.Path, python: pathlib.Path | str = sys.executable, port: int = 0, **variables: str):
+    def __init__(
+        self, home: pathlib.Path, python: pathlib.Path | str = sys.executable, port: int = 0, **variables: str
+    ):
         self.home = home
         self.python = str(python)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        keep = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MIXPANEL", "PYTHONPATH"))}
+        keep = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AIRFLOW", "MIXPANEL", "PYTHONPATH"))
+        }
         self.environment = {
-            **keep, "AIRFLOW_HOME": str(home), "PATH": f"{pathlib.Path(self.python).parent}:{keep['PATH']}",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/", "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__WEBSERVER__BASE_URL": self.url, "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-            "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5", "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "AIRFLOW__MILLRACE__BINARY": PROGRAM, "AIRFLOW__MILLRACE__STATE": str(home / "state"), **variables,
+            **keep,
+            "AIRFLOW_HOME": str(home),
+            "PATH": f"{pathlib.Path(self.python).parent}:{keep['PATH']}",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__WEBSERVER__BASE_URL": self.url,
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__MILLRACE__BINARY": PROGRAM,
+            "AIRFLOW__MILLRACE__STATE": str(home / "state"),
+            **variables,
         }
         self.components: dict[str, subprocess.Popen] = {}
         home.mkdir(parents=True, exist_ok=True)
@@ -64,10 +79,19 @@ class LocalAirflow:
 
     def airflow(self, *arguments: str, check: bool = True, timeout: float = 300) -> str:
         """What a command prints."""
-        done = subprocess.run([self.python, "-m", "airflow", *arguments], env=self.environment, capture_output=True, text=True,
-                              check=False, timeout=timeout, cwd=self.home)
+        done = subprocess.run(
+            [self.python, "-m", "airflow", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            cwd=self.home,
+        )
         if check and done.returncode != 0:
-            raise RuntimeError(f"airflow {' '.join(arguments)}: exit status {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+            raise RuntimeError(
+                f"airflow {' '.join(arguments)}: exit status {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            )
         return done.stdout + ("" if check else done.stderr)
 
     def version(self) -> tuple[int, ...]:
@@ -80,13 +104,23 @@ class LocalAirflow:
         """One of "web", "scheduler", "dag-processor" and "triggerer"; its log is NAME.log in the home folder."""
         new = self.version() >= (3,)
         arguments = {
-            "web": ["api-server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"] if new
+            "web": ["api-server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+            if new
             else ["webserver", "--hostname", "127.0.0.1", "--port", str(self.port), "--workers", "1"],
-            "scheduler": ["scheduler", "--skip-serve-logs"], "dag-processor": ["dag-processor"],
-            "triggerer": ["triggerer", "--skip-serve-logs"]}[name]
+            "scheduler": ["scheduler", "--skip-serve-logs"],
+            "dag-processor": ["dag-processor"],
+            "triggerer": ["triggerer", "--skip-serve-logs"],
+        }[name]
         with open(self.home / f"{name}.log", "ab") as log:
-            self.components[name] = subprocess.Popen([self.python, "-m", "airflow", *arguments], env=self.environment, stdout=log,
-                                                     stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home)
+            self.components[name] = subprocess.Popen(
+                [self.python, "-m", "airflow", *arguments],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=self.home,
+            )
 
     def start_all(self) -> None:
         """Returns when the web server answers."""
@@ -95,12 +129,15 @@ class LocalAirflow:
             self.start(name)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/api/v2/version" if self.version() >= (3,)
-                                                                      else f"{self.url}/health", timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(
+                f"{self.url}/api/v2/version" if self.version() >= (3,) else f"{self.url}/health", timeout=5
+            ):
                 return
             for name, process in self.components.items():
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{name} does not start: {(self.home / f'{name}.log').read_text(errors='replace')[-3000:]}")
+                    raise RuntimeError(
+                        f"{name} does not start: {(self.home / f'{name}.log').read_text(errors='replace')[-3000:]}"
+                    )
             time.sleep(0.5)
 
     def stop(self, names: list[str] | None = None, number: int = signal.SIGTERM) -> None:
@@ -123,12 +160,23 @@ def send_samples(sandbox: Sandbox) -> None:
     """Some events and profiles, which Mixpanel received two hours ago, so that an export finds them settled."""
     now = int(time.time() * 1000)
     sandbox.request("PUT", "/sandbox/clock", json.dumps({"now": now - 2 * 3_600_000}))
-    events = [{"event": name, "properties": {"token": "t", "distinct_id": f"user-{i % 7}", "$insert_id": f"sample-{i}",
-                                             "time": now - 2 * 3_600_000 - i * 1000}}
-              for i, name in enumerate(["Sign up", "View", "Purchase"] * 40)]
+    events = [
+        {
+            "event": name,
+            "properties": {
+                "token": "t",
+                "distinct_id": f"user-{i % 7}",
+                "$insert_id": f"sample-{i}",
+                "time": now - 2 * 3_600_000 - i * 1000,
+            },
+        }
+        for i, name in enumerate(["Sign up", "View", "Purchase"] * 40)
+    ]
     headers = {"Content-Type": "application/json"}
     sandbox.request("POST", "/track?verbose=1", json.dumps(events), headers)
-    people = [{"$token": "t", "$distinct_id": f"user-{i}", "$set": {"plan": "pro" if i % 2 else "free"}} for i in range(7)]
+    people = [
+        {"$token": "t", "$distinct_id": f"user-{i}", "$set": {"plan": "pro" if i % 2 else "free"}} for i in range(7)
+    ]
     sandbox.request("POST", "/engage?verbose=1", json.dumps(people), headers)
 
 
@@ -153,16 +201,29 @@ def main() -> int:
         send_samples(sandbox)
         postgres = PostgresServer()
         stack.callback(postgres.stop)
-        variable = {"to": postgres.uri, "bigquery_event_table": "events", "bigquery_people_table": "people", "time_zone": "utc"}
+        variable = {
+            "to": postgres.uri,
+            "bigquery_event_table": "events",
+            "bigquery_people_table": "people",
+            "time_zone": "utc",
+        }
         start = (datetime.now(timezone.utc) - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S")
-        airflow = LocalAirflow(home, port=options.port, MIXPANEL_EXPORT_START=start, AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
-                               **seed_environment(variable, sandbox.url, "sandbox"))
+        airflow = LocalAirflow(
+            home,
+            port=options.port,
+            MIXPANEL_EXPORT_START=start,
+            AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
+            **seed_environment(variable, sandbox.url, "sandbox"),
+        )
         stack.callback(airflow.stop)
         try:
             print("starting Airflow, which takes about a minute", file=sys.stderr)
             airflow.start_all()
-            print(f"Airflow     {airflow.url}\nsandbox     {sandbox.url}\nPostgreSQL  psql '{postgres.uri}'\nfolder      {home}\n"
-                  "Ctrl-C stops all of it.", flush=True)
+            print(
+                f"Airflow     {airflow.url}\nsandbox     {sandbox.url}\nPostgreSQL  psql '{postgres.uri}'\nfolder      {home}\n"
+                "Ctrl-C stops all of it.",
+                flush=True,
+            )
             while all(process.poll() is None for process in airflow.components.values()):
                 time.sleep(1)
             print(f"a component of Airflow has ended; see its log in {home}", file=sys.stderr)

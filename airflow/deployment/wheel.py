@@ -4,6 +4,7 @@
 A wheel is a zip file; with the standard library alone it can be built on every machine that deploys. pyproject.toml
 has the metadata for other builders.
 """
+
 from __future__ import annotations
 
 import base64
@@ -33,18 +34,36 @@ def files() -> dict[str, bytes]:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     found = {str(path.relative_to(ROOT)): path.read_bytes() for path in sorted((ROOT / PACKAGE).rglob("*.py"))}
     info = f"{PACKAGE}-{version()}.dist-info"
-    field = {key: re.search(rf'^{key} = "(.+)"$', project, re.MULTILINE)[1] for key in ("name", "description", "requires-python")}
+    field = {
+        key: re.search(rf'^{key} = "(.+)"$', project, re.MULTILINE)[1]
+        for key in ("name", "description", "requires-python")
+    }
     requires = re.findall(r'"([^"]+)"', re.search(r"^dependencies = \[(.*)\]$", project, re.MULTILINE)[1])
-    extras = [(line.partition(" = ")[0], re.findall(r'"([^"]+)"', line)) for line in _section(project, "project.optional-dependencies")]
-    metadata = ["Metadata-Version: 2.1", f"Name: {field['name']}", f"Version: {version()}", f"Summary: {field['description']}",
-                f"Requires-Python: {field['requires-python']}", "Description-Content-Type: text/markdown",
-                *(f"Requires-Dist: {one}" for one in requires)]
+    extras = [
+        (line.partition(" = ")[0], re.findall(r'"([^"]+)"', line))
+        for line in _section(project, "project.optional-dependencies")
+    ]
+    metadata = [
+        "Metadata-Version: 2.1",
+        f"Name: {field['name']}",
+        f"Version: {version()}",
+        f"Summary: {field['description']}",
+        f"Requires-Python: {field['requires-python']}",
+        "Description-Content-Type: text/markdown",
+        *(f"Requires-Dist: {one}" for one in requires),
+    ]
     for extra, needs in extras:
         metadata += [f"Provides-Extra: {extra}", *(f'Requires-Dist: {one}; extra == "{extra}"' for one in needs)]
     entries = []
     for group in re.findall(r"^\[project\.entry-points\.(.+)\]$", project, re.MULTILINE):
-        entries += [f"[{group.strip(chr(34))}]", *(line.replace('"', "") for line in _section(project, f"project.entry-points.{group}")), ""]
-    found[f"{info}/METADATA"] = ("\n".join(metadata) + "\n\n" + (ROOT / "README.md").read_text(encoding="utf-8")).encode()
+        entries += [
+            f"[{group.strip(chr(34))}]",
+            *(line.replace('"', "") for line in _section(project, f"project.entry-points.{group}")),
+            "",
+        ]
+    found[f"{info}/METADATA"] = (
+        "\n".join(metadata) + "\n\n" + (ROOT / "README.md").read_text(encoding="utf-8")
+    ).encode()
     found[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: millrace\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     found[f"{info}/entry_points.txt"] = "\n".join(entries).encode()
     found[f"{info}/LICENSE"] = (ROOT / "LICENSE").read_bytes()
@@ -54,8 +73,10 @@ def files() -> dict[str, bytes]:
 def record(contents: dict[str, bytes]) -> tuple[str, bytes]:
     """RECORD, and its name."""
     name = f"{PACKAGE}-{version()}.dist-info/RECORD"
-    lines = [f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}"
-             for path, data in contents.items()]
+    lines = [
+        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}"
+        for path, data in contents.items()
+    ]
     return name, ("\n".join([*lines, f"{name},,"]) + "\n").encode()
 
 

@@ -3,6 +3,7 @@
 
 KIND is smoke, unit, functional or end_to_end. Exits with 77 if this Airflow is not installed (tools/setup.sh --airflow).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,10 +29,16 @@ KINDS = {
 def environment(python: pathlib.Path, home: str) -> dict[str, str]:
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MIXPANEL"))}
     return {
-        **keep, "AIRFLOW_HOME": home, "PATH": f"{python.parent}:{keep['PATH']}", "PYTHONDONTWRITEBYTECODE": "1",
+        **keep,
+        "AIRFLOW_HOME": home,
+        "PATH": f"{python.parent}:{keep['PATH']}",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent, ROOT / "tests/e2e", ROOT / "tests/integration"))),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__UNIT_TEST_MODE": "False", "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "SCARF_ANALYTICS": "false", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "SCARF_ANALYTICS": "false",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
     }
 
 

@@ -1,4 +1,5 @@
 """DAGs for test_scheduled.py: a consumer of an asset, and tasks that are killed, time out and are cleared."""
+
 import os
 import pathlib
 from datetime import datetime, timedelta, timezone
@@ -29,7 +30,13 @@ class Export(MillraceExportOperator):
 with DAG("consumer", schedule=[asset_of("mixpanel-export", "events")], **COMMON):
     Consumer(task_id="consume")
 
-EXPORT = {"since": "2026-11-01", "to": "null:", "millrace_conn_id": "mixpanel_export", "binary": FAKE, "poll_interval": 0.5}
+EXPORT = {
+    "since": "2026-11-01",
+    "to": "null:",
+    "millrace_conn_id": "mixpanel_export",
+    "binary": FAKE,
+    "poll_interval": 0.5,
+}
 
 with DAG("killed", schedule=None, **COMMON):
     Export(task_id="t", deferrable=False, retries=2, retry_delay=timedelta(seconds=1), **EXPORT)

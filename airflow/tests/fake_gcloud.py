@@ -4,6 +4,7 @@
 Called as gcloud or gsutil, with MILLRACE_FAKE_CLOUD naming the folder, where `calls` records every command. It knows the
 forms that Google documents for these commands, and refuses all others.
 """
+
 import fnmatch
 import json
 import os
@@ -33,7 +34,11 @@ def path_of(name):
 
 def gsutil(args):
     args = [arg for arg in args if arg not in ("-m", "-q")]
-    verb, flags, names = args[0], [a for a in args[1:] if a.startswith("-")], [a for a in args[1:] if not a.startswith("-")]
+    verb, flags, names = (
+        args[0],
+        [a for a in args[1:] if a.startswith("-")],
+        [a for a in args[1:] if not a.startswith("-")],
+    )
     if verb == "cp" and not flags:
         target = path_of(names[-1])
         for name in names[:-1]:
@@ -84,7 +89,14 @@ def airflow(state, command):
         state["variables"].update(json.loads(worker_path(command[2]).read_text()))
     elif command == ["connections", "list", "--output", "json"]:
         print("Executing within the following Kubernetes cluster namespace: composer-1")
-        print(json.dumps([{"conn_id": name, "conn_type": c.get("conn_type"), "host": c.get("host")} for name, c in state["connections"].items()]))
+        print(
+            json.dumps(
+                [
+                    {"conn_id": name, "conn_type": c.get("conn_type"), "host": c.get("host")}
+                    for name, c in state["connections"].items()
+                ]
+            )
+        )
     elif command[:2] == ["connections", "import"]:
         state["connections"].update(json.loads(worker_path(command[2]).read_text()))
     elif command[:2] == ["dags", "pause"]:

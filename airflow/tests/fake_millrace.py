@@ -1,9 +1,10 @@
 """A stand-in for the program, whose first lines a test writes: it prints what it was called with."""
+
 import pathlib
 import stat
 import sys
 
-PROGRAM = '''#!{python} -I
+PROGRAM = """#!{python} -I
 import json, os, signal, sys, time
 record, report, code, log, wait = {record!r}, {report!r}, {code!r}, {log!r}, {wait!r}
 names = ("MIXPANEL_", "PG", "MILLRACE_", "AWS_", "SNOWFLAKE_", "GOOGLE_", "AIRFLOW")
@@ -17,10 +18,20 @@ while wait and not os.path.exists(wait) and time.monotonic() < end:
 if report is not None:
     print(json.dumps(report))
 sys.exit(code)
-'''
+"""
 
-REPORT = {"success": True, "windows": 1, "windows_skipped": 0, "read": 5, "accepted": 3, "rejected": 0, "filtered": 2, "pending": 0,
-          "first_error": None, "destinations": []}
+REPORT = {
+    "success": True,
+    "windows": 1,
+    "windows_skipped": 0,
+    "read": 5,
+    "accepted": 3,
+    "rejected": 0,
+    "filtered": 2,
+    "pending": 0,
+    "first_error": None,
+    "destinations": [],
+}
 
 
 class FakeMillrace:
@@ -34,7 +45,11 @@ class FakeMillrace:
         # `wait`: the program waits until this file exists.
         # Replaced, not written to: a running program is busy.
         part = self.path.with_suffix(".part")
-        part.write_text(PROGRAM.format(python=sys.executable, record=str(self.record), report=report, code=code, log=list(log), wait=wait))
+        part.write_text(
+            PROGRAM.format(
+                python=sys.executable, record=str(self.record), report=report, code=code, log=list(log), wait=wait
+            )
+        )
         part.chmod(part.stat().st_mode | stat.S_IXUSR)
         part.replace(self.path)
 

@@ -1,4 +1,5 @@
 """Airflow loads the provider from a plugins folder and the DAGs from theirs, reads no Variable meanwhile, and renders templates."""
+
 import json
 import os
 import pathlib
@@ -75,8 +76,9 @@ class DagsTest(unittest.TestCase):
         return task
 
     def test_dags_load_and_read_no_variable(self):
-        with mock.patch.dict(os.environ, {"AIRFLOW_VAR_MIXPANEL-EXPORT": "no JSON"}), \
-                mock.patch("airflow.models.variable.Variable.get", side_effect=AssertionError("a Variable is read")):
+        with mock.patch.dict(os.environ, {"AIRFLOW_VAR_MIXPANEL-EXPORT": "no JSON"}), mock.patch(
+            "airflow.models.variable.Variable.get", side_effect=AssertionError("a Variable is read")
+        ):
             dags = [load("mixpanel_export.py"), load("mixpanel_export_people.py")]
         self.assertEqual([dag.dag_id for dag in dags], ["mixpanel-export", "mixpanel-export-people"])
         for dag in dags:
@@ -89,10 +91,16 @@ class DagsTest(unittest.TestCase):
 
     def test_the_variable_as_it_was(self):
         task = self.render("mixpanel_export.py", SEED)
-        self.assertEqual(task.to, "bigquery://acv-data/analytics?events=events&bucket=gs://us-east1-export-bucket/data/")
-        self.assertEqual((task.since, task.until, task.time_zone, task.project_id), ("2026-11-30", "2026-12-01", "", ""))
+        self.assertEqual(
+            task.to, "bigquery://acv-data/analytics?events=events&bucket=gs://us-east1-export-bucket/data/"
+        )
+        self.assertEqual(
+            (task.since, task.until, task.time_zone, task.project_id), ("2026-11-30", "2026-12-01", "", "")
+        )
         people = self.render("mixpanel_export_people.py", SEED)
-        self.assertEqual(people.to, "bigquery://acv-data/analytics?users=people&bucket=gs://us-east1-export-bucket/data/")
+        self.assertEqual(
+            people.to, "bigquery://acv-data/analytics?users=people&bucket=gs://us-east1-export-bucket/data/"
+        )
 
     def test_windows_follow_data_intervals(self):
         # The hour from 23 to 24 has settled at 0:30.
@@ -103,13 +111,27 @@ class DagsTest(unittest.TestCase):
     def test_other_variables(self):
         for variable, stream, expected in [
             ({**SEED, "gcs_bucket": ""}, "events", "bigquery://acv-data/analytics?events=events"),
-            ({**SEED, "bigquery_dataset": ""}, "events", "bigquery://acv-data/mixpanel?events=events&bucket=gs://us-east1-export-bucket/data/"),
-            ({"gcp_project": "p", "bigquery_dataset": "d", "people_table": "people_test"}, "users", "bigquery://p/d?users=people_test"),
+            (
+                {**SEED, "bigquery_dataset": ""},
+                "events",
+                "bigquery://acv-data/mixpanel?events=events&bucket=gs://us-east1-export-bucket/data/",
+            ),
+            (
+                {"gcp_project": "p", "bigquery_dataset": "d", "people_table": "people_test"},
+                "users",
+                "bigquery://p/d?users=people_test",
+            ),
             ({"gcp_project": "p", "bigquery_dataset": "d"}, "users", "bigquery://p/d?users=people"),
-            ({"gcp_project": "p", "bigquery_dataset": "d", "gcs_bucket": "gs://b/", "event_schema": "/s/e.json"}, "events",
-             "bigquery://p/d?events=events&bucket=gs://b/data/&schema=/s/e.json"),
-            ({"to": "postgres://u@h/d?sslmode=require", "bigquery_people_table": "people"}, "users",
-             "postgres://u@h/d?sslmode=require&users=people"),
+            (
+                {"gcp_project": "p", "bigquery_dataset": "d", "gcs_bucket": "gs://b/", "event_schema": "/s/e.json"},
+                "events",
+                "bigquery://p/d?events=events&bucket=gs://b/data/&schema=/s/e.json",
+            ),
+            (
+                {"to": "postgres://u@h/d?sslmode=require", "bigquery_people_table": "people"},
+                "users",
+                "postgres://u@h/d?sslmode=require&users=people",
+            ),
             ({"to": "postgres://u@h/d"}, "events", "postgres://u@h/d?events=events"),
         ]:
             self.assertEqual(mixpanel_export.destination(variable, stream), expected)
@@ -128,8 +150,10 @@ class DagsTest(unittest.TestCase):
             mixpanel_export.on_failure({"task_instance": ti})
             mixpanel_export.on_success({"task_instance": ti})
         lines = [json.loads(record.getMessage()) for record in logged.records]
-        self.assertEqual([(line["severity"], line["message"]) for line in lines],
-                         [("ERROR", "mixpanel-export failed"), ("INFO", "mixpanel-export succeeded")])
+        self.assertEqual(
+            [(line["severity"], line["message"]) for line in lines],
+            [("ERROR", "mixpanel-export failed"), ("INFO", "mixpanel-export succeeded")],
+        )
         self.assertEqual(lines[0]["try_number"], 2)
 
 
@@ -142,8 +166,14 @@ class PluginsFolderTest(unittest.TestCase):
         wheel.unpack(home / "plugins")
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         more = {name: value.format(home=home) for name, value in more.items()}
-        done = subprocess.run([sys.executable, "-c", SHOW], env={**environment, "AIRFLOW_HOME": str(home), **more}, cwd=home,
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", SHOW],
+            env={**environment, "AIRFLOW_HOME": str(home), **more},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
         shown = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual(shown["file"], str(home / "plugins/airflow_provider_millrace/__init__.py"))

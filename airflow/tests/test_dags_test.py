@@ -1,4 +1,5 @@
 """`airflow dags test` of both DAGs with the program, a sandbox and PostgreSQL, or the front of BigQuery."""
+
 import json
 import pathlib
 import sys
@@ -33,8 +34,12 @@ class DagsTestTest(ExportTest):
         self.mixpanel.request("POST", "/engage?verbose=1", json.dumps(people), {"Content-Type": "application/json"})
 
     def airflow(self, variable, **variables):
-        airflow = LocalAirflow(self.folder / "home", AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
-                               **seed_environment(variable, self.mixpanel.url, "ap1secret"), **variables)
+        airflow = LocalAirflow(
+            self.folder / "home",
+            AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
+            **seed_environment(variable, self.mixpanel.url, "ap1secret"),
+            **variables,
+        )
         airflow.migrate()
         return airflow
 
@@ -50,11 +55,15 @@ class DagsTestTest(ExportTest):
     def test_postgresql(self):
         server = postgres_server.PostgresServer()
         self.addCleanup(server.stop)
-        airflow = self.airflow({"to": server.uri, "bigquery_event_table": "clicks", "people_table": "people", "time_zone": "utc"})
+        airflow = self.airflow(
+            {"to": server.uri, "bigquery_event_table": "clicks", "people_table": "people", "time_zone": "utc"}
+        )
         for run in range(2):  # the second run finds nothing new
             shown = self.dags_test(airflow, "mixpanel-export")
             self.assertEqual("retrieved: 500 records" in shown, run == 0)
-            rows = server.query("SELECT event, distinct_id, round(extract(epoch FROM event_time) * 1000)::bigint, insert_id FROM clicks")
+            rows = server.query(
+                "SELECT event, distinct_id, round(extract(epoch FROM event_time) * 1000)::bigint, insert_id FROM clicks"
+            )
             found = {(row[0], row[1], int(row[2]), row[3]): 1 for row in rows}
             self.assertEqual(len(rows), len(found))
             self.assert_same(found, self.expected(self.mixpanel))

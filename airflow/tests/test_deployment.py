@@ -1,4 +1,5 @@
 """The make targets, with stand-ins for gcloud and gsutil that record what they are called with."""
+
 import importlib.metadata
 import json
 import os
@@ -16,8 +17,14 @@ sys.path.insert(0, str(ROOT / "deployment"))
 import wheel  # noqa: E402
 
 PLACE = ["ENVIRONMENT=export-test2", "LOCATION=us-east1", "PROJECT=acv-data"]
-SEED = {"gcs_bucket": "", "gcp_dataset": "", "gcp_project": "", "bigquery_dataset": "", "bigquery_event_table": "events",
-        "bigquery_people_table": "people"}
+SEED = {
+    "gcs_bucket": "",
+    "gcp_dataset": "",
+    "gcp_project": "",
+    "bigquery_dataset": "",
+    "bigquery_event_table": "events",
+    "bigquery_people_table": "people",
+}
 
 
 class DeploymentTest(unittest.TestCase):
@@ -30,8 +37,14 @@ class DeploymentTest(unittest.TestCase):
             (programs / name).symlink_to(ROOT / "tests/fake_gcloud.py")
         self.bucket = self.folder / "bucket"
         (self.bucket / "plugins").mkdir(parents=True)
-        self.set_state({"variables": {}, "connections": {}, "paused": [], "dags": ["mixpanel-export", "mixpanel-export-people"]})
-        self.environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "MILLRACE_FAKE_CLOUD": str(self.folder)}
+        self.set_state(
+            {"variables": {}, "connections": {}, "paused": [], "dags": ["mixpanel-export", "mixpanel-export-people"]}
+        )
+        self.environment = {
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "MILLRACE_FAKE_CLOUD": str(self.folder),
+        }
 
     def set_state(self, state):
         (self.folder / "airflow.json").write_text(json.dumps(state))
@@ -40,8 +53,13 @@ class DeploymentTest(unittest.TestCase):
         return json.loads((self.folder / "airflow.json").read_text())
 
     def make(self, target, *variables, expect=0, **environment):
-        done = subprocess.run(["make", "-s", "-C", str(ROOT), target, *PLACE, *variables], env={**self.environment, **environment},
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["make", "-s", "-C", str(ROOT), target, *PLACE, *variables],
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -63,9 +81,15 @@ class DeploymentTest(unittest.TestCase):
         stale.write_text("")
         self.make("deploy")
         there = self.in_bucket()
-        for name in ("dags/mixpanel/mixpanel_export.py", "dags/mixpanel/mixpanel_export_people.py", "data/schemas/event_schema.json",
-                     "data/schemas/people_schema.json", "plugins/airflow_provider_millrace/operators/millrace.py", "plugins/other.py",
-                     f"plugins/airflow_provider_millrace-{wheel.version()}.dist-info/entry_points.txt"):
+        for name in (
+            "dags/mixpanel/mixpanel_export.py",
+            "dags/mixpanel/mixpanel_export_people.py",
+            "data/schemas/event_schema.json",
+            "data/schemas/people_schema.json",
+            "plugins/airflow_provider_millrace/operators/millrace.py",
+            "plugins/other.py",
+            f"plugins/airflow_provider_millrace-{wheel.version()}.dist-info/entry_points.txt",
+        ):
             self.assertIn(name, there)
         for path in (old, stale):
             self.assertNotIn(str(path.relative_to(self.bucket)), there)
@@ -102,9 +126,15 @@ class DeploymentTest(unittest.TestCase):
     def test_collisions_of_variables_are_reported(self):
         file = self.folder / "variables.json"
         file.write_text(json.dumps({"mixpanel-export": SEED, "new": 1, "same": {"a": 1}}))
-        there = {"mixpanel-export": {**SEED, "gcp_project": "acv-data"}, "same": {"value": '{"a": 1}', "description": "d"}}
+        there = {
+            "mixpanel-export": {**SEED, "gcp_project": "acv-data"},
+            "same": {"value": '{"a": 1}', "description": "d"},
+        }
         self.set_state({**self.state(), "variables": there})
-        self.assertIn("with other values: mixpanel-export. Nothing was imported", self.make("variables-import", f"FILE={file}", expect=2))
+        self.assertIn(
+            "with other values: mixpanel-export. Nothing was imported",
+            self.make("variables-import", f"FILE={file}", expect=2),
+        )
         self.assertEqual(self.state()["variables"], there)
         shown = self.make("variables-import", f"FILE={file}", "OVERWRITE=1")
         for line in ("imported: new", "replaced: mixpanel-export", "the same already: same"):
@@ -117,8 +147,16 @@ class DeploymentTest(unittest.TestCase):
     def test_connections(self):
         self.assertIn("set MIXPANEL_API_SECRET", self.make("connections-add", expect=2))
         self.make("connections-add", MIXPANEL_API_SECRET="ap1secret")
-        self.assertEqual(self.state()["connections"], {"mixpanel_export": {
-            "conn_type": "http", "host": "https://data.mixpanel.com/api/2.0/export", "login": "ap1secret"}})
+        self.assertEqual(
+            self.state()["connections"],
+            {
+                "mixpanel_export": {
+                    "conn_type": "http",
+                    "host": "https://data.mixpanel.com/api/2.0/export",
+                    "login": "ap1secret",
+                }
+            },
+        )
         self.assertNotIn("ap1secret", json.dumps(self.calls()))
         self.assertEqual([name for name in self.in_bucket() if name.startswith("data/")], [])
         shown = self.make("connections-list")
@@ -128,15 +166,21 @@ class DeploymentTest(unittest.TestCase):
     def test_a_dag_is_deleted(self):
         self.make("deploy-dag")
         before = self.in_bucket()
-        for wrong, message in [(["DAG=mixpanel-export", "FILE=mixpanel/*.py"], "say which file"), (["DAG=mixpanel-export", "FILE=mixpanel/"], "say which file"),
-                               (["DAG=mixpanel-export", "FILE=../x.py"], "say which file"), (["DAG=a b", "FILE=x.py"], "say which DAG"),
-                               (["DAG=another", "FILE=mixpanel/mixpanel_export.py"], "does not contain the name"),
-                               (["DAG=mixpanel-export", "FILE=mixpanel/no.py"], "matched no objects")]:
+        for wrong, message in [
+            (["DAG=mixpanel-export", "FILE=mixpanel/*.py"], "say which file"),
+            (["DAG=mixpanel-export", "FILE=mixpanel/"], "say which file"),
+            (["DAG=mixpanel-export", "FILE=../x.py"], "say which file"),
+            (["DAG=a b", "FILE=x.py"], "say which DAG"),
+            (["DAG=another", "FILE=mixpanel/mixpanel_export.py"], "does not contain the name"),
+            (["DAG=mixpanel-export", "FILE=mixpanel/no.py"], "matched no objects"),
+        ]:
             self.assertIn(message, self.make("delete-dag", *wrong, expect=2))
         self.assertEqual(self.in_bucket(), before)
         self.make("delete-dag", "DAG=mixpanel-export", "FILE=mixpanel/mixpanel_export.py")
         self.assertEqual(self.in_bucket(), [name for name in before if name != "dags/mixpanel/mixpanel_export.py"])
-        self.assertEqual((self.state()["dags"], self.state()["paused"]), (["mixpanel-export-people"], ["mixpanel-export"]))
+        self.assertEqual(
+            (self.state()["dags"], self.state()["paused"]), (["mixpanel-export-people"], ["mixpanel-export"])
+        )
 
     def test_the_wheel_is_reproducible(self):
         first, second = (wheel.build(self.folder / name) for name in "ab")

@@ -1,4 +1,5 @@
 """The supervisor and the run folder: a process is found again, stopped for every reason, and never left behind."""
+
 import json
 import os
 import pathlib
@@ -51,8 +52,14 @@ class ProcessTest(unittest.TestCase):
                 run_folder.signal_process(process[one], signal.SIGKILL, group=one == "program")
 
     def start(self, *args, deadline=None, **spec):
-        spec = {"argv": [sys.executable, "-c", PROGRAM, *args], "env": {"SECRET": "s3cret"}, "digest": "d", "orphan_after": 60,
-                "grace": 30, **spec}
+        spec = {
+            "argv": [sys.executable, "-c", PROGRAM, *args],
+            "env": {"SECRET": "s3cret"},
+            "digest": "d",
+            "orphan_after": 60,
+            "grace": 30,
+            **spec,
+        }
         return self.folder.start(spec, deadline)
 
     def wait(self, seconds=30):
@@ -190,7 +197,9 @@ class ProcessTest(unittest.TestCase):
         self.wait_for_log()
         with self.assertRaisesRegex(RuntimeError, "is still running there"):
             self.start("0")
-        (self.folder.path / "process.json").rename(self.state / "aside")  # of two that start at once, the lock stops one
+        (self.folder.path / "process.json").rename(
+            self.state / "aside"
+        )  # of two that start at once, the lock stops one
         with self.assertRaisesRegex(RuntimeError, "is still running there"):
             self.start("0")
         (self.state / "aside").rename(self.folder.path / "process.json")
@@ -205,11 +214,20 @@ class ProcessTest(unittest.TestCase):
         self.assertIsNone(other.poll())
 
     def test_the_parent_ends_and_the_process_continues(self):
-        code = ("import json, sys; from airflow_provider_millrace.process.run_folder import RunFolder;"
-                "RunFolder(sys.argv[1]).start(json.loads(sys.argv[2]), None); import os, signal; os.killpg(0, signal.SIGKILL)")
-        spec = {"argv": [sys.executable, "-c", PROGRAM, "0", "wait"], "env": {}, "digest": "d", "orphan_after": 60, "grace": 5}
-        worker = subprocess.run([sys.executable, "-c", code, str(self.folder.path), json.dumps(spec)], start_new_session=True,
-                                check=False)
+        code = (
+            "import json, sys; from airflow_provider_millrace.process.run_folder import RunFolder;"
+            "RunFolder(sys.argv[1]).start(json.loads(sys.argv[2]), None); import os, signal; os.killpg(0, signal.SIGKILL)"
+        )
+        spec = {
+            "argv": [sys.executable, "-c", PROGRAM, "0", "wait"],
+            "env": {},
+            "digest": "d",
+            "orphan_after": 60,
+            "grace": 5,
+        }
+        worker = subprocess.run(
+            [sys.executable, "-c", code, str(self.folder.path), json.dumps(spec)], start_new_session=True, check=False
+        )
         self.assertEqual(worker.returncode, -signal.SIGKILL)
         self.assertTrue(self.folder.can_continue("d"))
         self.assertTrue(self.folder.stop(self.folder.own(None), "cleared", 30))

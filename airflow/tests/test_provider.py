@@ -1,4 +1,5 @@
 """Hook, operators, trigger, sensor, lineage and status page, with a stand-in for the program."""
+
 import asyncio
 import importlib.util
 import json
@@ -34,7 +35,12 @@ from airflow_provider_millrace.triggers.millrace import MillraceTrigger
 from airflow_provider_millrace.version_compat import AIRFLOW_V_3_0_PLUS, AirflowException, AirflowFailException
 
 TO = "postgres://loader@db/analytics?table=clicks"
-ACCOUNT = {"conn_type": "millrace", "login": "user", "password": "pa55word", "extra": {"project_id": "7", "region": "eu"}}
+ACCOUNT = {
+    "conn_type": "millrace",
+    "login": "user",
+    "password": "pa55word",
+    "extra": {"project_id": "7", "region": "eu"},
+}
 SEED = {"conn_type": "http", "host": "http://data.mixpanel.com/api/2.0/export", "login": "ap1secret"}
 
 
@@ -42,7 +48,9 @@ class Task(types.SimpleNamespace):
     """What an operator needs of a task instance."""
 
     def __init__(self, **fields):
-        super().__init__(dag_id="d", task_id="t", run_id="r", map_index=-1, start_date=datetime.now(timezone.utc), xcoms={}, **fields)
+        super().__init__(
+            dag_id="d", task_id="t", run_id="r", map_index=-1, start_date=datetime.now(timezone.utc), xcoms={}, **fields
+        )
 
     def xcom_push(self, key, value):
         self.xcoms[key] = json.loads(json.dumps(value))
@@ -75,7 +83,9 @@ class ProviderTest(unittest.TestCase):
         self.run_folder().stop(None, "the test ends", 30)
 
     def export(self, **kwargs):
-        return MillraceExportOperator(**{"task_id": "t", "since": "2026-11-01", "to": TO, "poll_interval": 0.05, **kwargs})
+        return MillraceExportOperator(
+            **{"task_id": "t", "since": "2026-11-01", "to": TO, "poll_interval": 0.05, **kwargs}
+        )
 
     def execute(self, operator, task=None, **context):
         return operator.execute({"ti": task or Task(), **context})
@@ -83,7 +93,10 @@ class ProviderTest(unittest.TestCase):
     # -- package --
 
     def test_provider_info_is_valid(self):
-        schema = pathlib.Path(importlib.util.find_spec("airflow").submodule_search_locations[0]) / "provider_info.schema.json"
+        schema = (
+            pathlib.Path(importlib.util.find_spec("airflow").submodule_search_locations[0])
+            / "provider_info.schema.json"
+        )
         info = get_provider_info()
         jsonschema.validate(info, json.loads(schema.read_text()))
         self.assertEqual(info["versions"], [airflow_provider_millrace.__version__])
@@ -101,7 +114,8 @@ class ProviderTest(unittest.TestCase):
             ("http://data.mixpanel.com/api/2.0/export", {"region": "us"}),
             ("https://data-eu.mixpanel.com/api/2.0/export/", {"region": "eu"}),
             ("in.mixpanel.com", {"region": "in"}),
-            ("", {}), (None, {}),
+            ("", {}),
+            (None, {}),
             ("http://127.0.0.1:8080/api/2.0/export", {"mixpanel_url": "http://127.0.0.1:8080"}),
             ("http://[::1]:80", {"mixpanel_url": "http://[::1]:80"}),
             ("http://proxy.example.com/mp/api/2.0/export", {"mixpanel_url": "https://proxy.example.com/mp"}),
@@ -131,7 +145,9 @@ class ProviderTest(unittest.TestCase):
             MillraceHook("empty").credentials()
 
     def test_the_environment_has_no_variables_of_airflow(self):
-        self.set_environment(AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="sqlite:////x", MIXPANEL_TOKEN="another", HTTPS_PROXY="p")
+        self.set_environment(
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="sqlite:////x", MIXPANEL_TOKEN="another", HTTPS_PROXY="p"
+        )
         environment = MillraceHook().environment()
         self.assertEqual(environment["HTTPS_PROXY"], "p")
         self.assertFalse([name for name in environment if name.startswith("AIRFLOW")])
@@ -141,16 +157,27 @@ class ProviderTest(unittest.TestCase):
         key = {"client_email": "a@b", "private_key": "-----"}
         for fields, expected in [
             ({"conn_type": "postgres", "password": "p"}, {"PGPASSWORD": "p"}),
-            ({"conn_type": "aws", "login": "id", "password": "key", "extra": {"region_name": "r"}},
-             {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "r"}),
-            ({"conn_type": "google_cloud_platform", "extra": {"keyfile_dict": json.dumps(key)}},
-             {"MILLRACE_GOOGLE_EMAIL": "a@b", "MILLRACE_GOOGLE_PRIVATE_KEY": "-----"}),
-            ({"conn_type": "google_cloud_platform", "extra": {"extra__google_cloud_platform__key_path": "/k"}},
-             {"GOOGLE_APPLICATION_CREDENTIALS": "/k"}),
+            (
+                {"conn_type": "aws", "login": "id", "password": "key", "extra": {"region_name": "r"}},
+                {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "r"},
+            ),
+            (
+                {"conn_type": "google_cloud_platform", "extra": {"keyfile_dict": json.dumps(key)}},
+                {"MILLRACE_GOOGLE_EMAIL": "a@b", "MILLRACE_GOOGLE_PRIVATE_KEY": "-----"},
+            ),
+            (
+                {"conn_type": "google_cloud_platform", "extra": {"extra__google_cloud_platform__key_path": "/k"}},
+                {"GOOGLE_APPLICATION_CREDENTIALS": "/k"},
+            ),
             ({"conn_type": "google_cloud_platform"}, {}),
-            ({"conn_type": "snowflake", "login": "u", "password": "pat"}, {"SNOWFLAKE_USER": "u", "SNOWFLAKE_PASSWORD": "pat"}),
-            ({"conn_type": "snowflake", "login": "u", "password": "p", "extra": {"private_key_content": "k"}},
-             {"SNOWFLAKE_USER": "u", "SNOWFLAKE_PRIVATE_KEY": "k", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "p"}),
+            (
+                {"conn_type": "snowflake", "login": "u", "password": "pat"},
+                {"SNOWFLAKE_USER": "u", "SNOWFLAKE_PASSWORD": "pat"},
+            ),
+            (
+                {"conn_type": "snowflake", "login": "u", "password": "p", "extra": {"private_key_content": "k"}},
+                {"SNOWFLAKE_USER": "u", "SNOWFLAKE_PRIVATE_KEY": "k", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "p"},
+            ),
         ]:
             self.connect("dest", **fields)
             self.assertEqual(destination_credentials(MillraceHook.get_connection("dest")), expected)
@@ -170,8 +197,10 @@ class ProviderTest(unittest.TestCase):
         check = {"what": "credentials", "ok": True, "error": None, "remedy": ""}
         self.program.set({"success": True, "destinations": [{"name": "mixpanel:7", "checks": [check]}]})
         self.assertEqual(MillraceHook().test_connection(), (True, "Mixpanel accepts the credentials (mixpanel:7)"))
-        self.assertEqual(self.program.calls()[0]["argv"],
-                         ["destinations", "check", "mixpanel", "--project-id", "7", "--region", "eu", "--json"])
+        self.assertEqual(
+            self.program.calls()[0]["argv"],
+            ["destinations", "check", "mixpanel", "--project-id", "7", "--region", "eu", "--json"],
+        )
         check.update(ok=False, error="401", remedy="ask")
         self.program.set({"success": False, "destinations": [{"name": "mixpanel:7", "checks": [check]}]}, code=2)
         self.assertEqual(MillraceHook().test_connection(), (False, "credentials: 401; to fix: ask"))
@@ -182,17 +211,51 @@ class ProviderTest(unittest.TestCase):
     # -- operators --
 
     def test_an_export(self):
-        operator = self.export(until="2026-11-03", by="processing-time", events=["A", "B"], time_zone="utc", flags=["--memory", "64"],
-                               millrace_conn_id="mixpanel_export")
+        operator = self.export(
+            until="2026-11-03",
+            by="processing-time",
+            events=["A", "B"],
+            time_zone="utc",
+            flags=["--memory", "64"],
+            millrace_conn_id="mixpanel_export",
+        )
         task, events = Task(), {outlet: types.SimpleNamespace(extra=None) for outlet in operator.outlets}
-        with mock.patch("airflow_provider_millrace.operators.millrace.write_log") as lines, \
-                mock.patch.object(type(operator), "log") as log:
+        with mock.patch("airflow_provider_millrace.operators.millrace.write_log") as lines, mock.patch.object(
+            type(operator), "log"
+        ) as log:
             self.assertEqual(self.execute(operator, task, outlet_events=events), REPORT)
         call = self.program.calls()[0]
-        self.assertEqual(call["argv"], [
-            "export", "events", "--since", "2026-11-01", "--until", "2026-11-03", "--by", "processing-time", "--time-zone", "utc",
-            "--event", "A", "--event", "B", "--to", TO, "--state", str(self.state), "--project-id", "mixpanel_export",
-            "--region", "us", "--memory", "64", "--json", "--quiet"])
+        self.assertEqual(
+            call["argv"],
+            [
+                "export",
+                "events",
+                "--since",
+                "2026-11-01",
+                "--until",
+                "2026-11-03",
+                "--by",
+                "processing-time",
+                "--time-zone",
+                "utc",
+                "--event",
+                "A",
+                "--event",
+                "B",
+                "--to",
+                TO,
+                "--state",
+                str(self.state),
+                "--project-id",
+                "mixpanel_export",
+                "--region",
+                "us",
+                "--memory",
+                "64",
+                "--json",
+                "--quiet",
+            ],
+        )
         self.assertEqual(call["env"], {"MIXPANEL_API_SECRET": "ap1secret"})
         shown = repr([*lines.mock_calls, *log.mock_calls])
         self.assertIn("retrieved: 5 records", shown)
@@ -204,27 +267,41 @@ class ProviderTest(unittest.TestCase):
 
     def test_profiles(self):
         self.execute(self.export(stream="users", since=None, properties=["plan"], where="x"))
-        self.assertEqual(self.program.calls()[0]["argv"][:6], ["export", "users", "--where", "x", "--properties", "plan"])
+        self.assertEqual(
+            self.program.calls()[0]["argv"][:6], ["export", "users", "--where", "x", "--properties", "plan"]
+        )
         with self.assertRaises(ValueError):
             self.export(stream="people")
 
     def test_an_import(self):
         config = [{"config_id": "clicks", "source_prefix": "/"}]
-        operator = MillraceImportOperator(task_id="t", inputs=["a.parquet"], config=config, to=["mixpanel", "null:"], poll_interval=0.05)
+        operator = MillraceImportOperator(
+            task_id="t", inputs=["a.parquet"], config=config, to=["mixpanel", "null:"], poll_interval=0.05
+        )
         self.execute(operator)
         argv = self.program.calls()[0]["argv"]
-        self.assertEqual([*argv[:3], *argv[4:8]], ["import", "a.parquet", "--config", "--to", "mixpanel", "--to", "null:"])
+        self.assertEqual(
+            [*argv[:3], *argv[4:8]], ["import", "a.parquet", "--config", "--to", "mixpanel", "--to", "null:"]
+        )
         self.assertEqual(json.loads(pathlib.Path(argv[3]).read_text()), config)
-        self.execute(MillraceImportOperator(task_id="t", inputs="b.parquet", to="null:", millrace_conn_id=None, poll_interval=0.05))
+        self.execute(
+            MillraceImportOperator(
+                task_id="t", inputs="b.parquet", to="null:", millrace_conn_id=None, poll_interval=0.05
+            )
+        )
         self.assertEqual(self.program.calls()[1]["env"], {})
         for wrong in ([], ["--token=x"]):
             with self.assertRaises(AirflowFailException):
                 self.execute(MillraceImportOperator(task_id="t", inputs=wrong))
 
     def test_what_is_refused_before_anything_runs(self):
-        for wrong, message in [({"flags": ["--token", "x"]}, "would show a secret"), ({"to": " "}, "`to` is empty"),
-                               ({"flags": ["--mixpanel_api_secret=x"]}, "would show a secret"), ({"since": ""}, "`since` is empty"),
-                               ({"binary": "no-such"}, "is not on this machine")]:
+        for wrong, message in [
+            ({"flags": ["--token", "x"]}, "would show a secret"),
+            ({"to": " "}, "`to` is empty"),
+            ({"flags": ["--mixpanel_api_secret=x"]}, "would show a secret"),
+            ({"since": ""}, "`since` is empty"),
+            ({"binary": "no-such"}, "is not on this machine"),
+        ]:
             with self.assertRaisesRegex(AirflowFailException, message):
                 self.execute(self.export(**wrong))
         self.assertEqual(self.program.calls(), [])
@@ -234,7 +311,8 @@ class ProviderTest(unittest.TestCase):
         for code, report, error, message in [
             (1, bad, AirflowFailException, "2 records were rejected.*too long"),
             (2, None, AirflowFailException, "wrong usage or configuration.*\n  --by must be"),
-            (3, bad, AirflowException, "exit status 3"), (0, None, AirflowException, "exit status 0"),
+            (3, bad, AirflowException, "exit status 3"),
+            (0, None, AirflowException, "exit status 0"),
         ]:
             self.program.set(report, code, log=["--by must be"])
             with self.assertRaisesRegex(error, message) as caught:
@@ -246,12 +324,12 @@ class ProviderTest(unittest.TestCase):
 
     def start_worker_that_is_killed(self, operator):
         """The process that a task has started before its worker was killed (SIGKILL)."""
+
         class Killed(BaseException):
             pass
 
         self.program.set(wait="/no/such/file")
-        with sleeping(Killed), mock.patch.object(operator, "_stop"), \
-                self.assertRaises(Killed):
+        with sleeping(Killed), mock.patch.object(operator, "_stop"), self.assertRaises(Killed):
             self.execute(operator)
         folder = self.run_folder()
         deadline = time.monotonic() + 30
@@ -267,8 +345,7 @@ class ProviderTest(unittest.TestCase):
             self.program.set()
             signal_process(process["program"], 15)
 
-        with sleeping(end), \
-                self.assertRaisesRegex(AirflowException, "exit status -15"):
+        with sleeping(end), self.assertRaisesRegex(AirflowException, "exit status -15"):
             self.execute(self.export())
         self.assertEqual(len(self.program.calls()), 1)
         self.assertEqual(folder.process(), process)
@@ -332,6 +409,7 @@ class ProviderTest(unittest.TestCase):
     async def fire(trigger):
         async for event in trigger.run():
             return event.payload
+        return None
 
     def test_a_deferred_export(self):
         trigger, deferred = self.defer(self.export(deferrable=True, execution_timeout=timedelta(hours=1)))
@@ -394,7 +472,11 @@ class ProviderTest(unittest.TestCase):
         if not AIRFLOW_V_3_0_PLUS:
             self.skipTest("the database of Airflow 2 is asked in test_airflow.py")
         path = "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states"
-        for states, expected in [({"r": {"t_2": TaskInstanceState.DEFERRED}}, True), ({"r": {"t_2": "running"}}, False), ({}, False)]:
+        for states, expected in [
+            ({"r": {"t_2": TaskInstanceState.DEFERRED}}, True),
+            ({"r": {"t_2": "running"}}, False),
+            ({}, False),
+        ]:
             with mock.patch(path, return_value=states):
                 self.assertEqual(asyncio.run(trigger._is_awaited()), expected)
         with mock.patch(path, side_effect=OSError):
@@ -409,14 +491,18 @@ class ProviderTest(unittest.TestCase):
 
     def test_the_sensor(self):
         for by, since, until, skipped, expected in [
-            ("event-date", "2026-11-01", "2026-11-03", 2, True), ("event-date", "2026-11-01", "2026-11-03", 1, False),
-            ("processing-time", "2026-11-01", "2026-11-02", 24, True), ("processing-time", "2026-11-01", "2026-11-02", 23, False),
+            ("event-date", "2026-11-01", "2026-11-03", 2, True),
+            ("event-date", "2026-11-01", "2026-11-03", 1, False),
+            ("processing-time", "2026-11-01", "2026-11-02", 24, True),
+            ("processing-time", "2026-11-01", "2026-11-02", 23, False),
         ]:
             self.program.set({"windows": 0, "windows_skipped": skipped})
             sensor = MillraceWindowSensor(task_id="t", since=since, until=until, to=TO, by=by)
             self.assertEqual(sensor.poke({}), expected)
-        self.assertEqual(self.program.calls()[-1]["argv"][:10], ["export", "plan", "--since", "2026-11-01", "--until", "2026-11-02",
-                                                                 "--by", "processing-time", "--to", TO])
+        self.assertEqual(
+            self.program.calls()[-1]["argv"][:10],
+            ["export", "plan", "--since", "2026-11-01", "--until", "2026-11-02", "--by", "processing-time", "--to", TO],
+        )
         for since, until in (("2026-11-02", "2026-11-02"), ("x", "2026-11-02")):
             with self.assertRaises(AirflowFailException):
                 MillraceWindowSensor(task_id="t", since=since, until=until, to=TO).poke({})
@@ -424,16 +510,25 @@ class ProviderTest(unittest.TestCase):
     # -- assets, lineage, page --
 
     def test_assets(self):
-        for dest, uri in [(TO, "millrace://postgres/db/analytics/clicks"), ("gs://b/lake/?format=parquet", "millrace://gs/b/lake/events"),
-                          ("/data/lake/", "millrace://file/data/lake/events"), ("iceberg:gs://b/t", "millrace://iceberg/gs/b/t/events"),
-                          ("mixpanel", "millrace://name/mixpanel/events"), ("bigquery://p/d?events=E", "millrace://bigquery/p/d/E")]:
+        for dest, uri in [
+            (TO, "millrace://postgres/db/analytics/clicks"),
+            ("gs://b/lake/?format=parquet", "millrace://gs/b/lake/events"),
+            ("/data/lake/", "millrace://file/data/lake/events"),
+            ("iceberg:gs://b/t", "millrace://iceberg/gs/b/t/events"),
+            ("mixpanel", "millrace://name/mixpanel/events"),
+            ("bigquery://p/d?events=E", "millrace://bigquery/p/d/E"),
+        ]:
             self.assertEqual(asset_uri(dest, "events"), uri)
         self.assertEqual(self.export(to="{{ x }}").outlets, [])
 
     def test_lineage(self):
-        for dest, expected in [(TO, ("postgres://db:5432", "analytics.public.clicks")), ("bigquery://p/d", ("bigquery", "p.d.events")),
-                               ("gs://b/lake/", ("gs://b", "lake")), ("snowflake://a/D/S", ("snowflake://a", "D.S.EVENTS")),
-                               ("warehouse", ("millrace://name/warehouse", "events"))]:
+        for dest, expected in [
+            (TO, ("postgres://db:5432", "analytics.public.clicks")),
+            ("bigquery://p/d", ("bigquery", "p.d.events")),
+            ("gs://b/lake/", ("gs://b", "lake")),
+            ("snowflake://a/D/S", ("snowflake://a", "D.S.EVENTS")),
+            ("warehouse", ("millrace://name/warehouse", "events")),
+        ]:
             self.assertEqual(dataset_name(dest, "events"), expected)
         operator = self.export(to=[TO, "null:"])
         started = operator.get_openlineage_facets_on_start()
@@ -458,13 +553,18 @@ class ProviderTest(unittest.TestCase):
 
     def test_the_link(self):
         key = types.SimpleNamespace(dag_id="a/b", task_id="t", run_id="r+1", map_index=-1)
-        self.assertTrue(MillraceRunLink().get_link(None, ti_key=key).endswith(
-            "/millrace/dags/a%2Fb/status?run_id=r%2B1&task_id=t&map_index=-1"))
+        self.assertTrue(
+            MillraceRunLink()
+            .get_link(None, ti_key=key)
+            .endswith("/millrace/dags/a%2Fb/status?run_id=r%2B1&task_id=t&map_index=-1")
+        )
 
 
 def sleeping(effect):
     """In its place, when an operator waits."""
-    return mock.patch.object(operators, "time", types.SimpleNamespace(time=time.time, sleep=mock.Mock(side_effect=effect)))
+    return mock.patch.object(
+        operators, "time", types.SimpleNamespace(time=time.time, sleep=mock.Mock(side_effect=effect))
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """The scheduler, the triggerer and the web server of Airflow run the DAGs: assets, killed workers, timeouts, cleared tasks."""
+
 import json
 import os
 import pathlib
@@ -42,10 +43,16 @@ class ScheduledTest(ExportTest):
         variable = {"to": self.postgres.uri, "time_zone": "utc"}
         self.home = self.folder / "home"
         self.airflow = LocalAirflow(
-            self.home, **seed_environment(variable, self.mixpanel.url, "ap1secret"), MILLRACE_TEST_FAKE=str(self.fake.path),
-            MILLRACE_TEST_FOLDER=str(self.folder), AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE="True",
-            AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC="1", AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
-            AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC="1", MIXPANEL_EXPORT_START="2026-11-01")
+            self.home,
+            **seed_environment(variable, self.mixpanel.url, "ap1secret"),
+            MILLRACE_TEST_FAKE=str(self.fake.path),
+            MILLRACE_TEST_FOLDER=str(self.folder),
+            AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE="True",
+            AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC="1",
+            AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
+            AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC="1",
+            MIXPANEL_EXPORT_START="2026-11-01",
+        )
         shutil.copy(pathlib.Path(__file__).with_name("dags_scheduled.py"), self.home / "dags")
         self.addCleanup(self.airflow.stop)
         self.airflow.start_all()
@@ -57,7 +64,10 @@ class ScheduledTest(ExportTest):
             if found:
                 return found
             if time.monotonic() > deadline:
-                logs = "".join(f"\n== {path}\n{path.read_text(errors='replace')[-3000:]}" for path in sorted(self.home.rglob("*.log")))
+                logs = "".join(
+                    f"\n== {path}\n{path.read_text(errors='replace')[-3000:]}"
+                    for path in sorted(self.home.rglob("*.log"))
+                )
                 self.fail(f"not within {WAIT} s: {what}{logs[-20000:]}")
             time.sleep(0.5)
 
@@ -65,39 +75,52 @@ class ScheduledTest(ExportTest):
         """The run folder of its task `t`, once that exists."""
         self.runs += 1
         run = f"run-{self.runs}"
-        self.wait_until(f"{dag} is known", lambda: dag in self.airflow.airflow("dags", "list", "-o", "plain").split())
-        self.airflow.airflow("dags", "unpause", dag)
+        self.airflow.airflow("dags", "unpause", "--yes", dag)
         self.airflow.airflow("dags", "trigger", dag, "--run-id", run)
         return run, RunFolder.of_task(str(self.home / "state"), dag, "t", run, -1)
 
-    def state(self, dag, run, task="t"):
-        rows = json.loads(self.airflow.airflow("tasks", "states-for-dag-run", dag, run, "-o", "json").strip().splitlines()[-1])
-        return next((row["state"] for row in rows if row["task_id"] == task), None)
+    def task_state(self, dag, run, task="t"):
+        shown = self.airflow.airflow("tasks", "states-for-dag-run", dag, run, "-o", "json", check=False)
+        rows = next((json.loads(line) for line in shown.splitlines() if line.startswith('[{"dag_id"')), [])
+        return next((row["state"] for row in rows if row["task_id"] == task), None)  # None: SQLite was busy, too
 
     def running(self, folder):
         self.wait_until(f"{folder.path} has a process", lambda: folder.status() == "running")
         return folder.process()
 
     def no_process_is_left(self, folder, process):
-        self.wait_until("the process has ended", lambda: not is_running(process["program"]) and not is_running(process["supervisor"]))
+        self.wait_until(
+            "the process has ended",
+            lambda: not is_running(process["program"]) and not is_running(process["supervisor"]),
+        )
         return folder.result()
 
     def test_everything(self):
         # One Airflow for all of it, which takes long to start.
-        for step in (self.an_asset_triggers_a_dag, self.a_killed_worker, self.a_timeout, self.a_deferred_timeout, self.a_cleared_task):
-            with self.subTest(step.__name__):
-                step()
+        for step in (
+            self.an_asset_triggers_a_dag,
+            self.a_killed_worker,
+            self.a_timeout,
+            self.a_deferred_timeout,
+            self.a_cleared_task,
+        ):
+            step()
+            print(f"{step.__name__}: ok", flush=True)
         for path in self.home.rglob("*.log"):
             self.assertNotIn("ap1secret", path.read_text(errors="replace"), path)
 
     def an_asset_triggers_a_dag(self):
-        self.wait_until("the consumer is known", lambda: "consumer" in self.airflow.airflow("dags", "list", "-o", "plain").split())
-        self.airflow.airflow("dags", "unpause", "consumer")
-        self.airflow.airflow("dags", "unpause", "mixpanel-export")  # catches up from its start
+        self.wait_until(
+            "the consumer is known", lambda: "consumer" in self.airflow.airflow("dags", "list", "-o", "plain").split()
+        )
+        self.airflow.airflow("dags", "unpause", "--yes", "consumer")
+        self.airflow.airflow("dags", "unpause", "--yes", "mixpanel-export")  # catches up from its start
         consumed = self.folder / "consumed"
         self.wait_until("the consumer has run", consumed.exists)
-        self.airflow.airflow("dags", "pause", "mixpanel-export")
-        self.wait_until("the asset's run", lambda: consumed.read_text().startswith(("asset_triggered", "dataset_triggered")))
+        self.airflow.airflow("dags", "pause", "--yes", "mixpanel-export")
+        self.wait_until(
+            "the asset's run", lambda: consumed.read_text().startswith(("asset_triggered", "dataset_triggered"))
+        )
         if AIRFLOW_V_3_0_PLUS:
             self.the_status_page_shows_the_run()
 
@@ -112,8 +135,15 @@ class ScheduledTest(ExportTest):
         with self.assertRaises(urllib.error.HTTPError) as refused:
             self.get(f"/millrace/dags/mixpanel-export/status?{query}", "no-token")
         self.assertIn(refused.exception.code, (401, 403))
-        link = json.loads(self.get(f"/api/v2/dags/mixpanel-export/dagRuns/{urllib.parse.quote(run)}/taskInstances/export_events/links", token))
-        self.assertEqual(link["extra_links"], {"Millrace run": f"{self.airflow.url}/millrace/dags/mixpanel-export/status?{query}"})
+        link = json.loads(
+            self.get(
+                f"/api/v2/dags/mixpanel-export/dagRuns/{urllib.parse.quote(run)}/taskInstances/export_events/links",
+                token,
+            )
+        )
+        self.assertEqual(
+            link["extra_links"], {"Millrace run": f"{self.airflow.url}/millrace/dags/mixpanel-export/status?{query}"}
+        )
 
     def get(self, path, token):
         request = urllib.request.Request(self.airflow.url + path, headers={"Authorization": f"Bearer {token}"})
@@ -124,13 +154,12 @@ class ScheduledTest(ExportTest):
         run, folder = self.trigger("killed")
         process = self.running(folder)
         worker = folder.path / "worker"
-        self.wait_until("the worker waits", worker.exists)
-        os.kill(int(worker.read_text()), signal.SIGKILL)
-        first = worker.read_text()
+        first = self.wait_until("the worker waits", lambda: worker.exists() and worker.read_text())
+        os.kill(int(first), signal.SIGKILL)
         self.wait_until("another try waits", lambda: worker.read_text() not in ("", first))
         self.assertEqual(folder.process(), process)
         self.release.touch()
-        self.wait_until("success", lambda: self.state("killed", run) == "success")
+        self.wait_until("success", lambda: self.task_state("killed", run) == "success")
         self.assertEqual(len(self.fake.calls()), 1)
         self.release.unlink()
 
@@ -138,25 +167,27 @@ class ScheduledTest(ExportTest):
         run, folder = self.trigger("late")
         process = self.running(folder)
         self.no_process_is_left(folder, process)
-        self.wait_until("failure", lambda: self.state("late", run) == "failed")
+        self.wait_until("failure", lambda: self.task_state("late", run) == "failed")
 
     def a_deferred_timeout(self):
         run, folder = self.trigger("late-deferred")
         process = self.running(folder)
         self.assertEqual(self.no_process_is_left(folder, process)["stopped"], "timeout")
-        self.wait_until("failure", lambda: self.state("late-deferred", run) == "failed")
+        self.wait_until("failure", lambda: self.task_state("late-deferred", run) == "failed")
 
     def a_cleared_task(self):
         run, folder = self.trigger("cleared")
         process = self.running(folder)
-        self.wait_until("it waits in the triggerer", lambda: self.state("cleared", run) == "deferred")
-        self.airflow.stop(["triggerer"], signal.SIGKILL)  # the process outlives that, and the next triggerer waits for it
+        self.wait_until("it waits in the triggerer", lambda: self.task_state("cleared", run) == "deferred")
+        self.airflow.stop(
+            ["triggerer"], signal.SIGKILL
+        )  # the process outlives that, and the next triggerer waits for it
         self.airflow.start("triggerer")
         self.assertEqual(folder.status(), "running")
         control = folder.path / "control.json"
         touched = control.stat().st_mtime_ns
         self.wait_until("the next triggerer waits for it", lambda: control.stat().st_mtime_ns > touched)
-        self.airflow.airflow("dags", "pause", "cleared")  # so that nothing starts again
+        self.airflow.airflow("dags", "pause", "--yes", "cleared")  # so that nothing starts again
         self.airflow.airflow("tasks", "clear", "--yes", "cleared")
         self.assertEqual(self.no_process_is_left(folder, process)["stopped"], "the task was cleared or marked")
 

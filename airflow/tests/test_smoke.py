@@ -1,4 +1,5 @@
 """Every source compiles, and every module of the package can be imported without a warning about a name that is old."""
+
 import importlib
 import pathlib
 import pkgutil
@@ -18,7 +19,10 @@ class SmokeTest(unittest.TestCase):
             compile(path.read_bytes(), str(path), "exec")
 
     def test_modules_can_be_imported(self):
-        names = [module.name for module in pkgutil.walk_packages(airflow_provider_millrace.__path__, "airflow_provider_millrace.")]
+        names = [
+            module.name
+            for module in pkgutil.walk_packages(airflow_provider_millrace.__path__, "airflow_provider_millrace.")
+        ]
         self.assertIn("airflow_provider_millrace.operators.millrace", names)
         with warnings.catch_warnings(record=True) as shown:
             warnings.simplefilter("always")

@@ -1,4 +1,5 @@
 """Finds the program and turns connections into its flags and its environment."""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,11 @@ from airflow_provider_millrace.version_compat import AirflowFailException, BaseH
 # Hosts of Mixpanel by region, with which http connections of older exports were made.
 REGIONS = {
     host: region
-    for region, suffix, bare in (("us", "", "mixpanel.com"), ("eu", "-eu", "eu.mixpanel.com"), ("in", "-in", "in.mixpanel.com"))
+    for region, suffix, bare in (
+        ("us", "", "mixpanel.com"),
+        ("eu", "-eu", "eu.mixpanel.com"),
+        ("in", "-in", "in.mixpanel.com"),
+    )
     for host in (bare, f"api{suffix}.mixpanel.com", f"data{suffix}.mixpanel.com")
 }
 EXPORT_PATHS = ("/api/2.0/export", "/api/2.0/jql", "/api/query/jql", "/api/2.0")
@@ -50,7 +55,9 @@ def mixpanel_place(host: str, schema: str = "", port: int | None = None) -> dict
     except ValueError as error:
         raise AirflowFailException(f"the host of the connection, {host!r}, is not a URL: {error}") from None
     if not name or url.username or url.password or url.query:
-        raise AirflowFailException(f"the host of the connection must be a name or a URL without credentials and parameters, not {host!r}")
+        raise AirflowFailException(
+            f"the host of the connection must be a name or a URL without credentials and parameters, not {host!r}"
+        )
     if name in REGIONS:
         return {"region": REGIONS[name]}
     path = url.path.rstrip("/")
@@ -104,7 +111,8 @@ class MillraceHook(BaseHook):
         if found is None:
             raise AirflowFailException(
                 f"the program {named!r} is not on this machine: install Millrace on every worker, and put it on PATH or "
-                "name it by [millrace] binary of airflow.cfg (AIRFLOW__MILLRACE__BINARY)")
+                "name it by [millrace] binary of airflow.cfg (AIRFLOW__MILLRACE__BINARY)"
+            )
         return os.path.abspath(found)
 
     # -- the connection --
@@ -150,14 +158,18 @@ class MillraceHook(BaseHook):
         if not variables:
             raise AirflowFailException(
                 f"the connection {self.millrace_conn_id!r} has no credentials: give a service account (login) and its "
-                "secret (password), or Mixpanel's API secret as login")
+                "secret (password), or Mixpanel's API secret as login"
+            )
         return variables
 
     def state_folder(self, state: str | None = None) -> str:
         """The folder for ledger, dead letters and run folders: `state`, or the connection's, or `[millrace] state`."""
         named = state or self.options().get("state") or conf.get("millrace", "state", fallback="")
-        named = named or os.environ.get("MILLRACE_STATE") or os.path.join(
-            os.environ.get("XDG_STATE_HOME") or "~/.local/state", "millrace")
+        named = (
+            named
+            or os.environ.get("MILLRACE_STATE")
+            or os.path.join(os.environ.get("XDG_STATE_HOME") or "~/.local/state", "millrace")
+        )
         return os.path.abspath(os.path.expanduser(named))
 
     # -- the command --
@@ -173,7 +185,8 @@ class MillraceHook(BaseHook):
             for name, value in credentials.items():
                 if given.setdefault(name, (value, conn_id))[0] != value:
                     raise AirflowFailException(
-                        f"the connections {given[name][1]!r} and {conn_id!r} both give {name}: use one of them in a task")
+                        f"the connections {given[name][1]!r} and {conn_id!r} both give {name}: use one of them in a task"
+                    )
         variables.update({name: value for name, (value, _) in given.items()})
         return variables
 
@@ -189,15 +202,23 @@ class MillraceHook(BaseHook):
     def run_json(self, arguments: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
         """The JSON object that a short command prints. AirflowFailException: it printed none, with its message."""
         try:
-            done = subprocess.run([self.binary(), *arguments, "--json"], env=dict(environment), check=False, timeout=CHECK_TIMEOUT,
-                                  stdin=subprocess.DEVNULL, capture_output=True)
+            done = subprocess.run(
+                [self.binary(), *arguments, "--json"],
+                env=dict(environment),
+                check=False,
+                timeout=CHECK_TIMEOUT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+            )
         except subprocess.TimeoutExpired:
             raise AirflowFailException(f"millrace {arguments[0]} did not end within {CHECK_TIMEOUT} s") from None
         try:
             report = json.loads(done.stdout)
         except ValueError:
             message = done.stderr.decode("utf-8", "replace").strip()[-2000:]
-            raise AirflowFailException(f"millrace {' '.join(arguments[:2])}: {message or f'exit status {done.returncode}'}") from None
+            raise AirflowFailException(
+                f"millrace {' '.join(arguments[:2])}: {message or f'exit status {done.returncode}'}"
+            ) from None
         return report
 
     def test_connection(self) -> tuple[bool, str]:
@@ -231,21 +252,34 @@ def _google(connection: Any) -> dict[str, str]:
 def _aws(connection: Any) -> dict[str, str]:
     extra = connection.extra_dejson
     mask_secret(extra.get("aws_session_token"))
-    return {"AWS_ACCESS_KEY_ID": connection.login, "AWS_SECRET_ACCESS_KEY": connection.password,
-            "AWS_SESSION_TOKEN": extra.get("aws_session_token"), "AWS_REGION": extra.get("region_name")}
+    return {
+        "AWS_ACCESS_KEY_ID": connection.login,
+        "AWS_SECRET_ACCESS_KEY": connection.password,
+        "AWS_SESSION_TOKEN": extra.get("aws_session_token"),
+        "AWS_REGION": extra.get("region_name"),
+    }
 
 
 def _snowflake(connection: Any) -> dict[str, str]:
     extra = connection.extra_dejson
     mask_secret(extra.get("private_key_content"))
-    variables = {"SNOWFLAKE_USER": connection.login, "SNOWFLAKE_ROLE": extra.get("role"),
-                 "SNOWFLAKE_WAREHOUSE": extra.get("warehouse"), "SNOWFLAKE_PRIVATE_KEY": extra.get("private_key_content"),
-                 "SNOWFLAKE_PRIVATE_KEY_FILE": extra.get("private_key_file")}
+    variables = {
+        "SNOWFLAKE_USER": connection.login,
+        "SNOWFLAKE_ROLE": extra.get("role"),
+        "SNOWFLAKE_WAREHOUSE": extra.get("warehouse"),
+        "SNOWFLAKE_PRIVATE_KEY": extra.get("private_key_content"),
+        "SNOWFLAKE_PRIVATE_KEY_FILE": extra.get("private_key_file"),
+    }
     has_key = variables["SNOWFLAKE_PRIVATE_KEY"] or variables["SNOWFLAKE_PRIVATE_KEY_FILE"]
     return {**variables, "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" if has_key else "SNOWFLAKE_PASSWORD": connection.password}
 
 
-DESTINATION_CREDENTIALS = {"postgres": _postgres, "google_cloud_platform": _google, "aws": _aws, "snowflake": _snowflake}
+DESTINATION_CREDENTIALS = {
+    "postgres": _postgres,
+    "google_cloud_platform": _google,
+    "aws": _aws,
+    "snowflake": _snowflake,
+}
 
 
 def destination_credentials(connection: Any) -> dict[str, str]:
@@ -253,6 +287,7 @@ def destination_credentials(connection: Any) -> dict[str, str]:
     if connection.conn_type not in DESTINATION_CREDENTIALS:
         raise AirflowFailException(
             f"the connection {connection.conn_id!r} is of type {connection.conn_type!r}; credentials are taken from "
-            f"{', '.join(sorted(DESTINATION_CREDENTIALS))}")
+            f"{', '.join(sorted(DESTINATION_CREDENTIALS))}"
+        )
     found = DESTINATION_CREDENTIALS[connection.conn_type](connection)
     return {name: str(value) for name, value in found.items() if value}

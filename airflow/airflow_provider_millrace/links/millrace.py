@@ -1,4 +1,5 @@
 """The link from a task to the status page of its run."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Operators that run `millrace export` and `millrace import` on the worker."""
+
 from __future__ import annotations
 
 import hashlib
@@ -73,7 +74,9 @@ class MillraceOperator(BaseOperator):
         **kwargs: Any,
     ):
         if kwargs.get("outlets") is None:
-            kwargs["outlets"] = [asset_of(dest, self.stream) for dest in _list(to) if "{{" not in dest and "{%" not in dest]
+            kwargs["outlets"] = [
+                asset_of(dest, self.stream) for dest in _list(to) if "{{" not in dest and "{%" not in dest
+            ]
         super().__init__(**kwargs)
         self.to = to
         self.millrace_conn_id = millrace_conn_id
@@ -81,7 +84,9 @@ class MillraceOperator(BaseOperator):
         self.state = state
         self.flags = flags
         self.fail_on_rejected = fail_on_rejected
-        self.deferrable = conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
+        )
         self.poll_interval = poll_interval
         self.orphan_after = orphan_after
         self.binary = binary
@@ -107,12 +112,22 @@ class MillraceOperator(BaseOperator):
         given = [str(flag) for flag in _list(self.flags)]
         for flag in given:
             if flag.partition("=")[0] in SECRET_FLAGS:
-                raise AirflowFailException(f"{flag.partition('=')[0]} would show a secret to every user of the machine: use a connection")
+                raise AirflowFailException(
+                    f"{flag.partition('=')[0]} would show a secret to every user of the machine: use a connection"
+                )
         destinations = [dest.strip() for dest in _list(self.to) if dest and dest.strip()]
         if not destinations:
             raise AirflowFailException("`to` is empty: say where the records go, e.g. postgres://HOST/DATABASE")
         to = [part for dest in destinations for part in ("--to", dest)]
-        return [hook.binary(), *self.verb(hook), *to, *hook.flags(self.state, project_id=self.project_id), *given, "--json", "--quiet"]
+        return [
+            hook.binary(),
+            *self.verb(hook),
+            *to,
+            *hook.flags(self.state, project_id=self.project_id),
+            *given,
+            "--json",
+            "--quiet",
+        ]
 
     # -- the run --
 
@@ -134,12 +149,16 @@ class MillraceOperator(BaseOperator):
         left = None if deadline is None else max(0.0, deadline - time.time())
         key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
         self.defer(
-            trigger=MillraceTrigger(str(folder.path), self._owner, 0, self.poll_interval, key), method_name="execute_complete",
+            trigger=MillraceTrigger(str(folder.path), self._owner, 0, self.poll_interval, key),
+            method_name="execute_complete",
             # The supervisor stops the process at the deadline; the trigger then has time to say so.
-            timeout=None if left is None else timedelta(seconds=left + GRACE + 60))
+            timeout=None if left is None else timedelta(seconds=left + GRACE + 60),
+        )
         return None
 
-    def _start_or_continue(self, folder: RunFolder, command: list[str], environment: dict[str, str], deadline: float | None) -> str:
+    def _start_or_continue(
+        self, folder: RunFolder, command: list[str], environment: dict[str, str], deadline: float | None
+    ) -> str:
         digest = hashlib.sha256(json.dumps(command).encode()).hexdigest()
         if folder.can_continue(digest):
             self.log.info("an earlier try has started this command: waiting for its process; %s", folder.path)
@@ -148,7 +167,13 @@ class MillraceOperator(BaseOperator):
             raise RuntimeError(f"the process of an earlier try does not end; its files are in {folder.path}")
         remove_old_runs(folder, KEEP_RUNS)
         self.log.info("running: %s", " ".join(command))
-        spec = {"argv": command, "env": environment, "digest": digest, "orphan_after": self.orphan_after, "grace": GRACE}
+        spec = {
+            "argv": command,
+            "env": environment,
+            "digest": digest,
+            "orphan_after": self.orphan_after,
+            "grace": GRACE,
+        }
         return folder.start(spec, deadline)
 
     def _deadline(self, ti: Any) -> float | None:
@@ -192,22 +217,33 @@ class MillraceOperator(BaseOperator):
         code, folder = outcome["exit_status"], outcome["folder"]
         last = "".join(f"\n  {line}" for line in outcome["last_lines"])
         if outcome["status"] == "absent":
-            raise AirflowException(f"{folder} is not there: the triggerer must see the state folder of the worker, or the task must not be deferrable")
+            raise AirflowException(
+                f"{folder} is not there: the triggerer must see the state folder of the worker, or the task must not be deferrable"
+            )
         if outcome["status"] != "ended":
-            raise AirflowException(f"the process ended without a result: it was killed, its machine is gone, or the disk is full; {folder}{last}")
+            raise AirflowException(
+                f"the process ended without a result: it was killed, its machine is gone, or the disk is full; {folder}{last}"
+            )
         RunFolder(folder).collect()
         if report is not None:
-            context["ti"].xcom_push(key=STATUS_KEY, value={"report": report, "folder": folder, "exit_status": code, "ended": time.time()})
+            context["ti"].xcom_push(
+                key=STATUS_KEY, value={"report": report, "folder": folder, "exit_status": code, "ended": time.time()}
+            )
             self.log.info("%s", ", ".join(f"{key} {report[key]}" for key in ACCOUNTING if key in report))
         if outcome["stopped"]:
-            raise AirflowException(f"the process was stopped: {outcome['stopped']}. What it delivered is recorded; run the task again{last}")
+            raise AirflowException(
+                f"the process was stopped: {outcome['stopped']}. What it delivered is recorded; run the task again{last}"
+            )
         if code == 2:
             raise AirflowFailException(f"wrong usage or configuration, which another try does not change:{last}")
         if code not in (0, 1) or report is None:
-            raise AirflowException(f"the process ended with exit status {code}; nothing is lost, and another try continues{last}")
+            raise AirflowException(
+                f"the process ended with exit status {code}; nothing is lost, and another try continues{last}"
+            )
         if code == 1 and self.fail_on_rejected:
             raise AirflowFailException(
-                f"{report.get('rejected', 0)} records were rejected; see `millrace dlq list`. The first error: {report.get('first_error')}")
+                f"{report.get('rejected', 0)} records were rejected; see `millrace dlq list`. The first error: {report.get('first_error')}"
+            )
         if code == 1:
             self.log.warning("%s records were rejected: %s", report.get("rejected", 0), report.get("first_error"))
         events = context.get("outlet_events")
@@ -243,7 +279,16 @@ class MillraceExportOperator(MillraceOperator):
     """
 
     template_fields: Sequence[str] = (
-        *MillraceOperator.template_fields, "since", "until", "late", "time_zone", "events", "where", "properties", "project_id")
+        *MillraceOperator.template_fields,
+        "since",
+        "until",
+        "late",
+        "time_zone",
+        "events",
+        "where",
+        "properties",
+        "project_id",
+    )
 
     def __init__(
         self,
@@ -279,9 +324,14 @@ class MillraceExportOperator(MillraceOperator):
         if self.stream == "events":
             if not self.since:
                 raise AirflowFailException("`since` is empty: it is the first day of the export")
-            pairs += [("--since", self.since), ("--until", self.until), ("--by", self.by), ("--late", self.late),
-                      ("--time-zone", self.time_zone or hook.options().get("time_zone")),
-                      *(("--event", name) for name in _list(self.events))]
+            pairs += [
+                ("--since", self.since),
+                ("--until", self.until),
+                ("--by", self.by),
+                ("--late", self.late),
+                ("--time-zone", self.time_zone or hook.options().get("time_zone")),
+                *(("--event", name) for name in _list(self.events)),
+            ]
         else:
             pairs += [("--properties", name) for name in _list(self.properties)]
         return ["export", self.stream, *(part for flag, value in pairs if value for part in (flag, value))]
@@ -302,8 +352,14 @@ class MillraceImportOperator(MillraceOperator):
 
     template_fields: Sequence[str] = (*MillraceOperator.template_fields, "inputs", "config")
 
-    def __init__(self, *, inputs: str | Sequence[str], config: str | list[dict[str, Any]] | None = None,
-                 to: str | Sequence[str] = "mixpanel", **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        inputs: str | Sequence[str],
+        config: str | list[dict[str, Any]] | None = None,
+        to: str | Sequence[str] = "mixpanel",
+        **kwargs: Any,
+    ):
         super().__init__(to=to, **kwargs)
         self.inputs = inputs
         self.config = config

@@ -1,6 +1,8 @@
 """What became of a process, and its log, for a task and for a trigger alike."""
+
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from typing import Any, Iterable
@@ -13,9 +15,14 @@ MAX_LINE = 4096  # characters of a line in Airflow's log
 def outcome_of(folder: RunFolder) -> dict[str, Any]:
     """{"status", "exit_status", "stopped", "report", "last_lines", "folder"}: all of it can be JSON."""
     result = folder.result() or {}
-    return {"status": folder.status(), "exit_status": result.get("exit_status"), "stopped": result.get("stopped"),
-            "report": result.get("report"), "last_lines": [line[:MAX_LINE] for line in folder.last_log_lines()],
-            "folder": str(folder.path)}
+    return {
+        "status": folder.status(),
+        "exit_status": result.get("exit_status"),
+        "stopped": result.get("stopped"),
+        "report": result.get("report"),
+        "last_lines": [line[:MAX_LINE] for line in folder.last_log_lines()],
+        "folder": str(folder.path),
+    }
 
 
 def write_log(log: logging.Logger, lines: Iterable[str]) -> None:
@@ -23,9 +30,10 @@ def write_log(log: logging.Logger, lines: Iterable[str]) -> None:
     for line in lines:
         severity = None
         if line.startswith("{"):
-            try:
+            with contextlib.suppress(ValueError, AttributeError):
                 severity = json.loads(line).get("severity")
-            except (ValueError, AttributeError):
-                pass
-        log.log(logging.getLevelName(severity) if severity in ("DEBUG", "WARNING", "ERROR", "CRITICAL") else logging.INFO,
-                "%s", line[:MAX_LINE])
+        log.log(
+            logging.getLevelName(severity) if severity in ("DEBUG", "WARNING", "ERROR", "CRITICAL") else logging.INFO,
+            "%s",
+            line[:MAX_LINE],
+        )

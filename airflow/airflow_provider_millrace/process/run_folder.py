@@ -10,6 +10,7 @@ Every file is replaced as a whole, so that a reader on any machine that shares t
   result.json    by the supervisor, last: {"exit_status", "stopped"}; exit_status is -N after signal N.
   collected      the result reached Airflow.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -148,7 +149,7 @@ class RunFolder:
         return {**result, "report": report if isinstance(report, dict) else None}
 
     def status(self) -> str:
-        """"absent", "running", "ended", or "lost": it can have no result any more."""
+        """ "absent", "running", "ended", or "lost": it can have no result any more."""
         if self._file("result.json").exists():
             return "ended"
         process = self.process()
@@ -226,9 +227,16 @@ class RunFolder:
         owner = self.own(deadline)
         # Isolated (-I), without Airflow's variables; secrets are in stdin only, which no other process can read.
         done = subprocess.run(
-            [sys.executable, "-I", str(SUPERVISOR), str(self.path)], input=json.dumps(spec).encode(), check=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}, timeout=START_TIMEOUT)
+            [sys.executable, "-I", str(SUPERVISOR), str(self.path)],
+            input=json.dumps(spec).encode(),
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+            timeout=START_TIMEOUT,
+        )
         if done.returncode != 0:
             raise RuntimeError(done.stderr.decode("utf-8", "replace").strip()[-2000:] or "the supervisor did not start")
         return owner
@@ -267,6 +275,10 @@ def remove_old_runs(folder: RunFolder, max_age: float) -> None:
     with contextlib.suppress(FileNotFoundError):
         for path in folder.path.parent.iterdir():
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                if (path != folder.path and re.fullmatch(r"[^.].*", path.name)
-                        and time.time() - path.stat().st_mtime > max_age and RunFolder(path).status() != "running"):
+                if (
+                    path != folder.path
+                    and re.fullmatch(r"[^.].*", path.name)
+                    and time.time() - path.stat().st_mtime > max_age
+                    and RunFolder(path).status() != "running"
+                ):
                     shutil.rmtree(path, ignore_errors=True)

@@ -10,6 +10,7 @@ The program is stopped with SIGTERM, and after `grace` seconds killed with its w
   - nobody has touched control.json for `orphan_after` seconds;
   - the supervisor is killed: then the kernel sends SIGTERM.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -79,8 +80,16 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
         with open(self.folder / "log", "ab") as log, open(self.folder / "stdout", "wb") as out:
-            return subprocess.Popen(self.spec["argv"], env=self.spec["env"], stdin=subprocess.DEVNULL, stdout=out,
-                                    stderr=log, cwd=self.folder, start_new_session=True, preexec_fn=prepare)
+            return subprocess.Popen(
+                self.spec["argv"],
+                env=self.spec["env"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
 
     def stop(self, program: subprocess.Popen, reason: str) -> None:
         self.stopped = reason
@@ -106,9 +115,15 @@ class Supervisor:
     def run(self, on_start) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, WAKE_UP)
         program = self.start_program()
-        write_json(self.folder / "process.json", {
-            "host": this_host(), "supervisor": identity(os.getpid()), "program": identity(program.pid),
-            "digest": self.spec["digest"]})
+        write_json(
+            self.folder / "process.json",
+            {
+                "host": this_host(),
+                "supervisor": identity(os.getpid()),
+                "program": identity(program.pid),
+                "digest": self.spec["digest"],
+            },
+        )
         on_start()
         while program.poll() is None:
             got = signal.sigtimedwait(WAKE_UP, TICK)
@@ -149,7 +164,7 @@ def main() -> int:
             os.dup2(null, stream)
         os.close(null)
         try:
-            supervise(folder, spec, open(answer, "wb"))
+            supervise(folder, spec, os.fdopen(answer, "wb"))
         finally:
             os._exit(0)
     os.close(answer)

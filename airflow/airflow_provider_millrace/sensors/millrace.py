@@ -1,4 +1,5 @@
 """A sensor for windows that no later run reads again."""
+
 from __future__ import annotations
 
 from datetime import date
@@ -21,9 +22,19 @@ class MillraceWindowSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("since", "until", "to", "state", "millrace_conn_id", "project_id")
 
-    def __init__(self, *, since: str, until: str, to: str, by: str = "event-date",
-                 millrace_conn_id: str = MillraceHook.default_conn_name, state: str | None = None,
-                 project_id: str | None = None, binary: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        since: str,
+        until: str,
+        to: str,
+        by: str = "event-date",
+        millrace_conn_id: str = MillraceHook.default_conn_name,
+        state: str | None = None,
+        project_id: str | None = None,
+        binary: str | None = None,
+        **kwargs: Any,
+    ):
         if by not in ("event-date", "processing-time"):
             raise ValueError(f"by must be event-date or processing-time, not {by!r}")
         kwargs.setdefault("mode", "reschedule")
@@ -47,8 +58,20 @@ class MillraceWindowSensor(BaseSensorOperator):
         windows = days * 24 if self.by == "processing-time" else days
         hook = MillraceHook(self.millrace_conn_id, binary=self.binary)
         plan = hook.run_json(
-            ["export", "plan", "--since", self.since, "--until", self.until, "--by", self.by, "--to", self.to,
-             *hook.flags(self.state, project_id=self.project_id)],
-            hook.environment())
+            [
+                "export",
+                "plan",
+                "--since",
+                self.since,
+                "--until",
+                self.until,
+                "--by",
+                self.by,
+                "--to",
+                self.to,
+                *hook.flags(self.state, project_id=self.project_id),
+            ],
+            hook.environment(),
+        )
         self.log.info("%d of %d windows are closed", plan["windows_skipped"], windows)
         return plan["windows_skipped"] >= windows

@@ -1,4 +1,5 @@
 """Serves the page at /millrace/dags/DAG/status, to users who may read the XComs of the DAG."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,7 +10,10 @@ from airflow_provider_millrace.links.millrace import STATUS_KEY, MillraceRunLink
 from airflow_provider_millrace.status_page.page import render
 from airflow_provider_millrace.version_compat import AIRFLOW_V_3_0_PLUS
 
-SECURITY_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Content-Type-Options": "nosniff"}
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def _fastapi_app() -> Any:
@@ -25,15 +29,21 @@ def _fastapi_app() -> Any:
 
     def status(dag_id, run_id, task_id, map_index=-1):
         with create_session() as session:
-            found = session.scalars(XComModel.get_many(
-                run_id=run_id, key=STATUS_KEY, task_ids=task_id, dag_ids=dag_id, map_indexes=map_index, limit=1)).first()
+            found = session.scalars(
+                XComModel.get_many(
+                    run_id=run_id, key=STATUS_KEY, task_ids=task_id, dag_ids=dag_id, map_indexes=map_index, limit=1
+                )
+            ).first()
             value = XComModel.deserialize_value(found) if found is not None else None
         key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id}
         return HTMLResponse(render(key, value), headers=SECURITY_HEADERS)
 
     status.__annotations__ = {"dag_id": str, "run_id": str, "task_id": str, "map_index": int}
-    app.get("/dags/{dag_id}/status", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))],
-            response_class=HTMLResponse)(status)
+    app.get(
+        "/dags/{dag_id}/status",
+        dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))],
+        response_class=HTMLResponse,
+    )(status)
     return app
 
 

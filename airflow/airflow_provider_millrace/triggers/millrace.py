@@ -1,4 +1,5 @@
 """Waits for the process of a run in the triggerer."""
+
 from __future__ import annotations
 
 import asyncio
@@ -24,7 +25,14 @@ class MillraceTrigger(BaseTrigger):
     :param poll_interval: seconds.
     """
 
-    def __init__(self, folder: str, owner: str, offset: int = 0, poll_interval: float = 2.0, task_key: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        folder: str,
+        owner: str,
+        offset: int = 0,
+        poll_interval: float = 2.0,
+        task_key: dict[str, Any] | None = None,
+    ):
         super().__init__()
         self.folder = folder
         self.owner = owner
@@ -35,8 +43,13 @@ class MillraceTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             "airflow_provider_millrace.triggers.millrace.MillraceTrigger",
-            {"folder": self.folder, "owner": self.owner, "offset": self.offset, "poll_interval": self.poll_interval,
-             "task_key": self.task_key},
+            {
+                "folder": self.folder,
+                "owner": self.owner,
+                "offset": self.offset,
+                "poll_interval": self.poll_interval,
+                "task_key": self.task_key,
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -64,7 +77,9 @@ class MillraceTrigger(BaseTrigger):
 
     def _request_stop(self) -> None:
         if RunFolder(self.folder).request_stop(self.owner, "the task was cleared or marked"):
-            self.log.info("stopping the process, because the task was cleared or marked at %s", time.strftime("%H:%M:%S"))
+            self.log.info(
+                "stopping the process, because the task was cleared or marked at %s", time.strftime("%H:%M:%S")
+            )
 
     async def _is_awaited(self) -> bool:
         """Whether the task still waits for this trigger, so that only the triggerer ends. True if that is not known: then
@@ -81,7 +96,8 @@ class MillraceTrigger(BaseTrigger):
 
         key = self.task_key
         states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=key["dag_id"], task_ids=[key["task_id"]], run_ids=[key["run_id"]], map_index=key["map_index"])
+            dag_id=key["dag_id"], task_ids=[key["task_id"]], run_ids=[key["run_id"]], map_index=key["map_index"]
+        )
         name = key["task_id"] if key["map_index"] < 0 else f"{key['task_id']}_{key['map_index']}"
         return states.get(key["run_id"], {}).get(name) == "deferred"
 

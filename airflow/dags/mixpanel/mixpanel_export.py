@@ -4,6 +4,7 @@ It needs the Variable `mixpanel-export` and the connection `mixpanel_export`; do
 interval ends 35 minutes after an hour of arrival, which has settled by then. A run exports all settled hours of that
 day which are not exported yet, so that a missed run leaves no hole.
 """
+
 import os
 from datetime import datetime, timedelta, timezone
 
@@ -17,12 +18,23 @@ VARIABLE = "var.json.get('mixpanel-export')"
 with DAG(
     dag_id="mixpanel-export",
     schedule="35 * * * *",
-    start_date=datetime.fromisoformat(os.environ.get("MIXPANEL_EXPORT_START", "2026-11-01")).replace(tzinfo=timezone.utc),
+    start_date=datetime.fromisoformat(os.environ.get("MIXPANEL_EXPORT_START", "2026-11-01")).replace(
+        tzinfo=timezone.utc
+    ),
     catchup=True,
     max_active_runs=1,
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=3), "retry_exponential_backoff": True,
-                  "on_failure_callback": mixpanel_export.on_failure, "on_success_callback": mixpanel_export.on_success},
-    user_defined_filters={"window_day": mixpanel_export.window_day, "start": mixpanel_export.start, "end": mixpanel_export.end},
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(minutes=3),
+        "retry_exponential_backoff": True,
+        "on_failure_callback": mixpanel_export.on_failure,
+        "on_success_callback": mixpanel_export.on_success,
+    },
+    user_defined_filters={
+        "window_day": mixpanel_export.window_day,
+        "start": mixpanel_export.start,
+        "end": mixpanel_export.end,
+    },
     user_defined_macros={"destination": mixpanel_export.destination, "option": mixpanel_export.option},
     tags=["mixpanel", "millrace"],
     doc_md=__doc__,

@@ -2,6 +2,7 @@
 
 It needs the Variable `mixpanel-export` and the connection `mixpanel_export`; docs/airflow.md describes both.
 """
+
 import os
 from datetime import datetime, timedelta, timezone
 
@@ -15,12 +16,19 @@ VARIABLE = "var.json.get('mixpanel-export')"
 with DAG(
     dag_id="mixpanel-export-people",
     schedule="20 4 * * *",
-    start_date=datetime.fromisoformat(os.environ.get("MIXPANEL_EXPORT_START", "2026-11-01")).replace(tzinfo=timezone.utc),
+    start_date=datetime.fromisoformat(os.environ.get("MIXPANEL_EXPORT_START", "2026-11-01")).replace(
+        tzinfo=timezone.utc
+    ),
     # A snapshot shows profiles as they are now, so that one for an earlier day would only repeat it.
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=3), "retry_exponential_backoff": True,
-                  "on_failure_callback": mixpanel_export.on_failure, "on_success_callback": mixpanel_export.on_success},
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(minutes=3),
+        "retry_exponential_backoff": True,
+        "on_failure_callback": mixpanel_export.on_failure,
+        "on_success_callback": mixpanel_export.on_success,
+    },
     user_defined_macros={"destination": mixpanel_export.destination, "option": mixpanel_export.option},
     tags=["mixpanel", "millrace"],
     doc_md=__doc__,
