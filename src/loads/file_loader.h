@@ -11,7 +11,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "data_files/commit_log.h"
+#include "pipeline/intents.h"
 
 namespace millrace::loads {
 
@@ -39,8 +41,10 @@ class FileLoader {
   using Outcome = data_files::CommitLog::Outcome;
   virtual ~FileLoader() = default;
 
-  // Makes the table what it needs to be. Called before each run stages or loads anything.
-  virtual absl::Status Prepare(std::stop_token stop) = 0;
+  // Makes the table what it needs to be. Called before each run stages or loads anything. `open`:
+  // commits that are announced, by any process, and may have been loaded. FailedPrecondition, with
+  // the remedy: what the warehouse knew of them is gone, so they could be loaded twice.
+  virtual absl::Status Prepare(absl::Span<const Intent> open, std::stop_token stop) = 0;
 
   // What the warehouse says of the commit. kNone: also while a load is running, which a call of
   // Load() then waits for.

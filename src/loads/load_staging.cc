@@ -30,8 +30,8 @@ class LoadLog final : public CommitLog {
  public:
   LoadLog(FileStore& store, FileLoader& loader) : store_(store), loader_(loader) {}
 
-  absl::Status Prepare(const std::stop_token& stop) {
-    const absl::Status prepared = loader_.Prepare(stop);
+  absl::Status Prepare(absl::Span<const Intent> open, const std::stop_token& stop) {
+    const absl::Status prepared = loader_.Prepare(open, stop);
     absl::MutexLock lock(&mutex_);
     is_prepared_ = prepared.ok();
     return prepared;
@@ -44,7 +44,7 @@ class LoadLog final : public CommitLog {
   absl::StatusOr<Outcome> Commit(const Intent& intent, const StagedFiles& staged,
                                  const std::stop_token& stop) override {
     // What an earlier process left is committed before this one stages anything.
-    if (!is_prepared()) RETURN_IF_ERROR(Prepare(stop));
+    if (!is_prepared()) RETURN_IF_ERROR(Prepare({&intent, 1}, stop));
     if (staged.files.empty()) return absl::DataLossError("the commit has no files");
     FileLoad load = LoadOf(intent, staged.files);
     load.write_manifest = [&](std::string_view text) -> absl::StatusOr<std::string> {
@@ -161,7 +161,7 @@ class LoadStaging final : public Staging {
     return std::make_unique<LoadCommitter>(store_, files_->NewCommitter());
   }
   absl::Status RemoveOrphans(absl::Span<const Intent> open, std::stop_token stop) override {
-    RETURN_IF_ERROR(log_.Prepare(stop));
+    RETURN_IF_ERROR(log_.Prepare(open, stop));
     return files_->RemoveOrphans(open, std::move(stop));
   }
 

@@ -57,8 +57,10 @@ class Counter : public RowVisitor {
 // Loads the files of a commit in one step, as jobs with an id do. Outlives the processes.
 class FakeWarehouse : public FileLoader {
  public:
-  absl::Status Prepare(std::stop_token) override {
+  absl::Status Prepare(absl::Span<const Intent> open, std::stop_token) override {
     ++prepared;
+    opened.clear();
+    for (const Intent& intent : open) opened.push_back(intent.id);
     return prepare_status;
   }
   absl::StatusOr<Outcome> OutcomeOf(const std::string& commit, std::stop_token stop) override {
@@ -94,6 +96,7 @@ class FakeWarehouse : public FileLoader {
   }
 
   int prepared = 0;
+  std::vector<std::string> opened;  // when it was prepared
   absl::Status prepare_status;
   absl::Status next_load;
   bool uses_manifest = false;
@@ -337,6 +340,25 @@ TEST_F(LoadStagingTest, ALoadThatFailsStopsTheRunAndTheNextOneTriesAgain) {
   }
   EXPECT_EQ(committer->Commit(intent, {}).kind, CommitResult::Kind::kCommitted);
   EXPECT_EQ(table.warehouse.prepared, 3);
+}
+
+// A commit that another process has announced may have been loaded.
+TEST_F(LoadStagingTest, ATableIsPreparedWithTheOpenCommits) {
+  TestTable table;
+  const auto staging = table.NewStaging();
+  const auto sink = staging->NewSink();
+  Stage(*sink, 0, 3);
+  const Intent intent = Seal(*sink);
+  const Intent other{.id = kCommit};
+  const std::vector<Intent> open = {intent, other};
+  ASSERT_TRUE(staging->RemoveOrphans(open, {}).ok());
+  EXPECT_THAT(table.warehouse.opened, ElementsAre(intent.id, other.id));
+  // After an error the table is prepared again, for the commit itself.
+  const auto committer = staging->NewCommitter();
+  table.warehouse.next_load = absl::InvalidArgumentError("no such column");
+  EXPECT_EQ(committer->Commit(intent, {}).kind, CommitResult::Kind::kStop);
+  EXPECT_EQ(committer->Commit(intent, {}).kind, CommitResult::Kind::kCommitted);
+  EXPECT_THAT(table.warehouse.opened, ElementsAre(intent.id));
 }
 
 TEST_F(LoadStagingTest, ATableThatCannotBePreparedStopsTheRunBeforeItIsLoaded) {

@@ -1,4 +1,6 @@
 """Imports into Redshift through a bucket: files in S3, loaded by COPY; killed on the way, too."""
+import json
+import os
 import pathlib
 import sys
 import time
@@ -16,6 +18,7 @@ from redshift_events import UNAVAILABLE, RedshiftEventsTest
 if redshift_front.AVAILABLE:
     import redshift_copy
 
+FILES = int(os.environ.get("MILLRACE_TEST_FILES", "100"))
 ROWS = 20_000 if SANITIZED else 100_000
 KILLS = 5
 FAULTS = {"lost_before": 0.02, "lost": 0.03, "500": 0.03, "throttle": 0.01, "fail_before": 0.03, "fail_after": 0.04}
@@ -56,6 +59,35 @@ class CopyTest(RedshiftEventsTest):
         self.assertEqual(self.server.query("SELECT DISTINCT outcome FROM millrace_events_commits"), [["committed"]])
         code, out, err = self.run_program("destinations", "drop", self.to, "--yes")
         self.assertEqual(code, 0, out + err)
+
+    def test_many_small_files(self):
+        folder = self.events(FILES, "--format", "ndjson", "--files", str(FILES))
+        report = self.load(folder)
+        self.assertEqual(report["accepted"], FILES)
+        self.assert_rows(folder)
+        [[commits]] = self.server.query("SELECT count(*) FROM millrace_events_commits")
+        print(f"{FILES} files in {commits} commits, {report['elapsed_s']:.1f} s, "
+              f"{report['peak_memory_bytes'] >> 20} MB; {dict(self.front.counts)}")
+
+    def test_a_lost_record_of_commits_stops_the_import_while_one_is_open(self):
+        self.create()
+        first = self.events(100, "--format", "ndjson")
+        self.load(first)
+        folder = self.folder / "second"
+        self.write_ndjson("second/rows.ndjson", [{"n": n} for n in range(100)])
+        (folder / "sources.json").write_text(json.dumps([{
+            "config_id": "second", "source_prefix": str(folder), "mixpanel_event_name": "e",
+            "field_mappings": [{"source_field": "*", "mixpanel_field": "*"}]}]))
+        self.front.random_faults = {"500": 1}  # the commit is announced and not made
+        process = self.start(*self.command(folder, "--quiet"))
+        self.wait_until(lambda: any(key.endswith(".manifest") for key in self.s3.keys()), process)
+        self.kill_after(process, 0)
+        self.front.random_faults = {}
+        self.server.query("DROP TABLE millrace_events_commits")
+        code, out, err = self.run_program(*self.command(folder, "--quiet"))
+        self.assertNotEqual(code, 0)
+        self.assertIn("the record of commits of public.events is gone", out + err)
+        self.assertEqual(self.count(), 100)
 
     def test_killed_while_the_service_has_faults(self):
         folder = self.events(ROWS, "--format", "ndjson", "--files", "3")

@@ -14,6 +14,7 @@ from harness import FAST_RETRY, SANITIZED, main
 from snowflake_events import PATIENCE, TABLES, UNAVAILABLE, SnowflakeEventsTest
 
 ROWS = int(os.environ.get("MILLRACE_TEST_ROWS", "30000" if SANITIZED else "60000"))
+FILES = int(os.environ.get("MILLRACE_TEST_FILES", "100"))
 KILLS = 10
 FAULTS = {"lost": 0.05, "drop": 0.03, "503": 0.03, "429": 0.02, "slow": 0.1, "locked": 0.02}
 STAGE = ("ANALYTICS", "RAW", "FILES")
@@ -48,6 +49,36 @@ class CopyTest(SnowflakeEventsTest):
         self.assertEqual({state for state, _ in self.commits()}, {"committed"})
         self.destinations("drop", "--yes")
         self.assertEqual(self.tables(), [])
+
+    def test_many_small_files(self):
+        folder = self.events(FILES, "--format", "ndjson", "--files", str(FILES))
+        report = self.load(folder)
+        self.assertEqual(report["accepted"], FILES)
+        self.assert_rows(folder)
+        print(f"{FILES} files in {dict(self.commits())} commits, {report['elapsed_s']:.1f} s, "
+              f"{report['peak_memory_bytes'] >> 20} MB")
+
+    def test_a_lost_record_of_commits_stops_the_import_while_one_is_open(self):
+        import snowflake_sql
+        folder = self.events(100, "--format", "ndjson")
+        self.destinations("create")
+        run, asked = self.front._run, threading.Event()
+
+        def fail_copies(body, count, values):
+            if "COPY INTO" in body["statement"]:
+                asked.set()
+                raise snowflake_sql.SqlFailed("000603", "XX000", "internal error")
+            return run(body, count, values)
+        self.front._run = fail_copies
+        process = self.start(*self.command(folder, "--quiet"))
+        self.assertTrue(asked.wait(PATIENCE), "nothing is copied")
+        self.kill_after(process, 0)
+        self.front._run = run
+        self.query(f'DROP TABLE {TABLES}."MILLRACE_COMMITS"')
+        code, out, err = self.run_program(*self.command(folder, "--quiet"))
+        self.assertNotEqual(code, 0)
+        self.assertIn("the record of commits of", out + err)
+        self.assertEqual(self.count(), 0)
 
     def test_a_stage_is_made_for_a_storage_integration(self):
         self.to = self.front.destination("bucket=s3://test-bucket/other/&storage_integration=s3_int&columns=amount:number")

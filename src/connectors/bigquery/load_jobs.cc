@@ -31,7 +31,7 @@ absl::Status Explain(const absl::Status& status, std::string_view doing) {
 
 LoadJobs::LoadJobs(Parts parts) : parts_(std::move(parts)), pace_(parts_.clock) {}
 
-absl::Status LoadJobs::Prepare(std::stop_token stop) {
+absl::Status LoadJobs::Prepare(absl::Span<const Intent>, std::stop_token stop) {
   {
     absl::MutexLock lock(&mutex_);
     location_.clear();  // it may be another dataset of the same name

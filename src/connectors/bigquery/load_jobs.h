@@ -39,7 +39,7 @@ class LoadJobs final : public loads::FileLoader {
   // What the parts refer to outlives it.
   explicit LoadJobs(Parts parts);
 
-  absl::Status Prepare(std::stop_token stop) override;
+  absl::Status Prepare(absl::Span<const Intent> open, std::stop_token stop) override;
   absl::StatusOr<Outcome> OutcomeOf(const std::string& commit, std::stop_token stop) override;
   absl::StatusOr<Outcome> Load(const loads::FileLoad& load, std::stop_token stop) override;
   absl::StatusOr<Outcome> Abandon(const loads::FileLoad& load, std::stop_token stop) override;

@@ -81,10 +81,10 @@ std::string CopyLoader::SelectOutcome(const std::string& commit) const {
                 "'");
 }
 
-absl::Status CopyLoader::Prepare(std::stop_token stop) {
+absl::Status CopyLoader::Prepare(absl::Span<const Intent> open, std::stop_token stop) {
   const auto session = sessions_.Borrow(stop);
   if (!session) return StopRequested();
-  return table_.MakeReady(**session, stop);
+  return table_.MakeReady(**session, open, stop);
 }
 
 absl::StatusOr<CopyLoader::Outcome> CopyLoader::OutcomeOf(const std::string& commit,

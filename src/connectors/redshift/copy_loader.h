@@ -36,7 +36,7 @@ class CopyLoader final : public loads::FileLoader {
   CopyLoader(const RedshiftSpec& spec, TargetTable& table,
              std::function<std::unique_ptr<SqlSession>()> new_session);
 
-  absl::Status Prepare(std::stop_token stop) override;
+  absl::Status Prepare(absl::Span<const Intent> open, std::stop_token stop) override;
   absl::StatusOr<Outcome> OutcomeOf(const std::string& commit, std::stop_token stop) override;
   absl::StatusOr<Outcome> Load(const loads::FileLoad& load, std::stop_token stop) override;
   absl::StatusOr<Outcome> Abandon(const loads::FileLoad& load, std::stop_token stop) override;

@@ -185,7 +185,7 @@ class RedshiftDestination final : public Destination {
     const std::unique_ptr<SqlSession> session = sessions_.New();
     RETURN_IF_ERROR(CreateDatabase(*session, stop));
     for (const auto& [type, target] : targets_) {
-      RETURN_IF_ERROR(target->table.MakeReady(*session, stop));
+      RETURN_IF_ERROR(target->table.MakeReady(*session, {}, stop));
       if (spec_.views) RETURN_IF_ERROR(redshift::CreateView(target->table, *session, stop));
     }
     return absl::OkStatus();

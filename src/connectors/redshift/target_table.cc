@@ -190,7 +190,8 @@ std::vector<std::string> TargetTable::ForgetStatements() const {
   return sql_delivery::ForgetAllScript(dialect_, destination_).statements;
 }
 
-absl::Status TargetTable::CheckLoss(const std::vector<std::string>& found) const {
+absl::Status TargetTable::CheckLoss(const std::vector<std::string>& found,
+                                    absl::Span<const Intent> open) const {
   const auto exists = [&found](const std::string& name) {
     return std::find(found.begin(), found.end(), name) != found.end();
   };
@@ -201,6 +202,9 @@ absl::Status TargetTable::CheckLoss(const std::vector<std::string>& found) const
   }
   if (missing.empty()) return absl::OkStatus();
   const std::string table = StrCat(spec_.schema, ".", name_);
+  if (spec_.method == Method::kCopy && !open.empty()) {
+    return CommitsAreGone(StrCat("the commit ", open.front().id, ", which is open in the ledger,"));
+  }
   if (others.empty()) {
     Log(Severity::kWarning,
         "the table exists and has no record of what was delivered: a new one is begun, and rows "
@@ -222,20 +226,25 @@ absl::Status TargetTable::RequireKnownCommits(SqlSession& session, const std::st
   if (std::find(found.begin(), found.end(), name_) == found.end()) return absl::OkStatus();
   // Another process may have made it meanwhile.
   if (found.size() == 2) return absl::UnavailableError("the table of commits has just been made");
-  return absl::FailedPreconditionError(
-      StrCat("the record of commits of ", spec_.schema, ".", name_, " is gone (", spec_.schema, ".",
-             commits,
-             " is missing): a commit that is still open may have been loaded, and would be there "
-             "twice; restore it (or GRANT SELECT, INSERT, DELETE on it, if it exists), or drop ",
-             spec_.schema, ".", name_, " too and send everything again with --force"));
+  return CommitsAreGone("a commit that is still open");
 }
 
-absl::Status TargetTable::CreateMissing(SqlSession& session, const std::stop_token& stop) {
+absl::Status TargetTable::CommitsAreGone(std::string_view which) const {
+  return absl::FailedPreconditionError(StrCat(
+      "the record of commits of ", spec_.schema, ".", name_, " is gone (", spec_.schema, ".",
+      dialect_.commits_name(), " is missing): ", which,
+      " may have been loaded, and would be there twice; restore it (or GRANT SELECT, INSERT, "
+      "DELETE on it, if it exists), or drop ",
+      spec_.schema, ".", name_, " too and send everything again with --force"));
+}
+
+absl::Status TargetTable::CreateMissing(SqlSession& session, absl::Span<const Intent> open,
+                                        const std::stop_token& stop) {
   std::vector<std::string> names = StateTables();
   names.push_back(name_);
   ASSIGN_OR_RETURN(const std::vector<std::string> found, TablesAmong(names, session, stop));
   if (found.size() == names.size()) return absl::OkStatus();
-  RETURN_IF_ERROR(CheckLoss(found));
+  RETURN_IF_ERROR(CheckLoss(found, open));
   std::vector<std::string> statements;
   ASSIGN_OR_RETURN(const bool has_schema, HasSchema(session, stop));
   if (!has_schema) {
@@ -302,11 +311,12 @@ absl::Status TargetTable::LearnBackslash(SqlSession& session, const std::stop_to
   return absl::OkStatus();
 }
 
-absl::Status TargetTable::MakeReady(SqlSession& session, const std::stop_token& stop) {
+absl::Status TargetTable::MakeReady(SqlSession& session, absl::Span<const Intent> open,
+                                    const std::stop_token& stop) {
   RETURN_IF_ERROR(LearnBackslash(session, stop));
-  absl::Status created = CreateMissing(session, stop);
+  absl::Status created = CreateMissing(session, open, stop);
   for (int tries = 1; tries < kMaxCreations && IsOthersCreation(created); ++tries) {
-    created = CreateMissing(session, stop);
+    created = CreateMissing(session, open, stop);
   }
   RETURN_IF_ERROR(created);
   return AddColumns(session, stop);
@@ -315,7 +325,7 @@ absl::Status TargetTable::MakeReady(SqlSession& session, const std::stop_token& 
 absl::Status TargetTable::Prepare(SqlSession& session, const std::stop_token& stop) {
   absl::MutexLock lock(&preparing_);
   if (prepared_) return absl::OkStatus();
-  RETURN_IF_ERROR(MakeReady(session, stop));
+  RETURN_IF_ERROR(MakeReady(session, {}, stop));
   prepared_ = true;
   return absl::OkStatus();
 }

@@ -11,9 +11,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "connectors/redshift/redshift_dialect.h"
 #include "connectors/redshift/redshift_spec.h"
 #include "connectors/redshift/sql_session.h"
+#include "pipeline/intents.h"
 #include "records/table_form.h"
 
 namespace millrace::redshift {
@@ -59,8 +61,10 @@ class TargetTable {
   // Makes the schema, the table and the tables beside it that are missing, and adds missing columns
   // of columns= if add_columns=true. A table that is made has no rows, so what the cursor knows of
   // an earlier one is forgotten. FailedPrecondition, with the remedy: the table has a problem, or
-  // one of the two tables of its cursor is missing. If all of them are missing, that is logged.
-  absl::Status MakeReady(SqlSession& session, const std::stop_token& stop);
+  // one of the two tables of its cursor is missing, or the table of commits is while commits are
+  // `open`. If all of them are missing otherwise, that is logged.
+  absl::Status MakeReady(SqlSession& session, absl::Span<const Intent> open,
+                         const std::stop_token& stop);
   // The same; once it has succeeded it does nothing until NotReady() is called.
   absl::Status Prepare(SqlSession& session, const std::stop_token& stop);
   void NotReady();
@@ -89,8 +93,11 @@ class TargetTable {
   std::string CreateTableSql() const;
   std::vector<std::string> ForgetStatements() const;
   // Whether tables that say what is in the table are gone; `found`: the tables that exist.
-  absl::Status CheckLoss(const std::vector<std::string>& found) const;
-  absl::Status CreateMissing(SqlSession& session, const std::stop_token& stop);
+  absl::Status CheckLoss(const std::vector<std::string>& found,
+                         absl::Span<const Intent> open) const;
+  absl::Status CommitsAreGone(std::string_view which) const;
+  absl::Status CreateMissing(SqlSession& session, absl::Span<const Intent> open,
+                             const std::stop_token& stop);
   absl::Status AddColumns(SqlSession& session, const std::stop_token& stop);
   absl::Status LearnBackslash(SqlSession& session, const std::stop_token& stop);
 

@@ -66,7 +66,7 @@ TEST_F(TargetTableTest, HalfACursorStops) {
        {std::pair<std::string, std::string>{"millrace_events_writers", "millrace_events_delivered"},
         {"millrace_events_delivered", "millrace_events_writers"}}) {
     SchemaSession session(table_, {"events", there});
-    const absl::Status status = table_.MakeReady(session, {});
+    const absl::Status status = table_.MakeReady(session, {}, {});
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_THAT(std::string(ToStd(status.message())),
                 AllOf(HasSubstr(StrCat("the cursor of s.events is gone (s.", gone, " is missing)")),
@@ -78,7 +78,7 @@ TEST_F(TargetTableTest, HalfACursorStops) {
 TEST_F(TargetTableTest, ATableWithoutACursorGetsOneWithAWarning) {
   SchemaSession session(table_, {"events"});
   testing::internal::CaptureStderr();
-  const absl::Status status = table_.MakeReady(session, {});
+  const absl::Status status = table_.MakeReady(session, {}, {});
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_THAT(log, HasSubstr("s.events"));
@@ -87,9 +87,33 @@ TEST_F(TargetTableTest, ATableWithoutACursorGetsOneWithAWarning) {
       Contains(StartsWith("CREATE TABLE IF NOT EXISTS \"s\".\"millrace_events_delivered\"")));
 }
 
+// A commit that another process has announced may be in the table.
+TEST_F(TargetTableTest, CommitsAreNotForgottenWhileOneIsOpen) {
+  const RedshiftSpec spec =
+      *RedshiftSpec::Parse(*UriQuery::Parse("redshift://work/dev/s?table=events"), true);
+  TargetTable table(spec, RecordType::kEvent, *TableForm::Make(RecordType::kEvent, {}));
+  const std::vector<Intent> open = {{.id = "c0ffee"}};
+  {
+    SchemaSession session(table, {"events"});
+    const absl::Status status = table.MakeReady(session, open, {});
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_THAT(std::string(ToStd(status.message())),
+                AllOf(HasSubstr("s.millrace_events_commits is missing"),
+                      HasSubstr("the commit c0ffee, which is open in the ledger,")));
+    EXPECT_THAT(session.changes, IsEmpty());
+  }
+  // Without the table nothing of it is there, and with the record it is known.
+  for (const std::vector<std::string>& names :
+       {std::vector<std::string>{}, {"events", "millrace_events_commits"}}) {
+    SchemaSession session(table, names);
+    const absl::Status status = table.MakeReady(session, open, {});
+    EXPECT_TRUE(status.ok()) << status;
+  }
+}
+
 TEST_F(TargetTableTest, ACursorWithoutItsTableIsNoLoss) {
   SchemaSession session(table_, {"millrace_events_writers"});
-  const absl::Status status = table_.MakeReady(session, {});
+  const absl::Status status = table_.MakeReady(session, {}, {});
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_THAT(session.changes, Contains(StartsWith("CREATE TABLE \"s\".\"events\"")));
 }

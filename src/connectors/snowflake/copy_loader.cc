@@ -106,15 +106,34 @@ absl::Status CopyLoader::CreateStage(SqlClient& client, const std::stop_token& s
   return Annotate(made, StrCat("creating the stage ", stage_));
 }
 
-absl::Status CopyLoader::Prepare(std::stop_token stop) {
+absl::Status CopyLoader::RequireKnownCommits(SqlClient& client, const std::string& open,
+                                             const std::stop_token& stop) const {
+  const absl::Status found =
+      client.Execute({.text = StrCat("SELECT COUNT(*) FROM ", commits_), .in_schema = false}, stop)
+          .status();
+  if (!absl::IsNotFound(found)) return found;
+  return absl::FailedPreconditionError(StrCat(
+      "the record of commits of ", table_.quoted(), " is gone (", commits_,
+      " is missing): the commit ", open,
+      ", which is open in the ledger, may have been loaded, and would be there twice; restore it "
+      "(UNDROP TABLE, or GRANT SELECT, INSERT on it, if it exists), or drop ",
+      table_.quoted(), " too and send everything again with --force"));
+}
+
+absl::Status CopyLoader::Prepare(absl::Span<const Intent> open, std::stop_token stop) {
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
   SqlClient& sql = (*client)->sql;
   const SnowflakeDialect dialect(spec_, table_);
+  bool is_new = false;
   const auto forget = [&] {
+    is_new = true;
     return CursorTables(spec_, destination_).ForgetDropped(table_, sql, dialect, stop);
   };
   const auto make_books = [&]() -> absl::Status {
+    if (!open.empty() && !is_new) {
+      RETURN_IF_ERROR(RequireKnownCommits(sql, open.front().id, stop));
+    }
     RETURN_IF_ERROR(CreateBooks(
         spec_, {BookTable{.name = kCommitsTable, .columns = kCommitColumns}}, sql, stop));
     return CreateStage(sql, stop);

@@ -31,7 +31,7 @@ class CopyLoader final : public loads::FileLoader {
   CopyLoader(const SnowflakeSpec& spec, TargetTable& table,
              std::function<std::unique_ptr<OwnClient>()> new_client);
 
-  absl::Status Prepare(std::stop_token stop) override;
+  absl::Status Prepare(absl::Span<const Intent> open, std::stop_token stop) override;
   absl::StatusOr<Outcome> OutcomeOf(const std::string& commit, std::stop_token stop) override;
   absl::StatusOr<Outcome> Load(const loads::FileLoad& load, std::stop_token stop) override;
   absl::StatusOr<Outcome> Abandon(const loads::FileLoad& load, std::stop_token stop) override;
@@ -43,6 +43,9 @@ class CopyLoader final : public loads::FileLoader {
   absl::StatusOr<std::string> CopySql(const loads::FileLoad& load) const;
 
  private:
+  // FailedPrecondition: the table of commits is gone, so it is not known whether `open` was loaded.
+  absl::Status RequireKnownCommits(SqlClient& client, const std::string& open,
+                                   const std::stop_token& stop) const;
   absl::StatusOr<Outcome> Find(SqlClient& client, const std::string& commit,
                                const std::stop_token& stop) const;
   std::string RecordSql(const std::string& commit, std::string_view state,

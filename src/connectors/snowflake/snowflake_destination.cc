@@ -208,7 +208,7 @@ class SnowflakeDestination final : public Destination {
     RETURN_IF_ERROR(sign_in_.status());
     for (const auto& [type, target] : targets_) {
       if (target->copy != nullptr) {
-        RETURN_IF_ERROR(target->copy->loader().Prepare(stop));
+        RETURN_IF_ERROR(target->copy->loader().Prepare({}, stop));
         continue;
       }
       if (target->streaming != nullptr) {
