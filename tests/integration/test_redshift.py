@@ -1,11 +1,13 @@
 """Imports into Redshift, by the Data API and by a connection, and what happens when the service refuses."""
 import json
+import os
 import unittest
 
 from harness import main
 from redshift_events import UNAVAILABLE, RedshiftEventsTest
 
 ROWS = 20_000
+FILES = int(os.environ.get("MILLRACE_TEST_FILES", "60"))
 
 
 @unittest.skipIf(UNAVAILABLE, UNAVAILABLE)
@@ -33,6 +35,12 @@ class RedshiftTest(RedshiftEventsTest):
         self.create()  # makes the view
         [[rows]] = self.server.query("SELECT count(*) FROM events_deduped")
         self.assertEqual(int(rows), ROWS)
+
+    def test_many_small_files_keep_to_the_quotas(self):
+        folder = self.events(FILES, "--format", "ndjson", "--files", str(FILES))
+        self.assertEqual(self.load(folder)["accepted"], FILES)
+        self.assertEqual({kind: n for kind, n in self.front.counts.items() if kind.endswith("Exception")}, {})
+        self.assertEqual(self.delivered(), FILES)
 
     def test_by_a_connection(self):
         self.to = self.connection()

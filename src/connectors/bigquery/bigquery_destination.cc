@@ -10,7 +10,6 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "connectors/bigquery/bigquery_staging.h"
-#include "connectors/bigquery/call_pace.h"
 #include "connectors/bigquery/connection.h"
 #include "connectors/bigquery/default_stream_sink.h"
 #include "connectors/bigquery/insert_all_sink.h"
@@ -19,6 +18,7 @@
 #include "connectors/bigquery/profile_upserts.h"
 #include "connectors/bigquery/rest_client.h"
 #include "connectors/bigquery/services.h"
+#include "connectors/bigquery/stream_quota.h"
 #include "connectors/bigquery/table_spec.h"
 #include "connectors/bigquery/target_table.h"
 #include "connectors/bigquery/write_streams.h"
@@ -27,7 +27,6 @@
 namespace millrace {
 namespace {
 
-using bigquery::CallPace;
 using bigquery::Connection;
 using bigquery::LoadTarget;
 using bigquery::Method;

@@ -3,8 +3,8 @@
 #define MILLRACE_CONNECTORS_BIGQUERY_JOB_PACE_H_
 
 #include "absl/time/time.h"
+#include "base/call_pace.h"
 #include "base/clock.h"
-#include "connectors/bigquery/call_pace.h"
 
 namespace millrace::bigquery {
 
@@ -22,7 +22,7 @@ class JobPace : public CallPace {
       : CallPace({.burst = kBurst,
                   .interval = kInterval,
                   .refusal_wait = kQuotaWait,
-                  .name = "daily quota of load jobs"},
+                  .name = "BigQuery's daily quota of load jobs"},
                  clock) {}
 };
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "connectors/bigquery/call_pace.h"
 #include "connectors/bigquery/connection.h"
 #include "connectors/bigquery/storage_errors.h"
+#include "connectors/bigquery/stream_quota.h"
 #include "pipeline/destination.h"
 
 namespace millrace::bigquery {

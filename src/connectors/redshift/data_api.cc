@@ -141,6 +141,8 @@ void DataApiSession::AppendTarget(std::string& body, const std::string& database
 absl::StatusOr<HttpResponse> DataApiSession::SendOnce(std::string_view operation,
                                                       std::string_view body,
                                                       const std::stop_token& stop) {
+  CallPace& pace = service_.pace->Of(operation);
+  if (!pace.Acquire(stop)) return StopRequested();
   ASSIGN_OR_RETURN(const AwsKeys keys, service_.keys->Keys(stop));
   HttpRequest request{.method = "POST", .url = service_.url + "/", .body = body};
   request.headers = {{"Content-Type", "application/x-amz-json-1.1"},
@@ -157,6 +159,7 @@ absl::StatusOr<HttpResponse> DataApiSession::SendOnce(std::string_view operation
   ASSIGN_OR_RETURN(HttpResponse response, http_->Send(request, stop));
   if (response.status == 200) return response;
   error_ = ErrorOf(response);
+  if (error_.kind == Kind::kThrottled) pace.QuotaExceeded();
   if (error_.kind == Kind::kExpired) service_.keys->Forget(keys.session_token);
   const bool is_late = error_.code == "InvalidSignatureException" ||
                        error_.code == "RequestExpired" || error_.code == "RequestTimeTooSkewed";

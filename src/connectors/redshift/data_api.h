@@ -9,6 +9,7 @@
 #include "auth/aws_credentials.h"
 #include "base/clock.h"
 #include "base/environment.h"
+#include "connectors/redshift/data_api_pace.h"
 #include "connectors/redshift/redshift_spec.h"
 #include "connectors/redshift/sql_session.h"
 #include "net/http_client.h"
@@ -24,6 +25,7 @@ struct DataApiService {
   std::string url;  // "https://redshift-data.eu-west-1.amazonaws.com"
   std::string region;
   std::shared_ptr<AwsKeySource> keys;
+  std::shared_ptr<DataApiPace> pace;           // of all sessions
   size_t max_result_bytes = size_t{64} << 20;  // of the rows of a statement, in memory
 };
 

@@ -50,6 +50,7 @@ class DataApiTest : public testing::Test {
         .url = "https://h",
         .region = "eu-west-1",
         .keys = std::make_shared<AwsKeySource>(std::make_unique<SessionKeys>(), "test"),
+        .pace = std::make_shared<DataApiPace>(clock_),
         .max_result_bytes = 64'000};
     auto http =
         std::make_unique<FakeHttpClient>([this](const HttpRequest& r) { return Handle(r); });

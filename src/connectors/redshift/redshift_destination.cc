@@ -262,7 +262,8 @@ absl::StatusOr<std::unique_ptr<Destination>> OpenRedshiftDestination(std::string
     }
     service = {.url = redshift::DataApiUrl(spec.region, environment),
                .region = spec.region,
-               .keys = std::move(credentials.keys)};
+               .keys = std::move(credentials.keys),
+               .pace = std::make_shared<redshift::DataApiPace>(clock)};
   }
   auto destination = std::make_unique<RedshiftDestination>(std::move(spec), std::move(bucket), age,
                                                            std::move(service), clock);
