@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,7 +14,7 @@
 #include "base/uri_query.h"
 #include "connectors/bigquery/schema_file.h"
 #include "io/durable_file.h"
-#include "records/table_form.h"
+#include "records/table_options.h"
 
 namespace millrace::bigquery {
 namespace {
@@ -66,49 +65,35 @@ absl::Status ParsePlace(std::string_view head, TableSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ParseTable(std::string_view name) {
+  if (ConsistsOf(name, "_-") && name.size() <= kMaxNameBytes) return std::string(name);
+  return absl::InvalidArgumentError(
+      "the name of a table should have letters, digits, _ and - only");
+}
+
 absl::Status ParseTables(UriQuery& query, TableSpec& spec) {
-  for (const RecordType type : kAllRecordTypes) {
-    if (auto name = query.Take(PluralOf(type))) spec.tables[type] = *std::move(name);
-  }
-  if (auto table = query.Take("table")) {
-    if (!spec.tables.emplace(RecordType::kEvent, *std::move(table)).second) {
-      return Invalid("table= and events= name the same: give one of them");
-    }
-  }
-  if (spec.tables.empty()) {
-    for (const RecordType type : kAllRecordTypes) spec.tables[type] = PluralOf(type);
-  }
-  std::set<std::string> names;
-  for (const auto& [type, table] : spec.tables) {
-    if (!ConsistsOf(table, "_-") || table.size() > kMaxNameBytes) {
-      return Invalid(StrCat("the name of the table of ", PluralOf(type),
-                            " should have letters, digits, _ and - only"));
-    }
-    if (!names.insert(table).second) return Invalid(StrCat(table, " is named twice"));
-  }
+  absl::StatusOr<TableNames> tables = TakeTableNames(query, ParseTable);
+  if (!tables.ok()) return Invalid(ToStd(tables.status().message()));
+  spec.tables = *std::move(tables);
   return absl::OkStatus();
 }
 
 // BigQuery does not tell upper from lower case in names of columns.
-absl::Status CheckColumns(const TableForm& form) {
-  std::set<std::string> names;
-  for (const Column& column : form.columns()) {
-    const std::string& name = column.name;
-    if (!ConsistsOf(name, "_") || absl::ascii_isdigit(static_cast<unsigned char>(name.front())) ||
-        name.size() > kMaxColumnBytes) {
-      return Invalid(StrCat("columns=: ", name,
-                            " is no name of a column: it should have letters, digits and _, and "
-                            "not begin with a digit"));
-    }
-    const bool is_reserved = std::any_of(std::begin(kReserved), std::end(kReserved), [&](auto p) {
-      return absl::StartsWithIgnoreCase(name, ToAbsl(p));
-    });
-    if (is_reserved) return Invalid(StrCat("columns=: BigQuery keeps names like ", name));
-    if (!names.insert(absl::AsciiStrToLower(name)).second) {
-      return Invalid(StrCat("columns=: ", name, " differs from another column only by its case"));
-    }
+absl::StatusOr<std::string> ParseColumn(std::string_view name) {
+  if (!ConsistsOf(name, "_") || absl::ascii_isdigit(static_cast<unsigned char>(name.front())) ||
+      name.size() > kMaxColumnBytes) {
+    return absl::InvalidArgumentError(StrCat(
+        "columns=: ", name,
+        " is no name of a column: it should have letters, digits and _, and not begin with a "
+        "digit"));
   }
-  return absl::OkStatus();
+  const bool is_reserved = std::any_of(std::begin(kReserved), std::end(kReserved), [&](auto p) {
+    return absl::StartsWithIgnoreCase(ToAbsl(name), ToAbsl(p));
+  });
+  if (is_reserved) {
+    return absl::InvalidArgumentError(StrCat("columns=: BigQuery keeps names like ", name));
+  }
+  return absl::AsciiStrToLower(ToAbsl(name));
 }
 
 absl::Status ParseSchema(UriQuery& query, TableSpec& spec) {
@@ -174,17 +159,13 @@ absl::Status ParseProfiles(UriQuery& query, TableSpec& spec) {
 absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   spec.extra_columns = query.TakeList("columns");
   RETURN_IF_ERROR(ParseSchema(query, spec));
-  for (const auto& [type, table] : spec.tables) {
-    const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
-    RETURN_IF_ERROR(Annotate(form.status(), "columns="));
-    RETURN_IF_ERROR(CheckColumns(*form));
-  }
+  const absl::Status columns = CheckTableColumns(spec.tables, spec.extra_columns, ParseColumn,
+                                                 "BigQuery does not tell upper from lower case");
+  if (!columns.ok()) return Invalid(ToStd(columns.message()));
   const std::string partition = query.Take("partition").value_or("day");
   if (partition != "day" && partition != "none") return Invalid("partition is day or none");
   spec.partition_by_day = partition == "day";
-  const std::string views = query.Take("views").value_or("true");
-  if (views != "true" && views != "false") return Invalid("views is true or false");
-  spec.views = views == "true";
+  ASSIGN_OR_RETURN(spec.views, TakeViews(query));
   if (auto location = query.Take("location")) {
     if (!ConsistsOf(*location, "-")) return Invalid("location is like EU, US or europe-west1");
     spec.location = *std::move(location);

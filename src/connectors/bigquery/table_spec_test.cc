@@ -83,7 +83,8 @@ TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery://p/d?table=a.b"), HasSubstr("the table of events"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?events=a&table=b"), HasSubstr("give one of them"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?events=a&users=a"), HasSubstr("a is named twice"));
-  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=Event"), HasSubstr("only by its case"));
+  EXPECT_THAT(ErrorOf("bigquery://p/d?columns=Event"),
+              HasSubstr("does not tell upper from lower case"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=1st"), HasSubstr("not begin with a digit"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=a%20b"), HasSubstr("letters, digits and _"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=_partition_x"), HasSubstr("BigQuery keeps names"));

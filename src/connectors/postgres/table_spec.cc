@@ -10,9 +10,9 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
-#include "base/utf8.h"
 #include "postgres_client/sql_text.h"
 #include "records/table_form.h"
+#include "records/table_options.h"
 
 namespace millrace::postgres {
 namespace {
@@ -26,15 +26,9 @@ absl::Status Invalid(std::string_view what) {
   return absl::InvalidArgumentError(StrCat("the PostgreSQL destination: ", what));
 }
 
-absl::Status CheckName(std::string_view what, std::string_view name, size_t max) {
-  if (name.empty()) return Invalid(StrCat(what, " has no name"));
-  if (name.size() > max) {
-    return Invalid(StrCat(what, " ", name, " is longer than ", max, " bytes"));
-  }
-  if (!IsWellFormedUtf8(name) || name.find('\0') != std::string_view::npos) {
-    return Invalid(StrCat("the name of ", what, " is not UTF-8 text"));
-  }
-  return absl::OkStatus();
+absl::Status CheckPart(std::string_view what, std::string_view name, size_t max) {
+  const absl::Status checked = CheckName(what, name, max);
+  return checked.ok() ? checked : Invalid(ToStd(checked.message()));
 }
 
 absl::StatusOr<TableName> ParseTable(std::string_view text, std::string_view schema) {
@@ -45,27 +39,18 @@ absl::StatusOr<TableName> ParseTable(std::string_view text, std::string_view sch
   } else if (schema.empty()) {
     name.schema = "public";
   }
-  RETURN_IF_ERROR(CheckName("a schema", name.schema, kMaxNameBytes));
-  RETURN_IF_ERROR(CheckName("a table", name.table, kMaxTableBytes));
+  RETURN_IF_ERROR(CheckPart("a schema", name.schema, kMaxNameBytes));
+  RETURN_IF_ERROR(CheckPart("a table", name.table, kMaxTableBytes));
   return name;
 }
 
 absl::Status ParseTables(UriQuery& query, TableSpec& spec) {
-  const std::optional<std::string> table = query.Take("table");
   const std::optional<std::string> schema = query.Take("schema");
-  if (schema) RETURN_IF_ERROR(CheckName("a schema", *schema, kMaxNameBytes));
-  std::map<RecordType, std::string> given;
-  for (const RecordType type : kAllRecordTypes) {
-    if (auto name = query.Take(PluralOf(type))) given[type] = *std::move(name);
-  }
-  if (table && !given.emplace(RecordType::kEvent, *table).second) {
-    return Invalid("table= is the table of events: name one");
-  }
-  if (given.empty()) {
-    for (const RecordType type : kAllRecordTypes) given[type] = PluralOf(type);
-  }
+  if (schema) RETURN_IF_ERROR(CheckPart("a schema", *schema, kMaxNameBytes));
+  const absl::StatusOr<TableNames> given = TakeTableNames(query);
+  if (!given.ok()) return Invalid(ToStd(given.status().message()));
   std::set<TableName> names;
-  for (const auto& [type, text] : given) {
+  for (const auto& [type, text] : *given) {
     ASSIGN_OR_RETURN(const TableName name, ParseTable(text, schema.value_or("")));
     if (!names.insert(name).second) return Invalid(StrCat(name.Text(), " is named twice"));
     spec.tables[type] = name;
@@ -80,7 +65,7 @@ absl::Status ParseColumns(std::string_view text, TableSpec& spec) {
   for (const absl::string_view part : absl::StrSplit(ToAbsl(text), ',', absl::SkipEmpty())) {
     std::string column(part);
     const size_t colon = column.rfind(':');
-    RETURN_IF_ERROR(CheckName("a column", column.substr(0, colon), kMaxNameBytes));
+    RETURN_IF_ERROR(CheckPart("a column", column.substr(0, colon), kMaxNameBytes));
     for (const auto& [ours, theirs] : kTypes) {
       if (colon != std::string::npos && column.substr(colon + 1) == ours) {
         column.replace(colon + 1, std::string::npos, theirs);
@@ -105,9 +90,8 @@ absl::Status ParseOptions(UriQuery& query, TableSpec& spec) {
   if (partition != "day" && partition != "none") return Invalid("partition is day or none");
   spec.partition_by_day = partition == "day";
   ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
-  const std::string views = query.Take("views").value_or("true");
-  if (views != "true" && views != "false") return Invalid("views is true or false");
-  spec.views = views == "true" && spec.form == Form::kTable;
+  ASSIGN_OR_RETURN(const bool views, TakeViews(query));
+  spec.views = views && spec.form == Form::kTable;
   if (spec.form == Form::kTable) return absl::OkStatus();
   if (!spec.extra_columns.empty()) return Invalid("columns= needs form=table");
   if (spec.partition_by_day) return Invalid("partition=day needs form=table");

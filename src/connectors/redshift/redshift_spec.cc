@@ -1,7 +1,6 @@
 #include "connectors/redshift/redshift_spec.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,9 +8,8 @@
 #include "base/percent_encoding.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "base/utf8.h"
 #include "postgres_client/sql_text.h"
-#include "records/table_form.h"
+#include "records/table_options.h"
 
 namespace millrace::redshift {
 namespace {
@@ -29,17 +27,15 @@ absl::Status Invalid(std::string_view what) {
 }
 
 // Redshift has all names in lower case.
-absl::StatusOr<std::string> ParseName(std::string_view what, std::string_view text,
+absl::StatusOr<std::string> LowerName(std::string_view what, std::string_view text,
                                       size_t max = kMaxNameBytes) {
-  std::string name(text);
-  absl::AsciiStrToLower(&name);
-  if (name.empty()) return Invalid(StrCat(what, " has no name"));
-  if (name.size() > max) {
-    return Invalid(StrCat(what, " has a name of more than ", max, " bytes"));
-  }
-  if (!IsWellFormedUtf8(name) || name.find('\0') != std::string::npos) {
-    return Invalid(StrCat("the name of ", what, " is not UTF-8 text"));
-  }
+  RETURN_IF_ERROR(CheckName(what, text, max));
+  return absl::AsciiStrToLower(ToAbsl(text));
+}
+
+absl::StatusOr<std::string> ParseName(std::string_view what, std::string_view text) {
+  absl::StatusOr<std::string> name = LowerName(what, text);
+  if (!name.ok()) return Invalid(ToStd(name.status().message()));
   return name;
 }
 
@@ -77,45 +73,19 @@ absl::StatusOr<Head> ParseHead(std::string_view head) {
 }
 
 absl::Status ParseTables(UriQuery& query, RedshiftSpec& spec) {
-  const std::optional<std::string> table = query.Take("table");
-  std::map<RecordType, std::string> given;
-  for (const RecordType type : kAllRecordTypes) {
-    if (auto name = query.Take(PluralOf(type))) given[type] = *std::move(name);
-  }
-  if (table && !given.emplace(RecordType::kEvent, *table).second) {
-    return Invalid("table= is the table of events: name one");
-  }
-  if (given.empty()) {
-    for (const RecordType type : kAllRecordTypes) given[type] = PluralOf(type);
-  }
-  std::set<std::string> names;
-  for (const auto& [type, text] : given) {
-    ASSIGN_OR_RETURN(std::string name, ParseName("a table", text, kMaxTableBytes));
-    if (!names.insert(name).second) return Invalid(StrCat("table ", name, " is named twice"));
-    spec.tables[type] = std::move(name);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ParseColumns(UriQuery& query, RedshiftSpec& spec) {
+  absl::StatusOr<TableNames> tables = TakeTableNames(
+      query, [](std::string_view text) { return LowerName("a table", text, kMaxTableBytes); });
+  if (!tables.ok()) return Invalid(ToStd(tables.status().message()));
+  spec.tables = *std::move(tables);
   spec.extra_columns = query.TakeList("columns");
   std::erase(spec.extra_columns, "");
-  for (const auto& [type, table] : spec.tables) {
-    const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
-    RETURN_IF_ERROR(Annotate(form.status(), "columns="));
-    std::set<std::string> names;
-    for (const Column& column : form->columns()) {
-      ASSIGN_OR_RETURN(const std::string name, ParseName("a column", column.name));
-      if (names.insert(name).second) continue;
-      return Invalid(StrCat("columns= names ", column.name,
-                            ", which is a column of the table already: Redshift has all names in "
-                            "lower case"));
-    }
-  }
+  const absl::Status columns = CheckTableColumns(
+      spec.tables, spec.extra_columns,
+      [](std::string_view text) { return LowerName("a column", text); },
+      "Redshift has all names in lower case");
+  if (!columns.ok()) return Invalid(ToStd(columns.message()));
   ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
-  const std::string views = query.Take("views").value_or("true");
-  if (views != "true" && views != "false") return Invalid("views is true or false");
-  spec.views = views == "true";
+  ASSIGN_OR_RETURN(spec.views, TakeViews(query));
   return absl::OkStatus();
 }
 
@@ -238,7 +208,6 @@ absl::StatusOr<RedshiftSpec> RedshiftSpec::Parse(UriQuery query, bool has_bucket
   ASSIGN_OR_RETURN(const Head head, ParseHead(query.head()));
   RedshiftSpec spec{.database = head.database, .schema = head.schema};
   RETURN_IF_ERROR(ParseTables(query, spec));
-  RETURN_IF_ERROR(ParseColumns(query, spec));
   RETURN_IF_ERROR(ParseMethod(query, has_bucket, spec));
   if (const auto from = query.Take("create_from")) {
     ASSIGN_OR_RETURN(spec.create_from, ParseName("create_from", *from));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -12,10 +11,9 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
-#include "base/utf8.h"
 #include "connectors/snowflake/sql_text.h"
 #include "net/url.h"
-#include "records/table_form.h"
+#include "records/table_options.h"
 
 namespace millrace::snowflake {
 namespace {
@@ -32,20 +30,15 @@ absl::Status Invalid(std::string_view what) {
   return absl::InvalidArgumentError(StrCat("the Snowflake destination: ", what));
 }
 
-absl::Status CheckName(std::string_view what, std::string_view name) {
-  if (name.empty()) return Invalid(StrCat(what, " has no name"));
-  if (name.size() > kMaxNameBytes) {
-    return Invalid(StrCat(what, " has a name of more than ", kMaxNameBytes, " bytes"));
-  }
-  if (!IsWellFormedUtf8(name) || name.find('\0') != std::string_view::npos) {
-    return Invalid(StrCat("the name of ", what, " is not UTF-8 text"));
-  }
-  return absl::OkStatus();
+absl::StatusOr<std::string> FoldedName(std::string_view what, std::string_view text) {
+  std::string name = FoldName(text);
+  RETURN_IF_ERROR(CheckName(what, name, kMaxNameBytes));
+  return name;
 }
 
 absl::StatusOr<std::string> ParseName(std::string_view what, std::string_view text) {
-  std::string name = FoldName(text);
-  RETURN_IF_ERROR(CheckName(what, name));
+  absl::StatusOr<std::string> name = FoldedName(what, text);
+  if (!name.ok()) return Invalid(ToStd(name.status().message()));
   return name;
 }
 
@@ -100,46 +93,20 @@ absl::Status ParseHost(std::optional<std::string> text, SnowflakeSpec& spec) {
 }
 
 absl::Status ParseTables(UriQuery& query, SnowflakeSpec& spec) {
-  const std::optional<std::string> table = query.Take("table");
-  std::map<RecordType, std::string> given;
-  for (const RecordType type : kAllRecordTypes) {
-    if (auto name = query.Take(PluralOf(type))) given[type] = *std::move(name);
-  }
-  if (table && !given.emplace(RecordType::kEvent, *table).second) {
-    return Invalid("table= is the table of events: name one");
-  }
-  if (given.empty()) {
-    for (const RecordType type : kAllRecordTypes) given[type] = PluralOf(type);
-  }
-  std::set<std::string> names;
-  for (const auto& [type, text] : given) {
-    ASSIGN_OR_RETURN(std::string name, ParseName("a table", text));
-    if (!names.insert(name).second) return Invalid(StrCat("table ", name, " is named twice"));
-    spec.tables[type] = std::move(name);
-  }
-  return absl::OkStatus();
-}
-
-// Two properties whose names differ by case would be one column.
-absl::Status ParseColumns(UriQuery& query, SnowflakeSpec& spec) {
+  absl::StatusOr<TableNames> tables =
+      TakeTableNames(query, [](std::string_view text) { return FoldedName("a table", text); });
+  if (!tables.ok()) return Invalid(ToStd(tables.status().message()));
+  spec.tables = *std::move(tables);
   spec.extra_columns = query.TakeList("columns");
   std::erase(spec.extra_columns, "");
-  for (const auto& [type, table] : spec.tables) {
-    const absl::StatusOr<TableForm> form = TableForm::Make(type, spec.extra_columns);
-    RETURN_IF_ERROR(Annotate(form.status(), "columns="));
-    std::set<std::string> names;
-    for (const Column& column : form->columns()) {
-      RETURN_IF_ERROR(CheckName("a column", column.name));
-      if (names.insert(FoldName(column.name)).second) continue;
-      return Invalid(StrCat("columns= names ", column.name,
-                            ", which is a column of Snowflake's table already: upper and lower "
-                            "case are the same there"));
-    }
-  }
+  // Two properties whose names differ by case would be one column.
+  const absl::Status columns = CheckTableColumns(
+      spec.tables, spec.extra_columns,
+      [](std::string_view text) { return FoldedName("a column", text); },
+      "upper and lower case are the same in Snowflake");
+  if (!columns.ok()) return Invalid(ToStd(columns.message()));
   ASSIGN_OR_RETURN(spec.add_columns, query.TakeFlag("add_columns"));
-  const std::string views = query.Take("views").value_or("true");
-  if (views != "true" && views != "false") return Invalid("views is true or false");
-  spec.views = views == "true";
+  ASSIGN_OR_RETURN(spec.views, TakeViews(query));
   return absl::OkStatus();
 }
 
@@ -216,7 +183,6 @@ absl::StatusOr<SnowflakeSpec> SnowflakeSpec::Parse(std::string_view uri,
   };
   RETURN_IF_ERROR(ParseHost(take("url", "SNOWFLAKE_HOST"), spec));
   RETURN_IF_ERROR(ParseTables(query, spec));
-  RETURN_IF_ERROR(ParseColumns(query, spec));
   RETURN_IF_ERROR(ParseBucket(query, spec));
   RETURN_IF_ERROR(ParseMethod(query, spec));
   spec.user = absl::AsciiStrToUpper(take("user", "SNOWFLAKE_USER").value_or(""));
